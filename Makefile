@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: MIT
+# make, make demo, make check, make bench, make install. Needs GNU make and pkg-config; `make deps` installs the rest on Debian 12.
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILD ?= build
+CC ?= cc
+MUSL_CC ?= musl-gcc
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wvla
+WERROR ?=
+PACKAGES := yaml-0.1 libarchive ext2fs com_err uuid sqlite3 libkmod libzstd libxxhash libcrypto json-c
+ifneq ($(MAKECMDGOALS),deps)
+PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+endif
+STANDARD := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(BUILD) -DMVM_VERSION='"$(VERSION)"'
+COMPILE = $(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) $(PACKAGE_CFLAGS) -pthread -MMD -MP
+LINK_LIBS = $(PACKAGE_LIBS) -pthread $(LDFLAGS)
+
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-8s %s\n'
+endif
+
+MAIN := compiler/main.c
+LIBRARY := $(filter-out $(MAIN),$(sort $(wildcard compiler/*.c compiler/base/*.c backends/*.c imaging/*.c)))
+OBJECTS := $(LIBRARY:%.c=$(BUILD)/%.o)
+EMBEDDED := $(sort $(wildcard templates/runner/*.sh))
+
+all: $(BUILD)/mvmbuild
+
+$(BUILD)/mvmbuild: $(BUILD)/compiler/main.o $(OBJECTS) $(BUILD)/embedded.o
+	$(say) LINK $@
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LINK_LIBS)
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(say) CC $<
+	$(Q)$(COMPILE) -c -o $@ $<
+
+# The guest's first program: static, against musl, for the guest alone.
+$(BUILD)/mvm-init: $(wildcard imaging/stage1/*.c imaging/stage1/*.h)
+	@mkdir -p $(@D)
+	$(say) MUSL $@
+	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
+
+# Files that are carried inside the program: struct embedded_file, templates/embedded.h.
+$(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(BUILD)/mvm-init
+	$(say) EMBED $@
+	$(Q)sh templates/embed.sh $(BUILD)/mvm-init $(EMBEDDED) > $@.tmp && mv $@.tmp $@
+$(BUILD)/embedded.o: $(BUILD)/embedded.S
+	$(Q)$(CC) -c -o $@ $<
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+include $(wildcard tests/tests.mk)
+
+.PHONY: all clean
+.DELETE_ON_ERROR:

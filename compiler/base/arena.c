@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK_BYTES = 64 * 1024, ALIGNMENT = 16 };
+
+struct chunk {
+	struct chunk *next;
+	size_t used, size;
+	_Alignas(ALIGNMENT) unsigned char data[];
+};
+
+struct arena {
+	struct chunk *chunks; /* the first one is being filled */
+};
+
+static _Noreturn void out_of_memory(void)
+{
+	fputs("mvmbuild: out of memory\n", stderr);
+	abort();
+}
+
+struct arena *arena_new(void)
+{
+	struct arena *arena = calloc(1, sizeof *arena);
+	if (!arena)
+		out_of_memory();
+	return arena;
+}
+
+void arena_free(struct arena *arena)
+{
+	if (!arena)
+		return;
+	for (struct chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
+		next = chunk->next;
+		free(chunk);
+	}
+	free(arena);
+}
+
+static struct chunk *chunk_new(size_t size)
+{
+	if (size > SIZE_MAX - sizeof(struct chunk))
+		out_of_memory();
+	struct chunk *chunk = calloc(1, sizeof *chunk + size);
+	if (!chunk)
+		out_of_memory();
+	chunk->size = size;
+	return chunk;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+	if (bytes > SIZE_MAX - ALIGNMENT)
+		out_of_memory();
+	size_t rounded = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
+	struct chunk *chunk = arena->chunks;
+	if (!chunk || chunk->size - chunk->used < rounded) {
+		chunk = chunk_new(rounded > CHUNK_BYTES ? rounded : CHUNK_BYTES);
+		chunk->next = arena->chunks;
+		arena->chunks = chunk;
+	}
+	void *memory = chunk->data + chunk->used;
+	chunk->used += rounded;
+	return memory;
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t length)
+{
+	char *copy = arena_alloc(arena, length + 1);
+	memcpy(copy, text, length);
+	return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text)
+{
+	return arena_strndup(arena, text, strlen(text));
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+	va_list arguments, again;
+	va_start(arguments, format);
+	va_copy(again, arguments);
+	int length = vsnprintf(NULL, 0, format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		out_of_memory();
+	char *text = arena_alloc(arena, (size_t)length + 1);
+	vsnprintf(text, (size_t)length + 1, format, again);
+	va_end(again);
+	return text;
+}
+
+void *arena_grow(struct arena *arena, const void *old, size_t *capacity, size_t item, size_t used)
+{
+	size_t larger = *capacity ? *capacity * 2 : 8;
+	if (larger < *capacity || larger > SIZE_MAX / item)
+		out_of_memory();
+	void *memory = arena_alloc(arena, larger * item);
+	if (used)
+		memcpy(memory, old, used * item);
+	*capacity = larger;
+	return memory;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* diag: everything that is wrong is collected here, with its place, and printed once. */
+#ifndef MVM_DIAG_H
+#define MVM_DIAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+struct arena;
+
+/* Exit status of the program; an error carries the one that it leads to. */
+enum status {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,      /* the build failed: a full disk, a broken tool */
+	STATUS_USAGE = 2,       /* the command line */
+	STATUS_DESCRIPTION = 3, /* the description is wrong */
+	STATUS_INPUT = 4,       /* something that the description names is missing or broken */
+	STATUS_INTERRUPTED = 130,
+};
+
+/* A place in a source text. `line` and `column` count from 1; line 0 is "no place". `width` counts columns. */
+struct pos {
+	const char *file;
+	unsigned line, column, width;
+};
+
+enum severity { SEVERITY_NOTE, SEVERITY_WARNING, SEVERITY_ERROR };
+
+struct diag;
+
+/* All memory comes from `arena`, which must outlive the diag. */
+struct diag *diag_new(struct arena *arena);
+
+/* Lets messages about `file` show the line that they speak of. `text` must live as long as the diag. */
+void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length);
+
+/*
+ * Records an error. `where` may be NULL. `code` is the stable name of the message ("unknown-option"), always a literal.
+ * Text: lower case, no full stop, user's text in "quotes". Always returns false, for `return diag_error(...)`.
+ */
+bool diag_error(struct diag *diag, enum status status, const struct pos *where, const char *code, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+void diag_warning(struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+/* A note belongs to the message before it, or stands alone. */
+void diag_note(struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
+
+size_t diag_error_count(const struct diag *diag);
+/* STATUS_OK without errors, else the status of the first one. */
+enum status diag_status(const struct diag *diag);
+
+enum diag_format { DIAG_HUMAN, DIAG_JSON };
+/* Prints what was recorded since the last call. */
+void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quiet);
+
+#endif

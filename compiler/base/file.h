@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* file: reading, writing, and publishing a finished directory in one step. */
+#ifndef MVM_FILE_H
+#define MVM_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "compiler/base/diag.h"
+
+struct arena;
+
+/* Closes `*fd` at the end of its scope; set it to -1 to keep the descriptor. */
+void fd_close(int *fd);
+#define FD_CLEANUP __attribute__((cleanup(fd_close)))
+
+struct bytes {
+	const char *p; /* terminated by a 0 byte that `n` does not count */
+	size_t n;
+};
+
+/* Reads a whole file of at most `limit` bytes; false with an error (STATUS_INPUT) otherwise. "-" is standard input. */
+bool file_read(struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out);
+/* Creates `path` (it must not exist) with exactly these bytes and mode, whatever the umask. */
+bool file_write(struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode);
+/* Writes all of it at `offset`; false with errno set. */
+bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset);
+/* Reads exactly `count` bytes at `offset`; false with errno set (EIO at an early end of file). */
+bool fd_read_all(int fd, void *bytes, size_t count, off_t offset);
+/* Copies a range by the cheapest way that works (reflink, copy_file_range, read and write); false with errno set. */
+bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count);
+/* Copies a regular file to `target`, which must not exist. */
+bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode);
+
+bool path_exists(const char *path);
+bool path_is_directory(const char *path);
+const char *path_join(struct arena *arena, const char *directory, const char *name);
+/* The part behind the last slash. */
+const char *path_base(const char *path);
+/* `path` without its last component ("." when it has none). */
+const char *path_parent(struct arena *arena, const char *path);
+/* `mkdir -p`; existing directories keep their modes. */
+bool directory_make(struct diag *diag, const char *path, mode_t mode);
+/* Removes a file or a whole tree without following links; a missing one is fine. False with errno set. */
+bool tree_remove(const char *path);
+
+/*
+ * Paths to remove when the program is told to stop (SIGINT, SIGTERM, SIGHUP): the process then cleans up and exits with
+ * STATUS_INTERRUPTED or dies. interrupts_handle must be called before any thread is started.
+ */
+void interrupts_handle(void);
+void interrupts_remove(const char *path); /* `path` is absolute, copied */
+void interrupts_keep(const char *path);   /* takes it off the list again */
+
+/* A directory that becomes `target` in one rename once it is complete. */
+struct staging {
+	const char *target;    /* absolute, as the user named it */
+	const char *directory; /* the sibling being filled, absolute */
+	int lock;              /* tells other builds that this directory is not litter */
+};
+/* Starts; removes what killed builds of the same target left behind. */
+bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging);
+/* Syncs and renames; an existing `target` is exchanged and then removed. */
+bool staging_publish(struct diag *diag, struct staging *staging);
+/* Removes the directory, unless it was published. */
+void staging_abandon(struct staging *staging);
+
+#endif

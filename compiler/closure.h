@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* closure: which store paths the VM needs, from whatever source knows it. */
+#ifndef MVM_CLOSURE_H
+#define MVM_CLOSURE_H
+
+#include <stdbool.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/diag.h"
+#include "imaging/store_path.h"
+
+struct closure_request {
+	struct strings roots;         /* absolute store paths (or paths inside one): toplevel first, then further ones */
+	const struct pos *roots_pos;  /* roots.n places, or NULL */
+	const char *store_dir;        /* "/nix/store" */
+	const char *file;             /* the description's `closure`; NULL: find out */
+	const struct pos *file_pos;
+	const char *state_dir;        /* Nix's state directory; NULL: $NIX_STATE_DIR, else /nix/var/nix */
+};
+
+/*
+ * Fills `out` with the closure of the roots. Every path exists on disk, every reference is inside; errors (all of them, STATUS_INPUT) say
+ * which path is missing and who refers to it. Strings live in `arena`.
+ */
+bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request, struct closure *out);
+
+#endif

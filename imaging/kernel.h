@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel: what a kernel file is, told by its content. */
+#ifndef MVM_KERNEL_H
+#define MVM_KERNEL_H
+
+#include <stdbool.h>
+
+#include "compiler/base/diag.h"
+
+struct arena;
+
+enum kernel_format { KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE, KERNEL_ARM64_IMAGE_GZ };
+enum kernel_arch { KERNEL_X86_64, KERNEL_AARCH64 };
+
+struct kernel {
+	const char *path;         /* the file itself, symbolic links as given */
+	enum kernel_format format;
+	enum kernel_arch arch;
+	const char *version;      /* "6.1.0-56-amd64"; NULL when the file does not say */
+	bool pvh;                 /* ELF with a PVH entry note */
+};
+
+const char *kernel_format_name(enum kernel_format format);
+const char *kernel_arch_name(enum kernel_arch arch); /* "x86_64", "aarch64" */
+
+/* `path` is a kernel, or a directory with one (bzImage, Image, vmlinux, boot/vmlinuz-*: a kernel package). Errors are STATUS_INPUT at `where`. */
+bool kernel_inspect(struct arena *arena, struct diag *diag, const char *path, const struct pos *where, struct kernel *out);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* nar: the hash that Nix knows a store path by. */
+#ifndef MVM_NAR_H
+#define MVM_NAR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler/base/diag.h"
+
+/* SHA-256 of the NAR of `path`, 64 lower-case digits and a 0 byte, and the NAR's size in bytes. */
+bool nar_hash(struct diag *diag, const char *path, char hash[65], uint64_t *size);
+
+#endif

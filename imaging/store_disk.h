@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* store_disk: the read-only image of a closure; its paths stand at the image root, ready to be mounted on the store directory. */
+#ifndef MVM_STORE_DISK_H
+#define MVM_STORE_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler/base/diag.h"
+#include "imaging/store_path.h"
+
+struct store_disk_request {
+	const struct closure *closure;
+	const char *output;       /* the file to create; must not exist */
+	const char *cache_dir;    /* objects are kept here (created 0700); NULL: made in `scratch_dir` and dropped */
+	const char *scratch_dir;  /* an existing directory for temporary files */
+	const char *compression;  /* "zstd"; the mksquashfs engine takes what mksquashfs takes ("none" too) */
+	int level;                /* of the compressor; 0: its default here (zstd: 3) */
+	uint32_t block_size;      /* bytes, a power of two from 4 KiB to 1 MiB; default 131072 */
+	unsigned jobs;            /* threads, at least 1 */
+	uint32_t time;            /* seconds since 1970 of every inode */
+	/* Called from the caller's thread now and then; NULL: nobody listens. */
+	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+	void *progress_context;
+};
+
+struct store_disk_result {
+	uint64_t image_bytes, content_bytes; /* of the image; of all files in it */
+	uint64_t inodes;
+	size_t packed, reused;               /* store paths compressed now; taken from the cache */
+};
+
+/* Links the image from one cached object per store path. On failure there is no output. */
+bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
+/* Makes the same tree with mksquashfs. On failure there is no output. */
+bool store_disk_mksquashfs(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* embedded: files carried inside the program, by their names in the source tree ("runner/microvm-run.sh", "mvm-init"). */
+#ifndef MVM_EMBEDDED_H
+#define MVM_EMBEDDED_H
+
+#include <stddef.h>
+
+struct embedded_file {
+	const char *name; /* NULL ends the table */
+	const char *begin, *end;
+};
+extern const struct embedded_file embedded_files[];
+
+#endif
