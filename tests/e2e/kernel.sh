@@ -1,0 +1,62 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Prints the directory of an unpacked Debian kernel package (boot/vmlinuz-VERSION, lib/modules/VERSION): tests/e2e/kernel.sh [FLAVOUR],
+# FLAVOUR amd64 (default) or cloud-amd64. The first call downloads it by apt, 70 MB (cloud: 28 MB), into $MVM_KERNEL_CACHE (default:
+# build/kernel); needs no root. MVM_TEST_KERNEL=DIR: takes that one instead.
+set -euo pipefail
+
+# Debian 12's own series: later kernels oops at random under QEMU 7.2's TCG.
+series=6.1
+flavour=${1:-amd64}
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cache=${MVM_KERNEL_CACHE:-$top/build/kernel}
+
+if [ -n "${MVM_TEST_KERNEL:-}" ]; then
+	echo "$MVM_TEST_KERNEL"
+	exit
+fi
+if [ -d "$cache/$flavour" ]; then
+	echo "$cache/$flavour"
+	exit
+fi
+
+mkdir -p "$cache"
+exec 9>"$cache/.lock"
+flock 9
+if [ -d "$cache/$flavour" ]; then # another call has just made it
+	echo "$cache/$flavour"
+	exit
+fi
+work=$cache/.work
+trap 'rm -rf "$work"' EXIT
+rm -rf "$work"
+mkdir "$work"
+
+# The name of the newest package: linux-image-6.1.0-NN-amd64.
+newest() {
+	apt-cache "$@" search --names-only "^linux-image-${series//./\\.}\\.[0-9]+-[0-9]+-$flavour\$" | cut -d ' ' -f 1 | sort -V | tail -n 1
+}
+
+download() {
+	local package
+	package=$(newest "$@")
+	[ -n "$package" ] || return
+	echo "kernel: downloading $package" >&2
+	(cd "$work" && apt-get "$@" -o APT::Sandbox::User="$(id -un)" download -q "$package") >&2
+}
+
+# The system's package lists may be missing or too old; fresh ones of our own need no root.
+own=(-o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache")
+if ! download; then
+	mkdir -p "$work/lists/partial" "$work/cache"
+	apt-get "${own[@]}" -o APT::Sandbox::User="$(id -un)" update -q >&2
+	download "${own[@]}" || {
+		echo "kernel: apt knows no linux-image-$series.*-$flavour; set MVM_TEST_KERNEL to the directory of one" >&2
+		exit 1
+	}
+fi
+dpkg-deb --fsys-tarfile "$work"/linux-image-*.deb | tar -x --no-same-owner -C "$work" ./boot ./lib/modules
+mkdir "$work/$flavour"
+mv "$work/boot" "$work/lib" "$work/$flavour/"
+mv "$work/$flavour" "$cache/$flavour"
+echo "$cache/$flavour"
