@@ -40,13 +40,14 @@ nix_env_private() {
 }
 
 # nix_build FILE ATTRIBUTE [ARGUMENT of nix-build]...: prints the store path; on failure the build's log on stderr. The path stays alive
-# as long as $nix_roots/ATTRIBUTE.
+# as long as $nix_roots/FILE-ATTRIBUTE.
 nix_build() {
-	local file=$1 attribute=$2 busybox log status=0
+	local file=$1 attribute=$2 root busybox log status=0
+	root=$nix_roots/$(basename "$file" .nix)-$attribute
 	shift 2
 	busybox=$(readlink -f "$(command -v busybox)")
 	log=$(mktemp -t mvm-nix-build.XXXXXX)
-	nix-build "$file" -A "$attribute" -o "$nix_roots/$attribute" --argstr busyboxProgram "$busybox" "$@" 2>"$log" || status=$?
+	nix-build "$file" -A "$attribute" -o "$root" --argstr busyboxProgram "$busybox" "$@" 2>"$log" || status=$?
 	[ "$status" = 0 ] || cat "$log" >&2
 	rm -f "$log"
 	return "$status"
@@ -56,4 +57,16 @@ nix_build() {
 nix_env_remove() {
 	[ ! -d "$1" ] || chmod -R u+w "$1"
 	rm -rf "$1"
+}
+
+# nix_stage_nix DIR: puts the machine's nix, its libraries and their loader into DIR, for nix/guest-with-nix.nix:
+# nix_build nix/guest-with-nix.nix toplevel --argstr nixFiles DIR
+nix_stage_nix() {
+	local program
+	program=$(readlink -f "$(command -v nix)")
+	mkdir -p "$1/bin" "$1/lib"
+	cp -L "$program" "$1/bin/nix"
+	ldd "$program" | grep -o '/[^ ]*' | xargs cp -L -t "$1/lib"
+	# Loaded at run time, from beside libc.
+	cp -L "$(ldd "$program" | sed -n 's/.*=> \(.*\)libc\.so\.6 .*/\1/p')"libnss_dns.so.2 "$1/lib"
 }

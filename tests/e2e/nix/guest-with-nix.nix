@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: MIT
+# A guest in which Nix works: the machine's own nix program with all its libraries, as store paths. Its init does what the kernel parameter
+# mvm.test=STEP,STEP,... names, each between the lines "BEGIN STEP" and "END STEP STATUS", then says "nix-guest: done" and ends the VM.
+{
+  busyboxProgram ? "/usr/bin/busybox",
+  nixFiles, # a directory with bin/nix and lib/ (all its libraries and ld.so): nix_stage_nix in ../nix.sh makes it
+}:
+
+let
+  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run script;
+
+  files = builtins.path { name = "nix-files"; path = nixFiles; };
+
+  nix = run "nix" {
+    wrapper = ''
+      #!${busybox}/bin/sh
+      export NIX_STORE_DIR=${builtins.storeDir}
+      exec ${files}/lib/ld-linux-x86-64.so.2 --library-path ${files}/lib --argv0 "''${0##*/}" ${files}/bin/nix "$@"
+    '';
+  } ''
+    mkdir -p "$out/bin"
+    printf %s "$wrapper" > "$out/bin/nix"
+    chmod +x "$out/bin/nix"
+    for name in nix-store nix-build nix-instantiate nix-collect-garbage; do ln -s nix "$out/bin/$name"; done
+  '';
+
+  steps = script "steps" ''
+    top=$1
+    export PATH=$PATH:${nix}/bin HOME=/root TERM=dumb PAGER=cat
+    mkdir -p /root /etc /tmp /nix/var/nix/gcroots
+    ln -sfn "$top" /nix/var/nix/gcroots/guest-system
+    echo root:x:0:0:root:/root:${busybox}/bin/sh > /etc/passwd
+    echo nixbld1:x:30001:30000:builder:/var/empty:/noshell >> /etc/passwd
+    { echo root:x:0:; echo nixbld:x:30000:nixbld1; } > /etc/group
+
+    parameter() { tr ' ' '\n' < /proc/cmdline | sed -n "s|^$1=||p" | tail -n 1; }
+
+    step() {
+      case $1 in
+      load-db) nix-store --load-db < "$(parameter regInfo)" ;; # as NixOS guests of microvm.nix do
+      verify) nix-store --verify --check-contents ;;
+      requisites) nix-store -qR "$top" ;;
+      registered) nix path-info --all --offline --extra-experimental-features nix-command ;;
+      gc) nix-store --gc ;;
+      dead) nix-store --gc --print-dead ;;
+      ls) ls -A ${builtins.storeDir} ;;
+      db) ls -l /nix/var/nix/db ;;
+      mounts) cat /proc/mounts ;;
+      # A new path, of text that the parameter mvm.text tells apart; it is garbage unless `keep` comes after it.
+      add) echo "$(parameter mvm.text)" > /tmp/added && nix-store --add /tmp/added ;;
+      keep) ln -sfn "$(nix-store --add /tmp/added)" /nix/var/nix/gcroots/added ;;
+      build)
+        nix-build --no-out-link --option sandbox false --option build-users-group "" --option build-hook "" --option substitute false -E '
+          derivation {
+            name = "built-in-guest";
+            system = builtins.currentSystem;
+            builder = "''${builtins.storePath ${busybox}}/bin/sh";
+            args = [ "-c" "echo built > $out" ];
+          }'
+        ;;
+      *) echo "no such step"; false ;;
+      esac
+    }
+
+    for name in $(parameter mvm.test | tr , ' '); do
+      echo "BEGIN $name"
+      step "$name" 2>&1
+      echo "END $name $?"
+    done
+    echo "nix-guest: done"
+  '';
+in
+{
+  toplevel = run "nix-guest" {
+    init = ''
+      #!${busybox}/bin/sh
+      ${steps} @out@
+      ${busybox}/bin/sync
+      ${busybox}/bin/reboot -f
+    '';
+  } ''
+    mkdir "$out"
+    printf %s "$init" | sed "s|@out@|$out|" > "$out/init"
+    chmod +x "$out/init"
+  '';
+}

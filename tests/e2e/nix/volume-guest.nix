@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+# A guest that counts its boots in /data, a volume that the first stage mounts, and ends the VM.
+{ busyboxProgram ? "/usr/bin/busybox" }:
+
+let
+  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run;
+in
+{
+  toplevel = run "volume-guest" {
+    init = ''
+      #!${busybox}/bin/sh
+      export PATH=${busybox}/bin
+      say() { echo "volume: $*"; }
+      say "$(grep ' /data ' /proc/mounts || echo FAILED nothing is mounted on /data)"
+      boots=$(cat /data/boots 2>/dev/null | wc -l)
+      echo "boot $((boots + 1))" >> /data/boots
+      while read -r line; do say "$line"; done < /data/boots
+      set -- $(df -k /data | tail -n 1)
+      say "size $2 KiB"
+      sync
+      umount /data && say unmounted
+      say done
+      reboot -f
+    '';
+  } ''
+    mkdir "$out"
+    printf %s "$init" > "$out/init"
+    chmod +x "$out/init"
+  '';
+}
