@@ -14,20 +14,21 @@ let
   nix = run "nix" {
     wrapper = ''
       #!${busybox}/bin/sh
-      export NIX_STORE_DIR=${builtins.storeDir}
+      export NIX_STORE_DIR=${builtins.storeDir} NIX_CONFIG="build-hook = ''${0%/*}/build-remote"
       exec ${files}/lib/ld-linux-x86-64.so.2 --library-path ${files}/lib --argv0 "''${0##*/}" ${files}/bin/nix "$@"
     '';
   } ''
     mkdir -p "$out/bin"
     printf %s "$wrapper" > "$out/bin/nix"
     chmod +x "$out/bin/nix"
-    for name in nix-store nix-build nix-instantiate nix-collect-garbage; do ln -s nix "$out/bin/$name"; done
+    for name in nix-store nix-build nix-instantiate nix-collect-garbage build-remote; do ln -s nix "$out/bin/$name"; done
   '';
 
   steps = script "steps" ''
     top=$1
     export PATH=$PATH:${nix}/bin HOME=/root TERM=dumb PAGER=cat
-    mkdir -p /root /etc /tmp /nix/var/nix/gcroots
+    mkdir -p /root /etc /tmp /nix/var/nix/gcroots /dev/pts
+    mount -t devpts devpts /dev/pts # builds want a terminal
     ln -sfn "$top" /nix/var/nix/gcroots/guest-system
     echo root:x:0:0:root:/root:${busybox}/bin/sh > /etc/passwd
     echo nixbld1:x:30001:30000:builder:/var/empty:/noshell >> /etc/passwd
@@ -50,7 +51,7 @@ let
       add) echo "$(parameter mvm.text)" > /tmp/added && nix-store --add /tmp/added ;;
       keep) ln -sfn "$(nix-store --add /tmp/added)" /nix/var/nix/gcroots/added ;;
       build)
-        nix-build --no-out-link --option sandbox false --option build-users-group "" --option build-hook "" --option substitute false -E '
+        nix-build --no-out-link --option sandbox false --option build-users-group "" --option substitute false -E '
           derivation {
             name = "built-in-guest";
             system = builtins.currentSystem;
