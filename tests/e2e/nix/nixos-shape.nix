@@ -47,14 +47,14 @@ let
       #!/bin/busybox sh
       export PATH=/bin
       busybox mkdir -p /proc /sys /dev /root
-      busybox --install -s /bin
+      /bin/busybox --install -s /bin
       mount -t proc proc /proc
       mount -t sysfs sysfs /sys
       mount -t devtmpfs devtmpfs /dev
       echo "guest-initrd: started"
-      for name in virtio_mmio virtio_pci virtio_blk squashfs erofs overlay; do modprobe "$name"; done
+      for name in virtio_mmio virtio_pci virtio_blk squashfs crc32c_generic erofs; do modprobe "$name"; done
       init=$(tr ' ' '\n' < /proc/cmdline | sed -n 's/^init=//p')
-      until [ -b /dev/vda ]; do sleep 0.05; done
+      for try in $(seq 100); do [ -b /dev/vda ] || sleep 0.1; done
       mount -t tmpfs -o mode=0755 tmpfs /root
       mkdir -p /root${builtins.storeDir} /root/proc /root/sys /root/dev /root/run /root/etc
       mount -o ro -t squashfs /dev/vda /root${builtins.storeDir} 2>/dev/null || mount -o ro -t erofs /dev/vda /root${builtins.storeDir}
