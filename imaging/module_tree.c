@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/module_tree.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <fts.h>
+#include <libkmod.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/base/buf.h"
+#include "compiler/base/file.h"
+#include "imaging/unpack.h"
+
+enum { LIST_LIMIT_BYTES = 64 << 20 };
+
+struct alias {
+	const char *pattern, *module;
+};
+struct aliases {
+	struct alias *v;
+	size_t n;
+	size_t capacity;
+};
+
+struct module_tree {
+	struct arena *arena;
+	const char *path;
+	struct module *modules; /* sorted by name */
+	size_t nmodules;
+	bool has_alias_file;
+	struct aliases aliases;         /* of modules.alias */
+	struct strings builtin;         /* names, sorted */
+	struct aliases builtin_aliases; /* of modules.builtin.modinfo */
+};
+
+const char *module_tree_path(const struct module_tree *tree)
+{
+	return tree->path;
+}
+
+/* '-' becomes '_', but not inside a pattern's brackets. */
+static const char *normalized(struct arena *arena, const char *name, size_t length)
+{
+	char *copy = arena_strndup(arena, name, length);
+	bool in_brackets = false;
+	for (char *c = copy; *c; c++) {
+		if (*c == '[' || *c == ']')
+			in_brackets = *c == '[';
+		else if (*c == '-' && !in_brackets)
+			*c = '_';
+	}
+	return copy;
+}
+
+/* Length of a module's file name up to ".ko", 0 when it is no module. */
+static size_t module_name_length(const char *file)
+{
+	static const char *const suffixes[] = {".ko", ".ko.gz", ".ko.xz", ".ko.zst"};
+	size_t length = strlen(file);
+	for (size_t i = 0; i < countof(suffixes); i++) {
+		size_t suffix = strlen(suffixes[i]);
+		if (length > suffix && strcmp(file + length - suffix, suffixes[i]) == 0)
+			return length - suffix;
+	}
+	return 0;
+}
+
+/* ---- the directory of the right version ---- */
+
+static bool is_version_directory(struct arena *arena, const char *path)
+{
+	return path_exists(path_join(arena, path, "modules.order")) || path_exists(path_join(arena, path, "modules.builtin")) ||
+	       path_exists(path_join(arena, path, "modules.dep"));
+}
+
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static struct strings subdirectories(struct arena *arena, const char *path)
+{
+	struct strings names = {0};
+	DIR *directory = opendir(path);
+	if (!directory)
+		return names;
+	for (const struct dirent *entry; (entry = readdir(directory));)
+		if (entry->d_name[0] != '.' && path_is_directory(path_join(arena, path, entry->d_name)))
+			vec_push(arena, &names, arena_strdup(arena, entry->d_name));
+	closedir(directory);
+	if (names.n)
+		qsort(names.v, names.n, sizeof *names.v, compare_strings);
+	return names;
+}
+
+/* The folder that has one subdirectory per kernel version. */
+static const char *versions_folder(struct arena *arena, const char *directory)
+{
+	static const char *const inner[] = {"lib/modules", "usr/lib/modules"};
+	for (size_t i = 0; i < countof(inner); i++) {
+		const char *folder = path_join(arena, directory, inner[i]);
+		if (path_is_directory(folder))
+			return folder;
+	}
+	return directory;
+}
+
+static const char *no_version(struct diag *diag, const struct pos *where, const char *folder, const struct strings *found, const char *version)
+{
+	BUF_CLEANUP struct buf names = {0};
+	for (size_t i = 0; i < found->n; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", found->v[i]);
+	if (found->n == 0)
+		diag_error(diag, STATUS_INPUT, where, "no-modules", "%s has no kernel modules (no lib/modules/VERSION in it)", folder);
+	else if (version)
+		diag_error(diag, STATUS_INPUT, where, "kernel-version", "%s has modules for kernel %s, but the kernel is version %s", folder,
+			   buf_text(&names), version);
+	else
+		diag_error(diag, STATUS_INPUT, where, "kernel-version",
+			   "%s has modules for several kernels, and the kernel does not say its version; name one of the directories: %s", folder,
+			   buf_text(&names));
+	return NULL;
+}
+
+static const char *version_directory(struct arena *arena, struct diag *diag, const char *directory, const char *version,
+				     const struct pos *where)
+{
+	if (!path_is_directory(directory)) {
+		diag_error(diag, STATUS_INPUT, where, "no-modules", "cannot read the kernel modules in %s: %s", directory,
+			   strerror(path_exists(directory) ? ENOTDIR : ENOENT));
+		return NULL;
+	}
+	if (is_version_directory(arena, directory))
+		return directory;
+	const char *folder = versions_folder(arena, directory);
+	struct strings found = subdirectories(arena, folder);
+	for (size_t i = 0; i < found.n; i++)
+		if (version ? strcmp(found.v[i], version) == 0 : found.n == 1)
+			return path_join(arena, folder, found.v[i]);
+	return no_version(diag, where, folder, &found, version);
+}
+
+/* ---- the index ---- */
+
+/* The module's path inside the tree, with a slash before it. */
+static const char *inner_path(const struct module_tree *tree, const struct module *module)
+{
+	const char *inside = module->path + strlen(tree->path);
+	return *inside == '/' ? inside : inside - 1;
+}
+
+/* What depmod prefers when two files have the same name: updates/, then the kernel's own, then others. */
+static int place_rank(const struct module_tree *tree, const struct module *module)
+{
+	const char *inside = inner_path(tree, module);
+	return strncmp(inside, "/updates/", 9) == 0 ? 0 : strncmp(inside, "/kernel/", 8) == 0 ? 1 : 2;
+}
+
+struct indexed {
+	struct module module;
+	int rank;
+};
+
+static int compare_indexed(const void *a, const void *b)
+{
+	const struct indexed *one = a, *two = b;
+	int order = strcmp(one->module.name, two->module.name);
+	if (order == 0)
+		order = one->rank - two->rank;
+	return order ? order : strcmp(one->module.path, two->module.path);
+}
+
+static int compare_entries(const FTSENT **a, const FTSENT **b)
+{
+	return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+/* "build" and "source" point to the kernel's source tree. */
+static bool is_foreign(const FTSENT *entry)
+{
+	return entry->fts_level == 1 && (strcmp(entry->fts_name, "build") == 0 || strcmp(entry->fts_name, "source") == 0);
+}
+
+static void index_modules(struct module_tree *tree)
+{
+	struct arena *arena = tree->arena;
+	VEC(struct indexed) found = {0};
+	char *const roots[] = {arena_strdup(arena, tree->path), NULL};
+	/* Links are followed: Nix joins several packages' modules by links to files and to directories. */
+	FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, compare_entries);
+	if (!walk)
+		abort();
+	for (FTSENT *entry; (entry = fts_read(walk));) {
+		if (entry->fts_info == FTS_D && is_foreign(entry))
+			fts_set(walk, entry, FTS_SKIP);
+		size_t length = entry->fts_info == FTS_F ? module_name_length(entry->fts_name) : 0;
+		if (length == 0)
+			continue;
+		struct indexed item = {.module = {.name = normalized(arena, entry->fts_name, length),
+						  .path = arena_strdup(arena, entry->fts_path),
+						  .file = arena_strndup(arena, entry->fts_name, length + strlen(".ko"))}};
+		item.rank = place_rank(tree, &item.module);
+		vec_push(arena, &found, item);
+	}
+	fts_close(walk);
+	if (found.n)
+		qsort(found.v, found.n, sizeof *found.v, compare_indexed);
+	tree->modules = arena_alloc(arena, (found.n + 1) * sizeof *tree->modules);
+	for (size_t i = 0; i < found.n; i++)
+		if (i == 0 || strcmp(found.v[i].module.name, found.v[i - 1].module.name) != 0)
+			tree->modules[tree->nmodules++] = found.v[i].module;
+}
+
+/* A list beside the modules; false when there is none, or an error was recorded. */
+static bool list_read(struct module_tree *tree, struct diag *diag, const char *name, struct bytes *out)
+{
+	const char *path = path_join(tree->arena, tree->path, name);
+	return path_exists(path) && file_read(tree->arena, diag, path, LIST_LIMIT_BYTES, out);
+}
+
+/* modules.builtin: a line "kernel/fs/ext4/ext4.ko" for each module that is part of the kernel. */
+static void index_builtin(struct module_tree *tree, struct diag *diag)
+{
+	struct bytes list;
+	if (!list_read(tree, diag, "modules.builtin", &list))
+		return;
+	for (const char *line = list.p; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		const char *path = arena_strndup(tree->arena, line, strcspn(line, "\n"));
+		const char *file = path_base(path);
+		size_t length = module_name_length(file);
+		if (length)
+			vec_push(tree->arena, &tree->builtin, normalized(tree->arena, file, length));
+	}
+}
+
+/*
+ * modules.builtin.modinfo: "NAME.KEY=VALUE", 0-terminated, also for parts of the kernel that cannot be modules and that modules.builtin
+ * therefore does not list.
+ */
+static void index_builtin_information(struct module_tree *tree, struct diag *diag)
+{
+	struct bytes list;
+	if (!list_read(tree, diag, "modules.builtin.modinfo", &list))
+		return;
+	for (const char *item = list.p; item < list.p + list.n; item += strlen(item) + 1) {
+		const char *value = strchr(item, '='), *dot = strchr(item, '.');
+		if (!value || !dot || dot > value)
+			continue;
+		const char *name = normalized(tree->arena, item, (size_t)(dot - item));
+		if (tree->builtin.n == 0 || strcmp(tree->builtin.v[tree->builtin.n - 1], name) != 0)
+			vec_push(tree->arena, &tree->builtin, name);
+		if (strncmp(dot, ".alias=", 7) == 0)
+			vec_push(tree->arena, &tree->builtin_aliases,
+				 (struct alias){normalized(tree->arena, value + 1, strlen(value + 1)), name});
+	}
+}
+
+/* modules.alias, written by depmod: "alias PATTERN MODULE". */
+static void index_aliases(struct module_tree *tree, struct diag *diag)
+{
+	struct bytes list;
+	tree->has_alias_file = list_read(tree, diag, "modules.alias", &list);
+	if (!tree->has_alias_file)
+		return;
+	for (const char *line = list.p; *line; line += strcspn(line, "\n"), line += *line == '\n') {
+		size_t end = strcspn(line, "\n"), name = end;
+		while (name && line[name - 1] != ' ')
+			name--;
+		if (strncmp(line, "alias ", 6) != 0 || name <= 7)
+			continue;
+		struct alias alias = {normalized(tree->arena, line + 6, name - 7), normalized(tree->arena, line + name, end - name)};
+		vec_push(tree->arena, &tree->aliases, alias);
+	}
+}
+
+struct module_tree *module_tree_open(struct arena *arena, struct diag *diag, const char *directory, const char *version,
+				     const struct pos *where)
+{
+	size_t errors = diag_error_count(diag);
+	struct module_tree *tree = arena_alloc(arena, sizeof *tree);
+	tree->arena = arena;
+	tree->path = version_directory(arena, diag, directory, version, where);
+	if (!tree->path)
+		return NULL;
+	index_modules(tree);
+	index_builtin(tree, diag);
+	index_builtin_information(tree, diag);
+	if (tree->builtin.n)
+		qsort(tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v, compare_strings);
+	index_aliases(tree, diag);
+	return diag_error_count(diag) == errors ? tree : NULL;
+}
+
+/* ---- one module ---- */
+
+static void add_words(struct arena *arena, struct strings *out, const char *text, const char *separators)
+{
+	for (;;) {
+		text += strspn(text, separators);
+		size_t length = strcspn(text, separators);
+		if (length == 0)
+			return;
+		vec_push(arena, out, arena_strndup(arena, text, length));
+		text += length;
+	}
+}
+
+/* "pre: a b post: c"; words before the first label mean nothing, as for modprobe. */
+static void add_softdep(struct arena *arena, struct module *module, const char *text)
+{
+	struct strings words = {0}, ignored = {0};
+	add_words(arena, &words, text, " \t");
+	struct strings *list = &ignored;
+	for (size_t i = 0; i < words.n; i++) {
+		if (strcmp(words.v[i], "pre:") == 0)
+			list = &module->soft_before;
+		else if (strcmp(words.v[i], "post:") == 0)
+			list = &module->soft_after;
+		else
+			vec_push(arena, list, words.v[i]);
+	}
+}
+
+static void add_information(struct arena *arena, struct module *module, const char *key, const char *value)
+{
+	if (strcmp(key, "depends") == 0)
+		add_words(arena, &module->depends, value, ",");
+	else if (strcmp(key, "softdep") == 0)
+		add_softdep(arena, module, value);
+	else if (strcmp(key, "alias") == 0)
+		vec_push(arena, &module->aliases, normalized(arena, value, strlen(value)));
+	else if (strcmp(key, "vermagic") == 0)
+		module->kernel = arena_strndup(arena, value, strcspn(value, " "));
+}
+
+static void log_nothing(void *data, int priority, const char *file, int line, const char *function, const char *format, va_list arguments)
+{
+	(void)data, (void)priority, (void)file, (void)line, (void)function, (void)format, (void)arguments;
+}
+
+static void context_free(struct kmod_ctx **context)
+{
+	kmod_unref(*context);
+}
+
+static void handle_free(struct kmod_module **handle)
+{
+	if (*handle)
+		kmod_module_unref(*handle);
+}
+
+/* Reads the .modinfo section of the plain module file `fd`. */
+static const char *information_read(struct module_tree *tree, struct module *module, int fd)
+{
+	static const char *const no_configuration[] = {NULL};
+	/* Not tree->path: with it libkmod would take built-in modules' information for this one's. */
+	__attribute__((cleanup(context_free))) struct kmod_ctx *context = kmod_new("/proc/self/fd", no_configuration);
+	if (!context)
+		abort();
+	kmod_set_log_fn(context, log_nothing, NULL);
+	__attribute__((cleanup(handle_free))) struct kmod_module *handle = NULL;
+	const char *path = arena_printf(tree->arena, "/proc/self/fd/%d", fd);
+	struct kmod_list *list = NULL, *item;
+	int error = kmod_module_new_from_path(context, path, &handle);
+	if (error >= 0)
+		error = kmod_module_get_info(handle, &list);
+	if (error < 0)
+		return error == -EINVAL || error == -ENOEXEC ? "it is not a kernel module" : strerror(-error);
+	kmod_list_foreach(item, list)
+		add_information(tree->arena, module, kmod_module_info_get_key(item), kmod_module_info_get_value(item));
+	kmod_module_info_free_list(list);
+	return NULL;
+}
+
+const char *module_read(struct module_tree *tree, struct module *module)
+{
+	if (module->is_read)
+		return NULL;
+	uint64_t size;
+	const char *why;
+	FD_CLEANUP int fd = unpack_open(tree->arena, module->path, &size, &why);
+	if (fd < 0)
+		return why;
+	module->kernel = "";
+	why = information_read(tree, module, fd);
+	module->is_read = !why;
+	return why;
+}
+
+/* ---- look-ups ---- */
+
+static int compare_name(const void *name, const void *module)
+{
+	return strcmp(name, ((const struct module *)module)->name);
+}
+
+struct module *module_tree_find(struct module_tree *tree, const char *name)
+{
+	const char *wanted = normalized(tree->arena, name, strlen(name));
+	return bsearch(wanted, tree->modules, tree->nmodules, sizeof *tree->modules, compare_name);
+}
+
+static bool matches(const char *pattern, const char *wanted)
+{
+	return fnmatch(pattern, wanted, 0) == 0;
+}
+
+bool module_tree_has_builtin(const struct module_tree *tree, const char *name_or_alias)
+{
+	const char *wanted = normalized(tree->arena, name_or_alias, strlen(name_or_alias));
+	if (tree->builtin.n && bsearch(&wanted, tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v, compare_strings))
+		return true;
+	for (size_t i = 0; i < tree->builtin_aliases.n; i++)
+		if (matches(tree->builtin_aliases.v[i].pattern, wanted))
+			return true;
+	return false;
+}
+
+static void add_unique(struct arena *arena, struct module_refs *list, struct module *module)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i] == module)
+			return;
+	vec_push(arena, list, module);
+}
+
+static int compare_refs(const void *a, const void *b)
+{
+	return strcmp((*(struct module *const *)a)->path, (*(struct module *const *)b)->path);
+}
+
+/* Algorithms are asked for by "crypto-NAME" or plain "NAME", file systems by "fs-NAME". */
+static bool is_likely_place(const struct module_tree *tree, const struct module *module, const char *wanted)
+{
+	return strstr(inner_path(tree, module), strncmp(wanted, "fs_", 3) == 0 ? "/fs/" : "/crypto/") != NULL;
+}
+
+static void match_by_reading(struct module_tree *tree, const char *wanted, bool likely, struct module_refs *out)
+{
+	for (size_t i = 0; i < tree->nmodules; i++) {
+		struct module *module = &tree->modules[i];
+		if (is_likely_place(tree, module, wanted) != likely || module_read(tree, module) != NULL)
+			continue;
+		for (size_t k = 0; k < module->aliases.n; k++)
+			if (matches(module->aliases.v[k], wanted))
+				add_unique(tree->arena, out, module);
+	}
+}
+
+void module_tree_match(struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out)
+{
+	const char *wanted = normalized(tree->arena, alias, strlen(alias));
+	for (size_t i = 0; i < tree->aliases.n; i++) {
+		struct module *module =
+			matches(tree->aliases.v[i].pattern, wanted) ? module_tree_find(tree, tree->aliases.v[i].module) : NULL;
+		if (module)
+			add_unique(tree->arena, out, module);
+	}
+	if (!tree->has_alias_file)
+		match_by_reading(tree, wanted, true, out);
+	if (!tree->has_alias_file && everywhere && out->n == 0)
+		match_by_reading(tree, wanted, false, out);
+	if (out->n)
+		qsort(out->v, out->n, sizeof *out->v, compare_refs);
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+/* unpack: the plain content of a file that may be compressed (gzip, xz, zstd; told by its content). */
+#ifndef MVM_UNPACK_H
+#define MVM_UNPACK_H
+
+#include <stdint.h>
+
+struct arena;
+
+/* A descriptor of the plain content, at offset 0, and its size; -1 with `why` when it cannot be had. */
+int unpack_open(struct arena *arena, const char *path, uint64_t *size, const char **why);
+
+#endif

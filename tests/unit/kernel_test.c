@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+/* Made-up headers for what is rare, and a real Debian kernel: MVM_TEST_KERNEL (tests/e2e/kernel.sh). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <elf.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/file.h"
+#include "compiler/base/process.h"
+#include "imaging/kernel.h"
+
+struct fixture {
+	struct arena *arena;
+	struct diag *diag;
+	char scratch[64];
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	f->arena = arena_new();
+	f->diag = diag_new(f->arena);
+	strcpy(f->scratch, "/tmp/kernel_test.XXXXXX");
+	*state = f;
+	return mkdtemp(f->scratch) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	tree_remove(f->scratch);
+	arena_free(f->arena);
+	free(f);
+	return 0;
+}
+
+static const char *messages(struct fixture *f)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	diag_print(f->diag, stream, DIAG_HUMAN, false);
+	fclose(stream);
+	const char *kept = arena_strdup(f->arena, text);
+	free(text);
+	return kept;
+}
+
+static const char *make_file(struct fixture *f, const char *name, const void *bytes, size_t count)
+{
+	const char *path = path_join(f->arena, f->scratch, name);
+	unlink(path);
+	assert_true(directory_make(f->diag, path_parent(f->arena, path), 0755));
+	assert_true(file_write(f->diag, path, bytes, count, 0644));
+	return path;
+}
+
+static struct kernel inspect(struct fixture *f, const char *path)
+{
+	struct kernel kernel;
+	if (!kernel_inspect(f->arena, f->diag, path, NULL, &kernel))
+		fail_msg("%s", messages(f));
+	return kernel;
+}
+
+static void assert_refused(struct fixture *f, const char *path, const char *reason)
+{
+	struct kernel kernel;
+	assert_false(kernel_inspect(f->arena, f->diag, path, NULL, &kernel));
+	const char *text = messages(f);
+	if (!strstr(text, reason) || !strstr(text, path))
+		fail_msg("expected \"%s\" about %s in: %s", reason, path, text);
+	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
+}
+
+static void real_bzimage(void **state)
+{
+	struct fixture *f = *state;
+	const char *package = getenv("MVM_TEST_KERNEL");
+	if (!package) {
+		print_message("skipped: MVM_TEST_KERNEL names no unpacked kernel package\n");
+		skip();
+	}
+	struct kernel kernel = inspect(f, package);
+	assert_int_equal(kernel.format, KERNEL_BZIMAGE);
+	assert_int_equal(kernel.arch, KERNEL_X86_64);
+	assert_non_null(kernel.version);
+	assert_true(path_is_directory(arena_printf(f->arena, "%s/lib/modules/%s", package, kernel.version)));
+	assert_string_equal(kernel.version, path_base(kernel.path) + strlen("vmlinuz-"));
+}
+
+/* ---- made-up kernels ---- */
+
+enum { BZIMAGE_BYTES = 0x1000 };
+
+static void bzimage_fill(unsigned char *image, uint16_t version_offset)
+{
+	memset(image, 0, BZIMAGE_BYTES);
+	memcpy(image + 0x1fe, "\x55\xaa" "\0\0" "HdrS" "\x0f\x02", 10);
+	image[0x20e] = (unsigned char)version_offset;
+	image[0x20f] = (unsigned char)(version_offset >> 8);
+	image[0x236] = 1;
+}
+
+static void bzimage_version_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char image[BZIMAGE_BYTES];
+	bzimage_fill(image, 0x300);
+	strcpy((char *)image + 0x500, "6.6.1-custom (me@here) #1 SMP");
+	assert_string_equal(inspect(f, make_file(f, "good", image, sizeof image)).version, "6.6.1-custom");
+
+	/* Past the end; unterminated at the end; too long; none at all. */
+	bzimage_fill(image, 0xffff);
+	assert_null(inspect(f, make_file(f, "outside", image, sizeof image)).version);
+	bzimage_fill(image, BZIMAGE_BYTES - 0x200 - 4);
+	memcpy(image + BZIMAGE_BYTES - 4, "6.66", 4);
+	assert_null(inspect(f, make_file(f, "unterminated", image, sizeof image)).version);
+	bzimage_fill(image, 0x300);
+	memset(image + 0x500, '6', 0x800);
+	assert_null(inspect(f, make_file(f, "long", image, sizeof image)).version);
+	bzimage_fill(image, 0);
+	assert_null(inspect(f, make_file(f, "none", image, sizeof image)).version);
+}
+
+static void bzimage_of_32_bits_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char image[BZIMAGE_BYTES];
+	bzimage_fill(image, 0);
+	image[0x236] = 0;
+	assert_refused(f, make_file(f, "small", image, sizeof image), "a 32-bit x86 kernel");
+}
+
+struct elf {
+	Elf64_Ehdr header;
+	Elf64_Phdr note_segment;
+	Elf64_Nhdr note;
+	char note_name[4];
+	uint64_t note_value;
+	char text[64];
+};
+
+static struct elf elf_make(uint16_t type, uint16_t machine)
+{
+	struct elf elf = {
+		.header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+			   .e_type = type, .e_machine = machine, .e_version = EV_CURRENT, .e_phoff = offsetof(struct elf, note_segment),
+			   .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1},
+		.note_segment = {.p_type = PT_NOTE, .p_offset = offsetof(struct elf, note), .p_filesz = 24, .p_align = 4},
+		.note = {4, 8, 18},
+		.note_name = "Xen",
+		.text = "Linux version 6.6.1-elf (me@here) #1",
+	};
+	return elf;
+}
+
+static void vmlinux(void **state)
+{
+	struct fixture *f = *state;
+	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
+	struct kernel kernel = inspect(f, make_file(f, "pvh", &elf, sizeof elf));
+	assert_int_equal(kernel.format, KERNEL_ELF);
+	assert_int_equal(kernel.arch, KERNEL_X86_64);
+	assert_string_equal(kernel.version, "6.6.1-elf");
+	assert_true(kernel.pvh);
+
+	elf.note.n_type = 3;
+	assert_false(inspect(f, make_file(f, "plain", &elf, sizeof elf)).pvh);
+
+	elf = elf_make(ET_DYN, EM_AARCH64);
+	assert_int_equal(inspect(f, make_file(f, "arm", &elf, sizeof elf)).arch, KERNEL_AARCH64);
+}
+
+static void broken_elf_is_survived(void **state)
+{
+	struct fixture *f = *state;
+	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
+	elf.note_segment.p_offset = UINT64_MAX - 8;
+	assert_false(inspect(f, make_file(f, "far", &elf, sizeof elf)).pvh);
+	elf = elf_make(ET_EXEC, EM_X86_64);
+	elf.note.n_namesz = UINT32_MAX;
+	assert_false(inspect(f, make_file(f, "name", &elf, sizeof elf)).pvh);
+	elf = elf_make(ET_EXEC, EM_X86_64);
+	elf.note.n_type = 1;
+	elf.note.n_descsz = UINT32_MAX;
+	assert_false(inspect(f, make_file(f, "value", &elf, sizeof elf)).pvh);
+	elf = elf_make(ET_EXEC, EM_X86_64);
+	elf.header.e_phoff = UINT64_MAX - 3;
+	assert_refused(f, make_file(f, "headers", &elf, sizeof elf), "a truncated ELF file");
+	assert_refused(f, make_file(f, "short", &elf, 20), "a truncated ELF file");
+}
+
+/* The version may lie across the blocks in which a file is read. */
+static void version_is_found_anywhere(void **state)
+{
+	struct fixture *f = *state;
+	enum { BYTES = 600 * 1024, BLOCK = 256 * 1024 };
+	char *image = calloc(1, BYTES);
+	memcpy(image + 0x38, "ARM\x64", 4);
+	for (int at = BLOCK - 40; at < BLOCK + 2; at++) {
+		memset(image + 0x1000, 0, BYTES - 0x1000);
+		strcpy(image + 0x1000, "Linux version %s (%s)");
+		strcpy(image + at, "Linux version 6.6.1-arm64 (me@here)");
+		struct kernel kernel = inspect(f, make_file(f, "Image", image, BYTES));
+		assert_int_equal(kernel.format, KERNEL_ARM64_IMAGE);
+		assert_string_equal(kernel.version, "6.6.1-arm64");
+	}
+	const char *path = make_file(f, "Image", image, BYTES);
+	const char *const argv[] = {"gzip", path, NULL};
+	struct process_result result;
+	assert_true(process_run(f->arena, f->diag, argv, NULL, &result));
+	struct kernel kernel = inspect(f, f->scratch); /* Image.gz is found in a package, too */
+	assert_int_equal(kernel.format, KERNEL_ARM64_IMAGE_GZ);
+	assert_int_equal(kernel.arch, KERNEL_AARCH64);
+	assert_string_equal(kernel.version, "6.6.1-arm64");
+	free(image);
+}
+
+static void other_files_are_named(void **state)
+{
+	struct fixture *f = *state;
+	assert_refused(f, make_file(f, "empty", "", 0), "empty");
+	assert_refused(f, make_file(f, "text", "vmlinuz\n", 8), "a text file");
+	assert_refused(f, make_file(f, "script", "#!/bin/sh\n", 10), "a script");
+	assert_refused(f, make_file(f, "bytes", "\1\2\3\4", 4), "unknown data");
+	assert_refused(f, make_file(f, "gzip", "\x1f\x8b\x08\0", 4), "gzip-compressed data");
+	assert_refused(f, make_file(f, "cpio", "070701000", 9), "an initramfs");
+	assert_refused(f, "/dev/null", "not a regular file");
+	assert_refused(f, path_join(f->arena, f->scratch, "missing"), "No such file or directory");
+	assert_refused(f, "/proc/self/exe", "an ELF shared object"); /* position independent */
+	struct elf elf = elf_make(ET_REL, EM_X86_64);
+	assert_refused(f, make_file(f, "object", &elf, sizeof elf), "a kernel module?");
+	elf = elf_make(ET_EXEC, EM_RISCV);
+	assert_refused(f, make_file(f, "riscv", &elf, sizeof elf), "another machine");
+}
+
+static void package_has_exactly_one_kernel(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char image[BZIMAGE_BYTES];
+	bzimage_fill(image, 0);
+	assert_refused(f, f->scratch, "has no kernel");
+	const char *first = make_file(f, "odd*[dir]/boot/vmlinuz-1", image, sizeof image);
+	const char *package = path_join(f->arena, f->scratch, "odd*[dir]");
+	assert_int_equal(symlink("boot/vmlinuz-1", path_join(f->arena, package, "vmlinuz")), 0);
+	assert_string_equal(inspect(f, package).path, path_join(f->arena, package, "vmlinuz"));
+	make_file(f, "odd*[dir]/boot/vmlinuz-2", image, sizeof image);
+	assert_refused(f, package, "vmlinuz-2");
+	unlink(path_join(f->arena, package, "vmlinuz"));
+	unlink(path_join(f->arena, package, "boot/vmlinuz-2"));
+	assert_string_equal(inspect(f, package).path, first);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(real_bzimage, setup, teardown),
+		cmocka_unit_test_setup_teardown(bzimage_version_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(bzimage_of_32_bits_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(vmlinux, setup, teardown),
+		cmocka_unit_test_setup_teardown(broken_elf_is_survived, setup, teardown),
+		cmocka_unit_test_setup_teardown(version_is_found_anywhere, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_files_are_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(package_has_exactly_one_kernel, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

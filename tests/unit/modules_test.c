@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: MIT */
+/* Real modules of a Debian kernel: MVM_TEST_KERNEL, a directory as unpacked from linux-image-VERSION (tests/e2e/kernel.sh makes one). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/file.h"
+#include "compiler/base/process.h"
+#include "imaging/modules.h"
+
+struct fixture {
+	struct arena *arena;
+	struct diag *diag;
+	const char *kernel;  /* MVM_TEST_KERNEL or NULL */
+	const char *version; /* of its modules */
+	char scratch[64];    /* an empty directory */
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	f->arena = arena_new();
+	f->diag = diag_new(f->arena);
+	f->kernel = getenv("MVM_TEST_KERNEL");
+	glob_t found;
+	if (f->kernel && glob(path_join(f->arena, f->kernel, "lib/modules/*"), 0, NULL, &found) == 0) {
+		f->version = arena_strdup(f->arena, path_base(found.gl_pathv[0]));
+		globfree(&found);
+	}
+	strcpy(f->scratch, "/tmp/modules_test.XXXXXX");
+	*state = f;
+	return mkdtemp(f->scratch) ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	tree_remove(f->scratch);
+	arena_free(f->arena);
+	free(f);
+	return 0;
+}
+
+static void need_kernel(const struct fixture *f)
+{
+	if (!f->version) {
+		print_message("skipped: MVM_TEST_KERNEL names no unpacked kernel package\n");
+		skip();
+	}
+}
+
+/* All that was recorded, as people see it. */
+static const char *messages(struct fixture *f)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	diag_print(f->diag, stream, DIAG_HUMAN, false);
+	fclose(stream);
+	const char *kept = arena_strdup(f->arena, text);
+	free(text);
+	return kept;
+}
+
+static size_t position(const struct module_list *list, const char *name)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i].name, name) == 0)
+			return i;
+	return SIZE_MAX;
+}
+
+static struct module_list resolve(struct fixture *f, const char *directory, const char *const *names, size_t count)
+{
+	struct module_wish wishes[16] = {0};
+	assert_true(count <= 16);
+	for (size_t i = 0; i < count; i++)
+		wishes[i] = (struct module_wish){names[i], "the test wants it", false};
+	struct module_list list;
+	if (!modules_resolve(f->arena, f->diag, directory, f->version, NULL, wishes, count, &list))
+		fail_msg("%s", messages(f));
+	return list;
+}
+#define RESOLVE(f, directory, ...) \
+	resolve((f), (directory), (const char *const[]){__VA_ARGS__}, countof(((const char *const[]){__VA_ARGS__})))
+
+static void assert_order(const struct module_list *list, const char *first, const char *second)
+{
+	assert_int_not_equal(position(list, first), SIZE_MAX);
+	assert_int_not_equal(position(list, second), SIZE_MAX);
+	if (position(list, first) > position(list, second))
+		fail_msg("%s comes after %s", first, second);
+}
+
+static void monolithic_kernel_needs_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct module_wish wish = {"squashfs", "the store disk is squashfs", false};
+	struct module_list list;
+	assert_true(modules_resolve(f->arena, f->diag, NULL, "6.1", NULL, &wish, 1, &list));
+	assert_int_equal(list.n, 0);
+}
+
+static void dependencies_come_first(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	struct module_list list = RESOLVE(f, f->kernel, "virtio_blk", "virtio-pci", "9p", "9pnet_virtio");
+	assert_order(&list, "virtio_ring.ko", "virtio.ko");
+	assert_order(&list, "virtio.ko", "virtio_blk.ko");
+	assert_order(&list, "virtio_pci_modern_dev.ko", "virtio_pci.ko");
+	assert_order(&list, "virtio_pci_legacy_dev.ko", "virtio_pci.ko");
+	assert_order(&list, "9pnet.ko", "9p.ko");
+	assert_order(&list, "netfs.ko", "9p.ko");
+	assert_order(&list, "9pnet.ko", "9pnet_virtio.ko");
+	assert_int_equal(list.n, 11);
+	for (size_t i = 0; i < list.n; i++)
+		assert_false(list.v[i].may_fail);
+}
+
+static void dash_and_underscore_are_the_same(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	struct module_list list = RESOLVE(f, f->kernel, "virtio_rng", "virtio-rng", "virtio-blk", "virtio_blk");
+	assert_int_not_equal(position(&list, "virtio-rng.ko"), SIZE_MAX);
+	assert_int_not_equal(position(&list, "virtio_blk.ko"), SIZE_MAX);
+	assert_int_equal(list.n, 4);
+}
+
+/* ext4's and libcrc32c's soft dependency crypto-crc32c is an alias of a generic and of a processor's own module. */
+static void soft_dependencies_may_fail(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	struct module_list list = RESOLVE(f, f->kernel, "ext4", "erofs");
+	assert_order(&list, "crc32c_generic.ko", "ext4.ko");
+	assert_order(&list, "crc32c-intel.ko", "ext4.ko");
+	assert_order(&list, "crc32c_generic.ko", "libcrc32c.ko");
+	assert_order(&list, "libcrc32c.ko", "erofs.ko");
+	assert_order(&list, "jbd2.ko", "ext4.ko");
+	assert_true(list.v[position(&list, "crc32c-intel.ko")].may_fail);
+	assert_true(list.v[position(&list, "crc32c_generic.ko")].may_fail);
+	assert_false(list.v[position(&list, "ext4.ko")].may_fail);
+
+	/* A module is needed for sure once somebody wants it by name. */
+	struct module_list wanted = RESOLVE(f, f->kernel, "ext4", "crc32c_generic");
+	assert_false(wanted.v[position(&wanted, "crc32c_generic.ko")].may_fail);
+}
+
+static void aliases_work(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	struct module_list list = RESOLVE(f, f->kernel, "fs-squashfs", "virtio:d00000002v00001AF4");
+	assert_int_not_equal(position(&list, "squashfs.ko"), SIZE_MAX);
+	assert_int_not_equal(position(&list, "virtio_blk.ko"), SIZE_MAX);
+}
+
+static void built_in_modules_are_left_out(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	struct module_list list = RESOLVE(f, f->kernel, "tracefs", "fs-tracefs", "squashfs");
+	assert_int_equal(list.n, 1);
+}
+
+static void missing_module_is_named_with_its_reason(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	const struct module_wish wishes[] = {
+		{"squishfs", "the store disk is squishfs", false},
+		{"perhaps", "it would be nice", true},
+		{"nosuchfs", "a volume is nosuchfs", false},
+	};
+	struct module_list list;
+	assert_false(modules_resolve(f->arena, f->diag, f->kernel, f->version, NULL, wishes, 3, &list));
+	const char *text = messages(f);
+	assert_non_null(strstr(text, "\"squishfs\", which is needed because the store disk is squishfs"));
+	assert_non_null(strstr(text, "\"nosuchfs\""));
+	assert_null(strstr(text, "perhaps"));
+	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
+}
+
+static void other_version_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	const struct module_wish wish = {"squashfs", "the store disk is squashfs", false};
+	struct module_list list;
+	assert_false(modules_resolve(f->arena, f->diag, f->kernel, "6.6.6-test", NULL, &wish, 1, &list));
+	assert_non_null(strstr(messages(f), "but the kernel is version 6.6.6-test"));
+	/* The version's own directory, whose name says nothing when it is a store path: the modules say it. */
+	const char *directory = arena_printf(f->arena, "%s/lib/modules/%s", f->kernel, f->version);
+	assert_false(modules_resolve(f->arena, f->diag, directory, "6.6.6-test", NULL, &wish, 1, &list));
+	const char *text = messages(f);
+	assert_non_null(strstr(text, f->version));
+	assert_non_null(strstr(text, "but the kernel is version 6.6.6-test"));
+}
+
+static void every_form_of_directory_works(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	const char *folder = path_join(f->arena, f->kernel, "lib/modules");
+	assert_int_equal(RESOLVE(f, folder, "squashfs").n, 1);
+	assert_int_equal(RESOLVE(f, path_join(f->arena, folder, f->version), "squashfs").n, 1);
+	f->version = NULL; /* the kernel does not say */
+	assert_int_equal(RESOLVE(f, f->kernel, "squashfs").n, 1);
+}
+
+static void directory_without_modules_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct module_list list;
+	assert_false(modules_resolve(f->arena, f->diag, f->scratch, "6.1", NULL, NULL, 0, &list));
+	assert_non_null(strstr(messages(f), "has no kernel modules"));
+	assert_false(modules_resolve(f->arena, f->diag, path_join(f->arena, f->scratch, "nowhere"), "6.1", NULL, NULL, 0, &list));
+	assert_non_null(strstr(messages(f), "No such file or directory"));
+}
+
+static void run(struct fixture *f, const char *script)
+{
+	const char *const argv[] = {"sh", "-ec", script, NULL};
+	struct process_result result;
+	if (!process_run(f->arena, f->diag, argv, NULL, &result) || result.exit_status != 0)
+		fail_msg("%s: %s", script, result.error.p);
+}
+
+/* Nixpkgs' kernels have compressed modules, linked into place, and depmod's files; Alpine compresses by gzip. */
+static void compressed_and_linked_modules_work(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	const char *source = arena_printf(f->arena, "%s/lib/modules/%s", f->kernel, f->version);
+	const char *real = realpath(source, NULL);
+	run(f, arena_printf(f->arena,
+			    "cd %s; mkdir -p real/fs real/drivers lib/modules/%s\n"
+			    "cp %s/kernel/drivers/virtio/virtio.ko real/drivers; xz --check=crc32 real/drivers/virtio.ko\n"
+			    "cp %s/kernel/drivers/virtio/virtio_ring.ko real/drivers; gzip real/drivers/virtio_ring.ko\n"
+			    "cp %s/kernel/drivers/block/virtio_blk.ko real/drivers\n"
+			    "ln -s ../../../real lib/modules/%s/kernel; ln -s / lib/modules/%s/build; ln -s .. real/loop\n"
+			    "echo 'alias virtio:d00000002v* virtio_blk' > lib/modules/%s/modules.alias\n",
+			    f->scratch, f->version, real, real, real, f->version, f->version, f->version));
+	free((void *)(uintptr_t)real);
+	struct module_list list = RESOLVE(f, f->scratch, "virtio:d00000002v00001AF4");
+	assert_int_equal(list.n, 3);
+	assert_order(&list, "virtio_ring.ko", "virtio.ko");
+	assert_order(&list, "virtio.ko", "virtio_blk.ko");
+}
+
+static void broken_module_is_named(void **state)
+{
+	struct fixture *f = *state;
+	const char *const content[] = {"", "not a module", "\177ELF\x02\x01\x01 truncated", "\x1f\x8b\x08 truncated"};
+	const char *folder = path_join(f->arena, f->scratch, "lib/modules/1.0");
+	assert_true(directory_make(f->diag, folder, 0755));
+	for (size_t i = 0; i < countof(content); i++) {
+		const char *path = path_join(f->arena, folder, "bad.ko");
+		unlink(path);
+		assert_true(file_write(f->diag, path, content[i], strlen(content[i]), 0644));
+		const struct module_wish wish = {"bad", "the test wants it", false};
+		struct module_list list;
+		assert_false(modules_resolve(f->arena, f->diag, f->scratch, "1.0", NULL, &wish, 1, &list));
+		assert_non_null(strstr(messages(f), "bad.ko"));
+	}
+}
+
+static void missing_dependency_is_named(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	run(f, arena_printf(f->arena, "mkdir -p %s/lib/modules/%s && cp %s/lib/modules/%s/kernel/drivers/block/virtio_blk.ko %s/lib/modules/%s",
+			    f->scratch, f->version, f->kernel, f->version, f->scratch, f->version));
+	const struct module_wish wish = {"virtio_blk", "the store is a disk", false};
+	struct module_list list;
+	assert_false(modules_resolve(f->arena, f->diag, f->scratch, f->version, NULL, &wish, 1, &list));
+	assert_non_null(strstr(messages(f), "virtio_blk needs virtio"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(monolithic_kernel_needs_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(dependencies_come_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(dash_and_underscore_are_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(soft_dependencies_may_fail, setup, teardown),
+		cmocka_unit_test_setup_teardown(aliases_work, setup, teardown),
+		cmocka_unit_test_setup_teardown(built_in_modules_are_left_out, setup, teardown),
+		cmocka_unit_test_setup_teardown(missing_module_is_named_with_its_reason, setup, teardown),
+		cmocka_unit_test_setup_teardown(other_version_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_form_of_directory_works, setup, teardown),
+		cmocka_unit_test_setup_teardown(directory_without_modules_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(compressed_and_linked_modules_work, setup, teardown),
+		cmocka_unit_test_setup_teardown(broken_module_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(missing_dependency_is_named, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
