@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* What the verbs of mvm-host share. mvm-host stands alone: libc only, nothing of the compiler. */
+#ifndef MVM_HOST_H
+#define MVM_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+	STATUS_CUT_OFF = 3, /* the guest did not go down by itself */
+};
+
+/* One line on stderr, with the program's name before it. */
+void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Milliseconds of CLOCK_MONOTONIC. Deadlines are such times. */
+int64_t clock_ms(void);
+/* Milliseconds left until the deadline, as poll() wants them: never negative. */
+int deadline_left(int64_t deadline);
+void sleep_ms(int ms);
+
+/* Decimal digits and nothing else, min..max. */
+bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value);
+
+/* A verb gets its own arguments, as many as its row in main.c says, and returns the exit status. */
+int verb_accel(char **arguments);
+int verb_tsc_khz(char **arguments);
+int verb_shutdown_qmp(char **arguments);
+int verb_balloon_qmp(char **arguments);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mvm-host: what a runner's scripts need done on the host and cannot do well themselves.
+ *
+ *   main.c      the verbs
+ *   host.c      messages, clock, numbers
+ *   probe.c     accel, tsc-khz
+ *   kvm.c       whether /dev/kvm can run a guest
+ *   shutdown.c  shutdown qmp
+ *   balloon.c   balloon qmp
+ *   qmp.c       a client of QEMU's monitor
+ *   json.c      a strict scanner for its replies
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host.h"
+
+struct verb {
+	const char *words[2]; /* "shutdown", "qmp": both must be given */
+	const char *parameters, *doc;
+	int argument_count;
+	int (*run)(char **arguments);
+};
+
+static const struct verb verbs[] = {
+	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
+	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
+	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
+	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
+};
+enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
+
+static void usage(FILE *out)
+{
+	for (int i = 0; i < VERB_COUNT; i++) {
+		const struct verb *verb = &verbs[i];
+		fprintf(out, "%s mvm-host %s%s%s%s%s\n           %s\n", i ? "      " : "usage:", verb->words[0], verb->words[1] ? " " : "",
+			verb->words[1] ? verb->words[1] : "", *verb->parameters ? " " : "", verb->parameters, verb->doc);
+	}
+}
+
+static const struct verb *verb_find(char **words, int count, int *used)
+{
+	for (int i = 0; i < VERB_COUNT; i++) {
+		const struct verb *verb = &verbs[i];
+		*used = verb->words[1] ? 2 : 1;
+		if (count >= *used && !strcmp(words[0], verb->words[0]) && (*used == 1 || !strcmp(words[1], verb->words[1])))
+			return verb;
+	}
+	return NULL;
+}
+
+static int run(int argc, char **argv)
+{
+	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		usage(stdout);
+		return STATUS_OK;
+	}
+	int used = 0;
+	const struct verb *verb = verb_find(argv + 1, argc - 1, &used);
+	if (!verb) {
+		if (argc > 1)
+			complain("unknown verb '%s%s%s'", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+		usage(stderr);
+		return STATUS_USAGE;
+	}
+	if (argc - 1 - used != verb->argument_count) {
+		complain("%s: %d arguments expected, %d given", argv[1], verb->argument_count, argc - 1 - used);
+		usage(stderr);
+		return STATUS_USAGE;
+	}
+	return verb->run(argv + 1 + used);
+}
+
+int main(int argc, char **argv)
+{
+	signal(SIGPIPE, SIG_IGN);
+	int status = run(argc, argv);
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("cannot write the output");
+		return STATUS_FAILED;
+	}
+	return status;
+}
