@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * object: one store path, compressed once and for all. An image is linked from objects.
+ *
+ * The file: data | records | fragments | footer. Positions in the data count from the file's start and are relocated by the linker. Data of a
+ * page or more is padded to whole pages, so that file systems that can share the blocks with the image; smaller data is not.
+ * Numbers are the machine's own: a cache is not carried to other kinds of machines, and the footer's magic would tell.
+ */
+#ifndef MVM_OBJECT_H
+#define MVM_OBJECT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { OBJECT_FORMAT = 1, OBJECT_PAGE = 4096 };
+
+#define OBJECT_OWN_CONTENT 0xffffffffu
+
+/* Records come in the order in which a linker wants them: what a directory holds, sorted by name, then the directory; the path itself last. */
+struct object_record {
+	uint8_t type;        /* SQUASHFS_DIR_TYPE, _REG_TYPE, _SYMLINK_TYPE */
+	uint8_t name_length;
+	uint16_t mode;       /* permission bits */
+	uint32_t count;      /* children of a directory, bytes of a link's target, blocks of a file */
+	uint32_t number;     /* of the inode, from 0; the path itself is 0 */
+	uint32_t parent;     /* number of the directory that holds it */
+};                           /* struct object_file if it is one; then the name; then at a multiple of 4 the target or the block sizes */
+
+struct object_file {
+	uint64_t size, start; /* bytes; where its blocks lie in the data */
+	uint64_t sparse;      /* bytes in blocks of zeros, which are not stored */
+	uint64_t hash;        /* of the stored blocks */
+	uint32_t fragment;    /* index, or SQUASHFS_INVALID_FRAG */
+	uint32_t fragment_offset;
+	uint32_t original;    /* place of the record with the same content / 8, or OBJECT_OWN_CONTENT */
+	uint32_t unused;
+};
+
+struct object_fragment {
+	uint64_t start, hash;
+	uint32_t size_word, unused;
+};
+
+struct object_footer {
+	char magic[8];
+	uint64_t name_hash;                      /* of the object's name and how it was compressed */
+	uint64_t boot;                           /* hash of the boot in which it was written; 0: not known */
+	uint64_t data_bytes, tables_offset, records_bytes;
+	uint64_t content_bytes;                  /* of all files */
+	uint32_t inodes, fragments;
+	uint64_t data_hash[2], tables_hash[2];   /* XXH3-128 */
+	char nar_hash[64];                       /* as it was registered when packed; zeros: not known */
+	uint64_t footer_hash;                    /* of all before; stays last */
+};
+
+/* What an object must be of. */
+struct object_identity {
+	const char *name;     /* basename of the store path */
+	const char *settings; /* format, compressor, level, block size, library: one word */
+	const char *nar_hash; /* NULL: any */
+	uint64_t boot;        /* object_boot() */
+};
+
+/* An object opened for linking. */
+struct object {
+	int fd;
+	struct object_footer footer;
+	unsigned char *memory;   /* owned; the next three point into it */
+	const unsigned char *records;
+	const struct object_fragment *fragments;
+	const unsigned char *small; /* the data, when it is less than a page; else NULL */
+};
+
+uint64_t object_name_hash(const struct object_identity *identity);
+uint64_t object_footer_hash(const struct object_footer *footer);
+uint64_t object_tables_offset(uint64_t data_bytes);
+/* A value of this boot of the machine; 0 when the kernel does not say. */
+uint64_t object_boot(void);
+
+/*
+ * Takes over `fd`, also when it fails. False when this is not a sound object of that identity: truncated, damaged, or packed from another
+ * build of the path. The tables are always compared with their hash; the data is when it was not written in this boot and was not compared since,
+ * because objects are not synced to disk and a crash of the machine may have lost blocks.
+ */
+bool object_open(int fd, const struct object_identity *identity, struct object *out);
+void object_close(struct object *object);
+/* Reads all of the data and compares it with its hash. */
+bool object_verify_data(const struct object *object);
+
+/* Walks the records: NULL starts, NULL ends (also in front of a record that does not fit). */
+const struct object_record *object_next(const struct object *object, const struct object_record *record);
+const struct object_file *object_record_file(const struct object_record *record);
+const char *object_record_name(const struct object_record *record);
+/* The target (bytes) or the block sizes. */
+const void *object_record_payload(const struct object_record *record);
+size_t object_record_bytes(const struct object_record *record);
+/* The record that holds the content of this one, maybe itself; NULL when the object is damaged. */
+const struct object_record *object_record_original(const struct object *object, const struct object_record *record);
+
+#endif

@@ -1,0 +1,655 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/object_pack.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/buf.h"
+#include "compiler/base/file.h"
+#include "imaging/squashfs_format.h"
+
+/* A file whose content is in the object, found by a hash of its start; bytes are compared before they are shared. */
+struct known_file {
+	uint64_t hash;
+	uint32_t record;    /* place in the records / 8 */
+	uint32_t directory; /* index of its directory's path */
+};
+
+struct packing {
+	struct compress_pool *pool;
+	uint32_t block_size;
+	const char *root;
+	struct object_identity identity;
+	char *target;
+	int fd;
+
+	struct buf records, fragments;
+	uint64_t data_bytes, content_bytes;
+	XXH3_state_t *data_hash;
+	uint32_t inodes;
+	size_t pending; /* blocks submitted and not stored */
+	bool walked;
+	struct block *fragment; /* being filled; NULL when none is */
+	uint32_t nfragments;
+
+	struct buf path;                 /* of what is read now, for messages */
+	struct arena *arena;             /* what only the walk needs: */
+	struct strings directories;      /* below the root, "" for itself */
+	uint32_t directory;              /* index of the one being read */
+	struct known_file *known;        /* open addressing; record is EMPTY_SLOT where free */
+	size_t nknown, known_slots;
+	unsigned char *compare;          /* two buffers of a block and a byte */
+};
+
+enum { FIRST_SLOTS = 64 };
+#define EMPTY_SLOT 0xffffffffu
+
+static void *memory(void *p)
+{
+	if (!p)
+		abort();
+	return p;
+}
+
+struct packing *packing_new(const struct packing_request *request)
+{
+	struct packing *p = memory(calloc(1, sizeof *p));
+	p->pool = request->pool;
+	p->block_size = request->block_size;
+	p->root = request->path;
+	p->identity = request->identity;
+	p->target = memory(strdup(request->target));
+	p->fd = request->fd;
+	p->data_hash = memory(XXH3_createState());
+	XXH3_128bits_reset(p->data_hash);
+	p->arena = arena_new();
+	return p;
+}
+
+/* Gives back what only the walk needed. */
+static void walk_free(struct packing *p)
+{
+	buf_free(&p->path);
+	arena_free(p->arena);
+	free(p->known);
+	free(p->compare);
+	p->arena = NULL;
+	p->known = NULL;
+	p->compare = NULL;
+}
+
+void packing_free(struct packing *p)
+{
+	if (!p)
+		return;
+	walk_free(p);
+	fd_close(&p->fd);
+	buf_free(&p->records);
+	buf_free(&p->fragments);
+	XXH3_freeState(p->data_hash);
+	free(p->target);
+	free(p);
+}
+
+uint64_t packing_content_bytes(const struct packing *p)
+{
+	return p->content_bytes;
+}
+
+static bool read_failed(const struct packing *p, struct diag *diag)
+{
+	return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", buf_text(&p->path), strerror(errno));
+}
+
+static bool source_changed(const struct packing *p, struct diag *diag)
+{
+	return diag_error(diag, STATUS_INPUT, NULL, "file-changed", "%s changed while it was read", buf_text(&p->path));
+}
+
+static bool write_failed(const struct packing *p, struct diag *diag)
+{
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", p->target, strerror(errno));
+}
+
+/* ---- blocks ---- */
+
+static struct object_record *record_of(const struct packing *p, uint64_t at)
+{
+	return (void *)(p->records.p + at);
+}
+
+static struct object_file *file_of(struct object_record *record)
+{
+	return (void *)(record + 1);
+}
+
+static uint32_t *block_sizes_of(struct object_record *record)
+{
+	size_t at = sizeof *record + sizeof(struct object_file) + record->name_length;
+	return (void *)((char *)record + ((at + 3) & ~(size_t)3));
+}
+
+static void note_fragment(struct packing *p, const struct block *block)
+{
+	struct object_fragment *fragments = (void *)p->fragments.p;
+	fragments[block->index] =
+		(struct object_fragment){.start = p->data_bytes, .hash = block->hash, .size_word = block->size_word};
+}
+
+static void note_file_block(struct packing *p, const struct block *block)
+{
+	struct object_record *record = record_of(p, block->record);
+	struct object_file *file = file_of(record);
+	if (block->index == 0)
+		file->start = p->data_bytes;
+	block_sizes_of(record)[block->index] = block->size_word;
+	file->hash = XXH3_64bits_withSeed(&block->hash, sizeof block->hash, file->hash);
+	if (block->n == 0) {
+		uint64_t left = file->size - (uint64_t)block->index * p->block_size;
+		file->sparse += left < p->block_size ? left : p->block_size;
+	}
+}
+
+bool packing_store(struct compress_pool *pool, struct diag *diag, struct block *block)
+{
+	struct packing *p = block->owner;
+	if (block->may_be_hole)
+		note_file_block(p, block);
+	else
+		note_fragment(p, block);
+	bool ok = fd_write_all(p->fd, block->data, block->n, (off_t)p->data_bytes) || write_failed(p, diag);
+	XXH3_128bits_update(p->data_hash, block->data, block->n);
+	p->data_bytes += block->n;
+	p->pending--;
+	pool_release(pool, block);
+	return ok;
+}
+
+static struct block *take_block(struct packing *p, struct diag *diag)
+{
+	for (;;) {
+		struct block *block = pool_take(p->pool);
+		if (block)
+			return block;
+		if (!packing_store(p->pool, diag, pool_retire(p->pool, true)))
+			return NULL;
+	}
+}
+
+static void submit_block(struct packing *p, struct block *block)
+{
+	block->owner = p;
+	p->pending++;
+	pool_submit(p->pool, block);
+}
+
+static void submit_fragment(struct packing *p)
+{
+	if (!p->fragment)
+		return;
+	static const struct object_fragment not_yet;
+	buf_add(&p->fragments, &not_yet, sizeof not_yet);
+	p->fragment->index = p->nfragments++;
+	submit_block(p, p->fragment);
+	p->fragment = NULL;
+}
+
+/* ---- records ---- */
+
+static void pad_records(struct packing *p, size_t unit)
+{
+	static const char zeros[8];
+	buf_add(&p->records, zeros, -p->records.n & (unit - 1));
+}
+
+/* Opens a record up to its payload; `file` for files alone. */
+static uint64_t record_begin(struct packing *p, struct object_record record, const struct object_file *file, const char *name)
+{
+	uint64_t at = p->records.n;
+	record.name_length = (uint8_t)strlen(name);
+	buf_add(&p->records, &record, sizeof record);
+	if (file)
+		buf_add(&p->records, file, sizeof *file);
+	buf_add(&p->records, name, record.name_length);
+	pad_records(p, 4);
+	return at;
+}
+
+static void record_add_block_sizes(struct packing *p, uint32_t count)
+{
+	static const uint32_t zeros[256];
+	for (uint32_t part; count; count -= part) {
+		part = count < countof(zeros) ? count : (uint32_t)countof(zeros);
+		buf_add(&p->records, zeros, part * sizeof *zeros);
+	}
+}
+
+/* ---- content that is there already ---- */
+
+static size_t known_slot(const struct known_file *known, size_t slots, uint64_t hash)
+{
+	size_t slot = (size_t)hash & (slots - 1);
+	while (known[slot].record != EMPTY_SLOT)
+		slot = (slot + 1) & (slots - 1);
+	return slot;
+}
+
+static void known_grow(struct packing *p)
+{
+	size_t slots = p->known_slots ? p->known_slots * 2 : FIRST_SLOTS;
+	struct known_file *larger = memory(malloc(slots * sizeof *larger));
+	memset(larger, 0xff, slots * sizeof *larger);
+	for (size_t i = 0; i < p->known_slots; i++)
+		if (p->known[i].record != EMPTY_SLOT)
+			larger[known_slot(larger, slots, p->known[i].hash)] = p->known[i];
+	free(p->known);
+	p->known = larger;
+	p->known_slots = slots;
+}
+
+static void known_add(struct packing *p, uint64_t hash, uint64_t record)
+{
+	if (p->nknown * 2 >= p->known_slots)
+		known_grow(p);
+	p->known[known_slot(p->known, p->known_slots, hash)] = (struct known_file){
+		.hash = hash, .record = (uint32_t)(record / 8), .directory = p->directory};
+	p->nknown++;
+}
+
+/* Reads up to `count` bytes, fewer only at the end of the file; -1 with errno set. */
+static ssize_t read_full(int fd, void *into, size_t count)
+{
+	size_t got = 0;
+	while (got < count) {
+		ssize_t n = read(fd, (char *)into + got, count - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
+static int known_open(const struct packing *p, const struct known_file *known)
+{
+	const struct object_record *record = record_of(p, (uint64_t)known->record * 8);
+	BUF_CLEANUP struct buf path = {0};
+	buf_printf(&path, "%s/%s/", p->root, p->directories.v[known->directory]);
+	buf_add(&path, (const char *)(record + 1) + sizeof(struct object_file), record->name_length);
+	return open(buf_text(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+}
+
+/* Whether the known file holds exactly the `size` bytes that follow in `fd`; `start`, of `n` bytes, were read from `fd` already. */
+static bool known_is_same(struct packing *p, const struct known_file *known, int fd, const unsigned char *start, size_t n, uint64_t size)
+{
+	FD_CLEANUP int other = known_open(p, known);
+	if (other < 0)
+		return false;
+	const size_t room = (size_t)p->block_size + 1;
+	if (!p->compare)
+		p->compare = memory(malloc(2 * room));
+	unsigned char *theirs = p->compare, *ours = p->compare + room;
+	if (read_full(other, theirs, n) != (ssize_t)n || memcmp(theirs, start, n) != 0)
+		return false;
+	for (uint64_t at = n; at < size; at += p->block_size) {
+		ssize_t a = pread(fd, ours, p->block_size, (off_t)at), b = pread(other, theirs, p->block_size, (off_t)at);
+		if (a <= 0 || a != b || memcmp(ours, theirs, (size_t)a) != 0 || ((uint64_t)a < p->block_size && at + (uint64_t)a != size))
+			return false;
+	}
+	return true;
+}
+
+static const struct known_file *known_find(struct packing *p, uint64_t hash, int fd, const unsigned char *start, size_t n, uint64_t size)
+{
+	if (p->known_slots == 0)
+		return NULL;
+	for (size_t slot = (size_t)hash & (p->known_slots - 1); p->known[slot].record != EMPTY_SLOT; slot = (slot + 1) & (p->known_slots - 1)) {
+		const struct known_file *known = &p->known[slot];
+		if (known->hash == hash && file_of(record_of(p, (uint64_t)known->record * 8))->size == size &&
+		    known_is_same(p, known, fd, start, n, size))
+			return known;
+	}
+	return NULL;
+}
+
+/* ---- files ---- */
+
+static void record_duplicate(struct packing *p, struct object_record record, uint64_t size, const struct known_file *known, const char *name)
+{
+	const struct object_file file = {.size = size, .fragment = SQUASHFS_INVALID_FRAG, .original = known->record};
+	record_begin(p, record, &file, name);
+	pad_records(p, 8);
+}
+
+/* A file of less than a block shares a fragment with its neighbours. */
+static bool pack_small_file(struct packing *p, struct diag *diag, int fd, struct object_record record, uint32_t size, const char *name)
+{
+	if (p->fragment && p->fragment->n + size > p->block_size)
+		submit_fragment(p);
+	if (!p->fragment && !(p->fragment = take_block(p, diag)))
+		return false;
+	unsigned char *data = p->fragment->data + p->fragment->n;
+	/* One byte more than expected, to notice a file that grew. */
+	ssize_t got = read_full(fd, data, (size_t)size + 1);
+	if (got < 0)
+		return read_failed(p, diag);
+	if (got != (ssize_t)size)
+		return source_changed(p, diag);
+	const uint64_t hash = XXH3_64bits_withSeed(data, size, size);
+	const struct known_file *known = known_find(p, hash, fd, data, size, size);
+	if (known) {
+		record_duplicate(p, record, size, known, name);
+		return true;
+	}
+	const struct object_file file = {
+		.size = size, .fragment = p->nfragments, .fragment_offset = p->fragment->n, .original = OBJECT_OWN_CONTENT};
+	known_add(p, hash, record_begin(p, record, &file, name));
+	pad_records(p, 8);
+	p->fragment->n += size;
+	return true;
+}
+
+/* Reads block `index` of a file; the last one must end with the file. */
+static bool read_block(struct packing *p, struct diag *diag, int fd, uint64_t size, uint32_t index, struct block *block)
+{
+	const uint64_t left = size - (uint64_t)index * p->block_size;
+	const bool last = left <= p->block_size;
+	block->n = last ? (uint32_t)left : p->block_size;
+	ssize_t got = read_full(fd, block->data, (size_t)block->n + last);
+	if (got < 0)
+		return read_failed(p, diag);
+	return got == (ssize_t)block->n || source_changed(p, diag);
+}
+
+static bool pack_blocks(struct packing *p, struct diag *diag, int fd, uint64_t size, uint64_t record, uint32_t count, struct block *first)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		struct block *block = i == 0 ? first : take_block(p, diag);
+		if (!block)
+			return false;
+		if (i > 0 && !read_block(p, diag, fd, size, i, block)) {
+			pool_release(p->pool, block);
+			return false;
+		}
+		block->may_be_hole = true;
+		block->record = record;
+		block->index = i;
+		submit_block(p, block);
+	}
+	return true;
+}
+
+static bool pack_large_file(struct packing *p, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
+{
+	const uint64_t count = (size + p->block_size - 1) / p->block_size;
+	if (count > UINT32_MAX)
+		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large", "%s is too large for squashfs", buf_text(&p->path));
+	struct block *first = take_block(p, diag);
+	if (!first)
+		return false;
+	if (!read_block(p, diag, fd, size, 0, first)) {
+		pool_release(p->pool, first);
+		return false;
+	}
+	const uint64_t hash = XXH3_64bits_withSeed(first->data, first->n, size);
+	const struct known_file *known = known_find(p, hash, fd, first->data, first->n, size);
+	if (known) {
+		pool_release(p->pool, first);
+		record_duplicate(p, record, size, known, name);
+		return true;
+	}
+	const struct object_file file = {.size = size, .fragment = SQUASHFS_INVALID_FRAG, .original = OBJECT_OWN_CONTENT};
+	record.count = (uint32_t)count;
+	const uint64_t at = record_begin(p, record, &file, name);
+	record_add_block_sizes(p, record.count);
+	pad_records(p, 8);
+	known_add(p, hash, at);
+	return pack_blocks(p, diag, fd, size, at, record.count, first);
+}
+
+static bool pack_file(struct packing *p, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
+{
+	record.type = SQUASHFS_REG_TYPE;
+	p->content_bytes += size;
+	if (size >= p->block_size)
+		return pack_large_file(p, diag, fd, record, size, name);
+	if (size)
+		return pack_small_file(p, diag, fd, record, (uint32_t)size, name);
+	const struct object_file file = {.fragment = SQUASHFS_INVALID_FRAG, .original = OBJECT_OWN_CONTENT};
+	record_begin(p, record, &file, name);
+	pad_records(p, 8);
+	return true;
+}
+
+/* ---- links and directories ---- */
+
+static bool pack_symlink(struct packing *p, struct diag *diag, int parent, const char *path, size_t size, struct object_record record,
+			 const char *name)
+{
+	char *target = memory(malloc(size + 1));
+	ssize_t n = readlinkat(parent, path, target, size + 1);
+	bool ok = n > 0 && (size_t)n == size;
+	if (ok) {
+		record.type = SQUASHFS_SYMLINK_TYPE;
+		record.mode = 0777;
+		record.count = (uint32_t)n;
+		record_begin(p, record, NULL, name);
+		buf_add(&p->records, target, (size_t)n);
+		pad_records(p, 8);
+	} else if (n < 0) {
+		read_failed(p, diag);
+	} else {
+		source_changed(p, diag);
+	}
+	free(target);
+	return ok;
+}
+
+struct names {
+	char **v;
+	size_t n, capacity;
+};
+
+static void names_free(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
+}
+
+/* The first byte is the kind that the directory gave, DT_REG and so on; the name follows. */
+static void names_add(struct names *names, const struct dirent *entry)
+{
+	if (names->n == names->capacity) {
+		names->capacity = names->capacity ? names->capacity * 2 : 16;
+		names->v = memory(realloc(names->v, names->capacity * sizeof *names->v));
+	}
+	size_t length = strlen(entry->d_name);
+	char *name = memory(malloc(length + 2));
+	name[0] = (char)entry->d_type;
+	memcpy(name + 1, entry->d_name, length + 1);
+	names->v[names->n++] = name;
+}
+
+static int names_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a + 1, *(char *const *)b + 1);
+}
+
+static bool names_read(DIR *stream, struct names *names)
+{
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(stream);
+		if (!entry)
+			break;
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			names_add(names, entry);
+	}
+	if (errno)
+		return false;
+	if (names->n)
+		qsort(names->v, names->n, sizeof *names->v, names_compare);
+	return true;
+}
+
+static bool pack_node(struct packing *p, struct diag *diag, int parent, const char *path, unsigned char kind, uint32_t parent_number,
+		      const char *name);
+
+static bool pack_children(struct packing *p, struct diag *diag, int directory, const struct names *names, uint32_t number)
+{
+	const size_t length = p->path.n;
+	const char *here = p->path.n > strlen(p->root) ? p->path.p + strlen(p->root) + 1 : "";
+	const uint32_t index = (uint32_t)p->directories.n;
+	vec_push(p->arena, &p->directories, arena_strdup(p->arena, here));
+	for (size_t i = 0; i < names->n; i++) {
+		p->directory = index;
+		buf_printf(&p->path, "/%s", names->v[i] + 1);
+		if (!pack_node(p, diag, directory, names->v[i] + 1, (unsigned char)names->v[i][0], number, names->v[i] + 1))
+			return false;
+		p->path.n = length;
+		p->path.p[length] = '\0';
+	}
+	return true;
+}
+
+/* Takes over `fd`. */
+static bool pack_directory(struct packing *p, struct diag *diag, int fd, struct object_record record, const char *name)
+{
+	DIR *stream = fdopendir(fd);
+	if (!stream) {
+		close(fd);
+		return read_failed(p, diag);
+	}
+	struct names names = {0};
+	bool ok = names_read(stream, &names) || read_failed(p, diag);
+	ok = ok && pack_children(p, diag, dirfd(stream), &names, record.number);
+	closedir(stream);
+	record.type = SQUASHFS_DIR_TYPE;
+	record.count = (uint32_t)names.n;
+	names_free(&names);
+	if (ok) {
+		record_begin(p, record, NULL, name);
+		pad_records(p, 8);
+	}
+	return ok;
+}
+
+static bool refuse_kind(const struct packing *p, struct diag *diag)
+{
+	return diag_error(diag, STATUS_INPUT, NULL, "unknown-file-kind",
+			  "%s is neither a file nor a directory nor a symbolic link; a store has no other kinds", buf_text(&p->path));
+}
+
+/* `path`, below `parent`, is called `name` in the image. `kind` spares a call where the file system tells it. */
+static bool pack_node(struct packing *p, struct diag *diag, int parent, const char *path, unsigned char kind, uint32_t parent_number,
+		      const char *name)
+{
+	struct stat st = {0};
+	if (kind != DT_REG && kind != DT_DIR && fstatat(parent, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return read_failed(p, diag);
+	if (p->inodes == UINT32_MAX)
+		return diag_error(diag, STATUS_INPUT, NULL, "too-many-files", "%s has too many files for squashfs", p->root);
+	struct object_record record = {.parent = parent_number, .number = p->inodes++};
+	if (S_ISLNK(st.st_mode))
+		return pack_symlink(p, diag, parent, path, (size_t)st.st_size, record, name);
+	if (st.st_mode && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return refuse_kind(p, diag);
+	/* O_NONBLOCK: should it have become a fifo meanwhile, we do not hang. */
+	int fd = openat(parent, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return read_failed(p, diag);
+	if (fstat(fd, &st) != 0) {
+		close(fd);
+		return read_failed(p, diag);
+	}
+	record.mode = st.st_mode & 0777;
+	if (S_ISDIR(st.st_mode))
+		return pack_directory(p, diag, fd, record, name);
+	bool ok = S_ISREG(st.st_mode) ? pack_file(p, diag, fd, record, (uint64_t)st.st_size, name) : refuse_kind(p, diag);
+	close(fd);
+	return ok;
+}
+
+bool packing_walk(struct packing *p, struct diag *diag)
+{
+	buf_puts(&p->path, p->root);
+	bool ok = pack_node(p, diag, AT_FDCWD, p->root, DT_UNKNOWN, 0, p->identity.name);
+	if (ok)
+		submit_fragment(p);
+	else if (p->fragment)
+		pool_release(p->pool, p->fragment);
+	p->fragment = NULL;
+	p->walked = ok;
+	walk_free(p);
+	return ok;
+}
+
+/* ---- the end ---- */
+
+bool packing_is_complete(const struct packing *p)
+{
+	return p->walked && p->pending == 0;
+}
+
+static struct object_footer footer_of(const struct packing *p)
+{
+	struct object_footer f = {.magic = "MVMOBJ\n",
+				  .name_hash = object_name_hash(&p->identity),
+				  .boot = p->identity.boot,
+				  .data_bytes = p->data_bytes,
+				  .tables_offset = object_tables_offset(p->data_bytes),
+				  .records_bytes = p->records.n - p->nfragments * sizeof(struct object_fragment),
+				  .content_bytes = p->content_bytes,
+				  .inodes = p->inodes,
+				  .fragments = p->nfragments};
+	const XXH128_hash_t data = XXH3_128bits_digest(p->data_hash), tables = XXH3_128bits(p->records.p, p->records.n);
+	f.data_hash[0] = data.low64;
+	f.data_hash[1] = data.high64;
+	f.tables_hash[0] = tables.low64;
+	f.tables_hash[1] = tables.high64;
+	const char *nar_hash = p->identity.nar_hash;
+	if (nar_hash)
+		memcpy(f.nar_hash, nar_hash, strnlen(nar_hash, sizeof f.nar_hash));
+	f.footer_hash = object_footer_hash(&f);
+	return f;
+}
+
+bool packing_finish(struct packing *p, struct diag *diag, struct object *out)
+{
+	buf_add(&p->records, p->fragments.p, p->fragments.n);
+	const struct object_footer f = footer_of(p);
+	buf_add(&p->records, &f, sizeof f);
+	if (!fd_write_all(p->fd, p->records.p, p->records.n, (off_t)f.tables_offset))
+		return write_failed(p, diag);
+	*out = (struct object){.fd = p->fd, .footer = f};
+	p->fd = -1;
+	if (f.data_bytes < OBJECT_PAGE) {
+		out->memory = memory(malloc(f.tables_offset + p->records.n));
+		if (!fd_read_all(out->fd, out->memory, f.tables_offset, 0)) {
+			object_close(out);
+			return write_failed(p, diag);
+		}
+		memcpy(out->memory + f.tables_offset, p->records.p, p->records.n);
+		out->small = out->memory;
+		out->records = out->memory + f.tables_offset;
+	} else {
+		out->memory = (void *)p->records.p;
+		out->records = out->memory;
+		p->records = (struct buf){0};
+	}
+	out->fragments = (const void *)(out->records + f.records_bytes);
+	return true;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* squashfs_link: makes one squashfs image of objects, a store path at a time. */
+#ifndef MVM_SQUASHFS_LINK_H
+#define MVM_SQUASHFS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler/base/diag.h"
+#include "imaging/object.h"
+
+/* What Nix wants of the directory that is its store: users.links and a root that the build group may write to (nix's local-store.cc). */
+enum { STORE_ROOT_MODE = 01775, STORE_ROOT_GID = 30000, STORE_LINKS_MODE = 0755 };
+#define STORE_LINKS_NAME ".links"
+
+struct linker;
+
+struct link_request {
+	const char *output;  /* must not exist */
+	uint32_t block_size;
+	int level;           /* of zstd, for the metadata */
+	uint32_t time;
+};
+
+struct linker *linker_new(struct diag *diag, const struct link_request *request);
+/* Adds the object as `name` (which must live on) to the image's root. */
+bool linker_add(struct linker *linker, struct diag *diag, const char *name, const struct object *object);
+bool linker_finish(struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
+/* An image that was not finished is removed. */
+void linker_free(struct linker *linker);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* squashfs_place: puts the data of objects into an image and says where everything came to lie. */
+#ifndef MVM_SQUASHFS_PLACE_H
+#define MVM_SQUASHFS_PLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "imaging/object.h"
+
+struct placer;
+
+/* `image` is open for reading and writing and stays the caller's; data goes from `start` on. */
+struct placer *placer_new(int image, uint64_t start);
+void placer_free(struct placer *placer);
+
+/*
+ * Copies the object's data. Blocks that an earlier object brought already are left out, as far as whole pages go: what stays keeps its place
+ * within a page, so that a file system can share it with the object's file. False with errno set.
+ */
+bool placer_add(struct placer *placer, const struct object *object);
+/* Where `start`, a position in the data of the object added last, is in the image. */
+uint64_t placer_locate(const struct placer *placer, uint64_t start);
+/* Writes what is still in memory; `*end` is where the data ends. */
+bool placer_finish(struct placer *placer, uint64_t *end);
+
+#endif

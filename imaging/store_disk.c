@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; it and the others compress.
+ * The queue holds the paths between the two ends: walked or found in the cache, but not linked yet, because links are made in order.
+ */
+#include "imaging/store_disk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <zstd.h>
+
+#include "compiler/base/arena.h"
+#include "imaging/compress_pool.h"
+#include "imaging/object_cache.h"
+#include "imaging/object_pack.h"
+#include "imaging/squashfs_link.h"
+
+enum {
+	DEFAULT_LEVEL = 3,
+	DEFAULT_BLOCK = 128 * 1024,
+	LEAST_BLOCK = 4096,   /* squashfs's limits */
+	MOST_BLOCK = 1 << 20,
+	QUEUE_MOST = 128,     /* bounds open files */
+};
+
+struct item {
+	const struct store_path *path;
+	struct packing *packing;  /* NULL: `object` was in the cache */
+	struct cache_entry entry; /* of the packing */
+	struct object object;
+};
+
+struct job {
+	struct diag *diag;
+	const struct store_disk_request *request;
+	struct store_disk_result *result;
+	uint32_t block_size;
+	int level;
+	struct object_cache *cache;
+	struct compress_pool *pool; /* started by the first path to pack */
+	struct linker *linker;
+	struct item queue[QUEUE_MOST];
+	size_t first, n;
+	uint64_t total_bytes;
+};
+
+static bool settings_check(struct job *job)
+{
+	const struct store_disk_request *request = job->request;
+	job->block_size = request->block_size ? request->block_size : DEFAULT_BLOCK;
+	job->level = request->level ? request->level : DEFAULT_LEVEL;
+	if (strcmp(request->compression, "zstd") != 0)
+		return diag_error(job->diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
+				  "the store disk's linker compresses with zstd, not with \"%s\"; the mksquashfs engine has others",
+				  request->compression);
+	if (job->level < 1 || job->level > ZSTD_maxCLevel())
+		return diag_error(job->diag, STATUS_DESCRIPTION, NULL, "compression-level", "zstd has levels 1 to %d, not %d",
+				  ZSTD_maxCLevel(), job->level);
+	if (job->block_size < LEAST_BLOCK || job->block_size > MOST_BLOCK || (job->block_size & (job->block_size - 1)))
+		return diag_error(job->diag, STATUS_DESCRIPTION, NULL, "block-size",
+				  "the block size of squashfs is a power of two from 4 KiB to 1 MiB, not %u bytes", job->block_size);
+	return true;
+}
+
+static void report_progress(const struct job *job, uint64_t packing)
+{
+	if (!job->request->progress)
+		return;
+	uint64_t done = job->result->content_bytes + packing;
+	job->request->progress(job->request->progress_context, done < job->total_bytes ? done : job->total_bytes, job->total_bytes);
+}
+
+/* ---- the end of the queue that links ---- */
+
+static bool item_link(struct job *job, struct item *item)
+{
+	if (item->packing && (!packing_finish(item->packing, job->diag, &item->object) ||
+			      !cache_publish(job->cache, job->diag, &item->entry, item->path->name)))
+		return false;
+	if (!linker_add(job->linker, job->diag, item->path->name, &item->object))
+		return false;
+	job->result->content_bytes += item->object.footer.content_bytes;
+	if (item->packing)
+		job->result->packed++;
+	else
+		job->result->reused++;
+	report_progress(job, 0);
+	return true;
+}
+
+static void item_free(struct job *job, struct item *item)
+{
+	if (item->packing)
+		cache_discard(job->cache, &item->entry);
+	packing_free(item->packing);
+	object_close(&item->object);
+}
+
+/* Links the oldest item, once it is complete; without `wait` it may be left. */
+static bool queue_settle_one(struct job *job, bool wait, bool *settled)
+{
+	struct item *item = &job->queue[job->first];
+	*settled = false;
+	while (item->packing && !packing_is_complete(item->packing)) {
+		struct block *block = pool_retire(job->pool, wait);
+		if (!block)
+			return true;
+		if (!packing_store(job->pool, job->diag, block))
+			return false;
+	}
+	if (!item_link(job, item))
+		return false;
+	item_free(job, item);
+	job->first = (job->first + 1) % QUEUE_MOST;
+	job->n--;
+	*settled = true;
+	return true;
+}
+
+/* Links what is ready, until at most `most` items are left. */
+static bool queue_settle(struct job *job, size_t most)
+{
+	for (bool settled = true; job->n && settled;)
+		if (!queue_settle_one(job, job->n > most, &settled))
+			return false;
+	return true;
+}
+
+/* ---- the end of the queue that reads ---- */
+
+static bool item_pack(struct job *job, struct item *item, const struct object_identity *identity)
+{
+	if (!job->pool)
+		job->pool = pool_new(job->request->jobs ? job->request->jobs : 1, job->block_size, job->level);
+	if (!cache_create(job->cache, job->diag, &item->entry))
+		return false;
+	const struct packing_request request = {.pool = job->pool,
+						.block_size = job->block_size,
+						.path = item->path->path,
+						.identity = *identity,
+						.fd = item->entry.fd,
+						.target = item->entry.where};
+	item->packing = packing_new(&request);
+	bool ok = packing_walk(item->packing, job->diag);
+	report_progress(job, packing_content_bytes(item->packing));
+	return ok;
+}
+
+static bool queue_add(struct job *job, const struct store_path *path)
+{
+	struct item *item = &job->queue[(job->first + job->n) % QUEUE_MOST];
+	*item = (struct item){.path = path, .object.fd = -1, .entry.fd = -1};
+	job->n++;
+	const struct object_identity identity = cache_identity(job->cache, path);
+	return cache_find(job->cache, &identity, &item->object) || item_pack(job, item, &identity);
+}
+
+static bool link_all(struct job *job)
+{
+	const struct closure *closure = job->request->closure;
+	for (size_t i = 0; i < closure->n; i++)
+		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MOST - 1))
+			return false;
+	return queue_settle(job, 0) && linker_finish(job->linker, job->diag, &job->result->image_bytes, &job->result->inodes);
+}
+
+static void job_free(struct job *job)
+{
+	/* First the pool: its blocks belong to packings. */
+	pool_free(job->pool);
+	for (size_t i = 0; i < job->n; i++)
+		item_free(job, &job->queue[(job->first + i) % QUEUE_MOST]);
+	linker_free(job->linker);
+	cache_close(job->cache);
+}
+
+static bool job_start(struct job *job, struct arena *arena)
+{
+	/* Whatever changes an object's bytes is part of this name. */
+	const char *settings = arena_printf(arena, "squashfs-%d-zstd-%s-%d-%u", OBJECT_FORMAT, ZSTD_versionString(), job->level,
+					    job->block_size);
+	job->cache = cache_open(job->diag, job->request->cache_dir, job->request->scratch_dir, settings);
+	if (!job->cache)
+		return false;
+	const struct link_request link = {
+		.output = job->request->output, .block_size = job->block_size, .level = job->level, .time = job->request->time};
+	job->linker = linker_new(job->diag, &link);
+	return job->linker;
+}
+
+bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+{
+	*result = (struct store_disk_result){0};
+	struct job job = {.diag = diag, .request = request, .result = result};
+	if (!settings_check(&job))
+		return false;
+	for (size_t i = 0; i < request->closure->n; i++)
+		job.total_bytes += request->closure->v[i].nar_size > 0 ? (uint64_t)request->closure->v[i].nar_size : 0;
+	struct arena *arena = arena_new();
+	bool ok = job_start(&job, arena) && link_all(&job);
+	job_free(&job);
+	arena_free(arena);
+	return ok;
+}
