@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Real Nix for tests, without network: source this file, call nix_env_setup, then nix_build.
 
-# nix_env_setup DIR: a store of its own in DIR/store, for any user; nothing of the machine's Nix is read or written. The guest must
+# nix_env_setup DIR: a store of its own in DIR/store, for any user, and HOME in DIR; nothing of the machine's Nix is read or written. The guest must
 # mount its store disk at the same path: give mvmbuild storeDir: "$NIX_STORE_DIR".
 # nix_env_setup /nix: the machine's own /nix/store; fails when this user cannot build there.
 # Afterwards everything that runs Nix, mvmbuild too, uses that store, and $NIX_STORE_DIR and $NIX_STATE_DIR name its places.
@@ -33,10 +33,10 @@ nix_env_private() {
 	local dir
 	dir=$(cd "$1" && pwd -P) # Nix refuses a store below a symbolic link
 	export NIX_STORE_DIR=$dir/store NIX_STATE_DIR=$dir/var/nix NIX_LOCALSTATE_DIR=$dir/var NIX_LOG_DIR=$dir/var/log/nix
-	export NIX_CONF_DIR=$dir/etc NIX_USER_CONF_FILES='' XDG_CACHE_HOME=$dir/cache
+	export NIX_CONF_DIR=$dir/etc NIX_USER_CONF_FILES='' HOME=$dir/home XDG_CACHE_HOME=$dir/cache
 	export NIX_CONFIG=$'sandbox = false\nbuild-users-group =\nsubstitute = false'
 	nix_roots=$dir/roots
-	mkdir -p "$nix_roots"
+	mkdir -p "$nix_roots" "$HOME"
 }
 
 # nix_build FILE ATTRIBUTE [ARGUMENT of nix-build]...: prints the store path; on failure the build's log on stderr. The path stays alive
