@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/bind.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/base/suggest.h"
+#include "compiler/options.h"
+#include "compiler/places.h"
+
+struct binder {
+	struct arena *arena;
+	struct diag *diag;
+	struct places *places;
+	bool defaults; /* binding the table's own defaults: no places, no complaints */
+};
+
+/* What is being bound: an option of a table, its struct, and its name as a user would write it. */
+struct target {
+	const struct option *option;
+	char *base;       /* the struct that the table describes */
+	const char *path; /* "volumes[1].size" */
+};
+
+static void *field_of(const struct target *target)
+{
+	return target->base + target->option->offset;
+}
+
+static bool wrong(struct binder *binder, const struct node *node, const struct target *target, const char *expected)
+{
+	const char *shown = node->kind == NODE_SCALAR ? arena_printf(binder->arena, ", not \"%.80s\"", node->text) : "";
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type", "%s: expected %s%s", target->path, expected, shown);
+}
+
+/* ---- values ---- */
+
+static bool bind_string(struct binder *binder, const struct node *node, const struct target *target)
+{
+	if (node->kind != NODE_SCALAR)
+		return wrong(binder, node, target, "a text");
+	*(const char **)field_of(target) = node->text;
+	return true;
+}
+
+static bool bind_bool(struct binder *binder, const struct node *node, const struct target *target)
+{
+	bool *field = field_of(target);
+	if (node->kind == NODE_SCALAR && !node->quoted) {
+		*field = strcmp(node->text, "true") == 0;
+		if (*field || strcmp(node->text, "false") == 0)
+			return true;
+	}
+	return wrong(binder, node, target, "true or false");
+}
+
+static bool parse_integer(const char *text, int64_t *value)
+{
+	if (!*text || text[strspn(text, "-0123456789")] || (text[0] == '-' && !text[1]))
+		return false;
+	char *end;
+	errno = 0;
+	long long parsed = strtoll(text, &end, 10);
+	*value = parsed;
+	return errno == 0 && *end == '\0';
+}
+
+static bool in_range(struct binder *binder, const struct node *node, const struct target *target, bool parsed, int64_t value)
+{
+	const struct option *option = target->option;
+	if (parsed && value >= option->minimum && value <= option->maximum)
+		return true;
+	return wrong(binder, node, target,
+		     arena_printf(binder->arena, "a whole number from %lld to %lld", (long long)option->minimum, (long long)option->maximum));
+}
+
+static bool bind_integer(struct binder *binder, const struct node *node, const struct target *target)
+{
+	int64_t value = 0;
+	bool parsed = node->kind == NODE_SCALAR && !node->quoted && parse_integer(node->text, &value);
+	if (!in_range(binder, node, target, parsed, value))
+		return false;
+	if (target->option->kind == OPTION_UINT)
+		*(uint64_t *)field_of(target) = (uint64_t)value;
+	else
+		*(int64_t *)field_of(target) = value;
+	return true;
+}
+
+const char *mib_parse(const char *text, uint64_t *mib)
+{
+	static const struct {
+		const char *suffix;
+		int shift; /* of one unit, in bits of a MiB */
+	} units[] = {{"", 0}, {"M", 0}, {"MiB", 0}, {"G", 10}, {"GiB", 10}, {"T", 20}, {"TiB", 20}};
+	size_t digits = strspn(text, "0123456789");
+	if (digits == 0)
+		return "expected a size such as 64, 512MiB or 2G";
+	errno = 0;
+	unsigned long long number = strtoull(text, NULL, 10);
+	const char *suffix = text + digits + strspn(text + digits, " ");
+	for (size_t i = 0; i < countof(units); i++) {
+		if (strcmp(suffix, units[i].suffix) != 0)
+			continue;
+		if (errno || number > UINT64_MAX >> units[i].shift)
+			return "the size is too large";
+		*mib = (uint64_t)number << units[i].shift;
+		return NULL;
+	}
+	if (strcmp(suffix, "MB") == 0 || strcmp(suffix, "GB") == 0 || strcmp(suffix, "TB") == 0)
+		return "sizes are in powers of two: MiB, GiB or TiB";
+	return "unknown unit; sizes are MiB, or have one of M, MiB, G, GiB, T, TiB behind them";
+}
+
+static bool bind_mib(struct binder *binder, const struct node *node, const struct target *target)
+{
+	if (node->kind != NODE_SCALAR)
+		return wrong(binder, node, target, "a size");
+	uint64_t mib = 0;
+	const char *problem = mib_parse(node->text, &mib);
+	if (!problem && mib < (uint64_t)target->option->minimum)
+		problem = "the size must not be 0";
+	if (!problem && mib > (uint64_t)target->option->maximum)
+		problem = "the size is too large; the limit is 16 TiB";
+	if (problem)
+		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-size", "%s: \"%.40s\": %s", target->path, node->text,
+				  problem);
+	*(uint64_t *)field_of(target) = mib;
+	return true;
+}
+
+static bool bind_enum(struct binder *binder, const struct node *node, const struct target *target)
+{
+	const char *const *choices = target->option->choices;
+	if (node->kind != NODE_SCALAR)
+		return wrong(binder, node, target, "a text");
+	size_t count = 0;
+	for (; choices[count]; count++)
+		if (strcmp(choices[count], node->text) == 0) {
+			*(const char **)field_of(target) = choices[count];
+			return true;
+		}
+	const char *near = suggest(node->text, choices, count);
+	if (near)
+		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value", "%s: unknown value \"%.80s\"; did you mean \"%s\"?",
+				  target->path, node->text, near);
+	const char *list = "";
+	for (size_t i = 0; i < count; i++)
+		list = arena_printf(binder->arena, "%s%s%s", list, i ? ", " : "", choices[i]);
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value", "%s: unknown value \"%.80s\"; it is one of %s",
+			  target->path, node->text, list);
+}
+
+static bool bind_strings(struct binder *binder, const struct node *node, const struct target *target)
+{
+	struct strings list = {0};
+	if (node->kind != NODE_LIST)
+		return wrong(binder, node, target, "a list of texts");
+	for (size_t i = 0; i < node->items.n; i++) {
+		const struct node *item = node->items.v[i];
+		if (item->kind != NODE_SCALAR || node_is_null(item))
+			return diag_error(binder->diag, STATUS_DESCRIPTION, &item->pos, "wrong-type", "%s[%zu]: expected a text", target->path, i);
+		vec_push(binder->arena, &list, item->text);
+		if (!binder->defaults)
+			places_set(binder->places, item->text, &item->pos);
+	}
+	*(struct strings *)field_of(target) = list;
+	return true;
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+	return strcmp(((const struct pair *)a)->key, ((const struct pair *)b)->key);
+}
+
+static bool bind_pairs(struct binder *binder, const struct node *node, const struct target *target)
+{
+	struct pairs pairs = {0};
+	if (node->kind != NODE_MAP)
+		return wrong(binder, node, target, "a map of texts");
+	for (size_t i = 0; i < node->entries.n; i++) {
+		const struct entry *entry = &node->entries.v[i];
+		if (entry->value->kind != NODE_SCALAR || node_is_null(entry->value))
+			return diag_error(binder->diag, STATUS_DESCRIPTION, &entry->value->pos, "wrong-type", "%s.%s: expected a text", target->path,
+					  entry->key);
+		vec_push(binder->arena, &pairs, (struct pair){entry->key, entry->value->text});
+		if (!binder->defaults)
+			places_set(binder->places, entry->key, &entry->key_pos);
+	}
+	if (pairs.n)
+		qsort(pairs.v, pairs.n, sizeof *pairs.v, compare_pairs);
+	*(struct pairs *)field_of(target) = pairs;
+	return true;
+}
+
+static bool bind_tree(struct binder *binder, const struct node *node, const struct target *target)
+{
+	(void)binder;
+	*(const struct node **)field_of(target) = node;
+	return true;
+}
+
+/* ---- tables ---- */
+
+static void set_defaults(struct binder *binder, const struct option *table, char *base);
+static bool bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path);
+
+static bool bind_group(struct binder *binder, const struct node *node, const struct target *target)
+{
+	if (node->kind == NODE_SCALAR && target->option->generated_scalar) {
+		diag_note(binder->diag, &node->pos, "generated-option", "%s: ignored, it is made here", target->path);
+		return true;
+	}
+	if (node->kind != NODE_MAP)
+		return wrong(binder, node, target, "a map");
+	return bind_table(binder, node, target->option->sub, target->base, target->path);
+}
+
+static bool bind_list(struct binder *binder, const struct node *node, const struct target *target)
+{
+	const struct option *option = target->option;
+	if (node->kind != NODE_LIST)
+		return wrong(binder, node, target, "a list");
+	char *elements = arena_alloc(binder->arena, node->items.n * option->stride), *blank = arena_alloc(binder->arena, option->stride);
+	set_defaults(binder, option->sub, blank);
+	bool ok = true;
+	for (size_t i = 0; i < node->items.n; i++) {
+		const struct node *item = node->items.v[i];
+		char *element = elements + i * option->stride;
+		const char *path = arena_printf(binder->arena, "%s[%zu]", target->path, i);
+		memcpy(element, blank, option->stride);
+		memcpy(element, &item->pos, sizeof item->pos); /* every element starts with its `where` */
+		if (item->kind != NODE_MAP)
+			ok = diag_error(binder->diag, STATUS_DESCRIPTION, &item->pos, "wrong-type", "%s: expected a map", path);
+		else if (!bind_table(binder, item, option->sub, element, path))
+			ok = false;
+	}
+	memcpy(field_of(target), &elements, sizeof elements);
+	*(size_t *)(void *)(target->base + option->count_offset) = node->items.n;
+	return ok;
+}
+
+static bool bind_generated(struct binder *binder, const struct node *node, const struct target *target)
+{
+	diag_note(binder->diag, &node->pos, "generated-option", "%s: ignored (%s)", target->path, target->option->doc);
+	return true;
+}
+
+static bool (*const bind_kind[])(struct binder *, const struct node *, const struct target *) = {
+	[OPTION_STRING] = bind_string, [OPTION_BOOL] = bind_bool,   [OPTION_INT] = bind_integer,
+	[OPTION_UINT] = bind_integer,  [OPTION_MIB] = bind_mib,     [OPTION_ENUM] = bind_enum,
+	[OPTION_STRINGS] = bind_strings, [OPTION_PAIRS] = bind_pairs, [OPTION_TREE] = bind_tree,
+	[OPTION_GROUP] = bind_group,   [OPTION_LIST] = bind_list,   [OPTION_NONE] = bind_generated,
+};
+
+/* An empty list, map or text says as little as null. */
+static bool says_nothing(const struct node *node)
+{
+	return node_is_null(node) || (node->kind == NODE_SCALAR ? !*node->text : node->items.n + node->entries.n == 0);
+}
+
+static bool is_default(struct binder *binder, const struct option *option, const struct node *node)
+{
+	if (says_nothing(node))
+		return true;
+	return option->def && node_equal(node, doc_parse_value(binder->arena, binder->diag, "default", option->def));
+}
+
+static bool bind_option(struct binder *binder, const struct node *node, const struct target *target)
+{
+	const struct option *option = target->option;
+	if (option->state == OPTION_REMOVED)
+		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "removed-option", "%s does not exist any more: %s", target->path,
+				  option->doc);
+	if (!binder->defaults && option->kind != OPTION_GROUP && option->kind != OPTION_NONE)
+		places_set(binder->places, field_of(target), &node->pos);
+	if (node_is_null(node))
+		return true; /* the default stays */
+	if (!bind_kind[option->kind](binder, node, target))
+		return false;
+	if (option->state == OPTION_PLANNED && !binder->defaults && !is_default(binder, option, node))
+		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "not-implemented", "%s: not implemented yet", target->path);
+	return true;
+}
+
+static const struct option *find_option(const struct option *table, const char *name)
+{
+	for (; table->name; table++)
+		if (strcmp(table->name, name) == 0)
+			return table;
+	return NULL;
+}
+
+static bool unknown_option(struct binder *binder, const struct option *table, const struct entry *entry, const char *path)
+{
+	struct strings names = {0};
+	for (; table->name; table++)
+		vec_push(binder->arena, &names, table->name);
+	const char *near = suggest(entry->key, names.v, names.n), *dot = *path ? "." : "";
+	if (near)
+		return diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option",
+				  "unknown option \"%s%s%.80s\"; did you mean \"%s%s%s\"?", path, dot, entry->key, path, dot, near);
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option", "unknown option \"%s%s%.80s\"", path, dot,
+			  entry->key);
+}
+
+/* An element's options that it cannot do without. A required option of a group inside counts too. */
+static bool check_required(struct binder *binder, const struct node *map, const struct option *table, const char *path)
+{
+	bool ok = true;
+	for (; table->name; table++) {
+		const struct node *given = node_get(map, table->name);
+		const char *full = *path ? arena_printf(binder->arena, "%s.%s", path, table->name) : table->name;
+		if (table->required && (!given || says_nothing(given)))
+			ok = diag_error(binder->diag, STATUS_DESCRIPTION, &map->pos, "missing-option", "%s is missing", full);
+		else if (table->kind == OPTION_GROUP && !given)
+			ok &= check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos), table->sub, full);
+	}
+	return ok;
+}
+
+static bool bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path)
+{
+	bool ok = true;
+	for (size_t i = 0; i < map->entries.n; i++) {
+		const struct entry *entry = &map->entries.v[i];
+		const struct option *option = find_option(table, entry->key);
+		if (!option) {
+			ok = unknown_option(binder, table, entry, path);
+			continue;
+		}
+		const char *full = *path ? arena_printf(binder->arena, "%s.%s", path, entry->key) : option->name;
+		ok &= bind_option(binder, entry->value, &(struct target){option, base, full});
+	}
+	return check_required(binder, map, table, path) && ok;
+}
+
+static void set_defaults(struct binder *binder, const struct option *table, char *base)
+{
+	struct binder quiet = {.arena = binder->arena, .diag = binder->diag, .places = binder->places, .defaults = true};
+	for (; table->name; table++) {
+		if (table->kind == OPTION_GROUP)
+			set_defaults(binder, table->sub, base);
+		else if (table->kind == OPTION_INT && !table->def)
+			*(int64_t *)(void *)(base + table->offset) = -1;
+		else if (table->def)
+			bind_option(&quiet, doc_parse_value(binder->arena, binder->diag, "default", table->def),
+				    &(struct target){table, base, table->name});
+	}
+}
+
+bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm)
+{
+	struct places *places = places_new(arena);
+	struct binder binder = {.arena = arena, .diag = diag, .places = places};
+	*vm = (struct vm){.places = places};
+	set_defaults(&binder, vm_options, (char *)vm);
+	return bind_table(&binder, description, vm_options, (char *)vm, "");
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* bind: from the tree of a description to the typed `struct vm`, by the option table. */
+#ifndef MVM_BIND_H
+#define MVM_BIND_H
+
+#include <stdbool.h>
+
+#include "compiler/doc.h"
+#include "compiler/vm.h"
+
+/* Fills a vm with the defaults and the description. Every mistake is reported (STATUS_DESCRIPTION); false when there was one. */
+bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm);
+
+/* Reads a size as a description has it ("64", "2G", "512MiB") into MiB; NULL, or what is wrong with it. */
+const char *mib_parse(const char *text, uint64_t *mib);
+
+#endif

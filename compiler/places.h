@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* places: where each field of a vm was written, by the field's address. */
+#ifndef MVM_PLACES_H
+#define MVM_PLACES_H
+
+#include "compiler/base/arena.h"
+#include "compiler/base/diag.h"
+
+struct places;
+
+struct places *places_new(struct arena *arena);
+/* The last word wins. */
+void places_set(struct places *places, const void *field, const struct pos *pos);
+/* NULL when the field was not written. */
+const struct pos *places_get(const struct places *places, const void *field);
+
+#endif
