@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* command: a hypervisor's argument list as data. Some parts are known only where and when the VM starts. */
+#ifndef MVM_COMMAND_H
+#define MVM_COMMAND_H
+
+#include <stdbool.h>
+
+#include "compiler/base/arena.h"
+
+/* A file that the hypervisor opens: carried in the runner (path relative to it) or on the host (a path as given). */
+struct file_ref {
+	const char *path; /* NULL: no file */
+	bool in_runner;
+};
+
+enum piece_kind {
+	PIECE_TEXT,          /* as it is */
+	PIECE_RUNNER,        /* the runner's absolute path */
+	PIECE_RUNNER_COMMAS, /* the same with every comma doubled */
+	PIECE_PARAMETERS,    /* kernel parameters found out at the start, each with a blank before it; may be empty */
+};
+
+struct piece {
+	enum piece_kind kind;
+	const char *text;
+};
+
+/* Which accelerator an argument is for. */
+enum when { WHEN_ALWAYS, WHEN_KVM, WHEN_TCG };
+
+struct argument {
+	enum when when;
+	VEC(struct piece) pieces;
+};
+
+struct command {
+	struct arena *arena;
+	VEC(struct argument) arguments; /* the program first */
+};
+
+/* Each adds one argument. */
+void command_add(struct command *command, const char *text);
+void command_add_when(struct command *command, enum when when, const char *text);
+void command_printf(struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* An argument to be filled by the piece functions; valid until the next one is added. */
+struct argument *command_begin(struct command *command);
+void argument_text(struct command *command, struct argument *argument, const char *text);
+void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
+/* The file's path, as an argument of its own. */
+void command_add_file(struct command *command, const struct file_ref *file);
+
+#endif
