@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/check.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "imaging/ext4.h"
+
+struct checker {
+	struct arena *arena;
+	struct diag *diag;
+	const struct vm *vm;
+	const struct backend *backend; /* NULL: not implemented yet */
+};
+
+/* Longest socket name that fits into sockaddr_un. */
+enum { SOCKET_PATH_BYTES = 107, LINUX_INTERFACE_BYTES = 15, VIRTIO_SERIAL_BYTES = 20, HOST_NAME_BYTES = 63 };
+
+static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+
+#define wrong(checker, where, code, ...) diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
+
+static bool only_of(const char *text, const char *more)
+{
+	for (; *text; text++)
+		if (!strchr(alphanumeric, *text) && !strchr(more, *text))
+			return false;
+	return true;
+}
+
+/* Where a field of an element was written, else the element. */
+static const struct pos *place(const struct checker *checker, const void *field, const struct pos *element)
+{
+	const struct pos *where = vm_where(checker->vm, field);
+	return where ? where : element;
+}
+
+/* A name that becomes part of file names and arguments. */
+static void check_name(const struct checker *checker, const struct pos *where, const char *what, const char *name, size_t longest)
+{
+	if (!*name || !strchr(alphanumeric, name[0]) || !only_of(name, "-_."))
+		wrong(checker, where, "bad-name", "%s: \"%.80s\" is no name: letters, digits, '-', '_' and '.', a letter or digit first", what, name);
+	else if (strlen(name) > longest)
+		wrong(checker, where, "bad-name", "%s: \"%.80s\" is longer than %zu bytes", what, name, longest);
+}
+
+static void check_host_name(const struct checker *checker)
+{
+	check_name(checker, vm_where(checker->vm, &checker->vm->host_name), "hostName", checker->vm->host_name, HOST_NAME_BYTES);
+}
+
+
+static void check_store_dir(const struct checker *checker)
+{
+	const char *dir = checker->vm->store_dir;
+	size_t length = strlen(dir);
+	if (dir[0] != '/' || length < 2 || dir[length - 1] == '/' || strstr(dir, "//") || strpbrk(dir, "\n:, "))
+		wrong(checker, vm_where(checker->vm, &checker->vm->store_dir), "bad-path", "storeDir: \"%.80s\" is no absolute path of a directory", dir);
+}
+
+static bool is_uuid(const char *text)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	if (strlen(text) != sizeof shape - 1)
+		return false;
+	for (size_t i = 0; shape[i]; i++)
+		if (shape[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
+			return false;
+	return true;
+}
+
+static void check_machine_id(const struct checker *checker)
+{
+	const char *id = checker->vm->machine_id;
+	if (id && !is_uuid(id))
+		wrong(checker, vm_where(checker->vm, &checker->vm->machine_id), "bad-machine-id",
+		      "machineId: \"%.80s\" is no UUID of the form 01234567-89ab-cdef-0123-456789abcdef", id);
+}
+
+static void check_memory(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	if (vm->mem_mib < 32)
+		diag_warning(checker->diag, vm_where(vm, &vm->mem_mib), "little-memory", "mem: %llu MiB is little for a Linux guest",
+			     (unsigned long long)vm->mem_mib);
+	if (strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 && (!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
+		diag_warning(checker->diag, vm_where(vm, &vm->mem_mib), "qemu-2048",
+			     "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
+	if (vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
+		wrong(checker, vm_where(vm, &vm->hotplugged_mem_mib), "bad-memory", "hotpluggedMem is more than hotplugMem");
+	if (vm->hotplug_mem_mib % 2 || vm->hotplugged_mem_mib % 2)
+		wrong(checker, vm_where(vm, &vm->hotplug_mem_mib), "bad-memory", "hotplugMem and hotpluggedMem are multiples of 2 MiB");
+	if (vm->initial_balloon_mem_mib && !vm->balloon)
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem needs balloon: true");
+}
+
+static void check_socket(const struct checker *checker)
+{
+	const char *socket = checker->vm->socket;
+	if (socket && (!*socket || strlen(socket) > SOCKET_PATH_BYTES || strchr(socket, '\n')))
+		wrong(checker, vm_where(checker->vm, &checker->vm->socket), "bad-socket", "socket: the path has 1 to %d bytes on one line", SOCKET_PATH_BYTES);
+}
+
+static void check_user(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	if (vm->user)
+		check_name(checker, vm_where(vm, &vm->user), "user", vm->user, 32);
+}
+
+static void check_credentials(const struct checker *checker)
+{
+	const struct pairs *files = &checker->vm->credential_files;
+	for (size_t i = 0; i < files->n; i++) {
+		const struct pos *where = vm_where(checker->vm, files->v[i].key);
+		check_name(checker, where, "credentialFiles", files->v[i].key, 30);
+		if (!*files->v[i].value)
+			wrong(checker, where, "bad-path", "credentialFiles.%s: an empty path", files->v[i].key);
+	}
+}
+
+static void check_parameters(const struct checker *checker)
+{
+	const struct strings *parameters = &checker->vm->kernel_params;
+	size_t bytes = 0;
+	for (size_t i = 0; i < parameters->n; i++) {
+		const struct pos *where = vm_where(checker->vm, parameters->v[i]);
+		bytes += strlen(parameters->v[i]) + 1;
+		if (strpbrk(parameters->v[i], "\n"))
+			wrong(checker, where, "bad-parameter", "kernelParams[%zu]: a line break cannot be passed to a kernel", i);
+	}
+	/* COMMAND_LINE_SIZE is 2048 on x86 and on arm64; ours and the console's take some 300 of it. */
+	if (bytes > 1700)
+		wrong(checker, vm_where(checker->vm, parameters), "long-parameters", "kernelParams: %zu bytes are more than fit into a kernel's command line of 2048", bytes);
+}
+
+static void check_bin_scripts(const struct checker *checker)
+{
+	static const char *const ours[] = {"microvm-run", "microvm-shutdown", "microvm-balloon", "microvm-check"};
+	const struct pairs *scripts = &checker->vm->bin_scripts;
+	for (size_t i = 0; i < scripts->n; i++) {
+		const struct pos *where = vm_where(checker->vm, scripts->v[i].key);
+		check_name(checker, where, "binScripts", scripts->v[i].key, 64);
+		for (size_t k = 0; k < countof(ours); k++)
+			if (strcmp(scripts->v[i].key, ours[k]) == 0)
+				wrong(checker, where, "bad-name", "binScripts: %s is made by mvmbuild", ours[k]);
+	}
+}
+
+static void check_host_path(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	for (size_t i = 0; i < vm->host_path.n; i++)
+		if (vm->host_path.v[i][0] != '/' || strpbrk(vm->host_path.v[i], ":\n"))
+			wrong(checker, vm_where(vm, vm->host_path.v[i]), "bad-path", "hostPath[%zu]: not an absolute path without ':'", i);
+	if (vm->host_shell[0] != '/' || strchr(vm->host_shell, '\n'))
+		wrong(checker, vm_where(vm, &vm->host_shell), "bad-path", "hostShell: \"%.80s\" is no absolute path", vm->host_shell);
+}
+
+/* ---- the store disk ---- */
+
+static void check_store_disk(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	int64_t block = vm->store_disk.block_size;
+	bool linked = strcmp(vm->store_disk.engine, "linked") == 0;
+	if (block & (block - 1))
+		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk", "storeDisk.blockSize: %lld is no power of two", (long long)block);
+	if (linked && strcmp(vm->store_disk.compression, "zstd") != 0)
+		wrong(checker, vm_where(vm, &vm->store_disk.compression), "bad-store-disk",
+		      "storeDisk.compression: the linked engine compresses with zstd; \"engine: mksquashfs\" has %s", vm->store_disk.compression);
+	if (strcmp(vm->store_disk.type, "erofs") == 0)
+		wrong(checker, vm_where(vm, vm_where(vm, &vm->store_disk.type) ? &vm->store_disk.type : &vm->store_disk_type), "not-implemented",
+		      "storeDisk.type: erofs is not implemented yet; squashfs is");
+	if (!vm->store_on_disk)
+		wrong(checker, vm_where(vm, &vm->store_on_disk), "not-implemented", "storeOnDisk: false is not implemented yet");
+}
+
+static void check_nix_database(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *where = vm_where(vm, &vm->nix_database);
+	if (strcmp(vm->nix_database, "registration") == 0 || strcmp(vm->nix_database, "hostOverlay") == 0)
+		wrong(checker, where, "not-implemented", "nixDatabase: %s is not implemented yet", vm->nix_database);
+	else if (strcmp(vm->nix_database, "prebuilt") == 0 && vm->initrd)
+		wrong(checker, where, "bad-nix-database", "nixDatabase: prebuilt is put in place by our stage 1, but the description gives an initrd");
+}
+
+/* ---- volumes ---- */
+
+static bool is_mount_point(const char *path)
+{
+	return path[0] == '/' && !strstr(path, "//") && !strstr(path, "/../") && !strstr(path, "/./") && !strchr(path, '\n');
+}
+
+/* Whether `path` is `directory` or something in it. */
+static bool is_within(const char *path, const char *directory)
+{
+	size_t length = strlen(directory);
+	return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
+}
+
+static void check_mount_point(const struct checker *checker, const struct volume *volume, size_t i)
+{
+	const char *point = volume->mount_point;
+	const struct pos *where = place(checker, &volume->mount_point, &volume->where);
+	if (!point)
+		return;
+	if (!is_mount_point(point) || strcmp(point, "/") == 0)
+		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: \"%.80s\" is no absolute path below /", i, point);
+	else if (is_within(checker->vm->store_dir, point))
+		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s would hide the store %s", i, point, checker->vm->store_dir);
+}
+
+static void check_created_volume(const struct checker *checker, const struct volume *volume, size_t i)
+{
+	const struct pos *image_type = place(checker, &volume->image_type, &volume->where);
+	if (!volume->size_mib)
+		wrong(checker, &volume->where, "missing-option", "volumes[%zu].size is missing; give it, or set autoCreate: false", i);
+	else if (volume->size_mib < EXT4_MINIMUM_MIB)
+		wrong(checker, place(checker, &volume->size_mib, &volume->where), "wrong-size", "volumes[%zu].size: ext4 needs %d MiB", i,
+		      EXT4_MINIMUM_MIB);
+	if (strcmp(volume->fs_type, "ext4") != 0)
+		wrong(checker, place(checker, &volume->fs_type, &volume->where), "not-implemented",
+		      "volumes[%zu].fsType: creating %.40s is not implemented yet; ext4 is", i, volume->fs_type);
+	if (strcmp(volume->image_type, "raw") != 0)
+		wrong(checker, image_type, "bad-volume", "volumes[%zu].imageType: created images are raw; set autoCreate: false for an existing %s image",
+		      i, volume->image_type);
+	if (volume->read_only)
+		diag_warning(checker->diag, place(checker, &volume->read_only, &volume->where), "empty-volume",
+			     "volumes[%zu]: created empty and read-only, so it stays empty", i);
+}
+
+static void check_volume(const struct checker *checker, const struct volume *volume, size_t i)
+{
+	if (!*volume->image || strchr(volume->image, '\n'))
+		wrong(checker, place(checker, &volume->image, &volume->where), "bad-path", "volumes[%zu].image: a path on one line is needed", i);
+	if (!volume->read_only && is_within(volume->image, checker->vm->store_dir))
+		wrong(checker, place(checker, &volume->image, &volume->where), "bad-volume", "volumes[%zu].image: %s is in the store, which cannot be written", i,
+		      volume->image);
+	if (volume->serial && (strlen(volume->serial) > VIRTIO_SERIAL_BYTES || !*volume->serial || !only_of(volume->serial, "-_.")))
+		wrong(checker, place(checker, &volume->serial, &volume->where), "bad-serial",
+		      "volumes[%zu].serial: 1 to %d letters, digits, '-', '_' and '.'", i, VIRTIO_SERIAL_BYTES);
+	if (volume->label && (strlen(volume->label) > 16 || !*volume->label || strpbrk(volume->label, "\n/")))
+		wrong(checker, place(checker, &volume->label, &volume->where), "bad-label", "volumes[%zu].label: 1 to 16 bytes, without '/'", i);
+	if (!*volume->fs_type || !only_of(volume->fs_type, "_-"))
+		wrong(checker, place(checker, &volume->fs_type, &volume->where), "bad-volume", "volumes[%zu].fsType: \"%.40s\" is no file system", i,
+		      volume->fs_type);
+	check_mount_point(checker, volume, i);
+	if (volume->auto_create)
+		check_created_volume(checker, volume, i);
+}
+
+/* ---- what must be there only once ---- */
+
+struct claim {
+	const char *value;
+	struct pos where;
+};
+
+static int compare_claims(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int order = strcmp(x->value, y->value);
+	return order ? order : (x->where.line > y->where.line) - (x->where.line < y->where.line);
+}
+
+struct claims {
+	struct claim *v;
+	size_t n, capacity;
+};
+
+static void claim(const struct checker *checker, struct claims *claims, const char *value, const void *field, const struct pos *element)
+{
+	if (value)
+		vec_push(checker->arena, claims, (struct claim){value, *place(checker, field, element)});
+}
+
+static void refuse_twice(const struct checker *checker, struct claims *claims, const char *what)
+{
+	if (claims->n)
+		qsort(claims->v, claims->n, sizeof *claims->v, compare_claims);
+	for (size_t i = 1; i < claims->n; i++) {
+		if (strcmp(claims->v[i - 1].value, claims->v[i].value) != 0)
+			continue;
+		wrong(checker, &claims->v[i].where, "used-twice", "%s \"%.80s\" is used twice", what, claims->v[i].value);
+		diag_note(checker->diag, &claims->v[i - 1].where, "used-twice", "first used here");
+	}
+}
+
+static void check_volumes(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	struct claims images = {0}, points = {0}, serials = {0}, labels = {0};
+	for (size_t i = 0; i < vm->volumes.n; i++) {
+		const struct volume *volume = &vm->volumes.v[i];
+		check_volume(checker, volume, i);
+		claim(checker, &images, volume->image, &volume->image, &volume->where);
+		claim(checker, &points, volume->mount_point, &volume->mount_point, &volume->where);
+		claim(checker, &serials, volume->serial, &volume->serial, &volume->where);
+		claim(checker, &labels, volume->label, &volume->label, &volume->where);
+	}
+	refuse_twice(checker, &images, "volume image");
+	refuse_twice(checker, &points, "mount point");
+	refuse_twice(checker, &serials, "serial");
+	refuse_twice(checker, &labels, "label");
+}
+
+/* ---- network ---- */
+
+static bool is_unicast_mac(const char *text)
+{
+	if (strlen(text) != 17)
+		return false;
+	for (size_t i = 0; i < 17; i++)
+		if (i % 3 == 2 ? text[i] != ':' : !strchr("0123456789abcdefABCDEF", text[i]))
+			return false;
+	return strchr("02468aceACE", text[1]) != NULL;
+}
+
+static void check_interfaces(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	struct claims ids = {0}, macs = {0};
+	for (size_t i = 0; i < vm->interfaces.n; i++) {
+		const struct interface *interface = &vm->interfaces.v[i];
+		const struct pos *id = place(checker, &interface->id, &interface->where);
+		check_name(checker, id, "interfaces.id", interface->id, LINUX_INTERFACE_BYTES);
+		claim(checker, &ids, interface->id, &interface->id, &interface->where);
+		claim(checker, &macs, interface->mac, &interface->mac, &interface->where);
+		if (!is_unicast_mac(interface->mac))
+			wrong(checker, place(checker, &interface->mac, &interface->where), "bad-mac",
+			      "interfaces[%zu].mac: \"%.80s\" is no unicast MAC address such as 02:00:00:00:00:01", i, interface->mac);
+		if (strcmp(interface->type, "user") != 0)
+			wrong(checker, place(checker, &interface->type, &interface->where), "not-implemented",
+			      "interfaces[%zu].type: %s is not implemented yet; user is", i, interface->type);
+	}
+	refuse_twice(checker, &ids, "interface id");
+	refuse_twice(checker, &macs, "MAC address");
+}
+
+static bool has_user_interface(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (strcmp(vm->interfaces.v[i].type, "user") == 0)
+			return true;
+	return false;
+}
+
+static void check_address(const struct checker *checker, const char *address, const struct pos *where, size_t i)
+{
+	struct in_addr parsed;
+	if (*address && inet_pton(AF_INET, address, &parsed) != 1)
+		wrong(checker, where, "bad-address", "forwardPorts[%zu]: \"%.80s\" is no IPv4 address", i, address);
+}
+
+static void check_forward_ports(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	for (size_t i = 0; i < vm->forward_ports.n; i++) {
+		const struct forward_port *port = &vm->forward_ports.v[i];
+		check_address(checker, port->host.address, place(checker, &port->host.address, &port->where), i);
+		check_address(checker, port->guest.address, place(checker, &port->guest.address, &port->where), i);
+		bool to_host = strcmp(port->from, "guest") == 0;
+		if (to_host && (!*port->host.address || !*port->guest.address || strcmp(port->proto, "tcp") != 0))
+			wrong(checker, &port->where, "bad-forwarding", "forwardPorts[%zu]: from guest, both addresses are needed and proto is tcp", i);
+	}
+	if (vm->forward_ports.n && !has_user_interface(vm))
+		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding", "forwardPorts needs a network interface of type user");
+}
+
+/* ---- what the hypervisor can do ---- */
+
+struct use {
+	enum feature feature;
+	const void *field; /* where it was asked for; NULL: it was not */
+};
+
+static void list_uses(const struct vm *vm, struct use uses[FEATURE_COUNT])
+{
+	const void *direct = NULL, *image_type = NULL;
+	for (size_t i = 0; i < vm->volumes.n; i++) {
+		if (vm->volumes.v[i].direct)
+			direct = &vm->volumes.v[i].direct;
+		if (strcmp(vm->volumes.v[i].image_type, "raw") != 0)
+			image_type = &vm->volumes.v[i].image_type;
+	}
+	const struct use all[FEATURE_COUNT] = {
+		{FEATURE_USER_NETWORK, has_user_interface(vm) ? &vm->interfaces.v : NULL},
+		{FEATURE_FORWARD_PORTS, vm->forward_ports.n ? &vm->forward_ports.v : NULL},
+		{FEATURE_CPU, vm->cpu ? &vm->cpu : NULL},
+		{FEATURE_BALLOON, vm->balloon ? &vm->balloon : NULL},
+		{FEATURE_HOTPLUG_MEMORY, vm->hotplug_mem_mib ? &vm->hotplug_mem_mib : NULL},
+		{FEATURE_MACHINE_ID, vm_where(vm, &vm->machine_id) && vm->machine_id ? &vm->machine_id : NULL},
+		{FEATURE_CREDENTIALS, vm->credential_files.n ? &vm->credential_files : NULL},
+		{FEATURE_SOCKET, vm_where(vm, &vm->socket) && vm->socket ? &vm->socket : NULL},
+		{FEATURE_USER, vm->user ? &vm->user : NULL},
+		{FEATURE_DIRECT, direct},
+		{FEATURE_IMAGE_TYPES, image_type},
+	};
+	memcpy(uses, all, sizeof all);
+}
+
+/* "qemu and crosvm have" */
+static const char *who_can(const struct checker *checker, enum feature feature)
+{
+	const char *names = NULL;
+	for (const struct backend *const *other = backends; *other; other++)
+		if ((*other)->capabilities[feature].can == CAN)
+			names = arena_printf(checker->arena, "%s%s%s", names ? names : "", names ? ", " : "", (*other)->name);
+	return names ? arena_printf(checker->arena, "; %s can", names) : "";
+}
+
+static void check_capabilities(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	if (!checker->backend) {
+		wrong(checker, vm_where(vm, &vm->hypervisor), "not-implemented", "hypervisor: %s is not implemented yet", vm->hypervisor);
+		return;
+	}
+	struct use uses[FEATURE_COUNT];
+	list_uses(vm, uses);
+	for (size_t i = 0; i < FEATURE_COUNT; i++) {
+		const struct capability *capability = &checker->backend->capabilities[uses[i].feature];
+		const char *name = feature_name(uses[i].feature);
+		if (!uses[i].field || capability->can == CAN)
+			continue;
+		const struct pos *where = vm_where(vm, uses[i].field);
+		if (capability->can == CAN_NOT)
+			wrong(checker, where, "not-supported", "%s has no %s%s", checker->backend->name, name, who_can(checker, uses[i].feature));
+		else if (!capability->holds(vm))
+			wrong(checker, where, "not-supported", "%s has %s only %s", checker->backend->name, name, capability->condition);
+	}
+}
+
+
+static void (*const checks[])(const struct checker *) = {
+	check_host_name,   check_store_dir,  check_machine_id,  check_memory,      check_socket,     check_user,
+	check_credentials, check_parameters, check_bin_scripts, check_host_path,   check_store_disk, check_nix_database,
+	check_volumes,     check_interfaces, check_forward_ports, check_capabilities,
+};
+
+bool vm_check(struct arena *arena, struct diag *diag, const struct vm *vm)
+{
+	const struct checker checker = {arena, diag, vm, backend_find(vm->hypervisor)};
+	size_t before = diag_error_count(diag);
+	for (size_t i = 0; i < countof(checks); i++)
+		checks[i](&checker);
+	return diag_error_count(diag) == before;
+}

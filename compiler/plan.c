@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/base/file.h"
+
+/* Serial numbers by which the guest finds its disks; letters change with the order of the devices. */
+#define STORE_SERIAL "mvm-store"
+#define VOLUME_SERIAL "mvm-volume-%zu"
+
+/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte and the parameters that are found out at the start. */
+enum { PARAMETER_BYTES = 2047 - 64 };
+
+struct planner {
+	struct arena *arena;
+	struct diag *diag;
+	struct plan *plan;
+};
+
+static bool in_store(const struct vm *vm, const char *path)
+{
+	size_t length = strlen(vm->store_dir);
+	return strncmp(path, vm->store_dir, length) == 0 && path[length] == '/';
+}
+
+/* ---- closure ---- */
+
+static bool plan_closure(struct planner *planner)
+{
+	const struct vm *vm = planner->plan->vm;
+	struct closure_request request = {.store_dir = vm->store_dir, .file = vm->closure, .file_pos = vm_where(vm, &vm->closure)};
+	VEC(struct pos) places = {0};
+	const struct pos nowhere = {0}, *where = vm_where(vm, &vm->toplevel);
+	vec_push(planner->arena, &request.roots, vm->toplevel);
+	vec_push(planner->arena, &places, where ? *where : nowhere);
+	for (size_t i = 0; i < vm->store_paths.n; i++) {
+		where = vm_where(vm, vm->store_paths.v[i]);
+		vec_push(planner->arena, &request.roots, vm->store_paths.v[i]);
+		vec_push(planner->arena, &places, where ? *where : nowhere);
+	}
+	request.roots_pos = places.v;
+	return closure_load(planner->arena, planner->diag, &request, &planner->plan->closure);
+}
+
+/* ---- disks and mounts ---- */
+
+static const char *volume_id(struct planner *planner, size_t number)
+{
+	return number < 26 ? arena_printf(planner->arena, "vd%c", (char)('a' + number)) : arena_printf(planner->arena, "disk%zu", number);
+}
+
+static void plan_disks(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	struct disk *disks = arena_alloc(planner->arena, (vm->volumes.n + 1) * sizeof *disks);
+	size_t n = 0;
+	if (vm->store_on_disk)
+		disks[n++] = (struct disk){.id = "store", .serial = STORE_SERIAL, .file = {RUNNER_STORE_DISK, true}, .format = "raw", .read_only = true};
+	for (size_t i = 0; i < vm->volumes.n; i++, n++) {
+		const struct volume *volume = &vm->volumes.v[i];
+		const char *serial = volume->serial ? volume->serial : arena_printf(planner->arena, VOLUME_SERIAL, i);
+		disks[n] = (struct disk){volume_id(planner, n), serial, {volume->image, false}, volume->image_type, volume->read_only,
+					 volume->direct, volume};
+	}
+	plan->guest.disks = disks;
+	plan->guest.ndisks = n;
+}
+
+static int compare_targets(const void *a, const void *b)
+{
+	return strcmp(((const struct stage1_mount *)a)->target, ((const struct stage1_mount *)b)->target);
+}
+
+/* Parents come before what is mounted inside them: sorted by path. */
+static void plan_mounts(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	for (size_t i = 0; i < plan->guest.ndisks; i++) {
+		const struct disk *disk = &plan->guest.disks[i];
+		const struct volume *volume = disk->volume;
+		if (volume && !volume->mount_point)
+			continue;
+		vec_push(planner->arena, &plan->mounts,
+			 (struct stage1_mount){.source_kind = STAGE1_DISK_SERIAL,
+					       .source = disk->serial,
+					       .target = volume ? volume->mount_point : plan->vm->store_dir,
+					       .type = volume ? volume->fs_type : plan->vm->store_disk.type,
+					       .options = "",
+					       .read_only = disk->read_only});
+	}
+	if (plan->mounts.n)
+		qsort(plan->mounts.v, plan->mounts.n, sizeof *plan->mounts.v, compare_targets);
+}
+
+static void plan_created_volumes(struct planner *planner)
+{
+	const struct vm *vm = planner->plan->vm;
+	for (size_t i = 0; i < vm->volumes.n; i++) {
+		const struct volume *volume = &vm->volumes.v[i];
+		if (!volume->auto_create)
+			continue;
+		vec_push(planner->arena, &planner->plan->created,
+			 (struct created_volume){.volume = volume,
+						 .archive = arena_printf(planner->arena, RUNNER_VOLUMES "/%zu.tar.gz", i),
+						 .member = "image",
+						 .seed = arena_printf(planner->arena, "%s/%s", vm->host_name, volume->image)});
+	}
+}
+
+/* ---- kernel and stage 1 ---- */
+
+static void plan_boot_files(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	const struct system *system = &plan->system;
+	plan->own_stage1 = !system->initrd;
+	plan->copies_kernel = !in_store(plan->vm, system->kernel.path);
+	plan->guest.kernel = plan->copies_kernel ? (struct file_ref){RUNNER_KERNEL, true} : (struct file_ref){system->kernel.path, false};
+	plan->copies_initrd = system->initrd && !in_store(plan->vm, system->initrd);
+	bool carried = plan->own_stage1 || plan->copies_initrd;
+	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true} : (struct file_ref){system->initrd, false};
+	plan->prebuilt_database = strcmp(plan->vm->nix_database, "prebuilt") == 0;
+	/* Beside the store, as in Nix: /nix/store and /nix/var/nix. */
+	plan->state_dir = arena_printf(planner->arena, "%s/var/nix", path_parent(planner->arena, plan->vm->store_dir));
+}
+
+static bool plan_modules(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	if (!plan->own_stage1)
+		return true;
+	struct module_wish *bus;
+	size_t count;
+	plan->backend->modules(planner->arena, &plan->guest, &bus, &count);
+	VEC(struct module_wish) wishes = {0};
+	for (size_t i = 0; i < count; i++)
+		vec_push(planner->arena, &wishes, bus[i]);
+	for (size_t i = 0; i < plan->mounts.n; i++)
+		vec_push(planner->arena, &wishes,
+			 (struct module_wish){plan->mounts.v[i].type, arena_printf(planner->arena, "%s is mounted on %s", plan->mounts.v[i].type,
+										     plan->mounts.v[i].target), false});
+	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
+		vec_push(planner->arena, &wishes, (struct module_wish){plan->vm->stage1.modules.v[i], "stage1.modules asks for it", false});
+	return modules_resolve(planner->arena, planner->diag, plan->system.kernel_modules, plan->system.kernel.version,
+			       vm_where(plan->vm, &plan->vm->kernel), wishes.v, wishes.n, &plan->modules);
+}
+
+/* A value with a blank is quoted as the kernel's parser wants it: name="a b". */
+static const char *quote_parameter(struct arena *arena, const char *parameter)
+{
+	const char *equals = strchr(parameter, '=');
+	if (!strpbrk(parameter, " \t") || strchr(parameter, '"'))
+		return parameter;
+	if (!equals)
+		return arena_printf(arena, "\"%s\"", parameter);
+	return arena_printf(arena, "%.*s=\"%s\"", (int)(equals - parameter), parameter, equals + 1);
+}
+
+static bool plan_parameters(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	const char *text = "";
+	bool has_init = false;
+	for (size_t i = 0; i < plan->system.parameters.n; i++) {
+		const char *parameter = plan->system.parameters.v[i];
+		has_init |= strncmp(parameter, "init=", 5) == 0;
+		text = arena_printf(planner->arena, "%s%s%s", text, *text ? " " : "", quote_parameter(planner->arena, parameter));
+	}
+	if (!has_init)
+		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
+	plan->guest.parameters = text;
+	if (strlen(text) <= PARAMETER_BYTES)
+		return true;
+	return diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
+			  "the kernel parameters have %zu bytes; a kernel's command line has room for %d", strlen(text), PARAMETER_BYTES);
+}
+
+static bool check_arch(struct planner *planner)
+{
+	const struct kernel *kernel = &planner->plan->system.kernel;
+	planner->plan->guest.arch = kernel->arch;
+	if (kernel->arch == KERNEL_X86_64)
+		return true;
+	return diag_error(planner->diag, STATUS_INPUT, vm_where(planner->plan->vm, &planner->plan->vm->kernel), "not-implemented",
+			  "kernel: %s is for %s, which is not implemented yet; x86_64 is", kernel->path, kernel_arch_name(kernel->arch));
+}
+
+/* SOURCE_DATE_EPOCH, else 1, which is the time of everything in a Nix store. */
+static uint32_t build_time(void)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	char *end;
+	unsigned long long seconds = text && *text ? strtoull(text, &end, 10) : 1;
+	return !text || !*text || *end || seconds > UINT32_MAX ? 1 : (uint32_t)seconds;
+}
+
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct plan *plan)
+{
+	*plan = (struct plan){.vm = vm, .backend = backend_find(vm->hypervisor), .system = *system, .time = build_time()};
+	plan->guest.vm = vm;
+	struct planner planner = {arena, diag, plan};
+	bool ok = check_arch(&planner);
+	ok &= plan_closure(&planner);
+	plan_disks(&planner);
+	plan_mounts(&planner);
+	plan_created_volumes(&planner);
+	plan_boot_files(&planner);
+	ok &= plan_modules(&planner);
+	ok &= plan_parameters(&planner);
+	if (ok)
+		plan->backend->lower(arena, &plan->guest, &plan->lowered);
+	return ok;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: MIT */
+/* plan: everything that a build will do, as data. Making it reads files and writes none. */
+#ifndef MVM_PLAN_H
+#define MVM_PLAN_H
+
+#include <stdbool.h>
+
+#include "backends/backend.h"
+#include "compiler/closure.h"
+#include "compiler/resolve.h"
+#include "compiler/vm.h"
+#include "imaging/modules.h"
+#include "imaging/stage1.h"
+
+/* Paths inside the runner. */
+#define RUNNER_SHARE "share/microvm"
+#define RUNNER_STORE_DISK RUNNER_SHARE "/stage1.squashfs"
+#define RUNNER_INITRD RUNNER_SHARE "/initrd"
+#define RUNNER_KERNEL RUNNER_SHARE "/kernel"
+#define RUNNER_VOLUMES RUNNER_SHARE "/volumes"
+
+/* An image that the runner creates at its first start. */
+struct created_volume {
+	const struct volume *volume;
+	const char *archive; /* in the runner */
+	const char *member;  /* name of the image in the archive */
+	const char *seed;    /* of its UUID */
+};
+
+struct plan {
+	const struct vm *vm;
+	const struct backend *backend;
+	struct system system;
+	struct closure closure;
+	struct guest guest;
+	struct lowered lowered;
+	bool own_stage1;         /* the initrd is ours */
+	bool copies_kernel;      /* the kernel is not in the store, so the runner carries it */
+	bool copies_initrd;      /* the given initrd likewise */
+	bool prebuilt_database;  /* stage 1 puts a Nix database in place */
+	const char *state_dir;   /* Nix's, in the guest: /nix/var/nix */
+	struct module_list modules;
+	VEC(struct stage1_mount) mounts;
+	VEC(struct created_volume) created;
+	uint32_t time;           /* seconds since 1970 of everything that has a time */
+};
+
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct plan *plan);
+
+#endif

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/report.h"
+
+#include <string.h>
+
+#include "compiler/doc.h"
+#include "compiler/options.h"
+
+static void set(struct json_object *object, const char *key, struct json_object *value)
+{
+	json_object_object_add(object, key, value);
+}
+
+static struct json_object *text_or_null(const char *text)
+{
+	return text ? json_object_new_string(text) : NULL;
+}
+
+static void set_text(struct json_object *object, const char *key, const char *text)
+{
+	set(object, key, text_or_null(text));
+}
+
+static void set_bool(struct json_object *object, const char *key, bool value)
+{
+	set(object, key, json_object_new_boolean(value));
+}
+
+const char *report_text(struct arena *arena, struct json_object *object)
+{
+	return arena_printf(arena, "%s\n",
+			    json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+									   JSON_C_TO_STRING_NOSLASHESCAPE));
+}
+
+/* ---- the description, by the option table ---- */
+
+static struct json_object *strings_json(const struct strings *list)
+{
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < list->n; i++)
+		json_object_array_add(array, json_object_new_string(list->v[i]));
+	return array;
+}
+
+static struct json_object *pairs_json(const struct pairs *pairs)
+{
+	struct json_object *object = json_object_new_object();
+	for (size_t i = 0; i < pairs->n; i++)
+		set_text(object, pairs->v[i].key, pairs->v[i].value);
+	return object;
+}
+
+static struct json_object *tree_json(const struct node *node)
+{
+	if (!node || node_is_null(node))
+		return NULL;
+	if (node->kind == NODE_SCALAR)
+		return json_object_new_string(node->text);
+	if (node->kind == NODE_LIST) {
+		struct json_object *array = json_object_new_array();
+		for (size_t i = 0; i < node->items.n; i++)
+			json_object_array_add(array, tree_json(node->items.v[i]));
+		return array;
+	}
+	struct json_object *object = json_object_new_object();
+	for (size_t i = 0; i < node->entries.n; i++)
+		set(object, node->entries.v[i].key, tree_json(node->entries.v[i].value));
+	return object;
+}
+
+static struct json_object *table_json(const struct option *table, const char *base);
+
+static struct json_object *list_json(const struct option *option, const char *base)
+{
+	const char *elements;
+	memcpy(&elements, base + option->offset, sizeof elements);
+	size_t count;
+	memcpy(&count, base + option->count_offset, sizeof count);
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < count; i++)
+		json_object_array_add(array, table_json(option->sub, elements + i * option->stride));
+	return array;
+}
+
+static struct json_object *value_json(const struct option *option, const char *base)
+{
+	const void *field = base + option->offset;
+	switch (option->kind) {
+	case OPTION_STRING:
+	case OPTION_ENUM:
+		return text_or_null(*(const char *const *)field);
+	case OPTION_BOOL:
+		return json_object_new_boolean(*(const bool *)field);
+	case OPTION_INT:
+		return *(const int64_t *)field < 0 && !option->def ? NULL : json_object_new_int64(*(const int64_t *)field);
+	case OPTION_UINT:
+	case OPTION_MIB:
+		return json_object_new_uint64(*(const uint64_t *)field);
+	case OPTION_STRINGS:
+		return strings_json(field);
+	case OPTION_PAIRS:
+		return pairs_json(field);
+	case OPTION_TREE:
+		return tree_json(*(const struct node *const *)field);
+	case OPTION_GROUP:
+		return table_json(option->sub, base);
+	case OPTION_LIST:
+		return list_json(option, base);
+	case OPTION_NONE:
+		break;
+	}
+	return NULL;
+}
+
+static struct json_object *table_json(const struct option *table, const char *base)
+{
+	struct json_object *object = json_object_new_object();
+	for (; table->name; table++)
+		if (table->kind != OPTION_NONE)
+			set(object, table->name, value_json(table, base));
+	return object;
+}
+
+struct json_object *report_vm(const struct vm *vm)
+{
+	return table_json(vm_options, (const char *)vm);
+}
+
+/* ---- the plan ---- */
+
+struct json_object *report_command(const struct command *command)
+{
+	static const char *const braces[] = {
+		[PIECE_TEXT] = NULL, [PIECE_RUNNER] = "{runner}", [PIECE_RUNNER_COMMAS] = "{runner}", [PIECE_PARAMETERS] = "{parameters}"};
+	static const char *const whens[] = {[WHEN_ALWAYS] = "", [WHEN_KVM] = "{kvm}", [WHEN_TCG] = "{tcg}"};
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < command->arguments.n; i++) {
+		const struct argument *argument = &command->arguments.v[i];
+		const char *text = whens[argument->when];
+		for (size_t k = 0; k < argument->pieces.n; k++) {
+			const struct piece *piece = &argument->pieces.v[k];
+			text = arena_printf(command->arena, "%s%s", text, piece->kind == PIECE_TEXT ? piece->text : braces[piece->kind]);
+		}
+		json_object_array_add(array, json_object_new_string(text));
+	}
+	return array;
+}
+
+struct json_object *report_closure(const struct closure *closure)
+{
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < closure->n; i++) {
+		struct json_object *path = json_object_new_object();
+		set_text(path, "path", closure->v[i].path);
+		set(path, "narSize", closure->v[i].nar_size < 0 ? NULL : json_object_new_int64(closure->v[i].nar_size));
+		set_text(path, "narHash", closure->v[i].nar_hash);
+		json_object_array_add(array, path);
+	}
+	return array;
+}
+
+static struct json_object *file_json(const struct file_ref *file)
+{
+	struct json_object *object = json_object_new_object();
+	set_text(object, "path", file->path);
+	set_bool(object, "inRunner", file->in_runner);
+	return object;
+}
+
+static struct json_object *disks_json(const struct guest *guest)
+{
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < guest->ndisks; i++) {
+		const struct disk *disk = &guest->disks[i];
+		struct json_object *object = json_object_new_object();
+		set_text(object, "id", disk->id);
+		set_text(object, "serial", disk->serial);
+		set(object, "file", file_json(&disk->file));
+		set_text(object, "format", disk->format);
+		set_bool(object, "readOnly", disk->read_only);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static struct json_object *mounts_json(const struct plan *plan)
+{
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < plan->mounts.n; i++) {
+		const struct stage1_mount *mount = &plan->mounts.v[i];
+		struct json_object *object = json_object_new_object();
+		set_text(object, "target", mount->target);
+		set_text(object, mount->source_kind == STAGE1_DISK_SERIAL ? "serial" : "source", mount->source);
+		set_text(object, "type", mount->type);
+		set_text(object, "options", mount->options);
+		set_bool(object, "readOnly", mount->read_only);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
+static struct json_object *kernel_json(const struct plan *plan)
+{
+	const struct kernel *kernel = &plan->system.kernel;
+	struct json_object *object = json_object_new_object();
+	set_text(object, "path", kernel->path);
+	set_text(object, "format", kernel_format_name(kernel->format));
+	set_text(object, "arch", kernel_arch_name(kernel->arch));
+	set_text(object, "version", kernel->version);
+	return object;
+}
+
+static struct json_object *modules_json(const struct plan *plan)
+{
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < plan->modules.n; i++)
+		json_object_array_add(array, json_object_new_string(plan->modules.v[i].name));
+	return array;
+}
+
+static int64_t closure_bytes(const struct closure *closure)
+{
+	int64_t sum = 0;
+	for (size_t i = 0; i < closure->n; i++)
+		sum += closure->v[i].nar_size > 0 ? closure->v[i].nar_size : 0;
+	return sum;
+}
+
+struct json_object *report_plan(const struct plan *plan)
+{
+	struct json_object *object = json_object_new_object(), *closure = json_object_new_object();
+	set_text(object, "hypervisor", plan->backend->name);
+	set_text(object, "init", plan->system.init);
+	set_bool(object, "nixos", plan->system.nixos);
+	set(object, "kernel", kernel_json(plan));
+	set(object, "initrd", plan->own_stage1 ? json_object_new_string("stage1") : text_or_null(plan->system.initrd));
+	set_text(object, "kernelParams", plan->guest.parameters);
+	set(object, "modules", modules_json(plan));
+	set(object, "disks", disks_json(&plan->guest));
+	set(object, "mounts", mounts_json(plan));
+	set(object, "command", report_command(&plan->lowered.command));
+	set(object, "shutdown", strings_json(&plan->lowered.shutdown));
+	set_text(closure, "source", plan->closure.source);
+	set(closure, "paths", json_object_new_uint64(plan->closure.n));
+	set(closure, "narSize", json_object_new_int64(closure_bytes(&plan->closure)));
+	set(object, "closure", closure);
+	set(object, "description", report_vm(plan->vm));
+	return object;
+}
