@@ -188,15 +188,35 @@ bool staging_begin(struct arena *arena, struct diag *diag, const char *target, s
 	return true;
 }
 
-/* Makes everything in the tree durable; one call for the whole file system is the cheapest that is sure. */
-static bool sync_tree(int directory)
+static bool sync_at(int parent, const char *name);
+
+static bool sync_children(int directory)
 {
-	return syncfs(directory) == 0;
+	DIR *stream = fdopendir(dup(directory));
+	if (!stream)
+		return false;
+	bool ok = true;
+	for (struct dirent *entry; ok && (entry = readdir(stream));)
+		ok = is_dot(entry->d_name) || sync_at(directory, entry->d_name);
+	closedir(stream);
+	return ok;
+}
+
+/* Makes a file or a tree durable. Links have no data of their own. */
+static bool sync_at(int parent, const char *name)
+{
+	struct stat st;
+	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return false;
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
+		return true;
+	FD_CLEANUP int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	return fd >= 0 && (!S_ISDIR(st.st_mode) || sync_children(fd)) && fsync(fd) == 0;
 }
 
 bool staging_publish(struct diag *diag, struct staging *staging)
 {
-	bool ok = sync_tree(staging->lock);
+	bool ok = sync_at(AT_FDCWD, staging->directory);
 	if (ok && renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) != 0) {
 		ok = errno == EEXIST && renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_EXCHANGE) == 0;
 		if (ok)

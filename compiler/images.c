@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/images.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/base/file.h"
+#include "imaging/ext4.h"
+#include "imaging/nar.h"
+#include "imaging/nix_db.h"
+#include "imaging/sparse_archive.h"
+#include "imaging/stage1.h"
+
+struct maker {
+	struct arena *arena;
+	struct diag *diag;
+	const struct plan *plan;
+	const struct image_settings *settings;
+	const char *runner;
+	const char *scratch; /* a directory in the runner that is gone when it is published */
+	struct image_results *results;
+};
+
+static const char *in_runner(const struct maker *maker, const char *name)
+{
+	return path_join(maker->arena, maker->runner, name);
+}
+
+static bool make_store_disk(const struct maker *maker)
+{
+	const struct vm *vm = maker->plan->vm;
+	const struct store_disk_request request = {
+		.closure = &maker->plan->closure,
+		.output = in_runner(maker, RUNNER_STORE_DISK),
+		.cache_dir = maker->settings->cache_dir,
+		.scratch_dir = maker->scratch,
+		.compression = vm->store_disk.compression,
+		.level = (int)vm->store_disk.level,
+		.block_size = (uint32_t)vm->store_disk.block_size,
+		.jobs = maker->settings->jobs,
+		.time = maker->plan->time,
+		.progress = maker->settings->progress,
+		.progress_context = maker->settings->progress_context,
+	};
+	bool linked = strcmp(vm->store_disk.engine, "linked") == 0;
+	return (linked ? store_disk_link : store_disk_mksquashfs)(maker->diag, &request, &maker->results->store_disk);
+}
+
+static bool make_volume(const struct maker *maker, const struct created_volume *created)
+{
+	const char *image = path_join(maker->arena, maker->scratch, "volume");
+	const struct ext4_request request = {
+		.path = image,
+		.size_bytes = created->volume->size_mib << 20,
+		.label = created->volume->label,
+		.seed = created->seed,
+		.time = maker->plan->time,
+	};
+	bool ok = ext4_create(maker->diag, &request) &&
+		  sparse_archive_write(maker->diag, image, created->member, in_runner(maker, created->archive), maker->plan->time);
+	unlink(image);
+	return ok;
+}
+
+static bool make_volumes(const struct maker *maker)
+{
+	if (maker->plan->created.n && !directory_make(maker->diag, in_runner(maker, RUNNER_VOLUMES), 0755))
+		return false;
+	for (size_t i = 0; i < maker->plan->created.n; i++)
+		if (!make_volume(maker, &maker->plan->created.v[i]))
+			return false;
+	return true;
+}
+
+/* The registration knows the hashes; a source without them (a scan) leaves them to us. */
+static bool complete_hashes(const struct maker *maker, struct closure *closure)
+{
+	struct store_path *paths = arena_alloc(maker->arena, closure->n * sizeof *paths);
+	if (closure->n)
+		memcpy(paths, closure->v, closure->n * sizeof *paths);
+	for (size_t i = 0; i < closure->n; i++) {
+		char hash[65];
+		uint64_t size;
+		if (paths[i].nar_hash)
+			continue;
+		if (!nar_hash(maker->diag, paths[i].path, hash, &size))
+			return false;
+		paths[i].nar_hash = arena_strdup(maker->arena, hash);
+		paths[i].nar_size = (int64_t)size;
+	}
+	closure->v = paths;
+	return true;
+}
+
+static bool make_database(const struct maker *maker, struct stage1_file files[2])
+{
+	struct closure closure = maker->plan->closure;
+	const char *directory = path_join(maker->arena, maker->scratch, "db");
+	if (!complete_hashes(maker, &closure) || !directory_make(maker->diag, directory, 0755) ||
+	    !nix_db_write(maker->diag, directory, &closure, maker->plan->time))
+		return false;
+	static const char *const names[] = {"db.sqlite", "schema"};
+	for (size_t i = 0; i < countof(names); i++)
+		files[i] = (struct stage1_file){arena_printf(maker->arena, "%s/db/%s", maker->plan->state_dir, names[i]),
+						path_join(maker->arena, directory, names[i]), 0644};
+	return true;
+}
+
+static bool make_stage1(const struct maker *maker)
+{
+	const struct plan *plan = maker->plan;
+	struct stage1_file files[2];
+	if (plan->prebuilt_database && !make_database(maker, files))
+		return false;
+	const struct stage1_request request = {
+		.output = in_runner(maker, RUNNER_INITRD),
+		.init = plan->system.init,
+		.nixos = plan->system.nixos,
+		.root_options = "mode=0755",
+		.modules = &plan->modules,
+		.mounts = plan->mounts.v,
+		.nmounts = plan->mounts.n,
+		.files = files,
+		.nfiles = plan->prebuilt_database ? countof(files) : 0,
+		.time = plan->time,
+	};
+	struct stage1_result result;
+	if (!stage1_write(maker->arena, maker->diag, &request, &result))
+		return false;
+	maker->results->initrd_bytes = result.bytes;
+	return true;
+}
+
+static bool make_boot_files(const struct maker *maker)
+{
+	const struct plan *plan = maker->plan;
+	if (plan->copies_kernel && !file_copy(maker->diag, plan->system.kernel.path, in_runner(maker, RUNNER_KERNEL), 0444))
+		return false;
+	if (plan->copies_initrd && !file_copy(maker->diag, plan->system.initrd, in_runner(maker, RUNNER_INITRD), 0444))
+		return false;
+	return !plan->own_stage1 || make_stage1(maker);
+}
+
+bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,
+		 struct image_results *results)
+{
+	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
+	*results = (struct image_results){0};
+	bool ok = directory_make(diag, maker.scratch, 0700) && make_boot_files(&maker) && make_volumes(&maker) &&
+		  (!plan->vm->store_on_disk || make_store_disk(&maker));
+	return tree_remove(maker.scratch) && ok;
+}

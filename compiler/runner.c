@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/runner.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compiler/base/buf.h"
+#include "compiler/base/file.h"
+#include "compiler/base/process.h"
+#include "compiler/report.h"
+#include "compiler/script.h"
+#include "templates/embedded.h"
+
+#define MANIFEST RUNNER_SHARE "/manifest.json"
+
+enum { MANIFEST_VERSION = 1, MANIFEST_BYTES = 64 << 20 };
+
+struct writer {
+	struct arena *arena;
+	struct diag *diag;
+	const struct plan *plan;
+	const char *directory; /* the runner being made */
+};
+
+static bool put(const struct writer *writer, const char *name, const void *bytes, size_t count, mode_t mode)
+{
+	return file_write(writer->diag, path_join(writer->arena, writer->directory, name), bytes, count, mode);
+}
+
+static bool put_text(const struct writer *writer, const char *name, const char *text)
+{
+	return put(writer, name, text, strlen(text), 0444);
+}
+
+static bool put_script(const struct writer *writer, const char *name, const char *text)
+{
+	return put(writer, arena_printf(writer->arena, "bin/%s", name), text, strlen(text), 0555);
+}
+
+/* ---- the fingerprint: the same inputs make the same runner ---- */
+
+static void hash_text(EVP_MD_CTX *hash, const char *text)
+{
+	EVP_DigestUpdate(hash, text ? text : "", text ? strlen(text) + 1 : 1);
+}
+
+static bool hash_file(struct diag *diag, EVP_MD_CTX *hash, const char *path)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s", path, strerror(errno));
+	char block[64 * 1024];
+	for (size_t got; (got = fread(block, 1, sizeof block, file)) > 0;)
+		EVP_DigestUpdate(hash, block, got);
+	bool ok = !ferror(file);
+	fclose(file);
+	return ok || diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s", path);
+}
+
+static bool hash_inputs(struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan)
+{
+	const struct system *system = &plan->system;
+	hash_text(hash, MVM_VERSION);
+	for (const struct embedded_file *file = embedded_files; file->name; file++)
+		EVP_DigestUpdate(hash, file->begin, (size_t)(file->end - file->begin));
+	for (size_t i = 0; i < plan->closure.n; i++) {
+		hash_text(hash, plan->closure.v[i].path);
+		hash_text(hash, plan->closure.v[i].nar_hash);
+	}
+	EVP_DigestUpdate(hash, &plan->time, sizeof plan->time);
+	bool ok = hash_file(diag, hash, system->kernel.path);
+	if (system->initrd)
+		ok &= hash_file(diag, hash, system->initrd);
+	for (size_t i = 0; i < plan->modules.n; i++)
+		ok &= hash_file(diag, hash, plan->modules.v[i].path);
+	struct json_object *report = report_plan(plan);
+	json_object_object_del(report, "closure"); /* where it was read makes no difference */
+	hash_text(hash, json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN));
+	json_object_put(report);
+	return ok;
+}
+
+/* NULL after an error. */
+static const char *fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan)
+{
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned size = 0;
+	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(diag, hash, plan) &&
+		  EVP_DigestFinal_ex(hash, digest, &size) == 1;
+	EVP_MD_CTX_free(hash);
+	BUF_CLEANUP struct buf hex = {0};
+	for (unsigned i = 0; i < size; i++)
+		buf_printf(&hex, "%02x", digest[i]);
+	return ok ? arena_strdup(arena, buf_text(&hex)) : NULL;
+}
+
+/* ---- what is there already ---- */
+
+static struct json_object *manifest_read(struct arena *arena, const char *runner)
+{
+	struct diag *quiet = diag_new(arena); /* a manifest that cannot be read is none */
+	struct bytes text;
+	const char *path = path_join(arena, runner, MANIFEST);
+	if (!path_exists(path) || !file_read(arena, quiet, path, MANIFEST_BYTES, &text))
+		return NULL;
+	return json_tokener_parse(text.p);
+}
+
+static const char *manifest_text(struct json_object *manifest, const char *key)
+{
+	struct json_object *value;
+	return json_object_object_get_ex(manifest, key, &value) ? json_object_get_string(value) : "";
+}
+
+/* Whether every file is there with its size; contents are not read. */
+static bool files_are_there(struct arena *arena, const char *runner, struct json_object *manifest)
+{
+	struct json_object *files;
+	if (!json_object_object_get_ex(manifest, "files", &files))
+		return false;
+	json_object_object_foreach(files, name, size) {
+		struct stat st;
+		if (stat(path_join(arena, runner, name), &st) != 0 || st.st_size != json_object_get_int64(size))
+			return false;
+	}
+	return true;
+}
+
+static bool is_up_to_date(struct arena *arena, const char *runner, const char *wanted)
+{
+	struct json_object *manifest = manifest_read(arena, runner);
+	bool same = manifest && strcmp(manifest_text(manifest, "fingerprint"), wanted) == 0 && files_are_there(arena, runner, manifest);
+	json_object_put(manifest);
+	return same;
+}
+
+static bool check_output(struct arena *arena, struct diag *diag, const char *output)
+{
+	if (!path_exists(output))
+		return true;
+	struct stat st;
+	if (lstat(output, &st) == 0 && S_ISDIR(st.st_mode) && path_exists(path_join(arena, output, MANIFEST)))
+		return true;
+	return diag_error(diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no runner; it stays as it is", output);
+}
+
+/* ---- writing ---- */
+
+static bool write_scripts(const struct writer *writer)
+{
+	struct arena *arena = writer->arena;
+	const struct plan *plan = writer->plan;
+	const struct pairs *custom = &plan->vm->bin_scripts;
+	bool ok = put_script(writer, "microvm-run", script_run(arena, plan)) && put_script(writer, "microvm-check", script_check(arena, plan));
+	if (plan->lowered.shutdown.n)
+		ok = ok && put_script(writer, "microvm-shutdown", script_shutdown(arena, plan));
+	if (plan->lowered.balloon.n)
+		ok = ok && put_script(writer, "microvm-balloon", script_balloon(arena, plan));
+	for (size_t i = 0; ok && i < custom->n; i++)
+		ok = put_script(writer, custom->v[i].key, script_custom(arena, plan, custom->v[i].value));
+	return ok;
+}
+
+static bool write_host_program(const struct writer *writer)
+{
+	for (const struct embedded_file *file = embedded_files; file->name; file++)
+		if (strcmp(file->name, "mvm-host") == 0)
+			return put(writer, "libexec/mvm-host", file->begin, (size_t)(file->end - file->begin), 0555);
+	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no mvm-host");
+}
+
+static bool write_link(const struct writer *writer, const char *name, const char *target)
+{
+	const char *path = path_join(writer->arena, writer->directory, name);
+	if (symlink(target, path) == 0)
+		return true;
+	return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the link %s: %s", path, strerror(errno));
+}
+
+/* The files by which the host's units and commands know a runner; the reference's format. */
+static bool write_facts(const struct writer *writer)
+{
+	const struct plan *plan = writer->plan;
+	bool ok = put_text(writer, RUNNER_SHARE "/hypervisor", arena_printf(writer->arena, "%s\n", plan->backend->name)) &&
+		  put_text(writer, RUNNER_SHARE "/tap-flags", plan->lowered.tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
+	if (ok && plan->vm->system_symlink)
+		ok = write_link(writer, RUNNER_SHARE "/system", plan->system.toplevel);
+	struct json_object *description = report_vm(plan->vm);
+	ok = ok && put_text(writer, RUNNER_SHARE "/vm.json", report_text(writer->arena, description));
+	json_object_put(description);
+	return ok;
+}
+
+static void list_files(struct json_object *files, const struct writer *writer, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct stat st;
+		if (stat(path_join(writer->arena, writer->directory, names[i]), &st) == 0)
+			json_object_object_add(files, names[i], json_object_new_int64(st.st_size));
+	}
+}
+
+static struct json_object *manifest_files(const struct writer *writer)
+{
+	static const char *const fixed[] = {"bin/microvm-run", "bin/microvm-shutdown", "bin/microvm-balloon", "bin/microvm-check",
+					    "libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD, RUNNER_KERNEL, RUNNER_SHARE "/vm.json"};
+	struct json_object *files = json_object_new_object();
+	list_files(files, writer, fixed, countof(fixed));
+	for (size_t i = 0; i < writer->plan->created.n; i++)
+		list_files(files, writer, &writer->plan->created.v[i].archive, 1);
+	return files;
+}
+
+static bool write_manifest(const struct writer *writer, const char *wanted)
+{
+	const struct plan *plan = writer->plan;
+	struct json_object *manifest = json_object_new_object();
+	json_object_object_add(manifest, "manifestVersion", json_object_new_int(MANIFEST_VERSION));
+	json_object_object_add(manifest, "generator", json_object_new_string("mvmbuild " MVM_VERSION));
+	json_object_object_add(manifest, "hostName", json_object_new_string(plan->vm->host_name));
+	json_object_object_add(manifest, "hypervisor", json_object_new_string(plan->backend->name));
+	json_object_object_add(manifest, "fingerprint", json_object_new_string(wanted));
+	json_object_object_add(manifest, "command", report_command(&plan->lowered.command));
+	json_object_object_add(manifest, "files", manifest_files(writer));
+	json_object_object_add(manifest, "closure", report_closure(&plan->closure));
+	bool ok = put_text(writer, MANIFEST, report_text(writer->arena, manifest));
+	json_object_put(manifest);
+	return ok;
+}
+
+static bool make_directories(const struct writer *writer)
+{
+	static const char *const names[] = {"bin", "libexec", RUNNER_SHARE};
+	for (size_t i = 0; i < countof(names); i++)
+		if (!directory_make(writer->diag, path_join(writer->arena, writer->directory, names[i]), 0755))
+			return false;
+	return true;
+}
+
+bool runner_build(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *output,
+		  struct runner_result *result)
+{
+	struct staging staging;
+	const char *wanted = fingerprint(arena, diag, plan);
+	if (!wanted || !check_output(arena, diag, output))
+		return false;
+	result->up_to_date = is_up_to_date(arena, output, wanted);
+	if (result->up_to_date) {
+		char *real = realpath(output, NULL);
+		result->path = arena_strdup(arena, real ? real : output);
+		free(real);
+		return true;
+	}
+	if (!staging_begin(arena, diag, output, &staging))
+		return false;
+	const struct writer writer = {arena, diag, plan, staging.directory};
+	bool ok = make_directories(&writer) && write_scripts(&writer) && write_host_program(&writer) && write_facts(&writer) &&
+		  images_make(arena, diag, plan, settings, staging.directory, &result->images) && write_manifest(&writer, wanted);
+	result->path = staging.target;
+	if (ok)
+		return staging_publish(diag, &staging);
+	staging_abandon(&staging);
+	return false;
+}
+
+/* ---- protection from the garbage collector ---- */
+
+/* The store path that a path lies in; NULL when it is not in the store. */
+static const char *store_path_of(struct arena *arena, const struct vm *vm, const char *path)
+{
+	size_t length = strlen(vm->store_dir);
+	if (!path || strncmp(path, vm->store_dir, length) != 0 || path[length] != '/')
+		return NULL;
+	return arena_strndup(arena, path, length + 1 + strcspn(path + length + 1, "/"));
+}
+
+static bool protect_one(struct arena *arena, struct diag *diag, const char *link, const char *store_path, bool direct)
+{
+	if (direct) {
+		unlink(link);
+		if (symlink(store_path, link) == 0)
+			return true;
+		return diag_error(diag, STATUS_FAILED, NULL, "gcroot", "cannot make the link %s: %s", link, strerror(errno));
+	}
+	struct process_result ran;
+	const char *const argv[] = {"nix-store", "--realise", store_path, "--add-root", link, NULL};
+	if (!process_run(arena, diag, argv, NULL, &ran))
+		return false;
+	return ran.exit_status == 0 || diag_error(diag, STATUS_FAILED, NULL, "gcroot", "nix-store cannot protect %s: %s", store_path, ran.error.p);
+}
+
+bool runner_protect(struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner, const char *directory)
+{
+	const struct vm *vm = plan->vm;
+	const struct {
+		const char *name, *path;
+	} uses[] = {
+		{"kernel", plan->copies_kernel ? NULL : plan->system.kernel.path},
+		{"initrd", plan->system.initrd},
+		{"system", vm->system_symlink ? plan->system.toplevel : NULL},
+		{"hypervisor", vm->qemu.common.package},
+		{"shell", vm->host_shell},
+	};
+	const char *links = directory ? directory : path_join(arena, runner, RUNNER_SHARE "/gcroots");
+	if (!directory_make(diag, links, 0755))
+		return false;
+	bool ok = true;
+	for (size_t i = 0; i < countof(uses); i++) {
+		const char *store_path = store_path_of(arena, vm, uses[i].path);
+		if (store_path)
+			ok &= protect_one(arena, diag, path_join(arena, links, uses[i].name), store_path, directory != NULL);
+	}
+	for (size_t i = 0; i < vm->host_path.n; i++) {
+		const char *store_path = store_path_of(arena, vm, vm->host_path.v[i]);
+		if (store_path)
+			ok &= protect_one(arena, diag, path_join(arena, links, arena_printf(arena, "path-%zu", i)), store_path, directory != NULL);
+	}
+	return ok;
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* runner: the directory that a build makes, published in one step. */
+#ifndef MVM_RUNNER_H
+#define MVM_RUNNER_H
+
+#include <stdbool.h>
+
+#include "compiler/images.h"
+#include "compiler/plan.h"
+
+struct runner_result {
+	const char *path; /* absolute */
+	bool up_to_date;  /* it was there already, made from the same inputs */
+	struct image_results images;
+};
+
+/* Builds the runner at `output`. A runner that is there is replaced; anything else there is an error and stays untouched. */
+bool runner_build(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *output,
+		  struct runner_result *result);
+
+/*
+ * Protects the store paths that the runner uses from Nix's garbage collector. `directory` NULL: indirect roots, links inside the runner; else direct ones, links in
+ * that directory, which is below Nix's gcroots.
+ */
+bool runner_protect(struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner, const char *directory);
+
+#endif

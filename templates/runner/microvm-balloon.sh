@@ -1,0 +1,8 @@
+# microvm-balloon MIB: gives the balloon this size and prints the size that it has then. Run it in the state directory.
+set -euo pipefail
+@environment@
+if [ $# -ne 1 ]; then
+	echo "usage: microvm-balloon MIB" >&2
+	exit 2
+fi
+exec "$runner/libexec/mvm-host" @arguments@ "$1"

@@ -1,0 +1,25 @@
+# microvm-check: would the VM start here, from this state directory? Says all that is missing; exit status 1 if anything is.
+set -euo pipefail
+@environment@
+missing=0
+complain() {
+	echo "microvm-check: $*" >&2
+	missing=1
+}
+check_program() { command -v "$1" >/dev/null || complain "$1 is not installed"; }
+check_file() { # WHAT PATH
+	[ -r "$2" ] || complain "$1 $2 cannot be read"
+}
+check_volume() { # IMAGE READ-ONLY CREATED
+	if [ -e "$1" ]; then
+		[ -r "$1" ] || complain "the volume $1 cannot be read"
+		[ "$2" = true ] || [ -w "$1" ] || complain "the volume $1 cannot be written"
+	elif [ "$3" = true ]; then
+		[ -w "$(dirname -- "$1")" ] || complain "the volume $1 cannot be created"
+	else
+		complain "the volume $1 is missing"
+	fi
+}
+@checks@
+if [ "$missing" = 0 ]; then echo "microvm-check: ready"; fi
+exit "$missing"

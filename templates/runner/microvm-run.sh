@@ -1,0 +1,53 @@
+# microvm-run: starts the VM, from the state directory: relative paths are relative to the current directory.
+#   MICROVM_ACCEL=kvm|tcg          forces the accelerator
+#   MICROVM_KERNEL_PARAMS='a b=c'  further kernel parameters, for this start
+set -euo pipefail
+@environment@
+name=@name@
+
+# Says what is wrong and stops.
+fail() {
+	echo "microvm-run: $name: $*" >&2
+	exit 1
+}
+
+# Unpacks an image in one step: a start that is cut off leaves none, and an existing one is never touched.
+create_volume() { # IMAGE ARCHIVE MEMBER
+	if [ -e "$1" ]; then return; fi
+	local directory temporary
+	directory=$(dirname -- "$1")
+	[ -d "$directory" ] || fail "there is no directory $directory for the volume $1"
+	temporary=$(mktemp -d -- "$directory/.microvm-volume.XXXXXX") || fail "cannot write to $directory"
+	# No copy-on-write for the image where the file system has it: a volume is rewritten in place.
+	chattr +C -- "$temporary" 2>/dev/null || true
+	if ! tar -xzf "$runner/$2" --no-same-owner -C "$temporary" || ! sync -- "$temporary/$3"; then
+		rm -rf -- "$temporary"
+		fail "cannot create the volume $1"
+	fi
+	# A link, not a rename: when another start was faster, its image stays.
+	ln -T -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || { rm -rf -- "$temporary"; fail "cannot create the volume $1"; }
+	rm -rf -- "$temporary"
+}
+
+need_file() { # WHAT PATH
+	[ -r "$2" ] || fail "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
+}
+
+argv=()
+add() { argv+=("$@"); }
+accel=@accel@
+with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }
+with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
+
+@pre_start@
+@volumes@
+@needs@
+parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}
+if [ "$accel" = tcg ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
+	# Under emulation the guest measures its clock against a timer that lags: it may wait for ever.
+	parameters+=" tsc_early_khz=$khz"
+fi
+@command@
+@extra_args@
+command -v "${argv[0]}" >/dev/null || fail "${argv[0]} is not installed (PATH is $PATH)"
+@exec@
