@@ -49,10 +49,17 @@ $(BUILD)/mvm-init: $(wildcard imaging/stage1/*.c imaging/stage1/*.h)
 	$(say) MUSL $@
 	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
 
+# What the runner's scripts use on the host: static, so that it runs on any.
+$(BUILD)/mvm-host: $(wildcard backends/host/*.c backends/host/*.h)
+	@mkdir -p $(@D)
+	$(say) MUSL $@
+	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
+
 # Files that are carried inside the program: struct embedded_file, templates/embedded.h.
-$(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(BUILD)/mvm-init
+PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host
+$(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(PROGRAMS)
 	$(say) EMBED $@
-	$(Q)sh templates/embed.sh $(BUILD)/mvm-init $(EMBEDDED) > $@.tmp && mv $@.tmp $@
+	$(Q)sh templates/embed.sh $(PROGRAMS) $(EMBEDDED) > $@.tmp && mv $@.tmp $@
 $(BUILD)/embedded.o: $(BUILD)/embedded.S
 	$(Q)$(CC) -c -o $@ $<
 

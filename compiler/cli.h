@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* cli: the command line. One table of options and one of commands drive parsing and help. */
+#ifndef MVM_CLI_H
+#define MVM_CLI_H
+
+#include <stdbool.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/diag.h"
+
+enum progress_style { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
+
+struct cli {
+	const struct command_row *command;
+	struct strings arguments;  /* behind the command */
+	struct strings sets;       /* "a.b=c" */
+	const char *output;        /* NULL: result-HOSTNAME */
+	const char *hypervisor;    /* NULL: as described */
+	const char *cache_dir;     /* NULL: the user's own */
+	bool no_cache;
+	unsigned jobs;             /* 0: NIX_BUILD_CORES, then all */
+	bool gcroot;
+	const char *gcroot_dir;    /* NULL: indirect roots */
+	enum progress_style progress;
+	enum diag_format format;
+	bool json, quiet, verbose, help, version;
+};
+
+struct session;
+
+struct command_row {
+	const char *name;
+	const char *arguments; /* for help: "VM.yaml..." */
+	const char *doc;
+	bool (*run)(struct session *session);
+};
+/* Ends with a row without name. */
+extern const struct command_row commands[];
+
+/* Fills `cli`. Errors are STATUS_USAGE. */
+bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const argv[], struct cli *cli);
+void cli_help(FILE *out);
+
+#endif

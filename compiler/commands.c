@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <json-c/json.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/base/file.h"
+#include "compiler/docgen.h"
+#include "compiler/progress.h"
+#include "compiler/report.h"
+#include "compiler/runner.h"
+#include "compiler/session.h"
+
+const struct command_row commands[] = {
+	{"build", "VM.yaml...", "make the runner directory (the default)", command_build},
+	{"check", "VM.yaml...", "report every mistake at once, build nothing", command_check},
+	{"plan", "VM.yaml...", "show what would be built and run, write nothing", command_plan},
+	{"run", "VM.yaml...", "build, then run the VM in the foreground", command_run},
+	{"schema", "", "the JSON Schema of descriptions", command_schema},
+	{"options", "", "the option reference, in Markdown", command_options},
+	{0},
+};
+
+/* ---- settings of a build ---- */
+
+static unsigned jobs_of(const struct cli *cli)
+{
+	if (cli->jobs)
+		return cli->jobs;
+	const char *cores = getenv("NIX_BUILD_CORES");
+	long n = cores ? strtol(cores, NULL, 10) : 0; /* 0: all */
+	if (n < 1)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : n > 256 ? 256 : (unsigned)n;
+}
+
+/* The user's own cache; NULL where there is no place for one (in a Nix sandbox HOME does not exist). */
+static const char *default_cache(struct arena *arena)
+{
+	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	if (xdg && xdg[0] == '/')
+		return path_join(arena, xdg, "mvmbuild");
+	if (!home || home[0] != '/' || access(home, W_OK) != 0)
+		return NULL;
+	return path_join(arena, home, ".cache/mvmbuild");
+}
+
+static const char *cache_of(struct arena *arena, const struct cli *cli)
+{
+	if (cli->no_cache)
+		return NULL;
+	return cli->cache_dir ? cli->cache_dir : default_cache(arena);
+}
+
+/* ---- build ---- */
+
+static void report_result(struct progress *progress, const struct plan *plan, const struct runner_result *result)
+{
+	if (result->up_to_date) {
+		progress_step(progress, "%s is up to date", result->path);
+		return;
+	}
+	const struct store_disk_result *disk = &result->images.store_disk;
+	if (plan->vm->store_on_disk)
+		progress_step(progress, "store disk: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", (double)disk->image_bytes / 1e6,
+			      (double)disk->content_bytes / 1e6, disk->packed, disk->reused);
+	if (plan->own_stage1)
+		progress_step(progress, "stage 1: %.0f KB, %zu kernel modules", (double)result->images.initrd_bytes / 1e3, plan->modules.n);
+}
+
+static bool build(struct session *session, struct runner_result *result)
+{
+	struct progress progress;
+	progress_begin(&progress, &session->cli);
+	if (!session_plan(session))
+		return false;
+	const struct plan *plan = &session->plan;
+	progress_step(&progress, "closure: %zu store paths, from %s", plan->closure.n, plan->closure.source);
+	const struct image_settings settings = {
+		.cache_dir = cache_of(session->arena, &session->cli),
+		.jobs = jobs_of(&session->cli),
+		.progress = progress_bytes,
+		.progress_context = &progress,
+	};
+	const char *output = session->cli.output ? session->cli.output : arena_printf(session->arena, "result-%s", session->vm.host_name);
+	if (!runner_build(session->arena, session->diag, plan, &settings, output, result))
+		return false;
+	report_result(&progress, plan, result);
+	return !session->cli.gcroot || runner_protect(session->arena, session->diag, plan, result->path, session->cli.gcroot_dir);
+}
+
+bool command_build(struct session *session)
+{
+	struct runner_result result = {0};
+	if (!build(session, &result))
+		return false;
+	printf("%s\n", result.path);
+	return true;
+}
+
+bool command_run(struct session *session)
+{
+	struct runner_result result = {0};
+	if (!build(session, &result))
+		return false;
+	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
+	const char *script = path_join(session->arena, result.path, "bin/microvm-run");
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execl(script, script, (char *)NULL);
+	return diag_error(session->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", script, strerror(errno));
+}
+
+bool command_check(struct session *session)
+{
+	return session_check(session);
+}
+
+/* ---- plan ---- */
+
+static void print_strings(const char *title, struct json_object *array)
+{
+	printf("%s:\n", title);
+	for (size_t i = 0; i < json_object_array_length(array); i++)
+		printf("  %s\n", json_object_get_string(json_object_array_get_idx(array, i)));
+}
+
+static void print_plan(const struct plan *plan)
+{
+	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name, plan->system.toplevel);
+	printf("kernel: %s (%s, %s%s%s)\n", plan->system.kernel.path, kernel_format_name(plan->system.kernel.format),
+	       kernel_arch_name(plan->system.kernel.arch), plan->system.kernel.version ? ", " : "",
+	       plan->system.kernel.version ? plan->system.kernel.version : "");
+	printf("initrd: %s\n", plan->own_stage1 ? "our stage 1" : plan->system.initrd);
+	printf("closure: %zu store paths, from %s\n", plan->closure.n, plan->closure.source);
+	printf("disks:\n");
+	for (size_t i = 0; i < plan->guest.ndisks; i++)
+		printf("  %s %s%s\n", plan->guest.disks[i].serial, plan->guest.disks[i].file.path, plan->guest.disks[i].read_only ? " (read-only)" : "");
+	printf("mounts:\n");
+	for (size_t i = 0; i < plan->mounts.n; i++)
+		printf("  %s %s %s\n", plan->mounts.v[i].target, plan->mounts.v[i].type, plan->mounts.v[i].source);
+	struct json_object *command = report_command(&plan->lowered.command);
+	print_strings("command", command);
+	json_object_put(command);
+}
+
+bool command_plan(struct session *session)
+{
+	if (!session_plan(session))
+		return false;
+	if (!session->cli.json) {
+		print_plan(&session->plan);
+		return true;
+	}
+	struct json_object *report = report_plan(&session->plan);
+	fputs(report_text(session->arena, report), stdout);
+	json_object_put(report);
+	return true;
+}
+
+bool command_schema(struct session *session)
+{
+	struct json_object *schema = docgen_schema();
+	fputs(report_text(session->arena, schema), stdout);
+	json_object_put(schema);
+	return true;
+}
+
+bool command_options(struct session *session)
+{
+	(void)session;
+	docgen_options(stdout);
+	return true;
+}

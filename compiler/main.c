@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * mvmbuild: a description of a microVM in, a runner directory out.
+ *
+ *   cli       command line            commands  what each command does    session  the passes that commands share
+ *   doc       YAML/JSON to a tree     options   the table of options      bind     tree to struct vm (vm.h, places)
+ *   check     wrong as a whole?       resolve   toplevel, kernel, initrd  closure* which store paths, from which source
+ *   plan      what to build, as data  report    plans as JSON             docgen   schema and option reference
+ *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
+ *   base/     arena, buffers, diagnostics, files, processes
+ *   ../backends/   one file per hypervisor: what it can, its arguments   ../imaging/  file formats, which know no VM
+ */
+#include <stdio.h>
+
+#include "compiler/base/file.h"
+#include "compiler/session.h"
+
+static enum status run(struct session *session, int argc, char *argv[])
+{
+	bool ok = cli_parse(session->arena, session->diag, argc, argv, &session->cli);
+	if (ok && session->cli.help)
+		cli_help(stdout);
+	else if (ok && session->cli.version)
+		puts("mvmbuild " MVM_VERSION);
+	else if (ok)
+		ok = session->cli.command->run(session);
+	if (fflush(stdout) != 0 || ferror(stdout))
+		ok = diag_error(session->diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
+	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
+	return ok ? STATUS_OK : diag_status(session->diag);
+}
+
+int main(int argc, char *argv[])
+{
+	interrupts_handle();
+	struct arena *arena = arena_new();
+	struct session session = {.arena = arena, .diag = diag_new(arena)};
+	enum status status = run(&session, argc, argv);
+	arena_free(arena);
+	return (int)status;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/progress.h"
+
+#include <json-c/json.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+void progress_begin(struct progress *progress, const struct cli *cli)
+{
+	bool terminal = isatty(STDERR_FILENO);
+	enum progress_style style = cli->progress;
+	if (style == PROGRESS_AUTO)
+		style = cli->quiet ? PROGRESS_NONE : PROGRESS_PLAIN;
+	*progress = (struct progress){.style = style, .terminal = terminal && style == PROGRESS_PLAIN, .percent = -1};
+}
+
+static void print_json(const char *key, struct json_object *value)
+{
+	struct json_object *object = json_object_new_object();
+	json_object_object_add(object, key, value);
+	fprintf(stderr, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	json_object_put(object);
+}
+
+void progress_step(struct progress *progress, const char *format, ...)
+{
+	if (progress->style == PROGRESS_NONE)
+		return;
+	char text[512];
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(text, sizeof text, format, arguments);
+	va_end(arguments);
+	if (progress->style == PROGRESS_JSON)
+		print_json("step", json_object_new_string(text));
+	else
+		fprintf(stderr, "%s%s\n", progress->terminal ? "\r\033[K" : "", text);
+}
+
+void progress_bytes(void *context, uint64_t done_bytes, uint64_t total_bytes)
+{
+	struct progress *progress = context;
+	int percent = total_bytes ? (int)(done_bytes * 100 / total_bytes) : 100;
+	if (percent == progress->percent || progress->style == PROGRESS_NONE)
+		return;
+	progress->percent = percent;
+	if (progress->style == PROGRESS_JSON)
+		print_json("percent", json_object_new_int(percent));
+	else if (progress->terminal)
+		fprintf(stderr, "\rstore disk: %3d %%%s", percent, percent == 100 ? "\r\033[K" : "");
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* session: one run of the program: its command line and the passes that its commands share. */
+#ifndef MVM_SESSION_H
+#define MVM_SESSION_H
+
+#include "compiler/cli.h"
+#include "compiler/plan.h"
+#include "compiler/vm.h"
+
+struct session {
+	struct arena *arena;
+	struct diag *diag;
+	struct cli cli;
+	struct vm vm;
+	struct system system;
+	struct plan plan;
+};
+
+/* Reads and merges the descriptions and binds them; with the command line's --set and --hypervisor on top. */
+bool session_read(struct session *session);
+/* The same, and checks. */
+bool session_check(struct session *session);
+/* The same, and plans. */
+bool session_plan(struct session *session);
+
+/* compiler/commands.c */
+bool command_build(struct session *session);
+bool command_check(struct session *session);
+bool command_plan(struct session *session);
+bool command_run(struct session *session);
+bool command_schema(struct session *session);
+bool command_options(struct session *session);
+
+#endif
