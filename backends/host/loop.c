@@ -8,6 +8,8 @@
 
 #if !defined __x86_64__
 
+#include <stddef.h>
+
 const char *cpu_virtualization(void)
 {
 	return NULL;

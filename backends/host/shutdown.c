@@ -8,7 +8,7 @@
 enum {
 	SECONDS_MAX = 24 * 60 * 60,
 	GRACE_PART = 3,        /* of the time, for the power button alone */
-	QUIT_MS = 5000,        /* for the hypervisor to end once told to */
+	QUIT_MS = 10000,       /* for the hypervisor to end once told to: it writes its disks' caches out first */
 	PROCESS_END_MS = 2000, /* from the end of its monitor to the end of the process */
 };
 

@@ -1,0 +1,781 @@
+/* SPDX-License-Identifier: MIT */
+/* mvm-host ($MVM_HOST, else build/mvm-host) against a scripted monitor and against QEMU's own. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": \"return\"}, \"capabilities\": [\"oob\"]}}\r\n"
+#define DONE "{\"return\": {}}\r\n"
+#define REFUSAL "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not \\\"now\\\"\"}}\r\n"
+#define SHUTDOWN(REASON) "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"" REASON "\"}}\r\n"
+/* Whoever looks for words in the text instead of reading it takes these for replies. */
+#define DECOYS \
+	"{\"event\": \"NOTE\", \"data\": {\"return\": {\"actual\": 1}, \"error\": {\"desc\": \"x\"}}}\r\n" \
+	"{\"event\": \"NOTE\", \"data\": {\"text\": \"\\\"return\\\": {}, \\\"actual\\\": 2}\\n{\\\"return\\\": 1}\"}}\r\n" \
+	"{\"data\": [\"return\", \"error\", {\"event\": \"SHUTDOWN\", \"reason\": \"guest-panic\"}], \"event\": \"return\"}\r\n"
+
+#define OPEN_16 "[[[[[[[[[[[[[[[["
+#define CLOSE_16 "]]]]]]]]]]]]]]]]"
+#define DEEP "{\"event\": \"NOTE\", \"data\": " OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 "}\r\n"
+#define TOO_DEEP "{\"QMP\": " OPEN_16 OPEN_16 OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 "}\r\n"
+
+enum { CLIENT_LIMIT_S = 60, OUTPUT_BYTES = 4096, ARGUMENTS_MAX = 8, EXCHANGES_MAX = 8 };
+
+static char directory[256], program[4096], monitor[300];
+
+struct outcome {
+	int status, ms;
+	char out[OUTPUT_BYTES], err[OUTPUT_BYTES];
+};
+
+struct exchange {
+	const char *expected; /* part of the command */
+	const char *reply;    /* NULL: none */
+};
+
+struct script {
+	const char *greeting; /* NULL: none */
+	struct exchange exchanges[EXCHANGES_MAX];
+	bool stays;           /* afterwards it keeps the connection, without a word, until the client leaves */
+	void (*afterwards)(int fd);
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void file_take(FILE *file, char *out)
+{
+	rewind(file);
+	out[fread(out, 1, OUTPUT_BYTES - 1, file)] = '\0';
+	fclose(file);
+}
+
+static struct outcome host_run(const char *const *arguments)
+{
+	struct outcome outcome = {0};
+	FILE *out = tmpfile(), *err = tmpfile();
+	assert_non_null(out);
+	assert_non_null(err);
+	int64_t start = now_ms();
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		char *argv[ARGUMENTS_MAX + 2] = {program};
+		for (int i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
+			argv[i + 1] = strdup(arguments[i]);
+		dup2(fileno(out), 1);
+		dup2(fileno(err), 2);
+		close(0);
+		alarm(CLIENT_LIMIT_S);
+		execv(program, argv);
+		_exit(127);
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	outcome.ms = (int)(now_ms() - start);
+	outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+	file_take(out, outcome.out);
+	file_take(err, outcome.err);
+	return outcome;
+}
+#define RUN(...) host_run((const char *const[]){__VA_ARGS__, NULL})
+
+static void assert_says(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' does not say '%s'", text, part);
+}
+
+static void assert_status(const struct outcome *outcome, int status)
+{
+	if (outcome->status != status)
+		fail_msg("status %d, not %d, after %d ms; out '%s', err '%s'", outcome->status, status, outcome->ms, outcome->out, outcome->err);
+}
+
+static void assert_lasted(const struct outcome *outcome, int least_ms, int most_ms)
+{
+	if (outcome->ms < least_ms || outcome->ms > most_ms)
+		fail_msg("took %d ms, not %d to %d", outcome->ms, least_ms, most_ms);
+}
+
+/* The scripted monitor: a process, as the client looks at whether the process is there. */
+
+static int socket_listen(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	unlink(path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0)
+		return -1;
+	return fd;
+}
+
+static int socket_connect(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void say(int fd, const char *text)
+{
+	size_t length = strlen(text);
+	if (write(fd, text, length) != (ssize_t)length)
+		_exit(3);
+}
+
+static void stay(int fd)
+{
+	char byte;
+	while (read(fd, &byte, 1) > 0)
+		;
+}
+
+static bool hear(int fd, const char *expected)
+{
+	char line[1024];
+	size_t used = 0;
+	while (used < sizeof line - 1 && read(fd, line + used, 1) == 1 && line[used] != '\n')
+		used++;
+	line[used] = '\0';
+	if (strstr(line, expected))
+		return true;
+	if (used)
+		fprintf(stderr, "monitor: expected '%s', got '%s'\n", expected, line);
+	return false;
+}
+
+static int script_play(const struct script *script, int fd)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (script->greeting)
+		say(fd, script->greeting);
+	for (const struct exchange *exchange = script->exchanges; exchange->expected; exchange++) {
+		if (!hear(fd, exchange->expected))
+			return 2;
+		if (exchange->reply)
+			say(fd, exchange->reply);
+	}
+	if (script->afterwards)
+		script->afterwards(fd);
+	if (script->stays)
+		stay(fd);
+	return 0;
+}
+
+static pid_t monitor_start(const struct script *script)
+{
+	int ready[2];
+	assert_int_equal(pipe(ready), 0);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		int listener = socket_listen(monitor);
+		if (listener < 0 || write(ready[1], "", 1) != 1)
+			_exit(4);
+		alarm(CLIENT_LIMIT_S);
+		_exit(script_play(script, accept(listener, NULL, NULL)));
+	}
+	close(ready[1]);
+	char byte;
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
+/* The monitor said all its lines, and heard those that it expected. */
+static void monitor_end(pid_t monitor_process)
+{
+	int status;
+	assert_int_equal(waitpid(monitor_process, &status, 0), monitor_process);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	unlink(monitor);
+}
+
+static struct outcome shutdown_with(const struct script *script, const char *seconds)
+{
+	pid_t process = monitor_start(script);
+	struct outcome outcome = RUN("shutdown", "qmp", monitor, seconds);
+	monitor_end(process);
+	return outcome;
+}
+
+static struct outcome balloon_with(const struct script *script, const char *memory, const char *balloon)
+{
+	pid_t process = monitor_start(script);
+	struct outcome outcome = RUN("balloon", "qmp", monitor, memory, balloon);
+	monitor_end(process);
+	return outcome;
+}
+
+/* Usage */
+
+static void test_usage(void **state)
+{
+	(void)state;
+	static const char *const wrong[][6] = {
+		{NULL}, {"frob"}, {"shutdown"}, {"shutdown", "http", "s", "1"}, {"shutdown", "qmp", "s"}, {"shutdown", "qmp", "s", "1", "2"}, {"accel", "x"},
+		{"shutdown", "qmp", "s", "0"}, {"shutdown", "qmp", "s", "-1"}, {"shutdown", "qmp", "s", "+1"}, {"shutdown", "qmp", "s", "5s"},
+		{"shutdown", "qmp", "s", " 5"}, {"shutdown", "qmp", "s", ""}, {"shutdown", "qmp", "s", "1e3"}, {"shutdown", "qmp", "s", "0x10"},
+		{"shutdown", "qmp", "s", "18446744073709551617"}, {"balloon", "qmp", "s", "512", "512"}, {"balloon", "qmp", "s", "512", "513"},
+		{"balloon", "qmp", "s", "0", "0"}, {"balloon", "qmp", "s", "512", "1.5"}, {"balloon", "qmp", "s", "18446744073709551615", "1"},
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct outcome outcome = host_run(wrong[i]);
+		assert_status(&outcome, 2);
+		assert_string_equal(outcome.out, "");
+		assert_string_not_equal(outcome.err, "");
+	}
+	struct outcome help = RUN("--help");
+	assert_status(&help, 0);
+	assert_says(help.out, "shutdown qmp SOCKET SECONDS");
+}
+
+/* Probes */
+
+static void test_accel(void **state)
+{
+	(void)state;
+	unsetenv("MICROVM_ACCEL");
+	struct outcome free_choice = RUN("accel");
+	assert_status(&free_choice, 0);
+	bool kvm = !strcmp(free_choice.out, "kvm\n");
+	assert_string_equal(free_choice.out, kvm ? "kvm\n" : "tcg\n");
+	if (kvm)
+		assert_string_equal(free_choice.err, "");
+	else
+		assert_says(free_choice.err, "/dev/kvm");
+	setenv("MICROVM_ACCEL", "kvm", 1);
+	struct outcome forced = RUN("accel");
+	assert_status(&forced, kvm ? 0 : 1);
+	assert_string_equal(forced.out, kvm ? "kvm\n" : "");
+	setenv("MICROVM_ACCEL", "tcg", 1);
+	forced = RUN("accel");
+	assert_status(&forced, 0);
+	assert_string_equal(forced.out, "tcg\n");
+	assert_string_equal(forced.err, "");
+	setenv("MICROVM_ACCEL", "hvf", 1);
+	forced = RUN("accel");
+	assert_status(&forced, 2);
+	assert_says(forced.err, "'hvf'");
+	setenv("MICROVM_ACCEL", "", 1);
+	forced = RUN("accel");
+	assert_string_equal(forced.out, free_choice.out);
+	unsetenv("MICROVM_ACCEL");
+}
+
+static void test_tsc(void **state)
+{
+	(void)state;
+	struct outcome first = RUN("tsc-khz");
+#if defined __x86_64__
+	assert_status(&first, 0);
+	struct outcome second = RUN("tsc-khz");
+	long a = strtol(first.out, NULL, 10), b = strtol(second.out, NULL, 10);
+	assert_in_range(a, 100000, 20000000);
+	assert_in_range(a + 200 - b, 0, 400);
+	assert_int_equal(a % 100, 0);
+#else
+	assert_status(&first, 1);
+	assert_string_equal(first.err, "");
+#endif
+}
+
+/* Shutdown */
+
+static void test_power_button(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"\"qmp_capabilities\"", DONE}, {"\"system_powerdown\"", DONE "{\"event\": \"POWERDOWN\"}\r\n" SHUTDOWN("guest-shutdown")}},
+	};
+	struct outcome outcome = shutdown_with(&script, "30");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.err, "");
+	assert_lasted(&outcome, 0, 5000);
+}
+
+static void test_keys_after_grace(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}, {"\"data\":\"delete\"", DONE SHUTDOWN("guest-reset")}},
+	};
+	struct outcome outcome = shutdown_with(&script, "3");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.err, "");
+	assert_lasted(&outcome, 900, 2900);
+}
+
+static void test_keys_at_once_when_refused(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", REFUSAL}, {"input-send-event", DONE SHUTDOWN("guest-reset")}},
+	};
+	struct outcome outcome = shutdown_with(&script, "30");
+	assert_status(&outcome, 0);
+	assert_lasted(&outcome, 0, 5000);
+}
+
+/* The button's reply comes late, and an error: it must not be taken for that of the keys. */
+static void test_late_reply(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", NULL}, {"input-send-event", REFUSAL DONE}, {"quit", DONE}},
+	};
+	struct outcome outcome = shutdown_with(&script, "1");
+	assert_status(&outcome, 3);
+}
+
+static void test_cut_off(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}, {"input-send-event", REFUSAL}, {"\"quit\"", DONE}},
+	};
+	struct outcome outcome = shutdown_with(&script, "2");
+	assert_status(&outcome, 3);
+	assert_says(outcome.err, "did not go down within 2 s");
+	assert_lasted(&outcome, 1900, 5000);
+}
+
+static void test_halted_but_kept(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+	};
+	struct outcome outcome = shutdown_with(&script, "1");
+	assert_status(&outcome, 0);
+}
+
+static void test_never_ends(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+		.stays = true,
+	};
+	struct outcome outcome = shutdown_with(&script, "1");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "kill it");
+	assert_lasted(&outcome, 1000, 20000);
+}
+
+static void test_panic_is_told(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE SHUTDOWN("guest-panic")}},
+	};
+	struct outcome outcome = shutdown_with(&script, "10");
+	assert_status(&outcome, 0);
+	assert_says(outcome.err, "guest-panic");
+}
+
+static void test_decoys(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DECOYS DEEP DONE}, {"system_powerdown", DECOYS REFUSAL DECOYS}, {"input-send-event", DECOYS DONE DECOYS}},
+	};
+	struct outcome outcome = shutdown_with(&script, "30");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.err, "");
+	assert_lasted(&outcome, 0, 5000);
+}
+
+static void test_not_qmp(void **state)
+{
+	(void)state;
+	static const char *const greetings[] = {
+		"QEMU 7.2.22 monitor - type 'help' for more information\r\n", "{\"QMP\": {}} {}\n", "{\"QMP\": {}\n", "{\"QMP\": {\"a\": \"\\x\"}}\n", "{\"QMP\": 01}\n",
+		"{\"QMP\": {},}\n", "[\"QMP\"]\n", "{\"text\": \"QMP\"}\n", "\n", "{\"QMP\": tru}\n", "{\"QMP\": \"\x01\"}\n",
+		TOO_DEEP, DONE,
+	};
+	for (size_t i = 0; i < sizeof greetings / sizeof *greetings; i++) {
+		struct script script = {.greeting = greetings[i], .stays = true};
+		struct outcome outcome = shutdown_with(&script, "30");
+		if (outcome.status != 1)
+			print_message("after %s", greetings[i]);
+		assert_status(&outcome, 1);
+		assert_says(outcome.err, "QMP");
+		assert_lasted(&outcome, 0, 5000);
+	}
+}
+
+static void test_silence(void **state)
+{
+	(void)state;
+	static const struct script scripts[] = {
+		{.stays = true},
+		{.greeting = "{\"QMP\": {}}", .stays = true},
+		{.greeting = GREETING, .stays = true},
+	};
+	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+		struct outcome outcome = shutdown_with(&scripts[i], "1");
+		assert_status(&outcome, 1);
+		assert_says(outcome.err, "gave up after 1 s");
+		assert_lasted(&outcome, 900, 4000);
+	}
+}
+
+static void flood(int fd)
+{
+	for (int64_t end = now_ms() + 3000; now_ms() < end && write(fd, DECOYS, sizeof DECOYS - 1) > 0;)
+		;
+}
+
+/* Events that never pause do not hold up the deadline: the guest is cut off before they end. */
+static void test_flood_of_events(void **state)
+{
+	(void)state;
+	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}}, .afterwards = flood};
+	struct outcome outcome = shutdown_with(&script, "1");
+	assert_status(&outcome, 3);
+}
+
+static void long_line(int fd)
+{
+	static char block[65536];
+	memset(block, ' ', sizeof block);
+	for (int i = 0; i < 17; i++)
+		if (write(fd, block, sizeof block) < 0)
+			return;
+}
+
+static void test_long_line(void **state)
+{
+	(void)state;
+	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}}, .afterwards = long_line, .stays = true};
+	struct outcome outcome = shutdown_with(&script, "30");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "a line of more than 1048576 bytes");
+}
+
+/* The end may come at any point, in the middle of a line too. */
+static void test_gone_midway(void **state)
+{
+	(void)state;
+	static const struct script scripts[] = {
+		{.greeting = NULL}, {.greeting = "{\"QMP\": "}, {.greeting = GREETING}, {.greeting = GREETING, .exchanges = {{"qmp_capabilities", "{\"ret"}}},
+	};
+	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
+		struct outcome outcome = shutdown_with(&scripts[i], "30");
+		assert_status(&outcome, 0);
+		assert_string_equal(outcome.err, "");
+	}
+}
+
+static void test_no_monitor(void **state)
+{
+	(void)state;
+	unlink(monitor);
+	struct outcome outcome = RUN("shutdown", "qmp", monitor, "5");
+	assert_status(&outcome, 0);
+	outcome = RUN("balloon", "qmp", monitor, "512", "1");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "no VM runs here");
+
+	close(socket_listen(monitor));
+	outcome = RUN("shutdown", "qmp", monitor, "5");
+	assert_status(&outcome, 0);
+	assert_int_equal(access(monitor, F_OK), 0);
+	unlink(monitor);
+
+	close(open(monitor, O_CREAT | O_WRONLY, 0600));
+	outcome = RUN("shutdown", "qmp", monitor, "5");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, monitor);
+	unlink(monitor);
+
+	char long_path[201];
+	memset(long_path, 'a', 200);
+	long_path[200] = '\0';
+	outcome = RUN("shutdown", "qmp", long_path, "5");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "107 bytes");
+}
+
+/* Balloon */
+
+static void test_balloon(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {
+			{"qmp_capabilities", DECOYS DONE},
+			{"{\"execute\":\"balloon\",\"arguments\":{\"value\":402653184}}", "{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": 7}}\r\n" DONE},
+			{"query-balloon", DECOYS "{\"return\": {\"actual\": 536870912}}\r\n"},
+			{"query-balloon", "{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": 9}}\r\n{\"return\": {\"text\": \"\\\"actual\\\": 3\", \"actual\": 503316480 } }\r\n"},
+			{"query-balloon", "{\"return\": {\"nested\": {\"actual\": 4}, \"actual\": 402653184}}\r\n" DECOYS},
+		},
+	};
+	struct outcome outcome = balloon_with(&script, "512", "128");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "128\n");
+	assert_string_equal(outcome.err, "");
+}
+
+static void same_size_always(int fd)
+{
+	while (hear(fd, "query-balloon"))
+		say(fd, "{\"return\": {\"actual\": 503316480}}\r\n");
+}
+
+static void test_balloon_falls_short(void **state)
+{
+	(void)state;
+	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE}}, .afterwards = same_size_always};
+	struct outcome outcome = balloon_with(&script, "512", "128");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "32\n");
+	assert_lasted(&outcome, 0, 9000);
+}
+
+static void test_balloon_refused(void **state)
+{
+	(void)state;
+	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", REFUSAL}}};
+	struct outcome outcome = balloon_with(&script, "512", "128");
+	assert_status(&outcome, 1);
+	assert_string_equal(outcome.out, "");
+	assert_says(outcome.err, "not \"now\"");
+}
+
+static void test_balloon_nonsense(void **state)
+{
+	(void)state;
+	static const char *const replies[] = {
+		"{\"return\": {\"actual\": \"1\"}}\r\n", "{\"return\": {\"actual\": -1}}\r\n", "{\"return\": {\"actual\": 1e3}}\r\n", "{\"return\": {\"actual\": 1.0}}\r\n",
+		"{\"return\": {\"a\": {\"actual\": 1}}}\r\n", "{\"return\": []}\r\n", "{\"return\": {\"actual\": 18446744073709551616}}\r\n",
+	};
+	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+		struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE}, {"query-balloon", replies[i]}}, .stays = true};
+		struct outcome outcome = balloon_with(&script, "512", "0");
+		assert_status(&outcome, 1);
+		assert_string_equal(outcome.out, "");
+		assert_says(outcome.err, "tells no size");
+	}
+}
+
+/* QEMU itself */
+
+static bool qemu_is_here(void)
+{
+	if (system("command -v qemu-system-x86_64 >/dev/null 2>&1") == 0)
+		return true;
+	print_message("skipped: no qemu-system-x86_64\n");
+	return false;
+}
+
+static pid_t qemu_start(const char *machine, const char *const *more)
+{
+	char qmp[400];
+	snprintf(qmp, sizeof qmp, "unix:%s,server=on,wait=off", monitor);
+	const char *argv[32] = {"qemu-system-x86_64", "-M", machine, "-accel", "tcg", "-m", "64", "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-qmp", qmp};
+	for (int i = 0; more[i]; i++)
+		argv[14 + i] = more[i];
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		alarm(2 * CLIENT_LIMIT_S);
+		char *copies[32] = {0};
+		for (int i = 0; argv[i]; i++)
+			copies[i] = strdup(argv[i]);
+		execvp(copies[0], copies);
+		_exit(127);
+	}
+	for (int64_t deadline = now_ms() + 30000; access(monitor, F_OK) < 0;) {
+		assert_int_equal(waitpid(child, NULL, WNOHANG), 0);
+		assert_true(now_ms() < deadline);
+		usleep(20000);
+	}
+	/* Bound is not yet listening. */
+	usleep(200000);
+	return child;
+}
+#define QEMU(MACHINE, ...) qemu_start(MACHINE, (const char *const[]){__VA_ARGS__, NULL})
+
+static void assert_qemu_ended(pid_t qemu)
+{
+	int status;
+	assert_int_equal(waitpid(qemu, &status, WNOHANG), qemu);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void qemu_kill(pid_t qemu)
+{
+	kill(qemu, SIGKILL);
+	waitpid(qemu, NULL, 0);
+	unlink(monitor);
+}
+
+static void test_qemu_cut_off(void **state)
+{
+	(void)state;
+	if (!qemu_is_here())
+		skip();
+	static const char *const machines[] = {"microvm", "q35"};
+	for (int i = 0; i < 2; i++) {
+		pid_t qemu = QEMU(machines[i], "-S");
+		struct outcome outcome = RUN("shutdown", "qmp", monitor, "1");
+		assert_status(&outcome, 3);
+		assert_lasted(&outcome, 1000, 9000);
+		assert_qemu_ended(qemu);
+		outcome = RUN("shutdown", "qmp", monitor, "1");
+		assert_status(&outcome, 0);
+	}
+}
+
+/* SeaBIOS without anything to boot: deaf to the power button, but it resets on Ctrl-Alt-Del. */
+static void test_qemu_obeys_keys(void **state)
+{
+	(void)state;
+	if (!qemu_is_here())
+		skip();
+	pid_t qemu = QEMU("q35", "-vga", "none");
+	struct outcome outcome = RUN("shutdown", "qmp", monitor, "15");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.err, "");
+	assert_lasted(&outcome, 4500, 14500);
+	assert_qemu_ended(qemu);
+}
+
+static void test_qemu_monitor_is_held(void **state)
+{
+	(void)state;
+	if (!qemu_is_here())
+		skip();
+	pid_t qemu = QEMU("microvm", "-S");
+	int holder = socket_connect(monitor);
+	assert_true(holder >= 0);
+	char byte;
+	assert_int_equal(read(holder, &byte, 1), 1);
+	struct outcome outcome = RUN("shutdown", "qmp", monitor, "1");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "another client holds this monitor");
+	assert_lasted(&outcome, 900, 5000);
+	close(holder);
+	outcome = RUN("shutdown", "qmp", monitor, "1");
+	assert_status(&outcome, 3);
+	assert_qemu_ended(qemu);
+}
+
+static void test_qemu_balloon(void **state)
+{
+	(void)state;
+	if (!qemu_is_here())
+		skip();
+	pid_t qemu = QEMU("microvm", "-S");
+	struct outcome none = RUN("balloon", "qmp", monitor, "64", "16");
+	qemu_kill(qemu);
+	assert_status(&none, 1);
+	assert_says(none.err, "no balloon device");
+
+	qemu = QEMU("q35", "-S", "-device", "virtio-balloon-pci");
+	struct outcome idle = RUN("balloon", "qmp", monitor, "64", "16");
+	struct outcome wrong = RUN("balloon", "qmp", monitor, "32", "0");
+	qemu_kill(qemu);
+	assert_status(&idle, 0);
+	assert_string_equal(idle.out, "0\n");
+	assert_status(&wrong, 1);
+	assert_says(wrong.err, "has 64 MiB of memory, not 32");
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	const char *given = getenv("MVM_HOST"), *tmp = getenv("TMPDIR");
+	char *path = realpath(given ? given : "build/mvm-host", NULL);
+	if (!path) {
+		print_message("no %s: build it, or set MVM_HOST\n", given ? given : "build/mvm-host");
+		return -1;
+	}
+	snprintf(program, sizeof program, "%s", path);
+	free(path);
+	snprintf(directory, sizeof directory, "%s/host.XXXXXX", tmp && strlen(tmp) < 80 ? tmp : "/tmp");
+	if (!mkdtemp(directory))
+		return -1;
+	snprintf(monitor, sizeof monitor, "%s/qmp", directory);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	unlink(monitor);
+	return rmdir(directory);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_accel),
+		cmocka_unit_test(test_tsc),
+		cmocka_unit_test(test_power_button),
+		cmocka_unit_test(test_keys_after_grace),
+		cmocka_unit_test(test_keys_at_once_when_refused),
+		cmocka_unit_test(test_late_reply),
+		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_halted_but_kept),
+		cmocka_unit_test(test_never_ends),
+		cmocka_unit_test(test_panic_is_told),
+		cmocka_unit_test(test_decoys),
+		cmocka_unit_test(test_not_qmp),
+		cmocka_unit_test(test_silence),
+		cmocka_unit_test(test_flood_of_events),
+		cmocka_unit_test(test_long_line),
+		cmocka_unit_test(test_gone_midway),
+		cmocka_unit_test(test_no_monitor),
+		cmocka_unit_test(test_balloon),
+		cmocka_unit_test(test_balloon_falls_short),
+		cmocka_unit_test(test_balloon_refused),
+		cmocka_unit_test(test_balloon_nonsense),
+		cmocka_unit_test(test_qemu_cut_off),
+		cmocka_unit_test(test_qemu_obeys_keys),
+		cmocka_unit_test(test_qemu_monitor_is_held),
+		cmocka_unit_test(test_qemu_balloon),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
