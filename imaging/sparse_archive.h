@@ -8,8 +8,11 @@
 
 #include "compiler/base/diag.h"
 
-/* Writes `archive` (pax, gzip; must not exist) holding the file `source` as `member`, mode 0644, owner 0:0, the given time. Same bytes for
- * same content, whatever the file system. */
+/*
+ * Writes `archive` (pax with GNU's sparse format 1.0, gzip; must not exist) holding the file `source` as `member`, mode 0644, owner 0:0, the
+ * given time in seconds since 1970. Whatever 4 KiB block is zero becomes part of a hole, so that the same content gives the same bytes on any
+ * file system; holes of the source are not read. On failure there is no archive.
+ */
 bool sparse_archive_write(struct diag *diag, const char *source, const char *member, const char *archive, uint32_t time);
 
 #endif
