@@ -47,13 +47,13 @@ $(BUILD)/%.o: %.c
 $(BUILD)/mvm-init: $(wildcard imaging/stage1/*.c imaging/stage1/*.h)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
 
 # What the runner's scripts use on the host: static, so that it runs on any.
 $(BUILD)/mvm-host: $(wildcard backends/host/*.c backends/host/*.h)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
 
 # Files that are carried inside the program: struct embedded_file, templates/embedded.h.
 PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/initramfs.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/file.h"
+#include "imaging/unpack.h"
+
+enum { COPY_BYTES = 64 * 1024 };
+
+struct initramfs {
+	struct arena *arena;
+	struct diag *diag;
+	const char *path;
+	int fd;
+	struct archive *archive;
+	uint32_t time;
+	uint32_t inodes; /* given so far */
+};
+
+static bool write_failed(struct initramfs *initramfs)
+{
+	const char *why = archive_error_string(initramfs->archive);
+	return diag_error(initramfs->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", initramfs->path,
+			  why ? why : strerror(errno));
+}
+
+struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path, uint32_t time)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(errno));
+		return NULL;
+	}
+	struct initramfs *initramfs = arena_alloc(arena, sizeof *initramfs);
+	*initramfs = (struct initramfs){.arena = arena, .diag = diag, .path = path, .fd = fd, .time = time};
+	initramfs->archive = archive_write_new();
+	if (!initramfs->archive)
+		abort();
+	struct archive *archive = initramfs->archive;
+	/* The last block is not filled up: the kernel would look for another archive in what follows. */
+	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK && archive_write_add_filter_gzip(archive) == ARCHIVE_OK &&
+	    archive_write_set_filter_option(archive, "gzip", "timestamp", NULL) == ARCHIVE_OK &&
+	    archive_write_set_bytes_in_last_block(archive, 1) == ARCHIVE_OK && archive_write_open_fd(archive, fd) == ARCHIVE_OK &&
+	    fchmod(fd, 0644) == 0)
+		return initramfs;
+	write_failed(initramfs);
+	initramfs_abandon(initramfs);
+	return NULL;
+}
+
+/* Starts an entry; its content, if any, follows by archive_write_data. */
+static bool add_entry(struct initramfs *initramfs, const char *name, mode_t mode, uint64_t size, dev_t device)
+{
+	struct archive_entry *entry = archive_entry_new();
+	if (!entry)
+		abort();
+	archive_entry_set_pathname(entry, name);
+	archive_entry_set_mode(entry, mode);
+	archive_entry_set_uid(entry, 0);
+	archive_entry_set_gid(entry, 0);
+	archive_entry_set_mtime(entry, initramfs->time, 0);
+	archive_entry_set_ino(entry, ++initramfs->inodes);
+	archive_entry_set_nlink(entry, 1); /* with more, the kernel would look for hard links */
+	archive_entry_set_size(entry, (la_int64_t)size);
+	if (S_ISCHR(mode))
+		archive_entry_set_rdev(entry, device);
+	bool ok = archive_write_header(initramfs->archive, entry) == ARCHIVE_OK;
+	archive_entry_free(entry);
+	return ok || write_failed(initramfs);
+}
+
+static bool add_data(struct initramfs *initramfs, const void *bytes, size_t count)
+{
+	return count == 0 || archive_write_data(initramfs->archive, bytes, count) == (la_ssize_t)count || write_failed(initramfs);
+}
+
+bool initramfs_add_directory(struct initramfs *initramfs, const char *name, mode_t mode)
+{
+	return add_entry(initramfs, name, S_IFDIR | mode, 0, 0);
+}
+
+bool initramfs_add_character_device(struct initramfs *initramfs, const char *name, mode_t mode, unsigned major, unsigned minor)
+{
+	return add_entry(initramfs, name, S_IFCHR | mode, 0, makedev(major, minor));
+}
+
+bool initramfs_add_bytes(struct initramfs *initramfs, const char *name, mode_t mode, const void *bytes, size_t count)
+{
+	return add_entry(initramfs, name, S_IFREG | mode, count, 0) && add_data(initramfs, bytes, count);
+}
+
+static bool unreadable(struct initramfs *initramfs, const char *source, const char *why)
+{
+	return diag_error(initramfs->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", source, why);
+}
+
+static bool add_content(struct initramfs *initramfs, int fd, uint64_t size, const char *source)
+{
+	char block[COPY_BYTES];
+	for (uint64_t at = 0; at < size;) {
+		size_t part = size - at < sizeof block ? (size_t)(size - at) : sizeof block;
+		if (!fd_read_all(fd, block, part, (off_t)at))
+			return unreadable(initramfs, source, strerror(errno));
+		if (!add_data(initramfs, block, part))
+			return false;
+		at += part;
+	}
+	return true;
+}
+
+static int plain_open(const char *source, uint64_t *size, const char **why)
+{
+	FD_CLEANUP int fd = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		*why = strerror(errno);
+		return -1;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		*why = "it is not a regular file";
+		return -1;
+	}
+	*size = (uint64_t)st.st_size;
+	int kept = fd;
+	fd = -1;
+	return kept;
+}
+
+bool initramfs_add_file(struct initramfs *initramfs, const char *name, mode_t mode, const char *source, bool unpack)
+{
+	uint64_t size;
+	const char *why;
+	FD_CLEANUP int fd = unpack ? unpack_open(initramfs->arena, source, &size, &why) : plain_open(source, &size, &why);
+	if (fd < 0)
+		return unreadable(initramfs, source, why);
+	if (size > UINT32_MAX)
+		return unreadable(initramfs, source, "it is larger than 4 GiB, which an initramfs cannot hold");
+	return add_entry(initramfs, name, S_IFREG | mode, size, 0) && add_content(initramfs, fd, size, source);
+}
+
+bool initramfs_finish(struct initramfs *initramfs, uint64_t *bytes)
+{
+	struct stat st;
+	bool ok = archive_write_close(initramfs->archive) == ARCHIVE_OK && fstat(initramfs->fd, &st) == 0;
+	if (!ok) {
+		write_failed(initramfs);
+		initramfs_abandon(initramfs);
+		return false;
+	}
+	*bytes = (uint64_t)st.st_size;
+	archive_write_free(initramfs->archive);
+	fd_close(&initramfs->fd);
+	return true;
+}
+
+void initramfs_abandon(struct initramfs *initramfs)
+{
+	/* It writes the rest; archive_write_fail would prevent that, but then the compressor's memory is lost (libarchive 3.6.2). */
+	archive_write_free(initramfs->archive);
+	fd_close(&initramfs->fd);
+	unlink(initramfs->path);
+}

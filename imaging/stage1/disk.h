@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* disk: the guest's disks, found by what they say of themselves. */
+#ifndef MVM_DISK_H
+#define MVM_DISK_H
+
+#include <stdbool.h>
+
+#include "parameters.h"
+
+enum { DISK_PATH_BYTES = 300 }; /* "/dev/" and a directory entry's name */
+
+/* Waits for the disk with this serial number; false when it does not come in time. */
+bool disk_wait(const struct parameters *parameters, const char *serial, char path[DISK_PATH_BYTES]);
+/* Waits for a file. */
+bool device_wait(const struct parameters *parameters, const char *path);
+/* Tells which disks there are. */
+void disks_tell(void);
+
+#endif

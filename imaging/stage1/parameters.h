@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * parameters: the kernel command line, as far as the first stage obeys it:
+ *
+ *     init=PATH                hand over to this program instead of the plan's
+ *     console=hvcN             wait for this console
+ *     MODULE.PARAMETER=VALUE   given to the module when it is loaded
+ *     mvm.debug=1              tell each step
+ *     mvm.wait=SECONDS         for how long to wait for a disk; 10
+ *     mvm.fail=poweroff        how a failure ends the VM; without it, by a reboot
+ *     mvm.shell=PATH           a program of the guest to run before that
+ */
+#ifndef MVM_PARAMETERS_H
+#define MVM_PARAMETERS_H
+
+#include <stdbool.h>
+
+struct parameters {
+	const char *init, *shell; /* NULL when not given */
+	const char *console;      /* the last console= that names a virtio console; NULL */
+	bool debug, power_off;
+	unsigned wait_ms;
+	char *line; /* the command line, its words separated by '\0', an empty one at the end */
+};
+
+/* Needs /proc; without it all has its default. */
+void parameters_read(struct parameters *parameters);
+
+/* "a=1 b=2" when the command line has NAME.a=1 and NAME.b=2; "" without any. The caller frees it. */
+char *parameters_of_module(const struct parameters *parameters, const char *name);
+
+#endif

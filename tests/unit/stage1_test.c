@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: MIT */
+/* The initramfs as libarchive and cpio read it, and the plan in it as mvm-init reads it. What it does in a VM: the end-to-end tests. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <archive.h>
+#include <archive_entry.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/file.h"
+#include "compiler/base/process.h"
+#include "imaging/stage1.h"
+
+/* The guest's reader is no part of the library. */
+#include "imaging/stage1/plan.c"
+
+struct fixture {
+	struct arena *arena;
+	struct diag *diag;
+	char scratch[64];
+	struct module_list modules;
+	struct stage1_request request;
+};
+
+static const char *scratch_file(struct fixture *f, const char *name, const char *content)
+{
+	const char *path = path_join(f->arena, f->scratch, name);
+	assert_true(file_write(f->diag, path, content, strlen(content), 0600));
+	return path;
+}
+
+static void run(struct fixture *f, const char *script)
+{
+	const char *const argv[] = {"sh", "-ec", script, NULL};
+	struct process_result result;
+	if (!process_run(f->arena, f->diag, argv, NULL, &result) || result.exit_status != 0)
+		fail_msg("%s: %s", script, result.error.p);
+}
+
+static const struct stage1_mount mounts[] = {
+	{STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true},
+	{STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false},
+	{STAGE1_NAME, "-", "/dash", "tmpfs", "-", false},
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+	f->arena = arena_new();
+	f->diag = diag_new(f->arena);
+	strcpy(f->scratch, "/tmp/stage1_test.XXXXXX");
+	*state = f;
+	if (!mkdtemp(f->scratch))
+		return -1;
+	struct module_file *modules = arena_alloc(f->arena, 3 * sizeof *modules);
+	const char *packed = scratch_file(f, "virtio-rng.ko", "module two");
+	run(f, arena_printf(f->arena, "xz --check=crc32 %s", packed));
+	modules[0] = (struct module_file){"virtio_ring.ko", scratch_file(f, "virtio_ring.ko", "module one"), false};
+	modules[1] = (struct module_file){"virtio-rng.ko", arena_printf(f->arena, "%s.xz", packed), true};
+	f->modules = (struct module_list){modules, 2};
+	struct stage1_file *files = arena_alloc(f->arena, sizeof *files);
+	*files = (struct stage1_file){"/nix/var/nix/db/schema", scratch_file(f, "schema", "10"), 0644};
+	f->request = (struct stage1_request){
+		.output = path_join(f->arena, f->scratch, "initrd"), .init = "/nix/store/aaaa-nixos/init", .nixos = true,
+		.root_options = "mode=0755,size=50%", .modules = &f->modules, .mounts = mounts, .nmounts = countof(mounts), .files = files,
+		.nfiles = 1, .time = 1};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	tree_remove(f->scratch);
+	arena_free(f->arena);
+	free(f);
+	return 0;
+}
+
+static const char *messages(struct fixture *f)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	diag_print(f->diag, stream, DIAG_HUMAN, false);
+	fclose(stream);
+	const char *kept = arena_strdup(f->arena, text);
+	free(text);
+	return kept;
+}
+
+static struct stage1_result build(struct fixture *f)
+{
+	struct stage1_result result;
+	if (!stage1_write(f->arena, f->diag, &f->request, &result))
+		fail_msg("%s", messages(f));
+	return result;
+}
+
+/* An entry of the initramfs, its content as text. */
+struct entry {
+	const char *name, *content;
+	mode_t mode;
+	la_int64_t size;
+};
+struct entries {
+	struct entry *v;
+	size_t n;
+	size_t capacity;
+};
+
+static struct entries list(struct fixture *f)
+{
+	struct entries entries = {0};
+	struct archive *archive = archive_read_new();
+	archive_read_support_format_cpio(archive);
+	archive_read_support_filter_gzip(archive);
+	assert_int_equal(archive_read_open_filename(archive, f->request.output, 65536), ARCHIVE_OK);
+	for (struct archive_entry *entry; archive_read_next_header(archive, &entry) == ARCHIVE_OK;) {
+		assert_int_equal(archive_entry_uid(entry), 0);
+		assert_int_equal(archive_entry_gid(entry), 0);
+		assert_int_equal(archive_entry_mtime(entry), f->request.time);
+		assert_int_equal(archive_entry_ino(entry), entries.n + 1);
+		if (archive_entry_filetype(entry) == S_IFCHR)
+			assert_true(archive_entry_rdevmajor(entry) == 5 && archive_entry_rdevminor(entry) == 1);
+		char *content = arena_alloc(f->arena, (size_t)archive_entry_size(entry) + 1);
+		assert_int_equal(archive_read_data(archive, content, (size_t)archive_entry_size(entry)), archive_entry_size(entry));
+		vec_push(f->arena, &entries,
+			 (struct entry){arena_strdup(f->arena, archive_entry_pathname(entry)), content, archive_entry_mode(entry),
+					archive_entry_size(entry)});
+	}
+	assert_int_equal(archive_format(archive), ARCHIVE_FORMAT_CPIO_SVR4_NOCRC);
+	archive_read_free(archive);
+	return entries;
+}
+
+static const struct entry *find(const struct entries *entries, const char *name)
+{
+	for (size_t i = 0; i < entries->n; i++)
+		if (strcmp(entries->v[i].name, name) == 0)
+			return &entries->v[i];
+	fail_msg("%s is missing", name);
+	return NULL;
+}
+
+static void holds_what_the_guest_needs(void **state)
+{
+	struct fixture *f = *state;
+	struct stage1_result result = build(f);
+	struct stat st;
+	assert_int_equal(stat(f->request.output, &st), 0);
+	assert_int_equal(result.bytes, st.st_size);
+	assert_int_equal(st.st_mode & 07777, 0644);
+
+	static const char *const names[] = {"init", "dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/root", "dev/console",
+					    "mvm/plan", "mvm/modules/000-virtio_ring.ko", "mvm/modules/001-virtio-rng.ko", "mvm/files/0"};
+	struct entries entries = list(f);
+	assert_int_equal(entries.n, countof(names));
+	for (size_t i = 0; i < countof(names); i++)
+		assert_string_equal(entries.v[i].name, names[i]);
+	assert_int_equal(find(&entries, "init")->mode, S_IFREG | 0755);
+	assert_true(find(&entries, "init")->size < 60 * 1024);
+	assert_memory_equal(find(&entries, "init")->content, "\177ELF", 4);
+	assert_int_equal(find(&entries, "dev/console")->mode, S_IFCHR | 0600);
+	assert_string_equal(find(&entries, "mvm/modules/001-virtio-rng.ko")->content, "module two"); /* unpacked */
+	assert_string_equal(find(&entries, "mvm/files/0")->content, "10");
+}
+
+static void guest_reads_the_same_plan(void **state)
+{
+	struct fixture *f = *state;
+	build(f);
+	struct entries entries = list(f);
+	char *text = arena_strdup(f->arena, find(&entries, "mvm/plan")->content);
+	struct plan plan;
+	assert_int_equal(plan_parse(text, &plan), 0);
+	assert_string_equal(plan.init, f->request.init);
+	assert_string_equal(plan.root_options, f->request.root_options);
+	assert_true(plan.nixos);
+	assert_int_equal(plan.nmodules, 2);
+	assert_string_equal(plan.modules[1].file, "mvm/modules/001-virtio-rng.ko");
+	assert_string_equal(plan.modules[1].name, "virtio_rng");
+	assert_true(plan.modules[1].may_fail && !plan.modules[0].may_fail);
+	assert_int_equal(plan.nmounts, countof(mounts));
+	for (size_t i = 0; i < countof(mounts); i++) {
+		assert_int_equal(plan.mounts[i].is_disk, mounts[i].source_kind == STAGE1_DISK_SERIAL);
+		assert_string_equal(plan.mounts[i].source, mounts[i].source);
+		assert_string_equal(plan.mounts[i].target, mounts[i].target);
+		assert_string_equal(plan.mounts[i].type, mounts[i].type);
+		assert_string_equal(plan.mounts[i].options, mounts[i].options);
+		assert_int_equal(plan.mounts[i].read_only, mounts[i].read_only);
+	}
+	assert_int_equal(plan.nfiles, 1);
+	assert_string_equal(plan.files[0].target, "/nix/var/nix/db/schema");
+	assert_int_equal(plan.files[0].mode, 0644);
+	free(plan.modules);
+	free(plan.mounts);
+	free(plan.files);
+}
+
+static void wrong_plans_are_refused(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		unsigned line;
+	} cases[] = {
+		{"mvm-plan 1\ninit /i\nroot -\n", 0},
+		{"mvm-plan 1\ninit /i\nroot -", 0},
+		{"", 1},
+		{"mvm-plan 2\ninit /i\nroot -\n", 1},
+		{"mvm-plan 1\n", 2},
+		{"mvm-plan 1\ninit i\nroot -\n", 2},
+		{"mvm-plan 1\ninit /i\nroot -\n\nnixos\n", 4},
+		{"mvm-plan 1\ninit /i\nroot -\nswap on\n", 4},
+		{"mvm-plan 1\ninit /i\nroot -\nnixos very\n", 4},
+		{"mvm-plan 1\ninit /i\nroot  -\n", 3},
+		{"mvm-plan 1\ninit /i\\04\nroot -\n", 2},
+		{"mvm-plan 1\ninit /i\\\nroot -\n", 2},
+		{"mvm-plan 1\ninit /i\nroot -\nmount disk a b c rw -\n", 4},
+		{"mvm-plan 1\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
+		{"mvm-plan 1\ninit /i\nroot -\nfile a /b 08\n", 4},
+	};
+	for (size_t i = 0; i < countof(cases); i++) {
+		char *text = strdup(cases[i].text);
+		struct plan plan;
+		if (plan_parse(text, &plan) != cases[i].line)
+			fail_msg("line %u of \"%s\" should be wrong", cases[i].line, cases[i].text);
+		free(plan.modules);
+		free(plan.mounts);
+		free(plan.files);
+		free(text);
+	}
+}
+
+static void is_reproducible(void **state)
+{
+	struct fixture *f = *state;
+	build(f);
+	const char *first = f->request.output;
+	sleep(1); /* gzip's own time stamp counts seconds */
+	f->request.output = path_join(f->arena, f->scratch, "again");
+	run(f, arena_printf(f->arena, "touch %s/schema", f->scratch));
+	build(f);
+	run(f, arena_printf(f->arena, "cmp %s %s", first, f->request.output));
+}
+
+static void cpio_takes_it(void **state)
+{
+	struct fixture *f = *state;
+	if (access("/bin/cpio", X_OK) != 0 && access("/usr/bin/cpio", X_OK) != 0) {
+		print_message("skipped: no cpio\n");
+		skip();
+	}
+	build(f);
+	run(f, arena_printf(f->arena, "cd %s; gzip -dc initrd | cpio -t --quiet | grep -qx mvm/plan", f->scratch));
+}
+
+static void failure_leaves_nothing(void **state)
+{
+	struct fixture *f = *state;
+	f->modules.v[1].path = "/nonexistent/virtio_rng.ko";
+	struct stage1_result result;
+	assert_false(stage1_write(f->arena, f->diag, &f->request, &result));
+	assert_non_null(strstr(messages(f), "/nonexistent/virtio_rng.ko: No such file or directory"));
+	assert_false(path_exists(f->request.output));
+
+	f->request.output = "/dev/full/initrd";
+	assert_false(stage1_write(f->arena, f->diag, &f->request, &result));
+	assert_non_null(strstr(messages(f), "cannot create /dev/full/initrd"));
+}
+
+static void existing_file_is_not_touched(void **state)
+{
+	struct fixture *f = *state;
+	scratch_file(f, "initrd", "mine");
+	struct stage1_result result;
+	assert_false(stage1_write(f->arena, f->diag, &f->request, &result));
+	assert_true(path_exists(f->request.output));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(holds_what_the_guest_needs, setup, teardown),
+		cmocka_unit_test_setup_teardown(guest_reads_the_same_plan, setup, teardown),
+		cmocka_unit_test(wrong_plans_are_refused),
+		cmocka_unit_test_setup_teardown(is_reproducible, setup, teardown),
+		cmocka_unit_test_setup_teardown(cpio_takes_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(failure_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(existing_file_is_not_touched, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
