@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "compiler/closure_source.h"
 
@@ -21,6 +22,16 @@ static const char *link_hint(struct closure_table *table, const char *path)
 	return hint;
 }
 
+/* `referrer` may be NULL. */
+static bool missing(struct closure_table *table, const struct pos *where, const char *path, const char *referrer)
+{
+	int error = errno;
+	const char *also = referrer ? arena_printf(table->arena, "; %s refers to it", referrer) : "";
+	if (error == ENOENT)
+		return closure_error(table, where, "missing-path", "%s does not exist%s", path, also);
+	return closure_error(table, where, "missing-path", "cannot look at %s: %s%s", path, strerror(error), also);
+}
+
 static bool add_root(struct closure_table *table, const char *path, const struct pos *where)
 {
 	struct stat st;
@@ -34,7 +45,7 @@ static bool add_root(struct closure_table *table, const char *path, const struct
 	struct closure_entry *root = &table->entries.v[entry];
 	if (where)
 		root->where = *where;
-	return lstat(root->info.path, &st) == 0 || closure_missing(table, where, root->info.path, NULL);
+	return lstat(root->info.path, &st) == 0 || missing(table, where, root->info.path, NULL);
 }
 
 static void add_roots(struct closure_table *table, const struct closure_request *request)
@@ -75,9 +86,11 @@ static const char *file_in_directory(struct closure_table *table, const char *di
 
 static bool read_file(struct closure_table *table, const char *file, const struct pos *where)
 {
+	struct bytes text;
+	if (access(file, R_OK) != 0)
+		return closure_error(table, where, "closure-file", "cannot read %s: %s", file, strerror(errno));
 	if (path_is_directory(file) && !(file = file_in_directory(table, file, where)))
 		return false;
-	struct bytes text;
 	table->source = file;
 	if (!file_read(table->arena, table->diag, file, CLOSURE_FILE_BYTES, &text)) {
 		table->errors++;
@@ -168,23 +181,16 @@ static void check_entry(struct reach *reach, size_t index)
 {
 	struct closure_table *table = reach->table;
 	const struct closure_entry *entry = &table->entries.v[index];
-	const char *path = entry->info.path;
 	const struct closure_entry *referrer = reach->referrer[index] ? &table->entries.v[reach->referrer[index] - 1] : NULL;
+	const char *path = entry->info.path, *by = referrer ? referrer->info.path : NULL;
 	struct stat st;
-	bool exists = lstat(path, &st) == 0;
-	int error = errno;
-	if (exists && entry->described)
-		return;
-	if (!exists && error != ENOENT)
-		closure_error(table, place_of(entry), "missing-path", "cannot look at %s: %s", path, strerror(error));
-	else if (!exists && referrer)
-		closure_error(table, place_of(entry), "missing-path", "%s does not exist; %s refers to it", path, referrer->info.path);
-	else if (!exists)
-		closure_error(table, place_of(entry), "missing-path", "%s does not exist", path);
-	else if (referrer)
-		closure_error(table, place_of(referrer), "closure-incomplete", "%s, to which %s refers, is not in %s", path,
-			      referrer->info.path, table->source);
-	else
+	/* Roots were looked at already. */
+	if (index >= table->nroots && lstat(path, &st) != 0)
+		missing(table, place_of(entry), path, by);
+	else if (!entry->described && referrer)
+		closure_error(table, place_of(referrer), "closure-incomplete", "%s, to which %s refers, is not in %s", path, by,
+			      table->source);
+	else if (!entry->described && path_exists(path))
 		closure_error(table, place_of(entry), "closure-incomplete", "%s is not in %s", path, table->source);
 }
 

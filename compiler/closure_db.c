@@ -2,21 +2,21 @@
 /*
  * closure_db: Nix's own database, read while Nix writes to it. One read transaction sees one state of it, the write-ahead log included.
  *
- * SQLite needs the log's index (db.sqlite-shm) to read a database with a log, and makes it when it is not there. Who may not write to the
- * directory cannot: then nobody else has the database open either (they would have made it), and a copy of the file alone is the whole
- * truth, if there is no log and the file was the same before and after.
+ * To read a database with a log, SQLite needs the log's index (db.sqlite-shm), makes it when it is not there, and leaves it behind. When the
+ * log is empty we go without ("immutable": no log, no locks), and make sure that nobody wrote meanwhile: that leaves no trace, and works for
+ * those who may not write to the directory. Otherwise there is a log, and then its index: whoever writes to the log has made it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "compiler/base/buf.h"
 #include "compiler/closure_source.h"
 
-enum { QUIET_TRIES = 5 };
+enum { QUIET_TRIES = 5, CLOCK_STEP_MS = 20 };
 
 /* The one schema that there is since Nix 1.8; compiler and guest agree on it (imaging/nix_db.h). */
 static const char known_schema[] = "10";
@@ -150,13 +150,13 @@ static enum source_result read_path(struct database *database, size_t entry)
 	return result;
 }
 
-/* A database that holds paths of another store has nothing to say about ours. */
+/* A database that is empty, or holds paths of another store, has nothing to say about ours. */
 static enum source_result check_store(struct database *database)
 {
 	sqlite3_stmt *statement = database->statements[ANY_PATH];
 	int step = sqlite3_step(statement);
 	if (step != SQLITE_ROW)
-		return step == SQLITE_DONE ? SOURCE_READ : database_failed(database);
+		return step == SQLITE_DONE ? SOURCE_ABSENT : database_failed(database);
 	const char *path = (const char *)sqlite3_column_text(statement, 0);
 	bool ours = path && store_path_length(database->table->store_dir, path, strlen(path));
 	sqlite3_reset(statement);
@@ -179,20 +179,28 @@ static enum source_result database_read(struct database *database)
 
 /* ---- opening ---- */
 
-static enum source_result database_load(struct database *database)
+/* `file` as a URI: immutability can be asked for by that alone. */
+static const char *database_uri(struct arena *arena, const char *file, const char *options)
 {
-	sqlite3_busy_timeout(database->handle, (int)database->busy_ms);
-	enum source_result result = database_read(database);
-	database_close(database);
-	return result;
+	BUF_CLEANUP struct buf uri = {0};
+	buf_puts(&uri, "file:");
+	for (const char *c = file; *c; c++)
+		buf_printf(&uri, strchr("%?#", *c) ? "%%%02x" : "%c", *c);
+	buf_puts(&uri, options);
+	return arena_strdup(arena, buf_text(&uri));
 }
 
-static enum source_result load_live(struct database *database)
+static enum source_result database_load(struct database *database, const char *options)
 {
-	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-	if (sqlite3_open_v2(database->file, &database->handle, flags, NULL) == SQLITE_OK)
-		return database_load(database);
-	enum source_result result = database_failed(database);
+	const char *uri = database_uri(database->table->arena, database->file, options);
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	enum source_result result;
+	if (sqlite3_open_v2(uri, &database->handle, flags, NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(database->handle, (int)database->busy_ms);
+		result = database_read(database);
+	} else {
+		result = database_failed(database);
+	}
 	database_close(database);
 	return result;
 }
@@ -216,50 +224,57 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static bool is_unchanged(int fd, const struct stat *before)
+static bool is_unchanged(const char *file, const struct stat *before)
 {
 	struct stat now;
-	return fstat(fd, &now) == 0 && now.st_size == before->st_size && is_same_time(&now.st_mtim, &before->st_mtim) &&
-	       is_same_time(&now.st_ctim, &before->st_ctim);
+	return stat(file, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino && now.st_size == before->st_size &&
+	       is_same_time(&now.st_mtim, &before->st_mtim) && is_same_time(&now.st_ctim, &before->st_ctim);
 }
 
-/* The bytes of the file while nobody writes to it, for free(); NULL when there is a log, or never a quiet moment. */
-static unsigned char *copy_quiet(const struct database *database, size_t *size)
+/* Times of files advance in steps of some ms: a second write within the step would not show. */
+static void wait_for_older(const struct stat *st)
 {
-	FD_CLEANUP int fd = open(database->file, O_RDONLY | O_CLOEXEC);
-	for (int i = 0; fd >= 0 && i < QUIET_TRIES; i++) {
-		struct stat before;
-		if (fstat(fd, &before) != 0 || has_log(database))
-			return NULL;
-		*size = (size_t)before.st_size;
-		unsigned char *bytes = malloc(*size + 1);
-		if (bytes && fd_read_all(fd, bytes, *size, 0) && is_unchanged(fd, &before))
-			return bytes;
-		free(bytes);
-	}
-	return NULL;
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	int64_t age_ms = (int64_t)(now.tv_sec - st->st_mtim.tv_sec) * 1000 + (now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
+	if (age_ms >= 0 && age_ms < CLOCK_STEP_MS)
+		usleep((useconds_t)(CLOCK_STEP_MS - age_ms) * 1000);
 }
 
-static enum source_result load_copy(struct database *database)
+/* Reads without locks, and without a message: what is wrong may be somebody's half-done writing. */
+static enum source_result load_silently(struct database *database)
 {
-	size_t size;
-	unsigned char *bytes = copy_quiet(database, &size);
-	if (!bytes)
-		return SOURCE_ABSENT;
-	/* The read and write format: 2 is "has a log". In memory there is none, https://www.sqlite.org/c3ref/deserialize.html */
-	if (size > 19)
-		bytes[18] = bytes[19] = 1;
-	enum source_result result;
-	if (sqlite3_open_v2(":memory:", &database->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_EXRESCODE, NULL) == SQLITE_OK &&
-	    sqlite3_deserialize(database->handle, "main", bytes, (sqlite3_int64)size, (sqlite3_int64)size,
-				SQLITE_DESERIALIZE_READONLY) == SQLITE_OK) {
-		result = database_load(database);
-	} else {
-		result = database_failed(database);
-		database_close(database);
-	}
-	free(bytes);
+	struct closure_table *table = database->table;
+	struct diag *diag = table->diag;
+	size_t errors = table->errors;
+	table->diag = diag_new(table->arena);
+	enum source_result result = database_load(database, "?immutable=1");
+	table->diag = diag;
+	table->errors = errors;
 	return result;
+}
+
+/* False when there is a log, or never a quiet moment. */
+static bool load_quiet(struct database *database, enum source_result *result)
+{
+	for (int i = 0; i < QUIET_TRIES; i++) {
+		struct stat before;
+		if (stat(database->file, &before) != 0)
+			return false;
+		wait_for_older(&before);
+		if (has_log(database) || !is_unchanged(database->file, &before))
+			return false;
+		*result = load_silently(database);
+		bool quiet = is_unchanged(database->file, &before);
+		if (quiet && *result == SOURCE_READ)
+			return true;
+		closure_table_clear(database->table);
+		if (quiet && *result == SOURCE_BROKEN)
+			*result = database_load(database, "?immutable=1");
+		if (quiet)
+			return true;
+	}
+	return false;
 }
 
 static bool check_schema(struct closure_table *table, const char *directory, const char *file)
@@ -293,9 +308,6 @@ enum source_result closure_db_load(struct closure_table *table, const char *stat
 	if (!check_schema(table, directory, file))
 		return SOURCE_BROKEN;
 	table->source = arena_printf(table->arena, "the Nix database %s", file);
-	enum source_result result = load_live(&database);
-	if (result != SOURCE_ABSENT)
-		return result;
-	closure_table_clear(table);
-	return load_copy(&database);
+	enum source_result result;
+	return load_quiet(&database, &result) ? result : database_load(&database, "");
 }

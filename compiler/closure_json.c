@@ -292,6 +292,7 @@ static bool is_blank(const char *text, size_t length)
 static struct json_object *parse(struct closure_table *table, const char *file, const struct bytes *text)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 	struct json_object *document = json_tokener_parse_ex(tokener, text->p, (int)text->n);
 	enum json_tokener_error error = json_tokener_get_error(tokener);
 	size_t end = json_tokener_get_parse_end(tokener);

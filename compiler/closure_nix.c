@@ -37,7 +37,10 @@ static void command_add_roots(struct closure_table *table, struct command *comma
 static bool run(struct closure_table *table, struct command *command, struct process_result *result)
 {
 	command_add(table->arena, command, NULL);
-	return process_run(table->arena, table->diag, command->v, NULL, result);
+	if (process_run(table->arena, table->diag, command->v, NULL, result))
+		return true;
+	table->errors++;
+	return false;
 }
 
 static enum source_result broken(struct closure_table *table, const char *what, const struct process_result *result)
@@ -147,9 +150,8 @@ enum source_result closure_nix_load(struct closure_table *table, const char *sta
 	if (table->nroots == 0 || !is_installed(table->arena, state_dir))
 		return SOURCE_ABSENT;
 	enum source_result result = check_roots(table);
-	if (result == SOURCE_READ)
-		result = ask_path_info(table);
-	else
+	if (result != SOURCE_READ)
 		return result;
+	result = ask_path_info(table);
 	return result == SOURCE_ABSENT ? ask_dump(table) : result;
 }
