@@ -1,0 +1,31 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Checks of the sources: shell scripts, SPDX lines, headers that stand alone, generated documents that are current. Prints TAP.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+n=0 bad=0
+result() { # STATUS DESCRIPTION
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then echo "ok $n - $2"; else bad=1; echo "not ok $n - $2"; fi
+}
+
+files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
+
+mapfile -t scripts < <(files '*.sh' .ci/run | grep -v '^templates/runner/')
+shellcheck -x "${scripts[@]}"
+result $? "shellcheck: ${#scripts[@]} scripts"
+
+missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do head -n 3 "$f" | grep -q SPDX || echo "$f"; done | grep -v '^templates/runner/')
+echo "${missing:+# without: $missing}"
+result "$([ -z "$missing" ] && echo 0 || echo 1)" "every source names its license"
+
+status=0
+while read -r header; do
+	gcc -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -include "$header" -x c /dev/null || status=1
+done < <(files 'compiler/*.h' 'backends/*.h' 'imaging/*.h' | grep -v '^imaging/stage1/\|^backends/host/')
+result $status "headers stand alone"
+
+build/mvmbuild options | diff -u docs/options.md - && build/mvmbuild schema | diff -u docs/schema.json -
+result $? "docs/options.md and docs/schema.json are current (make docs)"
+echo "1..$n"
+exit $bad

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: MIT
+# Tests, demo and benchmarks; included by the Makefile.
+
+UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
+E2E := $(sort $(wildcard tests/e2e/*_test.sh))
+SHELL_FILES = $(shell git ls-files '*.sh' 2>/dev/null || find tests templates -name '*.sh') .ci/run
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(OBJECTS) $(BUILD)/embedded.o
+	@mkdir -p $(@D)
+	$(say) TEST $@
+	$(Q)$(COMPILE) -o $@ $< $(OBJECTS) $(BUILD)/embedded.o $(LINK_LIBS) -lcmocka
+
+# Each fuzz target replays its corpus when it is built without libFuzzer.
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(OBJECTS) $(BUILD)/embedded.o
+	@mkdir -p $(@D)
+	$(say) FUZZ $@
+	$(Q)$(COMPILE) -o $@ $< tests/fuzz/replay.c $(OBJECTS) $(BUILD)/embedded.o $(LINK_LIBS)
+
+unit-programs: $(UNIT) $(FUZZ)
+
+# Installs by apt what is missing, on Debian 12; elsewhere says what is needed.
+deps deps-%:
+	@sh -c 'exec bash tests/setup.sh $(if $*,$*,check)'
+
+demo:
+	@bash tests/setup.sh demo
+	@$(MAKE) --no-print-directory all
+	@bash templates/demo/demo.sh $(BUILD)/mvmbuild
+
+check:
+	@bash tests/setup.sh check
+	@$(MAKE) --no-print-directory WERROR=-Werror all unit-programs
+	@bash tests/check.sh
+
+# One kind of test alone: make check-unit, check-golden, check-fuzz, check-e2e, check-lint, check-asan, check-clang
+check-%: all unit-programs
+	@bash tests/check.sh $*
+
+golden-update: all
+	@bash tests/golden/run.sh --update
+
+bench:
+	@bash tests/setup.sh bench
+	@$(MAKE) --no-print-directory all
+	@bash tests/bench/run.sh $(BUILD)/mvmbuild
+
+.PHONY: unit-programs deps demo check golden-update bench
