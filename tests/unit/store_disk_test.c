@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/* Store disks of odd trees, judged by unsquashfs, mksquashfs and the kernel; the cache heals and is safe. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "imaging/object.h"
+#include "imaging/store_disk.h"
+#include "tests/unit/fixture.h"
+
+#define SETTINGS "squashfs-1-zstd-*-3-131072"
+
+/* The store paths are what stands in scratch/store. */
+static struct closure closure_of(struct fixture *f)
+{
+	const char *list = shell(f, "ls -A store", NULL, NULL);
+	VEC(struct store_path) paths = {0};
+	for (const char *name = list; *name; name += strcspn(name, "\n") + 1) {
+		const char *path = arena_printf(f->arena, "%s/store/%.*s", f->scratch, (int)strcspn(name, "\n"), name);
+		vec_push(f->arena, &paths, (struct store_path){.path = path, .name = path_base(path), .nar_size = -1});
+	}
+	return (struct closure){.v = paths.v, .n = paths.n, .store_dir = scratch_path(f, "store")};
+}
+
+static struct store_disk_request request_of(struct fixture *f, const struct closure *closure, const char *output)
+{
+	unlink(scratch_path(f, output));
+	return (struct store_disk_request){.closure = closure,
+					   .output = scratch_path(f, output),
+					   .cache_dir = scratch_path(f, "cache"),
+					   .scratch_dir = f->scratch,
+					   .compression = "zstd",
+					   .block_size = 131072,
+					   .jobs = 2,
+					   .time = 1};
+}
+
+/* Links scratch/store into scratch/OUTPUT; returns how many paths were packed. */
+static size_t link_store(struct fixture *f, const char *output)
+{
+	const struct closure closure = closure_of(f);
+	const struct store_disk_request request = request_of(f, &closure, output);
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	assert_int_equal(result.packed + result.reused, closure.n);
+	return result.packed;
+}
+
+static bool is_root(void)
+{
+	if (geteuid() == 0)
+		return true;
+	print_message("skipped: needs root\n");
+	return false;
+}
+
+/* A program that writes all the oddities that a store may hold. Sizes around the blocks' and the pages'. */
+static const char odd_store[] =
+	"mkdir -p store/a-tree/empty-directory store/a-tree/sub/deeper/deepest store/b-tree/sub\n"
+	"cd store\n"
+	"printf 'a file at the root' > c-file; ln -s a-tree/sub d-link; ln -s /nowhere/at/all e-dangling; : > f-empty\n"
+	"echo '#!/bin/sh' > g-program; chmod 555 g-program\n"
+	"cd a-tree\n"
+	": > empty; : > sub/empty\n"
+	"for size in 1 2 4095 4096 4097 65536 131071 131072 131073 262143 262144 262145 1000000; do\n"
+	"  head -c $size /dev/urandom > random-$size; yes mvm | head -c $size > text-$size; head -c $size /dev/zero > zeros-$size\n"
+	"done\n"
+	"truncate -s 300000 holes; printf x | dd of=holes bs=1 seek=299999 conv=notrunc status=none\n"
+	"truncate -s 786432 middle; yes data | head -c 131072 | dd of=middle bs=131072 seek=3 conv=notrunc status=none\n"
+	"cp random-4097 copy-small; cp random-1000000 copy-large; ln random-65536 sub/hard; ln random-262145 sub/deeper/hard-large\n"
+	"cp random-1000000 almost; printf x | dd of=almost bs=1 seek=999999 conv=notrunc status=none\n"
+	"ln -s ../text-1 sub/link; ln -s \"$(head -c 4000 /dev/zero | tr '\\0' t)\" sub/long-link\n"
+	"long=$(head -c 251 /dev/zero | tr '\\0' n)\n"
+	"echo long > \"file$long\"; mkdir \"mapd$long\"; echo in > \"mapd$long/file$long\"\n"
+	"echo odd > '-rf'; echo odd > 'a b'; echo odd > \"$(printf 'new\\nline')\"; echo odd > \"$(printf '\\377\\201')\"; echo odd > '*?[]'\n"
+	"echo odd > 'sub/..two'; echo odd > '#'; echo 'odd' > '\"'; echo odd > \"'\"; echo odd > '\\'\n"
+	"echo s > setuid; chmod 6755 setuid; mkdir sticky; chmod 1755 sticky; echo r > readonly; chmod 444 readonly; chmod 555 sub/deeper/deepest\n"
+	"i=0; while [ $i -lt 600 ]; do echo $((i % 7)) > sub/deeper/many-$i; i=$((i + 1)); done\n"
+	"cp random-1000000 ../b-tree/shared; cp text-1000000 ../b-tree/sub/shared-text; cp random-262144 ../b-tree\n"
+	"head -c 100000 /dev/urandom > ../b-tree/own; cp random-262145 ../b-tree/again; cp ../b-tree/own ../h-own\n";
+
+/* Without the sizes of directories, which depend on the writer. */
+static const char listing[] = "unsquashfs -lln \"$1\" | sed -E 's/^(d[^ ]+ [^ ]+) +[0-9]+ /\\1 /' | sort";
+
+static void assert_same_tree(struct fixture *f, const char *one, const char *two)
+{
+	assert_string_equal(shell(f, listing, one, NULL), shell(f, listing, two, NULL));
+	shell(f, "rm -rf x y; unsquashfs -q -n -no-xattrs -d x \"$1\" >/dev/null 2>&1 || true; unsquashfs -q -n -no-xattrs -d y \"$2\" >/dev/null 2>&1 || true\n"
+		 "diff -r --no-dereference x y && chmod -R u+w x y && rm -rf x y", one, two);
+}
+
+static void holds_every_oddity_at_any_block_size(void **state)
+{
+	static const uint32_t block_sizes[] = {4096, 131072, 1048576};
+	struct fixture *f = *state;
+	if (!have_program(f, "mksquashfs"))
+		skip();
+	shell(f, odd_store, NULL, NULL);
+	const struct closure closure = closure_of(f);
+	for (size_t i = 0; i < countof(block_sizes); i++) {
+		struct store_disk_request request = request_of(f, &closure, "linked");
+		request.block_size = block_sizes[i];
+		struct store_disk_result linked, made;
+		assert_ok(f, store_disk_link(f->diag, &request, &linked));
+		struct store_disk_request other = request_of(f, &closure, "made");
+		other.block_size = block_sizes[i];
+		assert_ok(f, store_disk_mksquashfs(f->diag, &other, &made));
+		assert_same_tree(f, "linked", "made");
+		assert_int_equal(linked.inodes, made.inodes);
+		assert_int_equal(linked.content_bytes, made.content_bytes);
+		shell(f, "unsquashfs -q -n -d x linked >/dev/null 2>&1 || true; diff -r --no-dereference x store -x .links; chmod -R u+w x; rm -rf x", NULL, NULL);
+	}
+	const char *root = shell(f, "unsquashfs -lln linked | grep -E 'squashfs-root(/\\.links)?$'", NULL, NULL);
+	assert_non_null(strstr(root, "drwxrwxr-t 0/30000"));
+	assert_non_null(strstr(root, "drwxr-xr-x 0/0"));
+	assert_string_equal(shell(f, "unsquashfs -lln linked | grep -c -E '^-..s|^-.....s'||true", NULL, NULL), "0\n");
+}
+
+/* Runs the script with the image mounted at m. */
+static void with_mount(struct fixture *f, const char *image, const char *script)
+{
+	shell(f, "mkdir -p m; mount -o loop,ro \"$1\" m", image, NULL);
+	struct process_result result = shell_try(f, script, NULL, NULL);
+	shell(f, "umount m", NULL, NULL);
+	if (result.exit_status)
+		fail_msg("%s%s", result.output.p, result.error.p);
+}
+
+static bool can_mount(struct fixture *f)
+{
+	if (!is_root())
+		return false;
+	shell(f, "mkdir -p store/x; echo x > store/x/y", NULL, NULL);
+	link_store(f, "probe");
+	bool works = shell_try(f, "mkdir -p m; mount -o loop,ro probe m && umount m", NULL, NULL).exit_status == 0;
+	shell(f, "rm -rf store", NULL, NULL);
+	if (!works)
+		print_message("skipped: no loop devices or no squashfs here\n");
+	return works;
+}
+
+static void the_kernel_reads_it(void **state)
+{
+	struct fixture *f = *state;
+	if (!can_mount(f))
+		skip();
+	shell(f, odd_store, NULL, NULL);
+	link_store(f, "image");
+	with_mount(f, "image", "diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g m)\" = 1775:0:30000\n"
+			       "test -d m/.links; test $(stat -c %h m/a-tree) = $(stat -c %h store/a-tree)");
+}
+
+static void large_directories_and_files(void **state)
+{
+	struct fixture *f = *state;
+	if (!can_mount(f))
+		skip();
+	shell(f, "mkdir -p store/many/names store/sparse\n"
+		 "cd store/many/names; seq -f 'a rather long name for one of very many files %06g' 70000 | tr '\\n' '\\0' | xargs -0 touch; cd ../..\n"
+		 "echo found > 'many/names/a rather long name for one of very many files 069999'\n"
+		 "truncate -s 4400000000 sparse/over-4g; printf end >> sparse/over-4g; printf mid | dd of=sparse/over-4g bs=1 seek=2200000001 conv=notrunc status=none",
+	      NULL, NULL);
+	link_store(f, "image");
+	with_mount(f, "image", "test $(ls m/many/names | wc -l) = 70000; test \"$(cat m/many/names/*069999)\" = found\n"
+			       "test -f 'm/many/names/a rather long name for one of very many files 000001'\n"
+			       "test ! -e 'm/many/names/a rather long name for one of very many files 070001'\n"
+			       "test $(stat -c %s m/sparse/over-4g) = 4400000003; test \"$(tail -c 3 m/sparse/over-4g)\" = end\n"
+			       "test \"$(dd if=m/sparse/over-4g bs=1 skip=2200000001 count=3 status=none)\" = mid");
+	assert_in_range(contents(f, scratch_path(f, "image")).n, 1, 4000000);
+}
+
+static void same_bytes_however_built(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, odd_store, NULL, NULL);
+	assert_true(link_store(f, "cold") > 0);
+	assert_int_equal(link_store(f, "warm"), 0);
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+	shell(f, "rm cache/" SETTINGS "/a-tree cache/" SETTINGS "/c-file", NULL, NULL);
+	assert_int_equal(link_store(f, "warm"), 2);
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+	const struct closure closure = closure_of(f);
+	for (unsigned jobs = 1; jobs <= 9; jobs += 4) {
+		struct store_disk_request request = request_of(f, &closure, "uncached");
+		request.cache_dir = NULL;
+		request.jobs = jobs;
+		struct store_disk_result result;
+		assert_ok(f, store_disk_link(f->diag, &request, &result));
+		assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "uncached"));
+	}
+	assert_string_equal(shell(f, "ls -A cache/tmp; ls -A | grep object || true", NULL, NULL), "");
+	shell(f, "rm -rf store/a-tree/* store/b-tree", NULL, NULL);
+	/* Warm, not even the paths have to be there. */
+	struct store_disk_request request = request_of(f, &closure, "warm");
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+}
+
+static void blocks_that_are_there_are_shared(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; cp store/a/big store/b/other-name\n"
+		 "cp store/a/big store/a/copy; head -c 60000 /dev/urandom > store/a/s1; head -c 50000 /dev/urandom > store/a/s2; cp store/a/s? store/b",
+	      NULL, NULL);
+	link_store(f, "image");
+	assert_in_range(contents(f, scratch_path(f, "image")).n, 3110000, 3150000);
+	shell(f, "unsquashfs -q -n -d x image >/dev/null; diff -r x store -x .links", NULL, NULL);
+}
+
+static void damaged_objects_are_made_again(void **state)
+{
+	static const char *const damages[] = {
+		"truncate -s -1 $O", "truncate -s 10 $O", ": > $O", "printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 300)) conv=notrunc",
+		"printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 20)) conv=notrunc", "head -c 5000 /dev/urandom > $O", "cp cache/*/b $O",
+		"rm $O; ln -s b $O", "rm $O; mkfifo $O",
+	};
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store/a/d store/b; seq 100000 > store/a/d/numbers; echo a > store/a/small; echo b > store/b/small", NULL, NULL);
+	link_store(f, "good");
+	for (size_t i = 0; i < countof(damages); i++) {
+		shell(f, arena_printf(f->arena, "O=$(echo cache/" SETTINGS "/a); %s", damages[i]), NULL, NULL);
+		assert_int_equal(link_store(f, "image"), 1);
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+		assert_int_equal(link_store(f, "image"), 0);
+	}
+}
+
+/* Makes the object look as if it had been written before the machine was started. */
+static void age_object(const char *path)
+{
+	FD_CLEANUP int fd = open(path, O_RDWR);
+	struct object_footer footer;
+	const off_t at = lseek(fd, 0, SEEK_END) - (off_t)sizeof footer;
+	assert_true(fd_read_all(fd, &footer, sizeof footer, at));
+	footer.boot = 1;
+	footer.footer_hash = object_footer_hash(&footer);
+	assert_true(fd_write_all(fd, &footer, sizeof footer, at));
+}
+
+static void data_lost_in_a_crash_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store/a; seq 100000 > store/a/numbers", NULL, NULL);
+	link_store(f, "good");
+	const char *object = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/a", NULL, NULL));
+	age_object(object);
+	assert_int_equal(link_store(f, "image"), 0);
+	struct stat st;
+	assert_int_equal(stat(object, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0400);
+	shell(f, "chmod 600 \"$1\"; head -c 4096 /dev/zero | dd of=\"$1\" conv=notrunc", object, NULL);
+	assert_int_equal(link_store(f, "image"), 1);
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
+static void another_build_of_a_path_is_packed_anew(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store; echo one > store/p", NULL, NULL);
+	static const char *const hashes[] = {
+		"1111111111111111111111111111111111111111111111111111111111111111",
+		"2222222222222222222222222222222222222222222222222222222222222222",
+	};
+	const size_t expected[] = {1, 0, 1};
+	for (size_t i = 0; i < countof(expected); i++) {
+		struct closure closure = closure_of(f);
+		struct store_path path = closure.v[0];
+		path.nar_hash = hashes[i / 2];
+		closure.v = &path;
+		const struct store_disk_request request = request_of(f, &closure, "image");
+		struct store_disk_result result;
+		assert_ok(f, store_disk_link(f->diag, &request, &result));
+		assert_int_equal(result.packed, expected[i]);
+	}
+}
+
+/* Links in a child and ends it; returns its id. */
+static pid_t link_in_child(struct fixture *f, const struct closure *closure, const char *output)
+{
+	pid_t pid = fork();
+	if (pid)
+		return pid;
+	const struct store_disk_request request = request_of(f, closure, output);
+	struct store_disk_result result;
+	_exit(store_disk_link(f->diag, &request, &result) ? 0 : 1);
+}
+
+static void builds_at_the_same_time(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, odd_store, NULL, NULL);
+	const struct closure closure = closure_of(f);
+	for (int round = 0; round < 3; round++) {
+		static const char *const names[] = {"i0", "i1", "i2", "i3"};
+		pid_t pids[countof(names)];
+		shell(f, "rm -rf cache", NULL, NULL);
+		for (size_t i = 0; i < countof(names); i++)
+			pids[i] = link_in_child(f, &closure, names[i]);
+		for (size_t i = 0; i < countof(names); i++) {
+			int status;
+			assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
+			assert_int_equal(status, 0);
+		}
+		for (size_t i = 1; i < countof(names); i++)
+			assert_same_contents(f, scratch_path(f, names[0]), scratch_path(f, names[i]));
+		assert_string_equal(shell(f, "ls -A cache/tmp", NULL, NULL), "");
+	}
+}
+
+static void a_killed_build_leaves_nothing_behind(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store; for i in 1 2 3 4 5 6; do head -c 3000000 /dev/urandom > store/r$i; done", NULL, NULL);
+	const struct closure closure = closure_of(f);
+	struct store_disk_request request = request_of(f, &closure, "good");
+	request.cache_dir = NULL;
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	for (long milliseconds = 1; milliseconds < 100; milliseconds += 7) {
+		shell(f, "rm -rf cache", NULL, NULL);
+		pid_t pid = link_in_child(f, &closure, "killed");
+		nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000}, NULL);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		link_store(f, "image");
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+		assert_string_equal(shell(f, "ls -A cache/tmp", NULL, NULL), "");
+	}
+}
+
+static void link_fails(struct fixture *f, const char *output, const char *why, const char *which)
+{
+	const struct closure closure = closure_of(f);
+	const struct store_disk_request request = request_of(f, &closure, output);
+	struct store_disk_result result;
+	assert_false(store_disk_link(f->diag, &request, &result));
+	const char *said = messages(f);
+	if (!strstr(said, why) || !strstr(said, which))
+		fail_msg("expected \"%s\" and \"%s\" in: %s", why, which, said);
+	assert_false(path_exists(request.output));
+}
+
+static void a_cache_of_somebody_else_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store cache; echo x > store/x; chmod 777 cache", NULL, NULL);
+	link_fails(f, "image", "can be written to by others", "/cache");
+	shell(f, "chmod 755 cache; mkdir -m 775 cache/tmp", NULL, NULL);
+	link_fails(f, "image", "can be written to by others", "/cache/tmp");
+	shell(f, "rm -r cache; echo file > cache", NULL, NULL);
+	link_fails(f, "image", "cannot make the cache directory", "/cache");
+	if (!is_root())
+		skip();
+	shell(f, "rm cache; mkdir cache; chown 12345 cache", NULL, NULL);
+	link_fails(f, "image", "belongs to user 12345", "/cache");
+}
+
+static void a_full_disk_is_told(void **state)
+{
+	struct fixture *f = *state;
+	if (!is_root())
+		skip();
+	shell(f, "mkdir -p store cache out; head -c 200000 /dev/urandom > store/a", NULL, NULL);
+	if (shell_try(f, "mount -t tmpfs -o size=1m,mode=700 none cache && mount -t tmpfs -o size=2m none out", NULL, NULL).exit_status != 0) {
+		print_message("skipped: cannot mount\n");
+		skip();
+	}
+	assert_int_equal(link_store(f, "image"), 1);
+	shell(f, "head -c 3000000 /dev/urandom > store/b", NULL, NULL);
+	link_fails(f, "image", "No space left on device", "/cache");
+	const char *litter = shell(f, "ls -A cache/tmp", NULL, NULL), *left = shell(f, "ls -A cache/" SETTINGS, NULL, NULL);
+	shell(f, "umount cache", NULL, NULL);
+	link_fails(f, "out/image", "No space left on device", "/out/image");
+	const char *output = shell(f, "ls -A out; umount out", NULL, NULL);
+	assert_string_equal(litter, "");
+	assert_string_equal(left, "a\n");
+	assert_string_equal(output, "");
+}
+
+static void what_cannot_be_packed_is_named(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL, NULL);
+	link_fails(f, "image", "/store/a/sub/pipe", "neither a file");
+	const struct closure closure = closure_of(f);
+	const struct store_disk_request request = request_of(f, &closure, "image");
+	struct store_disk_result result;
+	assert_false(store_disk_mksquashfs(f->diag, &request, &result));
+	assert_said(f, "/store/a/sub/pipe");
+	shell(f, "rm -r store/a/sub/pipe store/c", NULL, NULL);
+	struct closure gone = closure;
+	assert_int_equal(gone.n, 2);
+	const struct store_disk_request of_gone = request_of(f, &gone, "image");
+	assert_false(store_disk_link(f->diag, &of_gone, &result));
+	assert_said(f, "/store/c: No such file");
+	assert_false(store_disk_mksquashfs(f->diag, &of_gone, &result));
+	assert_said(f, "/store/c: No such file");
+	assert_string_equal(shell(f, "ls cache/tmp; ls image 2>/dev/null || true", NULL, NULL), "");
+	if (geteuid() != 0) {
+		shell(f, "mkdir store/d; echo x > store/d/secret; chmod 0 store/d/secret", NULL, NULL);
+		link_fails(f, "image", "/store/d/secret", "Permission denied");
+	}
+}
+
+static void a_file_that_is_not_as_long_as_it_says(void **state)
+{
+	/* Kernel files that say 4096 and give less stand for one that shrinks; a block of 4096 bytes makes them large files. */
+	static const char file[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+	struct fixture *f = *state;
+	struct stat st;
+	if (stat(file, &st) != 0 || st.st_size != 4096) {
+		print_message("skipped: no %s\n", file);
+		skip();
+	}
+	for (uint32_t block = 4096; block <= 8192; block += 4096) {
+		const struct store_path path = {.path = file, .name = "enabled", .nar_size = -1};
+		const struct closure closure = {.v = &path, .n = 1};
+		struct store_disk_request request = request_of(f, &closure, "image");
+		request.block_size = block;
+		struct store_disk_result result;
+		assert_false(store_disk_link(f->diag, &request, &result));
+		assert_said(f, "/sys/kernel/mm/transparent_hugepage/enabled changed while it was read");
+	}
+}
+
+static void many_paths_with_few_descriptors(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir store; cd store; i=0; while [ $i -lt 3000 ]; do echo $i > path-$i; i=$((i + 1)); done", NULL, NULL);
+	struct rlimit old, few;
+	getrlimit(RLIMIT_NOFILE, &old);
+	few = old;
+	few.rlim_cur = 256;
+	setrlimit(RLIMIT_NOFILE, &few);
+	size_t cold = link_store(f, "cold"), warm = link_store(f, "warm");
+	shell(f, "rm cache/*/path-1???", NULL, NULL);
+	size_t mixed = link_store(f, "mixed");
+	setrlimit(RLIMIT_NOFILE, &old);
+	assert_int_equal(cold, 3000);
+	assert_int_equal(warm, 0);
+	assert_int_equal(mixed, 1000);
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "mixed"));
+	/* Small paths lie side by side. */
+	assert_in_range(contents(f, scratch_path(f, "cold")).n, 1, 3000 * 100);
+	shell(f, "unsquashfs -q -n -d x cold >/dev/null; diff -r x store -x .links", NULL, NULL);
+}
+
+static void mksquashfs_has_other_compressors(void **state)
+{
+	static const char *const names[] = {"gzip", "lzo", "lz4", "xz", "zstd", "none"};
+	struct fixture *f = *state;
+	if (!have_program(f, "mksquashfs"))
+		skip();
+	shell(f, "mkdir -p store/only; seq 10000 > store/only/numbers", NULL, NULL);
+	link_store(f, "linked");
+	const struct closure closure = closure_of(f);
+	setenv("SOURCE_DATE_EPOCH", "12345", 1);
+	for (size_t i = 0; i < countof(names); i++) {
+		struct store_disk_result result;
+		static const char *const outputs[] = {"one", "two"};
+		for (size_t k = 0; k < countof(outputs); k++) {
+			struct store_disk_request request = request_of(f, &closure, outputs[k]);
+			request.compression = names[i];
+			request.jobs = 1 + (unsigned)k;
+			assert_ok(f, store_disk_mksquashfs(f->diag, &request, &result));
+		}
+		assert_same_contents(f, scratch_path(f, "one"), scratch_path(f, "two"));
+		assert_same_tree(f, "one", "linked");
+	}
+	unsetenv("SOURCE_DATE_EPOCH");
+	struct store_disk_request request = request_of(f, &closure, "image");
+	request.compression = "zip";
+	struct store_disk_result result;
+	assert_false(store_disk_mksquashfs(f->diag, &request, &result));
+	assert_said(f, "does not know the compression \"zip\"");
+	request.compression = "lz4";
+	assert_false(store_disk_link(f->diag, &request, &result));
+	assert_said(f, "not with \"lz4\"");
+	request.level = 3;
+	assert_false(store_disk_mksquashfs(f->diag, &request, &result));
+	assert_said(f, "lz4 has no levels");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(holds_every_oddity_at_any_block_size),
+		TEST(the_kernel_reads_it),
+		TEST(large_directories_and_files),
+		TEST(same_bytes_however_built),
+		TEST(blocks_that_are_there_are_shared),
+		TEST(damaged_objects_are_made_again),
+		TEST(data_lost_in_a_crash_is_noticed),
+		TEST(another_build_of_a_path_is_packed_anew),
+		TEST(builds_at_the_same_time),
+		TEST(a_killed_build_leaves_nothing_behind),
+		TEST(a_cache_of_somebody_else_is_refused),
+		TEST(a_full_disk_is_told),
+		TEST(what_cannot_be_packed_is_named),
+		TEST(a_file_that_is_not_as_long_as_it_says),
+		TEST(many_paths_with_few_descriptors),
+		TEST(mksquashfs_has_other_compressors),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
