@@ -1,4 +1,6 @@
 # microvm-check: would the VM start here, from this state directory? Says all that is missing; exit status 1 if anything is.
+# Some functions are for what other VMs have:
+# shellcheck disable=SC2317
 set -euo pipefail
 @environment@
 missing=0

@@ -1,6 +1,8 @@
 # microvm-run: starts the VM, from the state directory: relative paths are relative to the current directory.
 #   MICROVM_ACCEL=kvm|tcg          forces the accelerator
 #   MICROVM_KERNEL_PARAMS='a b=c'  further kernel parameters, for this start
+# Some functions are for what other VMs have:
+# shellcheck disable=SC2317
 set -euo pipefail
 @environment@
 name=@name@
