@@ -65,7 +65,13 @@ static bool survey_children(struct survey *survey, int fd)
 	}
 	const size_t length = survey->path.n;
 	bool ok = true;
-	for (const struct dirent *entry; ok && (entry = readdir(stream));) {
+	while (ok) {
+		errno = 0;
+		const struct dirent *entry = readdir(stream);
+		if (!entry) {
+			ok = errno == 0 || survey_failed(survey);
+			break;
+		}
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
 		buf_printf(&survey->path, "/%s", entry->d_name);

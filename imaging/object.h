@@ -4,7 +4,7 @@
  *
  * The file: data | records | fragments | footer. Positions in the data count from the file's start and are relocated by the linker. Data of a
  * page or more is padded to whole pages, so that file systems that can share the blocks with the image; smaller data is not.
- * Numbers are the machine's own: a cache is not carried to other kinds of machines, and the footer's magic would tell.
+ * Numbers are the machine's own: a cache is not carried to other kinds of machines, and the footer's hash would tell.
  */
 #ifndef MVM_OBJECT_H
 #define MVM_OBJECT_H

@@ -148,11 +148,13 @@ bool cache_find(const struct object_cache *cache, const struct object_identity *
 	return true;
 }
 
-/* Between the creation and the lock, another build may take the new file for litter: then the file has no name any more. */
+/* Between the creation and the lock, another build may take the new file for litter: then it holds the lock, or the file has no name any more. */
 static bool lock_new(int fd)
 {
 	struct stat st;
-	return flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink > 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
+		return errno != EWOULDBLOCK; /* without locks nobody takes it for litter either */
+	return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
 bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_entry *out)

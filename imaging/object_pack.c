@@ -29,6 +29,9 @@ struct packing {
 	uint32_t block_size;
 	const char *root;
 	struct object_identity identity;
+	void (*progress)(void *context, uint64_t read_bytes);
+	void *progress_context;
+	uint64_t read_bytes;
 	char *target;
 	int fd;
 
@@ -50,7 +53,10 @@ struct packing {
 	unsigned char *compare;          /* two buffers of a block and a byte */
 };
 
-enum { FIRST_SLOTS = 64 };
+enum {
+	FIRST_SLOTS = 64,
+	COMPARE_MOST = 16, /* of files that begin alike and differ later, no more than this are read */
+};
 #define EMPTY_SLOT 0xffffffffu
 
 static void *memory(void *p)
@@ -67,6 +73,8 @@ struct packing *packing_new(const struct packing_request *request)
 	p->block_size = request->block_size;
 	p->root = request->path;
 	p->identity = request->identity;
+	p->progress = request->progress;
+	p->progress_context = request->progress_context;
 	p->target = memory(strdup(request->target));
 	p->fd = request->fd;
 	p->data_hash = memory(XXH3_createState());
@@ -189,7 +197,9 @@ static void submit_block(struct packing *p, struct block *block)
 {
 	block->owner = p;
 	p->pending++;
+	p->read_bytes += block->n;
 	pool_submit(p->pool, block);
+	p->progress(p->progress_context, p->read_bytes);
 }
 
 static void submit_fragment(struct packing *p)
@@ -315,11 +325,15 @@ static const struct known_file *known_find(struct packing *p, uint64_t hash, int
 {
 	if (p->known_slots == 0)
 		return NULL;
-	for (size_t slot = (size_t)hash & (p->known_slots - 1); p->known[slot].record != EMPTY_SLOT; slot = (slot + 1) & (p->known_slots - 1)) {
+	const size_t mask = p->known_slots - 1;
+	unsigned compared = 0;
+	for (size_t slot = (size_t)hash & mask; p->known[slot].record != EMPTY_SLOT && compared < COMPARE_MOST; slot = (slot + 1) & mask) {
 		const struct known_file *known = &p->known[slot];
-		if (known->hash == hash && file_of(record_of(p, (uint64_t)known->record * 8))->size == size &&
-		    known_is_same(p, known, fd, start, n, size))
+		if (known->hash != hash || file_of(record_of(p, (uint64_t)known->record * 8))->size != size)
+			continue;
+		if (known_is_same(p, known, fd, start, n, size))
 			return known;
+		compared++;
 	}
 	return NULL;
 }

@@ -19,6 +19,9 @@ struct packing_request {
 	struct object_identity identity; /* as well */
 	int fd;                          /* an empty file, read and write; the packing's from now on */
 	const char *target;              /* how errors call that file; copied */
+	/* Called while the tree is read, with the bytes read so far. */
+	void (*progress)(void *context, uint64_t read_bytes);
+	void *progress_context;
 };
 
 struct packing *packing_new(const struct packing_request *request);
@@ -32,7 +35,7 @@ bool packing_is_complete(const struct packing *packing);
 bool packing_finish(struct packing *packing, struct diag *diag, struct object *out);
 /* No block of it may be under way in a pool that still lives. */
 void packing_free(struct packing *packing);
-/* Bytes of file content read so far. */
+/* Bytes of all its files, once it is walked. */
 uint64_t packing_content_bytes(const struct packing *packing);
 
 #endif

@@ -219,9 +219,20 @@ static int entry_compare(const void *a, const void *b)
 	return order ? order : (x->name_length > y->name_length) - (x->name_length < y->name_length);
 }
 
+/* Two paths of one name, or one that is called as our own directory, would hide each other. */
+static bool root_sort(struct linker *linker, struct diag *diag)
+{
+	const struct entries *root = &linker->root;
+	qsort(root->v, root->n, sizeof *root->v, entry_compare);
+	for (size_t i = 1; i < root->n; i++)
+		if (entry_compare(&root->v[i - 1], &root->v[i]) == 0)
+			return diag_error(diag, STATUS_INPUT, NULL, "duplicate-path", "two paths of the store disk are named \"%.*s\"",
+					  root->v[i].name_length, root->v[i].name);
+	return true;
+}
+
 static uint64_t add_root(struct linker *linker)
 {
-	qsort(linker->root.v, linker->root.n, sizeof *linker->root.v, entry_compare);
 	const struct directory root = {.entries = linker->root.v,
 				       .n = linker->root.n,
 				       .mode = STORE_ROOT_MODE,
@@ -272,6 +283,8 @@ static struct squashfs_super_block tables_join(struct linker *linker, uint64_t s
 bool linker_finish(struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
 {
 	uint64_t start;
+	if (!root_sort(linker, diag))
+		return false;
 	if (!placer_finish(linker->placer, &start))
 		return write_failed(linker, diag);
 	BUF_CLEANUP struct buf tail = {0};

@@ -42,7 +42,7 @@ struct job {
 	struct linker *linker;
 	struct item queue[QUEUE_MOST];
 	size_t first, n;
-	uint64_t total_bytes;
+	uint64_t read_bytes, total_bytes; /* of the paths read or found so far; of all, as far as it is known */
 };
 
 static bool settings_check(struct job *job)
@@ -63,11 +63,14 @@ static bool settings_check(struct job *job)
 	return true;
 }
 
-static void report_progress(const struct job *job, uint64_t packing)
+/* Called with what was read of the path at hand. */
+static void report_progress(void *context, uint64_t read_bytes)
 {
+	const struct job *job = context;
 	if (!job->request->progress)
 		return;
-	uint64_t done = job->result->content_bytes + packing;
+	/* A NAR is larger than its files: the end is told when it is reached. */
+	const uint64_t done = job->read_bytes + read_bytes;
 	job->request->progress(job->request->progress_context, done < job->total_bytes ? done : job->total_bytes, job->total_bytes);
 }
 
@@ -85,7 +88,6 @@ static bool item_link(struct job *job, struct item *item)
 		job->result->packed++;
 	else
 		job->result->reused++;
-	report_progress(job, 0);
 	return true;
 }
 
@@ -140,11 +142,11 @@ static bool item_pack(struct job *job, struct item *item, const struct object_id
 						.path = item->path->path,
 						.identity = *identity,
 						.fd = item->entry.fd,
-						.target = item->entry.where};
+						.target = item->entry.where,
+						.progress = report_progress,
+						.progress_context = job};
 	item->packing = packing_new(&request);
-	bool ok = packing_walk(item->packing, job->diag);
-	report_progress(job, packing_content_bytes(item->packing));
-	return ok;
+	return packing_walk(item->packing, job->diag);
 }
 
 static bool queue_add(struct job *job, const struct store_path *path)
@@ -153,7 +155,11 @@ static bool queue_add(struct job *job, const struct store_path *path)
 	*item = (struct item){.path = path, .object.fd = -1, .entry.fd = -1};
 	job->n++;
 	const struct object_identity identity = cache_identity(job->cache, path);
-	return cache_find(job->cache, &identity, &item->object) || item_pack(job, item, &identity);
+	if (!cache_find(job->cache, &identity, &item->object) && !item_pack(job, item, &identity))
+		return false;
+	job->read_bytes += item->packing ? packing_content_bytes(item->packing) : item->object.footer.content_bytes;
+	report_progress(job, 0);
+	return true;
 }
 
 static bool link_all(struct job *job)
@@ -162,7 +168,11 @@ static bool link_all(struct job *job)
 	for (size_t i = 0; i < closure->n; i++)
 		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MOST - 1))
 			return false;
-	return queue_settle(job, 0) && linker_finish(job->linker, job->diag, &job->result->image_bytes, &job->result->inodes);
+	if (!queue_settle(job, 0) || !linker_finish(job->linker, job->diag, &job->result->image_bytes, &job->result->inodes))
+		return false;
+	if (job->request->progress)
+		job->request->progress(job->request->progress_context, job->total_bytes, job->total_bytes);
+	return true;
 }
 
 static void job_free(struct job *job)
