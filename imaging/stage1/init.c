@@ -25,6 +25,14 @@
 
 enum { CONSOLE_WAIT_MS = 2000, CONSOLE_POLL_MS = 5 };
 
+/* Without /proc every parameter has its default. */
+static void read_parameters(struct parameters *parameters)
+{
+	static char nothing[2];
+	char *line = file_text("/proc/cmdline");
+	parameters_parse(line ? line : nothing, parameters);
+}
+
 static void read_plan(const struct parameters *parameters, struct plan *plan)
 {
 	char *text = file_text("/" PLAN_FILE);
@@ -58,25 +66,31 @@ static void load_modules(const struct parameters *parameters, const struct plan 
 {
 	for (size_t i = 0; i < plan->nmodules; i++) {
 		const struct plan_module *module = &plan->modules[i];
-		int error = load_module(parameters, module);
+		int log = kernel_log_mark(), error = load_module(parameters, module);
 		if (error && !module->may_fail) {
 			message("cannot load the module %s: %s", module->name, strerror(error));
-			message_kernel_log(2);
+			kernel_log_tell(log);
 		} else {
 			debug(parameters, "module %s%s", module->name, error ? " is not for this machine" : "");
+			kernel_log_close(log);
 		}
 	}
+}
+
+/* Whether the kernel writes to the console that its command line asks for, if that is one to wait for. */
+static bool is_console_active(const struct parameters *parameters)
+{
+	char active[256];
+	return !parameters->console || !file_line("/sys/class/tty/console/active", active, sizeof active) ||
+	       strstr(active, parameters->console);
 }
 
 /* A virtio console appears some time after its module is loaded, and /dev/console means it only from then on. */
 static void wait_for_console(const struct parameters *parameters)
 {
-	char active[256];
 	long long end = milliseconds() + CONSOLE_WAIT_MS;
-	while (parameters->console && milliseconds() < end && file_line("/sys/class/tty/console/active", active, sizeof active) &&
-	       !strstr(active, parameters->console))
+	while (!(is_console_active(parameters) && console_open()) && parameters->console && milliseconds() < end)
 		nanosleep(&(struct timespec){.tv_nsec = CONSOLE_POLL_MS * 1000000L}, NULL);
-	console_open();
 }
 
 static void put_files(const struct parameters *parameters, const struct plan *plan, int initramfs)
@@ -152,7 +166,7 @@ int main(int argument_count, char **arguments)
 	long long started = milliseconds();
 	mounts_early();
 	console_open();
-	parameters_read(&parameters);
+	read_parameters(&parameters);
 	debug(&parameters, "the first stage started at %lld ms", started);
 	read_plan(&parameters, &plan);
 	if (chdir("/") == 0)

@@ -13,20 +13,22 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 1024, LOG_LINES = 4 };
+enum { LINE_BYTES = 1024, LOG_LINES = 8 };
 
-void console_open(void)
+bool console_open(void)
 {
 	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
-	if (fd < 0)
+	bool is_console = fd >= 0;
+	if (!is_console)
 		fd = open("/dev/kmsg", O_RDWR);
 	if (fd < 0)
-		return;
+		return false;
 	for (int standard = 0; standard <= 2; standard++)
 		if (fd != standard)
 			dup2(fd, standard);
 	if (fd > 2)
 		close(fd);
+	return is_console;
 }
 
 long long milliseconds(void)
@@ -70,32 +72,36 @@ void debug(const struct parameters *parameters, const char *format, ...)
 	va_end(arguments);
 }
 
-void message_kernel_log(unsigned count)
+int kernel_log_mark(void)
 {
-	char lines[LOG_LINES][LINE_BYTES];
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	unsigned seen = 0;
-	ssize_t n;
-	/* One record a read; EPIPE: older ones were overwritten meanwhile. */
-	while ((n = read(log, lines[seen % LOG_LINES], LINE_BYTES - 1)) > 0 || (n < 0 && errno == EPIPE)) {
-		if (n < 0)
-			continue;
-		char *line = lines[seen % LOG_LINES];
-		line[n] = '\0';
-		line[strcspn(line, "\n")] = '\0';
-		/* After "priority,sequence,time,flags;"; what a user space program wrote has facility 1 or more. */
-		const char *text = strchr(line, ';');
-		if (!text || strstr(text, "stage1: "))
-			continue;
-		memmove(line, text + 1, strlen(text));
-		seen++;
-	}
+	if (log >= 0)
+		lseek(log, 0, SEEK_END);
+	return log;
+}
+
+void kernel_log_close(int log)
+{
 	if (log >= 0)
 		close(log);
-	if (count > LOG_LINES - 1)
-		count = LOG_LINES - 1; /* the last slot was being filled */
-	for (unsigned i = seen > count ? seen - count : 0; i < seen; i++)
-		message("  kernel: %s", lines[i % LOG_LINES]);
+}
+
+void kernel_log_tell(int log)
+{
+	char record[LINE_BYTES];
+	ssize_t n;
+	/* One record a read: "priority,sequence,time,flags;text", then lines of properties. */
+	for (int told = 0; told < LOG_LINES && (n = read(log, record, sizeof record - 1)) > 0;) {
+		record[n] = '\0';
+		record[strcspn(record, "\n")] = '\0';
+		const char *text = strchr(record, ';');
+		/* What the first stage said is there too when the log stands in for the console. */
+		if (!text || strncmp(text + 1, "stage1: ", 8) == 0)
+			continue;
+		message("  kernel: %s", text + 1);
+		told++;
+	}
+	kernel_log_close(log);
 }
 
 static void run_shell(const char *path)

@@ -152,10 +152,9 @@ static void explain(const struct plan_mount *mount, int error)
 		message("  the disk is probably read-only; then it can only be mounted read-only");
 	else if (error == EINVAL)
 		message("  probably it is no %s file system, or it is damaged, or an option is wrong", mount->type);
-	message_kernel_log(3);
 }
 
-static _Noreturn void mount_failed(const struct parameters *parameters, const struct plan_mount *mount, const char *device)
+static _Noreturn void mount_failed(const struct parameters *parameters, const struct plan_mount *mount, const char *device, int log)
 {
 	int error = errno;
 	message("FAILED: cannot mount %s%s%s (%s) on %s: %s", mount->is_disk ? "disk " : "", mount->source,
@@ -163,10 +162,19 @@ static _Noreturn void mount_failed(const struct parameters *parameters, const st
 	if (*mount->options)
 		message("  options: %s", mount->options);
 	explain(mount, error);
+	kernel_log_tell(log);
 	stop(parameters);
 }
 
 /* ---- mounting ---- */
+
+static void must(const struct parameters *parameters, bool done, const char *what, const char *path)
+{
+	if (done)
+		return;
+	message("FAILED: cannot %s %s: %s", what, path, strerror(errno));
+	stop(parameters);
+}
 
 /* What mount(2) gets as source; does not return when it does not come. */
 static const char *source_wait(const struct parameters *parameters, const struct plan_mount *mount, char path[DISK_PATH_BYTES])
@@ -193,11 +201,14 @@ static void mount_one(const struct parameters *parameters, const struct plan_mou
 	char *options = split_options(item->options, &flags);
 	if (strcmp(item->type, "overlay") == 0)
 		make_overlay_directories(options);
-	if (!directories_make(target) || mount(source, target, item->type, flags, options) != 0)
-		mount_failed(parameters, item, device);
+	must(parameters, directories_make(target), "make the directory", item->target);
+	int log = kernel_log_mark();
+	if (mount(source, target, item->type, flags, options) != 0)
+		mount_failed(parameters, item, device, log);
 	/* A bind mount takes its flags only when it is mounted again. */
 	if ((flags & MS_BIND) && (flags & ~(MS_BIND | MS_REC)) && mount(NULL, target, NULL, flags | MS_REMOUNT, NULL) != 0)
-		mount_failed(parameters, item, device);
+		mount_failed(parameters, item, device, log);
+	kernel_log_close(log);
 	free(options);
 	debug(parameters, "mounted %s%s on %s", item->source, device, item->target);
 }
@@ -215,14 +226,6 @@ static void mount_root(const struct parameters *parameters, const struct plan *p
 		if (is_root(&plan->mounts[i]))
 			root = plan->mounts[i];
 	mount_one(parameters, &root, NEW_ROOT);
-}
-
-static void must(const struct parameters *parameters, bool done, const char *what, const char *path)
-{
-	if (done)
-		return;
-	message("FAILED: cannot %s %s: %s", what, path, strerror(errno));
-	stop(parameters);
 }
 
 /*

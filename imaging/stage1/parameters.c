@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "file.h"
-
 enum { WAIT_DEFAULT_MS = 10000, WAIT_LIMIT_S = 24 * 3600 };
 
 /* Separates the words by '\0'; blanks inside double quotes belong to their word. What follows "--" is init's own. */
@@ -30,7 +28,7 @@ static void separate(char *line)
 			word = to;
 		}
 	}
-	/* The reader left room for two. */
+	/* There is room for two: parameters.h. */
 	*to++ = '\0';
 	*to = '\0';
 }
@@ -69,16 +67,11 @@ static void obey(struct parameters *parameters, char *word)
 	}
 }
 
-void parameters_read(struct parameters *parameters)
+void parameters_parse(char *line, struct parameters *parameters)
 {
-	*parameters = (struct parameters){.wait_ms = WAIT_DEFAULT_MS};
-	parameters->line = file_text("/proc/cmdline");
-	if (!parameters->line)
-		parameters->line = calloc(1, 2);
-	if (!parameters->line)
-		abort();
-	separate(parameters->line);
-	for (char *word = parameters->line; *word; ) {
+	*parameters = (struct parameters){.wait_ms = WAIT_DEFAULT_MS, .line = line};
+	separate(line);
+	for (char *word = line; *word;) {
 		char *next = word + strlen(word) + 1;
 		obey(parameters, word);
 		word = next;

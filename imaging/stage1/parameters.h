@@ -23,8 +23,8 @@ struct parameters {
 	char *line; /* the command line, its words separated by '\0', an empty one at the end */
 };
 
-/* Needs /proc; without it all has its default. */
-void parameters_read(struct parameters *parameters);
+/* Reads the command line, which is changed and kept. Two '\0' end it. */
+void parameters_parse(char *line, struct parameters *parameters);
 
 /* "a=1 b=2" when the command line has NAME.a=1 and NAME.b=2; "" without any. The caller frees it. */
 char *parameters_of_module(const struct parameters *parameters, const char *name);
