@@ -21,8 +21,8 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(OBJECTS) $(BUILD)/em
 unit-programs: $(UNIT) $(FUZZ)
 
 # Installs by apt what is missing, on Debian 12; elsewhere says what is needed.
-deps deps-%:
-	@sh -c 'exec bash tests/setup.sh $(if $*,$*,check)'
+deps:
+	@bash tests/setup.sh check
 
 demo:
 	@bash tests/setup.sh demo
@@ -38,6 +38,12 @@ check:
 check-%: all unit-programs
 	@bash tests/check.sh $*
 
+# Documents that come from the program itself.
+docs: all
+	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
+	@cp $(BUILD)/docs/options.md $(BUILD)/docs/schema.json $(BUILD)/docs/mvmbuild.1 docs/
+	@cp $(BUILD)/docs/README.md README.md
+
 golden-update: all
 	@bash tests/golden/run.sh --update
 
@@ -46,4 +52,4 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bash tests/bench/run.sh $(BUILD)/mvmbuild
 
-.PHONY: unit-programs deps demo check golden-update bench
+.PHONY: unit-programs deps docs demo check golden-update bench

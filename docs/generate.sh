@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Written to DIRECTORY: options.md, schema.json,
+# mvmbuild.1, README.md (the README with its table of hypervisors made anew).
+set -euo pipefail
+mvmbuild=$1 out=$2
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$out"
+"$mvmbuild" options >"$out/options.md"
+"$mvmbuild" schema >"$out/schema.json"
+
+# "  name  arguments   text" and "  -o, --output PATH   text" as items of a list.
+help_items() { # SECTION
+	"$mvmbuild" --help | awk -v section="$1:" '
+		/^[a-z ]*:$/ { on = $0 == section; next }
+		/^$/ { on = 0 }
+		on {
+			sub(/^ +/, "")
+			at = match($0, /  +/)
+			rest = $0; last = ""
+			while ((at = match(rest, /  +/)) > 0) { last = last substr(rest, 1, at - 1) " "; rest = substr(rest, at + RLENGTH) }
+			gsub(/-/, "\\-", last); sub(/ $/, "", last)
+			print ".It " last "\n" rest
+		}'
+}
+while IFS= read -r line; do
+	case $line in
+	@commands@) help_items commands ;;
+	@options@) help_items options ;;
+	*) printf '%s\n' "$line" ;;
+	esac
+done <"$here/mvmbuild.1.in" >"$out/mvmbuild.1"
+
+table=$(sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3)
+awk -v table="$table" '
+	/<!-- hypervisors end -->/ { skip = 0 }
+	!skip
+	/<!-- hypervisors -->/ { print table; skip = 1 }' "$here/../README.md" >"$out/README.md"
