@@ -4,11 +4,15 @@
 #define MVM_NIX_DB_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "compiler/base/diag.h"
 #include "imaging/store_path.h"
 
-/* Writes DIRECTORY/db.sqlite and DIRECTORY/schema (existing directory). Every path needs its nar_hash. Same bytes for the same closure. */
+/*
+ * Writes DIRECTORY/db.sqlite and DIRECTORY/schema (existing directory) as Nix 2.8 and later read them. Every path needs its nar_hash; .drv files
+ * are read where they are. Same bytes for the same closure. On failure there is neither file.
+ */
 bool nix_db_write(struct diag *diag, const char *directory, const struct closure *closure, uint32_t registration_time);
 
 #endif

@@ -12,7 +12,7 @@
 #include "tests/unit/fixture.h"
 
 /* What Nix says of the path that $1 names. */
-static const char nix_says[] = "nix-store --dump \"$1\" >nar; printf '%s ' \"$(stat -c %s nar)\"; sha256sum <nar | cut -c1-64; rm nar\n"
+static const char nix_says[] = "export HOME=\"$PWD\"; nix-store --dump \"$1\" >nar; printf '%s ' \"$(stat -c %s nar)\"; sha256sum <nar | cut -c1-64; rm nar\n"
 			       "test \"$(nix-hash --type sha256 \"$1\")\" = \"$(nix-store --dump \"$1\" | sha256sum | cut -c1-64)\"";
 
 static const char *we_say(struct fixture *f, const char *path)
