@@ -23,7 +23,10 @@ struct kernel {
 const char *kernel_format_name(enum kernel_format format);
 const char *kernel_arch_name(enum kernel_arch arch); /* "x86_64", "aarch64" */
 
-/* `path` is a kernel, or a directory with one (bzImage, Image, vmlinux, boot/vmlinuz-*: a kernel package). Errors are STATUS_INPUT at `where`. */
+/*
+ * `path` is a kernel, or a directory with one (a kernel package: one of bzImage, Image, Image.gz, vmlinux, vmlinuz*, boot/vmlinuz-*). Errors are
+ * STATUS_INPUT at `where`.
+ */
 bool kernel_inspect(struct arena *arena, struct diag *diag, const char *path, const struct pos *where, struct kernel *out);
 
 #endif

@@ -12,16 +12,16 @@
 #include "imaging/modules.h"
 
 enum stage1_source {
-	STAGE1_DISK_SERIAL, /* the virtio disk with this serial number */
-	STAGE1_NAME,        /* given to mount(2) as it is: a tag, "tmpfs", a path in the guest */
+	STAGE1_DISK_SERIAL, /* the virtio or NVMe disk with this serial number; virtio disks keep only the first 20 bytes of one */
+	STAGE1_NAME,        /* given to mount(2) as it is: a tag, "tmpfs", a path in the guest; a path below /dev/ is waited for */
 };
 
 struct stage1_mount {
 	enum stage1_source source_kind;
 	const char *source;
-	const char *target;  /* absolute, in the guest's final root */
+	const char *target;  /* absolute, in the guest's final root; made if missing. "/": instead of the tmpfs */
 	const char *type;    /* file system */
-	const char *options; /* for mount(2)'s data; may be "" */
+	const char *options; /* as for mount(8) ("noatime,discard"); may be ""; paths in them are the guest's, and an overlay's are made */
 	bool read_only;
 };
 
@@ -37,7 +37,7 @@ struct stage1_request {
 	const char *init;   /* absolute path in the guest: TOPLEVEL/init */
 	bool nixos;         /* make /etc/NIXOS and what NixOS's second stage expects */
 	const char *root_options; /* of the tmpfs that is the guest's root: "mode=0755,size=50%" */
-	const struct module_list *modules;
+	const struct module_list *modules; /* not NULL */
 	const struct stage1_mount *mounts; /* in order */
 	size_t nmounts;
 	const struct stage1_file *files;
@@ -49,6 +49,7 @@ struct stage1_result {
 	uint64_t bytes;     /* of the initramfs */
 };
 
+/* What the guest's part obeys on the kernel command line (mvm.debug=1 and others): stage1/parameters.h. On failure there is no output. */
 bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request, struct stage1_result *result);
 
 #endif
