@@ -25,6 +25,7 @@ struct closure_table {
 	struct arena *arena;
 	struct diag *diag;
 	const char *store_dir;
+	size_t store_dir_length;
 	const char *source; /* for messages: "the Nix database /nix/var/nix/db/db.sqlite" */
 	VEC(struct closure_entry) entries;
 	size_t nroots; /* the first entries are the roots */

@@ -81,29 +81,42 @@ struct closure_table *closure_table_new(struct arena *arena, struct diag *diag, 
 	table->arena = arena;
 	table->diag = diag;
 	table->store_dir = store_dir;
+	table->store_dir_length = strlen(store_dir);
 	table->nslots = FIRST_SLOTS;
 	table->slots = arena_alloc(arena, FIRST_SLOTS * sizeof *table->slots);
 	return table;
 }
 
-/* FNV-1a: names are mostly hashes already. */
-static uint64_t name_hash(const char *text, size_t length)
+/* The hash part of a name is a good hash already; all of it is used, so that nobody can choose names that fall together. */
+static uint64_t name_hash(const char *name)
 {
-	uint64_t hash = 0xcbf29ce484222325;
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ (unsigned char)text[i]) * 0x100000001b3;
+	uint64_t words[HASH_PART / sizeof(uint64_t)], hash = 0;
+	memcpy(words, name, sizeof words);
+	for (size_t i = 0; i < countof(words); i++)
+		hash = (hash ^ words[i] ^ hash >> 32) * 0x9e3779b97f4a7c15;
 	return hash ^ hash >> 32;
 }
 
+/* The slot of a path in the store that has at least a hash part. */
 static size_t path_slot(const struct closure_table *table, const char *path, size_t length)
 {
-	size_t skip = strlen(table->store_dir), slot = name_hash(path + skip, length - skip) & (table->nslots - 1);
+	size_t slot = name_hash(path + table->store_dir_length + 1) & (table->nslots - 1);
 	for (; table->slots[slot]; slot = (slot + 1) & (table->nslots - 1)) {
 		const char *other = table->entries.v[table->slots[slot] - 1].info.path;
 		if (strncmp(other, path, length) == 0 && other[length] == 0)
 			break;
 	}
 	return slot;
+}
+
+/* The entry of a path, well-formed or not; SIZE_MAX when there is none. */
+static size_t find(const struct closure_table *table, const char *path, size_t length)
+{
+	size_t start = table->store_dir_length;
+	if (length < start + 1 + HASH_PART || memcmp(path, table->store_dir, start) != 0)
+		return SIZE_MAX;
+	size_t slot = path_slot(table, path, length);
+	return table->slots[slot] ? table->slots[slot] - 1 : SIZE_MAX;
 }
 
 static void refill(struct closure_table *table)
@@ -140,7 +153,7 @@ size_t closure_table_intern(struct closure_table *table, const char *path, size_
 	if (table->slots[slot])
 		return table->slots[slot] - 1;
 	struct closure_entry entry = {.info = {.path = arena_strndup(table->arena, path, length), .nar_size = -1}};
-	entry.info.name = entry.info.path + strlen(table->store_dir) + 1;
+	entry.info.name = entry.info.path + table->store_dir_length + 1;
 	vec_push(table->arena, &table->entries, entry);
 	table->slots[slot] = table->entries.n;
 	return table->entries.n - 1;
@@ -154,6 +167,10 @@ static int shown(size_t length)
 
 size_t closure_table_add(struct closure_table *table, const struct pos *where, const char *what, const char *path, size_t length)
 {
+	/* Most references are to paths that were checked before. */
+	size_t entry = find(table, path, length);
+	if (entry != SIZE_MAX)
+		return entry;
 	const char *problem = store_path_problem(table->store_dir, path, length);
 	if (!problem)
 		return closure_table_intern(table, path, length);
