@@ -37,6 +37,7 @@ check iproute2           ip
 check socat              socat
 bench squashfs-tools-ng  gensquashfs
 bench erofs-utils        mkfs.erofs
+bench time               time
 '
 
 # Prints a column of the rows of all levels up to $level.
