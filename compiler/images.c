@@ -122,6 +122,8 @@ static bool make_stage1(const struct maker *maker)
 		.nmounts = plan->mounts.n,
 		.files = files,
 		.nfiles = plan->prebuilt_database ? countof(files) : 0,
+		.links = plan->roots.v,
+		.nlinks = plan->roots.n,
 		.time = plan->time,
 	};
 	struct stage1_result result;

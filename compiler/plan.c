@@ -110,6 +110,20 @@ static void plan_created_volumes(struct planner *planner)
 	}
 }
 
+/* With a database, the guest's Nix would collect what nothing roots: the running system. */
+static void plan_roots(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	if (!plan->prebuilt_database)
+		return;
+	vec_push(planner->arena, &plan->roots,
+		 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-system", plan->state_dir), plan->system.toplevel});
+	for (size_t i = 0; i < vm->store_paths.n; i++)
+		vec_push(planner->arena, &plan->roots,
+			 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-path-%zu", plan->state_dir, i), vm->store_paths.v[i]});
+}
+
 /* ---- kernel and stage 1 ---- */
 
 static void plan_boot_files(struct planner *planner)
@@ -208,6 +222,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	plan_mounts(&planner);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);
+	plan_roots(&planner);
 	ok &= plan_modules(&planner);
 	ok &= plan_parameters(&planner);
 	if (ok)

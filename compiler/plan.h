@@ -41,6 +41,7 @@ struct plan {
 	const char *state_dir;   /* Nix's, in the guest: /nix/var/nix */
 	struct module_list modules;
 	VEC(struct stage1_mount) mounts;
+	VEC(struct stage1_link) roots; /* of the guest's garbage collector: what was asked to be packed */
 	VEC(struct created_volume) created;
 	uint32_t time;           /* seconds since 1970 of everything that has a time */
 };

@@ -78,6 +78,8 @@ static void plan_write(struct arena *arena, const struct stage1_request *request
 		const struct stage1_file *file = &request->files[i];
 		LINE(plan, "file", file_path(arena, i), file->target, arena_printf(arena, "%o", (unsigned)file->mode & 07777));
 	}
+	for (size_t i = 0; i < request->nlinks; i++)
+		LINE(plan, "link", request->links[i].path, request->links[i].target);
 }
 
 /* ---- the initramfs ---- */

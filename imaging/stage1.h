@@ -32,6 +32,12 @@ struct stage1_file {
 	mode_t mode;
 };
 
+/* A symbolic link, likewise. One that is there already stays. */
+struct stage1_link {
+	const char *target; /* absolute, in the guest's final root */
+	const char *path;   /* what it points to */
+};
+
 struct stage1_request {
 	const char *output; /* the initramfs to create (newc cpio, gzip); must not exist */
 	const char *init;   /* absolute path in the guest: TOPLEVEL/init */
@@ -42,6 +48,8 @@ struct stage1_request {
 	size_t nmounts;
 	const struct stage1_file *files;
 	size_t nfiles;
+	const struct stage1_link *links;
+	size_t nlinks;
 	uint32_t time; /* seconds since 1970 of every entry */
 };
 

@@ -103,6 +103,13 @@ static void put_files(const struct parameters *parameters, const struct plan *pl
 		}
 		debug(parameters, "wrote %s", file->target);
 	}
+	for (size_t i = 0; i < plan->nlinks; i++) {
+		const struct plan_link *link = &plan->links[i];
+		if (!directories_make_parent(link->target) || (symlink(link->path, link->target) != 0 && errno != EEXIST)) {
+			message("FAILED: cannot make the link %s: %s", link->target, strerror(errno));
+			stop(parameters);
+		}
+	}
 	/* NixOS's activation and tools know by it that this is NixOS. */
 	int mark = plan->nixos && directories_make("/etc") ? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
 	if (mark >= 0)

@@ -77,6 +77,12 @@ static bool add_file(struct plan *plan, char **fields)
 	return fields[2][0] == '/' && *fields[3] && *end == '\0';
 }
 
+static bool add_link(struct plan *plan, char **fields)
+{
+	plan->links[plan->nlinks++] = (struct plan_link){fields[1], fields[2]};
+	return *fields[1] && fields[2][0] == '/';
+}
+
 static bool set_init(struct plan *plan, char **fields)
 {
 	plan->init = fields[1];
@@ -103,6 +109,7 @@ static const struct keyword {
 } keywords[] = {
 	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos},
 	{"module", 4, add_module}, {"mount", 7, add_mount}, {"file", 4, add_file},
+	{"link", 3, add_link},
 };
 
 static bool read_line(struct plan *plan, char *line)
@@ -130,8 +137,9 @@ unsigned plan_parse(char *text, struct plan *plan)
 		.modules = calloc(lines, sizeof *plan->modules),
 		.mounts = calloc(lines, sizeof *plan->mounts),
 		.files = calloc(lines, sizeof *plan->files),
+		.links = calloc(lines, sizeof *plan->links),
 	};
-	if (!plan->modules || !plan->mounts || !plan->files)
+	if (!plan->modules || !plan->mounts || !plan->files || !plan->links)
 		abort();
 	unsigned number = 1;
 	char *line = strsep(&text, "\n");

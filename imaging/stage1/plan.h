@@ -12,6 +12,7 @@
  *     module FILE NAME needed|may-fail                   load it, before any mount
  *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS   SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs
  *     file FILE TARGET MODE                              put it there, after all mounts; MODE is octal
+ *     link PATH TARGET                                   make TARGET a symbolic link to PATH, after all mounts
  *
  * FILE is relative to the root of the initramfs, other paths are absolute in the guest's final root. OPTIONS are mount(8)'s, separated by
  * commas.
@@ -41,13 +42,18 @@ struct plan_file {
 	unsigned mode;
 };
 
+struct plan_link {
+	const char *path, *target;
+};
+
 struct plan {
 	const char *init, *root_options;
 	bool nixos;
 	struct plan_module *modules;
 	struct plan_mount *mounts;
 	struct plan_file *files;
-	size_t nmodules, nmounts, nfiles;
+	struct plan_link *links;
+	size_t nmodules, nmounts, nfiles, nlinks;
 };
 
 /* Reads a plan; strings point into `text`, which is changed. 0, or the number of the first line that is wrong. */

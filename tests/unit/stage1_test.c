@@ -52,6 +52,8 @@ static const struct stage1_mount mounts[] = {
 	{STAGE1_NAME, "-", "/dash", "tmpfs", "-", false},
 };
 
+static const struct stage1_link links[] = {{"/nix/var/nix/gcroots/a root", "/nix/store/aaaa-nixos"}};
+
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof *f);
@@ -72,7 +74,7 @@ static int setup(void **state)
 	f->request = (struct stage1_request){
 		.output = path_join(f->arena, f->scratch, "initrd"), .init = "/nix/store/aaaa-nixos/init", .nixos = true,
 		.root_options = "mode=0755,size=50%", .modules = &f->modules, .mounts = mounts, .nmounts = countof(mounts), .files = files,
-		.nfiles = 1, .time = 1};
+		.nfiles = 1, .links = links, .nlinks = countof(links), .time = 1};
 	return 0;
 }
 
@@ -174,6 +176,15 @@ static void holds_what_the_guest_needs(void **state)
 	assert_string_equal(find(&entries, "mvm/files/0")->content, "10");
 }
 
+/* The guest never frees it. */
+static void plan_free(struct plan *plan)
+{
+	free(plan->modules);
+	free(plan->mounts);
+	free(plan->files);
+	free(plan->links);
+}
+
 static void guest_reads_the_same_plan(void **state)
 {
 	struct fixture *f = *state;
@@ -201,9 +212,10 @@ static void guest_reads_the_same_plan(void **state)
 	assert_int_equal(plan.nfiles, 1);
 	assert_string_equal(plan.files[0].target, "/nix/var/nix/db/schema");
 	assert_int_equal(plan.files[0].mode, 0644);
-	free(plan.modules);
-	free(plan.mounts);
-	free(plan.files);
+	assert_int_equal(plan.nlinks, 1);
+	assert_string_equal(plan.links[0].target, links[0].target);
+	assert_string_equal(plan.links[0].path, links[0].path);
+	plan_free(&plan);
 }
 
 static void wrong_plans_are_refused(void **state)
@@ -228,15 +240,14 @@ static void wrong_plans_are_refused(void **state)
 		{"mvm-plan 1\ninit /i\nroot -\nmount disk a b c rw -\n", 4},
 		{"mvm-plan 1\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
 		{"mvm-plan 1\ninit /i\nroot -\nfile a /b 08\n", 4},
+		{"mvm-plan 1\ninit /i\nroot -\nlink /a b\n", 4},
 	};
 	for (size_t i = 0; i < countof(cases); i++) {
 		char *text = strdup(cases[i].text);
 		struct plan plan;
 		if (plan_parse(text, &plan) != cases[i].line)
 			fail_msg("line %u of \"%s\" should be wrong", cases[i].line, cases[i].text);
-		free(plan.modules);
-		free(plan.mounts);
-		free(plan.files);
+		plan_free(&plan);
 		free(text);
 	}
 }
