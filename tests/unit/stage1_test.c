@@ -169,7 +169,7 @@ static void holds_what_the_guest_needs(void **state)
 	for (size_t i = 0; i < countof(names); i++)
 		assert_string_equal(entries.v[i].name, names[i]);
 	assert_int_equal(find(&entries, "init")->mode, S_IFREG | 0755);
-	assert_true(find(&entries, "init")->size < 60 * 1024);
+	assert_true(find(&entries, "init")->size < 64 * 1024);
 	assert_memory_equal(find(&entries, "init")->content, "\177ELF", 4);
 	assert_int_equal(find(&entries, "dev/console")->mode, S_IFCHR | 0600);
 	assert_string_equal(find(&entries, "mvm/modules/001-virtio-rng.ko")->content, "module two"); /* unpacked */
