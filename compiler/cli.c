@@ -127,7 +127,7 @@ static const struct option_row rows[] = {
 	{0, "json", NULL, "plan: as JSON", false, take_json},
 	{0, "progress", "STYLE", "auto, plain, json or none, on standard error", false, take_progress},
 	{0, "format", "FORMAT", "of messages: human or json", false, take_format},
-	{'v', "verbose", NULL, "say more", false, take_verbose},
+	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},
 	{'q', "quiet", NULL, "errors only", false, take_quiet},
 	{'h', "help", NULL, "this text", false, take_help},
 	{0, "version", NULL, "the version", false, take_version},

@@ -78,6 +78,8 @@ static bool build(struct session *session, struct runner_result *result)
 		return false;
 	const struct plan *plan = &session->plan;
 	progress_step(&progress, "closure: %zu store paths, from %s", plan->closure.n, plan->closure.source);
+	progress_step(&progress, "kernel: %s, %s", plan->system.kernel.version ? plan->system.kernel.version : "of unknown version",
+		      kernel_format_name(plan->system.kernel.format));
 	const struct image_settings settings = {
 		.cache_dir = cache_of(session->arena, &session->cli),
 		.jobs = jobs_of(&session->cli),

@@ -11,7 +11,9 @@ void progress_begin(struct progress *progress, const struct cli *cli)
 	enum progress_style style = cli->progress;
 	if (style == PROGRESS_AUTO)
 		style = cli->quiet ? PROGRESS_NONE : PROGRESS_PLAIN;
-	*progress = (struct progress){.style = style, .terminal = terminal && style == PROGRESS_PLAIN, .percent = -1};
+	*progress = (struct progress){
+		.style = style, .terminal = terminal && style == PROGRESS_PLAIN, .percent = -1, .timed = cli->verbose && style == PROGRESS_PLAIN};
+	clock_gettime(CLOCK_MONOTONIC, &progress->started);
 }
 
 static void print_json(const char *key, struct json_object *value)
@@ -20,6 +22,13 @@ static void print_json(const char *key, struct json_object *value)
 	json_object_object_add(object, key, value);
 	fprintf(stderr, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
+}
+
+static double seconds_since(const struct timespec *start)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - start->tv_sec) + (double)(now.tv_nsec - start->tv_nsec) / 1e9;
 }
 
 void progress_step(struct progress *progress, const char *format, ...)
@@ -31,10 +40,14 @@ void progress_step(struct progress *progress, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	if (progress->style == PROGRESS_JSON)
+	if (progress->style == PROGRESS_JSON) {
 		print_json("step", json_object_new_string(text));
-	else
-		fprintf(stderr, "%s%s\n", progress->terminal ? "\r\033[K" : "", text);
+		return;
+	}
+	fputs(progress->terminal ? "\r\033[K" : "", stderr);
+	if (progress->timed)
+		fprintf(stderr, "[%7.3f s] ", seconds_since(&progress->started));
+	fprintf(stderr, "%s\n", text);
 }
 
 void progress_bytes(void *context, uint64_t done_bytes, uint64_t total_bytes)

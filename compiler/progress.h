@@ -4,6 +4,7 @@
 #define MVM_PROGRESS_H
 
 #include <stdint.h>
+#include <time.h>
 
 #include "compiler/cli.h"
 
@@ -11,6 +12,8 @@ struct progress {
 	enum progress_style style; /* never PROGRESS_AUTO */
 	bool terminal;             /* one line, rewritten */
 	int percent;               /* last shown */
+	bool timed;                /* each step with the time since the start */
+	struct timespec started;
 };
 
 void progress_begin(struct progress *progress, const struct cli *cli);
