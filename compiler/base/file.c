@@ -164,6 +164,8 @@ static int create(struct diag *diag, const char *path, mode_t mode)
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fchmod(fd, mode) != 0) {
 		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(errno));
+		if (fd >= 0)
+			unlink(path);
 		fd_close(&fd);
 	}
 	return fd;

@@ -38,17 +38,26 @@ static bool remove_children(int directory)
 	return ok;
 }
 
+/* A directory that was made read-only on purpose (a copied store path), or unreadable, must not stop us. */
+static void make_passable(int parent, const char *name)
+{
+	FD_CLEANUP int fd = openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char self[sizeof "/proc/self/fd/" + 10]; /* a path without permission allows no fchmod */
+	snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+	if (fd >= 0)
+		chmod(self, 0700);
+}
+
 static bool remove_at(int parent, const char *name)
 {
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
 		return true;
 	if (errno != EISDIR && errno != EPERM)
 		return false;
+	make_passable(parent, name);
 	int directory = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (directory < 0)
 		return errno == ENOENT;
-	/* A directory that we made read-only on purpose (a copied store path) must not stop us. */
-	fchmod(directory, 0700);
 	bool emptied = remove_children(directory);
 	return (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) && emptied;
 }
@@ -132,7 +141,9 @@ void interrupts_keep(const char *path)
 
 /* ---- publishing ---- */
 
-/* The prefix of the names of unfinished siblings of `target`: ".NAME.mvmbuild-". */
+#define RANDOM_PART "XXXXXX"
+
+/* The prefix of the names of unfinished siblings of `target`: ".NAME.mvmbuild-"; RANDOM_PART follows. */
 static const char *litter_prefix(struct arena *arena, const char *target)
 {
 	return arena_printf(arena, ".%s.mvmbuild-", path_base(target));
@@ -145,7 +156,8 @@ static void remove_litter(struct arena *arena, const char *parent, const char *p
 	if (!stream)
 		return;
 	for (struct dirent *entry; (entry = readdir(stream));) {
-		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0)
+		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
+		    strlen(entry->d_name) != strlen(prefix) + strlen(RANDOM_PART))
 			continue;
 		FD_CLEANUP int fd = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
@@ -168,33 +180,65 @@ static const char *absolute_path(struct arena *arena, const char *path)
 	return absolute;
 }
 
+/*
+ * Locks the directory that was just made. False with errno set: EAGAIN when another build saw it without its lock, took it for litter, and is
+ * removing it. A file system without locks is fine: there litter stays.
+ */
+static bool lock_new(const char *directory, int *lock)
+{
+	struct stat opened, named;
+	*lock = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	bool taken = *lock < 0 ? errno == ENOENT : flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+	if (!taken && *lock >= 0 && fstat(*lock, &opened) == 0 && fchmod(*lock, 0755) == 0) {
+		if (lstat(directory, &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev)
+			return true;
+		taken = true;
+	}
+	if (taken)
+		errno = EAGAIN;
+	return false;
+}
+
+/* Makes and locks a directory in the place of `template`; false with errno set. */
+static bool make_locked(struct arena *arena, const char *template, struct staging *staging)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		char *directory = arena_strdup(arena, template);
+		if (!mkdtemp(directory))
+			return false;
+		interrupts_remove(directory);
+		staging->directory = directory;
+		if (lock_new(directory, &staging->lock))
+			return true;
+		int error = errno;
+		staging_abandon(staging);
+		errno = error;
+		if (error != EAGAIN)
+			return false;
+	}
+	return false;
+}
+
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging)
 {
 	*staging = (struct staging){.target = absolute_path(arena, target), .lock = -1};
 	const char *parent = path_parent(arena, staging->target), *prefix = litter_prefix(arena, staging->target);
 	remove_litter(arena, parent, prefix);
-	char *directory = arena_printf(arena, "%s%sXXXXXX", path_join(arena, parent, ""), prefix);
-	if (!mkdtemp(directory))
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make a directory in %s: %s", parent,
-				  strerror(errno));
-	interrupts_remove(directory);
-	staging->directory = directory;
-	staging->lock = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (staging->lock < 0 || flock(staging->lock, LOCK_EX | LOCK_NB) != 0 || fchmod(staging->lock, 0755) != 0) {
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot lock %s: %s", directory, strerror(errno));
-		staging_abandon(staging);
-		return false;
-	}
-	return true;
+	if (make_locked(arena, arena_printf(arena, "%s%s" RANDOM_PART, path_join(arena, parent, ""), prefix), staging))
+		return true;
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make a directory in %s: %s", parent, strerror(errno));
 }
 
 static bool sync_at(int parent, const char *name);
 
 static bool sync_children(int directory)
 {
-	DIR *stream = fdopendir(dup(directory));
-	if (!stream)
+	int fd = fcntl(directory, F_DUPFD_CLOEXEC, 0);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	if (!stream) {
+		fd_close(&fd);
 		return false;
+	}
 	bool ok = true;
 	for (struct dirent *entry; ok && (entry = readdir(stream));)
 		ok = is_dot(entry->d_name) || sync_at(directory, entry->d_name);
@@ -214,21 +258,59 @@ static bool sync_at(int parent, const char *name)
 	return fd >= 0 && (!S_ISDIR(st.st_mode) || sync_children(fd)) && fsync(fd) == 0;
 }
 
+/* For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the target. */
+static bool replace_in_two_steps(const struct staging *staging)
+{
+	if (!path_exists(staging->target))
+		return rename(staging->directory, staging->target) == 0;
+	size_t length = strlen(staging->directory);
+	char *old = strdup(staging->directory);
+	if (!old)
+		abort();
+	memcpy(old + length - strlen(RANDOM_PART), RANDOM_PART, strlen(RANDOM_PART));
+	/* The name is reserved by making it; only a directory could be renamed over it. */
+	bool ok = mkdtemp(old) && rmdir(old) == 0 && rename(staging->target, old) == 0;
+	if (ok && rename(staging->directory, staging->target) != 0) {
+		int error = errno;
+		rename(old, staging->target);
+		errno = error;
+		ok = false;
+	} else if (ok)
+		tree_remove(old);
+	free(old);
+	return ok;
+}
+
+static bool put_in_place(const struct staging *staging)
+{
+	if (renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) == 0)
+		return true;
+	if (errno == EEXIST && renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_EXCHANGE) == 0) {
+		tree_remove(staging->directory);
+		return true;
+	}
+	return (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) && replace_in_two_steps(staging);
+}
+
+/* Makes the new name durable; what it names is. */
+static void sync_parent(const struct staging *staging)
+{
+	FD_CLEANUP int parent = openat(staging->lock, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (parent >= 0)
+		fsync(parent);
+}
+
 bool staging_publish(struct diag *diag, struct staging *staging)
 {
-	bool ok = sync_at(AT_FDCWD, staging->directory);
-	if (ok && renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) != 0) {
-		ok = errno == EEXIST && renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_EXCHANGE) == 0;
-		if (ok)
-			tree_remove(staging->directory);
-	}
-	if (!ok) {
+	if (!sync_at(AT_FDCWD, staging->directory) || !put_in_place(staging)) {
 		diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot publish %s: %s", staging->target, strerror(errno));
 		staging_abandon(staging);
 		return false;
 	}
+	sync_parent(staging);
 	interrupts_keep(staging->directory);
 	fd_close(&staging->lock);
+	staging->directory = NULL;
 	return true;
 }
 
