@@ -57,3 +57,12 @@ bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 	*value = number;
 	return true;
 }
+
+bool reason_set(struct reason *reason, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	vsnprintf(reason->text, sizeof reason->text, format, arguments);
+	va_end(arguments);
+	return false;
+}

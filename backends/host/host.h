@@ -25,6 +25,13 @@ void sleep_ms(int ms);
 /* Decimal digits and nothing else, min..max. */
 bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
+/* Why something is of no use: one line without the end. */
+struct reason {
+	char text[256];
+};
+/* Always false, so that a check can end with it. */
+bool reason_set(struct reason *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /* A verb gets its own arguments, as many as its row in main.c says, and returns the exit status. */
 int verb_accel(char **arguments);
 int verb_tsc_khz(char **arguments);

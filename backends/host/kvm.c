@@ -4,12 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "loop.h"
 
 #define DEVICE "/dev/kvm"
 
@@ -21,15 +22,6 @@ enum {
 	KVM_CHECK_EXTENSION = 0xae03,
 	KVM_CAP_ARM_VM_IPA_SIZE = 165,
 };
-
-bool reason_set(struct reason *reason, const char *format, ...)
-{
-	va_list arguments;
-	va_start(arguments, format);
-	vsnprintf(reason->text, sizeof reason->text, format, arguments);
-	va_end(arguments);
-	return false;
-}
 
 static bool explain_missing(struct reason *why)
 {

@@ -4,7 +4,7 @@
  * guest that was not made for it, more than a thousand times slower, until an instruction comes that it does not know.
  * So a loop is timed in a VM and outside. Only the ratio tells: a VM whose own host emulates everything is slow throughout.
  */
-#include "kvm.h"
+#include "loop.h"
 
 #if !defined __x86_64__
 
