@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/buf.h"
 
 /* More than this many errors on a terminal help nobody; the JSON format prints all. */
 enum { HUMAN_ERRORS_SHOWN = 50 };
@@ -133,14 +134,49 @@ static bool is_continuation_byte(char c)
 	return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* Prints at most 160 bytes of the line, whole characters, and no control character to the terminal. */
+/* The bytes of the UTF-8 character that `text` starts with; 0 when it starts with none. */
+static size_t character_length(const char *text, size_t length)
+{
+	unsigned char first = (unsigned char)text[0], second = length > 1 ? (unsigned char)text[1] : 0;
+	size_t n = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	if (n > length)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if (!is_continuation_byte(text[i]))
+			return 0;
+	bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
+	bool surrogate = first == 0xed && second >= 0xa0, beyond = first == 0xf4 && second >= 0x90;
+	return overlong || surrogate || beyond ? 0 : n;
+}
+
+/* Of both control sets: C0 with delete, and C1, whose U+009B starts a terminal's command like ESC [ does. */
+static bool is_control(const char *text, size_t n)
+{
+	unsigned char first = (unsigned char)text[0];
+	return n == 1 ? first < ' ' || first == 0x7f : n == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0;
+}
+
+/* Prints text that somebody else wrote: nothing in it can command the terminal. `instead` stands for a control character. */
+static void print_clean(FILE *out, const char *text, size_t length, char instead)
+{
+	for (size_t i = 0, n; i < length; i += n ? n : 1) {
+		n = character_length(text + i, length - i);
+		if (n == 0)
+			putc('?', out);
+		else if (is_control(text + i, n) && text[i] != '\n')
+			putc(instead, out);
+		else
+			fwrite(text + i, 1, n, out);
+	}
+}
+
+/* Prints at most 160 bytes of the line, whole characters. */
 static void print_line(FILE *out, const char *line, size_t length)
 {
 	size_t shown = length > 160 ? 160 : length;
 	while (shown < length && is_continuation_byte(line[shown]))
 		shown++;
-	for (size_t i = 0; i < shown; i++)
-		putc((unsigned char)line[i] < ' ' || line[i] == 0x7f ? ' ' : line[i], out);
+	print_clean(out, line, shown, ' ');
 	fputs(shown < length ? "…\n" : "\n", out);
 }
 
@@ -172,17 +208,29 @@ static void print_human(const struct diag *diag, FILE *out, const struct message
 {
 	static const char *const colours[] = {"\033[1;36m", "\033[1;35m", "\033[1;31m"};
 	bool coloured = colours_wanted(out);
+	const char *place = message->where.file ? message->where.file : "mvmbuild";
+	print_clean(out, place, strlen(place), '?');
 	if (message->where.file && message->where.line)
-		fprintf(out, "%s:%u:%u: ", message->where.file, message->where.line, message->where.column);
-	else
-		fprintf(out, "%s: ", message->where.file ? message->where.file : "mvmbuild");
+		fprintf(out, ":%u:%u", message->where.line, message->where.column);
+	fputs(": ", out);
 	fprintf(out, "%s%s:%s ", coloured ? colours[message->severity] : "", severity_names[message->severity],
 		coloured ? "\033[0m" : "");
-	for (const char *c = message->text; *c; c++)
-		putc(((unsigned char)*c < ' ' && *c != '\n') || *c == 0x7f ? '?' : *c, out);
+	print_clean(out, message->text, strlen(message->text), '?');
 	fprintf(out, " [%s]\n", message->code);
 	if (message->where.line)
 		print_excerpt(diag, out, &message->where);
+}
+
+/* JSON is UTF-8; paths on disk may be anything. */
+static struct json_object *json_text(const char *text)
+{
+	BUF_CLEANUP struct buf clean = {0};
+	size_t length = strlen(text);
+	for (size_t i = 0, n; i < length; i += n ? n : 1) {
+		n = character_length(text + i, length - i);
+		buf_add(&clean, n ? text + i : "\uFFFD", n ? n : strlen("\uFFFD"));
+	}
+	return json_object_new_string(buf_text(&clean));
 }
 
 static void print_json(FILE *out, const struct message *message)
@@ -190,9 +238,9 @@ static void print_json(FILE *out, const struct message *message)
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, "severity", json_object_new_string(severity_names[message->severity]));
 	json_object_object_add(object, "code", json_object_new_string(message->code));
-	json_object_object_add(object, "message", json_object_new_string(message->text));
+	json_object_object_add(object, "message", json_text(message->text));
 	if (message->where.file)
-		json_object_object_add(object, "file", json_object_new_string(message->where.file));
+		json_object_object_add(object, "file", json_text(message->where.file));
 	if (message->where.line) {
 		json_object_object_add(object, "line", json_object_new_int64(message->where.line));
 		json_object_object_add(object, "column", json_object_new_int64(message->where.column));

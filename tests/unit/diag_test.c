@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <json-c/json.h>
+
+#include "compiler/base/buf.h"
+#include "compiler/base/diag.h"
+#include "tests/unit/fixture.h"
+
+static const char *printed(struct fixture *f, enum diag_format format, bool quiet)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&text, &size);
+	diag_print(f->diag, stream, format, quiet);
+	fclose(stream);
+	const char *kept = arena_strdup(f->arena, text);
+	free(text);
+	return kept;
+}
+
+static void counts_and_remembers_the_first_status(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(diag_status(f->diag), STATUS_OK);
+	diag_warning(f->diag, NULL, "w", "careful");
+	diag_note(f->diag, NULL, "n", "by the way");
+	assert_int_equal(diag_error_count(f->diag), 0);
+	assert_int_equal(diag_status(f->diag), STATUS_OK);
+	assert_false(diag_error(f->diag, STATUS_DESCRIPTION, NULL, "one", "first %d", 1));
+	assert_false(diag_error(f->diag, STATUS_INPUT, NULL, "two", "second"));
+	assert_int_equal(diag_error_count(f->diag), 2);
+	assert_int_equal(diag_status(f->diag), STATUS_DESCRIPTION);
+	assert_string_equal(printed(f, DIAG_HUMAN, false), "mvmbuild: warning: careful [w]\nmvmbuild: note: by the way [n]\n"
+							   "mvmbuild: error: first 1 [one]\nmvmbuild: error: second [two]\n");
+	/* What was printed is printed once. */
+	assert_string_equal(printed(f, DIAG_HUMAN, false), "");
+	diag_warning(f->diag, NULL, "w", "again");
+	diag_error(f->diag, STATUS_FAILED, &(struct pos){.file = "vm.yaml"}, "three", "third");
+	assert_string_equal(printed(f, DIAG_HUMAN, true), "vm.yaml: error: third [three]\n");
+}
+
+static void shows_the_line_and_the_place(void **state)
+{
+	static const char text[] = "hostName: web\n"
+				   "\tmemory: x\r\n"
+				   "größe: \xe6\x97\xa5\xe6\x9c\xac 12\n"
+				   "\n"
+				   "last";
+	static const struct {
+		struct pos where;
+		const char *expected;
+	} cases[] = {
+		{{"a.yaml", 1, 1, 8}, "a.yaml:1:1: error: bad [c]\n    1 | hostName: web\n      | ^~~~~~~~\n"},
+		{{"a.yaml", 1, 11, 3}, "a.yaml:1:11: error: bad [c]\n    1 | hostName: web\n      |           ^~~\n"},
+		/* A tab takes one column here as in the caret's line. */
+		{{"a.yaml", 2, 10, 1}, "a.yaml:2:10: error: bad [c]\n    2 |  memory: x \n      |          ^\n"},
+		/* Columns count characters. */
+		{{"a.yaml", 3, 11, 2}, "a.yaml:3:11: error: bad [c]\n    3 | größe: 日本 12\n      |           ^~\n"},
+		{{"a.yaml", 4, 1, 0}, "a.yaml:4:1: error: bad [c]\n    4 | \n      | ^\n"},
+		{{"a.yaml", 5, 5, 1}, "a.yaml:5:5: error: bad [c]\n    5 | last\n      |     ^\n"},
+		{{"a.yaml", 6, 1, 1}, "a.yaml:6:1: error: bad [c]\n"},
+		{{"b.yaml", 1, 1, 1}, "b.yaml:1:1: error: bad [c]\n"},
+		{{"a.yaml", 0, 0, 0}, "a.yaml: error: bad [c]\n"},
+	};
+	struct fixture *f = *state;
+	diag_add_source(f->diag, "a.yaml", text, sizeof text - 1);
+	for (size_t i = 0; i < countof(cases); i++) {
+		diag_error(f->diag, STATUS_DESCRIPTION, &cases[i].where, "c", "bad");
+		assert_string_equal(printed(f, DIAG_HUMAN, false), cases[i].expected);
+	}
+}
+
+/* Far to the right there is no room for an excerpt; a long line is cut between characters. */
+static void long_lines_are_cut(void **state)
+{
+	struct fixture *f = *state;
+	BUF_CLEANUP struct buf text = {0};
+	for (int i = 0; i < 1000; i++)
+		buf_puts(&text, "é");
+	diag_add_source(f->diag, "a", text.p, text.n);
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 2, 4000000000u}, "c", "bad");
+	const char *shown = printed(f, DIAG_HUMAN, false);
+	assert_non_null(strstr(shown, "é…\n"));
+	assert_true(strlen(shown) < 600);
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 500, 1}, "c", "bad");
+	assert_string_equal(printed(f, DIAG_HUMAN, false), "a:1:500: error: bad [c]\n");
+}
+
+/* Nothing that a description or a file name holds reaches the terminal as a command. */
+static void commands_to_the_terminal_are_defused(void **state)
+{
+	static const char line[] = "x: \x1b]0;owned\x07 \xc2\x9b""31m \xff \x7f";
+	struct fixture *f = *state;
+	diag_add_source(f->diag, "\x1b[2J.yaml", line, sizeof line - 1);
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"\x1b[2J.yaml", 1, 1, 1}, "c", "no \"\x1b[31m\xc2\x9b\xc3\x28\xed\xa0\x80ok é\"");
+	const char *shown = printed(f, DIAG_HUMAN, false);
+	assert_string_equal(shown, "?[2J.yaml:1:1: error: no \"?[31m?" "?(???ok é\" [c]\n"
+				   "    1 | x:  ]0;owned   31m ?  \n      | ^\n");
+}
+
+static const char *member(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+	assert_true(json_object_object_get_ex(object, name, &value));
+	return json_object_get_string(value);
+}
+
+static void json_has_one_object_a_line(void **state)
+{
+	struct fixture *f = *state;
+	char all[256];
+	for (int i = 1; i < 256; i++)
+		all[i - 1] = (char)i;
+	all[255] = '\0';
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a \"b\".yaml", 3, 4, 5}, "unknown-option", "unknown \"%s\"", "größe\n/x");
+	diag_warning(f->diag, NULL, "odd", "%s", all);
+	diag_note(f->diag, &(struct pos){all, 1, 1, 1}, "odd", "n");
+	char *text = arena_strdup(f->arena, printed(f, DIAG_JSON, false)), *rest = NULL;
+	struct json_object *first = json_tokener_parse(strtok_r(text, "\n", &rest));
+	assert_string_equal(member(first, "severity"), "error");
+	assert_string_equal(member(first, "code"), "unknown-option");
+	assert_string_equal(member(first, "message"), "unknown \"größe\n/x\"");
+	assert_string_equal(member(first, "file"), "a \"b\".yaml");
+	assert_string_equal(member(first, "line"), "3");
+	assert_string_equal(member(first, "column"), "4");
+	json_object_put(first);
+	for (int i = 0; i < 2; i++) {
+		/* A strict reader: it refuses what is not UTF-8. */
+		struct json_tokener *tokener = json_tokener_new();
+		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
+		const char *line = strtok_r(NULL, "\n", &rest);
+		struct json_object *object = json_tokener_parse_ex(tokener, line, (int)strlen(line) + 1);
+		assert_non_null(object);
+		assert_memory_equal(member(object, i ? "file" : "message"), all, 127);
+		json_object_put(object);
+		json_tokener_free(tokener);
+	}
+	assert_null(strtok_r(NULL, "\n", &rest));
+}
+
+static size_t count_lines(const char *text)
+{
+	size_t lines = 0;
+	for (; *text; text++)
+		lines += *text == '\n';
+	return lines;
+}
+
+static void ten_thousand_errors(void **state)
+{
+	struct fixture *f = *state;
+	BUF_CLEANUP struct buf text = {0};
+	for (int i = 0; i < 10000; i++)
+		buf_printf(&text, "key%d: x\n", i);
+	diag_add_source(f->diag, "a", text.p, text.n);
+	for (unsigned i = 0; i < 10000; i++)
+		diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", i + 1, 1, 3}, "unknown-option", "unknown option \"key%u\"", i);
+	assert_int_equal(diag_error_count(f->diag), 10000);
+	const char *shown = printed(f, DIAG_HUMAN, false);
+	assert_int_equal(count_lines(shown), 50 * 3 + 1);
+	assert_non_null(strstr(shown, "\nmvmbuild: 9950 more errors; --format json prints all\n"));
+	for (unsigned i = 0; i < 10000; i++)
+		diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", i + 1, 1, 3}, "unknown-option", "unknown option \"key%u\"", i);
+	assert_int_equal(count_lines(printed(f, DIAG_JSON, false)), 10000);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(counts_and_remembers_the_first_status, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(shows_the_line_and_the_place, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(long_lines_are_cut, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(commands_to_the_terminal_are_defused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(json_has_one_object_a_line, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(ten_thousand_errors, fixture_setup, fixture_teardown),
+	};
+	return cmocka_run_group_tests_name("diag", tests, NULL, NULL);
+}
