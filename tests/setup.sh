@@ -30,6 +30,7 @@ check libclang-rt-14-dev clang
 check libcmocka-dev      lib:cmocka
 check shellcheck         shellcheck
 check e2fsprogs          debugfs
+check libarchive-tools   bsdtar
 check sqlite3            sqlite3
 check kmod               modprobe
 check jq                 jq
