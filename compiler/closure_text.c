@@ -29,6 +29,7 @@ static struct pos reader_pos(const struct reader *reader)
 
 static bool reader_next(struct reader *reader, struct line *line)
 {
+	*line = (struct line){reader->end, 0};
 	if (reader->next == reader->end)
 		return false;
 	const char *newline = memchr(reader->next, '\n', (size_t)(reader->end - reader->next));
