@@ -171,6 +171,9 @@ static void add_options(struct command *command, const struct store_disk_request
 	add_pair(command, "-mkfs-time", "%u", request->time);
 	add_pair(command, "-b", "%u", request->block_size ? request->block_size : DEFAULT_BLOCK);
 	add_pair(command, "-processors", "%u", request->jobs ? request->jobs : 1);
+	/* Its own choice is a quarter of the machine's memory, for no gain. */
+	add(command, "-mem");
+	add(command, "256M");
 }
 
 static bool command_make(struct command *command, struct diag *diag, const struct store_disk_request *request)

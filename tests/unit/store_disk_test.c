@@ -457,6 +457,78 @@ static void many_paths_with_few_descriptors(void **state)
 	shell(f, "unsquashfs -q -n -d x cold >/dev/null; diff -r x store -x .links", NULL, NULL);
 }
 
+struct heard {
+	uint64_t done, total;
+	unsigned calls;
+};
+
+static void hear(void *context, uint64_t done, uint64_t total)
+{
+	struct heard *heard = context;
+	assert_true(done >= heard->done && done <= total);
+	*heard = (struct heard){done, total, heard->calls + 1};
+}
+
+static void progress_goes_forward_to_the_end(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; seq 1000 > store/b/small; cp store/a/big store/c", NULL, NULL);
+	const struct closure closure = closure_of(f);
+	struct store_path paths[3];
+	for (size_t i = 0; i < closure.n; i++) {
+		paths[i] = closure.v[i];
+		paths[i].nar_size = 2500000;
+	}
+	const struct closure sized = {.v = paths, .n = closure.n};
+	for (int warm = 0; warm < 2; warm++) {
+		struct heard heard = {0};
+		struct store_disk_request request = request_of(f, &sized, "image");
+		request.progress = hear;
+		request.progress_context = &heard;
+		struct store_disk_result result;
+		assert_ok(f, store_disk_link(f->diag, &request, &result));
+		assert_int_equal(heard.done, 7500000);
+		assert_int_equal(heard.total, 7500000);
+		assert_true(heard.calls > (warm ? 2 : 20));
+	}
+}
+
+static void an_emptied_cache_does_not_stop_a_build(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store; for i in 1 2 3 4 5 6; do head -c 2000000 /dev/urandom > store/r$i; done", NULL, NULL);
+	link_store(f, "good");
+	const struct closure closure = closure_of(f);
+	for (int cold = 0; cold < 2; cold++) {
+		if (cold)
+			shell(f, "rm -rf cache", NULL, NULL);
+		else
+			link_store(f, "warm");
+		pid_t pid = link_in_child(f, &closure, "image");
+		for (int i = 0; i < 200; i++)
+			shell(f, "rm -f cache/" SETTINGS "/* cache/tmp/*", NULL, NULL);
+		int status;
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+	}
+}
+
+static void paths_of_one_name_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store; echo x > store/x", NULL, NULL);
+	const struct closure one = closure_of(f);
+	const struct store_path twice[] = {one.v[0], one.v[0]};
+	const struct closure closure = {.v = twice, .n = countof(twice)};
+	const struct store_disk_request request = request_of(f, &closure, "image");
+	struct store_disk_result result;
+	assert_false(store_disk_link(f->diag, &request, &result));
+	assert_said(f, "two paths of the store disk are named \"x\"");
+	shell(f, "mv store/x store/.links", NULL, NULL);
+	link_fails(f, "image", "two paths of the store disk", ".links");
+}
+
 static void mksquashfs_has_other_compressors(void **state)
 {
 	static const char *const names[] = {"gzip", "lzo", "lz4", "xz", "zstd", "none"};
@@ -512,6 +584,9 @@ int main(void)
 		TEST(what_cannot_be_packed_is_named),
 		TEST(a_file_that_is_not_as_long_as_it_says),
 		TEST(many_paths_with_few_descriptors),
+		TEST(progress_goes_forward_to_the_end),
+		TEST(an_emptied_cache_does_not_stop_a_build),
+		TEST(paths_of_one_name_are_refused),
 		TEST(mksquashfs_has_other_compressors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
