@@ -14,6 +14,9 @@
 #include <sys/wait.h>
 #include <time.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "imaging/object.h"
 #include "imaging/store_disk.h"
 #include "tests/unit/fixture.h"
@@ -262,6 +265,45 @@ static void data_lost_in_a_crash_is_noticed(void **state)
 	shell(f, "chmod 600 \"$1\"; head -c 4096 /dev/zero | dd of=\"$1\" conv=notrunc", object, NULL);
 	assert_int_equal(link_store(f, "image"), 1);
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
+/* The hash of an object's only fragment; `forged` replaces it. */
+static uint64_t fragment_hash(const char *path, const uint64_t *forged)
+{
+	FD_CLEANUP int fd = open(path, O_RDWR);
+	struct object_footer footer;
+	struct object_fragment fragment;
+	const off_t at = lseek(fd, 0, SEEK_END) - (off_t)sizeof footer;
+	assert_true(fd_read_all(fd, &footer, sizeof footer, at));
+	assert_int_equal(footer.fragments, 1);
+	assert_true(fd_read_all(fd, &fragment, sizeof fragment, at - (off_t)sizeof fragment));
+	if (!forged)
+		return fragment.hash;
+	fragment.hash = *forged;
+	assert_true(fd_write_all(fd, &fragment, sizeof fragment, at - (off_t)sizeof fragment));
+	unsigned char tables[4096];
+	const size_t bytes = (size_t)(footer.records_bytes + sizeof fragment);
+	assert_in_range(bytes, 1, sizeof tables);
+	assert_true(fd_read_all(fd, tables, bytes, (off_t)footer.tables_offset));
+	const XXH128_hash_t hash = XXH3_128bits(tables, bytes);
+	footer.tables_hash[0] = hash.low64;
+	footer.tables_hash[1] = hash.high64;
+	footer.footer_hash = object_footer_hash(&footer);
+	assert_true(fd_write_all(fd, &footer, sizeof footer, at));
+	return *forged;
+}
+
+static void equal_hashes_are_not_equal_blocks(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir store; head -c 100000 /dev/urandom > store/a; head -c 100000 /dev/urandom > store/b", NULL, NULL);
+	link_store(f, "image");
+	const char *a = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/a", NULL, NULL));
+	const char *b = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/b", NULL, NULL));
+	const uint64_t hash = fragment_hash(a, NULL);
+	fragment_hash(b, &hash);
+	assert_int_equal(link_store(f, "image"), 0);
+	shell(f, "unsquashfs -q -n -d x image >/dev/null; diff -r x store -x .links", NULL, NULL);
 }
 
 static void another_build_of_a_path_is_packed_anew(void **state)
@@ -576,6 +618,7 @@ int main(void)
 		TEST(blocks_that_are_there_are_shared),
 		TEST(damaged_objects_are_made_again),
 		TEST(data_lost_in_a_crash_is_noticed),
+		TEST(equal_hashes_are_not_equal_blocks),
 		TEST(another_build_of_a_path_is_packed_anew),
 		TEST(builds_at_the_same_time),
 		TEST(a_killed_build_leaves_nothing_behind),
