@@ -8,6 +8,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/docgen.h"
+#include "compiler/gcroots.h"
 #include "compiler/progress.h"
 #include "compiler/report.h"
 #include "compiler/runner.h"
@@ -87,10 +88,16 @@ static bool build(struct session *session, struct runner_result *result)
 		.progress_context = &progress,
 	};
 	const char *output = session->cli.output ? session->cli.output : arena_printf(session->arena, "result-%s", session->vm.host_name);
-	if (!runner_build(session->arena, session->diag, plan, &settings, output, result))
+	struct gcroots roots;
+	if (session->cli.gcroot && !gcroots_begin(session->arena, session->diag, plan, output, session->cli.gcroot_dir, &roots))
 		return false;
+	if (!runner_build(session->arena, session->diag, plan, &settings, output, result)) {
+		if (session->cli.gcroot)
+			gcroots_abandon(&roots);
+		return false;
+	}
 	report_result(&progress, plan, result);
-	return !session->cli.gcroot || runner_protect(session->arena, session->diag, plan, result->path, session->cli.gcroot_dir);
+	return !session->cli.gcroot || gcroots_publish(&roots, result->path);
 }
 
 bool command_build(struct session *session)

@@ -18,6 +18,7 @@
 #define RUNNER_INITRD RUNNER_SHARE "/initrd"
 #define RUNNER_KERNEL RUNNER_SHARE "/kernel"
 #define RUNNER_VOLUMES RUNNER_SHARE "/volumes"
+#define RUNNER_NEEDED RUNNER_SHARE "/host-store-paths"
 
 /* An image that the runner creates at its first start. */
 struct created_volume {

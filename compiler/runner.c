@@ -10,7 +10,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
-#include "compiler/base/process.h"
+#include "compiler/gcroots.h"
 #include "compiler/report.h"
 #include "compiler/script.h"
 #include "templates/embedded.h"
@@ -182,6 +182,16 @@ static bool write_link(const struct writer *writer, const char *name, const char
 	return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the link %s: %s", path, strerror(errno));
 }
 
+/* What must be on the host besides the runner, a store path a line. */
+static bool write_needed(const struct writer *writer)
+{
+	const struct strings needed = gcroots_needed(writer->arena, writer->plan);
+	BUF_CLEANUP struct buf text = {0};
+	for (size_t i = 0; i < needed.n; i++)
+		buf_printf(&text, "%s\n", needed.v[i]);
+	return put(writer, RUNNER_NEEDED, buf_text(&text), text.n, 0444);
+}
+
 /* The files by which the host's units and commands know a runner; the reference's format. */
 static bool write_facts(const struct writer *writer)
 {
@@ -193,7 +203,7 @@ static bool write_facts(const struct writer *writer)
 	struct json_object *description = report_vm(plan->vm);
 	ok = ok && put_text(writer, RUNNER_SHARE "/vm.json", report_text(writer->arena, description));
 	json_object_put(description);
-	return ok;
+	return ok && write_needed(writer);
 }
 
 static void list_files(struct json_object *files, const struct writer *writer, const char *const *names, size_t count)
@@ -242,10 +252,21 @@ static bool make_directories(const struct writer *writer)
 	return true;
 }
 
+static bool write_all(const struct writer *writer, const struct image_settings *settings, const char *wanted, struct image_results *results)
+{
+	/* The same modes for everybody: the mask is for what a user keeps to himself, a runner is for other users. */
+	mode_t mask = umask(022);
+	bool ok = make_directories(writer) && write_scripts(writer) && write_host_program(writer) && write_facts(writer) &&
+		  images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory, results) && write_manifest(writer, wanted);
+	umask(mask);
+	return ok;
+}
+
 bool runner_build(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *output,
 		  struct runner_result *result)
 {
 	struct staging staging;
+	output = path_absolute(arena, output);
 	const char *wanted = fingerprint(arena, diag, plan);
 	if (!wanted || !check_output(arena, diag, output))
 		return false;
@@ -259,66 +280,10 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	if (!staging_begin(arena, diag, output, &staging))
 		return false;
 	const struct writer writer = {arena, diag, plan, staging.directory};
-	bool ok = make_directories(&writer) && write_scripts(&writer) && write_host_program(&writer) && write_facts(&writer) &&
-		  images_make(arena, diag, plan, settings, staging.directory, &result->images) && write_manifest(&writer, wanted);
+	bool ok = write_all(&writer, settings, wanted, &result->images);
 	result->path = staging.target;
 	if (ok)
 		return staging_publish(diag, &staging);
 	staging_abandon(&staging);
 	return false;
-}
-
-/* ---- protection from the garbage collector ---- */
-
-/* The store path that a path lies in; NULL when it is not in the store. */
-static const char *store_path_of(struct arena *arena, const struct vm *vm, const char *path)
-{
-	size_t length = strlen(vm->store_dir);
-	if (!path || strncmp(path, vm->store_dir, length) != 0 || path[length] != '/')
-		return NULL;
-	return arena_strndup(arena, path, length + 1 + strcspn(path + length + 1, "/"));
-}
-
-static bool protect_one(struct arena *arena, struct diag *diag, const char *link, const char *store_path, bool direct)
-{
-	if (direct) {
-		unlink(link);
-		if (symlink(store_path, link) == 0)
-			return true;
-		return diag_error(diag, STATUS_FAILED, NULL, "gcroot", "cannot make the link %s: %s", link, strerror(errno));
-	}
-	struct process_result ran;
-	const char *const argv[] = {"nix-store", "--realise", store_path, "--add-root", link, NULL};
-	if (!process_run(arena, diag, argv, NULL, &ran))
-		return false;
-	return ran.exit_status == 0 || diag_error(diag, STATUS_FAILED, NULL, "gcroot", "nix-store cannot protect %s: %s", store_path, ran.error.p);
-}
-
-bool runner_protect(struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner, const char *directory)
-{
-	const struct vm *vm = plan->vm;
-	const struct {
-		const char *name, *path;
-	} uses[] = {
-		{"kernel", plan->copies_kernel ? NULL : plan->system.kernel.path},
-		{"initrd", plan->system.initrd},
-		{"system", vm->system_symlink ? plan->system.toplevel : NULL},
-		{"hypervisor", vm->qemu.common.package},
-		{"shell", vm->host_shell},
-	};
-	const char *links = directory ? directory : path_join(arena, runner, RUNNER_SHARE "/gcroots");
-	if (!directory_make(diag, links, 0755))
-		return false;
-	bool ok = true;
-	for (size_t i = 0; i < countof(uses); i++) {
-		const char *store_path = store_path_of(arena, vm, uses[i].path);
-		if (store_path)
-			ok &= protect_one(arena, diag, path_join(arena, links, uses[i].name), store_path, directory != NULL);
-	}
-	for (size_t i = 0; i < vm->host_path.n; i++) {
-		const char *store_path = store_path_of(arena, vm, vm->host_path.v[i]);
-		if (store_path)
-			ok &= protect_one(arena, diag, path_join(arena, links, arena_printf(arena, "path-%zu", i)), store_path, directory != NULL);
-	}
-	return ok;
 }

@@ -18,10 +18,4 @@ struct runner_result {
 bool runner_build(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *output,
 		  struct runner_result *result);
 
-/*
- * Protects the store paths that the runner uses from Nix's garbage collector. `directory` NULL: indirect roots, links inside the runner; else direct ones, links in
- * that directory, which is below Nix's gcroots.
- */
-bool runner_protect(struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner, const char *directory);
-
 #endif

@@ -41,6 +41,8 @@ const char *path_join(struct arena *arena, const char *directory, const char *na
 const char *path_base(const char *path);
 /* `path` without its last component ("." when it has none). */
 const char *path_parent(struct arena *arena, const char *path);
+/* As seen from /, without slashes at the end. */
+const char *path_absolute(struct arena *arena, const char *path);
 /* `mkdir -p`; existing directories keep their modes. */
 bool directory_make(struct diag *diag, const char *path, mode_t mode);
 /* Removes a file or a whole tree without following links; a missing one is fine. False with errno set. */

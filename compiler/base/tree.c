@@ -166,7 +166,7 @@ static void remove_litter(struct arena *arena, const char *parent, const char *p
 	closedir(stream);
 }
 
-static const char *absolute_path(struct arena *arena, const char *path)
+const char *path_absolute(struct arena *arena, const char *path)
 {
 	size_t length = strlen(path);
 	while (length > 1 && path[length - 1] == '/')
@@ -221,7 +221,7 @@ static bool make_locked(struct arena *arena, const char *template, struct stagin
 
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging)
 {
-	*staging = (struct staging){.target = absolute_path(arena, target), .lock = -1};
+	*staging = (struct staging){.target = path_absolute(arena, target), .lock = -1};
 	const char *parent = path_parent(arena, staging->target), *prefix = litter_prefix(arena, staging->target);
 	remove_litter(arena, parent, prefix);
 	if (make_locked(arena, arena_printf(arena, "%s%s" RANDOM_PART, path_join(arena, parent, ""), prefix), staging))

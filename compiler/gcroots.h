@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gcroots: protection from Nix's garbage collector: of what is being built from, and of what a finished runner needs on its host.
+ *
+ * The order: roots of everything that the build reads, in a directory of their own; the build; the runner is published; its own roots are
+ * made; only then the first ones go. So a collection at any moment takes neither the build's input, nor what the new runner needs, nor,
+ * until the new one is there, what the old one needs. A path that was collected before the first step is an error that names it.
+ */
+#ifndef MVM_GCROOTS_H
+#define MVM_GCROOTS_H
+
+#include <stdbool.h>
+
+#include "compiler/base/file.h"
+#include "compiler/plan.h"
+
+/* The store paths that the runner needs on its host: kernel, hypervisor, the scripts' programs; not what it carries itself. Sorted. */
+struct strings gcroots_needed(struct arena *arena, const struct plan *plan);
+
+struct gcroots {
+	struct arena *arena;
+	struct diag *diag;
+	const struct plan *plan;
+	bool direct;            /* links in a directory below Nix's gcroots, else indirect ones, in the runner */
+	struct staging staging; /* the roots of the build */
+};
+
+/* Before the build. `directory` NULL: indirect roots. After false nothing is left to abandon. */
+bool gcroots_begin(struct arena *arena, struct diag *diag, const struct plan *plan, const char *output, const char *directory,
+		   struct gcroots *roots);
+/* After it: makes the roots of the runner at `runner` and lets those of the build go. */
+bool gcroots_publish(struct gcroots *roots, const char *runner);
+/* After a build that failed. */
+void gcroots_abandon(struct gcroots *roots);
+
+#endif
