@@ -109,7 +109,8 @@ static const char *environment(const char *name)
 static enum source_result read_attributes(struct closure_table *table)
 {
 	const char *file = environment("NIX_ATTRS_JSON_FILE"), *top = environment("NIX_BUILD_TOP");
-	if (!file && top)
+	/* In its sandbox, Nix 2.8 names the file by its path outside. */
+	if (top && (!file || !path_exists(file)))
 		file = path_join(table->arena, top, ".attrs.json");
 	if (!file || !path_exists(file) || table->nroots == 0)
 		return SOURCE_ABSENT;

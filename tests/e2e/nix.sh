@@ -70,3 +70,13 @@ nix_stage_nix() {
 	# Loaded at run time, from beside libc.
 	cp -L "$(ldd "$program" | sed -n 's/.*=> \(.*\)libc\.so\.6 .*/\1/p')"libnss_dns.so.2 "$1/lib"
 }
+
+# nix_stage_host DIR: what a runner needs on its host, and mvmbuild, as DIR/bin. The programs are this machine's and use its libraries.
+nix_stage_host() {
+	mkdir -p "$1/bin"
+	local program
+	for program in bash tar gzip cat chattr chmod cp dirname ln mkdir mktemp readlink rm sync; do
+		cp -L "$(command -v "$program")" "$1/bin/"
+	done
+	cp -L "${MVMBUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/build/mvmbuild}" "$1/bin/mvmbuild"
+}

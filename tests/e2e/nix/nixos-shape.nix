@@ -70,7 +70,8 @@ let
     cp ${busybox}/bin/busybox root/bin/
     ln -s busybox root/bin/sh
     cp -r ${kernelModules}/lib/modules root/lib/
-    (cd root; find . | sort | cpio -o -H newc) | gzip -n > "$out/initrd"
+    find root | xargs touch -h -d @1
+    (cd root; find . | sort | cpio -o -H newc -R 0:0 --renumber-inodes --ignore-devno) | gzip -n > "$out/initrd"
   '';
 
   kernelParams = "loglevel=4 net.ifnames=0";

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: MIT
+# The description in an existing configuration of microvm.nix: the part of config.microvm that can be written as JSON, and toplevel. Needs
+# no nixpkgs.
+#
+#   nix eval --json --impure --expr 'import ./export.nix { config = (builtins.getFlake "…").nixosConfigurations.web1.config; }' >web1.json
+#   mvmbuild web1.json
+#
+# (Or give the result to runner.nix, which makes Nix build the paths.) Left out: what microvm.nix generates (runners, disks), what only steers
+# its evaluation, functions, package sets, and values that cannot be evaluated. A package is written as its path.
+{
+  config,
+  overrides ? { }, # attributes laid over the description, one level deep
+}:
+
+let
+  inherit (builtins) attrNames filter isAttrs isBool isFloat isFunction isInt isList isPath isString listToAttrs map removeAttrs toString tryEval;
+
+  generated = [
+    "runner" "declaredRunner" "bootDisk" "storeDisk" "storeDiskPath" "kernelPath" "balloonMem" "guest" "optimize" "vmHostPackages" "prettyProcnamesPackage"
+  ];
+
+  isPackage = value: isAttrs value && (value ? outPath || (value.type or null) == "derivation");
+  # nixpkgs and the like: an attribute set that is for choosing packages, not a value.
+  isPackageSet = value: isAttrs value && (value ? callPackage || value ? stdenv || value ? recurseForDerivations);
+
+  nothing = [ ];
+  one = value: [ value ];
+
+  # A list of zero or one values, so that "left out" differs from null.
+  pick = value:
+    let tried = tryEval (builtins.seq value value);
+    in if !tried.success then nothing else pickEvaluated tried.value;
+
+  pickEvaluated = value:
+    if value == null || isBool value || isInt value || isFloat value || isString value then one value
+    else if isPath value then one (toString value) # not copied to the store
+    else if isPackage value then pickPackage value
+    else if isFunction value || isPackageSet value then nothing
+    else if isList value then one (builtins.concatMap pick value)
+    else if isAttrs value then one (pickAttributes value)
+    else nothing;
+
+  pickPackage = package:
+    let path = tryEval "${package}";
+    in if path.success then one path.value else nothing;
+
+  pickAttributes = set: listToAttrs (builtins.concatMap
+    (name: map (value: { inherit name value; }) (pick set.${name}))
+    (filter (name: builtins.substring 0 1 name != "_") (attrNames set)));
+
+  microvm = removeAttrs config.microvm generated;
+in
+{
+  hostName = config.networking.hostName;
+  toplevel = "${config.system.build.toplevel}";
+} // pickAttributes microvm // overrides

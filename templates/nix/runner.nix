@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: MIT
+# A microVM's runner as a Nix package. Needs no nixpkgs; with it:
+#
+#   import ./runner.nix {
+#     inherit (pkgs) bash coreutils gnutar gzip;
+#     inherit mvmbuild; # a package with bin/mvmbuild
+#     description = {
+#       hostName = "web1";
+#       toplevel = nixos.config.system.build.toplevel;
+#       qemu.package = pkgs.qemu_kvm;
+#     };
+#   }
+#
+# For an existing configuration of microvm.nix: description = (import ./export.nix { inherit config; }).
+#
+# Two derivations. `image` is what mvmbuild makes. It names paths of the guest's system (init=, the list in manifest.json), which are packed
+# into its disk and need not be on the host; so its references are dropped, where Nix can do that (unsafeDiscardReferences, from 2.18 on
+# without an experimental feature; older ones keep them, so there copying a runner copies the guest's system as well). The result links to
+# it and names what the host does need: kernel, hypervisor, the scripts' programs. Their list is the image's own, made by mvmbuild.
+{
+  mvmbuild,
+  description, # as in YAML: attributes of the option reference; packages may stand for their paths
+  system ? builtins.currentSystem,
+  bash, # a package with bin/bash, for the builder and for the runner's scripts
+  coreutils,
+  gnutar ? null, # for the runner: created volumes are unpacked with them
+  gzip ? null,
+  extraArgs ? [ ], # of mvmbuild
+  extra ? { }, # attributes of the image's derivation
+}:
+
+let
+  inherit (builtins) compareVersions concatStringsSep filter hasContext hashString isAttrs isList map mapAttrs nixVersion removeAttrs storePath substring toJSON toString;
+
+  # Packages become their paths, which keep their context.
+  plain = value:
+    if isAttrs value then
+      (if value ? outPath then "${value}" else mapAttrs (name: plain) value)
+    else if isList value then map plain value
+    else if builtins.isPath value then "${value}"
+    else value;
+
+  given = plain ((removeAttrs description [ "microvm" ]) // (description.microvm or { }));
+  vm = {
+    hostShell = "${bash}/bin/bash";
+    hostPath = map (package: "${package}/bin") (filter (package: package != null) [ coreutils gnutar gzip ]);
+  } // given;
+
+  hypervisor = vm.hypervisor or "qemu";
+  storeOnDisk = vm.storeOnDisk or true;
+  canDiscard = storeOnDisk && compareVersions nixVersion "2.18" >= 0;
+  # A path that is only text is no input yet.
+  input = path: if hasContext path then path else storePath path;
+  closureRoots = map input ([ vm.toplevel ] ++ (vm.storePaths or [ ]));
+  name = "microvm-${hypervisor}-${vm.hostName}";
+
+  common = {
+    inherit system;
+    builder = "${bash}/bin/bash";
+    # Cheaper to make than to fetch, and large.
+    preferLocalBuild = true;
+    allowSubstitutes = false;
+    __structuredAttrs = true;
+    outputs = [ "out" ];
+  };
+
+  # Nix before 2.4 sets no variables; some later ones name, in their sandbox, a path outside of it.
+  attributes = ''
+    [ -r "''${NIX_ATTRS_SH_FILE-}" ] || NIX_ATTRS_SH_FILE=$NIX_BUILD_TOP/.attrs.sh
+    [ -r "''${NIX_ATTRS_JSON_FILE-}" ] || export NIX_ATTRS_JSON_FILE=$NIX_BUILD_TOP/.attrs.json
+    . "$NIX_ATTRS_SH_FILE"
+  '';
+
+  image = derivation (common // {
+    name = "${name}-image";
+    # mvmbuild finds the closure in the attributes.
+    exportReferencesGraph.closure = closureRoots;
+    description = toJSON vm;
+    unsafeDiscardReferences = if canDiscard then { out = true; } else { };
+    args = [ "-euc" ''
+      ${attributes}
+      printf '%s\n' "$description" >description.json
+      ${mvmbuild}/bin/mvmbuild --no-cache --progress plain ${concatStringsSep " " (map shellQuote extraArgs)} description.json -o "''${outputs[out]}" >/dev/null
+    '' ];
+  } // extra);
+
+  shellQuote = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
+
+  runner = derivation (common // {
+    inherit name;
+    # Inputs whose references are looked for in the output: everything that the list may name.
+    inputs = closureRoots ++ [ (toJSON vm) ];
+    args = [ "-euc" ''
+      ${attributes}
+      out=''${outputs[out]}
+      export PATH=${coreutils}/bin
+      mkdir -p "$out/nix-support"
+      ln -s ${image}/bin ${image}/libexec ${image}/share "$out/"
+      cp ${image}/share/microvm/host-store-paths "$out/nix-support/"
+      : # bash would become the last program; cp closes its output before it ends, and then Nix kills it
+    '' ];
+  });
+
+  # The id that microvm.nix and mvmbuild derive from the name.
+  derivedId =
+    let hash = hashString "sha256" "microvm.nix:${vm.hostName}";
+    in concatStringsSep "-" [ (substring 0 8 hash) (substring 8 4 hash) (substring 12 4 hash) (substring 16 4 hash) (substring 20 12 hash) ];
+
+  # What microvm.nix's host module reads.
+  passthru = {
+    inherit hypervisor image;
+    canShutdown = (vm.socket or "") != null;
+    supportsNotifySocket = false;
+    tapMultiQueue = (vm.vcpu or 1) > 1;
+    registerWithMachined = vm.registerWithMachined or false;
+    machineId = vm.machineId or derivedId;
+    description = vm;
+  };
+in
+runner // passthru // {
+  inherit passthru;
+  pname = name;
+  meta = {
+    description = "Runner of the microVM ${vm.hostName}";
+    mainProgram = "microvm-run";
+  };
+}
