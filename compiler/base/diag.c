@@ -10,8 +10,8 @@
 #include "compiler/base/arena.h"
 #include "compiler/base/buf.h"
 
-/* More than this many errors on a terminal help nobody; the JSON format prints all. */
-enum { HUMAN_ERRORS_SHOWN = 50 };
+/* More than this many errors on a terminal help nobody; the JSON format prints all. Of a long line, the part around the place is shown. */
+enum { HUMAN_ERRORS_SHOWN = 50, EXCERPT_COLUMNS = 120 };
 
 struct message {
 	enum severity severity;
@@ -23,6 +23,7 @@ struct message {
 struct source {
 	const char *file, *text;
 	size_t length;
+	bool argument; /* of the command line */
 };
 
 struct diag {
@@ -42,8 +43,15 @@ struct diag *diag_new(struct arena *arena)
 
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length)
 {
-	vec_push(diag->arena, &diag->sources, (struct source){file, text, length});
+	vec_push(diag->arena, &diag->sources, (struct source){file, text, length, false});
 }
+
+void diag_add_argument(struct diag *diag, const char *name, const char *text)
+{
+	vec_push(diag->arena, &diag->sources, (struct source){name, text, strlen(text), true});
+}
+
+/* ---- recording ---- */
 
 static const char *format_text(struct arena *arena, const char *format, va_list arguments)
 {
@@ -103,31 +111,7 @@ enum status diag_status(const struct diag *diag)
 	return diag->status;
 }
 
-static const char *const severity_names[] = {"note", "warning", "error"};
-
-static const struct source *source_of(const struct diag *diag, const char *file)
-{
-	for (size_t i = 0; file && i < diag->sources.n; i++)
-		if (strcmp(diag->sources.v[i].file, file) == 0)
-			return &diag->sources.v[i];
-	return NULL;
-}
-
-/* The start of line `number` (from 1) and its length; NULL when there is no such line. */
-static const char *source_line(const struct source *source, unsigned number, size_t *length)
-{
-	const char *line = source->text, *end = source->text + source->length;
-	while (number > 1) {
-		const char *newline = memchr(line, '\n', (size_t)(end - line));
-		if (!newline)
-			return NULL;
-		line = newline + 1;
-		number--;
-	}
-	const char *newline = memchr(line, '\n', (size_t)(end - line));
-	*length = (size_t)((newline ? newline : end) - line);
-	return line;
-}
+/* ---- characters ---- */
 
 static bool is_continuation_byte(char c)
 {
@@ -170,30 +154,77 @@ static void print_clean(FILE *out, const char *text, size_t length, char instead
 	}
 }
 
-/* Prints at most 160 bytes of the line, whole characters. */
-static void print_line(FILE *out, const char *line, size_t length)
+/* ---- printing ---- */
+
+static const char *const severity_names[] = {"note", "warning", "error"};
+
+/* Two arguments may have one name ("--set vcpu" given twice), so that the place's own name goes first. */
+static const struct source *source_of(const struct diag *diag, const char *file)
 {
-	size_t shown = length > 160 ? 160 : length;
-	while (shown < length && is_continuation_byte(line[shown]))
-		shown++;
-	print_clean(out, line, shown, ' ');
-	fputs(shown < length ? "…\n" : "\n", out);
+	const struct source *found = NULL;
+	for (size_t i = 0; file && i < diag->sources.n; i++) {
+		const struct source *source = &diag->sources.v[i];
+		if (source->file == file)
+			return source;
+		if (!found && strcmp(source->file, file) == 0)
+			found = source;
+	}
+	return found;
 }
 
-static void print_excerpt(const struct diag *diag, FILE *out, const struct pos *where)
+/* The start of line `number` (from 1) and its length; NULL when there is no such line. */
+static const char *source_line(const struct source *source, unsigned number, size_t *length)
 {
-	const struct source *source = source_of(diag, where->file);
+	const char *line = source->text, *end = source->text + source->length;
+	while (number > 1) {
+		const char *newline = memchr(line, '\n', (size_t)(end - line));
+		if (!newline)
+			return NULL;
+		line = newline + 1;
+		number--;
+	}
+	const char *newline = memchr(line, '\n', (size_t)(end - line));
+	*length = (size_t)((newline ? newline : end) - line);
+	if (*length && line[*length - 1] == '\r')
+		--*length;
+	return line;
+}
+
+/* Where `columns` more characters of a line end; whatever is no character counts as one. */
+static size_t skip_columns(const char *line, size_t length, unsigned columns)
+{
+	size_t at = 0;
+	for (; columns && at < length; columns--) {
+		size_t n = character_length(line + at, length - at);
+		at += n ? n : 1;
+	}
+	return at;
+}
+
+/* Prints EXCERPT_COLUMNS of a line from `column` on, with an ellipsis where something is left out. */
+static void print_line(FILE *out, const char *line, size_t length, unsigned column)
+{
+	size_t start = skip_columns(line, length, column - 1), shown = skip_columns(line + start, length - start, EXCERPT_COLUMNS);
+	fputs(start ? "…" : "", out);
+	print_clean(out, line + start, shown, ' ');
+	fputs(start + shown < length ? "…\n" : "\n", out);
+}
+
+static void print_excerpt(const struct source *source, FILE *out, const struct pos *where)
+{
 	size_t length;
-	const char *line = source ? source_line(source, where->line, &length) : NULL;
-	if (!line || where->column > 160)
+	const char *line = source_line(source, where->line, &length);
+	if (!line)
 		return;
-	fprintf(out, "%5u | ", where->line);
-	print_line(out, line, length);
-	fputs("      | ", out);
-	for (unsigned i = 1; i < where->column; i++)
-		putc(' ', out);
-	putc('^', out);
-	for (unsigned i = 1; i < where->width && where->column + i <= 160; i++)
+	unsigned first = where->column > EXCERPT_COLUMNS * 3 / 4 ? where->column - EXCERPT_COLUMNS / 2 : 1;
+	unsigned indent = where->column - first + (first > 1);
+	if (source->argument)
+		fputs("      | ", out);
+	else
+		fprintf(out, "%5u | ", where->line);
+	print_line(out, line, length, first);
+	fprintf(out, "      | %*s^", (int)indent, "");
+	for (unsigned i = 1; i < where->width && indent + i < EXCERPT_COLUMNS; i++)
 		putc('~', out);
 	putc('\n', out);
 }
@@ -210,15 +241,15 @@ static void print_human(const struct diag *diag, FILE *out, const struct message
 	bool coloured = colours_wanted(out);
 	const char *place = message->where.file ? message->where.file : "mvmbuild";
 	print_clean(out, place, strlen(place), '?');
-	if (message->where.file && message->where.line)
+	const struct source *source = source_of(diag, message->where.file);
+	bool numbered = message->where.line && !(source && source->argument);
+	if (numbered)
 		fprintf(out, ":%u:%u", message->where.line, message->where.column);
-	fputs(": ", out);
-	fprintf(out, "%s%s:%s ", coloured ? colours[message->severity] : "", severity_names[message->severity],
-		coloured ? "\033[0m" : "");
+	fprintf(out, ": %s%s:%s ", coloured ? colours[message->severity] : "", severity_names[message->severity], coloured ? "\033[0m" : "");
 	print_clean(out, message->text, strlen(message->text), '?');
 	fprintf(out, " [%s]\n", message->code);
-	if (message->where.line)
-		print_excerpt(diag, out, &message->where);
+	if (message->where.line && source)
+		print_excerpt(source, out, &message->where);
 }
 
 /* JSON is UTF-8; paths on disk may be anything. */
@@ -233,15 +264,16 @@ static struct json_object *json_text(const char *text)
 	return json_object_new_string(buf_text(&clean));
 }
 
-static void print_json(FILE *out, const struct message *message)
+static void print_json(const struct diag *diag, FILE *out, const struct message *message)
 {
+	const struct source *source = source_of(diag, message->where.file);
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, "severity", json_object_new_string(severity_names[message->severity]));
 	json_object_object_add(object, "code", json_object_new_string(message->code));
 	json_object_object_add(object, "message", json_text(message->text));
 	if (message->where.file)
 		json_object_object_add(object, "file", json_text(message->where.file));
-	if (message->where.line) {
+	if (message->where.line && !(source && source->argument)) {
 		json_object_object_add(object, "line", json_object_new_int64(message->where.line));
 		json_object_object_add(object, "column", json_object_new_int64(message->where.column));
 	}
@@ -249,22 +281,87 @@ static void print_json(FILE *out, const struct message *message)
 	json_object_put(object);
 }
 
+/* ---- order ---- */
+
+/* An error or warning with its notes, or a note that stands alone. */
+struct group {
+	const struct message *first;
+	size_t count;
+	size_t source; /* number of its source */
+};
+
+static int compare_numbers(size_t a, size_t b)
+{
+	return (a > b) - (a < b);
+}
+
+static int compare_groups(const void *a, const void *b)
+{
+	const struct group *x = a, *y = b;
+	const struct pos *at = &x->first->where, *other = &y->first->where;
+	int order = compare_numbers(x->source, y->source);
+	if (!order && at->file && other->file)
+		order = strcmp(at->file, other->file);
+	if (!order)
+		order = compare_numbers(at->line, other->line);
+	if (!order)
+		order = compare_numbers(at->column, other->column);
+	return order ? order : compare_numbers((size_t)x->first, (size_t)y->first);
+}
+
+static bool belongs(const struct message *note, const struct message *first)
+{
+	return note->severity == SEVERITY_NOTE && first->severity != SEVERITY_NOTE && strcmp(note->code, first->code) == 0;
+}
+
+/* Sources come in the order in which they were read, then what is in other files, then what has no place. */
+static size_t source_rank(const struct diag *diag, const char *file)
+{
+	const struct source *source = source_of(diag, file);
+	return source ? (size_t)(source - diag->sources.v) : diag->sources.n + !file;
+}
+
+/* What was recorded since the last call, sorted; `*count` groups. */
+static struct group *groups_in_order(const struct diag *diag, size_t *count)
+{
+	struct group *groups = arena_alloc(diag->arena, (diag->messages.n - diag->printed) * sizeof *groups);
+	size_t n = 0;
+	for (size_t i = diag->printed; i < diag->messages.n; i++) {
+		const struct message *message = &diag->messages.v[i];
+		if (n && belongs(message, groups[n - 1].first))
+			groups[n - 1].count++;
+		else
+			groups[n++] = (struct group){message, 1, source_rank(diag, message->where.file)};
+	}
+	if (n)
+		qsort(groups, n, sizeof *groups, compare_groups);
+	*count = n;
+	return groups;
+}
+
+static void print_group(const struct diag *diag, FILE *out, enum diag_format format, bool quiet, const struct group *group)
+{
+	for (size_t i = 0; i < group->count; i++) {
+		/* The notes of an error are a part of it. */
+		if (quiet && group->first->severity != SEVERITY_ERROR)
+			continue;
+		if (format == DIAG_JSON)
+			print_json(diag, out, &group->first[i]);
+		else
+			print_human(diag, out, &group->first[i]);
+	}
+}
+
 void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quiet)
 {
-	size_t shown_errors = 0;
-	for (; diag->printed < diag->messages.n; diag->printed++) {
-		const struct message *message = &diag->messages.v[diag->printed];
-		if (quiet && message->severity != SEVERITY_ERROR)
-			continue;
-		if (format == DIAG_JSON) {
-			print_json(out, message);
-			continue;
-		}
-		if (message->severity == SEVERITY_ERROR && shown_errors++ >= HUMAN_ERRORS_SHOWN)
-			continue;
-		if (shown_errors <= HUMAN_ERRORS_SHOWN)
-			print_human(diag, out, message);
+	size_t count, errors = 0;
+	const struct group *groups = groups_in_order(diag, &count);
+	for (size_t i = 0; i < count; i++) {
+		errors += groups[i].first->severity == SEVERITY_ERROR;
+		if (format == DIAG_JSON || errors <= HUMAN_ERRORS_SHOWN)
+			print_group(diag, out, format, quiet, &groups[i]);
 	}
-	if (shown_errors > HUMAN_ERRORS_SHOWN)
-		fprintf(out, "mvmbuild: %zu more errors; --format json prints all\n", shown_errors - HUMAN_ERRORS_SHOWN);
+	if (format == DIAG_HUMAN && errors > HUMAN_ERRORS_SHOWN)
+		fprintf(out, "mvmbuild: %zu more errors; --format json prints all\n", errors - HUMAN_ERRORS_SHOWN);
+	diag->printed = diag->messages.n;
 }

@@ -34,6 +34,8 @@ struct diag *diag_new(struct arena *arena);
 
 /* Lets messages about `file` show the line that they speak of. `text` must live as long as the diag. */
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length);
+/* The same for an argument of the command line ("--set vcpu" with the text "vcpu=2"): shown without numbers of lines. */
+void diag_add_argument(struct diag *diag, const char *name, const char *text);
 
 /*
  * Records an error. `where` may be NULL. `code` is the stable name of the message ("unknown-option"), always a literal.
@@ -43,7 +45,7 @@ bool diag_error(struct diag *diag, enum status status, const struct pos *where, 
 	__attribute__((format(printf, 5, 6)));
 void diag_warning(struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
-/* A note belongs to the message before it, or stands alone. */
+/* A note belongs to the error or warning before it when that has the same code, else it stands alone. */
 void diag_note(struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
@@ -52,7 +54,7 @@ size_t diag_error_count(const struct diag *diag);
 enum status diag_status(const struct diag *diag);
 
 enum diag_format { DIAG_HUMAN, DIAG_JSON };
-/* Prints what was recorded since the last call. */
+/* Prints what was recorded since the last call, in the order of sources, lines and columns; what has no place comes last. */
 void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quiet);
 
 #endif

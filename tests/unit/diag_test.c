@@ -23,6 +23,13 @@ static const char *printed(struct fixture *f, enum diag_format format, bool quie
 	return kept;
 }
 
+static const char *member(struct json_object *object, const char *name)
+{
+	struct json_object *value = NULL;
+	assert_true(json_object_object_get_ex(object, name, &value));
+	return json_object_get_string(value);
+}
+
 static void counts_and_remembers_the_first_status(void **state)
 {
 	struct fixture *f = *state;
@@ -58,7 +65,7 @@ static void shows_the_line_and_the_place(void **state)
 		{{"a.yaml", 1, 1, 8}, "a.yaml:1:1: error: bad [c]\n    1 | hostName: web\n      | ^~~~~~~~\n"},
 		{{"a.yaml", 1, 11, 3}, "a.yaml:1:11: error: bad [c]\n    1 | hostName: web\n      |           ^~~\n"},
 		/* A tab takes one column here as in the caret's line. */
-		{{"a.yaml", 2, 10, 1}, "a.yaml:2:10: error: bad [c]\n    2 |  memory: x \n      |          ^\n"},
+		{{"a.yaml", 2, 10, 1}, "a.yaml:2:10: error: bad [c]\n    2 |  memory: x\n      |          ^\n"},
 		/* Columns count characters. */
 		{{"a.yaml", 3, 11, 2}, "a.yaml:3:11: error: bad [c]\n    3 | größe: 日本 12\n      |           ^~\n"},
 		{{"a.yaml", 4, 1, 0}, "a.yaml:4:1: error: bad [c]\n    4 | \n      | ^\n"},
@@ -75,7 +82,7 @@ static void shows_the_line_and_the_place(void **state)
 	}
 }
 
-/* Far to the right there is no room for an excerpt; a long line is cut between characters. */
+/* Of a long line the part around the place is shown, cut between characters. */
 static void long_lines_are_cut(void **state)
 {
 	struct fixture *f = *state;
@@ -88,7 +95,53 @@ static void long_lines_are_cut(void **state)
 	assert_non_null(strstr(shown, "é…\n"));
 	assert_true(strlen(shown) < 600);
 	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 500, 1}, "c", "bad");
-	assert_string_equal(printed(f, DIAG_HUMAN, false), "a:1:500: error: bad [c]\n");
+	shown = printed(f, DIAG_HUMAN, false);
+	assert_non_null(strstr(shown, "a:1:500: error: bad [c]\n    1 | …éé"));
+	assert_non_null(strstr(shown, "é…\n"));
+	const char *caret = strstr(shown, "      | ");
+	assert_int_equal(strspn(caret + 8, " "), 61);
+	/* Beyond the line's end. */
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 4000000000u, 1}, "c", "bad");
+	assert_true(strlen(printed(f, DIAG_HUMAN, false)) < 200);
+}
+
+/* Of several passes' messages, and of several files'; notes stay with what they belong to. */
+static void comes_in_the_order_of_the_text(void **state)
+{
+	struct fixture *f = *state;
+	diag_add_source(f->diag, "b", "1\n2\n3\n", 6);
+	diag_add_source(f->diag, "a", "1\n", 2);
+	diag_error(f->diag, STATUS_INPUT, NULL, "no-place", "z");
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 1, 1}, "x", "in the second file");
+	diag_note(f->diag, &(struct pos){"b", 3, 1, 1}, "alone", "a note of its own");
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"b", 2, 7, 1}, "x", "column 7");
+	diag_note(f->diag, &(struct pos){"b", 1, 1, 1}, "x", "first here");
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"b", 2, 1, 1}, "x", "column 1");
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"b", 2, 1, 1}, "x", "column 1 again");
+	diag_error(f->diag, STATUS_INPUT, &(struct pos){"unread", 9, 1, 1}, "x", "no source");
+	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
+	char *text = arena_strdup(f->arena, printed(f, DIAG_JSON, false)), *rest = NULL;
+	static const char *const expected[] = {"column 1",  "column 1 again", "column 7", "first here", "a note of its own",
+					       "in the second file", "no source", "z"};
+	for (size_t i = 0; i < countof(expected); i++) {
+		struct json_object *object = json_tokener_parse(strtok_r(i ? NULL : text, "\n", &rest));
+		assert_string_equal(member(object, "message"), expected[i]);
+		json_object_put(object);
+	}
+}
+
+/* An argument is one text, whose lines and columns nobody counts; and it may be given twice. */
+static void arguments_are_shown_without_numbers(void **state)
+{
+	struct fixture *f = *state;
+	char first[] = "--set a", second[] = "--set a";
+	diag_add_argument(f->diag, first, "a=1");
+	diag_add_argument(f->diag, second, "a=x");
+	const struct pos where = {second, 1, 3, 1};
+	diag_error(f->diag, STATUS_DESCRIPTION, &where, "c", "bad");
+	assert_string_equal(printed(f, DIAG_HUMAN, false), "--set a: error: bad [c]\n      | a=x\n      |   ^\n");
+	diag_error(f->diag, STATUS_DESCRIPTION, &where, "c", "bad");
+	assert_null(strstr(printed(f, DIAG_JSON, false), "line"));
 }
 
 /* Nothing that a description or a file name holds reaches the terminal as a command. */
@@ -101,13 +154,6 @@ static void commands_to_the_terminal_are_defused(void **state)
 	const char *shown = printed(f, DIAG_HUMAN, false);
 	assert_string_equal(shown, "?[2J.yaml:1:1: error: no \"?[31m?" "?(???ok é\" [c]\n"
 				   "    1 | x:  ]0;owned   31m ?  \n      | ^\n");
-}
-
-static const char *member(struct json_object *object, const char *name)
-{
-	struct json_object *value = NULL;
-	assert_true(json_object_object_get_ex(object, name, &value));
-	return json_object_get_string(value);
 }
 
 static void json_has_one_object_a_line(void **state)
@@ -175,6 +221,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(counts_and_remembers_the_first_status, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(shows_the_line_and_the_place, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(long_lines_are_cut, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(comes_in_the_order_of_the_text, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(arguments_are_shown_without_numbers, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(commands_to_the_terminal_are_defused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(json_has_one_object_a_line, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(ten_thousand_errors, fixture_setup, fixture_teardown),
