@@ -21,6 +21,7 @@ struct target {
 	const struct option *option;
 	char *base;       /* the struct that the table describes */
 	const char *path; /* "volumes[1].size" */
+	const struct pos *key; /* where the name was written */
 };
 
 static void *field_of(const struct target *target)
@@ -28,10 +29,12 @@ static void *field_of(const struct target *target)
 	return target->base + target->option->offset;
 }
 
-static bool wrong(struct binder *binder, const struct node *node, const struct target *target, const char *expected)
+static bool wrong(struct binder *binder, const struct node *node, const char *path, const char *expected)
 {
-	const char *shown = node->kind == NODE_SCALAR ? arena_printf(binder->arena, ", not \"%.80s\"", node->text) : "";
-	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type", "%s: expected %s%s", target->path, expected, shown);
+	const char *shown = node->kind == NODE_LIST  ? "a list"
+			    : node->kind == NODE_MAP ? "a map"
+						     : arena_printf(binder->arena, "%s\"%.80s\"", node->quoted ? "the text " : "", node->text);
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type", "%s: expected %s, not %s", path, expected, shown);
 }
 
 /* ---- values ---- */
@@ -39,7 +42,7 @@ static bool wrong(struct binder *binder, const struct node *node, const struct t
 static bool bind_string(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target, "a text");
+		return wrong(binder, node, target->path, "a text");
 	*(const char **)field_of(target) = node->text;
 	return true;
 }
@@ -52,7 +55,7 @@ static bool bind_bool(struct binder *binder, const struct node *node, const stru
 		if (*field || strcmp(node->text, "false") == 0)
 			return true;
 	}
-	return wrong(binder, node, target, "true or false");
+	return wrong(binder, node, target->path, "true or false");
 }
 
 static bool parse_integer(const char *text, int64_t *value)
@@ -71,7 +74,7 @@ static bool in_range(struct binder *binder, const struct node *node, const struc
 	const struct option *option = target->option;
 	if (parsed && value >= option->minimum && value <= option->maximum)
 		return true;
-	return wrong(binder, node, target,
+	return wrong(binder, node, target->path,
 		     arena_printf(binder->arena, "a whole number from %lld to %lld", (long long)option->minimum, (long long)option->maximum));
 }
 
@@ -108,6 +111,8 @@ const char *mib_parse(const char *text, uint64_t *mib)
 		*mib = (uint64_t)number << units[i].shift;
 		return NULL;
 	}
+	if (*suffix == '.' || *suffix == ',')
+		return "expected a whole number; take a smaller unit";
 	if (strcmp(suffix, "MB") == 0 || strcmp(suffix, "GB") == 0 || strcmp(suffix, "TB") == 0)
 		return "sizes are in powers of two: MiB, GiB or TiB";
 	return "unknown unit; sizes are MiB, or have one of M, MiB, G, GiB, T, TiB behind them";
@@ -116,7 +121,7 @@ const char *mib_parse(const char *text, uint64_t *mib)
 static bool bind_mib(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target, "a size");
+		return wrong(binder, node, target->path, "a size");
 	uint64_t mib = 0;
 	const char *problem = mib_parse(node->text, &mib);
 	if (!problem && mib < (uint64_t)target->option->minimum)
@@ -134,7 +139,7 @@ static bool bind_enum(struct binder *binder, const struct node *node, const stru
 {
 	const char *const *choices = target->option->choices;
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target, "a text");
+		return wrong(binder, node, target->path, "a text");
 	size_t count = 0;
 	for (; choices[count]; count++)
 		if (strcmp(choices[count], node->text) == 0) {
@@ -152,21 +157,33 @@ static bool bind_enum(struct binder *binder, const struct node *node, const stru
 			  target->path, node->text, list);
 }
 
+/* A text inside a list or map; `*text` is set when it is one. */
+static bool bind_text(struct binder *binder, const struct node *node, const char *path, const char **text)
+{
+	*text = node->text;
+	if (node->kind == NODE_SCALAR && !node_is_null(node))
+		return true;
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type", "%s: expected a text, not %s", path,
+			  node->kind == NODE_SCALAR ? "null" : node->kind == NODE_LIST ? "a list" : "a map");
+}
+
 static bool bind_strings(struct binder *binder, const struct node *node, const struct target *target)
 {
 	struct strings list = {0};
+	bool ok = true;
 	if (node->kind != NODE_LIST)
-		return wrong(binder, node, target, "a list of texts");
+		return wrong(binder, node, target->path, "a list of texts");
 	for (size_t i = 0; i < node->items.n; i++) {
 		const struct node *item = node->items.v[i];
-		if (item->kind != NODE_SCALAR || node_is_null(item))
-			return diag_error(binder->diag, STATUS_DESCRIPTION, &item->pos, "wrong-type", "%s[%zu]: expected a text", target->path, i);
-		vec_push(binder->arena, &list, item->text);
-		if (!binder->defaults)
-			places_set(binder->places, item->text, &item->pos);
+		const char *text;
+		ok &= bind_text(binder, item, arena_printf(binder->arena, "%s[%zu]", target->path, i), &text);
+		vec_push(binder->arena, &list, text);
+		if (ok && !binder->defaults)
+			places_set(binder->places, text, &item->pos);
 	}
-	*(struct strings *)field_of(target) = list;
-	return true;
+	if (ok)
+		*(struct strings *)field_of(target) = list;
+	return ok;
 }
 
 static int compare_pairs(const void *a, const void *b)
@@ -177,21 +194,22 @@ static int compare_pairs(const void *a, const void *b)
 static bool bind_pairs(struct binder *binder, const struct node *node, const struct target *target)
 {
 	struct pairs pairs = {0};
+	bool ok = true;
 	if (node->kind != NODE_MAP)
-		return wrong(binder, node, target, "a map of texts");
+		return wrong(binder, node, target->path, "a map of texts");
 	for (size_t i = 0; i < node->entries.n; i++) {
 		const struct entry *entry = &node->entries.v[i];
-		if (entry->value->kind != NODE_SCALAR || node_is_null(entry->value))
-			return diag_error(binder->diag, STATUS_DESCRIPTION, &entry->value->pos, "wrong-type", "%s.%s: expected a text", target->path,
-					  entry->key);
-		vec_push(binder->arena, &pairs, (struct pair){entry->key, entry->value->text});
+		struct pair pair = {.key = entry->key};
+		ok &= bind_text(binder, entry->value, arena_printf(binder->arena, "%s.%.80s", target->path, entry->key), &pair.value);
+		vec_push(binder->arena, &pairs, pair);
 		if (!binder->defaults)
 			places_set(binder->places, entry->key, &entry->key_pos);
 	}
 	if (pairs.n)
 		qsort(pairs.v, pairs.n, sizeof *pairs.v, compare_pairs);
-	*(struct pairs *)field_of(target) = pairs;
-	return true;
+	if (ok)
+		*(struct pairs *)field_of(target) = pairs;
+	return ok;
 }
 
 static bool bind_tree(struct binder *binder, const struct node *node, const struct target *target)
@@ -204,49 +222,73 @@ static bool bind_tree(struct binder *binder, const struct node *node, const stru
 /* ---- tables ---- */
 
 static void set_defaults(struct binder *binder, const struct option *table, char *base);
-static bool bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path);
+static void bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path);
+
+static void refuse_table(struct binder *binder, const struct option *table, char *base);
+
+/* Whatever is said further of these fields would only be a consequence. */
+static void refuse_option(struct binder *binder, const struct option *option, char *base)
+{
+	if (option->kind == OPTION_GROUP)
+		refuse_table(binder, option->sub, base);
+	else if (option->kind != OPTION_NONE)
+		places_refuse(binder->places, base + option->offset);
+}
+
+static void refuse_table(struct binder *binder, const struct option *table, char *base)
+{
+	for (; table->name; table++)
+		refuse_option(binder, table, base);
+}
 
 static bool bind_group(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind == NODE_SCALAR && target->option->generated_scalar) {
-		diag_note(binder->diag, &node->pos, "generated-option", "%s: ignored, it is made here", target->path);
+		diag_note(binder->diag, target->key, "generated-option", "%s: ignored, it is made here", target->path);
 		return true;
 	}
 	if (node->kind != NODE_MAP)
-		return wrong(binder, node, target, "a map");
-	return bind_table(binder, node, target->option->sub, target->base, target->path);
+		return wrong(binder, node, target->path, "a map");
+	bind_table(binder, node, target->option->sub, target->base, target->path);
+	return true;
+}
+
+static void bind_element(struct binder *binder, const struct node *node, const struct option *table, char *element, const char *path)
+{
+	memcpy(element, &node->pos, sizeof node->pos); /* every element starts with its `where` */
+	if (node->kind == NODE_MAP) {
+		bind_table(binder, node, table, element, path);
+		return;
+	}
+	wrong(binder, node, path, "a map");
+	refuse_table(binder, table, element);
 }
 
 static bool bind_list(struct binder *binder, const struct node *node, const struct target *target)
 {
 	const struct option *option = target->option;
 	if (node->kind != NODE_LIST)
-		return wrong(binder, node, target, "a list");
+		return wrong(binder, node, target->path, "a list");
 	char *elements = arena_alloc(binder->arena, node->items.n * option->stride), *blank = arena_alloc(binder->arena, option->stride);
 	set_defaults(binder, option->sub, blank);
-	bool ok = true;
 	for (size_t i = 0; i < node->items.n; i++) {
-		const struct node *item = node->items.v[i];
 		char *element = elements + i * option->stride;
-		const char *path = arena_printf(binder->arena, "%s[%zu]", target->path, i);
 		memcpy(element, blank, option->stride);
-		memcpy(element, &item->pos, sizeof item->pos); /* every element starts with its `where` */
-		if (item->kind != NODE_MAP)
-			ok = diag_error(binder->diag, STATUS_DESCRIPTION, &item->pos, "wrong-type", "%s: expected a map", path);
-		else if (!bind_table(binder, item, option->sub, element, path))
-			ok = false;
+		bind_element(binder, node->items.v[i], option->sub, element, arena_printf(binder->arena, "%s[%zu]", target->path, i));
 	}
 	memcpy(field_of(target), &elements, sizeof elements);
 	*(size_t *)(void *)(target->base + option->count_offset) = node->items.n;
-	return ok;
+	return true;
 }
 
 static bool bind_generated(struct binder *binder, const struct node *node, const struct target *target)
 {
-	diag_note(binder->diag, &node->pos, "generated-option", "%s: ignored (%s)", target->path, target->option->doc);
+	(void)node;
+	diag_note(binder->diag, target->key, "generated-option", "%s: ignored (%s)", target->path, target->option->doc);
 	return true;
 }
 
+/* Each says whether the value could be taken; what is wrong inside a group or a list is refused there. */
 static bool (*const bind_kind[])(struct binder *, const struct node *, const struct target *) = {
 	[OPTION_STRING] = bind_string, [OPTION_BOOL] = bind_bool,   [OPTION_INT] = bind_integer,
 	[OPTION_UINT] = bind_integer,  [OPTION_MIB] = bind_mib,     [OPTION_ENUM] = bind_enum,
@@ -264,24 +306,29 @@ static bool is_default(struct binder *binder, const struct option *option, const
 {
 	if (says_nothing(node))
 		return true;
-	return option->def && node_equal(node, doc_parse_value(binder->arena, binder->diag, "default", option->def));
+	if (!option->def || (node->kind == NODE_SCALAR && strcmp(node->text, option->def) == 0))
+		return option->def;
+	return node_equal(node, doc_parse_value(binder->arena, binder->diag, "default", option->def, 0));
 }
 
-static bool bind_option(struct binder *binder, const struct node *node, const struct target *target)
+static void bind_option(struct binder *binder, const struct node *node, const struct target *target)
 {
 	const struct option *option = target->option;
-	if (option->state == OPTION_REMOVED)
-		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "removed-option", "%s does not exist any more: %s", target->path,
-				  option->doc);
-	if (!binder->defaults && option->kind != OPTION_GROUP && option->kind != OPTION_NONE)
+	if (option->state == OPTION_REMOVED) {
+		diag_error(binder->diag, STATUS_DESCRIPTION, target->key, "removed-option", "%s does not exist any more: %s", target->path,
+			   option->doc);
+		return;
+	}
+	/* A text that is null is one that was written: socket: null means none. Elsewhere null is no word at all. */
+	bool written = !node_is_null(node) || option->kind == OPTION_STRING;
+	if (written && !binder->defaults && option->kind != OPTION_GROUP && option->kind != OPTION_NONE)
 		places_set(binder->places, field_of(target), &node->pos);
 	if (node_is_null(node))
-		return true; /* the default stays */
+		return; /* the default stays */
 	if (!bind_kind[option->kind](binder, node, target))
-		return false;
-	if (option->state == OPTION_PLANNED && !binder->defaults && !is_default(binder, option, node))
-		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "not-implemented", "%s: not implemented yet", target->path);
-	return true;
+		refuse_option(binder, option, target->base);
+	else if (option->state == OPTION_PLANNED && !binder->defaults && !is_default(binder, option, node))
+		diag_error(binder->diag, STATUS_DESCRIPTION, target->key, "not-implemented", "%s: not implemented yet", target->path);
 }
 
 static const struct option *find_option(const struct option *table, const char *name)
@@ -292,48 +339,57 @@ static const struct option *find_option(const struct option *table, const char *
 	return NULL;
 }
 
-static bool unknown_option(struct binder *binder, const struct option *table, const struct entry *entry, const char *path)
+/* The option that a wrong name may have meant; NULL when it is like none. */
+static const struct option *similar_option(struct binder *binder, const struct option *table, const char *name)
 {
 	struct strings names = {0};
-	for (; table->name; table++)
-		vec_push(binder->arena, &names, table->name);
-	const char *near = suggest(entry->key, names.v, names.n), *dot = *path ? "." : "";
-	if (near)
-		return diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option",
-				  "unknown option \"%s%s%.80s\"; did you mean \"%s%s%s\"?", path, dot, entry->key, path, dot, near);
-	return diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option", "unknown option \"%s%s%.80s\"", path, dot,
-			  entry->key);
+	for (const struct option *option = table; option->name; option++)
+		if (option->kind != OPTION_NONE)
+			vec_push(binder->arena, &names, option->name);
+	const char *near = suggest(name, names.v, names.n);
+	return near ? find_option(table, near) : NULL;
 }
 
-/* An element's options that it cannot do without. A required option of a group inside counts too. */
-static bool check_required(struct binder *binder, const struct node *map, const struct option *table, const char *path)
+static void unknown_option(struct binder *binder, const struct node *map, const struct option *table, const struct entry *entry, char *base,
+			   const char *path)
 {
-	bool ok = true;
+	const struct option *near = similar_option(binder, table, entry->key);
+	const char *dot = *path ? "." : "";
+	const char *hint = near ? arena_printf(binder->arena, "; did you mean \"%s%s%s\"?", path, dot, near->name) : "";
+	diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option", "unknown option \"%s%s%.80s\"%s", path, dot, entry->key,
+		   hint);
+	if (near && !node_get(map, near->name))
+		refuse_option(binder, near, base);
+}
+
+/* A required option of a group counts also where the group is left out. */
+static void check_required(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path)
+{
 	for (; table->name; table++) {
 		const struct node *given = node_get(map, table->name);
 		const char *full = *path ? arena_printf(binder->arena, "%s.%s", path, table->name) : table->name;
-		if (table->required && (!given || says_nothing(given)))
-			ok = diag_error(binder->diag, STATUS_DESCRIPTION, &map->pos, "missing-option", "%s is missing", full);
-		else if (table->kind == OPTION_GROUP && !given)
-			ok &= check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos), table->sub, full);
+		if (table->kind == OPTION_GROUP && (!given || node_is_null(given)))
+			check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos), table->sub, base, full);
+		if (!table->required || (given && !says_nothing(given)) || places_refused(binder->places, base + table->offset))
+			continue;
+		diag_error(binder->diag, STATUS_DESCRIPTION, given ? &given->pos : &map->pos, "missing-option", "%s %s", full,
+			   given ? "must not be empty" : "is missing");
+		refuse_option(binder, table, base);
 	}
-	return ok;
 }
 
-static bool bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path)
+static void bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path)
 {
-	bool ok = true;
 	for (size_t i = 0; i < map->entries.n; i++) {
 		const struct entry *entry = &map->entries.v[i];
 		const struct option *option = find_option(table, entry->key);
-		if (!option) {
-			ok = unknown_option(binder, table, entry, path);
-			continue;
-		}
-		const char *full = *path ? arena_printf(binder->arena, "%s.%s", path, entry->key) : option->name;
-		ok &= bind_option(binder, entry->value, &(struct target){option, base, full});
+		const char *full = *path && option ? arena_printf(binder->arena, "%s.%s", path, entry->key) : entry->key;
+		if (option)
+			bind_option(binder, entry->value, &(struct target){option, base, full, &entry->key_pos});
+		else
+			unknown_option(binder, map, table, entry, base, path);
 	}
-	return check_required(binder, map, table, path) && ok;
+	check_required(binder, map, table, base, path);
 }
 
 static void set_defaults(struct binder *binder, const struct option *table, char *base)
@@ -345,8 +401,8 @@ static void set_defaults(struct binder *binder, const struct option *table, char
 		else if (table->kind == OPTION_INT && !table->def)
 			*(int64_t *)(void *)(base + table->offset) = -1;
 		else if (table->def)
-			bind_option(&quiet, doc_parse_value(binder->arena, binder->diag, "default", table->def),
-				    &(struct target){table, base, table->name});
+			bind_option(&quiet, doc_parse_value(binder->arena, binder->diag, "default", table->def, 0),
+				    &(struct target){table, base, table->name, NULL});
 	}
 }
 
@@ -354,7 +410,9 @@ bool vm_bind(struct arena *arena, struct diag *diag, const struct node *descript
 {
 	struct places *places = places_new(arena);
 	struct binder binder = {.arena = arena, .diag = diag, .places = places};
+	size_t before = diag_error_count(diag);
 	*vm = (struct vm){.places = places};
 	set_defaults(&binder, vm_options, (char *)vm);
-	return bind_table(&binder, description, vm_options, (char *)vm, "");
+	bind_table(&binder, description, vm_options, (char *)vm, "");
+	return diag_error_count(diag) == before;
 }

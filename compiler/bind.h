@@ -8,7 +8,10 @@
 #include "compiler/doc.h"
 #include "compiler/vm.h"
 
-/* Fills a vm with the defaults and the description. Every mistake is reported (STATUS_DESCRIPTION); false when there was one. */
+/*
+ * Fills a vm with the defaults and the description. Every mistake is reported (STATUS_DESCRIPTION); false when there was one: the vm can then
+ * be checked further, but for the fields that vm_refused tells.
+ */
 bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm);
 
 /* Reads a size as a description has it ("64", "2G", "512MiB") into MiB; NULL, or what is wrong with it. */

@@ -2,6 +2,7 @@
 #include "compiler/check.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,17 @@ enum { SOCKET_PATH_BYTES = 107, LINUX_INTERFACE_BYTES = 15, VIRTIO_SERIAL_BYTES 
 static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 #define wrong(checker, where, code, ...) diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
+
+/* Whether all of these fields mean what the description says; a check of a refused one would tell but a consequence, or find a NULL. */
+#define sound(checker, ...) all_sound((checker)->vm, (const void *const[]){__VA_ARGS__, NULL})
+
+static bool all_sound(const struct vm *vm, const void *const *fields)
+{
+	for (; *fields; fields++)
+		if (vm_refused(vm, *fields))
+			return false;
+	return true;
+}
 
 static bool only_of(const char *text, const char *more)
 {
@@ -47,16 +59,30 @@ static void check_name(const struct checker *checker, const struct pos *where, c
 
 static void check_host_name(const struct checker *checker)
 {
-	check_name(checker, vm_where(checker->vm, &checker->vm->host_name), "hostName", checker->vm->host_name, HOST_NAME_BYTES);
+	const struct vm *vm = checker->vm;
+	if (sound(checker, &vm->host_name))
+		check_name(checker, vm_where(vm, &vm->host_name), "hostName", vm->host_name, HOST_NAME_BYTES);
 }
 
+/* Absolute, one way to write it: without empty parts, "." and "..", and no line break. "/" is none. */
+static bool is_plain_path(const char *path)
+{
+	if (path[0] != '/' || strchr(path, '\n'))
+		return false;
+	for (const char *part = path; *part; part += strcspn(part, "/")) {
+		size_t length = strcspn(++part, "/");
+		if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && strncmp(part, "..", 2) == 0))
+			return false;
+	}
+	return true;
+}
 
 static void check_store_dir(const struct checker *checker)
 {
-	const char *dir = checker->vm->store_dir;
-	size_t length = strlen(dir);
-	if (dir[0] != '/' || length < 2 || dir[length - 1] == '/' || strstr(dir, "//") || strpbrk(dir, "\n:, "))
-		wrong(checker, vm_where(checker->vm, &checker->vm->store_dir), "bad-path", "storeDir: \"%.80s\" is no absolute path of a directory", dir);
+	const struct vm *vm = checker->vm;
+	if (!is_plain_path(vm->store_dir) || strpbrk(vm->store_dir, ":, "))
+		wrong(checker, vm_where(vm, &vm->store_dir), "bad-path", "storeDir: \"%.80s\" is no absolute path of a directory, such as /nix/store",
+		      vm->store_dir);
 }
 
 static bool is_uuid(const char *text)
@@ -81,25 +107,34 @@ static void check_machine_id(const struct checker *checker)
 static void check_memory(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	if (vm->mem_mib < 32)
-		diag_warning(checker->diag, vm_where(vm, &vm->mem_mib), "little-memory", "mem: %llu MiB is little for a Linux guest",
-			     (unsigned long long)vm->mem_mib);
-	if (strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 && (!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
-		diag_warning(checker->diag, vm_where(vm, &vm->mem_mib), "qemu-2048",
-			     "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
-	if (vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
-		wrong(checker, vm_where(vm, &vm->hotplugged_mem_mib), "bad-memory", "hotpluggedMem is more than hotplugMem");
-	if (vm->hotplug_mem_mib % 2 || vm->hotplugged_mem_mib % 2)
-		wrong(checker, vm_where(vm, &vm->hotplug_mem_mib), "bad-memory", "hotplugMem and hotpluggedMem are multiples of 2 MiB");
-	if (vm->initial_balloon_mem_mib && !vm->balloon)
-		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem needs balloon: true");
+	const struct pos *where = vm_where(vm, &vm->mem_mib);
+	if (sound(checker, &vm->mem_mib) && vm->mem_mib < 32)
+		diag_warning(checker->diag, where, "little-memory", "mem: %llu MiB is little for a Linux guest", (unsigned long long)vm->mem_mib);
+	if (sound(checker, &vm->hypervisor, &vm->qemu.machine) && strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 &&
+	    (!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
+		diag_warning(checker->diag, where, "qemu-2048", "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
+}
+
+static void check_hotplug(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *all = vm_where(vm, &vm->hotplug_mem_mib), *plugged = vm_where(vm, &vm->hotplugged_mem_mib);
+	if (vm->hotplug_mem_mib % 2)
+		wrong(checker, all, "bad-memory", "hotplugMem: %llu MiB is no multiple of 2 MiB", (unsigned long long)vm->hotplug_mem_mib);
+	if (plugged && vm->hotplugged_mem_mib % 2)
+		wrong(checker, plugged, "bad-memory", "hotpluggedMem: %llu MiB is no multiple of 2 MiB",
+		      (unsigned long long)vm->hotplugged_mem_mib);
+	if (sound(checker, &vm->hotplug_mem_mib) && vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
+		wrong(checker, plugged, "bad-memory", "hotpluggedMem: %llu MiB are more than hotplugMem, which is %llu MiB",
+		      (unsigned long long)vm->hotplugged_mem_mib, (unsigned long long)vm->hotplug_mem_mib);
 }
 
 static void check_socket(const struct checker *checker)
 {
 	const char *socket = checker->vm->socket;
-	if (socket && (!*socket || strlen(socket) > SOCKET_PATH_BYTES || strchr(socket, '\n')))
-		wrong(checker, vm_where(checker->vm, &checker->vm->socket), "bad-socket", "socket: the path has 1 to %d bytes on one line", SOCKET_PATH_BYTES);
+	const struct pos *where = vm_where(checker->vm, &checker->vm->socket);
+	if (where && socket && (!*socket || strlen(socket) > SOCKET_PATH_BYTES || strchr(socket, '\n')))
+		wrong(checker, where, "bad-socket", "socket: expected a path of 1 to %d bytes on one line; null: none", SOCKET_PATH_BYTES);
 }
 
 static void check_user(const struct checker *checker)
@@ -116,7 +151,7 @@ static void check_credentials(const struct checker *checker)
 		const struct pos *where = vm_where(checker->vm, files->v[i].key);
 		check_name(checker, where, "credentialFiles", files->v[i].key, 30);
 		if (!*files->v[i].value)
-			wrong(checker, where, "bad-path", "credentialFiles.%s: an empty path", files->v[i].key);
+			wrong(checker, where, "bad-path", "credentialFiles.%.80s: the path is empty", files->v[i].key);
 	}
 }
 
@@ -132,7 +167,7 @@ static void check_parameters(const struct checker *checker)
 	}
 	/* COMMAND_LINE_SIZE is 2048 on x86 and on arm64; ours and the console's take some 300 of it. */
 	if (bytes > 1700)
-		wrong(checker, vm_where(checker->vm, parameters), "long-parameters", "kernelParams: %zu bytes are more than fit into a kernel's command line of 2048", bytes);
+		wrong(checker, vm_where(checker->vm, parameters), "long-parameters", "kernelParams: %zu bytes do not fit into a kernel's command line of 2048, with what is added here", bytes);
 }
 
 static void check_bin_scripts(const struct checker *checker)
@@ -153,7 +188,8 @@ static void check_host_path(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	for (size_t i = 0; i < vm->host_path.n; i++)
 		if (vm->host_path.v[i][0] != '/' || strpbrk(vm->host_path.v[i], ":\n"))
-			wrong(checker, vm_where(vm, vm->host_path.v[i]), "bad-path", "hostPath[%zu]: not an absolute path without ':'", i);
+			wrong(checker, vm_where(vm, vm->host_path.v[i]), "bad-path", "hostPath[%zu]: \"%.80s\" is no absolute path without ':'",
+			      i, vm->host_path.v[i]);
 	if (vm->host_shell[0] != '/' || strchr(vm->host_shell, '\n'))
 		wrong(checker, vm_where(vm, &vm->host_shell), "bad-path", "hostShell: \"%.80s\" is no absolute path", vm->host_shell);
 }
@@ -165,34 +201,35 @@ static void check_store_disk(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	int64_t block = vm->store_disk.block_size;
 	bool linked = strcmp(vm->store_disk.engine, "linked") == 0;
-	if (block & (block - 1))
+	if (sound(checker, &vm->store_disk.block_size) && (block & (block - 1)))
 		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk", "storeDisk.blockSize: %lld is no power of two", (long long)block);
-	if (linked && strcmp(vm->store_disk.compression, "zstd") != 0)
+	if (sound(checker, &vm->store_disk.engine) && linked && strcmp(vm->store_disk.compression, "zstd") != 0)
 		wrong(checker, vm_where(vm, &vm->store_disk.compression), "bad-store-disk",
-		      "storeDisk.compression: the linked engine compresses with zstd; \"engine: mksquashfs\" has %s", vm->store_disk.compression);
+		      "storeDisk.compression: the linked engine compresses with zstd; for %s set storeDisk.engine: mksquashfs",
+		      vm->store_disk.compression);
 	if (strcmp(vm->store_disk.type, "erofs") == 0)
 		wrong(checker, vm_where(vm, vm_where(vm, &vm->store_disk.type) ? &vm->store_disk.type : &vm->store_disk_type), "not-implemented",
 		      "storeDisk.type: erofs is not implemented yet; squashfs is");
-	if (!vm->store_on_disk)
+	/* Not written, it follows from a share of the store, which has been refused. */
+	if (!vm->store_on_disk && vm_where(vm, &vm->store_on_disk) && sound(checker, &vm->store_on_disk))
 		wrong(checker, vm_where(vm, &vm->store_on_disk), "not-implemented", "storeOnDisk: false is not implemented yet");
 }
 
 static void check_nix_database(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	const struct pos *where = vm_where(vm, &vm->nix_database);
+	const struct pos *where = vm_where(vm, &vm->nix_database), *initrd = vm_where(vm, &vm->initrd);
+	if (!sound(checker, &vm->nix_database) || !where)
+		return;
 	if (strcmp(vm->nix_database, "registration") == 0 || strcmp(vm->nix_database, "hostOverlay") == 0)
-		wrong(checker, where, "not-implemented", "nixDatabase: %s is not implemented yet", vm->nix_database);
-	else if (strcmp(vm->nix_database, "prebuilt") == 0 && vm->initrd)
-		wrong(checker, where, "bad-nix-database", "nixDatabase: prebuilt is put in place by our stage 1, but the description gives an initrd");
+		wrong(checker, where, "not-implemented", "nixDatabase: %s is not implemented yet; prebuilt and none are", vm->nix_database);
+	if (strcmp(vm->nix_database, "prebuilt") == 0 && vm->initrd) {
+		wrong(checker, where, "bad-nix-database", "nixDatabase: prebuilt is put in place by our stage 1, but another initrd is given");
+		diag_note(checker->diag, initrd, "bad-nix-database", "given here");
+	}
 }
 
 /* ---- volumes ---- */
-
-static bool is_mount_point(const char *path)
-{
-	return path[0] == '/' && !strstr(path, "//") && !strstr(path, "/../") && !strstr(path, "/./") && !strchr(path, '\n');
-}
 
 /* Whether `path` is `directory` or something in it. */
 static bool is_within(const char *path, const char *directory)
@@ -207,21 +244,28 @@ static void check_mount_point(const struct checker *checker, const struct volume
 	const struct pos *where = place(checker, &volume->mount_point, &volume->where);
 	if (!point)
 		return;
-	if (!is_mount_point(point) || strcmp(point, "/") == 0)
-		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: \"%.80s\" is no absolute path below /", i, point);
+	if (!is_plain_path(point))
+		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: \"%.80s\" is no absolute path such as /var/lib", i, point);
 	else if (is_within(checker->vm->store_dir, point))
 		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s would hide the store %s", i, point, checker->vm->store_dir);
+	else if (is_within(point, checker->vm->store_dir))
+		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s is inside the store, which cannot be changed", i, point);
+}
+
+static bool is_fs_type(const char *text)
+{
+	return *text && only_of(text, "_-.");
 }
 
 static void check_created_volume(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct pos *image_type = place(checker, &volume->image_type, &volume->where);
-	if (!volume->size_mib)
+	if (sound(checker, &volume->size_mib) && !volume->size_mib)
 		wrong(checker, &volume->where, "missing-option", "volumes[%zu].size is missing; give it, or set autoCreate: false", i);
-	else if (volume->size_mib < EXT4_MINIMUM_MIB)
+	if (volume->size_mib && volume->size_mib < EXT4_MINIMUM_MIB)
 		wrong(checker, place(checker, &volume->size_mib, &volume->where), "wrong-size", "volumes[%zu].size: ext4 needs %d MiB", i,
 		      EXT4_MINIMUM_MIB);
-	if (strcmp(volume->fs_type, "ext4") != 0)
+	if (is_fs_type(volume->fs_type) && strcmp(volume->fs_type, "ext4") != 0)
 		wrong(checker, place(checker, &volume->fs_type, &volume->where), "not-implemented",
 		      "volumes[%zu].fsType: creating %.40s is not implemented yet; ext4 is", i, volume->fs_type);
 	if (strcmp(volume->image_type, "raw") != 0)
@@ -232,23 +276,39 @@ static void check_created_volume(const struct checker *checker, const struct vol
 			     "volumes[%zu]: created empty and read-only, so it stays empty", i);
 }
 
+static void check_image(const struct checker *checker, const struct volume *volume, size_t i)
+{
+	const struct pos *where = place(checker, &volume->image, &volume->where);
+	if (!*volume->image || strchr(volume->image, '\n'))
+		wrong(checker, where, "bad-path", "volumes[%zu].image: expected a path on one line", i);
+	if (sound(checker, &volume->read_only) && !volume->read_only && is_within(volume->image, checker->vm->store_dir))
+		wrong(checker, where, "bad-volume", "volumes[%zu].image: %s is in the store, which cannot be written; set readOnly: true", i,
+		      volume->image);
+}
+
+static void check_serial(const struct checker *checker, const struct volume *volume, size_t i)
+{
+	const struct pos *where = place(checker, &volume->serial, &volume->where);
+	if (strlen(volume->serial) > VIRTIO_SERIAL_BYTES || !*volume->serial || !only_of(volume->serial, "-_."))
+		wrong(checker, where, "bad-serial", "volumes[%zu].serial: expected 1 to %d letters, digits, '-', '_' and '.'", i, VIRTIO_SERIAL_BYTES);
+	else if (strncmp(volume->serial, "mvm-", 4) == 0)
+		wrong(checker, where, "bad-serial", "volumes[%zu].serial: names that begin with \"mvm-\" are for the disks that mvmbuild names", i);
+}
+
 static void check_volume(const struct checker *checker, const struct volume *volume, size_t i)
 {
-	if (!*volume->image || strchr(volume->image, '\n'))
-		wrong(checker, place(checker, &volume->image, &volume->where), "bad-path", "volumes[%zu].image: a path on one line is needed", i);
-	if (!volume->read_only && is_within(volume->image, checker->vm->store_dir))
-		wrong(checker, place(checker, &volume->image, &volume->where), "bad-volume", "volumes[%zu].image: %s is in the store, which cannot be written", i,
-		      volume->image);
-	if (volume->serial && (strlen(volume->serial) > VIRTIO_SERIAL_BYTES || !*volume->serial || !only_of(volume->serial, "-_.")))
-		wrong(checker, place(checker, &volume->serial, &volume->where), "bad-serial",
-		      "volumes[%zu].serial: 1 to %d letters, digits, '-', '_' and '.'", i, VIRTIO_SERIAL_BYTES);
+	if (sound(checker, &volume->image))
+		check_image(checker, volume, i);
+	if (volume->serial)
+		check_serial(checker, volume, i);
 	if (volume->label && (strlen(volume->label) > 16 || !*volume->label || strpbrk(volume->label, "\n/")))
-		wrong(checker, place(checker, &volume->label, &volume->where), "bad-label", "volumes[%zu].label: 1 to 16 bytes, without '/'", i);
-	if (!*volume->fs_type || !only_of(volume->fs_type, "_-"))
+		wrong(checker, place(checker, &volume->label, &volume->where), "bad-label",
+		      "volumes[%zu].label: expected 1 to 16 bytes without '/' and line breaks", i);
+	if (!is_fs_type(volume->fs_type))
 		wrong(checker, place(checker, &volume->fs_type, &volume->where), "bad-volume", "volumes[%zu].fsType: \"%.40s\" is no file system", i,
 		      volume->fs_type);
 	check_mount_point(checker, volume, i);
-	if (volume->auto_create)
+	if (sound(checker, &volume->auto_create) && volume->auto_create)
 		check_created_volume(checker, volume, i);
 }
 
@@ -256,14 +316,21 @@ static void check_volume(const struct checker *checker, const struct volume *vol
 
 struct claim {
 	const char *value;
-	struct pos where;
+	struct pos where, element;
 };
+
+static int compare_places(const struct pos *a, const struct pos *b)
+{
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	return (a->column > b->column) - (a->column < b->column);
+}
 
 static int compare_claims(const void *a, const void *b)
 {
 	const struct claim *x = a, *y = b;
 	int order = strcmp(x->value, y->value);
-	return order ? order : (x->where.line > y->where.line) - (x->where.line < y->where.line);
+	return order ? order : compare_places(&x->element, &y->element);
 }
 
 struct claims {
@@ -271,10 +338,12 @@ struct claims {
 	size_t n, capacity;
 };
 
+/* Only what was written is claimed: derived values are as different as what they come from. */
 static void claim(const struct checker *checker, struct claims *claims, const char *value, const void *field, const struct pos *element)
 {
-	if (value)
-		vec_push(checker->arena, claims, (struct claim){value, *place(checker, field, element)});
+	const struct pos *where = vm_where(checker->vm, field);
+	if (value && where && sound(checker, field))
+		vec_push(checker->arena, claims, (struct claim){value, *where, *element});
 }
 
 static void refuse_twice(const struct checker *checker, struct claims *claims, const char *what)
@@ -282,11 +351,43 @@ static void refuse_twice(const struct checker *checker, struct claims *claims, c
 	if (claims->n)
 		qsort(claims->v, claims->n, sizeof *claims->v, compare_claims);
 	for (size_t i = 1; i < claims->n; i++) {
-		if (strcmp(claims->v[i - 1].value, claims->v[i].value) != 0)
+		const struct claim *first = &claims->v[i - 1], *second = &claims->v[i];
+		if (strcmp(first->value, second->value) != 0)
 			continue;
-		wrong(checker, &claims->v[i].where, "used-twice", "%s \"%.80s\" is used twice", what, claims->v[i].value);
-		diag_note(checker->diag, &claims->v[i - 1].where, "used-twice", "first used here");
+		/* Elements that share the value by an alias or a merge key are told by their own places. */
+		bool shared = first->where.file == second->where.file && compare_places(&first->where, &second->where) == 0;
+		wrong(checker, shared ? &second->element : &second->where, "used-twice", "%s \"%.80s\" is used twice", what, second->value);
+		diag_note(checker->diag, shared ? &first->element : &first->where, "used-twice", "first used here");
 	}
+}
+
+/* A path as it is compared: without "./", "//" and a final slash. */
+static const char *simple_path(struct arena *arena, const char *path)
+{
+	if (!path || !*path)
+		return path;
+	char *simple = arena_alloc(arena, strlen(path) + 1), *to = simple;
+	if (*path == '/')
+		*to++ = '/';
+	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
+		size_t length = strcspn(path, "/");
+		if (length != 1 || *path != '.') {
+			if (to > simple && to[-1] != '/')
+				*to++ = '/';
+			memcpy(to, path, length);
+			to += length;
+		}
+		path += length;
+	}
+	return simple;
+}
+
+static const char *lower_case(struct arena *arena, const char *text)
+{
+	char *lower = text ? arena_strdup(arena, text) : NULL;
+	for (char *c = lower; c && *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return lower;
 }
 
 static void check_volumes(const struct checker *checker)
@@ -296,7 +397,7 @@ static void check_volumes(const struct checker *checker)
 	for (size_t i = 0; i < vm->volumes.n; i++) {
 		const struct volume *volume = &vm->volumes.v[i];
 		check_volume(checker, volume, i);
-		claim(checker, &images, volume->image, &volume->image, &volume->where);
+		claim(checker, &images, simple_path(checker->arena, volume->image), &volume->image, &volume->where);
 		claim(checker, &points, volume->mount_point, &volume->mount_point, &volume->where);
 		claim(checker, &serials, volume->serial, &volume->serial, &volume->where);
 		claim(checker, &labels, volume->label, &volume->label, &volume->where);
@@ -319,40 +420,69 @@ static bool is_unicast_mac(const char *text)
 	return strchr("02468aceACE", text[1]) != NULL;
 }
 
+static void check_interface(const struct checker *checker, const struct interface *interface, size_t i)
+{
+	if (sound(checker, &interface->id))
+		check_name(checker, place(checker, &interface->id, &interface->where), arena_printf(checker->arena, "interfaces[%zu].id", i),
+			   interface->id, LINUX_INTERFACE_BYTES);
+	if (sound(checker, &interface->mac) && interface->mac && !is_unicast_mac(interface->mac))
+		wrong(checker, place(checker, &interface->mac, &interface->where), "bad-mac",
+		      "interfaces[%zu].mac: \"%.80s\" is no unicast MAC address such as 02:00:00:00:00:01", i, interface->mac);
+	if (sound(checker, &interface->type) && strcmp(interface->type, "user") != 0)
+		wrong(checker, place(checker, &interface->type, &interface->where), "not-implemented",
+		      "interfaces[%zu].type: %s is not implemented yet; user is", i, interface->type);
+}
+
 static void check_interfaces(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	struct claims ids = {0}, macs = {0};
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
-		const struct pos *id = place(checker, &interface->id, &interface->where);
-		check_name(checker, id, "interfaces.id", interface->id, LINUX_INTERFACE_BYTES);
+		check_interface(checker, interface, i);
 		claim(checker, &ids, interface->id, &interface->id, &interface->where);
-		claim(checker, &macs, interface->mac, &interface->mac, &interface->where);
-		if (!is_unicast_mac(interface->mac))
-			wrong(checker, place(checker, &interface->mac, &interface->where), "bad-mac",
-			      "interfaces[%zu].mac: \"%.80s\" is no unicast MAC address such as 02:00:00:00:00:01", i, interface->mac);
-		if (strcmp(interface->type, "user") != 0)
-			wrong(checker, place(checker, &interface->type, &interface->where), "not-implemented",
-			      "interfaces[%zu].type: %s is not implemented yet; user is", i, interface->type);
+		claim(checker, &macs, lower_case(checker->arena, interface->mac), &interface->mac, &interface->where);
 	}
 	refuse_twice(checker, &ids, "interface id");
 	refuse_twice(checker, &macs, "MAC address");
 }
 
-static bool has_user_interface(const struct vm *vm)
+/* An interface whose type was refused may have been meant as one. */
+static bool may_have_user_interface(const struct vm *vm)
 {
+	if (vm_refused(vm, &vm->interfaces.v))
+		return true;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (strcmp(vm->interfaces.v[i].type, "user") == 0)
+		if (vm_refused(vm, &vm->interfaces.v[i].type) || strcmp(vm->interfaces.v[i].type, "user") == 0)
 			return true;
 	return false;
 }
 
-static void check_address(const struct checker *checker, const char *address, const struct pos *where, size_t i)
+static bool has_user_interface(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (!vm_refused(vm, &vm->interfaces.v[i].type) && strcmp(vm->interfaces.v[i].type, "user") == 0)
+			return true;
+	return false;
+}
+
+static void check_endpoint(const struct checker *checker, const struct endpoint *end, const struct pos *element, size_t i, const char *name)
 {
 	struct in_addr parsed;
-	if (*address && inet_pton(AF_INET, address, &parsed) != 1)
-		wrong(checker, where, "bad-address", "forwardPorts[%zu]: \"%.80s\" is no IPv4 address", i, address);
+	if (*end->address && inet_pton(AF_INET, end->address, &parsed) != 1)
+		wrong(checker, place(checker, &end->address, element), "bad-address", "forwardPorts[%zu].%s.address: \"%.80s\" is no IPv4 address", i,
+		      name, end->address);
+}
+
+/* From the guest, QEMU connects a program to an address of the guest's network. */
+static void check_from_guest(const struct checker *checker, const struct forward_port *port, size_t i)
+{
+	if (strcmp(port->proto, "tcp") != 0)
+		wrong(checker, place(checker, &port->proto, &port->where), "bad-forwarding", "forwardPorts[%zu].proto: from the guest only tcp is forwarded", i);
+	if (!*port->host.address && sound(checker, &port->host.address))
+		wrong(checker, &port->where, "bad-forwarding", "forwardPorts[%zu].host.address is missing; from the guest it is needed", i);
+	if (!*port->guest.address && sound(checker, &port->guest.address))
+		wrong(checker, &port->where, "bad-forwarding", "forwardPorts[%zu].guest.address is missing; from the guest it is needed", i);
 }
 
 static void check_forward_ports(const struct checker *checker)
@@ -360,13 +490,12 @@ static void check_forward_ports(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	for (size_t i = 0; i < vm->forward_ports.n; i++) {
 		const struct forward_port *port = &vm->forward_ports.v[i];
-		check_address(checker, port->host.address, place(checker, &port->host.address, &port->where), i);
-		check_address(checker, port->guest.address, place(checker, &port->guest.address, &port->where), i);
-		bool to_host = strcmp(port->from, "guest") == 0;
-		if (to_host && (!*port->host.address || !*port->guest.address || strcmp(port->proto, "tcp") != 0))
-			wrong(checker, &port->where, "bad-forwarding", "forwardPorts[%zu]: from guest, both addresses are needed and proto is tcp", i);
+		check_endpoint(checker, &port->host, &port->where, i, "host");
+		check_endpoint(checker, &port->guest, &port->where, i, "guest");
+		if (sound(checker, &port->from) && strcmp(port->from, "guest") == 0)
+			check_from_guest(checker, port, i);
 	}
-	if (vm->forward_ports.n && !has_user_interface(vm))
+	if (vm->forward_ports.n && !may_have_user_interface(vm))
 		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding", "forwardPorts needs a network interface of type user");
 }
 
@@ -402,7 +531,7 @@ static void list_uses(const struct vm *vm, struct use uses[FEATURE_COUNT])
 	memcpy(uses, all, sizeof all);
 }
 
-/* "qemu and crosvm have" */
+/* "; qemu, crosvm can" */
 static const char *who_can(const struct checker *checker, enum feature feature)
 {
 	const char *names = NULL;
@@ -412,11 +541,23 @@ static const char *who_can(const struct checker *checker, enum feature feature)
 	return names ? arena_printf(checker->arena, "; %s can", names) : "";
 }
 
+/* "; qemu is" */
+static const char *implemented(const struct checker *checker)
+{
+	const char *names = "";
+	for (const struct backend *const *backend = backends; *backend; backend++)
+		names = arena_printf(checker->arena, "%s%s%s", names, *names ? ", " : "; ", (*backend)->name);
+	return arena_printf(checker->arena, "%s %s", names, backends[0] && backends[1] ? "are" : "is");
+}
+
 static void check_capabilities(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
+	if (!sound(checker, &vm->hypervisor))
+		return;
 	if (!checker->backend) {
-		wrong(checker, vm_where(vm, &vm->hypervisor), "not-implemented", "hypervisor: %s is not implemented yet", vm->hypervisor);
+		wrong(checker, vm_where(vm, &vm->hypervisor), "not-implemented", "hypervisor: %s is not implemented yet%s", vm->hypervisor,
+		      implemented(checker));
 		return;
 	}
 	struct use uses[FEATURE_COUNT];
@@ -424,21 +565,20 @@ static void check_capabilities(const struct checker *checker)
 	for (size_t i = 0; i < FEATURE_COUNT; i++) {
 		const struct capability *capability = &checker->backend->capabilities[uses[i].feature];
 		const char *name = feature_name(uses[i].feature);
-		if (!uses[i].field || capability->can == CAN)
+		if (!uses[i].field || !sound(checker, uses[i].field) || capability->can == CAN)
 			continue;
 		const struct pos *where = vm_where(vm, uses[i].field);
 		if (capability->can == CAN_NOT)
 			wrong(checker, where, "not-supported", "%s has no %s%s", checker->backend->name, name, who_can(checker, uses[i].feature));
-		else if (!capability->holds(vm))
+		else if (sound(checker, &vm->qemu.machine) && !capability->holds(vm))
 			wrong(checker, where, "not-supported", "%s has %s only %s", checker->backend->name, name, capability->condition);
 	}
 }
 
-
 static void (*const checks[])(const struct checker *) = {
-	check_host_name,   check_store_dir,  check_machine_id,  check_memory,      check_socket,     check_user,
-	check_credentials, check_parameters, check_bin_scripts, check_host_path,   check_store_disk, check_nix_database,
-	check_volumes,     check_interfaces, check_forward_ports, check_capabilities,
+	check_host_name,    check_store_dir,  check_machine_id, check_memory,     check_hotplug,    check_socket,
+	check_user,         check_credentials, check_parameters, check_bin_scripts, check_host_path, check_store_disk,
+	check_nix_database, check_volumes,    check_interfaces, check_forward_ports, check_capabilities,
 };
 
 bool vm_check(struct arena *arena, struct diag *diag, const struct vm *vm)

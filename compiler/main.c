@@ -3,10 +3,12 @@
  * mvmbuild: a description of a microVM in, a runner directory out.
  *
  *   cli       command line            commands  what each command does    session  the passes that commands share
- *   doc       YAML/JSON to a tree     options   the table of options      bind     tree to struct vm (vm.h, places)
+ *   doc       YAML/JSON to a tree     node      the tree                  json_text  JSON that YAML does not understand
+ *   options   the table of options    bind      tree to struct vm (vm.h, places)
  *   check     wrong as a whole?       resolve   toplevel, kernel, initrd  closure* which store paths, from which source
  *   plan      what to build, as data  report    plans as JSON             docgen   schema and option reference
  *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
+ *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
  *   base/     arena, buffers, diagnostics, files, processes
  *   ../backends/   one file per hypervisor: what it can, its arguments   ../imaging/  file formats, which know no VM
  */

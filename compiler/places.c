@@ -7,7 +7,8 @@
 
 struct slot {
 	const void *field; /* NULL: free */
-	struct pos pos;
+	struct pos pos;    /* without file: not written */
+	bool refused;
 };
 
 /* Open addressing, at most half full. */
@@ -47,22 +48,44 @@ static void grow(struct places *places)
 			*find(places, old[i].field) = old[i];
 }
 
-void places_set(struct places *places, const void *field, const struct pos *pos)
+/* The slot of a field, made when it is not there. */
+static struct slot *slot_of(struct places *places, const void *field)
 {
 	if (places->used * 2 >= places->size)
 		grow(places);
 	struct slot *slot = find(places, field);
 	places->used += !slot->field;
-	*slot = (struct slot){field, *pos};
+	slot->field = field;
+	return slot;
+}
+
+void places_set(struct places *places, const void *field, const struct pos *pos)
+{
+	slot_of(places, field)->pos = *pos;
 }
 
 const struct pos *places_get(const struct places *places, const void *field)
 {
 	const struct slot *slot = find(places, field);
-	return slot->field ? &slot->pos : NULL;
+	return slot->field && slot->pos.file ? &slot->pos : NULL;
+}
+
+void places_refuse(struct places *places, const void *field)
+{
+	slot_of(places, field)->refused = true;
+}
+
+bool places_refused(const struct places *places, const void *field)
+{
+	return find(places, field)->refused;
 }
 
 const struct pos *vm_where(const struct vm *vm, const void *field)
 {
 	return places_get(vm->places, field);
+}
+
+bool vm_refused(const struct vm *vm, const void *field)
+{
+	return places_refused(vm->places, field);
 }

@@ -3,6 +3,8 @@
 #ifndef MVM_PLACES_H
 #define MVM_PLACES_H
 
+#include <stdbool.h>
+
 #include "compiler/base/arena.h"
 #include "compiler/base/diag.h"
 
@@ -13,5 +15,8 @@ struct places *places_new(struct arena *arena);
 void places_set(struct places *places, const void *field, const struct pos *pos);
 /* NULL when the field was not written. */
 const struct pos *places_get(const struct places *places, const void *field);
+/* What was written for a field could not be taken, or it is missing. */
+void places_refuse(struct places *places, const void *field);
+bool places_refused(const struct places *places, const void *field);
 
 #endif

@@ -50,23 +50,33 @@ static const char *derived_mac(struct arena *arena, const char *host_name, const
 static bool shares_host_store(const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->shares.n; i++)
-		if (strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
+		if (vm->shares.v[i].source && strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
 			return true;
 	return false;
 }
 
-/* A text that was not written at all; `null` is written, and means none. */
+/* A text that was not written at all: `null` is written, and means none. */
 static bool left_open(const struct vm *vm, const char *const *field)
 {
 	return !*field && !vm_where(vm, field);
 }
 
-bool vm_fill(struct arena *arena, struct vm *vm)
+/* What is derived from the name; a vm without one is only checked. */
+static void fill_from_name(struct arena *arena, struct vm *vm)
 {
 	if (left_open(vm, &vm->socket))
 		vm->socket = arena_printf(arena, "%s.sock", vm->host_name);
 	if (left_open(vm, &vm->machine_id))
 		vm->machine_id = derived_machine_id(arena, vm->host_name);
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (!vm->interfaces.v[i].mac && vm->interfaces.v[i].id)
+			vm->interfaces.v[i].mac = derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
+}
+
+bool vm_fill(struct arena *arena, struct vm *vm)
+{
+	if (vm->host_name)
+		fill_from_name(arena, vm);
 	if (!vm_where(vm, &vm->hotplugged_mem_mib))
 		vm->hotplugged_mem_mib = vm->hotplug_mem_mib;
 	if (!vm_where(vm, &vm->store_on_disk))
@@ -77,9 +87,6 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 		vm->store_disk.type = vm->store_disk_type;
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
-	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (!vm->interfaces.v[i].mac)
-			vm->interfaces.v[i].mac = derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
 	return true;
 }
 

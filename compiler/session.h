@@ -16,9 +16,7 @@ struct session {
 	struct plan plan;
 };
 
-/* Reads and merges the descriptions and binds them; with the command line's --set and --hypervisor on top. */
-bool session_read(struct session *session);
-/* The same, and checks. */
+/* Reads and merges the descriptions, with the command line's --set and --hypervisor on top, binds and checks them. */
 bool session_check(struct session *session);
 /* The same, and plans. */
 bool session_plan(struct session *session);

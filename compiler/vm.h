@@ -211,5 +211,7 @@ struct vm {
 
 /* The place where a field (its address inside the vm) was written; NULL when it has its default. */
 const struct pos *vm_where(const struct vm *vm, const void *field);
+/* Whether what the description says of a field was refused, or must be said and is not: the field then means nothing, and may be NULL. */
+bool vm_refused(const struct vm *vm, const void *field);
 
 #endif
