@@ -1,57 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "imaging/object_pack.h"
+#include "imaging/object_packing.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
-
-#include "compiler/base/arena.h"
-#include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 #include "imaging/squashfs_format.h"
-
-/* A file whose content is in the object, found by a hash of its start; bytes are compared before they are shared. */
-struct known_file {
-	uint64_t hash;
-	uint32_t record;    /* place in the records / 8 */
-	uint32_t directory; /* index of its directory's path */
-};
-
-struct packing {
-	struct compress_pool *pool;
-	uint32_t block_size;
-	const char *root;
-	struct object_identity identity;
-	void (*progress)(void *context, uint64_t read_bytes);
-	void *progress_context;
-	uint64_t read_bytes;
-	char *target;
-	int fd;
-
-	struct buf records, fragments;
-	uint64_t data_bytes, content_bytes;
-	XXH3_state_t *data_hash;
-	uint32_t inodes;
-	size_t pending; /* blocks submitted and not stored */
-	bool walked;
-	struct block *fragment; /* being filled; NULL when none is */
-	uint32_t nfragments;
-
-	struct buf path;                 /* of what is read now, for messages */
-	struct arena *arena;             /* what only the walk needs: */
-	struct strings directories;      /* below the root, "" for itself */
-	uint32_t directory;              /* index of the one being read */
-	struct known_file *known;        /* open addressing; record is EMPTY_SLOT where free */
-	size_t nknown, known_slots;
-	unsigned char *compare;          /* two buffers of a block and a byte */
-};
 
 enum {
 	FIRST_SLOTS = 64,
@@ -83,8 +40,7 @@ struct packing *packing_new(const struct packing_request *request)
 	return p;
 }
 
-/* Gives back what only the walk needed. */
-static void walk_free(struct packing *p)
+void packing_walk_end(struct packing *p)
 {
 	buf_free(&p->path);
 	arena_free(p->arena);
@@ -99,7 +55,7 @@ void packing_free(struct packing *p)
 {
 	if (!p)
 		return;
-	walk_free(p);
+	packing_walk_end(p);
 	fd_close(&p->fd);
 	buf_free(&p->records);
 	buf_free(&p->fragments);
@@ -113,12 +69,12 @@ uint64_t packing_content_bytes(const struct packing *p)
 	return p->content_bytes;
 }
 
-static bool read_failed(const struct packing *p, struct diag *diag)
+bool packing_read_failed(const struct packing *p, struct diag *diag)
 {
 	return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", buf_text(&p->path), strerror(errno));
 }
 
-static bool source_changed(const struct packing *p, struct diag *diag)
+bool packing_source_changed(const struct packing *p, struct diag *diag)
 {
 	return diag_error(diag, STATUS_INPUT, NULL, "file-changed", "%s changed while it was read", buf_text(&p->path));
 }
@@ -202,7 +158,7 @@ static void submit_block(struct packing *p, struct block *block)
 	p->progress(p->progress_context, p->read_bytes);
 }
 
-static void submit_fragment(struct packing *p)
+void packing_submit_fragment(struct packing *p)
 {
 	if (!p->fragment)
 		return;
@@ -221,8 +177,7 @@ static void pad_records(struct packing *p, size_t unit)
 	buf_add(&p->records, zeros, -p->records.n & (unit - 1));
 }
 
-/* Opens a record up to its payload; `file` for files alone. */
-static uint64_t record_begin(struct packing *p, struct object_record record, const struct object_file *file, const char *name)
+uint64_t packing_record_begin(struct packing *p, struct object_record record, const struct object_file *file, const char *name)
 {
 	uint64_t at = p->records.n;
 	record.name_length = (uint8_t)strlen(name);
@@ -232,6 +187,11 @@ static uint64_t record_begin(struct packing *p, struct object_record record, con
 	buf_add(&p->records, name, record.name_length);
 	pad_records(p, 4);
 	return at;
+}
+
+void packing_record_end(struct packing *p)
+{
+	pad_records(p, 8);
 }
 
 static void record_add_block_sizes(struct packing *p, uint32_t count)
@@ -343,24 +303,24 @@ static const struct known_file *known_find(struct packing *p, uint64_t hash, int
 static void record_duplicate(struct packing *p, struct object_record record, uint64_t size, const struct known_file *known, const char *name)
 {
 	const struct object_file file = {.size = size, .fragment = SQUASHFS_INVALID_FRAG, .original = known->record};
-	record_begin(p, record, &file, name);
-	pad_records(p, 8);
+	packing_record_begin(p, record, &file, name);
+	packing_record_end(p);
 }
 
 /* A file of less than a block shares a fragment with its neighbours. */
 static bool pack_small_file(struct packing *p, struct diag *diag, int fd, struct object_record record, uint32_t size, const char *name)
 {
 	if (p->fragment && p->fragment->n + size > p->block_size)
-		submit_fragment(p);
+		packing_submit_fragment(p);
 	if (!p->fragment && !(p->fragment = take_block(p, diag)))
 		return false;
 	unsigned char *data = p->fragment->data + p->fragment->n;
 	/* One byte more than expected, to notice a file that grew. */
 	ssize_t got = read_full(fd, data, (size_t)size + 1);
 	if (got < 0)
-		return read_failed(p, diag);
+		return packing_read_failed(p, diag);
 	if (got != (ssize_t)size)
-		return source_changed(p, diag);
+		return packing_source_changed(p, diag);
 	const uint64_t hash = XXH3_64bits_withSeed(data, size, size);
 	const struct known_file *known = known_find(p, hash, fd, data, size, size);
 	if (known) {
@@ -369,8 +329,8 @@ static bool pack_small_file(struct packing *p, struct diag *diag, int fd, struct
 	}
 	const struct object_file file = {
 		.size = size, .fragment = p->nfragments, .fragment_offset = p->fragment->n, .original = OBJECT_OWN_CONTENT};
-	known_add(p, hash, record_begin(p, record, &file, name));
-	pad_records(p, 8);
+	known_add(p, hash, packing_record_begin(p, record, &file, name));
+	packing_record_end(p);
 	p->fragment->n += size;
 	return true;
 }
@@ -383,8 +343,8 @@ static bool read_block(struct packing *p, struct diag *diag, int fd, uint64_t si
 	block->n = last ? (uint32_t)left : p->block_size;
 	ssize_t got = read_full(fd, block->data, (size_t)block->n + last);
 	if (got < 0)
-		return read_failed(p, diag);
-	return got == (ssize_t)block->n || source_changed(p, diag);
+		return packing_read_failed(p, diag);
+	return got == (ssize_t)block->n || packing_source_changed(p, diag);
 }
 
 static bool pack_blocks(struct packing *p, struct diag *diag, int fd, uint64_t size, uint64_t record, uint32_t count, struct block *first)
@@ -426,14 +386,14 @@ static bool pack_large_file(struct packing *p, struct diag *diag, int fd, struct
 	}
 	const struct object_file file = {.size = size, .fragment = SQUASHFS_INVALID_FRAG, .original = OBJECT_OWN_CONTENT};
 	record.count = (uint32_t)count;
-	const uint64_t at = record_begin(p, record, &file, name);
+	const uint64_t at = packing_record_begin(p, record, &file, name);
 	record_add_block_sizes(p, record.count);
-	pad_records(p, 8);
+	packing_record_end(p);
 	known_add(p, hash, at);
 	return pack_blocks(p, diag, fd, size, at, record.count, first);
 }
 
-static bool pack_file(struct packing *p, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
+bool packing_add_file(struct packing *p, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
 {
 	record.type = SQUASHFS_REG_TYPE;
 	p->content_bytes += size;
@@ -442,173 +402,9 @@ static bool pack_file(struct packing *p, struct diag *diag, int fd, struct objec
 	if (size)
 		return pack_small_file(p, diag, fd, record, (uint32_t)size, name);
 	const struct object_file file = {.fragment = SQUASHFS_INVALID_FRAG, .original = OBJECT_OWN_CONTENT};
-	record_begin(p, record, &file, name);
-	pad_records(p, 8);
+	packing_record_begin(p, record, &file, name);
+	packing_record_end(p);
 	return true;
-}
-
-/* ---- links and directories ---- */
-
-static bool pack_symlink(struct packing *p, struct diag *diag, int parent, const char *path, size_t size, struct object_record record,
-			 const char *name)
-{
-	char *target = memory(malloc(size + 1));
-	ssize_t n = readlinkat(parent, path, target, size + 1);
-	bool ok = n > 0 && (size_t)n == size;
-	if (ok) {
-		record.type = SQUASHFS_SYMLINK_TYPE;
-		record.mode = 0777;
-		record.count = (uint32_t)n;
-		record_begin(p, record, NULL, name);
-		buf_add(&p->records, target, (size_t)n);
-		pad_records(p, 8);
-	} else if (n < 0) {
-		read_failed(p, diag);
-	} else {
-		source_changed(p, diag);
-	}
-	free(target);
-	return ok;
-}
-
-struct names {
-	char **v;
-	size_t n, capacity;
-};
-
-static void names_free(struct names *names)
-{
-	for (size_t i = 0; i < names->n; i++)
-		free(names->v[i]);
-	free(names->v);
-}
-
-/* The first byte is the kind that the directory gave, DT_REG and so on; the name follows. */
-static void names_add(struct names *names, const struct dirent *entry)
-{
-	if (names->n == names->capacity) {
-		names->capacity = names->capacity ? names->capacity * 2 : 16;
-		names->v = memory(realloc(names->v, names->capacity * sizeof *names->v));
-	}
-	size_t length = strlen(entry->d_name);
-	char *name = memory(malloc(length + 2));
-	name[0] = (char)entry->d_type;
-	memcpy(name + 1, entry->d_name, length + 1);
-	names->v[names->n++] = name;
-}
-
-static int names_compare(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a + 1, *(char *const *)b + 1);
-}
-
-static bool names_read(DIR *stream, struct names *names)
-{
-	for (;;) {
-		errno = 0;
-		const struct dirent *entry = readdir(stream);
-		if (!entry)
-			break;
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			names_add(names, entry);
-	}
-	if (errno)
-		return false;
-	if (names->n)
-		qsort(names->v, names->n, sizeof *names->v, names_compare);
-	return true;
-}
-
-static bool pack_node(struct packing *p, struct diag *diag, int parent, const char *path, unsigned char kind, uint32_t parent_number,
-		      const char *name);
-
-static bool pack_children(struct packing *p, struct diag *diag, int directory, const struct names *names, uint32_t number)
-{
-	const size_t length = p->path.n;
-	const char *here = p->path.n > strlen(p->root) ? p->path.p + strlen(p->root) + 1 : "";
-	const uint32_t index = (uint32_t)p->directories.n;
-	vec_push(p->arena, &p->directories, arena_strdup(p->arena, here));
-	for (size_t i = 0; i < names->n; i++) {
-		p->directory = index;
-		buf_printf(&p->path, "/%s", names->v[i] + 1);
-		if (!pack_node(p, diag, directory, names->v[i] + 1, (unsigned char)names->v[i][0], number, names->v[i] + 1))
-			return false;
-		p->path.n = length;
-		p->path.p[length] = '\0';
-	}
-	return true;
-}
-
-/* Takes over `fd`. */
-static bool pack_directory(struct packing *p, struct diag *diag, int fd, struct object_record record, const char *name)
-{
-	DIR *stream = fdopendir(fd);
-	if (!stream) {
-		close(fd);
-		return read_failed(p, diag);
-	}
-	struct names names = {0};
-	bool ok = names_read(stream, &names) || read_failed(p, diag);
-	ok = ok && pack_children(p, diag, dirfd(stream), &names, record.number);
-	closedir(stream);
-	record.type = SQUASHFS_DIR_TYPE;
-	record.count = (uint32_t)names.n;
-	names_free(&names);
-	if (ok) {
-		record_begin(p, record, NULL, name);
-		pad_records(p, 8);
-	}
-	return ok;
-}
-
-static bool refuse_kind(const struct packing *p, struct diag *diag)
-{
-	return diag_error(diag, STATUS_INPUT, NULL, "unknown-file-kind",
-			  "%s is neither a file nor a directory nor a symbolic link; a store has no other kinds", buf_text(&p->path));
-}
-
-/* `path`, below `parent`, is called `name` in the image. `kind` spares a call where the file system tells it. */
-static bool pack_node(struct packing *p, struct diag *diag, int parent, const char *path, unsigned char kind, uint32_t parent_number,
-		      const char *name)
-{
-	struct stat st = {0};
-	if (kind != DT_REG && kind != DT_DIR && fstatat(parent, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return read_failed(p, diag);
-	if (p->inodes == UINT32_MAX)
-		return diag_error(diag, STATUS_INPUT, NULL, "too-many-files", "%s has too many files for squashfs", p->root);
-	struct object_record record = {.parent = parent_number, .number = p->inodes++};
-	if (S_ISLNK(st.st_mode))
-		return pack_symlink(p, diag, parent, path, (size_t)st.st_size, record, name);
-	if (st.st_mode && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return refuse_kind(p, diag);
-	/* O_NONBLOCK: should it have become a fifo meanwhile, we do not hang. */
-	int fd = openat(parent, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return read_failed(p, diag);
-	if (fstat(fd, &st) != 0) {
-		close(fd);
-		return read_failed(p, diag);
-	}
-	record.mode = st.st_mode & 0777;
-	if (S_ISDIR(st.st_mode))
-		return pack_directory(p, diag, fd, record, name);
-	bool ok = S_ISREG(st.st_mode) ? pack_file(p, diag, fd, record, (uint64_t)st.st_size, name) : refuse_kind(p, diag);
-	close(fd);
-	return ok;
-}
-
-bool packing_walk(struct packing *p, struct diag *diag)
-{
-	buf_puts(&p->path, p->root);
-	bool ok = pack_node(p, diag, AT_FDCWD, p->root, DT_UNKNOWN, 0, p->identity.name);
-	if (ok)
-		submit_fragment(p);
-	else if (p->fragment)
-		pool_release(p->pool, p->fragment);
-	p->fragment = NULL;
-	p->walked = ok;
-	walk_free(p);
-	return ok;
 }
 
 /* ---- the end ---- */
