@@ -77,7 +77,7 @@ let
     fail() { failures=$((failures + 1)); say "FAILED $*"; }
 
     say "$(cat ${etc}/motd)"
-    say "kernel $(uname -r)"
+    say "kernel $(uname -r), clock $(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
     while read -r source target type options rest; do
       say "mount $target $type ''${options%%,*} $source"
     done < /proc/mounts
