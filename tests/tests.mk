@@ -13,10 +13,11 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(OBJECTS) $(BUILD)/embedded.o
 	$(Q)$(COMPILE) -o $@ $< $(OBJECTS) $(BUILD)/embedded.o $(LINK_LIBS) -lcmocka
 
 # Each fuzz target replays its corpus when it is built without libFuzzer.
-$(BUILD)/tests/fuzz/%: tests/fuzz/%.c tests/fuzz/replay.c $(OBJECTS) $(BUILD)/embedded.o
+REPLAY := tests/fuzz/replay.c
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(REPLAY) $(OBJECTS) $(BUILD)/embedded.o
 	@mkdir -p $(@D)
 	$(say) FUZZ $@
-	$(Q)$(COMPILE) -o $@ $< tests/fuzz/replay.c $(OBJECTS) $(BUILD)/embedded.o $(LINK_LIBS)
+	$(Q)$(COMPILE) -o $@ $< $(REPLAY) $(OBJECTS) $(BUILD)/embedded.o $(LINK_LIBS)
 
 unit-programs: $(UNIT) $(FUZZ)
 
@@ -44,6 +45,11 @@ docs: all
 	@cp $(BUILD)/docs/options.md $(BUILD)/docs/schema.json $(BUILD)/docs/mvmbuild.1 docs/
 	@cp $(BUILD)/docs/README.md README.md
 
+# Looks for inputs that fail, with clang: make fuzz FUZZ_SECONDS=600
+FUZZ_SECONDS ?= 60
+fuzz:
+	@bash tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
+
 golden-update: all
 	@bash tests/golden/run.sh --update
 
@@ -52,4 +58,4 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bash tests/bench/run.sh $(BUILD)/mvmbuild
 
-.PHONY: unit-programs deps docs demo check golden-update bench
+.PHONY: unit-programs deps docs demo check fuzz golden-update bench
