@@ -3,9 +3,10 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 /* Longer words are never compared: no option is that long. */
-enum { LONGEST = 40 };
+enum { LONGEST = 40, SHORTEST_BEGINNING = 3 };
 
 static unsigned least(unsigned a, unsigned b)
 {
@@ -32,6 +33,21 @@ static unsigned distance(const char *a, size_t alen, const char *b, size_t blen)
 	return rows[alen % 3][blen];
 }
 
+/* "memory" for mem, "host" for hostName: one is the other's beginning. */
+static const char *by_beginning(const char *word, size_t length, const char *const *candidates, size_t count)
+{
+	const char *best = NULL;
+	size_t nearest = LONGEST;
+	for (size_t i = 0; i < count; i++) {
+		size_t other = strlen(candidates[i]), shorter = length < other ? length : other, longer = length < other ? other : length;
+		if (shorter >= SHORTEST_BEGINNING && longer - shorter < nearest && strncasecmp(word, candidates[i], shorter) == 0) {
+			nearest = longer - shorter;
+			best = candidates[i];
+		}
+	}
+	return best;
+}
+
 const char *suggest(const char *word, const char *const *candidates, size_t count)
 {
 	size_t length = strlen(word);
@@ -49,5 +65,5 @@ const char *suggest(const char *word, const char *const *candidates, size_t coun
 			best = candidates[i];
 		}
 	}
-	return best;
+	return best ? best : by_beginning(word, length, candidates, count);
 }
