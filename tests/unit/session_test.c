@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* What one run says about descriptions and arguments together. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <time.h>
+
+#include "compiler/base/buf.h"
+#include "compiler/session.h"
+#include "tests/unit/fixture.h"
+
+#define NEEDED "hostName: web1\ntoplevel: /nix/store/x\n"
+
+static const char *description(struct fixture *f, const char *name, const char *text)
+{
+	const char *path = scratch_path(f, name);
+	unlink(path);
+	assert_ok(f, file_write(f->diag, path, text, strlen(text), 0644));
+	return path;
+}
+
+/* A run on one description, with arguments of --set; NULL ends them. */
+static struct session *run(struct fixture *f, const char *text, const char *const *sets)
+{
+	struct session *session = arena_alloc(f->arena, sizeof *session);
+	f->diag = diag_new(f->arena);
+	*session = (struct session){.arena = f->arena, .diag = f->diag};
+	vec_push(f->arena, &session->cli.arguments, description(f, "vm.yaml", text));
+	for (; sets && *sets; sets++)
+		vec_push(f->arena, &session->cli.sets, *sets);
+	bool ok = session_check(session);
+	assert_int_equal(ok, diag_error_count(f->diag) == 0);
+	return session;
+}
+
+#define SETS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static void settings_go_over_the_description(void **state)
+{
+	struct fixture *f = *state;
+	const struct session *session =
+		run(f, NEEDED "mem: 256\nqemu: {machine: q35, serialConsole: false}\nvolumes: [{image: a, size: 8}, {image: b, size: 8}]\nkernelParams: [a, b]\n",
+		    SETS("vcpu=4", "mem=1G", "qemu.machine=microvm", "volumes.1.size=2G", "volumes.0={readOnly: true}", "kernelParams.1='b c'",
+			 "preStart=a=b", "microvm.balloon=true", "socket=", "credentialFiles.a.b=/x", "vcpu=5"));
+	assert_int_equal(diag_error_count(f->diag), 1); /* credentialFiles.a is a text */
+	assert_said(f, "--set credentialFiles.a.b: error: credentialFiles.a: expected a text, not a map [wrong-type]");
+	assert_int_equal(session->vm.vcpu, 5);
+	assert_int_equal(session->vm.mem_mib, 1024);
+	assert_string_equal(session->vm.qemu.machine, "microvm");
+	assert_false(session->vm.qemu.serial_console);
+	assert_int_equal(session->vm.volumes.v[0].size_mib, 8);
+	assert_true(session->vm.volumes.v[0].read_only);
+	assert_int_equal(session->vm.volumes.v[1].size_mib, 2048);
+	assert_string_equal(session->vm.kernel_params.v[1], "b c");
+	assert_string_equal(session->vm.pre_start, "a=b");
+	assert_true(session->vm.balloon);
+	assert_null(session->vm.socket);
+}
+
+static void wrong_settings_are_all_told(void **state)
+{
+	static const struct {
+		const char *set, *said;
+	} cases[] = {
+		{"vcpu", "mvmbuild: error: --set vcpu: expected KEY=VALUE [usage]"},
+		{"=1", "--set : expected KEY=VALUE [usage]"},
+		{"vcpu=x", "--set vcpu: error: vcpu: expected a whole number from 1 to 1024, not \"x\" [wrong-type]\n      | vcpu=x\n      |      ^\n"},
+		{"vcpus=1", "--set vcpus: error: unknown option \"vcpus\"; did you mean \"vcpu\"? [unknown-option]\n      | vcpus=1\n      | ^~~~~\n"},
+		{"qemu.machin=1", "      | qemu.machin=1\n      |      ^~~~~~\n"},
+		{"volumes.2.size=1", "--set volumes.2.size: error: the list volumes has no element \"2\"; it has 0 to 1 [no-such-element]\n      | volumes.2.size=1\n      |         ^\n"},
+		{"volumes.x.size=1", "the list volumes has no element \"x\"; it has 0 to 1"},
+		{"volumes.-1.size=1", "the list volumes has no element \"-1\""},
+		{"volumes.99999999999999999999=1", "has no element \"99999999999999999999\""},
+		{"devices.0.bus=pci", "the list devices has no element \"0\"; it is empty"},
+		{"volumes.0.image.0=x", "volumes[0].image: expected a text, not a map"},
+		{"a..b=1", "--set a..b: error: expected names with one dot between them [usage]"},
+		{".a=1", "expected names with one dot"},
+		{"a.=1", "expected names with one dot"},
+		{"microvm.=1", "expected names with one dot"},
+		{"mem=[1", "--set mem: error: did not find expected ',' or ']' while parsing a flow sequence [syntax]"},
+		{"mem=1\n---\n2", "a second document; one value is wanted"},
+		{"mem=\xff", "--set mem: error: invalid leading UTF-8 octet [syntax]\n      | mem=?\n      |     ^\n"},
+	};
+	struct fixture *f = *state;
+	BUF_CLEANUP struct buf deep = {0};
+	for (size_t i = 0; i < countof(cases); i++) {
+		run(f, NEEDED "volumes: [{image: a, size: 8}, {image: b, size: 8}]\n", SETS(cases[i].set));
+		assert_int_equal(diag_error_count(f->diag), 1);
+		assert_said(f, cases[i].said);
+	}
+	run(f, NEEDED, SETS("a..b=1", "mem=[1", "x"));
+	assert_int_equal(diag_error_count(f->diag), 3);
+	for (int i = 0; i < 100000; i++)
+		buf_puts(&deep, "a.");
+	buf_puts(&deep, "a=1");
+	run(f, NEEDED, SETS(buf_text(&deep)));
+	assert_int_equal(diag_error_count(f->diag), 1);
+}
+
+static void the_hypervisor_is_a_word(void **state)
+{
+	struct fixture *f = *state;
+	struct session session = {.arena = f->arena, .diag = f->diag, .cli.hypervisor = "[qemu"};
+	vec_push(f->arena, &session.cli.arguments, description(f, "vm.yaml", NEEDED));
+	assert_false(session_check(&session));
+	assert_said(f, "--hypervisor: error: hypervisor: unknown value \"[qemu\"; did you mean \"qemu\"? [unknown-value]\n      | [qemu\n      | ^~~~~\n");
+}
+
+static void descriptions_are_laid_over_each_other(void **state)
+{
+	struct fixture *f = *state;
+	struct session session = {.arena = f->arena, .diag = f->diag};
+	vec_push(f->arena, &session.cli.arguments, description(f, "base.yaml", "microvm: {hostName: a, vcpu: 2, mem: 64}\ntoplevel: /x\nvcpu: 3\n"));
+	vec_push(f->arena, &session.cli.arguments, description(f, "over.json", "{\"hostName\": \"b\"}"));
+	assert_ok(f, session_check(&session));
+	assert_string_equal(session.vm.host_name, "b");
+	assert_int_equal(session.vm.vcpu, 3);
+	assert_int_equal(session.vm.mem_mib, 64);
+	/* The place is in the file that said it. */
+	assert_string_equal(vm_where(&session.vm, &session.vm.host_name)->file, scratch_path(f, "over.json"));
+	/* Both files' mistakes, in the order of the command line. */
+	session = (struct session){.arena = f->arena, .diag = f->diag};
+	vec_push(f->arena, &session.cli.arguments, description(f, "2.yaml", "a: [\n"));
+	vec_push(f->arena, &session.cli.arguments, description(f, "1.yaml", "b: {\n"));
+	assert_false(session_check(&session));
+	const char *said = messages(f), *second = strstr(said, "2.yaml"), *first = strstr(said, "1.yaml");
+	assert_true(second && first && second < first);
+}
+
+/* A mistake of any stage is an error of the run. */
+static void every_error_counts(void **state)
+{
+	static const char *const texts[] = {
+		"hostName: a\n" NEEDED, NEEDED "vcpu: x\n", NEEDED "nope: 1\n", NEEDED "machineId: x\n", "hostName: a\n", "", "- a\n", "a: [\n", NEEDED "shares: [{}]\n",
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < countof(texts); i++) {
+		run(f, texts[i], NULL);
+		assert_true(diag_error_count(f->diag) > 0);
+		assert_int_equal(diag_status(f->diag), STATUS_DESCRIPTION);
+	}
+	run(f, NEEDED, NULL);
+	assert_int_equal(diag_error_count(f->diag), 0);
+}
+
+/* The checks run on what could be bound, and tell nothing that follows from what could not. */
+static void no_consequences_are_told(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t errors;
+	} cases[] = {
+		{"toplevel: /x\n", 1},                                                             /* names derived from hostName */
+		{"toplevel: /x\ninterfaces: [{type: user, id: a}]\n", 1},
+		{NEEDED "hypervisor: qmeu\nballoon: true\nhotplugMem: 64\n", 1},                   /* what qemu can */
+		{NEEDED "volumes: [{image: a, size: 5TB}]\n", 1},                                  /* no size */
+		{NEEDED "volumes: [{image: a, szie: 8}]\n", 1},
+		{NEEDED "volumes: [{image: a, autoCreate: no}]\n", 1},                             /* would be created */
+		{NEEDED "volumes: [{image: a, size: 8, imageType: qcow}]\n", 1},
+		{NEEDED "volumes: [{size: 8}, {size: 8}]\n", 2},                                   /* no image is used twice */
+		{NEEDED "volumes: [a, b]\n", 2},
+		{NEEDED "interfaces: 5\nforwardPorts: [{host: {port: 1}, guest: {port: 1}}]\n", 1}, /* no interface */
+		{NEEDED "interfaces: [{type: usr, id: a}]\nforwardPorts: [{host: {port: 1}, guest: {port: 1}}]\n", 1},
+		{NEEDED "interfaces: [{type: user, id: a}, {type: user, id: a}]\n", 1},            /* nor a derived MAC */
+		{NEEDED "hotplugMem: x\nhotpluggedMem: 64\nqemu: {machine: q35}\n", 1},
+		{NEEDED "hotplugMem: 64\nqemu: {machine: [q35]}\n", 1},
+		{NEEDED "storeDisk: {engine: mksquash, compression: xz}\n", 1},
+		{NEEDED "nixDatabase: [prebuilt]\ninitrd: /x\n", 1},
+		{NEEDED "shares: [{tag: a, source: /nix/store, mountPoint: /nix/.ro-store}]\n", 1}, /* storeOnDisk */
+		{NEEDED "forwardPorts: [{from: gast, host: {port: 1}, guest: {port: 1}}]\ninterfaces: [{type: user, id: a}]\n", 1},
+		{NEEDED "forwardPorts: [{from: guest, proto: tcp, host: {port: 1, address: [a]}, guest: {port: 1, address: 10.0.2.9}}]\n"
+			"interfaces: [{type: user, id: a}]\n", 1},
+		/* But what is wrong by itself is told beside it. */
+		{NEEDED "volumes: [{image: a, szie: 8, serial: 'x y'}]\n", 2},
+		{NEEDED "vcpu: x\nmachineId: x\n", 2},
+		{NEEDED "unknown: x\nvolumes: [{image: a, size: 8}, {image: ./a, size: 8}]\n", 2},
+	};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < countof(cases); i++) {
+		run(f, cases[i].text, NULL);
+		if (diag_error_count(f->diag) != cases[i].errors)
+			fail_msg("%s%s", cases[i].text, messages(f));
+	}
+}
+
+static double seconds_of(struct fixture *f, const char *text)
+{
+	struct timespec start, end;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	run(f, text, NULL);
+	messages(f);
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	return (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
+}
+
+/* Well below a second; the limit leaves room for sanitizers and busy machines. */
+static void ten_thousand_errors_are_fast(void **state)
+{
+	struct fixture *f = *state;
+	BUF_CLEANUP struct buf unknown = {0}, elements = {0}, same = {0};
+	buf_puts(&elements, NEEDED "interfaces:\n");
+	buf_puts(&same, NEEDED "volumes:\n");
+	for (int i = 0; i < 10000; i++) {
+		buf_printf(&unknown, "unknownOption%d: 1\n", i);
+		buf_puts(&elements, "- {type: usr, id: 'a b', tap: {vhost: true}}\n");
+		buf_puts(&same, "- {image: a.img, size: 8, mountPoint: /data}\n");
+	}
+	const struct buf *const texts[] = {&unknown, &elements, &same};
+	for (size_t i = 0; i < countof(texts); i++) {
+		double seconds = seconds_of(f, buf_text(texts[i]));
+		assert_true(diag_error_count(f->diag) > 9000);
+		if (seconds > 10)
+			fail_msg("text %zu took %.1f s", i, seconds);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(settings_go_over_the_description, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(wrong_settings_are_all_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(the_hypervisor_is_a_word, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(descriptions_are_laid_over_each_other, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(every_error_counts, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(no_consequences_are_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(ten_thousand_errors_are_fast, fixture_setup, fixture_teardown),
+	};
+	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
+}
