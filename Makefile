@@ -63,11 +63,29 @@ $(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(PROGRAMS)
 $(BUILD)/embedded.o: $(BUILD)/embedded.S
 	$(Q)$(CC) -c -o $@ $<
 
+# Plain files, so that packagers find them where they expect them: DESTDIR=… PREFIX=/usr.
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/mvmbuild
+DATADIR ?= $(PREFIX)/share/mvmbuild
+INSTALL ?= install
+DOCUMENTS = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/schema.json)
+install: all
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)/nix'
+	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild '$(DESTDIR)$(BINDIR)/mvmbuild'
+	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1'
+	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/'
+	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
+
+uninstall:
+	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1'
+	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)'
+
 clean:
 	rm -rf $(BUILD)
 
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 include $(wildcard tests/tests.mk)
 
-.PHONY: all clean
+.PHONY: all install uninstall clean
 .DELETE_ON_ERROR:
