@@ -6,9 +6,6 @@
 #include "backends/backend.h"
 #include "compiler/base/buf.h"
 
-/* Seconds that microvm-shutdown waits for the guest before it cuts the power. */
-#define SHUTDOWN_SECONDS "60"
-
 struct qemu {
 	struct arena *arena;
 	const struct guest *guest;
@@ -299,7 +296,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	out->tap_multi_queue = vm->vcpu > 1;
 	if (!vm->socket)
 		return;
-	words(arena, &out->shutdown, (const char *const[]){"shutdown", "qmp", vm->socket, SHUTDOWN_SECONDS}, 4);
+	words(arena, &out->shutdown, (const char *const[]){"shutdown", "qmp", vm->socket}, 3);
 	if (vm->balloon)
 		words(arena, &out->balloon,
 		      (const char *const[]){"balloon", "qmp", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)}, 4);

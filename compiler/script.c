@@ -136,6 +136,13 @@ static const char *needs(struct arena *arena, const struct plan *plan, const cha
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* A line "FUNCTION 'SOCKET'". */
+static const char *stopped(struct arena *arena, const struct plan *plan, const char *function)
+{
+	const char *socket = plan->vm->socket;
+	return socket ? arena_printf(arena, "%s %s\n", function, quoted(arena, socket)) : "";
+}
+
 static const char *create_volumes(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
@@ -156,6 +163,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"environment", environment(arena, plan)},
 		{"name", quoted(arena, vm->host_name)},
 		{"accel", plan->lowered.falls_back_to_tcg ? "$(\"$runner/libexec/mvm-host\" accel) || exit 1" : "kvm"},
+		{"stopped", stopped(arena, plan, "need_stopped")},
 		{"pre_start", vm->pre_start},
 		{"volumes", create_volumes(arena, plan)},
 		{"needs", needs(arena, plan, "need_file")},
@@ -190,7 +198,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	const struct argument *program = &plan->lowered.command.arguments.v[0];
 	buf_puts(&checks, "check_program ");
 	put_argument(&checks, program);
-	buf_printf(&checks, "\n%s", needs(arena, plan, "check_file"));
+	buf_printf(&checks, "\n%s%s", stopped(arena, plan, "check_stopped"), needs(arena, plan, "check_file"));
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
 		const struct volume *volume = &plan->vm->volumes.v[i];
 		buf_printf(&checks, "check_volume %s %s %s\n", quoted(arena, volume->image), volume->read_only ? "true" : "false",

@@ -37,5 +37,6 @@ int verb_accel(char **arguments);
 int verb_tsc_khz(char **arguments);
 int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
+int verb_listening(char **arguments);
 
 #endif

@@ -8,6 +8,7 @@
  *   kvm.c       whether /dev/kvm can run a guest
  *   shutdown.c  shutdown qmp
  *   balloon.c   balloon qmp
+ *   socket.c    listening
  *   qmp.c       a client of QEMU's monitor
  *   json.c      a strict scanner for its replies
  */
@@ -28,6 +29,7 @@ static const struct verb verbs[] = {
 	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
+	{{"listening"}, "SOCKET", "whether a process listens there (status 0, else 1)", 1, verb_listening},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };

@@ -9,6 +9,9 @@ complain() {
 	missing=1
 }
 check_program() { command -v "$1" >/dev/null || complain "$1 is not installed"; }
+check_stopped() { # SOCKET
+	if "$runner/libexec/mvm-host" listening "$1"; then complain "the VM runs already, with the socket $1"; fi
+}
 check_file() { # WHAT PATH
 	[ -r "$2" ] || complain "$1 $2 cannot be read"
 }

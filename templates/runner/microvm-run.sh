@@ -31,10 +31,16 @@ create_volume() { # IMAGE ARCHIVE MEMBER
 	rm -rf -- "$temporary"
 }
 
+# A second start would take the socket away from the running VM, and then nothing could stop that.
+need_stopped() { # SOCKET
+	if "$runner/libexec/mvm-host" listening "$1"; then fail "the VM runs already, with the socket $1"; fi
+}
+
 need_file() { # WHAT PATH
 	[ -r "$2" ] || fail "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
 }
 
+@stopped@
 argv=()
 add() { argv+=("$@"); }
 accel=@accel@

@@ -122,7 +122,8 @@ static void assert_lasted(const struct outcome *outcome, int least_ms, int most_
 static int socket_listen(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	assert_true(strlen(path) < sizeof address.sun_path);
+	strcpy(address.sun_path, path);
 	unlink(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0)
@@ -133,7 +134,8 @@ static int socket_listen(const char *path)
 static int socket_connect(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	assert_true(strlen(path) < sizeof address.sun_path);
+	strcpy(address.sun_path, path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
 		close(fd);
@@ -508,6 +510,28 @@ static void test_gone_midway(void **state)
 	}
 }
 
+static void assert_listening(const char *path, int status)
+{
+	struct outcome outcome = RUN("listening", path);
+	assert_status(&outcome, status);
+	assert_string_equal(outcome.out, "");
+}
+
+static void test_listening(void **state)
+{
+	(void)state;
+	unlink(monitor);
+	assert_listening(monitor, 1);
+	int listener = socket_listen(monitor);
+	/* Nobody accepts: soon there is no room for more who wait. */
+	for (int i = 0; i < 5; i++)
+		assert_listening(monitor, 0);
+	close(listener);
+	assert_listening(monitor, 1);
+	unlink(monitor);
+	assert_listening("", 2);
+}
+
 static void test_no_monitor(void **state)
 {
 	(void)state;
@@ -757,6 +781,7 @@ int main(void)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_accel),
 		cmocka_unit_test(test_tsc),
+		cmocka_unit_test(test_listening),
 		cmocka_unit_test(test_power_button),
 		cmocka_unit_test(test_keys_after_grace),
 		cmocka_unit_test(test_keys_at_once_when_refused),
