@@ -111,6 +111,7 @@ vm_start() {
 	local seconds=$1 console=$2
 	shift 2
 	[ -z "${vm_before:-}" ] || "$vm_before"
+	: >"$console" # now, not when the background job gets to it: who waits for a line must not see the VM before
 	timeout -k 5 "$seconds" "$@" </dev/null >"$console" 2>&1 &
 	vm_pid=$!
 	vm_console=$console
