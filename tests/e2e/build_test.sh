@@ -291,7 +291,9 @@ check "nothing on standard output, no output" test ! -s "$printed" -a -z "$(litt
 
 # ---- installed ----
 
-if [ -f "$top/Makefile" ] && command -v make >/dev/null; then
+if ! make -q -C "$top" BUILD="$(dirname "$MVMBUILD")" all >/dev/null 2>&1; then
+	skip "make install" "this program is not of the sources as they are now"
+else
 	check "make install" make -s -C "$top" BUILD="$(dirname "$MVMBUILD")" install DESTDIR="$test_dir/de st" PREFIX=/usr
 	check "has put a program there that builds" "$test_dir/de st/usr/bin/mvmbuild" -q --no-cache "$test_dir/vm.yaml" -o "$out/installed"
 	check "the same as ours" same "$out/masked" "$out/installed"

@@ -45,7 +45,7 @@ boots "as built" "$runner"
 # The result is a root; nothing else is.
 rm "$nix_roots"/*
 ln -sfn "$runner" "$NIX_STATE_DIR/gcroots/demo"
-cp "$runner/nix-support/host-store-paths" "$test_dir/needed"
+cp -f "$runner/nix-support/host-store-paths" "$test_dir/needed"
 expect "the kernel is needed on the host" "$test_dir/needed" "^$NIX_STORE_DIR/.*-linux-6"
 expect "the scripts' programs are" "$test_dir/needed" "^$NIX_STORE_DIR/.*-host-tools\$"
 expect_no "the guest's system is not" "$test_dir/needed" 'nixos-system'
@@ -78,7 +78,7 @@ fi
 runner=$(build odd)
 check "a description in its wrapper" test -x "$runner/bin/microvm-run"
 check "without a socket there is no microvm-shutdown" test ! -e "$runner/bin/microvm-shutdown"
-cp "$runner/nix-support/host-store-paths" "$test_dir/needed" 2>/dev/null
+cp -f "$runner/nix-support/host-store-paths" "$test_dir/needed" 2>/dev/null
 expect "a path in preStart is needed on the host" "$test_dir/needed" '-words-1.0$'
 cat >"$test_dir/attributes.nix" <<'E2'
 { file, arguments }:
