@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* backend: what each hypervisor can do, as data, and how it is started. Backends do not print, run or write anything. */
+/* backend: what each hypervisor can do, as data, and how it is started. Backends do not print, run, quote or write anything. */
 #ifndef MVM_BACKEND_H
 #define MVM_BACKEND_H
 
@@ -13,61 +13,105 @@
 
 /* A disk of the guest, in the order in which the guest sees them. */
 struct disk {
-	const char *id;                /* "store", "vdb" */
-	const char *serial;            /* by which the guest finds it */
+	const char *id;              /* "store", "vdb" */
+	const char *serial;          /* by which the guest finds it */
 	struct file_ref file;
-	const char *format;            /* "raw", "qcow2", … */
+	const char *format;          /* "raw", "qcow2", … */
 	bool read_only, direct;
-	const struct volume *volume;   /* NULL: the store disk */
+	const struct volume *volume; /* NULL: the store disk */
+};
+
+/* A network interface. The runner opens a macvtap's device once for each queue. */
+struct nic {
+	const struct interface *interface;
+	const int *fds; /* of a macvtap, open when the hypervisor starts; as many as `queues` */
+	unsigned queues;
 };
 
 /* What a backend is given: the description and what the planner made of it. */
 struct guest {
 	const struct vm *vm;
 	enum kernel_arch arch;
+	bool foreign;                /* `arch` is not the host's */
 	struct file_ref kernel, initrd;
-	const char *parameters;        /* kernel parameters but for the console */
-	struct disk *disks;
+	const char *parameters;      /* kernel parameters but for the console and the way to reboot */
+	const struct disk *disks;
 	size_t ndisks;
+	const struct nic *nics;
+	size_t nnics;
 };
 
 /* What a backend answers. */
 struct lowered {
 	struct command command;
-	struct strings shutdown;       /* arguments of mvm-host that stop the VM; empty: it cannot be stopped from outside */
-	struct strings balloon;        /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
-	bool tap_multi_queue;          /* taps must be made with multi_queue */
-	bool falls_back_to_tcg;        /* arguments differ by accelerator, found out at the start */
+	struct document config;      /* written into the state directory before the start; name NULL: none */
+	struct strings shutdown;     /* arguments of mvm-host that stop the VM; empty: it cannot be stopped from outside */
+	struct strings balloon;      /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
+	struct strings stale;        /* sockets in the state directory that a crash leaves behind and a start trips over */
+	enum {
+		ACCEL_KVM,           /* KVM is needed */
+		ACCEL_PROBE,         /* KVM where it works, else TCG: found out at the start */
+		ACCEL_TCG,           /* a guest of another architecture */
+	} accel;
 };
 
 enum feature {
+	FEATURE_9P,
+	FEATURE_VIRTIOFS,
 	FEATURE_USER_NETWORK,
 	FEATURE_FORWARD_PORTS,
+	FEATURE_TAP,
+	FEATURE_VHOST_NET,
+	FEATURE_MACVTAP,
+	FEATURE_BRIDGE,
+	FEATURE_VSOCK,
+	FEATURE_PCI_DEVICES,
+	FEATURE_USB_DEVICES,
+	FEATURE_ROOT_PORTS,
+	FEATURE_GRAPHICS,
 	FEATURE_CPU,
-	FEATURE_BALLOON,
+	FEATURE_HUGEPAGES,
 	FEATURE_HOTPLUG_MEMORY,
+	FEATURE_BALLOON,
+	FEATURE_INITIAL_BALLOON,
 	FEATURE_MACHINE_ID,
 	FEATURE_CREDENTIALS,
-	FEATURE_SOCKET,
+	FEATURE_NO_SOCKET,
 	FEATURE_USER,
+	FEATURE_READ_ONLY_VOLUMES,
 	FEATURE_DIRECT,
-	FEATURE_IMAGE_TYPES,
+	FEATURE_SERIAL,
+	FEATURE_QCOW2,
+	FEATURE_VHD,
+	FEATURE_EXTRA_ARGS,
 	FEATURE_COUNT,
 };
 
 struct capability {
-	enum { CAN_NOT, CAN, CAN_WHEN } can;
-	const char *condition;         /* CAN_WHEN: "with machine q35" */
-	bool (*holds)(const struct vm *vm); /* CAN_WHEN */
+	enum {
+		CAN_NOT,
+		CAN,
+		CAN_WHEN,  /* `holds` decides */
+		CAN_IGNORE /* the VM runs without it: a warning */
+	} can;
+	/* CAN_WHEN: "with another machine than microvm"; CAN_NOT, CAN_IGNORE: why, or NULL. */
+	const char *reason;
+	bool (*holds)(const struct vm *vm);
 };
 
 struct backend {
 	const char *name;
-	const char *doc;               /* one line for the table of hypervisors */
-	const char *tested;            /* how its runners were tested */
+	const char *doc;    /* one line for the table of hypervisors */
+	const char *tested; /* how its runners were tested */
 	struct capability capabilities[FEATURE_COUNT];
+	/* Kernel formats that it boots, the best first; on x86_64 a bzImage is unpacked to an ELF when only that is taken. */
+	const enum kernel_format *kernels;
+	size_t nkernels;
+	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */
+	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
+	void (*check)(struct diag *diag, const struct vm *vm);
 	/* Modules that the guest needs for this hypervisor's devices. */
-	void (*modules)(struct arena *arena, const struct guest *guest, struct module_wish **wishes, size_t *count);
+	void (*modules)(struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);
 };
 
@@ -77,5 +121,8 @@ extern const struct backend *const backends[];
 const struct backend *backend_find(const char *name);
 /* What a feature is called: "port forwarding". */
 const char *feature_name(enum feature feature);
+
+/* Whether the description's version of a hypervisor ("51", "9.1.0"; NULL: the current one) is at least this one. */
+bool version_at_least(const char *version, unsigned major, unsigned minor);
 
 #endif

@@ -187,7 +187,7 @@ static bool write_facts(const struct writer *writer)
 {
 	const struct plan *plan = writer->plan;
 	bool ok = put_text(writer, RUNNER_SHARE "/hypervisor", arena_printf(writer->arena, "%s\n", plan->backend->name)) &&
-		  put_text(writer, RUNNER_SHARE "/tap-flags", plan->lowered.tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
+		  put_text(writer, RUNNER_SHARE "/tap-flags", plan->backend->multi_queue && plan->vm->vcpu > 1 ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
 	if (ok && plan->vm->system_symlink)
 		ok = write_link(writer, RUNNER_SHARE "/system", plan->system.toplevel);
 	struct json_object *description = report_vm(plan->vm);

@@ -75,18 +75,22 @@ static const char *environment(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-static void put_argument(struct buf *out, const struct argument *argument)
+static void put_pieces(struct buf *out, const struct pieces *pieces)
 {
-	for (size_t i = 0; i < argument->pieces.n; i++) {
-		const struct piece *piece = &argument->pieces.v[i];
+	static const char *const late[] = {
+		[PIECE_RUNNER] = "\"$runner\"",
+		[PIECE_RUNNER_COMMAS] = "\"${runner//,/,,}\"",
+		[PIECE_RUNNER_JSON] = "\"$(json \"$runner\")\"",
+		[PIECE_PARAMETERS] = "\"$parameters\"",
+		[PIECE_PARAMETERS_JSON] = "\"$(json \"$parameters\")\"",
+		[PIECE_BRIDGE_HELPER] = "\"$(bridge_helper)\"",
+	};
+	for (size_t i = 0; i < pieces->n; i++) {
+		const struct piece *piece = &pieces->v[i];
 		if (piece->kind == PIECE_TEXT)
 			buf_shell_quote(out, piece->text);
-		else if (piece->kind == PIECE_RUNNER)
-			buf_puts(out, "\"$runner\"");
-		else if (piece->kind == PIECE_RUNNER_COMMAS)
-			buf_puts(out, "\"${runner//,/,,}\"");
 		else
-			buf_puts(out, "\"$parameters\"");
+			buf_puts(out, late[piece->kind]);
 	}
 }
 
@@ -107,7 +111,7 @@ static const char *command(struct arena *arena, const struct command *command)
 			buf_printf(&out, "%s%s", i ? "\n" : "", adders[argument->when]);
 		line = argument->when;
 		buf_puts(&out, " ");
-		put_argument(&out, argument);
+		put_pieces(&out, &argument->pieces);
 	}
 	return arena_strdup(arena, buf_text(&out));
 }
@@ -148,14 +152,57 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* A macvtap's device is opened once for each queue; its number is found when the interface is up. */
+static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct nic *nic = &plan->guest.nics[i];
+		for (unsigned k = 0; nic->fds && k < nic->queues; k++)
+			buf_printf(&out, "need_macvtap %s\nexec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n", nic->interface->id, nic->fds[k],
+				   nic->interface->id);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* What a crash left behind is removed, unless somebody still listens. */
+static const char *remove_stale(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->lowered.stale.n; i++)
+		buf_printf(&out, "remove_stale %s\n", quoted(arena, plan->lowered.stale.v[i]));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+static const char *write_config(struct arena *arena, const struct plan *plan)
+{
+	const struct document *config = &plan->lowered.config;
+	if (!config->name)
+		return "";
+	BUF_CLEANUP struct buf out = {0};
+	buf_puts(&out, "printf '%s' ");
+	put_pieces(&out, &config->pieces);
+	buf_printf(&out, " >%s", quoted(arena, config->name));
+	return arena_strdup(arena, buf_text(&out));
+}
+
 const char *script_run(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
+	static const char *const accels[] = {
+		[ACCEL_KVM] = "$(MICROVM_ACCEL=kvm \"$runner/libexec/mvm-host\" accel) || exit 1",
+		[ACCEL_PROBE] = "$(\"$runner/libexec/mvm-host\" accel) || exit 1",
+		[ACCEL_TCG] = "tcg",
+	};
 	const char *process = arena_printf(arena, "microvm@%s", vm->host_name);
 	const struct hole holes[] = {
 		{"environment", environment(arena, plan)},
 		{"name", quoted(arena, vm->host_name)},
-		{"accel", plan->lowered.falls_back_to_tcg ? "$(\"$runner/libexec/mvm-host\" accel) || exit 1" : "kvm"},
+		{"accel", accels[plan->lowered.accel]},
+		{"arch", kernel_arch_name(plan->guest.arch)},
+		{"stale", remove_stale(arena, plan)},
+		{"macvtaps", open_macvtaps(arena, plan)},
+		{"config", write_config(arena, plan)},
 		{"pre_start", vm->pre_start},
 		{"volumes", create_volumes(arena, plan)},
 		{"needs", needs(arena, plan, "need_file")},
@@ -189,15 +236,15 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	BUF_CLEANUP struct buf checks = {0};
 	const struct argument *program = &plan->lowered.command.arguments.v[0];
 	buf_puts(&checks, "check_program ");
-	put_argument(&checks, program);
+	put_pieces(&checks, &program->pieces);
 	buf_printf(&checks, "\n%s", needs(arena, plan, "check_file"));
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
 		const struct volume *volume = &plan->vm->volumes.v[i];
 		buf_printf(&checks, "check_volume %s %s %s\n", quoted(arena, volume->image), volume->read_only ? "true" : "false",
 			   volume->auto_create ? "true" : "false");
 	}
-	if (plan->lowered.falls_back_to_tcg)
-		buf_puts(&checks, "\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1");
+	if (plan->lowered.accel != ACCEL_TCG)
+		buf_printf(&checks, "%s\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1", plan->lowered.accel == ACCEL_KVM ? "MICROVM_ACCEL=kvm " : "");
 	const struct hole holes[] = {{"environment", environment(arena, plan)}, {"checks", buf_text(&checks)}, {NULL, NULL}};
 	return script(arena, plan, "runner/microvm-check.sh", holes);
 }

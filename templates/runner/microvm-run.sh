@@ -35,6 +35,33 @@ need_file() { # WHAT PATH
 	[ -r "$2" ] || fail "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
 }
 
+need_macvtap() { # INTERFACE
+	[ -e "/sys/class/net/$1/ifindex" ] || fail "the macvtap interface $1 is missing"
+}
+
+# A socket that nobody listens on was left behind by a crash.
+remove_stale() { # SOCKET
+	if "$runner/libexec/mvm-host" listens "$1"; then fail "$1 is in use: is the VM running already?"; fi
+	rm -f -- "$1" "$1"_*
+}
+
+bridge_helper() {
+	local helper
+	for helper in /run/wrappers/bin /usr/lib/qemu /usr/libexec /usr/local/libexec; do
+		if [ -x "$helper/qemu-bridge-helper" ]; then
+			echo "$helper/qemu-bridge-helper"
+			return
+		fi
+	done
+	fail "there is no qemu-bridge-helper"
+}
+
+# A text as it stands inside a JSON string.
+json() {
+	local text=${1//\\/\\\\}
+	printf '%s' "${text//\"/\\\"}"
+}
+
 argv=()
 add() { argv+=("$@"); }
 accel=@accel@
@@ -45,10 +72,13 @@ with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
 @volumes@
 @needs@
 parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}
-if [ "$accel" = tcg ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
+if [ "$accel" = tcg ] && [ @arch@ = x86_64 ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
 	# Under emulation the guest measures its clock against a timer that lags: it may wait for ever.
 	parameters+=" tsc_early_khz=$khz"
 fi
+@stale@
+@macvtaps@
+@config@
 @command@
 @extra_args@
 command -v "${argv[0]}" >/dev/null || fail "${argv[0]} is not installed (PATH is $PATH)"
