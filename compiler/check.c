@@ -2,6 +2,7 @@
 #include "compiler/check.h"
 
 #include <arpa/inet.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -476,18 +477,26 @@ static const char *who_can(const struct checker *checker, enum feature feature)
 	return names ? arena_printf(checker->arena, "; supported by %s", names) : "";
 }
 
+const char *use_refusal(struct arena *arena, const struct backend *backend, const struct vm *vm, const struct use *use)
+{
+	const struct capability *capability = &backend->capabilities[use->feature];
+	const char *name = feature_name(use->feature), *reason = capability->reason;
+	if (capability->can == CAN_NOT)
+		return arena_printf(arena, "%s: %s does not support %s%s%s", use->what, backend->name, name, reason ? ": " : "", reason ? reason : "");
+	if (capability->can == CAN_WHEN && !capability->holds(vm))
+		return arena_printf(arena, "%s: %s supports %s only %s", use->what, backend->name, name, reason);
+	return NULL;
+}
+
 static void check_use(const struct checker *checker, const struct use *use)
 {
 	const struct capability *capability = &checker->backend->capabilities[use->feature];
-	const char *name = feature_name(use->feature), *hypervisor = checker->backend->name;
-	const char *because = capability->reason ? arena_printf(checker->arena, ": %s", capability->reason) : "";
-	if (capability->can == CAN_NOT)
-		wrong(checker, use->where, "not-supported", "%s: %s does not support %s%s%s", use->what, hypervisor, name, because,
-		      who_can(checker, use->feature));
-	else if (capability->can == CAN_WHEN && !capability->holds(checker->vm))
-		wrong(checker, use->where, "not-supported", "%s: %s supports %s only %s", use->what, hypervisor, name, capability->reason);
+	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
+	if (refusal)
+		wrong(checker, use->where, "not-supported", "%s%s", refusal, who_can(checker, use->feature));
 	else if (capability->can == CAN_IGNORE)
-		diag_warning(checker->diag, use->where, "ignored", "%s: %s has no %s%s; ignored", use->what, hypervisor, name, because);
+		diag_warning(checker->diag, use->where, "ignored", "%s: %s has no %s%s%s; ignored", use->what, checker->backend->name,
+			     feature_name(use->feature), capability->reason ? ": " : "", capability->reason ? capability->reason : "");
 }
 
 static void check_capabilities(const struct checker *checker)
@@ -519,4 +528,33 @@ bool vm_check(struct arena *arena, struct diag *diag, const struct vm *vm)
 	for (size_t i = 0; i < countof(checks); i++)
 		checks[i](&checker);
 	return diag_error_count(diag) == before;
+}
+
+/* What the hypervisor's own rules say; their places do not matter here. */
+static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm, struct json_object *reasons)
+{
+	if (!backend->check)
+		return;
+	struct diag *diag = diag_new(arena);
+	backend->check(diag, vm);
+	for (size_t i = 0; i < diag_error_count(diag); i++)
+		json_object_array_add(reasons, json_object_new_string(diag_error_text(diag, i)));
+}
+
+struct json_object *vm_matrix(struct arena *arena, const struct vm *vm)
+{
+	struct json_object *matrix = json_object_new_object();
+	struct uses uses = {0};
+	vm_uses(arena, vm, &uses);
+	for (const struct backend *const *backend = backends; *backend; backend++) {
+		struct json_object *reasons = json_object_new_array();
+		for (size_t i = 0; i < uses.n; i++) {
+			const char *refusal = use_refusal(arena, *backend, vm, &uses.v[i]);
+			if (refusal)
+				json_object_array_add(reasons, json_object_new_string(refusal));
+		}
+		add_own_rules(arena, *backend, vm, reasons);
+		json_object_object_add(matrix, (*backend)->name, reasons);
+	}
+	return matrix;
 }
