@@ -208,7 +208,8 @@ static void list_files(struct json_object *files, const struct writer *writer, c
 static struct json_object *manifest_files(const struct writer *writer)
 {
 	static const char *const fixed[] = {"bin/microvm-run", "bin/microvm-shutdown", "bin/microvm-balloon", "bin/microvm-check",
-					    "libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD, RUNNER_KERNEL, RUNNER_SHARE "/vm.json"};
+					    "libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD, RUNNER_KERNEL, RUNNER_VMLINUX,
+					    RUNNER_SHARE "/vm.json"};
 	struct json_object *files = json_object_new_object();
 	list_files(files, writer, fixed, countof(fixed));
 	for (size_t i = 0; i < writer->plan->created.n; i++)
