@@ -21,10 +21,10 @@ struct disk {
 	const struct volume *volume; /* NULL: the store disk */
 };
 
-/* A network interface. The runner opens a macvtap's device once for each queue. */
+/* A network interface. The runner opens a macvtap's device once for each queue, unless the backend opens it by its name. */
 struct nic {
 	const struct interface *interface;
-	const int *fds; /* of a macvtap, open when the hypervisor starts; as many as `queues` */
+	const int *fds; /* of a macvtap, open when the hypervisor starts; as many as `queues`. Else NULL */
 	unsigned queues;
 };
 
@@ -44,6 +44,7 @@ struct guest {
 /* What a backend answers. */
 struct lowered {
 	struct command command;
+	bool terminal;               /* it starts only when its standard input is a terminal */
 	struct document config;      /* written into the state directory before the start; name NULL: none */
 	struct strings shutdown;     /* arguments of mvm-host that stop the VM; empty: it cannot be stopped from outside */
 	struct strings balloon;      /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
@@ -107,6 +108,8 @@ struct backend {
 	/* Kernel formats that it boots, the best first; on x86_64 a bzImage is unpacked to an ELF when only that is taken. */
 	const enum kernel_format *kernels;
 	size_t nkernels;
+	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
+	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
 	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */
 	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
 	void (*check)(struct diag *diag, const struct vm *vm);

@@ -20,6 +20,11 @@ void argument_piece(struct command *command, struct argument *argument, enum pie
 	vec_push(command->arena, &argument->pieces, (struct piece){kind, NULL});
 }
 
+void argument_macvtap(struct command *command, struct argument *argument, const char *interface)
+{
+	vec_push(command->arena, &argument->pieces, (struct piece){PIECE_MACVTAP, interface});
+}
+
 void command_add_when(struct command *command, enum when when, const char *text)
 {
 	struct argument *argument = command_begin(command);

@@ -20,6 +20,7 @@ enum piece_kind {
 	PIECE_RUNNER_JSON,   /* the same as it stands inside a JSON text, without the quotes */
 	PIECE_PARAMETERS,    /* kernel parameters found out at the start, each with a blank before it; may be empty */
 	PIECE_PARAMETERS_JSON,
+	PIECE_MACVTAP,       /* the device of the macvtap interface `text`: /dev/tap7 */
 	PIECE_BRIDGE_HELPER, /* where this host has qemu-bridge-helper */
 };
 
@@ -59,6 +60,8 @@ void command_printf(struct command *command, const char *format, ...) __attribut
 /* An argument to be filled by the piece functions; valid until the next one is added. */
 struct argument *command_begin(struct command *command);
 void argument_text(struct command *command, struct argument *argument, const char *text);
+/* A piece of kind PIECE_MACVTAP. */
+void argument_macvtap(struct command *command, struct argument *argument, const char *interface);
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
 /* The file's path inside an argument; `kind` says how the runner's path is written. */
 void argument_file(struct command *command, struct argument *argument, const struct file_ref *file, enum piece_kind kind);

@@ -552,6 +552,7 @@ const struct backend qemu_backend = {
 	},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
+	.disk_serials = true,
 	.multi_queue = true,
 	.modules = qemu_modules,
 	.lower = qemu_lower,

@@ -84,18 +84,26 @@ static struct stage1_mount share_mount(const struct share *share)
 				     .read_only = share->read_only};
 }
 
+/* The guest's name of a disk that has no serial number: the kernel names them in their order. */
+static const char *disk_name(struct planner *planner, size_t number)
+{
+	return number < 26 ? arena_printf(planner->arena, "/dev/vd%c", (char)('a' + number))
+			   : arena_printf(planner->arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1), (char)('a' + number % 26));
+}
+
 /* Parents come before what is mounted inside them: sorted by path. */
 static void plan_mounts(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
+	bool serials = plan->backend->disk_serials;
 	for (size_t i = 0; i < plan->guest.ndisks; i++) {
 		const struct disk *disk = &plan->guest.disks[i];
 		const struct volume *volume = disk->volume;
 		if (volume && !volume->mount_point)
 			continue;
 		vec_push(planner->arena, &plan->mounts,
-			 (struct stage1_mount){.source_kind = STAGE1_DISK_SERIAL,
-					       .source = disk->serial,
+			 (struct stage1_mount){.source_kind = serials ? STAGE1_DISK_SERIAL : STAGE1_NAME,
+					       .source = serials ? disk->serial : disk_name(planner, i),
 					       .target = volume ? volume->mount_point : plan->vm->store_dir,
 					       .type = volume ? volume->fs_type : plan->vm->store_disk.type,
 					       .options = "",
@@ -132,7 +140,7 @@ static void plan_nics(struct planner *planner)
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
 		unsigned queues = nic_queues(plan, interface);
-		int *fds = is_macvtap(interface) ? arena_alloc(planner->arena, queues * sizeof *fds) : NULL;
+		int *fds = is_macvtap(interface) && !plan->backend->macvtap_names ? arena_alloc(planner->arena, queues * sizeof *fds) : NULL;
 		for (unsigned k = 0; fds && k < queues; k++)
 			fds[k] = fd++;
 		nics[i] = (struct nic){interface, fds, queues};

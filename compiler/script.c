@@ -89,6 +89,8 @@ static void put_pieces(struct buf *out, const struct pieces *pieces)
 		const struct piece *piece = &pieces->v[i];
 		if (piece->kind == PIECE_TEXT)
 			buf_shell_quote(out, piece->text);
+		else if (piece->kind == PIECE_MACVTAP)
+			buf_printf(out, "\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"", piece->text);
 		else
 			buf_puts(out, late[piece->kind]);
 	}
@@ -158,9 +160,10 @@ static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct nic *nic = &plan->guest.nics[i];
+		if (strcmp(nic->interface->type, "macvtap") == 0)
+			buf_printf(&out, "need_macvtap %s\n", nic->interface->id);
 		for (unsigned k = 0; nic->fds && k < nic->queues; k++)
-			buf_printf(&out, "need_macvtap %s\nexec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n", nic->interface->id, nic->fds[k],
-				   nic->interface->id);
+			buf_printf(&out, "exec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n", nic->fds[k], nic->interface->id);
 	}
 	return arena_strdup(arena, buf_text(&out));
 }
@@ -186,6 +189,16 @@ static const char *write_config(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* A hypervisor that needs a terminal gets one where there is none, as under systemd. */
+static const char *exec(struct arena *arena, const struct plan *plan)
+{
+	const char *process = arena_printf(arena, "microvm@%s", plan->vm->host_name);
+	bool pretty = plan->vm->pretty_procnames;
+	if (plan->lowered.terminal)
+		return arena_printf(arena, "exec \"$runner/libexec/mvm-host\" tty %s \"${argv[@]}\"", pretty ? quoted(arena, process) : "\"${argv[0]}\"");
+	return pretty ? arena_printf(arena, "exec -a %s \"${argv[@]}\"", quoted(arena, process)) : "exec \"${argv[@]}\"";
+}
+
 const char *script_run(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
@@ -194,7 +207,6 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		[ACCEL_PROBE] = "$(\"$runner/libexec/mvm-host\" accel) || exit 1",
 		[ACCEL_TCG] = "tcg",
 	};
-	const char *process = arena_printf(arena, "microvm@%s", vm->host_name);
 	const struct hole holes[] = {
 		{"environment", environment(arena, plan)},
 		{"name", quoted(arena, vm->host_name)},
@@ -209,7 +221,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"command", command(arena, &plan->lowered.command)},
 		/* Its output is a line of words, split as the shell splits. */
 		{"extra_args", vm->extra_args_script ? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)", vm->extra_args_script) : ""},
-		{"exec", vm->pretty_procnames ? arena_printf(arena, "exec -a %s \"${argv[@]}\"", quoted(arena, process)) : "exec \"${argv[@]}\""},
+		{"exec", exec(arena, plan)},
 		{NULL, NULL},
 	};
 	return script(arena, plan, "runner/microvm-run.sh", holes);

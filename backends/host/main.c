@@ -6,6 +6,7 @@
  *   host.c      messages, clock, numbers
  *   probe.c     accel, tsc-khz
  *   kvm.c       whether /dev/kvm can run a guest
+ *   tty.c       tty
  *   shutdown.c  shutdown qmp
  *   balloon.c   balloon qmp
  *   qmp.c       a client of QEMU's monitor
@@ -13,6 +14,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host.h"
@@ -20,13 +22,16 @@
 struct verb {
 	const char *words[2]; /* "shutdown", "qmp": both must be given */
 	const char *parameters, *doc;
-	int argument_count;
+	int argument_count; /* AT_LEAST(n): n or more */
 	int (*run)(char **arguments);
 };
+
+#define AT_LEAST(n) (-(n))
 
 static const struct verb verbs[] = {
 	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
+	{{"tty"}, "NAME PROGRAM [ARGUMENT]...", "run a program, called NAME, with a terminal as its standard input when there is none", AT_LEAST(2), verb_tty},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
 };
@@ -66,8 +71,9 @@ static int run(int argc, char **argv)
 		usage(stderr);
 		return STATUS_USAGE;
 	}
-	if (argc - 1 - used != verb->argument_count) {
-		complain("%s: %d arguments expected, %d given", argv[1], verb->argument_count, argc - 1 - used);
+	int given = argc - 1 - used, wanted = verb->argument_count;
+	if (wanted < 0 ? given < -wanted : given != wanted) {
+		complain("%s: %d arguments expected, %d given", argv[1], abs(wanted), given);
 		usage(stderr);
 		return STATUS_USAGE;
 	}
