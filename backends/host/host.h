@@ -38,5 +38,10 @@ int verb_tsc_khz(char **arguments);
 int verb_tty(char **arguments); /* does not return when it works */
 int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
+int verb_listens(char **arguments);
+int verb_shutdown_ch(char **arguments);
+int verb_shutdown_fc(char **arguments);
+int verb_balloon_ch(char **arguments);
+int verb_balloon_fc(char **arguments);
 
 #endif
