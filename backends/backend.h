@@ -41,9 +41,19 @@ struct guest {
 	size_t nnics;
 };
 
+/* A program that serves the hypervisor and ends with it. It is ready when its socket is there. */
+struct companion {
+	struct command command;      /* without arguments: there is none */
+	const char *socket;
+};
+
 /* What a backend answers. */
 struct lowered {
 	struct command command;
+	struct companion companion;
+	struct strings directories;  /* made before the start */
+	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
+	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
 	bool terminal;               /* it starts only when its standard input is a terminal */
 	struct document config;      /* written into the state directory before the start; name NULL: none */
 	struct strings shutdown;     /* arguments of mvm-host that stop the VM; empty: it cannot be stopped from outside */
@@ -53,6 +63,7 @@ struct lowered {
 		ACCEL_KVM,           /* KVM is needed */
 		ACCEL_PROBE,         /* KVM where it works, else TCG: found out at the start */
 		ACCEL_TCG,           /* a guest of another architecture */
+		ACCEL_MACOS,         /* macOS's own, which is always there */
 	} accel;
 };
 
@@ -111,6 +122,10 @@ struct backend {
 	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
 	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
 	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */
+	/* Those that have one queue all the same; NULL: none. */
+	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
+	unsigned parameter_bytes; /* what its own kernel parameters take of the kernel's command line, when that is more than 64 */
+	bool macos;         /* it runs on a Mac, so not on the machine that builds */
 	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
 	void (*check)(struct diag *diag, const struct vm *vm);
 	/* Modules that the guest needs for this hypervisor's devices. */

@@ -22,6 +22,8 @@ enum piece_kind {
 	PIECE_PARAMETERS_JSON,
 	PIECE_MACVTAP,       /* the device of the macvtap interface `text`: /dev/tap7 */
 	PIECE_BRIDGE_HELPER, /* where this host has qemu-bridge-helper */
+	PIECE_STATE_URL,     /* the state directory's absolute path, as a part of a URL */
+	PIECE_WAYLAND,       /* the socket of the user's Wayland compositor */
 };
 
 struct piece {

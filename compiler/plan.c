@@ -10,8 +10,8 @@
 #define STORE_SERIAL "mvm-store"
 #define VOLUME_SERIAL "mvm-volume-%zu"
 
-/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte and the parameters that are found out at the start. */
-enum { PARAMETER_BYTES = 2047 - 64 };
+/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
+enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
 
 struct planner {
 	struct arena *arena;
@@ -127,7 +127,9 @@ static bool is_macvtap(const struct interface *interface)
 /* One queue for each CPU where the hypervisor and the kind of interface can. */
 static unsigned nic_queues(const struct plan *plan, const struct interface *interface)
 {
-	bool can = plan->backend->multi_queue && (is_macvtap(interface) || strcmp(interface->type, "tap") == 0);
+	const struct backend *backend = plan->backend;
+	bool can = backend->multi_queue && (is_macvtap(interface) || strcmp(interface->type, "tap") == 0) &&
+		   !(backend->single_queue && backend->single_queue(plan->vm, interface));
 	return can ? (unsigned)plan->vm->vcpu : 1;
 }
 
@@ -283,10 +285,11 @@ static bool plan_parameters(struct planner *planner)
 	if (!has_init)
 		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
 	plan->guest.parameters = text;
-	if (strlen(text) <= PARAMETER_BYTES)
+	size_t own = plan->backend->parameter_bytes, room = COMMAND_LINE_BYTES - (own > OTHER_BYTES ? own : OTHER_BYTES);
+	if (strlen(text) <= room)
 		return true;
 	return diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
-			  "the kernel parameters have %zu bytes; a kernel's command line has room for %d", strlen(text), PARAMETER_BYTES);
+			  "the kernel parameters have %zu bytes; a kernel's command line has room for %zu", strlen(text), room);
 }
 
 #if defined __aarch64__
@@ -301,7 +304,7 @@ static bool check_kernel(struct planner *planner)
 	const struct kernel *kernel = &plan->system.kernel;
 	const struct pos *where = vm_where(plan->vm, &plan->vm->kernel);
 	plan->guest.arch = kernel->arch;
-	plan->guest.foreign = kernel->arch != HOST_ARCH;
+	plan->guest.foreign = !plan->backend->macos && kernel->arch != HOST_ARCH;
 	if (plan->guest.foreign && plan->backend->capabilities[FEATURE_CPU].can != CAN)
 		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-kernel", "kernel: %s is for %s, and %s cannot emulate it on this machine",
 				  kernel->path, kernel_arch_name(kernel->arch), plan->backend->name);

@@ -168,6 +168,10 @@ static bool write_scripts(const struct writer *writer)
 
 static bool write_host_program(const struct writer *writer)
 {
+	if (writer->plan->backend->macos) {
+		const char *text = script_macos_host(writer->arena, writer->plan);
+		return put(writer, "libexec/mvm-host", text, strlen(text), 0555);
+	}
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
 		if (strcmp(file->name, "mvm-host") == 0)
 			return put(writer, "libexec/mvm-host", file->begin, (size_t)(file->end - file->begin), 0555);
@@ -182,12 +186,21 @@ static bool write_link(const struct writer *writer, const char *name, const char
 	return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the link %s: %s", path, strerror(errno));
 }
 
+/* Taps must be made as the hypervisor opens them. */
+static bool has_multi_queue(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->guest.nnics; i++)
+		if (strcmp(plan->guest.nics[i].interface->type, "tap") == 0 && plan->guest.nics[i].queues == 1)
+			return false;
+	return plan->backend->multi_queue && plan->vm->vcpu > 1;
+}
+
 /* The files by which the host's units and commands know a runner; the reference's format. */
 static bool write_facts(const struct writer *writer)
 {
 	const struct plan *plan = writer->plan;
 	bool ok = put_text(writer, RUNNER_SHARE "/hypervisor", arena_printf(writer->arena, "%s\n", plan->backend->name)) &&
-		  put_text(writer, RUNNER_SHARE "/tap-flags", plan->backend->multi_queue && plan->vm->vcpu > 1 ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
+		  put_text(writer, RUNNER_SHARE "/tap-flags", has_multi_queue(plan) ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
 	if (ok && plan->vm->system_symlink)
 		ok = write_link(writer, RUNNER_SHARE "/system", plan->system.toplevel);
 	struct json_object *description = report_vm(plan->vm);
@@ -304,7 +317,7 @@ bool runner_protect(struct arena *arena, struct diag *diag, const struct plan *p
 		{"kernel", plan->copies_kernel ? NULL : plan->system.kernel.path},
 		{"initrd", plan->system.initrd},
 		{"system", vm->system_symlink ? plan->system.toplevel : NULL},
-		{"hypervisor", vm->qemu.common.package},
+		{"hypervisor", plan->lowered.command.arguments.v[0].pieces.v[0].text},
 		{"shell", vm->host_shell},
 	};
 	const char *links = directory ? directory : path_join(arena, runner, RUNNER_SHARE "/gcroots");

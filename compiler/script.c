@@ -84,6 +84,8 @@ static void put_pieces(struct buf *out, const struct pieces *pieces)
 		[PIECE_PARAMETERS] = "\"$parameters\"",
 		[PIECE_PARAMETERS_JSON] = "\"$(json \"$parameters\")\"",
 		[PIECE_BRIDGE_HELPER] = "\"$(bridge_helper)\"",
+		[PIECE_STATE_URL] = "\"$(url \"$PWD\")\"",
+		[PIECE_WAYLAND] = "\"${XDG_RUNTIME_DIR:?is not set}/${WAYLAND_DISPLAY:?is not set}\"",
 	};
 	for (size_t i = 0; i < pieces->n; i++) {
 		const struct piece *piece = &pieces->v[i];
@@ -189,6 +191,27 @@ static const char *write_config(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* What the hypervisor wants to find, and a program beside it. */
+static const char *surroundings(struct arena *arena, const struct plan *plan)
+{
+	const struct lowered *lowered = &plan->lowered;
+	BUF_CLEANUP struct buf out = {0};
+	if (lowered->unquotable)
+		buf_printf(&out, "need_runner_without %s\n", quoted(arena, lowered->unquotable));
+	if (lowered->home)
+		buf_puts(&out, "export HOME=$PWD\n");
+	for (size_t i = 0; i < lowered->directories.n; i++)
+		buf_printf(&out, "mkdir -p -- %s\n", quoted(arena, lowered->directories.v[i]));
+	if (lowered->companion.command.arguments.n) {
+		buf_printf(&out, "companion %s", quoted(arena, lowered->companion.socket));
+		for (size_t i = 0; i < lowered->companion.command.arguments.n; i++) {
+			buf_puts(&out, " ");
+			put_pieces(&out, &lowered->companion.command.arguments.v[i].pieces);
+		}
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
 /* A hypervisor that needs a terminal gets one where there is none, as under systemd. */
 static const char *exec(struct arena *arena, const struct plan *plan)
 {
@@ -206,6 +229,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		[ACCEL_KVM] = "$(MICROVM_ACCEL=kvm \"$runner/libexec/mvm-host\" accel) || exit 1",
 		[ACCEL_PROBE] = "$(\"$runner/libexec/mvm-host\" accel) || exit 1",
 		[ACCEL_TCG] = "tcg",
+		[ACCEL_MACOS] = "macos",
 	};
 	const struct hole holes[] = {
 		{"environment", environment(arena, plan)},
@@ -215,6 +239,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"stale", remove_stale(arena, plan)},
 		{"macvtaps", open_macvtaps(arena, plan)},
 		{"config", write_config(arena, plan)},
+		{"surroundings", surroundings(arena, plan)},
 		{"pre_start", vm->pre_start},
 		{"volumes", create_volumes(arena, plan)},
 		{"needs", needs(arena, plan, "need_file")},
@@ -255,10 +280,15 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 		buf_printf(&checks, "check_volume %s %s %s\n", quoted(arena, volume->image), volume->read_only ? "true" : "false",
 			   volume->auto_create ? "true" : "false");
 	}
-	if (plan->lowered.accel != ACCEL_TCG)
+	if (plan->lowered.accel == ACCEL_KVM || plan->lowered.accel == ACCEL_PROBE)
 		buf_printf(&checks, "%s\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1", plan->lowered.accel == ACCEL_KVM ? "MICROVM_ACCEL=kvm " : "");
 	const struct hole holes[] = {{"environment", environment(arena, plan)}, {"checks", buf_text(&checks)}, {NULL, NULL}};
 	return script(arena, plan, "runner/microvm-check.sh", holes);
+}
+
+const char *script_macos_host(struct arena *arena, const struct plan *plan)
+{
+	return script(arena, plan, "runner/mvm-host-macos.sh", &(const struct hole){NULL, NULL});
 }
 
 const char *script_custom(struct arena *arena, const struct plan *plan, const char *text)

@@ -26,8 +26,8 @@ create_volume() { # IMAGE ARCHIVE MEMBER
 		rm -rf -- "$temporary"
 		fail "cannot create the volume $1"
 	fi
-	# A link, not a rename: when another start was faster, its image stays.
-	ln -T -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || { rm -rf -- "$temporary"; fail "cannot create the volume $1"; }
+	# A link, not a rename: when another start was faster, its image stays. (macOS knows no ln -T.)
+	ln -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || { rm -rf -- "$temporary"; fail "cannot create the volume $1"; }
 	rm -rf -- "$temporary"
 }
 
@@ -56,6 +56,30 @@ bridge_helper() {
 	fail "there is no qemu-bridge-helper"
 }
 
+need_runner_without() { # CHARACTERS
+	case $runner in *["$1"]*) fail "the hypervisor cannot open files below $runner: none of $1 may be in it" ;; esac
+}
+
+# Starts a program beside the hypervisor and waits for its socket. It ends when the hypervisor closes its connection.
+companion() { # SOCKET COMMAND...
+	local socket=$1 tries=0
+	shift
+	rm -f -- "$socket"
+	"$@" </dev/null &
+	until [ -S "$socket" ]; do
+		kill -0 $! 2>/dev/null || fail "${1##*/} ended before its socket $socket was there"
+		[ $((tries += 1)) -le 200 ] || fail "${1##*/} makes no socket $socket"
+		sleep 0.05
+	done
+}
+
+# A path as it stands inside a URL.
+url() {
+	local text=${1//%/%25}
+	text=${text//\?/%3F}
+	printf '%s' "${text//\#/%23}"
+}
+
 # A text as it stands inside a JSON string.
 json() {
 	local text=${1//\\/\\\\}
@@ -79,6 +103,7 @@ fi
 @stale@
 @macvtaps@
 @config@
+@surroundings@
 @command@
 @extra_args@
 command -v "${argv[0]}" >/dev/null || fail "${argv[0]} is not installed (PATH is $PATH)"
