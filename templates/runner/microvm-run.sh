@@ -2,7 +2,7 @@
 #   MICROVM_ACCEL=kvm|tcg          forces the accelerator
 #   MICROVM_KERNEL_PARAMS='a b=c'  further kernel parameters, for this start
 # Some functions are for what other VMs have:
-# shellcheck disable=SC2317
+# shellcheck disable=SC2317,SC2050
 set -euo pipefail
 @environment@
 name=@name@
