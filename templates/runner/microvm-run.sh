@@ -1,11 +1,12 @@
 # microvm-run: starts the VM, from the state directory: relative paths are relative to the current directory.
 #   MICROVM_ACCEL=kvm|tcg          forces the accelerator
 #   MICROVM_KERNEL_PARAMS='a b=c'  further kernel parameters, for this start
-# Some functions are for what other VMs have:
-# shellcheck disable=SC2317,SC2050
+# Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
+# shellcheck disable=SC2317,SC2016
 set -euo pipefail
 @environment@
 name=@name@
+arch=@arch@
 
 # Says what is wrong and stops.
 fail() {
@@ -96,7 +97,7 @@ with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
 @volumes@
 @needs@
 parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}
-if [ "$accel" = tcg ] && [ @arch@ = x86_64 ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
+if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
 	# Under emulation the guest measures its clock against a timer that lags: it may wait for ever.
 	parameters+=" tsc_early_khz=$khz"
 fi
