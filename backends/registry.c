@@ -5,8 +5,10 @@
 #include "backends/backend.h"
 
 extern const struct backend qemu_backend;
+extern const struct backend stratovirt_backend;
+extern const struct backend alioth_backend;
 
-const struct backend *const backends[] = {&qemu_backend, NULL};
+const struct backend *const backends[] = {&qemu_backend, &stratovirt_backend, &alioth_backend, NULL};
 
 const struct backend *backend_find(const char *name)
 {

@@ -6,7 +6,11 @@ echo '	.section .rodata'
 n=0
 for file; do
 	printf '.Lbegin%d: .incbin "%s"\n.Lend%d: .byte 0\n' "$n" "$file" "$n"
-	printf '.Lname%d: .asciz "%s"\n' "$n" "${file#*/}"
+	case $file in
+	templates/*) name=${file#*/} ;;
+	*) name=${file##*/} ;; # wherever it was built
+	esac
+	printf '.Lname%d: .asciz "%s"\n' "$n" "$name"
 	n=$((n + 1))
 done
 printf '	.section .data.rel.ro, "aw"\n	.balign 8\n	.globl embedded_files\nembedded_files:\n'
