@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* backend: what each hypervisor can do, as data, and how it is started. Backends do not print, run or write anything. */
+/* backend: what each hypervisor can do, as data, and how it is started. Backends do not print, run, quote or write anything. */
 #ifndef MVM_BACKEND_H
 #define MVM_BACKEND_H
 
@@ -13,61 +13,123 @@
 
 /* A disk of the guest, in the order in which the guest sees them. */
 struct disk {
-	const char *id;                /* "store", "vdb" */
-	const char *serial;            /* by which the guest finds it */
+	const char *id;              /* "store", "vdb" */
+	const char *serial;          /* by which the guest finds it */
 	struct file_ref file;
-	const char *format;            /* "raw", "qcow2", … */
+	const char *format;          /* "raw", "qcow2", … */
 	bool read_only, direct;
-	const struct volume *volume;   /* NULL: the store disk */
+	const struct volume *volume; /* NULL: the store disk */
+};
+
+/* A network interface. The runner opens a macvtap's device once for each queue, unless the backend opens it by its name. */
+struct nic {
+	const struct interface *interface;
+	const int *fds; /* of a macvtap, open when the hypervisor starts; as many as `queues`. Else NULL */
+	unsigned queues;
 };
 
 /* What a backend is given: the description and what the planner made of it. */
 struct guest {
 	const struct vm *vm;
 	enum kernel_arch arch;
+	bool foreign;                /* `arch` is not the host's */
 	struct file_ref kernel, initrd;
-	const char *parameters;        /* kernel parameters but for the console */
-	struct disk *disks;
+	const char *parameters;      /* kernel parameters but for the console and the way to reboot */
+	const struct disk *disks;
 	size_t ndisks;
+	const struct nic *nics;
+	size_t nnics;
+};
+
+/* A program that serves the hypervisor and ends with it. It is ready when its socket is there. */
+struct companion {
+	struct command command;      /* without arguments: there is none */
+	const char *socket;
 };
 
 /* What a backend answers. */
 struct lowered {
 	struct command command;
-	struct strings shutdown;       /* arguments of mvm-host that stop the VM; empty: it cannot be stopped from outside */
-	struct strings balloon;        /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
-	bool tap_multi_queue;          /* taps must be made with multi_queue */
-	bool falls_back_to_tcg;        /* arguments differ by accelerator, found out at the start */
+	struct companion companion;
+	struct strings directories;  /* made before the start */
+	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
+	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
+	bool terminal;               /* it starts only when its standard input is a terminal */
+	struct document config;      /* written into the state directory before the start; name NULL: none */
+	struct strings shutdown;     /* arguments of mvm-host that stop the VM; empty: it cannot be stopped from outside */
+	struct strings balloon;      /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
+	struct strings stale;        /* sockets in the state directory that a crash leaves behind and a start trips over */
+	enum {
+		ACCEL_KVM,           /* KVM is needed */
+		ACCEL_PROBE,         /* KVM where it works, else TCG: found out at the start */
+		ACCEL_TCG,           /* a guest of another architecture */
+		ACCEL_MACOS,         /* macOS's own, which is always there */
+	} accel;
 };
 
 enum feature {
+	FEATURE_9P,
+	FEATURE_VIRTIOFS,
 	FEATURE_USER_NETWORK,
 	FEATURE_FORWARD_PORTS,
+	FEATURE_TAP,
+	FEATURE_VHOST_NET,
+	FEATURE_MACVTAP,
+	FEATURE_BRIDGE,
+	FEATURE_VSOCK,
+	FEATURE_PCI_DEVICES,
+	FEATURE_USB_DEVICES,
+	FEATURE_ROOT_PORTS,
+	FEATURE_GRAPHICS,
 	FEATURE_CPU,
-	FEATURE_BALLOON,
+	FEATURE_HUGEPAGES,
 	FEATURE_HOTPLUG_MEMORY,
+	FEATURE_BALLOON,
+	FEATURE_INITIAL_BALLOON,
 	FEATURE_MACHINE_ID,
 	FEATURE_CREDENTIALS,
-	FEATURE_SOCKET,
+	FEATURE_NO_SOCKET,
 	FEATURE_USER,
+	FEATURE_READ_ONLY_VOLUMES,
 	FEATURE_DIRECT,
-	FEATURE_IMAGE_TYPES,
+	FEATURE_SERIAL,
+	FEATURE_QCOW2,
+	FEATURE_VHD,
+	FEATURE_EXTRA_ARGS,
 	FEATURE_COUNT,
 };
 
 struct capability {
-	enum { CAN_NOT, CAN, CAN_WHEN } can;
-	const char *condition;         /* CAN_WHEN: "with machine q35" */
-	bool (*holds)(const struct vm *vm); /* CAN_WHEN */
+	enum {
+		CAN_NOT,
+		CAN,
+		CAN_WHEN,  /* `holds` decides */
+		CAN_IGNORE /* the VM runs without it: a warning */
+	} can;
+	/* CAN_WHEN: "with another machine than microvm"; CAN_NOT, CAN_IGNORE: why, or NULL. */
+	const char *reason;
+	bool (*holds)(const struct vm *vm);
 };
 
 struct backend {
 	const char *name;
-	const char *doc;               /* one line for the table of hypervisors */
-	const char *tested;            /* how its runners were tested */
+	const char *doc;    /* one line for the table of hypervisors */
+	const char *tested; /* how its runners were tested */
 	struct capability capabilities[FEATURE_COUNT];
+	/* Kernel formats that it boots, the best first; on x86_64 a bzImage is unpacked to an ELF when only that is taken. */
+	const enum kernel_format *kernels;
+	size_t nkernels;
+	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
+	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
+	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */
+	/* Those that have one queue all the same; NULL: none. */
+	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
+	unsigned parameter_bytes; /* what its own kernel parameters take of the kernel's command line, when that is more than 64 */
+	bool macos;         /* it runs on a Mac, so not on the machine that builds */
+	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
+	void (*check)(struct diag *diag, const struct vm *vm);
 	/* Modules that the guest needs for this hypervisor's devices. */
-	void (*modules)(struct arena *arena, const struct guest *guest, struct module_wish **wishes, size_t *count);
+	void (*modules)(struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);
 };
 
@@ -77,5 +139,8 @@ extern const struct backend *const backends[];
 const struct backend *backend_find(const char *name);
 /* What a feature is called: "port forwarding". */
 const char *feature_name(enum feature feature);
+
+/* Whether the description's version of a hypervisor ("51", "9.1.0"; NULL: the current one) is at least this one. */
+bool version_at_least(const char *version, unsigned major, unsigned minor);
 
 #endif

@@ -20,6 +20,11 @@ void argument_piece(struct command *command, struct argument *argument, enum pie
 	vec_push(command->arena, &argument->pieces, (struct piece){kind, NULL});
 }
 
+void argument_macvtap(struct command *command, struct argument *argument, const char *interface)
+{
+	vec_push(command->arena, &argument->pieces, (struct piece){PIECE_MACVTAP, interface});
+}
+
 void command_add_when(struct command *command, enum when when, const char *text)
 {
 	struct argument *argument = command_begin(command);
@@ -46,12 +51,16 @@ void command_printf(struct command *command, const char *format, ...)
 	command_add(command, text);
 }
 
-void command_add_file(struct command *command, const struct file_ref *file)
+void argument_file(struct command *command, struct argument *argument, const struct file_ref *file, enum piece_kind kind)
 {
-	struct argument *argument = command_begin(command);
 	if (file->in_runner) {
-		argument_piece(command, argument, PIECE_RUNNER);
+		argument_piece(command, argument, kind);
 		argument_text(command, argument, "/");
 	}
 	argument_text(command, argument, file->path);
+}
+
+void command_add_file(struct command *command, const struct file_ref *file)
+{
+	argument_file(command, command_begin(command), file, PIECE_RUNNER);
 }

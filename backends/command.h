@@ -17,7 +17,13 @@ enum piece_kind {
 	PIECE_TEXT,          /* as it is */
 	PIECE_RUNNER,        /* the runner's absolute path */
 	PIECE_RUNNER_COMMAS, /* the same with every comma doubled */
+	PIECE_RUNNER_JSON,   /* the same as it stands inside a JSON text, without the quotes */
 	PIECE_PARAMETERS,    /* kernel parameters found out at the start, each with a blank before it; may be empty */
+	PIECE_PARAMETERS_JSON,
+	PIECE_MACVTAP,       /* the device of the macvtap interface `text`: /dev/tap7 */
+	PIECE_BRIDGE_HELPER, /* where this host has qemu-bridge-helper */
+	PIECE_STATE_URL,     /* the state directory's absolute path, as a part of a URL */
+	PIECE_WAYLAND,       /* the socket of the user's Wayland compositor */
 };
 
 struct piece {
@@ -28,9 +34,20 @@ struct piece {
 /* Which accelerator an argument is for. */
 enum when { WHEN_ALWAYS, WHEN_KVM, WHEN_TCG };
 
+struct pieces {
+	struct piece *v;
+	size_t n, capacity;
+};
+
 struct argument {
 	enum when when;
-	VEC(struct piece) pieces;
+	struct pieces pieces;
+};
+
+/* A text that is written when the VM starts. */
+struct document {
+	const char *name; /* in the state directory */
+	struct pieces pieces;
 };
 
 struct command {
@@ -45,7 +62,11 @@ void command_printf(struct command *command, const char *format, ...) __attribut
 /* An argument to be filled by the piece functions; valid until the next one is added. */
 struct argument *command_begin(struct command *command);
 void argument_text(struct command *command, struct argument *argument, const char *text);
+/* A piece of kind PIECE_MACVTAP. */
+void argument_macvtap(struct command *command, struct argument *argument, const char *interface);
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
+/* The file's path inside an argument; `kind` says how the runner's path is written. */
+void argument_file(struct command *command, struct argument *argument, const struct file_ref *file, enum piece_kind kind);
 /* The file's path, as an argument of its own. */
 void command_add_file(struct command *command, const struct file_ref *file);
 

@@ -14,19 +14,47 @@ struct qemu {
 	bool pci; /* virtio devices are on a PCI bus, else virtio-mmio */
 };
 
-static const char *machine_of(const struct vm *vm)
+static bool is_x86(const struct qemu *qemu)
 {
-	return vm->qemu.machine ? vm->qemu.machine : "microvm";
+	return qemu->guest->arch == KERNEL_X86_64;
 }
 
+static const char *machine_of(const struct vm *vm, enum kernel_arch arch)
+{
+	return vm->qemu.machine ? vm->qemu.machine : arch == KERNEL_X86_64 ? "microvm" : "virt";
+}
+
+/* The only x86 machine without a PCI bus, unless it is asked for one. */
 static bool machine_is_microvm(const struct vm *vm)
 {
-	return strcmp(machine_of(vm), "microvm") == 0;
+	return !vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0;
 }
 
 static bool machine_has_hotplug(const struct vm *vm)
 {
 	return !machine_is_microvm(vm);
+}
+
+static bool has_device(const struct vm *vm, const char *bus)
+{
+	for (size_t i = 0; i < vm->devices.n; i++)
+		if (strcmp(vm->devices.v[i].bus, bus) == 0)
+			return true;
+	return false;
+}
+
+static bool has_bridge(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (strcmp(vm->interfaces.v[i].type, "bridge") == 0)
+			return true;
+	return false;
+}
+
+/* virtiofs maps the guest's memory; huge pages come by a memory object too. */
+static bool has_memory_object(const struct vm *vm)
+{
+	return vm->shares.n || vm->hugepage_mem;
 }
 
 /* QEMU's option parser splits at commas; two of them are one. */
@@ -46,25 +74,39 @@ static const char *file_name(struct arena *arena, const char *path)
 	return escape_commas(arena, protocol ? arena_printf(arena, "./%s", path) : path);
 }
 
+static const char *machine_options(const struct qemu *qemu)
+{
+	if (!is_x86(qemu))
+		return ",gic-version=max";
+	if (!machine_is_microvm(qemu->vm))
+		return ",acpi=on,mem-merge=on";
+	/* The kernel finds virtio-mmio devices by ACPI. */
+	return arena_printf(qemu->arena, ",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s", qemu->pci ? "on" : "off",
+			    has_device(qemu->vm, "usb") ? "on" : "off");
+}
+
+static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, const char *with_tcg)
+{
+	if (!qemu->guest->foreign)
+		command_add_when(qemu->command, WHEN_KVM, with_kvm);
+	command_add_when(qemu->command, qemu->guest->foreign ? WHEN_ALWAYS : WHEN_TCG, with_tcg);
+}
+
 static void add_machine(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
+	const char *machine = machine_of(vm, qemu->guest->arch), *text = machine;
+	command_add(qemu->command, "-M");
+	for (size_t i = 0; i < vm->qemu.machine_opts.n; i++)
+		text = arena_printf(qemu->arena, "%s,%s=%s", text, vm->qemu.machine_opts.v[i].key,
+				    escape_commas(qemu->arena, vm->qemu.machine_opts.v[i].value));
 	if (vm->qemu.machine_opts.n) {
-		const char *text = machine_of(vm);
-		for (size_t i = 0; i < vm->qemu.machine_opts.n; i++)
-			text = arena_printf(qemu->arena, "%s,%s=%s", text, vm->qemu.machine_opts.v[i].key,
-					    escape_commas(qemu->arena, vm->qemu.machine_opts.v[i].value));
-		command_add(qemu->command, "-M");
 		command_add(qemu->command, text);
 		return;
 	}
-	/* Names in alphabetical order. The kernel finds virtio-mmio devices by ACPI. */
-	const char *rest = machine_is_microvm(vm) ? arena_printf(qemu->arena, ",mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=off",
-								 qemu->pci ? "on" : "off")
-						  : ",mem-merge=on";
-	command_add(qemu->command, "-M");
-	command_add_when(qemu->command, WHEN_KVM, arena_printf(qemu->arena, "%s,accel=kvm,acpi=on%s", machine_of(vm), rest));
-	command_add_when(qemu->command, WHEN_TCG, arena_printf(qemu->arena, "%s,accel=tcg,acpi=on%s", machine_of(vm), rest));
+	const char *options = machine_options(qemu);
+	add_by_accelerator(qemu, arena_printf(qemu->arena, "%s,accel=kvm%s", machine, options),
+			   arena_printf(qemu->arena, "%s,accel=tcg%s", machine, options));
 }
 
 static void add_cpu(const struct qemu *qemu)
@@ -75,8 +117,7 @@ static void add_cpu(const struct qemu *qemu)
 		return;
 	}
 	/* SGX crashes microvm machines: gitlab.com/qemu-project/qemu/-/issues/2142. */
-	command_add_when(qemu->command, WHEN_KVM, "host,+x2apic,-sgx");
-	command_add_when(qemu->command, WHEN_TCG, "max");
+	add_by_accelerator(qemu, is_x86(qemu) ? "host,+x2apic,-sgx" : "host", "max");
 }
 
 static void add_memory(const struct qemu *qemu)
@@ -105,7 +146,8 @@ static void add_kernel(const struct qemu *qemu)
 	}
 	command_add(qemu->command, "-append");
 	struct argument *append = command_begin(qemu->command);
-	const char *console = qemu->vm->qemu.serial_console ? "earlyprintk=ttyS0 console=ttyS0 " : "";
+	const char *serial = is_x86(qemu) ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
+	const char *console = qemu->vm->qemu.serial_console ? serial : "";
 	/* With -no-reboot a reset ends QEMU: after a panic too. */
 	argument_text(qemu->command, append,
 		      arena_printf(qemu->arena, "%sreboot=t panic=-1%s%s", console, *qemu->guest->parameters ? " " : "",
@@ -145,19 +187,20 @@ static void add_root_ports(const struct qemu *qemu)
 	}
 }
 
+/* What QEMU calls the format of a vhd image. */
+static const char *format_name(const char *format)
+{
+	return strcmp(format, "vhd") == 0 ? "vpc" : format;
+}
+
 static void add_disk(const struct qemu *qemu, const struct disk *disk)
 {
 	struct command *command = qemu->command;
 	command_add(command, "-drive");
 	struct argument *drive = command_begin(command);
-	argument_text(command, drive, arena_printf(qemu->arena, "id=%s,format=%s,file=", disk->id, disk->format));
-	if (disk->file.in_runner) {
-		argument_piece(command, drive, PIECE_RUNNER_COMMAS);
-		argument_text(command, drive, "/");
-		argument_text(command, drive, escape_commas(qemu->arena, disk->file.path));
-	} else {
-		argument_text(command, drive, file_name(qemu->arena, disk->file.path));
-	}
+	argument_text(command, drive, arena_printf(qemu->arena, "id=%s,format=%s,file=", disk->id, format_name(disk->format)));
+	const struct file_ref file = {file_name(qemu->arena, disk->file.path), disk->file.in_runner};
+	argument_file(command, drive, &file, PIECE_RUNNER_COMMAS);
 	argument_text(command, drive,
 		      arena_printf(qemu->arena, ",if=none,aio=io_uring%s%s,read-only=%s", disk->read_only ? "" : ",discard=unmap",
 				   disk->direct ? ",cache=none" : "", disk->read_only ? "on" : "off"));
@@ -170,10 +213,16 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 static void add_control(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
-	command_add(qemu->command, "-sandbox");
-	command_add(qemu->command, "on");
-	if (vm->user) {
-		/* -run-with user= came with 9.1; -runas is understood by the versions that hosts have, and gone in 10.0. */
+	/* The sandbox keeps privileges from being gained, which the setuid bridge helper has to. */
+	if (!has_bridge(vm)) {
+		command_add(qemu->command, "-sandbox");
+		command_add(qemu->command, "on");
+	}
+	/* -run-with user= came with 9.1, and -runas went with 10.0. */
+	if (vm->user && version_at_least(vm->qemu.common.version, 9, 1)) {
+		command_add(qemu->command, "-run-with");
+		command_printf(qemu->command, "user=%s", vm->user);
+	} else if (vm->user) {
 		command_add(qemu->command, "-runas");
 		command_add(qemu->command, vm->user);
 	}
@@ -181,6 +230,17 @@ static void add_control(const struct qemu *qemu)
 		command_add(qemu->command, "-qmp");
 		command_printf(qemu->command, "unix:%s,server=on,wait=off", escape_commas(qemu->arena, vm->socket));
 	}
+}
+
+static void add_memory_object(const struct qemu *qemu)
+{
+	if (!has_memory_object(qemu->vm))
+		return;
+	command_add(qemu->command, "-numa");
+	command_add(qemu->command, "node,memdev=mem");
+	command_add(qemu->command, "-object");
+	command_printf(qemu->command, "memory-backend-memfd,id=mem,size=%lluM,share=on%s", (unsigned long long)qemu->vm->mem_mib,
+		       qemu->vm->hugepage_mem ? ",hugetlb=on" : "");
 }
 
 static void add_memory_devices(const struct qemu *qemu)
@@ -191,13 +251,14 @@ static void add_memory_devices(const struct qemu *qemu)
 		command_printf(qemu->command, "virtio-balloon-%s,free-page-reporting=on,id=balloon0%s", device_suffix(qemu),
 			       vm->deflate_on_oom ? ",deflate-on-oom=on" : "");
 	}
-	if (vm->hotplug_mem_mib) {
-		command_add(qemu->command, "-object");
-		command_printf(qemu->command, "memory-backend-ram,id=vmem0,size=%lluM", (unsigned long long)vm->hotplug_mem_mib);
-		command_add(qemu->command, "-device");
-		command_printf(qemu->command, "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM",
-			       (unsigned long long)vm->hotplugged_mem_mib);
-	}
+	if (!vm->hotplug_mem_mib)
+		return;
+	/* With shares, virtiofsd maps this memory too. */
+	command_add(qemu->command, "-object");
+	command_printf(qemu->command, "memory-backend-%s,id=vmem0,size=%lluM%s", has_memory_object(vm) ? "memfd" : "ram",
+		       (unsigned long long)vm->hotplug_mem_mib, has_memory_object(vm) ? ",share=on" : "");
+	command_add(qemu->command, "-device");
+	command_printf(qemu->command, "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM", (unsigned long long)vm->hotplugged_mem_mib);
 }
 
 static const char *forwardings(const struct qemu *qemu)
@@ -215,18 +276,148 @@ static const char *forwardings(const struct qemu *qemu)
 	return text;
 }
 
+static void add_tap_source(const struct qemu *qemu, struct argument *argument, const struct nic *nic)
+{
+	const struct interface *interface = nic->interface;
+	if (strcmp(interface->type, "macvtap") == 0) {
+		const char *fds = "";
+		for (unsigned i = 0; i < nic->queues; i++)
+			fds = arena_printf(qemu->arena, "%s%s%d", fds, i ? ":" : "", nic->fds[i]);
+		argument_text(qemu->command, argument, arena_printf(qemu->arena, ",%s=%s", nic->queues == 1 ? "fd" : "fds", fds));
+		return;
+	}
+	argument_text(qemu->command, argument, arena_printf(qemu->arena, ",ifname=%s,script=no,downscript=no", interface->id));
+	if (interface->tap.vhost)
+		argument_text(qemu->command, argument, ",vhost=on");
+	if (nic->queues > 1)
+		argument_text(qemu->command, argument, arena_printf(qemu->arena, ",queues=%u", nic->queues));
+}
+
+static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forwards)
+{
+	const struct interface *interface = nic->interface;
+	const char *type = strcmp(interface->type, "macvtap") == 0 ? "tap" : interface->type;
+	command_add(qemu->command, "-netdev");
+	struct argument *argument = command_begin(qemu->command);
+	argument_text(qemu->command, argument, arena_printf(qemu->arena, "%s,id=%s", type, interface->id));
+	if (strcmp(type, "tap") == 0) {
+		add_tap_source(qemu, argument, nic);
+	} else if (strcmp(type, "bridge") == 0) {
+		argument_text(qemu->command, argument, arena_printf(qemu->arena, ",br=%s,helper=", interface->bridge));
+		argument_piece(qemu->command, argument, PIECE_BRIDGE_HELPER);
+	} else if (forwards) {
+		argument_text(qemu->command, argument, forwardings(qemu));
+	}
+}
+
 static void add_interfaces(const struct qemu *qemu)
 {
-	bool forwarded = false; /* ports are forwarded by one interface */
-	for (size_t i = 0; i < qemu->vm->interfaces.n; i++) {
-		const struct interface *interface = &qemu->vm->interfaces.v[i];
-		command_add(qemu->command, "-netdev");
-		command_printf(qemu->command, "user,id=%s%s", interface->id, forwarded ? "" : forwardings(qemu));
-		forwarded = true;
+	bool forwarded = false; /* ports are forwarded by one interface: the host's port can be bound once */
+	for (size_t i = 0; i < qemu->guest->nnics; i++) {
+		const struct nic *nic = &qemu->guest->nics[i];
+		bool user = strcmp(nic->interface->type, "user") == 0;
+		add_netdev(qemu, nic, user && !forwarded);
+		forwarded |= user;
+		/* More queues than the backend serves would swallow packets: user and bridge have one. */
+		const char *queues = nic->queues > 1 && qemu->pci ? arena_printf(qemu->arena, ",mq=on,vectors=%u", 2 * nic->queues + 2) : "";
 		command_add(qemu->command, "-device");
-		command_printf(qemu->command, "virtio-net-%s,netdev=%s,mac=%s%s", device_suffix(qemu), interface->id, interface->mac,
-			       qemu->pci ? ",romfile=" : "");
+		command_printf(qemu->command, "virtio-net-%s,netdev=%s,mac=%s%s%s", device_suffix(qemu), nic->interface->id, nic->interface->mac,
+			       qemu->pci ? ",romfile=" : "", queues);
 	}
+}
+
+static void add_shares(const struct qemu *qemu)
+{
+	for (size_t i = 0; i < qemu->vm->shares.n; i++) {
+		const struct share *share = &qemu->vm->shares.v[i];
+		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
+		const char *tag = escape_commas(qemu->arena, share->tag);
+		command_add(qemu->command, virtiofs ? "-chardev" : "-fsdev");
+		if (virtiofs)
+			command_printf(qemu->command, "socket,id=fs%zu,path=%s", i, escape_commas(qemu->arena, share->socket));
+		else
+			command_printf(qemu->command, "local,id=fs%zu,path=%s,security_model=%s,readonly=%s", i,
+				       escape_commas(qemu->arena, share->source), share->security_model, share->read_only ? "true" : "false");
+		command_add(qemu->command, "-device");
+		if (virtiofs)
+			command_printf(qemu->command, "vhost-user-fs-%s,chardev=fs%zu,tag=%s", device_suffix(qemu), i, tag);
+		else
+			command_printf(qemu->command, "virtio-9p-%s,fsdev=fs%zu,mount_tag=%s", device_suffix(qemu), i, tag);
+	}
+}
+
+static void add_pci_device(const struct qemu *qemu, const struct device *device)
+{
+	const char *text = arena_printf(qemu->arena, "vfio-pci,host=%s,multifunction=on", escape_commas(qemu->arena, device->path));
+	if (device->qemu.id)
+		text = arena_printf(qemu->arena, "%s,id=%s", text, escape_commas(qemu->arena, device->qemu.id));
+	if (device->qemu.bus)
+		text = arena_printf(qemu->arena, "%s,bus=%s", text, escape_commas(qemu->arena, device->qemu.bus));
+	if (device->qemu.device_extra_args)
+		text = arena_printf(qemu->arena, "%s,%s", text, device->qemu.device_extra_args);
+	command_add(qemu->command, "-device");
+	command_add(qemu->command, text);
+}
+
+/* Devices come behind the bus that they are on. The machine "microvm" has a USB controller of its own. */
+static void add_devices(const struct qemu *qemu)
+{
+	bool controller = machine_is_microvm(qemu->vm) || qemu->vm->graphics.enable;
+	for (size_t i = 0; i < qemu->vm->devices.n; i++) {
+		const struct device *device = &qemu->vm->devices.v[i];
+		if (strcmp(device->bus, "pci") == 0) {
+			add_pci_device(qemu, device);
+			continue;
+		}
+		if (!controller) {
+			command_add(qemu->command, "-device");
+			command_add(qemu->command, "qemu-xhci");
+		}
+		controller = true;
+		command_add(qemu->command, "-device");
+		command_printf(qemu->command, "usb-host,%s", device->path);
+	}
+}
+
+static void add_display(const struct qemu *qemu)
+{
+	static const struct {
+		const char *backend, *display, *device;
+		bool vulkan;
+	} displays[] = {
+		{"gtk", "gtk,gl=on", "virtio-vga-gl", true},
+		{"cocoa", "cocoa", "virtio-gpu", false},
+		{"headless", "egl-headless", "virtio-gpu-gl", true},
+	};
+	const struct vm *vm = qemu->vm;
+	if (!vm->graphics.enable) {
+		command_add(qemu->command, "-nographic");
+		return;
+	}
+	for (size_t i = 0; i < countof(displays); i++) {
+		if (strcmp(vm->graphics.backend, displays[i].backend) != 0)
+			continue;
+		const char *vulkan = vm->graphics.vulkan && displays[i].vulkan
+					     ? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on", vm->graphics.hostmem, vm->graphics.vulkan)
+					     : "";
+		command_add(qemu->command, "-display");
+		command_add(qemu->command, displays[i].display);
+		command_add(qemu->command, "-device");
+		command_printf(qemu->command, "%s%s", displays[i].device, vulkan);
+	}
+	static const char *const inputs[] = {"qemu-xhci", "usb-tablet", "usb-kbd"};
+	for (size_t i = 0; i < countof(inputs); i++) {
+		command_add(qemu->command, "-device");
+		command_add(qemu->command, inputs[i]);
+	}
+}
+
+static void add_vsock(const struct qemu *qemu)
+{
+	if (qemu->vm->vsock.cid < 0)
+		return;
+	command_add(qemu->command, "-device");
+	command_printf(qemu->command, "vhost-vsock-%s,guest-cid=%lld", device_suffix(qemu), (long long)qemu->vm->vsock.cid);
 }
 
 static const char *program(const struct qemu *qemu)
@@ -256,10 +447,10 @@ static void add_base(const struct qemu *qemu)
 	command_printf(command, "virtio-rng-%s", device_suffix(qemu));
 }
 
-/* The machine "microvm" has virtio-mmio devices and no PCI bus. */
+/* The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without one. */
 static bool uses_pci(const struct vm *vm)
 {
-	return !machine_is_microvm(vm) || vm->qemu.pcie_root_ports.n;
+	return !machine_is_microvm(vm) || vm->graphics.enable || vm->shares.n || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
 }
 
 static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
@@ -268,32 +459,42 @@ static void words(struct arena *arena, struct strings *list, const char *const *
 		vec_push(arena, list, v[i]);
 }
 
+static void add_console(const struct qemu *qemu)
+{
+	if (qemu->vm->qemu.serial_console) {
+		command_add(qemu->command, "-serial");
+		command_add(qemu->command, "chardev:stdio");
+	}
+	add_cpu(qemu);
+	if (is_x86(qemu)) {
+		command_add(qemu->command, "-device");
+		command_add(qemu->command, "i8042"); /* Ctrl-Alt-Del, the second way to ask a guest to stop */
+	}
+	add_display(qemu);
+}
+
 static void qemu_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
 	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct qemu qemu = {arena, guest, vm, &out->command, uses_pci(vm)};
+	const struct qemu qemu = {arena, guest, vm, &out->command, uses_pci(vm) || guest->arch != KERNEL_X86_64};
 	add_base(&qemu);
+	add_memory_object(&qemu);
 	add_identity(&qemu);
 	add_root_ports(&qemu);
-	if (vm->qemu.serial_console) {
-		command_add(&out->command, "-serial");
-		command_add(&out->command, "chardev:stdio");
-	}
-	add_cpu(&qemu);
-	command_add(&out->command, "-device");
-	command_add(&out->command, "i8042"); /* Ctrl-Alt-Del, the second way to ask a guest to stop */
-	command_add(&out->command, "-nographic");
+	add_console(&qemu);
 	for (size_t i = 0; i < guest->ndisks; i++)
 		add_disk(&qemu, &guest->disks[i]);
 	add_control(&qemu);
 	add_memory_devices(&qemu);
+	add_shares(&qemu);
 	add_interfaces(&qemu);
+	add_devices(&qemu);
+	add_vsock(&qemu);
 	for (size_t i = 0; i < vm->qemu.common.extra_args.n; i++)
 		command_add(&out->command, vm->qemu.common.extra_args.v[i]);
 
-	out->falls_back_to_tcg = true;
-	out->tap_multi_queue = vm->vcpu > 1;
+	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
 	if (!vm->socket)
 		return;
 	words(arena, &out->shutdown, (const char *const[]){"shutdown", "qmp", vm->socket}, 3);
@@ -302,43 +503,54 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 		      (const char *const[]){"balloon", "qmp", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)}, 4);
 }
 
-static void qemu_modules(struct arena *arena, const struct guest *guest, struct module_wish **wishes, size_t *count)
+static void qemu_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
-	const struct vm *vm = guest->vm;
-	VEC(struct module_wish) list = {0};
-	vec_push(arena, &list, (struct module_wish){uses_pci(vm) ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
-	if (guest->ndisks)
-		vec_push(arena, &list, (struct module_wish){"virtio_blk", "the VM has disks", false});
-	vec_push(arena, &list, (struct module_wish){"virtio_rng", "QEMU gives the guest random numbers", true});
-	if (vm->interfaces.n)
-		vec_push(arena, &list, (struct module_wish){"virtio_net", "the VM has network interfaces", false});
-	if (vm->balloon)
-		vec_push(arena, &list, (struct module_wish){"virtio_balloon", "the VM has a balloon", false});
-	if (vm->hotplug_mem_mib)
-		vec_push(arena, &list, (struct module_wish){"virtio_mem", "the VM has hotplug memory", false});
-	if (vm->credential_files.n)
-		vec_push(arena, &list, (struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
-	*wishes = list.v;
-	*count = list.n;
+	bool pci = uses_pci(guest->vm) || guest->arch != KERNEL_X86_64;
+	vec_push(arena, wishes, (struct module_wish){pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
+	if (guest->vm->credential_files.n)
+		vec_push(arena, wishes, (struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
 }
+
+static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE, KERNEL_ARM64_IMAGE_GZ};
 
 const struct backend qemu_backend = {
 	.name = "qemu",
 	.doc = "QEMU: KVM where it works, else emulation; every device",
 	.tested = "boots under TCG, and with KVM inside a VM, in every run of the tests",
 	.capabilities = {
+		[FEATURE_9P] = {.can = CAN},
+		[FEATURE_VIRTIOFS] = {.can = CAN},
 		[FEATURE_USER_NETWORK] = {.can = CAN},
 		[FEATURE_FORWARD_PORTS] = {.can = CAN},
+		[FEATURE_TAP] = {.can = CAN},
+		[FEATURE_VHOST_NET] = {.can = CAN},
+		[FEATURE_MACVTAP] = {.can = CAN},
+		[FEATURE_BRIDGE] = {.can = CAN},
+		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_PCI_DEVICES] = {.can = CAN},
+		[FEATURE_USB_DEVICES] = {.can = CAN},
+		[FEATURE_ROOT_PORTS] = {.can = CAN},
+		[FEATURE_GRAPHICS] = {.can = CAN},
 		[FEATURE_CPU] = {.can = CAN},
-		[FEATURE_BALLOON] = {.can = CAN},
+		[FEATURE_HUGEPAGES] = {.can = CAN},
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "with another machine than microvm, which has no virtio-mem (set qemu.machine: q35)", machine_has_hotplug},
+		[FEATURE_BALLOON] = {.can = CAN},
+		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "use microvm-balloon once it runs", NULL},
 		[FEATURE_MACHINE_ID] = {.can = CAN},
 		[FEATURE_CREDENTIALS] = {.can = CAN},
-		[FEATURE_SOCKET] = {.can = CAN},
+		[FEATURE_NO_SOCKET] = {.can = CAN},
 		[FEATURE_USER] = {.can = CAN},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {.can = CAN},
-		[FEATURE_IMAGE_TYPES] = {.can = CAN},
+		[FEATURE_SERIAL] = {.can = CAN},
+		[FEATURE_QCOW2] = {.can = CAN},
+		[FEATURE_VHD] = {.can = CAN},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
 	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.disk_serials = true,
+	.multi_queue = true,
 	.modules = qemu_modules,
 	.lower = qemu_lower,
 };

@@ -3,9 +3,11 @@
 
 #include <arpa/inet.h>
 #include <ctype.h>
+#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/uses.h"
 #include "imaging/ext4.h"
 
 struct checker {
@@ -210,9 +212,6 @@ static void check_store_disk(const struct checker *checker)
 	if (strcmp(vm->store_disk.type, "erofs") == 0)
 		wrong(checker, vm_where(vm, vm_where(vm, &vm->store_disk.type) ? &vm->store_disk.type : &vm->store_disk_type), "not-implemented",
 		      "storeDisk.type: erofs is not implemented yet; squashfs is");
-	/* Not written, it follows from a share of the store, which has been refused. */
-	if (!vm->store_on_disk && vm_where(vm, &vm->store_on_disk) && sound(checker, &vm->store_on_disk))
-		wrong(checker, vm_where(vm, &vm->store_on_disk), "not-implemented", "storeOnDisk: false is not implemented yet");
 }
 
 static void check_nix_database(const struct checker *checker)
@@ -420,6 +419,22 @@ static bool is_unicast_mac(const char *text)
 	return strchr("02468aceACE", text[1]) != NULL;
 }
 
+static void check_interface_type(const struct checker *checker, const struct interface *interface, size_t i)
+{
+	bool bridge = strcmp(interface->type, "bridge") == 0, macvtap = strcmp(interface->type, "macvtap") == 0;
+	if (bridge && !interface->bridge)
+		wrong(checker, &interface->where, "missing-option", "interfaces[%zu].bridge is missing: the bridge that it joins", i);
+	else if (interface->bridge && !bridge)
+		wrong(checker, place(checker, &interface->bridge, &interface->where), "bad-interface",
+		      "interfaces[%zu].bridge: only an interface of type bridge joins one", i);
+	if (interface->bridge)
+		check_name(checker, place(checker, &interface->bridge, &interface->where), "interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
+	if (macvtap && (!interface->macvtap.link || !interface->macvtap.mode))
+		wrong(checker, &interface->where, "missing-option", "interfaces[%zu]: a macvtap needs macvtap.link and macvtap.mode", i);
+	if (interface->tap.vhost && strcmp(interface->type, "tap") != 0)
+		wrong(checker, place(checker, &interface->tap.vhost, &interface->where), "bad-interface", "interfaces[%zu].tap.vhost: only for type tap", i);
+}
+
 static void check_interface(const struct checker *checker, const struct interface *interface, size_t i)
 {
 	if (sound(checker, &interface->id))
@@ -428,9 +443,8 @@ static void check_interface(const struct checker *checker, const struct interfac
 	if (sound(checker, &interface->mac) && interface->mac && !is_unicast_mac(interface->mac))
 		wrong(checker, place(checker, &interface->mac, &interface->where), "bad-mac",
 		      "interfaces[%zu].mac: \"%.80s\" is no unicast MAC address such as 02:00:00:00:00:01", i, interface->mac);
-	if (sound(checker, &interface->type) && strcmp(interface->type, "user") != 0)
-		wrong(checker, place(checker, &interface->type, &interface->where), "not-implemented",
-		      "interfaces[%zu].type: %s is not implemented yet; user is", i, interface->type);
+	if (sound(checker, &interface->type))
+		check_interface_type(checker, interface, i);
 }
 
 static void check_interfaces(const struct checker *checker)
@@ -454,14 +468,6 @@ static bool may_have_user_interface(const struct vm *vm)
 		return true;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		if (vm_refused(vm, &vm->interfaces.v[i].type) || strcmp(vm->interfaces.v[i].type, "user") == 0)
-			return true;
-	return false;
-}
-
-static bool has_user_interface(const struct vm *vm)
-{
-	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (!vm_refused(vm, &vm->interfaces.v[i].type) && strcmp(vm->interfaces.v[i].type, "user") == 0)
 			return true;
 	return false;
 }
@@ -499,46 +505,119 @@ static void check_forward_ports(const struct checker *checker)
 		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding", "forwardPorts needs a network interface of type user");
 }
 
-/* ---- what the hypervisor can do ---- */
+/* ---- shares and devices ---- */
 
-struct use {
-	enum feature feature;
-	const void *field; /* where it was asked for; NULL: it was not */
-};
+enum { TAG_9P_BYTES = 31, TAG_VIRTIOFS_BYTES = 36 };
 
-static void list_uses(const struct vm *vm, struct use uses[FEATURE_COUNT])
+static bool translates_ids(const struct strings *arguments)
 {
-	const void *direct = NULL, *image_type = NULL;
-	for (size_t i = 0; i < vm->volumes.n; i++) {
-		if (vm->volumes.v[i].direct)
-			direct = &vm->volumes.v[i].direct;
-		if (strcmp(vm->volumes.v[i].image_type, "raw") != 0)
-			image_type = &vm->volumes.v[i].image_type;
-	}
-	const struct use all[FEATURE_COUNT] = {
-		{FEATURE_USER_NETWORK, has_user_interface(vm) ? &vm->interfaces.v : NULL},
-		{FEATURE_FORWARD_PORTS, vm->forward_ports.n ? &vm->forward_ports.v : NULL},
-		{FEATURE_CPU, vm->cpu ? &vm->cpu : NULL},
-		{FEATURE_BALLOON, vm->balloon ? &vm->balloon : NULL},
-		{FEATURE_HOTPLUG_MEMORY, vm->hotplug_mem_mib ? &vm->hotplug_mem_mib : NULL},
-		{FEATURE_MACHINE_ID, vm_where(vm, &vm->machine_id) && vm->machine_id ? &vm->machine_id : NULL},
-		{FEATURE_CREDENTIALS, vm->credential_files.n ? &vm->credential_files : NULL},
-		{FEATURE_SOCKET, vm_where(vm, &vm->socket) && vm->socket ? &vm->socket : NULL},
-		{FEATURE_USER, vm->user ? &vm->user : NULL},
-		{FEATURE_DIRECT, direct},
-		{FEATURE_IMAGE_TYPES, image_type},
-	};
-	memcpy(uses, all, sizeof all);
+	for (size_t i = 0; i < arguments->n; i++)
+		if (strstr(arguments->v[i], "--translate-uid") || strstr(arguments->v[i], "--translate-gid"))
+			return true;
+	return false;
 }
 
-/* "; qemu, crosvm can" */
+static void check_share(const struct checker *checker, const struct share *share, size_t i)
+{
+	const struct vm *vm = checker->vm;
+	bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
+	size_t longest = virtiofs ? TAG_VIRTIOFS_BYTES : TAG_9P_BYTES;
+	const struct pos *tag = place(checker, &share->tag, &share->where), *point = place(checker, &share->mount_point, &share->where);
+	if (!*share->tag || strlen(share->tag) > longest || !only_of(share->tag, "-_.+"))
+		wrong(checker, tag, "bad-share", "shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+'", i, longest);
+	if (!is_plain_path(share->mount_point))
+		wrong(checker, point, "bad-mount-point", "shares[%zu].mountPoint: \"%.80s\" is no absolute path", i, share->mount_point);
+	if (!*share->source || strchr(share->source, '\n'))
+		wrong(checker, place(checker, &share->source, &share->where), "bad-path", "shares[%zu].source: a path on one line is needed", i);
+	if (virtiofs && (!share->socket || !*share->socket || strlen(share->socket) > SOCKET_PATH_BYTES))
+		wrong(checker, place(checker, &share->socket, &share->where), "bad-socket", "shares[%zu].socket: virtiofs needs a socket, of at most %d bytes", i,
+		      SOCKET_PATH_BYTES);
+	if (virtiofs && share->posix_acl && (translates_ids(&share->extra_args) || translates_ids(&vm->virtiofsd.extra_args)))
+		wrong(checker, place(checker, &share->posix_acl, &share->where), "bad-share",
+		      "shares[%zu].posixAcl: virtiofsd cannot translate ids with ACLs; set posixAcl: false", i);
+}
+
+static void check_shares(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	struct claims tags = {0}, sockets = {0}, points = {0};
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		const struct share *share = &vm->shares.v[i];
+		if (!share->tag || !share->source || !share->mount_point)
+			continue; /* missing options have been reported */
+		check_share(checker, share, i);
+		claim(checker, &tags, share->tag, &share->tag, &share->where);
+		claim(checker, &points, share->mount_point, &share->mount_point, &share->where);
+		if (strcmp(share->proto, "virtiofs") == 0)
+			claim(checker, &sockets, share->socket, &share->socket, &share->where);
+	}
+	refuse_twice(checker, &tags, "share tag");
+	refuse_twice(checker, &sockets, "share socket");
+	refuse_twice(checker, &points, "mount point");
+}
+
+/* 0000:01:00.0, the domain may be left out. */
+static bool is_pci_address(const char *text)
+{
+	static const char *const shapes[] = {"xxxx:xx:xx.x", "xx:xx.x"};
+	for (size_t i = 0; i < countof(shapes); i++) {
+		size_t k = 0;
+		for (; shapes[i][k] && text[k]; k++)
+			if (shapes[i][k] == 'x' ? !strchr("0123456789abcdefABCDEF", text[k]) : text[k] != shapes[i][k])
+				break;
+		if (!shapes[i][k] && !text[k])
+			return true;
+	}
+	return false;
+}
+
+static void check_devices(const struct checker *checker)
+{
+	for (size_t i = 0; i < checker->vm->devices.n; i++) {
+		const struct device *device = &checker->vm->devices.v[i];
+		const struct pos *where = place(checker, &device->path, &device->where);
+		if (!device->bus || !device->path)
+			continue;
+		if (strcmp(device->bus, "pci") == 0 && !is_pci_address(device->path))
+			wrong(checker, where, "bad-device", "devices[%zu].path: \"%.80s\" is no PCI address such as 0000:01:00.0", i, device->path);
+		if (strcmp(device->bus, "usb") == 0 && (!*device->path || !only_of(device->path, "=,.-_")))
+			wrong(checker, where, "bad-device", "devices[%zu].path: \"%.80s\" is no USB device such as vendorid=0xabcd,productid=0x0123", i,
+			      device->path);
+	}
+}
+
+/* ---- what the hypervisor can do ---- */
+
+/* "; qemu and crosvm have" */
 static const char *who_can(const struct checker *checker, enum feature feature)
 {
 	const char *names = NULL;
 	for (const struct backend *const *other = backends; *other; other++)
 		if ((*other)->capabilities[feature].can == CAN)
 			names = arena_printf(checker->arena, "%s%s%s", names ? names : "", names ? ", " : "", (*other)->name);
-	return names ? arena_printf(checker->arena, "; %s can", names) : "";
+	return names ? arena_printf(checker->arena, "; supported by %s", names) : "";
+}
+
+const char *use_refusal(struct arena *arena, const struct backend *backend, const struct vm *vm, const struct use *use)
+{
+	const struct capability *capability = &backend->capabilities[use->feature];
+	const char *name = feature_name(use->feature), *reason = capability->reason;
+	if (capability->can == CAN_NOT)
+		return arena_printf(arena, "%s: %s does not support %s%s%s", use->what, backend->name, name, reason ? ": " : "", reason ? reason : "");
+	if (capability->can == CAN_WHEN && !capability->holds(vm))
+		return arena_printf(arena, "%s: %s supports %s only %s", use->what, backend->name, name, reason);
+	return NULL;
+}
+
+static void check_use(const struct checker *checker, const struct use *use)
+{
+	const struct capability *capability = &checker->backend->capabilities[use->feature];
+	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
+	if (refusal)
+		wrong(checker, use->where, "not-supported", "%s%s", refusal, who_can(checker, use->feature));
+	else if (capability->can == CAN_IGNORE)
+		diag_warning(checker->diag, use->where, "ignored", "%s: %s has no %s%s%s; ignored", use->what, checker->backend->name,
+			     feature_name(use->feature), capability->reason ? ": " : "", capability->reason ? capability->reason : "");
 }
 
 /* "; qemu is" */
@@ -560,25 +639,20 @@ static void check_capabilities(const struct checker *checker)
 		      implemented(checker));
 		return;
 	}
-	struct use uses[FEATURE_COUNT];
-	list_uses(vm, uses);
-	for (size_t i = 0; i < FEATURE_COUNT; i++) {
-		const struct capability *capability = &checker->backend->capabilities[uses[i].feature];
-		const char *name = feature_name(uses[i].feature);
-		if (!uses[i].field || !sound(checker, uses[i].field) || capability->can == CAN)
-			continue;
-		const struct pos *where = vm_where(vm, uses[i].field);
-		if (capability->can == CAN_NOT)
-			wrong(checker, where, "not-supported", "%s has no %s%s", checker->backend->name, name, who_can(checker, uses[i].feature));
-		else if (sound(checker, &vm->qemu.machine) && !capability->holds(vm))
-			wrong(checker, where, "not-supported", "%s has %s only %s", checker->backend->name, name, capability->condition);
-	}
+	struct uses uses = {0};
+	vm_uses(checker->arena, vm, &uses);
+	for (size_t i = 0; i < uses.n; i++)
+		check_use(checker, &uses.v[i]);
+	/* A backend's own rules look at whole elements, which are whole when nothing was refused. */
+	if (checker->backend->check && diag_error_count(checker->diag) == 0)
+		checker->backend->check(checker->diag, vm);
 }
 
 static void (*const checks[])(const struct checker *) = {
 	check_host_name,    check_store_dir,  check_machine_id, check_memory,     check_hotplug,    check_socket,
 	check_user,         check_credentials, check_parameters, check_bin_scripts, check_host_path, check_store_disk,
-	check_nix_database, check_volumes,    check_interfaces, check_forward_ports, check_capabilities,
+	check_nix_database, check_volumes,    check_interfaces, check_forward_ports, check_shares,
+	check_devices,	    check_capabilities,
 };
 
 bool vm_check(struct arena *arena, struct diag *diag, const struct vm *vm)
@@ -588,4 +662,33 @@ bool vm_check(struct arena *arena, struct diag *diag, const struct vm *vm)
 	for (size_t i = 0; i < countof(checks); i++)
 		checks[i](&checker);
 	return diag_error_count(diag) == before;
+}
+
+/* What the hypervisor's own rules say; their places do not matter here. */
+static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm, struct json_object *reasons)
+{
+	if (!backend->check)
+		return;
+	struct diag *diag = diag_new(arena);
+	backend->check(diag, vm);
+	for (size_t i = 0; i < diag_error_count(diag); i++)
+		json_object_array_add(reasons, json_object_new_string(diag_error_text(diag, i)));
+}
+
+struct json_object *vm_matrix(struct arena *arena, const struct vm *vm)
+{
+	struct json_object *matrix = json_object_new_object();
+	struct uses uses = {0};
+	vm_uses(arena, vm, &uses);
+	for (const struct backend *const *backend = backends; *backend; backend++) {
+		struct json_object *reasons = json_object_new_array();
+		for (size_t i = 0; i < uses.n; i++) {
+			const char *refusal = use_refusal(arena, *backend, vm, &uses.v[i]);
+			if (refusal)
+				json_object_array_add(reasons, json_object_new_string(refusal));
+		}
+		add_own_rules(arena, *backend, vm, reasons);
+		json_object_object_add(matrix, (*backend)->name, reasons);
+	}
+	return matrix;
 }

@@ -92,6 +92,12 @@ static bool take_json(struct parser *parser, const char *value)
 	return parser->cli->json = true;
 }
 
+static bool take_matrix(struct parser *parser, const char *value)
+{
+	(void)value;
+	return parser->cli->matrix = true;
+}
+
 static bool take_verbose(struct parser *parser, const char *value)
 {
 	(void)value;
@@ -124,7 +130,8 @@ static const struct option_row rows[] = {
 	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
 	{0, "no-cache", NULL, "neither use nor fill the cache", false, take_no_cache},
 	{0, "gcroot", "DIR", "protect the store paths that the runner uses from Nix's garbage collector", true, take_gcroot},
-	{0, "json", NULL, "plan: as JSON", false, take_json},
+	{0, "json", NULL, "plan, check --matrix: as JSON", false, take_json},
+	{0, "matrix", NULL, "check: which hypervisors can run it, and why not", false, take_matrix},
 	{0, "progress", "STYLE", "auto, plain, json or none, on standard error", false, take_progress},
 	{0, "format", "FORMAT", "of messages: human or json", false, take_format},
 	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},

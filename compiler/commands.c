@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/check.h"
 #include "compiler/docgen.h"
 #include "compiler/gcroots.h"
 #include "compiler/progress.h"
@@ -123,8 +124,33 @@ bool command_run(struct session *session)
 	return diag_error(session->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", script, strerror(errno));
 }
 
+static void print_matrix(struct json_object *matrix)
+{
+	json_object_object_foreach(matrix, name, reasons) {
+		size_t count = json_object_array_length(reasons);
+		printf("%-18s %s\n", name, count ? "no" : "yes");
+		for (size_t i = 0; i < count; i++)
+			printf("%-18s %s\n", "", json_object_get_string(json_object_array_get_idx(reasons, i)));
+	}
+}
+
+static bool check_matrix(struct session *session)
+{
+	if (!session_read(session))
+		return false;
+	struct json_object *matrix = vm_matrix(session->arena, &session->vm);
+	if (session->cli.json)
+		fputs(report_text(session->arena, matrix), stdout);
+	else
+		print_matrix(matrix);
+	json_object_put(matrix);
+	return true;
+}
+
 bool command_check(struct session *session)
 {
+	if (session->cli.matrix)
+		return check_matrix(session);
 	return session_check(session);
 }
 

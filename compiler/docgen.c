@@ -212,10 +212,9 @@ static void print_table(FILE *out, const struct option *table, const char *prefi
 
 static void print_capability(FILE *out, const struct capability *capability)
 {
-	if (capability->can == CAN_WHEN)
-		fprintf(out, " | %s", capability->condition);
-	else
-		fprintf(out, " | %s", capability->can == CAN ? "yes" : "no");
+	static const char *const words[] = {[CAN_NOT] = "no", [CAN] = "yes", [CAN_WHEN] = "yes", [CAN_IGNORE] = "ignored"};
+	const char *reason = capability->can == CAN ? NULL : capability->reason;
+	fprintf(out, " | %s%s%s", words[capability->can], reason ? ": " : "", reason ? reason : "");
 }
 
 static void print_hypervisors(FILE *out)

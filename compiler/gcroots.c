@@ -48,17 +48,20 @@ static void find_in(struct finder *finder, const char *text)
 	}
 }
 
+static void find_in_pieces(struct finder *finder, const struct pieces *pieces, const char *parameters)
+{
+	for (size_t i = 0; i < pieces->n; i++) {
+		const char *text = pieces->v[i].text;
+		/* The kernel's parameters name what is in the guest. */
+		if (text && !(*parameters && strstr(text, parameters)))
+			find_in(finder, text);
+	}
+}
+
 static void find_in_command(struct finder *finder, const struct command *command, const char *parameters)
 {
-	for (size_t i = 0; i < command->arguments.n; i++) {
-		const struct argument *argument = &command->arguments.v[i];
-		for (size_t k = 0; k < argument->pieces.n; k++) {
-			const char *text = argument->pieces.v[k].text;
-			/* The kernel's parameters name what is in the guest. */
-			if (text && !(*parameters && strstr(text, parameters)))
-				find_in(finder, text);
-		}
-	}
+	for (size_t i = 0; i < command->arguments.n; i++)
+		find_in_pieces(finder, &command->arguments.v[i].pieces, parameters);
 }
 
 static void find_in_pairs(struct finder *finder, const struct pairs *pairs)
@@ -77,6 +80,7 @@ struct strings gcroots_needed(struct arena *arena, const struct plan *plan)
 	const struct vm *vm = plan->vm;
 	struct finder finder = {.arena = arena, .store_dir = vm->store_dir};
 	find_in_command(&finder, &plan->lowered.command, plan->guest.parameters);
+	find_in_pieces(&finder, &plan->lowered.config.pieces, plan->guest.parameters);
 	find_in(&finder, vm->host_shell);
 	for (size_t i = 0; i < vm->host_path.n; i++)
 		find_in(&finder, vm->host_path.v[i]);

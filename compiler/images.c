@@ -6,6 +6,7 @@
 
 #include "compiler/base/file.h"
 #include "imaging/ext4.h"
+#include "imaging/kernel_unpack.h"
 #include "imaging/nar.h"
 #include "imaging/nix_db.h"
 #include "imaging/sparse_archive.h"
@@ -137,6 +138,8 @@ static bool make_boot_files(const struct maker *maker)
 {
 	const struct plan *plan = maker->plan;
 	if (plan->copies_kernel && !file_copy(maker->diag, plan->system.kernel.path, in_runner(maker, RUNNER_KERNEL), 0444))
+		return false;
+	if (plan->unpacks_kernel && !kernel_unpack(maker->diag, plan->system.kernel.path, in_runner(maker, RUNNER_VMLINUX)))
 		return false;
 	if (plan->copies_initrd && !file_copy(maker->diag, plan->system.initrd, in_runner(maker, RUNNER_INITRD), 0444))
 		return false;

@@ -45,23 +45,23 @@ static const struct option volume_options[] = {
 };
 
 static const struct option macvtap_options[] = {
-	{.name = "link", STRING(struct interface, macvtap.link), PLANNED, .doc = "The host's interface that a macvtap hangs on."},
-	{.name = "mode", ENUM(struct interface, macvtap.mode, CHOICES("private", "vepa", "bridge", "passthru", "source")), PLANNED,
+	{.name = "link", STRING(struct interface, macvtap.link), .doc = "The host's interface that a macvtap hangs on."},
+	{.name = "mode", ENUM(struct interface, macvtap.mode, CHOICES("private", "vepa", "bridge", "passthru", "source")),
 	 .doc = "The macvlan mode."},
 	{0},
 };
 
 static const struct option tap_options[] = {
-	{.name = "vhost", BOOL(struct interface, tap.vhost), .def = "false", PLANNED, .doc = "Move packets in the host's kernel (vhost-net)."},
+	{.name = "vhost", BOOL(struct interface, tap.vhost), .def = "false", .doc = "Move packets in the host's kernel (vhost-net)."},
 	{0},
 };
 
 static const struct option interface_options[] = {
 	{.name = "type", ENUM(struct interface, type, CHOICES("user", "tap", "macvtap", "bridge")), .required = true,
-	 .doc = "How the interface reaches the network. Today: user."},
+	 .doc = "How the interface reaches the network."},
 	{.name = "id", STRING(struct interface, id), .required = true, .doc = "Name of the interface on the host, at most 15 bytes."},
 	{.name = "macvtap", GROUP(macvtap_options), .doc = "Options of a macvtap interface."},
-	{.name = "bridge", STRING(struct interface, bridge), PLANNED, .doc = "The host's bridge that an interface of type bridge joins."},
+	{.name = "bridge", STRING(struct interface, bridge), .doc = "The host's bridge that an interface of type bridge joins."},
 	{.name = "mac", STRING(struct interface, mac), .def_doc = "derived from hostName and id",
 	 .doc = "MAC address of the guest's interface, as in 02:00:00:00:00:01."},
 	{.name = "tap", GROUP(tap_options), .doc = "Options of a tap interface."},
@@ -126,6 +126,8 @@ static const struct option pcie_root_port_options[] = {
 
 #define PACKAGE(f, program) \
 	{.name = "package", STRING(struct vm, f.package), .arg = "path", .doc = "Directory with bin/" program "; null: found in PATH."}
+#define VERSION(f, program) \
+	{.name = "version", STRING(struct vm, f.version), .def_doc = "the current one", .doc = "Version of " program " that the arguments are for, such as 51 or 9.1."}
 #define EXTRA_ARGS(f, program) {.name = "extraArgs", STRINGS(struct vm, f.extra_args), .doc = "Further arguments for " program ", after ours."}
 
 static const struct option qemu_options[] = {
@@ -136,57 +138,62 @@ static const struct option qemu_options[] = {
 	{.name = "pcieRootPorts", LIST(struct vm, qemu.pcie_root_ports, struct pcie_root_port, pcie_root_port_options),
 	 .doc = "PCIe root ports, for hot-plugging and fixed addresses."},
 	PACKAGE(qemu.common, "qemu-system-*"),
+	VERSION(qemu.common, "QEMU"),
 	{0},
 };
 
 static const struct option cloud_hypervisor_options[] = {
-	{.name = "platformOEMStrings", STRINGS(struct vm, cloud_hypervisor.platform_oem_strings), PLANNED, .doc = "SMBIOS strings for the guest."},
+	{.name = "platformOEMStrings", STRINGS(struct vm, cloud_hypervisor.platform_oem_strings), .doc = "SMBIOS strings for the guest."},
 	EXTRA_ARGS(cloud_hypervisor.common, "cloud-hypervisor"),
 	PACKAGE(cloud_hypervisor.common, "cloud-hypervisor"),
+	VERSION(cloud_hypervisor.common, "cloud-hypervisor"),
 	{0},
 };
 static const struct option crosvm_options[] = {
 	EXTRA_ARGS(crosvm.common, "crosvm"),
-	{.name = "pivotRoot", STRING(struct vm, crosvm.pivot_root), PLANNED, .doc = "Empty directory for crosvm's sandbox."},
+	{.name = "pivotRoot", STRING(struct vm, crosvm.pivot_root), .doc = "Empty directory for crosvm's sandbox."},
 	PACKAGE(crosvm.common, "crosvm"),
+	VERSION(crosvm.common, "crosvm"),
 	{0},
 };
 static const struct option firecracker_options[] = {
-	{.name = "cpu", TREE(struct vm, firecracker.cpu), PLANNED, .doc = "CPU template."},
-	{.name = "driveIoEngine", ENUM(struct vm, firecracker.drive_io_engine, CHOICES("Async", "Sync")), .def = "Async", PLANNED, .doc = "How disks do their I/O."},
+	{.name = "cpu", TREE(struct vm, firecracker.cpu), .doc = "CPU template."},
+	{.name = "driveIoEngine", ENUM(struct vm, firecracker.drive_io_engine, CHOICES("Async", "Sync")), .def = "Async", .doc = "How disks do their I/O."},
 	EXTRA_ARGS(firecracker.common, "firecracker"),
-	{.name = "extraConfig", TREE(struct vm, firecracker.extra_config), PLANNED, .doc = "Merged into firecracker's configuration."},
+	{.name = "extraConfig", TREE(struct vm, firecracker.extra_config), .doc = "Merged into firecracker's configuration."},
 	PACKAGE(firecracker.common, "firecracker"),
+	VERSION(firecracker.common, "firecracker"),
 	{0},
 };
-static const struct option kvmtool_options[] = {PACKAGE(kvmtool, "lkvm"), {0}};
-static const struct option stratovirt_options[] = {PACKAGE(stratovirt, "stratovirt"), {0}};
-static const struct option alioth_options[] = {PACKAGE(alioth, "alioth"), {0}};
+static const struct option kvmtool_options[] = {PACKAGE(kvmtool.common, "lkvm"), VERSION(kvmtool.common, "lkvm"), EXTRA_ARGS(kvmtool.common, "lkvm"), {0}};
+static const struct option stratovirt_options[] = {PACKAGE(stratovirt.common, "stratovirt"), VERSION(stratovirt.common, "stratovirt"), EXTRA_ARGS(stratovirt.common, "stratovirt"), {0}};
+static const struct option alioth_options[] = {PACKAGE(alioth.common, "alioth"), VERSION(alioth.common, "alioth"), EXTRA_ARGS(alioth.common, "alioth"), {0}};
 static const struct option rosetta_options[] = {
-	{.name = "enable", BOOL(struct vm, vfkit.rosetta.enable), .def = "false", PLANNED, .doc = "Run x86_64 programs on Apple silicon."},
-	{.name = "install", BOOL(struct vm, vfkit.rosetta.install), .def = "false", PLANNED, .doc = "Install Rosetta when it is missing."},
-	{.name = "ignoreIfMissing", BOOL(struct vm, vfkit.rosetta.ignore_if_missing), .def = "false", PLANNED, .doc = "Start without it when it cannot be had."},
+	{.name = "enable", BOOL(struct vm, vfkit.rosetta.enable), .def = "false", .doc = "Run x86_64 programs on Apple silicon."},
+	{.name = "install", BOOL(struct vm, vfkit.rosetta.install), .def = "false", .doc = "Install Rosetta when it is missing."},
+	{.name = "ignoreIfMissing", BOOL(struct vm, vfkit.rosetta.ignore_if_missing), .def = "false", .doc = "Start without it when it cannot be had."},
 	{0},
 };
 static const struct option vfkit_options[] = {
 	EXTRA_ARGS(vfkit.common, "vfkit"),
-	{.name = "logLevel", ENUM(struct vm, vfkit.log_level, CHOICES("debug", "info", "error")), .def = "info", PLANNED, .doc = "How much vfkit logs."},
+	{.name = "logLevel", ENUM(struct vm, vfkit.log_level, CHOICES("debug", "info", "error")), .def = "info", .doc = "How much vfkit logs."},
 	PACKAGE(vfkit.common, "vfkit"),
+	VERSION(vfkit.common, "vfkit"),
 	{.name = "rosetta", GROUP(rosetta_options), .doc = "Rosetta, Apple's translator."},
 	{0},
 };
 
 static const struct option vsock_options[] = {
-	{.name = "cid", INT(struct vm, vsock.cid, 3, 4294967294), PLANNED, .doc = "The guest's vsock address; null: no vsock."},
+	{.name = "cid", INT(struct vm, vsock.cid, 3, 4294967294), .doc = "The guest's vsock address; null: no vsock."},
 	{0},
 };
 
 static const struct option graphics_options[] = {
-	{.name = "enable", BOOL(struct vm, graphics.enable), .def = "false", PLANNED, .doc = "A display for the guest."},
-	{.name = "backend", ENUM(struct vm, graphics.backend, CHOICES("gtk", "cocoa", "headless")), .def = "gtk", PLANNED, .doc = "QEMU's display."},
+	{.name = "enable", BOOL(struct vm, graphics.enable), .def = "false", .doc = "A display for the guest."},
+	{.name = "backend", ENUM(struct vm, graphics.backend, CHOICES("gtk", "cocoa", "headless")), .def = "gtk", .doc = "QEMU's display."},
 	{.name = "socket", STRING(struct vm, graphics.socket), .def_doc = "HOSTNAME-gpu.sock", .doc = "Socket of the vhost-user GPU."},
-	{.name = "vulkan", ENUM(struct vm, graphics.vulkan, CHOICES("venus", "drm_native_context")), PLANNED, .doc = "Vulkan for the guest."},
-	{.name = "hostmem", STRING(struct vm, graphics.hostmem), .def = "256M", PLANNED, .doc = "Size of the GPU's memory window."},
+	{.name = "vulkan", ENUM(struct vm, graphics.vulkan, CHOICES("venus", "drm_native_context")), .doc = "Vulkan for the guest."},
+	{.name = "hostmem", STRING(struct vm, graphics.hostmem), .def = "256M", .doc = "Size of the GPU's memory window."},
 	{.name = "crosvmPackage", STRING(struct vm, graphics.crosvm_package), .arg = "path", .doc = "Directory with bin/crosvm, whose GPU others use."},
 	{0},
 };
@@ -240,11 +247,11 @@ const struct option vm_options[] = {
 	{.name = "cpu", STRING(struct vm, cpu), .doc = "A CPU to emulate, as QEMU names it; null: the host's own."},
 	{.name = "vcpu", UINT(struct vm, vcpu, 1, 1024), .def = "1", .doc = "Number of virtual CPUs."},
 	{.name = "mem", MIB(struct vm, mem_mib, 1), .def = "512", .doc = "Memory."},
-	{.name = "hugepageMem", BOOL(struct vm, hugepage_mem), .def = "false", PLANNED, .doc = "Back the memory with huge pages."},
+	{.name = "hugepageMem", BOOL(struct vm, hugepage_mem), .def = "false", .doc = "Back the memory with huge pages."},
 	{.name = "hotplugMem", MIB(struct vm, hotplug_mem_mib, 0), .def = "0", .doc = "Memory that can be added later, by virtio-mem."},
 	{.name = "hotpluggedMem", MIB(struct vm, hotplugged_mem_mib, 0), .def_doc = "hotplugMem", .doc = "How much of hotplugMem the VM starts with."},
 	{.name = "balloon", BOOL(struct vm, balloon), .def = "false", .doc = "A balloon, by which the host takes memory back."},
-	{.name = "initialBalloonMem", MIB(struct vm, initial_balloon_mem_mib, 0), .def = "0", PLANNED, .doc = "Size of the balloon at the start."},
+	{.name = "initialBalloonMem", MIB(struct vm, initial_balloon_mem_mib, 0), .def = "0", .doc = "Size of the balloon at the start."},
 	{.name = "deflateOnOOM", BOOL(struct vm, deflate_on_oom), .def = "true", .doc = "The balloon gives memory back before the guest runs out of it."},
 	{.name = "machineId", STRING(struct vm, machine_id), .def_doc = "derived from hostName", .doc = "UUID of the VM, 8-4-4-4-12 hex digits; null: none."},
 	{.name = "credentialFiles", PAIRS(struct vm, credential_files), .arg = "path", .doc = "systemd credentials: name and file on the host, read when the VM starts."},
@@ -262,10 +269,10 @@ const struct option vm_options[] = {
 	{.name = "registerClosure", BOOL(struct vm, register_closure), .def = "true", .doc = "false is the same as nixDatabase: none."},
 	{.name = "writableStoreOverlay", STRING(struct vm, writable_store_overlay), PLANNED, .arg = "path", .doc = "Directory in the guest for a writable layer over the store."},
 	{.name = "volumes", LIST(struct vm, volumes, struct volume, volume_options), .doc = "Writable disks."},
-	{.name = "shares", LIST(struct vm, shares, struct share, share_options), PLANNED, .doc = "Directories of the host in the guest."},
+	{.name = "shares", LIST(struct vm, shares, struct share, share_options), .doc = "Directories of the host in the guest."},
 	{.name = "interfaces", LIST(struct vm, interfaces, struct interface, interface_options), .doc = "Network interfaces."},
 	{.name = "forwardPorts", LIST(struct vm, forward_ports, struct forward_port, forward_port_options), .doc = "Ports forwarded between host and guest, with an interface of type user."},
-	{.name = "devices", LIST(struct vm, devices, struct device, device_options), PLANNED, .doc = "PCI and USB devices of the host for the guest."},
+	{.name = "devices", LIST(struct vm, devices, struct device, device_options), .doc = "PCI and USB devices of the host for the guest."},
 
 	{.name = "socket", STRING(struct vm, socket), .def_doc = "HOSTNAME.sock", .arg = "path", .doc = "Control socket of the hypervisor; null: none, and then no microvm-shutdown."},
 	{.name = "user", STRING(struct vm, user), .doc = "The user that the hypervisor becomes when it is started as root."},

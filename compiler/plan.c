@@ -10,8 +10,8 @@
 #define STORE_SERIAL "mvm-store"
 #define VOLUME_SERIAL "mvm-volume-%zu"
 
-/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte and the parameters that are found out at the start. */
-enum { PARAMETER_BYTES = 2047 - 64 };
+/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
+enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
 
 struct planner {
 	struct arena *arena;
@@ -74,25 +74,81 @@ static int compare_targets(const void *a, const void *b)
 	return strcmp(((const struct stage1_mount *)a)->target, ((const struct stage1_mount *)b)->target);
 }
 
+static struct stage1_mount share_mount(const struct share *share)
+{
+	return (struct stage1_mount){.source_kind = STAGE1_NAME,
+				     .source = share->tag,
+				     .target = share->mount_point,
+				     .type = share->proto,
+				     .options = strcmp(share->proto, "9p") == 0 ? "trans=virtio,version=9p2000.L,msize=65536" : "",
+				     .read_only = share->read_only};
+}
+
+/* The guest's name of a disk that has no serial number: the kernel names them in their order. */
+static const char *disk_name(struct planner *planner, size_t number)
+{
+	return number < 26 ? arena_printf(planner->arena, "/dev/vd%c", (char)('a' + number))
+			   : arena_printf(planner->arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1), (char)('a' + number % 26));
+}
+
 /* Parents come before what is mounted inside them: sorted by path. */
 static void plan_mounts(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
+	bool serials = plan->backend->disk_serials;
 	for (size_t i = 0; i < plan->guest.ndisks; i++) {
 		const struct disk *disk = &plan->guest.disks[i];
 		const struct volume *volume = disk->volume;
 		if (volume && !volume->mount_point)
 			continue;
 		vec_push(planner->arena, &plan->mounts,
-			 (struct stage1_mount){.source_kind = STAGE1_DISK_SERIAL,
-					       .source = disk->serial,
+			 (struct stage1_mount){.source_kind = serials ? STAGE1_DISK_SERIAL : STAGE1_NAME,
+					       .source = serials ? disk->serial : disk_name(planner, i),
 					       .target = volume ? volume->mount_point : plan->vm->store_dir,
 					       .type = volume ? volume->fs_type : plan->vm->store_disk.type,
 					       .options = "",
 					       .read_only = disk->read_only});
 	}
+	for (size_t i = 0; i < plan->vm->shares.n; i++)
+		vec_push(planner->arena, &plan->mounts, share_mount(&plan->vm->shares.v[i]));
 	if (plan->mounts.n)
 		qsort(plan->mounts.v, plan->mounts.n, sizeof *plan->mounts.v, compare_targets);
+}
+
+/* ---- network ---- */
+
+enum { FIRST_FREE_FD = 3 };
+
+static bool is_macvtap(const struct interface *interface)
+{
+	return strcmp(interface->type, "macvtap") == 0;
+}
+
+/* One queue for each CPU where the hypervisor and the kind of interface can. */
+static unsigned nic_queues(const struct plan *plan, const struct interface *interface)
+{
+	const struct backend *backend = plan->backend;
+	bool can = backend->multi_queue && (is_macvtap(interface) || strcmp(interface->type, "tap") == 0) &&
+		   !(backend->single_queue && backend->single_queue(plan->vm, interface));
+	return can ? (unsigned)plan->vm->vcpu : 1;
+}
+
+static void plan_nics(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	struct nic *nics = arena_alloc(planner->arena, vm->interfaces.n * sizeof *nics);
+	int fd = FIRST_FREE_FD;
+	for (size_t i = 0; i < vm->interfaces.n; i++) {
+		const struct interface *interface = &vm->interfaces.v[i];
+		unsigned queues = nic_queues(plan, interface);
+		int *fds = is_macvtap(interface) && !plan->backend->macvtap_names ? arena_alloc(planner->arena, queues * sizeof *fds) : NULL;
+		for (unsigned k = 0; fds && k < queues; k++)
+			fds[k] = fd++;
+		nics[i] = (struct nic){interface, fds, queues};
+	}
+	plan->guest.nics = nics;
+	plan->guest.nnics = vm->interfaces.n;
 }
 
 static void plan_created_volumes(struct planner *planner)
@@ -126,13 +182,29 @@ static void plan_roots(struct planner *planner)
 
 /* ---- kernel and stage 1 ---- */
 
+static bool takes_kernel(const struct backend *backend, enum kernel_format format)
+{
+	for (size_t i = 0; i < backend->nkernels; i++)
+		if (backend->kernels[i] == format)
+			return true;
+	return false;
+}
+
+static bool needs_unpacking(const struct plan *plan)
+{
+	return plan->system.kernel.format == KERNEL_BZIMAGE && !takes_kernel(plan->backend, KERNEL_BZIMAGE) && takes_kernel(plan->backend, KERNEL_ELF);
+}
+
 static void plan_boot_files(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	const struct system *system = &plan->system;
 	plan->own_stage1 = !system->initrd;
-	plan->copies_kernel = !in_store(plan->vm, system->kernel.path);
-	plan->guest.kernel = plan->copies_kernel ? (struct file_ref){RUNNER_KERNEL, true} : (struct file_ref){system->kernel.path, false};
+	plan->unpacks_kernel = needs_unpacking(plan);
+	plan->copies_kernel = !plan->unpacks_kernel && !in_store(plan->vm, system->kernel.path);
+	plan->guest.kernel = plan->unpacks_kernel  ? (struct file_ref){RUNNER_VMLINUX, true}
+			     : plan->copies_kernel ? (struct file_ref){RUNNER_KERNEL, true}
+						   : (struct file_ref){system->kernel.path, false};
 	plan->copies_initrd = system->initrd && !in_store(plan->vm, system->initrd);
 	bool carried = plan->own_stage1 || plan->copies_initrd;
 	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true} : (struct file_ref){system->initrd, false};
@@ -141,17 +213,44 @@ static void plan_boot_files(struct planner *planner)
 	plan->state_dir = arena_printf(planner->arena, "%s/var/nix", path_parent(planner->arena, plan->vm->store_dir));
 }
 
+static bool has_share(const struct vm *vm, const char *proto)
+{
+	for (size_t i = 0; i < vm->shares.n; i++)
+		if (strcmp(vm->shares.v[i].proto, proto) == 0)
+			return true;
+	return false;
+}
+
+/* Every hypervisor's devices are virtio's; only the bus differs. */
+static void wish_for_devices(struct planner *planner, struct module_wishes *wishes)
+{
+	const struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	const struct {
+		bool wanted;
+		struct module_wish wish;
+	} all[] = {
+		{plan->guest.ndisks > 0, {"virtio_blk", "the VM has disks", false}},
+		{true, {"virtio_rng", "the hypervisor gives the guest random numbers", true}},
+		{plan->guest.nnics > 0, {"virtio_net", "the VM has network interfaces", false}},
+		{vm->balloon, {"virtio_balloon", "the VM has a balloon", false}},
+		{vm->hotplug_mem_mib > 0, {"virtio_mem", "the VM has hotplug memory", false}},
+		{vm->vsock.cid >= 0, {"vmw_vsock_virtio_transport", "the VM has a vsock", false}},
+		{has_share(vm, "9p"), {"9pnet_virtio", "the VM has 9p shares", false}},
+	};
+	for (size_t i = 0; i < countof(all); i++)
+		if (all[i].wanted)
+			vec_push(planner->arena, wishes, all[i].wish);
+}
+
 static bool plan_modules(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	if (!plan->own_stage1)
 		return true;
-	struct module_wish *bus;
-	size_t count;
-	plan->backend->modules(planner->arena, &plan->guest, &bus, &count);
-	VEC(struct module_wish) wishes = {0};
-	for (size_t i = 0; i < count; i++)
-		vec_push(planner->arena, &wishes, bus[i]);
+	struct module_wishes wishes = {0};
+	plan->backend->modules(planner->arena, &plan->guest, &wishes);
+	wish_for_devices(planner, &wishes);
 	for (size_t i = 0; i < plan->mounts.n; i++)
 		vec_push(planner->arena, &wishes,
 			 (struct module_wish){plan->mounts.v[i].type, arena_printf(planner->arena, "%s is mounted on %s", plan->mounts.v[i].type,
@@ -186,20 +285,33 @@ static bool plan_parameters(struct planner *planner)
 	if (!has_init)
 		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
 	plan->guest.parameters = text;
-	if (strlen(text) <= PARAMETER_BYTES)
+	size_t own = plan->backend->parameter_bytes, room = COMMAND_LINE_BYTES - (own > OTHER_BYTES ? own : OTHER_BYTES);
+	if (strlen(text) <= room)
 		return true;
 	return diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
-			  "the kernel parameters have %zu bytes; a kernel's command line has room for %d", strlen(text), PARAMETER_BYTES);
+			  "the kernel parameters have %zu bytes; a kernel's command line has room for %zu", strlen(text), room);
 }
 
-static bool check_arch(struct planner *planner)
+#if defined __aarch64__
+#define HOST_ARCH KERNEL_AARCH64
+#else
+#define HOST_ARCH KERNEL_X86_64
+#endif
+
+static bool check_kernel(struct planner *planner)
 {
-	const struct kernel *kernel = &planner->plan->system.kernel;
-	planner->plan->guest.arch = kernel->arch;
-	if (kernel->arch == KERNEL_X86_64)
+	struct plan *plan = planner->plan;
+	const struct kernel *kernel = &plan->system.kernel;
+	const struct pos *where = vm_where(plan->vm, &plan->vm->kernel);
+	plan->guest.arch = kernel->arch;
+	plan->guest.foreign = !plan->backend->macos && kernel->arch != HOST_ARCH;
+	if (plan->guest.foreign && plan->backend->capabilities[FEATURE_CPU].can != CAN)
+		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-kernel", "kernel: %s is for %s, and %s cannot emulate it on this machine",
+				  kernel->path, kernel_arch_name(kernel->arch), plan->backend->name);
+	if (takes_kernel(plan->backend, kernel->format) || needs_unpacking(plan))
 		return true;
-	return diag_error(planner->diag, STATUS_INPUT, vm_where(planner->plan->vm, &planner->plan->vm->kernel), "not-implemented",
-			  "kernel: %s is for %s, which is not implemented yet; x86_64 is", kernel->path, kernel_arch_name(kernel->arch));
+	return diag_error(planner->diag, STATUS_INPUT, where, "kernel-format", "kernel: %s is a %s, which %s does not boot", kernel->path,
+			  kernel_format_name(kernel->format), plan->backend->name);
 }
 
 /* SOURCE_DATE_EPOCH, else 1, which is the time of everything in a Nix store. */
@@ -216,10 +328,11 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	*plan = (struct plan){.vm = vm, .backend = backend_find(vm->hypervisor), .system = *system, .time = build_time()};
 	plan->guest.vm = vm;
 	struct planner planner = {arena, diag, plan};
-	bool ok = check_arch(&planner);
+	bool ok = check_kernel(&planner);
 	ok &= plan_closure(&planner);
 	plan_disks(&planner);
 	plan_mounts(&planner);
+	plan_nics(&planner);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);
 	plan_roots(&planner);

@@ -17,6 +17,7 @@
 #define RUNNER_STORE_DISK RUNNER_SHARE "/stage1.squashfs"
 #define RUNNER_INITRD RUNNER_SHARE "/initrd"
 #define RUNNER_KERNEL RUNNER_SHARE "/kernel"
+#define RUNNER_VMLINUX RUNNER_SHARE "/vmlinux"
 #define RUNNER_VOLUMES RUNNER_SHARE "/volumes"
 #define RUNNER_NEEDED RUNNER_SHARE "/host-store-paths"
 
@@ -37,6 +38,7 @@ struct plan {
 	struct lowered lowered;
 	bool own_stage1;         /* the initrd is ours */
 	bool copies_kernel;      /* the kernel is not in the store, so the runner carries it */
+	bool unpacks_kernel;     /* the hypervisor wants the ELF inside the bzImage */
 	bool copies_initrd;      /* the given initrd likewise */
 	bool prebuilt_database;  /* stage 1 puts a Nix database in place */
 	const char *state_dir;   /* Nix's, in the guest: /nix/var/nix */

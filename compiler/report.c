@@ -132,7 +132,10 @@ struct json_object *report_vm(const struct vm *vm)
 struct json_object *report_command(const struct command *command)
 {
 	static const char *const braces[] = {
-		[PIECE_TEXT] = NULL, [PIECE_RUNNER] = "{runner}", [PIECE_RUNNER_COMMAS] = "{runner}", [PIECE_PARAMETERS] = "{parameters}"};
+		[PIECE_TEXT] = NULL, [PIECE_RUNNER] = "{runner}", [PIECE_RUNNER_COMMAS] = "{runner}",
+		[PIECE_RUNNER_JSON] = "{runner}", [PIECE_PARAMETERS] = "{parameters}", [PIECE_PARAMETERS_JSON] = "{parameters}",
+		[PIECE_MACVTAP] = "{macvtap}", [PIECE_BRIDGE_HELPER] = "{bridge helper}",
+		[PIECE_STATE_URL] = "{state}", [PIECE_WAYLAND] = "{wayland}"};
 	static const char *const whens[] = {[WHEN_ALWAYS] = "", [WHEN_KVM] = "{kvm}", [WHEN_TCG] = "{tcg}"};
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < command->arguments.n; i++) {

@@ -87,6 +87,13 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 		vm->store_disk.type = vm->store_disk_type;
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
+	if (!vm->graphics.socket)
+		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		struct share *share = &vm->shares.v[i];
+		if (!share->socket && !vm_where(vm, &share->socket) && strcmp(share->proto, "virtiofs") == 0)
+			share->socket = arena_printf(arena, "%s-virtiofs-%s.sock", vm->host_name, share->tag);
+	}
 	return true;
 }
 

@@ -168,6 +168,10 @@ static bool write_scripts(const struct writer *writer)
 
 static bool write_host_program(const struct writer *writer)
 {
+	if (writer->plan->backend->macos) {
+		const char *text = script_macos_host(writer->arena, writer->plan);
+		return put(writer, "libexec/mvm-host", text, strlen(text), 0555);
+	}
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
 		if (strcmp(file->name, "mvm-host") == 0)
 			return put(writer, "libexec/mvm-host", file->begin, (size_t)(file->end - file->begin), 0555);
@@ -192,12 +196,21 @@ static bool write_needed(const struct writer *writer)
 	return put(writer, RUNNER_NEEDED, buf_text(&text), text.n, 0444);
 }
 
+/* Taps must be made as the hypervisor opens them. */
+static bool has_multi_queue(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->guest.nnics; i++)
+		if (strcmp(plan->guest.nics[i].interface->type, "tap") == 0 && plan->guest.nics[i].queues == 1)
+			return false;
+	return plan->backend->multi_queue && plan->vm->vcpu > 1;
+}
+
 /* The files by which the host's units and commands know a runner; the reference's format. */
 static bool write_facts(const struct writer *writer)
 {
 	const struct plan *plan = writer->plan;
 	bool ok = put_text(writer, RUNNER_SHARE "/hypervisor", arena_printf(writer->arena, "%s\n", plan->backend->name)) &&
-		  put_text(writer, RUNNER_SHARE "/tap-flags", plan->lowered.tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
+		  put_text(writer, RUNNER_SHARE "/tap-flags", has_multi_queue(plan) ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
 	if (ok && plan->vm->system_symlink)
 		ok = write_link(writer, RUNNER_SHARE "/system", plan->system.toplevel);
 	struct json_object *description = report_vm(plan->vm);
@@ -218,7 +231,8 @@ static void list_files(struct json_object *files, const struct writer *writer, c
 static struct json_object *manifest_files(const struct writer *writer)
 {
 	static const char *const fixed[] = {"bin/microvm-run", "bin/microvm-shutdown", "bin/microvm-balloon", "bin/microvm-check",
-					    "libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD, RUNNER_KERNEL, RUNNER_SHARE "/vm.json"};
+					    "libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD, RUNNER_KERNEL, RUNNER_VMLINUX,
+					    RUNNER_SHARE "/vm.json"};
 	struct json_object *files = json_object_new_object();
 	list_files(files, writer, fixed, countof(fixed));
 	for (size_t i = 0; i < writer->plan->created.n; i++)

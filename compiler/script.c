@@ -75,18 +75,26 @@ static const char *environment(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-static void put_argument(struct buf *out, const struct argument *argument)
+static void put_pieces(struct buf *out, const struct pieces *pieces)
 {
-	for (size_t i = 0; i < argument->pieces.n; i++) {
-		const struct piece *piece = &argument->pieces.v[i];
+	static const char *const late[] = {
+		[PIECE_RUNNER] = "\"$runner\"",
+		[PIECE_RUNNER_COMMAS] = "\"${runner//,/,,}\"",
+		[PIECE_RUNNER_JSON] = "\"$(json \"$runner\")\"",
+		[PIECE_PARAMETERS] = "\"$parameters\"",
+		[PIECE_PARAMETERS_JSON] = "\"$(json \"$parameters\")\"",
+		[PIECE_BRIDGE_HELPER] = "\"$(bridge_helper)\"",
+		[PIECE_STATE_URL] = "\"$(url \"$PWD\")\"",
+		[PIECE_WAYLAND] = "\"${XDG_RUNTIME_DIR:?is not set}/${WAYLAND_DISPLAY:?is not set}\"",
+	};
+	for (size_t i = 0; i < pieces->n; i++) {
+		const struct piece *piece = &pieces->v[i];
 		if (piece->kind == PIECE_TEXT)
 			buf_shell_quote(out, piece->text);
-		else if (piece->kind == PIECE_RUNNER)
-			buf_puts(out, "\"$runner\"");
-		else if (piece->kind == PIECE_RUNNER_COMMAS)
-			buf_puts(out, "\"${runner//,/,,}\"");
+		else if (piece->kind == PIECE_MACVTAP)
+			buf_printf(out, "\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"", piece->text);
 		else
-			buf_puts(out, "\"$parameters\"");
+			buf_puts(out, late[piece->kind]);
 	}
 }
 
@@ -107,7 +115,7 @@ static const char *command(struct arena *arena, const struct command *command)
 			buf_printf(&out, "%s%s", i ? "\n" : "", adders[argument->when]);
 		line = argument->when;
 		buf_puts(&out, " ");
-		put_argument(&out, argument);
+		put_pieces(&out, &argument->pieces);
 	}
 	return arena_strdup(arena, buf_text(&out));
 }
@@ -155,22 +163,98 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* A macvtap's device is opened once for each queue; its number is found when the interface is up. */
+static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct nic *nic = &plan->guest.nics[i];
+		if (strcmp(nic->interface->type, "macvtap") == 0)
+			buf_printf(&out, "need_macvtap %s\n", nic->interface->id);
+		for (unsigned k = 0; nic->fds && k < nic->queues; k++)
+			buf_printf(&out, "exec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n", nic->fds[k], nic->interface->id);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* What a crash left behind is removed, unless somebody still listens. */
+static const char *remove_stale(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->lowered.stale.n; i++)
+		buf_printf(&out, "remove_stale %s\n", quoted(arena, plan->lowered.stale.v[i]));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+static const char *write_config(struct arena *arena, const struct plan *plan)
+{
+	const struct document *config = &plan->lowered.config;
+	if (!config->name)
+		return "";
+	BUF_CLEANUP struct buf out = {0};
+	buf_puts(&out, "printf '%s' ");
+	put_pieces(&out, &config->pieces);
+	buf_printf(&out, " >%s", quoted(arena, config->name));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* What the hypervisor wants to find, and a program beside it. */
+static const char *surroundings(struct arena *arena, const struct plan *plan)
+{
+	const struct lowered *lowered = &plan->lowered;
+	BUF_CLEANUP struct buf out = {0};
+	if (lowered->unquotable)
+		buf_printf(&out, "need_runner_without %s\n", quoted(arena, lowered->unquotable));
+	if (lowered->home)
+		buf_puts(&out, "export HOME=$PWD\n");
+	for (size_t i = 0; i < lowered->directories.n; i++)
+		buf_printf(&out, "mkdir -p -- %s\n", quoted(arena, lowered->directories.v[i]));
+	if (lowered->companion.command.arguments.n) {
+		buf_printf(&out, "companion %s", quoted(arena, lowered->companion.socket));
+		for (size_t i = 0; i < lowered->companion.command.arguments.n; i++) {
+			buf_puts(&out, " ");
+			put_pieces(&out, &lowered->companion.command.arguments.v[i].pieces);
+		}
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* A hypervisor that needs a terminal gets one where there is none, as under systemd. */
+static const char *exec(struct arena *arena, const struct plan *plan)
+{
+	const char *process = arena_printf(arena, "microvm@%s", plan->vm->host_name);
+	bool pretty = plan->vm->pretty_procnames;
+	if (plan->lowered.terminal)
+		return arena_printf(arena, "exec \"$runner/libexec/mvm-host\" tty %s \"${argv[@]}\"", pretty ? quoted(arena, process) : "\"${argv[0]}\"");
+	return pretty ? arena_printf(arena, "exec -a %s \"${argv[@]}\"", quoted(arena, process)) : "exec \"${argv[@]}\"";
+}
+
 const char *script_run(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
-	const char *process = arena_printf(arena, "microvm@%s", vm->host_name);
+	static const char *const accels[] = {
+		[ACCEL_KVM] = "$(MICROVM_ACCEL=kvm \"$runner/libexec/mvm-host\" accel) || exit 1",
+		[ACCEL_PROBE] = "$(\"$runner/libexec/mvm-host\" accel) || exit 1",
+		[ACCEL_TCG] = "tcg",
+		[ACCEL_MACOS] = "macos",
+	};
 	const struct hole holes[] = {
 		{"environment", environment(arena, plan)},
 		{"name", quoted(arena, vm->host_name)},
-		{"accel", plan->lowered.falls_back_to_tcg ? "$(\"$runner/libexec/mvm-host\" accel) || exit 1" : "kvm"},
+		{"accel", accels[plan->lowered.accel]},
+		{"arch", kernel_arch_name(plan->guest.arch)},
 		{"stopped", stopped(arena, plan, "need_stopped")},
+		{"stale", remove_stale(arena, plan)},
+		{"macvtaps", open_macvtaps(arena, plan)},
+		{"config", write_config(arena, plan)},
+		{"surroundings", surroundings(arena, plan)},
 		{"pre_start", vm->pre_start},
 		{"volumes", create_volumes(arena, plan)},
 		{"needs", needs(arena, plan, "need_file")},
 		{"command", command(arena, &plan->lowered.command)},
 		/* Its output is a line of words, split as the shell splits. */
 		{"extra_args", vm->extra_args_script ? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)", vm->extra_args_script) : ""},
-		{"exec", vm->pretty_procnames ? arena_printf(arena, "exec -a %s \"${argv[@]}\"", quoted(arena, process)) : "exec \"${argv[@]}\""},
+		{"exec", exec(arena, plan)},
 		{NULL, NULL},
 	};
 	return script(arena, plan, "runner/microvm-run.sh", holes);
@@ -197,17 +281,22 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	BUF_CLEANUP struct buf checks = {0};
 	const struct argument *program = &plan->lowered.command.arguments.v[0];
 	buf_puts(&checks, "check_program ");
-	put_argument(&checks, program);
+	put_pieces(&checks, &program->pieces);
 	buf_printf(&checks, "\n%s%s", stopped(arena, plan, "check_stopped"), needs(arena, plan, "check_file"));
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
 		const struct volume *volume = &plan->vm->volumes.v[i];
 		buf_printf(&checks, "check_volume %s %s %s\n", quoted(arena, volume->image), volume->read_only ? "true" : "false",
 			   volume->auto_create ? "true" : "false");
 	}
-	if (plan->lowered.falls_back_to_tcg)
-		buf_puts(&checks, "\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1");
+	if (plan->lowered.accel == ACCEL_KVM || plan->lowered.accel == ACCEL_PROBE)
+		buf_printf(&checks, "%s\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1", plan->lowered.accel == ACCEL_KVM ? "MICROVM_ACCEL=kvm " : "");
 	const struct hole holes[] = {{"environment", environment(arena, plan)}, {"checks", buf_text(&checks)}, {NULL, NULL}};
 	return script(arena, plan, "runner/microvm-check.sh", holes);
+}
+
+const char *script_macos_host(struct arena *arena, const struct plan *plan)
+{
+	return script(arena, plan, "runner/mvm-host-macos.sh", &(const struct hole){NULL, NULL});
 }
 
 const char *script_custom(struct arena *arena, const struct plan *plan, const char *text)

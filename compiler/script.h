@@ -16,6 +16,8 @@ const char *script_run(struct arena *arena, const struct plan *plan);
 const char *script_shutdown(struct arena *arena, const struct plan *plan);
 const char *script_balloon(struct arena *arena, const struct plan *plan);
 const char *script_check(struct arena *arena, const struct plan *plan);
+/* libexec/mvm-host for a Mac. */
+const char *script_macos_host(struct arena *arena, const struct plan *plan);
 /* A script of the description's binScripts. */
 const char *script_custom(struct arena *arena, const struct plan *plan, const char *text);
 

@@ -149,16 +149,27 @@ static struct node *read_all(struct session *session)
 	return ok ? merged : NULL;
 }
 
-bool session_check(struct session *session)
+/* Whatever does not bind, the rest is there to be checked: all mistakes are told in one run. */
+static bool read_and_bind(struct session *session)
 {
-	size_t before = diag_error_count(session->diag);
 	const struct node *description = read_all(session);
 	if (!description)
 		return false;
-	/* Whatever does not bind, the rest is checked: all mistakes are told in one run. */
 	vm_bind(session->arena, session->diag, description, &session->vm);
-	vm_fill(session->arena, &session->vm);
-	vm_check(session->arena, session->diag, &session->vm);
+	return vm_fill(session->arena, &session->vm);
+}
+
+bool session_read(struct session *session)
+{
+	size_t before = diag_error_count(session->diag);
+	return read_and_bind(session) && diag_error_count(session->diag) == before;
+}
+
+bool session_check(struct session *session)
+{
+	size_t before = diag_error_count(session->diag);
+	if (read_and_bind(session))
+		vm_check(session->arena, session->diag, &session->vm);
 	return diag_error_count(session->diag) == before;
 }
 

@@ -16,6 +16,8 @@ struct session {
 	struct plan plan;
 };
 
+/* Reads, merges and binds the descriptions, without checking the whole. */
+bool session_read(struct session *session);
 /* Reads and merges the descriptions, with the command line's --set and --hypervisor on top, binds and checks them. */
 bool session_check(struct session *session);
 /* The same, and plans. */

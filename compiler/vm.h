@@ -89,6 +89,7 @@ struct pcie_root_port {
 
 struct hypervisor_options { /* what every hypervisor has */
 	const char *package;
+	const char *version; /* "51", "9.1"; NULL: the current one */
 	struct strings extra_args;
 };
 
@@ -197,7 +198,9 @@ struct vm {
 		struct hypervisor_options common;
 		const char *pivot_root;
 	} crosvm;
-	struct hypervisor_options kvmtool, stratovirt, alioth;
+	struct {
+		struct hypervisor_options common;
+	} kvmtool, stratovirt, alioth;
 	struct {
 		struct hypervisor_options common;
 		const char *log_level;

@@ -14,6 +14,11 @@ struct module_wish {
 	bool optional;        /* fine when the kernel has no such module and it is not built in either */
 };
 
+struct module_wishes {
+	struct module_wish *v;
+	size_t n, capacity;
+};
+
 struct module_file {
 	const char *name; /* file name in the initramfs: "virtio_blk.ko", decompressed */
 	const char *path; /* the file on this machine, maybe compressed (.xz, .zst, .gz) */

@@ -7,8 +7,8 @@ n=0
 for file; do
 	printf '.Lbegin%d: .incbin "%s"\n.Lend%d: .byte 0\n' "$n" "$file" "$n"
 	case $file in
-	templates/*) name=${file#templates/} ;;
-	*) name=${file##*/} ;; # programs, from any build directory
+	templates/*) name=${file#*/} ;;
+	*) name=${file##*/} ;; # wherever it was built
 	esac
 	printf '.Lname%d: .asciz "%s"\n' "$n" "$name"
 	n=$((n + 1))

@@ -6,14 +6,18 @@
  *   host.c      messages, clock, numbers
  *   probe.c     accel, tsc-khz
  *   kvm.c       whether /dev/kvm can run a guest
- *   shutdown.c  shutdown qmp
- *   balloon.c   balloon qmp
- *   socket.c    listening
+ *   tty.c       tty
+ *   listens.c   listens
+ *   shutdown.c  shutdown qmp         shutdown_http.c  shutdown ch, shutdown fc
+ *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
  *   qmp.c       a client of QEMU's monitor
- *   json.c      a strict scanner for its replies
+ *   http.c      a client of the HTTP interfaces of Cloud Hypervisor and Firecracker
+ *   peer.c      the process at the other end of a socket
+ *   json.c      a strict scanner for their replies
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "host.h"
@@ -21,16 +25,23 @@
 struct verb {
 	const char *words[2]; /* "shutdown", "qmp": both must be given */
 	const char *parameters, *doc;
-	int argument_count;
+	int argument_count; /* AT_LEAST(n): n or more */
 	int (*run)(char **arguments);
 };
+
+#define AT_LEAST(n) (-(n))
 
 static const struct verb verbs[] = {
 	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
+	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1, verb_listens},
+	{{"tty"}, "NAME PROGRAM [ARGUMENT]...", "run a program, called NAME, with a terminal as its standard input when there is none", AT_LEAST(2), verb_tty},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
-	{{"listening"}, "SOCKET", "whether a process listens there (status 0, else 1)", 1, verb_listening},
+	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2, verb_shutdown_ch},
+	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same, of Firecracker", 2, verb_shutdown_fc},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
+	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3, verb_balloon_ch},
+	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3, verb_balloon_fc},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
@@ -68,8 +79,9 @@ static int run(int argc, char **argv)
 		usage(stderr);
 		return STATUS_USAGE;
 	}
-	if (argc - 1 - used != verb->argument_count) {
-		complain("%s: %d arguments expected, %d given", argv[1], verb->argument_count, argc - 1 - used);
+	int given = argc - 1 - used, wanted = verb->argument_count;
+	if (wanted < 0 ? given < -wanted : given != wanted) {
+		complain("%s: %d arguments expected, %d given", argv[1], abs(wanted), given);
 		usage(stderr);
 		return STATUS_USAGE;
 	}

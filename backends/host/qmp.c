@@ -7,14 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include "host.h"
 
-enum { LINE_MAX_BYTES = 1024 * 1024, CONNECT_RETRY_MS = 50 };
+enum { LINE_MAX_BYTES = 1024 * 1024 };
 
 struct message {
 	enum { MESSAGE_GREETING, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_EVENT } kind;
@@ -27,18 +23,21 @@ static enum qmp_status broken(struct qmp *qmp, const char *what, int error)
 	return QMP_BROKEN;
 }
 
+/* What the socket's own functions say, in the monitor's words. */
+static enum qmp_status status_of(struct qmp *qmp, enum peer_status status, const struct reason *why)
+{
+	static const enum qmp_status words[] = {
+		[PEER_OK] = QMP_OK, [PEER_TIMEOUT] = QMP_TIMEOUT, [PEER_GONE] = QMP_GONE, [PEER_BROKEN] = QMP_BROKEN,
+	};
+	if (status == PEER_BROKEN)
+		snprintf(qmp->problem, sizeof qmp->problem, "%s", why->text);
+	return words[status];
+}
+
 static enum qmp_status fd_wait(struct qmp *qmp, short events, int64_t deadline)
 {
-	/* Without time left it is over even if bytes are ready: else a flood of events would hold us for ever. */
-	for (int left; (left = deadline_left(deadline)) > 0;) {
-		struct pollfd entry = {.fd = qmp->fd, .events = events};
-		int ready = poll(&entry, 1, left);
-		if (ready > 0)
-			return QMP_OK;
-		if (ready < 0 && errno != EINTR)
-			return broken(qmp, "poll", errno);
-	}
-	return QMP_TIMEOUT;
+	struct reason why;
+	return status_of(qmp, peer_wait(&qmp->peer, events, deadline, &why), &why);
 }
 
 static enum qmp_status buffer_fill(struct qmp *qmp, int64_t deadline)
@@ -56,7 +55,7 @@ static enum qmp_status buffer_fill(struct qmp *qmp, int64_t deadline)
 	enum qmp_status status = fd_wait(qmp, POLLIN, deadline);
 	if (status != QMP_OK)
 		return status;
-	ssize_t got = recv(qmp->fd, qmp->buffer + qmp->end, LINE_MAX_BYTES - qmp->end, 0);
+	ssize_t got = recv(qmp->peer.fd, qmp->buffer + qmp->end, LINE_MAX_BYTES - qmp->end, 0);
 	if (got == 0 || (got < 0 && errno == ECONNRESET))
 		return QMP_GONE;
 	if (got < 0 && errno != EINTR && errno != EAGAIN)
@@ -130,7 +129,7 @@ static enum qmp_status text_send(struct qmp *qmp, const char *text, int64_t dead
 {
 	size_t left = strlen(text);
 	while (left) {
-		ssize_t sent = send(qmp->fd, text, left, MSG_NOSIGNAL);
+		ssize_t sent = send(qmp->peer.fd, text, left, MSG_NOSIGNAL);
 		/* What came before the end, the SHUTDOWN event above all, is still to be read: the reader finds the end. */
 		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
 			return QMP_OK;
@@ -195,67 +194,17 @@ enum qmp_status qmp_wait_end(struct qmp *qmp, int64_t deadline)
 
 void qmp_wait_process(const struct qmp *qmp, int64_t deadline)
 {
-	struct pollfd entry = {.fd = qmp->process, .events = POLLIN};
-	while (qmp->process >= 0 && poll(&entry, 1, deadline_left(deadline)) < 0 && errno == EINTR)
-		;
-}
-
-/* Fails softly: an old kernel, or a process of another PID namespace (its number is 0 here). */
-static int peer_pidfd(int fd)
-{
-	struct ucred peer = {0};
-	socklen_t size = sizeof peer;
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid <= 0)
-		return -1;
-	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
-}
-
-static enum qmp_status address_make(struct qmp *qmp, const char *path, struct sockaddr_un *address)
-{
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof address->sun_path) {
-		snprintf(qmp->problem, sizeof qmp->problem, "a socket's path has at most %zu bytes: give one relative to the VM's directory",
-			sizeof address->sun_path - 1);
-		return QMP_BROKEN;
-	}
-	strcpy(address->sun_path, path);
-	struct stat status;
-	/* connect() would say "refused" to a plain file, as to a socket that nobody listens on. */
-	if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
-		return broken(qmp, "connect", ENOTSOCK);
-	return QMP_OK;
-}
-
-static enum qmp_status path_connect(struct qmp *qmp, const char *path, int64_t deadline)
-{
-	struct sockaddr_un address;
-	enum qmp_status status = address_make(qmp, path, &address);
-	if (status != QMP_OK)
-		return status;
-	qmp->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (qmp->fd < 0)
-		return broken(qmp, "socket", errno);
-	while (connect(qmp->fd, (struct sockaddr *)&address, sizeof address) < 0) {
-		if (errno == ENOENT || errno == ECONNREFUSED)
-			return QMP_GONE;
-		/* EAGAIN: the backlog is full of other clients. */
-		if (errno != EAGAIN && errno != EINTR)
-			return broken(qmp, "connect", errno);
-		if (!deadline_left(deadline))
-			return QMP_TIMEOUT;
-		sleep_ms(CONNECT_RETRY_MS);
-	}
-	qmp->process = peer_pidfd(qmp->fd);
-	return QMP_OK;
+	process_wait(qmp->peer.process, deadline);
 }
 
 enum qmp_status qmp_open(struct qmp *qmp, const char *path, int64_t deadline)
 {
-	*qmp = (struct qmp){.fd = -1, .process = -1};
+	*qmp = (struct qmp){.peer = {-1, -1}};
 	qmp->buffer = malloc(LINE_MAX_BYTES);
 	if (!qmp->buffer)
 		return broken(qmp, "memory", ENOMEM);
-	enum qmp_status status = path_connect(qmp, path, deadline);
+	struct reason why;
+	enum qmp_status status = status_of(qmp, peer_open(&qmp->peer, path, deadline, &why), &why);
 	if (status != QMP_OK)
 		return status;
 	struct message message;
@@ -276,10 +225,7 @@ enum qmp_status qmp_open(struct qmp *qmp, const char *path, int64_t deadline)
 
 void qmp_close(struct qmp *qmp)
 {
-	if (qmp->fd >= 0)
-		close(qmp->fd);
-	if (qmp->process >= 0)
-		close(qmp->process);
+	peer_close(&qmp->peer);
 	free(qmp->buffer);
-	*qmp = (struct qmp){.fd = -1, .process = -1};
+	*qmp = (struct qmp){.peer = {-1, -1}};
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "json.h"
+#include "peer.h"
 
 enum qmp_status {
 	QMP_OK,
@@ -18,8 +19,7 @@ enum qmp_status {
 };
 
 struct qmp {
-	int fd;
-	int process;         /* a pidfd of the listening process, -1 when the kernel does not tell */
+	struct peer peer;
 	char *buffer;
 	size_t start, scanned, end;
 	unsigned unanswered; /* commands whose reply is still to come: replies keep the order */

@@ -111,6 +111,14 @@ enum status diag_status(const struct diag *diag)
 	return diag->status;
 }
 
+const char *diag_error_text(const struct diag *diag, size_t index)
+{
+	for (size_t i = 0; i < diag->messages.n; i++)
+		if (diag->messages.v[i].severity == SEVERITY_ERROR && index-- == 0)
+			return diag->messages.v[i].text;
+	return NULL;
+}
+
 /* ---- characters ---- */
 
 static bool is_continuation_byte(char c)

@@ -53,6 +53,9 @@ size_t diag_error_count(const struct diag *diag);
 /* STATUS_OK without errors, else the status of the first one. */
 enum status diag_status(const struct diag *diag);
 
+/* The text of error number `index`, from 0; NULL behind the last one. */
+const char *diag_error_text(const struct diag *diag, size_t index);
+
 enum diag_format { DIAG_HUMAN, DIAG_JSON };
 /* Prints what was recorded since the last call, in the order of sources, lines and columns; what has no place comes last. */
 void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quiet);

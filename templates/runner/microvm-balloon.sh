@@ -1,4 +1,6 @@
 # microvm-balloon MIB: gives the balloon this size and prints the size that it has then. Run it in the state directory.
+# Values stand in single quotes, whatever is in them:
+# shellcheck disable=SC2016
 set -euo pipefail
 @environment@
 if [ $# -ne 1 ]; then

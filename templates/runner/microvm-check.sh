@@ -1,6 +1,6 @@
 # microvm-check: would the VM start here, from this state directory? Says all that is missing; exit status 1 if anything is.
-# Some functions are for what other VMs have:
-# shellcheck disable=SC2317
+# Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
+# shellcheck disable=SC2317,SC2016
 set -euo pipefail
 @environment@
 missing=0
@@ -10,7 +10,7 @@ complain() {
 }
 check_program() { command -v "$1" >/dev/null || complain "$1 is not installed"; }
 check_stopped() { # SOCKET
-	if "$runner/libexec/mvm-host" listening "$1"; then complain "the VM runs already, with the socket $1"; fi
+	if "$runner/libexec/mvm-host" listens "$1"; then complain "the VM runs already, with the socket $1"; fi
 }
 check_file() { # WHAT PATH
 	[ -r "$2" ] || complain "$1 $2 cannot be read"

@@ -1,11 +1,12 @@
 # microvm-run: starts the VM, from the state directory: relative paths are relative to the current directory.
 #   MICROVM_ACCEL=kvm|tcg          forces the accelerator
 #   MICROVM_KERNEL_PARAMS='a b=c'  further kernel parameters, for this start
-# Some functions are for what other VMs have:
-# shellcheck disable=SC2317
+# Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
+# shellcheck disable=SC2317,SC2016
 set -euo pipefail
 @environment@
 name=@name@
+arch=@arch@
 
 # Says what is wrong and stops.
 fail() {
@@ -26,18 +27,69 @@ create_volume() { # IMAGE ARCHIVE MEMBER
 		rm -rf -- "$temporary"
 		fail "cannot create the volume $1"
 	fi
-	# A link, not a rename: when another start was faster, its image stays.
-	ln -T -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || { rm -rf -- "$temporary"; fail "cannot create the volume $1"; }
+	# A link, not a rename: when another start was faster, its image stays. (macOS knows no ln -T.)
+	ln -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || { rm -rf -- "$temporary"; fail "cannot create the volume $1"; }
 	rm -rf -- "$temporary"
 }
 
 # A second start would take the socket away from the running VM, and then nothing could stop that.
 need_stopped() { # SOCKET
-	if "$runner/libexec/mvm-host" listening "$1"; then fail "the VM runs already, with the socket $1"; fi
+	if "$runner/libexec/mvm-host" listens "$1"; then fail "the VM runs already, with the socket $1"; fi
 }
 
 need_file() { # WHAT PATH
 	[ -r "$2" ] || fail "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
+}
+
+need_macvtap() { # INTERFACE
+	[ -e "/sys/class/net/$1/ifindex" ] || fail "the macvtap interface $1 is missing"
+}
+
+# A socket that nobody listens on was left behind by a crash.
+remove_stale() { # SOCKET
+	if "$runner/libexec/mvm-host" listens "$1"; then fail "$1 is in use: is the VM running already?"; fi
+	rm -f -- "$1" "$1"_*
+}
+
+bridge_helper() {
+	local helper
+	for helper in /run/wrappers/bin /usr/lib/qemu /usr/libexec /usr/local/libexec; do
+		if [ -x "$helper/qemu-bridge-helper" ]; then
+			echo "$helper/qemu-bridge-helper"
+			return
+		fi
+	done
+	fail "there is no qemu-bridge-helper"
+}
+
+need_runner_without() { # CHARACTERS
+	case $runner in *["$1"]*) fail "the hypervisor cannot open files below $runner: none of $1 may be in it" ;; esac
+}
+
+# Starts a program beside the hypervisor and waits for its socket. It ends when the hypervisor closes its connection.
+companion() { # SOCKET COMMAND...
+	local socket=$1 tries=0
+	shift
+	rm -f -- "$socket"
+	"$@" </dev/null &
+	until [ -S "$socket" ]; do
+		kill -0 $! 2>/dev/null || fail "${1##*/} ended before its socket $socket was there"
+		[ $((tries += 1)) -le 200 ] || fail "${1##*/} makes no socket $socket"
+		sleep 0.05
+	done
+}
+
+# A path as it stands inside a URL.
+url() {
+	local text=${1//%/%25}
+	text=${text//\?/%3F}
+	printf '%s' "${text//\#/%23}"
+}
+
+# A text as it stands inside a JSON string.
+json() {
+	local text=${1//\\/\\\\}
+	printf '%s' "${text//\"/\\\"}"
 }
 
 @stopped@
@@ -51,10 +103,14 @@ with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
 @volumes@
 @needs@
 parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}
-if [ "$accel" = tcg ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
+if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
 	# Under emulation the guest measures its clock against a timer that lags: it may wait for ever.
 	parameters+=" tsc_early_khz=$khz"
 fi
+@stale@
+@macvtaps@
+@config@
+@surroundings@
 @command@
 @extra_args@
 command -v "${argv[0]}" >/dev/null || fail "${argv[0]} is not installed (PATH is $PATH)"

@@ -1,6 +1,8 @@
 # microvm-shutdown: asks the guest to stop and waits until the VM is gone; after a while its power is cut.
 # Run it in the state directory. Exit status: 0 the guest went down by itself (or was not running), 3 it had to be cut off.
 #   MICROVM_SHUTDOWN_SECONDS=60  for how long the guest may take
+# Values stand in single quotes, whatever is in them:
+# shellcheck disable=SC2016
 set -euo pipefail
 @environment@
 exec "$runner/libexec/mvm-host" @arguments@ "${MICROVM_SHUTDOWN_SECONDS:-60}"

@@ -1,18 +1,25 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # A store without Nix for golden tests: source this file, call fixture_make DIR. It makes DIR/store with a toplevel and its registration, and
-# DIR/kernel, a monolithic bzImage in shape only.
+# DIR/kernel and DIR/Image, a monolithic bzImage and an arm64 Image in shape only.
 
 fixture_hash=0123456789abcdfghijklmnpqrsvwxyz
 
-# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is.
+# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is, 64 bits.
 fixture_kernel() {
 	head -c 4096 /dev/zero >"$1"
 	printf '\x55\xaa' | dd of="$1" bs=1 seek=510 conv=notrunc status=none
 	printf 'HdrS\x0f\x02' | dd of="$1" bs=1 seek=514 conv=notrunc status=none
 	printf '\x00\x08' | dd of="$1" bs=1 seek=526 conv=notrunc status=none
 	printf '\x01' | dd of="$1" bs=1 seek=529 conv=notrunc status=none
+	printf '\x01' | dd of="$1" bs=1 seek=566 conv=notrunc status=none
 	printf '6.1.0-golden (made by a test)\0' | dd of="$1" bs=1 seek=2560 conv=notrunc status=none
+}
+
+# The one field that tells an arm64 Image.
+fixture_kernel_arm64() {
+	head -c 4096 /dev/zero >"$1"
+	printf 'ARM\x64' | dd of="$1" bs=1 seek=56 conv=notrunc status=none
 }
 
 fixture_make() {
@@ -23,6 +30,7 @@ fixture_make() {
 	chmod +x "$top/init"
 	printf 'quiet splash\n' >"$top/kernel-params"
 	fixture_kernel "$1/kernel"
+	fixture_kernel_arm64 "$1/Image"
 	# The hashes are made up: nothing here is verified against them.
 	{
 		printf '%s\nsha256:%064d\n120\n\n0\n' "$data" 1

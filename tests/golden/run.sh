@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Golden tests: tests/golden/run.sh [--update]. Prints TAP.
 #   tests/cases/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it
-#   tests/errors/NAME.yaml     refused; messages and exit status are compared with NAME.txt. "# args: …" gives arguments
-# The fixture's directory is written as /F.
+#   tests/errors/NAME.yaml     refused; messages and exit status are compared with NAME.txt
+# "# args: …" in either gives arguments. The fixture's directory is written as /F.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 mvmbuild=$(realpath "${MVMBUILD:-build/mvmbuild}")
@@ -34,16 +34,21 @@ compare() {
 
 common=(--set storeDir="$work/store" --set toplevel="$work/store/$fixture_hash-system" --set closure="$work/registration" --set kernel="$work/kernel")
 
+arguments_of() { # FILE
+	read -r -a args < <(sed -n "s|^# args: ||p" "$1" | sed "s|/F|$work|g")
+}
+
 test_case() { # DIRECTORY
-	local name status=0 script
+	local name status=0 script args=()
 	name=$(basename "$1")
-	if ! "$mvmbuild" plan --json "$1/vm.yaml" "${common[@]}" 2>"$work/err" | normalise >"$work/plan.json" || [ ! -s "$work/plan.json" ]; then
+	arguments_of "$1/vm.yaml"
+	if ! "$mvmbuild" plan --json "$1/vm.yaml" "${common[@]}" "${args[@]}" 2>"$work/err" | normalise >"$work/plan.json" || [ ! -s "$work/plan.json" ]; then
 		cat "$work/err"
 		result 1 "case $name: plan"
 		return
 	fi
 	compare "$1/plan.json" "$work/plan.json" || status=1
-	if ! "$mvmbuild" -q --no-cache "$1/vm.yaml" "${common[@]}" -o "$work/$name" >/dev/null 2>"$work/err"; then
+	if ! "$mvmbuild" -q --no-cache "$1/vm.yaml" "${common[@]}" "${args[@]}" -o "$work/$name" >/dev/null 2>"$work/err"; then
 		cat "$work/err"
 		result 1 "case $name: build"
 		return
@@ -59,7 +64,7 @@ test_case() { # DIRECTORY
 
 test_error() { # FILE
 	local status=0 args=()
-	read -r -a args < <(sed -n "s|^# args: ||p" "$1" | sed "s|/F|$work|g")
+	arguments_of "$1"
 	sed "s|/F|$work|g" "$1" >"$work/vm.yaml"
 	(cd "$work" && "$mvmbuild" check vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
 	{

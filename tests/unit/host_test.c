@@ -16,8 +16,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tests/unit/host_fixture.h"
 
 #define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": \"return\"}, \"capabilities\": [\"oob\"]}}\r\n"
 #define DONE "{\"return\": {}}\r\n"
@@ -34,14 +35,7 @@
 #define DEEP "{\"event\": \"NOTE\", \"data\": " OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 "}\r\n"
 #define TOO_DEEP "{\"QMP\": " OPEN_16 OPEN_16 OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 "}\r\n"
 
-enum { CLIENT_LIMIT_S = 60, OUTPUT_BYTES = 4096, ARGUMENTS_MAX = 8, EXCHANGES_MAX = 8 };
-
-static char directory[256], program[4096], monitor[300];
-
-struct outcome {
-	int status, ms;
-	char out[OUTPUT_BYTES], err[OUTPUT_BYTES];
-};
+enum { EXCHANGES_MAX = 8 };
 
 struct exchange {
 	const char *expected; /* part of the command */
@@ -55,108 +49,7 @@ struct script {
 	void (*afterwards)(int fd);
 };
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void file_take(FILE *file, char *out)
-{
-	rewind(file);
-	out[fread(out, 1, OUTPUT_BYTES - 1, file)] = '\0';
-	fclose(file);
-}
-
-static struct outcome host_run(const char *const *arguments)
-{
-	struct outcome outcome = {0};
-	FILE *out = tmpfile(), *err = tmpfile();
-	assert_non_null(out);
-	assert_non_null(err);
-	int64_t start = now_ms();
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		char *argv[ARGUMENTS_MAX + 2] = {program};
-		for (int i = 0; i < ARGUMENTS_MAX && arguments[i]; i++)
-			argv[i + 1] = strdup(arguments[i]);
-		dup2(fileno(out), 1);
-		dup2(fileno(err), 2);
-		close(0);
-		alarm(CLIENT_LIMIT_S);
-		execv(program, argv);
-		_exit(127);
-	}
-	int status;
-	assert_int_equal(waitpid(child, &status, 0), child);
-	outcome.ms = (int)(now_ms() - start);
-	outcome.status = WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
-	file_take(out, outcome.out);
-	file_take(err, outcome.err);
-	return outcome;
-}
-#define RUN(...) host_run((const char *const[]){__VA_ARGS__, NULL})
-
-static void assert_says(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("'%s' does not say '%s'", text, part);
-}
-
-static void assert_status(const struct outcome *outcome, int status)
-{
-	if (outcome->status != status)
-		fail_msg("status %d, not %d, after %d ms; out '%s', err '%s'", outcome->status, status, outcome->ms, outcome->out, outcome->err);
-}
-
-static void assert_lasted(const struct outcome *outcome, int least_ms, int most_ms)
-{
-	if (outcome->ms < least_ms || outcome->ms > most_ms)
-		fail_msg("took %d ms, not %d to %d", outcome->ms, least_ms, most_ms);
-}
-
 /* The scripted monitor: a process, as the client looks at whether the process is there. */
-
-static int socket_listen(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	assert_true(strlen(path) < sizeof address.sun_path);
-	strcpy(address.sun_path, path);
-	unlink(path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0)
-		return -1;
-	return fd;
-}
-
-static int socket_connect(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	assert_true(strlen(path) < sizeof address.sun_path);
-	strcpy(address.sun_path, path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static void say(int fd, const char *text)
-{
-	size_t length = strlen(text);
-	if (write(fd, text, length) != (ssize_t)length)
-		_exit(3);
-}
-
-static void stay(int fd)
-{
-	char byte;
-	while (read(fd, &byte, 1) > 0)
-		;
-}
 
 static bool hear(int fd, const char *expected)
 {
@@ -510,28 +403,6 @@ static void test_gone_midway(void **state)
 	}
 }
 
-static void assert_listening(const char *path, int status)
-{
-	struct outcome outcome = RUN("listening", path);
-	assert_status(&outcome, status);
-	assert_string_equal(outcome.out, "");
-}
-
-static void test_listening(void **state)
-{
-	(void)state;
-	unlink(monitor);
-	assert_listening(monitor, 1);
-	int listener = socket_listen(monitor);
-	/* Nobody accepts: soon there is no room for more who wait. */
-	for (int i = 0; i < 5; i++)
-		assert_listening(monitor, 0);
-	close(listener);
-	assert_listening(monitor, 1);
-	unlink(monitor);
-	assert_listening("", 2);
-}
-
 static void test_no_monitor(void **state)
 {
 	(void)state;
@@ -750,38 +621,12 @@ static void test_qemu_balloon(void **state)
 	assert_says(wrong.err, "has 64 MiB of memory, not 32");
 }
 
-static int setup(void **state)
-{
-	(void)state;
-	const char *given = getenv("MVM_HOST"), *tmp = getenv("TMPDIR");
-	char *path = realpath(given ? given : "build/mvm-host", NULL);
-	if (!path) {
-		print_message("no %s: build it, or set MVM_HOST\n", given ? given : "build/mvm-host");
-		return -1;
-	}
-	snprintf(program, sizeof program, "%s", path);
-	free(path);
-	snprintf(directory, sizeof directory, "%s/host.XXXXXX", tmp && strlen(tmp) < 80 ? tmp : "/tmp");
-	if (!mkdtemp(directory))
-		return -1;
-	snprintf(monitor, sizeof monitor, "%s/qmp", directory);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	unlink(monitor);
-	return rmdir(directory);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_accel),
 		cmocka_unit_test(test_tsc),
-		cmocka_unit_test(test_listening),
 		cmocka_unit_test(test_power_button),
 		cmocka_unit_test(test_keys_after_grace),
 		cmocka_unit_test(test_keys_at_once_when_refused),

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/* alioth: Alioth, with KVM. Facts of the command line: Alioth's source, alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12. */
+#include <string.h>
+
+#include "backends/backend.h"
+
+struct alioth {
+	struct arena *arena;
+	const struct guest *guest;
+	const struct vm *vm;
+	struct command *command;
+};
+
+static void add(const struct alioth *alioth, const char *option, const char *value)
+{
+	command_add(alioth->command, option);
+	command_add(alioth->command, value);
+}
+
+#define add_printf(alioth, option, ...) add((alioth), (option), arena_printf((alioth)->arena, __VA_ARGS__))
+
+/* Its parser splits at these; such a value stands in an object of its own, and "id_…" stands for it. */
+static bool needs_object(const char *text)
+{
+	return strpbrk(text, ",=") || strncmp(text, "id_", 3) == 0;
+}
+
+static void add_object(const struct alioth *alioth, const char *id, const struct file_ref *file)
+{
+	command_add(alioth->command, "-o");
+	struct argument *object = command_begin(alioth->command);
+	argument_text(alioth->command, object, arena_printf(alioth->arena, "%s,", id));
+	argument_file(alioth->command, object, file, PIECE_RUNNER);
+}
+
+static void add_base(const struct alioth *alioth)
+{
+	const struct vm *vm = alioth->vm;
+	const char *package = vm->alioth.common.package;
+	command_add(alioth->command, package ? arena_printf(alioth->arena, "%s/bin/alioth", package) : "alioth");
+	command_add(alioth->command, "run");
+	/* A memfd is shared memory, which virtiofsd and vhost map. */
+	add_printf(alioth, "--memory", "size=%lluM,backend=memfd%s", (unsigned long long)vm->mem_mib, vm->hugepage_mem ? ",thp=on" : "");
+	if (version_at_least(vm->alioth.common.version, 0, 10))
+		add_printf(alioth, "--cpu", "count=%llu", (unsigned long long)vm->vcpu);
+	else
+		add_printf(alioth, "--num-cpu", "%llu", (unsigned long long)vm->vcpu);
+}
+
+static void add_kernel(const struct alioth *alioth)
+{
+	const struct guest *guest = alioth->guest;
+	struct command *command = alioth->command;
+	command_add(command, "-k");
+	command_add_file(command, &guest->kernel);
+	if (guest->initrd.path) {
+		command_add(command, "-i");
+		command_add_file(command, &guest->initrd);
+	}
+	command_add(command, "-c");
+	struct argument *parameters = command_begin(command);
+	/* A triple fault ends Alioth; the keyboard controller is not there, and a reset by ACPI starts the guest again. */
+	argument_text(command, parameters,
+		      arena_printf(alioth->arena, "console=%s reboot=t panic=-1%s%s", guest->arch == KERNEL_X86_64 ? "ttyS0" : "ttyAMA0",
+				   *guest->parameters ? " " : "", guest->parameters));
+	argument_piece(command, parameters, PIECE_PARAMETERS);
+	command_add(command, "--entropy");
+}
+
+/* Where the runner lies is known only at the start: its path is always given as an object. */
+static void add_disk(const struct alioth *alioth, const struct disk *disk)
+{
+	bool object = disk->file.in_runner || needs_object(disk->file.path);
+	const char *id = arena_printf(alioth->arena, "id_%s", disk->id);
+	add_printf(alioth, "--blk", "path=%s,readonly=%s", object ? id : disk->file.path, disk->read_only ? "true" : "false");
+	if (object)
+		add_object(alioth, id, &disk->file);
+}
+
+static void add_share(const struct alioth *alioth, const struct share *share, size_t index)
+{
+	bool object = needs_object(share->socket);
+	const char *id = arena_printf(alioth->arena, "id_fs%zu", index);
+	add_printf(alioth, "--fs", "vu,socket=%s,tag=%s", object ? id : share->socket, share->tag);
+	if (object)
+		add_object(alioth, id, &(const struct file_ref){share->socket, false});
+}
+
+static void add_interface(const struct alioth *alioth, const struct nic *nic)
+{
+	const struct interface *interface = nic->interface;
+	command_add(alioth->command, "--net");
+	struct argument *net = command_begin(alioth->command);
+	bool macvtap = strcmp(interface->type, "macvtap") == 0;
+	argument_text(alioth->command, net, macvtap ? "tap=" : arena_printf(alioth->arena, "if_name=%s", interface->id));
+	if (macvtap)
+		argument_macvtap(alioth->command, net, interface->id);
+	argument_text(alioth->command, net, arena_printf(alioth->arena, ",mac=%s,queue_pairs=%u,mtu=1500", interface->mac, nic->queues));
+}
+
+static void alioth_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const struct vm *vm = guest->vm;
+	out->command.arena = arena;
+	const struct alioth alioth = {arena, guest, vm, &out->command};
+	add_base(&alioth);
+	add_kernel(&alioth);
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(&alioth, &guest->disks[i]);
+	for (size_t i = 0; i < vm->shares.n; i++)
+		add_share(&alioth, &vm->shares.v[i], i);
+	for (size_t i = 0; i < guest->nnics; i++)
+		add_interface(&alioth, &guest->nics[i]);
+	if (vm->vsock.cid >= 0)
+		add_printf(&alioth, "--vsock", "vhost,cid=%lld", (long long)vm->vsock.cid);
+	for (size_t i = 0; i < vm->alioth.common.extra_args.n; i++)
+		command_add(&out->command, vm->alioth.common.extra_args.v[i]);
+
+	out->accel = ACCEL_KVM;
+	out->terminal = true; /* its console sets the modes of standard input and fails when that is no terminal */
+	/* No shutdown, no balloon: it has no control socket. */
+}
+
+static void alioth_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+{
+	(void)guest;
+	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of Alioth's devices", false});
+}
+
+static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE};
+
+const struct backend alioth_backend = {
+	.name = "alioth",
+	.doc = "Alioth: KVM only; young, no control socket",
+	.tested = "its arguments are compared with the source of version 0.12",
+	.capabilities = {
+		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
+		[FEATURE_VIRTIOFS] = {.can = CAN},
+		[FEATURE_USER_NETWORK] = {CAN_NOT, NULL, NULL},
+		[FEATURE_FORWARD_PORTS] = {CAN_NOT, NULL, NULL},
+		[FEATURE_TAP] = {.can = CAN},
+		[FEATURE_VHOST_NET] = {CAN_IGNORE, NULL, NULL},
+		[FEATURE_MACVTAP] = {.can = CAN},
+		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_PCI_DEVICES] = {CAN_NOT, NULL, NULL},
+		[FEATURE_USB_DEVICES] = {CAN_NOT, NULL, NULL},
+		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NULL, NULL},
+		[FEATURE_GRAPHICS] = {CAN_NOT, NULL, NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_HUGEPAGES] = {.can = CAN},
+		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NULL, NULL},
+		[FEATURE_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
+		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
+		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "it has no SMBIOS", NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, NULL, NULL},
+		[FEATURE_NO_SOCKET] = {.can = CAN},
+		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+		[FEATURE_DIRECT] = {CAN_IGNORE, NULL, NULL},
+		[FEATURE_SERIAL] = {CAN_IGNORE, "volumes are mounted by their order", NULL},
+		[FEATURE_QCOW2] = {CAN_NOT, NULL, NULL},
+		[FEATURE_VHD] = {CAN_NOT, NULL, NULL},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
+	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.macvtap_names = true,
+	.multi_queue = true,
+	.modules = alioth_modules,
+	.lower = alioth_lower,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host.h"
+
+/*
+ * The master stays open in the program itself: the terminal lives as long as it does, and nobody types. The process, its output and its signals are
+ * the program's own, as a wrapper's would not be.
+ */
+static bool terminal_as_input(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+	if (master < 0 || grantpt(master) != 0 || unlockpt(master) != 0)
+		return false;
+	const char *name = ptsname(master);
+	int slave = name ? open(name, O_RDWR | O_NOCTTY) : -1;
+	if (slave < 0 || dup2(slave, STDIN_FILENO) < 0)
+		return false;
+	if (slave != STDIN_FILENO)
+		close(slave);
+	return true;
+}
+
+int verb_tty(char **arguments)
+{
+	const char *program = arguments[1];
+	if (!isatty(STDIN_FILENO) && !terminal_as_input()) {
+		complain("cannot make a terminal: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	arguments[1] = arguments[0];
+	signal(SIGPIPE, SIG_DFL);
+	execvp(program, arguments + 1);
+	complain("%s: %s", program, strerror(errno));
+	return STATUS_FAILED;
+}

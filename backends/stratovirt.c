@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * stratovirt: StratoVirt's machine "microvm", with KVM. Facts of the command line: StratoVirt's source, machine_manager/src/{cmdline.rs,config/} and
+ * machine/src/{lib.rs,micro_common/}, version 2.5.
+ */
+#include <string.h>
+
+#include "backends/backend.h"
+
+/*
+ * The machine has places for so many disks and plain network interfaces, used or not; on x86 the interrupts 5 to 15 are all that there are, so what
+ * remains is for other devices (micro_common/mod.rs, devices/src/sysbus/mod.rs).
+ */
+enum { DISKS_MAX = 4, INTERFACES_MAX = 2, OTHERS_MAX = 11 - DISKS_MAX - INTERFACES_MAX };
+enum { MEMORY_MIN_MIB = 128, MEMORY_MAX_MIB = 512 << 10, CPUS_MAX = 254 };
+
+struct stratovirt {
+	struct arena *arena;
+	const struct guest *guest;
+	const struct vm *vm;
+	struct command *command;
+};
+
+static void add(const struct stratovirt *stratovirt, const char *option, const char *value)
+{
+	command_add(stratovirt->command, option);
+	command_add(stratovirt->command, value);
+}
+
+#define add_printf(stratovirt, option, ...) add((stratovirt), (option), arena_printf((stratovirt)->arena, __VA_ARGS__))
+
+static bool has_vhost(const struct interface *interface)
+{
+	return interface->tap.vhost;
+}
+
+static void add_base(const struct stratovirt *stratovirt)
+{
+	const struct vm *vm = stratovirt->vm;
+	const char *package = vm->stratovirt.common.package;
+	command_add(stratovirt->command, package ? arena_printf(stratovirt->arena, "%s/bin/stratovirt", package) : "stratovirt");
+	add(stratovirt, "-name", vm->host_name);
+	/* virtiofsd maps the guest's memory. */
+	add(stratovirt, "-machine", vm->shares.n ? "microvm,mem-share=on" : "microvm");
+	add_printf(stratovirt, "-m", "%llu", (unsigned long long)vm->mem_mib);
+	if (vm->hugepage_mem)
+		add(stratovirt, "-mem-path", "/dev/hugepages");
+	add_printf(stratovirt, "-smp", "%llu", (unsigned long long)vm->vcpu);
+}
+
+static void add_kernel(const struct stratovirt *stratovirt)
+{
+	const struct guest *guest = stratovirt->guest;
+	struct command *command = stratovirt->command;
+	command_add(command, "-kernel");
+	command_add_file(command, &guest->kernel);
+	if (guest->initrd.path) {
+		command_add(command, "-initrd");
+		command_add_file(command, &guest->initrd);
+	}
+	command_add(command, "-append");
+	struct argument *append = command_begin(command);
+	/* There is no BIOS to ask for disks. A reset ends the VM: after a panic too. */
+	const char *console = guest->arch == KERNEL_X86_64 ? "console=ttyS0 edd=off" : "console=ttyAMA0";
+	argument_text(command, append,
+		      arena_printf(stratovirt->arena, "%s reboot=t panic=-1%s%s", console, *guest->parameters ? " " : "", guest->parameters));
+	argument_piece(command, append, PIECE_PARAMETERS);
+	add(stratovirt, "-serial", "stdio");
+}
+
+static void add_disk(const struct stratovirt *stratovirt, const struct disk *disk)
+{
+	struct command *command = stratovirt->command;
+	command_add(command, "-drive");
+	struct argument *drive = command_begin(command);
+	argument_text(command, drive, arena_printf(stratovirt->arena, "id=%s,format=raw,if=none,aio=io_uring,file=", disk->id));
+	argument_file(command, drive, &disk->file, PIECE_RUNNER);
+	argument_text(command, drive,
+		      arena_printf(stratovirt->arena, ",direct=%s,readonly=%s", disk->direct ? "on" : "off", disk->read_only ? "on" : "off"));
+	add_printf(stratovirt, "-device", "virtio-blk-device,drive=%s,id=blk_%s,serial=%s", disk->id, disk->id, disk->serial);
+}
+
+/* One queue each: the microvm machine makes its interfaces before it knows how many are wanted. */
+static void add_interface(const struct stratovirt *stratovirt, const struct nic *nic)
+{
+	const struct interface *interface = nic->interface;
+	const char *tap = nic->fds ? arena_printf(stratovirt->arena, "fd=%d", nic->fds[0])
+				   : arena_printf(stratovirt->arena, "ifname=%s%s", interface->id, has_vhost(interface) ? ",vhost=on" : "");
+	add_printf(stratovirt, "-netdev", "tap,id=%s,%s", interface->id, tap);
+	add_printf(stratovirt, "-device", "virtio-net-device,id=net_%s,netdev=%s,mac=%s", interface->id, interface->id, interface->mac);
+}
+
+static void add_shares(const struct stratovirt *stratovirt)
+{
+	for (size_t i = 0; i < stratovirt->vm->shares.n; i++) {
+		const struct share *share = &stratovirt->vm->shares.v[i];
+		add_printf(stratovirt, "-chardev", "socket,id=fs%zu,path=%s", i, share->socket);
+		add_printf(stratovirt, "-device", "vhost-user-fs-device,chardev=fs%zu,tag=%s,id=fs%zu", i, share->tag, i);
+	}
+}
+
+static void add_devices(const struct stratovirt *stratovirt)
+{
+	const struct vm *vm = stratovirt->vm;
+	add(stratovirt, "-object", "rng-random,id=rng,filename=/dev/random");
+	add(stratovirt, "-device", "virtio-rng-device,rng=rng,id=rng_dev");
+	if (vm->balloon)
+		add_printf(stratovirt, "-device", "virtio-balloon-device,id=balloon0,free-page-reporting=true,deflate-on-oom=%s",
+			   vm->deflate_on_oom ? "true" : "false");
+	if (vm->vsock.cid >= 0)
+		add_printf(stratovirt, "-device", "vhost-vsock-device,id=vsock0,guest-cid=%lld", (long long)vm->vsock.cid);
+}
+
+static void stratovirt_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const struct vm *vm = guest->vm;
+	out->command.arena = arena;
+	const struct stratovirt stratovirt = {arena, guest, vm, &out->command};
+	add_base(&stratovirt);
+	add_kernel(&stratovirt);
+	add_devices(&stratovirt);
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(&stratovirt, &guest->disks[i]);
+	if (vm->socket)
+		add_printf(&stratovirt, "-qmp", "unix:%s,server,nowait", vm->socket);
+	add_shares(&stratovirt);
+	for (size_t i = 0; i < guest->nnics; i++)
+		add_interface(&stratovirt, &guest->nics[i]);
+	for (size_t i = 0; i < vm->stratovirt.common.extra_args.n; i++)
+		command_add(&out->command, vm->stratovirt.common.extra_args.v[i]);
+
+	out->accel = ACCEL_KVM;
+	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
+	/* No shutdown: the microvm machine has no power button, and its system_powerdown cuts the power. */
+	if (vm->balloon && vm->socket) {
+		const char *const words[] = {"balloon", "qmp", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)};
+		for (size_t i = 0; i < countof(words); i++)
+			vec_push(arena, &out->balloon, words[i]);
+	}
+}
+
+static void stratovirt_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+{
+	(void)guest;
+	vec_push(arena, wishes, (struct module_wish){"virtio_mmio", "the bus of StratoVirt's devices", false});
+}
+
+/* ---- its own rules ---- */
+
+#define wrong(diag, where, ...) diag_error((diag), STATUS_DESCRIPTION, (where), "stratovirt", __VA_ARGS__)
+
+/* Its parser splits options at these and knows no quoting. */
+static void check_text(struct diag *diag, const struct pos *where, const char *what, size_t index, const char *text)
+{
+	if (text && strpbrk(text, ",="))
+		wrong(diag, where, "%s[%zu]: stratovirt takes no path with ',' or '=': \"%.80s\"", what, index, text);
+}
+
+static void check_texts(struct diag *diag, const struct vm *vm)
+{
+	if (vm->socket && strpbrk(vm->socket, ",="))
+		wrong(diag, vm_where(vm, &vm->socket), "socket: stratovirt takes no path with ',' or '=': \"%.80s\"", vm->socket);
+	for (size_t i = 0; i < vm->volumes.n; i++)
+		check_text(diag, &vm->volumes.v[i].where, "volumes", i, vm->volumes.v[i].image);
+	for (size_t i = 0; i < vm->shares.n; i++)
+		check_text(diag, &vm->shares.v[i].where, "shares", i, vm->shares.v[i].socket);
+}
+
+static void check_devices(struct diag *diag, const struct vm *vm)
+{
+	size_t disks = vm->volumes.n + vm->store_on_disk, plain = 0, others = 1 + vm->balloon + (vm->vsock.cid >= 0) + vm->shares.n;
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		*(has_vhost(&vm->interfaces.v[i]) ? &others : &plain) += 1;
+	if (disks > DISKS_MAX)
+		wrong(diag, &vm->volumes.v[vm->volumes.n - 1].where, "volumes: stratovirt has %d disks%s, not %zu", DISKS_MAX,
+		      vm->store_on_disk ? " with the store disk" : "", disks);
+	if (plain > INTERFACES_MAX)
+		wrong(diag, vm_where(vm, &vm->interfaces.v), "interfaces: stratovirt has %d without tap.vhost, not %zu", INTERFACES_MAX, plain);
+	if (others > OTHERS_MAX)
+		wrong(diag, vm_where(vm, &vm->shares.v),
+		      "stratovirt has %d devices beside disks and plain network interfaces, not %zu: random numbers, balloon, vsock, shares, tap.vhost",
+		      OTHERS_MAX, others);
+}
+
+static void stratovirt_check(struct diag *diag, const struct vm *vm)
+{
+	if (vm->mem_mib < MEMORY_MIN_MIB || vm->mem_mib > MEMORY_MAX_MIB)
+		wrong(diag, vm_where(vm, &vm->mem_mib), "mem: stratovirt takes %d MiB to 512 GiB, not %llu MiB", MEMORY_MIN_MIB,
+		      (unsigned long long)vm->mem_mib);
+	if (vm->vcpu > CPUS_MAX)
+		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: stratovirt takes at most %d", CPUS_MAX);
+	check_devices(diag, vm);
+	check_texts(diag, vm);
+}
+
+static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE};
+
+#define NO_PCI "its microvm machine has no PCI bus"
+
+const struct backend stratovirt_backend = {
+	.name = "stratovirt",
+	.doc = "StratoVirt: KVM only; small, a few virtio-mmio devices",
+	.tested = "its arguments are compared with the source of version 2.5",
+	.capabilities = {
+		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
+		[FEATURE_VIRTIOFS] = {.can = CAN},
+		[FEATURE_USER_NETWORK] = {CAN_NOT, NULL, NULL},
+		[FEATURE_FORWARD_PORTS] = {CAN_NOT, NULL, NULL},
+		[FEATURE_TAP] = {.can = CAN},
+		[FEATURE_VHOST_NET] = {.can = CAN},
+		[FEATURE_MACVTAP] = {.can = CAN},
+		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_PCI_DEVICES] = {CAN_NOT, NO_PCI, NULL},
+		[FEATURE_USB_DEVICES] = {CAN_NOT, NO_PCI, NULL},
+		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NO_PCI, NULL},
+		[FEATURE_GRAPHICS] = {CAN_NOT, NO_PCI, NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_HUGEPAGES] = {.can = CAN},
+		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "virtio-mem came with version 2.5 and is not used yet", NULL},
+		[FEATURE_BALLOON] = {.can = CAN},
+		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "use microvm-balloon once it runs", NULL},
+		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "its microvm machine has no SMBIOS", NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, "its microvm machine has neither SMBIOS nor fw_cfg", NULL},
+		[FEATURE_NO_SOCKET] = {CAN_NOT, "it does not start without one", NULL},
+		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+		[FEATURE_DIRECT] = {.can = CAN},
+		[FEATURE_SERIAL] = {.can = CAN},
+		[FEATURE_QCOW2] = {CAN_NOT, "its microvm machine takes raw images", NULL},
+		[FEATURE_VHD] = {CAN_NOT, NULL, NULL},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
+	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.disk_serials = true,
+	.check = stratovirt_check,
+	.modules = stratovirt_modules,
+	.lower = stratovirt_lower,
+};

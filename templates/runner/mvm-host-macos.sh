@@ -1,0 +1,52 @@
+# mvm-host: what a runner's scripts need done on a Mac. There is no program for it: bash 3.2 and curl do, which every Mac has.
+#   mvm-host listens SOCKET                  does anybody listen there? The exit status tells
+#   mvm-host shutdown vfkit SOCKET SECONDS   ask the guest to go down, cut it off after SECONDS (status 3)
+set -euo pipefail
+cut_off_seconds=10
+
+complain() { echo "mvm-host: $*" >&2; }
+
+# The state as vfkit tells it. curl's status is 7 when nobody listens.
+ask() { # SOCKET [STATE]
+	curl --silent --show-error --fail --max-time 5 --output /dev/null --unix-socket "$1" \
+		${2:+--header 'Content-Type: application/json' --data "{\"state\":\"$2\"}"} http://vfkit/vm/state 2>/dev/null
+}
+
+listens() { # SOCKET
+	local status=0
+	if [ ! -S "$1" ]; then return 1; fi
+	ask "$1" || status=$?
+	[ "$status" != 7 ]
+}
+
+wait_for_end() { # SOCKET SECONDS
+	local end=$((SECONDS + $2))
+	while listens "$1"; do
+		if [ "$SECONDS" -ge "$end" ]; then return 1; fi
+		sleep 0.2
+	done
+}
+
+shutdown_vfkit() { # SOCKET SECONDS
+	if ! listens "$1"; then return 0; fi
+	ask "$1" Stop || complain "$1: the guest cannot be asked to stop"
+	if wait_for_end "$1" "$2"; then return 0; fi
+	ask "$1" HardStop || true
+	if ! wait_for_end "$1" "$cut_off_seconds"; then
+		complain "$1: vfkit did not end within $cut_off_seconds s of being told to: kill it"
+		return 1
+	fi
+	complain "$1: the guest did not go down within $2 s: cut off"
+	return 3
+}
+
+status=0
+case "$#:${1:-} ${2:-}" in
+"2:listens "*) listens "$2" || status=$? ;;
+"4:shutdown vfkit") shutdown_vfkit "$3" "$4" || status=$? ;;
+*)
+	complain "usage: mvm-host listens SOCKET | mvm-host shutdown vfkit SOCKET SECONDS"
+	status=2
+	;;
+esac
+exit "$status"

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/* mvm-host against a scripted HTTP interface, as Cloud Hypervisor and Firecracker have one. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <signal.h>
+
+#include "tests/unit/host_fixture.h"
+
+#define REPLY(CODE, HEADERS) "HTTP/1.1 " CODE " \r\nServer: Test\r\nConnection: keep-alive\r\n" HEADERS "\r\n"
+#define DONE REPLY("204", "")
+#define REFUSED "HTTP/1.1 400 \r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n{\"fault_message\":\"not so\"}"
+#define REFUSED_LIST "HTTP/1.1 500 \r\nContent-Length: 23\r\n\r\n[\"VM is not running\"]\r\n"
+#define STATISTICS(MIB) "HTTP/1.1 200 \r\ncontent-length:  31 \r\n\r\n{\"target_mib\":9,\"actual_mib\":" MIB "}"
+/* 64 MiB and 32 MiB more, of which the balloon has some. */
+#define INFO(BYTES) \
+	"HTTP/1.1 200 \r\nContent-Length: 97\r\n\r\n{\"config\":{\"memory\":{\"size\":67108864,\"hotplugged_size\":33554432}},\"memory_actual_size\":" BYTES "}"
+
+enum { EXCHANGES_MAX = 8 };
+
+struct exchange {
+	const char *expected; /* part of the request; NULL: the end */
+	const char *reply;
+};
+
+/* Each request comes on a connection of its own. */
+struct script {
+	struct exchange exchanges[EXCHANGES_MAX];
+	int ends_after_ms;    /* of the process, after the last exchange; -1: not by itself */
+	bool keeps_listening; /* until then, without an answer; else the socket goes first */
+};
+
+static size_t request_read(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	const char *end, *length;
+	while (used < size - 1 && read(fd, text + used, 1) == 1) {
+		text[++used] = '\0';
+		end = strstr(text, "\r\n\r\n");
+		if (end && (!(length = strstr(text, "Content-Length: ")) || used == (size_t)(end - text) + 4 + strtoul(length + 16, NULL, 10)))
+			break;
+	}
+	return used;
+}
+
+static int script_play(const struct script *script, int listener)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (const struct exchange *exchange = script->exchanges; exchange->expected; exchange++) {
+		char text[1024] = "";
+		int fd = accept(listener, NULL, NULL);
+		request_read(fd, text, sizeof text);
+		if (!strstr(text, exchange->expected) || !strstr(text, "Host: ")) {
+			fprintf(stderr, "server: expected '%s', got '%s'\n", exchange->expected, text);
+			return 2;
+		}
+		if (exchange->reply)
+			say(fd, exchange->reply);
+		else
+			stay(fd);
+		close(fd);
+	}
+	if (!script->keeps_listening)
+		close(listener);
+	if (script->ends_after_ms < 0)
+		for (;;)
+			pause();
+	usleep((useconds_t)script->ends_after_ms * 1000);
+	return 0;
+}
+
+static pid_t server_start(const struct script *script)
+{
+	int ready[2];
+	assert_int_equal(pipe(ready), 0);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		int listener = socket_listen(monitor);
+		if (listener < 0 || write(ready[1], "", 1) != 1)
+			_exit(4);
+		alarm(CLIENT_LIMIT_S);
+		_exit(script_play(script, listener));
+	}
+	close(ready[1]);
+	char byte;
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
+/* The server heard what it expected; or was ended by that signal. */
+static void server_end(pid_t server, int by_signal)
+{
+	int status;
+	assert_int_equal(waitpid(server, &status, 0), server);
+	if (by_signal) {
+		assert_true(WIFSIGNALED(status));
+		assert_int_equal(WTERMSIG(status), by_signal);
+	} else {
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 0);
+	}
+	unlink(monitor);
+}
+
+/* The server's process is reaped while mvm-host waits for it, as a zombie has ended too. */
+static struct outcome run_with(const struct script *script, const char *const *arguments, int by_signal)
+{
+	pid_t server = server_start(script);
+	struct outcome outcome = host_run(arguments);
+	server_end(server, by_signal);
+	return outcome;
+}
+#define WITH(SCRIPT, ...) run_with((SCRIPT), (const char *const[]){__VA_ARGS__, NULL}, 0)
+
+static void test_usage(void **state)
+{
+	(void)state;
+	static const char *const wrong[][6] = {
+		{"shutdown", "ch"}, {"shutdown", "fc", "s"}, {"shutdown", "ch", "s", "0"}, {"shutdown", "fc", "s", "5s"}, {"listens"},
+		{"balloon", "ch", "s", "512", "512"}, {"balloon", "fc", "s", "0", "0"}, {"balloon", "fc", "s", "512", "-1"},
+	};
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		struct outcome outcome = host_run(wrong[i]);
+		assert_status(&outcome, 2);
+		assert_string_equal(outcome.out, "");
+		assert_string_not_equal(outcome.err, "");
+	}
+}
+
+/* Cloud Hypervisor's interface goes at once; the process takes its time, and is waited for. */
+static void test_power_button(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {{"PUT /api/v1/vm.power-button HTTP/1.1\r\n", DONE}}, .ends_after_ms = 700};
+	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "30");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.err, "");
+	assert_lasted(&outcome, 600, 5000);
+}
+
+static void test_ctrl_alt_del(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {{"{\"action_type\":\"SendCtrlAltDel\"}", DONE}}, .ends_after_ms = 300};
+	struct outcome outcome = WITH(&script, "shutdown", "fc", monitor, "30");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.err, "");
+	assert_lasted(&outcome, 200, 5000);
+}
+
+static void test_asked_again(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {{"power-button", DONE}, {"power-button", DONE}}, .ends_after_ms = 0};
+	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "3");
+	assert_status(&outcome, 0);
+	assert_lasted(&outcome, 900, 2900);
+}
+
+static void test_cut_off_by_request(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.exchanges = {{"power-button", DONE}, {"power-button", DONE}, {"PUT /api/v1/vmm.shutdown", DONE}}, .ends_after_ms = 200,
+	};
+	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "2");
+	assert_status(&outcome, 3);
+	assert_says(outcome.err, "did not go down within 2 s: cut off");
+	assert_lasted(&outcome, 1900, 6000);
+}
+
+static void test_cut_off_by_signal(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {{"/actions", DONE}, {"/actions", DONE}}, .ends_after_ms = -1};
+	struct outcome outcome = run_with(&script, (const char *const[]){"shutdown", "fc", monitor, "2", NULL}, SIGTERM);
+	assert_status(&outcome, 3);
+	assert_says(outcome.err, "did not go down within 2 s: cut off");
+	assert_lasted(&outcome, 1900, 6000);
+}
+
+/* Where the hypervisor has no such keys, there is nothing to wait for. */
+static void test_refused(void **state)
+{
+	(void)state;
+	static const struct script fc = {.exchanges = {{"/actions", REFUSED}}, .ends_after_ms = -1};
+	struct outcome outcome = run_with(&fc, (const char *const[]){"shutdown", "fc", monitor, "60", NULL}, SIGTERM);
+	assert_status(&outcome, 3);
+	assert_says(outcome.err, "not so (HTTP status 400)");
+	assert_lasted(&outcome, 1000, 8000);
+
+	static const struct script ch = {.exchanges = {{"power-button", REFUSED_LIST}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
+	outcome = WITH(&ch, "shutdown", "ch", monitor, "60");
+	assert_status(&outcome, 3);
+	assert_says(outcome.err, "VM is not running");
+}
+
+/* Refused because it goes down already. */
+static void test_refused_but_ends(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {{"power-button", REFUSED_LIST}}, .ends_after_ms = 300};
+	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "60");
+	assert_status(&outcome, 0);
+}
+
+static void test_hangs(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {{"power-button", NULL}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
+	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "1");
+	assert_status(&outcome, 3);
+	assert_lasted(&outcome, 900, 5000);
+}
+
+static void test_not_running(void **state)
+{
+	(void)state;
+	static const char *const names[] = {"ch", "fc"};
+	for (size_t i = 0; i < 2; i++) {
+		struct outcome outcome = RUN("shutdown", names[i], monitor, "5");
+		assert_status(&outcome, 0);
+		assert_string_equal(outcome.err, "");
+		outcome = RUN("balloon", names[i], monitor, "64", "5");
+		assert_status(&outcome, 1);
+		assert_says(outcome.err, "no VM runs here");
+	}
+	int listener = socket_listen(monitor);
+	close(listener);
+	struct outcome outcome = RUN("shutdown", "fc", monitor, "5");
+	assert_status(&outcome, 0);
+	unlink(monitor);
+}
+
+static void test_not_http(void **state)
+{
+	(void)state;
+	static const char *const replies[] = {
+		"hello\r\n\r\n", "HTTP/2 204\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 2040 \r\n\r\n", "HTTP/1.1 204 \r\nContent-Length: -1\r\n\r\n",
+		"HTTP/1.1 200 \r\nContent-Length: 99999999999\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 9999999\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 5 x\r\n\r\n12345",
+		"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n1234", "HTTP/1.1 204 \r\nServ",
+	};
+	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
+		struct script script = {.exchanges = {{"power-button", replies[i]}}, .ends_after_ms = 0};
+		pid_t server = server_start(&script);
+		struct outcome outcome = RUN("shutdown", "ch", monitor, "30");
+		if (outcome.status != 1)
+			print_message("after %s", replies[i]);
+		assert_status(&outcome, 1);
+		assert_lasted(&outcome, 0, 5000);
+		server_end(server, 0);
+	}
+}
+
+static void test_balloon_firecracker(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {
+		{"PATCH /balloon HTTP", DONE}, {"GET /balloon/statistics", STATISTICS("0")}, {"statistics", STATISTICS("8")}, {"statistics", STATISTICS("9")},
+	}};
+	struct outcome outcome = WITH(&script, "balloon", "fc", monitor, "64", "9");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "9\n");
+	assert_string_equal(outcome.err, "");
+}
+
+static void test_balloon_cloud_hypervisor(void **state)
+{
+	(void)state;
+	static const struct script script = {.exchanges = {
+		{"{\"desired_balloon\":16777216}", DONE}, {"GET /api/v1/vm.info", INFO("100663296")}, {"vm.info", INFO(" 83886080")},
+	}};
+	struct outcome outcome = WITH(&script, "balloon", "ch", monitor, "64", "16");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "16\n");
+
+	static const struct script wrong = {.exchanges = {{"desired_balloon", DONE}, {"vm.info", INFO("109051904")}}};
+	outcome = WITH(&wrong, "balloon", "ch", monitor, "64", "16");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "has 104 MiB of memory, not 96");
+}
+
+static void test_balloon_refused(void **state)
+{
+	(void)state;
+	static const struct script refused = {.exchanges = {{"PATCH", REFUSED}}};
+	struct outcome outcome = WITH(&refused, "balloon", "fc", monitor, "64", "9");
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "not so");
+	assert_string_equal(outcome.out, "");
+
+	static const struct script nonsense[] = {
+		{.exchanges = {{"PATCH", DONE}, {"statistics", "HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\ntrue"}}},
+		{.exchanges = {{"PATCH", DONE}, {"statistics", "HTTP/1.1 200 \r\nContent-Length: 17\r\n\r\n{\"actual_mib\":-1}"}}},
+		{.exchanges = {{"PATCH", DONE}, {"statistics", DONE}}},
+	};
+	for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
+		outcome = WITH(&nonsense[i], "balloon", "fc", monitor, "64", "9");
+		assert_status(&outcome, 1);
+		assert_string_equal(outcome.out, "");
+		assert_string_not_equal(outcome.err, "");
+	}
+}
+
+static void test_listens(void **state)
+{
+	(void)state;
+	struct outcome outcome = RUN("listens", monitor);
+	assert_status(&outcome, 1);
+	int listener = socket_listen(monitor);
+	outcome = RUN("listens", monitor);
+	assert_status(&outcome, 0);
+	close(listener);
+	outcome = RUN("listens", monitor);
+	assert_status(&outcome, 1);
+	assert_string_equal(outcome.err, "");
+	unlink(monitor);
+	/* What is no socket is not to be removed as one. */
+	outcome = RUN("listens", directory);
+	assert_status(&outcome, 0);
+	assert_says(outcome.err, "socket");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_usage),
+		cmocka_unit_test(test_power_button),
+		cmocka_unit_test(test_ctrl_alt_del),
+		cmocka_unit_test(test_asked_again),
+		cmocka_unit_test(test_cut_off_by_request),
+		cmocka_unit_test(test_cut_off_by_signal),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_but_ends),
+		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_not_running),
+		cmocka_unit_test(test_not_http),
+		cmocka_unit_test(test_balloon_firecracker),
+		cmocka_unit_test(test_balloon_cloud_hypervisor),
+		cmocka_unit_test(test_balloon_refused),
+		cmocka_unit_test(test_listens),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
