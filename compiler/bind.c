@@ -244,7 +244,7 @@ static void refuse_table(struct binder *binder, const struct option *table, char
 static bool bind_group(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind == NODE_SCALAR && target->option->generated_scalar) {
-		diag_note(binder->diag, target->key, "generated-option", "%s: ignored, it is made here", target->path);
+		diag_note(binder->diag, target->key, "generated-option", "%s: ignored", target->path);
 		return true;
 	}
 	if (node->kind != NODE_MAP)
@@ -284,7 +284,7 @@ static bool bind_list(struct binder *binder, const struct node *node, const stru
 static bool bind_generated(struct binder *binder, const struct node *node, const struct target *target)
 {
 	(void)node;
-	diag_note(binder->diag, target->key, "generated-option", "%s: ignored (%s)", target->path, target->option->doc);
+	diag_note(binder->diag, target->key, "generated-option", "%s: ignored", target->path);
 	return true;
 }
 

@@ -115,6 +115,8 @@ static void check_memory(const struct checker *checker)
 	if (sound(checker, &vm->hypervisor, &vm->qemu.machine) && strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 &&
 	    (!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
 		diag_warning(checker->diag, where, "qemu-2048", "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
+	if (vm->initial_balloon_mem_mib && sound(checker, &vm->balloon) && !vm->balloon)
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: it needs balloon: true");
 }
 
 static void check_hotplug(const struct checker *checker)
@@ -135,8 +137,13 @@ static void check_socket(const struct checker *checker)
 {
 	const char *socket = checker->vm->socket;
 	const struct pos *where = vm_where(checker->vm, &checker->vm->socket);
-	if (where && socket && (!*socket || strlen(socket) > SOCKET_PATH_BYTES || strchr(socket, '\n')))
-		wrong(checker, where, "bad-socket", "socket: expected a path of 1 to %d bytes on one line; null: none", SOCKET_PATH_BYTES);
+	if (!where || !socket)
+		return;
+	if (!*socket || strchr(socket, '\n'))
+		wrong(checker, where, "bad-socket", "socket: expected a path on one line; null: no socket");
+	else if (strlen(socket) > SOCKET_PATH_BYTES)
+		wrong(checker, where, "bad-socket", "socket: the path has %zu bytes, a socket's at most %d; a path relative to the state directory is shorter",
+		      strlen(socket), SOCKET_PATH_BYTES);
 }
 
 static void check_user(const struct checker *checker)
@@ -244,7 +251,8 @@ static void check_mount_point(const struct checker *checker, const struct volume
 	if (!point)
 		return;
 	if (!is_plain_path(point))
-		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: \"%.80s\" is no absolute path such as /var/lib", i, point);
+		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: \"%.80s\": expected an absolute path such as /var/lib, without \"..\", \"//\" and a final \"/\"",
+		      i, point);
 	else if (is_within(checker->vm->store_dir, point))
 		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s would hide the store %s", i, point, checker->vm->store_dir);
 	else if (is_within(point, checker->vm->store_dir))
@@ -502,7 +510,7 @@ static void check_forward_ports(const struct checker *checker)
 			check_from_guest(checker, port, i);
 	}
 	if (vm->forward_ports.n && !may_have_user_interface(vm))
-		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding", "forwardPorts needs a network interface of type user");
+		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding", "forwardPorts needs a network interface, as in \"interfaces: [{type: user, id: eth0}]\"");
 }
 
 /* ---- shares and devices ---- */

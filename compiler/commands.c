@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/base/file.h"
@@ -38,22 +39,37 @@ static unsigned jobs_of(const struct cli *cli)
 	return n < 1 ? 1 : n > 256 ? 256 : (unsigned)n;
 }
 
-/* The user's own cache; NULL where there is no place for one (in a Nix sandbox HOME does not exist). */
-static const char *default_cache(struct arena *arena)
+/* Why a cache that nobody asked for is not used; NULL: it can be. */
+static const char *cache_problem(struct arena *arena, const char *path)
 {
-	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	if (xdg && xdg[0] == '/')
-		return path_join(arena, xdg, "mvmbuild");
-	if (!home || home[0] != '/' || access(home, W_OK) != 0)
-		return NULL;
-	return path_join(arena, home, ".cache/mvmbuild");
+	struct stat st;
+	while (stat(path, &st) != 0 && strcmp(path, "/") != 0)
+		path = path_parent(arena, path);
+	if (st.st_uid != geteuid() && strcmp(path_base(path), "mvmbuild") == 0)
+		return arena_printf(arena, "%s belongs to user %u", path, (unsigned)st.st_uid);
+	return access(path, W_OK) == 0 ? NULL : arena_printf(arena, "%s: %s", path, strerror(errno));
 }
 
-static const char *cache_of(struct arena *arena, const struct cli *cli)
+/* The user's own cache; NULL where there is no place for one: in a Nix sandbox HOME does not exist, under sudo it may be somebody else's. */
+static const char *default_cache(struct session *session)
 {
-	if (cli->no_cache)
+	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *path = NULL;
+	if (xdg && xdg[0] == '/')
+		path = path_join(session->arena, xdg, "mvmbuild");
+	else if (home && home[0] == '/' && path_is_directory(home))
+		path = path_join(session->arena, home, ".cache/mvmbuild");
+	const char *problem = path ? cache_problem(session->arena, path) : NULL;
+	if (!problem)
+		return path;
+	diag_warning(session->diag, NULL, "unusable-cache", "no cache is used: %s; --cache names another", problem);
+	return NULL;
+}
+
+static const char *cache_of(struct session *session)
+{
+	if (session->cli.no_cache)
 		return NULL;
-	return cli->cache_dir ? cli->cache_dir : default_cache(arena);
+	return session->cli.cache_dir ? session->cli.cache_dir : default_cache(session);
 }
 
 /* ---- build ---- */
@@ -83,7 +99,7 @@ static bool build(struct session *session, struct runner_result *result)
 	progress_step(&progress, "kernel: %s, %s", plan->system.kernel.version ? plan->system.kernel.version : "of unknown version",
 		      kernel_format_name(plan->system.kernel.format));
 	const struct image_settings settings = {
-		.cache_dir = cache_of(session->arena, &session->cli),
+		.cache_dir = cache_of(session),
 		.jobs = jobs_of(&session->cli),
 		.progress = progress_bytes,
 		.progress_context = &progress,

@@ -58,16 +58,46 @@ static bool refuse(struct reader *reader, const struct pos *pos, const char *cod
 	return diag_error(reader->diag, STATUS_DESCRIPTION, pos, code, "%s", text);
 }
 
+/* The end of what is written, for a mistake that shows only there. */
+static struct pos end_pos(const struct reader *reader)
+{
+	size_t length = reader->text->n;
+	while (length && strchr(" \t\r\n", reader->text->p[length - 1]))
+		length--;
+	return offset_pos(reader, length);
+}
+
+static struct pos problem_pos(const struct reader *reader)
+{
+	const yaml_parser_t *parser = &reader->parser;
+	if (parser->error == YAML_READER_ERROR)
+		return offset_pos(reader, parser->problem_offset);
+	const struct pos pos = mark_pos(reader, &parser->problem_mark, NULL), end = end_pos(reader);
+	return pos.line > end.line ? end : pos;
+}
+
+/* What libyaml does not say: how to write it instead. */
+static const char *syntax_hint(const struct reader *reader, const char *problem)
+{
+	const yaml_parser_t *parser = &reader->parser;
+	const char *next = (const char *)parser->buffer.pointer; /* what the scanner stumbled over */
+	if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
+		return next < (const char *)parser->buffer.last && *next == '\t' ? "; indent with blanks, not with tabs"
+										    : "; a text that begins with it needs quotes";
+	if (strstr(problem, "mapping values are not allowed"))
+		return "; a text with \": \" in it needs quotes";
+	return strstr(problem, "UTF-8 octet") ? "; a description is UTF-8" : "";
+}
+
 static bool syntax_error(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
-	const char *problem = parser->problem ? parser->problem : "unreadable text";
+	const char *problem = parser->problem ? parser->problem : "unreadable text", *hint = syntax_hint(reader, problem);
 	bool has_context = parser->error != YAML_READER_ERROR && parser->context;
-	struct pos pos = parser->error == YAML_READER_ERROR ? offset_pos(reader, parser->problem_offset)
-							    : mark_pos(reader, &parser->problem_mark, NULL);
-	diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "syntax", "%s%s%s", problem, has_context ? " " : "",
-		   has_context ? parser->context : "");
-	if (has_context && parser->context_mark.line != parser->problem_mark.line) {
+	const struct pos pos = problem_pos(reader);
+	diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "syntax", "%s%s%s%s", problem, has_context && !*hint ? " " : "",
+		   has_context && !*hint ? parser->context : "", hint);
+	if (has_context && parser->context_mark.line < parser->problem_mark.line && !*hint) {
 		struct pos start = mark_pos(reader, &parser->context_mark, NULL);
 		diag_note(reader->diag, &start, "syntax", "which begins here");
 	}

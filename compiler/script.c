@@ -154,12 +154,12 @@ static const char *stopped(struct arena *arena, const struct plan *plan, const c
 static const char *create_volumes(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->created.n; i++)
-		buf_printf(&out, "create_volume %s %s %s\n", quoted(arena, plan->created.v[i].volume->image), quoted(arena, plan->created.v[i].archive),
-			   quoted(arena, plan->created.v[i].member));
 	for (size_t i = 0; i < plan->vm->volumes.n; i++)
 		if (!plan->vm->volumes.v[i].auto_create)
 			buf_printf(&out, "need_file 'the volume' %s\n", quoted(arena, plan->vm->volumes.v[i].image));
+	for (size_t i = 0; i < plan->created.n; i++)
+		buf_printf(&out, "create_volume %s %s %s\n", quoted(arena, plan->created.v[i].volume->image), quoted(arena, plan->created.v[i].archive),
+			   quoted(arena, plan->created.v[i].member));
 	return arena_strdup(arena, buf_text(&out));
 }
 

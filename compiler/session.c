@@ -80,8 +80,8 @@ static bool apply_set(struct session *session, const char *text, struct node **m
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : strlen(text);
 	const char *name = arena_printf(session->arena, "--set %.*s", (int)(length < 200 ? length : 200), text);
-	if (!equals || equals == text)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "%s: expected KEY=VALUE", name);
+	if (!length || !equals)
+		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "--set %.80s: expected KEY=VALUE", text);
 	diag_add_argument(session->diag, name, text);
 	struct setting setting = {.session = session, .name = name, .text = text, .key_length = length};
 	setting.value = doc_parse_value(session->arena, session->diag, name, text, length + 1);

@@ -25,6 +25,18 @@ while read -r header; do
 done < <(files 'compiler/*.h' 'backends/*.h' 'imaging/*.h' | grep -v '^imaging/stage1/\|^backends/host/')
 result $status "headers stand alone"
 
+# A code is the beginning of a case's name in tests/errors, where it is printed. Exempt: what is tested by its text with a real database, a scan or
+# a running host; and what needs memory, a disk or standard output to fail, or a program built wrong.
+exempt=' closure-list closure-scan gcroot nix-database nix-database-corrupt nix-database-locked nix-database-schema nix-failed run'
+exempt+=' internal out-of-memory output unreadable-file unwritable-file '
+missing=
+for code in $(cat compiler/*.c | grep -Pzo '\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' | tr '\0' '\n' | sort -u); do
+	case $exempt in *" $code "*) continue ;; esac
+	grep -qsF "[$code]" tests/errors/"$code"*.txt || missing+=" $code"
+done
+echo "${missing:+# without:$missing}"
+result "$([ -z "$missing" ] && echo 0 || echo 1)" "every error code has a case"
+
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1
 for file in options.md schema.json mvmbuild.1; do diff -u "docs/$file" "build/docs/$file" || status=1; done

@@ -54,7 +54,7 @@ const char *suggest(const char *word, const char *const *candidates, size_t coun
 	if (length == 0 || length > LONGEST)
 		return NULL;
 	const char *best = NULL;
-	unsigned limit = (unsigned)(length < 3 ? 1 : length < 6 ? 2 : 3), nearest = limit + 1;
+	unsigned limit = (unsigned)(length < 5 ? 1 : length < 8 ? 2 : 3), nearest = limit + 1;
 	for (size_t i = 0; i < count; i++) {
 		size_t other = strlen(candidates[i]);
 		if (other > LONGEST || other + limit < length || length + limit < other)

@@ -76,13 +76,12 @@ let
     # mvmbuild finds the closure in the attributes.
     exportReferencesGraph.closure = closureRoots;
     description = toJSON vm;
-    unsafeDiscardReferences = if canDiscard then { out = true; } else { };
     args = [ "-euc" ''
       ${attributes}
       printf '%s\n' "$description" >description.json
       ${mvmbuild}/bin/mvmbuild --no-cache --progress plain ${concatStringsSep " " (map shellQuote extraArgs)} description.json -o "''${outputs[out]}" >/dev/null
     '' ];
-  } // extra);
+  } // (if canDiscard then { unsafeDiscardReferences.out = true; } else { }) // extra);
 
   shellQuote = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] (toString text)}'";
 

@@ -14,22 +14,35 @@ fail() {
 	exit 1
 }
 
+# Starts that were killed while they created a volume leave IMAGE.new.PROCESS.
+remove_leftovers() { # IMAGE
+	local leftover
+	for leftover in "$1".new.*; do
+		if [ -d "$leftover" ] && [ ! -e "/proc/${leftover##*.}" ]; then rm -rf -- "$leftover"; fi
+	done
+}
+
 # Unpacks an image in one step: a start that is cut off leaves none, and an existing one is never touched.
 create_volume() { # IMAGE ARCHIVE MEMBER
+	remove_leftovers "$1"
 	if [ -e "$1" ]; then return; fi
-	local directory temporary
+	[ ! -L "$1" ] || fail "the volume $1 is a symbolic link to nothing"
+	local directory
 	directory=$(dirname -- "$1")
 	[ -d "$directory" ] || fail "there is no directory $directory for the volume $1"
-	temporary=$(mktemp -d -- "$directory/.microvm-volume.XXXXXX") || fail "cannot write to $directory"
+	temporary=$1.new.$$
+	mkdir -m 700 -- "$temporary" || fail "cannot write to $directory for the volume $1"
+	trap 'rm -rf -- "$temporary"' EXIT
 	# No copy-on-write for the image where the file system has it: a volume is rewritten in place.
 	chattr +C -- "$temporary" 2>/dev/null || true
 	if ! tar -xzf "$runner/$2" --no-same-owner -C "$temporary" || ! sync -- "$temporary/$3"; then
-		rm -rf -- "$temporary"
 		fail "cannot create the volume $1"
 	fi
 	# A link, not a rename: when another start was faster, its image stays. (macOS knows no ln -T.)
-	ln -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || { rm -rf -- "$temporary"; fail "cannot create the volume $1"; }
+	ln -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || fail "cannot create the volume $1"
+	sync -- "$directory"
 	rm -rf -- "$temporary"
+	trap - EXIT
 }
 
 # A second start would take the socket away from the running VM, and then nothing could stop that.

@@ -202,6 +202,13 @@ if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
 	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
 	expect "that tells why" "$log" 'theirs belongs to user 65534 and not to user 0'
 	check "no output, no litter" test -z "$(litter first masked slow twice alone)"
+	mkdir -p "$test_dir/home/.cache"
+	mv "$test_dir/theirs" "$test_dir/home/.cache/mvmbuild"
+	HOME=$test_dir/home mvm "$test_dir/vm.yaml" -o "$out/full"
+	check "as the default it is not used" test "$status" = 0
+	expect "which is told" "$log" 'warning: no cache is used: .*/home/.cache/mvmbuild belongs to user 65534'
+	check "and left alone" empty "$test_dir/home/.cache/mvmbuild"
+	rm -rf "$out/full"
 else
 	skip "full disks and strange caches" "needs root and mount namespaces"
 fi

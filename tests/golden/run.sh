@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Golden tests: tests/golden/run.sh [--update]. Prints TAP.
-#   tests/cases/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it
-#   tests/errors/NAME.yaml     refused; messages and exit status are compared with NAME.txt
-# "# args: …" in either gives arguments. The fixture's directory is written as /F.
+#   tests/cases/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; microvm-run is started with a
+#                              hypervisor that records its arguments, which must be the plan's
+#   tests/errors/CODE*.yaml    messages and exit status are compared with the .txt; the code is among them. "# args: …" gives arguments,
+#                              "# command: …" another command than check, "# file NAME: …" a file beside it (as printf %b takes it)
+# The fixture's directory is written as /F.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 mvmbuild=$(realpath "${MVMBUILD:-build/mvmbuild}")
@@ -21,7 +23,16 @@ result() { # STATUS DESCRIPTION
 	if [ "$1" = 0 ]; then echo "ok $n - $2"; else bad=1; echo "not ok $n - $2"; fi
 }
 
-normalise() { sed -e "s|$work|/F|g"; }
+# The caret's line is as long as the path above it.
+normalise() {
+	awk -v work="$work" '
+		{ shorter = 0; line = $0 }
+		above && line ~ /^ *[|] *\^~+$/ { shorter = above * (length(work) - 2) }
+		{
+			above = gsub(work, "/F", line)
+			print substr(line, 1, length(line) - shorter)
+		}'
+}
 
 # compare EXPECTED ACTUAL
 compare() {
@@ -38,17 +49,72 @@ arguments_of() { # FILE
 	read -r -a args < <(sed -n "s|^# args: ||p" "$1" | sed "s|/F|$work|g")
 }
 
+# What the plan says of the hypervisor's arguments: each with a 0 byte behind it. Commas in names are doubled in the values of -drive.
+planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
+	jq -j --arg accel "$1" --arg runner "$2" --arg parameters "$3" '
+		[.command[1:][]
+			| if startswith("{kvm}") then select($accel == "kvm")[5:] elif startswith("{tcg}") then select($accel == "tcg")[5:] else . end] as $all
+		| range($all | length) as $i
+		| (if $i > 0 and $all[$i - 1] == "-drive" then $runner | gsub(","; ",,") else $runner end) as $path
+		| ($all[$i] | split("{runner}") | join($path) | split("{parameters}") | join($parameters)), "\u0000"' "$4"
+}
+
+# What the description wants to be there already, in the current directory.
+make_state() { # PLAN
+	local file
+	jq -r '.description | .credentialFiles[], (.volumes[] | select(.autoCreate | not).image)' "$1" | while read -r file; do
+		mkdir -p "$(dirname "$file")" && : >"$file"
+	done
+	jq -r '.description.volumes[].image | select(startswith("/"))' "$1" | while read -r file; do mkdir -p "$(dirname "$file")"; done
+	printf '#!/bin/sh\necho "-more args"\n' >more-args
+	chmod +x more-args
+}
+
+check_volumes() { # PLAN
+	local size image status=0
+	while IFS=: read -r size image; do
+		if [ "$(stat -c %s -- "$image")" != $((size * 1048576)) ]; then echo "$image is not of $size MiB"; status=1; fi
+	done < <(jq -r '.description.volumes[] | select(.autoCreate) | "\(.size):\(.image)"' "$1")
+	return $status
+}
+
+# Starts a runner of a hostile name from an empty state directory. Its mvm-host knows both accelerators.
+start_case() { # NAME ACCELERATOR PLAN
+	local runner="$work/a, 'runner' \$(touch pwned)/$1" state="$work/state/$1-$2" parameters=" x='y z'"
+	rm -rf "$runner"
+	mkdir -p "$(dirname "$runner")" "$state" "$work/qemu/bin"
+	cp -a "$work/$1" "$runner"
+	rm -f "$runner/libexec/mvm-host"
+	# shellcheck disable=SC2016 # the scripts' own
+	printf '#!/bin/sh\ncase $1 in accel) echo "$MICROVM_ACCEL" ;; tsc-khz) echo 2000000 ;; *) exit 1 ;; esac\n' >"$runner/libexec/mvm-host"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nprintf "%%s\\0" "$@" >"$RECORD"\n' >"$work/qemu/bin/qemu-system-x86_64"
+	chmod +x "$runner/libexec/mvm-host" "$work/qemu/bin/qemu-system-x86_64"
+	(cd "$state" && make_state "$3") || return 1
+	(cd "$state" && PATH=$work/qemu/bin:$PATH RECORD=$work/argv MICROVM_ACCEL=$2 MICROVM_KERNEL_PARAMS="x='y z'" "$runner/bin/microvm-run" >"$work/out") || return 1
+	if [ "$2" = tcg ]; then parameters+=" tsc_early_khz=2000000"; fi
+	{
+		planned_arguments "$2" "$runner" "$parameters" "$3"
+		if jq -e .description.extraArgsScript "$3" >/dev/null; then printf -- '-more\0args\0'; fi
+	} >"$work/expected"
+	cmp "$work/expected" "$work/argv" || { diff <(tr '\0' '\n' <"$work/expected") <(tr '\0' '\n' <"$work/argv"); return 1; }
+	(cd "$state" && check_volumes "$3") || return 1
+	if [ -n "$(find "$work" . -xdev \( -name pwned -o -name '.microvm-volume.*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
+}
+
 test_case() { # DIRECTORY
-	local name status=0 script args=()
+	local name status=0 script accel args=()
 	name=$(basename "$1")
 	arguments_of "$1/vm.yaml"
-	if ! "$mvmbuild" plan --json "$1/vm.yaml" "${common[@]}" "${args[@]}" 2>"$work/err" | normalise >"$work/plan.json" || [ ! -s "$work/plan.json" ]; then
+	sed "s|/F|$work|g" "$1/vm.yaml" >"$work/vm.yaml"
+	if ! "$mvmbuild" plan --json "$work/vm.yaml" "${common[@]}" "${args[@]}" 2>"$work/err" >"$work/plan-$name.json"; then
 		cat "$work/err"
 		result 1 "case $name: plan"
 		return
 	fi
+	normalise <"$work/plan-$name.json" >"$work/plan.json"
 	compare "$1/plan.json" "$work/plan.json" || status=1
-	if ! "$mvmbuild" -q --no-cache "$1/vm.yaml" "${common[@]}" "${args[@]}" -o "$work/$name" >/dev/null 2>"$work/err"; then
+	if ! "$mvmbuild" -q --no-cache "$work/vm.yaml" "${common[@]}" "${args[@]}" -o "$work/$name" >/dev/null 2>"$work/err"; then
 		cat "$work/err"
 		result 1 "case $name: build"
 		return
@@ -56,23 +122,35 @@ test_case() { # DIRECTORY
 	for script in "$work/$name"/bin/*; do
 		normalise <"$script" >"$work/script"
 		compare "$1/bin/$(basename "$script")" "$work/script" || status=1
-		shellcheck "$script" || status=1
+		shellcheck -e SC2016 "$script" || status=1 # quoted values stay as they are
 		bash -n "$script" || status=1
 	done
+	diff <(ls "$work/$name/bin") <(ls "$1/bin") || status=1
 	result $status "case $name"
+	if [ "$(jq -r .hypervisor "$work/plan-$name.json")" != qemu ]; then return; fi
+	for accel in tcg kvm; do
+		start_case "$name" $accel "$work/plan-$name.json"
+		result $? "case $name: starts as planned, with $accel"
+	done
 }
 
 test_error() { # FILE
-	local status=0 args=()
+	local status=0 args=() command name file text
+	name=$(basename "$1" .yaml)
+	command=$(sed -n "s|^# command: ||p" "$1")
 	arguments_of "$1"
 	sed "s|/F|$work|g" "$1" >"$work/vm.yaml"
-	(cd "$work" && "$mvmbuild" check vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
+	while IFS=: read -r file text; do
+		mkdir -p "$(dirname "$work/$file")"
+		printf '%b' "${text# }" >"$work/$file"
+	done < <(sed -n 's|^# file ||p' "$work/vm.yaml")
+	(cd "$work" && "$mvmbuild" "${command:-check}" vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
 	{
 		echo "status $status"
 		normalise <"$work/out"
 	} >"$work/actual"
 	compare "${1%.yaml}.txt" "$work/actual"
-	result $? "error $(basename "$1" .yaml)"
+	result $? "error $name"
 }
 
 for directory in tests/cases/*/; do test_case "${directory%/}"; done

@@ -273,9 +273,9 @@ static void generated_options_are_noted(void **state)
 	struct vm vm;
 	assert_ok(f, bind(f, NEEDED "runner: {qemu: /nix/store/r}\nbootDisk: x\nstoreDisk: /nix/store/disk\n", &vm));
 	const char *said = messages(f);
-	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner: ignored (What mvmbuild makes.) [generated-option]"));
+	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner: ignored [generated-option]"));
 	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk: ignored"));
-	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk: ignored, it is made here"));
+	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk: ignored"));
 	assert_string_equal(vm.store_disk.type, "squashfs");
 	assert_refused(f, "balloonMem: 64", 1, "vm.yaml:3:1: error: balloonMem does not exist any more: use balloon: true, and initialBalloonMem [removed-option]");
 }

@@ -66,7 +66,7 @@ static void wrong_settings_are_all_told(void **state)
 		const char *set, *said;
 	} cases[] = {
 		{"vcpu", "mvmbuild: error: --set vcpu: expected KEY=VALUE [usage]"},
-		{"=1", "--set : expected KEY=VALUE [usage]"},
+		{"=1", "--set =1: expected KEY=VALUE [usage]"},
 		{"vcpu=x", "--set vcpu: error: vcpu: expected a whole number from 1 to 1024, not \"x\" [wrong-type]\n      | vcpu=x\n      |      ^\n"},
 		{"vcpus=1", "--set vcpus: error: unknown option \"vcpus\"; did you mean \"vcpu\"? [unknown-option]\n      | vcpus=1\n      | ^~~~~\n"},
 		{"qemu.machin=1", "      | qemu.machin=1\n      |      ^~~~~~\n"},
@@ -82,7 +82,7 @@ static void wrong_settings_are_all_told(void **state)
 		{"microvm.=1", "expected names with one dot"},
 		{"mem=[1", "--set mem: error: did not find expected ',' or ']' while parsing a flow sequence [syntax]"},
 		{"mem=1\n---\n2", "a second document; one value is wanted"},
-		{"mem=\xff", "--set mem: error: invalid leading UTF-8 octet [syntax]\n      | mem=?\n      |     ^\n"},
+		{"mem=\xff", "--set mem: error: invalid leading UTF-8 octet; a description is UTF-8 [syntax]\n      | mem=?\n      |     ^\n"},
 	};
 	struct fixture *f = *state;
 	BUF_CLEANUP struct buf deep = {0};

@@ -1,0 +1,149 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Volumes: how a start creates them, whole or not at all; and that a guest's data is there when it boots again.
+set -u
+# shellcheck source=tests/e2e/guest.sh
+. "$(dirname "$0")/guest.sh"
+need_programs e2fsck dumpe2fs debugfs setsid
+guest_setup
+guest=$(guest_build volume-guest) || exit 1
+log=$test_dir/log
+
+sound() { check "$1: its file system is sound" e2fsck -fn "$2"; }
+no_litter() { check "$1: nothing else is left" test -z "$(find . -mindepth 1 ! -name '*.img')"; }
+start() { "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
+
+# ---- creation: QEMU is one that does nothing, tar does it badly ----
+
+mkdir -p "$test_dir/fake/bin" "$test_dir/bad"
+printf '#!/bin/sh\nexit 0\n' >"$test_dir/fake/bin/qemu-system-x86_64"
+chmod +x "$test_dir/fake/bin/qemu-system-x86_64"
+{
+	echo 'volumes: [{image: data.img, size: 64, label: precious}, {image: big.img, size: 2G}]'
+	echo "qemu: {package: $test_dir/fake}"
+	fast_kernel
+} | compile new "$guest" || finish
+
+# bad_tar COMMAND...: what tar does from now on in this directory's PATH.
+bad_tar() {
+	printf '#!/bin/bash\n%s\n' "$1" >"$test_dir/bad/tar"
+	chmod +x "$test_dir/bad/tar"
+}
+real_tar=$(command -v tar)
+start_badly() { PATH=$test_dir/bad:$PATH start "$@"; }
+
+check "a first start" start new
+check "creates a volume of its size" test "$(stat -c %s data.img)" = $((64 << 20))
+check "and a larger one" test "$(stat -c %s big.img)" = $((2 << 30))
+check "sparse: $(du -k data.img big.img | cut -f 1 | tr '\n' ' ')KiB" test "$(du -k data.img big.img | awk '{ s += $1 } END { print s }')" -lt 2048
+sound "the small one" data.img
+sound "the large one" big.img
+dumpe2fs -h data.img >"$log" 2>&1
+expect "it has its label" "$log" '^Filesystem volume name: *precious$'
+check "it belongs to who started" test "$(stat -c %u data.img)" = "$(id -u)"
+no_litter "created"
+
+inode=$(stat -c '%i %Y %Z' data.img)
+check "the second start" start new
+check "leaves it alone" test "$(stat -c '%i %Y %Z' data.img)" = "$inode"
+rm ./*.img
+echo "not a file system" >data.img
+chmod 444 data.img
+inode=$(stat -c '%i %Y %Z' data.img)
+check "a start with a file of that name" start new
+check "leaves it alone, whatever it is" test "$(cat data.img) $(stat -c '%i %Y %Z' data.img)" = "not a file system $inode"
+rm -f ./*.img
+
+# shellcheck disable=SC2016 # for tar to expand
+bad_tar 'printf part >"${@: -1}/image"; exit 2'
+check "a start that cannot unpack fails" test "$(start_badly new; echo $?)" = 1
+expect "and says so" "$log" '^microvm-run: vm: cannot create the volume data.img$'
+check "there is no image" test ! -e data.img
+no_litter "failed"
+
+bad_tar "echo \$\$ >'$test_dir/tar-pid'; printf part >\"\${@: -1}/image\"; exec sleep 30"
+# A start in a process group of its own, as a host's unit has it; until it unpacks.
+start_group() {
+	rm -f "$test_dir/tar-pid"
+	PATH=$test_dir/bad:$PATH setsid "$test_dir/new/bin/microvm-run" </dev/null >"$log" 2>&1 &
+	group=$!
+	for _ in $(seq 100); do [ ! -s "$test_dir/tar-pid" ] || break; sleep 0.05; done
+}
+start_group
+kill -KILL -- "-$group"
+wait "$group" 2>/dev/null
+check "a start that is killed leaves no image" test ! -e data.img
+check "though it had begun" test -n "$(find . -name image)"
+check "the next start succeeds" start new
+sound "created after that" data.img
+no_litter "created after that"
+rm ./*.img
+start_group
+kill -TERM -- "-$group"
+wait "$group" 2>/dev/null
+check "a start that is stopped leaves no image" test ! -e data.img
+no_litter "stopped"
+
+bad_tar "sleep 0.3; exec $real_tar \"\$@\""
+PATH=$test_dir/bad:$PATH "$test_dir/new/bin/microvm-run" </dev/null >"$test_dir/log2" 2>&1 &
+check "two starts at once: one" start_badly new
+wait $!
+check "two starts at once: the other" test $? = 0
+check "with one image" test "$(stat -c %h data.img)" = 1
+sound "from two starts" data.img
+no_litter "from two starts"
+rm ./*.img
+
+ln -s "$test_dir/not-mounted/data.img" data.img
+check "an image that is a link to nothing is refused" test "$(start new; echo $?)" = 1
+expect "and told" "$log" 'data.img is a symbolic link to nothing'
+rm data.img
+start_tiny() { (cd "$test_dir/tiny" && start new); }
+if [ "$(id -u)" = 0 ] && mkdir "$test_dir/tiny" && mount -t tmpfs -o size=32k tmpfs "$test_dir/tiny"; then
+	check "a full disk" test "$(start_tiny; echo $?)" = 1
+	expect "is told" "$log" 'No space left on device'
+	check "and leaves nothing" test -z "$(ls -A "$test_dir/tiny")"
+	mount -o remount,size=4m "$test_dir/tiny"
+	check "with more room it succeeds" start_tiny
+	sound "on a small disk" "$test_dir/tiny/data.img"
+	umount "$test_dir/tiny"
+else
+	skip "a full disk" "cannot mount a tmpfs"
+fi
+
+# ---- the guest's data ----
+
+{
+	echo 'volumes: [{image: data.img, size: 64, mountPoint: /data, label: precious}, {image: more.img, mountPoint: /more, autoCreate: false, readOnly: true}]'
+	fast_kernel
+} | compile vm "$guest" || finish
+check "a volume that nobody creates is asked for" test "$(start vm; echo $?)" = 1
+expect "by its name" "$log" '^microvm-run: vm: the volume more.img is missing$'
+check "before any is created" test ! -e data.img
+truncate -s 16M more.img
+mke2fs -q -t ext4 more.img
+before=$(sha256sum <more.img)
+
+# Only a boot whose guest came up counts.
+# shellcheck disable=SC2317 # vm_run calls it
+restore() { rm -f data.img; [ ! -e "$test_dir/data.img" ] || cp --sparse=always "$test_dir/data.img" data.img; }
+vm_before=restore
+boot vm '^volume: '
+check "the first boot ends well" test "$status" = 0
+expect "the volume is mounted" "$console" '^volume: /dev/vd. /data ext4 rw'
+expect "it has its size" "$console" '^volume: size (5[0-9]|6[0-9])[0-9]{3} KiB'
+expect "the first boot finds it empty" "$console" '^volume: boot 1'
+expect_no "and nothing of a second" "$console" '^volume: boot 2'
+sound "after the first boot" data.img
+cp --sparse=always data.img "$test_dir/data.img"
+inode=$(stat -c %i "$test_dir/data.img")
+boot vm '^volume: '
+check "the second boot ends well" test "$status" = 0
+expect "it finds what the first wrote" "$console" '^volume: boot 1'
+expect "and adds to it" "$console" '^volume: boot 2'
+sound "after the second boot" data.img
+debugfs -R 'cat /boots' data.img >"$log" 2>/dev/null
+check "the data is in the image" test "$(cat "$log")" = "$(printf 'boot 1\nboot 2')"
+check "a volume that is read-only has not changed" test "$before" = "$(sha256sum <more.img)"
+
+finish
