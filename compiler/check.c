@@ -620,6 +620,9 @@ const char *use_refusal(struct arena *arena, const struct backend *backend, cons
 static void check_use(const struct checker *checker, const struct use *use)
 {
 	const struct capability *capability = &checker->backend->capabilities[use->feature];
+	/* A condition may hang on an option that was refused. */
+	if (capability->can == CAN_WHEN && diag_error_count(checker->diag))
+		return;
 	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
 	if (refusal)
 		wrong(checker, use->where, "not-supported", "%s%s", refusal, who_can(checker, use->feature));
