@@ -128,6 +128,8 @@ struct backend {
 	bool macos;         /* it runs on a Mac, so not on the machine that builds */
 	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
 	void (*check)(struct diag *diag, const struct vm *vm);
+	/* Rules that need the guest's kernel to be known; NULL: none. */
+	bool (*check_guest)(struct diag *diag, const struct guest *guest);
 	/* Modules that the guest needs for this hypervisor's devices. */
 	void (*modules)(struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);

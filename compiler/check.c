@@ -627,7 +627,7 @@ static void check_use(const struct checker *checker, const struct use *use)
 	if (refusal)
 		wrong(checker, use->where, "not-supported", "%s%s", refusal, who_can(checker, use->feature));
 	else if (capability->can == CAN_IGNORE)
-		diag_warning(checker->diag, use->where, "ignored", "%s: %s has no %s%s%s; ignored", use->what, checker->backend->name,
+		diag_warning(checker->diag, use->where, "ignored", "%s: %s does not support %s%s%s; ignored", use->what, checker->backend->name,
 			     feature_name(use->feature), capability->reason ? ": " : "", capability->reason ? capability->reason : "");
 }
 

@@ -338,6 +338,8 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	plan_roots(&planner);
 	ok &= plan_modules(&planner);
 	ok &= plan_parameters(&planner);
+	if (plan->backend->check_guest)
+		ok &= plan->backend->check_guest(diag, &plan->guest);
 	if (ok)
 		plan->backend->lower(arena, &plan->guest, &plan->lowered);
 	return ok;

@@ -1,6 +1,6 @@
 # microvm-check: would the VM start here, from this state directory? Says all that is missing; exit status 1 if anything is.
 # Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
-# shellcheck disable=SC2317,SC2016
+# shellcheck disable=SC2317,SC2016,SC2034
 set -euo pipefail
 @environment@
 missing=0

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT */
+/* crosvm: Google's VMM. Facts of the command line: src/crosvm/cmdline.rs, serde_keyvalue and devices/src/virtio in its sources (2026-08). */
+#include <ctype.h>
+#include <string.h>
+
+#include "backends/backend.h"
+#include "compiler/base/buf.h"
+
+/* Seconds that microvm-shutdown waits for the guest before it cuts the power. */
+#define SHUTDOWN_SECONDS "60"
+
+struct crosvm {
+	struct arena *arena;
+	const struct guest *guest;
+	const struct vm *vm;
+	struct command *command;
+};
+
+/* A quoted value keeps everything but these two. */
+static const char *quote(struct arena *arena, const char *text)
+{
+	BUF_CLEANUP struct buf quoted = {0};
+	buf_puts(&quoted, "\"");
+	for (; *text; text++)
+		buf_printf(&quoted, "%s%c", *text == '"' || *text == '\\' ? "\\" : "", *text);
+	buf_puts(&quoted, "\"");
+	return arena_strdup(arena, buf_text(&quoted));
+}
+
+/* A value of a key: bare when nobody can take it for more than one, or for a number or a boolean. */
+static const char *value(struct arena *arena, const char *text)
+{
+	bool bare = *text && !strpbrk(text, ",[]\"'\\") && !isdigit((unsigned char)*text) && *text != '-' && strncmp(text, "true", 4) != 0 &&
+		    strncmp(text, "false", 5) != 0;
+	return bare ? text : quote(arena, text);
+}
+
+static const char *program(struct arena *arena, const struct vm *vm)
+{
+	return vm->crosvm.common.package ? arena_printf(arena, "%s/bin/crosvm", vm->crosvm.common.package) : "crosvm";
+}
+
+static void add_base(const struct crosvm *crosvm)
+{
+	struct command *command = crosvm->command;
+	const struct vm *vm = crosvm->vm;
+	command_add(command, program(crosvm->arena, vm));
+	command_add(command, "run");
+	command_add(command, "-m");
+	command_printf(command, "%llu", (unsigned long long)vm->mem_mib);
+	command_add(command, "-c");
+	command_printf(command, "%llu", (unsigned long long)vm->vcpu);
+	/* The kernel is told of this console by crosvm itself. */
+	command_add(command, "--serial");
+	command_add(command, "type=stdout,console=true,stdin=true");
+	command_add(command, "-p");
+	struct argument *parameters = command_begin(command);
+	/* A reset ends crosvm: after a panic too. */
+	argument_text(command, parameters,
+		      arena_printf(crosvm->arena, "console=ttyS0 reboot=k panic=-1%s%s", *crosvm->guest->parameters ? " " : "",
+				   crosvm->guest->parameters));
+	argument_piece(command, parameters, PIECE_PARAMETERS);
+}
+
+static void add_memory(const struct crosvm *crosvm)
+{
+	const struct vm *vm = crosvm->vm;
+	if (vm->hugepage_mem)
+		command_add(crosvm->command, "--hugepages");
+	command_add(crosvm->command, vm->balloon ? "--balloon-page-reporting" : "--no-balloon");
+	if (!vm->initial_balloon_mem_mib)
+		return;
+	/* What is outside the balloon. */
+	command_add(crosvm->command, "--init-mem");
+	command_printf(crosvm->command, "%llu", (unsigned long long)(vm->mem_mib - vm->initial_balloon_mem_mib));
+}
+
+static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
+{
+	struct command *command = crosvm->command;
+	command_add(command, "--block");
+	struct argument *block = command_begin(command);
+	argument_text(command, block, "path=");
+	if (disk->file.in_runner) {
+		/* JSON's quoting is crosvm's. */
+		argument_text(command, block, "\"");
+		argument_file(command, block, &disk->file, PIECE_RUNNER_JSON);
+		argument_text(command, block, "\"");
+	} else {
+		argument_text(command, block, value(crosvm->arena, disk->file.path));
+	}
+	argument_text(command, block,
+		      arena_printf(crosvm->arena, ",direct=%s,ro=%s,id=%s", disk->direct ? "true" : "false", disk->read_only ? "true" : "false",
+				   value(crosvm->arena, disk->serial)));
+}
+
+static void add_shares(const struct crosvm *crosvm)
+{
+	for (size_t i = 0; i < crosvm->vm->shares.n; i++) {
+		const struct share *share = &crosvm->vm->shares.v[i];
+		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
+		command_add(crosvm->command, virtiofs ? "--vhost-user" : "--shared-dir");
+		if (virtiofs)
+			command_printf(crosvm->command, "type=fs,socket=%s", value(crosvm->arena, share->socket));
+		else
+			command_printf(crosvm->command, "%s:%s:type=p9", share->source, share->tag);
+	}
+}
+
+static void add_interfaces(const struct crosvm *crosvm)
+{
+	for (size_t i = 0; i < crosvm->guest->nnics; i++) {
+		const struct nic *nic = &crosvm->guest->nics[i];
+		const struct interface *interface = nic->interface;
+		const char *tap = nic->fds ? arena_printf(crosvm->arena, "tap-fd=%d", nic->fds[0])
+					   : arena_printf(crosvm->arena, "tap-name=%s", value(crosvm->arena, interface->id));
+		const char *queues = nic->queues > 1 ? arena_printf(crosvm->arena, ",vq-pairs=%u", nic->queues) : "";
+		command_add(crosvm->command, "--net");
+		command_printf(crosvm->command, "%s,mac=%s%s%s", tap, interface->mac, interface->tap.vhost ? ",vhost-net" : "", queues);
+	}
+}
+
+static void add_devices(const struct crosvm *crosvm)
+{
+	for (size_t i = 0; i < crosvm->vm->devices.n; i++) {
+		const char *path = crosvm->vm->devices.v[i].path;
+		/* Names in sysfs have the domain. */
+		const char *domain = strlen(path) == strlen("01:00.0") ? "0000:" : "";
+		command_add(crosvm->command, "--vfio");
+		command_printf(crosvm->command, "/sys/bus/pci/devices/%s%s,iommu=viommu", domain, path);
+	}
+}
+
+static void add_control(const struct crosvm *crosvm)
+{
+	const struct vm *vm = crosvm->vm;
+	if (vm->machine_id && crosvm->guest->arch == KERNEL_X86_64) {
+		command_add(crosvm->command, "--smbios");
+		command_printf(crosvm->command, "uuid=%s", vm->machine_id);
+	}
+	if (vm->crosvm.pivot_root) {
+		command_add(crosvm->command, "--pivot-root");
+		command_add(crosvm->command, vm->crosvm.pivot_root);
+	}
+	if (vm->socket) {
+		command_add(crosvm->command, "-s");
+		command_add(crosvm->command, vm->socket);
+	}
+	if (vm->vsock.cid >= 0) {
+		command_add(crosvm->command, "--vsock");
+		command_printf(crosvm->command, "%lld", (long long)vm->vsock.cid);
+	}
+}
+
+/* The GPU is a process of its own, which draws on the user's Wayland display. */
+static void add_graphics(const struct crosvm *crosvm, struct companion *companion)
+{
+	const struct vm *vm = crosvm->vm;
+	if (!vm->graphics.enable)
+		return;
+	command_add(crosvm->command, "--vhost-user");
+	command_printf(crosvm->command, "gpu,socket=%s", value(crosvm->arena, vm->graphics.socket));
+
+	struct command *gpu = &companion->command;
+	*companion = (struct companion){.command.arena = crosvm->arena, .socket = vm->graphics.socket};
+	command_add(gpu, program(crosvm->arena, vm));
+	command_add(gpu, "device");
+	command_add(gpu, "gpu");
+	command_add(gpu, "--socket");
+	command_add(gpu, vm->graphics.socket);
+	command_add(gpu, "--wayland-sock");
+	argument_piece(gpu, command_begin(gpu), PIECE_WAYLAND);
+	command_add(gpu, "--params");
+	command_add(gpu, "{\"context-types\":\"virgl:virgl2:cross-domain\",\"egl\":true,\"vulkan\":true}");
+}
+
+static void add_kernel(const struct crosvm *crosvm)
+{
+	if (crosvm->guest->initrd.path) {
+		command_add(crosvm->command, "--initrd");
+		command_add_file(crosvm->command, &crosvm->guest->initrd);
+	}
+	command_add_file(crosvm->command, &crosvm->guest->kernel);
+	for (size_t i = 0; i < crosvm->vm->crosvm.common.extra_args.n; i++)
+		command_add(crosvm->command, crosvm->vm->crosvm.common.extra_args.v[i]);
+}
+
+static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		vec_push(arena, list, v[i]);
+}
+
+/* By crosvm's own program: what goes over its socket changes with its version. */
+static void control(struct arena *arena, const struct vm *vm, struct lowered *out)
+{
+	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
+	if (!vm->socket)
+		return;
+	vec_push(arena, &out->stale, vm->socket);
+	words(arena, &out->shutdown, (const char *const[]){"shutdown", "crosvm", vm->socket, SHUTDOWN_SECONDS, program(arena, vm)}, 5);
+	if (vm->balloon)
+		words(arena, &out->balloon, (const char *const[]){"balloon", "crosvm", vm->socket, memory, program(arena, vm)}, 5);
+}
+
+static void crosvm_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const struct vm *vm = guest->vm;
+	out->command.arena = arena;
+	const struct crosvm crosvm = {arena, guest, vm, &out->command};
+	add_base(&crosvm);
+	add_memory(&crosvm);
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(&crosvm, &guest->disks[i]);
+	add_graphics(&crosvm, &out->companion);
+	add_control(&crosvm);
+	add_shares(&crosvm);
+	add_interfaces(&crosvm);
+	add_devices(&crosvm);
+	add_kernel(&crosvm);
+	if (vm->crosvm.pivot_root)
+		vec_push(arena, &out->directories, vm->crosvm.pivot_root);
+	out->accel = ACCEL_KVM;
+	control(arena, vm, out);
+}
+
+/* vhost-net opens its tap without multi_queue, which is set for all taps of a VM; a macvtap is one descriptor. */
+static bool crosvm_single_queue(const struct vm *vm, const struct interface *interface)
+{
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (vm->interfaces.v[i].tap.vhost)
+			return true;
+	return strcmp(interface->type, "macvtap") == 0;
+}
+
+static void crosvm_check(struct diag *diag, const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		const struct share *share = &vm->shares.v[i];
+		if (strcmp(share->proto, "9p") != 0)
+			continue;
+		if (share->read_only)
+			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
+				   "shares[%zu]: crosvm does not support read-only 9p shares; virtiofs has them", i);
+		if (share->source && strchr(share->source, ':'))
+			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
+				   "shares[%zu].source: crosvm cannot share a directory with ':' in its path", i);
+	}
+	if (vm->initial_balloon_mem_mib && vm->initial_balloon_mem_mib >= vm->mem_mib)
+		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
+			   "initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB", (unsigned long long)vm->initial_balloon_mem_mib,
+			   (unsigned long long)vm->mem_mib);
+}
+
+static void crosvm_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+{
+	(void)guest;
+	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of crosvm's devices", false});
+}
+
+static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
+
+const struct backend crosvm_backend = {
+	.name = "crosvm",
+	.doc = "crosvm: KVM, sandboxed devices, Wayland graphics",
+	.tested = "by its arguments alone",
+	.capabilities = {
+		[FEATURE_9P] = {.can = CAN},
+		[FEATURE_VIRTIOFS] = {.can = CAN},
+		[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
+		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+		[FEATURE_TAP] = {.can = CAN},
+		[FEATURE_VHOST_NET] = {.can = CAN},
+		[FEATURE_MACVTAP] = {.can = CAN},
+		[FEATURE_BRIDGE] = {CAN_NOT, "make a tap interface and put it into the bridge", NULL},
+		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_PCI_DEVICES] = {.can = CAN},
+		[FEATURE_USB_DEVICES] = {CAN_NOT, "attach them while it runs, with \"crosvm usb attach\"", NULL},
+		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+		[FEATURE_GRAPHICS] = {.can = CAN},
+		[FEATURE_CPU] = {CAN_IGNORE, "the guest has the host's CPU", NULL},
+		[FEATURE_HUGEPAGES] = {.can = CAN},
+		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "it has no virtio-mem", NULL},
+		[FEATURE_BALLOON] = {.can = CAN},
+		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, "it takes them on its command line alone, where every user of the host could read them", NULL},
+		[FEATURE_NO_SOCKET] = {.can = CAN},
+		[FEATURE_USER] = {CAN_NOT, "its devices are sandboxed anyway", NULL},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+		[FEATURE_DIRECT] = {.can = CAN},
+		[FEATURE_SERIAL] = {.can = CAN},
+		[FEATURE_QCOW2] = {.can = CAN},
+		[FEATURE_VHD] = {.can = CAN_NOT},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
+	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.disk_serials = true,
+	.multi_queue = true,
+	.single_queue = crosvm_single_queue,
+	.check = crosvm_check,
+	.modules = crosvm_modules,
+	.lower = crosvm_lower,
+};

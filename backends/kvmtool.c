@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT */
+/* kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c in its sources (2024-08). */
+#include <string.h>
+
+#include "backends/backend.h"
+
+/* Seconds for microvm-shutdown to write the guest's disks out. */
+#define SHUTDOWN_SECONDS "20"
+
+enum {
+	DISKS_MAX = 4,       /* MAX_DISK_IMAGES */
+	QUEUE_PAIRS_MAX = 8, /* VIRTIO_NET_NUM_QUEUES */
+	PARAMETER_BYTES = 208, /* of ours on x86, and what may come at the start */
+};
+
+struct kvmtool {
+	struct arena *arena;
+	const struct guest *guest;
+	const struct vm *vm;
+	struct command *command;
+};
+
+static const char *program(struct arena *arena, const struct vm *vm)
+{
+	return vm->kvmtool.common.package ? arena_printf(arena, "%s/bin/lkvm", vm->kvmtool.common.package) : "lkvm";
+}
+
+/*
+ * With --nodefaults the kernel gets these parameters and no others, and no device comes uncalled. Without it kvmtool adds root=/dev/vda, and cuts
+ * what is longer than 2047 bytes. Its own parameters for x86 are the first ones: there is no ACPI, and i8042 is not to be looked for.
+ */
+static void add_kernel(const struct kvmtool *kvmtool)
+{
+	struct command *command = kvmtool->command;
+	const char *machine = kvmtool->guest->arch == KERNEL_X86_64 ? "noapic noacpi pci=conf1 i8042.direct=1 i8042.dumbkbd=1 i8042.nopnp=1 "
+								      "i8042.noaux=1 earlyprintk=serial "
+								    : "";
+	command_add(command, "-k");
+	command_add_file(command, &kvmtool->guest->kernel);
+	if (kvmtool->guest->initrd.path) {
+		command_add(command, "-i");
+		command_add_file(command, &kvmtool->guest->initrd);
+	}
+	command_add(command, "-p");
+	struct argument *parameters = command_begin(command);
+	argument_text(command, parameters,
+		      arena_printf(kvmtool->arena, "%sconsole=ttyS0 reboot=k panic=1%s%s", machine, *kvmtool->guest->parameters ? " " : "",
+				   kvmtool->guest->parameters));
+	argument_piece(command, parameters, PIECE_PARAMETERS);
+}
+
+static void add_base(const struct kvmtool *kvmtool)
+{
+	struct command *command = kvmtool->command;
+	const struct vm *vm = kvmtool->vm;
+	command_add(command, program(kvmtool->arena, vm));
+	command_add(command, "run");
+	command_add(command, "--nodefaults");
+	command_add(command, "--name");
+	command_add(command, vm->host_name);
+	command_add(command, "-m");
+	command_printf(command, "%llu", (unsigned long long)vm->mem_mib);
+	command_add(command, "-c");
+	command_printf(command, "%llu", (unsigned long long)vm->vcpu);
+	command_add(command, "--console");
+	command_add(command, "serial");
+	command_add(command, "--rng");
+	if (vm->hugepage_mem) {
+		command_add(command, "--hugetlbfs");
+		command_add(command, "/dev/hugepages");
+	}
+	if (vm->balloon)
+		command_add(command, "--balloon");
+}
+
+static void add_disk(const struct kvmtool *kvmtool, const struct disk *disk)
+{
+	struct command *command = kvmtool->command;
+	command_add(command, "-d");
+	struct argument *argument = command_begin(command);
+	/* "scsi:…" would be a vhost-scsi target. */
+	if (strncmp(disk->file.path, "scsi:", 5) == 0)
+		argument_text(command, argument, "./");
+	argument_file(command, argument, &disk->file, PIECE_RUNNER);
+	argument_text(command, argument, disk->direct && disk->read_only ? ",direct,ro" : disk->direct ? ",direct" : disk->read_only ? ",ro" : "");
+}
+
+/*
+ * kvmtool opens a tap once, without IFF_MULTI_QUEUE, and serves all queues of the guest by it; with vhost there is one queue. A macvtap is a
+ * tapif that starts with '/'.
+ */
+static void add_tap(const struct kvmtool *kvmtool, struct argument *argument, const struct interface *interface)
+{
+	struct command *command = kvmtool->command;
+	unsigned long long queues = kvmtool->vm->vcpu < QUEUE_PAIRS_MAX ? kvmtool->vm->vcpu : QUEUE_PAIRS_MAX;
+	argument_text(command, argument, "mode=tap,tapif=");
+	if (strcmp(interface->type, "macvtap") == 0)
+		argument_macvtap(command, argument, interface->id);
+	else
+		argument_text(command, argument, interface->id);
+	argument_text(command, argument, arena_printf(kvmtool->arena, ",guest_mac=%s", interface->mac));
+	if (interface->tap.vhost)
+		argument_text(command, argument, ",vhost=1");
+	else if (queues > 1)
+		argument_text(command, argument, arena_printf(kvmtool->arena, ",mq=%llu", queues));
+}
+
+static void add_interfaces(const struct kvmtool *kvmtool)
+{
+	struct command *command = kvmtool->command;
+	for (size_t i = 0; i < kvmtool->guest->nnics; i++) {
+		const struct interface *interface = kvmtool->guest->nics[i].interface;
+		command_add(command, "-n");
+		if (strcmp(interface->type, "user") == 0)
+			command_printf(command, "mode=user,guest_mac=%s", interface->mac);
+		else
+			add_tap(kvmtool, command_begin(command), interface);
+	}
+	/* Without any there would be one. */
+	if (kvmtool->guest->nnics == 0) {
+		command_add(command, "-n");
+		command_add(command, "mode=none");
+	}
+}
+
+static void add_devices(const struct kvmtool *kvmtool)
+{
+	const struct vm *vm = kvmtool->vm;
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		command_add(kvmtool->command, "--9p");
+		command_printf(kvmtool->command, "%s,%s", vm->shares.v[i].source, vm->shares.v[i].tag);
+	}
+	for (size_t i = 0; i < vm->devices.n; i++)
+		command_printf(kvmtool->command, "--vfio-pci=%s", vm->devices.v[i].path);
+	if (vm->vsock.cid >= 0) {
+		command_add(kvmtool->command, "--vsock");
+		command_printf(kvmtool->command, "%lld", (long long)vm->vsock.cid);
+	}
+	for (size_t i = 0; i < vm->kvmtool.common.extra_args.n; i++)
+		command_add(kvmtool->command, vm->kvmtool.common.extra_args.v[i]);
+}
+
+static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		vec_push(arena, list, v[i]);
+}
+
+static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const struct vm *vm = guest->vm;
+	out->command.arena = arena;
+	const struct kvmtool kvmtool = {arena, guest, vm, &out->command};
+	add_base(&kvmtool);
+	add_kernel(&kvmtool);
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(&kvmtool, &guest->disks[i]);
+	add_interfaces(&kvmtool);
+	add_devices(&kvmtool);
+	out->accel = ACCEL_KVM;
+	/* $HOME/.lkvm/NAME.sock; kvmtool removes a dead one itself. */
+	out->home = true;
+	out->unquotable = ",";
+	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
+	words(arena, &out->shutdown, (const char *const[]){"shutdown", "lkvm", vm->host_name, SHUTDOWN_SECONDS, program(arena, vm)}, 5);
+	if (vm->balloon)
+		words(arena, &out->balloon, (const char *const[]){"balloon", "lkvm", vm->host_name, memory, program(arena, vm)}, 5);
+}
+
+static void check_path(struct diag *diag, const struct pos *where, const char *list, size_t i, const char *path)
+{
+	if (path && strchr(path, ','))
+		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported", "%s[%zu]: kvmtool cannot open \"%.80s\": its options end at a comma", list, i, path);
+}
+
+static void check_disks(struct diag *diag, const struct vm *vm)
+{
+	size_t disks = vm->volumes.n + (vm->store_on_disk ? 1 : 0);
+	for (size_t i = 0; i < vm->volumes.n; i++)
+		check_path(diag, &vm->volumes.v[i].where, "volumes", i, vm->volumes.v[i].image);
+	if (disks > DISKS_MAX)
+		diag_error(diag, STATUS_DESCRIPTION, &vm->volumes.v[vm->volumes.n - 1].where, "not-supported",
+			   "volumes: kvmtool does not support more than %d disks, and here are %zu%s", DISKS_MAX, disks,
+			   vm->store_on_disk ? ", one of them the store" : "");
+}
+
+static void check_shares(struct diag *diag, const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		const struct share *share = &vm->shares.v[i];
+		check_path(diag, &share->where, "shares", i, share->source);
+		if (share->read_only && strcmp(share->proto, "9p") == 0)
+			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported", "shares[%zu]: kvmtool does not support read-only shares", i);
+	}
+}
+
+static void check_interfaces(struct diag *diag, const struct vm *vm)
+{
+	size_t users = 0;
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (strcmp(vm->interfaces.v[i].type, "user") == 0 && ++users == 2)
+			diag_error(diag, STATUS_DESCRIPTION, &vm->interfaces.v[i].where, "not-supported",
+				   "interfaces[%zu]: kvmtool does not support more than one interface of type user", i);
+}
+
+static void kvmtool_check(struct diag *diag, const struct vm *vm)
+{
+	check_disks(diag, vm);
+	check_shares(diag, vm);
+	check_interfaces(diag, vm);
+}
+
+static bool qcow2_is_read_only(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->volumes.n; i++)
+		if (strcmp(vm->volumes.v[i].image_type, "qcow2") == 0 && !vm->volumes.v[i].read_only)
+			return false;
+	return true;
+}
+
+static void kvmtool_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+{
+	(void)guest;
+	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of kvmtool's devices", false});
+}
+
+static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE};
+
+const struct backend kvmtool_backend = {
+	.name = "kvmtool",
+	.doc = "kvmtool: the smallest that KVM needs",
+	.tested = "by its arguments alone",
+	.capabilities = {
+		[FEATURE_9P] = {.can = CAN},
+		[FEATURE_VIRTIOFS] = {CAN_NOT, "9p shares work", NULL},
+		[FEATURE_USER_NETWORK] = {.can = CAN},
+		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+		[FEATURE_TAP] = {.can = CAN},
+		[FEATURE_VHOST_NET] = {.can = CAN},
+		[FEATURE_MACVTAP] = {.can = CAN},
+		[FEATURE_BRIDGE] = {CAN_NOT, "make a tap interface and put it into the bridge", NULL},
+		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_PCI_DEVICES] = {.can = CAN},
+		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+		[FEATURE_GRAPHICS] = {CAN_IGNORE, "the guest has its serial console", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, "the guest has the host's CPU", NULL},
+		[FEATURE_HUGEPAGES] = {.can = CAN},
+		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "it has no virtio-mem", NULL},
+		[FEATURE_BALLOON] = {.can = CAN},
+		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "use microvm-balloon once it runs", NULL},
+		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "it has no SMBIOS", NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, "it has neither SMBIOS nor fw_cfg", NULL},
+		[FEATURE_NO_SOCKET] = {.can = CAN},
+		[FEATURE_USER] = {.can = CAN_NOT},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+		[FEATURE_DIRECT] = {.can = CAN},
+		[FEATURE_SERIAL] = {CAN_IGNORE, "the guest finds its disks by their order", NULL},
+		[FEATURE_QCOW2] = {CAN_WHEN, "for read-only volumes", qcow2_is_read_only},
+		[FEATURE_VHD] = {.can = CAN_NOT},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
+	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.macvtap_names = true,
+	.parameter_bytes = PARAMETER_BYTES,
+	.check = kvmtool_check,
+	.modules = kvmtool_modules,
+	.lower = kvmtool_lower,
+};

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and pkg/rest in its sources (0.6.4). */
+#include <string.h>
+
+#include "backends/backend.h"
+#include "compiler/base/buf.h"
+
+/* Seconds that microvm-shutdown waits for the guest before it cuts the power. */
+#define SHUTDOWN_SECONDS "60"
+
+/* sun_path of macOS has 104 bytes. */
+enum { SOCKET_PATH_BYTES = 103 };
+
+struct vfkit {
+	struct arena *arena;
+	const struct guest *guest;
+	const struct vm *vm;
+	struct command *command;
+};
+
+static void add_base(const struct vfkit *vfkit)
+{
+	struct command *command = vfkit->command;
+	const struct vm *vm = vfkit->vm;
+	const char *package = vm->vfkit.common.package;
+	command_add(command, package ? arena_printf(vfkit->arena, "%s/bin/vfkit", package) : "vfkit");
+	command_add(command, "--cpus");
+	command_printf(command, "%llu", (unsigned long long)vm->vcpu);
+	command_add(command, "--memory");
+	command_printf(command, "%llu", (unsigned long long)vm->mem_mib);
+	command_add(command, "--log-level");
+	command_add(command, vm->vfkit.log_level);
+	if (vm->graphics.enable)
+		command_add(command, "--gui");
+}
+
+/* Not --bootloader linux,…: neither a file with a comma nor a parameter with a double quote goes through it. */
+static void add_kernel(const struct vfkit *vfkit)
+{
+	struct command *command = vfkit->command;
+	command_add(command, "--kernel");
+	command_add_file(command, &vfkit->guest->kernel);
+	command_add(command, "--initrd");
+	command_add_file(command, &vfkit->guest->initrd);
+	command_add(command, "--kernel-cmdline");
+	struct argument *parameters = command_begin(command);
+	argument_text(command, parameters,
+		      arena_printf(vfkit->arena, "console=%s reboot=t panic=-1%s%s", vfkit->vm->graphics.enable ? "tty0" : "hvc0",
+				   *vfkit->guest->parameters ? " " : "", vfkit->guest->parameters));
+	argument_piece(command, parameters, PIECE_PARAMETERS);
+}
+
+static void add_device(const struct vfkit *vfkit, const char *device)
+{
+	command_add(vfkit->command, "--device");
+	command_add(vfkit->command, device);
+}
+
+static void add_console(const struct vfkit *vfkit)
+{
+	add_device(vfkit, "virtio-rng");
+	if (!vfkit->vm->graphics.enable) {
+		add_device(vfkit, "virtio-serial,stdio");
+		return;
+	}
+	add_device(vfkit, "virtio-gpu");
+	add_device(vfkit, "virtio-input,keyboard");
+	add_device(vfkit, "virtio-input,pointing");
+}
+
+static void add_disk(const struct vfkit *vfkit, const struct disk *disk)
+{
+	command_add(vfkit->command, "--device");
+	struct argument *device = command_begin(vfkit->command);
+	argument_text(vfkit->command, device, "virtio-blk,path=");
+	argument_file(vfkit->command, device, &disk->file, PIECE_RUNNER);
+	argument_text(vfkit->command, device, arena_printf(vfkit->arena, "%s,deviceId=%s", disk->read_only ? ",readonly" : "", disk->serial));
+}
+
+static void add_devices(const struct vfkit *vfkit)
+{
+	const struct vm *vm = vfkit->vm;
+	for (size_t i = 0; i < vm->shares.n; i++)
+		add_device(vfkit, arena_printf(vfkit->arena, "virtio-fs,sharedDir=%s,mountTag=%s", vm->shares.v[i].source, vm->shares.v[i].tag));
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		add_device(vfkit, arena_printf(vfkit->arena, "virtio-net,nat,mac=%s", vm->interfaces.v[i].mac));
+	/* Its documentation writes ignoreIfMissing, its parser takes this alone. */
+	if (vm->vfkit.rosetta.enable)
+		add_device(vfkit, arena_printf(vfkit->arena, "rosetta,mountTag=rosetta%s%s", vm->vfkit.rosetta.install ? ",install" : "",
+					       vm->vfkit.rosetta.ignore_if_missing ? ",ignore-if-missing" : ""));
+	for (size_t i = 0; i < vm->vfkit.common.extra_args.n; i++)
+		command_add(vfkit->command, vm->vfkit.common.extra_args.v[i]);
+}
+
+static const char *escape_url(struct arena *arena, const char *path)
+{
+	BUF_CLEANUP struct buf escaped = {0};
+	for (; *path; path++)
+		buf_printf(&escaped, strchr("%?#", *path) ? "%%%02X" : "%c", (unsigned char)*path);
+	return arena_strdup(arena, buf_text(&escaped));
+}
+
+/* The URL has an absolute path. */
+static void add_socket(const struct vfkit *vfkit)
+{
+	const char *socket = vfkit->vm->socket;
+	if (!socket)
+		return;
+	command_add(vfkit->command, "--restful-uri");
+	struct argument *uri = command_begin(vfkit->command);
+	argument_text(vfkit->command, uri, "unix://");
+	if (socket[0] != '/') {
+		argument_piece(vfkit->command, uri, PIECE_STATE_URL);
+		argument_text(vfkit->command, uri, "/");
+	}
+	argument_text(vfkit->command, uri, escape_url(vfkit->arena, socket));
+}
+
+static void vfkit_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const struct vm *vm = guest->vm;
+	out->command.arena = arena;
+	const struct vfkit vfkit = {arena, guest, vm, &out->command};
+	add_base(&vfkit);
+	add_kernel(&vfkit);
+	add_console(&vfkit);
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(&vfkit, &guest->disks[i]);
+	add_devices(&vfkit);
+	add_socket(&vfkit);
+	out->accel = ACCEL_MACOS;
+	out->unquotable = ",";
+	if (!vm->socket)
+		return;
+	vec_push(arena, &out->stale, vm->socket);
+	static const char *const verb[] = {"shutdown", "vfkit"};
+	for (size_t i = 0; i < countof(verb); i++)
+		vec_push(arena, &out->shutdown, verb[i]);
+	vec_push(arena, &out->shutdown, vm->socket);
+	vec_push(arena, &out->shutdown, SHUTDOWN_SECONDS);
+}
+
+static void check_path(struct diag *diag, const struct pos *where, const char *list, size_t i, const char *path)
+{
+	if (path && strchr(path, ','))
+		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported", "%s[%zu]: vfkit cannot open \"%.80s\": its options end at a comma", list, i, path);
+}
+
+static void vfkit_check(struct diag *diag, const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->volumes.n; i++)
+		check_path(diag, &vm->volumes.v[i].where, "volumes", i, vm->volumes.v[i].image);
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		const struct share *share = &vm->shares.v[i];
+		check_path(diag, &share->where, "shares", i, share->source);
+		if (share->read_only)
+			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
+				   "shares[%zu]: vfkit does not support read-only shares: the guest could write to it", i);
+	}
+	if (vm->socket && strlen(vm->socket) > SOCKET_PATH_BYTES)
+		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->socket), "bad-socket", "socket: macOS has room for %d bytes of its path",
+			   SOCKET_PATH_BYTES);
+}
+
+static bool vfkit_check_guest(struct diag *diag, const struct guest *guest)
+{
+	const struct vm *vm = guest->vm;
+	if (!vm->vfkit.rosetta.enable || guest->arch == KERNEL_AARCH64)
+		return true;
+	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vfkit.rosetta.enable), "not-supported",
+			  "vfkit.rosetta: Rosetta is for guests on Apple silicon, and this kernel is for %s", kernel_arch_name(guest->arch));
+}
+
+static void vfkit_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+{
+	(void)guest;
+	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of vfkit's devices", false});
+	vec_push(arena, wishes, (struct module_wish){"virtio_console", "vfkit's console", false});
+}
+
+/* Apple silicon, and Macs with an Intel CPU. */
+static const enum kernel_format kernels[] = {KERNEL_ARM64_IMAGE, KERNEL_BZIMAGE};
+
+const struct backend vfkit_backend = {
+	.name = "vfkit",
+	.doc = "vfkit: macOS's Virtualization.framework",
+	.tested = "by its arguments alone, never on a Mac",
+	.capabilities = {
+		[FEATURE_9P] = {CAN_NOT, "use proto: virtiofs", NULL},
+		[FEATURE_VIRTIOFS] = {.can = CAN},
+		[FEATURE_USER_NETWORK] = {.can = CAN},
+		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+		[FEATURE_TAP] = {CAN_NOT, "macOS has type: user", NULL},
+		[FEATURE_VHOST_NET] = {.can = CAN_NOT},
+		[FEATURE_MACVTAP] = {CAN_NOT, "macOS has type: user", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, "macOS has type: user", NULL},
+		[FEATURE_VSOCK] = {CAN_NOT, "it has single ports, no address", NULL},
+		[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
+		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+		[FEATURE_GRAPHICS] = {.can = CAN},
+		[FEATURE_CPU] = {CAN_IGNORE, "the guest has the host's CPU", NULL},
+		[FEATURE_HUGEPAGES] = {.can = CAN_IGNORE},
+		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
+		[FEATURE_BALLOON] = {CAN_NOT, "nothing can change the size of its balloon", NULL},
+		[FEATURE_INITIAL_BALLOON] = {.can = CAN_NOT},
+		[FEATURE_MACHINE_ID] = {.can = CAN_IGNORE},
+		[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
+		[FEATURE_NO_SOCKET] = {.can = CAN},
+		[FEATURE_USER] = {.can = CAN_NOT},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+		[FEATURE_DIRECT] = {.can = CAN_IGNORE},
+		[FEATURE_SERIAL] = {.can = CAN},
+		[FEATURE_QCOW2] = {.can = CAN_NOT},
+		[FEATURE_VHD] = {.can = CAN_NOT},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
+	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.disk_serials = true,
+	.macos = true,
+	.check = vfkit_check,
+	.check_guest = vfkit_check_guest,
+	.modules = vfkit_modules,
+	.lower = vfkit_lower,
+};
