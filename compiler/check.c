@@ -621,7 +621,7 @@ static void check_use(const struct checker *checker, const struct use *use)
 {
 	const struct capability *capability = &checker->backend->capabilities[use->feature];
 	/* A condition may hang on an option that was refused. */
-	if (capability->can == CAN_WHEN && diag_error_count(checker->diag))
+	if (capability->can == CAN_WHEN && vm_refused(checker->vm, NULL))
 		return;
 	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
 	if (refusal)
@@ -655,7 +655,7 @@ static void check_capabilities(const struct checker *checker)
 	for (size_t i = 0; i < uses.n; i++)
 		check_use(checker, &uses.v[i]);
 	/* A backend's own rules look at whole elements, which are whole when nothing was refused. */
-	if (checker->backend->check && diag_error_count(checker->diag) == 0)
+	if (checker->backend->check && !vm_refused(vm, NULL))
 		checker->backend->check(checker->diag, vm);
 }
 

@@ -16,6 +16,7 @@ struct places {
 	struct arena *arena;
 	struct slot *slots;
 	size_t size, used; /* size is a power of two */
+	bool any_refused;
 };
 
 struct places *places_new(struct arena *arena)
@@ -73,11 +74,12 @@ const struct pos *places_get(const struct places *places, const void *field)
 void places_refuse(struct places *places, const void *field)
 {
 	slot_of(places, field)->refused = true;
+	places->any_refused = true;
 }
 
 bool places_refused(const struct places *places, const void *field)
 {
-	return find(places, field)->refused;
+	return field ? find(places, field)->refused : places->any_refused;
 }
 
 const struct pos *vm_where(const struct vm *vm, const void *field)

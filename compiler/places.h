@@ -17,6 +17,7 @@ void places_set(struct places *places, const void *field, const struct pos *pos)
 const struct pos *places_get(const struct places *places, const void *field);
 /* What was written for a field could not be taken, or it is missing. */
 void places_refuse(struct places *places, const void *field);
+/* Of a field; NULL: of any. */
 bool places_refused(const struct places *places, const void *field);
 
 #endif
