@@ -9,12 +9,14 @@
 let
   inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run script;
 
+  stateDir = "${dirOf builtins.storeDir}/var/nix"; # as for /nix/store
+
   files = builtins.path { name = "nix-files"; path = nixFiles; };
 
   nix = run "nix" {
     wrapper = ''
       #!${busybox}/bin/sh
-      export NIX_STORE_DIR=${builtins.storeDir} NIX_CONFIG="build-hook = ''${0%/*}/build-remote"
+      export NIX_STORE_DIR=${builtins.storeDir} NIX_STATE_DIR=${stateDir} NIX_CONFIG="build-hook = ''${0%/*}/build-remote"
       exec ${files}/lib/ld-linux-x86-64.so.2 --library-path ${files}/lib --argv0 "''${0##*/}" ${files}/bin/nix "$@"
     '';
   } ''
@@ -27,9 +29,8 @@ let
   steps = script "steps" ''
     top=$1
     export PATH=$PATH:${nix}/bin HOME=/root TERM=dumb PAGER=cat
-    mkdir -p /root /etc /tmp /nix/var/nix/gcroots /dev/pts
+    mkdir -p /root /etc /tmp ${stateDir}/gcroots /dev/pts
     mount -t devpts devpts /dev/pts # builds want a terminal
-    ln -sfn "$top" /nix/var/nix/gcroots/guest-system
     echo root:x:0:0:root:/root:${busybox}/bin/sh > /etc/passwd
     echo nixbld1:x:30001:30000:builder:/var/empty:/noshell >> /etc/passwd
     { echo root:x:0:; echo nixbld:x:30000:nixbld1; } > /etc/group
@@ -41,15 +42,17 @@ let
       load-db) nix-store --load-db < "$(parameter regInfo)" ;; # as NixOS guests of microvm.nix do
       verify) nix-store --verify --check-contents ;;
       requisites) nix-store -qR "$top" ;;
+      dump) nix-store --dump-db ;; # all that is registered
       registered) nix path-info --all --offline --extra-experimental-features nix-command ;;
       gc) nix-store --gc ;;
       dead) nix-store --gc --print-dead ;;
       ls) ls -A ${builtins.storeDir} ;;
-      db) ls -l /nix/var/nix/db ;;
+      db) ls -l ${stateDir}/db ;;
+      roots) nix-store --gc --print-roots ;;
       mounts) cat /proc/mounts ;;
       # A new path, of text that the parameter mvm.text tells apart; it is garbage unless `keep` comes after it.
       add) echo "$(parameter mvm.text)" > /tmp/added && nix-store --add /tmp/added ;;
-      keep) ln -sfn "$(nix-store --add /tmp/added)" /nix/var/nix/gcroots/added ;;
+      keep) ln -sfn "$(nix-store --add /tmp/added)" ${stateDir}/gcroots/added ;;
       build)
         nix-build --no-out-link --option sandbox false --option build-users-group "" --option substitute false -E '
           derivation {

@@ -4,6 +4,7 @@
 {
   busyboxProgram ? "/usr/bin/busybox",
   kernelPackage, # an unpacked Debian kernel: ../kernel.sh
+  bootspecOnly ? "", # "yes": without what the bootspec says, too
 }:
 
 let
@@ -106,7 +107,7 @@ let
     is "output is the console" /dev/console "$(device 1)"
     is "errors go to the console" /dev/console "$(device 2)"
     is "the mask for new files is 022" 0022 "$(umask)"
-    for word in $(cat "$top/kernel-params"); do
+    for word in ${kernelParams}; do
       is "the kernel has the parameter $word" "$word" "$(parameter "$word")"
     done
     is "the kernel is the toplevel's" ${version} "$(uname -r)"
@@ -114,7 +115,7 @@ let
   '';
 
   toplevel = run "nixos-system-shape-23.11" {
-    inherit kernelParams;
+    inherit kernelParams bootspecOnly;
     init = ''
       #!${busybox}/bin/sh
       ${contract} @out@ "$0" $$
@@ -147,6 +148,7 @@ let
     printf 1 > "$out/init-interface-version"
     mkdir -p "$out/etc" "$out/sw"
     ln -s ${busybox}/bin "$out/sw/bin"
+    [ -z "$bootspecOnly" ] || rm "$out/kernel" "$out/kernel-modules" "$out/initrd" "$out/kernel-params"
   '';
 in
 { inherit toplevel linux kernelModules initrd; }
