@@ -95,7 +95,7 @@ start_case() { # NAME ACCELERATOR PLAN
 	} >"$work/expected"
 	cmp "$work/expected" "$work/argv" || { diff <(tr '\0' '\n' <"$work/expected") <(tr '\0' '\n' <"$work/argv"); return 1; }
 	(cd "$state" && check_volumes "$3") || return 1
-	if [ -n "$(find "$work" . -xdev \( -name pwned -o -name '.microvm-volume.*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
+	if [ -n "$(find "$work" . -xdev \( -name pwned -o -name '*.new.*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
 }
 
 test_case() { # DIRECTORY
