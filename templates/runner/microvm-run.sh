@@ -4,6 +4,8 @@
 # Some functions are for what other VMs have:
 # shellcheck disable=SC2317
 set -euo pipefail
+# The hypervisor's console is 0 and 1; closed, its own files would get these numbers.
+for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
 @environment@
 name=@name@
 
