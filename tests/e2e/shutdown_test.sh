@@ -68,7 +68,7 @@ expect "which lists all: QEMU" "$log" '/no/qemu/bin/qemu-system-x86_64 is not in
 expect "the volume that nobody creates" "$log" 'the volume no.img is missing'
 expect "the volume that cannot be created" "$log" 'the volume no/data.img cannot be created'
 expect_no "and nothing else" "$log" 'ready|vmlinux'
-said "its start says the first" 1 '^microvm-run: vm: there is no directory no for the volume no/data.img$' "$test_dir/lacking/bin/microvm-run"
+said "its start says the first" 1 '^microvm-run: vm: the volume no.img is missing$' "$test_dir/lacking/bin/microvm-run"
 
 # Nothing helps: the power is cut.
 boot_start button probe.do=deaf
