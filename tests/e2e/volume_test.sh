@@ -122,14 +122,14 @@ device=$(losetup -f --show "$test_dir/device.img" 2>/dev/null)
 trap 'losetup -d "$device" 2>/dev/null; test_end' EXIT
 {
 	echo "volumes: [{image: data.img, size: 64, mountPoint: /data, label: precious, direct: $direct}"
-	echo "  , {image: more.img, mountPoint: /more, autoCreate: false, readOnly: true}${device:+, {image: $device, mountPoint: /device, autoCreate: false\}}]"
+	echo "  , {image: more.img, fsType: vfat, mountPoint: /more, autoCreate: false, readOnly: true}${device:+, {image: $device, mountPoint: /device, autoCreate: false\}}]"
 	fast_kernel
 } | compile vm "$guest" || finish
 check "a volume that nobody creates is asked for" test "$(start vm; echo $?)" = 1
 expect "by its name" "$log" '^microvm-run: vm: the volume more.img is missing$'
 check "before any is created" test ! -e data.img
 truncate -s 16M more.img
-mke2fs -q -t ext4 more.img
+busybox mkdosfs more.img
 before=$(sha256sum <more.img)
 
 # Only a boot whose guest came up counts.
@@ -139,7 +139,7 @@ vm_before=restore
 boot vm '^volume: '
 check "the first boot ends well" test "$status" = 0
 expect "the volume is mounted" "$console" '^volume: /dev/vd. /data ext4 rw'
-expect "so is the one that is read-only" "$console" '^volume: /dev/vd. /more ext4 ro'
+expect "so is the one that is read-only" "$console" '^volume: /dev/vd. /more vfat ro'
 if [ -n "$device" ]; then
 	expect "and the host's device" "$console" '^volume: /dev/vd. /device ext4 rw'
 else
