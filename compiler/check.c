@@ -2,11 +2,11 @@
 #include "compiler/check.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/shape.h"
 #include "compiler/uses.h"
 #include "imaging/ext4.h"
 
@@ -19,8 +19,6 @@ struct checker {
 
 /* Longest socket name that fits into sockaddr_un. */
 enum { SOCKET_PATH_BYTES = 107, LINUX_INTERFACE_BYTES = 15, VIRTIO_SERIAL_BYTES = 20, HOST_NAME_BYTES = 63 };
-
-static const char alphanumeric[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 #define wrong(checker, where, code, ...) diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
@@ -35,14 +33,6 @@ static bool all_sound(const struct vm *vm, const void *const *fields)
 	return true;
 }
 
-static bool only_of(const char *text, const char *more)
-{
-	for (; *text; text++)
-		if (!strchr(alphanumeric, *text) && !strchr(more, *text))
-			return false;
-	return true;
-}
-
 /* Where a field of an element was written, else the element. */
 static const struct pos *place(const struct checker *checker, const void *field, const struct pos *element)
 {
@@ -53,7 +43,7 @@ static const struct pos *place(const struct checker *checker, const void *field,
 /* A name that becomes part of file names and arguments. */
 static void check_name(const struct checker *checker, const struct pos *where, const char *what, const char *name, size_t longest)
 {
-	if (!*name || !strchr(alphanumeric, name[0]) || !only_of(name, "-_."))
+	if (!is_name(name))
 		wrong(checker, where, "bad-name", "%s: \"%.80s\" is no name: letters, digits, '-', '_' and '.', a letter or digit first", what, name);
 	else if (strlen(name) > longest)
 		wrong(checker, where, "bad-name", "%s: \"%.80s\" is longer than %zu bytes", what, name, longest);
@@ -66,36 +56,12 @@ static void check_host_name(const struct checker *checker)
 		check_name(checker, vm_where(vm, &vm->host_name), "hostName", vm->host_name, HOST_NAME_BYTES);
 }
 
-/* Absolute, one way to write it: without empty parts, "." and "..", and no line break. "/" is none. */
-static bool is_plain_path(const char *path)
-{
-	if (path[0] != '/' || strchr(path, '\n'))
-		return false;
-	for (const char *part = path; *part; part += strcspn(part, "/")) {
-		size_t length = strcspn(++part, "/");
-		if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && strncmp(part, "..", 2) == 0))
-			return false;
-	}
-	return true;
-}
-
 static void check_store_dir(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (!is_plain_path(vm->store_dir) || strpbrk(vm->store_dir, ":, "))
 		wrong(checker, vm_where(vm, &vm->store_dir), "bad-path", "storeDir: \"%.80s\" is no absolute path of a directory, such as /nix/store",
 		      vm->store_dir);
-}
-
-static bool is_uuid(const char *text)
-{
-	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-	if (strlen(text) != sizeof shape - 1)
-		return false;
-	for (size_t i = 0; shape[i]; i++)
-		if (shape[i] == '-' ? text[i] != '-' : !strchr("0123456789abcdefABCDEF", text[i]))
-			return false;
-	return true;
 }
 
 static void check_machine_id(const struct checker *checker)
@@ -237,13 +203,6 @@ static void check_nix_database(const struct checker *checker)
 
 /* ---- volumes ---- */
 
-/* Whether `path` is `directory` or something in it. */
-static bool is_within(const char *path, const char *directory)
-{
-	size_t length = strlen(directory);
-	return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
-}
-
 static void check_mount_point(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const char *point = volume->mount_point;
@@ -257,11 +216,6 @@ static void check_mount_point(const struct checker *checker, const struct volume
 		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s would hide the store %s", i, point, checker->vm->store_dir);
 	else if (is_within(point, checker->vm->store_dir))
 		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s is inside the store, which cannot be changed", i, point);
-}
-
-static bool is_fs_type(const char *text)
-{
-	return *text && only_of(text, "_-.");
 }
 
 static void check_created_volume(const struct checker *checker, const struct volume *volume, size_t i)
@@ -296,7 +250,7 @@ static void check_image(const struct checker *checker, const struct volume *volu
 static void check_serial(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct pos *where = place(checker, &volume->serial, &volume->where);
-	if (strlen(volume->serial) > VIRTIO_SERIAL_BYTES || !*volume->serial || !only_of(volume->serial, "-_."))
+	if (strlen(volume->serial) > VIRTIO_SERIAL_BYTES || !*volume->serial || !is_made_of(volume->serial, "-_."))
 		wrong(checker, where, "bad-serial", "volumes[%zu].serial: expected 1 to %d letters, digits, '-', '_' and '.'", i, VIRTIO_SERIAL_BYTES);
 	else if (strncmp(volume->serial, "mvm-", 4) == 0)
 		wrong(checker, where, "bad-serial", "volumes[%zu].serial: names that begin with \"mvm-\" are for the disks that mvmbuild names", i);
@@ -368,35 +322,6 @@ static void refuse_twice(const struct checker *checker, struct claims *claims, c
 	}
 }
 
-/* A path as it is compared: without "./", "//" and a final slash. */
-static const char *simple_path(struct arena *arena, const char *path)
-{
-	if (!path || !*path)
-		return path;
-	char *simple = arena_alloc(arena, strlen(path) + 1), *to = simple;
-	if (*path == '/')
-		*to++ = '/';
-	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
-		size_t length = strcspn(path, "/");
-		if (length != 1 || *path != '.') {
-			if (to > simple && to[-1] != '/')
-				*to++ = '/';
-			memcpy(to, path, length);
-			to += length;
-		}
-		path += length;
-	}
-	return simple;
-}
-
-static const char *lower_case(struct arena *arena, const char *text)
-{
-	char *lower = text ? arena_strdup(arena, text) : NULL;
-	for (char *c = lower; c && *c; c++)
-		*c = (char)tolower((unsigned char)*c);
-	return lower;
-}
-
 static void check_volumes(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -416,16 +341,6 @@ static void check_volumes(const struct checker *checker)
 }
 
 /* ---- network ---- */
-
-static bool is_unicast_mac(const char *text)
-{
-	if (strlen(text) != 17)
-		return false;
-	for (size_t i = 0; i < 17; i++)
-		if (i % 3 == 2 ? text[i] != ':' : !strchr("0123456789abcdefABCDEF", text[i]))
-			return false;
-	return strchr("02468aceACE", text[1]) != NULL;
-}
 
 static void check_interface_type(const struct checker *checker, const struct interface *interface, size_t i)
 {
@@ -531,7 +446,7 @@ static void check_share(const struct checker *checker, const struct share *share
 	bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
 	size_t longest = virtiofs ? TAG_VIRTIOFS_BYTES : TAG_9P_BYTES;
 	const struct pos *tag = place(checker, &share->tag, &share->where), *point = place(checker, &share->mount_point, &share->where);
-	if (!*share->tag || strlen(share->tag) > longest || !only_of(share->tag, "-_.+"))
+	if (!*share->tag || strlen(share->tag) > longest || !is_made_of(share->tag, "-_.+"))
 		wrong(checker, tag, "bad-share", "shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+'", i, longest);
 	if (!is_plain_path(share->mount_point))
 		wrong(checker, point, "bad-mount-point", "shares[%zu].mountPoint: \"%.80s\" is no absolute path", i, share->mount_point);
@@ -564,21 +479,6 @@ static void check_shares(const struct checker *checker)
 	refuse_twice(checker, &points, "mount point");
 }
 
-/* 0000:01:00.0, the domain may be left out. */
-static bool is_pci_address(const char *text)
-{
-	static const char *const shapes[] = {"xxxx:xx:xx.x", "xx:xx.x"};
-	for (size_t i = 0; i < countof(shapes); i++) {
-		size_t k = 0;
-		for (; shapes[i][k] && text[k]; k++)
-			if (shapes[i][k] == 'x' ? !strchr("0123456789abcdefABCDEF", text[k]) : text[k] != shapes[i][k])
-				break;
-		if (!shapes[i][k] && !text[k])
-			return true;
-	}
-	return false;
-}
-
 static void check_devices(const struct checker *checker)
 {
 	for (size_t i = 0; i < checker->vm->devices.n; i++) {
@@ -588,7 +488,7 @@ static void check_devices(const struct checker *checker)
 			continue;
 		if (strcmp(device->bus, "pci") == 0 && !is_pci_address(device->path))
 			wrong(checker, where, "bad-device", "devices[%zu].path: \"%.80s\" is no PCI address such as 0000:01:00.0", i, device->path);
-		if (strcmp(device->bus, "usb") == 0 && (!*device->path || !only_of(device->path, "=,.-_")))
+		if (strcmp(device->bus, "usb") == 0 && (!*device->path || !is_made_of(device->path, "=,.-_")))
 			wrong(checker, where, "bad-device", "devices[%zu].path: \"%.80s\" is no USB device such as vendorid=0xabcd,productid=0x0123", i,
 			      device->path);
 	}

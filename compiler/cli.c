@@ -125,7 +125,7 @@ static bool take_version(struct parser *parser, const char *value)
 static const struct option_row rows[] = {
 	{'o', "output", "PATH", "the runner to make (default: result-HOSTNAME)", false, take_output},
 	{0, "hypervisor", "NAME", "instead of the description's", false, take_hypervisor},
-	{0, "set", "KEY=VALUE", "lays KEY=VALUE over the description: --set qemu.machine=q35", false, take_set},
+	{0, "set", "KEY=VALUE", "lays KEY=VALUE over the description: --set volumes.0.size=2G", false, take_set},
 	{'j', "jobs", "N", "threads (default: $NIX_BUILD_CORES, then all CPUs)", false, take_jobs},
 	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
 	{0, "no-cache", NULL, "neither use nor fill the cache", false, take_no_cache},

@@ -45,6 +45,8 @@ static const char *cache_problem(struct arena *arena, const char *path)
 	struct stat st;
 	while (stat(path, &st) != 0 && strcmp(path, "/") != 0)
 		path = path_parent(arena, path);
+	if (!S_ISDIR(st.st_mode))
+		return arena_printf(arena, "%s is not a directory", path);
 	if (st.st_uid != geteuid() && strcmp(path_base(path), "mvmbuild") == 0)
 		return arena_printf(arena, "%s belongs to user %u", path, (unsigned)st.st_uid);
 	return access(path, W_OK) == 0 ? NULL : arena_printf(arena, "%s: %s", path, strerror(errno));

@@ -213,6 +213,15 @@ static void plan_boot_files(struct planner *planner)
 	plan->state_dir = arena_printf(planner->arena, "%s/var/nix", path_parent(planner->arena, plan->vm->store_dir));
 }
 
+/*
+ * What a file system asks the kernel for when it is mounted, and no dependency tells: the kernel would call modprobe, which our stage 1 has not.
+ * The character set is the kernel's choice: CONFIG_FAT_DEFAULT_IOCHARSET is ascii in Debian's, iso8859-1 in others.
+ */
+static const struct {
+	const char *type, *module;
+} mount_modules[] = {
+	{"vfat", "nls_cp437"}, {"vfat", "nls_ascii"}, {"vfat", "nls_iso8859-1"}, {"vfat", "nls_utf8"}, {"msdos", "nls_cp437"},
+};
 static bool has_share(const struct vm *vm, const char *proto)
 {
 	for (size_t i = 0; i < vm->shares.n; i++)
@@ -255,6 +264,10 @@ static bool plan_modules(struct planner *planner)
 		vec_push(planner->arena, &wishes,
 			 (struct module_wish){plan->mounts.v[i].type, arena_printf(planner->arena, "%s is mounted on %s", plan->mounts.v[i].type,
 										     plan->mounts.v[i].target), false});
+	for (size_t i = 0; i < plan->mounts.n; i++)
+		for (size_t k = 0; k < countof(mount_modules); k++)
+			if (strcmp(plan->mounts.v[i].type, mount_modules[k].type) == 0)
+				vec_push(planner->arena, &wishes, (struct module_wish){mount_modules[k].module, "names of files", true});
 	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
 		vec_push(planner->arena, &wishes, (struct module_wish){plan->vm->stage1.modules.v[i], "stage1.modules asks for it", false});
 	return modules_resolve(planner->arena, planner->diag, plan->system.kernel_modules, plan->system.kernel.version,

@@ -4,6 +4,8 @@
 # Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
+# The hypervisor's console is 0 and 1; closed, its own files would get these numbers.
+for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
 @environment@
 name=@name@
 arch=@arch@

@@ -110,9 +110,13 @@ check "$name: seccomp is on" grep -q '^Seccomp:.*2' "/proc/$(cat vm.pid)/status"
 check "$name: the process has the VM's name" grep -qz '^microvm@vm$' "/proc/$(cat vm.pid)/cmdline"
 check "$name: and can be asked to stop" env MICROVM_SHUTDOWN_SECONDS=6 "$test_dir/odd, dir/port/bin/microvm-shutdown"
 vm_wait
-boot "odd, dir/port" '^probe: '
+boot "odd, dir/port" '^probe: ' mvm.debug=1
 check "$name: the exit status is 0" test "$status" = 0
 expect "$name: preStart runs in the state directory" "$console" "^from preStart, in $test_dir/state\$"
+started=$(sed -n 's/^stage1: \([0-9]*\) ms: the first stage started.*/\1/p' "$console")
+ended=$(sed -n 's/^stage1: \([0-9]*\) ms: handing over.*/\1/p' "$console")
+check "$name: the first stage takes less than 3 s" test $((ended - started)) -lt 3000
+echo "# first stage: $(stat -c %s "$test_dir/odd, dir/port/share/microvm/initrd") bytes, $((ended - started)) ms"
 sees "two CPUs" 'cpus 2'
 sees "the CPU" 'model .*Nehalem.*'
 check "$name: two sources of random numbers" test "$(grep -c '^probe: device pci virtio_rng$' "$console")" = 2

@@ -28,7 +28,8 @@ up() {
 }
 
 # gone DESCRIPTION: of the VM's processes there is none.
-gone() { check "$1" test -z "$(pgrep -P "$vm_pid")"; }
+# A process that has ended, and that `timeout` did not ask for yet, is gone.
+gone() { check "$1" test -z "$(ps --ppid "$vm_pid" -o stat= | grep -v "^Z")"; }
 
 # What the running guest has said last.
 free_memory() { tr -d '\r' <"$console" | sed -n 's/^probe: free //p' | tail -n 1; }
@@ -68,7 +69,7 @@ expect "which lists all: QEMU" "$log" '/no/qemu/bin/qemu-system-x86_64 is not in
 expect "the volume that nobody creates" "$log" 'the volume no.img is missing'
 expect "the volume that cannot be created" "$log" 'the volume no/data.img cannot be created'
 expect_no "and nothing else" "$log" 'ready|vmlinux'
-said "its start says the first" 1 '^microvm-run: vm: there is no directory no for the volume no/data.img$' "$test_dir/lacking/bin/microvm-run"
+said "its start says the first" 1 '^microvm-run: vm: the volume no.img is missing$' "$test_dir/lacking/bin/microvm-run"
 
 # Nothing helps: the power is cut.
 boot_start button probe.do=deaf

@@ -113,15 +113,23 @@ fi
 
 # ---- the guest's data ----
 
+# A tmpfs knows no direct I/O.
+direct=$([ "$(stat -f -c %T .)" = tmpfs ] && echo false || echo true)
+# A device of the host, when there is one to have.
+truncate -s 16M "$test_dir/device.img"
+mke2fs -q -t ext4 "$test_dir/device.img"
+device=$(losetup -f --show "$test_dir/device.img" 2>/dev/null)
+trap 'losetup -d "$device" 2>/dev/null; test_end' EXIT
 {
-	echo 'volumes: [{image: data.img, size: 64, mountPoint: /data, label: precious}, {image: more.img, mountPoint: /more, autoCreate: false, readOnly: true}]'
+	echo "volumes: [{image: data.img, size: 64, mountPoint: /data, label: precious, direct: $direct}"
+	echo "  , {image: more.img, fsType: vfat, mountPoint: /more, autoCreate: false, readOnly: true}${device:+, {image: $device, mountPoint: /device, autoCreate: false\}}]"
 	fast_kernel
 } | compile vm "$guest" || finish
 check "a volume that nobody creates is asked for" test "$(start vm; echo $?)" = 1
 expect "by its name" "$log" '^microvm-run: vm: the volume more.img is missing$'
 check "before any is created" test ! -e data.img
 truncate -s 16M more.img
-mke2fs -q -t ext4 more.img
+busybox mkdosfs more.img
 before=$(sha256sum <more.img)
 
 # Only a boot whose guest came up counts.
@@ -131,6 +139,12 @@ vm_before=restore
 boot vm '^volume: '
 check "the first boot ends well" test "$status" = 0
 expect "the volume is mounted" "$console" '^volume: /dev/vd. /data ext4 rw'
+expect "so is the one that is read-only" "$console" '^volume: /dev/vd. /more vfat ro'
+if [ -n "$device" ]; then
+	expect "and the host's device" "$console" '^volume: /dev/vd. /device ext4 rw'
+else
+	skip "the host's device" "losetup makes none"
+fi
 expect "it has its size" "$console" '^volume: size (5[0-9]|6[0-9])[0-9]{3} KiB'
 expect "the first boot finds it empty" "$console" '^volume: boot 1'
 expect_no "and nothing of a second" "$console" '^volume: boot 2'
@@ -144,6 +158,12 @@ expect "and adds to it" "$console" '^volume: boot 2'
 sound "after the second boot" data.img
 debugfs -R 'cat /boots' data.img >"$log" 2>/dev/null
 check "the data is in the image" test "$(cat "$log")" = "$(printf 'boot 1\nboot 2')"
+# A daemon's child may have no standard input, output and errors at all.
+timeout "$limit" "$test_dir/vm/bin/microvm-run" <&- >&- 2>&-
+check "the third boot, without standard files, ends well" test $? = 0
+sound "after the third boot" data.img
+debugfs -R 'cat /boots' data.img >"$log" 2>/dev/null
+expect "the guest has run" "$log" '^boot 3$'
 check "a volume that is read-only has not changed" test "$before" = "$(sha256sum <more.img)"
 
 finish

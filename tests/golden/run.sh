@@ -4,7 +4,8 @@
 #   tests/cases/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; microvm-run is started with a
 #                              hypervisor that records its arguments, which must be the plan's
 #   tests/errors/CODE*.yaml    messages and exit status are compared with the .txt; the code is among them. "# args: …" gives arguments,
-#                              "# command: …" another command than check, "# file NAME: …" a file beside it (as printf %b takes it)
+#                              "# environment: …" variables, "# command: …" another command than check, "# file NAME: …" a file beside it (as
+#                              printf %b takes it)
 # The fixture's directory is written as /F.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -99,7 +100,7 @@ start_case() { # NAME ACCELERATOR PLAN
 	} >"$work/expected"
 	cmp "$work/expected" "$work/argv" || { diff <(tr '\0' '\n' <"$work/expected") <(tr '\0' '\n' <"$work/argv"); return 1; }
 	(cd "$state" && check_volumes "$3") || return 1
-	if [ -n "$(find "$work" . -xdev \( -name pwned -o -name '.microvm-volume.*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
+	if [ -e pwned ] || [ -n "$(find "$work" \( -name pwned -o -name '*.new.*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
 }
 
 test_case() { # DIRECTORY
@@ -135,16 +136,17 @@ test_case() { # DIRECTORY
 }
 
 test_error() { # FILE
-	local status=0 args=() command name file text
+	local status=0 args=() environment=() command name file text
 	name=$(basename "$1" .yaml)
 	command=$(sed -n "s|^# command: ||p" "$1")
 	arguments_of "$1"
+	read -r -a environment < <(sed -n "s|^# environment: ||p" "$1" | sed "s|/F|$work|g")
 	sed "s|/F|$work|g" "$1" >"$work/vm.yaml"
 	while IFS=: read -r file text; do
 		mkdir -p "$(dirname "$work/$file")"
 		printf '%b' "${text# }" >"$work/$file"
 	done < <(sed -n 's|^# file ||p' "$work/vm.yaml")
-	(cd "$work" && "$mvmbuild" "${command:-check}" vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
+	(cd "$work" && env "${environment[@]}" "$mvmbuild" "${command:-check}" vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
 	{
 		echo "status $status"
 		normalise <"$work/out"

@@ -11,12 +11,14 @@ in
       #!${busybox}/bin/sh
       export PATH=${busybox}/bin
       say() { echo "volume: $*"; }
-      say "$(grep ' /data ' /proc/mounts || echo FAILED nothing is mounted on /data)"
+      grep -q ' /data ' /proc/mounts || say "FAILED nothing is mounted on /data"
+      grep '^/dev/' /proc/mounts | while read -r line; do say "$line"; done
       boots=$(cat /data/boots 2>/dev/null | wc -l)
       echo "boot $((boots + 1))" >> /data/boots
       while read -r line; do say "$line"; done < /data/boots
       set -- $(df -k /data | tail -n 1)
       say "size $2 KiB"
+      [ ! -d /device ] || umount /device
       sync
       umount /data && say unmounted
       say done
