@@ -158,9 +158,9 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	add_interfaces(&kvmtool);
 	add_devices(&kvmtool);
 	out->accel = ACCEL_KVM;
-	/* $HOME/.lkvm/NAME.sock; kvmtool removes a dead one itself. */
 	out->home = true;
 	vec_push(arena, &out->directories, ".lkvm");
+	vec_push(arena, &out->stale, arena_printf(arena, ".lkvm/%s.sock", vm->host_name));
 	/* At its end an input gives the guest's console a flood of 0 bytes. By the FIFO, mvm-host makes kvmtool look for a SysRq that waits. */
 	out->input = arena_printf(arena, ".lkvm/%s.input", vm->host_name);
 	out->unquotable = ",";
