@@ -53,6 +53,7 @@ struct lowered {
 	struct companion companion;
 	struct strings directories;  /* made before the start */
 	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
+	const char *input;           /* a FIFO to stand in for /dev/null as its standard input, which it would read for ever; NULL: none */
 	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
 	bool terminal;               /* it starts only when its standard input is a terminal */
 	struct document config;      /* written into the state directory before the start; name NULL: none */
@@ -119,6 +120,8 @@ struct backend {
 	/* Kernel formats that it boots, the best first; on x86_64 a bzImage is unpacked to an ELF when only that is taken. */
 	const enum kernel_format *kernels;
 	size_t nkernels;
+	/* Which of them this version boots; NULL: all. */
+	bool (*boots)(const struct vm *vm, enum kernel_format format);
 	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
 	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
 	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */

@@ -158,8 +158,11 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	add_interfaces(&kvmtool);
 	add_devices(&kvmtool);
 	out->accel = ACCEL_KVM;
-	/* $HOME/.lkvm/NAME.sock; kvmtool removes a dead one itself. */
 	out->home = true;
+	vec_push(arena, &out->directories, ".lkvm");
+	vec_push(arena, &out->stale, arena_printf(arena, ".lkvm/%s.sock", vm->host_name));
+	/* At its end an input gives the guest's console a flood of 0 bytes. By the FIFO, mvm-host makes kvmtool look for a SysRq that waits. */
+	out->input = arena_printf(arena, ".lkvm/%s.input", vm->host_name);
 	out->unquotable = ",";
 	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
 	words(arena, &out->shutdown, (const char *const[]){"shutdown", "lkvm", vm->host_name, SHUTDOWN_SECONDS, program(arena, vm)}, 5);

@@ -114,6 +114,7 @@ static bool make_stage1(const struct maker *maker)
 	if (plan->prebuilt_database && !make_database(maker, files))
 		return false;
 	const struct stage1_request request = {
+		.arch = plan->guest.arch,
 		.output = in_runner(maker, RUNNER_INITRD),
 		.init = plan->system.init,
 		.nixos = plan->system.nixos,

@@ -182,17 +182,18 @@ static void plan_roots(struct planner *planner)
 
 /* ---- kernel and stage 1 ---- */
 
-static bool takes_kernel(const struct backend *backend, enum kernel_format format)
+static bool takes_kernel(const struct plan *plan, enum kernel_format format)
 {
+	const struct backend *backend = plan->backend;
 	for (size_t i = 0; i < backend->nkernels; i++)
 		if (backend->kernels[i] == format)
-			return true;
+			return !backend->boots || backend->boots(plan->vm, format);
 	return false;
 }
 
 static bool needs_unpacking(const struct plan *plan)
 {
-	return plan->system.kernel.format == KERNEL_BZIMAGE && !takes_kernel(plan->backend, KERNEL_BZIMAGE) && takes_kernel(plan->backend, KERNEL_ELF);
+	return plan->system.kernel.format == KERNEL_BZIMAGE && !takes_kernel(plan, KERNEL_BZIMAGE) && takes_kernel(plan, KERNEL_ELF);
 }
 
 static void plan_boot_files(struct planner *planner)
@@ -257,6 +258,10 @@ static bool plan_modules(struct planner *planner)
 	struct plan *plan = planner->plan;
 	if (!plan->own_stage1)
 		return true;
+	if (!stage1_has_program(plan->guest.arch))
+		return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
+				  "this mvmbuild was built without a first stage for %s guests: build it where %s-linux-gnu-gcc is, or give an initrd",
+				  kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));
 	struct module_wishes wishes = {0};
 	plan->backend->modules(planner->arena, &plan->guest, &wishes);
 	wish_for_devices(planner, &wishes);
@@ -305,23 +310,17 @@ static bool plan_parameters(struct planner *planner)
 			  "the kernel parameters have %zu bytes; a kernel's command line has room for %zu", strlen(text), room);
 }
 
-#if defined __aarch64__
-#define HOST_ARCH KERNEL_AARCH64
-#else
-#define HOST_ARCH KERNEL_X86_64
-#endif
-
 static bool check_kernel(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	const struct kernel *kernel = &plan->system.kernel;
 	const struct pos *where = vm_where(plan->vm, &plan->vm->kernel);
 	plan->guest.arch = kernel->arch;
-	plan->guest.foreign = !plan->backend->macos && kernel->arch != HOST_ARCH;
+	plan->guest.foreign = !plan->backend->macos && kernel->arch != KERNEL_HOST_ARCH;
 	if (plan->guest.foreign && plan->backend->capabilities[FEATURE_CPU].can != CAN)
 		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-kernel", "kernel: %s is for %s, and %s cannot emulate it on this machine",
 				  kernel->path, kernel_arch_name(kernel->arch), plan->backend->name);
-	if (takes_kernel(plan->backend, kernel->format) || needs_unpacking(plan))
+	if (takes_kernel(plan, kernel->format) || needs_unpacking(plan))
 		return true;
 	return diag_error(planner->diag, STATUS_INPUT, where, "kernel-format", "kernel: %s is a %s, which %s does not boot", kernel->path,
 			  kernel_format_name(kernel->format), plan->backend->name);

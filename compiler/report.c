@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compiler/doc.h"
+#include "compiler/doc_json.h"
 #include "compiler/options.h"
 
 static void set(struct json_object *object, const char *key, struct json_object *value)
@@ -51,12 +52,19 @@ static struct json_object *pairs_json(const struct pairs *pairs)
 	return object;
 }
 
+static struct json_object *scalar_json(const struct node *scalar)
+{
+	BUF_CLEANUP struct buf json = {0};
+	json_put_scalar(&json, scalar);
+	return json_tokener_parse(json.p);
+}
+
 static struct json_object *tree_json(const struct node *node)
 {
 	if (!node || node_is_null(node))
 		return NULL;
 	if (node->kind == NODE_SCALAR)
-		return json_object_new_string(node->text);
+		return scalar_json(node);
 	if (node->kind == NODE_LIST) {
 		struct json_object *array = json_object_new_array();
 		for (size_t i = 0; i < node->items.n; i++)
@@ -129,25 +137,38 @@ struct json_object *report_vm(const struct vm *vm)
 
 /* ---- the plan ---- */
 
-struct json_object *report_command(const struct command *command)
+/* As it is before the start, with what is found out then in braces. */
+static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 {
 	static const char *const braces[] = {
 		[PIECE_TEXT] = NULL, [PIECE_RUNNER] = "{runner}", [PIECE_RUNNER_COMMAS] = "{runner}",
 		[PIECE_RUNNER_JSON] = "{runner}", [PIECE_PARAMETERS] = "{parameters}", [PIECE_PARAMETERS_JSON] = "{parameters}",
 		[PIECE_MACVTAP] = "{macvtap}", [PIECE_BRIDGE_HELPER] = "{bridge helper}",
 		[PIECE_STATE_URL] = "{state}", [PIECE_WAYLAND] = "{wayland}"};
+	const char *text = "";
+	for (size_t i = 0; i < pieces->n; i++)
+		text = arena_printf(arena, "%s%s", text, pieces->v[i].kind == PIECE_TEXT ? pieces->v[i].text : braces[pieces->v[i].kind]);
+	return text;
+}
+
+struct json_object *report_command(const struct command *command)
+{
 	static const char *const whens[] = {[WHEN_ALWAYS] = "", [WHEN_KVM] = "{kvm}", [WHEN_TCG] = "{tcg}"};
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < command->arguments.n; i++) {
 		const struct argument *argument = &command->arguments.v[i];
-		const char *text = whens[argument->when];
-		for (size_t k = 0; k < argument->pieces.n; k++) {
-			const struct piece *piece = &argument->pieces.v[k];
-			text = arena_printf(command->arena, "%s%s", text, piece->kind == PIECE_TEXT ? piece->text : braces[piece->kind]);
-		}
+		const char *text = arena_printf(command->arena, "%s%s", whens[argument->when], pieces_text(command->arena, &argument->pieces));
 		json_object_array_add(array, json_object_new_string(text));
 	}
 	return array;
+}
+
+static struct json_object *document_json(const struct lowered *lowered)
+{
+	struct json_object *object = json_object_new_object();
+	set_text(object, "name", lowered->config.name);
+	set_text(object, "text", pieces_text(lowered->command.arena, &lowered->config.pieces));
+	return object;
 }
 
 struct json_object *report_closure(const struct closure *closure)
@@ -243,6 +264,8 @@ struct json_object *report_plan(const struct plan *plan)
 	set(object, "disks", disks_json(&plan->guest));
 	set(object, "mounts", mounts_json(plan));
 	set(object, "command", report_command(&plan->lowered.command));
+	if (plan->lowered.config.name)
+		set(object, "config", document_json(&plan->lowered));
 	set(object, "shutdown", strings_json(&plan->lowered.shutdown));
 	set_text(closure, "source", plan->closure.source);
 	set(closure, "paths", json_object_new_uint64(plan->closure.n));

@@ -61,7 +61,15 @@ static bool hash_file(struct diag *diag, EVP_MD_CTX *hash, const char *path)
 	return ok || diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s", path);
 }
 
-static bool hash_inputs(struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan)
+/* What the scripts say that the plan's report does not. */
+static void hash_scripts(struct arena *arena, EVP_MD_CTX *hash, const struct plan *plan)
+{
+	hash_text(hash, script_run(arena, plan));
+	hash_text(hash, script_check(arena, plan));
+	hash_text(hash, plan->lowered.balloon.n ? script_balloon(arena, plan) : NULL);
+}
+
+static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan)
 {
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
@@ -77,6 +85,7 @@ static bool hash_inputs(struct diag *diag, EVP_MD_CTX *hash, const struct plan *
 		ok &= hash_file(diag, hash, system->initrd);
 	for (size_t i = 0; i < plan->modules.n; i++)
 		ok &= hash_file(diag, hash, plan->modules.v[i].path);
+	hash_scripts(arena, hash, plan);
 	struct json_object *report = report_plan(plan);
 	json_object_object_del(report, "closure"); /* where it was read makes no difference */
 	hash_text(hash, json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN));
@@ -90,7 +99,7 @@ static const char *fingerprint(struct arena *arena, struct diag *diag, const str
 	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(diag, hash, plan) &&
+	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(arena, diag, hash, plan) &&
 		  EVP_DigestFinal_ex(hash, digest, &size) == 1;
 	EVP_MD_CTX_free(hash);
 	BUF_CLEANUP struct buf hex = {0};

@@ -11,6 +11,12 @@ struct arena;
 
 enum kernel_format { KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE, KERNEL_ARM64_IMAGE_GZ };
 enum kernel_arch { KERNEL_X86_64, KERNEL_AARCH64 };
+/* Of the machine that this program is for. */
+#if defined __aarch64__
+#define KERNEL_HOST_ARCH KERNEL_AARCH64
+#else
+#define KERNEL_HOST_ARCH KERNEL_X86_64
+#endif
 
 struct kernel {
 	const char *path;         /* the file itself, symbolic links as given */

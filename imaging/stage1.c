@@ -84,20 +84,27 @@ static void plan_write(struct arena *arena, const struct stage1_request *request
 
 /* ---- the initramfs ---- */
 
-/* mvm-init, carried inside this program; its name holds the build directory. */
-static const struct embedded_file *guest_program(void)
+/* mvm-init, carried inside this program: the host's architecture has it always, others where there was a compiler for them. */
+static const struct embedded_file *guest_program(enum kernel_arch arch)
 {
+	static const char *const names[] = {[KERNEL_X86_64] = "mvm-init-x86_64", [KERNEL_AARCH64] = "mvm-init-aarch64"};
+	const char *name = arch == KERNEL_HOST_ARCH ? "mvm-init" : names[arch];
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strcmp(path_base(file->name), "mvm-init") == 0)
+		if (strcmp(file->name, name) == 0)
 			return file;
-	assert(!"mvm-init is embedded");
 	return NULL;
 }
 
-static bool add_base(struct initramfs *initramfs, const struct buf *plan)
+bool stage1_has_program(enum kernel_arch arch)
+{
+	return guest_program(arch) != NULL;
+}
+
+static bool add_base(struct initramfs *initramfs, const struct buf *plan, enum kernel_arch arch)
 {
 	static const char *const directories[] = {"dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/root"};
-	const struct embedded_file *init = guest_program();
+	const struct embedded_file *init = guest_program(arch);
+	assert(init);
 	bool ok = initramfs_add_bytes(initramfs, "init", 0755, init->begin, (size_t)(init->end - init->begin));
 	for (size_t i = 0; ok && i < countof(directories); i++)
 		ok = initramfs_add_directory(initramfs, directories[i], 0755);
@@ -110,7 +117,7 @@ static bool add_all(struct arena *arena, struct initramfs *initramfs, const stru
 {
 	BUF_CLEANUP struct buf plan = {0};
 	plan_write(arena, request, &plan);
-	bool ok = add_base(initramfs, &plan);
+	bool ok = add_base(initramfs, &plan, request->arch);
 	for (size_t i = 0; ok && i < request->modules->n; i++)
 		ok = initramfs_add_file(initramfs, module_path(arena, request, i), 0644, request->modules->v[i].path, true);
 	for (size_t i = 0; ok && i < request->nfiles; i++)

@@ -9,6 +9,7 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/base/diag.h"
+#include "imaging/kernel.h"
 #include "imaging/modules.h"
 
 enum stage1_source {
@@ -39,6 +40,7 @@ struct stage1_link {
 };
 
 struct stage1_request {
+	enum kernel_arch arch; /* of the guest */
 	const char *output; /* the initramfs to create (newc cpio, gzip); must not exist */
 	const char *init;   /* absolute path in the guest: TOPLEVEL/init */
 	bool nixos;         /* make /etc/NIXOS and what NixOS's second stage expects */
@@ -56,6 +58,9 @@ struct stage1_request {
 struct stage1_result {
 	uint64_t bytes;     /* of the initramfs */
 };
+
+/* Whether this program carries a first stage for guests of an architecture. */
+bool stage1_has_program(enum kernel_arch arch);
 
 /* What the guest's part obeys on the kernel command line (mvm.debug=1 and others): stage1/parameters.h. On failure there is no output. */
 bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request, struct stage1_result *result);

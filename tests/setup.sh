@@ -36,6 +36,9 @@ check kmod               modprobe
 check jq                 jq
 check iproute2           ip
 check socat              socat
+check gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
+check libc6-dev-arm64-cross aarch64-linux-gnu-gcc
+check qemu-system-arm    qemu-system-aarch64
 bench squashfs-tools-ng  gensquashfs
 bench erofs-utils        mkfs.erofs
 bench time               time

@@ -38,6 +38,10 @@ int verb_tsc_khz(char **arguments);
 int verb_tty(char **arguments); /* does not return when it works */
 int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
+int verb_shutdown_crosvm(char **arguments);
+int verb_balloon_crosvm(char **arguments);
+int verb_shutdown_lkvm(char **arguments);
+int verb_balloon_lkvm(char **arguments);
 int verb_listens(char **arguments);
 int verb_shutdown_ch(char **arguments);
 int verb_shutdown_fc(char **arguments);

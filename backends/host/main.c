@@ -10,9 +10,12 @@
  *   listens.c   listens
  *   shutdown.c  shutdown qmp         shutdown_http.c  shutdown ch, shutdown fc
  *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
+ *   crosvm.c    shutdown crosvm, balloon crosvm
+ *   lkvm.c      shutdown lkvm, balloon lkvm
  *   qmp.c       a client of QEMU's monitor
  *   http.c      a client of the HTTP interfaces of Cloud Hypervisor and Firecracker
  *   peer.c      the process at the other end of a socket
+ *   child.c     a hypervisor's own program as a client
  *   json.c      a strict scanner for their replies
  */
 #include <signal.h>
@@ -39,9 +42,13 @@ static const struct verb verbs[] = {
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
 	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2, verb_shutdown_ch},
 	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same, of Firecracker", 2, verb_shutdown_fc},
+	{{"shutdown", "crosvm"}, "SOCKET SECONDS CROSVM", "the same, by the program CROSVM", 3, verb_shutdown_crosvm},
+	{{"shutdown", "lkvm"}, "NAME SECONDS LKVM", "write out the guest's disks and reset it (status 3: cut it off), by the program LKVM", 3, verb_shutdown_lkvm},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
 	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3, verb_balloon_ch},
 	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3, verb_balloon_fc},
+	{{"balloon", "crosvm"}, "SOCKET MEM_MIB CROSVM BALLOON_MIB", "the same, by the program CROSVM", 4, verb_balloon_crosvm},
+	{{"balloon", "lkvm"}, "NAME MEM_MIB LKVM BALLOON_MIB", "set the balloon's size, by the program LKVM, and print it", 4, verb_balloon_lkvm},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 

@@ -44,18 +44,29 @@ static enum peer_status address_make(const char *path, struct sockaddr_un *addre
 	return PEER_OK;
 }
 
+/* crosvm's socket keeps messages apart. */
+static bool socket_make(struct peer *peer, int type)
+{
+	if (peer->fd >= 0)
+		close(peer->fd);
+	peer->fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return peer->fd >= 0;
+}
+
 static enum peer_status path_connect(struct peer *peer, const char *path, int64_t deadline, struct reason *why)
 {
 	struct sockaddr_un address;
 	enum peer_status status = address_make(path, &address, why);
 	if (status != PEER_OK)
 		return status;
-	peer->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (peer->fd < 0)
+	int type = SOCK_STREAM;
+	if (!socket_make(peer, type))
 		return broken(why, "socket", errno);
 	while (connect(peer->fd, (struct sockaddr *)&address, sizeof address) < 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			return PEER_GONE;
+		if (errno == EPROTOTYPE && type == SOCK_STREAM && socket_make(peer, type = SOCK_SEQPACKET))
+			continue;
 		/* EAGAIN: the backlog is full of other clients. */
 		if (errno != EAGAIN && errno != EINTR)
 			return broken(why, "connect", errno);
@@ -106,4 +117,19 @@ bool process_wait(int process, int64_t deadline)
 	while (process >= 0 && (ended = poll(&entry, 1, deadline_left(deadline))) < 0 && errno == EINTR)
 		;
 	return ended > 0;
+}
+
+bool listener_wait(const char *path, int process, int64_t deadline)
+{
+	if (process >= 0)
+		return process_wait(process, deadline);
+	for (; deadline_left(deadline); sleep_ms(CONNECT_RETRY_MS)) {
+		struct peer peer;
+		struct reason why;
+		enum peer_status status = peer_open(&peer, path, deadline, &why);
+		peer_close(&peer);
+		if (status == PEER_GONE)
+			return true;
+	}
+	return false;
 }

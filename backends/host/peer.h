@@ -28,5 +28,7 @@ void peer_close(struct peer *peer);
 enum peer_status peer_wait(const struct peer *peer, short events, int64_t deadline, struct reason *why);
 /* Waits for the end of the process; false when the time is over or there is no pidfd. */
 bool process_wait(int process, int64_t deadline);
+/* Waits for the end of whoever listens on the socket; without a pidfd, until nobody does. */
+bool listener_wait(const char *path, int process, int64_t deadline);
 
 #endif

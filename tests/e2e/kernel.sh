@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Prints the directory of an unpacked Debian kernel package (boot/vmlinuz-VERSION, lib/modules/VERSION): tests/e2e/kernel.sh [FLAVOUR],
-# FLAVOUR amd64 (default) or cloud-amd64. The first call downloads it by apt, 70 MB (cloud: 28 MB), into $MVM_KERNEL_CACHE (default:
-# build/kernel); needs no root. MVM_TEST_KERNEL=DIR: takes that one instead.
+# FLAVOUR amd64 (default), cloud-amd64 or cloud-arm64. The first call downloads it by apt, 70 MB (cloud: 28 MB), into $MVM_KERNEL_CACHE (default:
+# build/kernel); needs no root. cloud-arm64 has a static busybox beside it, bin/busybox. MVM_TEST_KERNEL=DIR: takes that one instead of amd64's.
 set -euo pipefail
 
 # Debian 12's own series: later kernels oops at random under QEMU 7.2's TCG.
@@ -11,7 +11,7 @@ flavour=${1:-amd64}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${MVM_KERNEL_CACHE:-$top/build/kernel}
 
-if [ -n "${MVM_TEST_KERNEL:-}" ]; then
+if [ -n "${MVM_TEST_KERNEL:-}" ] && [[ $flavour != *arm64 ]]; then
 	echo "$MVM_TEST_KERNEL"
 	exit
 fi
@@ -38,16 +38,22 @@ newest() {
 }
 
 download() {
-	local package
-	package=$(newest "$@")
-	[ -n "$package" ] || return
-	echo "kernel: downloading $package" >&2
-	(cd "$work" && apt-get "$@" -o APT::Sandbox::User="$(id -un)" download -q "$package") >&2
+	local -a packages
+	mapfile -t packages < <(newest "$@")
+	[ "${#packages[@]}" = 1 ] || return
+	[[ $flavour != *arm64 ]] || packages+=(busybox-static:arm64)
+	echo "kernel: downloading ${packages[*]}" >&2
+	(cd "$work" && apt-get "$@" -o APT::Sandbox::User="$(id -un)" download -q "${packages[@]}") >&2
 }
 
 # The system's package lists may be missing or too old; fresh ones of our own need no root.
 own=(-o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache")
-if ! download; then
+foreign=false
+if [[ $flavour == *arm64 ]]; then
+	own+=(-o APT::Architecture=arm64 -o APT::Architectures=arm64)
+	foreign=true
+fi
+if $foreign || ! download; then
 	mkdir -p "$work/lists/partial" "$work/cache"
 	apt-get "${own[@]}" -o APT::Sandbox::User="$(id -un)" update -q >&2
 	download "${own[@]}" || {
@@ -58,5 +64,8 @@ fi
 dpkg-deb --fsys-tarfile "$work"/linux-image-*.deb | tar -x --no-same-owner -C "$work" ./boot ./lib/modules
 mkdir "$work/$flavour"
 mv "$work/boot" "$work/lib" "$work/$flavour/"
+for package in "$work"/busybox-static_*.deb; do
+	if [ -e "$package" ]; then dpkg-deb --fsys-tarfile "$package" | tar -x --no-same-owner -C "$work/$flavour" ./bin/busybox; fi
+done
 mv "$work/$flavour" "$cache/$flavour"
 echo "$cache/$flavour"

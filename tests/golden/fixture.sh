@@ -22,6 +22,15 @@ fixture_kernel_arm64() {
 	printf 'ARM\x64' | dd of="$1" bs=1 seek=56 conv=notrunc status=none
 }
 
+# An ELF program of x86_64 that tells its version, as vmlinux does.
+fixture_kernel_elf() {
+	head -c 8192 /dev/zero >"$1"
+	printf '\x7fELF\x02\x01\x01' | dd of="$1" bs=1 conv=notrunc status=none
+	printf '\x02\x00\x3e\x00\x01' | dd of="$1" bs=1 seek=16 conv=notrunc status=none # ET_EXEC, EM_X86_64
+	printf '\x38\x00' | dd of="$1" bs=1 seek=54 conv=notrunc status=none # e_phentsize
+	printf 'Linux version 6.1.0-golden (made by a test)\n' | dd of="$1" bs=1 seek=4096 conv=notrunc status=none
+}
+
 fixture_make() {
 	local top=$1/store/$fixture_hash-system data=$1/store/$fixture_hash-data
 	mkdir -p "$top" "$data"
@@ -31,6 +40,7 @@ fixture_make() {
 	printf 'quiet splash\n' >"$top/kernel-params"
 	fixture_kernel "$1/kernel"
 	fixture_kernel_arm64 "$1/Image"
+	fixture_kernel_elf "$1/vmlinux"
 	# The hashes are made up: nothing here is verified against them.
 	{
 		printf '%s\nsha256:%064d\n120\n\n0\n' "$data" 1

@@ -176,6 +176,25 @@ static void holds_what_the_guest_needs(void **state)
 	assert_string_equal(find(&entries, "mvm/files/0")->content, "10");
 }
 
+/* Each guest gets a program of its own architecture: e_machine, an ELF header's bytes 18 and 19. */
+static void the_program_is_of_the_guests_architecture(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(stage1_has_program(KERNEL_HOST_ARCH));
+	static const unsigned char machines[] = {[KERNEL_X86_64] = 62, [KERNEL_AARCH64] = 183};
+	for (enum kernel_arch arch = KERNEL_X86_64; arch <= KERNEL_AARCH64; arch++) {
+		if (!stage1_has_program(arch)) {
+			print_message("skipped: no compiler for %s\n", kernel_arch_name(arch));
+			continue;
+		}
+		f->request.arch = arch;
+		unlink(f->request.output);
+		build(f);
+		struct entries entries = list(f);
+		assert_int_equal((unsigned char)find(&entries, "init")->content[18], machines[arch]);
+	}
+}
+
 /* The guest never frees it. */
 static void plan_free(struct plan *plan)
 {
@@ -363,6 +382,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(holds_what_the_guest_needs, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_program_is_of_the_guests_architecture, setup, teardown),
 		cmocka_unit_test_setup_teardown(guest_reads_the_same_plan, setup, teardown),
 		cmocka_unit_test(wrong_plans_are_refused),
 		cmocka_unit_test(kernel_parameters_are_obeyed),

@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cloud-hypervisor: Cloud Hypervisor, with KVM. Facts of the command line: its source, cloud-hypervisor/src/main.rs, vmm/src/config.rs and
+ * option_parser/src/lib.rs, versions 35 to 53.
+ */
+#include <string.h>
+
+#include "backends/backend.h"
+#include "compiler/base/buf.h"
+
+/* Seconds that microvm-shutdown waits for the guest before it cuts the power. */
+#define SHUTDOWN_SECONDS "60"
+/* The name that the reference's host expects. */
+#define VSOCK "notify.vsock"
+
+enum { HOTPLUG_MIB = 128 };
+
+/* Options that are given once, so that ours and those of extraArgs are made one. */
+struct extra {
+	const char *cpus, *platform, *vsock; /* NULL: not in extraArgs */
+	const char *console, *serial;        /* these stay among the rest */
+	struct strings rest;
+};
+
+struct cloud_hypervisor {
+	struct arena *arena;
+	const struct guest *guest;
+	const struct vm *vm;
+	struct command *command;
+	struct extra extra;
+};
+
+static bool since(const struct vm *vm, unsigned major)
+{
+	return version_at_least(vm->cloud_hypervisor.common.version, major, 0);
+}
+
+/* ---- extraArgs ---- */
+
+/* The value of an option in "--option value" or "--option=value"; NULL: it is another argument. `used` counts arguments. */
+static const char *option_value(const struct strings *arguments, size_t i, const char *option, size_t *used)
+{
+	const char *text = arguments->v[i];
+	size_t length = strlen(option);
+	*used = 1;
+	if (strncmp(text, option, length) != 0)
+		return NULL;
+	if (text[length] == '=')
+		return text + length + 1;
+	*used = 2;
+	return text[length] == '\0' && i + 1 < arguments->n ? arguments->v[i + 1] : NULL;
+}
+
+static const char *joined(struct arena *arena, const char *a, const char *b)
+{
+	return a && b && *a && *b ? arena_printf(arena, "%s,%s", a, b) : a && *a ? a : b;
+}
+
+static struct extra extra_read(struct arena *arena, const struct strings *arguments)
+{
+	struct extra extra = {0};
+	const struct {
+		const char *option, **value;
+		bool ours; /* taken out */
+	} options[] = {
+		{"--cpus", &extra.cpus, true}, {"--platform", &extra.platform, true}, {"--vsock", &extra.vsock, true},
+		{"--console", &extra.console, false}, {"--serial", &extra.serial, false},
+	};
+	for (size_t i = 0, used = 1; i < arguments->n; i += used) {
+		bool taken = false;
+		used = 1;
+		for (size_t k = 0; k < countof(options); k++) {
+			size_t count;
+			const char *value = option_value(arguments, i, options[k].option, &count);
+			if (!value)
+				continue;
+			*options[k].value = options[k].ours ? joined(arena, *options[k].value, value) : value;
+			taken = options[k].ours;
+			used = count;
+		}
+		for (size_t k = 0; !taken && k < used; k++)
+			vec_push(arena, &extra.rest, arguments->v[i + k]);
+	}
+	return extra;
+}
+
+/* The value of a key in "key=value,key=value"; NULL: it is not there. */
+static const char *parameter_of(struct arena *arena, const char *text, const char *key)
+{
+	size_t length = strlen(key);
+	for (; text && *text; text = strchr(text, ','), text += text != NULL) {
+		if (strncmp(text, key, length) == 0 && text[length] == '=')
+			return arena_strndup(arena, text + length + 1, strcspn(text + length + 1, ","));
+	}
+	return NULL;
+}
+
+/* ---- arguments ---- */
+
+/* A value with what the parser splits at is written in double quotes, a quote in it twice. */
+static const char *quoted(struct arena *arena, const char *text)
+{
+	size_t length = strlen(text);
+	if (!strpbrk(text, ",\"[]") && (!length || (!strchr(" \t", text[0]) && !strchr(" \t", text[length - 1]))))
+		return text;
+	BUF_CLEANUP struct buf out = {0};
+	buf_puts(&out, "\"");
+	for (; *text; text++)
+		buf_add(&out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+	buf_puts(&out, "\"");
+	return arena_strdup(arena, buf_text(&out));
+}
+
+static void add(const struct cloud_hypervisor *ch, const char *option, const char *value)
+{
+	command_add(ch->command, option);
+	command_add(ch->command, value);
+}
+
+#define add_printf(ch, option, ...) add((ch), (option), arena_printf((ch)->arena, __VA_ARGS__))
+
+/* "--disk A B", but versions 30 to 35 want "--disk A --disk B". */
+static void add_of_many(const struct cloud_hypervisor *ch, const char *option, size_t index)
+{
+	if (index == 0 || !since(ch->vm, 36))
+		command_add(ch->command, option);
+}
+
+static void add_base(const struct cloud_hypervisor *ch)
+{
+	const struct vm *vm = ch->vm;
+	const char *package = vm->cloud_hypervisor.common.package;
+	command_add(ch->command, package ? arena_printf(ch->arena, "%s/bin/cloud-hypervisor", package) : "cloud-hypervisor");
+	add(ch, "--cpus", joined(ch->arena, arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu), ch->extra.cpus));
+	add(ch, "--seccomp", "true");
+}
+
+static const char *console_parameters(const struct cloud_hypervisor *ch)
+{
+	if (ch->extra.serial && strcmp(ch->extra.serial, "tty") != 0)
+		return "";
+	return ch->guest->arch == KERNEL_X86_64 ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
+}
+
+static void add_kernel(const struct cloud_hypervisor *ch)
+{
+	const struct guest *guest = ch->guest;
+	command_add(ch->command, "--kernel");
+	command_add_file(ch->command, &guest->kernel);
+	if (guest->initrd.path) {
+		command_add(ch->command, "--initramfs");
+		command_add_file(ch->command, &guest->initrd);
+	}
+	command_add(ch->command, "--cmdline");
+	struct argument *cmdline = command_begin(ch->command);
+	/*
+	 * A guest that reboots starts again in the same process, however it does it. After a panic it takes a while, so that it does not spin; when stage 1
+	 * fails, nothing would be better the next time.
+	 */
+	argument_text(ch->command, cmdline,
+		      arena_printf(ch->arena, "%sreboot=t panic=10 mvm.fail=poweroff%s%s", console_parameters(ch), *guest->parameters ? " " : "", guest->parameters));
+	argument_piece(ch->command, cmdline, PIECE_PARAMETERS);
+	if (!ch->extra.console)
+		add(ch, "--console", "null");
+	if (!ch->extra.serial)
+		add(ch, "--serial", "tty");
+}
+
+static void add_memory(const struct cloud_hypervisor *ch)
+{
+	const struct vm *vm = ch->vm;
+	/* virtiofsd maps the guest's memory; such memory cannot be merged, and neither can huge pages. */
+	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s", (unsigned long long)vm->mem_mib, vm->shares.n ? "on" : "off");
+	if (vm->hugepage_mem)
+		text = joined(ch->arena, text, "hugepages=on");
+	else if (!vm->shares.n)
+		text = joined(ch->arena, text, "mergeable=on");
+	if (vm->hotplug_mem_mib)
+		text = arena_printf(ch->arena, "%s,hotplug_method=virtio-mem,hotplug_size=%lluM,hotplugged_size=%lluM", text,
+				    (unsigned long long)vm->hotplug_mem_mib, (unsigned long long)vm->hotplugged_mem_mib);
+	add(ch, "--memory", text);
+	if (vm->balloon)
+		add_printf(ch, "--balloon", "size=%lluM,free_page_reporting=on%s", (unsigned long long)vm->initial_balloon_mem_mib,
+			   vm->deflate_on_oom ? ",deflate_on_oom=on" : "");
+}
+
+static void add_platform(const struct cloud_hypervisor *ch)
+{
+	const struct strings *strings = &ch->vm->cloud_hypervisor.platform_oem_strings;
+	const char *list = NULL, *text = NULL;
+	for (size_t i = 0; i < strings->n; i++)
+		list = joined(ch->arena, list, strings->v[i]);
+	if (list)
+		text = arena_printf(ch->arena, "oem_strings=[%s]", list);
+	const char *key = since(ch->vm, 53) ? "system_uuid" : "uuid";
+	if (ch->vm->machine_id && !parameter_of(ch->arena, ch->extra.platform, "system_uuid") && !parameter_of(ch->arena, ch->extra.platform, "uuid"))
+		text = joined(ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
+	text = joined(ch->arena, text, ch->extra.platform);
+	if (text)
+		add(ch, "--platform", text);
+}
+
+static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk, size_t index)
+{
+	struct arena *arena = ch->arena;
+	add_of_many(ch, "--disk", index);
+	struct argument *argument = command_begin(ch->command);
+	if (disk->file.in_runner) {
+		/* The runner's path may have what the parser splits at, so it is in quotes. */
+		argument_text(ch->command, argument, "path=\"");
+		argument_file(ch->command, argument, &disk->file, PIECE_RUNNER);
+		argument_text(ch->command, argument, "\"");
+	} else {
+		argument_text(ch->command, argument, arena_printf(arena, "path=%s", quoted(arena, disk->file.path)));
+	}
+	argument_text(ch->command, argument, arena_printf(arena, ",readonly=%s", disk->read_only ? "on" : "off"));
+	if (disk->volume)
+		argument_text(ch->command, argument, disk->direct ? ",direct=on" : ",direct=off");
+	/* Without it the format is guessed, and then the first sector of a raw image cannot be written. */
+	if (since(ch->vm, 51))
+		argument_text(ch->command, argument, arena_printf(arena, ",image_type=%s", disk->format));
+	if (ch->vm->vcpu > 1)
+		argument_text(ch->command, argument, arena_printf(arena, ",num_queues=%llu", (unsigned long long)ch->vm->vcpu));
+	argument_text(ch->command, argument, arena_printf(arena, ",serial=%s", quoted(arena, disk->serial)));
+}
+
+static void add_share(const struct cloud_hypervisor *ch, const struct share *share, size_t index)
+{
+	add_of_many(ch, "--fs", index);
+	command_printf(ch->command, "tag=%s,socket=%s", quoted(ch->arena, share->tag), quoted(ch->arena, share->socket));
+}
+
+static void add_interface(const struct cloud_hypervisor *ch, const struct nic *nic, size_t index)
+{
+	const char *source = arena_printf(ch->arena, "tap=%s", nic->interface->id);
+	for (unsigned i = 0; nic->fds && i < nic->queues; i++)
+		source = arena_printf(ch->arena, "%s%s%d", i ? source : "fd=[", i ? "," : "", nic->fds[i]);
+	add_of_many(ch, "--net", index);
+	command_printf(ch->command, "%s%s,mac=%s%s", source, nic->fds ? "]" : "", nic->interface->mac,
+		       nic->queues > 1 ? arena_printf(ch->arena, ",num_queues=%u", 2 * nic->queues) : "");
+}
+
+/* A PCI address may lack its domain, a directory of sysfs does not. */
+static void add_device(const struct cloud_hypervisor *ch, const struct device *device, size_t index)
+{
+	bool domain = strchr(device->path, ':') != strrchr(device->path, ':');
+	add_of_many(ch, "--device", index);
+	command_printf(ch->command, "path=/sys/bus/pci/devices/%s%s", domain ? "" : "0000:", device->path);
+}
+
+/* Ours, completed by what extraArgs say; the socket's path. NULL: the VM has no vsock. */
+static const char *add_vsock(const struct cloud_hypervisor *ch)
+{
+	const char *text = ch->extra.vsock, *socket = parameter_of(ch->arena, text, "socket");
+	if (ch->vm->vsock.cid < 0 && !parameter_of(ch->arena, text, "cid"))
+		return NULL;
+	if (!socket)
+		text = joined(ch->arena, "socket=" VSOCK, text);
+	if (ch->vm->vsock.cid >= 0)
+		text = joined(ch->arena, arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
+	add(ch, "--vsock", text);
+	return socket ? socket : VSOCK;
+}
+
+/* ---- the backend ---- */
+
+static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		vec_push(arena, list, v[i]);
+}
+
+static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out)
+{
+	struct arena *arena = ch->arena;
+	const char *socket = ch->vm->socket;
+	if (!socket)
+		return;
+	add(ch, "--api-socket", socket);
+	vec_push(arena, &out->stale, socket);
+	words(arena, &out->shutdown, (const char *const[]){"shutdown", "ch", socket, SHUTDOWN_SECONDS}, 4);
+	if (ch->vm->balloon)
+		words(arena, &out->balloon,
+		      (const char *const[]){"balloon", "ch", socket, arena_printf(arena, "%llu", (unsigned long long)ch->vm->mem_mib)}, 4);
+}
+
+static void cloud_hypervisor_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const struct vm *vm = guest->vm;
+	out->command.arena = arena;
+	const struct cloud_hypervisor ch = {arena, guest, vm, &out->command, extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	add_base(&ch);
+	add_kernel(&ch);
+	add_memory(&ch);
+	add_platform(&ch);
+	const char *vsock = add_vsock(&ch);
+	if (vsock)
+		vec_push(arena, &out->stale, vsock);
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(&ch, &guest->disks[i], i);
+	for (size_t i = 0; i < vm->shares.n; i++)
+		add_share(&ch, &vm->shares.v[i], i);
+	lower_control(&ch, out);
+	for (size_t i = 0; i < guest->nnics; i++)
+		add_interface(&ch, &guest->nics[i], i);
+	for (size_t i = 0; i < vm->devices.n; i++)
+		add_device(&ch, &vm->devices.v[i], i);
+	for (size_t i = 0; i < ch.extra.rest.n; i++)
+		command_add(&out->command, ch.extra.rest.v[i]);
+	out->accel = ACCEL_KVM;
+	out->unquotable = "\"";
+}
+
+static void cloud_hypervisor_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+{
+	(void)guest;
+	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of Cloud Hypervisor's devices", false});
+	vec_push(arena, wishes, (struct module_wish){"button", "microvm-shutdown presses the power button", true});
+}
+
+#define wrong(diag, where, code, ...) diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
+
+static void check_extra(struct diag *diag, const struct vm *vm)
+{
+	struct arena *arena = arena_new();
+	const struct strings *arguments = &vm->cloud_hypervisor.common.extra_args;
+	const struct pos *where = vm_where(vm, arguments);
+	struct extra extra = extra_read(arena, arguments);
+	if (parameter_of(arena, extra.cpus, "boot"))
+		wrong(diag, where, "bad-extra-args", "cloud-hypervisor.extraArgs: --cpus boot= is vcpu here");
+	if (extra.platform && strstr(extra.platform, "oem_strings="))
+		wrong(diag, where, "bad-extra-args", "cloud-hypervisor.extraArgs: --platform oem_strings= is cloud-hypervisor.platformOEMStrings here");
+	if (vm->vsock.cid >= 0 && parameter_of(arena, extra.vsock, "cid"))
+		wrong(diag, where, "bad-extra-args", "cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");
+	arena_free(arena);
+}
+
+/* The parser does not take quotes off the items of a list. */
+static void check_oem_strings(struct diag *diag, const struct vm *vm)
+{
+	const struct strings *strings = &vm->cloud_hypervisor.platform_oem_strings;
+	for (size_t i = 0; i < strings->n; i++) {
+		const char *text = strings->v[i];
+		size_t length = strlen(text);
+		if (!length || strpbrk(text, ",\"[]\n") || strchr(" \t", text[0]) || strchr(" \t", text[length - 1]) || strncmp(text, "oem_strings", 11) == 0)
+			wrong(diag, vm_where(vm, text), "bad-oem-string",
+			      "cloud-hypervisor.platformOEMStrings[%zu]: one string, without ',', '\"', '[', ']' and blanks at its ends: \"%.80s\"", i, text);
+	}
+}
+
+static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
+{
+	if (!since(vm, 35))
+		wrong(diag, vm_where(vm, &vm->cloud_hypervisor.common.version), "not-supported",
+		      "cloud-hypervisor.version: disks have serial numbers, by which the guest finds them, since version 35");
+	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
+		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported", "hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
+	check_extra(diag, vm);
+	check_oem_strings(diag, vm);
+}
+
+/* A bzImage since version 39. */
+static bool cloud_hypervisor_boots(const struct vm *vm, enum kernel_format format)
+{
+	return format != KERNEL_BZIMAGE || since(vm, 39);
+}
+
+static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
+
+const struct backend cloud_hypervisor_backend = {
+	.name = "cloud-hypervisor",
+	.doc = "Cloud Hypervisor: KVM only; virtiofs, hotplug memory, PCI devices of the host",
+	.tested = "its arguments are compared with the source of version 53",
+	.capabilities = {
+		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
+		[FEATURE_VIRTIOFS] = {.can = CAN},
+		[FEATURE_USER_NETWORK] = {CAN_NOT, NULL, NULL},
+		[FEATURE_FORWARD_PORTS] = {CAN_NOT, NULL, NULL},
+		[FEATURE_TAP] = {.can = CAN},
+		[FEATURE_VHOST_NET] = {CAN_IGNORE, NULL, NULL},
+		[FEATURE_MACVTAP] = {.can = CAN},
+		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_PCI_DEVICES] = {.can = CAN},
+		[FEATURE_USB_DEVICES] = {CAN_NOT, NULL, NULL},
+		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NULL, NULL},
+		[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it knows --gpu", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_HUGEPAGES] = {.can = CAN},
+		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN},
+		[FEATURE_BALLOON] = {.can = CAN},
+		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, "it takes them as arguments only, which every user of the host can read", NULL},
+		[FEATURE_NO_SOCKET] = {.can = CAN},
+		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+		[FEATURE_DIRECT] = {.can = CAN},
+		[FEATURE_SERIAL] = {.can = CAN},
+		[FEATURE_QCOW2] = {.can = CAN},
+		[FEATURE_VHD] = {.can = CAN},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
+	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.boots = cloud_hypervisor_boots,
+	.disk_serials = true,
+	.multi_queue = true,
+	.parameter_bytes = 96,
+	.check = cloud_hypervisor_check,
+	.modules = cloud_hypervisor_modules,
+	.lower = cloud_hypervisor_lower,
+};

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+#include "child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	POLL_MS = 5,
+	STATUS_NOT_STARTED = 127, /* as a shell says it */
+};
+
+static void become(const char *const *argv, int output)
+{
+	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (nothing >= 0)
+		dup2(nothing, STDIN_FILENO);
+	dup2(output, STDOUT_FILENO);
+	signal(SIGPIPE, SIG_DFL);
+	/* execvp changes neither the array nor its texts. */
+	union {
+		const char *const *constant;
+		char *const *argv;
+	} arguments = {.constant = argv};
+	execvp(argv[0], arguments.argv);
+	complain("%s: %s", argv[0], strerror(errno));
+	_exit(STATUS_NOT_STARTED);
+}
+
+/* Until the end of its output or the deadline. */
+static void take(int fd, int64_t deadline, struct output *output)
+{
+	for (int left; (left = deadline_left(deadline)) > 0;) {
+		struct pollfd entry = {.fd = fd, .events = POLLIN};
+		char block[1024];
+		int ready = poll(&entry, 1, left);
+		if (ready == 0 || (ready < 0 && errno == EINTR))
+			continue;
+		ssize_t got = ready < 0 ? -1 : read(fd, block, sizeof block);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			return;
+		size_t room = sizeof output->text - 1 - output->n, kept = (size_t)got < room ? (size_t)got : room;
+		memcpy(output->text + output->n, block, kept);
+		output->n += kept;
+		output->text[output->n] = '\0';
+	}
+}
+
+static bool end(pid_t child, int64_t deadline, int *status)
+{
+	while (waitpid(child, status, WNOHANG) == 0) {
+		if (!deadline_left(deadline)) {
+			kill(child, SIGKILL);
+			waitpid(child, status, 0);
+			return false;
+		}
+		sleep_ms(POLL_MS);
+	}
+	return true;
+}
+
+bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
+{
+	int ends[2], status = 0;
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return reason_set(why, "pipe: %s", strerror(errno));
+	pid_t child = fork();
+	if (child == 0)
+		become(argv, output ? ends[1] : STDERR_FILENO);
+	int problem = errno;
+	close(ends[1]);
+	if (output) {
+		*output = (struct output){.n = 0};
+		if (child > 0)
+			take(ends[0], deadline, output);
+	}
+	close(ends[0]);
+	if (child < 0)
+		return reason_set(why, "fork: %s", strerror(problem));
+	if (!end(child, deadline, &status))
+		return reason_set(why, "%s %s did not end in time", argv[0], argv[1]);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return true;
+	return reason_set(why, "%s %s failed with status %d", argv[0], argv[1], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}

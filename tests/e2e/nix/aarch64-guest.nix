@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: MIT
+# A guest for aarch64, built on any machine: nothing of it runs here. It says what it runs on, counts its boots in /data and ends the VM.
+{
+  busyboxProgram ? "/usr/bin/busybox",
+  guestBusybox, # a static one for aarch64
+}:
+
+let
+  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) run;
+
+  busybox = run "busybox-aarch64" { program = builtins.path { name = "busybox"; path = guestBusybox; }; } ''
+    mkdir -p "$out/bin"
+    cp "$program" "$out/bin/busybox"
+    chmod +x "$out/bin/busybox"
+    for applet in sh cat grep uname ls mount umount sync reboot wc; do ln -s busybox "$out/bin/$applet"; done
+  '';
+in
+{
+  toplevel = run "aarch64-guest" {
+    init = ''
+      #!${busybox}/bin/sh
+      export PATH=${busybox}/bin
+      echo "aarch64: machine $(uname -m)"
+      echo "aarch64: store $(ls ${builtins.storeDir} | wc -l) paths"
+      grep ' /data ' /proc/mounts | while read -r source target type options rest; do echo "aarch64: mount $target $type ''${options%%,*}"; done
+      echo "boot" >> /data/boots
+      echo "aarch64: boot $(wc -l < /data/boots)"
+      umount /data && echo "aarch64: done"
+      sync
+      reboot -f
+    '';
+  } ''
+    mkdir "$out"
+    printf %s "$init" > "$out/init"
+    chmod +x "$out/init"
+  '';
+}
