@@ -53,25 +53,25 @@ static bool has_memory_hotplug(const struct vm *vm)
 
 /* ---- the configuration as a tree ---- */
 
-static struct node *node_add(struct firecracker *firecracker, struct node *map, const char *key, enum node_kind kind)
+static struct node *child_add(struct firecracker *firecracker, struct node *map, const char *key, enum node_kind kind)
 {
 	static const struct pos nowhere;
 	struct node *node = node_new(firecracker->arena, kind, &nowhere);
 	if (map->kind == NODE_LIST)
 		vec_push(firecracker->arena, &map->items, node);
 	else
-		node_set(firecracker->arena, map, key, &nowhere, node);
+		node_set(firecracker->arena, map, &(struct entry){key, nowhere, node});
 	return node;
 }
 
 static struct node *item_add(struct firecracker *firecracker, struct node *list)
 {
-	return node_add(firecracker, list, NULL, NODE_MAP);
+	return child_add(firecracker, list, NULL, NODE_MAP);
 }
 
 static struct node *text_add(struct firecracker *firecracker, struct node *map, const char *key, const char *text)
 {
-	struct node *node = node_add(firecracker, map, key, NODE_SCALAR);
+	struct node *node = child_add(firecracker, map, key, NODE_SCALAR);
 	node->text = text;
 	node->quoted = true;
 	return node;
@@ -79,12 +79,12 @@ static struct node *text_add(struct firecracker *firecracker, struct node *map, 
 
 static void number_add(struct firecracker *firecracker, struct node *map, const char *key, uint64_t number)
 {
-	node_add(firecracker, map, key, NODE_SCALAR)->text = arena_printf(firecracker->arena, "%llu", (unsigned long long)number);
+	child_add(firecracker, map, key, NODE_SCALAR)->text = arena_printf(firecracker->arena, "%llu", (unsigned long long)number);
 }
 
 static void bool_add(struct firecracker *firecracker, struct node *map, const char *key, bool value)
 {
-	node_add(firecracker, map, key, NODE_SCALAR)->text = value ? "true" : "false";
+	child_add(firecracker, map, key, NODE_SCALAR)->text = value ? "true" : "false";
 }
 
 static void file_add(struct firecracker *firecracker, struct node *map, const char *key, const struct file_ref *file)
@@ -98,7 +98,7 @@ static void file_add(struct firecracker *firecracker, struct node *map, const ch
 static void boot_source_add(struct firecracker *firecracker, struct node *config)
 {
 	const struct guest *guest = firecracker->guest;
-	struct node *source = node_add(firecracker, config, "boot-source", NODE_MAP);
+	struct node *source = child_add(firecracker, config, "boot-source", NODE_MAP);
 	file_add(firecracker, source, "kernel_image_path", &guest->kernel);
 	if (guest->initrd.path)
 		file_add(firecracker, source, "initrd_path", &guest->initrd);
@@ -116,7 +116,7 @@ static void boot_source_add(struct firecracker *firecracker, struct node *config
 static void machine_add(struct firecracker *firecracker, struct node *config)
 {
 	const struct vm *vm = firecracker->vm;
-	struct node *machine = node_add(firecracker, config, "machine-config", NODE_MAP);
+	struct node *machine = child_add(firecracker, config, "machine-config", NODE_MAP);
 	number_add(firecracker, machine, "vcpu_count", vm->vcpu);
 	number_add(firecracker, machine, "mem_size_mib", vm->mem_mib);
 	/* Two threads a core: the CPUs come in pairs. */
@@ -127,7 +127,7 @@ static void machine_add(struct firecracker *firecracker, struct node *config)
 
 static void drives_add(struct firecracker *firecracker, struct node *config)
 {
-	struct node *drives = node_add(firecracker, config, "drives", NODE_LIST);
+	struct node *drives = child_add(firecracker, config, "drives", NODE_LIST);
 	for (size_t i = 0; i < firecracker->guest->ndisks; i++) {
 		const struct disk *disk = &firecracker->guest->disks[i];
 		struct node *drive = item_add(firecracker, drives);
@@ -144,7 +144,7 @@ static void drives_add(struct firecracker *firecracker, struct node *config)
 
 static void interfaces_add(struct firecracker *firecracker, struct node *config)
 {
-	struct node *interfaces = node_add(firecracker, config, "network-interfaces", NODE_LIST);
+	struct node *interfaces = child_add(firecracker, config, "network-interfaces", NODE_LIST);
 	for (size_t i = 0; i < firecracker->guest->nnics; i++) {
 		const struct interface *interface = firecracker->guest->nics[i].interface;
 		struct node *map = item_add(firecracker, interfaces);
@@ -158,7 +158,7 @@ static void memory_devices_add(struct firecracker *firecracker, struct node *con
 {
 	const struct vm *vm = firecracker->vm;
 	if (vm->balloon) {
-		struct node *balloon = node_add(firecracker, config, "balloon", NODE_MAP);
+		struct node *balloon = child_add(firecracker, config, "balloon", NODE_MAP);
 		number_add(firecracker, balloon, "amount_mib", vm->initial_balloon_mem_mib);
 		bool_add(firecracker, balloon, "deflate_on_oom", vm->deflate_on_oom);
 		/* Without statistics the size that the balloon has reached cannot be read. */
@@ -167,7 +167,7 @@ static void memory_devices_add(struct firecracker *firecracker, struct node *con
 			bool_add(firecracker, balloon, "free_page_reporting", true);
 	}
 	if (vm->hotplug_mem_mib) {
-		struct node *hotplug = node_add(firecracker, config, "memory-hotplug", NODE_MAP);
+		struct node *hotplug = child_add(firecracker, config, "memory-hotplug", NODE_MAP);
 		number_add(firecracker, hotplug, "total_size_mib", vm->hotplug_mem_mib);
 	}
 }
@@ -183,14 +183,14 @@ static struct node *config_make(struct firecracker *firecracker)
 	interfaces_add(firecracker, config);
 	memory_devices_add(firecracker, config);
 	if (since(vm, 4))
-		node_add(firecracker, config, "entropy", NODE_MAP);
+		child_add(firecracker, config, "entropy", NODE_MAP);
 	if (vm->vsock.cid >= 0) {
-		struct node *vsock = node_add(firecracker, config, "vsock", NODE_MAP);
+		struct node *vsock = child_add(firecracker, config, "vsock", NODE_MAP);
 		number_add(firecracker, vsock, "guest_cid", (uint64_t)vm->vsock.cid);
 		text_add(firecracker, vsock, "uds_path", VSOCK);
 	}
 	if (vm->firecracker.cpu)
-		*node_add(firecracker, config, "cpu-config", NODE_MAP) = *vm->firecracker.cpu;
+		*child_add(firecracker, config, "cpu-config", NODE_MAP) = *vm->firecracker.cpu;
 	if (!vm->firecracker.extra_config)
 		return config;
 	struct node extra = *vm->firecracker.extra_config;
