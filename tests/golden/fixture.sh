@@ -5,13 +5,14 @@
 
 fixture_hash=0123456789abcdfghijklmnpqrsvwxyz
 
-# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is.
+# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is, loaded high, 64-bit.
 fixture_kernel() {
 	head -c 4096 /dev/zero >"$1"
 	printf '\x55\xaa' | dd of="$1" bs=1 seek=510 conv=notrunc status=none
 	printf 'HdrS\x0f\x02' | dd of="$1" bs=1 seek=514 conv=notrunc status=none
 	printf '\x00\x08' | dd of="$1" bs=1 seek=526 conv=notrunc status=none
 	printf '\x01' | dd of="$1" bs=1 seek=529 conv=notrunc status=none
+	printf '\x01' | dd of="$1" bs=1 seek=566 conv=notrunc status=none
 	printf '6.1.0-golden (made by a test)\0' | dd of="$1" bs=1 seek=2560 conv=notrunc status=none
 }
 
