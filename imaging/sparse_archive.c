@@ -122,7 +122,7 @@ static bool write_header(struct job *job, struct archive *archive)
 	__attribute__((cleanup(entry_cleanup))) struct archive_entry *entry = archive_entry_new();
 	archive_entry_set_pathname(entry, job->member);
 	archive_entry_set_filetype(entry, AE_IFREG);
-	archive_entry_set_perm(entry, 0644);
+	archive_entry_set_perm(entry, 0600);
 	archive_entry_set_size(entry, (int64_t)job->size);
 	archive_entry_set_mtime(entry, job->time, 0);
 	for (size_t i = 0; i < job->runs.n; i++)

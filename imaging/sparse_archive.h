@@ -9,7 +9,7 @@
 #include "compiler/base/diag.h"
 
 /*
- * Writes `archive` (pax with GNU's sparse format 1.0, gzip; must not exist) holding the file `source` as `member`, mode 0644, owner 0:0, the
+ * Writes `archive` (pax with GNU's sparse format 1.0, gzip; must not exist) holding the file `source` as `member`, mode 0600, owner 0:0, the
  * given time in seconds since 1970. Whatever 4 KiB block is zero becomes part of a hole, so that the same content gives the same bytes on any
  * file system; holes of the source are not read. On failure there is no archive.
  */

@@ -40,7 +40,7 @@ sound "the small one" data.img
 sound "the large one" big.img
 dumpe2fs -h data.img >"$log" 2>&1
 expect "it has its label" "$log" '^Filesystem volume name: *precious$'
-check "it belongs to who started" test "$(stat -c %u data.img)" = "$(id -u)"
+check "it belongs to who started, and nobody else reads it" test "$(stat -c "%u %a" data.img)" = "$(id -u) 600"
 no_litter "created"
 
 inode=$(stat -c '%i %Y %Z' data.img)
