@@ -5,11 +5,7 @@
 
 fixture_hash=0123456789abcdfghijklmnpqrsvwxyz
 
-<<<<<<< HEAD
-# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is, 64 bits.
-=======
 # The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is, loaded high, 64-bit.
->>>>>>> main
 fixture_kernel() {
 	head -c 4096 /dev/zero >"$1"
 	printf '\x55\xaa' | dd of="$1" bs=1 seek=510 conv=notrunc status=none
