@@ -234,7 +234,7 @@ static void print_hypervisors(FILE *out)
 	fputs("\n| tested", out);
 	for (const struct backend *const *backend = backends; *backend; backend++)
 		fprintf(out, " | %s", (*backend)->tested);
-	fputs(" |\n\nThe others of the eight are not implemented yet.\n", out);
+	fputs(" |\n", out);
 }
 
 void docgen_options(FILE *out)

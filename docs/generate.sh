@@ -31,7 +31,9 @@ while IFS= read -r line; do
 	esac
 done <"$here/mvmbuild.1.in" >"$out/mvmbuild.1"
 
-table=$(sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3)
+# The README has the short of it; the reasons are in the option reference.
+table=$(sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3 |
+	sed -E '/^\| tested/!{ s/\| yes: [^|]*/| yes \\* /g; s/\| (no|ignored): [^|]*/| \1 /g; }')
 awk -v table="$table" '
 	/<!-- hypervisors end -->/ { skip = 0 }
 	!skip
