@@ -28,8 +28,8 @@ up() {
 }
 
 # gone DESCRIPTION: of the VM's processes there is none.
-# A process that has ended, and that `timeout` did not ask for yet, is gone.
-gone() { check "$1" test -z "$(ps --ppid "$vm_pid" -o stat= | grep -v "^Z")"; }
+# A process that has ended, and that `timeout` did not ask for yet (state Z), is gone.
+gone() { check "$1" test -z "$(pgrep -r D,I,R,S,T -P "$vm_pid")"; }
 
 # What the running guest has said last.
 free_memory() { tr -d '\r' <"$console" | sed -n 's/^probe: free //p' | tail -n 1; }

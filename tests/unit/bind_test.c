@@ -257,14 +257,13 @@ static void planned_options(void **state)
 		 "virtiofsd: {group: kvm, threadPoolSize: '`nproc`', extraArgs: []}\nwritableStoreOverlay: ''\n"
 		 "storeDiskErofsFlags: [-zlz4hc, -Eztailpacking, -Efragments]\nfirecracker: {cpu: {}, driveIoEngine: Async}\n");
 	bound(f, "interfaces: [{type: user, id: a, tap: {vhost: false}, macvtap: {link: null}}]\n");
-	assert_refused(f, "hugepageMem: true", 1, "vm.yaml:3:1: error: hugepageMem: not implemented yet [not-implemented]");
-	assert_refused(f, "vsock: {cid: 3}", 1, "vm.yaml:3:9: error: vsock.cid: not implemented yet");
-	assert_refused(f, "shares: [{tag: a, source: /a, mountPoint: /a}]", 1, "vm.yaml:3:1: error: shares: not implemented yet");
+	assert_refused(f, "storeDisk: {verity: true}", 1, "vm.yaml:3:13: error: storeDisk.verity: not implemented yet [not-implemented]");
+	assert_refused(f, "writableStoreOverlay: /nix/.rw", 1, "vm.yaml:3:1: error: writableStoreOverlay: not implemented yet");
 	assert_refused(f, "storeDiskErofsFlags: [-zlz4hc]", 1, "storeDiskErofsFlags: not implemented yet");
-	assert_refused(f, "firecracker: {extraConfig: {a: [1]}}", 1, "firecracker.extraConfig: not implemented yet");
-	assert_refused(f, "interfaces: [{type: user, id: a, tap: {vhost: true}}]", 1, "interfaces[0].tap.vhost: not implemented yet");
+	assert_refused(f, "virtiofsd: {group: root}", 1, "virtiofsd.group: not implemented yet");
+	assert_refused(f, "volumes: [{image: a, mkfsExtraArgs: [x]}]", 1, "volumes[0].mkfsExtraArgs: not implemented yet");
 	/* A value must be good even so. */
-	assert_refused(f, "hugepageMem: maybe", 1, "hugepageMem: expected true or false");
+	assert_refused(f, "storeDisk: {verity: maybe}", 1, "storeDisk.verity: expected true or false");
 }
 
 static void generated_options_are_noted(void **state)
