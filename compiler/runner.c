@@ -10,6 +10,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/facts.h"
 #include "compiler/gcroots.h"
 #include "compiler/report.h"
 #include "compiler/script.h"
@@ -187,14 +188,6 @@ static bool write_host_program(const struct writer *writer)
 	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no mvm-host");
 }
 
-static bool write_link(const struct writer *writer, const char *name, const char *target)
-{
-	const char *path = path_join(writer->arena, writer->directory, name);
-	if (symlink(target, path) == 0)
-		return true;
-	return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the link %s: %s", path, strerror(errno));
-}
-
 /* What must be on the host besides the runner, a store path a line. */
 static bool write_needed(const struct writer *writer)
 {
@@ -205,25 +198,11 @@ static bool write_needed(const struct writer *writer)
 	return put(writer, RUNNER_NEEDED, buf_text(&text), text.n, 0444);
 }
 
-/* Taps must be made as the hypervisor opens them. */
-static bool has_multi_queue(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->guest.nnics; i++)
-		if (strcmp(plan->guest.nics[i].interface->type, "tap") == 0 && plan->guest.nics[i].queues == 1)
-			return false;
-	return plan->backend->multi_queue && plan->vm->vcpu > 1;
-}
-
-/* The files by which the host's units and commands know a runner; the reference's format. */
 static bool write_facts(const struct writer *writer)
 {
-	const struct plan *plan = writer->plan;
-	bool ok = put_text(writer, RUNNER_SHARE "/hypervisor", arena_printf(writer->arena, "%s\n", plan->backend->name)) &&
-		  put_text(writer, RUNNER_SHARE "/tap-flags", has_multi_queue(plan) ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n");
-	if (ok && plan->vm->system_symlink)
-		ok = write_link(writer, RUNNER_SHARE "/system", plan->system.toplevel);
-	struct json_object *description = report_vm(plan->vm);
-	ok = ok && put_text(writer, RUNNER_SHARE "/vm.json", report_text(writer->arena, description));
+	struct json_object *description = report_vm(writer->plan->vm);
+	bool ok = facts_write(writer->arena, writer->diag, writer->plan, writer->directory) &&
+		  put_text(writer, RUNNER_SHARE "/vm.json", report_text(writer->arena, description));
 	json_object_put(description);
 	return ok && write_needed(writer);
 }

@@ -56,8 +56,12 @@ need_file() { # WHAT PATH
 	[ -r "$2" ] || fail "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
 }
 
-need_macvtap() { # INTERFACE
-	[ -e "/sys/class/net/$1/ifindex" ] || fail "the macvtap interface $1 is missing"
+need_interface() { # TYPE NAME
+	[ -e "/sys/class/net/$2/ifindex" ] || fail "the $1 interface $2 is missing: ip link, or the host's units, make it"
+}
+
+need_virtiofsd() { # TAG SOCKET
+	[ -S "$2" ] || fail "nobody serves the share $1: start a virtiofsd with the socket $2"
 }
 
 # A socket that nobody listens on was left behind by a crash.
@@ -131,7 +135,7 @@ if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host
 	parameters+=" tsc_early_khz=$khz"
 fi
 @stale@
-@macvtaps@
+@connections@
 @config@
 @surroundings@
 @command@
