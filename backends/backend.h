@@ -129,6 +129,7 @@ struct backend {
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
 	unsigned parameter_bytes; /* what its own kernel parameters take of the kernel's command line, when that is more than 64 */
 	bool macos;         /* it runs on a Mac, so not on the machine that builds */
+	bool mmio_parameters; /* on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not every kernel reads */
 	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
 	void (*check)(struct diag *diag, const struct vm *vm);
 	/* Rules that need the guest's kernel to be known; NULL: none. */
