@@ -246,10 +246,6 @@ static void crosvm_check(struct diag *diag, const struct vm *vm)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				   "shares[%zu].source: crosvm cannot share a directory with ':' in its path", i);
 	}
-	if (vm->initial_balloon_mem_mib && vm->initial_balloon_mem_mib >= vm->mem_mib)
-		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
-			   "initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB", (unsigned long long)vm->initial_balloon_mem_mib,
-			   (unsigned long long)vm->mem_mib);
 }
 
 static void crosvm_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)

@@ -95,6 +95,9 @@ static void check_memory(const struct checker *checker)
 		wrong(checker, vm_where(vm, &vm->hotplug_mem_mib), "bad-memory", "hotplugMem and hotpluggedMem are multiples of 2 MiB");
 	if (vm->initial_balloon_mem_mib && !vm->balloon)
 		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem needs balloon: true");
+	if (vm->initial_balloon_mem_mib >= vm->mem_mib)
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB",
+		      (unsigned long long)vm->initial_balloon_mem_mib, (unsigned long long)vm->mem_mib);
 }
 
 static void check_socket(const struct checker *checker)
