@@ -53,7 +53,6 @@ struct lowered {
 	struct companion companion;
 	struct strings directories;  /* made before the start */
 	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
-	const char *input;           /* a FIFO to stand in for /dev/null as its standard input, which it would read for ever; NULL: none */
 	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
 	bool terminal;               /* it starts only when its standard input is a terminal */
 	struct document config;      /* written into the state directory before the start; name NULL: none */

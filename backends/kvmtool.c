@@ -4,9 +4,6 @@
 
 #include "backends/backend.h"
 
-/* Seconds for microvm-shutdown to write the guest's disks out. */
-#define SHUTDOWN_SECONDS "20"
-
 enum {
 	DISKS_MAX = 4,       /* MAX_DISK_IMAGES */
 	QUEUE_PAIRS_MAX = 8, /* VIRTIO_NET_NUM_QUEUES */
@@ -140,12 +137,6 @@ static void add_devices(const struct kvmtool *kvmtool)
 		command_add(kvmtool->command, vm->kvmtool.common.extra_args.v[i]);
 }
 
-static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		vec_push(arena, list, v[i]);
-}
-
 static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
 	const struct vm *vm = guest->vm;
@@ -159,15 +150,15 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	add_devices(&kvmtool);
 	out->accel = ACCEL_KVM;
 	out->home = true;
-	vec_push(arena, &out->directories, ".lkvm");
 	vec_push(arena, &out->stale, arena_printf(arena, ".lkvm/%s.sock", vm->host_name));
-	/* At its end an input gives the guest's console a flood of 0 bytes. By the FIFO, mvm-host makes kvmtool look for a SysRq that waits. */
-	out->input = arena_printf(arena, ".lkvm/%s.input", vm->host_name);
 	out->unquotable = ",";
-	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
-	words(arena, &out->shutdown, (const char *const[]){"shutdown", "lkvm", vm->host_name, SHUTDOWN_SECONDS, program(arena, vm)}, 5);
-	if (vm->balloon)
-		words(arena, &out->balloon, (const char *const[]){"balloon", "lkvm", vm->host_name, memory, program(arena, vm)}, 5);
+	/*
+	 * No shutdown: there is neither ACPI nor a keyboard, and "lkvm debug" gets a SysRq to the guest only when somebody types on lkvm's own terminal.
+	 * "lkvm stop" is no better than SIGTERM.
+	 */
+	const char *const balloon[] = {"balloon", "lkvm", vm->host_name, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib), program(arena, vm)};
+	for (size_t i = 0; vm->balloon && i < countof(balloon); i++)
+		vec_push(arena, &out->balloon, balloon[i]);
 }
 
 static void check_path(struct diag *diag, const struct pos *where, const char *list, size_t i, const char *path)
