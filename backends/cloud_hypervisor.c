@@ -90,9 +90,11 @@ static struct extra extra_read(struct arena *arena, const struct strings *argume
 static const char *parameter_of(struct arena *arena, const char *text, const char *key)
 {
 	size_t length = strlen(key);
-	for (; text && *text; text = strchr(text, ','), text += text != NULL) {
+	while (text) {
 		if (strncmp(text, key, length) == 0 && text[length] == '=')
 			return arena_strndup(arena, text + length + 1, strcspn(text + length + 1, ","));
+		text = strchr(text, ',');
+		text = text ? text + 1 : NULL;
 	}
 	return NULL;
 }
