@@ -53,7 +53,6 @@ struct lowered {
 	struct companion companion;
 	struct strings directories;  /* made before the start */
 	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
-	const char *input;           /* a FIFO to stand in for /dev/null as its standard input, which it would read for ever; NULL: none */
 	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
 	bool terminal;               /* it starts only when its standard input is a terminal */
 	struct document config;      /* written into the state directory before the start; name NULL: none */
@@ -129,6 +128,7 @@ struct backend {
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
 	unsigned parameter_bytes; /* what its own kernel parameters take of the kernel's command line, when that is more than 64 */
 	bool macos;         /* it runs on a Mac, so not on the machine that builds */
+	bool mmio_parameters; /* on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not every kernel reads */
 	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
 	void (*check)(struct diag *diag, const struct vm *vm);
 	/* Rules that need the guest's kernel to be known; NULL: none. */

@@ -246,10 +246,6 @@ static void crosvm_check(struct diag *diag, const struct vm *vm)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				   "shares[%zu].source: crosvm cannot share a directory with ':' in its path", i);
 	}
-	if (vm->initial_balloon_mem_mib && vm->initial_balloon_mem_mib >= vm->mem_mib)
-		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
-			   "initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB", (unsigned long long)vm->initial_balloon_mem_mib,
-			   (unsigned long long)vm->mem_mib);
 }
 
 static void crosvm_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
@@ -272,21 +268,21 @@ const struct backend crosvm_backend = {
 		[FEATURE_TAP] = {.can = CAN},
 		[FEATURE_VHOST_NET] = {.can = CAN},
 		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, "make a tap interface and put it into the bridge", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, "attach them while it runs, with \"crosvm usb attach\"", NULL},
 		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
 		[FEATURE_GRAPHICS] = {.can = CAN},
-		[FEATURE_CPU] = {CAN_IGNORE, "the guest has the host's CPU", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
 		[FEATURE_HUGEPAGES] = {.can = CAN},
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "it has no virtio-mem", NULL},
 		[FEATURE_BALLOON] = {.can = CAN},
 		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
 		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, "it takes them on its command line alone, where every user of the host could read them", NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, "it takes them as arguments only, which every user of the host can read", NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, "its devices are sandboxed anyway", NULL},
+		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {.can = CAN},
 		[FEATURE_SERIAL] = {.can = CAN},

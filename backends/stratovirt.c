@@ -234,6 +234,7 @@ const struct backend stratovirt_backend = {
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,
+	.mmio_parameters = true,
 	.check = stratovirt_check,
 	.modules = stratovirt_modules,
 	.lower = stratovirt_lower,

@@ -83,6 +83,9 @@ static void check_memory(const struct checker *checker)
 		diag_warning(checker->diag, where, "qemu-2048", "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
 	if (vm->initial_balloon_mem_mib && sound(checker, &vm->balloon) && !vm->balloon)
 		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: it needs balloon: true");
+	if (sound(checker, &vm->mem_mib) && vm->initial_balloon_mem_mib >= vm->mem_mib)
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB",
+		      (unsigned long long)vm->initial_balloon_mem_mib, (unsigned long long)vm->mem_mib);
 }
 
 static void check_hotplug(const struct checker *checker)

@@ -253,6 +253,18 @@ static void wish_for_devices(struct planner *planner, struct module_wishes *wish
 			vec_push(planner->arena, wishes, all[i].wish);
 }
 
+/* The module names the device that stands for the command line. A kernel that has it built in does not tell. */
+static bool check_mmio_parameters(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	bool needed = plan->backend->mmio_parameters && plan->guest.arch == KERNEL_X86_64;
+	if (!needed || module_holds(planner->arena, &plan->modules, "virtio_mmio.ko", "virtio-mmio-cmdline"))
+		return true;
+	return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "kernel-config",
+			  "kernel: %s would find no devices: it was built without CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, which %s needs",
+			  plan->system.kernel.path, plan->backend->name);
+}
+
 static bool plan_modules(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -276,7 +288,8 @@ static bool plan_modules(struct planner *planner)
 	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
 		vec_push(planner->arena, &wishes, (struct module_wish){plan->vm->stage1.modules.v[i], "stage1.modules asks for it", false});
 	return modules_resolve(planner->arena, planner->diag, plan->system.kernel_modules, plan->system.kernel.version,
-			       vm_where(plan->vm, &plan->vm->kernel), wishes.v, wishes.n, &plan->modules);
+			       vm_where(plan->vm, &plan->vm->kernel), wishes.v, wishes.n, &plan->modules) &&
+	       check_mmio_parameters(planner);
 }
 
 /* A value with a blank is quoted as the kernel's parser wants it: name="a b". */

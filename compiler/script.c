@@ -212,8 +212,6 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 		buf_puts(&out, "export HOME=$PWD\n");
 	for (size_t i = 0; i < lowered->directories.n; i++)
 		buf_printf(&out, "mkdir -p -- %s\n", quoted(arena, lowered->directories.v[i]));
-	if (lowered->input)
-		buf_printf(&out, "quiet_input %s\n", quoted(arena, lowered->input));
 	if (lowered->companion.command.arguments.n) {
 		buf_printf(&out, "companion %s", quoted(arena, lowered->companion.socket));
 		for (size_t i = 0; i < lowered->companion.command.arguments.n; i++) {

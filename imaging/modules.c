@@ -7,7 +7,9 @@
 
 #include <string.h>
 
+#include "compiler/base/file.h"
 #include "imaging/module_tree.h"
+#include "imaging/unpack.h"
 
 struct resolver {
 	struct arena *arena;
@@ -124,4 +126,19 @@ bool modules_resolve(struct arena *arena, struct diag *diag, const char *directo
 		out->v[out->n] = (struct module_file){module->file, module->path, module->may_fail};
 	}
 	return true;
+}
+
+bool module_holds(struct arena *arena, const struct module_list *modules, const char *name, const char *text)
+{
+	const struct module_file *module = NULL;
+	for (size_t i = 0; i < modules->n; i++)
+		if (strcmp(modules->v[i].name, name) == 0)
+			module = &modules->v[i];
+	uint64_t size;
+	const char *why;
+	FD_CLEANUP int fd = module ? unpack_open(arena, module->path, &size, &why) : -1;
+	if (fd < 0)
+		return true;
+	char *bytes = arena_alloc(arena, size);
+	return !fd_read_all(fd, bytes, size, 0) || memmem(bytes, size, text, strlen(text));
 }

@@ -38,4 +38,7 @@ struct module_list {
 bool modules_resolve(struct arena *arena, struct diag *diag, const char *directory, const char *version, const struct pos *where,
 		     const struct module_wish *wishes, size_t count, struct module_list *out);
 
+/* Whether this text stands in a module that is in the list; true also when it is not in the list or cannot be read. */
+bool module_holds(struct arena *arena, const struct module_list *modules, const char *name, const char *text);
+
 #endif

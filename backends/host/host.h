@@ -40,9 +40,9 @@ int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
 int verb_shutdown_crosvm(char **arguments);
 int verb_balloon_crosvm(char **arguments);
-int verb_shutdown_lkvm(char **arguments);
 int verb_balloon_lkvm(char **arguments);
 int verb_listens(char **arguments);
+int verb_notify(char **arguments); /* returns only when it does not work */
 int verb_shutdown_ch(char **arguments);
 int verb_shutdown_fc(char **arguments);
 int verb_balloon_ch(char **arguments);

@@ -12,16 +12,9 @@
 #include "host.h"
 #include "peer.h"
 
-/*
- * kvmtool has neither a power button nor a balloon of a given size. A guest is stopped by SysRq keys on its serial console: write the disks out,
- * mount them read-only, reset. The first always works; the others where the guest's kernel.sysrq allows them. The balloon only grows and
- * shrinks, so its size is remembered for as long as the process lives.
- */
+/* kvmtool's balloon only grows and shrinks, and tells no size: it is remembered for as long as the process lives. */
 enum {
-	SECONDS_MAX = 24 * 60 * 60,
 	ANSWER_MS = 10000, /* for any single answer */
-	WRITE_MS = 2000,   /* for the guest to write its disks out, and to mount them read-only: it does not say when it has */
-	END_MS = 10000,    /* for the process to end once told to */
 	PATH_BYTES = 256,
 	NUMBER_BYTES = 24,
 };
@@ -30,7 +23,7 @@ enum {
 struct lkvm {
 	const char *program, *name;
 	int process;                                  /* a pidfd, -1 when the kernel does not tell */
-	char socket[PATH_BYTES], input[PATH_BYTES], balloon[PATH_BYTES]; /* files below .lkvm */
+	char socket[PATH_BYTES], balloon[PATH_BYTES]; /* files below .lkvm */
 };
 
 /* lkvm looks for the socket below $HOME, which was the state directory when the VM was started. */
@@ -46,7 +39,6 @@ static enum peer_status lkvm_find(struct lkvm *lkvm, const char *name, const cha
 {
 	*lkvm = (struct lkvm){.program = program, .name = name, .process = -1};
 	snprintf(lkvm->socket, sizeof lkvm->socket, ".lkvm/%s.sock", name);
-	snprintf(lkvm->input, sizeof lkvm->input, ".lkvm/%s.input", name);
 	snprintf(lkvm->balloon, sizeof lkvm->balloon, ".lkvm/%s.balloon", name);
 	if (!home_set(why))
 		return PEER_BROKEN;
@@ -71,68 +63,6 @@ static bool tell(const struct lkvm *lkvm, const char *command, const char *optio
 	const char *const argv[] = {lkvm->program, command, "-n", lkvm->name, option, value, NULL};
 	return child_run(argv, clock_ms() + ANSWER_MS, NULL, why);
 }
-
-/* ---- shutdown ---- */
-
-/* kvmtool looks for a key that waits when there is something to read. The line break itself reaches the console after it. */
-static void wake(const struct lkvm *lkvm)
-{
-	int fd = open(lkvm->input, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	ssize_t ignored = write(fd, "\n", 1);
-	(void)ignored;
-	close(fd);
-}
-
-/* True when the VM went. */
-static bool press(const struct lkvm *lkvm, const char *key, int64_t wait_ms)
-{
-	struct reason why;
-	if (!tell(lkvm, "debug", "-s", key, &why))
-		complain("%s: %s", lkvm->name, why.text);
-	wake(lkvm);
-	return listener_wait(lkvm->socket, lkvm->process, clock_ms() + wait_ms);
-}
-
-static int cut_off(const struct lkvm *lkvm)
-{
-	struct reason why;
-	if (!tell(lkvm, "stop", NULL, NULL, &why))
-		return report(lkvm, why.text);
-	if (!listener_wait(lkvm->socket, lkvm->process, clock_ms() + END_MS)) {
-		complain("%s: lkvm did not end within %d s of being told to: kill it", lkvm->name, END_MS / 1000);
-		return STATUS_FAILED;
-	}
-	complain("%s: the guest was not reset by its SysRq keys: cut off", lkvm->name);
-	return STATUS_CUT_OFF;
-}
-
-static int bring_down(const struct lkvm *lkvm, uint64_t seconds)
-{
-	int64_t total = (int64_t)seconds * 1000, wait = total / 3 < WRITE_MS ? total / 3 : WRITE_MS;
-	if (press(lkvm, "s", wait) || press(lkvm, "u", wait) || press(lkvm, "b", total - 2 * wait))
-		return STATUS_OK;
-	return cut_off(lkvm);
-}
-
-int verb_shutdown_lkvm(char **arguments)
-{
-	uint64_t seconds;
-	if (!number_parse(arguments[1], 1, SECONDS_MAX, &seconds)) {
-		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, arguments[1]);
-		return STATUS_USAGE;
-	}
-	struct lkvm lkvm;
-	struct reason why;
-	enum peer_status status = lkvm_find(&lkvm, arguments[0], arguments[2], &why);
-	int result = status == PEER_GONE ? STATUS_OK : status == PEER_OK ? bring_down(&lkvm, seconds) : report(&lkvm, why.text);
-	if (lkvm.process >= 0)
-		close(lkvm.process);
-	return result;
-}
-
-/* ---- balloon ---- */
 
 /* When the process started, in clock ticks since the host's boot: with its number, who it is. */
 static bool identity(int process, uint64_t *pid, uint64_t *start)

@@ -7,11 +7,11 @@
  *   probe.c     accel, tsc-khz
  *   kvm.c       whether /dev/kvm can run a guest
  *   tty.c       tty
- *   listens.c   listens
+ *   listens.c   listens              notify.c         notify
  *   shutdown.c  shutdown qmp         shutdown_http.c  shutdown ch, shutdown fc
  *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
  *   crosvm.c    shutdown crosvm, balloon crosvm
- *   lkvm.c      shutdown lkvm, balloon lkvm
+ *   lkvm.c      balloon lkvm
  *   qmp.c       a client of QEMU's monitor
  *   http.c      a client of the HTTP interfaces of Cloud Hypervisor and Firecracker
  *   peer.c      the process at the other end of a socket
@@ -37,13 +37,13 @@ struct verb {
 static const struct verb verbs[] = {
 	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
+	{{"notify"}, "SOCKET", "pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the VM runs", 1, verb_notify},
 	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1, verb_listens},
 	{{"tty"}, "NAME PROGRAM [ARGUMENT]...", "run a program, called NAME, with a terminal as its standard input when there is none", AT_LEAST(2), verb_tty},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
 	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2, verb_shutdown_ch},
 	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same, of Firecracker", 2, verb_shutdown_fc},
 	{{"shutdown", "crosvm"}, "SOCKET SECONDS CROSVM", "the same, by the program CROSVM", 3, verb_shutdown_crosvm},
-	{{"shutdown", "lkvm"}, "NAME SECONDS LKVM", "write out the guest's disks and reset it (status 3: cut it off), by the program LKVM", 3, verb_shutdown_lkvm},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
 	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3, verb_balloon_ch},
 	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3, verb_balloon_fc},

@@ -10,7 +10,7 @@
 
 #include "host.h"
 
-enum { LINE_MAX_BYTES = 1024 * 1024 };
+enum { LINE_MAX_BYTES = 1024 * 1024, COMMAND_MAX_BYTES = 1024 };
 
 struct message {
 	enum { MESSAGE_GREETING, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_EVENT } kind;
@@ -159,9 +159,11 @@ static enum qmp_status error_note(struct qmp *qmp, struct json error)
 
 enum qmp_status qmp_command(struct qmp *qmp, const char *command, int64_t deadline, struct json *result)
 {
-	enum qmp_status status = text_send(qmp, command, deadline);
-	if (status == QMP_OK)
-		status = text_send(qmp, "\n", deadline);
+	/* In one piece: StratoVirt takes every piece that it reads for a command, and answers a lone line end with an error. */
+	char line[COMMAND_MAX_BYTES];
+	if (snprintf(line, sizeof line, "%s\n", command) >= (int)sizeof line)
+		return broken(qmp, "command", E2BIG);
+	enum qmp_status status = text_send(qmp, line, deadline);
 	if (status != QMP_OK)
 		return status;
 	qmp->unanswered++;

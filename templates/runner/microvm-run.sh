@@ -85,14 +85,6 @@ need_runner_without() { # CHARACTERS
 	case $runner in *["$1"]*) fail "the hypervisor cannot open files below $runner: none of $1 may be in it" ;; esac
 }
 
-# A standard input on which nothing comes, unless there is a real one.
-quiet_input() { # FIFO
-	if [ -t 0 ] || [ -p /dev/stdin ]; then return; fi
-	rm -f -- "$1"
-	mkfifo -m 600 -- "$1" || fail "cannot make the FIFO $1"
-	exec 0<>"$1"
-}
-
 # Starts a program beside the hypervisor and waits for its socket. It ends when the hypervisor closes its connection.
 companion() { # SOCKET COMMAND...
 	local socket=$1 tries=0

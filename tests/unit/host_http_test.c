@@ -326,6 +326,45 @@ static void test_listens(void **state)
 	assert_says(outcome.err, "socket");
 }
 
+/* What the guest says of itself reaches $NOTIFY_SOCKET, one datagram a connection; what it would have done to the host does not. */
+static void test_notify(void **state)
+{
+	(void)state;
+	char to[108], got[256];
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(to, sizeof to, "%.90s/to", directory);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", to);
+	int receiver = socket(AF_UNIX, SOCK_DGRAM, 0);
+	assert_int_equal(bind(receiver, (struct sockaddr *)&address, sizeof address), 0);
+	setenv("NOTIFY_SOCKET", to, 1);
+	pid_t child = fork();
+	if (!child) {
+		execl(program, program, "notify", monitor, (char *)NULL);
+		_exit(127);
+	}
+	int fd;
+	for (int64_t end = now_ms() + 5000; (fd = socket_connect(monitor)) < 0 && now_ms() < end;)
+		usleep(10000);
+	assert_true(fd >= 0);
+	say(fd, "STATUS=a\nMAINPID=1\nREADY=1\nFDSTORE=1\nREADY");
+	/* The end of the stream never comes. */
+	ssize_t length = recv(receiver, got, sizeof got - 1, 0);
+	assert_int_equal(length, 17);
+	assert_memory_equal(got, "STATUS=a\nREADY=1\n", 17);
+	assert_int_equal(read(fd, got, 1), 0);
+	close(fd);
+	fd = socket_connect(monitor);
+	say(fd, "STOPPING=1");
+	close(fd);
+	assert_int_equal(recv(receiver, got, sizeof got, 0), 10);
+	unsetenv("NOTIFY_SOCKET");
+	kill(child, SIGTERM);
+	waitpid(child, NULL, 0);
+	close(receiver);
+	unlink(to);
+	unlink(monitor);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -344,6 +383,7 @@ int main(void)
 		cmocka_unit_test(test_balloon_cloud_hypervisor),
 		cmocka_unit_test(test_balloon_refused),
 		cmocka_unit_test(test_listens),
+		cmocka_unit_test(test_notify),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

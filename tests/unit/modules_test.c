@@ -139,6 +139,17 @@ static void dash_and_underscore_are_the_same(void **state)
 }
 
 /* ext4's and libcrc32c's soft dependency crypto-crc32c is an alias of a generic and of a processor's own module. */
+/* What only a kernel with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES has, and Debian's has not. */
+static void modules_can_be_searched(void **state)
+{
+	struct fixture *f = *state;
+	need_kernel(f);
+	struct module_list list = RESOLVE(f, f->kernel, "virtio_mmio");
+	assert_true(module_holds(f->arena, &list, "virtio_mmio.ko", "Wrong magic value"));
+	assert_false(module_holds(f->arena, &list, "virtio_mmio.ko", "virtio-mmio-cmdline"));
+	assert_true(module_holds(f->arena, &list, "not_in_the_list.ko", "virtio-mmio-cmdline"));
+}
+
 static void soft_dependencies_may_fail(void **state)
 {
 	struct fixture *f = *state;
@@ -295,6 +306,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(monolithic_kernel_needs_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(dependencies_come_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(dash_and_underscore_are_the_same, setup, teardown),
+		cmocka_unit_test_setup_teardown(modules_can_be_searched, setup, teardown),
 		cmocka_unit_test_setup_teardown(soft_dependencies_may_fail, setup, teardown),
 		cmocka_unit_test_setup_teardown(aliases_work, setup, teardown),
 		cmocka_unit_test_setup_teardown(built_in_modules_are_left_out, setup, teardown),

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A guest's systemd says over the vsock that it is ready (one connection a message: sd_notify(3), vsock-stream). The hypervisor connects to this
+ * socket, and the host's systemd hears it from $NOTIFY_SOCKET.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "host.h"
+#include "peer.h"
+
+enum {
+	MESSAGE_BYTES = 4096,
+	QUIET_MS = 200, /* until a message is taken to be whole: Cloud Hypervisor passes the guest's end of stream on since version 53 only */
+	LIMIT_MS = 2000,
+	BACKLOG = 64,
+};
+
+static bool address_make(const char *path, struct sockaddr_un *address, socklen_t *size)
+{
+	size_t length = strlen(path);
+	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (length == 0 || length >= sizeof address->sun_path)
+		return false;
+	memcpy(address->sun_path, path, length);
+	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
+	if (path[0] == '@') { /* an abstract name has no end but the address's */
+		address->sun_path[0] = '\0';
+		--*size;
+	}
+	return true;
+}
+
+static int listener_open(const char *path)
+{
+	struct sockaddr_un address;
+	socklen_t size;
+	if (!address_make(path, &address, &size)) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && (bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static size_t message_read(int fd, char *message)
+{
+	const struct peer peer = {.fd = fd, .process = -1};
+	int64_t limit = clock_ms() + LIMIT_MS;
+	struct reason why;
+	size_t used = 0;
+	while (used < MESSAGE_BYTES && clock_ms() < limit && peer_wait(&peer, POLLIN, clock_ms() + QUIET_MS, &why) == PEER_OK) {
+		ssize_t got = read(fd, message + used, MESSAGE_BYTES - used);
+		if (got <= 0)
+			break;
+		used += (size_t)got;
+	}
+	return used;
+}
+
+/* The guest tells how it is. What it would have the host do (its main process, its files, its watchdog) is left out: the host's processes are not its. */
+static size_t message_clean(char *message, size_t length)
+{
+	static const char *const names[] = {"READY=", "STATUS=", "STOPPING=", "RELOADING=", "MONOTONIC_USEC=", "EXTEND_TIMEOUT_USEC=", "ERRNO=", "EXIT_STATUS=", "X_"};
+	size_t kept = 0;
+	for (size_t at = 0, next; at < length; at = next) {
+		const char *end = memchr(message + at, '\n', length - at);
+		next = end ? (size_t)(end - message) + 1 : length;
+		bool known = false;
+		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+			known |= next - at >= strlen(names[i]) && !memcmp(message + at, names[i], strlen(names[i]));
+		if (!known)
+			continue;
+		memmove(message + kept, message + at, next - at);
+		kept += next - at;
+	}
+	return kept;
+}
+
+/* There may be nobody to tell: then the guest is heard all the same, as it waits for that. */
+static void message_send(const char *to, const char *message, size_t length)
+{
+	struct sockaddr_un address;
+	socklen_t size;
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && length && to && address_make(to, &address, &size) && sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
+		complain("%s: %s", to, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+int verb_notify(char **arguments)
+{
+	static char message[MESSAGE_BYTES];
+	/* The hypervisor is the process that started this one. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	int listener = listener_open(arguments[0]);
+	if (listener < 0) {
+		complain("%s: %s", arguments[0], strerror(errno));
+		return STATUS_FAILED;
+	}
+	for (;;) {
+		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+		if (fd < 0)
+			continue;
+		size_t length = message_read(fd, message);
+		close(fd);
+		message_send(getenv("NOTIFY_SOCKET"), message, message_clean(message, length));
+	}
+}
