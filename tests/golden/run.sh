@@ -103,6 +103,11 @@ start_case() { # NAME ACCELERATOR PLAN
 	if [ -e pwned ] || [ -n "$(find "$work" \( -name pwned -o -name '*.new.*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
 }
 
+# The recorder stands for QEMU, and there are neither taps nor virtiofsds.
+can_start() { # PLAN
+	jq -e '.hypervisor == "qemu" and all(.description.interfaces[]; .type == "user") and all(.description.shares[]; .proto != "virtiofs")' "$1" >/dev/null
+}
+
 test_case() { # DIRECTORY
 	local name status=0 script accel args=()
 	name=$(basename "$1")
@@ -128,7 +133,7 @@ test_case() { # DIRECTORY
 	done
 	diff <(ls "$work/$name/bin") <(ls "$1/bin") || status=1
 	result $status "case $name"
-	if [ "$(jq -r .hypervisor "$work/plan-$name.json")" != qemu ]; then return; fi
+	if ! can_start "$work/plan-$name.json"; then return; fi
 	for accel in tcg kvm; do
 		start_case "$name" $accel "$work/plan-$name.json"
 		result $? "case $name: starts as planned, with $accel"
