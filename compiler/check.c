@@ -190,6 +190,18 @@ static void check_store_disk(const struct checker *checker)
 		      "storeDisk.type: erofs is not implemented yet; squashfs is");
 }
 
+/* The guest's init is in the store: it must come from somewhere. */
+static void check_store(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	if (!sound(checker, &vm->store_on_disk, &vm->shares.v) || vm->store_on_disk)
+		return;
+	for (size_t i = 0; i < vm->shares.n; i++)
+		if (!sound(checker, &vm->shares.v[i].source) || strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
+			return;
+	wrong(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk", "storeOnDisk: false needs a share whose source is %s", vm->store_dir);
+}
+
 static void check_nix_database(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -565,7 +577,7 @@ static void check_capabilities(const struct checker *checker)
 static void (*const checks[])(const struct checker *) = {
 	check_host_name,    check_store_dir,  check_machine_id, check_memory,     check_hotplug,    check_socket,
 	check_user,         check_credentials, check_parameters, check_bin_scripts, check_host_path, check_store_disk,
-	check_nix_database, check_volumes,    check_interfaces, check_forward_ports, check_shares,
+	check_store,       check_nix_database, check_volumes,    check_interfaces, check_forward_ports, check_shares,
 	check_devices,	    check_capabilities,
 };
 

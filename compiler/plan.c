@@ -91,7 +91,16 @@ static const char *disk_name(struct planner *planner, size_t number)
 			   : arena_printf(planner->arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1), (char)('a' + number % 26));
 }
 
-/* Parents come before what is mounted inside them: sorted by path. */
+/* The share of the host's store that stands in for a store disk; NULL when there is a disk, or the share is mounted on the store itself. */
+static const struct share *store_share(const struct vm *vm)
+{
+	for (size_t i = 0; !vm->store_on_disk && i < vm->shares.n; i++)
+		if (strcmp(vm->shares.v[i].source, vm->store_dir) == 0 && strcmp(vm->shares.v[i].mount_point, vm->store_dir) != 0)
+			return &vm->shares.v[i];
+	return NULL;
+}
+
+/* Parents come before what is mounted inside them: sorted by path, but for the store that is elsewhere as well. */
 static void plan_mounts(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -113,6 +122,10 @@ static void plan_mounts(struct planner *planner)
 		vec_push(planner->arena, &plan->mounts, share_mount(&plan->vm->shares.v[i]));
 	if (plan->mounts.n)
 		qsort(plan->mounts.v, plan->mounts.n, sizeof *plan->mounts.v, compare_targets);
+	const struct share *store = store_share(plan->vm);
+	if (store)
+		vec_push(planner->arena, &plan->mounts,
+			 (struct stage1_mount){STAGE1_NAME, store->mount_point, plan->vm->store_dir, "none", "bind", true});
 }
 
 /* ---- network ---- */
@@ -265,6 +278,17 @@ static bool check_mmio_parameters(struct planner *planner)
 			  plan->system.kernel.path, plan->backend->name);
 }
 
+static void wish_for_mount(struct planner *planner, const struct stage1_mount *mount, struct module_wishes *wishes)
+{
+	if (strcmp(mount->type, "none") == 0) /* a bind mount */
+		return;
+	const char *why = arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);
+	vec_push(planner->arena, wishes, (struct module_wish){mount->type, why, false});
+	for (size_t i = 0; i < countof(mount_modules); i++)
+		if (strcmp(mount->type, mount_modules[i].type) == 0)
+			vec_push(planner->arena, wishes, (struct module_wish){mount_modules[i].module, "names of files", true});
+}
+
 static bool plan_modules(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -278,13 +302,7 @@ static bool plan_modules(struct planner *planner)
 	plan->backend->modules(planner->arena, &plan->guest, &wishes);
 	wish_for_devices(planner, &wishes);
 	for (size_t i = 0; i < plan->mounts.n; i++)
-		vec_push(planner->arena, &wishes,
-			 (struct module_wish){plan->mounts.v[i].type, arena_printf(planner->arena, "%s is mounted on %s", plan->mounts.v[i].type,
-										     plan->mounts.v[i].target), false});
-	for (size_t i = 0; i < plan->mounts.n; i++)
-		for (size_t k = 0; k < countof(mount_modules); k++)
-			if (strcmp(plan->mounts.v[i].type, mount_modules[k].type) == 0)
-				vec_push(planner->arena, &wishes, (struct module_wish){mount_modules[k].module, "names of files", true});
+		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
 	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
 		vec_push(planner->arena, &wishes, (struct module_wish){plan->vm->stage1.modules.v[i], "stage1.modules asks for it", false});
 	return modules_resolve(planner->arena, planner->diag, plan->system.kernel_modules, plan->system.kernel.version,

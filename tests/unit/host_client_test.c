@@ -13,7 +13,7 @@
 
 #include "host_fixture.h"
 
-static char client[200], vm_socket[108];
+static char client[300], vm_socket[108];
 
 static const char *in_directory(const char *name)
 {

@@ -169,7 +169,9 @@ static void no_consequences_are_told(void **state)
 		{NEEDED "hotplugMem: 64\nqemu: {machine: [q35]}\n", 1},
 		{NEEDED "storeDisk: {engine: mksquash, compression: xz}\n", 1},
 		{NEEDED "nixDatabase: [prebuilt]\ninitrd: /x\n", 1},
-		{NEEDED "shares: [{tag: a, source: /nix/store, mountPoint: /nix/.ro-store}]\n", 1}, /* storeOnDisk */
+		{NEEDED "shares: [{tag: a, source: /nix/store, mountPoint: /nix/.ro-store}]\n", 0}, /* storeOnDisk */
+		{NEEDED "storeOnDisk: false\n", 1},
+		{NEEDED "storeOnDisk: false\nshares: [{tag: a, mountPoint: /a}]\n", 1},           /* may be the store */
 		{NEEDED "forwardPorts: [{from: gast, host: {port: 1}, guest: {port: 1}}]\ninterfaces: [{type: user, id: a}]\n", 1},
 		{NEEDED "forwardPorts: [{from: guest, proto: tcp, host: {port: 1, address: [a]}, guest: {port: 1, address: 10.0.2.9}}]\n"
 			"interfaces: [{type: user, id: a}]\n", 1},
