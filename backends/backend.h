@@ -56,7 +56,7 @@ struct lowered {
 	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
 	bool terminal;               /* it starts only when its standard input is a terminal */
 	struct document config;      /* written into the state directory before the start; name NULL: none */
-	struct strings shutdown;     /* arguments of mvm-host that stop the VM; empty: it cannot be stopped from outside */
+	struct strings shutdown;     /* arguments of mvm-host before the seconds that the guest may take; empty: it cannot be stopped from outside */
 	struct strings balloon;      /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
 	struct strings stale;        /* sockets in the state directory that a crash leaves behind and a start trips over */
 	enum {

@@ -8,8 +8,6 @@
 #include "backends/backend.h"
 #include "compiler/base/buf.h"
 
-/* Seconds that microvm-shutdown waits for the guest before it cuts the power. */
-#define SHUTDOWN_SECONDS "60"
 /* The name that the reference's host expects. */
 #define VSOCK "notify.vsock"
 /* Where the guest's systemd says that it is ready. */
@@ -273,12 +271,6 @@ static const char *add_vsock(const struct cloud_hypervisor *ch)
 
 /* ---- the backend ---- */
 
-static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		vec_push(arena, list, v[i]);
-}
-
 static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out)
 {
 	struct arena *arena = ch->arena;
@@ -287,9 +279,9 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 		return;
 	add(ch, "--api-socket", socket);
 	vec_push(arena, &out->stale, socket);
-	words(arena, &out->shutdown, (const char *const[]){"shutdown", "ch", socket, SHUTDOWN_SECONDS}, 4);
+	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "ch", socket}, 3);
 	if (ch->vm->balloon)
-		words(arena, &out->balloon,
+		strings_add(arena, &out->balloon,
 		      (const char *const[]){"balloon", "ch", socket, arena_printf(arena, "%llu", (unsigned long long)ch->vm->mem_mib)}, 4);
 }
 

@@ -6,9 +6,6 @@
 #include "backends/backend.h"
 #include "compiler/base/buf.h"
 
-/* Seconds that microvm-shutdown waits for the guest before it cuts the power. */
-#define SHUTDOWN_SECONDS "60"
-
 struct crosvm {
 	struct arena *arena;
 	const struct guest *guest;
@@ -185,12 +182,6 @@ static void add_kernel(const struct crosvm *crosvm)
 		command_add(crosvm->command, crosvm->vm->crosvm.common.extra_args.v[i]);
 }
 
-static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		vec_push(arena, list, v[i]);
-}
-
 /* By crosvm's own program: what goes over its socket changes with its version. */
 static void control(struct arena *arena, const struct vm *vm, struct lowered *out)
 {
@@ -198,9 +189,9 @@ static void control(struct arena *arena, const struct vm *vm, struct lowered *ou
 	if (!vm->socket)
 		return;
 	vec_push(arena, &out->stale, vm->socket);
-	words(arena, &out->shutdown, (const char *const[]){"shutdown", "crosvm", vm->socket, SHUTDOWN_SECONDS, program(arena, vm)}, 5);
+	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "crosvm", vm->socket, program(arena, vm)}, 4);
 	if (vm->balloon)
-		words(arena, &out->balloon, (const char *const[]){"balloon", "crosvm", vm->socket, memory, program(arena, vm)}, 5);
+		strings_add(arena, &out->balloon, (const char *const[]){"balloon", "crosvm", vm->socket, memory, program(arena, vm)}, 5);
 }
 
 static void crosvm_lower(struct arena *arena, const struct guest *guest, struct lowered *out)

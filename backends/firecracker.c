@@ -11,8 +11,6 @@
 #include "compiler/doc.h"
 #include "compiler/doc_json.h"
 
-/* Seconds that microvm-shutdown waits for the guest before the process is ended. */
-#define SHUTDOWN_SECONDS "60"
 /* The name that the reference's host expects. */
 #define VSOCK "notify.vsock"
 
@@ -260,12 +258,6 @@ static void node_put(struct writer *writer, const struct node *node, int depth)
 
 /* ---- the backend ---- */
 
-static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		vec_push(arena, list, v[i]);
-}
-
 static void lower_control(struct arena *arena, const struct vm *vm, const struct node *config, struct lowered *out)
 {
 	const struct node *vsock = node_get(config, "vsock"), *path = vsock && vsock->kind == NODE_MAP ? node_get(vsock, "uds_path") : NULL;
@@ -275,9 +267,9 @@ static void lower_control(struct arena *arena, const struct vm *vm, const struct
 		vec_push(arena, &out->stale, path->text);
 	if (!vm->socket)
 		return;
-	words(arena, &out->shutdown, (const char *const[]){"shutdown", "fc", vm->socket, SHUTDOWN_SECONDS}, 4);
+	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "fc", vm->socket}, 3);
 	if (vm->balloon)
-		words(arena, &out->balloon,
+		strings_add(arena, &out->balloon,
 		      (const char *const[]){"balloon", "fc", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)}, 4);
 }
 

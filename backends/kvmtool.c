@@ -157,8 +157,8 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	 * "lkvm stop" is no better than SIGTERM.
 	 */
 	const char *const balloon[] = {"balloon", "lkvm", vm->host_name, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib), program(arena, vm)};
-	for (size_t i = 0; vm->balloon && i < countof(balloon); i++)
-		vec_push(arena, &out->balloon, balloon[i]);
+	if (vm->balloon)
+		strings_add(arena, &out->balloon, balloon, countof(balloon));
 }
 
 static void check_path(struct diag *diag, const struct pos *where, const char *list, size_t i, const char *path)

@@ -456,12 +456,6 @@ static bool uses_pci(const struct vm *vm)
 	return !machine_is_microvm(vm) || vm->graphics.enable || vm->shares.n || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
 }
 
-static void words(struct arena *arena, struct strings *list, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		vec_push(arena, list, v[i]);
-}
-
 static void add_console(const struct qemu *qemu)
 {
 	if (qemu->vm->qemu.serial_console) {
@@ -500,9 +494,9 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
 	if (!vm->socket)
 		return;
-	words(arena, &out->shutdown, (const char *const[]){"shutdown", "qmp", vm->socket}, 3);
+	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "qmp", vm->socket}, 3);
 	if (vm->balloon)
-		words(arena, &out->balloon,
+		strings_add(arena, &out->balloon,
 		      (const char *const[]){"balloon", "qmp", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)}, 4);
 }
 

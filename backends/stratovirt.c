@@ -134,8 +134,7 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 	/* No shutdown: the microvm machine has no power button, and its system_powerdown cuts the power. */
 	if (vm->balloon && vm->socket) {
 		const char *const words[] = {"balloon", "qmp", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)};
-		for (size_t i = 0; i < countof(words); i++)
-			vec_push(arena, &out->balloon, words[i]);
+		strings_add(arena, &out->balloon, words, countof(words));
 	}
 }
 

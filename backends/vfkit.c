@@ -5,8 +5,6 @@
 #include "backends/backend.h"
 #include "compiler/base/buf.h"
 
-/* Seconds that microvm-shutdown waits for the guest before it cuts the power. */
-#define SHUTDOWN_SECONDS "60"
 
 /* sun_path of macOS has 104 bytes. */
 enum { SOCKET_PATH_BYTES = 103 };
@@ -133,11 +131,7 @@ static void vfkit_lower(struct arena *arena, const struct guest *guest, struct l
 	if (!vm->socket)
 		return;
 	vec_push(arena, &out->stale, vm->socket);
-	static const char *const verb[] = {"shutdown", "vfkit"};
-	for (size_t i = 0; i < countof(verb); i++)
-		vec_push(arena, &out->shutdown, verb[i]);
-	vec_push(arena, &out->shutdown, vm->socket);
-	vec_push(arena, &out->shutdown, SHUTDOWN_SECONDS);
+	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "vfkit", vm->socket}, 3);
 }
 
 static void check_path(struct diag *diag, const struct pos *where, const char *list, size_t i, const char *path)

@@ -95,13 +95,13 @@ static int bring_down(const struct crosvm *crosvm, uint64_t seconds)
 int verb_shutdown_crosvm(char **arguments)
 {
 	uint64_t seconds;
-	if (!number_parse(arguments[1], 1, SECONDS_MAX, &seconds)) {
-		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, arguments[1]);
+	if (!number_parse(arguments[2], 1, SECONDS_MAX, &seconds)) {
+		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, arguments[2]);
 		return STATUS_USAGE;
 	}
 	struct crosvm crosvm;
 	struct reason why;
-	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[2], &why);
+	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[1], &why);
 	int result = STATUS_FAILED;
 	if (status == PEER_GONE)
 		result = STATUS_OK;

@@ -43,7 +43,7 @@ static const struct verb verbs[] = {
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
 	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2, verb_shutdown_ch},
 	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same, of Firecracker", 2, verb_shutdown_fc},
-	{{"shutdown", "crosvm"}, "SOCKET SECONDS CROSVM", "the same, by the program CROSVM", 3, verb_shutdown_crosvm},
+	{{"shutdown", "crosvm"}, "SOCKET CROSVM SECONDS", "the same, by the program CROSVM", 3, verb_shutdown_crosvm},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
 	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3, verb_balloon_ch},
 	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3, verb_balloon_fc},

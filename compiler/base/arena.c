@@ -109,3 +109,9 @@ void *arena_grow(struct arena *arena, const void *old, size_t *capacity, size_t 
 	*capacity = larger;
 	return memory;
 }
+
+void strings_add(struct arena *arena, struct strings *strings, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		vec_push(arena, strings, v[i]);
+}

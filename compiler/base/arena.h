@@ -39,6 +39,9 @@ struct strings {
 	size_t capacity;
 };
 
+/* Appends `n` strings. */
+void strings_add(struct arena *arena, struct strings *strings, const char *const *v, size_t n);
+
 #define countof(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

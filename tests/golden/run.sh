@@ -16,6 +16,7 @@ trap 'rm -rf "$work"' EXIT
 # shellcheck source=tests/golden/fixture.sh
 . tests/golden/fixture.sh
 fixture_make "$work"
+mkdir "$work/state"
 unset NIX_ATTRS_JSON_FILE NIX_BUILD_TOP SOURCE_DATE_EPOCH
 n=0 bad=0
 
@@ -132,6 +133,10 @@ test_case() { # DIRECTORY
 		bash -n "$script" || status=1
 	done
 	diff <(ls "$work/$name/bin") <(ls "$1/bin") || status=1
+	if [ -x "$work/$name/bin/microvm-shutdown" ] && ! (cd "$work/state" && "$work/$name/bin/microvm-shutdown"); then
+		echo "microvm-shutdown fails though no VM is running"
+		status=1
+	fi
 	result $status "case $name"
 	if ! can_start "$work/plan-$name.json"; then return; fi
 	for accel in tcg kvm; do

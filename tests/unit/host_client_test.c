@@ -108,7 +108,7 @@ static void test_power_button(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
-	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, "10", client);
+	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, client, "10");
 	vm_end(vm);
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.err, "");
@@ -122,7 +122,7 @@ static void test_cut_off(void **state)
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
 	file_put("deaf", "");
-	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, "2", client);
+	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, client, "2");
 	vm_end(vm);
 	unlink(in_directory("deaf"));
 	assert_status(&outcome, 3);
@@ -137,7 +137,7 @@ static void test_without_client(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
-	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, "1", "/nowhere/crosvm");
+	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, "/nowhere/crosvm", "1");
 	vm_end(vm);
 	assert_status(&outcome, 3);
 	assert_says(outcome.err, "/nowhere/crosvm");
@@ -147,7 +147,7 @@ static void test_not_running(void **state)
 {
 	(void)state;
 	vm_end(vm_start(vm_socket, SOCK_SEQPACKET));
-	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, "5", client);
+	struct outcome outcome = RUN("shutdown", "crosvm", vm_socket, client, "5");
 	assert_status(&outcome, 0);
 	outcome = RUN("balloon", "crosvm", vm_socket, "512", client, "10");
 	assert_status(&outcome, 1);
