@@ -271,6 +271,7 @@ cp -r "$kernel"/lib/modules/* "$test_dir/bare/lib/modules/"
 find "$test_dir/bare" -name 'squashfs.ko*' -delete
 with "kernel=$test_dir/bare"
 wrong "a module that the kernel package has not" 4 'wrong.yaml:4:9: error: .*squashfs' "$test_dir/wrong.yaml"
+wrong "a kernel that finds no disk of this hypervisor" 4 "error: .*CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES" --hypervisor stratovirt --set volumes=[] --set interfaces=[] "$test_dir/vm.yaml"
 
 volumes() { sed "/^volumes:/,\$d" "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"; printf 'volumes:\n' >>"$test_dir/wrong.yaml"; printf -- '  - %s\n' "$@" >>"$test_dir/wrong.yaml"; }
 volumes '{image: a.img, size: 8}' '{image: a.img, size: 9}'
