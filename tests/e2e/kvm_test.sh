@@ -1,36 +1,88 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A runner under KVM, in the lab.
+# Runners under KVM, in the lab; and what the host's kernel gives a guest: a tap with vhost-net, a vsock.
 set -u
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/nix.sh
-. "$(dirname "$0")/nix.sh"
+. "$top/tests/e2e/nix.sh"
 # shellcheck source=tests/e2e/lab.sh
-. "$(dirname "$0")/lab.sh"
+. "$top/tests/e2e/lab.sh"
 MVMBUILD=${MVMBUILD:-$top/build/mvmbuild}
-need_programs nix-build busybox qemu-system-x86_64 ldd
+need_programs nix-build busybox qemu-system-x86_64 ldd ip socat
 kernel=$("$top/tests/e2e/kernel.sh") || skip_all "no kernel to boot"
 nix_env_setup "$test_dir/nix"
 console=$test_dir/console
 
-system=$(nix_build "$top/templates/demo/demo.nix" toplevel)
-check "the demo is compiled" "$MVMBUILD" -q "$top/templates/demo/demo.yaml" --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
-	-o "$test_dir/runner"
-cat >"$test_dir/script" <<'E2'
-echo "lab: accel $("$runner/libexec/mvm-host" accel)"
-"$runner/bin/microvm-check" || echo "lab: FAILED microvm-check"
-# Every character of the kernel's messages would leave two machines.
-MICROVM_KERNEL_PARAMS=quiet timeout 150 "$runner/bin/microvm-run"
-echo "lab: status $?"
+# runner HOSTNAME.yaml TOPLEVEL: makes $test_dir/runners/HOSTNAME.
+# shellcheck disable=SC2317 # check calls it
+runner() {
+	"$MVMBUILD" -q "$1" --set toplevel="$2" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$test_dir/runners/$(basename "$1" .yaml)"
+}
+
+mkdir "$test_dir/runners"
+check "the demo is compiled" runner "$top/templates/demo/demo.yaml" "$(nix_build "$top/templates/demo/demo.nix" toplevel)"
+cat >"$test_dir/net.yaml" <<'E2'
+hostName: net
+hypervisor: qemu
+mem: 256
+vsock: {cid: 42}
+interfaces:
+  - {type: tap, id: tap0, mac: "02:00:00:00:00:01", tap: {vhost: true}}
 E2
-lab_build "$test_dir" "$test_dir/runner" "$test_dir/script" || { not_ok "the lab is built"; finish; }
+stage_programs "$test_dir/guest-files" socat
+check "so is a VM with a tap and a vsock" runner "$test_dir/net.yaml" \
+	"$(nix_build "$top/tests/e2e/nix/net-guest.nix" toplevel --argstr guestFiles "$test_dir/guest-files")"
+
+# What the host sees while the guest is connected to its vsock port. A vhost device has a thread vhost-PID: the kernel's own, or since Linux 6.4
+# one of QEMU's.
+cat >"$test_dir/runners/look" <<'E2'
+mapfile -t threads <<<"$(grep -hs '^vhost-' /proc/[0-9]*/task/*/comm)"
+echo "lab: ${#threads[@]} vhost threads: ${threads[*]}" >&2
+for file in "/proc/${threads[0]#vhost-}/fd/"*; do
+	case $(readlink "$file") in /dev/vhost-*) echo "lab: open $(readlink "$file")" >&2 ;; esac
+done
+echo hello
+E2
+cat >"$test_dir/script" <<'E2'
+# Every character of the kernel's messages would leave two machines.
+export MICROVM_KERNEL_PARAMS=quiet
+echo "lab: accel $("$runners/demo/libexec/mvm-host" accel)"
+"$runners/demo/bin/microvm-check" || echo "lab: FAILED microvm-check"
+timeout 150 "$runners/demo/bin/microvm-run"
+echo "lab: status $?"
+
+"$runners/net/bin/microvm-run"
+echo "lab: without tap status $?"
+mapfile -t flags <"$runners/net/share/microvm/tap-flags"
+ip tuntap add name tap0 mode tap "${flags[@]}"
+ip address add 192.0.2.1/24 dev tap0
+ip link set tap0 up
+seq 100000 >file
+socat -u OPEN:file TCP-LISTEN:1024 &
+# Told later: on the console it would fall into the guest's lines.
+socat -d -d -U VSOCK-LISTEN:1024 EXEC:"bash $runners/look" 2>looked &
+timeout 100 "$runners/net/bin/microvm-run"
+echo "lab: net status $?"
+cat looked
+E2
+lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" || { not_ok "the lab is built"; finish; }
 lab_run 280 "$console" "$test_dir"
 expect "the lab has a KVM that is worth using" "$console" '^lab: accel kvm'
 expect_no "microvm-check finds nothing missing" "$console" '^lab: FAILED'
 expect "the guest has KVM's clock, which only KVM offers" "$console" '^demo: kernel .*, clock kvm-clock'
 expect "the guest's checks pass" "$console" '^demo: done, 0 failures'
 expect "the runner ends well" "$console" '^lab: status 0'
+expect "a start without the tap says so" "$console" '^microvm-run: net: the tap interface tap0 is missing: '
+expect "and fails" "$console" '^lab: without tap status 1$'
+expect "a file comes to the guest by the tap, whole" "$console" "^net: file $(seq 100000 | sha256sum)"
+expect "the host opened vhost-net for it" "$console" '^lab: open /dev/vhost-net$'
+expect "and vhost-vsock for the vsock" "$console" '^lab: open /dev/vhost-vsock$'
+expect "each has its thread" "$console" '^lab: 2 vhost threads: vhost-[0-9]+ vhost-[0-9]+$'
+expect_no "nothing fell back to a slower way" "$console" 'falling back on userspace|^qemu-system-x86_64: '
+expect "the guest has its vsock address" "$console" 'accepting connection from AF=40 cid:42 '
+expect "the host's words come to the guest by the vsock" "$console" '^net: vsock hello$'
+expect "that runner ends well too" "$console" '^lab: net status 0$'
 expect "so does the lab" "$console" '^lab: done, status 0'
 sed -n 's/^demo: up/# under KVM in the lab: up/p' "$console"
 finish

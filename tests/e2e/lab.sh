@@ -3,14 +3,22 @@
 # A machine with a real KVM, anywhere: QEMU's TCG emulates AMD's SVM with nested paging, so a VM of ours under TCG has a working /dev/kvm, and a
 # runner in it boots with KVM. Source lib.sh and nix.sh and call nix_env_setup before.
 
-# lab_stage DIR: QEMU for x86 and what a runner's scripts use, with all their libraries, as they lie below / here.
-lab_stage() {
-	local program programs=()
-	for program in qemu-system-x86_64 bash tar gzip cat chattr chmod cp date dirname dmesg env grep ln ls mkdir mktemp readlink rm sleep sync tail timeout uname; do
-		programs+=("$(type -P "$program")") || return
+# stage_programs DIR PROGRAM...: with all their libraries, as they lie below / here.
+stage_programs() {
+	local dir=$1 program programs=()
+	shift
+	for program; do
+		programs+=("$(PATH=$PATH:/usr/sbin:/sbin type -P "$program")") || return
 	done
-	mkdir -p "$1"
-	ldd "${programs[@]}" | grep -o '/[^ ]*' | grep -v ':$' | sort -u | xargs cp -L --parents -t "$1" "${programs[@]}"
+	mkdir -p "$dir"
+	ldd "${programs[@]}" | grep -o '/[^ ]*' | grep -v ':$' | sort -u | xargs cp -L --parents -t "$dir" "${programs[@]}"
+}
+
+# lab_stage DIR: QEMU for x86, what a runner's scripts use, and what connects a guest.
+lab_stage() {
+	local program
+	stage_programs "$1" qemu-system-x86_64 bash tar gzip cat chattr chmod cp date dirname dmesg env grep ln ls mkdir mktemp readlink rm sleep sync \
+		tail timeout uname ip socat || return
 	# With a firmware for the machines q35 and microvm.
 	mkdir -p "$1/usr/share/qemu"
 	for program in bios-256k.bin bios-microvm.bin linuxboot_dma.bin linuxboot.bin kvmvapic.bin pvh.bin; do
@@ -18,15 +26,15 @@ lab_stage() {
 	done
 }
 
-# lab_build DIR RUNNER SCRIPT: makes the lab's own runner at DIR/lab. In it, bash runs the file SCRIPT in an empty state directory; $runner
-# is RUNNER, which must carry its kernel.
+# lab_build DIR RUNNERS SCRIPT: makes the lab's own runner at DIR/lab. In it, bash runs the file SCRIPT in an empty state directory; $runners
+# is the directory RUNNERS. The runners in it must carry their kernel.
 lab_build() {
 	local system kernel
 	# shellcheck disable=SC2154 # lib.sh sets top
 	[ -d "$1/files" ] || lab_stage "$1/files" || return
 	# shellcheck disable=SC2154 # lib.sh sets it
 	kernel=$("$top/tests/e2e/kernel.sh") || return
-	system=$(nix_build "$top/tests/e2e/nix/lab.nix" toplevel --argstr labFiles "$1/files" --argstr labRunner "$2" --argstr labScript "$3") || return
+	system=$(nix_build "$top/tests/e2e/nix/lab.nix" toplevel --argstr labFiles "$1/files" --argstr labRunners "$2" --argstr labScript "$3") || return
 	# Always TCG: -cpu EPYC with SVM is for it. tsc_early_khz= comes from the runner.
 	"${MVMBUILD:-$top/build/mvmbuild}" -q - --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$1/lab" <<-'E' >/dev/null
 		hostName: lab
@@ -34,7 +42,7 @@ lab_build() {
 		mem: 1536
 		cpu: EPYC,+svm,+npt
 		qemu: {machine: q35}
-		stage1: {modules: [kvm-amd]}
+		stage1: {modules: [kvm-amd, tun, vhost_net, vhost_vsock]}
 		kernelParams: [quiet]
 	E
 }

@@ -1,24 +1,24 @@
 # SPDX-License-Identifier: MIT
-# The guest of ../lab.sh: a machine with /dev/kvm that runs a script on a runner, and ends.
+# The guest of ../lab.sh: a machine with /dev/kvm that runs a script on runners, and ends.
 {
   busyboxProgram ? "/usr/bin/busybox",
   labFiles, # QEMU, bash and the like with their libraries, as they lie below / of this machine: lab_stage in ../lab.sh
-  labRunner, # the runner under test
+  labRunners, # a directory: the runners under test
   labScript, # bash
 }:
 
 let
   inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run;
   files = builtins.path { name = "lab-files"; path = labFiles; };
-  runner = builtins.path { name = "runner"; path = labRunner; };
+  runners = builtins.path { name = "runners"; path = labRunners; };
   script = builtins.path { name = "lab-script"; path = labScript; };
 in
 {
   toplevel = run "lab" {
     init = ''
       #!${busybox}/bin/sh
-      export PATH=/usr/bin:/bin:${busybox}/bin HOME=/root
-      for name in bin lib lib64 usr; do
+      export PATH=/usr/bin:/bin:/usr/sbin:/sbin:${busybox}/bin HOME=/root
+      for name in bin lib lib64 sbin usr; do
         rm -rf "/$name"
         # On a machine with a merged /usr, what is in /bin was found in /usr/bin.
         if [ -e "${files}/$name" ]; then ln -s "${files}/$name" "/$name"; else ln -s "usr/$name" "/$name"; fi
@@ -28,7 +28,7 @@ in
       echo root:x:0: > /etc/group
       cd /var/lib/microvms/vm
       echo "lab: started"
-      runner=${runner} bash ${script} < /dev/null
+      runners=${runners} bash ${script} < /dev/null
       echo "lab: done, status $?"
       ${busybox}/bin/reboot -f
     '';

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: MIT
+# A guest that reads from its host's ports 1024, of TCP by eth0 and of vsock, and ends. Says "net: WHAT VALUE".
+{
+  busyboxProgram ? "/usr/bin/busybox",
+  guestFiles, # socat with its libraries, as they lie below / of this machine: stage_programs in ../lab.sh
+}:
+
+let
+  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run;
+  files = builtins.path { name = "guest-files"; path = guestFiles; };
+in
+{
+  toplevel = run "net-guest" {
+    init = ''
+      #!${busybox}/bin/sh
+      export PATH=${busybox}/bin
+      for name in lib lib64 usr; do
+        rm -rf "/$name"
+        if [ -e "${files}/$name" ]; then ln -s "${files}/$name" "/$name"; fi
+      done
+      get() { /usr/bin/socat -T 20 -u "$1" STDOUT; }
+      ifconfig eth0 192.0.2.2 netmask 255.255.255.0 up
+      echo "net: file $(get TCP:192.0.2.1:1024 | sha256sum)"
+      echo "net: vsock $(get VSOCK-CONNECT:2:1024)"
+      reboot -f
+    '';
+  } ''
+    mkdir "$out"
+    printf %s "$init" > "$out/init"
+    chmod +x "$out/init"
+  '';
+}
