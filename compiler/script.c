@@ -163,17 +163,29 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* What others make before the VM starts. A macvtap's device is opened once for each queue; its number is known when the interface is up. */
-static const char *find_connections(struct arena *arena, const struct plan *plan)
+/* What others make before the VM starts: lines "VERB_virtiofsd …", "VERB_interface …". */
+static const char *connections(struct arena *arena, const struct plan *plan, const char *verb)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->vm->shares.n; i++)
-		if (strcmp(plan->vm->shares.v[i].proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS)
-			buf_printf(&out, "need_virtiofsd %s %s\n", quoted(arena, plan->vm->shares.v[i].tag), quoted(arena, plan->vm->shares.v[i].socket));
+	for (size_t i = 0; i < plan->vm->shares.n; i++) {
+		const struct share *share = &plan->vm->shares.v[i];
+		if (strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS)
+			buf_printf(&out, "%s_virtiofsd %s %s\n", verb, quoted(arena, share->tag), quoted(arena, share->socket));
+	}
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct interface *interface = plan->guest.nics[i].interface;
+		if (strcmp(interface->type, "tap") == 0 || strcmp(interface->type, "macvtap") == 0)
+			buf_printf(&out, "%s_interface %s %s\n", verb, interface->type, interface->id);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* A macvtap's device is opened once for each queue; its number is known when the interface is up. */
+static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct nic *nic = &plan->guest.nics[i];
-		if (strcmp(nic->interface->type, "tap") == 0 || strcmp(nic->interface->type, "macvtap") == 0)
-			buf_printf(&out, "need_interface %s %s\n", nic->interface->type, nic->interface->id);
 		for (unsigned k = 0; nic->fds && k < nic->queues; k++)
 			buf_printf(&out, "exec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n", nic->fds[k], nic->interface->id);
 	}
@@ -248,7 +260,8 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"arch", kernel_arch_name(plan->guest.arch)},
 		{"stopped", stopped(arena, plan, "need_stopped")},
 		{"stale", remove_stale(arena, plan)},
-		{"connections", find_connections(arena, plan)},
+		{"connections", connections(arena, plan, "need")},
+		{"macvtaps", open_macvtaps(arena, plan)},
 		{"config", write_config(arena, plan)},
 		{"surroundings", surroundings(arena, plan)},
 		{"pre_start", vm->pre_start},
@@ -286,6 +299,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	buf_puts(&checks, "check_program ");
 	put_pieces(&checks, &program->pieces);
 	buf_printf(&checks, "\n%s%s", stopped(arena, plan, "check_stopped"), needs(arena, plan, "check_file"));
+	buf_puts(&checks, connections(arena, plan, "check"));
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
 		const struct volume *volume = &plan->vm->volumes.v[i];
 		buf_printf(&checks, "check_volume %s %s %s\n", quoted(arena, volume->image), volume->read_only ? "true" : "false",

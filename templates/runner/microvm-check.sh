@@ -15,6 +15,12 @@ check_stopped() { # SOCKET
 check_file() { # WHAT PATH
 	[ -r "$2" ] || complain "$1 $2 cannot be read"
 }
+check_interface() { # TYPE NAME
+	[ -e "/sys/class/net/$2/ifindex" ] || complain "the $1 interface $2 is missing"
+}
+check_virtiofsd() { # TAG SOCKET
+	[ -S "$2" ] || complain "nobody serves the share $1 on the socket $2"
+}
 check_volume() { # IMAGE READ-ONLY CREATED
 	if [ -e "$1" ]; then
 		[ -r "$1" ] || complain "the volume $1 cannot be read"

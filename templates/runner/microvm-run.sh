@@ -128,6 +128,7 @@ if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host
 fi
 @stale@
 @connections@
+@macvtaps@
 @config@
 @surroundings@
 @command@

@@ -82,4 +82,7 @@ expect "store: the system runs from it" "$console" '^demo: done, 0 failures'
 } | compile tap "$demo" || finish
 "$test_dir/tap/bin/microvm-run" >"$log" 2>&1 </dev/null
 expect "a tap that is missing is named" "$log" 'the tap interface mvm-none is missing'
+"$test_dir/tap/bin/microvm-check" >"$log" 2>&1 </dev/null
+check "microvm-check fails then" test $? = 1
+expect "and names it too" "$log" 'the tap interface mvm-none is missing'
 finish
