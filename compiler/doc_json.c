@@ -49,8 +49,9 @@ static bool put_decimal(struct buf *out, const char *text)
 	const char *sign = *text == '-' ? "-" : "";
 	const char *whole = text + (*text == '-' || *text == '+');
 	size_t nwhole = strspn(whole, digits);
-	const char *fraction = whole + nwhole + (whole[nwhole] == '.');
-	size_t nfraction = fraction[-1] == '.' && fraction > whole ? strspn(fraction, digits) : 0;
+	bool has_point = whole[nwhole] == '.';
+	const char *fraction = whole + nwhole + has_point;
+	size_t nfraction = has_point ? strspn(fraction, digits) : 0;
 	const char *end = fraction + nfraction, *exponent = "";
 	if (nwhole + nfraction == 0)
 		return false;
