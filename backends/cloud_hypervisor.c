@@ -382,7 +382,7 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_
 const struct backend cloud_hypervisor_backend = {
 	.name = "cloud-hypervisor",
 	.doc = "Cloud Hypervisor: KVM only; virtiofs, hotplug memory, PCI devices of the host",
-	.tested = "version 53 boots with KVM inside a VM, not in every run of the tests",
+	.tested = "version 53 boots with KVM inside a VM, by the tests where it is installed",
 	.capabilities = {
 		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
 		[FEATURE_VIRTIOFS] = {.can = CAN},

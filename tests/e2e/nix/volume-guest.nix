@@ -22,6 +22,8 @@ in
       sync
       umount /data && say unmounted
       say done
+      # Cloud Hypervisor starts anew at a reboot.
+      case " $(cat /proc/cmdline) " in *" end=poweroff "*) poweroff -f ;; esac
       reboot -f
     '';
   } ''
