@@ -6,7 +6,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 top=$(cd "$here/../.." && pwd)
-mvmbuild=${1:-$top/build/mvmbuild}
+mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
 work=$top/build/demo
 # shellcheck source=tests/e2e/nix.sh
 . "$top/tests/e2e/nix.sh"
