@@ -34,6 +34,9 @@ check libarchive-tools   bsdtar
 check sqlite3            sqlite3
 check kmod               modprobe
 check jq                 jq
+check git                git
+check procps             pgrep
+check xz-utils           xz
 check iproute2           ip
 check socat              socat
 check gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
