@@ -12,8 +12,6 @@ enum {
 	STABLE_MS = 2000, /* without change; a guest under load takes a second to begin */
 };
 #define MIB UINT64_C(1048576)
-/* So that bytes stay below 2^53, where every JSON reader is exact. */
-#define MEMORY_MAX_MIB (UINT64_C(1) << 32)
 
 static enum qmp_status memory_read(struct qmp *qmp, int64_t deadline, uint64_t *bytes)
 {
@@ -79,14 +77,8 @@ static int resize(struct qmp *qmp, const char *path, uint64_t memory_mib, uint64
 int verb_balloon_qmp(char **arguments)
 {
 	uint64_t memory_mib, balloon_mib;
-	if (!number_parse(arguments[1], 1, MEMORY_MAX_MIB, &memory_mib)) {
-		complain("balloon: MEM_MIB is a number of 1 to %" PRIu64 ", not '%s'", MEMORY_MAX_MIB, arguments[1]);
+	if (!balloon_sizes_parse(arguments[1], arguments[2], &memory_mib, &balloon_mib))
 		return STATUS_USAGE;
-	}
-	if (!number_parse(arguments[2], 0, memory_mib - 1, &balloon_mib)) {
-		complain("balloon: BALLOON_MIB is a number of 0 to %" PRIu64 " (the memory less 1), not '%s'", memory_mib - 1, arguments[2]);
-		return STATUS_USAGE;
-	}
 	struct qmp qmp;
 	int result = resize(&qmp, arguments[0], memory_mib, balloon_mib);
 	qmp_close(&qmp);

@@ -12,8 +12,6 @@ enum {
 	STABLE_MS = 2000, /* without change; a guest under load takes a second to begin */
 };
 #define MIB UINT64_C(1048576)
-/* So that bytes stay below 2^53, where every JSON reader is exact. */
-#define MEMORY_MAX_MIB (UINT64_C(1) << 32)
 
 struct balloon {
 	struct http http;
@@ -128,14 +126,8 @@ static int run(const struct kind *kind, char **arguments)
 {
 	struct balloon balloon = {.kind = kind};
 	uint64_t target, reached = 0;
-	if (!number_parse(arguments[1], 1, MEMORY_MAX_MIB, &balloon.memory_mib)) {
-		complain("balloon: MEM_MIB is a number of 1 to %" PRIu64 ", not '%s'", MEMORY_MAX_MIB, arguments[1]);
+	if (!balloon_sizes_parse(arguments[1], arguments[2], &balloon.memory_mib, &target))
 		return STATUS_USAGE;
-	}
-	if (!number_parse(arguments[2], 0, balloon.memory_mib - 1, &target)) {
-		complain("balloon: BALLOON_MIB is a number of 0 to %" PRIu64 " (the memory less 1), not '%s'", balloon.memory_mib - 1, arguments[2]);
-		return STATUS_USAGE;
-	}
 	int result = STATUS_FAILED;
 	if (http_open(&balloon.http, arguments[0])) {
 		enum http_status status = resize(&balloon, target, clock_ms() + LIMIT_MS, &reached);

@@ -22,7 +22,6 @@ enum {
 	NUMBER_BYTES = 24,
 };
 #define MIB UINT64_C(1048576)
-#define MEMORY_MAX_MIB (UINT64_C(1) << 32)
 
 struct crosvm {
 	const char *program, *socket;
@@ -163,14 +162,8 @@ static int resize(const struct crosvm *crosvm, uint64_t balloon_mib)
 int verb_balloon_crosvm(char **arguments)
 {
 	uint64_t memory_mib, balloon_mib;
-	if (!number_parse(arguments[1], 1, MEMORY_MAX_MIB, &memory_mib)) {
-		complain("balloon: MEM_MIB is a number of 1 to %" PRIu64 ", not '%s'", MEMORY_MAX_MIB, arguments[1]);
+	if (!balloon_sizes_parse(arguments[1], arguments[3], &memory_mib, &balloon_mib))
 		return STATUS_USAGE;
-	}
-	if (!number_parse(arguments[3], 0, memory_mib - 1, &balloon_mib)) {
-		complain("balloon: BALLOON_MIB is a number of 0 to %" PRIu64 " (the memory less 1), not '%s'", memory_mib - 1, arguments[3]);
-		return STATUS_USAGE;
-	}
 	struct crosvm crosvm;
 	struct reason why;
 	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[2], &why);

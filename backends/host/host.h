@@ -25,6 +25,11 @@ void sleep_ms(int ms);
 /* Decimal digits and nothing else, min..max. */
 bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
+/* More memory than any VM has, in MiB; as bytes it still fits 64 bits. */
+#define MEMORY_MAX_MIB (UINT64_C(1) << 32)
+/* The sizes that a verb "balloon" is given; complains when one is wrong. */
+bool balloon_sizes_parse(const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib);
+
 /* Why something is of no use: one line without the end. */
 struct reason {
 	char text[256];
