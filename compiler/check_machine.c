@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "compiler/checks.h"
+#include "compiler/shape.h"
+
+enum { HOST_NAME_BYTES = 63 };
+
+void check_host_name(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	if (sound(checker, &vm->host_name))
+		check_name(checker, vm_where(vm, &vm->host_name), "hostName", vm->host_name, HOST_NAME_BYTES);
+}
+
+void check_machine_id(const struct checker *checker)
+{
+	const char *id = checker->vm->machine_id;
+	if (id && !is_uuid(id))
+		wrong(checker, vm_where(checker->vm, &checker->vm->machine_id), "bad-machine-id",
+		      "machineId: \"%.80s\" is no UUID of the form 01234567-89ab-cdef-0123-456789abcdef", id);
+}
+
+void check_memory(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *where = vm_where(vm, &vm->mem_mib);
+	if (sound(checker, &vm->mem_mib) && vm->mem_mib < 32)
+		diag_warning(checker->diag, where, "little-memory", "mem: %llu MiB is little for a Linux guest", (unsigned long long)vm->mem_mib);
+	if (sound(checker, &vm->hypervisor, &vm->qemu.machine) && strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 &&
+	    (!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
+		diag_warning(checker->diag, where, "qemu-2048", "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
+	if (vm->initial_balloon_mem_mib && sound(checker, &vm->balloon) && !vm->balloon)
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: it needs balloon: true");
+	if (sound(checker, &vm->mem_mib) && vm->initial_balloon_mem_mib >= vm->mem_mib)
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB",
+		      (unsigned long long)vm->initial_balloon_mem_mib, (unsigned long long)vm->mem_mib);
+}
+
+void check_hotplug(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *all = vm_where(vm, &vm->hotplug_mem_mib), *plugged = vm_where(vm, &vm->hotplugged_mem_mib);
+	if (vm->hotplug_mem_mib % 2)
+		wrong(checker, all, "bad-memory", "hotplugMem: %llu MiB is no multiple of 2 MiB", (unsigned long long)vm->hotplug_mem_mib);
+	if (plugged && vm->hotplugged_mem_mib % 2)
+		wrong(checker, plugged, "bad-memory", "hotpluggedMem: %llu MiB is no multiple of 2 MiB",
+		      (unsigned long long)vm->hotplugged_mem_mib);
+	if (sound(checker, &vm->hotplug_mem_mib) && vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
+		wrong(checker, plugged, "bad-memory", "hotpluggedMem: %llu MiB are more than hotplugMem, which is %llu MiB",
+		      (unsigned long long)vm->hotplugged_mem_mib, (unsigned long long)vm->hotplug_mem_mib);
+}
+
+void check_credentials(const struct checker *checker)
+{
+	const struct pairs *files = &checker->vm->credential_files;
+	for (size_t i = 0; i < files->n; i++) {
+		const struct pos *where = vm_where(checker->vm, files->v[i].key);
+		check_name(checker, where, "credentialFiles", files->v[i].key, 30);
+		if (!*files->v[i].value)
+			wrong(checker, where, "bad-path", "credentialFiles.%.80s: the path is empty", files->v[i].key);
+	}
+}
+
+void check_parameters(const struct checker *checker)
+{
+	const struct strings *parameters = &checker->vm->kernel_params;
+	size_t bytes = 0;
+	for (size_t i = 0; i < parameters->n; i++) {
+		const struct pos *where = vm_where(checker->vm, parameters->v[i]);
+		bytes += strlen(parameters->v[i]) + 1;
+		if (strpbrk(parameters->v[i], "\n"))
+			wrong(checker, where, "bad-parameter", "kernelParams[%zu]: a line break cannot be passed to a kernel", i);
+	}
+	/* COMMAND_LINE_SIZE is 2048 on x86 and on arm64; ours and the console's take some 300 of it. */
+	if (bytes > 1700)
+		wrong(checker, vm_where(checker->vm, parameters), "long-parameters", "kernelParams: %zu bytes do not fit into a kernel's command line of 2048, with what is added here", bytes);
+}
