@@ -24,6 +24,7 @@ struct writer {
 	struct arena *arena;
 	struct diag *diag;
 	const struct plan *plan;
+	const struct runner_scripts *scripts;
 	const char *directory; /* the runner being made */
 };
 
@@ -35,11 +36,6 @@ static bool put(const struct writer *writer, const char *name, const void *bytes
 static bool put_text(const struct writer *writer, const char *name, const char *text)
 {
 	return put(writer, name, text, strlen(text), 0444);
-}
-
-static bool put_script(const struct writer *writer, const char *name, const char *text)
-{
-	return put(writer, arena_printf(writer->arena, "bin/%s", name), text, strlen(text), 0555);
 }
 
 /* ---- the fingerprint: the same inputs make the same runner ---- */
@@ -62,15 +58,15 @@ static bool hash_file(struct diag *diag, EVP_MD_CTX *hash, const char *path)
 	return ok || diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s", path);
 }
 
-/* What the scripts say that the plan's report does not. */
-static void hash_scripts(struct arena *arena, EVP_MD_CTX *hash, const struct plan *plan)
+static void hash_scripts(EVP_MD_CTX *hash, const struct runner_scripts *scripts)
 {
-	hash_text(hash, script_run(arena, plan));
-	hash_text(hash, script_check(arena, plan));
-	hash_text(hash, plan->lowered.balloon.n ? script_balloon(arena, plan) : NULL);
+	for (size_t i = 0; i < scripts->n; i++) {
+		hash_text(hash, scripts->v[i].name);
+		hash_text(hash, scripts->v[i].text);
+	}
 }
 
-static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan)
+static bool hash_inputs(struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan, const struct runner_scripts *scripts)
 {
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
@@ -86,7 +82,7 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 		ok &= hash_file(diag, hash, system->initrd);
 	for (size_t i = 0; i < plan->modules.n; i++)
 		ok &= hash_file(diag, hash, plan->modules.v[i].path);
-	hash_scripts(arena, hash, plan);
+	hash_scripts(hash, scripts);
 	struct json_object *report = report_plan(plan);
 	json_object_object_del(report, "closure"); /* where it was read makes no difference */
 	hash_text(hash, json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN));
@@ -95,12 +91,12 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 }
 
 /* NULL after an error. */
-static const char *fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan)
+static const char *fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan, const struct runner_scripts *scripts)
 {
 	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(arena, diag, hash, plan) &&
+	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(diag, hash, plan, scripts) &&
 		  EVP_DigestFinal_ex(hash, digest, &size) == 1;
 	EVP_MD_CTX_free(hash);
 	BUF_CLEANUP struct buf hex = {0};
@@ -163,16 +159,10 @@ static bool check_output(struct arena *arena, struct diag *diag, const char *out
 
 static bool write_scripts(const struct writer *writer)
 {
-	struct arena *arena = writer->arena;
-	const struct plan *plan = writer->plan;
-	const struct pairs *custom = &plan->vm->bin_scripts;
-	bool ok = put_script(writer, "microvm-run", script_run(arena, plan)) && put_script(writer, "microvm-check", script_check(arena, plan));
-	if (plan->lowered.shutdown.n)
-		ok = ok && put_script(writer, "microvm-shutdown", script_shutdown(arena, plan));
-	if (plan->lowered.balloon.n)
-		ok = ok && put_script(writer, "microvm-balloon", script_balloon(arena, plan));
-	for (size_t i = 0; ok && i < custom->n; i++)
-		ok = put_script(writer, custom->v[i].key, script_custom(arena, plan, custom->v[i].value));
+	const struct runner_scripts *scripts = writer->scripts;
+	bool ok = true;
+	for (size_t i = 0; ok && i < scripts->n; i++)
+		ok = put(writer, arena_printf(writer->arena, "bin/%s", scripts->v[i].name), scripts->v[i].text, strlen(scripts->v[i].text), 0555);
 	return ok;
 }
 
@@ -207,24 +197,24 @@ static bool write_facts(const struct writer *writer)
 	return ok && write_needed(writer);
 }
 
-static void list_files(struct json_object *files, const struct writer *writer, const char *const *names, size_t count)
+static void list_file(struct json_object *files, const struct writer *writer, const char *name)
 {
-	for (size_t i = 0; i < count; i++) {
-		struct stat st;
-		if (stat(path_join(writer->arena, writer->directory, names[i]), &st) == 0)
-			json_object_object_add(files, names[i], json_object_new_int64(st.st_size));
-	}
+	struct stat st;
+	if (stat(path_join(writer->arena, writer->directory, name), &st) == 0)
+		json_object_object_add(files, name, json_object_new_int64(st.st_size));
 }
 
 static struct json_object *manifest_files(const struct writer *writer)
 {
-	static const char *const fixed[] = {"bin/microvm-run", "bin/microvm-shutdown", "bin/microvm-balloon", "bin/microvm-check",
-					    "libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD, RUNNER_KERNEL, RUNNER_VMLINUX,
-					    RUNNER_SHARE "/vm.json"};
+	static const char *const fixed[] = {"libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD,
+					    RUNNER_KERNEL,      RUNNER_VMLINUX,    RUNNER_SHARE "/vm.json"};
 	struct json_object *files = json_object_new_object();
-	list_files(files, writer, fixed, countof(fixed));
+	for (size_t i = 0; i < writer->scripts->n; i++)
+		list_file(files, writer, arena_printf(writer->arena, "bin/%s", writer->scripts->v[i].name));
+	for (size_t i = 0; i < countof(fixed); i++)
+		list_file(files, writer, fixed[i]);
 	for (size_t i = 0; i < writer->plan->created.n; i++)
-		list_files(files, writer, &writer->plan->created.v[i].archive, 1);
+		list_file(files, writer, writer->plan->created.v[i].archive);
 	return files;
 }
 
@@ -268,8 +258,10 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 		  struct runner_result *result)
 {
 	struct staging staging;
+	struct runner_scripts scripts;
+	scripts_make(arena, plan, &scripts);
 	output = path_absolute(arena, output);
-	const char *wanted = fingerprint(arena, diag, plan);
+	const char *wanted = fingerprint(arena, diag, plan, &scripts);
 	if (!wanted || !check_output(arena, diag, output))
 		return false;
 	result->up_to_date = is_up_to_date(arena, output, wanted);
@@ -281,7 +273,7 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	}
 	if (!staging_begin(arena, diag, output, &staging))
 		return false;
-	const struct writer writer = {arena, diag, plan, staging.directory};
+	const struct writer writer = {arena, diag, plan, &scripts, staging.directory};
 	bool ok = write_all(&writer, settings, wanted, &result->images);
 	result->path = staging.target;
 	if (ok)

@@ -7,6 +7,12 @@
 #include "compiler/base/buf.h"
 #include "templates/embedded.h"
 
+/* A text for a hole of a template: `@name@`. */
+struct hole {
+	const char *name;
+	const char *text; /* shell, already quoted */
+};
+
 static const struct embedded_file *template_find(const char *name)
 {
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
@@ -244,7 +250,7 @@ static const char *exec(struct arena *arena, const struct plan *plan)
 	return pretty ? arena_printf(arena, "exec -a %s \"${argv[@]}\"", quoted(arena, process)) : "exec \"${argv[@]}\"";
 }
 
-const char *script_run(struct arena *arena, const struct plan *plan)
+static const char *script_run(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
 	static const char *const accels[] = {
@@ -282,17 +288,17 @@ static const char *script_host(struct arena *arena, const struct plan *plan, con
 	return script(arena, plan, name, holes);
 }
 
-const char *script_shutdown(struct arena *arena, const struct plan *plan)
+static const char *script_shutdown(struct arena *arena, const struct plan *plan)
 {
-	return script_host(arena, plan, "runner/microvm-shutdown.sh", &plan->lowered.shutdown);
+	return plan->lowered.shutdown.n ? script_host(arena, plan, "runner/microvm-shutdown.sh", &plan->lowered.shutdown) : NULL;
 }
 
-const char *script_balloon(struct arena *arena, const struct plan *plan)
+static const char *script_balloon(struct arena *arena, const struct plan *plan)
 {
-	return script_host(arena, plan, "runner/microvm-balloon.sh", &plan->lowered.balloon);
+	return plan->lowered.balloon.n ? script_host(arena, plan, "runner/microvm-balloon.sh", &plan->lowered.balloon) : NULL;
 }
 
-const char *script_check(struct arena *arena, const struct plan *plan)
+static const char *script_check(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf checks = {0};
 	const struct argument *program = &plan->lowered.command.arguments.v[0];
@@ -316,7 +322,31 @@ const char *script_macos_host(struct arena *arena, const struct plan *plan)
 	return script(arena, plan, "runner/mvm-host-macos.sh", &(const struct hole){NULL, NULL});
 }
 
-const char *script_custom(struct arena *arena, const struct plan *plan, const char *text)
+static const char *script_custom(struct arena *arena, const struct plan *plan, const char *text)
 {
 	return arena_printf(arena, "#!%s\n%s%s", plan->vm->host_shell, text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
+}
+
+/* NULL: this VM has no such script. */
+static const struct {
+	const char *name;
+	const char *(*make)(struct arena *arena, const struct plan *plan);
+} all[] = {
+	{"microvm-run", script_run},
+	{"microvm-shutdown", script_shutdown},
+	{"microvm-balloon", script_balloon},
+	{"microvm-check", script_check},
+};
+
+void scripts_make(struct arena *arena, const struct plan *plan, struct runner_scripts *scripts)
+{
+	const struct pairs *custom = &plan->vm->bin_scripts;
+	*scripts = (struct runner_scripts){0};
+	for (size_t i = 0; i < countof(all); i++) {
+		const char *text = all[i].make(arena, plan);
+		if (text)
+			vec_push(arena, scripts, (struct runner_script){all[i].name, text});
+	}
+	for (size_t i = 0; i < custom->n; i++)
+		vec_push(arena, scripts, (struct runner_script){custom->v[i].key, script_custom(arena, plan, custom->v[i].value)});
 }

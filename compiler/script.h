@@ -5,20 +5,20 @@
 
 #include "compiler/plan.h"
 
-/* A text for a hole of a template: `@name@`. */
-struct hole {
+/* One file of the runner's bin/. */
+struct runner_script {
 	const char *name;
-	const char *text; /* shell, already quoted */
+	const char *text; /* whole */
 };
 
-/* The whole text of bin/NAME; `name` is also the name of its template, runner/NAME.sh. */
-const char *script_run(struct arena *arena, const struct plan *plan);
-const char *script_shutdown(struct arena *arena, const struct plan *plan);
-const char *script_balloon(struct arena *arena, const struct plan *plan);
-const char *script_check(struct arena *arena, const struct plan *plan);
+struct runner_scripts {
+	struct runner_script *v;
+	size_t n, capacity;
+};
+
+/* Every script of this VM's runner: its own, and the description's binScripts. */
+void scripts_make(struct arena *arena, const struct plan *plan, struct runner_scripts *scripts);
 /* libexec/mvm-host for a Mac. */
 const char *script_macos_host(struct arena *arena, const struct plan *plan);
-/* A script of the description's binScripts. */
-const char *script_custom(struct arena *arena, const struct plan *plan, const char *text);
 
 #endif
