@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "compiler/script.h"
+#include "compiler/script_text.h"
+
+static bool starts_option(const struct argument *argument)
+{
+	return argument->pieces.n && argument->pieces.v[0].kind == PIECE_TEXT && argument->pieces.v[0].text[0] == '-';
+}
+
+/* One option with its values on a line. */
+static const char *command(struct arena *arena, const struct command *command)
+{
+	static const char *const adders[] = {[WHEN_ALWAYS] = "add", [WHEN_KVM] = "with_kvm add", [WHEN_TCG] = "with_tcg add"};
+	BUF_CLEANUP struct buf out = {0};
+	enum when line = WHEN_ALWAYS;
+	for (size_t i = 0; i < command->arguments.n; i++) {
+		const struct argument *argument = &command->arguments.v[i];
+		if (i == 0 || argument->when != line || starts_option(argument))
+			buf_printf(&out, "%s%s", i ? "\n" : "", adders[argument->when]);
+		line = argument->when;
+		buf_puts(&out, " ");
+		script_put_pieces(&out, &argument->pieces);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* A line "FUNCTION 'A' 'B'" for each file that must be there when the VM starts. */
+static const char *needs(struct arena *arena, const struct plan *plan, const char *function)
+{
+	BUF_CLEANUP struct buf out = {0};
+	const struct file_ref *const files[] = {&plan->guest.kernel, &plan->guest.initrd};
+	static const char *const names[] = {"the kernel", "the initrd"};
+	for (size_t i = 0; i < countof(files); i++)
+		if (files[i]->path && !files[i]->in_runner)
+			buf_printf(&out, "%s %s %s\n", function, script_quoted(arena, names[i]), script_quoted(arena, files[i]->path));
+	for (size_t i = 0; i < plan->vm->credential_files.n; i++)
+		buf_printf(&out, "%s 'the credential' %s\n", function, script_quoted(arena, plan->vm->credential_files.v[i].value));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* A line "FUNCTION 'SOCKET'". */
+static const char *stopped(struct arena *arena, const struct plan *plan, const char *function)
+{
+	const char *socket = plan->vm->socket;
+	return socket ? arena_printf(arena, "%s %s\n", function, script_quoted(arena, socket)) : "";
+}
+
+static const char *create_volumes(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->volumes.n; i++)
+		if (!plan->vm->volumes.v[i].auto_create)
+			buf_printf(&out, "need_file 'the volume' %s\n", script_quoted(arena, plan->vm->volumes.v[i].image));
+	for (size_t i = 0; i < plan->created.n; i++)
+		buf_printf(&out, "create_volume %s %s %s\n", script_quoted(arena, plan->created.v[i].volume->image), script_quoted(arena, plan->created.v[i].archive),
+			   script_quoted(arena, plan->created.v[i].member));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* What others make before the VM starts: lines "VERB_virtiofsd …", "VERB_interface …". */
+static const char *connections(struct arena *arena, const struct plan *plan, const char *verb)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->shares.n; i++) {
+		const struct share *share = &plan->vm->shares.v[i];
+		if (strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS)
+			buf_printf(&out, "%s_virtiofsd %s %s\n", verb, script_quoted(arena, share->tag), script_quoted(arena, share->socket));
+	}
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct interface *interface = plan->guest.nics[i].interface;
+		if (strcmp(interface->type, "tap") == 0 || strcmp(interface->type, "macvtap") == 0)
+			buf_printf(&out, "%s_interface %s %s\n", verb, interface->type, interface->id);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* A macvtap's device is opened once for each queue; its number is known when the interface is up. */
+static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct nic *nic = &plan->guest.nics[i];
+		for (unsigned k = 0; nic->fds && k < nic->queues; k++)
+			buf_printf(&out, "exec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n", nic->fds[k], nic->interface->id);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* What a crash left behind is removed, unless somebody still listens. */
+static const char *remove_stale(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->lowered.stale.n; i++)
+		buf_printf(&out, "remove_stale %s\n", script_quoted(arena, plan->lowered.stale.v[i]));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+static const char *write_config(struct arena *arena, const struct plan *plan)
+{
+	const struct document *config = &plan->lowered.config;
+	if (!config->name)
+		return "";
+	BUF_CLEANUP struct buf out = {0};
+	buf_puts(&out, "printf '%s' ");
+	script_put_pieces(&out, &config->pieces);
+	buf_printf(&out, " >%s", script_quoted(arena, config->name));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* What the hypervisor wants to find, and a program beside it. */
+static const char *surroundings(struct arena *arena, const struct plan *plan)
+{
+	const struct lowered *lowered = &plan->lowered;
+	BUF_CLEANUP struct buf out = {0};
+	if (lowered->unquotable)
+		buf_printf(&out, "need_runner_without %s\n", script_quoted(arena, lowered->unquotable));
+	if (lowered->home)
+		buf_puts(&out, "export HOME=$PWD\n");
+	for (size_t i = 0; i < lowered->directories.n; i++)
+		buf_printf(&out, "mkdir -p -- %s\n", script_quoted(arena, lowered->directories.v[i]));
+	if (lowered->companion.command.arguments.n) {
+		buf_printf(&out, "companion %s", script_quoted(arena, lowered->companion.socket));
+		for (size_t i = 0; i < lowered->companion.command.arguments.n; i++) {
+			buf_puts(&out, " ");
+			script_put_pieces(&out, &lowered->companion.command.arguments.v[i].pieces);
+		}
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* A hypervisor that needs a terminal gets one where there is none, as under systemd. */
+static const char *exec(struct arena *arena, const struct plan *plan)
+{
+	const char *process = arena_printf(arena, "microvm@%s", plan->vm->host_name);
+	bool pretty = plan->vm->pretty_procnames;
+	if (plan->lowered.terminal)
+		return arena_printf(arena, "exec \"$runner/libexec/mvm-host\" tty %s \"${argv[@]}\"", pretty ? script_quoted(arena, process) : "\"${argv[0]}\"");
+	return pretty ? arena_printf(arena, "exec -a %s \"${argv[@]}\"", script_quoted(arena, process)) : "exec \"${argv[@]}\"";
+}
+
+const char *script_run(struct arena *arena, const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	static const char *const accels[] = {
+		[ACCEL_KVM] = "$(MICROVM_ACCEL=kvm \"$runner/libexec/mvm-host\" accel) || exit 1",
+		[ACCEL_PROBE] = "$(\"$runner/libexec/mvm-host\" accel) || exit 1",
+		[ACCEL_TCG] = "tcg",
+		[ACCEL_MACOS] = "macos",
+	};
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, vm->host_name)},
+		{"accel", accels[plan->lowered.accel]},
+		{"arch", kernel_arch_name(plan->guest.arch)},
+		{"stopped", stopped(arena, plan, "need_stopped")},
+		{"stale", remove_stale(arena, plan)},
+		{"connections", connections(arena, plan, "need")},
+		{"macvtaps", open_macvtaps(arena, plan)},
+		{"config", write_config(arena, plan)},
+		{"surroundings", surroundings(arena, plan)},
+		{"pre_start", vm->pre_start},
+		{"volumes", create_volumes(arena, plan)},
+		{"needs", needs(arena, plan, "need_file")},
+		{"command", command(arena, &plan->lowered.command)},
+		/* Its output is a line of words, split as the shell splits. */
+		{"extra_args", vm->extra_args_script ? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)", vm->extra_args_script) : ""},
+		{"exec", exec(arena, plan)},
+		{NULL, NULL},
+	};
+	return script_fill(arena, plan, "microvm-run", holes);
+}
+
+const char *script_check(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf checks = {0};
+	const struct argument *program = &plan->lowered.command.arguments.v[0];
+	buf_puts(&checks, "check_program ");
+	script_put_pieces(&checks, &program->pieces);
+	buf_printf(&checks, "\n%s%s", stopped(arena, plan, "check_stopped"), needs(arena, plan, "check_file"));
+	buf_puts(&checks, connections(arena, plan, "check"));
+	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
+		const struct volume *volume = &plan->vm->volumes.v[i];
+		buf_printf(&checks, "check_volume %s %s %s\n", script_quoted(arena, volume->image), volume->read_only ? "true" : "false",
+			   volume->auto_create ? "true" : "false");
+	}
+	if (plan->lowered.accel == ACCEL_KVM || plan->lowered.accel == ACCEL_PROBE)
+		buf_printf(&checks, "%s\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1", plan->lowered.accel == ACCEL_KVM ? "MICROVM_ACCEL=kvm " : "");
+	const struct hole holes[] = {{"checks", buf_text(&checks)}, {NULL, NULL}};
+	return script_fill(arena, plan, "microvm-check", holes);
+}
