@@ -2,7 +2,7 @@
 /* alioth: Alioth, with KVM. Facts of the command line: Alioth's source, alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12. */
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 
 struct alioth {
 	struct arena *arena;
@@ -10,14 +10,6 @@ struct alioth {
 	const struct vm *vm;
 	struct command *command;
 };
-
-static void add(const struct alioth *alioth, const char *option, const char *value)
-{
-	command_add(alioth->command, option);
-	command_add(alioth->command, value);
-}
-
-#define add_printf(alioth, option, ...) add((alioth), (option), arena_printf((alioth)->arena, __VA_ARGS__))
 
 /* Its parser splits at these; such a value stands in an object of its own, and "id_…" stands for it. */
 static bool needs_object(const char *text)
@@ -36,34 +28,25 @@ static void add_object(const struct alioth *alioth, const char *id, const struct
 static void add_base(const struct alioth *alioth)
 {
 	const struct vm *vm = alioth->vm;
-	const char *package = vm->alioth.common.package;
-	command_add(alioth->command, package ? arena_printf(alioth->arena, "%s/bin/alioth", package) : "alioth");
-	command_add(alioth->command, "run");
+	struct command *command = alioth->command;
+	command_add(command, program_path(alioth->arena, vm->alioth.common.package, "alioth"));
+	command_add(command, "run");
 	/* A memfd is shared memory, which virtiofsd and vhost map. */
-	add_printf(alioth, "--memory", "size=%lluM,backend=memfd%s", (unsigned long long)vm->mem_mib, vm->hugepage_mem ? ",thp=on" : "");
+	option_printf(command, "--memory", "size=%lluM,backend=memfd%s", (unsigned long long)vm->mem_mib, vm->hugepage_mem ? ",thp=on" : "");
 	if (version_at_least(vm->alioth.common.version, 0, 10))
-		add_printf(alioth, "--cpu", "count=%llu", (unsigned long long)vm->vcpu);
+		option_printf(command, "--cpu", "count=%llu", (unsigned long long)vm->vcpu);
 	else
-		add_printf(alioth, "--num-cpu", "%llu", (unsigned long long)vm->vcpu);
+		option_printf(command, "--num-cpu", "%llu", (unsigned long long)vm->vcpu);
 }
 
 static void add_kernel(const struct alioth *alioth)
 {
 	const struct guest *guest = alioth->guest;
 	struct command *command = alioth->command;
-	command_add(command, "-k");
-	command_add_file(command, &guest->kernel);
-	if (guest->initrd.path) {
-		command_add(command, "-i");
-		command_add_file(command, &guest->initrd);
-	}
-	command_add(command, "-c");
-	struct argument *parameters = command_begin(command);
+	option_file(command, "-k", &guest->kernel);
+	option_file(command, "-i", &guest->initrd);
 	/* A triple fault ends Alioth; the keyboard controller is not there, and a reset by ACPI starts the guest again. */
-	argument_text(command, parameters,
-		      arena_printf(alioth->arena, "console=%s reboot=t panic=-1%s%s", guest->arch == KERNEL_X86_64 ? "ttyS0" : "ttyAMA0",
-				   *guest->parameters ? " " : "", guest->parameters));
-	argument_piece(command, parameters, PIECE_PARAMETERS);
+	option_parameters(command, "-c", guest->arch == KERNEL_X86_64 ? "console=ttyS0 reboot=t panic=-1" : "console=ttyAMA0 reboot=t panic=-1", guest);
 	command_add(command, "--entropy");
 }
 
@@ -72,7 +55,7 @@ static void add_disk(const struct alioth *alioth, const struct disk *disk)
 {
 	bool object = disk->file.in_runner || needs_object(disk->file.path);
 	const char *id = arena_printf(alioth->arena, "id_%s", disk->id);
-	add_printf(alioth, "--blk", "path=%s,readonly=%s", object ? id : disk->file.path, disk->read_only ? "true" : "false");
+	option_printf(alioth->command, "--blk", "path=%s,readonly=%s", object ? id : disk->file.path, disk->read_only ? "true" : "false");
 	if (object)
 		add_object(alioth, id, &disk->file);
 }
@@ -81,7 +64,7 @@ static void add_share(const struct alioth *alioth, const struct share *share, si
 {
 	bool object = needs_object(share->socket);
 	const char *id = arena_printf(alioth->arena, "id_fs%zu", index);
-	add_printf(alioth, "--fs", "vu,socket=%s,tag=%s", object ? id : share->socket, share->tag);
+	option_printf(alioth->command, "--fs", "vu,socket=%s,tag=%s", object ? id : share->socket, share->tag);
 	if (object)
 		add_object(alioth, id, &(const struct file_ref){share->socket, false});
 }
@@ -112,9 +95,8 @@ static void alioth_lower(struct arena *arena, const struct guest *guest, struct 
 	for (size_t i = 0; i < guest->nnics; i++)
 		add_interface(&alioth, &guest->nics[i]);
 	if (vm->vsock.cid >= 0)
-		add_printf(&alioth, "--vsock", "vhost,cid=%lld", (long long)vm->vsock.cid);
-	for (size_t i = 0; i < vm->alioth.common.extra_args.n; i++)
-		command_add(&out->command, vm->alioth.common.extra_args.v[i]);
+		option_printf(&out->command, "--vsock", "vhost,cid=%lld", (long long)vm->vsock.cid);
+	command_add_all(&out->command, &vm->alioth.common.extra_args);
 
 	out->accel = ACCEL_KVM;
 	out->terminal = true; /* its console sets the modes of standard input and fails when that is no terminal */
@@ -134,31 +116,31 @@ const struct backend alioth_backend = {
 	.doc = "Alioth: KVM only; young, no control socket",
 	.tested = "version 0.12 boots with KVM inside a VM, not in every run of the tests",
 	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
+		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 		[FEATURE_VIRTIOFS] = {.can = CAN},
 		[FEATURE_USER_NETWORK] = {CAN_NOT, NULL, NULL},
 		[FEATURE_FORWARD_PORTS] = {CAN_NOT, NULL, NULL},
 		[FEATURE_TAP] = {.can = CAN},
 		[FEATURE_VHOST_NET] = {CAN_IGNORE, NULL, NULL},
 		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {CAN_NOT, NULL, NULL},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, NULL, NULL},
 		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NULL, NULL},
 		[FEATURE_GRAPHICS] = {CAN_NOT, NULL, NULL},
-		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 		[FEATURE_HUGEPAGES] = {.can = CAN},
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NULL, NULL},
 		[FEATURE_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
 		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
-		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "it has no SMBIOS", NULL},
+		[FEATURE_MACHINE_ID] = {CAN_IGNORE, NO_SMBIOS, NULL},
 		[FEATURE_CREDENTIALS] = {CAN_NOT, NULL, NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {CAN_IGNORE, NULL, NULL},
-		[FEATURE_SERIAL] = {CAN_IGNORE, "volumes are mounted by their order", NULL},
+		[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
 		[FEATURE_QCOW2] = {CAN_NOT, NULL, NULL},
 		[FEATURE_VHD] = {CAN_NOT, NULL, NULL},
 		[FEATURE_EXTRA_ARGS] = {.can = CAN},

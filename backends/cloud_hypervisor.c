@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 #include "compiler/base/buf.h"
 
 /* The name that the reference's host expects. */
@@ -113,14 +113,6 @@ static const char *quoted(struct arena *arena, const char *text)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-static void add(const struct cloud_hypervisor *ch, const char *option, const char *value)
-{
-	command_add(ch->command, option);
-	command_add(ch->command, value);
-}
-
-#define add_printf(ch, option, ...) add((ch), (option), arena_printf((ch)->arena, __VA_ARGS__))
-
 /* "--disk A B", but versions 30 to 35 want "--disk A --disk B". */
 static void add_of_many(const struct cloud_hypervisor *ch, const char *option, size_t index)
 {
@@ -131,10 +123,9 @@ static void add_of_many(const struct cloud_hypervisor *ch, const char *option, s
 static void add_base(const struct cloud_hypervisor *ch)
 {
 	const struct vm *vm = ch->vm;
-	const char *package = vm->cloud_hypervisor.common.package;
-	command_add(ch->command, package ? arena_printf(ch->arena, "%s/bin/cloud-hypervisor", package) : "cloud-hypervisor");
-	add(ch, "--cpus", joined(ch->arena, arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu), ch->extra.cpus));
-	add(ch, "--seccomp", "true");
+	command_add(ch->command, program_path(ch->arena, vm->cloud_hypervisor.common.package, "cloud-hypervisor"));
+	option_add(ch->command, "--cpus", joined(ch->arena, arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu), ch->extra.cpus));
+	option_add(ch->command, "--seccomp", "true");
 }
 
 static const char *console_parameters(const struct cloud_hypervisor *ch)
@@ -147,25 +138,17 @@ static const char *console_parameters(const struct cloud_hypervisor *ch)
 static void add_kernel(const struct cloud_hypervisor *ch)
 {
 	const struct guest *guest = ch->guest;
-	command_add(ch->command, "--kernel");
-	command_add_file(ch->command, &guest->kernel);
-	if (guest->initrd.path) {
-		command_add(ch->command, "--initramfs");
-		command_add_file(ch->command, &guest->initrd);
-	}
-	command_add(ch->command, "--cmdline");
-	struct argument *cmdline = command_begin(ch->command);
+	option_file(ch->command, "--kernel", &guest->kernel);
+	option_file(ch->command, "--initramfs", &guest->initrd);
 	/*
 	 * A guest that reboots starts again in the same process, however it does it. After a panic it takes a while, so that it does not spin; when stage 1
 	 * fails, nothing would be better the next time.
 	 */
-	argument_text(ch->command, cmdline,
-		      arena_printf(ch->arena, "%sreboot=t panic=10 mvm.fail=poweroff%s%s", console_parameters(ch), *guest->parameters ? " " : "", guest->parameters));
-	argument_piece(ch->command, cmdline, PIECE_PARAMETERS);
+	option_parameters(ch->command, "--cmdline", arena_printf(ch->arena, "%sreboot=t panic=10 mvm.fail=poweroff", console_parameters(ch)), guest);
 	if (!ch->extra.console)
-		add(ch, "--console", "null");
+		option_add(ch->command, "--console", "null");
 	if (!ch->extra.serial)
-		add(ch, "--serial", "tty");
+		option_add(ch->command, "--serial", "tty");
 }
 
 static void add_memory(const struct cloud_hypervisor *ch)
@@ -180,10 +163,10 @@ static void add_memory(const struct cloud_hypervisor *ch)
 	if (vm->hotplug_mem_mib)
 		text = arena_printf(ch->arena, "%s,hotplug_method=virtio-mem,hotplug_size=%lluM,hotplugged_size=%lluM", text,
 				    (unsigned long long)vm->hotplug_mem_mib, (unsigned long long)vm->hotplugged_mem_mib);
-	add(ch, "--memory", text);
+	option_add(ch->command, "--memory", text);
 	if (vm->balloon)
-		add_printf(ch, "--balloon", "size=%lluM,free_page_reporting=on%s", (unsigned long long)vm->initial_balloon_mem_mib,
-			   vm->deflate_on_oom ? ",deflate_on_oom=on" : "");
+		option_printf(ch->command, "--balloon", "size=%lluM,free_page_reporting=on%s", (unsigned long long)vm->initial_balloon_mem_mib,
+			      vm->deflate_on_oom ? ",deflate_on_oom=on" : "");
 }
 
 static bool has_vsock(const struct cloud_hypervisor *ch)
@@ -206,7 +189,7 @@ static void add_platform(const struct cloud_hypervisor *ch)
 		text = joined(ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
 	text = joined(ch->arena, text, ch->extra.platform);
 	if (text)
-		add(ch, "--platform", text);
+		option_add(ch->command, "--platform", text);
 }
 
 static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk, size_t index)
@@ -249,12 +232,10 @@ static void add_interface(const struct cloud_hypervisor *ch, const struct nic *n
 		       nic->queues > 1 ? arena_printf(ch->arena, ",num_queues=%u", 2 * nic->queues) : "");
 }
 
-/* A PCI address may lack its domain, a directory of sysfs does not. */
 static void add_device(const struct cloud_hypervisor *ch, const struct device *device, size_t index)
 {
-	bool domain = strchr(device->path, ':') != strrchr(device->path, ':');
 	add_of_many(ch, "--device", index);
-	command_printf(ch->command, "path=/sys/bus/pci/devices/%s%s", domain ? "" : "0000:", device->path);
+	command_printf(ch->command, "path=%s", pci_directory(ch->arena, device->path));
 }
 
 /* Ours, completed by what extraArgs say; the socket's path. */
@@ -265,7 +246,7 @@ static const char *add_vsock(const struct cloud_hypervisor *ch)
 		text = joined(ch->arena, "socket=" VSOCK, text);
 	if (ch->vm->vsock.cid >= 0)
 		text = joined(ch->arena, arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
-	add(ch, "--vsock", text);
+	option_add(ch->command, "--vsock", text);
 	return socket ? socket : VSOCK;
 }
 
@@ -277,12 +258,11 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 	const char *socket = ch->vm->socket;
 	if (!socket)
 		return;
-	add(ch, "--api-socket", socket);
+	option_add(ch->command, "--api-socket", socket);
 	vec_push(arena, &out->stale, socket);
-	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "ch", socket}, 3);
-	if (ch->vm->balloon)
-		strings_add(arena, &out->balloon,
-		      (const char *const[]){"balloon", "ch", socket, arena_printf(arena, "%llu", (unsigned long long)ch->vm->mem_mib)}, 4);
+	const struct control control = {.protocol = "ch", .address = socket};
+	lower_shutdown(arena, &control, out);
+	lower_balloon(arena, &control, ch->vm, out);
 }
 
 /* A connection of the guest to a port of the host arrives at the socket "PATH_PORT". */
@@ -384,28 +364,28 @@ const struct backend cloud_hypervisor_backend = {
 	.doc = "Cloud Hypervisor: KVM only; virtiofs, hotplug memory, PCI devices of the host",
 	.tested = "version 53 boots with KVM inside a VM, by the tests where it is installed",
 	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
+		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 		[FEATURE_VIRTIOFS] = {.can = CAN},
 		[FEATURE_USER_NETWORK] = {CAN_NOT, NULL, NULL},
 		[FEATURE_FORWARD_PORTS] = {CAN_NOT, NULL, NULL},
 		[FEATURE_TAP] = {.can = CAN},
 		[FEATURE_VHOST_NET] = {CAN_IGNORE, NULL, NULL},
 		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, NULL, NULL},
 		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NULL, NULL},
 		[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it knows --gpu", NULL},
-		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 		[FEATURE_HUGEPAGES] = {.can = CAN},
 		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN},
 		[FEATURE_BALLOON] = {.can = CAN},
 		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
 		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, "it takes them as arguments only, which every user of the host can read", NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, CREDENTIALS_ARE_SEEN, NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {.can = CAN},
 		[FEATURE_SERIAL] = {.can = CAN},

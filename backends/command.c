@@ -37,18 +37,24 @@ void command_add(struct command *command, const char *text)
 	command_add_when(command, WHEN_ALWAYS, text);
 }
 
-void command_printf(struct command *command, const char *format, ...)
+static const char *format_text(struct arena *arena, const char *format, va_list arguments)
 {
-	va_list arguments, again;
-	va_start(arguments, format);
+	va_list again;
 	va_copy(again, arguments);
 	int length = vsnprintf(NULL, 0, format, arguments);
-	va_end(arguments);
-	char *text = arena_alloc(command->arena, length < 0 ? 1 : (size_t)length + 1);
+	char *text = arena_alloc(arena, length < 0 ? 1 : (size_t)length + 1);
 	if (length >= 0)
 		vsnprintf(text, (size_t)length + 1, format, again);
 	va_end(again);
-	command_add(command, text);
+	return text;
+}
+
+void command_printf(struct command *command, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	command_add(command, format_text(command->arena, format, arguments));
+	va_end(arguments);
 }
 
 void argument_file(struct command *command, struct argument *argument, const struct file_ref *file, enum piece_kind kind)
@@ -63,4 +69,32 @@ void argument_file(struct command *command, struct argument *argument, const str
 void command_add_file(struct command *command, const struct file_ref *file)
 {
 	argument_file(command, command_begin(command), file, PIECE_RUNNER);
+}
+
+void command_add_all(struct command *command, const struct strings *arguments)
+{
+	for (size_t i = 0; i < arguments->n; i++)
+		command_add(command, arguments->v[i]);
+}
+
+void option_add(struct command *command, const char *option, const char *value)
+{
+	command_add(command, option);
+	command_add(command, value);
+}
+
+void option_printf(struct command *command, const char *option, const char *format, ...)
+{
+	va_list arguments;
+	va_start(arguments, format);
+	option_add(command, option, format_text(command->arena, format, arguments));
+	va_end(arguments);
+}
+
+void option_file(struct command *command, const char *option, const struct file_ref *file)
+{
+	if (!file->path)
+		return;
+	command_add(command, option);
+	command_add_file(command, file);
 }

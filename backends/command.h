@@ -69,5 +69,12 @@ void argument_piece(struct command *command, struct argument *argument, enum pie
 void argument_file(struct command *command, struct argument *argument, const struct file_ref *file, enum piece_kind kind);
 /* The file's path, as an argument of its own. */
 void command_add_file(struct command *command, const struct file_ref *file);
+void command_add_all(struct command *command, const struct strings *arguments);
+
+/* Each adds two arguments: an option and its value. */
+void option_add(struct command *command, const char *option, const char *value);
+void option_printf(struct command *command, const char *option, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Neither of them when there is no file. */
+void option_file(struct command *command, const char *option, const struct file_ref *file);
 
 #endif

@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 #include "compiler/base/buf.h"
 
 struct crosvm {
@@ -34,7 +34,7 @@ static const char *value(struct arena *arena, const char *text)
 
 static const char *program(struct arena *arena, const struct vm *vm)
 {
-	return vm->crosvm.common.package ? arena_printf(arena, "%s/bin/crosvm", vm->crosvm.common.package) : "crosvm";
+	return program_path(arena, vm->crosvm.common.package, "crosvm");
 }
 
 static void add_base(const struct crosvm *crosvm)
@@ -43,20 +43,12 @@ static void add_base(const struct crosvm *crosvm)
 	const struct vm *vm = crosvm->vm;
 	command_add(command, program(crosvm->arena, vm));
 	command_add(command, "run");
-	command_add(command, "-m");
-	command_printf(command, "%llu", (unsigned long long)vm->mem_mib);
-	command_add(command, "-c");
-	command_printf(command, "%llu", (unsigned long long)vm->vcpu);
+	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
+	option_printf(command, "-c", "%llu", (unsigned long long)vm->vcpu);
 	/* The kernel is told of this console by crosvm itself. */
-	command_add(command, "--serial");
-	command_add(command, "type=stdout,console=true,stdin=true");
-	command_add(command, "-p");
-	struct argument *parameters = command_begin(command);
+	option_add(command, "--serial", "type=stdout,console=true,stdin=true");
 	/* A reset ends crosvm: after a panic too. */
-	argument_text(command, parameters,
-		      arena_printf(crosvm->arena, "console=ttyS0 reboot=k panic=-1%s%s", *crosvm->guest->parameters ? " " : "",
-				   crosvm->guest->parameters));
-	argument_piece(command, parameters, PIECE_PARAMETERS);
+	option_parameters(command, "-p", "console=ttyS0 reboot=k panic=-1", crosvm->guest);
 }
 
 static void add_memory(const struct crosvm *crosvm)
@@ -68,8 +60,7 @@ static void add_memory(const struct crosvm *crosvm)
 	if (!vm->initial_balloon_mem_mib)
 		return;
 	/* What is outside the balloon. */
-	command_add(crosvm->command, "--init-mem");
-	command_printf(crosvm->command, "%llu", (unsigned long long)(vm->mem_mib - vm->initial_balloon_mem_mib));
+	option_printf(crosvm->command, "--init-mem", "%llu", (unsigned long long)(vm->mem_mib - vm->initial_balloon_mem_mib));
 }
 
 static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
@@ -112,41 +103,27 @@ static void add_interfaces(const struct crosvm *crosvm)
 		const char *tap = nic->fds ? arena_printf(crosvm->arena, "tap-fd=%d", nic->fds[0])
 					   : arena_printf(crosvm->arena, "tap-name=%s", value(crosvm->arena, interface->id));
 		const char *queues = nic->queues > 1 ? arena_printf(crosvm->arena, ",vq-pairs=%u", nic->queues) : "";
-		command_add(crosvm->command, "--net");
-		command_printf(crosvm->command, "%s,mac=%s%s%s", tap, interface->mac, interface->tap.vhost ? ",vhost-net" : "", queues);
+		option_printf(crosvm->command, "--net", "%s,mac=%s%s%s", tap, interface->mac, interface->tap.vhost ? ",vhost-net" : "", queues);
 	}
 }
 
 static void add_devices(const struct crosvm *crosvm)
 {
-	for (size_t i = 0; i < crosvm->vm->devices.n; i++) {
-		const char *path = crosvm->vm->devices.v[i].path;
-		/* Names in sysfs have the domain. */
-		const char *domain = strlen(path) == strlen("01:00.0") ? "0000:" : "";
-		command_add(crosvm->command, "--vfio");
-		command_printf(crosvm->command, "/sys/bus/pci/devices/%s%s,iommu=viommu", domain, path);
-	}
+	for (size_t i = 0; i < crosvm->vm->devices.n; i++)
+		option_printf(crosvm->command, "--vfio", "%s,iommu=viommu", pci_directory(crosvm->arena, crosvm->vm->devices.v[i].path));
 }
 
 static void add_control(const struct crosvm *crosvm)
 {
 	const struct vm *vm = crosvm->vm;
-	if (vm->machine_id && crosvm->guest->arch == KERNEL_X86_64) {
-		command_add(crosvm->command, "--smbios");
-		command_printf(crosvm->command, "uuid=%s", vm->machine_id);
-	}
-	if (vm->crosvm.pivot_root) {
-		command_add(crosvm->command, "--pivot-root");
-		command_add(crosvm->command, vm->crosvm.pivot_root);
-	}
-	if (vm->socket) {
-		command_add(crosvm->command, "-s");
-		command_add(crosvm->command, vm->socket);
-	}
-	if (vm->vsock.cid >= 0) {
-		command_add(crosvm->command, "--vsock");
-		command_printf(crosvm->command, "%lld", (long long)vm->vsock.cid);
-	}
+	if (vm->machine_id && crosvm->guest->arch == KERNEL_X86_64)
+		option_printf(crosvm->command, "--smbios", "uuid=%s", vm->machine_id);
+	if (vm->crosvm.pivot_root)
+		option_add(crosvm->command, "--pivot-root", vm->crosvm.pivot_root);
+	if (vm->socket)
+		option_add(crosvm->command, "-s", vm->socket);
+	if (vm->vsock.cid >= 0)
+		option_printf(crosvm->command, "--vsock", "%lld", (long long)vm->vsock.cid);
 }
 
 /* The GPU is a process of its own, which draws on the user's Wayland display. */
@@ -155,43 +132,24 @@ static void add_graphics(const struct crosvm *crosvm, struct companion *companio
 	const struct vm *vm = crosvm->vm;
 	if (!vm->graphics.enable)
 		return;
-	command_add(crosvm->command, "--vhost-user");
-	command_printf(crosvm->command, "gpu,socket=%s", value(crosvm->arena, vm->graphics.socket));
+	option_printf(crosvm->command, "--vhost-user", "gpu,socket=%s", value(crosvm->arena, vm->graphics.socket));
 
 	struct command *gpu = &companion->command;
 	*companion = (struct companion){.command.arena = crosvm->arena, .socket = vm->graphics.socket};
 	command_add(gpu, program(crosvm->arena, vm));
 	command_add(gpu, "device");
 	command_add(gpu, "gpu");
-	command_add(gpu, "--socket");
-	command_add(gpu, vm->graphics.socket);
+	option_add(gpu, "--socket", vm->graphics.socket);
 	command_add(gpu, "--wayland-sock");
 	argument_piece(gpu, command_begin(gpu), PIECE_WAYLAND);
-	command_add(gpu, "--params");
-	command_add(gpu, "{\"context-types\":\"virgl:virgl2:cross-domain\",\"egl\":true,\"vulkan\":true}");
+	option_add(gpu, "--params", "{\"context-types\":\"virgl:virgl2:cross-domain\",\"egl\":true,\"vulkan\":true}");
 }
 
 static void add_kernel(const struct crosvm *crosvm)
 {
-	if (crosvm->guest->initrd.path) {
-		command_add(crosvm->command, "--initrd");
-		command_add_file(crosvm->command, &crosvm->guest->initrd);
-	}
+	option_file(crosvm->command, "--initrd", &crosvm->guest->initrd);
 	command_add_file(crosvm->command, &crosvm->guest->kernel);
-	for (size_t i = 0; i < crosvm->vm->crosvm.common.extra_args.n; i++)
-		command_add(crosvm->command, crosvm->vm->crosvm.common.extra_args.v[i]);
-}
-
-/* By crosvm's own program: what goes over its socket changes with its version. */
-static void control(struct arena *arena, const struct vm *vm, struct lowered *out)
-{
-	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
-	if (!vm->socket)
-		return;
-	vec_push(arena, &out->stale, vm->socket);
-	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "crosvm", vm->socket, program(arena, vm)}, 4);
-	if (vm->balloon)
-		strings_add(arena, &out->balloon, (const char *const[]){"balloon", "crosvm", vm->socket, memory, program(arena, vm)}, 5);
+	command_add_all(crosvm->command, &crosvm->vm->crosvm.common.extra_args);
 }
 
 static void crosvm_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
@@ -211,8 +169,13 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 	add_kernel(&crosvm);
 	if (vm->crosvm.pivot_root)
 		vec_push(arena, &out->directories, vm->crosvm.pivot_root);
+	if (vm->socket)
+		vec_push(arena, &out->stale, vm->socket);
+	/* By crosvm's own program: what goes over its socket changes with its version. */
+	const struct control control = {"crosvm", vm->socket, program(arena, vm)};
+	lower_shutdown(arena, &control, out);
+	lower_balloon(arena, &control, vm, out);
 	out->accel = ACCEL_KVM;
-	control(arena, vm, out);
 }
 
 /* vhost-net opens its tap without multi_queue, which is set for all taps of a VM; a macvtap is one descriptor. */
@@ -259,21 +222,21 @@ const struct backend crosvm_backend = {
 		[FEATURE_TAP] = {.can = CAN},
 		[FEATURE_VHOST_NET] = {.can = CAN},
 		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, "attach them while it runs, with \"crosvm usb attach\"", NULL},
 		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
 		[FEATURE_GRAPHICS] = {.can = CAN},
-		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "it has no virtio-mem", NULL},
+		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NO_VIRTIO_MEM, NULL},
 		[FEATURE_BALLOON] = {.can = CAN},
 		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
 		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, "it takes them as arguments only, which every user of the host can read", NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, CREDENTIALS_ARE_SEEN, NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {.can = CAN},
 		[FEATURE_SERIAL] = {.can = CAN},

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 #include "compiler/base/buf.h"
 #include "compiler/base/suggest.h"
 #include "compiler/doc.h"
@@ -104,10 +104,9 @@ static void boot_source_add(struct firecracker *firecracker, struct node *config
 	 * A reset by the keyboard controller ends Firecracker; a triple fault would be an error. Ctrl-Alt-Del comes through that controller as well, which
 	 * guests with ACPI find only without i8042.nopnp.
 	 */
-	const char *keyboard = guest->arch == KERNEL_X86_64 ? " i8042.noaux i8042.nomux i8042.dumbkbd" : "";
-	const struct node *parameters =
-		text_add(firecracker, source, "boot_args",
-			 arena_printf(firecracker->arena, "console=ttyS0,115200 reboot=k panic=1%s%s%s", keyboard, *guest->parameters ? " " : "", guest->parameters));
+	const char *own = guest->arch == KERNEL_X86_64 ? "console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd"
+						       : "console=ttyS0,115200 reboot=k panic=1";
+	const struct node *parameters = text_add(firecracker, source, "boot_args", parameters_known(firecracker->arena, own, guest));
 	vec_push(firecracker->arena, &firecracker->lates, (struct late){parameters, PIECE_PARAMETERS_JSON});
 }
 
@@ -265,27 +264,21 @@ static void lower_control(struct arena *arena, const struct vm *vm, const struct
 		vec_push(arena, &out->stale, vm->socket);
 	if (path && path->kind == NODE_SCALAR && *path->text)
 		vec_push(arena, &out->stale, path->text);
-	if (!vm->socket)
-		return;
-	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "fc", vm->socket}, 3);
-	if (vm->balloon)
-		strings_add(arena, &out->balloon,
-		      (const char *const[]){"balloon", "fc", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)}, 4);
+	const struct control control = {.protocol = "fc", .address = vm->socket};
+	lower_shutdown(arena, &control, out);
+	lower_balloon(arena, &control, vm, out);
 }
 
 static void lower_command(struct arena *arena, const struct vm *vm, struct command *command, const char *config)
 {
-	const char *package = vm->firecracker.common.package;
-	command_add(command, package ? arena_printf(arena, "%s/bin/firecracker", package) : "firecracker");
-	command_add(command, "--config-file");
-	command_add(command, config);
+	command_add(command, program_path(arena, vm->firecracker.common.package, "firecracker"));
+	option_add(command, "--config-file", config);
 	command_add(command, vm->socket ? "--api-sock" : "--no-api");
 	if (vm->socket)
 		command_add(command, vm->socket);
 	if (has_pci(vm))
 		command_add(command, "--enable-pci");
-	for (size_t i = 0; i < vm->firecracker.common.extra_args.n; i++)
-		command_add(command, vm->firecracker.common.extra_args.v[i]);
+	command_add_all(command, &vm->firecracker.common.extra_args);
 }
 
 static void firecracker_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
@@ -380,7 +373,7 @@ const struct backend firecracker_backend = {
 		[FEATURE_TAP] = {.can = CAN},
 		[FEATURE_VHOST_NET] = {CAN_IGNORE, NULL, NULL},
 		[FEATURE_MACVTAP] = {CAN_NOT, TAP_ONLY, NULL},
-		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {CAN_NOT, NULL, NULL},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, NULL, NULL},
@@ -391,13 +384,13 @@ const struct backend firecracker_backend = {
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "since version 1.14", has_memory_hotplug},
 		[FEATURE_BALLOON] = {.can = CAN},
 		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
-		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "it has no SMBIOS", NULL},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, "it has neither SMBIOS nor fw_cfg", NULL},
+		[FEATURE_MACHINE_ID] = {CAN_IGNORE, NO_SMBIOS, NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
 		[FEATURE_USER] = {CAN_NOT, "start it as that user, or by its jailer", NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {CAN_IGNORE, NULL, NULL},
-		[FEATURE_SERIAL] = {CAN_IGNORE, "volumes are mounted by their order", NULL},
+		[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
 		[FEATURE_QCOW2] = {CAN_NOT, "it takes raw images", NULL},
 		[FEATURE_VHD] = {CAN_NOT, "it takes raw images", NULL},
 		[FEATURE_EXTRA_ARGS] = {.can = CAN},

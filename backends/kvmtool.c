@@ -2,7 +2,7 @@
 /* kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c in its sources (2024-08). */
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 
 enum {
 	DISKS_MAX = 4,       /* MAX_DISK_IMAGES */
@@ -19,7 +19,7 @@ struct kvmtool {
 
 static const char *program(struct arena *arena, const struct vm *vm)
 {
-	return vm->kvmtool.common.package ? arena_printf(arena, "%s/bin/lkvm", vm->kvmtool.common.package) : "lkvm";
+	return program_path(arena, vm->kvmtool.common.package, "lkvm");
 }
 
 /*
@@ -32,18 +32,9 @@ static void add_kernel(const struct kvmtool *kvmtool)
 	const char *machine = kvmtool->guest->arch == KERNEL_X86_64 ? "noapic noacpi pci=conf1 i8042.direct=1 i8042.dumbkbd=1 i8042.nopnp=1 "
 								      "i8042.noaux=1 earlyprintk=serial "
 								    : "";
-	command_add(command, "-k");
-	command_add_file(command, &kvmtool->guest->kernel);
-	if (kvmtool->guest->initrd.path) {
-		command_add(command, "-i");
-		command_add_file(command, &kvmtool->guest->initrd);
-	}
-	command_add(command, "-p");
-	struct argument *parameters = command_begin(command);
-	argument_text(command, parameters,
-		      arena_printf(kvmtool->arena, "%sconsole=ttyS0 reboot=k panic=1%s%s", machine, *kvmtool->guest->parameters ? " " : "",
-				   kvmtool->guest->parameters));
-	argument_piece(command, parameters, PIECE_PARAMETERS);
+	option_file(command, "-k", &kvmtool->guest->kernel);
+	option_file(command, "-i", &kvmtool->guest->initrd);
+	option_parameters(command, "-p", arena_printf(kvmtool->arena, "%sconsole=ttyS0 reboot=k panic=1", machine), kvmtool->guest);
 }
 
 static void add_base(const struct kvmtool *kvmtool)
@@ -53,19 +44,13 @@ static void add_base(const struct kvmtool *kvmtool)
 	command_add(command, program(kvmtool->arena, vm));
 	command_add(command, "run");
 	command_add(command, "--nodefaults");
-	command_add(command, "--name");
-	command_add(command, vm->host_name);
-	command_add(command, "-m");
-	command_printf(command, "%llu", (unsigned long long)vm->mem_mib);
-	command_add(command, "-c");
-	command_printf(command, "%llu", (unsigned long long)vm->vcpu);
-	command_add(command, "--console");
-	command_add(command, "serial");
+	option_add(command, "--name", vm->host_name);
+	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
+	option_printf(command, "-c", "%llu", (unsigned long long)vm->vcpu);
+	option_add(command, "--console", "serial");
 	command_add(command, "--rng");
-	if (vm->hugepage_mem) {
-		command_add(command, "--hugetlbfs");
-		command_add(command, "/dev/hugepages");
-	}
+	if (vm->hugepage_mem)
+		option_add(command, "--hugetlbfs", "/dev/hugepages");
 	if (vm->balloon)
 		command_add(command, "--balloon");
 }
@@ -114,27 +99,21 @@ static void add_interfaces(const struct kvmtool *kvmtool)
 			add_tap(kvmtool, command_begin(command), interface);
 	}
 	/* Without any there would be one. */
-	if (kvmtool->guest->nnics == 0) {
-		command_add(command, "-n");
-		command_add(command, "mode=none");
-	}
+	if (kvmtool->guest->nnics == 0)
+		option_add(command, "-n", "mode=none");
 }
 
 static void add_devices(const struct kvmtool *kvmtool)
 {
 	const struct vm *vm = kvmtool->vm;
 	for (size_t i = 0; i < vm->shares.n; i++) {
-		command_add(kvmtool->command, "--9p");
-		command_printf(kvmtool->command, "%s,%s", vm->shares.v[i].source, vm->shares.v[i].tag);
+		option_printf(kvmtool->command, "--9p", "%s,%s", vm->shares.v[i].source, vm->shares.v[i].tag);
 	}
 	for (size_t i = 0; i < vm->devices.n; i++)
 		command_printf(kvmtool->command, "--vfio-pci=%s", vm->devices.v[i].path);
-	if (vm->vsock.cid >= 0) {
-		command_add(kvmtool->command, "--vsock");
-		command_printf(kvmtool->command, "%lld", (long long)vm->vsock.cid);
-	}
-	for (size_t i = 0; i < vm->kvmtool.common.extra_args.n; i++)
-		command_add(kvmtool->command, vm->kvmtool.common.extra_args.v[i]);
+	if (vm->vsock.cid >= 0)
+		option_printf(kvmtool->command, "--vsock", "%lld", (long long)vm->vsock.cid);
+	command_add_all(kvmtool->command, &vm->kvmtool.common.extra_args);
 }
 
 static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
@@ -156,22 +135,15 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	 * No shutdown: there is neither ACPI nor a keyboard, and "lkvm debug" gets a SysRq to the guest only when somebody types on lkvm's own terminal.
 	 * "lkvm stop" is no better than SIGTERM.
 	 */
-	const char *const balloon[] = {"balloon", "lkvm", vm->host_name, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib), program(arena, vm)};
-	if (vm->balloon)
-		strings_add(arena, &out->balloon, balloon, countof(balloon));
-}
-
-static void check_path(struct diag *diag, const struct pos *where, const char *list, size_t i, const char *path)
-{
-	if (path && strchr(path, ','))
-		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported", "%s[%zu]: kvmtool cannot open \"%.80s\": its options end at a comma", list, i, path);
+	const struct control control = {"lkvm", vm->host_name, program(arena, vm)};
+	lower_balloon(arena, &control, vm, out);
 }
 
 static void check_disks(struct diag *diag, const struct vm *vm)
 {
 	size_t disks = vm->volumes.n + (vm->store_on_disk ? 1 : 0);
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		check_path(diag, &vm->volumes.v[i].where, "volumes", i, vm->volumes.v[i].image);
+		check_comma(diag, &vm->volumes.v[i].where, "kvmtool", "volumes", i, vm->volumes.v[i].image);
 	if (disks > DISKS_MAX)
 		diag_error(diag, STATUS_DESCRIPTION, &vm->volumes.v[vm->volumes.n - 1].where, "not-supported",
 			   "volumes: kvmtool does not support more than %d disks, and here are %zu%s", DISKS_MAX, disks,
@@ -182,7 +154,7 @@ static void check_shares(struct diag *diag, const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
-		check_path(diag, &share->where, "shares", i, share->source);
+		check_comma(diag, &share->where, "kvmtool", "shares", i, share->source);
 		if (share->read_only && strcmp(share->proto, "9p") == 0)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported", "shares[%zu]: kvmtool does not support read-only shares", i);
 	}
@@ -232,24 +204,24 @@ const struct backend kvmtool_backend = {
 		[FEATURE_TAP] = {.can = CAN},
 		[FEATURE_VHOST_NET] = {.can = CAN},
 		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
 		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
 		[FEATURE_GRAPHICS] = {CAN_IGNORE, "the guest has its serial console", NULL},
-		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "it has no virtio-mem", NULL},
+		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NO_VIRTIO_MEM, NULL},
 		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "use microvm-balloon once it runs", NULL},
-		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "it has no SMBIOS", NULL},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, "it has neither SMBIOS nor fw_cfg", NULL},
+		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
+		[FEATURE_MACHINE_ID] = {CAN_IGNORE, NO_SMBIOS, NULL},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {.can = CAN},
-		[FEATURE_SERIAL] = {CAN_IGNORE, "volumes are mounted by their order", NULL},
+		[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
 		[FEATURE_QCOW2] = {CAN_WHEN, "for read-only volumes", qcow2_is_read_only},
 		[FEATURE_VHD] = {.can = CAN_NOT},
 		[FEATURE_EXTRA_ARGS] = {.can = CAN},

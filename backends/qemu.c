@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 #include "compiler/base/buf.h"
 
 struct qemu {
@@ -141,35 +141,22 @@ static const char *device_suffix(const struct qemu *qemu)
 
 static void add_kernel(const struct qemu *qemu)
 {
-	command_add(qemu->command, "-kernel");
-	command_add_file(qemu->command, &qemu->guest->kernel);
-	if (qemu->guest->initrd.path) {
-		command_add(qemu->command, "-initrd");
-		command_add_file(qemu->command, &qemu->guest->initrd);
-	}
-	command_add(qemu->command, "-append");
-	struct argument *append = command_begin(qemu->command);
+	option_file(qemu->command, "-kernel", &qemu->guest->kernel);
+	option_file(qemu->command, "-initrd", &qemu->guest->initrd);
 	const char *serial = is_x86(qemu) ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
-	const char *console = qemu->vm->qemu.serial_console ? serial : "";
 	/* With -no-reboot a reset ends QEMU: after a panic too. */
-	argument_text(qemu->command, append,
-		      arena_printf(qemu->arena, "%sreboot=t panic=-1%s%s", console, *qemu->guest->parameters ? " " : "",
-				   qemu->guest->parameters));
-	argument_piece(qemu->command, append, PIECE_PARAMETERS);
+	option_parameters(qemu->command, "-append",
+			  arena_printf(qemu->arena, "%sreboot=t panic=-1", qemu->vm->qemu.serial_console ? serial : ""), qemu->guest);
 }
 
 static void add_identity(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
-	if (vm->machine_id) {
-		command_add(qemu->command, "-smbios");
-		command_printf(qemu->command, "type=1,uuid=%s", vm->machine_id);
-	}
-	for (size_t i = 0; i < vm->credential_files.n; i++) {
-		command_add(qemu->command, "-fw_cfg");
-		command_printf(qemu->command, "name=opt/io.systemd.credentials/%s,file=%s", vm->credential_files.v[i].key,
-			       escape_commas(qemu->arena, vm->credential_files.v[i].value));
-	}
+	if (vm->machine_id)
+		option_printf(qemu->command, "-smbios", "type=1,uuid=%s", vm->machine_id);
+	for (size_t i = 0; i < vm->credential_files.n; i++)
+		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/%s,file=%s", vm->credential_files.v[i].key,
+			      escape_commas(qemu->arena, vm->credential_files.v[i].value));
 }
 
 static void add_root_ports(const struct qemu *qemu)
@@ -185,8 +172,7 @@ static void add_root_ports(const struct qemu *qemu)
 			text = arena_printf(qemu->arena, "%s,slot=%s", text, escape_commas(qemu->arena, port->slot));
 		if (port->addr)
 			text = arena_printf(qemu->arena, "%s,addr=%s", text, escape_commas(qemu->arena, port->addr));
-		command_add(qemu->command, "-device");
-		command_add(qemu->command, text);
+		option_add(qemu->command, "-device", text);
 	}
 }
 
@@ -217,51 +203,38 @@ static void add_control(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
 	/* The sandbox keeps privileges from being gained, which the setuid bridge helper has to. */
-	if (!has_bridge(vm)) {
-		command_add(qemu->command, "-sandbox");
-		command_add(qemu->command, "on");
-	}
+	if (!has_bridge(vm))
+		option_add(qemu->command, "-sandbox", "on");
 	/* -run-with user= came with 9.1, and -runas went with 10.0. */
-	if (vm->user && version_at_least(vm->qemu.common.version, 9, 1)) {
-		command_add(qemu->command, "-run-with");
-		command_printf(qemu->command, "user=%s", vm->user);
-	} else if (vm->user) {
-		command_add(qemu->command, "-runas");
-		command_add(qemu->command, vm->user);
-	}
-	if (vm->socket) {
-		command_add(qemu->command, "-qmp");
-		command_printf(qemu->command, "unix:%s,server=on,wait=off", escape_commas(qemu->arena, vm->socket));
-	}
+	if (vm->user && version_at_least(vm->qemu.common.version, 9, 1))
+		option_printf(qemu->command, "-run-with", "user=%s", vm->user);
+	else if (vm->user)
+		option_add(qemu->command, "-runas", vm->user);
+	if (vm->socket)
+		option_printf(qemu->command, "-qmp", "unix:%s,server=on,wait=off", escape_commas(qemu->arena, vm->socket));
 }
 
 static void add_memory_object(const struct qemu *qemu)
 {
 	if (!has_memory_object(qemu->vm))
 		return;
-	command_add(qemu->command, "-numa");
-	command_add(qemu->command, "node,memdev=mem");
-	command_add(qemu->command, "-object");
-	command_printf(qemu->command, "memory-backend-memfd,id=mem,size=%lluM,share=on%s", (unsigned long long)qemu->vm->mem_mib,
-		       qemu->vm->hugepage_mem ? ",hugetlb=on" : "");
+	option_add(qemu->command, "-numa", "node,memdev=mem");
+	option_printf(qemu->command, "-object", "memory-backend-memfd,id=mem,size=%lluM,share=on%s", (unsigned long long)qemu->vm->mem_mib,
+		      qemu->vm->hugepage_mem ? ",hugetlb=on" : "");
 }
 
 static void add_memory_devices(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
-	if (vm->balloon) {
-		command_add(qemu->command, "-device");
-		command_printf(qemu->command, "virtio-balloon-%s,free-page-reporting=on,id=balloon0%s", device_suffix(qemu),
-			       vm->deflate_on_oom ? ",deflate-on-oom=on" : "");
-	}
+	if (vm->balloon)
+		option_printf(qemu->command, "-device", "virtio-balloon-%s,free-page-reporting=on,id=balloon0%s", device_suffix(qemu),
+			      vm->deflate_on_oom ? ",deflate-on-oom=on" : "");
 	if (!vm->hotplug_mem_mib)
 		return;
 	/* With shares, virtiofsd maps this memory too. */
-	command_add(qemu->command, "-object");
-	command_printf(qemu->command, "memory-backend-%s,id=vmem0,size=%lluM%s", has_memory_object(vm) ? "memfd" : "ram",
-		       (unsigned long long)vm->hotplug_mem_mib, has_memory_object(vm) ? ",share=on" : "");
-	command_add(qemu->command, "-device");
-	command_printf(qemu->command, "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM", (unsigned long long)vm->hotplugged_mem_mib);
+	option_printf(qemu->command, "-object", "memory-backend-%s,id=vmem0,size=%lluM%s", has_memory_object(vm) ? "memfd" : "ram",
+		      (unsigned long long)vm->hotplug_mem_mib, has_memory_object(vm) ? ",share=on" : "");
+	option_printf(qemu->command, "-device", "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM", (unsigned long long)vm->hotplugged_mem_mib);
 }
 
 static const char *forwardings(const struct qemu *qemu)
@@ -323,9 +296,8 @@ static void add_interfaces(const struct qemu *qemu)
 		forwarded |= user;
 		/* More queues than the backend serves would swallow packets: user and bridge have one. */
 		const char *queues = nic->queues > 1 && qemu->pci ? arena_printf(qemu->arena, ",mq=on,vectors=%u", 2 * nic->queues + 2) : "";
-		command_add(qemu->command, "-device");
-		command_printf(qemu->command, "virtio-net-%s,netdev=%s,mac=%s%s%s", device_suffix(qemu), nic->interface->id, nic->interface->mac,
-			       qemu->pci ? ",romfile=" : "", queues);
+		option_printf(qemu->command, "-device", "virtio-net-%s,netdev=%s,mac=%s%s%s", device_suffix(qemu), nic->interface->id, nic->interface->mac,
+			      qemu->pci ? ",romfile=" : "", queues);
 	}
 }
 
@@ -358,8 +330,7 @@ static void add_pci_device(const struct qemu *qemu, const struct device *device)
 		text = arena_printf(qemu->arena, "%s,bus=%s", text, escape_commas(qemu->arena, device->qemu.bus));
 	if (device->qemu.device_extra_args)
 		text = arena_printf(qemu->arena, "%s,%s", text, device->qemu.device_extra_args);
-	command_add(qemu->command, "-device");
-	command_add(qemu->command, text);
+	option_add(qemu->command, "-device", text);
 }
 
 /* Devices come behind the bus that they are on. The machine "microvm" has a USB controller of its own. */
@@ -372,13 +343,10 @@ static void add_devices(const struct qemu *qemu)
 			add_pci_device(qemu, device);
 			continue;
 		}
-		if (!controller) {
-			command_add(qemu->command, "-device");
-			command_add(qemu->command, "qemu-xhci");
-		}
+		if (!controller)
+			option_add(qemu->command, "-device", "qemu-xhci");
 		controller = true;
-		command_add(qemu->command, "-device");
-		command_printf(qemu->command, "usb-host,%s", device->path);
+		option_printf(qemu->command, "-device", "usb-host,%s", device->path);
 	}
 }
 
@@ -403,15 +371,12 @@ static void add_display(const struct qemu *qemu)
 		const char *vulkan = vm->graphics.vulkan && displays[i].vulkan
 					     ? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on", vm->graphics.hostmem, vm->graphics.vulkan)
 					     : "";
-		command_add(qemu->command, "-display");
-		command_add(qemu->command, displays[i].display);
-		command_add(qemu->command, "-device");
-		command_printf(qemu->command, "%s%s", displays[i].device, vulkan);
+		option_add(qemu->command, "-display", displays[i].display);
+		option_printf(qemu->command, "-device", "%s%s", displays[i].device, vulkan);
 	}
 	static const char *const inputs[] = {"qemu-xhci", "usb-tablet", "usb-kbd"};
 	for (size_t i = 0; i < countof(inputs); i++) {
-		command_add(qemu->command, "-device");
-		command_add(qemu->command, inputs[i]);
+		option_add(qemu->command, "-device", inputs[i]);
 	}
 }
 
@@ -419,35 +384,24 @@ static void add_vsock(const struct qemu *qemu)
 {
 	if (qemu->vm->vsock.cid < 0)
 		return;
-	command_add(qemu->command, "-device");
-	command_printf(qemu->command, "vhost-vsock-%s,guest-cid=%lld", device_suffix(qemu), (long long)qemu->vm->vsock.cid);
-}
-
-static const char *program(const struct qemu *qemu)
-{
-	const char *name = arena_printf(qemu->arena, "qemu-system-%s", kernel_arch_name(qemu->guest->arch));
-	const char *package = qemu->vm->qemu.common.package;
-	return package ? arena_printf(qemu->arena, "%s/bin/%s", package, name) : name;
+	option_printf(qemu->command, "-device", "vhost-vsock-%s,guest-cid=%lld", device_suffix(qemu), (long long)qemu->vm->vsock.cid);
 }
 
 static void add_base(const struct qemu *qemu)
 {
 	struct command *command = qemu->command;
-	command_add(command, program(qemu));
-	command_add(command, "-name");
-	command_add(command, qemu->vm->host_name);
+	command_add(command, program_path(qemu->arena, qemu->vm->qemu.common.package,
+					  arena_printf(qemu->arena, "qemu-system-%s", kernel_arch_name(qemu->guest->arch))));
+	option_add(command, "-name", qemu->vm->host_name);
 	add_machine(qemu);
 	add_memory(qemu);
-	command_add(command, "-smp");
-	command_printf(command, "%llu", (unsigned long long)qemu->vm->vcpu);
+	option_printf(command, "-smp", "%llu", (unsigned long long)qemu->vm->vcpu);
 	command_add(command, "-nodefaults");
 	command_add(command, "-no-user-config");
 	command_add(command, "-no-reboot");
 	add_kernel(qemu);
-	command_add(command, "-chardev");
-	command_add(command, "stdio,id=stdio,signal=off");
-	command_add(command, "-device");
-	command_printf(command, "virtio-rng-%s", device_suffix(qemu));
+	option_add(command, "-chardev", "stdio,id=stdio,signal=off");
+	option_printf(command, "-device", "virtio-rng-%s", device_suffix(qemu));
 }
 
 /* The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without one. */
@@ -458,10 +412,8 @@ static bool uses_pci(const struct vm *vm)
 
 static void add_console(const struct qemu *qemu)
 {
-	if (qemu->vm->qemu.serial_console) {
-		command_add(qemu->command, "-serial");
-		command_add(qemu->command, "chardev:stdio");
-	}
+	if (qemu->vm->qemu.serial_console)
+		option_add(qemu->command, "-serial", "chardev:stdio");
 	add_cpu(qemu);
 	if (is_x86(qemu)) {
 		command_add(qemu->command, "-device");
@@ -488,16 +440,12 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	add_interfaces(&qemu);
 	add_devices(&qemu);
 	add_vsock(&qemu);
-	for (size_t i = 0; i < vm->qemu.common.extra_args.n; i++)
-		command_add(&out->command, vm->qemu.common.extra_args.v[i]);
+	command_add_all(&out->command, &vm->qemu.common.extra_args);
 
 	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
-	if (!vm->socket)
-		return;
-	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "qmp", vm->socket}, 3);
-	if (vm->balloon)
-		strings_add(arena, &out->balloon,
-		      (const char *const[]){"balloon", "qmp", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)}, 4);
+	const struct control control = {.protocol = "qmp", .address = vm->socket};
+	lower_shutdown(arena, &control, out);
+	lower_balloon(arena, &control, vm, out);
 }
 
 static void qemu_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
@@ -532,7 +480,7 @@ const struct backend qemu_backend = {
 		[FEATURE_HUGEPAGES] = {.can = CAN},
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "with another machine than microvm, which has no virtio-mem (set qemu.machine: q35)", machine_has_hotplug},
 		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "use microvm-balloon once it runs", NULL},
+		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
 		[FEATURE_MACHINE_ID] = {.can = CAN},
 		[FEATURE_CREDENTIALS] = {.can = CAN},
 		[FEATURE_NO_SOCKET] = {.can = CAN},

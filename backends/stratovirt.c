@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 
 /*
  * The machine has places for so many disks and plain network interfaces, used or not; on x86 the interrupts 5 to 15 are all that there are, so what
@@ -21,14 +21,6 @@ struct stratovirt {
 	struct command *command;
 };
 
-static void add(const struct stratovirt *stratovirt, const char *option, const char *value)
-{
-	command_add(stratovirt->command, option);
-	command_add(stratovirt->command, value);
-}
-
-#define add_printf(stratovirt, option, ...) add((stratovirt), (option), arena_printf((stratovirt)->arena, __VA_ARGS__))
-
 static bool has_vhost(const struct interface *interface)
 {
 	return interface->tap.vhost;
@@ -37,35 +29,27 @@ static bool has_vhost(const struct interface *interface)
 static void add_base(const struct stratovirt *stratovirt)
 {
 	const struct vm *vm = stratovirt->vm;
-	const char *package = vm->stratovirt.common.package;
-	command_add(stratovirt->command, package ? arena_printf(stratovirt->arena, "%s/bin/stratovirt", package) : "stratovirt");
-	add(stratovirt, "-name", vm->host_name);
+	struct command *command = stratovirt->command;
+	command_add(command, program_path(stratovirt->arena, vm->stratovirt.common.package, "stratovirt"));
+	option_add(command, "-name", vm->host_name);
 	/* virtiofsd maps the guest's memory. */
-	add(stratovirt, "-machine", vm->shares.n ? "microvm,mem-share=on" : "microvm");
-	add_printf(stratovirt, "-m", "%llu", (unsigned long long)vm->mem_mib);
+	option_add(command, "-machine", vm->shares.n ? "microvm,mem-share=on" : "microvm");
+	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
 	if (vm->hugepage_mem)
-		add(stratovirt, "-mem-path", "/dev/hugepages");
-	add_printf(stratovirt, "-smp", "%llu", (unsigned long long)vm->vcpu);
+		option_add(command, "-mem-path", "/dev/hugepages");
+	option_printf(command, "-smp", "%llu", (unsigned long long)vm->vcpu);
 }
 
 static void add_kernel(const struct stratovirt *stratovirt)
 {
 	const struct guest *guest = stratovirt->guest;
 	struct command *command = stratovirt->command;
-	command_add(command, "-kernel");
-	command_add_file(command, &guest->kernel);
-	if (guest->initrd.path) {
-		command_add(command, "-initrd");
-		command_add_file(command, &guest->initrd);
-	}
-	command_add(command, "-append");
-	struct argument *append = command_begin(command);
+	option_file(command, "-kernel", &guest->kernel);
+	option_file(command, "-initrd", &guest->initrd);
 	/* There is no BIOS to ask for disks. A reset ends the VM: after a panic too. */
 	const char *console = guest->arch == KERNEL_X86_64 ? "console=ttyS0 edd=off" : "console=ttyAMA0";
-	argument_text(command, append,
-		      arena_printf(stratovirt->arena, "%s reboot=t panic=-1%s%s", console, *guest->parameters ? " " : "", guest->parameters));
-	argument_piece(command, append, PIECE_PARAMETERS);
-	add(stratovirt, "-serial", "stdio");
+	option_parameters(command, "-append", arena_printf(stratovirt->arena, "%s reboot=t panic=-1", console), guest);
+	option_add(command, "-serial", "stdio");
 }
 
 static void add_disk(const struct stratovirt *stratovirt, const struct disk *disk)
@@ -77,7 +61,7 @@ static void add_disk(const struct stratovirt *stratovirt, const struct disk *dis
 	argument_file(command, drive, &disk->file, PIECE_RUNNER);
 	argument_text(command, drive,
 		      arena_printf(stratovirt->arena, ",direct=%s,readonly=%s", disk->direct ? "on" : "off", disk->read_only ? "on" : "off"));
-	add_printf(stratovirt, "-device", "virtio-blk-device,drive=%s,id=blk_%s,serial=%s", disk->id, disk->id, disk->serial);
+	option_printf(command, "-device", "virtio-blk-device,drive=%s,id=blk_%s,serial=%s", disk->id, disk->id, disk->serial);
 }
 
 /* One queue each: the microvm machine makes its interfaces before it knows how many are wanted. */
@@ -86,29 +70,30 @@ static void add_interface(const struct stratovirt *stratovirt, const struct nic 
 	const struct interface *interface = nic->interface;
 	const char *tap = nic->fds ? arena_printf(stratovirt->arena, "fd=%d", nic->fds[0])
 				   : arena_printf(stratovirt->arena, "ifname=%s%s", interface->id, has_vhost(interface) ? ",vhost=on" : "");
-	add_printf(stratovirt, "-netdev", "tap,id=%s,%s", interface->id, tap);
-	add_printf(stratovirt, "-device", "virtio-net-device,id=net_%s,netdev=%s,mac=%s", interface->id, interface->id, interface->mac);
+	option_printf(stratovirt->command, "-netdev", "tap,id=%s,%s", interface->id, tap);
+	option_printf(stratovirt->command, "-device", "virtio-net-device,id=net_%s,netdev=%s,mac=%s", interface->id, interface->id, interface->mac);
 }
 
 static void add_shares(const struct stratovirt *stratovirt)
 {
 	for (size_t i = 0; i < stratovirt->vm->shares.n; i++) {
 		const struct share *share = &stratovirt->vm->shares.v[i];
-		add_printf(stratovirt, "-chardev", "socket,id=fs%zu,path=%s", i, share->socket);
-		add_printf(stratovirt, "-device", "vhost-user-fs-device,chardev=fs%zu,tag=%s,id=fs%zu", i, share->tag, i);
+		option_printf(stratovirt->command, "-chardev", "socket,id=fs%zu,path=%s", i, share->socket);
+		option_printf(stratovirt->command, "-device", "vhost-user-fs-device,chardev=fs%zu,tag=%s,id=fs%zu", i, share->tag, i);
 	}
 }
 
 static void add_devices(const struct stratovirt *stratovirt)
 {
 	const struct vm *vm = stratovirt->vm;
-	add(stratovirt, "-object", "rng-random,id=rng,filename=/dev/random");
-	add(stratovirt, "-device", "virtio-rng-device,rng=rng,id=rng_dev");
+	struct command *command = stratovirt->command;
+	option_add(command, "-object", "rng-random,id=rng,filename=/dev/random");
+	option_add(command, "-device", "virtio-rng-device,rng=rng,id=rng_dev");
 	if (vm->balloon)
-		add_printf(stratovirt, "-device", "virtio-balloon-device,id=balloon0,free-page-reporting=true,deflate-on-oom=%s",
-			   vm->deflate_on_oom ? "true" : "false");
+		option_printf(command, "-device", "virtio-balloon-device,id=balloon0,free-page-reporting=true,deflate-on-oom=%s",
+			      vm->deflate_on_oom ? "true" : "false");
 	if (vm->vsock.cid >= 0)
-		add_printf(stratovirt, "-device", "vhost-vsock-device,id=vsock0,guest-cid=%lld", (long long)vm->vsock.cid);
+		option_printf(command, "-device", "vhost-vsock-device,id=vsock0,guest-cid=%lld", (long long)vm->vsock.cid);
 }
 
 static void stratovirt_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
@@ -122,20 +107,16 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 	for (size_t i = 0; i < guest->ndisks; i++)
 		add_disk(&stratovirt, &guest->disks[i]);
 	if (vm->socket)
-		add_printf(&stratovirt, "-qmp", "unix:%s,server,nowait", vm->socket);
+		option_printf(&out->command, "-qmp", "unix:%s,server,nowait", vm->socket);
 	add_shares(&stratovirt);
 	for (size_t i = 0; i < guest->nnics; i++)
 		add_interface(&stratovirt, &guest->nics[i]);
-	for (size_t i = 0; i < vm->stratovirt.common.extra_args.n; i++)
-		command_add(&out->command, vm->stratovirt.common.extra_args.v[i]);
+	command_add_all(&out->command, &vm->stratovirt.common.extra_args);
 
 	out->accel = ACCEL_KVM;
 	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
 	/* No shutdown: the microvm machine has no power button, and its system_powerdown cuts the power. */
-	if (vm->balloon && vm->socket) {
-		const char *const words[] = {"balloon", "qmp", vm->socket, arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib)};
-		strings_add(arena, &out->balloon, words, countof(words));
-	}
+	lower_balloon(arena, &(const struct control){.protocol = "qmp", .address = vm->socket}, vm, out);
 }
 
 static void stratovirt_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
@@ -201,28 +182,28 @@ const struct backend stratovirt_backend = {
 	.doc = "StratoVirt: KVM only; small, a few virtio-mmio devices",
 	.tested = "version 2.5 boots with KVM inside a VM, not in every run of the tests",
 	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
+		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 		[FEATURE_VIRTIOFS] = {.can = CAN},
 		[FEATURE_USER_NETWORK] = {CAN_NOT, NULL, NULL},
 		[FEATURE_FORWARD_PORTS] = {CAN_NOT, NULL, NULL},
 		[FEATURE_TAP] = {.can = CAN},
 		[FEATURE_VHOST_NET] = {.can = CAN},
 		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: tap, and the tap to the bridge", NULL},
+		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {CAN_NOT, NO_PCI, NULL},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, NO_PCI, NULL},
 		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NO_PCI, NULL},
 		[FEATURE_GRAPHICS] = {CAN_NOT, NO_PCI, NULL},
-		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 		[FEATURE_HUGEPAGES] = {.can = CAN},
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "virtio-mem came with version 2.5 and is not used yet", NULL},
 		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "use microvm-balloon once it runs", NULL},
+		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
 		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "its microvm machine has no SMBIOS", NULL},
 		[FEATURE_CREDENTIALS] = {CAN_NOT, "its microvm machine has neither SMBIOS nor fw_cfg", NULL},
 		[FEATURE_NO_SOCKET] = {CAN_NOT, "it does not start without one", NULL},
-		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {.can = CAN},
 		[FEATURE_SERIAL] = {.can = CAN},

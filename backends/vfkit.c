@@ -2,9 +2,8 @@
 /* vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and pkg/rest in its sources (0.6.4). */
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/parts.h"
 #include "compiler/base/buf.h"
-
 
 /* sun_path of macOS has 104 bytes. */
 enum { SOCKET_PATH_BYTES = 103 };
@@ -20,14 +19,10 @@ static void add_base(const struct vfkit *vfkit)
 {
 	struct command *command = vfkit->command;
 	const struct vm *vm = vfkit->vm;
-	const char *package = vm->vfkit.common.package;
-	command_add(command, package ? arena_printf(vfkit->arena, "%s/bin/vfkit", package) : "vfkit");
-	command_add(command, "--cpus");
-	command_printf(command, "%llu", (unsigned long long)vm->vcpu);
-	command_add(command, "--memory");
-	command_printf(command, "%llu", (unsigned long long)vm->mem_mib);
-	command_add(command, "--log-level");
-	command_add(command, vm->vfkit.log_level);
+	command_add(command, program_path(vfkit->arena, vm->vfkit.common.package, "vfkit"));
+	option_printf(command, "--cpus", "%llu", (unsigned long long)vm->vcpu);
+	option_printf(command, "--memory", "%llu", (unsigned long long)vm->mem_mib);
+	option_add(command, "--log-level", vm->vfkit.log_level);
 	if (vm->graphics.enable)
 		command_add(command, "--gui");
 }
@@ -36,22 +31,15 @@ static void add_base(const struct vfkit *vfkit)
 static void add_kernel(const struct vfkit *vfkit)
 {
 	struct command *command = vfkit->command;
-	command_add(command, "--kernel");
-	command_add_file(command, &vfkit->guest->kernel);
-	command_add(command, "--initrd");
-	command_add_file(command, &vfkit->guest->initrd);
-	command_add(command, "--kernel-cmdline");
-	struct argument *parameters = command_begin(command);
-	argument_text(command, parameters,
-		      arena_printf(vfkit->arena, "console=%s reboot=t panic=-1%s%s", vfkit->vm->graphics.enable ? "tty0" : "hvc0",
-				   *vfkit->guest->parameters ? " " : "", vfkit->guest->parameters));
-	argument_piece(command, parameters, PIECE_PARAMETERS);
+	option_file(command, "--kernel", &vfkit->guest->kernel);
+	option_file(command, "--initrd", &vfkit->guest->initrd);
+	option_parameters(command, "--kernel-cmdline", vfkit->vm->graphics.enable ? "console=tty0 reboot=t panic=-1" : "console=hvc0 reboot=t panic=-1",
+			  vfkit->guest);
 }
 
 static void add_device(const struct vfkit *vfkit, const char *device)
 {
-	command_add(vfkit->command, "--device");
-	command_add(vfkit->command, device);
+	option_add(vfkit->command, "--device", device);
 }
 
 static void add_console(const struct vfkit *vfkit)
@@ -86,8 +74,7 @@ static void add_devices(const struct vfkit *vfkit)
 	if (vm->vfkit.rosetta.enable)
 		add_device(vfkit, arena_printf(vfkit->arena, "rosetta,mountTag=rosetta%s%s", vm->vfkit.rosetta.install ? ",install" : "",
 					       vm->vfkit.rosetta.ignore_if_missing ? ",ignore-if-missing" : ""));
-	for (size_t i = 0; i < vm->vfkit.common.extra_args.n; i++)
-		command_add(vfkit->command, vm->vfkit.common.extra_args.v[i]);
+	command_add_all(vfkit->command, &vm->vfkit.common.extra_args);
 }
 
 static const char *escape_url(struct arena *arena, const char *path)
@@ -128,25 +115,18 @@ static void vfkit_lower(struct arena *arena, const struct guest *guest, struct l
 	add_socket(&vfkit);
 	out->accel = ACCEL_MACOS;
 	out->unquotable = ",";
-	if (!vm->socket)
-		return;
-	vec_push(arena, &out->stale, vm->socket);
-	strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", "vfkit", vm->socket}, 3);
-}
-
-static void check_path(struct diag *diag, const struct pos *where, const char *list, size_t i, const char *path)
-{
-	if (path && strchr(path, ','))
-		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported", "%s[%zu]: vfkit cannot open \"%.80s\": its options end at a comma", list, i, path);
+	if (vm->socket)
+		vec_push(arena, &out->stale, vm->socket);
+	lower_shutdown(arena, &(const struct control){.protocol = "vfkit", .address = vm->socket}, out);
 }
 
 static void vfkit_check(struct diag *diag, const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		check_path(diag, &vm->volumes.v[i].where, "volumes", i, vm->volumes.v[i].image);
+		check_comma(diag, &vm->volumes.v[i].where, "vfkit", "volumes", i, vm->volumes.v[i].image);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
-		check_path(diag, &share->where, "shares", i, share->source);
+		check_comma(diag, &share->where, "vfkit", "shares", i, share->source);
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				   "shares[%zu]: vfkit does not support read-only shares: the guest could write to it", i);
@@ -180,7 +160,7 @@ const struct backend vfkit_backend = {
 	.doc = "vfkit: macOS's Virtualization.framework",
 	.tested = "by its arguments alone, never on a Mac",
 	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, "give the shares proto: virtiofs", NULL},
+		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 		[FEATURE_VIRTIOFS] = {.can = CAN},
 		[FEATURE_USER_NETWORK] = {.can = CAN},
 		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
@@ -193,7 +173,7 @@ const struct backend vfkit_backend = {
 		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
 		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
 		[FEATURE_GRAPHICS] = {.can = CAN},
-		[FEATURE_CPU] = {CAN_IGNORE, "the guest sees the host's CPU", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 		[FEATURE_HUGEPAGES] = {.can = CAN_IGNORE},
 		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
 		[FEATURE_BALLOON] = {CAN_NOT, "nothing can change the size of its balloon", NULL},
@@ -201,7 +181,7 @@ const struct backend vfkit_backend = {
 		[FEATURE_MACHINE_ID] = {.can = CAN_IGNORE},
 		[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, "start it as that user", NULL},
+		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
 		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 		[FEATURE_DIRECT] = {.can = CAN_IGNORE},
 		[FEATURE_SERIAL] = {.can = CAN},

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "backends/parts.h"
+
+#include <string.h>
+
+const char *program_path(struct arena *arena, const char *package, const char *name)
+{
+	return package ? arena_printf(arena, "%s/bin/%s", package, name) : name;
+}
+
+const char *pci_directory(struct arena *arena, const char *address)
+{
+	bool domain = strchr(address, ':') != strrchr(address, ':');
+	return arena_printf(arena, "/sys/bus/pci/devices/%s%s", domain ? "" : "0000:", address);
+}
+
+const char *parameters_known(struct arena *arena, const char *own, const struct guest *guest)
+{
+	return arena_printf(arena, "%s%s%s", own, *guest->parameters ? " " : "", guest->parameters);
+}
+
+void option_parameters(struct command *command, const char *option, const char *own, const struct guest *guest)
+{
+	command_add(command, option);
+	struct argument *argument = command_begin(command);
+	argument_text(command, argument, parameters_known(command->arena, own, guest));
+	argument_piece(command, argument, PIECE_PARAMETERS);
+}
+
+void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out)
+{
+	if (control->address)
+		strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", control->protocol, control->address, control->program},
+			    control->program ? 4 : 3);
+}
+
+void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm, struct lowered *out)
+{
+	if (!control->address || !vm->balloon)
+		return;
+	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
+	strings_add(arena, &out->balloon, (const char *const[]){"balloon", control->protocol, control->address, memory, control->program},
+		    control->program ? 5 : 4);
+}
+
+void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path)
+{
+	if (path && strchr(path, ','))
+		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported", "%s[%zu]: %s cannot open \"%.80s\": its options end at a comma", list, i,
+			   hypervisor, path);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* parts: what several hypervisors have alike. */
+#ifndef MVM_PARTS_H
+#define MVM_PARTS_H
+
+#include "backends/backend.h"
+
+/* Reasons in the tables of capabilities. */
+#define GIVE_VIRTIOFS "give the shares proto: virtiofs"
+#define GIVE_TAP_OF_BRIDGE "give the interface type: tap, and the tap to the bridge"
+#define CPU_OF_HOST "the guest sees the host's CPU"
+#define NO_SMBIOS "it has no SMBIOS"
+#define NO_SMBIOS_NO_FW_CFG "it has neither SMBIOS nor fw_cfg"
+#define NO_VIRTIO_MEM "it has no virtio-mem"
+#define CREDENTIALS_ARE_SEEN "it takes them as arguments only, which every user of the host can read"
+#define BALLOON_ONCE_IT_RUNS "use microvm-balloon once it runs"
+#define START_AS_USER "start it as that user"
+#define DISKS_BY_ORDER "volumes are mounted by their order"
+
+/* The program in its package, or (NULL) wherever PATH has it. */
+const char *program_path(struct arena *arena, const char *package, const char *name);
+/* The directory of a PCI device; its address may lack the domain, the directory's name does not. */
+const char *pci_directory(struct arena *arena, const char *address);
+/* The kernel's parameters: the hypervisor's own, the guest's, and what is found out at the start. */
+void option_parameters(struct command *command, const char *option, const char *own, const struct guest *guest);
+/* Own and the guest's, without those of the start. */
+const char *parameters_known(struct arena *arena, const char *own, const struct guest *guest);
+
+/* How mvm-host speaks to a running hypervisor. */
+struct control {
+	const char *protocol, *address; /* a socket, or a name; address NULL: it cannot be spoken to */
+	const char *program;            /* the hypervisor's own program that does the talking; NULL: none */
+};
+
+void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out);
+/* Nothing for a VM without a balloon. */
+void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm, struct lowered *out);
+
+/* Refuses a path for a hypervisor whose options end at a comma, whatever stands around it; `list` is "volumes" or "shares". */
+void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path);
+
+#endif
