@@ -149,6 +149,23 @@ static void add_kernel(const struct qemu *qemu)
 			  arena_printf(qemu->arena, "%sreboot=t panic=-1", qemu->vm->qemu.serial_console ? serial : ""), qemu->guest);
 }
 
+/* -action panic=exit-failure came with 7.1. */
+static bool tells_panic(const struct vm *vm)
+{
+	return version_at_least(vm->qemu.common.version, 7, 1);
+}
+
+/* A panic ends QEMU with status 1, when the guest has the device's driver; the reset that follows a panic would be status 0. */
+static void add_panic(const struct qemu *qemu)
+{
+	if (!tells_panic(qemu->vm))
+		return;
+	command_add(qemu->command, "-device");
+	command_add(qemu->command, is_x86(qemu) ? "pvpanic" : "pvpanic-pci");
+	command_add(qemu->command, "-action");
+	command_add(qemu->command, "panic=exit-failure");
+}
+
 static void add_identity(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
@@ -428,6 +445,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	out->command.arena = arena;
 	const struct qemu qemu = {arena, guest, vm, &out->command, uses_pci(vm) || guest->arch != KERNEL_X86_64};
 	add_base(&qemu);
+	add_panic(&qemu);
 	add_memory_object(&qemu);
 	add_identity(&qemu);
 	add_root_ports(&qemu);
@@ -450,7 +468,10 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 
 static void qemu_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
-	bool pci = uses_pci(guest->vm) || guest->arch != KERNEL_X86_64;
+	bool x86 = guest->arch == KERNEL_X86_64, pci = uses_pci(guest->vm) || !x86;
+	/* The first one: what fails behind it is told. */
+	if (tells_panic(guest->vm))
+		vec_push(arena, wishes, (struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci", "a panic is told to QEMU", true});
 	vec_push(arena, wishes, (struct module_wish){pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
 	if (guest->vm->credential_files.n)
 		vec_push(arena, wishes, (struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});

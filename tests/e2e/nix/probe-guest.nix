@@ -97,6 +97,8 @@ let
       free)
         while :; do say "free $(kib MemFree)"; sleep 1; done
         ;;
+      panic) echo c > /proc/sysrq-trigger ;;
+      poweroff) poweroff -f ;;
       *) say "FAILED no step $1" ;;
       esac
     }
