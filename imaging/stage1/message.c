@@ -120,13 +120,33 @@ static void run_shell(const char *path)
 		;
 }
 
+static void set_sysctl(const char *path, const char *value)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	ssize_t ignored = write(fd, value, strlen(value)); /* the panic is louder then, or waits as panic= says */
+	(void)ignored;
+	close(fd);
+}
+
+/* The end of process 1 is a panic. With a console level of 0 it says nothing: what went wrong is the last that is read. */
+static _Noreturn void panic(void)
+{
+	set_sysctl("/proc/sys/kernel/printk", "0");
+	set_sysctl("/proc/sys/kernel/panic", "-1");
+	_exit(1);
+}
+
 _Noreturn void stop(const struct parameters *parameters)
 {
+	static const char *const ends[] = {[END_PANIC] = "ending as by a panic", [END_POWER_OFF] = "powering off", [END_REBOOT] = "rebooting"};
 	if (parameters->shell)
 		run_shell(parameters->shell);
-	message("giving up: %s", parameters->power_off ? "powering off" : "rebooting");
+	message("giving up: %s", ends[parameters->end]);
 	tcdrain(STDERR_FILENO);
 	sync();
-	reboot(parameters->power_off ? RB_POWER_OFF : RB_AUTOBOOT);
-	_exit(1);
+	if (parameters->end != END_PANIC)
+		reboot(parameters->end == END_POWER_OFF ? RB_POWER_OFF : RB_AUTOBOOT);
+	panic();
 }

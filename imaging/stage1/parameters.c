@@ -58,7 +58,7 @@ static void obey(struct parameters *parameters, char *word)
 	else if ((value = value_of(word, "mvm.debug")))
 		parameters->debug = strcmp(value, "0") != 0;
 	else if ((value = value_of(word, "mvm.fail")))
-		parameters->power_off = strcmp(value, "poweroff") == 0;
+		parameters->end = strcmp(value, "poweroff") == 0 ? END_POWER_OFF : strcmp(value, "reboot") == 0 ? END_REBOOT : END_PANIC;
 	else if ((value = value_of(word, "mvm.shell")))
 		parameters->shell = *value == '/' ? value : NULL;
 	else if ((value = value_of(word, "mvm.wait"))) {

@@ -7,7 +7,7 @@
  *     MODULE.PARAMETER=VALUE   given to the module when it is loaded
  *     mvm.debug=1              tell each step
  *     mvm.wait=SECONDS         for how long to wait for a disk; 10
- *     mvm.fail=poweroff        how a failure ends the VM; without it, by a reboot
+ *     mvm.fail=END             how a failure ends the VM: panic, which some hypervisors tell from other ends; poweroff; reboot. panic
  *     mvm.shell=PATH           a program of the guest to run before that
  */
 #ifndef MVM_PARAMETERS_H
@@ -15,10 +15,13 @@
 
 #include <stdbool.h>
 
+enum failure_end { END_PANIC, END_POWER_OFF, END_REBOOT };
+
 struct parameters {
 	const char *init, *shell; /* NULL when not given */
 	const char *console;      /* the last console= that names a virtio console; NULL */
-	bool debug, power_off;
+	bool debug;
+	enum failure_end end;
 	unsigned wait_ms;
 	char *line; /* the command line, its words separated by '\0', an empty one at the end */
 };

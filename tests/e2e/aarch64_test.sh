@@ -41,4 +41,9 @@ expect "it gets to its end" "$console" '^aarch64: done'
 
 vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
 expect "the volume keeps what was written" "$console" '^aarch64: boot [2-9]'
+
+# Debian's arm64 kernels have no pvpanic: to QEMU it is a reboot.
+MICROVM_KERNEL_PARAMS=init=/no/init vm_run 60 "$console" '^stage1: giving up' runner/bin/microvm-run
+check "a guest that cannot boot ends by itself, too" test $? = 0
+expect "and says why" "$console" '^stage1: FAILED: cannot start the init /no/init'
 finish

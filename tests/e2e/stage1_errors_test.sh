@@ -13,7 +13,7 @@ probe=$(guest_build probe-guest) || exit 1
 fails() {
 	description=$1
 	boot "$2" '^stage1: giving up' mvm.wait=1 "${@:4}"
-	check "$description: the VM ends by itself" test "$status" = 0
+	check "$description: the VM ends by itself, with status 1" test "$status" = 1
 	expect "$description: it is told" "$console" "^stage1: FAILED: $3"
 	expect_no "$description: no kernel panics" "$console" 'Kernel panic'
 }
@@ -59,7 +59,10 @@ told "the reason" 'there is no disk at all; is the driver'
 expect "$description: the module is named before" "$console" '^stage1: cannot load the module virtio_mmio: '
 
 # The other ways to fail.
-fails "powering off instead" vm 'cannot start the init /no/init' init=/no/init mvm.fail=poweroff
-expect "$description: it does" "$console" '^stage1: giving up: powering off'
+for end in poweroff:'powering off' reboot:rebooting; do
+	boot vm '^stage1: giving up' init=/no/init "mvm.fail=${end%:*}"
+	expect "mvm.fail=${end%:*} does so" "$console" "^stage1: giving up: ${end#*:}\$"
+	check "which is status 0" test "$status" = 0
+done
 
 finish

@@ -288,22 +288,25 @@ static void kernel_parameters_are_obeyed(void **state)
 	char line[512];
 	struct parameters p = parse(line, "");
 	assert_null(p.init);
-	assert_false(p.debug || p.power_off);
+	assert_false(p.debug);
+	assert_int_equal(p.end, END_PANIC);
 	assert_int_equal(p.wait_ms, 10000);
 	p = parse(line, "quiet  init=/nix/store/x/init console=ttyS0 console=hvc0 mvm.debug=1 mvm.wait=3 mvm.fail=poweroff mvm.shell=/bin/sh\n");
 	assert_string_equal(p.init, "/nix/store/x/init");
 	assert_string_equal(p.console, "hvc0");
 	assert_string_equal(p.shell, "/bin/sh");
-	assert_true(p.debug && p.power_off);
+	assert_true(p.debug);
+	assert_int_equal(p.end, END_POWER_OFF);
 	assert_int_equal(p.wait_ms, 3000);
 	/* Quoted values; the last one counts; what follows "--" is init's; names are taken whole. */
 	p = parse(line, "init=/a init=\"/b c\" rdinit=/d xinit=/e -- init=/f");
 	assert_string_equal(p.init, "/b c");
 	p = parse(line, "init=/a --");
 	assert_string_equal(p.init, "/a");
-	p = parse(line, "mvm.wait=99999999999999999999 mvm.shell=1");
+	p = parse(line, "mvm.wait=99999999999999999999 mvm.shell=1 mvm.fail=reboot");
 	assert_int_equal(p.wait_ms, 24 * 3600 * 1000);
 	assert_null(p.shell);
+	assert_int_equal(p.end, END_REBOOT);
 }
 
 static void modules_get_their_parameters(void **state)
