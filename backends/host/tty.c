@@ -30,7 +30,7 @@ int verb_tty(char **arguments)
 {
 	const char *program = arguments[1];
 	if (!isatty(STDIN_FILENO) && !terminal_as_input()) {
-		complain("cannot make a terminal: %s", strerror(errno));
+		complain("cannot make a terminal (is there a devpts at /dev/pts?): %s", strerror(errno));
 		return STATUS_FAILED;
 	}
 	arguments[1] = arguments[0];

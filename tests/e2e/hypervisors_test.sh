@@ -11,8 +11,8 @@ set -u
 . "$top/tests/e2e/lab.sh"
 MVMBUILD=${MVMBUILD:-$top/build/mvmbuild}
 need_programs nix-build busybox qemu-system-x86_64 ldd
-# Not among them: StratoVirt, which finds no disks with a kernel of Debian's, and Alioth, which was booted by hand alone.
-declare -A programs=([cloud-hypervisor]=cloud-hypervisor [firecracker]=firecracker [crosvm]=crosvm [kvmtool]=lkvm)
+# Not among them: StratoVirt, which finds no disks with a kernel of Debian's.
+declare -A programs=([cloud-hypervisor]=cloud-hypervisor [firecracker]=firecracker [crosvm]=crosvm [kvmtool]=lkvm [alioth]=alioth)
 installed=()
 for name in "${!programs[@]}"; do
 	if command -v "${programs[$name]}" >/dev/null; then

@@ -23,7 +23,8 @@ in
         # On a machine with a merged /usr, what is in /bin was found in /usr/bin.
         if [ -e "${files}/$name" ]; then ln -s "${files}/$name" "/$name"; else ln -s "usr/$name" "/$name"; fi
       done
-      mkdir -p /root /etc /tmp /var/lib/microvms/vm
+      mkdir -p /root /etc /tmp /dev/pts /var/lib/microvms/vm
+      mount -t devpts devpts /dev/pts
       echo root:x:0:0:root:/root:/bin/bash > /etc/passwd
       echo root:x:0: > /etc/group
       cd /var/lib/microvms/vm
