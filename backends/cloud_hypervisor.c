@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "backends/cloud_hypervisor_extra.h"
 #include "backends/parts.h"
 #include "compiler/base/buf.h"
 
@@ -15,89 +16,18 @@
 
 enum { HOTPLUG_MIB = 128 };
 
-/* Options that are given once, so that ours and those of extraArgs are made one. */
-struct extra {
-	const char *cpus, *platform, *vsock; /* NULL: not in extraArgs */
-	const char *console, *serial;        /* these stay among the rest */
-	struct strings rest;
-};
-
 struct cloud_hypervisor {
 	struct arena *arena;
 	const struct guest *guest;
 	const struct vm *vm;
 	struct command *command;
-	struct extra extra;
+	struct ch_extra extra;
 };
 
 static bool since(const struct vm *vm, unsigned major)
 {
 	return version_at_least(vm->cloud_hypervisor.common.version, major, 0);
 }
-
-/* ---- extraArgs ---- */
-
-/* The value of an option in "--option value" or "--option=value"; NULL: it is another argument. `used` counts arguments. */
-static const char *option_value(const struct strings *arguments, size_t i, const char *option, size_t *used)
-{
-	const char *text = arguments->v[i];
-	size_t length = strlen(option);
-	*used = 1;
-	if (strncmp(text, option, length) != 0)
-		return NULL;
-	if (text[length] == '=')
-		return text + length + 1;
-	*used = 2;
-	return text[length] == '\0' && i + 1 < arguments->n ? arguments->v[i + 1] : NULL;
-}
-
-static const char *joined(struct arena *arena, const char *a, const char *b)
-{
-	return a && b && *a && *b ? arena_printf(arena, "%s,%s", a, b) : a && *a ? a : b;
-}
-
-static struct extra extra_read(struct arena *arena, const struct strings *arguments)
-{
-	struct extra extra = {0};
-	const struct {
-		const char *option, **value;
-		bool ours; /* taken out */
-	} options[] = {
-		{"--cpus", &extra.cpus, true}, {"--platform", &extra.platform, true}, {"--vsock", &extra.vsock, true},
-		{"--console", &extra.console, false}, {"--serial", &extra.serial, false},
-	};
-	for (size_t i = 0, used = 1; i < arguments->n; i += used) {
-		bool taken = false;
-		used = 1;
-		for (size_t k = 0; k < countof(options); k++) {
-			size_t count;
-			const char *value = option_value(arguments, i, options[k].option, &count);
-			if (!value)
-				continue;
-			*options[k].value = options[k].ours ? joined(arena, *options[k].value, value) : value;
-			taken = options[k].ours;
-			used = count;
-		}
-		for (size_t k = 0; !taken && k < used; k++)
-			vec_push(arena, &extra.rest, arguments->v[i + k]);
-	}
-	return extra;
-}
-
-/* The value of a key in "key=value,key=value"; NULL: it is not there. */
-static const char *parameter_of(struct arena *arena, const char *text, const char *key)
-{
-	size_t length = strlen(key);
-	while (text) {
-		if (strncmp(text, key, length) == 0 && text[length] == '=')
-			return arena_strndup(arena, text + length + 1, strcspn(text + length + 1, ","));
-		text = strchr(text, ',');
-		text = text ? text + 1 : NULL;
-	}
-	return NULL;
-}
-
-/* ---- arguments ---- */
 
 /* A value with what the parser splits at is written in double quotes, a quote in it twice. */
 static const char *quoted(struct arena *arena, const char *text)
@@ -124,7 +54,7 @@ static void add_base(const struct cloud_hypervisor *ch)
 {
 	const struct vm *vm = ch->vm;
 	command_add(ch->command, program_path(ch->arena, vm->cloud_hypervisor.common.package, "cloud-hypervisor"));
-	option_add(ch->command, "--cpus", joined(ch->arena, arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu), ch->extra.cpus));
+	option_add(ch->command, "--cpus", ch_join(ch->arena, arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu), ch->extra.cpus));
 	option_add(ch->command, "--seccomp", "true");
 }
 
@@ -157,9 +87,9 @@ static void add_memory(const struct cloud_hypervisor *ch)
 	/* virtiofsd maps the guest's memory; such memory cannot be merged, and neither can huge pages. */
 	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s", (unsigned long long)vm->mem_mib, vm->shares.n ? "on" : "off");
 	if (vm->hugepage_mem)
-		text = joined(ch->arena, text, "hugepages=on");
+		text = ch_join(ch->arena, text, "hugepages=on");
 	else if (!vm->shares.n)
-		text = joined(ch->arena, text, "mergeable=on");
+		text = ch_join(ch->arena, text, "mergeable=on");
 	if (vm->hotplug_mem_mib)
 		text = arena_printf(ch->arena, "%s,hotplug_method=virtio-mem,hotplug_size=%lluM,hotplugged_size=%lluM", text,
 				    (unsigned long long)vm->hotplug_mem_mib, (unsigned long long)vm->hotplugged_mem_mib);
@@ -171,7 +101,7 @@ static void add_memory(const struct cloud_hypervisor *ch)
 
 static bool has_vsock(const struct cloud_hypervisor *ch)
 {
-	return ch->vm->vsock.cid >= 0 || parameter_of(ch->arena, ch->extra.vsock, "cid");
+	return ch->vm->vsock.cid >= 0 || ch_value_of(ch->arena, ch->extra.vsock, "cid");
 }
 
 static void add_platform(const struct cloud_hypervisor *ch)
@@ -179,15 +109,15 @@ static void add_platform(const struct cloud_hypervisor *ch)
 	const struct strings *strings = &ch->vm->cloud_hypervisor.platform_oem_strings;
 	const char *list = NULL, *text = NULL;
 	for (size_t i = 0; i < strings->n; i++)
-		list = joined(ch->arena, list, strings->v[i]);
+		list = ch_join(ch->arena, list, strings->v[i]);
 	if (has_vsock(ch))
-		list = joined(ch->arena, list, "io.systemd.credential:vmm.notify_socket=vsock-stream:2:" NOTIFY_PORT);
+		list = ch_join(ch->arena, list, "io.systemd.credential:vmm.notify_socket=vsock-stream:2:" NOTIFY_PORT);
 	if (list)
 		text = arena_printf(ch->arena, "oem_strings=[%s]", list);
 	const char *key = since(ch->vm, 53) ? "system_uuid" : "uuid";
-	if (ch->vm->machine_id && !parameter_of(ch->arena, ch->extra.platform, "system_uuid") && !parameter_of(ch->arena, ch->extra.platform, "uuid"))
-		text = joined(ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
-	text = joined(ch->arena, text, ch->extra.platform);
+	if (ch->vm->machine_id && !ch_value_of(ch->arena, ch->extra.platform, "system_uuid") && !ch_value_of(ch->arena, ch->extra.platform, "uuid"))
+		text = ch_join(ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
+	text = ch_join(ch->arena, text, ch->extra.platform);
 	if (text)
 		option_add(ch->command, "--platform", text);
 }
@@ -241,11 +171,11 @@ static void add_device(const struct cloud_hypervisor *ch, const struct device *d
 /* Ours, completed by what extraArgs say; the socket's path. */
 static const char *add_vsock(const struct cloud_hypervisor *ch)
 {
-	const char *text = ch->extra.vsock, *socket = parameter_of(ch->arena, text, "socket");
+	const char *text = ch->extra.vsock, *socket = ch_value_of(ch->arena, text, "socket");
 	if (!socket)
-		text = joined(ch->arena, "socket=" VSOCK, text);
+		text = ch_join(ch->arena, "socket=" VSOCK, text);
 	if (ch->vm->vsock.cid >= 0)
-		text = joined(ch->arena, arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
+		text = ch_join(ch->arena, arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
 	option_add(ch->command, "--vsock", text);
 	return socket ? socket : VSOCK;
 }
@@ -280,7 +210,7 @@ static void cloud_hypervisor_lower(struct arena *arena, const struct guest *gues
 {
 	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct cloud_hypervisor ch = {arena, guest, vm, &out->command, extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	const struct cloud_hypervisor ch = {arena, guest, vm, &out->command, ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
 	add_base(&ch);
 	add_kernel(&ch);
 	add_memory(&ch);
@@ -312,21 +242,6 @@ static void cloud_hypervisor_modules(struct arena *arena, const struct guest *gu
 
 #define wrong(diag, where, code, ...) diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
-static void check_extra(struct diag *diag, const struct vm *vm)
-{
-	struct arena *arena = arena_new();
-	const struct strings *arguments = &vm->cloud_hypervisor.common.extra_args;
-	const struct pos *where = vm_where(vm, arguments);
-	struct extra extra = extra_read(arena, arguments);
-	if (parameter_of(arena, extra.cpus, "boot"))
-		wrong(diag, where, "bad-extra-args", "cloud-hypervisor.extraArgs: --cpus boot= is vcpu here");
-	if (extra.platform && strstr(extra.platform, "oem_strings="))
-		wrong(diag, where, "bad-extra-args", "cloud-hypervisor.extraArgs: --platform oem_strings= is cloud-hypervisor.platformOEMStrings here");
-	if (vm->vsock.cid >= 0 && parameter_of(arena, extra.vsock, "cid"))
-		wrong(diag, where, "bad-extra-args", "cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");
-	arena_free(arena);
-}
-
 /* The parser does not take quotes off the items of a list. */
 static void check_oem_strings(struct diag *diag, const struct vm *vm)
 {
@@ -347,7 +262,7 @@ static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
 		      "cloud-hypervisor.version: disks have serial numbers, by which the guest finds them, since version 35");
 	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
 		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported", "hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
-	check_extra(diag, vm);
+	ch_extra_check(diag, vm);
 	check_oem_strings(diag, vm);
 }
 

@@ -5,29 +5,14 @@
  */
 #include <string.h>
 
+#include "backends/config.h"
 #include "backends/parts.h"
-#include "compiler/base/buf.h"
 #include "compiler/base/suggest.h"
-#include "compiler/doc.h"
-#include "compiler/doc_json.h"
 
 /* The name that the reference's host expects. */
 #define VSOCK "notify.vsock"
 
 enum { CPUS_MAX = 32, HOTPLUG_SLOT_MIB = 128 };
-
-/* A text of the configuration that is complete only when the VM starts. */
-struct late {
-	const struct node *node;
-	enum piece_kind kind; /* PIECE_RUNNER_JSON before the text, or PIECE_PARAMETERS_JSON behind it */
-};
-
-struct firecracker {
-	struct arena *arena;
-	const struct guest *guest;
-	const struct vm *vm;
-	VEC(struct late) lates;
-};
 
 static bool since(const struct vm *vm, unsigned minor)
 {
@@ -49,210 +34,106 @@ static bool has_memory_hotplug(const struct vm *vm)
 	return since(vm, 14);
 }
 
-/* ---- the configuration as a tree ---- */
+/* ---- its configuration ---- */
 
-static struct node *child_add(struct firecracker *firecracker, struct node *map, const char *key, enum node_kind kind)
+static void boot_source_add(struct config *config, const struct guest *guest, struct node *root)
 {
-	static const struct pos nowhere;
-	struct node *node = node_new(firecracker->arena, kind, &nowhere);
-	if (map->kind == NODE_LIST)
-		vec_push(firecracker->arena, &map->items, node);
-	else
-		node_set(firecracker->arena, map, &(struct entry){key, nowhere, node});
-	return node;
-}
-
-static struct node *item_add(struct firecracker *firecracker, struct node *list)
-{
-	return child_add(firecracker, list, NULL, NODE_MAP);
-}
-
-static struct node *text_add(struct firecracker *firecracker, struct node *map, const char *key, const char *text)
-{
-	struct node *node = child_add(firecracker, map, key, NODE_SCALAR);
-	node->text = text;
-	node->quoted = true;
-	return node;
-}
-
-static void number_add(struct firecracker *firecracker, struct node *map, const char *key, uint64_t number)
-{
-	child_add(firecracker, map, key, NODE_SCALAR)->text = arena_printf(firecracker->arena, "%llu", (unsigned long long)number);
-}
-
-static void bool_add(struct firecracker *firecracker, struct node *map, const char *key, bool value)
-{
-	child_add(firecracker, map, key, NODE_SCALAR)->text = value ? "true" : "false";
-}
-
-static void file_add(struct firecracker *firecracker, struct node *map, const char *key, const struct file_ref *file)
-{
-	const char *text = file->in_runner ? arena_printf(firecracker->arena, "/%s", file->path) : file->path;
-	const struct node *node = text_add(firecracker, map, key, text);
-	if (file->in_runner)
-		vec_push(firecracker->arena, &firecracker->lates, (struct late){node, PIECE_RUNNER_JSON});
-}
-
-static void boot_source_add(struct firecracker *firecracker, struct node *config)
-{
-	const struct guest *guest = firecracker->guest;
-	struct node *source = child_add(firecracker, config, "boot-source", NODE_MAP);
-	file_add(firecracker, source, "kernel_image_path", &guest->kernel);
+	struct node *source = config_add(config, root, "boot-source", NODE_MAP);
+	config_add_file(config, source, "kernel_image_path", &guest->kernel);
 	if (guest->initrd.path)
-		file_add(firecracker, source, "initrd_path", &guest->initrd);
+		config_add_file(config, source, "initrd_path", &guest->initrd);
 	/*
 	 * A reset by the keyboard controller ends Firecracker; a triple fault would be an error. Ctrl-Alt-Del comes through that controller as well, which
 	 * guests with ACPI find only without i8042.nopnp.
 	 */
 	const char *own = guest->arch == KERNEL_X86_64 ? "console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd"
 						       : "console=ttyS0,115200 reboot=k panic=1";
-	const struct node *parameters = text_add(firecracker, source, "boot_args", parameters_known(firecracker->arena, own, guest));
-	vec_push(firecracker->arena, &firecracker->lates, (struct late){parameters, PIECE_PARAMETERS_JSON});
+	const struct node *parameters = config_add_text(config, source, "boot_args", parameters_known(config->arena, own, guest));
+	config_add_late(config, parameters, PIECE_PARAMETERS_JSON);
 }
 
-static void machine_add(struct firecracker *firecracker, struct node *config)
+static void machine_add(struct config *config, const struct guest *guest, struct node *root)
 {
-	const struct vm *vm = firecracker->vm;
-	struct node *machine = child_add(firecracker, config, "machine-config", NODE_MAP);
-	number_add(firecracker, machine, "vcpu_count", vm->vcpu);
-	number_add(firecracker, machine, "mem_size_mib", vm->mem_mib);
+	const struct vm *vm = guest->vm;
+	struct node *machine = config_add(config, root, "machine-config", NODE_MAP);
+	config_add_number(config, machine, "vcpu_count", vm->vcpu);
+	config_add_number(config, machine, "mem_size_mib", vm->mem_mib);
 	/* Two threads a core: the CPUs come in pairs. */
-	bool_add(firecracker, machine, "smt", firecracker->guest->arch == KERNEL_X86_64 && (vm->vcpu == 1 || vm->vcpu % 2 == 0));
+	config_add_bool(config, machine, "smt", guest->arch == KERNEL_X86_64 && (vm->vcpu == 1 || vm->vcpu % 2 == 0));
 	if (vm->hugepage_mem)
-		text_add(firecracker, machine, "huge_pages", "2M");
+		config_add_text(config, machine, "huge_pages", "2M");
 }
 
-static void drives_add(struct firecracker *firecracker, struct node *config)
+static void drives_add(struct config *config, const struct guest *guest, struct node *root)
 {
-	struct node *drives = child_add(firecracker, config, "drives", NODE_LIST);
-	for (size_t i = 0; i < firecracker->guest->ndisks; i++) {
-		const struct disk *disk = &firecracker->guest->disks[i];
-		struct node *drive = item_add(firecracker, drives);
-		text_add(firecracker, drive, "drive_id", disk->id);
-		file_add(firecracker, drive, "path_on_host", &disk->file);
-		bool_add(firecracker, drive, "is_root_device", false);
-		bool_add(firecracker, drive, "is_read_only", disk->read_only);
+	struct node *drives = config_add(config, root, "drives", NODE_LIST);
+	for (size_t i = 0; i < guest->ndisks; i++) {
+		const struct disk *disk = &guest->disks[i];
+		struct node *drive = config_add_item(config, drives);
+		config_add_text(config, drive, "drive_id", disk->id);
+		config_add_file(config, drive, "path_on_host", &disk->file);
+		config_add_bool(config, drive, "is_root_device", false);
+		config_add_bool(config, drive, "is_read_only", disk->read_only);
 		/* The default, "Unsafe", does not flush when the guest asks for it. */
 		if (!disk->read_only)
-			text_add(firecracker, drive, "cache_type", "Writeback");
-		text_add(firecracker, drive, "io_engine", firecracker->vm->firecracker.drive_io_engine);
+			config_add_text(config, drive, "cache_type", "Writeback");
+		config_add_text(config, drive, "io_engine", guest->vm->firecracker.drive_io_engine);
 	}
 }
 
-static void interfaces_add(struct firecracker *firecracker, struct node *config)
+static void interfaces_add(struct config *config, const struct guest *guest, struct node *root)
 {
-	struct node *interfaces = child_add(firecracker, config, "network-interfaces", NODE_LIST);
-	for (size_t i = 0; i < firecracker->guest->nnics; i++) {
-		const struct interface *interface = firecracker->guest->nics[i].interface;
-		struct node *map = item_add(firecracker, interfaces);
-		text_add(firecracker, map, "iface_id", interface->id);
-		text_add(firecracker, map, "host_dev_name", interface->id);
-		text_add(firecracker, map, "guest_mac", interface->mac);
+	struct node *interfaces = config_add(config, root, "network-interfaces", NODE_LIST);
+	for (size_t i = 0; i < guest->nnics; i++) {
+		const struct interface *interface = guest->nics[i].interface;
+		struct node *map = config_add_item(config, interfaces);
+		config_add_text(config, map, "iface_id", interface->id);
+		config_add_text(config, map, "host_dev_name", interface->id);
+		config_add_text(config, map, "guest_mac", interface->mac);
 	}
 }
 
-static void memory_devices_add(struct firecracker *firecracker, struct node *config)
+static void memory_devices_add(struct config *config, const struct guest *guest, struct node *root)
 {
-	const struct vm *vm = firecracker->vm;
+	const struct vm *vm = guest->vm;
 	if (vm->balloon) {
-		struct node *balloon = child_add(firecracker, config, "balloon", NODE_MAP);
-		number_add(firecracker, balloon, "amount_mib", vm->initial_balloon_mem_mib);
-		bool_add(firecracker, balloon, "deflate_on_oom", vm->deflate_on_oom);
+		struct node *balloon = config_add(config, root, "balloon", NODE_MAP);
+		config_add_number(config, balloon, "amount_mib", vm->initial_balloon_mem_mib);
+		config_add_bool(config, balloon, "deflate_on_oom", vm->deflate_on_oom);
 		/* Without statistics the size that the balloon has reached cannot be read. */
-		number_add(firecracker, balloon, "stats_polling_interval_s", 1);
+		config_add_number(config, balloon, "stats_polling_interval_s", 1);
 		if (since(vm, 14))
-			bool_add(firecracker, balloon, "free_page_reporting", true);
+			config_add_bool(config, balloon, "free_page_reporting", true);
 	}
 	if (vm->hotplug_mem_mib) {
-		struct node *hotplug = child_add(firecracker, config, "memory-hotplug", NODE_MAP);
-		number_add(firecracker, hotplug, "total_size_mib", vm->hotplug_mem_mib);
+		struct node *hotplug = config_add(config, root, "memory-hotplug", NODE_MAP);
+		config_add_number(config, hotplug, "total_size_mib", vm->hotplug_mem_mib);
 	}
 }
 
-static struct node *config_make(struct firecracker *firecracker)
+static struct node *config_make(struct config *config, const struct guest *guest)
 {
 	static const struct pos nowhere;
-	const struct vm *vm = firecracker->vm;
-	struct node *config = node_new(firecracker->arena, NODE_MAP, &nowhere);
-	boot_source_add(firecracker, config);
-	machine_add(firecracker, config);
-	drives_add(firecracker, config);
-	interfaces_add(firecracker, config);
-	memory_devices_add(firecracker, config);
+	const struct vm *vm = guest->vm;
+	struct node *root = node_new(config->arena, NODE_MAP, &nowhere);
+	boot_source_add(config, guest, root);
+	machine_add(config, guest, root);
+	drives_add(config, guest, root);
+	interfaces_add(config, guest, root);
+	memory_devices_add(config, guest, root);
 	if (since(vm, 4))
-		child_add(firecracker, config, "entropy", NODE_MAP);
+		config_add(config, root, "entropy", NODE_MAP);
 	if (vm->vsock.cid >= 0) {
-		struct node *vsock = child_add(firecracker, config, "vsock", NODE_MAP);
-		number_add(firecracker, vsock, "guest_cid", (uint64_t)vm->vsock.cid);
-		text_add(firecracker, vsock, "uds_path", VSOCK);
+		struct node *vsock = config_add(config, root, "vsock", NODE_MAP);
+		config_add_number(config, vsock, "guest_cid", (uint64_t)vm->vsock.cid);
+		config_add_text(config, vsock, "uds_path", VSOCK);
 	}
 	if (vm->firecracker.cpu)
-		*child_add(firecracker, config, "cpu-config", NODE_MAP) = *vm->firecracker.cpu;
+		*config_add(config, root, "cpu-config", NODE_MAP) = *vm->firecracker.cpu;
 	if (!vm->firecracker.extra_config)
-		return config;
+		return root;
 	struct node extra = *vm->firecracker.extra_config;
-	return node_merge(firecracker->arena, config, &extra);
-}
-
-/* ---- the tree as a document ---- */
-
-struct writer {
-	const struct firecracker *firecracker;
-	struct pieces *out;
-	struct buf text; /* since the last piece */
-};
-
-static void writer_flush(struct writer *writer)
-{
-	struct arena *arena = writer->firecracker->arena;
-	vec_push(arena, writer->out, (struct piece){PIECE_TEXT, arena_strdup(arena, buf_text(&writer->text))});
-	buf_free(&writer->text);
-	writer->text = (struct buf){0};
-}
-
-static const struct late *late_find(const struct firecracker *firecracker, const struct node *node)
-{
-	for (size_t i = 0; i < firecracker->lates.n; i++)
-		if (firecracker->lates.v[i].node == node)
-			return &firecracker->lates.v[i];
-	return NULL;
-}
-
-static void scalar_put(struct writer *writer, const struct node *node)
-{
-	const struct late *late = late_find(writer->firecracker, node);
-	BUF_CLEANUP struct buf json = {0};
-	json_put_scalar(&json, node);
-	/* The piece stands inside the quotes. */
-	size_t before = !late ? json.n : late->kind == PIECE_RUNNER_JSON ? 1 : json.n - 1;
-	buf_add(&writer->text, json.p, before);
-	if (!late)
-		return;
-	writer_flush(writer);
-	vec_push(writer->firecracker->arena, writer->out, (struct piece){late->kind, NULL});
-	buf_puts(&writer->text, json.p + before);
-}
-
-static void node_put(struct writer *writer, const struct node *node, int depth)
-{
-	if (node->kind == NODE_SCALAR) {
-		scalar_put(writer, node);
-		return;
-	}
-	bool list = node->kind == NODE_LIST;
-	size_t count = list ? node->items.n : node->entries.n;
-	buf_puts(&writer->text, list ? "[" : "{");
-	for (size_t i = 0; i < count; i++) {
-		buf_printf(&writer->text, "%s\n%*s", i ? "," : "", 2 * depth + 2, "");
-		if (!list) {
-			json_put_text(&writer->text, node->entries.v[i].key);
-			buf_puts(&writer->text, ": ");
-		}
-		node_put(writer, list ? node->items.v[i] : node->entries.v[i].value, depth + 1);
-	}
-	if (count)
-		buf_printf(&writer->text, "\n%*s", 2 * depth, "");
-	buf_puts(&writer->text, list ? "]" : "}");
+	return node_merge(config->arena, root, &extra);
 }
 
 /* ---- the backend ---- */
@@ -283,17 +164,14 @@ static void lower_command(struct arena *arena, const struct vm *vm, struct comma
 
 static void firecracker_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	struct firecracker firecracker = {.arena = arena, .guest = guest, .vm = guest->vm};
-	const struct node *config = config_make(&firecracker);
+	struct config config = {.arena = arena};
+	const struct node *root = config_make(&config, guest);
 	out->config.name = arena_printf(arena, "%s-firecracker.json", guest->vm->host_name);
-	struct writer writer = {.firecracker = &firecracker, .out = &out->config.pieces};
-	node_put(&writer, config, 0);
-	buf_puts(&writer.text, "\n");
-	writer_flush(&writer);
+	config_write(&config, root, &out->config.pieces);
 
 	out->command.arena = arena;
 	lower_command(arena, guest->vm, &out->command, out->config.name);
-	lower_control(arena, guest->vm, config, out);
+	lower_control(arena, guest->vm, root, out);
 	out->accel = ACCEL_KVM;
 }
 

@@ -10,7 +10,7 @@
  *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
  *   base/     arena, buffers, diagnostics, files, processes
- *   ../backends/   one file per hypervisor: what it can, its arguments   ../imaging/  file formats, which know no VM
+ *   ../backends/   one file per hypervisor: what it can, its arguments (parts: what they share)   ../imaging/  file formats, which know no VM
  */
 #include <stdio.h>
 
