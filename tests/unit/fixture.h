@@ -17,6 +17,9 @@ struct fixture {
 	struct arena *arena;
 	struct diag *diag;
 	const char *scratch; /* an empty directory, removed afterwards */
+#ifdef FIXTURE_MORE
+	FIXTURE_MORE         /* what one file of tests has beside; its setup begins with fixture_setup */
+#endif
 };
 
 static inline int fixture_setup(void **state)

@@ -8,67 +8,23 @@
 #include <cmocka.h>
 #include <elf.h>
 #include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
-#include "compiler/base/arena.h"
-#include "compiler/base/file.h"
-#include "compiler/base/process.h"
 #include "imaging/kernel.h"
-
-struct fixture {
-	struct arena *arena;
-	struct diag *diag;
-	char scratch[64];
-};
-
-static int setup(void **state)
-{
-	struct fixture *f = calloc(1, sizeof *f);
-	f->arena = arena_new();
-	f->diag = diag_new(f->arena);
-	strcpy(f->scratch, "/tmp/kernel_test.XXXXXX");
-	*state = f;
-	return mkdtemp(f->scratch) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	tree_remove(f->scratch);
-	arena_free(f->arena);
-	free(f);
-	return 0;
-}
-
-static const char *messages(struct fixture *f)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *stream = open_memstream(&text, &size);
-	diag_print(f->diag, stream, DIAG_HUMAN, false);
-	fclose(stream);
-	const char *kept = arena_strdup(f->arena, text);
-	free(text);
-	return kept;
-}
+#include "tests/unit/fixture.h"
 
 static const char *make_file(struct fixture *f, const char *name, const void *bytes, size_t count)
 {
-	const char *path = path_join(f->arena, f->scratch, name);
+	const char *path = scratch_path(f, name);
 	unlink(path);
-	assert_true(directory_make(f->diag, path_parent(f->arena, path), 0755));
-	assert_true(file_write(f->diag, path, bytes, count, 0644));
+	assert_ok(f, directory_make(f->diag, path_parent(f->arena, path), 0755));
+	assert_ok(f, file_write(f->diag, path, bytes, count, 0644));
 	return path;
 }
 
 static struct kernel inspect(struct fixture *f, const char *path)
 {
 	struct kernel kernel;
-	if (!kernel_inspect(f->arena, f->diag, path, NULL, &kernel))
-		fail_msg("%s", messages(f));
+	assert_ok(f, kernel_inspect(f->arena, f->diag, path, NULL, &kernel));
 	return kernel;
 }
 
@@ -215,10 +171,7 @@ static void version_is_found_anywhere(void **state)
 		assert_int_equal(kernel.format, KERNEL_ARM64_IMAGE);
 		assert_string_equal(kernel.version, "6.6.1-arm64");
 	}
-	const char *path = make_file(f, "Image", image, BYTES);
-	const char *const argv[] = {"gzip", path, NULL};
-	struct process_result result;
-	assert_true(process_run(f->arena, f->diag, argv, NULL, &result));
+	shell(f, "gzip \"$1\"", make_file(f, "Image", image, BYTES), NULL);
 	struct kernel kernel = inspect(f, f->scratch); /* Image.gz is found in a package, too */
 	assert_int_equal(kernel.format, KERNEL_ARM64_IMAGE_GZ);
 	assert_int_equal(kernel.arch, KERNEL_AARCH64);
@@ -236,7 +189,7 @@ static void other_files_are_named(void **state)
 	assert_refused(f, make_file(f, "gzip", "\x1f\x8b\x08\0", 4), "gzip-compressed data");
 	assert_refused(f, make_file(f, "cpio", "070701000", 9), "an initramfs");
 	assert_refused(f, "/dev/null", "not a regular file");
-	assert_refused(f, path_join(f->arena, f->scratch, "missing"), "No such file or directory");
+	assert_refused(f, scratch_path(f, "missing"), "No such file or directory");
 	assert_refused(f, "/proc/self/exe", "an ELF shared object"); /* position independent */
 	struct elf elf = elf_make(ET_REL, EM_X86_64);
 	assert_refused(f, make_file(f, "object", &elf, sizeof elf), "a kernel module?");
@@ -251,7 +204,7 @@ static void package_has_exactly_one_kernel(void **state)
 	bzimage_fill(image, 0);
 	assert_refused(f, f->scratch, "has no kernel");
 	const char *first = make_file(f, "odd*[dir]/boot/vmlinuz-1", image, sizeof image);
-	const char *package = path_join(f->arena, f->scratch, "odd*[dir]");
+	const char *package = scratch_path(f, "odd*[dir]");
 	assert_int_equal(symlink("boot/vmlinuz-1", path_join(f->arena, package, "vmlinuz")), 0);
 	assert_string_equal(inspect(f, package).path, path_join(f->arena, package, "vmlinuz"));
 	make_file(f, "odd*[dir]/boot/vmlinuz-2", image, sizeof image);
@@ -264,14 +217,14 @@ static void package_has_exactly_one_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(real_bzimage, setup, teardown),
-		cmocka_unit_test_setup_teardown(bzimage_version_is_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(bzimage_of_32_bits_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(vmlinux, setup, teardown),
-		cmocka_unit_test_setup_teardown(broken_elf_is_survived, setup, teardown),
-		cmocka_unit_test_setup_teardown(version_is_found_anywhere, setup, teardown),
-		cmocka_unit_test_setup_teardown(other_files_are_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(package_has_exactly_one_kernel, setup, teardown),
+		cmocka_unit_test_setup_teardown(real_bzimage, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(bzimage_version_is_bounded, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(bzimage_of_32_bits_is_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(vmlinux, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(broken_elf_is_survived, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(version_is_found_anywhere, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(other_files_are_named, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(package_has_exactly_one_kernel, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

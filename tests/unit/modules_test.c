@@ -7,47 +7,25 @@
 
 #include <cmocka.h>
 #include <glob.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "compiler/base/arena.h"
-#include "compiler/base/file.h"
-#include "compiler/base/process.h"
 #include "imaging/modules.h"
 
-struct fixture {
-	struct arena *arena;
-	struct diag *diag;
-	const char *kernel;  /* MVM_TEST_KERNEL or NULL */
+#define FIXTURE_MORE                                          \
+	const char *kernel;  /* MVM_TEST_KERNEL or NULL */    \
 	const char *version; /* of its modules */
-	char scratch[64];    /* an empty directory */
-};
+#include "tests/unit/fixture.h"
 
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof *f);
-	f->arena = arena_new();
-	f->diag = diag_new(f->arena);
+	if (fixture_setup(state) != 0)
+		return -1;
+	struct fixture *f = *state;
 	f->kernel = getenv("MVM_TEST_KERNEL");
 	glob_t found;
 	if (f->kernel && glob(path_join(f->arena, f->kernel, "lib/modules/*"), 0, NULL, &found) == 0) {
 		f->version = arena_strdup(f->arena, path_base(found.gl_pathv[0]));
 		globfree(&found);
 	}
-	strcpy(f->scratch, "/tmp/modules_test.XXXXXX");
-	*state = f;
-	return mkdtemp(f->scratch) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	tree_remove(f->scratch);
-	arena_free(f->arena);
-	free(f);
 	return 0;
 }
 
@@ -57,19 +35,6 @@ static void need_kernel(const struct fixture *f)
 		print_message("skipped: MVM_TEST_KERNEL names no unpacked kernel package\n");
 		skip();
 	}
-}
-
-/* All that was recorded, as people see it. */
-static const char *messages(struct fixture *f)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *stream = open_memstream(&text, &size);
-	diag_print(f->diag, stream, DIAG_HUMAN, false);
-	fclose(stream);
-	const char *kept = arena_strdup(f->arena, text);
-	free(text);
-	return kept;
 }
 
 static size_t position(const struct module_list *list, const char *name)
@@ -87,8 +52,7 @@ static struct module_list resolve(struct fixture *f, const char *directory, cons
 	for (size_t i = 0; i < count; i++)
 		wishes[i] = (struct module_wish){names[i], "the test wants it", false};
 	struct module_list list;
-	if (!modules_resolve(f->arena, f->diag, directory, f->version, NULL, wishes, count, &list))
-		fail_msg("%s", messages(f));
+	assert_ok(f, modules_resolve(f->arena, f->diag, directory, f->version, NULL, wishes, count, &list));
 	return list;
 }
 #define RESOLVE(f, directory, ...) \
@@ -237,16 +201,8 @@ static void directory_without_modules_is_refused(void **state)
 	struct module_list list;
 	assert_false(modules_resolve(f->arena, f->diag, f->scratch, "6.1", NULL, NULL, 0, &list));
 	assert_non_null(strstr(messages(f), "has no kernel modules"));
-	assert_false(modules_resolve(f->arena, f->diag, path_join(f->arena, f->scratch, "nowhere"), "6.1", NULL, NULL, 0, &list));
+	assert_false(modules_resolve(f->arena, f->diag, scratch_path(f, "nowhere"), "6.1", NULL, NULL, 0, &list));
 	assert_non_null(strstr(messages(f), "No such file or directory"));
-}
-
-static void run(struct fixture *f, const char *script)
-{
-	const char *const argv[] = {"sh", "-ec", script, NULL};
-	struct process_result result;
-	if (!process_run(f->arena, f->diag, argv, NULL, &result) || result.exit_status != 0)
-		fail_msg("%s: %s", script, result.error.p);
 }
 
 /* Nixpkgs' kernels have compressed modules, linked into place, and depmod's files; Alpine compresses by gzip. */
@@ -254,17 +210,14 @@ static void compressed_and_linked_modules_work(void **state)
 {
 	struct fixture *f = *state;
 	need_kernel(f);
-	const char *source = arena_printf(f->arena, "%s/lib/modules/%s", f->kernel, f->version);
-	const char *real = realpath(source, NULL);
-	run(f, arena_printf(f->arena,
-			    "cd %s; mkdir -p real/fs real/drivers lib/modules/%s\n"
-			    "cp %s/kernel/drivers/virtio/virtio.ko real/drivers; xz --check=crc32 real/drivers/virtio.ko\n"
-			    "cp %s/kernel/drivers/virtio/virtio_ring.ko real/drivers; gzip real/drivers/virtio_ring.ko\n"
-			    "cp %s/kernel/drivers/block/virtio_blk.ko real/drivers\n"
-			    "ln -s ../../../real lib/modules/%s/kernel; ln -s / lib/modules/%s/build; ln -s .. real/loop\n"
-			    "echo 'alias virtio:d00000002v* virtio_blk' > lib/modules/%s/modules.alias\n",
-			    f->scratch, f->version, real, real, real, f->version, f->version, f->version));
-	free((void *)(uintptr_t)real);
+	shell(f, "version=$1 real=$(realpath \"$2/lib/modules/$1\")\n"
+		 "mkdir -p real/fs real/drivers lib/modules/$version\n"
+		 "cp \"$real/kernel/drivers/virtio/virtio.ko\" real/drivers; xz --check=crc32 real/drivers/virtio.ko\n"
+		 "cp \"$real/kernel/drivers/virtio/virtio_ring.ko\" real/drivers; gzip real/drivers/virtio_ring.ko\n"
+		 "cp \"$real/kernel/drivers/block/virtio_blk.ko\" real/drivers\n"
+		 "ln -s ../../../real lib/modules/$version/kernel; ln -s / lib/modules/$version/build; ln -s .. real/loop\n"
+		 "echo 'alias virtio:d00000002v* virtio_blk' > lib/modules/$version/modules.alias",
+	      f->version, f->kernel);
 	struct module_list list = RESOLVE(f, f->scratch, "virtio:d00000002v00001AF4");
 	assert_int_equal(list.n, 3);
 	assert_order(&list, "virtio_ring.ko", "virtio.ko");
@@ -275,7 +228,7 @@ static void broken_module_is_named(void **state)
 {
 	struct fixture *f = *state;
 	const char *const content[] = {"", "not a module", "\177ELF\x02\x01\x01 truncated", "\x1f\x8b\x08 truncated"};
-	const char *folder = path_join(f->arena, f->scratch, "lib/modules/1.0");
+	const char *folder = scratch_path(f, "lib/modules/1.0");
 	assert_true(directory_make(f->diag, folder, 0755));
 	for (size_t i = 0; i < countof(content); i++) {
 		const char *path = path_join(f->arena, folder, "bad.ko");
@@ -292,8 +245,7 @@ static void missing_dependency_is_named(void **state)
 {
 	struct fixture *f = *state;
 	need_kernel(f);
-	run(f, arena_printf(f->arena, "mkdir -p %s/lib/modules/%s && cp %s/lib/modules/%s/kernel/drivers/block/virtio_blk.ko %s/lib/modules/%s",
-			    f->scratch, f->version, f->kernel, f->version, f->scratch, f->version));
+	shell(f, "mkdir -p lib/modules/$1; cp \"$2/lib/modules/$1/kernel/drivers/block/virtio_blk.ko\" lib/modules/$1", f->version, f->kernel);
 	const struct module_wish wish = {"virtio_blk", "the store is a disk", false};
 	struct module_list list;
 	assert_false(modules_resolve(f->arena, f->diag, f->scratch, f->version, NULL, &wish, 1, &list));
@@ -303,20 +255,20 @@ static void missing_dependency_is_named(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(monolithic_kernel_needs_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(dependencies_come_first, setup, teardown),
-		cmocka_unit_test_setup_teardown(dash_and_underscore_are_the_same, setup, teardown),
-		cmocka_unit_test_setup_teardown(modules_can_be_searched, setup, teardown),
-		cmocka_unit_test_setup_teardown(soft_dependencies_may_fail, setup, teardown),
-		cmocka_unit_test_setup_teardown(aliases_work, setup, teardown),
-		cmocka_unit_test_setup_teardown(built_in_modules_are_left_out, setup, teardown),
-		cmocka_unit_test_setup_teardown(missing_module_is_named_with_its_reason, setup, teardown),
-		cmocka_unit_test_setup_teardown(other_version_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_form_of_directory_works, setup, teardown),
-		cmocka_unit_test_setup_teardown(directory_without_modules_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(compressed_and_linked_modules_work, setup, teardown),
-		cmocka_unit_test_setup_teardown(broken_module_is_named, setup, teardown),
-		cmocka_unit_test_setup_teardown(missing_dependency_is_named, setup, teardown),
+		cmocka_unit_test_setup_teardown(monolithic_kernel_needs_nothing, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(dependencies_come_first, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(dash_and_underscore_are_the_same, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(modules_can_be_searched, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(soft_dependencies_may_fail, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(aliases_work, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(built_in_modules_are_left_out, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(missing_module_is_named_with_its_reason, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(other_version_is_refused, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(every_form_of_directory_works, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(directory_without_modules_is_refused, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(compressed_and_linked_modules_work, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(broken_module_is_named, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(missing_dependency_is_named, setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,42 +8,23 @@
 #include <cmocka.h>
 #include <archive.h>
 #include <archive_entry.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "compiler/base/arena.h"
-#include "compiler/base/file.h"
-#include "compiler/base/process.h"
 #include "imaging/stage1.h"
 
 /* The guest's readers are no part of the library. */
 #include "imaging/stage1/parameters.c"
 #include "imaging/stage1/plan.c"
 
-struct fixture {
-	struct arena *arena;
-	struct diag *diag;
-	char scratch[64];
-	struct module_list modules;
+#define FIXTURE_MORE                \
+	struct module_list modules; \
 	struct stage1_request request;
-};
+#include "tests/unit/fixture.h"
 
 static const char *scratch_file(struct fixture *f, const char *name, const char *content)
 {
-	const char *path = path_join(f->arena, f->scratch, name);
-	assert_true(file_write(f->diag, path, content, strlen(content), 0600));
+	const char *path = scratch_path(f, name);
+	assert_ok(f, file_write(f->diag, path, content, strlen(content), 0600));
 	return path;
-}
-
-static void run(struct fixture *f, const char *script)
-{
-	const char *const argv[] = {"sh", "-ec", script, NULL};
-	struct process_result result;
-	if (!process_run(f->arena, f->diag, argv, NULL, &result) || result.exit_status != 0)
-		fail_msg("%s: %s", script, result.error.p);
 }
 
 static const struct stage1_mount mounts[] = {
@@ -56,54 +37,28 @@ static const struct stage1_link links[] = {{"/nix/var/nix/gcroots/a root", "/nix
 
 static int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof *f);
-	f->arena = arena_new();
-	f->diag = diag_new(f->arena);
-	strcpy(f->scratch, "/tmp/stage1_test.XXXXXX");
-	*state = f;
-	if (!mkdtemp(f->scratch))
+	if (fixture_setup(state) != 0)
 		return -1;
+	struct fixture *f = *state;
 	struct module_file *modules = arena_alloc(f->arena, 3 * sizeof *modules);
 	const char *packed = scratch_file(f, "virtio-rng.ko", "module two");
-	run(f, arena_printf(f->arena, "xz --check=crc32 %s", packed));
+	shell(f, "xz --check=crc32 \"$1\"", packed, NULL);
 	modules[0] = (struct module_file){"virtio_ring.ko", scratch_file(f, "virtio_ring.ko", "module one"), false};
 	modules[1] = (struct module_file){"virtio-rng.ko", arena_printf(f->arena, "%s.xz", packed), true};
 	f->modules = (struct module_list){modules, 2};
 	struct stage1_file *files = arena_alloc(f->arena, sizeof *files);
 	*files = (struct stage1_file){"/nix/var/nix/db/schema", scratch_file(f, "schema", "10"), 0644};
 	f->request = (struct stage1_request){
-		.output = path_join(f->arena, f->scratch, "initrd"), .init = "/nix/store/aaaa-nixos/init", .nixos = true,
+		.output = scratch_path(f, "initrd"), .init = "/nix/store/aaaa-nixos/init", .nixos = true,
 		.root_options = "mode=0755,size=50%", .modules = &f->modules, .mounts = mounts, .nmounts = countof(mounts), .files = files,
 		.nfiles = 1, .links = links, .nlinks = countof(links), .time = 1};
 	return 0;
 }
 
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-	tree_remove(f->scratch);
-	arena_free(f->arena);
-	free(f);
-	return 0;
-}
-
-static const char *messages(struct fixture *f)
-{
-	char *text = NULL;
-	size_t size = 0;
-	FILE *stream = open_memstream(&text, &size);
-	diag_print(f->diag, stream, DIAG_HUMAN, false);
-	fclose(stream);
-	const char *kept = arena_strdup(f->arena, text);
-	free(text);
-	return kept;
-}
-
 static struct stage1_result build(struct fixture *f)
 {
 	struct stage1_result result;
-	if (!stage1_write(f->arena, f->diag, &f->request, &result))
-		fail_msg("%s", messages(f));
+	assert_ok(f, stage1_write(f->arena, f->diag, &f->request, &result));
 	return result;
 }
 
@@ -336,10 +291,10 @@ static void is_reproducible(void **state)
 	build(f);
 	const char *first = f->request.output;
 	sleep(1); /* gzip's own time stamp counts seconds */
-	f->request.output = path_join(f->arena, f->scratch, "again");
-	run(f, arena_printf(f->arena, "touch %s/schema", f->scratch));
+	f->request.output = scratch_path(f, "again");
+	shell(f, "touch schema", NULL, NULL);
 	build(f);
-	run(f, arena_printf(f->arena, "cmp %s %s", first, f->request.output));
+	assert_same_contents(f, first, f->request.output);
 }
 
 static void cpio_takes_it(void **state)
@@ -347,10 +302,8 @@ static void cpio_takes_it(void **state)
 	struct fixture *f = *state;
 	build(f);
 	const char *script = "if cpio --version >/dev/null 2>&1; then cpio=cpio; elif busybox cpio --help 2>/dev/null; then cpio='busybox cpio';\n"
-			     "else exit 77; fi; cd \"$0\"; gzip -dc initrd | $cpio -t 2>/dev/null | grep -qx mvm/plan";
-	const char *const argv[] = {"sh", "-c", script, f->scratch, NULL};
-	struct process_result result;
-	assert_true(process_run(f->arena, f->diag, argv, NULL, &result));
+			     "else exit 77; fi; gzip -dc initrd | $cpio -t 2>/dev/null | grep -qx mvm/plan";
+	struct process_result result = shell_try(f, script, NULL, NULL);
 	if (result.exit_status == 77) {
 		print_message("skipped: neither cpio nor busybox\n");
 		skip();
@@ -384,16 +337,16 @@ static void existing_file_is_not_touched(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(holds_what_the_guest_needs, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_program_is_of_the_guests_architecture, setup, teardown),
-		cmocka_unit_test_setup_teardown(guest_reads_the_same_plan, setup, teardown),
+		cmocka_unit_test_setup_teardown(holds_what_the_guest_needs, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(the_program_is_of_the_guests_architecture, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(guest_reads_the_same_plan, setup, fixture_teardown),
 		cmocka_unit_test(wrong_plans_are_refused),
 		cmocka_unit_test(kernel_parameters_are_obeyed),
 		cmocka_unit_test(modules_get_their_parameters),
-		cmocka_unit_test_setup_teardown(is_reproducible, setup, teardown),
-		cmocka_unit_test_setup_teardown(cpio_takes_it, setup, teardown),
-		cmocka_unit_test_setup_teardown(failure_leaves_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(existing_file_is_not_touched, setup, teardown),
+		cmocka_unit_test_setup_teardown(is_reproducible, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(cpio_takes_it, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(failure_leaves_nothing, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(existing_file_is_not_touched, setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
