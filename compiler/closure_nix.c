@@ -37,7 +37,7 @@ static void command_add_roots(struct closure_table *table, struct command *comma
 static bool run(struct closure_table *table, struct command *command, struct process_result *result)
 {
 	command_add(table->arena, command, NULL);
-	if (process_run(table->arena, table->diag, command->v, NULL, result))
+	if (process_run(table->arena, table->diag, command->v, result))
 		return true;
 	table->errors++;
 	return false;

@@ -123,7 +123,7 @@ static bool roots_indirect(const struct gcroots *roots, const char *directory, c
 	struct process_result ran;
 	if (paths->n == 0)
 		return true;
-	if (!process_run(roots->arena, roots->diag, argv.v, NULL, &ran))
+	if (!process_run(roots->arena, roots->diag, argv.v, &ran))
 		return false;
 	return ran.exit_status == 0 ||
 	       diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot", "nix-store cannot protect what the VM is made from: %s", ran.error.p);

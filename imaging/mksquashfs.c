@@ -216,7 +216,7 @@ static bool run(struct arena *arena, struct diag *diag, const struct store_disk_
 {
 	struct command command = {.arena = arena};
 	struct process_result process;
-	if (!command_make(&command, diag, request) || !process_run(arena, diag, command.argv.v, NULL, &process))
+	if (!command_make(&command, diag, request) || !process_run(arena, diag, command.argv.v, &process))
 		return false;
 	if (process.exit_status == 127)
 		return diag_error(diag, STATUS_FAILED, NULL, "missing-program", "mksquashfs is not there; it is part of squashfs-tools");

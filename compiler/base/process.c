@@ -66,30 +66,16 @@ static void drain(int *fd, struct buf *into, size_t limit)
 		fd_close(fd);
 }
 
-static void feed(int *fd, const struct bytes *input, size_t *fed)
+static void listen_to(int *output, int *error, struct buf *out, struct buf *err)
 {
-	ssize_t put = write(*fd, input->p + *fed, input->n - *fed);
-	if (put > 0)
-		*fed += (size_t)put;
-	if (*fed == input->n || (put < 0 && errno != EINTR && errno != EAGAIN))
-		fd_close(fd);
-}
-
-static void talk(int *to, int *output, int *error, const struct bytes *input, struct buf *out, struct buf *err)
-{
-	size_t fed = 0;
-	if (*to >= 0)
-		fcntl(*to, F_SETFL, O_NONBLOCK);
-	while (*output >= 0 || *error >= 0 || *to >= 0) {
-		struct pollfd polled[] = {{*output, POLLIN, 0}, {*error, POLLIN, 0}, {*to, POLLOUT, 0}};
+	while (*output >= 0 || *error >= 0) {
+		struct pollfd polled[] = {{*output, POLLIN, 0}, {*error, POLLIN, 0}};
 		if (poll(polled, countof(polled), -1) < 0)
 			continue;
 		if (polled[0].revents)
 			drain(output, out, SIZE_MAX);
 		if (polled[1].revents)
 			drain(error, err, ERROR_LIMIT);
-		if (polled[2].revents)
-			feed(to, input, &fed);
 	}
 }
 
@@ -102,29 +88,26 @@ static int wait_status(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], const struct bytes *input,
-		 struct process_result *out)
+bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
 {
-	struct pipe_ends to = {-1, -1}, output = {-1, -1}, error = {-1, -1};
+	struct pipe_ends output = {-1, -1}, error = {-1, -1};
 	FD_CLEANUP int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pid_t pid = -1;
-	if (null >= 0 && (!input || pipe_open(&to)) && pipe_open(&output) && pipe_open(&error))
+	if (null >= 0 && pipe_open(&output) && pipe_open(&error))
 		pid = fork();
 	if (pid == 0)
-		child(argv, input ? to.read : null, output.write, error.write);
+		child(argv, null, output.write, error.write);
 	if (pid < 0) {
 		diag_error(diag, STATUS_FAILED, NULL, "process", "cannot start %s: %s", argv[0], strerror(errno));
-		pipe_close(&to);
 		pipe_close(&output);
 		pipe_close(&error);
 		return false;
 	}
-	fd_close(&to.read);
 	fd_close(&output.write);
 	fd_close(&error.write);
 	BUF_CLEANUP struct buf printed = {0};
 	BUF_CLEANUP struct buf complaints = {0};
-	talk(&to.write, &output.read, &error.read, input, &printed, &complaints);
+	listen_to(&output.read, &error.read, &printed, &complaints);
 	out->exit_status = wait_status(pid);
 	out->output = (struct bytes){arena_strndup(arena, buf_text(&printed), printed.n), printed.n};
 	out->error = (struct bytes){arena_strndup(arena, buf_text(&complaints), complaints.n), complaints.n};

@@ -15,10 +15,9 @@ struct process_result {
 };
 
 /*
- * Runs argv[0] (looked up in PATH) with standard input `input` (NULL: /dev/null) and waits. The child dies with us. False, with an error,
- * when it could not be started or waited for; an unsuccessful exit is for the caller to judge.
+ * Runs argv[0] (looked up in PATH) with nothing to read and waits. The child dies with us. False, with an error, when it could not be started
+ * or waited for; an unsuccessful exit is for the caller to judge.
  */
-bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], const struct bytes *input,
-		 struct process_result *out);
+bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out);
 
 #endif

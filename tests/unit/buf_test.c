@@ -34,7 +34,7 @@ static void assert_shells_agree(struct fixture *f, struct quoted *quoted)
 			continue;
 		struct process_result result;
 		const char *const plain[] = {shells[i], path, NULL}, *const applet[] = {shells[i], "sh", path, NULL};
-		assert_ok(f, process_run(f->arena, f->diag, strcmp(shells[i], "busybox") == 0 ? applet : plain, NULL, &result));
+		assert_ok(f, process_run(f->arena, f->diag, strcmp(shells[i], "busybox") == 0 ? applet : plain, &result));
 		if (result.exit_status != 0 || result.output.n != quoted->expected.n ||
 		    memcmp(result.output.p, quoted->expected.p, quoted->expected.n) != 0)
 			fail_msg("%s reads other words: exit status %d, %zu bytes for %zu; %s\n%s", shells[i], result.exit_status,

@@ -80,7 +80,7 @@ static inline struct process_result shell_try(struct fixture *f, const char *scr
 	const char *in_scratch = arena_printf(f->arena, "cd \"$0\"\n%s", script);
 	const char *const argv[] = {"/bin/sh", "-ec", in_scratch, f->scratch, first ? first : "", second ? second : "", NULL};
 	struct process_result result;
-	assert_ok(f, process_run(f->arena, f->diag, argv, NULL, &result));
+	assert_ok(f, process_run(f->arena, f->diag, argv, &result));
 	return result;
 }
 
