@@ -11,7 +11,6 @@
 #include <xxhash.h>
 
 #include "compiler/base/file.h"
-#include "imaging/squashfs_format.h"
 
 enum { VERIFY_BYTES = 256 * 1024 };
 
@@ -141,7 +140,7 @@ void object_close(struct object *object)
 
 static size_t name_offset(const struct object_record *record)
 {
-	return sizeof *record + (record->type == SQUASHFS_REG_TYPE ? sizeof(struct object_file) : 0);
+	return sizeof *record + (record->type == OBJECT_FILE ? sizeof(struct object_file) : 0);
 }
 
 static size_t payload_offset(const struct object_record *record)
@@ -152,9 +151,9 @@ static size_t payload_offset(const struct object_record *record)
 size_t object_record_bytes(const struct object_record *record)
 {
 	size_t payload = 0;
-	if (record->type == SQUASHFS_REG_TYPE)
+	if (record->type == OBJECT_FILE)
 		payload = (size_t)record->count * sizeof(uint32_t);
-	else if (record->type == SQUASHFS_SYMLINK_TYPE)
+	else if (record->type == OBJECT_SYMLINK)
 		payload = record->count;
 	return (payload_offset(record) + payload + 7) & ~(size_t)7;
 }
@@ -196,5 +195,5 @@ const struct object_record *object_record_original(const struct object *object, 
 	if (original == OBJECT_OWN_CONTENT)
 		return record;
 	record = record_at(object, (uint64_t)original * 8);
-	return record && record->type == SQUASHFS_REG_TYPE ? record : NULL;
+	return record && record->type == OBJECT_FILE ? record : NULL;
 }

@@ -15,17 +15,20 @@
 
 enum { OBJECT_FORMAT = 1, OBJECT_PAGE = 4096 };
 
+/* Types of records; the same numbers as in squashfs. */
+enum { OBJECT_DIRECTORY = 1, OBJECT_FILE, OBJECT_SYMLINK };
+
 #define OBJECT_OWN_CONTENT 0xffffffffu
 
 /* Records come in the order in which a linker wants them: what a directory holds, sorted by name, then the directory; the path itself last. */
 struct object_record {
-	uint8_t type;        /* SQUASHFS_DIR_TYPE, _REG_TYPE, _SYMLINK_TYPE */
+	uint8_t type;        /* OBJECT_DIRECTORY, … */
 	uint8_t name_length;
 	uint16_t mode;       /* permission bits */
-	uint32_t count;      /* children of a directory, bytes of a link's target, blocks of a file */
+	uint32_t count;      /* children of a directory, bytes of a link's target, 32-bit words of a file's payload */
 	uint32_t number;     /* of the inode, from 0; the path itself is 0 */
 	uint32_t parent;     /* number of the directory that holds it */
-};                           /* struct object_file if it is one; then the name; then at a multiple of 4 the target or the block sizes */
+};                           /* struct object_file if it is one; then the name; then at a multiple of 4 the payload */
 
 struct object_file {
 	uint64_t size, start; /* bytes; where its blocks lie in the data */
@@ -92,7 +95,7 @@ bool object_verify_data(const struct object *object);
 const struct object_record *object_next(const struct object *object, const struct object_record *record);
 const struct object_file *object_record_file(const struct object_record *record);
 const char *object_record_name(const struct object_record *record);
-/* The target (bytes) or the block sizes. */
+/* The target, or where a file's content is: for squashfs the sizes of its blocks, for erofs struct erofs_extents. */
 const void *object_record_payload(const struct object_record *record);
 size_t object_record_bytes(const struct object_record *record);
 /* The record that holds the content of this one, maybe itself; NULL when the object is damaged. */

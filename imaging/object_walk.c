@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "imaging/object_packing.h"
-#include "imaging/squashfs_format.h"
 
 static void *memory(void *p)
 {
@@ -25,7 +24,7 @@ static bool pack_symlink(struct packing *p, struct diag *diag, int parent, const
 	ssize_t n = readlinkat(parent, path, target, size + 1);
 	bool ok = n > 0 && (size_t)n == size;
 	if (ok) {
-		record.type = SQUASHFS_SYMLINK_TYPE;
+		record.type = OBJECT_SYMLINK;
 		record.mode = 0777;
 		record.count = (uint32_t)n;
 		packing_record_begin(p, record, NULL, name);
@@ -120,7 +119,7 @@ static bool pack_directory(struct packing *p, struct diag *diag, int fd, struct 
 	bool ok = names_read(stream, &names) || packing_read_failed(p, diag);
 	ok = ok && pack_children(p, diag, dirfd(stream), &names, record.number);
 	closedir(stream);
-	record.type = SQUASHFS_DIR_TYPE;
+	record.type = OBJECT_DIRECTORY;
 	record.count = (uint32_t)names.n;
 	names_free(&names);
 	if (ok) {
@@ -136,6 +135,13 @@ static bool refuse_kind(const struct packing *p, struct diag *diag)
 			  "%s is neither a file nor a directory nor a symbolic link; a store has no other kinds", buf_text(&p->path));
 }
 
+static bool pack_file(struct packing *p, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
+{
+	record.type = OBJECT_FILE;
+	p->content_bytes += size;
+	return p->add_file(p, diag, fd, record, size, name);
+}
+
 /* `path`, below `parent`, is called `name` in the image. `kind` spares a call where the file system tells it. */
 static bool pack_node(struct packing *p, struct diag *diag, int parent, const char *path, unsigned char kind, uint32_t parent_number,
 		      const char *name)
@@ -144,7 +150,7 @@ static bool pack_node(struct packing *p, struct diag *diag, int parent, const ch
 	if (kind != DT_REG && kind != DT_DIR && fstatat(parent, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return packing_read_failed(p, diag);
 	if (p->inodes == UINT32_MAX)
-		return diag_error(diag, STATUS_INPUT, NULL, "too-many-files", "%s has too many files for squashfs", p->root);
+		return diag_error(diag, STATUS_INPUT, NULL, "too-many-files", "%s has too many files for an image", p->root);
 	struct object_record record = {.parent = parent_number, .number = p->inodes++};
 	if (S_ISLNK(st.st_mode))
 		return pack_symlink(p, diag, parent, path, (size_t)st.st_size, record, name);
@@ -161,7 +167,7 @@ static bool pack_node(struct packing *p, struct diag *diag, int parent, const ch
 	record.mode = st.st_mode & 0777;
 	if (S_ISDIR(st.st_mode))
 		return pack_directory(p, diag, fd, record, name);
-	bool ok = S_ISREG(st.st_mode) ? packing_add_file(p, diag, fd, record, (uint64_t)st.st_size, name) : refuse_kind(p, diag);
+	bool ok = S_ISREG(st.st_mode) ? pack_file(p, diag, fd, record, (uint64_t)st.st_size, name) : refuse_kind(p, diag);
 	close(fd);
 	return ok;
 }
@@ -170,11 +176,6 @@ bool packing_walk(struct packing *p, struct diag *diag)
 {
 	buf_puts(&p->path, p->root);
 	bool ok = pack_node(p, diag, AT_FDCWD, p->root, DT_UNKNOWN, 0, p->identity.name);
-	if (ok)
-		packing_submit_fragment(p);
-	else if (p->fragment)
-		pool_release(p->pool, p->fragment);
-	p->fragment = NULL;
 	p->walked = ok;
 	packing_walk_end(p);
 	return ok;

@@ -11,8 +11,8 @@
 #include "compiler/base/arena.h"
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "imaging/place.h"
 #include "imaging/squashfs_meta.h"
-#include "imaging/squashfs_place.h"
 
 enum { DATA_START = OBJECT_PAGE, ROOT_NUMBER = 1, LINKS_NUMBER = 2, ROOT_GID_INDEX = 1 };
 
@@ -108,6 +108,28 @@ void linker_free(struct linker *linker)
 
 /* ---- one object ---- */
 
+static uint64_t stored_bytes(const uint32_t *size_words, uint32_t n)
+{
+	uint64_t bytes = 0;
+	for (uint32_t i = 0; i < n; i++)
+		bytes += size_words[i] & ~SQUASHFS_COMPRESSED_BIT_BLOCK;
+	return bytes;
+}
+
+static void note_runs(struct placer *placer, const struct object *object)
+{
+	for (uint32_t i = 0; i < object->footer.fragments; i++) {
+		const struct object_fragment *f = &object->fragments[i];
+		placer_note_run(placer, (struct run){f->start, stored_bytes(&f->size_word, 1), f->hash});
+	}
+	for (const struct object_record *r = NULL; (r = object_next(object, r));) {
+		if (r->type != SQUASHFS_REG_TYPE || r->count == 0)
+			continue;
+		const struct object_file *file = object_record_file(r);
+		placer_note_run(placer, (struct run){file->start, stored_bytes(object_record_payload(r), r->count), file->hash});
+	}
+}
+
 static void add_fragments(struct linker *linker, const struct object *object)
 {
 	for (uint32_t i = 0; i < object->footer.fragments; i++) {
@@ -192,6 +214,7 @@ bool linker_add(struct linker *linker, struct diag *diag, const char *name, cons
 {
 	if (is_too_large(linker, object))
 		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large", "the closure has too many files for squashfs");
+	note_runs(linker->placer, object);
 	if (!placer_add(linker->placer, object))
 		return write_failed(linker, diag);
 	const struct bases bases = {.inode = (uint32_t)linker->ninodes + 1, .fragment = (uint32_t)linker->nfragments};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; it and the others compress.
+ * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; others compress.
  * The queue holds the paths between the two ends: walked or found in the cache, but not linked yet, because links are made in order.
  */
 #include "imaging/store_disk.h"
@@ -8,21 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <zstd.h>
 
 #include "compiler/base/arena.h"
-#include "imaging/compress_pool.h"
+#include "imaging/image_format.h"
 #include "imaging/object_cache.h"
-#include "imaging/object_pack.h"
-#include "imaging/squashfs_link.h"
 
-enum {
-	DEFAULT_LEVEL = 3,
-	DEFAULT_BLOCK = 128 * 1024,
-	LEAST_BLOCK = 4096,   /* squashfs's limits */
-	MOST_BLOCK = 1 << 20,
-	QUEUE_MOST = 128,     /* bounds open files */
-};
+enum { QUEUE_MOST = 128 /* bounds open files */ };
 
 struct item {
 	const struct store_path *path;
@@ -35,33 +26,13 @@ struct job {
 	struct diag *diag;
 	const struct store_disk_request *request;
 	struct store_disk_result *result;
-	uint32_t block_size;
-	int level;
+	const struct image_format *format;
+	struct image *image;
 	struct object_cache *cache;
-	struct compress_pool *pool; /* started by the first path to pack */
-	struct linker *linker;
 	struct item queue[QUEUE_MOST];
 	size_t first, n;
 	uint64_t read_bytes, total_bytes; /* of the paths read or found so far; of all, as far as it is known */
 };
-
-static bool settings_check(struct job *job)
-{
-	const struct store_disk_request *request = job->request;
-	job->block_size = request->block_size ? request->block_size : DEFAULT_BLOCK;
-	job->level = request->level ? request->level : DEFAULT_LEVEL;
-	if (strcmp(request->compression, "zstd") != 0)
-		return diag_error(job->diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
-				  "the store disk's linker compresses with zstd, not with \"%s\"; the mksquashfs engine has others",
-				  request->compression);
-	if (job->level < 1 || job->level > ZSTD_maxCLevel())
-		return diag_error(job->diag, STATUS_DESCRIPTION, NULL, "compression-level", "zstd has levels 1 to %d, not %d",
-				  ZSTD_maxCLevel(), job->level);
-	if (job->block_size < LEAST_BLOCK || job->block_size > MOST_BLOCK || (job->block_size & (job->block_size - 1)))
-		return diag_error(job->diag, STATUS_DESCRIPTION, NULL, "block-size",
-				  "the block size of squashfs is a power of two from 4 KiB to 1 MiB, not %u bytes", job->block_size);
-	return true;
-}
 
 /* Called with what was read of the path at hand. */
 static void report_progress(void *context, uint64_t read_bytes)
@@ -81,7 +52,7 @@ static bool item_link(struct job *job, struct item *item)
 	if (item->packing && (!packing_finish(item->packing, job->diag, &item->object) ||
 			      !cache_publish(job->cache, job->diag, &item->entry, item->path->name)))
 		return false;
-	if (!linker_add(job->linker, job->diag, item->path->name, &item->object))
+	if (!job->format->link(job->image, job->diag, item->path->name, &item->object))
 		return false;
 	job->result->content_bytes += item->object.footer.content_bytes;
 	if (item->packing)
@@ -93,9 +64,10 @@ static bool item_link(struct job *job, struct item *item)
 
 static void item_free(struct job *job, struct item *item)
 {
-	if (item->packing)
+	if (item->packing) {
 		cache_discard(job->cache, &item->entry);
-	packing_free(item->packing);
+		job->format->packing_free(item->packing);
+	}
 	object_close(&item->object);
 }
 
@@ -104,12 +76,12 @@ static bool queue_settle_one(struct job *job, bool wait, bool *settled)
 {
 	struct item *item = &job->queue[job->first];
 	*settled = false;
-	while (item->packing && !packing_is_complete(item->packing)) {
-		struct block *block = pool_retire(job->pool, wait);
-		if (!block)
-			return true;
-		if (!packing_store(job->pool, job->diag, block))
+	while (item->packing && !job->format->is_complete(item->packing)) {
+		bool moved;
+		if (!job->format->proceed(job->image, job->diag, wait, &moved))
 			return false;
+		if (!moved)
+			return true;
 	}
 	if (!item_link(job, item))
 		return false;
@@ -133,20 +105,15 @@ static bool queue_settle(struct job *job, size_t most)
 
 static bool item_pack(struct job *job, struct item *item, const struct object_identity *identity)
 {
-	if (!job->pool)
-		job->pool = pool_new(job->request->jobs ? job->request->jobs : 1, job->block_size, job->level);
 	if (!cache_create(job->cache, job->diag, &item->entry))
 		return false;
-	const struct packing_request request = {.pool = job->pool,
-						.block_size = job->block_size,
-						.path = item->path->path,
+	const struct packing_request request = {.path = item->path->path,
 						.identity = *identity,
 						.fd = item->entry.fd,
 						.target = item->entry.where,
 						.progress = report_progress,
 						.progress_context = job};
-	item->packing = packing_new(&request);
-	return packing_walk(item->packing, job->diag);
+	return job->format->pack(job->image, job->diag, &request, &item->packing);
 }
 
 static bool queue_add(struct job *job, const struct store_path *path)
@@ -168,7 +135,7 @@ static bool link_all(struct job *job)
 	for (size_t i = 0; i < closure->n; i++)
 		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MOST - 1))
 			return false;
-	if (!queue_settle(job, 0) || !linker_finish(job->linker, job->diag, &job->result->image_bytes, &job->result->inodes))
+	if (!queue_settle(job, 0) || !job->format->finish(job->image, job->diag, &job->result->image_bytes, &job->result->inodes))
 		return false;
 	if (job->request->progress)
 		job->request->progress(job->request->progress_context, job->total_bytes, job->total_bytes);
@@ -177,34 +144,30 @@ static bool link_all(struct job *job)
 
 static void job_free(struct job *job)
 {
-	/* First the pool: its blocks belong to packings. */
-	pool_free(job->pool);
+	/* What is under way belongs to packings. */
+	if (job->image)
+		job->format->stop(job->image);
 	for (size_t i = 0; i < job->n; i++)
 		item_free(job, &job->queue[(job->first + i) % QUEUE_MOST]);
-	linker_free(job->linker);
+	if (job->image)
+		job->format->free(job->image);
 	cache_close(job->cache);
 }
 
 static bool job_start(struct job *job, struct arena *arena)
 {
-	/* Whatever changes an object's bytes is part of this name. */
-	const char *settings = arena_printf(arena, "squashfs-%d-zstd-%s-%d-%u", OBJECT_FORMAT, ZSTD_versionString(), job->level,
-					    job->block_size);
-	job->cache = cache_open(job->diag, job->request->cache_dir, job->request->scratch_dir, settings);
-	if (!job->cache)
+	const char *settings;
+	job->image = job->format->start(arena, job->diag, job->request, &settings);
+	if (!job->image)
 		return false;
-	const struct link_request link = {
-		.output = job->request->output, .block_size = job->block_size, .level = job->level, .time = job->request->time};
-	job->linker = linker_new(job->diag, &link);
-	return job->linker;
+	job->cache = cache_open(job->diag, job->request->cache_dir, job->request->scratch_dir, settings);
+	return job->cache && job->format->open(job->image, job->diag);
 }
 
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
-	struct job job = {.diag = diag, .request = request, .result = result};
-	if (!settings_check(&job))
-		return false;
+	struct job job = {.diag = diag, .request = request, .result = result, .format = &squashfs_format};
 	for (size_t i = 0; i < request->closure->n; i++)
 		job.total_bytes += request->closure->v[i].nar_size > 0 ? (uint64_t)request->closure->v[i].nar_size : 0;
 	struct arena *arena = arena_new();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* squashfs_place: puts the data of objects into an image and says where everything came to lie. */
-#ifndef MVM_SQUASHFS_PLACE_H
-#define MVM_SQUASHFS_PLACE_H
+/* place: puts the data of objects into an image and says where everything came to lie. */
+#ifndef MVM_PLACE_H
+#define MVM_PLACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,6 +14,13 @@ struct placer;
 struct placer *placer_new(int image, uint64_t start);
 void placer_free(struct placer *placer);
 
+/* Blocks that belong together: those of one file, or a fragment. */
+struct run {
+	uint64_t start, bytes, hash; /* in the object's data */
+};
+
+/* What the object to be added next has. Only runs can be found again in later objects. */
+void placer_note_run(struct placer *placer, struct run run);
 /*
  * Copies the object's data. Blocks that an earlier object brought already are left out, as far as whole pages go: what stays keeps its place
  * within a page, so that a file system can share it with the object's file. False with errno set.

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-#include "imaging/squashfs_place.h"
+#include "imaging/place.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/base/file.h"
-#include "imaging/squashfs_format.h"
 
 enum {
 	PAGE = OBJECT_PAGE,
 	SMALL_AREA = 8 * PAGE, /* where data of less than a page lies side by side */
 	COMPARE_BYTES = 64 * 1024,
 	FIRST_SLOTS = 1024,
-};
-
-/* Blocks that belong together: those of one file, or a fragment. */
-struct run {
-	uint64_t start, bytes, hash;
 };
 
 /* From `from` on, up to the next piece, the object's data lies at `to` in the image. */
@@ -35,7 +29,7 @@ struct placer {
 	struct run *known; /* of objects added before, `start` in the image; open addressing, bytes 0 where free */
 	size_t nknown, slots;
 
-	/* of the object added last */
+	/* of the object to be added, or added last */
 	struct run *runs;
 	size_t nruns, runs_capacity;
 	struct piece *pieces;
@@ -145,7 +139,7 @@ static bool saves_a_page(const struct run *run)
 	return page_down(run->start + run->bytes) > page_up(run->start);
 }
 
-static void run_add(struct placer *placer, struct run run)
+void placer_note_run(struct placer *placer, struct run run)
 {
 	if (!saves_a_page(&run))
 		return;
@@ -157,31 +151,6 @@ static int run_compare(const void *a, const void *b)
 {
 	const struct run *x = a, *y = b;
 	return x->start < y->start ? -1 : x->start > y->start;
-}
-
-static uint64_t stored_bytes(const uint32_t *size_words, uint32_t n)
-{
-	uint64_t bytes = 0;
-	for (uint32_t i = 0; i < n; i++)
-		bytes += size_words[i] & ~SQUASHFS_COMPRESSED_BIT_BLOCK;
-	return bytes;
-}
-
-static void collect_runs(struct placer *placer, const struct object *object)
-{
-	placer->nruns = 0;
-	for (uint32_t i = 0; i < object->footer.fragments; i++) {
-		const struct object_fragment *f = &object->fragments[i];
-		run_add(placer, (struct run){f->start, stored_bytes(&f->size_word, 1), f->hash});
-	}
-	for (const struct object_record *r = NULL; (r = object_next(object, r));) {
-		if (r->type != SQUASHFS_REG_TYPE || r->count == 0)
-			continue;
-		const struct object_file *file = object_record_file(r);
-		run_add(placer, (struct run){file->start, stored_bytes(object_record_payload(r), r->count), file->hash});
-	}
-	if (placer->nruns)
-		qsort(placer->runs, placer->nruns, sizeof *placer->runs, run_compare);
 }
 
 /* ---- placing ---- */
@@ -202,7 +171,8 @@ static bool append(struct placer *placer, const struct object *object, uint64_t 
 
 static bool add_large(struct placer *placer, const struct object *object)
 {
-	collect_runs(placer, object);
+	if (placer->nruns)
+		qsort(placer->runs, placer->nruns, sizeof *placer->runs, run_compare);
 	uint64_t copied = 0; /* up to here the object's pages are in the image, or left out */
 	piece_add(placer, (struct piece){.from = 0, .to = placer->end});
 	for (size_t i = 0; i < placer->nruns; i++) {
@@ -253,12 +223,11 @@ static bool add_small(struct placer *placer, const struct object *object)
 bool placer_add(struct placer *placer, const struct object *object)
 {
 	placer->npieces = 0;
-	if (object->small)
-		return add_small(placer, object);
-	if (!add_large(placer, object))
-		return false;
-	remember_runs(placer);
-	return true;
+	bool ok = object->small ? add_small(placer, object) : add_large(placer, object);
+	if (ok)
+		remember_runs(placer);
+	placer->nruns = 0;
+	return ok;
 }
 
 uint64_t placer_locate(const struct placer *placer, uint64_t start)
