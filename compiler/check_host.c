@@ -3,6 +3,8 @@
 
 #include "compiler/checks.h"
 
+enum { USER_BYTES = 32 }; /* LOGIN_NAME_MAX is longer, but useradd(8) takes no more */
+
 void check_socket(const struct checker *checker)
 {
 	const char *socket = checker->vm->socket;
@@ -20,7 +22,9 @@ void check_user(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (vm->user)
-		check_name(checker, vm_where(vm, &vm->user), "user", vm->user, 32);
+		check_name(checker, vm_where(vm, &vm->user), "user", vm->user, USER_BYTES);
+	check_name(checker, vm_where(vm, &vm->host_user), "hostUser", vm->host_user, USER_BYTES);
+	check_name(checker, vm_where(vm, &vm->host_group), "hostGroup", vm->host_group, USER_BYTES);
 }
 
 void check_bin_scripts(const struct checker *checker)

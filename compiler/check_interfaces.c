@@ -12,9 +12,9 @@ static void check_interface_type(const struct checker *checker, const struct int
 	bool bridge = strcmp(interface->type, "bridge") == 0, macvtap = strcmp(interface->type, "macvtap") == 0;
 	if (bridge && !interface->bridge)
 		wrong(checker, &interface->where, "missing-option", "interfaces[%zu].bridge is missing: the bridge that it joins", i);
-	else if (interface->bridge && !bridge)
+	else if (interface->bridge && !bridge && strcmp(interface->type, "tap") != 0)
 		wrong(checker, place(checker, &interface->bridge, &interface->where), "bad-interface",
-		      "interfaces[%zu].bridge: only an interface of type bridge joins one", i);
+		      "interfaces[%zu].bridge: only an interface of type bridge or tap joins one", i);
 	if (interface->bridge)
 		check_name(checker, place(checker, &interface->bridge, &interface->where), "interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
 	if (macvtap && (!interface->macvtap.link || !interface->macvtap.mode))

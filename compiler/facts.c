@@ -31,15 +31,6 @@ static bool is_type(const struct interface *interface, const char *type)
 	return strcmp(interface->type, type) == 0;
 }
 
-/* Taps must be made as the hypervisor opens them. */
-static bool has_multi_queue(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->guest.nnics; i++)
-		if (is_type(plan->guest.nics[i].interface, "tap") && plan->guest.nics[i].queues == 1)
-			return false;
-	return plan->backend->multi_queue && plan->vm->vcpu > 1;
-}
-
 static bool put_interfaces(const struct facts *facts)
 {
 	const struct vm *vm = facts->plan->vm;
@@ -52,7 +43,7 @@ static bool put_interfaces(const struct facts *facts)
 		else if (is_type(interface, "macvtap"))
 			buf_printf(&macvtaps, "%s %s %s %s\n", interface->id, interface->mac, interface->macvtap.link, interface->macvtap.mode);
 	}
-	return put(facts, "tap-flags", has_multi_queue(facts->plan) ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n") &&
+	return put(facts, "tap-flags", facts->plan->tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n") &&
 	       put_if_any(facts, "tap-interfaces", &taps) && put_if_any(facts, "macvtap-interfaces", &macvtaps);
 }
 

@@ -146,6 +146,15 @@ static unsigned nic_queues(const struct plan *plan, const struct interface *inte
 	return can ? (unsigned)plan->vm->vcpu : 1;
 }
 
+/* The reference's units make all of a VM's taps alike. */
+static bool taps_have_queues(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->guest.nnics; i++)
+		if (strcmp(plan->guest.nics[i].interface->type, "tap") == 0 && plan->guest.nics[i].queues == 1)
+			return false;
+	return plan->backend->multi_queue && plan->vm->vcpu > 1;
+}
+
 static void plan_nics(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -162,6 +171,7 @@ static void plan_nics(struct planner *planner)
 	}
 	plan->guest.nics = nics;
 	plan->guest.nnics = vm->interfaces.n;
+	plan->tap_multi_queue = taps_have_queues(plan);
 }
 
 static void plan_created_volumes(struct planner *planner)

@@ -41,6 +41,7 @@ struct plan {
 	bool unpacks_kernel;     /* the hypervisor wants the ELF inside the bzImage */
 	bool copies_initrd;      /* the given initrd likewise */
 	bool prebuilt_database;  /* stage 1 puts a Nix database in place */
+	bool tap_multi_queue;    /* how the host makes taps: as the hypervisor opens them */
 	const char *state_dir;   /* Nix's, in the guest: /nix/var/nix */
 	struct module_list modules;
 	VEC(struct stage1_mount) mounts;

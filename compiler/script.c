@@ -40,14 +40,28 @@ static const struct {
 	{"microvm-shutdown", script_shutdown},
 	{"microvm-balloon", script_balloon},
 	{"microvm-check", script_check},
+	{"tap-up", script_tap_up},
+	{"tap-down", script_tap_down},
+	{"macvtap-up", script_macvtap_up},
+	{"macvtap-down", script_macvtap_down},
+	{"pci-setup", script_pci_setup},
 };
+
+/* The reference makes its tap-up and the like as binScripts: an exported description brings them. */
+static bool is_custom(const struct pairs *custom, const char *name)
+{
+	for (size_t i = 0; i < custom->n; i++)
+		if (strcmp(custom->v[i].key, name) == 0)
+			return true;
+	return false;
+}
 
 void scripts_make(struct arena *arena, const struct plan *plan, struct runner_scripts *scripts)
 {
 	const struct pairs *custom = &plan->vm->bin_scripts;
 	*scripts = (struct runner_scripts){0};
 	for (size_t i = 0; i < countof(all); i++) {
-		const char *text = all[i].make(arena, plan);
+		const char *text = is_custom(custom, all[i].name) ? NULL : all[i].make(arena, plan);
 		if (text)
 			vec_push(arena, scripts, (struct runner_script){all[i].name, text});
 	}

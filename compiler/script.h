@@ -16,11 +16,16 @@ struct runner_scripts {
 	size_t n, capacity;
 };
 
-/* Every script of this VM's runner: its own, and the description's binScripts. */
+/* Every script of this VM's runner: its own, and the description's binScripts, which go before ours. */
 void scripts_make(struct arena *arena, const struct plan *plan, struct runner_scripts *scripts);
 /* The whole text of each, NULL when this VM has no such script: for scripts_make. */
 const char *script_run(struct arena *arena, const struct plan *plan);
 const char *script_check(struct arena *arena, const struct plan *plan);
+const char *script_tap_up(struct arena *arena, const struct plan *plan);
+const char *script_tap_down(struct arena *arena, const struct plan *plan);
+const char *script_macvtap_up(struct arena *arena, const struct plan *plan);
+const char *script_macvtap_down(struct arena *arena, const struct plan *plan);
+const char *script_pci_setup(struct arena *arena, const struct plan *plan);
 /* libexec/mvm-host for a Mac. */
 const char *script_macos_host(struct arena *arena, const struct plan *plan);
 

@@ -19,10 +19,10 @@ static bool is_named(const char *hole, const char *name, size_t length)
 	return strlen(hole) == length && strncmp(hole, name, length) == 0;
 }
 
-static const char *hole_text(const struct hole *holes, const char *environment, const char *name, size_t length)
+static const char *hole_text(const struct hole *holes, const char *path, const char *name, size_t length)
 {
-	if (is_named("environment", name, length))
-		return environment;
+	if (is_named("path", name, length))
+		return path;
 	for (; holes->name; holes++)
 		if (is_named(holes->name, name, length))
 			return holes->text;
@@ -30,7 +30,7 @@ static const char *hole_text(const struct hole *holes, const char *environment, 
 }
 
 /* Replaces `@name@` by the hole's text; an @ that begins no hole stays as it is. */
-static void fill(struct buf *out, const struct embedded_file *template, const char *environment, const struct hole *holes)
+static void fill(struct buf *out, const struct embedded_file *template, const char *path, const struct hole *holes)
 {
 	for (const char *at = template->begin; at < template->end;) {
 		const char *open = memchr(at, '@', (size_t)(template->end - at));
@@ -40,7 +40,7 @@ static void fill(struct buf *out, const struct embedded_file *template, const ch
 		}
 		buf_add(out, at, (size_t)(open - at));
 		size_t length = strspn(open + 1, "abcdefghijklmnopqrstuvwxyz_");
-		const char *text = open[1 + length] == '@' ? hole_text(holes, environment, open + 1, length) : NULL;
+		const char *text = open[1 + length] == '@' ? hole_text(holes, path, open + 1, length) : NULL;
 		buf_puts(out, text ? text : "@");
 		at = text ? open + length + 2 : open + 1;
 	}
@@ -53,20 +53,14 @@ const char *script_quoted(struct arena *arena, const char *text)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-static const char *environment(struct arena *arena, const struct plan *plan)
+/* The line that makes hostPath the first of PATH. */
+static const char *path_line(struct arena *arena, const struct plan *plan)
 {
 	const struct strings *path = &plan->vm->host_path;
-	BUF_CLEANUP struct buf out = {0};
-	if (path->n) {
-		BUF_CLEANUP struct buf joined = {0};
-		for (size_t i = 0; i < path->n; i++)
-			buf_printf(&joined, "%s%s", i ? ":" : "", path->v[i]);
-		buf_puts(&out, "PATH=");
-		buf_shell_quote(&out, buf_text(&joined));
-		buf_puts(&out, "${PATH:+:$PATH}\n");
-	}
-	buf_puts(&out, "runner=$(dirname -- \"$(dirname -- \"$(readlink -f -- \"${BASH_SOURCE[0]}\")\")\")");
-	return arena_strdup(arena, buf_text(&out));
+	BUF_CLEANUP struct buf joined = {0};
+	for (size_t i = 0; i < path->n; i++)
+		buf_printf(&joined, "%s%s", i ? ":" : "", path->v[i]);
+	return path->n ? arena_printf(arena, "PATH=%s${PATH:+:$PATH}", script_quoted(arena, buf_text(&joined))) : "";
 }
 
 const char *script_fill(struct arena *arena, const struct plan *plan, const char *name, const struct hole *holes)
@@ -75,7 +69,7 @@ const char *script_fill(struct arena *arena, const struct plan *plan, const char
 	assert(template);
 	BUF_CLEANUP struct buf out = {0};
 	buf_printf(&out, "#!%s\n", plan->vm->host_shell);
-	fill(&out, template, environment(arena, plan), holes);
+	fill(&out, template, path_line(arena, plan), holes);
 	return arena_strndup(arena, buf_text(&out), out.n);
 }
 

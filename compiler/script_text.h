@@ -12,7 +12,7 @@ struct hole {
 	const char *text; /* shell, already quoted */
 };
 
-/* The template runner/NAME.sh with its holes filled; `holes` ends with a hole without a name. @environment@ is filled always. */
+/* The template runner/NAME.sh with its holes filled; `holes` ends with a hole without a name. @path@, the way to hostPath, is filled always. */
 const char *script_fill(struct arena *arena, const struct plan *plan, const char *name, const struct hole *holes);
 /* One word. */
 const char *script_quoted(struct arena *arena, const char *text);

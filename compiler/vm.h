@@ -165,6 +165,7 @@ struct vm {
 	const char *pre_start, *extra_args_script;
 	struct pairs bin_scripts;
 	const char *host_shell;
+	const char *host_user, *host_group;
 	struct strings host_path;
 	bool pretty_procnames;
 	bool system_symlink;

@@ -2,7 +2,8 @@
 # Values stand in single quotes, whatever is in them:
 # shellcheck disable=SC2016
 set -euo pipefail
-@environment@
+@path@
+runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 if [ $# -ne 1 ]; then
 	echo "usage: microvm-balloon MIB" >&2
 	exit 2

@@ -2,7 +2,8 @@
 # Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
 # shellcheck disable=SC2317,SC2016,SC2034
 set -euo pipefail
-@environment@
+@path@
+runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 missing=0
 complain() {
 	echo "microvm-check: $*" >&2

@@ -6,7 +6,8 @@
 set -euo pipefail
 # The hypervisor's console is 0 and 1; closed, its own files would get these numbers.
 for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
-@environment@
+@path@
+runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 name=@name@
 arch=@arch@
 
@@ -57,7 +58,7 @@ need_file() { # WHAT PATH
 }
 
 need_interface() { # TYPE NAME
-	[ -e "/sys/class/net/$2/ifindex" ] || fail "the $1 interface $2 is missing: ip link, or the host's units, make it"
+	[ -e "/sys/class/net/$2/ifindex" ] || fail "the $1 interface $2 is missing: $runner/bin/$1-up makes it, as root"
 }
 
 need_virtiofsd() { # TAG SOCKET

@@ -4,5 +4,6 @@
 # Values stand in single quotes, whatever is in them:
 # shellcheck disable=SC2016
 set -euo pipefail
-@environment@
+@path@
+runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 exec "$runner/libexec/mvm-host" @arguments@ "${MICROVM_SHUTDOWN_SECONDS:-60}"

@@ -1,0 +1,11 @@
+# tap-down: removes the VM's tap interfaces, as root. What is gone already is no error.
+# Values stand in single quotes, whatever is in them:
+# shellcheck disable=SC2016
+set -euo pipefail
+@path@
+status=0
+remove() { # NAME
+	if [ -e "/sys/class/net/$1/tun_flags" ]; then ip link delete dev "$1" || status=1; fi
+}
+@interfaces@
+exit "$status"
