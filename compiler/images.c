@@ -93,7 +93,7 @@ static bool complete_hashes(const struct maker *maker, struct closure *closure)
 	return true;
 }
 
-static bool make_database(const struct maker *maker, struct stage1_file files[2])
+static bool add_database(const struct maker *maker, struct stage1_steps *steps)
 {
 	struct closure closure = maker->plan->closure;
 	const char *directory = path_join(maker->arena, maker->scratch, "db");
@@ -101,17 +101,32 @@ static bool make_database(const struct maker *maker, struct stage1_file files[2]
 	    !nix_db_write(maker->diag, directory, &closure, maker->plan->time))
 		return false;
 	static const char *const names[] = {"db.sqlite", "schema"};
-	for (size_t i = 0; i < countof(names); i++)
-		files[i] = (struct stage1_file){arena_printf(maker->arena, "%s/db/%s", maker->plan->state_dir, names[i]),
-						path_join(maker->arena, directory, names[i]), 0644};
+	for (size_t i = 0; i < countof(names); i++) {
+		const struct stage1_file file = {arena_printf(maker->arena, "%s/db/%s", maker->plan->state_dir, names[i]),
+						 path_join(maker->arena, directory, names[i]), 0644};
+		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_FILE, .file = file});
+	}
+	return true;
+}
+
+/* What the first stage does, in its order. */
+static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
+{
+	const struct plan *plan = maker->plan;
+	for (size_t i = 0; i < plan->mounts.n; i++)
+		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
+	if (plan->prebuilt_database && !add_database(maker, steps))
+		return false;
+	for (size_t i = 0; i < plan->roots.n; i++)
+		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_LINK, .link = plan->roots.v[i]});
 	return true;
 }
 
 static bool make_stage1(const struct maker *maker)
 {
 	const struct plan *plan = maker->plan;
-	struct stage1_file files[2];
-	if (plan->prebuilt_database && !make_database(maker, files))
+	struct stage1_steps steps = {0};
+	if (!make_steps(maker, &steps))
 		return false;
 	const struct stage1_request request = {
 		.arch = plan->guest.arch,
@@ -120,12 +135,7 @@ static bool make_stage1(const struct maker *maker)
 		.nixos = plan->system.nixos,
 		.root_options = "mode=0755",
 		.modules = &plan->modules,
-		.mounts = plan->mounts.v,
-		.nmounts = plan->mounts.n,
-		.files = files,
-		.nfiles = plan->prebuilt_database ? countof(files) : 0,
-		.links = plan->roots.v,
-		.nlinks = plan->roots.n,
+		.steps = steps,
 		.time = plan->time,
 	};
 	struct stage1_result result;

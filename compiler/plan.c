@@ -304,7 +304,7 @@ static bool plan_modules(struct planner *planner)
 	struct plan *plan = planner->plan;
 	if (!plan->own_stage1)
 		return true;
-	if (!stage1_has_program(plan->guest.arch))
+	if (!stage1_has_program(STAGE1_INIT, plan->guest.arch))
 		return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
 				  "this mvmbuild was built without a first stage for %s guests: build it where %s-linux-gnu-gcc is, or give an initrd",
 				  kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));

@@ -16,9 +16,15 @@ static const char *module_path(struct arena *arena, const struct stage1_request 
 	return arena_printf(arena, "mvm/modules/%03zu-%s", index, request->modules->v[index].name);
 }
 
-static const char *file_path(struct arena *arena, size_t index)
+/* Files are numbered as the steps that they belong to. */
+static const char *file_path(struct arena *arena, size_t step)
 {
-	return arena_printf(arena, "mvm/files/%zu", index);
+	return arena_printf(arena, "mvm/files/%zu", step);
+}
+
+static const char *program_path(struct arena *arena, const char *name)
+{
+	return arena_printf(arena, "mvm/programs/%s", name);
 }
 
 /* The kernel's name of a module: "virtio_rng" for "virtio-rng.ko". */
@@ -58,6 +64,54 @@ static void add_line(struct buf *plan, const char *keyword, const char *const *f
 #define LINE(plan, keyword, ...) \
 	add_line((plan), (keyword), (const char *const[]){__VA_ARGS__}, countof(((const char *const[]){__VA_ARGS__})))
 
+static const char *octal(struct arena *arena, mode_t mode)
+{
+	return arena_printf(arena, "%o", (unsigned)mode & 07777);
+}
+
+static void mount_write(const struct stage1_mount *mount, struct buf *plan)
+{
+	LINE(plan, "mount", mount->source_kind == STAGE1_DISK_SERIAL ? "disk" : "name", mount->source, mount->target, mount->type,
+	     mount->read_only ? "ro" : "rw", mount->options);
+}
+
+static void directory_write(struct arena *arena, const struct stage1_directory *directory, struct buf *plan)
+{
+	LINE(plan, "directory", directory->target, octal(arena, directory->mode), arena_printf(arena, "%u", directory->owner),
+	     arena_printf(arena, "%u", directory->group));
+}
+
+static void run_write(struct arena *arena, const struct stage1_run *run, struct buf *plan)
+{
+	struct strings fields = {0};
+	strings_add(arena, &fields, (const char *const[]){program_path(arena, run->program), run->program}, 2);
+	if (run->arguments)
+		strings_add(arena, &fields, run->arguments->v, run->arguments->n);
+	add_line(plan, "run", fields.v, fields.n);
+}
+
+static void step_write(struct arena *arena, const struct stage1_request *request, size_t index, struct buf *plan)
+{
+	const struct stage1_step *step = &request->steps.v[index];
+	switch (step->kind) {
+	case STAGE1_MOUNT:
+		mount_write(&step->mount, plan);
+		break;
+	case STAGE1_DIRECTORY:
+		directory_write(arena, &step->directory, plan);
+		break;
+	case STAGE1_FILE:
+		LINE(plan, "file", file_path(arena, index), step->file.target, octal(arena, step->file.mode));
+		break;
+	case STAGE1_LINK:
+		LINE(plan, "link", step->link.path, step->link.target);
+		break;
+	case STAGE1_RUN:
+		run_write(arena, &step->run, plan);
+		break;
+	}
+}
+
 static void plan_write(struct arena *arena, const struct stage1_request *request, struct buf *plan)
 {
 	buf_puts(plan, PLAN_VERSION "\n");
@@ -69,48 +123,72 @@ static void plan_write(struct arena *arena, const struct stage1_request *request
 		const struct module_file *module = &request->modules->v[i];
 		LINE(plan, "module", module_path(arena, request, i), module_name(arena, module->name), module->may_fail ? "may-fail" : "needed");
 	}
-	for (size_t i = 0; i < request->nmounts; i++) {
-		const struct stage1_mount *mount = &request->mounts[i];
-		LINE(plan, "mount", mount->source_kind == STAGE1_DISK_SERIAL ? "disk" : "name", mount->source, mount->target, mount->type,
-		     mount->read_only ? "ro" : "rw", mount->options);
-	}
-	for (size_t i = 0; i < request->nfiles; i++) {
-		const struct stage1_file *file = &request->files[i];
-		LINE(plan, "file", file_path(arena, i), file->target, arena_printf(arena, "%o", (unsigned)file->mode & 07777));
-	}
-	for (size_t i = 0; i < request->nlinks; i++)
-		LINE(plan, "link", request->links[i].path, request->links[i].target);
+	for (size_t i = 0; i < request->steps.n; i++)
+		step_write(arena, request, i, plan);
 }
 
 /* ---- the initramfs ---- */
 
-/* mvm-init, carried inside this program: the host's architecture has it always, others where there was a compiler for them. */
-static const struct embedded_file *guest_program(enum kernel_arch arch)
+/* Carried inside this program: "NAME" for the host's architecture, "NAME-ARCH" for others, where there was a compiler for them. */
+static bool is_program(const char *file, const char *name, enum kernel_arch arch)
 {
-	static const char *const names[] = {[KERNEL_X86_64] = "mvm-init-x86_64", [KERNEL_AARCH64] = "mvm-init-aarch64"};
-	const char *name = arch == KERNEL_HOST_ARCH ? "mvm-init" : names[arch];
+	size_t length = strlen(name);
+	if (strncmp(file, name, length) != 0)
+		return false;
+	if (arch == KERNEL_HOST_ARCH)
+		return file[length] == '\0';
+	return file[length] == '-' && strcmp(file + length + 1, kernel_arch_name(arch)) == 0;
+}
+
+static const struct embedded_file *guest_program(const char *name, enum kernel_arch arch)
+{
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strcmp(file->name, name) == 0)
+		if (is_program(file->name, name, arch))
 			return file;
 	return NULL;
 }
 
-bool stage1_has_program(enum kernel_arch arch)
+bool stage1_has_program(const char *name, enum kernel_arch arch)
 {
-	return guest_program(arch) != NULL;
+	return guest_program(name, arch) != NULL;
+}
+
+static bool add_program(struct initramfs *initramfs, const char *path, const char *name, enum kernel_arch arch)
+{
+	const struct embedded_file *program = guest_program(name, arch);
+	assert(program);
+	return initramfs_add_bytes(initramfs, path, 0755, program->begin, (size_t)(program->end - program->begin));
 }
 
 static bool add_base(struct initramfs *initramfs, const struct buf *plan, enum kernel_arch arch)
 {
-	static const char *const directories[] = {"dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/root"};
-	const struct embedded_file *init = guest_program(arch);
-	assert(init);
-	bool ok = initramfs_add_bytes(initramfs, "init", 0755, init->begin, (size_t)(init->end - init->begin));
+	static const char *const directories[] = {"dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/programs", "mvm/root"};
+	bool ok = add_program(initramfs, "init", STAGE1_INIT, arch);
 	for (size_t i = 0; ok && i < countof(directories); i++)
 		ok = initramfs_add_directory(initramfs, directories[i], 0755);
 	/* The kernel opens it for /init before anything is mounted. */
 	return ok && initramfs_add_character_device(initramfs, "dev/console", 0600, 5, 1) &&
 	       initramfs_add_bytes(initramfs, PLAN_FILE, 0644, plan->p, plan->n);
+}
+
+/* Whether a step before runs the same program. */
+static bool is_added(const struct stage1_steps *steps, size_t index)
+{
+	for (size_t i = 0; i < index; i++)
+		if (steps->v[i].kind == STAGE1_RUN && strcmp(steps->v[i].run.program, steps->v[index].run.program) == 0)
+			return true;
+	return false;
+}
+
+/* What a step needs in the initramfs. */
+static bool add_step(struct arena *arena, struct initramfs *initramfs, const struct stage1_request *request, size_t index)
+{
+	const struct stage1_step *step = &request->steps.v[index];
+	if (step->kind == STAGE1_FILE)
+		return initramfs_add_file(initramfs, file_path(arena, index), 0644, step->file.source, false);
+	if (step->kind == STAGE1_RUN && !is_added(&request->steps, index))
+		return add_program(initramfs, program_path(arena, step->run.program), step->run.program, request->arch);
+	return true;
 }
 
 static bool add_all(struct arena *arena, struct initramfs *initramfs, const struct stage1_request *request)
@@ -120,8 +198,8 @@ static bool add_all(struct arena *arena, struct initramfs *initramfs, const stru
 	bool ok = add_base(initramfs, &plan, request->arch);
 	for (size_t i = 0; ok && i < request->modules->n; i++)
 		ok = initramfs_add_file(initramfs, module_path(arena, request, i), 0644, request->modules->v[i].path, true);
-	for (size_t i = 0; ok && i < request->nfiles; i++)
-		ok = initramfs_add_file(initramfs, file_path(arena, i), 0644, request->files[i].source, false);
+	for (size_t i = 0; ok && i < request->steps.n; i++)
+		ok = add_step(arena, initramfs, request, i);
 	return ok;
 }
 

@@ -22,11 +22,20 @@ struct stage1_mount {
 	const char *source;
 	const char *target;  /* absolute, in the guest's final root; made if missing. "/": instead of the tmpfs */
 	const char *type;    /* file system */
-	const char *options; /* as for mount(8) ("noatime,discard"); may be ""; paths in them are the guest's, and an overlay's are made */
+	const char *options; /* as for mount(8) ("noatime,discard"); may be ""; paths in them are the guest's */
 	bool read_only;
 };
 
-/* A file put into the guest's root before the hand-over. */
+/* A directory. One that is there already gets the mode and the owner. */
+struct stage1_directory {
+	const char *target; /* absolute, in the guest's final root */
+	mode_t mode;
+	uid_t owner;
+	gid_t group;
+};
+
+/* A file put into the guest's root. Below STAGE1_SCRATCH it is gone when the guest's init starts. */
+#define STAGE1_SCRATCH "/run/mvm"
 struct stage1_file {
 	const char *target; /* absolute, in the guest's final root */
 	const char *source; /* a file on this machine */
@@ -39,6 +48,30 @@ struct stage1_link {
 	const char *path;   /* what it points to */
 };
 
+/* A program of the guest's architecture that this program carries ("mvm-nix-db"); it must end with status 0. */
+struct stage1_run {
+	const char *program;
+	const struct strings *arguments; /* without the program's name */
+};
+
+enum stage1_kind { STAGE1_MOUNT, STAGE1_DIRECTORY, STAGE1_FILE, STAGE1_LINK, STAGE1_RUN };
+
+struct stage1_step {
+	enum stage1_kind kind;
+	union {
+		struct stage1_mount mount;
+		struct stage1_directory directory;
+		struct stage1_file file;
+		struct stage1_link link;
+		struct stage1_run run;
+	};
+};
+
+struct stage1_steps {
+	struct stage1_step *v;
+	size_t n, capacity;
+};
+
 struct stage1_request {
 	enum kernel_arch arch; /* of the guest */
 	const char *output; /* the initramfs to create (newc cpio, gzip); must not exist */
@@ -46,12 +79,7 @@ struct stage1_request {
 	bool nixos;         /* make /etc/NIXOS and what NixOS's second stage expects */
 	const char *root_options; /* of the tmpfs that is the guest's root: "mode=0755,size=50%" */
 	const struct module_list *modules; /* not NULL */
-	const struct stage1_mount *mounts; /* in order */
-	size_t nmounts;
-	const struct stage1_file *files;
-	size_t nfiles;
-	const struct stage1_link *links;
-	size_t nlinks;
+	struct stage1_steps steps; /* done in this order */
 	uint32_t time; /* seconds since 1970 of every entry */
 };
 
@@ -59,8 +87,9 @@ struct stage1_result {
 	uint64_t bytes;     /* of the initramfs */
 };
 
-/* Whether this program carries a first stage for guests of an architecture. */
-bool stage1_has_program(enum kernel_arch arch);
+/* Whether this program carries a program for guests of an architecture: the first stage itself, or one to be run. */
+#define STAGE1_INIT "mvm-init"
+bool stage1_has_program(const char *name, enum kernel_arch arch);
 
 /* What the guest's part obeys on the kernel command line (mvm.debug=1 and others): stage1/parameters.h. On failure there is no output. */
 bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request, struct stage1_result *result);

@@ -93,6 +93,26 @@ bool directories_make(const char *path)
 	return directories_make_parent(path) && (directory_make(path) || access(path, F_OK) == 0);
 }
 
+static bool directory_own(const char *path, unsigned mode, unsigned owner, unsigned group)
+{
+	/* In this order: chown takes away setuid and setgid. */
+	return lchown(path, owner, group) == 0 && chmod(path, mode) == 0;
+}
+
+bool directory_put(const char *path, unsigned mode, unsigned owner, unsigned group)
+{
+	if (access(path, F_OK) == 0)
+		return directory_own(path, mode, owner, group);
+	char *part = text_join(path, ".mvm-new");
+	bool ok = directories_make_parent(path) && directory_make(part) && directory_own(part, mode, owner, group) && rename(part, path) == 0;
+	int error = errno;
+	if (!ok)
+		rmdir(part);
+	free(part);
+	errno = error;
+	return ok;
+}
+
 static bool copy_all(int from, int to)
 {
 	ssize_t n;

@@ -16,6 +16,9 @@ bool file_line(const char *path, char *line, size_t size);
 bool directories_make(const char *path);
 bool directories_make_parent(const char *path);
 
+/* Makes a directory with this mode and owner, or gives them to the one that is there. A new one appears complete. False with errno set. */
+bool directory_put(const char *path, unsigned mode, unsigned owner, unsigned group);
+
 /* Copies `from`, relative to the directory `at`, to `to`, which appears complete or not at all. False with errno set. */
 bool file_put(int at, const char *from, const char *to, unsigned mode);
 

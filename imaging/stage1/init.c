@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-init: PID 1 in the initramfs. It loads the modules of the plan (plan.h), mounts its file systems and becomes the guest's own init.
+ * mvm-init: PID 1 in the initramfs. It loads the modules of the plan (plan.h), does its steps and becomes the guest's own init.
  *
  *     parameters.c  the kernel command line      message.c  the console, and the end of a VM that fails
  *     plan.c        what has to be done          disk.c     the guest's disks
- *     mounts.c      its file systems             file.c     files and directories
+ *     step.c        one step of it               mounts.c   its file systems
+ *     file.c        files and directories
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@
 #include "mounts.h"
 #include "parameters.h"
 #include "plan.h"
+#include "step.h"
 
 enum { CONSOLE_WAIT_MS = 2000, CONSOLE_POLL_MS = 5 };
 
@@ -93,28 +95,13 @@ static void wait_for_console(const struct parameters *parameters)
 		nanosleep(&(struct timespec){.tv_nsec = CONSOLE_POLL_MS * 1000000L}, NULL);
 }
 
-static void put_files(const struct parameters *parameters, const struct plan *plan, int initramfs)
+/* NixOS's activation and tools know by it that this is NixOS. */
+static void mark_nixos(void)
 {
-	for (size_t i = 0; i < plan->nfiles; i++) {
-		const struct plan_file *file = &plan->files[i];
-		if (!file_put(initramfs, file->file, file->target, file->mode)) {
-			message("FAILED: cannot write %s: %s", file->target, strerror(errno));
-			stop(parameters);
-		}
-		debug(parameters, "wrote %s", file->target);
-	}
-	for (size_t i = 0; i < plan->nlinks; i++) {
-		const struct plan_link *link = &plan->links[i];
-		if (!directories_make_parent(link->target) || (symlink(link->path, link->target) != 0 && errno != EEXIST)) {
-			message("FAILED: cannot make the link %s: %s", link->target, strerror(errno));
-			stop(parameters);
-		}
-	}
-	/* NixOS's activation and tools know by it that this is NixOS. */
-	int mark = plan->nixos && directories_make("/etc") ? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+	int mark = directories_make("/etc") ? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
 	if (mark >= 0)
 		close(mark);
-	else if (plan->nixos)
+	else
 		message("cannot make /etc/NIXOS: %s", strerror(errno));
 }
 
@@ -152,6 +139,10 @@ static _Noreturn void hand_over(const struct parameters *parameters, const char 
 	if (access(init, X_OK) != 0)
 		init_failed(parameters, init, errno);
 	tree_delete(initramfs);
+	int scratch = open(PLAN_SCRATCH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (scratch >= 0)
+		tree_delete(scratch);
+	rmdir(PLAN_SCRATCH);
 	/* A virtio console may have come late. */
 	console_open();
 	setenv("PATH", "/run/wrappers/bin:/run/current-system/sw/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
@@ -180,7 +171,9 @@ int main(int argument_count, char **arguments)
 		load_modules(&parameters, &plan);
 	wait_for_console(&parameters);
 	int initramfs = mounts_enter_root(&parameters, &plan);
-	mounts_finish(&parameters, &plan);
-	put_files(&parameters, &plan, initramfs);
+	for (size_t i = 0; i < plan.nsteps; i++)
+		step_do(&parameters, &plan.steps[i], initramfs);
+	if (plan.nixos)
+		mark_nixos();
 	hand_over(&parameters, parameters.init ? parameters.init : plan.init, arguments, initramfs);
 }

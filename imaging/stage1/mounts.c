@@ -91,22 +91,6 @@ static char *split_options(const char *options, unsigned long *flags)
 	return rest;
 }
 
-/* An overlay's upper and work directories must exist. */
-static void make_overlay_directories(const char *options)
-{
-	static const char *const names[] = {"upperdir=", "workdir="};
-	for (int i = 0; i < 2; i++) {
-		const char *option = strstr(options, names[i]);
-		if (!option)
-			continue;
-		char *path = text_join("", option + strlen(names[i]));
-		path[strcspn(path, ",")] = '\0';
-		if (!directories_make(path))
-			message("cannot make %s: %s", path, strerror(errno));
-		free(path);
-	}
-}
-
 /* ---- explanations ---- */
 
 static void tell_file_systems(const char *type)
@@ -199,8 +183,6 @@ static void mount_one(const struct parameters *parameters, const struct plan_mou
 		snprintf(device, sizeof device, " (%s)", path);
 	unsigned long flags = item->read_only ? MS_RDONLY : 0;
 	char *options = split_options(item->options, &flags);
-	if (strcmp(item->type, "overlay") == 0)
-		make_overlay_directories(options);
 	must(parameters, directories_make(target), "make the directory", item->target);
 	int log = kernel_log_mark();
 	if (mount(source, target, item->type, flags, options) != 0)
@@ -222,9 +204,9 @@ static bool is_root(const struct plan_mount *mount)
 static void mount_root(const struct parameters *parameters, const struct plan *plan)
 {
 	struct plan_mount root = {.source = "tmpfs", .target = "/", .type = "tmpfs", .options = plan->root_options};
-	for (size_t i = 0; i < plan->nmounts; i++)
-		if (is_root(&plan->mounts[i]))
-			root = plan->mounts[i];
+	for (size_t i = 0; i < plan->nsteps; i++)
+		if (plan->steps[i].kind == PLAN_STEP_MOUNT && is_root(&plan->steps[i].mount))
+			root = plan->steps[i].mount;
 	mount_one(parameters, &root, NEW_ROOT);
 }
 
@@ -248,9 +230,8 @@ int mounts_enter_root(const struct parameters *parameters, const struct plan *pl
 	return initramfs;
 }
 
-void mounts_finish(const struct parameters *parameters, const struct plan *plan)
+void mount_make(const struct parameters *parameters, const struct plan_mount *mount)
 {
-	for (size_t i = 0; i < plan->nmounts; i++)
-		if (!is_root(&plan->mounts[i]))
-			mount_one(parameters, &plan->mounts[i], plan->mounts[i].target);
+	if (!is_root(mount))
+		mount_one(parameters, mount, mount->target);
 }

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FIELDS = 7 };
-
 static bool is_octal(const char *digits)
 {
 	for (int i = 0; i < 3; i++)
@@ -34,13 +32,11 @@ static bool decode(char *field)
 	return true;
 }
 
-/* Splits a line at its blanks; 0 when there are too many fields or a bad one. */
-static size_t split(char *line, char *fields[MAX_FIELDS])
+/* Splits a line at its blanks into `fields`, with a NULL at their end; 0 when one is bad. */
+static size_t split(char *line, char **fields)
 {
 	size_t n = 0;
 	for (char *rest = line; rest;) {
-		if (n == MAX_FIELDS)
-			return 0;
 		char *field = strsep(&rest, " ");
 		if (*field == '\0' || !decode(field))
 			return 0;
@@ -55,6 +51,13 @@ static bool word_is(const char *word, const char *yes, const char *no, bool *out
 	return *out || strcmp(word, no) == 0;
 }
 
+static bool number_is(const char *digits, int base, unsigned *out)
+{
+	char *end;
+	*out = (unsigned)strtoul(digits, &end, base);
+	return *digits >= '0' && *digits <= '9' && *end == '\0';
+}
+
 static bool add_module(struct plan *plan, char **fields)
 {
 	struct plan_module *module = &plan->modules[plan->nmodules++];
@@ -62,25 +65,47 @@ static bool add_module(struct plan *plan, char **fields)
 	return word_is(fields[3], "may-fail", "needed", &module->may_fail);
 }
 
+static struct plan_step *add_step(struct plan *plan, enum plan_kind kind)
+{
+	struct plan_step *step = &plan->steps[plan->nsteps++];
+	step->kind = kind;
+	return step;
+}
+
 static bool add_mount(struct plan *plan, char **fields)
 {
-	struct plan_mount *mount = &plan->mounts[plan->nmounts++];
+	struct plan_mount *mount = &add_step(plan, PLAN_STEP_MOUNT)->mount;
 	*mount = (struct plan_mount){.source = fields[2], .target = fields[3], .type = fields[4], .options = fields[6]};
 	return fields[3][0] == '/' && word_is(fields[1], "disk", "name", &mount->is_disk) &&
 	       word_is(fields[5], "ro", "rw", &mount->read_only);
 }
 
+static bool add_directory(struct plan *plan, char **fields)
+{
+	struct plan_directory *directory = &add_step(plan, PLAN_STEP_DIRECTORY)->directory;
+	directory->target = fields[1];
+	return fields[1][0] == '/' && number_is(fields[2], 8, &directory->mode) && number_is(fields[3], 10, &directory->owner) &&
+	       number_is(fields[4], 10, &directory->group);
+}
+
 static bool add_file(struct plan *plan, char **fields)
 {
-	char *end;
-	plan->files[plan->nfiles++] = (struct plan_file){fields[1], fields[2], (unsigned)strtoul(fields[3], &end, 8)};
-	return fields[2][0] == '/' && *fields[3] && *end == '\0';
+	struct plan_file *file = &add_step(plan, PLAN_STEP_FILE)->file;
+	file->file = fields[1];
+	file->target = fields[2];
+	return fields[2][0] == '/' && number_is(fields[3], 8, &file->mode);
 }
 
 static bool add_link(struct plan *plan, char **fields)
 {
-	plan->links[plan->nlinks++] = (struct plan_link){fields[1], fields[2]};
+	add_step(plan, PLAN_STEP_LINK)->link = (struct plan_link){fields[1], fields[2]};
 	return *fields[1] && fields[2][0] == '/';
+}
+
+static bool add_run(struct plan *plan, char **fields)
+{
+	add_step(plan, PLAN_STEP_RUN)->run = (struct plan_run){fields[1], fields + 2};
+	return *fields[1];
 }
 
 static bool set_init(struct plan *plan, char **fields)
@@ -104,45 +129,52 @@ static bool set_nixos(struct plan *plan, char **fields)
 
 static const struct keyword {
 	const char *name;
-	size_t fields; /* the keyword included */
+	size_t fields; /* the keyword included; of `run` the fewest */
 	bool (*read)(struct plan *plan, char **fields);
 } keywords[] = {
-	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos},
-	{"module", 4, add_module}, {"mount", 7, add_mount}, {"file", 4, add_file},
-	{"link", 3, add_link},
+	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"mount", 7, add_mount},
+	{"directory", 5, add_directory}, {"file", 4, add_file}, {"link", 3, add_link}, {"run", 3, add_run},
 };
 
-static bool read_line(struct plan *plan, char *line)
+static bool read_line(struct plan *plan, char *line, char **fields, size_t *used)
 {
-	char *fields[MAX_FIELDS];
 	size_t n = split(line, fields);
-	for (size_t i = 0; n && i < sizeof keywords / sizeof *keywords; i++)
-		if (strcmp(fields[0], keywords[i].name) == 0)
-			return n == keywords[i].fields && keywords[i].read(plan, fields);
+	*used = n + 1;
+	for (size_t i = 0; n && i < sizeof keywords / sizeof *keywords; i++) {
+		if (strcmp(fields[0], keywords[i].name) != 0)
+			continue;
+		bool fits = keywords[i].read == add_run ? n >= keywords[i].fields : n == keywords[i].fields;
+		return fits && keywords[i].read(plan, fields);
+	}
 	return false;
 }
 
-static size_t count_lines(const char *text)
+static size_t count_bytes(const char *text, char byte)
 {
-	size_t lines = 1;
+	size_t count = 0;
 	for (; *text; text++)
-		lines += *text == '\n';
-	return lines;
+		count += *text == byte;
+	return count;
+}
+
+/* Room for everything that the text can say: a line has one field more than blanks, and a NULL. */
+static void plan_allocate(const char *text, struct plan *plan)
+{
+	size_t lines = count_bytes(text, '\n') + 1;
+	*plan = (struct plan){
+		.modules = calloc(lines, sizeof *plan->modules),
+		.steps = calloc(lines, sizeof *plan->steps),
+		.words = calloc(count_bytes(text, ' ') + 2 * lines, sizeof *plan->words),
+	};
+	if (!plan->modules || !plan->steps || !plan->words)
+		abort();
 }
 
 unsigned plan_parse(char *text, struct plan *plan)
 {
-	size_t lines = count_lines(text);
-	*plan = (struct plan){
-		.modules = calloc(lines, sizeof *plan->modules),
-		.mounts = calloc(lines, sizeof *plan->mounts),
-		.files = calloc(lines, sizeof *plan->files),
-		.links = calloc(lines, sizeof *plan->links),
-	};
-	if (!plan->modules || !plan->mounts || !plan->files || !plan->links)
-		abort();
+	plan_allocate(text, plan);
 	unsigned number = 1;
-	char *line = strsep(&text, "\n");
+	char **words = plan->words, *line = strsep(&text, "\n");
 	if (strcmp(line, PLAN_VERSION) != 0)
 		return number;
 	while ((line = strsep(&text, "\n"))) {
@@ -150,8 +182,10 @@ unsigned plan_parse(char *text, struct plan *plan)
 		/* Text ends with its last line's end. */
 		if (*line == '\0' && !text)
 			break;
-		if (!read_line(plan, line))
+		size_t used;
+		if (!read_line(plan, line, words, &used))
 			return number;
+		words += used;
 	}
 	return plan->init && plan->root_options ? 0 : number;
 }

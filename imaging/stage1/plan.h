@@ -4,18 +4,23 @@
  * always travel together, so a reader takes only its own version.
  *
  * Text, one item a line, fields separated by one blank. The bytes up to ' ', DEL and '\' are written as '\' and three octal digits, as in
- * fstab; an empty field is "-", and a field "-" is "\055". The first line is PLAN_VERSION; then, each kind in the order that it is done in:
+ * fstab; an empty field is "-", and a field "-" is "\055". The first line is PLAN_VERSION; then
  *
  *     init PATH                                          the program to hand over to; once
  *     root OPTIONS                                       of the tmpfs that is the root; once
- *     nixos                                              make /etc/NIXOS
- *     module FILE NAME needed|may-fail                   load it, before any mount
- *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS   SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs
- *     file FILE TARGET MODE                              put it there, after all mounts; MODE is octal
- *     link PATH TARGET                                   make TARGET a symbolic link to PATH, after all mounts
+ *     nixos                                              make /etc/NIXOS, after all steps
+ *     module FILE NAME needed|may-fail                   load it, before the first step, in order
+ *
+ * and the steps, which are done strictly in the order in which they stand:
+ *
+ *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS   SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs, and first
+ *     directory TARGET MODE OWNER GROUP                  make it where it is missing, and give it these; numbers, MODE octal
+ *     file FILE TARGET MODE                              put it there; MODE is octal
+ *     link PATH TARGET                                   make TARGET a symbolic link to PATH, unless there is something
+ *     run FILE NAME ARGUMENT...                          run this static program, which knows itself by NAME, and wait: its status must be 0
  *
  * FILE is relative to the root of the initramfs, other paths are absolute in the guest's final root. OPTIONS are mount(8)'s, separated by
- * commas.
+ * commas. What is put below PLAN_SCRATCH is gone when the guest's init starts: the place for what a program of `run` reads.
  */
 #ifndef MVM_PLAN_H
 #define MVM_PLAN_H
@@ -24,7 +29,8 @@
 #include <stddef.h>
 
 #define PLAN_FILE "mvm/plan"
-#define PLAN_VERSION "mvm-plan 1"
+#define PLAN_VERSION "mvm-plan 2"
+#define PLAN_SCRATCH "/run/mvm"
 
 struct plan_module {
 	const char *file, *name;
@@ -37,6 +43,11 @@ struct plan_mount {
 	bool read_only;
 };
 
+struct plan_directory {
+	const char *target;
+	unsigned mode, owner, group;
+};
+
 struct plan_file {
 	const char *file, *target;
 	unsigned mode;
@@ -46,14 +57,31 @@ struct plan_link {
 	const char *path, *target;
 };
 
+struct plan_run {
+	const char *file;
+	char **arguments; /* as main() gets them: NAME first, NULL last */
+};
+
+enum plan_kind { PLAN_STEP_MOUNT, PLAN_STEP_DIRECTORY, PLAN_STEP_FILE, PLAN_STEP_LINK, PLAN_STEP_RUN };
+
+struct plan_step {
+	enum plan_kind kind;
+	union {
+		struct plan_mount mount;
+		struct plan_directory directory;
+		struct plan_file file;
+		struct plan_link link;
+		struct plan_run run;
+	};
+};
+
 struct plan {
 	const char *init, *root_options;
 	bool nixos;
 	struct plan_module *modules;
-	struct plan_mount *mounts;
-	struct plan_file *files;
-	struct plan_link *links;
-	size_t nmodules, nmounts, nfiles, nlinks;
+	struct plan_step *steps;
+	size_t nmodules, nsteps;
+	char **words; /* every field of every line, a NULL after each line's last */
 };
 
 /* Reads a plan; strings point into `text`, which is changed. 0, or the number of the first line that is wrong. */

@@ -27,13 +27,18 @@ static const char *scratch_file(struct fixture *f, const char *name, const char 
 	return path;
 }
 
-static const struct stage1_mount mounts[] = {
-	{STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true},
-	{STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false},
-	{STAGE1_NAME, "-", "/dash", "tmpfs", "-", false},
+static const struct strings arguments = {(const char *[]){"--seed", "/run/mvm/a seed", ""}, 3, 3};
+/* In an order that no kind of step would have of itself; the file's source is the fixture's. */
+static const struct stage1_step steps[] = {
+	{STAGE1_MOUNT, .mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true}},
+	{STAGE1_LINK, .link = {"/nix/var/nix/gcroots/a root", "/nix/store/aaaa-nixos"}},
+	{STAGE1_FILE, .file = {"/nix/var/nix/db/schema", NULL, 0644}},
+	{STAGE1_RUN, .run = {STAGE1_INIT, &arguments}},
+	{STAGE1_DIRECTORY, .directory = {"/rw/store", 01775, 0, 30000}},
+	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false}},
+	{STAGE1_RUN, .run = {STAGE1_INIT, NULL}},
+	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false}},
 };
-
-static const struct stage1_link links[] = {{"/nix/var/nix/gcroots/a root", "/nix/store/aaaa-nixos"}};
 
 static int setup(void **state)
 {
@@ -46,12 +51,12 @@ static int setup(void **state)
 	modules[0] = (struct module_file){"virtio_ring.ko", scratch_file(f, "virtio_ring.ko", "module one"), false};
 	modules[1] = (struct module_file){"virtio-rng.ko", arena_printf(f->arena, "%s.xz", packed), true};
 	f->modules = (struct module_list){modules, 2};
-	struct stage1_file *files = arena_alloc(f->arena, sizeof *files);
-	*files = (struct stage1_file){"/nix/var/nix/db/schema", scratch_file(f, "schema", "10"), 0644};
+	struct stage1_step *own = arena_alloc(f->arena, sizeof steps);
+	memcpy(own, steps, sizeof steps);
+	own[2].file.source = scratch_file(f, "schema", "10");
 	f->request = (struct stage1_request){
 		.output = scratch_path(f, "initrd"), .init = "/nix/store/aaaa-nixos/init", .nixos = true,
-		.root_options = "mode=0755,size=50%", .modules = &f->modules, .mounts = mounts, .nmounts = countof(mounts), .files = files,
-		.nfiles = 1, .links = links, .nlinks = countof(links), .time = 1};
+		.root_options = "mode=0755,size=50%", .modules = &f->modules, .steps = {own, countof(steps), countof(steps)}, .time = 1};
 	return 0;
 }
 
@@ -117,8 +122,9 @@ static void holds_what_the_guest_needs(void **state)
 	assert_int_equal(result.bytes, st.st_size);
 	assert_int_equal(st.st_mode & 07777, 0644);
 
-	static const char *const names[] = {"init", "dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/root", "dev/console",
-					    "mvm/plan", "mvm/modules/000-virtio_ring.ko", "mvm/modules/001-virtio-rng.ko", "mvm/files/0"};
+	static const char *const names[] = {"init", "dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/programs",
+					    "mvm/root", "dev/console", "mvm/plan", "mvm/modules/000-virtio_ring.ko",
+					    "mvm/modules/001-virtio-rng.ko", "mvm/files/2", "mvm/programs/mvm-init"};
 	struct entries entries = list(f);
 	assert_int_equal(entries.n, countof(names));
 	for (size_t i = 0; i < countof(names); i++)
@@ -128,17 +134,20 @@ static void holds_what_the_guest_needs(void **state)
 	assert_memory_equal(find(&entries, "init")->content, "\177ELF", 4);
 	assert_int_equal(find(&entries, "dev/console")->mode, S_IFCHR | 0600);
 	assert_string_equal(find(&entries, "mvm/modules/001-virtio-rng.ko")->content, "module two"); /* unpacked */
-	assert_string_equal(find(&entries, "mvm/files/0")->content, "10");
+	assert_string_equal(find(&entries, "mvm/files/2")->content, "10");
+	assert_int_equal(find(&entries, "mvm/programs/mvm-init")->mode, S_IFREG | 0755);
+	assert_memory_equal(find(&entries, "mvm/programs/mvm-init")->content, "\177ELF", 4);
 }
 
 /* Each guest gets a program of its own architecture: e_machine, an ELF header's bytes 18 and 19. */
 static void the_program_is_of_the_guests_architecture(void **state)
 {
 	struct fixture *f = *state;
-	assert_true(stage1_has_program(KERNEL_HOST_ARCH));
+	assert_true(stage1_has_program(STAGE1_INIT, KERNEL_HOST_ARCH));
+	assert_false(stage1_has_program("mvm", KERNEL_HOST_ARCH));
 	static const unsigned char machines[] = {[KERNEL_X86_64] = 62, [KERNEL_AARCH64] = 183};
 	for (enum kernel_arch arch = KERNEL_X86_64; arch <= KERNEL_AARCH64; arch++) {
-		if (!stage1_has_program(arch)) {
+		if (!stage1_has_program(STAGE1_INIT, arch)) {
 			print_message("skipped: no compiler for %s\n", kernel_arch_name(arch));
 			continue;
 		}
@@ -154,9 +163,55 @@ static void the_program_is_of_the_guests_architecture(void **state)
 static void plan_free(struct plan *plan)
 {
 	free(plan->modules);
-	free(plan->mounts);
-	free(plan->files);
-	free(plan->links);
+	free(plan->steps);
+	free(plan->words);
+}
+
+static void assert_same_mount(const struct plan_mount *read, const struct stage1_mount *asked)
+{
+	assert_int_equal(read->is_disk, asked->source_kind == STAGE1_DISK_SERIAL);
+	assert_string_equal(read->source, asked->source);
+	assert_string_equal(read->target, asked->target);
+	assert_string_equal(read->type, asked->type);
+	assert_string_equal(read->options, asked->options);
+	assert_int_equal(read->read_only, asked->read_only);
+}
+
+static void assert_same_run(const struct plan_run *read, const struct stage1_run *asked)
+{
+	assert_string_equal(read->file, "mvm/programs/mvm-init");
+	assert_string_equal(read->arguments[0], "mvm-init");
+	size_t count = asked->arguments ? asked->arguments->n : 0;
+	for (size_t i = 0; i < count; i++)
+		assert_string_equal(read->arguments[i + 1], asked->arguments->v[i]);
+	assert_null(read->arguments[count + 1]);
+}
+
+static void assert_same_step(const struct plan_step *read, const struct stage1_step *asked)
+{
+	static const enum plan_kind kinds[] = {[STAGE1_MOUNT] = PLAN_STEP_MOUNT, [STAGE1_DIRECTORY] = PLAN_STEP_DIRECTORY,
+					       [STAGE1_FILE] = PLAN_STEP_FILE,   [STAGE1_LINK] = PLAN_STEP_LINK,
+					       [STAGE1_RUN] = PLAN_STEP_RUN};
+	assert_int_equal(read->kind, kinds[asked->kind]);
+	if (asked->kind == STAGE1_MOUNT)
+		assert_same_mount(&read->mount, &asked->mount);
+	if (asked->kind == STAGE1_RUN)
+		assert_same_run(&read->run, &asked->run);
+	if (asked->kind == STAGE1_DIRECTORY) {
+		assert_string_equal(read->directory.target, asked->directory.target);
+		assert_int_equal(read->directory.mode, asked->directory.mode);
+		assert_int_equal(read->directory.owner, asked->directory.owner);
+		assert_int_equal(read->directory.group, asked->directory.group);
+	}
+	if (asked->kind == STAGE1_FILE) {
+		assert_string_equal(read->file.file, "mvm/files/2");
+		assert_string_equal(read->file.target, asked->file.target);
+		assert_int_equal(read->file.mode, asked->file.mode);
+	}
+	if (asked->kind == STAGE1_LINK) {
+		assert_string_equal(read->link.target, asked->link.target);
+		assert_string_equal(read->link.path, asked->link.path);
+	}
 }
 
 static void guest_reads_the_same_plan(void **state)
@@ -174,21 +229,9 @@ static void guest_reads_the_same_plan(void **state)
 	assert_string_equal(plan.modules[1].file, "mvm/modules/001-virtio-rng.ko");
 	assert_string_equal(plan.modules[1].name, "virtio_rng");
 	assert_true(plan.modules[1].may_fail && !plan.modules[0].may_fail);
-	assert_int_equal(plan.nmounts, countof(mounts));
-	for (size_t i = 0; i < countof(mounts); i++) {
-		assert_int_equal(plan.mounts[i].is_disk, mounts[i].source_kind == STAGE1_DISK_SERIAL);
-		assert_string_equal(plan.mounts[i].source, mounts[i].source);
-		assert_string_equal(plan.mounts[i].target, mounts[i].target);
-		assert_string_equal(plan.mounts[i].type, mounts[i].type);
-		assert_string_equal(plan.mounts[i].options, mounts[i].options);
-		assert_int_equal(plan.mounts[i].read_only, mounts[i].read_only);
-	}
-	assert_int_equal(plan.nfiles, 1);
-	assert_string_equal(plan.files[0].target, "/nix/var/nix/db/schema");
-	assert_int_equal(plan.files[0].mode, 0644);
-	assert_int_equal(plan.nlinks, 1);
-	assert_string_equal(plan.links[0].target, links[0].target);
-	assert_string_equal(plan.links[0].path, links[0].path);
+	assert_int_equal(plan.nsteps, countof(steps));
+	for (size_t i = 0; i < countof(steps); i++)
+		assert_same_step(&plan.steps[i], &steps[i]);
 	plan_free(&plan);
 }
 
@@ -199,22 +242,29 @@ static void wrong_plans_are_refused(void **state)
 		const char *text;
 		unsigned line;
 	} cases[] = {
-		{"mvm-plan 1\ninit /i\nroot -\n", 0},
-		{"mvm-plan 1\ninit /i\nroot -", 0},
+		{"mvm-plan 2\ninit /i\nroot -\n", 0},
+		{"mvm-plan 2\ninit /i\nroot -", 0},
 		{"", 1},
-		{"mvm-plan 2\ninit /i\nroot -\n", 1},
-		{"mvm-plan 1\n", 2},
-		{"mvm-plan 1\ninit i\nroot -\n", 2},
-		{"mvm-plan 1\ninit /i\nroot -\n\nnixos\n", 4},
-		{"mvm-plan 1\ninit /i\nroot -\nswap on\n", 4},
-		{"mvm-plan 1\ninit /i\nroot -\nnixos very\n", 4},
-		{"mvm-plan 1\ninit /i\nroot  -\n", 3},
-		{"mvm-plan 1\ninit /i\\04\nroot -\n", 2},
-		{"mvm-plan 1\ninit /i\\\nroot -\n", 2},
-		{"mvm-plan 1\ninit /i\nroot -\nmount disk a b c rw -\n", 4},
-		{"mvm-plan 1\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
-		{"mvm-plan 1\ninit /i\nroot -\nfile a /b 08\n", 4},
-		{"mvm-plan 1\ninit /i\nroot -\nlink /a b\n", 4},
+		{"mvm-plan 1\ninit /i\nroot -\n", 1},
+		{"mvm-plan 2\n", 2},
+		{"mvm-plan 2\ninit i\nroot -\n", 2},
+		{"mvm-plan 2\ninit /i\nroot -\n\nnixos\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nswap on\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nnixos very\n", 4},
+		{"mvm-plan 2\ninit /i\nroot  -\n", 3},
+		{"mvm-plan 2\ninit /i\\04\nroot -\n", 2},
+		{"mvm-plan 2\ninit /i\\\nroot -\n", 2},
+		{"mvm-plan 2\ninit /i\nroot -\nmount disk a b c rw -\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nfile a /b 08\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nfile a /b -1\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nlink /a b\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\ndirectory /a 755 0 0\n", 0},
+		{"mvm-plan 2\ninit /i\nroot -\ndirectory a 755 0 0\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\ndirectory /a 755 0 root\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nrun f name a b c d e f g h\n", 0},
+		{"mvm-plan 2\ninit /i\nroot -\nrun f\n", 4},
+		{"mvm-plan 2\ninit /i\nroot -\nrun - name\n", 4},
 	};
 	for (size_t i = 0; i < countof(cases); i++) {
 		char *text = strdup(cases[i].text);

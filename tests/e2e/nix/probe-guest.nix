@@ -49,6 +49,7 @@ let
       say "cpus $(nproc)"
       say "model $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)"
       say "memory $(kib MemTotal)"
+      say "scratch $([ -e /run/mvm ] && echo left || echo gone)"
       for device in /sys/bus/virtio/devices/*; do
         driver=$(readlink "$device/driver")
         real=$(readlink -f "$device")

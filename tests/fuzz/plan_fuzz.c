@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* Reads any bytes as the first stage's plan. What it takes can be walked to its ends. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The guest's reader is no part of the library. */
+#include "imaging/stage1/plan.c"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t plan_walk(const struct plan *plan)
+{
+	size_t sum = strlen(plan->init) + strlen(plan->root_options);
+	for (size_t i = 0; i < plan->nmodules; i++)
+		sum += strlen(plan->modules[i].file) + strlen(plan->modules[i].name);
+	for (size_t i = 0; i < plan->nsteps; i++) {
+		const struct plan_step *step = &plan->steps[i];
+		if (step->kind == PLAN_STEP_MOUNT)
+			sum += strlen(step->mount.source) + strlen(step->mount.target) + strlen(step->mount.type) + strlen(step->mount.options);
+		for (char **word = step->kind == PLAN_STEP_RUN ? step->run.arguments : NULL; word && *word; word++)
+			sum += strlen(*word);
+	}
+	return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char *text = malloc(size + 1);
+	if (!text)
+		abort();
+	memcpy(text, data, size);
+	text[size] = '\0';
+	struct plan plan;
+	if (plan_parse(text, &plan) == 0 && plan_walk(&plan) > size)
+		abort();
+	free(plan.modules);
+	free(plan.steps);
+	free(plan.words);
+	free(text);
+	return 0;
+}
