@@ -70,11 +70,6 @@ static void find_in_pairs(struct finder *finder, const struct pairs *pairs)
 		find_in(finder, pairs->v[i].value);
 }
 
-static int compare_texts(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 struct strings gcroots_needed(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
@@ -93,7 +88,7 @@ struct strings gcroots_needed(struct arena *arena, const struct plan *plan)
 	if (vm->system_symlink)
 		find_in(&finder, plan->system.toplevel);
 	if (finder.found.n)
-		qsort(finder.found.v, finder.found.n, sizeof *finder.found.v, compare_texts);
+		qsort(finder.found.v, finder.found.n, sizeof *finder.found.v, strings_compare);
 	return finder.found;
 }
 

@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/module_tree.h"
 
-#include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <fts.h>
-#include <libkmod.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/base/buf.h"
 #include "compiler/base/file.h"
-#include "imaging/unpack.h"
+#include "imaging/module_directory.h"
 
 enum { LIST_LIMIT_BYTES = 64 << 20 };
 
@@ -41,20 +37,6 @@ const char *module_tree_path(const struct module_tree *tree)
 	return tree->path;
 }
 
-/* '-' becomes '_', but not inside a pattern's brackets. */
-static const char *normalized(struct arena *arena, const char *name, size_t length)
-{
-	char *copy = arena_strndup(arena, name, length);
-	bool in_brackets = false;
-	for (char *c = copy; *c; c++) {
-		if (*c == '[' || *c == ']')
-			in_brackets = *c == '[';
-		else if (*c == '-' && !in_brackets)
-			*c = '_';
-	}
-	return copy;
-}
-
 /* Length of a module's file name up to ".ko", 0 when it is no module. */
 static size_t module_name_length(const char *file)
 {
@@ -66,81 +48,6 @@ static size_t module_name_length(const char *file)
 			return length - suffix;
 	}
 	return 0;
-}
-
-/* ---- the directory of the right version ---- */
-
-static bool is_version_directory(struct arena *arena, const char *path)
-{
-	return path_exists(path_join(arena, path, "modules.order")) || path_exists(path_join(arena, path, "modules.builtin")) ||
-	       path_exists(path_join(arena, path, "modules.dep"));
-}
-
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static struct strings subdirectories(struct arena *arena, const char *path)
-{
-	struct strings names = {0};
-	DIR *directory = opendir(path);
-	if (!directory)
-		return names;
-	for (const struct dirent *entry; (entry = readdir(directory));)
-		if (entry->d_name[0] != '.' && path_is_directory(path_join(arena, path, entry->d_name)))
-			vec_push(arena, &names, arena_strdup(arena, entry->d_name));
-	closedir(directory);
-	if (names.n)
-		qsort(names.v, names.n, sizeof *names.v, compare_strings);
-	return names;
-}
-
-/* The folder that has one subdirectory per kernel version. */
-static const char *versions_folder(struct arena *arena, const char *directory)
-{
-	static const char *const inner[] = {"lib/modules", "usr/lib/modules"};
-	for (size_t i = 0; i < countof(inner); i++) {
-		const char *folder = path_join(arena, directory, inner[i]);
-		if (path_is_directory(folder))
-			return folder;
-	}
-	return directory;
-}
-
-static const char *no_version(struct diag *diag, const struct pos *where, const char *folder, const struct strings *found, const char *version)
-{
-	BUF_CLEANUP struct buf names = {0};
-	for (size_t i = 0; i < found->n; i++)
-		buf_printf(&names, "%s%s", i ? ", " : "", found->v[i]);
-	if (found->n == 0)
-		diag_error(diag, STATUS_INPUT, where, "no-modules", "%s has no kernel modules (no lib/modules/VERSION in it)", folder);
-	else if (version)
-		diag_error(diag, STATUS_INPUT, where, "kernel-version", "%s has modules for kernel %s, but the kernel is version %s", folder,
-			   buf_text(&names), version);
-	else
-		diag_error(diag, STATUS_INPUT, where, "kernel-version",
-			   "%s has modules for several kernels, and the kernel does not say its version; name one of the directories: %s", folder,
-			   buf_text(&names));
-	return NULL;
-}
-
-static const char *version_directory(struct arena *arena, struct diag *diag, const char *directory, const char *version,
-				     const struct pos *where)
-{
-	if (!path_is_directory(directory)) {
-		diag_error(diag, STATUS_INPUT, where, "no-modules", "cannot read the kernel modules in %s: %s", directory,
-			   strerror(path_exists(directory) ? ENOTDIR : ENOENT));
-		return NULL;
-	}
-	if (is_version_directory(arena, directory))
-		return directory;
-	const char *folder = versions_folder(arena, directory);
-	struct strings found = subdirectories(arena, folder);
-	for (size_t i = 0; i < found.n; i++)
-		if (version ? strcmp(found.v[i], version) == 0 : found.n == 1)
-			return path_join(arena, folder, found.v[i]);
-	return no_version(diag, where, folder, &found, version);
 }
 
 /* ---- the index ---- */
@@ -199,7 +106,7 @@ static void index_modules(struct module_tree *tree)
 		size_t length = entry->fts_info == FTS_F ? module_name_length(entry->fts_name) : 0;
 		if (length == 0)
 			continue;
-		struct indexed item = {.module = {.name = normalized(arena, entry->fts_name, length),
+		struct indexed item = {.module = {.name = module_name_normalize(arena, entry->fts_name, length),
 						  .path = arena_strdup(arena, entry->fts_path),
 						  .file = arena_strndup(arena, entry->fts_name, length + strlen(".ko"))}};
 		item.rank = place_rank(tree, &item.module);
@@ -232,7 +139,7 @@ static void index_builtin(struct module_tree *tree, struct diag *diag)
 		const char *file = path_base(path);
 		size_t length = module_name_length(file);
 		if (length)
-			vec_push(tree->arena, &tree->builtin, normalized(tree->arena, file, length));
+			vec_push(tree->arena, &tree->builtin, module_name_normalize(tree->arena, file, length));
 	}
 }
 
@@ -249,12 +156,12 @@ static void index_builtin_information(struct module_tree *tree, struct diag *dia
 		const char *value = strchr(item, '='), *dot = strchr(item, '.');
 		if (!value || !dot || dot > value)
 			continue;
-		const char *name = normalized(tree->arena, item, (size_t)(dot - item));
+		const char *name = module_name_normalize(tree->arena, item, (size_t)(dot - item));
 		if (tree->builtin.n == 0 || strcmp(tree->builtin.v[tree->builtin.n - 1], name) != 0)
 			vec_push(tree->arena, &tree->builtin, name);
 		if (strncmp(dot, ".alias=", 7) == 0)
 			vec_push(tree->arena, &tree->builtin_aliases,
-				 (struct alias){normalized(tree->arena, value + 1, strlen(value + 1)), name});
+				 (struct alias){module_name_normalize(tree->arena, value + 1, strlen(value + 1)), name});
 	}
 }
 
@@ -271,7 +178,7 @@ static void index_aliases(struct module_tree *tree, struct diag *diag)
 			name--;
 		if (strncmp(line, "alias ", 6) != 0 || name <= 7)
 			continue;
-		struct alias alias = {normalized(tree->arena, line + 6, name - 7), normalized(tree->arena, line + name, end - name)};
+		struct alias alias = {module_name_normalize(tree->arena, line + 6, name - 7), module_name_normalize(tree->arena, line + name, end - name)};
 		vec_push(tree->arena, &tree->aliases, alias);
 	}
 }
@@ -282,112 +189,16 @@ struct module_tree *module_tree_open(struct arena *arena, struct diag *diag, con
 	size_t errors = diag_error_count(diag);
 	struct module_tree *tree = arena_alloc(arena, sizeof *tree);
 	tree->arena = arena;
-	tree->path = version_directory(arena, diag, directory, version, where);
+	tree->path = module_directory_find(arena, diag, directory, version, where);
 	if (!tree->path)
 		return NULL;
 	index_modules(tree);
 	index_builtin(tree, diag);
 	index_builtin_information(tree, diag);
 	if (tree->builtin.n)
-		qsort(tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v, compare_strings);
+		qsort(tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v, strings_compare);
 	index_aliases(tree, diag);
 	return diag_error_count(diag) == errors ? tree : NULL;
-}
-
-/* ---- one module ---- */
-
-static void add_words(struct arena *arena, struct strings *out, const char *text, const char *separators)
-{
-	for (;;) {
-		text += strspn(text, separators);
-		size_t length = strcspn(text, separators);
-		if (length == 0)
-			return;
-		vec_push(arena, out, arena_strndup(arena, text, length));
-		text += length;
-	}
-}
-
-/* "pre: a b post: c"; words before the first label mean nothing, as for modprobe. */
-static void add_softdep(struct arena *arena, struct module *module, const char *text)
-{
-	struct strings words = {0}, ignored = {0};
-	add_words(arena, &words, text, " \t");
-	struct strings *list = &ignored;
-	for (size_t i = 0; i < words.n; i++) {
-		if (strcmp(words.v[i], "pre:") == 0)
-			list = &module->soft_before;
-		else if (strcmp(words.v[i], "post:") == 0)
-			list = &module->soft_after;
-		else
-			vec_push(arena, list, words.v[i]);
-	}
-}
-
-static void add_information(struct arena *arena, struct module *module, const char *key, const char *value)
-{
-	if (strcmp(key, "depends") == 0)
-		add_words(arena, &module->depends, value, ",");
-	else if (strcmp(key, "softdep") == 0)
-		add_softdep(arena, module, value);
-	else if (strcmp(key, "alias") == 0)
-		vec_push(arena, &module->aliases, normalized(arena, value, strlen(value)));
-	else if (strcmp(key, "vermagic") == 0)
-		module->kernel = arena_strndup(arena, value, strcspn(value, " "));
-}
-
-static void log_nothing(void *data, int priority, const char *file, int line, const char *function, const char *format, va_list arguments)
-{
-	(void)data, (void)priority, (void)file, (void)line, (void)function, (void)format, (void)arguments;
-}
-
-static void context_free(struct kmod_ctx **context)
-{
-	kmod_unref(*context);
-}
-
-static void handle_free(struct kmod_module **handle)
-{
-	if (*handle)
-		kmod_module_unref(*handle);
-}
-
-/* Reads the .modinfo section of the plain module file `fd`. */
-static const char *information_read(struct module_tree *tree, struct module *module, int fd)
-{
-	static const char *const no_configuration[] = {NULL};
-	/* Not tree->path: with it libkmod would take built-in modules' information for this one's. */
-	__attribute__((cleanup(context_free))) struct kmod_ctx *context = kmod_new("/proc/self/fd", no_configuration);
-	if (!context)
-		abort();
-	kmod_set_log_fn(context, log_nothing, NULL);
-	__attribute__((cleanup(handle_free))) struct kmod_module *handle = NULL;
-	const char *path = arena_printf(tree->arena, "/proc/self/fd/%d", fd);
-	struct kmod_list *list = NULL, *item;
-	int error = kmod_module_new_from_path(context, path, &handle);
-	if (error >= 0)
-		error = kmod_module_get_info(handle, &list);
-	if (error < 0)
-		return error == -EINVAL || error == -ENOEXEC ? "it is not a kernel module" : strerror(-error);
-	kmod_list_foreach(item, list)
-		add_information(tree->arena, module, kmod_module_info_get_key(item), kmod_module_info_get_value(item));
-	kmod_module_info_free_list(list);
-	return NULL;
-}
-
-const char *module_read(struct module_tree *tree, struct module *module)
-{
-	if (module->is_read)
-		return NULL;
-	uint64_t size;
-	const char *why;
-	FD_CLEANUP int fd = unpack_open(tree->arena, module->path, &size, &why);
-	if (fd < 0)
-		return why;
-	module->kernel = "";
-	why = information_read(tree, module, fd);
-	module->is_read = !why;
-	return why;
 }
 
 /* ---- look-ups ---- */
@@ -399,7 +210,7 @@ static int compare_name(const void *name, const void *module)
 
 struct module *module_tree_find(struct module_tree *tree, const char *name)
 {
-	const char *wanted = normalized(tree->arena, name, strlen(name));
+	const char *wanted = module_name_normalize(tree->arena, name, strlen(name));
 	return bsearch(wanted, tree->modules, tree->nmodules, sizeof *tree->modules, compare_name);
 }
 
@@ -410,8 +221,8 @@ static bool matches(const char *pattern, const char *wanted)
 
 bool module_tree_has_builtin(const struct module_tree *tree, const char *name_or_alias)
 {
-	const char *wanted = normalized(tree->arena, name_or_alias, strlen(name_or_alias));
-	if (tree->builtin.n && bsearch(&wanted, tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v, compare_strings))
+	const char *wanted = module_name_normalize(tree->arena, name_or_alias, strlen(name_or_alias));
+	if (tree->builtin.n && bsearch(&wanted, tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v, strings_compare))
 		return true;
 	for (size_t i = 0; i < tree->builtin_aliases.n; i++)
 		if (matches(tree->builtin_aliases.v[i].pattern, wanted))
@@ -442,7 +253,7 @@ static void match_by_reading(struct module_tree *tree, const char *wanted, bool 
 {
 	for (size_t i = 0; i < tree->nmodules; i++) {
 		struct module *module = &tree->modules[i];
-		if (is_likely_place(tree, module, wanted) != likely || module_read(tree, module) != NULL)
+		if (is_likely_place(tree, module, wanted) != likely || module_read(tree->arena, module) != NULL)
 			continue;
 		for (size_t k = 0; k < module->aliases.n; k++)
 			if (matches(module->aliases.v[k], wanted))
@@ -452,7 +263,7 @@ static void match_by_reading(struct module_tree *tree, const char *wanted, bool 
 
 void module_tree_match(struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out)
 {
-	const char *wanted = normalized(tree->arena, alias, strlen(alias));
+	const char *wanted = module_name_normalize(tree->arena, alias, strlen(alias));
 	for (size_t i = 0; i < tree->aliases.n; i++) {
 		struct module *module =
 			matches(tree->aliases.v[i].pattern, wanted) ? module_tree_find(tree, tree->aliases.v[i].module) : NULL;

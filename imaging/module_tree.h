@@ -46,7 +46,10 @@ bool module_tree_has_builtin(const struct module_tree *tree, const char *name_or
  * places, or, when `everywhere`, all of them if need be.
  */
 void module_tree_match(struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out);
-/* Reads the module's .modinfo, once. NULL, or why it failed. */
-const char *module_read(struct module_tree *tree, struct module *module);
+
+/* Reads the module's .modinfo, once. NULL, or why it failed. In module_read.c. */
+const char *module_read(struct arena *arena, struct module *module);
+/* '-' becomes '_', but not inside a pattern's brackets. */
+const char *module_name_normalize(struct arena *arena, const char *name, size_t length);
 
 #endif

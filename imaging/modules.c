@@ -22,7 +22,7 @@ struct resolver {
 
 static bool module_check(struct resolver *resolver, struct module *module)
 {
-	const char *why = module_read(resolver->tree, module);
+	const char *why = module_read(resolver->arena, module);
 	if (why)
 		return diag_error(resolver->diag, STATUS_INPUT, resolver->where, "unreadable-module", "cannot read the kernel module %s: %s",
 				  module->path, why);

@@ -115,3 +115,8 @@ void strings_add(struct arena *arena, struct strings *strings, const char *const
 	for (size_t i = 0; i < n; i++)
 		vec_push(arena, strings, v[i]);
 }
+
+int strings_compare(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}

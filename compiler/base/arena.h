@@ -41,6 +41,8 @@ struct strings {
 
 /* Appends `n` strings. */
 void strings_add(struct arena *arena, struct strings *strings, const char *const *v, size_t n);
+/* Compares two elements, for qsort and bsearch. */
+int strings_compare(const void *a, const void *b);
 
 #define countof(array) (sizeof(array) / sizeof((array)[0]))
 

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* kernel_file: a file that may be a kernel, for kernel.c and those who know its parts. */
+#ifndef MVM_KERNEL_FILE_H
+#define MVM_KERNEL_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "compiler/base/arena.h"
+#include "imaging/kernel.h"
+
+struct archive;
+
+enum {
+	KERNEL_HEAD_BYTES = 4096,   /* enough for every header but a bzImage's version string */
+	KERNEL_VERSION_LIMIT = 128, /* of the kernel itself: __NEW_UTS_LEN is 64 */
+};
+
+struct kernel_file {
+	struct arena *arena;
+	const char *path;
+	int fd;
+	uint64_t size;
+	size_t head_size; /* bytes of `head` that the file has */
+	unsigned char head[KERNEL_HEAD_BYTES];
+};
+
+/* The word that a version string starts with: "6.1.0 (debian…) #1 SMP" is "6.1.0". NULL when that is no version. */
+const char *kernel_version_word(struct arena *arena, const char *text, size_t length);
+/* The file, unpacked where it is compressed; the caller frees it. NULL when it cannot be read. */
+struct archive *kernel_file_open_plain(const struct kernel_file *file);
+/* Looks for the banner in the whole file, unpacked where it is compressed. NULL when there is none. */
+const char *kernel_file_version(const struct kernel_file *file);
+/* What is wrong with an ELF file, or NULL. */
+const char *kernel_elf_inspect(const struct kernel_file *file, struct kernel *out);
+
+#endif
