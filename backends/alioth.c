@@ -114,7 +114,7 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE}
 const struct backend alioth_backend = {
 	.name = "alioth",
 	.doc = "Alioth: KVM only; young, no control socket",
-	.tested = "version 0.12 boots with KVM inside a VM, by the tests where it is installed",
+	.tested = "version 0.12 boots with KVM inside a VM, by the tests where it is installed or cargo can install it",
 	.capabilities = {
 		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
 		[FEATURE_VIRTIOFS] = {.can = CAN},
