@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,12 +16,22 @@ enum {
 	STATUS_NOT_STARTED = 127, /* as a shell says it */
 };
 
-static void become(const char *const *argv, int output)
+static void log_show(int log)
+{
+	char block[1024];
+	ssize_t got;
+	for (off_t at = 0; (got = pread(log, block, sizeof block, at)) > 0; at += got)
+		if (write(STDERR_FILENO, block, (size_t)got) != got)
+			return;
+}
+
+static void become(const char *const *argv, int output, int log)
 {
 	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (nothing >= 0)
 		dup2(nothing, STDIN_FILENO);
 	dup2(output, STDOUT_FILENO);
+	dup2(log, STDERR_FILENO);
 	signal(SIGPIPE, SIG_DFL);
 	/* execvp changes neither the array nor its texts. */
 	union {
@@ -66,27 +77,42 @@ static bool end(pid_t child, int64_t deadline, int *status)
 	return true;
 }
 
-bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
+static bool run(const char *const *argv, int64_t deadline, const int *ends, int log, struct output *output, struct reason *why)
 {
-	int ends[2], status = 0;
-	if (pipe2(ends, O_CLOEXEC) < 0)
-		return reason_set(why, "pipe: %s", strerror(errno));
+	int status = 0;
 	pid_t child = fork();
 	if (child == 0)
-		become(argv, output ? ends[1] : STDERR_FILENO);
+		become(argv, output ? ends[1] : log, log);
 	int problem = errno;
 	close(ends[1]);
-	if (output) {
-		*output = (struct output){.n = 0};
-		if (child > 0)
-			take(ends[0], deadline, output);
-	}
-	close(ends[0]);
 	if (child < 0)
 		return reason_set(why, "fork: %s", strerror(problem));
+	if (output) {
+		*output = (struct output){.n = 0};
+		take(ends[0], deadline, output);
+	}
 	if (!end(child, deadline, &status))
 		return reason_set(why, "%s %s did not end in time", argv[0], argv[1]);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	return reason_set(why, "%s %s failed with status %d", argv[0], argv[1], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
+bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
+{
+	/* crosvm logs that all went well, each time. */
+	int ends[2], log = memfd_create("log", MFD_CLOEXEC);
+	if (log < 0)
+		return reason_set(why, "memfd_create: %s", strerror(errno));
+	if (pipe2(ends, O_CLOEXEC) < 0) {
+		reason_set(why, "pipe: %s", strerror(errno));
+		close(log);
+		return false;
+	}
+	bool ok = run(argv, deadline, ends, log, output, why);
+	close(ends[0]);
+	if (!ok)
+		log_show(log);
+	close(log);
+	return ok;
 }

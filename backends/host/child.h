@@ -15,8 +15,8 @@ struct output {
 };
 
 /*
- * Runs it with nothing to read and takes what it prints (NULL: it goes to standard error, as its own errors do). True when it ended with status 0
- * before the deadline, at which it is killed.
+ * Runs it with nothing to read and takes what it prints (NULL: that is a part of its log, as its errors are). True when it ended with status 0
+ * before the deadline, at which it is killed; else its log is on standard error.
  */
 bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why);
 

@@ -40,11 +40,13 @@ static void assert_calls(const char *expected)
 	assert_string_equal(calls, expected);
 }
 
-/* What it is told it notes in the file calls; the VM is the process in the file pid. */
+/* What it is told it notes in the file calls, and like crosvm it logs whatever happens; the VM is the process in the file pid. */
 static const char client_text[] =
 	"#!/bin/sh\n"
 	"cd \"$(dirname \"$0\")\" || exit 9\n"
 	"echo \"$*\" >>calls\n"
+	"echo 'client: a log' >&2\n"
+	"if [ -e broken ]; then exit 1; fi\n"
 	"case \"$1\" in\n"
 	"powerbtn) if [ ! -e deaf ]; then kill \"$(cat pid)\"; fi ;;\n"
 	"stop) kill \"$(cat pid)\" ;;\n"
@@ -64,7 +66,7 @@ static int client_setup(void **state)
 
 static int client_teardown(void **state)
 {
-	static const char *const files[] = {"client", "pid", "calls", "deaf", "actual", "vm.sock", ".lkvm/vm.sock", ".lkvm/vm.balloon"};
+	static const char *const files[] = {"client", "pid", "calls", "deaf", "broken", "actual", "vm.sock", ".lkvm/vm.sock", ".lkvm/vm.balloon"};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		unlink(in_directory(files[i]));
 	rmdir(in_directory(".lkvm"));
@@ -128,9 +130,24 @@ static void test_cut_off(void **state)
 	assert_status(&outcome, 3);
 	assert_lasted(&outcome, 1900, 6000);
 	assert_says(outcome.err, "cut off");
+	assert_null(strstr(outcome.err, "a log"));
 	char expected[600];
 	snprintf(expected, sizeof expected, "powerbtn %s\npowerbtn %s\nstop %s\n", vm_socket, vm_socket, vm_socket);
 	assert_calls(expected);
+}
+
+static void test_client_fails(void **state)
+{
+	(void)state;
+	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
+	file_put("broken", "");
+	struct outcome outcome = RUN("balloon", "crosvm", vm_socket, "512", client, "100");
+	vm_end(vm);
+	unlink(in_directory("broken"));
+	unlink(in_directory("calls"));
+	assert_status(&outcome, 1);
+	assert_says(outcome.err, "client: a log");
+	assert_says(outcome.err, "balloon failed with status 1");
 }
 
 static void test_without_client(void **state)
@@ -178,6 +195,7 @@ static void test_balloon(void **state)
 	vm_end(vm);
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.out, "100\n");
+	assert_string_equal(outcome.err, "");
 	assert_status(&too_much, 2);
 	assert_status(&strange, 1);
 	assert_says(strange.err, "tells no size");
@@ -282,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_power_button),
 		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_client_fails),
 		cmocka_unit_test(test_without_client),
 		cmocka_unit_test(test_not_running),
 		cmocka_unit_test(test_listens),
