@@ -52,6 +52,7 @@ struct lowered {
 	struct command command;
 	struct companion companion;
 	struct strings directories;  /* made before the start */
+	const char *empty;           /* an empty directory of the runner that it needs, relative to that; NULL: none */
 	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
 	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
 	bool terminal;               /* it starts only when its standard input is a terminal */

@@ -6,6 +6,9 @@
 #include "backends/parts.h"
 #include "compiler/base/buf.h"
 
+/* In the runner: where a sandboxed device finds nothing. */
+#define EMPTY "share/microvm/empty"
+
 struct crosvm {
 	struct arena *arena;
 	const struct guest *guest;
@@ -45,10 +48,10 @@ static void add_base(const struct crosvm *crosvm)
 	command_add(command, "run");
 	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
 	option_printf(command, "-c", "%llu", (unsigned long long)vm->vcpu);
-	/* The kernel is told of this console by crosvm itself. */
+	/* crosvm itself tells the kernel of this console. */
 	option_add(command, "--serial", "type=stdout,console=true,stdin=true");
 	/* A reset ends crosvm: after a panic too. */
-	option_parameters(command, "-p", "console=ttyS0 reboot=k panic=-1", crosvm->guest);
+	option_parameters(command, "-p", "reboot=k panic=-1", crosvm->guest);
 }
 
 static void add_memory(const struct crosvm *crosvm)
@@ -113,13 +116,23 @@ static void add_devices(const struct crosvm *crosvm)
 		option_printf(crosvm->command, "--vfio", "%s,iommu=viommu", pci_directory(crosvm->arena, crosvm->vm->devices.v[i].path));
 }
 
+/* crosvm's own default is /var/empty, which few hosts have; without the directory there is no start. */
+static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
+{
+	const char *given = crosvm->vm->crosvm.pivot_root;
+	const struct file_ref root = given ? (struct file_ref){given, false} : (struct file_ref){EMPTY, true};
+	option_file(crosvm->command, "--pivot-root", &root);
+	if (given)
+		vec_push(crosvm->arena, &out->directories, given);
+	else
+		out->empty = EMPTY;
+}
+
 static void add_control(const struct crosvm *crosvm)
 {
 	const struct vm *vm = crosvm->vm;
 	if (vm->machine_id && crosvm->guest->arch == KERNEL_X86_64)
 		option_printf(crosvm->command, "--smbios", "uuid=%s", vm->machine_id);
-	if (vm->crosvm.pivot_root)
-		option_add(crosvm->command, "--pivot-root", vm->crosvm.pivot_root);
 	if (vm->socket)
 		option_add(crosvm->command, "-s", vm->socket);
 	if (vm->vsock.cid >= 0)
@@ -162,13 +175,12 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 	for (size_t i = 0; i < guest->ndisks; i++)
 		add_disk(&crosvm, &guest->disks[i]);
 	add_graphics(&crosvm, &out->companion);
+	add_sandbox(&crosvm, out);
 	add_control(&crosvm);
 	add_shares(&crosvm);
 	add_interfaces(&crosvm);
 	add_devices(&crosvm);
 	add_kernel(&crosvm);
-	if (vm->crosvm.pivot_root)
-		vec_push(arena, &out->directories, vm->crosvm.pivot_root);
 	if (vm->socket)
 		vec_push(arena, &out->stale, vm->socket);
 	/* By crosvm's own program: what goes over its socket changes with its version. */
@@ -189,6 +201,10 @@ static bool crosvm_single_queue(const struct vm *vm, const struct interface *int
 
 static void crosvm_check(struct diag *diag, const struct vm *vm)
 {
+	const char *pivot_root = vm->crosvm.pivot_root;
+	if (pivot_root && pivot_root[0] != '/')
+		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->crosvm.pivot_root), "bad-path",
+			   "crosvm.pivotRoot: \"%.80s\" is no absolute path", pivot_root);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		if (strcmp(share->proto, "9p") != 0)

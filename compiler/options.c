@@ -151,7 +151,7 @@ static const struct option cloud_hypervisor_options[] = {
 };
 static const struct option crosvm_options[] = {
 	EXTRA_ARGS(crosvm.common, "crosvm"),
-	{.name = "pivotRoot", STRING(struct vm, crosvm.pivot_root), .doc = "Empty directory for crosvm's sandbox."},
+	{.name = "pivotRoot", STRING(struct vm, crosvm.pivot_root), .doc = "Empty directory for crosvm's sandbox; null: one in the runner."},
 	PACKAGE(crosvm.common, "crosvm"),
 	VERSION(crosvm.common, "crosvm"),
 	{0},

@@ -241,7 +241,8 @@ static bool make_directories(const struct writer *writer)
 	for (size_t i = 0; i < countof(names); i++)
 		if (!directory_make(writer->diag, path_join(writer->arena, writer->directory, names[i]), 0755))
 			return false;
-	return true;
+	const char *empty = writer->plan->lowered.empty;
+	return !empty || directory_make(writer->diag, path_join(writer->arena, writer->directory, empty), 0755);
 }
 
 static bool write_all(const struct writer *writer, const struct image_settings *settings, const char *wanted, struct image_results *results)

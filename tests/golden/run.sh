@@ -109,6 +109,15 @@ can_start() { # PLAN
 	jq -e '.hypervisor == "qemu" and all(.description.interfaces[]; .type == "user") and all(.description.shares[]; .proto != "virtiofs")' "$1" >/dev/null
 }
 
+# What the hypervisor is told of the runner is there.
+check_named() { # PLAN RUNNER
+	local file status=0
+	while read -r file; do
+		if [ ! -e "$2/$file" ]; then echo "there is no $file in the runner"; status=1; fi
+	done < <(jq -r '.command[], (.config.text // empty) | scan("\\{runner\\}/([A-Za-z0-9_./-]+)")[]' "$1")
+	return $status
+}
+
 test_case() { # DIRECTORY
 	local name status=0 script accel args=()
 	name=$(basename "$1")
@@ -133,6 +142,7 @@ test_case() { # DIRECTORY
 		bash -n "$script" || status=1
 	done
 	diff <(ls "$work/$name/bin") <(ls "$1/bin") || status=1
+	check_named "$work/plan-$name.json" "$work/$name" || status=1
 	if [ -x "$work/$name/bin/microvm-shutdown" ] && ! (cd "$work/state" && "$work/$name/bin/microvm-shutdown"); then
 		echo "microvm-shutdown fails though no VM is running"
 		status=1
