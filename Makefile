@@ -62,8 +62,17 @@ $(BUILD)/mvm-host: $(wildcard backends/host/*.c backends/host/*.h)
 	$(say) MUSL $@
 	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
 
+# What keeps a guest's Nix database: static as well. SQLite's static library is built for glibc.
+# (no_dlopen.c says why dlopen is wrapped.)
+NIX_DB_BASE := compiler/base/arena.c compiler/base/buf.c compiler/base/file.c compiler/base/tree.c
+$(BUILD)/mvm-nix-db: $(wildcard imaging/nix_db/*.c imaging/nix_db/*.h) $(NIX_DB_BASE)
+	@mkdir -p $(@D)
+	$(say) STATIC $@
+	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(WERROR) -Os -ffunction-sections -fdata-sections -static -s -Wl,--gc-sections,--wrap=dlopen -o $@ $(filter %.c,$^) \
+		-lsqlite3 -lm
+
 # Files that are carried inside the program: struct embedded_file, templates/embedded.h.
-PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host
+PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host $(BUILD)/mvm-nix-db
 ifneq ($(wildcard $(shell $(AARCH64_CC) -print-file-name=libc.a 2>/dev/null)),)
 PROGRAMS += $(BUILD)/mvm-init-aarch64
 endif

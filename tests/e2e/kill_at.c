@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * kill_at NUMBER COMMAND...: runs the command and kills it (SIGKILL) when it begins its NUMBERth system call that can change a file, before that
+ * has any effect. Status 0: it was killed; 3: it ended before, with status 0; 1: it failed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { ENDED = 3, SYSCALL_STOP = SIGTRAP | 0x80 };
+
+static const uint64_t changing[] = {
+	SYS_write,     SYS_pwrite64,   SYS_writev,    SYS_ftruncate, SYS_fallocate, SYS_copy_file_range, SYS_sendfile, SYS_renameat, SYS_renameat2,
+	SYS_unlinkat,  SYS_mkdirat,    SYS_symlinkat, SYS_linkat,    SYS_fchmod,    SYS_fchmodat,        SYS_fsync,    SYS_fdatasync, SYS_fsetxattr,
+#ifdef SYS_rename
+	SYS_rename,    SYS_unlink,     SYS_rmdir,     SYS_mkdir,     SYS_symlink,   SYS_link,            SYS_chmod,
+#endif
+};
+
+static bool changes_files(const struct __ptrace_syscall_info *info)
+{
+	if (info->op != PTRACE_SYSCALL_INFO_ENTRY)
+		return false;
+	if (info->entry.nr == SYS_openat)
+		return info->entry.args[2] & (O_CREAT | O_TRUNC);
+	for (size_t i = 0; i < sizeof changing / sizeof *changing; i++)
+		if (info->entry.nr == changing[i])
+			return true;
+	return false;
+}
+
+static int watch(pid_t pid, long number)
+{
+	int status;
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
+		struct __ptrace_syscall_info info = {0};
+		int signal = WSTOPSIG(status) == SYSCALL_STOP || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
+		if (WSTOPSIG(status) == SYSCALL_STOP && ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof info, &info) > 0 &&
+		    changes_files(&info) && --number == 0) {
+			kill(pid, SIGKILL);
+			waitpid(pid, &status, 0);
+			return 0;
+		}
+		ptrace(PTRACE_SYSCALL, pid, NULL, (void *)(intptr_t)signal);
+	}
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? ENDED : 1;
+}
+
+int main(int count, char *arguments[])
+{
+	long number = count > 2 ? strtol(arguments[1], NULL, 10) : 0;
+	if (number < 1) {
+		fputs("usage: kill_at NUMBER COMMAND...\n", stderr);
+		return 2;
+	}
+	pid_t pid = fork();
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		raise(SIGSTOP);
+		execvp(arguments[2], arguments + 2);
+		perror(arguments[2]);
+		_exit(127);
+	}
+	int status;
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) != 0) {
+		perror("kill_at");
+		return 1;
+	}
+	ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
+	return watch(pid, number);
+}
