@@ -87,6 +87,14 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/mvmbuild
 DATADIR ?= $(PREFIX)/share/mvmbuild
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
+MODULESDIR ?= $(PREFIX)/lib/modules-load.d
+# Of the host's VMs: where their state is, and who runs them.
+STATEDIR ?= /var/lib/microvms
+HOSTUSER ?= microvm
+HOSTGROUP ?= kvm
 INSTALL ?= install
 DOCUMENTS = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/schema.json)
 install: all
@@ -96,9 +104,21 @@ install: all
 	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/'
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
 
+# What a host with systemd needs for VMs that start at boot.
+UNITS = $(notdir $(basename $(wildcard templates/systemd/*.service.in templates/systemd/*.target.in)))
+FILL_UNIT = sed -e 's|@statedir@|$(STATEDIR)|g' -e 's|@user@|$(HOSTUSER)|g' -e 's|@group@|$(HOSTGROUP)|g'
+install-systemd:
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(TMPFILESDIR)' '$(DESTDIR)$(MODULESDIR)'
+	$(Q)for unit in $(UNITS); do $(FILL_UNIT) templates/systemd/$$unit.in > '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; done
+	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.sysusers.in > '$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf'
+	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.tmpfiles.in > '$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf'
+	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.modules.in > '$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
+
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1'
 	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)'
+	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) '$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' \
+		'$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' '$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
 
 clean:
 	rm -rf $(BUILD)
@@ -106,5 +126,5 @@ clean:
 -include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
 include $(wildcard tests/tests.mk)
 
-.PHONY: all install uninstall clean
+.PHONY: all install install-systemd uninstall clean
 .DELETE_ON_ERROR:
