@@ -38,6 +38,7 @@ check git                git
 check procps             pgrep
 check xz-utils           xz
 check iproute2           ip
+check systemd            systemctl
 check socat              socat
 check gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 check libc6-dev-arm64-cross aarch64-linux-gnu-gcc

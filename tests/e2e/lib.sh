@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # For end-to-end tests: results in TAP, a folder of its own, VMs with a time limit. Source it first; call `finish` last. The caller of the
-# tests adds the results up. MVM_TEST_KEEP=1 keeps the folder.
+# tests adds the results up. MVM_TEST_KEEP=1 keeps the folder. The function $at_end, when set, runs at the very end.
 
 # The root of the sources, and an empty folder that goes when the test ends.
 # shellcheck disable=SC2034 # for the tests
@@ -12,6 +12,7 @@ vm_pid=
 
 test_end() {
 	[ -z "$vm_pid" ] || vm_kill
+	[ -z "${at_end:-}" ] || "$at_end"
 	if [ -n "${MVM_TEST_KEEP:-}" ]; then
 		echo "# kept: $test_dir"
 		return

@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# A host with a real systemd as its PID 1, in namespaces of its own, over this machine's file system: source it after guest.sh, as root.
+# What it changes is gone with it; $test_dir is the same inside and outside.
+
+# shellcheck source=tests/e2e/lib.sh
+[ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# host_start: boots it. Units lie in $host_units (made by the caller) before; the machine has what they ask for and nothing else of its own.
+host_units=$test_dir/host-units
+host_start() {
+	local tries=0
+	# systemd wants a terminal for its console.
+	script -qefc "exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/systemd_inside.sh' '$test_dir' '$host_units'" /dev/null \
+		</dev/null >"$test_dir/host-console" 2>&1 &
+	host_script=$!
+	until host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) && [ -n "$host_pid" ] &&
+		[ "$(cat "/proc/$host_pid/comm" 2>/dev/null)" = systemd ] && host systemctl is-system-running --wait >"$test_dir/host-state" 2>&1; do
+		[ $((tries += 1)) -le 150 ] && kill -0 "$host_script" 2>/dev/null || return 1
+		if grep -Eq 'degraded|running' "$test_dir/host-state" 2>/dev/null; then break; fi
+		sleep 0.2
+	done
+}
+
+# host COMMAND...: runs it there.
+host() {
+	nsenter -t "$host_pid" -m -p -u -i -n -C --root --wd=/ -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
+}
+
+host_stop() {
+	[ -z "${host_pid:-}" ] || kill -KILL "$host_pid" 2>/dev/null
+	wait "$host_script" 2>/dev/null
+	host_pid=
+}

@@ -1,0 +1,36 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# systemd_inside.sh DIRECTORY UNITS: in new namespaces, becomes systemd on an overlay of this machine's root. DIRECTORY is mounted inside; UNITS is a
+# tree to copy over the root.
+set -eu
+shared=$1 units=$2
+mount --make-rprivate /
+mkdir -p /run/mvm-host
+mount -t tmpfs tmpfs /run/mvm-host
+mkdir /run/mvm-host/{upper,work,root}
+mount -t overlay overlay -o lowerdir=/,upperdir=/run/mvm-host/upper,workdir=/run/mvm-host/work /run/mvm-host/root
+cd /run/mvm-host/root
+mount -t proc proc proc
+mount -t sysfs sysfs sys
+mount -t cgroup2 none sys/fs/cgroup
+mount -t tmpfs tmpfs run
+mount -t tmpfs tmpfs tmp
+mount -t tmpfs -o mode=755 tmpfs dev
+mkdir dev/pts dev/shm dev/net
+for device in null zero full random urandom tty kvm net/tun; do
+	if [ -e "/dev/$device" ]; then cp -a "/dev/$device" "dev/$device"; fi
+done
+chmod 666 dev/net/tun # as udev makes it
+mount -t devpts devpts dev/pts -o newinstance,ptmxmode=0666
+ln -s pts/ptmx dev/ptmx
+ln -s /proc/self/fd dev/fd
+: >dev/console
+mount --bind "$(readlink /proc/self/fd/0)" dev/console
+rm -rf etc/systemd/system
+mkdir -p etc/systemd/system ".$shared"
+mount --bind "$shared" ".$shared"
+cp -a "$units/." .
+: >etc/fstab
+: >etc/machine-id
+export container=unshare
+exec chroot . /lib/systemd/systemd --system --unit=mvm-test.target

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The host's units under a real systemd: a VM starts with its interfaces, is ready, stops with a clean volume, comes again after a crash, changes to
+# another runner, and leaves nothing behind.
+set -u
+# shellcheck source=tests/e2e/guest.sh
+. "$(dirname "$0")/guest.sh"
+need_root
+need_programs ip unshare nsenter script systemd-analyze dumpe2fs
+[ -x /lib/systemd/systemd ] || skip_all "needs systemd"
+guest_setup
+chmod 755 "$test_dir" # the VM's user reads its runner
+# shellcheck source=tests/e2e/systemd.sh
+. "$top/tests/e2e/systemd.sh"
+probe=$(guest_build probe-guest) || exit 1
+state=/var/lib/microvms
+log=$test_dir/log
+
+# ---- the units ----
+make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "the units are installed" "$log"; finish; }
+mkdir -p "$host_units/etc/systemd/system"
+printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
+cp -r "$host_units/usr/local/lib/systemd/system" "$test_dir/verify"
+# It exits with 0 even for a key that it does not know. The programs are not there, of course.
+SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target "$test_dir/verify/microvm@vm.service" >"$log" 2>&1
+check "systemd-analyze has no complaint" test ! -s "$log"
+
+runner() { # NAME INTERFACE
+	{
+		echo 'mem: 128'
+		echo 'kernelParams: [probe.do=init]'
+		echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
+		echo "interfaces: [{type: tap, id: $2}]"
+		fast_kernel
+	} | compile "$1" "$probe" || finish
+}
+runner first mvm-one
+runner second mvm-two
+
+if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
+# shellcheck disable=SC2034 # lib.sh calls it
+at_end=host_stop
+
+property() { host systemctl show -P "$1" "$2"; }
+# shellcheck disable=SC2317 # check calls it
+tap_gone() { host test ! -e "/sys/class/net/$1"; }
+journal() { host journalctl --no-pager -o cat -u microvm@vm >"$log" 2>&1; }
+# Until a line of the VM's console matches, N times.
+# shellcheck disable=SC2317 # check calls it
+console_says() { # N REGEX
+	local deadline=$((SECONDS + limit))
+	until journal && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.5
+	done
+}
+clean() { # DESCRIPTION
+	host dumpe2fs -h "$state/vm/data.img" >"$log" 2>&1
+	expect "$1" "$log" '^Filesystem state: *clean$'
+	expect_no "$1, its journal empty" "$log" needs_recovery
+}
+
+check "the user and the directory are made" host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
+check "the directory belongs to the user" test "$(host stat -c %U:%G "$state")" = microvm:kvm
+host install -d -o microvm -g kvm -m 775 "$state/vm"
+host ln -s "$test_dir/first" "$state/vm/current"
+
+# ---- start and stop ----
+check "it starts" host systemctl start microvm@vm
+check "it is active" test "$(property ActiveState microvm@vm)" = active
+check "it comes up" console_says 1 '^probe: ready'
+check "the hypervisor is the user's" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
+check "its tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
+check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "what it does not need is skipped" test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
+check "it stops" host systemctl stop microvm@vm
+check "with success" test "$(property Result microvm@vm)" = success
+journal
+expect "the guest went down by itself" "$log" '^probe: unmounted'
+clean "the volume is clean"
+check "the tap is gone" tap_gone mvm-one
+check "nothing is booted" host test ! -e "$state/vm/booted"
+check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
+
+# ---- a crash ----
+host systemctl start microvm@vm
+check "it comes up again" console_says 2 '^probe: ready'
+pid=$(property MainPID microvm@vm)
+host kill -KILL "$pid"
+check "after a crash it comes again" console_says 3 '^probe: ready'
+check "as another process" test "$(property MainPID microvm@vm)" != "$pid"
+check "counted as one restart" test "$(property NRestarts microvm@vm)" = 1
+
+# ---- another runner ----
+host ln -sfn "$test_dir/second" "$state/vm/current"
+check "a restart takes the new runner" host systemctl restart microvm@vm
+check "it comes up" console_says 4 '^probe: ready'
+check "the new tap is there" host test -e /sys/class/net/mvm-two
+check "the old one is not" tap_gone mvm-one
+check "the new runner is the booted one" test "$(host readlink "$state/vm/booted")" = "$test_dir/second"
+
+# ---- at boot, and gone ----
+check "it can start at boot" host systemctl enable microvm@vm microvms.target
+check "then the target wants it" test "$(property Wants microvms.target)" = microvm@vm.service
+check "it is disabled and stopped" host systemctl disable --now microvm@vm
+clean "the volume is clean at the end"
+host rm -rf "$state/vm"
+check "no interface is left" tap_gone mvm-two
+check "no process is left" test -z "$(host pgrep -u microvm)"
+check "no unit is active or failed" test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed 'microvm*' | grep -v 'slice\|target')"
+finish
