@@ -74,7 +74,7 @@ tests_lint() {
 tests_e2e() {
 	local script
 	for script in tests/e2e/*_test.sh; do
-		run "e2e/$(basename "$script" .sh)" 900 bash "$script"
+		run "e2e/$(basename "$script" .sh)" 1500 bash "$script"
 	done
 }
 

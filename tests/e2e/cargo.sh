@@ -3,7 +3,7 @@
 # Programs that Debian does not have, but Rust's registry does. Source lib.sh before.
 
 # What an installation may take, in seconds.
-cargo_limit=360
+cargo_limit=600
 
 # cargo_tool CRATE PROGRAM VERSION: prints where the program is: in PATH, else in $MVM_CARGO_CACHE (default: build/cargo), where cargo installs it once.
 # When it fails it prints why, the same in every later run: it does not try again until the cache is gone.

@@ -102,7 +102,7 @@ for name in "${installed[@]}"; do
 	E2
 done
 lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" || { not_ok "the lab is built"; finish; }
-lab_run 450 "$console" "$test_dir"
+lab_run 800 "$console" "$test_dir"
 for name in "${installed[@]}"; do
 	expect "$name: the store disk is mounted" "$console" "^$name: volume: [^ ]+ $NIX_STORE_DIR squashfs ro"
 	expect "$name: the volume is written" "$console" "^$name: volume: boot 1"
