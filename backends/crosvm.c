@@ -229,7 +229,7 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_
 const struct backend crosvm_backend = {
 	.name = "crosvm",
 	.doc = "crosvm: KVM, sandboxed devices, Wayland graphics",
-	.tested = "by its arguments alone",
+	.tested = "of 2026-08 boots with KVM inside a VM, by the tests where it is installed",
 	.capabilities = {
 		[FEATURE_9P] = {.can = CAN},
 		[FEATURE_VIRTIOFS] = {.can = CAN},
