@@ -18,6 +18,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_host_path,
 	check_store_disk,
 	check_store,
+	check_store_overlay,
 	check_nix_database,
 	check_volumes,
 	check_interfaces,

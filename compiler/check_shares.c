@@ -22,8 +22,8 @@ static void check_share(const struct checker *checker, const struct share *share
 	const struct pos *tag = place(checker, &share->tag, &share->where), *point = place(checker, &share->mount_point, &share->where);
 	if (!*share->tag || strlen(share->tag) > longest || !is_made_of(share->tag, "-_.+"))
 		wrong(checker, tag, "bad-share", "shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+'", i, longest);
-	if (!is_plain_path(share->mount_point))
-		wrong(checker, point, "bad-mount-point", "shares[%zu].mountPoint: \"%.80s\" is no absolute path", i, share->mount_point);
+	if (strcmp(share->source, vm->store_dir) != 0 || strcmp(share->mount_point, vm->store_dir) != 0 || vm->store_on_disk)
+		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i), share->mount_point);
 	if (!*share->source || strchr(share->source, '\n'))
 		wrong(checker, place(checker, &share->source, &share->where), "bad-path", "shares[%zu].source: a path on one line is needed", i);
 	if (virtiofs && (!share->socket || !*share->socket || strlen(share->socket) > SOCKET_PATH_BYTES))

@@ -7,21 +7,6 @@
 
 enum { VIRTIO_SERIAL_BYTES = 20 };
 
-static void check_mount_point(const struct checker *checker, const struct volume *volume, size_t i)
-{
-	const char *point = volume->mount_point;
-	const struct pos *where = place(checker, &volume->mount_point, &volume->where);
-	if (!point)
-		return;
-	if (!is_plain_path(point))
-		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: \"%.80s\": expected an absolute path such as /var/lib, without \"..\", \"//\" and a final \"/\"",
-		      i, point);
-	else if (is_within(checker->vm->store_dir, point))
-		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s would hide the store %s", i, point, checker->vm->store_dir);
-	else if (is_within(point, checker->vm->store_dir))
-		wrong(checker, where, "bad-mount-point", "volumes[%zu].mountPoint: %s is inside the store, which cannot be changed", i, point);
-}
-
 static void check_created_volume(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct pos *image_type = place(checker, &volume->image_type, &volume->where);
@@ -72,7 +57,9 @@ static void check_volume(const struct checker *checker, const struct volume *vol
 	if (!is_fs_type(volume->fs_type))
 		wrong(checker, place(checker, &volume->fs_type, &volume->where), "bad-volume", "volumes[%zu].fsType: \"%.40s\" is no file system", i,
 		      volume->fs_type);
-	check_mount_point(checker, volume, i);
+	if (volume->mount_point)
+		check_mount_point(checker, place(checker, &volume->mount_point, &volume->where), arena_printf(checker->arena, "volumes[%zu]", i),
+				  volume->mount_point);
 	if (sound(checker, &volume->auto_create) && volume->auto_create)
 		check_created_volume(checker, volume, i);
 }

@@ -50,6 +50,11 @@ void claim(const struct checker *checker, struct claims *claims, const char *val
 /* `what` is what the values are: "mount point". */
 void refuse_twice(const struct checker *checker, struct claims *claims, const char *what);
 
+/* check_mounts.c: where the guest mounts things, and the store's writable layer */
+/* `what` is a volume or a share: "volumes[0]". */
+void check_mount_point(const struct checker *checker, const struct pos *where, const char *what, const char *point);
+void check_store_overlay(const struct checker *checker);
+
 /* check_machine.c */
 void check_host_name(const struct checker *checker);
 void check_machine_id(const struct checker *checker);

@@ -10,6 +10,7 @@
 #include "imaging/nar.h"
 #include "imaging/nix_db.h"
 #include "imaging/sparse_archive.h"
+#include "imaging/squashfs_link.h"
 #include "imaging/stage1.h"
 
 struct maker {
@@ -109,12 +110,26 @@ static bool add_database(const struct maker *maker, struct stage1_steps *steps)
 	return true;
 }
 
+/* The upper layer's root is the store's: as Nix wants it. */
+static void add_overlay_directories(const struct maker *maker, struct stage1_steps *steps)
+{
+	const struct store_overlay *overlay = &maker->plan->overlay;
+	const struct stage1_directory upper = {overlay->upper, STORE_ROOT_MODE, 0, STORE_ROOT_GID}, work = {overlay->work, 0755, 0, 0};
+	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = upper});
+	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = work});
+}
+
 /* What the first stage does, in its order. */
 static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
 {
 	const struct plan *plan = maker->plan;
-	for (size_t i = 0; i < plan->mounts.n; i++)
+	size_t below = plan->mounts.n - plan->writable_store;
+	for (size_t i = 0; i < below; i++)
 		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
+	if (plan->writable_store) {
+		add_overlay_directories(maker, steps);
+		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
+	}
 	if (plan->prebuilt_database && !add_database(maker, steps))
 		return false;
 	for (size_t i = 0; i < plan->roots.n; i++)

@@ -6,10 +6,6 @@
 
 #include "compiler/base/file.h"
 
-/* Serial numbers by which the guest finds its disks; letters change with the order of the devices. */
-#define STORE_SERIAL "mvm-store"
-#define VOLUME_SERIAL "mvm-volume-%zu"
-
 /* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
 enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
 
@@ -42,90 +38,6 @@ static bool plan_closure(struct planner *planner)
 	}
 	request.roots_pos = places.v;
 	return closure_load(planner->arena, planner->diag, &request, &planner->plan->closure);
-}
-
-/* ---- disks and mounts ---- */
-
-static const char *volume_id(struct planner *planner, size_t number)
-{
-	return number < 26 ? arena_printf(planner->arena, "vd%c", (char)('a' + number)) : arena_printf(planner->arena, "disk%zu", number);
-}
-
-static void plan_disks(struct planner *planner)
-{
-	struct plan *plan = planner->plan;
-	const struct vm *vm = plan->vm;
-	struct disk *disks = arena_alloc(planner->arena, (vm->volumes.n + 1) * sizeof *disks);
-	size_t n = 0;
-	if (vm->store_on_disk)
-		disks[n++] = (struct disk){.id = "store", .serial = STORE_SERIAL, .file = {RUNNER_STORE_DISK, true}, .format = "raw", .read_only = true};
-	for (size_t i = 0; i < vm->volumes.n; i++, n++) {
-		const struct volume *volume = &vm->volumes.v[i];
-		const char *serial = volume->serial ? volume->serial : arena_printf(planner->arena, VOLUME_SERIAL, i);
-		disks[n] = (struct disk){volume_id(planner, n), serial, {volume->image, false}, volume->image_type, volume->read_only,
-					 volume->direct, volume};
-	}
-	plan->guest.disks = disks;
-	plan->guest.ndisks = n;
-}
-
-static int compare_targets(const void *a, const void *b)
-{
-	return strcmp(((const struct stage1_mount *)a)->target, ((const struct stage1_mount *)b)->target);
-}
-
-static struct stage1_mount share_mount(const struct share *share)
-{
-	return (struct stage1_mount){.source_kind = STAGE1_NAME,
-				     .source = share->tag,
-				     .target = share->mount_point,
-				     .type = share->proto,
-				     .options = strcmp(share->proto, "9p") == 0 ? "trans=virtio,version=9p2000.L,msize=65536" : "",
-				     .read_only = share->read_only};
-}
-
-/* The guest's name of a disk that has no serial number: the kernel names them in their order. */
-static const char *disk_name(struct planner *planner, size_t number)
-{
-	return number < 26 ? arena_printf(planner->arena, "/dev/vd%c", (char)('a' + number))
-			   : arena_printf(planner->arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1), (char)('a' + number % 26));
-}
-
-/* The share of the host's store that stands in for a store disk; NULL when there is a disk, or the share is mounted on the store itself. */
-static const struct share *store_share(const struct vm *vm)
-{
-	for (size_t i = 0; !vm->store_on_disk && i < vm->shares.n; i++)
-		if (strcmp(vm->shares.v[i].source, vm->store_dir) == 0 && strcmp(vm->shares.v[i].mount_point, vm->store_dir) != 0)
-			return &vm->shares.v[i];
-	return NULL;
-}
-
-/* Parents come before what is mounted inside them: sorted by path, but for the store that is elsewhere as well. */
-static void plan_mounts(struct planner *planner)
-{
-	struct plan *plan = planner->plan;
-	bool serials = plan->backend->disk_serials;
-	for (size_t i = 0; i < plan->guest.ndisks; i++) {
-		const struct disk *disk = &plan->guest.disks[i];
-		const struct volume *volume = disk->volume;
-		if (volume && !volume->mount_point)
-			continue;
-		vec_push(planner->arena, &plan->mounts,
-			 (struct stage1_mount){.source_kind = serials ? STAGE1_DISK_SERIAL : STAGE1_NAME,
-					       .source = serials ? disk->serial : disk_name(planner, i),
-					       .target = volume ? volume->mount_point : plan->vm->store_dir,
-					       .type = volume ? volume->fs_type : plan->vm->store_disk.type,
-					       .options = "",
-					       .read_only = disk->read_only});
-	}
-	for (size_t i = 0; i < plan->vm->shares.n; i++)
-		vec_push(planner->arena, &plan->mounts, share_mount(&plan->vm->shares.v[i]));
-	if (plan->mounts.n)
-		qsort(plan->mounts.v, plan->mounts.n, sizeof *plan->mounts.v, compare_targets);
-	const struct share *store = store_share(plan->vm);
-	if (store)
-		vec_push(planner->arena, &plan->mounts,
-			 (struct stage1_mount){STAGE1_NAME, store->mount_point, plan->vm->store_dir, "none", "bind", true});
 }
 
 /* ---- network ---- */
@@ -383,8 +295,9 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	struct planner planner = {arena, diag, plan};
 	bool ok = check_kernel(&planner);
 	ok &= plan_closure(&planner);
-	plan_disks(&planner);
-	plan_mounts(&planner);
+	storage_disks(arena, vm, &plan->guest);
+	storage_mounts(arena, vm, plan->backend, &plan->guest, &plan->mounts);
+	plan->writable_store = store_overlay_find(arena, vm, &plan->overlay);
 	plan_nics(&planner);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);

@@ -8,6 +8,7 @@
 #include "backends/backend.h"
 #include "compiler/closure.h"
 #include "compiler/resolve.h"
+#include "compiler/storage.h"
 #include "compiler/vm.h"
 #include "imaging/modules.h"
 #include "imaging/stage1.h"
@@ -44,7 +45,9 @@ struct plan {
 	bool tap_multi_queue;    /* how the host makes taps: as the hypervisor opens them */
 	const char *state_dir;   /* Nix's, in the guest: /nix/var/nix */
 	struct module_list modules;
-	VEC(struct stage1_mount) mounts;
+	struct stage1_mounts mounts;
+	bool writable_store;     /* `overlay` is the last of the mounts */
+	struct store_overlay overlay;
 	VEC(struct stage1_link) roots; /* of the guest's garbage collector: what was asked to be packed */
 	VEC(struct created_volume) created;
 	uint32_t time;           /* seconds since 1970 of everything that has a time */

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/storage.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/base/file.h"
+#include "compiler/plan.h"
+#include "compiler/shape.h"
+
+/* Serial numbers by which the guest finds its disks; letters change with the order of the devices. */
+#define STORE_SERIAL "mvm-store"
+#define VOLUME_SERIAL "mvm-volume-%zu"
+
+/* ---- disks ---- */
+
+static const char *volume_id(struct arena *arena, size_t number)
+{
+	return number < 26 ? arena_printf(arena, "vd%c", (char)('a' + number)) : arena_printf(arena, "disk%zu", number);
+}
+
+void storage_disks(struct arena *arena, const struct vm *vm, struct guest *guest)
+{
+	struct disk *disks = arena_alloc(arena, (vm->volumes.n + 1) * sizeof *disks);
+	size_t n = 0;
+	if (vm->store_on_disk)
+		disks[n++] = (struct disk){.id = "store", .serial = STORE_SERIAL, .file = {RUNNER_STORE_DISK, true}, .format = "raw", .read_only = true};
+	for (size_t i = 0; i < vm->volumes.n; i++, n++) {
+		const struct volume *volume = &vm->volumes.v[i];
+		const char *serial = volume->serial ? volume->serial : arena_printf(arena, VOLUME_SERIAL, i);
+		disks[n] = (struct disk){volume_id(arena, n), serial, {volume->image, false}, volume->image_type, volume->read_only,
+					 volume->direct, volume};
+	}
+	guest->disks = disks;
+	guest->ndisks = n;
+}
+
+/* ---- the store ---- */
+
+/* The share of the host's store that stands in for a store disk; NULL when there is a disk. */
+static const struct share *store_share(const struct vm *vm)
+{
+	for (size_t i = 0; !vm->store_on_disk && i < vm->shares.n; i++)
+		if (strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
+			return &vm->shares.v[i];
+	return NULL;
+}
+
+/* Where the store itself is mounted: on its place, unless there comes something over it. */
+static const char *store_target(struct arena *arena, const struct vm *vm)
+{
+	const struct share *share = store_share(vm);
+	if (share && strcmp(share->mount_point, vm->store_dir) != 0)
+		return share->mount_point;
+	return vm->writable_store_overlay ? path_join(arena, path_parent(arena, vm->store_dir), ".ro-store") : vm->store_dir;
+}
+
+static bool is_on(const char *path, const char *mount_point, size_t *depth)
+{
+	size_t length = mount_point ? strlen(mount_point) : 0;
+	bool is_root = length == 1;
+	if (!length || !(is_root || is_within(path, mount_point)) || length < *depth)
+		return false;
+	*depth = length;
+	return true;
+}
+
+/* The innermost mount that the upper layer is on. */
+static void find_upper(const struct vm *vm, struct store_overlay *overlay)
+{
+	size_t depth = 0;
+	for (size_t i = 0; i < vm->volumes.n; i++)
+		if (is_on(overlay->upper, vm->volumes.v[i].mount_point, &depth))
+			overlay->volume = &vm->volumes.v[i];
+	for (size_t i = 0; i < vm->shares.n; i++)
+		if (is_on(overlay->upper, vm->shares.v[i].mount_point, &depth)) {
+			overlay->share = &vm->shares.v[i];
+			overlay->volume = NULL;
+		}
+}
+
+bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_overlay *overlay)
+{
+	*overlay = (struct store_overlay){0};
+	if (!vm->writable_store_overlay)
+		return false;
+	overlay->lower = store_target(arena, vm);
+	overlay->upper = path_join(arena, vm->writable_store_overlay, "store");
+	overlay->work = path_join(arena, vm->writable_store_overlay, "work");
+	find_upper(vm, overlay);
+	return true;
+}
+
+/*
+ * The lower layer is another one after an update, which the kernel allows only when the upper one remembers nothing of it:
+ * Documentation/filesystems/overlayfs.rst, "Changes to underlying filesystems". In a share, attributes trusted.* would take a virtiofsd with
+ * CAP_SYS_ADMIN; userxattr takes user.*, and switches redirect_dir off by itself (redirect_dir=off would mean to follow those that are there).
+ */
+static struct stage1_mount overlay_mount(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay)
+{
+	const char *options = arena_printf(arena, "lowerdir=%s,upperdir=%s,workdir=%s,index=off,metacopy=off,xino=off,%s", overlay->lower,
+					   overlay->upper, overlay->work, overlay->share ? "userxattr" : "redirect_dir=nofollow");
+	return (struct stage1_mount){STAGE1_NAME, "overlay", vm->store_dir, "overlay", options, false};
+}
+
+/* ---- mounts ---- */
+
+static int compare_targets(const void *a, const void *b)
+{
+	return strcmp(((const struct stage1_mount *)a)->target, ((const struct stage1_mount *)b)->target);
+}
+
+/* The guest's name of a disk that has no serial number: the kernel names them in their order. */
+static const char *disk_name(struct arena *arena, size_t number)
+{
+	return number < 26 ? arena_printf(arena, "/dev/vd%c", (char)('a' + number))
+			   : arena_printf(arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1), (char)('a' + number % 26));
+}
+
+static void add_disk(struct arena *arena, const struct vm *vm, const struct disk *disk, const char *name, struct stage1_mounts *mounts)
+{
+	const struct volume *volume = disk->volume;
+	if (volume && !volume->mount_point)
+		return;
+	vec_push(arena, mounts,
+		 (struct stage1_mount){.source_kind = name ? STAGE1_NAME : STAGE1_DISK_SERIAL,
+				       .source = name ? name : disk->serial,
+				       .target = volume ? volume->mount_point : store_target(arena, vm),
+				       .type = volume ? volume->fs_type : vm->store_disk.type,
+				       .options = "",
+				       .read_only = disk->read_only});
+}
+
+static void add_share(struct arena *arena, const struct share *share, const char *target, struct stage1_mounts *mounts)
+{
+	vec_push(arena, mounts,
+		 (struct stage1_mount){.source_kind = STAGE1_NAME,
+				       .source = share->tag,
+				       .target = target,
+				       .type = share->proto,
+				       .options = strcmp(share->proto, "9p") == 0 ? "trans=virtio,version=9p2000.L,msize=65536" : "",
+				       .read_only = share->read_only});
+}
+
+/* Parents come before what is mounted inside them: sorted by path, but for the store that is elsewhere as well. */
+void storage_mounts(struct arena *arena, const struct vm *vm, const struct backend *backend, const struct guest *guest,
+		    struct stage1_mounts *mounts)
+{
+	const struct share *store = store_share(vm);
+	const char *target = store_target(arena, vm);
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(arena, vm, &guest->disks[i], backend->disk_serials ? NULL : disk_name(arena, i), mounts);
+	for (size_t i = 0; i < vm->shares.n; i++)
+		add_share(arena, &vm->shares.v[i], &vm->shares.v[i] == store ? target : vm->shares.v[i].mount_point, mounts);
+	if (mounts->n)
+		qsort(mounts->v, mounts->n, sizeof *mounts->v, compare_targets);
+	struct store_overlay overlay;
+	if (store_overlay_find(arena, vm, &overlay))
+		vec_push(arena, mounts, overlay_mount(arena, vm, &overlay));
+	else if (strcmp(target, vm->store_dir) != 0)
+		vec_push(arena, mounts, (struct stage1_mount){STAGE1_NAME, target, vm->store_dir, "none", "bind", true});
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+/* storage: the guest's disks, and what it mounts in order, as the description alone decides it. */
+#ifndef MVM_STORAGE_H
+#define MVM_STORAGE_H
+
+#include "backends/backend.h"
+#include "compiler/vm.h"
+#include "imaging/stage1.h"
+
+struct stage1_mounts {
+	struct stage1_mount *v;
+	size_t n, capacity;
+};
+
+/* A writable layer over the store. */
+struct store_overlay {
+	const char *lower;         /* where the store that nobody can write to is mounted */
+	const char *upper, *work;  /* in writableStoreOverlay */
+	const struct volume *volume; /* on which `upper` is; NULL: on none */
+	const struct share *share;   /* likewise. Both NULL: in memory */
+};
+
+/* False when the store is not writable. */
+bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_overlay *overlay);
+
+/* Fills in the guest's disks. */
+void storage_disks(struct arena *arena, const struct vm *vm, struct guest *guest);
+/* Of a guest that has its disks. The store's overlay, if any, is the last. */
+void storage_mounts(struct arena *arena, const struct vm *vm, const struct backend *backend, const struct guest *guest,
+		    struct stage1_mounts *mounts);
+
+#endif
