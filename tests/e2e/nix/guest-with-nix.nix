@@ -50,6 +50,7 @@ let
       db) ls -l ${stateDir}/db ;;
       roots) nix-store --gc --print-roots ;;
       mounts) cat /proc/mounts ;;
+      store) stat -c '%a %u:%g' ${builtins.storeDir} ;;
       # A new path, of text that the parameter mvm.text tells apart; it is garbage unless `keep` comes after it.
       add) echo "$(parameter mvm.text)" > /tmp/added && nix-store --add /tmp/added ;;
       keep) ln -sfn "$(nix-store --add /tmp/added)" ${stateDir}/gcroots/added ;;
