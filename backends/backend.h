@@ -51,6 +51,7 @@ struct companion {
 struct lowered {
 	struct command command;
 	struct companion companion;
+	const char *notify;          /* where mvm-host listens to the guest's systemd; NULL: nowhere */
 	struct strings directories;  /* made before the start */
 	const char *empty;           /* an empty directory of the runner that it needs, relative to that; NULL: none */
 	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
@@ -78,6 +79,7 @@ enum feature {
 	FEATURE_MACVTAP,
 	FEATURE_BRIDGE,
 	FEATURE_VSOCK,
+	FEATURE_NOTIFY,
 	FEATURE_PCI_DEVICES,
 	FEATURE_USB_DEVICES,
 	FEATURE_ROOT_PORTS,
@@ -128,6 +130,7 @@ struct backend {
 	/* Those that have one queue all the same; NULL: none. */
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
 	unsigned parameter_bytes; /* what its own kernel parameters take of the kernel's command line, when that is more than 64 */
+	bool vsock_socket;  /* the guest's vsock is a socket of the state directory, not the kernel's */
 	bool macos;         /* it runs on a Mac, so not on the machine that builds */
 	bool mmio_parameters; /* on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not every kernel reads */
 	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */

@@ -110,7 +110,7 @@ static void add_platform(const struct cloud_hypervisor *ch)
 	const char *list = NULL, *text = NULL;
 	for (size_t i = 0; i < strings->n; i++)
 		list = ch_join(ch->arena, list, strings->v[i]);
-	if (has_vsock(ch))
+	if (has_vsock(ch) && ch->vm->vsock.notify)
 		list = ch_join(ch->arena, list, "io.systemd.credential:vmm.notify_socket=vsock-stream:2:" NOTIFY_PORT);
 	if (list)
 		text = arena_printf(ch->arena, "oem_strings=[%s]", list);
@@ -198,11 +198,8 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 /* A connection of the guest to a port of the host arrives at the socket "PATH_PORT". */
 static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, struct lowered *out)
 {
-	const char *listener = arena_printf(ch->arena, "%s_" NOTIFY_PORT, socket);
-	out->companion = (struct companion){.command.arena = ch->arena, .socket = listener};
-	command_add_file(&out->companion.command, &(const struct file_ref){"libexec/mvm-host", true});
-	command_add(&out->companion.command, "notify");
-	command_add(&out->companion.command, listener);
+	if (ch->vm->vsock.notify)
+		out->notify = arena_printf(ch->arena, "%s_" NOTIFY_PORT, socket);
 	vec_push(ch->arena, &out->stale, socket);
 }
 
@@ -288,6 +285,7 @@ const struct backend cloud_hypervisor_backend = {
 		[FEATURE_MACVTAP] = {.can = CAN},
 		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_NOTIFY] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, NULL, NULL},
 		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NULL, NULL},
@@ -315,6 +313,7 @@ const struct backend cloud_hypervisor_backend = {
 	.multi_queue = true,
 	.parameter_bytes = 96,
 	.check = cloud_hypervisor_check,
+	.vsock_socket = true,
 	.modules = cloud_hypervisor_modules,
 	.lower = cloud_hypervisor_lower,
 };

@@ -128,11 +128,22 @@ static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
 		out->empty = EMPTY;
 }
 
+/* The guest's process of systemd looks for its notify socket among the OEM strings: systemd.system-credentials(7). */
+static void add_smbios(const struct crosvm *crosvm)
+{
+	const struct vm *vm = crosvm->vm;
+	const char *uuid = vm->machine_id ? arena_printf(crosvm->arena, "uuid=%s", vm->machine_id) : "";
+	const char *notify = vm->vsock.notify ? arena_printf(crosvm->arena, "oem-strings=[io.systemd.credential:vmm.notify_socket=vsock-stream:2:%lld]",
+							     (long long)vm->vsock.cid)
+					      : "";
+	if (crosvm->guest->arch == KERNEL_X86_64 && (*uuid || *notify))
+		option_printf(crosvm->command, "--smbios", "%s%s%s", uuid, *uuid && *notify ? "," : "", notify);
+}
+
 static void add_control(const struct crosvm *crosvm)
 {
 	const struct vm *vm = crosvm->vm;
-	if (vm->machine_id && crosvm->guest->arch == KERNEL_X86_64)
-		option_printf(crosvm->command, "--smbios", "uuid=%s", vm->machine_id);
+	add_smbios(crosvm);
 	if (vm->socket)
 		option_add(crosvm->command, "-s", vm->socket);
 	if (vm->vsock.cid >= 0)
@@ -187,6 +198,7 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 	const struct control control = {"crosvm", vm->socket, program(arena, vm)};
 	lower_shutdown(arena, &control, out);
 	lower_balloon(arena, &control, vm, out);
+	lower_notify(arena, vm, out);
 	out->accel = ACCEL_KVM;
 }
 
@@ -240,6 +252,7 @@ const struct backend crosvm_backend = {
 		[FEATURE_MACVTAP] = {.can = CAN},
 		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_NOTIFY] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, "attach them while it runs, with \"crosvm usb attach\"", NULL},
 		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},

@@ -253,6 +253,7 @@ const struct backend firecracker_backend = {
 		[FEATURE_MACVTAP] = {CAN_NOT, TAP_ONLY, NULL},
 		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
 		[FEATURE_PCI_DEVICES] = {CAN_NOT, NULL, NULL},
 		[FEATURE_USB_DEVICES] = {CAN_NOT, NULL, NULL},
 		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NULL, NULL},
@@ -277,6 +278,7 @@ const struct backend firecracker_backend = {
 	.nkernels = countof(kernels),
 	.parameter_bytes = 160,
 	.check = firecracker_check,
+	.vsock_socket = true,
 	.modules = firecracker_modules,
 	.lower = firecracker_lower,
 };

@@ -206,6 +206,7 @@ const struct backend kvmtool_backend = {
 		[FEATURE_MACVTAP] = {.can = CAN},
 		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
 		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
 		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},

@@ -43,6 +43,12 @@ void lower_balloon(struct arena *arena, const struct control *control, const str
 		    control->program ? 5 : 4);
 }
 
+void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out)
+{
+	if (vm->vsock.notify && vm->vsock.cid >= 0)
+		out->notify = arena_printf(arena, "vsock:%lld", (long long)vm->vsock.cid);
+}
+
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path)
 {
 	if (path && strchr(path, ','))

@@ -13,6 +13,8 @@
 #define NO_SMBIOS_NO_FW_CFG "it has neither SMBIOS nor fw_cfg"
 #define NO_VIRTIO_MEM "it has no virtio-mem"
 #define CREDENTIALS_ARE_SEEN "it takes them as arguments only, which every user of the host can read"
+/* The guest learns from the credential vmm.notify_socket where to report. */
+#define NO_NOTIFY_SOCKET "it passes the guest no systemd credential"
 #define BALLOON_ONCE_IT_RUNS "use microvm-balloon once it runs"
 #define START_AS_USER "start it as that user"
 #define DISKS_BY_ORDER "volumes are mounted by their order"
@@ -35,6 +37,8 @@ struct control {
 void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out);
 /* Nothing for a VM without a balloon. */
 void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm, struct lowered *out);
+/* Where the guest reports when the host's kernel carries its vsock: at the host's port of the guest's number, so that every VM has its own. */
+void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out);
 
 /* Refuses a path for a hypervisor whose options end at a comma, whatever stands around it; `list` is "volumes" or "shares". */
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path);

@@ -74,6 +74,8 @@ static void add_identity(const struct qemu *qemu)
 	const struct vm *vm = qemu->vm;
 	if (vm->machine_id)
 		option_printf(qemu->command, "-smbios", "type=1,uuid=%s", vm->machine_id);
+	if (vm->vsock.notify)
+		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/vmm.notify_socket,string=vsock-stream:2:%lld", (long long)vm->vsock.cid);
 	for (size_t i = 0; i < vm->credential_files.n; i++)
 		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/%s,file=%s", vm->credential_files.v[i].key,
 			      qemu_escape(qemu->arena, vm->credential_files.v[i].value));
@@ -258,6 +260,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	const struct control control = {.protocol = "qmp", .address = vm->socket};
 	lower_shutdown(arena, &control, out);
 	lower_balloon(arena, &control, vm, out);
+	lower_notify(arena, vm, out);
 }
 
 static void qemu_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
@@ -267,7 +270,7 @@ static void qemu_modules(struct arena *arena, const struct guest *guest, struct 
 	if (tells_panic(guest->vm))
 		vec_push(arena, wishes, (struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci", "a panic is told to QEMU", true});
 	vec_push(arena, wishes, (struct module_wish){pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
-	if (guest->vm->credential_files.n)
+	if (guest->vm->credential_files.n || guest->vm->vsock.notify)
 		vec_push(arena, wishes, (struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
 }
 
@@ -287,6 +290,7 @@ const struct backend qemu_backend = {
 		[FEATURE_MACVTAP] = {.can = CAN},
 		[FEATURE_BRIDGE] = {.can = CAN},
 		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_NOTIFY] = {.can = CAN},
 		[FEATURE_PCI_DEVICES] = {.can = CAN},
 		[FEATURE_USB_DEVICES] = {.can = CAN},
 		[FEATURE_ROOT_PORTS] = {.can = CAN},

@@ -38,6 +38,7 @@ const char *feature_name(enum feature feature)
 		[FEATURE_MACVTAP] = "macvtap interfaces",
 		[FEATURE_BRIDGE] = "bridge interfaces",
 		[FEATURE_VSOCK] = "vsock",
+		[FEATURE_NOTIFY] = "readiness of the guest",
 		[FEATURE_PCI_DEVICES] = "PCI devices of the host",
 		[FEATURE_USB_DEVICES] = "USB devices of the host",
 		[FEATURE_ROOT_PORTS] = "PCIe root ports",

@@ -169,6 +169,7 @@ const struct backend vfkit_backend = {
 		[FEATURE_MACVTAP] = {CAN_NOT, "give the interface type: user", NULL},
 		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: user", NULL},
 		[FEATURE_VSOCK] = {CAN_NOT, "it has single ports, no address", NULL},
+		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
 		[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
 		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
 		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},

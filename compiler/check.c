@@ -12,6 +12,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_hotplug,
 	check_socket,
 	check_user,
+	check_vsock,
 	check_credentials,
 	check_parameters,
 	check_bin_scripts,

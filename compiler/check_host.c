@@ -29,7 +29,7 @@ void check_user(const struct checker *checker)
 
 void check_bin_scripts(const struct checker *checker)
 {
-	static const char *const ours[] = {"microvm-run", "microvm-shutdown", "microvm-balloon", "microvm-check"};
+	static const char *const ours[] = {"microvm-run", "microvm-shutdown", "microvm-balloon", "microvm-check", "microvm-register", "microvm-unregister"};
 	const struct pairs *scripts = &checker->vm->bin_scripts;
 	for (size_t i = 0; i < scripts->n; i++) {
 		const struct pos *where = vm_where(checker->vm, scripts->v[i].key);

@@ -51,6 +51,17 @@ void check_hotplug(const struct checker *checker)
 		      (unsigned long long)vm->hotplugged_mem_mib, (unsigned long long)vm->hotplug_mem_mib);
 }
 
+/* Cloud Hypervisor may have the address in its extraArgs. */
+void check_vsock(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	bool has_cid = vm->vsock.cid >= 0 || !sound(checker, &vm->vsock.cid);
+	if (vm->vsock.notify && !has_cid && sound(checker, &vm->hypervisor) && strcmp(vm->hypervisor, "cloud-hypervisor") != 0)
+		wrong(checker, vm_where(vm, &vm->vsock.notify), "missing-option", "vsock.notify: it needs vsock.cid");
+	if (vm->vsock.ssh.enable && !has_cid)
+		wrong(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option", "vsock.ssh.enable: it needs vsock.cid");
+}
+
 void check_credentials(const struct checker *checker)
 {
 	const struct pairs *files = &checker->vm->credential_files;

@@ -60,6 +60,7 @@ void check_host_name(const struct checker *checker);
 void check_machine_id(const struct checker *checker);
 void check_memory(const struct checker *checker);
 void check_hotplug(const struct checker *checker);
+void check_vsock(const struct checker *checker);
 void check_credentials(const struct checker *checker);
 void check_parameters(const struct checker *checker);
 /* check_host.c: of the host and the runner */

@@ -86,6 +86,12 @@ static bool put_system(const struct facts *facts)
 	return diag_error(facts->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the link %s: %s", path, strerror(errno));
 }
 
+/* The host's unit waits for such a guest. */
+static bool put_notify(const struct facts *facts)
+{
+	return !facts->plan->lowered.notify || put(facts, "notify", "");
+}
+
 static bool put_cid(const struct facts *facts)
 {
 	const int64_t cid = facts->plan->vm->vsock.cid;
@@ -96,5 +102,5 @@ bool facts_write(struct arena *arena, struct diag *diag, const struct plan *plan
 {
 	const struct facts facts = {arena, diag, plan, path_join(arena, runner, RUNNER_SHARE)};
 	return put(&facts, "hypervisor", arena_printf(arena, "%s\n", plan->backend->name)) && put_interfaces(&facts) && put_shares(&facts) &&
-	       put_devices(&facts) && put_cid(&facts) && put_system(&facts);
+	       put_devices(&facts) && put_cid(&facts) && put_notify(&facts) && put_system(&facts);
 }

@@ -183,8 +183,17 @@ static const struct option vfkit_options[] = {
 	{0},
 };
 
+static const struct option ssh_options[] = {
+	{.name = "enable", BOOL(struct vm, vsock.ssh.enable), .def = "false",
+	 .doc = "The guest's SSH server listens on its vsock: its own systemd (256 or newer) or configuration sees to that. Needs vsock.cid."},
+	{0},
+};
+
 static const struct option vsock_options[] = {
 	{.name = "cid", INT(struct vm, vsock.cid, 3, 4294967294), .doc = "The guest's vsock address; null: no vsock."},
+	{.name = "notify", BOOL(struct vm, vsock.notify), .def_doc = "true on cloud-hypervisor with a vsock",
+	 .doc = "The guest's systemd (254 or newer) reports over the vsock that it is up, and the host's unit is ready then. Needs vsock.cid."},
+	{.name = "ssh", GROUP(ssh_options), .doc = "SSH over the vsock."},
 	{0},
 };
 
@@ -282,7 +291,8 @@ const struct option vm_options[] = {
 	{.name = "binScripts", PAIRS(struct vm, bin_scripts), .code = true, .doc = "Further scripts for the runner's bin/: name and shell text."},
 	{.name = "prettyProcnames", BOOL(struct vm, pretty_procnames), .def = "true", .doc = "The hypervisor's process is called microvm@HOSTNAME."},
 	{.name = "systemSymlink", BOOL(struct vm, system_symlink), .def_doc = "the opposite of storeOnDisk", .doc = "share/microvm/system points to toplevel."},
-	{.name = "registerWithMachined", BOOL(struct vm, register_with_machined), .def = "false", PLANNED, .doc = "Register the VM with systemd-machined."},
+	{.name = "registerWithMachined", BOOL(struct vm, register_with_machined), .def = "false",
+	 .doc = "Register the VM with the host's systemd-machined, by microvm-register and microvm-unregister."},
 	{.name = "hostShell", STRING(struct vm, host_shell), .def = "/usr/bin/env bash", .arg = "path", .doc = "The bash that runs the runner's scripts."},
 	{.name = "hostUser", STRING(struct vm, host_user), .def = "microvm", .doc = "Who runs the VM on the host: owner of its tap and macvtap interfaces and PCI devices."},
 	{.name = "hostGroup", STRING(struct vm, host_group), .def = "kvm", .doc = "The group of the same."},

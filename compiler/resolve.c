@@ -85,6 +85,8 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 		vm->system_symlink = !vm->store_on_disk;
 	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
 		vm->store_disk.type = vm->store_disk_type;
+	if (!vm_where(vm, &vm->vsock.notify))
+		vm->vsock.notify = strcmp(vm->hypervisor, "cloud-hypervisor") == 0;
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
 	if (!vm->graphics.socket)

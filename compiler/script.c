@@ -45,6 +45,8 @@ static const struct {
 	{"macvtap-up", script_macvtap_up},
 	{"macvtap-down", script_macvtap_down},
 	{"pci-setup", script_pci_setup},
+	{"microvm-register", script_register},
+	{"microvm-unregister", script_unregister},
 };
 
 /* The reference makes its tap-up and the like as binScripts: an exported description brings them. */

@@ -26,6 +26,8 @@ const char *script_tap_down(struct arena *arena, const struct plan *plan);
 const char *script_macvtap_up(struct arena *arena, const struct plan *plan);
 const char *script_macvtap_down(struct arena *arena, const struct plan *plan);
 const char *script_pci_setup(struct arena *arena, const struct plan *plan);
+const char *script_register(struct arena *arena, const struct plan *plan);
+const char *script_unregister(struct arena *arena, const struct plan *plan);
 /* libexec/mvm-host for a Mac. */
 const char *script_macos_host(struct arena *arena, const struct plan *plan);
 

@@ -120,6 +120,9 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 		buf_puts(&out, "export HOME=$PWD\n");
 	for (size_t i = 0; i < lowered->directories.n; i++)
 		buf_printf(&out, "mkdir -p -- %s\n", script_quoted(arena, lowered->directories.v[i]));
+	if (lowered->notify)
+		buf_printf(&out, "\"$runner/libexec/mvm-host\" notify %s || fail 'the guest could not say that it is ready'\n",
+			   script_quoted(arena, lowered->notify));
 	if (lowered->companion.command.arguments.n) {
 		buf_printf(&out, "companion %s", script_quoted(arena, lowered->companion.socket));
 		for (size_t i = 0; i < lowered->companion.command.arguments.n; i++) {

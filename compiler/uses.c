@@ -96,6 +96,7 @@ static void add_machine(const struct user *user)
 	add_option(user, !vm->socket, FEATURE_NO_SOCKET, "socket", &vm->socket);
 	add_option(user, vm->user, FEATURE_USER, "user", &vm->user);
 	add_option(user, vm->vsock.cid >= 0, FEATURE_VSOCK, "vsock.cid", &vm->vsock.cid);
+	add_option(user, vm->vsock.notify && vm_where(vm, &vm->vsock.notify), FEATURE_NOTIFY, "vsock.notify", &vm->vsock.notify);
 	add_option(user, vm->graphics.enable, FEATURE_GRAPHICS, "graphics.enable", &vm->graphics.enable);
 	add_option(user, vm->qemu.pcie_root_ports.n, FEATURE_ROOT_PORTS, "qemu.pcieRootPorts", &vm->qemu.pcie_root_ports.v);
 }

@@ -119,6 +119,10 @@ struct vm {
 	struct pairs credential_files;
 	struct {
 		int64_t cid; /* -1: no vsock */
+		bool notify;
+		struct {
+			bool enable;
+		} ssh;
 	} vsock;
 	struct {
 		bool enable;

@@ -39,6 +39,7 @@ check procps             pgrep
 check xz-utils           xz
 check iproute2           ip
 check systemd            systemctl
+check systemd-container  machinectl
 check socat              socat
 check gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 check libc6-dev-arm64-cross aarch64-linux-gnu-gcc

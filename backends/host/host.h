@@ -40,6 +40,7 @@ bool reason_set(struct reason *reason, const char *format, ...) __attribute__((f
 /* A verb gets its own arguments, as many as its row in main.c says, and returns the exit status. */
 int verb_accel(char **arguments);
 int verb_tsc_khz(char **arguments);
+int verb_pidfd(char **arguments); /* does not return when it works */
 int verb_tty(char **arguments); /* does not return when it works */
 int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
@@ -47,7 +48,7 @@ int verb_shutdown_crosvm(char **arguments);
 int verb_balloon_crosvm(char **arguments);
 int verb_balloon_lkvm(char **arguments);
 int verb_listens(char **arguments);
-int verb_notify(char **arguments); /* returns only when it does not work */
+int verb_notify(char **arguments); /* listens, and goes on in the background */
 int verb_shutdown_ch(char **arguments);
 int verb_shutdown_fc(char **arguments);
 int verb_balloon_ch(char **arguments);

@@ -39,7 +39,9 @@ struct verb {
 static const struct verb verbs[] = {
 	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
-	{{"notify"}, "SOCKET", "pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the VM runs", 1, verb_notify},
+	{{"notify"}, "SOCKET|vsock:PORT", "pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the process runs that called this", 1,
+	 verb_notify},
+	{{"pidfd"}, "PID PROGRAM [ARGUMENT]...", "run a program that has a descriptor of the process PID as its number 3", AT_LEAST(2), verb_pidfd},
 	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1, verb_listens},
 	{{"tty"}, "NAME PROGRAM [ARGUMENT]...", "run a program, called NAME, with a terminal as its standard input when there is none", AT_LEAST(2), verb_tty},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's systemd says over the vsock that it is ready (one connection a message: sd_notify(3), vsock-stream). The hypervisor connects to this
- * socket, and the host's systemd hears it from $NOTIFY_SOCKET.
+ * A guest's systemd says over the vsock that it is ready (one connection a message: sd_notify(3), vsock-stream). The hypervisor connects to a
+ * socket of the state directory, or the kernel to the host's own vsock; the host's systemd hears it from $NOTIFY_SOCKET.
  */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +23,16 @@ enum {
 	LIMIT_MS = 2000,
 	BACKLOG = 64,
 };
+
+/* include/uapi/linux/vm_sockets.h: struct sockaddr_vm and VMADDR_CID_ANY. */
+struct vsock_address {
+	sa_family_t family;
+	uint16_t reserved;
+	uint32_t port, cid;
+	uint8_t flags, zero[3];
+};
+#define VSOCK_ANY UINT32_MAX
+#define VSOCK_PREFIX "vsock:"
 
 static bool address_make(const char *path, struct sockaddr_un *address, socklen_t *size)
 {
@@ -39,20 +49,32 @@ static bool address_make(const char *path, struct sockaddr_un *address, socklen_
 	return true;
 }
 
-static int listener_open(const char *path)
+static int listener_at(int family, const void *address, socklen_t size)
 {
-	struct sockaddr_un address;
-	socklen_t size;
-	if (!address_make(path, &address, &size)) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && (bind(fd, (struct sockaddr *)&address, size) < 0 || listen(fd, BACKLOG) < 0)) {
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && (bind(fd, address, size) < 0 || listen(fd, BACKLOG) < 0)) {
+		int error = errno;
 		close(fd);
+		errno = error;
 		return -1;
 	}
 	return fd;
+}
+
+/* "vsock:PORT", or the path of a socket. */
+static int listener_open(const char *where)
+{
+	size_t prefix = strlen(VSOCK_PREFIX);
+	uint64_t port;
+	if (strncmp(where, VSOCK_PREFIX, prefix) == 0 && number_parse(where + prefix, 1, UINT32_MAX - 1, &port))
+		return listener_at(AF_VSOCK, &(struct vsock_address){.family = AF_VSOCK, .port = (uint32_t)port, .cid = VSOCK_ANY},
+				   sizeof(struct vsock_address));
+	struct sockaddr_un address;
+	socklen_t size;
+	if (address_make(where, &address, &size))
+		return listener_at(AF_UNIX, &address, size);
+	errno = ENAMETOOLONG;
+	return -1;
 }
 
 static size_t message_read(int fd, char *message)
@@ -101,22 +123,41 @@ static void message_send(const char *to, const char *message, size_t length)
 		close(fd);
 }
 
-int verb_notify(char **arguments)
+static void message_pass(int listener)
 {
 	static char message[MESSAGE_BYTES];
-	/* The hypervisor is the process that started this one. */
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	int listener = listener_open(arguments[0]);
+	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	if (fd < 0)
+		return;
+	size_t length = message_read(fd, message);
+	close(fd);
+	message_send(getenv("NOTIFY_SOCKET"), message, message_clean(message, length));
+}
+
+/* Until the process ends: that is the hypervisor. */
+static void serve(int listener, int process)
+{
+	struct pollfd events[] = {{.fd = process, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+	while (poll(events, 2, -1) >= 0 || errno == EINTR) {
+		if (events[0].revents)
+			return;
+		if (events[1].revents)
+			message_pass(listener);
+	}
+}
+
+int verb_notify(char **arguments)
+{
+	int process = (int)syscall(SYS_pidfd_open, getppid(), 0);
+	int listener = process < 0 ? -1 : listener_open(arguments[0]);
 	if (listener < 0) {
 		complain("%s: %s", arguments[0], strerror(errno));
 		return STATUS_FAILED;
 	}
-	for (;;) {
-		int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-		if (fd < 0)
-			continue;
-		size_t length = message_read(fd, message);
-		close(fd);
-		message_send(getenv("NOTIFY_SOCKET"), message, message_clean(message, length));
-	}
+	pid_t child = fork();
+	if (child == 0)
+		serve(listener, process);
+	else if (child < 0)
+		complain("cannot go on in the background: %s", strerror(errno));
+	return child < 0 ? STATUS_FAILED : STATUS_OK;
 }

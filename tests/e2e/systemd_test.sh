@@ -6,7 +6,7 @@ set -u
 # shellcheck source=tests/e2e/guest.sh
 . "$(dirname "$0")/guest.sh"
 need_root
-need_programs ip unshare nsenter script systemd-analyze dumpe2fs
+need_programs ip unshare nsenter script systemd-analyze machinectl dumpe2fs
 [ -x /lib/systemd/systemd ] || skip_all "needs systemd"
 guest_setup
 chmod 755 "$test_dir" # the VM's user reads its runner
@@ -31,6 +31,7 @@ runner() { # NAME INTERFACE
 		echo 'kernelParams: [probe.do=init]'
 		echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
 		echo "interfaces: [{type: tap, id: $2}]"
+		echo 'registerWithMachined: true'
 		fast_kernel
 	} | compile "$1" "$probe" || finish
 }
@@ -72,6 +73,8 @@ check "it comes up" console_says 1 '^probe: ready'
 check "the hypervisor is the user's" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
 check "its tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
 check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "systemd-machined knows it" host machinectl status vm
+expect "and its process" "$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
 check "what it does not need is skipped" test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
 check "it stops" host systemctl stop microvm@vm
 check "with success" test "$(property Result microvm@vm)" = success
@@ -79,6 +82,7 @@ journal
 expect "the guest went down by itself" "$log" '^probe: unmounted'
 clean "the volume is clean"
 check "the tap is gone" tap_gone mvm-one
+check "systemd-machined knows it no more" test -z "$(host machinectl list --no-legend)"
 check "nothing is booted" host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 
@@ -107,5 +111,6 @@ clean "the volume is clean at the end"
 host rm -rf "$state/vm"
 check "no interface is left" tap_gone mvm-two
 check "no process is left" test -z "$(host pgrep -u microvm)"
-check "no unit is active or failed" test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed 'microvm*' | grep -v 'slice\|target')"
+host systemctl list-units --all --plain --no-legend --state=active,failed "microvm*" 2>&1 | grep -v "slice\|target" >"$log"
+check "no unit is active or failed" diff /dev/null "$log"
 finish

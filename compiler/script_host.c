@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Scripts that root runs on the host before and after the VM: its interfaces, its PCI devices. */
+/* Scripts that root runs on the host before and after the VM: its interfaces, its PCI devices, its place among the machines. */
+#include <stdio.h>
 #include <string.h>
 
 #include "compiler/script.h"
@@ -74,4 +75,40 @@ const char *script_pci_setup(struct arena *arena, const struct plan *plan)
 		if (strcmp(plan->vm->devices.v[i].bus, "pci") == 0)
 			buf_printf(&out, "pci %s\n", script_quoted(arena, plan->vm->devices.v[i].path));
 	return host_script(arena, plan, "pci-setup", "devices", out.n ? arena_strndup(arena, buf_text(&out), out.n - 1) : NULL);
+}
+
+/* The bytes of a UUID as busctl takes them: decimal numbers. */
+static void put_id(struct buf *out, const char *uuid)
+{
+	for (const char *digits = uuid; digits && *digits; digits += *digits == '-' ? 1 : 2) {
+		unsigned byte;
+		if (*digits != '-' && sscanf(digits, "%2x", &byte) == 1)
+			buf_printf(out, "%s%u", out->n ? " " : "", byte);
+	}
+}
+
+const char *script_register(struct arena *arena, const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	BUF_CLEANUP struct buf id = {0}, taps = {0};
+	put_id(&id, vm->machine_id);
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (strcmp(vm->interfaces.v[i].type, "tap") == 0)
+			buf_printf(&taps, "%s%s", taps.n ? " " : "", script_quoted(arena, vm->interfaces.v[i].id));
+	/* Cloud Hypervisor's and Firecracker's vsocks are not the host's kernel's. */
+	bool has_cid = vm->vsock.cid >= 0 && !plan->backend->vsock_socket;
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, vm->host_name)},
+		{"id", buf_text(&id)},
+		{"taps", buf_text(&taps)},
+		{"cid", has_cid ? arena_printf(arena, "%lld", (long long)vm->vsock.cid) : "''"},
+		{NULL, NULL},
+	};
+	return vm->register_with_machined ? script_fill(arena, plan, "microvm-register", holes) : NULL;
+}
+
+const char *script_unregister(struct arena *arena, const struct plan *plan)
+{
+	const struct hole holes[] = {{"name", script_quoted(arena, plan->vm->host_name)}, {NULL, NULL}};
+	return plan->vm->register_with_machined ? script_fill(arena, plan, "microvm-unregister", holes) : NULL;
 }
