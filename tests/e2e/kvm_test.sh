@@ -26,7 +26,7 @@ cat >"$test_dir/net.yaml" <<'E2'
 hostName: net
 hypervisor: qemu
 mem: 256
-vsock: {cid: 42}
+vsock: {cid: 42, notify: true}
 interfaces:
   - {type: tap, id: tap0, mac: "02:00:00:00:00:01", tap: {vhost: true}}
 E2
@@ -62,9 +62,16 @@ seq 100000 >file
 socat -u OPEN:file TCP-LISTEN:1024 &
 # Told later: on the console it would fall into the guest's lines.
 socat -d -d -U VSOCK-LISTEN:1024 EXEC:"bash $runners/look" 2>looked &
-timeout 100 "$runners/net/bin/microvm-run"
+socat -u UNIX-RECV:notify OPEN:notified,creat,append &
+until [ -S notify ]; do sleep 0.1; done
+NOTIFY_SOCKET=$PWD/notify timeout 100 "$runners/net/bin/microvm-run"
 echo "lab: net status $?"
 cat looked
+sleep 1 # for the listener to see that its VM is gone
+while read -r line; do echo "lab: notified $line"; done <notified
+for process in /proc/[0-9]*; do
+	if [[ $(tr '\0' ' ' <"$process/cmdline") == *"mvm-host notify"* ]]; then echo "lab: a listener is left"; fi
+done 2>/dev/null
 E2
 lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" || { not_ok "the lab is built"; finish; }
 lab_run 280 "$console" "$test_dir"
@@ -82,6 +89,10 @@ expect "each has its thread" "$console" '^lab: 2 vhost threads: vhost-[0-9]+ vho
 expect_no "nothing fell back to a slower way" "$console" 'falling back on userspace|^qemu-system-x86_64: '
 expect "the guest has its vsock address" "$console" 'accepting connection from AF=40 cid:42 '
 expect "the host's words come to the guest by the vsock" "$console" '^net: vsock hello$'
+expect "the guest's readiness comes to the host's service manager" "$console" '^lab: notified READY=1$'
+expect "with its status" "$console" '^lab: notified STATUS=from the guest$'
+expect_no "what is the host's own it does not say" "$console" '^lab: notified MAINPID'
+expect_no "who listened has ended with the VM" "$console" '^lab: a listener is left'
 expect "that runner ends well too" "$console" '^lab: net status 0$'
 expect "so does the lab" "$console" '^lab: done, status 0'
 sed -n 's/^demo: up/# under KVM in the lab: up/p' "$console"

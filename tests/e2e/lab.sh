@@ -18,7 +18,7 @@ stage_programs() {
 lab_stage() {
 	local program
 	stage_programs "$1" qemu-system-x86_64 bash tar gzip cat chattr chmod cp date dirname dmesg env grep ln ls mkdir mktemp readlink rm sleep sync \
-		tail timeout uname ip socat || return
+		tail timeout tr uname ip socat || return
 	# With a firmware for the machines q35 and microvm.
 	mkdir -p "$1/usr/share/qemu"
 	for program in bios-256k.bin bios-microvm.bin linuxboot_dma.bin linuxboot.bin kvmvapic.bin pvh.bin; do

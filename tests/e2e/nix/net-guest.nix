@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest that reads from its host's ports 1024, of TCP by eth0 and of vsock, and ends. Says "net: WHAT VALUE".
+# A guest that says as systemd would that it is ready, reads from its host's ports 1024, of TCP by eth0 and of vsock, and ends. Says "net: WHAT
+# VALUE".
 {
   busyboxProgram ? "/usr/bin/busybox",
   guestFiles, # socat with its libraries, as they lie below / of this machine: stage_programs in ../lab.sh
@@ -20,6 +21,9 @@ in
       done
       get() { /usr/bin/socat -T 20 -u "$1" STDOUT; }
       ifconfig eth0 192.0.2.2 netmask 255.255.255.0 up
+      # vsock-stream:CID:PORT
+      notify=$(cat /sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials/vmm.notify_socket/raw 2>/dev/null)
+      [ -z "$notify" ] || printf 'READY=1\nSTATUS=from the guest\nMAINPID=1\n' | /usr/bin/socat -u STDIN "VSOCK-CONNECT:''${notify#vsock-stream:}"
       echo "net: file $(get TCP:192.0.2.1:1024 | sha256sum)"
       echo "net: vsock $(get VSOCK-CONNECT:2:1024)"
       reboot -f
