@@ -276,6 +276,7 @@ const struct backend crosvm_backend = {
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,
+	.asks_for_tags = true,
 	.multi_queue = true,
 	.single_queue = crosvm_single_queue,
 	.check = crosvm_check,

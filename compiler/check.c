@@ -25,6 +25,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_interfaces,
 	check_forward_ports,
 	check_shares,
+	check_virtiofsd,
 	check_devices,
 	check_capabilities,
 };

@@ -37,6 +37,9 @@ void check_bin_scripts(const struct checker *checker)
 		for (size_t k = 0; k < countof(ours); k++)
 			if (strcmp(scripts->v[i].key, ours[k]) == 0)
 				wrong(checker, where, "bad-name", "binScripts: %s is made by mvmbuild", ours[k]);
+		/* An exported description brings the reference's. */
+		if (strcmp(scripts->v[i].key, "virtiofsd-run") == 0)
+			diag_warning(checker->diag, where, "ignored", "binScripts: virtiofsd-run is made by mvmbuild, whose microvm-run starts it; this one is ignored");
 	}
 }
 

@@ -80,6 +80,7 @@ void check_interfaces(const struct checker *checker);
 void check_forward_ports(const struct checker *checker);
 /* check_shares.c */
 void check_shares(const struct checker *checker);
+void check_virtiofsd(const struct checker *checker);
 /* check_devices.c */
 void check_devices(const struct checker *checker);
 /* check_capabilities.c: what the hypervisor can do; its own rules */

@@ -85,6 +85,9 @@ struct strings gcroots_needed(struct arena *arena, const struct plan *plan)
 	find_in_pairs(&finder, &vm->credential_files);
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		find_in(&finder, vm->volumes.v[i].image);
+	find_in(&finder, vm->virtiofsd.package);
+	for (size_t i = 0; i < vm->shares.n; i++)
+		find_in(&finder, vm->shares.v[i].source);
 	if (vm->system_symlink)
 		find_in(&finder, plan->system.toplevel);
 	if (finder.found.n)

@@ -71,7 +71,7 @@ static const struct option interface_options[] = {
 static const struct option share_options[] = {
 	{.name = "tag", STRING(struct share, tag), .required = true, .doc = "Name of the share between host and guest."},
 	{.name = "socket", STRING(struct share, socket), .def_doc = "HOSTNAME-virtiofs-TAG.sock for virtiofs", .doc = "Socket of the share's virtiofsd."},
-	{.name = "source", STRING(struct share, source), .required = true, .arg = "path", .doc = "The shared directory on the host."},
+	{.name = "source", STRING(struct share, source), .required = true, .arg = "path", .doc = "The shared directory on the host; a relative path is relative to the state directory."},
 	{.name = "securityModel", ENUM(struct share, security_model, CHOICES("passthrough", "none", "mapped", "mapped-file")), .def = "none",
 	 .doc = "9p: how owners and modes of files are kept."},
 	{.name = "mountPoint", STRING(struct share, mount_point), .required = true, .arg = "path", .doc = "Where the guest mounts it."},
@@ -79,7 +79,7 @@ static const struct option share_options[] = {
 	{.name = "readOnly", BOOL(struct share, read_only), .def = "false", .doc = "The guest cannot write to it."},
 	{.name = "cache", ENUM(struct share, cache, CHOICES("auto", "always", "metadata", "never")), .def = "auto", .doc = "virtiofs: caching policy."},
 	{.name = "posixAcl", BOOL(struct share, posix_acl), .def = "true", .doc = "virtiofs: POSIX ACLs and extended attributes."},
-	{.name = "extraArgs", STRINGS(struct share, extra_args), .doc = "Further arguments for the share's virtiofsd."},
+	{.name = "extraArgs", STRINGS(struct share, extra_args), .doc = "Further arguments for the share's virtiofsd, behind those for all."},
 	{0},
 };
 
@@ -208,12 +208,12 @@ static const struct option graphics_options[] = {
 };
 
 static const struct option virtiofsd_options[] = {
-	{.name = "inodeFileHandles", ENUM(struct vm, virtiofsd.inode_file_handles, CHOICES("never", "prefer", "mandatory")), .def = "prefer", PLANNED,
-	 .doc = "When virtiofsd uses file handles instead of open files."},
-	{.name = "threadPoolSize", STRING(struct vm, virtiofsd.thread_pool_size), .def = "'`nproc`'", PLANNED, .doc = "Threads of virtiofsd; `nproc`: one for each CPU of the host."},
-	{.name = "group", STRING(struct vm, virtiofsd.group), .def = "kvm", PLANNED, .doc = "Group of virtiofsd's sockets."},
-	{.name = "extraArgs", STRINGS(struct vm, virtiofsd.extra_args), PLANNED, .doc = "Further arguments for every virtiofsd."},
-	{.name = "package", STRING(struct vm, virtiofsd.package), .arg = "path", .doc = "Directory with bin/virtiofsd; null: found in PATH."},
+	{.name = "inodeFileHandles", ENUM(struct vm, virtiofsd.inode_file_handles, CHOICES("never", "prefer", "mandatory")), .def = "prefer",
+	 .doc = "When virtiofsd uses file handles instead of open files, which takes root; QEMU's own virtiofsd never does."},
+	{.name = "threadPoolSize", STRING(struct vm, virtiofsd.thread_pool_size), .def = "'`nproc`'", .doc = "Threads of each virtiofsd, a number; this very text: one for each CPU of the host."},
+	{.name = "group", STRING(struct vm, virtiofsd.group), .def_doc = "kvm, where there is such a group", .doc = "Group that may connect to virtiofsd's sockets; null: their owner alone."},
+	{.name = "extraArgs", STRINGS(struct vm, virtiofsd.extra_args), .doc = "Further arguments for every virtiofsd, each an argument as it stands."},
+	{.name = "package", STRING(struct vm, virtiofsd.package), .arg = "path", .doc = "Directory with bin/virtiofsd; null: found in PATH and where distributions keep it."},
 	{0},
 };
 

@@ -89,6 +89,8 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 		vm->vsock.notify = strcmp(vm->hypervisor, "cloud-hypervisor") == 0;
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
+	if (left_open(vm, &vm->virtiofsd.group))
+		vm->virtiofsd.group = "kvm";
 	if (!vm->graphics.socket)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
 	for (size_t i = 0; i < vm->shares.n; i++) {

@@ -47,7 +47,14 @@ static const struct {
 	{"pci-setup", script_pci_setup},
 	{"microvm-register", script_register},
 	{"microvm-unregister", script_unregister},
+	{"virtiofsd-run", script_virtiofsd},
 };
+
+/* microvm-run needs its own. */
+static bool is_ours_alone(const char *name)
+{
+	return strcmp(name, "virtiofsd-run") == 0;
+}
 
 /* The reference makes its tap-up and the like as binScripts: an exported description brings them. */
 static bool is_custom(const struct pairs *custom, const char *name)
@@ -63,10 +70,11 @@ void scripts_make(struct arena *arena, const struct plan *plan, struct runner_sc
 	const struct pairs *custom = &plan->vm->bin_scripts;
 	*scripts = (struct runner_scripts){0};
 	for (size_t i = 0; i < countof(all); i++) {
-		const char *text = is_custom(custom, all[i].name) ? NULL : all[i].make(arena, plan);
+		const char *text = is_custom(custom, all[i].name) && !is_ours_alone(all[i].name) ? NULL : all[i].make(arena, plan);
 		if (text)
 			vec_push(arena, scripts, (struct runner_script){all[i].name, text});
 	}
 	for (size_t i = 0; i < custom->n; i++)
-		vec_push(arena, scripts, (struct runner_script){custom->v[i].key, script_custom(arena, plan, custom->v[i].value)});
+		if (!is_ours_alone(custom->v[i].key))
+			vec_push(arena, scripts, (struct runner_script){custom->v[i].key, script_custom(arena, plan, custom->v[i].value)});
 }

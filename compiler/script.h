@@ -28,6 +28,11 @@ const char *script_macvtap_down(struct arena *arena, const struct plan *plan);
 const char *script_pci_setup(struct arena *arena, const struct plan *plan);
 const char *script_register(struct arena *arena, const struct plan *plan);
 const char *script_unregister(struct arena *arena, const struct plan *plan);
+const char *script_virtiofsd(struct arena *arena, const struct plan *plan);
+/* A line "FUNCTION 'TAG' 'SOURCE'" for each share that the hypervisor serves by itself. */
+const char *script_share_needs(struct arena *arena, const struct plan *plan, const char *function);
+/* A line "FUNCTION 'SOCKET'..." with those of the virtiofsds; empty when there are none. */
+const char *script_share_sockets(struct arena *arena, const struct plan *plan, const char *function);
 /* libexec/mvm-host for a Mac. */
 const char *script_macos_host(struct arena *arena, const struct plan *plan);
 

@@ -59,19 +59,14 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* What others make before the VM starts: lines "VERB_virtiofsd …", "VERB_interface …". */
-static const char *connections(struct arena *arena, const struct plan *plan, const char *verb)
+/* What others make before the VM starts: a line "FUNCTION TYPE NAME" for each. */
+static const char *interfaces(struct arena *arena, const struct plan *plan, const char *function)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->vm->shares.n; i++) {
-		const struct share *share = &plan->vm->shares.v[i];
-		if (strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS)
-			buf_printf(&out, "%s_virtiofsd %s %s\n", verb, script_quoted(arena, share->tag), script_quoted(arena, share->socket));
-	}
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct interface *interface = plan->guest.nics[i].interface;
 		if (strcmp(interface->type, "tap") == 0 || strcmp(interface->type, "macvtap") == 0)
-			buf_printf(&out, "%s_interface %s %s\n", verb, interface->type, interface->id);
+			buf_printf(&out, "%s %s %s\n", function, interface->type, interface->id);
 	}
 	return arena_strdup(arena, buf_text(&out));
 }
@@ -158,7 +153,9 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"arch", kernel_arch_name(plan->guest.arch)},
 		{"stopped", stopped(arena, plan, "need_stopped")},
 		{"stale", remove_stale(arena, plan)},
-		{"connections", connections(arena, plan, "need")},
+		{"interfaces", interfaces(arena, plan, "need_interface")},
+		{"shares", script_share_needs(arena, plan, "need_share")},
+		{"serve", script_share_sockets(arena, plan, "serve_shares")},
 		{"macvtaps", open_macvtaps(arena, plan)},
 		{"config", write_config(arena, plan)},
 		{"surroundings", surroundings(arena, plan)},
@@ -181,7 +178,9 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	buf_puts(&checks, "check_program ");
 	script_put_pieces(&checks, &program->pieces);
 	buf_printf(&checks, "\n%s%s", stopped(arena, plan, "check_stopped"), needs(arena, plan, "check_file"));
-	buf_puts(&checks, connections(arena, plan, "check"));
+	buf_puts(&checks, script_share_needs(arena, plan, "check_share"));
+	buf_puts(&checks, script_share_sockets(arena, plan, "check_served"));
+	buf_puts(&checks, interfaces(arena, plan, "check_interface"));
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
 		const struct volume *volume = &plan->vm->volumes.v[i];
 		buf_printf(&checks, "check_volume %s %s %s\n", script_quoted(arena, volume->image), volume->read_only ? "true" : "false",

@@ -49,6 +49,7 @@ int verb_balloon_crosvm(char **arguments);
 int verb_balloon_lkvm(char **arguments);
 int verb_listens(char **arguments);
 int verb_notify(char **arguments); /* listens, and goes on in the background */
+int verb_virtiofsd(char **arguments);
 int verb_shutdown_ch(char **arguments);
 int verb_shutdown_fc(char **arguments);
 int verb_balloon_ch(char **arguments);

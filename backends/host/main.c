@@ -8,6 +8,9 @@
  *   kvm.c       whether /dev/kvm can run a guest
  *   tty.c       tty
  *   listens.c   listens              notify.c         notify
+ *   virtiofsd.c virtiofsd            fleet.c          all of a VM's virtiofsds, of which daemon.c is one
+ *   namespace.c what a daemon is to see otherwise
+ *   unix_socket.c  who has a socket; taking it
  *   shutdown.c  shutdown qmp         shutdown_http.c  shutdown ch, shutdown fc
  *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
  *   crosvm.c    shutdown crosvm, balloon crosvm
@@ -42,6 +45,10 @@ static const struct verb verbs[] = {
 	{{"notify"}, "SOCKET|vsock:PORT", "pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the process runs that called this", 1,
 	 verb_notify},
 	{{"pidfd"}, "PID PROGRAM [ARGUMENT]...", "run a program that has a descriptor of the process PID as its number 3", AT_LEAST(2), verb_pidfd},
+	{{"virtiofsd"}, "[--with PROCESS] [--group[-if-any] GROUP] SHARE...",
+	 "serve shares, in the foreground for one connection each, or in the background for as long as PROCESS lives; a SHARE is\n"
+	 "           --share TAG SOCKET [--read-only DIRECTORY] [--user-namespace] [--silent] --run COUNT PROGRAM [ARGUMENT]...\n"
+	 "           and its virtiofsd has the listening socket as descriptor 3", AT_LEAST(6), verb_virtiofsd},
 	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1, verb_listens},
 	{{"tty"}, "NAME PROGRAM [ARGUMENT]...", "run a program, called NAME, with a terminal as its standard input when there is none", AT_LEAST(2), verb_tty},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},

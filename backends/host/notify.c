@@ -3,19 +3,20 @@
  * A guest's systemd says over the vsock that it is ready (one connection a message: sd_notify(3), vsock-stream). The hypervisor connects to a
  * socket of the state directory, or the kernel to the host's own vsock; the host's systemd hears it from $NOTIFY_SOCKET.
  */
+#include "notify.h"
+
 #include <errno.h>
 #include <poll.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "host.h"
 #include "peer.h"
+#include "unix_socket.h"
 
 enum {
 	MESSAGE_BYTES = 4096,
@@ -33,21 +34,6 @@ struct vsock_address {
 };
 #define VSOCK_ANY UINT32_MAX
 #define VSOCK_PREFIX "vsock:"
-
-static bool address_make(const char *path, struct sockaddr_un *address, socklen_t *size)
-{
-	size_t length = strlen(path);
-	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
-	if (length == 0 || length >= sizeof address->sun_path)
-		return false;
-	memcpy(address->sun_path, path, length);
-	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
-	if (path[0] == '@') { /* an abstract name has no end but the address's */
-		address->sun_path[0] = '\0';
-		--*size;
-	}
-	return true;
-}
 
 static int listener_at(int family, const void *address, socklen_t size)
 {
@@ -71,7 +57,7 @@ static int listener_open(const char *where)
 				   sizeof(struct vsock_address));
 	struct sockaddr_un address;
 	socklen_t size;
-	if (address_make(where, &address, &size))
+	if (unix_address_make(where, &address, &size))
 		return listener_at(AF_UNIX, &address, size);
 	errno = ENAMETOOLONG;
 	return -1;
@@ -112,12 +98,12 @@ static size_t message_clean(char *message, size_t length)
 }
 
 /* There may be nobody to tell: then the guest is heard all the same, as it waits for that. */
-static void message_send(const char *to, const char *message, size_t length)
+void notify_send(const char *to, const char *message, size_t length)
 {
 	struct sockaddr_un address;
 	socklen_t size;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && length && to && address_make(to, &address, &size) && sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
+	if (fd >= 0 && length && to && unix_address_make(to, &address, &size) && sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
 		complain("%s: %s", to, strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -131,7 +117,7 @@ static void message_pass(int listener)
 		return;
 	size_t length = message_read(fd, message);
 	close(fd);
-	message_send(getenv("NOTIFY_SOCKET"), message, message_clean(message, length));
+	notify_send(getenv("NOTIFY_SOCKET"), message, message_clean(message, length));
 }
 
 /* Until the process ends: that is the hypervisor. */

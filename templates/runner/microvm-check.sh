@@ -19,8 +19,17 @@ check_file() { # WHAT PATH
 check_interface() { # TYPE NAME
 	[ -e "/sys/class/net/$2/ifindex" ] || complain "the $1 interface $2 is missing"
 }
-check_virtiofsd() { # TAG SOCKET
-	[ -S "$2" ] || complain "nobody serves the share $1 on the socket $2"
+check_share() { # TAG SOURCE
+	[ -d "$2" ] || complain "the share $1: there is no directory $2"
+}
+check_served() { # SOCKET...
+	local socket
+	for socket; do
+		if ! "$runner/libexec/mvm-host" listens "$socket"; then
+			"$runner/bin/virtiofsd-run" --check || missing=1
+			return
+		fi
+	done
 }
 check_volume() { # IMAGE READ-ONLY CREATED
 	if [ -e "$1" ]; then

@@ -61,8 +61,19 @@ need_interface() { # TYPE NAME
 	[ -e "/sys/class/net/$2/ifindex" ] || fail "the $1 interface $2 is missing: $runner/bin/$1-up makes it, as root"
 }
 
-need_virtiofsd() { # TAG SOCKET
-	[ -S "$2" ] || fail "nobody serves the share $1: start a virtiofsd with the socket $2"
+need_share() { # TAG SOURCE
+	[ -d "$2" ] || fail "the share $1: there is no directory $2"
+}
+
+# Under the host's units the shares are served already; else they are for as long as this process lives, which becomes the hypervisor.
+serve_shares() { # SOCKET...
+	local socket
+	for socket; do
+		if ! "$runner/libexec/mvm-host" listens "$socket"; then
+			"$runner/bin/virtiofsd-run" --with $$ || fail "its shares are not served"
+			return
+		fi
+	done
 }
 
 # A socket that nobody listens on was left behind by a crash.
@@ -128,11 +139,13 @@ if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host
 	parameters+=" tsc_early_khz=$khz"
 fi
 @stale@
-@connections@
+@interfaces@
+@shares@
 @macvtaps@
 @config@
 @surroundings@
 @command@
 @extra_args@
 command -v "${argv[0]}" >/dev/null || fail "${argv[0]} is not installed (PATH is $PATH)"
+@serve@
 @exec@

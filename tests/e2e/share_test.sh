@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Directories of the host in the guest, by 9p and virtiofs, and the host's store instead of a store disk.
+# Directories of the host in the guest by 9p, and the host's store instead of a store disk.
 set -u
 # shellcheck source=tests/e2e/guest.sh
 . "$(dirname "$0")/guest.sh"
@@ -39,33 +39,6 @@ check "9p: the guest sees it again" grep -qx 'boot 2' "$shared/boots"
 boot read-only '^volume: '
 check "read-only: the guest wrote nothing" test "$(wc -l <"$shared/boots")" = 2
 
-fresh
-{
-	echo "shares: [{tag: data, proto: virtiofs, source: \"$shared\", mountPoint: /data}]"
-	fast_kernel
-} | compile virtiofs "$writer" || finish
-"$test_dir/virtiofs/bin/microvm-run" >"$log" 2>&1 </dev/null
-check "virtiofs: a start without a virtiofsd fails" test $? = 1
-expect "virtiofs: and says what is missing" "$log" 'nobody serves the share data.*vm-virtiofs-data.sock'
-virtiofsd=$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd | head -n 1)
-if [ -n "$virtiofsd" ] && [ "$(id -u)" = 0 ]; then
-	# shellcheck disable=SC2317 # vm_run calls it
-	vm_before() { # QEMU 7's own daemon serves one VM and ends with it
-		rm -f vm-virtiofs-data.sock
-		"$virtiofsd" --socket-path=vm-virtiofs-data.sock -o source="${shared//,/\\,}" >"$test_dir/virtiofsd.log" 2>&1 </dev/null &
-		until [ -S vm-virtiofs-data.sock ] || ! kill -0 $! 2>/dev/null; do sleep 0.1; done
-	}
-	shared=$test_dir/plain
-	fresh
-	# shellcheck disable=SC2034 # vm_once looks at it
-	vm_before=vm_before
-	boot virtiofs '^volume: '
-	writes virtiofs
-	vm_before=
-else
-	skip "virtiofs: a guest writes" "no virtiofsd, or not root"
-fi
-
 {
 	echo "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: \"$test_dir/.ro-store\", readOnly: true}]"
 	fast_kernel
@@ -75,6 +48,16 @@ boot store '^demo: '
 expect "store: the host's is mounted elsewhere" "$console" "^demo: mount $test_dir/.ro-store 9p ro "
 expect "store: and on the store" "$console" "^demo: mount $NIX_STORE_DIR 9p ro "
 expect "store: the system runs from it" "$console" '^demo: done, 0 failures'
+
+{
+	echo "shares: [{tag: data, source: not/there, mountPoint: /data}]"
+	fast_kernel
+} | compile missing "$writer" || finish
+for script in microvm-run microvm-check; do
+	"$test_dir/missing/bin/$script" >"$log" 2>&1 </dev/null
+	check "$script fails without a share's directory" test $? = 1
+	expect "$script names it" "$log" 'the share data: there is no directory not/there'
+done
 
 {
 	echo "interfaces: [{type: tap, id: mvm-none}]"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Golden tests: tests/golden/run.sh [--update]. Prints TAP.
 #   tests/cases/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; microvm-run is started with a
-#                              hypervisor that records its arguments, which must be the plan's
+#                              hypervisor that records its arguments, which must be the plan's; where all shares are in the state directory,
+#                              virtiofsd-run is started with each kind of daemon, and what it would run is compared with virtiofsd.txt
 #   tests/errors/CODE*.yaml    messages and exit status are compared with the .txt; the code is among them. "# args: …" gives arguments,
 #                              "# environment: …" variables, "# command: …" another command than check, "# file NAME: …" a file beside it (as
 #                              printf %b takes it)
@@ -118,6 +119,38 @@ check_named() { # PLAN RUNNER
 	return $status
 }
 
+# Runs virtiofsd-run with the help texts of a daemon and a recorder instead of mvm-host; what it says and starts is printed. The host is a small
+# one: two CPUs, and every directory on ZFS.
+serve_case() { # NAME KIND USER PLAN
+	local runner=$work/$1 tools=$work/tools state=$work/state/$1-serve
+	mkdir -p "$tools" "$state"
+	cp "tests/golden/virtiofsd-$2.help" "$tools/help"
+	# shellcheck disable=SC2016 # the scripts' own
+	printf '#!/bin/sh\ncat "${0%%/*}/help"\n' >"$tools/virtiofsd"
+	printf '#!/bin/sh\necho 2\n' >"$tools/nproc"
+	printf '#!/bin/sh\necho 2fc12fc1\n' >"$tools/stat"
+	printf '#!/bin/sh\necho %s\n' "$3" >"$tools/id"
+	rm -f "$runner/libexec/mvm-host"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\nfor word; do case $word in --share | --run) echo; printf "  " ;; esac; printf "{%%s} " "$word"; done\necho\n' >"$runner/libexec/mvm-host"
+	chmod +x "$tools"/* "$runner/libexec/mvm-host"
+	echo "## $2, user $3"
+	(
+		cd "$state" || exit 1
+		jq -r '.description.shares[].source' "$4" | while read -r source; do case $source in missing*) ;; *) mkdir -p "$source" ;; esac; done
+		PATH=$tools:$PATH "$runner/bin/virtiofsd-run" 2>&1 || echo "status $?"
+	)
+}
+
+serve_cases() { # DIRECTORY NAME PLAN
+	local kind
+	{
+		for kind in rust rust-old qemu; do serve_case "$2" $kind 0 "$3"; done
+		for kind in rust qemu; do serve_case "$2" $kind 1000 "$3"; done
+	} | normalise >"$work/served"
+	compare "$1/virtiofsd.txt" "$work/served"
+}
+
 test_case() { # DIRECTORY
 	local name status=0 script accel args=()
 	name=$(basename "$1")
@@ -148,6 +181,10 @@ test_case() { # DIRECTORY
 		status=1
 	fi
 	result $status "case $name"
+	if [ -x "$work/$name/bin/virtiofsd-run" ] && jq -e 'all(.description.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null; then
+		serve_cases "${1%/}" "$name" "$work/plan-$name.json"
+		result $? "case $name: virtiofsds"
+	fi
 	if ! can_start "$work/plan-$name.json"; then return; fi
 	for accel in tcg kvm; do
 		start_case "$name" $accel "$work/plan-$name.json"

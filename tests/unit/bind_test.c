@@ -254,12 +254,10 @@ static void planned_options(void **state)
 {
 	struct fixture *f = *state;
 	bound(f, "hugepageMem: false\nvsock: {}\ngraphics: {enable: false, backend: gtk}\nshares: []\ndevices: null\ninterfaces: []\n"
-		 "virtiofsd: {group: kvm, threadPoolSize: '`nproc`', extraArgs: []}\n"
 		 "storeDiskErofsFlags: [-zlz4hc, -Eztailpacking, -Efragments]\nfirecracker: {cpu: {}, driveIoEngine: Async}\n");
 	bound(f, "interfaces: [{type: user, id: a, tap: {vhost: false}, macvtap: {link: null}}]\n");
 	assert_refused(f, "storeDisk: {verity: true}", 1, "vm.yaml:3:13: error: storeDisk.verity: not implemented yet [not-implemented]");
 	assert_refused(f, "storeDiskErofsFlags: [-zlz4hc]", 1, "storeDiskErofsFlags: not implemented yet");
-	assert_refused(f, "virtiofsd: {group: root}", 1, "virtiofsd.group: not implemented yet");
 	assert_refused(f, "volumes: [{image: a, mkfsExtraArgs: [x]}]", 1, "volumes[0].mkfsExtraArgs: not implemented yet");
 	/* A value must be good even so. */
 	assert_refused(f, "storeDisk: {verity: maybe}", 1, "storeDisk.verity: expected true or false");

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "compiler/script.h"
+#include "compiler/script_text.h"
+
+static bool is_served(const struct plan *plan, const struct share *share)
+{
+	return strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS;
+}
+
+/* A line "share TAG SOCKET SOURCE READ-ONLY CACHE ACL ARGUMENT..." for each. */
+static const char *shares(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->shares.n; i++) {
+		const struct share *share = &plan->vm->shares.v[i];
+		if (!is_served(plan, share))
+			continue;
+		buf_printf(&out, "%sshare %s %s %s %s %s %s", out.n ? "\n" : "", script_quoted(arena, share->tag), script_quoted(arena, share->socket),
+			   script_quoted(arena, share->source), share->read_only ? "true" : "false", share->cache, share->posix_acl ? "true" : "false");
+		if (share->extra_args.n)
+			buf_printf(&out, " %s", script_words(arena, &share->extra_args));
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* The group that everybody has is taken where it is there; one that was asked for must be. */
+static const char *group(struct arena *arena, const struct vm *vm)
+{
+	const char *name = vm->virtiofsd.group;
+	const char *option = vm_where(vm, &vm->virtiofsd.group) ? "--group" : "--group-if-any";
+	return name ? arena_printf(arena, "%s %s ", option, script_quoted(arena, name)) : "";
+}
+
+/* The reference's default is a text that its shell runs; here it is a word. */
+static const char *threads(const struct vm *vm)
+{
+	return strcmp(vm->virtiofsd.thread_pool_size, "`nproc`") == 0 ? "$(nproc)" : vm->virtiofsd.thread_pool_size;
+}
+
+const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	const char *lines = shares(arena, plan);
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, vm->host_name)},
+		{"package", script_quoted(arena, vm->virtiofsd.package ? vm->virtiofsd.package : "")},
+		{"threads", threads(vm)},
+		{"handles", vm->virtiofsd.inode_file_handles},
+		{"tells_tag", plan->backend->asks_for_tags ? "true" : "false"},
+		{"extra_args", script_words(arena, &vm->virtiofsd.extra_args)},
+		{"shares", lines},
+		{"group", group(arena, vm)},
+		{NULL, NULL},
+	};
+	return *lines ? script_fill(arena, plan, "virtiofsd-run", holes) : NULL;
+}
+
+const char *script_share_needs(struct arena *arena, const struct plan *plan, const char *function)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->shares.n; i++) {
+		const struct share *share = &plan->vm->shares.v[i];
+		if (!is_served(plan, share))
+			buf_printf(&out, "%s %s %s\n", function, script_quoted(arena, share->tag), script_quoted(arena, share->source));
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+const char *script_share_sockets(struct arena *arena, const struct plan *plan, const char *function)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->shares.n; i++)
+		if (is_served(plan, &plan->vm->shares.v[i]))
+			buf_printf(&out, "%s %s", out.n ? "" : function, script_quoted(arena, plan->vm->shares.v[i].socket));
+	if (out.n)
+		buf_puts(&out, "\n");
+	return arena_strdup(arena, buf_text(&out));
+}

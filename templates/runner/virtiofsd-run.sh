@@ -1,0 +1,136 @@
+# virtiofsd-run: serves the VM's virtiofs shares until the VM leaves or this is stopped; run it in the state directory. Under systemd it tells
+# when they are ready (Type=notify). microvm-run starts it when nobody serves them.
+#   virtiofsd-run --check         only says what is in the way
+#   virtiofsd-run --with PROCESS  returns when they are ready, and serves them until that process ends
+# Some functions are for the other kind of virtiofsd; values stand in single quotes, whatever is in them:
+# shellcheck disable=SC2016,SC2034,SC2317
+set -euo pipefail
+@path@
+runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
+name=@name@
+failed=0
+warn() { echo "virtiofsd-run: $name: $*" >&2; }
+complain() {
+	warn "$@"
+	failed=1
+}
+
+package=@package@
+threads=@threads@
+handles=@handles@
+tells_tag=@tells_tag@
+extra_args=(@extra_args@)
+serve=()
+
+find_program() {
+	local candidate
+	local -a candidates=("$package/bin/virtiofsd" "$package/libexec/virtiofsd")
+	if [ -z "$package" ]; then
+		candidates=("$(command -v virtiofsd || true)" /usr/libexec/virtiofsd /usr/lib/virtiofsd /usr/lib/qemu/virtiofsd)
+	fi
+	for candidate in "${candidates[@]}"; do
+		if [ -f "$candidate" ] && [ -x "$candidate" ]; then
+			echo "$candidate"
+			return
+		fi
+	done
+	warn "no virtiofsd is $([ -n "$package" ] && echo "in $package" || echo "installed (PATH is $PATH)")"
+	return 1
+}
+
+# What a daemon can is told by its own help, not by its version.
+has() { # TEXT
+	case $help in *"$1"*) true ;; *) false ;; esac
+}
+
+# The Rust daemon, 1.0 and newer.
+compose_rust() {
+	argv=("$program" --fd=3 "--shared-dir=$directory" --thread-pool-size "$threads")
+	if [ "$acl" = true ]; then argv+=(--posix-acl --xattr); fi
+	if [ "$cache" = metadata ] && ! has metadata; then complain "the share $tag: $program has no cache: metadata"; fi
+	argv+=("--cache=$cache")
+	if has --inode-file-handles; then
+		argv+=("--inode-file-handles=$handles")
+	elif [ "$handles" = mandatory ]; then
+		complain "virtiofsd.inodeFileHandles: mandatory: $program has no such option"
+	fi
+	if [ "$tells_tag" = true ]; then
+		if has --tag; then argv+=("--tag=$tag"); else complain "the share $tag: $program has no option --tag, which the hypervisor needs"; fi
+	fi
+	if [ "$read_only" = true ]; then
+		if has --readonly; then argv+=(--readonly); else options+=(--read-only "$directory"); fi
+	fi
+}
+
+# The C daemon, of QEMU up to 7.2.
+compose_qemu() {
+	local escaped=${directory//\\/\\\\}
+	argv=("$program" --fd=3 -o "source=${escaped//,/\\,}" "--thread-pool-size=$threads" -o announce_submounts)
+	if [ "$acl" = true ]; then argv+=(-o xattr -o posix_acl); fi
+	case $cache in
+	metadata) complain "the share $tag: $program has no cache: metadata" ;;
+	never) argv+=(-o cache=none) ;;
+	*) argv+=(-o "cache=$cache") ;;
+	esac
+	if [ "$handles" = mandatory ]; then complain "virtiofsd.inodeFileHandles: mandatory: $program has no such option"; fi
+	if [ "$tells_tag" = true ]; then complain "the share $tag: $program has no option --tag, which the hypervisor needs"; fi
+	if [ "$read_only" = true ]; then options+=(--read-only "$directory"); fi
+}
+
+# Whether the daemon keeps to itself that it waits, and whether it is told how to be another user.
+read_extra() { # ARGUMENT...
+	local argument
+	for argument; do
+		case $argument in
+		--syslog | --log-level* | *log_level=*) silent=true ;;
+		--sandbox* | --uid-map* | --gid-map*) [ "$kind" = qemu ] || own_namespace=false ;;
+		esac
+	done
+}
+
+share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
+	local tag=$1 socket=$2 source=$3 read_only=$4 cache=$5 acl=$6 directory silent=false own_namespace=true
+	local -a argv=() options=() extra=("${extra_args[@]}" "${@:7}")
+	if [ ! -d "$source" ]; then
+		complain "the share $tag: there is no directory $source"
+		return
+	fi
+	directory=$(realpath -- "$source")
+	# statfs(2) of ZFS.
+	if [ "$acl" = true ] && [ "$(stat -f -c %t -- "$directory")" = 2fc12fc1 ]; then
+		warn "the share $tag: $directory is on ZFS: ACLs need a dataset with xattr=sa and acltype=posixacl"
+	fi
+	read_extra "${extra[@]}"
+	if [ "$silent" = true ]; then options+=(--silent); fi
+	# Another user than root becomes root of a namespace with one user: what is root's in the guest is this user's here.
+	if [ "$(id -u)" != 0 ]; then
+		if [ "$own_namespace" = true ]; then options+=(--user-namespace); fi
+		if [ "$handles" = mandatory ]; then complain "virtiofsd.inodeFileHandles: mandatory needs root"; fi
+	fi
+	"compose_$kind"
+	argv+=("${extra[@]}")
+	serve+=(--share "$tag" "$socket" "${options[@]}" --run "${#argv[@]}" "${argv[@]}")
+}
+
+behind=()
+case "$# ${1:-}" in
+'0 ' | '1 --check') ;;
+'2 --with') behind=(--with "$2") ;;
+*)
+	warn "usage: virtiofsd-run [--check | --with PROCESS]"
+	exit 2
+	;;
+esac
+program=$(find_program) || exit 1
+help=$("$program" --help 2>&1 </dev/null || true)
+if has --shared-dir; then
+	kind=rust
+elif has '-o source='; then
+	kind=qemu
+else
+	warn "$program is no virtiofsd that is known here"
+	exit 1
+fi
+@shares@
+if [ "$failed" != 0 ] || [ "${1:-}" = --check ]; then exit "$failed"; fi
+exec "$runner/libexec/mvm-host" virtiofsd "${behind[@]}" @group@"${serve[@]}"
