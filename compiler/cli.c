@@ -98,6 +98,12 @@ static bool take_matrix(struct parser *parser, const char *value)
 	return parser->cli->matrix = true;
 }
 
+static bool take_mounts(struct parser *parser, const char *value)
+{
+	(void)value;
+	return parser->cli->mounts = true;
+}
+
 static bool take_verbose(struct parser *parser, const char *value)
 {
 	(void)value;
@@ -132,6 +138,7 @@ static const struct option_row rows[] = {
 	{0, "gcroot", "DIR", "protect the store paths that the runner uses from Nix's garbage collector", true, take_gcroot},
 	{0, "json", NULL, "plan, check --matrix: as JSON", false, take_json},
 	{0, "matrix", NULL, "check: which hypervisors can run it, and why not", false, take_matrix},
+	{0, "mounts", NULL, "plan: what the guest mounts alone, as JSON; the description may lack its toplevel", false, take_mounts},
 	{0, "progress", "STYLE", "auto, plain, json or none, on standard error", false, take_progress},
 	{0, "format", "FORMAT", "of messages: human or json", false, take_format},
 	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},

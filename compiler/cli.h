@@ -23,7 +23,7 @@ struct cli {
 	const char *gcroot_dir;    /* NULL: indirect roots */
 	enum progress_style progress;
 	enum diag_format format;
-	bool json, matrix, quiet, verbose, help, version;
+	bool json, matrix, mounts, quiet, verbose, help, version;
 };
 
 struct session;

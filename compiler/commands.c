@@ -200,15 +200,28 @@ static void print_plan(const struct plan *plan)
 	json_object_put(command);
 }
 
+/* Before there is a system: its own configuration says what it mounts. */
+static bool plan_mounts(struct session *session)
+{
+	if (!session_check(session))
+		return false;
+	struct json_object *report = report_storage(session->arena, &session->vm);
+	fputs(report_text(session->arena, report), stdout);
+	json_object_put(report);
+	return true;
+}
+
 bool command_plan(struct session *session)
 {
+	if (session->cli.mounts)
+		return plan_mounts(session);
 	if (!session_plan(session))
 		return false;
 	if (!session->cli.json) {
 		print_plan(&session->plan);
 		return true;
 	}
-	struct json_object *report = report_plan(&session->plan);
+	struct json_object *report = report_plan(session->arena, &session->plan);
 	fputs(report_text(session->arena, report), stdout);
 	json_object_put(report);
 	return true;

@@ -145,8 +145,7 @@ static void plan_boot_files(struct planner *planner)
 	bool carried = plan->own_stage1 || plan->copies_initrd;
 	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true} : (struct file_ref){system->initrd, false};
 	plan->prebuilt_database = strcmp(plan->vm->nix_database, "prebuilt") == 0;
-	/* Beside the store, as in Nix: /nix/store and /nix/var/nix. */
-	plan->state_dir = arena_printf(planner->arena, "%s/var/nix", path_parent(planner->arena, plan->vm->store_dir));
+	plan->state_dir = nix_state_dir(planner->arena, plan->vm);
 }
 
 /*

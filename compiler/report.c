@@ -208,22 +208,6 @@ static struct json_object *disks_json(const struct guest *guest)
 	return array;
 }
 
-static struct json_object *mounts_json(const struct plan *plan)
-{
-	struct json_object *array = json_object_new_array();
-	for (size_t i = 0; i < plan->mounts.n; i++) {
-		const struct stage1_mount *mount = &plan->mounts.v[i];
-		struct json_object *object = json_object_new_object();
-		set_text(object, "target", mount->target);
-		set_text(object, mount->source_kind == STAGE1_DISK_SERIAL ? "serial" : "source", mount->source);
-		set_text(object, "type", mount->type);
-		set_text(object, "options", mount->options);
-		set_bool(object, "readOnly", mount->read_only);
-		json_object_array_add(array, object);
-	}
-	return array;
-}
-
 static struct json_object *kernel_json(const struct plan *plan)
 {
 	const struct kernel *kernel = &plan->system.kernel;
@@ -251,7 +235,7 @@ static int64_t closure_bytes(const struct closure *closure)
 	return sum;
 }
 
-struct json_object *report_plan(const struct plan *plan)
+struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 {
 	struct json_object *object = json_object_new_object(), *closure = json_object_new_object();
 	set_text(object, "hypervisor", plan->backend->name);
@@ -262,7 +246,7 @@ struct json_object *report_plan(const struct plan *plan)
 	set_text(object, "kernelParams", plan->guest.parameters);
 	set(object, "modules", modules_json(plan));
 	set(object, "disks", disks_json(&plan->guest));
-	set(object, "mounts", mounts_json(plan));
+	set(object, "mounts", report_mounts(arena, plan->vm, &plan->mounts));
 	set(object, "command", report_command(&plan->lowered.command));
 	if (plan->lowered.config.name)
 		set(object, "config", document_json(&plan->lowered));

@@ -66,7 +66,7 @@ static void hash_scripts(EVP_MD_CTX *hash, const struct runner_scripts *scripts)
 	}
 }
 
-static bool hash_inputs(struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan, const struct runner_scripts *scripts)
+static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan, const struct runner_scripts *scripts)
 {
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
@@ -83,7 +83,7 @@ static bool hash_inputs(struct diag *diag, EVP_MD_CTX *hash, const struct plan *
 	for (size_t i = 0; i < plan->modules.n; i++)
 		ok &= hash_file(diag, hash, plan->modules.v[i].path);
 	hash_scripts(hash, scripts);
-	struct json_object *report = report_plan(plan);
+	struct json_object *report = report_plan(arena, plan);
 	json_object_object_del(report, "closure"); /* where it was read makes no difference */
 	hash_text(hash, json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN));
 	json_object_put(report);
@@ -96,7 +96,7 @@ static const char *fingerprint(struct arena *arena, struct diag *diag, const str
 	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(diag, hash, plan, scripts) &&
+	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(arena, diag, hash, plan, scripts) &&
 		  EVP_DigestFinal_ex(hash, digest, &size) == 1;
 	EVP_MD_CTX_free(hash);
 	BUF_CLEANUP struct buf hex = {0};

@@ -103,6 +103,18 @@ static void apply_hypervisor(struct session *session, const char *hypervisor, st
 	node_set(session->arena, *merged, &(struct entry){"hypervisor", where, value});
 }
 
+/* The mounts are asked for while the system is made that mounts them: it has no path yet. */
+static void apply_no_toplevel(struct session *session, struct node **merged)
+{
+	if (node_get(*merged, "toplevel"))
+		return;
+	const struct pos where = {"--mounts", 1, 1, 1};
+	struct node *value = node_new(session->arena, NODE_SCALAR, &where);
+	value->text = "unknown";
+	*merged = node_copy(session->arena, *merged);
+	node_set(session->arena, *merged, &(struct entry){"toplevel", where, value});
+}
+
 /* ---- reading ---- */
 
 /* The wrapper key says the same as its contents at the top; it goes first, so that everything else is laid over one shape. */
@@ -146,6 +158,8 @@ static struct node *read_all(struct session *session)
 		ok &= apply_set(session, cli->sets.v[i], &merged);
 	if (cli->hypervisor)
 		apply_hypervisor(session, cli->hypervisor, &merged);
+	if (cli->mounts && merged)
+		apply_no_toplevel(session, &merged);
 	return ok ? merged : NULL;
 }
 

@@ -160,3 +160,20 @@ void storage_mounts(struct arena *arena, const struct vm *vm, const struct backe
 	else if (strcmp(target, vm->store_dir) != 0)
 		vec_push(arena, mounts, (struct stage1_mount){STAGE1_NAME, target, vm->store_dir, "none", "bind", true});
 }
+
+const char *nix_state_dir(struct arena *arena, const struct vm *vm)
+{
+	return arena_printf(arena, "%s/var/nix", path_parent(arena, vm->store_dir));
+}
+
+bool storage_is_early(struct arena *arena, const struct vm *vm, const char *target)
+{
+	struct store_overlay overlay;
+	const char *paths[] = {vm->store_dir, store_target(arena, vm), nix_state_dir(arena, vm), NULL};
+	if (store_overlay_find(arena, vm, &overlay))
+		paths[3] = overlay.upper;
+	bool early = strcmp(target, "/") == 0;
+	for (size_t i = 0; i < countof(paths) && paths[i]; i++)
+		early |= is_within(paths[i], target);
+	return early;
+}

@@ -23,10 +23,15 @@ struct store_overlay {
 /* False when the store is not writable. */
 bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_overlay *overlay);
 
+/* Beside the store, as in Nix: /nix/store and /nix/var/nix. */
+const char *nix_state_dir(struct arena *arena, const struct vm *vm);
+
 /* Fills in the guest's disks. */
 void storage_disks(struct arena *arena, const struct vm *vm, struct guest *guest);
 /* Of a guest that has its disks. The store's overlay, if any, is the last. */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct backend *backend, const struct guest *guest,
 		    struct stage1_mounts *mounts);
+/* Whether the guest's init needs what is mounted there: the store, its layers, Nix's state. */
+bool storage_is_early(struct arena *arena, const struct vm *vm, const char *target);
 
 #endif

@@ -41,6 +41,7 @@ let
       case $1 in
       load-db) nix-store --load-db < "$(parameter regInfo)" ;; # as NixOS guests of microvm.nix do
       verify) nix-store --verify --check-contents ;;
+      paths) nix-store --verify ;; # without reading them
       requisites) nix-store -qR "$top" ;;
       dump) nix-store --dump-db ;; # all that is registered
       registered) nix path-info --all --offline --extra-experimental-features nix-command ;;

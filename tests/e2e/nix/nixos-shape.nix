@@ -5,6 +5,7 @@
   busyboxProgram ? "/usr/bin/busybox",
   kernelPackage, # an unpacked Debian kernel: ../kernel.sh
   bootspecOnly ? "", # "yes": without what the bootspec says, too
+  mountsFile ? "", # what `mvmbuild plan --mounts` printed: the initrd then mounts as templates/nix/guest.nix says
 }:
 
 let
@@ -42,6 +43,34 @@ let
     depmod -b "$out" ${version}
   '';
 
+  # What NixOS makes of the module: mount(8), directories of an overlay made, its paths below the future root.
+  guest = import ../../../templates/nix/guest.nix mountsFile { config.nix = { enable = true; package = "/no-nix"; }; };
+  layers = overlay: if overlay == null then [ ] else [
+    "lowerdir=/root${head overlay.lowerdir}" "upperdir=/root${overlay.upperdir}" "workdir=/root${overlay.workdir}"
+  ];
+  mountCommand = target:
+    let
+      each = guest.fileSystems.${target};
+      overlay = each.overlay or null;
+      known = builtins.filter (option: builtins.substring 0 2 option != "x-") each.options;
+      bind = builtins.elem "bind" known;
+      options = builtins.concatStringsSep "," (known ++ layers overlay);
+    in ''
+      mkdir -p /root${target} ${if overlay == null then "" else "/root${overlay.upperdir} /root${overlay.workdir}"}
+      mount -t ${each.fsType or "overlay"} -o ${options} ${if bind then "/root" else ""}${each.device or "overlay"} /root${target}
+    '';
+  targets = map (mount: mount.target) (builtins.fromJSON (builtins.readFile mountsFile)).mounts;
+  mountAll = if mountsFile == "" then ''
+    for try in $(seq 100); do [ -b /dev/vda ] || sleep 0.1; done
+    mkdir -p /root${builtins.storeDir}
+    mount -o ro -t squashfs /dev/vda /root${builtins.storeDir} 2>/dev/null || mount -o ro -t erofs /dev/vda /root${builtins.storeDir}
+  '' else ''
+    for name in ${toString (guest.boot.initrd.kernelModules ++ guest.boot.initrd.availableKernelModules)}; do modprobe "$name"; done
+    mkdir -p /dev/disk/by-id # as udev does
+    for disk in /sys/block/vd*; do ln -s "/dev/''${disk##*/}" "/dev/disk/by-id/virtio-$(cat "$disk/serial")"; done
+    ${builtins.concatStringsSep "" (map mountCommand targets)}
+  '';
+
   # Does what NixOS's own first stage does, as far as a microVM needs it: the store is the first disk.
   initrd = run "initrd-linux-${version}" {
     init = ''
@@ -55,10 +84,9 @@ let
       echo "guest-initrd: started"
       for name in virtio_mmio virtio_pci virtio_blk squashfs crc32c_generic erofs; do modprobe "$name"; done
       init=$(tr ' ' '\n' < /proc/cmdline | sed -n 's/^init=//p')
-      for try in $(seq 100); do [ -b /dev/vda ] || sleep 0.1; done
       mount -t tmpfs -o mode=0755 tmpfs /root
-      mkdir -p /root${builtins.storeDir} /root/proc /root/sys /root/dev /root/run /root/etc
-      mount -o ro -t squashfs /dev/vda /root${builtins.storeDir} 2>/dev/null || mount -o ro -t erofs /dev/vda /root${builtins.storeDir}
+      mkdir -p /root/proc /root/sys /root/dev /root/run /root/etc
+      ${mountAll}
       : > /root/etc/NIXOS
       mount -t tmpfs -o mode=0755 tmpfs /root/run
       for dir in proc sys dev; do mount --move "/$dir" "/root/$dir"; done
@@ -98,7 +126,11 @@ let
     is "/run is mounted" "tmpfs rw" "$(mounted /run)"
     case $(mounted ${builtins.storeDir}) in
     *' ro') say "ok the store is read-only" ;;
-    overlay*) say "ok the store is an overlay" ;;
+    overlay*)
+      say "ok the store is an overlay"
+      is "the store is writable" yes "$(echo yes > ${builtins.storeDir}/written && cat ${builtins.storeDir}/written)"
+      for each in ${builtins.storeDir}/../.rw-store/store/*; do say "upper ''${each##*/}"; done
+      ;;
     *) is "the store is mounted" "squashfs ro" "$(mounted ${builtins.storeDir})" ;;
     esac
     is "/etc/NIXOS exists" yes "$([ -e /etc/NIXOS ] && echo yes)"

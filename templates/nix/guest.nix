@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+# A NixOS module for a guest that boots with its own initrd (initrd: guest): its file systems are what mvmbuild plans. Needs no nixpkgs.
+#
+#   mvmbuild plan --mounts web1.yaml >mounts.json       # web1.yaml needs no toplevel for that
+#
+#   { imports = [ (import ./guest.nix ./mounts.json) ]; }
+#
+# The argument is that file, or what stands in it. The mounts are the same as those of mvmbuild's own stage 1, and work with NixOS's scripted
+# and its systemd initrd.
+plan:
+
+{ config, ... }:
+
+let
+  inherit (builtins) any concatMap elem filter fromJSON isAttrs listToAttrs readFile;
+
+  storage = if isAttrs plan then plan else fromJSON (readFile plan);
+  inherit (storage) mounts storeDir stateDir writableStore;
+
+  types = map (mount: mount.type) mounts;
+  readOnlyTypes = [ "squashfs" "erofs" ];
+  # systemd's first stage loads boot.initrd.kernelModules while it mounts.
+  afterModules = [ "9p" "virtiofs" ] ++ readOnlyTypes;
+
+  fileSystem = mount: {
+    inherit (mount) neededForBoot;
+    options = # never empty
+      if elem mount.type afterModules then mount.options ++ [ "x-systemd.after=systemd-modules-load.service" ]
+      else if mount.options == [ ] then [ "defaults" ]
+      else mount.options;
+    noCheck = elem mount.type readOnlyTypes;
+  } // (
+    if mount ? layers then {
+      # NixOS makes the directories, and puts before them where its initrd mounts.
+      overlay = {
+        lowerdir = [ mount.layers.lower ];
+        upperdir = mount.layers.upper;
+        workdir = mount.layers.work;
+      };
+    } else {
+      inherit (mount) device;
+      fsType = mount.type;
+      depends = if elem "bind" mount.options then [ mount.device ] else [ ];
+    }
+  );
+
+  root = if any (mount: mount.target == "/") mounts then { } else {
+    "/" = {
+      device = "tmpfs";
+      fsType = "tmpfs";
+      options = [ "mode=0755" ];
+      neededForBoot = true;
+    };
+  };
+
+  # The registration of the closure, which the kernel parameter regInfo= names, is a store path itself, or in one: it is registered too, with
+  # all that it names, and is a root. Otherwise the next collection of garbage deletes it, and the boot after it finds an empty database.
+  register = ''
+    registration=
+    for word in $(cat /proc/cmdline); do
+      case $word in regInfo=*) registration=''${word#regInfo=} ;; esac
+    done
+    if [ -f "$registration" ]; then
+      ${config.nix.package}/bin/nix-store --load-db <"$registration"
+      case $registration in
+      ${storeDir}/*)
+        name=''${registration#${storeDir}/}
+        path=${storeDir}/''${name%%/*}
+        if ! ${config.nix.package}/bin/nix-store --check-validity "$path" 2>/dev/null; then
+          references=$(
+            while read -r item && read -r hash && read -r size && read -r deriver && read -r count; do
+              echo "$item"
+              while [ "$count" -gt 0 ]; do
+                read -r reference
+                count=$((count - 1))
+              done
+            done <"$registration"
+          )
+          printf '%s\n\n%s\n%s\n' "$path" "$(echo "$references" | wc -l)" "$references" |
+            ${config.nix.package}/bin/nix-store --register-validity
+        fi
+        mkdir -p ${stateDir}/gcroots
+        ln -sfn "$path" ${stateDir}/gcroots/mvm-registration
+        ;;
+      esac
+    fi
+  '';
+in
+{
+  fileSystems = root // listToAttrs (map (mount: { name = mount.target; value = fileSystem mount; }) mounts);
+
+  boot.initrd.availableKernelModules =
+    [ "virtio_mmio" "virtio_pci" "virtio_blk" ] ++ filter (type: type != "none" && type != "tmpfs") types;
+  boot.initrd.kernelModules = concatMap
+    (type: if type == "9p" then [ "9p" "9pnet_virtio" ] else if elem type [ "virtiofs" "overlay" ] then [ type ] else [ ])
+    types;
+  boot.loader.grub.enable = false;
+  boot.postBootCommands = if config.nix.enable then register else "";
+
+  # Hard links between a layer and the one below it are copies.
+  nix.settings = if writableStore then { auto-optimise-store = false; } else { };
+}
