@@ -31,7 +31,7 @@ endif
 MAIN := compiler/main.c
 LIBRARY := $(filter-out $(MAIN),$(sort $(wildcard compiler/*.c compiler/base/*.c backends/*.c imaging/*.c)))
 OBJECTS := $(LIBRARY:%.c=$(BUILD)/%.o)
-EMBEDDED := $(sort $(wildcard templates/runner/*.sh))
+EMBEDDED := $(sort $(wildcard templates/runner/*.sh templates/starter/*/*))
 
 all: $(BUILD)/mvmbuild
 

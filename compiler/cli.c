@@ -10,6 +10,8 @@ struct parser {
 	struct arena *arena;
 	struct diag *diag;
 	struct cli *cli;
+	int argc;
+	char *const *argv;
 };
 
 struct option_row {
@@ -23,6 +25,15 @@ static bool take_output(struct parser *parser, const char *value)
 {
 	parser->cli->output = value;
 	return *value || diag_error(parser->diag, STATUS_USAGE, NULL, "usage", "--output wants a path");
+}
+
+/* -MD FILE, as compilers have it: getopt takes the D for the argument. */
+static bool take_depfile(struct parser *parser, const char *value)
+{
+	if (strcmp(value, "D") == 0 && optind < parser->argc)
+		value = parser->argv[optind++];
+	parser->cli->depfile = value;
+	return *value || diag_error(parser->diag, STATUS_USAGE, NULL, "usage", "-MD wants a path");
 }
 
 static bool take_hypervisor(struct parser *parser, const char *value)
@@ -130,6 +141,7 @@ static bool take_version(struct parser *parser, const char *value)
 
 static const struct option_row rows[] = {
 	{'o', "output", "PATH", "the runner to make (default: result-HOSTNAME)", false, take_output},
+	{'M', "depfile", "FILE", "(also -MD FILE) write what the build read, as a rule for make or ninja", false, take_depfile},
 	{0, "hypervisor", "NAME", "instead of the description's", false, take_hypervisor},
 	{0, "set", "KEY=VALUE", "lays KEY=VALUE over the description: --set volumes.0.size=2G", false, take_set},
 	{'j', "jobs", "N", "threads (default: $NIX_BUILD_CORES, then all CPUs)", false, take_jobs},
@@ -204,7 +216,7 @@ static const struct command_row *command_find(const char *name)
 
 bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const argv[], struct cli *cli)
 {
-	struct parser parser = {arena, diag, cli};
+	struct parser parser = {arena, diag, cli, argc, argv};
 	*cli = (struct cli){0};
 	if (!parse_options(&parser, argc, argv))
 		return false;

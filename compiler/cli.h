@@ -14,6 +14,7 @@ struct cli {
 	const struct command_row *command;
 	struct strings arguments;  /* behind the command */
 	struct strings sets;       /* "a.b=c" */
+	const char *depfile;       /* NULL: none */
 	const char *output;        /* NULL: result-HOSTNAME */
 	const char *hypervisor;    /* NULL: as described */
 	const char *cache_dir;     /* NULL: the user's own */

@@ -9,8 +9,10 @@
 
 #include "compiler/base/file.h"
 #include "compiler/check.h"
+#include "compiler/depfile.h"
 #include "compiler/docgen.h"
 #include "compiler/gcroots.h"
+#include "compiler/init.h"
 #include "compiler/progress.h"
 #include "compiler/report.h"
 #include "compiler/runner.h"
@@ -21,6 +23,7 @@ const struct command_row commands[] = {
 	{"check", "VM.yaml...", "report every mistake at once, build nothing", command_check},
 	{"plan", "VM.yaml...", "show what would be built and run, write nothing", command_plan},
 	{"run", "VM.yaml...", "build, then run the VM in the foreground", command_run},
+	{"init", "[TEMPLATE [DIR]]", "files to start from: vm (every option that matters, the default) or hello (a small system)", command_init},
 	{"schema", "", "the JSON Schema of descriptions", command_schema},
 	{"options", "", "the option reference, in Markdown", command_options},
 	{0},
@@ -116,6 +119,9 @@ static bool build(struct session *session, struct runner_result *result)
 		return false;
 	}
 	report_result(&progress, plan, result);
+	if (session->cli.depfile &&
+	    !depfile_write(session->arena, session->diag, session->cli.depfile, output, &session->cli.arguments, plan))
+		return false;
 	return !session->cli.gcroot || gcroots_publish(&roots, result->path);
 }
 
@@ -224,6 +230,19 @@ bool command_plan(struct session *session)
 	struct json_object *report = report_plan(session->arena, &session->plan);
 	fputs(report_text(session->arena, report), stdout);
 	json_object_put(report);
+	return true;
+}
+
+bool command_init(struct session *session)
+{
+	const struct strings *arguments = &session->cli.arguments;
+	struct strings written = {0};
+	if (arguments->n > 2)
+		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "init takes a template and a directory");
+	if (!init_write(session->arena, session->diag, arguments->n > 0 ? arguments->v[0] : "vm", arguments->n > 1 ? arguments->v[1] : ".", &written))
+		return false;
+	for (size_t i = 0; i < written.n; i++)
+		printf("%s\n", written.v[i]);
 	return true;
 }
 

@@ -213,12 +213,21 @@ static bool resolve_kernel(struct resolver *resolver)
 	return kernel_inspect(resolver->arena, resolver->diag, path, where, &resolver->system->kernel);
 }
 
-/* lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage, PACKAGE/boot/vmlinuz-*. */
+/* A machine's own /lib/modules may be other kernels'. */
+static bool has_modules(struct resolver *resolver, const char *directory)
+{
+	const char *version = resolver->system->kernel.version, *modules = path_join(resolver->arena, directory, "lib/modules");
+	if (strcmp(directory, "/") == 0)
+		return version && path_is_directory(path_join(resolver->arena, modules, version));
+	return path_is_directory(modules);
+}
+
+/* lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage, PACKAGE/boot/vmlinuz-*, a machine's /boot/vmlinuz. */
 static const char *modules_beside(struct resolver *resolver, const char *kernel)
 {
 	const char *directory = path_parent(resolver->arena, kernel);
 	for (int up = 0; up < 2; up++) {
-		if (strcmp(directory, "/") != 0 && path_is_directory(path_join(resolver->arena, directory, "lib/modules")))
+		if (has_modules(resolver, directory))
 			return directory;
 		directory = path_parent(resolver->arena, directory);
 	}

@@ -28,6 +28,7 @@ bool command_build(struct session *session);
 bool command_check(struct session *session);
 bool command_plan(struct session *session);
 bool command_run(struct session *session);
+bool command_init(struct session *session);
 bool command_schema(struct session *session);
 bool command_options(struct session *session);
 
