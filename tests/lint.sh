@@ -15,7 +15,7 @@ mapfile -t scripts < <(files '*.sh' .ci/run | grep -v '^templates/runner/')
 shellcheck -x "${scripts[@]}"
 result $? "shellcheck: ${#scripts[@]} scripts"
 
-missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do head -n 3 "$f" | grep -q SPDX || echo "$f"; done | grep -v '^templates/runner/')
+missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do head -n 3 "$f" | grep -q SPDX || echo "$f"; done | grep -v '^templates/\(runner\|starter\)/')
 echo "${missing:+# without: $missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "every source names its license"
 
