@@ -13,18 +13,17 @@ struct qemu {
 	bool pci; /* virtio devices are on a PCI bus, else virtio-mmio */
 };
 
-/* QEMU's option parser splits at commas; two of them are one. */
-const char *qemu_escape(struct arena *arena, const char *text);
-/* "pci" or "device", of virtio-net-… */
-const char *qemu_suffix(const struct qemu *qemu);
-bool qemu_is_x86(const struct qemu *qemu);
-
 /* The only x86 machine without a PCI bus, unless it is asked for one. */
 bool qemu_is_microvm(const struct vm *vm);
 /* The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without one. */
 bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch);
 
 /* qemu_machine.c */
+/* QEMU's option parser splits at commas; two of them are one. */
+const char *qemu_escape(struct arena *arena, const char *text);
+/* "pci" or "device", of virtio-net-… */
+const char *qemu_suffix(const struct qemu *qemu);
+bool qemu_is_x86(const struct qemu *qemu);
 void qemu_add_machine(const struct qemu *qemu);
 void qemu_add_cpu(const struct qemu *qemu);
 void qemu_add_memory(const struct qemu *qemu);

@@ -3,6 +3,25 @@
 #include <string.h>
 
 #include "backends/qemu.h"
+#include "compiler/base/buf.h"
+
+bool qemu_is_x86(const struct qemu *qemu)
+{
+	return qemu->guest->arch == KERNEL_X86_64;
+}
+
+const char *qemu_suffix(const struct qemu *qemu)
+{
+	return qemu->pci ? "pci" : "device";
+}
+
+const char *qemu_escape(struct arena *arena, const char *text)
+{
+	BUF_CLEANUP struct buf escaped = {0};
+	for (; *text; text++)
+		buf_add(&escaped, *text == ',' ? ",," : text, *text == ',' ? 2 : 1);
+	return arena_strdup(arena, buf_text(&escaped));
+}
 
 static const char *machine_of(const struct vm *vm, enum kernel_arch arch)
 {
