@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
+#include "compiler/kernel_support.h"
 
 /* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
 enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
@@ -301,7 +302,8 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);
 	plan_roots(&planner);
-	ok &= plan_modules(&planner);
+	/* The module that is missing for the same reason would be told too. */
+	ok &= kernel_support_check(arena, diag, plan) && plan_modules(&planner);
 	ok &= plan_parameters(&planner);
 	if (plan->backend->check_guest)
 		ok &= plan->backend->check_guest(diag, &plan->guest);

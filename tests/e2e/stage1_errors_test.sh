@@ -58,6 +58,21 @@ fails "a bus without its module" vm 'cannot mount .* no disk with serial' module
 told "the reason" 'there is no disk at all; is the driver'
 expect "$description: the module is named before" "$console" '^stage1: cannot load the module virtio_mmio: '
 
+# What its configuration says, the compiler knows.
+mkdir "$test_dir/boot"
+cp "$vmlinux" "$test_dir/boot/vmlinux"
+config=$(echo "$kernel"/boot/config-*)
+# refused NAME OPTION MESSAGE: with a kernel built without it.
+refused() {
+	sed "s/^CONFIG_$2=.*/# CONFIG_$2 is not set/" "$config" >"$test_dir/boot/${config##*/}"
+	printf '%s\n' 'hostName: vm' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" "kernel: $test_dir/boot/vmlinux" "kernelModules: $kernel" \
+		'writableStoreOverlay: /rw' >"$test_dir/$1.yaml"
+	check "$1: a kernel without CONFIG_$2 is refused" test "$("$mvmbuild" plan "$test_dir/$1.yaml" >"$test_dir/$1.log" 2>&1; echo $?)" = 4
+	expect "$1: by name" "$test_dir/$1.log" "error: kernel: .*/boot/vmlinux cannot mount .* $3.*\[kernel-config\]"
+}
+refused compressor SQUASHFS_ZSTD '\(squashfs\): CONFIG_SQUASHFS_ZSTD is not set, says .*/config-'
+refused overlay OVERLAY_FS '\(overlay\): CONFIG_OVERLAY_FS is not set'
+
 # The other ways to fail.
 for end in poweroff:'powering off' reboot:rebooting; do
 	boot vm '^stage1: giving up' init=/no/init "mvm.fail=${end%:*}"
