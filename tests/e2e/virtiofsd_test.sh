@@ -9,12 +9,6 @@ set -u
 . "$(dirname "$0")/guest.sh"
 # shellcheck source=tests/e2e/cargo.sh
 . "$top/tests/e2e/cargo.sh"
-guest_setup
-need_programs socat setpriv pgrep
-chmod 755 "$test_dir" # another user reads the runner
-guest=$(guest_build share-guest) || exit 1
-log=$test_dir/log
-data="a, 'b'"
 
 # Where a kind of virtiofsd is; when there is none, why.
 daemon_find() { # KIND
@@ -35,6 +29,15 @@ daemon_find() { # KIND
 	return 1
 }
 
+# Before the test has a HOME of its own: cargo may be in the user's.
+declare -A programs=()
+for kind in qemu rust; do programs[$kind]=$(daemon_find $kind) || programs[$kind]="none: ${programs[$kind]}"; done
+guest_setup
+need_programs socat setpriv pgrep
+chmod 755 "$test_dir" # another user reads the runner
+guest=$(guest_build share-guest) || exit 1
+log=$test_dir/log
+data="a, 'b'"
 
 # What this test started: every virtiofsd has its share's directory in its arguments, and mvm-host the runner in its name.
 processes() { pgrep -f -- "(virtiofsd|mvm-host) .*$test_dir/" || true; }
@@ -175,8 +178,9 @@ unit() {
 }
 
 for kind in qemu rust; do
-	if ! program=$(daemon_find $kind); then
-		skip "$kind" "$program"
+	program=${programs[$kind]}
+	if [ "${program#none: }" != "$program" ]; then
+		skip "$kind" "${program#none: }"
 		continue
 	fi
 	mkdir -p "$test_dir/$kind-package/bin"
