@@ -39,20 +39,3 @@ void check_store(const struct checker *checker)
 			return;
 	wrong(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk", "storeOnDisk: false needs a share whose source is %s", vm->store_dir);
 }
-
-void check_nix_database(const struct checker *checker)
-{
-	const struct vm *vm = checker->vm;
-	const struct pos *where = vm_where(vm, &vm->nix_database), *initrd = vm_where(vm, &vm->initrd);
-	if (!sound(checker, &vm->nix_database) || !where)
-		return;
-	if (strcmp(vm->nix_database, "registration") == 0 || strcmp(vm->nix_database, "hostOverlay") == 0)
-		wrong(checker, where, "not-implemented", "nixDatabase: %s is not implemented yet; prebuilt and none are", vm->nix_database);
-	if (strcmp(vm->nix_database, "none") == 0 && vm->writable_store_overlay)
-		wrong(checker, where, "bad-nix-database",
-		      "nixDatabase: none with a writable store: a collection of garbage in the guest would delete the running system");
-	if (strcmp(vm->nix_database, "prebuilt") == 0 && vm->initrd) {
-		wrong(checker, where, "bad-nix-database", "nixDatabase: prebuilt is put in place by our stage 1, but another initrd is given");
-		diag_note(checker->diag, initrd, "bad-nix-database", "given here");
-	}
-}

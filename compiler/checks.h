@@ -68,10 +68,11 @@ void check_socket(const struct checker *checker);
 void check_user(const struct checker *checker);
 void check_bin_scripts(const struct checker *checker);
 void check_host_path(const struct checker *checker);
-/* check_store.c: the store, its disk, its database */
+/* check_store.c: the store and its disk */
 void check_store_dir(const struct checker *checker);
 void check_store_disk(const struct checker *checker);
 void check_store(const struct checker *checker);
+/* check_nix_database.c */
 void check_nix_database(const struct checker *checker);
 /* check_volumes.c */
 void check_volumes(const struct checker *checker);

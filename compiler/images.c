@@ -5,10 +5,9 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/nix_images.h"
 #include "imaging/ext4.h"
 #include "imaging/kernel_unpack.h"
-#include "imaging/nar.h"
-#include "imaging/nix_db.h"
 #include "imaging/sparse_archive.h"
 #include "imaging/squashfs_link.h"
 #include "imaging/stage1.h"
@@ -74,42 +73,6 @@ static bool make_volumes(const struct maker *maker)
 	return true;
 }
 
-/* The registration knows the hashes; a source without them (a scan) leaves them to us. */
-static bool complete_hashes(const struct maker *maker, struct closure *closure)
-{
-	struct store_path *paths = arena_alloc(maker->arena, closure->n * sizeof *paths);
-	if (closure->n)
-		memcpy(paths, closure->v, closure->n * sizeof *paths);
-	for (size_t i = 0; i < closure->n; i++) {
-		char hash[65];
-		uint64_t size;
-		if (paths[i].nar_hash)
-			continue;
-		if (!nar_hash(maker->diag, paths[i].path, hash, &size))
-			return false;
-		paths[i].nar_hash = arena_strdup(maker->arena, hash);
-		paths[i].nar_size = (int64_t)size;
-	}
-	closure->v = paths;
-	return true;
-}
-
-static bool add_database(const struct maker *maker, struct stage1_steps *steps)
-{
-	struct closure closure = maker->plan->closure;
-	const char *directory = path_join(maker->arena, maker->scratch, "db");
-	if (!complete_hashes(maker, &closure) || !directory_make(maker->diag, directory, 0755) ||
-	    !nix_db_write(maker->diag, directory, &closure, maker->plan->time))
-		return false;
-	static const char *const names[] = {"db.sqlite", "schema"};
-	for (size_t i = 0; i < countof(names); i++) {
-		const struct stage1_file file = {arena_printf(maker->arena, "%s/db/%s", maker->plan->state_dir, names[i]),
-						 path_join(maker->arena, directory, names[i]), 0644};
-		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_FILE, .file = file});
-	}
-	return true;
-}
-
 /* The upper layer's root is the store's: as Nix wants it. */
 static void add_overlay_directories(const struct maker *maker, struct stage1_steps *steps)
 {
@@ -126,15 +89,13 @@ static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
 	size_t below = plan->mounts.n - plan->writable_store;
 	for (size_t i = 0; i < below; i++)
 		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
-	if (plan->writable_store) {
+	if (plan->writable_store)
 		add_overlay_directories(maker, steps);
-		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
-	}
-	if (plan->prebuilt_database && !add_database(maker, steps))
+	if (!nix_images_before_store(maker->arena, maker->diag, plan, maker->scratch, steps))
 		return false;
-	for (size_t i = 0; i < plan->roots.n; i++)
-		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_LINK, .link = plan->roots.v[i]});
-	return true;
+	if (plan->writable_store)
+		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
+	return nix_images_after_store(maker->arena, maker->diag, plan, maker->scratch, steps);
 }
 
 static bool make_stage1(const struct maker *maker)

@@ -274,7 +274,7 @@ const struct option vm_options[] = {
 	{.name = "storeDiskSquashfsFlags", STRINGS(struct vm, store_disk_squashfs_flags), PLANNED, .def = "[-c, zstd, -j, $NIX_BUILD_CORES]",
 	 .doc = "Flags for gensquashfs; storeDisk.compression and .level say it here."},
 	{.name = "nixDatabase", ENUM(struct vm, nix_database, CHOICES("prebuilt", "registration", "hostOverlay", "none")),
-	 .def_doc = "prebuilt with our stage 1, else none", .doc = "How the guest's Nix comes to know its store. Today: prebuilt and none."},
+	 .def_doc = "prebuilt with our stage 1, else none", .doc = "How the guest's Nix comes to know its store: a finished database (prebuilt), a text that the guest loads (registration), or the host's own, when the store is shared (hostOverlay)."},
 	{.name = "registerClosure", BOOL(struct vm, register_closure), .def = "true", .doc = "false is the same as nixDatabase: none."},
 	{.name = "writableStoreOverlay", STRING(struct vm, writable_store_overlay), .arg = "path",
 	 .doc = "Directory in the guest for a writable layer over the store, such as /nix/.rw-store: in memory, or on the volume or virtiofs share that is mounted there or above."},

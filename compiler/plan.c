@@ -6,6 +6,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/kernel_support.h"
+#include "compiler/nix_images.h"
 
 /* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
 enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
@@ -107,13 +108,13 @@ static void plan_roots(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	const struct vm *vm = plan->vm;
-	if (!plan->prebuilt_database)
+	if (plan->nix.database == NIX_DATABASE_NONE)
 		return;
 	vec_push(planner->arena, &plan->roots,
-		 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-system", plan->state_dir), plan->system.toplevel});
+		 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-system", plan->nix.dir), plan->system.toplevel});
 	for (size_t i = 0; i < vm->store_paths.n; i++)
 		vec_push(planner->arena, &plan->roots,
-			 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-path-%zu", plan->state_dir, i), vm->store_paths.v[i]});
+			 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-path-%zu", plan->nix.dir, i), vm->store_paths.v[i]});
 }
 
 /* ---- kernel and stage 1 ---- */
@@ -145,8 +146,7 @@ static void plan_boot_files(struct planner *planner)
 	plan->copies_initrd = system->initrd && !in_store(plan->vm, system->initrd);
 	bool carried = plan->own_stage1 || plan->copies_initrd;
 	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true} : (struct file_ref){system->initrd, false};
-	plan->prebuilt_database = strcmp(plan->vm->nix_database, "prebuilt") == 0;
-	plan->state_dir = nix_state_dir(planner->arena, plan->vm);
+	plan->nix = nix_state_find(planner->arena, plan->vm);
 }
 
 /*
@@ -211,6 +211,13 @@ static void wish_for_mount(struct planner *planner, const struct stage1_mount *m
 			vec_push(planner->arena, wishes, (struct module_wish){mount_modules[i].module, "names of files", true});
 }
 
+/* Whether the guest's database has to be brought in line with another one. */
+static bool runs_nix_db(const struct plan *plan)
+{
+	const struct nix_state *nix = &plan->nix;
+	return nix->database == NIX_DATABASE_HOST_OVERLAY || (nix->database == NIX_DATABASE_PREBUILT && nix->kept);
+}
+
 static bool plan_modules(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -220,11 +227,18 @@ static bool plan_modules(struct planner *planner)
 		return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
 				  "this mvmbuild was built without a first stage for %s guests: build it where %s-linux-gnu-gcc is, or give an initrd",
 				  kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));
+	if (runs_nix_db(plan) && !stage1_has_program(NIX_DB_PROGRAM, plan->guest.arch))
+		return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
+				  "this mvmbuild has no " NIX_DB_PROGRAM " for %s guests, which a Nix database that is kept needs; without a volume or share under it "
+				  "and under the writable store, it is made anew at each boot",
+				  kernel_arch_name(plan->guest.arch));
 	struct module_wishes wishes = {0};
 	plan->backend->modules(planner->arena, &plan->guest, &wishes);
 	wish_for_devices(planner, &wishes);
 	for (size_t i = 0; i < plan->mounts.n; i++)
 		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
+	if (plan->nix.database == NIX_DATABASE_HOST_OVERLAY)
+		vec_push(planner->arena, &wishes, (struct module_wish){"overlay", "the guest's Nix database is an overlay", false});
 	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
 		vec_push(planner->arena, &wishes, (struct module_wish){plan->vm->stage1.modules.v[i], "stage1.modules asks for it", false});
 	return modules_resolve(planner->arena, planner->diag, plan->system.kernel_modules, plan->system.kernel.version,
@@ -255,6 +269,8 @@ static bool plan_parameters(struct planner *planner)
 	}
 	if (!has_init)
 		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
+	if (plan->nix.database == NIX_DATABASE_REGISTRATION)
+		text = arena_printf(planner->arena, "%s regInfo=%s", text, nix_registration_path(planner->arena, plan));
 	plan->guest.parameters = text;
 	size_t own = plan->backend->parameter_bytes, room = COMMAND_LINE_BYTES - (own > OTHER_BYTES ? own : OTHER_BYTES);
 	if (strlen(text) <= room)

@@ -7,6 +7,7 @@
 
 #include "backends/backend.h"
 #include "compiler/closure.h"
+#include "compiler/nix_state.h"
 #include "compiler/resolve.h"
 #include "compiler/storage.h"
 #include "compiler/vm.h"
@@ -21,6 +22,9 @@
 #define RUNNER_VMLINUX RUNNER_SHARE "/vmlinux"
 #define RUNNER_VOLUMES RUNNER_SHARE "/volumes"
 #define RUNNER_NEEDED RUNNER_SHARE "/host-store-paths"
+
+/* A program that this one carries: imaging/nix_db/main.c. */
+#define NIX_DB_PROGRAM "mvm-nix-db"
 
 /* An image that the runner creates at its first start. */
 struct created_volume {
@@ -41,9 +45,8 @@ struct plan {
 	bool copies_kernel;      /* the kernel is not in the store, so the runner carries it */
 	bool unpacks_kernel;     /* the hypervisor wants the ELF inside the bzImage */
 	bool copies_initrd;      /* the given initrd likewise */
-	bool prebuilt_database;  /* stage 1 puts a Nix database in place */
 	bool tap_multi_queue;    /* how the host makes taps: as the hypervisor opens them */
-	const char *state_dir;   /* Nix's, in the guest: /nix/var/nix */
+	struct nix_state nix;    /* the guest's Nix database */
 	struct module_list modules;
 	struct stage1_mounts mounts;
 	bool writable_store;     /* `overlay` is the last of the mounts */

@@ -208,6 +208,19 @@ static struct json_object *disks_json(const struct guest *guest)
 	return array;
 }
 
+static struct json_object *nix_json(const struct nix_state *nix)
+{
+	struct json_object *object = json_object_new_object();
+	set_text(object, "stateDir", nix->dir);
+	set_bool(object, "kept", nix->kept);
+	set_text(object, "boundFrom", nix->bound);
+	if (nix->lower)
+		set_text(object, "lower", nix->lower);
+	if (nix->layer)
+		set_text(object, "layer", nix->layer);
+	return object;
+}
+
 static struct json_object *kernel_json(const struct plan *plan)
 {
 	const struct kernel *kernel = &plan->system.kernel;
@@ -247,6 +260,7 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	set(object, "modules", modules_json(plan));
 	set(object, "disks", disks_json(&plan->guest));
 	set(object, "mounts", report_mounts(arena, plan->vm, &plan->mounts));
+	set(object, "nixState", nix_json(&plan->nix));
 	set(object, "command", report_command(&plan->lowered.command));
 	if (plan->lowered.config.name)
 		set(object, "config", document_json(&plan->lowered));

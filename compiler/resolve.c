@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/nix_state.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20 };
 
@@ -47,12 +48,12 @@ static const char *derived_mac(struct arena *arena, const char *host_name, const
 	return arena_printf(arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
 }
 
-static bool shares_host_store(const struct vm *vm)
+static const struct share *host_store_share(const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->shares.n; i++)
 		if (vm->shares.v[i].source && strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
-			return true;
-	return false;
+			return &vm->shares.v[i];
+	return NULL;
 }
 
 /* A text that was not written at all: `null` is written, and means none. */
@@ -73,6 +74,29 @@ static void fill_from_name(struct arena *arena, struct vm *vm)
 			vm->interfaces.v[i].mac = derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
 }
 
+/* The copy of the host's database comes by a share that is as the store's. */
+static void add_database_share(struct arena *arena, struct vm *vm)
+{
+	const struct share *store = host_store_share(vm);
+	if (strcmp(vm->nix_database, "hostOverlay") != 0 || !store)
+		return;
+	const struct pos *where = vm_where(vm, &vm->nix_database);
+	struct share *shares = arena_alloc(arena, (vm->shares.n + 1) * sizeof *shares);
+	memcpy(shares, vm->shares.v, vm->shares.n * sizeof *shares);
+	shares[vm->shares.n] = (struct share){
+		.where = where ? *where : store->where,
+		.tag = NIX_STATE_TAG,
+		.source = NIX_STATE_COPY,
+		.mount_point = nix_state_lower(arena, vm),
+		.proto = store->proto,
+		.security_model = store->security_model,
+		.cache = store->cache,
+		.read_only = true,
+	};
+	vm->shares.v = shares;
+	vm->shares.n++;
+}
+
 bool vm_fill(struct arena *arena, struct vm *vm)
 {
 	if (vm->host_name)
@@ -80,7 +104,7 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 	if (!vm_where(vm, &vm->hotplugged_mem_mib))
 		vm->hotplugged_mem_mib = vm->hotplug_mem_mib;
 	if (!vm_where(vm, &vm->store_on_disk))
-		vm->store_on_disk = !shares_host_store(vm);
+		vm->store_on_disk = !host_store_share(vm);
 	if (!vm_where(vm, &vm->system_symlink))
 		vm->system_symlink = !vm->store_on_disk;
 	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
@@ -91,6 +115,7 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
 	if (left_open(vm, &vm->virtiofsd.group))
 		vm->virtiofsd.group = "kvm";
+	add_database_share(arena, vm);
 	if (!vm->graphics.socket)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
 	for (size_t i = 0; i < vm->shares.n; i++) {

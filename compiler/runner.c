@@ -166,16 +166,23 @@ static bool write_scripts(const struct writer *writer)
 	return ok;
 }
 
-static bool write_host_program(const struct writer *writer)
+/* libexec/NAME, one of the programs that this one carries. */
+static bool write_program(const struct writer *writer, const char *name)
+{
+	for (const struct embedded_file *file = embedded_files; file->name; file++)
+		if (strcmp(file->name, name) == 0)
+			return put(writer, arena_printf(writer->arena, "libexec/%s", name), file->begin, (size_t)(file->end - file->begin), 0555);
+	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
+}
+
+static bool write_host_programs(const struct writer *writer)
 {
 	if (writer->plan->backend->macos) {
 		const char *text = script_macos_host(writer->arena, writer->plan);
 		return put(writer, "libexec/mvm-host", text, strlen(text), 0555);
 	}
-	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strcmp(file->name, "mvm-host") == 0)
-			return put(writer, "libexec/mvm-host", file->begin, (size_t)(file->end - file->begin), 0555);
-	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no mvm-host");
+	return write_program(writer, "mvm-host") &&
+	       (writer->plan->nix.database != NIX_DATABASE_HOST_OVERLAY || write_program(writer, NIX_DB_PROGRAM));
 }
 
 /* What must be on the host besides the runner, a store path a line. */
@@ -206,8 +213,8 @@ static void list_file(struct json_object *files, const struct writer *writer, co
 
 static struct json_object *manifest_files(const struct writer *writer)
 {
-	static const char *const fixed[] = {"libexec/mvm-host", RUNNER_STORE_DISK, RUNNER_INITRD,
-					    RUNNER_KERNEL,      RUNNER_VMLINUX,    RUNNER_SHARE "/vm.json"};
+	static const char *const fixed[] = {"libexec/mvm-host", "libexec/" NIX_DB_PROGRAM, RUNNER_STORE_DISK, RUNNER_INITRD,
+					    RUNNER_KERNEL,      RUNNER_VMLINUX,            RUNNER_SHARE "/vm.json"};
 	struct json_object *files = json_object_new_object();
 	for (size_t i = 0; i < writer->scripts->n; i++)
 		list_file(files, writer, arena_printf(writer->arena, "bin/%s", writer->scripts->v[i].name));
@@ -249,7 +256,7 @@ static bool write_all(const struct writer *writer, const struct image_settings *
 {
 	/* The same modes for everybody: the mask is for what a user keeps to himself, a runner is for other users. */
 	mode_t mask = umask(022);
-	bool ok = make_directories(writer) && write_scripts(writer) && write_host_program(writer) && write_facts(writer) &&
+	bool ok = make_directories(writer) && write_scripts(writer) && write_host_programs(writer) && write_facts(writer) &&
 		  images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory, results) && write_manifest(writer, wanted);
 	umask(mask);
 	return ok;

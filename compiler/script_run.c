@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "compiler/base/file.h"
 #include "compiler/script.h"
 #include "compiler/script_text.h"
 
@@ -57,6 +58,15 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 		buf_printf(&out, "create_volume %s %s %s\n", script_quoted(arena, plan->created.v[i].volume->image), script_quoted(arena, plan->created.v[i].archive),
 			   script_quoted(arena, plan->created.v[i].member));
 	return arena_strdup(arena, buf_text(&out));
+}
+
+static const char *copy_database(struct arena *arena, const struct plan *plan)
+{
+	if (plan->nix.database != NIX_DATABASE_HOST_OVERLAY)
+		return "";
+	/* The store has the same place on the host, and so has what is beside it. */
+	const char *database = path_join(arena, plan->nix.dir, "db");
+	return arena_printf(arena, "copy_database %s %s", script_quoted(arena, database), script_quoted(arena, NIX_STATE_COPY));
 }
 
 /* What others make before the VM starts: a line "FUNCTION TYPE NAME" for each. */
@@ -161,6 +171,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"surroundings", surroundings(arena, plan)},
 		{"pre_start", vm->pre_start},
 		{"volumes", create_volumes(arena, plan)},
+		{"database", copy_database(arena, plan)},
 		{"needs", needs(arena, plan, "need_file")},
 		{"command", command(arena, &plan->lowered.command)},
 		/* Its output is a line of words, split as the shell splits. */

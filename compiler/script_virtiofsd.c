@@ -9,6 +9,12 @@ static bool is_served(const struct plan *plan, const struct share *share)
 	return strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS;
 }
 
+/* The copy of the host's Nix database: microvm-run makes it. */
+static bool is_copied(const struct plan *plan, const struct share *share)
+{
+	return plan->nix.database == NIX_DATABASE_HOST_OVERLAY && strcmp(share->tag, NIX_STATE_TAG) == 0;
+}
+
 /* A line "share TAG SOCKET SOURCE READ-ONLY CACHE ACL ARGUMENT..." for each. */
 static const char *shares(struct arena *arena, const struct plan *plan)
 {
@@ -17,6 +23,9 @@ static const char *shares(struct arena *arena, const struct plan *plan)
 		const struct share *share = &plan->vm->shares.v[i];
 		if (!is_served(plan, share))
 			continue;
+		/* The daemons may come first, as root under the host's units. */
+		if (is_copied(plan, share))
+			buf_printf(&out, "%smake_directory %s", out.n ? "\n" : "", script_quoted(arena, share->source));
 		buf_printf(&out, "%sshare %s %s %s %s %s %s", out.n ? "\n" : "", script_quoted(arena, share->tag), script_quoted(arena, share->socket),
 			   script_quoted(arena, share->source), share->read_only ? "true" : "false", share->cache, share->posix_acl ? "true" : "false");
 		if (share->extra_args.n)
@@ -62,7 +71,7 @@ const char *script_share_needs(struct arena *arena, const struct plan *plan, con
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->shares.n; i++) {
 		const struct share *share = &plan->vm->shares.v[i];
-		if (!is_served(plan, share))
+		if (!is_served(plan, share) && !is_copied(plan, share))
 			buf_printf(&out, "%s %s %s\n", function, script_quoted(arena, share->tag), script_quoted(arena, share->source));
 	}
 	return arena_strdup(arena, buf_text(&out));

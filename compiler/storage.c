@@ -65,18 +65,17 @@ static bool is_on(const char *path, const char *mount_point, size_t *depth)
 	return true;
 }
 
-/* The innermost mount that the upper layer is on. */
-static void find_upper(const struct vm *vm, struct store_overlay *overlay)
+struct storage_place storage_find(const struct vm *vm, const char *path)
 {
+	struct storage_place found = {0};
 	size_t depth = 0;
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		if (is_on(overlay->upper, vm->volumes.v[i].mount_point, &depth))
-			overlay->volume = &vm->volumes.v[i];
+		if (is_on(path, vm->volumes.v[i].mount_point, &depth))
+			found.volume = &vm->volumes.v[i];
 	for (size_t i = 0; i < vm->shares.n; i++)
-		if (is_on(overlay->upper, vm->shares.v[i].mount_point, &depth)) {
-			overlay->share = &vm->shares.v[i];
-			overlay->volume = NULL;
-		}
+		if (is_on(path, vm->shares.v[i].mount_point, &depth))
+			found = (struct storage_place){.share = &vm->shares.v[i]};
+	return found;
 }
 
 bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_overlay *overlay)
@@ -87,7 +86,9 @@ bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_o
 	overlay->lower = store_target(arena, vm);
 	overlay->upper = path_join(arena, vm->writable_store_overlay, "store");
 	overlay->work = path_join(arena, vm->writable_store_overlay, "work");
-	find_upper(vm, overlay);
+	struct storage_place place = storage_find(vm, overlay->upper);
+	overlay->volume = place.volume;
+	overlay->share = place.share;
 	return true;
 }
 
@@ -96,10 +97,15 @@ bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_o
  * Documentation/filesystems/overlayfs.rst, "Changes to underlying filesystems". In a share, attributes trusted.* would take a virtiofsd with
  * CAP_SYS_ADMIN; userxattr takes user.*, and switches redirect_dir off by itself (redirect_dir=off would mean to follow those that are there).
  */
+const char *overlay_options(struct arena *arena, const char *lower, const char *upper, const char *work, const struct share *upper_share)
+{
+	return arena_printf(arena, "lowerdir=%s,upperdir=%s,workdir=%s,index=off,metacopy=off,xino=off,%s", lower, upper, work,
+			    upper_share ? "userxattr" : "redirect_dir=nofollow");
+}
+
 static struct stage1_mount overlay_mount(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay)
 {
-	const char *options = arena_printf(arena, "lowerdir=%s,upperdir=%s,workdir=%s,index=off,metacopy=off,xino=off,%s", overlay->lower,
-					   overlay->upper, overlay->work, overlay->share ? "userxattr" : "redirect_dir=nofollow");
+	const char *options = overlay_options(arena, overlay->lower, overlay->upper, overlay->work, overlay->share);
 	return (struct stage1_mount){STAGE1_NAME, "overlay", vm->store_dir, "overlay", options, false};
 }
 
@@ -117,7 +123,17 @@ static const char *disk_name(struct arena *arena, size_t number)
 			   : arena_printf(arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1), (char)('a' + number % 26));
 }
 
-static void add_disk(struct arena *arena, const struct vm *vm, const struct disk *disk, const char *name, struct stage1_mounts *mounts)
+/*
+ * Nix registers a path without waiting for its files to be on the disk, and its database gets there by other ways than they: when a VM is cut off, a
+ * registered path may have empty files (sync-before-registering in nix.conf prevents it). In ext4's journal, data keep their order.
+ */
+static const char *volume_options(const struct volume *volume, const struct store_overlay *overlay)
+{
+	bool journals = strcmp(volume->fs_type, "ext4") == 0 || strcmp(volume->fs_type, "ext3") == 0;
+	return volume == overlay->volume && journals ? "data=journal" : "";
+}
+
+static void add_disk(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay, const struct disk *disk, const char *name, struct stage1_mounts *mounts)
 {
 	const struct volume *volume = disk->volume;
 	if (volume && !volume->mount_point)
@@ -127,7 +143,7 @@ static void add_disk(struct arena *arena, const struct vm *vm, const struct disk
 				       .source = name ? name : disk->serial,
 				       .target = volume ? volume->mount_point : store_target(arena, vm),
 				       .type = volume ? volume->fs_type : vm->store_disk.type,
-				       .options = "",
+				       .options = volume ? volume_options(volume, overlay) : "",
 				       .read_only = disk->read_only});
 }
 
@@ -148,14 +164,15 @@ void storage_mounts(struct arena *arena, const struct vm *vm, const struct backe
 {
 	const struct share *store = store_share(vm);
 	const char *target = store_target(arena, vm);
+	struct store_overlay overlay;
+	bool writable = store_overlay_find(arena, vm, &overlay);
 	for (size_t i = 0; i < guest->ndisks; i++)
-		add_disk(arena, vm, &guest->disks[i], backend->disk_serials ? NULL : disk_name(arena, i), mounts);
+		add_disk(arena, vm, &overlay, &guest->disks[i], backend->disk_serials ? NULL : disk_name(arena, i), mounts);
 	for (size_t i = 0; i < vm->shares.n; i++)
 		add_share(arena, &vm->shares.v[i], &vm->shares.v[i] == store ? target : vm->shares.v[i].mount_point, mounts);
 	if (mounts->n)
 		qsort(mounts->v, mounts->n, sizeof *mounts->v, compare_targets);
-	struct store_overlay overlay;
-	if (store_overlay_find(arena, vm, &overlay))
+	if (writable)
 		vec_push(arena, mounts, overlay_mount(arena, vm, &overlay));
 	else if (strcmp(target, vm->store_dir) != 0)
 		vec_push(arena, mounts, (struct stage1_mount){STAGE1_NAME, target, vm->store_dir, "none", "bind", true});

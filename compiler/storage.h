@@ -20,6 +20,16 @@ struct store_overlay {
 	const struct share *share;   /* likewise. Both NULL: in memory */
 };
 
+/* What a path of the guest is on, by the innermost mount: a volume, a share, or neither, which is memory. */
+struct storage_place {
+	const struct volume *volume;
+	const struct share *share;
+};
+struct storage_place storage_find(const struct vm *vm, const char *path);
+
+/* The options of an overlay whose upper layer is at `place`. */
+const char *overlay_options(struct arena *arena, const char *lower, const char *upper, const char *work, const struct share *upper_share);
+
 /* False when the store is not writable. */
 bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_overlay *overlay);
 

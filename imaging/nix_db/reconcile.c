@@ -47,16 +47,40 @@ static bool is_file(const char *path)
 
 /* ---- the mark ---- */
 
+#define MARK "mvm-seed"
+
+/* A second one is beside the upper layer, which may be in memory, or on another volume than the database, and be lost without it. */
+static const char *upper_mark(const struct reconciler *reconciler)
+{
+	const char *upper = reconciler->request->upper;
+	return upper ? path_join(reconciler->arena, path_parent(reconciler->arena, upper), MARK) : NULL;
+}
+
+static bool is_marked(const struct reconciler *reconciler, const char *path, const char *id)
+{
+	const char *mark = text_of(reconciler->arena, path);
+	return mark && strcmp(mark, id) == 0;
+}
+
 static bool is_current(const struct reconciler *reconciler, const char *id)
 {
-	const char *mark = text_of(reconciler->arena, in_db(reconciler, "mvm-seed"));
+	const char *beside = upper_mark(reconciler);
 	bool whole = is_file(in_db(reconciler, "db.sqlite")) && is_file(in_db(reconciler, "schema"));
-	return mark && strcmp(mark, id) == 0 && (whole || reconciler->request->layered);
+	return is_marked(reconciler, in_db(reconciler, MARK), id) && (!beside || is_marked(reconciler, beside, id)) &&
+	       (whole || reconciler->request->layered);
 }
 
 static bool remove_mark(const struct reconciler *reconciler)
 {
-	return remove_file(in_db(reconciler, "mvm-seed")) && sync_directory(reconciler->request->db_dir);
+	return remove_file(in_db(reconciler, MARK)) && sync_directory(reconciler->request->db_dir);
+}
+
+static bool write_mark(const struct reconciler *reconciler, const char *id)
+{
+	const char *beside = upper_mark(reconciler);
+	return (!beside || (make_directories(reconciler->arena, path_parent(reconciler->arena, beside)) &&
+			    publish_text(reconciler->arena, beside, id))) &&
+	       publish_text(reconciler->arena, in_db(reconciler, MARK), id);
 }
 
 /* ---- a database that is not there yet ---- */
@@ -203,7 +227,7 @@ static bool run(struct reconciler *reconciler)
 		return false;
 	if (!request->again && is_current(reconciler, id))
 		return true;
-	return remove_mark(reconciler) && bring_in_line(reconciler) && publish_text(reconciler->arena, in_db(reconciler, "mvm-seed"), id);
+	return remove_mark(reconciler) && bring_in_line(reconciler) && write_mark(reconciler, id);
 }
 
 bool reconcile(const struct reconcile_request *request)

@@ -97,6 +97,7 @@ in
   boot.loader.grub.enable = false;
   boot.postBootCommands = if config.nix.enable then register else "";
 
-  # Hard links between a layer and the one below it are copies.
-  nix.settings = if writableStore then { auto-optimise-store = false; } else { };
+  # Hard links between a layer and the one below it are copies. Without sync-before-registering a guest that is cut off may have registered paths
+  # with empty files.
+  nix.settings = if writableStore then { auto-optimise-store = false; sync-before-registering = true; } else { };
 }

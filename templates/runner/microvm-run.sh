@@ -48,6 +48,11 @@ create_volume() { # IMAGE ARCHIVE MEMBER
 	trap - EXIT
 }
 
+# A copy of the host's Nix database as it is now, which the guest sees through a share.
+copy_database() { # FROM TO
+	"$runner/libexec/mvm-nix-db" snapshot "$1" "$2" || fail "the guest cannot have the host's Nix database $1"
+}
+
 # A second start would take the socket away from the running VM, and then nothing could stop that.
 need_stopped() { # SOCKET
 	if "$runner/libexec/mvm-host" listens "$1"; then fail "the VM runs already, with the socket $1"; fi
@@ -132,6 +137,7 @@ with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
 
 @pre_start@
 @volumes@
+@database@
 @needs@
 parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}
 if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then

@@ -88,6 +88,11 @@ read_extra() { # ARGUMENT...
 	done
 }
 
+# What the VM's user will write to, in a directory that is his.
+make_directory() { # DIRECTORY
+	[ -d "$1" ] || { mkdir -- "$1" && chown --reference=. -- "$1"; } || complain "there cannot be a directory $1"
+}
+
 share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	local tag=$1 socket=$2 source=$3 read_only=$4 cache=$5 acl=$6 directory silent=false own_namespace=true
 	local -a argv=() options=() extra=("${extra_args[@]}" "${@:7}")

@@ -74,7 +74,33 @@ try() {
 	MVM_TEST_TAIL=100
 }
 
+# A text that the guest's own Nix loads, as guests of microvm.nix do.
+try_registration() {
+	name=registration
+	{
+		echo 'nixDatabase: registration'
+		echo 'mem: 768'
+		fast_kernel
+	} | compile "$name" "$top_path" || finish
+	boot "$name" '^BEGIN load-db' mvm.test=load-db,verify,requisites,gc,dump
+	check "$name: the guest ends well" test "$status" = 0
+	step_ok load-db
+	step_ok verify
+	step_ok requisites
+	sort "$test_dir/step-requisites" >"$test_dir/guest-requisites"
+	check "$name: the guest knows the closure" diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
+	step_ok gc
+	expect "$name: a collection deletes nothing" "$test_dir/step-gc" '^0 store paths deleted'
+	step_ok dump
+	# shellcheck disable=SC2046 # paths without blanks
+	nix-store --dump-db $(cat "$test_dir/host-requisites") >"$test_dir/host-dump"
+	registration "$test_dir/host-dump" >"$test_dir/host-registration"
+	registration "$test_dir/step-dump" >"$test_dir/guest-registration"
+	check "$name: hashes, sizes, derivers and references are the host's" diff "$test_dir/host-registration" "$test_dir/guest-registration"
+}
+
 try private
+try_registration
 try mksquashfs 'storeDisk: {engine: mksquashfs}'
 if nix_env_setup /nix 2>"$test_dir/log"; then
 	try nix-store

@@ -93,6 +93,13 @@ check "another image without it" boot one
 check "leaves no half path" test ! -e "$volume/store/${clock##*/}"
 check "and is sound" sound
 
+restore
+rm -rf "$volume/store" "$volume/mvm-seed"
+mkdir "$volume/store"
+check "an upper layer that was lost, with the same image" boot one
+check "takes what was in it along" invalid "$free" "$tree"
+check "and is sound" sound
+
 # Databases that are not as they should be.
 restore
 printf 11 >"$volume/var/nix/db/schema"

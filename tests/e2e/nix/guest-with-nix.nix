@@ -55,6 +55,23 @@ let
       # A new path, of text that the parameter mvm.text tells apart; it is garbage unless `keep` comes after it.
       add) echo "$(parameter mvm.text)" > /tmp/added && nix-store --add /tmp/added ;;
       keep) ln -sfn "$(nix-store --add /tmp/added)" ${stateDir}/gcroots/added ;;
+      # New paths without end, each told when it is registered, with the text in it.
+      busy)
+        i=0
+        while :; do
+          i=$((i + 1))
+          mkdir -p /tmp/tree/deep
+          for n in 1 2 3 4 5; do echo "$(parameter mvm.text) $i $n" > /tmp/tree/deep/$n; done
+          head -c 200000 /dev/zero | tr '\0' x > /tmp/tree/large
+          echo "registered $(nix-store --add /tmp/tree)"
+        done
+        ;;
+      # A path that refers to the one that mvm.needs names.
+      needing) nix-instantiate --eval --read-write-mode -E "builtins.toFile \"needing\" \"\''${builtins.storePath $(parameter mvm.needs)}\"" ;;
+      query) nix-store -qR "$(parameter mvm.needs)" | wc -l ;;
+      uptime) cut -d' ' -f1 /proc/uptime ;;
+      collect) nix-collect-garbage -d ;;
+      write) touch ${builtins.storeDir}/.mark && rm ${builtins.storeDir}/.mark ;;
       build)
         nix-build --no-out-link --option sandbox false --option build-users-group "" --option substitute false -E '
           derivation {
