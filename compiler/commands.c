@@ -2,20 +2,16 @@
 #include <errno.h>
 #include <json-c/json.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/build.h"
 #include "compiler/check.h"
 #include "compiler/depfile.h"
 #include "compiler/docgen.h"
-#include "compiler/gcroots.h"
 #include "compiler/init.h"
-#include "compiler/progress.h"
 #include "compiler/report.h"
-#include "compiler/runner.h"
 #include "compiler/session.h"
 
 const struct command_row commands[] = {
@@ -29,100 +25,17 @@ const struct command_row commands[] = {
 	{0},
 };
 
-/* ---- settings of a build ---- */
-
-static unsigned jobs_of(const struct cli *cli)
-{
-	if (cli->jobs)
-		return cli->jobs;
-	const char *cores = getenv("NIX_BUILD_CORES");
-	long n = cores ? strtol(cores, NULL, 10) : 0; /* 0: all */
-	if (n < 1)
-		n = sysconf(_SC_NPROCESSORS_ONLN);
-	return n < 1 ? 1 : n > 256 ? 256 : (unsigned)n;
-}
-
-/* Why a cache that nobody asked for is not used; NULL: it can be. */
-static const char *cache_problem(struct arena *arena, const char *path)
-{
-	struct stat st;
-	while (stat(path, &st) != 0 && strcmp(path, "/") != 0)
-		path = path_parent(arena, path);
-	if (!S_ISDIR(st.st_mode))
-		return arena_printf(arena, "%s is not a directory", path);
-	if (st.st_uid != geteuid() && strcmp(path_base(path), "mvmbuild") == 0)
-		return arena_printf(arena, "%s belongs to user %u", path, (unsigned)st.st_uid);
-	return access(path, W_OK) == 0 ? NULL : arena_printf(arena, "%s: %s", path, strerror(errno));
-}
-
-/* The user's own cache; NULL where there is no place for one: in a Nix sandbox HOME does not exist, under sudo it may be somebody else's. */
-static const char *default_cache(struct session *session)
-{
-	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *path = NULL;
-	if (xdg && xdg[0] == '/')
-		path = path_join(session->arena, xdg, "mvmbuild");
-	else if (home && home[0] == '/' && path_is_directory(home))
-		path = path_join(session->arena, home, ".cache/mvmbuild");
-	const char *problem = path ? cache_problem(session->arena, path) : NULL;
-	if (!problem)
-		return path;
-	diag_warning(session->diag, NULL, "unusable-cache", "no cache is used: %s; --cache names another", problem);
-	return NULL;
-}
-
-static const char *cache_of(struct session *session)
-{
-	if (session->cli.no_cache)
-		return NULL;
-	return session->cli.cache_dir ? session->cli.cache_dir : default_cache(session);
-}
-
-/* ---- build ---- */
-
-static void report_result(struct progress *progress, const struct plan *plan, const struct runner_result *result)
-{
-	if (result->up_to_date) {
-		progress_step(progress, "%s is up to date", result->path);
-		return;
-	}
-	const struct store_disk_result *disk = &result->images.store_disk;
-	if (plan->vm->store_on_disk)
-		progress_step(progress, "store disk: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", (double)disk->image_bytes / 1e6,
-			      (double)disk->content_bytes / 1e6, disk->packed, disk->reused);
-	if (plan->own_stage1)
-		progress_step(progress, "stage 1: %.0f KB, %zu kernel modules", (double)result->images.initrd_bytes / 1e3, plan->modules.n);
-}
-
 static bool build(struct session *session, struct runner_result *result)
 {
 	struct progress progress;
 	progress_begin(&progress, &session->cli);
 	if (!session_plan(session))
 		return false;
-	const struct plan *plan = &session->plan;
-	progress_step(&progress, "closure: %zu store paths, from %s", plan->closure.n, plan->closure.source);
-	progress_step(&progress, "kernel: %s, %s", plan->system.kernel.version ? plan->system.kernel.version : "of unknown version",
-		      kernel_format_name(plan->system.kernel.format));
-	const struct image_settings settings = {
-		.cache_dir = cache_of(session),
-		.jobs = jobs_of(&session->cli),
-		.progress = progress_bytes,
-		.progress_context = &progress,
-	};
 	const char *output = session->cli.output ? session->cli.output : arena_printf(session->arena, "result-%s", session->vm.host_name);
-	struct gcroots roots;
-	if (session->cli.gcroot && !gcroots_begin(session->arena, session->diag, plan, output, session->cli.gcroot_dir, &roots))
+	if (!build_runner(session, &progress, output, result))
 		return false;
-	if (!runner_build(session->arena, session->diag, plan, &settings, output, result)) {
-		if (session->cli.gcroot)
-			gcroots_abandon(&roots);
-		return false;
-	}
-	report_result(&progress, plan, result);
-	if (session->cli.depfile &&
-	    !depfile_write(session->arena, session->diag, session->cli.depfile, output, &session->cli.arguments, plan))
-		return false;
-	return !session->cli.gcroot || gcroots_publish(&roots, result->path);
+	return !session->cli.depfile ||
+	       depfile_write(session->arena, session->diag, session->cli.depfile, output, &session->cli.arguments, &session->plan);
 }
 
 bool command_build(struct session *session)

@@ -105,6 +105,13 @@ static const char *fingerprint(struct arena *arena, struct diag *diag, const str
 	return ok ? arena_strdup(arena, buf_text(&hex)) : NULL;
 }
 
+const char *runner_fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan)
+{
+	struct runner_scripts scripts;
+	scripts_make(arena, plan, &scripts);
+	return fingerprint(arena, diag, plan, &scripts);
+}
+
 /* ---- what is there already ---- */
 
 static struct json_object *manifest_read(struct arena *arena, const char *runner)
@@ -121,6 +128,15 @@ static const char *manifest_text(struct json_object *manifest, const char *key)
 {
 	struct json_object *value;
 	return json_object_object_get_ex(manifest, key, &value) ? json_object_get_string(value) : "";
+}
+
+const char *runner_fingerprint_of(struct arena *arena, const char *path)
+{
+	struct json_object *manifest = manifest_read(arena, path);
+	const char *text = manifest ? manifest_text(manifest, "fingerprint") : "";
+	text = *text ? arena_strdup(arena, text) : NULL;
+	json_object_put(manifest);
+	return text;
 }
 
 /* Whether every file is there with its size; contents are not read. */

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* build: a planned session made into a runner, as its command line says. */
+#ifndef MVM_BUILD_H
+#define MVM_BUILD_H
+
+#include "compiler/progress.h"
+#include "compiler/runner.h"
+#include "compiler/session.h"
+
+/* How many threads: --jobs, else NIX_BUILD_CORES, else all CPUs. */
+unsigned build_jobs(const struct cli *cli);
+/* Where compressed store paths are kept; NULL: nowhere. */
+const char *build_cache(struct session *session);
+/* Builds what was planned at `output`, with its roots for Nix's garbage collector when they are asked for. */
+bool build_runner(struct session *session, struct progress *progress, const char *output, struct runner_result *result);
+
+#endif
