@@ -28,14 +28,16 @@ Q := @
 say = @printf '  %-8s %s\n'
 endif
 
-MAIN := compiler/main.c
-LIBRARY := $(filter-out $(MAIN),$(sort $(wildcard compiler/*.c compiler/base/*.c backends/*.c imaging/*.c)))
+MAINS := compiler/main.c compiler/host/main.c
+LIBRARY := $(filter-out $(MAINS),$(sort $(wildcard compiler/*.c compiler/base/*.c compiler/host/*.c backends/*.c imaging/*.c)))
 OBJECTS := $(LIBRARY:%.c=$(BUILD)/%.o)
 EMBEDDED := $(sort $(wildcard templates/runner/*.sh templates/starter/*/*))
 
-all: $(BUILD)/mvmbuild
+all: $(BUILD)/mvmbuild $(BUILD)/microvm
 
-$(BUILD)/mvmbuild: $(BUILD)/compiler/main.o $(OBJECTS) $(BUILD)/embedded.o
+$(BUILD)/mvmbuild: $(BUILD)/compiler/main.o
+$(BUILD)/microvm: $(BUILD)/compiler/host/main.o
+$(BUILD)/mvmbuild $(BUILD)/microvm: $(OBJECTS) $(BUILD)/embedded.o
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LINK_LIBS)
 
@@ -99,8 +101,8 @@ INSTALL ?= install
 DOCUMENTS = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/schema.json)
 install: all
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)/nix'
-	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild '$(DESTDIR)$(BINDIR)/mvmbuild'
-	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1'
+	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'
+	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 docs/microvm.1 '$(DESTDIR)$(MANDIR)/man1/'
 	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/'
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
 
@@ -115,7 +117,7 @@ install-systemd:
 	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.modules.in > '$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
 
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1'
+	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(BINDIR)/microvm' '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1' '$(DESTDIR)$(MANDIR)/man1/microvm.1'
 	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)'
 	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) '$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' \
 		'$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' '$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'

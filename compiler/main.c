@@ -10,7 +10,10 @@
  *   plan      what to build, as data  report    plans as JSON             docgen   schema and option reference
  *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
- *   base/     arena, buffers, diagnostics, files, processes
+ *   build     a planned session made into a runner
+ *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, list, ssh (and run), vsock;
+ *             machine  a VM's directory   source, flake  what it is made from   runners, links, roots  what is in it   units  systemctl
+ *   base/     arena, buffers, diagnostics, files, processes, command lines
  *   ../backends/   one file per hypervisor: what it can, its arguments (parts: what they share)   ../imaging/  file formats, which know no VM
  */
 #include <stdio.h>

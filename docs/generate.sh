@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Written to DIRECTORY: options.md, schema.json,
-# mvmbuild.1, README.md (the README with its table of hypervisors made anew).
+# mvmbuild.1, microvm.1, README.md (the README with its table of hypervisors made anew).
 set -euo pipefail
-mvmbuild=$1 out=$2
+mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$out"
 "$mvmbuild" options >"$out/options.md"
 "$mvmbuild" schema >"$out/schema.json"
 
 # "  name  arguments   text" and "  -o, --output PATH   text" as items of a list.
-help_items() { # SECTION
-	"$mvmbuild" --help | awk -v section="$1:" '
+help_items() { # PROGRAM SECTION
+	"$1" --help | awk -v section="$2:" '
 		/^[a-z ]*:$/ { on = $0 == section; next }
 		/^$/ { on = 0 }
 		on {
@@ -23,13 +23,16 @@ help_items() { # SECTION
 			print ".It " last "\n" rest
 		}'
 }
-while IFS= read -r line; do
-	case $line in
-	@commands@) help_items commands ;;
-	@options@) help_items options ;;
-	*) printf '%s\n' "$line" ;;
-	esac
-done <"$here/mvmbuild.1.in" >"$out/mvmbuild.1"
+manual() { # PROGRAM
+	while IFS= read -r line; do
+		case $line in
+		@actions@ | @commands@ | @options@) help_items "$1" "$(tr -d @ <<<"$line")" ;;
+		*) printf '%s\n' "$line" ;;
+		esac
+	done <"$here/$(basename "$1").1.in" >"$out/$(basename "$1").1"
+}
+manual "$mvmbuild"
+manual "$microvm"
 
 # The README has the short of it; the reasons are in the option reference.
 table=$(sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3 |

@@ -42,7 +42,7 @@ check-%: all unit-programs
 # Documents that come from the program itself.
 docs: all
 	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
-	@cp $(BUILD)/docs/options.md $(BUILD)/docs/schema.json $(BUILD)/docs/mvmbuild.1 docs/
+	@cp $(BUILD)/docs/options.md $(BUILD)/docs/schema.json $(BUILD)/docs/mvmbuild.1 $(BUILD)/docs/microvm.1 docs/
 	@cp $(BUILD)/docs/README.md README.md
 
 # Looks for inputs that fail, with clang: make fuzz FUZZ_SECONDS=600

@@ -28,6 +28,7 @@ struct source {
 
 struct diag {
 	struct arena *arena;
+	const char *program;
 	VEC(struct message) messages;
 	VEC(struct source) sources;
 	size_t errors, printed;
@@ -38,7 +39,13 @@ struct diag *diag_new(struct arena *arena)
 {
 	struct diag *diag = arena_alloc(arena, sizeof *diag);
 	diag->arena = arena;
+	diag->program = "mvmbuild";
 	return diag;
+}
+
+void diag_name_program(struct diag *diag, const char *program)
+{
+	diag->program = program;
 }
 
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length)
@@ -111,12 +118,27 @@ enum status diag_status(const struct diag *diag)
 	return diag->status;
 }
 
-const char *diag_error_text(const struct diag *diag, size_t index)
+static const struct message *find_error(const struct diag *diag, size_t index)
 {
 	for (size_t i = 0; i < diag->messages.n; i++)
 		if (diag->messages.v[i].severity == SEVERITY_ERROR && index-- == 0)
-			return diag->messages.v[i].text;
+			return &diag->messages.v[i];
 	return NULL;
+}
+
+const char *diag_error_text(const struct diag *diag, size_t index)
+{
+	const struct message *error = find_error(diag, index);
+	return error ? error->text : NULL;
+}
+
+const char *diag_summary(struct arena *arena, const struct diag *diag)
+{
+	const struct message *error = find_error(diag, 0);
+	if (!error || !error->where.line)
+		return error ? arena_strdup(arena, error->text) : NULL;
+	const char *more = diag->errors > 1 ? arena_printf(arena, " (and %zu more)", diag->errors - 1) : "";
+	return arena_printf(arena, "%s:%u:%u: %s%s", error->where.file, error->where.line, error->where.column, error->text, more);
 }
 
 /* ---- characters ---- */
@@ -247,7 +269,7 @@ static void print_human(const struct diag *diag, FILE *out, const struct message
 {
 	static const char *const colours[] = {"\033[1;36m", "\033[1;35m", "\033[1;31m"};
 	bool coloured = colours_wanted(out);
-	const char *place = message->where.file ? message->where.file : "mvmbuild";
+	const char *place = message->where.file ? message->where.file : diag->program;
 	print_clean(out, place, strlen(place), '?');
 	const struct source *source = source_of(diag, message->where.file);
 	bool numbered = message->where.line && !(source && source->argument);
@@ -370,6 +392,6 @@ void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quie
 			print_group(diag, out, format, quiet, &groups[i]);
 	}
 	if (format == DIAG_HUMAN && errors > HUMAN_ERRORS_SHOWN)
-		fprintf(out, "mvmbuild: %zu more errors; --format json prints all\n", errors - HUMAN_ERRORS_SHOWN);
+		fprintf(out, "%s: %zu more errors; --format json prints all\n", diag->program, errors - HUMAN_ERRORS_SHOWN);
 	diag->printed = diag->messages.n;
 }

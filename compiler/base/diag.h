@@ -32,6 +32,8 @@ struct diag;
 /* All memory comes from `arena`, which must outlive the diag. */
 struct diag *diag_new(struct arena *arena);
 
+/* The program's name in messages without a place: "mvmbuild" until it is told. */
+void diag_name_program(struct diag *diag, const char *program);
 /* Lets messages about `file` show the line that they speak of. `text` must live as long as the diag. */
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length);
 /* The same for an argument of the command line ("--set vcpu" with the text "vcpu=2"): shown without numbers of lines. */
@@ -55,6 +57,8 @@ enum status diag_status(const struct diag *diag);
 
 /* The text of error number `index`, from 0; NULL behind the last one. */
 const char *diag_error_text(const struct diag *diag, size_t index);
+/* The first error in one line, with its place, for a message that is about more; NULL without errors. */
+const char *diag_summary(struct arena *arena, const struct diag *diag);
 
 enum diag_format { DIAG_HUMAN, DIAG_JSON };
 /* Prints what was recorded since the last call, in the order of sources, lines and columns; what has no place comes last. */

@@ -66,6 +66,8 @@ struct staging {
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging);
 /* Syncs and renames; an existing `target` is exchanged and then removed. */
 bool staging_publish(struct diag *diag, struct staging *staging);
+/* The same, but something that is there by now stays, and that is an error. */
+bool staging_publish_new(struct diag *diag, struct staging *staging);
 /* Removes the directory, unless it was published. */
 void staging_abandon(struct staging *staging);
 

@@ -88,12 +88,21 @@ static int wait_status(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
+/* The child's standard error: a pipe, or our own. */
+static bool error_open(struct pipe_ends *ends, bool shown)
+{
+	if (!shown)
+		return pipe_open(ends);
+	ends->write = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return ends->write >= 0;
+}
+
+static bool run(struct arena *arena, struct diag *diag, const char *const argv[], bool shown, struct process_result *out)
 {
 	struct pipe_ends output = {-1, -1}, error = {-1, -1};
 	FD_CLEANUP int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	pid_t pid = -1;
-	if (null >= 0 && pipe_open(&output) && pipe_open(&error))
+	if (null >= 0 && pipe_open(&output) && error_open(&error, shown))
 		pid = fork();
 	if (pid == 0)
 		child(argv, null, output.write, error.write);
@@ -114,4 +123,14 @@ bool process_run(struct arena *arena, struct diag *diag, const char *const argv[
 	if (out->exit_status < 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "process", "cannot wait for %s: %s", argv[0], strerror(errno));
 	return true;
+}
+
+bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
+{
+	return run(arena, diag, argv, false, out);
+}
+
+bool process_run_shown(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
+{
+	return run(arena, diag, argv, true, out);
 }

@@ -19,5 +19,7 @@ struct process_result {
  * or waited for; an unsuccessful exit is for the caller to judge.
  */
 bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out);
+/* The same, but what it says on standard error is seen at once, and `error` is empty. */
+bool process_run_shown(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out);
 
 #endif

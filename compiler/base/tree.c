@@ -90,7 +90,7 @@ static void *wait_for_signal(void *set)
 		return NULL;
 	pthread_mutex_lock(&doomed_lock);
 	remove_doomed();
-	static const char text[] = "mvmbuild: interrupted; nothing was written\n";
+	static const char text[] = "interrupted; nothing was written\n";
 	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
 		_exit(STATUS_INTERRUPTED);
 	_exit(STATUS_INTERRUPTED);
@@ -300,9 +300,9 @@ static void sync_parent(const struct staging *staging)
 		fsync(parent);
 }
 
-bool staging_publish(struct diag *diag, struct staging *staging)
+static bool publish(struct diag *diag, struct staging *staging, bool (*put)(const struct staging *))
 {
-	if (!sync_at(AT_FDCWD, staging->directory) || !put_in_place(staging)) {
+	if (!sync_at(AT_FDCWD, staging->directory) || !put(staging)) {
 		diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot publish %s: %s", staging->target, strerror(errno));
 		staging_abandon(staging);
 		return false;
@@ -312,6 +312,24 @@ bool staging_publish(struct diag *diag, struct staging *staging)
 	fd_close(&staging->lock);
 	staging->directory = NULL;
 	return true;
+}
+
+bool staging_publish(struct diag *diag, struct staging *staging)
+{
+	return publish(diag, staging, put_in_place);
+}
+
+/* Where the file system knows no such rename, one does not replace a directory that has something in it. */
+static bool put_where_nothing_is(const struct staging *staging)
+{
+	if (renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) == 0)
+		return true;
+	return (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) && rename(staging->directory, staging->target) == 0;
+}
+
+bool staging_publish_new(struct diag *diag, struct staging *staging)
+{
+	return publish(diag, staging, put_where_nothing_is);
 }
 
 void staging_abandon(struct staging *staging)

@@ -6,11 +6,12 @@
 #                              virtiofsd-run is started with each kind of daemon, and what it would run is compared with virtiofsd.txt
 #   tests/errors/CODE*.yaml    messages and exit status are compared with the .txt; the code is among them. "# args: …" gives arguments,
 #                              "# environment: …" variables, "# command: …" another command than check, "# file NAME: …" a file beside it (as
-#                              printf %b takes it)
+#                              printf %b takes it); lines "# microvm: …" are calls of microvm instead, which end with the first that fails
 # The fixture's directory is written as /F.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 mvmbuild=$(realpath "${MVMBUILD:-build/mvmbuild}")
+microvm=$(dirname "$mvmbuild")/microvm
 update=${1:-}
 work=$(mktemp -d -t mvm-golden.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -193,6 +194,14 @@ test_case() { # DIRECTORY
 	done
 }
 
+run_microvm() { # FILE
+	local args
+	rm -rf "$work/vms"
+	while read -r -a args; do
+		(cd "$work" && NIX_STATE_DIR=$work/no-nix "$microvm" -q --no-cache --state-dir "$work/vms" "${args[@]}") || return
+	done < <(sed -n "s|^# microvm: ||p" "$1" | sed "s|/F|$work|g")
+}
+
 test_error() { # FILE
 	local status=0 args=() environment=() command name file text
 	name=$(basename "$1" .yaml)
@@ -204,7 +213,11 @@ test_error() { # FILE
 		mkdir -p "$(dirname "$work/$file")"
 		printf '%b' "${text# }" >"$work/$file"
 	done < <(sed -n 's|^# file ||p' "$work/vm.yaml")
-	(cd "$work" && env "${environment[@]}" "$mvmbuild" "${command:-check}" vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
+	if grep -q '^# microvm: ' "$1"; then
+		run_microvm "$1" >"$work/out" 2>&1 || status=$?
+	else
+		(cd "$work" && env "${environment[@]}" "$mvmbuild" "${command:-check}" vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
+	fi
 	{
 		echo "status $status"
 		normalise <"$work/out"

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* create: built beside, checked, then one rename. */
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compiler/base/file.h"
+#include "compiler/host/links.h"
+#include "compiler/host/machine.h"
+#include "compiler/host/roots.h"
+#include "compiler/host/runners.h"
+#include "compiler/host/source.h"
+#include "compiler/host/units.h"
+
+struct creation {
+	const struct host *host;
+	const char *name;
+	struct source source;
+	struct staging staging;
+};
+
+/* The group of the state directory; where that is root's own, the reference's. */
+static gid_t group_of_vms(const struct host *host)
+{
+	struct stat st;
+	const struct group *kvm = getgrnam("kvm");
+	if (stat(host->state_dir, &st) == 0 && st.st_gid != 0)
+		return st.st_gid;
+	return kvm ? kvm->gr_gid : getgid();
+}
+
+/* The VM's user makes images and sockets in it, and the link `booted`. */
+static bool open_to_group(const struct host *host, const char *directory)
+{
+	if (chown(directory, (uid_t)-1, group_of_vms(host)) != 0 && geteuid() == 0)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot change the group of %s: %s", directory, strerror(errno));
+	return chmod(directory, 0775) == 0 ||
+	       diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot change the mode of %s: %s", directory, strerror(errno));
+}
+
+static bool fill(const struct creation *creation)
+{
+	const struct host *host = creation->host;
+	const char *directory = creation->staging.directory;
+	struct product product;
+	return source_build(host, &creation->source, creation->name, directory, &product) &&
+	       source_write(host, directory, &creation->source) &&
+	       link_set(host->arena, host->diag, path_join(host->arena, directory, "current"), product.target) && open_to_group(host, directory);
+}
+
+/*
+ * A directory that was there already keeps what is in it: volumes of a VM that was removed. It is a VM's from `current` on; what else an
+ * interrupted creation or removal left is replaced.
+ */
+static bool move_into(const struct creation *creation, const struct machine *machine)
+{
+	static const char *const names[] = {RUNNERS, "source", "flake", "current"};
+	const struct host *host = creation->host;
+	for (size_t i = 0; i < countof(names); i++) {
+		const char *from = path_join(host->arena, creation->staging.directory, names[i]), *to = machine_path(host, machine, names[i]);
+		if (!path_remove(host->diag, to))
+			return false;
+		if (rename(from, to) != 0 && errno != ENOENT)
+			return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot write %s: %s", to, strerror(errno));
+	}
+	return open_to_group(host, machine->directory);
+}
+
+static bool refuse_existing(const struct creation *creation, const struct machine *machine)
+{
+	return diag_error(creation->host->diag, STATUS_FAILED, NULL, "vm-exists", "the VM \"%s\" is there already: %s", creation->name, machine->directory);
+}
+
+static bool publish(struct creation *creation)
+{
+	const struct host *host = creation->host;
+	MACHINE_CLEANUP struct machine machine;
+	machine_find(host, creation->name, &machine);
+	if (!path_exists(machine.directory))
+		return staging_publish_new(host->diag, &creation->staging);
+	if (!machine_lock(host, &machine))
+		return false;
+	return machine_is_vm(host, &machine) ? refuse_existing(creation, &machine) : move_into(creation, &machine);
+}
+
+static bool create(struct creation *creation)
+{
+	const struct host *host = creation->host;
+	bool ok = fill(creation) && roots_make(host, creation->name) && publish(creation);
+	staging_abandon(&creation->staging);
+	struct machine machine;
+	machine_find(host, creation->name, &machine);
+	if (!machine_is_vm(host, &machine))
+		roots_forget(host, creation->name);
+	flake_forget_result(host, machine.directory);
+	return ok;
+}
+
+bool verb_create(struct host *host, const struct request *request)
+{
+	struct creation creation = {.host = host, .name = request->name};
+	struct machine machine;
+	if (!machine_name_check(host->diag, request->name) || !source_parse(host, request->source, &creation.source))
+		return false;
+	machine_find(host, request->name, &machine);
+	if (machine_is_vm(host, &machine))
+		return refuse_existing(&creation, &machine);
+	if (!directory_make(host->diag, host->state_dir, 0755) ||
+	    !staging_begin(host->arena, host->diag, machine.directory, &creation.staging) || !create(&creation))
+		return false;
+	printf("%s Start with: %s\n", host_coloured(host, COLOUR_GOOD, arena_printf(host->arena, "Created MicroVM %s.", request->name)),
+	       host_coloured(host, COLOUR_COMMAND, arena_printf(host->arena, "systemctl start %s", unit_name(host->arena, request->name))));
+	return true;
+}

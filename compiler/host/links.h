@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* links: symbolic links that change in one step. */
+#ifndef MVM_LINKS_H
+#define MVM_LINKS_H
+
+#include <stdbool.h>
+
+#include "compiler/base/arena.h"
+#include "compiler/base/diag.h"
+
+/* What a link names; NULL when it is none. */
+const char *link_read(struct arena *arena, const char *path);
+/* Makes `path` a link to `target`: a link that is there is replaced in one step, durably; anything else there is an error. */
+bool link_set(struct arena *arena, struct diag *diag, const char *path, const char *target);
+/* Exchanges two links in one step. */
+bool links_swap(struct diag *diag, const char *a, const char *b);
+/* Writes a small file in one step, durably. */
+bool file_replace(struct arena *arena, struct diag *diag, const char *path, const char *text);
+/* Removes a file, a link or a tree; a missing one is fine. */
+bool path_remove(struct diag *diag, const char *path);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/host/runners.h"
+
+#include <dirent.h>
+#include <string.h>
+
+#include "compiler/base/file.h"
+#include "compiler/host/links.h"
+#include "compiler/host/roots.h"
+
+/* Digits of the fingerprint in names: 128 bits are enough to tell runners apart. */
+enum { PLACE_DIGITS = 32 };
+
+const char *runner_place(struct arena *arena, const char *fingerprint)
+{
+	return arena_printf(arena, RUNNERS "/%.*s", PLACE_DIGITS, fingerprint);
+}
+
+static bool is_named(const char *link, const char *directory, const char *name)
+{
+	size_t length = strlen(directory);
+	if (link && link[0] == '/') /* the whole path is as good */
+		link = strncmp(link, directory, length) == 0 && link[length] == '/' ? link + length + 1 : NULL;
+	return link && strncmp(link, RUNNERS "/", strlen(RUNNERS "/")) == 0 && strcmp(link + strlen(RUNNERS "/"), name) == 0;
+}
+
+static bool is_needed(const struct machine *machine, const char *name)
+{
+	return is_named(machine->current, machine->directory, name) || is_named(machine->booted, machine->directory, name) ||
+	       is_named(machine->old, machine->directory, name);
+}
+
+bool runners_prune(const struct host *host, const struct machine *machine)
+{
+	const char *directory = machine_path(host, machine, RUNNERS);
+	DIR *stream = opendir(directory);
+	if (!stream)
+		return true;
+	bool ok = true;
+	for (struct dirent *entry; (entry = readdir(stream));) {
+		bool itself = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+		if (itself || is_needed(machine, entry->d_name))
+			continue;
+		ok &= path_remove(host->diag, path_join(host->arena, directory, entry->d_name));
+		roots_forget_runner(host, machine->name, entry->d_name);
+	}
+	closedir(stream);
+	return ok;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* runners: the runners that descriptions became, in their VM's directory: runners/FINGERPRINT. */
+#ifndef MVM_RUNNERS_H
+#define MVM_RUNNERS_H
+
+#include "compiler/host/machine.h"
+
+#define RUNNERS "runners"
+
+/* The place of a runner, as the link `current` has it. */
+const char *runner_place(struct arena *arena, const char *fingerprint);
+/* Removes those that none of the VM's links names, with their roots. */
+bool runners_prune(const struct host *host, const struct machine *machine);
+
+#endif
