@@ -10,8 +10,12 @@ static void set_text(struct json_object *object, const char *key, const char *te
 }
 
 /* The label of what is mounted there; NULL: it has none. */
-static const char *label_of(const struct vm *vm, const char *target)
+static const char *label_of(const struct vm *vm, const struct stage1_mount *mount)
 {
+	const char *target = mount->target;
+	/* The store disk is the first, and squashfs has no labels. */
+	if (vm->store_on_disk && strcmp(mount->source, "/dev/vda") == 0)
+		return strcmp(mount->type, "erofs") == 0 ? "nix-store" : NULL;
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		if (vm->volumes.v[i].mount_point && strcmp(vm->volumes.v[i].mount_point, target) == 0)
 			return vm->volumes.v[i].label;
@@ -21,7 +25,7 @@ static const char *label_of(const struct vm *vm, const char *target)
 /* As udev names it. By its order only where there is nothing better. */
 static const char *device_of(struct arena *arena, const struct vm *vm, const struct stage1_mount *mount)
 {
-	const char *label = label_of(vm, mount->target);
+	const char *label = label_of(vm, mount);
 	if (mount->source_kind == STAGE1_DISK_SERIAL)
 		return arena_printf(arena, "/dev/disk/by-id/virtio-%s", mount->source);
 	return label && is_made_of(label, "-_.") ? arena_printf(arena, "/dev/disk/by-label/%s", label) : mount->source;

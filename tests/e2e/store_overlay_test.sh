@@ -28,7 +28,7 @@ step() { sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d'; }
 # boots TEXT: the guest adds a path with this text, builds another and looks around.
 boots() {
 	boot "$name" '^BEGIN store' mvm.test=store,add,build,paths,ls,mounts "mvm.text=$1"
-	check "$name: the guest ends well" test "$status" = 0
+	if [ "$status" = 0 ]; then ok "$name: the guest ends well"; else not_ok "$name: the guest ends well (status $status)" "$console"; fi
 	expect "$name: the store is as Nix wants it" <(step store) '^1775 0:30000$'
 	for each in add build paths; do
 		expect "$name: nix: $each" "$console" "^END $each 0\$"
