@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compiler/base/buf.h"
@@ -14,6 +15,8 @@
 #include "compiler/host/roots.h"
 #include "compiler/host/runners.h"
 #include "compiler/host/units.h"
+
+enum { STOP_POLL_MS = 100, STOP_TRIES = 50 };
 
 /* `current` first: from then on it is no VM, and no unit starts it. */
 static const char *const made[] = {"current", "booted", "old", "source", "flake", "toplevel", "declared", ".result", RUNNERS};
@@ -65,12 +68,24 @@ static bool remove_files(const struct host *host, const struct machine *machine,
 	return true;
 }
 
+/* systemctl does not wait for the units that stop with the VM's; the last of them takes this link away. */
+static bool booted_goes(const struct host *host, const struct machine *machine)
+{
+	struct stat st;
+	for (int tries = 0; lstat(machine_path(host, machine, "booted"), &st) == 0; tries++) {
+		if (tries == STOP_TRIES)
+			return false;
+		nanosleep(&(struct timespec){.tv_nsec = STOP_POLL_MS * 1000000L}, NULL);
+	}
+	return true;
+}
+
 /* What does not run may still be about to start again. */
 static bool be_stopped(const struct host *host, const struct machine *machine, bool stop)
 {
 	if (stop)
 		return unit_stop(host, machine->name);
-	return !(unit_runs(host, machine->name) || machine->booted) ||
+	return (!unit_runs(host, machine->name) && booted_goes(host, machine)) ||
 	       diag_error(host->diag, STATUS_FAILED, NULL, "running", "%s is running; --stop stops it first", machine->name);
 }
 

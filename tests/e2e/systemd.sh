@@ -11,7 +11,7 @@ host_units=$test_dir/host-units
 host_start() {
 	local tries=0
 	# systemd wants a terminal for its console.
-	script -qefc "exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/systemd_inside.sh' '$test_dir' '$host_units'" /dev/null \
+	script -qefc "exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/systemd_inside.sh' '$test_dir' '$host_units' '$top'" /dev/null \
 		</dev/null >"$test_dir/host-console" 2>&1 &
 	host_script=$!
 	until host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) && [ -n "$host_pid" ] &&
@@ -24,7 +24,7 @@ host_start() {
 
 # host COMMAND...: runs it there.
 host() {
-	nsenter -t "$host_pid" -m -p -u -i -n -C --root --wd=/ -- env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
+	nsenter -t "$host_pid" -m -p -u -i -n -C --root -- env -i -C / PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
 }
 
 host_stop() {

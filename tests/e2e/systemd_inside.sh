@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# systemd_inside.sh DIRECTORY UNITS: in new namespaces, becomes systemd on an overlay of this machine's root. DIRECTORY is mounted inside; UNITS is a
-# tree to copy over the root.
+# systemd_inside.sh DIRECTORY UNITS SOURCES: in new namespaces, becomes systemd on an overlay of this machine's root. DIRECTORY and SOURCES are mounted
+# inside, wherever they lie; UNITS is a tree to copy over the root.
 set -eu
-shared=$1 units=$2
+shared=$1 units=$2 sources=$3
 mount --make-rprivate /
 mkdir -p /run/mvm-host
 mount -t tmpfs tmpfs /run/mvm-host
@@ -27,9 +27,12 @@ ln -s /proc/self/fd dev/fd
 : >dev/console
 mount --bind "$(readlink /proc/self/fd/0)" dev/console
 rm -rf etc/systemd/system
-mkdir -p etc/systemd/system ".$shared"
+mkdir -p etc/systemd/system ".$shared" ".$sources"
 mount --bind "$shared" ".$shared"
+mount --bind "$sources" ".$sources"
 cp -a "$units/." .
+# They would empty /tmp, where DIRECTORY may be mounted.
+for unit in systemd-tmpfiles-setup.service systemd-tmpfiles-clean.timer systemd-tmpfiles-clean.service; do ln -s /dev/null "etc/systemd/system/$unit"; done
 : >etc/fstab
 : >etc/machine-id
 export container=unshare
