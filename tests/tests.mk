@@ -57,5 +57,6 @@ bench:
 	@bash tests/setup.sh bench
 	@$(MAKE) --no-print-directory all
 	@bash tests/bench/run.sh $(BUILD)/mvmbuild
+	@bash tests/bench/nix_db.sh $(BUILD)/mvmbuild
 
 .PHONY: unit-programs deps docs demo check fuzz golden-update bench
