@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # A host with a real systemd as its PID 1, in namespaces of its own, over this machine's file system: source it after guest.sh, as root.
-# What it changes is gone with it; $test_dir is the same inside and outside.
+# What it changes is gone with it; $test_dir is the same inside and outside. Tests name the file $log.
 
 # shellcheck source=tests/e2e/lib.sh
 [ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -31,4 +31,16 @@ host_stop() {
 	[ -z "${host_pid:-}" ] || kill -KILL "$host_pid" 2>/dev/null
 	wait "$host_script" 2>/dev/null
 	host_pid=
+}
+
+property() { host systemctl show -P "$1" "$2"; }
+# What the VM of a unit (microvm@vm) said so far, in $log.
+journal() { host journalctl --no-pager -o cat -u "${1:-microvm@vm}" >"$log" 2>&1; }
+# Until a line of its console matches, N times.
+console_says() { # N REGEX [UNIT]
+	local deadline=$((SECONDS + limit))
+	until journal "${3:-microvm@vm}" && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.5
+	done
 }

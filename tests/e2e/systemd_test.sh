@@ -42,19 +42,8 @@ if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/hos
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 
-property() { host systemctl show -P "$1" "$2"; }
 # shellcheck disable=SC2317 # check calls it
 tap_gone() { host test ! -e "/sys/class/net/$1"; }
-journal() { host journalctl --no-pager -o cat -u microvm@vm >"$log" 2>&1; }
-# Until a line of the VM's console matches, N times.
-# shellcheck disable=SC2317 # check calls it
-console_says() { # N REGEX
-	local deadline=$((SECONDS + limit))
-	until journal && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.5
-	done
-}
 clean() { # DESCRIPTION
 	host dumpe2fs -h "$state/vm/data.img" >"$log" 2>&1
 	expect "$1" "$log" '^Filesystem state: *clean$'
