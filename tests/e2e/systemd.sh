@@ -35,8 +35,10 @@ host_stop() {
 
 property() { host systemctl show -P "$1" "$2"; }
 # What the VM of a unit (microvm@vm) said so far, in $log.
+# shellcheck disable=SC2154 # the test's
 journal() { host journalctl --no-pager -o cat -u "${1:-microvm@vm}" >"$log" 2>&1; }
 # Until a line of its console matches, N times.
+# shellcheck disable=SC2154 # guest.sh's
 console_says() { # N REGEX [UNIT]
 	local deadline=$((SECONDS + limit))
 	until journal "${3:-microvm@vm}" && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; do
