@@ -13,8 +13,8 @@
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 #include "compiler/base/process.h"
-#include "imaging/squashfs_link.h"
 #include "imaging/store_disk.h"
+#include "imaging/store_root.h"
 
 enum { DEFAULT_BLOCK = 128 * 1024, DEFAULT_ZSTD_LEVEL = 3, ARGUMENTS_SPARE = 64 * 1024 };
 
@@ -200,18 +200,6 @@ static bool command_make(struct command *command, struct diag *diag, const struc
 	return true;
 }
 
-/* On one line, what the program said last. */
-static const char *complaint(struct arena *arena, const struct process_result *process)
-{
-	char *text = arena_strndup(arena, process->error.p, process->error.n);
-	char *end = text + strlen(text);
-	while (end > text && end[-1] == '\n')
-		*--end = '\0';
-	for (char *p = text; (p = strchr(p, '\n'));)
-		*p = ' ';
-	return *text ? text : "it did not say why";
-}
-
 static bool run(struct arena *arena, struct diag *diag, const struct store_disk_request *request)
 {
 	struct command command = {.arena = arena};
@@ -222,7 +210,7 @@ static bool run(struct arena *arena, struct diag *diag, const struct store_disk_
 		return diag_error(diag, STATUS_FAILED, NULL, "missing-program", "mksquashfs is not there; it is part of squashfs-tools");
 	if (process.exit_status != 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "mksquashfs", "mksquashfs failed with status %d: %s", process.exit_status,
-				  complaint(arena, &process));
+				  process_complaint(arena, &process));
 	return true;
 }
 

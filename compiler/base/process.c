@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -26,12 +27,6 @@ static bool pipe_open(struct pipe_ends *ends)
 		return false;
 	*ends = (struct pipe_ends){fds[0], fds[1]};
 	return true;
-}
-
-static void pipe_close(struct pipe_ends *ends)
-{
-	fd_close(&ends->read);
-	fd_close(&ends->write);
 }
 
 static _Noreturn void child(const char *const argv[], int input, int output, int error)
@@ -66,19 +61,6 @@ static void drain(int *fd, struct buf *into, size_t limit)
 		fd_close(fd);
 }
 
-static void listen_to(int *output, int *error, struct buf *out, struct buf *err)
-{
-	while (*output >= 0 || *error >= 0) {
-		struct pollfd polled[] = {{*output, POLLIN, 0}, {*error, POLLIN, 0}};
-		if (poll(polled, countof(polled), -1) < 0)
-			continue;
-		if (polled[0].revents)
-			drain(output, out, SIZE_MAX);
-		if (polled[1].revents)
-			drain(error, err, ERROR_LIMIT);
-	}
-}
-
 static int wait_status(pid_t pid)
 {
 	int status;
@@ -86,6 +68,22 @@ static int wait_status(pid_t pid)
 		if (errno != EINTR)
 			return -1;
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+struct process {
+	const char *name;
+	pid_t pid;
+	int output, error; /* -1 once they are closed */
+	struct buf printed, complaints;
+};
+
+static void process_free(struct process *process)
+{
+	fd_close(&process->output);
+	fd_close(&process->error);
+	buf_free(&process->printed);
+	buf_free(&process->complaints);
+	free(process);
 }
 
 /* The child's standard error: a pipe, or our own. */
@@ -97,40 +95,117 @@ static bool error_open(struct pipe_ends *ends, bool shown)
 	return ends->write >= 0;
 }
 
-static bool run(struct arena *arena, struct diag *diag, const char *const argv[], bool shown, struct process_result *out)
+static struct process *start(struct diag *diag, const char *const argv[], bool shown, int *feed)
 {
-	struct pipe_ends output = {-1, -1}, error = {-1, -1};
+	struct pipe_ends to = {-1, -1}, output = {-1, -1}, error = {-1, -1};
 	FD_CLEANUP int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	pid_t pid = -1;
-	if (null >= 0 && pipe_open(&output) && error_open(&error, shown))
-		pid = fork();
-	if (pid == 0)
-		child(argv, null, output.write, error.write);
-	if (pid < 0) {
-		diag_error(diag, STATUS_FAILED, NULL, "process", "cannot start %s: %s", argv[0], strerror(errno));
-		pipe_close(&output);
-		pipe_close(&error);
-		return false;
-	}
+	struct process *process = calloc(1, sizeof *process);
+	if (!process)
+		abort();
+	*process = (struct process){.name = argv[0], .pid = -1};
+	if (null >= 0 && (!feed || pipe_open(&to)) && pipe_open(&output) && error_open(&error, shown))
+		process->pid = fork();
+	if (process->pid == 0)
+		child(argv, feed ? to.read : null, output.write, error.write);
+	process->output = output.read;
+	process->error = error.read;
+	fd_close(&to.read);
 	fd_close(&output.write);
 	fd_close(&error.write);
-	BUF_CLEANUP struct buf printed = {0};
-	BUF_CLEANUP struct buf complaints = {0};
-	listen_to(&output.read, &error.read, &printed, &complaints);
-	out->exit_status = wait_status(pid);
-	out->output = (struct bytes){arena_strndup(arena, buf_text(&printed), printed.n), printed.n};
-	out->error = (struct bytes){arena_strndup(arena, buf_text(&complaints), complaints.n), complaints.n};
-	if (out->exit_status < 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "process", "cannot wait for %s: %s", argv[0], strerror(errno));
-	return true;
+	if (process->pid < 0) {
+		diag_error(diag, STATUS_FAILED, NULL, "process", "cannot start %s: %s", argv[0], strerror(errno));
+		fd_close(&to.write);
+		process_free(process);
+		return NULL;
+	}
+	if (feed)
+		*feed = to.write;
+	return process;
+}
+
+struct process *process_start(struct diag *diag, const char *const argv[], int *feed)
+{
+	return start(diag, argv, false, feed);
+}
+
+static size_t first_ended(struct process *const v[], size_t n)
+{
+	size_t i = 0;
+	while (i < n && (v[i]->output >= 0 || v[i]->error >= 0))
+		i++;
+	return i;
+}
+
+static void listen_to(struct process *process, const struct pollfd polled[2])
+{
+	if (polled[0].revents)
+		drain(&process->output, &process->printed, SIZE_MAX);
+	if (polled[1].revents)
+		drain(&process->error, &process->complaints, ERROR_LIMIT);
+}
+
+size_t process_poll(struct process *const v[], size_t n, bool wait)
+{
+	struct pollfd *polled = calloc(n + 1, 2 * sizeof *polled);
+	if (!polled)
+		abort();
+	size_t ended;
+	while ((ended = first_ended(v, n)) == n && n) {
+		for (size_t i = 0; i < n; i++) {
+			polled[2 * i] = (struct pollfd){v[i]->output, POLLIN, 0};
+			polled[2 * i + 1] = (struct pollfd){v[i]->error, POLLIN, 0};
+		}
+		const int ready = poll(polled, 2 * n, wait ? -1 : 0);
+		for (size_t i = 0; ready > 0 && i < n; i++)
+			listen_to(v[i], &polled[2 * i]);
+		if (ready == 0)
+			break;
+	}
+	free(polled);
+	return ended;
+}
+
+bool process_end(struct arena *arena, struct diag *diag, struct process *process, struct process_result *out)
+{
+	process_poll(&process, 1, true);
+	out->exit_status = wait_status(process->pid);
+	const int error = errno;
+	out->output = (struct bytes){arena_strndup(arena, buf_text(&process->printed), process->printed.n), process->printed.n};
+	out->error = (struct bytes){arena_strndup(arena, buf_text(&process->complaints), process->complaints.n), process->complaints.n};
+	const bool ok = out->exit_status >= 0 ||
+			diag_error(diag, STATUS_FAILED, NULL, "process", "cannot wait for %s: %s", process->name, strerror(error));
+	process_free(process);
+	return ok;
+}
+
+void process_kill(struct process *process)
+{
+	if (!process)
+		return;
+	kill(process->pid, SIGKILL);
+	wait_status(process->pid);
+	process_free(process);
 }
 
 bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
 {
-	return run(arena, diag, argv, false, out);
+	struct process *process = start(diag, argv, false, NULL);
+	return process && process_end(arena, diag, process, out);
 }
 
 bool process_run_shown(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
 {
-	return run(arena, diag, argv, true, out);
+	struct process *process = start(diag, argv, true, NULL);
+	return process && process_end(arena, diag, process, out);
+}
+
+const char *process_complaint(struct arena *arena, const struct process_result *result)
+{
+	char *text = arena_strndup(arena, result->error.p, result->error.n);
+	char *end = text + strlen(text);
+	while (end > text && end[-1] == '\n')
+		*--end = '\0';
+	for (char *p = text; (p = strchr(p, '\n'));)
+		*p = ' ';
+	return *text ? text : "it did not say why";
 }

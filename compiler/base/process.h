@@ -21,5 +21,22 @@ struct process_result {
 bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out);
 /* The same, but what it says on standard error is seen at once, and `error` is empty. */
 bool process_run_shown(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out);
+/* What it complained of, on one line. */
+const char *process_complaint(struct arena *arena, const struct process_result *result);
+
+/* A program that runs beside us. */
+struct process;
+
+/*
+ * Starts it as process_run does; NULL, with an error, when that fails. `argv` lives as long as the process. With `feed` it reads from a pipe whose other
+ * end is the caller's.
+ */
+struct process *process_start(struct diag *diag, const char *const argv[], int *feed);
+/* Takes what they print; with `wait` until one has ended. The index of one that has, `n` when there is none. */
+size_t process_poll(struct process *const v[], size_t n, bool wait);
+/* Waits for its end and frees it. */
+bool process_end(struct arena *arena, struct diag *diag, struct process *process, struct process_result *out);
+/* Kills and frees it; NULL is fine. */
+void process_kill(struct process *process);
 
 #endif
