@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { OBJECT_FORMAT = 1, OBJECT_PAGE = 4096 };
+enum { OBJECT_FORMAT = 2, OBJECT_PAGE = 4096 };
 
 /* Types of records; the same numbers as in squashfs. */
 enum { OBJECT_DIRECTORY = 1, OBJECT_FILE, OBJECT_SYMLINK };
@@ -53,6 +53,7 @@ struct object_footer {
 	uint64_t content_bytes;                  /* of all files */
 	uint32_t inodes, fragments;
 	uint64_t data_hash[2], tables_hash[2];   /* XXH3-128 */
+	unsigned char setup[32];                 /* what the image's super block must say for this data; zeros: nothing */
 	char nar_hash[64];                       /* as it was registered when packed; zeros: not known */
 	uint64_t footer_hash;                    /* of all before; stays last */
 };

@@ -122,6 +122,7 @@ static struct object_footer footer_of(const struct packing *p)
 	f.data_hash[1] = data.high64;
 	f.tables_hash[0] = tables.low64;
 	f.tables_hash[1] = tables.high64;
+	memcpy(f.setup, p->setup, sizeof f.setup);
 	const char *nar_hash = p->identity.nar_hash;
 	if (nar_hash)
 		memcpy(f.nar_hash, nar_hash, strnlen(nar_hash, sizeof f.nar_hash));

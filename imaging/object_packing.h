@@ -26,6 +26,7 @@ struct packing {
 	XXH3_state_t *data_hash;
 	uint32_t inodes;
 	bool walked;
+	unsigned char setup[32]; /* of the footer */
 
 	struct buf path;            /* of what is read now, for messages */
 	struct arena *arena;        /* what only the walk needs: */

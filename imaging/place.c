@@ -243,6 +243,13 @@ uint64_t placer_locate(const struct placer *placer, uint64_t start)
 	return placer->pieces[low].to + (start - placer->pieces[low].from);
 }
 
+uint64_t placer_reserve(struct placer *placer, uint64_t bytes)
+{
+	const uint64_t at = placer->end;
+	placer->end += page_up(bytes);
+	return at;
+}
+
 bool placer_finish(struct placer *placer, uint64_t *end)
 {
 	if (placer->small_start && placer->small_start + SMALL_AREA == placer->end)

@@ -28,6 +28,8 @@ void placer_note_run(struct placer *placer, struct run run);
 bool placer_add(struct placer *placer, const struct object *object);
 /* Where `start`, a position in the data of the object added last, is in the image. */
 uint64_t placer_locate(const struct placer *placer, uint64_t start);
+/* Takes whole pages at the end of the image for something else; their place. */
+uint64_t placer_reserve(struct placer *placer, uint64_t bytes);
 /* Writes what is still in memory; `*end` is where the data ends. */
 bool placer_finish(struct placer *placer, uint64_t *end);
 

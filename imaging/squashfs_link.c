@@ -13,6 +13,7 @@
 #include "compiler/base/file.h"
 #include "imaging/place.h"
 #include "imaging/squashfs_meta.h"
+#include "imaging/store_root.h"
 
 enum { DATA_START = OBJECT_PAGE, ROOT_NUMBER = 1, LINKS_NUMBER = 2, ROOT_GID_INDEX = 1 };
 

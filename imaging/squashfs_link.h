@@ -9,10 +9,6 @@
 #include "compiler/base/diag.h"
 #include "imaging/object.h"
 
-/* What Nix wants of the directory that is its store: users.links and a root that the build group may write to (nix's local-store.cc). */
-enum { STORE_ROOT_MODE = 01775, STORE_ROOT_GID = 30000, STORE_LINKS_MODE = 0755 };
-#define STORE_LINKS_NAME ".links"
-
 struct linker;
 
 struct link_request {

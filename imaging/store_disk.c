@@ -167,7 +167,7 @@ static bool job_start(struct job *job, struct arena *arena)
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
-	struct job job = {.diag = diag, .request = request, .result = result, .format = &squashfs_format};
+	struct job job = {.diag = diag, .request = request, .result = result, .format = request->type == STORE_DISK_EROFS ? &erofs_format : &squashfs_format};
 	for (size_t i = 0; i < request->closure->n; i++)
 		job.total_bytes += request->closure->v[i].nar_size > 0 ? (uint64_t)request->closure->v[i].nar_size : 0;
 	struct arena *arena = arena_new();

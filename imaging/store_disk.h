@@ -9,14 +9,21 @@
 #include "compiler/base/diag.h"
 #include "imaging/store_path.h"
 
+enum store_disk_type { STORE_DISK_SQUASHFS, STORE_DISK_EROFS };
+
 struct store_disk_request {
+	enum store_disk_type type;
 	const struct closure *closure;
 	const char *output;       /* the file to create; must not exist */
 	const char *cache_dir;    /* objects are kept here (created 0700); NULL: made in `scratch_dir` and dropped */
 	const char *scratch_dir;  /* an existing directory for temporary files */
-	const char *compression;  /* "zstd"; the mksquashfs engine takes what mksquashfs takes ("none" too) */
-	int level;                /* of the compressor; 0: its default here (zstd: 3) */
-	uint32_t block_size;      /* bytes, a power of two from 4 KiB to 1 MiB; default 131072 */
+	const char *compression;  /* squashfs: "zstd", with mksquashfs what that takes; erofs: what mkfs.erofs takes; "none" for none */
+	const struct pos *compression_pos; /* where that was said; NULL: nowhere */
+	int level;                /* of the compressor; 0: its default here (squashfs's zstd: 3) */
+	uint32_t block_size;      /* bytes, a power of two from 4 KiB to 1 MiB; 0: 131072 for squashfs, 4096 for erofs */
+	bool tail_packing;        /* erofs: ends of compressed files beside their inodes, which Linux 5.17 understands */
+	const char *const *features; /* of mkfs.erofs, for store_disk_mkfs_erofs: "fragments", "dedupe" */
+	size_t nfeatures;
 	unsigned jobs;            /* threads, at least 1 */
 	uint32_t time;            /* seconds since 1970 of every inode */
 	/* Called from the caller's thread now and then; NULL: nobody listens. */
@@ -32,6 +39,8 @@ struct store_disk_result {
 
 /* Links the image from one cached object per store path. On failure there is no output. */
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
+/* Makes the same tree with mkfs.erofs, 1.7 or later. On failure there is no output. */
+bool store_disk_mkfs_erofs(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
 /* Makes the same tree with mksquashfs. On failure there is no output. */
 bool store_disk_mksquashfs(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
 

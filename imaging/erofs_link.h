@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* erofs_link: makes one erofs image of objects, a store path at a time. */
+#ifndef MVM_EROFS_LINK_H
+#define MVM_EROFS_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler/base/diag.h"
+#include "imaging/object.h"
+
+struct erofs_linker;
+
+/* `output` must not exist. `time` is that of every inode. */
+struct erofs_linker *erofs_linker_new(struct diag *diag, const char *output, uint32_t time);
+/* Adds the object as `name` (which must live on) to the image's root. */
+bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name, const struct object *object);
+bool erofs_linker_finish(struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
+/* An image that was not finished is removed. */
+void erofs_linker_free(struct erofs_linker *linker);
+
+#endif

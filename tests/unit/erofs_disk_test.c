@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: MIT */
+/* Erofs store disks of odd trees, judged by fsck.erofs, blkid and the kernel, and made by whatever mkfs.erofs is there, or by none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <signal.h>
+
+#include "imaging/erofs_super.h"
+#include "imaging/mkfs_erofs.h"
+#include "tests/unit/store_fixture.h"
+
+#define SETTINGS "erofs-2-lz4hc-0-4096-tails-*"
+
+static struct store_disk_request erofs_request(struct fixture *f, const struct closure *closure, const char *output)
+{
+	struct store_disk_request request = request_of(f, closure, output);
+	request.type = STORE_DISK_EROFS;
+	request.compression = "lz4hc";
+	request.block_size = 0;
+	request.tail_packing = true;
+	return request;
+}
+
+/* Links scratch/store into scratch/OUTPUT; returns how many paths were packed. */
+static size_t link_store(struct fixture *f, const char *output)
+{
+	const struct closure closure = closure_of(f);
+	const struct store_disk_request request = erofs_request(f, &closure, output);
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	assert_int_equal(result.packed + result.reused, closure.n);
+	return result.packed;
+}
+
+static void link_fails(struct fixture *f, const char *why, const char *which)
+{
+	const struct closure closure = closure_of(f);
+	const struct store_disk_request request = erofs_request(f, &closure, "image");
+	struct store_disk_result result;
+	assert_false(store_disk_link(f->diag, &request, &result));
+	const char *said = messages(f);
+	if (!strstr(said, why) || !strstr(said, which))
+		fail_msg("expected \"%s\" and \"%s\" in: %s", why, which, said);
+	assert_false(path_exists(request.output));
+	assert_string_equal(shell(f, "ls -d erofs-* cache/tmp/* 2>/dev/null || true", NULL, NULL), "");
+}
+
+static void make_odd_store(struct fixture *f)
+{
+	shell(f, arena_printf(f->arena, "LONG=250\n%s", odd_store), NULL, NULL);
+}
+
+/* What the image's tree is, by erofs-utils; permissions of the source tree decide which bits are left. */
+static const char extract[] =
+	"fsck.erofs \"$1\" >log 2>&1 || { cat log; false; }\n"
+	"rm -rf x; fsck.erofs --extract=x --overwrite --no-preserve-owner --no-preserve-perms \"$1\" >log 2>&1 || { cat log; false; }\n"
+	"diff -r --no-dereference -x .links store x; chmod -R u+w x; rm -rf x";
+
+static bool have_erofs(struct fixture *f)
+{
+	return have_program(f, "mkfs.erofs") && have_program(f, "fsck.erofs");
+}
+
+static void holds_every_oddity_however_compressed(void **state)
+{
+	static const struct {
+		const char *compression;
+		int level;
+		uint32_t block_size;
+		bool tail_packing;
+	} ways[] = {{"none", 0, 0, true},      {"lz4", 0, 0, true},         {"lz4", 0, 0, false},       {"lz4hc", 0, 0, true},
+		    {"lz4hc", 12, 8192, true}, {"lz4hc", 0, 65536, true},   {"lz4", 0, 1 << 20, true}, {"lz4", 0, 32768, false},
+		    {"zstd", 0, 0, true},      {"zstd", 3, 65536, true},    {"deflate", 0, 0, true},    {"deflate", 0, 16384, true}};
+	struct fixture *f = *state;
+	struct mkfs_erofs tool;
+	if (!have_erofs(f))
+		skip();
+	assert_ok(f, mkfs_erofs_find(f->arena, f->diag, &tool));
+	make_odd_store(f);
+	const struct closure closure = closure_of(f);
+	for (size_t i = 0; i < countof(ways); i++) {
+		struct store_disk_request request = erofs_request(f, &closure, "image");
+		struct store_disk_result result;
+		request.compression = ways[i].compression;
+		request.level = ways[i].level;
+		request.block_size = ways[i].block_size;
+		request.tail_packing = ways[i].tail_packing;
+		if (!mkfs_erofs_check(f->arena, f->diag, &tool, &request)) {
+			assert_said(f, "it has ");
+			continue;
+		}
+		assert_ok(f, store_disk_link(f->diag, &request, &result));
+		shell(f, extract, "image", NULL);
+		assert_int_equal(result.inodes, atoi(shell(f, "find store -printf x | wc -c", NULL, NULL)) + 1); /* store stands for the root; .links */
+	}
+}
+
+static bool can_mount(struct fixture *f)
+{
+	if (!is_root() || !have_erofs(f))
+		return false;
+	shell(f, "mkdir -p store/x; echo x > store/x/y", NULL, NULL);
+	link_store(f, "probe");
+	const bool works = shell_try(f, "mkdir -p m; mount -t erofs -o loop,ro probe m && umount m", NULL, NULL).exit_status == 0;
+	shell(f, "rm -rf store", NULL, NULL);
+	if (!works)
+		print_message("skipped: no loop devices or no erofs here\n");
+	return works;
+}
+
+static void the_kernel_reads_it(void **state)
+{
+	struct fixture *f = *state;
+	if (!can_mount(f))
+		skip();
+	make_odd_store(f);
+	for (int big = 0; big < 2; big++) {
+		const struct closure closure = closure_of(f);
+		struct store_disk_request request = erofs_request(f, &closure, "image");
+		struct store_disk_result result;
+		request.block_size = big ? 65536 : 0;
+		request.time = 1234567;
+		assert_ok(f, store_disk_link(f->diag, &request, &result));
+		with_mount(f, "image",
+			   "diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g:%h m)\" = 1775:0:30000:5\n"
+			   "test \"$(stat -c %a:%u:%g:%h m/.links)\" = 755:0:0:2; test -z \"$(ls -A m/.links)\"\n"
+			   "test \"$(stat -c %i m/.links/..)\" = \"$(stat -c %i m)\"; test \"$(stat -c %i m/a-tree/sub/..)\" = \"$(stat -c %i m/a-tree)\"\n"
+			   "test -z \"$(find m ! -newermt @1234566 -o -newermt @1234567)\"; test -z \"$(find m -mindepth 1 ! -user 0 -o -mindepth 1 ! -group 0)\"\n"
+			   "test -z \"$(find m -mindepth 1 -perm /7000)\"; test -z \"$(find m -type f -links +1)\"\n"
+			   "(cd store; find . -mindepth 1 ! -type l -printf '%y %#m %P\\n' | sed 's/ 0*[0-7]*\\([0-7][0-7][0-7]\\) / \\1 /' | sort) > one\n"
+			   "(cd m; find . -mindepth 1 ! -type l ! -name .links -printf '%y %#m %P\\n' | sed 's/ 0*[0-7]*\\([0-7][0-7][0-7]\\) / \\1 /' | sort) > two\n"
+			   "diff one two; test $(stat -c %h m/a-tree) = $(stat -c %h store/a-tree)");
+	}
+}
+
+static void large_directories_and_files(void **state)
+{
+	struct fixture *f = *state;
+	if (!can_mount(f))
+		skip();
+	shell(f, "mkdir -p store/many/names store/sparse\n"
+		 "cd store/many/names; seq -f 'a rather long name for one of very many files %06g' 5000 | tr '\\n' '\\0' | xargs -0 touch; cd ../..\n"
+		 "echo found > 'many/names/a rather long name for one of very many files 004999'\n"
+		 "mkdir many/dirs; cd many/dirs; seq 66000 | xargs mkdir; cd ../..\n"
+		 "truncate -s 4300000000 sparse/over-4g; printf end >> sparse/over-4g; printf mid | dd of=sparse/over-4g bs=1 seek=2200000001 conv=notrunc status=none",
+	      NULL, NULL);
+	const struct closure closure = closure_of(f);
+	struct store_disk_request request = erofs_request(f, &closure, "image");
+	struct store_disk_result result;
+	request.compression = "lz4";
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	with_mount(f, "image", "test $(ls m/many/names | wc -l) = 5000; test \"$(cat m/many/names/*004999)\" = found\n"
+			       "test -f 'm/many/names/a rather long name for one of very many files 000001'\n"
+			       "test ! -e 'm/many/names/a rather long name for one of very many files 005001'\n"
+			       "test $(stat -c %h m/many/dirs) = 66002; test -d m/many/dirs/66000; test $(stat -c %Y m/many/dirs) = 1\n"
+			       "test $(stat -c %s m/sparse/over-4g) = 4300000003; test \"$(tail -c 3 m/sparse/over-4g)\" = end\n"
+			       "test $(stat -c %Y m/sparse/over-4g) = 1\n"
+			       "test \"$(dd if=m/sparse/over-4g bs=1 skip=2200000001 count=3 status=none)\" = mid");
+}
+
+static void same_bytes_however_built(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	make_odd_store(f);
+	assert_int_equal(link_store(f, "cold"), 8);
+	assert_int_equal(link_store(f, "warm"), 0);
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+	shell(f, "rm cache/" SETTINGS "/a-tree cache/" SETTINGS "/c-file", NULL, NULL);
+	setenv("SOURCE_DATE_EPOCH", "12345", 1);
+	assert_int_equal(link_store(f, "warm"), 2);
+	unsetenv("SOURCE_DATE_EPOCH");
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+	const struct closure closure = closure_of(f);
+	for (unsigned jobs = 1; jobs <= 9; jobs += 4) {
+		struct store_disk_request request = erofs_request(f, &closure, "uncached");
+		request.cache_dir = NULL;
+		request.jobs = jobs;
+		struct store_disk_result result;
+		assert_ok(f, store_disk_link(f->diag, &request, &result));
+		assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "uncached"));
+	}
+	/* As auto-optimise-store leaves a store, or not; written in another order, by somebody else. */
+	shell(f, "rm -rf cache; cp -r --no-preserve=links,timestamps store copied; chmod 6755 copied/a-tree/setuid; rm -rf store; mv copied store\n"
+		 "cp store/a-tree/text-1 store/a-tree/again; rm store/a-tree/again; ln -f store/a-tree/random-1000000 store/a-tree/copy-large",
+	      NULL, NULL);
+	if (geteuid() == 0)
+		shell(f, "chown -R 70000:70000 store", NULL, NULL);
+	link_store(f, "other");
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "other"));
+	assert_string_equal(shell(f, "ls -A cache/tmp; ls -A | grep -e object -e erofs- || true", NULL, NULL), "");
+	shell(f, "rm -rf store/a-tree/* store/b-tree", NULL, NULL);
+	/* Warm, not even the paths have to be there. */
+	struct store_disk_request request = erofs_request(f, &closure, "warm");
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+}
+
+static void images_tell_themselves_apart(void **state)
+{
+	static const char uuid[] = "od -An -tx1 -j 1072 -N 16 \"$1\"";
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir store; echo one > store/p", NULL, NULL);
+	link_store(f, "one");
+	shell(f, "rm -r cache; echo two > store/p", NULL, NULL);
+	link_store(f, "two");
+	assert_string_not_equal(shell(f, uuid, "one", NULL), shell(f, uuid, "two", NULL));
+	shell(f, "mv store/p store/q", NULL, NULL);
+	link_store(f, "three");
+	assert_string_not_equal(shell(f, uuid, "two", NULL), shell(f, uuid, "three", NULL));
+}
+
+static void blocks_that_are_there_are_shared(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; cp store/a/big store/b/other-name\n"
+		 "cp store/a/big store/a/copy; seq 500000 > store/a/text; cp store/a/text store/b; head -c 100 store/a/text > store/b/start",
+	      NULL, NULL);
+	link_store(f, "image");
+	assert_in_range(contents(f, scratch_path(f, "image")).n, 4000000, 5500000);
+	shell(f, extract, "image", NULL);
+}
+
+static void small_paths_lie_side_by_side(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir store; cd store; i=0; while [ $i -lt 200 ]; do mkdir path-$i; echo $i > path-$i/unit; ln -s ../path-$i link-$i; i=$((i + 1)); done",
+	      NULL, NULL);
+	assert_int_equal(link_store(f, "cold"), 400);
+	assert_int_equal(link_store(f, "warm"), 0);
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+	assert_in_range(contents(f, scratch_path(f, "cold")).n, 1, 400 * 200);
+	shell(f, extract, "cold", NULL);
+}
+
+static void damaged_objects_are_made_again(void **state)
+{
+	static const char *const damages[] = {"truncate -s -1 $O", ": > $O", "printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 400)) conv=notrunc",
+					      "head -c 5000 /dev/urandom > $O", "cp cache/erofs-*/b $O"};
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir -p store/a/d store/b; seq 100000 > store/a/d/numbers; echo a > store/a/small; echo b > store/b/small", NULL, NULL);
+	link_store(f, "good");
+	for (size_t i = 0; i < countof(damages); i++) {
+		shell(f, arena_printf(f->arena, "O=$(echo cache/" SETTINGS "/a); %s", damages[i]), NULL, NULL);
+		assert_int_equal(link_store(f, "image"), 1);
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+	}
+}
+
+static void no_count_of_inodes_is_read_as_minix(void **state)
+{
+	static const uint64_t magics[] = {0x137f, 0x138f, 0x2468, 0x2478, 0x4d5a, 0x7f13, 0x8f13, 0x6824, 0x7824, 0x5a4d, 0x1137f};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < countof(magics); i++)
+		assert_true(erofs_inode_count(magics[i]) == magics[i] + 1);
+	assert_true(erofs_inode_count(4990) == 4990);
+	if (!have_erofs(f) || !have_program(f, "blkid"))
+		skip();
+	/* The root, .links and the directory are inodes too. */
+	shell(f, "mkdir -p store/many; cd store/many; seq 4988 | xargs touch", NULL, NULL);
+	link_store(f, "image");
+	shell(f, "PATH=$PATH:/usr/sbin:/sbin; blkid -p image > said; grep -q 'TYPE=\"erofs\"' said; grep -q 'LABEL=\"nix-store\"' said; fsck.erofs image", NULL, NULL);
+}
+
+static void what_cannot_be_packed_is_named(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL, NULL);
+	link_fails(f, "/store/a/sub/pipe", "neither a file");
+	shell(f, "rm store/a/sub/pipe; echo x > store/a/lost+found-not", NULL, NULL);
+	if (shell_try(f, "mkfs.erofs t store/a >/dev/null; dump.erofs --path=/lost+found-not t", NULL, NULL).exit_status)
+		link_fails(f, "/store/a", "lost+found-not");
+	shell(f, "rm store/a/lost*; mkdir -p \"store/a/$(head -c 255 /dev/zero | tr '\\0' n)\"; cd store/a/n*; echo x > f", NULL, NULL);
+	if (shell_try(f, "mkfs.erofs t store/a", NULL, NULL).exit_status)
+		link_fails(f, "/store/a", "mkfs.erofs failed with status 1");
+	shell(f, "rm -r store/a", NULL, NULL);
+	struct closure closure = closure_of(f);
+	shell(f, "rm -r store/c", NULL, NULL);
+	const struct store_disk_request request = erofs_request(f, &closure, "image");
+	struct store_disk_result result;
+	assert_false(store_disk_link(f->diag, &request, &result));
+	assert_said(f, "/store/c: No such file");
+	shell(f, "mkdir store/.links", NULL, NULL);
+	link_fails(f, "two paths of the store disk", ".links");
+}
+
+/* Runs with a directory in front of PATH in which mkfs.erofs is this script. */
+static void with_tool(struct fixture *f, const char *script, const char *why, const char *which)
+{
+	const char *path = arena_strdup(f->arena, getenv("PATH"));
+	shell(f, "mkdir -p bin; printf '%s\\n' '#!/bin/sh' \"$1\" > bin/mkfs.erofs; chmod +x bin/mkfs.erofs", script, NULL);
+	setenv("PATH", arena_printf(f->arena, "%s/bin:%s", f->scratch, path), 1);
+	link_fails(f, why, which);
+	setenv("PATH", path, 1);
+}
+
+#define SAYS "[ $1 != -V ] || { echo mkfs.erofs 1.5; echo Available compressors are: lz4hc, lz4; exit 1; }; for image; do shift; [ $# != 1 ] || break; done; "
+
+static void a_bad_mkfs_erofs_is_told(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store/a; echo a > store/a/a; echo b > store/b; echo c > store/c", NULL, NULL);
+	with_tool(f, "echo nonsense", "does not tell its version", "mkfs.erofs");
+	with_tool(f, "[ $1 != -V ] || echo mkfs.erofs 1.5; echo Available compressors are: lzma", "does not compress with \"lz4hc\"", "it has lzma, none");
+	with_tool(f, SAYS "echo out of luck >&2; exit 3", "failed with status 3 on", "out of luck");
+	with_tool(f, SAYS "exit 0", "cannot read", "/erofs-");
+	with_tool(f, SAYS "head -c 8192 /dev/zero > $image", "cannot be read", "no super block");
+	with_tool(f, SAYS "kill -9 $$", "status 137", "/store/");
+	/* The tree of another directory. */
+	if (have_erofs(f))
+		with_tool(f, SAYS "PATH=${PATH#*:}; mkdir -p $image.e; mkfs.erofs $image $image.e >/dev/null; rmdir $image.e", "cannot take", "a file is missing");
+	const char *path = arena_strdup(f->arena, getenv("PATH"));
+	setenv("PATH", "/nowhere", 1);
+	const struct closure closure = {.v = (const struct store_path[]){{.path = scratch_path(f, "store/b"), .name = "b"}}, .n = 1};
+	const struct store_disk_request request = erofs_request(f, &closure, "image");
+	struct store_disk_result result;
+	assert_false(store_disk_link(f->diag, &request, &result));
+	assert_said(f, "mkfs.erofs is not there");
+	setenv("PATH", path, 1);
+}
+
+static void settings_that_cannot_be(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir -p store/a", NULL, NULL);
+	const struct closure closure = closure_of(f);
+	struct store_disk_request request = erofs_request(f, &closure, "image");
+	struct store_disk_result result;
+	request.compression = "zip";
+	assert_false(store_disk_link(f->diag, &request, &result));
+	assert_said(f, "does not compress with \"zip\"");
+	request.compression = "lz4";
+	request.level = 3;
+	assert_false(store_disk_link(f->diag, &request, &result));
+	assert_said(f, "lz4 has no levels");
+	request.level = 0;
+	request.block_size = 5000;
+	assert_false(store_disk_link(f->diag, &request, &result));
+	assert_said(f, "not of 5000 bytes");
+}
+
+static void whole_images_have_fragments(void **state)
+{
+	static const char *const features[] = {"fragments", "dedupe"};
+	struct fixture *f = *state;
+	struct mkfs_erofs tool;
+	if (!have_erofs(f))
+		skip();
+	assert_ok(f, mkfs_erofs_find(f->arena, f->diag, &tool));
+	make_odd_store(f);
+	const struct closure closure = closure_of(f);
+	struct store_disk_request request = erofs_request(f, &closure, "image");
+	struct store_disk_result result;
+	request.features = features;
+	request.nfeatures = countof(features);
+	signal(SIGPIPE, SIG_IGN);
+	if (!mkfs_erofs_is_at_least(&tool, 1, 7)) {
+		assert_false(store_disk_mkfs_erofs(f->diag, &request, &result));
+		assert_said(f, "takes no tar stream");
+		return;
+	}
+	assert_ok(f, store_disk_mkfs_erofs(f->diag, &request, &result));
+	shell(f, extract, "image", NULL);
+	request.output = scratch_path(f, "again");
+	request.jobs = 1;
+	assert_ok(f, store_disk_mkfs_erofs(f->diag, &request, &result));
+	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "again"));
+	shell(f, "mkfifo store/a-tree/pipe; rm image", NULL, NULL);
+	request.output = scratch_path(f, "image");
+	assert_false(store_disk_mkfs_erofs(f->diag, &request, &result));
+	assert_said(f, "neither a file");
+	assert_false(path_exists(request.output));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(holds_every_oddity_however_compressed),
+		TEST(the_kernel_reads_it),
+		TEST(large_directories_and_files),
+		TEST(same_bytes_however_built),
+		TEST(images_tell_themselves_apart),
+		TEST(blocks_that_are_there_are_shared),
+		TEST(small_paths_lie_side_by_side),
+		TEST(damaged_objects_are_made_again),
+		TEST(no_count_of_inodes_is_read_as_minix),
+		TEST(what_cannot_be_packed_is_named),
+		TEST(a_bad_mkfs_erofs_is_told),
+		TEST(settings_that_cannot_be),
+		TEST(whole_images_have_fragments),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
