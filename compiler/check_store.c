@@ -12,20 +12,66 @@ void check_store_dir(const struct checker *checker)
 		      vm->store_dir);
 }
 
+/* Which compressors each way of making a disk has. */
+static const struct {
+	const char *type, *engine;
+	const char *compressions[8];
+} engines[] = {
+	{"squashfs", "linked", {"zstd"}},
+	{"squashfs", "mksquashfs", {"gzip", "lz4", "lzo", "xz", "zstd", "none"}},
+	{"erofs", "linked", {"lz4", "lz4hc", "deflate", "lzma", "zstd", "none"}},
+	{"erofs", "mkfs.erofs", {"lz4", "lz4hc", "deflate", "lzma", "zstd", "none"}},
+};
+
+static bool has_compression(const char *const compressions[8], const char *name)
+{
+	size_t i = 0;
+	while (compressions[i] && strcmp(compressions[i], name) != 0)
+		i++;
+	return compressions[i];
+}
+
+static const char *list(const struct checker *checker, const char *const compressions[8])
+{
+	const char *text = compressions[0];
+	for (size_t i = 1; compressions[i]; i++)
+		text = arena_printf(checker->arena, "%s%s%s", text, compressions[i + 1] ? ", " : " and ", compressions[i]);
+	return text;
+}
+
+/* The other way of making such a disk, if that one has the compression. */
+static const char *hint(const struct checker *checker, size_t engine)
+{
+	for (size_t i = 0; i < countof(engines); i++)
+		if (i != engine && strcmp(engines[i].type, engines[engine].type) == 0 &&
+		    has_compression(engines[i].compressions, checker->vm->store_disk.compression))
+			return arena_printf(checker->arena, "; storeDisk.engine: %s does", engines[i].engine);
+	return "";
+}
+
+static void check_engine(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const char *type = vm->store_disk.type, *engine = vm->store_disk.engine;
+	size_t i = 0;
+	while (i < countof(engines) && (strcmp(engines[i].type, type) != 0 || strcmp(engines[i].engine, engine) != 0))
+		i++;
+	if (i == countof(engines))
+		wrong(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk", "storeDisk.engine: %s makes no %s", engine, type);
+	else if (!has_compression(engines[i].compressions, vm->store_disk.compression))
+		wrong(checker, vm->store_disk.compression_where, "bad-store-disk",
+		      "storeDisk.compression: the engine \"%s\" makes %s with %s, not with %s%s", engine, type, list(checker, engines[i].compressions),
+		      vm->store_disk.compression, hint(checker, i));
+}
+
 void check_store_disk(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	int64_t block = vm->store_disk.block_size;
-	bool linked = strcmp(vm->store_disk.engine, "linked") == 0;
 	if (sound(checker, &vm->store_disk.block_size) && (block & (block - 1)))
 		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk", "storeDisk.blockSize: %lld is no power of two", (long long)block);
-	if (sound(checker, &vm->store_disk.engine) && linked && strcmp(vm->store_disk.compression, "zstd") != 0)
-		wrong(checker, vm_where(vm, &vm->store_disk.compression), "bad-store-disk",
-		      "storeDisk.compression: the linked engine compresses with zstd; for %s set storeDisk.engine: mksquashfs",
-		      vm->store_disk.compression);
-	if (strcmp(vm->store_disk.type, "erofs") == 0)
-		wrong(checker, vm_where(vm, vm_where(vm, &vm->store_disk.type) ? &vm->store_disk.type : &vm->store_disk_type), "not-implemented",
-		      "storeDisk.type: erofs is not implemented yet; squashfs is");
+	if (sound(checker, &vm->store_disk.type, &vm->store_disk_type, &vm->store_disk.engine, &vm->store_disk.compression))
+		check_engine(checker);
 }
 
 /* The guest's init is in the store: it must come from somewhere. */

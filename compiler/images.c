@@ -6,11 +6,12 @@
 
 #include "compiler/base/file.h"
 #include "compiler/nix_images.h"
+#include "compiler/storage.h"
 #include "imaging/ext4.h"
 #include "imaging/kernel_unpack.h"
 #include "imaging/sparse_archive.h"
-#include "imaging/squashfs_link.h"
 #include "imaging/stage1.h"
+#include "imaging/store_root.h"
 
 struct maker {
 	struct arena *arena;
@@ -27,24 +28,36 @@ static const char *in_runner(const struct maker *maker, const char *name)
 	return path_join(maker->arena, maker->runner, name);
 }
 
+static const struct {
+	const char *name;
+	bool (*make)(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
+} engines[] = {{"linked", store_disk_link}, {"mksquashfs", store_disk_mksquashfs}, {"mkfs.erofs", store_disk_mkfs_erofs}};
+
 static bool make_store_disk(const struct maker *maker)
 {
 	const struct vm *vm = maker->plan->vm;
 	const struct store_disk_request request = {
+		.type = strcmp(vm->store_disk.type, "erofs") == 0 ? STORE_DISK_EROFS : STORE_DISK_SQUASHFS,
 		.closure = &maker->plan->closure,
-		.output = in_runner(maker, RUNNER_STORE_DISK),
+		.output = in_runner(maker, storage_store_disk(vm)),
 		.cache_dir = maker->settings->cache_dir,
 		.scratch_dir = maker->scratch,
 		.compression = vm->store_disk.compression,
 		.level = (int)vm->store_disk.level,
+		.compression_pos = vm->store_disk.compression_where,
 		.block_size = (uint32_t)vm->store_disk.block_size,
+		.tail_packing = vm->store_disk.tail_packing,
+		.features = vm->store_disk.mkfs_features.v,
+		.nfeatures = vm->store_disk.mkfs_features.n,
 		.jobs = maker->settings->jobs,
 		.time = maker->plan->time,
 		.progress = maker->settings->progress,
 		.progress_context = maker->settings->progress_context,
 	};
-	bool linked = strcmp(vm->store_disk.engine, "linked") == 0;
-	return (linked ? store_disk_link : store_disk_mksquashfs)(maker->diag, &request, &maker->results->store_disk);
+	for (size_t i = 0; i < countof(engines); i++)
+		if (strcmp(vm->store_disk.engine, engines[i].name) == 0)
+			return engines[i].make(maker->diag, &request, &maker->results->store_disk);
+	return false; /* check_store_disk knows the same names */
 }
 
 static bool make_volume(const struct maker *maker, const struct created_volume *created)

@@ -6,7 +6,7 @@
  *   doc       YAML/JSON to a tree     node      the tree                  json_text  JSON that YAML does not understand
  *   options   the table of options    bind      tree to struct vm         shape     of names, addresses and paths
  *   check*    wrong as a whole?       resolve   toplevel, kernel, initrd  closure* which store paths, from which source
- *   storage   disks and mounts, from the description alone
+ *   storage   disks and mounts, from the description alone   store_flags  microvm.nix's flags for the store disk
  *   plan      what to build, as data  report    plans as JSON             docgen   schema and option reference
  *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector

@@ -16,7 +16,6 @@
 
 /* Paths inside the runner. */
 #define RUNNER_SHARE "share/microvm"
-#define RUNNER_STORE_DISK RUNNER_SHARE "/stage1.squashfs"
 #define RUNNER_INITRD RUNNER_SHARE "/initrd"
 #define RUNNER_KERNEL RUNNER_SHARE "/kernel"
 #define RUNNER_VMLINUX RUNNER_SHARE "/vmlinux"

@@ -97,6 +97,19 @@ static void add_database_share(struct arena *arena, struct vm *vm)
 	vm->shares.n++;
 }
 
+static void fill_store_disk(struct vm *vm)
+{
+	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
+		vm->store_disk.type = vm->store_disk_type;
+	const bool erofs = vm->store_disk.type && strcmp(vm->store_disk.type, "erofs") == 0;
+	if (!vm_where(vm, &vm->store_disk.block_size))
+		vm->store_disk.block_size = erofs ? 4096 : 131072;
+	vm->store_disk.tail_packing = true;
+	vm->store_disk.compression_where = vm_where(vm, &vm->store_disk.compression);
+	if (!vm->store_disk.compression)
+		vm->store_disk.compression = erofs ? "lz4hc" : "zstd";
+}
+
 bool vm_fill(struct arena *arena, struct vm *vm)
 {
 	if (vm->host_name)
@@ -107,10 +120,9 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 		vm->store_on_disk = !host_store_share(vm);
 	if (!vm_where(vm, &vm->system_symlink))
 		vm->system_symlink = !vm->store_on_disk;
-	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
-		vm->store_disk.type = vm->store_disk_type;
 	if (!vm_where(vm, &vm->vsock.notify))
 		vm->vsock.notify = strcmp(vm->hypervisor, "cloud-hypervisor") == 0;
+	fill_store_disk(vm);
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
 	if (left_open(vm, &vm->virtiofsd.group))

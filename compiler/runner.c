@@ -14,6 +14,7 @@
 #include "compiler/gcroots.h"
 #include "compiler/report.h"
 #include "compiler/script.h"
+#include "compiler/storage.h"
 #include "templates/embedded.h"
 
 #define MANIFEST RUNNER_SHARE "/manifest.json"
@@ -229,8 +230,8 @@ static void list_file(struct json_object *files, const struct writer *writer, co
 
 static struct json_object *manifest_files(const struct writer *writer)
 {
-	static const char *const fixed[] = {"libexec/mvm-host", "libexec/" NIX_DB_PROGRAM, RUNNER_STORE_DISK, RUNNER_INITRD,
-					    RUNNER_KERNEL,      RUNNER_VMLINUX,            RUNNER_SHARE "/vm.json"};
+	const char *const fixed[] = {"libexec/mvm-host", "libexec/" NIX_DB_PROGRAM, storage_store_disk(writer->plan->vm), RUNNER_INITRD,
+				     RUNNER_KERNEL,      RUNNER_VMLINUX,            RUNNER_SHARE "/vm.json"};
 	struct json_object *files = json_object_new_object();
 	for (size_t i = 0; i < writer->scripts->n; i++)
 		list_file(files, writer, arena_printf(writer->arena, "bin/%s", writer->scripts->v[i].name));

@@ -8,6 +8,7 @@
 #include "compiler/bind.h"
 #include "compiler/check.h"
 #include "compiler/doc.h"
+#include "compiler/store_flags.h"
 
 /* ---- --set ---- */
 
@@ -170,7 +171,9 @@ static bool read_and_bind(struct session *session)
 	if (!description)
 		return false;
 	vm_bind(session->arena, session->diag, description, &session->vm);
-	return vm_fill(session->arena, &session->vm);
+	vm_fill(session->arena, &session->vm);
+	store_flags_apply(session->arena, session->diag, &session->vm);
+	return true;
 }
 
 bool session_read(struct session *session)

@@ -14,6 +14,11 @@
 
 /* ---- disks ---- */
 
+const char *storage_store_disk(const struct vm *vm)
+{
+	return strcmp(vm->store_disk.type, "erofs") == 0 ? RUNNER_SHARE "/stage1.erofs" : RUNNER_SHARE "/stage1.squashfs";
+}
+
 static const char *volume_id(struct arena *arena, size_t number)
 {
 	return number < 26 ? arena_printf(arena, "vd%c", (char)('a' + number)) : arena_printf(arena, "disk%zu", number);
@@ -24,7 +29,7 @@ void storage_disks(struct arena *arena, const struct vm *vm, struct guest *guest
 	struct disk *disks = arena_alloc(arena, (vm->volumes.n + 1) * sizeof *disks);
 	size_t n = 0;
 	if (vm->store_on_disk)
-		disks[n++] = (struct disk){.id = "store", .serial = STORE_SERIAL, .file = {RUNNER_STORE_DISK, true}, .format = "raw", .read_only = true};
+		disks[n++] = (struct disk){.id = "store", .serial = STORE_SERIAL, .file = {storage_store_disk(vm), true}, .format = "raw", .read_only = true};
 	for (size_t i = 0; i < vm->volumes.n; i++, n++) {
 		const struct volume *volume = &vm->volumes.v[i];
 		const char *serial = volume->serial ? volume->serial : arena_printf(arena, VOLUME_SERIAL, i);

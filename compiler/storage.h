@@ -36,6 +36,8 @@ bool store_overlay_find(struct arena *arena, const struct vm *vm, struct store_o
 /* Beside the store, as in Nix: /nix/store and /nix/var/nix. */
 const char *nix_state_dir(struct arena *arena, const struct vm *vm);
 
+/* The store disk's image, in the runner. */
+const char *storage_store_disk(const struct vm *vm);
 /* Fills in the guest's disks. */
 void storage_disks(struct arena *arena, const struct vm *vm, struct guest *guest);
 /* Of a guest that has its disks. The store's overlay, if any, is the last. */

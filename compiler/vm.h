@@ -136,6 +136,9 @@ struct vm {
 		int64_t level;        /* 0: the compressor's default here */
 		int64_t block_size;   /* bytes */
 		bool verity;
+		bool tail_packing;              /* the rest comes from flags: */
+		struct strings mkfs_features;   /* of mkfs.erofs: fragments and the like */
+		const struct pos *compression_where; /* what says the compression; NULL: nothing */
 	} store_disk;
 	const char *store_disk_type; /* the reference's name of store_disk.type */
 	struct strings store_disk_erofs_flags, store_disk_squashfs_flags;

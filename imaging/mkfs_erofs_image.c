@@ -174,7 +174,7 @@ static bool send_tar(struct diag *diag, const struct store_disk_request *request
 		.diag = diag, .tar = archive_write_new(), .request = request, .result = result, .copy = malloc(COPY_BYTES)};
 	if (!sender.tar || !sender.copy)
 		abort();
-	archive_write_set_format_pax_restricted(sender.tar);
+	archive_write_set_format_gnutar(sender.tar); /* it takes names as they are; pax wants them in UTF-8 */
 	archive_write_set_bytes_in_last_block(sender.tar, 1);
 	const bool ok = archive_write_open_fd(sender.tar, fd) == ARCHIVE_OK && send_closure(&sender);
 	archive_write_free(sender.tar);
@@ -206,16 +206,17 @@ static const char *uuid_of(struct arena *arena, const struct closure *closure)
 			    (unsigned long long)(hash.low64 & 0xffffffffffff));
 }
 
-/* mkfs.erofs knows nothing of the counts of inodes that are read as MINIX. */
-static bool correct_count(int fd)
+/* mkfs.erofs knows nothing of the counts of inodes that are read as MINIX. *found: the count as it was. */
+static bool correct_count(int fd, uint64_t *found)
 {
 	unsigned char block[EROFS_BLOCK];
 	struct erofs_super super;
 	if (!fd_read_all(fd, block, sizeof block, 0))
 		return false;
 	memcpy(&super, block + EROFS_SUPER_OFFSET, sizeof super);
-	const uint64_t inodes = erofs_inode_count(le64toh(super.inodes));
-	if (inodes == le64toh(super.inodes))
+	*found = le64toh(super.inodes);
+	const uint64_t inodes = erofs_inode_count(*found);
+	if (inodes == *found)
 		return true;
 	super.inodes = htole64(inodes);
 	memcpy(block + EROFS_SUPER_OFFSET, &super, sizeof super);
@@ -226,9 +227,14 @@ static bool correct_count(int fd)
 static bool complete(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
 {
 	struct stat st;
+	uint64_t found;
 	FD_CLEANUP int fd = open(request->output, O_RDWR | O_CLOEXEC);
-	if (fd < 0 || fchmod(fd, 0644) != 0 || !correct_count(fd) || fstat(fd, &st) != 0)
+	if (fd < 0 || fchmod(fd, 0644) != 0 || !correct_count(fd, &found) || fstat(fd, &st) != 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", request->output, strerror(errno));
+	/* A header that it does not understand ends the stream for it. */
+	if (found < result->inodes)
+		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs", "mkfs.erofs left out %llu of %llu files",
+				  (unsigned long long)(result->inodes - found), (unsigned long long)result->inodes);
 	result->image_bytes = (uint64_t)st.st_size;
 	result->packed = request->closure->n;
 	if (request->progress)

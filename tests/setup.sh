@@ -41,12 +41,12 @@ check iproute2           ip
 check systemd            systemctl
 check systemd-container  machinectl
 check socat              socat
+check erofs-utils        mkfs.erofs
 check curl               curl
 check gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 check libc6-dev-arm64-cross aarch64-linux-gnu-gcc
 check qemu-system-arm    qemu-system-aarch64
 bench squashfs-tools-ng  gensquashfs
-bench erofs-utils        mkfs.erofs
 bench time               time
 '
 

@@ -3,6 +3,7 @@
 # Times mvmbuild against its peers, in turn, in one run: tests/bench/run.sh [MVMBUILD]. Prints a table in Markdown; docs/performance.md holds one.
 # Whole processes: CPU is user and system time. Of mvmbuild the whole build is timed, stage 1 and publishing included; of the peers the image alone.
 #   ROUNDS=3   how often each is run; the median is printed      LEVEL15=0   leave out the peers at level 15, which take minutes
+#   EROFS=0    leave out erofs      MKFS_EROFS=mkfs.erofs   the peer's program; what it cannot of the reference's flags is left out
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
@@ -80,6 +81,28 @@ for ((round = 1; round <= rounds; round++)); do
 	ours warm base --cache cache
 done
 size=$(stat -c %s out/share/microvm/stage1.squashfs)
+
+# The reference's flags; mkfs.erofs before 1.6 takes the unknown -Efragments silently, and has no labels.
+mkfs_erofs=${MKFS_EROFS:-mkfs.erofs}
+peer_erofs() {
+	local -a flags=(-zlz4hc -Eztailpacking)
+	"$mkfs_erofs" --help 2>&1 | grep -q -- ' -L' && flags+=(-Efragments -L nix-store)
+	rm -f peers/erofs
+	timed mkfs-erofs "$mkfs_erofs" "${flags[@]}" -T0 --all-root peers/erofs stage
+}
+if [ "${EROFS:-1}" != 0 ]; then
+	erofs=(--cache cache-erofs --set storeDiskType=erofs)
+	rm -rf cache-erofs
+	ours erofs-cold base "${erofs[@]}"
+	peer_erofs
+	for ((round = 1; round <= rounds; round++)); do
+		ours erofs-warm base "${erofs[@]}"
+	done
+	size_erofs=$(stat -c %s out/share/microvm/stage1.erofs)
+	size_mkfs_erofs=$(stat -c %s peers/erofs)
+	ours erofs-small small "${erofs[@]}"
+	rm -rf cache-erofs
+fi
 size_mk=$(stat -c %s peers/mk)
 size_gen=$(stat -c %s peers/gen)
 if [ "${LEVEL15:-1}" != 0 ]; then
@@ -116,5 +139,11 @@ row 'mvmbuild, nothing changed, runner there' same
 if [ "${LEVEL15:-1}" != 0 ]; then
 	row 'mksquashfs, level 15 (its default)' mksquashfs15 "$size_mk15"
 	row "gensquashfs, level 15 (its default, the reference's)" gensquashfs15 "$size_gen15"
+fi
+if [ "${EROFS:-1}" != 0 ]; then
+	row 'mvmbuild, erofs (lz4hc), cold cache' erofs-cold "$size_erofs"
+	row 'mvmbuild, erofs, warm cache' erofs-warm "$size_erofs"
+	row 'mvmbuild, erofs, 2 small store paths changed' erofs-small
+	row "mkfs.erofs of the whole closure, the reference's flags as far as it has them" mkfs-erofs "$size_mkfs_erofs"
 fi
 row 'mvmbuild plan, 1,000 store paths from the Nix database' plan

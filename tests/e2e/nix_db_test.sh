@@ -102,6 +102,8 @@ try_registration() {
 try private
 try_registration
 try mksquashfs 'storeDisk: {engine: mksquashfs}'
+try erofs 'storeDiskType: erofs' 'storeDiskErofsFlags: [-zlz4hc, -Eztailpacking, -Efragments]'
+check "erofs: it is one" test -f "$test_dir/erofs/share/microvm/stage1.erofs"
 if nix_env_setup /nix 2>"$test_dir/log"; then
 	try nix-store
 else

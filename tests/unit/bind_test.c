@@ -55,7 +55,7 @@ static void defaults_are_set(void **state)
 	assert_int_equal(vm->vsock.cid, -1);
 	assert_null(vm->cpu);
 	assert_string_equal(vm->pre_start, "");
-	assert_string_equal(vm->store_disk.compression, "zstd");
+	assert_string_equal(vm->store_disk.engine, "linked");
 	assert_string_equal(vm->virtiofsd.thread_pool_size, "`nproc`");
 	assert_true(vm->volumes.v[0].auto_create);
 	assert_string_equal(vm->volumes.v[0].fs_type, "ext4");
@@ -254,10 +254,9 @@ static void planned_options(void **state)
 {
 	struct fixture *f = *state;
 	bound(f, "hugepageMem: false\nvsock: {}\ngraphics: {enable: false, backend: gtk}\nshares: []\ndevices: null\ninterfaces: []\n"
-		 "storeDiskErofsFlags: [-zlz4hc, -Eztailpacking, -Efragments]\nfirecracker: {cpu: {}, driveIoEngine: Async}\n");
+		 "firecracker: {cpu: {}, driveIoEngine: Async}\n");
 	bound(f, "interfaces: [{type: user, id: a, tap: {vhost: false}, macvtap: {link: null}}]\n");
 	assert_refused(f, "storeDisk: {verity: true}", 1, "vm.yaml:3:13: error: storeDisk.verity: not implemented yet [not-implemented]");
-	assert_refused(f, "storeDiskErofsFlags: [-zlz4hc]", 1, "storeDiskErofsFlags: not implemented yet");
 	assert_refused(f, "volumes: [{image: a, mkfsExtraArgs: [x]}]", 1, "volumes[0].mkfsExtraArgs: not implemented yet");
 	/* A value must be good even so. */
 	assert_refused(f, "storeDisk: {verity: maybe}", 1, "storeDisk.verity: expected true or false");
