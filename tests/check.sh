@@ -9,12 +9,34 @@ logs=$build/tests/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 jobs=$(nproc)
+# A VM under emulation keeps one processor busy.
+at_once=$((jobs > 1 ? jobs : 1))
+[ "$at_once" -le 4 ] || at_once=4
+counts=()
 
-# run NAME SECONDS COMMAND...: one test program.
+# run NAME SECONDS COMMAND...: one test program, beside others; settle waits for all.
 run() {
-	local name=$1 seconds=$2 log status=0 ok not_ok skips
-	shift 2
-	log=$logs/${name//\//-}.log
+	while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
+	local log=$logs/${1//\//-}
+	rm -f "$log.counts"
+	counts+=("$log.counts")
+	run_one "$log" "$@" >"$log.summary" 2>&1 && cat "$log.summary" &
+}
+
+# Waits for the programs that run, and adds their results up. One that left none has failed.
+settle() {
+	local file ok not_ok skips
+	wait
+	for file in "${counts[@]}"; do
+		read -r ok not_ok skips <"$file" || { ok=0 not_ok=1 skips=0; }
+		passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
+	done
+	counts=()
+}
+
+run_one() { # LOG NAME SECONDS COMMAND...
+	local log=$1.log name=$2 seconds=$3 status=0 ok not_ok skips
+	shift 3
 	local before=$SECONDS
 	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null || status=$?
 	# cmocka 1.1 calls a skipped test "not ok".
@@ -24,7 +46,7 @@ run() {
 	not_ok=$(grep '^not ok ' "$log" | grep -civE '# SKIP')
 	if [ "$status" != 0 ] && [ "$not_ok" = 0 ]; then not_ok=1; fi # it died
 	if [ "$status" = 0 ] && [ $((ok + not_ok + skips)) = 0 ]; then not_ok=1; fi # it tested nothing
-	passed=$((passed + ok)) failed=$((failed + not_ok)) skipped=$((skipped + skips))
+	echo "$ok $not_ok $skips" >"${log%.log}.counts"
 	printf '%-5s %s: %d passed, %d failed, %d skipped, %d s\n' "$([ "$not_ok" = 0 ] && echo ok || echo FAIL)" "$name" "$ok" "$not_ok" "$skips" \
 		$((SECONDS - before))
 	grep -iE '# SKIP' "$log" | sed 's/^/      /'
@@ -32,6 +54,7 @@ run() {
 		echo "      status $status; the end of $log:"
 		tail -n 60 "$log" | sed 's/^/      | /'
 	fi
+	true
 }
 
 tests_unit() { # [BUILD [PREFIX]]
@@ -57,6 +80,7 @@ tests_fuzz() {
 tests_asan() {
 	local sanitize='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 	run asan/build 900 bash -c "make -s -j$jobs BUILD=$build/asan CFLAGS='-O1 -g $sanitize' WERROR=-Werror all unit-programs && echo 'ok 1 - builds'"
+	settle
 	[ -x "$build/asan/mvmbuild" ] || return
 	tests_unit "$build/asan" asan/
 	tests_golden "$build/asan" asan/
@@ -73,6 +97,7 @@ tests_lint() {
 
 tests_e2e() {
 	local script
+	tests/e2e/kernel.sh >/dev/null || true # once, for all
 	for script in tests/e2e/*_test.sh; do
 		run "e2e/$(basename "$script" .sh)" 1500 bash "$script"
 	done
@@ -86,6 +111,7 @@ for kind in "${kinds[@]}"; do
 		exit 2
 	fi
 	"tests_$kind"
+	settle
 done
 if [ "$skipped" = 0 ]; then
 	echo "$passed passed, $failed failed"
