@@ -94,7 +94,6 @@ static bool send_file(struct sender *sender, const char *name, const struct stat
 
 static bool send_symlink(struct sender *sender, const char *name, const struct stat *st)
 {
-	BUF_CLEANUP struct buf target = {0};
 	char *text = calloc(1, (size_t)st->st_size + 1);
 	if (!text)
 		abort();
