@@ -377,7 +377,10 @@ static void whole_images_have_fragments(void **state)
 		return;
 	}
 	assert_ok(f, store_disk_mkfs_erofs(f->diag, &request, &result));
-	shell(f, extract, "image", NULL);
+	/* fsck.erofs 1.9 cannot extract what has fragments. */
+	shell(f, "fsck.erofs image", NULL, NULL);
+	if (is_root())
+		with_mount(f, "image", "diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g m)\" = 1775:0:30000");
 	request.output = scratch_path(f, "again");
 	request.jobs = 1;
 	assert_ok(f, store_disk_mkfs_erofs(f->diag, &request, &result));
