@@ -31,7 +31,7 @@ endif
 MAINS := compiler/main.c compiler/host/main.c
 LIBRARY := $(filter-out $(MAINS),$(sort $(wildcard compiler/*.c compiler/base/*.c compiler/host/*.c backends/*.c imaging/*.c)))
 OBJECTS := $(LIBRARY:%.c=$(BUILD)/%.o)
-EMBEDDED := $(sort $(wildcard templates/runner/*.sh templates/starter/*/*))
+EMBEDDED := $(sort $(wildcard templates/runner/*.sh templates/host/*.sh templates/systemd/*.in templates/starter/*/*))
 
 all: $(BUILD)/mvmbuild $(BUILD)/microvm
 
@@ -98,7 +98,7 @@ STATEDIR ?= /var/lib/microvms
 HOSTUSER ?= microvm
 HOSTGROUP ?= kvm
 INSTALL ?= install
-DOCUMENTS = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/schema.json)
+DOCUMENTS = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*schema.json)
 install: all
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)/nix'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'

@@ -281,6 +281,25 @@ static bool bind_list(struct binder *binder, const struct node *node, const stru
 	return true;
 }
 
+static bool bind_map(struct binder *binder, const struct node *node, const struct target *target)
+{
+	const struct option *option = target->option;
+	if (node->kind != NODE_MAP)
+		return wrong(binder, node, target->path, "a map");
+	char *elements = arena_alloc(binder->arena, node->entries.n * option->stride);
+	for (size_t i = 0; i < node->entries.n; i++) {
+		const struct entry *entry = &node->entries.v[i];
+		char *element = elements + i * option->stride;
+		set_defaults(binder, option->sub, element);
+		memcpy(element + option->name_offset, &entry->key, sizeof entry->key);
+		bind_element(binder, entry->value, option->sub, element, arena_printf(binder->arena, "%s.%.80s", target->path, entry->key));
+		memcpy(element, &entry->key_pos, sizeof entry->key_pos);
+	}
+	memcpy(field_of(target), &elements, sizeof elements);
+	*(size_t *)(void *)(target->base + option->count_offset) = node->entries.n;
+	return true;
+}
+
 static bool bind_generated(struct binder *binder, const struct node *node, const struct target *target)
 {
 	(void)node;
@@ -294,6 +313,7 @@ static bool (*const bind_kind[])(struct binder *, const struct node *, const str
 	[OPTION_UINT] = bind_integer,  [OPTION_MIB] = bind_mib,     [OPTION_ENUM] = bind_enum,
 	[OPTION_STRINGS] = bind_strings, [OPTION_PAIRS] = bind_pairs, [OPTION_TREE] = bind_tree,
 	[OPTION_GROUP] = bind_group,   [OPTION_LIST] = bind_list,   [OPTION_NONE] = bind_generated,
+	[OPTION_MAP] = bind_map,
 };
 
 /* An empty list, map or text says as little as null. */
@@ -406,13 +426,19 @@ static void set_defaults(struct binder *binder, const struct option *table, char
 	}
 }
 
+bool options_bind(struct arena *arena, struct diag *diag, struct places *places, const struct option *table, const struct node *description,
+		  void *base)
+{
+	struct binder binder = {.arena = arena, .diag = diag, .places = places};
+	size_t before = diag_error_count(diag);
+	set_defaults(&binder, table, base);
+	bind_table(&binder, description, table, base, "");
+	return diag_error_count(diag) == before;
+}
+
 bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm)
 {
 	struct places *places = places_new(arena);
-	struct binder binder = {.arena = arena, .diag = diag, .places = places};
-	size_t before = diag_error_count(diag);
 	*vm = (struct vm){.places = places};
-	set_defaults(&binder, vm_options, (char *)vm);
-	bind_table(&binder, description, vm_options, (char *)vm, "");
-	return diag_error_count(diag) == before;
+	return options_bind(arena, diag, places, vm_options, description, vm);
 }

@@ -14,6 +14,11 @@
  */
 bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm);
 
+struct option;
+/* The same for any table and its struct, which is zeroed. */
+bool options_bind(struct arena *arena, struct diag *diag, struct places *places, const struct option *table, const struct node *description,
+		  void *base);
+
 /* Reads a size as a description has it ("64", "2G", "512MiB") into MiB; NULL, or what is wrong with it. */
 const char *mib_parse(const char *text, uint64_t *mib);
 

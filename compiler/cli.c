@@ -105,6 +105,12 @@ static bool take_mounts(struct arguments *arguments, const char *value)
 	return cli_of(arguments)->mounts = true;
 }
 
+static bool take_host(struct arguments *arguments, const char *value)
+{
+	(void)value;
+	return cli_of(arguments)->host = true;
+}
+
 static bool take_verbose(struct arguments *arguments, const char *value)
 {
 	(void)value;
@@ -141,6 +147,7 @@ static const struct argument_row rows[] = {
 	{0, "json", NULL, "plan, check --matrix: as JSON", false, take_json},
 	{0, "matrix", NULL, "check: which hypervisors can run it, and why not", false, take_matrix},
 	{0, "mounts", NULL, "plan: what the guest mounts alone, as JSON; the description may lack its toplevel", false, take_mounts},
+	{0, "host", NULL, "schema, options: of host files", false, take_host},
 	{0, "progress", "STYLE", "auto, plain, json or none, on standard error", false, take_progress},
 	{0, "format", "FORMAT", "of messages: human or json", false, take_format},
 	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},

@@ -24,7 +24,7 @@ struct cli {
 	const char *gcroot_dir;    /* NULL: indirect roots */
 	enum progress_style progress;
 	enum diag_format format;
-	bool json, matrix, mounts, quiet, verbose, help, version;
+	bool json, matrix, mounts, host, quiet, verbose, help, version;
 };
 
 struct session;

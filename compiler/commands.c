@@ -10,6 +10,7 @@
 #include "compiler/check.h"
 #include "compiler/depfile.h"
 #include "compiler/docgen.h"
+#include "compiler/host/fleet.h"
 #include "compiler/init.h"
 #include "compiler/report.h"
 #include "compiler/session.h"
@@ -20,6 +21,7 @@ const struct command_row commands[] = {
 	{"plan", "VM.yaml...", "show what would be built and run, write nothing", command_plan},
 	{"run", "VM.yaml...", "build, then run the VM in the foreground", command_run},
 	{"init", "[TEMPLATE [DIR]]", "files to start from: vm (every option that matters, the default) or hello (a small system)", command_init},
+	{"host", "HOST.yaml", "every VM of a host, its systemd units, and bin/install-host to put them in place", command_host},
 	{"schema", "", "the JSON Schema of descriptions", command_schema},
 	{"options", "", "the option reference, in Markdown", command_options},
 	{0},
@@ -161,7 +163,7 @@ bool command_init(struct session *session)
 
 bool command_schema(struct session *session)
 {
-	struct json_object *schema = docgen_schema();
+	struct json_object *schema = session->cli.host ? docgen_fleet_schema() : docgen_schema();
 	fputs(report_text(session->arena, schema), stdout);
 	json_object_put(schema);
 	return true;
@@ -169,7 +171,19 @@ bool command_schema(struct session *session)
 
 bool command_options(struct session *session)
 {
-	(void)session;
-	docgen_options(stdout);
+	(session->cli.host ? docgen_fleet_options : docgen_options)(stdout);
+	return true;
+}
+
+bool command_host(struct session *session)
+{
+	struct fleet *fleet = arena_alloc(session->arena, sizeof *fleet);
+	const char *output = session->cli.output ? session->cli.output : "result-host";
+	bool changed;
+	if (!fleet_plan(session, fleet) || !fleet_build(session, fleet, output, &changed))
+		return false;
+	if (!session->cli.quiet)
+		fprintf(stderr, changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n", fleet->vms.n);
+	printf("%s\n", path_absolute(session->arena, output));
 	return true;
 }

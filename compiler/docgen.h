@@ -10,5 +10,8 @@
 struct json_object *docgen_schema(void);
 /* The option reference and the table of hypervisors, in Markdown. */
 void docgen_options(FILE *out);
+/* The same of host files. */
+struct json_object *docgen_fleet_schema(void);
+void docgen_fleet_options(FILE *out);
 
 #endif

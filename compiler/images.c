@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/images.h"
 
+#include <openssl/sha.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 #include "compiler/nix_images.h"
 #include "compiler/storage.h"
@@ -33,15 +35,16 @@ static const struct {
 	bool (*make)(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
 } engines[] = {{"linked", store_disk_link}, {"mksquashfs", store_disk_mksquashfs}, {"mkfs.erofs", store_disk_mkfs_erofs}};
 
-static bool make_store_disk(const struct maker *maker)
+bool images_make_store_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
+			    const char *output, struct store_disk_result *result)
 {
-	const struct vm *vm = maker->plan->vm;
+	const struct vm *vm = plan->vm;
 	const struct store_disk_request request = {
 		.type = strcmp(vm->store_disk.type, "erofs") == 0 ? STORE_DISK_EROFS : STORE_DISK_SQUASHFS,
-		.closure = &maker->plan->closure,
-		.output = in_runner(maker, storage_store_disk(vm)),
-		.cache_dir = maker->settings->cache_dir,
-		.scratch_dir = maker->scratch,
+		.closure = &plan->closure,
+		.output = output,
+		.cache_dir = settings->cache_dir,
+		.scratch_dir = scratch,
 		.compression = vm->store_disk.compression,
 		.level = (int)vm->store_disk.level,
 		.compression_pos = vm->store_disk.compression_where,
@@ -49,15 +52,43 @@ static bool make_store_disk(const struct maker *maker)
 		.tail_packing = vm->store_disk.tail_packing,
 		.features = vm->store_disk.mkfs_features.v,
 		.nfeatures = vm->store_disk.mkfs_features.n,
-		.jobs = maker->settings->jobs,
-		.time = maker->plan->time,
-		.progress = maker->settings->progress,
-		.progress_context = maker->settings->progress_context,
+		.jobs = settings->jobs,
+		.time = plan->time,
+		.progress = settings->progress,
+		.progress_context = settings->progress_context,
 	};
 	for (size_t i = 0; i < countof(engines); i++)
 		if (strcmp(vm->store_disk.engine, engines[i].name) == 0)
-			return engines[i].make(maker->diag, &request, &maker->results->store_disk);
+			return engines[i].make(diag, &request, result);
 	return false; /* check_store_disk knows the same names */
+}
+
+const char *images_store_disk_key(struct arena *arena, const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	BUF_CLEANUP struct buf text = {0};
+	buf_printf(&text, "%s %s %s %s %lld %lld %d %u\n", MVM_VERSION, vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression,
+		   (long long)vm->store_disk.level, (long long)vm->store_disk.block_size, vm->store_disk.tail_packing, (unsigned)plan->time);
+	for (size_t i = 0; i < vm->store_disk.mkfs_features.n; i++)
+		buf_printf(&text, "%s\n", vm->store_disk.mkfs_features.v[i]);
+	for (size_t i = 0; i < plan->closure.n; i++)
+		buf_printf(&text, "%s %s\n", plan->closure.v[i].path, plan->closure.v[i].nar_hash ? plan->closure.v[i].nar_hash : "");
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	SHA256((const unsigned char *)buf_text(&text), text.n, digest);
+	BUF_CLEANUP struct buf hex = {0};
+	for (size_t i = 0; i < sizeof digest; i++)
+		buf_printf(&hex, "%02x", digest[i]);
+	return arena_strdup(arena, buf_text(&hex));
+}
+
+static bool make_store_disk(const struct maker *maker)
+{
+	const char *disk = maker->settings->store_disk, *output = in_runner(maker, storage_store_disk(maker->plan->vm));
+	if (disk && link(disk, output) == 0)
+		return true;
+	if (disk)
+		return file_copy(maker->diag, disk, output, 0444);
+	return images_make_store_disk(maker->diag, maker->plan, maker->settings, maker->scratch, output, &maker->results->store_disk);
 }
 
 static bool make_volume(const struct maker *maker, const struct created_volume *created)

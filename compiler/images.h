@@ -13,12 +13,19 @@ struct image_settings {
 	unsigned jobs;
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_context;
+	const char *store_disk; /* made already, by images_make_store_disk; NULL: it is not */
 };
 
 struct image_results {
 	struct store_disk_result store_disk;
 	uint64_t initrd_bytes;
 };
+
+/* What a store disk's contents depend on, as hex digits: VMs with the same need one disk. */
+const char *images_store_disk_key(struct arena *arena, const struct plan *plan);
+/* Makes the store disk alone, as `output`; `scratch` is an existing directory. */
+bool images_make_store_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
+			    const char *output, struct store_disk_result *result);
 
 /* `runner` is the directory, absolute; RUNNER_SHARE in it exists. */
 bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,

@@ -13,6 +13,7 @@
  *   build     a planned session made into a runner
  *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, list, ssh (and run), vsock;
  *             machine  a VM's directory   source, flake  what it is made from   runners, links, roots  what is in it   units  systemctl
+ *             fleet*  all VMs of a host from one file: `mvmbuild host`
  *   base/     arena, buffers, diagnostics, files, processes, command lines
  *   ../backends/   one file per hypervisor: what it can, its arguments (parts: what they share)   ../imaging/  file formats, which know no VM
  */

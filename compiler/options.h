@@ -20,6 +20,7 @@ enum option_kind {
 	OPTION_TREE,    /* const struct node *: any value */
 	OPTION_GROUP,   /* options of their own, in place */
 	OPTION_LIST,    /* a list of elements with options of their own */
+	OPTION_MAP,     /* the same by names: a map */
 	OPTION_NONE,    /* nothing is stored */
 };
 
@@ -35,8 +36,9 @@ struct option {
 	enum option_kind kind;
 	enum option_state state;
 	size_t offset;       /* of the field in the struct that the table describes */
-	size_t count_offset; /* OPTION_LIST: of the number of elements */
-	size_t stride;       /* OPTION_LIST: of one element */
+	size_t count_offset; /* OPTION_LIST, OPTION_MAP: of the number of elements */
+	size_t stride;       /* likewise: of one element */
+	size_t name_offset;  /* OPTION_MAP: of an element's name in it */
 	const char *def;     /* default, in the words of a description; NULL: none */
 	const char *def_doc; /* how a default is found that depends on other options */
 	const char *arg;     /* what a value is, for people: "MiB" */
@@ -45,11 +47,13 @@ struct option {
 	bool required;       /* an element without it is an error */
 	bool code;           /* its value is a program, by meaning */
 	bool generated_scalar; /* OPTION_GROUP: the reference puts a path that it generates here; ignored with a note */
-	const struct option *sub; /* OPTION_GROUP, OPTION_LIST: ends with a row without name */
+	const struct option *sub; /* OPTION_GROUP, OPTION_LIST, OPTION_MAP: ends with a row without name */
 	const char *doc;
 };
 
 /* The top of the table; ends with a row without name. */
 extern const struct option vm_options[];
+/* The same of host files: compiler/host/fleet.h. */
+extern const struct option fleet_options[];
 
 #endif

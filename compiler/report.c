@@ -115,6 +115,7 @@ static struct json_object *value_json(const struct option *option, const char *b
 		return table_json(option->sub, base);
 	case OPTION_LIST:
 		return list_json(option, base);
+	case OPTION_MAP: /* a description has none */
 	case OPTION_NONE:
 		break;
 	}

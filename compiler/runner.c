@@ -72,7 +72,8 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		EVP_DigestUpdate(hash, file->begin, (size_t)(file->end - file->begin));
+		if (strncmp(file->name, "systemd/", 8) != 0 && strncmp(file->name, "host/", 5) != 0) /* they are for hosts */
+			EVP_DigestUpdate(hash, file->begin, (size_t)(file->end - file->begin));
 	for (size_t i = 0; i < plan->closure.n; i++) {
 		hash_text(hash, plan->closure.v[i].path);
 		hash_text(hash, plan->closure.v[i].nar_hash);

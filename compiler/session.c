@@ -149,8 +149,8 @@ static bool read_description(struct session *session, const char *path, struct n
 static struct node *read_all(struct session *session)
 {
 	const struct cli *cli = &session->cli;
-	struct node *merged = NULL;
-	bool ok = cli->arguments.n || diag_error(session->diag, STATUS_USAGE, NULL, "usage", "no description; see mvmbuild --help");
+	struct node *merged = session->given ? unwrap(session->arena, session->given) : NULL;
+	bool ok = merged || cli->arguments.n || diag_error(session->diag, STATUS_USAGE, NULL, "usage", "no description; see mvmbuild --help");
 	for (size_t i = 0; i < cli->arguments.n; i++)
 		ok &= read_description(session, cli->arguments.v[i], &merged);
 	if (!ok)

@@ -11,6 +11,7 @@ struct session {
 	struct arena *arena;
 	struct diag *diag;
 	struct cli cli;
+	struct node *given; /* a description that is no file of its own; the command line's files are laid over it */
 	struct vm vm;
 	struct system system;
 	struct plan plan;
@@ -29,6 +30,7 @@ bool command_check(struct session *session);
 bool command_plan(struct session *session);
 bool command_run(struct session *session);
 bool command_init(struct session *session);
+bool command_host(struct session *session);
 bool command_schema(struct session *session);
 bool command_options(struct session *session);
 

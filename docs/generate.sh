@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Written to DIRECTORY: options.md, schema.json,
+# Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Written to DIRECTORY: options.md, schema.json, the same of host files,
 # mvmbuild.1, microvm.1, README.md (the README with its table of hypervisors made anew).
 set -euo pipefail
 mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
@@ -8,6 +8,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$out"
 "$mvmbuild" options >"$out/options.md"
 "$mvmbuild" schema >"$out/schema.json"
+"$mvmbuild" options --host >"$out/host-options.md"
+"$mvmbuild" schema --host >"$out/host-schema.json"
 
 # "  name  arguments   text" and "  -o, --output PATH   text" as items of a list.
 help_items() { # PROGRAM SECTION

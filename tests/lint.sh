@@ -29,7 +29,7 @@ result $status "headers stand alone"
 # a running host; and what needs memory, a disk or standard output to fail, a program built
 # wrong or without its cross compiler, or a cache of somebody else.
 exempt=' closure-list closure-scan gcroot nix-database nix-database-corrupt nix-database-locked nix-database-schema nix-failed run'
-exempt+=' declared flake running state systemctl unwritable-state' # of microvm
+exempt+=' vm-failed declared flake running state systemctl unwritable-state' # of microvm and host
 exempt+=' internal unusable-cache foreign-stage1 kernel-config out-of-memory output unreadable-file unwritable-file '
 missing=
 for code in $(cat compiler/*.c compiler/host/*.c | grep -Pzo '\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' | tr '\0' '\n' | sort -u); do
@@ -41,7 +41,7 @@ result "$([ -z "$missing" ] && echo 0 || echo 1)" "every error code has a case"
 
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1
-for file in options.md schema.json mvmbuild.1 microvm.1; do diff -u "docs/$file" "build/docs/$file" || status=1; done
+for file in options.md schema.json host-options.md host-schema.json mvmbuild.1 microvm.1; do diff -u "docs/$file" "build/docs/$file" || status=1; done
 diff -u README.md build/docs/README.md || status=1
 result $status "generated documents are current (make docs)"
 echo "1..$n"

@@ -42,7 +42,7 @@ check-%: all unit-programs
 # Documents that come from the program itself.
 docs: all
 	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
-	@cp $(BUILD)/docs/options.md $(BUILD)/docs/schema.json $(BUILD)/docs/mvmbuild.1 $(BUILD)/docs/microvm.1 docs/
+	@cp $(addprefix $(BUILD)/docs/,options.md schema.json host-options.md host-schema.json mvmbuild.1 microvm.1) docs/
 	@cp $(BUILD)/docs/README.md README.md
 
 # Looks for inputs that fail, with clang: make fuzz FUZZ_SECONDS=600
@@ -58,5 +58,6 @@ bench:
 	@$(MAKE) --no-print-directory all
 	@bash tests/bench/run.sh $(BUILD)/mvmbuild
 	@bash tests/bench/nix_db.sh $(BUILD)/mvmbuild
+	@bash tests/bench/host.sh $(BUILD)/mvmbuild
 
 .PHONY: unit-programs deps docs demo check fuzz golden-update bench

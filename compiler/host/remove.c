@@ -96,6 +96,7 @@ bool verb_remove(struct host *host, const struct request *request)
 	    !remove_files(host, &machine, request->volumes))
 		return false;
 	roots_forget(host, machine.name);
+	disks_prune(host);
 	printf("%s\n", host_coloured(host, COLOUR_GOOD, arena_printf(host->arena, "Removed MicroVM %s.", machine.name)));
 	return true;
 }

@@ -2,7 +2,11 @@
 #include "compiler/host/runners.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "compiler/base/file.h"
 #include "compiler/host/links.h"
@@ -46,4 +50,22 @@ bool runners_prune(const struct host *host, const struct machine *machine)
 	}
 	closedir(stream);
 	return ok;
+}
+
+void disks_prune(const struct host *host)
+{
+	const char *directory = path_join(host->arena, host->state_dir, ".store-disks");
+	FD_CLEANUP int lock = open(host->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* install-host holds it while it has disks that are no runner's yet. */
+	DIR *stream = lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 ? opendir(directory) : NULL;
+	if (!stream)
+		return;
+	for (struct dirent *entry; (entry = readdir(stream));) {
+		struct stat st;
+		const char *path = path_join(host->arena, directory, entry->d_name);
+		if (lstat(path, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1)
+			unlink(path);
+	}
+	closedir(stream);
+	rmdir(directory); /* when it was the last one */
 }

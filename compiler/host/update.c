@@ -63,6 +63,7 @@ static bool update_one(const struct host *host, const char *name, bool restart)
 	bool ok = update(host, &machine, &changed);
 	machine_read_links(host, &machine); /* it may have started or stopped meanwhile */
 	ok &= runners_prune(host, &machine);
+	disks_prune(host);
 	if (!ok)
 		return false;
 	printf("MicroVM %s is %s.\n", name, host_coloured(host, COLOUR_GOOD, changed ? "updated" : "up to date"));

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two rounds: first each different store disk, one after the other, by all threads; then the VMs, one thread each. So a hundred VMs that share
+ * a closure cost one disk and a hundred times the little rest.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "compiler/base/file.h"
+#include "compiler/base/names.h"
+#include "compiler/build.h"
+#include "compiler/host/fleet.h"
+
+#define DISKS "store-disks"
+
+enum { MANIFEST_BYTES = 64 << 20 };
+
+struct builder {
+	struct session *session;
+	const struct fleet *fleet;
+	const char *old;       /* the output that is there, or would be */
+	const char *directory; /* the one being made */
+	struct image_settings settings;
+	struct progress *progress;
+	atomic_size_t next;    /* VM to be built */
+	atomic_bool failed;
+	struct diag **said;    /* by each VM's build */
+};
+
+static const char *disk_path(struct arena *arena, const char *directory, const char *key)
+{
+	return arena_printf(arena, "%s/" DISKS "/%s", directory, key);
+}
+
+/* ---- disks ---- */
+
+static bool make_disk(const struct builder *builder, const struct fleet_vm *vm)
+{
+	struct arena *arena = builder->session->arena;
+	const char *path = disk_path(arena, builder->directory, vm->disk_key), *old = disk_path(arena, builder->old, vm->disk_key);
+	const char *scratch = path_join(arena, builder->directory, "scratch");
+	struct store_disk_result result;
+	if (link(old, path) == 0) /* never written to, and complete: its directory was published */
+		return true;
+	bool ok = directory_make(builder->session->diag, scratch, 0700) &&
+		  images_make_store_disk(builder->session->diag, &vm->session.plan, &builder->settings, scratch, path, &result);
+	if (ok)
+		progress_step(builder->progress, "store disk of %s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", vm->name,
+			      (double)result.image_bytes / 1e6, (double)result.content_bytes / 1e6, result.packed, result.reused);
+	return tree_remove(scratch) && ok;
+}
+
+static bool make_disks(const struct builder *builder)
+{
+	struct names made = {0};
+	bool ok = directory_make(builder->session->diag, path_join(builder->session->arena, builder->directory, DISKS), 0755);
+	for (size_t i = 0; ok && i < builder->fleet->vms.n; i++) {
+		const struct fleet_vm *vm = &builder->fleet->vms.v[i];
+		if (!vm->disk_key || names_find(&made, vm->disk_key) != SIZE_MAX)
+			continue;
+		names_set(builder->session->arena, &made, vm->disk_key, i);
+		ok = make_disk(builder, vm);
+	}
+	return ok;
+}
+
+/* ---- runners ---- */
+
+/* Arenas and diagnostics are one thread's alone. */
+static void build_vm(struct builder *builder, size_t number)
+{
+	const struct fleet_vm *vm = &builder->fleet->vms.v[number];
+	struct arena *arena = arena_new();
+	struct image_settings settings = builder->settings;
+	struct runner_result result;
+	settings.jobs = 1;
+	settings.progress = NULL;
+	settings.store_disk = vm->disk_key ? disk_path(arena, builder->directory, vm->disk_key) : NULL;
+	const char *output = arena_printf(arena, "%s/runners/%s", builder->directory, vm->name);
+	if (!runner_build(arena, builder->said[number], &vm->session.plan, &settings, output, &result))
+		atomic_store(&builder->failed, true);
+	arena_free(arena);
+}
+
+static void *build_some(void *context)
+{
+	struct builder *builder = context;
+	for (size_t i; (i = atomic_fetch_add(&builder->next, 1)) < builder->fleet->vms.n && !atomic_load(&builder->failed);)
+		build_vm(builder, i);
+	return NULL;
+}
+
+/* What went wrong with a VM, with the others' messages in the host's order. */
+static bool collect(const struct builder *builder)
+{
+	struct session *session = builder->session;
+	for (size_t i = 0; i < builder->fleet->vms.n; i++) {
+		const char *text = diag_summary(session->arena, builder->said[i]);
+		if (text)
+			diag_error(session->diag, diag_status(builder->said[i]), NULL, "vm-failed", "%s: %s", builder->fleet->vms.v[i].name, text);
+	}
+	return !atomic_load(&builder->failed);
+}
+
+static bool make_runners(struct builder *builder)
+{
+	struct arena *arena = builder->session->arena, **arenas = arena_alloc(arena, builder->fleet->vms.n * sizeof *arenas);
+	if (!directory_make(builder->session->diag, path_join(arena, builder->directory, "runners"), 0755))
+		return false;
+	builder->said = arena_alloc(arena, builder->fleet->vms.n * sizeof *builder->said);
+	for (size_t i = 0; i < builder->fleet->vms.n; i++)
+		builder->said[i] = diag_new(arenas[i] = arena_new());
+	unsigned threads = 0;
+	pthread_t *ids = arena_alloc(arena, builder->settings.jobs * sizeof *ids);
+	while (threads + 1 < builder->settings.jobs && pthread_create(&ids[threads], NULL, build_some, builder) == 0)
+		threads++;
+	build_some(builder);
+	while (threads)
+		pthread_join(ids[--threads], NULL);
+	bool ok = collect(builder);
+	for (size_t i = 0; i < builder->fleet->vms.n; i++)
+		arena_free(arenas[i]);
+	return ok;
+}
+
+/* ---- the whole ---- */
+
+static bool is_up_to_date(struct session *session, const struct fleet *fleet, const char *output)
+{
+	struct bytes text;
+	const char *path = path_join(session->arena, output, FLEET_MANIFEST);
+	return path_exists(path) && file_read(session->arena, diag_new(session->arena), path, MANIFEST_BYTES, &text) &&
+	       strcmp(text.p, fleet_manifest(session, fleet)) == 0;
+}
+
+static bool check_output(struct session *session, const char *output)
+{
+	return !path_exists(output) || (path_is_directory(output) && path_exists(path_join(session->arena, output, FLEET_MANIFEST))) ||
+	       diag_error(session->diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no host; it stays as it is", output);
+}
+
+bool fleet_build(struct session *session, const struct fleet *fleet, const char *output, bool *changed)
+{
+	struct progress progress;
+	struct staging staging;
+	output = path_absolute(session->arena, output);
+	*changed = !is_up_to_date(session, fleet, output);
+	if (!check_output(session, output))
+		return false;
+	if (!*changed)
+		return true;
+	if (!staging_begin(session->arena, session->diag, output, &staging))
+		return false;
+	progress_begin(&progress, &session->cli);
+	struct builder builder = {.session = session, .fleet = fleet, .old = output, .directory = staging.directory, .progress = &progress};
+	builder.settings = (struct image_settings){
+		.cache_dir = build_cache(session), .jobs = build_jobs(&session->cli), .progress = progress_bytes, .progress_context = &progress};
+	/* Of the whole process: the same for all threads from here on. */
+	mode_t mask = umask(022);
+	bool ok = make_disks(&builder) && make_runners(&builder) && fleet_write(session, fleet, staging.directory);
+	umask(mask);
+	if (ok)
+		return staging_publish(session->diag, &staging);
+	staging_abandon(&staging);
+	return false;
+}
