@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,8 @@ static void log_show(int log)
 
 static void become(const char *const *argv, int output, int log)
 {
+	/* Nothing that it does may go on without us: another start would not know of it. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (nothing >= 0)
 		dup2(nothing, STDIN_FILENO);
@@ -77,7 +80,7 @@ static bool end(pid_t child, int64_t deadline, int *status)
 	return true;
 }
 
-static bool run(const char *const *argv, int64_t deadline, const int *ends, int log, struct output *output, struct reason *why)
+static bool run(const char *const *argv, int64_t deadline, const int *ends, int log, struct output *output, int highest, struct reason *why)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -93,12 +96,12 @@ static bool run(const char *const *argv, int64_t deadline, const int *ends, int 
 	}
 	if (!end(child, deadline, &status))
 		return reason_set(why, "%s %s did not end in time", argv[0], argv[1]);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	if (WIFEXITED(status) && WEXITSTATUS(status) <= highest)
 		return true;
 	return reason_set(why, "%s %s failed with status %d", argv[0], argv[1], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
+static bool run_logged(const char *const *argv, int64_t deadline, struct output *output, int highest, struct reason *why)
 {
 	/* crosvm logs that all went well, each time. */
 	int ends[2], log = memfd_create("log", MFD_CLOEXEC);
@@ -109,10 +112,20 @@ bool child_run(const char *const *argv, int64_t deadline, struct output *output,
 		close(log);
 		return false;
 	}
-	bool ok = run(argv, deadline, ends, log, output, why);
+	bool ok = run(argv, deadline, ends, log, output, highest, why);
 	close(ends[0]);
 	if (!ok)
 		log_show(log);
 	close(log);
 	return ok;
+}
+
+bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
+{
+	return run_logged(argv, deadline, output, 0, why);
+}
+
+bool child_work(const char *const *argv, int highest, struct reason *why)
+{
+	return run_logged(argv, INT64_MAX, NULL, highest, why);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* child: a hypervisor's own program, run as the client of one that runs already. */
+/* child: other programs: a hypervisor's own as the client of one that runs already, tools for file systems. */
 #ifndef MVM_HOST_CHILD_H
 #define MVM_HOST_CHILD_H
 
@@ -19,5 +19,7 @@ struct output {
  * before the deadline, at which it is killed; else its log is on standard error.
  */
 bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why);
+/* Runs it for as long as it takes. True when it ended with a status up to `highest`; else what it printed is shown. */
+bool child_work(const char *const *argv, int highest, struct reason *why);
 
 #endif

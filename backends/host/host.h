@@ -54,5 +54,7 @@ int verb_shutdown_ch(char **arguments);
 int verb_shutdown_fc(char **arguments);
 int verb_balloon_ch(char **arguments);
 int verb_balloon_fc(char **arguments);
+int verb_volume_check(char **arguments);
+int verb_volume_grow(char **arguments);
 
 #endif

@@ -15,10 +15,12 @@
  *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
  *   crosvm.c    shutdown crosvm, balloon crosvm
  *   lkvm.c      balloon lkvm
+ *   volume.c    volume check, volume grow: the sizes of images
+ *   ext_grow.c  growing an ext file system    patch.c  changes to an image that happen as a whole
  *   qmp.c       a client of QEMU's monitor
  *   http.c      a client of the HTTP interfaces of Cloud Hypervisor and Firecracker
  *   peer.c      the process at the other end of a socket
- *   child.c     a hypervisor's own program as a client
+ *   child.c     other programs
  *   json.c      a strict scanner for their replies
  */
 #include <fcntl.h>
@@ -60,6 +62,8 @@ static const struct verb verbs[] = {
 	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3, verb_balloon_fc},
 	{{"balloon", "crosvm"}, "SOCKET MEM_MIB CROSVM BALLOON_MIB", "the same, by the program CROSVM", 4, verb_balloon_crosvm},
 	{{"balloon", "lkvm"}, "NAME MEM_MIB LKVM BALLOON_MIB", "set the balloon's size, by the program LKVM, and print it", 4, verb_balloon_lkvm},
+	{{"volume", "check"}, "IMAGE MIB TYPE", "can the image have this size? An image that is not there can", 3, verb_volume_check},
+	{{"volume", "grow"}, "IMAGE MIB TYPE", "make the image as large as this, print 'grown', or 'extended' when the guest has to go on", 3, verb_volume_grow},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 

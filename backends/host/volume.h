@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* volume: the image of a volume that is to have another size. */
+#ifndef MVM_HOST_VOLUME_H
+#define MVM_HOST_VOLUME_H
+
+#include "host.h"
+
+struct volume {
+	char *path;      /* without symbolic links */
+	int fd;
+	uint64_t bytes;  /* of the image */
+	uint64_t wanted; /* likewise, from the description */
+	const struct volume_kind *kind; /* NULL: it holds something else than the description says */
+};
+
+/* `format` filled in; ends the program when there is no memory. */
+char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Makes the names in the directory of `path` last. */
+bool directory_sync(const char *path);
+
+/* ext_grow.c. What it needs is installed? */
+bool ext_can_grow(struct reason *why);
+/* The file system is as large as is wanted, also in an image that another start was killed over, or everything is as it was. */
+bool ext_grow(struct volume *volume, struct reason *why);
+/* Finishes what another start had begun, if one had. */
+bool ext_finish(const struct volume *volume, struct reason *why);
+
+#endif
