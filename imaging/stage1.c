@@ -72,7 +72,9 @@ static const char *octal(struct arena *arena, mode_t mode)
 static void mount_write(const struct stage1_mount *mount, struct buf *plan)
 {
 	LINE(plan, "mount", mount->source_kind == STAGE1_DISK_SERIAL ? "disk" : "name", mount->source, mount->target, mount->type,
-	     mount->read_only ? "ro" : "rw", mount->options);
+	     mount->read_only ? "ro" : "rw", mount->options, mount->identity ? mount->identity : "");
+	if (mount->grows)
+		LINE(plan, "grow", mount->target);
 }
 
 static void directory_write(struct arena *arena, const struct stage1_directory *directory, struct buf *plan)

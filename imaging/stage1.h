@@ -24,6 +24,8 @@ struct stage1_mount {
 	const char *type;    /* file system */
 	const char *options; /* as for mount(8) ("noatime,discard"); may be ""; paths in them are the guest's */
 	bool read_only;
+	const char *identity; /* of the disk at a `source` below /dev/: "uuid:…", "label:…", as stage1/plan.h has it; NULL: what is there is it */
+	bool grows;           /* xfs or btrfs: its disk may have become larger */
 };
 
 /* A directory. One that is there already gets the mode and the owner. */

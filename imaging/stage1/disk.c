@@ -2,6 +2,7 @@
 #include "disk.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -9,6 +10,7 @@
 
 #include "file.h"
 #include "message.h"
+#include "probe.h"
 
 enum {
 	POLL_MS = 2,
@@ -74,6 +76,33 @@ bool device_wait(const struct parameters *parameters, const char *path)
 		pause_shortly();
 	}
 	return true;
+}
+
+bool disk_is(const char *path, const char *identity)
+{
+	struct probe probe;
+	int disk = open(path, O_RDONLY | O_CLOEXEC);
+	bool is = disk >= 0 && probe_read(disk, &probe) && probe_matches(&probe, identity);
+	if (disk >= 0)
+		close(disk);
+	return is;
+}
+
+unsigned disks_identify(const char *identity, char path[DISK_PATH_BYTES])
+{
+	DIR *disks = opendir("/sys/block");
+	unsigned count = 0;
+	for (const struct dirent *entry; disks && (entry = readdir(disks));) {
+		char candidate[DISK_PATH_BYTES];
+		snprintf(candidate, sizeof candidate, "/dev/%s", entry->d_name);
+		if (entry->d_name[0] == '.' || !disk_is(candidate, identity))
+			continue;
+		strcpy(path, candidate);
+		count++;
+	}
+	if (disks)
+		closedir(disks);
+	return count;
 }
 
 void disks_tell(void)

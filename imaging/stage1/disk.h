@@ -13,6 +13,10 @@ enum { DISK_PATH_BYTES = 300 }; /* "/dev/" and a directory entry's name */
 bool disk_wait(const struct parameters *parameters, const char *serial, char path[DISK_PATH_BYTES]);
 /* Waits for a file. */
 bool device_wait(const struct parameters *parameters, const char *path);
+/* How many disks have a file system of this identity (stage1/plan.h); `path` is one of them. */
+unsigned disks_identify(const char *identity, char path[DISK_PATH_BYTES]);
+/* Whether the one at `path` has. */
+bool disk_is(const char *path, const char *identity);
 /* Tells which disks there are. */
 void disks_tell(void);
 

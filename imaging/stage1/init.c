@@ -5,7 +5,8 @@
  *     parameters.c  the kernel command line      message.c  the console, and the end of a VM that fails
  *     plan.c        what has to be done          disk.c     the guest's disks
  *     step.c        one step of it               mounts.c   its file systems
- *     file.c        files and directories
+ *     file.c        files and directories        probe.c    what is on a disk
+ *     grow.c        file systems on larger disks
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -174,11 +174,34 @@ static const char *source_wait(const struct parameters *parameters, const struct
 	stop(parameters);
 }
 
+/* The disk with the file system that is meant, which need not be the one at its place; does not return when it cannot be told which. */
+static const char *identified(const struct parameters *parameters, const struct plan_mount *mount, char path[DISK_PATH_BYTES])
+{
+	if (disk_is(mount->source, mount->identity))
+		return mount->source;
+	unsigned count = disks_identify(mount->identity, path);
+	if (count == 1) {
+		message("%s is on %s, not on %s", mount->target, path, mount->source);
+		return path;
+	}
+	*path = '\0';
+	if (count == 0 && strncmp(mount->identity, "uuid:", 5) == 0) {
+		debug(parameters, "no disk has the %s: %s was made elsewhere", mount->identity, mount->source);
+		return mount->source;
+	}
+	message("FAILED: cannot mount %s (%s): %s with the %s", mount->target, mount->type, count ? "there are several disks" : "there is no disk",
+		mount->identity);
+	disks_tell();
+	stop(parameters);
+}
+
 /* Mounts it on `target`, its place for now. */
 static void mount_one(const struct parameters *parameters, const struct plan_mount *item, const char *target)
 {
 	char path[DISK_PATH_BYTES] = "", device[DISK_PATH_BYTES + 3] = "";
 	const char *source = source_wait(parameters, item, path);
+	if (*item->identity)
+		source = identified(parameters, item, path);
 	if (*path)
 		snprintf(device, sizeof device, " (%s)", path);
 	unsigned long flags = item->read_only ? MS_RDONLY : 0;
@@ -203,7 +226,7 @@ static bool is_root(const struct plan_mount *mount)
 /* The tmpfs, unless the plan has something else for "/". */
 static void mount_root(const struct parameters *parameters, const struct plan *plan)
 {
-	struct plan_mount root = {.source = "tmpfs", .target = "/", .type = "tmpfs", .options = plan->root_options};
+	struct plan_mount root = {.source = "tmpfs", .target = "/", .type = "tmpfs", .options = plan->root_options, .identity = ""};
 	for (size_t i = 0; i < plan->nsteps; i++)
 		if (plan->steps[i].kind == PLAN_STEP_MOUNT && is_root(&plan->steps[i].mount))
 			root = plan->steps[i].mount;

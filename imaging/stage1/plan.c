@@ -75,8 +75,9 @@ static struct plan_step *add_step(struct plan *plan, enum plan_kind kind)
 static bool add_mount(struct plan *plan, char **fields)
 {
 	struct plan_mount *mount = &add_step(plan, PLAN_STEP_MOUNT)->mount;
-	*mount = (struct plan_mount){.source = fields[2], .target = fields[3], .type = fields[4], .options = fields[6]};
-	return fields[3][0] == '/' && word_is(fields[1], "disk", "name", &mount->is_disk) &&
+	*mount = (struct plan_mount){.source = fields[2], .target = fields[3], .type = fields[4], .options = fields[6], .identity = fields[7]};
+	return fields[3][0] == '/' && (!*fields[7] || strncmp(fields[7], "uuid:", 5) == 0 || strncmp(fields[7], "label:", 6) == 0) &&
+	       word_is(fields[1], "disk", "name", &mount->is_disk) &&
 	       word_is(fields[5], "ro", "rw", &mount->read_only);
 }
 
@@ -100,6 +101,12 @@ static bool add_link(struct plan *plan, char **fields)
 {
 	add_step(plan, PLAN_STEP_LINK)->link = (struct plan_link){fields[1], fields[2]};
 	return *fields[1] && fields[2][0] == '/';
+}
+
+static bool add_grow(struct plan *plan, char **fields)
+{
+	add_step(plan, PLAN_STEP_GROW)->grow.target = fields[1];
+	return fields[1][0] == '/';
 }
 
 static bool add_run(struct plan *plan, char **fields)
@@ -132,8 +139,8 @@ static const struct keyword {
 	size_t fields; /* the keyword included; of `run` the fewest */
 	bool (*read)(struct plan *plan, char **fields);
 } keywords[] = {
-	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"mount", 7, add_mount},
-	{"directory", 5, add_directory}, {"file", 4, add_file}, {"link", 3, add_link}, {"run", 3, add_run},
+	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"mount", 8, add_mount},
+	{"directory", 5, add_directory}, {"file", 4, add_file}, {"link", 3, add_link}, {"grow", 2, add_grow}, {"run", 3, add_run},
 };
 
 static bool read_line(struct plan *plan, char *line, char **fields, size_t *used)

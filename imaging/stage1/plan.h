@@ -13,12 +13,16 @@
  *
  * and the steps, which are done strictly in the order in which they stand:
  *
- *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS   SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs, and first
+ *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS IDENTITY
+ *                                                        SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs, and first
+ *     grow TARGET                                        make the xfs or btrfs that is mounted there as large as its disk
  *     directory TARGET MODE OWNER GROUP                  make it where it is missing, and give it these; numbers, MODE octal
  *     file FILE TARGET MODE                              put it there; MODE is octal
  *     link PATH TARGET                                   make TARGET a symbolic link to PATH, unless there is something
  *     run FILE NAME ARGUMENT...                          run this static program, which knows itself by NAME, and wait: its status must be 0
  *
+ * IDENTITY, of a SOURCE below /dev/, is "uuid:UUID" or "label:LABEL" of the file system: another disk is taken when that one has it. Where none has
+ * the UUID, SOURCE is: the volume was made elsewhere; where none has the label, or several have, it is an error.
  * FILE is relative to the root of the initramfs, other paths are absolute in the guest's final root. OPTIONS are mount(8)'s, separated by
  * commas. What is put below PLAN_SCRATCH is gone when the guest's init starts: the place for what a program of `run` reads.
  */
@@ -29,7 +33,7 @@
 #include <stddef.h>
 
 #define PLAN_FILE "mvm/plan"
-#define PLAN_VERSION "mvm-plan 2"
+#define PLAN_VERSION "mvm-plan 3"
 #define PLAN_SCRATCH "/run/mvm"
 
 struct plan_module {
@@ -39,7 +43,7 @@ struct plan_module {
 
 struct plan_mount {
 	bool is_disk; /* `source` is a serial number */
-	const char *source, *target, *type, *options;
+	const char *source, *target, *type, *options, *identity; /* the last: "" for none */
 	bool read_only;
 };
 
@@ -57,12 +61,16 @@ struct plan_link {
 	const char *path, *target;
 };
 
+struct plan_grow {
+	const char *target;
+};
+
 struct plan_run {
 	const char *file;
 	char **arguments; /* as main() gets them: NAME first, NULL last */
 };
 
-enum plan_kind { PLAN_STEP_MOUNT, PLAN_STEP_DIRECTORY, PLAN_STEP_FILE, PLAN_STEP_LINK, PLAN_STEP_RUN };
+enum plan_kind { PLAN_STEP_MOUNT, PLAN_STEP_DIRECTORY, PLAN_STEP_FILE, PLAN_STEP_LINK, PLAN_STEP_GROW, PLAN_STEP_RUN };
 
 struct plan_step {
 	enum plan_kind kind;
@@ -71,6 +79,7 @@ struct plan_step {
 		struct plan_directory directory;
 		struct plan_file file;
 		struct plan_link link;
+		struct plan_grow grow;
 		struct plan_run run;
 	};
 };

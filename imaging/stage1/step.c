@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "file.h"
+#include "grow.h"
 #include "message.h"
 #include "mounts.h"
 
@@ -88,6 +89,9 @@ void step_do(const struct parameters *parameters, const struct plan_step *step, 
 		break;
 	case PLAN_STEP_LINK:
 		make_link(parameters, &step->link);
+		break;
+	case PLAN_STEP_GROW:
+		grow_make(parameters, step->grow.target);
 		break;
 	case PLAN_STEP_RUN:
 		run_program(parameters, &step->run, initramfs);

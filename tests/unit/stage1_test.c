@@ -30,14 +30,14 @@ static const char *scratch_file(struct fixture *f, const char *name, const char 
 static const struct strings arguments = {(const char *[]){"--seed", "/run/mvm/a seed", ""}, 3, 3};
 /* In an order that no kind of step would have of itself; the file's source is the fixture's. */
 static const struct stage1_step steps[] = {
-	{STAGE1_MOUNT, .mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true}},
+	{STAGE1_MOUNT, .mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true, NULL, false}},
 	{STAGE1_LINK, .link = {"/nix/var/nix/gcroots/a root", "/nix/store/aaaa-nixos"}},
 	{STAGE1_FILE, .file = {"/nix/var/nix/db/schema", NULL, 0644}},
 	{STAGE1_RUN, .run = {STAGE1_INIT, &arguments}},
 	{STAGE1_DIRECTORY, .directory = {"/rw/store", 01775, 0, 30000}},
-	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false}},
+	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false, NULL, false}},
 	{STAGE1_RUN, .run = {STAGE1_INIT, NULL}},
-	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false}},
+	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false, "label:a label", false}},
 };
 
 static int setup(void **state)
@@ -130,7 +130,7 @@ static void holds_what_the_guest_needs(void **state)
 	for (size_t i = 0; i < countof(names); i++)
 		assert_string_equal(entries.v[i].name, names[i]);
 	assert_int_equal(find(&entries, "init")->mode, S_IFREG | 0755);
-	assert_true(find(&entries, "init")->size < 64 * 1024);
+	assert_true(find(&entries, "init")->size < 72 * 1024);
 	assert_memory_equal(find(&entries, "init")->content, "\177ELF", 4);
 	assert_int_equal(find(&entries, "dev/console")->mode, S_IFCHR | 0600);
 	assert_string_equal(find(&entries, "mvm/modules/001-virtio-rng.ko")->content, "module two"); /* unpacked */
@@ -175,6 +175,7 @@ static void assert_same_mount(const struct plan_mount *read, const struct stage1
 	assert_string_equal(read->type, asked->type);
 	assert_string_equal(read->options, asked->options);
 	assert_int_equal(read->read_only, asked->read_only);
+	assert_string_equal(read->identity, asked->identity ? asked->identity : "");
 }
 
 static void assert_same_run(const struct plan_run *read, const struct stage1_run *asked)
@@ -242,29 +243,33 @@ static void wrong_plans_are_refused(void **state)
 		const char *text;
 		unsigned line;
 	} cases[] = {
-		{"mvm-plan 2\ninit /i\nroot -\n", 0},
-		{"mvm-plan 2\ninit /i\nroot -", 0},
+		{"mvm-plan 3\ninit /i\nroot -\n", 0},
+		{"mvm-plan 3\ninit /i\nroot -", 0},
 		{"", 1},
 		{"mvm-plan 1\ninit /i\nroot -\n", 1},
-		{"mvm-plan 2\n", 2},
-		{"mvm-plan 2\ninit i\nroot -\n", 2},
-		{"mvm-plan 2\ninit /i\nroot -\n\nnixos\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nswap on\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nnixos very\n", 4},
-		{"mvm-plan 2\ninit /i\nroot  -\n", 3},
-		{"mvm-plan 2\ninit /i\\04\nroot -\n", 2},
-		{"mvm-plan 2\ninit /i\\\nroot -\n", 2},
-		{"mvm-plan 2\ninit /i\nroot -\nmount disk a b c rw -\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nfile a /b 08\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nfile a /b -1\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nlink /a b\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\ndirectory /a 755 0 0\n", 0},
-		{"mvm-plan 2\ninit /i\nroot -\ndirectory a 755 0 0\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\ndirectory /a 755 0 root\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nrun f name a b c d e f g h\n", 0},
-		{"mvm-plan 2\ninit /i\nroot -\nrun f\n", 4},
-		{"mvm-plan 2\ninit /i\nroot -\nrun - name\n", 4},
+		{"mvm-plan 3\n", 2},
+		{"mvm-plan 3\ninit i\nroot -\n", 2},
+		{"mvm-plan 3\ninit /i\nroot -\n\nnixos\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nswap on\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nnixos very\n", 4},
+		{"mvm-plan 3\ninit /i\nroot  -\n", 3},
+		{"mvm-plan 3\ninit /i\\04\nroot -\n", 2},
+		{"mvm-plan 3\ninit /i\\\nroot -\n", 2},
+		{"mvm-plan 3\ninit /i\nroot -\nmount disk a b c rw - -\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nmount name /dev/vdb /b c rw - uuid:x\n", 0},
+		{"mvm-plan 3\ninit /i\nroot -\nmount name /dev/vdb /b c rw - x\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\ngrow /b\n", 0},
+		{"mvm-plan 3\ninit /i\nroot -\ngrow b\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nfile a /b 08\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nfile a /b -1\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nlink /a b\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\ndirectory /a 755 0 0\n", 0},
+		{"mvm-plan 3\ninit /i\nroot -\ndirectory a 755 0 0\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\ndirectory /a 755 0 root\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nrun f name a b c d e f g h\n", 0},
+		{"mvm-plan 3\ninit /i\nroot -\nrun f\n", 4},
+		{"mvm-plan 3\ninit /i\nroot -\nrun - name\n", 4},
 	};
 	for (size_t i = 0; i < countof(cases); i++) {
 		char *text = strdup(cases[i].text);
