@@ -9,7 +9,8 @@
 #include "compiler/base/file.h"
 #include "compiler/nix_images.h"
 #include "compiler/storage.h"
-#include "imaging/ext4.h"
+#include "compiler/volume.h"
+#include "imaging/ext.h"
 #include "imaging/kernel_unpack.h"
 #include "imaging/sparse_archive.h"
 #include "imaging/stage1.h"
@@ -94,25 +95,29 @@ static bool make_store_disk(const struct maker *maker)
 static bool make_volume(const struct maker *maker, const struct created_volume *created)
 {
 	const char *image = path_join(maker->arena, maker->scratch, "volume");
-	const struct ext4_request request = {
+	const struct ext_request request = {
 		.path = image,
 		.size_bytes = created->volume->size_mib << 20,
 		.label = created->volume->label,
-		.seed = created->seed,
+		.seed = volume_seed(maker->arena, maker->plan->vm, created->volume),
 		.time = maker->plan->time,
+		.type = volume_type_find(created->volume->fs_type)->ext,
 	};
-	bool ok = ext4_create(maker->diag, &request) &&
-		  sparse_archive_write(maker->diag, image, created->member, in_runner(maker, created->archive), maker->plan->time);
+	bool ok = ext_create(maker->diag, &request) &&
+		  sparse_archive_write(maker->diag, image, VOLUME_MEMBER, in_runner(maker, created->archive), maker->plan->time);
 	unlink(image);
 	return ok;
 }
 
 static bool make_volumes(const struct maker *maker)
 {
-	if (maker->plan->created.n && !directory_make(maker->diag, in_runner(maker, RUNNER_VOLUMES), 0755))
+	bool any = false;
+	for (size_t i = 0; i < maker->plan->created.n; i++)
+		any |= maker->plan->created.v[i].archive != NULL;
+	if (any && !directory_make(maker->diag, in_runner(maker, RUNNER_VOLUMES), 0755))
 		return false;
 	for (size_t i = 0; i < maker->plan->created.n; i++)
-		if (!make_volume(maker, &maker->plan->created.v[i]))
+		if (maker->plan->created.v[i].archive && !make_volume(maker, &maker->plan->created.v[i]))
 			return false;
 	return true;
 }

@@ -7,6 +7,7 @@
 #include "compiler/base/file.h"
 #include "compiler/kernel_support.h"
 #include "compiler/nix_images.h"
+#include "compiler/volume.h"
 
 /* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
 enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
@@ -93,13 +94,14 @@ static void plan_created_volumes(struct planner *planner)
 	const struct vm *vm = planner->plan->vm;
 	for (size_t i = 0; i < vm->volumes.n; i++) {
 		const struct volume *volume = &vm->volumes.v[i];
+		struct created_volume created = {.volume = volume};
 		if (!volume->auto_create)
 			continue;
-		vec_push(planner->arena, &planner->plan->created,
-			 (struct created_volume){.volume = volume,
-						 .archive = arena_printf(planner->arena, RUNNER_VOLUMES "/%zu.tar.gz", i),
-						 .member = "image",
-						 .seed = arena_printf(planner->arena, "%s/%s", vm->host_name, volume->image)});
+		if (volume_by_mkfs(volume, volume_type_find(volume->fs_type)))
+			volume_mkfs(planner->arena, vm, volume, &created.mkfs);
+		else
+			created.archive = arena_printf(planner->arena, RUNNER_VOLUMES "/%zu.tar.gz", i);
+		vec_push(planner->arena, &planner->plan->created, created);
 	}
 }
 

@@ -20,6 +20,7 @@
 #define RUNNER_KERNEL RUNNER_SHARE "/kernel"
 #define RUNNER_VMLINUX RUNNER_SHARE "/vmlinux"
 #define RUNNER_VOLUMES RUNNER_SHARE "/volumes"
+#define VOLUME_MEMBER "image" /* in the archive of a volume */
 #define RUNNER_NEEDED RUNNER_SHARE "/host-store-paths"
 
 /* A program that this one carries: imaging/nix_db/main.c. */
@@ -28,9 +29,8 @@
 /* An image that the runner creates at its first start. */
 struct created_volume {
 	const struct volume *volume;
-	const char *archive; /* in the runner */
-	const char *member;  /* name of the image in the archive */
-	const char *seed;    /* of its UUID */
+	const char *archive;   /* in the runner; NULL: mkfs makes it */
+	struct strings mkfs;   /* the command, without the image */
 };
 
 struct plan {

@@ -239,7 +239,8 @@ static struct json_object *manifest_files(const struct writer *writer)
 	for (size_t i = 0; i < countof(fixed); i++)
 		list_file(files, writer, fixed[i]);
 	for (size_t i = 0; i < writer->plan->created.n; i++)
-		list_file(files, writer, writer->plan->created.v[i].archive);
+		if (writer->plan->created.v[i].archive)
+			list_file(files, writer, writer->plan->created.v[i].archive);
 	return files;
 }
 

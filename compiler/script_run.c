@@ -4,6 +4,7 @@
 #include "compiler/base/file.h"
 #include "compiler/script.h"
 #include "compiler/script_text.h"
+#include "compiler/volume.h"
 
 static bool starts_option(const struct argument *argument)
 {
@@ -48,15 +49,39 @@ static const char *stopped(struct arena *arena, const struct plan *plan, const c
 	return socket ? arena_printf(arena, "%s %s\n", function, script_quoted(arena, socket)) : "";
 }
 
+/* Lines that find out what is missing or wrong: "VERB_volume …", "VERB_size …", "VERB_mkfs …". They touch nothing. */
+static const char *volume_needs(struct arena *arena, const struct plan *plan, const char *verb)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
+		const struct volume *volume = &plan->vm->volumes.v[i];
+		buf_printf(&out, "%s_volume %s %s %s\n", verb, script_quoted(arena, volume->image), volume->read_only ? "true" : "false",
+			   volume->auto_create ? "true" : "false");
+	}
+	for (size_t i = 0; i < plan->created.n; i++) {
+		const struct created_volume *created = &plan->created.v[i];
+		const char *image = script_quoted(arena, created->volume->image);
+		buf_printf(&out, "%s_size %s %llu %s\n", verb, image, (unsigned long long)created->volume->size_mib, created->volume->fs_type);
+		if (created->mkfs.n)
+			buf_printf(&out, "%s_mkfs %s %s %s\n", verb, image, created->mkfs.v[0], volume_type_find(created->volume->fs_type)->package);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
 static const char *create_volumes(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->vm->volumes.n; i++)
-		if (!plan->vm->volumes.v[i].auto_create)
-			buf_printf(&out, "need_file 'the volume' %s\n", script_quoted(arena, plan->vm->volumes.v[i].image));
-	for (size_t i = 0; i < plan->created.n; i++)
-		buf_printf(&out, "create_volume %s %s %s\n", script_quoted(arena, plan->created.v[i].volume->image), script_quoted(arena, plan->created.v[i].archive),
-			   script_quoted(arena, plan->created.v[i].member));
+	buf_puts(&out, volume_needs(arena, plan, "need"));
+	for (size_t i = 0; i < plan->created.n; i++) {
+		const struct created_volume *created = &plan->created.v[i];
+		const char *image = script_quoted(arena, created->volume->image);
+		unsigned long long mib = created->volume->size_mib;
+		if (created->archive)
+			buf_printf(&out, "create_volume %s unpack_image %s\n", image, script_quoted(arena, created->archive));
+		else
+			buf_printf(&out, "create_volume %s make_image %llu %s\n", image, mib, script_words(arena, &created->mkfs));
+		buf_printf(&out, "grow_volume %s %llu %s\n", image, mib, created->volume->fs_type);
+	}
 	return arena_strdup(arena, buf_text(&out));
 }
 
@@ -192,11 +217,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	buf_puts(&checks, script_share_needs(arena, plan, "check_share"));
 	buf_puts(&checks, script_share_sockets(arena, plan, "check_served"));
 	buf_puts(&checks, interfaces(arena, plan, "check_interface"));
-	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
-		const struct volume *volume = &plan->vm->volumes.v[i];
-		buf_printf(&checks, "check_volume %s %s %s\n", script_quoted(arena, volume->image), volume->read_only ? "true" : "false",
-			   volume->auto_create ? "true" : "false");
-	}
+	buf_puts(&checks, volume_needs(arena, plan, "check"));
 	if (plan->lowered.accel == ACCEL_KVM || plan->lowered.accel == ACCEL_PROBE)
 		buf_printf(&checks, "%s\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1", plan->lowered.accel == ACCEL_KVM ? "MICROVM_ACCEL=kvm " : "");
 	const struct hole holes[] = {{"checks", buf_text(&checks)}, {NULL, NULL}};

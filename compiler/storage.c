@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
+#include "compiler/volume.h"
 #include "compiler/plan.h"
 #include "compiler/shape.h"
 
@@ -111,7 +112,7 @@ const char *overlay_options(struct arena *arena, const char *lower, const char *
 static struct stage1_mount overlay_mount(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay)
 {
 	const char *options = overlay_options(arena, overlay->lower, overlay->upper, overlay->work, overlay->share);
-	return (struct stage1_mount){STAGE1_NAME, "overlay", vm->store_dir, "overlay", options, false};
+	return (struct stage1_mount){STAGE1_NAME, "overlay", vm->store_dir, "overlay", options, false, NULL, false};
 }
 
 /* ---- mounts ---- */
@@ -138,6 +139,19 @@ static const char *volume_options(const struct volume *volume, const struct stor
 	return volume == overlay->volume && journals ? "data=journal" : "";
 }
 
+/* By which the guest knows a disk without a serial number; NULL when nothing is known of it. */
+static const char *identity_text(struct arena *arena, const struct vm *vm, const struct volume *volume)
+{
+	if (volume->label)
+		return arena_printf(arena, "label:%s", volume->label);
+	return volume->auto_create ? arena_printf(arena, "uuid:%s", volume_uuid(arena, vm, volume)) : NULL;
+}
+
+static bool grows_mounted(const struct volume *volume)
+{
+	return volume->auto_create && !volume->read_only && (strcmp(volume->fs_type, "xfs") == 0 || strcmp(volume->fs_type, "btrfs") == 0);
+}
+
 static void add_disk(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay, const struct disk *disk, const char *name, struct stage1_mounts *mounts)
 {
 	const struct volume *volume = disk->volume;
@@ -149,7 +163,9 @@ static void add_disk(struct arena *arena, const struct vm *vm, const struct stor
 				       .target = volume ? volume->mount_point : store_target(arena, vm),
 				       .type = volume ? volume->fs_type : vm->store_disk.type,
 				       .options = volume ? volume_options(volume, overlay) : "",
-				       .read_only = disk->read_only});
+				       .read_only = disk->read_only,
+				       .identity = name && volume ? identity_text(arena, vm, volume) : NULL,
+				       .grows = volume && grows_mounted(volume)});
 }
 
 static void add_share(struct arena *arena, const struct share *share, const char *target, struct stage1_mounts *mounts)
@@ -180,7 +196,7 @@ void storage_mounts(struct arena *arena, const struct vm *vm, const struct backe
 	if (writable)
 		vec_push(arena, mounts, overlay_mount(arena, vm, &overlay));
 	else if (strcmp(target, vm->store_dir) != 0)
-		vec_push(arena, mounts, (struct stage1_mount){STAGE1_NAME, target, vm->store_dir, "none", "bind", true});
+		vec_push(arena, mounts, (struct stage1_mount){STAGE1_NAME, target, vm->store_dir, "none", "bind", true, NULL, false});
 }
 
 const char *nix_state_dir(struct arena *arena, const struct vm *vm)

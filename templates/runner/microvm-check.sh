@@ -41,6 +41,12 @@ check_volume() { # IMAGE READ-ONLY CREATED
 		complain "the volume $1 is missing"
 	fi
 }
+check_size() { # IMAGE MIB TYPE
+	"$runner/libexec/mvm-host" volume check "$@" || missing=1
+}
+check_mkfs() { # IMAGE MKFS PACKAGE
+	[ -e "$1" ] || PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null || complain "$2 is needed to create the volume $1: it is in $3"
+}
 @checks@
 if [ "$missing" = 0 ]; then echo "microvm-check: ready"; fi
 exit "$missing"

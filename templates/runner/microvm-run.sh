@@ -25,24 +25,34 @@ remove_leftovers() { # IMAGE
 	done
 }
 
-# Unpacks an image in one step: a start that is cut off leaves none, and an existing one is never touched.
-create_volume() { # IMAGE ARCHIVE MEMBER
+# What makes $temporary/image.
+unpack_image() { # ARCHIVE
+	tar -xzf "$runner/$1" --no-same-owner -C "$temporary"
+}
+
+make_image() { # MIB MKFS [ARGUMENT]...
+	truncate -s "$1M" -- "$temporary/image" && chmod 600 -- "$temporary/image" || return
+	PATH=$PATH:/usr/sbin:/sbin "${@:2}" "$temporary/image" >"$temporary/log" 2>&1 && return
+	cat -- "$temporary/log" >&2
+	return 1
+}
+
+# Makes an image in one step: a start that is cut off leaves none, and an existing one is never touched.
+create_volume() { # IMAGE COMMAND...
 	remove_leftovers "$1"
 	if [ -e "$1" ]; then return; fi
 	[ ! -L "$1" ] || fail "the volume $1 is a symbolic link to nothing"
 	local directory
 	directory=$(dirname -- "$1")
 	[ -d "$directory" ] || fail "there is no directory $directory for the volume $1"
-	temporary=$1.new.$$
+	case $1 in /*) temporary=$1.new.$$ ;; *) temporary=./$1.new.$$ ;; esac
 	mkdir -m 700 -- "$temporary" || fail "cannot write to $directory for the volume $1"
 	trap 'rm -rf -- "$temporary"' EXIT
 	# No copy-on-write for the image where the file system has it: a volume is rewritten in place.
 	chattr +C -- "$temporary" 2>/dev/null || true
-	if ! tar -xzf "$runner/$2" --no-same-owner -C "$temporary" || ! sync -- "$temporary/$3"; then
-		fail "cannot create the volume $1"
-	fi
+	if ! "${@:2}" || ! sync -- "$temporary/image"; then fail "cannot create the volume $1"; fi
 	# A link, not a rename: when another start was faster, its image stays. (macOS knows no ln -T.)
-	ln -- "$temporary/$3" "$1" 2>/dev/null || [ -e "$1" ] || fail "cannot create the volume $1"
+	ln -- "$temporary/image" "$1" 2>/dev/null || [ -e "$1" ] || fail "cannot create the volume $1"
 	sync -- "$directory"
 	rm -rf -- "$temporary"
 	trap - EXIT
@@ -51,6 +61,32 @@ create_volume() { # IMAGE ARCHIVE MEMBER
 # A copy of the host's Nix database as it is now, which the guest sees through a share.
 copy_database() { # FROM TO
 	"$runner/libexec/mvm-nix-db" snapshot "$1" "$2" || fail "the guest cannot have the host's Nix database $1"
+}
+
+# A volume that grew in the description grows here; an existing one is touched only then.
+grow_volume() { # IMAGE MIB TYPE
+	local grown
+	grown=$("$runner/libexec/mvm-host" volume grow "$@") || exit 1
+	if [ "$grown" = extended ]; then echo "microvm-run: $name: the volume $1 has $2 MiB now; its $3 grows in the guest" >&2; fi
+}
+
+need_volume() { # IMAGE READ-ONLY CREATED
+	if [ "$3" = true ] && [ ! -e "$1" ]; then return; fi
+	need_file 'the volume' "$1"
+	[ "$2" = true ] || [ -w "$1" ] || fail "the volume $1 cannot be written$(device_owner "$1")"
+	[ "$3" = true ] || [ ! -e "$1.grow" ] || fail "the volume $1 was growing when a start was cut off: start the VM that creates it"
+}
+
+device_owner() { # IMAGE
+	if [ -b "$1" ]; then stat -L -c ': the device belongs to %U and the group %G' -- "$1"; fi
+}
+
+need_size() { # IMAGE MIB TYPE
+	"$runner/libexec/mvm-host" volume check "$@" || exit 1
+}
+
+need_mkfs() { # IMAGE MKFS PACKAGE
+	[ -e "$1" ] || PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null || fail "$2 is needed to create the volume $1: it is in $3; PATH is $PATH"
 }
 
 # A second start would take the socket away from the running VM, and then nothing could stop that.

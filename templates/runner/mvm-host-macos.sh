@@ -1,5 +1,7 @@
 # mvm-host: what a runner's scripts need done on a Mac. There is no program for it: bash 3.2 and curl do, which every Mac has.
 #   mvm-host listens SOCKET                  does anybody listen there? The exit status tells
+#   mvm-host volume check IMAGE MIB TYPE     has the image this size, if it is there? No tool for another one is on a Mac
+#   mvm-host volume grow IMAGE MIB TYPE      the same
 #   mvm-host shutdown vfkit SOCKET SECONDS   ask the guest to go down, cut it off after SECONDS (status 3)
 set -euo pipefail
 cut_off_seconds=10
@@ -40,12 +42,22 @@ shutdown_vfkit() { # SOCKET SECONDS
 	return 3
 }
 
+has_size() { # IMAGE MIB TYPE
+	local bytes
+	if [ ! -f "$1" ]; then return 0; fi
+	bytes=$(stat -L -f %z -- "$1")
+	if [ "$bytes" = $(($2 * 1048576)) ]; then return 0; fi
+	complain "the volume $1: it has $((bytes / 1048576)) MiB, its size in the description is $2: a volume keeps its size on a Mac"
+	return 1
+}
+
 status=0
 case "$#:${1:-} ${2:-}" in
 "2:listens "*) listens "$2" || status=$? ;;
+"5:volume check" | "5:volume grow") has_size "$3" "$4" "$5" || status=$? ;;
 "4:shutdown vfkit") shutdown_vfkit "$3" "$4" || status=$? ;;
 *)
-	complain "usage: mvm-host listens SOCKET | mvm-host shutdown vfkit SOCKET SECONDS"
+	complain "usage: mvm-host listens SOCKET | mvm-host volume check|grow IMAGE MIB TYPE | mvm-host shutdown vfkit SOCKET SECONDS"
 	status=2
 	;;
 esac

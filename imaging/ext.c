@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-#include "imaging/ext4.h"
+#include "imaging/ext.h"
 
 #include <errno.h>
 #include <et/com_err.h>
 #include <ext2fs/ext2_fs.h>
 #include <ext2fs/ext2fs.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "imaging/identity.h"
 
 enum { BLOCK_BYTES = 4096, LOG_BLOCK = 2 /* 1024 << 2 */, INODE_BYTES = 256, LOST_AND_FOUND_BLOCKS = 4 };
 enum { MIB = 1024 * 1024, RESERVED_PERCENT = 5, LOG_GROUPS_PER_FLEX = 4 };
@@ -26,27 +26,7 @@ static const char *error_text(errcode_t code)
 	return strerror((int)code);
 }
 
-struct identity {
-	uint8_t uuid[16], hash_seed[16];
-};
-
-static struct identity identity_of(const char *seed)
-{
-	struct identity identity;
-	_Static_assert(sizeof identity == 32, "SHA-256 fills it");
-	if (EVP_Digest(seed, strlen(seed), identity.uuid, NULL, EVP_sha256(), NULL) != 1)
-		abort();
-	/* RFC 9562: version 8 (bits by the maker's own rule), variant 10. */
-	identity.uuid[6] = (identity.uuid[6] & 0x0f) | 0x80;
-	identity.uuid[8] = (identity.uuid[8] & 0x3f) | 0x80;
-	return identity;
-}
-
-void ext4_uuid(const char *seed, uint8_t uuid[16])
-{
-	struct identity identity = identity_of(seed);
-	memcpy(uuid, identity.uuid, sizeof identity.uuid);
-}
+static const char *const type_names[] = {[EXT2] = "ext2", [EXT3] = "ext3", [EXT4] = "ext4"};
 
 /* Bytes of volume per inode, as in Debian's mke2fs.conf (there by the types small, default and big). */
 static uint32_t inode_ratio(uint64_t size_bytes)
@@ -57,25 +37,34 @@ static uint32_t inode_ratio(uint64_t size_bytes)
 	return mib < 4 * 1024 * 1024 ? 16384 : mib < 16 * 1024 * 1024 ? 32768 : 65536;
 }
 
-static struct ext2_super_block parameters(const struct ext4_request *request)
+/* The features of mke2fs.conf. */
+static void features_add(struct ext2_super_block *super, enum ext_type type)
+{
+	super->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_RESIZE_INODE | EXT2_FEATURE_COMPAT_DIR_INDEX;
+	super->s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE;
+	super->s_feature_ro_compat = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE;
+	if (type >= EXT3)
+		super->s_feature_compat |= EXT3_FEATURE_COMPAT_HAS_JOURNAL;
+	if (type < EXT4)
+		return;
+	super->s_desc_size = EXT2_MIN_DESC_SIZE_64BIT;
+	super->s_log_groups_per_flex = LOG_GROUPS_PER_FLEX;
+	super->s_feature_incompat |= EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG;
+	super->s_feature_ro_compat |= EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
+				      EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+}
+
+static struct ext2_super_block parameters(const struct ext_request *request)
 {
 	struct ext2_super_block super = {
 		.s_rev_level = EXT2_DYNAMIC_REV,
 		.s_log_block_size = LOG_BLOCK,
 		.s_log_cluster_size = LOG_BLOCK,
 		.s_inode_size = INODE_BYTES,
-		.s_desc_size = EXT2_MIN_DESC_SIZE_64BIT,
-		.s_log_groups_per_flex = LOG_GROUPS_PER_FLEX,
 		.s_inodes_count = (uint32_t)(request->size_bytes / inode_ratio(request->size_bytes)),
 		.s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL,
-		.s_feature_compat = EXT3_FEATURE_COMPAT_HAS_JOURNAL | EXT2_FEATURE_COMPAT_EXT_ATTR |
-				    EXT2_FEATURE_COMPAT_RESIZE_INODE | EXT2_FEATURE_COMPAT_DIR_INDEX,
-		.s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_EXTENTS |
-				      EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG,
-		.s_feature_ro_compat = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE |
-				       EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_DIR_NLINK |
-				       EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE | EXT4_FEATURE_RO_COMPAT_METADATA_CSUM,
 	};
+	features_add(&super, request->type);
 	uint64_t blocks = request->size_bytes / BLOCK_BYTES;
 	ext2fs_blocks_count_set(&super, blocks);
 	ext2fs_r_blocks_count_set(&super, blocks * RESERVED_PERCENT / 100);
@@ -83,7 +72,7 @@ static struct ext2_super_block parameters(const struct ext4_request *request)
 }
 
 /* What ext2fs_initialize leaves to its caller; every later write depends on the check sum seed. */
-static void identify(ext2_filsys fs, const struct ext4_request *request)
+static void identify(ext2_filsys fs, const struct ext_request *request)
 {
 	struct ext2_super_block *super = fs->super;
 	struct identity identity = identity_of(request->seed);
@@ -91,7 +80,8 @@ static void identify(ext2_filsys fs, const struct ext4_request *request)
 	memcpy(super->s_hash_seed, identity.hash_seed, sizeof super->s_hash_seed);
 	if (request->label)
 		memcpy(super->s_volume_name, request->label, strlen(request->label));
-	super->s_checksum_type = EXT2_CRC32C_CHKSUM;
+	if (ext2fs_has_feature_metadata_csum(super))
+		super->s_checksum_type = EXT2_CRC32C_CHKSUM;
 	ext2fs_init_csum_seed(fs);
 	super->s_def_hash_version = EXT2_HASH_HALF_MD4;
 	super->s_flags = (super->s_flags & ~(uint32_t)EXT2_FLAGS_UNSIGNED_HASH) | EXT2_FLAGS_SIGNED_HASH;
@@ -151,6 +141,10 @@ static errcode_t make_bad_block_inode(ext2_filsys fs)
 /* Fills in the number of blocks that are lost to metadata, which saves the guest's kernel counting them at each mount. */
 static errcode_t make_journal(ext2_filsys fs, blk64_t overhead)
 {
+	if (!ext2fs_has_feature_journal(fs->super)) {
+		fs->super->s_overhead_clusters = (uint32_t)overhead;
+		return 0;
+	}
 	int blocks = ext2fs_default_journal_size(ext2fs_blocks_count(fs->super));
 	if (blocks < 0)
 		return EXT2_ET_JOURNAL_TOO_SMALL;
@@ -174,7 +168,7 @@ static errcode_t fill(ext2_filsys fs)
 	return error;
 }
 
-static errcode_t write_file_system(const struct ext4_request *request)
+static errcode_t write_file_system(const struct ext_request *request)
 {
 	struct ext2_super_block super = parameters(request);
 	ext2_filsys fs = NULL;
@@ -192,18 +186,18 @@ static errcode_t write_file_system(const struct ext4_request *request)
 	return error;
 }
 
-static bool request_is_valid(struct diag *diag, const struct ext4_request *request)
+static bool request_is_valid(struct diag *diag, const struct ext_request *request)
 {
 	uint64_t mib = request->size_bytes / MIB;
 	if (request->size_bytes % MIB)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-size", "the size of %s is not a whole number of MiB", request->path);
-	if (mib < EXT4_MINIMUM_MIB || mib > EXT4_MAXIMUM_MIB)
+	if (mib < EXT_MINIMUM_MIB || mib > EXT_MAXIMUM_MIB)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-size",
-				  "the size of %s is %llu MiB; ext4 volumes have %d MiB to %d TiB", request->path,
-				  (unsigned long long)mib, EXT4_MINIMUM_MIB, EXT4_MAXIMUM_MIB / MIB);
-	if (request->label && strlen(request->label) > EXT4_LABEL_BYTES)
-		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-label", "the label \"%s\" has %zu bytes; ext4 takes %d at most",
-				  request->label, strlen(request->label), EXT4_LABEL_BYTES);
+				  "the size of %s is %llu MiB; %s volumes have %d MiB to %d TiB", request->path,
+				  (unsigned long long)mib, type_names[request->type], EXT_MINIMUM_MIB, EXT_MAXIMUM_MIB / MIB);
+	if (request->label && strlen(request->label) > EXT_LABEL_BYTES)
+		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-label", "the label \"%s\" has %zu bytes; %s takes %d at most",
+				  request->label, strlen(request->label), type_names[request->type], EXT_LABEL_BYTES);
 	return true;
 }
 
@@ -220,7 +214,7 @@ static bool create_sparse(struct diag *diag, const char *path, uint64_t size_byt
 	return false;
 }
 
-bool ext4_create(struct diag *diag, const struct ext4_request *request)
+bool ext_create(struct diag *diag, const struct ext_request *request)
 {
 	if (!request_is_valid(diag, request) || !create_sparse(diag, request->path, request->size_bytes))
 		return false;
@@ -228,6 +222,6 @@ bool ext4_create(struct diag *diag, const struct ext4_request *request)
 	if (!error)
 		return true;
 	unlink(request->path);
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the ext4 file system %s: %s", request->path,
-			  error_text(error));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the %s file system %s: %s",
+			  type_names[request->type], request->path, error_text(error));
 }

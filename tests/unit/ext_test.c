@@ -9,19 +9,25 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "imaging/ext4.h"
+#include "imaging/ext.h"
+#include "imaging/identity.h"
 #include "tests/unit/fixture.h"
 
 #define WITH_SBIN "PATH=$PATH:/usr/sbin:/sbin\n"
 
 static const uint64_t mib = 1024 * 1024;
 
-static const char *make(struct fixture *f, const char *name, uint64_t size_mib)
+static const char *make_type(struct fixture *f, const char *name, uint64_t size_mib, enum ext_type type)
 {
 	const char *path = scratch_path(f, name);
 	unlink(path);
-	assert_ok(f, ext4_create(f->diag, &(struct ext4_request){path, size_mib * mib, "data", "vm/data", 1}));
+	assert_ok(f, ext_create(f->diag, &(struct ext_request){path, size_mib * mib, "data", "vm/data", 1, type}));
 	return path;
+}
+
+static const char *make(struct fixture *f, const char *name, uint64_t size_mib)
+{
+	return make_type(f, name, size_mib, EXT4);
 }
 
 static void is_clean_at_any_size(void **state)
@@ -42,6 +48,8 @@ static void is_clean_at_any_size(void **state)
 		assert_int_equal(st.st_size, cases[i].mib * mib);
 		assert_in_range(allocated_kib(image), 1, cases[i].allocated_kib);
 		shell(f, WITH_SBIN "e2fsck -fn \"$1\"", image, NULL);
+		for (enum ext_type type = EXT2; type < EXT4 && cases[i].mib <= 2048; type++)
+			shell(f, WITH_SBIN "e2fsck -fn \"$1\"", make_type(f, "image", cases[i].mib, type), NULL);
 	}
 }
 
@@ -61,29 +69,22 @@ static void same_request_same_bytes(void **state)
 		unsetenv(names[i]);
 	assert_same_contents(f, one, two);
 	const char *zero = scratch_path(f, "zero");
-	assert_ok(f, ext4_create(f->diag, &(struct ext4_request){zero, 64 * mib, "data", "vm/data", 0}));
+	assert_ok(f, ext_create(f->diag, &(struct ext_request){zero, 64 * mib, "data", "vm/data", 0, EXT4}));
 	assert_same_contents(f, one, zero);
 }
 
 static void seed_gives_the_uuid(void **state)
 {
 	struct fixture *f = *state;
-	uint8_t one[16], again[16], other[16];
-	ext4_uuid("vm/data", one);
-	ext4_uuid("vm/data", again);
-	ext4_uuid("vm/logs", other);
-	assert_memory_equal(one, again, sizeof one);
-	assert_memory_not_equal(one, other, sizeof one);
-	assert_int_equal(one[6] >> 4, 8);
-	assert_int_equal(one[8] >> 6, 2);
+	struct identity one = identity_of("vm/data"), again = identity_of("vm/data"), other = identity_of("vm/logs");
+	assert_memory_equal(&one, &again, sizeof one);
+	assert_memory_not_equal(one.uuid, other.uuid, sizeof one.uuid);
+	assert_int_equal(one.uuid[6] >> 4, 8);
+	assert_int_equal(one.uuid[8] >> 6, 2);
 	if (!have_program(f, "blkid"))
 		skip();
-	char expected[64];
-	int used = 0;
-	for (int i = 0; i < 16; i++)
-		used += snprintf(expected + used, sizeof expected - (size_t)used, "%02x%s", one[i], i == 3 || i == 5 || i == 7 || i == 9 ? "-" : "");
 	const char *said = shell(f, WITH_SBIN "blkid -p -o export \"$1\"", make(f, "image", 8), NULL);
-	assert_non_null(strstr(said, arena_printf(f->arena, "\nUUID=%s\n", expected)));
+	assert_non_null(strstr(said, arena_printf(f->arena, "\nUUID=%s\n", uuid_text(f->arena, one.uuid))));
 	assert_non_null(strstr(said, "\nLABEL=data\n"));
 	assert_non_null(strstr(said, "\nTYPE=ext4\n"));
 }
@@ -92,17 +93,22 @@ static void seed_gives_the_uuid(void **state)
 static void is_what_mkfs_makes(void **state)
 {
 	static const char script[] = WITH_SBIN
+		"type=${2% *} size=${2#* }\n"
 		"mkfs.ext4 -V 2>&1 | grep -q 'mke2fs 1\\.47\\.0' || exit 9\n"
 		"field() { dumpe2fs -h \"$1\" 2>/dev/null | sed -n \"s/^$2: *//p\"; }\n"
-		"rm -f theirs; truncate -s \"$2M\" theirs\n"
-		"E2FSPROGS_FAKE_TIME=1 mkfs.ext4 -q -b 4096 -L data -U \"$(field \"$1\" 'Filesystem UUID')\" -E \"hash_seed=$(field \"$1\" 'Directory Hash "
+		"rm -f theirs; truncate -s \"${size}M\" theirs\n"
+		"E2FSPROGS_FAKE_TIME=1 mkfs.$type -q -b 4096 -L data -U \"$(field \"$1\" 'Filesystem UUID')\" -E \"hash_seed=$(field \"$1\" 'Directory Hash "
 		"Seed'),lazy_journal_init=1,assume_storage_prezeroed=1,nodiscard\" theirs\n"
 		"grep -q 'features = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize$' /etc/mke2fs.conf || exit 9\n";
-	static const unsigned sizes[] = {8, 64, 160};
+	static const struct {
+		unsigned mib;
+		enum ext_type type;
+		const char *name;
+	} cases[] = {{8, EXT4, "ext4"}, {64, EXT4, "ext4"}, {160, EXT4, "ext4"}, {8, EXT3, "ext3"}, {160, EXT3, "ext3"}, {8, EXT2, "ext2"}, {600, EXT2, "ext2"}};
 	struct fixture *f = *state;
-	for (size_t i = 0; i < countof(sizes); i++) {
-		const char *ours = make(f, "ours", sizes[i]), *theirs = scratch_path(f, "theirs");
-		struct process_result result = shell_try(f, script, ours, arena_printf(f->arena, "%u", sizes[i]));
+	for (size_t i = 0; i < countof(cases); i++) {
+		const char *ours = make_type(f, "ours", cases[i].mib, cases[i].type), *theirs = scratch_path(f, "theirs");
+		struct process_result result = shell_try(f, script, ours, arena_printf(f->arena, "%s %u", cases[i].name, cases[i].mib));
 		if (result.exit_status != 0) {
 			print_message("skipped: no mkfs.ext4 1.47.0 with Debian 12's configuration\n");
 			skip();
@@ -114,7 +120,7 @@ static void is_what_mkfs_makes(void **state)
 			size_t in_group = at % (128 * mib), in_super = in_group - (at < 128 * mib ? 1024 : 0);
 			bool counted = (in_super >= 0x178 && in_super < 0x180) || (in_super >= 0x3fc && in_super < 0x400);
 			if (a.p[at] != b.p[at] && !counted)
-				fail_msg("%u MiB: byte %zu differs from mkfs.ext4's", sizes[i], at);
+				fail_msg("%u MiB: byte %zu differs from mkfs.%s's", cases[i].mib, at, cases[i].name);
 		}
 	}
 }
@@ -155,12 +161,12 @@ static void refuses(void **state)
 	struct fixture *f = *state;
 	const char *path = scratch_path(f, "refused");
 	for (size_t i = 0; i < countof(cases); i++) {
-		assert_false(ext4_create(f->diag, &(struct ext4_request){path, cases[i].bytes, cases[i].label, "seed", 1}));
+		assert_false(ext_create(f->diag, &(struct ext_request){path, cases[i].bytes, cases[i].label, "seed", 1, EXT4}));
 		assert_said(f, cases[i].reason);
 		assert_false(path_exists(path));
 	}
-	assert_ok(f, ext4_create(f->diag, &(struct ext4_request){path, 64 * mib, "sixteen letters!", "seed", 1}));
-	assert_false(ext4_create(f->diag, &(struct ext4_request){path, 8 * mib, NULL, "seed", 1}));
+	assert_ok(f, ext_create(f->diag, &(struct ext_request){path, 64 * mib, "sixteen letters!", "seed", 1, EXT4}));
+	assert_false(ext_create(f->diag, &(struct ext_request){path, 8 * mib, NULL, "seed", 1, EXT4}));
 	assert_said(f, "File exists");
 	struct stat st;
 	assert_int_equal(stat(path, &st), 0);
@@ -226,7 +232,7 @@ static void full_disk_leaves_nothing(void **state)
 		const char *size = arena_printf(f->arena, "size=%u", pages * 4096);
 		shell(f, "mkdir -p small; mount -t tmpfs -o \"$1\" none small", size, NULL);
 		const char *path = scratch_path(f, "small/image");
-		bool made = ext4_create(f->diag, &(struct ext4_request){path, 513 * mib, NULL, "seed", 1});
+		bool made = ext_create(f->diag, &(struct ext_request){path, 513 * mib, NULL, "seed", 1, EXT4});
 		bool left = path_exists(path);
 		shell(f, "umount small", NULL, NULL);
 		assert_false(made);
@@ -249,5 +255,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(mounting_writes_little, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(full_disk_leaves_nothing, fixture_setup, fixture_teardown),
 	};
-	return cmocka_run_group_tests_name("ext4", tests, NULL, NULL);
+	return cmocka_run_group_tests_name("ext", tests, NULL, NULL);
 }
