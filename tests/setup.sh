@@ -30,6 +30,10 @@ check libclang-rt-14-dev clang
 check libcmocka-dev      lib:cmocka
 check shellcheck         shellcheck
 check e2fsprogs          debugfs
+check xfsprogs           mkfs.xfs
+check btrfs-progs        mkfs.btrfs
+check dosfstools         mkfs.vfat
+check strace             strace
 check libarchive-tools   bsdtar
 check sqlite3            sqlite3
 check kmod               modprobe
