@@ -323,7 +323,7 @@ static void a_bad_mkfs_erofs_is_told(void **state)
 	with_tool(f, SAYS "kill -9 $$", "status 137", "/store/");
 	/* The tree of another directory. */
 	if (have_erofs(f))
-		with_tool(f, SAYS "PATH=${PATH#*:}; mkdir -p $image.e; mkfs.erofs $image $image.e >/dev/null; rmdir $image.e", "cannot take", "a file is missing");
+		with_tool(f, SAYS "PATH=${PATH#*:}; mkdir -p ${0%/*}/empty; exec mkfs.erofs $image ${0%/*}/empty >/dev/null", "cannot take", "a file is missing");
 	const char *path = arena_strdup(f->arena, getenv("PATH"));
 	setenv("PATH", "/nowhere", 1);
 	const struct closure closure = {.v = (const struct store_path[]){{.path = scratch_path(f, "store/b"), .name = "b"}}, .n = 1};
