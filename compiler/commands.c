@@ -102,7 +102,7 @@ static void print_strings(const char *title, struct json_object *array)
 		printf("  %s\n", json_object_get_string(json_object_array_get_idx(array, i)));
 }
 
-static void print_plan(const struct plan *plan)
+static void print_plan(struct arena *arena, const struct plan *plan)
 {
 	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name, plan->system.toplevel);
 	printf("kernel: %s (%s, %s%s%s)\n", plan->system.kernel.path, kernel_format_name(plan->system.kernel.format),
@@ -116,7 +116,7 @@ static void print_plan(const struct plan *plan)
 	printf("mounts:\n");
 	for (size_t i = 0; i < plan->mounts.n; i++)
 		printf("  %s %s %s\n", plan->mounts.v[i].target, plan->mounts.v[i].type, plan->mounts.v[i].source);
-	struct json_object *command = report_command(&plan->lowered.command);
+	struct json_object *command = report_command(arena, &plan->lowered.command);
 	print_strings("command", command);
 	json_object_put(command);
 }
@@ -139,7 +139,7 @@ bool command_plan(struct session *session)
 	if (!session_plan(session))
 		return false;
 	if (!session->cli.json) {
-		print_plan(&session->plan);
+		print_plan(session->arena, &session->plan);
 		return true;
 	}
 	struct json_object *report = report_plan(session->arena, &session->plan);

@@ -152,23 +152,23 @@ static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 	return text;
 }
 
-struct json_object *report_command(const struct command *command)
+struct json_object *report_command(struct arena *arena, const struct command *command)
 {
 	static const char *const whens[] = {[WHEN_ALWAYS] = "", [WHEN_KVM] = "{kvm}", [WHEN_TCG] = "{tcg}"};
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < command->arguments.n; i++) {
 		const struct argument *argument = &command->arguments.v[i];
-		const char *text = arena_printf(command->arena, "%s%s", whens[argument->when], pieces_text(command->arena, &argument->pieces));
+		const char *text = arena_printf(arena, "%s%s", whens[argument->when], pieces_text(arena, &argument->pieces));
 		json_object_array_add(array, json_object_new_string(text));
 	}
 	return array;
 }
 
-static struct json_object *document_json(const struct lowered *lowered)
+static struct json_object *document_json(struct arena *arena, const struct lowered *lowered)
 {
 	struct json_object *object = json_object_new_object();
 	set_text(object, "name", lowered->config.name);
-	set_text(object, "text", pieces_text(lowered->command.arena, &lowered->config.pieces));
+	set_text(object, "text", pieces_text(arena, &lowered->config.pieces));
 	return object;
 }
 
@@ -262,9 +262,9 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	set(object, "disks", disks_json(&plan->guest));
 	set(object, "mounts", report_mounts(arena, plan->vm, &plan->mounts));
 	set(object, "nixState", nix_json(&plan->nix));
-	set(object, "command", report_command(&plan->lowered.command));
+	set(object, "command", report_command(arena, &plan->lowered.command));
 	if (plan->lowered.config.name)
-		set(object, "config", document_json(&plan->lowered));
+		set(object, "config", document_json(arena, &plan->lowered));
 	set(object, "shutdown", strings_json(&plan->lowered.shutdown));
 	set_text(closure, "source", plan->closure.source);
 	set(closure, "paths", json_object_new_uint64(plan->closure.n));

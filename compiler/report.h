@@ -20,7 +20,7 @@ struct json_object *report_storage(struct arena *arena, const struct vm *vm);
 /* The closure: path, size, hash. */
 struct json_object *report_closure(const struct closure *closure);
 /* Arguments as text: what is known only at the start stands in braces. */
-struct json_object *report_command(const struct command *command);
+struct json_object *report_command(struct arena *arena, const struct command *command);
 /* Indented, with a line break at the end; valid as long as the object. */
 const char *report_text(struct arena *arena, struct json_object *object);
 

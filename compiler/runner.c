@@ -253,7 +253,7 @@ static bool write_manifest(const struct writer *writer, const char *wanted)
 	json_object_object_add(manifest, "hostName", json_object_new_string(plan->vm->host_name));
 	json_object_object_add(manifest, "hypervisor", json_object_new_string(plan->backend->name));
 	json_object_object_add(manifest, "fingerprint", json_object_new_string(wanted));
-	json_object_object_add(manifest, "command", report_command(&plan->lowered.command));
+	json_object_object_add(manifest, "command", report_command(writer->arena, &plan->lowered.command));
 	json_object_object_add(manifest, "files", manifest_files(writer));
 	json_object_object_add(manifest, "closure", report_closure(&plan->closure));
 	bool ok = put_text(writer, MANIFEST, report_text(writer->arena, manifest));
