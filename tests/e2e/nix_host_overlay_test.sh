@@ -49,6 +49,14 @@ share="{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: \"$NIX_STORE_DIR\", 
 	echo 'mem: 768'
 	fast_kernel
 } | compile volatile "$top_path" || finish
+{
+	echo "shares: [{tag: store, proto: virtiofs, source: \"$NIX_STORE_DIR\", mountPoint: \"$NIX_STORE_DIR\", readOnly: true}]"
+	echo 'nixDatabase: hostOverlay'
+	echo 'writableStoreOverlay: /rw'
+	echo 'volumes: [{image: rw.img, mountPoint: /rw, size: 128}]'
+	echo 'mem: 768'
+	fast_kernel
+} | compile virtiofs "$top_path" || finish
 
 host_one=$(text host-one 1)
 host_needs=$(text host-needs 1 "$host_one")
@@ -95,6 +103,18 @@ check "$name: the guest ends well" test "$status" = 0
 step_ok verify
 knows "$top_path" "$host_two"
 forgot "$added"
+
+name="by virtiofs"
+if [ "$(id -u)" = 0 ] && [ -n "$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd)" ]; then
+	boot virtiofs '^BEGIN ' mvm.test=verify,registered,requisites
+	check "$name: the guest ends well" test "$status" = 0
+	step_ok verify
+	step_ok requisites
+	knows "$top_path" "$host_two" "$added"
+	forgot "$host_one"
+else
+	skip "$name: a guest" "no virtiofsd, or not root"
+fi
 
 printf 11 >"$NIX_STATE_DIR/db/schema"
 check "a host with a newer schema: the VM does not start" bash -c "! '$test_dir/kept/bin/microvm-run' </dev/null >'$test_dir/newer' 2>&1"
