@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/depfile.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
@@ -43,12 +40,5 @@ bool depfile_write(struct arena *arena, struct diag *diag, const char *path, con
 	for (size_t i = 0; i < plan->modules.n; i++)
 		put_input(&rule, plan->modules.v[i].path);
 	buf_puts(&rule, "\n");
-	const char *temporary = arena_printf(arena, "%s.new", path);
-	if (!file_write(diag, temporary, buf_text(&rule), rule.n, 0644))
-		return false;
-	if (rename(temporary, path) == 0)
-		return true;
-	int error = errno;
-	unlink(temporary);
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path, strerror(error));
+	return file_rewrite(arena, diag, path, buf_text(&rule), rule.n, 0644);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/images.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "compiler/base/buf.h"
@@ -15,6 +18,8 @@
 #include "imaging/sparse_archive.h"
 #include "imaging/stage1.h"
 #include "imaging/store_root.h"
+
+enum { SIZES_BYTES = 16 << 20 };
 
 struct maker {
 	struct arena *arena;
@@ -36,16 +41,22 @@ static const struct {
 	bool (*make)(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
 } engines[] = {{"linked", store_disk_link}, {"mksquashfs", store_disk_mksquashfs}, {"mkfs.erofs", store_disk_mkfs_erofs}};
 
-bool images_make_store_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
-			    const char *output, struct store_disk_result *result)
+static int64_t *nothing_known(struct arena *arena, const struct plan *plan)
+{
+	int64_t *stored = arena_alloc(arena, (plan->closure.n + 1) * sizeof *stored);
+	for (size_t i = 0; i < plan->closure.n; i++)
+		stored[i] = -1;
+	return stored;
+}
+
+/* What the description decides of it. */
+static struct store_disk_request described_disk(const struct plan *plan, const char *cache_dir, int64_t *stored)
 {
 	const struct vm *vm = plan->vm;
-	const struct store_disk_request request = {
+	return (struct store_disk_request){
 		.type = strcmp(vm->store_disk.type, "erofs") == 0 ? STORE_DISK_EROFS : STORE_DISK_SQUASHFS,
 		.closure = &plan->closure,
-		.output = output,
-		.cache_dir = settings->cache_dir,
-		.scratch_dir = scratch,
+		.cache_dir = cache_dir,
 		.compression = vm->store_disk.compression,
 		.level = (int)vm->store_disk.level,
 		.compression_pos = vm->store_disk.compression_where,
@@ -53,15 +64,71 @@ bool images_make_store_disk(struct diag *diag, const struct plan *plan, const st
 		.tail_packing = vm->store_disk.tail_packing,
 		.features = vm->store_disk.mkfs_features.v,
 		.nfeatures = vm->store_disk.mkfs_features.n,
-		.jobs = settings->jobs,
 		.time = plan->time,
-		.progress = settings->progress,
-		.progress_context = settings->progress_context,
+		.stored = stored,
 	};
+}
+
+static bool make_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch, const char *output,
+		      int64_t *stored, struct store_disk_result *result)
+{
+	struct store_disk_request request = described_disk(plan, settings->cache_dir, stored);
+	request.output = output;
+	request.scratch_dir = scratch;
+	request.jobs = settings->jobs;
+	request.progress = settings->progress;
+	request.progress_context = settings->progress_context;
 	for (size_t i = 0; i < countof(engines); i++)
-		if (strcmp(vm->store_disk.engine, engines[i].name) == 0)
+		if (strcmp(plan->vm->store_disk.engine, engines[i].name) == 0)
 			return engines[i].make(diag, &request, result);
 	return false; /* check_store_disk knows the same names */
+}
+
+int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *cache_dir)
+{
+	int64_t *stored = nothing_known(arena, plan);
+	const struct store_disk_request request = described_disk(plan, cache_dir, stored);
+	if (plan->vm->store_on_disk && strcmp(plan->vm->store_disk.engine, "linked") == 0)
+		store_disk_peek(&request);
+	return stored;
+}
+
+/* ---- a disk for several VMs ---- */
+
+const char *images_store_disk_sizes(struct arena *arena, const char *disk)
+{
+	return arena_printf(arena, "%s.sizes", disk);
+}
+
+bool images_make_store_disk(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
+			    const char *output, struct store_disk_result *result)
+{
+	int64_t *stored = nothing_known(arena, plan);
+	BUF_CLEANUP struct buf sizes = {0};
+	if (!make_disk(diag, plan, settings, scratch, output, stored, result))
+		return false;
+	for (size_t i = 0; i < plan->closure.n; i++)
+		buf_printf(&sizes, "%lld\n", (long long)stored[i]);
+	return file_write(diag, images_store_disk_sizes(arena, output), buf_text(&sizes), sizes.n, 0444);
+}
+
+static bool read_sizes(const struct maker *maker, const char *disk)
+{
+	struct bytes text;
+	if (!file_read(maker->arena, maker->diag, images_store_disk_sizes(maker->arena, disk), SIZES_BYTES, &text))
+		return false;
+	const char *at = text.p;
+	for (size_t i = 0; i < maker->plan->closure.n; i++) {
+		char *end;
+		maker->results->stored[i] = strtoll(at, &end, 10);
+		at = end;
+	}
+	return true;
+}
+
+static bool take_disk(const struct maker *maker, const char *disk, const char *output)
+{
+	return read_sizes(maker, disk) && (link(disk, output) == 0 || file_copy(maker->diag, disk, output, 0444));
 }
 
 const char *images_store_disk_key(struct arena *arena, const struct plan *plan)
@@ -84,12 +151,16 @@ const char *images_store_disk_key(struct arena *arena, const struct plan *plan)
 
 static bool make_store_disk(const struct maker *maker)
 {
-	const char *disk = maker->settings->store_disk, *output = in_runner(maker, storage_store_disk(maker->plan->vm));
-	if (disk && link(disk, output) == 0)
-		return true;
-	if (disk)
-		return file_copy(maker->diag, disk, output, 0444);
-	return images_make_store_disk(maker->diag, maker->plan, maker->settings, maker->scratch, output, &maker->results->store_disk);
+	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
+	struct stat st;
+	if (maker->settings->store_disk ? !take_disk(maker, maker->settings->store_disk, output)
+					: !make_disk(maker->diag, maker->plan, maker->settings, maker->scratch, output, maker->results->stored,
+						     &maker->results->store_disk))
+		return false;
+	if (stat(output, &st) != 0)
+		return diag_error(maker->diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read %s: %s", output, strerror(errno));
+	maker->results->disk_bytes = (uint64_t)st.st_size;
+	return true;
 }
 
 static bool make_volume(const struct maker *maker, const struct created_volume *created)
@@ -186,7 +257,7 @@ bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan
 		 struct image_results *results)
 {
 	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
-	*results = (struct image_results){0};
+	*results = (struct image_results){.stored = nothing_known(arena, plan)};
 	bool ok = directory_make(diag, maker.scratch, 0700) && make_boot_files(&maker) && make_volumes(&maker) &&
 		  (!plan->vm->store_on_disk || make_store_disk(&maker));
 	return tree_remove(maker.scratch) && ok;

@@ -18,17 +18,25 @@ struct image_settings {
 
 struct image_results {
 	struct store_disk_result store_disk;
+	uint64_t disk_bytes; /* of the store disk, made now or before */
+	int64_t *stored; /* bytes of each path's compressed data, -1 where nobody knows; a place for each path of the closure */
 	uint64_t initrd_bytes;
 };
 
 /* What a store disk's contents depend on, as hex digits: VMs with the same need one disk. */
 const char *images_store_disk_key(struct arena *arena, const struct plan *plan);
-/* Makes the store disk alone, as `output`; `scratch` is an existing directory. */
-bool images_make_store_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
+/* Makes the store disk alone, as `output`, and beside it its sizes by path; `scratch` is an existing directory. */
+bool images_make_store_disk(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
 			    const char *output, struct store_disk_result *result);
+
+/* The file with the sizes of such a disk. */
+const char *images_store_disk_sizes(struct arena *arena, const char *disk);
 
 /* `runner` is the directory, absolute; RUNNER_SHARE in it exists. */
 bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,
 		 struct image_results *results);
+
+/* What `stored` would be, as far as the cache has the paths already. Makes nothing. */
+int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *cache_dir);
 
 #endif

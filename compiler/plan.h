@@ -22,6 +22,8 @@
 #define RUNNER_VOLUMES RUNNER_SHARE "/volumes"
 #define VOLUME_MEMBER "image" /* in the archive of a volume */
 #define RUNNER_NEEDED RUNNER_SHARE "/host-store-paths"
+#define RUNNER_MANIFEST RUNNER_SHARE "/manifest.json"
+#define RUNNER_DESCRIPTION RUNNER_SHARE "/vm.json"
 
 /* A program that this one carries: imaging/nix_db/main.c. */
 #define NIX_DB_PROGRAM "mvm-nix-db"

@@ -172,19 +172,6 @@ static struct json_object *document_json(struct arena *arena, const struct lower
 	return object;
 }
 
-struct json_object *report_closure(const struct closure *closure)
-{
-	struct json_object *array = json_object_new_array();
-	for (size_t i = 0; i < closure->n; i++) {
-		struct json_object *path = json_object_new_object();
-		set_text(path, "path", closure->v[i].path);
-		set(path, "narSize", closure->v[i].nar_size < 0 ? NULL : json_object_new_int64(closure->v[i].nar_size));
-		set_text(path, "narHash", closure->v[i].nar_hash);
-		json_object_array_add(array, path);
-	}
-	return array;
-}
-
 static struct json_object *file_json(const struct file_ref *file)
 {
 	struct json_object *object = json_object_new_object();

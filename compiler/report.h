@@ -17,8 +17,6 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan);
 struct json_object *report_mounts(struct arena *arena, const struct vm *vm, const struct stage1_mounts *mounts);
 /* The guest's file systems alone, which the description decides: for the configuration of a guest with an initrd of its own. */
 struct json_object *report_storage(struct arena *arena, const struct vm *vm);
-/* The closure: path, size, hash. */
-struct json_object *report_closure(const struct closure *closure);
 /* Arguments as text: what is known only at the start stands in braces. */
 struct json_object *report_command(struct arena *arena, const struct command *command);
 /* Indented, with a line break at the end; valid as long as the object. */

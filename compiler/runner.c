@@ -12,14 +12,11 @@
 #include "compiler/base/file.h"
 #include "compiler/facts.h"
 #include "compiler/gcroots.h"
+#include "compiler/manifest.h"
 #include "compiler/report.h"
 #include "compiler/script.h"
 #include "compiler/storage.h"
 #include "templates/embedded.h"
-
-#define MANIFEST RUNNER_SHARE "/manifest.json"
-
-enum { MANIFEST_VERSION = 1, MANIFEST_BYTES = 64 << 20 };
 
 struct writer {
 	struct arena *arena;
@@ -71,6 +68,7 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 {
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
+	EVP_DigestUpdate(hash, &(const unsigned char){MANIFEST_VERSION}, 1);
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
 		if (strncmp(file->name, "systemd/", 8) != 0 && strncmp(file->name, "host/", 5) != 0) /* they are for hosts */
 			EVP_DigestUpdate(hash, file->begin, (size_t)(file->end - file->begin));
@@ -116,25 +114,9 @@ const char *runner_fingerprint(struct arena *arena, struct diag *diag, const str
 
 /* ---- what is there already ---- */
 
-static struct json_object *manifest_read(struct arena *arena, const char *runner)
-{
-	struct diag *quiet = diag_new(arena); /* a manifest that cannot be read is none */
-	struct bytes text;
-	const char *path = path_join(arena, runner, MANIFEST);
-	if (!path_exists(path) || !file_read(arena, quiet, path, MANIFEST_BYTES, &text))
-		return NULL;
-	return json_tokener_parse(text.p);
-}
-
-static const char *manifest_text(struct json_object *manifest, const char *key)
-{
-	struct json_object *value;
-	return json_object_object_get_ex(manifest, key, &value) ? json_object_get_string(value) : "";
-}
-
 const char *runner_fingerprint_of(struct arena *arena, const char *path)
 {
-	struct json_object *manifest = manifest_read(arena, path);
+	struct json_object *manifest = manifest_peek(arena, path);
 	const char *text = manifest ? manifest_text(manifest, "fingerprint") : "";
 	text = *text ? arena_strdup(arena, text) : NULL;
 	json_object_put(manifest);
@@ -157,7 +139,7 @@ static bool files_are_there(struct arena *arena, const char *runner, struct json
 
 static bool is_up_to_date(struct arena *arena, const char *runner, const char *wanted)
 {
-	struct json_object *manifest = manifest_read(arena, runner);
+	struct json_object *manifest = manifest_peek(arena, runner);
 	bool same = manifest && strcmp(manifest_text(manifest, "fingerprint"), wanted) == 0 && files_are_there(arena, runner, manifest);
 	json_object_put(manifest);
 	return same;
@@ -168,7 +150,7 @@ static bool check_output(struct arena *arena, struct diag *diag, const char *out
 	if (!path_exists(output))
 		return true;
 	struct stat st;
-	if (lstat(output, &st) == 0 && S_ISDIR(st.st_mode) && path_exists(path_join(arena, output, MANIFEST)))
+	if (lstat(output, &st) == 0 && S_ISDIR(st.st_mode) && path_exists(path_join(arena, output, RUNNER_MANIFEST)))
 		return true;
 	return diag_error(diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no runner; it stays as it is", output);
 }
@@ -217,7 +199,7 @@ static bool write_facts(const struct writer *writer)
 {
 	struct json_object *description = report_vm(writer->plan->vm);
 	bool ok = facts_write(writer->arena, writer->diag, writer->plan, writer->directory) &&
-		  put_text(writer, RUNNER_SHARE "/vm.json", report_text(writer->arena, description));
+		  put_text(writer, RUNNER_DESCRIPTION, report_text(writer->arena, description));
 	json_object_put(description);
 	return ok && write_needed(writer);
 }
@@ -232,7 +214,7 @@ static void list_file(struct json_object *files, const struct writer *writer, co
 static struct json_object *manifest_files(const struct writer *writer)
 {
 	const char *const fixed[] = {"libexec/mvm-host", "libexec/" NIX_DB_PROGRAM, storage_store_disk(writer->plan->vm), RUNNER_INITRD,
-				     RUNNER_KERNEL,      RUNNER_VMLINUX,            RUNNER_SHARE "/vm.json"};
+				     RUNNER_KERNEL,      RUNNER_VMLINUX,            RUNNER_DESCRIPTION};
 	struct json_object *files = json_object_new_object();
 	for (size_t i = 0; i < writer->scripts->n; i++)
 		list_file(files, writer, arena_printf(writer->arena, "bin/%s", writer->scripts->v[i].name));
@@ -244,19 +226,14 @@ static struct json_object *manifest_files(const struct writer *writer)
 	return files;
 }
 
-static bool write_manifest(const struct writer *writer, const char *wanted)
+static bool write_manifest(const struct writer *writer, const char *wanted, const struct image_results *results)
 {
-	const struct plan *plan = writer->plan;
-	struct json_object *manifest = json_object_new_object();
-	json_object_object_add(manifest, "manifestVersion", json_object_new_int(MANIFEST_VERSION));
-	json_object_object_add(manifest, "generator", json_object_new_string("mvmbuild " MVM_VERSION));
-	json_object_object_add(manifest, "hostName", json_object_new_string(plan->vm->host_name));
-	json_object_object_add(manifest, "hypervisor", json_object_new_string(plan->backend->name));
+	struct json_object *manifest;
+	if (!manifest_make(writer->arena, writer->diag, writer->plan, results, &manifest))
+		return false;
 	json_object_object_add(manifest, "fingerprint", json_object_new_string(wanted));
-	json_object_object_add(manifest, "command", report_command(writer->arena, &plan->lowered.command));
 	json_object_object_add(manifest, "files", manifest_files(writer));
-	json_object_object_add(manifest, "closure", report_closure(&plan->closure));
-	bool ok = put_text(writer, MANIFEST, report_text(writer->arena, manifest));
+	bool ok = put_text(writer, RUNNER_MANIFEST, report_text(writer->arena, manifest));
 	json_object_put(manifest);
 	return ok;
 }
@@ -276,7 +253,7 @@ static bool write_all(const struct writer *writer, const struct image_settings *
 	/* The same modes for everybody: the mask is for what a user keeps to himself, a runner is for other users. */
 	mode_t mask = umask(022);
 	bool ok = make_directories(writer) && write_scripts(writer) && write_host_programs(writer) && write_facts(writer) &&
-		  images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory, results) && write_manifest(writer, wanted);
+		  images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory, results) && write_manifest(writer, wanted, results);
 	umask(mask);
 	return ok;
 }

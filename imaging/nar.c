@@ -19,7 +19,7 @@ enum { PENDING_BYTES = 256 * 1024 };
 struct nar {
 	struct diag *diag;
 	struct buf path; /* of the node at hand, for messages */
-	EVP_MD_CTX *digest;
+	EVP_MD_CTX *digest; /* NULL: only the size is wanted, and no content is read */
 	uint64_t size;
 	size_t pending; /* bytes in `bytes` that are not hashed yet */
 	char *bytes;    /* PENDING_BYTES */
@@ -41,7 +41,7 @@ static void put(struct nar *nar, const void *bytes, size_t count)
 {
 	const char *from = bytes;
 	nar->size += count;
-	while (count) {
+	while (nar->digest && count) {
 		if (nar->pending == PENDING_BYTES)
 			flush(nar);
 		size_t room = PENDING_BYTES - nar->pending, part = count < room ? count : room;
@@ -85,7 +85,7 @@ static void put_strings(struct nar *nar, const char *const *texts)
 static bool put_contents(struct nar *nar, int fd, uint64_t size)
 {
 	put_length(nar, size);
-	for (uint64_t at = 0; at < size;) {
+	for (uint64_t at = nar->digest ? 0 : size; at < size;) {
 		if (nar->pending == PENDING_BYTES)
 			flush(nar);
 		size_t room = PENDING_BYTES - nar->pending, part = size - at < room ? (size_t)(size - at) : room;
@@ -211,6 +211,17 @@ bool nar_hash(struct diag *diag, const char *path, char hash[65], uint64_t *size
 	}
 	EVP_MD_CTX_free(nar.digest);
 	free(nar.bytes);
+	buf_free(&nar.path);
+	return ok;
+}
+
+bool nar_size(struct diag *diag, const char *path, uint64_t *size)
+{
+	struct nar nar = {.diag = diag};
+	buf_puts(&nar.path, path);
+	put_string(&nar, "nix-archive-1");
+	bool ok = put_node(&nar, AT_FDCWD, path);
+	*size = nar.size;
 	buf_free(&nar.path);
 	return ok;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nar: the hash that Nix knows a store path by. */
+/* nar: the hash and the size that Nix knows a store path by. */
 #ifndef MVM_NAR_H
 #define MVM_NAR_H
 
@@ -13,5 +13,7 @@
  * False, with an error (STATUS_INPUT), for what cannot be read and for what Nix does not keep: devices, sockets, pipes.
  */
 bool nar_hash(struct diag *diag, const char *path, char hash[65], uint64_t *size);
+/* The size alone; no content is read. */
+bool nar_size(struct diag *diag, const char *path, uint64_t *size);
 
 #endif

@@ -129,6 +129,12 @@ bool object_open(int fd, const struct object_identity *identity, struct object *
 	return false;
 }
 
+bool object_read_footer(int fd, const struct object_identity *identity, struct object_footer *footer)
+{
+	struct stat st;
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && footer_read(fd, (uint64_t)st.st_size, identity, footer);
+}
+
 void object_close(struct object *object)
 {
 	fd_close(&object->fd);

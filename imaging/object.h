@@ -88,6 +88,8 @@ uint64_t object_boot(void);
  * because objects are not synced to disk and a crash of the machine may have lost blocks.
  */
 bool object_open(int fd, const struct object_identity *identity, struct object *out);
+/* The footer alone, of an object of that identity; the rest may be damaged. */
+bool object_read_footer(int fd, const struct object_identity *identity, struct object_footer *footer);
 void object_close(struct object *object);
 /* Reads all of the data and compares it with its hash. */
 bool object_verify_data(const struct object *object);

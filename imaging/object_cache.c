@@ -148,6 +148,19 @@ bool cache_find(const struct object_cache *cache, const struct object_identity *
 	return true;
 }
 
+void cache_peek(const char *directory, const char *settings, const struct closure *closure, int64_t *stored)
+{
+	FD_CLEANUP int top = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FD_CLEANUP int objects = top < 0 ? -1 : openat(top, settings, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; objects >= 0 && i < closure->n; i++) {
+		const struct object_identity identity = {.name = closure->v[i].name, .settings = settings, .nar_hash = closure->v[i].nar_hash};
+		FD_CLEANUP int fd = openat(objects, identity.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		struct object_footer footer;
+		if (fd >= 0 && object_read_footer(fd, &identity, &footer))
+			stored[i] = (int64_t)footer.data_bytes;
+	}
+}
+
 /* Between the creation and the lock, another build may take the new file for litter: then it holds the lock, or the file has no name any more. */
 static bool lock_new(int fd)
 {

@@ -23,6 +23,9 @@ struct object_identity cache_identity(const struct object_cache *cache, const st
 /* False when there is none, or none that is sound. */
 bool cache_find(const struct object_cache *cache, const struct object_identity *identity, struct object *out);
 
+/* The bytes of data of the objects that are there, in the places of their paths in `closure`; other places are left as they are. Makes nothing. */
+void cache_peek(const char *directory, const char *settings, const struct closure *closure, int64_t *stored);
+
 /* A new object's file. */
 struct cache_entry {
 	int fd;

@@ -55,6 +55,8 @@ static bool item_link(struct job *job, struct item *item)
 	if (!job->format->link(job->image, job->diag, item->path->name, &item->object))
 		return false;
 	job->result->content_bytes += item->object.footer.content_bytes;
+	if (job->request->stored)
+		job->request->stored[item->path - job->request->closure->v] = (int64_t)item->object.footer.data_bytes;
 	if (item->packing)
 		job->result->packed++;
 	else
@@ -164,10 +166,15 @@ static bool job_start(struct job *job, struct arena *arena)
 	return job->cache && job->format->open(job->image, job->diag);
 }
 
+static const struct image_format *format_of(const struct store_disk_request *request)
+{
+	return request->type == STORE_DISK_EROFS ? &erofs_format : &squashfs_format;
+}
+
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
-	struct job job = {.diag = diag, .request = request, .result = result, .format = request->type == STORE_DISK_EROFS ? &erofs_format : &squashfs_format};
+	struct job job = {.diag = diag, .request = request, .result = result, .format = format_of(request)};
 	for (size_t i = 0; i < request->closure->n; i++)
 		job.total_bytes += request->closure->v[i].nar_size > 0 ? (uint64_t)request->closure->v[i].nar_size : 0;
 	struct arena *arena = arena_new();
@@ -175,4 +182,14 @@ bool store_disk_link(struct diag *diag, const struct store_disk_request *request
 	job_free(&job);
 	arena_free(arena);
 	return ok;
+}
+
+void store_disk_peek(const struct store_disk_request *request)
+{
+	const char *settings;
+	struct arena *arena = arena_new();
+	/* What keeps the image from being made is for the build to say. */
+	if (request->cache_dir && format_of(request)->start(arena, diag_new(arena), request, &settings))
+		cache_peek(request->cache_dir, settings, request->closure, request->stored);
+	arena_free(arena);
 }

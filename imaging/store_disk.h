@@ -26,6 +26,11 @@ struct store_disk_request {
 	size_t nfeatures;
 	unsigned jobs;            /* threads, at least 1 */
 	uint32_t time;            /* seconds since 1970 of every inode */
+	/*
+	 * Closure->n places for the bytes of each path's compressed data, which paths with the same content both count; NULL: not wanted.
+	 * Left as they are where nobody knows: by engines that make the image as a whole.
+	 */
+	int64_t *stored;
 	/* Called from the caller's thread now and then; NULL: nobody listens. */
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_context;
@@ -39,6 +44,8 @@ struct store_disk_result {
 
 /* Links the image from one cached object per store path. On failure there is no output. */
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
+/* Fills `stored` for the paths that the cache has, without making anything; `output` and `scratch_dir` are not needed. */
+void store_disk_peek(const struct store_disk_request *request);
 /* Makes the same tree with mkfs.erofs, 1.7 or later. On failure there is no output. */
 bool store_disk_mkfs_erofs(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
 /* Makes the same tree with mksquashfs. On failure there is no output. */

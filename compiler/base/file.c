@@ -179,6 +179,21 @@ bool file_write(struct diag *diag, const char *path, const void *bytes, size_t c
 	return fd_write_all(fd, bytes, count, 0) || write_failed(diag, path);
 }
 
+bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode)
+{
+	const char *temporary = arena_printf(arena, "%s.new-%ld", path, (long)getpid());
+	unlink(temporary);
+	if (!file_write(diag, temporary, bytes, count, mode)) {
+		unlink(temporary);
+		return false;
+	}
+	if (rename(temporary, path) == 0)
+		return true;
+	int error = errno;
+	unlink(temporary);
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path, strerror(error));
+}
+
 bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode)
 {
 	FD_CLEANUP int from = open(source, O_RDONLY | O_CLOEXEC);

@@ -43,10 +43,12 @@ static bool make_disk(const struct builder *builder, const struct fleet_vm *vm)
 	const char *path = disk_path(arena, builder->directory, vm->disk_key), *old = disk_path(arena, builder->old, vm->disk_key);
 	const char *scratch = path_join(arena, builder->directory, "scratch");
 	struct store_disk_result result;
-	if (link(old, path) == 0) /* never written to, and complete: its directory was published */
+	const char *sizes = images_store_disk_sizes(arena, path);
+	if (link(images_store_disk_sizes(arena, old), sizes) == 0 && link(old, path) == 0) /* never written to, and complete: they were published */
 		return true;
+	unlink(sizes);
 	bool ok = directory_make(builder->session->diag, scratch, 0700) &&
-		  images_make_store_disk(builder->session->diag, &vm->session.plan, &builder->settings, scratch, path, &result);
+		  images_make_store_disk(arena, builder->session->diag, &vm->session.plan, &builder->settings, scratch, path, &result);
 	if (ok)
 		progress_step(builder->progress, "store disk of %s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", vm->name,
 			      (double)result.image_bytes / 1e6, (double)result.content_bytes / 1e6, result.packed, result.reused);
