@@ -93,6 +93,12 @@ static bool take_json(struct arguments *arguments, const char *value)
 	return cli_of(arguments)->json = true;
 }
 
+static bool take_html(struct arguments *arguments, const char *value)
+{
+	cli_of(arguments)->html = value;
+	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--html wants a path");
+}
+
 static bool take_matrix(struct arguments *arguments, const char *value)
 {
 	(void)value;
@@ -144,7 +150,8 @@ static const struct argument_row rows[] = {
 	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
 	{0, "no-cache", NULL, "neither use nor fill the cache", false, take_no_cache},
 	{0, "gcroot", "DIR", "protect the store paths that the runner uses from Nix's garbage collector", true, take_gcroot},
-	{0, "json", NULL, "plan, check --matrix: as JSON", false, take_json},
+	{0, "json", NULL, "plan, check --matrix, size, why: as JSON", false, take_json},
+	{0, "html", "FILE", "size: a page with a map of the closure and its tables, instead of the text; - is standard output", false, take_html},
 	{0, "matrix", NULL, "check: which hypervisors can run it, and why not", false, take_matrix},
 	{0, "mounts", NULL, "plan: what the guest mounts alone, as JSON; the description may lack its toplevel", false, take_mounts},
 	{0, "host", NULL, "schema, options: of host files", false, take_host},
@@ -194,7 +201,7 @@ void cli_help(FILE *out)
 	      "       mvmbuild COMMAND [OPTIONS] ARGUMENTS\n\ncommands:\n",
 	      out);
 	for (const struct command_row *row = commands; row->name; row++)
-		fprintf(out, "  %-8s %-14s %s\n", row->name, row->arguments, row->doc);
+		fprintf(out, "  %-8s %-23s %s\n", row->name, row->arguments, row->doc);
 	fputs("\noptions:\n", out);
 	arguments_help(&table, out);
 	fputs("\nexit status: 0 ok, 1 the build failed, 2 usage, 3 the description is wrong, 4 an input is missing or broken, 130 interrupted\n", out);

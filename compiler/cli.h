@@ -22,6 +22,7 @@ struct cli {
 	unsigned jobs;             /* 0: NIX_BUILD_CORES, then all */
 	bool gcroot;
 	const char *gcroot_dir;    /* NULL: indirect roots */
+	const char *html;          /* NULL: no page */
 	enum progress_style progress;
 	enum diag_format format;
 	bool json, matrix, mounts, host, quiet, verbose, help, version;

@@ -9,6 +9,8 @@
  *   storage   disks and mounts, from the description alone   store_flags  microvm.nix's flags for the store disk
  *   plan      what to build, as data  report    plans as JSON             docgen   schema and option reference
  *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
+ *   manifest* what a runner says of itself, written and read   graph   what keeps what in a closure
+ *   size*, why   what takes the space (packed, sizes: the numbers; treemap: the page's map)   package_name  names and versions of store paths
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
  *   build     a planned session made into a runner
  *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, list, ssh (and run), vsock;

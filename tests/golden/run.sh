@@ -5,8 +5,10 @@
 #                              hypervisor that records its arguments, which must be the plan's; where all shares are in the state directory,
 #                              virtiofsd-run is started with each kind of daemon, and what it would run is compared with virtiofsd.txt
 #   tests/errors/CODE*.yaml    messages and exit status are compared with the .txt; the code is among them. "# args: …" gives arguments,
-#                              "# environment: …" variables, "# command: …" another command than check, "# file NAME: …" a file beside it (as
-#                              printf %b takes it); lines "# microvm: …" are calls of microvm instead, which end with the first that fails
+#                              "# environment: …" variables, "# command: …" another command than check, "# subject: …" what it is given
+#                              instead of the description, "# file NAME: …" a file beside it (as printf %b takes it); lines "# microvm: …"
+#                              are calls of microvm instead, which end with the first that fails
+#   tests/reports/NAME.yaml    the same for commands that print something
 # The fixture's directory is written as /F.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -202,11 +204,13 @@ run_microvm() { # FILE
 	done < <(sed -n "s|^# microvm: ||p" "$1" | sed "s|/F|$work|g")
 }
 
-test_error() { # FILE
-	local status=0 args=() environment=() command name file text
+test_messages() { # KIND FILE
+	local kind=$1 status=0 args=() environment=() subject=() command name file text
+	shift
 	name=$(basename "$1" .yaml)
 	command=$(sed -n "s|^# command: ||p" "$1")
 	arguments_of "$1"
+	read -r -a subject < <(sed -n "s|^# subject: ||p" "$1")
 	read -r -a environment < <(sed -n "s|^# environment: ||p" "$1" | sed "s|/F|$work|g")
 	sed "s|/F|$work|g" "$1" >"$work/vm.yaml"
 	while IFS=: read -r file text; do
@@ -216,17 +220,18 @@ test_error() { # FILE
 	if grep -q '^# microvm: ' "$1"; then
 		run_microvm "$1" >"$work/out" 2>&1 || status=$?
 	else
-		(cd "$work" && env "${environment[@]}" "$mvmbuild" "${command:-check}" vm.yaml "${args[@]}" 2>&1) >"$work/out" || status=$?
+		(cd "$work" && env "${environment[@]}" "$mvmbuild" "${command:-check}" "${subject[@]:-vm.yaml}" "${args[@]}" 2>&1) >"$work/out" || status=$?
 	fi
 	{
 		echo "status $status"
 		normalise <"$work/out"
 	} >"$work/actual"
 	compare "${1%.yaml}.txt" "$work/actual"
-	result $? "error $name"
+	result $? "$kind $name"
 }
 
 for directory in tests/cases/*/; do test_case "${directory%/}"; done
-for file in tests/errors/*.yaml; do test_error "$file"; done
+for file in tests/errors/*.yaml; do test_messages error "$file"; done
+for file in tests/reports/*.yaml; do test_messages report "$file"; done
 echo "1..$n"
 exit $bad
