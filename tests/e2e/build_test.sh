@@ -66,6 +66,16 @@ if [ "$(id -u)" = 0 ]; then
 else
 	skip "by another user" "not root"
 fi
+# Its VMs are built by several threads; one disk serves all.
+{
+	echo 'vms:'
+	for n in 1 2 3 4 5 6 7 8; do echo "  demo$n: {source: $test_dir/vm.yaml}"; done
+} >"$test_dir/host.yaml"
+check "a host with eight of it" mvm host -j8 --no-cache "$test_dir/host.yaml" -o "$out/host"
+for n in 1 2 3 4 5 6 7 8; do
+	check "VM $n of it is the same" same "$out/first" "$out/host/runners/demo$n"
+done
+rm -rf "$out/host"
 cd / || exit
 
 # ---- nothing to do ----
