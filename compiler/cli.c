@@ -150,7 +150,7 @@ static const struct argument_row rows[] = {
 	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
 	{0, "no-cache", NULL, "neither use nor fill the cache", false, take_no_cache},
 	{0, "gcroot", "DIR", "protect the store paths that the runner uses from Nix's garbage collector", true, take_gcroot},
-	{0, "json", NULL, "plan, check --matrix, size, why: as JSON", false, take_json},
+	{0, "json", NULL, "plan, check --matrix, size, why, diff: as JSON", false, take_json},
 	{0, "html", "FILE", "size: a page with a map of the closure and its tables, instead of the text; - is standard output", false, take_html},
 	{0, "matrix", NULL, "check: which hypervisors can run it, and why not", false, take_matrix},
 	{0, "mounts", NULL, "plan: what the guest mounts alone, as JSON; the description may lack its toplevel", false, take_mounts},
@@ -204,5 +204,5 @@ void cli_help(FILE *out)
 		fprintf(out, "  %-8s %-23s %s\n", row->name, row->arguments, row->doc);
 	fputs("\noptions:\n", out);
 	arguments_help(&table, out);
-	fputs("\nexit status: 0 ok, 1 the build failed, 2 usage, 3 the description is wrong, 4 an input is missing or broken, 130 interrupted\n", out);
+	fputs("\nexit status: 0 ok, 1 the build failed or diff found differences, 2 usage, 3 the description is wrong, 4 an input is missing or broken, 130 interrupted\n", out);
 }

@@ -22,6 +22,7 @@ const struct command_row commands[] = {
 	{"run", "VM.yaml...", "build, then run the VM in the foreground", command_run},
 	{"size", "RUNNER|VM.yaml...", "what takes the space, by root and by store path, the largest first; of a description what is known without a build", command_size},
 	{"why", "RUNNER|VM.yaml... PATH", "which references bring a store path in, and what goes with it; PATH may be a package's name", command_why},
+	{"diff", "RUNNER RUNNER", "what differs between two builds, and whether a running VM needs a reboot; status 1 when anything does", command_diff},
 	{"init", "[TEMPLATE [DIR]]", "files to start from: vm (every option that matters, the default) or hello (a small system)", command_init},
 	{"host", "HOST.yaml", "every VM of a host, its systemd units, and bin/install-host to put them in place", command_host},
 	{"schema", "", "the JSON Schema of descriptions", command_schema},

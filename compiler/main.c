@@ -11,6 +11,7 @@
  *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
  *   manifest* what a runner says of itself, written and read   graph   what keeps what in a closure
  *   size*, why   what takes the space (packed, sizes: the numbers; treemap: the page's map)   package_name  names and versions of store paths
+ *   diff*     what differs between two runners, and whether that needs a reboot   json_diff  between two JSON values
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
  *   build     a planned session made into a runner
  *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, list, ssh (and run), vsock;
@@ -36,7 +37,7 @@ static enum status run(struct session *session, int argc, char *argv[])
 	if (fflush(stdout) != 0 || ferror(stdout))
 		ok = diag_error(session->diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
 	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
-	return ok ? STATUS_OK : diag_status(session->diag);
+	return ok ? session->status : diag_status(session->diag);
 }
 
 int main(int argc, char *argv[])

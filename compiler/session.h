@@ -15,6 +15,7 @@ struct session {
 	struct vm vm;
 	struct system system;
 	struct plan plan;
+	enum status status; /* of a command that came to its end */
 };
 
 /* Reads, merges and binds the descriptions, without checking the whole. */
@@ -33,8 +34,9 @@ bool command_init(struct session *session);
 bool command_host(struct session *session);
 bool command_schema(struct session *session);
 bool command_options(struct session *session);
-/* compiler/size.c, compiler/why.c */
+/* compiler/size.c, compiler/why.c, compiler/diff.c */
 bool command_size(struct session *session);
 bool command_why(struct session *session);
+bool command_diff(struct session *session);
 
 #endif

@@ -13,6 +13,7 @@ struct arena;
 enum status {
 	STATUS_OK = 0,
 	STATUS_FAILED = 1,      /* the build failed: a full disk, a broken tool */
+	STATUS_DIFFERENT = 1,   /* `diff` found differences: no error, but as diff(1) tells it */
 	STATUS_USAGE = 2,       /* the command line */
 	STATUS_DESCRIPTION = 3, /* the description is wrong */
 	STATUS_INPUT = 4,       /* something that the description names is missing or broken */

@@ -70,6 +70,15 @@ check "are called estimates" test "$(of .estimated whole.json)" = true -a "$(of 
 whole=$(stat -c %s whole/share/microvm/stage1.squashfs)
 check "that share out the disk" test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" -a $((whole - $(of .compressedSize whole.json))) -ge 0
 
+if command -v mkfs.erofs >/dev/null; then
+	check "an erofs disk" to built quiet "${cache[@]}" --set storeDisk.type=erofs vm.yaml -o erofs
+	check "its sizes" to erofs.json quiet size --json erofs
+	check "the cache knows them too" diff <(of .closure erofs.json) <(quiet size --json "${cache[@]}" --set storeDisk.type=erofs vm.yaml | of .closure)
+	check "and the disk has them" test "$(of .compressedSize erofs.json)" -gt 0 -a "$(of .compressedSize erofs.json)" -lt "$(stat -c %s erofs/share/microvm/stage1.erofs)"
+else
+	skip "an erofs disk" "needs mkfs.erofs"
+fi
+
 # ---- why ----
 
 # Another path that the toplevel does not refer to itself, if there is one, else any.

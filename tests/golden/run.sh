@@ -213,6 +213,7 @@ test_messages() { # KIND FILE
 	read -r -a subject < <(sed -n "s|^# subject: ||p" "$1")
 	read -r -a environment < <(sed -n "s|^# environment: ||p" "$1" | sed "s|/F|$work|g")
 	sed "s|/F|$work|g" "$1" >"$work/vm.yaml"
+	for file in "${subject[@]}"; do rm -rf "${work:?}/$file"; done
 	while IFS=: read -r file text; do
 		mkdir -p "$(dirname "$work/$file")"
 		printf '%b' "${text# }" >"$work/$file"
