@@ -10,13 +10,6 @@
 
 /* ---- text ---- */
 
-const char *stored_text(struct arena *arena, const struct sizes *sizes, const struct size *size)
-{
-	if (!sizes->packed->on_disk || (size->unknown && size->unknown == size->paths))
-		return "-";
-	return arena_printf(arena, "%s%s%s", sizes->estimated ? "~" : "", size_text(arena, size->stored), size->unknown ? "+" : "");
-}
-
 static void print_head(struct arena *arena, const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;

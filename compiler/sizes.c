@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/size_text.h"
+
 void size_add(struct size *sum, const struct size *more)
 {
 	sum->raw += more->raw;
@@ -134,4 +136,11 @@ void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *
 	take_closures(arena, out);
 	take_alone(out);
 	out->by_size = rank(arena, out);
+}
+
+const char *stored_text(struct arena *arena, const struct sizes *sizes, const struct size *size)
+{
+	if (!sizes->packed->on_disk || (size->unknown && size->unknown == size->paths))
+		return "-";
+	return arena_printf(arena, "%s%s%s", sizes->estimated ? "~" : "", size_text(arena, size->stored), size->unknown ? "+" : "");
 }

@@ -37,6 +37,11 @@ struct reason {
 /* Always false, so that a check can end with it. */
 bool reason_set(struct reason *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* `format` filled in; ends the program when there is no memory. */
+char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Makes the names in the directory of `path` last. */
+bool directory_sync(const char *path);
+
 /* A verb gets its own arguments, as many as its row in main.c says, and returns the exit status. */
 int verb_accel(char **arguments);
 int verb_tsc_khz(char **arguments);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,32 +33,6 @@ static const struct volume_kind kinds[] = {
 	{"btrfs", 0x10040, "_BHRfS_M", GROWS_MOUNTED},
 	{"vfat", 0x1fe, "\x55\xaa", GROWS_NOT},
 };
-
-char *text(const char *format, ...)
-{
-	char *out;
-	va_list arguments;
-	va_start(arguments, format);
-	int n = vasprintf(&out, format, arguments);
-	va_end(arguments);
-	if (n < 0)
-		abort();
-	return out;
-}
-
-bool directory_sync(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *directory = slash ? text("%.*s", (int)(slash - path) + 1, path) : text(".");
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
-	free(directory);
-	errno = error;
-	return ok;
-}
 
 static const struct volume_kind *kind_find(const char *name, int image)
 {

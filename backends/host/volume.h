@@ -13,11 +13,6 @@ struct volume {
 	const struct volume_kind *kind; /* NULL: it holds something else than the description says */
 };
 
-/* `format` filled in; ends the program when there is no memory. */
-char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Makes the names in the directory of `path` last. */
-bool directory_sync(const char *path);
-
 /* ext_grow.c. What it needs is installed? */
 bool ext_can_grow(struct reason *why);
 /* The file system is as large as is wanted, also in an image that another start was killed over, or everything is as it was. */

@@ -109,3 +109,11 @@ bool machines_find(const struct host *host, struct strings *names)
 		qsort(names->v, names->n, sizeof *names->v, strings_compare);
 	return true;
 }
+
+/* Digits of the fingerprint in names: 128 bits are enough to tell runners apart. */
+enum { PLACE_DIGITS = 32 };
+
+const char *runner_place(struct arena *arena, const char *fingerprint)
+{
+	return arena_printf(arena, RUNNERS "/%.*s", PLACE_DIGITS, fingerprint);
+}

@@ -12,14 +12,6 @@
 #include "compiler/host/links.h"
 #include "compiler/host/roots.h"
 
-/* Digits of the fingerprint in names: 128 bits are enough to tell runners apart. */
-enum { PLACE_DIGITS = 32 };
-
-const char *runner_place(struct arena *arena, const char *fingerprint)
-{
-	return arena_printf(arena, RUNNERS "/%.*s", PLACE_DIGITS, fingerprint);
-}
-
 static bool is_named(const char *link, const char *directory, const char *name)
 {
 	size_t length = strlen(directory);

@@ -5,10 +5,6 @@
 
 #include "compiler/host/machine.h"
 
-#define RUNNERS "runners"
-
-/* The place of a runner, as the link `current` has it. */
-const char *runner_place(struct arena *arena, const char *fingerprint);
 /* Removes those that none of the VM's links names, with their roots. */
 bool runners_prune(const struct host *host, const struct machine *machine);
 /* Removes store disks that no runner has any more from those that install-host keeps for several VMs, .store-disks in the state directory. */
