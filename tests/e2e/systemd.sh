@@ -33,6 +33,16 @@ host_stop() {
 	host_pid=
 }
 
+# systemctl waits for the VM's unit alone, not for those that stop with it.
+# shellcheck disable=SC2317 # check calls it
+soon() { # COMMAND...
+	local deadline=$((SECONDS + 20))
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.2
+	done
+}
+
 property() { host systemctl show -P "$1" "$2"; }
 # What the VM of a unit (microvm@vm) said so far, in $log.
 # shellcheck disable=SC2154 # the test's
