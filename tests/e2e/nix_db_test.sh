@@ -4,19 +4,11 @@
 set -u
 # shellcheck source=tests/e2e/guest.sh
 . "$(dirname "$0")/guest.sh"
+# shellcheck source=tests/e2e/guest_steps.sh
+. "$top/tests/e2e/guest_steps.sh"
 need_programs nix-store jq
 guest_setup
 nix_stage_nix "$test_dir/nix-files"
-
-# step NAME: what the guest's step printed, in $test_dir/step-NAME.
-step() {
-	sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d' >"$test_dir/step-$1"
-}
-step_ok() { # NAME
-	step "$1"
-	expect "$name: $1 succeeds" "$console" "^END $1 0\$"
-	expect_no "$name: $1 has nothing to complain about" "$test_dir/step-$1" 'error|warning|failed|cannot|invalid|disappeared|not writable|Read-only'
-}
 
 # registration FILE: what `nix-store --dump-db` wrote, one line a path, sorted by path; the order of references means nothing.
 registration() {

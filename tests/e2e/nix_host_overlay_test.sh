@@ -5,6 +5,8 @@
 set -u
 # shellcheck source=tests/e2e/guest.sh
 . "$(dirname "$0")/guest.sh"
+# shellcheck source=tests/e2e/guest_steps.sh
+. "$top/tests/e2e/guest_steps.sh"
 need_programs nix-store sqlite3
 guest_setup
 limit=200 # it reads the whole store, through 9p
@@ -12,25 +14,6 @@ nix_stage_nix "$test_dir/nix-files"
 top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
 text() { # NAME CONTENTS [STORE PATH]
 	nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$1\" \"$2${3:+ \${builtins.storePath $3\}}\"" | tr -d '"'
-}
-
-step() { # NAME: what it printed, in $test_dir/step-NAME
-	sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d' >"$test_dir/step-$1"
-}
-step_ok() {
-	step "$1"
-	expect "$name: $1 succeeds" "$console" "^END $1 0\$"
-	expect_no "$name: $1 has nothing to complain about" "$test_dir/step-$1" 'error|warning|failed|cannot|invalid|disappeared|not writable|Read-only|modified'
-}
-knows() {
-	local path
-	step registered
-	for path; do check "$name: ${path##*-} is known" grep -qx "$path" "$test_dir/step-registered"; done
-}
-forgot() {
-	local path
-	step registered
-	for path; do check "$name: ${path##*-} is not known" bash -c "! grep -qx '$path' '$test_dir/step-registered'"; done
 }
 
 share="{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: \"$NIX_STORE_DIR\", readOnly: true, securityModel: none}"

@@ -5,6 +5,8 @@
 set -u
 # shellcheck source=tests/e2e/guest.sh
 . "$(dirname "$0")/guest.sh"
+# shellcheck source=tests/e2e/guest_steps.sh
+. "$top/tests/e2e/guest_steps.sh"
 need_programs nix-store jq
 guest_setup
 limit=240 # it reads the whole store
@@ -14,27 +16,6 @@ data=$(nix_build "$top/templates/demo/demo.nix" data) || exit 1
 lib=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "lib" "1"' | tr -d '"') || exit 1
 app=$(nix-instantiate --eval --read-write-mode -E "builtins.toFile \"app\" \"\${builtins.storePath $lib}\"" | tr -d '"') || exit 1
 other=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "other" "2"' | tr -d '"') || exit 1
-
-# step NAME: what the guest's step printed, in $test_dir/step-NAME.
-step() {
-	sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d' >"$test_dir/step-$1"
-}
-step_ok() { # NAME
-	step "$1"
-	expect "$name: $1 succeeds" "$console" "^END $1 0\$"
-	expect_no "$name: $1 has nothing to complain about" "$test_dir/step-$1" 'error|warning|failed|cannot|invalid|disappeared|not writable|Read-only|modified'
-}
-# knows, forgot STORE PATH...: after a step `registered`.
-knows() {
-	local path
-	step registered
-	for path; do check "$name: ${path##*-} is known" grep -qx "$path" "$test_dir/step-registered"; done
-}
-forgot() {
-	local path
-	step registered
-	for path; do check "$name: ${path##*-} is not known" bash -c "! grep -qx '$path' '$test_dir/step-registered'"; done
-}
 
 # vm_of NAME STORE PATH...: a VM that packs these too.
 vm_of() {

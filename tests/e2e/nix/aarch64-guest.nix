@@ -6,7 +6,7 @@
 }:
 
 let
-  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) run;
+  inherit (import ./guest.nix { inherit busyboxProgram; }) run system;
 
   busybox = run "busybox-aarch64" { program = builtins.path { name = "busybox"; path = guestBusybox; }; } ''
     mkdir -p "$out/bin"
@@ -16,22 +16,16 @@ let
   '';
 in
 {
-  toplevel = run "aarch64-guest" {
-    init = ''
-      #!${busybox}/bin/sh
-      export PATH=${busybox}/bin
-      echo "aarch64: machine $(uname -m)"
-      echo "aarch64: store $(ls ${builtins.storeDir} | wc -l) paths"
-      grep ' /data ' /proc/mounts | while read -r source target type options rest; do echo "aarch64: mount $target $type ''${options%%,*}"; done
-      echo "boot" >> /data/boots
-      echo "aarch64: boot $(wc -l < /data/boots)"
-      umount /data && echo "aarch64: done"
-      sync
-      reboot -f
-    '';
-  } ''
-    mkdir "$out"
-    printf %s "$init" > "$out/init"
-    chmod +x "$out/init"
+  toplevel = system "aarch64-guest" ''
+    #!${busybox}/bin/sh
+    export PATH=${busybox}/bin
+    echo "aarch64: machine $(uname -m)"
+    echo "aarch64: store $(ls ${builtins.storeDir} | wc -l) paths"
+    grep ' /data ' /proc/mounts | while read -r source target type options rest; do echo "aarch64: mount $target $type ''${options%%,*}"; done
+    echo "boot" >> /data/boots
+    echo "aarch64: boot $(wc -l < /data/boots)"
+    umount /data && echo "aarch64: done"
+    sync
+    reboot -f
   '';
 }

@@ -7,30 +7,24 @@
 }:
 
 let
-  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run;
+  inherit (import ./guest.nix { inherit busyboxProgram; }) busybox system;
   files = builtins.path { name = "guest-files"; path = guestFiles; };
 in
 {
-  toplevel = run "net-guest" {
-    init = ''
-      #!${busybox}/bin/sh
-      export PATH=${busybox}/bin
-      for name in lib lib64 usr; do
-        rm -rf "/$name"
-        if [ -e "${files}/$name" ]; then ln -s "${files}/$name" "/$name"; fi
-      done
-      get() { /usr/bin/socat -T 20 -u "$1" STDOUT; }
-      ifconfig eth0 192.0.2.2 netmask 255.255.255.0 up
-      # vsock-stream:CID:PORT
-      notify=$(cat /sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials/vmm.notify_socket/raw 2>/dev/null)
-      [ -z "$notify" ] || printf 'READY=1\nSTATUS=from the guest\nMAINPID=1\n' | /usr/bin/socat -u STDIN "VSOCK-CONNECT:''${notify#vsock-stream:}"
-      echo "net: file $(get TCP:192.0.2.1:1024 | sha256sum)"
-      echo "net: vsock $(get VSOCK-CONNECT:2:1024)"
-      reboot -f
-    '';
-  } ''
-    mkdir "$out"
-    printf %s "$init" > "$out/init"
-    chmod +x "$out/init"
+  toplevel = system "net-guest" ''
+    #!${busybox}/bin/sh
+    export PATH=${busybox}/bin
+    for name in lib lib64 usr; do
+      rm -rf "/$name"
+      if [ -e "${files}/$name" ]; then ln -s "${files}/$name" "/$name"; fi
+    done
+    get() { /usr/bin/socat -T 20 -u "$1" STDOUT; }
+    ifconfig eth0 192.0.2.2 netmask 255.255.255.0 up
+    # vsock-stream:CID:PORT
+    notify=$(cat /sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials/vmm.notify_socket/raw 2>/dev/null)
+    [ -z "$notify" ] || printf 'READY=1\nSTATUS=from the guest\nMAINPID=1\n' | /usr/bin/socat -u STDIN "VSOCK-CONNECT:''${notify#vsock-stream:}"
+    echo "net: file $(get TCP:192.0.2.1:1024 | sha256sum)"
+    echo "net: vsock $(get VSOCK-CONNECT:2:1024)"
+    reboot -f
   '';
 }

@@ -3,32 +3,26 @@
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let
-  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run;
+  inherit (import ./guest.nix { inherit busyboxProgram; }) busybox system;
 in
 {
-  toplevel = run "volume-guest" {
-    init = ''
-      #!${busybox}/bin/sh
-      export PATH=${busybox}/bin
-      say() { echo "volume: $*"; }
-      grep -q ' /data ' /proc/mounts || say "FAILED nothing is mounted on /data"
-      grep '^/dev/' /proc/mounts | while read -r line; do say "$line"; done
-      boots=$(cat /data/boots 2>/dev/null | wc -l)
-      echo "boot $((boots + 1))" >> /data/boots
-      while read -r line; do say "$line"; done < /data/boots
-      set -- $(df -k /data | tail -n 1)
-      say "size $2 KiB"
-      [ ! -d /device ] || umount /device
-      sync
-      umount /data && say unmounted
-      say done
-      # Cloud Hypervisor starts anew at a reboot.
-      case " $(cat /proc/cmdline) " in *" end=poweroff "*) poweroff -f ;; esac
-      reboot -f
-    '';
-  } ''
-    mkdir "$out"
-    printf %s "$init" > "$out/init"
-    chmod +x "$out/init"
+  toplevel = system "volume-guest" ''
+    #!${busybox}/bin/sh
+    export PATH=${busybox}/bin
+    say() { echo "volume: $*"; }
+    grep -q ' /data ' /proc/mounts || say "FAILED nothing is mounted on /data"
+    grep '^/dev/' /proc/mounts | while read -r line; do say "$line"; done
+    boots=$(cat /data/boots 2>/dev/null | wc -l)
+    echo "boot $((boots + 1))" >> /data/boots
+    while read -r line; do say "$line"; done < /data/boots
+    set -- $(df -k /data | tail -n 1)
+    say "size $2 KiB"
+    [ ! -d /device ] || umount /device
+    sync
+    umount /data && say unmounted
+    say done
+    # Cloud Hypervisor starts anew at a reboot.
+    case " $(cat /proc/cmdline) " in *" end=poweroff "*) poweroff -f ;; esac
+    reboot -f
   '';
 }

@@ -3,29 +3,23 @@
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let
-  inherit (import ../../../templates/demo/demo.nix { inherit busyboxProgram; }) busybox run;
+  inherit (import ./guest.nix { inherit busyboxProgram; }) busybox system;
 in
 {
-  toplevel = run "volumes-guest" {
-    init = ''
-      #!${busybox}/bin/sh
-      export PATH=${busybox}/bin
-      say() { echo "volumes: $*"; }
-      grep '^/dev/' /proc/mounts | grep -v ' /nix/store \| squashfs ' | {
-        while read -r device point type rest; do
-          boots=$(cat "$point/boots" 2>/dev/null | wc -l)
-          echo "boot" >> "$point/boots"
-          set -- $(df -m "$point" | tail -n 1)
-          say "$point $type $device boot $((boots + 1)) $2 MiB"
-          umount "$point" || say "$point: FAILED cannot umount"
-        done
-      }
-      say done
-      reboot -f
-    '';
-  } ''
-    mkdir "$out"
-    printf %s "$init" > "$out/init"
-    chmod +x "$out/init"
+  toplevel = system "volumes-guest" ''
+    #!${busybox}/bin/sh
+    export PATH=${busybox}/bin
+    say() { echo "volumes: $*"; }
+    grep '^/dev/' /proc/mounts | grep -v ' /nix/store \| squashfs ' | {
+      while read -r device point type rest; do
+        boots=$(cat "$point/boots" 2>/dev/null | wc -l)
+        echo "boot" >> "$point/boots"
+        set -- $(df -m "$point" | tail -n 1)
+        say "$point $type $device boot $((boots + 1)) $2 MiB"
+        umount "$point" || say "$point: FAILED cannot umount"
+      done
+    }
+    say done
+    reboot -f
   '';
 }
