@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "compiler/base/buf.h"
+#include "compiler/base/sqlite_file.h"
 #include "compiler/closure_source.h"
 
 enum { QUIET_TRIES = 5, CLOCK_STEP_MS = 20 };
@@ -205,32 +206,6 @@ static enum source_result database_load(struct database *database, const char *o
 	return result;
 }
 
-/* Whether there is a file with anything in it. */
-static bool is_filled(const char *file)
-{
-	struct stat st;
-	return stat(file, &st) == 0 && st.st_size > 0;
-}
-
-/* Transactions that are not in the file itself, or not wholly. */
-static bool has_log(const struct database *database)
-{
-	struct arena *arena = database->table->arena;
-	return is_filled(arena_printf(arena, "%s-wal", database->file)) || is_filled(arena_printf(arena, "%s-journal", database->file));
-}
-
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool is_unchanged(const char *file, const struct stat *before)
-{
-	struct stat now;
-	return stat(file, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino && now.st_size == before->st_size &&
-	       is_same_time(&now.st_mtim, &before->st_mtim) && is_same_time(&now.st_ctim, &before->st_ctim);
-}
-
 /* Times of files advance in steps of some ms: a second write within the step would not show. */
 static void wait_for_older(const struct stat *st)
 {
@@ -262,10 +237,10 @@ static bool load_quiet(struct database *database, enum source_result *result)
 		if (stat(database->file, &before) != 0)
 			return false;
 		wait_for_older(&before);
-		if (has_log(database) || !is_unchanged(database->file, &before))
+		if (sqlite_has_log(database->table->arena, database->file) || !sqlite_is_unchanged(database->file, &before))
 			return false;
 		*result = load_silently(database);
-		bool quiet = is_unchanged(database->file, &before);
+		bool quiet = sqlite_is_unchanged(database->file, &before);
 		if (quiet && *result == SOURCE_READ)
 			return true;
 		closure_table_clear(database->table);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/sqlite_file.h"
 #include "imaging/nix_db/database.h"
 #include "imaging/nix_db/files.h"
 #include "imaging/nix_db/message.h"
@@ -44,31 +45,6 @@ static long long now_ms(void)
 static void pause_shortly(void)
 {
 	nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
-}
-
-static bool is_filled(const char *file)
-{
-	struct stat st;
-	return stat(file, &st) == 0 && st.st_size > 0;
-}
-
-/* Transactions that are not in the file itself, or not wholly. */
-static bool has_log(const struct copier *copier)
-{
-	return is_filled(arena_printf(copier->arena, "%s-wal", copier->source)) ||
-	       is_filled(arena_printf(copier->arena, "%s-journal", copier->source));
-}
-
-static bool is_same_time(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
-}
-
-static bool is_unchanged(const char *file, const struct stat *before)
-{
-	struct stat now;
-	return stat(file, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino && now.st_size == before->st_size &&
-	       is_same_time(&now.st_mtim, &before->st_mtim) && is_same_time(&now.st_ctim, &before->st_ctim);
 }
 
 /* All pages in one step, which holds SQLite's read lock: one state. A code of SQLite. */
@@ -122,10 +98,10 @@ static bool copy(const struct copier *copier)
 		if (stat(copier->source, &before) != 0)
 			return fail("cannot read %s: %s", copier->source, strerror(errno));
 		pause_shortly();
-		bool log = has_log(copier);
-		if (log || is_unchanged(copier->source, &before)) {
+		bool log = sqlite_has_log(copier->arena, copier->source);
+		if (log || sqlite_is_unchanged(copier->source, &before)) {
 			int code = copy_once(copier, log ? "" : "?immutable=1");
-			bool sound = log || (!has_log(copier) && is_unchanged(copier->source, &before));
+			bool sound = log || (!sqlite_has_log(copier->arena, copier->source) && sqlite_is_unchanged(copier->source, &before));
 			if (sound && code == SQLITE_OK)
 				return true;
 			if (sound && (!is_passing(code) || now_ms() >= end))
