@@ -29,8 +29,11 @@ const char *script_pci_setup(struct arena *arena, const struct plan *plan);
 const char *script_register(struct arena *arena, const struct plan *plan);
 const char *script_unregister(struct arena *arena, const struct plan *plan);
 const char *script_virtiofsd(struct arena *arena, const struct plan *plan);
-/* A line "FUNCTION 'TAG' 'SOURCE'" for each share that the hypervisor serves by itself. */
-const char *script_share_needs(struct arena *arena, const struct plan *plan, const char *function);
+/* Lines that find out what is missing or wrong, by the functions of runner/needs.sh: that the VM does not run; all the rest. */
+const char *script_need_stopped(struct arena *arena, const struct plan *plan);
+const char *script_needs(struct arena *arena, const struct plan *plan);
+/* Of these a line "need_share 'TAG' 'SOURCE'" for each share that the hypervisor serves by itself. */
+const char *script_share_needs(struct arena *arena, const struct plan *plan);
 /* A line "FUNCTION 'SOCKET'..." with those of the virtiofsds; empty when there are none. */
 const char *script_share_sockets(struct arena *arena, const struct plan *plan, const char *function);
 /* libexec/mvm-host for a Mac. */

@@ -4,7 +4,6 @@
 #include "compiler/base/file.h"
 #include "compiler/script.h"
 #include "compiler/script_text.h"
-#include "compiler/volume.h"
 
 static bool starts_option(const struct argument *argument)
 {
@@ -28,50 +27,9 @@ static const char *command(struct arena *arena, const struct command *command)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* A line "FUNCTION 'A' 'B'" for each file that must be there when the VM starts. */
-static const char *needs(struct arena *arena, const struct plan *plan, const char *function)
-{
-	BUF_CLEANUP struct buf out = {0};
-	const struct file_ref *const files[] = {&plan->guest.kernel, &plan->guest.initrd};
-	static const char *const names[] = {"the kernel", "the initrd"};
-	for (size_t i = 0; i < countof(files); i++)
-		if (files[i]->path && !files[i]->in_runner)
-			buf_printf(&out, "%s %s %s\n", function, script_quoted(arena, names[i]), script_quoted(arena, files[i]->path));
-	for (size_t i = 0; i < plan->vm->credential_files.n; i++)
-		buf_printf(&out, "%s 'the credential' %s\n", function, script_quoted(arena, plan->vm->credential_files.v[i].value));
-	return arena_strdup(arena, buf_text(&out));
-}
-
-/* A line "FUNCTION 'SOCKET'". */
-static const char *stopped(struct arena *arena, const struct plan *plan, const char *function)
-{
-	const char *socket = plan->vm->socket;
-	return socket ? arena_printf(arena, "%s %s\n", function, script_quoted(arena, socket)) : "";
-}
-
-/* Lines that find out what is missing or wrong: "VERB_volume …", "VERB_size …", "VERB_mkfs …". They touch nothing. */
-static const char *volume_needs(struct arena *arena, const struct plan *plan, const char *verb)
-{
-	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
-		const struct volume *volume = &plan->vm->volumes.v[i];
-		buf_printf(&out, "%s_volume %s %s %s\n", verb, script_quoted(arena, volume->image), volume->read_only ? "true" : "false",
-			   volume->auto_create ? "true" : "false");
-	}
-	for (size_t i = 0; i < plan->created.n; i++) {
-		const struct created_volume *created = &plan->created.v[i];
-		const char *image = script_quoted(arena, created->volume->image);
-		buf_printf(&out, "%s_size %s %llu %s\n", verb, image, (unsigned long long)created->volume->size_mib, created->volume->fs_type);
-		if (created->mkfs.n)
-			buf_printf(&out, "%s_mkfs %s %s %s\n", verb, image, created->mkfs.v[0], volume_type_find(created->volume->fs_type)->package);
-	}
-	return arena_strdup(arena, buf_text(&out));
-}
-
 static const char *create_volumes(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
-	buf_puts(&out, volume_needs(arena, plan, "need"));
 	for (size_t i = 0; i < plan->created.n; i++) {
 		const struct created_volume *created = &plan->created.v[i];
 		const char *image = script_quoted(arena, created->volume->image);
@@ -92,18 +50,6 @@ static const char *copy_database(struct arena *arena, const struct plan *plan)
 	/* The store has the same place on the host, and so has what is beside it. */
 	const char *database = path_join(arena, plan->nix.dir, "db");
 	return arena_printf(arena, "copy_database %s %s", script_quoted(arena, database), script_quoted(arena, NIX_STATE_COPY));
-}
-
-/* What others make before the VM starts: a line "FUNCTION TYPE NAME" for each. */
-static const char *interfaces(struct arena *arena, const struct plan *plan, const char *function)
-{
-	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->guest.nnics; i++) {
-		const struct interface *interface = plan->guest.nics[i].interface;
-		if (strcmp(interface->type, "tap") == 0 || strcmp(interface->type, "macvtap") == 0)
-			buf_printf(&out, "%s %s %s\n", function, interface->type, interface->id);
-	}
-	return arena_strdup(arena, buf_text(&out));
 }
 
 /* A macvtap's device is opened once for each queue; its number is known when the interface is up. */
@@ -144,8 +90,6 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
 	BUF_CLEANUP struct buf out = {0};
-	if (lowered->unquotable)
-		buf_printf(&out, "need_runner_without %s\n", script_quoted(arena, lowered->unquotable));
 	if (lowered->home)
 		buf_puts(&out, "export HOME=$PWD\n");
 	for (size_t i = 0; i < lowered->directories.n; i++)
@@ -186,10 +130,9 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"name", script_quoted(arena, vm->host_name)},
 		{"accel", accels[plan->lowered.accel]},
 		{"arch", kernel_arch_name(plan->guest.arch)},
-		{"stopped", stopped(arena, plan, "need_stopped")},
+		{"functions", script_part(arena, "needs")},
+		{"stopped", script_need_stopped(arena, plan)},
 		{"stale", remove_stale(arena, plan)},
-		{"interfaces", interfaces(arena, plan, "need_interface")},
-		{"shares", script_share_needs(arena, plan, "need_share")},
 		{"serve", script_share_sockets(arena, plan, "serve_shares")},
 		{"macvtaps", open_macvtaps(arena, plan)},
 		{"config", write_config(arena, plan)},
@@ -197,7 +140,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"pre_start", vm->pre_start},
 		{"volumes", create_volumes(arena, plan)},
 		{"database", copy_database(arena, plan)},
-		{"needs", needs(arena, plan, "need_file")},
+		{"needs", script_needs(arena, plan)},
 		{"command", command(arena, &plan->lowered.command)},
 		/* Its output is a line of words, split as the shell splits. */
 		{"extra_args", vm->extra_args_script ? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)", vm->extra_args_script) : ""},
@@ -205,21 +148,4 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{NULL, NULL},
 	};
 	return script_fill(arena, plan, "microvm-run", holes);
-}
-
-const char *script_check(struct arena *arena, const struct plan *plan)
-{
-	BUF_CLEANUP struct buf checks = {0};
-	const struct argument *program = &plan->lowered.command.arguments.v[0];
-	buf_puts(&checks, "check_program ");
-	script_put_pieces(&checks, &program->pieces);
-	buf_printf(&checks, "\n%s%s", stopped(arena, plan, "check_stopped"), needs(arena, plan, "check_file"));
-	buf_puts(&checks, script_share_needs(arena, plan, "check_share"));
-	buf_puts(&checks, script_share_sockets(arena, plan, "check_served"));
-	buf_puts(&checks, interfaces(arena, plan, "check_interface"));
-	buf_puts(&checks, volume_needs(arena, plan, "check"));
-	if (plan->lowered.accel == ACCEL_KVM || plan->lowered.accel == ACCEL_PROBE)
-		buf_printf(&checks, "%s\"$runner/libexec/mvm-host\" accel >/dev/null || missing=1", plan->lowered.accel == ACCEL_KVM ? "MICROVM_ACCEL=kvm " : "");
-	const struct hole holes[] = {{"checks", buf_text(&checks)}, {NULL, NULL}};
-	return script_fill(arena, plan, "microvm-check", holes);
 }

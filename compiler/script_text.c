@@ -6,12 +6,15 @@
 
 #include "templates/embedded.h"
 
-static const struct embedded_file *template_find(const char *name)
+/* runner/NAME.sh, which there is. */
+static const struct embedded_file *template_find(struct arena *arena, const char *name)
 {
-	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strcmp(file->name, name) == 0)
-			return file;
-	return NULL;
+	const char *wanted = arena_printf(arena, "runner/%s.sh", name);
+	const struct embedded_file *file = embedded_files;
+	while (file->name && strcmp(file->name, wanted) != 0)
+		file++;
+	assert(file->name);
+	return file;
 }
 
 static bool is_named(const char *hole, const char *name, size_t length)
@@ -65,12 +68,17 @@ static const char *path_line(struct arena *arena, const struct plan *plan)
 
 const char *script_fill(struct arena *arena, const struct plan *plan, const char *name, const struct hole *holes)
 {
-	const struct embedded_file *template = template_find(arena_printf(arena, "runner/%s.sh", name));
-	assert(template);
+	const struct embedded_file *template = template_find(arena, name);
 	BUF_CLEANUP struct buf out = {0};
 	buf_printf(&out, "#!%s\n", plan->vm->host_shell);
 	fill(&out, template, path_line(arena, plan), holes);
 	return arena_strndup(arena, buf_text(&out), out.n);
+}
+
+const char *script_part(struct arena *arena, const char *name)
+{
+	const struct embedded_file *template = template_find(arena, name);
+	return arena_strndup(arena, template->begin, (size_t)(template->end - template->begin));
 }
 
 const char *script_words(struct arena *arena, const struct strings *list)

@@ -14,6 +14,8 @@ struct hole {
 
 /* The template runner/NAME.sh with its holes filled; `holes` ends with a hole without a name. @path@, the way to hostPath, is filled always. */
 const char *script_fill(struct arena *arena, const struct plan *plan, const char *name, const struct hole *holes);
+/* The template runner/NAME.sh as it is: for a hole of others. */
+const char *script_part(struct arena *arena, const char *name);
 /* One word. */
 const char *script_quoted(struct arena *arena, const char *text);
 /* Words with blanks between them. */

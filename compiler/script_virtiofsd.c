@@ -66,13 +66,13 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 	return *lines ? script_fill(arena, plan, "virtiofsd-run", holes) : NULL;
 }
 
-const char *script_share_needs(struct arena *arena, const struct plan *plan, const char *function)
+const char *script_share_needs(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->shares.n; i++) {
 		const struct share *share = &plan->vm->shares.v[i];
 		if (!is_served(plan, share) && !is_copied(plan, share))
-			buf_printf(&out, "%s %s %s\n", function, script_quoted(arena, share->tag), script_quoted(arena, share->source));
+			buf_printf(&out, "need_share %s %s\n", script_quoted(arena, share->tag), script_quoted(arena, share->source));
 	}
 	return arena_strdup(arena, buf_text(&out));
 }

@@ -8,14 +8,13 @@ set -euo pipefail
 for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
 @path@
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
+program=microvm-run
 name=@name@
 arch=@arch@
+missing() { exit 1; }
 
-# Says what is wrong and stops.
-fail() {
-	echo "microvm-run: $name: $*" >&2
-	exit 1
-}
+@functions@
+fail() { complain "$@"; }
 
 # Starts that were killed while they created a volume leave IMAGE.new.PROCESS.
 remove_leftovers() { # IMAGE
@@ -41,10 +40,8 @@ make_image() { # MIB MKFS [ARGUMENT]...
 create_volume() { # IMAGE COMMAND...
 	remove_leftovers "$1"
 	if [ -e "$1" ]; then return; fi
-	[ ! -L "$1" ] || fail "the volume $1 is a symbolic link to nothing"
 	local directory
 	directory=$(dirname -- "$1")
-	[ -d "$directory" ] || fail "there is no directory $directory for the volume $1"
 	case $1 in /*) temporary=$1.new.$$ ;; *) temporary=./$1.new.$$ ;; esac
 	mkdir -m 700 -- "$temporary" || fail "cannot write to $directory for the volume $1"
 	trap 'rm -rf -- "$temporary"' EXIT
@@ -68,42 +65,6 @@ grow_volume() { # IMAGE MIB TYPE
 	local grown
 	grown=$("$runner/libexec/mvm-host" volume grow "$@") || exit 1
 	if [ "$grown" = extended ]; then echo "microvm-run: $name: the volume $1 has $2 MiB now; its $3 grows in the guest" >&2; fi
-}
-
-need_volume() { # IMAGE READ-ONLY CREATED
-	if [ "$3" = true ] && [ ! -e "$1" ]; then return; fi
-	need_file 'the volume' "$1"
-	[ "$2" = true ] || [ -w "$1" ] || fail "the volume $1 cannot be written$(device_owner "$1")"
-	[ "$3" = true ] || [ ! -e "$1.grow" ] || fail "the volume $1 was growing when a start was cut off: start the VM that creates it"
-}
-
-device_owner() { # IMAGE
-	if [ -b "$1" ]; then stat -L -c ': the device belongs to %U and the group %G' -- "$1"; fi
-}
-
-need_size() { # IMAGE MIB TYPE
-	"$runner/libexec/mvm-host" volume check "$@" || exit 1
-}
-
-need_mkfs() { # IMAGE MKFS PACKAGE
-	[ -e "$1" ] || PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null || fail "$2 is needed to create the volume $1: it is in $3; PATH is $PATH"
-}
-
-# A second start would take the socket away from the running VM, and then nothing could stop that.
-need_stopped() { # SOCKET
-	if "$runner/libexec/mvm-host" listens "$1"; then fail "the VM runs already, with the socket $1"; fi
-}
-
-need_file() { # WHAT PATH
-	[ -r "$2" ] || fail "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
-}
-
-need_interface() { # TYPE NAME
-	[ -e "/sys/class/net/$2/ifindex" ] || fail "the $1 interface $2 is missing: $runner/bin/$1-up makes it, as root"
-}
-
-need_share() { # TAG SOURCE
-	[ -d "$2" ] || fail "the share $1: there is no directory $2"
 }
 
 # Under the host's units the shares are served already; else they are for as long as this process lives, which becomes the hypervisor.
@@ -132,10 +93,6 @@ bridge_helper() {
 		fi
 	done
 	fail "there is no qemu-bridge-helper"
-}
-
-need_runner_without() { # CHARACTERS
-	case $runner in *["$1"]*) fail "the hypervisor cannot open files below $runner: none of $1 may be in it" ;; esac
 }
 
 # Starts a program beside the hypervisor and waits for its socket. It ends when the hypervisor closes its connection.
@@ -172,22 +129,19 @@ with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }
 with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
 
 @pre_start@
+@needs@
 @volumes@
 @database@
-@needs@
 parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}
 if [ "$accel" = tcg ] && [ "$arch" = x86_64 ] && khz=$("$runner/libexec/mvm-host" tsc-khz); then
 	# Under emulation the guest measures its clock against a timer that lags: it may wait for ever.
 	parameters+=" tsc_early_khz=$khz"
 fi
 @stale@
-@interfaces@
-@shares@
 @macvtaps@
 @config@
 @surroundings@
 @command@
 @extra_args@
-command -v "${argv[0]}" >/dev/null || fail "${argv[0]} is not installed (PATH is $PATH)"
 @serve@
 @exec@

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * script_needs: what must be there when the VM starts. microvm-run and microvm-check ask by the same lines and the same functions
+ * (templates/runner/needs.sh): what the one finds ready does not fail in the other.
+ */
+#include <string.h>
+
+#include "compiler/script.h"
+#include "compiler/script_text.h"
+#include "compiler/volume.h"
+
+/* Where lines are collected. */
+struct lines {
+	struct arena *arena;
+	struct buf text;
+};
+
+static void need_program(struct lines *lines, const struct plan *plan)
+{
+	buf_puts(&lines->text, "need_program ");
+	script_put_pieces(&lines->text, &plan->lowered.command.arguments.v[0].pieces);
+	buf_puts(&lines->text, "\n");
+}
+
+static void need_quotable_runner(struct lines *lines, const struct plan *plan)
+{
+	if (plan->lowered.unquotable)
+		buf_printf(&lines->text, "need_runner_without %s\n", script_quoted(lines->arena, plan->lowered.unquotable));
+}
+
+static void need_file(struct lines *lines, const char *what, const char *path)
+{
+	buf_printf(&lines->text, "need_file '%s' %s\n", what, script_quoted(lines->arena, path));
+}
+
+static void need_files(struct lines *lines, const struct plan *plan)
+{
+	const struct file_ref *kernel = &plan->guest.kernel, *initrd = &plan->guest.initrd;
+	if (kernel->path && !kernel->in_runner)
+		need_file(lines, "the kernel", kernel->path);
+	if (initrd->path && !initrd->in_runner)
+		need_file(lines, "the initrd", initrd->path);
+	for (size_t i = 0; i < plan->vm->credential_files.n; i++)
+		need_file(lines, "the credential", plan->vm->credential_files.v[i].value);
+}
+
+/* Those that others make before. */
+static void need_interfaces(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct interface *interface = plan->guest.nics[i].interface;
+		if (strcmp(interface->type, "tap") == 0 || strcmp(interface->type, "macvtap") == 0)
+			buf_printf(&lines->text, "need_interface %s %s\n", interface->type, interface->id);
+	}
+}
+
+static void need_volumes(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
+		const struct volume *volume = &plan->vm->volumes.v[i];
+		buf_printf(&lines->text, "need_volume %s %s %s\n", script_quoted(lines->arena, volume->image), volume->read_only ? "true" : "false",
+			   volume->auto_create ? "true" : "false");
+	}
+}
+
+static void need_volume_makers(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->created.n; i++) {
+		const struct created_volume *created = &plan->created.v[i];
+		const struct volume *volume = created->volume;
+		const char *image = script_quoted(lines->arena, volume->image);
+		buf_printf(&lines->text, "need_size %s %llu %s\n", image, (unsigned long long)volume->size_mib, volume->fs_type);
+		if (created->mkfs.n)
+			buf_printf(&lines->text, "need_mkfs %s %s %s\n", image, created->mkfs.v[0], volume_type_find(volume->fs_type)->package);
+	}
+}
+
+const char *script_needs(struct arena *arena, const struct plan *plan)
+{
+	struct lines lines = {.arena = arena};
+	need_program(&lines, plan);
+	need_quotable_runner(&lines, plan);
+	need_files(&lines, plan);
+	need_interfaces(&lines, plan);
+	buf_puts(&lines.text, script_share_needs(arena, plan));
+	need_volumes(&lines, plan);
+	need_volume_makers(&lines, plan);
+	const char *text = arena_strdup(arena, buf_text(&lines.text));
+	buf_free(&lines.text);
+	return text;
+}
+
+const char *script_need_stopped(struct arena *arena, const struct plan *plan)
+{
+	const char *socket = plan->vm->socket;
+	return socket ? arena_printf(arena, "need_stopped %s", script_quoted(arena, socket)) : "";
+}
+
+const char *script_check(struct arena *arena, const struct plan *plan)
+{
+	static const char *const accels[] = {
+		[ACCEL_KVM] = "MICROVM_ACCEL=kvm need_accel",
+		[ACCEL_PROBE] = "need_accel",
+		[ACCEL_TCG] = "",
+		[ACCEL_MACOS] = "",
+	};
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, plan->vm->host_name)},
+		{"functions", script_part(arena, "needs")},
+		{"stopped", script_need_stopped(arena, plan)},
+		{"needs", script_needs(arena, plan)},
+		{"served", script_share_sockets(arena, plan, "need_served")},
+		{"accel", accels[plan->lowered.accel]},
+		{NULL, NULL},
+	};
+	return script_fill(arena, plan, "microvm-check", holes);
+}

@@ -1,0 +1,66 @@
+# What a start needs: each says what is missing, and calls `missing`. They touch nothing.
+complain() {
+	echo "$program: $name: $*" >&2
+	missing
+}
+
+# A second start would take the socket away from the running VM, and then nothing could stop that.
+need_stopped() { # SOCKET
+	if "$runner/libexec/mvm-host" listens "$1"; then complain "the VM runs already, with the socket $1"; fi
+}
+
+need_program() {
+	command -v "$1" >/dev/null || complain "$1 is not installed (PATH is $PATH)"
+}
+
+need_runner_without() { # CHARACTERS
+	case $runner in *["$1"]*) complain "the hypervisor cannot open files below $runner: none of $1 may be in it" ;; esac
+}
+
+need_file() { # WHAT PATH
+	[ -r "$2" ] || complain "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
+}
+
+need_interface() { # TYPE NAME
+	[ -e "/sys/class/net/$2/ifindex" ] || complain "the $1 interface $2 is missing: $runner/bin/$1-up makes it, as root"
+}
+
+need_share() { # TAG SOURCE
+	[ -d "$2" ] || complain "the share $1: there is no directory $2"
+}
+
+need_volume() { # IMAGE READ-ONLY CREATED
+	if [ "$3" = true ] && [ ! -e "$1" ]; then
+		need_directory "$1"
+		return
+	fi
+	need_file 'the volume' "$1"
+	[ "$2" = true ] || [ ! -r "$1" ] || [ -w "$1" ] || complain "the volume $1 cannot be written$(device_owner "$1")"
+	[ "$3" = true ] || [ ! -e "$1.grow" ] || complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
+}
+
+# For an image that will be created.
+need_directory() { # IMAGE
+	local directory
+	directory=$(dirname -- "$1")
+	if [ -L "$1" ]; then
+		complain "the volume $1 is a symbolic link to nothing"
+	elif [ ! -d "$directory" ]; then
+		complain "there is no directory $directory for the volume $1"
+	elif [ ! -w "$directory" ]; then
+		complain "cannot write to $directory for the volume $1"
+	fi
+}
+
+device_owner() { # IMAGE
+	if [ -b "$1" ]; then stat -L -c ': the device belongs to %U and the group %G' -- "$1"; fi
+}
+
+need_size() { # IMAGE MIB TYPE
+	"$runner/libexec/mvm-host" volume check "$@" || missing
+}
+
+need_mkfs() { # IMAGE MKFS PACKAGE
+	[ -e "$1" ] || PATH=$PATH:/usr/sbin:/sbin command -v "$2" >/dev/null ||
+		complain "$2 is needed to create the volume $1: it is in $3; PATH is $PATH"
+}
