@@ -122,6 +122,29 @@ static inline void stay(int fd)
 		;
 }
 
+struct script;
+
+/* A process that listens on `monitor`; its status is what `play` returns. Each test says what its script is. */
+static inline pid_t server_start(const struct script *script, int (*play)(const struct script *script, int listener))
+{
+	int ready[2];
+	assert_int_equal(pipe(ready), 0);
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (!child) {
+		int listener = socket_listen(monitor);
+		if (listener < 0 || write(ready[1], "", 1) != 1)
+			_exit(4);
+		alarm(CLIENT_LIMIT_S);
+		_exit(play(script, listener));
+	}
+	close(ready[1]);
+	char byte;
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return child;
+}
+
 static inline int setup(void **state)
 {
 	(void)state;

@@ -72,26 +72,6 @@ static int script_play(const struct script *script, int listener)
 	return 0;
 }
 
-static pid_t server_start(const struct script *script)
-{
-	int ready[2];
-	assert_int_equal(pipe(ready), 0);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		int listener = socket_listen(monitor);
-		if (listener < 0 || write(ready[1], "", 1) != 1)
-			_exit(4);
-		alarm(CLIENT_LIMIT_S);
-		_exit(script_play(script, listener));
-	}
-	close(ready[1]);
-	char byte;
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	return child;
-}
-
 /* The server heard what it expected; or was ended by that signal. */
 static void server_end(pid_t server, int by_signal)
 {
@@ -110,7 +90,7 @@ static void server_end(pid_t server, int by_signal)
 /* The server's process is reaped while mvm-host waits for it, as a zombie has ended too. */
 static struct outcome run_with(const struct script *script, const char *const *arguments, int by_signal)
 {
-	pid_t server = server_start(script);
+	pid_t server = server_start(script, script_play);
 	struct outcome outcome = host_run(arguments);
 	server_end(server, by_signal);
 	return outcome;
@@ -247,7 +227,7 @@ static void test_not_http(void **state)
 	};
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
 		struct script script = {.exchanges = {{"power-button", replies[i]}}, .ends_after_ms = 0};
-		pid_t server = server_start(&script);
+		pid_t server = server_start(&script, script_play);
 		struct outcome outcome = RUN("shutdown", "ch", monitor, "30");
 		if (outcome.status != 1)
 			print_message("after %s", replies[i]);

@@ -65,8 +65,9 @@ static bool hear(int fd, const char *expected)
 	return false;
 }
 
-static int script_play(const struct script *script, int fd)
+static int script_play(const struct script *script, int listener)
 {
+	int fd = accept(listener, NULL, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (script->greeting)
 		say(fd, script->greeting);
@@ -83,26 +84,6 @@ static int script_play(const struct script *script, int fd)
 	return 0;
 }
 
-static pid_t monitor_start(const struct script *script)
-{
-	int ready[2];
-	assert_int_equal(pipe(ready), 0);
-	pid_t child = fork();
-	assert_true(child >= 0);
-	if (!child) {
-		int listener = socket_listen(monitor);
-		if (listener < 0 || write(ready[1], "", 1) != 1)
-			_exit(4);
-		alarm(CLIENT_LIMIT_S);
-		_exit(script_play(script, accept(listener, NULL, NULL)));
-	}
-	close(ready[1]);
-	char byte;
-	assert_int_equal(read(ready[0], &byte, 1), 1);
-	close(ready[0]);
-	return child;
-}
-
 /* The monitor said all its lines, and heard those that it expected. */
 static void monitor_end(pid_t monitor_process)
 {
@@ -115,7 +96,7 @@ static void monitor_end(pid_t monitor_process)
 
 static struct outcome shutdown_with(const struct script *script, const char *seconds)
 {
-	pid_t process = monitor_start(script);
+	pid_t process = server_start(script, script_play);
 	struct outcome outcome = RUN("shutdown", "qmp", monitor, seconds);
 	monitor_end(process);
 	return outcome;
@@ -123,7 +104,7 @@ static struct outcome shutdown_with(const struct script *script, const char *sec
 
 static struct outcome balloon_with(const struct script *script, const char *memory, const char *balloon)
 {
-	pid_t process = monitor_start(script);
+	pid_t process = server_start(script, script_play);
 	struct outcome outcome = RUN("balloon", "qmp", monitor, memory, balloon);
 	monitor_end(process);
 	return outcome;
