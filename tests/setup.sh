@@ -47,6 +47,8 @@ check systemd-container  machinectl
 check socat              socat
 check erofs-utils        mkfs.erofs
 check curl               curl
+check openssh-client     ssh
+check libwrap0           sshd
 check gcc-aarch64-linux-gnu aarch64-linux-gnu-gcc
 check libc6-dev-arm64-cross aarch64-linux-gnu-gcc
 check qemu-system-arm    qemu-system-aarch64

@@ -55,6 +55,7 @@ bool tree_remove(const char *path);
  * STATUS_INTERRUPTED or dies. interrupts_handle must be called before any thread is started.
  */
 void interrupts_handle(void);
+void interrupts_default(void); /* from now on they end the main thread's process as any other, without a word: it writes nothing */
 void interrupts_remove(const char *path); /* `path` is absolute, copied */
 void interrupts_keep(const char *path);   /* takes it off the list again */
 

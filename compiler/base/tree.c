@@ -110,6 +110,14 @@ void interrupts_handle(void)
 	pthread_detach(thread);
 }
 
+void interrupts_default(void)
+{
+	/* A signal that the main thread does not block is its own, before it is the waiting thread's. */
+	sigset_t none;
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
 void interrupts_remove(const char *path)
 {
 	pthread_mutex_lock(&doomed_lock);

@@ -21,9 +21,7 @@ static bool become(const struct host *host, const struct strings *argv)
 		const char *const *given;
 		char *const *taken;
 	} words = {.given = argv->v};
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	interrupts_default();
 	signal(SIGPIPE, SIG_DFL);
 	execvp(argv->v[0], words.taken);
 	return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", argv->v[0], strerror(errno));
@@ -47,7 +45,7 @@ static const char *vsock_of(const struct host *host, const struct machine *machi
 	return cid && carries ? machine_path(host, machine, "notify.vsock") : cid;
 }
 
-/* ssh gives it to a shell, and takes % for its own. */
+/* ssh gives it to a shell, behind an "exec" of its own, and takes % for its own. */
 static const char *proxy_command(const struct host *host, const char *vsock)
 {
 	const char *self = link_read(host->arena, "/proc/self/exe");
@@ -56,7 +54,7 @@ static const char *proxy_command(const struct host *host, const char *vsock)
 	buf_shell_quote(&quoted, self ? self : "microvm");
 	buf_puts(&quoted, " --connect ");
 	buf_shell_quote(&quoted, vsock);
-	buf_puts(&text, "ProxyCommand=exec ");
+	buf_puts(&text, "ProxyCommand=");
 	for (const char *c = buf_text(&quoted); *c; c++)
 		buf_printf(&text, "%s%c", *c == '%' ? "%" : "", *c);
 	return arena_strdup(host->arena, buf_text(&text));

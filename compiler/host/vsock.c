@@ -133,6 +133,7 @@ bool verb_connect(struct host *host, const struct request *request)
 {
 	FD_CLEANUP int fd = -1;
 	const char *where = request->name;
+	interrupts_default(); /* ssh ends its session so */
 	bool connected = where[0] == '/' ? connect_socket(host, where, &fd) : connect_number(host, where, &fd);
 	if (connected)
 		pass_both_ways(fd);

@@ -10,6 +10,8 @@ series=6.1
 flavour=${1:-amd64}
 top=$(cd "$(dirname "$0")/../.." && pwd)
 cache=${MVM_KERNEL_CACHE:-$top/build/kernel}
+# shellcheck source=tests/e2e/apt.sh
+. "$top/tests/e2e/apt.sh"
 
 if [ -n "${MVM_TEST_KERNEL:-}" ] && [[ $flavour != *arm64 ]]; then
 	echo "$MVM_TEST_KERNEL"
@@ -34,38 +36,29 @@ mkdir "$work"
 
 # The name of the newest package: linux-image-6.1.0-NN-amd64.
 newest() {
-	apt-cache "$@" search --names-only "^linux-image-${series//./\\.}\\.[0-9]+-[0-9]+-$flavour\$" | cut -d ' ' -f 1 | sort -V | tail -n 1
+	apt-cache "${apt[@]}" search --names-only "^linux-image-${series//./\\.}\\.[0-9]+-[0-9]+-$flavour\$" | cut -d ' ' -f 1 | sort -V | tail -n 1
 }
 
 download() {
 	local -a packages
-	mapfile -t packages < <(newest "$@")
+	mapfile -t packages < <(newest)
 	[ "${#packages[@]}" = 1 ] || return
 	[[ $flavour != *arm64 ]] || packages+=(busybox-static:arm64)
 	echo "kernel: downloading ${packages[*]}" >&2
-	(cd "$work" && apt-get "$@" -o APT::Sandbox::User="$(id -un)" download -q "${packages[@]}") >&2
+	(cd "$work" && apt-get "${apt[@]}" download -q "${packages[@]}") >&2
 }
 
-# The system's package lists may be missing or too old; fresh ones of our own need no root.
-own=(-o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache")
-foreign=false
-if [[ $flavour == *arm64 ]]; then
-	own+=(-o APT::Architecture=arm64 -o APT::Architectures=arm64)
-	foreign=true
-fi
-if $foreign || ! download; then
-	mkdir -p "$work/lists/partial" "$work/cache"
-	apt-get "${own[@]}" -o APT::Sandbox::User="$(id -un)" update -q >&2
-	download "${own[@]}" || {
-		echo "kernel: apt knows no linux-image-$series.*-$flavour; set MVM_TEST_KERNEL to the directory of one" >&2
-		exit 1
-	}
-fi
-dpkg-deb --fsys-tarfile "$work"/linux-image-*.deb | tar -x --no-same-owner -C "$work" ./boot ./lib/modules
+apt=()
+[[ $flavour != *arm64 ]] || apt=(-o APT::Architecture=arm64 -o APT::Architectures=arm64)
+apt_try "$work" download || {
+	echo "kernel: apt knows no linux-image-$series.*-$flavour; set MVM_TEST_KERNEL to the directory of one" >&2
+	exit 1
+}
+deb_unpack "$work" "$work"/linux-image-*.deb ./boot ./lib/modules
 mkdir "$work/$flavour"
 mv "$work/boot" "$work/lib" "$work/$flavour/"
 for package in "$work"/busybox-static_*.deb; do
-	if [ -e "$package" ]; then dpkg-deb --fsys-tarfile "$package" | tar -x --no-same-owner -C "$work/$flavour" ./bin/busybox; fi
+	if [ -e "$package" ]; then deb_unpack "$work/$flavour" "$package" ./bin/busybox; fi
 done
 mv "$work/$flavour" "$cache/$flavour"
 echo "$cache/$flavour"

@@ -230,11 +230,11 @@ echo 42 >one/share/microvm/vsock-cid
 echo qemu >one/share/microvm/hypervisor
 check "ssh" m -s declared uname -a
 common='<-o><StrictHostKeyChecking=no><-o><UserKnownHostsFile=/dev/null>'
-check "by the guest's number" grep -qxF "$common<-o><ProxyCommand=exec $microvm --connect 42><-l><root><declared><uname><-a>" ssh-asked
+check "by the guest's number" grep -qxF "$common<-o><ProxyCommand=$microvm --connect 42><-l><root><declared><uname><-a>" ssh-asked
 echo cloud-hypervisor >one/share/microvm/hypervisor
 check "ssh with options" m -s declared -- -l me -v
 check "by the hypervisor's socket, the options before ours" \
-	grep -qxF "<-l><me><-v>$common<-o><ProxyCommand=exec $microvm --connect $state/declared/notify.vsock><-l><root><declared>" ssh-asked
+	grep -qxF "<-l><me><-v>$common<-o><ProxyCommand=$microvm --connect $state/declared/notify.vsock><-l><root><declared>" ssh-asked
 # A hypervisor that carries the guest's vsock, and an ssh server that answers in capitals.
 cat >guest <<'E2'
 #!/bin/bash
@@ -250,6 +250,12 @@ until [ -S "$state/declared/notify.vsock" ]; do sleep 0.1; done
 letters() { head -c 300000 /dev/zero | tr '\0' "$1"; }
 answered() { letters x | "$microvm" --connect "$state/declared/notify.vsock" | cmp - <(printf 'hello ' && letters X); }
 check "what is sent arrives, and the answer comes back, to the end" answered
+sleep 60 | "$microvm" --connect "$state/declared/notify.vsock" >hello 2>log.connect &
+connected=$!
+until [ -s hello ]; do sleep 0.1; done
+kill -HUP $connected
+wait $connected
+check "ssh ends it by a signal, without a word" test $? = 129 -a ! -s log.connect
 kill $guest && wait $guest 2>/dev/null
 check "nobody there is an error" fails m --connect "$state/declared/notify.vsock"
 expect "that says so" "$log" 'cannot reach the guest by .*notify.vsock: Connection refused'

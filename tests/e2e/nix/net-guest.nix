@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
-# A guest that says as systemd would that it is ready, reads from its host's ports 1024, of TCP by eth0 and of vsock, and ends. Says "net: WHAT
-# VALUE".
+# A guest that says as systemd would that it is ready, reads from its host's ports 1024, of TCP by eth0 and of vsock, and ends. With an sshd it is
+# reached by ssh over vsock, for root, and ends when told so there. Says "net: WHAT VALUE".
 {
   busyboxProgram ? "/usr/bin/busybox",
-  guestFiles, # socat with its libraries, as they lie below / of this machine: stage_programs in ../lab.sh
+  guestFiles, # socat with its libraries, as they lie below / of this machine: stage_programs in ../lab.sh; sshd and etc/ssh
 }:
 
 let
@@ -19,12 +19,24 @@ in
       if [ -e "${files}/$name" ]; then ln -s "${files}/$name" "/$name"; fi
     done
     get() { /usr/bin/socat -T 20 -u "$1" STDOUT; }
+    if [ -e ${files}/usr/sbin/sshd ]; then
+      rm -rf /bin
+      ln -s ${busybox}/bin /bin
+      mkdir -p /etc/ssh /run/sshd
+      cp ${files}/etc/ssh/* /etc/ssh
+      chmod 600 /etc/ssh/*
+      printf '%s\n' 'root:x:0:0::/:/bin/sh' 'sshd:x:65534:65534::/run/sshd:/bin/false' >/etc/passwd
+      # As systemd's socket unit does it: sshd has the connection itself.
+      /usr/bin/socat VSOCK-LISTEN:22,fork EXEC:'/usr/sbin/sshd -i',nofork &
+      echo "net: boot $(cat /proc/sys/kernel/random/boot_id)"
+    fi
     ifconfig eth0 192.0.2.2 netmask 255.255.255.0 up
     # vsock-stream:CID:PORT
     notify=$(cat /sys/firmware/qemu_fw_cfg/by_name/opt/io.systemd.credentials/vmm.notify_socket/raw 2>/dev/null)
     [ -z "$notify" ] || printf 'READY=1\nSTATUS=from the guest\nMAINPID=1\n' | /usr/bin/socat -u STDIN "VSOCK-CONNECT:''${notify#vsock-stream:}"
     echo "net: file $(get TCP:192.0.2.1:1024 | sha256sum)"
     echo "net: vsock $(get VSOCK-CONNECT:2:1024)"
+    wait
     reboot -f
   '';
 }
