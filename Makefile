@@ -90,6 +90,7 @@ MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/mvmbuild
 DATADIR ?= $(PREFIX)/share/mvmbuild
 UNITDIR ?= $(PREFIX)/lib/systemd/system
+LIBEXECDIR ?= $(PREFIX)/libexec/mvmbuild
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 MODULESDIR ?= $(PREFIX)/lib/modules-load.d
@@ -108,9 +109,11 @@ install: all
 
 # What a host with systemd needs for VMs that start at boot.
 UNITS = $(notdir $(basename $(wildcard templates/systemd/*.service.in templates/systemd/*.target.in)))
-FILL_UNIT = sed -e 's|@statedir@|$(STATEDIR)|g' -e 's|@user@|$(HOSTUSER)|g' -e 's|@group@|$(HOSTGROUP)|g'
+FILL_UNIT = sed -e 's|@statedir@|$(STATEDIR)|g' -e 's|@user@|$(HOSTUSER)|g' -e 's|@group@|$(HOSTGROUP)|g' \
+	-e 's|@libexecdir@|$(LIBEXECDIR)|g'
 install-systemd:
-	$(Q)$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(TMPFILESDIR)' '$(DESTDIR)$(MODULESDIR)'
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(TMPFILESDIR)' '$(DESTDIR)$(MODULESDIR)'
+	$(Q)$(INSTALL) -m 755 templates/host/set-booted.sh '$(DESTDIR)$(LIBEXECDIR)/set-booted'
 	$(Q)for unit in $(UNITS); do $(FILL_UNIT) templates/systemd/$$unit.in > '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; done
 	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.sysusers.in > '$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf'
 	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.tmpfiles.in > '$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf'
@@ -118,7 +121,7 @@ install-systemd:
 
 uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(BINDIR)/microvm' '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1' '$(DESTDIR)$(MANDIR)/man1/microvm.1'
-	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)'
+	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)' '$(DESTDIR)$(LIBEXECDIR)'
 	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) '$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' \
 		'$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' '$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
 

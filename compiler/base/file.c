@@ -183,12 +183,17 @@ bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, cons
 {
 	const char *temporary = arena_printf(arena, "%s.new-%ld", path, (long)getpid());
 	unlink(temporary);
-	if (!file_write(diag, temporary, bytes, count, mode)) {
-		unlink(temporary);
+	FD_CLEANUP int fd = create(diag, temporary, mode);
+	if (fd < 0)
 		return false;
-	}
-	if (rename(temporary, path) == 0)
+	if (!fd_write_all(fd, bytes, count, 0) || fsync(fd) != 0)
+		return write_failed(diag, temporary);
+	if (rename(temporary, path) == 0) {
+		FD_CLEANUP int directory = open(path_parent(arena, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (directory >= 0)
+			fsync(directory);
 		return true;
+	}
 	int error = errno;
 	unlink(temporary);
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path, strerror(error));

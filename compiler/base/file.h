@@ -25,7 +25,7 @@ struct bytes {
 bool file_read(struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out);
 /* Creates `path` (it must not exist) with exactly these bytes and mode, whatever the umask. */
 bool file_write(struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode);
-/* The same for a file that may be there: whoever reads it sees the old bytes or the new ones. */
+/* The same for a file that may be there: whoever reads it sees the old bytes or the new ones, also after a crash. */
 bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode);
 /* Writes all of it at `offset`; false with errno set. */
 bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset);

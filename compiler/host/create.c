@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* create: built beside, checked, then one rename. */
 #include <errno.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"
 #include "compiler/host/roots.h"
@@ -22,25 +20,6 @@ struct creation {
 	struct staging staging;
 };
 
-/* The group of the state directory; where that is root's own, the reference's. */
-static gid_t group_of_vms(const struct host *host)
-{
-	struct stat st;
-	const struct group *kvm = getgrnam("kvm");
-	if (stat(host->state_dir, &st) == 0 && st.st_gid != 0)
-		return st.st_gid;
-	return kvm ? kvm->gr_gid : getgid();
-}
-
-/* The VM's user makes images and sockets in it, and the link `booted`. */
-static bool open_to_group(const struct host *host, const char *directory)
-{
-	if (chown(directory, (uid_t)-1, group_of_vms(host)) != 0 && geteuid() == 0)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot change the group of %s: %s", directory, strerror(errno));
-	return chmod(directory, 0775) == 0 ||
-	       diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot change the mode of %s: %s", directory, strerror(errno));
-}
-
 static bool fill(const struct creation *creation)
 {
 	const struct host *host = creation->host;
@@ -48,7 +27,7 @@ static bool fill(const struct creation *creation)
 	struct product product;
 	return source_build(host, &creation->source, creation->name, directory, &product) &&
 	       source_write(host, directory, &creation->source) &&
-	       link_set(host->arena, host->diag, path_join(host->arena, directory, "current"), product.target) && open_to_group(host, directory);
+	       link_set(host->arena, host->diag, path_join(host->arena, directory, "current"), product.target) && custody_open_to_group(host, directory);
 }
 
 /*
@@ -66,7 +45,7 @@ static bool move_into(const struct creation *creation, const struct machine *mac
 		if (rename(from, to) != 0 && errno != ENOENT)
 			return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot write %s: %s", to, strerror(errno));
 	}
-	return open_to_group(host, machine->directory);
+	return custody_open_to_group(host, machine->directory);
 }
 
 static bool refuse_existing(const struct creation *creation, const struct machine *machine)
@@ -108,7 +87,7 @@ bool verb_create(struct host *host, const struct request *request)
 	machine_find(host, request->name, &machine);
 	if (machine_is_vm(host, &machine))
 		return refuse_existing(&creation, &machine);
-	if (!directory_make(host->diag, host->state_dir, 0755) ||
+	if (!directory_make(host->diag, host->state_dir, 0755) || !custody_take_state(host) ||
 	    !staging_begin(host->arena, host->diag, machine.directory, &creation.staging) || !create(&creation))
 		return false;
 	printf("%s Start with: %s\n", host_coloured(host, COLOUR_GOOD, arena_printf(host->arena, "Created MicroVM %s.", request->name)),

@@ -5,6 +5,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/base/process.h"
+#include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/host/source.h"
 
@@ -38,10 +39,10 @@ bool flake_build(const struct host *host, const char *flake, const char *name, c
 	const char *link = path_join(host->arena, directory, RESULT);
 	const char *const argv[] = {"nix", "build", "-o", link, attribute(host, flake, name, "microvm.declaredRunner"), NULL};
 	struct process_result ran;
-	unlink(link);
+	tree_remove(link);
 	if (!process_run_shown(host->arena, host->diag, argv, &ran))
 		return false;
-	product->target = ran.exit_status == 0 ? link_read(host->arena, link) : NULL;
+	product->target = ran.exit_status == 0 && custody_counts(host, directory, RESULT) ? link_read(host->arena, link) : NULL;
 	if (product->target)
 		product->system = link_read(host->arena, path_join(host->arena, product->target, "share/microvm/system"));
 	return product->target || failed(host, "build it", &ran);

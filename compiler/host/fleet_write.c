@@ -14,6 +14,9 @@
 #define UNITS "systemd/"
 #define UNIT_ENDING ".in"
 #define INSTALLER "host/install-host.sh"
+#define SET_BOOTED "host/set-booted.sh"
+/* Where install-host puts it, as `make install-systemd` does by default. */
+#define LIBEXEC_DIR "/usr/local/libexec/mvmbuild"
 
 struct output {
 	struct arena *arena;
@@ -34,7 +37,8 @@ static const char *fill(const struct output *output, const char *text, size_t le
 {
 	const struct {
 		const char *hole, *value;
-	} holes[] = {{"@statedir@", output->fleet->state_dir}, {"@user@", output->fleet->user}, {"@group@", output->fleet->group}};
+	} holes[] = {{"@statedir@", output->fleet->state_dir}, {"@user@", output->fleet->user}, {"@group@", output->fleet->group},
+		     {"@libexecdir@", LIBEXEC_DIR}};
 	BUF_CLEANUP struct buf filled = {0};
 	for (const char *end = text + length; text < end;) {
 		size_t hole = 0;
@@ -62,13 +66,13 @@ static bool write_units(const struct output *output)
 	return ok;
 }
 
-static bool write_installer(const struct output *output)
+static bool write_script(const struct output *output, const char *name, const char *place)
 {
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strcmp(file->name, INSTALLER) == 0)
-			return file_write(output->diag, path_join(output->arena, output->directory, "bin/install-host"), file->begin,
-					  (size_t)(file->end - file->begin), 0555);
-	return diag_error(output->diag, STATUS_FAILED, NULL, "internal", "this program carries no install-host");
+		if (strcmp(file->name, name) == 0)
+			return file_write(output->diag, path_join(output->arena, output->directory, place), file->begin, (size_t)(file->end - file->begin),
+					  0555);
+	return diag_error(output->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
 }
 
 /* ---- VMs ---- */
@@ -121,7 +125,8 @@ bool fleet_write(struct session *session, const struct fleet *fleet, const char 
 {
 	const struct output output = {session->arena, session->diag, fleet, directory};
 	return directory_make(session->diag, path_join(session->arena, directory, "share/systemd"), 0755) &&
-	       directory_make(session->diag, path_join(session->arena, directory, "bin"), 0755) && write_units(&output) && write_installer(&output) &&
+	       directory_make(session->diag, path_join(session->arena, directory, "bin"), 0755) && write_units(&output) &&
+	       write_script(&output, INSTALLER, "bin/install-host") && write_script(&output, SET_BOOTED, "share/set-booted") &&
 	       put(&output, "share/state-dir", fleet->state_dir, 0444) && put(&output, "share/group", fleet->group, 0444) &&
 	       put(&output, "share/vms", table(&output), 0444) && put(&output, FLEET_MANIFEST, fleet_manifest(session, fleet), 0444);
 }

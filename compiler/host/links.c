@@ -58,7 +58,7 @@ static bool put_in_place(struct arena *arena, struct diag *diag, const char *tem
 bool link_set(struct arena *arena, struct diag *diag, const char *path, const char *target)
 {
 	const char *temporary = temporary_of(arena, path);
-	unlink(temporary);
+	tree_remove(temporary);
 	if (path_exists(path) && !link_read(arena, path))
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state", "%s is no link; it stays as it is", path);
 	if (symlink(target, temporary) != 0)
@@ -69,20 +69,6 @@ bool link_set(struct arena *arena, struct diag *diag, const char *path, const ch
 bool links_swap(struct diag *diag, const char *a, const char *b)
 {
 	return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0 || cannot_write(diag, a);
-}
-
-bool file_replace(struct arena *arena, struct diag *diag, const char *path, const char *text)
-{
-	const char *temporary = temporary_of(arena, path);
-	unlink(temporary);
-	FD_CLEANUP int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return cannot_write(diag, path);
-	if (fchmod(fd, 0644) == 0 && fd_write_all(fd, text, strlen(text), 0) && fsync(fd) == 0)
-		return put_in_place(arena, diag, temporary, path);
-	cannot_write(diag, path);
-	unlink(temporary);
-	return false;
 }
 
 bool path_remove(struct diag *diag, const char *path)

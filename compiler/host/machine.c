@@ -9,6 +9,7 @@
 #include <sys/file.h>
 
 #include "compiler/base/file.h"
+#include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/shape.h"
 
@@ -35,11 +36,16 @@ const char *machine_path(const struct host *host, const struct machine *machine,
 	return path_join(host->arena, machine->directory, name);
 }
 
+static const char *link_that_counts(const struct host *host, const char *directory, const char *name)
+{
+	return custody_counts(host, directory, name) ? link_read(host->arena, path_join(host->arena, directory, name)) : NULL;
+}
+
 void machine_read_links(const struct host *host, struct machine *machine)
 {
-	machine->current = link_read(host->arena, machine_path(host, machine, "current"));
+	machine->current = link_that_counts(host, machine->directory, "current");
 	machine->booted = link_read(host->arena, machine_path(host, machine, "booted"));
-	machine->old = link_read(host->arena, machine_path(host, machine, "old"));
+	machine->old = link_that_counts(host, machine->directory, "old");
 }
 
 void machine_find(const struct host *host, const char *name, struct machine *machine)
@@ -50,7 +56,7 @@ void machine_find(const struct host *host, const char *name, struct machine *mac
 
 bool machine_is_vm(const struct host *host, const struct machine *machine)
 {
-	return machine->current || path_exists(machine_path(host, machine, "toplevel"));
+	return machine->current || custody_counts(host, machine->directory, "toplevel");
 }
 
 bool machine_lock(const struct host *host, struct machine *machine)
@@ -64,8 +70,9 @@ bool machine_lock(const struct host *host, struct machine *machine)
 	/* A file system may know no locks. */
 	if (taken != 0 && errno != ENOLCK && errno != EOPNOTSUPP)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot lock %s: %s", machine->directory, strerror(errno));
+	bool ok = custody_take(host, machine->directory);
 	machine_read_links(host, machine);
-	return true;
+	return ok;
 }
 
 static bool must_be_there(const struct host *host, const struct machine *machine)
@@ -101,8 +108,7 @@ bool machines_find(const struct host *host, struct strings *names)
 		return errno == ENOENT ||
 		       diag_error(host->diag, STATUS_INPUT, NULL, "state", "cannot read %s: %s", host->state_dir, strerror(errno));
 	for (struct dirent *entry; (entry = readdir(stream));)
-		if (is_name(entry->d_name) &&
-		    link_read(host->arena, arena_printf(host->arena, "%s/%s/current", host->state_dir, entry->d_name)))
+		if (is_name(entry->d_name) && link_that_counts(host, path_join(host->arena, host->state_dir, entry->d_name), "current"))
 			vec_push(host->arena, names, arena_strdup(host->arena, entry->d_name));
 	closedir(stream);
 	if (names->n)

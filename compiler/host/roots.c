@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"
 #include "compiler/host/runners.h"
@@ -72,7 +73,7 @@ void roots_forget_runner(const struct host *host, const char *name, const char *
 
 static bool is_vm(const struct host *host, const char *directory)
 {
-	return link_read(host->arena, path_join(host->arena, directory, "current"));
+	return custody_counts(host, directory, "current");
 }
 
 /* Roots for VMs of another state directory are not ours to judge. */

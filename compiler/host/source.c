@@ -5,6 +5,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/build.h"
+#include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/host/roots.h"
 #include "compiler/host/runners.h"
@@ -75,22 +76,23 @@ static bool read_line(const struct host *host, const char *path, const char **te
 
 bool source_read(const struct host *host, const char *directory, struct source *source)
 {
-	const char *description = path_join(host->arena, directory, "source"), *flake = path_join(host->arena, directory, "flake");
-	const char *toplevel = path_join(host->arena, directory, "toplevel");
 	*source = (struct source){0};
-	if (path_exists(toplevel)) {
-		*source = (struct source){SOURCE_DECLARED, link_read(host->arena, toplevel)};
+	if (custody_counts(host, directory, "toplevel")) {
+		*source = (struct source){SOURCE_DECLARED, link_read(host->arena, path_join(host->arena, directory, "toplevel"))};
 		return true;
 	}
-	source->kind = path_exists(description) ? SOURCE_DESCRIPTION : path_exists(flake) ? SOURCE_FLAKE : SOURCE_UNKNOWN;
-	return source->kind == SOURCE_UNKNOWN || read_line(host, source->kind == SOURCE_FLAKE ? flake : description, &source->text);
+	const char *name = custody_counts(host, directory, "source") ? "source" : custody_counts(host, directory, "flake") ? "flake" : NULL;
+	if (!name)
+		return true;
+	source->kind = strcmp(name, "flake") == 0 ? SOURCE_FLAKE : SOURCE_DESCRIPTION;
+	return read_line(host, path_join(host->arena, directory, name), &source->text);
 }
 
 bool source_write(const struct host *host, const char *directory, const struct source *source)
 {
 	/* No line break, as the reference has it. */
 	const char *name = source->kind == SOURCE_FLAKE ? "flake" : "source";
-	return file_replace(host->arena, host->diag, path_join(host->arena, directory, name), source->text);
+	return file_rewrite(host->arena, host->diag, path_join(host->arena, directory, name), source->text, strlen(source->text), 0644);
 }
 
 /* ---- descriptions ---- */
@@ -130,7 +132,8 @@ static bool build_description(const struct host *host, const char *path, const c
 	product->target = runner_place(host->arena, product->fingerprint);
 	session->cli.gcroot_dir = roots_of_runner(host, name, product->fingerprint);
 	session->cli.gcroot = session->cli.gcroot_dir;
-	return directory_make(host->diag, path_join(host->arena, directory, RUNNERS), 0755) &&
+	const char *runners = path_join(host->arena, directory, RUNNERS);
+	return directory_make(host->diag, runners, 0755) && custody_check(host, runners) &&
 	       build_runner(session, &progress, path_join(host->arena, directory, product->target), &result);
 }
 

@@ -8,6 +8,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/host/custody.h"
 #include "compiler/host/host.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"
@@ -92,8 +93,11 @@ bool verb_run(struct host *host, const struct request *request)
 {
 	struct machine machine;
 	struct strings argv = {0};
-	if (!machine_get(host, request->name, &machine))
+	/* What root runs is root's. */
+	if (!machine_get(host, request->name, &machine) || (geteuid() == 0 && !custody_take(host, machine.directory)) ||
+	    !machine_get(host, request->name, &machine))
 		return false;
+	diag_print(host->diag, stderr, DIAG_HUMAN, host->quiet);
 	if (chdir(machine.directory) != 0)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot enter %s: %s", machine.directory, strerror(errno));
 	vec_push(host->arena, &argv, "./current/bin/microvm-run");

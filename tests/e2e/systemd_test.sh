@@ -51,7 +51,8 @@ clean() { # DESCRIPTION
 }
 
 check "the user and the directory are made" host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
-check "the directory belongs to the user" test "$(host stat -c %U:%G "$state")" = microvm:kvm
+check "the directory of all VMs is root's" test "$(host stat -c %U:%G:%a "$state")" = root:kvm:755
+# As microvm.nix makes it.
 host install -d -o microvm -g kvm -m 775 "$state/vm"
 host ln -s "$test_dir/first" "$state/vm/current"
 
@@ -59,11 +60,23 @@ host ln -s "$test_dir/first" "$state/vm/current"
 check "it starts" host systemctl start microvm@vm
 check "it is active" test "$(property ActiveState microvm@vm)" = active
 check "it comes up" console_says 1 '^probe: ready'
+check "its directory is root's now, and sticky" test "$(host stat -c %U:%G:%a "$state/vm")" = root:kvm:1775
+host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
+expect "which is said" "$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
 check "the hypervisor is the user's" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
 check "its tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
 check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
 check "systemd-machined knows it" host machinectl status vm
 expect "and its process" "$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
+
+# ---- what the hypervisor's user may do: custody_test.sh has all of it ----
+as_user() { host setpriv --reuid microvm --regid kvm --init-groups "$@"; }
+# shellcheck disable=SC2317 # check calls it
+fails() { ! "$@"; }
+for attempt in "ln -sfnT /tmp $state/vm/current" "ln -sfnT /tmp $state/vm/booted" "mv $state/vm $state/x" "ln -sfnT /tmp /run/microvms/vm/booted"; do
+	# shellcheck disable=SC2086 # words
+	check "he cannot: $attempt" fails as_user $attempt
+done
 check "what it does not need is skipped" test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
 check "it stops" host systemctl stop microvm@vm
 check "with success" test "$(property Result microvm@vm)" = success
@@ -74,10 +87,29 @@ check "the tap is gone" soon tap_gone mvm-one
 check "systemd-machined knows it no more" test -z "$(host machinectl list --no-legend)"
 check "nothing is booted" soon host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
+# Names that he may make now. What is run through them as root says so.
+mkdir -p "$test_dir/evil/bin"
+printf '#!/bin/sh\nid -un >>%s/ran-as\n' "$test_dir" | tee "$test_dir"/evil/bin/{tap-up,tap-down,pci-setup,virtiofsd-run,microvm-run,microvm-register,microvm-unregister} >/dev/null
+chmod +x "$test_dir"/evil/bin/*
+as_user cp -r "$test_dir/evil" "$state/vm/booted"
+as_user cp -r "$test_dir/evil" "$state/vm/runners"
+host rm "$state/vm/current"
+as_user ln -s "$test_dir/evil" "$state/vm/current"
+check "nothing starts from a link of his" fails host systemctl start microvm@vm
+for unit in tap-interfaces pci-devices virtiofsd; do
+	check "nor microvm-$unit by itself" fails host systemctl start "microvm-$unit@vm"
+done
+host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
+expect "why is said" "$log" "$state/vm/current belongs to microvm, who could have led it anywhere"
+check "nothing of his ran as root" test ! -e "$test_dir/ran-as"
+host ln -sfnT "$test_dir/first" "$state/vm/current"
+host systemctl reset-failed
 
 # ---- a crash ----
 host systemctl start microvm@vm
 check "it comes up again" console_says 2 '^probe: ready'
+check "his directory in the place of booted is gone" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "root's units have the runner from elsewhere" test "$(host readlink /run/microvms/vm/booted)" = "$test_dir/first"
 pid=$(property MainPID microvm@vm)
 host kill -KILL "$pid"
 check "after a crash it comes again" console_says 3 '^probe: ready'
@@ -98,6 +130,8 @@ check "then the target wants it" test "$(property Wants microvms.target)" = micr
 check "it is disabled and stopped" host systemctl disable --now microvm@vm
 clean "the volume is clean at the end"
 soon host test ! -e "$state/vm/booted"
+check "nothing of his ran as root, to the end" test ! -e "$test_dir/ran-as"
+check "nothing is left in /run" host test ! -e /run/microvms/vm
 host rm -rf "$state/vm"
 check "no interface is left" soon tap_gone mvm-two
 check "no process is left" test -z "$(host pgrep -u microvm)"

@@ -1,0 +1,178 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The VMs' user, who may be somebody that escaped from a guest, makes files in a VM's directory, where root reads, writes and runs. Here he tries every
+# name: set-booted (for root's units), the command microvm and install-host do nothing for him. systemd_test.sh has the same with real units.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/golden/fixture.sh
+. "$top/tests/golden/fixture.sh"
+need_root
+need_programs setpriv jq
+microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
+fixture_make "$test_dir"
+chmod 755 "$test_dir"
+unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+export NIX_STATE_DIR=$test_dir/nix NO_COLOR=1
+user=65534 group=65533
+state=$test_dir/vms log=$test_dir/log evil=$test_dir/evil
+mkdir -p "$evil/bin" "$test_dir/nix/gcroots" "$test_dir/good/bin" "$test_dir/bin"
+# What runs as somebody else says so.
+for script in microvm-run tap-up tap-down; do
+	printf '#!/bin/sh\nid -u >>%s/evil-ran\n' "$test_dir" >"$evil/bin/$script"
+	printf '#!/bin/sh\necho good\n' >"$test_dir/good/bin/$script"
+done
+chmod +x "$evil"/bin/* "$test_dir"/good/bin/*
+chown -R $user:$group "$evil"
+
+as_user() { setpriv --reuid $user --regid $group --clear-groups "$@"; }
+fails() { ! "$@"; }
+boots() {
+	mkdir -p "$test_dir/run"
+	RUNTIME_DIRECTORY=$test_dir/run sh "$top/templates/host/set-booted.sh" "$state/vm" $user $group >"$log" 2>&1
+}
+m() { "$microvm" -q --no-cache --state-dir "$state" "$@" >"$log" 2>&1; }
+mode() { stat -c %u:%g:%a "$1"; }
+booted() { readlink "$test_dir/run/booted"; }
+# A VM's directory: as microvm.nix makes it by its command, by its module, or as we do.
+fresh() { # KIND
+	rm -rf "$state" "$test_dir/run" "$test_dir/evil-ran"
+	mkdir -p "$state/vm"
+	ln -s "$test_dir/good" "$state/vm/current"
+	case $1 in
+	command) chown $user:$group "$state" && chmod 775 "$state" && chgrp $group "$state/vm" && chmod 775 "$state/vm" ;;
+	module) chown $user:$group "$state" && chmod 775 "$state" && chown -h $user:$group "$state/vm" "$state/vm/current" ;;
+	ours) chown 0:$group "$state" "$state/vm" && chmod 755 "$state" && chmod 1775 "$state/vm" ;;
+	esac
+}
+
+# ---- what he may and may not ----
+fresh ours
+check "a VM boots" boots
+check "from its runner" test "$(booted) $(readlink "$state/vm/booted")" = "$test_dir/good $test_dir/good"
+check "nothing is said" test ! -s "$log"
+check "he makes volumes and sockets" as_user touch "$state/vm/data.img"
+check "and removes them" as_user rm "$state/vm/data.img"
+for attempt in "rm -f $state/vm/current" "mv $state/vm/current $state/vm/x" "ln -sfn $evil $state/vm/current" "mv -T $state/vm/booted $state/vm/x" \
+	"ln -sfnT $evil $state/vm/booted" "mv $state/vm $state/x" "mkdir $state/other" "chmod 777 $state/vm" "ln -sfnT $evil $test_dir/run/booted" \
+	"touch $test_dir/run/x" "chown -h 0 $evil"; do
+	# shellcheck disable=SC2086 # words
+	check "he cannot: ${attempt//$test_dir\//}" fails as_user $attempt
+done
+
+# ---- what he may make ----
+rm "$state/vm/booted"
+as_user cp -r "$evil" "$state/vm/booted"
+check "a directory in the place of booted" boots
+check "goes" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a "$(stat -c %u "$state/vm/booted")" = 0
+rm "$state/vm/booted"
+as_user ln -s "$evil" "$state/vm/booted"
+check "so does a link" boots
+check "and nothing of his is made" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a ! -e "$evil/good"
+rm "$state/vm/current"
+check "without a runner nothing boots" fails boots
+as_user ln -s "$evil" "$state/vm/current"
+check "with one of his neither" fails boots
+expect "why is said, and what to do" "$log" "current belongs to .*, who could have led it anywhere. If it should lead to $evil: ln -sfn $evil $state/vm/current"
+rm "$state/vm/current"
+as_user cp -r "$evil" "$state/vm/current"
+check "nor with a directory" fails boots
+rm -r "$state/vm/current"
+as_user ln -s "$test_dir" "$state/vm/runners"
+ln -s runners/good "$state/vm/current"
+check "nor by a link of his inside" fails boots
+expect "which is said" "$log" 'which is a link itself'
+ln -sfn "$state/vm/runners/good" "$state/vm/current"
+check "nor when the whole path is written" fails boots
+ln -sfn "$evil" "$state/vm/current"
+check "nor in a directory of his" fails boots
+expect "which is named" "$log" "evil, where .*/current leads to, can be changed by $user"
+mkdir "$test_dir/shared"
+cp -r "$test_dir/good" "$test_dir/shared"
+chgrp $group "$test_dir/shared" && chmod 775 "$test_dir/shared"
+ln -sfn "$test_dir/shared/good" "$state/vm/current"
+check "nor below one of his group" fails boots
+check "nothing of his was booted" test "$(booted)" = "$test_dir/good"
+
+# ---- as microvm.nix leaves it ----
+fresh command
+check "a directory made by microvm.nix's command" boots
+expect "is mended, which is said" "$log" "$state/vm was of root:.*, mode 775: it is root's now, mode 1775"
+expect "that of all VMs too" "$log" "$state was of .*, mode 775: it is root's now, mode 0755"
+check "once" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
+boots
+check "not twice" test ! -s "$log"
+fresh module
+check "the link that belongs to him, as the module makes it, does not boot" fails boots
+ln -sfn "$test_dir/good" "$state/vm/current"
+check "made anew it does" boots
+fresh command
+as_user mv "$state/vm" "$state/away"
+as_user ln -s /etc "$state/vm"
+before=$(mode /etc)
+check "a link in the place of the VM's directory does not" fails boots
+check "and nothing is done to where it leads" test "$(mode /etc)" = "$before"
+
+# ---- the command ----
+describe() { # FILE [LINE]...
+	printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
+		"kernel: $test_dir/kernel" "${@:2}" >"$1"
+}
+describe "$test_dir/vm.yaml"
+describe "$evil/vm.yaml" "mem: 666"
+create() {
+	rm -rf "$state" "$test_dir/evil-ran"
+	mkdir "$state"
+	chgrp "$group" "$state"
+	m -c vm -f "$test_dir/vm.yaml"
+}
+memory() { jq -r .mem "$state/vm/current/share/microvm/vm.json"; }
+is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"vm\") | $1")" = "$2" ]; }
+check "a VM is created" create
+check "its directory is root's, and sticky" test "$(mode "$state/vm")" = "0:$group:1775"
+check "it boots" boots
+as_user sh -c "echo $evil/vm.yaml >'$state/vm/flake'; ln -s /nix/store/evil '$state/vm/toplevel'; ln -s '$evil' '$state/vm/old'"
+check "his names are not there for the list" is_listed '"\(.state) \(.sourceKind) \(.old)"' "current description null"
+check "nor for a rollback" fails m --rollback vm
+check "which removes them" test ! -L "$state/vm/old" -a ! -L "$state/vm/toplevel" -a ! -e "$state/vm/flake"
+describe "$test_dir/vm.yaml" "mem: 300"
+as_user ln -s "$evil/vm.yaml" "$state/vm/source.new"
+as_user mkdir "$state/vm/old" "$state/vm/.current.new"
+check "an update with his names in its way" m -u vm
+check "is from its own description" test "$(memory)" = 300
+# A VM of a flake has no runners of its own.
+rm -rf "$state/vm"
+mkdir "$state/vm" && chgrp $group "$state/vm" && chmod 1775 "$state/vm"
+ln -s "$test_dir/good" "$state/vm/current"
+echo "$test_dir/vm.yaml" >"$state/vm/source"
+as_user mkdir "$state/vm/runners"
+check "nothing is built into a directory of his" fails m -u vm
+expect "which is named" "$log" "$state/vm/runners can be changed by others than root"
+rmdir "$state/vm/runners"
+rm "$state/vm/current"
+as_user ln -s "$evil" "$state/vm/current"
+check "a runner of his makes no VM" fails is_listed .state broken
+check "and is not run" fails m -r vm
+check "nothing of his ran" test ! -e "$test_dir/evil-ran"
+
+fresh module
+chmod 600 "$test_dir/vm.yaml"
+echo "$test_dir/vm.yaml" >"$state/vm/source"
+chown $user "$state/vm/source"
+exec 8>>"$state/vm/source"
+check "the list knows a VM that microvm.nix's module made" is_listed .sourceKind description
+"$microvm" --no-cache --state-dir "$state" -u vm >"$log" 2>&1
+check "an update takes it into custody" test $? = 0
+expect "says what it was" "$log" "$state/vm was of .*, mode 755: the VMs' user could change what root starts; it is root's now, mode 1775"
+expect "and what to look at" "$log" "vm/source was of .*, who could have changed it: see that it is right: $test_dir/vm.yaml"
+check "all of it" test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" "$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"
+echo evil >&8
+check "nobody has it open" test "$(cat "$state/vm/source")" = "$test_dir/vm.yaml"
+check "it boots" boots
+fresh module
+as_user ln -s "$test_dir/vm.yaml" "$state/vm/source"
+as_user mkfifo "$state/vm/flake"
+timeout 20 "$microvm" -q --no-cache --state-dir "$state" --rollback vm >"$log" 2>&1
+check "a pipe stops nothing" test $? = 1
+finish
