@@ -26,8 +26,8 @@ lab_stage() {
 	done
 }
 
-# lab_build DIR RUNNERS SCRIPT: makes the lab's own runner at DIR/lab. In it, bash runs the file SCRIPT in an empty state directory; $runners
-# is the directory RUNNERS. The runners in it must carry their kernel.
+# lab_build DIR RUNNERS SCRIPT [ARGUMENT of mvmbuild]...: makes the lab's own runner at DIR/lab. In it, bash runs the file SCRIPT in an empty state
+# directory; $runners is the directory RUNNERS. The runners in it must carry their kernel.
 lab_build() {
 	local system kernel
 	# shellcheck disable=SC2154 # lib.sh sets top
@@ -36,7 +36,7 @@ lab_build() {
 	kernel=$("$top/tests/e2e/kernel.sh") || return
 	system=$(nix_build "$top/tests/e2e/nix/lab.nix" toplevel --argstr labFiles "$1/files" --argstr labRunners "$2" --argstr labScript "$3") || return
 	# Always TCG: -cpu EPYC with SVM is for it. tsc_early_khz= comes from the runner.
-	"${MVMBUILD:-$top/build/mvmbuild}" -q - --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$1/lab" <<-'E' >/dev/null
+	"${MVMBUILD:-$top/build/mvmbuild}" -q - --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$1/lab" "${@:4}" <<-'E' >/dev/null
 		hostName: lab
 		hypervisor: qemu
 		mem: 1536
