@@ -2,6 +2,8 @@
 #include "compiler/build.h"
 
 #include <errno.h>
+#include <pwd.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +11,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/gcroots.h"
+#include "imaging/object_cache.h"
 
 /* ---- settings ---- */
 
@@ -58,6 +61,30 @@ const char *build_cache(struct session *session)
 	return session->cli.cache_dir ? session->cli.cache_dir : default_cache(session);
 }
 
+static bool find_user(struct session *session, const char *name, uid_t *out)
+{
+	char *end;
+	errno = 0;
+	const struct passwd *user = getpwnam(name);
+	const unsigned long number = strtoul(name, &end, 10);
+	*out = user ? user->pw_uid : (uid_t)number;
+	return user || (*name >= '0' && *name <= '9' && !*end && number < UINT32_MAX) ||
+	       diag_error(session->diag, STATUS_USAGE, NULL, "usage", "--cache-owner: there is no user \"%s\"", name);
+}
+
+bool build_sharing(struct session *session, const struct cache_sharing **out)
+{
+	const struct cli *cli = &session->cli;
+	struct cache_sharing *sharing = arena_alloc(session->arena, sizeof *sharing);
+	uid_t *owners = arena_alloc(session->arena, (cli->cache_owners.n + 1) * sizeof *owners);
+	for (size_t i = 0; i < cli->cache_owners.n; i++)
+		if (!find_user(session, cli->cache_owners.v[i], &owners[i]))
+			return false;
+	*sharing = (struct cache_sharing){cli->cache_from.v, cli->cache_from.n, {owners, cli->cache_owners.n}};
+	*out = sharing->n ? sharing : NULL;
+	return true;
+}
+
 /* ---- building ---- */
 
 static void report_result(struct progress *progress, const struct plan *plan, const struct runner_result *result)
@@ -84,9 +111,13 @@ static void report_plan_read(struct progress *progress, const struct plan *plan)
 bool build_runner(struct session *session, struct progress *progress, const char *output, struct runner_result *result)
 {
 	const struct plan *plan = &session->plan;
+	const struct cache_sharing *sharing;
 	report_plan_read(progress, plan);
+	if (!build_sharing(session, &sharing))
+		return false;
 	const struct image_settings settings = {
 		.cache_dir = build_cache(session),
+		.sharing = sharing,
 		.jobs = build_jobs(&session->cli),
 		.progress = progress_bytes,
 		.progress_context = progress,

@@ -11,6 +11,8 @@
 unsigned build_jobs(const struct cli *cli);
 /* Where compressed store paths are kept; NULL: nowhere. */
 const char *build_cache(struct session *session);
+/* Further caches to look into, NULL when there are none. False, with an error, when an owner is no user. */
+bool build_sharing(struct session *session, const struct cache_sharing **out);
 /* Builds what was planned at `output`, with its roots for Nix's garbage collector when they are asked for. */
 bool build_runner(struct session *session, struct progress *progress, const char *output, struct runner_result *result);
 

@@ -55,6 +55,18 @@ static bool take_cache(struct arguments *arguments, const char *value)
 	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache wants a directory");
 }
 
+static bool take_cache_from(struct arguments *arguments, const char *value)
+{
+	vec_push(arguments->arena, &cli_of(arguments)->cache_from, value);
+	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-from wants a directory");
+}
+
+static bool take_cache_owner(struct arguments *arguments, const char *value)
+{
+	vec_push(arguments->arena, &cli_of(arguments)->cache_owners, value);
+	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-owner wants a user");
+}
+
 static bool take_no_cache(struct arguments *arguments, const char *value)
 {
 	(void)value;
@@ -148,7 +160,9 @@ static const struct argument_row rows[] = {
 	{0, "set", "KEY=VALUE", "lays KEY=VALUE over the description: --set volumes.0.size=2G", false, take_set},
 	{'j', "jobs", "N", "threads (default: $NIX_BUILD_CORES, then all CPUs)", false, take_jobs},
 	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
-	{0, "no-cache", NULL, "neither use nor fill the cache", false, take_no_cache},
+	{0, "cache-from", "DIR", "another cache to take compressed store paths from, which is never written to; may be given again", false, take_cache_from},
+	{0, "cache-owner", "USER", "a user who may write to such a cache, beside root and you; may be given again", false, take_cache_owner},
+	{0, "no-cache", NULL, "neither use nor fill the own cache", false, take_no_cache},
 	{0, "gcroot", "DIR", "protect the store paths that the runner uses from Nix's garbage collector", true, take_gcroot},
 	{0, "json", NULL, "plan, check --matrix, size, why, diff: as JSON", false, take_json},
 	{0, "html", "FILE", "size: a page with a map of the closure and its tables, instead of the text; - is standard output", false, take_html},

@@ -18,6 +18,7 @@ struct cli {
 	const char *output;        /* NULL: result-HOSTNAME */
 	const char *hypervisor;    /* NULL: as described */
 	const char *cache_dir;     /* NULL: the user's own */
+	struct strings cache_from, cache_owners; /* further caches, and whose files in them are believed: names or numbers */
 	bool no_cache;
 	unsigned jobs;             /* 0: NIX_BUILD_CORES, then all */
 	bool gcroot;

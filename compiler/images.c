@@ -74,6 +74,7 @@ static bool make_disk(struct diag *diag, const struct plan *plan, const struct i
 {
 	struct store_disk_request request = described_disk(plan, settings->cache_dir, stored);
 	request.output = output;
+	request.sharing = settings->sharing;
 	request.scratch_dir = scratch;
 	request.jobs = settings->jobs;
 	request.progress = settings->progress;
@@ -84,10 +85,11 @@ static bool make_disk(struct diag *diag, const struct plan *plan, const struct i
 	return false; /* check_store_disk knows the same names */
 }
 
-int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *cache_dir)
+int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *cache_dir, const struct cache_sharing *sharing)
 {
 	int64_t *stored = nothing_known(arena, plan);
-	const struct store_disk_request request = described_disk(plan, cache_dir, stored);
+	struct store_disk_request request = described_disk(plan, cache_dir, stored);
+	request.sharing = sharing;
 	if (plan->vm->store_on_disk && strcmp(plan->vm->store_disk.engine, "linked") == 0)
 		store_disk_peek(&request);
 	return stored;

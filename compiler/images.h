@@ -10,6 +10,7 @@
 
 struct image_settings {
 	const char *cache_dir; /* NULL: none */
+	const struct cache_sharing *sharing; /* NULL: none */
 	unsigned jobs;
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_context;
@@ -37,6 +38,6 @@ bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan
 		 struct image_results *results);
 
 /* What `stored` would be, as far as the cache has the paths already. Makes nothing. */
-int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *cache_dir);
+int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *cache_dir, const struct cache_sharing *sharing);
 
 #endif

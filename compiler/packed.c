@@ -31,7 +31,10 @@ static bool load_description(struct session *session, struct packed *out)
 	*out = (struct packed){.name = session->vm.host_name, .on_disk = session->vm.store_on_disk};
 	if (!closure_measure(arena, session->diag, &plan->closure, &out->closure))
 		return false;
-	out->stored = images_peek(arena, plan, build_cache(session));
+	const struct cache_sharing *sharing;
+	if (!build_sharing(session, &sharing))
+		return false;
+	out->stored = images_peek(arena, plan, build_cache(session), sharing);
 	out->roots = closure_roots(arena, &out->closure, &packed, &out->nroots);
 	return true;
 }

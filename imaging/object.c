@@ -16,8 +16,8 @@ enum { VERIFY_BYTES = 256 * 1024 };
 
 static const char object_magic[8] = "MVMOBJ\n";
 
-/* Mode of an object whose data is known to have reached the disk. */
-enum { MODE_VERIFIED = 0400 };
+/* An object that its owner cannot write to is known to have reached the disk. */
+enum { MODE_UNVERIFIED = 0200 };
 
 uint64_t object_name_hash(const struct object_identity *identity)
 {
@@ -46,53 +46,101 @@ uint64_t object_boot(void)
 
 /* ---- opening ---- */
 
+uint64_t object_bytes(const struct object_footer *f)
+{
+	return f->tables_offset + f->records_bytes + f->fragments * sizeof(struct object_fragment) + sizeof *f;
+}
+
 static bool footer_fits(const struct object_footer *f, uint64_t file_bytes)
 {
 	const uint64_t most = UINT64_C(1) << 60; /* keeps the sums from wrapping */
 	if (file_bytes > most || f->data_bytes > most || f->records_bytes > most || f->records_bytes % 8)
 		return false;
-	return f->tables_offset == object_tables_offset(f->data_bytes) &&
-	       file_bytes == f->tables_offset + f->records_bytes + f->fragments * sizeof(struct object_fragment) + sizeof *f;
+	return f->tables_offset == object_tables_offset(f->data_bytes) && file_bytes == object_bytes(f);
 }
 
-static bool footer_read(int fd, uint64_t file_bytes, const struct object_identity *identity, struct object_footer *f)
+static bool footer_is_of(const struct object_footer *f, uint64_t file_bytes, const struct object_identity *identity)
 {
-	if (file_bytes < sizeof *f || !fd_read_all(fd, f, sizeof *f, (off_t)(file_bytes - sizeof *f)))
-		return false;
 	if (memcmp(f->magic, object_magic, sizeof object_magic) != 0 || f->footer_hash != object_footer_hash(f) ||
 	    f->name_hash != object_name_hash(identity) || !footer_fits(f, file_bytes))
 		return false;
 	return !identity->nar_hash || f->nar_hash[0] == '\0' || strncmp(f->nar_hash, identity->nar_hash, sizeof f->nar_hash) == 0;
 }
 
+bool object_read_footer(int fd, uint64_t file_bytes, const struct object_identity *identity, struct object_footer *footer)
+{
+	return file_bytes >= sizeof *footer && fd_read_all(fd, footer, sizeof *footer, (off_t)(file_bytes - sizeof *footer)) &&
+	       footer_is_of(footer, file_bytes, identity);
+}
+
+bool object_footer_of(const unsigned char *bytes, size_t count, const struct object_identity *identity, struct object_footer *footer)
+{
+	if (count < sizeof *footer)
+		return false;
+	memcpy(footer, bytes + count - sizeof *footer, sizeof *footer);
+	return footer_is_of(footer, count, identity);
+}
+
+/* `object->memory` holds the file from `from` on. */
+static bool tables_find(struct object *object, uint64_t from)
+{
+	const struct object_footer *f = &object->footer;
+	object->small = from == 0 ? object->memory : NULL;
+	object->records = object->memory + (f->tables_offset - from);
+	object->fragments = (const void *)(object->records + f->records_bytes);
+	XXH128_hash_t hash = XXH3_128bits(object->records, f->records_bytes + f->fragments * sizeof(struct object_fragment));
+	return hash.low64 == f->tables_hash[0] && hash.high64 == f->tables_hash[1];
+}
+
+static void *memory(void *p)
+{
+	if (!p)
+		abort();
+	return p;
+}
+
 static bool tables_read(struct object *object)
 {
 	const struct object_footer *f = &object->footer;
-	const bool small = f->data_bytes < OBJECT_PAGE;
-	const uint64_t from = small ? 0 : f->tables_offset;
-	const uint64_t tables = f->records_bytes + f->fragments * sizeof(struct object_fragment);
-	const size_t bytes = (size_t)(f->tables_offset - from + tables);
-	object->memory = malloc(bytes + 1);
-	if (!object->memory)
-		abort();
-	if (!fd_read_all(object->fd, object->memory, bytes, (off_t)from))
-		return false;
-	object->small = small ? object->memory : NULL;
-	object->records = object->memory + (f->tables_offset - from);
-	object->fragments = (const void *)(object->records + f->records_bytes);
-	XXH128_hash_t hash = XXH3_128bits(object->records, tables);
-	return hash.low64 == f->tables_hash[0] && hash.high64 == f->tables_hash[1];
+	const uint64_t from = f->data_bytes < OBJECT_PAGE ? 0 : f->tables_offset;
+	const size_t bytes = (size_t)(object_bytes(f) - sizeof *f - from);
+	object->memory = memory(malloc(bytes + 1));
+	return fd_read_all(object->fd, object->memory, bytes, (off_t)from) && tables_find(object, from);
+}
+
+bool object_read_data(const struct object *object, void *into, size_t count, uint64_t at)
+{
+	if (!object->small)
+		return fd_read_all(object->fd, into, count, (off_t)at);
+	memcpy(into, object->small + at, count);
+	return true;
+}
+
+static bool is_zero(const unsigned char *p, size_t n)
+{
+	while (n && *p == 0) {
+		p++;
+		n--;
+	}
+	return n == 0;
+}
+
+/* Its data, then zeros up to the tables: both go into images. */
+static bool data_matches(const struct object_footer *f, XXH128_hash_t hash, const unsigned char *padding)
+{
+	return hash.low64 == f->data_hash[0] && hash.high64 == f->data_hash[1] && is_zero(padding, (size_t)(f->tables_offset - f->data_bytes));
 }
 
 bool object_verify_data(const struct object *object)
 {
-	unsigned char *block = malloc(VERIFY_BYTES);
-	XXH3_state_t *state = XXH3_createState();
-	if (!block || !state)
-		abort();
+	const struct object_footer *f = &object->footer;
+	if (object->small)
+		return data_matches(f, XXH3_128bits(object->small, f->data_bytes), object->small + f->data_bytes);
+	unsigned char *block = memory(malloc(VERIFY_BYTES));
+	XXH3_state_t *state = memory(XXH3_createState());
 	XXH3_128bits_reset(state);
 	bool ok = true;
-	for (uint64_t at = 0, left = object->footer.data_bytes; ok && left;) {
+	for (uint64_t at = 0, left = f->data_bytes; ok && left;) {
 		size_t part = left < VERIFY_BYTES ? (size_t)left : VERIFY_BYTES;
 		ok = fd_read_all(object->fd, block, part, (off_t)at);
 		if (ok)
@@ -100,39 +148,58 @@ bool object_verify_data(const struct object *object)
 		at += part;
 		left -= part;
 	}
-	XXH128_hash_t hash = XXH3_128bits_digest(state);
+	ok = ok && fd_read_all(object->fd, block, (size_t)(f->tables_offset - f->data_bytes), (off_t)f->data_bytes) &&
+	     data_matches(f, XXH3_128bits_digest(state), block);
 	XXH3_freeState(state);
 	free(block);
-	return ok && hash.low64 == object->footer.data_hash[0] && hash.high64 == object->footer.data_hash[1];
+	return ok;
 }
 
-static bool data_is_trusted(const struct object *object, mode_t mode, uint64_t boot)
+static bool data_is_trusted(const struct object *object, mode_t mode, const struct object_identity *identity)
 {
-	if ((mode & 0777) == MODE_VERIFIED || (boot && object->footer.boot == boot))
+	const uint64_t boot = identity->boot;
+	if (!identity->foreign && (!(mode & MODE_UNVERIFIED) || (boot && object->footer.boot == boot)))
 		return true;
 	if (!object_verify_data(object))
 		return false;
 	/* What was read came from the disk if both boots are known. It spares the next build the work: a failure does not matter. */
-	if (boot && object->footer.boot)
-		fchmod(object->fd, MODE_VERIFIED);
+	if (!identity->foreign && boot && object->footer.boot)
+		fchmod(object->fd, mode & 0444);
 	return true;
 }
 
-bool object_open(int fd, const struct object_identity *identity, struct object *out)
+bool object_open(int fd, const struct stat *st, const struct object_identity *identity, struct object *out)
 {
 	*out = (struct object){.fd = fd};
-	struct stat st;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && footer_read(fd, (uint64_t)st.st_size, identity, &out->footer) &&
-	    tables_read(out) && data_is_trusted(out, st.st_mode, identity->boot))
+	if (object_read_footer(fd, (uint64_t)st->st_size, identity, &out->footer) && tables_read(out) && data_is_trusted(out, st->st_mode, identity))
 		return true;
 	object_close(out);
 	return false;
 }
 
-bool object_read_footer(int fd, const struct object_identity *identity, struct object_footer *footer)
+bool object_open_memory(unsigned char *bytes, size_t count, const struct object_identity *identity, struct object *out)
 {
-	struct stat st;
-	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && footer_read(fd, (uint64_t)st.st_size, identity, footer);
+	*out = (struct object){.fd = -1, .memory = bytes};
+	if (object_footer_of(bytes, count, identity, &out->footer) && tables_find(out, 0) && object_verify_data(out))
+		return true;
+	object_close(out);
+	return false;
+}
+
+bool object_load(struct object *object, int *fd)
+{
+	const size_t bytes = (size_t)object_bytes(&object->footer);
+	unsigned char *all = memory(malloc(bytes));
+	if (!fd_read_all(object->fd, all, bytes, 0)) {
+		free(all);
+		return false;
+	}
+	free(object->memory);
+	object->memory = all;
+	tables_find(object, 0);
+	*fd = object->fd;
+	object->fd = -1;
+	return true;
 }
 
 void object_close(struct object *object)

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct stat;
+
 enum { OBJECT_FORMAT = 2, OBJECT_PAGE = 4096 };
 
 /* Types of records; the same numbers as in squashfs. */
@@ -64,16 +66,17 @@ struct object_identity {
 	const char *settings; /* format, compressor, level, block size, library: one word */
 	const char *nar_hash; /* NULL: any */
 	uint64_t boot;        /* object_boot() */
+	bool foreign;         /* from a cache that others fill: whatever it says of itself, its data is compared with its hash */
 };
 
 /* An object opened for linking. */
 struct object {
-	int fd;
+	int fd;                  /* -1 when all of it is in memory */
 	struct object_footer footer;
 	unsigned char *memory;   /* owned; the next three point into it */
 	const unsigned char *records;
 	const struct object_fragment *fragments;
-	const unsigned char *small; /* the data, when it is less than a page; else NULL */
+	const unsigned char *small; /* the data, with its padding, when it is in memory; else NULL: in the file */
 };
 
 uint64_t object_name_hash(const struct object_identity *identity);
@@ -83,16 +86,26 @@ uint64_t object_tables_offset(uint64_t data_bytes);
 uint64_t object_boot(void);
 
 /*
- * Takes over `fd`, also when it fails. False when this is not a sound object of that identity: truncated, damaged, or packed from another
- * build of the path. The tables are always compared with their hash; the data is when it was not written in this boot and was not compared since,
- * because objects are not synced to disk and a crash of the machine may have lost blocks.
+ * Takes over `fd`, a regular file, also when it fails. False when this is not a sound object of that identity: truncated, damaged, or packed from
+ * another build of the path. The tables are always compared with their hash; the data is when it was not written in this boot and was not compared
+ * since, because objects are not synced to disk and a crash of the machine may have lost blocks.
  */
-bool object_open(int fd, const struct object_identity *identity, struct object *out);
+bool object_open(int fd, const struct stat *st, const struct object_identity *identity, struct object *out);
+/* The same of `count` bytes from malloc, which it takes over, also when it fails. All is compared with its hash. */
+bool object_open_memory(unsigned char *bytes, size_t count, const struct object_identity *identity, struct object *out);
 /* The footer alone, of an object of that identity; the rest may be damaged. */
-bool object_read_footer(int fd, const struct object_identity *identity, struct object_footer *footer);
+bool object_read_footer(int fd, uint64_t file_bytes, const struct object_identity *identity, struct object_footer *footer);
+/* The same of one in memory. */
+bool object_footer_of(const unsigned char *bytes, size_t count, const struct object_identity *identity, struct object_footer *footer);
+/* Reads all of it into memory and gives the file back, which is not closed. False with errno set. */
+bool object_load(struct object *object, int *fd);
+/* Bytes of the whole. */
+uint64_t object_bytes(const struct object_footer *footer);
 void object_close(struct object *object);
 /* Reads all of the data and compares it with its hash. */
 bool object_verify_data(const struct object *object);
+/* Reads `count` bytes of the data; false with errno set. */
+bool object_read_data(const struct object *object, void *into, size_t count, uint64_t at);
 
 /* Walks the records: NULL starts, NULL ends (also in front of a record that does not fit). */
 const struct object_record *object_next(const struct object *object, const struct object_record *record);

@@ -1,127 +1,176 @@
 /* SPDX-License-Identifier: MIT */
+/*
+ * Small objects wait in memory and become a bundle together, when there are enough of them and at the end. A build that is killed loses those
+ * that wait, no more than BUNDLE_BYTES of them: the next one packs them again.
+ */
 #include "imaging/object_cache.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "compiler/base/arena.h"
 #include "compiler/base/file.h"
+#include "imaging/cache_bundles.h"
 
-enum { TOUCH_SECONDS = 24 * 60 * 60 };
+enum { BUNDLE_BYTES = 1 << 20 };
+
+/* A temporary file that is empty again. */
+struct spare {
+	int fd;
+	char name[32];
+};
 
 struct object_cache {
 	struct arena *arena;
+	struct diag *diag;
 	const char *where;    /* the directory, or the scratch directory */
 	const char *settings;
+	const char *shelf_path;
 	bool keeps;
-	int objects, temporary; /* directories; `objects` is -1 when nothing is kept */
+	struct cache_directory directory; /* without a cache its `temporary` is the scratch directory */
+	VEC(struct shelf) shelves;        /* the own one is the first, if there is one */
 	uint64_t boot;
 	unsigned serial;      /* of the last temporary name */
+	struct spare uses;    /* what this build needs */
+	VEC(struct spare) spares;
+	struct bundle_writer waiting;
+	bool bundled, warned;
 };
 
-/* What others may write to could hold blocks of their choice. */
-static bool is_ours_alone(struct diag *diag, int directory, const char *path)
-{
-	struct stat st;
-	if (fstat(directory, &st) != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot examine %s: %s", path, strerror(errno));
-	if (st.st_uid != geteuid())
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-				  "the cache directory %s belongs to user %u and not to user %u, who builds", path, (unsigned)st.st_uid,
-				  (unsigned)geteuid());
-	if (st.st_mode & 022)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-				  "the cache directory %s can be written to by others (mode %04o); it should have mode 0700", path,
-				  (unsigned)st.st_mode & 07777);
-	return true;
-}
+/* ---- opening ---- */
 
-static int open_directory(struct diag *diag, int parent, const char *name, const char *path)
+static void say_uses(struct object_cache *cache, const struct closure *closure)
 {
-	int fd = -1;
-	if (mkdirat(parent, name, 0700) == 0 || errno == EEXIST)
-		fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot make the cache directory %s: %s", path, strerror(errno));
-	else if (!is_ours_alone(diag, fd, path))
-		fd_close(&fd);
-	return fd;
-}
-
-/* A temporary file is litter when its writer does not hold its lock any more. */
-static void remove_litter(int directory)
-{
-	int fd = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	if (!stream) {
-		fd_close(&fd);
-		return;
+	uint64_t *hashes = arena_alloc(cache->arena, (closure->n + 1) * sizeof *hashes);
+	for (size_t i = 0; i < closure->n; i++) {
+		const struct object_identity identity = cache_identity(cache, &closure->v[i]);
+		hashes[i] = object_name_hash(&identity);
 	}
-	for (const struct dirent *entry; (entry = readdir(stream));) {
-		FD_CLEANUP int file = openat(directory, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-		if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
-			unlinkat(directory, entry->d_name, 0); /* "." and ".." refuse */
+	cache->uses.fd = cache_uses_write(&cache->directory, hashes, closure->n, cache->uses.name);
+}
+
+static bool open_kept(struct object_cache *cache, const struct cache_request *request)
+{
+	struct shelf shelf;
+	if (!cache_directory_make(cache->diag, request->directory, &cache->directory))
+		return false;
+	say_uses(cache, request->closure);
+	int objects = cache_directory_below(cache->diag, &cache->directory, cache->directory.top, cache->settings, cache->shelf_path);
+	if (objects < 0)
+		return false;
+	const bool ok = shelf_open(cache->diag, cache->shelf_path, objects, cache->settings, NULL, &shelf);
+	vec_push(cache->arena, &cache->shelves, shelf);
+	return ok;
+}
+
+static bool open_scratch(struct object_cache *cache, const struct cache_request *request)
+{
+	cache->directory = (struct cache_directory){.path = request->scratch, .top = -1, .lock = -1};
+	cache->directory.temporary = open(request->scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return cache->directory.temporary >= 0 || diag_error(cache->diag, STATUS_FAILED, NULL, "unusable-cache", "cannot open the directory %s: %s",
+							     request->scratch, strerror(errno));
+}
+
+static bool open_foreign(struct object_cache *cache, const struct cache_sharing *sharing)
+{
+	bool ok = true;
+	for (size_t i = 0; ok && sharing && i < sharing->n; i++) {
+		struct shelf shelf;
+		ok = shelf_open_foreign(cache->diag, sharing->directories[i], cache->settings, &sharing->owners, &shelf);
+		vec_push(cache->arena, &cache->shelves, shelf);
 	}
-	closedir(stream);
+	return ok;
 }
 
-static bool open_kept(struct object_cache *cache, struct diag *diag, const char *directory)
-{
-	if (!directory_make(diag, path_parent(cache->arena, directory), 0755))
-		return false;
-	FD_CLEANUP int top = open_directory(diag, AT_FDCWD, directory, directory);
-	if (top < 0)
-		return false;
-	cache->temporary = open_directory(diag, top, "tmp", path_join(cache->arena, directory, "tmp"));
-	if (cache->temporary < 0)
-		return false;
-	cache->objects = open_directory(diag, top, cache->settings, path_join(cache->arena, directory, cache->settings));
-	if (cache->objects < 0)
-		return false;
-	remove_litter(cache->temporary);
-	return true;
-}
-
-static bool open_scratch(struct object_cache *cache, struct diag *diag, const char *scratch)
-{
-	cache->temporary = open(scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return cache->temporary >= 0 ||
-	       diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot open the directory %s: %s", scratch, strerror(errno));
-}
-
-struct object_cache *cache_open(struct diag *diag, const char *directory, const char *scratch, const char *settings)
+struct object_cache *cache_open(struct diag *diag, const struct cache_request *request)
 {
 	struct arena *arena = arena_new();
 	struct object_cache *cache = arena_alloc(arena, sizeof *cache);
 	*cache = (struct object_cache){.arena = arena,
-				       .where = arena_strdup(arena, directory ? directory : scratch),
-				       .settings = arena_strdup(arena, settings),
-				       .keeps = directory,
-				       .objects = -1,
-				       .temporary = -1,
+				       .diag = diag,
+				       .where = request->directory ? request->directory : request->scratch,
+				       .settings = request->settings,
+				       .keeps = request->directory,
+				       .directory = {.top = -1, .temporary = -1, .lock = -1},
+				       .uses = {.fd = -1},
 				       .boot = object_boot()};
-	if (directory ? open_kept(cache, diag, directory) : open_scratch(cache, diag, scratch))
+	cache->shelf_path = path_join(arena, cache->where, cache->settings);
+	if ((cache->keeps ? open_kept(cache, request) : open_scratch(cache, request)) && open_foreign(cache, request->sharing))
 		return cache;
 	cache_close(cache);
 	return NULL;
+}
+
+/* ---- small objects ---- */
+
+/* Not to keep them costs time in the next build, but this one has what it needs. */
+static void warn_once(struct object_cache *cache)
+{
+	if (!cache->warned)
+		diag_warning(cache->diag, NULL, "unwritable-cache", "small store paths are not kept in the cache %s: %s", cache->where, strerror(errno));
+	cache->warned = true;
+}
+
+static void publish_waiting(struct object_cache *cache)
+{
+	if (cache->waiting.entries.n == 0)
+		return;
+	/* ENOENT: somebody emptied the cache meanwhile. */
+	if (!bundles_publish(&cache->directory, cache->shelves.v[0].objects, cache->settings, &cache->waiting) && errno != ENOENT)
+		warn_once(cache);
+	bundle_writer_free(&cache->waiting);
+	cache->waiting = (struct bundle_writer){0};
+	cache->bundled = true;
+}
+
+static bool take_small(struct object_cache *cache, struct cache_entry *entry, const char *name, struct object *object)
+{
+	struct spare spare = {.fd = -1};
+	if (!object_load(object, &spare.fd) || ftruncate(spare.fd, 0) != 0) {
+		const int error = errno;
+		fd_close(&spare.fd);
+		errno = error;
+		return diag_error(cache->diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read a file in %s: %s", cache->where, strerror(errno));
+	}
+	memcpy(spare.name, entry->name, sizeof spare.name);
+	entry->name[0] = '\0';
+	vec_push(cache->arena, &cache->spares, spare);
+	bundle_add(&cache->waiting, object->footer.name_hash, name, object->memory, (size_t)object_bytes(&object->footer), bundle_today());
+	if (cache->waiting.objects.n >= BUNDLE_BYTES)
+		publish_waiting(cache);
+	return true;
+}
+
+/* ---- closing ---- */
+
+static void remove_temporary(struct object_cache *cache, struct spare *spare)
+{
+	if (spare->fd >= 0)
+		unlinkat(cache->directory.temporary, spare->name, 0);
+	fd_close(&spare->fd);
 }
 
 void cache_close(struct object_cache *cache)
 {
 	if (!cache)
 		return;
-	fd_close(&cache->objects);
-	fd_close(&cache->temporary);
+	publish_waiting(cache);
+	remove_temporary(cache, &cache->uses);
+	for (size_t i = 0; i < cache->spares.n; i++)
+		remove_temporary(cache, &cache->spares.v[i]);
+	for (size_t i = 0; i < cache->shelves.n; i++)
+		shelf_close(&cache->shelves.v[i]);
+	if (cache->bundled)
+		bundles_merge_many(&cache->directory, cache->shelf_path, cache->settings);
+	cache_directory_close(&cache->directory);
 	arena_free(cache->arena);
 }
+
+/* ---- looking up ---- */
 
 struct object_identity cache_identity(const struct object_cache *cache, const struct store_path *path)
 {
@@ -129,75 +178,72 @@ struct object_identity cache_identity(const struct object_cache *cache, const st
 		.name = path->name, .settings = cache->settings, .nar_hash = path->nar_hash, .boot = cache->boot};
 }
 
-/* Lets those who clean up see which objects are in use; once a day is enough. */
-static void touch(int fd)
-{
-	struct stat st;
-	if (fstat(fd, &st) == 0 && st.st_mtime + TOUCH_SECONDS < time(NULL))
-		futimens(fd, NULL);
-}
-
 bool cache_find(const struct object_cache *cache, const struct object_identity *identity, struct object *out)
 {
-	if (!cache->keeps)
-		return false;
-	int fd = openat(cache->objects, identity->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0 || !object_open(fd, identity, out))
-		return false;
-	touch(out->fd);
-	return true;
+	for (size_t i = 0; i < cache->shelves.n; i++)
+		if (shelf_find(&cache->shelves.v[i], *identity, out))
+			return true;
+	return false;
 }
 
-void cache_peek(const char *directory, const char *settings, const struct closure *closure, int64_t *stored)
+static void peek(const char *directory, const struct cache_owners *owners, const struct cache_request *request, int64_t *stored)
 {
-	FD_CLEANUP int top = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	FD_CLEANUP int objects = top < 0 ? -1 : openat(top, settings, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; objects >= 0 && i < closure->n; i++) {
-		const struct object_identity identity = {.name = closure->v[i].name, .settings = settings, .nar_hash = closure->v[i].nar_hash};
-		FD_CLEANUP int fd = openat(objects, identity.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct arena *arena = arena_new();
+	struct shelf shelf;
+	/* What cannot be used is for the build to say. */
+	const bool ok = shelf_open_foreign(diag_new(arena), directory, request->settings, owners, &shelf);
+	for (size_t i = 0; ok && i < request->closure->n; i++) {
+		const struct store_path *path = &request->closure->v[i];
+		const struct object_identity identity = {.name = path->name, .settings = request->settings, .nar_hash = path->nar_hash};
 		struct object_footer footer;
-		if (fd >= 0 && object_read_footer(fd, &identity, &footer))
+		if (shelf_peek(&shelf, &identity, &footer))
 			stored[i] = (int64_t)footer.data_bytes;
 	}
+	shelf_close(&shelf);
+	arena_free(arena);
 }
 
-/* Between the creation and the lock, another build may take the new file for litter: then it holds the lock, or the file has no name any more. */
-static bool lock_new(int fd)
+void cache_peek(const struct cache_request *request, int64_t *stored)
 {
-	struct stat st;
-	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-		return errno != EWOULDBLOCK; /* without locks nobody takes it for litter either */
-	return fstat(fd, &st) == 0 && st.st_nlink > 0;
+	const struct cache_owners nobody_else = {0};
+	for (size_t i = 0; request->sharing && i < request->sharing->n; i++)
+		peek(request->sharing->directories[i], &request->sharing->owners, request, stored);
+	if (request->directory)
+		peek(request->directory, &nobody_else, request, stored);
+}
+
+/* ---- new objects ---- */
+
+static bool cannot_create(struct object_cache *cache, struct diag *diag)
+{
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create a file in %s: %s", cache->where, strerror(errno));
 }
 
 bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_entry *out)
 {
 	*out = (struct cache_entry){.fd = -1, .where = cache->where};
-	for (;;) {
-		snprintf(out->name, sizeof out->name, "%s%ld-%u", cache->keeps ? "" : ".object-", (long)getpid(), cache->serial++);
-		out->fd = openat(cache->temporary, out->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (out->fd < 0 && errno == EEXIST)
-			continue;
-		if (out->fd < 0)
-			return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create a file in %s: %s", cache->where,
-					  strerror(errno));
-		if (!cache->keeps) {
-			cache_discard(cache, out);
-			return true;
-		}
-		if (lock_new(out->fd))
-			return true;
-		cache_discard(cache, out);
-		fd_close(&out->fd);
+	if (cache->spares.n) {
+		const struct spare *spare = &cache->spares.v[--cache->spares.n];
+		out->fd = spare->fd;
+		memcpy(out->name, spare->name, sizeof out->name);
+		return true;
 	}
+	out->fd = cache_temporary_create(&cache->directory, cache->keeps ? "" : ".object-", &cache->serial, out->name);
+	if (out->fd < 0)
+		return cannot_create(cache, diag);
+	if (!cache->keeps)
+		cache_discard(cache, out);
+	return true;
 }
 
-bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry, const char *name)
+bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry, const char *name, struct object *object)
 {
 	if (!cache->keeps)
 		return true;
+	if (object_bytes(&object->footer) <= BUNDLE_OBJECT_MOST)
+		return take_small(cache, entry, name, object);
 	/* ENOENT: somebody emptied the cache meanwhile. This build still has the file. */
-	if (renameat(cache->temporary, entry->name, cache->objects, name) != 0 && errno != ENOENT)
+	if (renameat(cache->directory.temporary, entry->name, cache->shelves.v[0].objects, name) != 0 && errno != ENOENT)
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot put %s into the cache %s: %s", name, cache->where,
 				  strerror(errno));
 	entry->name[0] = '\0';
@@ -207,6 +253,6 @@ bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_e
 void cache_discard(struct object_cache *cache, struct cache_entry *entry)
 {
 	if (entry->name[0])
-		unlinkat(cache->temporary, entry->name, 0);
+		unlinkat(cache->directory.temporary, entry->name, 0);
 	entry->name[0] = '\0';
 }

@@ -1,30 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* object_cache: the directory where objects are kept from one build to the next. Several builds may use it at the same time. */
+/* object_cache: where objects are kept from one build to the next, and where else they are looked for. Several builds may use it at the same time. */
 #ifndef MVM_OBJECT_CACHE_H
 #define MVM_OBJECT_CACHE_H
 
 #include <stdbool.h>
 
 #include "compiler/base/diag.h"
+#include "imaging/cache_directory.h"
 #include "imaging/object.h"
 #include "imaging/store_path.h"
 
 struct object_cache;
 
 /*
- * `directory`/`settings` holds the finished objects, by the names of their store paths; `directory`/tmp unfinished ones, which their writers lock.
- * Makes what is missing (0700), removes what killed builds left, and refuses a directory that somebody else could have written to.
- * With `directory` NULL nothing is kept and `scratch` takes the objects while they are used.
+ * Caches that others fill, looked into after the own one, in this order, and never written to. Objects there are linked straight from it: a machine that
+ * builds once, as those of a CI fleet do, would copy each for nothing; rsync makes a copy for one that builds often.
+ *
+ * An object is known by the name of its store path, which Nix made from all that went into it, the settings, and the NAR hash that was registered where it
+ * was packed, which must be the one registered here. Its hashes are compared each time, those of its data too: what was damaged on a disk or on the way
+ * is packed anew, into the own cache. But these hashes are no signature: who can write to the cache can put anything there with hashes that fit.
+ * So it is read only when nobody but root, the caller and the owners can write to its directories, and files of others in it are passed over.
  */
-struct object_cache *cache_open(struct diag *diag, const char *directory, const char *scratch, const char *settings);
+struct cache_sharing {
+	const char *const *directories;
+	size_t n;
+	struct cache_owners owners;
+};
+
+struct cache_request {
+	const char *directory; /* made when it is missing, see cache_directory.h; NULL: nothing is kept, and `scratch` takes objects while they are used */
+	const char *scratch;
+	const char *settings;
+	const struct cache_sharing *sharing; /* NULL: none */
+	const struct closure *closure;       /* nothing else is looked for */
+};
+
+/* `diag` takes warnings until the end; all of the request but itself lives as long as the cache. */
+struct object_cache *cache_open(struct diag *diag, const struct cache_request *request);
+/* Small objects are published now at the latest. */
 void cache_close(struct object_cache *cache);
 
 struct object_identity cache_identity(const struct object_cache *cache, const struct store_path *path);
-/* False when there is none, or none that is sound. */
+/* False when there is none, or none that is sound. Threads may look at the same time. */
 bool cache_find(const struct object_cache *cache, const struct object_identity *identity, struct object *out);
 
-/* The bytes of data of the objects that are there, in the places of their paths in `closure`; other places are left as they are. Makes nothing. */
-void cache_peek(const char *directory, const char *settings, const struct closure *closure, int64_t *stored);
+/* The bytes of data of the objects that are there, in the places of their paths in the closure; other places are left as they are. Makes nothing. */
+void cache_peek(const struct cache_request *request, int64_t *stored);
 
 /* A new object's file. */
 struct cache_entry {
@@ -33,8 +54,11 @@ struct cache_entry {
 	const char *where;  /* for messages: the directory; the cache's */
 };
 bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_entry *out);
-/* Gives the finished object its name, in place of an older one. */
-bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry, const char *name);
+/*
+ * Gives the finished object its name, in place of an older one. A small one is taken into memory instead, and its file is used again; it is published
+ * with others.
+ */
+bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry, const char *name, struct object *object);
 /* Removes the file, unless it was published; its descriptor is the caller's. */
 void cache_discard(struct object_cache *cache, struct cache_entry *entry);
 

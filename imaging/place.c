@@ -123,7 +123,7 @@ static bool is_same(struct placer *placer, const struct object *object, const st
 	for (uint64_t at = 0; at < run->bytes;) {
 		const uint64_t left = run->bytes - at;
 		const size_t part = left < COMPARE_BYTES ? (size_t)left : COMPARE_BYTES;
-		if (!fd_read_all(object->fd, placer->compare[0], part, (off_t)(run->start + at)) ||
+		if (!object_read_data(object, placer->compare[0], part, run->start + at) ||
 		    !fd_read_all(placer->image, placer->compare[1], part, (off_t)(place + at)) ||
 		    memcmp(placer->compare[0], placer->compare[1], part) != 0)
 			return false;
@@ -166,6 +166,8 @@ static bool append(struct placer *placer, const struct object *object, uint64_t 
 {
 	const uint64_t at = placer->end;
 	placer->end += to - from;
+	if (object->small)
+		return fd_write_all(placer->image, object->small + from, to - from, (off_t)at);
 	return from == to || fd_copy_range(object->fd, (off_t)from, placer->image, (off_t)at, to - from);
 }
 
@@ -178,8 +180,9 @@ static bool add_large(struct placer *placer, const struct object *object)
 	for (size_t i = 0; i < placer->nruns; i++) {
 		const struct run *run = &placer->runs[i];
 		const struct run *known = &placer->known[known_slot(placer->known, placer->slots, run)];
-		const uint64_t run_end = run->start + run->bytes;
-		if (run->start < copied || run_end > object->footer.data_bytes || !known->bytes || !is_same(placer, object, run, known->start))
+		const uint64_t run_end = run->start + run->bytes, data_bytes = object->footer.data_bytes;
+		if (run->start < copied || run->bytes > data_bytes || run->start > data_bytes - run->bytes || !known->bytes ||
+		    !is_same(placer, object, run, known->start))
 			continue;
 		if (!append(placer, object, copied, page_up(run->start)))
 			return false;
@@ -223,7 +226,7 @@ static bool add_small(struct placer *placer, const struct object *object)
 bool placer_add(struct placer *placer, const struct object *object)
 {
 	placer->npieces = 0;
-	bool ok = object->small ? add_small(placer, object) : add_large(placer, object);
+	bool ok = object->footer.data_bytes < PAGE ? add_small(placer, object) : add_large(placer, object);
 	if (ok)
 		remember_runs(placer);
 	placer->nruns = 0;

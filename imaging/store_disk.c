@@ -50,7 +50,7 @@ static void report_progress(void *context, uint64_t read_bytes)
 static bool item_link(struct job *job, struct item *item)
 {
 	if (item->packing && (!packing_finish(item->packing, job->diag, &item->object) ||
-			      !cache_publish(job->cache, job->diag, &item->entry, item->path->name)))
+			      !cache_publish(job->cache, job->diag, &item->entry, item->path->name, &item->object)))
 		return false;
 	if (!job->format->link(job->image, job->diag, item->path->name, &item->object))
 		return false;
@@ -156,13 +156,23 @@ static void job_free(struct job *job)
 	cache_close(job->cache);
 }
 
+static struct cache_request cache_request_of(const struct store_disk_request *request, const char *settings)
+{
+	return (struct cache_request){.directory = request->cache_dir,
+				      .scratch = request->scratch_dir,
+				      .settings = settings,
+				      .sharing = request->sharing,
+				      .closure = request->closure};
+}
+
 static bool job_start(struct job *job, struct arena *arena)
 {
 	const char *settings;
 	job->image = job->format->start(arena, job->diag, job->request, &settings);
 	if (!job->image)
 		return false;
-	job->cache = cache_open(job->diag, job->request->cache_dir, job->request->scratch_dir, settings);
+	const struct cache_request request = cache_request_of(job->request, settings);
+	job->cache = cache_open(job->diag, &request);
 	return job->cache && job->format->open(job->image, job->diag);
 }
 
@@ -189,7 +199,9 @@ void store_disk_peek(const struct store_disk_request *request)
 	const char *settings;
 	struct arena *arena = arena_new();
 	/* What keeps the image from being made is for the build to say. */
-	if (request->cache_dir && format_of(request)->start(arena, diag_new(arena), request, &settings))
-		cache_peek(request->cache_dir, settings, request->closure, request->stored);
+	if ((request->cache_dir || request->sharing) && format_of(request)->start(arena, diag_new(arena), request, &settings)) {
+		const struct cache_request wanted = cache_request_of(request, settings);
+		cache_peek(&wanted, request->stored);
+	}
 	arena_free(arena);
 }

@@ -9,6 +9,8 @@
 #include "compiler/base/diag.h"
 #include "imaging/store_path.h"
 
+struct cache_sharing;
+
 enum store_disk_type { STORE_DISK_SQUASHFS, STORE_DISK_EROFS };
 
 struct store_disk_request {
@@ -16,6 +18,7 @@ struct store_disk_request {
 	const struct closure *closure;
 	const char *output;       /* the file to create; must not exist */
 	const char *cache_dir;    /* objects are kept here (created 0700); NULL: made in `scratch_dir` and dropped */
+	const struct cache_sharing *sharing; /* further caches to look into; NULL: none */
 	const char *scratch_dir;  /* an existing directory for temporary files */
 	const char *compression;  /* squashfs: "zstd", with mksquashfs what that takes; erofs: what mkfs.erofs takes; "none" for none */
 	const struct pos *compression_pos; /* where that was said; NULL: nowhere */

@@ -148,9 +148,10 @@ bool fleet_build(struct session *session, const struct fleet *fleet, const char 
 {
 	struct progress progress;
 	struct staging staging;
+	const struct cache_sharing *sharing;
 	output = path_absolute(session->arena, output);
 	*changed = !is_up_to_date(session, fleet, output);
-	if (!check_output(session, output))
+	if (!check_output(session, output) || !build_sharing(session, &sharing))
 		return false;
 	if (!*changed)
 		return true;
@@ -158,8 +159,11 @@ bool fleet_build(struct session *session, const struct fleet *fleet, const char 
 		return false;
 	progress_begin(&progress, &session->cli);
 	struct builder builder = {.session = session, .fleet = fleet, .old = output, .directory = staging.directory, .progress = &progress};
-	builder.settings = (struct image_settings){
-		.cache_dir = build_cache(session), .jobs = build_jobs(&session->cli), .progress = progress_bytes, .progress_context = &progress};
+	builder.settings = (struct image_settings){.cache_dir = build_cache(session),
+						   .sharing = sharing,
+						   .jobs = build_jobs(&session->cli),
+						   .progress = progress_bytes,
+						   .progress_context = &progress};
 	/* Of the whole process: the same for all threads from here on. */
 	mode_t mask = umask(022);
 	bool ok = make_disks(&builder) && make_runners(&builder) && fleet_write(session, fleet, staging.directory);

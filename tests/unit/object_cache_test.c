@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT */
+/* The cache of objects: small ones in bundles, caches that others fill. Judged by the images: they are the same whatever happened. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "imaging/object_cache.h"
+#include "tests/unit/store_fixture.h"
+
+#define SETTINGS "squashfs-*-zstd-*-3-131072"
+
+struct linked {
+	size_t packed, reused;
+};
+
+static struct linked link_with(struct fixture *f, const char *output, const struct cache_sharing *sharing)
+{
+	const struct closure closure = closure_of(f);
+	struct store_disk_request request = request_of(f, &closure, output);
+	request.sharing = sharing;
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	assert_int_equal(result.packed + result.reused, closure.n);
+	return (struct linked){result.packed, result.reused};
+}
+
+static size_t link_store(struct fixture *f, const char *output)
+{
+	return link_with(f, output, NULL).packed;
+}
+
+static bool link_is_refused(struct fixture *f, const struct cache_sharing *sharing)
+{
+	const struct closure closure = closure_of(f);
+	struct store_disk_request request = request_of(f, &closure, "refused");
+	request.sharing = sharing;
+	struct store_disk_result result;
+	return !store_disk_link(f->diag, &request, &result);
+}
+
+/* 40 small paths: files, links, directories, of less than a page and of more; one large path. */
+static const char small_store[] =
+	"mkdir -p store; cd store\n"
+	"i=0; while [ $i -lt 40 ]; do case $((i % 4)) in\n"
+	"0) echo unit $i > $i-unit;; 1) mkdir $i-tree; echo $i > $i-tree/file; ln -s file $i-tree/link;;\n"
+	"2) head -c $((3500 + i * 80)) /dev/urandom > $i-page;; 3) ln -s /nowhere/$i $i-link;; esac; i=$((i + 1)); done\n"
+	"head -c 100000 /dev/urandom > large\n";
+
+static long count(struct fixture *f, const char *find)
+{
+	return strtol(shell(f, arena_printf(f->arena, "find %s | wc -l", find), NULL, NULL), NULL, 10);
+}
+
+static void small_objects_share_a_file(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, small_store, NULL, NULL);
+	assert_int_equal(link_store(f, "cold"), 41);
+	assert_int_equal(count(f, "cache/" SETTINGS " -type f ! -path '*/.bundles/*'"), 1);
+	assert_int_equal(count(f, "cache/" SETTINGS "/.bundles -type f"), 1);
+	assert_int_equal(count(f, "cache/tmp -type f"), 0);
+	assert_int_equal(link_store(f, "warm"), 0);
+	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
+	shell(f, "unsquashfs -q -n -d x warm >/dev/null; diff -r --no-dereference x store -x .links", NULL, NULL);
+	const struct closure closure = closure_of(f);
+	int64_t stored[41];
+	memset(stored, 0xff, sizeof stored);
+	struct store_disk_request request = request_of(f, &closure, "peek");
+	request.stored = stored;
+	store_disk_peek(&request);
+	for (size_t i = 0; i < countof(stored); i++)
+		assert_true(stored[i] >= 0);
+}
+
+static void any_wrong_byte_is_healed(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, small_store, NULL, NULL);
+	link_store(f, "good");
+	shell(f, "cp -a cache pristine", NULL, NULL);
+	const char *bundle = shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL);
+	const struct bytes whole = contents(f, scratch_path(f, bundle));
+	size_t packed = 0;
+	for (size_t at = 0; at < whole.n; at += at < 64 || at > whole.n - 3000 ? 29 : 1499) {
+		shell(f, "rm -rf cache; cp -a pristine cache", NULL, NULL);
+		const char wrong = (char)(whole.p[at] ^ 0x20);
+		FD_CLEANUP int fd = open(scratch_path(f, bundle), O_RDWR);
+		assert_true(fd_write_all(fd, &wrong, 1, (off_t)at));
+		packed += link_store(f, "image");
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+		assert_int_equal(link_store(f, "image"), 0);
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+	}
+	assert_in_range(packed, 40, whole.n);
+	for (size_t length = 0; length < whole.n; length += whole.n / 7) {
+		shell(f, "rm -rf cache; cp -a pristine cache", NULL, NULL);
+		assert_int_equal(truncate(scratch_path(f, bundle), (off_t)length), 0);
+		assert_int_equal(link_store(f, "image"), 40);
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+	}
+}
+
+static void many_bundles_become_few(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir store", NULL, NULL);
+	for (int i = 0; i < 30; i++) {
+		shell(f, arena_printf(f->arena, "echo %d > store/path-%d", i, i), NULL, NULL);
+		assert_int_equal(link_store(f, "image"), 1);
+	}
+	assert_in_range(count(f, "cache/" SETTINGS "/.bundles -type f"), 1, 8);
+	assert_int_equal(link_store(f, "warm"), 0);
+	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "warm"));
+}
+
+/* A bundle with days long ago: they are found again by a build, and written. */
+static void use_is_noted_once_a_day(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, small_store, NULL, NULL);
+	link_store(f, "good");
+	const char *bundle = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL));
+	const struct bytes before = contents(f, bundle);
+	shell(f, "printf '\\1\\0\\0\\0' | dd of=\"$1\" bs=1 seek=$(($(stat -c %s \"$1\") - 4)) conv=notrunc status=none", bundle, NULL);
+	link_store(f, "image");
+	const struct bytes after = contents(f, bundle);
+	assert_int_equal(before.n, after.n);
+	assert_memory_equal(before.p, after.p, before.n);
+	/* A large object's time is its file's. */
+	shell(f, "touch -d 2001-01-01 cache/" SETTINGS "/large", NULL, NULL);
+	link_store(f, "image");
+	assert_int_equal(count(f, "cache/" SETTINGS "/large -newermt 2001-01-02"), 1);
+}
+
+static void killed_at_any_moment(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store; cd store; i=0; while [ $i -lt 3000 ]; do echo $i > path-$i; i=$((i + 1)); done", NULL, NULL);
+	const struct closure closure = closure_of(f);
+	link_store(f, "good");
+	for (long milliseconds = 1; milliseconds < 100; milliseconds += 9) {
+		if (milliseconds % 3 == 0)
+			shell(f, "rm -rf cache", NULL, NULL);
+		else
+			shell(f, "for b in cache/*/.bundles/*; do rm \"$b\"; break; done", NULL, NULL);
+		pid_t pid = fork();
+		if (pid == 0) {
+			const struct store_disk_request request = request_of(f, &closure, "killed");
+			struct store_disk_result result;
+			_exit(store_disk_link(f->diag, &request, &result) ? 0 : 1);
+		}
+		nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000}, NULL);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		link_store(f, "image");
+		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+		assert_int_equal(link_store(f, "image"), 0);
+		assert_int_equal(count(f, "cache/tmp -type f"), 0);
+	}
+}
+
+/* ---- caches that others fill ---- */
+
+/* Moves the cache of the small store to theirs; `sharing` reads from there. */
+static void share(struct fixture *f, struct cache_sharing *sharing, const char *const *directories)
+{
+	shell(f, small_store, NULL, NULL);
+	link_store(f, "good");
+	shell(f, "mv cache theirs", NULL, NULL);
+	*sharing = (struct cache_sharing){.directories = directories, .n = 1};
+}
+
+static void a_shared_cache_is_read_and_never_written(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_sharing sharing;
+	const char *const directories[] = {scratch_path(f, "theirs")};
+	static const char listing[] = "find theirs -printf '%p %m %s %T@ %C@ %n\\n' | sort";
+	share(f, &sharing, directories);
+	shell(f, "touch -d 2001-01-01 theirs/*/large", NULL, NULL);
+	const char *before = shell(f, listing, NULL, NULL);
+	struct linked linked = link_with(f, "image", &sharing);
+	assert_int_equal(linked.reused, 41);
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+	assert_int_equal(count(f, "cache -type f -size +0"), 0);
+	shell(f, "echo new > store/new", NULL, NULL);
+	linked = link_with(f, "image", &sharing);
+	assert_int_equal(linked.packed, 1);
+	assert_string_equal(before, shell(f, listing, NULL, NULL));
+	/* Without a cache of its own. */
+	const struct closure closure = closure_of(f);
+	struct store_disk_request request = request_of(f, &closure, "other");
+	request.sharing = &sharing;
+	request.cache_dir = NULL;
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	assert_int_equal(result.packed, 1);
+	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "other"));
+	shell(f, "mkdir empty", NULL, NULL);
+	const char *const empty[] = {scratch_path(f, "empty")}, *const missing[] = {scratch_path(f, "missing")};
+	assert_false(link_is_refused(f, &(struct cache_sharing){.directories = empty, .n = 1}));
+	assert_true(link_is_refused(f, &(struct cache_sharing){.directories = missing, .n = 1}));
+	assert_said(f, "/missing: No such file or directory");
+}
+
+static void damage_in_a_shared_cache_is_healed(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_sharing sharing;
+	const char *const directories[] = {scratch_path(f, "theirs")};
+	share(f, &sharing, directories);
+	/* Its mode says that it was verified, its footer that it was written in this boot: both are another machine's to say. */
+	shell(f, "printf xx | dd of=$(echo theirs/*/large) bs=1 seek=50000 conv=notrunc status=none; chmod 444 theirs/*/large\n"
+		 "printf xx | dd of=$(echo theirs/*/.bundles/*) bs=1 seek=300 conv=notrunc status=none", NULL, NULL);
+	struct linked linked = link_with(f, "image", &sharing);
+	assert_int_equal(linked.packed, 2);
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+	linked = link_with(f, "image", &sharing);
+	assert_int_equal(linked.packed, 0);
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
+static void another_build_of_a_path_is_not_taken(void **state)
+{
+	struct fixture *f = *state;
+	const char *const directories[] = {scratch_path(f, "theirs")};
+	const struct cache_sharing sharing = {.directories = directories, .n = 1};
+	static const char *const hashes[] = {"1111111111111111111111111111111111111111111111111111111111111111",
+					     "2222222222222222222222222222222222222222222222222222222222222222"};
+	shell(f, "mkdir store; echo poison > store/p", NULL, NULL);
+	for (size_t i = 0; i < countof(hashes); i++) {
+		struct closure closure = closure_of(f);
+		struct store_path path = closure.v[0];
+		path.nar_hash = hashes[i];
+		closure.v = &path;
+		struct store_disk_request request = request_of(f, &closure, "image");
+		request.sharing = i ? &sharing : NULL;
+		struct store_disk_result result;
+		assert_ok(f, store_disk_link(f->diag, &request, &result));
+		assert_int_equal(result.packed, 1);
+		if (!i)
+			shell(f, "mv cache theirs; echo right > store/p", NULL, NULL);
+	}
+	assert_string_equal(shell(f, "unsquashfs -cat image p", NULL, NULL), "right\n");
+}
+
+static void who_could_write_there(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_sharing sharing;
+	const char *const directories[] = {scratch_path(f, "theirs")};
+	share(f, &sharing, directories);
+	static const char *const wide[] = {"theirs", "theirs/*-*", "theirs/*-*/.bundles"};
+	for (size_t i = 0; i < countof(wide); i++) {
+		shell(f, arena_printf(f->arena, "chmod g+w %s", wide[i]), NULL, NULL);
+		assert_true(link_is_refused(f, &sharing));
+		assert_said(f, "can be written to by others");
+		shell(f, arena_printf(f->arena, "chmod g-w %s", wide[i]), NULL, NULL);
+	}
+	/* Files that are not to be believed are not there. */
+	shell(f, "chmod 666 theirs/*/large theirs/*/.bundles/*", NULL, NULL);
+	assert_int_equal(link_with(f, "image", &sharing).packed, 41);
+	if (!is_root())
+		skip();
+	shell(f, "rm -rf cache; chmod 644 theirs/*/large theirs/*/.bundles/*; chown 12345 theirs/*/large", NULL, NULL);
+	assert_int_equal(link_with(f, "image", &sharing).packed, 1);
+	shell(f, "rm -rf cache; chown -R 12345 theirs", NULL, NULL);
+	assert_true(link_is_refused(f, &sharing));
+	assert_said(f, "--cache-owner 12345");
+	static const uid_t owners[] = {12345};
+	sharing.owners = (struct cache_owners){owners, 1};
+	assert_int_equal(link_with(f, "image", &sharing).packed, 0);
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(small_objects_share_a_file),
+		TEST(any_wrong_byte_is_healed),
+		TEST(many_bundles_become_few),
+		TEST(use_is_noted_once_a_day),
+		TEST(killed_at_any_moment),
+		TEST(a_shared_cache_is_read_and_never_written),
+		TEST(damage_in_a_shared_cache_is_healed),
+		TEST(another_build_of_a_path_is_not_taken),
+		TEST(who_could_write_there),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
