@@ -182,8 +182,9 @@ bool command_host(struct session *session)
 {
 	struct fleet *fleet = arena_alloc(session->arena, sizeof *fleet);
 	const char *output = session->cli.output ? session->cli.output : "result-host";
-	bool changed;
-	if (!fleet_plan(session, fleet) || !fleet_build(session, fleet, output, &changed))
+	bool changed, ok = fleet_plan(session, fleet) && fleet_build(session, fleet, output, &changed);
+	fleet_free(fleet);
+	if (!ok)
 		return false;
 	if (!session->cli.quiet)
 		fprintf(stderr, changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n", fleet->vms.n);

@@ -31,6 +31,14 @@ struct maker {
 	struct image_results *results;
 };
 
+static const char *hex(struct arena *arena, const unsigned char *bytes, size_t n)
+{
+	char *text = arena_alloc(arena, 2 * n + 1);
+	for (size_t i = 0; i < n; i++)
+		sprintf(text + 2 * i, "%02x", bytes[i]);
+	return text;
+}
+
 static const char *in_runner(const struct maker *maker, const char *name)
 {
 	return path_join(maker->arena, maker->runner, name);
@@ -145,10 +153,7 @@ const char *images_store_disk_key(struct arena *arena, const struct plan *plan)
 		buf_printf(&text, "%s %s\n", plan->closure.v[i].path, plan->closure.v[i].nar_hash ? plan->closure.v[i].nar_hash : "");
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	SHA256((const unsigned char *)buf_text(&text), text.n, digest);
-	BUF_CLEANUP struct buf hex = {0};
-	for (size_t i = 0; i < sizeof digest; i++)
-		buf_printf(&hex, "%02x", digest[i]);
-	return arena_strdup(arena, buf_text(&hex));
+	return hex(arena, digest, sizeof digest);
 }
 
 static bool make_store_disk(const struct maker *maker)
@@ -235,6 +240,7 @@ static bool make_stage1(const struct maker *maker)
 		.modules = &plan->modules,
 		.steps = steps,
 		.time = plan->time,
+		.memo = shared_gzip(plan->shared),
 	};
 	struct stage1_result result;
 	if (!stage1_write(maker->arena, maker->diag, &request, &result))
@@ -243,12 +249,37 @@ static bool make_stage1(const struct maker *maker)
 	return true;
 }
 
+static bool copy_kernel(void *context, const char *path)
+{
+	const struct maker *maker = context;
+	return file_copy(maker->diag, maker->plan->system.kernel.path, path, 0444);
+}
+
+static bool unpack_kernel(void *context, const char *path)
+{
+	const struct maker *maker = context;
+	return kernel_unpack(maker->diag, maker->plan->system.kernel.path, path);
+}
+
+/* By its content: VMs may have different kernels. */
+static bool make_kernel(const struct maker *maker, const char *place, bool (*make)(void *context, const char *path))
+{
+	struct maker context = *maker;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct shared_file file = {.directory = maker->settings->common, .target = in_runner(maker, place), .make = make, .context = &context};
+	if (file.directory && !shared_digest(maker->plan->shared, maker->diag, maker->plan->system.kernel.path, digest))
+		return false;
+	if (file.directory)
+		file.name = arena_printf(maker->arena, "%s-%s", path_base(place), hex(maker->arena, digest, sizeof digest));
+	return shared_file(maker->plan->shared, maker->diag, &file);
+}
+
 static bool make_boot_files(const struct maker *maker)
 {
 	const struct plan *plan = maker->plan;
-	if (plan->copies_kernel && !file_copy(maker->diag, plan->system.kernel.path, in_runner(maker, RUNNER_KERNEL), 0444))
+	if (plan->copies_kernel && !make_kernel(maker, RUNNER_KERNEL, copy_kernel))
 		return false;
-	if (plan->unpacks_kernel && !kernel_unpack(maker->diag, plan->system.kernel.path, in_runner(maker, RUNNER_VMLINUX)))
+	if (plan->unpacks_kernel && !make_kernel(maker, RUNNER_VMLINUX, unpack_kernel))
 		return false;
 	if (plan->copies_initrd && !file_copy(maker->diag, plan->system.initrd, in_runner(maker, RUNNER_INITRD), 0444))
 		return false;

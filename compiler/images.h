@@ -15,6 +15,7 @@ struct image_settings {
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_context;
 	const char *store_disk; /* made already, by images_make_store_disk; NULL: it is not */
+	const char *common;     /* a directory of files that many runners have, hard links of each other; NULL: the runner is alone */
 };
 
 struct image_results {

@@ -243,9 +243,12 @@ static bool plan_modules(struct planner *planner)
 		vec_push(planner->arena, &wishes, (struct module_wish){"overlay", "the guest's Nix database is an overlay", false});
 	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
 		vec_push(planner->arena, &wishes, (struct module_wish){plan->vm->stage1.modules.v[i], "stage1.modules asks for it", false});
-	return modules_resolve(planner->arena, planner->diag, plan->system.kernel_modules, plan->system.kernel.version,
-			       vm_where(plan->vm, &plan->vm->kernel), wishes.v, wishes.n, &plan->modules) &&
-	       check_mmio_parameters(planner);
+	const struct module_question question = {.directory = plan->system.kernel_modules,
+						 .version = plan->system.kernel.version,
+						 .where = vm_where(plan->vm, &plan->vm->kernel),
+						 .wishes = wishes.v,
+						 .nwishes = wishes.n};
+	return shared_modules(plan->shared, planner->arena, planner->diag, &question, &plan->modules) && check_mmio_parameters(planner);
 }
 
 /* A value with a blank is quoted as the kernel's parser wants it: name="a b". */
@@ -306,9 +309,9 @@ static uint32_t build_time(void)
 	return !text || !*text || *end || seconds > UINT32_MAX ? 1 : (uint32_t)seconds;
 }
 
-bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct plan *plan)
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, struct plan *plan)
 {
-	*plan = (struct plan){.vm = vm, .backend = backend_find(vm->hypervisor), .system = *system, .time = build_time()};
+	*plan = (struct plan){.vm = vm, .backend = backend_find(vm->hypervisor), .system = *system, .time = build_time(), .shared = shared};
 	plan->guest.vm = vm;
 	struct planner planner = {arena, diag, plan};
 	bool ok = check_kernel(&planner);

@@ -9,6 +9,7 @@
 #include "compiler/closure.h"
 #include "compiler/nix_state.h"
 #include "compiler/resolve.h"
+#include "compiler/shared.h"
 #include "compiler/storage.h"
 #include "compiler/vm.h"
 #include "imaging/modules.h"
@@ -55,8 +56,9 @@ struct plan {
 	VEC(struct stage1_link) roots; /* of the guest's garbage collector: what was asked to be packed */
 	VEC(struct created_volume) created;
 	uint32_t time;           /* seconds since 1970 of everything that has a time */
+	struct shared *shared;   /* with other VMs of this run; NULL: there are none */
 };
 
-bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct plan *plan);
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, struct plan *plan);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/runner.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@ struct writer {
 	const struct plan *plan;
 	const struct runner_scripts *scripts;
 	const char *directory; /* the runner being made */
+	const char *common;    /* struct image_settings */
 };
 
 static bool put(const struct writer *writer, const char *name, const void *bytes, size_t count, mode_t mode)
@@ -43,17 +43,10 @@ static void hash_text(EVP_MD_CTX *hash, const char *text)
 	EVP_DigestUpdate(hash, text ? text : "", text ? strlen(text) + 1 : 1);
 }
 
-static bool hash_file(struct diag *diag, EVP_MD_CTX *hash, const char *path)
+static bool hash_file(struct shared *shared, struct diag *diag, EVP_MD_CTX *hash, const char *path)
 {
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s", path, strerror(errno));
-	char block[64 * 1024];
-	for (size_t got; (got = fread(block, 1, sizeof block, file)) > 0;)
-		EVP_DigestUpdate(hash, block, got);
-	bool ok = !ferror(file);
-	fclose(file);
-	return ok || diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s", path);
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	return shared_digest(shared, diag, path, digest) && EVP_DigestUpdate(hash, digest, sizeof digest) == 1;
 }
 
 static void hash_scripts(EVP_MD_CTX *hash, const struct runner_scripts *scripts)
@@ -69,19 +62,19 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
 	EVP_DigestUpdate(hash, &(const unsigned char){MANIFEST_VERSION}, 1);
-	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strncmp(file->name, "systemd/", 8) != 0 && strncmp(file->name, "host/", 5) != 0) /* they are for hosts */
-			EVP_DigestUpdate(hash, file->begin, (size_t)(file->end - file->begin));
+	unsigned char carried[SHA256_DIGEST_LENGTH];
+	shared_carried(plan->shared, carried);
+	EVP_DigestUpdate(hash, carried, sizeof carried);
 	for (size_t i = 0; i < plan->closure.n; i++) {
 		hash_text(hash, plan->closure.v[i].path);
 		hash_text(hash, plan->closure.v[i].nar_hash);
 	}
 	EVP_DigestUpdate(hash, &plan->time, sizeof plan->time);
-	bool ok = hash_file(diag, hash, system->kernel.path);
+	bool ok = hash_file(plan->shared, diag, hash, system->kernel.path);
 	if (system->initrd)
-		ok &= hash_file(diag, hash, system->initrd);
+		ok &= hash_file(plan->shared, diag, hash, system->initrd);
 	for (size_t i = 0; i < plan->modules.n; i++)
-		ok &= hash_file(diag, hash, plan->modules.v[i].path);
+		ok &= hash_file(plan->shared, diag, hash, plan->modules.v[i].path);
 	hash_scripts(hash, scripts);
 	struct json_object *report = report_plan(arena, plan);
 	json_object_object_del(report, "closure"); /* where it was read makes no difference */
@@ -166,12 +159,27 @@ static bool write_scripts(const struct writer *writer)
 	return ok;
 }
 
+struct program {
+	struct diag *diag;
+	const struct embedded_file *file;
+};
+
+static bool make_program(void *context, const char *path)
+{
+	const struct program *program = context;
+	return file_write(program->diag, path, program->file->begin, (size_t)(program->file->end - program->file->begin), 0555);
+}
+
 /* libexec/NAME, one of the programs that this one carries. */
 static bool write_program(const struct writer *writer, const char *name)
 {
+	const char *target = path_join(writer->arena, writer->directory, arena_printf(writer->arena, "libexec/%s", name));
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strcmp(file->name, name) == 0)
-			return put(writer, arena_printf(writer->arena, "libexec/%s", name), file->begin, (size_t)(file->end - file->begin), 0555);
+		if (strcmp(file->name, name) == 0) {
+			struct program program = {writer->diag, file};
+			const struct shared_file shared = {writer->common, name, target, make_program, &program};
+			return shared_file(writer->plan->shared, writer->diag, &shared);
+		}
 	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
 }
 
@@ -268,6 +276,7 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	const char *wanted = fingerprint(arena, diag, plan, &scripts);
 	if (!wanted || !check_output(arena, diag, output))
 		return false;
+	result->fingerprint = wanted;
 	result->up_to_date = is_up_to_date(arena, output, wanted);
 	if (result->up_to_date) {
 		char *real = realpath(output, NULL);
@@ -277,7 +286,7 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	}
 	if (!staging_begin(arena, diag, output, &staging))
 		return false;
-	const struct writer writer = {arena, diag, plan, &scripts, staging.directory};
+	const struct writer writer = {arena, diag, plan, &scripts, staging.directory, settings->common};
 	bool ok = write_all(&writer, settings, wanted, &result->images);
 	result->path = staging.target;
 	if (ok)

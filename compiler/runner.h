@@ -10,6 +10,7 @@
 
 struct runner_result {
 	const char *path; /* absolute */
+	const char *fingerprint;
 	bool up_to_date;  /* it was there already, made from the same inputs */
 	struct image_results images;
 };

@@ -12,6 +12,7 @@ struct session {
 	struct diag *diag;
 	struct cli cli;
 	struct node *given; /* a description that is no file of its own; the command line's files are laid over it */
+	struct shared *shared; /* with other sessions of this run; NULL: nothing */
 	struct vm vm;
 	struct system system;
 	struct plan plan;

@@ -12,10 +12,15 @@
 #include <unistd.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "imaging/gzip_pieces.h"
 #include "imaging/unpack.h"
 
-enum { COPY_BYTES = 64 * 1024 };
+enum {
+	PIECE_BYTES = 1 << 20, /* of a file, compressed at once */
+	SMALL_BYTES = 8 << 10, /* less than that shares a piece with what is around it */
+};
 
 struct initramfs {
 	struct arena *arena;
@@ -23,6 +28,8 @@ struct initramfs {
 	const char *path;
 	int fd;
 	struct archive *archive;
+	struct buf pending; /* of the archive, not compressed yet */
+	struct gzip_stream gzip;
 	uint32_t time;
 	uint32_t inodes; /* given so far */
 };
@@ -34,7 +41,23 @@ static bool write_failed(struct initramfs *initramfs)
 			  why ? why : strerror(errno));
 }
 
-struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path, uint32_t time)
+/* The archive's bytes, as libarchive makes them. */
+static la_ssize_t take(struct archive *archive, void *context, const void *bytes, size_t count)
+{
+	struct initramfs *initramfs = context;
+	(void)archive;
+	buf_add(&initramfs->pending, bytes, count);
+	return (la_ssize_t)count;
+}
+
+static bool flush(struct initramfs *initramfs, bool common)
+{
+	bool ok = gzip_add(&initramfs->gzip, initramfs->pending.p, initramfs->pending.n, common);
+	initramfs->pending.n = 0;
+	return ok || write_failed(initramfs);
+}
+
+struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path, uint32_t time, struct gzip_memo *memo)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0) {
@@ -47,11 +70,9 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 	if (!initramfs->archive)
 		abort();
 	struct archive *archive = initramfs->archive;
-	/* The last block is not filled up: the kernel would look for another archive in what follows. */
-	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK && archive_write_add_filter_gzip(archive) == ARCHIVE_OK &&
-	    archive_write_set_filter_option(archive, "gzip", "timestamp", NULL) == ARCHIVE_OK &&
-	    archive_write_set_bytes_in_last_block(archive, 1) == ARCHIVE_OK && archive_write_open_fd(archive, fd) == ARCHIVE_OK &&
-	    fchmod(fd, 0644) == 0)
+	/* Without blocks: the last one would be filled up, and the kernel look for another archive in that. */
+	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK && archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
+	    archive_write_open(archive, initramfs, NULL, take, NULL) == ARCHIVE_OK && fchmod(fd, 0644) == 0 && gzip_begin(&initramfs->gzip, fd, memo))
 		return initramfs;
 	write_failed(initramfs);
 	initramfs_abandon(initramfs);
@@ -79,9 +100,22 @@ static bool add_entry(struct initramfs *initramfs, const char *name, mode_t mode
 	return ok || write_failed(initramfs);
 }
 
-static bool add_data(struct initramfs *initramfs, const void *bytes, size_t count)
+/* At most PIECE_BYTES. */
+static bool add_piece(struct initramfs *initramfs, const void *bytes, size_t count)
 {
-	return count == 0 || archive_write_data(initramfs->archive, bytes, count) == (la_ssize_t)count || write_failed(initramfs);
+	bool alone = count >= SMALL_BYTES;
+	return (!alone || flush(initramfs, false)) && (archive_write_data(initramfs->archive, bytes, count) == (la_ssize_t)count || write_failed(initramfs)) &&
+	       (!alone || flush(initramfs, true));
+}
+
+static bool add_data(struct initramfs *initramfs, const char *bytes, size_t count)
+{
+	bool ok = true;
+	for (size_t part; ok && count; bytes += part, count -= part) {
+		part = count < PIECE_BYTES ? count : PIECE_BYTES;
+		ok = add_piece(initramfs, bytes, part);
+	}
+	return ok;
 }
 
 bool initramfs_add_directory(struct initramfs *initramfs, const char *name, mode_t mode)
@@ -106,12 +140,12 @@ static bool unreadable(struct initramfs *initramfs, const char *source, const ch
 
 static bool add_content(struct initramfs *initramfs, int fd, uint64_t size, const char *source)
 {
-	char block[COPY_BYTES];
+	char *block = arena_alloc(initramfs->arena, size < PIECE_BYTES ? size : PIECE_BYTES);
 	for (uint64_t at = 0; at < size;) {
-		size_t part = size - at < sizeof block ? (size_t)(size - at) : sizeof block;
+		size_t part = size - at < PIECE_BYTES ? (size_t)(size - at) : PIECE_BYTES;
 		if (!fd_read_all(fd, block, part, (off_t)at))
 			return unreadable(initramfs, source, strerror(errno));
-		if (!add_data(initramfs, block, part))
+		if (!add_piece(initramfs, block, part))
 			return false;
 		at += part;
 	}
@@ -148,25 +182,27 @@ bool initramfs_add_file(struct initramfs *initramfs, const char *name, mode_t mo
 	return add_entry(initramfs, name, S_IFREG | mode, size, 0) && add_content(initramfs, fd, size, source);
 }
 
+static void release(struct initramfs *initramfs)
+{
+	archive_write_free(initramfs->archive); /* it may still write its end into `pending` */
+	buf_free(&initramfs->pending);
+	fd_close(&initramfs->fd);
+}
+
 bool initramfs_finish(struct initramfs *initramfs, uint64_t *bytes)
 {
-	struct stat st;
-	bool ok = archive_write_close(initramfs->archive) == ARCHIVE_OK && fstat(initramfs->fd, &st) == 0;
-	if (!ok) {
+	if (archive_write_close(initramfs->archive) != ARCHIVE_OK || !flush(initramfs, false) || !gzip_end(&initramfs->gzip)) {
 		write_failed(initramfs);
 		initramfs_abandon(initramfs);
 		return false;
 	}
-	*bytes = (uint64_t)st.st_size;
-	archive_write_free(initramfs->archive);
-	fd_close(&initramfs->fd);
+	*bytes = initramfs->gzip.end;
+	release(initramfs);
 	return true;
 }
 
 void initramfs_abandon(struct initramfs *initramfs)
 {
-	/* It writes the rest; archive_write_fail would prevent that, but then the compressor's memory is lost (libarchive 3.6.2). */
-	archive_write_free(initramfs->archive);
-	fd_close(&initramfs->fd);
+	release(initramfs);
 	unlink(initramfs->path);
 }

@@ -11,10 +11,14 @@
 #include "compiler/base/diag.h"
 
 struct arena;
+struct gzip_memo;
 struct initramfs;
 
-/* Starts the file `path`, which must not exist. NULL with an error. End it by initramfs_finish or initramfs_abandon. */
-struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path, uint32_t time);
+/*
+ * Starts the file `path`, which must not exist; `memo` (NULL: none) spares compressing files that other archives have, too.
+ * NULL with an error. End it by initramfs_finish or initramfs_abandon.
+ */
+struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path, uint32_t time, struct gzip_memo *memo);
 
 /* Names are relative ("dev/console"); a directory comes before what is in it. False with an error. */
 bool initramfs_add_directory(struct initramfs *initramfs, const char *name, mode_t mode);

@@ -105,27 +105,31 @@ static bool add_wish(struct resolver *resolver, const struct module_wish *wish)
 	return ok;
 }
 
+static void list_files(struct arena *arena, const struct module_refs *order, struct module_list *out)
+{
+	out->v = arena_alloc(arena, (order->n + 1) * sizeof *out->v);
+	for (; out->n < order->n; out->n++) {
+		const struct module *module = order->v[out->n];
+		out->v[out->n] = (struct module_file){arena_strdup(arena, module->file), arena_strdup(arena, module->path), module->may_fail};
+	}
+}
+
 bool modules_resolve(struct arena *arena, struct diag *diag, const char *directory, const char *version, const struct pos *where,
 		     const struct module_wish *wishes, size_t count, struct module_list *out)
 {
 	*out = (struct module_list){0};
 	if (!directory)
 		return true;
-	struct resolver resolver = {.arena = arena, .diag = diag, .where = where, .version = version};
-	resolver.tree = module_tree_open(arena, diag, directory, version, where);
-	if (!resolver.tree)
-		return false;
-	bool ok = true;
-	for (size_t i = 0; i < count; i++)
+	struct arena *scratch = arena_new(); /* the index of a kernel's modules takes some MB */
+	struct resolver resolver = {.arena = scratch, .diag = diag, .where = where, .version = version};
+	resolver.tree = module_tree_open(scratch, diag, directory, version, where);
+	bool ok = resolver.tree;
+	for (size_t i = 0; resolver.tree && i < count; i++)
 		ok &= add_wish(&resolver, &wishes[i]);
-	if (!ok)
-		return false;
-	out->v = arena_alloc(arena, (resolver.order.n + 1) * sizeof *out->v);
-	for (; out->n < resolver.order.n; out->n++) {
-		const struct module *module = resolver.order.v[out->n];
-		out->v[out->n] = (struct module_file){module->file, module->path, module->may_fail};
-	}
-	return true;
+	if (ok)
+		list_files(arena, &resolver.order, out);
+	arena_free(scratch);
+	return ok;
 }
 
 bool module_holds(struct arena *arena, const struct module_list *modules, const char *name, const char *text)

@@ -207,7 +207,7 @@ static bool add_all(struct arena *arena, struct initramfs *initramfs, const stru
 
 bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request, struct stage1_result *result)
 {
-	struct initramfs *initramfs = initramfs_create(arena, diag, request->output, request->time);
+	struct initramfs *initramfs = initramfs_create(arena, diag, request->output, request->time, request->memo);
 	if (!initramfs)
 		return false;
 	if (add_all(arena, initramfs, request))

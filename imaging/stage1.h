@@ -83,6 +83,7 @@ struct stage1_request {
 	const struct module_list *modules; /* not NULL */
 	struct stage1_steps steps; /* done in this order */
 	uint32_t time; /* seconds since 1970 of every entry */
+	struct gzip_memo *memo; /* of the initramfs's pieces; NULL: none */
 };
 
 struct stage1_result {

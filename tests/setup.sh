@@ -12,6 +12,7 @@ build gcc                gcc
 build make               make
 build libyaml-dev        lib:yaml-0.1
 build libarchive-dev     lib:libarchive
+build zlib1g-dev         lib:zlib
 build libext2fs-dev      lib:ext2fs
 build uuid-dev           lib:uuid
 build libsqlite3-dev     lib:sqlite3

@@ -21,7 +21,8 @@ struct message {
 };
 
 struct source {
-	const char *file, *text;
+	const char *given;       /* its name in the caller's memory, which may be gone: arguments of one name are different places */
+	const char *file, *text; /* copies */
 	size_t length;
 	bool argument; /* of the command line */
 };
@@ -50,12 +51,14 @@ void diag_name_program(struct diag *diag, const char *program)
 
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length)
 {
-	vec_push(diag->arena, &diag->sources, (struct source){file, text, length, false});
+	vec_push(diag->arena, &diag->sources,
+		 (struct source){file, arena_strdup(diag->arena, file), arena_strndup(diag->arena, text, length), length, false});
 }
 
 void diag_add_argument(struct diag *diag, const char *name, const char *text)
 {
-	vec_push(diag->arena, &diag->sources, (struct source){name, text, strlen(text), true});
+	vec_push(diag->arena, &diag->sources,
+		 (struct source){name, arena_strdup(diag->arena, name), arena_strdup(diag->arena, text), strlen(text), true});
 }
 
 /* ---- recording ---- */
@@ -72,12 +75,23 @@ static const char *format_text(struct arena *arena, const char *format, va_list 
 	return text;
 }
 
+/* The name of a place, as long as the diag lives. */
+static const char *keep_file(const struct diag *diag, const char *file)
+{
+	for (size_t i = diag->sources.n; file && i-- > 0;)
+		if (diag->sources.v[i].given == file && strcmp(diag->sources.v[i].file, file) == 0)
+			return diag->sources.v[i].file;
+	return file ? arena_strdup(diag->arena, file) : NULL;
+}
+
 static void record(struct diag *diag, enum severity severity, enum status status, const struct pos *where, const char *code,
 		   const char *text)
 {
 	struct message message = {.severity = severity, .status = status, .code = code, .text = text};
-	if (where)
+	if (where) {
 		message.where = *where;
+		message.where.file = keep_file(diag, where->file);
+	}
 	vec_push(diag->arena, &diag->messages, message);
 }
 

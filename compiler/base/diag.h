@@ -35,7 +35,7 @@ struct diag *diag_new(struct arena *arena);
 
 /* The program's name in messages without a place: "mvmbuild" until it is told. */
 void diag_name_program(struct diag *diag, const char *program);
-/* Lets messages about `file` show the line that they speak of. `text` must live as long as the diag. */
+/* Lets messages about `file` show the line that they speak of. Both are copied. */
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length);
 /* The same for an argument of the command line ("--set vcpu" with the text "vcpu=2"): shown without numbers of lines. */
 void diag_add_argument(struct diag *diag, const char *name, const char *text);

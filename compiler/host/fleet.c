@@ -14,6 +14,7 @@
 #include "compiler/places.h"
 #include "compiler/runner.h"
 #include "compiler/shape.h"
+#include "compiler/storage.h"
 
 /* ---- reading ---- */
 
@@ -106,24 +107,35 @@ static struct node *with_name(struct arena *arena, const struct node *config, co
 	return copy;
 }
 
-static bool plan_vm(struct session *session, struct fleet_vm *vm)
+bool fleet_plan_vm(const struct session *session, const struct fleet *fleet, const struct fleet_vm *vm, struct arena *arena, struct diag *diag,
+		   struct session *own)
 {
-	struct session *own = &vm->session;
-	*own = (struct session){.arena = session->arena, .diag = session->diag, .cli = session->cli};
+	*own = (struct session){.arena = arena, .diag = diag, .cli = session->cli, .shared = fleet->shared};
 	own->cli.arguments = (struct strings){0};
 	if (vm->config && vm->config->kind != NODE_MAP)
-		return diag_error(session->diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type", "vms.%s.config: expected a map", vm->name);
+		return diag_error(diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type", "vms.%s.config: expected a map", vm->name);
 	if (vm->config)
-		own->given = with_name(session->arena, vm->config, vm);
+		own->given = with_name(arena, vm->config, vm);
 	else {
-		const char *directory = path_parent(session->arena, session->cli.arguments.v[0]);
-		vec_push(session->arena, &own->cli.arguments, vm->source[0] == '/' ? vm->source : path_join(session->arena, directory, vm->source));
+		const char *directory = path_parent(arena, session->cli.arguments.v[0]);
+		vec_push(arena, &own->cli.arguments, vm->source[0] == '/' ? vm->source : path_join(arena, directory, vm->source));
 	}
-	if (!session_plan(own))
+	return session_plan(own);
+}
+
+/* What of the plan is wanted later. */
+static bool keep(struct arena *arena, const struct session *own, struct fleet_vm *vm)
+{
+	const char *fingerprint = runner_fingerprint(own->arena, own->diag, &own->plan);
+	if (!fingerprint)
 		return false;
-	vm->fingerprint = runner_fingerprint(session->arena, session->diag, &own->plan);
-	vm->disk_key = own->vm.store_on_disk ? images_store_disk_key(session->arena, &own->plan) : NULL;
-	return vm->fingerprint;
+	vm->fingerprint = arena_strdup(arena, fingerprint);
+	vm->toplevel = arena_strdup(arena, own->plan.system.toplevel);
+	if (own->vm.store_on_disk) {
+		vm->disk = storage_store_disk(&own->vm);
+		vm->disk_key = images_store_disk_key(arena, &own->plan);
+	}
+	return true;
 }
 
 /* What there is only one of on a host: by its text, the VM that has it. */
@@ -147,9 +159,8 @@ static bool take(struct unique *unique, const char *what, const char *text, cons
 			  "the VMs %s and %s have the same %s %s", unique->fleet->vms.v[other].name, unique->fleet->vms.v[number].name, what, text);
 }
 
-static bool take_all(struct unique *unique, size_t number)
+static bool take_all(struct unique *unique, const struct vm *vm, size_t number)
 {
-	const struct vm *vm = &unique->fleet->vms.v[number].session.vm;
 	bool ok = true;
 	if (vm->vsock.cid >= 0)
 		ok = take(unique, "vsock.cid", arena_printf(unique->session->arena, "%lld", (long long)vm->vsock.cid), vm_where(vm, &vm->vsock.cid), number);
@@ -163,10 +174,20 @@ static bool take_all(struct unique *unique, size_t number)
 	return ok;
 }
 
+static bool plan_one(struct unique *unique, struct fleet_vm *vm, size_t number)
+{
+	struct session *session = unique->session, own;
+	struct arena *arena = arena_new();
+	bool ok = fleet_plan_vm(session, unique->fleet, vm, arena, session->diag, &own) && keep(session->arena, &own, vm) &&
+		  take_all(unique, &own.vm, number);
+	arena_free(arena);
+	return ok;
+}
+
 bool fleet_plan(struct session *session, struct fleet *fleet)
 {
 	struct node *description = NULL;
-	*fleet = (struct fleet){.places = places_new(session->arena)};
+	*fleet = (struct fleet){.places = places_new(session->arena), .shared = shared_new()};
 	if (!read_file(session, &description))
 		return false;
 	sort_vms(session->arena, &description);
@@ -178,8 +199,12 @@ bool fleet_plan(struct session *session, struct fleet *fleet)
 		struct fleet_vm *vm = &fleet->vms.v[i];
 		if (!places_get(fleet->places, &vm->restart_if_changed))
 			vm->restart_if_changed = vm->config;
-		bool planned = plan_vm(session, vm);
-		ok &= planned && take_all(&unique, i);
+		ok &= plan_one(&unique, vm, i);
 	}
 	return ok;
+}
+
+void fleet_free(struct fleet *fleet)
+{
+	shared_free(fleet->shared);
 }

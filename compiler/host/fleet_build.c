@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two rounds: first each different store disk, one after the other, by all threads; then the VMs, one thread each. So a hundred VMs that share
- * a closure cost one disk and a hundred times the little rest.
+ * a closure cost one disk and a hundred times the little rest. A plan lives as long as what it is for: of a hundred VMs, a few are in memory.
  */
+#include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "compiler/host/fleet.h"
 
 #define DISKS "store-disks"
+#define COMMON "common" /* while it is built */
 
 enum { MANIFEST_BYTES = 64 << 20 };
 
@@ -43,12 +45,16 @@ static bool make_disk(const struct builder *builder, const struct fleet_vm *vm)
 	const char *path = disk_path(arena, builder->directory, vm->disk_key), *old = disk_path(arena, builder->old, vm->disk_key);
 	const char *scratch = path_join(arena, builder->directory, "scratch");
 	struct store_disk_result result;
+	struct session own;
 	const char *sizes = images_store_disk_sizes(arena, path);
 	if (link(images_store_disk_sizes(arena, old), sizes) == 0 && link(old, path) == 0) /* never written to, and complete: they were published */
 		return true;
 	unlink(sizes);
+	struct arena *planning = arena_new();
 	bool ok = directory_make(builder->session->diag, scratch, 0700) &&
-		  images_make_store_disk(arena, builder->session->diag, &vm->session.plan, &builder->settings, scratch, path, &result);
+		  fleet_plan_vm(builder->session, builder->fleet, vm, planning, builder->session->diag, &own) &&
+		  images_make_store_disk(planning, builder->session->diag, &own.plan, &builder->settings, scratch, path, &result);
+	arena_free(planning);
 	if (ok)
 		progress_step(builder->progress, "store disk of %s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", vm->name,
 			      (double)result.image_bytes / 1e6, (double)result.content_bytes / 1e6, result.packed, result.reused);
@@ -71,18 +77,30 @@ static bool make_disks(const struct builder *builder)
 
 /* ---- runners ---- */
 
+/* The host's own list of its VMs tells what was planned first. */
+static bool build_planned(const struct session *own, const struct fleet_vm *vm, const struct image_settings *settings, const char *output)
+{
+	struct runner_result result;
+	if (!runner_build(own->arena, own->diag, &own->plan, settings, output, &result))
+		return false;
+	return strcmp(result.fingerprint, vm->fingerprint) == 0 ||
+	       diag_error(own->diag, STATUS_INPUT, NULL, "changed-input", "what it is made of changed while it was built");
+}
+
 /* Arenas and diagnostics are one thread's alone. */
 static void build_vm(struct builder *builder, size_t number)
 {
 	const struct fleet_vm *vm = &builder->fleet->vms.v[number];
 	struct arena *arena = arena_new();
 	struct image_settings settings = builder->settings;
-	struct runner_result result;
+	struct session own;
 	settings.jobs = 1;
 	settings.progress = NULL;
+	settings.common = path_join(arena, builder->directory, COMMON);
 	settings.store_disk = vm->disk_key ? disk_path(arena, builder->directory, vm->disk_key) : NULL;
 	const char *output = arena_printf(arena, "%s/runners/%s", builder->directory, vm->name);
-	if (!runner_build(arena, builder->said[number], &vm->session.plan, &settings, output, &result))
+	if (!fleet_plan_vm(builder->session, builder->fleet, vm, arena, builder->said[number], &own) ||
+	    !build_planned(&own, vm, &settings, output))
 		atomic_store(&builder->failed, true);
 	arena_free(arena);
 }
@@ -110,7 +128,9 @@ static bool collect(const struct builder *builder)
 static bool make_runners(struct builder *builder)
 {
 	struct arena *arena = builder->session->arena, **arenas = arena_alloc(arena, builder->fleet->vms.n * sizeof *arenas);
-	if (!directory_make(builder->session->diag, path_join(arena, builder->directory, "runners"), 0755))
+	const char *common = path_join(arena, builder->directory, COMMON);
+	if (!directory_make(builder->session->diag, path_join(arena, builder->directory, "runners"), 0755) ||
+	    !directory_make(builder->session->diag, common, 0700))
 		return false;
 	builder->said = arena_alloc(arena, builder->fleet->vms.n * sizeof *builder->said);
 	for (size_t i = 0; i < builder->fleet->vms.n; i++)
@@ -122,7 +142,8 @@ static bool make_runners(struct builder *builder)
 	build_some(builder);
 	while (threads)
 		pthread_join(ids[--threads], NULL);
-	bool ok = collect(builder);
+	bool ok = collect(builder) && (tree_remove(common) || diag_error(builder->session->diag, STATUS_FAILED, NULL, "unwritable-file",
+									 "cannot remove %s: %s", common, strerror(errno)));
 	for (size_t i = 0; i < builder->fleet->vms.n; i++)
 		arena_free(arenas[i]);
 	return ok;

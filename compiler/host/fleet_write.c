@@ -8,7 +8,6 @@
 #include "compiler/host/runners.h"
 #include "compiler/host/source.h"
 #include "compiler/report.h"
-#include "compiler/storage.h"
 #include "templates/embedded.h"
 
 #define UNITS "systemd/"
@@ -91,8 +90,8 @@ static const char *table(const struct output *output)
 		const struct fleet_vm *vm = &output->fleet->vms.v[i];
 		const char *update = vm->update_from;
 		buf_printf(&text, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", vm->name, runner_place(output->arena, vm->fingerprint),
-			   vm->disk_key ? storage_store_disk(&vm->session.vm) : "-", vm->disk_key ? vm->disk_key : "-",
-			   vm->autostart ? "yes" : "no", vm->restart_if_changed ? "yes" : "no", vm->session.plan.system.toplevel,
+			   vm->disk ? vm->disk : "-", vm->disk_key ? vm->disk_key : "-",
+			   vm->autostart ? "yes" : "no", vm->restart_if_changed ? "yes" : "no", vm->toplevel,
 			   !update ? "-" : is_description(update) ? "source" : "flake", update ? update : "-");
 	}
 	return arena_strdup(output->arena, buf_text(&text));
@@ -109,7 +108,7 @@ const char *fleet_manifest(struct session *session, const struct fleet *fleet)
 		const struct fleet_vm *vm = &fleet->vms.v[i];
 		struct json_object *object = json_object_new_object();
 		json_object_object_add(object, "fingerprint", json_object_new_string(vm->fingerprint));
-		json_object_object_add(object, "toplevel", json_object_new_string(vm->session.plan.system.toplevel));
+		json_object_object_add(object, "toplevel", json_object_new_string(vm->toplevel));
 		json_object_object_add(object, "autostart", json_object_new_boolean(vm->autostart));
 		json_object_object_add(object, "restartIfChanged", json_object_new_boolean(vm->restart_if_changed));
 		json_object_object_add(object, "updateFrom", vm->update_from ? json_object_new_string(vm->update_from) : NULL);

@@ -41,6 +41,7 @@ hosts three
 check "a host is built" build
 check "all VMs are there" test "$(find "$out/runners" -mindepth 1 -maxdepth 1 | wc -l)" = 3
 check "with one store disk" test "$(disks "$out")" = 1
+check "and one kernel" test "$(find "$out" -name kernel -printf "%i\n" | sort -u | wc -l)" = 1
 check "each with its own name" test "$(jq -r .hostName "$out/runners/web2/share/microvm/vm.json")" = web2
 all_of "$out" >"$test_dir/before"
 check "a second build" build

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/shared.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compiler/base/buf.h"
+#include "compiler/base/file.h"
+#include "compiler/base/names.h"
+#include "templates/embedded.h"
+
+struct shared {
+	pthread_mutex_t lock; /* for all but `gzip`, which has its own */
+	struct arena *arena;
+	struct gzip_memo *gzip;
+	struct names questions, files; /* numbers of the next two */
+	VEC(struct module_list) answers;
+	VEC(const unsigned char *) digests;
+	bool has_carried;
+	unsigned char carried[SHA256_DIGEST_LENGTH];
+};
+
+struct shared *shared_new(void)
+{
+	struct arena *arena = arena_new();
+	struct shared *shared = arena_alloc(arena, sizeof *shared);
+	shared->arena = arena;
+	shared->gzip = gzip_memo_new();
+	pthread_mutex_init(&shared->lock, NULL);
+	return shared;
+}
+
+void shared_free(struct shared *shared)
+{
+	if (!shared)
+		return;
+	gzip_memo_free(shared->gzip);
+	pthread_mutex_destroy(&shared->lock);
+	arena_free(shared->arena);
+}
+
+struct gzip_memo *shared_gzip(struct shared *shared)
+{
+	return shared ? shared->gzip : NULL;
+}
+
+/* ---- modules ---- */
+
+static void question_text(const struct module_question *question, struct buf *text)
+{
+	buf_printf(text, "%s\n%s\n", question->directory ? question->directory : "", question->version ? question->version : "");
+	for (size_t i = 0; i < question->nwishes; i++)
+		buf_printf(text, "%s %d\n", question->wishes[i].name, question->wishes[i].optional);
+}
+
+static bool resolve(struct arena *arena, struct diag *diag, const struct module_question *question, struct module_list *out)
+{
+	return modules_resolve(arena, diag, question->directory, question->version, question->where, question->wishes, question->nwishes, out);
+}
+
+static bool modules_locked(struct shared *shared, struct diag *diag, const struct module_question *question, struct module_list *out)
+{
+	BUF_CLEANUP struct buf text = {0};
+	question_text(question, &text);
+	const size_t known = names_find(&shared->questions, buf_text(&text));
+	if (known != SIZE_MAX) {
+		*out = shared->answers.v[known];
+		return true;
+	}
+	if (!resolve(shared->arena, diag, question, out))
+		return false;
+	names_set(shared->arena, &shared->questions, arena_strdup(shared->arena, buf_text(&text)), shared->answers.n);
+	vec_push(shared->arena, &shared->answers, *out);
+	return true;
+}
+
+bool shared_modules(struct shared *shared, struct arena *arena, struct diag *diag, const struct module_question *question, struct module_list *out)
+{
+	if (!shared)
+		return resolve(arena, diag, question, out);
+	pthread_mutex_lock(&shared->lock);
+	bool ok = modules_locked(shared, diag, question, out);
+	pthread_mutex_unlock(&shared->lock);
+	return ok;
+}
+
+/* ---- digests ---- */
+
+static bool digest_file(struct diag *diag, const char *path, unsigned char *digest)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s", path, strerror(errno));
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1;
+	char block[64 * 1024];
+	for (size_t got; ok && (got = fread(block, 1, sizeof block, file)) > 0;)
+		ok = EVP_DigestUpdate(hash, block, got) == 1;
+	ok = ok && !ferror(file) && EVP_DigestFinal_ex(hash, digest, NULL) == 1;
+	EVP_MD_CTX_free(hash);
+	fclose(file);
+	return ok || diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s", path);
+}
+
+static bool digest_locked(struct shared *shared, struct diag *diag, const char *path, unsigned char *digest)
+{
+	const size_t known = names_find(&shared->files, path);
+	if (known != SIZE_MAX) {
+		memcpy(digest, shared->digests.v[known], SHA256_DIGEST_LENGTH);
+		return true;
+	}
+	if (!digest_file(diag, path, digest))
+		return false;
+	names_set(shared->arena, &shared->files, arena_strdup(shared->arena, path), shared->digests.n);
+	unsigned char *kept = arena_alloc(shared->arena, SHA256_DIGEST_LENGTH);
+	vec_push(shared->arena, &shared->digests, memcpy(kept, digest, SHA256_DIGEST_LENGTH));
+	return true;
+}
+
+bool shared_digest(struct shared *shared, struct diag *diag, const char *path, unsigned char digest[SHA256_DIGEST_LENGTH])
+{
+	if (!shared)
+		return digest_file(diag, path, digest);
+	pthread_mutex_lock(&shared->lock);
+	bool ok = digest_locked(shared, diag, path, digest);
+	pthread_mutex_unlock(&shared->lock);
+	return ok;
+}
+
+static void digest_carried(unsigned char *digest)
+{
+	EVP_MD_CTX *hash = EVP_MD_CTX_new();
+	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
+		abort();
+	for (const struct embedded_file *file = embedded_files; file->name; file++)
+		if (strncmp(file->name, "systemd/", 8) != 0 && strncmp(file->name, "host/", 5) != 0) /* they are for hosts */
+			EVP_DigestUpdate(hash, file->begin, (size_t)(file->end - file->begin));
+	EVP_DigestFinal_ex(hash, digest, NULL);
+	EVP_MD_CTX_free(hash);
+}
+
+void shared_carried(struct shared *shared, unsigned char digest[SHA256_DIGEST_LENGTH])
+{
+	if (!shared) {
+		digest_carried(digest);
+		return;
+	}
+	pthread_mutex_lock(&shared->lock);
+	if (!shared->has_carried)
+		digest_carried(shared->carried);
+	shared->has_carried = true;
+	memcpy(digest, shared->carried, sizeof shared->carried);
+	pthread_mutex_unlock(&shared->lock);
+}
+
+/* ---- files ---- */
+
+bool shared_file(struct shared *shared, struct diag *diag, const struct shared_file *file)
+{
+	if (!shared || !file->directory)
+		return file->make(file->context, file->target);
+	BUF_CLEANUP struct buf path = {0};
+	buf_printf(&path, "%s/%s", file->directory, file->name);
+	pthread_mutex_lock(&shared->lock);
+	bool ok = path_exists(buf_text(&path)) || file->make(file->context, buf_text(&path));
+	pthread_mutex_unlock(&shared->lock);
+	return ok && (link(buf_text(&path), file->target) == 0 || file_copy(diag, buf_text(&path), file->target, 0444));
+}
