@@ -47,6 +47,7 @@ check systemd            systemctl
 check systemd-container  machinectl
 check socat              socat
 check erofs-utils        mkfs.erofs
+check cryptsetup-bin     veritysetup
 check curl               curl
 check openssh-client     ssh
 check libwrap0           sshd
