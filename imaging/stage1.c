@@ -69,10 +69,20 @@ static const char *octal(struct arena *arena, mode_t mode)
 	return arena_printf(arena, "%o", (unsigned)mode & 07777);
 }
 
+static const char *source_word(enum stage1_source kind)
+{
+	return kind == STAGE1_DISK_SERIAL ? "disk" : "name";
+}
+
+static void verity_write(struct arena *arena, const struct stage1_verity *verity, struct buf *plan)
+{
+	LINE(plan, "verity", source_word(verity->source_kind), verity->source, verity->name,
+	     arena_printf(arena, "%llu", (unsigned long long)verity->verity.data_blocks), verity_root_text(arena, &verity->verity));
+}
+
 static void mount_write(const struct stage1_mount *mount, struct buf *plan)
 {
-	LINE(plan, "mount", mount->source_kind == STAGE1_DISK_SERIAL ? "disk" : "name", mount->source, mount->target, mount->type,
-	     mount->read_only ? "ro" : "rw", mount->options, mount->identity ? mount->identity : "");
+	LINE(plan, "mount", source_word(mount->source_kind), mount->source, mount->target, mount->type, mount->read_only ? "ro" : "rw", mount->options, mount->identity ? mount->identity : "");
 	if (mount->grows)
 		LINE(plan, "grow", mount->target);
 }
@@ -96,6 +106,9 @@ static void step_write(struct arena *arena, const struct stage1_request *request
 {
 	const struct stage1_step *step = &request->steps.v[index];
 	switch (step->kind) {
+	case STAGE1_VERITY:
+		verity_write(arena, &step->verity, plan);
+		break;
 	case STAGE1_MOUNT:
 		mount_write(&step->mount, plan);
 		break;

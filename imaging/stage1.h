@@ -11,10 +11,20 @@
 #include "compiler/base/diag.h"
 #include "imaging/kernel.h"
 #include "imaging/modules.h"
+#include "imaging/verity.h"
 
 enum stage1_source {
 	STAGE1_DISK_SERIAL, /* the virtio or NVMe disk with this serial number; virtio disks keep only the first 20 bytes of one */
 	STAGE1_NAME,        /* given to mount(2) as it is: a tag, "tmpfs", a path in the guest; a path below /dev/ is waited for */
+};
+
+/* A disk whose blocks are compared with the hash tree behind them as they are read; it can then be mounted as STAGE1_MAPPED NAME. */
+#define STAGE1_MAPPED "/dev/mapper/"
+struct stage1_verity {
+	enum stage1_source source_kind; /* a disk, or a path below /dev/ */
+	const char *source;
+	const char *name; /* of at most 63 bytes, without a slash */
+	struct verity verity;
 };
 
 struct stage1_mount {
@@ -56,11 +66,12 @@ struct stage1_run {
 	const struct strings *arguments; /* without the program's name */
 };
 
-enum stage1_kind { STAGE1_MOUNT, STAGE1_DIRECTORY, STAGE1_FILE, STAGE1_LINK, STAGE1_RUN };
+enum stage1_kind { STAGE1_VERITY, STAGE1_MOUNT, STAGE1_DIRECTORY, STAGE1_FILE, STAGE1_LINK, STAGE1_RUN };
 
 struct stage1_step {
 	enum stage1_kind kind;
 	union {
+		struct stage1_verity verity;
 		struct stage1_mount mount;
 		struct stage1_directory directory;
 		struct stage1_file file;

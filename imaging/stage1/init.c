@@ -6,7 +6,8 @@
  *     plan.c        what has to be done          disk.c     the guest's disks
  *     step.c        one step of it               mounts.c   its file systems
  *     file.c        files and directories        probe.c    what is on a disk
- *     grow.c        file systems on larger disks
+ *     grow.c        file systems on larger disks      verity.c  disks that are compared with a hash tree
+ *     mapper.c      the kernel's device mapper
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -59,6 +59,8 @@ static void obey(struct parameters *parameters, char *word)
 		parameters->debug = strcmp(value, "0") != 0;
 	else if ((value = value_of(word, "mvm.fail")))
 		parameters->end = strcmp(value, "poweroff") == 0 ? END_POWER_OFF : strcmp(value, "reboot") == 0 ? END_REBOOT : END_PANIC;
+	else if ((value = value_of(word, "mvm.verity")))
+		parameters->verity_panics = strcmp(value, "panic") == 0;
 	else if ((value = value_of(word, "mvm.shell")))
 		parameters->shell = *value == '/' ? value : NULL;
 	else if ((value = value_of(word, "mvm.wait"))) {

@@ -8,6 +8,7 @@
  *     mvm.debug=1              tell each step
  *     mvm.wait=SECONDS         for how long to wait for a disk; 10
  *     mvm.fail=END             how a failure ends the VM: panic, which some hypervisors tell from other ends; poweroff; reboot. panic
+ *     mvm.verity=panic         a block of a disk that was changed ends the VM, where the kernel would fail the read; Linux 5.9
  *     mvm.shell=PATH           a program of the guest to run before that
  */
 #ifndef MVM_PARAMETERS_H
@@ -20,7 +21,7 @@ enum failure_end { END_PANIC, END_POWER_OFF, END_REBOOT };
 struct parameters {
 	const char *init, *shell; /* NULL when not given */
 	const char *console;      /* the last console= that names a virtio console; NULL */
-	bool debug;
+	bool debug, verity_panics;
 	enum failure_end end;
 	unsigned wait_ms;
 	char *line; /* the command line, its words separated by '\0', an empty one at the end */

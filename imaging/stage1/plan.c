@@ -58,6 +58,34 @@ static bool number_is(const char *digits, int base, unsigned *out)
 	return *digits >= '0' && *digits <= '9' && *end == '\0';
 }
 
+static int digit_value(char digit)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *found = digit ? strchr(digits, digit) : NULL;
+	return found ? (int)(found - digits) : -1;
+}
+
+static bool hash_is(const char *digits, unsigned char hash[VERITY_HASH_BYTES])
+{
+	if (strlen(digits) != 2 * VERITY_HASH_BYTES)
+		return false;
+	for (size_t i = 0; i < VERITY_HASH_BYTES; i++) {
+		int high = digit_value(digits[2 * i]), low = digit_value(digits[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		hash[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+/* So many that their tree has a place too. */
+static bool blocks_are(const char *digits, uint64_t *out)
+{
+	char *end;
+	*out = strtoull(digits, &end, 10);
+	return *digits >= '1' && *digits <= '9' && *end == '\0' && *out < INT64_MAX / VERITY_BLOCK / 2;
+}
+
 static bool add_module(struct plan *plan, char **fields)
 {
 	struct plan_module *module = &plan->modules[plan->nmodules++];
@@ -70,6 +98,15 @@ static struct plan_step *add_step(struct plan *plan, enum plan_kind kind)
 	struct plan_step *step = &plan->steps[plan->nsteps++];
 	step->kind = kind;
 	return step;
+}
+
+static bool add_verity(struct plan *plan, char **fields)
+{
+	struct plan_verity *verity = &add_step(plan, PLAN_STEP_VERITY)->verity;
+	verity->source = fields[2];
+	verity->name = fields[3];
+	return *verity->name && strlen(verity->name) < PLAN_VERITY_NAME_BYTES && !strchr(verity->name, '/') && blocks_are(fields[4], &verity->blocks) &&
+	       hash_is(fields[5], verity->root) && word_is(fields[1], "disk", "name", &verity->is_disk);
 }
 
 static bool add_mount(struct plan *plan, char **fields)
@@ -139,7 +176,7 @@ static const struct keyword {
 	size_t fields; /* the keyword included; of `run` the fewest */
 	bool (*read)(struct plan *plan, char **fields);
 } keywords[] = {
-	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"mount", 8, add_mount},
+	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"verity", 6, add_verity}, {"mount", 8, add_mount},
 	{"directory", 5, add_directory}, {"file", 4, add_file}, {"link", 3, add_link}, {"grow", 2, add_grow}, {"run", 3, add_run},
 };
 

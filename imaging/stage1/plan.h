@@ -13,6 +13,8 @@
  *
  * and the steps, which are done strictly in the order in which they stand:
  *
+ *     verity disk|name SOURCE NAME BLOCKS ROOT           make /dev/mapper/NAME of the disk, whose data are BLOCKS blocks of 4096 bytes with a hash tree
+ *                                                        behind them (verity_format.h); ROOT is its root hash, 64 hex digits
  *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS IDENTITY
  *                                                        SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs, and first
  *     grow TARGET                                        make the xfs or btrfs that is mounted there as large as its disk
@@ -31,14 +33,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "verity_format.h"
 
 #define PLAN_FILE "mvm/plan"
-#define PLAN_VERSION "mvm-plan 3"
+#define PLAN_VERSION "mvm-plan 4"
 #define PLAN_SCRATCH "/run/mvm"
 
 struct plan_module {
 	const char *file, *name;
 	bool may_fail;
+};
+
+enum { PLAN_VERITY_NAME_BYTES = 64 };
+
+struct plan_verity {
+	bool is_disk; /* `source` is a serial number */
+	const char *source, *name; /* the latter shorter than PLAN_VERITY_NAME_BYTES */
+	uint64_t blocks;
+	unsigned char root[VERITY_HASH_BYTES];
 };
 
 struct plan_mount {
@@ -70,11 +84,12 @@ struct plan_run {
 	char **arguments; /* as main() gets them: NAME first, NULL last */
 };
 
-enum plan_kind { PLAN_STEP_MOUNT, PLAN_STEP_DIRECTORY, PLAN_STEP_FILE, PLAN_STEP_LINK, PLAN_STEP_GROW, PLAN_STEP_RUN };
+enum plan_kind { PLAN_STEP_VERITY, PLAN_STEP_MOUNT, PLAN_STEP_DIRECTORY, PLAN_STEP_FILE, PLAN_STEP_LINK, PLAN_STEP_GROW, PLAN_STEP_RUN };
 
 struct plan_step {
 	enum plan_kind kind;
 	union {
+		struct plan_verity verity;
 		struct plan_mount mount;
 		struct plan_directory directory;
 		struct plan_file file;

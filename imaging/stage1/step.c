@@ -12,6 +12,7 @@
 #include "grow.h"
 #include "message.h"
 #include "mounts.h"
+#include "verity.h"
 
 extern char **environ;
 
@@ -78,6 +79,9 @@ static void run_program(const struct parameters *parameters, const struct plan_r
 void step_do(const struct parameters *parameters, const struct plan_step *step, int initramfs)
 {
 	switch (step->kind) {
+	case PLAN_STEP_VERITY:
+		verity_open(parameters, &step->verity);
+		break;
 	case PLAN_STEP_MOUNT:
 		mount_make(parameters, &step->mount);
 		break;

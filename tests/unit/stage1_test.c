@@ -27,6 +27,11 @@ static const char *scratch_file(struct fixture *f, const char *name, const char 
 	return path;
 }
 
+#define ROOT "00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0eff"
+#define ROOT_BYTES                                                                                                                             \
+	{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \
+	 12, 13, 14, 0xff}
+
 static const struct strings arguments = {(const char *[]){"--seed", "/run/mvm/a seed", ""}, 3, 3};
 /* In an order that no kind of step would have of itself; the file's source is the fixture's. */
 static const struct stage1_step steps[] = {
@@ -37,6 +42,7 @@ static const struct stage1_step steps[] = {
 	{STAGE1_DIRECTORY, .directory = {"/rw/store", 01775, 0, 30000}},
 	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false, NULL, false}},
 	{STAGE1_RUN, .run = {STAGE1_INIT, NULL}},
+	{STAGE1_VERITY, .verity = {STAGE1_DISK_SERIAL, "the store", "store", {(uint64_t)1 << 40, ROOT_BYTES}}},
 	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false, "label:a label", false}},
 };
 
@@ -190,12 +196,19 @@ static void assert_same_run(const struct plan_run *read, const struct stage1_run
 
 static void assert_same_step(const struct plan_step *read, const struct stage1_step *asked)
 {
-	static const enum plan_kind kinds[] = {[STAGE1_MOUNT] = PLAN_STEP_MOUNT, [STAGE1_DIRECTORY] = PLAN_STEP_DIRECTORY,
+	static const enum plan_kind kinds[] = {[STAGE1_VERITY] = PLAN_STEP_VERITY, [STAGE1_MOUNT] = PLAN_STEP_MOUNT, [STAGE1_DIRECTORY] = PLAN_STEP_DIRECTORY,
 					       [STAGE1_FILE] = PLAN_STEP_FILE,   [STAGE1_LINK] = PLAN_STEP_LINK,
 					       [STAGE1_RUN] = PLAN_STEP_RUN};
 	assert_int_equal(read->kind, kinds[asked->kind]);
 	if (asked->kind == STAGE1_MOUNT)
 		assert_same_mount(&read->mount, &asked->mount);
+	if (asked->kind == STAGE1_VERITY) {
+		assert_true(read->verity.is_disk);
+		assert_string_equal(read->verity.source, asked->verity.source);
+		assert_string_equal(read->verity.name, asked->verity.name);
+		assert_int_equal(read->verity.blocks, asked->verity.verity.data_blocks);
+		assert_memory_equal(read->verity.root, asked->verity.verity.root, sizeof read->verity.root);
+	}
 	if (asked->kind == STAGE1_RUN)
 		assert_same_run(&read->run, &asked->run);
 	if (asked->kind == STAGE1_DIRECTORY) {
@@ -243,33 +256,41 @@ static void wrong_plans_are_refused(void **state)
 		const char *text;
 		unsigned line;
 	} cases[] = {
-		{"mvm-plan 3\ninit /i\nroot -\n", 0},
-		{"mvm-plan 3\ninit /i\nroot -", 0},
+		{"mvm-plan 4\ninit /i\nroot -\n", 0},
+		{"mvm-plan 4\ninit /i\nroot -", 0},
 		{"", 1},
 		{"mvm-plan 1\ninit /i\nroot -\n", 1},
-		{"mvm-plan 3\n", 2},
-		{"mvm-plan 3\ninit i\nroot -\n", 2},
-		{"mvm-plan 3\ninit /i\nroot -\n\nnixos\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nswap on\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nnixos very\n", 4},
-		{"mvm-plan 3\ninit /i\nroot  -\n", 3},
-		{"mvm-plan 3\ninit /i\\04\nroot -\n", 2},
-		{"mvm-plan 3\ninit /i\\\nroot -\n", 2},
-		{"mvm-plan 3\ninit /i\nroot -\nmount disk a b c rw - -\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nmount name /dev/vdb /b c rw - uuid:x\n", 0},
-		{"mvm-plan 3\ninit /i\nroot -\nmount name /dev/vdb /b c rw - x\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\ngrow /b\n", 0},
-		{"mvm-plan 3\ninit /i\nroot -\ngrow b\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nfile a /b 08\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nfile a /b -1\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nlink /a b\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\ndirectory /a 755 0 0\n", 0},
-		{"mvm-plan 3\ninit /i\nroot -\ndirectory a 755 0 0\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\ndirectory /a 755 0 root\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nrun f name a b c d e f g h\n", 0},
-		{"mvm-plan 3\ninit /i\nroot -\nrun f\n", 4},
-		{"mvm-plan 3\ninit /i\nroot -\nrun - name\n", 4},
+		{"mvm-plan 4\n", 2},
+		{"mvm-plan 4\ninit i\nroot -\n", 2},
+		{"mvm-plan 4\ninit /i\nroot -\n\nnixos\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nswap on\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nnixos very\n", 4},
+		{"mvm-plan 4\ninit /i\nroot  -\n", 3},
+		{"mvm-plan 4\ninit /i\\04\nroot -\n", 2},
+		{"mvm-plan 4\ninit /i\\\nroot -\n", 2},
+		{"mvm-plan 4\ninit /i\nroot -\nmount disk a b c rw - -\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nmount name /dev/vdb /b c rw - uuid:x\n", 0},
+		{"mvm-plan 4\ninit /i\nroot -\nmount name /dev/vdb /b c rw - x\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 7 " ROOT "\n", 0},
+		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 0 " ROOT "\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store -1 " ROOT "\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 99999999999999999999 " ROOT "\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 7 " ROOT "0\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 7 G" ROOT "\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nverity disk s ../store 7 " ROOT "\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nverity share s store 7 " ROOT "\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\ngrow /b\n", 0},
+		{"mvm-plan 4\ninit /i\nroot -\ngrow b\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nfile a /b 08\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nfile a /b -1\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nlink /a b\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\ndirectory /a 755 0 0\n", 0},
+		{"mvm-plan 4\ninit /i\nroot -\ndirectory a 755 0 0\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\ndirectory /a 755 0 root\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nrun f name a b c d e f g h\n", 0},
+		{"mvm-plan 4\ninit /i\nroot -\nrun f\n", 4},
+		{"mvm-plan 4\ninit /i\nroot -\nrun - name\n", 4},
 	};
 	for (size_t i = 0; i < countof(cases); i++) {
 		char *text = strdup(cases[i].text);
