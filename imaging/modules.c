@@ -89,7 +89,7 @@ static bool add_wish(struct resolver *resolver, const struct module_wish *wish)
 {
 	struct module *module = module_tree_find(resolver->tree, wish->name);
 	if (module)
-		return add_module(resolver, module, false);
+		return add_module(resolver, module, wish->optional);
 	if (module_tree_has_builtin(resolver->tree, wish->name))
 		return true;
 	struct module_refs matching = {0};
@@ -97,7 +97,7 @@ static bool add_wish(struct resolver *resolver, const struct module_wish *wish)
 	bool ok = true;
 	/* Of several implementations, the machine may support only some. */
 	for (size_t i = 0; i < matching.n; i++)
-		ok &= add_module(resolver, matching.v[i], matching.n > 1);
+		ok &= add_module(resolver, matching.v[i], matching.n > 1 || wish->optional);
 	if (matching.n == 0 && !wish->optional)
 		return diag_error(resolver->diag, STATUS_INPUT, resolver->where, "missing-module",
 				  "the kernel has no module \"%s\", which is needed because %s (searched: %s)", wish->name, wish->why,

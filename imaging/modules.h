@@ -11,7 +11,7 @@
 struct module_wish {
 	const char *name;     /* module name or alias; '-' and '_' are the same */
 	const char *why;      /* for messages: "the store disk is squashfs" */
-	bool optional;        /* fine when the kernel has no such module and it is not built in either */
+	bool optional;        /* fine when the kernel has no such module and it is not built in either, or when it does not load */
 };
 
 struct module_wishes {
