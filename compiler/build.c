@@ -87,7 +87,7 @@ bool build_sharing(struct session *session, const struct cache_sharing **out)
 
 /* ---- building ---- */
 
-static void report_result(struct progress *progress, const struct plan *plan, const struct runner_result *result)
+static void report_result(struct arena *arena, struct progress *progress, const struct plan *plan, const struct runner_result *result)
 {
 	if (result->up_to_date) {
 		progress_step(progress, "%s is up to date", result->path);
@@ -97,6 +97,9 @@ static void report_result(struct progress *progress, const struct plan *plan, co
 	if (plan->vm->store_on_disk)
 		progress_step(progress, "store disk: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", (double)disk->image_bytes / 1e6,
 			      (double)disk->content_bytes / 1e6, disk->packed, disk->reused);
+	if (disk->verity.data_blocks)
+		progress_step(progress, "hash tree: %.1f MB, root hash %s", (double)verity_tree_bytes(&disk->verity) / 1e6,
+			      verity_root_text(arena, &disk->verity));
 	if (plan->own_stage1)
 		progress_step(progress, "stage 1: %.0f KB, %zu kernel modules", (double)result->images.initrd_bytes / 1e3, plan->modules.n);
 }
@@ -130,6 +133,6 @@ bool build_runner(struct session *session, struct progress *progress, const char
 			gcroots_abandon(&roots);
 		return false;
 	}
-	report_result(progress, plan, result);
+	report_result(session->arena, progress, plan, result);
 	return !session->cli.gcroot || gcroots_publish(&roots, result->path);
 }

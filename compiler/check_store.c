@@ -64,6 +64,21 @@ static void check_engine(const struct checker *checker)
 		      vm->store_disk.compression, hint(checker, i));
 }
 
+/* What has the root hash must not be on the disk, nor be made before it. */
+static void check_verity(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	const struct pos *where = vm_where(vm, &vm->store_disk.verity);
+	if (!vm->store_on_disk) {
+		wrong(checker, where, "bad-store-disk", "storeDisk.verity: there is no store disk: the store is a share, which the host can change at any time");
+		return;
+	}
+	if (!vm->initrd)
+		return;
+	wrong(checker, where, "bad-store-disk", "storeDisk.verity: our stage 1 opens the disk by its root hash, but another initrd is given, which cannot know it");
+	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-store-disk", "given here");
+}
+
 void check_store_disk(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -72,6 +87,8 @@ void check_store_disk(const struct checker *checker)
 		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk", "storeDisk.blockSize: %lld is no power of two", (long long)block);
 	if (sound(checker, &vm->store_disk.type, &vm->store_disk_type, &vm->store_disk.engine, &vm->store_disk.compression))
 		check_engine(checker);
+	if (sound(checker, &vm->store_disk.verity, &vm->store_on_disk, &vm->initrd) && vm->store_disk.verity)
+		check_verity(checker);
 }
 
 /* The guest's init is in the store: it must come from somewhere. */

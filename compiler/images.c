@@ -77,6 +77,17 @@ static struct store_disk_request described_disk(const struct plan *plan, const c
 	};
 }
 
+/* A disk without its tree is none. */
+static bool add_tree(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+{
+	if (!verity_append(diag, request->output, request->jobs, &result->verity)) {
+		unlink(request->output);
+		return false;
+	}
+	result->image_bytes = result->verity.data_blocks * VERITY_BLOCK_BYTES + verity_tree_bytes(&result->verity);
+	return true;
+}
+
 static bool make_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch, const char *output,
 		      int64_t *stored, struct store_disk_result *result)
 {
@@ -89,7 +100,7 @@ static bool make_disk(struct diag *diag, const struct plan *plan, const struct i
 	request.progress_context = settings->progress_context;
 	for (size_t i = 0; i < countof(engines); i++)
 		if (strcmp(plan->vm->store_disk.engine, engines[i].name) == 0)
-			return engines[i].make(diag, &request, result);
+			return engines[i].make(diag, &request, result) && (!plan->vm->store_disk.verity || add_tree(diag, &request, result));
 	return false; /* check_store_disk knows the same names */
 }
 
@@ -105,6 +116,10 @@ int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *c
 
 /* ---- a disk for several VMs ---- */
 
+/*
+ * What is known of the disk: the blocks of its data and the root hash of their tree ("0 -" without one), and of each path of the closure what it
+ * takes, a line each.
+ */
 const char *images_store_disk_sizes(struct arena *arena, const char *disk)
 {
 	return arena_printf(arena, "%s.sizes", disk);
@@ -117,9 +132,21 @@ bool images_make_store_disk(struct arena *arena, struct diag *diag, const struct
 	BUF_CLEANUP struct buf sizes = {0};
 	if (!make_disk(diag, plan, settings, scratch, output, stored, result))
 		return false;
+	const struct verity *verity = &result->verity;
+	buf_printf(&sizes, "%llu %s\n", (unsigned long long)verity->data_blocks, verity->data_blocks ? verity_root_text(arena, verity) : "-");
 	for (size_t i = 0; i < plan->closure.n; i++)
 		buf_printf(&sizes, "%lld\n", (long long)stored[i]);
 	return file_write(diag, images_store_disk_sizes(arena, output), buf_text(&sizes), sizes.n, 0444);
+}
+
+/* Where it ends in the text; NULL when it is not what this disk must have. */
+static const char *read_verity(const struct maker *maker, const char *text, struct verity *verity)
+{
+	char *at;
+	verity->data_blocks = strtoull(text, &at, 10);
+	const char *root = *at == ' ' ? at + 1 : at, *end = strchrnul(root, '\n');
+	const bool has_tree = verity->data_blocks && verity_root_parse(arena_strndup(maker->arena, root, (size_t)(end - root)), verity);
+	return has_tree == maker->plan->vm->store_disk.verity ? end : NULL;
 }
 
 static bool read_sizes(const struct maker *maker, const char *disk)
@@ -127,7 +154,10 @@ static bool read_sizes(const struct maker *maker, const char *disk)
 	struct bytes text;
 	if (!file_read(maker->arena, maker->diag, images_store_disk_sizes(maker->arena, disk), SIZES_BYTES, &text))
 		return false;
-	const char *at = text.p;
+	const char *at = read_verity(maker, text.p, &maker->results->store_disk.verity);
+	if (!at)
+		return diag_error(maker->diag, STATUS_FAILED, NULL, "unreadable-file", "%s does not say what the hash tree of its disk is",
+				  images_store_disk_sizes(maker->arena, disk));
 	for (size_t i = 0; i < maker->plan->closure.n; i++) {
 		char *end;
 		maker->results->stored[i] = strtoll(at, &end, 10);
@@ -145,8 +175,9 @@ const char *images_store_disk_key(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
 	BUF_CLEANUP struct buf text = {0};
-	buf_printf(&text, "%s %s %s %s %lld %lld %d %u\n", MVM_VERSION, vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression,
-		   (long long)vm->store_disk.level, (long long)vm->store_disk.block_size, vm->store_disk.tail_packing, (unsigned)plan->time);
+	buf_printf(&text, "%s %s %s %s %lld %lld %d %d %u\n", MVM_VERSION, vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression,
+		   (long long)vm->store_disk.level, (long long)vm->store_disk.block_size, vm->store_disk.tail_packing, vm->store_disk.verity,
+		   (unsigned)plan->time);
 	for (size_t i = 0; i < vm->store_disk.mkfs_features.n; i++)
 		buf_printf(&text, "%s\n", vm->store_disk.mkfs_features.v[i]);
 	for (size_t i = 0; i < plan->closure.n; i++)
@@ -209,10 +240,21 @@ static void add_overlay_directories(const struct maker *maker, struct stage1_ste
 	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = work});
 }
 
+/* The store disk is the first, and was made before. */
+static void add_verity(const struct maker *maker, struct stage1_steps *steps)
+{
+	const struct plan *plan = maker->plan;
+	struct stage1_verity verity = {.name = STORE_MAPPED, .verity = maker->results->store_disk.verity};
+	verity.source_kind = storage_disk_source(maker->arena, plan->backend, &plan->guest, 0, &verity.source);
+	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_VERITY, .verity = verity});
+}
+
 /* What the first stage does, in its order. */
 static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
 {
 	const struct plan *plan = maker->plan;
+	if (plan->vm->store_disk.verity)
+		add_verity(maker, steps);
 	size_t below = plan->mounts.n - plan->writable_store;
 	for (size_t i = 0; i < below; i++)
 		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
@@ -291,7 +333,8 @@ bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan
 {
 	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
 	*results = (struct image_results){.stored = nothing_known(arena, plan)};
-	bool ok = directory_make(diag, maker.scratch, 0700) && make_boot_files(&maker) && make_volumes(&maker) &&
-		  (!plan->vm->store_on_disk || make_store_disk(&maker));
+	/* The store disk before the initramfs, which may have its root hash. */
+	bool ok = directory_make(diag, maker.scratch, 0700) && (!plan->vm->store_on_disk || make_store_disk(&maker)) && make_boot_files(&maker) &&
+		  make_volumes(&maker);
 	return tree_remove(maker.scratch) && ok;
 }

@@ -19,7 +19,7 @@ struct image_settings {
 };
 
 struct image_results {
-	struct store_disk_result store_disk;
+	struct store_disk_result store_disk; /* of one that was made before: its hash tree alone */
 	uint64_t disk_bytes; /* of the store disk, made now or before */
 	int64_t *stored; /* bytes of each path's compressed data, -1 where nobody knows; a place for each path of the closure */
 	uint64_t initrd_bytes;

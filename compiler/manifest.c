@@ -108,13 +108,27 @@ static struct json_object *plan_json(struct arena *arena, const struct plan *pla
 	return object;
 }
 
-static struct json_object *disk_json(const struct plan *plan, const struct image_results *results)
+/* What `veritysetup verify --hash-offset=… DISK DISK ROOTHASH` wants to know, and what it finds. */
+static struct json_object *verity_json(struct arena *arena, const struct verity *verity)
+{
+	if (!verity->data_blocks)
+		return NULL;
+	struct json_object *object = json_object_new_object();
+	set_text(object, "rootHash", verity_root_text(arena, verity));
+	set_text(object, "salt", verity_salt_text(arena));
+	set_text(object, "uuid", verity_uuid_text(arena, verity));
+	set(object, "hashOffset", json_object_new_uint64(verity->data_blocks * VERITY_BLOCK_BYTES));
+	return object;
+}
+
+static struct json_object *disk_json(struct arena *arena, const struct plan *plan, const struct image_results *results)
 {
 	if (!plan->vm->store_on_disk)
 		return NULL;
 	struct json_object *object = json_object_new_object();
 	set_text(object, "path", storage_store_disk(plan->vm));
 	set(object, "size", json_object_new_uint64(results->disk_bytes));
+	set(object, "verity", verity_json(arena, &results->store_disk.verity));
 	return object;
 }
 
@@ -130,7 +144,7 @@ bool manifest_make(struct arena *arena, struct diag *diag, const struct plan *pl
 	set_text(manifest, "generator", "mvmbuild " MVM_VERSION);
 	set_text(manifest, "hostName", plan->vm->host_name);
 	set(manifest, "plan", plan_json(arena, plan));
-	set(manifest, "storeDisk", disk_json(plan, results));
+	set(manifest, "storeDisk", disk_json(arena, plan, results));
 	set_text(manifest, "storeDir", plan->closure.store_dir);
 	set(manifest, "roots", numbers_json(roots, nroots));
 	set(manifest, "closure", closure_json(&closure, results->stored));

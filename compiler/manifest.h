@@ -25,7 +25,7 @@ struct manifest {
 	const size_t *roots;
 	size_t nroots;
 	const char *disk;                /* in the runner; NULL: it has no store disk */
-	uint64_t disk_bytes;
+	uint64_t disk_bytes, tree_bytes; /* all of it; its hash tree, which is part of it */
 };
 
 /* Reads those of a runner; every number in it is in range. Errors are STATUS_INPUT. manifest_free in any case. */

@@ -136,6 +136,21 @@ static bool read_version(const struct reader *reader)
 			  version < MANIFEST_VERSION ? "build the runner again" : "a newer mvmbuild made the runner");
 }
 
+static bool read_disk(const struct reader *reader, struct json_object *disk)
+{
+	struct manifest *out = reader->out;
+	struct json_object *verity = member(disk, "verity", json_type_object);
+	int64_t size = member_size(disk, "size"), data = verity ? member_size(verity, "hashOffset") : size;
+	out->disk = member_text(reader, disk, "path");
+	if (!out->disk || size < 0)
+		return refuse(reader, "a store disk without its path or its size");
+	if (data < 0 || data > size)
+		return refuse(reader, "a store disk whose hash tree is not in it");
+	out->disk_bytes = (uint64_t)size;
+	out->tree_bytes = (uint64_t)(size - data);
+	return true;
+}
+
 static bool read_all(const struct reader *reader)
 {
 	struct manifest *out = reader->out;
@@ -146,14 +161,7 @@ static bool read_all(const struct reader *reader)
 	struct json_object *disk = member(out->json, "storeDisk", json_type_object);
 	if (!out->host_name || !out->plan)
 		return refuse(reader, "it has no hostName or no plan");
-	if (disk) {
-		int64_t size = member_size(disk, "size");
-		out->disk = member_text(reader, disk, "path");
-		out->disk_bytes = (uint64_t)size;
-		if (!out->disk || size < 0)
-			return refuse(reader, "a store disk without its path or its size");
-	}
-	return read_closure(reader);
+	return (!disk || read_disk(reader, disk)) && read_closure(reader);
 }
 
 bool manifest_read(struct arena *arena, struct diag *diag, const char *runner, struct manifest *out)

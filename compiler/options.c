@@ -206,7 +206,8 @@ static const struct option store_disk_options[] = {
 	 .doc = "Block size, a power of two. Of erofs it is the size that blocks are compressed to, at most."},
 	{.name = "engine", ENUM(struct vm, store_disk.engine, CHOICES("linked", "mksquashfs", "mkfs.erofs")), .def = "linked",
 	 .doc = "linked: placed together from store paths compressed before. mksquashfs: made anew by squashfs-tools. mkfs.erofs: made anew by erofs-utils, 1.7 or later."},
-	{.name = "verity", BOOL(struct vm, store_disk.verity), .def = "false", PLANNED, .doc = "Protect the store disk with dm-verity."},
+	{.name = "verity", BOOL(struct vm, store_disk.verity), .def = "false",
+	 .doc = "Every block of the store disk is compared with a hash tree when it is read (dm-verity), whose root hash is in our stage 1: a disk that was changed is refused."},
 	{0},
 };
 

@@ -16,6 +16,7 @@ static bool load_runner(struct session *session, const char *runner, struct pack
 			       .nroots = manifest.nroots,
 			       .on_disk = manifest.disk,
 			       .disk_bytes = manifest.disk_bytes,
+			       .tree_bytes = manifest.tree_bytes,
 			       .stored = manifest.stored};
 	manifest_free(&manifest);
 	return ok;

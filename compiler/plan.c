@@ -213,6 +213,20 @@ static void wish_for_mount(struct planner *planner, const struct stage1_mount *m
 			vec_push(planner->arena, wishes, (struct module_wish){mount_modules[i].module, "names of files", true});
 }
 
+/*
+ * dm-verity asks for its algorithm by name, and no dependency tells. The kernel may have a plain one built in, which an alias would find; those for the
+ * processor are four times faster, and modules (up to Linux 6.15, which put them into a library).
+ */
+static void wish_for_verity(struct planner *planner, struct module_wishes *wishes)
+{
+	static const char *const algorithms[] = {"crypto-sha256", "sha256_ssse3", "sha256_arm64", "sha2_ce"};
+	if (!planner->plan->vm->store_disk.verity)
+		return;
+	for (size_t i = 0; i < countof(algorithms); i++)
+		vec_push(planner->arena, wishes, (struct module_wish){algorithms[i], "storeDisk.verity hashes by SHA-256", true});
+	vec_push(planner->arena, wishes, (struct module_wish){"dm_verity", "storeDisk.verity is on", false});
+}
+
 /* Whether the guest's database has to be brought in line with another one. */
 static bool runs_nix_db(const struct plan *plan)
 {
@@ -237,6 +251,7 @@ static bool plan_modules(struct planner *planner)
 	struct module_wishes wishes = {0};
 	plan->backend->modules(planner->arena, &plan->guest, &wishes);
 	wish_for_devices(planner, &wishes);
+	wish_for_verity(planner, &wishes);
 	for (size_t i = 0; i < plan->mounts.n; i++)
 		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
 	if (plan->nix.database == NIX_DATABASE_HOST_OVERLAY)

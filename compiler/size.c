@@ -10,6 +10,11 @@
 
 /* ---- text ---- */
 
+const char *tree_text(struct arena *arena, const struct packed *packed)
+{
+	return packed->tree_bytes ? arena_printf(arena, ", %s of it the hash tree", size_text(arena, packed->tree_bytes)) : "";
+}
+
 static void print_head(struct arena *arena, const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;
@@ -17,7 +22,7 @@ static void print_head(struct arena *arena, const struct sizes *sizes)
 	if (!packed->on_disk)
 		puts("; no store disk");
 	else if (packed->disk_bytes)
-		printf("; store disk %s\n", size_text(arena, packed->disk_bytes));
+		printf("; store disk %s%s\n", size_text(arena, packed->disk_bytes), tree_text(arena, packed));
 	else
 		printf("; not built: %zu in the cache, compressed %s\n", packed->closure.n - sizes->total.unknown,
 		       stored_text(arena, sizes, &sizes->total));
@@ -92,6 +97,7 @@ struct json_object *sizes_json(const struct sizes *sizes)
 	set_size(sizes, object, "narSize", "compressedSize", &sizes->total);
 	set(object, "estimated", json_object_new_boolean(sizes->estimated));
 	set(object, "storeDiskSize", packed->disk_bytes ? bytes_json(packed->disk_bytes) : NULL);
+	set(object, "hashTreeSize", packed->tree_bytes ? bytes_json(packed->tree_bytes) : NULL);
 	for (size_t i = 0; i < sizes->graph.nroots; i++) {
 		const struct size alone = root_alone(sizes, sizes->graph.roots[i]);
 		json_object_array_add(roots, row_json(sizes, sizes->graph.roots[i], &alone));

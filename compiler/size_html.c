@@ -258,7 +258,7 @@ static void put_head(const struct page *page)
 	buf_printf(page->out, "</h1>\n<p>%zu store paths, %s raw, %s compressed", packed->closure.n, size_text(page->arena, page->sizes->total.raw),
 		   stored_text(page->arena, page->sizes, &page->sizes->total));
 	if (packed->disk_bytes)
-		buf_printf(page->out, "; store disk %s", size_text(page->arena, packed->disk_bytes));
+		buf_printf(page->out, "; store disk %s%s", size_text(page->arena, packed->disk_bytes), tree_text(page->arena, packed));
 	buf_printf(page->out, ". Areas are %s sizes; inside a path is what only it brings.</p>\n", page->by_stored ? "compressed" : "raw");
 }
 

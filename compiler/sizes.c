@@ -30,7 +30,7 @@ static void take_own(struct sizes *sizes, size_t i)
 static void estimate(struct sizes *sizes)
 {
 	const size_t n = sizes->packed->closure.n;
-	const uint64_t disk = sizes->packed->disk_bytes, left = disk > sizes->total.stored ? disk - sizes->total.stored : 0;
+	const uint64_t disk = sizes->packed->disk_bytes - sizes->packed->tree_bytes, left = disk > sizes->total.stored ? disk - sizes->total.stored : 0;
 	uint64_t raw = 0;
 	for (size_t i = 0; i < n; i++)
 		raw += sizes->paths[i].own.unknown ? sizes->paths[i].own.raw : 0;

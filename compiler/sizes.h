@@ -14,7 +14,7 @@ struct packed {
 	const size_t *roots;
 	size_t nroots;
 	bool on_disk;           /* it is, or would be, in a store disk */
-	uint64_t disk_bytes;    /* of a runner's store disk */
+	uint64_t disk_bytes, tree_bytes; /* of a runner's store disk; of its hash tree, which is part of it */
 	const int64_t *stored;  /* bytes of each path's data in the store disk; -1: not known */
 };
 
@@ -50,6 +50,8 @@ void size_add(struct size *sum, const struct size *more);
 /* Commands' results, the same for `size` of a runner and of a description. */
 void sizes_print(struct arena *arena, const struct sizes *sizes);
 struct json_object *sizes_json(const struct sizes *sizes);
+/* ", 1.2 MB of it the hash tree"; "" without one. */
+const char *tree_text(struct arena *arena, const struct packed *packed);
 /* An XHTML page with all that it needs. */
 struct buf;
 void sizes_html(struct arena *arena, struct buf *out, const struct sizes *sizes);

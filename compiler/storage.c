@@ -129,6 +129,12 @@ static const char *disk_name(struct arena *arena, size_t number)
 			   : arena_printf(arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1), (char)('a' + number % 26));
 }
 
+enum stage1_source storage_disk_source(struct arena *arena, const struct backend *backend, const struct guest *guest, size_t disk, const char **source)
+{
+	*source = backend->disk_serials ? guest->disks[disk].serial : disk_name(arena, disk);
+	return backend->disk_serials ? STAGE1_DISK_SERIAL : STAGE1_NAME;
+}
+
 /*
  * Nix registers a path without waiting for its files to be on the disk, and its database gets there by other ways than they: when a VM is cut off, a
  * registered path may have empty files (sync-before-registering in nix.conf prevents it). In ext4's journal, data keep their order.
@@ -152,20 +158,44 @@ static bool grows_mounted(const struct volume *volume)
 	return volume->auto_create && !volume->read_only && (strcmp(volume->fs_type, "xfs") == 0 || strcmp(volume->fs_type, "btrfs") == 0);
 }
 
-static void add_disk(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay, const struct disk *disk, const char *name, struct stage1_mounts *mounts)
+static void add_volume(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay, const struct volume *volume,
+		       enum stage1_source kind, const char *source, struct stage1_mounts *mounts)
 {
-	const struct volume *volume = disk->volume;
-	if (volume && !volume->mount_point)
+	if (!volume->mount_point)
 		return;
 	vec_push(arena, mounts,
-		 (struct stage1_mount){.source_kind = name ? STAGE1_NAME : STAGE1_DISK_SERIAL,
-				       .source = name ? name : disk->serial,
-				       .target = volume ? volume->mount_point : store_target(arena, vm),
-				       .type = volume ? volume->fs_type : vm->store_disk.type,
-				       .options = volume ? volume_options(volume, overlay) : "",
-				       .read_only = disk->read_only,
-				       .identity = name && volume ? identity_text(arena, vm, volume) : NULL,
-				       .grows = volume && grows_mounted(volume)});
+		 (struct stage1_mount){.source_kind = kind,
+				       .source = source,
+				       .target = volume->mount_point,
+				       .type = volume->fs_type,
+				       .options = volume_options(volume, overlay),
+				       .read_only = volume->read_only,
+				       .identity = kind == STAGE1_NAME ? identity_text(arena, vm, volume) : NULL,
+				       .grows = grows_mounted(volume)});
+}
+
+static void add_store_disk(struct arena *arena, const struct vm *vm, enum stage1_source kind, const char *source, struct stage1_mounts *mounts)
+{
+	const bool verity = vm->store_disk.verity;
+	vec_push(arena, mounts,
+		 (struct stage1_mount){.source_kind = verity ? STAGE1_NAME : kind,
+				       .source = verity ? STAGE1_MAPPED STORE_MAPPED : source,
+				       .target = store_target(arena, vm),
+				       .type = vm->store_disk.type,
+				       .options = "",
+				       .read_only = true});
+}
+
+static void add_disk(struct arena *arena, const struct vm *vm, const struct backend *backend, const struct store_overlay *overlay, const struct guest *guest,
+		     size_t disk, struct stage1_mounts *mounts)
+{
+	const char *source;
+	const enum stage1_source kind = storage_disk_source(arena, backend, guest, disk, &source);
+	const struct volume *volume = guest->disks[disk].volume;
+	if (volume)
+		add_volume(arena, vm, overlay, volume, kind, source, mounts);
+	else
+		add_store_disk(arena, vm, kind, source, mounts);
 }
 
 static void add_share(struct arena *arena, const struct share *share, const char *target, struct stage1_mounts *mounts)
@@ -188,7 +218,7 @@ void storage_mounts(struct arena *arena, const struct vm *vm, const struct backe
 	struct store_overlay overlay;
 	bool writable = store_overlay_find(arena, vm, &overlay);
 	for (size_t i = 0; i < guest->ndisks; i++)
-		add_disk(arena, vm, &overlay, &guest->disks[i], backend->disk_serials ? NULL : disk_name(arena, i), mounts);
+		add_disk(arena, vm, backend, &overlay, guest, i, mounts);
 	for (size_t i = 0; i < vm->shares.n; i++)
 		add_share(arena, &vm->shares.v[i], &vm->shares.v[i] == store ? target : vm->shares.v[i].mount_point, mounts);
 	if (mounts->n)

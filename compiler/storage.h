@@ -38,6 +38,10 @@ const char *nix_state_dir(struct arena *arena, const struct vm *vm);
 
 /* The store disk's image, in the runner. */
 const char *storage_store_disk(const struct vm *vm);
+/* By which it is mounted when it has a hash tree: STAGE1_MAPPED, and this. */
+#define STORE_MAPPED "store"
+/* How the guest finds a disk: by its serial number, or by its name where it has none. */
+enum stage1_source storage_disk_source(struct arena *arena, const struct backend *backend, const struct guest *guest, size_t disk, const char **source);
 /* Fills in the guest's disks. */
 void storage_disks(struct arena *arena, const struct vm *vm, struct guest *guest);
 /* Of a guest that has its disks. The store's overlay, if any, is the last. */

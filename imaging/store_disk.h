@@ -8,6 +8,7 @@
 
 #include "compiler/base/diag.h"
 #include "imaging/store_path.h"
+#include "imaging/verity.h"
 
 struct cache_sharing;
 
@@ -42,6 +43,7 @@ struct store_disk_request {
 struct store_disk_result {
 	uint64_t image_bytes, content_bytes; /* of the image; of all files in it */
 	uint64_t inodes;
+	struct verity verity;                /* behind the image, and in image_bytes */
 	size_t packed, reused;               /* store paths compressed now; taken from the cache */
 };
 

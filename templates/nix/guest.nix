@@ -22,6 +22,11 @@ let
   # systemd's first stage loads boot.initrd.kernelModules while it mounts.
   afterModules = [ "9p" "virtiofs" ] ++ readOnlyTypes;
 
+  # The root hash of a disk with a hash tree (storeDisk.verity) is in mvmbuild's stage 1 alone.
+  deviceOf = mount:
+    if mount.device == "/dev/mapper/store" then throw "guest.nix: storeDisk.verity needs mvmbuild's own stage 1; leave it out for a guest with its own initrd"
+    else mount.device;
+
   fileSystem = mount: {
     inherit (mount) neededForBoot;
     options = # never empty
@@ -38,7 +43,7 @@ let
         workdir = mount.layers.work;
       };
     } else {
-      inherit (mount) device;
+      device = deviceOf mount;
       fsType = mount.type;
       depends = if elem "bind" mount.options then [ mount.device ] else [ ];
     }

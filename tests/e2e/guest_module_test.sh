@@ -35,6 +35,9 @@ planned order 'hypervisor: firecracker' 'volumes: [{image: a.img, size: 8, mount
 is "order: without serial numbers by label, else by order" "$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
 	'["/dev/vdb","/dev/disk/by-label/b","/dev/vda"]'
 is "order: a store that is read-only" "$(evaluated order nix.settings)" '{}'
+planned verity 'storeDisk: {verity: true}'
+evaluated verity fileSystems >"$test_dir/verity.log" 2>&1
+expect "verity: another initrd could not open the disk" "$test_dir/verity.log" "storeDisk.verity needs mvmbuild's own stage 1"
 planned share "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]" "writableStoreOverlay: $parent/.rw-store"
 planned bind "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]"
 

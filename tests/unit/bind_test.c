@@ -250,17 +250,6 @@ static void null_can_mean_none(void **state)
 	assert_int_equal(strlen(left_out->machine_id), 36);
 }
 
-static void planned_options(void **state)
-{
-	struct fixture *f = *state;
-	bound(f, "hugepageMem: false\nvsock: {}\ngraphics: {enable: false, backend: gtk}\nshares: []\ndevices: null\ninterfaces: []\n"
-		 "firecracker: {cpu: {}, driveIoEngine: Async}\n");
-	bound(f, "interfaces: [{type: user, id: a, tap: {vhost: false}, macvtap: {link: null}}]\n");
-	assert_refused(f, "storeDisk: {verity: true}", 1, "vm.yaml:3:13: error: storeDisk.verity: not implemented yet [not-implemented]");
-	/* A value must be good even so. */
-	assert_refused(f, "storeDisk: {verity: maybe}", 1, "storeDisk.verity: expected true or false");
-}
-
 static void generated_options_are_noted(void **state)
 {
 	struct fixture *f = *state;
@@ -444,7 +433,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sizes_are_read, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(null_is_the_default, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(null_can_mean_none, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(planned_options, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(generated_options_are_noted, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(required_options, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(unknown_options_have_suggestions, fixture_setup, fixture_teardown),
