@@ -322,15 +322,6 @@ static bool says_nothing(const struct node *node)
 	return node_is_null(node) || (node->kind == NODE_SCALAR ? !*node->text : node->items.n + node->entries.n == 0);
 }
 
-static bool is_default(struct binder *binder, const struct option *option, const struct node *node)
-{
-	if (says_nothing(node))
-		return true;
-	if (!option->def || (node->kind == NODE_SCALAR && strcmp(node->text, option->def) == 0))
-		return option->def;
-	return node_equal(node, doc_parse_value(binder->arena, binder->diag, "default", option->def, 0));
-}
-
 static void bind_option(struct binder *binder, const struct node *node, const struct target *target)
 {
 	const struct option *option = target->option;
@@ -347,8 +338,6 @@ static void bind_option(struct binder *binder, const struct node *node, const st
 		return; /* the default stays */
 	if (!bind_kind[option->kind](binder, node, target))
 		refuse_option(binder, option, target->base);
-	else if (option->state == OPTION_PLANNED && !binder->defaults && !is_default(binder, option, node))
-		diag_error(binder->diag, STATUS_DESCRIPTION, target->key, "not-implemented", "%s: not implemented yet", target->path);
 }
 
 static const struct option *find_option(const struct option *table, const char *name)

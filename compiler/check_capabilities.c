@@ -40,25 +40,11 @@ static void check_use(const struct checker *checker, const struct use *use)
 			     feature_name(use->feature), capability->reason ? ": " : "", capability->reason ? capability->reason : "");
 }
 
-/* "; qemu is" */
-static const char *implemented(const struct checker *checker)
-{
-	const char *names = "";
-	for (const struct backend *const *backend = backends; *backend; backend++)
-		names = arena_printf(checker->arena, "%s%s%s", names, *names ? ", " : "; ", (*backend)->name);
-	return arena_printf(checker->arena, "%s %s", names, backends[0] && backends[1] ? "are" : "is");
-}
-
 void check_capabilities(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (!sound(checker, &vm->hypervisor))
 		return;
-	if (!checker->backend) {
-		wrong(checker, vm_where(vm, &vm->hypervisor), "not-implemented", "hypervisor: %s is not implemented yet%s", vm->hypervisor,
-		      implemented(checker));
-		return;
-	}
 	struct uses uses = {0};
 	vm_uses(checker->arena, vm, &uses);
 	for (size_t i = 0; i < uses.n; i++)

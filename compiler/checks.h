@@ -16,7 +16,7 @@ struct checker {
 	struct arena *arena;
 	struct diag *diag;
 	const struct vm *vm;
-	const struct backend *backend; /* NULL: not implemented yet */
+	const struct backend *backend; /* NULL: the hypervisor was refused */
 };
 
 /* Longest socket name that fits into sockaddr_un. */

@@ -222,8 +222,6 @@ static void print_table(FILE *out, const struct option *table, const char *prefi
 				print_default(out, table);
 				fputs(".\n\n", out);
 			}
-			if (table->state == OPTION_PLANNED)
-				fputs("Not implemented yet: any value but the default is refused.\n\n", out);
 			if (table->code)
 				fputs("The value is shell code, run on the host.\n\n", out);
 		}

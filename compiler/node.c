@@ -97,25 +97,3 @@ bool node_is_null(const struct node *node)
 			return true;
 	return false;
 }
-
-static bool scalars_equal(const struct node *a, const struct node *b)
-{
-	return node_is_null(a) == node_is_null(b) && (node_is_null(a) || strcmp(a->text, b->text) == 0);
-}
-
-bool node_equal(const struct node *a, const struct node *b)
-{
-	if (a->kind != b->kind || a->items.n != b->items.n || a->entries.n != b->entries.n)
-		return false;
-	if (a->kind == NODE_SCALAR)
-		return scalars_equal(a, b);
-	for (size_t i = 0; i < a->items.n; i++)
-		if (!node_equal(a->items.v[i], b->items.v[i]))
-			return false;
-	for (size_t i = 0; i < a->entries.n; i++) {
-		const struct node *other = node_get(b, a->entries.v[i].key);
-		if (!other || !node_equal(a->entries.v[i].value, other))
-			return false;
-	}
-	return true;
-}

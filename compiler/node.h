@@ -46,7 +46,5 @@ struct node *node_copy(struct arena *arena, const struct node *node);
 struct node *node_merge(struct arena *arena, struct node *base, struct node *over);
 /* null, ~ or nothing at all. */
 bool node_is_null(const struct node *node);
-/* Same kinds, keys, order of items and texts. */
-bool node_equal(const struct node *a, const struct node *b);
 
 #endif

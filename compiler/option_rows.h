@@ -25,7 +25,6 @@
 	.name_offset = OFFSET(T, name, const char *), .sub = (t)
 /* Rows of a group name fields of the whole struct, so a group has no offset of its own. */
 #define GROUP(t) .kind = OPTION_GROUP, .sub = (t)
-#define PLANNED .state = OPTION_PLANNED
 #define GENERATED .kind = OPTION_NONE, .state = OPTION_GENERATED
 
 /* 16 TiB: an ext4 file system of 4 KiB blocks, and more memory than any of the hypervisors takes. */

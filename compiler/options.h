@@ -26,7 +26,6 @@ enum option_kind {
 
 enum option_state {
 	OPTION_READY,
-	OPTION_PLANNED,   /* read and checked, but refused with "not implemented yet" when it is not the default */
 	OPTION_GENERATED, /* the reference generates or evaluates it; ignored with a note */
 	OPTION_REMOVED,   /* `doc` says what to use instead */
 };

@@ -370,30 +370,6 @@ static void documents_are_merged(void **state)
 	assert_string_equal(merged(f, "a: &x {b: 1}\nc: *x\n---\na: {b: 2}\n"), "{a: {b: 2}, c: {b: 1}}");
 }
 
-static void nodes_are_compared(void **state)
-{
-	static const struct {
-		const char *a, *b;
-		bool equal;
-	} cases[] = {
-		{"{a: 1, b: [x]}", "{b: [x], a: '1'}", true},
-		{"[a, b]", "[b, a]", false},
-		{"~", "null", true},
-		{"null", "'null'", false},
-		{"''", "null", false},
-		{"{a: 1}", "{a: 1, b: 2}", false},
-		{"{a: 1}", "{b: 1}", false},
-		{"[]", "{}", false},
-	};
-	struct fixture *f = *state;
-	for (size_t i = 0; i < countof(cases); i++) {
-		const struct node *a = doc_parse_value(f->arena, f->diag, "a", cases[i].a, 0);
-		const struct node *b = doc_parse_value(f->arena, f->diag, "b", cases[i].b, 0);
-		assert_int_equal(node_equal(a, b), cases[i].equal);
-		assert_int_equal(node_equal(b, a), cases[i].equal);
-	}
-}
-
 static void single_values_are_read(void **state)
 {
 	struct fixture *f = *state;
@@ -424,7 +400,6 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_description, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(files_have_a_largest_size, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(documents_are_merged, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(nodes_are_compared, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(single_values_are_read, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("doc", tests, NULL, NULL);
