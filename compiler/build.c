@@ -61,6 +61,16 @@ const char *build_cache(struct session *session)
 	return session->cli.cache_dir ? session->cli.cache_dir : default_cache(session);
 }
 
+const char *build_own_cache(struct session *session)
+{
+	if (session->cli.no_cache)
+		diag_error(session->diag, STATUS_USAGE, NULL, "usage", "--no-cache is for builds");
+	const char *path = build_cache(session);
+	if (!path && !session->cli.no_cache)
+		diag_error(session->diag, STATUS_FAILED, NULL, "unusable-cache", "there is no cache; --cache names one");
+	return path;
+}
+
 static bool find_user(struct session *session, const char *name, uid_t *out)
 {
 	char *end;

@@ -73,6 +73,41 @@ static bool take_no_cache(struct arguments *arguments, const char *value)
 	return cli_of(arguments)->no_cache = true;
 }
 
+/* A number and one of the letters, which stand for the factors; false when it is something else or does not fit. */
+static bool read_quantity(const char *value, const char *letters, const uint64_t *factors, uint64_t *out)
+{
+	char *end;
+	errno = 0;
+	const unsigned long long number = strtoull(value, &end, 10);
+	const char *letter = *end ? strchr(letters, *end) : NULL;
+	const uint64_t factor = letter ? factors[letter - letters] : 1;
+	*out = number * factor;
+	return !errno && *value >= '0' && *value <= '9' && (!*end || (letter && !end[1])) && number <= INT64_MAX / factor;
+}
+
+static bool take_max_size(struct arguments *arguments, const char *value)
+{
+	static const uint64_t factors[] = {UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30, UINT64_C(1) << 40};
+	return read_quantity(value, "KMGT", factors, &cli_of(arguments)->most_bytes) ||
+	       diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--max-size: expected bytes, or a number with K, M, G or T, not \"%s\"", value);
+}
+
+static bool take_max_age(struct arguments *arguments, const char *value)
+{
+	static const uint64_t factors[] = {24 * 60 * 60, 7 * 24 * 60 * 60};
+	uint64_t seconds;
+	if (!read_quantity(value, "dw", factors, &seconds) || !strpbrk(value, "dw"))
+		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--max-age: expected days or weeks, as 30d or 8w, not \"%s\"", value);
+	cli_of(arguments)->most_seconds = (int64_t)seconds;
+	return true;
+}
+
+static bool take_dry_run(struct arguments *arguments, const char *value)
+{
+	(void)value;
+	return cli_of(arguments)->dry_run = true;
+}
+
 static bool take_gcroot(struct arguments *arguments, const char *value)
 {
 	cli_of(arguments)->gcroot = true;
@@ -163,8 +198,11 @@ static const struct argument_row rows[] = {
 	{0, "cache-from", "DIR", "another cache to take compressed store paths from, which is never written to; may be given again", false, take_cache_from},
 	{0, "cache-owner", "USER", "a user who may write to such a cache, beside root and you; may be given again", false, take_cache_owner},
 	{0, "no-cache", NULL, "neither use nor fill the own cache", false, take_no_cache},
+	{0, "max-size", "SIZE", "cache gc: down to so many bytes, as 10G, what was not used for the longest goes first", false, take_max_size},
+	{0, "max-age", "AGE", "cache gc: nothing that was not used for so long, as 30d or 8w", false, take_max_age},
+	{0, "dry-run", NULL, "cache gc, cache verify: tell, change nothing", false, take_dry_run},
 	{0, "gcroot", "DIR", "protect the store paths that the runner uses from Nix's garbage collector", true, take_gcroot},
-	{0, "json", NULL, "plan, check --matrix, size, why, diff: as JSON", false, take_json},
+	{0, "json", NULL, "plan, check --matrix, size, why, diff, cache: as JSON", false, take_json},
 	{0, "html", "FILE", "size: a page with a map of the closure and its tables, instead of the text; - is standard output", false, take_html},
 	{0, "matrix", NULL, "check: which hypervisors can run it, and why not", false, take_matrix},
 	{0, "mounts", NULL, "plan: what the guest mounts alone, as JSON; the description may lack its toplevel", false, take_mounts},
@@ -190,7 +228,7 @@ static const struct command_row *command_find(const char *name)
 bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const argv[], struct cli *cli)
 {
 	struct arguments arguments = {.arena = arena, .diag = diag, .context = cli};
-	*cli = (struct cli){0};
+	*cli = (struct cli){.most_bytes = UINT64_MAX, .most_seconds = -1};
 	if (!arguments_take(&arguments, &table, argc, argv))
 		return false;
 	if (cli->help || cli->version)
@@ -218,5 +256,5 @@ void cli_help(FILE *out)
 		fprintf(out, "  %-8s %-23s %s\n", row->name, row->arguments, row->doc);
 	fputs("\noptions:\n", out);
 	arguments_help(&table, out);
-	fputs("\nexit status: 0 ok, 1 the build failed or diff found differences, 2 usage, 3 the description is wrong, 4 an input is missing or broken, 130 interrupted\n", out);
+	fputs("\nexit status: 0 ok, 1 the build failed, diff found differences or cache verify damage, 2 usage, 3 the description is wrong, 4 an input is missing or broken, 130 interrupted\n", out);
 }

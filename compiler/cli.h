@@ -4,6 +4,7 @@
 #define MVM_CLI_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "compiler/base/arena.h"
 #include "compiler/base/diag.h"
@@ -20,13 +21,15 @@ struct cli {
 	const char *cache_dir;     /* NULL: the user's own */
 	struct strings cache_from, cache_owners; /* further caches, and whose files in them are believed: names or numbers */
 	bool no_cache;
+	uint64_t most_bytes;       /* of the cache; UINT64_MAX: any */
+	int64_t most_seconds;      /* since the last use; -1: any */
 	unsigned jobs;             /* 0: NIX_BUILD_CORES, then all */
 	bool gcroot;
 	const char *gcroot_dir;    /* NULL: indirect roots */
 	const char *html;          /* NULL: no page */
 	enum progress_style progress;
 	enum diag_format format;
-	bool json, matrix, mounts, host, quiet, verbose, help, version;
+	bool dry_run, json, matrix, mounts, host, quiet, verbose, help, version;
 };
 
 struct session;

@@ -25,6 +25,7 @@ const struct command_row commands[] = {
 	{"diff", "RUNNER RUNNER", "what differs between two builds, and whether a running VM needs a reboot; status 1 when anything does", command_diff},
 	{"init", "[TEMPLATE [DIR]]", "files to start from: vm (every option that matters, the default) or hello (a small system)", command_init},
 	{"host", "HOST.yaml", "every VM of a host, its systemd units, and bin/install-host to put them in place", command_host},
+	{"cache", "stats|gc|verify", "what the cache of compressed store paths has; what to keep of it; whether it is sound, without what is not", command_cache},
 	{"schema", "", "the JSON Schema of descriptions", command_schema},
 	{"options", "", "the option reference, in Markdown", command_options},
 	{0},

@@ -12,6 +12,7 @@
  *   manifest* what a runner says of itself, written and read   graph   what keeps what in a closure
  *   size*, why   what takes the space (packed, sizes: the numbers; treemap: the page's map)   package_name  names and versions of store paths
  *   diff*     what differs between two runners, and whether that needs a reboot   json_diff  between two JSON values
+ *   cache     what the cache has, and what of it stays
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
  *   build     a planned session made into a runner
  *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, list, ssh (and run), vsock;

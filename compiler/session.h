@@ -35,6 +35,8 @@ bool command_init(struct session *session);
 bool command_host(struct session *session);
 bool command_schema(struct session *session);
 bool command_options(struct session *session);
+/* compiler/cache.c */
+bool command_cache(struct session *session);
 /* compiler/size.c, compiler/why.c, compiler/diff.c */
 bool command_size(struct session *session);
 bool command_why(struct session *session);

@@ -147,23 +147,27 @@ static bool is_small(void *context, size_t bundle)
 	return shelf->v.v[bundle].header.entries < LARGE;
 }
 
-void bundles_merge_many(const struct cache_directory *directory, const char *path, const char *settings)
+void bundles_merge_locked(const struct cache_directory *directory, const char *path, const char *settings)
 {
 	struct shelf shelf;
 	struct arena *arena = arena_new();
 	int objects = openat(directory->top, settings, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	size_t small = 0;
-	if (objects >= 0 && cache_lock(directory, LOCK_EX | LOCK_NB)) {
-		if (shelf_open(diag_new(arena), path, objects, settings, NULL, &shelf)) {
-			for (size_t b = 0; b < shelf.v.n; b++)
-				small += is_small(&shelf, b);
-			if (small > MANY)
-				bundles_merge(&(struct bundles_merge){directory, &shelf, is_small, NULL, &shelf});
-		}
-		shelf_close(&shelf);
-		cache_unlock(directory);
-	} else {
-		fd_close(&objects);
+	/* What does not work now is for the next one: more bundles than wished only cost time. */
+	if (shelf_open(diag_new(arena), path, objects, settings, NULL, &shelf)) {
+		for (size_t b = 0; b < shelf.v.n; b++)
+			small += is_small(&shelf, b);
+		if (small > MANY)
+			bundles_merge(&(struct bundles_merge){directory, &shelf, is_small, NULL, &shelf});
 	}
+	shelf_close(&shelf);
 	arena_free(arena);
+}
+
+void bundles_merge_many(const struct cache_directory *directory, const char *path, const char *settings)
+{
+	if (!cache_lock(directory, LOCK_EX | LOCK_NB))
+		return;
+	bundles_merge_locked(directory, path, settings);
+	cache_unlock(directory);
 }

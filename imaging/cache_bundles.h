@@ -24,7 +24,9 @@ struct bundles_merge {
  * exclusive lock. Killed at any moment, every object is there at least once. False with errno set.
  */
 bool bundles_merge(const struct bundles_merge *merge);
-/* Merges when there are many, unless somebody else is at it. */
+/* Merges the bundles of `settings`, whose directory is `path`, when there are many. The caller has the exclusive lock. */
+void bundles_merge_locked(const struct cache_directory *directory, const char *path, const char *settings);
+/* The same with a lock of its own, unless somebody else has it. */
 void bundles_merge_many(const struct cache_directory *directory, const char *path, const char *settings);
 
 #endif

@@ -107,10 +107,10 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 
 /* ---- small objects ---- */
 
-/* Not to keep them costs time in the next build, but this one has what it needs. */
+/* Not to keep them costs time in the next build, but this one has what it needs. If it fails, it has said why. */
 static void warn_once(struct object_cache *cache)
 {
-	if (!cache->warned)
+	if (!cache->warned && diag_error_count(cache->diag) == 0)
 		diag_warning(cache->diag, NULL, "unwritable-cache", "small store paths are not kept in the cache %s: %s", cache->where, strerror(errno));
 	cache->warned = true;
 }
