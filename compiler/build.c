@@ -135,8 +135,10 @@ bool build_runner(struct session *session, struct progress *progress, const char
 		.progress = progress_bytes,
 		.progress_context = progress,
 	};
+	struct gcroots_paths paths = {0};
 	struct gcroots roots;
-	if (session->cli.gcroot && !gcroots_begin(session->arena, session->diag, plan, output, session->cli.gcroot_dir, &roots))
+	gcroots_collect(session->arena, plan, &paths);
+	if (session->cli.gcroot && !gcroots_begin(session->arena, session->diag, &paths, output, session->cli.gcroot_dir, &roots))
 		return false;
 	if (!runner_build(session->arena, session->diag, plan, &settings, output, result)) {
 		if (session->cli.gcroot)
@@ -144,5 +146,5 @@ bool build_runner(struct session *session, struct progress *progress, const char
 		return false;
 	}
 	report_result(session->arena, progress, plan, result);
-	return !session->cli.gcroot || gcroots_publish(&roots, result->path);
+	return !session->cli.gcroot || gcroots_publish(&roots, path_join(session->arena, result->path, RUNNER_SHARE "/gcroots"));
 }

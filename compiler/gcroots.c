@@ -95,7 +95,40 @@ struct strings gcroots_needed(struct arena *arena, const struct plan *plan)
 	return finder.found;
 }
 
+static void add(struct arena *arena, struct strings *to, const char *text)
+{
+	vec_push(arena, to, arena_strdup(arena, text));
+}
+
+/* What is asked to be packed is read; its references Nix keeps with it. */
+void gcroots_collect(struct arena *arena, const struct plan *plan, struct gcroots_paths *paths)
+{
+	const struct vm *vm = plan->vm;
+	const struct strings needed = gcroots_needed(arena, plan);
+	for (size_t i = 0; i < needed.n; i++)
+		add(arena, &paths->needed, needed.v[i]);
+	add(arena, &paths->read, vm->toplevel);
+	for (size_t i = 0; i < vm->store_paths.n; i++)
+		add(arena, &paths->read, vm->store_paths.v[i]);
+	add(arena, &paths->stores, vm->store_dir);
+}
+
 /* ---- making roots ---- */
+
+/* Sorted, one of each. */
+static struct strings unique(struct arena *arena, const struct strings *given)
+{
+	struct strings paths = {0};
+	strings_add(arena, &paths, given->v, given->n);
+	if (paths.n)
+		qsort(paths.v, paths.n, sizeof *paths.v, strings_compare);
+	size_t n = 0;
+	for (size_t i = 0; i < paths.n; i++)
+		if (n == 0 || strcmp(paths.v[n - 1], paths.v[i]) != 0)
+			paths.v[n++] = paths.v[i];
+	paths.n = n;
+	return paths;
+}
 
 static bool roots_direct(const struct gcroots *roots, const char *directory, const struct strings *paths)
 {
@@ -132,16 +165,6 @@ static bool roots_make(const struct gcroots *roots, const char *directory, const
 	return (roots->direct ? roots_direct : roots_indirect)(roots, directory, paths);
 }
 
-/* What the runner will need and what is asked to be packed; with their references, which Nix keeps, that is all. */
-static struct strings paths_of_build(const struct gcroots *roots)
-{
-	struct strings paths = gcroots_needed(roots->arena, roots->plan);
-	vec_push(roots->arena, &paths, roots->plan->vm->toplevel);
-	for (size_t i = 0; i < roots->plan->vm->store_paths.n; i++)
-		vec_push(roots->arena, &paths, roots->plan->vm->store_paths.v[i]);
-	return paths;
-}
-
 /* ---- a directory of direct roots ---- */
 
 static bool is_our_root(const struct gcroots *roots, const char *link, const char *name)
@@ -151,7 +174,10 @@ static bool is_our_root(const struct gcroots *roots, const char *link, const cha
 	if (length < 0)
 		return false;
 	target[length] = '\0';
-	return strcmp(target, path_join(roots->arena, roots->plan->vm->store_dir, name)) == 0;
+	for (size_t i = 0; i < roots->paths.stores.n; i++)
+		if (strcmp(target, path_join(roots->arena, roots->paths.stores.v[i], name)) == 0)
+			return true;
+	return false;
 }
 
 /* It is replaced as a whole, so nothing else may be in it. */
@@ -168,7 +194,7 @@ static bool check_directory(const struct gcroots *roots, const char *directory)
 			foreign = arena_strdup(roots->arena, entry->d_name);
 	closedir(stream);
 	return !foreign || diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
-				      "%s has \"%s\", which is not of our making; --gcroot wants a directory for this runner alone", directory,
+				      "%s has \"%s\", which is not of our making; --gcroot wants a directory for this output alone", directory,
 				      foreign);
 }
 
@@ -186,10 +212,15 @@ static void warn_when_outside(const struct gcroots *roots, const char *directory
 
 /* ---- the steps ---- */
 
-bool gcroots_begin(struct arena *arena, struct diag *diag, const struct plan *plan, const char *output, const char *directory,
+bool gcroots_begin(struct arena *arena, struct diag *diag, const struct gcroots_paths *paths, const char *output, const char *directory,
 		   struct gcroots *roots)
 {
-	*roots = (struct gcroots){.arena = arena, .diag = diag, .plan = plan, .direct = directory};
+	*roots = (struct gcroots){.arena = arena, .diag = diag, .direct = directory};
+	roots->paths.needed = unique(arena, &paths->needed);
+	roots->paths.stores = unique(arena, &paths->stores);
+	struct strings all = roots->paths.needed;
+	strings_add(arena, &all, paths->read.v, paths->read.n);
+	roots->paths.read = unique(arena, &all);
 	const char *target = directory ? path_absolute(arena, directory) : arena_printf(arena, "%s.gcroots", path_absolute(arena, output));
 	if (directory && (!check_directory(roots, target) || !directory_make(diag, path_parent(arena, target), 0755)))
 		return false;
@@ -197,19 +228,18 @@ bool gcroots_begin(struct arena *arena, struct diag *diag, const struct plan *pl
 		warn_when_outside(roots, target);
 	if (!staging_begin(arena, diag, target, &roots->staging))
 		return false;
-	const struct strings paths = paths_of_build(roots);
 	const char *build = path_join(arena, roots->staging.directory, BUILD_ROOTS);
-	if (directory_make(diag, build, 0755) && roots_make(roots, build, &paths))
+	if (directory_make(diag, build, 0755) && roots_make(roots, build, &roots->paths.read))
 		return true;
 	gcroots_abandon(roots);
 	return false;
 }
 
-bool gcroots_publish(struct gcroots *roots, const char *runner)
+bool gcroots_publish(struct gcroots *roots, const char *links)
 {
-	const struct strings needed = gcroots_needed(roots->arena, roots->plan);
-	const char *links = roots->direct ? roots->staging.directory : path_join(roots->arena, runner, RUNNER_SHARE "/gcroots");
-	bool ok = directory_make(roots->diag, links, 0755) && roots_make(roots, links, &needed);
+	if (roots->direct)
+		links = roots->staging.directory;
+	bool ok = directory_make(roots->diag, links, 0755) && roots_make(roots, links, &roots->paths.needed);
 	if (ok && roots->direct) {
 		tree_remove(path_join(roots->arena, links, BUILD_ROOTS));
 		return staging_publish(roots->diag, &roots->staging);

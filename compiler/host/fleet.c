@@ -124,13 +124,14 @@ bool fleet_plan_vm(const struct session *session, const struct fleet *fleet, con
 }
 
 /* What of the plan is wanted later. */
-static bool keep(struct arena *arena, const struct session *own, struct fleet_vm *vm)
+static bool keep(struct arena *arena, const struct session *own, struct fleet *fleet, struct fleet_vm *vm)
 {
 	const char *fingerprint = runner_fingerprint(own->arena, own->diag, &own->plan);
 	if (!fingerprint)
 		return false;
 	vm->fingerprint = arena_strdup(arena, fingerprint);
 	vm->toplevel = arena_strdup(arena, own->plan.system.toplevel);
+	gcroots_collect(arena, &own->plan, &fleet->roots);
 	if (own->vm.store_on_disk) {
 		vm->disk = storage_store_disk(&own->vm);
 		vm->disk_key = images_store_disk_key(arena, &own->plan);
@@ -141,7 +142,7 @@ static bool keep(struct arena *arena, const struct session *own, struct fleet_vm
 /* What there is only one of on a host: by its text, the VM that has it. */
 struct unique {
 	struct session *session;
-	const struct fleet *fleet;
+	struct fleet *fleet;
 	struct names taken;
 };
 
@@ -178,7 +179,7 @@ static bool plan_one(struct unique *unique, struct fleet_vm *vm, size_t number)
 {
 	struct session *session = unique->session, own;
 	struct arena *arena = arena_new();
-	bool ok = fleet_plan_vm(session, unique->fleet, vm, arena, session->diag, &own) && keep(session->arena, &own, vm) &&
+	bool ok = fleet_plan_vm(session, unique->fleet, vm, arena, session->diag, &own) && keep(session->arena, &own, unique->fleet, vm) &&
 		  take_all(unique, &own.vm, number);
 	arena_free(arena);
 	return ok;

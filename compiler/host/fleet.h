@@ -10,6 +10,7 @@
 #ifndef MVM_FLEET_H
 #define MVM_FLEET_H
 
+#include "compiler/gcroots.h"
 #include "compiler/session.h"
 
 struct fleet_vm {
@@ -34,6 +35,7 @@ struct fleet {
 		struct fleet_vm *v;
 		size_t n;
 	} vms;
+	struct gcroots_paths roots; /* of all VMs */
 	struct places *places;
 	struct shared *shared;
 };

@@ -13,6 +13,7 @@
 #include "compiler/base/file.h"
 #include "compiler/base/names.h"
 #include "compiler/build.h"
+#include "compiler/gcroots.h"
 #include "compiler/host/fleet.h"
 
 #define DISKS "store-disks"
@@ -165,17 +166,13 @@ static bool check_output(struct session *session, const char *output)
 	       diag_error(session->diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no host; it stays as it is", output);
 }
 
-bool fleet_build(struct session *session, const struct fleet *fleet, const char *output, bool *changed)
+static bool build(struct session *session, const struct fleet *fleet, const char *output)
 {
 	struct progress progress;
 	struct staging staging;
 	const struct cache_sharing *sharing;
-	output = path_absolute(session->arena, output);
-	*changed = !is_up_to_date(session, fleet, output);
-	if (!check_output(session, output) || !build_sharing(session, &sharing))
+	if (!build_sharing(session, &sharing))
 		return false;
-	if (!*changed)
-		return true;
 	if (!staging_begin(session->arena, session->diag, output, &staging))
 		return false;
 	progress_begin(&progress, &session->cli);
@@ -192,5 +189,22 @@ bool fleet_build(struct session *session, const struct fleet *fleet, const char 
 	if (ok)
 		return staging_publish(session->diag, &staging);
 	staging_abandon(&staging);
+	return false;
+}
+
+bool fleet_build(struct session *session, const struct fleet *fleet, const char *output, bool *changed)
+{
+	struct gcroots roots;
+	output = path_absolute(session->arena, output);
+	*changed = !is_up_to_date(session, fleet, output);
+	if (!check_output(session, output))
+		return false;
+	if (!session->cli.gcroot)
+		return !*changed || build(session, fleet, output);
+	if (!gcroots_begin(session->arena, session->diag, &fleet->roots, output, session->cli.gcroot_dir, &roots))
+		return false;
+	if (!*changed || build(session, fleet, output))
+		return gcroots_publish(&roots, path_join(session->arena, output, "share/gcroots"));
+	gcroots_abandon(&roots);
 	return false;
 }

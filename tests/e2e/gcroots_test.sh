@@ -71,6 +71,48 @@ check "and carried" grep -q "$toplevel" "$runner/share/microvm/manifest.json"
 rm -rf "$runner"
 collect
 
+# A host: what any of its VMs needs.
+collect
+host_output=$test_dir/out/host
+vm() { printf '  %s: {config: {toplevel: %s, storeDir: %s, hostShell: %s/bin/bash, hostPath: ["%s/bin"], %s}}\n' "$1" "$toplevel" "$NIX_STORE_DIR" "$host" "$host" "$2"; }
+build_host() { "$MVMBUILD" -q --no-cache host "$test_dir/host.yaml" -o "$host_output" "$@" >"$log" 2>&1; }
+both() { { echo 'vms:' && vm one "preStart: 'cat $data/share/words/message'" && vm two "mem: 200"; } >"$test_dir/host.yaml"; }
+one_left() { { echo 'vms:' && vm two "mem: 200"; } >"$test_dir/host.yaml"; }
+inputs
+both
+PATH=$test_dir/bin:$PATH
+check "a host, with collections during the build" build_host --gcroot
+PATH=$mvm_path
+collect
+check "what its VMs need is alive" all_alive
+check "what they carry is not" test ! -e "$toplevel"
+check "the roots of the build are gone" test -z "$(find "$test_dir/out" -name '.host.*')"
+inputs
+both
+rm -r "$host_output/share/gcroots"
+check "nothing changed, but its roots are gone" build_host --gcroot
+collect
+check "they are there again" all_alive
+inputs
+one_left
+check "without the VM that needs it" build_host --gcroot
+collect
+check "a path is free" test ! -e "$data" -a -e "$linux" -a -e "$host"
+rm -rf "$host_output"
+collect
+check "without the host all of it is" none_alive
+inputs
+both
+check "a host with direct roots" build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
+collect
+check "what its VMs need is alive" all_alive
+inputs
+{ echo 'vms:' && vm one "storePaths: [$NIX_STORE_DIR/00000000000000000000000000000000-missing]"; } >"$test_dir/host.yaml"
+check "one that cannot be built" fails build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
+collect
+check "has not touched the roots" all_alive
+rm -rf "$NIX_STATE_DIR/gcroots/microvms/host" "$host_output"
+
 # Direct roots.
 inputs
 check "--gcroot=DIR: builds" compile --gcroot="$direct" -o "$runner"
