@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/module_tree.h"
 
-#include <errno.h>
+#include <dirent.h>
+#include <fcntl.h>
 #include <fnmatch.h>
-#include <fts.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "compiler/base/file.h"
 #include "imaging/module_directory.h"
@@ -80,45 +81,91 @@ static int compare_indexed(const void *a, const void *b)
 	return order ? order : strcmp(one->module.path, two->module.path);
 }
 
-static int compare_entries(const FTSENT **a, const FTSENT **b)
+/* A directory that is being read, and those above it. */
+struct level {
+	const struct level *up; /* NULL: it is the tree's */
+	const char *path;
+	dev_t device;
+	ino_t inode;
+};
+
+struct walk {
+	struct module_tree *tree;
+	VEC(struct indexed) found;
+};
+
+/* A link to a directory above would never end. */
+static bool is_above(const struct level *level, const struct stat *st)
 {
-	return strcmp((*a)->fts_name, (*b)->fts_name);
+	for (; level; level = level->up)
+		if (level->device == st->st_dev && level->inode == st->st_ino)
+			return true;
+	return false;
 }
 
 /* "build" and "source" point to the kernel's source tree. */
-static bool is_foreign(const FTSENT *entry)
+static bool is_foreign(const struct level *level, const char *name)
 {
-	return entry->fts_level == 1 && (strcmp(entry->fts_name, "build") == 0 || strcmp(entry->fts_name, "source") == 0);
+	return !level->up && (strcmp(name, "build") == 0 || strcmp(name, "source") == 0);
+}
+
+static void add_found(struct walk *walk, const struct level *level, const char *file, size_t length)
+{
+	struct arena *arena = walk->tree->arena;
+	struct indexed item = {.module = {.name = module_name_normalize(arena, file, length),
+					  .path = path_join(arena, level->path, file),
+					  .file = arena_strndup(arena, file, length + strlen(".ko"))}};
+	item.rank = place_rank(walk->tree, &item.module);
+	vec_push(arena, &walk->found, item);
+}
+
+static void walk_directory(struct walk *walk, const struct level *up, int parent, const char *path, const char *name);
+
+/* Most file systems tell the type with the name: a kernel has some thousand modules. Links are followed: Nix joins packages' modules by them. */
+static void walk_entry(struct walk *walk, const struct level *level, int directory, const struct dirent *entry)
+{
+	const char *name = entry->d_name;
+	const size_t length = module_name_length(name);
+	struct stat st;
+	unsigned char type = entry->d_type;
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return;
+	if (type != DT_REG && type != DT_DIR && fstatat(directory, name, &st, 0) == 0)
+		type = S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : type;
+	if (type == DT_REG && length)
+		add_found(walk, level, name, length);
+	else if (type == DT_DIR && !is_foreign(level, name))
+		walk_directory(walk, level, directory, path_join(walk->tree->arena, level->path, name), name);
+}
+
+/* What cannot be read has no modules: if they are missed, that is told. */
+static void walk_directory(struct walk *walk, const struct level *up, int parent, const char *path, const char *name)
+{
+	struct stat st;
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *stream = fd < 0 || fstat(fd, &st) != 0 || is_above(up, &st) ? NULL : fdopendir(fd);
+	if (!stream) {
+		fd_close(&fd);
+		return;
+	}
+	const struct level level = {up, path, st.st_dev, st.st_ino};
+	for (const struct dirent *entry; (entry = readdir(stream));)
+		walk_entry(walk, &level, dirfd(stream), entry);
+	closedir(stream);
 }
 
 static void index_modules(struct module_tree *tree)
 {
 	struct arena *arena = tree->arena;
-	VEC(struct indexed) found = {0};
-	char *const roots[] = {arena_strdup(arena, tree->path), NULL};
-	/* Links are followed: Nix joins several packages' modules by links to files and to directories. */
-	FTS *walk = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, compare_entries);
-	if (!walk)
-		abort();
-	for (FTSENT *entry; (entry = fts_read(walk));) {
-		if (entry->fts_info == FTS_D && is_foreign(entry))
-			fts_set(walk, entry, FTS_SKIP);
-		size_t length = entry->fts_info == FTS_F ? module_name_length(entry->fts_name) : 0;
-		if (length == 0)
-			continue;
-		struct indexed item = {.module = {.name = module_name_normalize(arena, entry->fts_name, length),
-						  .path = arena_strdup(arena, entry->fts_path),
-						  .file = arena_strndup(arena, entry->fts_name, length + strlen(".ko"))}};
-		item.rank = place_rank(tree, &item.module);
-		vec_push(arena, &found, item);
-	}
-	fts_close(walk);
-	if (found.n)
-		qsort(found.v, found.n, sizeof *found.v, compare_indexed);
-	tree->modules = arena_alloc(arena, (found.n + 1) * sizeof *tree->modules);
-	for (size_t i = 0; i < found.n; i++)
-		if (i == 0 || strcmp(found.v[i].module.name, found.v[i - 1].module.name) != 0)
-			tree->modules[tree->nmodules++] = found.v[i].module;
+	struct walk walk = {.tree = tree};
+	walk_directory(&walk, NULL, AT_FDCWD, tree->path, tree->path);
+	const struct indexed *found = walk.found.v;
+	if (walk.found.n)
+		qsort(walk.found.v, walk.found.n, sizeof *walk.found.v, compare_indexed);
+	tree->modules = arena_alloc(arena, (walk.found.n + 1) * sizeof *tree->modules);
+	for (size_t i = 0; i < walk.found.n; i++)
+		if (i == 0 || strcmp(found[i].module.name, found[i - 1].module.name) != 0)
+			tree->modules[tree->nmodules++] = found[i].module;
 }
 
 /* A list beside the modules; false when there is none, or an error was recorded. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/place.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@ enum {
 	PAGE = OBJECT_PAGE,
 	SMALL_AREA = 8 * PAGE, /* where data of less than a page lies side by side */
 	COMPARE_BYTES = 64 * 1024,
+	WRITE_BACK_BYTES = 64 << 20,
 	FIRST_SLOTS = 1024,
 };
 
@@ -22,6 +24,7 @@ struct piece {
 struct placer {
 	int image;
 	uint64_t end;
+	uint64_t written_back; /* up to here, or soon */
 	uint64_t small_start;
 	size_t small_used; /* SMALL_AREA: there is no area yet, or it is full */
 	unsigned char small[SMALL_AREA];
@@ -161,11 +164,21 @@ static void piece_add(struct placer *placer, struct piece piece)
 	placer->pieces[placer->npieces++] = piece;
 }
 
+/* The image is synced in the end: the disk may begin with what is there up to `end` while the rest is copied. No matter whether it does. */
+static void write_back(struct placer *placer, uint64_t end)
+{
+	if (end - placer->written_back < WRITE_BACK_BYTES)
+		return;
+	sync_file_range(placer->image, (off_t)placer->written_back, (off_t)(end - placer->written_back), SYNC_FILE_RANGE_WRITE);
+	placer->written_back = end;
+}
+
 /* Copies whole pages of the object to the end of the image; `from` and `to` are at pages. */
 static bool append(struct placer *placer, const struct object *object, uint64_t from, uint64_t to)
 {
 	const uint64_t at = placer->end;
 	placer->end += to - from;
+	write_back(placer, at);
 	if (object->small)
 		return fd_write_all(placer->image, object->small + from, to - from, (off_t)at);
 	return from == to || fd_copy_range(object->fd, (off_t)from, placer->image, (off_t)at, to - from);

@@ -53,11 +53,10 @@ fuzz:
 golden-update: all
 	@bash tests/golden/run.sh --update
 
+# Parts, all of tests/bench/run.sh without: make bench BENCH="squashfs erofs". Those with guests are programs of their own beside it.
 bench:
 	@bash tests/setup.sh bench
 	@$(MAKE) --no-print-directory all
-	@bash tests/bench/run.sh $(BUILD)/mvmbuild
-	@bash tests/bench/nix_db.sh $(BUILD)/mvmbuild
-	@bash tests/bench/host.sh $(BUILD)/mvmbuild
+	@BENCH='$(BENCH)' bash tests/bench/run.sh $(BUILD)/mvmbuild
 
 .PHONY: unit-programs deps docs demo check fuzz golden-update bench

@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # run.sh sets what all parts use
+# What the parts of tests/bench/run.sh share: measuring, rows, bars. It sets $scratch, $mvmbuild, $rounds, $kernel and Nix's variables.
+
+# timed ROW COMMAND...: runs it and adds "CPU WALL KIB" to the row's file. A command that fails ends the run.
+timed() {
+	local row=$1 log=$scratch/log
+	shift
+	command time -o "$scratch/time" -f '%U %S %e %M' "$@" >"$log" 2>&1 || {
+		tail "$log" >&2
+		echo "bench: failed: $*" >&2
+		exit 1
+	}
+	tail -n 1 "$scratch/time" | awk '{ printf "%.3f %.3f %d\n", $1 + $2, $3, $4 }' >>"$scratch/rows/$row"
+}
+ran() { [ -s "$scratch/rows/$1" ]; }
+
+column() { case $1 in cpu) echo 1 ;; wall) echo 2 ;; memory) echo 3 ;; esac; }
+median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+value() { cut -d ' ' -f "$(column "$2")" "$scratch/rows/$1" | median; } # ROW cpu|wall|memory
+# ratio ROW ROW cpu|wall: of what ran one after the other in one round; where one ran only once, against that.
+ratio() {
+	awk -v column="$(column "$3")" 'NR == FNR { a[FNR] = $column; n = FNR; next } { b[FNR] = $column; m = FNR }
+		END { most = n > m ? n : m; for (i = 1; i <= most; i++) print a[i <= n ? i : n] / (b[i <= m ? i : m] + 0.0001) }' \
+		"$scratch/rows/$1" "$scratch/rows/$2" | median
+}
+
+table() { printf '\n| %s | CPU s | wall s | peak MiB | %s |\n|---|---|---|---|---|\n' "$1" "$2"; } # WHAT [LAST COLUMN]
+row() { # TITLE ROW [LAST COLUMN]
+	awk -v title="$1" -v last="${3:-}" -v cpu="$(value "$2" cpu)" -v wall="$(value "$2" wall)" -v kib="$(value "$2" memory)" \
+		'BEGIN { printf "| %s | %.2f | %.2f | %.0f | %s |\n", title, cpu, wall, kib / 1024, last }'
+}
+megabytes() { awk -v bytes="$(stat -c %s "$1")" 'BEGIN { printf "%.1f", bytes / 1e6 }'; } # FILE
+
+# bar TEXT MEASURED OPERATOR LIMIT: a line of the table of bars; nothing fails by it.
+bar() {
+	awk -v text="$1" -v measured="$2" -v operator="$3" -v limit="$4" 'BEGIN {
+		met = operator == "<=" ? measured <= limit : operator == ">=" ? measured >= limit : measured < limit
+		printf "| %s | %s %s | %.*f | %s |\n", text, operator, limit, measured < 10 ? 3 : 0, measured, met ? "met" : "missed"
+	}' >>"$scratch/bars"
+}
+
+paths() { nix-store -qR "$(readlink -f "$work/nix/$1")" | sort; }
+
+compile() { # TOPLEVEL OUTPUT [ARGUMENT]...
+	local toplevel=$1 output=$2
+	shift 2
+	"$mvmbuild" -q --progress none --set hostName=bench --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
+		-o "$output" "$@" "$scratch/empty.yaml"
+}
+ours() { # ROW VARIANT [ARGUMENT]...: a whole build, its output at $scratch/out
+	local row=$1 variant=$2
+	shift 2
+	rm -rf "$scratch/out"
+	timed "$row" bash -c 'compile "$@"' bash "$(readlink -f "$work/nix/$variant")" "$scratch/out" "$@"
+}
+export -f compile
+
+# What gensquashfs and mkfs.erofs want: one directory with the store paths in it.
+stage() {
+	[ -e "$scratch/stage" ] && return
+	mkdir "$scratch/stage.new"
+	paths base | xargs cp -a -t "$scratch/stage.new"
+	mv "$scratch/stage.new" "$scratch/stage"
+}
+
+# mount_loop FILESYSTEM GIGABYTES: a file with it, mounted at $scratch/mounted; false, having said why, when that cannot be.
+mount_loop() {
+	local fs=$1 image=$scratch/$1.img
+	if [ "$(id -u)" != 0 ]; then
+		echo "bench: no $fs: it takes root to mount a file" >&2
+	elif ! command -v "mkfs.$fs" >/dev/null; then
+		echo "bench: no $fs: there is no mkfs.$fs" >&2
+	else
+		mkdir -p "$scratch/mounted"
+		truncate -s "$2G" "$image"
+		"mkfs.$fs" -q "$image" >/dev/null && mount -o loop "$image" "$scratch/mounted" 2>"$scratch/log" && return
+		echo "bench: no $fs: $(head -n 1 "$scratch/log")" >&2
+		rm -f "$image"
+	fi
+	return 1
+}
+unmount_loop() {
+	if mountpoint -q "$scratch/mounted"; then umount "$scratch/mounted"; fi
+	rm -f "$scratch"/*.img
+}

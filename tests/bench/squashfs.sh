@@ -1,0 +1,105 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# shellcheck disable=SC2154 # run.sh sets what all parts use
+# Parts of tests/bench/run.sh: squashfs, level15, reflink.
+
+# Where they write to is emptied before the clock runs.
+peer_mksquashfs() { # ROW LEVEL
+	rm -f "$scratch/mk"
+	timed "$1" mksquashfs "${base[@]}" "$scratch/mk" -no-progress -quiet -comp zstd -Xcompression-level "$2" -all-root -no-xattrs -keep-as-directory
+}
+peer_gensquashfs() { # ROW LEVEL
+	rm -f "$scratch/gen"
+	timed "$1" gensquashfs -q -D "$scratch/stage" -c zstd -X level="$2" -j "$(nproc)" --all-root "$scratch/gen"
+}
+copy() { # ROW FILE
+	rm -f "$2.copy"
+	timed "$1" cp --reflink=never "$2" "$2.copy"
+	rm -f "$2.copy"
+}
+
+copy_and_sync() { cp --reflink=never "$1" "$1.copy" && sync "$1.copy"; }
+export -f copy_and_sync
+
+squashfs_round() {
+	local image=$scratch/out/share/microvm/stage1.squashfs
+	rm -rf "$scratch/cache"
+	ours cold base --cache "$scratch/cache"
+	peer_mksquashfs mksquashfs3 3
+	peer_gensquashfs gensquashfs3 3
+	ours warm base --cache "$scratch/cache"
+	copy copy "$image"
+	timed copy-sync bash -c 'copy_and_sync "$@"' bash "$image"
+	rm -f "$image.copy"
+	timed same bash -c 'compile "$@"' bash "$(readlink -f "$work/nix/base")" "$scratch/out" --cache "$scratch/cache"
+	cp -a "$scratch/cache" "$scratch/cache.before"
+	ours small small --cache "$scratch/cache"
+	ours large large --cache "$scratch/cache"
+	rm -rf "$scratch/cache"
+	mv "$scratch/cache.before" "$scratch/cache"
+	ours warm-again base --cache "$scratch/cache"
+}
+
+bench_squashfs() {
+	local round size
+	stage
+	for ((round = 1; round <= rounds; round++)); do
+		echo "squashfs: round $round of $rounds" >&2
+		squashfs_round
+	done
+	size=$(megabytes "$scratch/out/share/microvm/stage1.squashfs")
+	table 'squashfs, zstd level 3' 'image MB'
+	row 'mvmbuild, cold cache' cold "$size"
+	row 'mksquashfs' mksquashfs3 "$(megabytes "$scratch/mk")"
+	row 'gensquashfs' gensquashfs3 "$(megabytes "$scratch/gen")"
+	row 'mvmbuild, warm cache' warm "$size"
+	row "\`cp --reflink=never\` of the image" copy "$size"
+	row 'the same and sync, as every build does' copy-sync "$size"
+	row 'mvmbuild, 2 small store paths changed' small
+	row 'mvmbuild, 3 store paths changed, one of 44 MB' large
+	row 'mvmbuild, nothing changed, runner there' same
+	local better=mksquashfs3
+	awk -v a="$(value mksquashfs3 cpu)" -v b="$(value gensquashfs3 cpu)" 'BEGIN { exit !(a > b) }' && better=gensquashfs3
+	bar "squashfs, cold: CPU against $better" "$(ratio cold $better cpu)" '<=' 0.95
+	bar 'squashfs, warm: wall time against cp --reflink=never' "$(ratio warm copy wall)" '<=' 1.5
+	bar 'the same against cp and sync' "$(ratio warm copy-sync wall)" '<=' 1.5
+	bar 'squashfs, warm: CPU against the better peer' "$(ratio warm $better cpu)" '<=' 0.05
+}
+
+# The reference's default. It takes minutes, and does not vary much: once.
+bench_level15() {
+	stage
+	ran small || {
+		ours cold base --cache "$scratch/cache"
+		ours small small --cache "$scratch/cache"
+	}
+	peer_mksquashfs mksquashfs15 15
+	peer_gensquashfs gensquashfs15 15
+	table 'squashfs, zstd level 15, one round' 'image MB'
+	row 'mksquashfs (its default)' mksquashfs15 "$(megabytes "$scratch/mk")"
+	row "gensquashfs (its default, the reference's)" gensquashfs15 "$(megabytes "$scratch/gen")"
+	bar "2 small store paths changed: less CPU than gensquashfs at level 15, times" "$(ratio gensquashfs15 small cpu)" '>=' 400
+}
+
+# Where files can share blocks: the cache and the output on one file system.
+reflink_on() { # FILESYSTEM
+	local fs=$1 round image=$scratch/out/share/microvm/stage1.squashfs
+	mount_loop "$fs" 4 || return 0
+	mkdir "$scratch/mounted/out"
+	compile "$(readlink -f "$work/nix/base")" "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache" >/dev/null
+	image=$scratch/mounted/out/runner/share/microvm/stage1.squashfs
+	for ((round = 1; round <= rounds; round++)); do
+		rm -rf "$scratch/mounted/out/runner"
+		timed "$fs-warm" bash -c 'compile "$@"' bash "$(readlink -f "$work/nix/base")" "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache"
+		copy "$fs-copy" "$image"
+	done
+	row "mvmbuild on $fs, warm cache" "$fs-warm" "$(megabytes "$image")"
+	row "\`cp --reflink=never\` of the image on $fs" "$fs-copy" "$(megabytes "$image")"
+	bar "squashfs on $fs, warm: wall time against cp --reflink=never" "$(ratio "$fs-warm" "$fs-copy" wall)" '<=' 0.15
+	unmount_loop
+}
+bench_reflink() {
+	local fs
+	table 'squashfs, in a loop-mounted file' 'image MB'
+	for fs in ${FILESYSTEMS:-xfs btrfs}; do reflink_on "$fs"; done
+}
