@@ -8,7 +8,7 @@
 #include "compiler/base/file.h"
 #include "compiler/report.h"
 #include "compiler/storage.h"
-#include "imaging/nar.h"
+#include "imaging/nar_hash.h"
 
 static void set(struct json_object *object, const char *key, struct json_object *value)
 {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
-#include "imaging/nar.h"
+#include "imaging/nar_hash.h"
 #include "imaging/nix_db.h"
 #include "imaging/nix_registration.h"
 

@@ -19,7 +19,7 @@ enum {
 
 struct compressor {
 	ZSTD_CCtx *context;
-	unsigned char *output;
+	unsigned char *output; /* as large as the data of a block, with which it changes places */
 	size_t capacity;
 };
 
@@ -50,10 +50,15 @@ static void *memory(void *p)
 	return p;
 }
 
+static unsigned char *block_memory(uint32_t block_size)
+{
+	return memory(malloc((size_t)block_size + 1));
+}
+
 static struct compressor compressor_new(uint32_t block_size, int level)
 {
 	struct compressor c = {.context = memory(ZSTD_createCCtx()), .capacity = block_size};
-	c.output = memory(malloc(c.capacity));
+	c.output = block_memory(block_size);
 	ZSTD_CCtx_setParameter(c.context, ZSTD_c_compressionLevel, level);
 	return c;
 }
@@ -82,7 +87,9 @@ static void block_compress(struct compressor *c, struct block *block)
 	if (ZSTD_isError(size)) {
 		block->size_word = block->n | SQUASHFS_COMPRESSED_BIT_BLOCK;
 	} else {
-		memcpy(block->data, c->output, size);
+		unsigned char *const data = block->data;
+		block->data = c->output;
+		c->output = data;
 		block->size_word = block->n = (uint32_t)size;
 	}
 	block->hash = XXH3_64bits(block->data, block->n);
@@ -180,7 +187,7 @@ struct block *pool_take(struct compress_pool *pool)
 	if (pool->nfree == 0)
 		return NULL;
 	struct block *block = pool->free[--pool->nfree];
-	unsigned char *data = block->data ? block->data : memory(malloc((size_t)pool->block_size + 1));
+	unsigned char *data = block->data ? block->data : block_memory(pool->block_size);
 	*block = (struct block){.data = data};
 	return block;
 }

@@ -16,6 +16,7 @@
 #include "imaging/erofs_format.h"
 #include "imaging/erofs_index.h"
 #include "imaging/erofs_read.h"
+#include "imaging/nar_hash.h"
 #include "imaging/object_packing.h"
 #include "imaging/squashfs_format.h"
 
@@ -106,15 +107,24 @@ static const char *source(struct erofs_packing *p, struct diag *diag, const char
 
 static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image *image);
 
+/* Whether the path is what was registered. mkfs.erofs has read it before: what was changed by then is found. */
+static bool check(struct erofs_packing *p, struct diag *diag)
+{
+	struct packing *common = &p->common;
+	uint64_t size;
+	return nar_hash(diag, common->root, common->nar_hash, &size) &&
+	       nar_check(diag, common->root, common->identity.nar_hash, common->nar_hash);
+}
+
 bool erofs_packing_start(struct packing *packing, struct diag *diag, const struct strings *command, const char *scratch,
 			 struct process **process)
 {
 	struct erofs_packing *p = of(packing);
 	*process = NULL;
-	if (!packing_walk(packing, diag))
+	if (!packing_walk(packing, diag, false))
 		return false;
 	if (!p->has_content) {
-		p->complete = fill(p, diag, NULL);
+		p->complete = check(p, diag) && fill(p, diag, NULL);
 		return p->complete;
 	}
 	struct strings argv = {0};
@@ -275,8 +285,8 @@ static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image 
 	/* The records as they were walked, seen as an object's. */
 	const struct object walked = {.footer.records_bytes = p->common.records.n, .records = (const void *)p->common.records.p};
 	struct filler filler = {.p = p, .diag = diag, .image = image};
-	filler.records = memory(calloc(p->common.inodes, sizeof *filler.records));
-	filler.nids = memory(calloc(p->common.inodes, sizeof *filler.nids));
+	filler.records = memory(calloc(p->common.walk.nodes, sizeof *filler.records));
+	filler.nids = memory(calloc(p->common.walk.nodes, sizeof *filler.nids));
 	bool ok = true;
 	for (const struct object_record *record = NULL; (record = object_next(&walked, record));)
 		filler.records[record->number] = record;
@@ -323,7 +333,7 @@ bool erofs_packing_take(struct packing *packing, struct diag *diag, struct proce
 	if (result.exit_status != 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs", "mkfs.erofs failed with status %d on %s: %s", result.exit_status,
 				  p->common.root, process_complaint(p->arena, &result));
-	p->complete = take_image(p, diag);
+	p->complete = check(p, diag) && take_image(p, diag);
 	remove_temporary(p);
 	return p->complete;
 }

@@ -5,7 +5,6 @@
  */
 #include <archive.h>
 #include <archive_entry.h>
-#include <dirent.h>
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +16,14 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 #include "compiler/base/process.h"
 #include "imaging/erofs_format.h"
 #include "imaging/erofs_super.h"
 #include "imaging/mkfs_erofs.h"
+#include "imaging/nar_hash.h"
 #include "imaging/store_root.h"
+#include "imaging/store_walk.h"
 
 enum { COPY_BYTES = 256 * 1024 };
 
@@ -34,16 +34,10 @@ struct sender {
 	struct archive *tar;
 	const struct store_disk_request *request;
 	struct store_disk_result *result;
-	struct buf path;       /* on this machine */
-	size_t store;          /* how much of it does not count in the image */
+	size_t store;          /* how much of a path does not count in the image */
 	unsigned char *copy;
 	bool broken;           /* the reader went away: its own words are better than ours */
 };
-
-static bool read_failed(const struct sender *sender)
-{
-	return diag_error(sender->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", buf_text(&sender->path), strerror(errno));
-}
 
 static bool send_failed(struct sender *sender)
 {
@@ -67,89 +61,52 @@ static bool send_header(struct sender *sender, const char *name, mode_t mode, in
 	return status == ARCHIVE_OK || send_failed(sender);
 }
 
-static bool send_content(struct sender *sender, int fd, uint64_t size)
+static bool send_node(struct sender *sender, const struct store_walk *walk, mode_t mode, uint64_t size, const char *target)
 {
-	while (size) {
-		const ssize_t n = read(fd, sender->copy, size < COPY_BYTES ? (size_t)size : COPY_BYTES);
-		if (n < 0)
-			return read_failed(sender);
-		if (n == 0)
-			return diag_error(sender->diag, STATUS_INPUT, NULL, "file-changed", "%s changed while it was read", buf_text(&sender->path));
+	return send_header(sender, buf_text(&walk->path) + sender->store, mode, 0, size, target);
+}
+
+static bool send_directory(void *context, struct store_walk *walk, const struct store_node *node)
+{
+	return send_node(context, walk, S_IFDIR | node->mode, 0, NULL);
+}
+
+static bool send_symlink(void *context, struct store_walk *walk, const struct store_node *node, const char *target)
+{
+	return send_node(context, walk, S_IFLNK | node->mode, 0, target);
+}
+
+static bool send_file(void *context, struct store_walk *walk, const struct store_node *node, int fd)
+{
+	struct sender *sender = context;
+	if (!send_node(sender, walk, S_IFREG | node->mode, node->size, NULL))
+		return false;
+	for (uint64_t left = node->size; left;) {
+		const ssize_t n = read(fd, sender->copy, left < COPY_BYTES ? (size_t)left : COPY_BYTES);
+		if (n <= 0)
+			return n < 0 ? store_walk_failed(walk) : store_walk_changed(walk);
+		store_walk_content(walk, sender->copy, (size_t)n);
 		if (archive_write_data(sender->tar, sender->copy, (size_t)n) != n)
 			return send_failed(sender);
-		size -= (uint64_t)n;
-		sender->result->content_bytes += (uint64_t)n;
+		left -= (uint64_t)n;
 	}
 	return true;
 }
 
-static bool send_file(struct sender *sender, const char *name, const struct stat *st)
+static bool send_path(struct sender *sender, const struct store_path *path)
 {
-	FD_CLEANUP int fd = open(buf_text(&sender->path), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return read_failed(sender);
-	return send_header(sender, name, S_IFREG | (st->st_mode & 0777), 0, (uint64_t)st->st_size, NULL) &&
-	       send_content(sender, fd, (uint64_t)st->st_size);
-}
-
-static bool send_symlink(struct sender *sender, const char *name, const struct stat *st)
-{
-	char *text = calloc(1, (size_t)st->st_size + 1);
-	if (!text)
-		abort();
-	const ssize_t n = readlink(buf_text(&sender->path), text, (size_t)st->st_size + 1);
-	const bool ok = n == st->st_size ? send_header(sender, name, S_IFLNK | 0777, 0, 0, text) : read_failed(sender);
-	free(text);
-	return ok;
-}
-
-static bool send_node(struct sender *sender);
-
-static int not_dots(const struct dirent *entry)
-{
-	return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
-}
-
-static int compare_names(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static bool send_children(struct sender *sender)
-{
-	struct dirent **entries;
-	const int count = scandir(buf_text(&sender->path), &entries, not_dots, compare_names);
-	const size_t length = sender->path.n;
-	if (count < 0)
-		return read_failed(sender);
-	bool ok = true;
-	for (int i = 0; i < count; i++) {
-		if (ok) {
-			buf_printf(&sender->path, "/%s", entries[i]->d_name);
-			ok = send_node(sender);
-			sender->path.n = length;
-			sender->path.p[length] = '\0';
-		}
-		free(entries[i]);
+	static const struct store_visitor visitor = {.directory = send_directory, .symlink = send_symlink, .file = send_file};
+	struct store_walk walk = {.diag = sender->diag, .visitor = &visitor, .context = sender, .hashed = path->nar_hash};
+	char hash[NAR_HASH_DIGITS + 1];
+	sender->store = (size_t)(path->name - path->path);
+	bool ok = store_walk_run(&walk, path->path);
+	if (ok && path->nar_hash) {
+		nar_end(&walk.nar, hash);
+		ok = nar_check(sender->diag, path->path, path->nar_hash, hash);
 	}
-	free(entries);
+	sender->result->content_bytes += walk.content_bytes;
+	store_walk_free(&walk);
 	return ok;
-}
-
-static bool send_node(struct sender *sender)
-{
-	const char *path = buf_text(&sender->path), *name = path + sender->store;
-	struct stat st;
-	if (lstat(path, &st) != 0)
-		return read_failed(sender);
-	if (S_ISREG(st.st_mode))
-		return send_file(sender, name, &st);
-	if (S_ISLNK(st.st_mode))
-		return send_symlink(sender, name, &st);
-	if (S_ISDIR(st.st_mode))
-		return send_header(sender, name, S_IFDIR | (st.st_mode & 0777), 0, 0, NULL) && send_children(sender);
-	return diag_error(sender->diag, STATUS_INPUT, NULL, "unknown-file-kind",
-			  "%s is neither a file nor a directory nor a symbolic link; a store has no other kinds", path);
 }
 
 static bool send_closure(struct sender *sender)
@@ -157,12 +114,8 @@ static bool send_closure(struct sender *sender)
 	const struct closure *closure = sender->request->closure;
 	bool ok = send_header(sender, ".", S_IFDIR | STORE_ROOT_MODE, STORE_ROOT_GID, 0, NULL) &&
 		  send_header(sender, STORE_LINKS_NAME, S_IFDIR | STORE_LINKS_MODE, 0, 0, NULL);
-	for (size_t i = 0; ok && i < closure->n; i++) {
-		sender->path.n = 0;
-		buf_puts(&sender->path, closure->v[i].path);
-		sender->store = (size_t)(closure->v[i].name - closure->v[i].path);
-		ok = send_node(sender);
-	}
+	for (size_t i = 0; ok && i < closure->n; i++)
+		ok = send_path(sender, &closure->v[i]);
 	return ok && (archive_write_close(sender->tar) == ARCHIVE_OK || send_failed(sender));
 }
 
@@ -178,7 +131,6 @@ static bool send_tar(struct diag *diag, const struct store_disk_request *request
 	const bool ok = archive_write_open_fd(sender.tar, fd) == ARCHIVE_OK && send_closure(&sender);
 	archive_write_free(sender.tar);
 	close(fd);
-	buf_free(&sender.path);
 	free(sender.copy);
 	return ok || sender.broken;
 }

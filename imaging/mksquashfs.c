@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* mksquashfs: the same tree by squashfs-tools, for other compressors and as an oracle for the linker. Written for 4.5 and later. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,8 +11,10 @@
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 #include "compiler/base/process.h"
+#include "imaging/nar_hash.h"
 #include "imaging/store_disk.h"
 #include "imaging/store_root.h"
+#include "imaging/store_walk.h"
 
 enum { DEFAULT_BLOCK = 128 * 1024, DEFAULT_ZSTD_LEVEL = 3, ARGUMENTS_SPARE = 64 * 1024 };
 
@@ -41,76 +41,27 @@ __attribute__((format(printf, 3, 4))) static void add_pair(struct command *comma
 
 /* ---- what mksquashfs would take silently, or not tell ---- */
 
-struct survey {
-	struct diag *diag;
-	struct store_disk_result *result;
-	struct buf path;
-};
-
-static bool survey_failed(struct survey *survey)
-{
-	return diag_error(survey->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", buf_text(&survey->path),
-			  strerror(errno));
-}
-
-static bool survey_node(struct survey *survey, int parent, const char *name);
-
-/* Takes over `fd`. */
-static bool survey_children(struct survey *survey, int fd)
-{
-	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-	if (!stream) {
-		fd_close(&fd);
-		return survey_failed(survey);
-	}
-	const size_t length = survey->path.n;
-	bool ok = true;
-	while (ok) {
-		errno = 0;
-		const struct dirent *entry = readdir(stream);
-		if (!entry) {
-			ok = errno == 0 || survey_failed(survey);
-			break;
-		}
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		buf_printf(&survey->path, "/%s", entry->d_name);
-		ok = survey_node(survey, dirfd(stream), entry->d_name);
-		survey->path.n = length;
-		survey->path.p[length] = '\0';
-	}
-	closedir(stream);
-	return ok;
-}
-
-static bool survey_node(struct survey *survey, int parent, const char *name)
-{
-	struct stat st;
-	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
-		return survey_failed(survey);
-	survey->result->inodes++;
-	if (S_ISREG(st.st_mode))
-		survey->result->content_bytes += (uint64_t)st.st_size;
-	else if (S_ISDIR(st.st_mode))
-		return survey_children(survey, openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-	else if (!S_ISLNK(st.st_mode))
-		return diag_error(survey->diag, STATUS_INPUT, NULL, "unknown-file-kind",
-				  "%s is neither a file nor a directory nor a symbolic link; a store has no other kinds",
-				  buf_text(&survey->path));
-	return true;
-}
-
 static bool survey_closure(struct diag *diag, const struct closure *closure, struct store_disk_result *result)
 {
-	struct survey survey = {.diag = diag, .result = result};
+	static const struct store_visitor nobody;
 	bool ok = true;
 	result->inodes = 2; /* the root and .links */
 	for (size_t i = 0; ok && i < closure->n; i++) {
-		survey.path.n = 0;
-		buf_puts(&survey.path, closure->v[i].path);
-		ok = survey_node(&survey, AT_FDCWD, closure->v[i].path);
+		struct store_walk walk = {.diag = diag, .visitor = &nobody};
+		ok = store_walk_run(&walk, closure->v[i].path);
+		result->inodes += walk.nodes;
+		result->content_bytes += walk.content_bytes;
+		store_walk_free(&walk);
 	}
-	buf_free(&survey.path);
+	return ok;
+}
+
+/* After mksquashfs has read it: what was changed by then is found. */
+static bool verify_closure(struct diag *diag, const struct closure *closure)
+{
+	bool ok = true;
+	for (size_t i = 0; ok && i < closure->n; i++)
+		ok = nar_verify(diag, closure->v[i].path, closure->v[i].nar_hash);
 	return ok;
 }
 
@@ -232,7 +183,8 @@ bool store_disk_mksquashfs(struct diag *diag, const struct store_disk_request *r
 	if (path_exists(request->output))
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", request->output, strerror(EEXIST));
 	struct arena *arena = arena_new();
-	bool ok = survey_closure(diag, request->closure, result) && run(arena, diag, request) && finish(diag, request, result);
+	bool ok = survey_closure(diag, request->closure, result) && run(arena, diag, request) &&
+		  verify_closure(diag, request->closure) && finish(diag, request, result);
 	if (!ok)
 		unlink(request->output);
 	arena_free(arena);

@@ -1,19 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/* nar: the hash and the size that Nix knows a store path by. */
+/* nar: how Nix writes a tree as one text, its NAR, given part by part in the order of the text; of it the hash and the size are kept. */
 #ifndef MVM_NAR_H
 #define MVM_NAR_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "compiler/base/diag.h"
+enum { NAR_HASH_DIGITS = 64, NAR_PENDING_BYTES = 4096 };
 
-/*
- * SHA-256 of the NAR of `path` (not followed where it is a symbolic link), 64 lower-case digits and a 0 byte, and the NAR's size in bytes.
- * False, with an error (STATUS_INPUT), for what cannot be read and for what Nix does not keep: devices, sockets, pipes.
- */
-bool nar_hash(struct diag *diag, const char *path, char hash[65], uint64_t *size);
-/* The size alone; no content is read. */
-bool nar_size(struct diag *diag, const char *path, uint64_t *size);
+struct nar {
+	void *digest, *marked; /* EVP_MD_CTX; NULL when only the size is wanted */
+	uint64_t size;
+	size_t pending;        /* bytes that are not hashed yet */
+	unsigned char bytes[NAR_PENDING_BYTES];
+};
+
+/* Without `hashed` only the size is wanted: contents of files may be left out then. */
+void nar_begin(struct nar *nar, bool hashed);
+void nar_free(struct nar *nar);
+
+/* A tree is one node. A directory's entries hold one node each, and come in the order of their names as bytes. */
+void nar_directory_begin(struct nar *nar);
+void nar_directory_end(struct nar *nar);
+void nar_entry_begin(struct nar *nar, const char *name);
+void nar_entry_end(struct nar *nar);
+void nar_symlink(struct nar *nar, const char *target);
+void nar_file_begin(struct nar *nar, bool executable, uint64_t size);
+/* As often as needed between the two. */
+void nar_content(struct nar *nar, const void *bytes, size_t count);
+void nar_file_end(struct nar *nar, uint64_t size);
+
+/* Goes back to the last mark, for contents that may turn out to come again. */
+void nar_mark(struct nar *nar);
+void nar_rewind(struct nar *nar);
+
+/* SHA-256 in lower-case digits of base 16, and a 0 byte. Nothing can be added after. */
+void nar_end(struct nar *nar, char hash[NAR_HASH_DIGITS + 1]);
 
 #endif

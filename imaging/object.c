@@ -64,7 +64,7 @@ static bool footer_is_of(const struct object_footer *f, uint64_t file_bytes, con
 	if (memcmp(f->magic, object_magic, sizeof object_magic) != 0 || f->footer_hash != object_footer_hash(f) ||
 	    f->name_hash != object_name_hash(identity) || !footer_fits(f, file_bytes))
 		return false;
-	return !identity->nar_hash || f->nar_hash[0] == '\0' || strncmp(f->nar_hash, identity->nar_hash, sizeof f->nar_hash) == 0;
+	return !identity->nar_hash || strncmp(f->nar_hash, identity->nar_hash, sizeof f->nar_hash) == 0;
 }
 
 bool object_read_footer(int fd, uint64_t file_bytes, const struct object_identity *identity, struct object_footer *footer)

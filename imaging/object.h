@@ -15,7 +15,7 @@
 
 struct stat;
 
-enum { OBJECT_FORMAT = 2, OBJECT_PAGE = 4096 };
+enum { OBJECT_FORMAT = 3, OBJECT_PAGE = 4096 };
 
 /* Types of records; the same numbers as in squashfs. */
 enum { OBJECT_DIRECTORY = 1, OBJECT_FILE, OBJECT_SYMLINK };
@@ -56,7 +56,7 @@ struct object_footer {
 	uint32_t inodes, fragments;
 	uint64_t data_hash[2], tables_hash[2];   /* XXH3-128 */
 	unsigned char setup[32];                 /* what the image's super block must say for this data; zeros: nothing */
-	char nar_hash[64];                       /* as it was registered when packed; zeros: not known */
+	char nar_hash[64];                       /* of the NAR of what was packed, which is the registered one if one is */
 	uint64_t footer_hash;                    /* of all before; stays last */
 };
 

@@ -24,19 +24,11 @@ void packing_init(struct packing *p, const struct packing_request *request)
 	p->fd = request->fd;
 	p->data_hash = memory(XXH3_createState());
 	XXH3_128bits_reset(p->data_hash);
-	p->arena = arena_new();
-}
-
-void packing_walk_end(struct packing *p)
-{
-	buf_free(&p->path);
-	arena_free(p->arena);
-	p->arena = NULL;
 }
 
 void packing_release(struct packing *p)
 {
-	packing_walk_end(p);
+	store_walk_free(&p->walk);
 	fd_close(&p->fd);
 	buf_free(&p->records);
 	buf_free(&p->fragments);
@@ -46,17 +38,7 @@ void packing_release(struct packing *p)
 
 uint64_t packing_content_bytes(const struct packing *p)
 {
-	return p->content_bytes;
-}
-
-bool packing_read_failed(const struct packing *p, struct diag *diag)
-{
-	return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", buf_text(&p->path), strerror(errno));
-}
-
-bool packing_source_changed(const struct packing *p, struct diag *diag)
-{
-	return diag_error(diag, STATUS_INPUT, NULL, "file-changed", "%s changed while it was read", buf_text(&p->path));
+	return p->walk.content_bytes;
 }
 
 bool packing_write_failed(const struct packing *p, struct diag *diag)
@@ -114,8 +96,8 @@ static struct object_footer footer_of(const struct packing *p)
 				  .data_bytes = p->data_bytes,
 				  .tables_offset = object_tables_offset(p->data_bytes),
 				  .records_bytes = p->records.n - p->fragments.n,
-				  .content_bytes = p->content_bytes,
-				  .inodes = p->inodes,
+				  .content_bytes = p->walk.content_bytes,
+				  .inodes = p->walk.nodes,
 				  .fragments = (uint32_t)(p->fragments.n / sizeof(struct object_fragment))};
 	const XXH128_hash_t data = XXH3_128bits_digest(p->data_hash), tables = XXH3_128bits(p->records.p, p->records.n);
 	f.data_hash[0] = data.low64;
@@ -123,9 +105,7 @@ static struct object_footer footer_of(const struct packing *p)
 	f.tables_hash[0] = tables.low64;
 	f.tables_hash[1] = tables.high64;
 	memcpy(f.setup, p->setup, sizeof f.setup);
-	const char *nar_hash = p->identity.nar_hash;
-	if (nar_hash)
-		memcpy(f.nar_hash, nar_hash, strnlen(nar_hash, sizeof f.nar_hash));
+	memcpy(f.nar_hash, p->nar_hash, sizeof f.nar_hash);
 	f.footer_hash = object_footer_hash(&f);
 	return f;
 }

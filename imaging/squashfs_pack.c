@@ -27,8 +27,12 @@ static void *memory(void *p)
 /* A file whose content is in the object, found by a hash of its start; bytes are compared before they are shared. */
 struct known_file {
 	uint64_t hash;
-	uint32_t record;    /* place in the records / 8 */
-	uint32_t directory; /* index of its directory's path */
+	uint32_t record; /* place in the records / 8 */
+};
+
+struct directory {
+	uint32_t number;
+	const char *path; /* below the root, "" for itself */
 };
 
 struct squashfs_packing {
@@ -41,6 +45,8 @@ struct squashfs_packing {
 	struct known_file *known; /* open addressing; record is EMPTY_SLOT where free */
 	size_t nknown, known_slots;
 	unsigned char *compare;   /* two buffers of a block and a byte */
+	struct arena *arena;      /* of the directories, in the order of their numbers */
+	VEC(struct directory) directories;
 };
 
 static struct squashfs_packing *of(struct packing *packing)
@@ -169,8 +175,7 @@ static void known_add(struct squashfs_packing *p, uint64_t hash, uint64_t record
 {
 	if (p->nknown * 2 >= p->known_slots)
 		known_grow(p);
-	p->known[known_slot(p->known, p->known_slots, hash)] = (struct known_file){
-		.hash = hash, .record = (uint32_t)(record / 8), .directory = p->common.directory};
+	p->known[known_slot(p->known, p->known_slots, hash)] = (struct known_file){.hash = hash, .record = (uint32_t)(record / 8)};
 	p->nknown++;
 }
 
@@ -191,16 +196,40 @@ static ssize_t read_full(int fd, void *into, size_t count)
 	return (ssize_t)got;
 }
 
+static void enter_directory(struct packing *packing, uint32_t number)
+{
+	struct squashfs_packing *p = of(packing);
+	const struct store_walk *walk = &packing->walk;
+	const char *below = walk->path.n > walk->root_length ? walk->path.p + walk->root_length + 1 : "";
+	vec_push(p->arena, &p->directories, (struct directory){number, arena_strdup(p->arena, below)});
+}
+
+static const char *directory_path(const struct squashfs_packing *p, uint32_t number)
+{
+	size_t first = 0, end = p->directories.n;
+	while (end - first > 1) {
+		const size_t middle = first + (end - first) / 2;
+		if (p->directories.v[middle].number <= number)
+			first = middle;
+		else
+			end = middle;
+	}
+	return p->directories.v[first].path;
+}
+
 static int known_open(const struct squashfs_packing *p, const struct known_file *known)
 {
 	const struct object_record *record = record_of(p, (uint64_t)known->record * 8);
 	BUF_CLEANUP struct buf path = {0};
-	buf_printf(&path, "%s/%s/", p->common.root, p->common.directories.v[known->directory]);
+	buf_printf(&path, "%s/%s/", p->common.root, directory_path(p, record->parent));
 	buf_add(&path, (const char *)(record + 1) + sizeof(struct object_file), record->name_length);
 	return open(buf_text(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* Whether the known file holds exactly the `size` bytes that follow in `fd`; `start`, of `n` bytes, were read from `fd` already. */
+/*
+ * Whether the known file holds exactly the `size` bytes that are in `fd`; `start`, of `n` bytes, were read from it already. What is compared then is
+ * what is hashed.
+ */
 static bool known_is_same(struct squashfs_packing *p, const struct known_file *known, int fd, const unsigned char *start, size_t n, uint64_t size)
 {
 	FD_CLEANUP int other = known_open(p, known);
@@ -212,10 +241,15 @@ static bool known_is_same(struct squashfs_packing *p, const struct known_file *k
 	unsigned char *theirs = p->compare, *ours = p->compare + room;
 	if (read_full(other, theirs, n) != (ssize_t)n || memcmp(theirs, start, n) != 0)
 		return false;
+	if (n < size)
+		nar_mark(&p->common.walk.nar);
 	for (uint64_t at = n; at < size; at += p->block_size) {
 		ssize_t a = pread(fd, ours, p->block_size, (off_t)at), b = pread(other, theirs, p->block_size, (off_t)at);
-		if (a <= 0 || a != b || memcmp(ours, theirs, (size_t)a) != 0 || ((uint64_t)a < p->block_size && at + (uint64_t)a != size))
+		if (a <= 0 || a != b || memcmp(ours, theirs, (size_t)a) != 0 || ((uint64_t)a < p->block_size && at + (uint64_t)a != size)) {
+			nar_rewind(&p->common.walk.nar);
 			return false;
+		}
+		store_walk_content(&p->common.walk, ours, (size_t)a);
 	}
 	return true;
 }
@@ -257,9 +291,10 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 	/* One byte more than expected, to notice a file that grew. */
 	ssize_t got = read_full(fd, data, (size_t)size + 1);
 	if (got < 0)
-		return packing_read_failed(&p->common, diag);
+		return store_walk_failed(&p->common.walk);
 	if (got != (ssize_t)size)
-		return packing_source_changed(&p->common, diag);
+		return store_walk_changed(&p->common.walk);
+	store_walk_content(&p->common.walk, data, size);
 	const uint64_t hash = XXH3_64bits_withSeed(data, size, size);
 	const struct known_file *known = known_find(p, hash, fd, data, size, size);
 	if (known) {
@@ -275,15 +310,18 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 }
 
 /* Reads block `index` of a file; the last one must end with the file. */
-static bool read_block(struct squashfs_packing *p, struct diag *diag, int fd, uint64_t size, uint32_t index, struct block *block)
+static bool read_block(struct squashfs_packing *p, int fd, uint64_t size, uint32_t index, struct block *block)
 {
 	const uint64_t left = size - (uint64_t)index * p->block_size;
 	const bool last = left <= p->block_size;
 	block->n = last ? (uint32_t)left : p->block_size;
 	ssize_t got = read_full(fd, block->data, (size_t)block->n + last);
 	if (got < 0)
-		return packing_read_failed(&p->common, diag);
-	return got == (ssize_t)block->n || packing_source_changed(&p->common, diag);
+		return store_walk_failed(&p->common.walk);
+	if (got != (ssize_t)block->n)
+		return store_walk_changed(&p->common.walk);
+	store_walk_content(&p->common.walk, block->data, block->n);
+	return true;
 }
 
 static bool pack_blocks(struct squashfs_packing *p, struct diag *diag, int fd, uint64_t size, uint64_t record, uint32_t count, struct block *first)
@@ -292,7 +330,7 @@ static bool pack_blocks(struct squashfs_packing *p, struct diag *diag, int fd, u
 		struct block *block = i == 0 ? first : take_block(p, diag);
 		if (!block)
 			return false;
-		if (i > 0 && !read_block(p, diag, fd, size, i, block)) {
+		if (i > 0 && !read_block(p, fd, size, i, block)) {
 			pool_release(p->pool, block);
 			return false;
 		}
@@ -308,11 +346,11 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 {
 	const uint64_t count = (size + p->block_size - 1) / p->block_size;
 	if (count > UINT32_MAX)
-		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large", "%s is too large for squashfs", buf_text(&p->common.path));
+		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large", "%s is too large for squashfs", buf_text(&p->common.walk.path));
 	struct block *first = take_block(p, diag);
 	if (!first)
 		return false;
-	if (!read_block(p, diag, fd, size, 0, first)) {
+	if (!read_block(p, fd, size, 0, first)) {
 		pool_release(p->pool, first);
 		return false;
 	}
@@ -352,8 +390,10 @@ static void walk_end(struct squashfs_packing *p)
 {
 	free(p->known);
 	free(p->compare);
+	arena_free(p->arena);
 	p->known = NULL;
 	p->compare = NULL;
+	p->arena = NULL;
 }
 
 struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_size, const struct packing_request *request)
@@ -361,6 +401,8 @@ struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_
 	struct squashfs_packing *p = memory(calloc(1, sizeof *p));
 	packing_init(&p->common, request);
 	p->common.add_file = add_file;
+	p->common.enter_directory = enter_directory;
+	p->arena = arena_new();
 	p->pool = pool;
 	p->block_size = block_size;
 	return &p->common;
@@ -369,7 +411,7 @@ struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_
 bool squashfs_packing_walk(struct packing *packing, struct diag *diag)
 {
 	struct squashfs_packing *p = of(packing);
-	const bool ok = packing_walk(packing, diag);
+	const bool ok = packing_walk(packing, diag, true);
 	if (ok)
 		submit_fragment(p);
 	else if (p->fragment)

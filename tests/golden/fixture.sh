@@ -35,15 +35,15 @@ fixture_make() {
 	local top=$1/store/$fixture_hash-system data=$1/store/$fixture_hash-data
 	mkdir -p "$top" "$data"
 	echo hello >"$data/file"
-	printf '#!/bin/sh\n# %s\n' "$data" >"$top/init"
+	printf '#!/bin/sh\n' >"$top/init"
 	chmod +x "$top/init"
 	printf 'quiet splash\n' >"$top/kernel-params"
 	fixture_kernel "$1/kernel"
 	fixture_kernel_arm64 "$1/Image"
 	fixture_kernel_elf "$1/vmlinux"
-	# The hashes are made up: nothing here is verified against them.
+	# Hashes as nix-hash --type sha256 --base32 tells them: a build compares. The sizes are made up.
 	{
-		printf '%s\nsha256:%064d\n120\n\n0\n' "$data" 1
-		printf '%s\nsha256:%064d\n340\n\n1\n%s\n' "$top" 2 "$data"
+		printf '%s\nsha256:0sldaa6dd6dsfm1c7f8z9i32dfhn53aw1kyrlid1naa7hb6biy4v\n120\n\n0\n' "$data"
+		printf '%s\nsha256:1z2dl2lagnjv1jqfj0ina0nhlcmcc3p8kbc9yqa4zw780x0iqxgx\n340\n\n1\n%s\n' "$top" "$data"
 	} >"$1/registration"
 }

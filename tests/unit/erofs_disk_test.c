@@ -12,7 +12,7 @@
 #include "imaging/mkfs_erofs.h"
 #include "tests/unit/store_fixture.h"
 
-#define SETTINGS "erofs-2-lz4hc-0-4096-tails-*"
+#define SETTINGS "erofs-3-lz4hc-0-4096-tails-*"
 
 static struct store_disk_request erofs_request(struct fixture *f, const struct closure *closure, const char *output)
 {

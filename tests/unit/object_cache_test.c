@@ -232,14 +232,9 @@ static void another_build_of_a_path_is_not_taken(void **state)
 	struct fixture *f = *state;
 	const char *const directories[] = {scratch_path(f, "theirs")};
 	const struct cache_sharing sharing = {.directories = directories, .n = 1};
-	static const char *const hashes[] = {"1111111111111111111111111111111111111111111111111111111111111111",
-					     "2222222222222222222222222222222222222222222222222222222222222222"};
 	shell(f, "mkdir store; echo poison > store/p", NULL, NULL);
-	for (size_t i = 0; i < countof(hashes); i++) {
-		struct closure closure = closure_of(f);
-		struct store_path path = closure.v[0];
-		path.nar_hash = hashes[i];
-		closure.v = &path;
+	for (int i = 0; i < 2; i++) {
+		const struct closure closure = registered_closure(f);
 		struct store_disk_request request = request_of(f, &closure, "image");
 		request.sharing = i ? &sharing : NULL;
 		struct store_disk_result result;

@@ -19,7 +19,7 @@
 #include "imaging/object.h"
 #include "tests/unit/store_fixture.h"
 
-#define SETTINGS "squashfs-2-zstd-*-3-131072"
+#define SETTINGS "squashfs-3-zstd-*-3-131072"
 
 /* Links scratch/store into scratch/OUTPUT; returns how many paths were packed. */
 static size_t link_store(struct fixture *f, const char *output)
@@ -235,27 +235,6 @@ static void equal_hashes_are_not_equal_blocks(void **state)
 	fragment_hash(b, &hash);
 	assert_int_equal(link_store(f, "image"), 0);
 	shell(f, "unsquashfs -q -n -d x image >/dev/null; diff -r x store -x .links", NULL, NULL);
-}
-
-static void another_build_of_a_path_is_packed_anew(void **state)
-{
-	struct fixture *f = *state;
-	shell(f, "mkdir -p store; echo one > store/p", NULL, NULL);
-	static const char *const hashes[] = {
-		"1111111111111111111111111111111111111111111111111111111111111111",
-		"2222222222222222222222222222222222222222222222222222222222222222",
-	};
-	const size_t expected[] = {1, 0, 1};
-	for (size_t i = 0; i < countof(expected); i++) {
-		struct closure closure = closure_of(f);
-		struct store_path path = closure.v[0];
-		path.nar_hash = hashes[i / 2];
-		closure.v = &path;
-		const struct store_disk_request request = request_of(f, &closure, "image");
-		struct store_disk_result result;
-		assert_ok(f, store_disk_link(f->diag, &request, &result));
-		assert_int_equal(result.packed, expected[i]);
-	}
 }
 
 /* Links in a child and ends it; returns its id. */
@@ -552,7 +531,6 @@ int main(void)
 		TEST(damaged_objects_are_made_again),
 		TEST(data_lost_in_a_crash_is_noticed),
 		TEST(equal_hashes_are_not_equal_blocks),
-		TEST(another_build_of_a_path_is_packed_anew),
 		TEST(builds_at_the_same_time),
 		TEST(a_killed_build_leaves_nothing_behind),
 		TEST(a_cache_of_somebody_else_is_refused),

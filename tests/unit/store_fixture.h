@@ -3,6 +3,7 @@
 #ifndef MVM_TESTS_STORE_FIXTURE_H
 #define MVM_TESTS_STORE_FIXTURE_H
 
+#include "imaging/nar_hash.h"
 #include "imaging/store_disk.h"
 #include "tests/unit/fixture.h"
 
@@ -16,6 +17,22 @@ static inline struct closure closure_of(struct fixture *f)
 		vec_push(f->arena, &paths, (struct store_path){.path = path, .name = path_base(path), .nar_size = -1});
 	}
 	return (struct closure){.v = paths.v, .n = paths.n, .store_dir = scratch_path(f, "store")};
+}
+
+/* The closure of scratch/store, registered as it is now. */
+static inline struct closure registered_closure(struct fixture *f)
+{
+	struct closure closure = closure_of(f);
+	struct store_path *paths = arena_alloc(f->arena, closure.n * sizeof *paths);
+	for (size_t i = 0; i < closure.n; i++) {
+		char hash[NAR_HASH_DIGITS + 1];
+		uint64_t size;
+		paths[i] = closure.v[i];
+		assert_ok(f, nar_hash(f->diag, paths[i].path, hash, &size));
+		paths[i].nar_hash = arena_strdup(f->arena, hash);
+	}
+	closure.v = paths;
+	return closure;
 }
 
 static inline struct store_disk_request request_of(struct fixture *f, const struct closure *closure, const char *output)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* nar_hash: the hash and the size that Nix knows a store path by. */
+#ifndef MVM_NAR_HASH_H
+#define MVM_NAR_HASH_H
+
+#include "compiler/base/diag.h"
+#include "imaging/nar.h"
+
+/*
+ * SHA-256 of the NAR of `path` (not followed where it is a symbolic link), and the NAR's size in bytes. False, with an error (STATUS_INPUT), for what
+ * cannot be read and for what Nix does not keep: devices, sockets, pipes.
+ */
+bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size);
+/* The size alone; no content is read. */
+bool nar_size(struct diag *diag, const char *path, uint64_t *size);
+
+/* Whether `path` is what was registered, by the hashes of both; an error names them. `registered` NULL: nothing was, which is fine. */
+bool nar_check(struct diag *diag, const char *path, const char *registered, const char *found);
+/* The same of what `path` is now: it is read, if something was registered. */
+bool nar_verify(struct diag *diag, const char *path, const char *registered);
+
+#endif
