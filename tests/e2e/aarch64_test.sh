@@ -25,6 +25,7 @@ vcpu: 2
 mem: 256
 kernelParams: [quiet]
 volumes: [{image: data.img, size: 32, mountPoint: /data}]
+storeDisk: {verity: true}
 E
 check "an arm64 kernel package compiles" "$mvmbuild" --no-cache vm.yaml -o runner
 expect "QEMU emulates" runner/bin/microvm-run '^add -M .*accel=tcg'
@@ -36,6 +37,7 @@ vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
 check "the VM ends by itself" test $? = 0
 expect "the guest is an aarch64 one" "$console" '^aarch64: machine aarch64'
 expect "its store is there" "$console" '^aarch64: store 2 paths'
+expect "on a disk that is compared with its hash tree" "$console" '^aarch64: mount .*/store squashfs ro from /dev/mapper/store$'
 expect "its volume is mounted" "$console" '^aarch64: mount /data ext4 rw'
 expect "it gets to its end" "$console" '^aarch64: done'
 

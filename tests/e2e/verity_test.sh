@@ -146,6 +146,29 @@ built writable 'storeDisk: {verity: true}' "writableStoreOverlay: $test_dir/nix/
 works "$test_dir/nix/.ro-store"
 expect "$name: the store is an overlay on it" "$console" "^verity: store overlay $NIX_STORE_DIR overlay rw,.*lowerdir=$test_dir/nix/.ro-store,"
 
+# One disk for several VMs of a host: its root hash goes with it.
+printf '%s\n' 'vms:' "  one: {source: $test_dir/squashfs.yaml}" "  two: {source: $test_dir/squashfs.yaml}" >"$test_dir/host.yaml"
+for build in first second; do
+	"$mvmbuild" host "$test_dir/host.yaml" --cache "$test_dir/cache" -o "$test_dir/host" >"$test_dir/host.log" 2>&1
+	check "the $build build of a host: its VM is the same as alone" diff -r "$test_dir/squashfs" "$test_dir/host/runners/two"
+done
+
+# Engines that make the image as a whole.
+built whole 'storeDisk: {engine: mksquashfs, compression: gzip, verity: true}'
+check "mksquashfs: veritysetup finds the disk right" veritysetup verify --hash-offset="$data" "$disk" "$disk" "$root"
+
+# A hypervisor that gives disks no serial numbers: its initrd, in a VM of QEMU that has PCI too.
+built nameless 'hypervisor: firecracker' 'storeDisk: {verity: true}'
+check "firecracker: the disk is the same" cmp "$disk" "$test_dir/squashfs/share/microvm/stage1.squashfs"
+built pci 'qemu: {machine: q35}' 'storeDisk: {verity: true}'
+changed
+cp "$test_dir/nameless/share/microvm/initrd" "$test_dir/changed/share/microvm/initrd"
+boot_changed
+expect "firecracker: its initrd finds the disk by its name" "$console" '^verity: done$'
+flip 1030
+boot_changed
+expect "firecracker: and refuses one that was changed" "$console" '^stage1: FAILED: the disk /dev/vda is not the one that was built'
+
 # What the kernel must have is asked for at build time.
 mkdir "$test_dir/boot"
 cp "$vmlinux" "$test_dir/boot/vmlinux"

@@ -21,7 +21,7 @@ in
     export PATH=${busybox}/bin
     echo "aarch64: machine $(uname -m)"
     echo "aarch64: store $(ls ${builtins.storeDir} | wc -l) paths"
-    grep ' /data ' /proc/mounts | while read -r source target type options rest; do echo "aarch64: mount $target $type ''${options%%,*}"; done
+    grep -e ' /data ' -e ' squashfs ' /proc/mounts | while read -r source target type options rest; do echo "aarch64: mount $target $type ''${options%%,*} from $source"; done
     echo "boot" >> /data/boots
     echo "aarch64: boot $(wc -l < /data/boots)"
     umount /data && echo "aarch64: done"
