@@ -18,9 +18,8 @@ let
   inherit (storage) mounts storeDir stateDir writableStore;
 
   types = map (mount: mount.type) mounts;
-  readOnlyTypes = [ "squashfs" "erofs" ];
-  # systemd's first stage loads boot.initrd.kernelModules while it mounts.
-  afterModules = [ "9p" "virtiofs" ] ++ readOnlyTypes;
+  # Not among those that fsck knows; and systemd's first stage loads boot.initrd.kernelModules while it mounts.
+  afterModules = [ "9p" "virtiofs" "squashfs" "erofs" ];
 
   # The root hash of a disk with a hash tree (storeDisk.verity) is in mvmbuild's stage 1 alone.
   deviceOf = mount:
@@ -33,7 +32,7 @@ let
       if elem mount.type afterModules then mount.options ++ [ "x-systemd.after=systemd-modules-load.service" ]
       else if mount.options == [ ] then [ "defaults" ]
       else mount.options;
-    noCheck = elem mount.type readOnlyTypes;
+    noCheck = elem mount.type afterModules;
   } // (
     if mount ? layers then {
       # NixOS makes the directories, and puts before them where its initrd mounts.
@@ -45,8 +44,7 @@ let
     } else {
       device = deviceOf mount;
       fsType = mount.type;
-      depends = if elem "bind" mount.options then [ mount.device ] else [ ];
-    }
+    } // (if elem "bind" mount.options then { depends = [ mount.device ]; } else { })
   );
 
   root = if any (mount: mount.target == "/") mounts then { } else {
@@ -100,9 +98,9 @@ in
     (type: if type == "9p" then [ "9p" "9pnet_virtio" ] else if elem type [ "virtiofs" "overlay" ] then [ type ] else [ ])
     types;
   boot.loader.grub.enable = false;
-  boot.postBootCommands = if config.nix.enable then register else "";
+  boot.postBootCommands = if config.nix.enable or true then register else "";
 
   # Hard links between a layer and the one below it are copies. Without sync-before-registering a guest that is cut off may have registered paths
   # with empty files.
-  nix.settings = if writableStore then { auto-optimise-store = false; sync-before-registering = true; } else { };
+  nix = if writableStore then { settings = { auto-optimise-store = false; sync-before-registering = true; }; } else { };
 }

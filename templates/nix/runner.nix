@@ -4,6 +4,7 @@
 #   import ./runner.nix {
 #     inherit (pkgs) bash coreutils gnutar gzip;
 #     inherit mvmbuild; # a package with bin/mvmbuild
+#     programs = [ pkgs.iproute2 pkgs.kmod ]; # the units' PATH has neither: taps and macvtaps need ip, PCI devices modprobe
 #     description = {
 #       hostName = "web1";
 #       toplevel = nixos.config.system.build.toplevel;
@@ -25,6 +26,7 @@
   coreutils,
   gnutar ? null, # for the runner: created volumes are unpacked with them
   gzip ? null,
+  programs ? [ ], # further packages that the runner's scripts use: iproute2, kmod, mkfs of other file systems
   extraArgs ? [ ], # of mvmbuild
   extra ? { }, # attributes of the image's derivation
 }:
@@ -43,7 +45,7 @@ let
   given = plain ((removeAttrs description [ "microvm" ]) // (description.microvm or { }));
   vm = {
     hostShell = "${bash}/bin/bash";
-    hostPath = map (package: "${package}/bin") (filter (package: package != null) [ coreutils gnutar gzip ]);
+    hostPath = map (package: "${package}/bin") (filter (package: package != null) ([ coreutils gnutar gzip ] ++ programs));
   } // given;
 
   hypervisor = vm.hypervisor or "qemu";

@@ -34,7 +34,7 @@ is "disk: the initrd has the modules" "$(evaluated disk boot.initrd.availableKer
 planned order 'hypervisor: firecracker' 'volumes: [{image: a.img, size: 8, mountPoint: /a}, {image: b.img, size: 8, mountPoint: /b, label: b}]'
 is "order: without serial numbers by label, else by order" "$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
 	'["/dev/vdb","/dev/disk/by-label/b","/dev/vda"]'
-is "order: a store that is read-only" "$(evaluated order nix.settings)" '{}'
+is "order: a store that is read-only" "$(evaluated order nix)" '{}'
 planned verity 'storeDisk: {verity: true}'
 evaluated verity fileSystems >"$test_dir/verity.log" 2>&1
 expect "verity: another initrd could not open the disk" "$test_dir/verity.log" "storeDisk.verity needs mvmbuild's own stage 1"
