@@ -85,6 +85,13 @@ bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settin
 	return ok;
 }
 
+void shelf_advise(const struct shelf *shelf, size_t lookups)
+{
+	for (size_t i = 0; i < shelf->v.n; i++)
+		if (shelf->v.v[i].header.count / 8 < lookups)
+			posix_fadvise(shelf->v.v[i].fd, 0, (off_t)shelf->v.v[i].header.entries, POSIX_FADV_WILLNEED);
+}
+
 void shelf_close(struct shelf *shelf)
 {
 	for (size_t i = 0; i < shelf->v.n; i++) {

@@ -19,6 +19,8 @@ struct shelf {
 bool shelf_open(struct diag *diag, const char *path, int objects, const char *settings, const struct cache_owners *owners, struct shelf *out);
 /* Opens a shelf of a cache that others fill; without objects where that cache has none of the setting. */
 bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settings, const struct cache_owners *owners, struct shelf *out);
+/* Has bundles read that are likely to be needed when so many objects are looked up. */
+void shelf_advise(const struct shelf *shelf, size_t lookups);
 /* Notes what was used. */
 void shelf_close(struct shelf *shelf);
 

@@ -99,7 +99,10 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 				       .uses = {.fd = -1},
 				       .boot = object_boot()};
 	cache->shelf_path = path_join(arena, cache->where, cache->settings);
-	if ((cache->keeps ? open_kept(cache, request) : open_scratch(cache, request)) && open_foreign(cache, request->sharing))
+	const bool ok = (cache->keeps ? open_kept(cache, request) : open_scratch(cache, request)) && open_foreign(cache, request->sharing);
+	for (size_t i = 0; ok && i < cache->shelves.n; i++)
+		shelf_advise(&cache->shelves.v[i], request->closure->n);
+	if (ok)
 		return cache;
 	cache_close(cache);
 	return NULL;

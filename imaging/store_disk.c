@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; others compress.
+ * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; others compress, and look objects up.
  * The queue holds the paths between the two ends: walked or found in the cache, but not linked yet, because links are made in order.
  */
 #include "imaging/store_disk.h"
@@ -12,6 +12,7 @@
 #include "compiler/base/arena.h"
 #include "imaging/image_format.h"
 #include "imaging/object_cache.h"
+#include "imaging/object_prefetch.h"
 
 enum { QUEUE_MOST = 128 /* bounds open files */ };
 
@@ -29,6 +30,7 @@ struct job {
 	const struct image_format *format;
 	struct image *image;
 	struct object_cache *cache;
+	struct prefetch *prefetch;
 	struct item queue[QUEUE_MOST];
 	size_t first, n;
 	uint64_t read_bytes, total_bytes; /* of the paths read or found so far; of all, as far as it is known */
@@ -124,7 +126,7 @@ static bool queue_add(struct job *job, const struct store_path *path)
 	*item = (struct item){.path = path, .object.fd = -1, .entry.fd = -1};
 	job->n++;
 	const struct object_identity identity = cache_identity(job->cache, path);
-	if (!cache_find(job->cache, &identity, &item->object) && !item_pack(job, item, &identity))
+	if (!prefetch_take(job->prefetch, &item->object) && !item_pack(job, item, &identity))
 		return false;
 	job->read_bytes += item->packing ? packing_content_bytes(item->packing) : item->object.footer.content_bytes;
 	report_progress(job, 0);
@@ -153,6 +155,7 @@ static void job_free(struct job *job)
 		item_free(job, &job->queue[(job->first + i) % QUEUE_MOST]);
 	if (job->image)
 		job->format->free(job->image);
+	prefetch_free(job->prefetch);
 	cache_close(job->cache);
 }
 
@@ -173,6 +176,8 @@ static bool job_start(struct job *job, struct arena *arena)
 		return false;
 	const struct cache_request request = cache_request_of(job->request, settings);
 	job->cache = cache_open(job->diag, &request);
+	if (job->cache)
+		job->prefetch = prefetch_new(job->cache, job->request->closure, job->request->jobs ? job->request->jobs : 1);
 	return job->cache && job->format->open(job->image, job->diag);
 }
 
