@@ -25,7 +25,8 @@ struct image {
 static struct image *start(struct arena *arena, struct diag *diag, const struct store_disk_request *request, const char **settings)
 {
 	struct mkfs_erofs tool;
-	if (!mkfs_erofs_find(arena, diag, &tool) || !mkfs_erofs_check(arena, diag, &tool, request))
+	const char *libraries;
+	if (!mkfs_erofs_find(arena, diag, &tool) || !mkfs_erofs_check(arena, diag, &tool, request) || !(libraries = mkfs_erofs_libraries(arena, diag)))
 		return NULL;
 	struct image *image = arena_alloc(arena, sizeof *image);
 	image->arena = arena;
@@ -35,8 +36,8 @@ static struct image *start(struct arena *arena, struct diag *diag, const struct 
 	image->packings = arena_alloc(arena, image->jobs * sizeof *image->packings);
 	mkfs_erofs_command(arena, &tool, request, 1, &image->command);
 	vec_push(arena, &image->command, "--all-root"); /* other owners need larger inodes, which leave less room beside them */
-	*settings = arena_printf(arena, "erofs-%d-%s-%d-%u-%s-%s", OBJECT_FORMAT, request->compression, request->level,
-				 request->block_size ? request->block_size : DEFAULT_CLUSTER, request->tail_packing ? "tails" : "blocks", tool.version);
+	*settings = arena_printf(arena, "erofs-%d-%s-%d-%u-%s-%s-%s", OBJECT_FORMAT, request->compression, request->level,
+				 request->block_size ? request->block_size : DEFAULT_CLUSTER, request->tail_packing ? "tails" : "blocks", tool.version, libraries);
 	return image;
 }
 

@@ -2,8 +2,14 @@
 #include "imaging/mkfs_erofs.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "compiler/base/buf.h"
 #include "compiler/base/process.h"
 
 enum { LEAST_CLUSTER = 4096, MOST_CLUSTER = 1 << 20 };
@@ -83,6 +89,36 @@ bool mkfs_erofs_find(struct arena *arena, struct diag *diag, struct mkfs_erofs *
 	out->has_workers = text && strstr(text, "--workers=");
 	out->can_dereference = text && strstr(text, "--hard-dereference");
 	return text;
+}
+
+/* "\tliblz4.so.1 => /lib/x86_64-linux-gnu/liblz4.so.1 (0x00007f391fcf1000)": the file's real name has the whole version, as a rule. */
+static void add_library(struct arena *arena, const char *line, size_t length, struct buf *out)
+{
+	static const char *const names[] = {"liblz4.", "liblzma.", "libz.", "libdeflate.", "libzstd."};
+	struct stat st;
+	const char *name = line + strspn(line, " \t"), *arrow = memmem(line, length, "=> /", 4);
+	bool counts = false;
+	for (size_t i = 0; i < countof(names); i++)
+		counts |= strncmp(name, names[i], strlen(names[i])) == 0;
+	if (!counts || !arrow)
+		return;
+	char *path = realpath(arena_strndup(arena, arrow + 3, strcspn(arrow + 3, " \n")), NULL);
+	if (path && stat(path, &st) == 0)
+		buf_printf(out, "%s %lld\n", path_base(path), (long long)st.st_size);
+	free(path);
+}
+
+const char *mkfs_erofs_libraries(struct arena *arena, struct diag *diag)
+{
+	/* The loader then only tells what it would load (ld.so(8)). */
+	static const char *const argv[] = {"env", "LD_TRACE_LOADED_OBJECTS=1", "mkfs.erofs", "-V", NULL};
+	struct process_result result;
+	if (!process_run(arena, diag, argv, &result))
+		return NULL;
+	BUF_CLEANUP struct buf libraries = {0};
+	for (const char *line = result.output.p; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] != '\0'))
+		add_library(arena, line, strcspn(line, "\n"), &libraries);
+	return libraries.n ? arena_printf(arena, "%08x", (unsigned)XXH3_64bits(libraries.p, libraries.n)) : "own";
 }
 
 /* ---- what it is told ---- */

@@ -245,6 +245,29 @@ static void small_paths_lie_side_by_side(void **state)
 	shell(f, extract, "cold", NULL);
 }
 
+/* It compresses by a library that changes without it. */
+static void another_compressor_makes_other_objects(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir store lib; seq 20000 > store/p", NULL, NULL);
+	const char *library = shell(f, "LD_TRACE_LOADED_OBJECTS=1 mkfs.erofs -V | sed -n 's/.*liblz4[^ ]* => \\([^ ]*\\).*/\\1/p' | tr -d '\\n'", NULL, NULL);
+	if (!*library) {
+		print_message("skipped: this mkfs.erofs loads no liblz4\n");
+		skip();
+	}
+	assert_int_equal(link_store(f, "image"), 1);
+	shell(f, "cp -L \"$1\" lib/; echo >> lib/*", library, NULL);
+	setenv("LD_LIBRARY_PATH", scratch_path(f, "lib"), 1);
+	const size_t packed = link_store(f, "other"), again = link_store(f, "other");
+	unsetenv("LD_LIBRARY_PATH");
+	assert_int_equal(packed, 1);
+	assert_int_equal(again, 0);
+	assert_int_equal(link_store(f, "image"), 0);
+	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "other"));
+}
+
 static void damaged_objects_are_made_again(void **state)
 {
 	static const char *const damages[] = {"truncate -s -1 $O", ": > $O", "printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 400)) conv=notrunc",
@@ -404,6 +427,7 @@ int main(void)
 		TEST(images_tell_themselves_apart),
 		TEST(blocks_that_are_there_are_shared),
 		TEST(small_paths_lie_side_by_side),
+		TEST(another_compressor_makes_other_objects),
 		TEST(damaged_objects_are_made_again),
 		TEST(no_count_of_inodes_is_read_as_minix),
 		TEST(what_cannot_be_packed_is_named),
