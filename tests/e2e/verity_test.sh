@@ -141,6 +141,12 @@ check "$name: mvm.verity=panic: the VM ends, with status 1" test "$status" = 1
 expect "$name: mvm.verity=panic: the guest had started" "$console" '^verity: started'
 expect "$name: mvm.verity=panic: the kernel says why" "$console" 'Kernel panic.*dm-verity device corrupted'
 
+# A kernel that turns out to have no dm-verity when it boots.
+boot squashfs '^stage1: giving up' module_blacklist=dm_verity
+check "$name: without the module the VM ends, with status 1" test "$status" = 1
+expect "$name: stage 1 says what it cannot do" "$console" '^stage1: FAILED: cannot make a dm-verity device of the disk mvm-store: Invalid argument$'
+expect "$name: and the kernel why" "$console" '^stage1:   kernel: device-mapper: table: .*verity: unknown target type$'
+
 # With a writable layer on it.
 built writable 'storeDisk: {verity: true}' "writableStoreOverlay: $test_dir/nix/.rw-store"
 works "$test_dir/nix/.ro-store"

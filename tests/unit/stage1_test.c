@@ -319,10 +319,11 @@ static void kernel_parameters_are_obeyed(void **state)
 	char line[512];
 	struct parameters p = parse(line, "");
 	assert_null(p.init);
-	assert_false(p.debug);
+	assert_false(p.debug || p.verity_panics);
 	assert_int_equal(p.end, END_PANIC);
 	assert_int_equal(p.wait_ms, 10000);
-	p = parse(line, "quiet  init=/nix/store/x/init console=ttyS0 console=hvc0 mvm.debug=1 mvm.wait=3 mvm.fail=poweroff mvm.shell=/bin/sh\n");
+	p = parse(line, "quiet  init=/nix/store/x/init console=ttyS0 console=hvc0 mvm.debug=1 mvm.wait=3 mvm.fail=poweroff mvm.shell=/bin/sh mvm.verity=panic\n");
+	assert_true(p.verity_panics);
 	assert_string_equal(p.init, "/nix/store/x/init");
 	assert_string_equal(p.console, "hvc0");
 	assert_string_equal(p.shell, "/bin/sh");
@@ -334,7 +335,8 @@ static void kernel_parameters_are_obeyed(void **state)
 	assert_string_equal(p.init, "/b c");
 	p = parse(line, "init=/a --");
 	assert_string_equal(p.init, "/a");
-	p = parse(line, "mvm.wait=99999999999999999999 mvm.shell=1 mvm.fail=reboot");
+	p = parse(line, "mvm.wait=99999999999999999999 mvm.shell=1 mvm.fail=reboot mvm.verity=yes");
+	assert_false(p.verity_panics);
 	assert_int_equal(p.wait_ms, 24 * 3600 * 1000);
 	assert_null(p.shell);
 	assert_int_equal(p.end, END_REBOOT);
