@@ -3,7 +3,7 @@
 # Times mvmbuild against its peers, in turn, in one run: tests/bench/run.sh [MVMBUILD]. Prints tables in Markdown; docs/performance.md holds them. Last come
 # the bars that the project has set itself, met or missed: neither fails the run.
 # Whole processes: CPU is user and system time. Of mvmbuild the whole build is timed, stage 1, syncing and publishing included; of the peers the image alone.
-#   BENCH="squashfs level15 erofs reflink scaling host"   parts, in an order in which one can use what another left
+#   BENCH="squashfs level15 erofs reflink verity scaling host"   parts, in an order in which one can use what another left
 #   ROUNDS=3   how often each is run; the median is printed
 #   MKFS_EROFS=mkfs.erofs   the peer's program; what it cannot of the reference's flags is left out
 #   FILESYSTEMS="xfs btrfs"   for reflink     COUNTS="10 100 1000 10000"   of scaling     HOSTS=200   VMs of the largest host
@@ -14,10 +14,10 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
 work=${BENCH_DIR:-$top/build/bench}
 rounds=${ROUNDS:-3}
-parts=${BENCH:-squashfs level15 erofs reflink scaling host}
+parts=${BENCH:-squashfs level15 erofs reflink verity scaling host}
 # shellcheck source=tests/e2e/nix.sh
 . "$top/tests/e2e/nix.sh"
-for part in lib squashfs erofs scaling host; do
+for part in lib squashfs erofs verity scaling host; do
 	# shellcheck source=/dev/null
 	. "$top/tests/bench/$part.sh"
 done
