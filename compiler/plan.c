@@ -215,7 +215,7 @@ static void wish_for_mount(struct planner *planner, const struct stage1_mount *m
 
 /*
  * dm-verity asks for its algorithm by name, and no dependency tells. The kernel may have a plain one built in, which an alias would find; those for the
- * processor are four times faster, and modules (up to Linux 6.15, which put them into a library).
+ * processor, several times as fast, are modules of their own (up to Linux 6.15; later ones have them in a library).
  */
 static void wish_for_verity(struct planner *planner, struct module_wishes *wishes)
 {
