@@ -260,7 +260,7 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_
 const struct backend qemu_backend = {
 	.name = "qemu",
 	.doc = "QEMU: KVM where it works, else emulation; every device",
-	.tested = "boots under TCG, and with KVM inside a VM, in every run of the tests",
+	.tested = "boots under TCG, and with KVM inside a VM (with vhost-net, vsock and a PCI device), in every run of the tests",
 	.capabilities = {
 		[FEATURE_9P] = {.can = CAN},
 		[FEATURE_VIRTIOFS] = {.can = CAN},

@@ -49,5 +49,8 @@ lab_build() {
 
 # lab_run SECONDS CONSOLE DIR: boots it. The console has the script's output between "lab: started" and "lab: done, status N".
 lab_run() {
-	(cd "$3" && MICROVM_ACCEL=tcg vm_run "$1" "$2" '^lab: (done|[a-z]+ )' "$3/lab/bin/microvm-run")
+	local back=$PWD status=0
+	cd "$3" || return
+	MICROVM_ACCEL=tcg vm_run "$1" "$2" '^lab: (done|[a-z]+ )' "$3/lab/bin/microvm-run" || status=$? # not in a subshell: the VM ends with the test
+	cd "$back" && return "$status"
 }
