@@ -191,14 +191,11 @@ int cache_temporary_create(const struct cache_directory *directory, const char *
 int cache_uses_write(const struct cache_directory *directory, const uint64_t *name_hashes, size_t n, char name[static 32])
 {
 	unsigned serial = 0;
-	if (!cache_lock(directory, LOCK_SH))
-		return -1;
 	int fd = cache_temporary_create(directory, uses_prefix, &serial, name);
 	if (fd >= 0 && !fd_write_all(fd, name_hashes, n * sizeof *name_hashes, 0)) {
 		unlinkat(directory->temporary, name, 0);
 		fd_close(&fd);
 	}
-	cache_unlock(directory);
 	return fd;
 }
 

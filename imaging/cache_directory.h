@@ -8,8 +8,8 @@
  *   lock               who says what it needs locks it shared, who takes objects away exclusively
  *
  * Objects are added without a lock: they appear, whole, by a rename. They are taken away under the exclusive lock, and only when no running build has
- * said that it needs them: what a build needs it says before it looks for the first object, under the shared lock. So it either says so before, and is
- * heard, or finds what is left, and makes the rest itself. Builds wait for nobody but for the moments of a removal, and a removal does not
+ * said that it needs them: what a build needs it says before it looks for the first object, and opens all bundles, under the shared lock. So it either
+ * says so before, and is heard, or finds what is left, and makes the rest itself. Builds wait for nobody but for the moments of a removal, and a removal does not
  * wait for the end of builds. Locks go with their processes: whoever is killed leaves nothing that others have to wait for.
  * Where files cannot be locked, or the cache is read-only, objects may go while a build runs. It keeps those that it has opened, and makes others again.
  */
@@ -60,7 +60,7 @@ int cache_temporary_create(const struct cache_directory *directory, const char *
 bool cache_lock(const struct cache_directory *directory, int operation);
 void cache_unlock(const struct cache_directory *directory);
 
-/* Says what a build needs, until the descriptor is closed and the name is removed from tmp. -1: could not. */
+/* Says what a build needs, until the descriptor is closed and the name is removed from tmp. The caller has the shared lock. -1: could not. */
 int cache_uses_write(const struct cache_directory *directory, const uint64_t *name_hashes, size_t n, char name[static 32]);
 
 /* Name hashes that running builds need, sorted. */

@@ -53,17 +53,26 @@ static void say_uses(struct object_cache *cache, const struct closure *closure)
 	cache->uses.fd = cache_uses_write(&cache->directory, hashes, closure->n, cache->uses.name);
 }
 
-static bool open_kept(struct object_cache *cache, const struct cache_request *request)
+static bool open_own_shelf(struct object_cache *cache)
 {
 	struct shelf shelf;
-	if (!cache_directory_make(cache->diag, request->directory, &cache->directory))
-		return false;
-	say_uses(cache, request->closure);
 	int objects = cache_directory_below(cache->diag, &cache->directory, cache->directory.top, cache->settings, cache->shelf_path);
 	if (objects < 0)
 		return false;
 	const bool ok = shelf_open(cache->diag, cache->shelf_path, objects, cache->settings, NULL, &shelf);
 	vec_push(cache->arena, &cache->shelves, shelf);
+	return ok;
+}
+
+static bool open_kept(struct object_cache *cache, const struct cache_request *request)
+{
+	if (!cache_directory_make(cache->diag, request->directory, &cache->directory))
+		return false;
+	/* Where there are no locks, nobody would hear it. */
+	if (cache_lock(&cache->directory, LOCK_SH))
+		say_uses(cache, request->closure);
+	const bool ok = open_own_shelf(cache);
+	cache_unlock(&cache->directory);
 	return ok;
 }
 

@@ -15,6 +15,7 @@ struct host {
 	const char *gcroots;   /* the directory for microVMs among Nix's roots; NULL: there is no Nix */
 	const char *cache_dir; /* of builds; NULL: the user's own */
 	bool no_cache;
+	struct strings cache_from, cache_owners; /* as mvmbuild takes them */
 	bool verbose, quiet;
 	bool colours;          /* on standard output */
 };

@@ -138,6 +138,18 @@ static bool take_cache(struct arguments *arguments, const char *value)
 	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache wants a directory");
 }
 
+static bool take_cache_from(struct arguments *arguments, const char *value)
+{
+	vec_push(arguments->arena, &line_of(arguments)->host.cache_from, value);
+	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-from wants a directory");
+}
+
+static bool take_cache_owner(struct arguments *arguments, const char *value)
+{
+	vec_push(arguments->arena, &line_of(arguments)->host.cache_owners, value);
+	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-owner wants a user");
+}
+
 static bool take_no_cache(struct arguments *arguments, const char *value)
 {
 	(void)value;
@@ -186,7 +198,9 @@ static const struct argument_row rest[] = {
 	{0, "json", NULL, "list: as JSON", false, take_json},
 	{0, "state-dir", "DIR", "where the VMs are (default: " DEFAULT_STATE_DIR ")", false, take_state_dir},
 	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
-	{0, "no-cache", NULL, "neither use nor fill the cache", false, take_no_cache},
+	{0, "cache-from", "DIR", "another cache to take compressed store paths from, which is never written to; may be given again", false, take_cache_from},
+	{0, "cache-owner", "USER", "a user who may write to such a cache, beside root and you; may be given again", false, take_cache_owner},
+	{0, "no-cache", NULL, "neither use nor fill the own cache", false, take_no_cache},
 	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},
 	{'q', "quiet", NULL, "errors only", false, take_quiet},
 	{'h', "help", NULL, "this text", false, take_help},
