@@ -54,6 +54,7 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 	const char *lines = shares(arena, plan);
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, vm->host_name)},
+		{"user", script_quoted(arena, vm->host_user)},
 		{"package", script_quoted(arena, vm->virtiofsd.package ? vm->virtiofsd.package : "")},
 		{"threads", threads(vm)},
 		{"handles", vm->virtiofsd.inode_file_handles},

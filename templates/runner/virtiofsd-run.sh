@@ -2,6 +2,7 @@
 # when they are ready (Type=notify). microvm-run starts it when nobody serves them.
 #   virtiofsd-run --check         only says what is in the way
 #   virtiofsd-run --with PROCESS  returns when they are ready, and serves them until that process ends
+#   MICROVM_USER=NAME             as root: who runs the VM, and shall not choose what is served
 # Some functions are for the other kind of virtiofsd; values stand in single quotes, whatever is in them:
 # shellcheck disable=SC2016,SC2034,SC2317
 set -euo pipefail
@@ -88,9 +89,62 @@ read_extra() { # ARGUMENT...
 	done
 }
 
-# What the VM's user will write to, in a directory that is his.
+# What the VM's user will write to, in the VM's directory, which may be his or for his group to write to.
 make_directory() { # DIRECTORY
-	[ -d "$1" ] || { mkdir -- "$1" && chown --reference=. -- "$1"; } || complain "there cannot be a directory $1"
+	[ -d "$1" ] || mkdir -- "$1" || complain "there cannot be a directory $1"
+	need_fixed "$1" "$1"
+	if [ "$failed" = 0 ] && [ "$(id -u)" = 0 ]; then
+		chown --reference=. -- "$1" && chmod --reference=. -- "$1" || complain "the directory $1 cannot be given away"
+	fi
+}
+
+# Under the host's units this is root, in a directory where the VM's user makes files: could he put a link in the place of a share, or of what is above
+# it, the guest would have any file of the host. So in a VM's directory that is root's and sticky what is above and what is shared becomes root's; its
+# group and mode stay, and it becomes sticky. (set-booted, of the host's units, has the whole argument.) Elsewhere such a share is refused.
+user=${MICROVM_USER:-@user@}
+here=$(pwd -P)
+look() { # PLACE [OPTION]: sets owner, owning_group and mode
+	read -r owner owning_group mode < <(stat "${@:2}" -c '%u %g %a' -- "$1") || return
+	mode=$((8#$mode))
+}
+user_writes() { [ "$owner" = "$uid" ] || [ $((mode & 2)) != 0 ] || { [[ " $gids " == *" $owning_group "* ]] && [ $((mode & 16)) != 0 ]; }; }
+
+take_part() { # DIRECTORY PART
+	case $(realpath -- "$1")/ in "$here"/*) [ "$checking" = false ] || return 0 ;; *) return 1 ;; esac
+	[ ! -L "$2" ] && chown -h -- root "$2" || return
+	# From here on it stays what it is; what it became meanwhile must not be root's.
+	if [ -L "$2" ] || [ ! -d "$2" ]; then rm -f -- "$2" && return 1; fi
+	chmod +t -- "$2"
+}
+
+is_fixed() { # PATH: whether every name in it is looked up where the user cannot change it, links followed
+	local place='' part link owner owning_group mode
+	local -a parts
+	IFS=/ read -r -a parts <<<"$1"
+	for part in "${parts[@]}"; do
+		if [ -z "$part" ] || [ "$part" = . ]; then continue; fi
+		look "${place:-/}" -L || return
+		if user_writes; then
+			[ "$owner" != "$uid" ] && [ $((mode & 512)) != 0 ] && look "$place/$part" || return
+			if [ "$owner" = "$uid" ]; then take_part "${place:-/}" "$place/$part" || return; fi
+		fi
+		if [ -L "$place/$part" ]; then
+			look "$place/$part" && [ "$owner" != "$uid" ] || return
+			link=$(readlink -- "$place/$part")
+			case $link in /*) is_fixed "$link" ;; *) is_fixed "$place/$link" ;; esac || return
+		fi
+		place=$place/$part
+	done
+}
+
+need_fixed() { # TAG SOURCE
+	local uid gids path=$2
+	if [ "$(id -u)" != 0 ] || ! uid=$(id -u -- "$user" 2>/dev/null) || [ "$uid" = 0 ]; then return; fi
+	# As microvm.nix has it: everything in it is his.
+	if [ ! -O . ] || [ ! -k . ]; then return; fi
+	gids=$(id -G -- "$user")
+	case $path in /*) ;; *) path=$here/$path ;; esac
+	is_fixed "$path" || complain "the share $1: $user could put a link to any file in the place of $2, or above it"
 }
 
 share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
@@ -100,6 +154,7 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 		complain "the share $tag: there is no directory $source"
 		return
 	fi
+	need_fixed "$tag" "$source"
 	directory=$(realpath -- "$source")
 	# statfs(2) of ZFS.
 	if [ "$acl" = true ] && [ "$(stat -f -c %t -- "$directory")" = 2fc12fc1 ]; then
@@ -117,7 +172,8 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	serve+=(--share "$tag" "$socket" "${options[@]}" --run "${#argv[@]}" "${argv[@]}")
 }
 
-behind=()
+behind=() checking=false
+if [ "${1:-}" = --check ]; then checking=true; fi
 case "$# ${1:-}" in
 '0 ' | '1 --check') ;;
 '2 --with') behind=(--with "$2") ;;
@@ -137,5 +193,5 @@ else
 	exit 1
 fi
 @shares@
-if [ "$failed" != 0 ] || [ "${1:-}" = --check ]; then exit "$failed"; fi
+if [ "$failed" != 0 ] || [ "$checking" = true ]; then exit "$failed"; fi
 exec "$runner/libexec/mvm-host" virtiofsd "${behind[@]}" @group@"${serve[@]}"

@@ -15,7 +15,7 @@ fixture_make "$test_dir"
 chmod 755 "$test_dir"
 unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
 export NIX_STATE_DIR=$test_dir/nix NO_COLOR=1
-user=65534 group=65533
+user=65534 group=65534
 state=$test_dir/vms log=$test_dir/log evil=$test_dir/evil
 mkdir -p "$evil/bin" "$test_dir/nix/gcroots" "$test_dir/good/bin" "$test_dir/bin"
 # What runs as somebody else says so.
@@ -155,6 +155,48 @@ as_user ln -s "$evil" "$state/vm/current"
 check "a runner of his makes no VM" fails is_listed .state broken
 check "and is not run" fails m -r vm
 check "nothing of his ran" test ! -e "$test_dir/evil-ran"
+
+# ---- shares, which root serves ----
+# It has the arguments of the Rust virtiofsd, and remembers what it is to serve.
+cat >"$test_dir/bin/virtiofsd" <<E2
+#!/bin/sh
+case \$1 in --help) echo --shared-dir --posix-acl --cache --thread-pool-size --inode-file-handles ;; *) echo "\$*" >>$test_dir/served ;; esac
+E2
+chmod +x "$test_dir/bin/virtiofsd"
+describe "$test_dir/vm.yaml" "hostUser: nobody" \
+	'shares: [{proto: virtiofs, tag: a, source: a/b, mountPoint: /a}, {proto: virtiofs, tag: c, source: /srv, mountPoint: /c}]'
+create
+serve() {
+	rm -f "$test_dir/served"
+	(cd "$state/vm" && PATH=$test_dir/bin:$PATH ./current/bin/virtiofsd-run) >"$log" 2>&1
+}
+served() { grep -qsF -- "--shared-dir=$1 " "$test_dir/served"; }
+as_user mkdir -p "$state/vm/a/b"
+serve
+check "a share in the VM's directory is served" served "$state/vm/a/b"
+check "one elsewhere too" served /srv
+check "what leads to it is root's now" test "$(stat -c %u:%a "$state/vm/a")" = 0:1755
+check "and he cannot replace it" fails as_user mv "$state/vm/a" "$state/vm/x"
+rm -r "$state/vm/a"
+mkdir -p "$test_dir/secret/b"
+as_user ln -s "$test_dir/secret" "$state/vm/a"
+serve
+check "not where he has a link" test ! -e "$test_dir/served"
+expect "which is said" "$log" 'the share a: nobody could put a link to any file in the place of a/b'
+check "and it is still his" test "$(stat -c %u "$state/vm/a")" = $user
+rm "$state/vm/a"
+as_user mkdir "$state/vm/a"
+as_user ln -s "$test_dir/secret" "$state/vm/a/b"
+check "nor below" fails serve
+check "nothing is served" test ! -e "$test_dir/served"
+rm -r "$state/vm/a"
+ln -s "$test_dir/secret" "$state/vm/a"
+serve
+check "a link of root's is as good as a directory" served "$test_dir/secret/b"
+chown $user "$test_dir/secret"
+rm -f "$test_dir/served"
+check "unless it leads to where he makes files" fails serve
+check "nothing is served" test ! -e "$test_dir/served"
 
 fresh module
 chmod 600 "$test_dir/vm.yaml"
