@@ -94,7 +94,8 @@ make_directory() { # DIRECTORY
 	[ -d "$1" ] || mkdir -- "$1" || complain "there cannot be a directory $1"
 	need_fixed "$1" "$1"
 	if [ "$failed" = 0 ] && [ "$(id -u)" = 0 ]; then
-		chown --reference=. -- "$1" && chmod --reference=. -- "$1" || complain "the directory $1 cannot be given away"
+		chown --reference=. -- "$1"
+		chmod --reference=. -- "$1"
 	fi
 }
 

@@ -120,11 +120,30 @@ E2
 script tap-down <<'E2'
 ip link delete ref-tap
 E2
+# What macvtap-up and pci-setup do to the host, where this kernel has neither: the hardened units let them.
+script macvtap-up <<'E2'
+ip link add ref-mac type bridge
+ip link set dev ref-mac allmulticast on
+if [ -e /proc/sys/net/ipv6/conf/ref-mac/disable_ipv6 ]; then echo 1 >/proc/sys/net/ipv6/conf/ref-mac/disable_ipv6; fi
+chown microvm:kvm /dev/ref-tap
+E2
+script macvtap-down <<'E2'
+ip link delete ref-mac
+E2
+script pci-setup <<'E2'
+modprobe --dry-run --quiet no-such-module || true
+[ -w /sys/bus/pci ] || [ ! -e /sys/bus/pci ]
+echo 1000 >/sys/class/net/lo/tx_queue_len
+chown microvm:kvm /dev/ref-vfio
+E2
+for device in ref-tap ref-vfio; do host mknod "/dev/$device" c 1 3; done
 host install -d -o microvm -g kvm -m 775 "$state/ref"
 host ln -s "$fake" "$state/ref/current"
 host ln -s "/nix/store/00000000000000000000000000000000-nixos-system-ref-24.05" "$state/ref/toplevel"
 check "the reference's runner starts" host systemctl start microvm@ref
 check "it runs where and as it should" console_says 1 "^ref: runs in $state/ref as microvm$" microvm@ref
+check "its macvtap is there, and its file is the user's" test "$(host stat -c %U:%G /dev/ref-tap)" = microvm:kvm
+check "so is its PCI device's" test "$(host stat -c %U:%G /dev/ref-vfio)" = microvm:kvm
 check "booted leads to the runner itself" test "$(host readlink "$state/ref/booted")" = "$fake"
 m -l
 expect "it is in the list" "$log" '^ref: current\(nixos-system-ref-24.05\), running$'
@@ -133,6 +152,7 @@ check "it stops, and is removed" m --remove ref --stop
 journal microvm@ref
 expect "by its own script" "$log" '^ref: shutdown'
 check "its tap is gone" host test ! -e /sys/class/net/ref-tap
+check "and its macvtap" host test ! -e /sys/class/net/ref-mac
 check "nothing is left" host test ! -e "$state/ref"
 
 # ---- one of ours, under units like the reference's ----

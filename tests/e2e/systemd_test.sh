@@ -25,18 +25,23 @@ cp -r "$host_units/usr/local/lib/systemd/system" "$test_dir/verify"
 SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target "$test_dir/verify/microvm@vm.service" >"$log" 2>&1
 check "systemd-analyze has no complaint" test ! -s "$log"
 
-runner() { # NAME INTERFACE
+runner() { # NAME INTERFACE [LINE]...
 	{
 		echo 'mem: 128'
 		echo 'kernelParams: [probe.do=init]'
 		echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
 		echo "interfaces: [{type: tap, id: $2}]"
 		echo 'registerWithMachined: true'
+		[ $# -lt 3 ] || printf '%s\n' "${@:3}"
 		fast_kernel
 	} | compile "$1" "$probe" || finish
 }
 runner first mvm-one
-runner second mvm-two
+# The daemons that serve a share, where there is one.
+virtiofsd=$(PATH=$PATH:/usr/libexec:/usr/lib:/usr/lib/qemu type -P virtiofsd)
+second=()
+[ -z "$virtiofsd" ] || second=("shares: [{proto: virtiofs, tag: seed, source: seed, mountPoint: /seed}, {proto: virtiofs, tag: etc, source: /etc, mountPoint: /host, readOnly: true}]")
+runner second mvm-two "${second[@]}"
 
 if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
 # shellcheck disable=SC2034 # lib.sh calls it
@@ -118,10 +123,17 @@ check "counted as one restart" test "$(property NRestarts microvm@vm)" = 1
 
 # ---- another runner ----
 host ln -sfn "$test_dir/second" "$state/vm/current"
+as_user mkdir "$state/vm/seed"
 check "a restart takes the new runner" host systemctl restart microvm@vm
 check "it comes up" console_says 4 '^probe: ready'
 check "the new tap is there" host test -e /sys/class/net/mvm-two
 check "the old one is not" tap_gone mvm-one
+if [ -n "$virtiofsd" ]; then
+	check "its shares are served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
+	check "its own one belongs to root" test "$(host stat -c %U:%a "$state/vm/seed")" = root:1755
+else
+	skip "its shares are served" "no virtiofsd is installed"
+fi
 check "the new runner is the booted one" test "$(host readlink "$state/vm/booted")" = "$test_dir/second"
 
 # ---- at boot, and gone ----
