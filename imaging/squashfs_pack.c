@@ -2,20 +2,12 @@
 #include "imaging/squashfs_pack.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "compiler/base/file.h"
-#include "imaging/object_packing.h"
 #include "imaging/squashfs_format.h"
-
-enum {
-	FIRST_SLOTS = 64,
-	COMPARE_MOST = 16, /* of files that begin alike and differ later, no more than this are read */
-};
-#define EMPTY_SLOT 0xffffffffu
+#include "imaging/squashfs_known.h"
 
 static void *memory(void *p)
 {
@@ -24,17 +16,6 @@ static void *memory(void *p)
 	return p;
 }
 
-/* A file whose content is in the object, found by a hash of its start; bytes are compared before they are shared. */
-struct known_file {
-	uint64_t hash;
-	uint32_t record; /* place in the records / 8 */
-};
-
-struct directory {
-	uint32_t number;
-	const char *path; /* below the root, "" for itself */
-};
-
 struct squashfs_packing {
 	struct packing common; /* first: the one is the other */
 	struct compress_pool *pool;
@@ -42,11 +23,7 @@ struct squashfs_packing {
 	size_t pending;         /* blocks submitted and not stored */
 	struct block *fragment; /* being filled; NULL when none is */
 	uint32_t nfragments;
-	struct known_file *known; /* open addressing; record is EMPTY_SLOT where free */
-	size_t nknown, known_slots;
-	unsigned char *compare;   /* two buffers of a block and a byte */
-	struct arena *arena;      /* of the directories, in the order of their numbers */
-	VEC(struct directory) directories;
+	struct known_files known;
 };
 
 static struct squashfs_packing *of(struct packing *packing)
@@ -148,36 +125,7 @@ static void record_add_block_sizes(struct squashfs_packing *p, uint32_t count)
 	}
 }
 
-/* ---- content that is there already ---- */
-
-static size_t known_slot(const struct known_file *known, size_t slots, uint64_t hash)
-{
-	size_t slot = (size_t)hash & (slots - 1);
-	while (known[slot].record != EMPTY_SLOT)
-		slot = (slot + 1) & (slots - 1);
-	return slot;
-}
-
-static void known_grow(struct squashfs_packing *p)
-{
-	size_t slots = p->known_slots ? p->known_slots * 2 : FIRST_SLOTS;
-	struct known_file *larger = memory(malloc(slots * sizeof *larger));
-	memset(larger, 0xff, slots * sizeof *larger);
-	for (size_t i = 0; i < p->known_slots; i++)
-		if (p->known[i].record != EMPTY_SLOT)
-			larger[known_slot(larger, slots, p->known[i].hash)] = p->known[i];
-	free(p->known);
-	p->known = larger;
-	p->known_slots = slots;
-}
-
-static void known_add(struct squashfs_packing *p, uint64_t hash, uint64_t record)
-{
-	if (p->nknown * 2 >= p->known_slots)
-		known_grow(p);
-	p->known[known_slot(p->known, p->known_slots, hash)] = (struct known_file){.hash = hash, .record = (uint32_t)(record / 8)};
-	p->nknown++;
-}
+/* ---- files ---- */
 
 /* Reads up to `count` bytes, fewer only at the end of the file; -1 with errno set. */
 static ssize_t read_full(int fd, void *into, size_t count)
@@ -196,86 +144,9 @@ static ssize_t read_full(int fd, void *into, size_t count)
 	return (ssize_t)got;
 }
 
-static void enter_directory(struct packing *packing, uint32_t number)
+static void record_duplicate(struct squashfs_packing *p, struct object_record record, uint64_t size, uint32_t original, const char *name)
 {
-	struct squashfs_packing *p = of(packing);
-	const struct store_walk *walk = &packing->walk;
-	const char *below = walk->path.n > walk->root_length ? walk->path.p + walk->root_length + 1 : "";
-	vec_push(p->arena, &p->directories, (struct directory){number, arena_strdup(p->arena, below)});
-}
-
-static const char *directory_path(const struct squashfs_packing *p, uint32_t number)
-{
-	size_t first = 0, end = p->directories.n;
-	while (end - first > 1) {
-		const size_t middle = first + (end - first) / 2;
-		if (p->directories.v[middle].number <= number)
-			first = middle;
-		else
-			end = middle;
-	}
-	return p->directories.v[first].path;
-}
-
-static int known_open(const struct squashfs_packing *p, const struct known_file *known)
-{
-	const struct object_record *record = record_of(p, (uint64_t)known->record * 8);
-	BUF_CLEANUP struct buf path = {0};
-	buf_printf(&path, "%s/%s/", p->common.root, directory_path(p, record->parent));
-	buf_add(&path, (const char *)(record + 1) + sizeof(struct object_file), record->name_length);
-	return open(buf_text(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-}
-
-/*
- * Whether the known file holds exactly the `size` bytes that are in `fd`; `start`, of `n` bytes, were read from it already. What is compared then is
- * what is hashed.
- */
-static bool known_is_same(struct squashfs_packing *p, const struct known_file *known, int fd, const unsigned char *start, size_t n, uint64_t size)
-{
-	FD_CLEANUP int other = known_open(p, known);
-	if (other < 0)
-		return false;
-	const size_t room = (size_t)p->block_size + 1;
-	if (!p->compare)
-		p->compare = memory(malloc(2 * room));
-	unsigned char *theirs = p->compare, *ours = p->compare + room;
-	if (read_full(other, theirs, n) != (ssize_t)n || memcmp(theirs, start, n) != 0)
-		return false;
-	if (n < size)
-		nar_mark(&p->common.walk.nar);
-	for (uint64_t at = n; at < size; at += p->block_size) {
-		ssize_t a = pread(fd, ours, p->block_size, (off_t)at), b = pread(other, theirs, p->block_size, (off_t)at);
-		if (a <= 0 || a != b || memcmp(ours, theirs, (size_t)a) != 0 || ((uint64_t)a < p->block_size && at + (uint64_t)a != size)) {
-			nar_rewind(&p->common.walk.nar);
-			return false;
-		}
-		store_walk_content(&p->common.walk, ours, (size_t)a);
-	}
-	return true;
-}
-
-static const struct known_file *known_find(struct squashfs_packing *p, uint64_t hash, int fd, const unsigned char *start, size_t n, uint64_t size)
-{
-	if (p->known_slots == 0)
-		return NULL;
-	const size_t mask = p->known_slots - 1;
-	unsigned compared = 0;
-	for (size_t slot = (size_t)hash & mask; p->known[slot].record != EMPTY_SLOT && compared < COMPARE_MOST; slot = (slot + 1) & mask) {
-		const struct known_file *known = &p->known[slot];
-		if (known->hash != hash || file_of(record_of(p, (uint64_t)known->record * 8))->size != size)
-			continue;
-		if (known_is_same(p, known, fd, start, n, size))
-			return known;
-		compared++;
-	}
-	return NULL;
-}
-
-/* ---- files ---- */
-
-static void record_duplicate(struct squashfs_packing *p, struct object_record record, uint64_t size, const struct known_file *known, const char *name)
-{
-	const struct object_file file = {.size = size, .fragment = SQUASHFS_INVALID_FRAG, .original = known->record};
+	const struct object_file file = {.size = size, .fragment = SQUASHFS_INVALID_FRAG, .original = original};
 	packing_record_begin(&p->common, record, &file, name);
 	packing_record_end(&p->common);
 }
@@ -296,14 +167,14 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 		return store_walk_changed(&p->common.walk);
 	store_walk_content(&p->common.walk, data, size);
 	const uint64_t hash = XXH3_64bits_withSeed(data, size, size);
-	const struct known_file *known = known_find(p, hash, fd, data, size, size);
-	if (known) {
-		record_duplicate(p, record, size, known, name);
+	const uint32_t original = known_find(&p->known, hash, fd, data, size, size);
+	if (original != OBJECT_OWN_CONTENT) {
+		record_duplicate(p, record, size, original, name);
 		return true;
 	}
 	const struct object_file file = {
 		.size = size, .fragment = p->nfragments, .fragment_offset = p->fragment->n, .original = OBJECT_OWN_CONTENT};
-	known_add(p, hash, packing_record_begin(&p->common, record, &file, name));
+	known_add(&p->known, hash, packing_record_begin(&p->common, record, &file, name));
 	packing_record_end(&p->common);
 	p->fragment->n += size;
 	return true;
@@ -355,10 +226,10 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 		return false;
 	}
 	const uint64_t hash = XXH3_64bits_withSeed(first->data, first->n, size);
-	const struct known_file *known = known_find(p, hash, fd, first->data, first->n, size);
-	if (known) {
+	const uint32_t original = known_find(&p->known, hash, fd, first->data, first->n, size);
+	if (original != OBJECT_OWN_CONTENT) {
 		pool_release(p->pool, first);
-		record_duplicate(p, record, size, known, name);
+		record_duplicate(p, record, size, original, name);
 		return true;
 	}
 	const struct object_file file = {.size = size, .fragment = SQUASHFS_INVALID_FRAG, .original = OBJECT_OWN_CONTENT};
@@ -366,7 +237,7 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 	const uint64_t at = packing_record_begin(&p->common, record, &file, name);
 	record_add_block_sizes(p, record.count);
 	packing_record_end(&p->common);
-	known_add(p, hash, at);
+	known_add(&p->known, hash, at);
 	return pack_blocks(p, diag, fd, size, at, record.count, first);
 }
 
@@ -385,15 +256,9 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd, struct 
 
 /* ---- the end ---- */
 
-/* Gives back what only the walk needed. */
-static void walk_end(struct squashfs_packing *p)
+static void enter_directory(struct packing *packing, uint32_t number)
 {
-	free(p->known);
-	free(p->compare);
-	arena_free(p->arena);
-	p->known = NULL;
-	p->compare = NULL;
-	p->arena = NULL;
+	known_enter_directory(&of(packing)->known, number);
 }
 
 struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_size, const struct packing_request *request)
@@ -402,7 +267,7 @@ struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_
 	packing_init(&p->common, request);
 	p->common.add_file = add_file;
 	p->common.enter_directory = enter_directory;
-	p->arena = arena_new();
+	known_begin(&p->known, &p->common, block_size);
 	p->pool = pool;
 	p->block_size = block_size;
 	return &p->common;
@@ -417,7 +282,7 @@ bool squashfs_packing_walk(struct packing *packing, struct diag *diag)
 	else if (p->fragment)
 		pool_release(p->pool, p->fragment);
 	p->fragment = NULL;
-	walk_end(p);
+	known_free(&p->known);
 	return ok;
 }
 
@@ -429,7 +294,7 @@ bool squashfs_packing_is_complete(const struct packing *packing)
 void squashfs_packing_free(struct packing *packing)
 {
 	struct squashfs_packing *p = of(packing);
-	walk_end(p);
+	known_free(&p->known);
 	packing_release(packing);
 	free(p);
 }
