@@ -58,5 +58,6 @@ bench:
 	@bash tests/setup.sh bench
 	@$(MAKE) --no-print-directory all
 	@BENCH='$(BENCH)' bash tests/bench/run.sh $(BUILD)/mvmbuild
+	@[ -n '$(BENCH)' ] || bash tests/bench/read.sh $(BUILD)/mvmbuild
 
 .PHONY: unit-programs deps docs demo check fuzz golden-update bench
