@@ -9,6 +9,9 @@
 #include "compiler/host/links.h"
 #include "compiler/host/source.h"
 
+/* Whoever gives a flake wants flakes, also where Nix calls them experimental and has them off, as in Debian. */
+#define NIX "nix", "--extra-experimental-features", "nix-command flakes"
+
 /* Where Nix puts its result before it becomes `current`. */
 #define RESULT ".result"
 
@@ -37,7 +40,7 @@ static bool failed(const struct host *host, const char *what, const struct proce
 bool flake_build(const struct host *host, const char *flake, const char *name, const char *directory, struct product *product)
 {
 	const char *link = path_join(host->arena, directory, RESULT);
-	const char *const argv[] = {"nix", "build", "-o", link, attribute(host, flake, name, "microvm.declaredRunner"), NULL};
+	const char *const argv[] = {NIX, "build", "-o", link, attribute(host, flake, name, "microvm.declaredRunner"), NULL};
 	struct process_result ran;
 	tree_remove(link);
 	if (!process_run_shown(host->arena, host->diag, argv, &ran))
@@ -55,7 +58,7 @@ void flake_forget_result(const struct host *host, const char *directory)
 
 bool flake_wanted(const struct host *host, const char *flake, const char *name, struct product *product)
 {
-	const char *const argv[] = {"nix", "--option", "narinfo-cache-negative-ttl", "10", "eval", "--raw",
+	const char *const argv[] = {NIX, "--option", "narinfo-cache-negative-ttl", "10", "eval", "--raw",
 				    attribute(host, flake, name, "system.build.toplevel"), NULL};
 	struct process_result ran;
 	if (!process_run(host->arena, host->diag, argv, &ran))
@@ -66,7 +69,7 @@ bool flake_wanted(const struct host *host, const char *flake, const char *name, 
 
 void flake_show_difference(const struct host *host, const char *before, const char *after)
 {
-	const char *const argv[] = {"nix", "store", "diff-closures", before, after, NULL};
+	const char *const argv[] = {NIX, "store", "diff-closures", before, after, NULL};
 	struct process_result ran;
 	if (process_run(host->arena, host->diag, argv, &ran) && ran.exit_status == 0)
 		fputs(ran.output.p, stdout);

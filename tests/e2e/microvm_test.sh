@@ -165,7 +165,7 @@ printf '#!/bin/sh\nprintf "%%s\\n" "$*" >>%s/asked\n' "$test_dir" >bin/nix
 cat >>bin/nix <<'E2'
 case "$*" in
 *" eval "*) if [ -e "$STUB/broken" ]; then echo 'error: no such attribute' >&2; exit 1; fi; readlink -n "$STUB/$(cat "$STUB/next")/share/microvm/system" ;;
-"build -o "*) if [ -e "$STUB/broken" ]; then echo 'error: builder failed' >&2; exit 1; fi; ln -s "$STUB/$(cat "$STUB/next")" "$3" ;;
+*" build -o "*) if [ -e "$STUB/broken" ]; then echo 'error: builder failed' >&2; exit 1; fi; ln -s "$STUB/$(cat "$STUB/next")" "$5" ;;
 esac
 E2
 chmod +x bin/nix
@@ -179,12 +179,12 @@ for generation in one two; do
 done
 echo one >next
 check "a VM of a flake" m -c flaked -f git+https://example.org/vms
-check "Nix was asked as the reference asks it" grep -Eq '^build -o .*/.result git\+https://example.org/vms#nixosConfigurations.flaked.config.microvm.declaredRunner$' asked
+check "Nix was asked as the reference asks it" grep -Eq '^--extra-experimental-features nix-command flakes build -o .*/.result git\+https://example.org/vms#nixosConfigurations.flaked.config.microvm.declaredRunner$' asked
 check "the flake is remembered" test "$(cat "$state/flaked/flake")" = git+https://example.org/vms
 check "current is Nix's result itself" test "$(target flaked current)" = "$test_dir/one"
 check "it is all there is" test "$(find "$state/flaked" -mindepth 1 -printf '%f\n' | sort | xargs)" = "current flake"
 check "the list says current" is_listed flaked .state current
-check "Nix evaluates for it" grep -Eqx -e '--option narinfo-cache-negative-ttl 10 eval --raw git\+https://example.org/vms#nixosConfigurations.flaked.config.system.build.toplevel' asked
+check "Nix evaluates for it" grep -Eqx -e '--extra-experimental-features nix-command flakes --option narinfo-cache-negative-ttl 10 eval --raw git\+https://example.org/vms#nixosConfigurations.flaked.config.system.build.toplevel' asked
 echo two >next
 check "outdated when the flake says so" is_listed flaked .current.system "/nix/store/$fixture_hash-nixos-system-one"
 "$microvm" --state-dir "$state" -l >"$log" 2>&1
@@ -200,7 +200,7 @@ check "leaves nothing" unchanged
 rm broken
 check "an update" m -u flaked
 check "the new one is current, the other one old" test "$(target flaked current) $(target flaked old)" = "$test_dir/two $test_dir/one"
-check "what changed is asked of Nix" grep -qx "store diff-closures $test_dir/one $test_dir/two" asked
+check "what changed is asked of Nix" grep -qxe "--extra-experimental-features nix-command flakes store diff-closures $test_dir/one $test_dir/two" asked
 "$microvm" --state-dir "$state" -r flaked >"$log" 2>&1
 expect "it runs in its directory" "$log" "^two runs in $state/flaked$"
 check "without -f it is the host's own flake" bash -c "'$microvm' -q --state-dir '$state' -c own && [ \"\$(cat '$state/own/flake')\" = git+file:///etc/nixos ]"
