@@ -82,12 +82,14 @@ check "all that they name is there" test ! -s "$log"
 printf '[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$units/mvm-test.target"
 printf 'g kvm -\nu microvm -:kvm\n' >"$host_units/usr/lib/sysusers.d/reference.conf"
 
+mkdir "$test_dir/share"
 probe=$(guest_build probe-guest) || exit 1
 {
 	echo 'mem: 128'
 	echo 'kernelParams: [probe.do=init]'
 	echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
 	echo 'interfaces: [{type: tap, id: mvm-one}]'
+	echo "shares: [{tag: share, source: /mvm/share, mountPoint: /share, proto: virtiofs}]"
 	# As the handbook says for NixOS, whose /run/current-system/sw/bin has what these have here.
 	echo 'hostShell: /bin/bash'
 	echo 'hostPath: [/usr/bin, /usr/sbin]'
@@ -99,12 +101,17 @@ if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/hos
 at_end=host_stop
 state=/var/lib/microvms
 check "the user is made" host systemd-sysusers
+# Its virtiofsd has a /tmp of its own.
+host mkdir /mvm
+host mount --bind "$test_dir" /mvm
 # As its install units do it.
 host install -d -o microvm -g kvm -m 775 "$state" "$state/vm"
-host ln -sTf "$test_dir/runner" "$state/vm/current"
+host ln -sTf /mvm/runner "$state/vm/current"
 host chown -h microvm:kvm "$state/vm/current"
 # shellcheck disable=SC2317 # check calls it
 tap_gone() { host test ! -e /sys/class/net/mvm-one; }
+# shellcheck disable=SC2317 # check calls it
+unserved() { test "$(property ActiveState microvm-virtiofsd@vm)" = inactive; }
 
 path=$(property Environment microvm@vm | grep -o 'PATH=[^ ]*')
 for program in bash tar ip; do
@@ -112,18 +119,26 @@ for program in bash tar ip; do
 done
 check "but coreutils" test -n "$(PATH=${path#PATH=}; type -P ls)"
 check "it starts" host systemctl start microvm@vm
+pid=$(property MainPID microvm@vm)
+if [ "$pid" = 0 ]; then
+	host journalctl --no-pager -o cat -u 'microvm*' >"$log" 2>&1
+	not_ok "it runs" "$log"
+	finish
+fi
 check "it comes up" console_says 1 '^probe: ready'
-check "the hypervisor is the user's" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
+check "the hypervisor is the user's" test "$(host ps -o user= -p "$pid")" = microvm
 check "its tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
-check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = "$test_dir/runner"
+check "its share is served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
+check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = /mvm/runner
 check "our command lists it" test "$(host "$top/build/microvm" -l --json | jq -r '.vms[].name')" = vm
-host kill -KILL "$(property MainPID microvm@vm)"
+host kill -KILL "$pid"
 check "after a crash it comes again" console_says 2 '^probe: ready'
 check "it stops" host systemctl stop microvm@vm
 check "with success" test "$(property Result microvm@vm)" = success
 journal
 expect "the guest went down by itself" "$log" '^probe: unmounted'
 check "the tap is gone" soon tap_gone
+check "nobody serves the share" soon unserved
 check "nothing is booted" soon host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 finish
