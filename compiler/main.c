@@ -14,7 +14,7 @@
  *   diff*     what differs between two runners, and whether that needs a reboot   json_diff  between two JSON values
  *   cache     what the cache has, and what of it stays
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
- *   build     a planned session made into a runner
+ *   build     a planned session made into a runner   shared  what several VMs of one run have in common: done once
  *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, list, ssh (and run), vsock;
  *             machine  a VM's directory   source, flake  what it is made from   runners, links, roots  what is in it   units  systemctl
  *             fleet*  all VMs of a host from one file: `mvmbuild host`

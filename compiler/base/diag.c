@@ -3,6 +3,7 @@
 
 #include <json-c/json.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ struct message {
 };
 
 struct source {
-	const char *given;       /* its name in the caller's memory, which may be gone: arguments of one name are different places */
+	uintptr_t given;         /* where the caller's name was, which may be gone: arguments of one name are different places */
 	const char *file, *text; /* copies */
 	size_t length;
 	bool argument; /* of the command line */
@@ -52,13 +53,13 @@ void diag_name_program(struct diag *diag, const char *program)
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length)
 {
 	vec_push(diag->arena, &diag->sources,
-		 (struct source){file, arena_strdup(diag->arena, file), arena_strndup(diag->arena, text, length), length, false});
+		 (struct source){(uintptr_t)file, arena_strdup(diag->arena, file), arena_strndup(diag->arena, text, length), length, false});
 }
 
 void diag_add_argument(struct diag *diag, const char *name, const char *text)
 {
 	vec_push(diag->arena, &diag->sources,
-		 (struct source){name, arena_strdup(diag->arena, name), arena_strdup(diag->arena, text), strlen(text), true});
+		 (struct source){(uintptr_t)name, arena_strdup(diag->arena, name), arena_strdup(diag->arena, text), strlen(text), true});
 }
 
 /* ---- recording ---- */
@@ -79,7 +80,7 @@ static const char *format_text(struct arena *arena, const char *format, va_list 
 static const char *keep_file(const struct diag *diag, const char *file)
 {
 	for (size_t i = diag->sources.n; file && i-- > 0;)
-		if (diag->sources.v[i].given == file && strcmp(diag->sources.v[i].file, file) == 0)
+		if (diag->sources.v[i].given == (uintptr_t)file && strcmp(diag->sources.v[i].file, file) == 0)
 			return diag->sources.v[i].file;
 	return file ? arena_strdup(diag->arena, file) : NULL;
 }
