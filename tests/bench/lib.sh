@@ -7,12 +7,15 @@
 timed() {
 	local row=$1 log=$scratch/log
 	shift
-	command time -o "$scratch/time" -f '%U %S %e %M' "$@" >"$log" 2>&1 || {
+	# The shell counts milliseconds, time(1) hundredths of a second.
+	local TIMEFORMAT='%3U %3S %3R' status=0
+	{ time command time -o "$scratch/memory" -f %M "$@" >"$log" 2>&1 || status=$?; } 2>"$scratch/time"
+	[ "$status" = 0 ] || {
 		tail "$log" >&2
 		echo "bench: failed: $*" >&2
 		exit 1
 	}
-	tail -n 1 "$scratch/time" | awk '{ printf "%.3f %.3f %d\n", $1 + $2, $3, $4 }' >>"$scratch/rows/$row"
+	cat "$scratch/time" "$scratch/memory" | xargs | awk '{ printf "%.3f %.3f %d\n", $1 + $2, $3, $4 }' >>"$scratch/rows/$row"
 }
 ran() { [ -s "$scratch/rows/$1" ]; }
 
