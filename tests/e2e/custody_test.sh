@@ -160,15 +160,25 @@ check "nothing of his ran" test ! -e "$test_dir/evil-ran"
 # It has the arguments of the Rust virtiofsd, and remembers what it is to serve.
 cat >"$test_dir/bin/virtiofsd" <<E2
 #!/bin/sh
-case \$1 in --help) echo --shared-dir --posix-acl --cache --thread-pool-size --inode-file-handles ;; *) echo "\$*" >>$test_dir/served ;; esac
+case \$1 in --help) echo --shared-dir --posix-acl --cache --thread-pool-size --inode-file-handles ;; *) echo "\$*" >>$test_dir/served && echo 'Waiting for vhost-user socket connection' && exec sleep 60 ;; esac
 E2
 chmod +x "$test_dir/bin/virtiofsd"
 describe "$test_dir/vm.yaml" "hostUser: nobody" \
 	'shares: [{proto: virtiofs, tag: a, source: a/b, mountPoint: /a}, {proto: virtiofs, tag: c, source: /srv, mountPoint: /c}]'
 create
+# Until both are served, or it ends.
 serve() {
+	local server lines=0
 	rm -f "$test_dir/served"
-	(cd "$state/vm" && PATH=$test_dir/bin:$PATH ./current/bin/virtiofsd-run) >"$log" 2>&1
+	(cd "$state/vm" && PATH=$test_dir/bin:$PATH exec ./current/bin/virtiofsd-run) >"$log" 2>&1 &
+	server=$!
+	until [ "$lines" = 2 ] || ! kill -0 $server 2>/dev/null; do
+		sleep 0.1
+		lines=$(cat "$test_dir/served" 2>/dev/null | wc -l)
+	done
+	kill $server 2>/dev/null
+	wait $server
+	[ "$lines" = 2 ]
 }
 served() { grep -qsF -- "--shared-dir=$1 " "$test_dir/served"; }
 as_user mkdir -p "$state/vm/a/b"
