@@ -174,7 +174,7 @@ serve() {
 	server=$!
 	until [ "$lines" = 2 ] || ! kill -0 $server 2>/dev/null; do
 		sleep 0.1
-		lines=$(cat "$test_dir/served" 2>/dev/null | wc -l)
+		lines=$(grep -c . "$test_dir/served" 2>/dev/null)
 	done
 	kill $server 2>/dev/null
 	wait $server
