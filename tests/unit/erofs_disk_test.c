@@ -29,23 +29,14 @@ static size_t link_store(struct fixture *f, const char *output)
 {
 	const struct closure closure = closure_of(f);
 	const struct store_disk_request request = erofs_request(f, &closure, output);
-	struct store_disk_result result;
-	assert_ok(f, store_disk_link(f->diag, &request, &result));
-	assert_int_equal(result.packed + result.reused, closure.n);
-	return result.packed;
+	return link_disk(f, &request);
 }
 
 static void link_fails(struct fixture *f, const char *why, const char *which)
 {
 	const struct closure closure = closure_of(f);
 	const struct store_disk_request request = erofs_request(f, &closure, "image");
-	struct store_disk_result result;
-	assert_false(store_disk_link(f->diag, &request, &result));
-	const char *said = messages(f);
-	if (!strstr(said, why) || !strstr(said, which))
-		fail_msg("expected \"%s\" and \"%s\" in: %s", why, which, said);
-	assert_false(path_exists(request.output));
-	assert_string_equal(shell(f, "ls -d erofs-* cache/tmp/* 2>/dev/null || true", NULL, NULL), "");
+	disk_fails(f, &request, why, which);
 }
 
 static void make_odd_store(struct fixture *f)

@@ -26,10 +26,14 @@ static size_t link_store(struct fixture *f, const char *output)
 {
 	const struct closure closure = closure_of(f);
 	const struct store_disk_request request = request_of(f, &closure, output);
-	struct store_disk_result result;
-	assert_ok(f, store_disk_link(f->diag, &request, &result));
-	assert_int_equal(result.packed + result.reused, closure.n);
-	return result.packed;
+	return link_disk(f, &request);
+}
+
+static void link_fails(struct fixture *f, const char *output, const char *why, const char *which)
+{
+	const struct closure closure = closure_of(f);
+	const struct store_disk_request request = request_of(f, &closure, output);
+	disk_fails(f, &request, why, which);
 }
 
 /* Without the sizes of directories, which depend on the writer. */
@@ -289,18 +293,6 @@ static void a_killed_build_leaves_nothing_behind(void **state)
 		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 		assert_string_equal(shell(f, "ls -A cache/tmp", NULL, NULL), "");
 	}
-}
-
-static void link_fails(struct fixture *f, const char *output, const char *why, const char *which)
-{
-	const struct closure closure = closure_of(f);
-	const struct store_disk_request request = request_of(f, &closure, output);
-	struct store_disk_result result;
-	assert_false(store_disk_link(f->diag, &request, &result));
-	const char *said = messages(f);
-	if (!strstr(said, why) || !strstr(said, which))
-		fail_msg("expected \"%s\" and \"%s\" in: %s", why, which, said);
-	assert_false(path_exists(request.output));
 }
 
 static void a_cache_of_somebody_else_is_refused(void **state)

@@ -48,6 +48,27 @@ static inline struct store_disk_request request_of(struct fixture *f, const stru
 					   .time = 1};
 }
 
+/* Links what is asked for; returns how many paths were packed. */
+static inline size_t link_disk(struct fixture *f, const struct store_disk_request *request)
+{
+	struct store_disk_result result;
+	assert_ok(f, store_disk_link(f->diag, request, &result));
+	assert_int_equal(result.packed + result.reused, request->closure->n);
+	return result.packed;
+}
+
+/* It fails, says both, and leaves nothing. */
+static inline void disk_fails(struct fixture *f, const struct store_disk_request *request, const char *why, const char *which)
+{
+	struct store_disk_result result;
+	assert_false(store_disk_link(f->diag, request, &result));
+	const char *said = messages(f);
+	if (!strstr(said, why) || !strstr(said, which))
+		fail_msg("expected \"%s\" and \"%s\" in: %s", why, which, said);
+	assert_false(path_exists(request->output));
+	assert_string_equal(shell(f, "ls -d erofs-* .object-* cache/tmp/* 2>/dev/null || true", NULL, NULL), "");
+}
+
 static inline bool is_root(void)
 {
 	if (geteuid() == 0)
