@@ -34,12 +34,16 @@ bool custody_counts(const struct host *host, const char *directory, const char *
 	return lstat(path_join(host->arena, directory, name), &entry) == 0 && (is_ours(&entry) || (stat(directory, &st) == 0 && is_exposed(&st)));
 }
 
-bool custody_check(const struct host *host, const char *directory)
+bool custody_holds(const char *directory)
 {
 	struct stat st;
-	if (lstat(directory, &st) != 0 || (S_ISDIR(st.st_mode) && is_ours(&st) && !(st.st_mode & 0022)))
-		return true;
-	return diag_error(host->diag, STATUS_FAILED, NULL, "not-ours", "%s can be changed by others than root: remove it", directory);
+	return lstat(directory, &st) == 0 && S_ISDIR(st.st_mode) && is_ours(&st) && !(st.st_mode & 0022);
+}
+
+bool custody_check(const struct host *host, const char *directory)
+{
+	return !path_exists(directory) || custody_holds(directory) ||
+	       diag_error(host->diag, STATUS_FAILED, NULL, "not-ours", "%s can be changed by others than root: remove it", directory);
 }
 
 /* ---- taking ---- */

@@ -24,7 +24,9 @@ bool custody_open_to_group(const struct host *host, const char *directory);
 bool custody_take(const struct host *host, const char *directory);
 /* The state directory alone. */
 bool custody_take_state(const struct host *host);
-/* That nobody else can put anything into a directory in a VM's; an error otherwise. */
+/* That nobody else can put anything into a directory in a VM's, nor another one in its place, if it is there; an error otherwise. */
 bool custody_check(const struct host *host, const char *directory);
+/* The same, and that it is there: what is looked up in it from now on is ours. */
+bool custody_holds(const char *directory);
 
 #endif

@@ -156,6 +156,20 @@ check "a runner of his makes no VM" fails is_listed .state broken
 check "and is not run" fails m -r vm
 check "nothing of his ran" test ! -e "$test_dir/evil-ran"
 
+# While a flake is built he has time. He cannot name what root removes.
+mkdir -p "$test_dir/flaked/bin" "$test_dir/treasure/kept"
+cp "$test_dir/good/bin/microvm-run" "$test_dir/flaked/bin"
+cat >"$test_dir/bin/nix" <<E2
+#!/bin/sh
+case "\$*" in *" build "*) setpriv --reuid $user --regid $group --clear-groups ln -s $test_dir/treasure $state/vm/runners; ln -s $test_dir/flaked "\$5" ;; esac
+E2
+chmod +x "$test_dir/bin/nix"
+fresh ours
+echo path:/flake >"$state/vm/flake"
+PATH=$test_dir/bin:$PATH m -u vm
+check "a flake's VM is updated" test "$(readlink "$state/vm/current")" = "$test_dir/flaked"
+check "a link of his in the place of its runners is left alone" test -L "$state/vm/runners" -a -d "$test_dir/treasure/kept"
+
 # ---- shares, which root serves ----
 # It has the arguments of the Rust virtiofsd, and remembers what it is to serve.
 cat >"$test_dir/bin/virtiofsd" <<E2
