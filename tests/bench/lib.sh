@@ -40,7 +40,7 @@ megabytes() { awk -v bytes="$(stat -c %s "$1")" 'BEGIN { printf "%.1f", bytes / 
 bar() {
 	awk -v text="$1" -v measured="$2" -v operator="$3" -v limit="$4" 'BEGIN {
 		met = operator == "<=" ? measured <= limit : operator == ">=" ? measured >= limit : measured < limit
-		printf "| %s | %s %s | %.*f | %s |\n", text, operator, limit, measured < 10 ? 3 : 0, measured, met ? "met" : "missed"
+		printf "| %s | %s %s | %.*f | %s |\n", text, operator, limit, measured < 10 ? 3 : 1, measured, met ? "met" : "missed"
 	}' >>"$scratch/bars"
 }
 
