@@ -101,7 +101,8 @@ check "one is started" test "$(grep '^start' "$calls")" = "start --no-block micr
 check "another one that changed runs on" test "$(readlink "$state/quiet/booted")" != "$(readlink "$state/quiet/current")"
 : >"$calls"
 check "again" install_host two
-check "says nothing" test ! -s "$log"
+check "names the VM that is not declared any more, and nothing else" \
+	test "$(cat "$log")" = "install-host: gone is not declared any more; it stays until microvm --remove gone"
 check "and calls nothing" test -z "$(grep -v is-active "$calls")"
 
 # ---- killed ----
