@@ -11,6 +11,7 @@ set -u
 if [ "${1:-}" != inside ]; then
 	need_root
 	need_programs unshare setsid
+	rmdir "$test_dir" # another one is made inside
 	exec unshare -m -- bash "$0" inside
 fi
 fixture_make "$test_dir"
