@@ -49,6 +49,14 @@ void erofs_inode_write(const struct erofs_node *node, void *into)
 
 /* ---- directories ---- */
 
+const struct erofs_entry erofs_dot = {.name = ".", .name_length = 1, .type = EROFS_TYPE_DIRECTORY};
+const struct erofs_entry erofs_dot_dot = {.name = "..", .name_length = 2, .type = EROFS_TYPE_DIRECTORY};
+
+uint64_t erofs_nid(uint64_t place)
+{
+	return place / EROFS_SLOT;
+}
+
 int erofs_entry_compare(const void *a, const void *b)
 {
 	const struct erofs_entry *x = a, *y = b;

@@ -26,6 +26,11 @@ struct erofs_entry {
 	uint8_t name_length, type; /* EROFS_TYPE_… */
 };
 
+extern const struct erofs_entry erofs_dot, erofs_dot_dot; /* without a nid */
+
+/* How entries and the super block name the inode at this place of the image. */
+uint64_t erofs_nid(uint64_t place);
+
 /* Sorts them as the kernel looks for them. "." and ".." are entries like others. */
 void erofs_entries_sort(struct erofs_entry *entries, size_t n);
 int erofs_entry_compare(const void *a, const void *b);
