@@ -4,9 +4,8 @@
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # Mounts of its own, so that disks can be full.
-if [ "$(id -u)" = 0 ] && [ -z "${MVM_TEST_MOUNTS:-}" ] && unshare -m true 2>/dev/null; then
-	MVM_TEST_MOUNTS=1 exec unshare -m --propagation private bash "$0" "$@"
-fi
+# shellcheck source=tests/e2e/own_mounts.sh
+. "$(dirname "$0")/own_mounts.sh"
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/nix.sh
