@@ -15,7 +15,8 @@ static const char *who_can(const struct checker *checker, enum feature feature)
 	return names ? arena_printf(checker->arena, "; supported by %s", names) : "";
 }
 
-const char *use_refusal(struct arena *arena, const struct backend *backend, const struct vm *vm, const struct use *use)
+/* Why a hypervisor refuses a use; NULL when it does not. */
+static const char *use_refusal(struct arena *arena, const struct backend *backend, const struct vm *vm, const struct use *use)
 {
 	const struct capability *capability = &backend->capabilities[use->feature];
 	const char *name = feature_name(use->feature), *reason = capability->reason;

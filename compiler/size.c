@@ -41,7 +41,7 @@ static void print_columns(const char *what)
 	printf("\n%10s %11s %10s %10s %10s  %s\n", "raw", "compressed", "closure", "alone", "shared", what);
 }
 
-void sizes_print(struct arena *arena, const struct sizes *sizes)
+static void sizes_print(struct arena *arena, const struct sizes *sizes)
 {
 	print_head(arena, sizes);
 	print_columns("root");
@@ -87,7 +87,7 @@ static struct json_object *row_json(const struct sizes *sizes, size_t path, cons
 	return object;
 }
 
-struct json_object *sizes_json(const struct sizes *sizes)
+static struct json_object *sizes_json(const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;
 	struct json_object *object = json_object_new_object(), *roots = json_object_new_array(), *paths = json_object_new_array();

@@ -6,7 +6,7 @@
 
 #include "compiler/size_text.h"
 
-void size_add(struct size *sum, const struct size *more)
+static void size_add(struct size *sum, const struct size *more)
 {
 	sum->raw += more->raw;
 	sum->stored += more->stored;

@@ -45,11 +45,7 @@ struct sizes {
 void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *out);
 /* What goes when this root is not asked for any more: nothing, where another path refers to it. */
 struct size root_alone(const struct sizes *sizes, size_t root);
-void size_add(struct size *sum, const struct size *more);
 
-/* Commands' results, the same for `size` of a runner and of a description. */
-void sizes_print(struct arena *arena, const struct sizes *sizes);
-struct json_object *sizes_json(const struct sizes *sizes);
 /* ", 1.2 MB of it the hash tree"; "" without one. */
 const char *tree_text(struct arena *arena, const struct packed *packed);
 /* An XHTML page with all that it needs. */

@@ -17,9 +17,6 @@ struct uses {
 	size_t n, capacity;
 };
 
-/* Why a hypervisor refuses a use; NULL when it does not. In check_capabilities.c. */
-const char *use_refusal(struct arena *arena, const struct backend *backend, const struct vm *vm, const struct use *use);
-
 void vm_uses(struct arena *arena, const struct vm *vm, struct uses *uses);
 
 #endif

@@ -8,6 +8,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
 enum { MANY = 8, /* bundles that are not large, */ LARGE = BUNDLE_MOST / 2 /* bytes; with those at most so many are read by every build */ };
@@ -46,13 +47,6 @@ struct places {
 	struct place *v;
 	size_t n;
 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 /* What is there twice stands side by side, what was used last first. */
 static int place_compare(const void *a, const void *b)

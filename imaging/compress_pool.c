@@ -9,6 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "compiler/base/arena.h"
 #include "imaging/squashfs_format.h"
 
 enum {
@@ -42,13 +43,6 @@ struct compress_pool {
 	size_t submitted, started, retired; /* counts; ring[count % nblocks] */
 	bool stop;
 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 static unsigned char *block_memory(uint32_t block_size)
 {

@@ -47,13 +47,6 @@ struct erofs_linker {
 	VEC(struct erofs_entry) root;
 };
 
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
-
 static bool write_failed(const struct erofs_linker *linker, struct diag *diag)
 {
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", linker->output, strerror(errno));

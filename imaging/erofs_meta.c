@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 #include "imaging/erofs_format.h"
 
@@ -34,13 +35,6 @@ struct erofs_meta {
 	struct kept kept[OPEN_MOST];
 	size_t nkept;
 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 struct erofs_meta *erofs_meta_new(int image)
 {

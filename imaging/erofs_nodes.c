@@ -37,13 +37,6 @@ struct erofs_nodes {
 	VEC(struct erofs_entry) entries; /* of the directory at hand */
 };
 
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
-
 struct erofs_nodes *erofs_nodes_new(struct placer *placer, struct erofs_meta *meta, uint64_t root, uint32_t time)
 {
 	struct erofs_nodes *nodes = memory(calloc(1, sizeof *nodes));

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 #include "compiler/base/process.h"
 #include "imaging/erofs_extents.h"
@@ -35,13 +36,6 @@ struct erofs_packing {
 static struct erofs_packing *of(struct packing *packing)
 {
 	return (void *)packing;
-}
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
 }
 
 /* ---- the tree ---- */

@@ -13,6 +13,7 @@
 #define ZLIB_CONST
 #include <zlib.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
 enum {
@@ -41,13 +42,6 @@ struct gzip_memo {
 	size_t npieces, bytes;
 	uint64_t clock;
 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 struct gzip_memo *gzip_memo_new(void)
 {

@@ -6,15 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/arena.h"
+
 /* What is at least so large is hashed where it lies. */
 enum { DIRECT_BYTES = 1024 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 static void must(int one)
 {

@@ -10,6 +10,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
 enum { VERIFY_BYTES = 256 * 1024 };
@@ -92,13 +93,6 @@ static bool tables_find(struct object *object, uint64_t from)
 	return hash.low64 == f->tables_hash[0] && hash.high64 == f->tables_hash[1];
 }
 
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
-
 static bool tables_read(struct object *object)
 {
 	const struct object_footer *f = &object->footer;
@@ -131,7 +125,8 @@ static bool data_matches(const struct object_footer *f, XXH128_hash_t hash, cons
 	return hash.low64 == f->data_hash[0] && hash.high64 == f->data_hash[1] && is_zero(padding, (size_t)(f->tables_offset - f->data_bytes));
 }
 
-bool object_verify_data(const struct object *object)
+/* Reads all of the data and compares it with its hash. */
+static bool is_data_sound(const struct object *object)
 {
 	const struct object_footer *f = &object->footer;
 	if (object->small)
@@ -160,7 +155,7 @@ static bool data_is_trusted(const struct object *object, mode_t mode, const stru
 	const uint64_t boot = identity->boot;
 	if (!identity->foreign && (!(mode & MODE_UNVERIFIED) || (boot && object->footer.boot == boot)))
 		return true;
-	if (!object_verify_data(object))
+	if (!is_data_sound(object))
 		return false;
 	/* What was read came from the disk if both boots are known. It spares the next build the work: a failure does not matter. */
 	if (!identity->foreign && boot && object->footer.boot)
@@ -180,7 +175,7 @@ bool object_open(int fd, const struct stat *st, const struct object_identity *id
 bool object_open_memory(unsigned char *bytes, size_t count, const struct object_identity *identity, struct object *out)
 {
 	*out = (struct object){.fd = -1, .memory = bytes};
-	if (object_footer_of(bytes, count, identity, &out->footer) && tables_find(out, 0) && object_verify_data(out))
+	if (object_footer_of(bytes, count, identity, &out->footer) && tables_find(out, 0) && is_data_sound(out))
 		return true;
 	object_close(out);
 	return false;

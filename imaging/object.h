@@ -102,8 +102,6 @@ bool object_load(struct object *object, int *fd);
 /* Bytes of the whole. */
 uint64_t object_bytes(const struct object_footer *footer);
 void object_close(struct object *object);
-/* Reads all of the data and compares it with its hash. */
-bool object_verify_data(const struct object *object);
 /* Reads `count` bytes of the data; false with errno set. */
 bool object_read_data(const struct object *object, void *into, size_t count, uint64_t at);
 

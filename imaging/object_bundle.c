@@ -13,18 +13,12 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
 enum { DAY_SECONDS = 24 * 60 * 60, ALIGNMENT = 8 };
 
 static const char bundle_magic[8] = "MVMBDL1";
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 uint32_t bundle_today(void)
 {

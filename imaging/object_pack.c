@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "compiler/base/arena.h"
 #include "imaging/object_packing.h"
 
 #include <errno.h>
@@ -6,13 +7,6 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 void packing_init(struct packing *p, const struct packing_request *request)
 {
@@ -41,7 +35,8 @@ uint64_t packing_content_bytes(const struct packing *p)
 	return p->walk.content_bytes;
 }
 
-bool packing_write_failed(const struct packing *p, struct diag *diag)
+/* An error about the object's file; false. */
+static bool write_failed(const struct packing *p, struct diag *diag)
 {
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", p->target, strerror(errno));
 }
@@ -49,7 +44,7 @@ bool packing_write_failed(const struct packing *p, struct diag *diag)
 bool packing_write(struct packing *p, struct diag *diag, const void *bytes, size_t count)
 {
 	if (!fd_write_all(p->fd, bytes, count, (off_t)p->data_bytes))
-		return packing_write_failed(p, diag);
+		return write_failed(p, diag);
 	XXH3_128bits_update(p->data_hash, bytes, count);
 	p->data_bytes += count;
 	return true;
@@ -116,14 +111,14 @@ bool packing_finish(struct packing *p, struct diag *diag, struct object *out)
 	const struct object_footer f = footer_of(p);
 	buf_add(&p->records, &f, sizeof f);
 	if (!fd_write_all(p->fd, p->records.p, p->records.n, (off_t)f.tables_offset))
-		return packing_write_failed(p, diag);
+		return write_failed(p, diag);
 	*out = (struct object){.fd = p->fd, .footer = f};
 	p->fd = -1;
 	if (f.data_bytes < OBJECT_PAGE) {
 		out->memory = memory(malloc(f.tables_offset + p->records.n));
 		if (!fd_read_all(out->fd, out->memory, f.tables_offset, 0)) {
 			object_close(out);
-			return packing_write_failed(p, diag);
+			return write_failed(p, diag);
 		}
 		memcpy(out->memory + f.tables_offset, p->records.p, p->records.n);
 		out->small = out->memory;

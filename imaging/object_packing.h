@@ -51,7 +51,5 @@ void packing_progress(struct packing *packing, uint64_t more_bytes);
 /* Opens a record up to its payload; `file` for files alone. Returns its place. */
 uint64_t packing_record_begin(struct packing *packing, struct object_record record, const struct object_file *file, const char *name);
 void packing_record_end(struct packing *packing);
-/* An error about the object's file; false. */
-bool packing_write_failed(const struct packing *packing, struct diag *diag);
 
 #endif

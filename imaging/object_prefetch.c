@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/vfs.h>
 
+#include "compiler/base/arena.h"
+
 enum { AHEAD = 32 /* bounds open files */ };
 
 #ifndef XFS_SUPER_MAGIC
@@ -31,13 +33,6 @@ struct prefetch {
 	bool waits;               /* the caller, for the next one */
 	bool stop;
 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 /* Has the data read that the linker will copy; not where it shares blocks instead. */
 static void advise(const struct object *object)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
 enum {
@@ -40,13 +41,6 @@ struct placer {
 
 	unsigned char compare[2][COMPARE_BYTES];
 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 static void *grown(void *v, size_t n, size_t *capacity, size_t item)
 {

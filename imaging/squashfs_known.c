@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
 enum {
@@ -18,13 +19,6 @@ struct known_file {
 	uint64_t hash;
 	uint32_t record; /* place in the records / 8; OBJECT_OWN_CONTENT where the slot is free */
 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 void known_begin(struct known_files *known, struct packing *packing, uint32_t block_size)
 {

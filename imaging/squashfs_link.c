@@ -36,13 +36,6 @@ struct linker {
 	struct entries open;     /* nodes whose directory is still to come */
 };
 
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
-
 static void entries_push(struct entries *entries, struct directory_entry entry)
 {
 	if (entries->n == entries->capacity) {

@@ -10,7 +10,8 @@
 
 enum { ROOT_ID = 0, SMALL_DIRECTORY_MOST = 0xffff, MAX_INDEX = 0xffff };
 
-uint64_t meta_position(const struct meta_stream *stream)
+/* The position of the next byte as a squashfs reference: the block's place in the stream << 16 | the offset in it. */
+static uint64_t meta_position(const struct meta_stream *stream)
 {
 	return (uint64_t)stream->stored.n << 16 | stream->n;
 }
@@ -30,7 +31,7 @@ void meta_flush(struct meta_stream *stream)
 	stream->n = 0;
 }
 
-void meta_add(struct meta_stream *stream, const void *bytes, size_t count)
+static void meta_add(struct meta_stream *stream, const void *bytes, size_t count)
 {
 	for (const unsigned char *from = bytes; count;) {
 		size_t part = SQUASHFS_METADATA_SIZE - stream->n;

@@ -17,9 +17,6 @@ struct meta_stream {
 	ZSTD_CCtx *compressor; /* not owned */
 };
 
-/* The position of the next byte as a squashfs reference: the block's place in the stream << 16 | the offset in it. */
-uint64_t meta_position(const struct meta_stream *stream);
-void meta_add(struct meta_stream *stream, const void *bytes, size_t count);
 void meta_flush(struct meta_stream *stream);
 
 /* A table of `count` bytes that is found by a list of its blocks' places; `*image_end` is where the image ends so far. Returns the list's place. */

@@ -6,15 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/base/arena.h"
 #include "imaging/squashfs_format.h"
 #include "imaging/squashfs_known.h"
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 struct squashfs_packing {
 	struct packing common; /* first: the one is the other */

@@ -9,16 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
 enum { READ_BYTES = 128 * 1024 };
-
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
 
 bool store_walk_failed(const struct store_walk *walk)
 {
@@ -62,7 +56,8 @@ void store_walk_content(struct store_walk *walk, const void *bytes, size_t count
 	nar_content(&walk->nar, bytes, count);
 }
 
-bool store_walk_read(struct store_walk *walk, int fd, uint64_t size)
+/* All of a file that no visitor reads. */
+static bool read_file(struct store_walk *walk, int fd, uint64_t size)
 {
 	if (!walk->buffer)
 		walk->buffer = memory(malloc(READ_BYTES));
@@ -84,7 +79,7 @@ static bool walk_file(struct store_walk *walk, const struct store_node *node, in
 	if (walk->visitor->file)
 		ok = walk->visitor->file(walk->context, walk, node, fd);
 	else if (walk->hashed)
-		ok = store_walk_read(walk, fd, node->size);
+		ok = read_file(walk, fd, node->size);
 	nar_file_end(&walk->nar, node->size);
 	return ok;
 }

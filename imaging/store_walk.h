@@ -51,8 +51,6 @@ void store_walk_free(struct store_walk *walk);
 
 /* For visitors: the next bytes of the file at hand. */
 void store_walk_content(struct store_walk *walk, const void *bytes, size_t count);
-/* The same for all of the file, which nobody else reads. */
-bool store_walk_read(struct store_walk *walk, int fd, uint64_t size);
 /* Errors about the node at hand; false. */
 bool store_walk_failed(const struct store_walk *walk);
 bool store_walk_changed(const struct store_walk *walk);

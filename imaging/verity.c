@@ -22,13 +22,6 @@
 
 _Static_assert((int)VERITY_ROOT_BYTES == (int)VERITY_HASH_BYTES && (int)VERITY_BLOCK_BYTES == (int)VERITY_BLOCK, "the format's numbers");
 
-static void *memory(void *p)
-{
-	if (!p)
-		abort();
-	return p;
-}
-
 /* ---- hashing ---- */
 
 struct hasher {

@@ -25,12 +25,16 @@ static _Noreturn void out_of_memory(void)
 	abort();
 }
 
+void *memory(void *p)
+{
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
 struct arena *arena_new(void)
 {
-	struct arena *arena = calloc(1, sizeof *arena);
-	if (!arena)
-		out_of_memory();
-	return arena;
+	return memory(calloc(1, sizeof(struct arena)));
 }
 
 void arena_free(struct arena *arena)
@@ -48,9 +52,7 @@ static struct chunk *chunk_new(size_t size)
 {
 	if (size > SIZE_MAX - sizeof(struct chunk))
 		out_of_memory();
-	struct chunk *chunk = calloc(1, sizeof *chunk + size);
-	if (!chunk)
-		out_of_memory();
+	struct chunk *chunk = memory(calloc(1, sizeof *chunk + size));
 	chunk->size = size;
 	return chunk;
 }
@@ -66,9 +68,9 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 		chunk->next = arena->chunks;
 		arena->chunks = chunk;
 	}
-	void *memory = chunk->data + chunk->used;
+	void *start = chunk->data + chunk->used;
 	chunk->used += rounded;
-	return memory;
+	return start;
 }
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
@@ -103,11 +105,11 @@ void *arena_grow(struct arena *arena, const void *old, size_t *capacity, size_t 
 	size_t larger = *capacity ? *capacity * 2 : 8;
 	if (larger < *capacity || larger > SIZE_MAX / item)
 		out_of_memory();
-	void *memory = arena_alloc(arena, larger * item);
+	void *grown = arena_alloc(arena, larger * item);
 	if (used)
-		memcpy(memory, old, used * item);
+		memcpy(grown, old, used * item);
 	*capacity = larger;
-	return memory;
+	return grown;
 }
 
 void strings_add(struct arena *arena, struct strings *strings, const char *const *v, size_t n)

@@ -11,6 +11,9 @@ struct arena;
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
 
+/* For memory outside of arenas: what malloc or its like has returned, never NULL. */
+void *memory(void *p);
+
 /* Zeroed memory, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 char *arena_strdup(struct arena *arena, const char *text);
