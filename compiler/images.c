@@ -88,14 +88,17 @@ static bool add_tree(struct diag *diag, const struct store_disk_request *request
 	return true;
 }
 
+/* With `background` it may still be written afterwards. */
 static bool make_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch, const char *output,
-		      int64_t *stored, struct store_disk_result *result)
+		      bool background, int64_t *stored, struct store_disk_result *result)
 {
 	struct store_disk_request request = described_disk(plan, settings->cache_dir, stored);
 	request.output = output;
 	request.sharing = settings->sharing;
 	request.scratch_dir = scratch;
 	request.jobs = settings->jobs;
+	request.cached = plan->vm->store_disk.verity;
+	request.background = background && !plan->vm->store_disk.verity;
 	request.progress = settings->progress;
 	request.progress_context = settings->progress_context;
 	for (size_t i = 0; i < countof(engines); i++)
@@ -130,7 +133,7 @@ bool images_make_store_disk(struct arena *arena, struct diag *diag, const struct
 {
 	int64_t *stored = nothing_known(arena, plan);
 	BUF_CLEANUP struct buf sizes = {0};
-	if (!make_disk(diag, plan, settings, scratch, output, stored, result))
+	if (!make_disk(diag, plan, settings, scratch, output, false, stored, result))
 		return false;
 	const struct verity *verity = &result->verity;
 	buf_printf(&sizes, "%llu %s\n", (unsigned long long)verity->data_blocks, verity->data_blocks ? verity_root_text(arena, verity) : "-");
@@ -190,10 +193,16 @@ const char *images_store_disk_key(struct arena *arena, const struct plan *plan)
 static bool make_store_disk(const struct maker *maker)
 {
 	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
+	return maker->settings->store_disk ? take_disk(maker, maker->settings->store_disk, output)
+					   : make_disk(maker->diag, maker->plan, maker->settings, maker->scratch, output, true, maker->results->stored,
+						       &maker->results->store_disk);
+}
+
+static bool finish_store_disk(const struct maker *maker)
+{
+	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
 	struct stat st;
-	if (maker->settings->store_disk ? !take_disk(maker, maker->settings->store_disk, output)
-					: !make_disk(maker->diag, maker->plan, maker->settings, maker->scratch, output, maker->results->stored,
-						     &maker->results->store_disk))
+	if (!store_disk_finish(maker->diag, &maker->results->store_disk))
 		return false;
 	if (stat(output, &st) != 0)
 		return diag_error(maker->diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read %s: %s", output, strerror(errno));
@@ -333,8 +342,9 @@ bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan
 {
 	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
 	*results = (struct image_results){.stored = nothing_known(arena, plan)};
-	/* The store disk before the initramfs, which may have its root hash. */
+	/* The store disk before the initramfs, which may have its root hash; without one, it is written meanwhile. */
 	bool ok = directory_make(diag, maker.scratch, 0700) && (!plan->vm->store_on_disk || make_store_disk(&maker)) && make_boot_files(&maker) &&
-		  make_volumes(&maker);
+		  make_volumes(&maker) && (!plan->vm->store_on_disk || finish_store_disk(&maker));
+	store_disk_abandon(&results->store_disk);
 	return tree_remove(maker.scratch) && ok;
 }

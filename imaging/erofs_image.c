@@ -41,10 +41,9 @@ static struct image *start(struct arena *arena, struct diag *diag, const struct 
 	return image;
 }
 
-static bool open_output(struct image *image, struct diag *diag)
+static void open_output(struct image *image, struct image_writer *writer)
 {
-	image->linker = erofs_linker_new(diag, image->request->output, image->request->time);
-	return image->linker;
+	image->linker = erofs_linker_new(writer, image->request->time);
 }
 
 static bool proceed(struct image *image, struct diag *diag, bool wait, bool *moved)

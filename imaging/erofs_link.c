@@ -6,24 +6,21 @@
 #include "imaging/erofs_link.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "compiler/base/arena.h"
-#include "compiler/base/file.h"
 #include "imaging/erofs_extents.h"
 #include "imaging/erofs_format.h"
 #include "imaging/erofs_inode.h"
 #include "imaging/erofs_meta.h"
 #include "imaging/erofs_nodes.h"
 #include "imaging/erofs_super.h"
+#include "imaging/image_writer.h"
 #include "imaging/place.h"
 #include "imaging/store_root.h"
 
@@ -31,10 +28,8 @@
 enum { ROOT_PLACE = 1216, LINKS_PLACE = 1280 };
 
 struct erofs_linker {
-	char *output;
+	struct image_writer *image;
 	uint32_t time;
-	int fd;
-	bool finished;
 	struct placer *placer;
 	struct erofs_meta *meta;
 	struct erofs_nodes *nodes;
@@ -47,24 +42,13 @@ struct erofs_linker {
 	VEC(struct erofs_entry) root;
 };
 
-static bool write_failed(const struct erofs_linker *linker, struct diag *diag)
+struct erofs_linker *erofs_linker_new(struct image_writer *image, uint32_t time)
 {
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", linker->output, strerror(errno));
-}
-
-struct erofs_linker *erofs_linker_new(struct diag *diag, const char *output, uint32_t time)
-{
-	int fd = open(output, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0) {
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", output, strerror(errno));
-		return NULL;
-	}
 	struct erofs_linker *linker = memory(calloc(1, sizeof *linker));
-	linker->output = memory(strdup(output));
+	linker->image = image;
 	linker->time = time;
-	linker->fd = fd;
-	linker->placer = placer_new(fd, EROFS_BLOCK);
-	linker->meta = erofs_meta_new(fd);
+	linker->placer = placer_new(image, EROFS_BLOCK);
+	linker->meta = erofs_meta_new(image);
 	linker->nodes = erofs_nodes_new(linker->placer, linker->meta, erofs_nid(ROOT_PLACE), time);
 	linker->arena = arena_new();
 	linker->content = memory(XXH3_createState());
@@ -77,15 +61,11 @@ void erofs_linker_free(struct erofs_linker *linker)
 {
 	if (!linker)
 		return;
-	fd_close(&linker->fd);
-	if (!linker->finished)
-		unlink(linker->output);
 	erofs_nodes_free(linker->nodes);
 	erofs_meta_free(linker->meta);
 	placer_free(linker->placer);
 	arena_free(linker->arena);
 	XXH3_freeState(linker->content);
-	free(linker->output);
 	free(linker);
 }
 
@@ -130,7 +110,7 @@ bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char
 {
 	note_runs(linker, object);
 	if (object->footer.data_bytes && !placer_add(linker->placer, object))
-		return write_failed(linker, diag);
+		return image_writer_failed(linker->image, diag);
 	erofs_meta_begin(linker->meta, placer_reserve(linker->placer, 0));
 	struct erofs_entry top = {.name = name, .name_length = (uint8_t)strlen(name)};
 	if (!take_setup(linker, object) || !erofs_nodes_add(linker->nodes, object, linker->ninodes, &top, &linker->features))
@@ -138,7 +118,7 @@ bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char
 	if (placer_reserve(linker->placer, erofs_meta_bytes(linker->meta)) / EROFS_BLOCK >= UINT32_MAX - erofs_meta_bytes(linker->meta) / EROFS_BLOCK)
 		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large", "the closure is too large for erofs");
 	if (!erofs_meta_end(linker->meta))
-		return write_failed(linker, diag);
+		return image_writer_failed(linker->image, diag);
 	identify(linker, name, object);
 	linker->ninodes += object->footer.inodes;
 	vec_push(linker->arena, &linker->root, top);
@@ -183,7 +163,7 @@ static bool write_root_entries(const struct erofs_linker *linker, uint64_t place
 	for (const struct erofs_entry *entries = linker->root.v; left; place += EROFS_BLOCK) {
 		unsigned char block[EROFS_BLOCK] = {0};
 		const size_t count = erofs_directory_block(entries, left, block);
-		if (!fd_write_all(linker->fd, block, sizeof block, (off_t)place))
+		if (!image_writer_put(linker->image, block, sizeof block, place))
 			return false;
 		entries += count;
 		left -= count;
@@ -226,7 +206,7 @@ static bool write_first_block(const struct erofs_linker *linker, uint64_t root_p
 	erofs_inode_write(&root, block + ROOT_PLACE);
 	write_links_directory(linker, block + LINKS_PLACE);
 	erofs_super_write(&super, block);
-	return fd_write_all(linker->fd, block, sizeof block, 0);
+	return image_writer_put(linker->image, block, sizeof block, 0);
 }
 
 bool erofs_linker_finish(struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
@@ -235,13 +215,7 @@ bool erofs_linker_finish(struct erofs_linker *linker, struct diag *diag, uint64_
 		return false;
 	const uint64_t root_place = placer_reserve(linker->placer, erofs_directory_bytes(linker->root.v, linker->root.n));
 	*inodes = linker->ninodes;
-	bool ok = erofs_meta_finish(linker->meta) && placer_finish(linker->placer, image_bytes) && write_root_entries(linker, root_place) &&
-		  write_first_block(linker, root_place, *image_bytes) && ftruncate(linker->fd, (off_t)*image_bytes) == 0;
-	/* Some file systems tell only now that there was no room. */
-	int fd = linker->fd;
-	linker->fd = -1;
-	if (close(fd) != 0)
-		ok = false;
-	linker->finished = ok;
-	return ok || write_failed(linker, diag);
+	return (erofs_meta_finish(linker->meta) && placer_finish(linker->placer, image_bytes) && write_root_entries(linker, root_place) &&
+		write_first_block(linker, root_place, *image_bytes)) ||
+	       image_writer_failed(linker->image, diag);
 }

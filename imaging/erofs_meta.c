@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
-#include "compiler/base/file.h"
 #include "imaging/erofs_format.h"
+#include "imaging/image_writer.h"
 
 enum {
 	OPEN_MOST = 64,  /* blocks with room that are remembered */
@@ -26,7 +26,7 @@ struct kept {
 };
 
 struct erofs_meta {
-	int image;
+	struct image_writer *image;
 	uint64_t start;       /* of the new blocks */
 	unsigned char *fresh; /* their bytes */
 	size_t n, capacity;
@@ -36,7 +36,7 @@ struct erofs_meta {
 	size_t nkept;
 };
 
-struct erofs_meta *erofs_meta_new(int image)
+struct erofs_meta *erofs_meta_new(struct image_writer *image)
 {
 	struct erofs_meta *meta = memory(calloc(1, sizeof *meta));
 	meta->image = image;
@@ -160,7 +160,7 @@ static bool kept_write(struct erofs_meta *meta, bool all)
 	for (size_t i = 0; i < meta->nkept; i++) {
 		struct kept *kept = &meta->kept[i];
 		const bool stays = !all && is_open(meta, kept->place);
-		if (!stays && !kept->written && !fd_write_all(meta->image, kept->bytes, EROFS_BLOCK, (off_t)kept->place))
+		if (!stays && !kept->written && !image_writer_put(meta->image, kept->bytes, EROFS_BLOCK, kept->place))
 			return false;
 		if (stays && n++ != i)
 			meta->kept[n - 1] = *kept;
@@ -171,7 +171,7 @@ static bool kept_write(struct erofs_meta *meta, bool all)
 
 bool erofs_meta_end(struct erofs_meta *meta)
 {
-	if (!kept_write(meta, false) || !fd_write_all(meta->image, meta->fresh, meta->n, (off_t)meta->start))
+	if (!kept_write(meta, false) || !image_writer_put(meta->image, meta->fresh, meta->n, meta->start))
 		return false;
 	for (size_t i = 0; i < meta->nopen; i++) {
 		const uint64_t place = meta->open[i].place;

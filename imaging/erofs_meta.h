@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 struct erofs_meta;
+struct image_writer;
 
-/* `image` stays the caller's. */
-struct erofs_meta *erofs_meta_new(int image);
+struct erofs_meta *erofs_meta_new(struct image_writer *image);
 void erofs_meta_free(struct erofs_meta *meta);
 
 /* New blocks are at `start`, a multiple of the block size, until erofs_meta_end. */

@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/place.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler/base/arena.h"
-#include "compiler/base/file.h"
+#include "imaging/image_writer.h"
 
 enum {
 	PAGE = OBJECT_PAGE,
 	SMALL_AREA = 8 * PAGE, /* where data of less than a page lies side by side */
 	COMPARE_BYTES = 64 * 1024,
-	WRITE_BACK_BYTES = 64 << 20,
 	FIRST_SLOTS = 1024,
 };
 
@@ -23,9 +21,8 @@ struct piece {
 };
 
 struct placer {
-	int image;
+	struct image_writer *image;
 	uint64_t end;
-	uint64_t written_back; /* up to here, or soon */
 	uint64_t small_start;
 	size_t small_used; /* SMALL_AREA: there is no area yet, or it is full */
 	unsigned char small[SMALL_AREA];
@@ -50,7 +47,7 @@ static void *grown(void *v, size_t n, size_t *capacity, size_t item)
 	return memory(realloc(v, *capacity * item));
 }
 
-struct placer *placer_new(int image, uint64_t start)
+struct placer *placer_new(struct image_writer *image, uint64_t start)
 {
 	struct placer *placer = memory(calloc(1, sizeof *placer));
 	placer->image = image;
@@ -121,7 +118,7 @@ static bool is_same(struct placer *placer, const struct object *object, const st
 		const uint64_t left = run->bytes - at;
 		const size_t part = left < COMPARE_BYTES ? (size_t)left : COMPARE_BYTES;
 		if (!object_read_data(object, placer->compare[0], part, run->start + at) ||
-		    !fd_read_all(placer->image, placer->compare[1], part, (off_t)(place + at)) ||
+		    !image_writer_read(placer->image, placer->compare[1], part, place + at) ||
 		    memcmp(placer->compare[0], placer->compare[1], part) != 0)
 			return false;
 		at += part;
@@ -158,24 +155,14 @@ static void piece_add(struct placer *placer, struct piece piece)
 	placer->pieces[placer->npieces++] = piece;
 }
 
-/* The image is synced in the end: the disk may begin with what is there up to `end` while the rest is copied. No matter whether it does. */
-static void write_back(struct placer *placer, uint64_t end)
-{
-	if (end - placer->written_back < WRITE_BACK_BYTES)
-		return;
-	sync_file_range(placer->image, (off_t)placer->written_back, (off_t)(end - placer->written_back), SYNC_FILE_RANGE_WRITE);
-	placer->written_back = end;
-}
-
 /* Copies whole pages of the object to the end of the image; `from` and `to` are at pages. */
 static bool append(struct placer *placer, const struct object *object, uint64_t from, uint64_t to)
 {
 	const uint64_t at = placer->end;
 	placer->end += to - from;
-	write_back(placer, at);
 	if (object->small)
-		return fd_write_all(placer->image, object->small + from, to - from, (off_t)at);
-	return from == to || fd_copy_range(object->fd, (off_t)from, placer->image, (off_t)at, to - from);
+		return image_writer_put(placer->image, object->small + from, to - from, at);
+	return image_writer_copy(placer->image, object->fd, from, to - from, at);
 }
 
 static bool add_large(struct placer *placer, const struct object *object)
@@ -211,7 +198,7 @@ static void remember_runs(struct placer *placer)
 
 static bool small_write(const struct placer *placer)
 {
-	return placer->small_start == 0 || fd_write_all(placer->image, placer->small, placer->small_used, (off_t)placer->small_start);
+	return placer->small_start == 0 || image_writer_put(placer->image, placer->small, placer->small_used, placer->small_start);
 }
 
 static bool add_small(struct placer *placer, const struct object *object)

@@ -8,10 +8,11 @@
 
 #include "imaging/object.h"
 
+struct image_writer;
 struct placer;
 
-/* `image` is open for reading and writing and stays the caller's; data goes from `start` on. */
-struct placer *placer_new(int image, uint64_t start);
+/* Data goes from `start` on. */
+struct placer *placer_new(struct image_writer *image, uint64_t start);
 void placer_free(struct placer *placer);
 
 /* Blocks that belong together: those of one file, or a fragment. */

@@ -41,8 +41,7 @@ static struct image *start(struct arena *arena, struct diag *diag, const struct 
 {
 	struct image *image = arena_alloc(arena, sizeof *image);
 	image->jobs = request->jobs ? request->jobs : 1;
-	image->link = (struct link_request){.output = request->output,
-					    .block_size = request->block_size ? request->block_size : DEFAULT_BLOCK,
+	image->link = (struct link_request){.block_size = request->block_size ? request->block_size : DEFAULT_BLOCK,
 					    .level = request->level ? request->level : DEFAULT_LEVEL,
 					    .time = request->time};
 	*settings = arena_printf(arena, "squashfs-%d-zstd-%s-%d-%u", OBJECT_FORMAT, ZSTD_versionString(), image->link.level,
@@ -50,10 +49,10 @@ static struct image *start(struct arena *arena, struct diag *diag, const struct 
 	return settings_check(diag, request, &image->link) ? image : NULL;
 }
 
-static bool open_output(struct image *image, struct diag *diag)
+static void open_output(struct image *image, struct image_writer *writer)
 {
-	image->linker = linker_new(diag, &image->link);
-	return image->linker;
+	image->link.image = writer;
+	image->linker = linker_new(&image->link);
 }
 
 static bool pack(struct image *image, struct diag *diag, const struct packing_request *request, struct packing **out)

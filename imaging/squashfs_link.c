@@ -2,15 +2,12 @@
 #include "imaging/squashfs_link.h"
 
 #include <endian.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compiler/base/arena.h"
 #include "compiler/base/buf.h"
-#include "compiler/base/file.h"
+#include "imaging/image_writer.h"
 #include "imaging/place.h"
 #include "imaging/squashfs_meta.h"
 #include "imaging/store_root.h"
@@ -24,9 +21,6 @@ struct entries {
 
 struct linker {
 	struct link_request request;
-	char *output;
-	int fd;
-	bool finished;
 	ZSTD_CCtx *compressor;
 	struct placer *placer;
 	struct inode_tables tables;
@@ -45,11 +39,6 @@ static void entries_push(struct entries *entries, struct directory_entry entry)
 	entries->v[entries->n++] = entry;
 }
 
-static bool write_failed(const struct linker *linker, struct diag *diag)
-{
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", linker->output, strerror(errno));
-}
-
 static void add_links_directory(struct linker *linker)
 {
 	const struct directory links = {.mode = STORE_LINKS_MODE, .number = LINKS_NUMBER, .parent = ROOT_NUMBER};
@@ -61,20 +50,13 @@ static void add_links_directory(struct linker *linker)
 							     .inode = inode});
 }
 
-struct linker *linker_new(struct diag *diag, const struct link_request *request)
+struct linker *linker_new(const struct link_request *request)
 {
-	int fd = open(request->output, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0) {
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", request->output, strerror(errno));
-		return NULL;
-	}
 	struct linker *linker = memory(calloc(1, sizeof *linker));
 	linker->request = *request;
-	linker->output = memory(strdup(request->output));
-	linker->fd = fd;
 	linker->compressor = memory(ZSTD_createCCtx());
 	ZSTD_CCtx_setParameter(linker->compressor, ZSTD_c_compressionLevel, request->level);
-	linker->placer = placer_new(fd, DATA_START);
+	linker->placer = placer_new(request->image, DATA_START);
 	linker->tables.time = request->time;
 	linker->tables.inodes.compressor = linker->tables.directories.compressor = linker->compressor;
 	linker->ninodes = LINKS_NUMBER;
@@ -86,9 +68,6 @@ void linker_free(struct linker *linker)
 {
 	if (!linker)
 		return;
-	fd_close(&linker->fd);
-	if (!linker->finished)
-		unlink(linker->output);
 	placer_free(linker->placer);
 	ZSTD_freeCCtx(linker->compressor);
 	buf_free(&linker->tables.inodes.stored);
@@ -96,7 +75,6 @@ void linker_free(struct linker *linker)
 	buf_free(&linker->fragments);
 	free(linker->root.v);
 	free(linker->open.v);
-	free(linker->output);
 	free(linker);
 }
 
@@ -210,7 +188,7 @@ bool linker_add(struct linker *linker, struct diag *diag, const char *name, cons
 		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large", "the closure has too many files for squashfs");
 	note_runs(linker->placer, object);
 	if (!placer_add(linker->placer, object))
-		return write_failed(linker, diag);
+		return image_writer_failed(linker->request.image, diag);
 	const struct bases bases = {.inode = (uint32_t)linker->ninodes + 1, .fragment = (uint32_t)linker->nfragments};
 	add_fragments(linker, object);
 	linker->ninodes += object->footer.inodes;
@@ -303,18 +281,11 @@ bool linker_finish(struct linker *linker, struct diag *diag, uint64_t *image_byt
 	if (!root_sort(linker, diag))
 		return false;
 	if (!placer_finish(linker->placer, &start))
-		return write_failed(linker, diag);
+		return image_writer_failed(linker->request.image, diag);
 	BUF_CLEANUP struct buf tail = {0};
 	const struct squashfs_super_block super = tables_join(linker, start, &tail);
 	*inodes = linker->ninodes;
 	*image_bytes = (start + tail.n + OBJECT_PAGE - 1) & ~(uint64_t)(OBJECT_PAGE - 1);
-	bool ok = fd_write_all(linker->fd, tail.p, tail.n, (off_t)start) && fd_write_all(linker->fd, &super, sizeof super, 0) &&
-		  ftruncate(linker->fd, (off_t)*image_bytes) == 0;
-	/* Some file systems tell only now that there was no room. */
-	int fd = linker->fd;
-	linker->fd = -1;
-	if (close(fd) != 0)
-		ok = false;
-	linker->finished = ok;
-	return ok || write_failed(linker, diag);
+	return (image_writer_put(linker->request.image, tail.p, tail.n, start) && image_writer_put(linker->request.image, &super, sizeof super, 0)) ||
+	       image_writer_failed(linker->request.image, diag);
 }

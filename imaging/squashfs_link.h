@@ -9,20 +9,21 @@
 #include "compiler/base/diag.h"
 #include "imaging/object.h"
 
+struct image_writer;
 struct linker;
 
 struct link_request {
-	const char *output;  /* must not exist */
+	struct image_writer *image; /* stays the caller's */
 	uint32_t block_size;
 	int level;           /* of zstd, for the metadata */
 	uint32_t time;
 };
 
-struct linker *linker_new(struct diag *diag, const struct link_request *request);
+struct linker *linker_new(const struct link_request *request);
 /* Adds the object as `name` (which must live on) to the image's root. */
 bool linker_add(struct linker *linker, struct diag *diag, const char *name, const struct object *object);
+/* The image has all that it needs, but for its end. */
 bool linker_finish(struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
-/* An image that was not finished is removed. */
 void linker_free(struct linker *linker);
 
 #endif

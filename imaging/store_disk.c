@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; others compress, and look objects up.
+ * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; others compress, look objects up, and write
+ * the image.
  * The queue holds the paths between the two ends: walked or found in the cache, but not linked yet, because links are made in order.
  */
 #include "imaging/store_disk.h"
@@ -11,6 +12,7 @@
 
 #include "compiler/base/arena.h"
 #include "imaging/image_format.h"
+#include "imaging/image_writer.h"
 #include "imaging/object_cache.h"
 #include "imaging/object_prefetch.h"
 
@@ -141,6 +143,7 @@ static bool link_all(struct job *job)
 			return false;
 	if (!queue_settle(job, 0) || !job->format->finish(job->image, job->diag, &job->result->image_bytes, &job->result->inodes))
 		return false;
+	image_writer_end(job->result->writer, job->result->image_bytes);
 	if (job->request->progress)
 		job->request->progress(job->request->progress_context, job->total_bytes, job->total_bytes);
 	return true;
@@ -178,7 +181,10 @@ static bool job_start(struct job *job, struct arena *arena)
 	job->cache = cache_open(job->diag, &request);
 	if (job->cache)
 		job->prefetch = prefetch_new(job->cache, job->request->closure, job->request->jobs ? job->request->jobs : 1);
-	return job->cache && job->format->open(job->image, job->diag);
+	job->result->writer = job->cache ? image_writer_new(job->diag, job->request->output, job->request->cached) : NULL;
+	if (job->result->writer)
+		job->format->open(job->image, job->result->writer);
+	return job->result->writer;
 }
 
 static const struct image_format *format_of(const struct store_disk_request *request)
@@ -196,7 +202,22 @@ bool store_disk_link(struct diag *diag, const struct store_disk_request *request
 	bool ok = job_start(&job, arena) && link_all(&job);
 	job_free(&job);
 	arena_free(arena);
+	if (!ok)
+		store_disk_abandon(result);
+	return ok && (request->background || store_disk_finish(diag, result));
+}
+
+bool store_disk_finish(struct diag *diag, struct store_disk_result *result)
+{
+	const bool ok = !result->writer || image_writer_finish(result->writer, diag);
+	store_disk_abandon(result);
 	return ok;
+}
+
+void store_disk_abandon(struct store_disk_result *result)
+{
+	image_writer_free(result->writer);
+	result->writer = NULL;
 }
 
 void store_disk_peek(const struct store_disk_request *request)

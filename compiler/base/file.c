@@ -122,8 +122,7 @@ static bool copy_is_unsupported(int error)
 	       error == ETXTBSY || error == ENOTTY;
 }
 
-/* Shares the blocks where the file system can; ranges must be aligned to 4 KiB, the last one may end with the file. */
-static bool clone_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)
+bool fd_clone_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)
 {
 	const uint64_t unaligned = ((uint64_t)from_offset | (uint64_t)to_offset | count) & 4095;
 	if (unaligned || count == 0)
@@ -135,7 +134,7 @@ static bool clone_range(int from, off_t from_offset, int to, off_t to_offset, ui
 
 bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)
 {
-	if (clone_range(from, from_offset, to, to_offset, count))
+	if (fd_clone_range(from, from_offset, to, to_offset, count))
 		return true;
 	while (count) {
 		size_t part = count > (1u << 30) ? 1u << 30 : (size_t)count;

@@ -31,6 +31,8 @@ bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, cons
 bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset);
 /* Reads exactly `count` bytes at `offset`; false with errno set (EIO at an early end of file). */
 bool fd_read_all(int fd, void *bytes, size_t count, off_t offset);
+/* Shares the blocks of a range, all of it multiples of 4 KiB; false where the file system cannot. */
+bool fd_clone_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count);
 /* Copies a range by the cheapest way that works (reflink, copy_file_range, read and write); false with errno set. */
 bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count);
 /* Copies a regular file to `target`, which must not exist. */
