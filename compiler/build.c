@@ -15,17 +15,6 @@
 
 /* ---- settings ---- */
 
-unsigned build_jobs(const struct cli *cli)
-{
-	if (cli->jobs)
-		return cli->jobs;
-	const char *cores = getenv("NIX_BUILD_CORES");
-	long n = cores ? strtol(cores, NULL, 10) : 0; /* 0: all */
-	if (n < 1)
-		n = sysconf(_SC_NPROCESSORS_ONLN);
-	return n < 1 ? 1 : n > 256 ? 256 : (unsigned)n;
-}
-
 /* Why a cache that nobody asked for is not used; NULL: it can be. */
 static const char *cache_problem(struct arena *arena, const char *path)
 {
@@ -131,7 +120,7 @@ bool build_runner(struct session *session, struct progress *progress, const char
 	const struct image_settings settings = {
 		.cache_dir = build_cache(session),
 		.sharing = sharing,
-		.jobs = build_jobs(&session->cli),
+		.jobs = cli_jobs(&session->cli),
 		.progress = progress_bytes,
 		.progress_context = progress,
 	};

@@ -7,8 +7,6 @@
 #include "compiler/runner.h"
 #include "compiler/session.h"
 
-/* How many threads: --jobs, else NIX_BUILD_CORES, else all CPUs. */
-unsigned build_jobs(const struct cli *cli);
 /* Where compressed store paths are kept; NULL: nowhere. */
 const char *build_cache(struct session *session);
 /* The same for those who look after it: there is one, or an error says why not. It may not be there yet. */

@@ -195,7 +195,7 @@ static void print_verify(struct session *session, const struct cache_verify_resu
 static bool verify(struct session *session, const char *path)
 {
 	const struct cli *cli = &session->cli;
-	const struct cache_verify_request request = {path, build_jobs(cli), cli->dry_run};
+	const struct cache_verify_request request = {path, cli_jobs(cli), cli->dry_run};
 	struct cache_verify_result result = {0};
 	if ((cli->cache_dir || path_exists(path)) && !cache_verify(session->arena, session->diag, &request, &result))
 		return false;

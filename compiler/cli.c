@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "compiler/base/arguments.h"
 
@@ -244,6 +245,17 @@ bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const arg
 	size_t left = arguments.words.n - 1;
 	cli->arguments = (struct strings){arguments.words.v + 1, left, left};
 	return true;
+}
+
+unsigned cli_jobs(const struct cli *cli)
+{
+	if (cli->jobs)
+		return cli->jobs;
+	const char *cores = getenv("NIX_BUILD_CORES");
+	long n = cores ? strtol(cores, NULL, 10) : 0; /* 0: all */
+	if (n < 1)
+		n = sysconf(_SC_NPROCESSORS_ONLN);
+	return n < 1 ? 1 : n > 256 ? 256 : (unsigned)n;
 }
 
 void cli_help(FILE *out)

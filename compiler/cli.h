@@ -45,6 +45,8 @@ extern const struct command_row commands[];
 
 /* Fills `cli`. Errors are STATUS_USAGE. */
 bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const argv[], struct cli *cli);
+/* How many threads: --jobs, else NIX_BUILD_CORES, else all CPUs. */
+unsigned cli_jobs(const struct cli *cli);
 void cli_help(FILE *out);
 
 #endif

@@ -257,6 +257,8 @@ static const char *without_slashes(struct arena *arena, const char *path)
 bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request, struct closure *out)
 {
 	struct closure_table *table = closure_table_new(arena, diag, without_slashes(arena, request->store_dir));
+	if (request->jobs)
+		table->jobs = request->jobs;
 	add_roots(table, request);
 	bool read = request->file ? read_file(table, request->file, request->file_pos) : read_default(table, request);
 	if (read) {
@@ -266,7 +268,7 @@ bool closure_load(struct arena *arena, struct diag *diag, const struct closure_r
 		reach_all(&reach);
 		for (size_t i = 0; i < reach.queue.n; i++)
 			check_entry(&reach, reach.queue.v[i]);
-		if (table->errors == 0)
+		if (table->errors == 0 && closure_scan_hashes(table, reach.queue.v, reach.queue.n))
 			put_in_order(&reach, out);
 	}
 	return closure_errors_end(table) && read;

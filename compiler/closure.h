@@ -16,11 +16,14 @@ struct closure_request {
 	const char *file;             /* the description's `closure`; NULL: find out */
 	const struct pos *file_pos;
 	const char *state_dir;        /* Nix's state directory; NULL: $NIX_STATE_DIR, else /nix/var/nix */
+	unsigned jobs;                /* threads, for what must be read; 0: one */
 };
 
 /*
  * Fills `out` with the closure of the roots. Every path exists on disk, every reference is inside; errors (all of them, STATUS_INPUT) say
- * which path is missing and who refers to it. Strings live in `arena`.
+ * which path is missing and who refers to it. Every path has a NAR hash: the one that its source has for it, or, where the source has none (a scan, a
+ * list), the hash of what is there now; the paths are read for that. So whoever reads one later can tell whether it is still the same. Strings live
+ * in `arena`.
  */
 bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request, struct closure *out);
 

@@ -1,60 +1,44 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure_scan: references as Nix itself finds them: the 32 characters of a store path's hash in a file, a link or a name.
+ * closure_scan: what no source says of store paths is read from their contents: references, and the hash and size of the NAR. Both come from one
+ * reading, so they are of the same bytes.
  *
- * Most bytes are never looked at: 32 digits of base 32 in a row end at the first other byte, looked for from the end of the window.
- * Files are read in blocks and not mapped: one that shrinks meanwhile must not kill the program.
+ * All threads read, a round at a time; a round is what the one before found. In between, one thread takes over what was found, in the
+ * order of the entries: the result is the same with any number of threads.
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+#include <pthread.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "compiler/base/buf.h"
-#include "compiler/base/nix_hash.h"
+#include "compiler/closure_search.h"
 #include "compiler/closure_source.h"
 
-enum { HASH_PART = 32, BLOCK_BYTES = 256 * 1024, WARNINGS_SHOWN = 20 };
+enum { WARNINGS_SHOWN = 20 };
 
-/* A path that can be found. */
-struct candidate {
-	const char *name;
-	size_t entry;   /* SIZE_MAX while nobody has spoken of it */
-	size_t found_in; /* entry + 1 of where it was found last */
+enum scan_mode {
+	SCAN_ALL,    /* what is found is in the closure */
+	SCAN_LISTED, /* find entries of the table only */
+	SCAN_HASHES, /* find nothing */
 };
 
 struct scanner {
 	struct closure_table *table;
-	bool listed; /* find entries of the table only */
-	VEC(struct candidate) candidates;
-	size_t *slots; /* by hash; index + 1 */
-	size_t nslots; /* a power of 2 */
-	bool is_digit[256];
-	unsigned char *block;
-	struct buf path; /* being scanned */
-	size_t entry;    /* being scanned */
-	VEC(size_t) refs; /* of it */
+	enum scan_mode mode;
+	struct candidates candidates;
+	struct searcher **searchers; /* one for each thread */
+	size_t nsearchers;
+	VEC(size_t) round;           /* entries */
+	struct finding *findings;    /* of each of them */
+	size_t next;                 /* of them: to be read; the threads' */
 	size_t warnings;
 };
 
 /* ---- what can be found ---- */
 
-static size_t *hash_slot(const struct scanner *scanner, const char *hash)
-{
-	uint64_t key;
-	memcpy(&key, hash, sizeof key);
-	size_t slot = (key * 0x9e3779b97f4a7c15) >> 32 & (scanner->nslots - 1);
-	while (scanner->slots[slot] && memcmp(scanner->candidates.v[scanner->slots[slot] - 1].name, hash, HASH_PART) != 0)
-		slot = (slot + 1) & (scanner->nslots - 1);
-	return &scanner->slots[slot];
-}
-
 static void add_candidate(struct scanner *scanner, const char *name, size_t entry)
 {
-	vec_push(scanner->table->arena, &scanner->candidates, (struct candidate){name, entry, 0});
+	vec_push(scanner->table->arena, &scanner->candidates.v, (struct candidate){name, entry});
 }
 
 static bool add_directory(struct scanner *scanner)
@@ -70,197 +54,171 @@ static bool add_directory(struct scanner *scanner)
 	return true;
 }
 
-/* Nix puts HASH-NAME.lock and the like beside HASH-NAME: the table's own and then the shortest name has the hash. */
-static bool is_better(const struct candidate *a, const struct candidate *b)
+static bool add_candidates(struct scanner *scanner)
 {
-	if ((a->entry == SIZE_MAX) != (b->entry == SIZE_MAX))
-		return a->entry != SIZE_MAX;
-	return strlen(a->name) < strlen(b->name);
+	struct closure_table *table = scanner->table;
+	for (size_t i = 0; i < table->entries.n; i++)
+		if (scanner->mode == SCAN_ALL || table->entries.v[i].described)
+			add_candidate(scanner, table->entries.v[i].info.name, i);
+	return add_directory(scanner) || scanner->mode == SCAN_LISTED ||
+	       closure_error(table, NULL, "closure-scan", "cannot list the store directory %s: %s", table->store_dir, strerror(errno));
 }
 
-static void index_candidates(struct scanner *scanner)
+/* ---- reading ---- */
+
+struct reader {
+	struct scanner *scanner;
+	struct searcher *searcher;
+	pthread_t thread;
+};
+
+static void *read_some(void *context)
 {
-	for (scanner->nslots = 64; scanner->nslots < 2 * scanner->candidates.n;)
-		scanner->nslots *= 2;
-	scanner->slots = arena_alloc(scanner->table->arena, scanner->nslots * sizeof *scanner->slots);
-	for (size_t i = 0; i < scanner->candidates.n; i++) {
-		size_t *slot = hash_slot(scanner, scanner->candidates.v[i].name);
-		if (*slot == 0 || is_better(&scanner->candidates.v[i], &scanner->candidates.v[*slot - 1]))
-			*slot = i + 1;
-	}
+	const struct reader *reader = context;
+	struct scanner *scanner = reader->scanner;
+	for (size_t i; (i = __atomic_fetch_add(&scanner->next, 1, __ATOMIC_RELAXED)) < scanner->round.n;)
+		searcher_search(reader->searcher, scanner->table->entries.v[scanner->round.v[i]].info.path, &scanner->findings[i]);
+	return NULL;
 }
 
-/* ---- searching ---- */
+static void read_round(struct scanner *scanner)
+{
+	struct arena *arena = scanner->table->arena;
+	struct reader *readers = arena_alloc(arena, scanner->nsearchers * sizeof *readers);
+	size_t started = 0;
+	scanner->findings = arena_alloc(arena, (scanner->round.n + 1) * sizeof *scanner->findings);
+	scanner->next = 0;
+	for (size_t i = 0; i < scanner->nsearchers; i++)
+		readers[i] = (struct reader){.scanner = scanner, .searcher = scanner->searchers[i]};
+	/* The last one is for this thread; fewer than wished only cost time. */
+	while (started + 1 < scanner->nsearchers && started + 1 < scanner->round.n &&
+	       pthread_create(&readers[started].thread, NULL, read_some, &readers[started]) == 0)
+		started++;
+	read_some(&readers[scanner->nsearchers - 1]);
+	while (started)
+		pthread_join(readers[--started].thread, NULL);
+}
 
-static void warn_unlisted(struct scanner *scanner, const struct candidate *candidate)
+/* ---- taking over ---- */
+
+static void warn_unlisted(struct scanner *scanner, const struct candidate *candidate, const char *where)
 {
 	struct closure_table *table = scanner->table;
 	if (scanner->warnings++ < WARNINGS_SHOWN)
-		diag_warning(table->diag, NULL, "closure-list", "%s contains the hash of %s/%s, which is not in %s", buf_text(&scanner->path),
-			     table->store_dir, candidate->name, table->source);
+		diag_warning(table->diag, NULL, "closure-list", "%s contains the hash of %s/%s, which is not in %s", where, table->store_dir,
+			     candidate->name, table->source);
 }
 
-static void found(struct scanner *scanner, const char *hash)
+static void take_references(struct scanner *scanner, size_t entry, const struct finding *finding)
 {
-	size_t slot = *hash_slot(scanner, hash);
-	struct candidate *candidate = slot ? &scanner->candidates.v[slot - 1] : NULL;
-	if (!candidate || candidate->found_in == scanner->entry + 1)
-		return;
-	candidate->found_in = scanner->entry + 1;
-	if (candidate->entry == SIZE_MAX && scanner->listed) {
-		warn_unlisted(scanner, candidate);
-		return;
-	}
-	if (candidate->entry == SIZE_MAX) {
-		const char *path = path_join(scanner->table->arena, scanner->table->store_dir, candidate->name);
-		candidate->entry = closure_table_intern(scanner->table, path, strlen(path));
-	}
-	vec_push(scanner->table->arena, &scanner->refs, candidate->entry);
-}
-
-static void search(struct scanner *scanner, const unsigned char *text, size_t length)
-{
-	size_t known = 0; /* so many bytes at the window's start are digits */
-	for (size_t at = 0; at + HASH_PART <= length;) {
-		size_t end = HASH_PART;
-		while (end > known && scanner->is_digit[text[at + end - 1]])
-			end--;
-		if (end > known) {
-			at += end;
-			known = HASH_PART - end;
-		} else {
-			found(scanner, (const char *)text + at);
-			at++;
-			known = HASH_PART - 1;
-		}
-	}
-}
-
-static bool search_file(struct scanner *scanner, const char *path)
-{
-	FD_CLEANUP int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	size_t kept = 0; /* the end of the last block, in which a hash may have begun */
-	for (;;) {
-		ssize_t got = fd < 0 ? -1 : read(fd, scanner->block + kept, BLOCK_BYTES - kept);
-		if (got < 0 && errno == EINTR)
+	struct closure_table *table = scanner->table;
+	size_t *refs = arena_alloc(table->arena, finding->n * sizeof *refs), n = 0;
+	for (size_t i = 0; i < finding->n; i++) {
+		struct candidate *candidate = &scanner->candidates.v.v[finding->found[i]];
+		if (candidate->entry == SIZE_MAX && scanner->mode == SCAN_LISTED) {
+			warn_unlisted(scanner, candidate, finding->where[i]);
 			continue;
-		if (got <= 0)
-			return got == 0;
-		size_t length = kept + (size_t)got;
-		search(scanner, scanner->block, length);
-		kept = length < HASH_PART - 1 ? length : HASH_PART - 1;
-		memmove(scanner->block, scanner->block + length - kept, kept);
-	}
-}
-
-static bool search_link(struct scanner *scanner, const char *path)
-{
-	ssize_t length = readlink(path, (char *)scanner->block, BLOCK_BYTES);
-	if (length >= 0)
-		search(scanner, scanner->block, (size_t)length);
-	return length >= 0;
-}
-
-static bool search_tree(struct scanner *scanner);
-
-static bool search_directory(struct scanner *scanner)
-{
-	DIR *stream = opendir(buf_text(&scanner->path));
-	size_t length = scanner->path.n;
-	bool ok = stream;
-	while (ok) {
-		errno = 0;
-		struct dirent *entry = readdir(stream);
-		if (!entry) {
-			ok = errno == 0;
-			break;
 		}
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		search(scanner, (const unsigned char *)entry->d_name, strlen(entry->d_name));
-		buf_printf(&scanner->path, "/%s", entry->d_name);
-		ok = search_tree(scanner);
-		/* After an error the path stays what could not be read. */
-		if (ok)
-			scanner->path.p[scanner->path.n = length] = 0;
+		if (candidate->entry == SIZE_MAX) {
+			const char *path = path_join(table->arena, table->store_dir, candidate->name);
+			candidate->entry = closure_table_intern(table, path, strlen(path));
+		}
+		refs[n++] = candidate->entry;
 	}
-	int error = errno;
-	if (stream)
-		closedir(stream);
-	errno = error;
+	table->entries.v[entry].info.refs = refs;
+	table->entries.v[entry].info.nrefs = n;
+	table->entries.v[entry].described = true;
+}
+
+static bool take_finding(struct scanner *scanner, size_t entry, const struct finding *finding)
+{
+	struct closure_table *table = scanner->table;
+	if (finding->error)
+		return closure_error(table, NULL, "closure-scan", "%s", finding->error);
+	if (scanner->mode != SCAN_HASHES)
+		take_references(scanner, entry, finding);
+	struct store_path *info = &table->entries.v[entry].info;
+	info->nar_hash = arena_strdup(table->arena, finding->nar_hash);
+	info->nar_size = (int64_t)finding->nar_size;
+	return true;
+}
+
+/* ---- the whole ---- */
+
+static bool scan_round(struct scanner *scanner)
+{
+	bool ok = true;
+	read_round(scanner);
+	for (size_t i = 0; i < scanner->round.n; i++)
+		ok &= take_finding(scanner, scanner->round.v[i], &scanner->findings[i]);
+	scanner->round.n = 0;
 	return ok;
 }
 
-/* Searches what scanner->path names; false with errno. */
-static bool search_tree(struct scanner *scanner)
-{
-	struct stat st;
-	const char *path = buf_text(&scanner->path);
-	if (lstat(path, &st) != 0)
-		return false;
-	if (S_ISREG(st.st_mode))
-		return search_file(scanner, path);
-	if (S_ISLNK(st.st_mode))
-		return search_link(scanner, path);
-	return !S_ISDIR(st.st_mode) || search_directory(scanner);
-}
-
-static bool scan_entry(struct scanner *scanner, size_t entry)
+/* All entries, and what they lead to. What is missing is told later, with who refers to it. */
+static bool scan_table(struct scanner *scanner)
 {
 	struct closure_table *table = scanner->table;
-	struct closure_entry *scanned = &table->entries.v[entry];
-	if ((scanner->listed && !scanned->described) || !path_exists(scanned->info.path))
-		return true;
-	scanner->entry = entry;
-	memset(&scanner->refs, 0, sizeof scanner->refs);
-	scanner->path.n = 0;
-	buf_puts(&scanner->path, scanned->info.path);
-	if (!search_tree(scanner))
-		return closure_error(table, NULL, "closure-scan", "cannot look for references in %s: %s", buf_text(&scanner->path),
-				     strerror(errno));
-	/* The search may have moved the table. */
-	scanned = &table->entries.v[entry];
-	scanned->info.refs = scanner->refs.v;
-	scanned->info.nrefs = scanner->refs.n;
-	scanned->described = true;
-	return true;
+	bool ok = true;
+	for (size_t i = 0; i < table->entries.n;) {
+		for (; i < table->entries.n; i++)
+			if ((scanner->mode == SCAN_ALL || table->entries.v[i].described) && path_exists(table->entries.v[i].info.path))
+				vec_push(table->arena, &scanner->round, i);
+		ok &= scan_round(scanner);
+	}
+	return ok;
+}
+
+static void begin(struct scanner *scanner)
+{
+	struct arena *arena = scanner->table->arena;
+	candidates_index(arena, &scanner->candidates);
+	scanner->nsearchers = scanner->table->jobs;
+	scanner->searchers = arena_alloc(arena, scanner->nsearchers * sizeof *scanner->searchers);
+	for (size_t i = 0; i < scanner->nsearchers; i++)
+		scanner->searchers[i] = searcher_new(&scanner->candidates);
+}
+
+static void end(struct scanner *scanner)
+{
+	for (size_t i = 0; i < scanner->nsearchers; i++)
+		searcher_free(scanner->searchers[i]);
 }
 
 static bool scan(struct scanner *scanner)
 {
-	struct closure_table *table = scanner->table;
-	for (size_t i = 0; i < table->entries.n; i++)
-		if (!scanner->listed || table->entries.v[i].described)
-			add_candidate(scanner, table->entries.v[i].info.name, i);
-	if (!add_directory(scanner) && !scanner->listed)
-		return closure_error(table, NULL, "closure-scan", "cannot list the store directory %s: %s", table->store_dir,
-				     strerror(errno));
-	index_candidates(scanner);
-	for (size_t i = 0; i < countof(scanner->is_digit); i++)
-		scanner->is_digit[i] = nix32_is_digit((char)i);
-	scanner->block = malloc(BLOCK_BYTES);
-	if (!scanner->block)
-		abort();
-	bool ok = true;
-	for (size_t i = 0; i < table->entries.n; i++)
-		ok &= scan_entry(scanner, i);
-	free(scanner->block);
-	buf_free(&scanner->path);
+	if (!add_candidates(scanner))
+		return false;
+	begin(scanner);
+	const bool ok = scan_table(scanner);
+	end(scanner);
 	return ok;
 }
 
 bool closure_scan_load(struct closure_table *table)
 {
-	struct scanner scanner = {.table = table};
+	struct scanner scanner = {.table = table, .mode = SCAN_ALL};
 	table->source = arena_printf(table->arena, "the references found in %s", table->store_dir);
 	return scan(&scanner);
 }
 
 bool closure_scan_listed(struct closure_table *table)
 {
-	struct scanner scanner = {.table = table, .listed = true};
+	struct scanner scanner = {.table = table, .mode = SCAN_LISTED};
 	bool ok = scan(&scanner);
 	if (scanner.warnings > WARNINGS_SHOWN)
 		diag_warning(table->diag, NULL, "closure-list", "and %zu more", scanner.warnings - WARNINGS_SHOWN);
+	return ok;
+}
+
+bool closure_scan_hashes(struct closure_table *table, const size_t *entries, size_t n)
+{
+	struct scanner scanner = {.table = table, .mode = SCAN_HASHES};
+	for (size_t i = 0; i < n; i++)
+		if (!table->entries.v[entries[i]].info.nar_hash)
+			vec_push(table->arena, &scanner.round, entries[i]);
+	begin(&scanner);
+	const bool ok = scan_round(&scanner);
+	end(&scanner);
 	return ok;
 }

@@ -33,6 +33,7 @@ struct closure_table {
 	size_t *slots; /* open hash table of index + 1 */
 	size_t nslots; /* a power of 2 */
 	size_t errors; /* of this closure; many are counted, not recorded */
+	unsigned jobs; /* threads for what must be read, at least 1 */
 };
 
 /* ---- closure_table.c ---- */
@@ -84,9 +85,11 @@ enum source_result closure_db_load(struct closure_table *table, const char *stat
 /* closure_nix.c: asks Nix's own programs, for those who may not read the database. */
 enum source_result closure_nix_load(struct closure_table *table, const char *state_dir);
 
-/* closure_scan.c: looks for the hashes of the store directory's entries in the contents, from the entries in the table on. */
+/* closure_scan.c: looks for the hashes of the store directory's entries in the contents, from the entries in the table on, and hashes these. */
 bool closure_scan_load(struct closure_table *table);
 /* Finds the references among the listed entries; what is found beyond them is a warning. */
 bool closure_scan_listed(struct closure_table *table);
+/* Finds the NAR hashes and sizes of those entries that have no hash. */
+bool closure_scan_hashes(struct closure_table *table, const size_t *entries, size_t n);
 
 #endif

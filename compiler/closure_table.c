@@ -82,6 +82,7 @@ struct closure_table *closure_table_new(struct arena *arena, struct diag *diag, 
 	table->diag = diag;
 	table->store_dir = store_dir;
 	table->store_dir_length = strlen(store_dir);
+	table->jobs = 1;
 	table->nslots = FIRST_SLOTS;
 	table->slots = arena_alloc(arena, FIRST_SLOTS * sizeof *table->slots);
 	return table;

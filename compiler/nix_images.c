@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
-#include "imaging/nar_hash.h"
 #include "imaging/nix_db.h"
 #include "imaging/nix_registration.h"
 
@@ -24,34 +23,11 @@ struct maker {
 
 /* ---- files ---- */
 
-/* The registration knows the hashes; a source without them (a scan) leaves them to us. */
-static bool complete_hashes(const struct maker *maker, struct closure *closure)
-{
-	*closure = maker->plan->closure;
-	struct store_path *paths = arena_alloc(maker->arena, closure->n * sizeof *paths);
-	if (closure->n)
-		memcpy(paths, closure->v, closure->n * sizeof *paths);
-	for (size_t i = 0; i < closure->n; i++) {
-		char hash[65];
-		uint64_t size;
-		if (paths[i].nar_hash)
-			continue;
-		if (!nar_hash(maker->diag, paths[i].path, hash, &size))
-			return false;
-		paths[i].nar_hash = arena_strdup(maker->arena, hash);
-		paths[i].nar_size = (int64_t)size;
-	}
-	closure->v = paths;
-	return true;
-}
-
 /* The directory of db.sqlite and schema; NULL after an error. */
 static const char *make_database(const struct maker *maker)
 {
-	struct closure closure;
 	const char *directory = path_join(maker->arena, maker->scratch, "db");
-	bool ok = complete_hashes(maker, &closure) && directory_make(maker->diag, directory, 0755) &&
-		  nix_db_write(maker->diag, directory, &closure, maker->plan->time);
+	bool ok = directory_make(maker->diag, directory, 0755) && nix_db_write(maker->diag, directory, &maker->plan->closure, maker->plan->time);
 	return ok ? directory : NULL;
 }
 
@@ -171,9 +147,8 @@ const char *nix_registration_path(struct arena *arena, const struct plan *plan)
 
 static bool add_registration(const struct maker *maker)
 {
-	struct closure closure;
 	const char *source = path_join(maker->arena, maker->scratch, "registration");
-	if (!complete_hashes(maker, &closure) || !nix_registration_write(maker->diag, source, &closure))
+	if (!nix_registration_write(maker->diag, source, &maker->plan->closure))
 		return false;
 	add_file(maker, nix_registration_path(maker->arena, maker->plan), source);
 	return true;

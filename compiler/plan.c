@@ -26,10 +26,11 @@ static bool in_store(const struct vm *vm, const char *path)
 
 /* ---- closure ---- */
 
-static bool plan_closure(struct planner *planner)
+static bool plan_closure(struct planner *planner, unsigned jobs)
 {
 	const struct vm *vm = planner->plan->vm;
-	struct closure_request request = {.store_dir = vm->store_dir, .file = vm->closure, .file_pos = vm_where(vm, &vm->closure)};
+	struct closure_request request = {
+		.store_dir = vm->store_dir, .file = vm->closure, .file_pos = vm_where(vm, &vm->closure), .jobs = jobs};
 	VEC(struct pos) places = {0};
 	const struct pos nowhere = {0}, *where = vm_where(vm, &vm->toplevel);
 	vec_push(planner->arena, &request.roots, vm->toplevel);
@@ -324,13 +325,14 @@ static uint32_t build_time(void)
 	return !text || !*text || *end || seconds > UINT32_MAX ? 1 : (uint32_t)seconds;
 }
 
-bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, struct plan *plan)
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, unsigned jobs,
+	       struct plan *plan)
 {
 	*plan = (struct plan){.vm = vm, .backend = backend_find(vm->hypervisor), .system = *system, .time = build_time(), .shared = shared};
 	plan->guest.vm = vm;
 	struct planner planner = {arena, diag, plan};
 	bool ok = check_kernel(&planner);
-	ok &= plan_closure(&planner);
+	ok &= plan_closure(&planner, jobs);
 	storage_disks(arena, vm, &plan->guest);
 	storage_mounts(arena, vm, plan->backend, &plan->guest, &plan->mounts);
 	plan->writable_store = store_overlay_find(arena, vm, &plan->overlay);

@@ -59,6 +59,8 @@ struct plan {
 	struct shared *shared;   /* with other VMs of this run; NULL: there are none */
 };
 
-bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, struct plan *plan);
+/* `jobs`: threads, where store paths must be read. */
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, unsigned jobs,
+	       struct plan *plan);
 
 #endif

@@ -193,5 +193,6 @@ bool session_check(struct session *session)
 bool session_plan(struct session *session)
 {
 	return session_check(session) && vm_resolve(session->arena, session->diag, &session->vm, &session->system) &&
-	       plan_make(session->arena, session->diag, &session->vm, &session->system, session->shared, &session->plan);
+	       plan_make(session->arena, session->diag, &session->vm, &session->system, session->shared, cli_jobs(&session->cli),
+			 &session->plan);
 }

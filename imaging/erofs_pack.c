@@ -101,7 +101,7 @@ static const char *source(struct erofs_packing *p, struct diag *diag, const char
 
 static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image *image);
 
-/* Whether the path is what was registered. mkfs.erofs has read it before: what was changed by then is found. */
+/* Whether the path is what it is known as. mkfs.erofs has read it before: what was changed by then is found. */
 static bool check(struct erofs_packing *p, struct diag *diag)
 {
 	struct packing *common = &p->common;

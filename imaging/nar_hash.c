@@ -39,20 +39,20 @@ static const char *shown(const char *hash, char text[NIX_HASH_MAX_DIGITS + 1])
 	return text;
 }
 
-bool nar_check(struct diag *diag, const char *path, const char *registered, const char *found)
+bool nar_check(struct diag *diag, const char *path, const char *known, const char *found)
 {
 	char wanted_text[NIX_HASH_MAX_DIGITS + 1], found_text[NIX_HASH_MAX_DIGITS + 1];
-	if (!registered || strcmp(registered, found) == 0)
+	if (!known || strcmp(known, found) == 0)
 		return true;
-	diag_error(diag, STATUS_INPUT, NULL, "modified-path", "%s was modified: it is registered with the hash sha256:%s, but its files have sha256:%s",
-		   path, shown(registered, wanted_text), shown(found, found_text));
-	diag_note(diag, NULL, "modified-path", "nothing was made of it; \"nix-store --repair-path %s\" fetches or builds it again", path);
+	diag_error(diag, STATUS_INPUT, NULL, "modified-path", "%s was modified: it had the hash sha256:%s, but its files have sha256:%s",
+		   path, shown(known, wanted_text), shown(found, found_text));
+	diag_note(diag, NULL, "modified-path", "nothing was made of it; what Nix has registered comes back by \"nix-store --repair-path %s\"", path);
 	return false;
 }
 
-bool nar_verify(struct diag *diag, const char *path, const char *registered)
+bool nar_verify(struct diag *diag, const char *path, const char *known)
 {
 	char found[NAR_HASH_DIGITS + 1];
 	uint64_t size;
-	return !registered || (nar_hash(diag, path, found, &size) && nar_check(diag, path, registered, found));
+	return !known || (nar_hash(diag, path, found, &size) && nar_check(diag, path, known, found));
 }

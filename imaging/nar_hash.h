@@ -14,9 +14,9 @@ bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1
 /* The size alone; no content is read. */
 bool nar_size(struct diag *diag, const char *path, uint64_t *size);
 
-/* Whether `path` is what was registered, by the hashes of both; an error names them. `registered` NULL: nothing was, which is fine. */
-bool nar_check(struct diag *diag, const char *path, const char *registered, const char *found);
-/* The same of what `path` is now: it is read, if something was registered. */
-bool nar_verify(struct diag *diag, const char *path, const char *registered);
+/* Whether `path` is what it is known as, by the hashes of both; an error names them. `known` NULL: nothing is known, which is fine. */
+bool nar_check(struct diag *diag, const char *path, const char *known, const char *found);
+/* The same of what `path` is now: it is read, if its hash is known. */
+bool nar_verify(struct diag *diag, const char *path, const char *known);
 
 #endif

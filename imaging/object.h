@@ -56,7 +56,7 @@ struct object_footer {
 	uint32_t inodes, fragments;
 	uint64_t data_hash[2], tables_hash[2];   /* XXH3-128 */
 	unsigned char setup[32];                 /* what the image's super block must say for this data; zeros: nothing */
-	char nar_hash[64];                       /* of the NAR of what was packed, which is the registered one if one is */
+	char nar_hash[64];                       /* of the NAR of what was packed, which is the known one if one is */
 	uint64_t footer_hash;                    /* of all before; stays last */
 };
 

@@ -17,7 +17,7 @@ struct object_cache;
  * builds once, as those of a CI fleet do, would copy each for nothing; rsync makes a copy for one that builds often.
  *
  * An object is known by the name of its store path, which Nix made from all that went into it, the settings, and the NAR hash of what was packed, which
- * must be the one registered here. Its hashes are compared each time, those of its data too: what was damaged on a disk or on the way
+ * must be the one known here. Its hashes are compared each time, those of its data too: what was damaged on a disk or on the way
  * is packed anew, into the own cache. But these hashes are no signature: who can write to the cache can put anything there with hashes that fit.
  * So it is read only when nobody but root, the caller and the owners can write to its directories, and files of others in it are passed over.
  */

@@ -41,7 +41,7 @@ void packing_init(struct packing *packing, const struct packing_request *request
 void packing_release(struct packing *packing);
 /*
  * Reads the tree: makes the records of directories and links, and calls `add_file`. With `hashed`, that one gives contents to the walk, and what was
- * read is compared with what was registered.
+ * read is compared with the hash that is known.
  */
 bool packing_walk(struct packing *packing, struct diag *diag, bool hashed);
 /* Appends to the data. */

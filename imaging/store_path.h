@@ -10,7 +10,7 @@
 struct store_path {
 	const char *path;     /* absolute, in the store directory: /nix/store/HASH-NAME */
 	const char *name;     /* its last component, inside `path` */
-	const char *nar_hash; /* SHA-256 of its NAR in base 16, 64 digits; NULL when not known */
+	const char *nar_hash; /* SHA-256 of its NAR in base 16, 64 digits; NULL when not known, which is never so in a plan's closure */
 	int64_t nar_size;     /* bytes; -1 when not known */
 	const char *deriver;  /* NULL when not known */
 	const char *sigs;     /* separated by spaces; NULL without */

@@ -179,7 +179,7 @@ static bool build(struct session *session, const struct fleet *fleet, const char
 	struct builder builder = {.session = session, .fleet = fleet, .old = output, .directory = staging.directory, .progress = &progress};
 	builder.settings = (struct image_settings){.cache_dir = build_cache(session),
 						   .sharing = sharing,
-						   .jobs = build_jobs(&session->cli),
+						   .jobs = cli_jobs(&session->cli),
 						   .progress = progress_bytes,
 						   .progress_context = &progress};
 	/* Of the whole process: the same for all threads from here on. */

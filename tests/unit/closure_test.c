@@ -11,7 +11,7 @@
 #include "closure_fixture.h"
 
 #define PLAIN "app e3b0c442 100: app lib\nlib ba7816bf 200: data\ndata e3b0c442 300:\n"
-#define UNHASHED "app - -1: app lib\nlib - -1: data\ndata - -1:\n"
+#define UNHASHED "app read: app lib\nlib read: data\ndata read:\n"
 #define REGISTRATION(hash_a, deriver)                                                                                  \
 	"$D\n" HASH_B "\n9\n\n0\n$A\n" hash_a "\n100\n" deriver "\n2\n$B\n$A\n$C\nsha256:" HASH_A_NIX32 "\n300\n\n0\n" \
 	"$B\n" HASH_B "\n200\n\n1\n$C\n"
@@ -25,10 +25,10 @@ static const struct form {
 	{"references repeated", "$A\n" HASH_A "\n1\n\n3\n$C\n$A\n$C\n$C\n" HASH_A "\n2\n\n0\n", "app e3b0c442 1: app data\ndata e3b0c442 2:\n"},
 	{"no last newline", "$A\n" HASH_A "\n1\n\n1\n$A", "app e3b0c442 1: app\n"},
 	{"exportReferencesGraph", "$A\n\n2\n$A\n$B\n$C\n\n0\n$B\n\n1\n$C\n$D\n\n0\n", UNHASHED},
-	{"exportReferencesGraph with a deriver", "$A\n$R\n0\n", "app - -1 deriver=app.drv:\n"},
+	{"exportReferencesGraph with a deriver", "$A\n$R\n0\n", "app read deriver=app.drv:\n"},
 	{"list", "$B\n$C\n$A\n", UNHASHED},
 	{"list of one", "$C\n$A\n$B", UNHASHED},
-	{"all of a list is wanted", "$D\n$A\n$B\n$C\n$A\n", UNHASHED "other - -1:\n"},
+	{"all of a list is wanted", "$D\n$A\n$B\n$C\n$A\n", UNHASHED "other read:\n"},
 	{"path-info, list",
 	 "[{\"path\":\"$A\",\"narHash\":\"sha256-" HASH_A_BASE64 "\",\"narSize\":100,\"references\":[\"$C\",\"$A\"],\"deriver\":\"$R\","
 	 "\"registrationTime\":1,\"ultimate\":true,\"signatures\":[\"k-1:x==\",\"k-2:y==\"]},"
@@ -187,7 +187,7 @@ static void test_roots(void **state)
 	struct closure_request request = {.store_dir = expand(f, "$S//"), .file = file, .roots = {good, countof(good), 0}};
 	struct closure closure;
 	assert_ok(f, closure_load(f->arena, f->diag, &request, &closure));
-	assert_string_equal(render(f, &closure), "data - -1:\nother - -1:\n");
+	assert_string_equal(render(f, &closure), "data read:\nother read:\n");
 
 	const char *bad[] = {"/tmp", link, expand(f, "$S"), expand(f, "$Sx/y"), expand(f, "$S/.links/x"), expand(f, "$R"), expand(f, "$A")};
 	struct pos places[countof(bad)];
@@ -246,7 +246,7 @@ static void test_attributes_of_the_derivation(void **state)
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, ".attrs.json");
 	put_file(f, file, "{\"g\":[{\"path\":\"$C\",\"narHash\":\"sha256:" HASH_B "\",\"narSize\":4,\"references\":[]}]}");
-	assert_closure(f, expand(f, "$C"), NULL, "data - -1:\n");
+	assert_closure(f, expand(f, "$C"), NULL, "data read:\n");
 	setenv("NIX_BUILD_TOP", f->scratch, 1);
 	assert_closure(f, expand(f, "$C"), NULL, "data ba7816bf 4:\n");
 	/* It says nothing of app: the next source is asked. */
@@ -255,7 +255,7 @@ static void test_attributes_of_the_derivation(void **state)
 	setenv("NIX_ATTRS_JSON_FILE", "/nowhere", 1);
 	assert_closure(f, expand(f, "$C"), NULL, "data ba7816bf 4:\n");
 	unsetenv("NIX_BUILD_TOP");
-	assert_closure(f, expand(f, "$C"), NULL, "data - -1:\n");
+	assert_closure(f, expand(f, "$C"), NULL, "data read:\n");
 	setenv("NIX_ATTRS_JSON_FILE", file, 1);
 	assert_closure(f, expand(f, "$C"), NULL, "data ba7816bf 4:\n");
 	put_file(f, file, "{\"g\":[{\"path\":");
@@ -282,7 +282,7 @@ static void test_scan_finds_what_nix_finds(void **state)
 	assert_closure(f, expand(f, "$A"), NULL, UNHASHED);
 	/* In a name, without anything around it. */
 	put_file(f, path_join(f->arena, expand(f, "$A/bin"), "0d000000000000000000000000000000"), "");
-	assert_closure(f, expand(f, "$A"), NULL, "app - -1: app lib other\nlib - -1: data\ndata - -1:\nother - -1:\n");
+	assert_closure(f, expand(f, "$A"), NULL, "app read: app lib other\nlib read: data\ndata read:\nother read:\n");
 }
 
 static void test_scan_looks_at_every_byte(void **state)
@@ -294,15 +294,15 @@ static void test_scan_looks_at_every_byte(void **state)
 		unlink(path);
 		put_at(path, offsets[i], "0c000000000000000000000000000000");
 		put_at(path, offsets[i] + 32, i % 2 ? "zzzz" : "");
-		assert_closure(f, path, NULL, "data - -1:\nother - -1: data\n");
+		assert_closure(f, path, NULL, "data read:\nother read: data\n");
 	}
 	/* Digits before it, so that no window starts anew at the hash. */
 	put_file(f, expand(f, "$D"), "0000000000000000000000000000c00c0000000000000000000000000000000c");
-	assert_closure(f, expand(f, "$D"), NULL, "data - -1:\nother - -1: data\n");
+	assert_closure(f, expand(f, "$D"), NULL, "data read:\nother read: data\n");
 	put_file(f, expand(f, "$D"), "0C000000000000000000000000000000 0c00000000000000000000000000000-0c0000000000000000000000000000000");
-	assert_closure(f, expand(f, "$D"), NULL, "data - -1:\nother - -1: data\n");
+	assert_closure(f, expand(f, "$D"), NULL, "data read:\nother read: data\n");
 	put_file(f, expand(f, "$D"), "0C000000000000000000000000000000 0c00000000000000000000000000000");
-	assert_closure(f, expand(f, "$D"), NULL, "other - -1:\n");
+	assert_closure(f, expand(f, "$D"), NULL, "other read:\n");
 }
 
 static void test_incomplete_list_is_noticed(void **state)
@@ -310,7 +310,7 @@ static void test_incomplete_list_is_noticed(void **state)
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, "list");
 	put_file(f, file, "$A\n$B\n");
-	assert_closure(f, expand(f, "$A"), file, "app - -1: app lib\nlib - -1:\n");
+	assert_closure(f, expand(f, "$A"), file, "app read: app lib\nlib read:\n");
 	assert_said(f, expand(f, "warning: $B/link contains the hash of $C, which is not in "));
 }
 
@@ -324,7 +324,66 @@ static void test_unreadable_file_stops_the_scan(void **state)
 	assert_int_equal(chmod(expand(f, "$A/bin/app"), 0), 0);
 	struct closure closure;
 	assert_false(load(f, expand(f, "$A"), NULL, &closure));
-	assert_said(f, expand(f, "cannot look for references in $A/bin/app: Permission denied"));
+	assert_said(f, expand(f, "cannot read $A/bin/app: Permission denied"));
+}
+
+static void test_pipe_stops_the_scan(void **state)
+{
+	struct fixture *f = *state;
+	assert_int_equal(mkfifo(expand(f, "$C.pipe"), 0644), 0);
+	assert_int_equal(rename(expand(f, "$C.pipe"), expand(f, "$A/bin/pipe")), 0);
+	struct closure closure;
+	assert_false(load(f, expand(f, "$A"), NULL, &closure));
+	assert_said(f, expand(f, "$A/bin/pipe is neither a file nor a directory"));
+	/* A source that has no hashes, but references, is read too. */
+	put_file(f, scratch_path(f, "graph"), "$A\n\n0\n");
+	assert_false(load(f, expand(f, "$A"), scratch_path(f, "graph"), &closure));
+	assert_said(f, expand(f, "$A/bin/pipe is neither a file nor a directory"));
+}
+
+enum { PATHS = 60 };
+
+static const char *numbered(struct fixture *f, unsigned number)
+{
+	return arena_printf(f->arena, "%s/%032u-p", store_dir(f), number);
+}
+
+/* Each refers to two further ones and to one that is not in the list. */
+static const char *make_numbered(struct fixture *f)
+{
+	BUF_CLEANUP struct buf list = {0};
+	for (unsigned i = 1; i <= PATHS; i++) {
+		put_file(f, numbered(f, i),
+			 arena_printf(f->arena, "%s %s %s", numbered(f, 2 * i), numbered(f, 2 * i + 1), numbered(f, 1000 + i)));
+		put_file(f, numbered(f, 1000 + i), "");
+		buf_printf(&list, "%s\n", numbered(f, i));
+	}
+	for (unsigned i = PATHS + 1; i <= 2 * PATHS + 1; i++)
+		put_file(f, numbered(f, i), "");
+	put_file(f, scratch_path(f, "list"), buf_text(&list));
+	return scratch_path(f, "list");
+}
+
+static void test_any_number_of_threads(void **state)
+{
+	struct fixture *f = *state;
+	const char *list = make_numbered(f), *root = numbered(f, 1);
+	for (int listed = 0; listed < 2; listed++) {
+		const char *first = NULL, *said = NULL;
+		for (unsigned jobs = 1; jobs < 9; jobs++) {
+			struct closure_request request = {.roots = {&root, 1, 0}, .store_dir = store_dir(f), .state_dir = scratch_path(f, "none"),
+							  .file = listed ? list : NULL, .jobs = jobs};
+			struct closure closure;
+			assert_ok(f, closure_load(f->arena, f->diag, &request, &closure));
+			assert_int_equal(closure.n, listed ? PATHS : 3 * PATHS + 1);
+			const char *text = render(f, &closure), *now = messages(f);
+			assert_string_equal(text, first ? first : text);
+			assert_string_equal(now, said ? said : now);
+			first = text;
+			said = now;
+		}
+		assert_true(listed == (strstr(said, " more") != NULL));
+	}
 }
 
 int main(void)
@@ -342,6 +401,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_scan_looks_at_every_byte, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_incomplete_list_is_noticed, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_unreadable_file_stops_the_scan, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_pipe_stops_the_scan, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_any_number_of_threads, closure_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

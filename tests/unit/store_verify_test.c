@@ -101,7 +101,7 @@ static void assert_refused(struct fixture *f, const struct engine *engine, const
 	const char *found = nix_form(f, scratch_path(f, "store/b"));
 	if (engine->make(f->diag, &request, &result))
 		fail_msg("%s made an image", engine->name);
-	const char *said = messages(f), *wanted = arena_printf(f->arena, "/store/b was modified: it is registered with the hash %s", registered);
+	const char *said = messages(f), *wanted = arena_printf(f->arena, "/store/b was modified: it had the hash %s", registered);
 	if (!strstr(said, wanted) || !strstr(said, found) || !strstr(said, "[modified-path]"))
 		fail_msg("%s: expected \"%s\" and \"%s\" in: %s", engine->name, wanted, found, said);
 	assert_false(path_exists(request.output));
