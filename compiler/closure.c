@@ -259,6 +259,7 @@ bool closure_load(struct arena *arena, struct diag *diag, const struct closure_r
 	struct closure_table *table = closure_table_new(arena, diag, without_slashes(arena, request->store_dir));
 	if (request->jobs)
 		table->jobs = request->jobs;
+	table->memo = request->memo;
 	add_roots(table, request);
 	bool read = request->file ? read_file(table, request->file, request->file_pos) : read_default(table, request);
 	if (read) {

@@ -17,6 +17,7 @@ struct closure_request {
 	const struct pos *file_pos;
 	const char *state_dir;        /* Nix's state directory; NULL: $NIX_STATE_DIR, else /nix/var/nix */
 	unsigned jobs;                /* threads, for what must be read; 0: one */
+	struct closure_memo *memo;    /* of what further closures need, too; NULL: none */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "compiler/closure_memo.h"
 #include "compiler/closure_search.h"
 #include "compiler/closure_source.h"
 
@@ -26,6 +27,7 @@ struct scanner {
 	struct closure_table *table;
 	enum scan_mode mode;
 	struct candidates candidates;
+	struct closure_memo *memo;   /* NULL: none */
 	struct searcher **searchers; /* one for each thread */
 	size_t nsearchers;
 	VEC(size_t) round;           /* entries */
@@ -60,7 +62,10 @@ static bool add_candidates(struct scanner *scanner)
 	for (size_t i = 0; i < table->entries.n; i++)
 		if (scanner->mode == SCAN_ALL || table->entries.v[i].described)
 			add_candidate(scanner, table->entries.v[i].info.name, i);
-	return add_directory(scanner) || scanner->mode == SCAN_LISTED ||
+	if (add_directory(scanner))
+		return true;
+	scanner->memo = NULL; /* other lists have other candidates */
+	return scanner->mode == SCAN_LISTED ||
 	       closure_error(table, NULL, "closure-scan", "cannot list the store directory %s: %s", table->store_dir, strerror(errno));
 }
 
@@ -72,12 +77,23 @@ struct reader {
 	pthread_t thread;
 };
 
+static void read_path(const struct reader *reader, const char *path, struct finding *out)
+{
+	const struct scanner *scanner = reader->scanner;
+	const bool searched = scanner->mode != SCAN_HASHES;
+	if (scanner->memo && closure_memo_find(scanner->memo, path, searched, out))
+		return;
+	searcher_search(reader->searcher, path, out);
+	if (scanner->memo && !out->error)
+		closure_memo_add(scanner->memo, path, searched, out);
+}
+
 static void *read_some(void *context)
 {
 	const struct reader *reader = context;
 	struct scanner *scanner = reader->scanner;
 	for (size_t i; (i = __atomic_fetch_add(&scanner->next, 1, __ATOMIC_RELAXED)) < scanner->round.n;)
-		searcher_search(reader->searcher, scanner->table->entries.v[scanner->round.v[i]].info.path, &scanner->findings[i]);
+		read_path(reader, scanner->table->entries.v[scanner->round.v[i]].info.path, &scanner->findings[i]);
 	return NULL;
 }
 
@@ -114,7 +130,9 @@ static void take_references(struct scanner *scanner, size_t entry, const struct 
 	struct closure_table *table = scanner->table;
 	size_t *refs = arena_alloc(table->arena, finding->n * sizeof *refs), n = 0;
 	for (size_t i = 0; i < finding->n; i++) {
-		struct candidate *candidate = &scanner->candidates.v.v[finding->found[i]];
+		struct candidate *candidate = candidates_find(&scanner->candidates, finding->names[i]);
+		if (!candidate)
+			continue;
 		if (candidate->entry == SIZE_MAX && scanner->mode == SCAN_LISTED) {
 			warn_unlisted(scanner, candidate, finding->where[i]);
 			continue;
@@ -197,14 +215,14 @@ static bool scan(struct scanner *scanner)
 
 bool closure_scan_load(struct closure_table *table)
 {
-	struct scanner scanner = {.table = table, .mode = SCAN_ALL};
+	struct scanner scanner = {.table = table, .mode = SCAN_ALL, .memo = table->memo};
 	table->source = arena_printf(table->arena, "the references found in %s", table->store_dir);
 	return scan(&scanner);
 }
 
 bool closure_scan_listed(struct closure_table *table)
 {
-	struct scanner scanner = {.table = table, .mode = SCAN_LISTED};
+	struct scanner scanner = {.table = table, .mode = SCAN_LISTED, .memo = table->memo};
 	bool ok = scan(&scanner);
 	if (scanner.warnings > WARNINGS_SHOWN)
 		diag_warning(table->diag, NULL, "closure-list", "and %zu more", scanner.warnings - WARNINGS_SHOWN);
@@ -213,7 +231,7 @@ bool closure_scan_listed(struct closure_table *table)
 
 bool closure_scan_hashes(struct closure_table *table, const size_t *entries, size_t n)
 {
-	struct scanner scanner = {.table = table, .mode = SCAN_HASHES};
+	struct scanner scanner = {.table = table, .mode = SCAN_HASHES, .memo = table->memo};
 	for (size_t i = 0; i < n; i++)
 		if (!table->entries.v[entries[i]].info.nar_hash)
 			vec_push(table->arena, &scanner.round, entries[i]);

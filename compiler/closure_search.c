@@ -24,8 +24,7 @@ struct searcher {
 	size_t search;    /* number of the one under way, from 1 */
 	bool is_digit[256];
 	unsigned char *block;
-	VEC(size_t) found;
-	VEC(const char *) where;
+	struct strings names, where;
 };
 
 /* ---- what can be found ---- */
@@ -60,6 +59,12 @@ void candidates_index(struct arena *arena, struct candidates *candidates)
 	}
 }
 
+struct candidate *candidates_find(const struct candidates *candidates, const char *name)
+{
+	const size_t slot = *hash_slot(candidates, name);
+	return slot ? &candidates->v.v[slot - 1] : NULL;
+}
+
 /* ---- searching ---- */
 
 static void found(struct searcher *searcher, const struct store_walk *walk, const char *hash)
@@ -68,7 +73,7 @@ static void found(struct searcher *searcher, const struct store_walk *walk, cons
 	if (!slot || searcher->found_in[slot - 1] == searcher->search)
 		return;
 	searcher->found_in[slot - 1] = searcher->search;
-	vec_push(searcher->arena, &searcher->found, slot - 1);
+	vec_push(searcher->arena, &searcher->names, searcher->candidates->v.v[slot - 1].name);
 	vec_push(searcher->arena, &searcher->where, arena_strdup(searcher->arena, buf_text(&walk->path)));
 }
 
@@ -152,8 +157,7 @@ void searcher_search(struct searcher *searcher, const char *path, struct finding
 {
 	static const struct store_visitor visitor = {.directory = search_directory, .symlink = search_symlink, .file = search_file};
 	struct store_walk walk = {.diag = searcher->diag, .visitor = &visitor, .context = searcher, .hashed = true};
-	memset(&searcher->found, 0, sizeof searcher->found);
-	memset(&searcher->where, 0, sizeof searcher->where);
+	searcher->names = searcher->where = (struct strings){0};
 	searcher->search++;
 	*out = (struct finding){0};
 	if (store_walk_run(&walk, path)) {
@@ -163,7 +167,7 @@ void searcher_search(struct searcher *searcher, const char *path, struct finding
 		out->error = diag_error_text(searcher->diag, diag_error_count(searcher->diag) - 1);
 	}
 	store_walk_free(&walk);
-	out->found = searcher->found.v;
+	out->names = searcher->names.v;
 	out->where = searcher->where.v;
-	out->n = searcher->found.n;
+	out->n = searcher->names.n;
 }

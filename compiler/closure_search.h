@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* closure_search: reads one store path: which others' hashes are in it, and what the hash of its NAR is. Only closure_scan.c knows it. */
+/* closure_search: reads one store path: which others' hashes are in it, and what the hash of its NAR is. */
 #ifndef MVM_CLOSURE_SEARCH_H
 #define MVM_CLOSURE_SEARCH_H
 
@@ -24,11 +24,13 @@ struct candidates {
 
 /* Makes all of them known by their hashes; none can be added after. */
 void candidates_index(struct arena *arena, struct candidates *candidates);
+/* The one whose hash a name begins with; NULL when there is none. */
+struct candidate *candidates_find(const struct candidates *candidates, const char *name);
 
 /* What is in one store path; it lives as long as the searcher. */
 struct finding {
 	const char *error;     /* why it could not be read; NULL: it was */
-	const size_t *found;   /* indices of candidates, as they came */
+	const char **names;    /* of candidates, as they came */
 	const char **where;    /* in which file each was found first */
 	size_t n;
 	char nar_hash[NAR_HASH_DIGITS + 1];

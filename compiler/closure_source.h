@@ -34,6 +34,7 @@ struct closure_table {
 	size_t nslots; /* a power of 2 */
 	size_t errors; /* of this closure; many are counted, not recorded */
 	unsigned jobs; /* threads for what must be read, at least 1 */
+	struct closure_memo *memo; /* NULL: none */
 };
 
 /* ---- closure_table.c ---- */

@@ -30,7 +30,8 @@ static bool plan_closure(struct planner *planner, unsigned jobs)
 {
 	const struct vm *vm = planner->plan->vm;
 	struct closure_request request = {
-		.store_dir = vm->store_dir, .file = vm->closure, .file_pos = vm_where(vm, &vm->closure), .jobs = jobs};
+		.store_dir = vm->store_dir, .file = vm->closure, .file_pos = vm_where(vm, &vm->closure), .jobs = jobs,
+		.memo = shared_closures(planner->plan->shared)};
 	VEC(struct pos) places = {0};
 	const struct pos nowhere = {0}, *where = vm_where(vm, &vm->toplevel);
 	vec_push(planner->arena, &request.roots, vm->toplevel);

@@ -14,9 +14,10 @@
 #include "templates/embedded.h"
 
 struct shared {
-	pthread_mutex_t lock; /* for all but `gzip`, which has its own */
-	struct arena *arena;
+	pthread_mutex_t lock; /* for all but these two, which have their own */
 	struct gzip_memo *gzip;
+	struct closure_memo *closures;
+	struct arena *arena;
 	struct names questions, files; /* numbers of the next two */
 	VEC(struct module_list) answers;
 	VEC(const unsigned char *) digests;
@@ -30,6 +31,7 @@ struct shared *shared_new(void)
 	struct shared *shared = arena_alloc(arena, sizeof *shared);
 	shared->arena = arena;
 	shared->gzip = gzip_memo_new();
+	shared->closures = closure_memo_new();
 	pthread_mutex_init(&shared->lock, NULL);
 	return shared;
 }
@@ -39,6 +41,7 @@ void shared_free(struct shared *shared)
 	if (!shared)
 		return;
 	gzip_memo_free(shared->gzip);
+	closure_memo_free(shared->closures);
 	pthread_mutex_destroy(&shared->lock);
 	arena_free(shared->arena);
 }
@@ -46,6 +49,11 @@ void shared_free(struct shared *shared)
 struct gzip_memo *shared_gzip(struct shared *shared)
 {
 	return shared ? shared->gzip : NULL;
+}
+
+struct closure_memo *shared_closures(struct shared *shared)
+{
+	return shared ? shared->closures : NULL;
 }
 
 /* ---- modules ---- */

@@ -8,6 +8,7 @@
 
 #include <openssl/sha.h>
 
+#include "compiler/closure_memo.h"
 #include "imaging/gzip_pieces.h"
 #include "imaging/modules.h"
 
@@ -30,8 +31,9 @@ bool shared_digest(struct shared *shared, struct diag *diag, const char *path, u
 /* SHA-256 of what this program carries for runners. */
 void shared_carried(struct shared *shared, unsigned char digest[SHA256_DIGEST_LENGTH]);
 
-/* For what is compressed; NULL without `shared`. */
+/* For what is compressed, and for what is read in store paths; NULL without `shared`. */
 struct gzip_memo *shared_gzip(struct shared *shared);
+struct closure_memo *shared_closures(struct shared *shared);
 
 /*
  * Where to make a file that many runners have: they get links to it. shared_file calls `make` when `name` is not in `directory` yet, and links it as

@@ -5,6 +5,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/closure.h"
+#include "compiler/closure_memo.h"
 #include "imaging/nar_hash.h"
 
 #define HASH_A "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -386,6 +386,37 @@ static void test_any_number_of_threads(void **state)
 	}
 }
 
+static const char *text_with(struct fixture *f, struct closure_memo *memo, const char *root, const char *file)
+{
+	struct closure_request request = {
+		.roots = {&root, 1, 0}, .store_dir = store_dir(f), .state_dir = scratch_path(f, "none"), .file = file, .jobs = 2, .memo = memo};
+	struct closure closure;
+	assert_ok(f, closure_load(f->arena, f->diag, &request, &closure));
+	return arena_printf(f->arena, "%s%s", render(f, &closure), messages(f));
+}
+
+/* Whatever the first closure wanted to know of a path, a second one finds what it would have found alone, without reading it again. */
+static void test_further_closures_read_nothing_again(void **state)
+{
+	struct fixture *f = *state;
+	const char *const files[] = {NULL, scratch_path(f, "list"), scratch_path(f, "graph")};
+	put_file(f, files[1], "$A\n$B\n"); /* warns of $C */
+	put_file(f, files[2], "$A\n\n1\n$B\n$B\n\n0\n");
+	for (size_t first = 0; first < countof(files); first++)
+		for (size_t second = 0; second < countof(files); second++) {
+			struct closure_memo *memo = closure_memo_new();
+			const char *root = expand(f, "$A"), *alone = text_with(f, NULL, root, files[second]);
+			text_with(f, memo, root, files[first]);
+			assert_string_equal(text_with(f, memo, root, files[second]), alone);
+			put_file(f, expand(f, "$A/bin/app"), "something else");
+			const char *again = text_with(f, memo, root, files[second]);
+			put_file(f, expand(f, "$A/bin/app"), "#! $B/bin/sh\nexec $A/bin/real\n");
+			assert_null(strstr(again, "app read"));
+			assert_string_equal(text_with(f, memo, root, files[second]), alone);
+			closure_memo_free(memo);
+		}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -403,6 +434,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_unreadable_file_stops_the_scan, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_pipe_stops_the_scan, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_any_number_of_threads, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_further_closures_read_nothing_again, closure_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
