@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A store that was made by hand: nobody has registered its paths, and their contents change under the same names. Whatever a build finds there, the
 # guest's database describes what is on its store disk, and that is what was there.
+# shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -99,6 +100,27 @@ try "a graph" --set closure=graph
 try "a registration of it" --set nixDatabase=registration
 if command -v mksquashfs >/dev/null; then try mksquashfs --set storeDisk.engine=mksquashfs; else skip mksquashfs "not there"; fi
 if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.erofs >/dev/null; then try erofs --set storeDiskType=erofs; else skip erofs "no mkfs.erofs"; fi
+
+# What changes while it is packed: a program of that name changes it before the real one reads it.
+changes() { # PROGRAM [ARGUMENT]...
+	local program=$1 real
+	shift
+	real=$(PATH=$PATH:/usr/sbin:/sbin type -P "$program") || { skip "$program" "not there"; return; }
+	mkdir -p bin
+	printf '#!/bin/sh\necho meanwhile >"%s"\nexec %s "$@"\n' "$data/file" "$real" >"bin/$program"
+	chmod +x "bin/$program"
+	change before
+	rm -rf cache out
+	check "$program: what changes after it was hashed is refused" fails env PATH="$test_dir/bin:$PATH" \
+		"$MVMBUILD" -q --progress none --cache cache "$@" vm.yaml -o out
+	cp .check log
+	expect "$program: with its name" log "error: $data was modified: it had the hash sha256:"
+	check "$program: nothing was made of it" test ! -e out -a -z "$(find cache -name '*data*' 2>/dev/null)"
+	rm -r bin
+}
+fails() { ! "$@"; }
+changes mksquashfs --set storeDisk.engine=mksquashfs
+changes mkfs.erofs --set storeDiskType=erofs
 
 # Two VMs of a host have one disk.
 printf 'vms:\n  one: {config: &vm {toplevel: %s, storeDir: %s, kernel: %s, stage1: {modules: []}, nixDatabase: prebuilt}}\n  two: {config: *vm}\n' "$system" "$test_dir/store" \
