@@ -289,6 +289,7 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	const struct writer writer = {arena, diag, plan, &scripts, staging.directory, settings->common};
 	bool ok = write_all(&writer, settings, wanted, &result->images);
 	result->path = staging.target;
+	staging.unsynced = settings->no_sync;
 	if (ok)
 		return staging_publish(diag, &staging);
 	staging_abandon(&staging);

@@ -30,7 +30,8 @@ struct job {
 struct image_writer {
 	char *path;
 	int fd;
-	int direct; /* the same file past the page cache; -1: not so. The thread's own. */
+	int direct; /* the same file past the page cache; -1: not so */
+	bool cached;
 	bool finished;
 	pthread_t thread;
 
@@ -82,7 +83,7 @@ static bool job_run(const struct image_writer *writer, const struct job *job)
 	case COPY:
 		return copy(writer, job);
 	case END:
-		return ftruncate(writer->fd, (off_t)job->at) == 0 && fsync(writer->fd) == 0;
+		return ftruncate(writer->fd, (off_t)job->at) == 0 && (writer->cached || fsync(writer->fd) == 0);
 	}
 	return false;
 }
@@ -120,11 +121,11 @@ static void *work(void *argument)
 
 /* ---- the caller's side ---- */
 
-static bool open_files(struct image_writer *writer, bool cached)
+static bool open_files(struct image_writer *writer)
 {
 	writer->fd = open(writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	/* Not every file system can. */
-	writer->direct = writer->fd < 0 || cached ? -1 : open(writer->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	writer->direct = writer->fd < 0 || writer->cached ? -1 : open(writer->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
 	return writer->fd >= 0;
 }
 
@@ -145,10 +146,11 @@ struct image_writer *image_writer_new(struct diag *diag, const char *path, bool 
 {
 	struct image_writer *writer = memory(calloc(1, sizeof *writer));
 	writer->path = memory(strdup(path));
+	writer->cached = cached;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->added, NULL);
 	pthread_cond_init(&writer->done, NULL);
-	int error = open_files(writer, cached) ? pthread_create(&writer->thread, NULL, work, writer) : errno;
+	int error = open_files(writer) ? pthread_create(&writer->thread, NULL, work, writer) : errno;
 	if (!error)
 		return writer;
 	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(error));

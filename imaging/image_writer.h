@@ -16,7 +16,7 @@ struct image_writer;
 
 /*
  * Creates `path`, which must not exist. What is copied shares the blocks of its source where the file system can, or else goes past the page cache to
- * the disk; with `cached` it goes through the page cache, for images that are read soon. NULL after an error.
+ * the disk; with `cached` it goes through the page cache, and is not synced. NULL after an error.
  */
 struct image_writer *image_writer_new(struct diag *diag, const char *path, bool cached);
 /* Ends what is under way. An image that was not finished is removed. */
@@ -30,7 +30,7 @@ bool image_writer_copy(struct image_writer *writer, int from, uint64_t start, ui
 bool image_writer_read(struct image_writer *writer, void *into, size_t count, uint64_t at);
 /* Says on `diag` what could not be written, by errno. Always false. */
 bool image_writer_failed(const struct image_writer *writer, struct diag *diag);
-/* All was asked for: the image becomes as long as this, and durable. It is not waited for. */
+/* All was asked for: the image becomes as long as this, and durable unless it is `cached`. That is not waited for. */
 void image_writer_end(struct image_writer *writer, uint64_t image_bytes);
 /* Waits for that. False after an error. */
 bool image_writer_finish(struct image_writer *writer, struct diag *diag);

@@ -11,7 +11,6 @@
 #include "imaging/verity.h"
 
 struct cache_sharing;
-struct image_writer;
 
 enum store_disk_type { STORE_DISK_SQUASHFS, STORE_DISK_EROFS };
 
@@ -30,8 +29,7 @@ struct store_disk_request {
 	const char *const *features; /* of mkfs.erofs, for store_disk_mkfs_erofs: "fragments", "dedupe" */
 	size_t nfeatures;
 	unsigned jobs;            /* threads, at least 1 */
-	bool cached;              /* the image is read soon: it is left in the page cache */
-	bool background;          /* it may still be written when all else is done; store_disk_finish waits for it */
+	bool cached;              /* the image is left to the page cache: it is read soon, or whoever takes it syncs it */
 	uint32_t time;            /* seconds since 1970 of every inode */
 	/*
 	 * Closure->n places for the bytes of each path's compressed data, which paths with the same content both count; NULL: not wanted.
@@ -48,15 +46,10 @@ struct store_disk_result {
 	uint64_t inodes;
 	struct verity verity;                /* behind the image, and in image_bytes */
 	size_t packed, reused;               /* store paths compressed now; taken from the cache */
-	struct image_writer *writer;         /* with `background`: what goes on, or NULL */
 };
 
 /* Links the image from one cached object per store path. On failure there is no output. */
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
-/* Waits for what goes on in the background. On failure there is no output. */
-bool store_disk_finish(struct diag *diag, struct store_disk_result *result);
-/* Ends what goes on in the background; then there is no output. */
-void store_disk_abandon(struct store_disk_result *result);
 /* Fills `stored` for the paths that the cache has, without making anything; `output` and `scratch_dir` are not needed. */
 void store_disk_peek(const struct store_disk_request *request);
 /* Makes the same tree with mkfs.erofs, 1.7 or later. On failure there is no output. */

@@ -66,6 +66,7 @@ struct staging {
 	const char *target;    /* absolute, as the user named it */
 	const char *directory; /* the sibling being filled, absolute */
 	int lock;              /* tells other builds that this directory is not litter */
+	bool unsynced;         /* publishing does not wait for the disk; for the caller to set */
 };
 /* Starts; removes what killed builds of the same target left behind. */
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging);

@@ -237,9 +237,11 @@ bool staging_begin(struct arena *arena, struct diag *diag, const char *target, s
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make a directory in %s: %s", parent, strerror(errno));
 }
 
-static bool sync_at(int parent, const char *name);
+typedef bool visit_function(int fd);
 
-static bool sync_children(int directory)
+static bool visit_at(int parent, const char *name, visit_function *visit);
+
+static bool visit_children(int directory, visit_function *visit)
 {
 	int fd = fcntl(directory, F_DUPFD_CLOEXEC, 0);
 	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
@@ -249,13 +251,13 @@ static bool sync_children(int directory)
 	}
 	bool ok = true;
 	for (struct dirent *entry; ok && (entry = readdir(stream));)
-		ok = is_dot(entry->d_name) || sync_at(directory, entry->d_name);
+		ok = is_dot(entry->d_name) || visit_at(directory, entry->d_name, visit);
 	closedir(stream);
 	return ok;
 }
 
-/* Makes a file or a tree durable. Links have no data of their own. */
-static bool sync_at(int parent, const char *name)
+/* A regular file, or a directory after what is in it. Links have no data of their own. */
+static bool visit_at(int parent, const char *name, visit_function *visit)
 {
 	struct stat st;
 	if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
@@ -263,7 +265,25 @@ static bool sync_at(int parent, const char *name)
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return true;
 	FD_CLEANUP int fd = openat(parent, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	return fd >= 0 && (!S_ISDIR(st.st_mode) || sync_children(fd)) && fsync(fd) == 0;
+	return fd >= 0 && (!S_ISDIR(st.st_mode) || visit_children(fd, visit)) && visit(fd);
+}
+
+/* No matter whether it does. */
+static bool sync_start(int fd)
+{
+	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return true;
+}
+
+static bool sync_finish(int fd)
+{
+	return fsync(fd) == 0;
+}
+
+/* Makes a tree durable. All of it is on its way before the first file is waited for: so they share a commit of the file system's journal. */
+static bool tree_sync(const char *path)
+{
+	return visit_at(AT_FDCWD, path, sync_start) && visit_at(AT_FDCWD, path, sync_finish);
 }
 
 /* For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the target. */
@@ -310,12 +330,13 @@ static void sync_parent(const struct staging *staging)
 
 static bool publish(struct diag *diag, struct staging *staging, bool (*put)(const struct staging *))
 {
-	if (!sync_at(AT_FDCWD, staging->directory) || !put(staging)) {
+	if ((!staging->unsynced && !tree_sync(staging->directory)) || !put(staging)) {
 		diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot publish %s: %s", staging->target, strerror(errno));
 		staging_abandon(staging);
 		return false;
 	}
-	sync_parent(staging);
+	if (!staging->unsynced)
+		sync_parent(staging);
 	interrupts_keep(staging->directory);
 	fd_close(&staging->lock);
 	staging->directory = NULL;

@@ -180,12 +180,14 @@ static bool build(struct session *session, const struct fleet *fleet, const char
 	builder.settings = (struct image_settings){.cache_dir = build_cache(session),
 						   .sharing = sharing,
 						   .jobs = cli_jobs(&session->cli),
+						   .no_sync = session->cli.no_sync,
 						   .progress = progress_bytes,
 						   .progress_context = &progress};
 	/* Of the whole process: the same for all threads from here on. */
 	mode_t mask = umask(022);
 	bool ok = make_disks(&builder) && make_runners(&builder) && fleet_write(session, fleet, staging.directory);
 	umask(mask);
+	staging.unsynced = session->cli.no_sync;
 	if (ok)
 		return staging_publish(session->diag, &staging);
 	staging_abandon(&staging);

@@ -57,6 +57,8 @@ check "with a warm cache, two threads, from another directory" mvm -j2 --cache "
 check "is the same" same "$out/first" second
 check "without a cache, with a mask of 077" bash -c "umask 077; exec \"\$0\" -q --no-cache '$test_dir/vm.yaml' -o '$out/masked'" "$MVMBUILD"
 check "is the same" same "$out/first" "$out/masked"
+check "without waiting for the disk" mvm --no-sync --cache "$cache" ../vm.yaml -o unsynced
+check "is the same" same "$out/first" unsynced
 if [ "$(id -u)" = 0 ]; then
 	mkdir -m 777 "$test_dir/user"
 	check "by another user, without a home" setpriv --reuid 65534 --regid 65534 --clear-groups env -i PATH="$PATH" HOME=/homeless-shelter \

@@ -230,6 +230,44 @@ static void publishes_where_names_cannot_be_exchanged(void **state)
 	assert_string_equal(shell(f, "ls -A out out/result kept", NULL, NULL), "kept:\nfile\n\nout:\nresult\n\nout/result:\n2\n");
 }
 
+/* Status 0: it was published, 1: it was not. */
+static int publish_without_fsync(struct fixture *f, bool unsynced)
+{
+	struct staging staging;
+	if (!without_call(SYS_fsync))
+		return NO_SECCOMP;
+	if (!staging_begin(f->arena, f->diag, in_out(f, "result"), &staging) ||
+	    !file_write(f->diag, path_join(f->arena, staging.directory, "file"), "x", 1, 0644))
+		return 2;
+	staging.unsynced = unsynced;
+	return staging_publish(f->diag, &staging) ? 0 : 1;
+}
+
+static int publish_synced(struct fixture *f)
+{
+	return publish_without_fsync(f, false);
+}
+
+static int publish_unsynced(struct fixture *f)
+{
+	return publish_without_fsync(f, true);
+}
+
+/* What cannot be synced is not published, unless nobody asked for it. */
+static void publishing_syncs(void **state)
+{
+	struct fixture *f = *state;
+	int status = status_of(in_child(f, publish_synced));
+	if (status == NO_SECCOMP) {
+		print_message("skipped: no seccomp filters here\n");
+		skip();
+	}
+	assert_int_equal(status, 1);
+	assert_string_equal(shell(f, "ls -A out", NULL, NULL), "");
+	assert_int_equal(status_of(in_child(f, publish_unsynced)), 0);
+	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nfile\n");
+}
+
 /* ---- files ---- */
 
 static void copies_are_equal(void **state)
@@ -390,6 +428,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_builders_at_once, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(interrupted_leaves_the_old, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(publishes_where_names_cannot_be_exchanged, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(publishing_syncs, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_are_equal, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_by_hand_where_it_must, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_ranges, fixture_setup, fixture_teardown),
