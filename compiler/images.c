@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <openssl/sha.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -88,17 +89,15 @@ static bool add_tree(struct diag *diag, const struct store_disk_request *request
 	return true;
 }
 
-/* With `background` it may still be written afterwards. */
 static bool make_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch, const char *output,
-		      bool background, int64_t *stored, struct store_disk_result *result)
+		      int64_t *stored, struct store_disk_result *result)
 {
 	struct store_disk_request request = described_disk(plan, settings->cache_dir, stored);
 	request.output = output;
 	request.sharing = settings->sharing;
 	request.scratch_dir = scratch;
 	request.jobs = settings->jobs;
-	request.cached = plan->vm->store_disk.verity;
-	request.background = background && !plan->vm->store_disk.verity;
+	request.cached = settings->no_sync || plan->vm->store_disk.verity;
 	request.progress = settings->progress;
 	request.progress_context = settings->progress_context;
 	for (size_t i = 0; i < countof(engines); i++)
@@ -133,7 +132,7 @@ bool images_make_store_disk(struct arena *arena, struct diag *diag, const struct
 {
 	int64_t *stored = nothing_known(arena, plan);
 	BUF_CLEANUP struct buf sizes = {0};
-	if (!make_disk(diag, plan, settings, scratch, output, false, stored, result))
+	if (!make_disk(diag, plan, settings, scratch, output, stored, result))
 		return false;
 	const struct verity *verity = &result->verity;
 	buf_printf(&sizes, "%llu %s\n", (unsigned long long)verity->data_blocks, verity->data_blocks ? verity_root_text(arena, verity) : "-");
@@ -193,16 +192,10 @@ const char *images_store_disk_key(struct arena *arena, const struct plan *plan)
 static bool make_store_disk(const struct maker *maker)
 {
 	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
-	return maker->settings->store_disk ? take_disk(maker, maker->settings->store_disk, output)
-					   : make_disk(maker->diag, maker->plan, maker->settings, maker->scratch, output, true, maker->results->stored,
-						       &maker->results->store_disk);
-}
-
-static bool finish_store_disk(const struct maker *maker)
-{
-	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
 	struct stat st;
-	if (!store_disk_finish(maker->diag, &maker->results->store_disk))
+	if (maker->settings->store_disk ? !take_disk(maker, maker->settings->store_disk, output)
+					: !make_disk(maker->diag, maker->plan, maker->settings, maker->scratch, output, maker->results->stored,
+						     &maker->results->store_disk))
 		return false;
 	if (stat(output, &st) != 0)
 		return diag_error(maker->diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read %s: %s", output, strerror(errno));
@@ -337,14 +330,60 @@ static bool make_boot_files(const struct maker *maker)
 	return !plan->own_stage1 || make_stage1(maker);
 }
 
+static bool make_others(const struct maker *maker)
+{
+	return make_boot_files(maker) && make_volumes(maker);
+}
+
+/* ---- both at once ---- */
+
+struct side {
+	struct maker maker;
+	bool ok;
+};
+
+static void *make_side(void *context)
+{
+	struct side *side = context;
+	side->ok = make_others(&side->maker);
+	return NULL;
+}
+
+/* Arenas and diagnostics are one thread's alone. */
+static bool make_beside_disk(const struct maker *maker)
+{
+	struct side side = {.maker = *maker};
+	pthread_t thread;
+	side.maker.arena = arena_new();
+	side.maker.diag = diag_new(side.maker.arena);
+	const bool started = pthread_create(&thread, NULL, make_side, &side) == 0;
+	bool ok = make_store_disk(maker);
+	if (started)
+		pthread_join(thread, NULL);
+	else if (ok)
+		make_side(&side);
+	if (ok) /* or else a full disk would be told twice */
+		diag_take(maker->diag, side.maker.diag);
+	arena_free(side.maker.arena);
+	return ok && side.ok;
+}
+
+static bool make_all(const struct maker *maker)
+{
+	const struct vm *vm = maker->plan->vm;
+	if (!vm->store_on_disk)
+		return make_others(maker);
+	/* The initramfs has the root hash of the store disk; one that is there already is only linked. */
+	if (vm->store_disk.verity || maker->settings->store_disk)
+		return make_store_disk(maker) && make_others(maker);
+	return make_beside_disk(maker);
+}
+
 bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,
 		 struct image_results *results)
 {
 	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
 	*results = (struct image_results){.stored = nothing_known(arena, plan)};
-	/* The store disk before the initramfs, which may have its root hash; without one, it is written meanwhile. */
-	bool ok = directory_make(diag, maker.scratch, 0700) && (!plan->vm->store_on_disk || make_store_disk(&maker)) && make_boot_files(&maker) &&
-		  make_volumes(&maker) && (!plan->vm->store_on_disk || finish_store_disk(&maker));
-	store_disk_abandon(&results->store_disk);
+	bool ok = directory_make(diag, maker.scratch, 0700) && make_all(&maker);
 	return tree_remove(maker.scratch) && ok;
 }

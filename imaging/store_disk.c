@@ -31,6 +31,7 @@ struct job {
 	struct store_disk_result *result;
 	const struct image_format *format;
 	struct image *image;
+	struct image_writer *writer;
 	struct object_cache *cache;
 	struct prefetch *prefetch;
 	struct item queue[QUEUE_MOST];
@@ -143,10 +144,10 @@ static bool link_all(struct job *job)
 			return false;
 	if (!queue_settle(job, 0) || !job->format->finish(job->image, job->diag, &job->result->image_bytes, &job->result->inodes))
 		return false;
-	image_writer_end(job->result->writer, job->result->image_bytes);
+	image_writer_end(job->writer, job->result->image_bytes);
 	if (job->request->progress)
 		job->request->progress(job->request->progress_context, job->total_bytes, job->total_bytes);
-	return true;
+	return image_writer_finish(job->writer, job->diag);
 }
 
 static void job_free(struct job *job)
@@ -158,6 +159,7 @@ static void job_free(struct job *job)
 		item_free(job, &job->queue[(job->first + i) % QUEUE_MOST]);
 	if (job->image)
 		job->format->free(job->image);
+	image_writer_free(job->writer);
 	prefetch_free(job->prefetch);
 	cache_close(job->cache);
 }
@@ -181,10 +183,10 @@ static bool job_start(struct job *job, struct arena *arena)
 	job->cache = cache_open(job->diag, &request);
 	if (job->cache)
 		job->prefetch = prefetch_new(job->cache, job->request->closure, job->request->jobs ? job->request->jobs : 1);
-	job->result->writer = job->cache ? image_writer_new(job->diag, job->request->output, job->request->cached) : NULL;
-	if (job->result->writer)
-		job->format->open(job->image, job->result->writer);
-	return job->result->writer;
+	job->writer = job->cache ? image_writer_new(job->diag, job->request->output, job->request->cached) : NULL;
+	if (job->writer)
+		job->format->open(job->image, job->writer);
+	return job->writer;
 }
 
 static const struct image_format *format_of(const struct store_disk_request *request)
@@ -202,22 +204,7 @@ bool store_disk_link(struct diag *diag, const struct store_disk_request *request
 	bool ok = job_start(&job, arena) && link_all(&job);
 	job_free(&job);
 	arena_free(arena);
-	if (!ok)
-		store_disk_abandon(result);
-	return ok && (request->background || store_disk_finish(diag, result));
-}
-
-bool store_disk_finish(struct diag *diag, struct store_disk_result *result)
-{
-	const bool ok = !result->writer || image_writer_finish(result->writer, diag);
-	store_disk_abandon(result);
 	return ok;
-}
-
-void store_disk_abandon(struct store_disk_result *result)
-{
-	image_writer_free(result->writer);
-	result->writer = NULL;
 }
 
 void store_disk_peek(const struct store_disk_request *request)

@@ -123,6 +123,17 @@ void diag_note(struct diag *diag, const struct pos *where, const char *code, con
 	va_end(arguments);
 }
 
+void diag_take(struct diag *diag, const struct diag *other)
+{
+	if (!diag->errors)
+		diag->status = other->status;
+	diag->errors += other->errors;
+	for (size_t i = 0; i < other->messages.n; i++) {
+		const struct message *m = &other->messages.v[i];
+		record(diag, m->severity, m->status, &m->where, m->code, arena_strdup(diag->arena, m->text));
+	}
+}
+
 size_t diag_error_count(const struct diag *diag)
 {
 	return diag->errors;

@@ -52,6 +52,9 @@ void diag_warning(struct diag *diag, const struct pos *where, const char *code, 
 void diag_note(struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/* Records everything that was recorded in `other`, which may go afterwards: what a thread of its own had to say. */
+void diag_take(struct diag *diag, const struct diag *other);
+
 size_t diag_error_count(const struct diag *diag);
 /* STATUS_OK without errors, else the status of the first one. */
 enum status diag_status(const struct diag *diag);
