@@ -13,6 +13,7 @@
 #include "compiler/base/arena.h"
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/remote.h"
 
 static const char uses_prefix[] = "uses-";
 
@@ -86,7 +87,7 @@ int cache_directory_below(struct diag *diag, const struct cache_directory *direc
 	return fd;
 }
 
-/* A temporary file is litter when its writer does not hold its lock any more. */
+/* A temporary file is litter when its writer does not hold its lock any more. NFS locks exclusively only what may be written to. */
 static void remove_litter(int directory)
 {
 	int fd = open_directory(directory, ".");
@@ -96,9 +97,9 @@ static void remove_litter(int directory)
 		return;
 	}
 	for (const struct dirent *entry; (entry = readdir(stream));) {
-		FD_CLEANUP int file = openat(directory, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		FD_CLEANUP int file = openat(directory, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
-			unlinkat(directory, entry->d_name, 0); /* "." and ".." refuse */
+			unlinkat(directory, entry->d_name, 0);
 	}
 	closedir(stream);
 }
@@ -109,6 +110,7 @@ static bool open_inside(struct diag *diag, struct cache_directory *directory)
 	if (!is_ours_alone(diag, directory->top, directory->path) || fstat(directory->top, &st) != 0)
 		return false;
 	directory->share = st.st_mode & 0055;
+	directory->remote = fd_is_remote(directory->top);
 	struct arena *arena = arena_new();
 	directory->temporary =
 		cache_directory_below(diag, directory, directory->top, CACHE_TEMPORARY, path_join(arena, directory->path, CACHE_TEMPORARY));
@@ -192,7 +194,7 @@ int cache_uses_write(const struct cache_directory *directory, const uint64_t *na
 {
 	unsigned serial = 0;
 	int fd = cache_temporary_create(directory, uses_prefix, &serial, name);
-	if (fd >= 0 && !fd_write_all(fd, name_hashes, n * sizeof *name_hashes, 0)) {
+	if (fd >= 0 && (!fd_write_all(fd, name_hashes, n * sizeof *name_hashes, 0) || (directory->remote && fsync(fd) != 0))) {
 		unlinkat(directory->temporary, name, 0);
 		fd_close(&fd);
 	}

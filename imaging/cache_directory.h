@@ -38,6 +38,7 @@ struct cache_directory {
 	const char *path;
 	int top, temporary;
 	int lock;     /* -1: cannot be locked */
+	bool remote;  /* other machines may use it, too */
 	mode_t share; /* permission bits that group and others have of the directory: all below gets those that fit */
 };
 

@@ -12,6 +12,12 @@
 
 enum { HASH_DIGITS = 32, BUNDLE_DIGITS = 16 };
 
+/* NFS's name for a file that was removed and is open on this machine: ".nfs" and numbers. It goes when it is closed. */
+static bool is_removed(const char *name)
+{
+	return strncmp(name, ".nfs", 4) == 0 && name[4] && !name[4 + strspn(name + 4, "0123456789abcdef")];
+}
+
 /* Names in a directory, sorted. */
 static struct strings list(struct arena *arena, int directory)
 {
@@ -21,7 +27,7 @@ static struct strings list(struct arena *arena, int directory)
 	if (!stream)
 		fd_close(&fd);
 	for (const struct dirent *entry; stream && (entry = readdir(stream));)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !is_removed(entry->d_name))
 			vec_push(arena, &names, arena_strdup(arena, entry->d_name));
 	if (stream)
 		closedir(stream);

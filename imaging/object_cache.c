@@ -68,6 +68,9 @@ static bool open_kept(struct object_cache *cache, const struct cache_request *re
 {
 	if (!cache_directory_make(cache->diag, request->directory, &cache->directory))
 		return false;
+	/* What another machine wrote may be in its server's memory alone: to read it once does not tell that it is on the disk. */
+	if (cache->directory.remote)
+		cache->boot = 0;
 	/* Where there are no locks, nobody would hear it. */
 	if (cache_lock(&cache->directory, LOCK_SH))
 		say_uses(cache, request->closure);
