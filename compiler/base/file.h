@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "compiler/base/hold.h"
 #include "compiler/base/diag.h"
 
 struct arena;
@@ -65,7 +66,7 @@ void interrupts_keep(const char *path);   /* takes it off the list again */
 struct staging {
 	const char *target;    /* absolute, as the user named it */
 	const char *directory; /* the sibling being filled, absolute */
-	int lock;              /* tells other builds that this directory is not litter */
+	struct hold hold;      /* tells other builds that this directory is not litter */
 	bool unsynced;         /* publishing does not wait for the disk; for the caller to set */
 };
 /* Starts; removes what killed builds of the same target left behind. */

@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <sys/vfs.h>
 
+#include "compiler/base/arena.h"
+
 /* Older headers lack some. */
 #ifndef SMB2_SUPER_MAGIC
 #define SMB2_SUPER_MAGIC 0xFE534D42
@@ -28,7 +30,7 @@ bool fd_is_remote(int fd)
 	struct statfs fs;
 	if (fstatfs(fd, &fs) != 0)
 		return false;
-	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+	for (size_t i = 0; i < countof(types); i++)
 		if ((uint32_t)fs.f_type == types[i])
 			return true;
 	return false;

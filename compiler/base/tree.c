@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -157,7 +156,7 @@ static const char *litter_prefix(struct arena *arena, const char *target)
 	return arena_printf(arena, ".%s.mvmbuild-", path_base(target));
 }
 
-/* An unfinished directory is litter when nobody holds its lock any more. */
+/* An unfinished directory is litter when nobody holds it any more. */
 static void remove_litter(struct arena *arena, const char *parent, const char *prefix)
 {
 	DIR *stream = opendir(parent);
@@ -167,9 +166,9 @@ static void remove_litter(struct arena *arena, const char *parent, const char *p
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
 		    strlen(entry->d_name) != strlen(prefix) + strlen(RANDOM_PART))
 			continue;
-		FD_CLEANUP int fd = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0)
-			tree_remove(path_join(arena, parent, entry->d_name));
+		struct hold hold;
+		if (hold_seize(dirfd(stream), entry->d_name, &hold))
+			hold_remove(&hold, path_join(arena, parent, entry->d_name));
 	}
 	closedir(stream);
 }
@@ -188,27 +187,8 @@ const char *path_absolute(struct arena *arena, const char *path)
 	return absolute;
 }
 
-/*
- * Locks the directory that was just made. False with errno set: EAGAIN when another build saw it without its lock, took it for litter, and is
- * removing it. A file system without locks is fine: there litter stays.
- */
-static bool lock_new(const char *directory, int *lock)
-{
-	struct stat opened, named;
-	*lock = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	bool taken = *lock < 0 ? errno == ENOENT : flock(*lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-	if (!taken && *lock >= 0 && fstat(*lock, &opened) == 0 && fchmod(*lock, 0755) == 0) {
-		if (lstat(directory, &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev)
-			return true;
-		taken = true;
-	}
-	if (taken)
-		errno = EAGAIN;
-	return false;
-}
-
-/* Makes and locks a directory in the place of `template`; false with errno set. */
-static bool make_locked(struct arena *arena, const char *template, struct staging *staging)
+/* Makes and holds a directory in the place of `template`; false with errno set. */
+static bool make_held(struct arena *arena, const char *template, struct staging *staging)
 {
 	for (int tries = 0; tries < 1000; tries++) {
 		char *directory = arena_strdup(arena, template);
@@ -216,7 +196,7 @@ static bool make_locked(struct arena *arena, const char *template, struct stagin
 			return false;
 		interrupts_remove(directory);
 		staging->directory = directory;
-		if (lock_new(directory, &staging->lock))
+		if (hold_take(directory, &staging->hold))
 			return true;
 		int error = errno;
 		staging_abandon(staging);
@@ -229,10 +209,10 @@ static bool make_locked(struct arena *arena, const char *template, struct stagin
 
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging)
 {
-	*staging = (struct staging){.target = path_absolute(arena, target), .lock = -1};
+	*staging = (struct staging){.target = path_absolute(arena, target), .hold = {-1, -1}};
 	const char *parent = path_parent(arena, staging->target), *prefix = litter_prefix(arena, staging->target);
 	remove_litter(arena, parent, prefix);
-	if (make_locked(arena, arena_printf(arena, "%s%s" RANDOM_PART, path_join(arena, parent, ""), prefix), staging))
+	if (make_held(arena, arena_printf(arena, "%s%s" RANDOM_PART, path_join(arena, parent, ""), prefix), staging))
 		return true;
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make a directory in %s: %s", parent, strerror(errno));
 }
@@ -323,7 +303,7 @@ static bool put_in_place(const struct staging *staging)
 /* Makes the new name durable; what it names is. */
 static void sync_parent(const struct staging *staging)
 {
-	FD_CLEANUP int parent = openat(staging->lock, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FD_CLEANUP int parent = openat(staging->hold.directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent >= 0)
 		fsync(parent);
 }
@@ -338,7 +318,7 @@ static bool publish(struct diag *diag, struct staging *staging, bool (*put)(cons
 	if (!staging->unsynced)
 		sync_parent(staging);
 	interrupts_keep(staging->directory);
-	fd_close(&staging->lock);
+	hold_finish(&staging->hold);
 	staging->directory = NULL;
 	return true;
 }
@@ -365,8 +345,7 @@ void staging_abandon(struct staging *staging)
 {
 	if (!staging->directory)
 		return;
-	tree_remove(staging->directory);
+	hold_remove(&staging->hold, staging->directory);
 	interrupts_keep(staging->directory);
-	fd_close(&staging->lock);
 	staging->directory = NULL;
 }
