@@ -15,7 +15,7 @@ struct image_settings {
 	bool no_sync; /* a crash of the machine may take the output: nothing waits for the disk */
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_context;
-	const char *store_disk; /* made already, by images_make_store_disk; NULL: it is not */
+	const char *store_disk; /* made already, by disk_image_make_shared; NULL: it is not */
 	const char *common;     /* a directory of files that many runners have, hard links of each other; NULL: the runner is alone */
 };
 
@@ -26,20 +26,8 @@ struct image_results {
 	uint64_t initrd_bytes;
 };
 
-/* What a store disk's contents depend on, as hex digits: VMs with the same need one disk. */
-const char *images_store_disk_key(struct arena *arena, const struct plan *plan);
-/* Makes the store disk alone, as `output`, and beside it its sizes by path; `scratch` is an existing directory. */
-bool images_make_store_disk(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
-			    const char *output, struct store_disk_result *result);
-
-/* The file with the sizes of such a disk. */
-const char *images_store_disk_sizes(struct arena *arena, const char *disk);
-
 /* `runner` is the directory, absolute; RUNNER_SHARE in it exists. */
 bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,
 		 struct image_results *results);
-
-/* What `stored` would be, as far as the cache has the paths already. Makes nothing. */
-int64_t *images_peek(struct arena *arena, const struct plan *plan, const char *cache_dir, const struct cache_sharing *sharing);
 
 #endif

@@ -8,7 +8,7 @@
  *   check*    wrong as a whole?       resolve   toplevel, kernel, initrd  closure* which store paths, from which source
  *   storage   disks and mounts, from the description alone   store_flags  microvm.nix's flags for the store disk
  *   plan      what to build, as data  report    plans as JSON             docgen   schema and option reference
- *   images    makes the plan's files  script    the runner's scripts      runner   publishes the directory
+ *   images    makes the plan's files (disk_image, nix_images: of the store)  script    the runner's scripts      runner   publishes the directory
  *   manifest* what a runner says of itself, written and read   graph   what keeps what in a closure
  *   size*, why   what takes the space (packed, sizes: the numbers; treemap: the page's map)   package_name  names and versions of store paths
  *   diff*     what differs between two runners, and whether that needs a reboot   json_diff  between two JSON values

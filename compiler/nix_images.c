@@ -36,14 +36,11 @@ static bool make_id(const struct maker *maker, const char *directory)
 {
 	struct bytes database;
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	char id[2 * sizeof digest + 1];
 	struct arena *arena = arena_new();
 	bool ok = file_read(arena, maker->diag, path_join(arena, directory, "db.sqlite"), DATABASE_BYTES, &database);
 	if (ok)
 		SHA256((const unsigned char *)database.p, database.n, digest);
-	for (size_t i = 0; i < sizeof digest; i++)
-		snprintf(id + 2 * i, 3, "%02x", ok ? digest[i] : 0);
-	ok = ok && file_write(maker->diag, path_join(arena, directory, "id"), id, strlen(id), 0644);
+	ok = ok && file_write(maker->diag, path_join(arena, directory, "id"), arena_hex(arena, digest, sizeof digest), 2 * sizeof digest, 0644);
 	arena_free(arena);
 	return ok;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/base/file.h"
 #include "compiler/build.h"
-#include "compiler/images.h"
+#include "compiler/disk_image.h"
 #include "compiler/manifest.h"
 #include "compiler/sizes.h"
 
@@ -35,7 +35,7 @@ static bool load_description(struct session *session, struct packed *out)
 	const struct cache_sharing *sharing;
 	if (!build_sharing(session, &sharing))
 		return false;
-	out->stored = images_peek(arena, plan, build_cache(session), sharing);
+	out->stored = disk_image_peek(arena, plan, build_cache(session), sharing);
 	out->roots = closure_roots(arena, &out->closure, &packed, &out->nroots);
 	return true;
 }

@@ -23,28 +23,25 @@ struct resolver {
 
 /* ---- defaults that depend on other options ---- */
 
-/* The first bytes of SHA-256 of a text, as 2 digits each. */
-static void digest_hex(const char *text, char hex[2 * SHA256_DIGEST_LENGTH + 1])
+/* SHA-256 of a text, in digits. */
+static const char *digest_hex(struct arena *arena, const char *text)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	SHA256((const unsigned char *)text, strlen(text), digest);
-	for (size_t i = 0; i < sizeof digest; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	return arena_hex(arena, digest, sizeof digest);
 }
 
 /* The same id that the reference derives, so that a VM keeps its identity when it changes hands. */
 static const char *derived_machine_id(struct arena *arena, const char *host_name)
 {
-	char hex[2 * SHA256_DIGEST_LENGTH + 1];
-	digest_hex(arena_printf(arena, "microvm.nix:%s", host_name), hex);
+	const char *hex = digest_hex(arena, arena_printf(arena, "microvm.nix:%s", host_name));
 	return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
 /* Locally administered (0x02), and stable for a name. */
 static const char *derived_mac(struct arena *arena, const char *host_name, const char *id)
 {
-	char hex[2 * SHA256_DIGEST_LENGTH + 1];
-	digest_hex(arena_printf(arena, "%s/%s", host_name, id), hex);
+	const char *hex = digest_hex(arena, arena_printf(arena, "%s/%s", host_name, id));
 	return arena_printf(arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
 }
 

@@ -92,10 +92,7 @@ static const char *fingerprint(struct arena *arena, struct diag *diag, const str
 	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(arena, diag, hash, plan, scripts) &&
 		  EVP_DigestFinal_ex(hash, digest, &size) == 1;
 	EVP_MD_CTX_free(hash);
-	BUF_CLEANUP struct buf hex = {0};
-	for (unsigned i = 0; i < size; i++)
-		buf_printf(&hex, "%02x", digest[i]);
-	return ok ? arena_strdup(arena, buf_text(&hex)) : NULL;
+	return ok ? arena_hex(arena, digest, size) : NULL;
 }
 
 const char *runner_fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan)

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include "compiler/base/arena.h"
-#include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 #include "imaging/stage1/verity_format.h"
 
@@ -170,30 +169,21 @@ uint64_t verity_tree_bytes(const struct verity *verity)
 
 /* ---- as text ---- */
 
-static const char *hex(struct arena *arena, const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-	BUF_CLEANUP struct buf text = {0};
-	for (size_t i = 0; i < n; i++)
-		buf_printf(&text, "%02x", p[i]);
-	return arena_strdup(arena, buf_text(&text));
-}
-
 const char *verity_root_text(struct arena *arena, const struct verity *verity)
 {
-	return hex(arena, verity->root, sizeof verity->root);
+	return arena_hex(arena, verity->root, sizeof verity->root);
 }
 
 const char *verity_salt_text(struct arena *arena)
 {
-	return hex(arena, VERITY_SALT, VERITY_SALT_BYTES);
+	return arena_hex(arena, VERITY_SALT, VERITY_SALT_BYTES);
 }
 
 const char *verity_uuid_text(struct arena *arena, const struct verity *verity)
 {
 	unsigned char uuid[16];
 	verity_uuid(verity->root, uuid);
-	const char *text = hex(arena, uuid, sizeof uuid);
+	const char *text = arena_hex(arena, uuid, sizeof uuid);
 	return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%s", text, text + 8, text + 12, text + 16, text + 20);
 }
 

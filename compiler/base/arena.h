@@ -18,6 +18,7 @@ void *memory(void *p);
 void *arena_alloc(struct arena *arena, size_t bytes);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
+char *arena_hex(struct arena *arena, const void *bytes, size_t count); /* two digits for each byte */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A growable array of T in an arena: `VEC(int) v = {0}; vec_push(arena, &v, 7);`, then v.v[0..v.n). */

@@ -7,9 +7,9 @@
 #include "compiler/base/file.h"
 #include "compiler/base/names.h"
 #include "compiler/bind.h"
+#include "compiler/disk_image.h"
 #include "compiler/doc.h"
 #include "compiler/host/machine.h"
-#include "compiler/images.h"
 #include "compiler/options.h"
 #include "compiler/places.h"
 #include "compiler/runner.h"
@@ -134,7 +134,7 @@ static bool keep(struct arena *arena, const struct session *own, struct fleet *f
 	gcroots_collect(arena, &own->plan, &fleet->roots);
 	if (own->vm.store_on_disk) {
 		vm->disk = storage_store_disk(&own->vm);
-		vm->disk_key = images_store_disk_key(arena, &own->plan);
+		vm->disk_key = disk_image_key(arena, &own->plan);
 	}
 	return true;
 }

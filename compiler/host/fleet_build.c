@@ -13,6 +13,7 @@
 #include "compiler/base/file.h"
 #include "compiler/base/names.h"
 #include "compiler/build.h"
+#include "compiler/disk_image.h"
 #include "compiler/gcroots.h"
 #include "compiler/host/fleet.h"
 
@@ -47,14 +48,14 @@ static bool make_disk(const struct builder *builder, const struct fleet_vm *vm)
 	const char *scratch = path_join(arena, builder->directory, "scratch");
 	struct store_disk_result result;
 	struct session own;
-	const char *sizes = images_store_disk_sizes(arena, path);
-	if (link(images_store_disk_sizes(arena, old), sizes) == 0 && link(old, path) == 0) /* never written to, and complete: they were published */
+	const char *sizes = disk_image_sizes(arena, path);
+	if (link(disk_image_sizes(arena, old), sizes) == 0 && link(old, path) == 0) /* never written to, and complete: they were published */
 		return true;
 	unlink(sizes);
 	struct arena *planning = arena_new();
 	bool ok = directory_make(builder->session->diag, scratch, 0700) &&
 		  fleet_plan_vm(builder->session, builder->fleet, vm, planning, builder->session->diag, &own) &&
-		  images_make_store_disk(planning, builder->session->diag, &own.plan, &builder->settings, scratch, path, &result);
+		  disk_image_make_shared(planning, builder->session->diag, &own.plan, &builder->settings, scratch, path, &result);
 	arena_free(planning);
 	if (ok)
 		progress_step(builder->progress, "store disk of %s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", vm->name,
