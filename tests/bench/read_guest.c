@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest of read.sh, its first program and the only one: loads what is in /modules, then reads from every disk in turn, with cold caches.
- * Prints: read ROUND DISK SEQUENTIAL-NS RANDOM-NS SUM. The sum of the bytes is the same for every image of the same tree.
+ * The guest of read.sh, its first program and the only one: loads what is in /modules, then reads from every disk in turn, with cold caches. A disk that
+ * has a file /verity/SERIAL is read through dm-verity: the file has its size in sectors and the target's parameters after the two devices.
+ * Prints: read ROUND DISK SEQUENTIAL-NS RANDOM-NS SEQUENTIAL-SECTORS RANDOM-SECTORS SUM. The sectors are what the disk was asked for meanwhile. The sum of
+ * the bytes is the same for every image of the same tree.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,6 +17,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "imaging/stage1/mapper.h"
 
 enum { SEQUENTIAL = 128 * 1024, RANDOM = 4096 };
 
@@ -84,63 +88,127 @@ static char *line_of(FILE *list)
 	return line;
 }
 
+struct disk {
+	char serial[64], path[300];
+	int statistics; /* /sys/block/NAME/stat */
+};
+
+struct reading {
+	uint64_t ns, sectors;
+};
+
+static int open_of(const char *device, const char *attribute)
+{
+	char path[300];
+	snprintf(path, sizeof path, "/sys/block/%s/%s", device, attribute);
+	const int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		die(path);
+	return fd;
+}
+
+/* Documentation/block/stat.rst: the third number. */
+static uint64_t sectors_read(const struct disk *disk)
+{
+	char text[300] = "";
+	unsigned long long sectors;
+	if (pread(disk->statistics, text, sizeof text - 1, 0) < 0 || sscanf(text, "%*u %*u %llu", &sectors) != 1)
+		die("stat");
+	return sectors;
+}
+
 /* The first line of /list is the large file, with how much of it is read. */
-static uint64_t read_sequentially(FILE *list)
+static struct reading read_sequentially(const struct disk *disk, FILE *list)
 {
 	static unsigned char bytes[SEQUENTIAL];
 	char *name;
 	uint64_t most = strtoull(line_of(list), &name, 10);
 	const int fd = open_below(name + 1);
-	const uint64_t start = now();
+	const uint64_t sectors = sectors_read(disk), start = now();
 	for (ssize_t n; most && (n = read(fd, bytes, most < sizeof bytes ? most : sizeof bytes)) > 0; most -= (uint64_t)n)
 		add(bytes, n);
 	const uint64_t took = now() - start;
 	close(fd);
-	return took;
+	return (struct reading){took, sectors_read(disk) - sectors};
 }
 
 /* The others are places and files. Opening is not counted, but what it brings into the cache is the same for all. */
-static uint64_t read_randomly(FILE *list)
+static struct reading read_randomly(const struct disk *disk, FILE *list)
 {
 	static unsigned char bytes[RANDOM];
-	uint64_t took = 0;
+	struct reading all = {0};
 	for (char *line; (line = line_of(list));) {
 		char *name;
 		const off_t at = (off_t)strtoull(line, &name, 10);
 		const int fd = open_below(name + 1);
-		const uint64_t start = now();
+		const uint64_t sectors = sectors_read(disk), start = now();
 		const ssize_t n = pread(fd, bytes, sizeof bytes, at);
-		took += now() - start;
+		all.ns += now() - start;
 		if (n <= 0)
 			die(name);
+		all.sectors += sectors_read(disk) - sectors;
 		add(bytes, n);
 		close(fd);
 	}
-	return took;
+	return all;
+}
+
+/* A device of its own for each mount: what the one before knows of the hash tree does not help. It stays. */
+static void map_disk(const struct disk *disk, FILE *verity, char path[300])
+{
+	static unsigned number;
+	unsigned long long sectors;
+	unsigned minor;
+	char rest[300], name[32], parameters[1000];
+	if (fscanf(verity, "%llu %299[^\n]", &sectors, rest) != 2)
+		die("/verity");
+	snprintf(name, sizeof name, "disk%u", number++);
+	snprintf(parameters, sizeof parameters, "1 %s %s %s", disk->path, disk->path, rest);
+	if (!mapper_create(&(struct mapping){name, "", sectors, "verity", parameters}, &minor))
+		die(parameters);
+	snprintf(path, 300, "/dev/dm-%u", minor);
+}
+
+static void mount_disk(const struct disk *disk)
+{
+	char path[300];
+	snprintf(path, sizeof path, "/verity/%s", disk->serial);
+	FILE *verity = fopen(path, "re");
+	strcpy(path, disk->path);
+	if (verity) {
+		map_disk(disk, verity, path);
+		fclose(verity);
+	}
+	if (mount(path, "/mnt", "squashfs", MS_RDONLY, NULL) != 0 && mount(path, "/mnt", "erofs", MS_RDONLY, NULL) != 0)
+		die(path);
+	drop_caches();
+}
+
+static struct reading read_mounted(const struct disk *disk, struct reading (*read_it)(const struct disk *, FILE *), FILE *list)
+{
+	mount_disk(disk);
+	const struct reading reading = read_it(disk, list);
+	if (umount("/mnt") != 0)
+		die("umount");
+	return reading;
 }
 
 static void read_disk(int round, const char *device)
 {
-	char path[300], serial[64] = "";
-	snprintf(path, sizeof path, "/sys/block/%s/serial", device);
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || read(fd, serial, sizeof serial - 1) < 0)
-		die(path);
-	close(fd);
-	snprintf(path, sizeof path, "/dev/%s", device);
-	if (mount(path, "/mnt", "squashfs", MS_RDONLY, NULL) != 0 && mount(path, "/mnt", "erofs", MS_RDONLY, NULL) != 0)
-		die(path);
+	struct disk disk = {.statistics = open_of(device, "stat")};
+	const int serial = open_of(device, "serial");
+	if (read(serial, disk.serial, sizeof disk.serial - 1) < 0)
+		die(device);
+	close(serial);
+	snprintf(disk.path, sizeof disk.path, "/dev/%s", device);
 	FILE *list = fopen("/list", "re");
 	sum = 0;
-	drop_caches();
-	const uint64_t sequential = read_sequentially(list);
-	drop_caches();
-	const uint64_t random = read_randomly(list);
+	const struct reading sequential = read_mounted(&disk, read_sequentially, list), random = read_mounted(&disk, read_randomly, list);
 	fclose(list);
-	printf("read %d %.63s %llu %llu %016llx\n", round, serial, (unsigned long long)sequential, (unsigned long long)random, (unsigned long long)sum);
+	close(disk.statistics);
+	printf("read %d %s %llu %llu %llu %llu %016llx\n", round, disk.serial, (unsigned long long)sequential.ns, (unsigned long long)random.ns,
+	       (unsigned long long)sequential.sectors, (unsigned long long)random.sectors, (unsigned long long)sum);
 	fflush(stdout);
-	if (umount("/mnt") != 0)
-		die("umount");
 }
 
 static int is_disk(const struct dirent *entry)
