@@ -31,7 +31,7 @@ const struct command_row commands[] = {
 	{0},
 };
 
-static bool build(struct session *session, struct runner_result *result)
+static bool plan_and_build(struct session *session, struct runner_result *result)
 {
 	struct progress progress;
 	progress_begin(&progress, &session->cli);
@@ -42,6 +42,15 @@ static bool build(struct session *session, struct runner_result *result)
 		return false;
 	return !session->cli.depfile ||
 	       depfile_write(session->arena, session->diag, session->cli.depfile, output, &session->cli.arguments, &session->plan);
+}
+
+static bool build(struct session *session, struct runner_result *result)
+{
+	session->shared = shared_new();
+	const bool ok = plan_and_build(session, result);
+	shared_free(session->shared);
+	session->shared = session->plan.shared = NULL;
+	return ok;
 }
 
 bool command_build(struct session *session)

@@ -332,6 +332,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	*plan = (struct plan){.vm = vm, .backend = backend_find(vm->hypervisor), .system = *system, .time = build_time(), .shared = shared};
 	plan->guest.vm = vm;
 	struct planner planner = {arena, diag, plan};
+	shared_expect(shared, system->kernel.path);
 	bool ok = check_kernel(&planner);
 	ok &= plan_closure(&planner, jobs);
 	storage_disks(arena, vm, &plan->guest);

@@ -14,15 +14,22 @@
 #include "templates/embedded.h"
 
 struct shared {
-	pthread_mutex_t lock; /* for all but these two, which have their own */
 	struct gzip_memo *gzip;
 	struct closure_memo *closures;
+
+	pthread_mutex_t lock; /* for what VMs wait for each other to make, and for */
 	struct arena *arena;
-	struct names questions, files; /* numbers of the next two */
+	struct names questions; /* numbers of answers */
 	VEC(struct module_list) answers;
+
+	pthread_mutex_t digests_lock; /* for the rest */
+	struct arena *digests_arena;
+	struct names files; /* numbers of digests */
 	VEC(const unsigned char *) digests;
 	bool has_carried;
 	unsigned char carried[SHA256_DIGEST_LENGTH];
+	const char *expected; /* by `thread`; NULL: there is none */
+	pthread_t thread;
 };
 
 struct shared *shared_new(void)
@@ -32,7 +39,9 @@ struct shared *shared_new(void)
 	shared->arena = arena;
 	shared->gzip = gzip_memo_new();
 	shared->closures = closure_memo_new();
+	shared->digests_arena = arena_new();
 	pthread_mutex_init(&shared->lock, NULL);
+	pthread_mutex_init(&shared->digests_lock, NULL);
 	return shared;
 }
 
@@ -40,9 +49,13 @@ void shared_free(struct shared *shared)
 {
 	if (!shared)
 		return;
+	if (shared->expected)
+		pthread_join(shared->thread, NULL);
 	gzip_memo_free(shared->gzip);
 	closure_memo_free(shared->closures);
+	pthread_mutex_destroy(&shared->digests_lock);
 	pthread_mutex_destroy(&shared->lock);
+	arena_free(shared->digests_arena);
 	arena_free(shared->arena);
 }
 
@@ -123,9 +136,10 @@ static bool digest_locked(struct shared *shared, struct diag *diag, const char *
 	}
 	if (!digest_file(diag, path, digest))
 		return false;
-	names_set(shared->arena, &shared->files, arena_strdup(shared->arena, path), shared->digests.n);
-	unsigned char *kept = arena_alloc(shared->arena, SHA256_DIGEST_LENGTH);
-	vec_push(shared->arena, &shared->digests, memcpy(kept, digest, SHA256_DIGEST_LENGTH));
+	struct arena *arena = shared->digests_arena;
+	names_set(arena, &shared->files, arena_strdup(arena, path), shared->digests.n);
+	unsigned char *kept = arena_alloc(arena, SHA256_DIGEST_LENGTH);
+	vec_push(arena, &shared->digests, memcpy(kept, digest, SHA256_DIGEST_LENGTH));
 	return true;
 }
 
@@ -133,9 +147,9 @@ bool shared_digest(struct shared *shared, struct diag *diag, const char *path, u
 {
 	if (!shared)
 		return digest_file(diag, path, digest);
-	pthread_mutex_lock(&shared->lock);
+	pthread_mutex_lock(&shared->digests_lock);
 	bool ok = digest_locked(shared, diag, path, digest);
-	pthread_mutex_unlock(&shared->lock);
+	pthread_mutex_unlock(&shared->digests_lock);
 	return ok;
 }
 
@@ -157,12 +171,37 @@ void shared_carried(struct shared *shared, unsigned char digest[SHA256_DIGEST_LE
 		digest_carried(digest);
 		return;
 	}
-	pthread_mutex_lock(&shared->lock);
+	pthread_mutex_lock(&shared->digests_lock);
 	if (!shared->has_carried)
 		digest_carried(shared->carried);
 	shared->has_carried = true;
 	memcpy(digest, shared->carried, sizeof shared->carried);
-	pthread_mutex_unlock(&shared->lock);
+	pthread_mutex_unlock(&shared->digests_lock);
+}
+
+/* What is wrong with the file is told by who asks. */
+static void *make_expected(void *context)
+{
+	struct shared *shared = context;
+	struct arena *arena = arena_new();
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	shared_digest(shared, diag_new(arena), shared->expected, digest);
+	shared_carried(shared, digest);
+	arena_free(arena);
+	return NULL;
+}
+
+void shared_expect(struct shared *shared, const char *path)
+{
+	if (!shared || !path)
+		return;
+	pthread_mutex_lock(&shared->digests_lock);
+	if (!shared->expected) {
+		shared->expected = arena_strdup(shared->digests_arena, path);
+		if (pthread_create(&shared->thread, NULL, make_expected, shared) != 0)
+			shared->expected = NULL;
+	}
+	pthread_mutex_unlock(&shared->digests_lock);
 }
 
 /* ---- files ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * shared: what several VMs of one run have in common is read, compressed and written once. Safe for threads; no output depends on it. In all
- * functions `shared` may be NULL: there is one VM. Nothing that is read may change while it lives.
+ * functions `shared` may be NULL: nothing is kept. Nothing that is read may change while it lives.
  */
 #ifndef MVM_SHARED_H
 #define MVM_SHARED_H
@@ -25,6 +25,8 @@ struct module_question {
 };
 bool shared_modules(struct shared *shared, struct arena *arena, struct diag *diag, const struct module_question *question, struct module_list *out);
 
+/* The digest of this file (NULL: none), and that of what this program carries, will be asked for: they are made in the background. */
+void shared_expect(struct shared *shared, const char *path);
 /* SHA-256 of a file. */
 bool shared_digest(struct shared *shared, struct diag *diag, const char *path, unsigned char digest[SHA256_DIGEST_LENGTH]);
 
