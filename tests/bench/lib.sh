@@ -3,10 +3,12 @@
 # shellcheck disable=SC2154 # run.sh sets what all parts use
 # What the parts of tests/bench/run.sh share: measuring, rows, bars. It sets $scratch, $mvmbuild, $rounds, $kernel and Nix's variables.
 
-# timed ROW COMMAND...: runs it and adds "CPU WALL KIB" to the row's file. A command that fails ends the run.
+# timed ROW COMMAND...: runs it and adds "CPU WALL KIB" to the row's file. A command that fails ends the run. What others have left to write is on the
+# disk before.
 timed() {
 	local row=$1 log=$scratch/log
 	shift
+	sync
 	# The shell counts milliseconds, time(1) hundredths of a second.
 	local TIMEFORMAT='%3U %3S %3R' status=0
 	{ time command time -o "$scratch/memory" -f %M "$@" >"$log" 2>&1 || status=$?; } 2>"$scratch/time"
