@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "compiler/base/file.h"
+#include "compiler/base/staging.h"
 #include "compiler/plan.h"
 
 /* The store paths that the runner needs on its host: kernel, hypervisor, the scripts' programs; not what it carries itself. Sorted. */

@@ -9,6 +9,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/staging.h"
 #include "compiler/facts.h"
 #include "compiler/gcroots.h"
 #include "compiler/manifest.h"

@@ -10,11 +10,6 @@
 
 /* ---- text ---- */
 
-const char *tree_text(struct arena *arena, const struct packed *packed)
-{
-	return packed->tree_bytes ? arena_printf(arena, ", %s of it the hash tree", size_text(arena, packed->tree_bytes)) : "";
-}
-
 static void print_head(struct arena *arena, const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;

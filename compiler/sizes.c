@@ -138,6 +138,11 @@ void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *
 	out->by_size = rank(arena, out);
 }
 
+const char *tree_text(struct arena *arena, const struct packed *packed)
+{
+	return packed->tree_bytes ? arena_printf(arena, ", %s of it the hash tree", size_text(arena, packed->tree_bytes)) : "";
+}
+
 const char *stored_text(struct arena *arena, const struct sizes *sizes, const struct size *size)
 {
 	if (!sizes->packed->on_disk || (size->unknown && size->unknown == size->paths))

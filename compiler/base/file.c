@@ -244,6 +244,20 @@ const char *path_parent(struct arena *arena, const char *path)
 	return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
 }
 
+const char *path_absolute(struct arena *arena, const char *path)
+{
+	size_t length = strlen(path);
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	path = arena_strndup(arena, path, length);
+	if (path[0] == '/')
+		return path;
+	char *here = getcwd(NULL, 0);
+	const char *absolute = path_join(arena, here ? here : "/", path);
+	free(here);
+	return absolute;
+}
+
 bool directory_make(struct diag *diag, const char *path, mode_t mode)
 {
 	BUF_CLEANUP struct buf part = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file: reading, writing, and publishing a finished directory in one step. */
+/* file: reading and writing, paths, trees. */
 #ifndef MVM_FILE_H
 #define MVM_FILE_H
 
@@ -8,7 +8,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "compiler/base/hold.h"
 #include "compiler/base/diag.h"
 
 struct arena;
@@ -61,21 +60,5 @@ void interrupts_handle(void);
 void interrupts_default(void); /* from now on they end the main thread's process as any other, without a word: it writes nothing */
 void interrupts_remove(const char *path); /* `path` is absolute, copied */
 void interrupts_keep(const char *path);   /* takes it off the list again */
-
-/* A directory that becomes `target` in one rename once it is complete. */
-struct staging {
-	const char *target;    /* absolute, as the user named it */
-	const char *directory; /* the sibling being filled, absolute */
-	struct hold hold;      /* tells other builds that this directory is not litter */
-	bool unsynced;         /* publishing does not wait for the disk; for the caller to set */
-};
-/* Starts; removes what killed builds of the same target left behind. */
-bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging);
-/* Syncs and renames; an existing `target` is exchanged and then removed. */
-bool staging_publish(struct diag *diag, struct staging *staging);
-/* The same, but something that is there by now stays, and that is an error. */
-bool staging_publish_new(struct diag *diag, struct staging *staging);
-/* Removes the directory, unless it was published. */
-void staging_abandon(struct staging *staging);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/staging.h"
 #include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"

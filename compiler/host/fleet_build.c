@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/staging.h"
 #include "compiler/base/names.h"
 #include "compiler/build.h"
 #include "compiler/disk_image.h"

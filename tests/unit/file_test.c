@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "compiler/base/staging.h"
 #include "tests/unit/fixture.h"
 
 /* Names in the scratch directory's `out`, hidden ones too, each on a line. */

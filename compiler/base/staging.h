@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* staging: a directory is made beside its place and published in one step, when it is complete. */
+#ifndef MVM_STAGING_H
+#define MVM_STAGING_H
+
+#include <stdbool.h>
+
+#include "compiler/base/diag.h"
+#include "compiler/base/hold.h"
+
+struct arena;
+
+/* A directory that becomes `target` in one rename once it is complete. */
+struct staging {
+	const char *target;    /* absolute, as the user named it */
+	const char *directory; /* the sibling being filled, absolute */
+	struct hold hold;      /* tells other builds that this directory is not litter */
+	bool unsynced;         /* publishing does not wait for the disk; for the caller to set */
+};
+/* Starts; removes what killed builds of the same target left behind. */
+bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging);
+/* Syncs and renames; an existing `target` is exchanged and then removed. */
+bool staging_publish(struct diag *diag, struct staging *staging);
+/* The same, but something that is there by now stays, and that is an error. */
+bool staging_publish_new(struct diag *diag, struct staging *staging);
+/* Removes the directory, unless it was published. */
+void staging_abandon(struct staging *staging);
+
+#endif
