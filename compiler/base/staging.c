@@ -119,8 +119,11 @@ static bool tree_sync(const char *path)
 /* For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the target. */
 static bool replace_in_two_steps(const struct staging *staging)
 {
-	if (!path_exists(staging->target))
-		return rename(staging->directory, staging->target) == 0;
+	/* Not after a look: another machine may just have put something there. */
+	if (rename(staging->directory, staging->target) == 0)
+		return true;
+	if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
+		return false;
 	size_t length = strlen(staging->directory);
 	char *old = strdup(staging->directory);
 	if (!old)
