@@ -18,7 +18,7 @@
 
 enum { BUNDLE_BYTES = 1 << 20 };
 
-/* A temporary file that is empty again. */
+/* A temporary file whose object is in memory. The next one is written over it: on NFS, to empty a file waits for the server's disk. */
 struct spare {
 	int fd;
 	char name[32];
@@ -145,12 +145,8 @@ static void publish_waiting(struct object_cache *cache)
 static bool take_small(struct object_cache *cache, struct cache_entry *entry, const char *name, struct object *object)
 {
 	struct spare spare = {.fd = -1};
-	if (!object_load(object, &spare.fd) || ftruncate(spare.fd, 0) != 0) {
-		const int error = errno;
-		fd_close(&spare.fd);
-		errno = error;
+	if (!object_load(object, &spare.fd))
 		return diag_error(cache->diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read a file in %s: %s", cache->where, strerror(errno));
-	}
 	memcpy(spare.name, entry->name, sizeof spare.name);
 	entry->name[0] = '\0';
 	vec_push(cache->arena, &cache->spares, spare);

@@ -105,12 +105,20 @@ static struct object_footer footer_of(const struct packing *p)
 	return f;
 }
 
+/* The file may have been a small object's: the gap is no hole then. What that has left behind the end is there only if this one is small, too. */
+static bool write_end(const struct packing *p, const struct object_footer *f)
+{
+	static const unsigned char zeros[OBJECT_PAGE];
+	return fd_write_all(p->fd, zeros, f->tables_offset - f->data_bytes, (off_t)f->data_bytes) &&
+	       fd_write_all(p->fd, p->records.p, p->records.n, (off_t)f->tables_offset);
+}
+
 bool packing_finish(struct packing *p, struct diag *diag, struct object *out)
 {
 	buf_add(&p->records, p->fragments.p, p->fragments.n);
 	const struct object_footer f = footer_of(p);
 	buf_add(&p->records, &f, sizeof f);
-	if (!fd_write_all(p->fd, p->records.p, p->records.n, (off_t)f.tables_offset))
+	if (!write_end(p, &f))
 		return write_failed(p, diag);
 	*out = (struct object){.fd = p->fd, .footer = f};
 	p->fd = -1;
