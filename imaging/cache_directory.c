@@ -27,8 +27,9 @@ static bool is_ours_alone(struct diag *diag, int directory, const char *path)
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot examine %s: %s", path, strerror(errno));
 	if (st.st_uid != geteuid())
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-				  "the cache directory %s belongs to user %u and not to user %u, who builds", path, (unsigned)st.st_uid,
-				  (unsigned)geteuid());
+				  "the cache directory %s belongs to user %u and not to user %u, who builds%s", path, (unsigned)st.st_uid,
+				  (unsigned)geteuid(),
+				  geteuid() == 0 && fd_is_remote(directory) ? ": its server may give what root makes to that user (root_squash)" : "");
 	if (st.st_mode & 022)
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
 				  "the cache directory %s can be written to by others (mode %04o); it should have mode 0700", path,
