@@ -116,7 +116,7 @@ static void touch(int fd, const struct stat *st)
 bool shelf_find(const struct shelf *shelf, struct object_identity identity, struct object *out)
 {
 	struct stat st;
-	identity.foreign = shelf->owners;
+	identity.foreign |= shelf->owners != NULL;
 	for (size_t i = 0; i < shelf->v.n; i++)
 		if (bundle_find(&shelf->v.v[i], &identity, out))
 			return true;

@@ -66,7 +66,7 @@ struct object_identity {
 	const char *settings; /* format, compressor, level, block size, library: one word */
 	const char *nar_hash; /* NULL: any */
 	uint64_t boot;        /* object_boot() */
-	bool foreign;         /* from a cache that others fill: whatever it says of itself, its data is compared with its hash */
+	bool foreign;         /* from a cache that others fill, or write to as well: whatever it says of itself, its data is compared with its hash */
 };
 
 /* An object opened for linking. */

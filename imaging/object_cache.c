@@ -186,7 +186,7 @@ void cache_close(struct object_cache *cache)
 struct object_identity cache_identity(const struct object_cache *cache, const struct store_path *path)
 {
 	return (struct object_identity){
-		.name = path->name, .settings = cache->settings, .nar_hash = path->nar_hash, .boot = cache->boot};
+		.name = path->name, .settings = cache->settings, .nar_hash = path->nar_hash, .boot = cache->boot, .foreign = cache->directory.remote};
 }
 
 bool cache_find(const struct object_cache *cache, const struct object_identity *identity, struct object *out)
