@@ -10,6 +10,7 @@
 
 enum {
 	DEFAULT_LEVEL = 3,
+	TABLES_LEVEL = 3,     /* at the most: every build makes the tables anew; level 15 makes them 0.05 MB smaller and takes 0.2 s for 28,000 files */
 	DEFAULT_BLOCK = 128 * 1024,
 	LEAST_BLOCK = 4096,   /* squashfs's limits */
 	MOST_BLOCK = 1 << 20,
@@ -17,20 +18,20 @@ enum {
 
 struct image {
 	unsigned jobs;
+	int level;
 	struct link_request link;
 	struct compress_pool *pool; /* started by the first path to pack */
 	struct linker *linker;
 };
 
-static bool settings_check(struct diag *diag, const struct store_disk_request *request, const struct link_request *link)
+static bool settings_check(struct diag *diag, const struct store_disk_request *request, int level, const struct link_request *link)
 {
 	if (strcmp(request->compression, "zstd") != 0)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
 				  "the store disk's linker compresses with zstd, not with \"%s\"; the mksquashfs engine has others",
 				  request->compression);
-	if (link->level < 1 || link->level > ZSTD_maxCLevel())
-		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level", "zstd has levels 1 to %d, not %d", ZSTD_maxCLevel(),
-				  link->level);
+	if (level < 1 || level > ZSTD_maxCLevel())
+		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level", "zstd has levels 1 to %d, not %d", ZSTD_maxCLevel(), level);
 	if (link->block_size < LEAST_BLOCK || link->block_size > MOST_BLOCK || (link->block_size & (link->block_size - 1)))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "block-size",
 				  "the block size of squashfs is a power of two from 4 KiB to 1 MiB, not %u bytes", link->block_size);
@@ -41,12 +42,12 @@ static struct image *start(struct arena *arena, struct diag *diag, const struct 
 {
 	struct image *image = arena_alloc(arena, sizeof *image);
 	image->jobs = request->jobs ? request->jobs : 1;
+	image->level = request->level ? request->level : DEFAULT_LEVEL;
 	image->link = (struct link_request){.block_size = request->block_size ? request->block_size : DEFAULT_BLOCK,
-					    .level = request->level ? request->level : DEFAULT_LEVEL,
+					    .level = image->level < TABLES_LEVEL ? image->level : TABLES_LEVEL,
 					    .time = request->time};
-	*settings = arena_printf(arena, "squashfs-%d-zstd-%s-%d-%u", OBJECT_FORMAT, ZSTD_versionString(), image->link.level,
-				 image->link.block_size);
-	return settings_check(diag, request, &image->link) ? image : NULL;
+	*settings = arena_printf(arena, "squashfs-%d-zstd-%s-%d-%u", OBJECT_FORMAT, ZSTD_versionString(), image->level, image->link.block_size);
+	return settings_check(diag, request, image->level, &image->link) ? image : NULL;
 }
 
 static void open_output(struct image *image, struct image_writer *writer)
@@ -58,7 +59,7 @@ static void open_output(struct image *image, struct image_writer *writer)
 static bool pack(struct image *image, struct diag *diag, const struct packing_request *request, struct packing **out)
 {
 	if (!image->pool)
-		image->pool = pool_new(image->jobs, image->link.block_size, image->link.level);
+		image->pool = pool_new(image->jobs, image->link.block_size, image->level);
 	*out = squashfs_packing_new(image->pool, image->link.block_size, request);
 	return squashfs_packing_walk(*out, diag);
 }

@@ -439,6 +439,21 @@ static void progress_goes_forward_to_the_end(void **state)
 	}
 }
 
+/* Every build makes the tables, also with a warm cache: a high level is for what is compressed once. Images without data are the same at all. */
+static void tables_cost_the_same_at_any_high_level(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, "mkdir -p store/tree; cd store/tree; for i in $(seq 400); do mkdir $i; ln -s ../$i/target-$((i * i)) $i/a; : >$i/empty$i; done", NULL, NULL);
+	const struct closure closure = closure_of(f);
+	static const int levels[] = {3, 19};
+	for (size_t i = 0; i < countof(levels); i++) {
+		struct store_disk_request request = request_of(f, &closure, arena_printf(f->arena, "level%d", levels[i]));
+		request.level = levels[i];
+		link_disk(f, &request);
+	}
+	assert_same_contents(f, scratch_path(f, "level3"), scratch_path(f, "level19"));
+}
+
 static void an_emptied_cache_does_not_stop_a_build(void **state)
 {
 	struct fixture *f = *state;
@@ -531,6 +546,7 @@ int main(void)
 		TEST(a_file_that_is_not_as_long_as_it_says),
 		TEST(many_paths_with_few_descriptors),
 		TEST(progress_goes_forward_to_the_end),
+		TEST(tables_cost_the_same_at_any_high_level),
 		TEST(an_emptied_cache_does_not_stop_a_build),
 		TEST(paths_of_one_name_are_refused),
 		TEST(mksquashfs_has_other_compressors),
