@@ -34,7 +34,7 @@ erofs_of() { # COMPRESSION
 	row "mvmbuild, $compression, cold cache, one round" "$compression-cold" "$size"
 	row "mkfs.erofs $(erofs_version) of the whole closure, $compression, one round" "$compression-whole" "$whole"
 	row "mvmbuild, $compression, warm cache" "$compression-warm" "$size"
-	row "\`cp --reflink=never\` of the image" "$compression-copy" "$size"
+	row "\`cp --reflink=never\` of the image, from the page cache" "$compression-copy" "$size"
 	row "mvmbuild, $compression, 2 small store paths changed, one round" "$compression-small"
 }
 
