@@ -56,7 +56,7 @@ struct plan {
 	VEC(struct stage1_link) roots; /* of the guest's garbage collector: what was asked to be packed */
 	VEC(struct created_volume) created;
 	uint32_t time;           /* seconds since 1970 of everything that has a time */
-	struct shared *shared;   /* with other VMs of this run; NULL: there are none */
+	struct shared *shared;   /* what is made once, with other VMs of this run if there are any; NULL: nothing is kept */
 };
 
 /* `jobs`: threads, where store paths must be read. */

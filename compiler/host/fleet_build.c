@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
-#include "compiler/base/staging.h"
 #include "compiler/base/names.h"
+#include "compiler/base/staging.h"
 #include "compiler/build.h"
 #include "compiler/disk_image.h"
 #include "compiler/gcroots.h"
@@ -98,6 +98,7 @@ static void build_vm(struct builder *builder, size_t number)
 	struct image_settings settings = builder->settings;
 	struct session own;
 	settings.jobs = 1;
+	settings.no_sync = true; /* the host's directory is synced as a whole */
 	settings.progress = NULL;
 	settings.common = path_join(arena, builder->directory, COMMON);
 	settings.store_disk = vm->disk_key ? disk_path(arena, builder->directory, vm->disk_key) : NULL;
