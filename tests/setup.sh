@@ -42,6 +42,8 @@ check jq                 jq
 check git                git
 check procps             pgrep
 check xz-utils           xz
+check zstd               zstd
+check lz4                lz4
 check iproute2           ip
 check systemd            systemctl
 check systemd-container  machinectl

@@ -61,8 +61,8 @@ check "without waiting for the disk" mvm --no-sync --cache "$cache" ../vm.yaml -
 check "is the same" same "$out/first" unsynced
 if [ "$(id -u)" = 0 ]; then
 	mkdir -m 777 "$test_dir/user"
-	check "by another user, without a home" setpriv --reuid 65534 --regid 65534 --clear-groups env -i PATH="$PATH" HOME=/homeless-shelter \
-		NIX_STATE_DIR="$NIX_STATE_DIR" "$MVMBUILD" -q "$test_dir/vm.yaml" -o "$test_dir/user/third"
+	check "by another user, without a home" as_nobody env -i PATH="$PATH" HOME=/homeless-shelter \
+		NIX_STATE_DIR="$NIX_STATE_DIR" "$(lend "$MVMBUILD")" -q "$test_dir/vm.yaml" -o "$test_dir/user/third"
 	check "is the same" same "$out/first" "$test_dir/user/third"
 else
 	skip "by another user" "not root"

@@ -233,7 +233,7 @@ if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
 	check "on a read-only file system" build --cache-from "$test_dir/mounted"
 	check "the same bytes" same
 	install -d -o 65534 -m 755 "$test_dir/user" "$test_dir/user/home"
-	check "for a user, of root's" setpriv --reuid=65534 --regid=65534 --clear-groups env HOME="$test_dir/user/home" "$MVMBUILD" -v --progress plain \
+	check "for a user, of root's" as_nobody env HOME="$test_dir/user/home" "$(lend "$MVMBUILD")" -v --progress plain \
 		--no-cache --cache-from "$test_dir/mounted" "$test_dir/vm.yaml" -o "$test_dir/user/out"
 	expect "nearly all" "$test_dir/.check" "1 store paths packed, $((paths - 1)) from the cache"
 	check "the same bytes" same_in "$test_dir/user/out"

@@ -58,6 +58,20 @@ need_programs() {
 	done
 }
 
+as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
+# lend PATH: prints a path of it that every user can read: of a copy where others may not look into the directory of the sources.
+lend() {
+	local copy=$test_dir/lent/${1##*/}
+	if as_nobody test -r "$1" 2>/dev/null; then
+		copy=$1
+	elif [ ! -e "$copy" ]; then
+		chmod 755 "$test_dir"
+		mkdir -p "$test_dir/lent"
+		cp -r "$1" "$copy"
+	fi
+	echo "$copy"
+}
+
 # check DESCRIPTION COMMAND...: the command succeeds.
 check() {
 	local description=$1

@@ -14,7 +14,7 @@ log=$test_dir/log
 
 nix_stage_host "$test_dir/host"
 chmod 755 "$test_dir"
-arguments=(--argstr kernelPackage "$kernel" --argstr hostTools "$test_dir/host")
+arguments=(--argstr kernelPackage "$(lend "$kernel")" --argstr hostTools "$test_dir/host")
 expression=$top/tests/e2e/nix/host-runner.nix
 build() { # ATTRIBUTE [ARGUMENT]...
 	nix_build "$expression" "$1" "${arguments[@]}" "${@:2}" 2>>"$log"
@@ -104,8 +104,9 @@ nix_env_setup "$2/nix"
 export HOME=/homeless-shelter
 nix_build "$1/tests/e2e/nix/host-runner.nix" runner "${@:3}"
 E2
-	as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-	user_runner=$("${as_user[@]}" env -i PATH="$PATH" bash "$test_dir/as-user" "$top" "$test_dir/user" "${arguments[@]}" 2>"$log")
+	lend "$top/templates" >/dev/null
+	sources=$(dirname "$(lend "$top/tests")")
+	user_runner=$(as_nobody env -i PATH="$PATH" bash "$test_dir/as-user" "$sources" "$test_dir/user" "${arguments[@]}" 2>"$log")
 	check "nix-build as nobody makes the runner" test -x "$user_runner/bin/microvm-run"
 	[ -n "$user_runner" ] || not_ok "its log" "$log"
 else

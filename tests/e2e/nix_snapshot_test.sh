@@ -7,7 +7,7 @@ set -u
 # shellcheck source=tests/e2e/nix.sh
 . "$top/tests/e2e/nix.sh"
 need_programs nix-store sqlite3 cc
-nix_db=$(realpath "${MVM_NIX_DB:-$top/build/mvm-nix-db}")
+nix_db=$(lend "$(realpath "${MVM_NIX_DB:-$top/build/mvm-nix-db}")")
 nix_env_setup "$test_dir/nix"
 db=$NIX_STATE_DIR/db
 copy=$test_dir/copy
@@ -55,11 +55,11 @@ check "what is in the log is in the copy" test "$(sqlite3 "file:$copy/db.sqlite?
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir "$test_dir/theirs"
 	chown 65534 "$test_dir/theirs"
-	check "by who may only read it, too" setpriv --reuid 65534 --regid 65534 --clear-groups "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	check "by who may only read it, too" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
 	kill "$reader"
 	wait "$reader" 2>/dev/null
 	sqlite3 "$db/db.sqlite" 'pragma wal_checkpoint(truncate)' >/dev/null
-	check "and without a log" setpriv --reuid 65534 --regid 65534 --clear-groups "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	check "and without a log" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
 	check "whole" whole "$test_dir/theirs/copy"
 else
 	skip "by who may only read it, too" "not root, or no setpriv"
