@@ -63,9 +63,7 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
 	EVP_DigestUpdate(hash, &(const unsigned char){MANIFEST_VERSION}, 1);
-	unsigned char carried[SHA256_DIGEST_LENGTH];
-	shared_carried(plan->shared, carried);
-	EVP_DigestUpdate(hash, carried, sizeof carried);
+	hash_text(hash, embedded_digest);
 	for (size_t i = 0; i < plan->closure.n; i++) {
 		hash_text(hash, plan->closure.v[i].path);
 		hash_text(hash, plan->closure.v[i].nar_hash);

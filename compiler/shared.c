@@ -11,7 +11,6 @@
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 #include "compiler/base/names.h"
-#include "templates/embedded.h"
 
 struct shared {
 	struct gzip_memo *gzip;
@@ -26,8 +25,6 @@ struct shared {
 	struct arena *digests_arena;
 	struct names files; /* numbers of digests */
 	VEC(const unsigned char *) digests;
-	bool has_carried;
-	unsigned char carried[SHA256_DIGEST_LENGTH];
 	const char *expected; /* by `thread`; NULL: there is none */
 	pthread_t thread;
 };
@@ -153,32 +150,6 @@ bool shared_digest(struct shared *shared, struct diag *diag, const char *path, u
 	return ok;
 }
 
-static void digest_carried(unsigned char *digest)
-{
-	EVP_MD_CTX *hash = EVP_MD_CTX_new();
-	if (!hash || EVP_DigestInit_ex(hash, EVP_sha256(), NULL) != 1)
-		abort();
-	for (const struct embedded_file *file = embedded_files; file->name; file++)
-		if (strncmp(file->name, "systemd/", 8) != 0 && strncmp(file->name, "host/", 5) != 0) /* they are for hosts */
-			EVP_DigestUpdate(hash, file->begin, (size_t)(file->end - file->begin));
-	EVP_DigestFinal_ex(hash, digest, NULL);
-	EVP_MD_CTX_free(hash);
-}
-
-void shared_carried(struct shared *shared, unsigned char digest[SHA256_DIGEST_LENGTH])
-{
-	if (!shared) {
-		digest_carried(digest);
-		return;
-	}
-	pthread_mutex_lock(&shared->digests_lock);
-	if (!shared->has_carried)
-		digest_carried(shared->carried);
-	shared->has_carried = true;
-	memcpy(digest, shared->carried, sizeof shared->carried);
-	pthread_mutex_unlock(&shared->digests_lock);
-}
-
 /* What is wrong with the file is told by who asks. */
 static void *make_expected(void *context)
 {
@@ -186,7 +157,6 @@ static void *make_expected(void *context)
 	struct arena *arena = arena_new();
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	shared_digest(shared, diag_new(arena), shared->expected, digest);
-	shared_carried(shared, digest);
 	arena_free(arena);
 	return NULL;
 }

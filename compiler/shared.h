@@ -25,13 +25,10 @@ struct module_question {
 };
 bool shared_modules(struct shared *shared, struct arena *arena, struct diag *diag, const struct module_question *question, struct module_list *out);
 
-/* The digest of this file (NULL: none), and that of what this program carries, will be asked for: they are made in the background. */
+/* The digest of this file (NULL: none) will be asked for: it is made in the background. */
 void shared_expect(struct shared *shared, const char *path);
 /* SHA-256 of a file. */
 bool shared_digest(struct shared *shared, struct diag *diag, const char *path, unsigned char digest[SHA256_DIGEST_LENGTH]);
-
-/* SHA-256 of what this program carries for runners. */
-void shared_carried(struct shared *shared, unsigned char digest[SHA256_DIGEST_LENGTH]);
 
 /* For what is compressed, and for what is read in store paths; NULL without `shared`. */
 struct gzip_memo *shared_gzip(struct shared *shared);

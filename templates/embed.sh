@@ -1,7 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Prints an assembler source that carries the given files: the table of templates/embedded.h.
+# Prints an assembler source that carries the given files: what templates/embedded.h declares.
 set -eu
+# The contents of the files that runners are made of; the others are for their hosts.
+runner_contents() {
+	for file; do
+		case $file in
+		templates/runner/*) cat "$file" ;;
+		templates/*) ;;
+		*) cat "$file" ;;
+		esac
+	done
+}
 echo '	.section .rodata'
 n=0
 for file; do
@@ -13,6 +23,7 @@ for file; do
 	printf '.Lname%d: .asciz "%s"\n' "$n" "$name"
 	n=$((n + 1))
 done
+printf '	.globl embedded_digest\nembedded_digest: .asciz "%s"\n' "$(runner_contents "$@" | sha256sum | cut -d ' ' -f 1)"
 printf '	.section .data.rel.ro, "aw"\n	.balign 8\n	.globl embedded_files\nembedded_files:\n'
 i=0
 while [ "$i" -lt "$n" ]; do

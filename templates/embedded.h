@@ -11,4 +11,7 @@ struct embedded_file {
 };
 extern const struct embedded_file embedded_files[];
 
+/* SHA-256, hexadecimal, of those that runners are made of. */
+extern const char embedded_digest[];
+
 #endif
