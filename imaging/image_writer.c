@@ -65,12 +65,11 @@ static bool copy_direct(const struct image_writer *writer, const struct job *job
 	return true;
 }
 
-/* What cannot go directly goes the ordinary way, which also has the better error. */
+/* What cannot go directly goes the ordinary way, which shares blocks as well and has the better error. */
 static bool copy(const struct image_writer *writer, const struct job *job)
 {
-	if (fd_clone_range(job->from, (off_t)job->start, writer->fd, (off_t)job->at, job->count))
-		return true;
-	if (writer->direct >= 0 && job->count >= DIRECT_LEAST && copy_direct(writer, job))
+	if (writer->direct >= 0 && job->count >= DIRECT_LEAST &&
+	    (fd_clone_range(job->from, (off_t)job->start, writer->fd, (off_t)job->at, job->count) || copy_direct(writer, job)))
 		return true;
 	return fd_copy_range(job->from, (off_t)job->start, writer->fd, (off_t)job->at, job->count);
 }
