@@ -100,14 +100,18 @@ char *arena_hex(struct arena *arena, const void *bytes, size_t count)
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list arguments, again;
+	char first[256]; /* enough for most */
 	va_start(arguments, format);
 	va_copy(again, arguments);
-	int length = vsnprintf(NULL, 0, format, arguments);
+	int length = vsnprintf(first, sizeof first, format, arguments);
 	va_end(arguments);
 	if (length < 0)
 		out_of_memory();
 	char *text = arena_alloc(arena, (size_t)length + 1);
-	vsnprintf(text, (size_t)length + 1, format, again);
+	if ((size_t)length < sizeof first)
+		memcpy(text, first, (size_t)length + 1);
+	else
+		vsnprintf(text, (size_t)length + 1, format, again);
 	va_end(again);
 	return text;
 }

@@ -226,8 +226,13 @@ bool path_is_directory(const char *path)
 
 const char *path_join(struct arena *arena, const char *directory, const char *name)
 {
-	size_t length = strlen(directory);
-	return arena_printf(arena, "%s%s%s", directory, length && directory[length - 1] == '/' ? "" : "/", name);
+	size_t length = strlen(directory), more = strlen(name);
+	bool has_slash = length && directory[length - 1] == '/';
+	char *path = arena_alloc(arena, length + !has_slash + more + 1);
+	memcpy(path, directory, length);
+	path[length] = '/';
+	memcpy(path + length + !has_slash, name, more + 1);
+	return path;
 }
 
 const char *path_base(const char *path)
