@@ -48,19 +48,19 @@ bar() {
 
 paths() { nix-store -qR "$(readlink -f "$work/nix/$1")" | sort; }
 
-compile() { # TOPLEVEL OUTPUT [ARGUMENT]...
-	local toplevel=$1 output=$2
-	shift 2
-	"$mvmbuild" -q --progress none --set hostName=bench --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
-		-o "$output" "$@" "$scratch/empty.yaml"
+# command_of VARIANT OUTPUT [ARGUMENT]...: sets $command_line to a whole build.
+command_of() {
+	command_line=("$mvmbuild" -q --progress none --set hostName=bench --set toplevel="$(readlink -f "$work/nix/$1")" --set storeDir="$NIX_STORE_DIR"
+		--set kernel="$kernel" -o "$2" "${@:3}" "$scratch/empty.yaml")
 }
-ours() { # ROW VARIANT [ARGUMENT]...: a whole build, its output at $scratch/out
-	local row=$1 variant=$2
-	shift 2
+timed_build() { # ROW VARIANT OUTPUT [ARGUMENT]...
+	command_of "${@:2}"
+	timed "$1" "${command_line[@]}"
+}
+ours() { # ROW VARIANT [ARGUMENT]...: its output is at $scratch/out
 	rm -rf "$scratch/out"
-	timed "$row" bash -c 'compile "$@"' bash "$(readlink -f "$work/nix/$variant")" "$scratch/out" "$@"
+	timed_build "$1" "$2" "$scratch/out" "${@:3}"
 }
-export -f compile
 
 # What gensquashfs and mkfs.erofs want: one directory with the store paths in it.
 stage() {

@@ -42,7 +42,7 @@ squashfs_round() {
 	ours warm-unsynced base --cache "$scratch/cache" --no-sync
 	timed copy-sync bash -c 'copy_and_sync "$@"' bash "$image"
 	rm -f "$image.copy"
-	timed same bash -c 'compile "$@"' bash "$(readlink -f "$work/nix/base")" "$scratch/out" --cache "$scratch/cache"
+	timed_build same base "$scratch/out" --cache "$scratch/cache"
 	cp -a "$scratch/cache" "$scratch/cache.before"
 	ours small small --cache "$scratch/cache"
 	ours large large --cache "$scratch/cache"
@@ -105,13 +105,14 @@ reflink_on() { # FILESYSTEM
 	local fs=$1 round image=$scratch/out/share/microvm/stage1.squashfs
 	mount_loop "$fs" 4 || return 0
 	mkdir "$scratch/mounted/out"
-	compile "$(readlink -f "$work/nix/base")" "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache" >/dev/null
+	command_of base "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache"
+	"${command_line[@]}" >/dev/null
 	image=$scratch/mounted/out/runner/share/microvm/stage1.squashfs
 	for ((round = 1; round <= rounds; round++)); do
 		rm -rf "$scratch/mounted/out/runner"
-		timed "$fs-warm" bash -c 'compile "$@"' bash "$(readlink -f "$work/nix/base")" "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache"
+		timed_build "$fs-warm" base "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache"
 		rm -rf "$scratch/mounted/out/runner"
-		timed "$fs-unsynced" bash -c 'compile "$@"' bash "$(readlink -f "$work/nix/base")" "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache" --no-sync
+		timed_build "$fs-unsynced" base "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache" --no-sync
 		copy "$fs-copy" "$image"
 	done
 	row "mvmbuild on $fs, warm cache" "$fs-warm" "$(megabytes "$image")"
