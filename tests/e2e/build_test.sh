@@ -13,6 +13,7 @@ set -u
 MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 need_programs nix-build busybox sqlite3
 kernel=$("$top/tests/e2e/kernel.sh") || skip_all "no kernel"
+kernel=$(lend "$kernel") # another user builds, too
 nix_env_setup "$test_dir/nix"
 chmod 755 "$test_dir"
 unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE

@@ -10,11 +10,12 @@ set -u
 export MVMBUILD=${MVMBUILD:-$top/build/mvmbuild}
 need_programs nix-build busybox qemu-system-x86_64 jq
 kernel=$("$top/tests/e2e/kernel.sh") || skip_all "no kernel to boot"
+kernel=$(lend "$kernel") # another user builds, too
 log=$test_dir/log
 
 nix_stage_host "$test_dir/host"
 chmod 755 "$test_dir"
-arguments=(--argstr kernelPackage "$(lend "$kernel")" --argstr hostTools "$test_dir/host")
+arguments=(--argstr kernelPackage "$kernel" --argstr hostTools "$test_dir/host")
 expression=$top/tests/e2e/nix/host-runner.nix
 build() { # ATTRIBUTE [ARGUMENT]...
 	nix_build "$expression" "$1" "${arguments[@]}" "${@:2}" 2>>"$log"
