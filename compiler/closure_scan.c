@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "compiler/closure_memo.h"
@@ -32,7 +33,7 @@ struct scanner {
 	size_t nsearchers;
 	VEC(size_t) round;           /* entries */
 	struct finding *findings;    /* of each of them */
-	size_t next;                 /* of them: to be read; the threads' */
+	atomic_size_t next;          /* of them: to be read; the threads' */
 	size_t warnings;
 };
 
@@ -92,7 +93,7 @@ static void *read_some(void *context)
 {
 	const struct reader *reader = context;
 	struct scanner *scanner = reader->scanner;
-	for (size_t i; (i = __atomic_fetch_add(&scanner->next, 1, __ATOMIC_RELAXED)) < scanner->round.n;)
+	for (size_t i; (i = atomic_fetch_add(&scanner->next, 1)) < scanner->round.n;)
 		read_path(reader, scanner->table->entries.v[scanner->round.v[i]].info.path, &scanner->findings[i]);
 	return NULL;
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -25,7 +26,7 @@ struct verify {
 	struct cache_scan scan;
 	struct verdict *verdicts; /* of each object */
 	char ***names;            /* of each bundle of each shelf; NULL when damaged */
-	size_t next;              /* object that nobody looks at; atomic */
+	atomic_size_t next;       /* object that nobody looks at */
 	size_t shelf;             /* the one that is cleaned */
 };
 
@@ -64,7 +65,7 @@ static void judge(struct verify *verify, size_t index)
 static void *look(void *argument)
 {
 	struct verify *verify = argument;
-	for (size_t i; (i = __atomic_fetch_add(&verify->next, 1, __ATOMIC_RELAXED)) < verify->scan.objects.n;)
+	for (size_t i; (i = atomic_fetch_add(&verify->next, 1)) < verify->scan.objects.n;)
 		judge(verify, i);
 	return NULL;
 }
