@@ -183,13 +183,14 @@ for kind in qemu rust; do
 		skip "$kind" "${program#none: }"
 		continue
 	fi
-	mkdir -p "$test_dir/$kind-package/bin"
-	cp "$program" "$test_dir/$kind-package/bin/virtiofsd"
+	package=$test_dir/$kind-package
+	mkdir -p "$package/bin"
+	cp "$program" "$package/bin/virtiofsd"
 	{
 		echo "shares:"
 		echo "  - {tag: data, proto: virtiofs, source: \"$data\", mountPoint: /data}"
 		echo "  - {tag: seed, proto: virtiofs, source: seed, mountPoint: /seed, readOnly: true}"
-		echo "virtiofsd: {package: \"$test_dir/$kind-package\"}"
+		echo "virtiofsd: {package: \"$package\"}"
 		fast_kernel
 	} | compile "$kind" "$guest" || finish
 	runner=$test_dir/$kind
@@ -208,6 +209,8 @@ for kind in qemu rust; do
 	done
 done
 
+# With the last of them.
+[ -n "${package:-}" ] || finish
 user_set "$(id -un)"
 state_make wrong
 rm -r seed
@@ -218,12 +221,12 @@ check "microvm-run fails then" test $? = 1
 expect "and names it" "$log" 'the share seed: there is no directory seed'
 mkdir seed
 # shellcheck disable=SC2016 # the script's own
-printf '#!/bin/sh\ncase $1 in --help) echo "--shared-dir" ;; *) echo "what a pity" >&2; exit 7 ;; esac\n' >"$test_dir/$kind-package/bin/virtiofsd"
+printf '#!/bin/sh\ncase $1 in --help) echo "--shared-dir" ;; *) echo "what a pity" >&2; exit 7 ;; esac\n' >"$package/bin/virtiofsd"
 "$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
 check "microvm-run fails when a virtiofsd does" test $? = 1
 expect "says which, and how" "$log" 'the share (data|seed): virtiofsd ended with status 7 before it was ready'
 expect "and what it said" "$log" '^(data|seed): what a pity'
-rm "$test_dir/$kind-package/bin/virtiofsd"
+rm "$package/bin/virtiofsd"
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
 expect "microvm-check says that there is no virtiofsd" "$log" 'no virtiofsd is in '
 check "nothing is left of any of it" nothing_is_left
