@@ -78,6 +78,27 @@ for n in 1 2 3 4 5 6 7 8; do
 	check "VM $n of it is the same" same "$out/first" "$out/host/runners/demo$n"
 done
 rm -rf "$out/host"
+# Different disks: one after the other while the cache lacks something of each, then several at once.
+{
+	echo 'vms:'
+	for n in 1 2 3 4 5; do
+		echo "the own words of VM $n" >"own$n"
+		own=$(nix-store --add "own$n")
+		{ cat "$test_dir/vm.yaml" && echo "storePaths: [$own]"; } >"own$n.yaml"
+		mvm --no-cache "own$n.yaml" -o "own$n-runner" || not_ok "VM $n with words of its own" "$log"
+		echo "  demo$n: {source: $PWD/own$n.yaml}"
+	done
+} >own-host.yaml
+for round in "cold 1 4" "warm 0 5"; do
+	read -r cache_is packed disks <<<"$round"
+	check "a host with five disks, $cache_is cache" mvm host -j4 --progress plain --cache "$test_dir/own-cache" own-host.yaml -o "$out/host"
+	check "which packs $packed store paths for $disks of them" test "$(grep -c "store disk of demo[1-5]: .* $packed store paths packed" "$log")" = "$disks"
+	for n in 1 2 3 4 5; do
+		check "VM $n of it is the same" same "own$n-runner" "$out/host/runners/demo$n"
+	done
+	rm -rf "$out/host"
+done
+rm -rf "$test_dir/own-cache"
 cd / || exit
 
 # ---- nothing to do ----
