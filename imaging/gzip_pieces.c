@@ -19,7 +19,7 @@
 enum {
 	MEMO_PIECES = 128,
 	MEMO_BYTES = 16 << 20,
-	LEVEL = 5, /* 1 % larger than zlib's own choice of 6, in two thirds of the time */
+	LEVEL = 2, /* 8 % larger than zlib's own choice of 6, in two fifths of the time: every build compresses, and a boot reads some 16 KB more */
 	MEMORY_LEVEL = 8,
 	FLUSH_BYTES = 16, /* what ends a piece, beyond deflateBound */
 };
