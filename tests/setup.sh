@@ -109,7 +109,7 @@ apt_install() {
 		as_root=(sudo)
 	fi
 	echo "setup: installing $*" >&2
-	local -a install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@")
+	local -a install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -q --no-install-recommends "$@")
 	# The package lists may be missing or too old: they are read again only then.
 	"${install[@]}" >&2 || { "${as_root[@]}" apt-get update -q >&2 && "${install[@]}" >&2; }
 }

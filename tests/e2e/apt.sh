@@ -7,7 +7,7 @@
 apt_try() {
 	local work=$1 given=${#apt[@]}
 	shift
-	apt+=(-o APT::Sandbox::User="$(id -un)")
+	apt+=(-o APT::Sandbox::User="$(id -un)" -o Acquire::Retries=3)
 	[ "$given" != 0 ] || ! "$@" || return 0
 	apt+=(-o Dir::State::Lists="$work/lists" -o Dir::Cache="$work/cache")
 	mkdir -p "$work/lists/partial" "$work/cache"
