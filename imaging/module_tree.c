@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/module_tree.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "compiler/base/file.h"
 #include "imaging/module_directory.h"
+#include "imaging/module_walk.h"
 
 enum { LIST_LIMIT_BYTES = 64 << 20 };
 
@@ -38,135 +36,7 @@ const char *module_tree_path(const struct module_tree *tree)
 	return tree->path;
 }
 
-/* Length of a module's file name up to ".ko", 0 when it is no module. */
-static size_t module_name_length(const char *file)
-{
-	static const char *const suffixes[] = {".ko", ".ko.gz", ".ko.xz", ".ko.zst"};
-	size_t length = strlen(file);
-	for (size_t i = 0; i < countof(suffixes); i++) {
-		size_t suffix = strlen(suffixes[i]);
-		if (length > suffix && strcmp(file + length - suffix, suffixes[i]) == 0)
-			return length - suffix;
-	}
-	return 0;
-}
-
-/* ---- the index ---- */
-
-/* The module's path inside the tree, with a slash before it. */
-static const char *inner_path(const struct module_tree *tree, const struct module *module)
-{
-	const char *inside = module->path + strlen(tree->path);
-	return *inside == '/' ? inside : inside - 1;
-}
-
-/* What depmod prefers when two files have the same name: updates/, then the kernel's own, then others. */
-static int place_rank(const struct module_tree *tree, const struct module *module)
-{
-	const char *inside = inner_path(tree, module);
-	return strncmp(inside, "/updates/", 9) == 0 ? 0 : strncmp(inside, "/kernel/", 8) == 0 ? 1 : 2;
-}
-
-struct indexed {
-	struct module module;
-	int rank;
-};
-
-static int compare_indexed(const void *a, const void *b)
-{
-	const struct indexed *one = a, *two = b;
-	int order = strcmp(one->module.name, two->module.name);
-	if (order == 0)
-		order = one->rank - two->rank;
-	return order ? order : strcmp(one->module.path, two->module.path);
-}
-
-/* A directory that is being read, and those above it. */
-struct level {
-	const struct level *up; /* NULL: it is the tree's */
-	const char *path;
-	dev_t device;
-	ino_t inode;
-};
-
-struct walk {
-	struct module_tree *tree;
-	VEC(struct indexed) found;
-};
-
-/* A link to a directory above would never end. */
-static bool is_above(const struct level *level, const struct stat *st)
-{
-	for (; level; level = level->up)
-		if (level->device == st->st_dev && level->inode == st->st_ino)
-			return true;
-	return false;
-}
-
-/* "build" and "source" point to the kernel's source tree. */
-static bool is_foreign(const struct level *level, const char *name)
-{
-	return !level->up && (strcmp(name, "build") == 0 || strcmp(name, "source") == 0);
-}
-
-static void add_found(struct walk *walk, const struct level *level, const char *file, size_t length)
-{
-	struct arena *arena = walk->tree->arena;
-	struct indexed item = {.module = {.name = module_name_normalize(arena, file, length),
-					  .path = path_join(arena, level->path, file),
-					  .file = arena_strndup(arena, file, length + strlen(".ko"))}};
-	item.rank = place_rank(walk->tree, &item.module);
-	vec_push(arena, &walk->found, item);
-}
-
-static void walk_directory(struct walk *walk, const struct level *up, int parent, const char *path, const char *name);
-
-/* Most file systems tell the type with the name: a kernel has some thousand modules. Links are followed: Nix joins packages' modules by them. */
-static void walk_entry(struct walk *walk, const struct level *level, int directory, const struct dirent *entry)
-{
-	const char *name = entry->d_name;
-	const size_t length = module_name_length(name);
-	struct stat st;
-	unsigned char type = entry->d_type;
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return;
-	if (type != DT_REG && type != DT_DIR && fstatat(directory, name, &st, 0) == 0)
-		type = S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : type;
-	if (type == DT_REG && length)
-		add_found(walk, level, name, length);
-	else if (type == DT_DIR && !is_foreign(level, name))
-		walk_directory(walk, level, directory, path_join(walk->tree->arena, level->path, name), name);
-}
-
-/* What cannot be read has no modules: if they are missed, that is told. */
-static void walk_directory(struct walk *walk, const struct level *up, int parent, const char *path, const char *name)
-{
-	struct stat st;
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 || fstat(fd, &st) != 0 || is_above(up, &st) ? NULL : fdopendir(fd);
-	if (!stream) {
-		fd_close(&fd);
-		return;
-	}
-	const struct level level = {up, path, st.st_dev, st.st_ino};
-	for (const struct dirent *entry; (entry = readdir(stream));)
-		walk_entry(walk, &level, dirfd(stream), entry);
-	closedir(stream);
-}
-
-static void index_modules(struct module_tree *tree)
-{
-	struct arena *arena = tree->arena;
-	struct walk walk = {.tree = tree};
-	walk_directory(&walk, NULL, AT_FDCWD, tree->path, tree->path);
-	const struct indexed *found = walk.found.v;
-	if (walk.found.n)
-		qsort(walk.found.v, walk.found.n, sizeof *walk.found.v, compare_indexed);
-	tree->modules = arena_alloc(arena, (walk.found.n + 1) * sizeof *tree->modules);
-	for (size_t i = 0; i < walk.found.n; i++)
-		if (i == 0 || strcmp(found[i].module.name, found[i - 1].module.name) != 0)
-			tree->modules[tree->nmodules++] = found[i].module;
-}
+/* ---- the lists beside the modules ---- */
 
 /* A list beside the modules; false when there is none, or an error was recorded. */
 static bool list_read(struct module_tree *tree, struct diag *diag, const char *name, struct bytes *out)
@@ -239,7 +109,7 @@ struct module_tree *module_tree_open(struct arena *arena, struct diag *diag, con
 	tree->path = module_directory_find(arena, diag, directory, version, where);
 	if (!tree->path)
 		return NULL;
-	index_modules(tree);
+	tree->modules = module_walk(arena, tree->path, &tree->nmodules);
 	index_builtin(tree, diag);
 	index_builtin_information(tree, diag);
 	if (tree->builtin.n)
@@ -258,7 +128,7 @@ static int compare_name(const void *name, const void *module)
 struct module *module_tree_find(struct module_tree *tree, const char *name)
 {
 	const char *wanted = module_name_normalize(tree->arena, name, strlen(name));
-	return bsearch(wanted, tree->modules, tree->nmodules, sizeof *tree->modules, compare_name);
+	return tree->nmodules == 0 ? NULL : bsearch(wanted, tree->modules, tree->nmodules, sizeof *tree->modules, compare_name);
 }
 
 static bool matches(const char *pattern, const char *wanted)
@@ -291,16 +161,16 @@ static int compare_refs(const void *a, const void *b)
 }
 
 /* Algorithms are asked for by "crypto-NAME" or plain "NAME", file systems by "fs-NAME". */
-static bool is_likely_place(const struct module_tree *tree, const struct module *module, const char *wanted)
+static bool is_likely_place(const struct module *module, const char *wanted)
 {
-	return strstr(inner_path(tree, module), strncmp(wanted, "fs_", 3) == 0 ? "/fs/" : "/crypto/") != NULL;
+	return strstr(module->inside, strncmp(wanted, "fs_", 3) == 0 ? "/fs/" : "/crypto/") != NULL;
 }
 
 static void match_by_reading(struct module_tree *tree, const char *wanted, bool likely, struct module_refs *out)
 {
 	for (size_t i = 0; i < tree->nmodules; i++) {
 		struct module *module = &tree->modules[i];
-		if (is_likely_place(tree, module, wanted) != likely || module_read(tree->arena, module) != NULL)
+		if (is_likely_place(module, wanted) != likely || module_read(tree->arena, module) != NULL)
 			continue;
 		for (size_t k = 0; k < module->aliases.n; k++)
 			if (matches(module->aliases.v[k], wanted))

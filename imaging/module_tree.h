@@ -13,6 +13,7 @@ struct module_tree;
 struct module {
 	const char *name; /* as the kernel knows it: '_' for every '-' */
 	const char *path;
+	const char *inside; /* the tree, with a slash before it: "/kernel/drivers/char/hw_random/virtio-rng.ko.xz" */
 	const char *file; /* the last part of `path` without the suffix of a compression: "virtio-rng.ko" */
 
 	/* From its .modinfo section, once module_read has returned NULL. */
