@@ -98,7 +98,6 @@ for round in "cold 1 4" "warm 0 5"; do
 	done
 	rm -rf "$out/host"
 done
-rm -rf "$test_dir/own-cache"
 cd / || exit
 
 # ---- nothing to do ----
@@ -213,6 +212,12 @@ if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
 	check "the old output is untouched" diff "$test_dir/small.before" <(all_of "$test_dir/small/runner")
 	check "there is no litter" test "$(ls -A "$test_dir/small")" = runner
 	rm -rf "$test_dir/small/runner"
+	mount -o remount,size=2m "$test_dir/small"
+	check "a disk that becomes full under a host's disks" \
+		fails mvm host --cache "$test_dir/own-cache" "$test_dir/elsewhere/own-host.yaml" -o "$test_dir/small/host"
+	expect "that tells which, and why" "$log" 'error: demo[1-5]: .*No space left on device'
+	check "no output, no litter" empty "$test_dir/small"
+	mount -o remount,size=24m "$test_dir/small"
 	check "a disk that becomes full under the cache" fails mvm --cache "$test_dir/small/cache" --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/full"
 	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
 	expect "that tells why" "$log" 'error: .*small/cache.*No space left on device'
