@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks that lack something in the cache are made one after the other, by all threads: what the first of them packs, the next ones find. The others only
- * place blocks and write tables, which takes one thread each.
+ * Disks that lack much in the cache are made one after the other, by all threads: what the first of them packs, the next ones find. The others hardly do
+ * more than place blocks and write tables, which takes one thread each.
  */
 #include "compiler/host/fleet_disks.h"
 
@@ -14,7 +14,10 @@
 
 #define DISKS "store-disks"
 
-enum { AT_ONCE = 4 /* bounds memory, and what the file system has under way */ };
+enum {
+	AT_ONCE = 4,            /* bounds memory, and what the file system has under way */
+	LITTLE_BYTES = 4 << 20, /* two threads may pack it both, when both lack it */
+};
 
 struct making {
 	const struct session *session;
@@ -63,14 +66,16 @@ static void report(const struct making *making, const struct fleet_vm *vm)
 		      (double)result->image_bytes / 1e6, (double)result->content_bytes / 1e6, result->packed, result->reused);
 }
 
-/* Whether the cache has all of it. */
+/* Whether the cache has all of it but little. */
 static bool is_ready(const struct session *own, const struct image_settings *settings)
 {
+	const struct closure *closure = &own->plan.closure;
 	const int64_t *stored = disk_image_peek(own->arena, &own->plan, settings->cache_dir, settings->sharing);
-	for (size_t i = 0; i < own->plan.closure.n; i++)
+	int64_t lacks = 0;
+	for (size_t i = 0; i < closure->n && lacks <= LITTLE_BYTES; i++)
 		if (stored[i] < 0)
-			return false;
-	return true;
+			lacks += closure->v[i].nar_size > 0 ? closure->v[i].nar_size : LITTLE_BYTES + 1;
+	return lacks <= LITTLE_BYTES;
 }
 
 /* Makes a disk that is not ready. */

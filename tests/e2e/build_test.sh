@@ -78,14 +78,14 @@ for n in 1 2 3 4 5 6 7 8; do
 	check "VM $n of it is the same" same "$out/first" "$out/host/runners/demo$n"
 done
 rm -rf "$out/host"
-# Different disks: one after the other while the cache lacks something of each, then several at once.
+# Different disks: the first one alone while the cache lacks much, then several at once.
 {
 	echo 'vms:'
 	for n in 1 2 3 4 5; do
 		echo "the own words of VM $n" >"own$n"
 		own=$(nix-store --add "own$n")
-		{ cat "$test_dir/vm.yaml" && echo "storePaths: [$own]"; } >"own$n.yaml"
-		mvm --no-cache "own$n.yaml" -o "own$n-runner" || not_ok "VM $n with words of its own" "$log"
+		{ cat "$test_dir/vm.yaml" && echo "storePaths: [$own, $bulk]"; } >"own$n.yaml"
+		mvm --cache "$test_dir/single-cache" "own$n.yaml" -o "own$n-runner" || not_ok "VM $n with words of its own" "$log"
 		echo "  demo$n: {source: $PWD/own$n.yaml}"
 	done
 } >own-host.yaml
