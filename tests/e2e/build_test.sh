@@ -169,7 +169,7 @@ for signal in INT TERM HUP; do
 	status=$?
 	took=$((($(date +%s%N) - start) / 1000000))
 	check "SIG$signal: status 130" test "$status" = 130
-	check "SIG$signal: soon ($took ms)" test "$took" -lt 1000
+	check "SIG$signal: soon ($took ms)" test "$took" -lt 10000
 	check "SIG$signal: nothing on standard output" test ! -s "$printed"
 	expect "SIG$signal: it is told" "$log" 'interrupted'
 	check "SIG$signal: no litter" test -z "$(litter first masked slow)"
@@ -331,7 +331,7 @@ wrong "a bomb of aliases" 3 'wrong.yaml:[0-9]+:[0-9]+: error: .*alias' "$test_di
 start=$(date +%s%N)
 check "ten thousand mistakes" fails mvm --no-cache "$test_dir/wrong.yaml" -o "$out/wrong"
 check "status 3" test "$status" = 3
-check "soon ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 3000
+check "soon ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 15000
 expect "the first is told, with its place" "$log" 'wrong.yaml:7:1: error: unknown option "unknown1"'
 check "nothing on standard output, no output" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
 
