@@ -78,7 +78,7 @@ static bool is_ready(const struct session *own, const struct image_settings *set
 	return lacks <= LITTLE_BYTES;
 }
 
-/* Makes a disk that is not ready. */
+/* Makes a disk, or tells that it is ready. */
 static bool make_unready(struct session *session, const struct making *making, const struct fleet_vm *vm, bool *ready)
 {
 	struct session own;
@@ -110,12 +110,12 @@ static bool make_first(struct session *session, const struct making *making, str
 		if (!vm->disk_key || names_find(&known, vm->disk_key) != SIZE_MAX)
 			continue;
 		names_set(session->arena, &known, vm->disk_key, i);
-		bool is_ready;
+		bool left;
 		if (take_old(session->arena, making->disks, vm))
 			continue;
-		if (!make_unready(session, making, vm, &is_ready))
+		if (!make_unready(session, making, vm, &left))
 			return false;
-		if (is_ready)
+		if (left)
 			vec_push(session->arena, ready, i);
 	}
 	return true;
