@@ -101,31 +101,49 @@ bench_level15() {
 }
 
 # Where files can share blocks: the cache and the output on one file system.
-reflink_on() { # FILESYSTEM
-	local fs=$1 round image=$scratch/out/share/microvm/stage1.squashfs
-	mount_loop "$fs" 4 || return 0
+reflink_on() { # FILESYSTEM GIGABYTES ROW TITLE [ARGUMENT]...
+	local row=$3 title=$4 round image output
+	mount_loop "$1" "$2" || return 0
+	output=$scratch/mounted/out/runner
+	image=$output/share/microvm/stage1.squashfs
+	set -- "${@:5}" --cache "$scratch/mounted/cache"
 	mkdir "$scratch/mounted/out"
-	command_of base "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache"
+	command_of base "$output" "$@"
 	"${command_line[@]}" >/dev/null
-	image=$scratch/mounted/out/runner/share/microvm/stage1.squashfs
 	for ((round = 1; round <= rounds; round++)); do
-		rm -rf "$scratch/mounted/out/runner"
-		timed_build "$fs-warm" base "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache"
-		rm -rf "$scratch/mounted/out/runner"
-		timed_build "$fs-unsynced" base "$scratch/mounted/out/runner" --cache "$scratch/mounted/cache" --no-sync
-		copy "$fs-copy" "$image"
+		rm -rf "$output"
+		timed_build "$row-warm" base "$output" "$@"
+		rm -rf "$output"
+		timed_build "$row-unsynced" base "$output" "$@" --no-sync
+		copy "$row-copy" "$image"
 	done
-	row "mvmbuild on $fs, warm cache" "$fs-warm" "$(megabytes "$image")"
-	row "the same with \`--no-sync\`" "$fs-unsynced" "$(megabytes "$image")"
-	row "\`cp --reflink=never\` of the image as the build left it on $fs" "$fs-copy-left" "$(megabytes "$image")"
-	row "the same again, from the page cache" "$fs-copy" "$(megabytes "$image")"
-	bar "squashfs on $fs, warm: wall time against cp --reflink=never of the image as it is then" "$(ratio "$fs-warm" "$fs-copy-left" wall)" '<=' 0.15
-	bar "the same with --no-sync" "$(ratio "$fs-unsynced" "$fs-copy-left" wall)" '<=' 0.15
-	bar "the same against cp from the page cache, with --no-sync" "$(ratio "$fs-unsynced" "$fs-copy" wall)" '<=' 0.15
+	row "mvmbuild on $title, warm cache" "$row-warm" "$(megabytes "$image")"
+	row "the same with \`--no-sync\`" "$row-unsynced" "$(megabytes "$image")"
+	row "\`cp --reflink=never\` of the image as the build left it on $title" "$row-copy-left" "$(megabytes "$image")"
+	row "the same again, from the page cache" "$row-copy" "$(megabytes "$image")"
+	bar "squashfs on $title, warm: wall time against cp --reflink=never of the image as it is then" "$(ratio "$row-warm" "$row-copy-left" wall)" '<=' 0.15
+	bar "the same with --no-sync" "$(ratio "$row-unsynced" "$row-copy-left" wall)" '<=' 0.15
+	bar "the same against cp from the page cache, with --no-sync" "$(ratio "$row-unsynced" "$row-copy" wall)" '<=' 0.15
 	unmount_loop
 }
+
+# Two store paths of 1 GB that does not compress; prints them as a list. The same ones in every run.
+more_paths() {
+	local name list=
+	mkdir -p "$scratch/more"
+	for name in one two; do
+		openssl enc -aes-128-ctr -pass "pass:$name" -nosalt -pbkdf2 -in /dev/zero 2>/dev/null | head -c 1000000000 >"$scratch/more/$name"
+		list+=${list:+, }$(nix-store --add "$scratch/more/$name")
+	done
+	rm -r "$scratch/more"
+	echo "[$list]"
+}
+
 bench_reflink() {
 	local fs
 	table 'squashfs, in a loop-mounted file' 'image MB'
-	for fs in ${FILESYSTEMS:-xfs btrfs}; do reflink_on "$fs"; done
+	for fs in ${FILESYSTEMS:-xfs btrfs}; do
+		reflink_on "$fs" 4 "$fs" "$fs"
+		reflink_on "$fs" 12 "$fs-more" "$fs, with 2 GB more" --set storePaths="$(more_paths)"
+	done
 }
