@@ -58,6 +58,7 @@ check libc6-dev-arm64-cross aarch64-linux-gnu-gcc
 check qemu-system-arm    qemu-system-aarch64
 bench squashfs-tools-ng  gensquashfs
 bench time               time
+bench openssl            openssl
 '
 
 # Prints a column of the rows of all levels up to $level.

@@ -8,7 +8,7 @@
 #   MKFS_EROFS=mkfs.erofs   the peer's program; what it cannot of the reference's flags is left out
 #   FILESYSTEMS="xfs btrfs"   for reflink     COUNTS="10 100 1000 10000"   of scaling     HOSTS=200   VMs of the largest host
 #   DOCUMENT=docs/performance.md   puts the tables there, too, in place of those that it has
-#   BENCH_DIR=build/bench   where the closure is made, 2 GB, which stays, and where 5 GB more are needed, which do not
+#   BENCH_DIR=build/bench   where the closure is made, 2 GB, which stays, and where 8 GB more are needed, which do not
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")

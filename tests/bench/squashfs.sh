@@ -127,23 +127,25 @@ reflink_on() { # FILESYSTEM GIGABYTES ROW TITLE [ARGUMENT]...
 	unmount_loop
 }
 
-# Two store paths of 1 GB that does not compress; prints them as a list. The same ones in every run.
+# Adds two store paths of 1 GB that does not compress, the same ones in every run; prints them.
 more_paths() {
-	local name list=
+	local name
 	mkdir -p "$scratch/more"
 	for name in one two; do
-		openssl enc -aes-128-ctr -pass "pass:$name" -nosalt -pbkdf2 -in /dev/zero 2>/dev/null | head -c 1000000000 >"$scratch/more/$name"
-		list+=${list:+, }$(nix-store --add "$scratch/more/$name")
+		head -c 1000000000 /dev/zero | openssl enc -aes-128-ctr -pass "pass:$name" -nosalt -pbkdf2 >"$scratch/more/$name"
+		nix-store --add "$scratch/more/$name"
 	done
 	rm -r "$scratch/more"
-	echo "[$list]"
 }
 
 bench_reflink() {
-	local fs
+	local fs paths
 	table 'squashfs, in a loop-mounted file' 'image MB'
+	paths=$(more_paths)
 	for fs in ${FILESYSTEMS:-xfs btrfs}; do
 		reflink_on "$fs" 4 "$fs" "$fs"
-		reflink_on "$fs" 12 "$fs-more" "$fs, with 2 GB more" --set storePaths="$(more_paths)"
+		reflink_on "$fs" 12 "$fs-more" "$fs, with 2 GB more" --set storePaths="[${paths//$'\n'/, }]"
 	done
+	# shellcheck disable=SC2086 # words
+	nix-store --delete $paths >"$scratch/log" 2>&1
 }

@@ -79,16 +79,14 @@ for n in 1 2 3 4 5 6 7 8; do
 done
 rm -rf "$out/host"
 # Different disks: the first one alone while the cache lacks much, then several at once.
-{
-	echo 'vms:'
-	for n in 1 2 3 4 5; do
-		echo "the own words of VM $n" >"own$n"
-		own=$(nix-store --add "own$n")
-		{ cat "$test_dir/vm.yaml" && echo "storePaths: [$own, $bulk]"; } >"own$n.yaml"
-		mvm --cache "$test_dir/single-cache" "own$n.yaml" -o "own$n-runner" || not_ok "VM $n with words of its own" "$log"
-		echo "  demo$n: {source: $PWD/own$n.yaml}"
-	done
-} >own-host.yaml
+echo 'vms:' >own-host.yaml
+for n in 1 2 3 4 5; do
+	echo "the own words of VM $n" >"own$n"
+	own=$(nix-store --add "own$n")
+	{ cat "$test_dir/vm.yaml" && echo "storePaths: [$own, $bulk]"; } >"own$n.yaml"
+	echo "  demo$n: {source: $PWD/own$n.yaml}" >>own-host.yaml
+	check "VM $n with words of its own, alone" mvm --cache "$test_dir/single-cache" "own$n.yaml" -o "own$n-runner"
+done
 for round in "cold 1 4" "warm 0 5"; do
 	read -r cache_is packed disks <<<"$round"
 	check "a host with five disks, $cache_is cache" mvm host -j4 --progress plain --cache "$test_dir/own-cache" own-host.yaml -o "$out/host"
