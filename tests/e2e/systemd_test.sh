@@ -143,7 +143,7 @@ check "it is disabled and stopped" host systemctl disable --now microvm@vm
 clean "the volume is clean at the end"
 soon host test ! -e "$state/vm/booted"
 check "nothing of his ran as root, to the end" test ! -e "$test_dir/ran-as"
-check "nothing is left in /run" host test ! -e /run/microvms/vm
+check "nothing is left in /run" soon host test ! -e /run/microvms/vm
 host rm -rf "$state/vm"
 check "no interface is left" soon tap_gone mvm-two
 check "no process is left" test -z "$(host pgrep -u microvm)"
