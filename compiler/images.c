@@ -220,5 +220,5 @@ bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan
 	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
 	*results = (struct image_results){.stored = disk_image_nothing_known(arena, plan)};
 	bool ok = directory_make(diag, maker.scratch, 0700) && make_all(&maker);
-	return tree_remove(maker.scratch) && ok;
+	return path_remove(diag, maker.scratch) && ok;
 }

@@ -144,6 +144,13 @@ enum status diag_status(const struct diag *diag)
 	return diag->status;
 }
 
+enum status diag_failure(struct diag *diag)
+{
+	if (diag_error_count(diag) == 0)
+		diag_error(diag, STATUS_FAILED, NULL, "internal", "it failed, and nothing said why: this is a bug of %s", diag->program);
+	return diag_status(diag);
+}
+
 static const struct message *find_error(const struct diag *diag, size_t index)
 {
 	for (size_t i = 0; i < diag->messages.n; i++)

@@ -58,6 +58,8 @@ void diag_take(struct diag *diag, const struct diag *other);
 size_t diag_error_count(const struct diag *diag);
 /* STATUS_OK without errors, else the status of the first one. */
 enum status diag_status(const struct diag *diag);
+/* What a program that failed exits with: the same, and never STATUS_OK: that nothing said why is an error of its own. */
+enum status diag_failure(struct diag *diag);
 
 /* The text of error number `index`, from 0; NULL behind the last one. */
 const char *diag_error_text(const struct diag *diag, size_t index);

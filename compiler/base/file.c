@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -224,6 +225,21 @@ bool path_is_directory(const char *path)
 	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
+bool directory_is_empty(const char *path)
+{
+	struct stat st;
+	DIR *stream = lstat(path, &st) == 0 && S_ISDIR(st.st_mode) ? opendir(path) : NULL;
+	if (!stream)
+		return false;
+	size_t entries = 0;
+	errno = 0;
+	while (entries <= 2 && readdir(stream))
+		entries++;
+	const bool empty = entries <= 2 && errno == 0; /* itself, and its parent */
+	closedir(stream);
+	return empty;
+}
+
 const char *path_join(struct arena *arena, const char *directory, const char *name)
 {
 	size_t length = strlen(directory), more = strlen(name);
@@ -276,4 +292,9 @@ bool directory_make(struct diag *diag, const char *path, mode_t mode)
 					  buf_text(&part), strerror(errno));
 	}
 	return true;
+}
+
+bool path_remove(struct diag *diag, const char *path)
+{
+	return tree_remove(path) || diag_error(diag, STATUS_FAILED, NULL, "unremovable", "cannot remove %s: %s", path, strerror(errno));
 }

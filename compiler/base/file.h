@@ -40,6 +40,8 @@ bool file_copy(struct diag *diag, const char *source, const char *target, mode_t
 
 bool path_exists(const char *path);
 bool path_is_directory(const char *path);
+/* A directory itself, no link to one, that has nothing in it and can be read. */
+bool directory_is_empty(const char *path);
 const char *path_join(struct arena *arena, const char *directory, const char *name);
 /* The part behind the last slash. */
 const char *path_base(const char *path);
@@ -51,14 +53,7 @@ const char *path_absolute(struct arena *arena, const char *path);
 bool directory_make(struct diag *diag, const char *path, mode_t mode);
 /* Removes a file or a whole tree without following links; a missing one is fine. False with errno set. */
 bool tree_remove(const char *path);
-
-/*
- * Paths to remove when the program is told to stop (SIGINT, SIGTERM, SIGHUP): the process then cleans up and exits with
- * STATUS_INTERRUPTED or dies. interrupts_handle must be called before any thread is started.
- */
-void interrupts_handle(void);
-void interrupts_default(void); /* from now on they end the main thread's process as any other, without a word: it writes nothing */
-void interrupts_remove(const char *path); /* `path` is absolute, copied */
-void interrupts_keep(const char *path);   /* takes it off the list again */
+/* The same; false after an error. */
+bool path_remove(struct diag *diag, const char *path);
 
 #endif

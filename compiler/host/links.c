@@ -70,8 +70,3 @@ bool links_swap(struct diag *diag, const char *a, const char *b)
 {
 	return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0 || cannot_write(diag, a);
 }
-
-bool path_remove(struct diag *diag, const char *path)
-{
-	return tree_remove(path) || diag_error(diag, STATUS_FAILED, NULL, "unwritable-state", "cannot remove %s: %s", path, strerror(errno));
-}

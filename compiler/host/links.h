@@ -14,7 +14,5 @@ const char *link_read(struct arena *arena, const char *path);
 bool link_set(struct arena *arena, struct diag *diag, const char *path, const char *target);
 /* Exchanges two links in one step. */
 bool links_swap(struct diag *diag, const char *a, const char *b);
-/* Removes a file, a link or a tree; a missing one is fine. */
-bool path_remove(struct diag *diag, const char *path);
 
 #endif

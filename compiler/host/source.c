@@ -149,7 +149,7 @@ static bool description_wanted(const struct host *host, const char *path, const 
 	struct session session;
 	bool ok = plan_description(&inner, arena, path, name, &session) && fill_product(&inner, &session, product);
 	if (!ok)
-		diag_error(host->diag, diag_status(own), NULL, "bad-source", "%s", diag_summary(arena, own));
+		diag_error(host->diag, diag_failure(own), NULL, "bad-source", "%s", diag_summary(arena, own));
 	arena_free(arena);
 	return ok;
 }
