@@ -121,6 +121,7 @@ bool build_runner(struct session *session, struct progress *progress, const char
 		.cache_dir = build_cache(session),
 		.sharing = sharing,
 		.jobs = cli_jobs(&session->cli),
+		.force = session->cli.force,
 		.no_sync = session->cli.no_sync,
 		.progress = progress_bytes,
 		.progress_context = progress,

@@ -80,6 +80,12 @@ static bool take_no_sync(struct arguments *arguments, const char *value)
 	return cli_of(arguments)->no_sync = true;
 }
 
+static bool take_force(struct arguments *arguments, const char *value)
+{
+	(void)value;
+	return cli_of(arguments)->force = true;
+}
+
 /* A number and one of the letters, which stand for the factors; false when it is something else or does not fit. */
 static bool read_quantity(const char *value, const char *letters, const uint64_t *factors, uint64_t *out)
 {
@@ -205,6 +211,7 @@ static const struct argument_row rows[] = {
 	{0, "cache-from", "DIR", "another cache to take compressed store paths from, which is never written to; may be given again", false, take_cache_from},
 	{0, "cache-owner", "USER", "a user who may write to such a cache, beside root and you; may be given again", false, take_cache_owner},
 	{0, "no-cache", NULL, "neither use nor fill the own cache", false, take_no_cache},
+	{0, "force", NULL, "build also when the output is there and up to date", false, take_force},
 	{0, "no-sync", NULL, "do not wait until the output is on the disk: after a crash of the machine it may have holes", false, take_no_sync},
 	{0, "max-size", "SIZE", "cache gc: down to so many bytes, as 10G, what was not used for the longest goes first", false, take_max_size},
 	{0, "max-age", "AGE", "cache gc: nothing that was not used for so long, as 30d or 8w", false, take_max_age},

@@ -20,7 +20,7 @@ struct cli {
 	const char *hypervisor;    /* NULL: as described */
 	const char *cache_dir;     /* NULL: the user's own */
 	struct strings cache_from, cache_owners; /* further caches, and whose files in them are believed: names or numbers */
-	bool no_cache, no_sync;
+	bool no_cache, no_sync, force;
 	uint64_t most_bytes;       /* of the cache; UINT64_MAX: any */
 	int64_t most_seconds;      /* since the last use; -1: any */
 	unsigned jobs;             /* 0: NIX_BUILD_CORES, then all */

@@ -228,6 +228,7 @@ bool gcroots_begin(struct arena *arena, struct diag *diag, const struct gcroots_
 		warn_when_outside(roots, target);
 	if (!staging_begin(arena, diag, target, &roots->staging))
 		return false;
+	roots->staging.aside = true;
 	const char *build = path_join(arena, roots->staging.directory, BUILD_ROOTS);
 	if (directory_make(diag, build, 0755) && roots_make(roots, build, &roots->paths.read))
 		return true;

@@ -12,6 +12,7 @@ struct image_settings {
 	const char *cache_dir; /* NULL: none */
 	const struct cache_sharing *sharing; /* NULL: none */
 	unsigned jobs;
+	bool force;   /* even where what is there is up to date */
 	bool no_sync; /* a crash of the machine may take the output: nothing waits for the disk */
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_context;

@@ -24,7 +24,7 @@
  */
 #include <stdio.h>
 
-#include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
 #include "compiler/session.h"
 
 static enum status run(struct session *session, int argc, char *argv[])
@@ -38,12 +38,14 @@ static enum status run(struct session *session, int argc, char *argv[])
 		ok = session->cli.command->run(session);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		ok = diag_error(session->diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
+	const enum status status = ok && diag_error_count(session->diag) == 0 ? session->status : diag_failure(session->diag);
 	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
-	return ok ? session->status : diag_status(session->diag);
+	return status;
 }
 
 int main(int argc, char *argv[])
 {
+	interrupts_clean_up(argc, argv);
 	interrupts_handle();
 	struct arena *arena = arena_new();
 	struct session session = {.arena = arena, .diag = diag_new(arena)};

@@ -9,6 +9,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/own.h"
 #include "compiler/base/staging.h"
 #include "compiler/facts.h"
 #include "compiler/gcroots.h"
@@ -112,35 +113,19 @@ const char *runner_fingerprint_of(struct arena *arena, const char *path)
 	return text;
 }
 
-/* Whether every file is there with its size; contents are not read. */
-static bool files_are_there(struct arena *arena, const char *runner, struct json_object *manifest)
+static bool is_up_to_date(struct arena *arena, const char *runner, const char *wanted, const struct image_settings *settings)
 {
-	struct json_object *files;
-	if (!json_object_object_get_ex(manifest, "files", &files))
-		return false;
-	json_object_object_foreach(files, name, size) {
-		struct stat st;
-		if (stat(path_join(arena, runner, name), &st) != 0 || st.st_size != json_object_get_int64(size))
-			return false;
-	}
-	return true;
-}
-
-static bool is_up_to_date(struct arena *arena, const char *runner, const char *wanted)
-{
-	struct json_object *manifest = manifest_peek(arena, runner);
-	bool same = manifest && strcmp(manifest_text(manifest, "fingerprint"), wanted) == 0 && files_are_there(arena, runner, manifest);
-	json_object_put(manifest);
-	return same;
+	const char *fingerprint = settings->force ? NULL : runner_fingerprint_of(arena, runner);
+	return fingerprint && strcmp(fingerprint, wanted) == 0 && own_seal_holds(arena, runner, !settings->no_sync);
 }
 
 static bool check_output(struct arena *arena, struct diag *diag, const char *output)
 {
-	if (!path_exists(output))
-		return true;
 	struct stat st;
-	if (lstat(output, &st) == 0 && S_ISDIR(st.st_mode) && path_exists(path_join(arena, output, RUNNER_MANIFEST)))
+	if (!path_exists(output) || directory_is_empty(output))
 		return true;
+	if (lstat(output, &st) == 0 && S_ISDIR(st.st_mode) && path_exists(path_join(arena, output, RUNNER_MANIFEST)))
+		return staging_may_replace(arena, diag, output);
 	return diag_error(diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no runner; it stays as it is", output);
 }
 
@@ -273,8 +258,9 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	if (!wanted || !check_output(arena, diag, output))
 		return false;
 	result->fingerprint = wanted;
-	result->up_to_date = is_up_to_date(arena, output, wanted);
+	result->up_to_date = is_up_to_date(arena, output, wanted, settings);
 	if (result->up_to_date) {
+		staging_clean(arena, output);
 		char *real = realpath(output, NULL);
 		result->path = arena_strdup(arena, real ? real : output);
 		free(real);
@@ -286,6 +272,7 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	bool ok = write_all(&writer, settings, wanted, &result->images);
 	result->path = staging.target;
 	staging.unsynced = settings->no_sync;
+	staging.listed = true;
 	if (ok)
 		return staging_publish(diag, &staging);
 	staging_abandon(&staging);

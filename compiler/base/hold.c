@@ -80,9 +80,9 @@ bool hold_seize(int parent, const char *name, struct hold *hold)
 
 /* ---- its end ---- */
 
-void hold_remove(struct hold *hold, const char *path)
+void hold_remove(struct hold *hold, const char *path, bool (*remove)(const char *path))
 {
-	tree_remove(path);
+	remove(path);
 	const bool was_open = hold->file >= 0;
 	drop(hold);
 	/* NFS keeps a file that is open under another name until it is closed. */

@@ -20,8 +20,8 @@ struct hold {
 bool hold_take(const char *path, struct hold *hold);
 /* Takes over what nobody holds, so as to remove it. False when there is nothing to remove, also when it was empty and is gone now. */
 bool hold_seize(int parent, const char *name, struct hold *hold);
-/* Removes the directory and ends the hold. */
-void hold_remove(struct hold *hold, const char *path);
+/* Removes the directory, by `remove`, and ends the hold. */
+void hold_remove(struct hold *hold, const char *path, bool (*remove)(const char *path));
 /* Ends the hold on a directory that is finished and has another name now. */
 void hold_finish(struct hold *hold);
 

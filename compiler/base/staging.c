@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +12,8 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
+#include "compiler/base/own.h"
 
 #define RANDOM_PART "XXXXXX"
 
@@ -20,9 +23,11 @@ static const char *litter_prefix(struct arena *arena, const char *target)
 	return arena_printf(arena, ".%s.mvmbuild-", path_base(target));
 }
 
-/* An unfinished directory is litter when nobody holds it any more. */
-static void remove_litter(struct arena *arena, const char *parent, const char *prefix)
+/* An unfinished directory, or one that was replaced, is litter when nobody holds it any more. */
+void staging_clean(struct arena *arena, const char *target)
 {
+	target = path_absolute(arena, target);
+	const char *parent = path_parent(arena, target), *prefix = litter_prefix(arena, target);
 	DIR *stream = opendir(parent);
 	if (!stream)
 		return;
@@ -32,9 +37,22 @@ static void remove_litter(struct arena *arena, const char *parent, const char *p
 			continue;
 		struct hold hold;
 		if (hold_seize(dirfd(stream), entry->d_name, &hold))
-			hold_remove(&hold, path_join(arena, parent, entry->d_name));
+			hold_remove(&hold, path_join(arena, parent, entry->d_name), own_remove_litter);
 	}
 	closedir(stream);
+}
+
+/* No signal finds a directory that nobody would remove. */
+static bool make_doomed(char *directory)
+{
+	interrupts_hold();
+	const bool made = mkdtemp(directory);
+	const int error = errno;
+	if (made)
+		interrupts_remove(directory);
+	interrupts_go_on();
+	errno = error;
+	return made;
 }
 
 /* Makes and holds a directory in the place of `template`; false with errno set. */
@@ -42,9 +60,8 @@ static bool make_held(struct arena *arena, const char *template, struct staging 
 {
 	for (int tries = 0; tries < 1000; tries++) {
 		char *directory = arena_strdup(arena, template);
-		if (!mkdtemp(directory))
+		if (!make_doomed(directory))
 			return false;
-		interrupts_remove(directory);
 		staging->directory = directory;
 		if (hold_take(directory, &staging->hold))
 			return true;
@@ -59,9 +76,9 @@ static bool make_held(struct arena *arena, const char *template, struct staging 
 
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging)
 {
-	*staging = (struct staging){.target = path_absolute(arena, target), .hold = {-1, -1}};
+	*staging = (struct staging){.arena = arena, .target = path_absolute(arena, target), .hold = {-1, -1}};
 	const char *parent = path_parent(arena, staging->target), *prefix = litter_prefix(arena, staging->target);
-	remove_litter(arena, parent, prefix);
+	staging_clean(arena, target);
 	if (make_held(arena, arena_printf(arena, "%s%s" RANDOM_PART, path_join(arena, parent, ""), prefix), staging))
 		return true;
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make a directory in %s: %s", parent, strerror(errno));
@@ -116,41 +133,63 @@ static bool tree_sync(const char *path)
 	return visit_at(AT_FDCWD, path, sync_start) && visit_at(AT_FDCWD, path, sync_finish);
 }
 
-/* For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the target. */
-static bool replace_in_two_steps(const struct staging *staging)
+/* ---- into its place ---- */
+
+/* A name beside the directory that nothing has: reserved by making it, as only a directory could be renamed over it. */
+static char *spare_name(const char *directory)
 {
-	/* Not after a look: another machine may just have put something there. */
-	if (rename(staging->directory, staging->target) == 0)
-		return true;
-	if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR)
-		return false;
-	size_t length = strlen(staging->directory);
-	char *old = strdup(staging->directory);
-	if (!old)
-		abort();
-	memcpy(old + length - strlen(RANDOM_PART), RANDOM_PART, strlen(RANDOM_PART));
-	/* The name is reserved by making it; only a directory could be renamed over it. */
-	bool ok = mkdtemp(old) && rmdir(old) == 0 && rename(staging->target, old) == 0;
+	char *spare = memory(strdup(directory));
+	memcpy(spare + strlen(spare) - strlen(RANDOM_PART), RANDOM_PART, strlen(RANDOM_PART));
+	if (mkdtemp(spare) && rmdir(spare) == 0)
+		return spare;
+	free(spare);
+	return NULL;
+}
+
+/* For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the target. */
+static bool exchange_in_steps(const struct staging *staging)
+{
+	char *spare = spare_name(staging->directory);
+	bool ok = spare && rename(staging->target, spare) == 0;
 	if (ok && rename(staging->directory, staging->target) != 0) {
-		int error = errno;
-		rename(old, staging->target);
+		const int error = errno;
+		rename(spare, staging->target);
 		errno = error;
 		ok = false;
 	} else if (ok)
-		tree_remove(old);
-	free(old);
+		rename(spare, staging->directory);
+	free(spare);
 	return ok;
+}
+
+/* The file system, or the kernel, does not know the rename that was asked for. */
+static bool is_unknown(int error)
+{
+	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
+}
+
+/* What was at the target is at `directory` then. */
+static bool exchange(const struct staging *staging)
+{
+	return renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_EXCHANGE) == 0 ||
+	       (is_unknown(errno) && exchange_in_steps(staging));
 }
 
 static bool put_in_place(const struct staging *staging)
 {
 	if (renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) == 0)
 		return true;
-	if (errno == EEXIST && renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_EXCHANGE) == 0) {
-		tree_remove(staging->directory);
+	/* Not after a look: another machine may just have put something there. */
+	if (is_unknown(errno) && rename(staging->directory, staging->target) == 0)
 		return true;
-	}
-	return (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) && replace_in_two_steps(staging);
+	return (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) && exchange(staging);
+}
+
+/* Where the file system knows no such rename, one does not replace a directory that has something in it. */
+static bool put_where_nothing_is(const struct staging *staging)
+{
+	return renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) == 0 ||
+	       (is_unknown(errno) && rename(staging->directory, staging->target) == 0);
 }
 
 /* Makes the new name durable; what it names is. */
@@ -161,17 +200,72 @@ static void sync_parent(const struct staging *staging)
 		fsync(parent);
 }
 
+static bool refuse_foreign(struct diag *diag, const char *target, const char *name)
+{
+	return diag_error(diag, STATUS_FAILED, NULL, "foreign-file",
+			  "%s has the file %s, which was not built: it stays as it is. Move the file away (is it the volume of a VM that was started there?), "
+			  "or name another output", target, name);
+}
+
+bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target)
+{
+	const char *foreign = own_find_foreign(arena, target);
+	return !foreign || refuse_foreign(diag, target, foreign);
+}
+
+/* What came while the new directory was made takes it back: from here on, by its name, nothing more comes. */
+static bool is_replaced(const struct staging *staging, struct diag *diag)
+{
+	const char *foreign = staging->listed ? own_find_foreign(staging->arena, staging->directory) : NULL;
+	if (!foreign)
+		return true;
+	if (exchange(staging))
+		return refuse_foreign(diag, staging->target, foreign);
+	diag_warning(diag, NULL, "foreign-file", "the file %s, which was not built, is now in %s", foreign, staging->directory);
+	return true;
+}
+
+/* Seen from a signal, all of it is done or nothing. */
+static bool put_and_tell(struct diag *diag, const struct staging *staging, bool (*put)(const struct staging *))
+{
+	interrupts_hold();
+	bool placed = put(staging) ||
+		      diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot publish %s: %s", staging->target, strerror(errno));
+	placed = placed && is_replaced(staging, diag);
+	if (placed && !staging->aside && !interrupts_would_remove(staging->target))
+		interrupts_say(arena_printf(staging->arena, "%s is complete", staging->target));
+	interrupts_go_on();
+	return placed;
+}
+
+static bool prepare(struct diag *diag, const struct staging *staging)
+{
+	if (staging->listed && !own_list_write(staging->arena, diag, staging->directory))
+		return false;
+	return staging->unsynced || tree_sync(staging->directory) ||
+	       diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot write %s to the disk: %s", staging->directory, strerror(errno));
+}
+
+/* A part of another directory that is being made gets no seal: that one will. */
+static void seal(const struct staging *staging)
+{
+	if (staging->listed && !interrupts_would_remove(staging->target))
+		own_seal(staging->arena, staging->target, !staging->unsynced);
+}
+
 static bool publish(struct diag *diag, struct staging *staging, bool (*put)(const struct staging *))
 {
-	if ((!staging->unsynced && !tree_sync(staging->directory)) || !put(staging)) {
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot publish %s: %s", staging->target, strerror(errno));
+	if (!prepare(diag, staging) || !put_and_tell(diag, staging, put)) {
 		staging_abandon(staging);
 		return false;
 	}
 	if (!staging->unsynced)
 		sync_parent(staging);
+	/* What was there before, if anything. Where it cannot be removed it is litter, and the next build tries again. */
+	(staging->listed ? own_remove_litter : tree_remove)(staging->directory);
 	interrupts_keep(staging->directory);
 	hold_finish(&staging->hold);
+	seal(staging);
 	staging->directory = NULL;
 	return true;
 }
@@ -179,14 +273,6 @@ static bool publish(struct diag *diag, struct staging *staging, bool (*put)(cons
 bool staging_publish(struct diag *diag, struct staging *staging)
 {
 	return publish(diag, staging, put_in_place);
-}
-
-/* Where the file system knows no such rename, one does not replace a directory that has something in it. */
-static bool put_where_nothing_is(const struct staging *staging)
-{
-	if (renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) == 0)
-		return true;
-	return (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP) && rename(staging->directory, staging->target) == 0;
 }
 
 bool staging_publish_new(struct diag *diag, struct staging *staging)
@@ -198,7 +284,7 @@ void staging_abandon(struct staging *staging)
 {
 	if (!staging->directory)
 		return;
-	hold_remove(&staging->hold, staging->directory);
+	hold_remove(&staging->hold, staging->directory, tree_remove);
 	interrupts_keep(staging->directory);
 	staging->directory = NULL;
 }

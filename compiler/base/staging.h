@@ -12,14 +12,22 @@ struct arena;
 
 /* A directory that becomes `target` in one rename once it is complete. */
 struct staging {
+	struct arena *arena;
 	const char *target;    /* absolute, as the user named it */
 	const char *directory; /* the sibling being filled, absolute */
 	struct hold hold;      /* tells other builds that this directory is not litter */
 	bool unsynced;         /* publishing does not wait for the disk; for the caller to set */
+	bool aside;            /* not what the user asked for: who is told to stop says nothing of it; likewise */
+	bool listed;           /* it gets a list of its files and a seal (own.h), and replaces only a directory whose files are ours; likewise */
 };
-/* Starts; removes what killed builds of the same target left behind. */
+
+/* Removes what killed builds of the same target left behind. */
+void staging_clean(struct arena *arena, const char *target);
+/* An error when `target` has a file that is not ours: publishing would refuse to replace it. */
+bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target);
+/* Starts, after staging_clean. */
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging);
-/* Syncs and renames; an existing `target` is exchanged and then removed. */
+/* Syncs and renames; an existing `target` is exchanged and then removed. On an error it stays as it was. */
 bool staging_publish(struct diag *diag, struct staging *staging);
 /* The same, but something that is there by now stays, and that is an error. */
 bool staging_publish_new(struct diag *diag, struct staging *staging);

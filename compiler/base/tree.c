@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* tree: removing trees, and cleaning up when told to stop. */
+/* tree: removing trees. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,84 +60,4 @@ static bool remove_at(int parent, const char *name)
 bool tree_remove(const char *path)
 {
 	return remove_at(AT_FDCWD, path);
-}
-
-/* ---- told to stop ---- */
-
-static pthread_mutex_t doomed_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct {
-	char **v;
-	size_t n;
-} doomed; /* guarded by doomed_lock */
-
-static void remove_doomed(void)
-{
-	/* Other threads may still be writing into the tree: what they add meanwhile takes a second round. */
-	for (size_t i = 0; i < doomed.n; i++)
-		for (int round = 0; round < 20 && !tree_remove(doomed.v[i]); round++)
-			usleep(5000);
-}
-
-static void *wait_for_signal(void *set)
-{
-	int number;
-	if (sigwait(set, &number) != 0)
-		return NULL;
-	pthread_mutex_lock(&doomed_lock);
-	remove_doomed();
-	static const char text[] = "interrupted; nothing was written\n";
-	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
-		_exit(STATUS_INTERRUPTED);
-	_exit(STATUS_INTERRUPTED);
-}
-
-void interrupts_handle(void)
-{
-	static sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	signal(SIGPIPE, SIG_IGN);
-	pthread_t thread;
-	if (pthread_sigmask(SIG_BLOCK, &set, NULL) != 0 || pthread_create(&thread, NULL, wait_for_signal, &set) != 0)
-		abort();
-	pthread_detach(thread);
-}
-
-void interrupts_default(void)
-{
-	/* A signal that the main thread does not block is its own, before it is the waiting thread's. */
-	sigset_t none;
-	sigemptyset(&none);
-	pthread_sigmask(SIG_SETMASK, &none, NULL);
-}
-
-void interrupts_remove(const char *path)
-{
-	pthread_mutex_lock(&doomed_lock);
-	char **grown = realloc(doomed.v, (doomed.n + 1) * sizeof *grown);
-	if (!grown)
-		abort();
-	doomed.v = grown;
-	doomed.v[doomed.n] = strdup(path);
-	if (!doomed.v[doomed.n++])
-		abort();
-	pthread_mutex_unlock(&doomed_lock);
-}
-
-void interrupts_keep(const char *path)
-{
-	pthread_mutex_lock(&doomed_lock);
-	for (size_t i = 0; i < doomed.n; i++)
-		if (strcmp(doomed.v[i], path) == 0) {
-			free(doomed.v[i]);
-			doomed.v[i] = doomed.v[--doomed.n];
-			break;
-		}
-	if (doomed.n == 0) {
-		free(doomed.v);
-		doomed.v = NULL;
-	}
-	pthread_mutex_unlock(&doomed_lock);
 }

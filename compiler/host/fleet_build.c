@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/own.h"
 #include "compiler/base/staging.h"
 #include "compiler/build.h"
 #include "compiler/gcroots.h"
@@ -59,27 +60,30 @@ static bool make_runners(struct builder *builder)
 	const struct fleet_round round = {.fleet = builder->fleet, .n = builder->fleet->vms.n, .make = build_vm, .context = builder};
 	return directory_make(session->diag, path_join(session->arena, builder->directory, "runners"), 0755) &&
 	       directory_make(session->diag, common, 0700) && fleet_round_run(session, &round, builder->settings.jobs) &&
-	       (tree_remove(common) ||
-		diag_error(session->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot remove %s: %s", common, strerror(errno)));
+	       path_remove(session->diag, common);
 }
 
 /* ---- the whole ---- */
 
-static bool is_up_to_date(struct session *session, const struct fleet *fleet, const char *output)
+static bool is_up_to_date(struct session *session, const struct fleet *fleet, const char *output, bool whole)
 {
 	struct bytes text;
 	const char *path = path_join(session->arena, output, FLEET_MANIFEST);
-	return path_exists(path) && file_read(session->arena, diag_new(session->arena), path, MANIFEST_BYTES, &text) &&
+	return whole && !session->cli.force && path_exists(path) && file_read(session->arena, diag_new(session->arena), path, MANIFEST_BYTES, &text) &&
 	       strcmp(text.p, fleet_manifest(session, fleet)) == 0;
 }
 
 static bool check_output(struct session *session, const char *output)
 {
-	return !path_exists(output) || (path_is_directory(output) && path_exists(path_join(session->arena, output, FLEET_MANIFEST))) ||
-	       diag_error(session->diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no host; it stays as it is", output);
+	if (!path_exists(output) || directory_is_empty(output))
+		return true;
+	if (path_is_directory(output) && path_exists(path_join(session->arena, output, FLEET_MANIFEST)))
+		return staging_may_replace(session->arena, session->diag, output);
+	return diag_error(session->diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no host; it stays as it is", output);
 }
 
-static bool build(struct session *session, const struct fleet *fleet, const char *output)
+/* `old`: what is there, when all of it is as it was built; its disks are taken over. */
+static bool build(struct session *session, const struct fleet *fleet, const char *output, const char *old)
 {
 	struct progress progress;
 	struct staging staging;
@@ -96,12 +100,13 @@ static bool build(struct session *session, const struct fleet *fleet, const char
 						   .no_sync = session->cli.no_sync,
 						   .progress = progress_bytes,
 						   .progress_context = &progress};
-	const struct fleet_disks disks = {fleet, output, staging.directory, &builder.settings, &progress};
+	const struct fleet_disks disks = {fleet, old, staging.directory, &builder.settings, &progress};
 	/* Of the whole process: the same for all threads from here on. */
 	mode_t mask = umask(022);
 	bool ok = fleet_disks_make(session, &disks) && make_runners(&builder) && fleet_write(session, fleet, staging.directory);
 	umask(mask);
 	staging.unsynced = session->cli.no_sync;
+	staging.listed = true;
 	if (ok)
 		return staging_publish(session->diag, &staging);
 	staging_abandon(&staging);
@@ -112,14 +117,18 @@ bool fleet_build(struct session *session, const struct fleet *fleet, const char 
 {
 	struct gcroots roots;
 	output = path_absolute(session->arena, output);
-	*changed = !is_up_to_date(session, fleet, output);
 	if (!check_output(session, output))
 		return false;
+	const bool whole = own_seal_holds(session->arena, output, !session->cli.no_sync);
+	const char *old = whole && !session->cli.force ? output : NULL;
+	*changed = !is_up_to_date(session, fleet, output, whole);
+	if (!*changed)
+		staging_clean(session->arena, output);
 	if (!session->cli.gcroot)
-		return !*changed || build(session, fleet, output);
+		return !*changed || build(session, fleet, output, old);
 	if (!gcroots_begin(session->arena, session->diag, &fleet->roots, output, session->cli.gcroot_dir, &roots))
 		return false;
-	if (!*changed || build(session, fleet, output))
+	if (!*changed || build(session, fleet, output, old))
 		return gcroots_publish(&roots, path_join(session->arena, output, "share/gcroots"));
 	gcroots_abandon(&roots);
 	return false;

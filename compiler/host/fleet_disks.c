@@ -34,6 +34,8 @@ const char *fleet_disk_path(struct arena *arena, const char *directory, const ch
 /* A disk is never written to, and was complete when it was published. */
 static bool take_old(struct arena *arena, const struct fleet_disks *disks, const struct fleet_vm *vm)
 {
+	if (!disks->old)
+		return false;
 	const char *path = fleet_disk_path(arena, disks->directory, vm->disk_key), *old = fleet_disk_path(arena, disks->old, vm->disk_key);
 	const char *sizes = disk_image_sizes(arena, path);
 	if (link(disk_image_sizes(arena, old), sizes) == 0 && link(old, path) == 0)
@@ -49,7 +51,7 @@ static bool make_planned(const struct making *making, const struct session *own,
 	bool ok = directory_make(own->diag, scratch, 0700) &&
 		  disk_image_make_shared(own->arena, own->diag, &own->plan, &making->settings, scratch,
 					 fleet_disk_path(own->arena, directory, vm->disk_key), result);
-	return tree_remove(scratch) && ok;
+	return path_remove(own->diag, scratch) && ok;
 }
 
 static bool make_ready(void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag)

@@ -9,7 +9,7 @@
 
 struct fleet_disks {
 	const struct fleet *fleet;
-	const char *old;       /* the output that is there, or would be */
+	const char *old;       /* what is there, as it was built; NULL: nothing */
 	const char *directory; /* the one being made */
 	const struct image_settings *settings;
 	struct progress *progress;

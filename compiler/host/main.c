@@ -7,6 +7,7 @@
 
 #include "compiler/base/arguments.h"
 #include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
 #include "compiler/host/host.h"
 #include "compiler/host/roots.h"
 
@@ -269,6 +270,7 @@ static bool colours_wanted(void)
 
 int main(int argc, char *argv[])
 {
+	interrupts_clean_up(argc, argv);
 	interrupts_handle();
 	struct arena *arena = arena_new();
 	struct diag *diag = diag_new(arena);
@@ -280,8 +282,8 @@ int main(int argc, char *argv[])
 	bool ok = run(&line, &arguments, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		ok = diag_error(diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
+	const enum status status = ok && diag_error_count(diag) == 0 ? STATUS_OK : diag_failure(diag);
 	diag_print(diag, stderr, DIAG_HUMAN, line.host.quiet);
-	enum status status = ok ? STATUS_OK : diag_status(diag);
 	arena_free(arena);
 	return (int)status;
 }

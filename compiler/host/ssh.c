@@ -8,6 +8,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
 #include "compiler/host/custody.h"
 #include "compiler/host/host.h"
 #include "compiler/host/links.h"

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
 #include "compiler/host/host.h"
 
 enum { SSH_PORT = 22, ANSWER_BYTES = 64, BLOCK_BYTES = 64 * 1024, ANSWER_MILLISECONDS = 30000 };

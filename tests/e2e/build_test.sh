@@ -115,6 +115,99 @@ check "another description in its place" mvm --cache "$cache" --set mem=300 "$te
 check "is another runner" fails same "$out/first" "$out/masked"
 check "there is no litter" test -z "$(litter first masked)"
 
+# again DESCRIPTION [ARGUMENT]...: a build of the first description that finds something to do, and makes it right.
+again() {
+	check "$1" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
+	expect_no "is built" "$log" 'is up to date'
+	check "and right" same "$out/first" "$out/masked"
+}
+up_to_date() {
+	check "$1" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
+	expect "finds everything up to date" "$log" 'is up to date'
+}
+disk=$out/first/share/microvm/stage1.squashfs
+again "back to the first one"
+up_to_date "and once more"
+again "--force" --force
+# Damage that keeps name, size and the time of the last change of the contents.
+chmod u+w "$disk"
+touch -r "$disk" "$test_dir/times"
+dd if=/dev/zero of="$disk" bs=4096 count=10 conv=notrunc status=none
+touch -r "$test_dir/times" "$disk"
+again "a runner with a zeroed store disk"
+for file in bin/microvm-run share/microvm/vm.json share/microvm/hypervisor share/microvm/stage1.squashfs; do
+	rm -f "$out/first/$file"
+	again "a runner without $file"
+done
+sed -i 's/vm/VM/' "$out/first/bin/microvm-shutdown"
+again "a runner with another script"
+# Files that somebody copied are not known to be whole.
+cp -a "$out/first" "$out/copy"
+rm -rf "$out/first"
+mv "$out/copy" "$out/first"
+again "a copy"
+mv "$out/first" "$out/moved"
+mv "$out/moved" "$out/first"
+up_to_date "one that was moved away and back"
+if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
+	again "one that does not wait for the disk" --no-sync --force
+	up_to_date "that is up to date" --no-sync
+	echo 00000000-0000-0000-0000-000000000000 >"$test_dir/boot"
+	mount --bind "$test_dir/boot" /proc/sys/kernel/random/boot_id
+	again "but not after the machine was down" --no-sync
+	umount /proc/sys/kernel/random/boot_id
+	again "nor where it is waited for" --no-sync --set mem=512
+else
+	skip "what was not waited for, after the machine was down" "no mounts"
+fi
+mkdir "$out/.first.mvmbuild-abcdef"
+echo half >"$out/.first.mvmbuild-abcdef/file"
+again "back to waiting"
+mkdir "$out/.first.mvmbuild-abcdef"
+echo half >"$out/.first.mvmbuild-abcdef/file"
+up_to_date "with the litter of a killed build"
+check "which goes" test -z "$(litter first masked)"
+mkdir "$out/empty"
+check "an empty directory in the place" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/empty"
+check "is no obstacle" same "$out/empty" "$out/masked"
+rm -rf "$out/empty"
+
+# ---- what is not ours ----
+
+# refused DESCRIPTION FILE: the file stays, and so does the runner that it is in.
+refused() {
+	local was
+	echo precious >"$2"
+	was=$(all_of "$out/first")
+	check "$1 ends a build" fails mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first" "${@:3}"
+	check "with status 1" test "$status" = 1
+	expect "which names it" "$log" "error: $out/first has the file ${2#"$out/first/"}, which was not built"
+	check "and leaves all as it was" test "$was" = "$(all_of "$out/first")"
+	rm -f "$2"
+}
+refused "the volume of a VM that was started in its runner" "$out/first/data.img"
+refused "the same with --force" "$out/first/data.img" --force
+refused "one beside the scripts" "$out/first/bin/data.img"
+refused "one among the runner's own volumes" "$out/first/share/microvm/volumes/data.img"
+check "without it" mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first"
+check "host" mvm host -j8 --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
+echo precious >"$out/host/runners/demo1/data.img"
+check "a host: one in a runner ends a build" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
+expect "which names it" "$log" "error: $out/host has the file runners/demo1/data.img, which was not built"
+check "and leaves it" test "$(cat "$out/host/runners/demo1/data.img")" = precious
+rm -f "$out/host/runners/demo1/data.img"
+check "a host: nothing has changed" mvm host --cache "$cache" --progress plain "$test_dir/host.yaml" -o "$out/host"
+expect "it says so" "$log" 'nothing has changed'
+for file in "$out"/host/store-disks/*[0-9a-f] "$out"/host/runners/demo2/share/microvm/stage1.squashfs "$out"/host/bin/install-host; do
+	was=$(all_of "$out/host")
+	chmod u+w "$file"
+	dd if=/dev/zero of="$file" bs=64 count=1 conv=notrunc status=none
+	check "a host: a damaged ${file#"$out/host/"}" mvm host --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
+	check "is made whole" test "$was" = "$(all_of "$out/host")"
+done
+rm -rf "$out/host"
+check "there is no litter" test -z "$(litter first masked)"
+
 # ---- what may be in the way ----
 
 # kept DESCRIPTION PATH: the build refuses, in one line, and leaves what is there.
@@ -129,6 +222,7 @@ kept() {
 mkdir "$test_dir/way"
 echo precious >"$test_dir/way/file"
 mkdir "$test_dir/way/directory"
+touch "$test_dir/way/directory/file"
 ln -s "$out/masked" "$test_dir/way/link"
 ln -s nowhere "$test_dir/way/dangling"
 kept "a file" "$test_dir/way/file"
@@ -139,7 +233,7 @@ kept "a dangling link" "$test_dir/way/dangling"
 check "the output's directory is missing" fails mvm --no-cache "$test_dir/vm.yaml" -o "$test_dir/way/no/such/runner"
 check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
 expect "that names the directory" "$log" "way/no/such: No such file or directory"
-check "nothing else has come into being" test "$(find "$test_dir/way" -mindepth 1 | wc -l)" = 4
+check "nothing else has come into being" test "$(find "$test_dir/way" -mindepth 1 | wc -l)" = 5
 
 # ---- stopped ----
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kill_at NUMBER COMMAND...: runs the command and kills it (SIGKILL) when it begins its NUMBERth system call that can change a file, before that
- * has any effect. Status 0: it was killed; 3: it ended before, with status 0; 1: it failed.
+ * kill_at NUMBER COMMAND...: runs the command and kills it (SIGKILL) when its first thread begins its NUMBERth system call that can change a file,
+ * before that has any effect. Status 0: it was killed; 3: it ended before, with status 0; 1: it failed.
+ * kill_at -TERM NUMBER COMMAND...: sends it SIGTERM then, and lets it go on. Status 3 as above, else the command's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -37,7 +39,23 @@ static bool changes_files(const struct __ptrace_syscall_info *info)
 	return false;
 }
 
-static int watch(pid_t pid, long number)
+static int end_of(pid_t pid)
+{
+	int status;
+	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status))
+		ptrace(PTRACE_DETACH, pid, NULL, (void *)(intptr_t)WSTOPSIG(status));
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+/* Whatever it becomes by that, it is not traced any more. */
+static int terminate(pid_t pid)
+{
+	kill(pid, SIGTERM);
+	ptrace(PTRACE_DETACH, pid, NULL, NULL);
+	return end_of(pid);
+}
+
+static int watch(pid_t pid, long number, bool terminated)
 {
 	int status;
 	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
@@ -45,6 +63,8 @@ static int watch(pid_t pid, long number)
 		int signal = WSTOPSIG(status) == SYSCALL_STOP || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
 		if (WSTOPSIG(status) == SYSCALL_STOP && ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof info, &info) > 0 &&
 		    changes_files(&info) && --number == 0) {
+			if (terminated)
+				return terminate(pid);
 			kill(pid, SIGKILL);
 			waitpid(pid, &status, 0);
 			return 0;
@@ -56,9 +76,12 @@ static int watch(pid_t pid, long number)
 
 int main(int count, char *arguments[])
 {
+	const bool terminated = count > 1 && strcmp(arguments[1], "-TERM") == 0;
+	count -= terminated;
+	arguments += terminated;
 	long number = count > 2 ? strtol(arguments[1], NULL, 10) : 0;
 	if (number < 1) {
-		fputs("usage: kill_at NUMBER COMMAND...\n", stderr);
+		fputs("usage: kill_at [-TERM] NUMBER COMMAND...\n", stderr);
 		return 2;
 	}
 	pid_t pid = fork();
@@ -75,5 +98,5 @@ int main(int count, char *arguments[])
 		return 1;
 	}
 	ptrace(PTRACE_SYSCALL, pid, NULL, NULL);
-	return watch(pid, number);
+	return watch(pid, number, terminated);
 }

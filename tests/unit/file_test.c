@@ -14,6 +14,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "compiler/base/interrupts.h"
+#include "compiler/base/own.h"
 #include "compiler/base/staging.h"
 #include "tests/unit/fixture.h"
 
@@ -183,6 +185,46 @@ static void interrupted_leaves_the_old(void **state)
 	publish(f, in_out(f, "result"), "old");
 	assert_int_equal(status_of(in_child(f, build_until_told_to_stop)), STATUS_INTERRUPTED);
 	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
+}
+
+/* ---- what is ours ---- */
+
+static void make_listed(struct fixture *f, const char *target, const char *name, struct staging *staging)
+{
+	assert_ok(f, staging_begin(f->arena, f->diag, target, staging));
+	staging->listed = true;
+	put(f, staging->directory, name, name);
+}
+
+static void foreign_files_stay(void **state)
+{
+	struct fixture *f = *state;
+	struct staging staging;
+	const char *target = in_out(f, "result");
+	make_listed(f, target, "one", &staging);
+	assert_ok(f, staging_publish(f->diag, &staging));
+	assert_string_equal(shell(f, "cat out/result/" OWN_LIST, NULL, NULL), "one\nshare/mvmbuild/files\n");
+	assert_true(staging_may_replace(f->arena, f->diag, target));
+	make_listed(f, target, "two", &staging);
+	put(f, target, "volume", "precious"); /* while the new one is made */
+	assert_false(staging_publish(f->diag, &staging));
+	assert_non_null(strstr(messages(f), "result has the file volume, which was not built"));
+	assert_string_equal(shell(f, "ls -A out out/result; cat out/result/volume", NULL, NULL), "out:\nresult\n\nout/result:\none\nshare\nvolume\nprecious");
+	assert_false(staging_may_replace(f->arena, f->diag, target));
+	assert_false(own_remove(target));
+	assert_string_equal(shell(f, "cd out/result && find . -type f", NULL, NULL), "./volume\n");
+}
+
+static void odd_names_are_ours(void **state)
+{
+	struct fixture *f = *state;
+	struct staging staging;
+	const char *target = in_out(f, "result");
+	make_listed(f, target, "a\nb\\c\177", &staging);
+	assert_ok(f, staging_publish(f->diag, &staging));
+	assert_null(own_find_foreign(f->arena, target));
+	put(f, target, "a", "precious");
+	assert_string_equal(own_find_foreign(f->arena, target), "a");
 }
 
 /* Makes the system call fail with EINVAL from here on, as on a file system that lacks it. */
@@ -415,8 +457,9 @@ static void takes_paths_apart(void **state)
 	assert_string_equal(path_join(f->arena, "a", "b"), "a/b");
 }
 
-int main(void)
+int main(int argc, char *argv[])
 {
+	interrupts_clean_up(argc, argv);
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(publishes_over_whatever_is_there, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(abandoned_leaves_the_old, fixture_setup, fixture_teardown),
@@ -425,6 +468,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(many_builders_at_once, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(interrupted_leaves_the_old, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(publishes_where_names_cannot_be_exchanged, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(foreign_files_stay, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(odd_names_are_ours, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(publishing_syncs, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_are_equal, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_by_hand_where_it_must, fixture_setup, fixture_teardown),
