@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the tests: tests/check.sh [KIND...], KIND one of unit golden fuzz lint clang asan e2e; without any: all. Every test program prints
-# TAP; the last line adds the results up. Logs are in build/tests/.
+# Runs the tests: tests/check.sh [KIND...], KIND one of unit golden fuzz lint clang asan e2e, or long; without any: all but long. Every test
+# program prints TAP; the last line adds the results up. Logs are in build/tests/.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
@@ -100,6 +100,15 @@ tests_e2e() {
 	tests/e2e/kernel.sh >/dev/null || true # once, for all
 	for script in tests/e2e/*_test.sh; do
 		run "e2e/$(basename "$script" .sh)" 1500 bash "$script"
+	done
+}
+
+# Campaigns: many tries each, so that what is rare is seen. MVM_LONG=N asks for N times as many. Not a part of "all".
+tests_long() {
+	local script
+	tests/e2e/kernel.sh >/dev/null || true
+	for script in tests/long/*_test.sh; do
+		run "long/$(basename "$script" .sh)" "$((${MVM_LONG:-1} * 3600))" bash "$script"
 	done
 }
 

@@ -35,6 +35,12 @@ check:
 	@$(MAKE) --no-print-directory WERROR=-Werror all unit-programs
 	@bash tests/check.sh
 
+# The campaigns of tests/long, beside `make check`: make check-long MVM_LONG=4 tries four times as often.
+check-long:
+	@bash tests/setup.sh check
+	@$(MAKE) --no-print-directory WERROR=-Werror all unit-programs
+	@MVM_LONG='$(MVM_LONG)' bash tests/check.sh long
+
 # One kind of test alone: make check-unit, check-golden, check-fuzz, check-e2e, check-lint, check-asan, check-clang
 check-%: all unit-programs
 	@bash tests/check.sh $*
@@ -60,4 +66,4 @@ bench:
 	@BENCH='$(BENCH)' bash tests/bench/run.sh $(BUILD)/mvmbuild
 	@[ -n '$(BENCH)' ] || bash tests/bench/read.sh $(BUILD)/mvmbuild
 
-.PHONY: unit-programs deps docs demo check fuzz golden-update bench
+.PHONY: unit-programs deps docs demo check check-long fuzz golden-update bench
