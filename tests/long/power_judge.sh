@@ -1,0 +1,41 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# One point: power_judge.sh TEST_DIR SCENE IMAGE MARK POINT, in a mount namespace of its own. What is wrong is on standard output; status 0 when nothing is.
+# A torn block may need e2fsck before the disk can be mounted, as on any machine; whoever runs one does that.
+set -u
+. "$1/words"
+# shellcheck source=/dev/null
+. "$2"
+image=$3 mark=$4 point=$5 wrong=0
+export mark
+bad() {
+	wrong=1
+	echo "bad: $point, mark $mark: $*"
+}
+note() { echo "note: $*"; }
+# ok NAME COMMAND...: it succeeds, else what it said is wrong.
+must() {
+	local said
+	said=$("${@:2}" 2>&1) || bad "$1: $(tail -n 8 <<<"$said")"
+}
+
+sound() {
+	local said
+	said=$(e2fsck -fn "$image" 2>&1) || bad "$1: the disk's own file system: $(tail -n 5 <<<"$said")"
+}
+enter() {
+	mount -o loop "$image" "$data" 2>/dev/null && return
+	case $point in *-torn) ;; *) bad "the disk cannot be mounted" ;; esac
+	e2fsck -fp "$image" >/dev/null 2>&1
+	[ $? -le 3 ] && mount -o loop "$image" "$data" && note "mounted after e2fsck -fp" && return
+	bad "the disk cannot be mended"
+}
+
+mount --make-rprivate /
+if enter; then
+	cd "$data" && judge
+	cd /
+	umount "$data"
+	sound "in the end"
+fi
+exit $wrong

@@ -1,0 +1,58 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The power is cut at any time of what a host does: nothing that was there before is lost, what is new is there as a whole or not at all, and what had
+# returned is there. power.sh says how.
+set -u
+# shellcheck source=tests/e2e/guest.sh
+. "$(dirname "$0")/../e2e/guest.sh"
+# shellcheck source=tests/e2e/lab.sh
+. "$top/tests/e2e/lab.sh"
+# shellcheck source=tests/long/power.sh
+. "$top/tests/long/power.sh"
+need_root
+guest_setup
+power_setup
+
+# ---- the world: a store, its registration, and descriptions of two systems ----
+# shellcheck source=tests/golden/fixture.sh
+. "$top/tests/golden/fixture.sh"
+mkdir -p "$world/ref" "$world/fake/bin"
+printf '#!/bin/sh\nexit 0\n' >"$world/fake/bin/qemu-system-x86_64"
+chmod +x "$world/fake/bin/qemu-system-x86_64"
+fixture_kernel "$world/kernel"
+bulk() { # NAME BYTES LINES
+	mkdir -p "$test_dir/bulk/$1/deep"
+	head -c "$2" /dev/urandom >"$test_dir/bulk/$1/random"
+	seq 1 "$3" >"$test_dir/bulk/$1/deep/numbers"
+	nix-store --add "$test_dir/bulk/$1"
+}
+demo=$(nix_build "$top/templates/demo/demo.nix" toplevel) || exit 1
+one=$(bulk one 1500000 60000) two=$(bulk two 2500000 90000) both=$(bulk both 700000 30000)
+mapfile -t paths < <(nix-store -qR "$demo" "$one" "$two" "$both" | sort -u)
+nix-store --dump-db "${paths[@]}" >"$world/registration"
+describe() { # NAME MIB-OF-MEMORY STORE-PATH... ; further lines on standard input
+	{
+		printf '%s\n' "hostName: $1" "toplevel: $demo" "storeDir: $NIX_STORE_DIR" "closure: $world/registration" "kernel: $world/kernel" "mem: $2" \
+			"qemu: {package: $world/fake}" "storePaths: [$(printf '%s, ' "${@:3}")]"
+		cat
+	} >"$world/$1.yaml"
+	"$mvmbuild" -q --no-cache "$world/$1.yaml" -o "$world/ref/$1" || finish
+}
+describe old 512 "$one" "$both" </dev/null
+describe new 768 "$two" "$both" </dev/null
+
+host() { # NAME VM...
+	{
+		printf 'stateDir: %s/vms\nuser: root\ngroup: root\nvms:\n' "$world"
+		printf '%s\n' "${@:2}"
+	} >"$world/host-$1.yaml"
+	"$mvmbuild" -q --no-cache host "$world/host-$1.yaml" -o "$world/ref/host-$1" || finish
+}
+host one "  same: {config: $world/old.yaml}" "  changed: {config: $world/old.yaml}"
+host two "  same: {config: $world/old.yaml}" "  changed: {config: $world/new.yaml}" "  new: {config: $world/new.yaml}"
+
+scene build 100
+scene build_no_sync 60
+scene microvm 150
+scene host 120
+finish

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a disk may hold after the power was cut, from a log of all that was written to it.
+ *
+ *     replay all LOG START IMAGE                                 IMAGE becomes what the disk was in the end
+ *     replay points LOG START IMAGE SECTORS COUNT SEED PART/PARTS COMMAND...
+ *                                                                runs COMMAND... MARK POINT for each of COUNT points, IMAGE being the disk then
+ *
+ * Between two flushes a disk may lose any of what was written, so a point is all that was written before a flush, and of what was written between
+ * it and the next one a part: nothing; about half of the writes; the first or the last ones; all but one; or about half of the sectors, where a disk tears a
+ * block of its file system. The points that are taken are spread evenly over the log and are the same for the same SEED; of these, a process
+ * takes every PARTS-th. SECTORS is the size of the file system: the disk is larger, and a write to the N-th block of 4096 bytes behind it is the mark N,
+ * by which the guest says how far it is. COMMAND gets the highest mark that was written by then. Prints "bad POINT mark MARK" where COMMAND failed, and at
+ * the end "points N bad N". Status 0 when there was no bad one.
+ *
+ * The log is the one of Linux's dm-log-writes, as QEMU's driver blklogwrites makes it (drivers/md/dm-log-writes.c, block/blklogwrites.c): a sector with
+ * the superblock, then for each request a sector with its head, and the data behind it; all little endian.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MAGIC UINT64_C(0x6a736677736872)
+enum { SECTOR = 512, BLOCK = 4096, FLUSH = 1, FUA = 2, DISCARD = 4, NAME_BYTES = 64 };
+
+struct super {
+	uint64_t magic, version, entries;
+	uint32_t sector_bytes;
+};
+
+struct head {
+	uint64_t sector, count, flags, data_bytes;
+};
+
+struct entry {
+	uint64_t sector, count, flags;
+	off_t data; /* in the log */
+};
+
+/* Writes between two flushes. */
+struct interval {
+	size_t first, end; /* entries */
+	uint64_t mark;     /* the highest so far */
+};
+
+struct log {
+	int fd;
+	struct entry *entries;
+	struct interval *intervals;
+	size_t nentries, nintervals;
+};
+
+enum kind { NOTHING, HALF, OTHER_HALF, FIRST, LAST, ALL_BUT_ONE, TORN, KINDS };
+static const char *const kind_names[] = {"nothing", "half", "other-half", "first", "last", "all-but-one", "torn"};
+
+static _Noreturn void fail(const char *what)
+{
+	fprintf(stderr, "replay: %s: %s\n", what, errno ? strerror(errno) : "wrong");
+	exit(2);
+}
+
+static int file_open(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0600);
+	if (fd < 0)
+		fail(path);
+	return fd;
+}
+
+static void *grown(void *v, size_t n, size_t bytes)
+{
+	if (n & (n - 1)) /* it doubles at each power of two */
+		return v;
+	v = realloc(v, (n ? 2 * n : 1) * bytes);
+	if (!v)
+		fail("memory");
+	return v;
+}
+
+/* ---- the log ---- */
+
+static void interval_begin(struct log *log)
+{
+	uint64_t mark = log->nintervals ? log->intervals[log->nintervals - 1].mark : 0;
+	log->intervals = grown(log->intervals, log->nintervals, sizeof *log->intervals);
+	log->intervals[log->nintervals++] = (struct interval){log->nentries, log->nentries, mark};
+}
+
+/* Marks behind `sectors` are no writes; 0: all are. */
+static void entry_add(struct log *log, const struct head *head, off_t data, uint64_t sectors)
+{
+	/* A flush comes before what is written with it. */
+	if (head->flags & FLUSH)
+		interval_begin(log);
+	struct interval *now = &log->intervals[log->nintervals - 1];
+	if (sectors && head->sector >= sectors && head->count) {
+		uint64_t mark = (head->sector - sectors) / (BLOCK / SECTOR);
+		now->mark = mark > now->mark ? mark : now->mark;
+	} else if (head->count) {
+		log->entries = grown(log->entries, log->nentries, sizeof *log->entries);
+		log->entries[log->nentries++] = (struct entry){head->sector, head->count, head->flags, data};
+		now->end = log->nentries;
+	}
+}
+
+static void log_read(struct log *log, const char *path, uint64_t sectors)
+{
+	struct super super;
+	struct head head;
+	*log = (struct log){.fd = file_open(path, O_RDONLY)};
+	errno = 0;
+	if (pread(log->fd, &super, sizeof super, 0) != sizeof super || super.magic != MAGIC || super.sector_bytes != SECTOR)
+		fail("the log's superblock");
+	interval_begin(log);
+	/* The superblock's count is of the last flush: behind it there are more. What follows the last of them is a hole. */
+	for (off_t at = SECTOR; pread(log->fd, &head, sizeof head, at) == sizeof head && (head.count || head.flags);) {
+		at += SECTOR;
+		entry_add(log, &head, at, sectors);
+		if (!(head.flags & DISCARD))
+			at += (off_t)(head.count * SECTOR);
+	}
+}
+
+/* ---- images ---- */
+
+/* Zeros become holes: of an image there are many copies. */
+static void bytes_put(int image, const unsigned char *bytes, size_t n, off_t at)
+{
+	static const unsigned char zeros[BLOCK];
+	for (size_t done = 0, part; done < n; done += part) {
+		part = BLOCK - (size_t)(at + (off_t)done) % BLOCK;
+		part = part < n - done ? part : n - done;
+		bool hole = memcmp(bytes + done, zeros, part) == 0 &&
+			    fallocate(image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at + (off_t)done, (off_t)part) == 0;
+		if (!hole && pwrite(image, bytes + done, part, at + (off_t)done) != (ssize_t)part)
+			fail("writing an image");
+	}
+}
+
+static unsigned char *entry_data(const struct log *log, const struct entry *entry)
+{
+	size_t n = entry->count * SECTOR;
+	unsigned char *bytes = calloc(1, n);
+	if (!bytes)
+		fail("memory");
+	if (!(entry->flags & DISCARD) && pread(log->fd, bytes, n, entry->data) < 0)
+		fail("reading the log");
+	return bytes;
+}
+
+static void entry_put(const struct log *log, const struct entry *entry, int image)
+{
+	unsigned char *bytes = entry_data(log, entry);
+	bytes_put(image, bytes, entry->count * SECTOR, (off_t)entry->sector * SECTOR);
+	free(bytes);
+}
+
+static void file_copy(int from, int to)
+{
+	off_t at = 0, end;
+	struct stat st;
+	if (ftruncate(to, 0) != 0 || fstat(from, &st) != 0 || ftruncate(to, st.st_size) != 0)
+		fail("making an image");
+	while ((at = lseek(from, at, SEEK_DATA)) >= 0 && (end = lseek(from, at, SEEK_HOLE)) > at)
+		for (off_t target = at; at < end;)
+			if (copy_file_range(from, &at, to, &target, (size_t)(end - at), 0) <= 0)
+				fail("copying an image");
+}
+
+/* ---- points ---- */
+
+/* xorshift64*: the same everywhere. */
+static uint64_t random_next(uint64_t *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * UINT64_C(2685821657736338717);
+}
+
+static bool coin(uint64_t *state)
+{
+	return random_next(state) >> 63;
+}
+
+/* An ext file system's superblock is 2 sectors, which it relies on to be written as one. */
+static void entry_tear(const struct log *log, const struct entry *entry, int image, uint64_t *state)
+{
+	enum { SUPER_SECTOR = 2 };
+	unsigned char *bytes = entry_data(log, entry);
+	bool lands = false;
+	for (uint64_t i = 0; i < entry->count; i++) {
+		if (entry->sector + i != SUPER_SECTOR + 1 || i == 0)
+			lands = coin(state);
+		if (lands)
+			bytes_put(image, bytes + i * SECTOR, SECTOR, (off_t)(entry->sector + i) * SECTOR);
+	}
+	free(bytes);
+}
+
+static void point_make(const struct log *log, const struct interval *interval, enum kind kind, int image, uint64_t state)
+{
+	size_t n = interval->end - interval->first, cut = n ? random_next(&state) % n : 0;
+	for (size_t i = 0; i < n; i++) {
+		const struct entry *entry = &log->entries[interval->first + i];
+		bool lands[KINDS] = {
+			[HALF] = coin(&state), [OTHER_HALF] = coin(&state), [FIRST] = i < cut, [LAST] = i >= cut, [ALL_BUT_ONE] = i != cut,
+		};
+		if (lands[kind] || (entry->flags & FUA))
+			entry_put(log, entry, image);
+		else if (kind == TORN)
+			entry_tear(log, entry, image, &state);
+	}
+}
+
+/* How many kinds of loss there are at an interval: where one write may be lost, its halves are none. */
+static enum kind kinds_at(const struct interval *interval, size_t number)
+{
+	static const enum kind one[] = {NOTHING, TORN};
+	return interval->end - interval->first > 1 ? (enum kind)number : one[number];
+}
+
+static size_t kinds_count(const struct interval *interval)
+{
+	size_t writes = interval->end - interval->first;
+	return writes == 0 ? 1 : writes == 1 ? 2 : KINDS;
+}
+
+static bool command_run(char *const argv[])
+{
+	int status;
+	pid_t pid = fork();
+	if (pid == 0) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		fail(argv[0]);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+struct walk {
+	const struct log *log;
+	int durable, image;
+	uint64_t seed, count, part, parts, total;
+	uint64_t points, bad;
+	char **command;
+	int ncommand;
+};
+
+static void point_look(struct walk *walk, size_t number, enum kind kind)
+{
+	const struct interval *interval = &walk->log->intervals[number];
+	char mark[NAME_BYTES], name[NAME_BYTES];
+	file_copy(walk->durable, walk->image);
+	point_make(walk->log, interval, kind, walk->image, (walk->seed * 1000003 + number * KINDS + kind) | 1);
+	snprintf(mark, sizeof mark, "%" PRIu64, interval->mark);
+	snprintf(name, sizeof name, "%zu-%s", number, kind_names[kind]);
+	walk->command[walk->ncommand] = mark;
+	walk->command[walk->ncommand + 1] = name;
+	walk->points++;
+	if (command_run(walk->command))
+		return;
+	walk->bad++;
+	printf("bad %s mark %s\n", name, mark);
+	fflush(stdout);
+}
+
+/* Of `total` points the i-th is taken when it is the first one of its share. */
+static bool is_taken(const struct walk *walk, uint64_t i, uint64_t *number)
+{
+	*number = i * walk->count / walk->total;
+	return walk->count >= walk->total || i == 0 || (i - 1) * walk->count / walk->total != *number;
+}
+
+static void walk_all(struct walk *walk)
+{
+	for (size_t i = 0; i < walk->log->nintervals; i++)
+		walk->total += kinds_count(&walk->log->intervals[i]);
+	uint64_t at = 0, number;
+	for (size_t i = 0; i < walk->log->nintervals; i++) {
+		const struct interval *interval = &walk->log->intervals[i];
+		for (size_t k = 0; k < kinds_count(interval); k++, at++)
+			if (is_taken(walk, at, &number) && (walk->count >= walk->total ? at : number) % walk->parts == walk->part)
+				point_look(walk, i, kinds_at(interval, k));
+		for (size_t e = interval->first; e < interval->end; e++)
+			entry_put(walk->log, &walk->log->entries[e], walk->durable);
+	}
+}
+
+static int all(char **argv)
+{
+	struct log log;
+	log_read(&log, argv[0], 0);
+	int start = file_open(argv[1], O_RDONLY), image = file_open(argv[2], O_RDWR | O_CREAT);
+	file_copy(start, image);
+	for (size_t i = 0; i < log.nentries; i++)
+		entry_put(&log, &log.entries[i], image);
+	printf("writes %zu flushes %zu\n", log.nentries, log.nintervals - 1);
+	return 0;
+}
+
+static int points(int argc, char **argv)
+{
+	struct log log;
+	struct walk walk = {
+		.log = &log, .count = strtoull(argv[4], NULL, 10), .seed = strtoull(argv[5], NULL, 10), .ncommand = argc - 7,
+		.command = calloc((size_t)argc, sizeof *argv),
+	};
+	if (sscanf(argv[6], "%" SCNu64 "/%" SCNu64, &walk.part, &walk.parts) != 2 || walk.parts == 0 || walk.count == 0 || !walk.command)
+		fail("COUNT or PART/PARTS");
+	memcpy(walk.command, argv + 7, (size_t)(argc - 7) * sizeof *argv);
+	log_read(&log, argv[0], strtoull(argv[3], NULL, 10));
+	char durable[4096];
+	snprintf(durable, sizeof durable, "%s.durable", argv[2]);
+	walk.durable = file_open(durable, O_RDWR | O_CREAT | O_TRUNC);
+	unlink(durable);
+	walk.image = file_open(argv[2], O_RDWR | O_CREAT | O_TRUNC);
+	int start = file_open(argv[1], O_RDONLY);
+	file_copy(start, walk.durable);
+	walk_all(&walk);
+	printf("points %" PRIu64 " bad %" PRIu64 "\n", walk.points, walk.bad);
+	return walk.bad != 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 5 && strcmp(argv[1], "all") == 0)
+		return all(argv + 2);
+	if (argc > 9 && strcmp(argv[1], "points") == 0)
+		return points(argc - 2, argv + 2);
+	fputs("usage: replay all LOG START IMAGE | replay points LOG START IMAGE SECTORS COUNT SEED PART/PARTS COMMAND...\n", stderr);
+	return 2;
+}
