@@ -15,7 +15,7 @@
  *   cache     what the cache has, and what of it stays
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
  *   build     a planned session made into a runner   shared  what several VMs of one run have in common: done once
- *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, list, ssh (and run), vsock;
+ *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, fsck, list, ssh (and run), vsock;
  *             machine  a VM's directory   source, flake  what it is made from   runners, links, roots  what is in it   units  systemctl
  *             custody  what in it counts, where the VMs' user makes files
  *             fleet*  all VMs of a host from one file: `mvmbuild host`

@@ -70,7 +70,7 @@ static void add_directory(const struct maker *maker, const char *path)
 
 static void add_mount(const struct maker *maker, const char *source, const char *target, const char *type, const char *options)
 {
-	const struct stage1_mount mount = {STAGE1_NAME, source, target, type, options, false, NULL, false};
+	const struct stage1_mount mount = {STAGE1_NAME, source, target, type, options, false, NULL, false, NULL};
 	add_step(maker, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = mount});
 }
 

@@ -112,7 +112,7 @@ const char *overlay_options(struct arena *arena, const char *lower, const char *
 static struct stage1_mount overlay_mount(struct arena *arena, const struct vm *vm, const struct store_overlay *overlay)
 {
 	const char *options = overlay_options(arena, overlay->lower, overlay->upper, overlay->work, overlay->share);
-	return (struct stage1_mount){STAGE1_NAME, "overlay", vm->store_dir, "overlay", options, false, NULL, false};
+	return (struct stage1_mount){STAGE1_NAME, "overlay", vm->store_dir, "overlay", options, false, NULL, false, NULL};
 }
 
 /* ---- mounts ---- */
@@ -171,7 +171,8 @@ static void add_volume(struct arena *arena, const struct vm *vm, const struct st
 				       .options = volume_options(volume, overlay),
 				       .read_only = volume->read_only,
 				       .identity = kind == STAGE1_NAME ? identity_text(arena, vm, volume) : NULL,
-				       .grows = grows_mounted(volume)});
+				       .grows = grows_mounted(volume),
+				       .image = volume->image});
 }
 
 static void add_store_disk(struct arena *arena, const struct vm *vm, enum stage1_source kind, const char *source, struct stage1_mounts *mounts)
@@ -226,7 +227,7 @@ void storage_mounts(struct arena *arena, const struct vm *vm, const struct backe
 	if (writable)
 		vec_push(arena, mounts, overlay_mount(arena, vm, &overlay));
 	else if (strcmp(target, vm->store_dir) != 0)
-		vec_push(arena, mounts, (struct stage1_mount){STAGE1_NAME, target, vm->store_dir, "none", "bind", true, NULL, false});
+		vec_push(arena, mounts, (struct stage1_mount){STAGE1_NAME, target, vm->store_dir, "none", "bind", true, NULL, false, NULL});
 }
 
 const char *nix_state_dir(struct arena *arena, const struct vm *vm)

@@ -82,7 +82,8 @@ static void verity_write(struct arena *arena, const struct stage1_verity *verity
 
 static void mount_write(const struct stage1_mount *mount, struct buf *plan)
 {
-	LINE(plan, "mount", source_word(mount->source_kind), mount->source, mount->target, mount->type, mount->read_only ? "ro" : "rw", mount->options, mount->identity ? mount->identity : "");
+	LINE(plan, "mount", source_word(mount->source_kind), mount->source, mount->target, mount->type, mount->read_only ? "ro" : "rw", mount->options,
+	     mount->identity ? mount->identity : "", mount->image ? mount->image : "");
 	if (mount->grows)
 		LINE(plan, "grow", mount->target);
 }

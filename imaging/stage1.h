@@ -36,6 +36,7 @@ struct stage1_mount {
 	bool read_only;
 	const char *identity; /* of the disk at a `source` below /dev/: "uuid:…", "label:…", as stage1/plan.h has it; NULL: what is there is it */
 	bool grows;           /* xfs or btrfs: its disk may have become larger */
+	const char *image;    /* the host's name of it, for messages; NULL: it is no volume */
 };
 
 /* A directory. One that is there already gets the mode and the owner. */

@@ -36,6 +36,7 @@ bool verb_rollback(struct host *host, const struct request *request);
 bool verb_run(struct host *host, const struct request *request);
 bool verb_list(struct host *host, const struct request *request);
 bool verb_ssh(struct host *host, const struct request *request);
+bool verb_fsck(struct host *host, const struct request *request);
 bool verb_remove(struct host *host, const struct request *request);
 bool verb_connect(struct host *host, const struct request *request); /* ssh's proxy: vsock.c */
 

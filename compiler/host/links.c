@@ -28,7 +28,7 @@ static bool cannot_write(struct diag *diag, const char *path)
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state", "cannot write %s: %s", path, strerror(errno));
 }
 
-static void sync_directory(const char *path)
+void directory_sync(const char *path)
 {
 	FD_CLEANUP int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
@@ -47,7 +47,7 @@ static bool put_in_place(struct arena *arena, struct diag *diag, const char *tem
 	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
 		errno = EISDIR;
 	else if (rename(temporary, path) == 0) {
-		sync_directory(path_parent(arena, path));
+		directory_sync(path_parent(arena, path));
 		return true;
 	}
 	cannot_write(diag, path);
@@ -66,7 +66,11 @@ bool link_set(struct arena *arena, struct diag *diag, const char *path, const ch
 	return put_in_place(arena, diag, temporary, path);
 }
 
-bool links_swap(struct diag *diag, const char *a, const char *b)
+bool links_swap(struct arena *arena, struct diag *diag, const char *a, const char *b)
 {
-	return renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0 || cannot_write(diag, a);
+	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) != 0)
+		return cannot_write(diag, a);
+	directory_sync(path_parent(arena, a));
+	directory_sync(path_parent(arena, b));
+	return true;
 }

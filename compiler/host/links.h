@@ -12,7 +12,9 @@
 const char *link_read(struct arena *arena, const char *path);
 /* Makes `path` a link to `target`: a link that is there is replaced in one step, durably; anything else there is an error. */
 bool link_set(struct arena *arena, struct diag *diag, const char *path, const char *target);
-/* Exchanges two links in one step. */
-bool links_swap(struct diag *diag, const char *a, const char *b);
+/* Exchanges two links in one step, durably. */
+bool links_swap(struct arena *arena, struct diag *diag, const char *a, const char *b);
+/* What was made, renamed or removed in it stays so, whatever happens to the machine. */
+void directory_sync(const char *path);
 
 #endif

@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
 	{"rollback", NAMES_OPTION, false, verb_rollback}, {"run", NAMES_OPTION, false, verb_run},
 	{"list", NAMES_NONE, false, verb_list},          {"ssh", NAMES_PROGRAM, false, verb_ssh},
 	{"remove", NAMES_OPTION, true, verb_remove},     {"connect", NAMES_OPTION, false, verb_connect},
+	{"fsck", NAMES_OPTION, false, verb_fsck},
 };
 
 struct command_line {
@@ -85,6 +86,11 @@ static bool take_list(struct arguments *arguments, const char *value)
 static bool take_ssh(struct arguments *arguments, const char *value)
 {
 	return choose(arguments, "ssh", value);
+}
+
+static bool take_fsck(struct arguments *arguments, const char *value)
+{
+	return choose(arguments, "fsck", value);
 }
 
 static bool take_remove(struct arguments *arguments, const char *value)
@@ -188,6 +194,7 @@ static const struct argument_row actions[] = {
 	{'r', "run", "NAME", "run a VM in the foreground", false, take_run},
 	{'s', "ssh", "NAME", "log in over the VM's vsock; COMMAND... runs it there, -- OPTION... are ssh's", false, take_ssh},
 	{0, "rollback", "NAME", "back to what was current before the last update", false, take_rollback},
+	{0, "fsck", "NAME", "check the volumes of a VM that is stopped, and mend what can be mended without a loss", false, take_fsck},
 	{0, "remove", "NAME", "take a VM away; its volumes stay", false, take_remove},
 };
 

@@ -100,6 +100,8 @@ bool verb_remove(struct host *host, const struct request *request)
 	if (!machine_open(host, request->name, &machine) || !be_stopped(host, &machine, request->stop) || !unit_disable(host, machine.name) ||
 	    !remove_files(host, &machine, request->volumes))
 		return false;
+	directory_sync(machine.directory);
+	directory_sync(host->state_dir);
 	roots_forget(host, machine.name);
 	disks_prune(host);
 	printf("%s\n", host_coloured(host, COLOUR_GOOD, arena_printf(host->arena, "Removed MicroVM %s.", machine.name)));

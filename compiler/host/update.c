@@ -88,7 +88,7 @@ bool verb_rollback(struct host *host, const struct request *request)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old", "%s has nothing to roll back to", machine.name);
 	if (!path_exists(machine_path(host, &machine, "old/bin/microvm-run")))
 		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old", "the old runner of %s is gone: %s", machine.name, machine.old);
-	if (!links_swap(host->diag, machine_path(host, &machine, "old"), machine_path(host, &machine, "current")))
+	if (!links_swap(host->arena, host->diag, machine_path(host, &machine, "old"), machine_path(host, &machine, "current")))
 		return false;
 	const char *before = machine.current;
 	machine.current = machine.old;

@@ -124,6 +124,26 @@ static void tell_tags(void)
 		message("  there is no 9p share at all");
 }
 
+/* What looks at a file system on the host, and mends it where that loses nothing. */
+static const char *checker(const char *type)
+{
+	static const char *const checkers[][2] = {
+		{"ext2", "e2fsck -fp"}, {"ext3", "e2fsck -fp"}, {"ext4", "e2fsck -fp"}, {"xfs", "xfs_repair -n"}, {"btrfs", "btrfs check"}, {"vfat", "fsck.vfat -a"},
+	};
+	for (size_t i = 0; i < sizeof checkers / sizeof *checkers; i++)
+		if (strcmp(checkers[i][0], type) == 0)
+			return checkers[i][1];
+	return NULL;
+}
+
+/* A loss of power may tear a block of the journal: EBADMSG is a wrong checksum, EUCLEAN a structure that is wrong. */
+static void tell_check(const struct plan_mount *mount, int error)
+{
+	const char *check = checker(mount->type);
+	if (*mount->image && check && (error == EINVAL || error == EIO || error == EBADMSG || error == EUCLEAN))
+		message("  on the host, with the VM stopped, check the volume: %s %s; or microvm --fsck NAME, for a VM of microvm", check, mount->image);
+}
+
 static void explain(const struct plan_mount *mount, int error)
 {
 	if (error == ENODEV)
@@ -136,6 +156,7 @@ static void explain(const struct plan_mount *mount, int error)
 		message("  the disk is probably read-only; then it can only be mounted read-only");
 	else if (error == EINVAL)
 		message("  probably it is no %s file system, or it is damaged, or an option is wrong", mount->type);
+	tell_check(mount, error);
 }
 
 static _Noreturn void mount_failed(const struct parameters *parameters, const struct plan_mount *mount, const char *device, int log)
@@ -226,7 +247,7 @@ static bool is_root(const struct plan_mount *mount)
 /* The tmpfs, unless the plan has something else for "/". */
 static void mount_root(const struct parameters *parameters, const struct plan *plan)
 {
-	struct plan_mount root = {.source = "tmpfs", .target = "/", .type = "tmpfs", .options = plan->root_options, .identity = ""};
+	struct plan_mount root = {.source = "tmpfs", .target = "/", .type = "tmpfs", .options = plan->root_options, .identity = "", .image = ""};
 	for (size_t i = 0; i < plan->nsteps; i++)
 		if (plan->steps[i].kind == PLAN_STEP_MOUNT && is_root(&plan->steps[i].mount))
 			root = plan->steps[i].mount;

@@ -112,7 +112,8 @@ static bool add_verity(struct plan *plan, char **fields)
 static bool add_mount(struct plan *plan, char **fields)
 {
 	struct plan_mount *mount = &add_step(plan, PLAN_STEP_MOUNT)->mount;
-	*mount = (struct plan_mount){.source = fields[2], .target = fields[3], .type = fields[4], .options = fields[6], .identity = fields[7]};
+	*mount = (struct plan_mount){.source = fields[2], .target = fields[3], .type = fields[4], .options = fields[6], .identity = fields[7],
+				    .image = fields[8]};
 	return fields[3][0] == '/' && (!*fields[7] || strncmp(fields[7], "uuid:", 5) == 0 || strncmp(fields[7], "label:", 6) == 0) &&
 	       word_is(fields[1], "disk", "name", &mount->is_disk) &&
 	       word_is(fields[5], "ro", "rw", &mount->read_only);
@@ -176,7 +177,7 @@ static const struct keyword {
 	size_t fields; /* the keyword included; of `run` the fewest */
 	bool (*read)(struct plan *plan, char **fields);
 } keywords[] = {
-	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"verity", 6, add_verity}, {"mount", 8, add_mount},
+	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"verity", 6, add_verity}, {"mount", 9, add_mount},
 	{"directory", 5, add_directory}, {"file", 4, add_file}, {"link", 3, add_link}, {"grow", 2, add_grow}, {"run", 3, add_run},
 };
 

@@ -15,7 +15,7 @@
  *
  *     verity disk|name SOURCE NAME BLOCKS ROOT           make /dev/mapper/NAME of the disk, whose data are BLOCKS blocks of 4096 bytes with a hash tree
  *                                                        behind them (verity_format.h); ROOT is its root hash, 64 hex digits
- *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS IDENTITY
+ *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS IDENTITY IMAGE
  *                                                        SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs, and first
  *     grow TARGET                                        make the xfs or btrfs that is mounted there as large as its disk
  *     directory TARGET MODE OWNER GROUP                  make it where it is missing, and give it these; numbers, MODE octal
@@ -25,6 +25,7 @@
  *
  * IDENTITY, of a SOURCE below /dev/, is "uuid:UUID" or "label:LABEL" of the file system: another disk is taken when that one has it. Where none has
  * the UUID, SOURCE is: the volume was made elsewhere; where none has the label, or several have, it is an error.
+ * IMAGE is the host's name of a volume's image, for messages.
  * FILE is relative to the root of the initramfs, other paths are absolute in the guest's final root. OPTIONS are mount(8)'s, separated by
  * commas. What is put below PLAN_SCRATCH is gone when the guest's init starts: the place for what a program of `run` reads.
  */
@@ -38,7 +39,7 @@
 #include "verity_format.h"
 
 #define PLAN_FILE "mvm/plan"
-#define PLAN_VERSION "mvm-plan 4"
+#define PLAN_VERSION "mvm-plan 5"
 #define PLAN_SCRATCH "/run/mvm"
 
 struct plan_module {
@@ -57,7 +58,7 @@ struct plan_verity {
 
 struct plan_mount {
 	bool is_disk; /* `source` is a serial number */
-	const char *source, *target, *type, *options, *identity; /* the last: "" for none */
+	const char *source, *target, *type, *options, *identity, *image; /* the last two: "" for none */
 	bool read_only;
 };
 

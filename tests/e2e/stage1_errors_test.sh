@@ -39,6 +39,7 @@ check "a new one boots" test "$status" = 0
 printf '\xff' | dd of=data.img bs=1 seek=$((1024 + 0x60)) conv=notrunc status=none
 fails "a volume with a broken file system" vm 'cannot mount disk the-data \(/dev/vd.\) \(ext4\) on /data: '
 told "what the kernel says" 'kernel: .*EXT4-fs.*'
+told "what checks it" 'on the host, with the VM stopped, check the volume: e2fsck -fp data.img; or microvm --fsck NAME, for a VM of microvm$'
 rm data.img
 
 # The disk of another VM, or none: QEMU's arguments are the runner's.

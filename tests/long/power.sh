@@ -10,6 +10,7 @@
 #   judge    what must be true after the cut, with $mark the last mark that was reached; here. It calls `bad WHAT` for all that is wrong
 # The guest has the store paths $paths too. A scene may say how large its file system is, in MiB: scene_mib=128. MVM_LONG=N takes N times as many points, MVM_SCENES="a b" these alone.
 
+# shellcheck disable=SC2154,SC2034,SC2317 # set and used by what sources it
 power_mib=320
 
 # power_setup: the world, and what a guest is made of. `world` below it is filled by the scenes' fixtures.
@@ -57,6 +58,7 @@ power_words() {
 scene_prepare() {
 	rm -f "$scene_dir"/*
 	truncate -s $((scene_mib + 1))M "$scene_dir/start"
+	# shellcheck disable=SC2016
 	mkfs.ext4 -q -F -b 4096 "$scene_dir/start" "${scene_mib}M" &&
 		unshare -m bash -euc '. "$1/words"; . "$2"; mount -o loop "$3" "$data"; cd "$data"; prepare' - "$test_dir" "$scene_file" "$scene_dir/start"
 }

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # One point: power_judge.sh TEST_DIR SCENE IMAGE MARK POINT, in a mount namespace of its own. What is wrong is on standard output; status 0 when nothing is.
 # A torn block may need e2fsck before the disk can be mounted, as on any machine; whoever runs one does that.
+# shellcheck disable=SC2154,SC1091,SC2317 # of the words; the scene calls the functions
 set -u
 . "$1/words"
 # shellcheck source=/dev/null

@@ -16,7 +16,8 @@ power_setup
 # ---- the world: a store, its registration, and descriptions of two systems ----
 # shellcheck source=tests/golden/fixture.sh
 . "$top/tests/golden/fixture.sh"
-mkdir -p "$world/ref" "$world/fake/bin"
+mkdir -p "$world/ref" "$world/fake/bin" "$test_dir/inside"
+cp "$top/tests/long/power/images.sh" "$world/"
 printf '#!/bin/sh\nexit 0\n' >"$world/fake/bin/qemu-system-x86_64"
 chmod +x "$world/fake/bin/qemu-system-x86_64"
 fixture_kernel "$world/kernel"
@@ -36,23 +37,34 @@ describe() { # NAME MIB-OF-MEMORY STORE-PATH... ; further lines on standard inpu
 			"qemu: {package: $world/fake}" "storePaths: [$(printf '%s, ' "${@:3}")]"
 		cat
 	} >"$world/$1.yaml"
-	"$mvmbuild" -q --no-cache "$world/$1.yaml" -o "$world/ref/$1" || finish
+	"$mvmbuild" -q --no-cache "$world/$1.yaml" -o "$world/ref/$1" >/dev/null || exit 1
 }
 describe old 512 "$one" "$both" </dev/null
 describe new 768 "$two" "$both" </dev/null
 
+volumes() { # NAME MIB-OF-EXT4 MIB-OF-XFS MIB-OF-BTRFS
+	describe "$1" 512 "$both" <<-V
+		volumes: [{image: data.img, label: data, size: $2}, {image: x.img, fsType: xfs, label: xdata, size: $3}, {image: b.img, fsType: btrfs, label: bdata, size: $4}
+		  , {image: v.img, fsType: vfat, label: VDATA, size: 16}, {image: m.img, label: mdata, size: 64, mkfsExtraArgs: [-N, '5000']}]
+	V
+}
+volumes small 64 300 128
+volumes large 128 400 200
 host() { # NAME VM...
 	{
 		printf 'stateDir: %s/vms\nuser: root\ngroup: root\nvms:\n' "$world"
 		printf '%s\n' "${@:2}"
 	} >"$world/host-$1.yaml"
-	"$mvmbuild" -q --no-cache host "$world/host-$1.yaml" -o "$world/ref/host-$1" || finish
+	"$mvmbuild" -q --no-cache host "$world/host-$1.yaml" -o "$world/ref/host-$1" >/dev/null || exit 1
 }
-host one "  same: {config: $world/old.yaml}" "  changed: {config: $world/old.yaml}"
-host two "  same: {config: $world/old.yaml}" "  changed: {config: $world/new.yaml}" "  new: {config: $world/new.yaml}"
+host one "  same: {source: $world/old.yaml}" "  changed: {source: $world/old.yaml}"
+host two "  same: {source: $world/old.yaml}" "  changed: {source: $world/new.yaml}" "  new: {source: $world/new.yaml}"
 
 scene build 100
 scene build_no_sync 60
 scene microvm 150
 scene host 120
+scene volumes 80
+scene grow 120
+scene grow_dirty 80
 finish

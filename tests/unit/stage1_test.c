@@ -35,15 +35,15 @@ static const char *scratch_file(struct fixture *f, const char *name, const char 
 static const struct strings arguments = {(const char *[]){"--seed", "/run/mvm/a seed", ""}, 3, 3};
 /* In an order that no kind of step would have of itself; the file's source is the fixture's. */
 static const struct stage1_step steps[] = {
-	{STAGE1_MOUNT, .mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true, NULL, false}},
+	{STAGE1_MOUNT, .mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true, NULL, false, NULL}},
 	{STAGE1_LINK, .link = {"/nix/var/nix/gcroots/a root", "/nix/store/aaaa-nixos"}},
 	{STAGE1_FILE, .file = {"/nix/var/nix/db/schema", NULL, 0644}},
 	{STAGE1_RUN, .run = {STAGE1_INIT, &arguments}},
 	{STAGE1_DIRECTORY, .directory = {"/rw/store", 01775, 0, 30000}},
-	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false, NULL, false}},
+	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false, NULL, false, NULL}},
 	{STAGE1_RUN, .run = {STAGE1_INIT, NULL}},
 	{STAGE1_VERITY, .verity = {STAGE1_DISK_SERIAL, "the store", "store", {(uint64_t)1 << 40, ROOT_BYTES}}},
-	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false, "label:a label", false}},
+	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false, "label:a label", false, "an image.img"}},
 };
 
 static int setup(void **state)
@@ -182,6 +182,7 @@ static void assert_same_mount(const struct plan_mount *read, const struct stage1
 	assert_string_equal(read->options, asked->options);
 	assert_int_equal(read->read_only, asked->read_only);
 	assert_string_equal(read->identity, asked->identity ? asked->identity : "");
+	assert_string_equal(read->image, asked->image ? asked->image : "");
 }
 
 static void assert_same_run(const struct plan_run *read, const struct stage1_run *asked)
@@ -256,41 +257,41 @@ static void wrong_plans_are_refused(void **state)
 		const char *text;
 		unsigned line;
 	} cases[] = {
-		{"mvm-plan 4\ninit /i\nroot -\n", 0},
-		{"mvm-plan 4\ninit /i\nroot -", 0},
+		{"mvm-plan 5\ninit /i\nroot -\n", 0},
+		{"mvm-plan 5\ninit /i\nroot -", 0},
 		{"", 1},
 		{"mvm-plan 1\ninit /i\nroot -\n", 1},
-		{"mvm-plan 4\n", 2},
-		{"mvm-plan 4\ninit i\nroot -\n", 2},
-		{"mvm-plan 4\ninit /i\nroot -\n\nnixos\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nswap on\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nnixos very\n", 4},
-		{"mvm-plan 4\ninit /i\nroot  -\n", 3},
-		{"mvm-plan 4\ninit /i\\04\nroot -\n", 2},
-		{"mvm-plan 4\ninit /i\\\nroot -\n", 2},
-		{"mvm-plan 4\ninit /i\nroot -\nmount disk a b c rw - -\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nmount disk a /b c rw - - - - -\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nmount name /dev/vdb /b c rw - uuid:x\n", 0},
-		{"mvm-plan 4\ninit /i\nroot -\nmount name /dev/vdb /b c rw - x\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 7 " ROOT "\n", 0},
-		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 0 " ROOT "\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store -1 " ROOT "\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 99999999999999999999 " ROOT "\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 7 " ROOT "0\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nverity disk s store 7 G" ROOT "\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nverity disk s ../store 7 " ROOT "\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nverity share s store 7 " ROOT "\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\ngrow /b\n", 0},
-		{"mvm-plan 4\ninit /i\nroot -\ngrow b\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nfile a /b 08\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nfile a /b -1\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nlink /a b\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\ndirectory /a 755 0 0\n", 0},
-		{"mvm-plan 4\ninit /i\nroot -\ndirectory a 755 0 0\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\ndirectory /a 755 0 root\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nrun f name a b c d e f g h\n", 0},
-		{"mvm-plan 4\ninit /i\nroot -\nrun f\n", 4},
-		{"mvm-plan 4\ninit /i\nroot -\nrun - name\n", 4},
+		{"mvm-plan 5\n", 2},
+		{"mvm-plan 5\ninit i\nroot -\n", 2},
+		{"mvm-plan 5\ninit /i\nroot -\n\nnixos\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nswap on\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nnixos very\n", 4},
+		{"mvm-plan 5\ninit /i\nroot  -\n", 3},
+		{"mvm-plan 5\ninit /i\\04\nroot -\n", 2},
+		{"mvm-plan 5\ninit /i\\\nroot -\n", 2},
+		{"mvm-plan 5\ninit /i\nroot -\nmount disk a b c rw - - -\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nmount disk a /b c rw - - - - - -\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nmount name /dev/vdb /b c rw - uuid:x i\n", 0},
+		{"mvm-plan 5\ninit /i\nroot -\nmount name /dev/vdb /b c rw - x i\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 7 " ROOT "\n", 0},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 0 " ROOT "\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store -1 " ROOT "\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 99999999999999999999 " ROOT "\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 7 " ROOT "0\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 7 G" ROOT "\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s ../store 7 " ROOT "\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity share s store 7 " ROOT "\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\ngrow /b\n", 0},
+		{"mvm-plan 5\ninit /i\nroot -\ngrow b\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nfile a /b 08\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nfile a /b -1\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nlink /a b\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\ndirectory /a 755 0 0\n", 0},
+		{"mvm-plan 5\ninit /i\nroot -\ndirectory a 755 0 0\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\ndirectory /a 755 0 root\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nrun f name a b c d e f g h\n", 0},
+		{"mvm-plan 5\ninit /i\nroot -\nrun f\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nrun - name\n", 4},
 	};
 	for (size_t i = 0; i < countof(cases); i++) {
 		char *text = strdup(cases[i].text);

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # The verbs of microvm: a VM is updated, another one created, the first rolled back, a third one removed, with its volumes.
+# shellcheck disable=SC2317,SC2154 # ../power.sh calls the functions, and sets what they use
 
 m() { microvm -q --state-dir "$data/vms" --cache "$data/cache" "$@"; }
 source_of() { cp "$world/$1.yaml" "$data/src/$2.yaml"; }
@@ -82,6 +83,6 @@ judge() {
 		must "creation of $vm" m -c "$vm" -f "$data/src/new.yaml"
 		[ "$(runner "$vm" current)" = old ] || bad "$vm, made again, has $(runner "$vm" current)"
 	done
-	litter=$(ls -A vms vms/*/runners | grep -vxE '|vms.*:|web|two|third|fourth|[0-9a-f]{32}')
+	litter=$(find vms -mindepth 1 -maxdepth 3 \( -path 'vms/*/runners/*' -o ! -path 'vms/*/*' \) -printf '%f\n' | grep -vxE "web|two|third|fourth|[0-9a-f]{32}")
 	[ -z "$litter" ] || bad "litter: $litter"
 }

@@ -1,0 +1,30 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# What the scenes with volumes share: how they start the VM, whose hypervisor does nothing, and what a sound volume is.
+
+start() { (cd "$data/state" && "$world/ref/$1/bin/microvm-run" </dev/null); }
+
+images=(data.img x.img b.img v.img m.img)
+
+# image_is SIZE-IN-MIB IMAGE: prints what is wrong with it.
+image_is() {
+	local place=state/$2 label=data said mib
+	case $2 in
+	x.img) label=xdata && said=$(xfs_repair -n -f "$place" 2>&1) ;;
+	b.img) label=bdata && said=$(btrfs check "$place" 2>&1) ;;
+	v.img) label=VDATA && said=$(fsck.vfat -n "$place" 2>&1) ;;
+	m.img) label=mdata && said=$(e2fsck -fn "$place" 2>&1) ;;
+	*) said=$(e2fsck -fn "$place" 2>&1) ;;
+	esac || echo "$2 is not sound: $(tail -n 4 <<<"$said")"
+	[ "$(blkid -p -o value -s LABEL "$place")" = "$label" ] || echo "$2 does not have its label"
+	mib=$(($(stat -c %s "$place") >> 20))
+	case " $1 " in *" $mib "*) ;; *) echo "$2 has $mib MiB, not $1" ;; esac
+}
+
+# What is left beside the images; of what a killed start left, not what a process of the same number may be at work on.
+leftovers() {
+	local entry
+	find state -mindepth 1 -maxdepth 1 ! -name '*.img' -printf '%f\n' | while read -r entry; do
+		[ -e "/proc/${entry##*.}" ] || echo "$entry"
+	done
+}
