@@ -8,10 +8,15 @@
 #   prepare  what is on the disk in the beginning; here
 #   act      what is logged; in the guest, between calls of `mark N`, N = 1, 2, ...
 #   judge    what must be true after the cut, with $mark the last mark that was reached; here. It calls `bad WHAT` for all that is wrong
-# The guest has the store paths $paths too. A scene may say how large its file system is, in MiB: scene_mib=128. MVM_LONG=N takes N times as many points, MVM_SCENES="a b" these alone.
+# The guest has the store paths $paths too.
+#
+# A scene may say how large its file system is, in MiB, and that it is another one: scene_mib=128, scene_type=xfs. With scene_disk=400 the disk has so many
+# MiB, of which the file system becomes all; there are no marks then. MVM_LONG=N takes N times as many points, MVM_SCENES="a b" these alone.
 
 # shellcheck disable=SC2154,SC2034,SC2317 # set and used by what sources it
 power_mib=320
+# Further variables that scenes use.
+power_names=()
 
 # power_setup: the world, and what a guest is made of. `world` below it is filled by the scenes' fixtures.
 power_setup() {
@@ -44,7 +49,7 @@ power_setup() {
 
 # The same text for the guest and the judges: what the scenes may use.
 power_words() {
-	declare -p test_dir world data sectors NIX_STORE_DIR
+	declare -p test_dir world data sectors NIX_STORE_DIR "${power_names[@]}"
 	cat <<-'W'
 		export PATH=$world/bin:$PATH:/usr/sbin:/sbin MKE2FS_CONFIG=$world/mke2fs.conf NO_COLOR=1 MICROVM_ACCEL=tcg XDG_CACHE_HOME=$test_dir/none
 		export NIX_STATE_DIR=$test_dir/none
@@ -54,12 +59,19 @@ power_words() {
 	W
 }
 
+scene_mkfs() { # IMAGE
+	case $scene_type in
+	ext4) mkfs.ext4 -q -F -b 4096 "$1" "${scene_mib}M" ;;
+	xfs) mkfs.xfs -q -d "size=${scene_mib}m" "$1" ;;
+	btrfs) mkfs.btrfs -q -b "${scene_mib}M" "$1" ;;
+	esac
+}
+
 # What the scene prepares lies on a new disk, which has a MiB more than the file system: for the marks.
 scene_prepare() {
-	rm -f "$scene_dir"/*
-	truncate -s $((scene_mib + 1))M "$scene_dir/start"
+	truncate -s "${scene_disk}M" "$scene_dir/start"
 	# shellcheck disable=SC2016
-	mkfs.ext4 -q -F -b 4096 "$scene_dir/start" "${scene_mib}M" &&
+	scene_mkfs "$scene_dir/start" &&
 		unshare -m bash -euc '. "$1/words"; . "$2"; mount -o loop "$3" "$data"; cd "$data"; prepare' - "$test_dir" "$scene_file" "$scene_dir/start"
 }
 
@@ -72,13 +84,13 @@ scene_script() {
 			dd if=/dev/zero of="$(sed -n "s|^\([^ ]*\) $data .*|\1|p" /proc/mounts)" bs=4096 seek=$((sectors / 8 + $1)) count=1 oflag=direct conv=notrunc status=none
 			echo "mark $1"
 		}
-		mount -o remount,commit=1 "$data"
+		mount -o remount,commit=1 "$data" 2>/dev/null || true # where it has that option
 		echo 20 >/proc/sys/vm/dirty_writeback_centisecs
 		echo 50 >/proc/sys/vm/dirty_expire_centisecs
 		cd "$data"
 	S
 	cat "$scene_file"
-	echo 'act; echo "acted, status $?"; sleep 2; mark 99'
+	echo '(set -e; act); echo "acted, status $?"; sleep 2; mark 99'
 }
 
 scene_record() {
@@ -89,7 +101,7 @@ scene_record() {
 	{
 		echo "mem: 1536"
 		echo "qemu: {package: $test_dir/qemu}"
-		echo "volumes: [{image: disk, autoCreate: false, mountPoint: $data}]"
+		echo "volumes: [{image: disk, size: $scene_disk, fsType: $scene_type, mountPoint: $data}]"
 		echo "storePaths: [$(printf '%s, ' "${paths[@]}")]"
 		fast_kernel
 	} | compile lab "$system" || return
@@ -99,7 +111,7 @@ scene_record() {
 	cd "$test_dir/state" || return
 	unset vm_before
 	cp "$console" "$scene_dir/console"
-	grep -q '^mark 99' "$console"
+	grep -q '^acted, status 0' "$console" && grep -q '^mark 99' "$console"
 }
 
 # shellcheck disable=SC2317 # vm_run calls it
@@ -113,6 +125,8 @@ scene_reset() {
 scene_judge() {
 	local part parts
 	parts=$(nproc)
+	# The kernel mounts no two copies of one of these.
+	[ "$scene_type" = ext4 ] || parts=1
 	for ((part = 0; part < parts; part++)); do
 		unshare -m "$test_dir/replay" points "$scene_dir/disk.log" "$scene_dir/start" "$scene_dir/point$part" "$sectors" "$1" "${MVM_SEED:-1}" "$part/$parts" \
 			bash "$top/tests/long/power_judge.sh" "$test_dir" "$scene_file" "$scene_dir/point$part" >"$scene_dir/judged$part" 2>&1 &
@@ -121,12 +135,16 @@ scene_judge() {
 	cat "$scene_dir"/judged*
 }
 
-# scene NAME POINTS: records it, and judges so many points.
+# scene NAME POINTS [FILE]: records it, and judges so many points. Its file is power/NAME.sh, or power/FILE.sh.
 scene() {
 	case " ${MVM_SCENES:-$1} " in *" $1 "*) ;; *) return ;; esac
-	scene_file=$top/tests/long/power/$1.sh scene_dir=$test_dir/scene scene_mib=$(sed -n 's/^scene_mib=//p' "$top/tests/long/power/$1.sh")
-	scene_mib=${scene_mib:-$power_mib} sectors=$((${scene_mib:-$power_mib} * 2048))
+	scene_file=$top/tests/long/power/${3:-$1}.sh scene_dir=$test_dir/scene
+	scene_mib=$power_mib scene_type=ext4 scene_disk=
+	eval "$(grep '^scene_[a-z]*=[a-z0-9]*$' "$scene_file")"
+	sectors=$((${scene_disk:-$scene_mib} * 2048))
+	scene_disk=${scene_disk:-$((scene_mib + 1))}
 	mkdir -p "$scene_dir"
+	rm -f "$scene_dir"/*
 	power_words >"$test_dir/words"
 	if ! scene_prepare >"$test_dir/prepared" 2>&1; then
 		not_ok "$1: it is prepared" "$test_dir/prepared"

@@ -22,13 +22,17 @@ must() {
 
 sound() {
 	local said
-	said=$(e2fsck -fn "$image" 2>&1) || bad "$1: the disk's own file system: $(tail -n 5 <<<"$said")"
+	case ${scene_type:-ext4} in
+	xfs) said=$(xfs_repair -n -f "$image" 2>&1) ;;
+	btrfs) said=$(btrfs check "$image" 2>&1) ;;
+	*) said=$(e2fsck -fn "$image" 2>&1) ;;
+	esac || bad "$1: the disk's own file system: $(tail -n 5 <<<"$said")"
 }
 enter() {
 	mount -o loop "$image" "$data" 2>/dev/null && return
-	case $point in *-torn) ;; *) bad "the disk cannot be mounted" ;; esac
+	case ${scene_type:-ext4}$point in ext4*-torn) ;; *) bad "the disk cannot be mounted" ;; esac
 	e2fsck -fp "$image" >/dev/null 2>&1
-	[ $? -le 3 ] && mount -o loop "$image" "$data" && note "mounted after e2fsck -fp" && return
+	[ $? -le 3 ] && [ "${scene_type:-ext4}" = ext4 ] && mount -o loop "$image" "$data" && note "mounted after e2fsck -fp" && return
 	bad "the disk cannot be mended"
 }
 

@@ -17,7 +17,7 @@ power_setup
 # shellcheck source=tests/golden/fixture.sh
 . "$top/tests/golden/fixture.sh"
 mkdir -p "$world/ref" "$world/fake/bin" "$test_dir/inside"
-cp "$top/tests/long/power/images.sh" "$world/"
+cp "$top/tests/long/power/images.sh" "$top/tests/long/power/guest_volume.sh" "$world/"
 printf '#!/bin/sh\nexit 0\n' >"$world/fake/bin/qemu-system-x86_64"
 chmod +x "$world/fake/bin/qemu-system-x86_64"
 fixture_kernel "$world/kernel"
@@ -67,4 +67,6 @@ scene host 120
 scene volumes 80
 scene grow 120
 scene grow_dirty 80
+scene guest_xfs 60
+scene guest_btrfs 60
 finish

@@ -191,14 +191,18 @@ static bool coin(uint64_t *state)
 	return random_next(state) >> 63;
 }
 
-/* An ext file system's superblock is 2 sectors, which it relies on to be written as one. */
+/* The superblocks of ext and btrfs, which rely on them to be written as one. */
+static bool goes_with_the_last(uint64_t sector)
+{
+	return sector == 3 || (sector > 128 && sector < 136);
+}
+
 static void entry_tear(const struct log *log, const struct entry *entry, int image, uint64_t *state)
 {
-	enum { SUPER_SECTOR = 2 };
 	unsigned char *bytes = entry_data(log, entry);
 	bool lands = false;
 	for (uint64_t i = 0; i < entry->count; i++) {
-		if (entry->sector + i != SUPER_SECTOR + 1 || i == 0)
+		if (i == 0 || !goes_with_the_last(entry->sector + i))
 			lands = coin(state);
 		if (lands)
 			bytes_put(image, bytes + i * SECTOR, SECTOR, (off_t)(entry->sector + i) * SECTOR);

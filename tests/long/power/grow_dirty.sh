@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # The same for an ext4 whose guest was cut off: its journal is to be replayed first. What the journal has is not lost.
-# shellcheck disable=SC2317,SC2154 # ../power.sh calls the functions, and sets what they use
+# shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 scene_mib=400
 
 # shellcheck source=tests/long/power/images.sh

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # A host is built anew, and installed over what it was.
-# shellcheck disable=SC2317,SC2154 # ../power.sh calls the functions, and sets what they use
+# shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 host() { mvmbuild -q host "$world/host-$1.yaml" -o "$data/host" --cache "$data/cache"; }
 install() { host/bin/install-host --root "$data/root"; }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # What the scenes with volumes share: how they start the VM, whose hypervisor does nothing, and what a sound volume is.
+# shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 start() { (cd "$data/state" && "$world/ref/$1/bin/microvm-run" </dev/null); }
 

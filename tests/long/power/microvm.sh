@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # The verbs of microvm: a VM is updated, another one created, the first rolled back, a third one removed, with its volumes.
-# shellcheck disable=SC2317,SC2154 # ../power.sh calls the functions, and sets what they use
+# shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 m() { microvm -q --state-dir "$data/vms" --cache "$data/cache" "$@"; }
 source_of() { cp "$world/$1.yaml" "$data/src/$2.yaml"; }

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # A first start creates volumes of four file systems.
-# shellcheck disable=SC2317,SC2154 # ../power.sh calls the functions, and sets what they use
+# shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 scene_mib=800
 
 # shellcheck source=tests/long/power/images.sh
