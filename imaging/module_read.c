@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include <elf.h>
 #include <errno.h>
-#include <libkmod.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "compiler/base/file.h"
@@ -61,42 +60,85 @@ static void add_information(struct arena *arena, struct module *module, const ch
 		module->kernel = arena_strndup(arena, value, strcspn(value, " "));
 }
 
-static void log_nothing(void *data, int priority, const char *file, int line, const char *function, const char *format, va_list arguments)
+/* ---- the ELF file ---- */
+
+/* What the kernel itself takes (kernel/module/main.c:elf_validity_check): sections are found by their names, all tables lie inside. */
+struct elf {
+	int fd;
+	uint64_t size;
+	size_t nsections;
+	const Elf64_Shdr *sections;
+	const char *names; /* ends with a 0 byte */
+	size_t names_bytes;
+};
+
+static const char no_module[] = "it is not a kernel module";
+static const char broken[] = "it is a broken kernel module: its sections do not lie inside the file";
+
+/* A range of the file and a 0 byte; NULL with `why` when it lies outside, or cannot be read. */
+static const void *range_read(struct arena *arena, const struct elf *elf, uint64_t offset, uint64_t count, const char **why)
 {
-	(void)data, (void)priority, (void)file, (void)line, (void)function, (void)format, (void)arguments;
+	*why = broken;
+	if (offset > elf->size || count > elf->size - offset)
+		return NULL;
+	char *bytes = arena_alloc(arena, count + 1);
+	if (fd_read_all(elf->fd, bytes, count, (off_t)offset))
+		return bytes;
+	*why = strerror(errno);
+	return NULL;
 }
 
-static void context_free(struct kmod_ctx **context)
+/* NULL, or what is wrong. */
+static const char *elf_open(struct arena *arena, struct elf *elf)
 {
-	kmod_unref(*context);
+	const char *why;
+	Elf64_Ehdr header;
+	if (elf->size < sizeof header)
+		return no_module;
+	if (!fd_read_all(elf->fd, &header, sizeof header, 0))
+		return strerror(errno);
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
+	    header.e_type != ET_REL)
+		return no_module;
+	if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shstrndx == SHN_UNDEF || header.e_shstrndx >= header.e_shnum)
+		return broken;
+	elf->nsections = header.e_shnum;
+	elf->sections = range_read(arena, elf, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr), &why);
+	if (!elf->sections)
+		return why;
+	const Elf64_Shdr *names = &elf->sections[header.e_shstrndx];
+	elf->names_bytes = names->sh_size;
+	elf->names = range_read(arena, elf, names->sh_offset, names->sh_size, &why);
+	return elf->names ? NULL : why;
 }
 
-static void handle_free(struct kmod_module **handle)
+/* NULL when there is none. */
+static const Elf64_Shdr *section_find(const struct elf *elf, const char *name)
 {
-	if (*handle)
-		kmod_module_unref(*handle);
+	for (size_t i = 1; i < elf->nsections; i++) {
+		const Elf64_Shdr *section = &elf->sections[i];
+		if (section->sh_name < elf->names_bytes && strcmp(elf->names + section->sh_name, name) == 0)
+			return section->sh_type == SHT_NOBITS ? NULL : section;
+	}
+	return NULL;
 }
 
-/* Reads the .modinfo section of the plain module file `fd`. */
-static const char *information_read(struct arena *arena, struct module *module, int fd)
+/* Reads the .modinfo section of the plain module file `fd`: "KEY=VALUE", each with 0 bytes behind it. Tables come into `scratch`. */
+static const char *information_read(struct arena *arena, struct arena *scratch, struct module *module, int fd, uint64_t size)
 {
-	static const char *const no_configuration[] = {NULL};
-	/* Not the directory of its tree: with it libkmod would take built-in modules' information for this one's. */
-	__attribute__((cleanup(context_free))) struct kmod_ctx *context = kmod_new("/proc/self/fd", no_configuration);
-	if (!context)
-		abort();
-	kmod_set_log_fn(context, log_nothing, NULL);
-	__attribute__((cleanup(handle_free))) struct kmod_module *handle = NULL;
-	const char *path = arena_printf(arena, "/proc/self/fd/%d", fd);
-	struct kmod_list *list = NULL, *item;
-	int error = kmod_module_new_from_path(context, path, &handle);
-	if (error >= 0)
-		error = kmod_module_get_info(handle, &list);
-	if (error < 0)
-		return error == -EINVAL || error == -ENOEXEC ? "it is not a kernel module" : strerror(-error);
-	kmod_list_foreach(item, list)
-		add_information(arena, module, kmod_module_info_get_key(item), kmod_module_info_get_value(item));
-	kmod_module_info_free_list(list);
+	struct elf elf = {.fd = fd, .size = size};
+	const char *why = elf_open(scratch, &elf);
+	const Elf64_Shdr *section = why ? NULL : section_find(&elf, ".modinfo");
+	if (!section)
+		return why ? why : no_module;
+	const char *text = range_read(scratch, &elf, section->sh_offset, section->sh_size, &why);
+	if (!text)
+		return why;
+	for (const char *item = text; item < text + section->sh_size; item += strlen(item) + 1) {
+		const char *value = strchr(item, '=');
+		if (value)
+			add_information(arena, module, arena_strndup(scratch, item, (size_t)(value - item)), value + 1);
+	}
 	return NULL;
 }
 
@@ -110,7 +152,9 @@ const char *module_read(struct arena *arena, struct module *module)
 	if (fd < 0)
 		return why;
 	module->kernel = "";
-	why = information_read(arena, module, fd);
+	struct arena *scratch = arena_new(); /* a search may read some thousand modules */
+	why = information_read(arena, scratch, module, fd, size);
+	arena_free(scratch);
 	module->is_read = !why;
 	return why;
 }

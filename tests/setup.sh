@@ -16,7 +16,6 @@ build zlib1g-dev         lib:zlib
 build libext2fs-dev      lib:ext2fs
 build uuid-dev           lib:uuid
 build libsqlite3-dev     lib:sqlite3
-build libkmod-dev        lib:libkmod
 build libzstd-dev        lib:libzstd
 build libxxhash-dev      lib:libxxhash
 build libssl-dev         lib:libcrypto

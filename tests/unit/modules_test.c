@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <elf.h>
 #include <glob.h>
 
 #include "imaging/modules.h"
@@ -241,6 +242,46 @@ static void broken_module_is_named(void **state)
 	}
 }
 
+/* A module with two sections, and what the kernel's loader refuses as well: libraries have fallen over each of these. */
+static void broken_section_table_is_named(void **state)
+{
+	struct fixture *f = *state;
+	struct file {
+		Elf64_Ehdr header;
+		Elf64_Shdr sections[3];
+		char names[24], information[24];
+	};
+	const struct file good = {
+		.header = {.e_ident = ELFMAG "\2\1\1", .e_type = ET_REL, .e_shoff = sizeof good.header, .e_ehsize = sizeof good.header,
+			   .e_shentsize = sizeof(Elf64_Shdr), .e_shnum = 3, .e_shstrndx = 1},
+		.sections = {[1] = {.sh_name = 1, .sh_type = SHT_STRTAB, .sh_offset = offsetof(struct file, names), .sh_size = sizeof good.names},
+			     [2] = {.sh_name = 11, .sh_type = SHT_PROGBITS, .sh_offset = offsetof(struct file, information),
+				    .sh_size = sizeof good.information}},
+		.names = "\0.shstrtab\0.modinfo",
+		.information = "vermagic=1.0 SMP",
+	};
+	struct file broken[8];
+	for (size_t i = 0; i < countof(broken); i++)
+		broken[i] = good;
+	broken[1].header.e_shstrndx = 9;
+	broken[2].header.e_shstrndx = SHN_UNDEF;
+	broken[3].header.e_shoff = UINT64_MAX - 3;
+	broken[4].header.e_shentsize = 40;
+	broken[5].sections[1].sh_size = UINT64_MAX;
+	broken[6].sections[2].sh_offset = sizeof good - 3;
+	broken[7].sections[2].sh_type = SHT_NOBITS;
+	const char *folder = scratch_path(f, "lib/modules/1.0"), *path = path_join(f->arena, folder, "bad.ko");
+	assert_true(directory_make(f->diag, folder, 0755));
+	for (size_t i = 0; i < countof(broken); i++) {
+		const struct module_wish wish = {"bad", "the test wants it", false};
+		struct module_list list;
+		unlink(path);
+		assert_true(file_write(f->diag, path, &broken[i], sizeof broken[i], 0644));
+		assert_int_equal(modules_resolve(f->arena, f->diag, f->scratch, "1.0", NULL, &wish, 1, &list), i == 0);
+		assert_int_equal(strstr(messages(f), "cannot read the kernel module") != NULL, i != 0);
+	}
+}
+
 static void missing_dependency_is_named(void **state)
 {
 	struct fixture *f = *state;
@@ -268,6 +309,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(directory_without_modules_is_refused, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(compressed_and_linked_modules_work, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(broken_module_is_named, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(broken_section_table_is_named, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(missing_dependency_is_named, setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
