@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Any bytes as an object of the cache. Its hashes and sizes are made right first, as of one that somebody with another program (or bad intent) put
+ * there: behind them, too, nothing may be read that is not there.
+ */
+#include <string.h>
+#include <sys/stat.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "imaging/object.h"
+#include "tests/fuzz/memory_file.h"
+#include "tests/fuzz/object_mend.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+/* Looks at all that linkers look at. */
+static unsigned walk(const struct object *object)
+{
+	unsigned sum = 0;
+	for (uint32_t i = 0; i < object->footer.fragments; i++)
+		sum += object->fragments[i].size_word;
+	for (const struct object_record *r = NULL; (r = object_next(object, r));) {
+		const unsigned char *byte = (const void *)r;
+		for (size_t i = 0; i < object_record_bytes(r); i++)
+			sum += byte[i];
+		const struct object_record *original = r->type == OBJECT_FILE ? object_record_original(object, r) : NULL;
+		if (original)
+			sum += object_record_file(original)->fragment + *(const unsigned char *)object_record_name(original);
+	}
+	return sum;
+}
+
+static void open_file(const unsigned char *bytes, size_t size, const struct object_identity *identity)
+{
+	struct object object;
+	struct stat st;
+	volatile unsigned sum = 0;
+	int fd = memory_file(bytes, size), own;
+	if (fstat(fd, &st) != 0)
+		abort();
+	if (!object_open(fd, &st, identity, &object))
+		return;
+	sum += walk(&object);
+	if (object_load(&object, &own)) {
+		sum += walk(&object);
+		close(own);
+	}
+	object_close(&object);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	const struct object_identity identity = {.name = "name", .settings = "settings", .foreign = true};
+	struct object object;
+	volatile unsigned sum = 0;
+	unsigned char *bytes = malloc(size + 1);
+	if (!bytes)
+		abort();
+	memcpy(bytes, data, size);
+	object_mend(bytes, size, &identity);
+	open_file(bytes, size, &identity);
+	if (object_open_memory(bytes, size, &identity, &object)) { /* takes the bytes */
+		sum += walk(&object);
+		object_close(&object);
+	}
+	return 0;
+}
