@@ -66,7 +66,7 @@ $(BUILD)/mvm-host: $(wildcard backends/host/*.c backends/host/*.h)
 
 # What keeps a guest's Nix database: static as well. SQLite's static library is built for glibc.
 # (no_dlopen.c says why dlopen is wrapped.)
-NIX_DB_BASE := $(addprefix compiler/base/,arena.c buf.c file.c hold.c remote.c sqlite_file.c tree.c)
+NIX_DB_BASE := $(addprefix compiler/base/,arena.c buf.c ending.c file.c hold.c remote.c sqlite_file.c tree.c)
 $(BUILD)/mvm-nix-db: $(wildcard imaging/nix_db/*.c imaging/nix_db/*.h) $(NIX_DB_BASE)
 	@mkdir -p $(@D)
 	$(say) STATIC $@

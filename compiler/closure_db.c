@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "compiler/base/buf.h"
+#include "compiler/base/ending.h"
 #include "compiler/base/sqlite_file.h"
 #include "compiler/closure_source.h"
 
@@ -52,11 +53,15 @@ static enum source_result database_failed(struct database *database)
 {
 	struct closure_table *table = database->table;
 	const char *message = database->handle ? sqlite3_errmsg(database->handle) : "out of memory";
+	const int system_error = database->handle ? sqlite3_system_errno(database->handle) : 0;
 	switch (database->handle ? sqlite3_errcode(database->handle) & 0xff : SQLITE_NOMEM) {
 	case SQLITE_CANTOPEN:
 	case SQLITE_PERM:
 	case SQLITE_READONLY:
 	case SQLITE_AUTH:
+		/* Another source knows it for those who may not read this one. */
+		if (system_error)
+			ending_unless_absent(database->file, system_error);
 		return SOURCE_ABSENT;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:

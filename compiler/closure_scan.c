@@ -50,7 +50,7 @@ static bool add_directory(struct scanner *scanner)
 	DIR *stream = opendir(table->store_dir);
 	if (!stream)
 		return false;
-	for (struct dirent *entry; (entry = readdir(stream));)
+	for (struct dirent *entry; (entry = directory_next(stream, table->store_dir));)
 		if (!store_name_problem(entry->d_name, strlen(entry->d_name)))
 			add_candidate(scanner, arena_strdup(table->arena, entry->d_name), SIZE_MAX);
 	closedir(stream);

@@ -188,7 +188,7 @@ static bool check_directory(const struct gcroots *roots, const char *directory)
 		return errno == ENOENT ||
 		       diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot", "cannot read %s: %s", directory, strerror(errno));
 	const char *foreign = NULL;
-	for (struct dirent *entry; (entry = readdir(stream));)
+	for (struct dirent *entry; (entry = directory_next(stream, directory));)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
 		    !is_our_root(roots, path_join(roots->arena, directory, entry->d_name), entry->d_name))
 			foreign = arena_strdup(roots->arena, entry->d_name);

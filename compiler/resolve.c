@@ -146,9 +146,8 @@ static void make_absolute(struct resolver *resolver, const char **field)
 	const char *path = *field;
 	if (where && strchr(where->file, '/'))
 		path = path_join(resolver->arena, path_parent(resolver->arena, where->file), path);
-	char *real = realpath(path, NULL);
-	*field = real ? arena_strdup(resolver->arena, real) : path;
-	free(real);
+	const char *real = path_real(resolver->arena, path);
+	*field = real ? real : path;
 }
 
 /* A path outside the store that leads into it (./result) stands for the store path. */
@@ -157,12 +156,8 @@ static const char *into_store(struct resolver *resolver, const char *path)
 	size_t length = strlen(resolver->vm->store_dir);
 	if (strncmp(path, resolver->vm->store_dir, length) == 0 && path[length] == '/')
 		return path;
-	char *real = realpath(path, NULL);
-	const char *found = path;
-	if (real && strncmp(real, resolver->vm->store_dir, length) == 0 && real[length] == '/')
-		found = arena_strdup(resolver->arena, real);
-	free(real);
-	return found;
+	const char *real = path_real(resolver->arena, path);
+	return real && strncmp(real, resolver->vm->store_dir, length) == 0 && real[length] == '/' ? real : path;
 }
 
 static const char *in_toplevel(struct resolver *resolver, const char *name)
@@ -173,10 +168,8 @@ static const char *in_toplevel(struct resolver *resolver, const char *name)
 /* What a symbolic link of the toplevel points to; the path itself when it is none. */
 static const char *follow_link(struct resolver *resolver, const char *path)
 {
-	char *real = realpath(path, NULL);
-	const char *target = real ? arena_strdup(resolver->arena, real) : path;
-	free(real);
-	return target;
+	const char *real = path_real(resolver->arena, path);
+	return real ? real : path;
 }
 
 static bool resolve_toplevel(struct resolver *resolver)
@@ -202,18 +195,21 @@ static bool resolve_toplevel(struct resolver *resolver)
 
 /* ---- bootspec (https://github.com/NixOS/rfcs/blob/master/rfcs/0125-bootspec.md) ---- */
 
-static void load_bootspec(struct resolver *resolver)
+static bool load_bootspec(struct resolver *resolver)
 {
 	struct bytes text;
 	const char *path = in_toplevel(resolver, "boot.json");
-	if (!path_exists(path) || !file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
-		return;
+	if (!path_exists(path))
+		return true;
+	if (!file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
+		return false;
 	struct json_object *document = json_tokener_parse(text.p), *spec = NULL;
 	if (document && json_object_object_get_ex(document, "org.nixos.bootspec.v1", &spec))
 		resolver->bootspec = json_object_get(spec);
 	else
 		diag_warning(resolver->diag, NULL, "bootspec", "%s has no org.nixos.bootspec.v1; it is not used", path);
 	json_object_put(document);
+	return true;
 }
 
 static const char *bootspec_text(struct resolver *resolver, const char *key)
@@ -355,9 +351,9 @@ bool vm_resolve(struct arena *arena, struct diag *diag, struct vm *vm, struct sy
 	}
 	if (!resolve_toplevel(&resolver))
 		return false;
-	load_bootspec(&resolver);
-	bool ok = resolve_kernel(&resolver);
-	ok = ok && resolve_modules(&resolver);
+	bool ok = load_bootspec(&resolver);
+	const bool found = resolve_kernel(&resolver);
+	ok &= found && resolve_modules(&resolver);
 	ok &= resolve_initrd(&resolver);
 	ok &= resolve_parameters(&resolver);
 	json_object_put(resolver.bootspec);

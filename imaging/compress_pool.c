@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/ending.h"
 #include "imaging/squashfs_format.h"
 
 enum {
@@ -79,6 +81,8 @@ static void block_compress(struct compressor *c, struct block *block)
 	size_t room = block->n - 1 < c->capacity ? block->n - 1 : c->capacity;
 	size_t size = ZSTD_compress2(c->context, c->output, room, block->data, block->n);
 	if (ZSTD_isError(size)) {
+		if (ZSTD_getErrorCode(size) != ZSTD_error_dstSize_tooSmall)
+			ending("zstd cannot compress: %s", ZSTD_getErrorName(size));
 		block->size_word = block->n | SQUASHFS_COMPRESSED_BIT_BLOCK;
 	} else {
 		unsigned char *const data = block->data;

@@ -33,6 +33,7 @@ struct image_writer {
 	int direct; /* the same file past the page cache; -1: not so */
 	bool cached;
 	bool finished;
+	bool alone; /* there is no thread to be had: the caller writes, which only takes longer */
 	pthread_t thread;
 
 	pthread_mutex_t lock; /* guards the rest */
@@ -43,7 +44,7 @@ struct image_writer {
 	bool stop;
 };
 
-/* ---- in the thread ---- */
+/* ---- in the thread, if there is one ---- */
 
 /*
  * The disk takes the pages that the page cache has of the source, so that no processor copies them, and nothing is left to wait for when the image is
@@ -93,6 +94,22 @@ static void job_free(struct job *job)
 	free(job->bytes);
 }
 
+/* Called, and returns, with the lock held. */
+static void first_run(struct image_writer *writer)
+{
+	struct job job = writer->queue[writer->first];
+	const bool wanted = !writer->error;
+	pthread_mutex_unlock(&writer->lock);
+	const int error = !wanted || job_run(writer, &job) ? 0 : errno;
+	job_free(&job);
+	pthread_mutex_lock(&writer->lock);
+	if (error)
+		writer->error = error;
+	writer->first = (writer->first + 1) % QUEUE_MOST;
+	writer->n--;
+	pthread_cond_signal(&writer->done);
+}
+
 static void *work(void *argument)
 {
 	struct image_writer *writer = argument;
@@ -102,17 +119,7 @@ static void *work(void *argument)
 			pthread_cond_wait(&writer->added, &writer->lock);
 		if (!writer->n)
 			break;
-		struct job job = writer->queue[writer->first];
-		const bool wanted = !writer->error;
-		pthread_mutex_unlock(&writer->lock);
-		const int error = !wanted || job_run(writer, &job) ? 0 : errno;
-		job_free(&job);
-		pthread_mutex_lock(&writer->lock);
-		if (error)
-			writer->error = error;
-		writer->first = (writer->first + 1) % QUEUE_MOST;
-		writer->n--;
-		pthread_cond_signal(&writer->done);
+		first_run(writer);
 	}
 	pthread_mutex_unlock(&writer->lock);
 	return NULL;
@@ -149,12 +156,13 @@ struct image_writer *image_writer_new(struct diag *diag, const char *path, bool 
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->added, NULL);
 	pthread_cond_init(&writer->done, NULL);
-	int error = open_files(writer) ? pthread_create(&writer->thread, NULL, work, writer) : errno;
-	if (!error)
-		return writer;
-	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(error));
-	writer_free(writer);
-	return NULL;
+	if (!open_files(writer)) {
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(errno));
+		writer_free(writer);
+		return NULL;
+	}
+	writer->alone = pthread_create(&writer->thread, NULL, work, writer) != 0;
+	return writer;
 }
 
 void image_writer_free(struct image_writer *writer)
@@ -166,7 +174,8 @@ void image_writer_free(struct image_writer *writer)
 	writer->stop = true;
 	pthread_cond_signal(&writer->added);
 	pthread_mutex_unlock(&writer->lock);
-	pthread_join(writer->thread, NULL);
+	if (!writer->alone)
+		pthread_join(writer->thread, NULL);
 	writer_free(writer);
 }
 
@@ -178,6 +187,8 @@ static bool job_add(struct image_writer *writer, struct job job)
 		pthread_cond_wait(&writer->done, &writer->lock);
 	writer->queue[(writer->first + writer->n++) % QUEUE_MOST] = job;
 	pthread_cond_signal(&writer->added);
+	if (writer->alone)
+		first_run(writer);
 	const int error = writer->error;
 	pthread_mutex_unlock(&writer->lock);
 	errno = error;

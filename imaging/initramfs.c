@@ -66,9 +66,7 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 	}
 	struct initramfs *initramfs = arena_alloc(arena, sizeof *initramfs);
 	*initramfs = (struct initramfs){.arena = arena, .diag = diag, .path = path, .fd = fd, .time = time};
-	initramfs->archive = archive_write_new();
-	if (!initramfs->archive)
-		abort();
+	initramfs->archive = memory(archive_write_new());
 	struct archive *archive = initramfs->archive;
 	/* Without blocks: the last one would be filled up, and the kernel look for another archive in that. */
 	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK && archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
@@ -82,9 +80,7 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 /* Starts an entry; its content, if any, follows by archive_write_data. */
 static bool add_entry(struct initramfs *initramfs, const char *name, mode_t mode, uint64_t size, dev_t device)
 {
-	struct archive_entry *entry = archive_entry_new();
-	if (!entry)
-		abort();
+	struct archive_entry *entry = memory(archive_entry_new());
 	archive_entry_set_pathname(entry, name);
 	archive_entry_set_mode(entry, mode);
 	archive_entry_set_uid(entry, 0);

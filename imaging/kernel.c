@@ -11,12 +11,24 @@
 #include <sys/stat.h>
 
 #include "compiler/base/buf.h"
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
 #include "imaging/kernel_file.h"
 
 static uint16_t le16(const unsigned char *p)
 {
 	return (uint16_t)(p[0] | p[1] << 8);
+}
+
+static uint32_t le32(const unsigned char *p)
+{
+	return (uint32_t)le16(p) | (uint32_t)le16(p + 2) << 16;
+}
+
+static const char *cut_off(const struct kernel_file *file, uint64_t bytes)
+{
+	return arena_printf(file->arena, "cut off: its header speaks of %llu bytes, and %llu are there", (unsigned long long)bytes,
+			    (unsigned long long)file->size);
 }
 
 static bool head_has(const struct kernel_file *file, size_t offset, const char *magic, size_t length)
@@ -27,6 +39,10 @@ static bool head_has(const struct kernel_file *file, size_t offset, const char *
 /* ---- x86 bzImage: Documentation/arch/x86/boot.rst in the kernel's source ---- */
 
 enum {
+	SETUP_SECTORS = 0x1f1,     /* of 512 bytes, behind the first one */
+	SETUP_SECTORS_OLD = 4,     /* what 0 means there */
+	SETUP_SYSSIZE = 0x1f4,     /* of what follows, in units of 16 bytes */
+	SYSSIZE_UNIT = 16,
 	SETUP_BOOT_FLAG = 0x1fe,
 	SETUP_MAGIC = 0x202,
 	SETUP_PROTOCOL = 0x206,
@@ -51,6 +67,10 @@ static const char *bzimage_inspect(const struct kernel_file *file, struct kernel
 		return "a 32-bit x86 kernel";
 	out->format = KERNEL_BZIMAGE;
 	out->arch = KERNEL_X86_64;
+	const unsigned sectors = file->head[SETUP_SECTORS] ? file->head[SETUP_SECTORS] : SETUP_SECTORS_OLD;
+	const uint64_t bytes = (sectors + 1) * 512u + (uint64_t)le32(file->head + SETUP_SYSSIZE) * SYSSIZE_UNIT;
+	if (bytes > file->size)
+		return cut_off(file, bytes);
 	uint16_t pointer = le16(file->head + SETUP_KERNEL_VERSION);
 	uint64_t offset = pointer + 0x200u;
 	if (pointer == 0 || offset >= file->size)
@@ -67,27 +87,47 @@ static const char *bzimage_inspect(const struct kernel_file *file, struct kernel
 enum { ARM64_MAGIC_OFFSET = 0x38 };
 static const char arm64_magic[] = "ARM\x64";
 
+/*
+ * The header speaks of memory, of which a part is not in the file. What is, the header for EFI tells ("PE\0\0" and its sections: the Microsoft PE
+ * and COFF specification), which all kernels have but those of a few embedded builds.
+ */
+static const char *image_cut_off(const struct kernel_file *file)
+{
+	enum { PE_POINTER = 0x3c, PE_SECTIONS = 6, PE_OPTIONAL_BYTES = 20, PE_BYTES = 24, SECTION_BYTES = 40, SECTION_SIZE = 16, SECTION_START = 20 };
+	const uint32_t pe = file->head_size < ARM64_MAGIC_OFFSET + 8 ? 0 : le32(file->head + PE_POINTER);
+	if (pe < ARM64_MAGIC_OFFSET || pe > file->head_size || file->head_size - pe < PE_BYTES || memcmp(file->head + pe, "PE\0\0", 4) != 0)
+		return NULL;
+	const unsigned sections = le16(file->head + pe + PE_SECTIONS);
+	size_t at = pe + PE_BYTES + le16(file->head + pe + PE_OPTIONAL_BYTES);
+	for (unsigned i = 0; i < sections && at + SECTION_BYTES <= file->head_size; i++, at += SECTION_BYTES) {
+		const uint64_t end = (uint64_t)le32(file->head + at + SECTION_START) + le32(file->head + at + SECTION_SIZE);
+		if (end > file->size)
+			return cut_off(file, end);
+	}
+	return NULL;
+}
+
 static const char *image_inspect(const struct kernel_file *file, struct kernel *out)
 {
 	out->format = KERNEL_ARM64_IMAGE;
 	out->arch = KERNEL_AARCH64;
-	out->version = kernel_file_version(file);
-	return NULL;
+	const char *wrong = image_cut_off(file);
+	return wrong ? wrong : kernel_file_version(file, &out->version);
 }
 
 static const char *gzip_inspect(const struct kernel_file *file, struct kernel *out)
 {
 	char head[ARM64_MAGIC_OFFSET + 4];
-	struct archive *archive = kernel_file_open_plain(file);
+	const char *wrong = NULL;
+	struct archive *archive = kernel_file_open_plain(file, &wrong);
 	la_ssize_t got = archive ? archive_read_data(archive, head, sizeof head) : -1;
 	if (archive)
 		archive_read_free(archive);
 	if (got != (la_ssize_t)sizeof head || memcmp(head + ARM64_MAGIC_OFFSET, arm64_magic, 4) != 0)
-		return "gzip-compressed data without an arm64 kernel in it";
+		return wrong ? wrong : "gzip-compressed data without an arm64 kernel in it";
 	out->format = KERNEL_ARM64_IMAGE_GZ;
 	out->arch = KERNEL_AARCH64;
-	out->version = kernel_file_version(file);
-	return NULL;
+	return kernel_file_version(file, &out->version);
 }
 
 /* ---- everything else ---- */
@@ -168,12 +208,20 @@ static bool file_inspect(struct arena *arena, struct diag *diag, const char *pat
 static bool is_known(const struct strings *files, const char *path)
 {
 	struct stat st, other;
-	if (stat(path, &st) != 0)
+	if (stat(path, &st) != 0) {
+		ending_unless_absent(path, errno);
 		return false;
+	}
 	for (size_t i = 0; i < files->n; i++)
 		if (stat(files->v[i], &other) == 0 && st.st_dev == other.st_dev && st.st_ino == other.st_ino)
 			return true;
 	return false;
+}
+
+static int glob_failed(const char *path, int error)
+{
+	ending_unless_absent(path, error);
+	return 0;
 }
 
 /* Adds the files that match; only `pattern` is a pattern, the characters of `directory` stand for themselves. */
@@ -185,7 +233,7 @@ static void package_glob(struct arena *arena, const char *directory, const char 
 		buf_printf(&escaped, strchr("*?[\\", *c) ? "\\%c" : "%c", *c);
 	buf_printf(&escaped, "/%s", pattern);
 	glob_t found;
-	if (glob(buf_text(&escaped), 0, NULL, &found) != 0)
+	if (glob(buf_text(&escaped), 0, glob_failed, &found) != 0)
 		return;
 	for (size_t i = 0; i < found.gl_pathc; i++)
 		if (!path_is_directory(found.gl_pathv[i]) && !is_known(out, found.gl_pathv[i]))

@@ -31,7 +31,7 @@ static const char *config_text(struct arena *arena, const char *path)
 /* The text of a gzip in memory; NULL when it is none. */
 static const char *unpack_text(struct arena *arena, const void *packed, size_t bytes)
 {
-	struct archive *archive = archive_read_new();
+	struct archive *archive = memory(archive_read_new());
 	struct archive_entry *entry;
 	char *text = arena_alloc(arena, CONFIG_BYTES + 1);
 	archive_read_support_filter_gzip(archive);

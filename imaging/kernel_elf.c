@@ -38,9 +38,7 @@ static bool segment_has_pvh(const struct kernel_file *file, const Elf64_Phdr *se
 {
 	if (segment->p_filesz > NOTES_LIMIT_BYTES || segment->p_offset > file->size || segment->p_filesz > file->size - segment->p_offset)
 		return false;
-	unsigned char *notes = malloc(segment->p_filesz + 1);
-	if (!notes)
-		abort();
+	unsigned char *notes = memory(malloc(segment->p_filesz + 1));
 	bool found = fd_read_all(file->fd, notes, segment->p_filesz, (off_t)segment->p_offset) &&
 		     notes_have_pvh(notes, segment->p_filesz, segment->p_align == 8 ? 8 : 4);
 	free(notes);
@@ -87,6 +85,8 @@ const char *kernel_elf_inspect(const struct kernel_file *file, struct kernel *ou
 		Elf64_Phdr segment;
 		if (!segment_read(file, &header, i, &segment))
 			return "a truncated ELF file";
+		if (segment.p_filesz && (segment.p_offset > file->size || segment.p_filesz > file->size - segment.p_offset))
+			return "a truncated ELF file";
 		if (segment.p_type == PT_INTERP)
 			return elf_kind(header.e_type);
 		if (segment.p_type == PT_NOTE && segment_has_pvh(file, &segment))
@@ -94,6 +94,8 @@ const char *kernel_elf_inspect(const struct kernel_file *file, struct kernel *ou
 	}
 	out->format = KERNEL_ELF;
 	out->arch = header.e_machine == EM_X86_64 ? KERNEL_X86_64 : KERNEL_AARCH64;
-	out->version = kernel_file_version(file);
+	const char *wrong = kernel_file_version(file, &out->version);
+	if (wrong)
+		return wrong;
 	return out->version || out->pvh ? NULL : elf_kind(header.e_type);
 }

@@ -14,6 +14,7 @@
 #include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 #include "imaging/kernel.h"
+#include "imaging/unpack.h"
 
 /* Documentation/arch/x86/boot.rst in the kernel's source. */
 enum {
@@ -124,12 +125,6 @@ static void archive_close(struct archive **archive)
 	archive_read_free(*archive);
 }
 
-static const char *libarchive_reason(struct archive *archive)
-{
-	const char *text = archive_error_string(archive);
-	return text ? text : "unknown error";
-}
-
 static bool copy_out(const struct unpacker *unpacker, struct archive *archive, int fd, uint64_t size)
 {
 	uint64_t written = 0;
@@ -143,7 +138,7 @@ static bool copy_out(const struct unpacker *unpacker, struct archive *archive, i
 		written += count;
 	}
 	if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
-		return broken(unpacker, libarchive_reason(archive));
+		return broken(unpacker, unpack_reason(archive));
 	if (status == ARCHIVE_OK || written != size)
 		return broken(unpacker, "what is packed in it has not the size that it says");
 	return true;
@@ -157,9 +152,7 @@ static bool unpack_to(const struct unpacker *unpacker, const struct payload *pay
 		return broken(unpacker, "it is packed in an unknown way");
 	if (size > LIMIT_BYTES)
 		return broken(unpacker, "it says that more than 512 MiB are packed in it");
-	__attribute__((cleanup(archive_close))) struct archive *archive = archive_read_new();
-	if (!archive)
-		abort();
+	__attribute__((cleanup(archive_close))) struct archive *archive = memory(archive_read_new());
 	/* Less than OK: libarchive would run an external program. */
 	if (packing->support(archive) != ARCHIVE_OK)
 		return broken(unpacker, arena_printf(unpacker->arena, "it is packed with %s, which this libarchive has not", packing->name));
@@ -167,7 +160,7 @@ static bool unpack_to(const struct unpacker *unpacker, const struct payload *pay
 	struct archive_entry *entry;
 	if (archive_read_open_memory(archive, payload->p, payload->n - packing->trailer) != ARCHIVE_OK ||
 	    archive_read_next_header(archive, &entry) != ARCHIVE_OK)
-		return broken(unpacker, libarchive_reason(archive));
+		return broken(unpacker, unpack_reason(archive));
 	return copy_out(unpacker, archive, fd, size);
 }
 

@@ -47,7 +47,7 @@ static bool send_failed(struct sender *sender)
 
 static bool send_header(struct sender *sender, const char *name, mode_t mode, int64_t gid, uint64_t size, const char *target)
 {
-	struct archive_entry *entry = archive_entry_new();
+	struct archive_entry *entry = memory(archive_entry_new());
 	archive_entry_copy_pathname(entry, name);
 	archive_entry_set_mode(entry, mode);
 	archive_entry_set_gid(entry, gid);
@@ -123,9 +123,7 @@ static bool send_closure(struct sender *sender)
 static bool send_tar(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result, int fd)
 {
 	struct sender sender = {
-		.diag = diag, .tar = archive_write_new(), .request = request, .result = result, .copy = malloc(COPY_BYTES)};
-	if (!sender.tar || !sender.copy)
-		abort();
+		.diag = diag, .tar = memory(archive_write_new()), .request = request, .result = result, .copy = memory(malloc(COPY_BYTES))};
 	archive_write_set_format_gnutar(sender.tar); /* it takes names as they are; pax wants them in UTF-8 */
 	archive_write_set_bytes_in_last_block(sender.tar, 1);
 	const bool ok = archive_write_open_fd(sender.tar, fd) == ARCHIVE_OK && send_closure(&sender);
@@ -140,9 +138,7 @@ static bool send_tar(struct diag *diag, const struct store_disk_request *request
 /* Of what the closure says of itself. */
 static const char *uuid_of(struct arena *arena, const struct closure *closure)
 {
-	XXH3_state_t *state = XXH3_createState();
-	if (!state)
-		abort();
+	XXH3_state_t *state = memory(XXH3_createState());
 	XXH3_128bits_reset(state);
 	for (size_t i = 0; i < closure->n; i++) {
 		const struct store_path *path = &closure->v[i];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/base/buf.h"
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
 
 static bool is_version_directory(struct arena *arena, const char *path)
@@ -19,9 +20,11 @@ static struct strings subdirectories(struct arena *arena, const char *path)
 {
 	struct strings names = {0};
 	DIR *directory = opendir(path);
-	if (!directory)
+	if (!directory) {
+		ending_unless_absent(path, errno);
 		return names;
-	for (const struct dirent *entry; (entry = readdir(directory));)
+	}
+	for (const struct dirent *entry; (entry = directory_next(directory, path));)
 		if (entry->d_name[0] != '.' && path_is_directory(path_join(arena, path, entry->d_name)))
 			vec_push(arena, &names, arena_strdup(arena, entry->d_name));
 	closedir(directory);

@@ -2,11 +2,13 @@
 #include "imaging/module_walk.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
 
 size_t module_name_length(const char *file)
@@ -72,8 +74,12 @@ static void walk_entry(struct walk *walk, const struct level *level, int directo
 	unsigned char type = entry->d_type;
 	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
 		return;
-	if (type != DT_REG && type != DT_DIR && fstatat(directory, name, &st, 0) == 0)
-		type = S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : type;
+	if (type != DT_REG && type != DT_DIR) {
+		if (fstatat(directory, name, &st, 0) == 0)
+			type = S_ISREG(st.st_mode) ? DT_REG : S_ISDIR(st.st_mode) ? DT_DIR : type;
+		else
+			ending_unless_absent(path_join(walk->arena, level->path, name), errno);
+	}
 	if (type == DT_REG && length)
 		add_found(walk, level, name, length);
 	else if (type == DT_DIR && !is_foreign(level, name))
@@ -84,13 +90,16 @@ static void walk_directory(struct walk *walk, const struct level *up, int parent
 {
 	struct stat st;
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *stream = fd < 0 || fstat(fd, &st) != 0 || is_above(up, &st) ? NULL : fdopendir(fd);
+	const bool opened = fd >= 0 && fstat(fd, &st) == 0;
+	DIR *stream = !opened || is_above(up, &st) ? NULL : fdopendir(fd);
 	if (!stream) {
+		if (!opened)
+			ending_unless_absent(path, errno);
 		fd_close(&fd);
 		return;
 	}
 	const struct level level = {up, path, st.st_dev, st.st_ino};
-	for (const struct dirent *entry; (entry = readdir(stream));)
+	for (const struct dirent *entry; (entry = directory_next(stream, path));)
 		walk_entry(walk, &level, dirfd(stream), entry);
 	closedir(stream);
 }

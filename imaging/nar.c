@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/ending.h"
 
 /* What is at least so large is hashed where it lies. */
 enum { DIRECT_BYTES = 1024 };
@@ -14,7 +15,7 @@ enum { DIRECT_BYTES = 1024 };
 static void must(int one)
 {
 	if (one != 1)
-		abort();
+		ending("libcrypto cannot compute SHA-256");
 }
 
 static void hash_pending(struct nar *nar)

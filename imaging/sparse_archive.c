@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
+#include "imaging/unpack.h"
 
 enum { BLOCK_BYTES = 4096, BUFFER_BYTES = 1024 * 1024 };
 /* How much of a hole is shown to libarchive at once; it skips it without looking. */
@@ -44,7 +46,7 @@ static bool write_failed(const struct job *job, struct archive *archive)
 	/* For a full disk libarchive's own text is just "Write error". */
 	int error = archive_errno(archive);
 	return diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", job->archive_path,
-			  error > 0 ? strerror(error) : archive_error_string(archive));
+			  error > 0 ? strerror(error) : unpack_reason(archive));
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -119,7 +121,7 @@ static void entry_cleanup(struct archive_entry **entry)
 
 static bool write_header(struct job *job, struct archive *archive)
 {
-	__attribute__((cleanup(entry_cleanup))) struct archive_entry *entry = archive_entry_new();
+	__attribute__((cleanup(entry_cleanup))) struct archive_entry *entry = memory(archive_entry_new());
 	archive_entry_set_pathname(entry, job->member);
 	archive_entry_set_filetype(entry, AE_IFREG);
 	archive_entry_set_perm(entry, 0600);
@@ -130,6 +132,10 @@ static bool write_header(struct job *job, struct archive *archive)
 	/* Without an entry libarchive would take the file for one without holes. */
 	if (job->runs.n == 0 && job->size)
 		archive_entry_sparse_add_entry(entry, 0, 0);
+	/* Neither function says that it found no room: without the name nothing could be unpacked, without a run its bytes would be lost. */
+	const bool whole = job->runs.n == 1 && job->runs.v[0].start == 0 && job->runs.v[0].end == job->size; /* it counts as none */
+	if (!archive_entry_pathname(entry) || (!whole && (size_t)archive_entry_sparse_count(entry) < job->runs.n))
+		ending_out_of_memory();
 	return archive_write_header(archive, entry) == ARCHIVE_OK || write_failed(job, archive);
 }
 
@@ -187,7 +193,7 @@ static void archive_cleanup(struct archive **archive)
 
 static bool write_archive(struct job *job)
 {
-	__attribute__((cleanup(archive_cleanup))) struct archive *archive = archive_write_new();
+	__attribute__((cleanup(archive_cleanup))) struct archive *archive = memory(archive_write_new());
 	if (archive_write_set_format_pax(archive) != ARCHIVE_OK || archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
 	    archive_write_set_filter_option(archive, "gzip", "timestamp", NULL) != ARCHIVE_OK ||
 	    archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK || archive_write_open_fd(archive, job->to) != ARCHIVE_OK)

@@ -5,8 +5,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zstd_errors.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/ending.h"
 
 enum { ROOT_ID = 0, SMALL_DIRECTORY_MOST = 0xffff, MAX_INDEX = 0xffff };
 
@@ -23,6 +25,8 @@ void meta_flush(struct meta_stream *stream)
 	unsigned char packed[SQUASHFS_METADATA_SIZE];
 	size_t size = ZSTD_compress2(stream->compressor, packed, stream->n - 1, stream->block, stream->n);
 	const bool raw = ZSTD_isError(size);
+	if (raw && ZSTD_getErrorCode(size) != ZSTD_error_dstSize_tooSmall)
+		ending("zstd cannot compress: %s", ZSTD_getErrorName(size));
 	if (raw)
 		size = stream->n;
 	const uint16_t header = htole16((uint16_t)(raw ? size | SQUASHFS_COMPRESSED_BIT : size));

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "compiler/base/arena.h"
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
 
 enum {
@@ -24,6 +25,12 @@ static void archive_close(struct archive **archive)
 	archive_read_free(*archive);
 }
 
+const char *unpack_reason(struct archive *archive)
+{
+	const char *text = archive_error_string(archive);
+	return text ? text : "it is damaged";
+}
+
 /* Copies the archive's only entry into memory; -1 with `why`. */
 static int unpack_to_memory(struct arena *arena, struct archive *archive, uint64_t *size, const char **why)
 {
@@ -32,7 +39,7 @@ static int unpack_to_memory(struct arena *arena, struct archive *archive, uint64
 	for (*size = 0;;) {
 		la_ssize_t got = archive_read_data(archive, block, sizeof block);
 		if (got < 0) {
-			*why = arena_strdup(arena, archive_error_string(archive));
+			*why = arena_strdup(arena, unpack_reason(archive));
 			return -1;
 		}
 		if (got == 0)
@@ -55,6 +62,7 @@ int unpack_open(struct arena *arena, const char *path, uint64_t *size, const cha
 	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
 	if (fd < 0 || fstat(fd, &st) != 0) {
+		ending_unless_absent(path, errno);
 		*why = strerror(errno);
 		return -1;
 	}
@@ -62,16 +70,14 @@ int unpack_open(struct arena *arena, const char *path, uint64_t *size, const cha
 		*why = S_ISREG(st.st_mode) ? "it is empty" : "it is not a regular file";
 		return -1;
 	}
-	__attribute__((cleanup(archive_close))) struct archive *archive = archive_read_new();
-	if (!archive)
-		abort();
+	__attribute__((cleanup(archive_close))) struct archive *archive = memory(archive_read_new());
 	archive_read_support_filter_gzip(archive);
 	archive_read_support_filter_xz(archive);
 	archive_read_support_filter_zstd(archive);
 	archive_read_support_format_raw(archive);
 	struct archive_entry *entry;
 	if (archive_read_open_fd(archive, fd, BLOCK_BYTES) != ARCHIVE_OK || archive_read_next_header(archive, &entry) != ARCHIVE_OK) {
-		*why = arena_strdup(arena, archive_error_string(archive));
+		*why = arena_strdup(arena, unpack_reason(archive));
 		return -1;
 	}
 	/* The file itself always counts as the last filter. */

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/ending.h"
+
 enum { CHUNK_BYTES = 64 * 1024, ALIGNMENT = 16 };
 
 struct chunk {
@@ -19,16 +21,10 @@ struct arena {
 	struct chunk *chunks; /* the first one is being filled */
 };
 
-static _Noreturn void out_of_memory(void)
-{
-	fputs("mvmbuild: out of memory\n", stderr);
-	abort();
-}
-
 void *memory(void *p)
 {
 	if (!p)
-		out_of_memory();
+		ending_out_of_memory();
 	return p;
 }
 
@@ -51,7 +47,7 @@ void arena_free(struct arena *arena)
 static struct chunk *chunk_new(size_t size)
 {
 	if (size > SIZE_MAX - sizeof(struct chunk))
-		out_of_memory();
+		ending_out_of_memory();
 	struct chunk *chunk = memory(calloc(1, sizeof *chunk + size));
 	chunk->size = size;
 	return chunk;
@@ -60,7 +56,7 @@ static struct chunk *chunk_new(size_t size)
 void *arena_alloc(struct arena *arena, size_t bytes)
 {
 	if (bytes > SIZE_MAX - ALIGNMENT)
-		out_of_memory();
+		ending_out_of_memory();
 	size_t rounded = (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 	struct chunk *chunk = arena->chunks;
 	if (!chunk || chunk->size - chunk->used < rounded) {
@@ -106,7 +102,7 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	int length = vsnprintf(first, sizeof first, format, arguments);
 	va_end(arguments);
 	if (length < 0)
-		out_of_memory();
+		ending_out_of_memory();
 	char *text = arena_alloc(arena, (size_t)length + 1);
 	if ((size_t)length < sizeof first)
 		memcpy(text, first, (size_t)length + 1);
@@ -120,7 +116,7 @@ void *arena_grow(struct arena *arena, const void *old, size_t *capacity, size_t 
 {
 	size_t larger = *capacity ? *capacity * 2 : 8;
 	if (larger < *capacity || larger > SIZE_MAX / item)
-		out_of_memory();
+		ending_out_of_memory();
 	void *grown = arena_alloc(arena, larger * item);
 	if (used)
 		memcpy(grown, old, used * item);

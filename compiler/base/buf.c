@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/base/arena.h"
+#include "compiler/base/ending.h"
+
 void buf_free(struct buf *buf)
 {
 	free(buf->p);
@@ -16,14 +19,11 @@ void buf_free(struct buf *buf)
 static void buf_reserve(struct buf *buf, size_t more)
 {
 	if (more > SIZE_MAX / 4 - buf->n)
-		abort();
+		ending_out_of_memory();
 	if (buf->n + more + 1 <= buf->capacity)
 		return;
 	size_t capacity = (buf->n + more + 1) * 2;
-	char *p = realloc(buf->p, capacity);
-	if (!p)
-		abort();
-	buf->p = p;
+	buf->p = memory(realloc(buf->p, capacity));
 	buf->capacity = capacity;
 }
 
@@ -49,7 +49,7 @@ void buf_printf(struct buf *buf, const char *format, ...)
 	int length = vsnprintf(NULL, 0, format, arguments);
 	va_end(arguments);
 	if (length < 0)
-		abort();
+		ending_out_of_memory();
 	buf_reserve(buf, (size_t)length);
 	vsnprintf(buf->p + buf->n, (size_t)length + 1, format, again);
 	va_end(again);

@@ -13,6 +13,7 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/base/buf.h"
+#include "compiler/base/ending.h"
 
 enum { COPY_BUFFER_BYTES = 256 * 1024 };
 
@@ -99,9 +100,7 @@ bool fd_read_all(int fd, void *bytes, size_t count, off_t offset)
 
 static bool copy_by_hand(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)
 {
-	char *block = malloc(COPY_BUFFER_BYTES);
-	if (!block)
-		abort();
+	char *block = memory(malloc(COPY_BUFFER_BYTES));
 	bool ok = true;
 	while (ok && count) {
 		size_t part = count < COPY_BUFFER_BYTES ? (size_t)count : COPY_BUFFER_BYTES;
@@ -216,13 +215,19 @@ bool file_copy(struct diag *diag, const char *source, const char *target, mode_t
 bool path_exists(const char *path)
 {
 	struct stat st;
-	return lstat(path, &st) == 0;
+	if (lstat(path, &st) == 0)
+		return true;
+	ending_unless_absent(path, errno);
+	return false;
 }
 
 bool path_is_directory(const char *path)
 {
 	struct stat st;
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (stat(path, &st) == 0)
+		return S_ISDIR(st.st_mode);
+	ending_unless_absent(path, errno);
+	return false;
 }
 
 bool directory_is_empty(const char *path)
@@ -277,6 +282,25 @@ const char *path_absolute(struct arena *arena, const char *path)
 	const char *absolute = path_join(arena, here ? here : "/", path);
 	free(here);
 	return absolute;
+}
+
+const char *path_real(struct arena *arena, const char *path)
+{
+	char *real = realpath(path, NULL);
+	if (!real)
+		ending_unless_absent(path, errno);
+	const char *kept = real ? arena_strdup(arena, real) : NULL;
+	free(real);
+	return kept;
+}
+
+struct dirent *directory_next(DIR *stream, const char *path)
+{
+	errno = 0;
+	struct dirent *entry = readdir(stream);
+	if (!entry && errno)
+		ending("cannot read the directory %s: %s", path, strerror(errno));
+	return entry;
 }
 
 bool directory_make(struct diag *diag, const char *path, mode_t mode)

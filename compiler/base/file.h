@@ -3,6 +3,7 @@
 #ifndef MVM_FILE_H
 #define MVM_FILE_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_
 /* Copies a regular file to `target`, which must not exist. */
 bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode);
 
+/* False means that it is not so; a look that fails for another reason ends the program (ending_unless_absent). */
 bool path_exists(const char *path);
 bool path_is_directory(const char *path);
 /* A directory itself, no link to one, that has nothing in it and can be read. */
@@ -49,6 +51,10 @@ const char *path_base(const char *path);
 const char *path_parent(struct arena *arena, const char *path);
 /* As seen from /, without slashes at the end. */
 const char *path_absolute(struct arena *arena, const char *path);
+/* The next name; NULL at the end. A directory that cannot be read any further ends the program: its first half is no list of what is there. */
+struct dirent *directory_next(DIR *stream, const char *path);
+/* realpath(3); NULL when there is no such thing. */
+const char *path_real(struct arena *arena, const char *path);
 /* `mkdir -p`; existing directories keep their modes. */
 bool directory_make(struct diag *diag, const char *path, mode_t mode);
 /* Removes a file or a whole tree without following links; a missing one is fine. False with errno set. */

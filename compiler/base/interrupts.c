@@ -8,13 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "compiler/base/arena.h"
 #include "compiler/base/diag.h"
+#include "compiler/base/ending.h"
 #include "compiler/base/own.h"
 
-/* The cleaner's own name, by which it knows itself; no user types that. The clauses follow, an empty argument, and the doomed paths. */
+/*
+ * The cleaner's own name, by which it knows itself; no user types that. The status to end with follows, the clauses to say, an empty argument, and the
+ * doomed paths.
+ */
 #define CLEANER "mvmbuild (cleaning up)"
+
+enum { CLEANER_ARGUMENTS = 1024 };
 
 /* ---- the records ---- */
 
@@ -28,10 +36,8 @@ static struct texts doomed, said;
 
 static void texts_add(struct texts *texts, const char *text)
 {
-	char **grown = realloc(texts->v, (texts->n + 1) * sizeof *grown), *copy = strdup(text);
-	if (!grown || !copy)
-		abort();
-	texts->v = grown;
+	char *copy = memory(strdup(text));
+	texts->v = memory(realloc(texts->v, (texts->n + 1) * sizeof *texts->v));
 	texts->v[texts->n++] = copy;
 }
 
@@ -58,16 +64,21 @@ static void make_lock(void)
 	pthread_mutexattr_destroy(&attributes);
 }
 
-void interrupts_hold(void)
+static pthread_mutex_t *the_lock(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	pthread_once(&once, make_lock);
-	pthread_mutex_lock(&lock);
+	return &lock;
+}
+
+void interrupts_hold(void)
+{
+	pthread_mutex_lock(the_lock());
 }
 
 void interrupts_go_on(void)
 {
-	pthread_mutex_unlock(&lock);
+	pthread_mutex_unlock(the_lock());
 }
 
 void interrupts_remove(const char *path)
@@ -133,31 +144,38 @@ static void tell(char *const clauses[], bool removed_any)
 
 void interrupts_clean_up(int argc, char *argv[])
 {
-	if (argc < 2 || strcmp(argv[0], CLEANER) != 0)
+	if (argc < 3 || strcmp(argv[0], CLEANER) != 0)
 		return;
-	char *const *clauses = argv + 1, *const *separator = clauses;
+	const int status = atoi(argv[1]);
+	char *const *clauses = argv + 2, *const *separator = clauses;
 	while (**separator)
 		separator++;
 	wait_for_children();
 	for (char *const *path = separator + 1; *path; path++)
 		remove_path(*path);
-	tell(clauses, separator[1]);
-	_exit(STATUS_INTERRUPTED);
+	if (status == STATUS_INTERRUPTED)
+		tell(clauses, separator[1]);
+	_exit(status);
 }
 
-/* The lock is ours. Returns only when the program cannot be executed (there is no /proc, say). */
-static void become_cleaner(void)
+/*
+ * The lock is ours. Returns only when the program cannot be executed (there is no /proc, say). Needs no memory: there may be none. What there is no
+ * room for lies in what there is room for: a runner in its host's directory.
+ */
+static void become_cleaner(enum status status)
 {
-	static char name[] = CLEANER, separator[] = "";
-	char **argv = calloc(said.n + doomed.n + 3, sizeof *argv);
-	if (!argv)
-		return;
-	argv[0] = name;
-	memcpy(argv + 1, said.v ? said.v : argv, said.n * sizeof *argv);
-	argv[1 + said.n] = separator;
-	memcpy(argv + 2 + said.n, doomed.v ? doomed.v : argv, doomed.n * sizeof *argv);
+	static char name[] = CLEANER, separator[] = "", number[sizeof "130"], *argv[CLEANER_ARGUMENTS + 1];
+	size_t n = 0;
+	snprintf(number, sizeof number, "%d", (int)status);
+	argv[n++] = name;
+	argv[n++] = number;
+	for (size_t i = 0; i < said.n && n < CLEANER_ARGUMENTS / 2; i++)
+		argv[n++] = said.v[i];
+	argv[n++] = separator;
+	for (size_t i = 0; i < doomed.n && n < CLEANER_ARGUMENTS; i++)
+		argv[n++] = doomed.v[i];
+	argv[n] = NULL;
 	execv("/proc/self/exe", argv);
-	free(argv);
 }
 
 static void *wait_for_signal(void *set)
@@ -166,12 +184,23 @@ static void *wait_for_signal(void *set)
 	if (sigwait(set, &number) != 0)
 		return NULL;
 	interrupts_hold();
-	become_cleaner();
+	become_cleaner(STATUS_INTERRUPTED);
 	/* Beside the other threads, then: better than leaving all of it. */
 	for (size_t i = 0; i < doomed.n; i++)
 		remove_path(doomed.v[i]);
 	static const char text[] = "interrupted\n";
 	_exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? STATUS_INTERRUPTED : STATUS_INTERRUPTED);
+}
+
+/* For a program that ends at once, and has said why (ending.h): what is on the list goes, and the process ends with STATUS_FAILED. */
+static void end_now(void)
+{
+	/* Whoever holds the lock may be the one that ends, or may wait for it. */
+	struct timespec patience;
+	clock_gettime(CLOCK_REALTIME, &patience);
+	patience.tv_sec += 2;
+	if (pthread_mutex_timedlock(the_lock(), &patience) == 0)
+		become_cleaner(STATUS_FAILED);
 }
 
 /* ---- the program ---- */
@@ -181,6 +210,8 @@ void interrupts_handle(void)
 	static sigset_t set;
 	sigset_t before;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not become larger is an error of its writer: EFBIG */
+	ending_do_last(end_now);
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);

@@ -18,7 +18,7 @@
 
 /* The first thing in main of a program that calls interrupts_handle: in the cleaner it does not return. */
 void interrupts_clean_up(int argc, char *argv[]);
-/* From now on the signals are handled. To be called before any thread is started. */
+/* From now on the signals are handled, and what is on the list goes when the program ends at once (ending.h). To be called before any thread is started. */
 void interrupts_handle(void);
 /* From now on the signals end the process as any other, without a word: it writes nothing. */
 void interrupts_default(void);

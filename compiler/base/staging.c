@@ -97,9 +97,13 @@ static bool visit_children(int directory, visit_function *visit)
 		return false;
 	}
 	bool ok = true;
-	for (struct dirent *entry; ok && (entry = readdir(stream));)
+	errno = 0;
+	for (struct dirent *entry; ok && (entry = readdir(stream)); errno = 0)
 		ok = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || visit_at(directory, entry->d_name, visit);
+	const int error = errno;
 	closedir(stream);
+	errno = error;
+	ok = ok && error == 0;
 	return ok;
 }
 

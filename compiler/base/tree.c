@@ -26,9 +26,11 @@ static bool remove_children(int directory)
 		return false;
 	}
 	bool ok = true;
-	for (struct dirent *entry; (entry = readdir(stream));)
+	errno = 0;
+	for (struct dirent *entry; (entry = readdir(stream)); errno = 0)
 		if (!is_dot(entry->d_name) && !remove_at(dirfd(stream), entry->d_name))
 			ok = false;
+	ok &= errno == 0;
 	closedir(stream);
 	return ok;
 }

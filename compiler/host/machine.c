@@ -107,7 +107,7 @@ bool machines_find(const struct host *host, struct strings *names)
 	if (!stream)
 		return errno == ENOENT ||
 		       diag_error(host->diag, STATUS_INPUT, NULL, "state", "cannot read %s: %s", host->state_dir, strerror(errno));
-	for (struct dirent *entry; (entry = readdir(stream));)
+	for (struct dirent *entry; (entry = directory_next(stream, host->state_dir));)
 		if (is_name(entry->d_name) && link_that_counts(host, path_join(host->arena, host->state_dir, entry->d_name), "current"))
 			vec_push(host->arena, names, arena_strdup(host->arena, entry->d_name));
 	closedir(stream);

@@ -142,7 +142,7 @@ static void broken_elf_is_survived(void **state)
 	struct fixture *f = *state;
 	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
 	elf.note_segment.p_offset = UINT64_MAX - 8;
-	assert_false(inspect(f, make_file(f, "far", &elf, sizeof elf)).pvh);
+	assert_refused(f, make_file(f, "far", &elf, sizeof elf), "a truncated ELF file");
 	elf = elf_make(ET_EXEC, EM_X86_64);
 	elf.note.n_namesz = UINT32_MAX;
 	assert_false(inspect(f, make_file(f, "name", &elf, sizeof elf)).pvh);
@@ -177,6 +177,31 @@ static void version_is_found_anywhere(void **state)
 	assert_int_equal(kernel.arch, KERNEL_AARCH64);
 	assert_string_equal(kernel.version, "6.6.1-arm64");
 	free(image);
+}
+
+/* As after a full disk, or a download that was interrupted: a guest would not start, and say nothing. */
+static void kernel_that_was_cut_off_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char image[BZIMAGE_BYTES];
+	bzimage_fill(image, 0);
+	image[0x1f1] = 1;
+	image[0x1f4] = (BZIMAGE_BYTES - 1024) / 16 % 256;
+	image[0x1f5] = (BZIMAGE_BYTES - 1024) / 16 / 256;
+	assert_int_equal(inspect(f, make_file(f, "bzImage", image, sizeof image)).format, KERNEL_BZIMAGE);
+	assert_refused(f, make_file(f, "cut", image, sizeof image - 1), "cut off: its header speaks of");
+	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
+	elf.note_segment.p_filesz = sizeof elf;
+	assert_refused(f, make_file(f, "vmlinux", &elf, sizeof elf), "a truncated ELF file");
+	/* Two sections, the second of which ends at 8192: arch/arm64/kernel/efi-header.S */
+	unsigned char arm64[8192] = {[0x38] = 'A', 'R', 'M', 0x64, 0x40, [0x40] = 'P', 'E', 0, 0, [0x46] = 2, [0x54] = 16};
+	arm64[0x40 + 24 + 16 + 40 + 17] = arm64[0x40 + 24 + 16 + 40 + 21] = 0x10; /* 4096 bytes from 4096 on */
+	strcpy((char *)arm64 + 2000, "Linux version 6.6.1-arm64 (me@here)");
+	assert_int_equal(inspect(f, make_file(f, "Image", arm64, sizeof arm64)).format, KERNEL_ARM64_IMAGE);
+	assert_refused(f, make_file(f, "Image", arm64, sizeof arm64 - 1), "cut off: its header speaks of 8192 bytes");
+	/* The version is found early; what is missing comes at the very end. */
+	shell(f, "gzip \"$1\" && truncate -s -1 \"$1.gz\"", make_file(f, "Image", arm64, sizeof arm64), NULL);
+	assert_refused(f, scratch_path(f, "Image.gz"), "damaged, or cut off");
 }
 
 static void other_files_are_named(void **state)
@@ -223,6 +248,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(vmlinux, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(broken_elf_is_survived, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(version_is_found_anywhere, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(kernel_that_was_cut_off_is_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(other_files_are_named, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(package_has_exactly_one_kernel, fixture_setup, fixture_teardown),
 	};
