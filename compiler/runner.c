@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/runner.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/base/buf.h"
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
 #include "compiler/base/own.h"
 #include "compiler/base/staging.h"
@@ -196,8 +198,11 @@ static bool write_facts(const struct writer *writer)
 static void list_file(struct json_object *files, const struct writer *writer, const char *name)
 {
 	struct stat st;
-	if (stat(path_join(writer->arena, writer->directory, name), &st) == 0)
+	const char *path = path_join(writer->arena, writer->directory, name);
+	if (stat(path, &st) == 0)
 		json_object_object_add(files, name, json_object_new_int64(st.st_size));
+	else
+		ending_unless_absent(path, errno);
 }
 
 static struct json_object *manifest_files(const struct writer *writer)

@@ -77,8 +77,9 @@ static const char *bzimage_inspect(const struct kernel_file *file, struct kernel
 		return NULL;
 	char text[KERNEL_VERSION_LIMIT + 1];
 	size_t length = file->size - offset < sizeof text ? (size_t)(file->size - offset) : sizeof text;
-	if (fd_read_all(file->fd, text, length, (off_t)offset))
-		out->version = kernel_version_word(file->arena, text, length);
+	if (!fd_read_all(file->fd, text, length, (off_t)offset))
+		return arena_printf(file->arena, "unreadable: %s", strerror(errno));
+	out->version = kernel_version_word(file->arena, text, length);
 	return NULL;
 }
 

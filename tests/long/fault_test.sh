@@ -1,0 +1,30 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Every call that a build makes fails once (of those with more than 150, 150), with a warm cache and with a cold one. Takes an hour or so.
+# FAULT_FUNCTIONS: only these. FAULT_MOST: of each so many.
+set -u
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/../e2e/lib.sh"
+# shellcheck source=tests/e2e/nix.sh
+. "$(dirname "$0")/../e2e/nix.sh"
+# shellcheck source=tests/e2e/faults.sh
+. "$(dirname "$0")/../e2e/faults.sh"
+MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+need_programs nix-build busybox cc
+kernel=$("$top/tests/e2e/kernel.sh") || skip_all "no kernel"
+nix_env_setup "$test_dir/nix"
+unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+for mode in ${FAULT_MODES:-warm cold}; do
+	faults_begin "$kernel" "$mode"
+	for function in ${FAULT_FUNCTIONS:-$(printf '%s\n' "${!fault_errors[@]}" | LC_ALL=C sort)}; do
+		before=$fault_problems tries=$fault_tries
+		faults_sweep "${FAULT_MOST:-150}" "$function"
+		[ "$fault_tries" != "$tries" ] || continue
+		if [ "$fault_problems" = "$before" ]; then
+			ok "$mode: $function fails ($((fault_tries - tries)) tries)"
+		else
+			not_ok "$mode: $function fails ($((fault_problems - before)) problems in $((fault_tries - tries)) tries)"
+		fi
+	done
+done
+finish
