@@ -19,7 +19,7 @@
  *             machine  a VM's directory   source, flake  what it is made from   runners, links, roots  what is in it   units  systemctl
  *             custody  what in it counts, where the VMs' user makes files
  *             fleet*  all VMs of a host from one file: `mvmbuild host`
- *   base/     arena, buffers, diagnostics, files, processes, command lines; hold, remote: other builds, also on other machines
+ *   base/     arena, buffers, diagnostics, files, processes, command lines; hold, remote: other builds, also on other machines; ending, allocation: the machine fails
  *   ../backends/   one file per hypervisor: what it can, its arguments (parts: what they share)   ../imaging/  file formats, which know no VM
  */
 #include <stdio.h>

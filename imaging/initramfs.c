@@ -187,8 +187,9 @@ static void release(struct initramfs *initramfs)
 
 bool initramfs_finish(struct initramfs *initramfs, uint64_t *bytes)
 {
-	if (archive_write_close(initramfs->archive) != ARCHIVE_OK || !flush(initramfs, false) || !gzip_end(&initramfs->gzip)) {
-		write_failed(initramfs);
+	/* Each says itself what failed, once. */
+	if (!(archive_write_close(initramfs->archive) == ARCHIVE_OK || write_failed(initramfs)) || !flush(initramfs, false) ||
+	    !(gzip_end(&initramfs->gzip) || write_failed(initramfs))) {
 		initramfs_abandon(initramfs);
 		return false;
 	}

@@ -52,7 +52,7 @@ static void open_file(const unsigned char *bytes, size_t size, const struct obje
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const struct object_identity identity = {.name = "name", .settings = "settings", .foreign = true};
+	const struct object_identity identity = {.name = "name", .settings = "settings"};
 	struct object object;
 	volatile unsigned sum = 0;
 	unsigned char *bytes = malloc(size + 1);
