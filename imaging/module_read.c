@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
 #include "imaging/module_tree.h"
 #include "imaging/unpack.h"
@@ -64,6 +65,7 @@ static void add_information(struct arena *arena, struct module *module, const ch
 
 /* What the kernel itself takes (kernel/module/main.c:elf_validity_check): sections are found by their names, all tables lie inside. */
 struct elf {
+	const char *path;
 	int fd;
 	uint64_t size;
 	size_t nsections;
@@ -75,41 +77,38 @@ struct elf {
 static const char no_module[] = "it is not a kernel module";
 static const char broken[] = "it is a broken kernel module: its sections do not lie inside the file";
 
-/* A range of the file and a 0 byte; NULL with `why` when it lies outside, or cannot be read. */
-static const void *range_read(struct arena *arena, const struct elf *elf, uint64_t offset, uint64_t count, const char **why)
+/* A range of the file and a 0 byte; NULL when it lies outside. A search passes over what is no module, but not over what cannot be read. */
+static const void *range_read(struct arena *arena, const struct elf *elf, uint64_t offset, uint64_t count)
 {
-	*why = broken;
 	if (offset > elf->size || count > elf->size - offset)
 		return NULL;
 	char *bytes = arena_alloc(arena, count + 1);
-	if (fd_read_all(elf->fd, bytes, count, (off_t)offset))
-		return bytes;
-	*why = strerror(errno);
-	return NULL;
+	if (!fd_read_all(elf->fd, bytes, count, (off_t)offset))
+		ending("cannot read the kernel module %s: %s", elf->path, strerror(errno));
+	return bytes;
 }
 
 /* NULL, or what is wrong. */
 static const char *elf_open(struct arena *arena, struct elf *elf)
 {
-	const char *why;
 	Elf64_Ehdr header;
-	if (elf->size < sizeof header)
+	const void *first = range_read(arena, elf, 0, sizeof header);
+	if (!first)
 		return no_module;
-	if (!fd_read_all(elf->fd, &header, sizeof header, 0))
-		return strerror(errno);
+	memcpy(&header, first, sizeof header);
 	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
 	    header.e_type != ET_REL)
 		return no_module;
 	if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shstrndx == SHN_UNDEF || header.e_shstrndx >= header.e_shnum)
 		return broken;
 	elf->nsections = header.e_shnum;
-	elf->sections = range_read(arena, elf, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr), &why);
+	elf->sections = range_read(arena, elf, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr));
 	if (!elf->sections)
-		return why;
+		return broken;
 	const Elf64_Shdr *names = &elf->sections[header.e_shstrndx];
 	elf->names_bytes = names->sh_size;
-	elf->names = range_read(arena, elf, names->sh_offset, names->sh_size, &why);
-	return elf->names ? NULL : why;
+	elf->names = range_read(arena, elf, names->sh_offset, names->sh_size);
+	return elf->names ? NULL : broken;
 }
 
 /* NULL when there is none. */
@@ -126,14 +125,14 @@ static const Elf64_Shdr *section_find(const struct elf *elf, const char *name)
 /* Reads the .modinfo section of the plain module file `fd`: "KEY=VALUE", each with 0 bytes behind it. Tables come into `scratch`. */
 static const char *information_read(struct arena *arena, struct arena *scratch, struct module *module, int fd, uint64_t size)
 {
-	struct elf elf = {.fd = fd, .size = size};
+	struct elf elf = {.path = module->path, .fd = fd, .size = size};
 	const char *why = elf_open(scratch, &elf);
 	const Elf64_Shdr *section = why ? NULL : section_find(&elf, ".modinfo");
 	if (!section)
 		return why ? why : no_module;
-	const char *text = range_read(scratch, &elf, section->sh_offset, section->sh_size, &why);
+	const char *text = range_read(scratch, &elf, section->sh_offset, section->sh_size);
 	if (!text)
-		return why;
+		return broken;
 	for (const char *item = text; item < text + section->sh_size; item += strlen(item) + 1) {
 		const char *value = strchr(item, '=');
 		if (value)

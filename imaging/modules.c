@@ -5,8 +5,10 @@
  */
 #include "imaging/modules.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "compiler/base/ending.h"
 #include "compiler/base/file.h"
 #include "imaging/module_tree.h"
 #include "imaging/unpack.h"
@@ -144,5 +146,7 @@ bool module_holds(struct arena *arena, const struct module_list *modules, const 
 	if (fd < 0)
 		return true;
 	char *bytes = arena_alloc(arena, size);
-	return !fd_read_all(fd, bytes, size, 0) || memmem(bytes, size, text, strlen(text));
+	if (!fd_read_all(fd, bytes, size, 0))
+		ending("cannot read the kernel module %s: %s", module->path, strerror(errno));
+	return memmem(bytes, size, text, strlen(text));
 }

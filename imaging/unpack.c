@@ -31,15 +31,24 @@ const char *unpack_reason(struct archive *archive)
 	return text ? text : "it is damaged";
 }
 
+/* Why it cannot be unpacked; a file that cannot be read ends the program. */
+static const char *failure(struct arena *arena, const char *path, struct archive *archive)
+{
+	const int error = archive_errno(archive);
+	if (error > 0 && error != EILSEQ) /* what libarchive says of a wrong format */
+		ending_unless_absent(path, error);
+	return arena_strdup(arena, unpack_reason(archive));
+}
+
 /* Copies the archive's only entry into memory; -1 with `why`. */
-static int unpack_to_memory(struct arena *arena, struct archive *archive, uint64_t *size, const char **why)
+static int unpack_to_memory(struct arena *arena, const char *path, struct archive *archive, uint64_t *size, const char **why)
 {
 	FD_CLEANUP int memory = memfd_create("unpacked", MFD_CLOEXEC);
 	char block[BLOCK_BYTES];
 	for (*size = 0;;) {
 		la_ssize_t got = archive_read_data(archive, block, sizeof block);
 		if (got < 0) {
-			*why = arena_strdup(arena, unpack_reason(archive));
+			*why = failure(arena, path, archive);
 			return -1;
 		}
 		if (got == 0)
@@ -77,12 +86,12 @@ int unpack_open(struct arena *arena, const char *path, uint64_t *size, const cha
 	archive_read_support_format_raw(archive);
 	struct archive_entry *entry;
 	if (archive_read_open_fd(archive, fd, BLOCK_BYTES) != ARCHIVE_OK || archive_read_next_header(archive, &entry) != ARCHIVE_OK) {
-		*why = arena_strdup(arena, unpack_reason(archive));
+		*why = failure(arena, path, archive);
 		return -1;
 	}
 	/* The file itself always counts as the last filter. */
 	if (archive_filter_count(archive) > 1)
-		return unpack_to_memory(arena, archive, size, why);
+		return unpack_to_memory(arena, path, archive, size, why);
 	if (lseek(fd, 0, SEEK_SET) != 0) {
 		*why = strerror(errno);
 		return -1;
