@@ -223,7 +223,7 @@ static void crosvm_check(struct diag *diag, const struct vm *vm)
 			continue;
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				   "shares[%zu]: crosvm does not support read-only 9p shares; virtiofs has them", i);
+				   "shares[%zu]: crosvm does not support read-only 9p shares%s; virtiofs has them", i, read_only_why(share));
 		if (share->source && strchr(share->source, ':'))
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				   "shares[%zu].source: crosvm cannot share a directory with ':' in its path", i);

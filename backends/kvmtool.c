@@ -156,7 +156,8 @@ static void check_shares(struct diag *diag, const struct vm *vm)
 		const struct share *share = &vm->shares.v[i];
 		check_comma(diag, &share->where, "kvmtool", "shares", i, share->source);
 		if (share->read_only && strcmp(share->proto, "9p") == 0)
-			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported", "shares[%zu]: kvmtool does not support read-only shares", i);
+			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported", "shares[%zu]: kvmtool does not support read-only shares%s", i,
+				   read_only_why(share));
 	}
 }
 

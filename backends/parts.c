@@ -49,6 +49,11 @@ void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out)
 		out->notify = arena_printf(arena, "vsock:%lld", (long long)vm->vsock.cid);
 }
 
+const char *read_only_why(const struct share *share)
+{
+	return share->host_store ? ", and the host's store is shared in no other way" : "";
+}
+
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path)
 {
 	if (path && strchr(path, ','))

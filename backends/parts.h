@@ -40,6 +40,8 @@ void lower_balloon(struct arena *arena, const struct control *control, const str
 /* Where the guest reports when the host's kernel carries its vsock: at the host's port of the guest's number, so that every VM has its own. */
 void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out);
 
+/* Why a share that the description does not call read-only is: "" when it does. */
+const char *read_only_why(const struct share *share);
 /* Refuses a path for a hypervisor whose options end at a comma, whatever stands around it; `list` is "volumes" or "shares". */
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path);
 

@@ -129,7 +129,7 @@ static void vfkit_check(struct diag *diag, const struct vm *vm)
 		check_comma(diag, &share->where, "vfkit", "shares", i, share->source);
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				   "shares[%zu]: vfkit does not support read-only shares: the guest could write to it", i);
+				   "shares[%zu]: vfkit does not support read-only shares%s: the guest could write to it", i, read_only_why(share));
 	}
 	if (vm->socket && strlen(vm->socket) > SOCKET_PATH_BYTES)
 		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->socket), "bad-socket", "socket: macOS has room for %d bytes of its path",

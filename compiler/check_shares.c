@@ -24,6 +24,10 @@ static void check_share(const struct checker *checker, const struct share *share
 		wrong(checker, tag, "bad-share", "shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+', no '.' first", i, longest);
 	if (strcmp(share->source, vm->store_dir) != 0 || strcmp(share->mount_point, vm->store_dir) != 0 || vm->store_on_disk)
 		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i), share->mount_point);
+	if (share->host_store && !share->read_only && sound(checker, &share->read_only))
+		wrong(checker, place(checker, &share->read_only, &share->where), "bad-share",
+		      "shares[%zu].readOnly: false: by %.80s the guest could delete and change %s of the host; leave it out, and the share is read-only", i,
+		      share->source, share->host_store);
 	if (!*share->source || strchr(share->source, '\n'))
 		wrong(checker, place(checker, &share->source, &share->where), "bad-path", "shares[%zu].source: a path on one line is needed", i);
 	if (virtiofs && (!share->socket || !*share->socket || share->socket[0] == '@' || strlen(share->socket) > SOCKET_PATH_BYTES))

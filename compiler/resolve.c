@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/host_store.h"
 #include "compiler/nix_state.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20 };
@@ -109,6 +110,7 @@ static void fill_store_disk(struct vm *vm)
 
 bool vm_fill(struct arena *arena, struct vm *vm)
 {
+	host_store_protect(arena, vm);
 	if (vm->host_name)
 		fill_from_name(arena, vm);
 	if (!vm_where(vm, &vm->hotplugged_mem_mib))

@@ -32,7 +32,11 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan);
 /* Lines that find out what is missing or wrong, by the functions of runner/needs.sh: that the VM does not run; all the rest. */
 const char *script_need_stopped(struct arena *arena, const struct plan *plan);
 const char *script_needs(struct arena *arena, const struct plan *plan);
-/* Of these a line "need_share 'TAG' 'SOURCE'" for each share that the hypervisor serves by itself. */
+/* The functions that those lines call. */
+const char *script_functions(struct arena *arena, const struct plan *plan);
+/* Of these functions need_apart, with the places that it asks for; empty when the guest cannot write to any share. */
+const char *script_apart(struct arena *arena, const struct plan *plan);
+/* Of the lines "need_share 'TAG' 'SOURCE'" for each share that the hypervisor serves by itself, and need_apart where the guest may write to it. */
 const char *script_share_needs(struct arena *arena, const struct plan *plan);
 /* A line "FUNCTION 'SOCKET'..." with those of the virtiofsds; empty when there are none. */
 const char *script_share_sockets(struct arena *arena, const struct plan *plan, const char *function);

@@ -90,6 +90,12 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 	return text;
 }
 
+const char *script_functions(struct arena *arena, const struct plan *plan)
+{
+	const char *apart = script_apart(arena, plan);
+	return arena_printf(arena, "%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "", apart);
+}
+
 const char *script_need_stopped(struct arena *arena, const struct plan *plan)
 {
 	const char *socket = plan->vm->socket;
@@ -106,7 +112,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	};
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, plan->vm->host_name)},
-		{"functions", script_part(arena, "needs")},
+		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},
 		{"needs", script_needs(arena, plan)},
 		{"served", script_share_sockets(arena, plan, "need_served")},

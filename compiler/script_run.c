@@ -130,7 +130,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"name", script_quoted(arena, vm->host_name)},
 		{"accel", accels[plan->lowered.accel]},
 		{"arch", kernel_arch_name(plan->guest.arch)},
-		{"functions", script_part(arena, "needs")},
+		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},
 		{"stale", remove_stale(arena, plan)},
 		{"serve", script_share_sockets(arena, plan, "serve_shares")},

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "compiler/host_store.h"
 #include "compiler/script.h"
 #include "compiler/script_text.h"
 
@@ -48,6 +49,15 @@ static const char *threads(const struct vm *vm)
 	return strcmp(vm->virtiofsd.thread_pool_size, "`nproc`") == 0 ? "$(nproc)" : vm->virtiofsd.thread_pool_size;
 }
 
+const char *script_apart(struct arena *arena, const struct plan *plan)
+{
+	const struct strings stores = host_store_places(arena, plan->vm);
+	for (size_t i = 0; i < plan->vm->shares.n; i++)
+		if (!plan->vm->shares.v[i].read_only)
+			return arena_printf(arena, "stores=(%s)\n%s", script_words(arena, &stores), script_part(arena, "apart"));
+	return "";
+}
+
 const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
@@ -60,6 +70,7 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 		{"handles", vm->virtiofsd.inode_file_handles},
 		{"tells_tag", plan->backend->asks_for_tags ? "true" : "false"},
 		{"extra_args", script_words(arena, &vm->virtiofsd.extra_args)},
+		{"apart", script_apart(arena, plan)},
 		{"shares", lines},
 		{"group", group(arena, vm)},
 		{NULL, NULL},
@@ -72,8 +83,12 @@ const char *script_share_needs(struct arena *arena, const struct plan *plan)
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->shares.n; i++) {
 		const struct share *share = &plan->vm->shares.v[i];
-		if (!is_served(plan, share) && !is_copied(plan, share))
-			buf_printf(&out, "need_share %s %s\n", script_quoted(arena, share->tag), script_quoted(arena, share->source));
+		if (is_served(plan, share) || is_copied(plan, share))
+			continue;
+		const char *words = arena_printf(arena, "%s %s", script_quoted(arena, share->tag), script_quoted(arena, share->source));
+		buf_printf(&out, "need_share %s\n", words);
+		if (!share->read_only)
+			buf_printf(&out, "need_apart %s\n", words);
 	}
 	return arena_strdup(arena, buf_text(&out));
 }

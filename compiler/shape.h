@@ -25,6 +25,8 @@ bool is_within(const char *path, const char *directory);
 
 /* A path as it is compared: without "./", "//" and a final slash. NULL stays NULL. */
 const char *simple_path(struct arena *arena, const char *path);
+/* The same with every ".." taken for the directory above by its name, which is what it means where no part is a symbolic link. */
+const char *normal_path(struct arena *arena, const char *path);
 /* NULL stays NULL. */
 const char *lower_case(struct arena *arena, const char *text);
 

@@ -56,6 +56,7 @@ struct share {
 	struct pos where;
 	const char *tag, *socket, *source, *security_model, *mount_point, *proto;
 	bool read_only;
+	const char *host_store; /* the host's store or its database, when the guest could reach it by this share; else NULL */
 	const char *cache;
 	bool posix_acl;
 	struct strings extra_args;

@@ -49,8 +49,13 @@ let
     (filter (name: builtins.substring 0 1 name != "_") (attrNames set)));
 
   microvm = removeAttrs config.microvm generated;
+
+  # A share's default, which cannot be told from what was written: the host's store is shared read-only where nothing is said.
+  exportShare = share: if share.readOnly or false then share else removeAttrs share [ "readOnly" ];
+  exported = pickAttributes microvm;
+  shares = if exported ? shares then { shares = map exportShare exported.shares; } else { };
 in
 {
   hostName = config.networking.hostName;
   toplevel = "${config.system.build.toplevel}";
-} // pickAttributes microvm // overrides
+} // exported // shares // overrides

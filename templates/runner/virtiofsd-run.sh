@@ -148,6 +148,7 @@ need_fixed() { # TAG SOURCE
 	is_fixed "$path" || complain "the share $1: $user could put a link to any file in the place of $2, or above it"
 }
 
+@apart@
 share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	local tag=$1 socket=$2 source=$3 read_only=$4 cache=$5 acl=$6 directory silent=false own_namespace=true
 	local -a argv=() options=() extra=("${extra_args[@]}" "${@:7}")
@@ -157,6 +158,7 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	fi
 	need_fixed "$tag" "$source"
 	directory=$(realpath -- "$source")
+	if [ "$read_only" = false ]; then need_apart "$tag" "$directory"; fi
 	# statfs(2) of ZFS.
 	if [ "$acl" = true ] && [ "$(stat -f -c %t -- "$directory")" = 2fc12fc1 ]; then
 		warn "the share $tag: $directory is on ZFS: ACLs need a dataset with xattr=sa and acltype=posixacl"

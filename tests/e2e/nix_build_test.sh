@@ -124,6 +124,7 @@ want "paths stay where they are" '.volumes[0].image == "/var/data.img"'
 want "null, booleans, numbers, lists" '.user == null and .balloon == false and .mem == 512 and .qemu.extraArgs == ["-a", "b"]'
 want "nothing generated" '[has("runner"), has("declaredRunner"), has("bootDisk"), has("storeDisk"), has("guest"), has("vmHostPackages")] | any | not'
 want "no functions, package sets, failures" '[has("apply"), has("broken"), (.qemu | has("pkgs"))] | any | not'
+want "a share's default is left out" '(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
 want "overrides" '.vcpu == 7'
 check "mvmbuild takes it" "$MVMBUILD" check "$test_dir/export"
 finish

@@ -16,6 +16,7 @@ import ../../../templates/nix/export.nix {
       balloon = false;
       user = null;
       volumes = [ { image = /var/data.img; size = 8; mountPoint = null; label = null; } ];
+      shares = [ { tag = "ro-store"; source = "/nix/store"; mountPoint = "/nix/.ro-store"; readOnly = false; } { tag = "ro"; source = "/srv"; mountPoint = "/srv"; readOnly = true; } ];
       interfaces = [ { type = "user"; id = "net0"; mac = "02:00:00:00:00:01"; } ];
       qemu = { package = package "package"; extraArgs = [ "-a" "b" ]; inherit pkgs; };
       apply = x: x;
