@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compiler/checks.h"
+#include "compiler/kernel_parameters.h"
 #include "compiler/shape.h"
 
 enum { HOST_NAME_BYTES = 63 };
@@ -80,8 +81,9 @@ void check_parameters(const struct checker *checker)
 	for (size_t i = 0; i < parameters->n; i++) {
 		const struct pos *where = vm_where(checker->vm, parameters->v[i]);
 		bytes += strlen(parameters->v[i]) + 1;
-		if (strpbrk(parameters->v[i], "\n"))
-			wrong(checker, where, "bad-parameter", "kernelParams[%zu]: a line break cannot be passed to a kernel", i);
+		const char *problem = parameter_problem(parameters->v[i]);
+		if (problem)
+			wrong(checker, where, "bad-parameter", "kernelParams[%zu]: %s", i, problem);
 	}
 	/* COMMAND_LINE_SIZE is 2048 on x86 and on arm64; ours and the console's take some 300 of it. */
 	if (bytes > 1700)

@@ -274,3 +274,13 @@ bool closure_load(struct arena *arena, struct diag *diag, const struct closure_r
 	}
 	return closure_errors_end(table) && read;
 }
+
+static int compare_path(const void *path, const void *entry)
+{
+	return strcmp(path, ((const struct store_path *)entry)->path);
+}
+
+bool closure_has(const struct closure *closure, const char *path)
+{
+	return closure->n && bsearch(path, closure->v, closure->n, sizeof *closure->v, compare_path);
+}

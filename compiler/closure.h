@@ -28,4 +28,7 @@ struct closure_request {
  */
 bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request, struct closure *out);
 
+/* Whether a store path, STORE/HASH-NAME, is among them. */
+bool closure_has(const struct closure *closure, const char *path);
+
 #endif

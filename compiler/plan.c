@@ -5,12 +5,16 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
+#include "compiler/kernel_parameters.h"
 #include "compiler/kernel_support.h"
 #include "compiler/nix_images.h"
 #include "compiler/volume.h"
 
 /* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
 enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
+
+/* A line of 300 bytes for each of 200000 store paths. */
+enum { REGISTRATION_BYTES = 64 << 20 };
 
 struct planner {
 	struct arena *arena;
@@ -268,15 +272,97 @@ static bool plan_modules(struct planner *planner)
 	return shared_modules(plan->shared, planner->arena, planner->diag, &question, &plan->modules) && check_mmio_parameters(planner);
 }
 
-/* A value with a blank is quoted as the kernel's parser wants it: name="a b". */
-static const char *quote_parameter(struct arena *arena, const char *parameter)
+/* ---- the kernel's parameters ---- */
+
+/* Where a parameter was written, and what it is called there. */
+static const struct pos *parameter_place(const struct plan *plan, size_t i)
 {
-	const char *equals = strchr(parameter, '=');
-	if (!strpbrk(parameter, " \t") || strchr(parameter, '"'))
-		return parameter;
-	if (!equals)
-		return arena_printf(arena, "\"%s\"", parameter);
-	return arena_printf(arena, "%.*s=\"%s\"", (int)(equals - parameter), parameter, equals + 1);
+	const struct pos *where = vm_where(plan->vm, plan->system.parameters.v[i]);
+	return where ? where : vm_where(plan->vm, &plan->vm->toplevel);
+}
+
+static bool refuse_parameter(struct planner *planner, size_t i, const char *why)
+{
+	const struct plan *plan = planner->plan;
+	const char *parameter = plan->system.parameters.v[i];
+	const char *option = vm_where(plan->vm, parameter) ? "kernelParams" : "toplevel: its kernel parameters";
+	return diag_error(planner->diag, STATUS_DESCRIPTION, parameter_place(plan, i), "bad-parameter", "%s: \"%.200s\": %s", option, parameter, why);
+}
+
+/* What it names in the store is in the guest, else the guest looks for an init, or for what its Nix is to know, that is not there. */
+static bool check_named_path(struct planner *planner, size_t i)
+{
+	const struct plan *plan = planner->plan;
+	const char *store = plan->vm->store_dir, *at = plan->system.parameters.v[i];
+	for (size_t length = strlen(store); (at = strstr(at, store)); at += length) {
+		size_t end = at[length] == '/' ? length + 1 + strcspn(at + length + 1, "/:,;\" ") : 0;
+		if (end <= length + 1)
+			continue;
+		const char *path = arena_strndup(planner->arena, at, end);
+		if (!closure_has(&plan->closure, path))
+			return refuse_parameter(planner, i,
+						arena_printf(planner->arena, "%s is not in the closure of this VM, so the guest could miss it; name it in storePaths", path));
+	}
+	return true;
+}
+
+/* A registration that does not know the running system makes of it what the guest's next collection of garbage deletes. */
+static bool check_registers(struct planner *planner, size_t i, const char *file)
+{
+	const struct plan *plan = planner->plan;
+	struct bytes text;
+	if (!in_store(plan->vm, file))
+		return true;
+	if (!path_exists(file))
+		return refuse_parameter(planner, i, "there is no such file");
+	if (!file_read(planner->arena, planner->diag, file, REGISTRATION_BYTES, &text))
+		return false;
+	const char *line = arena_printf(planner->arena, "%s\n", plan->system.toplevel);
+	for (const char *at = text.p; (at = strstr(at, line)); at++)
+		if (at == text.p || at[-1] == '\n')
+			return true;
+	return refuse_parameter(planner, i,
+				arena_printf(planner->arena, "it does not register %s: a collection of garbage in the guest would delete the running system",
+					     plan->system.toplevel));
+}
+
+static bool check_parameter(struct planner *planner, size_t i)
+{
+	const char *parameter = planner->plan->system.parameters.v[i], *problem = parameter_problem(parameter);
+	if (problem && !vm_where(planner->plan->vm, parameter)) /* those of the description have been checked */
+		return refuse_parameter(planner, i, problem);
+	if (!check_named_path(planner, i))
+		return false;
+	const char *registration = parameter_value(planner->arena, parameter, "regInfo"), *init = parameter_value(planner->arena, parameter, "init");
+	if (init && in_store(planner->plan->vm, init) && !path_exists(init))
+		return refuse_parameter(planner, i, "there is no such file");
+	return !registration || check_registers(planner, i, registration);
+}
+
+/* With an initrd that is not ours, the guest's Nix knows what a registration tells it, and nothing else. */
+static bool check_guest_database(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	if (plan->own_stage1 || !vm->writable_store_overlay)
+		return true;
+	for (size_t i = 0; i < plan->system.parameters.n; i++)
+		if (parameter_value(planner->arena, plan->system.parameters.v[i], "regInfo"))
+			return true;
+	diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(vm, &vm->writable_store_overlay), "bad-nix-database",
+		   "writableStoreOverlay: with an initrd that is not ours nothing tells the guest's Nix what is in the store, and a collection of garbage in the guest "
+		   "would delete the running system; pack a closureInfo by storePaths, and name its registration by kernelParams: [regInfo=...]");
+	diag_note(planner->diag, vm_where(vm, &vm->initrd), "bad-nix-database", "the initrd is given here");
+	return false;
+}
+
+/* All of them, so that all mistakes are told. */
+static bool check_parameters(struct planner *planner)
+{
+	bool ok = true;
+	for (size_t i = 0; i < planner->plan->system.parameters.n; i++)
+		ok &= check_parameter(planner, i);
+	return ok & check_guest_database(planner);
 }
 
 static bool plan_parameters(struct planner *planner)
@@ -286,8 +372,8 @@ static bool plan_parameters(struct planner *planner)
 	bool has_init = false;
 	for (size_t i = 0; i < plan->system.parameters.n; i++) {
 		const char *parameter = plan->system.parameters.v[i];
-		has_init |= strncmp(parameter, "init=", 5) == 0;
-		text = arena_printf(planner->arena, "%s%s%s", text, *text ? " " : "", quote_parameter(planner->arena, parameter));
+		has_init |= parameter_value(planner->arena, parameter, "init") != NULL;
+		text = arena_printf(planner->arena, "%s%s%s", text, *text ? " " : "", parameter_quoted(planner->arena, parameter));
 	}
 	if (!has_init)
 		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
@@ -333,8 +419,8 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	plan->guest.vm = vm;
 	struct planner planner = {arena, diag, plan};
 	shared_expect(shared, system->kernel.path);
-	bool ok = check_kernel(&planner);
-	ok &= plan_closure(&planner, jobs);
+	bool ok = check_kernel(&planner), closed = plan_closure(&planner, jobs);
+	ok &= closed;
 	storage_disks(arena, vm, &plan->guest);
 	storage_mounts(arena, vm, plan->backend, &plan->guest, &plan->mounts);
 	plan->writable_store = store_overlay_find(arena, vm, &plan->overlay);
@@ -345,6 +431,8 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	/* The module that is missing for the same reason would be told too. */
 	ok &= kernel_support_check(arena, diag, plan) && plan_modules(&planner);
 	ok &= plan_parameters(&planner);
+	/* Without a closure each would miss it. */
+	ok &= !closed || check_parameters(&planner);
 	if (plan->backend->check_guest)
 		ok &= plan->backend->check_guest(diag, &plan->guest);
 	if (ok)

@@ -10,6 +10,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/host_store.h"
+#include "compiler/kernel_parameters.h"
 #include "compiler/nix_state.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20 };
@@ -303,16 +304,6 @@ static bool resolve_initrd(struct resolver *resolver)
 
 /* ---- kernel parameters ---- */
 
-static void add_words(struct resolver *resolver, struct strings *list, const char *text)
-{
-	static const char blanks[] = " \t\r\n";
-	for (text += strspn(text, blanks); *text; text += strspn(text, blanks)) {
-		size_t length = strcspn(text, blanks);
-		vec_push(resolver->arena, list, arena_strndup(resolver->arena, text, length));
-		text += length;
-	}
-}
-
 static bool bootspec_parameters(struct resolver *resolver, struct strings *list)
 {
 	struct json_object *array = NULL;
@@ -338,7 +329,7 @@ static bool resolve_parameters(struct resolver *resolver)
 		return true;
 	if (!file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
 		return false;
-	add_words(resolver, list, text.p);
+	parameters_split(resolver->arena, text.p, list);
 	return true;
 }
 

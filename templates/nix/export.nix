@@ -53,9 +53,21 @@ let
   # A share's default, which cannot be told from what was written: the host's store is shared read-only where nothing is said.
   exportShare = share: if share.readOnly or false then share else removeAttrs share [ "readOnly" ];
   exported = pickAttributes microvm;
+
+  # regInfo= names a closureInfo that microvm.nix puts on its disk, beside the closure. Our stage 1 brings a database instead; with another initrd it
+  # is packed.
+  startsWith = prefix: text: isString text && builtins.substring 0 (builtins.stringLength prefix) text == prefix;
+  isRegistration = startsWith "regInfo=";
+  registrations = filter isRegistration (exported.kernelParams or [ ]);
+  directoryOf = parameter: dirOf (builtins.substring 8 (builtins.stringLength parameter) parameter);
+  otherInitrd = (exported // overrides).initrd or (exported // overrides).initrdPath or null != null;
+  parameters =
+    if registrations == [ ] then { }
+    else if otherInitrd then { storePaths = exported.storePaths or [ ] ++ map directoryOf registrations; }
+    else { kernelParams = filter (parameter: !isRegistration parameter) exported.kernelParams; };
   shares = if exported ? shares then { shares = map exportShare exported.shares; } else { };
 in
 {
   hostName = config.networking.hostName;
   toplevel = "${config.system.build.toplevel}";
-} // exported // shares // overrides
+} // exported // shares // parameters // overrides

@@ -41,13 +41,27 @@ expect "verity: another initrd could not open the disk" "$test_dir/verity.log" "
 planned share "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]" "writableStoreOverlay: $parent/.rw-store"
 planned bind "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]"
 
-# boots NAME: a system whose initrd mounts by the module.
+# info_of PATH: the store path of a registration of its closure, which is not in it, as NixOS's closureInfo is.
+info_of() {
+	rm -rf "$test_dir/info"
+	mkdir "$test_dir/info"
+	# shellcheck disable=SC2046 # paths without blanks
+	nix-store --dump-db $(nix-store -qR "$1") >"$test_dir/info/registration"
+	nix-store --add "$test_dir/info"
+}
+
+# boots NAME: a system whose initrd mounts by the module. Where its store is writable, its Nix learns from a registration what is in there.
 boots() {
 	name=$1
 	system=$(nix_build "$top/tests/e2e/nix/nixos-shape.nix" toplevel --argstr kernelPackage "$kernel" --argstr mountsFile "$test_dir/$1.json") || exit 1
+	info=$(info_of "$system")
 	{
 		sed 1,2d "$test_dir/$1-part.yaml"
 		echo 'initrd: guest'
+		if grep -q '^writableStoreOverlay:' "$test_dir/$1-part.yaml"; then
+			echo "storePaths: [$info]"
+			echo "kernelParams: [loglevel=4, net.ifnames=0, regInfo=$info/registration]"
+		fi
 	} | compile "$1" "$system" || finish
 	boot "$1" '^nixos: '
 	expect "$1: the guest's own first stage boots" "$console" '^guest-initrd: started'
@@ -55,16 +69,25 @@ boots() {
 }
 boots disk
 expect "disk: the store is writable" "$console" '^nixos: upper written$'
+# refused DESCRIPTION MESSAGE ARGUMENT...: the description "disk" with a mistake that would have the guest collect its own system.
+refused() {
+	check "$1 is refused" test "$("$mvmbuild" plan "$test_dir/disk.yaml" "${@:3}" >/dev/null 2>"$test_dir/log"; echo $?)" = 3
+	expect "$1: it says why" "$test_dir/log" "$2"
+}
+other=$(info_of "$(nix-store --add "$top/LICENSE")")
+refused "no registration" 'writableStoreOverlay: .* would delete the running system' --set 'kernelParams=[loglevel=4]'
+refused "a registration that is not packed" "$info is not in the closure of this VM" --set 'storePaths=[]'
+refused "a registration of something else" "it does not register $system" \
+	--set "storePaths=[$other]" --set "kernelParams=[regInfo=$other/registration]"
+refused "an init that is not packed" "$other is not in the closure of this VM" --set "kernelParams=[regInfo=$info/registration, init=$other/init]"
 boots share
 expect "share: the store is writable" "$console" '^nixos: upper written$'
 boots bind
 
 # The registration of a closure, in a store path that is not in it, as NixOS's closureInfo is.
 registered=$(nix_build "$top/templates/demo/demo.nix" toplevel) || exit 1
-mkdir -p "$test_dir/info" "$test_dir/tools/bin" "$test_dir/state/gcroots"
-# shellcheck disable=SC2046 # paths without blanks
-nix-store --dump-db $(nix-store -qR "$registered") >"$test_dir/info/registration"
-info=$(nix-store --add "$test_dir/info")
+mkdir -p "$test_dir/tools/bin" "$test_dir/state/gcroots"
+info=$(info_of "$registered")
 ln -s "$(command -v nix-store)" "$test_dir/tools/bin/nix-store"
 echo "quiet regInfo=$info/registration init=/x" >"$test_dir/cmdline"
 jq '.stateDir = "'"$test_dir/state"'"' "$test_dir/disk.json" >"$test_dir/registration.json"

@@ -115,7 +115,7 @@ else
 fi
 
 # The description in a configuration.
-nix-instantiate --eval --strict --json "$top/tests/e2e/nix/export-mock.nix" >"$test_dir/export" 2>"$log"
+nix-instantiate --eval --strict --json -E "import $top/tests/e2e/nix/export-mock.nix { }" >"$test_dir/export" 2>"$log"
 check "the description in a configuration can be written" test $? = 0
 wanted="export"
 want "name and system" '.hostName == "mock" and (.toplevel | test("-system$"))'
@@ -125,6 +125,9 @@ want "null, booleans, numbers, lists" '.user == null and .balloon == false and .
 want "nothing generated" '[has("runner"), has("declaredRunner"), has("bootDisk"), has("storeDisk"), has("guest"), has("vmHostPackages")] | any | not'
 want "no functions, package sets, failures" '[has("apply"), has("broken"), (.qemu | has("pkgs"))] | any | not'
 want "a share's default is left out" '(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
+want "the reference's registration is not for our stage 1" '.kernelParams == ["quiet", "init=/x"] and (has("storePaths") | not)'
 want "overrides" '.vcpu == 7'
 check "mvmbuild takes it" "$MVMBUILD" check "$test_dir/export"
+nix-instantiate --eval --strict --json -E "import $top/tests/e2e/nix/export-mock.nix { initrd = \"guest\"; }" >"$test_dir/export" 2>"$log"
+want "with the guest's initrd it is packed" '(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and (.storePaths[0] | test("-closure-info$"))'
 finish

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # What a configuration of microvm.nix looks like to templates/nix/export.nix: packages, functions, package sets, values that throw.
+{ initrd ? null }:
+
 let
   package = name: derivation { inherit name; system = builtins.currentSystem; builder = "/bin/sh"; };
   pkgs = { callPackage = f: f; stdenv = throw "not to be evaluated"; hello = package "hello"; };
@@ -13,6 +15,7 @@ import ../../../templates/nix/export.nix {
       kernel = package "package";
       mem = 512;
       vcpu = 1;
+      kernelParams = [ "quiet" "init=/x" "regInfo=${package "closure-info"}/registration" ];
       balloon = false;
       user = null;
       volumes = [ { image = /var/data.img; size = 8; mountPoint = null; label = null; } ];
@@ -29,5 +32,5 @@ import ../../../templates/nix/export.nix {
       vmHostPackages = pkgs;
     };
   };
-  overrides.vcpu = 7;
+  overrides = { vcpu = 7; } // (if initrd == null then { } else { inherit initrd; });
 }
