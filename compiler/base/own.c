@@ -142,34 +142,39 @@ bool own_list_write(struct arena *arena, struct diag *diag, const char *director
 	return file_write(diag, path_join(arena, directory, OWN_LIST), buf_text(&text), text.n, 0444);
 }
 
-/* False when there is none that can be read. */
-static bool list_read(struct arena *arena, const char *directory, struct strings *names)
+enum listed { LISTED, UNLISTED, UNREADABLE };
+
+static enum listed list_read(struct arena *arena, const char *directory, struct strings *names)
 {
 	struct bytes text;
 	const char *path = path_join(arena, directory, OWN_LIST);
-	if (!path_exists(path) || !file_read(arena, diag_new(arena), path, LIST_BYTES, &text))
-		return false;
+	if (access(path, F_OK) != 0)
+		return errno == ENOENT || errno == ENOTDIR ? UNLISTED : UNREADABLE;
+	if (!file_read(arena, diag_new(arena), path, LIST_BYTES, &text))
+		return UNREADABLE;
 	for (const char *line = text.p; *line;) {
 		const size_t length = strcspn(line, "\n");
 		vec_push(arena, names, unescaped(arena, line, length));
 		line += length + (line[length] == '\n');
 	}
-	return names->n;
+	return LISTED;
 }
 
 /* ---- ours or not ---- */
 
 struct owner {
 	struct strings names;
-	bool listed;
+	enum listed listed;
 	const char *foreign;
 };
 
 static bool is_own(const struct owner *owner, const char *name)
 {
 	static const char *const tops[] = {"bin/", "libexec/", "share/", "runners/", "store-disks/"};
-	if (owner->listed)
-		return bsearch(&name, owner->names.v, owner->names.n, sizeof name, strings_compare) || is_added(name);
+	if (owner->listed == UNREADABLE)
+		return false;
+	if (owner->listed == LISTED)
+		return (owner->names.n && bsearch(&name, owner->names.v, owner->names.n, sizeof name, strings_compare)) || is_added(name);
 	for (size_t i = 0; i < countof(tops); i++)
 		if (strncmp(name, tops[i], strlen(tops[i])) == 0)
 			return true;
@@ -228,9 +233,9 @@ bool own_remove(const char *directory)
 bool own_remove_litter(const char *directory)
 {
 	struct arena *arena = arena_new();
-	const bool is_finished = path_exists(path_join(arena, directory, OWN_LIST));
+	const bool unfinished = access(path_join(arena, directory, OWN_LIST), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
 	arena_free(arena);
-	return (is_finished ? own_remove : tree_remove)(directory);
+	return (unfinished ? tree_remove : own_remove)(directory);
 }
 
 /* ---- the seal ---- */
@@ -274,7 +279,7 @@ static const char *seal_text(struct arena *arena, const char *directory, const c
 	if (!sealing.hash)
 		abort();
 	XXH3_128bits_reset(sealing.hash);
-	if (list_read(arena, directory, &names) && hash_files(directory, &names, &sealing)) {
+	if (list_read(arena, directory, &names) == LISTED && hash_files(directory, &names, &sealing)) {
 		XXH128_canonical_t digest;
 		XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(sealing.hash));
 		text = arena_printf(arena, SEAL_VERSION " %s %s", boot, arena_hex(arena, digest.digest, sizeof digest.digest));
