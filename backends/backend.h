@@ -127,6 +127,7 @@ struct backend {
 	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
 	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
 	bool asks_for_tags; /* it learns a virtiofs share's tag from the virtiofsd, not from its arguments */
+	bool plain_inodes;  /* its 9p server gives files the inode numbers that they have, also when several file systems lie below one directory */
 	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */
 	/* Those that have one queue all the same; NULL: none. */
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);

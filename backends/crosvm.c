@@ -277,6 +277,7 @@ const struct backend crosvm_backend = {
 	.nkernels = countof(kernels),
 	.disk_serials = true,
 	.asks_for_tags = true,
+	.plain_inodes = true, /* common/p9/src/server/mod.rs, From<stat64> for Qid */
 	.multi_queue = true,
 	.single_queue = crosvm_single_queue,
 	.check = crosvm_check,

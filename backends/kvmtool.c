@@ -231,6 +231,7 @@ const struct backend kvmtool_backend = {
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.macvtap_names = true,
+	.plain_inodes = true, /* virtio/9p.c, stat2qid */
 	.parameter_bytes = PARAMETER_BYTES,
 	.check = kvmtool_check,
 	.modules = kvmtool_modules,

@@ -128,7 +128,8 @@ static void add_shares(const struct qemu *qemu)
 			option_printf(command, "-device", "vhost-user-fs-%s,chardev=fs%zu,tag=%s", qemu_suffix(qemu), i, tag);
 			continue;
 		}
-		option_printf(command, "-fsdev", "local,id=fs%zu,path=%s,security_model=%s,readonly=%s", i, qemu_escape(qemu->arena, share->source),
+		/* Of several file systems below one directory two files can have one inode number, by which the guest would take one for the other. */
+		option_printf(command, "-fsdev", "local,id=fs%zu,path=%s,security_model=%s,readonly=%s,multidevs=remap", i, qemu_escape(qemu->arena, share->source),
 			      share->security_model, share->read_only ? "true" : "false");
 		option_printf(command, "-device", "virtio-9p-%s,fsdev=fs%zu,mount_tag=%s", qemu_suffix(qemu), i, tag);
 	}

@@ -36,7 +36,7 @@ const char *script_needs(struct arena *arena, const struct plan *plan);
 const char *script_functions(struct arena *arena, const struct plan *plan);
 /* Of these functions need_apart, with the places that it asks for; empty when the guest cannot write to any share. */
 const char *script_apart(struct arena *arena, const struct plan *plan);
-/* Of the lines "need_share 'TAG' 'SOURCE'" for each share that the hypervisor serves by itself, and need_apart where the guest may write to it. */
+/* Of the lines of script_needs those for each share that the hypervisor serves by itself. */
 const char *script_share_needs(struct arena *arena, const struct plan *plan);
 /* A line "FUNCTION 'SOCKET'..." with those of the virtiofsds; empty when there are none. */
 const char *script_share_sockets(struct arena *arena, const struct plan *plan, const char *function);

@@ -89,6 +89,8 @@ const char *script_share_needs(struct arena *arena, const struct plan *plan)
 		buf_printf(&out, "need_share %s\n", words);
 		if (!share->read_only)
 			buf_printf(&out, "need_apart %s\n", words);
+		if (plan->backend->plain_inodes)
+			buf_printf(&out, "need_one_file_system %s\n", words);
 	}
 	return arena_strdup(arena, buf_text(&out));
 }

@@ -29,6 +29,20 @@ need_share() { # TAG SOURCE
 	[ -d "$2" ] || complain "the share $1: there is no directory $2"
 }
 
+# This hypervisor's 9p server gives each file the inode number that it has; in another file system below the directory these numbers come again, and the
+# guest's programs would take one file for the other. (A subvolume of btrfs that is no mount is not seen here.)
+need_one_file_system() { # TAG SOURCE
+	local source device point
+	[ -d "$2" ] || return 0
+	source=$(readlink -f -- "$2") device=$(stat -c %d -- "$source")
+	while read -r _ _ _ _ point _; do
+		printf -v point %b "$point"
+		if [[ $point != "${source%/}"/* ]] || [ "$(stat -c %d -- "$point" 2>/dev/null || echo "$device")" = "$device" ]; then continue; fi
+		complain "the share $1: $point, below $2, is another file system, whose inode numbers would mean other files too: share directories of one file system each"
+		return
+	done </proc/self/mountinfo
+}
+
 need_volume() { # IMAGE READ-ONLY CREATED
 	if [ "$3" = true ] && [ ! -e "$1" ]; then
 		need_directory "$1"

@@ -50,6 +50,11 @@ compose_rust() {
 	if [ "$acl" = true ]; then argv+=(--posix-acl --xattr); fi
 	if [ "$cache" = metadata ] && ! has metadata; then complain "the share $tag: $program has no cache: metadata"; fi
 	argv+=("--cache=$cache")
+	# With several file systems below the directory the guest has as many: their inode numbers may be the same. Given twice, virtiofsd refuses it.
+	case " ${extra[*]} " in
+	*' --announce-submounts '*) ;;
+	*) if has --announce-submounts; then argv+=(--announce-submounts); fi ;;
+	esac
 	if has --inode-file-handles; then
 		argv+=("--inode-file-handles=$handles")
 	elif [ "$handles" = mandatory ]; then
