@@ -9,14 +9,6 @@ static bool machine_has_hotplug(const struct vm *vm)
 	return !qemu_is_microvm(vm);
 }
 
-static bool has_bridge(const struct vm *vm)
-{
-	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (strcmp(vm->interfaces.v[i].type, "bridge") == 0)
-			return true;
-	return false;
-}
-
 /* A relative name with a colon would be read as a protocol ("nbd:…"). */
 static const char *file_name(struct arena *arena, const char *path)
 {
@@ -104,9 +96,7 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 static void add_control(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
-	/* The sandbox keeps privileges from being gained, which the setuid bridge helper has to. */
-	if (!has_bridge(vm))
-		option_add(qemu->command, "-sandbox", "on");
+	qemu_add_sandbox(qemu);
 	/* -run-with user= came with 9.1, and -runas went with 10.0. */
 	if (vm->user && version_at_least(vm->qemu.common.version, 9, 1))
 		option_printf(qemu->command, "-run-with", "user=%s", vm->user);

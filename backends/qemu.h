@@ -29,6 +29,8 @@ void qemu_add_cpu(const struct qemu *qemu);
 void qemu_add_memory(const struct qemu *qemu);
 void qemu_add_memory_object(const struct qemu *qemu);
 void qemu_add_memory_devices(const struct qemu *qemu);
+/* qemu_sandbox.c */
+void qemu_add_sandbox(const struct qemu *qemu);
 /* qemu_network.c */
 void qemu_add_interfaces(const struct qemu *qemu);
 
