@@ -39,6 +39,7 @@ static const char *host_script(struct arena *arena, const struct plan *plan, con
 {
 	const struct hole holes[] = {
 		{hole, lines},
+		{"holders", script_part(arena, "holders")},
 		{"user", script_quoted(arena, plan->vm->host_user)},
 		{"group", script_quoted(arena, plan->vm->host_group)},
 		{"multi_queue", plan->tap_multi_queue ? "0x0100" : "0"},

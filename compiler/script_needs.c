@@ -49,8 +49,10 @@ static void need_interfaces(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct interface *interface = plan->guest.nics[i].interface;
-		if (strcmp(interface->type, "tap") == 0 || strcmp(interface->type, "macvtap") == 0)
-			buf_printf(&lines->text, "need_interface %s %s\n", interface->type, interface->id);
+		if (strcmp(interface->type, "tap") == 0)
+			buf_printf(&lines->text, "need_tap %s %s\n", interface->id, plan->tap_multi_queue ? "several" : "one");
+		else if (strcmp(interface->type, "macvtap") == 0)
+			buf_printf(&lines->text, "need_interface macvtap %s\n", interface->id);
 	}
 }
 

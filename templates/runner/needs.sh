@@ -25,6 +25,23 @@ need_interface() { # TYPE NAME
 	[ -e "/sys/class/net/$2/ifindex" ] || complain "the $1 interface $2 is missing: $runner/bin/$1-up makes it, as root"
 }
 
+# A tap that the hypervisor could not open, for the reasons of tun.c: another kind, other queues, or another that has it open.
+need_tap() { # NAME QUEUES
+	local device=/sys/class/net/$1 flags=0 queues=one carrier=0
+	need_interface tap "$1"
+	if [ ! -e "$device/ifindex" ]; then return 0; fi
+	if [ -e "$device/tun_flags" ]; then flags=$(cat "$device/tun_flags"); fi
+	if [ $((flags & 0x0100)) != 0 ]; then queues=several; fi
+	carrier=$(cat "$device/carrier" 2>/dev/null) || true
+	if [ $((flags & 0x0002)) = 0 ]; then
+		complain "the interface $1 is no tap"
+	elif [ "$queues" != "$2" ]; then
+		complain "the tap interface $1 is made for $queues of the guest's queues, not for $2: $runner/bin/tap-up makes it anew, as root"
+	elif [ "$carrier" = 1 ]; then
+		complain "the tap interface $1 is in use: another VM or program has it open"
+	fi
+}
+
 need_share() { # TAG SOURCE
 	[ -d "$2" ] || complain "the share $1: there is no directory $2"
 }

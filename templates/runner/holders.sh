@@ -1,0 +1,58 @@
+# Who has an interface open, a VM or another program: that one is never taken away.
+
+name_process() { # PROCESS
+	local name=
+	read -r name <"/proc/$1/comm" || true
+	echo "${name:-a program} (process $1)"
+}
+
+# The kernel tells whether a tap is open: then it has a carrier, which can be read while the interface is up.
+tap_is_open() { # NAME
+	local device=/sys/class/net/$1 carrier was_up
+	was_up=$(($(cat "$device/flags") & 1))
+	[ "$was_up" = 1 ] || ip link set dev "$1" up
+	carrier=$(cat "$device/carrier")
+	[ "$was_up" = 1 ] || ip link set dev "$1" down
+	[ "$carrier" = 1 ]
+}
+
+# tun.c writes the interface's name into /proc/PROCESS/fdinfo/FILE, which takes rights of root that a unit does not have.
+tap_holder() { # NAME: fails when nobody is seen that has it open
+	local file text process
+	for file in /proc/[0-9]*/fdinfo/*; do
+		text=
+		{ IFS= read -r -d '' text <"$file"; } 2>/dev/null || true
+		if [[ $text == *$'\niff:\t'"$1"$'\n'* ]]; then
+			process=${file#/proc/}
+			name_process "${process%%/*}"
+			return
+		fi
+	done
+	return 1
+}
+tap_holder_or_how() { # NAME
+	tap_holder "$1" || echo "somebody (\"grep -ls 'iff:.*$1' /proc/*/fdinfo/*\" tells root who)"
+}
+
+# A macvtap is a file; nothing else tells that it is open.
+macvtap_holder() { # NAME: fails when nobody has it open
+	local process links file
+	file=/dev/tap$(cat "/sys/class/net/$1/ifindex")
+	for process in /proc/[0-9]*; do
+		links=$(readlink -- "$process"/fd/* 2>/dev/null) || true
+		if [[ $'\n'$links$'\n' == *$'\n'"$file"$'\n'* ]]; then
+			name_process "${process#/proc/}"
+			return
+		fi
+	done
+	return 1
+}
+
+# Whether others' files can be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE, which a unit does not have.
+sees_files() {
+	local key value
+	while read -r key value; do
+		if [ "$key" = CapEff: ]; then break; fi
+	done </proc/self/status
+	[ $((16#$value >> 19 & 1)) = 1 ] && [ $((16#$value & 6)) != 0 ]
+}
