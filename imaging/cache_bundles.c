@@ -13,18 +13,29 @@
 
 enum { MANY = 8, /* bundles that are not large, */ LARGE = BUNDLE_MOST / 2 /* bytes; with those at most so many are read by every build */ };
 
+static int open_bundles(const struct cache_directory *directory, int objects)
+{
+	int fd = -1;
+	for (int tries = 0; fd < 0 && tries < 2; tries++) {
+		mkdirat(objects, CACHE_BUNDLES, 0700 | directory->share);
+		fd = openat(objects, CACHE_BUNDLES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 && ((errno != ENOTDIR && errno != ELOOP) || !cache_make_way(objects, CACHE_BUNDLES)))
+			break;
+	}
+	return fd;
+}
+
 bool bundles_publish(const struct cache_directory *directory, int objects, const char *settings, struct bundle_writer *writer)
 {
 	char temporary[32], name[24];
 	unsigned serial = 0;
 	if (writer->entries.n == 0)
 		return true;
-	mkdirat(objects, CACHE_BUNDLES, 0700 | directory->share);
-	FD_CLEANUP int bundles = openat(objects, CACHE_BUNDLES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	FD_CLEANUP int bundles = open_bundles(directory, objects);
 	FD_CLEANUP int fd = bundles < 0 ? -1 : cache_temporary_create(directory, "bundle-", &serial, temporary);
 	if (fd < 0)
 		return false;
-	const bool ok = bundle_write(writer, settings, fd, name) && renameat(directory->temporary, temporary, bundles, name) == 0;
+	const bool ok = bundle_write(writer, settings, fd, name) && cache_rename(directory, temporary, bundles, name);
 	const int error = errno;
 	if (!ok)
 		unlinkat(directory->temporary, temporary, 0);
@@ -135,33 +146,57 @@ bool bundles_merge(const struct bundles_merge *merge)
 	return ok;
 }
 
-static bool is_small(void *context, size_t bundle)
+/* Which are merged: small ones when they are many, and those with damage. */
+struct tidying {
+	const struct shelf *shelf;
+	const struct strings *damaged;
+	bool many;
+};
+
+static bool is_small(const struct bundle *bundle)
 {
-	const struct shelf *shelf = context;
-	return shelf->v.v[bundle].header.entries < LARGE;
+	return bundle->header.entries < LARGE;
 }
 
-void bundles_merge_locked(const struct cache_directory *directory, const char *path, const char *settings)
+static bool is_untidy(void *context, size_t index)
+{
+	const struct tidying *tidying = context;
+	const struct bundle *bundle = &tidying->shelf->v.v[index];
+	bool chosen = tidying->many && is_small(bundle);
+	for (size_t i = 0; i < tidying->damaged->n; i++)
+		chosen |= strcmp(tidying->damaged->v[i], bundle->name) == 0;
+	return chosen;
+}
+
+static void tidy(const struct cache_directory *directory, const struct shelf *shelf, const struct strings *damaged)
+{
+	size_t small = 0;
+	for (size_t b = 0; b < shelf->v.n; b++)
+		small += is_small(&shelf->v.v[b]);
+	struct tidying tidying = {shelf, damaged, small > MANY};
+	if (tidying.many || damaged->n)
+		bundles_merge(&(struct bundles_merge){directory, shelf, is_untidy, NULL, &tidying});
+	/* What another machine wrote may not be wrong for long. */
+	for (size_t i = 0; !directory->remote && i < shelf->broken.n; i++)
+		cache_remove(shelf->bundles, shelf->broken.v[i]);
+}
+
+void bundles_tidy_locked(const struct cache_directory *directory, const char *path, const char *settings, const struct strings *damaged)
 {
 	struct shelf shelf;
 	struct arena *arena = arena_new();
 	int objects = openat(directory->top, settings, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	size_t small = 0;
 	/* What does not work now is for the next one: more bundles than wished only cost time. */
-	if (shelf_open(diag_new(arena), path, objects, settings, NULL, &shelf)) {
-		for (size_t b = 0; b < shelf.v.n; b++)
-			small += is_small(&shelf, b);
-		if (small > MANY)
-			bundles_merge(&(struct bundles_merge){directory, &shelf, is_small, NULL, &shelf});
-	}
+	if (shelf_open(diag_new(arena), path, objects, settings, NULL, &shelf))
+		tidy(directory, &shelf, damaged);
 	shelf_close(&shelf);
 	arena_free(arena);
 }
 
-void bundles_merge_many(const struct cache_directory *directory, const char *path, const char *settings)
+void bundles_tidy(const struct cache_directory *directory, const char *path, const char *settings, const struct strings *damaged)
 {
 	if (!cache_lock(directory, LOCK_EX | LOCK_NB))
 		return;
-	bundles_merge_locked(directory, path, settings);
+	bundles_tidy_locked(directory, path, settings, damaged);
 	cache_unlock(directory);
 }

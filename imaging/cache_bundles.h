@@ -24,9 +24,12 @@ struct bundles_merge {
  * exclusive lock. Killed at any moment, every object is there at least once. False with errno set.
  */
 bool bundles_merge(const struct bundles_merge *merge);
-/* Merges the bundles of `settings`, whose directory is `path`, when there are many. The caller has the exclusive lock. */
-void bundles_merge_locked(const struct cache_directory *directory, const char *path, const char *settings);
+/*
+ * Merges the bundles of `settings`, whose directory is `path`, when there are many, and anyway those with the names in `damaged`, which lose what is not
+ * sound. What stands in the place of a bundle and is none makes way. The caller has the exclusive lock.
+ */
+void bundles_tidy_locked(const struct cache_directory *directory, const char *path, const char *settings, const struct strings *damaged);
 /* The same with a lock of its own, unless somebody else has it. */
-void bundles_merge_many(const struct cache_directory *directory, const char *path, const char *settings);
+void bundles_tidy(const struct cache_directory *directory, const char *path, const char *settings, const struct strings *damaged);
 
 #endif

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 #include "compiler/base/remote.h"
 
 static const char uses_prefix[] = "uses-";
+
+enum { ASIDE_MOST = 100 };
 
 /* ---- who may write ---- */
 
@@ -64,6 +67,45 @@ bool cache_is_believed(struct diag *diag, int directory, const char *path, const
 			  (unsigned)st.st_mode & 07777);
 }
 
+/* ---- what is in the way ---- */
+
+static bool put_aside(int directory, const char *name)
+{
+	char aside[NAME_MAX + 1];
+	for (int i = 0; i < ASIDE_MOST; i++) {
+		struct stat st;
+		if (snprintf(aside, sizeof aside, "%s.aside-%d", name, i) >= (int)sizeof aside)
+			break;
+		if (fstatat(directory, aside, &st, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT)
+			return renameat(directory, name, directory, aside) == 0;
+	}
+	errno = ENAMETOOLONG;
+	return false;
+}
+
+bool cache_make_way(int directory, const char *name)
+{
+	struct stat st;
+	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return errno == ENOENT;
+	if (S_ISDIR(st.st_mode))
+		return unlinkat(directory, name, AT_REMOVEDIR) == 0 || ((errno == ENOTEMPTY || errno == EEXIST) && put_aside(directory, name));
+	return S_ISREG(st.st_mode) && st.st_size > 0 ? put_aside(directory, name) : unlinkat(directory, name, 0) == 0;
+}
+
+bool cache_remove(int directory, const char *name)
+{
+	return unlinkat(directory, name, 0) == 0 || cache_make_way(directory, name);
+}
+
+bool cache_rename(const struct cache_directory *directory, const char *temporary, int into, const char *name)
+{
+	if (renameat(directory->temporary, temporary, into, name) == 0)
+		return true;
+	return (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST) && cache_make_way(into, name) &&
+	       renameat(directory->temporary, temporary, into, name) == 0;
+}
+
 /* ---- opening ---- */
 
 static bool cannot_make(struct diag *diag, const char *path)
@@ -76,16 +118,41 @@ static int open_directory(int parent, const char *name)
 	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-int cache_directory_below(struct diag *diag, const struct cache_directory *directory, int parent, const char *name, const char *path)
+/* Whatever is no directory makes way; a link to one is one. */
+static int make_directory(const struct cache_directory *directory, int parent, const char *name)
 {
 	int fd = -1;
-	if (mkdirat(parent, name, 0700 | directory->share) == 0 || errno == EEXIST)
+	for (int tries = 0; fd < 0 && tries < 2; tries++) {
+		if (mkdirat(parent, name, 0700 | directory->share) != 0 && errno != EEXIST)
+			break;
 		fd = open_directory(parent, name);
+		if (fd < 0 && ((errno != ENOTDIR && errno != ENOENT && errno != ELOOP) || !cache_make_way(parent, name)))
+			break;
+	}
+	return fd;
+}
+
+int cache_directory_below(struct diag *diag, const struct cache_directory *directory, int parent, const char *name, const char *path)
+{
+	int fd = make_directory(directory, parent, name);
 	if (fd < 0)
 		cannot_make(diag, path);
 	else if (!is_ours_alone(diag, fd, path))
 		fd_close(&fd);
 	return fd;
+}
+
+/* As cache_temporary_create makes them: PREFIX, a process, a dash, a number. Others in a directory that is called tmp may be somebody's. */
+static bool is_temporary(const char *name)
+{
+	static const char *const prefixes[] = {"", "bundle-", "uses-"};
+	static const char digits[] = "0123456789";
+	for (size_t i = 0; i < countof(prefixes); i++) {
+		const size_t n = strlen(prefixes[i]), process = strncmp(name, prefixes[i], n) == 0 ? strspn(name + n, digits) : 0;
+		if (process && name[n + process] == '-' && name[n + process + 1] && !name[n + process + 1 + strspn(name + n + process + 1, digits)])
+			return true;
+	}
+	return false;
 }
 
 /* A temporary file is litter when its writer does not hold its lock any more. NFS locks exclusively only what may be written to. */
@@ -98,11 +165,29 @@ static void remove_litter(int directory)
 		return;
 	}
 	for (const struct dirent *entry; (entry = readdir(stream));) {
+		if (!is_temporary(entry->d_name))
+			continue;
 		FD_CLEANUP int file = openat(directory, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
 			unlinkat(directory, entry->d_name, 0);
 	}
 	closedir(stream);
+}
+
+static int open_lock(int top)
+{
+	int fd = -1;
+	for (int tries = 0; fd < 0 && tries < 2; tries++) {
+		struct stat st;
+		fd = openat(top, CACHE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
+			break;
+		const bool misplaced = fd >= 0 || errno == EISDIR || errno == ELOOP || errno == ENXIO;
+		fd_close(&fd);
+		if (!misplaced || !cache_make_way(top, CACHE_LOCK))
+			break;
+	}
+	return fd;
 }
 
 static bool open_inside(struct diag *diag, struct cache_directory *directory)
@@ -118,7 +203,7 @@ static bool open_inside(struct diag *diag, struct cache_directory *directory)
 	arena_free(arena);
 	if (directory->temporary < 0)
 		return false;
-	directory->lock = openat(directory->top, CACHE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	directory->lock = open_lock(directory->top);
 	remove_litter(directory->temporary);
 	return true;
 }

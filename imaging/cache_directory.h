@@ -55,6 +55,16 @@ bool cache_is_believed(struct diag *diag, int directory, const char *path, const
 /* Whether a file of such a cache is. */
 bool cache_file_is_believed(const struct stat *st, const struct cache_owners *owners);
 
+/*
+ * What stands where the cache wants a file or a directory of its own goes when there is nothing in it; a directory or file with something in it is
+ * somebody's, and is only called NAME.aside-0 or the like from now on, where clean-ups name it. False with errno set.
+ */
+bool cache_make_way(int directory, const char *name);
+/* Removes a file of the cache, and whatever else stands in its place as cache_make_way does. */
+bool cache_remove(int directory, const char *name);
+/* Gives a file in tmp its place in the directory `into`, whatever stands there. False with errno set. */
+bool cache_rename(const struct cache_directory *directory, const char *temporary, int into, const char *name);
+
 /* A new file in tmp, locked. Its descriptor; -1 with errno set. */
 int cache_temporary_create(const struct cache_directory *directory, const char *prefix, unsigned *serial, char name[static 32]);
 /* Waits; false when files cannot be locked here. */

@@ -117,7 +117,7 @@ static bool free_shelf(struct gc *gc, const struct cache_shelf *shelf)
 	const struct bundles_merge merge = {&gc->directory, &shelf->shelf, is_chosen, stays, gc};
 	if (!bundles_merge(&merge))
 		return cannot_write(gc, shelf->path);
-	bundles_merge_locked(&gc->directory, shelf->path, shelf->settings);
+	bundles_tidy_locked(&gc->directory, shelf->path, shelf->settings, &(const struct strings){0});
 	/* A build that has opened the directory would lose what it puts there. Nothing else keeps an empty one. */
 	if (gc->uses.n == 0) {
 		unlinkat(shelf->shelf.objects, CACHE_BUNDLES, AT_REMOVEDIR);

@@ -10,7 +10,7 @@
 
 #include "compiler/base/file.h"
 
-enum { HASH_DIGITS = 32, BUNDLE_DIGITS = 16 };
+enum { HASH_DIGITS = 32 };
 
 /* NFS's name for a file that was removed and is open on this machine: ".nfs" and numbers. It goes when it is closed. */
 static bool is_removed(const char *name)
@@ -40,11 +40,6 @@ static struct strings list(struct arena *arena, int directory)
 static bool is_object_name(const char *name)
 {
 	return strspn(name, "0123456789abcdfghijklmnpqrsvwxyz") == HASH_DIGITS && name[HASH_DIGITS] == '-' && name[HASH_DIGITS + 1];
-}
-
-static bool is_bundle_name(const char *name)
-{
-	return strspn(name, "0123456789abcdef") == BUNDLE_DIGITS && !name[BUNDLE_DIGITS];
 }
 
 static bool is_settings_name(const char *name)
@@ -93,7 +88,7 @@ static void scan_bundles(struct cache_scan *scan, struct cache_shelf *shelf)
 		struct stat st;
 		if (opened < shelf->shelf.v.n && strcmp(shelf->shelf.v.v[opened].name, names.v[i]) == 0)
 			opened++;
-		else if (is_bundle_name(names.v[i]) && is_regular(shelf->shelf.bundles, names.v[i], &st))
+		else if (bundle_is_name(names.v[i]) && is_regular(shelf->shelf.bundles, names.v[i], &st))
 			note_broken(scan, shelf, names.v[i]);
 		else
 			vec_push(scan->arena, &scan->unknown,

@@ -9,10 +9,19 @@
 
 struct shelf {
 	int objects, bundles;             /* directories; -1 without */
+	const char *path;                 /* of `objects`, for messages */
 	const char *settings;
 	const struct cache_owners *owners; /* of a cache that others fill; NULL: our own, whose use is noted */
 	struct arena *arena;
 	VEC(struct bundle) v;
+	struct strings broken;            /* names of what stands in the place of bundles and cannot be told to be one */
+};
+
+/* Why an object was not taken that seems to be there. */
+struct shelf_fault {
+	enum object_fault fault; /* OBJECT_FAULTLESS: there is none */
+	int error;               /* of OBJECT_UNREADABLE */
+	const char *bundle;      /* the name of the one that holds it; NULL: a file of its own */
 };
 
 /* Takes over `objects`, a directory or -1. What cannot be read is not there. False, with an error, when it is not to be believed. */
@@ -24,8 +33,11 @@ void shelf_advise(const struct shelf *shelf, size_t lookups);
 /* Notes what was used. */
 void shelf_close(struct shelf *shelf);
 
-/* False when there is none, or none that is sound. Threads may look at the same time. */
-bool shelf_find(const struct shelf *shelf, struct object_identity identity, struct object *out);
+/*
+ * False when there is none, or none that is sound: then `fault` says what was damaged or in the way. Threads may look at the same time. With `discards`,
+ * a damaged file of our own goes at once.
+ */
+bool shelf_find(const struct shelf *shelf, const struct object_identity *identity, bool discards, struct object *out, struct shelf_fault *fault);
 /* The footer alone; the rest may be damaged. */
 bool shelf_peek(const struct shelf *shelf, const struct object_identity *identity, struct object_footer *footer);
 

@@ -36,7 +36,7 @@ static void judge_file(const struct cache_shelf *shelf, const struct cache_objec
 {
 	struct stat st = {0};
 	struct object object;
-	const struct object_identity identity = {.name = o->name, .settings = shelf->settings, .foreign = true};
+	const struct object_identity identity = {.name = o->name, .settings = shelf->settings};
 	int fd = openat(shelf->shelf.objects, o->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return; /* it went meanwhile */
@@ -162,7 +162,7 @@ static bool clean(struct verify *verify, const struct cache_directory *directory
 			remove_file(&shelf->shelf, o->name, verify->verdicts[i].inode);
 	}
 	for (size_t i = 0; i < shelf->broken.n; i++)
-		unlinkat(shelf->shelf.bundles, shelf->broken.v[i], 0);
+		cache_remove(shelf->shelf.bundles, shelf->broken.v[i]);
 	const struct bundles_merge merge = {directory, &shelf->shelf, has_damage, NULL, verify};
 	return bundles_merge(&merge) ||
 	       diag_error(verify->diag, STATUS_FAILED, NULL, "unwritable-cache", "cannot change %s: %s", shelf->path, strerror(errno));

@@ -50,7 +50,7 @@ struct object_fragment {
 struct object_footer {
 	char magic[8];
 	uint64_t name_hash;                      /* of the object's name and how it was compressed */
-	uint64_t boot;                           /* hash of the boot in which it was written; 0: not known */
+	uint64_t unused;                         /* 0; older programs wrote a hash of the boot here */
 	uint64_t data_bytes, tables_offset, records_bytes;
 	uint64_t content_bytes;                  /* of all files */
 	uint32_t inodes, fragments;
@@ -65,13 +65,21 @@ struct object_identity {
 	const char *name;     /* basename of the store path */
 	const char *settings; /* format, compressor, level, block size, library: one word */
 	const char *nar_hash; /* NULL: any */
-	uint64_t boot;        /* object_boot() */
-	bool foreign;         /* from a cache that others fill, or write to as well: whatever it says of itself, its data is compared with its hash */
+};
+
+/* Why what is in the place of an object is not taken. */
+enum object_fault {
+	OBJECT_FAULTLESS,
+	OBJECT_OTHER,      /* sound as far as was looked, but of another build of the path: packed from files with another NAR hash */
+	OBJECT_DAMAGED,    /* its hashes do not fit, or it has not its length */
+	OBJECT_MISPLACED,  /* it is no regular file */
+	OBJECT_UNREADABLE, /* errno says why */
 };
 
 /* An object opened for linking. */
 struct object {
 	int fd;                  /* -1 when all of it is in memory */
+	enum object_fault fault; /* when it could not be opened */
 	struct object_footer footer;
 	unsigned char *memory;   /* owned; the next three point into it */
 	const unsigned char *records;
@@ -82,16 +90,14 @@ struct object {
 uint64_t object_name_hash(const struct object_identity *identity);
 uint64_t object_footer_hash(const struct object_footer *footer);
 uint64_t object_tables_offset(uint64_t data_bytes);
-/* A value of this boot of the machine; 0 when the kernel does not say. */
-uint64_t object_boot(void);
 
 /*
- * Takes over `fd`, a regular file, also when it fails. False when this is not a sound object of that identity: truncated, damaged, or packed from
- * another build of the path. The tables are always compared with their hash; the data is when it was not written in this boot and was not compared
- * since, because objects are not synced to disk and a crash of the machine may have lost blocks.
+ * Takes over `fd`, a regular file, also when it fails. False when this is not a sound object of that identity; out->fault says what it is. All of it is
+ * read and compared with its hashes, each time: a disk that rots changes neither a file's times nor its length, and objects are not synced, so that a
+ * crash of the machine may have lost blocks. To read costs less than to copy, and what is copied then comes from the pages that were compared.
  */
 bool object_open(int fd, const struct stat *st, const struct object_identity *identity, struct object *out);
-/* The same of `count` bytes from malloc, which it takes over, also when it fails. All is compared with its hash. */
+/* The same of `count` bytes from malloc, which it takes over, also when it fails. */
 bool object_open_memory(unsigned char *bytes, size_t count, const struct object_identity *identity, struct object *out);
 /* The footer alone, of an object of that identity; the rest may be damaged. */
 bool object_read_footer(int fd, uint64_t file_bytes, const struct object_identity *identity, struct object_footer *footer);

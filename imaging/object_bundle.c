@@ -16,13 +16,18 @@
 #include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 
-enum { DAY_SECONDS = 24 * 60 * 60, ALIGNMENT = 8 };
+enum { DAY_SECONDS = 24 * 60 * 60, ALIGNMENT = 8, NAME_DIGITS = 16 };
 
 static const char bundle_magic[8] = "MVMBDL1";
 
 uint32_t bundle_today(void)
 {
 	return (uint32_t)(time(NULL) / DAY_SECONDS);
+}
+
+bool bundle_is_name(const char *name)
+{
+	return strspn(name, "0123456789abcdef") == NAME_DIGITS && !name[NAME_DIGITS];
 }
 
 static uint64_t header_hash(const struct bundle_header *header)
@@ -124,21 +129,34 @@ static bool is_named(const struct object *object, const char *name)
 	return last && last->name_length == strlen(name) && memcmp(object_record_name(last), name, last->name_length) == 0;
 }
 
+static enum object_fault entry_open(const struct bundle *b, const struct bundle_entry *e, const struct object_identity *identity, struct object *out)
+{
+	unsigned char *bytes = entry_read(b, e);
+	if (!bytes)
+		return OBJECT_UNREADABLE;
+	if (!object_open_memory(bytes, e->bytes, identity, out))
+		return out->fault;
+	if (is_named(out, identity->name))
+		return OBJECT_FAULTLESS;
+	object_close(out);
+	return OBJECT_OTHER;
+}
+
 bool bundle_find(struct bundle *b, const struct object_identity *identity, struct object *out)
 {
 	const uint64_t hash = object_name_hash(identity);
+	enum object_fault worst = OBJECT_FAULTLESS;
 	for (size_t i = entry_find(b, hash); i < b->header.count && b->entries[i].name_hash == hash; i++) {
-		const struct bundle_entry *e = &b->entries[i];
-		unsigned char *bytes = entry_read(b, e);
-		if (!bytes || !object_open_memory(bytes, e->bytes, identity, out))
-			continue;
-		if (!is_named(out, identity->name)) {
-			object_close(out);
-			continue;
+		const enum object_fault fault = entry_open(b, &b->entries[i], identity, out);
+		if (fault == OBJECT_FAULTLESS) {
+			__atomic_store_n(&b->days[i], bundle_today(), __ATOMIC_RELAXED);
+			return true;
 		}
-		__atomic_store_n(&b->days[i], bundle_today(), __ATOMIC_RELAXED);
-		return true;
+		if (fault == OBJECT_DAMAGED)
+			__atomic_store_n(&b->damaged, true, __ATOMIC_RELAXED);
+		worst = fault > worst ? fault : worst;
 	}
+	*out = (struct object){.fd = -1, .fault = worst};
 	return false;
 }
 

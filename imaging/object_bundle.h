@@ -38,15 +38,21 @@ struct bundle {
 	struct bundle_header header;
 	struct bundle_entry *entries; /* owned */
 	uint32_t *days;               /* since 1970, as they were and as objects are used; owned */
+	bool damaged;                 /* an object in it was found so; by several threads */
 	char name[24];                /* of the file */
 };
 
 /* Days since 1970. */
 uint32_t bundle_today(void);
+/* Whether a file may be called so in a directory of bundles. */
+bool bundle_is_name(const char *name);
 /* Takes over `fd`, a regular file. False when this is not a sound bundle of objects made with these settings. */
 bool bundle_open(int fd, const char *settings, struct bundle *out);
 void bundle_close(struct bundle *bundle);
-/* Threads may look at the same time. An object that is not sound is not there; it may be in another bundle. */
+/*
+ * Threads may look at the same time. An object that is not sound is not there; it may be in another bundle. Then out->fault says what is there instead, of
+ * the damaged and the other ones the worst.
+ */
 bool bundle_find(struct bundle *bundle, const struct object_identity *identity, struct object *out);
 /* The footer of an object of that identity; the rest may be damaged. */
 bool bundle_peek(const struct bundle *bundle, const struct object_identity *identity, struct object_footer *footer);

@@ -15,6 +15,7 @@
 #include "compiler/base/arena.h"
 #include "compiler/base/file.h"
 #include "imaging/cache_bundles.h"
+#include "imaging/cache_faults.h"
 
 enum { BUNDLE_BYTES = 1 << 20 };
 
@@ -33,7 +34,7 @@ struct object_cache {
 	bool keeps;
 	struct cache_directory directory; /* without a cache its `temporary` is the scratch directory */
 	VEC(struct shelf) shelves;        /* the own one is the first, if there is one */
-	uint64_t boot;
+	struct cache_faults *faults;
 	unsigned serial;      /* of the last temporary name */
 	struct spare uses;    /* what this build needs */
 	VEC(struct spare) spares;
@@ -68,9 +69,6 @@ static bool open_kept(struct object_cache *cache, const struct cache_request *re
 {
 	if (!cache_directory_make(cache->diag, request->directory, &cache->directory))
 		return false;
-	/* What another machine wrote may be in its server's memory alone: to read it once does not tell that it is on the disk. */
-	if (cache->directory.remote)
-		cache->boot = 0;
 	/* Where there are no locks, nobody would hear it. */
 	if (cache_lock(&cache->directory, LOCK_SH))
 		say_uses(cache, request->closure);
@@ -98,6 +96,15 @@ static bool open_foreign(struct object_cache *cache, const struct cache_sharing 
 	return ok;
 }
 
+static void note_broken(const struct object_cache *cache, const struct shelf *shelf)
+{
+	struct arena *arena = arena_new();
+	for (size_t i = 0; i < shelf->broken.n; i++)
+		cache_faults_add(cache->faults, arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, shelf->broken.v[i]), NULL, OBJECT_DAMAGED, 0,
+				 "the small store paths in it are packed anew");
+	arena_free(arena);
+}
+
 struct object_cache *cache_open(struct diag *diag, const struct cache_request *request)
 {
 	struct arena *arena = arena_new();
@@ -109,11 +116,13 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 				       .keeps = request->directory,
 				       .directory = {.top = -1, .temporary = -1, .lock = -1},
 				       .uses = {.fd = -1},
-				       .boot = object_boot()};
+				       .faults = cache_faults_new()};
 	cache->shelf_path = path_join(arena, cache->where, cache->settings);
 	const bool ok = (cache->keeps ? open_kept(cache, request) : open_scratch(cache, request)) && open_foreign(cache, request->sharing);
-	for (size_t i = 0; ok && i < cache->shelves.n; i++)
+	for (size_t i = 0; ok && i < cache->shelves.n; i++) {
 		shelf_advise(&cache->shelves.v[i], request->closure->n);
+		note_broken(cache, &cache->shelves.v[i]);
+	}
 	if (ok)
 		return cache;
 	cache_close(cache);
@@ -165,19 +174,37 @@ static void remove_temporary(struct object_cache *cache, struct spare *spare)
 	fd_close(&spare->fd);
 }
 
+/* Names of our own, which outlive the shelf. */
+static struct strings damaged_bundles(const struct object_cache *cache)
+{
+	struct strings names = {0};
+	if (!cache->keeps || !cache->shelves.n)
+		return names;
+	const struct shelf *own = &cache->shelves.v[0];
+	for (size_t i = 0; i < own->v.n; i++)
+		if (own->v.v[i].damaged)
+			vec_push(cache->arena, &names, arena_strdup(cache->arena, own->v.v[i].name));
+	for (size_t i = 0; i < own->broken.n; i++)
+		vec_push(cache->arena, &names, arena_strdup(cache->arena, own->broken.v[i]));
+	return names;
+}
+
 void cache_close(struct object_cache *cache)
 {
 	if (!cache)
 		return;
 	publish_waiting(cache);
+	const struct strings damaged = damaged_bundles(cache);
 	remove_temporary(cache, &cache->uses);
 	for (size_t i = 0; i < cache->spares.n; i++)
 		remove_temporary(cache, &cache->spares.v[i]);
 	for (size_t i = 0; i < cache->shelves.n; i++)
 		shelf_close(&cache->shelves.v[i]);
-	if (cache->bundled)
-		bundles_merge_many(&cache->directory, cache->shelf_path, cache->settings);
+	if (cache->bundled || damaged.n)
+		bundles_tidy(&cache->directory, cache->shelf_path, cache->settings, &damaged);
 	cache_directory_close(&cache->directory);
+	cache_faults_tell(cache->faults, cache->diag);
+	cache_faults_free(cache->faults);
 	arena_free(cache->arena);
 }
 
@@ -185,16 +212,33 @@ void cache_close(struct object_cache *cache)
 
 struct object_identity cache_identity(const struct object_cache *cache, const struct store_path *path)
 {
-	return (struct object_identity){
-		.name = path->name, .settings = cache->settings, .nar_hash = path->nar_hash, .boot = cache->boot, .foreign = cache->directory.remote};
+	return (struct object_identity){.name = path->name, .settings = cache->settings, .nar_hash = path->nar_hash};
+}
+
+static void note_fault(const struct object_cache *cache, const struct shelf *shelf, const char *name, const struct shelf_fault *fault, bool found)
+{
+	struct arena *arena = arena_new();
+	const char *path = fault->bundle ? arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, fault->bundle) : path_join(arena, shelf->path, name);
+	cache_faults_add(cache->faults, path, fault->bundle ? name : NULL, fault->fault, fault->error,
+			 found ? "another cache has its store path" : "its store path is packed anew");
+	arena_free(arena);
 }
 
 bool cache_find(const struct object_cache *cache, const struct object_identity *identity, struct object *out)
 {
-	for (size_t i = 0; i < cache->shelves.n; i++)
-		if (shelf_find(&cache->shelves.v[i], *identity, out))
-			return true;
-	return false;
+	bool found = false;
+	struct shelf_fault *faults = memory(calloc(cache->shelves.n + 1, sizeof *faults));
+	size_t n = 0;
+	/* What another machine wrote is not taken away: it may only not have come to the server yet. */
+	while (!found && n < cache->shelves.n) {
+		found = shelf_find(&cache->shelves.v[n], identity, !cache->directory.remote, out, &faults[n]);
+		n++;
+	}
+	for (size_t i = 0; i < n - found; i++)
+		if (faults[i].fault != OBJECT_FAULTLESS)
+			note_fault(cache, &cache->shelves.v[i], identity->name, &faults[i], found);
+	free(faults);
+	return found;
 }
 
 static void peek(const char *directory, const struct cache_owners *owners, const struct cache_request *request, int64_t *stored)
@@ -254,7 +298,7 @@ bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_e
 	if (object_bytes(&object->footer) <= BUNDLE_OBJECT_MOST)
 		return take_small(cache, entry, name, object);
 	/* ENOENT: somebody emptied the cache meanwhile. This build still has the file. */
-	if (renameat(cache->directory.temporary, entry->name, cache->shelves.v[0].objects, name) != 0 && errno != ENOENT)
+	if (!cache_rename(&cache->directory, entry->name, cache->shelves.v[0].objects, name) && errno != ENOENT)
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot put %s into the cache %s: %s", name, cache->where,
 				  strerror(errno));
 	entry->name[0] = '\0';

@@ -87,7 +87,6 @@ static struct object_footer footer_of(const struct packing *p)
 {
 	struct object_footer f = {.magic = "MVMOBJ\n",
 				  .name_hash = object_name_hash(&p->identity),
-				  .boot = p->identity.boot,
 				  .data_bytes = p->data_bytes,
 				  .tables_offset = object_tables_offset(p->data_bytes),
 				  .records_bytes = p->records.n - p->fragments.n,

@@ -1,19 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/object_prefetch.h"
 
-#include <fcntl.h>
-#include <linux/magic.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/vfs.h>
 
 #include "compiler/base/arena.h"
 
 enum { AHEAD = 32 /* bounds open files */ };
-
-#ifndef XFS_SUPER_MAGIC
-#define XFS_SUPER_MAGIC 0x58465342
-#endif
 
 struct slot {
 	struct object object;
@@ -33,14 +26,6 @@ struct prefetch {
 	bool waits;               /* the caller, for the next one */
 	bool stop;
 };
-
-/* Has the data read that the linker will copy; not where it shares blocks instead. */
-static void advise(const struct object *object)
-{
-	struct statfs fs;
-	if (!object->small && fstatfs(object->fd, &fs) == 0 && fs.f_type != BTRFS_SUPER_MAGIC && fs.f_type != XFS_SUPER_MAGIC)
-		posix_fadvise(object->fd, 0, (off_t)object->footer.data_bytes, POSIX_FADV_WILLNEED);
-}
 
 static bool look_up(const struct prefetch *p, size_t index, struct object *out)
 {
@@ -68,8 +53,6 @@ static void *work(void *argument)
 		pthread_mutex_unlock(&p->lock);
 		struct object object;
 		const bool found = look_up(p, index, &object);
-		if (found)
-			advise(&object);
 		pthread_mutex_lock(&p->lock);
 		*slot = (struct slot){object, found, true};
 		if (p->waits && index == p->taken)

@@ -3,6 +3,7 @@
 #ifndef MVM_TESTS_FIXTURE_H
 #define MVM_TESTS_FIXTURE_H
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,21 @@ static inline void assert_said(struct fixture *f, const char *part)
 	const char *text = messages(f);
 	if (!strstr(text, part))
 		fail_msg("expected \"%s\" in: %s", part, text);
+}
+
+/* Changes one bit of a file as a disk does: its times and its mode stay. */
+static inline void flip_bit(const char *path, off_t at)
+{
+	struct stat st;
+	char byte;
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(chmod(path, 0600), 0);
+	FD_CLEANUP int fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd_read_all(fd, &byte, 1, at));
+	byte ^= 4;
+	assert_true(fd_write_all(fd, &byte, 1, at));
+	assert_int_equal(fchmod(fd, st.st_mode & 07777), 0);
+	assert_int_equal(futimens(fd, (struct timespec[]){st.st_atim, st.st_mtim}), 0);
 }
 
 /* Runs a shell script in the scratch directory; $1 and $2 are the given words (maybe NULL). */

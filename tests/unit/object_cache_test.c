@@ -120,6 +120,62 @@ static void many_bundles_become_few(void **state)
 	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "warm"));
 }
 
+/* Wherever it is, and whatever: the build makes the same image, says what it found, and the next one finds all as it should be. */
+static void what_stands_in_the_way(void **state)
+{
+	static const char *const places[] = {"lock", "tmp", SETTINGS, SETTINGS "/.bundles", SETTINGS "/.bundles/*", SETTINGS "/large"};
+	static const char *const things[] = {"mkdir $P", "mkdir -p $P/mine; echo precious > $P/mine/file", "mkfifo $P", "ln -s nowhere $P", "echo precious > $P",
+					     ": > $P", "mknod $P c 1 3"};
+	struct fixture *f = *state;
+	shell(f, small_store, NULL, NULL);
+	link_store(f, "good");
+	shell(f, "cp -a cache pristine", NULL, NULL);
+	for (size_t i = 0; i < countof(places); i++)
+		for (size_t j = 0; j + !is_root() < countof(things); j++) {
+			shell(f, arena_printf(f->arena, "rm -rf cache; cp -a pristine cache; P=$(echo cache/%s); rm -rf $P; %s", places[i], things[j]), NULL, NULL);
+			link_store(f, "image");
+			assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+			assert_int_equal(link_store(f, "image"), 0);
+			assert_int_equal(count(f, "cache/tmp -type f"), strstr(things[j], "mine") && i == 1);
+			/* What may be somebody's is there yet, but where it passes for damage: no file of the cache holds a word. */
+			const bool kept = strstr(things[j], "precious") && (strstr(things[j], "mine") || i == 1 || i == 2 || i == 3);
+			if (kept)
+				shell(f, "grep -rqx precious cache", NULL, NULL);
+			assert_int_equal(count(f, "cache/lock cache/tmp cache/" SETTINGS " cache/" SETTINGS "/.bundles -maxdepth 0"), 4);
+		}
+	assert_said(f, "/large is not a regular file: its store path is packed anew");
+}
+
+static void somebodys_files_in_tmp_stay(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, small_store, NULL, NULL);
+	shell(f, "mkdir -p -m 700 cache cache/tmp; for n in notes 12 12-34-56 uses- bundle-x .x 12-a; do echo precious > cache/tmp/$n; done\n"
+		 "for n in 12-34 uses-12-0 bundle-1-1; do echo litter > cache/tmp/$n; done", NULL, NULL);
+	link_store(f, "image");
+	assert_int_equal(count(f, "cache/tmp -type f"), 7);
+	shell(f, "! grep -r litter cache/tmp", NULL, NULL);
+}
+
+static void damage_is_told_and_goes(void **state)
+{
+	struct fixture *f = *state;
+	shell(f, small_store, NULL, NULL);
+	link_store(f, "good");
+	const char *bundle = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL));
+	flip_bit(bundle, 300);
+	assert_int_equal(link_store(f, "image"), 1);
+	assert_said(f, arena_printf(f->arena, "%s: 0-unit was damaged: its store path is packed anew", bundle));
+	assert_false(path_exists(bundle)); /* what is sound in it was taken over */
+	assert_int_equal(link_store(f, "image"), 0);
+	shell(f, "truncate -s -1 $(echo cache/" SETTINGS "/.bundles/*)", NULL, NULL);
+	link_store(f, "image");
+	assert_said(f, " was damaged: the small store paths in it are packed anew");
+	assert_int_equal(link_store(f, "image"), 0);
+	assert_string_equal(messages(f), "");
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
 /* A bundle with days long ago: they are found again by a build, and written. */
 static void use_is_noted_once_a_day(void **state)
 {
@@ -216,15 +272,33 @@ static void damage_in_a_shared_cache_is_healed(void **state)
 	struct cache_sharing sharing;
 	const char *const directories[] = {scratch_path(f, "theirs")};
 	share(f, &sharing, directories);
-	/* Its mode says that it was verified, its footer that it was written in this boot: both are another machine's to say. */
 	shell(f, "printf xx | dd of=$(echo theirs/*/large) bs=1 seek=50000 conv=notrunc status=none; chmod 444 theirs/*/large\n"
 		 "printf xx | dd of=$(echo theirs/*/.bundles/*) bs=1 seek=300 conv=notrunc status=none", NULL, NULL);
 	struct linked linked = link_with(f, "image", &sharing);
 	assert_int_equal(linked.packed, 2);
+	assert_said(f, "/large was damaged: its store path is packed anew");
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 	linked = link_with(f, "image", &sharing);
 	assert_int_equal(linked.packed, 0);
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+}
+
+static void a_shared_cache_has_what_is_damaged_in_the_own(void **state)
+{
+	struct fixture *f = *state;
+	struct cache_sharing sharing;
+	const char *const directories[] = {scratch_path(f, "theirs")};
+	share(f, &sharing, directories);
+	shell(f, "cp -a theirs cache", NULL, NULL);
+	flip_bit(scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/large", NULL, NULL)), 50000);
+	flip_bit(scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL)), 300);
+	assert_int_equal(link_with(f, "image", &sharing).packed, 0);
+	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
+	const char *said = messages(f);
+	assert_non_null(strstr(said, "/large was damaged: another cache has its store path"));
+	assert_non_null(strstr(said, ": 0-unit was damaged: another cache has its store path"));
+	assert_int_equal(link_with(f, "image", &sharing).packed, 0);
+	assert_string_equal(messages(f), "");
 }
 
 static void another_build_of_a_path_is_not_taken(void **state)
@@ -282,11 +356,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(small_objects_share_a_file),
 		TEST(any_wrong_byte_is_healed),
+		TEST(what_stands_in_the_way),
+		TEST(somebodys_files_in_tmp_stay),
+		TEST(damage_is_told_and_goes),
 		TEST(many_bundles_become_few),
 		TEST(use_is_noted_once_a_day),
 		TEST(killed_at_any_moment),
 		TEST(a_shared_cache_is_read_and_never_written),
 		TEST(damage_in_a_shared_cache_is_healed),
+		TEST(a_shared_cache_has_what_is_damaged_in_the_own),
 		TEST(another_build_of_a_path_is_not_taken),
 		TEST(who_could_write_there),
 	};
