@@ -91,7 +91,7 @@ build "warm there" /mnt/b/cache units /mnt/b/out
 command stats stats --cache /mnt/b/cache
 command verify verify --cache /mnt/b/cache
 litter cold
-# Under the same boot, or when it cannot be written to, a local disk is believed.
+# In the boot in which they were written; one looks as older programs marked what they had compared.
 for number in 0 1; do
 	printf damaged | dd of="$(ls /srv/cache/squashfs-*/*-large-$number)" bs=1 seek=4321 conv=notrunc 2>/dev/null
 done
