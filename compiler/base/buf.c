@@ -41,6 +41,14 @@ void buf_puts(struct buf *buf, const char *text)
 	buf_add(buf, text, strlen(text));
 }
 
+void buf_cut(struct buf *buf, size_t count)
+{
+	if (count >= buf->n)
+		return;
+	buf->n = count;
+	buf->p[count] = '\0';
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
 	va_list arguments, again;

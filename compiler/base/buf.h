@@ -17,6 +17,8 @@ void buf_free(struct buf *buf);
 
 void buf_add(struct buf *buf, const void *bytes, size_t count);
 void buf_puts(struct buf *buf, const char *text);
+/* Takes away what is behind the first `count` bytes. */
+void buf_cut(struct buf *buf, size_t count);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends `text` so that a POSIX shell reads it as exactly this one word. */
 void buf_shell_quote(struct buf *buf, const char *text);

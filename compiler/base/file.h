@@ -12,6 +12,7 @@
 #include "compiler/base/diag.h"
 
 struct arena;
+struct buf;
 
 /* Closes `*fd` at the end of its scope; set it to -1 to keep the descriptor. */
 void fd_close(int *fd);
@@ -57,9 +58,14 @@ struct dirent *directory_next(DIR *stream, const char *path);
 const char *path_real(struct arena *arena, const char *path);
 /* `mkdir -p`; existing directories keep their modes. */
 bool directory_make(struct diag *diag, const char *path, mode_t mode);
-/* Removes a file or a whole tree without following links; a missing one is fine. False with errno set. */
+/*
+ * Removes a file or a whole tree, without following links and within one mount; a missing one is fine. False with errno set: EBUSY when something is
+ * mounted at `path` or below, which stays as it is, with the directories that lead to it.
+ */
 bool tree_remove(const char *path);
 /* The same; false after an error. */
 bool path_remove(struct diag *diag, const char *path);
+/* Whether something is mounted at `path` or below: `found` is where, the caller\'s (buf_free) in any case. */
+bool tree_find_mount(const char *path, struct buf *found);
 
 #endif

@@ -9,11 +9,14 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include "compiler/base/buf.h"
 #include "compiler/base/interrupts.h"
 #include "compiler/base/own.h"
 #include "compiler/base/staging.h"
@@ -227,17 +230,23 @@ static void odd_names_are_ours(void **state)
 	assert_string_equal(own_find_foreign(f->arena, target), "a");
 }
 
-/* Makes the system call fail with EINVAL from here on, as on a file system that lacks it. */
-static bool without_call(unsigned number)
+/* Makes the system call fail from here on. */
+static bool failing_call(unsigned number, unsigned error)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {countof(code), code};
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+/* With EINVAL, as on a file system that lacks it. */
+static bool without_call(unsigned number)
+{
+	return failing_call(number, EINVAL);
 }
 
 enum { NO_SECCOMP = 77 };
@@ -428,6 +437,79 @@ static void removal_never_follows_links(void **state)
 	assert_false(tree_remove(scratch_path(f, "kept/.")));
 }
 
+/* A directory and a file of `precious` are mounted in the tree: a bind mount has the device of what is around it. */
+static bool mount_in_tree(struct fixture *f)
+{
+	static const char script[] = "mkdir -p precious/deep tree/a/b/in tree/c; echo x >precious/photo; echo x >precious/deep/photo; touch tree/file tree/c/file\n"
+				     "mount --bind precious tree/a/b/in && mount --bind precious/photo tree/c/file && chmod 755 precious";
+	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+	       shell_try(f, script, NULL, NULL).exit_status == 0;
+}
+
+static bool stays_in_its_mount(struct fixture *f)
+{
+	BUF_CLEANUP struct buf found = {0};
+	const char *tree = scratch_path(f, "tree");
+	if (!tree_find_mount(tree, &found) || (strcmp(buf_text(&found), scratch_path(f, "tree/a/b/in")) != 0 &&
+					       strcmp(buf_text(&found), scratch_path(f, "tree/c/file")) != 0))
+		return false;
+	if (tree_remove(tree) || errno != EBUSY || tree_remove(scratch_path(f, "tree/a/b/in")) || errno != EBUSY)
+		return false;
+	return strcmp(shell(f, "find precious tree | LC_ALL=C sort | xargs; stat -c %a precious", NULL, NULL),
+		      "precious precious/deep precious/deep/photo precious/photo tree tree/a tree/a/b tree/a/b/in tree/a/b/in/deep "
+		      "tree/a/b/in/deep/photo tree/a/b/in/photo tree/c tree/c/file\n755\n") == 0;
+}
+
+static bool goes_without_mounts(struct fixture *f)
+{
+	BUF_CLEANUP struct buf found = {0};
+	const char *tree = scratch_path(f, "tree");
+	shell(f, "umount tree/a/b/in tree/c/file", NULL, NULL);
+	return !tree_find_mount(tree, &found) && tree_remove(tree) && !path_exists(tree);
+}
+
+enum { NO_MOUNTS = 78 };
+
+/* Without a call, where its error is given: as on an older kernel, or in a container that forbids it. */
+static int remove_mounted(struct fixture *f, unsigned openat2_error, unsigned statx_error)
+{
+	if (!mount_in_tree(f))
+		return NO_MOUNTS;
+	if ((openat2_error && !failing_call(SYS_openat2, openat2_error)) || (statx_error && !failing_call(SYS_statx, statx_error)))
+		return NO_SECCOMP;
+	return stays_in_its_mount(f) && goes_without_mounts(f) ? 0 : 1;
+}
+
+static int remove_mounted_now(struct fixture *f)
+{
+	return remove_mounted(f, 0, 0);
+}
+
+static int remove_mounted_by_statx(struct fixture *f)
+{
+	return remove_mounted(f, ENOSYS, 0);
+}
+
+static int remove_mounted_by_proc(struct fixture *f)
+{
+	return remove_mounted(f, EPERM, ENOSYS);
+}
+
+static void removal_stays_in_its_mount(void **state)
+{
+	static int (*const kernels[])(struct fixture *) = {remove_mounted_now, remove_mounted_by_statx, remove_mounted_by_proc};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < countof(kernels); i++) {
+		const int status = status_of(in_child(f, kernels[i]));
+		shell(f, "rm -rf tree precious", NULL, NULL);
+		if (status == NO_MOUNTS || status == NO_SECCOMP) {
+			print_message("skipped: no mounts or no seccomp filters here\n");
+			skip();
+		}
+		assert_int_equal(status, 0);
+	}
+}
+
 static void makes_directories(void **state)
 {
 	struct fixture *f = *state;
@@ -477,6 +559,7 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(failures_say_why_and_leave_nothing, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(full_disk_leaves_nothing, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(removal_never_follows_links, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(removal_stays_in_its_mount, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(makes_directories, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(takes_paths_apart, fixture_setup, fixture_teardown),
 	};
