@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/printable.h"
 #include "compiler/build.h"
 #include "compiler/report.h"
 #include "compiler/session.h"

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/printable.h"
 #include "compiler/build.h"
 #include "compiler/check.h"
 #include "compiler/depfile.h"
@@ -108,29 +109,30 @@ bool command_check(struct session *session)
 
 /* ---- plan ---- */
 
-static void print_strings(const char *title, struct json_object *array)
+static void print_strings(struct arena *arena, const char *title, struct json_object *array)
 {
 	printf("%s:\n", title);
 	for (size_t i = 0; i < json_object_array_length(array); i++)
-		printf("  %s\n", json_object_get_string(json_object_array_get_idx(array, i)));
+		printf("  %s\n", printable(arena, json_object_get_string(json_object_array_get_idx(array, i))));
 }
 
 static void print_plan(struct arena *arena, const struct plan *plan)
 {
-	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name, plan->system.toplevel);
-	printf("kernel: %s (%s, %s%s%s)\n", plan->system.kernel.path, kernel_format_name(plan->system.kernel.format),
-	       kernel_arch_name(plan->system.kernel.arch), plan->system.kernel.version ? ", " : "",
-	       plan->system.kernel.version ? plan->system.kernel.version : "");
-	printf("initrd: %s\n", plan->own_stage1 ? "our stage 1" : plan->system.initrd);
-	printf("closure: %zu store paths, from %s\n", plan->closure.n, plan->closure.source);
+	const struct kernel *kernel = &plan->system.kernel;
+	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name, printable(arena, plan->system.toplevel));
+	printf("kernel: %s (%s, %s%s%s)\n", printable(arena, kernel->path), kernel_format_name(kernel->format), kernel_arch_name(kernel->arch),
+	       kernel->version ? ", " : "", kernel->version ? printable(arena, kernel->version) : "");
+	printf("initrd: %s\n", plan->own_stage1 ? "our stage 1" : printable(arena, plan->system.initrd));
+	printf("closure: %zu store paths, from %s\n", plan->closure.n, printable(arena, plan->closure.source));
 	printf("disks:\n");
 	for (size_t i = 0; i < plan->guest.ndisks; i++)
-		printf("  %s %s%s\n", plan->guest.disks[i].serial, plan->guest.disks[i].file.path, plan->guest.disks[i].read_only ? " (read-only)" : "");
+		printf("  %s %s%s\n", printable(arena, plan->guest.disks[i].serial), printable(arena, plan->guest.disks[i].file.path),
+		       plan->guest.disks[i].read_only ? " (read-only)" : "");
 	printf("mounts:\n");
 	for (size_t i = 0; i < plan->mounts.n; i++)
-		printf("  %s %s %s\n", plan->mounts.v[i].target, plan->mounts.v[i].type, plan->mounts.v[i].source);
+		printf("  %s %s %s\n", printable(arena, plan->mounts.v[i].target), plan->mounts.v[i].type, printable(arena, plan->mounts.v[i].source));
 	struct json_object *command = report_command(arena, &plan->lowered.command);
-	print_strings("command", command);
+	print_strings(arena, "command", command);
 	json_object_put(command);
 }
 

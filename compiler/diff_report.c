@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "compiler/base/printable.h"
 #include "compiler/diff.h"
 #include "compiler/size_text.h"
 

@@ -3,7 +3,11 @@
 
 #include <json-c/json.h>
 #include <stdarg.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "compiler/base/buf.h"
+#include "compiler/base/printable.h"
 
 void progress_begin(struct progress *progress, const struct cli *cli)
 {
@@ -44,10 +48,12 @@ void progress_step(struct progress *progress, const char *format, ...)
 		print_json("step", json_object_new_string(text));
 		return;
 	}
+	BUF_CLEANUP struct buf line = {0};
+	buf_printable(&line, text, strlen(text));
 	fputs(progress->terminal ? "\r\033[K" : "", stderr);
 	if (progress->timed)
 		fprintf(stderr, "[%7.3f s] ", seconds_since(&progress->started));
-	fprintf(stderr, "%s\n", text);
+	fprintf(stderr, "%s\n", buf_text(&line));
 }
 
 void progress_bytes(void *context, uint64_t done_bytes, uint64_t total_bytes)

@@ -4,6 +4,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/printable.h"
 #include "compiler/report.h"
 #include "compiler/size_text.h"
 #include "compiler/sizes.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/size_text.h"
 
-#include "compiler/base/buf.h"
+#include "compiler/base/arena.h"
 
 const char *size_text(struct arena *arena, uint64_t bytes)
 {
@@ -20,21 +20,4 @@ const char *size_change_text(struct arena *arena, int64_t bytes)
 {
 	uint64_t size = bytes < 0 ? -(uint64_t)bytes : (uint64_t)bytes;
 	return arena_printf(arena, "%c%s", bytes < 0 ? '-' : '+', size_text(arena, size));
-}
-
-const char *printable(struct arena *arena, const char *text)
-{
-	BUF_CLEANUP struct buf out = {0};
-	for (const char *p = text; *p; p++) {
-		unsigned char c = (unsigned char)*p;
-		/* The bytes of U+0080 to U+009F, control characters too, begin with 0xc2. */
-		const bool wide = c == 0xc2 && (unsigned char)p[1] >= 0x80 && (unsigned char)p[1] < 0xa0;
-		if (wide)
-			buf_printf(&out, "\\x%02x\\x%02x", c, (unsigned char)*++p);
-		else if (c < 0x20 || c == 0x7f)
-			buf_printf(&out, "\\x%02x", c);
-		else
-			buf_add(&out, p, 1);
-	}
-	return arena_strdup(arena, buf_text(&out));
 }

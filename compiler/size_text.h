@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* size_text: sizes and names as people read them. */
+/* size_text: sizes as people read them. */
 #ifndef MVM_SIZE_TEXT_H
 #define MVM_SIZE_TEXT_H
 
@@ -12,7 +12,5 @@
 const char *size_text(struct arena *arena, uint64_t bytes);
 /* "+12.3 MB", "-4 B", "+0 B". */
 const char *size_change_text(struct arena *arena, int64_t bytes);
-/* Without what would make a terminal do something: control characters as \xNN. */
-const char *printable(struct arena *arena, const char *text);
 
 #endif

@@ -2,6 +2,7 @@
 /* why: the command: what brings a path into a closure, and what goes with it. */
 #include <string.h>
 
+#include "compiler/base/printable.h"
 #include "compiler/package_name.h"
 #include "compiler/report.h"
 #include "compiler/size_text.h"

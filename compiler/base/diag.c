@@ -10,6 +10,7 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/base/buf.h"
+#include "compiler/base/printable.h"
 
 /* More than this many errors on a terminal help nobody; the JSON format prints all. Of a long line, the part around the place is shown. */
 enum { HUMAN_ERRORS_SHOWN = 50, EXCERPT_COLUMNS = 120 };
@@ -176,45 +177,33 @@ const char *diag_summary(struct arena *arena, const struct diag *diag)
 
 /* ---- characters ---- */
 
-static bool is_continuation_byte(char c)
-{
-	return ((unsigned char)c & 0xc0) == 0x80;
-}
-
-/* The bytes of the UTF-8 character that `text` starts with; 0 when it starts with none. */
-static size_t character_length(const char *text, size_t length)
-{
-	unsigned char first = (unsigned char)text[0], second = length > 1 ? (unsigned char)text[1] : 0;
-	size_t n = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-	if (n > length)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (!is_continuation_byte(text[i]))
-			return 0;
-	bool overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-	bool surrogate = first == 0xed && second >= 0xa0, beyond = first == 0xf4 && second >= 0x90;
-	return overlong || surrogate || beyond ? 0 : n;
-}
-
-/* Of both control sets: C0 with delete, and C1, whose U+009B starts a terminal's command like ESC [ does. */
-static bool is_control(const char *text, size_t n)
-{
-	unsigned char first = (unsigned char)text[0];
-	return n == 1 ? first < ' ' || first == 0x7f : n == 2 && first == 0xc2 && (unsigned char)text[1] < 0xa0;
-}
-
-/* Prints text that somebody else wrote: nothing in it can command the terminal. `instead` stands for a control character. */
-static void print_clean(FILE *out, const char *text, size_t length, char instead)
+/* What a line of a source has, in its columns. */
+static void print_columns(FILE *out, const char *text, size_t length)
 {
 	for (size_t i = 0, n; i < length; i += n ? n : 1) {
 		n = character_length(text + i, length - i);
 		if (n == 0)
 			putc('?', out);
-		else if (is_control(text + i, n) && text[i] != '\n')
-			putc(instead, out);
+		else if (character_commands(text + i, n))
+			putc(' ', out);
 		else
 			fwrite(text + i, 1, n, out);
 	}
+}
+
+/* A message, whose further lines (another program's words) cannot be taken for messages. */
+static void print_text(FILE *out, const char *text)
+{
+	BUF_CLEANUP struct buf line = {0};
+	for (;; text++) {
+		size_t length = strcspn(text, "\n");
+		buf_printable(&line, text, length);
+		text += length;
+		if (!*text)
+			break;
+		buf_puts(&line, "\n    ");
+	}
+	fputs(buf_text(&line), out);
 }
 
 /* ---- printing ---- */
@@ -269,7 +258,7 @@ static void print_line(FILE *out, const char *line, size_t length, unsigned colu
 {
 	size_t start = skip_columns(line, length, column - 1), shown = skip_columns(line + start, length - start, EXCERPT_COLUMNS);
 	fputs(start ? "…" : "", out);
-	print_clean(out, line + start, shown, ' ');
+	print_columns(out, line + start, shown);
 	fputs(start + shown < length ? "…\n" : "\n", out);
 }
 
@@ -303,13 +292,13 @@ static void print_human(const struct diag *diag, FILE *out, const struct message
 	static const char *const colours[] = {"\033[1;36m", "\033[1;35m", "\033[1;31m"};
 	bool coloured = colours_wanted(out);
 	const char *place = message->where.file ? message->where.file : diag->program;
-	print_clean(out, place, strlen(place), '?');
+	print_text(out, place);
 	const struct source *source = source_of(diag, message->where.file);
 	bool numbered = message->where.line && !(source && source->argument);
 	if (numbered)
 		fprintf(out, ":%u:%u", message->where.line, message->where.column);
 	fprintf(out, ": %s%s:%s ", coloured ? colours[message->severity] : "", severity_names[message->severity], coloured ? "\033[0m" : "");
-	print_clean(out, message->text, strlen(message->text), '?');
+	print_text(out, message->text);
 	fprintf(out, " [%s]\n", message->code);
 	if (message->where.line && source)
 		print_excerpt(source, out, &message->where);

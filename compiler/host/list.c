@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/printable.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"
 #include "compiler/host/roots.h"
@@ -115,8 +116,8 @@ static enum state find_state(const struct host *host, struct row *row)
 static const char *label(const struct host *host, const struct product *product)
 {
 	const char *base = product->system ? path_base(product->system) : "?", *dash = strchr(base, '-');
-	const char *name = dash && product->system[0] == '/' ? dash + 1 : base;
-	return product->fingerprint ? arena_printf(host->arena, "%s@%.*s", name, FINGERPRINT_SHOWN, product->fingerprint) : name;
+	const char *name = printable(host->arena, dash && product->system[0] == '/' ? dash + 1 : base);
+	return product->fingerprint ? printable(host->arena, arena_printf(host->arena, "%s@%.*s", name, FINGERPRINT_SHOWN, product->fingerprint)) : name;
 }
 
 static void print_state(const struct host *host, const struct row *row)
@@ -125,7 +126,7 @@ static void print_state(const struct host *host, const struct row *row)
 	const char *state = host_coloured(host, row->state == STATE_CURRENT ? COLOUR_GOOD : COLOUR_BAD, state_names[row->state]);
 	const char *current = label(host, &row->current), *restart = arena_printf(host->arena, "systemctl restart %s", unit);
 	if (row->problem)
-		printf("%s, %s", state, row->problem);
+		printf("%s, %s", state, printable(host->arena, row->problem));
 	else if (row->state == STATE_OUTDATED)
 		printf("%s(%s), rebuild(%s) and reboot: %s", state, host_coloured(host, COLOUR_BAD, current),
 		       host_coloured(host, COLOUR_GOOD, label(host, &row->wanted)),
@@ -203,7 +204,7 @@ static void print_json(const struct host *host, const struct row *rows, size_t c
 static void print_dangling(const struct host *host, const struct strings *dangling)
 {
 	for (size_t i = 0; i < dangling->n; i++)
-		printf("%s protects nothing: its VM is gone\n", host_coloured(host, COLOUR_BAD, dangling->v[i]));
+		printf("%s protects nothing: its VM is gone\n", host_coloured(host, COLOUR_BAD, printable(host->arena, dangling->v[i])));
 }
 
 bool verb_list(struct host *host, const struct request *request)

@@ -152,8 +152,19 @@ static void commands_to_the_terminal_are_defused(void **state)
 	diag_add_source(f->diag, "\x1b[2J.yaml", line, sizeof line - 1);
 	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"\x1b[2J.yaml", 1, 1, 1}, "c", "no \"\x1b[31m\xc2\x9b\xc3\x28\xed\xa0\x80ok é\"");
 	const char *shown = printed(f, DIAG_HUMAN, false);
-	assert_string_equal(shown, "?[2J.yaml:1:1: error: no \"?[31m?" "?(???ok é\" [c]\n"
+	assert_string_equal(shown, "\\x1b[2J.yaml:1:1: error: no \"\\x1b[31m\\xc2\\x9b\\xc3(\\xed\\xa0\\x80ok é\" [c]\n"
 				   "    1 | x:  ]0;owned   31m ?  \n      | ^\n");
+}
+
+/* Nor does it change where what is around it stands, or look like a message of its own. */
+static void names_stay_in_their_place(void **state)
+{
+	struct fixture *f = *state;
+	diag_error(f->diag, STATUS_FAILED, NULL, "c", "%s", "a\u202egnp.exe \u2066b\u2069 \u200e\u061c\u2028\x7f naïve 日本");
+	assert_string_equal(printed(f, DIAG_HUMAN, false),
+			    "mvmbuild: error: a\\xe2\\x80\\xaegnp.exe \\xe2\\x81\\xa6b\\xe2\\x81\\xa9 \\xe2\\x80\\x8e\\xd8\\x9c\\xe2\\x80\\xa8\\x7f naïve 日本 [c]\n");
+	diag_error(f->diag, STATUS_FAILED, NULL, "c", "cannot read %s", "x\nmvmbuild: error: all is lost");
+	assert_string_equal(printed(f, DIAG_HUMAN, false), "mvmbuild: error: cannot read x\n    mvmbuild: error: all is lost [c]\n");
 }
 
 static void json_has_one_object_a_line(void **state)
@@ -224,6 +235,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(comes_in_the_order_of_the_text, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(arguments_are_shown_without_numbers, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(commands_to_the_terminal_are_defused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(names_stay_in_their_place, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(json_has_one_object_a_line, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(ten_thousand_errors, fixture_setup, fixture_teardown),
 	};
