@@ -320,5 +320,8 @@ bool directory_make(struct diag *diag, const char *path, mode_t mode)
 
 bool path_remove(struct diag *diag, const char *path)
 {
+	BUF_CLEANUP struct buf found = {0};
+	if (tree_find_mount(path, &found))
+		return diag_error(diag, STATUS_FAILED, NULL, "mounted", "cannot remove %s: something is mounted at %s", path, buf_text(&found));
 	return tree_remove(path) || diag_error(diag, STATUS_FAILED, NULL, "unremovable", "cannot remove %s: %s", path, strerror(errno));
 }

@@ -63,9 +63,13 @@ bool directory_make(struct diag *diag, const char *path, mode_t mode);
  * mounted at `path` or below, which stays as it is, with the directories that lead to it.
  */
 bool tree_remove(const char *path);
-/* The same; false after an error. */
+/* The same for a name in an open directory. */
+bool tree_remove_at(int parent, const char *name);
+/* tree_remove; false after an error, which says what is mounted where when that is the reason: then nothing was removed. */
 bool path_remove(struct diag *diag, const char *path);
-/* Whether something is mounted at `path` or below: `found` is where, the caller\'s (buf_free) in any case. */
+/* Opens (O_PATH) a directory below another one; -1, errno set, when a link is on the way, or something is mounted there. */
+int tree_open_below(int directory, const char *path);
+/* Whether something is mounted at `path` or below: `found` is where, the caller's (buf_free) in any case. */
 bool tree_find_mount(const char *path, struct buf *found);
 
 #endif

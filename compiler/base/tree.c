@@ -145,6 +145,23 @@ bool tree_find_mount(const char *path, struct buf *found)
 	return parent >= 0 && find_mount_at(parent, name, found);
 }
 
+int tree_open_below(int directory, const char *path)
+{
+	int fd = open_within(directory, ".", O_PATH | O_DIRECTORY);
+	while (fd >= 0 && *path) {
+		const size_t length = strcspn(path, "/");
+		char *name = strndup(path, length);
+		if (!name)
+			abort();
+		const int below = length ? open_within(fd, name, O_PATH | O_DIRECTORY) : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		free(name);
+		fd_close(&fd);
+		fd = below;
+		path += length + (path[length] == '/');
+	}
+	return fd;
+}
+
 /* ---- removal ---- */
 
 /* The first failure is the one that is told. */
@@ -209,14 +226,16 @@ static bool remove_at(struct removal *removal, int parent, const char *name)
 	return ((unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) || fail(removal, errno)) && emptied;
 }
 
-bool tree_remove(const char *path)
+bool tree_remove_at(int parent, const char *name)
 {
 	struct removal removal = {0};
-	FD_CLEANUP int parent = open_parent(path);
-	if (parent < 0)
-		return errno == ENOENT;
-	const bool ok = remove_at(&removal, parent, last_name(path));
-	fd_close(&parent);
+	const bool ok = remove_at(&removal, parent, name);
 	errno = removal.error;
 	return ok;
+}
+
+bool tree_remove(const char *path)
+{
+	FD_CLEANUP int parent = open_parent(path);
+	return parent < 0 ? errno == ENOENT : tree_remove_at(parent, last_name(path));
 }

@@ -6,6 +6,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/base/staging.h"
+#include "compiler/host/contents.h"
 #include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"
@@ -33,11 +34,11 @@ static bool fill(const struct creation *creation)
 
 /*
  * A directory that was there already keeps what is in it: volumes of a VM that was removed. It is a VM's from `current` on; what else an
- * interrupted creation or removal left is replaced.
+ * interrupted creation or removal left goes, or is replaced.
  */
 static bool move_into(const struct creation *creation, const struct machine *machine)
 {
-	static const char *const names[] = {RUNNERS, "source", "flake", "current"};
+	static const char *const names[] = {"old", "booted", "declared", ".result", RUNNERS, "source", "flake", "current", REMOVING};
 	const struct host *host = creation->host;
 	for (size_t i = 0; i < countof(names); i++) {
 		const char *from = path_join(host->arena, creation->staging.directory, names[i]), *to = machine_path(host, machine, names[i]);

@@ -26,7 +26,7 @@ struct request {
 	bool dashed;          /* "--" stood before the words */
 	const char *name;
 	const char *source;   /* NULL: not given */
-	bool restart, stop, volumes, json;
+	bool restart, stop, volumes, all_files, json;
 };
 
 /* Each does what its name says; false after an error. The files are called like the verbs. */

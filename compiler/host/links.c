@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "compiler/base/buf.h"
 #include "compiler/base/file.h"
 
 const char *link_read(struct arena *arena, const char *path)

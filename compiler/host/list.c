@@ -6,6 +6,7 @@
 
 #include "compiler/base/file.h"
 #include "compiler/base/printable.h"
+#include "compiler/host/by_hand.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"
 #include "compiler/host/roots.h"
@@ -32,7 +33,8 @@ static const char *const state_names[] = {
 struct row {
 	struct machine machine;
 	struct source source;
-	bool running;
+	bool running;        /* by its unit */
+	const char *by_hand; /* how it is known that it runs without; NULL: it does not */
 	enum state state;
 	struct product current, booted, wanted;
 	const char *problem; /* NULL: none */
@@ -138,6 +140,8 @@ static void print_state(const struct host *host, const struct row *row)
 		printf("%s(%s)", state, host_coloured(host, COLOUR_GOOD, current));
 	if (row->running)
 		fputs(", running", stdout);
+	else if (row->by_hand)
+		printf(", running by hand (%s)", printable(host->arena, row->by_hand));
 	else if (row->machine.booted)
 		fputs(", booted but not running", stdout);
 	else
@@ -146,7 +150,7 @@ static void print_state(const struct host *host, const struct row *row)
 
 static void print_row(const struct host *host, const struct row *row)
 {
-	enum colour colour = row->running ? COLOUR_RUNNING : row->machine.booted ? COLOUR_BOOTED : COLOUR_STOPPED;
+	enum colour colour = row->running || row->by_hand ? COLOUR_RUNNING : row->machine.booted ? COLOUR_BOOTED : COLOUR_STOPPED;
 	printf("%s: ", host_coloured(host, colour, row->machine.name));
 	print_state(host, row);
 	putchar('\n');
@@ -175,7 +179,8 @@ static struct json_object *json_row(const struct row *row)
 	struct json_object *object = json_object_new_object();
 	add_text(object, "name", row->machine.name);
 	add_text(object, "state", state_names[row->state]);
-	json_object_object_add(object, "running", json_object_new_boolean(row->running));
+	json_object_object_add(object, "running", json_object_new_boolean(row->running || row->by_hand));
+	json_object_object_add(object, "byHand", json_object_new_boolean(row->by_hand != NULL));
 	add_text(object, "sourceKind", kinds[row->source.kind]);
 	add_text(object, "source", row->source.text);
 	json_object_object_add(object, "current", json_product(&row->current));
@@ -187,6 +192,13 @@ static struct json_object *json_row(const struct row *row)
 }
 
 /* ---- the verb ---- */
+
+/* The sockets of a VM that has booted are those of its unit, which may be starting or stopping. */
+static const char *find_by_hand(const struct host *host, const struct workers *workers, const struct machine *machine)
+{
+	const char *found = by_hand(host, workers, machine);
+	return found || machine->booted ? found : socket_in_use(host, machine);
+}
 
 static void print_json(const struct host *host, const struct row *rows, size_t count, const struct strings *dangling)
 {
@@ -213,10 +225,13 @@ bool verb_list(struct host *host, const struct request *request)
 	if (!machines_find(host, &names))
 		return false;
 	const bool *running = units_running(host, &names);
+	struct workers workers;
+	workers_find(host, &workers);
 	struct row *rows = arena_alloc(host->arena, names.n * sizeof *rows);
 	for (size_t i = 0; i < names.n; i++) {
 		rows[i].running = running[i];
 		machine_find(host, names.v[i], &rows[i].machine);
+		rows[i].by_hand = running[i] ? NULL : find_by_hand(host, &workers, &rows[i].machine);
 		rows[i].state = find_state(host, &rows[i]);
 		if (!request->json)
 			print_row(host, &rows[i]);

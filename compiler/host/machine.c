@@ -75,10 +75,14 @@ bool machine_lock(const struct host *host, struct machine *machine)
 	return ok;
 }
 
+bool machine_is_missing(const struct host *host, const struct machine *machine)
+{
+	return diag_error(host->diag, STATUS_INPUT, NULL, "no-such-vm", "there is no VM \"%s\" in %s", machine->name, host->state_dir);
+}
+
 static bool must_be_there(const struct host *host, const struct machine *machine)
 {
-	return machine->current ||
-	       diag_error(host->diag, STATUS_INPUT, NULL, "no-such-vm", "there is no VM \"%s\" in %s", machine->name, host->state_dir);
+	return machine->current || machine_is_missing(host, machine);
 }
 
 bool machine_get(const struct host *host, const char *name, struct machine *machine)

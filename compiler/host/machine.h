@@ -20,6 +20,8 @@ void machine_find(const struct host *host, const char *name, struct machine *mac
 void machine_read_links(const struct host *host, struct machine *machine);
 /* Whether there is a VM: one of ours, or one that the host declares. */
 bool machine_is_vm(const struct host *host, const struct machine *machine);
+/* The error that there is none; false. */
+bool machine_is_missing(const struct host *host, const struct machine *machine);
 /* The same for a VM that must be there. */
 bool machine_get(const struct host *host, const char *name, struct machine *machine);
 /* The same for one that is to be changed: it is taken into custody, and locked until machine_close. */

@@ -127,6 +127,12 @@ static bool take_volumes(struct arguments *arguments, const char *value)
 	return line_of(arguments)->request.volumes = true;
 }
 
+static bool take_all_files(struct arguments *arguments, const char *value)
+{
+	(void)value;
+	return line_of(arguments)->request.all_files = true;
+}
+
 static bool take_json(struct arguments *arguments, const char *value)
 {
 	(void)value;
@@ -202,7 +208,8 @@ static const struct argument_row rest[] = {
 	{'f', "source", "SOURCE", "create: a description, a directory with NAME.yaml or vm.yaml, or a flake", false, take_source},
 	{'R', "restart", NULL, "update, rollback: restart the VM when it changed", false, take_restart},
 	{0, "stop", NULL, "remove: stop the VM first", false, take_stop},
-	{0, "volumes", NULL, "remove: its volumes too, the whole directory", false, take_volumes},
+	{0, "volumes", NULL, "remove: the volumes of its runners too", false, take_volumes},
+	{0, "all-files", NULL, "remove: everything in its directory, also what others put there", false, take_all_files},
 	{0, "json", NULL, "list: as JSON", false, take_json},
 	{0, "state-dir", "DIR", "where the VMs are (default: " DEFAULT_STATE_DIR ")", false, take_state_dir},
 	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
