@@ -9,7 +9,7 @@ set -u
 # shellcheck source=tests/golden/fixture.sh
 . "$top/tests/golden/fixture.sh"
 microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
-need_programs jq cc flock
+need_programs jq cc flock socat
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then
 	rmdir "$test_dir" # another one is made inside
 	exec unshare -m --propagation private -- bash "$0" inside
@@ -132,6 +132,16 @@ check "nor one that somebody has open" fails m --remove vm --volumes
 expect "by its process" "$log" "$state/vm/former.img is in use by process $!, "
 check "nothing was removed" vm_is_whole
 check "without its volumes the VM is" m --remove vm
+kill $!
+wait $! 2>/dev/null
+
+fresh
+(cd "$state/vm" && exec socat UNIX-LISTEN:vm.sock /dev/null) &
+until [ -S "$state/vm/vm.sock" ]; do sleep 0.1; done
+cd "$test_dir" || exit
+check "a VM whose socket somebody listens on is not removed" fails m --remove vm
+expect "which one is said" "$log" 'vm runs without its unit \(somebody listens on vm.sock\)'
+check "nothing was removed" test -S "$state/vm/vm.sock" -a -x "$state/vm/current/bin/microvm-run"
 kill $!
 wait $! 2>/dev/null
 
