@@ -97,7 +97,7 @@ MODULESDIR ?= $(PREFIX)/lib/modules-load.d
 # Of the host's VMs: where their state is, and who runs them.
 STATEDIR ?= /var/lib/microvms
 HOSTUSER ?= microvm
-HOSTGROUP ?= kvm
+HOSTGROUP ?= microvm
 INSTALL ?= install
 DOCUMENTS = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*schema.json)
 install: all

@@ -24,7 +24,8 @@ void check_user(const struct checker *checker)
 	if (vm->user)
 		check_name(checker, vm_where(vm, &vm->user), "user", vm->user, USER_BYTES);
 	check_name(checker, vm_where(vm, &vm->host_user), "hostUser", vm->host_user, USER_BYTES);
-	check_name(checker, vm_where(vm, &vm->host_group), "hostGroup", vm->host_group, USER_BYTES);
+	if (vm->host_group)
+		check_name(checker, vm_where(vm, &vm->host_group), "hostGroup", vm->host_group, USER_BYTES);
 }
 
 void check_bin_scripts(const struct checker *checker)

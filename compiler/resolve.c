@@ -125,8 +125,6 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 	fill_store_disk(vm);
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
-	if (left_open(vm, &vm->virtiofsd.group))
-		vm->virtiofsd.group = "kvm";
 	add_database_share(arena, vm);
 	if (!vm->graphics.socket)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);

@@ -41,7 +41,7 @@ static const char *host_script(struct arena *arena, const struct plan *plan, con
 		{hole, lines},
 		{"holders", script_part(arena, "holders")},
 		{"user", script_quoted(arena, plan->vm->host_user)},
-		{"group", script_quoted(arena, plan->vm->host_group)},
+		{"group", script_quoted(arena, plan->vm->host_group ? plan->vm->host_group : "")},
 		{"multi_queue", plan->tap_multi_queue ? "0x0100" : "0"},
 		{"flags", plan->tap_multi_queue ? "vnet_hdr multi_queue" : "vnet_hdr"},
 		{NULL, NULL},

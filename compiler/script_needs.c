@@ -114,6 +114,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	};
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, plan->vm->host_name)},
+		{"user", script_quoted(arena, plan->vm->host_user)},
 		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},
 		{"needs", script_needs(arena, plan)},

@@ -38,6 +38,8 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 			buf_printf(&out, "create_volume %s unpack_image %s\n", image, script_quoted(arena, created->archive));
 		else
 			buf_printf(&out, "create_volume %s make_image %llu %s\n", image, mib, script_words(arena, &created->mkfs));
+		/* Another one may have been faster. */
+		buf_printf(&out, "need_owned 'the volume' %s\n", image);
 		buf_printf(&out, "grow_volume %s %llu %s\n", image, mib, created->volume->fs_type);
 	}
 	return arena_strdup(arena, buf_text(&out));
@@ -128,6 +130,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 	};
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, vm->host_name)},
+		{"user", script_quoted(arena, vm->host_user)},
 		{"accel", accels[plan->lowered.accel]},
 		{"arch", kernel_arch_name(plan->guest.arch)},
 		{"functions", script_functions(arena, plan)},

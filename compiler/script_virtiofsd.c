@@ -35,12 +35,12 @@ static const char *shares(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* The group that everybody has is taken where it is there; one that was asked for must be. */
+/* Who is the VMs' group is seen where it runs; one that was asked for must be there. */
 static const char *group(struct arena *arena, const struct vm *vm)
 {
-	const char *name = vm->virtiofsd.group;
-	const char *option = vm_where(vm, &vm->virtiofsd.group) ? "--group" : "--group-if-any";
-	return name ? arena_printf(arena, "%s %s ", option, script_quoted(arena, name)) : "";
+	if (!vm_where(vm, &vm->virtiofsd.group))
+		return "find_group";
+	return vm->virtiofsd.group ? arena_printf(arena, "group=(--group %s)", script_quoted(arena, vm->virtiofsd.group)) : "";
 }
 
 /* The reference's default is a text that its shell runs; here it is a word. */

@@ -71,12 +71,25 @@ static int directory_lock(const char *path, struct reason *why)
 	return -1;
 }
 
+/* A name or a number. */
+static bool group_find(const char *group, gid_t *number)
+{
+	const struct group *entry = getgrnam(group);
+	uint64_t parsed = 0;
+	if (!entry && !number_parse(group, 0, UINT32_MAX - 1, &parsed))
+		return false;
+	*number = entry ? entry->gr_gid : (gid_t)parsed;
+	return true;
+}
+
 static bool group_set(const char *path, const char *group, bool needed, struct reason *why)
 {
-	const struct group *entry = group ? getgrnam(group) : NULL;
-	if (group && !entry && needed)
-		return reason_set(why, "there is no group %s", group);
-	if (!entry || lchown(path, (uid_t)-1, entry->gr_gid) == 0 || !needed)
+	gid_t number;
+	if (!group)
+		return true;
+	if (!group_find(group, &number))
+		return !needed || reason_set(why, "there is no group %s", group);
+	if (lchown(path, (uid_t)-1, number) == 0 || !needed)
 		return true;
 	return reason_set(why, "it cannot be given to the group %s: %s", group, strerror(errno));
 }

@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/host/contents.h"
 #include "compiler/host/links.h"
 #include "compiler/host/runners.h"
 
 enum { TEXT_BYTES = 64 * 1024, MODE_STATE = 0755, MODE_VM = 01775 };
 
-static const char *const names[] = {"current", "old", "toplevel", "source", "flake", "declared", ".result"};
+static const char *const names[] = {"current", "old", "toplevel", "source", "flake", "declared", ".result", REMOVING};
 
 static bool is_ours(const struct stat *st)
 {
@@ -54,14 +55,19 @@ static const char *user_name(const struct host *host, uid_t uid)
 	return user ? arena_strdup(host->arena, user->pw_name) : arena_printf(host->arena, "user %u", (unsigned)uid);
 }
 
-/* The group of the state directory; where that is root's own, the reference's. */
+/* The group of the state directory, as the host's units have it; where that is root's own, the one that they have by default, or the reference's. */
 static gid_t group_of_vms(const struct host *host)
 {
+	static const char *const defaults[] = {"microvm", "kvm"};
 	struct stat st;
-	const struct group *kvm = getgrnam("kvm");
 	if (stat(host->state_dir, &st) == 0 && st.st_gid != 0)
 		return st.st_gid;
-	return kvm ? kvm->gr_gid : getgid();
+	for (size_t i = 0; i < countof(defaults); i++) {
+		const struct group *group = getgrnam(defaults[i]);
+		if (group)
+			return group->gr_gid;
+	}
+	return getgid();
 }
 
 static bool change(const struct host *host, int fd, const char *directory, mode_t mode)
@@ -130,6 +136,27 @@ static bool adopt(const struct host *host, const char *path, const struct stat *
 	return true;
 }
 
+static const char *group_name(const struct host *host, gid_t gid)
+{
+	const struct group *group = getgrgid(gid);
+	return group ? arena_strdup(host->arena, group->gr_name) : arena_printf(host->arena, "%u", (unsigned)gid);
+}
+
+/* The host's units have got another group since the directory was made. */
+static bool regroup(const struct host *host, const char *directory)
+{
+	struct stat st;
+	const gid_t wanted = group_of_vms(host);
+	if (geteuid() != 0 || lstat(directory, &st) != 0 || is_exposed(&st) || st.st_gid == wanted || !(st.st_mode & S_IWGRP))
+		return true;
+	FD_CLEANUP int fd = open_directory(host, directory);
+	if (fd < 0 || !change(host, fd, directory, MODE_VM))
+		return false;
+	diag_warning(host->diag, NULL, "custody", "%s was of the group %s, it is of the group %s now", directory, group_name(host, st.st_gid),
+		     group_name(host, wanted));
+	return true;
+}
+
 bool custody_take_state(const struct host *host)
 {
 	bool taken;
@@ -140,7 +167,7 @@ bool custody_take(const struct host *host, const char *directory)
 {
 	struct stat st;
 	bool exposed;
-	if (!custody_take_state(host) || !take(host, directory, MODE_VM, &exposed))
+	if (!custody_take_state(host) || !take(host, directory, MODE_VM, &exposed) || !regroup(host, directory))
 		return false;
 	if (lstat(directory, &st) != 0 || is_exposed(&st) || access(directory, W_OK) != 0)
 		return true;

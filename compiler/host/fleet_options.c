@@ -17,6 +17,6 @@ const struct option fleet_options[] = {
 	{.name = "vms", MAP(struct fleet, vms, struct fleet_vm, fleet_vm_options), .doc = "The VMs, by their names."},
 	{.name = "stateDir", STRING(struct fleet, state_dir), .def = "/var/lib/microvms", .arg = "path", .doc = "Where the VMs' state is on the host."},
 	{.name = "user", STRING(struct fleet, user), .def = "microvm", .doc = "The host's user that runs the VMs."},
-	{.name = "group", STRING(struct fleet, group), .def = "kvm", .doc = "Its group."},
+	{.name = "group", STRING(struct fleet, group), .def = "microvm", .doc = "Its group, that of the VMs' directories: nobody else should be in it. Who may use KVM is in the group kvm."},
 	{0},
 };

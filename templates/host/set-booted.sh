@@ -12,6 +12,7 @@
 # - All of this is looked at once, here. Root's units take the runner from /run, where USER writes nothing: nothing that happens in DIRECTORY later,
 #   not even the removal of `current`, changes what they run until they stop.
 # - What `current` leads to must not be USER's either. That a runner says what is right is not judged: whoever is root made it `current`.
+# - GROUP, too, makes names in DIRECTORY: it is the VMs' alone. Where it was another one before (kvm, in which others may be), it is GROUP's from now on.
 # A directory as microvm.nix makes it (of USER, or writable by the group without the sticky bit) is mended. Its links are kept when they are root's;
 # one that is USER's could lead anywhere by now: it is refused, with what to do.
 # The other side of this is `microvm` (compiler/host/custody.h) and install-host, which read and write the same names as root.
@@ -39,9 +40,14 @@ is_exposed() { is "$1" ! -user root -o -perm /022 ! -perm -1000; }
 is_foreign() { is "$1" -user "$user" ! -user root -o -perm -0002 ! -perm -1000 -o -group "$group" -perm -0020 ! -perm -1000; }
 
 mend() { # DIRECTORY MODE
-	if ! is_exposed "$1"; then return; fi
-	[ ! -L "$1" ] || refuse "$1 is a link"
-	say "$1 was of $(stat -c '%U:%G, mode %a' -- "$1"): it is root's now, mode $2"
+	if is_exposed "$1"; then
+		[ ! -L "$1" ] || refuse "$1 is a link"
+		say "$1 was of $(stat -c '%U:%G, mode %a' -- "$1"): it is root's now, mode $2"
+	elif is "$1" ! -group "$group"; then
+		say "$1 was of the group $(stat -c %G -- "$1"): it is of the group $group now"
+	else
+		return 0
+	fi
 	chown -- "root:$group" "$1"
 	chmod -- "$2" "$1"
 }

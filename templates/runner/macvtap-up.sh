@@ -51,6 +51,6 @@ macvtap() { # NAME MAC LINK MODE
 	ip link set dev "$1" up
 	file=/dev/tap$(cat "$device/ifindex")
 	wait_for_file "$file"
-	chown -- "$user:$group" "$file"
+	chown -- "$user${group:+:$group}" "$file"
 }
 @interfaces@

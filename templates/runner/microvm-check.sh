@@ -6,6 +6,7 @@ set -euo pipefail
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-check
 name=@name@
+user=@user@
 status=0
 missing() { status=1; }
 
@@ -17,6 +18,7 @@ need_served() { # SOCKET...
 			"$runner/bin/virtiofsd-run" --check || missing
 			return
 		fi
+		need_owned 'the socket' "$socket"
 	done
 }
 

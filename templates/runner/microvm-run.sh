@@ -1,6 +1,7 @@
 # microvm-run: starts the VM, from the state directory: relative paths are relative to the current directory.
 #   MICROVM_ACCEL=kvm|tcg          forces the accelerator
 #   MICROVM_KERNEL_PARAMS='a b=c'  further kernel parameters, for this start
+#   MICROVM_USER=NAME              as root: who runs the VM otherwise, and so has volumes
 # Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
@@ -10,6 +11,7 @@ for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || eval "exec $fd<>/dev/null"; do
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-run
 name=@name@
+user=@user@
 arch=@arch@
 missing() { exit 1; }
 
@@ -75,6 +77,7 @@ serve_shares() { # SOCKET...
 			"$runner/bin/virtiofsd-run" --with $$ || fail "its shares are not served"
 			return
 		fi
+		need_owned 'the socket' "$socket"
 	done
 }
 

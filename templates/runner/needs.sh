@@ -61,6 +61,7 @@ need_one_file_system() { # TAG SOURCE
 }
 
 need_volume() { # IMAGE READ-ONLY CREATED
+	need_owned 'the volume' "$1"
 	if [ "$3" = true ] && [ ! -e "$1" ]; then
 		need_directory "$1"
 		return
@@ -80,7 +81,50 @@ need_directory() { # IMAGE
 		complain "there is no directory $directory for the volume $1"
 	elif [ ! -w "$directory" ]; then
 		complain "cannot write to $directory for the volume $1"
+	else
+		need_own_directory "$1"
 	fi
+}
+
+# Where others can make names, one of them may have been first with ours: what counts belongs to who runs this, to root, to the owner of the directory
+# that it is in, or, for root, to the VMs' user. A link counts as what its maker chose. So does, in the state directory, each directory on the way.
+need_owned() { # WHAT PATH
+	local above=. mode links owner more
+	case $2 in /*) above=${2%/*}/ ;; */*) above=${2%/*} ;; esac
+	case $2 in
+	/* | . | ..) ;;
+	*/*) need_owned 'the directory' "$above" ;;
+	esac
+	if [ ! -L "$2" ] && [ ! -e "$2" ]; then return; fi
+	# shellcheck disable=SC2034 # words that are not wanted; no stat, which macOS has another one of
+	read -r mode links owner more < <(ls -ldn -- "$2") || return 0
+	if [ "$owner" = "$(id -u)" ] || [ "$owner" = 0 ] || [ "$owner" = "$(owner_of "$above")" ]; then return; fi
+	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "${MICROVM_USER:-$user}" 2>/dev/null)" ]; then return; fi
+	complain "$1 $2 belongs to another user ($owner), who could read and change what the guest has in it"
+}
+
+owner_of() { # DIRECTORY
+	local mode links owner more
+	# shellcheck disable=SC2034
+	read -r mode links owner more < <(ls -ldnL -- "$1") && echo "$owner"
+}
+
+# Nothing is made where a user who has no right to can replace it: a directory that is for everybody, or for a group that is not one's own, must be sticky.
+need_own_directory() { # IMAGE
+	local directory mode links owner group more
+	directory=$(dirname -- "$1")
+	# shellcheck disable=SC2034
+	read -r mode links owner group more < <(ls -ldnL -- "$directory") || return 0
+	case $mode in
+	?????????[tT]*) ;;
+	????????w*) complain "everybody can change what is in $directory, so the volume $1 is not created there: chmod o-w makes it yours" ;;
+	?????w*)
+		case " $(id -G) " in
+		*" $group "*) ;;
+		*) complain "the group $group can change what is in $directory, so the volume $1 is not created there: chmod g-w makes it yours" ;;
+		esac
+		;;
+	esac
 }
 
 device_owner() { # IMAGE

@@ -28,6 +28,6 @@ pci() { # ADDRESS
 		echo "$1" >/sys/bus/pci/drivers_probe
 		[ "$(driver "$device")" = vfio-pci ] || fail "vfio-pci does not take the PCI device $1"
 	fi
-	chown -- "$user:$group" "/dev/vfio/$(basename -- "$(readlink -f -- "$device/iommu_group")")"
+	chown -- "$user${group:+:$group}" "/dev/vfio/$(basename -- "$(readlink -f -- "$device/iommu_group")")"
 }
 @devices@

@@ -180,7 +180,16 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	serve+=(--share "$tag" "$socket" "${options[@]}" --run "${#argv[@]}" "${argv[@]}")
 }
 
-behind=() checking=false
+# Of the VM's directory, where it is for its group to write to, as under our units, or the VMs' user's, as under the reference's.
+find_group() {
+	local owner owning_group mode
+	look . || return 0
+	if [ $((mode & 16)) != 0 ] || { [ "$(id -u)" = 0 ] && [ "$owner" != 0 ] && [ "$owner" = "$(id -u -- "$user" 2>/dev/null)" ]; }; then
+		group=(--group-if-any "$owning_group")
+	fi
+}
+
+behind=() checking=false group=()
 if [ "${1:-}" = --check ]; then checking=true; fi
 case "$# ${1:-}" in
 '0 ' | '1 --check') ;;
@@ -202,4 +211,5 @@ else
 fi
 @shares@
 if [ "$failed" != 0 ] || [ "$checking" = true ]; then exit "$failed"; fi
-exec "$runner/libexec/mvm-host" virtiofsd "${behind[@]}" @group@"${serve[@]}"
+@group@
+exec "$runner/libexec/mvm-host" virtiofsd "${behind[@]}" "${group[@]}" "${serve[@]}"

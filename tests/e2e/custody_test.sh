@@ -114,6 +114,16 @@ before=$(mode /etc)
 check "a link in the place of the VM's directory does not" fails boots
 check "and nothing is done to where it leads" test "$(mode /etc)" = "$before"
 
+# ---- another group ----
+# Of old it was kvm, in which others may be.
+fresh ours
+chgrp 1 "$state" "$state/vm"
+check "directories of another group boot" boots
+check "and are of the units' group from then on" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
+expect "which is said" "$log" "$state/vm was of the group .*: it is of the group $group now"
+boots
+check "once" test ! -s "$log"
+
 # ---- the command ----
 describe() { # FILE [LINE]...
 	printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
@@ -141,6 +151,10 @@ as_user ln -s "$evil/vm.yaml" "$state/vm/source.new"
 as_user mkdir "$state/vm/old" "$state/vm/.current.new"
 check "an update with his names in its way" m -u vm
 check "is from its own description" test "$(memory)" = 300
+chgrp 1 "$state/vm"
+"$microvm" --no-cache --state-dir "$state" -u vm >"$log" 2>&1
+check "a VM's directory gets the group of the state directory" test "$(mode "$state/vm")" = "0:$group:1775"
+expect "which is said" "$log" "$state/vm was of the group .*, it is of the group .* now"
 # A VM of a flake has no runners of its own.
 rm -rf "$state/vm"
 mkdir "$state/vm" && chgrp $group "$state/vm" && chmod 1775 "$state/vm"
@@ -221,6 +235,50 @@ chown $user "$test_dir/secret"
 rm -f "$test_dir/served"
 check "unless it leads to where he makes files" fails serve
 check "nothing is served" test ! -e "$test_dir/served"
+
+# ---- others in the VMs' group ----
+# The VMs' user has a group that others are in as well. What they put into his directory before he does is not his.
+describe "$test_dir/vm.yaml" "hostUser: nobody" 'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]'
+create
+as_other() { setpriv --reuid 1 --regid $group --clear-groups "$@"; }
+# Its kernel is none: what it says is said before.
+start_as() { (cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout 20 ./current/bin/microvm-run) >"$log" 2>&1 </dev/null; }
+as_root() { "$@"; }
+as_user mkdir "$state/vm/disks"
+mkdir -p "$test_dir/kept"
+for plant in "cp /etc/hostname data.img" "ln -s $test_dir/kept/other data.img" "mkdir data.img" "cp /etc/hostname disks/log.img"; do
+	[ "${plant%disks*}" = "$plant" ] || chmod 777 "$state/vm/disks"
+	# shellcheck disable=SC2086 # words
+	(cd "$state/vm" && as_other $plant)
+	for who in as_user as_root; do
+		check "not started as $who on another's: ${plant//$test_dir\//}" fails start_as $who
+		expect "which is said" "$log" "the volume ${plant##* } belongs to another user \(1\)"
+	done
+	(cd "$state/vm" && as_user ./current/bin/microvm-check) >"$log" 2>&1
+	check "microvm-check knows" test $? = 1
+	expect "and says it" "$log" "the volume ${plant##* } belongs to another user \(1\)"
+	rm -r "$state/vm/${plant##* }"
+done
+rm -r "$state/vm/disks"
+as_other mkdir "$state/vm/disks"
+as_other cp /etc/hostname "$state/vm/disks/log.img"
+check "nor in a directory of another's" fails start_as as_user
+expect "which is said" "$log" 'the directory disks belongs to another user \(1\)'
+rm -r "$state/vm/disks"
+as_user mkdir "$state/vm/disks"
+chmod 777 "$state/vm/disks"
+check "nor is one created where everybody can change it" fails start_as as_user
+expect "which is said" "$log" 'everybody can change what is in disks, so the volume disks/log.img is not created there'
+chgrp 1 "$state/vm/disks"
+chmod 775 "$state/vm/disks"
+check "nor where another group can" fails start_as as_user
+expect "which is said" "$log" 'the group 1 can change what is in disks, so the volume disks/log.img is not created there'
+check "nothing was created" test "$(find "$state/vm" -name '*.img*')" = ''
+chmod 755 "$state/vm/disks"
+start_as as_user
+check "in his own they are" test "$(stat -c %u:%a "$state/vm/data.img" "$state/vm/disks/log.img" | xargs)" = "$user:600 $user:600"
+start_as as_root
+expect_no "which root may start as well" "$log" 'belongs to another user'
 
 fresh module
 chmod 600 "$test_dir/vm.yaml"

@@ -28,7 +28,8 @@ describe() { # [LINE]...
 }
 m() { "$microvm" -q --no-cache --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
-holds() { [ "$(ls -A "$state/vm" 2>/dev/null | xargs)" = "$1" ]; }
+names() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | LC_ALL=C sort | paste -sd ' '; }
+holds() { [ "$(names "$state/vm")" = "$1" ]; }
 # A VM with two runners, volumes, one of a former runner, and files of somebody else.
 make_vm() {
 	rm -rf "$state" "$roots"
@@ -59,7 +60,7 @@ fresh
 check "its volumes go" m --remove vm --volumes
 expect "what is not ours is named" "$log" "^Kept in $state/vm: data.img.bak, disks, notes$"
 check "and stays" holds 'data.img.bak disks notes'
-check "below as well" test "$(ls -A "$state/vm/disks")" = mine
+check "below as well" test "$(names "$state/vm/disks")" = mine
 fresh
 check "everything goes when it is asked for" m --remove vm --all-files
 check "everything" test ! -e "$state/vm" -a "$(find "$roots" -mindepth 1 | wc -l)" = 0
@@ -69,7 +70,7 @@ ln -s ../../elsewhere "$state/vm/elsewhere"
 mv "$state/vm/disks" elsewhere/disks
 ln -s ../../elsewhere/disks "$state/vm/disks"
 check "with a link in the place of a volume's directory" m --remove vm --volumes
-check "what it leads to stays" test "$(ls -A elsewhere/disks | xargs)" = 'log.img log.img.grow mine'
+check "what it leads to stays" test "$(names elsewhere/disks)" = 'log.img log.img.grow mine'
 rm -rf elsewhere
 
 # ---- mounts ----

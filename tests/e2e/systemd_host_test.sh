@@ -102,7 +102,7 @@ at_end=host_stop
 install_host() { host "$out/bin/install-host" >"$log" 2>&1; }
 process() { property MainPID "microvm@$1"; }
 check "the host is installed" install_host
-check "its directory is root's, and the group may write" test "$(host stat -c %U:%G:%a "$state/web1")" = root:kvm:1775
+check "its directory is root's, and the group may write" test "$(host stat -c %U:%G:%a "$state/web1")" = root:microvm:1775
 check "the first VM comes up" console_says 1 '^probe: ready' microvm@web1
 check "the second too" console_says 1 '^probe: ready' microvm@web2
 check "the third does not start" test "$(property ActiveState microvm@web3)" = inactive

@@ -47,7 +47,7 @@ everything >"$test_dir/before"
 # ---- create and start ----
 describe mvm-one
 if m -c vm -f "$test_dir/vm.yaml"; then ok "a VM is created"; else not_ok "a VM is created" "$log"; finish; fi
-check "its directory is root's, and the group may write" test "$(host stat -c %U:%G:%a "$state/vm")" = root:kvm:1775
+check "its directory is root's, and the group may write" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
 check "it is current, and does not run" test "$(states)" = "current false false"
 check "it is to start at boot, and now" host systemctl enable --now microvm@vm
 check "it comes up" console_says 1 '^probe: ready'

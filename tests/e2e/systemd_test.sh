@@ -56,7 +56,7 @@ clean() { # DESCRIPTION
 }
 
 check "the user and the directory are made" host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
-check "the directory of all VMs is root's" test "$(host stat -c %U:%G:%a "$state")" = root:kvm:755
+check "the directory of all VMs is root's" test "$(host stat -c %U:%G:%a "$state")" = root:microvm:755
 # As microvm.nix makes it.
 host install -d -o microvm -g kvm -m 775 "$state/vm"
 host ln -s "$test_dir/first" "$state/vm/current"
@@ -65,7 +65,7 @@ host ln -s "$test_dir/first" "$state/vm/current"
 check "it starts" host systemctl start microvm@vm
 check "it is active" test "$(property ActiveState microvm@vm)" = active
 check "it comes up" console_says 1 '^probe: ready'
-check "its directory is root's now, and sticky" test "$(host stat -c %U:%G:%a "$state/vm")" = root:kvm:1775
+check "its directory is root's now, and sticky" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
 host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
 expect "which is said" "$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
 check "the hypervisor is the user's" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
@@ -75,7 +75,7 @@ check "systemd-machined knows it" host machinectl status vm
 expect "and its process" "$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
 
 # ---- what the hypervisor's user may do: custody_test.sh has all of it ----
-as_user() { host setpriv --reuid microvm --regid kvm --init-groups "$@"; }
+as_user() { host setpriv --reuid microvm --regid microvm --init-groups "$@"; }
 # shellcheck disable=SC2317 # check calls it
 fails() { ! "$@"; }
 for attempt in "ln -sfnT /tmp $state/vm/current" "ln -sfnT /tmp $state/vm/booted" "mv $state/vm $state/x" "ln -sfnT /tmp /run/microvms/vm/booted"; do

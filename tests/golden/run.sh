@@ -124,7 +124,7 @@ check_named() { # PLAN RUNNER
 }
 
 # Runs virtiofsd-run with the help texts of a daemon and a recorder instead of mvm-host; what it says and starts is printed. The host is a small
-# one: two CPUs, and every directory on ZFS.
+# one: two CPUs, and every directory on ZFS, for the group 16 to write to.
 serve_case() { # NAME KIND USER PLAN
 	local runner=$work/$1 tools=$work/tools state=$work/state/$1-serve
 	mkdir -p "$tools" "$state"
@@ -132,7 +132,8 @@ serve_case() { # NAME KIND USER PLAN
 	# shellcheck disable=SC2016 # the scripts' own
 	printf '#!/bin/sh\ncat "${0%%/*}/help"\n' >"$tools/virtiofsd"
 	printf '#!/bin/sh\necho 2\n' >"$tools/nproc"
-	printf '#!/bin/sh\necho 2fc12fc1\n' >"$tools/stat"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\ncase $1 in -f) echo 2fc12fc1 ;; *) echo 0 16 1775 ;; esac\n' >"$tools/stat"
 	printf '#!/bin/sh\necho %s\n' "$3" >"$tools/id"
 	rm -f "$runner/libexec/mvm-host"
 	# shellcheck disable=SC2016
