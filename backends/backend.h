@@ -47,6 +47,17 @@ struct companion {
 	const char *socket;
 };
 
+/* What the hypervisor, or the runner for it, makes in the state directory without an option that names it. */
+struct made_file {
+	const char *path, *what;
+	bool vsock;                  /* a socket beside which there are PATH_PORT */
+};
+
+struct made_files {
+	struct made_file *v;
+	size_t n, capacity;
+};
+
 /* What a backend answers. */
 struct lowered {
 	struct command command;
@@ -60,7 +71,7 @@ struct lowered {
 	struct document config;      /* written into the state directory before the start; name NULL: none */
 	struct strings shutdown;     /* arguments of mvm-host before the seconds that the guest may take; empty: it cannot be stopped from outside */
 	struct strings balloon;      /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
-	struct strings stale;        /* sockets in the state directory that a crash leaves behind and a start trips over */
+	struct strings stale;        /* sockets that the hypervisor makes in the state directory: what a crash left there is removed */
 	enum {
 		ACCEL_KVM,           /* KVM is needed */
 		ACCEL_PROBE,         /* KVM where it works, else TCG: found out at the start */
@@ -139,6 +150,8 @@ struct backend {
 	void (*check)(struct diag *diag, const struct vm *vm);
 	/* Rules that need the guest's kernel to be known; NULL: none. */
 	bool (*check_guest)(struct diag *diag, const struct guest *guest);
+	/* Names in the state directory that are taken; NULL: none. hostName is there, the rest may have been refused. */
+	void (*makes)(struct arena *arena, const struct vm *vm, struct made_files *out);
 	/* Modules that the guest needs for this hypervisor's devices. */
 	void (*modules)(struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);

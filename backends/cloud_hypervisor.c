@@ -104,6 +104,14 @@ static bool has_vsock(const struct cloud_hypervisor *ch)
 	return ch->vm->vsock.cid >= 0 || ch_value_of(ch->arena, ch->extra.vsock, "cid");
 }
 
+static void cloud_hypervisor_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
+{
+	const struct cloud_hypervisor ch = {.arena = arena, .vm = vm, .extra = ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	const char *given = ch_value_of(arena, ch.extra.vsock, "socket");
+	if (has_vsock(&ch))
+		vec_push(arena, out, (struct made_file){given ? given : VSOCK, "the vsock's socket", true});
+}
+
 static void add_platform(const struct cloud_hypervisor *ch)
 {
 	const struct strings *strings = &ch->vm->cloud_hypervisor.platform_oem_strings;
@@ -198,9 +206,11 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 /* A connection of the guest to a port of the host arrives at the socket "PATH_PORT". */
 static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, struct lowered *out)
 {
-	if (ch->vm->vsock.notify)
-		out->notify = arena_printf(ch->arena, "%s_" NOTIFY_PORT, socket);
 	vec_push(ch->arena, &out->stale, socket);
+	if (!ch->vm->vsock.notify)
+		return;
+	out->notify = arena_printf(ch->arena, "%s_" NOTIFY_PORT, socket);
+	vec_push(ch->arena, &out->stale, out->notify);
 }
 
 static void cloud_hypervisor_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
@@ -314,6 +324,7 @@ const struct backend cloud_hypervisor_backend = {
 	.parameter_bytes = 96,
 	.check = cloud_hypervisor_check,
 	.vsock_socket = true,
+	.makes = cloud_hypervisor_makes,
 	.modules = cloud_hypervisor_modules,
 	.lower = cloud_hypervisor_lower,
 };

@@ -138,13 +138,34 @@ static struct node *config_make(struct config *config, const struct guest *guest
 
 /* ---- the backend ---- */
 
+static const char *config_name(struct arena *arena, const struct vm *vm)
+{
+	return arena_printf(arena, "%s-firecracker.json", vm->host_name);
+}
+
+/* The vsock's socket, which extraConfig may name; NULL: there is none. */
+static const char *vsock_path(const struct node *config)
+{
+	const struct node *vsock = config && config->kind == NODE_MAP ? node_get(config, "vsock") : NULL;
+	const struct node *path = vsock && vsock->kind == NODE_MAP ? node_get(vsock, "uds_path") : NULL;
+	return path && path->kind == NODE_SCALAR && *path->text ? path->text : NULL;
+}
+
+static void firecracker_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
+{
+	const char *socket = vsock_path(vm->firecracker.extra_config);
+	vec_push(arena, out, (struct made_file){config_name(arena, vm), "firecracker's configuration", false});
+	if (socket || vm->vsock.cid >= 0)
+		vec_push(arena, out, (struct made_file){socket ? socket : VSOCK, "the vsock's socket", true});
+}
+
 static void lower_control(struct arena *arena, const struct vm *vm, const struct node *config, struct lowered *out)
 {
-	const struct node *vsock = node_get(config, "vsock"), *path = vsock && vsock->kind == NODE_MAP ? node_get(vsock, "uds_path") : NULL;
+	const char *vsock = vsock_path(config);
 	if (vm->socket)
 		vec_push(arena, &out->stale, vm->socket);
-	if (path && path->kind == NODE_SCALAR && *path->text)
-		vec_push(arena, &out->stale, path->text);
+	if (vsock)
+		vec_push(arena, &out->stale, vsock);
 	const struct control control = {.protocol = "fc", .address = vm->socket};
 	lower_shutdown(arena, &control, out);
 	lower_balloon(arena, &control, vm, out);
@@ -166,7 +187,7 @@ static void firecracker_lower(struct arena *arena, const struct guest *guest, st
 {
 	struct config config = {.arena = arena};
 	const struct node *root = config_make(&config, guest);
-	out->config.name = arena_printf(arena, "%s-firecracker.json", guest->vm->host_name);
+	out->config.name = config_name(arena, guest->vm);
 	config_write(&config, root, &out->config.pieces);
 
 	out->command.arena = arena;
@@ -279,6 +300,7 @@ const struct backend firecracker_backend = {
 	.parameter_bytes = 160,
 	.check = firecracker_check,
 	.vsock_socket = true,
+	.makes = firecracker_makes,
 	.modules = firecracker_modules,
 	.lower = firecracker_lower,
 };

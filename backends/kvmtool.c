@@ -116,6 +116,12 @@ static void add_devices(const struct kvmtool *kvmtool)
 	command_add_all(kvmtool->command, &vm->kvmtool.common.extra_args);
 }
 
+static void kvmtool_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
+{
+	(void)vm;
+	vec_push(arena, out, (struct made_file){".lkvm", "kvmtool's directory", false});
+}
+
 static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
 	const struct vm *vm = guest->vm;
@@ -234,6 +240,7 @@ const struct backend kvmtool_backend = {
 	.plain_inodes = true, /* virtio/9p.c, stat2qid */
 	.parameter_bytes = PARAMETER_BYTES,
 	.check = kvmtool_check,
+	.makes = kvmtool_makes,
 	.modules = kvmtool_modules,
 	.lower = kvmtool_lower,
 };

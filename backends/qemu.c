@@ -230,6 +230,8 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	add_all(&qemu);
 	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
 	const struct control control = {.protocol = "qmp", .address = vm->socket};
+	if (vm->socket)
+		vec_push(arena, &out->stale, vm->socket);
 	lower_shutdown(arena, &control, out);
 	lower_balloon(arena, &control, vm, out);
 	lower_notify(arena, vm, out);

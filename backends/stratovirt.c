@@ -115,6 +115,8 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 
 	out->accel = ACCEL_KVM;
 	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
+	if (vm->socket)
+		vec_push(arena, &out->stale, vm->socket);
 	/* No shutdown: the microvm machine has no power button, and its system_powerdown cuts the power. */
 	lower_balloon(arena, &(const struct control){.protocol = "qmp", .address = vm->socket}, vm, out);
 }

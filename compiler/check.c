@@ -26,6 +26,7 @@ static void (*const checks[])(const struct checker *) = {
 	check_forward_ports,
 	check_shares,
 	check_virtiofsd,
+	check_state,
 	check_devices,
 	check_capabilities,
 };

@@ -76,7 +76,7 @@ void check_virtiofsd(const struct checker *checker)
 void check_shares(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	struct claims tags = {0}, sockets = {0};
+	struct claims tags = {0};
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		if (!share->tag || !share->source || !share->mount_point)
@@ -84,9 +84,6 @@ void check_shares(const struct checker *checker)
 		check_share(checker, share, i);
 		warn_of_ignored(checker, share, i);
 		claim(checker, &tags, share->tag, &share->tag, &share->where);
-		if (strcmp(share->proto, "virtiofs") == 0)
-			claim(checker, &sockets, share->socket, &share->socket, &share->where);
 	}
 	refuse_twice(checker, &tags, "share tag");
-	refuse_twice(checker, &sockets, "share socket");
 }

@@ -102,18 +102,16 @@ static void check_volume(const struct checker *checker, const struct volume *vol
 void check_volumes(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	struct claims images = {0}, points = {0}, serials = {0}, labels = {0};
+	struct claims points = {0}, serials = {0}, labels = {0};
 	for (size_t i = 0; i < vm->volumes.n; i++) {
 		const struct volume *volume = &vm->volumes.v[i];
 		check_volume(checker, volume, i);
-		claim(checker, &images, simple_path(checker->arena, volume->image), &volume->image, &volume->where);
 		claim(checker, &points, volume->mount_point, &volume->mount_point, &volume->where);
 		claim(checker, &serials, volume->serial, &volume->serial, &volume->where);
 		claim(checker, &labels, volume->label, &volume->label, &volume->where);
 	}
 	for (size_t i = 0; i < vm->shares.n; i++)
 		claim(checker, &points, vm->shares.v[i].mount_point, &vm->shares.v[i].mount_point, &vm->shares.v[i].where);
-	refuse_twice(checker, &images, "volume image");
 	refuse_twice(checker, &points, "mount point");
 	refuse_twice(checker, &serials, "serial");
 	refuse_twice(checker, &labels, "label");

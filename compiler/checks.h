@@ -76,6 +76,8 @@ void check_store(const struct checker *checker);
 void check_nix_database(const struct checker *checker);
 /* check_volumes.c */
 void check_volumes(const struct checker *checker);
+/* check_state.c: names in the state directory */
+void check_state(const struct checker *checker);
 /* check_interfaces.c: the network */
 void check_interfaces(const struct checker *checker);
 void check_forward_ports(const struct checker *checker);

@@ -77,6 +77,16 @@ static void need_volume_makers(struct lines *lines, const struct plan *plan)
 	}
 }
 
+/* Where there will be sockets. */
+static void need_sockets(struct lines *lines, const struct plan *plan)
+{
+	const struct lowered *lowered = &plan->lowered;
+	for (size_t i = 0; i < lowered->stale.n; i++)
+		buf_printf(&lines->text, "need_socket %s\n", script_quoted(lines->arena, lowered->stale.v[i]));
+	if (lowered->companion.socket)
+		buf_printf(&lines->text, "need_socket %s\n", script_quoted(lines->arena, lowered->companion.socket));
+}
+
 const char *script_needs(struct arena *arena, const struct plan *plan)
 {
 	struct lines lines = {.arena = arena};
@@ -84,6 +94,7 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 	need_quotable_runner(&lines, plan);
 	need_files(&lines, plan);
 	need_interfaces(&lines, plan);
+	need_sockets(&lines, plan);
 	buf_puts(&lines.text, script_share_needs(arena, plan));
 	need_volumes(&lines, plan);
 	need_volume_makers(&lines, plan);
@@ -115,6 +126,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, plan->vm->host_name)},
 		{"user", script_quoted(arena, plan->vm->host_user)},
+		{"state", script_part(arena, "state")},
 		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},
 		{"needs", script_needs(arena, plan)},

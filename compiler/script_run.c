@@ -133,6 +133,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"user", script_quoted(arena, vm->host_user)},
 		{"accel", accels[plan->lowered.accel]},
 		{"arch", kernel_arch_name(plan->guest.arch)},
+		{"state", script_part(arena, "state")},
 		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},
 		{"stale", remove_stale(arena, plan)},

@@ -63,6 +63,20 @@ bool is_within(const char *path, const char *directory)
 	return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
+/* Takes the last part off, when it is a name; at the root ".." is the root. */
+static bool part_drop(const char *start, char **end)
+{
+	char *part = *end;
+	while (part > start && part[-1] != '/')
+		part--;
+	if (part == *end)
+		return *start == '/' && *end == start + 1;
+	if (*end - part == 2 && strncmp(part, "..", 2) == 0)
+		return false;
+	*end = part > start + 1 || (part > start && *start != '/') ? part - 1 : part;
+	return true;
+}
+
 const char *simple_path(struct arena *arena, const char *path)
 {
 	if (!path || !*path)
@@ -72,7 +86,8 @@ const char *simple_path(struct arena *arena, const char *path)
 		*to++ = '/';
 	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
 		size_t length = strcspn(path, "/");
-		if (length != 1 || *path != '.') {
+		bool stays = length == 1 && *path == '.', up = length == 2 && strncmp(path, "..", 2) == 0;
+		if (!stays && !(up && part_drop(simple, &to))) {
 			if (to > simple && to[-1] != '/')
 				*to++ = '/';
 			memcpy(to, path, length);
@@ -80,6 +95,7 @@ const char *simple_path(struct arena *arena, const char *path)
 		}
 		path += length;
 	}
+	*to = '\0';
 	return simple;
 }
 

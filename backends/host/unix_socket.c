@@ -110,7 +110,11 @@ static bool claim_make(struct unix_claim *claim, const char *group, bool group_n
 	socklen_t size;
 	if (!unix_address_make(claim->path, &address, &size))
 		return reason_set(why, "a socket's path has 1 to 107 bytes");
-	if (unlink(claim->path) != 0 && errno != ENOENT)
+	struct stat status;
+	bool there = lstat(claim->path, &status) == 0;
+	if (there && !S_ISSOCK(status.st_mode))
+		return reason_set(why, "what is there is no socket: it stays");
+	if (there && unlink(claim->path) != 0 && errno != ENOENT)
 		return reason_set(why, "a socket that nobody has is in the way: %s", strerror(errno));
 	mode_t mask = umask(group ? 0117 : 0177);
 	int bound = bind(claim->fd, (struct sockaddr *)&address, size);

@@ -10,10 +10,12 @@ user=@user@
 status=0
 missing() { status=1; }
 
+@state@
 @functions@
 need_served() { # SOCKET...
 	local socket
 	for socket; do
+		need_socket "$socket"
 		if ! "$runner/libexec/mvm-host" listens "$socket"; then
 			"$runner/bin/virtiofsd-run" --check || missing
 			return
@@ -26,6 +28,7 @@ need_accel() {
 	"$runner/libexec/mvm-host" accel >/dev/null || missing
 }
 
+need_outside_runner . "${PWD:-.}"
 @stopped@
 @needs@
 @served@

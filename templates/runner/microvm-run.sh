@@ -15,6 +15,7 @@ user=@user@
 arch=@arch@
 missing() { exit 1; }
 
+@state@
 @functions@
 fail() { complain "$@"; }
 
@@ -73,6 +74,7 @@ grow_volume() { # IMAGE MIB TYPE
 serve_shares() { # SOCKET...
 	local socket
 	for socket; do
+		need_socket "$socket"
 		if ! "$runner/libexec/mvm-host" listens "$socket"; then
 			"$runner/bin/virtiofsd-run" --with $$ || fail "its shares are not served"
 			return
@@ -81,10 +83,12 @@ serve_shares() { # SOCKET...
 	done
 }
 
-# A socket that nobody listens on was left behind by a crash.
+# A socket that nobody listens on was left behind by a crash. Whatever else has its name stays, and there is no start: the volumes are made by now, and
+# a hypervisor removes what is in the way of its socket.
 remove_stale() { # SOCKET
+	need_socket "$1"
 	if "$runner/libexec/mvm-host" listens "$1"; then fail "$1 is in use: is the VM running already?"; fi
-	rm -f -- "$1" "$1"_*
+	if [ -S "$1" ]; then rm -f -- "$1"; fi
 }
 
 bridge_helper() {
@@ -102,7 +106,7 @@ bridge_helper() {
 companion() { # SOCKET COMMAND...
 	local socket=$1 tries=0
 	shift
-	rm -f -- "$socket"
+	remove_stale "$socket"
 	"$@" </dev/null &
 	until [ -S "$socket" ]; do
 		kill -0 $! 2>/dev/null || fail "${1##*/} ended before its socket $socket was there"
@@ -124,6 +128,7 @@ json() {
 	printf '%s' "${text//\"/\\\"}"
 }
 
+need_outside_runner . "${PWD:-.}"
 @stopped@
 argv=()
 add() { argv+=("$@"); }

@@ -6,7 +6,14 @@ complain() {
 
 # A second start would take the socket away from the running VM, and then nothing could stop that.
 need_stopped() { # SOCKET
-	if "$runner/libexec/mvm-host" listens "$1"; then complain "the VM runs already, with the socket $1"; fi
+	if [ -S "$1" ] && "$runner/libexec/mvm-host" listens "$1"; then complain "the VM runs already, with the socket $1"; fi
+}
+
+# What is in the way of a socket would be removed, or taken for one that is in use.
+need_socket() { # SOCKET
+	if [ -e "$1" ] || [ -L "$1" ]; then
+		[ -S "$1" ] || complain "$1 is in the way of the socket of this name, and is none: it stays as it is; move it away"
+	fi
 }
 
 need_program() {
@@ -67,6 +74,7 @@ need_volume() { # IMAGE READ-ONLY CREATED
 		return
 	fi
 	need_file 'the volume' "$1"
+	[ "$2" = true ] || need_outside_runner "$(dirname -- "$1")" "the volume $1"
 	[ "$2" = true ] || [ ! -r "$1" ] || [ -w "$1" ] || complain "the volume $1 cannot be written$(device_owner "$1")"
 	[ "$3" = true ] || [ ! -e "$1.grow" ] || complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
 }
@@ -83,6 +91,7 @@ need_directory() { # IMAGE
 		complain "cannot write to $directory for the volume $1"
 	else
 		need_own_directory "$1"
+		need_outside_runner "$directory" "the volume $1"
 	fi
 }
 

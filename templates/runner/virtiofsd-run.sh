@@ -16,6 +16,7 @@ complain() {
 	failed=1
 }
 
+@state@
 package=@package@
 threads=@threads@
 handles=@handles@
@@ -209,6 +210,7 @@ else
 	warn "$program is no virtiofsd that is known here"
 	exit 1
 fi
+need_outside_runner . "${PWD:-.}"
 @shares@
 if [ "$failed" != 0 ] || [ "$checking" = true ]; then exit "$failed"; fi
 @group@
