@@ -102,15 +102,20 @@ install_units() {
 }
 
 # ---- a VM's files ----
+compared=' ' # keys of store disks
+
 # The store disk: one for all VMs that have the same.
 install_disk() { # KEY PLACE
 	mkdir -p -- "$pool"
-	if [ ! -e "$pool/$1" ]; then
+	# What is there from before may have rotted since: who gets it now gets what was built.
+	if [[ $compared != *" $1 "* ]] && ! cmp -s -- "$here/store-disks/$1" "$pool/$1"; then
+		if [ -e "$pool/$1" ]; then say "the store disk $pool/$1 is not what was built; it is copied anew"; fi
 		cp -f --reflink=auto -- "$here/store-disks/$1" "$pool/$1.new"
 		chmod 444 -- "$pool/$1.new"
 		sync -- "$pool/$1.new"
-		mv -- "$pool/$1.new" "$pool/$1"
+		mv -fT -- "$pool/$1.new" "$pool/$1"
 	fi
+	compared+="$1 "
 	ln -- "$pool/$1" "$2"
 }
 

@@ -106,6 +106,14 @@ check "names the VM that is not declared any more, and nothing else" \
 	test "$(cat "$log")" = "install-host: gone is not declared any more; it stays until microvm --remove gone"
 check "and calls nothing" test -z "$(grep -v is-active "$calls")"
 
+# A store disk that is there already may have rotted. Its times and its length do not tell.
+reset
+disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
+printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
+check "over a store disk that has rotted" install_host two
+expect "it is told" "$log" "^install-host: the store disk $disk is not what was built; it is copied anew"
+check "the new VM has what was built" cmp "$test_dir/two/store-disks/${disk##*/}" "$state/new/current/share/microvm/stage1.squashfs"
+
 # ---- killed ----
 # Before the n-th command that can change something, the script and what it has started.
 cat >"$test_dir/killer" <<'E2'
