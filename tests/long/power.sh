@@ -10,7 +10,8 @@
 #   judge    what must be true after the cut, with $mark the last mark that was reached; here. It calls `bad WHAT` for all that is wrong
 # The guest has the store paths $paths too.
 #
-# A scene may say how large its file system is, in MiB, and that it is another one: scene_mib=128, scene_type=xfs. With scene_disk=400 the disk has so many
+# A scene may say how large its file system is, in MiB, and that it is another one: scene_mib=128, scene_type=xfs. With
+# scene_writeback=yes ext4 does not order data before what it says of them: a file may have its size, and zeros in it. With scene_disk=400 the disk has so many
 # MiB, of which the file system becomes all; there are no marks then. MVM_LONG=N takes N times as many points, MVM_SCENES="a b" these alone.
 
 # shellcheck disable=SC2154,SC2034,SC2317 # set and used by what sources it
@@ -61,7 +62,7 @@ power_words() {
 
 scene_mkfs() { # IMAGE
 	case $scene_type in
-	ext4) mkfs.ext4 -q -F -b 4096 "$1" "${scene_mib}M" ;;
+	ext4) mkfs.ext4 -q -F -b 4096 "$1" "${scene_mib}M" && if [ -n "$scene_writeback" ]; then tune2fs -o journal_data_writeback "$1"; fi ;;
 	xfs) mkfs.xfs -q -d "size=${scene_mib}m" "$1" ;;
 	btrfs) mkfs.btrfs -q -b "${scene_mib}M" "$1" ;;
 	esac
@@ -139,7 +140,7 @@ scene_judge() {
 scene() {
 	case " ${MVM_SCENES:-$1} " in *" $1 "*) ;; *) return ;; esac
 	scene_file=$top/tests/long/power/${3:-$1}.sh scene_dir=$test_dir/scene
-	scene_mib=$power_mib scene_type=ext4 scene_disk=
+	scene_mib=$power_mib scene_type=ext4 scene_disk= scene_writeback=
 	eval "$(grep '^scene_[a-z]*=[a-z0-9]*$' "$scene_file")"
 	sectors=$((${scene_disk:-$scene_mib} * 2048))
 	scene_disk=${scene_disk:-$((scene_mib + 1))}

@@ -37,7 +37,7 @@ vm_of() { # NAME STORE PATH...
 	local file name
 	mkdir -p "$test_dir/initrd-$1" "$world/seed/$1" "$world/low-$1"
 	bsdtar -xf "$test_dir/$1/share/microvm/initrd" -C "$test_dir/initrd-$1"
-	sed -n 's|^file \(mvm/files/[0-9]*\) .*/\(db.sqlite\|schema\|id\) .*|\1 \2|p' "$test_dir/initrd-$1/mvm/plan" | while read -r file name; do
+	sed -n 's#^file \(mvm/files/[0-9]*\) .*/\(db.sqlite\|schema\|id\) .*#\1 \2#p' "$test_dir/initrd-$1/mvm/plan" | while read -r file name; do
 		cp "$test_dir/initrd-$1/$file" "$world/seed/$1/$name"
 	done
 	cp "$test_dir/$1/share/microvm/stage1.squashfs" "$world/low-$1.squashfs"

@@ -18,7 +18,7 @@ power_setup
 . "$top/tests/golden/fixture.sh"
 mkdir -p "$world/ref" "$world/fake/bin" "$test_dir/inside"
 cp "$top/tests/long/power/images.sh" "$top/tests/long/power/guest_volume.sh" "$world/"
-printf '#!/bin/sh\nexit 0\n' >"$world/fake/bin/qemu-system-x86_64"
+printf '#!/usr/bin/env bash\nexit 0\n' >"$world/fake/bin/qemu-system-x86_64"
 chmod +x "$world/fake/bin/qemu-system-x86_64"
 fixture_kernel "$world/kernel"
 bulk() { # NAME BYTES LINES

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A build that does not wait for the disk: what the power took of it is noticed, and built anew.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
+scene_writeback=yes
 
 build() { mvmbuild -q "$world/$1.yaml" -o "$data/$2" --cache "$data/cache" "${@:3}"; }
 
