@@ -44,9 +44,12 @@ static const struct check checks[] = {
 	{"ext2", BY_E2FSCK},
 	{"ext3", BY_E2FSCK},
 	{"ext4", BY_E2FSCK},
-	/* It first looks. Then it refuses, with status 2, to touch a file system whose journal waits: the next mount replays it. */
-	{"xfs", {{"xfs_repair", "-n", "-f"}, {"xfs_repair", "-f"}}, 1, 0,
-	 "where the journal is to be replayed first, a start does that; where the start fails, make a copy of the image, then run xfs_repair -L, which gives up what is in the journal"},
+	/*
+	 * It only looks: repaired after a growth that was cut off, a file system gets the size that most copies of its superblock have, the old one, and what
+	 * lies behind it is lost. A journal that waits to be replayed looks like damage.
+	 */
+	{"xfs", {{"xfs_repair", "-n", "-f"}},
+	 .advice = "a start replays its journal, which may be all that it needs; where the start fails, make a copy of the image, then run xfs_repair on it"},
 	{"btrfs", {{"btrfs", "check", "--readonly"}}, .advice = "make a copy of the image before anything else; btrfs-check(8) says what can be done"},
 	{"vfat", {{"fsck.vfat", "-a"}}, .mended = 1, .advice = "make a copy of the image, then let fsck.vfat -r ask what to do"},
 };

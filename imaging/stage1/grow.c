@@ -52,6 +52,47 @@ static bool disk_sectors(const char *target, uint64_t *sectors)
 	return true;
 }
 
+/* The disk below it, under the name that the kernel gave it; -1 when it cannot be opened. */
+static int disk_open(const char *target)
+{
+	struct stat st;
+	char link[64], place[512], path[128];
+	if (stat(target, &st) != 0)
+		return -1;
+	snprintf(link, sizeof link, "/sys/dev/block/%u:%u", major(st.st_dev), minor(st.st_dev));
+	ssize_t n = readlink(link, place, sizeof place - 1);
+	if (n <= 0)
+		return -1;
+	place[n] = '\0';
+	const char *name = strrchr(place, '/');
+	snprintf(path, sizeof path, "/dev/%.100s", name ? name + 1 : place);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/*
+ * The copies of the superblock, one at the start of each group, are written last. Where the power went before, they say the old size, which
+ * xfs_repair would take for the right one. (xfs_growfs_data in the kernel's fs/xfs/xfs_fsops.c; the field is xfs_dsb's sb_dblocks.)
+ */
+static bool xfs_copies_agree(const char *target, const struct xfs_geometry_v1 *geometry)
+{
+	enum { BLOCKS_AT = 8 };
+	bool agree = true;
+	int disk = disk_open(target);
+	for (uint32_t group = 1; disk >= 0 && agree && group < geometry->groups; group++) {
+		unsigned char blocks[8];
+		off_t at = (off_t)((uint64_t)group * geometry->group_blocks * geometry->block_bytes) + BLOCKS_AT;
+		uint64_t value = 0;
+		bool read = pread(disk, blocks, sizeof blocks, at) == sizeof blocks;
+		for (size_t i = 0; i < sizeof blocks; i++)
+			value = value << 8 | blocks[i];
+		agree = !read || value == geometry->blocks;
+	}
+	if (disk >= 0)
+		close(disk);
+	return agree;
+}
+
+/* The same size again writes the copies. */
 static bool xfs_grow(int directory, const char *target)
 {
 	struct xfs_geometry_v1 geometry;
@@ -59,7 +100,9 @@ static bool xfs_grow(int directory, const char *target)
 	if (ioctl(directory, XFS_GEOMETRY_V1, &geometry) != 0 || !disk_sectors(target, &sectors))
 		return false;
 	struct xfs_growth growth = {sectors / (geometry.block_bytes / 512), geometry.inode_percent};
-	return growth.blocks <= geometry.blocks || ioctl(directory, XFS_GROW, &growth) == 0;
+	if (growth.blocks < geometry.blocks || (growth.blocks == geometry.blocks && xfs_copies_agree(target, &geometry)))
+		return true;
+	return ioctl(directory, XFS_GROW, &growth) == 0;
 }
 
 static bool btrfs_grow(int directory)
