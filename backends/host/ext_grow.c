@@ -148,10 +148,8 @@ static bool new_tables(int after, const struct layout *old, const struct layout 
 {
 	enum { TABLES = 3 };
 	size_t count = (size_t)(new->groups - old->groups), bytes = count * new->descriptor_bytes;
-	unsigned char *descriptors = calloc(count + 1, new->descriptor_bytes);
-	struct range *ranges = calloc(count + 1, TABLES * sizeof *ranges);
-	if (!descriptors || !ranges)
-		abort();
+	unsigned char *descriptors = memory(calloc(count + 1, new->descriptor_bytes));
+	struct range *ranges = memory(calloc(count + 1, TABLES * sizeof *ranges));
 	off_t place = (off_t)((uint64_t)(new->first_block + 1) * new->block_bytes + old->groups * new->descriptor_bytes);
 	bool ok = pread(after, descriptors, bytes, place) == (ssize_t)bytes;
 	for (size_t i = 0; ok && i < count * TABLES; i++) {

@@ -304,9 +304,9 @@ static int run_here(struct run *run)
 	sigaddset(&mask, SIGHUP);
 	sigprocmask(SIG_BLOCK, &mask, NULL);
 	run->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
-	struct pollfd *entries = calloc(2 + run->fleet->n, sizeof *entries);
+	struct pollfd *entries = memory(calloc(2 + run->fleet->n, sizeof *entries));
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	run->failed = run->signals < 0 || !entries || !claim_all(run);
+	run->failed = run->signals < 0 || !claim_all(run);
 	if (!run->failed)
 		serve(run, entries);
 	release_all(run);

@@ -39,6 +39,8 @@ bool reason_set(struct reason *reason, const char *format, ...) __attribute__((f
 
 /* `format` filled in; ends the program when there is no memory. */
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* What malloc or its like has returned; ends the program when that is NULL. */
+void *memory(void *p);
 /* Makes the names in the directory of `path` last. */
 bool directory_sync(const char *path);
 

@@ -16,9 +16,15 @@ char *text(const char *format, ...)
 	va_start(arguments, format);
 	int n = vasprintf(&out, format, arguments);
 	va_end(arguments);
-	if (n < 0)
-		abort();
-	return out;
+	return memory(n < 0 ? NULL : out);
+}
+
+void *memory(void *p)
+{
+	if (p)
+		return p;
+	complain("no memory");
+	exit(STATUS_FAILED);
 }
 
 bool directory_sync(const char *path)

@@ -37,10 +37,10 @@ static bool take_program(char ***at, struct daemon *daemon)
 	uint64_t n = 0, i = 0;
 	if (!take_value(at, "--run", &count) || !number_parse(count, 1, ARGUMENTS_MAX, &n))
 		return false;
-	daemon->argv = calloc(n + 1, sizeof *daemon->argv);
-	for (; daemon->argv && i < n && **at; i++)
+	daemon->argv = memory(calloc(n + 1, sizeof *daemon->argv));
+	for (; i < n && **at; i++)
 		daemon->argv[i] = *(*at)++;
-	return daemon->argv && i == n;
+	return i == n;
 }
 
 /* "--share TAG SOCKET", its options, its program. */
@@ -89,9 +89,9 @@ static size_t shares_count(char **arguments)
 
 int verb_virtiofsd(char **arguments)
 {
-	struct fleet fleet = {.daemons = calloc(shares_count(arguments) + 1, sizeof *fleet.daemons)};
+	struct fleet fleet = {.daemons = memory(calloc(shares_count(arguments) + 1, sizeof *fleet.daemons))};
 	int status = STATUS_USAGE;
-	if (!fleet.daemons || !take_all(arguments, &fleet))
+	if (!take_all(arguments, &fleet))
 		complain("virtiofsd: [--with PROCESS] [--group GROUP] (--share TAG SOCKET ... --run COUNT PROGRAM [ARGUMENT]...)... is expected");
 	else
 		status = fleet_run(&fleet);

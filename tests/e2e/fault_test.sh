@@ -33,7 +33,7 @@ sweep "no memory" 8 malloc calloc realloc
 sweep "files that cannot be read" 4 open openat read pread readdir
 sweep "files that cannot be looked at" 3 stat lstat fstat fstatat access
 sweep "files that cannot be written" 3 pwrite fsync renameat2 ftruncate fchmod mkdir
-sweep "no threads" 4 pthread_create
+sweep "no threads" 9 pthread_create
 
 # ---- limits ----
 
