@@ -232,7 +232,10 @@ static void start(struct erofs_nodes *nodes, size_t n)
 
 static bool plan_all(struct erofs_nodes *nodes, const struct object *object)
 {
-	start(nodes, object->footer.inodes);
+	const uint64_t inodes = object->footer.inodes;
+	if (inodes == 0 || inodes > object->footer.records_bytes / sizeof(struct object_record))
+		return false;
+	start(nodes, inodes);
 	for (const struct object_record *record = NULL; (record = object_next(object, record));)
 		if (!plan_record(nodes, object, record))
 			return false;

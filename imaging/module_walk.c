@@ -90,10 +90,10 @@ static void walk_directory(struct walk *walk, const struct level *up, int parent
 {
 	struct stat st;
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const bool opened = fd >= 0 && fstat(fd, &st) == 0;
-	DIR *stream = !opened || is_above(up, &st) ? NULL : fdopendir(fd);
+	const bool opened = fd >= 0 && fstat(fd, &st) == 0, above = opened && is_above(up, &st);
+	DIR *stream = !opened || above ? NULL : fdopendir(fd);
 	if (!stream) {
-		if (!opened)
+		if (!above)
 			ending_unless_absent(path, errno);
 		fd_close(&fd);
 		return;

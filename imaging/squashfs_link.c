@@ -200,6 +200,7 @@ bool linker_add(struct linker *linker, struct diag *diag, const char *name, cons
 		return diag_error(diag, STATUS_FAILED, NULL, "damaged-object", "the cached object of %s is damaged", name);
 	struct directory_entry top = linker->open.v[0];
 	top.name = name;
+	top.name_length = (uint8_t)strlen(name); /* what the object calls itself does not count */
 	entries_push(&linker->root, top);
 	return true;
 }
