@@ -133,7 +133,7 @@ check "nothing of them is left" test "$(count "$state/cut/runners")" = 2 -a "$(f
 check "it is removed" m --remove cut
 
 # ---- removal ----
-describe sources/vm.yaml
+describe sources/vm.yaml 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
 m -c web1 -f sources/vm.yaml
 echo precious >"$state/web1/data.img"
 socat UNIX-LISTEN:"$state/web1/web1.sock",unlink-close=0 /dev/null &
