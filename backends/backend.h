@@ -142,7 +142,8 @@ struct backend {
 	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */
 	/* Those that have one queue all the same; NULL: none. */
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
-	unsigned parameter_bytes; /* what its own kernel parameters take of the kernel's command line, when that is more than 64 */
+	/* What the hypervisor itself adds to the kernel's command line, at most, beside what is among its arguments; NULL: nothing. */
+	size_t (*parameter_bytes)(const struct guest *guest);
 	bool vsock_socket;  /* the guest's vsock is a socket of the state directory, not the kernel's */
 	bool macos;         /* it runs on a Mac, so not on the machine that builds */
 	bool mmio_parameters; /* on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not every kernel reads */

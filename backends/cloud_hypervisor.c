@@ -321,7 +321,6 @@ const struct backend cloud_hypervisor_backend = {
 	.boots = cloud_hypervisor_boots,
 	.disk_serials = true,
 	.multi_queue = true,
-	.parameter_bytes = 96,
 	.check = cloud_hypervisor_check,
 	.vsock_socket = true,
 	.makes = cloud_hypervisor_makes,

@@ -230,6 +230,23 @@ static void crosvm_check(struct diag *diag, const struct vm *vm)
 	}
 }
 
+/* For its console " console=ttyS0", and more on machines that it emulates in part: x86_64/src/lib.rs. */
+static size_t crosvm_parameter_bytes(const struct guest *guest)
+{
+	(void)guest;
+	return 160;
+}
+
+/* Its command line takes printable characters of ASCII and no others: kernel_cmdline/src/kernel_cmdline.rs. */
+static bool crosvm_check_guest(struct diag *diag, const struct guest *guest)
+{
+	for (const char *at = guest->parameters; *at; at++)
+		if (*at < ' ' || *at > '~')
+			return diag_error(diag, STATUS_DESCRIPTION, vm_where(guest->vm, &guest->vm->kernel_params), "not-supported",
+					  "kernelParams: crosvm does not pass characters outside ASCII to a kernel");
+	return true;
+}
+
 static void crosvm_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	(void)guest;
@@ -280,7 +297,9 @@ const struct backend crosvm_backend = {
 	.plain_inodes = true, /* common/p9/src/server/mod.rs, From<stat64> for Qid */
 	.multi_queue = true,
 	.single_queue = crosvm_single_queue,
+	.parameter_bytes = crosvm_parameter_bytes,
 	.check = crosvm_check,
+	.check_guest = crosvm_check_guest,
 	.modules = crosvm_modules,
 	.lower = crosvm_lower,
 };

@@ -36,19 +36,31 @@ static bool has_memory_hotplug(const struct vm *vm)
 
 /* ---- its configuration ---- */
 
+/*
+ * A reset by the keyboard controller ends Firecracker; a triple fault would be an error. Ctrl-Alt-Del comes through that controller as well, which
+ * guests with ACPI find only without i8042.nopnp.
+ */
+static const char *own_parameters(enum kernel_arch arch)
+{
+	return arch == KERNEL_X86_64 ? "console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd" : "console=ttyS0,115200 reboot=k panic=1";
+}
+
+/* Without PCI "pci=off", and for each device how it is found: src/vmm/src/builder.rs. On arm64 "earlycon=uart,mmio,0x40002000". */
+static size_t firecracker_parameter_bytes(const struct guest *guest)
+{
+	const struct vm *vm = guest->vm;
+	size_t devices = guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0) + (vm->hotplug_mem_mib > 0);
+	return strlen(own_parameters(guest->arch)) + 1 + (has_pci(vm) ? 40 : 40 + mmio_parameter_bytes(devices));
+}
+
 static void boot_source_add(struct config *config, const struct guest *guest, struct node *root)
 {
 	struct node *source = config_add(config, root, "boot-source", NODE_MAP);
 	config_add_file(config, source, "kernel_image_path", &guest->kernel);
 	if (guest->initrd.path)
 		config_add_file(config, source, "initrd_path", &guest->initrd);
-	/*
-	 * A reset by the keyboard controller ends Firecracker; a triple fault would be an error. Ctrl-Alt-Del comes through that controller as well, which
-	 * guests with ACPI find only without i8042.nopnp.
-	 */
-	const char *own = guest->arch == KERNEL_X86_64 ? "console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd"
-						       : "console=ttyS0,115200 reboot=k panic=1";
-	const struct node *parameters = config_add_text(config, source, "boot_args", parameters_known(config->arena, own, guest));
+	const char *known = parameters_known(config->arena, own_parameters(guest->arch), guest);
+	const struct node *parameters = config_add_text(config, source, "boot_args", known);
 	config_add_late(config, parameters, PIECE_PARAMETERS_JSON);
 }
 
@@ -297,7 +309,7 @@ const struct backend firecracker_backend = {
 	},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
-	.parameter_bytes = 160,
+	.parameter_bytes = firecracker_parameter_bytes,
 	.check = firecracker_check,
 	.vsock_socket = true,
 	.makes = firecracker_makes,

@@ -7,7 +7,6 @@
 enum {
 	DISKS_MAX = 4,       /* MAX_DISK_IMAGES */
 	QUEUE_PAIRS_MAX = 8, /* VIRTIO_NET_NUM_QUEUES */
-	PARAMETER_BYTES = 208, /* of ours on x86, and what may come at the start */
 };
 
 struct kvmtool {
@@ -238,7 +237,6 @@ const struct backend kvmtool_backend = {
 	.nkernels = countof(kernels),
 	.macvtap_names = true,
 	.plain_inodes = true, /* virtio/9p.c, stat2qid */
-	.parameter_bytes = PARAMETER_BYTES,
 	.check = kvmtool_check,
 	.makes = kvmtool_makes,
 	.modules = kvmtool_modules,

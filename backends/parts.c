@@ -19,6 +19,11 @@ const char *parameters_known(struct arena *arena, const char *own, const struct 
 	return arena_printf(arena, "%s%s%s", own, *guest->parameters ? " " : "", guest->parameters);
 }
 
+size_t mmio_parameter_bytes(size_t devices)
+{
+	return devices * 48;
+}
+
 void option_parameters(struct command *command, const char *option, const char *own, const struct guest *guest)
 {
 	command_add(command, option);

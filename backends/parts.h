@@ -28,6 +28,9 @@ void option_parameters(struct command *command, const char *option, const char *
 /* Own and the guest's, without those of the start. */
 const char *parameters_known(struct arena *arena, const char *own, const struct guest *guest);
 
+/* " virtio_mmio.device=4K@0xd0000000:12" and the like, for each of so many devices. */
+size_t mmio_parameter_bytes(size_t devices);
+
 /* How mvm-host speaks to a running hypervisor. */
 struct control {
 	const char *protocol, *address; /* a socket, or a name; address NULL: it cannot be spoken to */

@@ -248,6 +248,14 @@ static void qemu_modules(struct arena *arena, const struct guest *guest, struct 
 		vec_push(arena, wishes, (struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
 }
 
+/* A microvm machine without ACPI, which machineOpts can make, tells of its devices by parameters: hw/i386/microvm.c, microvm_fix_kernel_cmdline. */
+static size_t qemu_parameter_bytes(const struct guest *guest)
+{
+	const struct vm *vm = guest->vm;
+	bool told = guest->arch == KERNEL_X86_64 && qemu_is_microvm(vm) && vm->qemu.machine_opts.n;
+	return told ? mmio_parameter_bytes(guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0)) : 0;
+}
+
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE, KERNEL_ARM64_IMAGE_GZ};
 
 const struct backend qemu_backend = {
@@ -289,6 +297,7 @@ const struct backend qemu_backend = {
 	.nkernels = countof(kernels),
 	.disk_serials = true,
 	.multi_queue = true,
+	.parameter_bytes = qemu_parameter_bytes,
 	.modules = qemu_modules,
 	.lower = qemu_lower,
 };

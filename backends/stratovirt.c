@@ -114,11 +114,20 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 	command_add_all(&out->command, &vm->stratovirt.common.extra_args);
 
 	out->accel = ACCEL_KVM;
+	out->unquotable = ",=";
 	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
 	if (vm->socket)
 		vec_push(arena, &out->stale, vm->socket);
 	/* No shutdown: the microvm machine has no power button, and its system_powerdown cuts the power. */
 	lower_balloon(arena, &(const struct control){.protocol = "qmp", .address = vm->socket}, vm, out);
+}
+
+/* virtio_mmio.device= for each place of a disk or an interface, used or not, and for each other device. */
+static size_t stratovirt_parameter_bytes(const struct guest *guest)
+{
+	return guest->arch == KERNEL_X86_64 ? mmio_parameter_bytes(DISKS_MAX + INTERFACES_MAX + 1 + guest->vm->balloon + (guest->vm->vsock.cid >= 0) +
+								   guest->vm->shares.n)
+					    : 0;
 }
 
 static void stratovirt_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
@@ -218,6 +227,7 @@ const struct backend stratovirt_backend = {
 	.nkernels = countof(kernels),
 	.disk_serials = true,
 	.mmio_parameters = true,
+	.parameter_bytes = stratovirt_parameter_bytes,
 	.check = stratovirt_check,
 	.modules = stratovirt_modules,
 	.lower = stratovirt_lower,

@@ -39,12 +39,28 @@ static bool wrong(struct binder *binder, const struct node *node, const char *pa
 
 /* ---- values ---- */
 
+/*
+ * PATH_MAX without its 0 byte; and what fits into one argument of a program, MAX_ARG_STRLEN in include/uapi/linux/binfmts.h, also when a hypervisor's
+ * options double every character. Programs are files.
+ */
+enum { PATH_BYTES = 4095, TEXT_BYTES = 65000, NAME_BYTES = 255 };
+
+static bool fits(struct binder *binder, const struct option *option, const struct pos *where, const char *text, const char *path)
+{
+	bool is_path = option->arg && strstr(option->arg, "path");
+	size_t length = strlen(text), most = is_path ? PATH_BYTES : TEXT_BYTES;
+	if (option->code || length <= most)
+		return true;
+	return diag_error(binder->diag, STATUS_DESCRIPTION, where, "too-long", "%.80s: %zu bytes; %s has at most %zu", path, length,
+			  is_path ? "a path" : "a text that becomes an argument of a program", most);
+}
+
 static bool bind_string(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind != NODE_SCALAR)
 		return wrong(binder, node, target->path, "a text");
 	*(const char **)field_of(target) = node->text;
-	return true;
+	return fits(binder, target->option, &node->pos, node->text, target->path);
 }
 
 static bool bind_bool(struct binder *binder, const struct node *node, const struct target *target)
@@ -158,11 +174,11 @@ static bool bind_enum(struct binder *binder, const struct node *node, const stru
 }
 
 /* A text inside a list or map; `*text` is set when it is one. */
-static bool bind_text(struct binder *binder, const struct node *node, const char *path, const char **text)
+static bool bind_text(struct binder *binder, const struct node *node, const struct option *option, const char *path, const char **text)
 {
 	*text = node->text;
 	if (node->kind == NODE_SCALAR && !node_is_null(node))
-		return true;
+		return fits(binder, option, &node->pos, node->text, path);
 	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type", "%s: expected a text, not %s", path,
 			  node->kind == NODE_SCALAR ? "null" : node->kind == NODE_LIST ? "a list" : "a map");
 }
@@ -176,7 +192,7 @@ static bool bind_strings(struct binder *binder, const struct node *node, const s
 	for (size_t i = 0; i < node->items.n; i++) {
 		const struct node *item = node->items.v[i];
 		const char *text;
-		ok &= bind_text(binder, item, arena_printf(binder->arena, "%s[%zu]", target->path, i), &text);
+		ok &= bind_text(binder, item, target->option, arena_printf(binder->arena, "%s[%zu]", target->path, i), &text);
 		vec_push(binder->arena, &list, text);
 		if (ok && !binder->defaults)
 			places_set(binder->places, text, &item->pos);
@@ -200,7 +216,10 @@ static bool bind_pairs(struct binder *binder, const struct node *node, const str
 	for (size_t i = 0; i < node->entries.n; i++) {
 		const struct entry *entry = &node->entries.v[i];
 		struct pair pair = {.key = entry->key};
-		ok &= bind_text(binder, entry->value, arena_printf(binder->arena, "%s.%.80s", target->path, entry->key), &pair.value);
+		const char *path = arena_printf(binder->arena, "%s.%.80s", target->path, entry->key);
+		ok &= bind_text(binder, entry->value, target->option, path, &pair.value);
+		ok &= strlen(entry->key) <= NAME_BYTES || diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "too-long",
+								     "%s: the name has %zu bytes; a name has at most %d", path, strlen(entry->key), NAME_BYTES);
 		vec_push(binder->arena, &pairs, pair);
 		if (!binder->defaults)
 			places_set(binder->places, entry->key, &entry->key_pos);

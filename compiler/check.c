@@ -10,6 +10,8 @@ static void (*const checks[])(const struct checker *) = {
 	check_machine_id,
 	check_memory,
 	check_hotplug,
+	check_graphics,
+	check_versions,
 	check_socket,
 	check_user,
 	check_vsock,

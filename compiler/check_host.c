@@ -47,6 +47,12 @@ void check_bin_scripts(const struct checker *checker)
 void check_host_path(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
+	/* Of one variable, as of one argument, Linux passes 131071 bytes; PATH has more in it. */
+	size_t bytes = 0;
+	for (size_t i = 0; i < vm->host_path.n; i++)
+		bytes += strlen(vm->host_path.v[i]) + 1;
+	if (bytes > 65000)
+		wrong(checker, vm_where(vm, &vm->host_path), "too-long", "hostPath: %zu bytes; at most 65000 fit into PATH", bytes);
 	for (size_t i = 0; i < vm->host_path.n; i++)
 		if (vm->host_path.v[i][0] != '/' || strpbrk(vm->host_path.v[i], ":\n"))
 			wrong(checker, vm_where(vm, vm->host_path.v[i]), "bad-path", "hostPath[%zu]: \"%.80s\" is no absolute path without ':'",

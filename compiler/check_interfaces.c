@@ -79,6 +79,37 @@ static void check_from_guest(const struct checker *checker, const struct forward
 		wrong(checker, &port->where, "bad-forwarding", "forwardPorts[%zu].guest.address is missing; from the guest it is needed", i);
 }
 
+/* The end at which connections are taken: the host's, or an address of the guest's network. */
+static const struct endpoint *listening_end(const struct forward_port *port)
+{
+	return strcmp(port->from, "host") == 0 ? &port->host : &port->guest;
+}
+
+/* Whether one address takes what the other would: none, and 0.0.0.0, are all of them. */
+static bool same_address(const char *a, const char *b)
+{
+	struct in_addr x = {0}, y = {0};
+	return inet_pton(AF_INET, *a ? a : "0.0.0.0", &x) == 1 && inet_pton(AF_INET, *b ? b : "0.0.0.0", &y) == 1 &&
+	       (x.s_addr == INADDR_ANY || y.s_addr == INADDR_ANY || x.s_addr == y.s_addr);
+}
+
+/* QEMU does not start when it cannot take a port. */
+static void check_port_twice(const struct checker *checker, size_t i)
+{
+	const struct forward_port *ports = checker->vm->forward_ports.v, *port = &ports[i];
+	const struct endpoint *end = listening_end(port);
+	for (size_t k = 0; k < i; k++) {
+		const struct endpoint *first = listening_end(&ports[k]);
+		if (strcmp(ports[k].from, port->from) != 0 || strcmp(ports[k].proto, port->proto) != 0 || first->port != end->port ||
+		    !same_address(first->address, end->address))
+			continue;
+		wrong(checker, place(checker, &end->port, &port->where), "used-twice", "forwardPorts[%zu].%s: the port %lld (%s) is used twice", i, port->from,
+		      (long long)end->port, port->proto);
+		diag_note(checker->diag, place(checker, &first->port, &ports[k].where), "used-twice", "first used here");
+		return;
+	}
+}
+
 void check_forward_ports(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -88,6 +119,8 @@ void check_forward_ports(const struct checker *checker)
 		check_endpoint(checker, &port->guest, &port->where, i, "guest");
 		if (sound(checker, &port->from) && strcmp(port->from, "guest") == 0)
 			check_from_guest(checker, port, i);
+		if (!vm_refused(vm, NULL)) /* it looks at other elements too */
+			check_port_twice(checker, i);
 	}
 	if (vm->forward_ports.n && !may_have_user_interface(vm))
 		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding", "forwardPorts needs a network interface, as in \"interfaces: [{type: user, id: eth0}]\"");

@@ -59,6 +59,8 @@ void check_store_overlay(const struct checker *checker);
 void check_host_name(const struct checker *checker);
 void check_machine_id(const struct checker *checker);
 void check_memory(const struct checker *checker);
+void check_graphics(const struct checker *checker);
+void check_versions(const struct checker *checker);
 void check_hotplug(const struct checker *checker);
 void check_vsock(const struct checker *checker);
 void check_credentials(const struct checker *checker);

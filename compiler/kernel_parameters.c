@@ -31,7 +31,8 @@ const char *parameter_problem(const char *text)
 
 const char *parameter_quoted(struct arena *arena, const char *text)
 {
-	const char *equals = strchr(text, '='), *blank = strpbrk(text, blanks);
+	/* The first character is never the equals sign to the kernel. */
+	const char *equals = *text ? strchr(text + 1, '=') : NULL, *blank = strpbrk(text, blanks);
 	if (!blank || strchr(text, '"'))
 		return text;
 	if (!equals || blank < equals)

@@ -107,7 +107,7 @@ static const struct option pcie_root_port_options[] = {
 #define PACKAGE(f, program) \
 	{.name = "package", STRING(struct vm, f.package), .arg = "path", .doc = "Directory with bin/" program "; null: found in PATH."}
 #define VERSION(f, program) \
-	{.name = "version", STRING(struct vm, f.version), .def_doc = "the current one", .doc = "Version of " program " that the arguments are for, such as 51 or 9.1."}
+	{.name = "version", STRING(struct vm, f.version), .def_doc = "the current one", .doc = "Version of " program " that the arguments are for: numbers, such as 51 or 9.1."}
 #define EXTRA_ARGS(f, program) {.name = "extraArgs", STRINGS(struct vm, f.extra_args), .doc = "Further arguments for " program ", after ours."}
 
 static const struct option qemu_options[] = {
@@ -182,7 +182,7 @@ static const struct option graphics_options[] = {
 	{.name = "backend", ENUM(struct vm, graphics.backend, CHOICES("gtk", "cocoa", "headless")), .def = "gtk", .doc = "QEMU's display."},
 	{.name = "socket", STRING(struct vm, graphics.socket), .def_doc = "HOSTNAME-gpu.sock", .doc = "Socket of the vhost-user GPU."},
 	{.name = "vulkan", ENUM(struct vm, graphics.vulkan, CHOICES("venus", "drm_native_context")), .doc = "Vulkan for the guest."},
-	{.name = "hostmem", STRING(struct vm, graphics.hostmem), .def = "256M", .doc = "Size of the GPU's memory window."},
+	{.name = "hostmem", STRING(struct vm, graphics.hostmem), .def = "256M", .doc = "Size of the GPU's memory window: a power of two."},
 	{.name = "crosvmPackage", STRING(struct vm, graphics.crosvm_package), .arg = "path", .doc = "Directory with bin/crosvm, whose GPU others use."},
 	{0},
 };
@@ -231,7 +231,7 @@ const struct option vm_options[] = {
 	{.name = "initrdPath", STRING(struct vm, initrd), .arg = "path", .doc = "The same as initrd."},
 	{.name = "kernelModules", STRING(struct vm, kernel_modules), .arg = "path", .def_doc = "toplevel/kernel-modules, else the kernel package's own",
 	 .doc = "Directory with lib/modules/VERSION, for our stage 1."},
-	{.name = "kernelParams", STRINGS(struct vm, kernel_params), .def_doc = "toplevel/kernel-params", .doc = "Kernel parameters, behind ours."},
+	{.name = "kernelParams", STRINGS(struct vm, kernel_params), .def_doc = "toplevel/kernel-params", .doc = "Kernel parameters, behind ours: each is one to the kernel, also with blanks. Paths of the store must be in the closure."},
 	{.name = "stage1", GROUP(stage1_options), .doc = "Our stage 1."},
 
 	{.name = "hypervisor", ENUM(struct vm, hypervisor, CHOICES("qemu", "cloud-hypervisor", "firecracker", "crosvm", "kvmtool", "stratovirt", "alioth", "vfkit")),

@@ -10,8 +10,14 @@
 #include "compiler/nix_images.h"
 #include "compiler/volume.h"
 
-/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what the hypervisor's parameters and those of the start may take of it. */
-enum { COMMAND_LINE_BYTES = 2047, OTHER_BYTES = 64 };
+/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what microvm-run may add: " tsc_early_khz=" and a number. */
+enum { COMMAND_LINE_BYTES = 2047, START_BYTES = 25 };
+
+/*
+ * Of one argument, MAX_ARG_STRLEN in include/uapi/linux/binfmts.h with its 0 byte; of all, with the environment: a quarter of the stack's limit, which
+ * is 8 MiB as a rule (fs/exec.c, bprm_stack_limits). What is known at the start only is a path, or parameters of the kernel.
+ */
+enum { ARGUMENT_BYTES = 131071, ARGUMENTS_BYTES = 3 << 19, LATE_BYTES = 4096 };
 
 /* A line of 300 bytes for each of 200000 store paths. */
 enum { REGISTRATION_BYTES = 64 << 20 };
@@ -380,11 +386,64 @@ static bool plan_parameters(struct planner *planner)
 	if (plan->nix.database == NIX_DATABASE_REGISTRATION)
 		text = arena_printf(planner->arena, "%s regInfo=%s", text, nix_registration_path(planner->arena, plan));
 	plan->guest.parameters = text;
-	size_t own = plan->backend->parameter_bytes, room = COMMAND_LINE_BYTES - (own > OTHER_BYTES ? own : OTHER_BYTES);
-	if (strlen(text) <= room)
+	return true;
+}
+
+/* With those of ours for the hypervisor, when they are among its arguments. */
+static size_t known_parameter_bytes(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->lowered.command.arguments.n; i++) {
+		const struct pieces *pieces = &plan->lowered.command.arguments.v[i].pieces;
+		if (pieces->n > 1 && pieces->v[pieces->n - 1].kind == PIECE_PARAMETERS)
+			return strlen(pieces->v[0].text);
+	}
+	return strlen(plan->guest.parameters);
+}
+
+/* What the kernel does not read it cuts off, or the hypervisor refuses it when the VM starts. */
+static bool check_parameters_length(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	size_t added = START_BYTES + (plan->backend->parameter_bytes ? plan->backend->parameter_bytes(&plan->guest) : 0);
+	size_t own = known_parameter_bytes(plan) - strlen(plan->guest.parameters) + added, length = strlen(plan->guest.parameters);
+	if (length + own <= COMMAND_LINE_BYTES)
 		return true;
 	return diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
-			  "the kernel parameters have %zu bytes; a kernel's command line has room for %zu", strlen(text), room);
+			  "the kernel parameters have %zu bytes; a kernel's command line has room for %d, of which %s takes %zu", length, COMMAND_LINE_BYTES,
+			  plan->backend->name, own);
+}
+
+/* ---- the hypervisor's arguments ---- */
+
+static size_t argument_bytes(const struct argument *argument)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < argument->pieces.n; i++)
+		bytes += argument->pieces.v[i].kind == PIECE_TEXT ? strlen(argument->pieces.v[i].text) : LATE_BYTES;
+	return bytes;
+}
+
+/* What one value cannot be has been said where it is written; several can be together. */
+static bool check_arguments_length(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	const struct pos *where = vm_where(plan->vm, &plan->vm->hypervisor);
+	size_t all = 0;
+	const char *option = "";
+	for (size_t i = 0; i < plan->lowered.command.arguments.n; i++) {
+		const struct argument *argument = &plan->lowered.command.arguments.v[i];
+		size_t bytes = argument_bytes(argument);
+		if (bytes > ARGUMENT_BYTES)
+			return diag_error(planner->diag, STATUS_DESCRIPTION, where, "too-long",
+					  "%s could not start: its argument %.40s would have %zu bytes, and Linux passes %d", plan->backend->name, option, bytes,
+					  ARGUMENT_BYTES);
+		all += bytes + 1 + sizeof(char *);
+		option = argument->pieces.n ? argument->pieces.v[0].text : NULL;
+		option = option ? option : "";
+	}
+	return all <= ARGUMENTS_BYTES || diag_error(planner->diag, STATUS_DESCRIPTION, where, "too-long",
+						    "%s could not start: its arguments would have %zu bytes, and as a rule Linux passes 2 MiB, with the environment",
+						    plan->backend->name, all);
 }
 
 static bool check_kernel(struct planner *planner)
@@ -435,7 +494,10 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	ok &= !closed || check_parameters(&planner);
 	if (plan->backend->check_guest)
 		ok &= plan->backend->check_guest(diag, &plan->guest);
-	if (ok)
-		plan->backend->lower(arena, &plan->guest, &plan->lowered);
+	if (!ok)
+		return false;
+	plan->backend->lower(arena, &plan->guest, &plan->lowered);
+	ok &= check_parameters_length(&planner);
+	ok &= check_arguments_length(&planner);
 	return ok;
 }

@@ -45,6 +45,23 @@ bool is_unicast_mac(const char *text)
 	return strchr("02468aceACE", text[1]) != NULL;
 }
 
+bool is_version(const char *text)
+{
+	static const char digits[] = "0123456789";
+	enum { NUMBERS_MAX = 4, DIGITS_MAX = 9 };
+	for (int n = 0; n < NUMBERS_MAX; n++) {
+		size_t length = strspn(text, digits);
+		if (!length || length > DIGITS_MAX)
+			return false;
+		text += length;
+		if (!*text)
+			return true;
+		if (*text++ != '.')
+			return false;
+	}
+	return false;
+}
+
 bool is_plain_path(const char *path)
 {
 	if (path[0] != '/' || strchr(path, '\n'))

@@ -18,6 +18,8 @@ bool is_uuid(const char *text);
 bool is_unicast_mac(const char *text);
 /* 0000:01:00.0, the domain may be left out. */
 bool is_pci_address(const char *text);
+/* One to four numbers with dots between them, such as 51 or 9.1.0. */
+bool is_version(const char *text);
 /* Absolute, one way to write it: without empty parts, "." and "..", and no line break. "/" is none. */
 bool is_plain_path(const char *path);
 /* Whether `path` is `directory` or something in it. */

@@ -415,9 +415,23 @@ static void choices_are_taken(struct fixture *f, const struct row *row)
 	assert_non_null(strstr(said_of(f, row, "no-such-thing"), "[unknown-value]"));
 }
 
+/* An argument of a program has an end; a program has none. */
+static void lengths_hold(struct fixture *f, const struct row *row)
+{
+	enum { LONGEST = 65000 };
+	char text[LONGEST + 2] = "";
+	enum option_kind kind = row->option->kind;
+	if (kind != OPTION_STRING && kind != OPTION_STRINGS && kind != OPTION_PAIRS)
+		return;
+	memset(text, 'x', LONGEST + 1);
+	const char *value = kind == OPTION_STRINGS ? arena_printf(f->arena, "[%s]", text) : kind == OPTION_PAIRS ? arena_printf(f->arena, "{a: %s}", text) : text;
+	if (!strstr(said_of(f, row, value), "[too-long]") != row->option->code)
+		fail_msg("%s: a text of %d bytes is %s", row->name, LONGEST + 1, row->option->code ? "refused" : "taken");
+}
+
 static void every_option(void **state)
 {
-	void (*const visits[])(struct fixture *, const struct row *) = {default_is_accepted, wrong_kind_is_refused, limits_hold, choices_are_taken};
+	void (*const visits[])(struct fixture *, const struct row *) = {default_is_accepted, wrong_kind_is_refused, limits_hold, choices_are_taken, lengths_hold};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(visits); i++)
 		each_row(f, vm_options, &(struct row){NULL, "", "", ""}, visits[i]);
