@@ -269,6 +269,9 @@ static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
 		      "cloud-hypervisor.version: disks have serial numbers, by which the guest finds them, since version 35");
 	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
 		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported", "hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
+	/* --api-socket takes a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
+	if (vm->socket && (strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
+		wrong(diag, vm_where(vm, &vm->socket), "bad-socket", "socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s", vm->socket, vm->socket);
 	ch_extra_check(diag, vm);
 	check_oem_strings(diag, vm);
 }
