@@ -135,7 +135,7 @@ const struct backend alioth_backend = {
 		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
 		[FEATURE_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
 		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
-		[FEATURE_MACHINE_ID] = {CAN_IGNORE, NO_SMBIOS, NULL},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
 		[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
 		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},

@@ -144,6 +144,10 @@ struct backend {
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
 	/* What the hypervisor itself adds to the kernel's command line, at most, beside what is among its arguments; NULL: nothing. */
 	size_t (*parameter_bytes)(const struct guest *guest);
+	const char *hugetlb; /* huge pages are reserved ones of the host, and not what it makes by itself: of so many KiB, or "default"; NULL: they are not */
+	const char *hugetlbfs; /* where it takes them from; NULL: from the kernel */
+	/* Whether the guest has its machine id from SMBIOS; NULL: it never has, and gets it as a kernel parameter. */
+	bool (*smbios)(const struct vm *vm, enum kernel_arch arch);
 	bool vsock_socket;  /* the guest's vsock is a socket of the state directory, not the kernel's */
 	bool macos;         /* it runs on a Mac, so not on the machine that builds */
 	bool mmio_parameters; /* on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not every kernel reads */

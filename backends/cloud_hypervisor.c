@@ -14,7 +14,8 @@
 /* Where the guest's systemd says that it is ready. */
 #define NOTIFY_PORT "8888"
 
-enum { HOTPLUG_MIB = 128 };
+/* pci/src/bus.rs: 32 with the host bridge. By itself it has a console and random numbers. */
+enum { HOTPLUG_MIB = 128, PCI_SLOTS = 31, OWN_DEVICES = 2, CPUS_MAX_OLD = 254 };
 
 struct cloud_hypervisor {
 	struct arena *arena;
@@ -272,6 +273,10 @@ static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
 	/* --api-socket takes a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
 	if (vm->socket && (strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
 		wrong(diag, vm_where(vm, &vm->socket), "bad-socket", "socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s", vm->socket, vm->socket);
+	/* 8192 since version 48. */
+	if (!since(vm, 48))
+		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
+	check_places(diag, vm, "cloud-hypervisor", OWN_DEVICES + count_devices_of(vm) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
 	ch_extra_check(diag, vm);
 	check_oem_strings(diag, vm);
 }
@@ -280,6 +285,13 @@ static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
 static bool cloud_hypervisor_boots(const struct vm *vm, enum kernel_format format)
 {
 	return format != KERNEL_BZIMAGE || since(vm, 39);
+}
+
+/* On aarch64 the guest has a device tree alone. */
+static bool cloud_hypervisor_smbios(const struct vm *vm, enum kernel_arch arch)
+{
+	(void)vm;
+	return arch == KERNEL_X86_64;
 }
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
@@ -327,6 +339,8 @@ const struct backend cloud_hypervisor_backend = {
 	.check = cloud_hypervisor_check,
 	.vsock_socket = true,
 	.makes = cloud_hypervisor_makes,
+	.hugetlb = "default",
+	.smbios = cloud_hypervisor_smbios,
 	.modules = cloud_hypervisor_modules,
 	.lower = cloud_hypervisor_lower,
 };

@@ -211,8 +211,12 @@ static bool crosvm_single_queue(const struct vm *vm, const struct interface *int
 	return strcmp(interface->type, "macvtap") == 0;
 }
 
+/* x86_64/src/lib.rs, TooManyVcpus. Devices come as functions when there are no more slots. */
+enum { CPUS_MAX = 254 };
+
 static void crosvm_check(struct diag *diag, const struct vm *vm)
 {
+	check_cpus(diag, vm, "crosvm", CPUS_MAX);
 	const char *pivot_root = vm->crosvm.pivot_root;
 	if (pivot_root && pivot_root[0] != '/')
 		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->crosvm.pivot_root), "bad-path",
@@ -251,6 +255,13 @@ static void crosvm_modules(struct arena *arena, const struct guest *guest, struc
 {
 	(void)guest;
 	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of crosvm's devices", false});
+}
+
+/* On aarch64 the guest has a device tree alone. */
+static bool crosvm_smbios(const struct vm *vm, enum kernel_arch arch)
+{
+	(void)vm;
+	return arch == KERNEL_X86_64;
 }
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
@@ -300,6 +311,7 @@ const struct backend crosvm_backend = {
 	.parameter_bytes = crosvm_parameter_bytes,
 	.check = crosvm_check,
 	.check_guest = crosvm_check_guest,
+	.smbios = crosvm_smbios,
 	.modules = crosvm_modules,
 	.lower = crosvm_lower,
 };

@@ -12,7 +12,11 @@
 /* The name that the reference's host expects. */
 #define VSOCK "notify.vsock"
 
-enum { CPUS_MAX = 32, HOTPLUG_SLOT_MIB = 128 };
+/*
+ * Devices: slots of the PCI bus but for the host bridge (src/vmm/src/devices/pci/pci_segment.rs); without PCI, on x86, the interrupts 5 to 23
+ * (arch/x86_64/layout.rs), of which VMGenID takes one since 1.8.
+ */
+enum { CPUS_MAX = 32, HOTPLUG_SLOT_MIB = 128, PCI_SLOTS = 31, MMIO_PLACES = 19 };
 
 static bool since(const struct vm *vm, unsigned minor)
 {
@@ -257,8 +261,6 @@ static void firecracker_check(struct diag *diag, const struct vm *vm)
 	const struct node *cpu = vm->firecracker.cpu;
 	if (vm->vcpu > CPUS_MAX)
 		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker takes at most %d", CPUS_MAX);
-	if (vm->hugepage_mem && vm->mem_mib % 2)
-		wrong(diag, vm_where(vm, &vm->mem_mib), "mem: huge pages have 2 MiB, so an odd number does not do");
 	check_hotplug(diag, vm);
 	if (cpu && cpu->kind != NODE_MAP)
 		diag_error(diag, STATUS_DESCRIPTION, &cpu->pos, "wrong-type", "firecracker.cpu: expected a map");
@@ -266,6 +268,15 @@ static void firecracker_check(struct diag *diag, const struct vm *vm)
 		wrong(diag, &cpu->pos, "firecracker.cpu: a template in the configuration needs version 1.13");
 	if (vm->firecracker.extra_config)
 		check_extra_config(diag, vm->firecracker.extra_config);
+}
+
+static bool firecracker_check_guest(struct diag *diag, const struct guest *guest)
+{
+	const struct vm *vm = guest->vm;
+	size_t devices = count_devices_of(vm) + since(vm, 4) + (vm->hotplug_mem_mib != 0);
+	if (has_pci(vm))
+		return check_places(diag, vm, "firecracker", devices, PCI_SLOTS);
+	return guest->arch != KERNEL_X86_64 || check_places(diag, vm, "firecracker before version 1.13", devices, MMIO_PLACES - since(vm, 8));
 }
 
 static const enum kernel_format kernels[] = {KERNEL_ELF, KERNEL_ARM64_IMAGE};
@@ -296,7 +307,7 @@ const struct backend firecracker_backend = {
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "since version 1.14", has_memory_hotplug},
 		[FEATURE_BALLOON] = {.can = CAN},
 		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
-		[FEATURE_MACHINE_ID] = {CAN_IGNORE, NO_SMBIOS, NULL},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
 		[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
 		[FEATURE_USER] = {CAN_NOT, "start it as that user, or by its jailer", NULL},
@@ -311,8 +322,10 @@ const struct backend firecracker_backend = {
 	.nkernels = countof(kernels),
 	.parameter_bytes = firecracker_parameter_bytes,
 	.check = firecracker_check,
+	.check_guest = firecracker_check_guest,
 	.vsock_socket = true,
 	.makes = firecracker_makes,
+	.hugetlb = "2048",
 	.modules = firecracker_modules,
 	.lower = firecracker_lower,
 };

@@ -6,6 +6,8 @@
 
 enum {
 	DISKS_MAX = 4,       /* MAX_DISK_IMAGES */
+	CPUS_MAX = 255,      /* MPTABLE_MAX_CPUS */
+	PCI_SLOTS = 32, OWN_DEVICES = 1, /* random numbers; it has no host bridge */
 	QUEUE_PAIRS_MAX = 8, /* VIRTIO_NET_NUM_QUEUES */
 };
 
@@ -180,6 +182,8 @@ static void kvmtool_check(struct diag *diag, const struct vm *vm)
 	check_disks(diag, vm);
 	check_shares(diag, vm);
 	check_interfaces(diag, vm);
+	check_cpus(diag, vm, "kvmtool", CPUS_MAX);
+	check_places(diag, vm, "kvmtool", OWN_DEVICES + count_devices_of(vm), PCI_SLOTS);
 }
 
 static bool qcow2_is_read_only(const struct vm *vm)
@@ -222,7 +226,7 @@ const struct backend kvmtool_backend = {
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NO_VIRTIO_MEM, NULL},
 		[FEATURE_BALLOON] = {.can = CAN},
 		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
-		[FEATURE_MACHINE_ID] = {CAN_IGNORE, NO_SMBIOS, NULL},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
 		[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
 		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
@@ -239,6 +243,8 @@ const struct backend kvmtool_backend = {
 	.plain_inodes = true, /* virtio/9p.c, stat2qid */
 	.check = kvmtool_check,
 	.makes = kvmtool_makes,
+	.hugetlb = "default",
+	.hugetlbfs = "/dev/hugepages",
 	.modules = kvmtool_modules,
 	.lower = kvmtool_lower,
 };

@@ -65,3 +65,40 @@ void check_comma(struct diag *diag, const struct pos *where, const char *hypervi
 		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported", "%s[%zu]: %s cannot open \"%.80s\": its options end at a comma", list, i,
 			   hypervisor, path);
 }
+
+bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, unsigned most)
+{
+	return vm->vcpu <= most || diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many", "vcpu: %s has at most %u, not %llu", hypervisor, most,
+					      (unsigned long long)vm->vcpu);
+}
+
+/* The last element of the longest of the lists that become devices; NULL when all are empty. */
+static const struct pos *longest_list(const struct vm *vm)
+{
+	const struct {
+		size_t n;
+		const struct pos *last;
+	} lists[] = {
+		{vm->volumes.n, vm->volumes.n ? &vm->volumes.v[vm->volumes.n - 1].where : NULL},
+		{vm->interfaces.n, vm->interfaces.n ? &vm->interfaces.v[vm->interfaces.n - 1].where : NULL},
+		{vm->shares.n, vm->shares.n ? &vm->shares.v[vm->shares.n - 1].where : NULL},
+		{vm->devices.n, vm->devices.n ? &vm->devices.v[vm->devices.n - 1].where : NULL},
+	};
+	size_t longest = 0;
+	for (size_t i = 1; i < countof(lists); i++)
+		if (lists[i].n > lists[longest].n)
+			longest = i;
+	return lists[longest].last;
+}
+
+bool check_places(struct diag *diag, const struct vm *vm, const char *hypervisor, size_t devices, unsigned places)
+{
+	return devices <= places || diag_error(diag, STATUS_DESCRIPTION, longest_list(vm), "too-many",
+					       "%s has places for %u devices, and here are %zu with those that it has by itself: %zu volumes, %zu interfaces, %zu shares",
+					       hypervisor, places, devices, vm->volumes.n, vm->interfaces.n, vm->shares.n);
+}
+
+size_t count_devices_of(const struct vm *vm)
+{
+	return vm->volumes.n + vm->store_on_disk + vm->interfaces.n + vm->shares.n + vm->devices.n + (vm->vsock.cid >= 0) + vm->balloon;
+}

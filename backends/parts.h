@@ -9,7 +9,6 @@
 #define GIVE_VIRTIOFS "give the shares proto: virtiofs"
 #define GIVE_TAP_OF_BRIDGE "give the interface type: tap, and the tap to the bridge"
 #define CPU_OF_HOST "the guest sees the host's CPU"
-#define NO_SMBIOS "it has no SMBIOS"
 #define NO_SMBIOS_NO_FW_CFG "it has neither SMBIOS nor fw_cfg"
 #define NO_VIRTIO_MEM "it has no virtio-mem"
 #define CREDENTIALS_ARE_SEEN "it takes them as arguments only, which every user of the host can read"
@@ -45,6 +44,12 @@ void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out)
 
 /* Why a share that the description does not call read-only is: "" when it does. */
 const char *read_only_why(const struct share *share);
+/* Refuses more CPUs than a hypervisor has, and more devices than it has places; of those `devices` counts its own too. */
+bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, unsigned most);
+bool check_places(struct diag *diag, const struct vm *vm, const char *hypervisor, size_t devices, unsigned places);
+/* Those that every hypervisor makes a device of: disks, interfaces, shares, devices of the host, vsock and balloon. */
+size_t count_devices_of(const struct vm *vm);
+
 /* Refuses a path for a hypervisor whose options end at a comma, whatever stands around it; `list` is "volumes" or "shares". */
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path);
 

@@ -42,10 +42,16 @@ static void add_panic(const struct qemu *qemu)
 	option_add(qemu->command, "-action", "panic=exit-failure");
 }
 
+/* The machine microvm makes no tables (hw/i386/microvm.c), and on aarch64 it takes an UEFI to pass them on. */
+static bool qemu_smbios(const struct vm *vm, enum kernel_arch arch)
+{
+	return arch == KERNEL_X86_64 && !qemu_is_microvm(vm);
+}
+
 static void add_identity(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
-	if (vm->machine_id)
+	if (vm->machine_id && qemu_smbios(vm, qemu->guest->arch))
 		option_printf(qemu->command, "-smbios", "type=1,uuid=%s", vm->machine_id);
 	if (vm->vsock.notify)
 		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/vmm.notify_socket,string=vsock-stream:2:%lld", (long long)vm->vsock.cid);
@@ -222,6 +228,17 @@ static void add_all(const struct qemu *qemu)
 	command_add_all(command, &vm->qemu.common.extra_args);
 }
 
+static bool qemu_check_guest(struct diag *diag, const struct guest *guest)
+{
+	struct arena *arena = arena_new();
+	struct command command = {.arena = arena};
+	const struct qemu qemu = {arena, guest, guest->vm, &command, qemu_has_pci(guest->vm, guest->arch)};
+	add_all(&qemu);
+	bool ok = qemu_check_limits(diag, &qemu);
+	arena_free(arena);
+	return ok;
+}
+
 static void qemu_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
 	const struct vm *vm = guest->vm;
@@ -298,6 +315,9 @@ const struct backend qemu_backend = {
 	.disk_serials = true,
 	.multi_queue = true,
 	.parameter_bytes = qemu_parameter_bytes,
+	.check_guest = qemu_check_guest,
+	.hugetlb = "default",
+	.smbios = qemu_smbios,
 	.modules = qemu_modules,
 	.lower = qemu_lower,
 };

@@ -18,6 +18,9 @@ bool qemu_is_microvm(const struct vm *vm);
 /* The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without one. */
 bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch);
 
+/* Its machine: the one that is asked for, or that of the architecture. */
+const char *qemu_machine_name(const struct vm *vm, enum kernel_arch arch);
+
 /* qemu_machine.c */
 /* QEMU's option parser splits at commas; two of them are one. */
 const char *qemu_escape(struct arena *arena, const char *text);
@@ -29,6 +32,8 @@ void qemu_add_cpu(const struct qemu *qemu);
 void qemu_add_memory(const struct qemu *qemu);
 void qemu_add_memory_object(const struct qemu *qemu);
 void qemu_add_memory_devices(const struct qemu *qemu);
+/* qemu_limits.c: of the whole command line */
+bool qemu_check_limits(struct diag *diag, const struct qemu *qemu);
 /* qemu_sandbox.c */
 void qemu_add_sandbox(const struct qemu *qemu);
 /* qemu_network.c */

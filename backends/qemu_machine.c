@@ -23,7 +23,7 @@ const char *qemu_escape(struct arena *arena, const char *text)
 	return arena_strdup(arena, buf_text(&escaped));
 }
 
-static const char *machine_of(const struct vm *vm, enum kernel_arch arch)
+const char *qemu_machine_name(const struct vm *vm, enum kernel_arch arch)
 {
 	return vm->qemu.machine ? vm->qemu.machine : arch == KERNEL_X86_64 ? "microvm" : "virt";
 }
@@ -73,7 +73,7 @@ static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, co
 void qemu_add_machine(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
-	const char *machine = machine_of(vm, qemu->guest->arch), *text = machine;
+	const char *machine = qemu_machine_name(vm, qemu->guest->arch), *text = machine;
 	command_add(qemu->command, "-M");
 	for (size_t i = 0; i < vm->qemu.machine_opts.n; i++)
 		text = arena_printf(qemu->arena, "%s,%s=%s", text, vm->qemu.machine_opts.v[i].key,

@@ -212,7 +212,7 @@ const struct backend stratovirt_backend = {
 		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "virtio-mem came with version 2.5 and is not used yet", NULL},
 		[FEATURE_BALLOON] = {.can = CAN},
 		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
-		[FEATURE_MACHINE_ID] = {CAN_IGNORE, "its microvm machine has no SMBIOS", NULL},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
 		[FEATURE_CREDENTIALS] = {CAN_NOT, "its microvm machine has neither SMBIOS nor fw_cfg", NULL},
 		[FEATURE_NO_SOCKET] = {CAN_NOT, "it does not start without one", NULL},
 		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
@@ -229,6 +229,8 @@ const struct backend stratovirt_backend = {
 	.mmio_parameters = true,
 	.parameter_bytes = stratovirt_parameter_bytes,
 	.check = stratovirt_check,
+	.hugetlb = "default",
+	.hugetlbfs = "/dev/hugepages",
 	.modules = stratovirt_modules,
 	.lower = stratovirt_lower,
 };

@@ -179,7 +179,7 @@ const struct backend vfkit_backend = {
 		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
 		[FEATURE_BALLOON] = {CAN_NOT, "nothing can change the size of its balloon", NULL},
 		[FEATURE_INITIAL_BALLOON] = {.can = CAN_NOT},
-		[FEATURE_MACHINE_ID] = {.can = CAN_IGNORE},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
 		[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
 		[FEATURE_NO_SOCKET] = {.can = CAN},
 		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},

@@ -6,7 +6,7 @@
 #include "compiler/kernel_parameters.h"
 #include "compiler/shape.h"
 
-enum { HOST_NAME_BYTES = 63 };
+enum { HOST_NAME_BYTES = 63, HUGE_PAGE_MIB = 2 };
 
 void check_host_name(const struct checker *checker)
 {
@@ -32,6 +32,9 @@ void check_memory(const struct checker *checker)
 	if (sound(checker, &vm->hypervisor, &vm->qemu.machine) && strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 &&
 	    (!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
 		diag_warning(checker->diag, where, "qemu-2048", "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
+	if (checker->backend && checker->backend->hugetlb && sound(checker, &vm->mem_mib, &vm->hugepage_mem) && vm->hugepage_mem && vm->mem_mib % HUGE_PAGE_MIB)
+		wrong(checker, where ? where : vm_where(vm, &vm->hugepage_mem), "bad-memory",
+		      "mem: %llu MiB is no multiple of a huge page, which has at least %d MiB", (unsigned long long)vm->mem_mib, HUGE_PAGE_MIB);
 	if (vm->initial_balloon_mem_mib && sound(checker, &vm->balloon) && !vm->balloon)
 		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: it needs balloon: true");
 	if (sound(checker, &vm->mem_mib) && vm->initial_balloon_mem_mib >= vm->mem_mib)
@@ -106,12 +109,17 @@ void check_vsock(const struct checker *checker)
 		wrong(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option", "vsock.ssh.enable: it needs vsock.cid");
 }
 
+/* QEMU's names of fw_cfg files have 55 bytes (FW_CFG_MAX_FILE_PATH, hw/nvram/fw_cfg.h), and "opt/io.systemd.credentials/" takes 27 of them. */
+enum { CREDENTIAL_BYTES = 28 };
+
 void check_credentials(const struct checker *checker)
 {
 	const struct pairs *files = &checker->vm->credential_files;
 	for (size_t i = 0; i < files->n; i++) {
 		const struct pos *where = vm_where(checker->vm, files->v[i].key);
-		check_name(checker, where, "credentialFiles", files->v[i].key, 30);
+		check_name(checker, where, "credentialFiles", files->v[i].key, CREDENTIAL_BYTES);
+		if (checker->vm->vsock.notify && strcmp(files->v[i].key, "vmm.notify_socket") == 0)
+			wrong(checker, where, "used-twice", "credentialFiles.vmm.notify_socket: vsock.notify makes this credential");
 		if (!*files->v[i].value)
 			wrong(checker, where, "bad-path", "credentialFiles.%.80s: the path is empty", files->v[i].key);
 	}

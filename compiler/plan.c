@@ -371,6 +371,34 @@ static bool check_parameters(struct planner *planner)
 	return ok & check_guest_database(planner);
 }
 
+static bool has_parameter(const struct strings *parameters, const char *start)
+{
+	for (size_t i = 0; i < parameters->n; i++)
+		if (strncmp(parameters->v[i], start, strlen(start)) == 0)
+			return true;
+	return false;
+}
+
+#define MACHINE_ID "systemd.machine_id="
+
+/*
+ * Where there is no SMBIOS to have it, the guest's systemd takes its machine id from this parameter (systemd(1), machine-id(5)). It goes before what is in the guest's
+ * /etc/machine-id, so only an id that was asked for is passed. Empty: none is.
+ */
+static const char *machine_id_parameter(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	const char *id = plan->vm->machine_id;
+	if (!id || !vm_where(plan->vm, &plan->vm->machine_id) || has_parameter(&plan->system.parameters, MACHINE_ID) ||
+	    (plan->backend->smbios && plan->backend->smbios(plan->vm, plan->guest.arch)))
+		return "";
+	char digits[33] = "";
+	for (size_t n = 0; *id && n < sizeof digits - 1; id++)
+		if (*id != '-')
+			digits[n++] = *id;
+	return arena_printf(planner->arena, " " MACHINE_ID "%s", digits);
+}
+
 static bool plan_parameters(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -385,6 +413,7 @@ static bool plan_parameters(struct planner *planner)
 		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
 	if (plan->nix.database == NIX_DATABASE_REGISTRATION)
 		text = arena_printf(planner->arena, "%s regInfo=%s", text, nix_registration_path(planner->arena, plan));
+	text = arena_printf(planner->arena, "%s%s", text, machine_id_parameter(planner));
 	plan->guest.parameters = text;
 	return true;
 }

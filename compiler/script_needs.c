@@ -56,6 +56,14 @@ static void need_interfaces(struct lines *lines, const struct plan *plan)
 	}
 }
 
+static void need_huge_pages(struct lines *lines, const struct plan *plan)
+{
+	const struct backend *backend = plan->backend;
+	if (plan->vm->hugepage_mem && backend->hugetlb)
+		buf_printf(&lines->text, "need_huge_pages %llu %s%s%s\n", (unsigned long long)plan->vm->mem_mib, backend->hugetlb, backend->hugetlbfs ? " " : "",
+			   backend->hugetlbfs ? backend->hugetlbfs : "");
+}
+
 static void need_volumes(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
@@ -93,6 +101,7 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 	need_program(&lines, plan);
 	need_quotable_runner(&lines, plan);
 	need_files(&lines, plan);
+	need_huge_pages(&lines, plan);
 	need_interfaces(&lines, plan);
 	need_sockets(&lines, plan);
 	buf_puts(&lines.text, script_share_needs(arena, plan));

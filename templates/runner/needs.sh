@@ -25,7 +25,31 @@ need_runner_without() { # CHARACTERS
 }
 
 need_file() { # WHAT PATH
+	if [ -d "$2" ]; then
+		complain "$1 $2 is a directory"
+		return
+	fi
 	[ -r "$2" ] || complain "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
+}
+
+# The host's pool, whose pages are free or promised to somebody; what the kernel may add to it when asked counts as free.
+need_huge_pages() { # MIB KIB|default [HUGETLBFS]
+	local kib=$2 pool key value wanted free
+	if [ "$kib" = default ]; then
+		while read -r key value _; do if [ "$key" = Hugepagesize: ]; then kib=$value; fi; done </proc/meminfo
+	fi
+	pool=/sys/kernel/mm/hugepages/hugepages-${kib}kB
+	if [ ! -d "$pool" ]; then
+		complain "hugepageMem: the host's kernel has no huge pages$([ "$kib" = default ] || echo " of $kib KiB")"
+	elif [ $(($1 * 1024 % kib)) != 0 ]; then
+		complain "hugepageMem: mem, $1 MiB, is no multiple of the host's huge pages, which have $kib KiB"
+	else
+		wanted=$(($1 * 1024 / kib))
+		free=$(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") + $(cat "$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
+		[ "$free" -ge "$wanted" ] ||
+			complain "hugepageMem: $1 MiB take $wanted huge pages of $kib KiB, and $((free > 0 ? free : 0)) are free: reserve them, as root, with \"echo $(($(cat "$pool/nr_hugepages") + wanted - free)) >$pool/nr_hugepages\""
+	fi
+	[ -z "${3:-}" ] || [ "$(stat -f -c %t -- "$3" 2>/dev/null)" = 958458f6 ] || complain "hugepageMem: there is no hugetlbfs on $3: \"mount -t hugetlbfs hugetlbfs $3\" makes one, as root"
 }
 
 need_interface() { # TYPE NAME

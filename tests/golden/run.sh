@@ -111,7 +111,7 @@ start_case() { # NAME ACCELERATOR PLAN
 
 # The recorder stands for QEMU, and there are neither taps nor virtiofsds.
 can_start() { # PLAN
-	jq -e '.hypervisor == "qemu" and all(.description.interfaces[]; .type == "user") and all(.description.shares[]; .proto != "virtiofs")' "$1" >/dev/null
+	jq -e '.hypervisor == "qemu" and (.description.hugepageMem | not) and all(.description.interfaces[]; .type == "user") and all(.description.shares[]; .proto != "virtiofs")' "$1" >/dev/null
 }
 
 # What the hypervisor is told of the runner is there.
