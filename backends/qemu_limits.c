@@ -9,7 +9,8 @@
 #include "backends/qemu.h"
 
 enum {
-	MMIO_PLACES = 24,          /* interrupts of the second I/O APIC */
+	/* The second I/O APIC has 24 interrupts, but a disk at the last one never answered the guest (7.2, TCG): it waits for ever. */
+	MMIO_PLACES = 23,
 	MMIO_PLACES_ONE_IOAPIC = 8,
 };
 
