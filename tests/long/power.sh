@@ -25,6 +25,7 @@ power_setup() {
 	world=$test_dir/world data=$test_dir/data
 	mkdir -p "$world/bin" "$data"
 	cc -std=c11 -D_GNU_SOURCE -O2 -o "$test_dir/replay" "$top/tests/long/replay.c" || exit 1
+	cc -std=c11 -D_GNU_SOURCE -I "$top/imaging/stage1" -o "$world/bin/grow_step" "$top/tests/e2e/grow_step.c" "$top"/imaging/stage1/{grow,file}.c || exit 1
 	cp "$mvmbuild" "$(dirname "$mvmbuild")/microvm" "$world/bin/"
 	cp /etc/mke2fs.conf "$world/"
 	stage_programs "$test_dir/files" "$mvmbuild" "$(dirname "$mvmbuild")/microvm" bash awk basename cat chattr chmod chown cmp cp cut date dd diff dirname dmesg env \
@@ -140,7 +141,7 @@ scene_judge() {
 scene() {
 	case " ${MVM_SCENES:-$1} " in *" $1 "*) ;; *) return ;; esac
 	scene_file=$top/tests/long/power/${3:-$1}.sh scene_dir=$test_dir/scene
-	scene_mib=$power_mib scene_type=ext4 scene_disk= scene_writeback=
+	scene_mib=$power_mib scene_type=ext4 scene_disk='' scene_writeback=''
 	eval "$(grep '^scene_[a-z]*=[a-z0-9]*$' "$scene_file")"
 	sectors=$((${scene_disk:-$scene_mib} * 2048))
 	scene_disk=${scene_disk:-$((scene_mib + 1))}

@@ -30,5 +30,8 @@ judge() {
 		if [ -e "$i" ]; then is_whole "$i" || bad "the file $i is not whole"; fi
 		[ "$i" -gt "$last" ] || [ -e "$i" ] || [ $((i % 5)) = 0 ] || bad "the file $i is lost, and $last is there"
 	done
-	put 41 && rm -f ./*.new || bad "it cannot be written"
+	# The next boot goes on with the growth.
+	grow_step "$data"
+	put 41 || bad "it cannot be written"
+	rm -f ./*.new
 }

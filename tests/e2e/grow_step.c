@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* Stage 1's step that makes a mounted xfs or btrfs as large as its disk, alone: grow_step DIRECTORY. Compiled with imaging/stage1/grow.c and file.c. */
+#include <stddef.h>
+
+#include "grow.h"
+#include "message.h"
+
+void message(const char *format, ...)
+{
+	(void)format;
+}
+
+void debug(const struct parameters *parameters, const char *format, ...)
+{
+	(void)parameters;
+	(void)format;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2)
+		return 2;
+	grow_make(NULL, argv[1]);
+	return 0;
+}
