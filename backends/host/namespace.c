@@ -47,13 +47,11 @@ bool namespace_make_read_only(const char *directory, struct reason *why)
 {
 	struct mount_attributes attributes = {.set = MOUNT_RDONLY};
 	struct statvfs status;
-	/* A mount on "/" would lie over it, and nobody would look there; as a rule it is one already. */
-	bool root = strcmp(directory, "/") == 0;
 	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
-	    (!root && mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) != 0) ||
+	    mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) != 0 ||
 	    syscall(NUMBER_MOUNT_SETATTR, AT_FDCWD, directory, RECURSIVE, &attributes, sizeof attributes) != 0)
 		return reason_set(why, "%s cannot be made read-only: %s", directory, strerror(errno));
-	/* What is found by the name is what counts. */
+	/* What is found by the name is what counts: "/" stays as it was. */
 	if (statvfs(directory, &status) != 0 || !(status.f_flag & ST_RDONLY))
 		return reason_set(why, "%s cannot be made read-only", directory);
 	return true;
