@@ -95,7 +95,7 @@ faults_sweep() {
 	for function; do
 		count=$(sed -n "s/^$function //p" "$faults/counts")
 		[ -n "$count" ] || continue
-		for error in ${fault_errors[$function]}; do
+		for error in ${fault_errors[$function]:-5}; do
 			for ((i = 0; i < (count < most ? count : most); i++)); do
 				n=$((count <= most ? i + 1 : i < 2 ? i + 1 : 1 + (count - 1) * i / (most - 1)))
 				faults_try "$function" "$n" "$error"
