@@ -196,7 +196,11 @@ make_directory() { # NAME
 		echo "install-host: $directory is a link" >&2
 		exit 1
 	fi
-	if [ -d "$directory" ] && is_exposed "$directory"; then say "$directory was of $(stat -c '%U:%G, mode %a' -- "$directory"): it is root's now, mode 1775"; fi
+	if [ -d "$directory" ] && is_exposed "$directory"; then
+		say "$directory was of $(stat -c '%U:%G, mode %a' -- "$directory"): it is root's now, mode 1775"
+	elif [ -n "$live" ] && [ -d "$directory" ] && [ "$(stat -c %G -- "$directory")" != "$group" ]; then
+		say "$directory was of the group $(stat -c %G -- "$directory"): it is of the group $group now"
+	fi
 	mkdir -p -- "$directory"
 	if [ -n "$live" ]; then chown -- "root:$group" "$directory"; else chown -- "$EUID" "$directory"; fi
 	chmod 1775 -- "$directory"

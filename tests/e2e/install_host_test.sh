@@ -100,6 +100,10 @@ everything >"$test_dir/wanted"
 check "one VM is restarted" test "$(grep restart "$calls")" = "restart microvm@changed.service"
 check "one is started" test "$(grep '^start' "$calls")" = "start --no-block microvm@new.service"
 check "another one that changed runs on" test "$(readlink "$state/quiet/booted")" != "$(readlink "$state/quiet/current")"
+chgrp 1 "$state/same"
+check "with a VM's directory of another group" install_host two
+expect "it is of the host's group then, which is said" "$log" "$state/same was of the group .*: it is of the group $group now"
+check "it is" test "$(stat -c %G "$state/same")" = "$group"
 : >"$calls"
 check "again" install_host two
 check "names the VM that is not declared any more, and nothing else" \
