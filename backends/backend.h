@@ -70,6 +70,7 @@ struct lowered {
 	bool terminal;               /* it starts only when its standard input is a terminal */
 	struct document config;      /* written into the state directory before the start; name NULL: none */
 	struct strings shutdown;     /* arguments of mvm-host before the seconds that the guest may take; empty: it cannot be stopped from outside */
+	struct strings state;        /* arguments of mvm-host that tell whether the VM is paused; empty: it does not tell */
 	struct strings balloon;      /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
 	struct strings stale;        /* sockets that the hypervisor makes in the state directory: what a crash left there is removed */
 	enum {

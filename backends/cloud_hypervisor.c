@@ -201,6 +201,7 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 	vec_push(arena, &out->stale, socket);
 	const struct control control = {.protocol = "ch", .address = socket};
 	lower_shutdown(arena, &control, out);
+	lower_state(arena, &control, out);
 	lower_balloon(arena, &control, ch->vm, out);
 }
 

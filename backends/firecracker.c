@@ -184,6 +184,7 @@ static void lower_control(struct arena *arena, const struct vm *vm, const struct
 		vec_push(arena, &out->stale, vsock);
 	const struct control control = {.protocol = "fc", .address = vm->socket};
 	lower_shutdown(arena, &control, out);
+	lower_state(arena, &control, out);
 	lower_balloon(arena, &control, vm, out);
 }
 

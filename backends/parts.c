@@ -32,6 +32,12 @@ void option_parameters(struct command *command, const char *option, const char *
 	argument_piece(command, argument, PIECE_PARAMETERS);
 }
 
+void lower_state(struct arena *arena, const struct control *control, struct lowered *out)
+{
+	if (control->address)
+		strings_add(arena, &out->state, (const char *const[]){"state", control->protocol, control->address}, 3);
+}
+
 void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out)
 {
 	if (control->address)

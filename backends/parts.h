@@ -36,6 +36,7 @@ struct control {
 	const char *program;            /* the hypervisor's own program that does the talking; NULL: none */
 };
 
+void lower_state(struct arena *arena, const struct control *control, struct lowered *out);
 void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out);
 /* Nothing for a VM without a balloon. */
 void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm, struct lowered *out);

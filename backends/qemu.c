@@ -250,6 +250,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	if (vm->socket)
 		vec_push(arena, &out->stale, vm->socket);
 	lower_shutdown(arena, &control, out);
+	lower_state(arena, &control, out);
 	lower_balloon(arena, &control, vm, out);
 	lower_notify(arena, vm, out);
 }

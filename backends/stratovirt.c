@@ -119,7 +119,9 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 	if (vm->socket)
 		vec_push(arena, &out->stale, vm->socket);
 	/* No shutdown: the microvm machine has no power button, and its system_powerdown cuts the power. */
-	lower_balloon(arena, &(const struct control){.protocol = "qmp", .address = vm->socket}, vm, out);
+	const struct control control = {.protocol = "qmp", .address = vm->socket};
+	lower_state(arena, &control, out);
+	lower_balloon(arena, &control, vm, out);
 }
 
 /* virtio_mmio.device= for each place of a disk or an interface, used or not, and for each other device. */

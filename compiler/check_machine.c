@@ -105,6 +105,9 @@ void check_vsock(const struct checker *checker)
 	bool has_cid = vm->vsock.cid >= 0 || !sound(checker, &vm->vsock.cid);
 	if (vm->vsock.notify && !has_cid && sound(checker, &vm->hypervisor) && strcmp(vm->hypervisor, "cloud-hypervisor") != 0)
 		wrong(checker, vm_where(vm, &vm->vsock.notify), "missing-option", "vsock.notify: it needs vsock.cid");
+	const struct pos *startup = vm_where(vm, &vm->startup_timeout);
+	if (startup && !vm->vsock.notify)
+		diag_warning(checker->diag, startup, "ignored", "startupTimeout: ignored, as the guest does not report that it is up: see vsock.notify");
 	if (vm->vsock.ssh.enable && !has_cid)
 		wrong(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option", "vsock.ssh.enable: it needs vsock.cid");
 }

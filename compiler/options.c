@@ -269,6 +269,10 @@ const struct option vm_options[] = {
 	{.name = "devices", LIST(struct vm, devices, struct device, device_options), .doc = "PCI and USB devices of the host for the guest."},
 
 	{.name = "socket", STRING(struct vm, socket), .def_doc = "HOSTNAME.sock", .arg = "path", .doc = "Control socket of the hypervisor; null: none, and then no microvm-shutdown."},
+	{.name = "startupTimeout", UINT(struct vm, startup_timeout, 1, 86400), .def = "150", .arg = "seconds",
+	 .doc = "For how long the host's unit waits for a guest that reports that it is up (vsock.notify); less than the unit's own TimeoutStartSec=150s changes nothing."},
+	{.name = "shutdownTimeout", UINT(struct vm, shutdown_timeout, 1, 86400), .def = "120", .arg = "seconds",
+	 .doc = "For how long microvm-shutdown, and so the host's unit, waits for the guest to go down before its power is cut; systemd in the guest gives each of its services 90 seconds."},
 	{.name = "user", STRING(struct vm, user), .doc = "The user that the hypervisor becomes when it is started as root."},
 	{.name = "preStart", STRING(struct vm, pre_start), .def = "''", .code = true, .doc = "Shell commands before the hypervisor starts."},
 	{.name = "extraArgsScript", STRING(struct vm, extra_args_script), .code = true, .doc = "A program that prints one line of further arguments when the VM starts."},

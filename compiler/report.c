@@ -253,6 +253,7 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	if (plan->lowered.config.name)
 		set(object, "config", document_json(arena, &plan->lowered));
 	set(object, "shutdown", strings_json(&plan->lowered.shutdown));
+	set(object, "state", strings_json(&plan->lowered.state));
 	set_text(closure, "source", plan->closure.source);
 	set(closure, "paths", json_object_new_uint64(plan->closure.n));
 	set(closure, "narSize", json_object_new_int64(closure_bytes(&plan->closure)));

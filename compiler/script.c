@@ -7,7 +7,11 @@
 
 static const char *script_host(struct arena *arena, const struct plan *plan, const char *name, const struct strings *arguments)
 {
-	const struct hole holes[] = {{"arguments", script_words(arena, arguments)}, {NULL, NULL}};
+	const struct hole holes[] = {
+		{"arguments", script_words(arena, arguments)},
+		{"seconds", arena_printf(arena, "%llu", (unsigned long long)plan->vm->shutdown_timeout)},
+		{NULL, NULL},
+	};
 	return script_fill(arena, plan, name, holes);
 }
 

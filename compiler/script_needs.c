@@ -121,7 +121,8 @@ const char *script_functions(struct arena *arena, const struct plan *plan)
 const char *script_need_stopped(struct arena *arena, const struct plan *plan)
 {
 	const char *socket = plan->vm->socket;
-	return socket ? arena_printf(arena, "need_stopped %s", script_quoted(arena, socket)) : "";
+	const struct strings *state = &plan->lowered.state;
+	return socket ? arena_printf(arena, "need_stopped %s%s%s", script_quoted(arena, socket), state->n ? " " : "", script_words(arena, state)) : "";
 }
 
 const char *script_check(struct arena *arena, const struct plan *plan)

@@ -141,6 +141,8 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"macvtaps", open_macvtaps(arena, plan)},
 		{"config", write_config(arena, plan)},
 		{"surroundings", surroundings(arena, plan)},
+		/* Once for the volumes, and once for the guest. */
+		{"startup", plan->lowered.notify ? arena_printf(arena, "give_time %llu", (unsigned long long)vm->startup_timeout) : ""},
 		{"pre_start", vm->pre_start},
 		{"volumes", create_volumes(arena, plan)},
 		{"database", copy_database(arena, plan)},

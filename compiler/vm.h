@@ -169,6 +169,7 @@ struct vm {
 
 	/* the host */
 	const char *socket; /* control socket; NULL: none */
+	uint64_t startup_timeout, shutdown_timeout; /* seconds */
 	const char *user;
 	const char *pre_start, *extra_args_script;
 	struct pairs bin_scripts;

@@ -13,7 +13,6 @@
 #include "peer.h"
 
 enum {
-	SECONDS_MAX = 24 * 60 * 60,
 	GRACE_PART = 3,    /* of the time, before the button is pressed once more: the guest may not have listened yet */
 	ANSWER_MS = 10000, /* for any single answer */
 	END_MS = 10000,    /* for the process to end once told to */
@@ -94,10 +93,8 @@ static int bring_down(const struct crosvm *crosvm, uint64_t seconds)
 int verb_shutdown_crosvm(char **arguments)
 {
 	uint64_t seconds;
-	if (!number_parse(arguments[2], 1, SECONDS_MAX, &seconds)) {
-		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, arguments[2]);
+	if (!shutdown_seconds(arguments[2], &seconds))
 		return STATUS_USAGE;
-	}
 	struct crosvm crosvm;
 	struct reason why;
 	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[1], &why);

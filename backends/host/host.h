@@ -30,6 +30,9 @@ bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 /* The sizes that a verb "balloon" is given; complains when one is wrong. */
 bool balloon_sizes_parse(const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib);
 
+/* The time that a verb "shutdown" is given, which the unit that it stops is given too; complains when it is wrong. */
+bool shutdown_seconds(const char *text, uint64_t *seconds);
+
 /* Why something is of no use: one line without the end. */
 struct reason {
 	char text[256];
@@ -54,6 +57,11 @@ int verb_balloon_qmp(char **arguments);
 int verb_shutdown_crosvm(char **arguments);
 int verb_balloon_crosvm(char **arguments);
 int verb_balloon_lkvm(char **arguments);
+int verb_state_qmp(char **arguments);
+int verb_state_ch(char **arguments);
+int verb_state_fc(char **arguments);
+int verb_extend(char **arguments);
+int verb_foreground(char **arguments);
 int verb_listens(char **arguments);
 int verb_notify(char **arguments); /* listens, and goes on in the background */
 int verb_virtiofsd(char **arguments);

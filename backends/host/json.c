@@ -186,6 +186,23 @@ bool json_member(struct json value, const char *name, struct json *member)
 	return true;
 }
 
+bool json_next(struct json value, size_t *at, struct json *element)
+{
+	struct cursor cursor = {value.p + *at, value.p + value.n};
+	if (value.n < 2 || value.p[0] != '[' || (!*at && !skip_char(&cursor, '[')))
+		return false;
+	if (*at && !skip_char(&cursor, ','))
+		return false;
+	skip_space(&cursor);
+	const char *start = cursor.p;
+	if (cursor.p == cursor.end || *cursor.p == ']' || !skip_value(&cursor, 1))
+		return false;
+	*element = (struct json){start, (size_t)(cursor.p - start)};
+	skip_space(&cursor);
+	*at = (size_t)(cursor.p - value.p);
+	return true;
+}
+
 static bool is_string(struct json value)
 {
 	return value.n >= 2 && value.p[0] == '"';

@@ -17,6 +17,8 @@ struct json {
 bool json_object_parse(const char *text, size_t length, struct json *object);
 /* The member of that name of this object itself, never of one inside it; the last one when it is given twice. False when value is no object. */
 bool json_member(struct json value, const char *name, struct json *member);
+/* The element of an array that begins at or behind `*at`, 0 for the first, which is moved on. False behind the last one, and when value is no array. */
+bool json_next(struct json value, size_t *at, struct json *element);
 /* True when the value is that string, written without escapes. */
 bool json_is_string(struct json value, const char *text);
 /* Copies a string for a message: cut to the size, what is not printable ASCII as '?'. False (and "") when it is no string. */

@@ -6,11 +6,12 @@
  *   host.c      messages, clock, numbers
  *   probe.c     accel, tsc-khz
  *   kvm.c       whether /dev/kvm can run a guest
- *   tty.c       tty
- *   listens.c   listens              notify.c         notify
+ *   tty.c       tty, foreground
+ *   listens.c   listens              notify.c         notify, extend
  *   virtiofsd.c virtiofsd            fleet.c          all of a VM's virtiofsds, of which daemon.c is one
  *   namespace.c what a daemon is to see otherwise
  *   unix_socket.c  who has a socket; taking it
+ *   vm_state.c  state: whether a VM runs or is paused, and why
  *   shutdown.c  shutdown qmp         shutdown_http.c  shutdown ch, shutdown fc
  *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
  *   crosvm.c    shutdown crosvm, balloon crosvm
@@ -46,17 +47,22 @@ static const struct verb verbs[] = {
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
 	{{"notify"}, "SOCKET|vsock:PORT", "pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the process runs that called this", 1,
 	 verb_notify},
+	{{"extend"}, "SECONDS", "tell $NOTIFY_SOCKET that the start or stop of the unit may take SECONDS more", 1, verb_extend},
 	{{"pidfd"}, "PID PROGRAM [ARGUMENT]...", "run a program that has a descriptor of the process PID as its number 3", AT_LEAST(2), verb_pidfd},
 	{{"virtiofsd"}, "[--with PROCESS] [--group[-if-any] GROUP] SHARE...",
 	 "serve shares, in the foreground for one connection each, or in the background for as long as PROCESS lives; a SHARE is\n"
 	 "           --share TAG SOCKET [--read-only DIRECTORY] [--user-namespace] [--silent] --run COUNT PROGRAM [ARGUMENT]...\n"
 	 "           and its virtiofsd has the listening socket as descriptor 3", AT_LEAST(6), verb_virtiofsd},
 	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1, verb_listens},
+	{{"foreground"}, "", "status 0: this process may read from and change the terminal that is its standard input or output", 0, verb_foreground},
 	{{"tty"}, "NAME PROGRAM [ARGUMENT]...", "run a program, called NAME, with a terminal as its standard input when there is none", AT_LEAST(2), verb_tty},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
 	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2, verb_shutdown_ch},
 	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same, of Firecracker", 2, verb_shutdown_fc},
 	{{"shutdown", "crosvm"}, "SOCKET CROSVM SECONDS", "the same, by the program CROSVM", 3, verb_shutdown_crosvm},
+	{{"state", "qmp"}, "SOCKET", "print 'running', 'stopped', or 'paused' and why", 1, verb_state_qmp},
+	{{"state", "ch"}, "SOCKET", "the same, of Cloud Hypervisor", 1, verb_state_ch},
+	{{"state", "fc"}, "SOCKET", "the same, of Firecracker", 1, verb_state_fc},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
 	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3, verb_balloon_ch},
 	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3, verb_balloon_fc},

@@ -109,6 +109,25 @@ void notify_send(const char *to, const char *message, size_t length)
 		close(fd);
 }
 
+void notify_extend(uint64_t seconds)
+{
+	char message[64];
+	int length = snprintf(message, sizeof message, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)seconds * 1000000);
+	notify_send(getenv("NOTIFY_SOCKET"), message, (size_t)length);
+}
+
+int verb_extend(char **arguments)
+{
+	enum { SECONDS_MAX = 24 * 60 * 60 };
+	uint64_t seconds;
+	if (!number_parse(arguments[0], 1, SECONDS_MAX, &seconds)) {
+		complain("extend: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, arguments[0]);
+		return STATUS_USAGE;
+	}
+	notify_extend(seconds);
+	return STATUS_OK;
+}
+
 static void message_pass(int listener)
 {
 	static char message[MESSAGE_BYTES];

@@ -4,8 +4,12 @@
 #define MVM_HOST_NOTIFY_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* To the socket `to`, $NOTIFY_SOCKET; NULL: to nobody. */
 void notify_send(const char *to, const char *message, size_t length);
+
+/* The start or stop of the unit that this process is of may take so many seconds from now on, whatever the unit says: systemd.service(5), TimeoutStopSec=. */
+void notify_extend(uint64_t seconds);
 
 #endif

@@ -87,6 +87,8 @@ static enum qmp_status line_read(struct qmp *qmp, int64_t deadline, const char *
 static void event_note(struct qmp *qmp, const struct message *message)
 {
 	struct json data, reason, guest;
+	if (json_is_string(message->value, "STOP") || json_is_string(message->value, "RESUME"))
+		qmp->stopped = json_is_string(message->value, "STOP");
 	if (!json_is_string(message->value, "SHUTDOWN") || !json_member(message->object, "data", &data))
 		return;
 	if (json_member(data, "reason", &reason))

@@ -24,6 +24,7 @@ struct qmp {
 	size_t start, scanned, end;
 	unsigned unanswered; /* commands whose reply is still to come: replies keep the order */
 	bool guest_down;     /* a SHUTDOWN event came that the guest itself caused */
+	bool stopped;        /* the last event of its kind was STOP, not RESUME */
 	char reason[32];     /* of the SHUTDOWN event, "" before it */
 	char error_class[64];
 	char problem[256];

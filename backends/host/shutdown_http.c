@@ -9,9 +9,9 @@
 #include "host.h"
 #include "http.h"
 #include "peer.h"
+#include "vm_state.h"
 
 enum {
-	SECONDS_MAX = 24 * 60 * 60,
 	GRACE_PART = 3,        /* of the time, before the guest is asked once more: it may not have listened yet */
 	REFUSED_MS = 2000,     /* for a guest that goes down already, when the hypervisor refuses to ask it */
 	ANSWER_MS = 10000,     /* for any single answer */
@@ -22,15 +22,17 @@ enum {
 /* How a hypervisor asks its guest to go down, and how it is ended itself. */
 struct manner {
 	struct request ask, quit; /* quit.method NULL: it has no such request; SIGTERM ends it */
+	const struct state_requests *state;
 };
 
 static const struct manner cloud_hypervisor = {
 	.ask = {"PUT", "/api/v1/vm.power-button", NULL},
 	.quit = {"PUT", "/api/v1/vmm.shutdown", NULL},
+	.state = &state_cloud_hypervisor,
 };
 
 /* The guest reboots, and Firecracker ends instead. */
-static const struct manner firecracker = {.ask = {"PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}"}};
+static const struct manner firecracker = {.ask = {"PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}"}, .state = &state_firecracker};
 
 static int64_t earlier(int64_t a, int64_t b)
 {
@@ -85,6 +87,18 @@ static int cut_off(struct http *http, const struct manner *manner, const char *w
 	return STATUS_CUT_OFF;
 }
 
+/* A guest that somebody has paused hears nothing. What cannot be found out here is no obstacle. */
+static void go_on(struct http *http, const struct manner *manner, int64_t deadline)
+{
+	struct vm_state state;
+	deadline = earlier(deadline, clock_ms() + ANSWER_MS);
+	if (vm_state_http(http, manner->state, deadline, &state) != HTTP_OK || state.kind != VM_PAUSED)
+		return;
+	complain("%s: the VM is %s: it is told to go on", http->path, state.text);
+	if (http_request(http, &manner->state->resume, deadline, NULL) == HTTP_REFUSED)
+		complain("%s: it does not: %s", http->path, http->problem.text);
+}
+
 /* Asks, and once more after a while; true when the VM went. */
 static bool ask_patiently(struct http *http, const struct manner *manner, int64_t deadline, enum http_status *status)
 {
@@ -106,7 +120,9 @@ static int bring_down(struct http *http, const struct manner *manner, uint64_t s
 {
 	enum http_status status;
 	struct reason why;
-	if (ask_patiently(http, manner, clock_ms() + (int64_t)seconds * 1000, &status))
+	int64_t deadline = clock_ms() + (int64_t)seconds * 1000;
+	go_on(http, manner, deadline);
+	if (ask_patiently(http, manner, deadline, &status))
 		return STATUS_OK;
 	switch (status) {
 	case HTTP_GONE:
@@ -129,10 +145,8 @@ static int bring_down(struct http *http, const struct manner *manner, uint64_t s
 static int run(const struct manner *manner, char **arguments)
 {
 	uint64_t seconds;
-	if (!number_parse(arguments[1], 1, SECONDS_MAX, &seconds)) {
-		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, arguments[1]);
+	if (!shutdown_seconds(arguments[1], &seconds))
 		return STATUS_USAGE;
-	}
 	struct http http;
 	int result = http_open(&http, arguments[0]) ? bring_down(&http, manner, seconds) : STATUS_FAILED;
 	http_close(&http);

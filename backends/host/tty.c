@@ -26,6 +26,19 @@ static bool terminal_as_input(void)
 	return true;
 }
 
+/* A process of another group than the terminal's is stopped when it reads from it or changes it (SIGTTIN, SIGTTOU). That of another session is not. */
+static bool is_kept_from(int fd)
+{
+	pid_t group = isatty(fd) ? tcgetpgrp(fd) : -1;
+	return group >= 0 && group != getpgrp();
+}
+
+int verb_foreground(char **arguments)
+{
+	(void)arguments;
+	return is_kept_from(STDIN_FILENO) || is_kept_from(STDOUT_FILENO) ? STATUS_FAILED : STATUS_OK;
+}
+
 int verb_tty(char **arguments)
 {
 	const char *program = arguments[1];

@@ -9,6 +9,7 @@
 #include "compiler/host/by_hand.h"
 #include "compiler/host/links.h"
 #include "compiler/host/machine.h"
+#include "compiler/host/pause.h"
 #include "compiler/host/roots.h"
 #include "compiler/host/source.h"
 #include "compiler/host/units.h"
@@ -35,6 +36,7 @@ struct row {
 	struct source source;
 	bool running;        /* by its unit */
 	const char *by_hand; /* how it is known that it runs without; NULL: it does not */
+	const char *paused;  /* NULL: it is not */
 	enum state state;
 	struct product current, booted, wanted;
 	const char *problem; /* NULL: none */
@@ -138,7 +140,9 @@ static void print_state(const struct host *host, const struct row *row)
 		       host_coloured(host, COLOUR_COMMAND, restart));
 	else
 		printf("%s(%s)", state, host_coloured(host, COLOUR_GOOD, current));
-	if (row->running)
+	if (row->paused)
+		printf(", %s", host_coloured(host, COLOUR_BAD, row->paused));
+	else if (row->running)
 		fputs(", running", stdout);
 	else if (row->by_hand)
 		printf(", running by hand (%s)", printable(host->arena, row->by_hand));
@@ -181,6 +185,7 @@ static struct json_object *json_row(const struct row *row)
 	add_text(object, "state", state_names[row->state]);
 	json_object_object_add(object, "running", json_object_new_boolean(row->running || row->by_hand));
 	json_object_object_add(object, "byHand", json_object_new_boolean(row->by_hand != NULL));
+	add_text(object, "paused", row->paused);
 	add_text(object, "sourceKind", kinds[row->source.kind]);
 	add_text(object, "source", row->source.text);
 	json_object_object_add(object, "current", json_product(&row->current));
@@ -232,6 +237,7 @@ bool verb_list(struct host *host, const struct request *request)
 		rows[i].running = running[i];
 		machine_find(host, names.v[i], &rows[i].machine);
 		rows[i].by_hand = running[i] ? NULL : find_by_hand(host, &workers, &rows[i].machine);
+		rows[i].paused = machine_pause(host, &rows[i].machine);
 		rows[i].state = find_state(host, &rows[i]);
 		if (!request->json)
 			print_row(host, &rows[i]);

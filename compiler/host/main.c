@@ -196,7 +196,7 @@ static bool take_version(struct arguments *arguments, const char *value)
 static const struct argument_row actions[] = {
 	{'c', "create", "NAME", "make a VM, from --source", false, take_create},
 	{'u', "update", NULL, "build the VMs NAME... anew, from the source that each remembers", false, take_update},
-	{'l', "list", NULL, "all VMs: current, outdated, stale; running or not", false, take_list},
+	{'l', "list", NULL, "all VMs: current, outdated, stale; running, paused or not", false, take_list},
 	{'r', "run", "NAME", "run a VM in the foreground", false, take_run},
 	{'s', "ssh", "NAME", "log in over the VM's vsock; COMMAND... runs it there, -- OPTION... are ssh's", false, take_ssh},
 	{0, "rollback", "NAME", "back to what was current before the last update", false, take_rollback},

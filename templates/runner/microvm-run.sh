@@ -115,6 +115,20 @@ companion() { # SOCKET COMMAND...
 	done
 }
 
+# The unit waits for the guest to report that it is up: from here on as long as the description says.
+give_time() { # SECONDS
+	if [ -n "${NOTIFY_SOCKET:-}" ]; then "$runner/libexec/mvm-host" extend "$1" || true; fi
+}
+
+# A process in the background is stopped when it reads from the terminal or changes its modes, as hypervisors do with their console. What the guest prints
+# is still to be seen.
+leave_terminal() {
+	if { [ ! -t 0 ] && [ ! -t 1 ]; } || "$runner/libexec/mvm-host" foreground; then return; fi
+	echo "microvm-run: $name: in the background: the guest's console takes no input" >&2
+	if [ -t 0 ]; then exec </dev/null; fi
+	if [ -t 1 ]; then exec > >(exec cat); fi
+}
+
 # A path as it stands inside a URL.
 url() {
 	local text=${1//%/%25}
@@ -136,6 +150,7 @@ accel=@accel@
 with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }
 with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
 
+@startup@
 @pre_start@
 @needs@
 @volumes@
@@ -152,4 +167,6 @@ fi
 @command@
 @extra_args@
 @serve@
+leave_terminal
+@startup@
 @exec@

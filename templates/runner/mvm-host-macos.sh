@@ -2,6 +2,7 @@
 #   mvm-host listens SOCKET                  does anybody listen there? The exit status tells
 #   mvm-host volume check IMAGE MIB TYPE     has the image this size, if it is there? No tool for another one is on a Mac
 #   mvm-host volume grow IMAGE MIB TYPE      the same
+#   mvm-host foreground                      may this process read from and change its terminal?
 #   mvm-host shutdown vfkit SOCKET SECONDS   ask the guest to go down, cut it off after SECONDS (status 3)
 set -euo pipefail
 cut_off_seconds=10
@@ -21,6 +22,10 @@ listens() { # SOCKET
 	[ "$status" != 7 ]
 }
 
+is_paused() { # SOCKET
+	case $(curl --silent --fail --max-time 5 --unix-socket "$1" http://vfkit/vm/state 2>/dev/null) in *VirtualMachineStatePaused*) true ;; *) false ;; esac
+}
+
 wait_for_end() { # SOCKET SECONDS
 	local end=$((SECONDS + $2))
 	while listens "$1"; do
@@ -31,6 +36,11 @@ wait_for_end() { # SOCKET SECONDS
 
 shutdown_vfkit() { # SOCKET SECONDS
 	if ! listens "$1"; then return 0; fi
+	# Somebody has paused it: it hears nothing until it goes on.
+	if is_paused "$1"; then
+		complain "$1: the VM is paused: it is told to go on"
+		ask "$1" Resume || true
+	fi
 	ask "$1" Stop || complain "$1: the guest cannot be asked to stop"
 	if wait_for_end "$1" "$2"; then return 0; fi
 	ask "$1" HardStop || true
@@ -51,13 +61,22 @@ has_size() { # IMAGE MIB TYPE
 	return 1
 }
 
+# Of two processes the terminal may have one as its foreground; without a terminal nobody is kept from it.
+is_foreground() {
+	local group terminal
+	read -r group terminal < <(ps -o pgid=,tpgid= -p $$) || return 0
+	case $terminal in 0 | -1) return 0 ;; esac
+	[ "$group" = "$terminal" ]
+}
+
 status=0
 case "$#:${1:-} ${2:-}" in
+"1:foreground ") is_foreground || status=$? ;;
 "2:listens "*) listens "$2" || status=$? ;;
 "5:volume check" | "5:volume grow") has_size "$3" "$4" "$5" || status=$? ;;
 "4:shutdown vfkit") shutdown_vfkit "$3" "$4" || status=$? ;;
 *)
-	complain "usage: mvm-host listens SOCKET | mvm-host volume check|grow IMAGE MIB TYPE | mvm-host shutdown vfkit SOCKET SECONDS"
+	complain "usage: mvm-host foreground | mvm-host listens SOCKET | mvm-host volume check|grow IMAGE MIB TYPE | mvm-host shutdown vfkit SOCKET SECONDS"
 	status=2
 	;;
 esac

@@ -5,8 +5,12 @@ complain() {
 }
 
 # A second start would take the socket away from the running VM, and then nothing could stop that.
-need_stopped() { # SOCKET
-	if [ -S "$1" ] && "$runner/libexec/mvm-host" listens "$1"; then complain "the VM runs already, with the socket $1"; fi
+need_stopped() { # SOCKET [ARGUMENT of mvm-host that it tells its state by]...
+	local state=
+	if [ ! -S "$1" ] || ! "$runner/libexec/mvm-host" listens "$1"; then return; fi
+	if [ $# -gt 1 ]; then state=$("$runner/libexec/mvm-host" "${@:2}" 2>/dev/null || true); fi
+	case $state in paused*) state=", and is $state" ;; *) state= ;; esac
+	complain "the VM runs already, with the socket $1$state"
 }
 
 # What is in the way of a socket would be removed, or taken for one that is in use.

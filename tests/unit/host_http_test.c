@@ -19,6 +19,11 @@
 #define INFO(BYTES) \
 	"HTTP/1.1 200 \r\nContent-Length: 97\r\n\r\n{\"config\":{\"memory\":{\"size\":67108864,\"hotplugged_size\":33554432}},\"memory_actual_size\":" BYTES "}"
 
+/* What is asked before a guest is. */
+#define STATE(LENGTH, NAME) "HTTP/1.1 200 \r\nContent-Length: " LENGTH "\r\n\r\n{\"state\":\"" NAME "\"}"
+#define CH_RUNS {"GET /api/v1/vm.info HTTP/1.1\r\n", STATE("19", "Running")}
+#define FC_RUNS {"GET / HTTP/1.1\r\n", STATE("19", "Running")}
+
 enum { EXCHANGES_MAX = 8 };
 
 struct exchange {
@@ -116,7 +121,7 @@ static void test_usage(void **state)
 static void test_power_button(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {{"PUT /api/v1/vm.power-button HTTP/1.1\r\n", DONE}}, .ends_after_ms = 700};
+	static const struct script script = {.exchanges = {CH_RUNS, {"PUT /api/v1/vm.power-button HTTP/1.1\r\n", DONE}}, .ends_after_ms = 700};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "30");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.err, "");
@@ -126,17 +131,50 @@ static void test_power_button(void **state)
 static void test_ctrl_alt_del(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {{"{\"action_type\":\"SendCtrlAltDel\"}", DONE}}, .ends_after_ms = 300};
+	static const struct script script = {.exchanges = {FC_RUNS, {"{\"action_type\":\"SendCtrlAltDel\"}", DONE}}, .ends_after_ms = 300};
 	struct outcome outcome = WITH(&script, "shutdown", "fc", monitor, "30");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.err, "");
 	assert_lasted(&outcome, 200, 5000);
 }
 
+/* Somebody has paused it, and nobody else makes it go on. */
+static void test_paused(void **state)
+{
+	(void)state;
+	static const struct script ch = {
+		.exchanges = {{"GET /api/v1/vm.info", STATE("18", "Paused")}, {"PUT /api/v1/vm.resume", DONE}, {"power-button", DONE}}, .ends_after_ms = 200,
+	};
+	struct outcome outcome = WITH(&ch, "shutdown", "ch", monitor, "30");
+	assert_status(&outcome, 0);
+	assert_says(outcome.err, "the VM is paused: it is told to go on");
+	static const struct script fc = {
+		.exchanges = {{"GET / ", STATE("18", "Paused")}, {"{\"state\":\"Resumed\"}", DONE}, {"SendCtrlAltDel", DONE}}, .ends_after_ms = 200,
+	};
+	outcome = WITH(&fc, "shutdown", "fc", monitor, "30");
+	assert_status(&outcome, 0);
+	assert_says(outcome.err, "the VM is paused: it is told to go on");
+}
+
+static void test_state(void **state)
+{
+	(void)state;
+	static const struct script runs = {.exchanges = {CH_RUNS}, .ends_after_ms = 0}, paused = {.exchanges = {{"GET / ", STATE("18", "Paused")}}, .ends_after_ms = 0};
+	struct outcome outcome = WITH(&runs, "state", "ch", monitor);
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "running\n");
+	outcome = WITH(&paused, "state", "fc", monitor);
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "paused\n");
+	outcome = RUN("state", "ch", monitor);
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.out, "stopped\n");
+}
+
 static void test_asked_again(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {{"power-button", DONE}, {"power-button", DONE}}, .ends_after_ms = 0};
+	static const struct script script = {.exchanges = {CH_RUNS, {"power-button", DONE}, {"power-button", DONE}}, .ends_after_ms = 0};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "3");
 	assert_status(&outcome, 0);
 	assert_lasted(&outcome, 900, 2900);
@@ -146,7 +184,7 @@ static void test_cut_off_by_request(void **state)
 {
 	(void)state;
 	static const struct script script = {
-		.exchanges = {{"power-button", DONE}, {"power-button", DONE}, {"PUT /api/v1/vmm.shutdown", DONE}}, .ends_after_ms = 200,
+		.exchanges = {CH_RUNS, {"power-button", DONE}, {"power-button", DONE}, {"PUT /api/v1/vmm.shutdown", DONE}}, .ends_after_ms = 200,
 	};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "2");
 	assert_status(&outcome, 3);
@@ -157,7 +195,7 @@ static void test_cut_off_by_request(void **state)
 static void test_cut_off_by_signal(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {{"/actions", DONE}, {"/actions", DONE}}, .ends_after_ms = -1};
+	static const struct script script = {.exchanges = {FC_RUNS, {"/actions", DONE}, {"/actions", DONE}}, .ends_after_ms = -1};
 	struct outcome outcome = run_with(&script, (const char *const[]){"shutdown", "fc", monitor, "2", NULL}, SIGTERM);
 	assert_status(&outcome, 3);
 	assert_says(outcome.err, "did not go down within 2 s: cut off");
@@ -168,13 +206,13 @@ static void test_cut_off_by_signal(void **state)
 static void test_refused(void **state)
 {
 	(void)state;
-	static const struct script fc = {.exchanges = {{"/actions", REFUSED}}, .ends_after_ms = -1};
+	static const struct script fc = {.exchanges = {FC_RUNS, {"/actions", REFUSED}}, .ends_after_ms = -1};
 	struct outcome outcome = run_with(&fc, (const char *const[]){"shutdown", "fc", monitor, "60", NULL}, SIGTERM);
 	assert_status(&outcome, 3);
 	assert_says(outcome.err, "not so (HTTP status 400)");
 	assert_lasted(&outcome, 1000, 8000);
 
-	static const struct script ch = {.exchanges = {{"power-button", REFUSED_LIST}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
+	static const struct script ch = {.exchanges = {CH_RUNS, {"power-button", REFUSED_LIST}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
 	outcome = WITH(&ch, "shutdown", "ch", monitor, "60");
 	assert_status(&outcome, 3);
 	assert_says(outcome.err, "VM is not running");
@@ -184,7 +222,7 @@ static void test_refused(void **state)
 static void test_refused_but_ends(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {{"power-button", REFUSED_LIST}}, .ends_after_ms = 300};
+	static const struct script script = {.exchanges = {CH_RUNS, {"power-button", REFUSED_LIST}}, .ends_after_ms = 300};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "60");
 	assert_status(&outcome, 0);
 }
@@ -192,7 +230,7 @@ static void test_refused_but_ends(void **state)
 static void test_hangs(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {{"power-button", NULL}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
+	static const struct script script = {.exchanges = {CH_RUNS, {"power-button", NULL}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "1");
 	assert_status(&outcome, 3);
 	assert_lasted(&outcome, 900, 5000);
@@ -226,7 +264,7 @@ static void test_not_http(void **state)
 		"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n1234", "HTTP/1.1 204 \r\nServ",
 	};
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
-		struct script script = {.exchanges = {{"power-button", replies[i]}}, .ends_after_ms = 0};
+		struct script script = {.exchanges = {CH_RUNS, {"power-button", replies[i]}}, .ends_after_ms = 0};
 		pid_t server = server_start(&script, script_play);
 		struct outcome outcome = RUN("shutdown", "ch", monitor, "30");
 		if (outcome.status != 1)
@@ -363,7 +401,7 @@ int main(void)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_power_button),
 		cmocka_unit_test(test_ctrl_alt_del),
-		cmocka_unit_test(test_asked_again),
+		cmocka_unit_test(test_paused), cmocka_unit_test(test_state), cmocka_unit_test(test_asked_again),
 		cmocka_unit_test(test_cut_off_by_request),
 		cmocka_unit_test(test_cut_off_by_signal),
 		cmocka_unit_test(test_refused),

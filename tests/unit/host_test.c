@@ -22,6 +22,13 @@
 
 #define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": \"return\"}, \"capabilities\": [\"oob\"]}}\r\n"
 #define DONE "{\"return\": {}}\r\n"
+#define STATUS(NAME) "{\"return\": {\"running\": false, \"singlestep\": false, \"status\": \"" NAME "\"}}\r\n"
+#define RUNNING STATUS("running")
+#define EVENT(NAME) "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" NAME "\"}\r\n"
+/* As QEMU 7.2 answers query-block: the store disk without an error, a CD drive without a medium, a volume that the host had no room for. */
+#define NO_ROOM \
+	"{\"return\": [{\"device\": \"store\", \"io-status\": \"ok\", \"inserted\": {\"file\": \"store.img\"}}, {\"device\": \"cd\", \"removable\": true}, " \
+	"{\"device\": \"vdb\", \"inserted\": {\"image\": {\"filename\": \"x\", \"list\": [1, []]}, \"file\": \"data.img\"}, \"io-status\": \"nospace\"}]}\r\n"
 #define REFUSAL "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not \\\"now\\\"\"}}\r\n"
 #define SHUTDOWN(REASON) "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"" REASON "\"}}\r\n"
 /* Whoever looks for words in the text instead of reading it takes these for replies. */
@@ -190,7 +197,7 @@ static void test_power_button(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"\"qmp_capabilities\"", DONE}, {"\"system_powerdown\"", DONE "{\"event\": \"POWERDOWN\"}\r\n" SHUTDOWN("guest-shutdown")}},
+		.exchanges = {{"\"qmp_capabilities\"", DONE}, {"query-status", RUNNING}, {"\"system_powerdown\"", DONE "{\"event\": \"POWERDOWN\"}\r\n" SHUTDOWN("guest-shutdown")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
@@ -203,7 +210,7 @@ static void test_keys_after_grace(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}, {"\"data\":\"delete\"", DONE SHUTDOWN("guest-reset")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}, {"\"data\":\"delete\"", DONE SHUTDOWN("guest-reset")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "3");
 	assert_status(&outcome, 0);
@@ -216,7 +223,7 @@ static void test_keys_at_once_when_refused(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", REFUSAL}, {"input-send-event", DONE SHUTDOWN("guest-reset")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", REFUSAL}, {"input-send-event", DONE SHUTDOWN("guest-reset")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
@@ -229,7 +236,7 @@ static void test_late_reply(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", NULL}, {"input-send-event", NULL}, {"quit", REFUSAL REFUSAL DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", NULL}, {"input-send-event", NULL}, {"quit", REFUSAL REFUSAL DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 3);
@@ -240,7 +247,7 @@ static void test_cut_off(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}, {"input-send-event", REFUSAL}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}, {"input-send-event", REFUSAL}, {"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "2");
 	assert_status(&outcome, 3);
@@ -248,12 +255,163 @@ static void test_cut_off(void **state)
 	assert_lasted(&outcome, 1900, 5000);
 }
 
+/* Disk full, then room: the guest goes on, and is asked. */
+static void test_paused(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("io-error")}, {"query-block", NO_ROOM}, {"\"cont\"", EVENT("RESUME") DONE},
+			      {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}},
+	};
+	struct outcome outcome = shutdown_with(&script, "30");
+	assert_status(&outcome, 0);
+	assert_says(outcome.err, "paused: io-error, no room on the host for data.img: it is told to go on");
+	assert_lasted(&outcome, 0, 5000);
+}
+
+/* It stops once more while the guest goes down; in the end it could be asked, and is asked again as it may have heard nothing. */
+static void test_paused_again(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE EVENT("STOP")}, {"query-status", STATUS("io-error")},
+			      {"query-block", NO_ROOM}, {"\"cont\"", DONE EVENT("RESUME")}, {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}},
+	};
+	struct outcome outcome = shutdown_with(&script, "30");
+	assert_status(&outcome, 0);
+	assert_says(outcome.err, "no room on the host for data.img");
+	assert_lasted(&outcome, 1900, 5000);
+}
+
+/* What is still full ends as it has to, and says why. */
+static void test_paused_for_ever(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("io-error")}, {"query-block", NO_ROOM}, {"\"cont\"", DONE EVENT("RESUME") EVENT("STOP")},
+			      {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+	};
+	struct outcome outcome = shutdown_with(&script, "1");
+	assert_status(&outcome, 3);
+	assert_says(outcome.err, "the VM is still paused: io-error, no room on the host for data.img, and the guest did not go down within 1 s: cut off");
+}
+
+/* There is nobody to ask. */
+static void test_panicked(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("guest-panicked")}, {"\"quit\"", DONE}},
+	};
+	struct outcome outcome = shutdown_with(&script, "60");
+	assert_status(&outcome, 3);
+	assert_says(outcome.err, "guest-panicked: cut off");
+	assert_lasted(&outcome, 0, 5000);
+}
+
+static void test_was_down(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("shutdown")}, {"\"quit\"", DONE}},
+	};
+	struct outcome outcome = shutdown_with(&script, "60");
+	assert_status(&outcome, 0);
+	assert_string_equal(outcome.err, "");
+}
+
+/* A VM that was moved to another host must not run here too. */
+static void test_elsewhere(void **state)
+{
+	(void)state;
+	static const struct script script = {
+		.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("postmigrate")}, {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+	};
+	struct outcome outcome = shutdown_with(&script, "1");
+	assert_status(&outcome, 3);
+}
+
+static struct outcome state_with(const struct script *script)
+{
+	pid_t process = server_start(script, script_play);
+	struct outcome outcome = RUN("state", "qmp", monitor);
+	monitor_end(process);
+	return outcome;
+}
+
+static void test_state(void **state)
+{
+	(void)state;
+	struct outcome none = RUN("state", "qmp", monitor);
+	assert_status(&none, 0);
+	assert_string_equal(none.out, "stopped\n");
+	static const struct {
+		struct exchange exchanges[3];
+		const char *out;
+	} cases[] = {
+		{{{"query-status", RUNNING}}, "running\n"},
+		{{{"query-status", STATUS("paused")}}, "paused\n"},
+		{{{"query-status", STATUS("prelaunch")}}, "paused: prelaunch\n"},
+		{{{"query-status", STATUS("io-error")}, {"query-block", NO_ROOM}}, "paused: io-error, no room on the host for data.img\n"},
+		{{{"query-status", STATUS("io-error")}, {"query-block", "{\"return\": []}\r\n"}}, "paused: io-error\n"},
+		{{{"query-status", STATUS("io-error")}, {"query-block", "{\"return\": [1, {\"io-status\": \"failed\", \"inserted\": {\"file\": \"a\\tb\"}}]}\r\n"}},
+		 "paused: io-error, a b failed\n"},
+		{{{"query-status", STATUS("io-error")}, {"query-block", REFUSAL}}, "paused: io-error\n"},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}}};
+		memcpy(script.exchanges + 1, cases[i].exchanges, sizeof cases[i].exchanges);
+		struct outcome outcome = state_with(&script);
+		assert_status(&outcome, 0);
+		assert_string_equal(outcome.out, cases[i].out);
+	}
+	static const struct script hangs = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"query-status", NULL}}, .stays = true};
+	struct outcome outcome = state_with(&hangs);
+	assert_status(&outcome, 1);
+	assert_string_equal(outcome.out, "");
+	assert_lasted(&outcome, 1000, 5000);
+}
+
+/* What a unit is told: its stop may take the seconds, and what it takes to end the hypervisor. */
+static void test_extend(void **state)
+{
+	(void)state;
+	char path[108], text[128];
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	snprintf(path, sizeof path, "%s/notify", directory);
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+	setenv("NOTIFY_SOCKET", path, 1);
+	struct outcome outcome = RUN("shutdown", "qmp", monitor, "500");
+	struct outcome start = RUN("extend", "77");
+	unsetenv("NOTIFY_SOCKET");
+	assert_status(&outcome, 0);
+	assert_status(&start, 0);
+	ssize_t length = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
+	assert_true(length > 0);
+	text[length] = '\0';
+	assert_string_equal(text, "EXTEND_TIMEOUT_USEC=540000000");
+	length = recv(fd, text, sizeof text - 1, MSG_DONTWAIT);
+	assert_true(length > 0);
+	text[length] = '\0';
+	assert_string_equal(text, "EXTEND_TIMEOUT_USEC=77000000");
+	close(fd);
+	unlink(path);
+}
+
 static void test_halted_but_kept(void **state)
 {
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 0);
@@ -264,7 +422,7 @@ static void test_never_ends(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
 		.stays = true,
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
@@ -278,7 +436,7 @@ static void test_panic_is_told(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE SHUTDOWN("guest-panic")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE SHUTDOWN("guest-panic")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "10");
 	assert_status(&outcome, 0);
@@ -290,7 +448,7 @@ static void test_decoys(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DECOYS DEEP DONE}, {"system_powerdown", DECOYS REFUSAL DECOYS}, {"input-send-event", DECOYS DONE DECOYS}},
+		.exchanges = {{"qmp_capabilities", DECOYS DEEP DONE}, {"query-status", RUNNING}, {"system_powerdown", DECOYS REFUSAL DECOYS}, {"input-send-event", DECOYS DONE DECOYS}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
@@ -347,7 +505,7 @@ static void flood(int fd)
 static void test_flood_of_events(void **state)
 {
 	(void)state;
-	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}}, .afterwards = flood};
+	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}}, .afterwards = flood};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 3);
 }
@@ -364,7 +522,7 @@ static void long_line(int fd)
 static void test_long_line(void **state)
 {
 	(void)state;
-	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"system_powerdown", DONE}}, .afterwards = long_line, .stays = true};
+	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}}, .afterwards = long_line, .stays = true};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 1);
 	assert_says(outcome.err, "a line of more than 1048576 bytes");
@@ -613,6 +771,8 @@ int main(void)
 		cmocka_unit_test(test_keys_at_once_when_refused),
 		cmocka_unit_test(test_late_reply),
 		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_paused), cmocka_unit_test(test_paused_again), cmocka_unit_test(test_paused_for_ever), cmocka_unit_test(test_panicked),
+		cmocka_unit_test(test_was_down), cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_state), cmocka_unit_test(test_extend),
 		cmocka_unit_test(test_halted_but_kept),
 		cmocka_unit_test(test_never_ends),
 		cmocka_unit_test(test_panic_is_told),

@@ -23,12 +23,22 @@ let
       for try in $(seq 50); do [ ! -e /run/acpid.pid ] || break; usleep 100000; done
     fi
     echo "probe: ready"
+    # So many MiB, of which every one has to get to the disk.
+    mib=$(tr ' ' '\n' < /proc/cmdline | sed -n 's|^probe.fill=||p')
+    if [ -n "$mib" ]; then
+      touch /run/filling
+      yes 0123456789 | head -c $((mib << 20)) > /data/big
+      sync
+      echo "probe: filled"
+      rm /run/filling
+    fi
   '';
   ctrlAltDel = script "ctrl-alt-del" ''
     echo "probe: ctrl-alt-del"
     reboot
   '';
   stopping = script "stopping" ''
+    while [ -e /run/filling ]; do usleep 100000; done
     if grep -q ' /data ' /proc/mounts; then
       echo stopped >> /data/stops
       umount /data && echo "probe: unmounted"
