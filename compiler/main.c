@@ -16,10 +16,12 @@
  *   gcroots   what a runner needs on its host, protected from Nix's garbage collector
  *   build     a planned session made into a runner   shared  what several VMs of one run have in common: done once
  *   host/     the program microvm, the VMs of a host. main: its command line; verbs: create, update (and rollback), remove, fsck, list, ssh (and run), vsock;
- *             machine  a VM's directory   source, flake  what it is made from   runners, links, roots  what is in it   units  systemctl
+ *             machine  a VM's directory   source, flake  what it is made from   runners, links, roots  what is in it   units  systemctl   pause  is it paused
+ *             contents  whose a file in it is   by_hand  a VM without its unit
  *             custody  what in it counts, where the VMs' user makes files
  *             fleet*  all VMs of a host from one file: `mvmbuild host`
- *   base/     arena, buffers, diagnostics, files, processes, command lines; hold, remote: other builds, also on other machines; ending, allocation: the machine fails
+ *   base/     arena, buffers, diagnostics, files, processes, command lines; hold, remote: other builds, also on other
+ *             machines; interrupts: told to stop; own: which files of an output are ours; ending, allocation: the machine fails
  *   ../backends/   one file per hypervisor: what it can, its arguments (parts: what they share)   ../imaging/  file formats, which know no VM
  */
 #include <stdio.h>
