@@ -26,6 +26,14 @@ static void log_show(int log)
 			return;
 }
 
+void path_extend(void)
+{
+	const char *path = getenv("PATH");
+	char *longer = text("%s%s/usr/sbin:/sbin", path ? path : "", path && *path ? ":" : "");
+	setenv("PATH", longer, 1);
+	free(longer);
+}
+
 static void become(const char *const *argv, int output, int log)
 {
 	/* Nothing that it does may go on without us: another start would not know of it. */
@@ -101,6 +109,46 @@ static bool run(const char *const *argv, int64_t deadline, const int *ends, int 
 	return reason_set(why, "%s %s failed with status %d", argv[0], argv[1], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
+/* `log` gets what it says. */
+static bool run_streamed(const char *const *argv, const int *ends, int log, child_reader *reader, void *context, struct reason *why)
+{
+	int status = 0;
+	pid_t child = fork();
+	if (child == 0)
+		become(argv, ends[1], log);
+	int problem = errno;
+	close(ends[1]);
+	if (child < 0)
+		return reason_set(why, "fork: %s", strerror(problem));
+	bool ok = reader(ends[0], context, why);
+	if (!ok)
+		kill(child, SIGKILL);
+	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
+		return reason_set(why, "%s %s failed with status %d", argv[0], argv[1], WEXITSTATUS(status));
+	if (ok && !WIFEXITED(status))
+		return reason_set(why, "%s %s was killed by signal %d", argv[0], argv[1], WTERMSIG(status));
+	return ok;
+}
+
+bool child_stream(const char *const *argv, child_reader *reader, void *context, struct reason *why)
+{
+	int ends[2], log = memfd_create("log", MFD_CLOEXEC);
+	if (log < 0 || pipe2(ends, O_CLOEXEC) < 0) {
+		reason_set(why, "cannot start %s: %s", argv[0], strerror(errno));
+		if (log >= 0)
+			close(log);
+		return false;
+	}
+	bool ok = run_streamed(argv, ends, log, reader, context, why);
+	close(ends[0]);
+	if (!ok)
+		log_show(log);
+	close(log);
+	return ok;
+}
+
 static bool run_logged(const char *const *argv, int64_t deadline, struct output *output, int highest, struct reason *why)
 {
 	/* crosvm logs that all went well, each time. */
@@ -123,6 +171,19 @@ static bool run_logged(const char *const *argv, int64_t deadline, struct output 
 bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
 {
 	return run_logged(argv, deadline, output, 0, why);
+}
+
+bool child_succeeds(const char *const *argv)
+{
+	int status = -1;
+	pid_t child = fork();
+	if (child == 0) {
+		int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+		become(argv, nowhere, nowhere);
+	}
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 bool child_work(const char *const *argv, int highest, struct reason *why)

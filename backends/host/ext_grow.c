@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An ext file system grows beside the image: resize2fs works on a sparse copy of its metadata, which is small. What it changed there becomes a
- * log, IMAGE.grow, and only then, step by step, the image. Killed before the log has its name, the image is as it was; killed after that, or
- * without power, the next start carries the log out.
+ * An ext file system grows beside the image: e2fsck and resize2fs work on a sparse copy of its metadata, which is small. What they changed there
+ * becomes a log, IMAGE.grow, and only then, step by step, the image: nothing else writes to it. Killed before the log has its name, the image is as it
+ * was; killed after that, or without power in the middle of a block, the next start carries the log out.
+ *
+ * A journal that a guest left is carried out first, by a log of its own: until then the image's metadata are those of before, and the copy would lack
+ * what only the journal knows of.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,14 +26,6 @@ enum {
 };
 
 /* ---- tools ---- */
-
-static void path_extend(void)
-{
-	const char *path = getenv("PATH");
-	char *longer = text("%s%s/usr/sbin:/sbin", path ? path : "", path && *path ? ":" : "");
-	setenv("PATH", longer, 1);
-	free(longer);
-}
 
 static bool program_exists(const char *name)
 {
@@ -140,6 +135,26 @@ static struct layout layout_read(int image)
 	return layout;
 }
 
+/* What the superblock says that matters before: fields s_feature_compat, _incompat and _ro_compat. */
+struct features {
+	bool recovery;    /* a journal is to be carried out */
+	bool fast_commit;
+	bool in_files;    /* quotas, and attributes that are files: e2fsck reads these */
+};
+
+static struct features features_read(int image)
+{
+	enum { FAST_COMMIT = 0x400, RECOVERY = 0x4, EA_INODE = 0x400, QUOTA = 0x100 };
+	unsigned char super[SUPERBLOCK_BYTES] = {0};
+	if (pread(image, super, sizeof super, SUPERBLOCK) != sizeof super)
+		return (struct features){.recovery = false};
+	return (struct features){
+		.recovery = number(super + 0x60, 4) & RECOVERY,
+		.fast_commit = number(super + 0x5c, 4) & FAST_COMMIT,
+		.in_files = (number(super + 0x60, 4) & EA_INODE) || (number(super + 0x64, 4) & QUOTA),
+	};
+}
+
 /*
  * The bitmaps and inode tables of new groups may come to lie where a file was deleted, among the old ones: they are new there to the last byte,
  * zeros as well.
@@ -180,14 +195,43 @@ static bool sparse_copy(int from, int to)
 	return at < 0 && errno == ENXIO;
 }
 
-/* resize2fs on the copy; where it would have to move the guest's data, which is not in it, the image is left alone. */
-static bool shadow_grow(const struct shadow *shadow, struct change *change, uint64_t wanted, struct reason *why)
+/* What is done to the copy, whose `before` and `after` are open and alike. */
+typedef bool shadow_work(const struct shadow *shadow, const struct volume *volume, struct change *change, struct reason *why);
+
+static bool must_be_mended(const struct volume *volume, struct reason *why)
 {
-	if (!sparse_copy(change->before, change->after) || ftruncate(change->after, (off_t)wanted) != 0)
+	return reason_set(why, "its file system has to be mended before it can grow: e2fsck -fp %s", volume->path);
+}
+
+/* The copy has the journal, but not what fast commits refer to. */
+static bool journal_replay(const struct shadow *shadow, const struct volume *volume, struct change *change, struct reason *why)
+{
+	if (features_read(change->before).fast_commit)
+		return must_be_mended(volume, why);
+	return TOOL(FSCK_REPAIRED, why, "e2fsck", "-p", "-E", "journal_only", shadow->after);
+}
+
+/*
+ * On the image itself e2fsck only looks. Small errors it mends in the copy, unless what it judges by is in the files, which the copy does not have.
+ * That the file system was checked some time ago is all that resize2fs then wants, so it is told not to ask.
+ */
+static bool file_system_resize(const struct shadow *shadow, const struct volume *volume, const struct change *change, struct reason *why)
+{
+	if (child_succeeds((const char *const[]){"e2fsck", "-fn", volume->path, NULL}))
+		return TOOL(0, why, "resize2fs", "-f", shadow->after);
+	if (features_read(change->before).in_files)
+		return must_be_mended(volume, why);
+	return TOOL(FSCK_REPAIRED, why, "e2fsck", "-fp", shadow->after) && TOOL(0, why, "resize2fs", shadow->after);
+}
+
+/* Where it would have to move the guest's data, which is not in the copy, the image is left alone. */
+static bool shadow_grow(const struct shadow *shadow, const struct volume *volume, struct change *change, struct reason *why)
+{
+	if (ftruncate(change->after, (off_t)volume->wanted) != 0)
 		return reason_set(why, "cannot write %s: %s", shadow->after, strerror(errno));
 	/* What is behind the end is a hole: its inode tables are empty, nothing is left for the guest to do. */
 	setenv("RESIZE2FS_FORCE_ITABLE_INIT", "1", 1);
-	if (!TOOL(0, why, "resize2fs", shadow->after))
+	if (!file_system_resize(shadow, volume, change, why))
 		return false;
 	struct layout old = layout_read(change->before), new = layout_read(change->after);
 	if (!old.known || !new.known || old.descriptor_blocks != new.descriptor_blocks)
@@ -195,7 +239,15 @@ static bool shadow_grow(const struct shadow *shadow, struct change *change, uint
 	return TOOL(0, why, "e2fsck", "-fn", shadow->after) && new_tables(change->after, &old, &new, change, why);
 }
 
-static bool shadow_log(const struct shadow *shadow, const struct volume *volume, struct reason *why)
+/* As large as the image, which may be larger than its file system. */
+static bool shadow_copy(const struct shadow *shadow, const struct volume *volume, const struct change *change, struct reason *why)
+{
+	if (sparse_copy(change->before, change->after) && ftruncate(change->after, (off_t)volume->bytes) == 0)
+		return true;
+	return reason_set(why, "cannot write %s: %s", shadow->after, strerror(errno));
+}
+
+static bool shadow_log(const struct shadow *shadow, const struct volume *volume, shadow_work *work, struct reason *why)
 {
 	struct change change = {
 		.image = volume->fd,
@@ -205,7 +257,7 @@ static bool shadow_log(const struct shadow *shadow, const struct volume *volume,
 	bool ok = change.before >= 0 && change.after >= 0;
 	if (!ok)
 		reason_set(why, "cannot open %s: %s", change.before < 0 ? shadow->before : shadow->after, strerror(errno));
-	ok = ok && shadow_grow(shadow, &change, volume->wanted, why) && patch_write(shadow->log, &change, why);
+	ok = ok && shadow_copy(shadow, volume, &change, why) && work(shadow, volume, &change, why) && patch_write(shadow->log, &change, why);
 	if (change.before >= 0)
 		close(change.before);
 	if (change.after >= 0)
@@ -225,15 +277,17 @@ static bool log_publish(const struct shadow *shadow, const char *image, struct r
 	return ok;
 }
 
-static bool log_make(const struct volume *volume, struct reason *why)
+bool ext_is_unclean(int image)
 {
-	struct layout layout = layout_read(volume->fd);
-	if (layout.known && volume->wanted > layout.largest)
-		return reason_set(why, "it can grow to %" PRIu64 " MiB at most without moving its data: make a new, larger one and copy", layout.largest >> 20);
+	unsigned char sign[2];
+	return pread(image, sign, sizeof sign, SUPERBLOCK + 0x38) == sizeof sign && number(sign, 2) == 0xef53 && features_read(image).recovery;
+}
+
+static bool log_make(const struct volume *volume, shadow_work *work, struct reason *why)
+{
 	struct shadow shadow;
-	bool ok = shadow_make(&shadow, volume->path, why) && TOOL(FSCK_REPAIRED, why, "e2fsck", "-fp", volume->path) && fsync(volume->fd) == 0 &&
-		  TOOL(0, why, "e2image", "-r", volume->path, shadow.before) && shadow_log(&shadow, volume, why) &&
-		  log_publish(&shadow, volume->path, why);
+	bool ok = shadow_make(&shadow, volume->path, why) && TOOL(0, why, "e2image", "-r", volume->path, shadow.before) &&
+		  shadow_log(&shadow, volume, work, why) && log_publish(&shadow, volume->path, why);
 	shadow_end(&shadow);
 	return ok;
 }
@@ -256,5 +310,10 @@ bool ext_finish(const struct volume *volume, struct reason *why)
 
 bool ext_grow(struct volume *volume, struct reason *why)
 {
-	return log_make(volume, why) && ext_finish(volume, why);
+	struct layout layout = layout_read(volume->fd);
+	if (layout.known && volume->wanted > layout.largest)
+		return reason_set(why, "it can grow to %" PRIu64 " MiB at most without moving its data: make a new, larger one and copy", layout.largest >> 20);
+	if (features_read(volume->fd).recovery && (!log_make(volume, journal_replay, why) || !ext_finish(volume, why)))
+		return false;
+	return log_make(volume, shadow_grow, why) && ext_finish(volume, why);
 }

@@ -70,6 +70,12 @@ int verb_shutdown_fc(char **arguments);
 int verb_balloon_ch(char **arguments);
 int verb_balloon_fc(char **arguments);
 int verb_volume_check(char **arguments);
+int verb_volume_free(char **arguments);
+int verb_volume_lock(char **arguments);
+int verb_volume_create(char **arguments);
+int verb_volume_clean(char **arguments);
+int verb_volume_direct(char **arguments);
 int verb_volume_grow(char **arguments);
+int verb_aio(char **arguments);
 
 #endif

@@ -16,7 +16,10 @@
  *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
  *   crosvm.c    shutdown crosvm, balloon crosvm
  *   lkvm.c      balloon lkvm
- *   volume.c    volume check, volume grow: the sizes of images
+ *   volume.c    volume check, volume grow: the sizes of images; volume free, volume lock
+ *   lock.c      that no two programs write one image
+ *   create.c    volume create            unpack.c   the archive of an image
+ *   input_output.c  aio, volume direct: how disks may be read and written here
  *   ext_grow.c  growing an ext file system    patch.c  changes to an image that happen as a whole
  *   qmp.c       a client of QEMU's monitor
  *   http.c      a client of the HTTP interfaces of Cloud Hypervisor and Firecracker
@@ -44,6 +47,7 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
+	{{"aio"}, "", "print io_uring or threads, by trying io_uring", 0, verb_aio},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
 	{{"notify"}, "SOCKET|vsock:PORT", "pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the process runs that called this", 1,
 	 verb_notify},
@@ -69,7 +73,16 @@ static const struct verb verbs[] = {
 	{{"balloon", "crosvm"}, "SOCKET MEM_MIB CROSVM BALLOON_MIB", "the same, by the program CROSVM", 4, verb_balloon_crosvm},
 	{{"balloon", "lkvm"}, "NAME MEM_MIB LKVM BALLOON_MIB", "set the balloon's size, by the program LKVM, and print it", 4, verb_balloon_lkvm},
 	{{"volume", "check"}, "IMAGE MIB TYPE", "can the image have this size? An image that is not there can", 3, verb_volume_check},
-	{{"volume", "grow"}, "IMAGE MIB TYPE", "make the image as large as this, print 'grown', or 'extended' when the guest has to go on", 3, verb_volume_grow},
+	{{"volume", "free"}, "IMAGE read|write", "status 0: nobody has the image who minds that it is read or written; or it is not there", 2, verb_volume_free},
+	{{"volume", "lock"}, "DESCRIPTOR IMAGE read|write", "lock the image, which the caller has open as DESCRIPTOR, for as long as that stays open", 3,
+	 verb_volume_lock},
+	{{"volume", "create"}, "IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...",
+	 "make an image that is not there, in one step: what the archive has, or what PROGRAM ARGUMENT... FILE makes", AT_LEAST(3), verb_volume_create},
+	{{"volume", "clean"}, "IMAGE", "status 0: it can be mounted though it cannot be written: no ext journal waits to be carried out", 1, verb_volume_clean},
+	{{"volume", "direct"}, "IMAGE", "status 0: its file system knows direct I/O, or it cannot be told", 1, verb_volume_direct},
+	{{"volume", "grow"}, "IMAGE MIB TYPE [DESCRIPTOR]",
+	 "make the image as large as this, print 'grown', or 'extended' when the guest has to go on; DESCRIPTOR is where the caller has it open and locked",
+	 AT_LEAST(3), verb_volume_grow},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 

@@ -32,7 +32,8 @@ bool directory_sync(const char *path)
 	const char *slash = strrchr(path, '/');
 	char *directory = slash ? text("%.*s", (int)(slash - path) + 1, path) : text(".");
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = fd >= 0 && fsync(fd) == 0;
+	/* Some file systems cannot sync a directory, and say EINVAL. */
+	bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EOPNOTSUPP);
 	int error = errno;
 	if (fd >= 0)
 		close(fd);

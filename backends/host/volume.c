@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "lock.h"
 
 #define MIB UINT64_C(1048576)
 enum { SIZE_MAX_MIB = 1 << 24, MAGIC_BYTES = 8 };
@@ -24,14 +25,15 @@ struct volume_kind {
 		GROWS_HERE,    /* by its tools, before the VM starts */
 		GROWS_MOUNTED, /* in the guest, once the image is larger */
 	} grows;
+	uint64_t smallest_mib; /* that it may become when it grows; fs/btrfs/ioctl.c, btrfs_ioctl_resize: "new size should be at least 256MiB" */
 };
 static const struct volume_kind kinds[] = {
-	{"ext2", 0x438, "\x53\xef", GROWS_HERE},
-	{"ext3", 0x438, "\x53\xef", GROWS_HERE},
-	{"ext4", 0x438, "\x53\xef", GROWS_HERE},
-	{"xfs", 0, "XFSB", GROWS_MOUNTED},
-	{"btrfs", 0x10040, "_BHRfS_M", GROWS_MOUNTED},
-	{"vfat", 0x1fe, "\x55\xaa", GROWS_NOT},
+	{"ext2", 0x438, "\x53\xef", GROWS_HERE, 0},
+	{"ext3", 0x438, "\x53\xef", GROWS_HERE, 0},
+	{"ext4", 0x438, "\x53\xef", GROWS_HERE, 0},
+	{"xfs", 0, "XFSB", GROWS_MOUNTED, 0},
+	{"btrfs", 0x10040, "_BHRfS_M", GROWS_MOUNTED, 256},
+	{"vfat", 0x1fe, "\x55\xaa", GROWS_NOT, 0},
 };
 
 static const struct volume_kind *kind_find(const char *name, int image)
@@ -46,7 +48,24 @@ static const struct volume_kind *kind_find(const char *name, int image)
 	return NULL;
 }
 
-/* Opens an image; `size` false when there is nothing to do: it is not there yet, or it is a device. */
+/* For writing where that is allowed. It is not closed when another program is started: while one of ours works on it, the lock is held. */
+static int image_open(const char *path)
+{
+	int fd = open(path, O_RDWR | O_NONBLOCK);
+	return fd < 0 && (errno == EACCES || errno == EROFS) ? open(path, O_RDONLY | O_NONBLOCK) : fd;
+}
+
+/* Takes over the descriptor that has the lock already, of whoever called this. */
+static int descriptor_take(const char *number)
+{
+	uint64_t fd;
+	if (number_parse(number, 0, INT32_MAX, &fd))
+		return (int)fd;
+	errno = EBADF;
+	return -1;
+}
+
+/* Opens an image; `sized` false when there is nothing to do: it is not there yet, or it is a device. */
 static bool volume_open(struct volume *volume, char **arguments, bool *sized, struct reason *why)
 {
 	uint64_t mib;
@@ -58,10 +77,8 @@ static bool volume_open(struct volume *volume, char **arguments, bool *sized, st
 	volume->path = realpath(arguments[0], NULL);
 	if (!volume->path)
 		return errno == ENOENT || reason_set(why, "%s", strerror(errno));
-	/* It is not closed when another program is started: while one of ours works on it, the lock is held. */
-	volume->fd = open(volume->path, O_RDWR | O_NONBLOCK);
-	if (volume->fd < 0 && (errno == EACCES || errno == EROFS))
-		volume->fd = open(volume->path, O_RDONLY | O_NONBLOCK);
+	volume->locked = arguments[3] != NULL;
+	volume->fd = volume->locked ? descriptor_take(arguments[3]) : image_open(volume->path);
 	if (volume->fd < 0 || fstat(volume->fd, &st) != 0)
 		return reason_set(why, "%s", strerror(errno));
 	*sized = S_ISREG(st.st_mode);
@@ -94,20 +111,20 @@ static bool volume_judge(const struct volume *volume, const char *type, struct r
 		return true;
 	if (volume->kind->grows == GROWS_NOT)
 		return reason_set(why, "a %s cannot grow from %" PRIu64 " to %" PRIu64 " MiB", type, volume->bytes / MIB, volume->wanted / MIB);
+	if (volume->wanted < volume->kind->smallest_mib * MIB)
+		return reason_set(why, "a %s grows to %" PRIu64 " MiB at least: give it that size", type, volume->kind->smallest_mib);
 	if (!is_writable(volume))
 		return reason_set(why, "it cannot be written, so it cannot grow");
 	return volume->kind->grows != GROWS_HERE || ext_can_grow(why);
 }
 
-/* QEMU and Cloud Hypervisor lock their disks by records, crosvm as we do. */
+/* Nobody writes to it before this, and no VM has it until the program ends. */
 static bool volume_lock(const struct volume *volume, struct reason *why)
 {
-	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	if (flock(volume->fd, LOCK_EX | LOCK_NB) != 0)
-		return reason_set(why, "it is to grow, but it is in use: %s", strerror(errno));
-	if (fcntl(volume->fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK)
-		return reason_set(why, "it is to grow, but a running VM uses it");
-	return true;
+	struct reason refused;
+	if (volume->locked || image_lock(volume->fd, USE_WRITE, &refused))
+		return true;
+	return reason_set(why, "it is to grow, but %s", refused.text);
 }
 
 static bool volume_extend(const struct volume *volume, struct reason *why)
@@ -139,6 +156,20 @@ static bool volume_grow(struct volume *volume, const char *type, struct reason *
 	return true;
 }
 
+/* What the host has mounted, or made a part of a larger device, is not a guest's: the kernel gives such a device to nobody who wants it alone. */
+static bool device_is_free(const char *path, struct reason *why)
+{
+	struct stat st;
+	if (stat(path, &st) != 0 || !S_ISBLK(st.st_mode))
+		return true;
+	int fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 && errno == EBUSY)
+		return reason_set(why, "the host itself uses the device: it is mounted, or a part of another device");
+	if (fd >= 0)
+		close(fd);
+	return true;
+}
+
 static int finish(struct volume *volume, const char *image, bool ok, const struct reason *why)
 {
 	if (!ok)
@@ -157,8 +188,49 @@ int verb_volume_check(char **arguments)
 	return finish(&volume, arguments[0], ok, &why);
 }
 
+/* A volume that is not there, or may not be opened, is another's complaint. */
+int verb_volume_free(char **arguments)
+{
+	struct volume volume = {.fd = image_open(arguments[0])};
+	struct reason why;
+	enum use use;
+	if (!use_parse(arguments[1], &use))
+		return STATUS_USAGE;
+	bool ok = volume.fd < 0 || (image_is_free(volume.fd, use, &why) && (use == USE_READ || device_is_free(arguments[0], &why)));
+	return finish(&volume, arguments[0], ok, &why);
+}
+
+int verb_volume_clean(char **arguments)
+{
+	struct volume volume = {.fd = open(arguments[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
+	struct reason why;
+	bool ok = volume.fd < 0 || !ext_is_unclean(volume.fd) ||
+		  reason_set(&why, "the VM that wrote to it last was cut off, and read-only it cannot be mended: start that VM once, or run e2fsck -fp %s",
+			     arguments[0]);
+	return finish(&volume, arguments[0], ok, &why);
+}
+
+/* The descriptor is the caller's, and so is the lock when this has ended. */
+int verb_volume_lock(char **arguments)
+{
+	struct stat locked, named;
+	struct reason why;
+	enum use use;
+	int fd = descriptor_take(arguments[0]);
+	if (!use_parse(arguments[2], &use))
+		return STATUS_USAGE;
+	bool ok = image_lock(fd, use, &why) && (use == USE_READ || device_is_free(arguments[1], &why));
+	if (ok && (fstat(fd, &locked) != 0 || stat(arguments[1], &named) != 0 || locked.st_dev != named.st_dev || locked.st_ino != named.st_ino))
+		ok = reason_set(&why, "another file took its place: start again");
+	return finish(&(struct volume){.fd = -1}, arguments[1], ok, &why);
+}
+
 int verb_volume_grow(char **arguments)
 {
+	if (arguments[3] && arguments[4]) {
+		complain("volume grow: what is '%s'?", arguments[4]);
+		return STATUS_USAGE;
+	}
 	struct volume volume;
 	struct reason why;
 	bool sized, ok = volume_open(&volume, arguments, &sized, &why);

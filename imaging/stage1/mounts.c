@@ -152,7 +152,11 @@ static void explain(const struct plan_mount *mount, int error)
 		tell_tags();
 	else if (strcmp(mount->type, "virtiofs") == 0 && error == EINVAL)
 		message("  there is no virtiofs share \"%s\", or its options are wrong", mount->source);
-	else if (error == EACCES || error == EROFS)
+	else if (error == EROFS && mount->read_only) {
+		/* ext4 and xfs: "recovery required on readonly filesystem". */
+		message("  its last VM was probably cut off, and a read-only disk cannot be mended: start the VM that writes to it once,");
+		message("  or on the host run e2fsck -fp (for xfs: mount it once) on the image");
+	} else if (error == EACCES || error == EROFS)
 		message("  the disk is probably read-only; then it can only be mounted read-only");
 	else if (error == EINVAL)
 		message("  probably it is no %s file system, or it is damaged, or an option is wrong", mount->type);
