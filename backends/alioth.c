@@ -109,6 +109,12 @@ static void alioth_modules(struct arena *arena, const struct guest *guest, struc
 	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of Alioth's devices", false});
 }
 
+/* 8f95f75 of 2026-01, "add file lock to disk image". */
+static bool locks_disks(const struct vm *vm)
+{
+	return version_at_least(vm->alioth.common.version, 0, 11);
+}
+
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE};
 
 const struct backend alioth_backend = {
@@ -148,6 +154,7 @@ const struct backend alioth_backend = {
 	},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
+	.locks_disks = locks_disks,
 	.macvtap_names = true,
 	.multi_queue = true,
 	.modules = alioth_modules,

@@ -138,6 +138,8 @@ struct backend {
 	bool (*boots)(const struct vm *vm, enum kernel_format format);
 	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
 	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
+	/* Whether this version locks its disks' images itself (docs/storage.md, backends/host/lock.c); NULL: none does, so the runner does it for it. */
+	bool (*locks_disks)(const struct vm *vm);
 	bool asks_for_tags; /* it learns a virtiofs share's tag from the virtiofsd, not from its arguments */
 	bool plain_inodes;  /* its 9p server gives files the inode numbers that they have, also when several file systems lie below one directory */
 	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */

@@ -295,6 +295,12 @@ static bool cloud_hypervisor_smbios(const struct vm *vm, enum kernel_arch arch)
 	return arch == KERNEL_X86_64;
 }
 
+/* CHANGELOG: "advisory locks for disk image files", 05968f5c2 of 2025-05. */
+static bool locks_disks(const struct vm *vm)
+{
+	return since(vm, 46);
+}
+
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
 
 const struct backend cloud_hypervisor_backend = {
@@ -336,6 +342,7 @@ const struct backend cloud_hypervisor_backend = {
 	.nkernels = countof(kernels),
 	.boots = cloud_hypervisor_boots,
 	.disk_serials = true,
+	.locks_disks = locks_disks,
 	.multi_queue = true,
 	.check = cloud_hypervisor_check,
 	.vsock_socket = true,

@@ -4,6 +4,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+bool pieces_have(const struct pieces *pieces, enum piece_kind kind)
+{
+	for (size_t i = 0; i < pieces->n; i++)
+		if (pieces->v[i].kind == kind)
+			return true;
+	return false;
+}
+
+bool command_has(const struct command *command, enum piece_kind kind)
+{
+	for (size_t i = 0; i < command->arguments.n; i++)
+		if (pieces_have(&command->arguments.v[i].pieces, kind))
+			return true;
+	return false;
+}
+
 struct argument *command_begin(struct command *command)
 {
 	vec_push(command->arena, &command->arguments, (struct argument){.when = WHEN_ALWAYS});

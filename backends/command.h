@@ -23,6 +23,8 @@ enum piece_kind {
 	PIECE_MACVTAP,       /* the device of the macvtap interface `text`: /dev/tap7 */
 	PIECE_BRIDGE_HELPER, /* where this host has qemu-bridge-helper */
 	PIECE_STATE_URL,     /* the state directory's absolute path, as a part of a URL */
+	PIECE_AIO,           /* "io_uring", or "threads" where that is forbidden */
+	PIECE_ENGINE_JSON,   /* the same in Firecracker's words: "Async", "Sync" */
 	PIECE_WAYLAND,       /* the socket of the user's Wayland compositor */
 };
 
@@ -54,6 +56,10 @@ struct command {
 	struct arena *arena;
 	VEC(struct argument) arguments; /* the program first */
 };
+
+/* Whether the pieces of the kind are in it. */
+bool pieces_have(const struct pieces *pieces, enum piece_kind kind);
+bool command_has(const struct command *command, enum piece_kind kind);
 
 /* Each adds one argument. */
 void command_add(struct command *command, const char *text);

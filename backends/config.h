@@ -12,7 +12,7 @@
 /* A text that is completed when the VM starts. */
 struct late {
 	const struct node *node;
-	enum piece_kind kind; /* PIECE_RUNNER_JSON before the text, or PIECE_PARAMETERS_JSON behind it */
+	enum piece_kind kind; /* PIECE_RUNNER_JSON before the text, or another one behind it */
 };
 
 struct config {

@@ -304,6 +304,7 @@ const struct backend crosvm_backend = {
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,
+	.locks_disks = locks_always,
 	.asks_for_tags = true,
 	.plain_inodes = true, /* common/p9/src/server/mod.rs, From<stat64> for Qid */
 	.multi_queue = true,

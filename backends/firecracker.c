@@ -93,7 +93,11 @@ static void drives_add(struct config *config, const struct guest *guest, struct 
 		/* The default, "Unsafe", does not flush when the guest asks for it. */
 		if (!disk->read_only)
 			config_add_text(config, drive, "cache_type", "Writeback");
-		config_add_text(config, drive, "io_engine", guest->vm->firecracker.drive_io_engine);
+		/* Async is io_uring. */
+		bool async = strcmp(guest->vm->firecracker.drive_io_engine, "Async") == 0;
+		const struct node *engine = config_add_text(config, drive, "io_engine", async ? "" : guest->vm->firecracker.drive_io_engine);
+		if (async)
+			config_add_late(config, engine, PIECE_ENGINE_JSON);
 	}
 }
 

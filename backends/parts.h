@@ -29,6 +29,8 @@ const char *parameters_known(struct arena *arena, const char *own, const struct 
 
 /* " virtio_mmio.device=4K@0xd0000000:12" and the like, for each of so many devices. */
 size_t mmio_parameter_bytes(size_t devices);
+/* For locks_disks, when all versions do. */
+bool locks_always(const struct vm *vm);
 
 /* How mvm-host speaks to a running hypervisor. */
 struct control {

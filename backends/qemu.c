@@ -91,9 +91,11 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 	argument_text(command, drive, arena_printf(qemu->arena, "id=%s,format=%s,file=", disk->id, format_name(disk->format)));
 	const struct file_ref file = {file_name(qemu->arena, disk->file.path), disk->file.in_runner};
 	argument_file(command, drive, &file, PIECE_RUNNER_COMMAS);
+	argument_text(command, drive, ",if=none,aio=");
+	argument_piece(command, drive, PIECE_AIO);
 	argument_text(command, drive,
-		      arena_printf(qemu->arena, ",if=none,aio=io_uring%s%s,read-only=%s", disk->read_only ? "" : ",discard=unmap",
-				   disk->direct ? ",cache=none" : "", disk->read_only ? "on" : "off"));
+		      arena_printf(qemu->arena, "%s%s,read-only=%s", disk->read_only ? "" : ",discard=unmap", disk->direct ? ",cache=none" : "",
+				   disk->read_only ? "on" : "off"));
 	const char *legacy = qemu->pci && !disk->volume ? ",disable-legacy=on" : "";
 	option_printf(command, "-device", "virtio-blk-%s,drive=%s%s,serial=%s", qemu_suffix(qemu), disk->id, legacy,
 		      qemu_escape(qemu->arena, disk->serial));
@@ -314,6 +316,7 @@ const struct backend qemu_backend = {
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,
+	.locks_disks = locks_always,
 	.multi_queue = true,
 	.parameter_bytes = qemu_parameter_bytes,
 	.check_guest = qemu_check_guest,

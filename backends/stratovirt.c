@@ -57,7 +57,9 @@ static void add_disk(const struct stratovirt *stratovirt, const struct disk *dis
 	struct command *command = stratovirt->command;
 	command_add(command, "-drive");
 	struct argument *drive = command_begin(command);
-	argument_text(command, drive, arena_printf(stratovirt->arena, "id=%s,format=raw,if=none,aio=io_uring,file=", disk->id));
+	argument_text(command, drive, arena_printf(stratovirt->arena, "id=%s,format=raw,if=none,aio=", disk->id));
+	argument_piece(command, drive, PIECE_AIO);
+	argument_text(command, drive, ",file=");
 	argument_file(command, drive, &disk->file, PIECE_RUNNER);
 	argument_text(command, drive,
 		      arena_printf(stratovirt->arena, ",direct=%s,readonly=%s", disk->direct ? "on" : "off", disk->read_only ? "on" : "off"));
@@ -228,6 +230,7 @@ const struct backend stratovirt_backend = {
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,
+	.locks_disks = locks_always,
 	.mmio_parameters = true,
 	.parameter_bytes = stratovirt_parameter_bytes,
 	.check = stratovirt_check,

@@ -193,6 +193,7 @@ const struct backend vfkit_backend = {
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,
+	.locks_disks = locks_always,
 	.macos = true,
 	.check = vfkit_check,
 	.check_guest = vfkit_check_guest,

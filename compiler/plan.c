@@ -57,7 +57,6 @@ static bool plan_closure(struct planner *planner, unsigned jobs)
 
 /* ---- network ---- */
 
-enum { FIRST_FREE_FD = 3 };
 
 static bool is_macvtap(const struct interface *interface)
 {

@@ -29,6 +29,9 @@
 /* A program that this one carries: imaging/nix_db/main.c. */
 #define NIX_DB_PROGRAM "mvm-nix-db"
 
+/* The first descriptor that the hypervisor is given: macvtaps, then locked images. */
+enum { FIRST_FREE_FD = 3 };
+
 /* An image that the runner creates at its first start. */
 struct created_volume {
 	const struct volume *volume;

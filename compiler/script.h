@@ -36,6 +36,8 @@ const char *script_needs(struct arena *arena, const struct plan *plan);
 const char *script_functions(struct arena *arena, const struct plan *plan);
 /* Of these functions need_apart, with the places that it asks for; empty when the guest cannot write to any share. */
 const char *script_apart(struct arena *arena, const struct plan *plan);
+/* mvm-host's question how disks can be read and written here; NULL when the hypervisor does not have to know. */
+const char *script_aio(const struct plan *plan);
 /* Of the lines of script_needs those for each share that the hypervisor serves by itself. */
 const char *script_share_needs(struct arena *arena, const struct plan *plan);
 /* A line "FUNCTION 'SOCKET'..." with those of the virtiofsds; empty when there are none. */

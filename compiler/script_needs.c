@@ -68,8 +68,13 @@ static void need_volumes(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
 		const struct volume *volume = &plan->vm->volumes.v[i];
-		buf_printf(&lines->text, "need_volume %s %s %s\n", script_quoted(lines->arena, volume->image), volume->read_only ? "true" : "false",
-			   volume->auto_create ? "true" : "false");
+		const char *image = script_quoted(lines->arena, volume->image);
+		buf_printf(&lines->text, "need_volume %s %s %s\n", image, volume->read_only ? "true" : "false", volume->auto_create ? "true" : "false");
+		buf_printf(&lines->text, "need_free %s %s\n", image, volume_use(volume));
+		if (volume->read_only && volume->mount_point && strcmp(volume->image_type, "raw") == 0 && !plan->backend->macos)
+			buf_printf(&lines->text, "need_clean %s\n", image);
+		if (volume->direct && plan->backend->capabilities[FEATURE_DIRECT].can != CAN_IGNORE)
+			buf_printf(&lines->text, "need_direct %s\n", image);
 	}
 }
 
@@ -118,11 +123,37 @@ const char *script_functions(struct arena *arena, const struct plan *plan)
 	return arena_printf(arena, "%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "", apart);
 }
 
+const char *script_aio(const struct plan *plan)
+{
+	const struct lowered *lowered = &plan->lowered;
+	return command_has(&lowered->command, PIECE_AIO) || pieces_have(&lowered->config.pieces, PIECE_ENGINE_JSON) ? "\"$runner/libexec/mvm-host\" aio" : NULL;
+}
+
+/* Who tells of its state does so by the socket that the description names. */
+static void need_stopped(struct lines *lines, const struct plan *plan, const char *socket)
+{
+	const struct strings *state = &plan->lowered.state;
+	const bool named = plan->vm->socket && strcmp(plan->vm->socket, socket) == 0;
+	buf_printf(&lines->text, "need_stopped %s%s%s\n", script_quoted(lines->arena, socket), named && state->n ? " " : "",
+		   named ? script_words(lines->arena, state) : "");
+}
+
+/* Those of the hypervisor that are known to be left behind, and the one that the description names. */
 const char *script_need_stopped(struct arena *arena, const struct plan *plan)
 {
 	const char *socket = plan->vm->socket;
-	const struct strings *state = &plan->lowered.state;
-	return socket ? arena_printf(arena, "need_stopped %s%s%s", script_quoted(arena, socket), state->n ? " " : "", script_words(arena, state)) : "";
+	const struct strings *stale = &plan->lowered.stale;
+	struct lines lines = {.arena = arena};
+	bool named = false;
+	for (size_t i = 0; i < stale->n; i++) {
+		need_stopped(&lines, plan, stale->v[i]);
+		named = named || (socket && strcmp(socket, stale->v[i]) == 0);
+	}
+	if (socket && !named)
+		need_stopped(&lines, plan, socket);
+	const char *text = arena_strndup(arena, buf_text(&lines.text), lines.text.n ? lines.text.n - 1 : 0);
+	buf_free(&lines.text);
+	return text;
 }
 
 const char *script_check(struct arena *arena, const struct plan *plan)
@@ -133,6 +164,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 		[ACCEL_TCG] = "",
 		[ACCEL_MACOS] = "",
 	};
+	const char *aio = script_aio(plan);
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, plan->vm->host_name)},
 		{"user", script_quoted(arena, plan->vm->host_user)},
@@ -142,6 +174,7 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 		{"needs", script_needs(arena, plan)},
 		{"served", script_share_sockets(arena, plan, "need_served")},
 		{"accel", accels[plan->lowered.accel]},
+		{"aio", aio ? arena_printf(arena, "%s >/dev/null", aio) : ""},
 		{NULL, NULL},
 	};
 	return script_fill(arena, plan, "microvm-check", holes);

@@ -4,6 +4,7 @@
 #include "compiler/base/file.h"
 #include "compiler/script.h"
 #include "compiler/script_text.h"
+#include "compiler/volume.h"
 
 static bool starts_option(const struct argument *argument)
 {
@@ -27,6 +28,46 @@ static const char *command(struct arena *arena, const struct command *command)
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* ---- locks ---- */
+
+/* For hypervisors that take none: the runner's descriptors for them come behind those of the macvtaps. */
+static bool holds_locks(const struct plan *plan)
+{
+	const struct backend *backend = plan->backend;
+	return !backend->macos && !(backend->locks_disks && backend->locks_disks(plan->vm));
+}
+
+static int lock_descriptor(const struct plan *plan, const struct volume *volume)
+{
+	int fd = FIRST_FREE_FD;
+	for (size_t i = 0; i < plan->guest.nnics; i++)
+		fd += plan->guest.nics[i].fds ? (int)plan->guest.nics[i].queues : 0;
+	return fd + (int)(volume - plan->vm->volumes.v);
+}
+
+static const char *lock_line(struct arena *arena, const struct plan *plan, const struct volume *volume)
+{
+	return arena_printf(arena, "lock_volume %d %s %s\n", lock_descriptor(plan, volume), script_quoted(arena, volume->image), volume_use(volume));
+}
+
+/* All that are there, before anything changes. */
+static const char *lock_volumes(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; holds_locks(plan) && i < plan->vm->volumes.n; i++)
+		buf_puts(&out, lock_line(arena, plan, &plan->vm->volumes.v[i]));
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* What may live longer than the hypervisor does not get the descriptors. */
+static const char *unlocked(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; holds_locks(plan) && i < plan->vm->volumes.n; i++)
+		buf_printf(&out, " %d>&-", lock_descriptor(plan, &plan->vm->volumes.v[i]));
+	return arena_strdup(arena, buf_text(&out));
+}
+
 static const char *create_volumes(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
@@ -35,12 +76,16 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 		const char *image = script_quoted(arena, created->volume->image);
 		unsigned long long mib = created->volume->size_mib;
 		if (created->archive)
-			buf_printf(&out, "create_volume %s unpack_image %s\n", image, script_quoted(arena, created->archive));
+			buf_printf(&out, "create_volume %s archive \"$runner\"/%s\n", image, script_quoted(arena, created->archive));
 		else
-			buf_printf(&out, "create_volume %s make_image %llu %s\n", image, mib, script_words(arena, &created->mkfs));
+			buf_printf(&out, "create_volume %s mkfs %llu %s\n", image, mib, script_words(arena, &created->mkfs));
 		/* Another one may have been faster. */
 		buf_printf(&out, "need_owned 'the volume' %s\n", image);
-		buf_printf(&out, "grow_volume %s %llu %s\n", image, mib, created->volume->fs_type);
+		buf_puts(&out, holds_locks(plan) ? lock_line(arena, plan, created->volume) : "");
+		buf_printf(&out, "grow_volume %s %llu %s", image, mib, created->volume->fs_type);
+		if (holds_locks(plan))
+			buf_printf(&out, " %d", lock_descriptor(plan, created->volume));
+		buf_puts(&out, "\n");
 	}
 	return arena_strdup(arena, buf_text(&out));
 }
@@ -97,8 +142,8 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 	for (size_t i = 0; i < lowered->directories.n; i++)
 		buf_printf(&out, "mkdir -p -- %s\n", script_quoted(arena, lowered->directories.v[i]));
 	if (lowered->notify)
-		buf_printf(&out, "\"$runner/libexec/mvm-host\" notify %s || fail 'the guest could not say that it is ready'\n",
-			   script_quoted(arena, lowered->notify));
+		buf_printf(&out, "\"$runner/libexec/mvm-host\" notify %s%s || fail 'the guest could not say that it is ready'\n",
+			   script_quoted(arena, lowered->notify), unlocked(arena, plan));
 	if (lowered->companion.command.arguments.n) {
 		buf_printf(&out, "companion %s", script_quoted(arena, lowered->companion.socket));
 		for (size_t i = 0; i < lowered->companion.command.arguments.n; i++) {
@@ -128,10 +173,12 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		[ACCEL_TCG] = "tcg",
 		[ACCEL_MACOS] = "macos",
 	};
+	const char *aio = script_aio(plan);
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, vm->host_name)},
 		{"user", script_quoted(arena, vm->host_user)},
 		{"accel", accels[plan->lowered.accel]},
+		{"aio", aio ? arena_printf(arena, "aio=$(%s)", aio) : ""},
 		{"arch", kernel_arch_name(plan->guest.arch)},
 		{"state", script_part(arena, "state")},
 		{"functions", script_functions(arena, plan)},
@@ -144,6 +191,8 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		/* Once for the volumes, and once for the guest. */
 		{"startup", plan->lowered.notify ? arena_printf(arena, "give_time %llu", (unsigned long long)vm->startup_timeout) : ""},
 		{"pre_start", vm->pre_start},
+		{"locks", lock_volumes(arena, plan)},
+		{"unlocked", unlocked(arena, plan)},
 		{"volumes", create_volumes(arena, plan)},
 		{"database", copy_database(arena, plan)},
 		{"needs", script_needs(arena, plan)},

@@ -101,6 +101,8 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		[PIECE_PARAMETERS_JSON] = "\"$(json \"$parameters\")\"",
 		[PIECE_BRIDGE_HELPER] = "\"$(bridge_helper)\"",
 		[PIECE_STATE_URL] = "\"$(url \"$PWD\")\"",
+		[PIECE_AIO] = "\"$aio\"",
+		[PIECE_ENGINE_JSON] = "\"$([ \"$aio\" = io_uring ] && echo Async || echo Sync)\"",
 		[PIECE_WAYLAND] = "\"${XDG_RUNTIME_DIR:?is not set}/${WAYLAND_DISPLAY:?is not set}\"",
 	};
 	for (size_t i = 0; i < pieces->n; i++) {

@@ -31,6 +31,11 @@ bool volume_by_mkfs(const struct volume *volume, const struct volume_type *type)
 	return !type->in_process || volume->mkfs_extra_args.n;
 }
 
+const char *volume_use(const struct volume *volume)
+{
+	return volume->read_only ? "read" : "write";
+}
+
 const char *volume_seed(struct arena *arena, const struct vm *vm, const struct volume *volume)
 {
 	return arena_printf(arena, "%s/%s", vm->host_name, volume->image);

@@ -22,6 +22,8 @@ struct volume_type {
 const struct volume_type *volume_type_find(const char *name);
 /* Whether its mkfs makes it, at the first start: where it is not made in process, or further arguments are given. */
 bool volume_by_mkfs(const struct volume *volume, const struct volume_type *type);
+/* What the VM does with it, in mvm-host's words. */
+const char *volume_use(const struct volume *volume);
 /* The UUID of the file system that is made, as blkid writes it. */
 const char *volume_uuid(struct arena *arena, const struct vm *vm, const struct volume *volume);
 /* What everything that identifies the volume derives from. */

@@ -33,5 +33,6 @@ need_outside_runner . "${PWD:-.}"
 @needs@
 @served@
 @accel@
+@aio@
 if [ "$status" = 0 ]; then echo "microvm-check: ready"; fi
 exit "$status"

@@ -19,43 +19,19 @@ missing() { exit 1; }
 @functions@
 fail() { complain "$@"; }
 
-# Starts that were killed while they created a volume leave IMAGE.new.PROCESS.
-remove_leftovers() { # IMAGE
-	local leftover
-	for leftover in "$1".new.*; do
-		if [ -d "$leftover" ] && [ ! -e "/proc/${leftover##*.}" ]; then rm -rf -- "$leftover"; fi
-	done
+# An image that is not there; one that is there is never touched.
+create_volume() { # IMAGE archive FILE | IMAGE mkfs MIB PROGRAM [ARGUMENT]...
+	"$runner/libexec/mvm-host" volume create "$@" || fail "cannot create the volume $1"
 }
 
-# What makes $temporary/image.
-unpack_image() { # ARCHIVE
-	tar -xzf "$runner/$1" --no-same-owner -C "$temporary"
-}
-
-make_image() { # MIB MKFS [ARGUMENT]...
-	truncate -s "$1M" -- "$temporary/image" && chmod 600 -- "$temporary/image" || return
-	PATH=$PATH:/usr/sbin:/sbin "${@:2}" "$temporary/image" >"$temporary/log" 2>&1 && return
-	cat -- "$temporary/log" >&2
-	return 1
-}
-
-# Makes an image in one step: a start that is cut off leaves none, and an existing one is never touched.
-create_volume() { # IMAGE COMMAND...
-	remove_leftovers "$1"
-	if [ -e "$1" ]; then return; fi
-	local directory
-	directory=$(dirname -- "$1")
-	case $1 in /*) temporary=$1.new.$$ ;; *) temporary=./$1.new.$$ ;; esac
-	mkdir -m 700 -- "$temporary" || fail "cannot write to $directory for the volume $1"
-	trap 'rm -rf -- "$temporary"' EXIT
-	# No copy-on-write for the image where the file system has it: a volume is rewritten in place.
-	chattr +C -- "$temporary" 2>/dev/null || true
-	if ! "${@:2}" || ! sync -- "$temporary/image"; then fail "cannot create the volume $1"; fi
-	# A link, not a rename: when another start was faster, its image stays. (macOS knows no ln -T.)
-	ln -- "$temporary/image" "$1" 2>/dev/null || [ -e "$1" ] || fail "cannot create the volume $1"
-	sync -- "$directory"
-	rm -rf -- "$temporary"
-	trap - EXIT
+# For a hypervisor that takes no lock: it inherits this descriptor, and with it ours. Opened for writing by way of the first one, an image is never made.
+locked=' '
+lock_volume() { # DESCRIPTOR IMAGE read|write
+	if [ ! -e "$2" ] || [[ $locked = *" $1 "* ]]; then return; fi
+	eval "exec $1<\"\$2\""
+	if [ "$3" = write ]; then eval "exec $1<>/proc/self/fd/$1"; fi
+	"$runner/libexec/mvm-host" volume lock "$@" || exit 1
+	locked+="$1 "
 }
 
 # A copy of the host's Nix database as it is now, which the guest sees through a share.
@@ -64,7 +40,7 @@ copy_database() { # FROM TO
 }
 
 # A volume that grew in the description grows here; an existing one is touched only then.
-grow_volume() { # IMAGE MIB TYPE
+grow_volume() { # IMAGE MIB TYPE [DESCRIPTOR]
 	local grown
 	grown=$("$runner/libexec/mvm-host" volume grow "$@") || exit 1
 	if [ "$grown" = extended ]; then echo "microvm-run: $name: the volume $1 has $2 MiB now; its $3 grows in the guest" >&2; fi
@@ -76,7 +52,7 @@ serve_shares() { # SOCKET...
 	for socket; do
 		need_socket "$socket"
 		if ! "$runner/libexec/mvm-host" listens "$socket"; then
-			"$runner/bin/virtiofsd-run" --with $$ || fail "its shares are not served"
+			"$runner/bin/virtiofsd-run" --with $$@unlocked@ || fail "its shares are not served"
 			return
 		fi
 		need_owned 'the socket' "$socket"
@@ -107,7 +83,7 @@ companion() { # SOCKET COMMAND...
 	local socket=$1 tries=0
 	shift
 	remove_stale "$socket"
-	"$@" </dev/null &
+	"$@" </dev/null@unlocked@ &
 	until [ -S "$socket" ]; do
 		kill -0 $! 2>/dev/null || fail "${1##*/} ended before its socket $socket was there"
 		[ $((tries += 1)) -le 200 ] || fail "${1##*/} makes no socket $socket"
@@ -147,12 +123,14 @@ need_outside_runner . "${PWD:-.}"
 argv=()
 add() { argv+=("$@"); }
 accel=@accel@
+@aio@
 with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }
 with_tcg() { if [ "$accel" = tcg ]; then "$@"; fi; }
 
 @startup@
 @pre_start@
 @needs@
+@locks@
 @volumes@
 @database@
 parameters=${MICROVM_KERNEL_PARAMS:+ $MICROVM_KERNEL_PARAMS}

@@ -3,6 +3,8 @@
 #   mvm-host volume check IMAGE MIB TYPE     has the image this size, if it is there? No tool for another one is on a Mac
 #   mvm-host volume grow IMAGE MIB TYPE      the same
 #   mvm-host foreground                      may this process read from and change its terminal?
+#   mvm-host volume free IMAGE read|write    nothing: macOS locks the disks of its VMs itself
+#   mvm-host volume create IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...     makes an image that is not there, in one step
 #   mvm-host shutdown vfkit SOCKET SECONDS   ask the guest to go down, cut it off after SECONDS (status 3)
 set -euo pipefail
 cut_off_seconds=10
@@ -69,14 +71,50 @@ is_foreground() {
 	[ "$group" = "$terminal" ]
 }
 
+# Starts that were killed leave IMAGE.new.PROCESS.
+remove_leftovers() { # IMAGE
+	local leftover
+	for leftover in "$1".new.*; do
+		if [ -d "$leftover" ] && ! kill -0 "${leftover##*.}" 2>/dev/null; then rm -rf -- "$leftover"; fi
+	done
+}
+
+# A backslash is tar's in an argument of -C.
+make_image() { # archive FILE | mkfs MIB PROGRAM [ARGUMENT]...
+	local kind=$1 mib=$2
+	shift 2
+	if [ "$kind" = archive ]; then
+		(cd -- "$temporary" && tar -xzf "$mib" --no-same-owner)
+	else
+		(umask 077 && dd if=/dev/zero of="$temporary/image" bs=1048576 count=0 seek="$mib" 2>/dev/null) && PATH=$PATH:/usr/sbin:/sbin "$@" "$temporary/image" >&2
+	fi
+}
+
+# A link, not a rename: when another start was faster, its image stays. (macOS has no ln -T.)
+create() { # IMAGE archive FILE | IMAGE mkfs MIB PROGRAM [ARGUMENT]...
+	local image=$1
+	shift
+	remove_leftovers "$image"
+	if [ -e "$image" ]; then return 0; fi
+	case $image in /*) temporary=$image.new.$$ ;; *) temporary=./$image.new.$$ ;; esac
+	mkdir -m 700 -- "$temporary" || return
+	trap 'rm -rf -- "$temporary"' EXIT
+	make_image "$@" || return
+	sync
+	ln -- "$temporary/image" "$image" || [ -e "$image" ]
+}
+
 status=0
 case "$#:${1:-} ${2:-}" in
 "1:foreground ") is_foreground || status=$? ;;
 "2:listens "*) listens "$2" || status=$? ;;
 "5:volume check" | "5:volume grow") has_size "$3" "$4" "$5" || status=$? ;;
+"4:volume free") ;;
+[5-9]:"volume create" | [1-9][0-9]:"volume create") shift 2 && create "$@" || status=1 ;;
 "4:shutdown vfkit") shutdown_vfkit "$3" "$4" || status=$? ;;
 *)
-	complain "usage: mvm-host foreground | mvm-host listens SOCKET | mvm-host volume check|grow IMAGE MIB TYPE | mvm-host shutdown vfkit SOCKET SECONDS"
+	complain "usage: mvm-host foreground | mvm-host listens SOCKET | mvm-host volume check|grow IMAGE MIB TYPE | mvm-host volume create IMAGE ... |" \
+		"mvm-host shutdown vfkit SOCKET SECONDS"
 	status=2
 	;;
 esac

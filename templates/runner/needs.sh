@@ -107,6 +107,20 @@ need_volume() { # IMAGE READ-ONLY CREATED
 	[ "$3" = true ] || [ ! -e "$1.grow" ] || complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
 }
 
+# Two that write one image ruin it.
+need_free() { # IMAGE read|write
+	"$runner/libexec/mvm-host" volume free "$@" || missing
+}
+
+# The kernel mounts no file system read-only whose journal it would have to carry out.
+need_clean() { # IMAGE
+	"$runner/libexec/mvm-host" volume clean "$1" || missing
+}
+
+need_direct() { # IMAGE
+	"$runner/libexec/mvm-host" volume direct "$@" || missing
+}
+
 # For an image that will be created.
 need_directory() { # IMAGE
 	local directory

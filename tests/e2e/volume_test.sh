@@ -13,23 +13,31 @@ sound() { check "$1: its file system is sound" e2fsck -fn "$2"; }
 no_litter() { check "$1: nothing else is left" test -z "$(find . -mindepth 1 ! -name '*.img')"; }
 start() { "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
 
-# ---- creation: QEMU is one that does nothing, tar does it badly ----
+# ---- creation: QEMU is one that does nothing, gzip does it badly ----
 
 mkdir -p "$test_dir/fake/bin" "$test_dir/bad"
 printf '#!/bin/sh\nexit 0\n' >"$test_dir/fake/bin/qemu-system-x86_64"
 chmod +x "$test_dir/fake/bin/qemu-system-x86_64"
+{
+	printf '%s\n' 'volumes: [{image: "data\\tank.img", size: 16}]'
+	echo "qemu: {package: $test_dir/fake}"
+	fast_kernel
+} | compile backslash "$guest" || finish
+check "a backslash in an image's name" start backslash
+sound "with a backslash" 'data\tank.img'
+rm ./*.img
 {
 	echo 'volumes: [{image: data.img, size: 64, label: precious}, {image: big.img, size: 2G}]'
 	echo "qemu: {package: $test_dir/fake}"
 	fast_kernel
 } | compile new "$guest" || finish
 
-# bad_tar COMMAND...: what tar does from now on in this directory's PATH.
-bad_tar() {
-	printf '#!/bin/bash\n%s\n' "$1" >"$test_dir/bad/tar"
-	chmod +x "$test_dir/bad/tar"
+# bad_gzip COMMAND...: what gzip does from now on in this directory's PATH.
+bad_gzip() {
+	printf '#!/bin/bash\n%s\n' "$1" >"$test_dir/bad/gzip"
+	chmod +x "$test_dir/bad/gzip"
 }
-real_tar=$(command -v tar)
+real_gzip=$(command -v gzip)
 start_badly() { PATH=$test_dir/bad:$PATH start "$@"; }
 
 check "a first start" start new
@@ -54,26 +62,27 @@ check "a start with a file of that name" start new
 check "leaves it alone, whatever it is" test "$(cat data.img) $(stat -c '%i %Y %Z' data.img)" = "not a file system $inode"
 rm -f ./*.img
 
-# shellcheck disable=SC2016 # for tar to expand
-bad_tar 'printf part >"${@: -1}/image"; exit 2'
+bad_gzip "$real_gzip \"\$@\" | head -c 3000; echo broken gzip >&2; exit 2"
 check "a start that cannot unpack fails" test "$(start_badly new; echo $?)" = 1
 expect "and says so" "$log" '^microvm-run: vm: cannot create the volume data.img$'
+expect "and why" "$log" '^mvm-host: the volume data.img: gzip -dc failed with status 2$'
+expect "in its words" "$log" '^broken gzip$'
 check "there is no image" test ! -e data.img
 no_litter "failed"
 
-bad_tar "echo \$\$ >'$test_dir/tar-pid'; printf part >\"\${@: -1}/image\"; exec sleep 30"
+bad_gzip "echo \$\$ >'$test_dir/gzip-pid'; exec sleep 30"
 # A start in a process group of its own, as a host's unit has it; until it unpacks.
 start_group() {
-	rm -f "$test_dir/tar-pid"
+	rm -f "$test_dir/gzip-pid"
 	PATH=$test_dir/bad:$PATH setsid "$test_dir/new/bin/microvm-run" </dev/null >"$log" 2>&1 &
 	group=$!
-	for _ in $(seq 100); do [ ! -s "$test_dir/tar-pid" ] || break; sleep 0.05; done
+	for _ in $(seq 100); do [ ! -s "$test_dir/gzip-pid" ] || break; sleep 0.05; done
 }
 start_group
 kill -KILL -- "-$group"
 wait "$group" 2>/dev/null
 check "a start that is killed leaves no image" test ! -e data.img
-check "though it had begun" test -n "$(find . -name image)"
+check "though it had begun" test -n "$(find . -name '.mvm-new-*')"
 check "the next start succeeds" start new
 sound "created after that" data.img
 no_litter "created after that"
@@ -84,7 +93,7 @@ wait "$group" 2>/dev/null
 check "a start that is stopped leaves no image" test ! -e data.img
 no_litter "stopped"
 
-bad_tar "sleep 0.3; exec $real_tar \"\$@\""
+bad_gzip "sleep 0.3; exec $real_gzip \"\$@\""
 PATH=$test_dir/bad:$PATH "$test_dir/new/bin/microvm-run" </dev/null >"$test_dir/log2" 2>&1 &
 check "two starts at once: one" start_badly new
 wait $!
@@ -93,6 +102,41 @@ check "with one image" test "$(stat -c %h data.img)" = 1
 sound "from two starts" data.img
 no_litter "from two starts"
 rm ./*.img
+
+# File systems without hard links (FAT, exFAT, SMB), without RENAME_NOREPLACE (NFS, 9p), without either: their calls' answers.
+create() { # CALL:error=ERROR...
+	local call inject=()
+	for call; do inject+=(-e "inject=$call"); done
+	strace -f -q -o /dev/null "${inject[@]}" "$test_dir/new/libexec/mvm-host" volume create data.img archive "$test_dir/new/share/microvm/volumes/0.tar.gz" >"$log" 2>&1
+}
+if strace -o /dev/null true 2>/dev/null; then
+	for case in "no hard links|link:error=EPERM" "no rename of that kind|renameat2:error=EINVAL" "neither|link:error=EPERM renameat2:error=EINVAL" \
+		"no sync of directories|fsync:error=EINVAL:when=2"; do
+		# shellcheck disable=SC2086 # two words
+		check "${case%|*}: it is created" create ${case#*|}
+		sound "${case%|*}" data.img
+		no_litter "${case%|*}"
+		echo "somebody's" >data.img
+		# shellcheck disable=SC2086
+		check "${case%|*}: what is there" create ${case#*|}
+		check "${case%|*}: stays" test "$(cat data.img)" = "somebody's"
+		rm data.img
+	done
+	check "a name that cannot be given" test "$(create renameat2:error=EIO; echo $?)" = 1
+	expect "is told, and why" "$log" 'the volume data.img: cannot give it its name: I/O error$'
+	check "and a disk that fails" test "$(create fsync:error=EIO; echo $?)" = 1
+	expect "likewise" "$log" 'the volume data.img: I/O error$'
+	no_litter "failed at its end"
+	# Where io_uring is forbidden.
+	strace -q -o /dev/null -e inject=io_uring_setup:error=EPERM "$test_dir/new/libexec/mvm-host" aio >"$log" 2>&1
+	expect "without io_uring there are threads" "$log" '^threads$'
+	expect "which is told" "$log" 'io_uring cannot be used here \(Operation not permitted\)'
+	# A tmpfs before Linux 6.6.
+	check "without direct I/O: refused" test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 "$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
+	expect "and told" "$log" 'its file system has no direct I/O'
+else
+	skip "other file systems" "no program can be traced here"
+fi
 
 ln -s "$test_dir/not-mounted/data.img" data.img
 check "an image that is a link to nothing is refused" test "$(start new; echo $?)" = 1

@@ -62,7 +62,7 @@ planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
 			| if startswith("{kvm}") then select($accel == "kvm")[5:] elif startswith("{tcg}") then select($accel == "tcg")[5:] else . end] as $all
 		| range($all | length) as $i
 		| (if $i > 0 and $all[$i - 1] == "-drive" then $runner | gsub(","; ",,") else $runner end) as $path
-		| ($all[$i] | split("{runner}") | join($path) | split("{parameters}") | join($parameters)), "\u0000"' "$4"
+		| ($all[$i] | split("{runner}") | join($path) | split("{parameters}") | join($parameters) | split("{aio}") | join(if $accel == "kvm" then "io_uring" else "threads" end)), "\u0000"' "$4"
 }
 
 # What the description wants to be there already, in the current directory.
@@ -84,7 +84,7 @@ check_volumes() { # PLAN
 	return $status
 }
 
-# Starts a runner of a hostile name from an empty state directory. Its mvm-host knows both accelerators.
+# Starts a runner of a hostile name from an empty state directory. Its mvm-host knows both accelerators, and with TCG no io_uring.
 start_case() { # NAME ACCELERATOR PLAN
 	local runner="$work/a, 'runner' \$(touch pwned)/$1" state="$work/state/$1-$2" parameters=" x='y z'"
 	rm -rf "$runner"
@@ -92,7 +92,7 @@ start_case() { # NAME ACCELERATOR PLAN
 	cp -a "$work/$1" "$runner"
 	mv "$runner/libexec/mvm-host" "$runner/libexec/real-mvm-host"
 	# shellcheck disable=SC2016 # the scripts' own
-	printf '#!/bin/sh\ncase $1 in accel) echo "$MICROVM_ACCEL" ;; tsc-khz) echo 2000000 ;; notify) ;; volume) exec "${0%%/*}/real-mvm-host" "$@" ;; *) exit 1 ;; esac\n' >"$runner/libexec/mvm-host"
+	printf '#!/bin/sh\ncase $1 in accel) echo "$MICROVM_ACCEL" ;; tsc-khz) echo 2000000 ;; aio) if [ "$MICROVM_ACCEL" = kvm ]; then echo io_uring; else echo threads; fi ;; notify) ;; volume) exec "${0%%/*}/real-mvm-host" "$@" ;; *) exit 1 ;; esac\n' >"$runner/libexec/mvm-host"
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\nprintf "%%s\\0" "$@" >"$RECORD"\n' >"$work/qemu/bin/qemu-system-x86_64"
 	chmod +x "$runner/libexec/mvm-host" "$work/qemu/bin/qemu-system-x86_64"
@@ -106,7 +106,7 @@ start_case() { # NAME ACCELERATOR PLAN
 	} >"$work/expected"
 	cmp "$work/expected" "$work/argv" || { diff <(tr '\0' '\n' <"$work/expected") <(tr '\0' '\n' <"$work/argv"); return 1; }
 	(cd "$state" && check_volumes "$3") || return 1
-	if [ -e pwned ] || [ -n "$(find "$work" \( -name pwned -o -name '*.new.*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
+	if [ -e pwned ] || [ -n "$(find "$work" \( -name pwned -o -name '.mvm-new-*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
 }
 
 # The recorder stands for QEMU, and there are neither taps nor virtiofsds.
