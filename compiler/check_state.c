@@ -9,6 +9,7 @@
 #include "compiler/checks.h"
 #include "compiler/nix_state.h"
 #include "compiler/shape.h"
+#include "compiler/state_names.h"
 
 struct name {
 	const char *path;    /* simple_path */
@@ -168,22 +169,6 @@ static void refuse_inside(const struct checker *checker, const struct name *oute
 			    outer->what));
 }
 
-/* What `microvm`, its units and install-host call their own; compiler/host/remove.c takes them away. */
-static bool is_reserved(const char *path, size_t length)
-{
-	static const char *const own[] = {"current", "booted", "old", "runners", "source", "flake", "toplevel", "declared", ".result"};
-	static const char suffix[] = ".new";
-	for (size_t i = 0; i < countof(own); i++) {
-		size_t n = strlen(own[i]);
-		if (length == n && strncmp(path, own[i], n) == 0)
-			return true;
-		/* links.c: temporary_of() */
-		if (length == n + sizeof suffix && path[0] == '.' && strncmp(path + 1, own[i], n) == 0 && strncmp(path + 1 + n, suffix, sizeof suffix - 1) == 0)
-			return true;
-	}
-	return false;
-}
-
 static bool is_all_digits(const char *text, size_t length)
 {
 	return length > 0 && strspn(text, "0123456789") >= length;
@@ -207,7 +192,7 @@ static size_t before_number(const char *path, size_t length, const char *separat
 /* The image or the socket beside which the runner or the hypervisor makes files of this name; NULL: there is none. */
 static const struct name *owner_of(const struct names *names, const char *path, size_t length)
 {
-	/* microvm-run.sh: create_volume; backends/host/ext_grow.c. */
+	/* backends/host/ext_grow.c; mvm-host-macos.sh: create. */
 	const size_t images[] = {before_ending(path, length, ".grow"), before_ending(path, length, ".grow.new"), before_number(path, length, ".new.")};
 	for (size_t i = 0; i < countof(images); i++) {
 		const struct name *image = images[i] ? find(names, path, images[i]) : NULL;
@@ -244,7 +229,7 @@ static bool check_part(const struct checker *checker, const struct names *names,
 static void check_one(const struct checker *checker, const struct names *names, const struct name *name)
 {
 	size_t first = strcspn(name->path, "/");
-	if (!name->read_only && first && is_reserved(name->path, first)) {
+	if (!name->read_only && first && state_name_is_ours(name->path, first)) {
 		wrong(checker, name->where.line ? &name->where : NULL, "reserved-name", "%s: \"%.*s\" is mvmbuild's own in a VM's directory; give another name",
 		      name->what, (int)first, name->path);
 		return;

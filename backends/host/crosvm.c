@@ -9,6 +9,7 @@
 
 #include "child.h"
 #include "host.h"
+#include "notify.h"
 #include "json.h"
 #include "peer.h"
 

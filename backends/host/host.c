@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#include "notify.h"
 
 void complain(const char *format, ...)
 {
@@ -68,18 +67,6 @@ bool reason_set(struct reason *reason, const char *format, ...)
 	vsnprintf(reason->text, sizeof reason->text, format, arguments);
 	va_end(arguments);
 	return false;
-}
-
-bool shutdown_seconds(const char *text, uint64_t *seconds)
-{
-	/* What it takes to end a hypervisor and to see it end, behind that time: each of the verbs waits 10 s at most for an answer and for the end. */
-	enum { SECONDS_MAX = 24 * 60 * 60, END_SECONDS = 40 };
-	if (!number_parse(text, 1, SECONDS_MAX, seconds)) {
-		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, text);
-		return false;
-	}
-	notify_extend(*seconds + END_SECONDS);
-	return true;
 }
 
 bool balloon_sizes_parse(const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib)

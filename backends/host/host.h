@@ -30,8 +30,6 @@ bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 /* The sizes that a verb "balloon" is given; complains when one is wrong. */
 bool balloon_sizes_parse(const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib);
 
-/* The time that a verb "shutdown" is given, which the unit that it stops is given too; complains when it is wrong. */
-bool shutdown_seconds(const char *text, uint64_t *seconds);
 
 /* Why something is of no use: one line without the end. */
 struct reason {

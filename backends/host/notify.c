@@ -116,6 +116,18 @@ void notify_extend(uint64_t seconds)
 	notify_send(getenv("NOTIFY_SOCKET"), message, (size_t)length);
 }
 
+bool shutdown_seconds(const char *text, uint64_t *seconds)
+{
+	/* What it takes to end a hypervisor and to see it end, behind that time: each of the verbs waits 10 s at most for an answer and for the end. */
+	enum { SECONDS_MAX = 24 * 60 * 60, END_SECONDS = 40 };
+	if (!number_parse(text, 1, SECONDS_MAX, seconds)) {
+		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, text);
+		return false;
+	}
+	notify_extend(*seconds + END_SECONDS);
+	return true;
+}
+
 int verb_extend(char **arguments)
 {
 	enum { SECONDS_MAX = 24 * 60 * 60 };

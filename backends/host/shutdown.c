@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "host.h"
+#include "notify.h"
 #include "qmp.h"
 #include "vm_state.h"
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "notify.h"
 #include "http.h"
 #include "peer.h"
 #include "vm_state.h"

@@ -14,11 +14,10 @@
 #include "compiler/host/runners.h"
 #include "compiler/nix_state.h"
 #include "compiler/runner.h"
+#include "compiler/state_names.h"
 
 enum { DESCRIPTION_BYTES = 64 << 20 };
 
-/* By the command, and by install-host. */
-static const char *const made[] = {"current", REMOVING, "booted", "old", "source", "flake", "toplevel", "declared", ".result", RUNNERS};
 /* By a runner, and by kvmtool in what it takes for its home. */
 static const char *const made_by_runner[] = {NIX_STATE_COPY, ".lkvm"};
 #define FIRECRACKER_CONFIG "-firecracker.json"
@@ -34,22 +33,12 @@ static bool ends(const char *text, const char *suffix)
 	return length > wanted && strcmp(text + length - wanted, suffix) == 0;
 }
 
-/* One of ours, or what a killed process wanted to become one. */
-static bool is_version_of(const char *name, const char *of)
-{
-	const size_t length = strlen(of);
-	if (starts(name, of) && (name[length] == '\0' || starts(name + length, ".new-")))
-		return true;
-	return name[0] == '.' && starts(name + 1, of) && strcmp(name + 1 + length, ".new") == 0;
-}
-
 static bool is_made(const char *name, mode_t mode)
 {
 	if (S_ISSOCK(mode) || ends(name, FIRECRACKER_CONFIG))
 		return true;
-	for (size_t i = 0; i < countof(made); i++)
-		if (is_version_of(name, made[i]))
-			return true;
+	if (state_name_is_ours(name, strlen(name)))
+		return true;
 	for (size_t i = 0; i < countof(made_by_runner); i++)
 		if (strcmp(name, made_by_runner[i]) == 0)
 			return true;
@@ -218,8 +207,8 @@ bool contents_are_left(const struct host *host, const struct machine *machine)
 	struct stat st;
 	if (lstat(machine->directory, &st) != 0 || !S_ISDIR(st.st_mode))
 		return false;
-	for (size_t i = 0; i < countof(made); i++)
-		if (custody_counts(host, machine->directory, made[i]))
+	for (const char *const *name = state_own_names; *name; name++)
+		if (custody_counts(host, machine->directory, *name))
 			return true;
 	return is_empty(machine->directory);
 }

@@ -24,7 +24,7 @@ struct contents {
 };
 
 /* A VM that is being taken away has this, and is none: the link `current` under another name. */
-#define REMOVING ".removing"
+#define REMOVING STATE_REMOVING
 
 /* Of a directory that is locked: all that is in it, and volumes further below. */
 bool contents_find(const struct host *host, const struct machine *machine, struct contents *contents);

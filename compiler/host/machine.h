@@ -4,6 +4,7 @@
 #define MVM_MACHINE_H
 
 #include "compiler/host/host.h"
+#include "compiler/state_names.h"
 
 struct machine {
 	const char *name;
@@ -34,7 +35,7 @@ void machine_close(struct machine *machine);
 /* A file in its directory. */
 const char *machine_path(const struct host *host, const struct machine *machine, const char *name);
 /* The place of a runner in it, as the link `current` has it. */
-#define RUNNERS "runners"
+#define RUNNERS STATE_RUNNERS
 const char *runner_place(struct arena *arena, const char *fingerprint);
 /* The names of all VMs, sorted. */
 bool machines_find(const struct host *host, struct strings *names);

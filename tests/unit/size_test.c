@@ -8,6 +8,7 @@
 #include <ctype.h>
 #include <math.h>
 
+#include "compiler/base/printable.h"
 #include "compiler/base/buf.h"
 #include "compiler/package_name.h"
 #include "compiler/size_text.h"
