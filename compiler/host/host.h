@@ -14,7 +14,7 @@ struct host {
 	const char *state_dir; /* absolute; a directory of each VM is in it */
 	const char *gcroots;   /* the directory for microVMs among Nix's roots; NULL: there is no Nix */
 	const char *cache_dir; /* of builds; NULL: the user's own */
-	bool no_cache;
+	bool no_cache, force; /* as mvmbuild takes them */
 	struct strings cache_from, cache_owners; /* as mvmbuild takes them */
 	bool verbose, quiet;
 	bool colours;          /* on standard output */

@@ -169,6 +169,12 @@ static bool take_no_cache(struct arguments *arguments, const char *value)
 	return line_of(arguments)->host.no_cache = true;
 }
 
+static bool take_force(struct arguments *arguments, const char *value)
+{
+	(void)value;
+	return line_of(arguments)->host.force = true;
+}
+
 static bool take_verbose(struct arguments *arguments, const char *value)
 {
 	(void)value;
@@ -207,6 +213,7 @@ static const struct argument_row actions[] = {
 static const struct argument_row rest[] = {
 	{'f', "source", "SOURCE", "create: a description, a directory with NAME.yaml or vm.yaml, or a flake", false, take_source},
 	{'R', "restart", NULL, "update, rollback: restart the VM when it changed", false, take_restart},
+	{0, "force", NULL, "update: build also what is up to date", false, take_force},
 	{0, "stop", NULL, "remove: stop the VM first", false, take_stop},
 	{0, "volumes", NULL, "remove: the volumes of its runners too", false, take_volumes},
 	{0, "all-files", NULL, "remove: everything in its directory, also what others put there", false, take_all_files},

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/own.h"
 #include "compiler/host/custody.h"
 #include "compiler/host/links.h"
 #include "compiler/host/roots.h"
@@ -27,6 +28,16 @@ static bool is_needed(const struct machine *machine, const char *name)
 	       is_named(machine->old, machine->directory, name);
 }
 
+/* What killed builds left has a name with a dot. A runner in which something is that no build made, the volume of a VM that was started there, stays. */
+static bool remove_runner(const struct host *host, const char *path)
+{
+	const char *foreign = path_base(path)[0] == '.' ? NULL : own_find_foreign(host->arena, path);
+	if (!foreign)
+		return path_remove(host->diag, path);
+	diag_warning(host->diag, NULL, "foreign-file", "the old runner %s stays: it has the file %s, which was not built", path, foreign);
+	return true;
+}
+
 bool runners_prune(const struct host *host, const struct machine *machine)
 {
 	const char *directory = machine_path(host, machine, RUNNERS);
@@ -39,7 +50,7 @@ bool runners_prune(const struct host *host, const struct machine *machine)
 		bool itself = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
 		if (itself || is_needed(machine, entry->d_name))
 			continue;
-		ok &= path_remove(host->diag, path_join(host->arena, directory, entry->d_name));
+		ok &= remove_runner(host, path_join(host->arena, directory, entry->d_name));
 		roots_forget_runner(host, machine->name, entry->d_name);
 	}
 	closedir(stream);

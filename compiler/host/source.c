@@ -106,6 +106,7 @@ static bool plan_description(const struct host *host, struct arena *arena, const
 	*session = (struct session){.arena = arena, .diag = host->diag};
 	session->cli.cache_dir = host->cache_dir;
 	session->cli.no_cache = host->no_cache;
+	session->cli.force = host->force;
 	session->cli.cache_from = host->cache_from;
 	session->cli.cache_owners = host->cache_owners;
 	session->cli.verbose = host->verbose;

@@ -143,11 +143,22 @@ install_roots() { # NAME PLACE
 	link "$state/$1/old" "$roots/microvm/old-$1"
 }
 
+# The first file in a runner that no build made: a VM was started there. The list of the others is own.h's.
+foreign_file() { # RUNNER
+	[ ! -e "$1/share/mvmbuild/files" ] ||
+		(cd "$1" && find . ! -type d -printf '%P\n' | LC_ALL=C sort | LC_ALL=C comm -23 - share/mvmbuild/files | sed -n 1p)
+}
+
 remove_unnamed() { # NAME
-	local runner place
+	local runner place foreign
 	for runner in "$target/$1"/runners/*; do
 		place=runners/${runner##*/}
 		case $place in "$(readlink -- "$target/$1/current")" | "$(readlink -- "$target/$1/booted")" | "$(readlink -- "$target/$1/old")") continue ;; esac
+		foreign=$(foreign_file "$runner")
+		if [ -n "$foreign" ]; then
+			say "the old runner $runner stays: it has the file $foreign, which was not built"
+			continue
+		fi
 		rm -rf -- "$runner" "$roots/microvm/.runners/$1/${runner##*/}"
 	done
 }

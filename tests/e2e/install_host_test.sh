@@ -110,6 +110,17 @@ check "names the VM that is not declared any more, and nothing else" \
 	test "$(cat "$log")" = "install-host: gone is not declared any more; it stays until microvm --remove gone"
 check "and calls nothing" test -z "$(grep -v is-active "$calls")"
 
+# A runner in which somebody started a VM stays.
+mkdir "$state/same/runners/stray"
+cp -a "$state/same/current/." "$state/same/runners/stray"
+echo precious >"$state/same/runners/stray/data.img"
+check "over an old runner with a volume in it" install_host two
+expect "it is told" "$log" "^install-host: the old runner $state/same/runners/stray stays: it has the file data.img, which was not built"
+check "and stays" test "$(cat "$state/same/runners/stray/data.img")" = precious
+rm "$state/same/runners/stray/data.img"
+check "without the volume" install_host two
+check "it goes" test ! -e "$state/same/runners/stray"
+
 # A store disk that is there already may have rotted. Its times and its length do not tell.
 reset
 disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")

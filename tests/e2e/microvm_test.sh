@@ -68,6 +68,8 @@ first=$(target web1 current)
 check "nothing to update" m -u web1
 expect "is said" "$log" 'web1 is up to date'
 check "and changes nothing" unchanged
+check "building all the same" m -u web1 --force
+check "makes the same again" unchanged
 describe sources/vm.yaml "mem: 200"
 check "another description: outdated" is_listed web1 .state outdated
 everything >"$test_dir/before"
@@ -83,7 +85,14 @@ check "makes another runner current" test "$second" != "$first"
 check "and the first one old" test "$(target web1 old)" = "$first"
 check "the list says current" is_listed web1 .state current
 describe sources/vm.yaml "mem: 201"
+echo precious >"$state/web1/$first/data.img"
 check "a second update" m -u web1
+check "leaves a runner that a VM was started in" test "$(cat "$state/web1/$first/data.img")" = precious
+check "and, not told to be quiet," "$microvm" --no-cache --state-dir "$state" -u web1
+cp "$test_dir/.check" "$log"
+expect "says why" "$log" "the old runner $state/web1/$first stays: it has the file data.img, which was not built"
+rm "$state/web1/$first/data.img"
+check "once more" m -u web1
 check "removes what nobody names" test "$(count "$state/web1/runners")" = 2 -a ! -e "$state/web1/$first"
 check "with its roots" test "$(count "$roots/.runners/web1")" = 2
 ln -s "$(target web1 current)" "$state/web1/booted"
