@@ -6,6 +6,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
 #include "compiler/shape.h"
 #include "templates/embedded.h"
 
@@ -61,6 +62,26 @@ static bool check_free(struct arena *arena, struct diag *diag, const char *templ
 	return found ? ok : diag_error(diag, STATUS_USAGE, NULL, "usage", "there is no template \"%s\"; there are %s", template, template_names(arena));
 }
 
+/* Told to stop before all of them are there, the program takes them away again. */
+static bool write_one(struct arena *arena, struct diag *diag, const char *path, const struct buf *text)
+{
+	interrupts_hold();
+	const bool ok = file_write(diag, path, buf_text(text), text->n, 0644);
+	if (ok)
+		interrupts_remove(path_absolute(arena, path));
+	interrupts_go_on();
+	return ok;
+}
+
+static void keep_all(struct arena *arena, const struct strings *written)
+{
+	interrupts_hold();
+	for (size_t i = 0; i < written->n; i++)
+		interrupts_keep(path_absolute(arena, written->v[i]));
+	interrupts_say("all files are there");
+	interrupts_go_on();
+}
+
 static bool write_files(struct arena *arena, struct diag *diag, const char *template, const char *directory, const char *name, struct strings *written)
 {
 	for (const struct embedded_file *file = embedded_files; file->name; file++) {
@@ -69,10 +90,11 @@ static bool write_files(struct arena *arena, struct diag *diag, const char *temp
 		BUF_CLEANUP struct buf text = {0};
 		const char *path = path_join(arena, directory, name_in(file, template));
 		fill(&text, file, name);
-		if (!file_write(diag, path, buf_text(&text), text.n, 0644))
+		if (!write_one(arena, diag, path, &text))
 			return false;
 		vec_push(arena, written, path);
 	}
+	keep_all(arena, written);
 	return true;
 }
 
