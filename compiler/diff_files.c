@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/own.h"
 #include "compiler/diff.h"
 
 enum { BLOCK_BYTES = 64 * 1024 };
@@ -20,6 +21,7 @@ static const struct {
 	{RUNNER_MANIFEST, NULL, false}, /* compared by its contents, as the description is */
 	{RUNNER_DESCRIPTION, NULL, false},
 	{RUNNER_SHARE "/gcroots", NULL, false},
+	{OWN_LIST, NULL, false}, /* the names of the others */
 	{"bin/microvm-run", "start of the VM", true},
 	{"bin/virtiofsd-run", "virtiofs daemons", true},
 	{"bin/", "scripts", false},
@@ -38,6 +40,7 @@ static const struct {
 	{RUNNER_SHARE "/usb-devices", "facts for the host", false},
 	{RUNNER_SHARE "/vsock-cid", "facts for the host", false},
 	{RUNNER_SHARE "/notify", "facts for the host", false},
+	{RUNNER_SHARE "/host-user", "facts for the host", false},
 	{RUNNER_NEEDED, "facts for the host", false},
 	{"", "files", true},
 };

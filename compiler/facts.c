@@ -101,6 +101,7 @@ static bool put_cid(const struct facts *facts)
 bool facts_write(struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner)
 {
 	const struct facts facts = {arena, diag, plan, path_join(arena, runner, RUNNER_SHARE)};
-	return put(&facts, "hypervisor", arena_printf(arena, "%s\n", plan->backend->name)) && put_interfaces(&facts) && put_shares(&facts) &&
+	return put(&facts, "hypervisor", arena_printf(arena, "%s\n", plan->backend->name)) &&
+	       put(&facts, "host-user", arena_printf(arena, "%s\n", plan->vm->host_user)) && put_interfaces(&facts) && put_shares(&facts) &&
 	       put_devices(&facts) && put_cid(&facts) && put_notify(&facts) && put_system(&facts);
 }

@@ -167,7 +167,6 @@ const char *script_check(struct arena *arena, const struct plan *plan)
 	const char *aio = script_aio(plan);
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, plan->vm->host_name)},
-		{"user", script_quoted(arena, plan->vm->host_user)},
 		{"state", script_part(arena, "state")},
 		{"functions", script_functions(arena, plan)},
 		{"stopped", script_need_stopped(arena, plan)},

@@ -176,7 +176,6 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 	const char *aio = script_aio(plan);
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, vm->host_name)},
-		{"user", script_quoted(arena, vm->host_user)},
 		{"accel", accels[plan->lowered.accel]},
 		{"aio", aio ? arena_printf(arena, "aio=$(%s)", aio) : ""},
 		{"arch", kernel_arch_name(plan->guest.arch)},

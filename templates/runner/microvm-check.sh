@@ -6,7 +6,6 @@ set -euo pipefail
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-check
 name=@name@
-user=@user@
 status=0
 missing() { status=1; }
 

@@ -11,7 +11,6 @@ for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || eval "exec $fd<>/dev/null"; do
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-run
 name=@name@
-user=@user@
 arch=@arch@
 missing() { exit 1; }
 

@@ -150,7 +150,7 @@ need_owned() { # WHAT PATH
 	# shellcheck disable=SC2034 # words that are not wanted; no stat, which macOS has another one of
 	read -r mode links owner more < <(ls -ldn -- "$2") || return 0
 	if [ "$owner" = "$(id -u)" ] || [ "$owner" = 0 ] || [ "$owner" = "$(owner_of "$above")" ]; then return; fi
-	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "${MICROVM_USER:-$user}" 2>/dev/null)" ]; then return; fi
+	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "${MICROVM_USER:-$(cat -- "$runner/share/microvm/host-user")}" 2>/dev/null)" ]; then return; fi
 	complain "$1 $2 belongs to another user ($owner), who could read and change what the guest has in it"
 }
 
