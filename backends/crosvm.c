@@ -134,7 +134,7 @@ static void add_smbios(const struct crosvm *crosvm)
 	const struct vm *vm = crosvm->vm;
 	const char *uuid = vm->machine_id ? arena_printf(crosvm->arena, "uuid=%s", vm->machine_id) : "";
 	const char *notify = vm->vsock.notify ? arena_printf(crosvm->arena, "oem-strings=[io.systemd.credential:vmm.notify_socket=vsock-stream:2:%lld]",
-							     (long long)vm->vsock.cid)
+							     notify_port(vm))
 					      : "";
 	if (crosvm->guest->arch == KERNEL_X86_64 && (*uuid || *notify))
 		option_printf(crosvm->command, "--smbios", "%s%s%s", uuid, *uuid && *notify ? "," : "", notify);

@@ -54,10 +54,16 @@ void lower_balloon(struct arena *arena, const struct control *control, const str
 		    control->program ? 5 : 4);
 }
 
+long long notify_port(const struct vm *vm)
+{
+	enum { UNPRIVILEGED = 1024, ABOVE_GUESTS = 0x6d760000 };
+	return vm->vsock.cid < UNPRIVILEGED ? ABOVE_GUESTS + vm->vsock.cid : vm->vsock.cid;
+}
+
 void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out)
 {
 	if (vm->vsock.notify && vm->vsock.cid >= 0)
-		out->notify = arena_printf(arena, "vsock:%lld", (long long)vm->vsock.cid);
+		out->notify = arena_printf(arena, "vsock:%lld", notify_port(vm));
 }
 
 const char *read_only_why(const struct share *share)

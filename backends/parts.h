@@ -42,7 +42,12 @@ void lower_state(struct arena *arena, const struct control *control, struct lowe
 void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out);
 /* Nothing for a VM without a balloon. */
 void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm, struct lowered *out);
-/* Where the guest reports when the host's kernel carries its vsock: at the host's port of the guest's number, so that every VM has its own. */
+/*
+ * The host's port at which the guest reports that it is up: the guest's number, so that every VM has its own, but none up to 1023, which only a privileged process may listen at
+ * (LAST_RESERVED_PORT, net/vmw_vsock/af_vsock.c).
+ */
+long long notify_port(const struct vm *vm);
+/* Where the guest reports when the host's kernel carries its vsock: at the port notify_port of the host. */
 void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out);
 
 /* Why a share that the description does not call read-only is: "" when it does. */

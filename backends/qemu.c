@@ -54,7 +54,7 @@ static void add_identity(const struct qemu *qemu)
 	if (vm->machine_id && qemu_smbios(vm, qemu->guest->arch))
 		option_printf(qemu->command, "-smbios", "type=1,uuid=%s", vm->machine_id);
 	if (vm->vsock.notify)
-		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/vmm.notify_socket,string=vsock-stream:2:%lld", (long long)vm->vsock.cid);
+		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/vmm.notify_socket,string=vsock-stream:2:%lld", notify_port(vm));
 	for (size_t i = 0; i < vm->credential_files.n; i++)
 		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/%s,file=%s", vm->credential_files.v[i].key,
 			      qemu_escape(qemu->arena, vm->credential_files.v[i].value));

@@ -7,17 +7,20 @@
 
 #include "backends/qemu.h"
 
-/* Arguments of one's own that have QEMU start a program or become another user. */
+/*
+ * Arguments of one's own that have QEMU start a program, or call what counts as privileged: to become another user, and setsid, which the user network
+ * calls in each process that it starts (libslirp, src/misc.c: fork_exec_child_setup).
+ */
 static const struct {
 	const char *option;
-	bool starts, changes_user;
+	bool starts, privileged;
 } needs[] = {
 	{"daemonize", true, true}, /* it forks, and begins a session */
 	{"display", true, false},
 	{"incoming", true, false}, /* exec:… */
-	{"net", true, false},      /* scripts of a tap, helpers, guestfwd and smb of the user network */
-	{"netdev", true, false},
-	{"nic", true, false},
+	{"net", true, true},       /* scripts of a tap, helpers, guestfwd and smb of the user network */
+	{"netdev", true, true},
+	{"nic", true, true},
 	{"runas", false, true},
 	{"run-with", false, true},
 };
@@ -48,25 +51,31 @@ static bool has_bridge(const struct vm *vm)
 	return false;
 }
 
-/* Forwarding from the guest starts nc for each connection. GTK may start a session bus, and Vulkan is served by a process of virglrenderer's. */
-static bool starts_programs(const struct vm *vm)
+/* That starts nc for each connection. */
+static bool forwards_from_guest(const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->forward_ports.n; i++)
 		if (strcmp(vm->forward_ports.v[i].from, "guest") == 0)
 			return true;
+	return false;
+}
+
+/* GTK may start a session bus, and Vulkan is served by a process of virglrenderer's. */
+static bool starts_programs(const struct vm *vm)
+{
 	for (size_t i = 0; i < countof(needs); i++)
 		if (needs[i].starts && has_option(vm, needs[i].option))
 			return true;
-	return vm->graphics.enable && (vm->graphics.vulkan || strcmp(vm->graphics.backend, "headless") != 0);
+	return forwards_from_guest(vm) || (vm->graphics.enable && (vm->graphics.vulkan || strcmp(vm->graphics.backend, "headless") != 0));
 }
 
 /* QEMU puts the filter up before it becomes the user. */
-static bool changes_user(const struct vm *vm)
+static bool is_privileged(const struct vm *vm)
 {
 	for (size_t i = 0; i < countof(needs); i++)
-		if (needs[i].changes_user && has_option(vm, needs[i].option))
+		if (needs[i].privileged && has_option(vm, needs[i].option))
 			return true;
-	return vm->user != NULL;
+	return vm->user != NULL || forwards_from_guest(vm);
 }
 
 /* Two filters would both hold, so one among the extra arguments is the only one. */
@@ -75,6 +84,6 @@ void qemu_add_sandbox(const struct qemu *qemu)
 	const struct vm *vm = qemu->vm;
 	if (has_bridge(vm) || has_option(vm, "sandbox"))
 		return;
-	option_printf(qemu->command, "-sandbox", "on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny", changes_user(vm) ? "allow" : "deny",
+	option_printf(qemu->command, "-sandbox", "on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny", is_privileged(vm) ? "allow" : "deny",
 		      starts_programs(vm) ? "allow" : "deny");
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <json-c/json.h>
-#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
 #include "compiler/base/printable.h"
 #include "compiler/build.h"
 #include "compiler/check.h"
@@ -70,9 +70,7 @@ bool command_run(struct session *session)
 		return false;
 	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
 	const char *script = path_join(session->arena, result.path, "bin/microvm-run");
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	interrupts_forget();
 	execl(script, script, (char *)NULL);
 	return diag_error(session->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", script, strerror(errno));
 }

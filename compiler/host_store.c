@@ -34,7 +34,7 @@ struct names {
 
 static struct names names_of(struct arena *arena, const char *path)
 {
-	struct names names = {.written = normal_path(arena, path)};
+	struct names names = {.written = simple_path(arena, path)};
 	char *real = realpath(path, NULL);
 	names.real = real ? arena_strdup(arena, real) : names.written;
 	free(real);
@@ -67,7 +67,7 @@ void host_store_protect(struct arena *arena, struct vm *vm)
 		struct share *share = &vm->shares.v[i];
 		if (!share->source || vm_refused(vm, &share->source))
 			continue;
-		if (strcmp(normal_path(arena, share->source), normal_path(arena, vm->store_dir)) == 0)
+		if (strcmp(simple_path(arena, share->source), simple_path(arena, vm->store_dir)) == 0)
 			share->source = vm->store_dir;
 		share->host_store = place_reached(arena, &places, share->source);
 		if (share->host_store && !vm_where(vm, &share->read_only))

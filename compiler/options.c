@@ -272,7 +272,7 @@ const struct option vm_options[] = {
 	{.name = "startupTimeout", UINT(struct vm, startup_timeout, 1, 86400), .def = "150", .arg = "seconds",
 	 .doc = "For how long the host's unit waits for a guest that reports that it is up (vsock.notify); less than the unit's own TimeoutStartSec=150s changes nothing."},
 	{.name = "shutdownTimeout", UINT(struct vm, shutdown_timeout, 1, 86400), .def = "120", .arg = "seconds",
-	 .doc = "For how long microvm-shutdown, and so the host's unit, waits for the guest to go down before its power is cut; systemd in the guest gives each of its services 90 seconds."},
+	 .doc = "For how long microvm-shutdown, and so the host's unit, waits for the guest to go down before its power is cut; systemd in the guest gives each of its services 90 seconds. Where the hypervisor cannot ask a guest to go down, it is cut off at once."},
 	{.name = "user", STRING(struct vm, user), .doc = "The user that the hypervisor becomes when it is started as root."},
 	{.name = "preStart", STRING(struct vm, pre_start), .def = "''", .code = true, .doc = "Shell commands before the hypervisor starts."},
 	{.name = "extraArgsScript", STRING(struct vm, extra_args_script), .code = true, .doc = "A program that prints one line of further arguments when the VM starts."},

@@ -525,6 +525,9 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	if (!ok)
 		return false;
 	plan->backend->lower(arena, &plan->guest, &plan->lowered);
+	const struct pos *shutdown = vm_where(plan->vm, &plan->vm->shutdown_timeout);
+	if (shutdown && !plan->lowered.shutdown.n)
+		diag_warning(diag, shutdown, "ignored", "shutdownTimeout: ignored, as %s cannot ask a guest to go down", plan->backend->name);
 	ok &= check_parameters_length(&planner);
 	ok &= check_arguments_length(&planner);
 	return ok;

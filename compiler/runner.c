@@ -121,16 +121,6 @@ static bool is_up_to_date(struct arena *arena, const char *runner, const char *w
 	return fingerprint && strcmp(fingerprint, wanted) == 0 && own_seal_holds(arena, runner, !settings->no_sync);
 }
 
-static bool check_output(struct arena *arena, struct diag *diag, const char *output)
-{
-	struct stat st;
-	if (!path_exists(output) || directory_is_empty(output))
-		return true;
-	if (lstat(output, &st) == 0 && S_ISDIR(st.st_mode) && path_exists(path_join(arena, output, RUNNER_MANIFEST)))
-		return staging_may_replace(arena, diag, output);
-	return diag_error(diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no runner; it stays as it is", output);
-}
-
 /* ---- writing ---- */
 
 static bool write_scripts(const struct writer *writer)
@@ -260,7 +250,7 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	scripts_make(arena, plan, &scripts);
 	output = path_absolute(arena, output);
 	const char *wanted = fingerprint(arena, diag, plan, &scripts);
-	if (!wanted || !check_output(arena, diag, output))
+	if (!wanted || !staging_may_replace(arena, diag, output, "runner", RUNNER_MANIFEST))
 		return false;
 	result->fingerprint = wanted;
 	result->up_to_date = is_up_to_date(arena, output, wanted, settings);

@@ -116,27 +116,6 @@ const char *simple_path(struct arena *arena, const char *path)
 	return simple;
 }
 
-const char *normal_path(struct arena *arena, const char *path)
-{
-	char *normal = arena_strdup(arena, simple_path(arena, path)), *to = normal + (*normal == '/'), *const top = to;
-	for (const char *from = to; *from; from += strspn(from, "/")) {
-		size_t length = strcspn(from, "/");
-		bool up = length == 2 && strncmp(from, "..", 2) == 0;
-		if (up && (to > top || top > normal)) {
-			while (to > top && *--to != '/')
-				;
-		} else {
-			if (to > top)
-				*to++ = '/';
-			memmove(to, from, length);
-			to += length;
-		}
-		from += length;
-	}
-	*to = '\0';
-	return normal;
-}
-
 const char *lower_case(struct arena *arena, const char *text)
 {
 	char *lower = text ? arena_strdup(arena, text) : NULL;

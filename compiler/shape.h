@@ -27,8 +27,6 @@ bool is_within(const char *path, const char *directory);
 
 /* A path as it is compared: without "./", "//", a final slash and, as far as they can be told by the text, "..". NULL stays NULL. */
 const char *simple_path(struct arena *arena, const char *path);
-/* The same with every ".." taken for the directory above by its name, which is what it means where no part is a symbolic link. */
-const char *normal_path(struct arena *arena, const char *path);
 /* NULL stays NULL. */
 const char *lower_case(struct arena *arena, const char *text);
 

@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* backends/host/create.c */
-#define NEW_IMAGE ".mvm-new-"
-
 const char *const state_own_names[] = {
 	"current", STATE_REMOVING, "booted", "old", "source", "flake", "toplevel", "declared", ".result", STATE_RUNNERS, NULL,
 };
@@ -34,5 +31,5 @@ bool state_name_is_ours(const char *name, size_t length)
 	for (const char *const *ours = state_own_names; *ours; ours++)
 		if (is_version_of(name, length, *ours))
 			return true;
-	return starts(name, length, NEW_IMAGE);
+	return starts(name, length, STATE_NEW_IMAGE);
 }

@@ -9,6 +9,8 @@
 /* Of `microvm` and install-host. */
 #define STATE_REMOVING ".removing" /* there while a removal is under way; it is what `current` was */
 #define STATE_RUNNERS "runners"
+/* Of mvm-host: an image is made under this and six letters, beside its place (backends/host/create.c). */
+#define STATE_NEW_IMAGE ".mvm-new-"
 
 /* The names themselves; NULL at the end. */
 extern const char *const state_own_names[];

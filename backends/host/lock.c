@@ -17,7 +17,9 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statfs.h>
+#include <time.h>
 
 /* Behind any image. A lock without an end would be a mandatory one on some servers of NFSv4 (block/src/io/fcntl.rs of Cloud Hypervisor). */
 #define FAR ((off_t)1 << 62)
@@ -33,7 +35,7 @@ static const struct stretch reading[] = {{100, 1}, {102, 1}, {201, 1}, {203, 1},
 static const struct stretch far_byte[] = {{FAR, 1}, {0, 0}};
 
 /* include/uapi/linux/magic.h */
-enum { SMB = 0x517b };
+enum { SMB = 0x517b, NFS = 0x6969 };
 #define CIFS 0xff534d42u
 #define SMB2 0xfe534d42u
 
@@ -50,16 +52,43 @@ static struct flock lock_of(const struct stretch *stretch, enum use use)
 	return (struct flock){.l_type = use == USE_WRITE ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = stretch->start, .l_len = stretch->length};
 }
 
+/* False but where there are no locks. */
 static bool refused(struct reason *why)
 {
 	if (errno == EAGAIN || errno == EACCES || errno == EWOULDBLOCK)
 		return reason_set(why, "it is in use: a running VM has it, or another start works on it, here or on another host");
+	/* A file system without locks is no reason not to start: that nobody else has the image is then the user's to see to. */
+	if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
+		return true;
 	return reason_set(why, "it cannot be locked: %s", strerror(errno));
 }
 
-static int flock_kind(enum use use)
+/* QEMU that writes has a reader's lock on 101, with which a reader's of ours go together: a writer's alone would meet it. */
+static bool is_written_by_qemu(int image, enum use use)
 {
-	return (use == USE_WRITE ? LOCK_EX : LOCK_SH) | LOCK_NB;
+	enum { WRITES = 101 };
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = WRITES, .l_len = 1};
+	return use == USE_READ && fcntl(image, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/*
+ * udev has a lock of this kind on a disk of the host for a moment, whenever somebody who could write to it has closed it (systemd's
+ * BLOCK_DEVICE_LOCKING): so it is asked for again. NFS makes of it a lock of all bytes, which QEMU minds also where both only read.
+ */
+static bool flock_take(int image, enum use use)
+{
+	enum { PATIENCE_MS = 3000, STEP_MS = 20 };
+	struct stat st;
+	struct statfs fs;
+	if (use == USE_READ && fstatfs(image, &fs) == 0 && (unsigned)fs.f_type == NFS)
+		return true;
+	const bool is_disk = fstat(image, &st) == 0 && S_ISBLK(st.st_mode);
+	for (int ms = 0; flock(image, (use == USE_WRITE ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0; ms += STEP_MS) {
+		if (errno != EWOULDBLOCK || !is_disk || ms >= PATIENCE_MS)
+			return false;
+		nanosleep(&(struct timespec){.tv_nsec = STEP_MS * 1000000L}, NULL);
+	}
+	return true;
 }
 
 bool image_lock(int image, enum use use, struct reason *why)
@@ -69,7 +98,9 @@ bool image_lock(int image, enum use use, struct reason *why)
 		if (fcntl(image, F_OFD_SETLK, &lock) != 0)
 			return refused(why);
 	}
-	return flock(image, flock_kind(use)) == 0 || refused(why);
+	/* Behind our own locks: who begins to write now meets those. */
+	errno = EAGAIN;
+	return (!is_written_by_qemu(image, use) && flock_take(image, use)) || refused(why);
 }
 
 bool image_is_free(int image, enum use use, struct reason *why)
@@ -84,7 +115,8 @@ bool image_is_free(int image, enum use use, struct reason *why)
 	}
 	/* NFS wants a descriptor for writing for this one, which whoever may only read does not have. */
 	bool writes = (fcntl(image, F_GETFL) & O_ACCMODE) != O_RDONLY;
-	if (flock(image, flock_kind(writes ? use : USE_READ)) != 0)
+	errno = EAGAIN;
+	if (is_written_by_qemu(image, use) || !flock_take(image, writes ? use : USE_READ))
 		return refused(why);
 	flock(image, LOCK_UN);
 	return true;

@@ -188,10 +188,17 @@ int verb_volume_check(char **arguments)
 	return finish(&volume, arguments[0], ok, &why);
 }
 
+/* A disk of the host is not opened for writing only to ask: when that is closed, udev looks at the disk, with a lock of its own. */
+static int open_to_ask(const char *path)
+{
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? open(path, O_RDONLY | O_NONBLOCK) : image_open(path);
+}
+
 /* A volume that is not there, or may not be opened, is another's complaint. */
 int verb_volume_free(char **arguments)
 {
-	struct volume volume = {.fd = image_open(arguments[0])};
+	struct volume volume = {.fd = open_to_ask(arguments[0])};
 	struct reason why;
 	enum use use;
 	if (!use_parse(arguments[1], &use))

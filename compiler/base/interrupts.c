@@ -17,8 +17,8 @@
 #include "compiler/base/own.h"
 
 /*
- * The cleaner's own name, by which it knows itself; no user types that. The status to end with follows, the clauses to say, an empty argument, and the
- * doomed paths.
+ * The cleaner's own name, by which it knows itself; no user types that. The status to end with follows, then three lists with an empty argument behind
+ * each: the children, the clauses to say, the doomed paths.
  */
 #define CLEANER "mvmbuild (cleaning up)"
 
@@ -32,7 +32,7 @@ struct texts {
 };
 
 static pthread_mutex_t lock; /* recursive; guards the records. Who has been told to stop takes it for ever */
-static struct texts doomed, said;
+static struct texts doomed, said, children;
 
 static void texts_add(struct texts *texts, const char *text)
 {
@@ -114,16 +114,50 @@ void interrupts_say(const char *clause)
 	interrupts_go_on();
 }
 
+void interrupts_child(long process)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%ld", process);
+	interrupts_hold();
+	texts_add(&children, text);
+	interrupts_go_on();
+}
+
+void interrupts_child_gone(long process)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%ld", process);
+	interrupts_hold();
+	texts_remove(&children, text);
+	interrupts_go_on();
+}
+
 /* ---- the cleaner ---- */
 
-/* They are told by the end of the thread that started them (process.c); one that does not listen is killed after a while. */
-static void wait_for_children(void)
+static void end_children(char *const pids[], int number, int patience_ms)
 {
-	enum { WAIT_MS = 5000, STEP_MS = 5 };
-	pid_t child = 0;
-	for (int ms = 0; ms < WAIT_MS && (child = waitpid(-1, NULL, WNOHANG)) >= 0; ms += child ? 0 : STEP_MS)
-		if (!child)
+	enum { STEP_MS = 5 };
+	for (char *const *pid = pids; **pid; pid++)
+		kill((pid_t)atol(*pid), number);
+	for (char *const *pid = pids; **pid; pid++)
+		while (waitpid((pid_t)atol(*pid), NULL, WNOHANG) == 0 && patience_ms > 0) {
 			usleep(STEP_MS * 1000);
+			patience_ms -= STEP_MS;
+		}
+}
+
+/* One that does not listen is killed after a while. All are ours still, also those that have ended: nobody else has their numbers. */
+static void wait_for_children(char *const pids[])
+{
+	end_children(pids, SIGTERM, 5000);
+	end_children(pids, SIGKILL, 5000);
+}
+
+static char *const *behind(char *const list[])
+{
+	while (**list)
+		list++;
+	return list + 1;
 }
 
 /* What a child of a child may still add takes a further round. */
@@ -144,17 +178,15 @@ static void tell(char *const clauses[], bool removed_any)
 
 void interrupts_clean_up(int argc, char *argv[])
 {
-	if (argc < 3 || strcmp(argv[0], CLEANER) != 0)
+	if (argc < 4 || strcmp(argv[0], CLEANER) != 0)
 		return;
 	const int status = atoi(argv[1]);
-	char *const *clauses = argv + 2, *const *separator = clauses;
-	while (**separator)
-		separator++;
-	wait_for_children();
-	for (char *const *path = separator + 1; *path; path++)
+	char *const *pids = argv + 2, *const *clauses = behind(pids), *const *paths = behind(clauses);
+	wait_for_children(pids);
+	for (char *const *path = paths; *path; path++)
 		remove_path(*path);
 	if (status == STATUS_INTERRUPTED)
-		tell(clauses, separator[1]);
+		tell(clauses, *paths);
 	_exit(status);
 }
 
@@ -169,6 +201,9 @@ static void become_cleaner(enum status status)
 	snprintf(number, sizeof number, "%d", (int)status);
 	argv[n++] = name;
 	argv[n++] = number;
+	for (size_t i = 0; i < children.n && n < CLEANER_ARGUMENTS / 4; i++)
+		argv[n++] = children.v[i];
+	argv[n++] = separator;
 	for (size_t i = 0; i < said.n && n < CLEANER_ARGUMENTS / 2; i++)
 		argv[n++] = said.v[i];
 	argv[n++] = separator;
@@ -205,6 +240,14 @@ static void end_now(void)
 
 /* ---- the program ---- */
 
+/* What is ignored, as under nohup, stays so: a signal that is blocked waits for us even then. */
+static void add_unless_ignored(sigset_t *set, int number)
+{
+	struct sigaction action;
+	if (sigaction(number, NULL, &action) != 0 || action.sa_handler != SIG_IGN)
+		sigaddset(set, number);
+}
+
 void interrupts_handle(void)
 {
 	static sigset_t set;
@@ -213,9 +256,9 @@ void interrupts_handle(void)
 	signal(SIGXFSZ, SIG_IGN); /* a file that may not become larger is an error of its writer: EFBIG */
 	ending_do_last(end_now);
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
+	add_unless_ignored(&set, SIGINT);
+	add_unless_ignored(&set, SIGTERM);
+	add_unless_ignored(&set, SIGHUP);
 	pthread_t thread;
 	pthread_sigmask(SIG_BLOCK, &set, &before);
 	if (pthread_create(&thread, NULL, wait_for_signal, &set) == 0)
@@ -230,4 +273,13 @@ void interrupts_default(void)
 	sigset_t none;
 	sigemptyset(&none);
 	pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+void interrupts_forget(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
 }

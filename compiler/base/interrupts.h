@@ -22,6 +22,12 @@ void interrupts_clean_up(int argc, char *argv[]);
 void interrupts_handle(void);
 /* From now on the signals end the process as any other, without a word: it writes nothing. */
 void interrupts_default(void);
+/* For a process that becomes another program (it calls nothing that a child after fork may not call): no signal is blocked or ignored by us any more. */
+void interrupts_forget(void);
+
+/* A child that was started, to be called between the same interrupts_hold and interrupts_go_on as its fork; and that it was waited for. */
+void interrupts_child(long process);
+void interrupts_child_gone(long process);
 
 /* `path` (absolute, copied) is removed when the program is told to stop; interrupts_keep takes it off the list again. */
 void interrupts_remove(const char *path);

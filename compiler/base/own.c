@@ -70,17 +70,22 @@ static bool walk_directory(struct walk *walk, int directory, const char *name)
 static bool walk_top(struct walk *walk, const char *path)
 {
 	struct stat st;
-	const int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const int directory = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (directory < 0 || fstat(directory, &st) != 0)
 		return false; /* fstat of an open directory does not fail */
 	walk->device = st.st_dev;
 	return walk_directory(walk, directory, "");
 }
 
+/* In a runner or a host, and in a runner of a host. */
 static bool is_added(const char *name)
 {
-	static const char inside[] = "/" OWN_ADDED "/";
-	return strstr(name, inside);
+	static const char host[] = "share/" OWN_ADDED "/", runner[] = "share/microvm/" OWN_ADDED "/", runners[] = "runners/";
+	if (strncmp(name, runners, strlen(runners)) == 0) {
+		name += strlen(runners) + strcspn(name + strlen(runners), "/");
+		name += *name == '/';
+	}
+	return strncmp(name, host, strlen(host)) == 0 || strncmp(name, runner, strlen(runner)) == 0;
 }
 
 /* hold.h's mark, while the directory is made, or where its build was killed right after it published. */
@@ -132,8 +137,9 @@ bool own_list_write(struct arena *arena, struct diag *diag, const char *director
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make %s: %s", place, strerror(errno));
 	if (!walk_top(&walk, directory))
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot read %s: %s", directory, strerror(errno));
+	if (names.n)
+		qsort(names.v, names.n, sizeof *names.v, strings_compare);
 	vec_push(arena, &names, OWN_LIST);
-	qsort(names.v, names.n, sizeof *names.v, strings_compare);
 	BUF_CLEANUP struct buf text = {0};
 	for (size_t i = 0; i < names.n; i++) {
 		add_escaped(&text, names.v[i]);
@@ -157,6 +163,10 @@ static enum listed list_read(struct arena *arena, const char *directory, struct 
 		vec_push(arena, names, unescaped(arena, line, length));
 		line += length + (line[length] == '\n');
 	}
+	/* What ends otherwise was cut off, by a crash before it was on the disk. */
+	if (names->n == 0 || strcmp(names->v[names->n - 1], OWN_LIST) != 0)
+		return UNLISTED;
+	qsort(names->v, names->n, sizeof *names->v, strings_compare);
 	return LISTED;
 }
 
@@ -233,7 +243,11 @@ bool own_remove(const char *directory)
 bool own_remove_litter(const char *directory)
 {
 	struct arena *arena = arena_new();
-	const bool unfinished = access(path_join(arena, directory, OWN_LIST), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR);
+	struct stat st;
+	struct strings names = {0};
+	/* A link is removed as one: what it leads to is no litter. */
+	const bool whole = lstat(directory, &st) == 0 && !S_ISDIR(st.st_mode);
+	const bool unfinished = whole || list_read(arena, directory, &names) == UNLISTED;
 	arena_free(arena);
 	return (unfinished ? tree_remove : own_remove)(directory);
 }

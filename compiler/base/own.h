@@ -2,8 +2,8 @@
 /*
  * own: which files of a published directory are ours, and whether they are as we left them.
  *
- * The directory has a list of all its files, OWN_LIST: names from its top, sorted, one on a line, a backslash and control characters as \OOO. The list
- * is a part of the directory's contents, and the same for the same contents.
+ * The directory has a list of all its files, OWN_LIST: names from its top, sorted, one on a line, a backslash and control characters as \OOO; the list
+ * itself comes last, so that a list which was cut off is known. It is a part of the directory's contents, and the same for the same contents.
  *
  * Beside it, in an extended attribute, stands the seal: a hash over what the file system says of each listed file (inode, size, times of the last
  * change). No program that writes to a file or replaces it leaves its time of change as it was, so a seal that holds stands for contents that are

@@ -13,6 +13,7 @@
 
 #include "compiler/base/arena.h"
 #include "compiler/base/buf.h"
+#include "compiler/base/interrupts.h"
 
 enum { ERROR_LIMIT = 64 * 1024 };
 
@@ -31,10 +32,7 @@ static bool pipe_open(struct pipe_ends *ends)
 
 static _Noreturn void child(const char *const argv[], int input, int output, int error)
 {
-	sigset_t none;
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	signal(SIGPIPE, SIG_DFL);
+	interrupts_forget();
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(error, STDERR_FILENO) < 0)
 		_exit(127);
@@ -67,6 +65,7 @@ static int wait_status(pid_t pid)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return -1;
+	interrupts_child_gone(pid);
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
@@ -95,6 +94,20 @@ static bool error_open(struct pipe_ends *ends, bool shown)
 	return ends->write >= 0;
 }
 
+/* As a child that the program's cleaner would end (interrupts.h). */
+static pid_t fork_known(void)
+{
+	interrupts_hold();
+	const pid_t pid = fork();
+	const int error = errno;
+	if (pid > 0)
+		interrupts_child(pid);
+	if (pid != 0)
+		interrupts_go_on();
+	errno = error;
+	return pid;
+}
+
 static struct process *start(struct diag *diag, const char *const argv[], bool shown, int *feed)
 {
 	struct pipe_ends to = {-1, -1}, output = {-1, -1}, error = {-1, -1};
@@ -102,7 +115,7 @@ static struct process *start(struct diag *diag, const char *const argv[], bool s
 	struct process *process = memory(calloc(1, sizeof *process));
 	*process = (struct process){.name = argv[0], .pid = -1};
 	if (null >= 0 && (!feed || pipe_open(&to)) && pipe_open(&output) && error_open(&error, shown))
-		process->pid = fork();
+		process->pid = fork_known();
 	if (process->pid == 0)
 		child(argv, feed ? to.read : null, output.write, error.write);
 	process->output = output.read;

@@ -211,8 +211,14 @@ static bool refuse_foreign(struct diag *diag, const char *target, const char *na
 			  "or name another output", target, name);
 }
 
-bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target)
+bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target, const char *kind, const char *mark)
 {
+	struct stat st;
+	if (!path_exists(target) || directory_is_empty(target))
+		return true;
+	/* A link to one is something else. */
+	if (lstat(target, &st) != 0 || !S_ISDIR(st.st_mode) || !path_exists(path_join(arena, target, mark)))
+		return diag_error(diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no %s; it stays as it is", target, kind);
 	const char *foreign = own_find_foreign(arena, target);
 	return !foreign || refuse_foreign(diag, target, foreign);
 }

@@ -23,8 +23,11 @@ struct staging {
 
 /* Removes what killed builds of the same target left behind. */
 void staging_clean(struct arena *arena, const char *target);
-/* An error when `target` has a file that is not ours: publishing would refuse to replace it. */
-bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target);
+/*
+ * Whether a listed directory may take the place of what is at `target`: of nothing, of an empty directory, or of a `kind` ("runner"), which is known by
+ * the file `mark` in it and must have no file that is not ours. An error otherwise.
+ */
+bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target, const char *kind, const char *mark);
 /* Starts, after staging_clean. */
 bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging);
 /* Syncs and renames; an existing `target` is exchanged and then removed. On an error it stays as it was. */

@@ -45,7 +45,16 @@ static const char *process_text(const struct host *host, pid_t pid, const char *
 static bool is_of_unit(const struct host *host, pid_t pid, const char *directory)
 {
 	const char *unit = arena_printf(host->arena, "@%s.service", path_base(directory));
-	return strstr(process_text(host, pid, "cgroup"), unit);
+	const char *groups = process_text(host, pid, "cgroup");
+	/* A part of the path that begins so: user@1000.service is where uid 1000 has logged in. */
+	for (const char *at = groups; (at = strstr(at, unit)); at++) {
+		const char *start = at;
+		while (start > groups && start[-1] != '/')
+			start--;
+		if (strncmp(start, "microvm", strlen("microvm")) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void add_worker(const struct host *host, struct workers *workers, pid_t pid, const char *directory, const char *path)

@@ -76,7 +76,7 @@ static void add_volume(const struct host *host, const struct machine *machine, c
 static void add_volumes_of(const struct host *host, const struct machine *machine, const char *runner, struct strings *volumes, struct contents *contents)
 {
 	struct bytes text;
-	const char *path = path_join(host->arena, runner, RUNNER_SHARE "/vm.json");
+	const char *path = path_join(host->arena, runner, RUNNER_DESCRIPTION);
 	struct json_object *array, *image;
 	if (!path_exists(path) || !file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
 		return;
@@ -110,7 +110,7 @@ static bool is_of_volume(const char *name, mode_t mode, const char *image)
 	const size_t length = strlen(image);
 	if (!starts(name, image))
 		return false;
-	return S_ISDIR(mode) ? starts(name + length, ".new.") : name[length] == '\0' || strcmp(name + length, ".grow") == 0;
+	return S_ISDIR(mode) ? starts(name + length, ".new.") || strcmp(name + length, ".grow.new") == 0 : name[length] == '\0' || strcmp(name + length, ".grow") == 0;
 }
 
 static bool is_volume(const char *name, mode_t mode, const char *directory, const struct strings *volumes)
@@ -119,7 +119,8 @@ static bool is_volume(const char *name, mode_t mode, const char *directory, cons
 	for (size_t i = 0; i < volumes->n; i++) {
 		const char *image = path_base(volumes->v[i]);
 		const size_t above = (size_t)(image - volumes->v[i]); /* with its slash */
-		if ((above ? above - 1 : 0) == length && strncmp(volumes->v[i], directory, length) == 0 && is_of_volume(name, mode, image))
+		if ((above ? above - 1 : 0) == length && strncmp(volumes->v[i], directory, length) == 0 &&
+		    (is_of_volume(name, mode, image) || (S_ISREG(mode) && starts(name, STATE_NEW_IMAGE))))
 			return true;
 	}
 	return false;
@@ -191,17 +192,6 @@ bool contents_find(const struct host *host, const struct machine *machine, struc
 	return true;
 }
 
-static bool is_empty(const char *directory)
-{
-	DIR *stream = opendir(directory);
-	bool empty = stream;
-	for (struct dirent *entry; empty && (entry = readdir(stream));)
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	if (stream)
-		closedir(stream);
-	return empty;
-}
-
 bool contents_are_left(const struct host *host, const struct machine *machine)
 {
 	struct stat st;
@@ -210,5 +200,5 @@ bool contents_are_left(const struct host *host, const struct machine *machine)
 	for (const char *const *name = state_own_names; *name; name++)
 		if (custody_counts(host, machine->directory, *name))
 			return true;
-	return is_empty(machine->directory);
+	return directory_is_empty(machine->directory);
 }

@@ -38,8 +38,10 @@ static bool fill(const struct creation *creation)
  */
 static bool move_into(const struct creation *creation, const struct machine *machine)
 {
-	static const char *const names[] = {"old", "booted", "declared", ".result", RUNNERS, "source", "flake", "current", REMOVING};
+	static const char *const names[] = {"old", "booted", "declared", "toplevel", ".result", RUNNERS, "source", "flake", "current", REMOVING};
 	const struct host *host = creation->host;
+	if (!runners_are_ours(host, machine))
+		return false;
 	for (size_t i = 0; i < countof(names); i++) {
 		const char *from = path_join(host->arena, creation->staging.directory, names[i]), *to = machine_path(host, machine, names[i]);
 		if (!path_remove(host->diag, to))

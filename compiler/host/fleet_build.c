@@ -73,15 +73,6 @@ static bool is_up_to_date(struct session *session, const struct fleet *fleet, co
 	       strcmp(text.p, fleet_manifest(session, fleet)) == 0;
 }
 
-static bool check_output(struct session *session, const char *output)
-{
-	if (!path_exists(output) || directory_is_empty(output))
-		return true;
-	if (path_is_directory(output) && path_exists(path_join(session->arena, output, FLEET_MANIFEST)))
-		return staging_may_replace(session->arena, session->diag, output);
-	return diag_error(session->diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no host; it stays as it is", output);
-}
-
 /* `old`: what is there, when all of it is as it was built; its disks are taken over. */
 static bool build(struct session *session, const struct fleet *fleet, const char *output, const char *old)
 {
@@ -110,6 +101,9 @@ static bool build(struct session *session, const struct fleet *fleet, const char
 	if (ok)
 		return staging_publish(session->diag, &staging);
 	staging_abandon(&staging);
+	/* Its disks have had other links meanwhile. */
+	if (old)
+		own_seal(session->arena, old, !session->cli.no_sync);
 	return false;
 }
 
@@ -117,7 +111,7 @@ bool fleet_build(struct session *session, const struct fleet *fleet, const char 
 {
 	struct gcroots roots;
 	output = path_absolute(session->arena, output);
-	if (!check_output(session, output))
+	if (!staging_may_replace(session->arena, session->diag, output, "host", FLEET_MANIFEST))
 		return false;
 	const bool whole = own_seal_holds(session->arena, output, !session->cli.no_sync);
 	const char *old = whole && !session->cli.force ? output : NULL;

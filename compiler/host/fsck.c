@@ -17,7 +17,9 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/printable.h"
 #include "compiler/base/process.h"
+#include "compiler/host/links.h"
 #include "compiler/host/machine.h"
 #include "compiler/host/units.h"
 #include "compiler/plan.h"
@@ -102,16 +104,22 @@ static bool image_open(const struct host *host, struct image *image, int directo
 		return false;
 	if (fstat(entry, &image->st) != 0 || !(S_ISREG(image->st.st_mode) || S_ISBLK(image->st.st_mode)))
 		return refuse(host, image, "it is neither a file nor a disk");
-	/* A disk that this host has mounted cannot be opened so. */
-	const int exclusive = S_ISBLK(image->st.st_mode) ? O_EXCL : 0;
-	image->fd = open(arena_printf(host->arena, "/proc/self/fd/%d", entry), O_RDWR | O_NONBLOCK | exclusive);
+	const char *handle = arena_printf(host->arena, "/proc/self/fd/%d", entry);
+	/* A disk that this host has mounted cannot be opened so. The tools open it so themselves, so it is not kept. */
+	if (S_ISBLK(image->st.st_mode)) {
+		FD_CLEANUP int alone = open(handle, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
+		if (alone < 0)
+			return refuse(host, image, strerror(errno));
+	}
+	image->fd = open(handle, O_RDWR | O_NONBLOCK);
 	return image->fd >= 0 || refuse(host, image, strerror(errno));
 }
 
 /* Hypervisors lock their disks by records or by flock: with both of them nobody has it, and nobody gets it. */
 static bool image_lock(const struct host *host, const struct image *image)
 {
-	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	/* As mvm-host has it: without an end it would be a mandatory one on some servers of NFSv4 (backends/host/lock.c). */
+	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = (off_t)1 << 62};
 	const bool locked = flock(image->fd, LOCK_EX | LOCK_NB) == 0 && fcntl(image->fd, F_OFD_SETLK, &all) == 0;
 	/* A file system may know no locks. */
 	return locked || errno == ENOLCK || errno == EOPNOTSUPP ||
@@ -120,21 +128,36 @@ static bool image_lock(const struct host *host, const struct image *image)
 
 /* ---- checking ---- */
 
+/* What a tool says of an image has the guest's words in it: labels, names of files. */
+static void print_lines(const struct buf *text)
+{
+	for (const char *line = buf_text(text); *line;) {
+		BUF_CLEANUP struct buf shown = {0};
+		const size_t length = strcspn(line, "\n");
+		buf_printable(&shown, line, length);
+		puts(buf_text(&shown));
+		line += length + (line[length] == '\n');
+	}
+}
+
 /* Its messages name the image, not how the tool got at it. */
 static void show(const struct image *image, const char *handle, const struct process_result *result)
 {
 	const struct bytes texts[] = {result->output, result->error};
 	const size_t length = strlen(handle);
+	BUF_CLEANUP struct buf text = {0};
 	for (size_t i = 0; i < countof(texts); i++) {
 		for (const char *rest = texts[i].p, *found; rest && *rest; rest = found + length) {
 			found = strstr(rest, handle);
 			if (!found) {
-				fputs(rest, stdout);
+				buf_puts(&text, rest);
 				break;
 			}
-			printf("%.*s%s", (int)(found - rest), rest, image->name);
+			buf_add(&text, rest, (size_t)(found - rest));
+			buf_puts(&text, image->name);
 		}
 	}
+	print_lines(&text);
 }
 
 static bool run_tool(const struct host *host, const struct image *image, const char *const *tool, const char *handle, struct process_result *result)
@@ -155,9 +178,9 @@ static bool run_tool(const struct host *host, const struct image *image, const c
 	return process_run(host->arena, host->diag, argv.v, result);
 }
 
-static bool tell(const struct image *image, const char *what)
+static bool tell(const struct host *host, const struct image *image, const char *what)
 {
-	printf("%s (%s): %s\n", image->name, image->type, what);
+	printf("%s (%s): %s\n", printable(host->arena, image->name), image->type, what);
 	return true;
 }
 
@@ -169,16 +192,31 @@ static bool look(const struct host *host, const struct image *image, const struc
 	if (!run_tool(host, image, check->tries[at], handle, &result))
 		return false;
 	if (result.exit_status == 0)
-		return tell(image, "sound");
+		return tell(host, image, "sound");
 	if (result.exit_status == NOT_STARTED)
 		return refuse(host, image, arena_printf(host->arena, "%s is needed, from %s", check->tries[at][0], volume_type_find(check->type)->package));
 	while (result.exit_status == check->next && ++at < TRIES && check->tries[at][0])
 		if (!run_tool(host, image, check->tries[at], handle, &result))
 			return false;
 	show(image, handle, &result);
-	if ((result.exit_status & ~check->mended) == 0)
-		return tell(image, "mended");
+	/* fsck.fat ends with the same status where it gives up: what is mended is sound when it is looked at again. */
+	if ((result.exit_status & ~check->mended) == 0) {
+		if (!run_tool(host, image, check->tries[0], handle, &result))
+			return false;
+		if (result.exit_status == 0)
+			return tell(host, image, "mended");
+	}
 	return refuse(host, image, arena_printf(host->arena, "it is not sound: %s", check->advice));
+}
+
+/* The log lies beside the image itself, whatever link leads there (backends/host/volume.c). */
+static bool no_growth_waits(const struct host *host, const struct image *image)
+{
+	const char *path = link_read(host->arena, arena_printf(host->arena, "/proc/self/fd/%d", image->fd));
+	if (!path)
+		return refuse(host, image, strerror(errno));
+	return access(arena_printf(host->arena, "%s.grow", path), F_OK) != 0 ||
+	       refuse(host, image, "its growth was interrupted: the next start completes it, so start the VM first");
 }
 
 static bool image_check(const struct host *host, struct image *image, int directory)
@@ -186,12 +224,10 @@ static bool image_check(const struct host *host, struct image *image, int direct
 	const struct check *check = check_find(image->type);
 	struct stat st;
 	if (!check)
-		return tell(image, "no check is known for it");
+		return tell(host, image, "no check is known for it");
 	if (fstatat(directory, image->name, &st, 0) != 0 && errno == ENOENT)
-		return tell(image, "not there yet");
-	if (faccessat(directory, arena_printf(host->arena, "%s.grow", image->name), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-		return refuse(host, image, "its growth was interrupted: the next start completes it, so start the VM first");
-	return image_open(host, image, directory) && image_lock(host, image) && look(host, image, check);
+		return tell(host, image, "not there yet");
+	return image_open(host, image, directory) && image_lock(host, image) && no_growth_waits(host, image) && look(host, image, check);
 }
 
 /* ---- the volumes ---- */
@@ -223,7 +259,7 @@ static bool check_volume(const struct host *host, const struct machine *machine,
 	struct image image = {.machine = machine, .name = member_text(volume, "image"), .type = member_text(volume, "fsType"), .fd = -1};
 	if (!image.name || !image.type)
 		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-manifest", "a volume without its image or its file system");
-	bool ok = format && strcmp(format, "raw") != 0 ? tell(&image, arena_printf(host->arena, "no check is known for %s images", format))
+	bool ok = format && strcmp(format, "raw") != 0 ? tell(host, &image, arena_printf(host->arena, "no check is known for %s images", format))
 						       : image_check(host, &image, directory);
 	fd_close(&image.fd);
 	return ok;

@@ -48,7 +48,7 @@ struct row {
 static const char *described_system(const struct host *host, const char *runner)
 {
 	struct bytes text;
-	const char *path = path_join(host->arena, runner, RUNNER_SHARE "/vm.json"), *system = NULL;
+	const char *path = path_join(host->arena, runner, RUNNER_DESCRIPTION), *system = NULL;
 	struct json_object *toplevel;
 	if (!path_exists(path) || !file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
 		return NULL;
@@ -141,7 +141,7 @@ static void print_state(const struct host *host, const struct row *row)
 	else
 		printf("%s(%s)", state, host_coloured(host, COLOUR_GOOD, current));
 	if (row->paused)
-		printf(", %s", host_coloured(host, COLOUR_BAD, row->paused));
+		printf(", %s", host_coloured(host, COLOUR_BAD, printable(host->arena, row->paused)));
 	else if (row->running)
 		fputs(", running", stdout);
 	else if (row->by_hand)

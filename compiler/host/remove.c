@@ -55,8 +55,10 @@ static bool find(struct removal *removal)
 	if (!machine_name_check(host->diag, removal->request->name))
 		return false;
 	machine_find(host, removal->request->name, machine);
-	const bool there = (machine->current || contents_are_left(host, machine)) && machine_lock(host, machine);
-	return (there && (machine->current || contents_are_left(host, machine))) || machine_is_missing(host, machine);
+	if (!machine->current && !contents_are_left(host, machine))
+		return machine_is_missing(host, machine);
+	/* Somebody else may have removed it before the lock was ours. */
+	return machine_lock(host, machine) && (machine->current || contents_are_left(host, machine) || machine_is_missing(host, machine));
 }
 
 static bool refuse_mounts(const struct removal *removal)
@@ -73,7 +75,8 @@ static bool refuse_mounts(const struct removal *removal)
 
 static bool look(struct removal *removal)
 {
-	return contents_find(removal->host, &removal->machine, &removal->contents) && refuse_mounts(removal);
+	return contents_find(removal->host, &removal->machine, &removal->contents) && refuse_mounts(removal) &&
+	       (removal->request->all_files || runners_are_ours(removal->host, &removal->machine));
 }
 
 /* systemctl does not wait for the units that stop with the VM's; the last of them takes this link away. */

@@ -28,10 +28,16 @@ static bool is_needed(const struct machine *machine, const char *name)
 	       is_named(machine->old, machine->directory, name);
 }
 
-/* What killed builds left has a name with a dot. A runner in which something is that no build made, the volume of a VM that was started there, stays. */
+/* What killed builds left has a name with a dot. */
+static const char *foreign_in(const struct host *host, const char *path)
+{
+	return path_base(path)[0] == '.' ? NULL : own_find_foreign(host->arena, path);
+}
+
+/* A runner in which something is that no build made, the volume of a VM that was started there, stays. */
 static bool remove_runner(const struct host *host, const char *path)
 {
-	const char *foreign = path_base(path)[0] == '.' ? NULL : own_find_foreign(host->arena, path);
+	const char *foreign = foreign_in(host, path);
 	if (!foreign)
 		return path_remove(host->diag, path);
 	diag_warning(host->diag, NULL, "foreign-file", "the old runner %s stays: it has the file %s, which was not built", path, foreign);
@@ -54,6 +60,22 @@ bool runners_prune(const struct host *host, const struct machine *machine)
 		roots_forget_runner(host, machine->name, entry->d_name);
 	}
 	closedir(stream);
+	return ok;
+}
+
+bool runners_are_ours(const struct host *host, const struct machine *machine)
+{
+	const char *directory = machine_path(host, machine, RUNNERS);
+	DIR *stream = custody_holds(directory) ? opendir(directory) : NULL;
+	bool ok = true;
+	for (struct dirent *entry; ok && stream && (entry = readdir(stream));) {
+		const char *path = path_join(host->arena, directory, entry->d_name), *foreign = foreign_in(host, path);
+		if (foreign)
+			ok = diag_error(host->diag, STATUS_FAILED, NULL, "foreign-file",
+					"the runner %s has the file %s, which was not built: nothing is removed; move it away first", path, foreign);
+	}
+	if (stream)
+		closedir(stream);
 	return ok;
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* ssh: into a running VM over its vsock; and run: a VM in the foreground. Both become another program. */
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,8 +22,7 @@ static bool become(const struct host *host, const struct strings *argv)
 		const char *const *given;
 		char *const *taken;
 	} words = {.given = argv->v};
-	interrupts_default();
-	signal(SIGPIPE, SIG_DFL);
+	interrupts_forget();
 	execvp(argv->v[0], words.taken);
 	return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", argv->v[0], strerror(errno));
 }

@@ -94,9 +94,10 @@ install_units() {
 	if [ -z "$did" ] && ! intended units; then return; fi
 	say "the units are installed"
 	if [ -n "$live" ]; then
-		systemctl daemon-reload
+		# The units name users and groups that must be there when they are live: a running VM's stop is theirs as well.
 		systemd-sysusers mvmbuild.conf
 		systemd-tmpfiles --create mvmbuild.conf
+		systemctl daemon-reload
 	fi
 	settle units
 }

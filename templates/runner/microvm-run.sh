@@ -6,7 +6,7 @@
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
 # The hypervisor's console is 0 and 1; closed, its own files would get these numbers.
-for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
+for fd in 0 1 2; do [ -e "/dev/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
 @path@
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-run
@@ -101,7 +101,7 @@ leave_terminal() {
 	if { [ ! -t 0 ] && [ ! -t 1 ]; } || "$runner/libexec/mvm-host" foreground; then return; fi
 	echo "microvm-run: $name: in the background: the guest's console takes no input" >&2
 	if [ -t 0 ]; then exec </dev/null; fi
-	if [ -t 1 ]; then exec > >(exec cat); fi
+	if [ -t 1 ]; then exec > >(exec cat@unlocked@); fi
 }
 
 # A path as it stands inside a URL.

@@ -75,7 +75,10 @@ is_foreground() {
 remove_leftovers() { # IMAGE
 	local leftover
 	for leftover in "$1".new.*; do
-		if [ -d "$leftover" ] && ! kill -0 "${leftover##*.}" 2>/dev/null; then rm -rf -- "$leftover"; fi
+		case ${leftover##*.} in *[!0-9]*) continue ;; esac
+		if [ ! -O "$leftover" ] || [ -L "$leftover" ] || [ ! -d "$leftover" ] || kill -0 "${leftover##*.}" 2>/dev/null; then continue; fi
+		rm -f -- "$leftover/image"
+		rmdir -- "$leftover" 2>/dev/null || true
 	done
 }
 

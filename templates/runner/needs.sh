@@ -104,7 +104,7 @@ need_volume() { # IMAGE READ-ONLY CREATED
 	need_file 'the volume' "$1"
 	[ "$2" = true ] || need_outside_runner "$(dirname -- "$1")" "the volume $1"
 	[ "$2" = true ] || [ ! -r "$1" ] || [ -w "$1" ] || complain "the volume $1 cannot be written$(device_owner "$1")"
-	[ "$3" = true ] || [ ! -e "$1.grow" ] || complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
+	[ "$3" = true ] || [ ! -e "$(readlink -f -- "$1").grow" ] || complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
 }
 
 # Two that write one image ruin it.
@@ -150,8 +150,8 @@ need_owned() { # WHAT PATH
 	# shellcheck disable=SC2034 # words that are not wanted; no stat, which macOS has another one of
 	read -r mode links owner more < <(ls -ldn -- "$2") || return 0
 	if [ "$owner" = "$(id -u)" ] || [ "$owner" = 0 ] || [ "$owner" = "$(owner_of "$above")" ]; then return; fi
-	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "${MICROVM_USER:-$(cat -- "$runner/share/microvm/host-user")}" 2>/dev/null)" ]; then return; fi
-	complain "$1 $2 belongs to another user ($owner), who could read and change what the guest has in it"
+	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "$(vm_user)" 2>/dev/null)" ]; then return; fi
+	complain "$1 $2 belongs to another user ($owner), who could read and change what the guest has in it: chown it, or start the VM as that user"
 }
 
 owner_of() { # DIRECTORY
@@ -159,6 +159,10 @@ owner_of() { # DIRECTORY
 	# shellcheck disable=SC2034
 	read -r mode links owner more < <(ls -ldnL -- "$1") && echo "$owner"
 }
+
+# Who runs the VM by its unit: as root one starts it in that user's place.
+vm_user() { echo "${MICROVM_USER:-$(cat -- "$runner/share/microvm/host-user")}"; }
+vm_groups() { if [ "$(id -u)" = 0 ]; then id -G -- "$(vm_user)" 2>/dev/null || true; fi; }
 
 # Nothing is made where a user who has no right to can replace it: a directory that is for everybody, or for a group that is not one's own, must be sticky.
 need_own_directory() { # IMAGE
@@ -170,7 +174,7 @@ need_own_directory() { # IMAGE
 	?????????[tT]*) ;;
 	????????w*) complain "everybody can change what is in $directory, so the volume $1 is not created there: chmod o-w makes it yours" ;;
 	?????w*)
-		case " $(id -G) " in
+		case " $(id -G) $(vm_groups) " in
 		*" $group "*) ;;
 		*) complain "the group $group can change what is in $directory, so the volume $1 is not created there: chmod g-w makes it yours" ;;
 		esac

@@ -205,7 +205,19 @@ for file in "$out"/host/store-disks/*[0-9a-f] "$out"/host/runners/demo2/share/mi
 	check "a host: a damaged ${file#"$out/host/"}" mvm host --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
 	check "is made whole" test "$was" = "$(all_of "$out/host")"
 done
-rm -rf "$out/host"
+mv "$out/host" "$test_dir/elsewhere-host"
+ln -s "$test_dir/elsewhere-host" "$out/host"
+was=$(all_of "$test_dir/elsewhere-host")
+check "a link to a host is no host" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
+expect "which is told" "$log" "error: $out/host exists and is no host"
+check "and what it leads to is left alone" test "$was" = "$(all_of "$test_dir/elsewhere-host")"
+rm -rf "$out/host" "$test_dir/elsewhere-host"
+# A crash cut the list off.
+chmod u+w "$out/first/share/mvmbuild/files"
+: >"$out/first/share/mvmbuild/files"
+cp -a "$out/first" "$out/.first.mvmbuild-abcdef"
+check "a runner whose list is empty" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
+check "is made whole" same "$out/first" "$out/masked"
 check "there is no litter" test -z "$(litter first masked)"
 
 # ---- what may be in the way ----

@@ -108,6 +108,22 @@ expect "which says so" "$log" 'the volume b.img: it is not sound'
 check "it is left as it was" cmp b.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/b.img" b.img
 
+# fsck.vfat ends as after a repair where it gives up. What it says has the guest's names in it.
+cp v.img "$test_dir/v.img"
+truncate -s 0 v.img && truncate -s 16M v.img
+check "a vfat that is gone: an error" fails m --fsck vm
+expect "which says so" "$log" 'the volume v.img: it is not sound'
+cp "$test_dir/v.img" v.img
+# The first entry of the directory, which has a bad name and no file behind it. (FAT16: reserved sectors, two tables, then the directory.)
+u16() { od -An -tu2 -j "$1" -N 2 v.img | tr -d ' '; }
+root=$((($(u16 14) + 2 * $(u16 22)) * 512))
+printf '\033]0;X   TXT\040' | dd of=v.img bs=1 seek="$root" conv=notrunc status=none
+printf '\377\377\377\377' | dd of=v.img bs=1 seek=$((root + 28)) conv=notrunc status=none
+m --fsck vm
+check "a vfat with a name that commands a terminal is told of" grep -q TXT "$log"
+check "and commands nobody's" test -z "$(grep -a "$(printf '\033')" "$log")"
+cp "$test_dir/v.img" v.img
+
 # ---- not without being asked, not while it is used, not with root's rights ----
 check "all are sound again" m --fsck vm
 cp --sparse=always "$test_dir/dirty.img" data.img
@@ -137,6 +153,10 @@ check "a link of the VMs' user to what is root's: refused" fails m --fsck vm
 expect "and told" "$log" 'the volume data.img: it is a link that is not root.s'
 check "nothing is touched" cmp "$test_dir/roots.img" "$test_dir/dirty.img"
 chown -h 0 data.img
+: >"$test_dir/roots.img.grow"
+check "a growth that was interrupted, of what root's own link leads to: refused" fails m --fsck vm
+expect "and told" "$log" 'the volume data.img: its growth was interrupted'
+rm "$test_dir/roots.img.grow"
 check "root's own link is followed" m --fsck vm
 expect "it is mended" "$log" '^data.img \(ext4\): mended$'
 rm data.img

@@ -115,7 +115,7 @@ expect "each has its thread" "$console" '^lab: 2 vhost threads: vhost-[0-9]+ vho
 expect_no "nothing fell back to a slower way" "$console" 'falling back on userspace|^qemu-system-x86_64: '
 expect "the guest has its vsock address" "$console" 'accepting connection from AF=40 cid:42 '
 expect "the host's words come to the guest by the vsock" "$console" '^net: vsock hello$'
-expect "the guest's readiness comes to the host's service manager" "$console" '^lab: notified READY=1$'
+expect "the guest's readiness comes to the host's service manager" "$console" '^lab: notified (EXTEND_TIMEOUT_USEC=[0-9]+)*READY=1$'
 expect "with its status" "$console" '^lab: notified STATUS=from the guest$'
 expect_no "what is the host's own it does not say" "$console" '^lab: notified MAINPID'
 expect "ssh to a guest that does not run says so" "$console" '^lab: ssh: microvm: error: cannot reach the guest by vsock 42: '

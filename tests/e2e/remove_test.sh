@@ -73,6 +73,20 @@ check "with a link in the place of a volume's directory" m --remove vm --volumes
 check "what it leads to stays" test "$(names elsewhere/disks)" = 'log.img log.img.grow mine'
 rm -rf elsewhere
 
+# A VM was started in its runner once.
+fresh
+runner=$state/vm/$(readlink "$state/vm/current")
+echo precious >"$runner/data.img"
+check "a volume in a runner: nothing is removed" fails m --remove vm --volumes
+expect "it is named" "$log" "the runner $runner has the file data.img, which was not built"
+check "the VM is whole" vm_is_whole
+check "with everything, if that is asked for" m --remove vm --all-files
+fresh
+mkdir "$state/vm/former.img.grow.new"
+touch "$state/vm/disks/.mvm-new-abcdef"
+check "what cut off starts left goes with the volumes" m --remove vm --volumes
+check "all of it" test ! -e "$state/vm/former.img.grow.new" -a ! -e "$state/vm/disks/.mvm-new-abcdef"
+
 # ---- mounts ----
 mkdir -p precious/deep
 echo photo >precious/photo
@@ -99,8 +113,8 @@ if [ "$(id -u)" = 0 ]; then
 	expect "which is said" "$log" "something is mounted at $state/vm/runners/deep/x: nothing is removed"
 	check "nothing was removed" vm_is_whole
 	check "there neither" untouched
-	check "nor by an update" fails m -u vm
-	check "nothing" untouched
+	check "an update leaves it" m -u vm
+	check "untouched" untouched
 	umount "$state/vm/runners/deep/x"
 	check "nor is a volume that is a mount" fails m --remove vm --volumes
 	expect "which is said" "$log" "something is mounted at $state/vm/data.img: nothing is removed"

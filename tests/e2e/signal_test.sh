@@ -169,6 +169,30 @@ random_moments "$MVMBUILD" -q host host-{}.yaml -o out/vm --cache "$cache"
 told "a host"
 check "the cache is sound after all of that" "$MVMBUILD" cache verify --cache "$cache"
 
+# ---- others that take part ----
+
+# A program of the build that does not listen is gone as well when the build is.
+mkdir bin
+printf '#!/bin/sh\ntrap "" TERM INT HUP\necho $$ >%s/stubborn.new\nmv %s/stubborn.new %s/stubborn\nwhile :; do sleep 1; done\n' "$PWD" "$PWD" "$PWD" >bin/mksquashfs
+chmod +x bin/mksquashfs
+PATH=$PWD/bin:$PATH "$MVMBUILD" -q 600.yaml --no-cache --set storeDisk.engine=mksquashfs -o out/stubborn >/dev/null 2>"$log" &
+pid=$!
+until [ -e stubborn ] || ! kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+kill -TERM "$pid"
+wait "$pid"
+status=$?
+check "a program that does not listen: status 130" test "$status" = 130
+check "it has ended all the same" test ! -e "/proc/$(cat stubborn)"
+check "and left nothing" test -z "$(litter)"
+
+# What is ignored stays so: nohup's SIGHUP.
+trap '' HUP
+"$MVMBUILD" -q 600.yaml -o out/nohup --cache "$cache" >/dev/null 2>"$log" &
+pid=$!
+trap 'exit 130' HUP
+for ((i = 0; i < 40; i++)); do kill -HUP "$pid" 2>/dev/null || break; done
+check "a signal that is ignored ends nothing" wait "$pid"
+
 # ---- the VMs of a host ----
 
 state=$test_dir/state

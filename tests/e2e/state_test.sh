@@ -96,7 +96,7 @@ check "ready, says microvm-check" run crash microvm-check
 socket_make state-crash/notify.vsock live
 rm -f "$started"
 check "a socket that somebody has is not taken" refuses run crash microvm-run
-expect "it is said which" "$log" 'notify\.vsock is in use'
+expect "it is said which" "$log" 'with the socket notify\.vsock'
 check "the VM was not started" test ! -e "$started"
 
 # ---- something else in the place of a socket ----

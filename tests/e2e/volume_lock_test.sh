@@ -101,12 +101,13 @@ exec 8>"$test_dir/monitor"
 for _ in $(seq 200); do ! grep -qi qemu "$test_dir/monitored" || break; sleep 0.1; done
 refused "QEMU's disk, kvmtool's start" kvmtool-32 "$in_use"
 refused "QEMU's disk, a larger one by QEMU" qemu "$in_use"
+describe reader kvmtool "{image: data.img, autoCreate: false, readOnly: true}" "kvmtool: {package: $test_dir/fake}"
+refused "QEMU's disk, who would only read it" reader "$in_use"
 echo quit >&8
 exec 8>&-
 wait
 
 # Readers share, a writer does not.
-describe reader kvmtool "{image: data.img, autoCreate: false, readOnly: true}" "kvmtool: {package: $test_dir/fake}"
 describe reader2 alioth "{image: data.img, mountPoint: /data, autoCreate: false, readOnly: true}" "alioth: {package: $test_dir/fake, version: '0.10'}"
 start reader
 check "a disk that is read may be read by another" "$test_dir/reader2/bin/microvm-check"

@@ -207,13 +207,13 @@ static void foreign_files_stay(void **state)
 	make_listed(f, target, "one", &staging);
 	assert_ok(f, staging_publish(f->diag, &staging));
 	assert_string_equal(shell(f, "cat out/result/" OWN_LIST, NULL, NULL), "one\nshare/mvmbuild/files\n");
-	assert_true(staging_may_replace(f->arena, f->diag, target));
+	assert_true(staging_may_replace(f->arena, f->diag, target, "result", "one"));
 	make_listed(f, target, "two", &staging);
 	put(f, target, "volume", "precious"); /* while the new one is made */
 	assert_false(staging_publish(f->diag, &staging));
 	assert_non_null(strstr(messages(f), "result has the file volume, which was not built"));
 	assert_string_equal(shell(f, "ls -A out out/result; cat out/result/volume", NULL, NULL), "out:\nresult\n\nout/result:\none\nshare\nvolume\nprecious");
-	assert_false(staging_may_replace(f->arena, f->diag, target));
+	assert_false(staging_may_replace(f->arena, f->diag, target, "result", "one"));
 	assert_false(own_remove(target));
 	assert_string_equal(shell(f, "cd out/result && find . -type f", NULL, NULL), "./volume\n");
 }
