@@ -29,7 +29,7 @@ result $status "headers stand alone"
 # a running host; and what needs memory, a disk or standard output to fail, a program built
 # wrong or without its cross compiler, or a cache of somebody else.
 exempt=' closure-list closure-scan gcroot nix-database nix-database-corrupt nix-database-locked nix-database-schema nix-failed run'
-exempt+=' vm-failed changed-input custody declared flake fsck in-use mounted not-ours running state systemctl unwritable-state' # of microvm and host
+exempt+=' vm-failed changed-input custody declared flake foreign-file fsck in-use mounted not-ours running state systemctl unwritable-state' # of microvm and host
 exempt+=' internal unusable-cache foreign-stage1 kernel-config out-of-memory output unreadable-file unwritable-file '
 missing=
 for code in $(cat compiler/*.c compiler/host/*.c | grep -Pzo '\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' | tr '\0' '\n' | sort -u); do

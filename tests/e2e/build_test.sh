@@ -253,7 +253,8 @@ slow=(--cache "$cache" -j1 --set toplevel="$bulk" --set storeDisk.level=19 --set
 quick=(--cache "$cache" --set toplevel="$bulk" --set volumes=[] "$test_dir/vm.yaml" -o "$out/slow")
 # begin ARGUMENT...: a build in the background, until its disk grows.
 begin() {
-	setsid "$MVMBUILD" -q "$@" >"$printed" 2>"$log" </dev/null &
+	# A background job of a shell without job control ignores SIGINT, and so would the build.
+	setsid env --default-signal=INT "$MVMBUILD" -q "$@" >"$printed" 2>"$log" </dev/null &
 	builder=$!
 	local tries
 	for ((tries = 0; tries < 300; tries++)); do
