@@ -145,8 +145,10 @@ static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk,
 		argument_text(ch->command, argument, arena_printf(arena, "path=%s", quoted(arena, disk->file.path)));
 	}
 	argument_text(ch->command, argument, arena_printf(arena, ",readonly=%s", disk->read_only ? "on" : "off"));
-	if (disk->volume)
-		argument_text(ch->command, argument, disk->direct ? ",direct=on" : ",direct=off");
+	if (disk->direct)
+		argument_direct(ch->command, argument, disk->file.path, ",direct=on", ",direct=off");
+	else if (disk->volume)
+		argument_text(ch->command, argument, ",direct=off");
 	/* Without it the format is guessed, and then the first sector of a raw image cannot be written. */
 	if (since(ch->vm, 51))
 		argument_text(ch->command, argument, arena_printf(arena, ",image_type=%s", disk->format));

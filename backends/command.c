@@ -28,17 +28,22 @@ struct argument *command_begin(struct command *command)
 
 void argument_text(struct command *command, struct argument *argument, const char *text)
 {
-	vec_push(command->arena, &argument->pieces, (struct piece){PIECE_TEXT, text});
+	vec_push(command->arena, &argument->pieces, (struct piece){.kind = PIECE_TEXT, .text = text});
 }
 
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind)
 {
-	vec_push(command->arena, &argument->pieces, (struct piece){kind, NULL});
+	vec_push(command->arena, &argument->pieces, (struct piece){.kind = kind});
 }
 
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface)
 {
-	vec_push(command->arena, &argument->pieces, (struct piece){PIECE_MACVTAP, interface});
+	vec_push(command->arena, &argument->pieces, (struct piece){.kind = PIECE_MACVTAP, .text = interface});
+}
+
+void argument_direct(struct command *command, struct argument *argument, const char *image, const char *text, const char *otherwise)
+{
+	vec_push(command->arena, &argument->pieces, (struct piece){PIECE_DIRECT, text, image, otherwise});
 }
 
 void command_add_when(struct command *command, enum when when, const char *text)

@@ -25,12 +25,14 @@ enum piece_kind {
 	PIECE_STATE_URL,     /* the state directory's absolute path, as a part of a URL */
 	PIECE_AIO,           /* "io_uring", or "threads" where that is forbidden */
 	PIECE_ENGINE_JSON,   /* the same in Firecracker's words: "Async", "Sync" */
+	PIECE_DIRECT,        /* `text` where the file system of the image `image` has direct I/O, else `otherwise` */
 	PIECE_WAYLAND,       /* the socket of the user's Wayland compositor */
 };
 
 struct piece {
 	enum piece_kind kind;
 	const char *text;
+	const char *image, *otherwise; /* of PIECE_DIRECT */
 };
 
 /* Which accelerator an argument is for. */
@@ -69,6 +71,7 @@ void command_printf(struct command *command, const char *format, ...) __attribut
 struct argument *command_begin(struct command *command);
 void argument_text(struct command *command, struct argument *argument, const char *text);
 /* A piece of kind PIECE_MACVTAP. */
+void argument_direct(struct command *command, struct argument *argument, const char *image, const char *text, const char *otherwise);
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface);
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
 /* The file's path inside an argument; `kind` says how the runner's path is written. */

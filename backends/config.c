@@ -62,7 +62,7 @@ struct writer {
 static void writer_flush(struct writer *writer)
 {
 	struct arena *arena = writer->config->arena;
-	vec_push(arena, writer->out, (struct piece){PIECE_TEXT, arena_strdup(arena, buf_text(&writer->text))});
+	vec_push(arena, writer->out, (struct piece){.kind = PIECE_TEXT, .text = arena_strdup(arena, buf_text(&writer->text))});
 	buf_free(&writer->text);
 	writer->text = (struct buf){0};
 }
@@ -86,7 +86,7 @@ static void scalar_put(struct writer *writer, const struct node *node)
 	if (!late)
 		return;
 	writer_flush(writer);
-	vec_push(writer->config->arena, writer->out, (struct piece){late->kind, NULL});
+	vec_push(writer->config->arena, writer->out, (struct piece){.kind = late->kind, .text = NULL});
 	buf_puts(&writer->text, json.p + before);
 }
 

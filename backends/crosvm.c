@@ -80,9 +80,11 @@ static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
 	} else {
 		argument_text(command, block, value(crosvm->arena, disk->file.path));
 	}
-	argument_text(command, block,
-		      arena_printf(crosvm->arena, ",direct=%s,ro=%s,id=%s", disk->direct ? "true" : "false", disk->read_only ? "true" : "false",
-				   value(crosvm->arena, disk->serial)));
+	if (disk->direct)
+		argument_direct(command, block, disk->file.path, ",direct=true", ",direct=false");
+	else
+		argument_text(command, block, ",direct=false");
+	argument_text(command, block, arena_printf(crosvm->arena, ",ro=%s,id=%s", disk->read_only ? "true" : "false", value(crosvm->arena, disk->serial)));
 }
 
 static void add_shares(const struct crosvm *crosvm)

@@ -65,7 +65,10 @@ static void add_disk(const struct kvmtool *kvmtool, const struct disk *disk)
 	if (strncmp(disk->file.path, "scsi:", 5) == 0)
 		argument_text(command, argument, "./");
 	argument_file(command, argument, &disk->file, PIECE_RUNNER);
-	argument_text(command, argument, disk->direct && disk->read_only ? ",direct,ro" : disk->direct ? ",direct" : disk->read_only ? ",ro" : "");
+	if (disk->direct)
+		argument_direct(command, argument, disk->file.path, ",direct", "");
+	if (disk->read_only)
+		argument_text(command, argument, ",ro");
 }
 
 /*

@@ -93,9 +93,11 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 	argument_file(command, drive, &file, PIECE_RUNNER_COMMAS);
 	argument_text(command, drive, ",if=none,aio=");
 	argument_piece(command, drive, PIECE_AIO);
-	argument_text(command, drive,
-		      arena_printf(qemu->arena, "%s%s,read-only=%s", disk->read_only ? "" : ",discard=unmap", disk->direct ? ",cache=none" : "",
-				   disk->read_only ? "on" : "off"));
+	if (!disk->read_only)
+		argument_text(command, drive, ",discard=unmap");
+	if (disk->direct)
+		argument_direct(command, drive, disk->file.path, ",cache=none", "");
+	argument_text(command, drive, disk->read_only ? ",read-only=on" : ",read-only=off");
 	const char *legacy = qemu->pci && !disk->volume ? ",disable-legacy=on" : "";
 	option_printf(command, "-device", "virtio-blk-%s,drive=%s%s,serial=%s", qemu_suffix(qemu), disk->id, legacy,
 		      qemu_escape(qemu->arena, disk->serial));

@@ -61,8 +61,11 @@ static void add_disk(const struct stratovirt *stratovirt, const struct disk *dis
 	argument_piece(command, drive, PIECE_AIO);
 	argument_text(command, drive, ",file=");
 	argument_file(command, drive, &disk->file, PIECE_RUNNER);
-	argument_text(command, drive,
-		      arena_printf(stratovirt->arena, ",direct=%s,readonly=%s", disk->direct ? "on" : "off", disk->read_only ? "on" : "off"));
+	if (disk->direct)
+		argument_direct(command, drive, disk->file.path, ",direct=on", ",direct=off");
+	else
+		argument_text(command, drive, ",direct=off");
+	argument_text(command, drive, disk->read_only ? ",readonly=on" : ",readonly=off");
 	option_printf(command, "-device", "virtio-blk-device,drive=%s,id=blk_%s,serial=%s", disk->id, disk->id, disk->serial);
 }
 

@@ -146,10 +146,10 @@ static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 		[PIECE_RUNNER_JSON] = "{runner}", [PIECE_PARAMETERS] = "{parameters}", [PIECE_PARAMETERS_JSON] = "{parameters}",
 		[PIECE_MACVTAP] = "{macvtap}", [PIECE_BRIDGE_HELPER] = "{bridge helper}",
 		[PIECE_STATE_URL] = "{state}", [PIECE_AIO] = "{aio}", [PIECE_ENGINE_JSON] = "{engine}",
-		[PIECE_WAYLAND] = "{wayland}"};
+		[PIECE_DIRECT] = NULL, [PIECE_WAYLAND] = "{wayland}"};
 	const char *text = "";
 	for (size_t i = 0; i < pieces->n; i++)
-		text = arena_printf(arena, "%s%s", text, pieces->v[i].kind == PIECE_TEXT ? pieces->v[i].text : braces[pieces->v[i].kind]);
+		text = arena_printf(arena, "%s%s", text, pieces->v[i].kind == PIECE_TEXT || pieces->v[i].kind == PIECE_DIRECT ? pieces->v[i].text : braces[pieces->v[i].kind]);
 	return text;
 }
 

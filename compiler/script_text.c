@@ -91,6 +91,18 @@ const char *script_words(struct arena *arena, const struct strings *list)
 	return arena_strdup(arena, buf_text(&out));
 }
 
+/* runner/microvm-run.sh: where_direct. */
+static void put_direct(struct buf *out, const struct piece *piece)
+{
+	const char *const words[] = {piece->image, piece->text, piece->otherwise};
+	buf_puts(out, "\"$(where_direct");
+	for (size_t i = 0; i < countof(words); i++) {
+		buf_puts(out, " ");
+		buf_shell_quote(out, words[i]);
+	}
+	buf_puts(out, ")\"");
+}
+
 void script_put_pieces(struct buf *out, const struct pieces *pieces)
 {
 	static const char *const late[] = {
@@ -109,6 +121,8 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		const struct piece *piece = &pieces->v[i];
 		if (piece->kind == PIECE_TEXT)
 			buf_shell_quote(out, piece->text);
+		else if (piece->kind == PIECE_DIRECT)
+			put_direct(out, piece);
 		else if (piece->kind == PIECE_MACVTAP)
 			buf_printf(out, "\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"", piece->text);
 		else

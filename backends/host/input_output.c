@@ -53,7 +53,7 @@ int verb_volume_direct(char **arguments)
 {
 	int fd = direct_open(arguments[0]);
 	if (fd < 0 && errno == EINVAL) {
-		complain("the volume %s: its file system has no direct I/O (a tmpfs has it since Linux 6.6): set direct: false, or put it elsewhere", arguments[0]);
+		complain("the volume %s: its file system has no direct I/O (a tmpfs has it since Linux 6.6), so it goes by the page cache in spite of direct: true", arguments[0]);
 		return STATUS_FAILED;
 	}
 	if (fd >= 0)

@@ -104,6 +104,11 @@ leave_terminal() {
 	if [ -t 1 ]; then exec > >(exec cat@unlocked@); fi
 }
 
+# What a hypervisor is told of a disk that is to be past the page cache: that, where the image's file system can do it.
+where_direct() { # IMAGE TEXT OTHERWISE
+	if "$runner/libexec/mvm-host" volume direct "$1" 2>/dev/null; then printf '%s' "$2"; else printf '%s' "$3"; fi
+}
+
 # A path as it stands inside a URL.
 url() {
 	local text=${1//%/%25}

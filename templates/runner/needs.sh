@@ -117,8 +117,8 @@ need_clean() { # IMAGE
 	"$runner/libexec/mvm-host" volume clean "$1" || missing
 }
 
-need_direct() { # IMAGE
-	"$runner/libexec/mvm-host" volume direct "$@" || missing
+need_direct() { # IMAGE: without it the start goes on, by the page cache
+	"$runner/libexec/mvm-host" volume direct "$1" || true
 }
 
 # For an image that will be created.

@@ -132,11 +132,34 @@ if strace -o /dev/null true 2>/dev/null; then
 	expect "without io_uring there are threads" "$log" '^threads$'
 	expect "which is told" "$log" 'io_uring cannot be used here \(Operation not permitted\)'
 	# A tmpfs before Linux 6.6.
-	check "without direct I/O: refused" test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 "$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
+	check "without direct I/O: status 1" test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 "$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
 	expect "and told" "$log" 'its file system has no direct I/O'
 else
 	skip "other file systems" "no program can be traced here"
 fi
+
+# A hypervisor that says with what it was started, on a file system with direct I/O and on one without, by what mvm-host says of it.
+mkdir -p "$test_dir/words/bin"
+printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' >"$test_dir/words/bin/qemu-system-x86_64"
+chmod +x "$test_dir/words/bin/qemu-system-x86_64"
+{
+	echo "volumes: [{image: past.img, size: 16, direct: true}]"
+	echo "qemu: {package: $test_dir/words}"
+	fast_kernel
+} | compile past "$guest" || finish
+chmod -R u+w "$test_dir/past"
+mv "$test_dir/past/libexec/mvm-host" "$test_dir/past/libexec/real"
+# shellcheck disable=SC2016 # for the script
+printf '#!/bin/sh\n[ "$1 $2" != "volume direct" ] || { echo "no direct I/O" >&2; exit "$NO_DIRECT"; }\nexec "${0%%/*}/real" "$@"\n' >"$test_dir/past/libexec/mvm-host"
+chmod +x "$test_dir/past/libexec/mvm-host"
+check "a disk past the page cache" env NO_DIRECT=0 "$test_dir/past/bin/microvm-run"
+expect "is one where that can be" "$test_dir/.check" '^id=.*past.img,.*,cache=none,read-only=off$'
+check "where it cannot, it starts as well" env NO_DIRECT=1 "$test_dir/past/bin/microvm-run"
+expect "by the page cache" "$test_dir/.check" '^id=.*past.img,.*,discard=unmap,read-only=off$'
+expect "which is told" "$test_dir/.check" '^no direct I/O$'
+check "microvm-check finds it ready" env NO_DIRECT=1 "$test_dir/past/bin/microvm-check"
+expect "and tells it too" "$test_dir/.check" '^no direct I/O$'
+rm -f past.img
 
 ln -s "$test_dir/not-mounted/data.img" data.img
 check "an image that is a link to nothing is refused" test "$(start new; echo $?)" = 1
