@@ -11,6 +11,7 @@
 
 #include "compiler/base/buf.h"
 #include "compiler/base/file.h"
+#include "compiler/base/interrupts.h"
 
 const char *link_read(struct arena *arena, const char *path)
 {
@@ -62,9 +63,16 @@ bool link_set(struct arena *arena, struct diag *diag, const char *path, const ch
 	tree_remove(temporary);
 	if (path_exists(path) && !link_read(arena, path))
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state", "%s is no link; it stays as it is", path);
-	if (symlink(target, temporary) != 0)
-		return cannot_write(diag, path);
-	return put_in_place(arena, diag, temporary, path);
+	/* Told to stop, both steps have been done or none. */
+	interrupts_hold();
+	const bool ok = symlink(target, temporary) == 0 ? put_in_place(arena, diag, temporary, path) : cannot_write(diag, path);
+	interrupts_go_on();
+	return ok;
+}
+
+void link_tidy(struct arena *arena, const char *path)
+{
+	tree_remove(temporary_of(arena, path));
 }
 
 bool links_swap(struct arena *arena, struct diag *diag, const char *a, const char *b)

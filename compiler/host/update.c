@@ -62,6 +62,8 @@ static bool update_one(const struct host *host, const char *name, bool restart)
 		return false;
 	bool ok = update(host, &machine, &changed);
 	machine_read_links(host, &machine); /* it may have started or stopped meanwhile */
+	link_tidy(host->arena, machine_path(host, &machine, "current"));
+	link_tidy(host->arena, machine_path(host, &machine, "old"));
 	ok &= runners_prune(host, &machine);
 	disks_prune(host);
 	if (!ok)

@@ -68,6 +68,9 @@ first=$(target web1 current)
 check "nothing to update" m -u web1
 expect "is said" "$log" 'web1 is up to date'
 check "and changes nothing" unchanged
+ln -s nowhere "$state/web1/.current.new"
+check "after a killed update" m -u web1
+check "takes what that left" unchanged
 check "building all the same" m -u web1 --force
 check "makes the same again" unchanged
 describe sources/vm.yaml "mem: 200"

@@ -202,11 +202,11 @@ microvm_quietly() { "$microvm" -q --cache "$cache" --state-dir "$state" "$@"; }
 cp 600.yaml vm.yaml
 check "a VM" microvm_quietly -c vm -f "$PWD/vm.yaml"
 echo precious >"$state/vm/data.img"
-# Whether the runner behind a link is whole, as its own list and a build of the same say.
+# is_whole LINK [VM]: whether the runner behind a link is, as its own list and a build of the same say.
 is_whole() {
 	local mib
 	for mib in 600 601; do
-		if [ "$(all_of "$state/vm/$1/")" = "${runners[$mib]}" ]; then return 0; fi
+		if [ "$(all_of "$state/${2:-vm}/$1/")" = "${runners[$mib]}" ]; then return 0; fi
 	done
 	return 1
 }
@@ -244,7 +244,7 @@ while [ "$tries" -lt "$SIGNALS" ]; do
 	signalled "$seconds" "$microvm" -q --cache "$cache" --state-dir "$state" -c "new$tries" -f "$PWD/vm.yaml"
 	if [ -e "$state/new$tries" ]; then
 		new_ones=$((new_ones + 1))
-		if [ "$(all_of "$state/new$tries/current/")" != "$(all_of "$state/vm/current/")" ]; then complaints+=("half a VM is there"); fi
+		if ! is_whole current "new$tries"; then complaints+=("half a VM is there"); fi
 	fi
 	left=$(find "$state" -maxdepth 1 -name '.*' ! -name .store-disks)
 	if [ -n "$left" ]; then complaints+=("litter: $left"); fi
