@@ -2,6 +2,7 @@
 #include "compiler/runner.h"
 
 #include <errno.h>
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -232,12 +233,30 @@ static bool make_directories(const struct writer *writer)
 	return !empty || directory_make(writer->diag, path_join(writer->arena, writer->directory, empty), 0755);
 }
 
+/* What imaging makes can be written to by its owner, as it is while it is made. */
+static bool make_read_only(const struct writer *writer)
+{
+	struct strings names = {0};
+	const char *const fixed[] = {storage_store_disk(writer->plan->vm), RUNNER_INITRD};
+	strings_add(writer->arena, &names, fixed, countof(fixed));
+	for (size_t i = 0; i < writer->plan->created.n; i++)
+		if (writer->plan->created.v[i].archive)
+			vec_push(writer->arena, &names, writer->plan->created.v[i].archive);
+	for (size_t i = 0; i < names.n; i++) {
+		const char *path = path_join(writer->arena, writer->directory, names.v[i]);
+		if (chmod(path, 0444) != 0 && errno != ENOENT)
+			return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make %s read-only: %s", path, strerror(errno));
+	}
+	return true;
+}
+
 static bool write_all(const struct writer *writer, const struct image_settings *settings, const char *wanted, struct image_results *results)
 {
 	/* The same modes for everybody: the mask is for what a user keeps to himself, a runner is for other users. */
 	mode_t mask = umask(022);
 	bool ok = make_directories(writer) && write_scripts(writer) && write_host_programs(writer) && write_facts(writer) &&
-		  images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory, results) && write_manifest(writer, wanted, results);
+		  images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory, results) && make_read_only(writer) &&
+		  write_manifest(writer, wanted, results);
 	umask(mask);
 	return ok;
 }

@@ -6,7 +6,8 @@
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
 # The hypervisor's console is 0 and 1; closed, its own files would get these numbers.
-for fd in 0 1 2; do [ -e "/dev/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
+# (macOS has no /proc, and a small /dev no fd.)
+for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || [ -e "/dev/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
 @path@
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-run

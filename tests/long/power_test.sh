@@ -49,7 +49,8 @@ volumes() { # NAME MIB-OF-EXT4 MIB-OF-XFS MIB-OF-BTRFS
 	V
 }
 volumes small 64 300 128
-volumes large 128 400 200
+# btrfs becomes no smaller than 256 MiB when it grows.
+volumes large 128 400 256
 host() { # NAME VM...
 	{
 		printf 'stateDir: %s/vms\nuser: root\ngroup: root\nvms:\n' "$world"
