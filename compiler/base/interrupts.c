@@ -81,18 +81,43 @@ void interrupts_go_on(void)
 	pthread_mutex_unlock(the_lock());
 }
 
-void interrupts_remove(const char *path)
+static void record(void (*change)(struct texts *texts, const char *text), struct texts *texts, const char *text)
 {
 	interrupts_hold();
-	texts_add(&doomed, path);
+	change(texts, text);
 	interrupts_go_on();
+}
+
+static void record_number(void (*change)(struct texts *texts, const char *text), struct texts *texts, long number)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%ld", number);
+	record(change, texts, text);
+}
+
+void interrupts_remove(const char *path)
+{
+	record(texts_add, &doomed, path);
 }
 
 void interrupts_keep(const char *path)
 {
-	interrupts_hold();
-	texts_remove(&doomed, path);
-	interrupts_go_on();
+	record(texts_remove, &doomed, path);
+}
+
+void interrupts_say(const char *clause)
+{
+	record(texts_add, &said, clause);
+}
+
+void interrupts_child(long process)
+{
+	record_number(texts_add, &children, process);
+}
+
+void interrupts_child_gone(long process)
+{
+	record_number(texts_remove, &children, process);
 }
 
 bool interrupts_would_remove(const char *path)
@@ -107,46 +132,28 @@ bool interrupts_would_remove(const char *path)
 	return found;
 }
 
-void interrupts_say(const char *clause)
-{
-	interrupts_hold();
-	texts_add(&said, clause);
-	interrupts_go_on();
-}
-
-void interrupts_child(long process)
-{
-	char text[32];
-	snprintf(text, sizeof text, "%ld", process);
-	interrupts_hold();
-	texts_add(&children, text);
-	interrupts_go_on();
-}
-
-void interrupts_child_gone(long process)
-{
-	char text[32];
-	snprintf(text, sizeof text, "%ld", process);
-	interrupts_hold();
-	texts_remove(&children, text);
-	interrupts_go_on();
-}
-
 /* ---- the cleaner ---- */
+
+/* One that runs; one that was waited for already is none, whoever has its number now. */
+static bool is_child(pid_t process)
+{
+	return waitpid(process, NULL, WNOHANG) == 0;
+}
 
 static void end_children(char *const pids[], int number, int patience_ms)
 {
 	enum { STEP_MS = 5 };
 	for (char *const *pid = pids; **pid; pid++)
-		kill((pid_t)atol(*pid), number);
+		if (is_child((pid_t)atol(*pid)))
+			kill((pid_t)atol(*pid), number);
 	for (char *const *pid = pids; **pid; pid++)
-		while (waitpid((pid_t)atol(*pid), NULL, WNOHANG) == 0 && patience_ms > 0) {
+		while (patience_ms > 0 && is_child((pid_t)atol(*pid))) {
 			usleep(STEP_MS * 1000);
 			patience_ms -= STEP_MS;
 		}
 }
 
-/* One that does not listen is killed after a while. All are ours still, also those that have ended: nobody else has their numbers. */
+/* One that does not listen is killed after a while. */
 static void wait_for_children(char *const pids[])
 {
 	end_children(pids, SIGTERM, 5000);
@@ -224,7 +231,9 @@ static void *wait_for_signal(void *set)
 	for (size_t i = 0; i < doomed.n; i++)
 		remove_path(doomed.v[i]);
 	static const char text[] = "interrupted\n";
-	_exit(write(STDERR_FILENO, text, sizeof text - 1) < 0 ? STATUS_INTERRUPTED : STATUS_INTERRUPTED);
+	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+		_exit(STATUS_INTERRUPTED);
+	_exit(STATUS_INTERRUPTED);
 }
 
 /* For a program that ends at once, and has said why (ending.h): what is on the list goes, and the process ends with STATUS_FAILED. */

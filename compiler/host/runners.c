@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -38,8 +39,10 @@ static const char *foreign_in(const struct host *host, const char *path)
 static bool remove_runner(const struct host *host, const char *path)
 {
 	const char *foreign = foreign_in(host, path);
+	/* Cut off, half a runner must not have a runner's name. */
+	const char *gone = arena_printf(host->arena, "%s/.gone-%s", path_parent(host->arena, path), path_base(path));
 	if (!foreign)
-		return path_remove(host->diag, path);
+		return path_remove(host->diag, path_base(path)[0] != '.' && rename(path, gone) == 0 ? gone : path);
 	diag_warning(host->diag, NULL, "foreign-file", "the old runner %s stays: it has the file %s, which was not built", path, foreign);
 	return true;
 }

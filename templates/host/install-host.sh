@@ -152,6 +152,7 @@ foreign_file() { # RUNNER
 
 remove_unnamed() { # NAME
 	local runner place foreign
+	rm -rf -- "$target/$1"/runners/.gone-*
 	for runner in "$target/$1"/runners/*; do
 		place=runners/${runner##*/}
 		case $place in "$(readlink -- "$target/$1/current")" | "$(readlink -- "$target/$1/booted")" | "$(readlink -- "$target/$1/old")") continue ;; esac
@@ -160,8 +161,11 @@ remove_unnamed() { # NAME
 			say "the old runner $runner stays: it has the file $foreign, which was not built"
 			continue
 		fi
-		rm -rf -- "$runner" "$roots/microvm/.runners/$1/${runner##*/}"
+		# Cut off, half a runner must not have a runner's name.
+		mv -T -- "$runner" "$target/$1/runners/.gone-${runner##*/}"
+		rm -rf -- "$roots/microvm/.runners/$1/${runner##*/}"
 	done
+	rm -rf -- "$target/$1"/runners/.gone-*
 }
 
 # ---- VMs ----
