@@ -101,13 +101,6 @@ static void add_all(const struct checker *checker, struct names *names)
 
 /* ---- finding ---- */
 
-static int compare_places(const struct pos *a, const struct pos *b)
-{
-	if (a->line != b->line)
-		return a->line < b->line ? -1 : 1;
-	return (a->column > b->column) - (a->column < b->column);
-}
-
 /* What is shared comes last, what was written before what was not. */
 static int compare_names(const void *a, const void *b)
 {

@@ -28,7 +28,7 @@ void check_name(const struct checker *checker, const struct pos *where, const ch
 		wrong(checker, where, "bad-name", "%s: \"%.80s\" is longer than %zu bytes", what, name, longest);
 }
 
-static int compare_places(const struct pos *a, const struct pos *b)
+int compare_places(const struct pos *a, const struct pos *b)
 {
 	if (a->line != b->line)
 		return a->line < b->line ? -1 : 1;

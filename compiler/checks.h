@@ -90,5 +90,7 @@ void check_virtiofsd(const struct checker *checker);
 void check_devices(const struct checker *checker);
 /* check_capabilities.c: what the hypervisor can do; its own rules */
 void check_capabilities(const struct checker *checker);
+/* The order of two places of one description, for qsort: -1, 0 or 1. */
+int compare_places(const struct pos *a, const struct pos *b);
 
 #endif

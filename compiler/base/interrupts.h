@@ -33,7 +33,10 @@ void interrupts_child_gone(long process);
 void interrupts_remove(const char *path);
 void interrupts_keep(const char *path);
 
-/* Between the two no signal is acted on. They nest, within one thread; keep it short: no more than a few system calls. */
+/*
+ * Between the two no signal is acted on. They nest, within one thread. Keep it short: whoever presses Ctrl-C waits for it, and so do other threads that
+ * come here; a publication, which looks at all names of the result, is the longest.
+ */
 void interrupts_hold(void);
 void interrupts_go_on(void);
 
