@@ -28,15 +28,16 @@ Q := @
 say = @printf '  %-8s %s\n'
 endif
 
-MAINS := compiler/main.c compiler/host/main.c
-LIBRARY := $(filter-out $(MAINS),$(sort $(wildcard compiler/*.c compiler/base/*.c compiler/host/*.c backends/*.c imaging/*.c)))
+MAINS := compiler/main.c compiler/microvm/main.c
+LIBRARY_ROOMS := base compiler/* backends backends/interface backends/qemu backends/cloud_hypervisor imaging/*
+LIBRARY := $(filter-out $(MAINS),$(sort $(wildcard $(addsuffix /*.c,$(LIBRARY_ROOMS)))))
 OBJECTS := $(LIBRARY:%.c=$(BUILD)/%.o)
 EMBEDDED := $(sort $(wildcard templates/runner/*.sh templates/host/*.sh templates/systemd/*.in templates/starter/*/*))
 
 all: $(BUILD)/mvmbuild $(BUILD)/microvm
 
 $(BUILD)/mvmbuild: $(BUILD)/compiler/main.o
-$(BUILD)/microvm: $(BUILD)/compiler/host/main.o
+$(BUILD)/microvm: $(BUILD)/compiler/microvm/main.o
 $(BUILD)/mvmbuild $(BUILD)/microvm: $(OBJECTS) $(BUILD)/embedded.o
 	$(say) LINK $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LINK_LIBS)
@@ -47,27 +48,27 @@ $(BUILD)/%.o: %.c
 	$(Q)$(COMPILE) -c -o $@ $<
 
 # The guest's first program: static, against musl, for the guest alone.
-$(BUILD)/mvm-init: $(wildcard imaging/stage1/*.c imaging/stage1/*.h)
+$(BUILD)/mvm-init: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
 
 # The same for guests of the other architecture, where there is a compiler for it. Debian has no musl for it: with glibc it is ten times larger.
-$(BUILD)/mvm-init-aarch64: $(wildcard imaging/stage1/*.c imaging/stage1/*.h)
+$(BUILD)/mvm-init-aarch64: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
 	@mkdir -p $(@D)
 	$(say) CROSS $@
-	$(Q)$(AARCH64_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
+	$(Q)$(AARCH64_CC) -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
 
 # What the runner's scripts use on the host: static, so that it runs on any.
-$(BUILD)/mvm-host: $(wildcard backends/host/*.c backends/host/*.h)
+$(BUILD)/mvm-host: $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h))
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
 
 # What keeps a guest's Nix database: static as well. SQLite's static library is built for glibc.
 # (no_dlopen.c says why dlopen is wrapped.)
-NIX_DB_BASE := $(addprefix compiler/base/,arena.c buf.c ending.c file.c hold.c remote.c sqlite_file.c tree.c)
-$(BUILD)/mvm-nix-db: $(wildcard imaging/nix_db/*.c imaging/nix_db/*.h) $(NIX_DB_BASE)
+NIX_DB_BASE := $(addprefix base/,arena.c buf.c ending.c file.c work_lock.c network_fs.c sqlite_file.c tree.c)
+$(BUILD)/mvm-nix-db: $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
 	@mkdir -p $(@D)
 	$(say) STATIC $@
 	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(WERROR) -Os -ffunction-sections -fdata-sections -static -s -Wl,--gc-sections,--wrap=dlopen -o $@ $(filter %.c,$^) \
@@ -128,7 +129,7 @@ uninstall:
 clean:
 	rm -rf $(BUILD)
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d $(BUILD)/*/*/*/*.d)
 include $(wildcard tests/tests.mk)
 
 .PHONY: all install install-systemd uninstall clean

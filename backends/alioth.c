@@ -2,7 +2,7 @@
 /* alioth: Alioth, with KVM. Facts of the command line: Alioth's source, alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12. */
 #include <string.h>
 
-#include "backends/parts.h"
+#include "backends/interface/parts.h"
 
 struct alioth {
 	struct arena *arena;

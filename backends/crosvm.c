@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "backends/parts.h"
-#include "compiler/base/buf.h"
+#include "backends/interface/parts.h"
+#include "base/buf.h"
 
 /* In the runner: where a sandboxed device finds nothing. */
 #define EMPTY "share/microvm/empty"

@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
-#include "backends/config.h"
-#include "backends/parts.h"
-#include "compiler/base/suggest.h"
+#include "backends/interface/config.h"
+#include "backends/interface/parts.h"
+#include "base/suggest.h"
 
 /* The name that the reference's host expects. */
 #define VSOCK "notify.vsock"

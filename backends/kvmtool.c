@@ -2,7 +2,7 @@
 /* kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c in its sources (2024-08). */
 #include <string.h>
 
-#include "backends/parts.h"
+#include "backends/interface/parts.h"
 
 enum {
 	DISKS_MAX = 4,       /* MAX_DISK_IMAGES */

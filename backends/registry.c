@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdlib.h>
 #include <string.h>
 
-#include "backends/backend.h"
+#include "backends/interface/backend.h"
 
 extern const struct backend qemu_backend;
 extern const struct backend cloud_hypervisor_backend;
@@ -24,49 +23,4 @@ const struct backend *backend_find(const char *name)
 		if (strcmp((*backend)->name, name) == 0)
 			return *backend;
 	return NULL;
-}
-
-const char *feature_name(enum feature feature)
-{
-	static const char *const names[FEATURE_COUNT] = {
-		[FEATURE_9P] = "9p shares",
-		[FEATURE_VIRTIOFS] = "virtiofs shares",
-		[FEATURE_USER_NETWORK] = "user networking",
-		[FEATURE_FORWARD_PORTS] = "port forwarding",
-		[FEATURE_TAP] = "tap interfaces",
-		[FEATURE_VHOST_NET] = "vhost-net",
-		[FEATURE_MACVTAP] = "macvtap interfaces",
-		[FEATURE_BRIDGE] = "bridge interfaces",
-		[FEATURE_VSOCK] = "vsock",
-		[FEATURE_NOTIFY] = "readiness of the guest",
-		[FEATURE_PCI_DEVICES] = "PCI devices of the host",
-		[FEATURE_USB_DEVICES] = "USB devices of the host",
-		[FEATURE_ROOT_PORTS] = "PCIe root ports",
-		[FEATURE_GRAPHICS] = "graphics",
-		[FEATURE_CPU] = "CPU models",
-		[FEATURE_HUGEPAGES] = "huge pages",
-		[FEATURE_HOTPLUG_MEMORY] = "hotplug memory",
-		[FEATURE_BALLOON] = "a balloon",
-		[FEATURE_INITIAL_BALLOON] = "an initial balloon",
-		[FEATURE_MACHINE_ID] = "a machine id",
-		[FEATURE_CREDENTIALS] = "credentials",
-		[FEATURE_NO_SOCKET] = "starting without a control socket",
-		[FEATURE_USER] = "switching to a user",
-		[FEATURE_READ_ONLY_VOLUMES] = "read-only volumes",
-		[FEATURE_DIRECT] = "direct I/O",
-		[FEATURE_SERIAL] = "serial numbers of disks",
-		[FEATURE_QCOW2] = "qcow2 images",
-		[FEATURE_VHD] = "vhd and vhdx images",
-		[FEATURE_EXTRA_ARGS] = "extra arguments",
-	};
-	return names[feature];
-}
-
-bool version_at_least(const char *version, unsigned major, unsigned minor)
-{
-	if (!version)
-		return true;
-	char *end;
-	unsigned long has_major = strtoul(version, &end, 10), has_minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
-	return has_major > major || (has_major == major && has_minor >= minor);
 }

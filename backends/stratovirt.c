@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "backends/parts.h"
+#include "backends/interface/parts.h"
 
 /*
  * The machine has places for so many disks and plain network interfaces, used or not; on x86 the interrupts 5 to 15 are all that there are, so what

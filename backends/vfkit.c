@@ -2,8 +2,8 @@
 /* vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and pkg/rest in its sources (0.6.4). */
 #include <string.h>
 
-#include "backends/parts.h"
-#include "compiler/base/buf.h"
+#include "backends/interface/parts.h"
+#include "base/buf.h"
 
 /* sun_path of macOS has 104 bytes. */
 enum { SOCKET_PATH_BYTES = 103 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* embedded: files carried inside the program, by their names in the source tree ("runner/microvm-run.sh", "mvm-init"). */
-#ifndef MVM_EMBEDDED_H
-#define MVM_EMBEDDED_H
+#ifndef MVM_TEMPLATES_EMBEDDED_H
+#define MVM_TEMPLATES_EMBEDDED_H
 
 #include <stddef.h>
 

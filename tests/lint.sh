@@ -22,8 +22,11 @@ result "$([ -z "$missing" ] && echo 0 || echo 1)" "every source names its licens
 status=0
 while read -r header; do
 	gcc -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -include "$header" -x c /dev/null || status=1
-done < <(files 'compiler/*.h' 'backends/*.h' 'imaging/*.h' | grep -v '^imaging/stage1/\|^backends/host/')
+done < <(files 'base/*.h' 'compiler/*.h' 'backends/*.h' 'imaging/*.h')
 result $status "headers stand alone"
+
+bash tests/rooms.sh "${BUILD:-build}"
+result $? "no include and no call runs upwards (tests/rooms.sh)"
 
 # A code is the beginning of a case's name in tests/errors, where it is printed. Exempt: what is tested by its text with a real database, a scan or
 # a running host; and what needs memory, a disk or standard output to fail, a program built
@@ -32,7 +35,7 @@ exempt=' closure-list closure-scan gcroot nix-database nix-database-corrupt nix-
 exempt+=' vm-failed changed-input custody declared flake foreign-file fsck in-use mounted not-ours running state systemctl unwritable-state' # of microvm and host
 exempt+=' internal unusable-cache foreign-stage1 kernel-config out-of-memory output unreadable-file unwritable-file '
 missing=
-for code in $(cat compiler/*.c compiler/host/*.c | grep -Pzo '\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' | tr '\0' '\n' | sort -u); do
+for code in $(cat compiler/*/*.c | grep -Pzo '\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' | tr '\0' '\n' | sort -u); do
 	case $exempt in *" $code "*) continue ;; esac
 	grep -qsF "[$code]" tests/errors/"$code"*.txt || missing+=" $code"
 done

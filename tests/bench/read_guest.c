@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "imaging/stage1/mapper.h"
+#include "imaging/guest/init/mapper.h"
 
 enum { SEQUENTIAL = 128 * 1024, RANDOM = 4096 };
 

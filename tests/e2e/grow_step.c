@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Stage 1's step that makes a mounted xfs or btrfs as large as its disk, alone: grow_step DIRECTORY. Compiled with imaging/stage1/grow.c and file.c. */
+/* Stage 1's step that makes a mounted xfs or btrfs as large as its disk, alone: grow_step DIRECTORY. Compiled with imaging/guest/init/grow.c and file.c. */
 #include <stddef.h>
 
-#include "grow.h"
-#include "message.h"
+#include "imaging/guest/init/grow.h"
+#include "imaging/guest/init/message.h"
 
 void message(const char *format, ...)
 {

@@ -5,7 +5,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "imaging/object_bundle.h"
+#include "imaging/cache/bundle.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/object_mend.h"
 

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "compiler/closure_source.h"
+#include "compiler/closure/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

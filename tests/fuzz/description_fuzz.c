@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "compiler/report.h"
-#include "compiler/session.h"
+#include "compiler/plan/report.h"
+#include "compiler/session/session.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "imaging/erofs_read.h"
+#include "imaging/erofs/read.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 /* Any bytes as what a hypervisor's HTTP interface replies. */
 #include "tests/fuzz/liar.h"
 
-#include "backends/host/http.c"
+#include "backends/runtime/control/http.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

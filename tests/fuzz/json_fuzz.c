@@ -2,7 +2,7 @@
 /* Any bytes as JSON that mvm-host gets. What is found lies inside what was given. */
 #include <stdlib.h>
 
-#include "backends/host/json.c"
+#include "backends/runtime/control/json.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

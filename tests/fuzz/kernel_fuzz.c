@@ -2,10 +2,10 @@
 /* Reads any bytes as a kernel: what it is, its configuration, and what is packed in it. */
 #include <stdio.h>
 
-#include "compiler/base/arena.h"
-#include "imaging/kernel.h"
-#include "imaging/kernel_config.h"
-#include "imaging/kernel_unpack.h"
+#include "base/arena.h"
+#include "imaging/kernel/kernel.h"
+#include "imaging/kernel/config.h"
+#include "imaging/kernel/vmlinux.h"
 #include "tests/fuzz/memory_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

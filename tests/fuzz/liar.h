@@ -31,10 +31,10 @@ static int liar_connect(int fd, const struct sockaddr *address, socklen_t length
 }
 #define connect liar_connect
 
-#include "backends/host/host.c"
-#include "backends/host/json.c"
+#include "backends/runtime/base/runtime.c"
+#include "backends/runtime/control/json.c"
 #define broken peer_broken
-#include "backends/host/peer.c"
+#include "backends/runtime/base/peer.c"
 #undef broken
 
 #endif

@@ -6,11 +6,11 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "compiler/base/arena.h"
-#include "imaging/erofs_link.h"
-#include "imaging/image_writer.h"
-#include "imaging/object.h"
-#include "imaging/squashfs_link.h"
+#include "base/arena.h"
+#include "imaging/erofs/link.h"
+#include "imaging/disk/writer.h"
+#include "imaging/cache/object.h"
+#include "imaging/squashfs/link.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/object_mend.h"
 

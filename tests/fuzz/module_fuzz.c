@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Reads any bytes as a kernel module. */
-#include "imaging/module_tree.h"
+#include "imaging/modules/tree.h"
 #include "tests/fuzz/memory_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

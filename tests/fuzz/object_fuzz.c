@@ -9,7 +9,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "imaging/object.h"
+#include "imaging/cache/object.h"
 #include "tests/fuzz/memory_file.h"
 #include "tests/fuzz/object_mend.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* The guest's reader is no part of the library. */
-#include "imaging/stage1/plan.c"
+#include "imaging/guest/init/plan.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

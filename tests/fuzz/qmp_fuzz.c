@@ -2,7 +2,7 @@
 /* Any bytes as what QEMU's monitor says. */
 #include "tests/fuzz/liar.h"
 
-#include "backends/host/qmp.c"
+#include "backends/runtime/control/qmp.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

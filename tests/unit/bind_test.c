@@ -6,10 +6,10 @@
 
 #include <cmocka.h>
 
-#include "compiler/base/buf.h"
-#include "compiler/bind.h"
-#include "compiler/options.h"
-#include "compiler/resolve.h"
+#include "base/buf.h"
+#include "compiler/describe/bind.h"
+#include "compiler/describe/options.h"
+#include "compiler/resolve/resolve.h"
 #include "tests/unit/fixture.h"
 
 /* What every description needs. */

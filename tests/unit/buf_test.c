@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "compiler/base/buf.h"
+#include "base/buf.h"
 #include "tests/unit/fixture.h"
 
 static const char *const shells[] = {"bash", "dash", "busybox"};

@@ -12,7 +12,7 @@
 
 #include "fixture.h"
 #include "closure_fixture.h"
-#include "compiler/closure_source.h"
+#include "compiler/closure/source.h"
 
 static const char tables[] =
 	"create table ValidPaths (id integer primary key autoincrement not null, path text unique not null, hash text not null,"

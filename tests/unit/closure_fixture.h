@@ -3,10 +3,10 @@
 #ifndef MVM_TESTS_CLOSURE_FIXTURE_H
 #define MVM_TESTS_CLOSURE_FIXTURE_H
 
-#include "compiler/base/buf.h"
-#include "compiler/closure.h"
-#include "compiler/closure_memo.h"
-#include "imaging/nar_hash.h"
+#include "base/buf.h"
+#include "compiler/closure/closure.h"
+#include "compiler/closure/memo.h"
+#include "imaging/store/nar_hash.h"
 
 #define HASH_A "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define HASH_A_NIX32 "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73"

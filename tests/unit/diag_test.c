@@ -7,8 +7,8 @@
 #include <cmocka.h>
 #include <json-c/json.h>
 
-#include "compiler/base/buf.h"
-#include "compiler/base/diag.h"
+#include "base/buf.h"
+#include "base/diag.h"
 #include "tests/unit/fixture.h"
 
 static const char *printed(struct fixture *f, enum diag_format format, bool quiet)

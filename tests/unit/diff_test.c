@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "compiler/diff.h"
-#include "compiler/json_diff.h"
+#include "compiler/inspect/diff.h"
+#include "compiler/inspect/json_diff.h"
 #include "tests/unit/fixture.h"
 
 /* ---- closures ---- */

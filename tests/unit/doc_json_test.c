@@ -8,7 +8,7 @@
 
 #include <json-c/json.h>
 
-#include "compiler/doc_json.h"
+#include "base/node_json.h"
 #include "tests/unit/fixture.h"
 
 static void assert_scalar(const char *text, bool quoted, const char *expected)

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "compiler/base/buf.h"
-#include "compiler/doc.h"
+#include "base/buf.h"
+#include "compiler/describe/doc.h"
 #include "tests/unit/fixture.h"
 
 /* A tree as text: {a: 1, b: [x, "y"]}; with places: {a@1:1: 1@1:4+1}. */

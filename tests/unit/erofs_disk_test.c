@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <signal.h>
 
-#include "imaging/erofs_super.h"
-#include "imaging/mkfs_erofs.h"
+#include "imaging/erofs/super.h"
+#include "imaging/erofs/mkfs.h"
 #include "tests/unit/store_fixture.h"
 
 #define SETTINGS "erofs-3-lz4hc-0-4096-tails-*"
@@ -17,7 +17,7 @@
 static struct store_disk_request erofs_request(struct fixture *f, const struct closure *closure, const char *output)
 {
 	struct store_disk_request request = request_of(f, closure, output);
-	request.type = STORE_DISK_EROFS;
+	request.format = &erofs_format;
 	request.compression = "lz4hc";
 	request.block_size = 0;
 	request.tail_packing = true;

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "imaging/ext.h"
-#include "imaging/identity.h"
+#include "imaging/volume/ext.h"
+#include "imaging/volume/identity.h"
 #include "tests/unit/fixture.h"
 
 #define WITH_SBIN "PATH=$PATH:/usr/sbin:/sbin\n"

@@ -16,10 +16,10 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "compiler/base/buf.h"
-#include "compiler/base/interrupts.h"
-#include "compiler/base/own.h"
-#include "compiler/base/staging.h"
+#include "base/buf.h"
+#include "base/interrupts.h"
+#include "base/own.h"
+#include "base/staging.h"
 #include "tests/unit/fixture.h"
 
 /* Names in the scratch directory's `out`, hidden ones too, each on a line. */

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "compiler/base/arena.h"
-#include "compiler/base/file.h"
-#include "compiler/base/process.h"
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/process.h"
 
 struct fixture {
 	struct arena *arena;

@@ -6,8 +6,8 @@
 
 #include <cmocka.h>
 
-#include "compiler/graph.h"
-#include "compiler/sizes.h"
+#include "compiler/inspect/graph.h"
+#include "compiler/inspect/sizes.h"
 #include "tests/unit/fixture.h"
 
 enum { MOST = 24, RANDOM_GRAPHS = 2000 };

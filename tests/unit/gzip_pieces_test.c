@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <fcntl.h>
 
-#include "compiler/base/buf.h"
-#include "imaging/gzip_pieces.h"
+#include "base/buf.h"
+#include "imaging/initrd/gzip_pieces.h"
 #include "tests/unit/fixture.h"
 
 struct text {

@@ -11,7 +11,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "imaging/image_writer.h"
+#include "imaging/disk/writer.h"
 #include "tests/unit/fixture.h"
 
 enum { PAGE = 4096, SOURCE_BYTES = 20 << 20 };

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "compiler/base/process.h"
-#include "imaging/kernel_config.h"
+#include "base/process.h"
+#include "imaging/kernel/config.h"
 #include "tests/unit/fixture.h"
 
 static const char config_text[] = "#\n# Linux/x86 6.1.0 Kernel Configuration\n#\nCONFIG_OVERLAY_FS_INDEX=y\nCONFIG_SQUASHFS=m\nCONFIG_EXT4_FS=y\n"

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/kernel_parameters.h"
+#include "imaging/kernel/parameters.h"
 
 static bool is_space(char c)
 {

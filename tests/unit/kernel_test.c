@@ -9,7 +9,7 @@
 #include <elf.h>
 #include <glob.h>
 
-#include "imaging/kernel.h"
+#include "imaging/kernel/kernel.h"
 #include "tests/unit/fixture.h"
 
 static const char *make_file(struct fixture *f, const char *name, const void *bytes, size_t count)

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <elf.h>
 
-#include "imaging/kernel.h"
-#include "imaging/kernel_unpack.h"
+#include "imaging/kernel/kernel.h"
+#include "imaging/kernel/vmlinux.h"
 #include "tests/unit/fixture.h"
 
 enum { PAYLOAD_AT = 5 * 512 + 0x40, ELF_BYTES = 300000 };

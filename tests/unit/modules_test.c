@@ -9,7 +9,7 @@
 #include <elf.h>
 #include <glob.h>
 
-#include "imaging/modules.h"
+#include "imaging/modules/modules.h"
 
 #define FIXTURE_MORE                                          \
 	const char *kernel;  /* MVM_TEST_KERNEL or NULL */    \

@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <errno.h>
 
-#include "imaging/nar_hash.h"
+#include "imaging/store/nar_hash.h"
 #include "tests/unit/fixture.h"
 
 /* What Nix says of the path that $1 names. */

@@ -10,8 +10,8 @@
 #include <sqlite3.h>
 #include <time.h>
 
-#include "compiler/closure.h"
-#include "imaging/nix_db.h"
+#include "compiler/closure/closure.h"
+#include "imaging/store/database.h"
 #include "tests/unit/fixture.h"
 
 /* Makes Nix use the store in the scratch directory. */

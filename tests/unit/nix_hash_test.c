@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "compiler/base/nix_hash.h"
+#include "base/nix_hash.h"
 #include "fixture.h"
 
 /* SHA-256 of nothing, and of "abc". */

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "imaging/object_cache.h"
+#include "imaging/cache/cache.h"
 #include "tests/unit/store_fixture.h"
 
 #define SETTINGS "squashfs-*-zstd-*-3-131072"

@@ -9,7 +9,7 @@
 #include <fcntl.h>
 
 /* The guest's reader is no part of the library. */
-#include "imaging/stage1/probe.c"
+#include "imaging/guest/init/probe.c"
 #include "tests/unit/fixture.h"
 
 #define WITH_SBIN "PATH=$PATH:/usr/sbin:/sbin\n"

@@ -8,8 +8,8 @@
 #include <cmocka.h>
 #include <time.h>
 
-#include "compiler/base/buf.h"
-#include "compiler/session.h"
+#include "base/buf.h"
+#include "compiler/session/session.h"
 #include "tests/unit/fixture.h"
 
 #define NEEDED "hostName: web1\ntoplevel: /nix/store/x\n"

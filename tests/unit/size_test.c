@@ -8,12 +8,12 @@
 #include <ctype.h>
 #include <math.h>
 
-#include "compiler/base/printable.h"
-#include "compiler/base/buf.h"
-#include "compiler/package_name.h"
-#include "compiler/size_text.h"
-#include "compiler/sizes.h"
-#include "compiler/treemap.h"
+#include "base/printable.h"
+#include "base/buf.h"
+#include "compiler/inspect/package_name.h"
+#include "compiler/inspect/size_text.h"
+#include "compiler/inspect/sizes.h"
+#include "compiler/inspect/treemap.h"
 #include "tests/unit/fixture.h"
 
 /* ---- the map ---- */

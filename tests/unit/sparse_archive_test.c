@@ -10,7 +10,7 @@
 #include <fcntl.h>
 #include <time.h>
 
-#include "imaging/sparse_archive.h"
+#include "imaging/volume/sparse_archive.h"
 #include "tests/unit/fixture.h"
 
 enum { KIB = 1024, MIB = 1024 * 1024 };

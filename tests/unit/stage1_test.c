@@ -9,11 +9,11 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "imaging/stage1.h"
+#include "imaging/initrd/stage1.h"
 
 /* The guest's readers are no part of the library. */
-#include "imaging/stage1/parameters.c"
-#include "imaging/stage1/plan.c"
+#include "imaging/guest/init/parameters.c"
+#include "imaging/guest/init/plan.c"
 
 #define FIXTURE_MORE                \
 	struct module_list modules; \

@@ -16,7 +16,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#include "imaging/object.h"
+#include "imaging/cache/object.h"
 #include "tests/unit/store_fixture.h"
 
 #define SETTINGS "squashfs-3-zstd-*-3-131072"

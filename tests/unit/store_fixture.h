@@ -3,8 +3,9 @@
 #ifndef MVM_TESTS_STORE_FIXTURE_H
 #define MVM_TESTS_STORE_FIXTURE_H
 
-#include "imaging/nar_hash.h"
-#include "imaging/store_disk.h"
+#include "imaging/store/nar_hash.h"
+#include "imaging/disk/format.h"
+#include "imaging/disk/store_disk.h"
 #include "tests/unit/fixture.h"
 
 /* The store paths are what stands in scratch/store. */
@@ -38,7 +39,8 @@ static inline struct closure registered_closure(struct fixture *f)
 static inline struct store_disk_request request_of(struct fixture *f, const struct closure *closure, const char *output)
 {
 	unlink(scratch_path(f, output));
-	return (struct store_disk_request){.closure = closure,
+	return (struct store_disk_request){.format = &squashfs_format,
+					   .closure = closure,
 					   .output = scratch_path(f, output),
 					   .cache_dir = scratch_path(f, "cache"),
 					   .scratch_dir = f->scratch,

@@ -8,22 +8,22 @@
 #include <cmocka.h>
 #include <signal.h>
 
-#include "imaging/mkfs_erofs.h"
+#include "imaging/erofs/mkfs.h"
 #include "tests/unit/store_fixture.h"
 
 static const struct engine {
 	const char *name;
 	bool (*make)(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
-	enum store_disk_type type;
+	const struct image_format *format;
 	const char *compression;
 	uint32_t block_size;
 } engines[] = {
-	{"squashfs", store_disk_link, STORE_DISK_SQUASHFS, "zstd", 131072},
-	{"squashfs of small blocks", store_disk_link, STORE_DISK_SQUASHFS, "zstd", 4096},
-	{"squashfs of large blocks", store_disk_link, STORE_DISK_SQUASHFS, "zstd", 1048576},
-	{"mksquashfs", store_disk_mksquashfs, STORE_DISK_SQUASHFS, "zstd", 131072},
-	{"erofs", store_disk_link, STORE_DISK_EROFS, "lz4", 0},
-	{"mkfs.erofs", store_disk_mkfs_erofs, STORE_DISK_EROFS, "lz4", 0},
+	{"squashfs", store_disk_link, &squashfs_format, "zstd", 131072},
+	{"squashfs of small blocks", store_disk_link, &squashfs_format, "zstd", 4096},
+	{"squashfs of large blocks", store_disk_link, &squashfs_format, "zstd", 1048576},
+	{"mksquashfs", store_disk_mksquashfs, &squashfs_format, "zstd", 131072},
+	{"erofs", store_disk_link, &erofs_format, "lz4", 0},
+	{"mkfs.erofs", store_disk_mkfs_erofs, &erofs_format, "lz4", 0},
 };
 
 static bool have_engine(struct fixture *f, const struct engine *engine)
@@ -31,7 +31,7 @@ static bool have_engine(struct fixture *f, const struct engine *engine)
 	struct mkfs_erofs tool;
 	if (engine->make == store_disk_mksquashfs)
 		return have_program(f, "mksquashfs");
-	if (engine->type == STORE_DISK_SQUASHFS)
+	if (engine->format == &squashfs_format)
 		return true;
 	if (!have_program(f, "mkfs.erofs"))
 		return false;
@@ -45,7 +45,7 @@ static bool have_engine(struct fixture *f, const struct engine *engine)
 static struct store_disk_request engine_request(struct fixture *f, const struct engine *engine, const struct closure *closure)
 {
 	struct store_disk_request request = request_of(f, closure, "image");
-	request.type = engine->type;
+	request.format = engine->format;
 	request.compression = engine->compression;
 	request.block_size = engine->block_size;
 	return request;

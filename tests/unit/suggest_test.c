@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "compiler/base/suggest.h"
+#include "base/suggest.h"
 
 static const char *const words[] = {"hostName", "vcpu", "mem", "kernelParams", "mountPoint", "9p", "virtiofs", "interfaces", "id"};
 enum { WORDS = sizeof words / sizeof *words };

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "imaging/verity.h"
+#include "imaging/disk/verity.h"
 #include "tests/unit/fixture.h"
 
 enum { BLOCK = 4096, FANOUT = 128 };

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cloud-hypervisor: Cloud Hypervisor, with KVM. Facts of the command line: its source, cloud-hypervisor/src/main.rs, vmm/src/config.rs and
+ * option_parser/src/lib.rs, versions 35 to 53.
+ */
+#include <string.h>
+
+#include "backends/cloud_hypervisor/extra_args.h"
+#include "backends/interface/parts.h"
+#include "base/buf.h"
+
+/* The name that the reference's host expects. */
+#define VSOCK "notify.vsock"
+/* Where the guest's systemd says that it is ready. */
+#define NOTIFY_PORT "8888"
+
+/* pci/src/bus.rs: 32 with the host bridge. By itself it has a console and random numbers. */
+enum { HOTPLUG_MIB = 128, PCI_SLOTS = 31, OWN_DEVICES = 2, CPUS_MAX_OLD = 254 };
+
+struct cloud_hypervisor {
+	struct arena *arena;
+	const struct guest *guest;
+	const struct vm *vm;
+	struct command *command;
+	struct ch_extra extra;
+};
+
+static bool since(const struct vm *vm, unsigned major)
+{
+	return version_at_least(vm->cloud_hypervisor.common.version, major, 0);
+}
+
+/* A value with what the parser splits at is written in double quotes, a quote in it twice. */
+static const char *quoted(struct arena *arena, const char *text)
+{
+	size_t length = strlen(text);
+	if (!strpbrk(text, ",\"[]") && (!length || (!strchr(" \t", text[0]) && !strchr(" \t", text[length - 1]))))
+		return text;
+	BUF_CLEANUP struct buf out = {0};
+	buf_puts(&out, "\"");
+	for (; *text; text++)
+		buf_add(&out, *text == '"' ? "\"\"" : text, *text == '"' ? 2 : 1);
+	buf_puts(&out, "\"");
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* "--disk A B", but versions 30 to 35 want "--disk A --disk B". */
+static void add_of_many(const struct cloud_hypervisor *ch, const char *option, size_t index)
+{
+	if (index == 0 || !since(ch->vm, 36))
+		command_add(ch->command, option);
+}
+
+static void add_base(const struct cloud_hypervisor *ch)
+{
+	const struct vm *vm = ch->vm;
+	command_add(ch->command, program_path(ch->arena, vm->cloud_hypervisor.common.package, "cloud-hypervisor"));
+	option_add(ch->command, "--cpus", ch_join(ch->arena, arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu), ch->extra.cpus));
+	option_add(ch->command, "--seccomp", "true");
+}
+
+static const char *console_parameters(const struct cloud_hypervisor *ch)
+{
+	if (ch->extra.serial && strcmp(ch->extra.serial, "tty") != 0)
+		return "";
+	return ch->guest->arch == KERNEL_X86_64 ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
+}
+
+static void add_kernel(const struct cloud_hypervisor *ch)
+{
+	const struct guest *guest = ch->guest;
+	option_file(ch->command, "--kernel", &guest->kernel);
+	option_file(ch->command, "--initramfs", &guest->initrd);
+	/*
+	 * A guest that reboots starts again in the same process, however it does it. After a panic it takes a while, so that it does not spin; when stage 1
+	 * fails, nothing would be better the next time.
+	 */
+	option_parameters(ch->command, "--cmdline", arena_printf(ch->arena, "%sreboot=t panic=10 mvm.fail=poweroff", console_parameters(ch)), guest);
+	if (!ch->extra.console)
+		option_add(ch->command, "--console", "null");
+	if (!ch->extra.serial)
+		option_add(ch->command, "--serial", "tty");
+}
+
+static void add_memory(const struct cloud_hypervisor *ch)
+{
+	const struct vm *vm = ch->vm;
+	/* virtiofsd maps the guest's memory; such memory cannot be merged, and neither can huge pages. */
+	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s", (unsigned long long)vm->mem_mib, vm->shares.n ? "on" : "off");
+	if (vm->hugepage_mem)
+		text = ch_join(ch->arena, text, "hugepages=on");
+	else if (!vm->shares.n)
+		text = ch_join(ch->arena, text, "mergeable=on");
+	if (vm->hotplug_mem_mib)
+		text = arena_printf(ch->arena, "%s,hotplug_method=virtio-mem,hotplug_size=%lluM,hotplugged_size=%lluM", text,
+				    (unsigned long long)vm->hotplug_mem_mib, (unsigned long long)vm->hotplugged_mem_mib);
+	option_add(ch->command, "--memory", text);
+	if (vm->balloon)
+		option_printf(ch->command, "--balloon", "size=%lluM,free_page_reporting=on%s", (unsigned long long)vm->initial_balloon_mem_mib,
+			      vm->deflate_on_oom ? ",deflate_on_oom=on" : "");
+}
+
+static bool has_vsock(const struct cloud_hypervisor *ch)
+{
+	return ch->vm->vsock.cid >= 0 || ch_value_of(ch->arena, ch->extra.vsock, "cid");
+}
+
+static void cloud_hypervisor_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
+{
+	const struct cloud_hypervisor ch = {.arena = arena, .vm = vm, .extra = ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	const char *given = ch_value_of(arena, ch.extra.vsock, "socket");
+	if (has_vsock(&ch))
+		vec_push(arena, out, (struct made_file){given ? given : VSOCK, "the vsock's socket", true});
+}
+
+static void add_platform(const struct cloud_hypervisor *ch)
+{
+	const struct strings *strings = &ch->vm->cloud_hypervisor.platform_oem_strings;
+	const char *list = NULL, *text = NULL;
+	for (size_t i = 0; i < strings->n; i++)
+		list = ch_join(ch->arena, list, strings->v[i]);
+	if (has_vsock(ch) && ch->vm->vsock.notify)
+		list = ch_join(ch->arena, list, "io.systemd.credential:vmm.notify_socket=vsock-stream:2:" NOTIFY_PORT);
+	if (list)
+		text = arena_printf(ch->arena, "oem_strings=[%s]", list);
+	const char *key = since(ch->vm, 53) ? "system_uuid" : "uuid";
+	if (ch->vm->machine_id && !ch_value_of(ch->arena, ch->extra.platform, "system_uuid") && !ch_value_of(ch->arena, ch->extra.platform, "uuid"))
+		text = ch_join(ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
+	text = ch_join(ch->arena, text, ch->extra.platform);
+	if (text)
+		option_add(ch->command, "--platform", text);
+}
+
+static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk, size_t index)
+{
+	struct arena *arena = ch->arena;
+	add_of_many(ch, "--disk", index);
+	struct argument *argument = command_begin(ch->command);
+	if (disk->file.in_runner) {
+		/* The runner's path may have what the parser splits at, so it is in quotes. */
+		argument_text(ch->command, argument, "path=\"");
+		argument_file(ch->command, argument, &disk->file, PIECE_RUNNER);
+		argument_text(ch->command, argument, "\"");
+	} else {
+		argument_text(ch->command, argument, arena_printf(arena, "path=%s", quoted(arena, disk->file.path)));
+	}
+	argument_text(ch->command, argument, arena_printf(arena, ",readonly=%s", disk->read_only ? "on" : "off"));
+	if (disk->direct)
+		argument_direct(ch->command, argument, disk->file.path, ",direct=on", ",direct=off");
+	else if (disk->volume)
+		argument_text(ch->command, argument, ",direct=off");
+	/* Without it the format is guessed, and then the first sector of a raw image cannot be written. */
+	if (since(ch->vm, 51))
+		argument_text(ch->command, argument, arena_printf(arena, ",image_type=%s", disk->format));
+	if (ch->vm->vcpu > 1)
+		argument_text(ch->command, argument, arena_printf(arena, ",num_queues=%llu", (unsigned long long)ch->vm->vcpu));
+	argument_text(ch->command, argument, arena_printf(arena, ",serial=%s", quoted(arena, disk->serial)));
+}
+
+static void add_share(const struct cloud_hypervisor *ch, const struct share *share, size_t index)
+{
+	add_of_many(ch, "--fs", index);
+	command_printf(ch->command, "tag=%s,socket=%s", quoted(ch->arena, share->tag), quoted(ch->arena, share->socket));
+}
+
+static void add_interface(const struct cloud_hypervisor *ch, const struct nic *nic, size_t index)
+{
+	const char *source = arena_printf(ch->arena, "tap=%s", nic->interface->id);
+	for (unsigned i = 0; nic->fds && i < nic->queues; i++)
+		source = arena_printf(ch->arena, "%s%s%d", i ? source : "fd=[", i ? "," : "", nic->fds[i]);
+	add_of_many(ch, "--net", index);
+	command_printf(ch->command, "%s%s,mac=%s%s", source, nic->fds ? "]" : "", nic->interface->mac,
+		       nic->queues > 1 ? arena_printf(ch->arena, ",num_queues=%u", 2 * nic->queues) : "");
+}
+
+static void add_device(const struct cloud_hypervisor *ch, const struct device *device, size_t index)
+{
+	add_of_many(ch, "--device", index);
+	command_printf(ch->command, "path=%s", pci_directory(ch->arena, device->path));
+}
+
+/* Ours, completed by what extraArgs say; the socket's path. */
+static const char *add_vsock(const struct cloud_hypervisor *ch)
+{
+	const char *text = ch->extra.vsock, *socket = ch_value_of(ch->arena, text, "socket");
+	if (!socket)
+		text = ch_join(ch->arena, "socket=" VSOCK, text);
+	if (ch->vm->vsock.cid >= 0)
+		text = ch_join(ch->arena, arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
+	option_add(ch->command, "--vsock", text);
+	return socket ? socket : VSOCK;
+}
+
+/* ---- the backend ---- */
+
+static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out)
+{
+	struct arena *arena = ch->arena;
+	const char *socket = ch->vm->socket;
+	if (!socket)
+		return;
+	option_add(ch->command, "--api-socket", socket);
+	vec_push(arena, &out->stale, socket);
+	const struct control control = {.protocol = "ch", .address = socket};
+	lower_shutdown(arena, &control, out);
+	lower_state(arena, &control, out);
+	lower_balloon(arena, &control, ch->vm, out);
+}
+
+/* A connection of the guest to a port of the host arrives at the socket "PATH_PORT". */
+static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, struct lowered *out)
+{
+	vec_push(ch->arena, &out->stale, socket);
+	if (!ch->vm->vsock.notify)
+		return;
+	out->notify = arena_printf(ch->arena, "%s_" NOTIFY_PORT, socket);
+	vec_push(ch->arena, &out->stale, out->notify);
+}
+
+static void cloud_hypervisor_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+{
+	const struct vm *vm = guest->vm;
+	out->command.arena = arena;
+	const struct cloud_hypervisor ch = {arena, guest, vm, &out->command, ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	add_base(&ch);
+	add_kernel(&ch);
+	add_memory(&ch);
+	add_platform(&ch);
+	const char *vsock = has_vsock(&ch) ? add_vsock(&ch) : NULL;
+	for (size_t i = 0; i < guest->ndisks; i++)
+		add_disk(&ch, &guest->disks[i], i);
+	for (size_t i = 0; i < vm->shares.n; i++)
+		add_share(&ch, &vm->shares.v[i], i);
+	lower_control(&ch, out);
+	if (vsock)
+		lower_vsock(&ch, vsock, out);
+	for (size_t i = 0; i < guest->nnics; i++)
+		add_interface(&ch, &guest->nics[i], i);
+	for (size_t i = 0; i < vm->devices.n; i++)
+		add_device(&ch, &vm->devices.v[i], i);
+	for (size_t i = 0; i < ch.extra.rest.n; i++)
+		command_add(&out->command, ch.extra.rest.v[i]);
+	out->accel = ACCEL_KVM;
+	out->unquotable = "\"";
+}
+
+static void cloud_hypervisor_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+{
+	(void)guest;
+	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of Cloud Hypervisor's devices", false});
+	vec_push(arena, wishes, (struct module_wish){"button", "microvm-shutdown presses the power button", true});
+}
+
+#define wrong(diag, where, code, ...) diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
+
+/* The parser does not take quotes off the items of a list. */
+static void check_oem_strings(struct diag *diag, const struct vm *vm)
+{
+	const struct strings *strings = &vm->cloud_hypervisor.platform_oem_strings;
+	for (size_t i = 0; i < strings->n; i++) {
+		const char *text = strings->v[i];
+		size_t length = strlen(text);
+		if (!length || strpbrk(text, ",\"[]\n") || strchr(" \t", text[0]) || strchr(" \t", text[length - 1]) || strncmp(text, "oem_strings", 11) == 0)
+			wrong(diag, vm_where(vm, text), "bad-oem-string",
+			      "cloud-hypervisor.platformOEMStrings[%zu]: one string, without ',', '\"', '[', ']' and blanks at its ends: \"%.80s\"", i, text);
+	}
+}
+
+static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
+{
+	if (!since(vm, 35))
+		wrong(diag, vm_where(vm, &vm->cloud_hypervisor.common.version), "not-supported",
+		      "cloud-hypervisor.version: disks have serial numbers, by which the guest finds them, since version 35");
+	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
+		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported", "hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
+	/* --api-socket takes a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
+	if (vm->socket && (strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
+		wrong(diag, vm_where(vm, &vm->socket), "bad-socket", "socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s", vm->socket, vm->socket);
+	/* 8192 since version 48. */
+	if (!since(vm, 48))
+		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
+	check_places(diag, vm, "cloud-hypervisor", OWN_DEVICES + count_devices_of(vm) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
+	ch_extra_check(diag, vm);
+	check_oem_strings(diag, vm);
+}
+
+/* A bzImage since version 39. */
+static bool cloud_hypervisor_boots(const struct vm *vm, enum kernel_format format)
+{
+	return format != KERNEL_BZIMAGE || since(vm, 39);
+}
+
+/* On aarch64 the guest has a device tree alone. */
+static bool cloud_hypervisor_smbios(const struct vm *vm, enum kernel_arch arch)
+{
+	(void)vm;
+	return arch == KERNEL_X86_64;
+}
+
+/* CHANGELOG: "advisory locks for disk image files", 05968f5c2 of 2025-05. */
+static bool locks_disks(const struct vm *vm)
+{
+	return since(vm, 46);
+}
+
+static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
+
+const struct backend cloud_hypervisor_backend = {
+	.name = "cloud-hypervisor",
+	.doc = "Cloud Hypervisor: KVM only; virtiofs, hotplug memory, PCI devices of the host",
+	.tested = "version 53 boots with KVM inside a VM, by the tests where it is installed",
+	.capabilities = {
+		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
+		[FEATURE_VIRTIOFS] = {.can = CAN},
+		[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
+		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+		[FEATURE_TAP] = {.can = CAN},
+		[FEATURE_VHOST_NET] = {.can = CAN_IGNORE},
+		[FEATURE_MACVTAP] = {.can = CAN},
+		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
+		[FEATURE_VSOCK] = {.can = CAN},
+		[FEATURE_NOTIFY] = {.can = CAN},
+		[FEATURE_PCI_DEVICES] = {.can = CAN},
+		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+		[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it knows --gpu", NULL},
+		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
+		[FEATURE_HUGEPAGES] = {.can = CAN},
+		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN},
+		[FEATURE_BALLOON] = {.can = CAN},
+		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
+		[FEATURE_MACHINE_ID] = {.can = CAN},
+		[FEATURE_CREDENTIALS] = {CAN_NOT, CREDENTIALS_ARE_SEEN, NULL},
+		[FEATURE_NO_SOCKET] = {.can = CAN},
+		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
+		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+		[FEATURE_DIRECT] = {.can = CAN},
+		[FEATURE_SERIAL] = {.can = CAN},
+		[FEATURE_QCOW2] = {.can = CAN},
+		[FEATURE_VHD] = {.can = CAN},
+		[FEATURE_EXTRA_ARGS] = {.can = CAN},
+	},
+	.kernels = kernels,
+	.nkernels = countof(kernels),
+	.boots = cloud_hypervisor_boots,
+	.disk_serials = true,
+	.locks_disks = locks_disks,
+	.multi_queue = true,
+	.check = cloud_hypervisor_check,
+	.vsock_socket = true,
+	.makes = cloud_hypervisor_makes,
+	.hugetlb = "default",
+	.smbios = cloud_hypervisor_smbios,
+	.modules = cloud_hypervisor_modules,
+	.lower = cloud_hypervisor_lower,
+};

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#include "backends/cloud_hypervisor/extra_args.h"
+
+#include <string.h>
+
+/* The value of an option in "--option value" or "--option=value"; NULL: it is another argument. `used` counts arguments. */
+static const char *option_value(const struct strings *arguments, size_t i, const char *option, size_t *used)
+{
+	const char *text = arguments->v[i];
+	size_t length = strlen(option);
+	*used = 1;
+	if (strncmp(text, option, length) != 0)
+		return NULL;
+	if (text[length] == '=')
+		return text + length + 1;
+	*used = 2;
+	return text[length] == '\0' && i + 1 < arguments->n ? arguments->v[i + 1] : NULL;
+}
+
+const char *ch_join(struct arena *arena, const char *a, const char *b)
+{
+	return a && b && *a && *b ? arena_printf(arena, "%s,%s", a, b) : a && *a ? a : b;
+}
+
+struct ch_extra ch_extra_read(struct arena *arena, const struct strings *arguments)
+{
+	struct ch_extra extra = {0};
+	const struct {
+		const char *option, **value;
+		bool ours; /* taken out */
+	} options[] = {
+		{"--cpus", &extra.cpus, true}, {"--platform", &extra.platform, true}, {"--vsock", &extra.vsock, true},
+		{"--console", &extra.console, false}, {"--serial", &extra.serial, false},
+	};
+	for (size_t i = 0, used = 1; i < arguments->n; i += used) {
+		bool taken = false;
+		used = 1;
+		for (size_t k = 0; k < countof(options); k++) {
+			size_t count;
+			const char *value = option_value(arguments, i, options[k].option, &count);
+			if (!value)
+				continue;
+			*options[k].value = options[k].ours ? ch_join(arena, *options[k].value, value) : value;
+			taken = options[k].ours;
+			used = count;
+		}
+		for (size_t k = 0; !taken && k < used; k++)
+			vec_push(arena, &extra.rest, arguments->v[i + k]);
+	}
+	return extra;
+}
+
+const char *ch_value_of(struct arena *arena, const char *text, const char *key)
+{
+	size_t length = strlen(key);
+	while (text) {
+		if (strncmp(text, key, length) == 0 && text[length] == '=')
+			return arena_strndup(arena, text + length + 1, strcspn(text + length + 1, ","));
+		text = strchr(text, ',');
+		text = text ? text + 1 : NULL;
+	}
+	return NULL;
+}
+
+#define wrong(diag, where, ...) diag_error((diag), STATUS_DESCRIPTION, (where), "bad-extra-args", __VA_ARGS__)
+
+void ch_extra_check(struct diag *diag, const struct vm *vm)
+{
+	struct arena *arena = arena_new();
+	const struct strings *arguments = &vm->cloud_hypervisor.common.extra_args;
+	const struct pos *where = vm_where(vm, arguments);
+	struct ch_extra extra = ch_extra_read(arena, arguments);
+	if (ch_value_of(arena, extra.cpus, "boot"))
+		wrong(diag, where, "cloud-hypervisor.extraArgs: --cpus boot= is vcpu here");
+	if (extra.platform && strstr(extra.platform, "oem_strings="))
+		wrong(diag, where, "cloud-hypervisor.extraArgs: --platform oem_strings= is cloud-hypervisor.platformOEMStrings here");
+	if (vm->vsock.cid >= 0 && ch_value_of(arena, extra.vsock, "cid"))
+		wrong(diag, where, "cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");
+	arena_free(arena);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT */
+/* vm: the typed description of one microVM, which the passes and the backends share. Names are the options' names. */
+#ifndef MVM_BACKENDS_INTERFACE_VM_H
+#define MVM_BACKENDS_INTERFACE_VM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+
+struct node;
+struct places;
+
+struct pair {
+	const char *key, *value;
+};
+
+/* Sorted by key. */
+struct pairs {
+	struct pair *v;
+	size_t n, capacity;
+};
+
+/* Every element of a list starts with the place where it was written. */
+struct volume {
+	struct pos where;
+	const char *image; /* absolute, or relative to the state directory */
+	const char *serial;
+	bool direct;
+	bool read_only;
+	const char *label;
+	const char *mount_point; /* NULL: not mounted */
+	uint64_t size_mib;       /* 0: not given */
+	bool auto_create;
+	struct strings mkfs_extra_args;
+	const char *fs_type;
+	const char *image_type;
+};
+
+struct interface {
+	struct pos where;
+	const char *type;
+	const char *id;
+	struct {
+		const char *link, *mode;
+	} macvtap;
+	const char *bridge;
+	const char *mac;
+	struct {
+		bool vhost;
+	} tap;
+};
+
+struct share {
+	struct pos where;
+	const char *tag, *socket, *source, *security_model, *mount_point, *proto;
+	bool read_only;
+	const char *host_store; /* the host's store or its database, when the guest could reach it by this share; else NULL */
+	const char *cache;
+	bool posix_acl;
+	struct strings extra_args;
+};
+
+struct endpoint {
+	const char *address;
+	int64_t port;
+};
+
+struct forward_port {
+	struct pos where;
+	const char *from, *proto;
+	struct endpoint host, guest;
+};
+
+struct device {
+	struct pos where;
+	const char *bus, *path;
+	struct {
+		const char *id, *bus, *device_extra_args;
+	} qemu;
+};
+
+struct pcie_root_port {
+	struct pos where;
+	const char *id, *bus;
+	int64_t chassis; /* -1: not given */
+	const char *slot, *addr;
+};
+
+struct hypervisor_options { /* what every hypervisor has */
+	const char *package;
+	const char *version; /* "51", "9.1"; NULL: the current one */
+	struct strings extra_args;
+};
+
+struct vm {
+	/* the system */
+	const char *host_name;
+	const char *toplevel;
+	struct strings store_paths;
+	const char *closure, *store_dir;
+	const char *kernel, *initrd, *kernel_modules;
+	struct strings kernel_params;
+	struct {
+		struct strings modules;
+	} stage1;
+
+	/* the machine */
+	const char *hypervisor;
+	const char *cpu; /* NULL: the host's */
+	uint64_t vcpu;
+	uint64_t mem_mib;
+	bool hugepage_mem;
+	uint64_t hotplug_mem_mib, hotplugged_mem_mib;
+	bool balloon;
+	uint64_t initial_balloon_mem_mib;
+	bool deflate_on_oom;
+	const char *machine_id; /* 8-4-4-4-12 hex digits; NULL: none */
+	struct pairs credential_files;
+	struct {
+		int64_t cid; /* -1: no vsock */
+		bool notify;
+		struct {
+			bool enable;
+		} ssh;
+	} vsock;
+	struct {
+		bool enable;
+		const char *backend, *socket, *vulkan, *hostmem, *crosvm_package;
+	} graphics;
+
+	/* storage, network, devices */
+	bool store_on_disk;
+	struct {
+		const char *type, *compression, *engine;
+		int64_t level;        /* 0: the compressor's default here */
+		int64_t block_size;   /* bytes */
+		bool verity;
+		bool tail_packing;              /* the rest comes from flags: */
+		struct strings mkfs_features;   /* of mkfs.erofs: fragments and the like */
+		const struct pos *compression_where; /* what says the compression; NULL: nothing */
+	} store_disk;
+	const char *store_disk_type; /* the reference's name of store_disk.type */
+	struct strings store_disk_erofs_flags, store_disk_squashfs_flags;
+	const char *nix_database;
+	bool register_closure;
+	const char *writable_store_overlay;
+	struct {
+		struct volume *v;
+		size_t n;
+	} volumes;
+	struct {
+		struct share *v;
+		size_t n;
+	} shares;
+	struct {
+		struct interface *v;
+		size_t n;
+	} interfaces;
+	struct {
+		struct forward_port *v;
+		size_t n;
+	} forward_ports;
+	struct {
+		struct device *v;
+		size_t n;
+	} devices;
+
+	/* the host */
+	const char *socket; /* control socket; NULL: none */
+	uint64_t startup_timeout, shutdown_timeout; /* seconds */
+	const char *user;
+	const char *pre_start, *extra_args_script;
+	struct pairs bin_scripts;
+	const char *host_shell;
+	const char *host_user, *host_group;
+	struct strings host_path;
+	bool pretty_procnames;
+	bool system_symlink;
+	bool register_with_machined;
+	struct {
+		const char *inode_file_handles, *thread_pool_size, *group, *package;
+		struct strings extra_args;
+	} virtiofsd;
+
+	/* one hypervisor only */
+	struct {
+		struct hypervisor_options common;
+		const char *machine;         /* NULL: by architecture */
+		struct pairs machine_opts;   /* replaces ours when given */
+		bool serial_console;
+		struct {
+			struct pcie_root_port *v;
+			size_t n;
+		} pcie_root_ports;
+	} qemu;
+	struct {
+		struct hypervisor_options common;
+		struct strings platform_oem_strings;
+	} cloud_hypervisor;
+	struct {
+		struct hypervisor_options common;
+		const struct node *cpu, *extra_config;
+		const char *drive_io_engine;
+	} firecracker;
+	struct {
+		struct hypervisor_options common;
+		const char *pivot_root;
+	} crosvm;
+	struct {
+		struct hypervisor_options common;
+	} kvmtool, stratovirt, alioth;
+	struct {
+		struct hypervisor_options common;
+		const char *log_level;
+		struct {
+			bool enable, install, ignore_if_missing;
+		} rosetta;
+	} vfkit;
+
+	const struct places *places; /* where each field was written: vm_where */
+};
+
+/* The place where a field (its address inside the vm) was written; NULL when it has its default. */
+const struct pos *vm_where(const struct vm *vm, const void *field);
+/* Whether what the description says of a field was refused, or must be said and is not: the field then means nothing, and may be NULL. */
+bool vm_refused(const struct vm *vm, const void *field);
+
+#endif

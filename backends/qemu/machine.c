@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* qemu_machine: the machine, its CPU and its memory, by accelerator. */
+#include <string.h>
+
+#include "backends/qemu/qemu.h"
+#include "base/buf.h"
+
+bool qemu_is_x86(const struct qemu *qemu)
+{
+	return qemu->guest->arch == KERNEL_X86_64;
+}
+
+const char *qemu_suffix(const struct qemu *qemu)
+{
+	return qemu->pci ? "pci" : "device";
+}
+
+const char *qemu_escape(struct arena *arena, const char *text)
+{
+	BUF_CLEANUP struct buf escaped = {0};
+	for (; *text; text++)
+		buf_add(&escaped, *text == ',' ? ",," : text, *text == ',' ? 2 : 1);
+	return arena_strdup(arena, buf_text(&escaped));
+}
+
+const char *qemu_machine_name(const struct vm *vm, enum kernel_arch arch)
+{
+	return vm->qemu.machine ? vm->qemu.machine : arch == KERNEL_X86_64 ? "microvm" : "virt";
+}
+
+bool qemu_is_microvm(const struct vm *vm)
+{
+	return !vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0;
+}
+
+static bool has_device(const struct vm *vm, const char *bus)
+{
+	for (size_t i = 0; i < vm->devices.n; i++)
+		if (strcmp(vm->devices.v[i].bus, bus) == 0)
+			return true;
+	return false;
+}
+
+bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch)
+{
+	return arch != KERNEL_X86_64 || !qemu_is_microvm(vm) || vm->graphics.enable || vm->shares.n || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
+}
+
+/* virtiofs maps the guest's memory; huge pages come by a memory object too. */
+static bool has_memory_object(const struct vm *vm)
+{
+	return vm->shares.n || vm->hugepage_mem;
+}
+
+static const char *machine_options(const struct qemu *qemu)
+{
+	if (!qemu_is_x86(qemu))
+		return ",gic-version=max";
+	if (!qemu_is_microvm(qemu->vm))
+		return ",acpi=on,mem-merge=on";
+	/* The kernel finds virtio-mmio devices by ACPI. */
+	return arena_printf(qemu->arena, ",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s", qemu->pci ? "on" : "off",
+			    has_device(qemu->vm, "usb") ? "on" : "off");
+}
+
+static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, const char *with_tcg)
+{
+	if (!qemu->guest->foreign)
+		command_add_when(qemu->command, WHEN_KVM, with_kvm);
+	command_add_when(qemu->command, qemu->guest->foreign ? WHEN_ALWAYS : WHEN_TCG, with_tcg);
+}
+
+void qemu_add_machine(const struct qemu *qemu)
+{
+	const struct vm *vm = qemu->vm;
+	const char *machine = qemu_machine_name(vm, qemu->guest->arch), *text = machine;
+	command_add(qemu->command, "-M");
+	for (size_t i = 0; i < vm->qemu.machine_opts.n; i++)
+		text = arena_printf(qemu->arena, "%s,%s=%s", text, vm->qemu.machine_opts.v[i].key,
+				    qemu_escape(qemu->arena, vm->qemu.machine_opts.v[i].value));
+	if (vm->qemu.machine_opts.n) {
+		command_add(qemu->command, text);
+		return;
+	}
+	const char *options = machine_options(qemu);
+	add_by_accelerator(qemu, arena_printf(qemu->arena, "%s,accel=kvm%s", machine, options),
+			   arena_printf(qemu->arena, "%s,accel=tcg%s", machine, options));
+}
+
+void qemu_add_cpu(const struct qemu *qemu)
+{
+	command_add(qemu->command, "-cpu");
+	if (qemu->vm->cpu) {
+		command_add(qemu->command, qemu->vm->cpu);
+		return;
+	}
+	/*
+	 * SGX crashes microvm machines: gitlab.com/qemu-project/qemu/-/issues/2142. Emulating the architecture's own algorithm of pointer
+	 * authentication makes a guest start four times slower.
+	 */
+	add_by_accelerator(qemu, qemu_is_x86(qemu) ? "host,+x2apic,-sgx" : "host", qemu_is_x86(qemu) ? "max" : "max,pauth-impdef=on");
+}
+
+void qemu_add_memory(const struct qemu *qemu)
+{
+	const struct vm *vm = qemu->vm;
+	command_add(qemu->command, "-m");
+	if (vm->hotplug_mem_mib)
+		command_printf(qemu->command, "%lluM,maxmem=%lluM", (unsigned long long)vm->mem_mib,
+			       (unsigned long long)(vm->mem_mib + vm->hotplug_mem_mib));
+	else
+		command_printf(qemu->command, "%lluM", (unsigned long long)vm->mem_mib);
+}
+
+void qemu_add_memory_object(const struct qemu *qemu)
+{
+	if (!has_memory_object(qemu->vm))
+		return;
+	option_add(qemu->command, "-numa", "node,memdev=mem");
+	option_printf(qemu->command, "-object", "memory-backend-memfd,id=mem,size=%lluM,share=on%s", (unsigned long long)qemu->vm->mem_mib,
+		      qemu->vm->hugepage_mem ? ",hugetlb=on" : "");
+}
+
+void qemu_add_memory_devices(const struct qemu *qemu)
+{
+	const struct vm *vm = qemu->vm;
+	if (vm->balloon)
+		option_printf(qemu->command, "-device", "virtio-balloon-%s,free-page-reporting=on,id=balloon0%s", qemu_suffix(qemu),
+			      vm->deflate_on_oom ? ",deflate-on-oom=on" : "");
+	if (!vm->hotplug_mem_mib)
+		return;
+	/* With shares, virtiofsd maps this memory too. */
+	option_printf(qemu->command, "-object", "memory-backend-%s,id=vmem0,size=%lluM%s", has_memory_object(vm) ? "memfd" : "ram",
+		      (unsigned long long)vm->hotplug_mem_mib, has_memory_object(vm) ? ",share=on" : "");
+	option_printf(qemu->command, "-device", "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM", (unsigned long long)vm->hotplugged_mem_mib);
+}

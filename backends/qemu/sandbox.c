@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * qemu_sandbox: what QEMU may not do once it runs. Whoever reaches its control socket could have it start programs ("migrate exec:"), were that not
+ * denied; its filter ends QEMU when it tries all the same (system/qemu-seccomp.c). All is denied but what the VM itself needs.
+ */
+#include <string.h>
+
+#include "backends/qemu/qemu.h"
+
+/*
+ * Arguments of one's own that have QEMU start a program, or call what counts as privileged: to become another user, and setsid, which the user network
+ * calls in each process that it starts (libslirp, src/misc.c: fork_exec_child_setup).
+ */
+static const struct {
+	const char *option;
+	bool starts, privileged;
+} needs[] = {
+	{"daemonize", true, true}, /* it forks, and begins a session */
+	{"display", true, false},
+	{"incoming", true, false}, /* exec:… */
+	{"net", true, true},       /* scripts of a tap, helpers, guestfwd and smb of the user network */
+	{"netdev", true, true},
+	{"nic", true, true},
+	{"runas", false, true},
+	{"run-with", false, true},
+};
+
+/* An option without its dashes, of which QEMU takes one or two; NULL: it is none. */
+static const char *option_name(const char *argument)
+{
+	return argument[0] != '-' ? NULL : argument + (argument[1] == '-' ? 2 : 1);
+}
+
+static bool has_option(const struct vm *vm, const char *option)
+{
+	const struct strings *arguments = &vm->qemu.common.extra_args;
+	for (size_t i = 0; i < arguments->n; i++) {
+		const char *name = option_name(arguments->v[i]);
+		if (name && strcmp(name, option) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The setuid helper has to gain privileges, which a process with a filter cannot. */
+static bool has_bridge(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (strcmp(vm->interfaces.v[i].type, "bridge") == 0)
+			return true;
+	return false;
+}
+
+/* That starts nc for each connection. */
+static bool forwards_from_guest(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->forward_ports.n; i++)
+		if (strcmp(vm->forward_ports.v[i].from, "guest") == 0)
+			return true;
+	return false;
+}
+
+/* GTK may start a session bus, and Vulkan is served by a process of virglrenderer's. */
+static bool starts_programs(const struct vm *vm)
+{
+	for (size_t i = 0; i < countof(needs); i++)
+		if (needs[i].starts && has_option(vm, needs[i].option))
+			return true;
+	return forwards_from_guest(vm) || (vm->graphics.enable && (vm->graphics.vulkan || strcmp(vm->graphics.backend, "headless") != 0));
+}
+
+/* QEMU puts the filter up before it becomes the user. */
+static bool is_privileged(const struct vm *vm)
+{
+	for (size_t i = 0; i < countof(needs); i++)
+		if (needs[i].privileged && has_option(vm, needs[i].option))
+			return true;
+	return vm->user != NULL || forwards_from_guest(vm);
+}
+
+/* Two filters would both hold, so one among the extra arguments is the only one. */
+void qemu_add_sandbox(const struct qemu *qemu)
+{
+	const struct vm *vm = qemu->vm;
+	if (has_bridge(vm) || has_option(vm, "sandbox"))
+		return;
+	option_printf(qemu->command, "-sandbox", "on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny", is_privileged(vm) ? "allow" : "deny",
+		      starts_programs(vm) ? "allow" : "deny");
+}

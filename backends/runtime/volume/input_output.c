@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "backends/runtime/base/runtime.h"
+
+/*
+ * Docker's and Podman's filters answer EPERM, as kernel.io_uring_disabled does (2 on RHEL 10); a kernel without it answers ENOSYS. The second argument
+ * is struct io_uring_params of include/uapi/linux/io_uring.h, 120 bytes, all zero.
+ */
+int verb_aio(char **arguments)
+{
+	(void)arguments;
+	uint64_t parameters[15] = {0};
+	long fd = syscall(SYS_io_uring_setup, 1, parameters);
+	if (fd < 0)
+		complain("io_uring cannot be used here (%s): disks are read and written by threads, more slowly", strerror(errno));
+	else
+		close((int)fd);
+	puts(fd < 0 ? "threads" : "io_uring");
+	return STATUS_OK;
+}
+
+/* An image that is not there: a file without a name in its directory. */
+static int direct_open(const char *image)
+{
+	int fd = open(image, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECT);
+	if (fd >= 0 || errno != ENOENT)
+		return fd;
+	const char *slash = strrchr(image, '/');
+	char *directory = slash ? text("%.*s", (int)(slash - image) + 1, image) : text(".");
+	fd = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC | O_DIRECT, 0600);
+	if (fd < 0 && errno == EINVAL) {
+		/* Which of the two does it not know? */
+		int plain = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
+		int error = plain >= 0 ? EINVAL : EOPNOTSUPP;
+		if (plain >= 0)
+			close(plain);
+		errno = error;
+	}
+	int error = errno;
+	free(directory);
+	errno = error;
+	return fd;
+}
+
+int verb_volume_direct(char **arguments)
+{
+	int fd = direct_open(arguments[0]);
+	if (fd < 0 && errno == EINVAL) {
+		complain("the volume %s: its file system has no direct I/O (a tmpfs has it since Linux 6.6), so it goes by the page cache in spite of direct: true", arguments[0]);
+		return STATUS_FAILED;
+	}
+	if (fd >= 0)
+		close(fd);
+	return STATUS_OK;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/interrupts.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/diag.h"
+#include "base/ending.h"
+#include "base/own.h"
+
+/*
+ * The cleaner's own name, by which it knows itself; no user types that. The status to end with follows, then three lists with an empty argument behind
+ * each: the children, the clauses to say, the doomed paths.
+ */
+#define CLEANER "mvmbuild (cleaning up)"
+
+enum { CLEANER_ARGUMENTS = 1024 };
+
+/* ---- the records ---- */
+
+struct texts {
+	char **v;
+	size_t n;
+};
+
+static pthread_mutex_t lock; /* recursive; guards the records. Who has been told to stop takes it for ever */
+static struct texts doomed, said, children;
+
+static void texts_add(struct texts *texts, const char *text)
+{
+	char *copy = memory(strdup(text));
+	texts->v = memory(realloc(texts->v, (texts->n + 1) * sizeof *texts->v));
+	texts->v[texts->n++] = copy;
+}
+
+static void texts_remove(struct texts *texts, const char *text)
+{
+	for (size_t i = 0; i < texts->n; i++)
+		if (strcmp(texts->v[i], text) == 0) {
+			free(texts->v[i]);
+			texts->v[i] = texts->v[--texts->n];
+			break;
+		}
+	if (texts->n == 0) {
+		free(texts->v);
+		texts->v = NULL;
+	}
+}
+
+static void make_lock(void)
+{
+	pthread_mutexattr_t attributes;
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+static pthread_mutex_t *the_lock(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	pthread_once(&once, make_lock);
+	return &lock;
+}
+
+void interrupts_hold(void)
+{
+	pthread_mutex_lock(the_lock());
+}
+
+void interrupts_go_on(void)
+{
+	pthread_mutex_unlock(the_lock());
+}
+
+static void record(void (*change)(struct texts *texts, const char *text), struct texts *texts, const char *text)
+{
+	interrupts_hold();
+	change(texts, text);
+	interrupts_go_on();
+}
+
+static void record_number(void (*change)(struct texts *texts, const char *text), struct texts *texts, long number)
+{
+	char text[32];
+	snprintf(text, sizeof text, "%ld", number);
+	record(change, texts, text);
+}
+
+void interrupts_remove(const char *path)
+{
+	record(texts_add, &doomed, path);
+}
+
+void interrupts_keep(const char *path)
+{
+	record(texts_remove, &doomed, path);
+}
+
+void interrupts_say(const char *clause)
+{
+	record(texts_add, &said, clause);
+}
+
+void interrupts_child(long process)
+{
+	record_number(texts_add, &children, process);
+}
+
+void interrupts_child_gone(long process)
+{
+	record_number(texts_remove, &children, process);
+}
+
+bool interrupts_would_remove(const char *path)
+{
+	bool found = false;
+	interrupts_hold();
+	for (size_t i = 0; !found && i < doomed.n; i++) {
+		const size_t length = strlen(doomed.v[i]);
+		found = strncmp(path, doomed.v[i], length) == 0 && (path[length] == '/' || path[length] == '\0');
+	}
+	interrupts_go_on();
+	return found;
+}
+
+/* ---- the cleaner ---- */
+
+/* One that runs; one that was waited for already is none, whoever has its number now. */
+static bool is_child(pid_t process)
+{
+	return waitpid(process, NULL, WNOHANG) == 0;
+}
+
+static void end_children(char *const pids[], int number, int patience_ms)
+{
+	enum { STEP_MS = 5 };
+	for (char *const *pid = pids; **pid; pid++)
+		if (is_child((pid_t)atol(*pid)))
+			kill((pid_t)atol(*pid), number);
+	for (char *const *pid = pids; **pid; pid++)
+		while (patience_ms > 0 && is_child((pid_t)atol(*pid))) {
+			usleep(STEP_MS * 1000);
+			patience_ms -= STEP_MS;
+		}
+}
+
+/* One that does not listen is killed after a while. */
+static void wait_for_children(char *const pids[])
+{
+	end_children(pids, SIGTERM, 5000);
+	end_children(pids, SIGKILL, 5000);
+}
+
+static char *const *behind(char *const list[])
+{
+	while (**list)
+		list++;
+	return list + 1;
+}
+
+/* What a child of a child may still add takes a further round. */
+static void remove_path(const char *path)
+{
+	for (int round = 0; round < 20 && !own_remove_litter(path); round++)
+		usleep(5000);
+}
+
+/* What was doomed had not taken the place of anything yet. */
+static void tell(char *const clauses[], bool removed_any)
+{
+	fputs("interrupted", stderr);
+	for (char *const *clause = clauses; **clause; clause++)
+		fprintf(stderr, "%s%s", clause == clauses ? "; " : ", ", *clause);
+	fputs(!**clauses && removed_any ? "; what was there before stays as it was\n" : "\n", stderr);
+}
+
+void interrupts_clean_up(int argc, char *argv[])
+{
+	if (argc < 4 || strcmp(argv[0], CLEANER) != 0)
+		return;
+	const int status = atoi(argv[1]);
+	char *const *pids = argv + 2, *const *clauses = behind(pids), *const *paths = behind(clauses);
+	wait_for_children(pids);
+	for (char *const *path = paths; *path; path++)
+		remove_path(*path);
+	if (status == STATUS_INTERRUPTED)
+		tell(clauses, *paths);
+	_exit(status);
+}
+
+/*
+ * The lock is ours. Returns only when the program cannot be executed (there is no /proc, say). Needs no memory: there may be none. What there is no
+ * room for lies in what there is room for: a runner in its host's directory.
+ */
+static void become_cleaner(enum status status)
+{
+	static char name[] = CLEANER, separator[] = "", number[sizeof "130"], *argv[CLEANER_ARGUMENTS + 1];
+	size_t n = 0;
+	snprintf(number, sizeof number, "%d", (int)status);
+	argv[n++] = name;
+	argv[n++] = number;
+	for (size_t i = 0; i < children.n && n < CLEANER_ARGUMENTS / 4; i++)
+		argv[n++] = children.v[i];
+	argv[n++] = separator;
+	for (size_t i = 0; i < said.n && n < CLEANER_ARGUMENTS / 2; i++)
+		argv[n++] = said.v[i];
+	argv[n++] = separator;
+	for (size_t i = 0; i < doomed.n && n < CLEANER_ARGUMENTS; i++)
+		argv[n++] = doomed.v[i];
+	argv[n] = NULL;
+	execv("/proc/self/exe", argv);
+}
+
+static void *wait_for_signal(void *set)
+{
+	int number;
+	if (sigwait(set, &number) != 0)
+		return NULL;
+	interrupts_hold();
+	become_cleaner(STATUS_INTERRUPTED);
+	/* Beside the other threads, then: better than leaving all of it. */
+	for (size_t i = 0; i < doomed.n; i++)
+		remove_path(doomed.v[i]);
+	static const char text[] = "interrupted\n";
+	if (write(STDERR_FILENO, text, sizeof text - 1) < 0)
+		_exit(STATUS_INTERRUPTED);
+	_exit(STATUS_INTERRUPTED);
+}
+
+/* For a program that ends at once, and has said why (ending.h): what is on the list goes, and the process ends with STATUS_FAILED. */
+static void end_now(void)
+{
+	/* Whoever holds the lock may be the one that ends, or may wait for it. */
+	struct timespec patience;
+	clock_gettime(CLOCK_REALTIME, &patience);
+	patience.tv_sec += 2;
+	if (pthread_mutex_timedlock(the_lock(), &patience) == 0)
+		become_cleaner(STATUS_FAILED);
+}
+
+/* ---- the program ---- */
+
+/* What is ignored, as under nohup, stays so: a signal that is blocked waits for us even then. */
+static void add_unless_ignored(sigset_t *set, int number)
+{
+	struct sigaction action;
+	if (sigaction(number, NULL, &action) != 0 || action.sa_handler != SIG_IGN)
+		sigaddset(set, number);
+}
+
+void interrupts_handle(void)
+{
+	static sigset_t set;
+	sigset_t before;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not become larger is an error of its writer: EFBIG */
+	ending_do_last(end_now);
+	sigemptyset(&set);
+	add_unless_ignored(&set, SIGINT);
+	add_unless_ignored(&set, SIGTERM);
+	add_unless_ignored(&set, SIGHUP);
+	pthread_t thread;
+	pthread_sigmask(SIG_BLOCK, &set, &before);
+	if (pthread_create(&thread, NULL, wait_for_signal, &set) == 0)
+		pthread_detach(thread);
+	else /* no thread to be had: the signals end the process, and the next build removes what it leaves */
+		pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+void interrupts_default(void)
+{
+	/* A signal that the main thread does not block is its own, before it is the waiting thread's. */
+	sigset_t none;
+	sigemptyset(&none);
+	pthread_sigmask(SIG_SETMASK, &none, NULL);
+}
+
+void interrupts_forget(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	signal(SIGXFSZ, SIG_DFL);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* names: a number for each name, found in constant time however many names there are. */
+#ifndef MVM_BASE_STRING_MAP_H
+#define MVM_BASE_STRING_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct arena;
+
+struct name {
+	const char *text; /* NULL: free */
+	size_t number;
+};
+
+/* Start with `struct names names = {0};`. */
+struct names {
+	struct name *slots;
+	size_t size, used; /* size is a power of two, at most half of it used */
+};
+
+/* SIZE_MAX when the name is not there. */
+size_t names_find(const struct names *names, const char *text);
+/* Adds a name or changes its number; `text` must live as long as the names. */
+void names_set(struct arena *arena, struct names *names, const char *text, size_t number);
+
+#endif

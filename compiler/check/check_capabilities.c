@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
+
+#include "compiler/check/check.h"
+#include "compiler/check/checks.h"
+#include "compiler/check/required_features.h"
+
+/* "; qemu and crosvm have" */
+static const char *who_can(const struct checker *checker, enum feature feature)
+{
+	const char *names = NULL;
+	for (const struct backend *const *other = backends; *other; other++)
+		if ((*other)->capabilities[feature].can == CAN)
+			names = arena_printf(checker->arena, "%s%s%s", names ? names : "", names ? ", " : "", (*other)->name);
+	return names ? arena_printf(checker->arena, "; supported by %s", names) : "";
+}
+
+/* Why a hypervisor refuses a use; NULL when it does not. */
+static const char *use_refusal(struct arena *arena, const struct backend *backend, const struct vm *vm, const struct use *use)
+{
+	const struct capability *capability = &backend->capabilities[use->feature];
+	const char *name = feature_name(use->feature), *reason = capability->reason;
+	if (capability->can == CAN_NOT)
+		return arena_printf(arena, "%s: %s does not support %s%s%s", use->what, backend->name, name, reason ? ": " : "", reason ? reason : "");
+	if (capability->can == CAN_WHEN && !capability->holds(vm))
+		return arena_printf(arena, "%s: %s supports %s only %s", use->what, backend->name, name, reason);
+	return NULL;
+}
+
+static void check_use(const struct checker *checker, const struct use *use)
+{
+	const struct capability *capability = &checker->backend->capabilities[use->feature];
+	/* A condition may hang on an option that was refused. */
+	if (capability->can == CAN_WHEN && vm_refused(checker->vm, NULL))
+		return;
+	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
+	if (refusal)
+		wrong(checker, use->where, "not-supported", "%s%s", refusal, who_can(checker, use->feature));
+	else if (capability->can == CAN_IGNORE)
+		diag_warning(checker->diag, use->where, "ignored", "%s: %s does not support %s%s%s; ignored", use->what, checker->backend->name,
+			     feature_name(use->feature), capability->reason ? ": " : "", capability->reason ? capability->reason : "");
+}
+
+void check_capabilities(const struct checker *checker)
+{
+	const struct vm *vm = checker->vm;
+	if (!sound(checker, &vm->hypervisor))
+		return;
+	struct uses uses = {0};
+	vm_uses(checker->arena, vm, &uses);
+	for (size_t i = 0; i < uses.n; i++)
+		check_use(checker, &uses.v[i]);
+	/* A backend's own rules look at whole elements, which are whole when nothing was refused. */
+	if (checker->backend->check && !vm_refused(vm, NULL))
+		checker->backend->check(checker->diag, vm);
+}
+
+/* What the hypervisor's own rules say; their places do not matter here. */
+static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm, struct json_object *reasons)
+{
+	if (!backend->check)
+		return;
+	struct diag *diag = diag_new(arena);
+	backend->check(diag, vm);
+	for (size_t i = 0; i < diag_error_count(diag); i++)
+		json_object_array_add(reasons, json_object_new_string(diag_error_text(diag, i)));
+}
+
+struct json_object *vm_matrix(struct arena *arena, const struct vm *vm)
+{
+	struct json_object *matrix = json_object_new_object();
+	struct uses uses = {0};
+	vm_uses(arena, vm, &uses);
+	for (const struct backend *const *backend = backends; *backend; backend++) {
+		struct json_object *reasons = json_object_new_array();
+		for (size_t i = 0; i < uses.n; i++) {
+			const char *refusal = use_refusal(arena, *backend, vm, &uses.v[i]);
+			if (refusal)
+				json_object_array_add(reasons, json_object_new_string(refusal));
+		}
+		add_own_rules(arena, *backend, vm, reasons);
+		json_object_object_add(matrix, (*backend)->name, reasons);
+	}
+	return matrix;
+}

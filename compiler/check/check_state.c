@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a VM has in its state directory: volumes, sockets, and what the runner and `microvm` make there themselves. All of it is one namespace: a socket is
+ * removed before it is made again, and a volume of its name with it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/check/checks.h"
+#include "compiler/storage/nix_state.h"
+#include "base/shape.h"
+#include "compiler/storage/state_names.h"
+
+struct name {
+	const char *path;    /* simple_path */
+	const char *what;    /* "volumes[0].image" */
+	bool shared;         /* only looked into: others may have it too, and be inside */
+	bool created, vsock; /* an image that the runner creates; a socket with others beside it, one for each port */
+	bool read_only;
+	struct pos where, element; /* line 0: nobody wrote it */
+};
+
+struct names {
+	struct name *v;
+	size_t n, capacity;
+};
+
+/* ---- collecting ---- */
+
+static void add(const struct checker *checker, struct names *names, const char *path, struct name name)
+{
+	name.path = simple_path(checker->arena, path);
+	if (name.path && *name.path)
+		vec_push(checker->arena, names, name);
+}
+
+/* What an option names, or its default. */
+static void add_option(const struct checker *checker, struct names *names, const char *path, const void *field, const struct pos *element, struct name name)
+{
+	const struct pos *where = vm_where(checker->vm, field);
+	if (!sound(checker, field))
+		return;
+	if (where)
+		name.where = *where;
+	else
+		name.what = arena_printf(checker->arena, "the default of %s", name.what);
+	name.element = element ? *element : name.where;
+	add(checker, names, path, name);
+}
+
+static void add_volumes(const struct checker *checker, struct names *names)
+{
+	for (size_t i = 0; i < checker->vm->volumes.n; i++) {
+		const struct volume *volume = &checker->vm->volumes.v[i];
+		add_option(checker, names, volume->image, &volume->image, &volume->where,
+			   (struct name){.what = arena_printf(checker->arena, "volumes[%zu].image", i), .created = volume->auto_create, .read_only = volume->read_only});
+	}
+}
+
+static void add_shares(const struct checker *checker, struct names *names)
+{
+	for (size_t i = 0; i < checker->vm->shares.n; i++) {
+		const struct share *share = &checker->vm->shares.v[i];
+		if (!share->tag || !share->source || !share->mount_point)
+			continue; /* missing options have been reported */
+		bool copy = strcmp(share->tag, NIX_STATE_TAG) == 0;
+		if (copy)
+			add(checker, names, share->source, (struct name){.what = "the copy of the host's Nix database"});
+		else
+			add_option(checker, names, share->source, &share->source, &share->where,
+				   (struct name){.what = arena_printf(checker->arena, "shares[%zu].source", i), .shared = true, .read_only = true});
+		if (strcmp(share->proto, "virtiofs") == 0)
+			add_option(checker, names, share->socket, &share->socket, &share->where,
+				   (struct name){.what = arena_printf(checker->arena, "shares[%zu].socket", i)});
+	}
+}
+
+static void add_made(const struct checker *checker, struct names *names)
+{
+	struct made_files made = {0};
+	if (!checker->backend || !checker->backend->makes || !checker->vm->host_name)
+		return;
+	checker->backend->makes(checker->arena, checker->vm, &made);
+	for (size_t i = 0; i < made.n; i++)
+		add(checker, names, made.v[i].path, (struct name){.what = made.v[i].what, .vsock = made.v[i].vsock});
+}
+
+static void add_all(const struct checker *checker, struct names *names)
+{
+	const struct vm *vm = checker->vm;
+	add_option(checker, names, vm->socket, &vm->socket, NULL, (struct name){.what = "socket"});
+	if (vm->graphics.enable)
+		add_option(checker, names, vm->graphics.socket, &vm->graphics.socket, NULL, (struct name){.what = "graphics.socket"});
+	for (size_t i = 0; i < vm->credential_files.n; i++)
+		add_option(checker, names, vm->credential_files.v[i].value, vm->credential_files.v[i].key, NULL,
+			   (struct name){.what = arena_printf(checker->arena, "credentialFiles.%s", vm->credential_files.v[i].key), .shared = true, .read_only = true});
+	add_volumes(checker, names);
+	add_shares(checker, names);
+	add_made(checker, names);
+}
+
+/* ---- finding ---- */
+
+/* What is shared comes last, what was written before what was not. */
+static int compare_names(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+	if (!order)
+		order = x->shared - y->shared;
+	return order ? order : compare_places(&x->element, &y->element);
+}
+
+/* The first with the path of `length` bytes; NULL: there is none. */
+static const struct name *find(const struct names *names, const char *path, size_t length)
+{
+	size_t low = 0, high = names->n;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		const char *text = names->v[middle].path;
+		int order = strncmp(text, path, length);
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* Of all that begin so, the shortest comes first. */
+	return low < names->n && strncmp(names->v[low].path, path, length) == 0 && !names->v[low].path[length] ? &names->v[low] : NULL;
+}
+
+/* ---- judging ---- */
+
+/* At the later of two places, with the other one; elements that share the value by an alias or a merge key are told by their own places. */
+static void refuse(const struct checker *checker, const char *code, const struct name *a, const struct name *b, const char *text)
+{
+	bool shared = a->where.line && a->where.file == b->where.file && compare_places(&a->where, &b->where) == 0;
+	const struct pos *first = shared ? &a->element : &a->where, *second = shared ? &b->element : &b->where;
+	if (first->line && second->line && compare_places(first, second) > 0) {
+		const struct pos *swap = first;
+		first = second;
+		second = swap;
+	}
+	if (!second->line) {
+		second = first;
+		first = NULL;
+	}
+	wrong(checker, second && second->line ? second : NULL, code, "%s", text);
+	if (first && first->line)
+		diag_note(checker->diag, first, code, "the other one is here");
+}
+
+static void refuse_same(const struct checker *checker, const struct name *a, const struct name *b)
+{
+	refuse(checker, "used-twice", a, b,
+	       arena_printf(checker->arena, "\"%.80s\" is both %s and %s; give one of them another name", b->path, a->what, b->what));
+}
+
+static void refuse_inside(const struct checker *checker, const struct name *outer, const struct name *inner)
+{
+	refuse(checker, "used-twice", outer, inner,
+	       arena_printf(checker->arena, "%s: \"%.80s\" is inside \"%.80s\", which is %s; give one of them another name", inner->what, inner->path, outer->path,
+			    outer->what));
+}
+
+static bool is_all_digits(const char *text, size_t length)
+{
+	return length > 0 && strspn(text, "0123456789") >= length;
+}
+
+/* The part of a path before `ending`; 0 when it does not end so. */
+static size_t before_ending(const char *path, size_t length, const char *ending)
+{
+	size_t n = strlen(ending);
+	return length > n && strncmp(path + length - n, ending, n) == 0 ? length - n : 0;
+}
+
+static size_t before_number(const char *path, size_t length, const char *separator)
+{
+	size_t digits = 0;
+	while (digits < length && strchr("0123456789", path[length - 1 - digits]))
+		digits++;
+	return is_all_digits(path + length - digits, digits) ? before_ending(path, length - digits, separator) : 0;
+}
+
+/* The image or the socket beside which the runner or the hypervisor makes files of this name; NULL: there is none. */
+static const struct name *owner_of(const struct names *names, const char *path, size_t length)
+{
+	/* backends/runtime/volume/ext_grow.c; mvm-host-macos.sh: create. */
+	const size_t images[] = {before_ending(path, length, ".grow"), before_ending(path, length, ".grow.new"), before_number(path, length, ".new.")};
+	for (size_t i = 0; i < countof(images); i++) {
+		const struct name *image = images[i] ? find(names, path, images[i]) : NULL;
+		if (image && image->created)
+			return image;
+	}
+	size_t socket = before_number(path, length, "_");
+	const struct name *vsock = socket ? find(names, path, socket) : NULL;
+	return vsock && vsock->vsock ? vsock : NULL;
+}
+
+/* The path of the name, or what is above it. */
+static bool check_part(const struct checker *checker, const struct names *names, const struct name *name, size_t length)
+{
+	bool whole = !name->path[length];
+	const struct name *other = find(names, name->path, length), *owner = owner_of(names, name->path, length);
+	/* What nobody wrote clashes only as what it comes from does. */
+	if (other && other != name && !other->shared && (other->where.line || name->where.line)) {
+		if (whole)
+			refuse_same(checker, other, name);
+		else
+			refuse_inside(checker, other, name);
+		return false;
+	}
+	if (owner) {
+		refuse(checker, "reserved-name", owner, name,
+		       arena_printf(checker->arena, "%s: \"%.*s\" is a name that files beside %s get; give one of them another name", name->what,
+				    (int)(length < 80 ? length : 80), name->path, owner->what));
+		return false;
+	}
+	return true;
+}
+
+static void check_one(const struct checker *checker, const struct names *names, const struct name *name)
+{
+	size_t first = strcspn(name->path, "/");
+	if (!name->read_only && first && state_name_is_ours(name->path, first)) {
+		wrong(checker, name->where.line ? &name->where : NULL, "reserved-name", "%s: \"%.*s\" is mvmbuild's own in a VM's directory; give another name",
+		      name->what, (int)first, name->path);
+		return;
+	}
+	for (size_t length = first ? first : 1 + strcspn(name->path + 1, "/");; length += 1 + strcspn(name->path + length + 1, "/"))
+		if (!check_part(checker, names, name, length) || !name->path[length])
+			return;
+}
+
+void check_state(const struct checker *checker)
+{
+	struct names names = {0};
+	add_all(checker, &names);
+	if (names.n)
+		qsort(names.v, names.n, sizeof *names.v, compare_names);
+	for (size_t i = 0; i < names.n; i++)
+		check_one(checker, &names, &names.v[i]);
+}

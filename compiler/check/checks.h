@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * checks: what the checks share; compiler/check/check.c runs them. To add one: a function in the file of its noun, check_NOUN.c, its name below and in
+ * the table in check.c, its code's case in tests/errors. One element's rule goes where check_volume, check_interface or check_share call the others.
+ */
+#ifndef MVM_COMPILER_CHECK_CHECKS_H
+#define MVM_COMPILER_CHECK_CHECKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "backends/interface/backend.h"
+#include "backends/interface/vm.h"
+
+struct checker {
+	struct arena *arena;
+	struct diag *diag;
+	const struct vm *vm;
+	const struct backend *backend; /* NULL: the hypervisor was refused */
+};
+
+/* Longest socket name that fits into sockaddr_un. */
+enum { SOCKET_PATH_BYTES = 107 };
+
+#define wrong(checker, where, code, ...) diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
+
+/* Whether all of these fields mean what the description says; a check of a refused one would tell but a consequence, or find a NULL. */
+#define sound(checker, ...) all_sound((checker)->vm, (const void *const[]){__VA_ARGS__, NULL})
+bool all_sound(const struct vm *vm, const void *const *fields);
+
+/* Where a field of an element was written, else the element. */
+const struct pos *place(const struct checker *checker, const void *field, const struct pos *element);
+
+/* A name that becomes part of file names and arguments. */
+void check_name(const struct checker *checker, const struct pos *where, const char *what, const char *name, size_t longest);
+
+/* What must be there only once. */
+struct claim {
+	const char *value;
+	struct pos where, element;
+};
+
+struct claims {
+	struct claim *v;
+	size_t n, capacity;
+};
+
+/* Only what was written is claimed: derived values are as different as what they come from. */
+void claim(const struct checker *checker, struct claims *claims, const char *value, const void *field, const struct pos *element);
+/* `what` is what the values are: "mount point". */
+void refuse_twice(const struct checker *checker, struct claims *claims, const char *what);
+
+/* check_mounts.c: where the guest mounts things, and the store's writable layer */
+/* `what` is a volume or a share: "volumes[0]". */
+void check_mount_point(const struct checker *checker, const struct pos *where, const char *what, const char *point);
+void check_store_overlay(const struct checker *checker);
+
+/* check_machine.c */
+void check_host_name(const struct checker *checker);
+void check_machine_id(const struct checker *checker);
+void check_memory(const struct checker *checker);
+void check_graphics(const struct checker *checker);
+void check_versions(const struct checker *checker);
+void check_hotplug(const struct checker *checker);
+void check_vsock(const struct checker *checker);
+void check_credentials(const struct checker *checker);
+void check_parameters(const struct checker *checker);
+/* check_host.c: of the host and the runner */
+void check_socket(const struct checker *checker);
+void check_user(const struct checker *checker);
+void check_bin_scripts(const struct checker *checker);
+void check_host_path(const struct checker *checker);
+/* check_store.c: the store and its disk */
+void check_store_dir(const struct checker *checker);
+void check_store_disk(const struct checker *checker);
+void check_store(const struct checker *checker);
+/* check_nix_database.c */
+void check_nix_database(const struct checker *checker);
+/* check_volumes.c */
+void check_volumes(const struct checker *checker);
+/* check_state.c: names in the state directory */
+void check_state(const struct checker *checker);
+/* check_interfaces.c: the network */
+void check_interfaces(const struct checker *checker);
+void check_forward_ports(const struct checker *checker);
+/* check_shares.c */
+void check_shares(const struct checker *checker);
+void check_virtiofsd(const struct checker *checker);
+/* check_devices.c */
+void check_devices(const struct checker *checker);
+/* check_capabilities.c: what the hypervisor can do; its own rules */
+void check_capabilities(const struct checker *checker);
+/* The order of two places of one description, for qsort: -1, 0 or 1. */
+int compare_places(const struct pos *a, const struct pos *b);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * closure_search: references as Nix itself finds them: the 32 characters of a store path's hash in a file, a link or a name.
+ *
+ * Most bytes are never looked at: 32 digits of base 32 in a row end at the first other byte, looked for from the end of the window.
+ * Files are read in blocks and not mapped: one that shrinks meanwhile must not kill the program.
+ */
+#include "compiler/closure/search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/nix_hash.h"
+#include "imaging/store/store_walk.h"
+
+enum { HASH_PART = 32, BLOCK_BYTES = 256 * 1024 };
+
+struct searcher {
+	struct arena *arena;
+	struct diag *diag;
+	const struct candidates *candidates;
+	size_t *found_in; /* of each candidate: number of the search that found it last */
+	size_t search;    /* number of the one under way, from 1 */
+	bool is_digit[256];
+	unsigned char *block;
+	struct strings names, where;
+};
+
+/* ---- what can be found ---- */
+
+static size_t *hash_slot(const struct candidates *candidates, const char *hash)
+{
+	uint64_t key;
+	memcpy(&key, hash, sizeof key);
+	size_t slot = (key * 0x9e3779b97f4a7c15) >> 32 & (candidates->nslots - 1);
+	while (candidates->slots[slot] && memcmp(candidates->v.v[candidates->slots[slot] - 1].name, hash, HASH_PART) != 0)
+		slot = (slot + 1) & (candidates->nslots - 1);
+	return &candidates->slots[slot];
+}
+
+/* Nix puts HASH-NAME.lock and the like beside HASH-NAME: what was spoken of and then the shortest name has the hash. */
+static bool is_better(const struct candidate *a, const struct candidate *b)
+{
+	if ((a->entry == SIZE_MAX) != (b->entry == SIZE_MAX))
+		return a->entry != SIZE_MAX;
+	return strlen(a->name) < strlen(b->name);
+}
+
+void candidates_index(struct arena *arena, struct candidates *candidates)
+{
+	for (candidates->nslots = 64; candidates->nslots < 2 * candidates->v.n;)
+		candidates->nslots *= 2;
+	candidates->slots = arena_alloc(arena, candidates->nslots * sizeof *candidates->slots);
+	for (size_t i = 0; i < candidates->v.n; i++) {
+		size_t *slot = hash_slot(candidates, candidates->v.v[i].name);
+		if (*slot == 0 || is_better(&candidates->v.v[i], &candidates->v.v[*slot - 1]))
+			*slot = i + 1;
+	}
+}
+
+struct candidate *candidates_find(const struct candidates *candidates, const char *name)
+{
+	const size_t slot = *hash_slot(candidates, name);
+	return slot ? &candidates->v.v[slot - 1] : NULL;
+}
+
+/* ---- searching ---- */
+
+static void found(struct searcher *searcher, const struct store_walk *walk, const char *hash)
+{
+	const size_t slot = *hash_slot(searcher->candidates, hash);
+	if (!slot || searcher->found_in[slot - 1] == searcher->search)
+		return;
+	searcher->found_in[slot - 1] = searcher->search;
+	vec_push(searcher->arena, &searcher->names, searcher->candidates->v.v[slot - 1].name);
+	vec_push(searcher->arena, &searcher->where, arena_strdup(searcher->arena, buf_text(&walk->path)));
+}
+
+static void search(struct searcher *searcher, const struct store_walk *walk, const unsigned char *text, size_t length)
+{
+	size_t known = 0; /* so many bytes at the window's start are digits */
+	for (size_t at = 0; at + HASH_PART <= length;) {
+		size_t end = HASH_PART;
+		while (end > known && searcher->is_digit[text[at + end - 1]])
+			end--;
+		if (end > known) {
+			at += end;
+			known = HASH_PART - end;
+		} else {
+			found(searcher, walk, (const char *)text + at);
+			at++;
+			known = HASH_PART - 1;
+		}
+	}
+}
+
+/* The path's own name is nobody's content. */
+static void search_name(struct searcher *searcher, const struct store_walk *walk, const struct store_node *node)
+{
+	if (node->number)
+		search(searcher, walk, (const unsigned char *)node->name, strlen(node->name));
+}
+
+static bool search_directory(void *context, struct store_walk *walk, const struct store_node *node)
+{
+	search_name(context, walk, node);
+	return true;
+}
+
+static bool search_symlink(void *context, struct store_walk *walk, const struct store_node *node, const char *target)
+{
+	search_name(context, walk, node);
+	search(context, walk, (const unsigned char *)target, strlen(target));
+	return true;
+}
+
+static bool search_file(void *context, struct store_walk *walk, const struct store_node *node, int fd)
+{
+	struct searcher *searcher = context;
+	size_t kept = 0; /* the end of the last block, in which a hash may have begun */
+	search_name(searcher, walk, node);
+	for (uint64_t at = 0; at < node->size;) {
+		const size_t space = BLOCK_BYTES - kept, part = node->size - at < space ? (size_t)(node->size - at) : space, length = kept + part;
+		if (!fd_read_all(fd, searcher->block + kept, part, (off_t)at))
+			return store_walk_failed(walk);
+		store_walk_content(walk, searcher->block + kept, part);
+		search(searcher, walk, searcher->block, length);
+		kept = length < HASH_PART - 1 ? length : HASH_PART - 1;
+		memmove(searcher->block, searcher->block + length - kept, kept);
+		at += part;
+	}
+	return true;
+}
+
+struct searcher *searcher_new(const struct candidates *candidates)
+{
+	struct arena *arena = arena_new();
+	struct searcher *searcher = arena_alloc(arena, sizeof *searcher);
+	searcher->arena = arena;
+	searcher->diag = diag_new(arena);
+	searcher->candidates = candidates;
+	searcher->found_in = arena_alloc(arena, (candidates->v.n + 1) * sizeof *searcher->found_in);
+	searcher->block = memory(malloc(BLOCK_BYTES));
+	for (size_t i = 0; i < countof(searcher->is_digit); i++)
+		searcher->is_digit[i] = nix32_is_digit((char)i);
+	return searcher;
+}
+
+void searcher_free(struct searcher *searcher)
+{
+	free(searcher->block);
+	arena_free(searcher->arena);
+}
+
+void searcher_search(struct searcher *searcher, const char *path, struct finding *out)
+{
+	static const struct store_visitor visitor = {.directory = search_directory, .symlink = search_symlink, .file = search_file};
+	struct store_walk walk = {.diag = searcher->diag, .visitor = &visitor, .context = searcher, .hashed = true};
+	searcher->names = searcher->where = (struct strings){0};
+	searcher->search++;
+	*out = (struct finding){0};
+	if (store_walk_run(&walk, path)) {
+		nar_end(&walk.nar, out->nar_hash);
+		out->nar_size = walk.nar.size;
+	} else {
+		out->error = diag_error_text(searcher->diag, diag_error_count(searcher->diag) - 1);
+	}
+	store_walk_free(&walk);
+	out->names = searcher->names.v;
+	out->where = searcher->where.v;
+	out->n = searcher->names.n;
+}

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* cache: the commands that look after the cache of compressed store paths. */
+#include <json-c/json.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/printable.h"
+#include "compiler/session/build.h"
+#include "compiler/plan/report.h"
+#include "compiler/session/session.h"
+#include "compiler/inspect/size_text.h"
+#include "imaging/cache/gc.h"
+#include "imaging/cache/scan.h"
+#include "imaging/cache/verify.h"
+
+static void warn_unknown(struct session *session, const struct strings *unknown)
+{
+	for (size_t i = 0; i < unknown->n; i++)
+		diag_warning(session->diag, NULL, "unknown-file", "%s is nothing of a cache; it stays as it is", unknown->v[i]);
+}
+
+static struct json_object *number(uint64_t value)
+{
+	return json_object_new_int64((int64_t)value);
+}
+
+static struct json_object *array(const struct strings *strings)
+{
+	struct json_object *out = json_object_new_array();
+	for (size_t i = 0; i < strings->n; i++)
+		json_object_array_add(out, json_object_new_string(strings->v[i]));
+	return out;
+}
+
+static void print_json(struct session *session, struct json_object *report)
+{
+	fputs(report_text(session->arena, report), stdout);
+	json_object_put(report);
+}
+
+/* ---- stats ---- */
+
+struct total {
+	struct cache_amount all, bundled; /* `bundled`: of all, in bundles */
+	size_t bundles;
+	int64_t oldest, newest;           /* uses, seconds since 1970; 0 without objects */
+};
+
+static void total_add(struct total *total, const struct cache_object *object)
+{
+	if (!total->all.objects || object->used < total->oldest)
+		total->oldest = object->used;
+	if (!total->all.objects || object->used > total->newest)
+		total->newest = object->used;
+	total->all.objects++;
+	total->all.bytes += object->bytes;
+	if (object->bundle != SIZE_MAX) {
+		total->bundled.objects++;
+		total->bundled.bytes += object->bytes;
+	}
+}
+
+/* Of one shelf, or of all: SIZE_MAX. */
+static struct total total_of(const struct cache_scan *scan, size_t shelf)
+{
+	struct total total = {0};
+	for (size_t i = 0; i < scan->objects.n; i++)
+		if (shelf == SIZE_MAX || scan->objects.v[i].shelf == shelf)
+			total_add(&total, &scan->objects.v[i]);
+	for (size_t i = 0; i < scan->shelves.n; i++)
+		if (shelf == SIZE_MAX || i == shelf)
+			total.bundles += scan->shelves.v[i].shelf.v.n;
+	return total;
+}
+
+static const char *day_text(struct arena *arena, int64_t seconds)
+{
+	char text[32];
+	struct tm tm;
+	const time_t value = (time_t)seconds;
+	if (!gmtime_r(&value, &tm) || strftime(text, sizeof text, "%Y-%m-%d", &tm) == 0)
+		return "?";
+	return arena_strdup(arena, text);
+}
+
+static void print_total(struct arena *arena, const char *name, const struct total *total)
+{
+	printf("%9zu %10s %9zu %7zu  %-10s  %-10s  %s\n", total->all.objects, size_text(arena, total->all.bytes), total->bundled.objects, total->bundles,
+	       total->all.objects ? day_text(arena, total->oldest) : "-", total->all.objects ? day_text(arena, total->newest) : "-", name);
+}
+
+static struct json_object *total_json(const struct total *total)
+{
+	struct json_object *out = json_object_new_object();
+	json_object_object_add(out, "objects", number(total->all.objects));
+	json_object_object_add(out, "bytes", number(total->all.bytes));
+	json_object_object_add(out, "bundledObjects", number(total->bundled.objects));
+	json_object_object_add(out, "bundledBytes", number(total->bundled.bytes));
+	json_object_object_add(out, "bundles", number(total->bundles));
+	json_object_object_add(out, "oldestUse", total->all.objects ? json_object_new_int64(total->oldest) : NULL);
+	json_object_object_add(out, "newestUse", total->all.objects ? json_object_new_int64(total->newest) : NULL);
+	return out;
+}
+
+static void print_stats_json(struct session *session, const char *path, const struct cache_scan *scan)
+{
+	const struct total all = total_of(scan, SIZE_MAX);
+	struct json_object *report = total_json(&all), *settings = json_object_new_object();
+	json_object_object_add(report, "directory", json_object_new_string(path));
+	for (size_t i = 0; i < scan->shelves.n; i++) {
+		const struct total total = total_of(scan, i);
+		json_object_object_add(settings, scan->shelves.v[i].settings, total_json(&total));
+	}
+	json_object_object_add(report, "settings", settings);
+	json_object_object_add(report, "unknown", array(&scan->unknown));
+	print_json(session, report);
+}
+
+static bool stats(struct session *session, const char *path)
+{
+	struct cache_scan scan = {0};
+	const bool ok = (!session->cli.cache_dir && !path_exists(path)) || cache_scan(session->arena, session->diag, path, &scan);
+	if (ok && session->cli.json) {
+		print_stats_json(session, path, &scan);
+	} else if (ok) {
+		const struct total all = total_of(&scan, SIZE_MAX);
+		printf("%9s %10s %9s %7s  %-10s  %-10s  %s\n", "objects", "size", "bundled", "bundles", "oldest use", "newest use", "settings");
+		for (size_t i = 0; i < scan.shelves.n; i++) {
+			const struct total total = total_of(&scan, i);
+			print_total(session->arena, scan.shelves.v[i].settings, &total);
+		}
+		print_total(session->arena, arena_printf(session->arena, "all of %s", printable(session->arena, path)), &all);
+	}
+	if (ok && !session->cli.json)
+		warn_unknown(session, &scan.unknown);
+	cache_scan_end(&scan);
+	return ok;
+}
+
+/* ---- gc ---- */
+
+static struct json_object *amount_json(const struct cache_amount *amount)
+{
+	struct json_object *out = json_object_new_object();
+	json_object_object_add(out, "objects", number(amount->objects));
+	json_object_object_add(out, "bytes", number(amount->bytes));
+	return out;
+}
+
+static void print_gc(struct session *session, const struct cache_gc_result *result)
+{
+	struct arena *arena = session->arena;
+	printf("%s %zu objects, %s; %zu objects, %s stay", session->cli.dry_run ? "would free" : "freed", result->freed.objects,
+	       size_text(arena, result->freed.bytes), result->left.objects, size_text(arena, result->left.bytes));
+	if (result->needed.objects)
+		printf(", %zu of them, %s, because running builds need them", result->needed.objects, size_text(arena, result->needed.bytes));
+	putchar('\n');
+}
+
+static bool gc(struct session *session, const char *path)
+{
+	const struct cli *cli = &session->cli;
+	const struct cache_gc_request request = {path, cli->most_bytes, cli->most_seconds, cli->dry_run};
+	struct cache_gc_result result = {0};
+	if ((cli->cache_dir || path_exists(path)) && !cache_gc(session->arena, session->diag, &request, &result))
+		return false;
+	if (!cli->json) {
+		print_gc(session, &result);
+		warn_unknown(session, &result.unknown);
+		return true;
+	}
+	struct json_object *report = json_object_new_object();
+	json_object_object_add(report, "dryRun", json_object_new_boolean(cli->dry_run));
+	json_object_object_add(report, "freed", amount_json(&result.freed));
+	json_object_object_add(report, "left", amount_json(&result.left));
+	json_object_object_add(report, "needed", amount_json(&result.needed));
+	json_object_object_add(report, "unknown", array(&result.unknown));
+	print_json(session, report);
+	return true;
+}
+
+/* ---- verify ---- */
+
+static void print_verify(struct session *session, const struct cache_verify_result *result)
+{
+	for (size_t i = 0; i < result->damaged.n; i++)
+		printf("damaged: %s\n", printable(session->arena, result->damaged.v[i]));
+	printf("%zu objects, %s: ", result->objects, size_text(session->arena, result->bytes));
+	if (!result->damaged.n)
+		puts("all sound");
+	else
+		printf("%zu damaged%s\n", result->damaged.n, session->cli.dry_run ? "" : " and removed; the next build packs them anew");
+}
+
+static bool verify(struct session *session, const char *path)
+{
+	const struct cli *cli = &session->cli;
+	const struct cache_verify_request request = {path, cli_jobs(cli), cli->dry_run};
+	struct cache_verify_result result = {0};
+	if ((cli->cache_dir || path_exists(path)) && !cache_verify(session->arena, session->diag, &request, &result))
+		return false;
+	session->status = result.damaged.n ? STATUS_FAILED : STATUS_OK;
+	if (!cli->json) {
+		print_verify(session, &result);
+		warn_unknown(session, &result.unknown);
+		return true;
+	}
+	struct json_object *report = json_object_new_object();
+	json_object_object_add(report, "dryRun", json_object_new_boolean(cli->dry_run));
+	json_object_object_add(report, "objects", number(result.objects));
+	json_object_object_add(report, "bytes", number(result.bytes));
+	json_object_object_add(report, "damaged", array(&result.damaged));
+	json_object_object_add(report, "unknown", array(&result.unknown));
+	print_json(session, report);
+	return true;
+}
+
+/* ---- */
+
+bool command_cache(struct session *session)
+{
+	static const struct {
+		const char *name;
+		bool (*run)(struct session *session, const char *path);
+	} actions[] = {{"stats", stats}, {"gc", gc}, {"verify", verify}};
+	const struct strings *arguments = &session->cli.arguments;
+	for (size_t i = 0; arguments->n == 1 && i < countof(actions); i++)
+		if (strcmp(arguments->v[0], actions[i].name) == 0) {
+			const char *path = build_own_cache(session);
+			return path && actions[i].run(session, path);
+		}
+	return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "cache wants one of stats, gc and verify");
+}

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/command/docgen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "backends/interface/backend.h"
+#include "compiler/describe/options.h"
+
+/* ---- schema ---- */
+
+static struct json_object *text(const char *value)
+{
+	return json_object_new_string(value);
+}
+
+static void set(struct json_object *object, const char *key, struct json_object *value)
+{
+	json_object_object_add(object, key, value);
+}
+
+static struct json_object *types(const char *first, const char *second)
+{
+	struct json_object *array = json_object_new_array();
+	json_object_array_add(array, text(first));
+	json_object_array_add(array, text(second));
+	return array;
+}
+
+static struct json_object *table_schema(const struct option *table);
+
+static struct json_object *array_of(struct json_object *items)
+{
+	struct json_object *schema = json_object_new_object();
+	set(schema, "type", types("array", "null"));
+	set(schema, "items", items);
+	return schema;
+}
+
+static struct json_object *typed(struct json_object *type)
+{
+	struct json_object *schema = json_object_new_object();
+	set(schema, "type", type);
+	return schema;
+}
+
+static struct json_object *enum_schema(const struct option *option)
+{
+	struct json_object *schema = json_object_new_object(), *values = json_object_new_array();
+	for (const char *const *choice = option->choices; *choice; choice++)
+		json_object_array_add(values, text(*choice));
+	json_object_array_add(values, NULL);
+	set(schema, "enum", values);
+	return schema;
+}
+
+static struct json_object *integer_schema(const struct option *option)
+{
+	struct json_object *schema = typed(types("integer", "null"));
+	set(schema, "minimum", json_object_new_int64(option->minimum));
+	set(schema, "maximum", json_object_new_int64(option->maximum));
+	return schema;
+}
+
+static struct json_object *mib_schema(void)
+{
+	struct json_object *schema = json_object_new_object(), *type = types("integer", "string");
+	json_object_array_add(type, text("null"));
+	set(schema, "type", type);
+	set(schema, "pattern", text("^[0-9]+ *(M|MiB|G|GiB|T|TiB)?$"));
+	return schema;
+}
+
+static struct json_object *pairs_schema(void)
+{
+	struct json_object *schema = typed(types("object", "null"));
+	set(schema, "additionalProperties", typed(text("string")));
+	return schema;
+}
+
+static struct json_object *map_schema(const struct option *option)
+{
+	struct json_object *schema = typed(text("object"));
+	set(schema, "additionalProperties", table_schema(option->sub));
+	return schema;
+}
+
+static struct json_object *value_schema(const struct option *option)
+{
+	switch (option->kind) {
+	case OPTION_STRING:
+		return typed(types("string", "null"));
+	case OPTION_BOOL:
+		return typed(types("boolean", "null"));
+	case OPTION_INT:
+	case OPTION_UINT:
+		return integer_schema(option);
+	case OPTION_MIB:
+		return mib_schema();
+	case OPTION_ENUM:
+		return enum_schema(option);
+	case OPTION_STRINGS:
+		return array_of(typed(text("string")));
+	case OPTION_PAIRS:
+		return pairs_schema();
+	case OPTION_GROUP:
+		return table_schema(option->sub);
+	case OPTION_LIST:
+		return array_of(table_schema(option->sub));
+	case OPTION_MAP:
+		return map_schema(option);
+	case OPTION_TREE:
+	case OPTION_NONE:
+		break;
+	}
+	return json_object_new_object(); /* anything */
+}
+
+static struct json_object *option_schema(const struct option *option)
+{
+	struct json_object *schema = value_schema(option);
+	set(schema, "description", text(option->doc));
+	if (option->state == OPTION_GENERATED || option->state == OPTION_REMOVED)
+		set(schema, "deprecated", json_object_new_boolean(true));
+	return schema;
+}
+
+static struct json_object *table_schema(const struct option *table)
+{
+	struct json_object *schema = typed(text("object")), *properties = json_object_new_object(), *required = json_object_new_array();
+	for (; table->name; table++) {
+		set(properties, table->name, option_schema(table));
+		if (table->required)
+			json_object_array_add(required, text(table->name));
+	}
+	set(schema, "properties", properties);
+	set(schema, "additionalProperties", json_object_new_boolean(false));
+	if (json_object_array_length(required))
+		set(schema, "required", required);
+	else
+		json_object_put(required);
+	return schema;
+}
+
+struct json_object *docgen_schema(void)
+{
+	struct json_object *schema = table_schema(vm_options);
+	set(schema, "$schema", text("https://json-schema.org/draft/2020-12/schema"));
+	set(schema, "title", text("mvmbuild description of a microVM"));
+	return schema;
+}
+
+/* A VM's own description is any that a file could be, but for its name, which it has already. */
+static struct json_object *config_schema(void)
+{
+	struct json_object *schema = docgen_schema();
+	json_object_object_del(schema, "$schema");
+	json_object_object_del(schema, "required");
+	return schema;
+}
+
+struct json_object *docgen_fleet_schema(void)
+{
+	struct json_object *schema = table_schema(fleet_options), *vms, *vm;
+	set(schema, "$schema", text("https://json-schema.org/draft/2020-12/schema"));
+	set(schema, "title", text("mvmbuild host file"));
+	if (json_object_object_get_ex(json_object_object_get(schema, "properties"), "vms", &vms) &&
+	    json_object_object_get_ex(vms, "additionalProperties", &vm))
+		set(json_object_object_get(vm, "properties"), "config", config_schema());
+	return schema;
+}
+
+/* ---- option reference ---- */
+
+static const char *kind_name(const struct option *option)
+{
+	static const char *const names[] = {
+		[OPTION_STRING] = "text",  [OPTION_BOOL] = "true or false", [OPTION_INT] = "number",  [OPTION_UINT] = "number",
+		[OPTION_MIB] = "size",     [OPTION_ENUM] = NULL,	    [OPTION_STRINGS] = "list of texts", [OPTION_PAIRS] = "map of texts",
+		[OPTION_TREE] = "any value", [OPTION_GROUP] = "map",	    [OPTION_LIST] = "list of maps", [OPTION_NONE] = "anything",
+		[OPTION_MAP] = "map of maps",
+	};
+	return names[option->kind];
+}
+
+static void print_type(FILE *out, const struct option *option)
+{
+	if (option->kind == OPTION_ENUM)
+		for (const char *const *choice = option->choices; *choice; choice++)
+			fprintf(out, "%s`%s`", choice == option->choices ? "" : ", ", *choice);
+	else
+		fprintf(out, "%s%s%s%s", kind_name(option), option->arg ? " (" : "", option->arg ? option->arg : "", option->arg ? ")" : "");
+	if (option->kind == OPTION_INT || option->kind == OPTION_UINT)
+		fprintf(out, " from %lld to %lld", (long long)option->minimum, (long long)option->maximum);
+}
+
+static void print_default(FILE *out, const struct option *option)
+{
+	if (option->required)
+		fputs("; must be given", out);
+	else if (option->def_doc)
+		fprintf(out, "; default: %s", option->def_doc);
+	else if (option->def)
+		fprintf(out, "; default: `%s`", option->def);
+}
+
+static void print_table(FILE *out, const struct option *table, const char *prefix)
+{
+	for (; table->name; table++) {
+		char *name;
+		if (asprintf(&name, "%s%s", prefix, table->name) < 0)
+			abort();
+		if (table->kind != OPTION_GROUP) {
+			fprintf(out, "### `%s`\n\n%s\n\n", name, table->doc);
+			if (table->state == OPTION_GENERATED)
+				fputs("Ignored, with a note.\n\n", out);
+			else if (table->state == OPTION_REMOVED)
+				fputs("Removed.\n\n", out);
+			else {
+				fputs("Type: ", out);
+				print_type(out, table);
+				print_default(out, table);
+				fputs(".\n\n", out);
+			}
+			if (table->code)
+				fputs("The value is shell code, run on the host.\n\n", out);
+		}
+		if (table->sub) {
+			char *inner;
+			if (asprintf(&inner, "%s%s.", name, table->kind == OPTION_LIST ? "[]" : table->kind == OPTION_MAP ? ".NAME" : "") < 0)
+				abort();
+			print_table(out, table->sub, inner);
+			free(inner);
+		}
+		free(name);
+	}
+}
+
+/* ---- hypervisors ---- */
+
+static void print_capability(FILE *out, const struct capability *capability)
+{
+	static const char *const words[] = {[CAN_NOT] = "no", [CAN] = "yes", [CAN_WHEN] = "yes", [CAN_IGNORE] = "ignored"};
+	const char *reason = capability->can == CAN ? NULL : capability->reason;
+	fprintf(out, " | %s%s%s", words[capability->can], reason ? ": " : "", reason ? reason : "");
+}
+
+static void print_hypervisors(FILE *out)
+{
+	fputs("## Hypervisors\n\n| |", out);
+	for (const struct backend *const *backend = backends; *backend; backend++)
+		fprintf(out, " %s |", (*backend)->name);
+	fputs("\n|---|", out);
+	for (const struct backend *const *backend = backends; *backend; backend++)
+		fputs("---|", out);
+	for (size_t i = 0; i < FEATURE_COUNT; i++) {
+		fprintf(out, "\n| %s", feature_name((enum feature)i));
+		for (const struct backend *const *backend = backends; *backend; backend++)
+			print_capability(out, &(*backend)->capabilities[i]);
+		fputs(" |", out);
+	}
+	fputs("\n| tested", out);
+	for (const struct backend *const *backend = backends; *backend; backend++)
+		fprintf(out, " | %s", (*backend)->tested);
+	fputs(" |\n", out);
+}
+
+void docgen_options(FILE *out)
+{
+	fputs("# Options\n\nGenerated by `mvmbuild options`; every name that a description can use. Names and meanings are those of microvm.nix's\n"
+	      "`microvm.*` options where it has them. `null` is the same as leaving an option out, unless the\n"
+	      "option says what it means.\n\n",
+	      out);
+	print_table(out, vm_options, "");
+	print_hypervisors(out);
+}
+
+void docgen_fleet_options(FILE *out)
+{
+	fputs("# Host files\n\nGenerated by `mvmbuild options --host`; every name that a file for `mvmbuild host` can use.\n\n", out);
+	print_table(out, fleet_options, "");
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/describe/json_text.h"
+
+#include <json-c/json.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/buf.h"
+
+static int hex_digit(char c)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c - 'A' + 'a' : c) : NULL;
+	return at ? (int)(at - digits) : -1;
+}
+
+/* The value of "\uHHHH"; -1 when the text does not start with one. */
+static int escape_value(const char *text, const char *end)
+{
+	if (end - text < 6 || text[0] != '\\' || text[1] != 'u')
+		return -1;
+	int value = 0;
+	for (int i = 2; i < 6; i++) {
+		int digit = hex_digit(text[i]);
+		if (digit < 0)
+			return -1;
+		value = value << 4 | digit;
+	}
+	return value;
+}
+
+/* The character that a surrogate pair "\uHHHH\uHHHH" stands for; 0 when there is no pair. */
+static unsigned pair_value(const char *text, const char *end)
+{
+	int high = escape_value(text, end);
+	int low = high >= 0xd800 && high <= 0xdbff ? escape_value(text + 6, end) : -1;
+	if (low < 0xdc00 || low > 0xdfff)
+		return 0;
+	return 0x10000 + (((unsigned)high - 0xd800) << 10) + ((unsigned)low - 0xdc00);
+}
+
+/* Only in JSON is a backslash sure to be an escape. */
+static bool is_json(const struct bytes *text)
+{
+	struct json_tokener *tokener = json_tokener_new();
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	struct json_object *value = text->n < INT_MAX ? json_tokener_parse_ex(tokener, text->p, (int)text->n) : NULL;
+	json_tokener_free(tokener);
+	bool valid = value != NULL;
+	json_object_put(value);
+	return valid;
+}
+
+static bool may_have_pairs(const struct bytes *text)
+{
+	const char *end = text->p + text->n;
+	for (const char *at = text->p; at < end && (at = memchr(at, '\\', (size_t)(end - at))); at += 2)
+		if (pair_value(at, end))
+			return true;
+	return false;
+}
+
+struct bytes json_text_join_surrogates(struct arena *arena, struct bytes text)
+{
+	if (!may_have_pairs(&text) || !is_json(&text))
+		return text;
+	BUF_CLEANUP struct buf out = {0};
+	const char *end = text.p + text.n;
+	for (const char *at = text.p; at < end;) {
+		const char *backslash = memchr(at, '\\', (size_t)(end - at));
+		const char *stop = backslash ? backslash : end;
+		buf_add(&out, at, (size_t)(stop - at));
+		unsigned character = backslash ? pair_value(stop, end) : 0;
+		size_t taken = character ? 12 : end - stop < 2 ? (size_t)(end - stop) : 2;
+		if (character)
+			buf_printf(&out, "\\U%08x", character);
+		else
+			buf_add(&out, stop, taken);
+		at = stop + taken;
+	}
+	return (struct bytes){arena_strndup(arena, buf_text(&out), out.n), out.n};
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/describe/option_rows.h"
+
+static const struct option volume_options[] = {
+	{.name = "image", STRING(struct volume, image), .required = true, .arg = "path",
+	 .doc = "The image file on the host, or with autoCreate: false a block device; a relative path is relative to the state directory."},
+	{.name = "serial", STRING(struct volume, serial), .doc = "Serial number of the disk, at most 20 letters, digits, '-', '_' and '.'."},
+	{.name = "direct", BOOL(struct volume, direct), .def = "false", .doc = "Open the image with O_DIRECT, past the host's page cache."},
+	{.name = "readOnly", BOOL(struct volume, read_only), .def = "false", .doc = "The guest cannot write to the volume."},
+	{.name = "label", STRING(struct volume, label), 
+	 .doc = "Label of the file system; given to it when it is created. At most 16 bytes (xfs 12, btrfs 255, vfat 11 without small letters)."},
+	{.name = "mountPoint", STRING(struct volume, mount_point), .arg = "path",
+	 .doc = "Where the guest mounts the volume; null: it does not."},
+	{.name = "size", MIB(struct volume, size_mib, 1), 
+	 .doc = "Size of the volume: MiB as a number, or a text such as 2G or 512MiB. A larger one makes an existing volume grow at the next start; a smaller one is refused then."},
+	{.name = "autoCreate", BOOL(struct volume, auto_create), .def = "true", .doc = "Create the image at the first start."},
+	{.name = "mkfsExtraArgs", STRINGS(struct volume, mkfs_extra_args),
+	 .doc = "Further arguments for the file system's mkfs. ext2, ext3 and ext4 too are then made by their mkfs, at the first start."},
+	{.name = "fsType", STRING(struct volume, fs_type), .def = "ext4", 
+	 .doc = "File system of the volume. Created can be ext2, ext3, ext4 (at build time), xfs, btrfs and vfat (by their mkfs, at the first start)."},
+	{.name = "imageType", ENUM(struct volume, image_type, CHOICES("raw", "qcow2", "vhd", "vhdx")), .def = "raw",
+	 .doc = "Format of an existing image; created images are raw."},
+	{0},
+};
+
+static const struct option macvtap_options[] = {
+	{.name = "link", STRING(struct interface, macvtap.link), .doc = "The host's interface that a macvtap hangs on."},
+	{.name = "mode", ENUM(struct interface, macvtap.mode, CHOICES("private", "vepa", "bridge", "passthru", "source")),
+	 .doc = "The macvlan mode."},
+	{0},
+};
+
+static const struct option tap_options[] = {
+	{.name = "vhost", BOOL(struct interface, tap.vhost), .def = "false", .doc = "Move packets in the host's kernel (vhost-net)."},
+	{0},
+};
+
+static const struct option interface_options[] = {
+	{.name = "type", ENUM(struct interface, type, CHOICES("user", "tap", "macvtap", "bridge")), .required = true,
+	 .doc = "How the interface reaches the network."},
+	{.name = "id", STRING(struct interface, id), .required = true, .doc = "Name of the interface on the host, at most 15 bytes."},
+	{.name = "macvtap", GROUP(macvtap_options), .doc = "Options of a macvtap interface."},
+	{.name = "bridge", STRING(struct interface, bridge), .doc = "The host's bridge that an interface of type bridge joins, or that tap-up puts a tap into."},
+	{.name = "mac", STRING(struct interface, mac), .def_doc = "derived from hostName and id",
+	 .doc = "MAC address of the guest's interface, as in 02:00:00:00:00:01."},
+	{.name = "tap", GROUP(tap_options), .doc = "Options of a tap interface."},
+	{0},
+};
+
+static const struct option share_options[] = {
+	{.name = "tag", STRING(struct share, tag), .required = true, .doc = "Name of the share between host and guest."},
+	{.name = "socket", STRING(struct share, socket), .def_doc = "HOSTNAME-virtiofs-TAG.sock for virtiofs", .doc = "Socket of the share's virtiofsd."},
+	{.name = "source", STRING(struct share, source), .required = true, .arg = "path", .doc = "The shared directory on the host; a relative path is relative to the state directory."},
+	{.name = "securityModel", ENUM(struct share, security_model, CHOICES("passthrough", "none", "mapped", "mapped-file")), .def = "none",
+	 .doc = "9p: how owners and modes of files are kept."},
+	{.name = "mountPoint", STRING(struct share, mount_point), .required = true, .arg = "path", .doc = "Where the guest mounts it."},
+	{.name = "proto", ENUM(struct share, proto, CHOICES("9p", "virtiofs")), .def = "9p", .doc = "Protocol of the share."},
+	{.name = "readOnly", BOOL(struct share, read_only), .def_doc = "false, but true when source is, contains or is in storeDir or Nix's state beside it",
+	 .doc = "The guest cannot write to it. What reaches the host's store is always read-only."},
+	{.name = "cache", ENUM(struct share, cache, CHOICES("auto", "always", "metadata", "never")), .def = "auto", .doc = "virtiofs: caching policy."},
+	{.name = "posixAcl", BOOL(struct share, posix_acl), .def = "true", .doc = "virtiofs: POSIX ACLs and extended attributes."},
+	{.name = "extraArgs", STRINGS(struct share, extra_args), .doc = "Further arguments for the share's virtiofsd, behind those for all."},
+	{0},
+};
+
+static const struct option forward_host_options[] = {
+	{.name = "address", STRING(struct forward_port, host.address), .def = "''", .doc = "IPv4 address on the host; empty: any."},
+	{.name = "port", INT(struct forward_port, host.port, 1, 65535), .required = true, .doc = "Port on the host."},
+	{0},
+};
+static const struct option forward_guest_options[] = {
+	{.name = "address", STRING(struct forward_port, guest.address), .def = "''", .doc = "IPv4 address in the guest's network; empty: the guest."},
+	{.name = "port", INT(struct forward_port, guest.port, 1, 65535), .required = true, .doc = "Port in the guest."},
+	{0},
+};
+static const struct option forward_port_options[] = {
+	{.name = "from", ENUM(struct forward_port, from, CHOICES("host", "guest")), .def = "host",
+	 .doc = "host: connections to the host's port reach the guest. guest: the other way round."},
+	{.name = "proto", ENUM(struct forward_port, proto, CHOICES("tcp", "udp")), .def = "tcp", .doc = "Protocol."},
+	{.name = "host", GROUP(forward_host_options), .doc = "The host's end."},
+	{.name = "guest", GROUP(forward_guest_options), .doc = "The guest's end."},
+	{0},
+};
+
+static const struct option device_qemu_options[] = {
+	{.name = "id", STRING(struct device, qemu.id), .doc = "QEMU's name for the device."},
+	{.name = "bus", STRING(struct device, qemu.bus), .doc = "QEMU bus that the device is put on."},
+	{.name = "deviceExtraArgs", STRING(struct device, qemu.device_extra_args), .doc = "Further properties, as QEMU takes them."},
+	{0},
+};
+static const struct option device_options[] = {
+	{.name = "bus", ENUM(struct device, bus, CHOICES("pci", "usb")), .required = true, .doc = "Bus of the device on the host."},
+	{.name = "path", STRING(struct device, path), .required = true, .doc = "Which device: 0000:01:00.0, or vendorid=0xabcd,productid=0x0123."},
+	{.name = "qemu", GROUP(device_qemu_options), .doc = "Options for QEMU."},
+	{0},
+};
+
+static const struct option pcie_root_port_options[] = {
+	{.name = "id", STRING(struct pcie_root_port, id), .required = true, .doc = "Name of the port."},
+	{.name = "bus", STRING(struct pcie_root_port, bus), .doc = "Bus that the port is on."},
+	{.name = "chassis", INT(struct pcie_root_port, chassis, 0, 255), .doc = "Chassis number."},
+	{.name = "slot", STRING(struct pcie_root_port, slot), .doc = "Slot number."},
+	{.name = "addr", STRING(struct pcie_root_port, addr), .doc = "Address on the parent bus."},
+	{0},
+};
+
+#define PACKAGE(f, program) \
+	{.name = "package", STRING(struct vm, f.package), .arg = "path", .doc = "Directory with bin/" program "; null: found in PATH."}
+#define VERSION(f, program) \
+	{.name = "version", STRING(struct vm, f.version), .def_doc = "the current one", .doc = "Version of " program " that the arguments are for: numbers, such as 51 or 9.1."}
+#define EXTRA_ARGS(f, program) {.name = "extraArgs", STRINGS(struct vm, f.extra_args), .doc = "Further arguments for " program ", after ours."}
+
+static const struct option qemu_options[] = {
+	{.name = "machine", STRING(struct vm, qemu.machine), .def_doc = "microvm on x86_64, virt on aarch64", .doc = "Machine type, such as microvm or q35."},
+	{.name = "machineOpts", PAIRS(struct vm, qemu.machine_opts), .doc = "Replaces the options of the machine type."},
+	EXTRA_ARGS(qemu.common, "QEMU"),
+	{.name = "serialConsole", BOOL(struct vm, qemu.serial_console), .def = "true", .doc = "A serial console on standard input and output."},
+	{.name = "pcieRootPorts", LIST(struct vm, qemu.pcie_root_ports, struct pcie_root_port, pcie_root_port_options),
+	 .doc = "PCIe root ports, for hot-plugging and fixed addresses."},
+	PACKAGE(qemu.common, "qemu-system-*"),
+	VERSION(qemu.common, "QEMU"),
+	{0},
+};
+
+static const struct option cloud_hypervisor_options[] = {
+	{.name = "platformOEMStrings", STRINGS(struct vm, cloud_hypervisor.platform_oem_strings), .doc = "SMBIOS strings for the guest."},
+	EXTRA_ARGS(cloud_hypervisor.common, "cloud-hypervisor"),
+	PACKAGE(cloud_hypervisor.common, "cloud-hypervisor"),
+	VERSION(cloud_hypervisor.common, "cloud-hypervisor"),
+	{0},
+};
+static const struct option crosvm_options[] = {
+	EXTRA_ARGS(crosvm.common, "crosvm"),
+	{.name = "pivotRoot", STRING(struct vm, crosvm.pivot_root), .doc = "Empty directory for crosvm's sandbox; null: one in the runner."},
+	PACKAGE(crosvm.common, "crosvm"),
+	VERSION(crosvm.common, "crosvm"),
+	{0},
+};
+static const struct option firecracker_options[] = {
+	{.name = "cpu", TREE(struct vm, firecracker.cpu), .doc = "CPU template."},
+	{.name = "driveIoEngine", ENUM(struct vm, firecracker.drive_io_engine, CHOICES("Async", "Sync")), .def = "Async", .doc = "How disks do their I/O."},
+	EXTRA_ARGS(firecracker.common, "firecracker"),
+	{.name = "extraConfig", TREE(struct vm, firecracker.extra_config), .doc = "Merged into firecracker's configuration."},
+	PACKAGE(firecracker.common, "firecracker"),
+	VERSION(firecracker.common, "firecracker"),
+	{0},
+};
+static const struct option kvmtool_options[] = {PACKAGE(kvmtool.common, "lkvm"), VERSION(kvmtool.common, "lkvm"), EXTRA_ARGS(kvmtool.common, "lkvm"), {0}};
+static const struct option stratovirt_options[] = {PACKAGE(stratovirt.common, "stratovirt"), VERSION(stratovirt.common, "stratovirt"), EXTRA_ARGS(stratovirt.common, "stratovirt"), {0}};
+static const struct option alioth_options[] = {PACKAGE(alioth.common, "alioth"), VERSION(alioth.common, "alioth"), EXTRA_ARGS(alioth.common, "alioth"), {0}};
+static const struct option rosetta_options[] = {
+	{.name = "enable", BOOL(struct vm, vfkit.rosetta.enable), .def = "false", .doc = "Run x86_64 programs on Apple silicon."},
+	{.name = "install", BOOL(struct vm, vfkit.rosetta.install), .def = "false", .doc = "Install Rosetta when it is missing."},
+	{.name = "ignoreIfMissing", BOOL(struct vm, vfkit.rosetta.ignore_if_missing), .def = "false", .doc = "Start without it when it cannot be had."},
+	{0},
+};
+static const struct option vfkit_options[] = {
+	EXTRA_ARGS(vfkit.common, "vfkit"),
+	{.name = "logLevel", ENUM(struct vm, vfkit.log_level, CHOICES("debug", "info", "error")), .def = "info", .doc = "How much vfkit logs."},
+	PACKAGE(vfkit.common, "vfkit"),
+	VERSION(vfkit.common, "vfkit"),
+	{.name = "rosetta", GROUP(rosetta_options), .doc = "Rosetta, Apple's translator."},
+	{0},
+};
+
+static const struct option ssh_options[] = {
+	{.name = "enable", BOOL(struct vm, vsock.ssh.enable), .def = "false",
+	 .doc = "The guest's SSH server listens on its vsock: its own systemd (256 or newer) or configuration sees to that. Needs vsock.cid."},
+	{0},
+};
+
+static const struct option vsock_options[] = {
+	{.name = "cid", INT(struct vm, vsock.cid, 3, 4294967294), .doc = "The guest's vsock address; null: no vsock."},
+	{.name = "notify", BOOL(struct vm, vsock.notify), .def_doc = "true on cloud-hypervisor with a vsock",
+	 .doc = "The guest's systemd (254 or newer) reports over the vsock that it is up, and the host's unit is ready then. Needs vsock.cid."},
+	{.name = "ssh", GROUP(ssh_options), .doc = "SSH over the vsock."},
+	{0},
+};
+
+static const struct option graphics_options[] = {
+	{.name = "enable", BOOL(struct vm, graphics.enable), .def = "false", .doc = "A display for the guest."},
+	{.name = "backend", ENUM(struct vm, graphics.backend, CHOICES("gtk", "cocoa", "headless")), .def = "gtk", .doc = "QEMU's display."},
+	{.name = "socket", STRING(struct vm, graphics.socket), .def_doc = "HOSTNAME-gpu.sock", .doc = "Socket of the vhost-user GPU."},
+	{.name = "vulkan", ENUM(struct vm, graphics.vulkan, CHOICES("venus", "drm_native_context")), .doc = "Vulkan for the guest."},
+	{.name = "hostmem", STRING(struct vm, graphics.hostmem), .def = "256M", .doc = "Size of the GPU's memory window: a power of two."},
+	{.name = "crosvmPackage", STRING(struct vm, graphics.crosvm_package), .arg = "path", .doc = "Directory with bin/crosvm, whose GPU others use."},
+	{0},
+};
+
+static const struct option virtiofsd_options[] = {
+	{.name = "inodeFileHandles", ENUM(struct vm, virtiofsd.inode_file_handles, CHOICES("never", "prefer", "mandatory")), .def = "prefer",
+	 .doc = "When virtiofsd uses file handles instead of open files, which takes root; QEMU's own virtiofsd never does."},
+	{.name = "threadPoolSize", STRING(struct vm, virtiofsd.thread_pool_size), .def = "'`nproc`'", .doc = "Threads of each virtiofsd, a number; this very text: one for each CPU of the host."},
+	{.name = "group", STRING(struct vm, virtiofsd.group), .def_doc = "the one that may write to the VM's directory", .doc = "Group that may connect to virtiofsd's sockets; null: their owner alone."},
+	{.name = "extraArgs", STRINGS(struct vm, virtiofsd.extra_args), .doc = "Further arguments for every virtiofsd, each an argument as it stands."},
+	{.name = "package", STRING(struct vm, virtiofsd.package), .arg = "path", .doc = "Directory with bin/virtiofsd; null: found in PATH and where distributions keep it."},
+	{0},
+};
+
+static const struct option store_disk_options[] = {
+	{.name = "type", ENUM(struct vm, store_disk.type, CHOICES("squashfs", "erofs")), .def = "squashfs", .doc = "File system of the store disk."},
+	{.name = "compression", ENUM(struct vm, store_disk.compression, CHOICES("zstd", "lz4", "lz4hc", "deflate", "lzma", "gzip", "lzo", "xz", "none")),
+	 .def_doc = "zstd for squashfs, lz4hc for erofs",
+	 .doc = "Compressor. squashfs: zstd, and with mksquashfs gzip, lz4, lzo, xz and none. erofs: lz4, lz4hc, deflate, lzma, zstd and none, as far as the mkfs.erofs that is there can."},
+	{.name = "level", INT(struct vm, store_disk.level, 0, 22), .def = "0", .doc = "Compression level; 0: the default, which is 3 for squashfs's zstd and mkfs.erofs's own for erofs."},
+	{.name = "blockSize", INT(struct vm, store_disk.block_size, 4096, 1048576), .def_doc = "131072 for squashfs, 4096 for erofs", .arg = "bytes",
+	 .doc = "Block size, a power of two. Of erofs it is the size that blocks are compressed to, at most."},
+	{.name = "engine", ENUM(struct vm, store_disk.engine, CHOICES("linked", "mksquashfs", "mkfs.erofs")), .def = "linked",
+	 .doc = "linked: placed together from store paths compressed before. mksquashfs: made anew by squashfs-tools. mkfs.erofs: made anew by erofs-utils, 1.7 or later."},
+	{.name = "verity", BOOL(struct vm, store_disk.verity), .def = "false",
+	 .doc = "Every block of the store disk is compared with a hash tree when it is read (dm-verity), whose root hash is in our stage 1: a disk that was changed is refused."},
+	{0},
+};
+
+static const struct option stage1_options[] = {
+	{.name = "modules", STRINGS(struct vm, stage1.modules), .doc = "Further kernel modules for our stage 1 to load."},
+	{0},
+};
+
+const struct option vm_options[] = {
+	{.name = "hostName", STRING(struct vm, host_name), .required = true, .doc = "Name of the VM: letters, digits, '-', '_' and '.'."},
+	{.name = "toplevel", STRING(struct vm, toplevel), .required = true, .arg = "store path", .doc = "The system: a store path with an `init`. What is not given is taken from it: kernel, initrd, kernel-modules, kernel-params, boot.json."},
+	{.name = "storePaths", STRINGS(struct vm, store_paths), .arg = "store path", .doc = "Further store paths that the guest has, with all that they refer to."},
+	{.name = "closure", STRING(struct vm, closure), .arg = "path",
+	 .def_doc = "the calling derivation's structured attributes, else the Nix database, else nix-store, else a scan for references",
+	 .doc = "Where the closure is written down: a closureInfo directory, a registration or store-paths file, an exportReferencesGraph file, .attrs.json, path-info JSON."},
+	{.name = "storeDir", STRING(struct vm, store_dir), .def = "/nix/store", .arg = "path", .doc = "The store directory."},
+	{.name = "kernel", STRING(struct vm, kernel), .arg = "path", .def_doc = "toplevel/kernel", .doc = "A kernel, or a kernel package."},
+	{.name = "initrd", STRING(struct vm, initrd), .arg = "path", .def_doc = "our own stage 1",
+	 .doc = "An initrd to use instead of our stage 1; guest: the one of toplevel."},
+	{.name = "initrdPath", STRING(struct vm, initrd), .arg = "path", .doc = "The same as initrd."},
+	{.name = "kernelModules", STRING(struct vm, kernel_modules), .arg = "path", .def_doc = "toplevel/kernel-modules, else the kernel package's own",
+	 .doc = "Directory with lib/modules/VERSION, for our stage 1."},
+	{.name = "kernelParams", STRINGS(struct vm, kernel_params), .def_doc = "toplevel/kernel-params", .doc = "Kernel parameters, behind ours: each is one to the kernel, also with blanks. Paths of the store must be in the closure."},
+	{.name = "stage1", GROUP(stage1_options), .doc = "Our stage 1."},
+
+	{.name = "hypervisor", ENUM(struct vm, hypervisor, CHOICES("qemu", "cloud-hypervisor", "firecracker", "crosvm", "kvmtool", "stratovirt", "alioth", "vfkit")),
+	 .def = "qemu", .doc = "The hypervisor that the runner is for."},
+	{.name = "cpu", STRING(struct vm, cpu), .doc = "A CPU to emulate, as QEMU names it; null: the host's own."},
+	{.name = "vcpu", UINT(struct vm, vcpu, 1, 1024), .def = "1", .doc = "Number of virtual CPUs."},
+	{.name = "mem", MIB(struct vm, mem_mib, 1), .def = "512", .doc = "Memory."},
+	{.name = "hugepageMem", BOOL(struct vm, hugepage_mem), .def = "false", .doc = "Back the memory with huge pages. On qemu, cloud-hypervisor, firecracker, kvmtool and stratovirt the host must have reserved them: microvm-check says how many."},
+	{.name = "hotplugMem", MIB(struct vm, hotplug_mem_mib, 0), .def = "0", .doc = "Memory that can be added later, by virtio-mem."},
+	{.name = "hotpluggedMem", MIB(struct vm, hotplugged_mem_mib, 0), .def_doc = "hotplugMem", .doc = "How much of hotplugMem the VM starts with."},
+	{.name = "balloon", BOOL(struct vm, balloon), .def = "false", .doc = "A balloon, by which the host takes memory back."},
+	{.name = "initialBalloonMem", MIB(struct vm, initial_balloon_mem_mib, 0), .def = "0", .doc = "Size of the balloon at the start."},
+	{.name = "deflateOnOOM", BOOL(struct vm, deflate_on_oom), .def = "true", .doc = "The balloon gives memory back before the guest runs out of it."},
+	{.name = "machineId", STRING(struct vm, machine_id), .def_doc = "derived from hostName", .doc = "UUID of the VM, 8-4-4-4-12 hex digits; null: none. The guest has it in its SMBIOS; where there is none (QEMU's machine microvm, aarch64, firecracker, kvmtool, stratovirt, alioth, vfkit), one that is given here is the kernel parameter systemd.machine_id=."},
+	{.name = "credentialFiles", PAIRS(struct vm, credential_files), .arg = "path", .doc = "systemd credentials: name, of at most 28 bytes, and file on the host, read when the VM starts."},
+	{.name = "vsock", GROUP(vsock_options), .doc = "Sockets between host and guest."},
+	{.name = "graphics", GROUP(graphics_options), .doc = "A display."},
+
+	{.name = "storeOnDisk", BOOL(struct vm, store_on_disk), .def_doc = "true, unless a share has the host's store", .doc = "The guest has its store on a disk of its own."},
+	{.name = "storeDisk", GROUP(store_disk_options), .generated_scalar = true, .doc = "The disk with the guest's store."},
+	{.name = "storeDiskType", ENUM(struct vm, store_disk_type, CHOICES("squashfs", "erofs")), .doc = "The same as storeDisk.type."},
+	{.name = "storeDiskErofsFlags", STRINGS(struct vm, store_disk_erofs_flags),
+	 .doc = "Flags for mkfs.erofs: -z, -C and -E with ztailpacking, fragments, all-fragments, dedupe. The last three need the engine mkfs.erofs, and are left out of the reference's default, -zlz4hc -Eztailpacking -Efragments."},
+	{.name = "storeDiskSquashfsFlags", STRINGS(struct vm, store_disk_squashfs_flags),
+	 .doc = "Flags for gensquashfs: -c, -X level=, -b; -j and -q say nothing here. storeDisk.compression, .level and .blockSize say the same."},
+	{.name = "nixDatabase", ENUM(struct vm, nix_database, CHOICES("prebuilt", "registration", "hostOverlay", "none")),
+	 .def_doc = "prebuilt with our stage 1, else none", .doc = "How the guest's Nix comes to know its store: a finished database (prebuilt), a text that the guest loads (registration), or the host's own, when the store is shared (hostOverlay)."},
+	{.name = "registerClosure", BOOL(struct vm, register_closure), .def = "true", .doc = "false is the same as nixDatabase: none."},
+	{.name = "writableStoreOverlay", STRING(struct vm, writable_store_overlay), .arg = "path",
+	 .doc = "Directory in the guest for a writable layer over the store, such as /nix/.rw-store: in memory, or on the volume or virtiofs share that is mounted there or above."},
+	{.name = "volumes", LIST(struct vm, volumes, struct volume, volume_options), .doc = "Writable disks."},
+	{.name = "shares", LIST(struct vm, shares, struct share, share_options), .doc = "Directories of the host in the guest."},
+	{.name = "interfaces", LIST(struct vm, interfaces, struct interface, interface_options), .doc = "Network interfaces."},
+	{.name = "forwardPorts", LIST(struct vm, forward_ports, struct forward_port, forward_port_options), .doc = "Ports forwarded between host and guest, with an interface of type user."},
+	{.name = "devices", LIST(struct vm, devices, struct device, device_options), .doc = "PCI and USB devices of the host for the guest."},
+
+	{.name = "socket", STRING(struct vm, socket), .def_doc = "HOSTNAME.sock", .arg = "path", .doc = "Control socket of the hypervisor; null: none, and then no microvm-shutdown."},
+	{.name = "startupTimeout", UINT(struct vm, startup_timeout, 1, 86400), .def = "150", .arg = "seconds",
+	 .doc = "For how long the host's unit waits for a guest that reports that it is up (vsock.notify); less than the unit's own TimeoutStartSec=150s changes nothing."},
+	{.name = "shutdownTimeout", UINT(struct vm, shutdown_timeout, 1, 86400), .def = "120", .arg = "seconds",
+	 .doc = "For how long microvm-shutdown, and so the host's unit, waits for the guest to go down before its power is cut; systemd in the guest gives each of its services 90 seconds. Where the hypervisor cannot ask a guest to go down, it is cut off at once."},
+	{.name = "user", STRING(struct vm, user), .doc = "The user that the hypervisor becomes when it is started as root."},
+	{.name = "preStart", STRING(struct vm, pre_start), .def = "''", .code = true, .doc = "Shell commands before the hypervisor starts."},
+	{.name = "extraArgsScript", STRING(struct vm, extra_args_script), .code = true, .doc = "A program that prints one line of further arguments when the VM starts."},
+	{.name = "binScripts", PAIRS(struct vm, bin_scripts), .code = true, .doc = "Further scripts for the runner's bin/: name and shell text."},
+	{.name = "prettyProcnames", BOOL(struct vm, pretty_procnames), .def = "true", .doc = "The hypervisor's process is called microvm@HOSTNAME."},
+	{.name = "systemSymlink", BOOL(struct vm, system_symlink), .def_doc = "the opposite of storeOnDisk", .doc = "share/microvm/system points to toplevel."},
+	{.name = "registerWithMachined", BOOL(struct vm, register_with_machined), .def = "false",
+	 .doc = "Register the VM with the host's systemd-machined, by microvm-register and microvm-unregister."},
+	{.name = "hostShell", STRING(struct vm, host_shell), .def = "/usr/bin/env bash", .arg = "path", .doc = "The bash that runs the runner's scripts."},
+	{.name = "hostUser", STRING(struct vm, host_user), .def = "microvm", .doc = "Who runs the VM on the host: owner of its tap and macvtap interfaces and PCI devices."},
+	{.name = "hostGroup", STRING(struct vm, host_group), .def_doc = "theirs stays", .doc = "The group of the macvtap interfaces and PCI devices."},
+	{.name = "hostPath", STRINGS(struct vm, host_path), .arg = "path",
+	 .doc = "Directories with the programs that the runner's scripts use (coreutils, tar, gzip), put before PATH."},
+	{.name = "virtiofsd", GROUP(virtiofsd_options), .doc = "The daemons behind virtiofs shares."},
+
+	{.name = "qemu", GROUP(qemu_options), .doc = "QEMU."},
+	{.name = "cloud-hypervisor", GROUP(cloud_hypervisor_options), .doc = "Cloud Hypervisor."},
+	{.name = "firecracker", GROUP(firecracker_options), .doc = "Firecracker."},
+	{.name = "crosvm", GROUP(crosvm_options), .doc = "crosvm."},
+	{.name = "kvmtool", GROUP(kvmtool_options), .doc = "kvmtool."},
+	{.name = "stratovirt", GROUP(stratovirt_options), .doc = "StratoVirt."},
+	{.name = "alioth", GROUP(alioth_options), .doc = "Alioth."},
+	{.name = "vfkit", GROUP(vfkit_options), .doc = "vfkit."},
+
+	{.name = "guest", GENERATED, .doc = "Of the guest's NixOS module."},
+	{.name = "optimize", GENERATED, .doc = "Of the guest's NixOS module."},
+	{.name = "vmHostPackages", GENERATED, .doc = "Of the Nix evaluation; give packages by their paths."},
+	{.name = "runner", GENERATED, .doc = "What mvmbuild makes."},
+	{.name = "declaredRunner", GENERATED, .doc = "What mvmbuild makes."},
+	{.name = "bootDisk", GENERATED, .doc = "What mvmbuild makes."},
+	{.name = "balloonMem", .kind = OPTION_NONE, .state = OPTION_REMOVED, .doc = "use balloon: true, and initialBalloonMem"},
+	{0},
+};

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* options: the one table of everything that a description can say. Reading, defaults, schema and reference all come from it. */
+#ifndef MVM_COMPILER_DESCRIBE_OPTIONS_H
+#define MVM_COMPILER_DESCRIBE_OPTIONS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "backends/interface/vm.h"
+
+enum option_kind {
+	OPTION_STRING,
+	OPTION_BOOL,
+	OPTION_INT,     /* int64_t; -1 is "not given" where there is no default */
+	OPTION_UINT,    /* uint64_t */
+	OPTION_MIB,     /* uint64_t MiB; a number, or a text such as "2G", "512MiB" */
+	OPTION_ENUM,    /* const char *, one of `choices` */
+	OPTION_STRINGS, /* struct strings */
+	OPTION_PAIRS,   /* struct pairs: a map of texts */
+	OPTION_TREE,    /* const struct node *: any value */
+	OPTION_GROUP,   /* options of their own, in place */
+	OPTION_LIST,    /* a list of elements with options of their own */
+	OPTION_MAP,     /* the same by names: a map */
+	OPTION_NONE,    /* nothing is stored */
+};
+
+enum option_state {
+	OPTION_READY,
+	OPTION_GENERATED, /* the reference generates or evaluates it; ignored with a note */
+	OPTION_REMOVED,   /* `doc` says what to use instead */
+};
+
+struct option {
+	const char *name;
+	enum option_kind kind;
+	enum option_state state;
+	size_t offset;       /* of the field in the struct that the table describes */
+	size_t count_offset; /* OPTION_LIST, OPTION_MAP: of the number of elements */
+	size_t stride;       /* likewise: of one element */
+	size_t name_offset;  /* OPTION_MAP: of an element's name in it */
+	const char *def;     /* default, in the words of a description; NULL: none */
+	const char *def_doc; /* how a default is found that depends on other options */
+	const char *arg;     /* what a value is, for people: "MiB" */
+	const char *const *choices; /* OPTION_ENUM, ends with NULL */
+	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
+	bool required;       /* an element without it is an error */
+	bool code;           /* its value is a program, by meaning */
+	bool generated_scalar; /* OPTION_GROUP: the reference puts a path that it generates here; ignored with a note */
+	const struct option *sub; /* OPTION_GROUP, OPTION_LIST, OPTION_MAP: ends with a row without name */
+	const char *doc;
+};
+
+/* The top of the table; ends with a row without name. */
+extern const struct option vm_options[];
+/* The same of host files: compiler/fleet/fleet.h. */
+extern const struct option fleet_options[];
+
+#endif

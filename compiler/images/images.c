@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/images/images.h"
+
+#include <openssl/sha.h>
+#include <pthread.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "compiler/images/disk_image.h"
+#include "compiler/images/nix_images.h"
+#include "compiler/storage/storage.h"
+#include "compiler/storage/volume.h"
+#include "imaging/volume/ext.h"
+#include "imaging/kernel/vmlinux.h"
+#include "imaging/volume/sparse_archive.h"
+#include "imaging/initrd/stage1.h"
+#include "imaging/store/store_root.h"
+
+struct maker {
+	struct arena *arena;
+	struct diag *diag;
+	const struct plan *plan;
+	const struct image_settings *settings;
+	const char *runner;
+	const char *scratch; /* a directory in the runner that is gone when it is published */
+	struct image_results *results;
+};
+
+static const char *in_runner(const struct maker *maker, const char *name)
+{
+	return path_join(maker->arena, maker->runner, name);
+}
+
+static bool make_store_disk(const struct maker *maker)
+{
+	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
+	return disk_image_make(maker->arena, maker->diag, maker->plan, maker->settings, maker->scratch, output, maker->results);
+}
+
+static bool make_volume(const struct maker *maker, const struct created_volume *created)
+{
+	const char *image = path_join(maker->arena, maker->scratch, "volume");
+	const struct ext_request request = {
+		.path = image,
+		.size_bytes = created->volume->size_mib << 20,
+		.label = created->volume->label,
+		.seed = volume_seed(maker->arena, maker->plan->vm, created->volume),
+		.time = maker->plan->time,
+		.type = volume_type_find(created->volume->fs_type)->ext,
+	};
+	bool ok = ext_create(maker->diag, &request) &&
+		  sparse_archive_write(maker->diag, image, VOLUME_MEMBER, in_runner(maker, created->archive), maker->plan->time);
+	unlink(image);
+	return ok;
+}
+
+static bool make_volumes(const struct maker *maker)
+{
+	bool any = false;
+	for (size_t i = 0; i < maker->plan->created.n; i++)
+		any |= maker->plan->created.v[i].archive != NULL;
+	if (any && !directory_make(maker->diag, in_runner(maker, RUNNER_VOLUMES), 0755))
+		return false;
+	for (size_t i = 0; i < maker->plan->created.n; i++)
+		if (maker->plan->created.v[i].archive && !make_volume(maker, &maker->plan->created.v[i]))
+			return false;
+	return true;
+}
+
+/* The upper layer's root is the store's: as Nix wants it. */
+static void add_overlay_directories(const struct maker *maker, struct stage1_steps *steps)
+{
+	const struct store_overlay *overlay = &maker->plan->overlay;
+	const struct stage1_directory upper = {overlay->upper, STORE_ROOT_MODE, 0, STORE_ROOT_GID}, work = {overlay->work, 0755, 0, 0};
+	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = upper});
+	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = work});
+}
+
+/* The store disk is the first, and was made before. */
+static void add_verity(const struct maker *maker, struct stage1_steps *steps)
+{
+	const struct plan *plan = maker->plan;
+	struct stage1_verity verity = {.name = STORE_MAPPED, .verity = maker->results->store_disk.verity};
+	verity.source_kind = storage_disk_source(maker->arena, plan->backend, &plan->guest, 0, &verity.source);
+	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_VERITY, .verity = verity});
+}
+
+/* What the first stage does, in its order. */
+static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
+{
+	const struct plan *plan = maker->plan;
+	if (plan->vm->store_disk.verity)
+		add_verity(maker, steps);
+	size_t below = plan->mounts.n - plan->writable_store;
+	for (size_t i = 0; i < below; i++)
+		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
+	if (plan->writable_store)
+		add_overlay_directories(maker, steps);
+	if (!nix_images_before_store(maker->arena, maker->diag, plan, maker->scratch, steps))
+		return false;
+	if (plan->writable_store)
+		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
+	return nix_images_after_store(maker->arena, maker->diag, plan, maker->scratch, steps);
+}
+
+static bool make_stage1(const struct maker *maker)
+{
+	const struct plan *plan = maker->plan;
+	struct stage1_steps steps = {0};
+	if (!make_steps(maker, &steps))
+		return false;
+	const struct stage1_request request = {
+		.arch = plan->guest.arch,
+		.output = in_runner(maker, RUNNER_INITRD),
+		.init = plan->system.init,
+		.nixos = plan->system.nixos,
+		.root_options = "mode=0755",
+		.modules = &plan->modules,
+		.steps = steps,
+		.time = plan->time,
+		.memo = shared_gzip(plan->shared),
+	};
+	struct stage1_result result;
+	if (!stage1_write(maker->arena, maker->diag, &request, &result))
+		return false;
+	maker->results->initrd_bytes = result.bytes;
+	return true;
+}
+
+static bool copy_kernel(void *context, const char *path)
+{
+	const struct maker *maker = context;
+	return file_copy(maker->diag, maker->plan->system.kernel.path, path, 0444);
+}
+
+static bool unpack_kernel(void *context, const char *path)
+{
+	const struct maker *maker = context;
+	return kernel_unpack(maker->diag, maker->plan->system.kernel.path, path);
+}
+
+/* By its content: VMs may have different kernels. */
+static bool make_kernel(const struct maker *maker, const char *place, bool (*make)(void *context, const char *path))
+{
+	struct maker context = *maker;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct shared_file file = {.directory = maker->settings->common, .target = in_runner(maker, place), .make = make, .context = &context};
+	if (file.directory && !shared_digest(maker->plan->shared, maker->diag, maker->plan->system.kernel.path, digest))
+		return false;
+	if (file.directory)
+		file.name = arena_printf(maker->arena, "%s-%s", path_base(place), arena_hex(maker->arena, digest, sizeof digest));
+	return shared_file(maker->plan->shared, maker->diag, &file);
+}
+
+static bool make_boot_files(const struct maker *maker)
+{
+	const struct plan *plan = maker->plan;
+	if (plan->copies_kernel && !make_kernel(maker, RUNNER_KERNEL, copy_kernel))
+		return false;
+	if (plan->unpacks_kernel && !make_kernel(maker, RUNNER_VMLINUX, unpack_kernel))
+		return false;
+	if (plan->copies_initrd && !file_copy(maker->diag, plan->system.initrd, in_runner(maker, RUNNER_INITRD), 0444))
+		return false;
+	return !plan->own_stage1 || make_stage1(maker);
+}
+
+static bool make_others(const struct maker *maker)
+{
+	return make_boot_files(maker) && make_volumes(maker);
+}
+
+/* ---- both at once ---- */
+
+struct side {
+	struct maker maker;
+	bool ok;
+};
+
+static void *make_side(void *context)
+{
+	struct side *side = context;
+	side->ok = make_others(&side->maker);
+	return NULL;
+}
+
+/* Arenas and diagnostics are one thread's alone. */
+static bool make_beside_disk(const struct maker *maker)
+{
+	struct side side = {.maker = *maker};
+	pthread_t thread;
+	side.maker.arena = arena_new();
+	side.maker.diag = diag_new(side.maker.arena);
+	const bool started = pthread_create(&thread, NULL, make_side, &side) == 0;
+	bool ok = make_store_disk(maker);
+	if (started)
+		pthread_join(thread, NULL);
+	else if (ok)
+		make_side(&side);
+	if (ok) /* or else a full disk would be told twice */
+		diag_take(maker->diag, side.maker.diag);
+	arena_free(side.maker.arena);
+	return ok && side.ok;
+}
+
+static bool make_all(const struct maker *maker)
+{
+	const struct vm *vm = maker->plan->vm;
+	if (!vm->store_on_disk)
+		return make_others(maker);
+	/* The initramfs has the root hash of the store disk; one that is there already is only linked. */
+	if (vm->store_disk.verity || maker->settings->store_disk)
+		return make_store_disk(maker) && make_others(maker);
+	return make_beside_disk(maker);
+}
+
+bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,
+		 struct image_results *results)
+{
+	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
+	*results = (struct image_results){.stored = disk_image_nothing_known(arena, plan)};
+	bool ok = directory_make(diag, maker.scratch, 0700) && make_all(&maker);
+	return path_remove(diag, maker.scratch) && ok;
+}

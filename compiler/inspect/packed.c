@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/file.h"
+#include "compiler/session/build.h"
+#include "compiler/images/disk_image.h"
+#include "compiler/runner/manifest.h"
+#include "compiler/inspect/sizes.h"
+
+static bool load_runner(struct session *session, const char *runner, struct packed *out)
+{
+	struct manifest manifest;
+	bool ok = manifest_read(session->arena, session->diag, runner, &manifest);
+	*out = (struct packed){.name = manifest.host_name,
+			       .runner = runner,
+			       .closure = manifest.closure,
+			       .roots = manifest.roots,
+			       .nroots = manifest.nroots,
+			       .on_disk = manifest.disk,
+			       .disk_bytes = manifest.disk_bytes,
+			       .tree_bytes = manifest.tree_bytes,
+			       .stored = manifest.stored};
+	manifest_free(&manifest);
+	return ok;
+}
+
+static bool load_description(struct session *session, struct packed *out)
+{
+	struct arena *arena = session->arena;
+	if (!session_plan(session))
+		return false;
+	const struct plan *plan = &session->plan;
+	const struct strings packed = plan_packed(arena, plan);
+	*out = (struct packed){.name = session->vm.host_name, .on_disk = session->vm.store_on_disk};
+	if (!closure_measure(arena, session->diag, &plan->closure, &out->closure))
+		return false;
+	const struct cache_sharing *sharing;
+	if (!build_sharing(session, &sharing))
+		return false;
+	out->stored = disk_image_peek(arena, plan, build_cache(session), sharing);
+	out->roots = closure_roots(arena, &out->closure, &packed, &out->nroots);
+	return true;
+}
+
+bool packed_load(struct session *session, struct packed *out)
+{
+	const struct strings *arguments = &session->cli.arguments;
+	for (size_t i = 0; i < arguments->n; i++)
+		if (path_is_directory(arguments->v[i]))
+			return arguments->n == 1 ? load_runner(session, arguments->v[i], out)
+						 : diag_error(session->diag, STATUS_USAGE, NULL, "usage", "%s is a runner; it stands alone", arguments->v[i]);
+	return load_description(session, out);
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT */
+/* size: the command, and its results as text and as JSON. */
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/printable.h"
+#include "compiler/plan/report.h"
+#include "compiler/inspect/size_text.h"
+#include "compiler/inspect/sizes.h"
+
+/* ---- text ---- */
+
+static void print_head(struct arena *arena, const struct sizes *sizes)
+{
+	const struct packed *packed = sizes->packed;
+	printf("%s: %zu store paths, %s", printable(arena, packed->name), packed->closure.n, size_text(arena, sizes->total.raw));
+	if (!packed->on_disk)
+		puts("; no store disk");
+	else if (packed->disk_bytes)
+		printf("; store disk %s%s\n", size_text(arena, packed->disk_bytes), tree_text(arena, packed));
+	else
+		printf("; not built: %zu in the cache, compressed %s\n", packed->closure.n - sizes->total.unknown,
+		       stored_text(arena, sizes, &sizes->total));
+}
+
+static void print_row(struct arena *arena, const struct sizes *sizes, size_t path, const struct size *alone)
+{
+	const struct path_size *size = &sizes->paths[path];
+	printf("%10s %11s %10s %10s %10s  %s\n", size_text(arena, size->own.raw), stored_text(arena, sizes, &size->own),
+	       size_text(arena, size->closure.raw), size_text(arena, alone->raw), size_text(arena, size->closure.raw - alone->raw),
+	       printable(arena, sizes->packed->closure.v[path].path));
+}
+
+static void print_columns(const char *what)
+{
+	printf("\n%10s %11s %10s %10s %10s  %s\n", "raw", "compressed", "closure", "alone", "shared", what);
+}
+
+static void sizes_print(struct arena *arena, const struct sizes *sizes)
+{
+	print_head(arena, sizes);
+	print_columns("root");
+	for (size_t i = 0; i < sizes->graph.nroots; i++) {
+		const struct size alone = root_alone(sizes, sizes->graph.roots[i]);
+		print_row(arena, sizes, sizes->graph.roots[i], &alone);
+	}
+	print_columns("store path");
+	for (size_t i = 0; i < sizes->packed->closure.n; i++)
+		print_row(arena, sizes, sizes->by_size[i], &sizes->paths[sizes->by_size[i]].alone);
+}
+
+/* ---- JSON ---- */
+
+static void set(struct json_object *object, const char *key, struct json_object *value)
+{
+	json_object_object_add(object, key, value);
+}
+
+static struct json_object *bytes_json(uint64_t bytes)
+{
+	return json_object_new_uint64(bytes);
+}
+
+static void set_size(const struct sizes *sizes, struct json_object *object, const char *raw, const char *stored, const struct size *size)
+{
+	set(object, raw, bytes_json(size->raw));
+	set(object, stored, sizes->packed->on_disk && size->unknown == 0 ? bytes_json(size->stored) : NULL);
+}
+
+static struct json_object *row_json(const struct sizes *sizes, size_t path, const struct size *alone)
+{
+	const struct path_size *size = &sizes->paths[path];
+	const struct closure *closure = &sizes->packed->closure;
+	const size_t dominator = sizes->graph.dominator[path];
+	struct json_object *object = json_object_new_object();
+	set(object, "path", json_object_new_string(closure->v[path].path));
+	set_size(sizes, object, "narSize", "compressedSize", &size->own);
+	set_size(sizes, object, "closureSize", "closureCompressedSize", &size->closure);
+	set_size(sizes, object, "aloneSize", "aloneCompressedSize", alone);
+	set(object, "sharedSize", bytes_json(size->closure.raw - alone->raw));
+	set(object, "keptBy", dominator < closure->n ? json_object_new_string(closure->v[dominator].path) : NULL);
+	return object;
+}
+
+static struct json_object *sizes_json(const struct sizes *sizes)
+{
+	const struct packed *packed = sizes->packed;
+	struct json_object *object = json_object_new_object(), *roots = json_object_new_array(), *paths = json_object_new_array();
+	set(object, "name", json_object_new_string(packed->name));
+	set(object, "runner", packed->runner ? json_object_new_string(packed->runner) : NULL);
+	set(object, "paths", json_object_new_uint64(packed->closure.n));
+	set_size(sizes, object, "narSize", "compressedSize", &sizes->total);
+	set(object, "estimated", json_object_new_boolean(sizes->estimated));
+	set(object, "storeDiskSize", packed->disk_bytes ? bytes_json(packed->disk_bytes) : NULL);
+	set(object, "hashTreeSize", packed->tree_bytes ? bytes_json(packed->tree_bytes) : NULL);
+	for (size_t i = 0; i < sizes->graph.nroots; i++) {
+		const struct size alone = root_alone(sizes, sizes->graph.roots[i]);
+		json_object_array_add(roots, row_json(sizes, sizes->graph.roots[i], &alone));
+	}
+	for (size_t i = 0; i < packed->closure.n; i++)
+		json_object_array_add(paths, row_json(sizes, sizes->by_size[i], &sizes->paths[sizes->by_size[i]].alone));
+	set(object, "roots", roots);
+	set(object, "closure", paths);
+	return object;
+}
+
+/* ---- the command ---- */
+
+static bool write_page(struct session *session, const struct sizes *sizes)
+{
+	BUF_CLEANUP struct buf page = {0};
+	sizes_html(session->arena, &page, sizes);
+	if (strcmp(session->cli.html, "-") == 0)
+		return fwrite(page.p, 1, page.n, stdout) == page.n; /* the end of the program tells errors */
+	return file_rewrite(session->arena, session->diag, session->cli.html, buf_text(&page), page.n, 0644);
+}
+
+bool command_size(struct session *session)
+{
+	struct packed packed;
+	struct sizes sizes;
+	if (!packed_load(session, &packed))
+		return false;
+	sizes_make(session->arena, &packed, &sizes);
+	if (session->cli.html)
+		return write_page(session, &sizes);
+	if (!session->cli.json) {
+		sizes_print(session->arena, &sizes);
+		return true;
+	}
+	struct json_object *report = sizes_json(&sizes);
+	fputs(report_text(session->arena, report), stdout);
+	json_object_put(report);
+	return true;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/microvm/source.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "compiler/session/build.h"
+#include "compiler/microvm/custody.h"
+#include "compiler/microvm/links.h"
+#include "compiler/microvm/roots.h"
+#include "compiler/microvm/runners.h"
+#include "base/shape.h"
+
+#define DEFAULT_FLAKE "git+file:///etc/nixos"
+
+enum { SOURCE_BYTES = 64 * 1024 };
+
+/* ---- as given ---- */
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), tail = strlen(end);
+	return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+static bool looks_like_path(const char *text)
+{
+	return text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0 || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
+	       ends_with(text, ".yaml") || ends_with(text, ".yml") || ends_with(text, ".json");
+}
+
+/* The description in a directory: of this VM, else the one that stands there for any; NULL: none. */
+static const char *description_in(const struct host *host, const char *directory, const char *name)
+{
+	static const char *const endings[] = {"yaml", "yml", "json"};
+	const char *const names[] = {name, "vm"};
+	for (size_t i = 0; i < countof(names); i++)
+		for (size_t k = 0; names[i] && k < countof(endings); k++) {
+			const char *path = path_join(host->arena, directory, arena_printf(host->arena, "%s.%s", names[i], endings[k]));
+			if (path_exists(path))
+				return path;
+		}
+	return NULL;
+}
+
+static bool has_flake(const struct host *host, const char *directory)
+{
+	return path_exists(path_join(host->arena, directory, "flake.nix"));
+}
+
+bool source_parse(const struct host *host, const char *text, struct source *source)
+{
+	*source = (struct source){SOURCE_FLAKE, text ? text : DEFAULT_FLAKE};
+	if (!text || (!path_exists(text) && !looks_like_path(text)))
+		return !text || *text || diag_error(host->diag, STATUS_USAGE, NULL, "usage", "--source wants a description or a flake");
+	if (strpbrk(text, "\n\r"))
+		return diag_error(host->diag, STATUS_USAGE, NULL, "bad-source", "a source has no line break in its name");
+	source->text = path_absolute(host->arena, text);
+	if (!path_exists(text))
+		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "there is no %s", source->text);
+	if (!path_is_directory(text) || !has_flake(host, text))
+		source->kind = SOURCE_DESCRIPTION;
+	return true;
+}
+
+/* ---- as remembered ---- */
+
+static bool read_line(const struct host *host, const char *path, const char **text)
+{
+	struct bytes bytes;
+	if (!file_read(host->arena, host->diag, path, SOURCE_BYTES, &bytes))
+		return false;
+	*text = arena_strndup(host->arena, bytes.p, strcspn(bytes.p, "\n"));
+	return **text || diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "%s is empty", path);
+}
+
+bool source_read(const struct host *host, const char *directory, struct source *source)
+{
+	*source = (struct source){0};
+	if (custody_counts(host, directory, "toplevel")) {
+		*source = (struct source){SOURCE_DECLARED, link_read(host->arena, path_join(host->arena, directory, "toplevel"))};
+		return true;
+	}
+	const char *name = custody_counts(host, directory, "source") ? "source" : custody_counts(host, directory, "flake") ? "flake" : NULL;
+	if (!name)
+		return true;
+	source->kind = strcmp(name, "flake") == 0 ? SOURCE_FLAKE : SOURCE_DESCRIPTION;
+	return read_line(host, path_join(host->arena, directory, name), &source->text);
+}
+
+bool source_write(const struct host *host, const char *directory, const struct source *source)
+{
+	/* No line break, as the reference has it. */
+	const char *name = source->kind == SOURCE_FLAKE ? "flake" : "source";
+	return file_rewrite(host->arena, host->diag, path_join(host->arena, directory, name), source->text, strlen(source->text), 0644);
+}
+
+/* ---- descriptions ---- */
+
+/* The description's plan, in a session of `arena`. */
+static bool plan_description(const struct host *host, struct arena *arena, const char *path, const char *name, struct session *session)
+{
+	const char *description = path_is_directory(path) ? description_in(host, path, name) : path;
+	if (!description)
+		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "%s has no %s.yaml, vm.yaml, vm.json or flake.nix", path, name);
+	*session = (struct session){.arena = arena, .diag = host->diag};
+	session->cli.cache_dir = host->cache_dir;
+	session->cli.no_cache = host->no_cache;
+	session->cli.force = host->force;
+	session->cli.cache_from = host->cache_from;
+	session->cli.cache_owners = host->cache_owners;
+	session->cli.verbose = host->verbose;
+	session->cli.quiet = host->quiet;
+	vec_push(arena, &session->cli.arguments, description);
+	return session_plan(session);
+}
+
+static bool fill_product(const struct host *host, const struct session *session, struct product *product)
+{
+	const char *fingerprint = runner_fingerprint(session->arena, host->diag, &session->plan);
+	if (fingerprint)
+		*product = (struct product){
+			.fingerprint = arena_strdup(host->arena, fingerprint), .system = arena_strdup(host->arena, session->plan.system.toplevel)};
+	return fingerprint;
+}
+
+static bool build_description(const struct host *host, const char *path, const char *name, const char *directory, struct product *product)
+{
+	struct session *session = arena_alloc(host->arena, sizeof *session);
+	struct progress progress;
+	struct runner_result result = {0};
+	if (!plan_description(host, host->arena, path, name, session) || !fill_product(host, session, product))
+		return false;
+	progress_begin(&progress, &session->cli);
+	product->target = runner_place(host->arena, product->fingerprint);
+	session->cli.gcroot_dir = roots_of_runner(host, name, product->fingerprint);
+	session->cli.gcroot = session->cli.gcroot_dir;
+	const char *runners = path_join(host->arena, directory, RUNNERS);
+	return directory_make(host->diag, runners, 0755) && custody_check(host, runners) &&
+	       build_runner(session, &progress, path_join(host->arena, directory, product->target), &result);
+}
+
+/* A plan is large: many of them must not add up. */
+static bool description_wanted(const struct host *host, const char *path, const char *name, struct product *product)
+{
+	struct arena *arena = arena_new();
+	struct diag *own = diag_new(arena);
+	struct host inner = *host;
+	inner.diag = own;
+	struct session session;
+	bool ok = plan_description(&inner, arena, path, name, &session) && fill_product(&inner, &session, product);
+	if (!ok)
+		diag_error(host->diag, diag_failure(own), NULL, "bad-source", "%s", diag_summary(arena, own));
+	arena_free(arena);
+	return ok;
+}
+
+/* ---- either ---- */
+
+static bool nothing_to_build(const struct host *host, const struct source *source, const char *name)
+{
+	if (source->kind == SOURCE_DECLARED)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "declared", "%s is declared by the host's configuration: change it there", name);
+	return diag_error(host->diag, STATUS_FAILED, NULL, "bad-source", "%s remembers no source; create it again", name);
+}
+
+bool source_build(const struct host *host, const struct source *source, const char *name, const char *directory, struct product *product)
+{
+	*product = (struct product){0};
+	if (source->kind == SOURCE_DESCRIPTION)
+		return build_description(host, source->text, name, directory, product);
+	return source->kind == SOURCE_FLAKE ? flake_build(host, source->text, name, directory, product) : nothing_to_build(host, source, name);
+}
+
+bool source_wanted(const struct host *host, const struct source *source, const char *name, struct product *product)
+{
+	*product = (struct product){.system = source->text}; /* of what the host declares */
+	if (source->kind == SOURCE_DESCRIPTION)
+		return description_wanted(host, source->text, name, product);
+	return source->kind != SOURCE_FLAKE || flake_wanted(host, source->text, name, product);
+}

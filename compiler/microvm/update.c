@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* update: another runner becomes `current`, and what that was, `old`; and back. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "compiler/microvm/links.h"
+#include "compiler/microvm/machine.h"
+#include "compiler/microvm/roots.h"
+#include "compiler/microvm/runners.h"
+#include "compiler/microvm/source.h"
+#include "compiler/microvm/units.h"
+
+/* As the reference says it: what runs is not what is current. */
+static bool advise_or_restart(const struct host *host, const struct machine *machine, bool restart)
+{
+	if (machine->booted && strcmp(machine->booted, machine->current) == 0) {
+		printf("No reboot of MicroVM %s required.\n", machine->name);
+		return true;
+	}
+	if (restart) {
+		printf("%s MicroVM %s\n", machine->booted ? "Rebooting" : "Booting", machine->name);
+		fflush(stdout);
+		return unit_restart(host, machine->name);
+	}
+	if (machine->booted)
+		printf("Reboot MicroVM %s for the new profile: %s\n", machine->name,
+		       host_coloured(host, COLOUR_COMMAND, arena_printf(host->arena, "systemctl restart %s", unit_name(host->arena, machine->name))));
+	return true;
+}
+
+/* First `old`: stopped in between, both name the same, which is as good as before. */
+static bool make_current(const struct host *host, struct machine *machine, const char *target)
+{
+	if (!link_set(host->arena, host->diag, machine_path(host, machine, "old"), machine->current) ||
+	    !link_set(host->arena, host->diag, machine_path(host, machine, "current"), target))
+		return false;
+	machine->old = machine->current;
+	machine->current = target;
+	return true;
+}
+
+static bool update(const struct host *host, struct machine *machine, bool *changed)
+{
+	struct source source;
+	struct product product;
+	if (!source_read(host, machine->directory, &source) || !source_build(host, &source, machine->name, machine->directory, &product))
+		return false;
+	*changed = strcmp(machine->current, product.target) != 0;
+	bool ok = roots_make(host, machine->name) && (!*changed || make_current(host, machine, product.target));
+	flake_forget_result(host, machine->directory);
+	if (ok && *changed && source.kind == SOURCE_FLAKE)
+		flake_show_difference(host, machine->old, machine->current);
+	return ok;
+}
+
+static bool update_one(const struct host *host, const char *name, bool restart)
+{
+	MACHINE_CLEANUP struct machine machine;
+	bool changed = false;
+	if (!machine_open(host, name, &machine))
+		return false;
+	bool ok = update(host, &machine, &changed);
+	machine_read_links(host, &machine); /* it may have started or stopped meanwhile */
+	link_tidy(host->arena, machine_path(host, &machine, "current"));
+	link_tidy(host->arena, machine_path(host, &machine, "old"));
+	ok &= runners_prune(host, &machine);
+	disks_prune(host);
+	if (!ok)
+		return false;
+	printf("MicroVM %s is %s.\n", name, host_coloured(host, COLOUR_GOOD, changed ? "updated" : "up to date"));
+	return advise_or_restart(host, &machine, restart);
+}
+
+bool verb_update(struct host *host, const struct request *request)
+{
+	bool ok = request->words.n || diag_error(host->diag, STATUS_USAGE, NULL, "usage", "--update wants names of VMs");
+	for (size_t i = 0; i < request->words.n; i++)
+		ok &= update_one(host, request->words.v[i], request->restart);
+	return ok;
+}
+
+/* Its own source does not change by that: the list will call it outdated, and an update goes forward again. */
+bool verb_rollback(struct host *host, const struct request *request)
+{
+	MACHINE_CLEANUP struct machine machine;
+	if (!machine_open(host, request->name, &machine))
+		return false;
+	if (!machine.old)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old", "%s has nothing to roll back to", machine.name);
+	if (!path_exists(machine_path(host, &machine, "old/bin/microvm-run")))
+		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old", "the old runner of %s is gone: %s", machine.name, machine.old);
+	if (!links_swap(host->arena, host->diag, machine_path(host, &machine, "old"), machine_path(host, &machine, "current")))
+		return false;
+	const char *before = machine.current;
+	machine.current = machine.old;
+	machine.old = before;
+	printf("MicroVM %s is %s.\n", machine.name, host_coloured(host, COLOUR_GOOD, "rolled back"));
+	return advise_or_restart(host, &machine, request->restart);
+}

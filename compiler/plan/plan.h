@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* plan: everything that a build will do, as data. Making it reads files and writes none. */
+#ifndef MVM_COMPILER_PLAN_PLAN_H
+#define MVM_COMPILER_PLAN_PLAN_H
+
+#include <stdbool.h>
+
+#include "backends/interface/backend.h"
+#include "compiler/closure/closure.h"
+#include "compiler/storage/nix_state.h"
+#include "compiler/resolve/resolve.h"
+#include "compiler/plan/run_memo.h"
+#include "compiler/storage/runner_paths.h"
+#include "compiler/storage/storage.h"
+#include "backends/interface/vm.h"
+#include "imaging/modules/modules.h"
+#include "imaging/initrd/stage1.h"
+
+/* A program that this one carries: imaging/guest/nix_db/main.c. */
+#define NIX_DB_PROGRAM "mvm-nix-db"
+
+/* The first descriptor that the hypervisor is given: macvtaps, then locked images. */
+enum { FIRST_FREE_FD = 3 };
+
+/* An image that the runner creates at its first start. */
+struct created_volume {
+	const struct volume *volume;
+	const char *archive;   /* in the runner; NULL: mkfs makes it */
+	struct strings mkfs;   /* the command, without the image */
+};
+
+struct plan {
+	const struct vm *vm;
+	const struct backend *backend;
+	struct system system;
+	struct closure closure;
+	struct guest guest;
+	struct lowered lowered;
+	bool own_stage1;         /* the initrd is ours */
+	bool copies_kernel;      /* the kernel is not in the store, so the runner carries it */
+	bool unpacks_kernel;     /* the hypervisor wants the ELF inside the bzImage */
+	bool copies_initrd;      /* the given initrd likewise */
+	bool tap_multi_queue;    /* how the host makes taps: as the hypervisor opens them */
+	struct nix_state nix;    /* the guest's Nix database */
+	struct module_list modules;
+	struct stage1_mounts mounts;
+	bool writable_store;     /* `overlay` is the last of the mounts */
+	struct store_overlay overlay;
+	VEC(struct stage1_link) roots; /* of the guest's garbage collector: what was asked to be packed */
+	VEC(struct created_volume) created;
+	uint32_t time;           /* seconds since 1970 of everything that has a time */
+	struct shared *shared;   /* what is made once, with other VMs of this run if there are any; NULL: nothing is kept */
+};
+
+/* `jobs`: threads, where store paths must be read. */
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, unsigned jobs,
+	       struct plan *plan);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/resolve/resolve.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "compiler/storage/host_store.h"
+#include "imaging/kernel/parameters.h"
+#include "compiler/storage/nix_state.h"
+
+enum { SMALL_FILE_BYTES = 1 << 20 };
+
+struct resolver {
+	struct arena *arena;
+	struct diag *diag;
+	struct vm *vm;
+	struct system *system;
+	struct json_object *bootspec; /* org.nixos.bootspec.v1, or NULL */
+};
+
+/* ---- defaults that depend on other options ---- */
+
+/* SHA-256 of a text, in digits. */
+static const char *digest_hex(struct arena *arena, const char *text)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	SHA256((const unsigned char *)text, strlen(text), digest);
+	return arena_hex(arena, digest, sizeof digest);
+}
+
+/* The same id that the reference derives, so that a VM keeps its identity when it changes hands. */
+static const char *derived_machine_id(struct arena *arena, const char *host_name)
+{
+	const char *hex = digest_hex(arena, arena_printf(arena, "microvm.nix:%s", host_name));
+	return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* Locally administered (0x02), and stable for a name. */
+static const char *derived_mac(struct arena *arena, const char *host_name, const char *id)
+{
+	const char *hex = digest_hex(arena, arena_printf(arena, "%s/%s", host_name, id));
+	return arena_printf(arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
+}
+
+static const struct share *host_store_share(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->shares.n; i++)
+		if (vm->shares.v[i].source && strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
+			return &vm->shares.v[i];
+	return NULL;
+}
+
+/* A text that was not written at all: `null` is written, and means none. */
+static bool left_open(const struct vm *vm, const char *const *field)
+{
+	return !*field && !vm_where(vm, field);
+}
+
+/* What is derived from the name; a vm without one is only checked. */
+static void fill_from_name(struct arena *arena, struct vm *vm)
+{
+	if (left_open(vm, &vm->socket))
+		vm->socket = arena_printf(arena, "%s.sock", vm->host_name);
+	if (left_open(vm, &vm->machine_id))
+		vm->machine_id = derived_machine_id(arena, vm->host_name);
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (!vm->interfaces.v[i].mac && vm->interfaces.v[i].id)
+			vm->interfaces.v[i].mac = derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
+}
+
+/* The copy of the host's database comes by a share that is as the store's. */
+static void add_database_share(struct arena *arena, struct vm *vm)
+{
+	const struct share *store = host_store_share(vm);
+	if (strcmp(vm->nix_database, "hostOverlay") != 0 || !store)
+		return;
+	const struct pos *where = vm_where(vm, &vm->nix_database);
+	struct share *shares = arena_alloc(arena, (vm->shares.n + 1) * sizeof *shares);
+	memcpy(shares, vm->shares.v, vm->shares.n * sizeof *shares);
+	shares[vm->shares.n] = (struct share){
+		.where = where ? *where : store->where,
+		.tag = NIX_STATE_TAG,
+		.source = NIX_STATE_COPY,
+		.mount_point = nix_state_lower(arena, vm),
+		.proto = store->proto,
+		.security_model = store->security_model,
+		.cache = store->cache,
+		.read_only = true,
+	};
+	vm->shares.v = shares;
+	vm->shares.n++;
+}
+
+static void fill_store_disk(struct vm *vm)
+{
+	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
+		vm->store_disk.type = vm->store_disk_type;
+	const bool erofs = vm->store_disk.type && strcmp(vm->store_disk.type, "erofs") == 0;
+	if (!vm_where(vm, &vm->store_disk.block_size))
+		vm->store_disk.block_size = erofs ? 4096 : 131072;
+	vm->store_disk.tail_packing = true;
+	vm->store_disk.compression_where = vm_where(vm, &vm->store_disk.compression);
+	if (!vm->store_disk.compression)
+		vm->store_disk.compression = erofs ? "lz4hc" : "zstd";
+}
+
+bool vm_fill(struct arena *arena, struct vm *vm)
+{
+	host_store_protect(arena, vm);
+	if (vm->host_name)
+		fill_from_name(arena, vm);
+	if (!vm_where(vm, &vm->hotplugged_mem_mib))
+		vm->hotplugged_mem_mib = vm->hotplug_mem_mib;
+	if (!vm_where(vm, &vm->store_on_disk))
+		vm->store_on_disk = !host_store_share(vm);
+	if (!vm_where(vm, &vm->system_symlink))
+		vm->system_symlink = !vm->store_on_disk;
+	if (!vm_where(vm, &vm->vsock.notify))
+		vm->vsock.notify = strcmp(vm->hypervisor, "cloud-hypervisor") == 0;
+	fill_store_disk(vm);
+	if (!vm->nix_database)
+		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
+	add_database_share(arena, vm);
+	if (!vm->graphics.socket)
+		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		struct share *share = &vm->shares.v[i];
+		if (!share->socket && !vm_where(vm, &share->socket) && strcmp(share->proto, "virtiofs") == 0)
+			share->socket = arena_printf(arena, "%s-virtiofs-%s.sock", vm->host_name, share->tag);
+	}
+	return true;
+}
+
+/* ---- paths ---- */
+
+/* A relative path is relative to the file that it stands in. */
+static void make_absolute(struct resolver *resolver, const char **field)
+{
+	if (!*field || (*field)[0] == '/')
+		return;
+	const struct pos *where = vm_where(resolver->vm, field);
+	const char *path = *field;
+	if (where && strchr(where->file, '/'))
+		path = path_join(resolver->arena, path_parent(resolver->arena, where->file), path);
+	const char *real = path_real(resolver->arena, path);
+	*field = real ? real : path;
+}
+
+/* A path outside the store that leads into it (./result) stands for the store path. */
+static const char *into_store(struct resolver *resolver, const char *path)
+{
+	size_t length = strlen(resolver->vm->store_dir);
+	if (strncmp(path, resolver->vm->store_dir, length) == 0 && path[length] == '/')
+		return path;
+	const char *real = path_real(resolver->arena, path);
+	return real && strncmp(real, resolver->vm->store_dir, length) == 0 && real[length] == '/' ? real : path;
+}
+
+static const char *in_toplevel(struct resolver *resolver, const char *name)
+{
+	return path_join(resolver->arena, resolver->system->toplevel, name);
+}
+
+/* What a symbolic link of the toplevel points to; the path itself when it is none. */
+static const char *follow_link(struct resolver *resolver, const char *path)
+{
+	const char *real = path_real(resolver->arena, path);
+	return real ? real : path;
+}
+
+static bool resolve_toplevel(struct resolver *resolver)
+{
+	struct vm *vm = resolver->vm;
+	const struct pos *where = vm_where(vm, &vm->toplevel);
+	make_absolute(resolver, &vm->toplevel);
+	vm->toplevel = into_store(resolver, vm->toplevel);
+	size_t length = strlen(vm->store_dir);
+	if (strncmp(vm->toplevel, vm->store_dir, length) != 0 || vm->toplevel[length] != '/')
+		return diag_error(resolver->diag, STATUS_INPUT, where, "not-in-store", "toplevel: %s is not in the store directory %s", vm->toplevel,
+				  vm->store_dir);
+	if (!path_is_directory(vm->toplevel))
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-toplevel", "toplevel: %s: %s", vm->toplevel,
+				  path_exists(vm->toplevel) ? "not a directory" : "no such store path");
+	resolver->system->toplevel = vm->toplevel;
+	resolver->system->init = in_toplevel(resolver, "init");
+	resolver->system->nixos = path_exists(in_toplevel(resolver, "nixos-version"));
+	if (!path_exists(resolver->system->init))
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-init", "toplevel: %s has no init", vm->toplevel);
+	return true;
+}
+
+/* ---- bootspec (https://github.com/NixOS/rfcs/blob/master/rfcs/0125-bootspec.md) ---- */
+
+static bool load_bootspec(struct resolver *resolver)
+{
+	struct bytes text;
+	const char *path = in_toplevel(resolver, "boot.json");
+	if (!path_exists(path))
+		return true;
+	if (!file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
+		return false;
+	struct json_object *document = json_tokener_parse(text.p), *spec = NULL;
+	if (document && json_object_object_get_ex(document, "org.nixos.bootspec.v1", &spec))
+		resolver->bootspec = json_object_get(spec);
+	else
+		diag_warning(resolver->diag, NULL, "bootspec", "%s has no org.nixos.bootspec.v1; it is not used", path);
+	json_object_put(document);
+	return true;
+}
+
+static const char *bootspec_text(struct resolver *resolver, const char *key)
+{
+	struct json_object *value = NULL;
+	if (!resolver->bootspec || !json_object_object_get_ex(resolver->bootspec, key, &value) || !json_object_is_type(value, json_type_string))
+		return NULL;
+	return arena_strdup(resolver->arena, json_object_get_string(value));
+}
+
+/* A file of the toplevel, else what the bootspec says; NULL when neither knows it. */
+static const char *derived_path(struct resolver *resolver, const char *name, const char *bootspec_key)
+{
+	const char *path = in_toplevel(resolver, name);
+	if (path_exists(path))
+		return follow_link(resolver, path);
+	return bootspec_key ? bootspec_text(resolver, bootspec_key) : NULL;
+}
+
+/* ---- kernel ---- */
+
+static bool resolve_kernel(struct resolver *resolver)
+{
+	struct vm *vm = resolver->vm;
+	const struct pos *where = vm_where(vm, &vm->kernel);
+	make_absolute(resolver, &vm->kernel);
+	const char *path = vm->kernel ? vm->kernel : derived_path(resolver, "kernel", "kernel");
+	if (!path)
+		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel), "missing-kernel",
+				  "no kernel: %s has none, and the description does not say \"kernel\"", vm->toplevel);
+	return kernel_inspect(resolver->arena, resolver->diag, path, where, &resolver->system->kernel);
+}
+
+/* A machine's own /lib/modules may be other kernels'. */
+static bool has_modules(struct resolver *resolver, const char *directory)
+{
+	const char *version = resolver->system->kernel.version, *modules = path_join(resolver->arena, directory, "lib/modules");
+	if (strcmp(directory, "/") == 0)
+		return version && path_is_directory(path_join(resolver->arena, modules, version));
+	return path_is_directory(modules);
+}
+
+/* lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage, PACKAGE/boot/vmlinuz-*, a machine's /boot/vmlinuz. */
+static const char *modules_beside(struct resolver *resolver, const char *kernel)
+{
+	const char *directory = path_parent(resolver->arena, kernel);
+	for (int up = 0; up < 2; up++) {
+		if (has_modules(resolver, directory))
+			return directory;
+		directory = path_parent(resolver->arena, directory);
+	}
+	return NULL;
+}
+
+static bool resolve_modules(struct resolver *resolver)
+{
+	struct vm *vm = resolver->vm;
+	make_absolute(resolver, &vm->kernel_modules);
+	const char *path = vm->kernel_modules;
+	if (path && !path_is_directory(path))
+		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->kernel_modules), "missing-modules", "kernelModules: %s: %s", path,
+				  path_exists(path) ? "not a directory" : "no such directory");
+	if (!path && !vm_where(vm, &vm->kernel_modules)) {
+		path = derived_path(resolver, "kernel-modules", NULL);
+		if (!path || vm->kernel)
+			path = modules_beside(resolver, resolver->system->kernel.path);
+	}
+	resolver->system->kernel_modules = path;
+	return true;
+}
+
+static bool resolve_initrd(struct resolver *resolver)
+{
+	struct vm *vm = resolver->vm;
+	const struct pos *where = vm_where(vm, &vm->initrd);
+	if (!vm->initrd)
+		return true;
+	bool of_guest = strcmp(vm->initrd, "guest") == 0;
+	if (!of_guest)
+		make_absolute(resolver, &vm->initrd);
+	const char *path = of_guest ? derived_path(resolver, "initrd", "initrd") : vm->initrd;
+	if (!path)
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd", "initrd: %s has no initrd", vm->toplevel);
+	if (access(path, R_OK) != 0)
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd", "initrd: %s: %s", path, strerror(errno));
+	resolver->system->initrd = path;
+	return true;
+}
+
+/* ---- kernel parameters ---- */
+
+static bool bootspec_parameters(struct resolver *resolver, struct strings *list)
+{
+	struct json_object *array = NULL;
+	if (!resolver->bootspec || !json_object_object_get_ex(resolver->bootspec, "kernelParams", &array) ||
+	    !json_object_is_type(array, json_type_array))
+		return false;
+	for (size_t i = 0; i < json_object_array_length(array); i++)
+		vec_push(resolver->arena, list,
+			 arena_strdup(resolver->arena, json_object_get_string(json_object_array_get_idx(array, i))));
+	return true;
+}
+
+static bool resolve_parameters(struct resolver *resolver)
+{
+	struct strings *list = &resolver->system->parameters;
+	if (vm_where(resolver->vm, &resolver->vm->kernel_params)) {
+		*list = resolver->vm->kernel_params;
+		return true;
+	}
+	struct bytes text;
+	const char *path = in_toplevel(resolver, "kernel-params");
+	if (bootspec_parameters(resolver, list) || !path_exists(path))
+		return true;
+	if (!file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
+		return false;
+	parameters_split(resolver->arena, text.p, list);
+	return true;
+}
+
+bool vm_resolve(struct arena *arena, struct diag *diag, struct vm *vm, struct system *system)
+{
+	struct resolver resolver = {arena, diag, vm, system, NULL};
+	*system = (struct system){0};
+	make_absolute(&resolver, &vm->closure);
+	for (size_t i = 0; i < vm->store_paths.n; i++) {
+		make_absolute(&resolver, &vm->store_paths.v[i]);
+		vm->store_paths.v[i] = into_store(&resolver, vm->store_paths.v[i]);
+	}
+	if (!resolve_toplevel(&resolver))
+		return false;
+	bool ok = load_bootspec(&resolver);
+	const bool found = resolve_kernel(&resolver);
+	ok &= found && resolve_modules(&resolver);
+	ok &= resolve_initrd(&resolver);
+	ok &= resolve_parameters(&resolver);
+	json_object_put(resolver.bootspec);
+	return ok;
+}

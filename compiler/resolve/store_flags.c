@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/resolve/store_flags.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+struct word {
+	const char *text;
+	const struct pos *where;
+};
+
+struct flags {
+	struct arena *arena;
+	struct diag *diag;
+	struct vm *vm;
+	const char *option; /* name of the option */
+	VEC(struct word) words;
+	size_t next;
+};
+
+static void refuse(const struct flags *flags, const struct word *word, const char *why)
+{
+	diag_error(flags->diag, STATUS_DESCRIPTION, word->where, "bad-store-flags", "%s: \"%s\" %s", flags->option, word->text, why);
+}
+
+/* The reference puts blanks between the strings and leaves it to a shell to split them. */
+static void split(struct flags *flags, const struct strings *strings)
+{
+	for (size_t i = 0; i < strings->n; i++) {
+		const struct pos *where = vm_where(flags->vm, strings->v[i]);
+		for (const char *at = strings->v[i]; *at;) {
+			at += strspn(at, " \t\n");
+			const size_t length = strcspn(at, " \t\n");
+			if (length)
+				vec_push(flags->arena, &flags->words, (struct word){arena_strndup(flags->arena, at, length), where});
+			at += length;
+		}
+	}
+}
+
+/* ---- what a flag says ---- */
+
+static void say_compression(const struct flags *flags, const struct word *word, const char *name)
+{
+	struct vm *vm = flags->vm;
+	if (vm_where(vm, &vm->store_disk.compression) && strcmp(vm->store_disk.compression, name) != 0) {
+		refuse(flags, word, "contradicts storeDisk.compression");
+		return;
+	}
+	vm->store_disk.compression = name;
+	vm->store_disk.compression_where = word->where;
+}
+
+static void say_number(const struct flags *flags, const struct word *word, int64_t *field, int64_t number, const char *contradicts)
+{
+	if (vm_where(flags->vm, field) && *field != number)
+		refuse(flags, word, contradicts);
+	else
+		*field = number;
+}
+
+/* A number with nothing behind it, but maybe K or M; -1 when it is none. */
+static int64_t number_of(const char *text)
+{
+	char *end;
+	const unsigned long long number = strtoull(text, &end, 0);
+	const unsigned shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : 0;
+	const bool digits = *text >= '0' && *text <= '9';
+	return digits && number <= 1 << 30 && end[shift > 0] == '\0' ? (int64_t)number << shift : -1;
+}
+
+static void say_level(const struct flags *flags, const struct word *word, const char *text)
+{
+	const int64_t level = number_of(text);
+	if (level < 0 || level > 22)
+		refuse(flags, word, "has no level that there is");
+	else
+		say_number(flags, word, &flags->vm->store_disk.level, level, "contradicts storeDisk.level");
+}
+
+static void say_block_size(const struct flags *flags, const struct word *word, const char *text)
+{
+	const int64_t bytes = number_of(text);
+	if (bytes < 4096 || bytes > 1 << 20 || (bytes & (bytes - 1)))
+		refuse(flags, word, "is no power of two from 4096 to 1048576");
+	else
+		say_number(flags, word, &flags->vm->store_disk.block_size, bytes, "contradicts storeDisk.blockSize");
+}
+
+static void say_engine(const struct flags *flags, const struct word *word, const char *engine, const char *contradicts)
+{
+	struct vm *vm = flags->vm;
+	if (vm_where(vm, &vm->store_disk.engine) && strcmp(vm->store_disk.engine, engine) != 0)
+		refuse(flags, word, contradicts);
+	else
+		vm->store_disk.engine = engine;
+}
+
+/* ---- mkfs.erofs ---- */
+
+/* lz4hc; lz4hc,9; zstd,level=3 */
+static void read_z(const struct flags *flags, const struct word *word, const char *value)
+{
+	const char *comma = strchr(value, ',');
+	const char *level = comma && strncmp(comma, ",level=", 7) == 0 ? comma + 7 : comma ? comma + 1 : NULL;
+	if (strchr(value, ':')) {
+		refuse(flags, word, "has several compressors; the store disk has one");
+		return;
+	}
+	say_compression(flags, word, comma ? arena_strndup(flags->arena, value, (size_t)(comma - value)) : value);
+	if (level)
+		say_level(flags, word, level);
+}
+
+static void read_feature(const struct flags *flags, const struct word *word, const char *feature)
+{
+	static const char *const whole[] = {"fragments", "all-fragments", "dedupe"};
+	struct vm *vm = flags->vm;
+	bool known = false;
+	if (strcmp(feature, "ztailpacking") == 0 || strcmp(feature, "^ztailpacking") == 0) {
+		vm->store_disk.tail_packing = *feature != '^';
+		return;
+	}
+	for (size_t i = 0; i < countof(whole); i++)
+		known |= strcmp(feature, whole[i]) == 0;
+	if (!known) {
+		refuse(flags, &(struct word){feature, word->where}, "is no feature that the store disk can have: ztailpacking, fragments, all-fragments, dedupe");
+		return;
+	}
+	vec_push(flags->arena, &vm->store_disk.mkfs_features, feature);
+	say_engine(flags, word, "mkfs.erofs", "needs storeDisk.engine: mkfs.erofs");
+}
+
+static void read_e(const struct flags *flags, const struct word *word, const char *value)
+{
+	for (const char *at = value; *at;) {
+		const size_t length = strcspn(at, ",");
+		read_feature(flags, word, arena_strndup(flags->arena, at, length));
+		at += length + (at[length] == ',');
+	}
+}
+
+static void read_c(const struct flags *flags, const struct word *word, const char *value)
+{
+	say_block_size(flags, word, value);
+}
+
+/* ---- gensquashfs ---- */
+
+static void read_compressor(const struct flags *flags, const struct word *word, const char *value)
+{
+	say_compression(flags, word, value);
+	if (strcmp(value, "zstd") != 0)
+		say_engine(flags, word, "mksquashfs", "needs storeDisk.engine: mksquashfs");
+}
+
+static void read_extra(const struct flags *flags, const struct word *word, const char *value)
+{
+	if (strncmp(value, "level=", 6) == 0)
+		say_level(flags, word, value + 6);
+	else
+		refuse(flags, word, "is understood with level= only");
+}
+
+/* The number of threads is the build's. */
+static void read_nothing(const struct flags *flags, const struct word *word, const char *value)
+{
+	(void)flags, (void)word, (void)value;
+}
+
+/* ---- both ---- */
+
+struct flag {
+	const char *name;
+	void (*read)(const struct flags *flags, const struct word *word, const char *value); /* NULL: takes no value, and says nothing here */
+};
+
+static const struct flag erofs_flags[] = {
+	{"-z", read_z},        {"-C", read_c},  {"-E", read_e},          {"--workers", read_nothing},
+	{"--all-root", NULL}, {"--quiet", NULL}, {"-x-1", NULL}, {0},
+};
+static const struct flag squashfs_flags[] = {
+	{"-comp", read_compressor}, {"-c", read_compressor}, {"--compressor", read_compressor}, {"-X", read_extra},
+	{"--comp-extra", read_extra}, {"-b", read_c}, {"--block-size", read_c}, {"-j", read_nothing}, {"--num-jobs", read_nothing},
+	{"-q", NULL}, {"--quiet", NULL}, {"--all-root", NULL}, {0},
+};
+
+/* The value of a flag that begins so: behind it, behind "=", or the next word. */
+static const char *value_of(struct flags *flags, const struct word *word, const char *name)
+{
+	const char *rest = word->text + strlen(name);
+	if (*rest)
+		return rest + (*rest == '=' && name[1] == '-');
+	return flags->next < flags->words.n ? flags->words.v[flags->next++].text : NULL;
+}
+
+static bool is_flag(const struct flag *flag, const char *text)
+{
+	const size_t length = strlen(flag->name);
+	const bool is_short = flag->name[1] != '-' && length == 2;
+	if (!flag->read || (!is_short && text[length] != '='))
+		return strcmp(text, flag->name) == 0;
+	return strncmp(text, flag->name, length) == 0;
+}
+
+static void read_word(struct flags *flags, const struct flag *table)
+{
+	const struct word word = flags->words.v[flags->next++];
+	while (table->name && (strncmp(word.text, table->name, strlen(table->name)) != 0 || !is_flag(table, word.text)))
+		table++;
+	if (!table->name) {
+		refuse(flags, &word, "is not understood; storeDisk says how the store disk is made");
+		return;
+	}
+	if (!table->read)
+		return;
+	const char *value = value_of(flags, &word, table->name);
+	if (value && *value)
+		table->read(flags, &word, value);
+	else
+		refuse(flags, &word, "lacks its value");
+}
+
+/* What the reference has when nobody says anything: an exported description holds it too. Fragments are worth no whole image then. */
+static bool is_erofs_default(const struct flags *flags)
+{
+	static const char *const words[] = {"-zlz4hc", "-Eztailpacking", "-Efragments"};
+	bool same = flags->words.n == countof(words);
+	for (size_t i = 0; same && i < countof(words); i++)
+		same = strcmp(flags->words.v[i].text, words[i]) == 0;
+	return same;
+}
+
+void store_flags_apply(struct arena *arena, struct diag *diag, struct vm *vm)
+{
+	if (vm_refused(vm, &vm->store_disk.type) || !vm->store_disk.type)
+		return;
+	const bool erofs = strcmp(vm->store_disk.type, "erofs") == 0;
+	const struct strings *given = erofs ? &vm->store_disk_erofs_flags : &vm->store_disk_squashfs_flags;
+	struct flags flags = {.arena = arena, .diag = diag, .vm = vm, .option = erofs ? "storeDiskErofsFlags" : "storeDiskSquashfsFlags"};
+	split(&flags, given);
+	if (erofs && is_erofs_default(&flags))
+		flags.words.n--;
+	if (erofs && flags.words.n)
+		vm->store_disk.tail_packing = false;
+	while (flags.next < flags.words.n)
+		read_word(&flags, erofs ? erofs_flags : squashfs_flags);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * script_needs: what must be there when the VM starts. microvm-run and microvm-check ask by the same lines and the same functions
+ * (templates/runner/needs.sh): what the one finds ready does not fail in the other.
+ */
+#include <string.h>
+
+#include "compiler/runner/script.h"
+#include "compiler/runner/script_text.h"
+#include "compiler/storage/volume.h"
+
+/* Where lines are collected. */
+struct lines {
+	struct arena *arena;
+	struct buf text;
+};
+
+static void need_program(struct lines *lines, const struct plan *plan)
+{
+	buf_puts(&lines->text, "need_program ");
+	script_put_pieces(&lines->text, &plan->lowered.command.arguments.v[0].pieces);
+	buf_puts(&lines->text, "\n");
+}
+
+static void need_quotable_runner(struct lines *lines, const struct plan *plan)
+{
+	if (plan->lowered.unquotable)
+		buf_printf(&lines->text, "need_runner_without %s\n", script_quoted(lines->arena, plan->lowered.unquotable));
+}
+
+static void need_file(struct lines *lines, const char *what, const char *path)
+{
+	buf_printf(&lines->text, "need_file '%s' %s\n", what, script_quoted(lines->arena, path));
+}
+
+static void need_files(struct lines *lines, const struct plan *plan)
+{
+	const struct file_ref *kernel = &plan->guest.kernel, *initrd = &plan->guest.initrd;
+	if (kernel->path && !kernel->in_runner)
+		need_file(lines, "the kernel", kernel->path);
+	if (initrd->path && !initrd->in_runner)
+		need_file(lines, "the initrd", initrd->path);
+	for (size_t i = 0; i < plan->vm->credential_files.n; i++)
+		need_file(lines, "the credential", plan->vm->credential_files.v[i].value);
+}
+
+/* Those that others make before. */
+static void need_interfaces(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->guest.nnics; i++) {
+		const struct interface *interface = plan->guest.nics[i].interface;
+		if (strcmp(interface->type, "tap") == 0)
+			buf_printf(&lines->text, "need_tap %s %s\n", interface->id, plan->tap_multi_queue ? "several" : "one");
+		else if (strcmp(interface->type, "macvtap") == 0)
+			buf_printf(&lines->text, "need_interface macvtap %s\n", interface->id);
+	}
+}
+
+static void need_huge_pages(struct lines *lines, const struct plan *plan)
+{
+	const struct backend *backend = plan->backend;
+	if (plan->vm->hugepage_mem && backend->hugetlb)
+		buf_printf(&lines->text, "need_huge_pages %llu %s%s%s\n", (unsigned long long)plan->vm->mem_mib, backend->hugetlb, backend->hugetlbfs ? " " : "",
+			   backend->hugetlbfs ? backend->hugetlbfs : "");
+}
+
+static void need_volumes(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
+		const struct volume *volume = &plan->vm->volumes.v[i];
+		const char *image = script_quoted(lines->arena, volume->image);
+		buf_printf(&lines->text, "need_volume %s %s %s\n", image, volume->read_only ? "true" : "false", volume->auto_create ? "true" : "false");
+		buf_printf(&lines->text, "need_free %s %s\n", image, volume_use(volume));
+		if (volume->read_only && volume->mount_point && strcmp(volume->image_type, "raw") == 0 && !plan->backend->macos)
+			buf_printf(&lines->text, "need_clean %s\n", image);
+		if (volume->direct && plan->backend->capabilities[FEATURE_DIRECT].can != CAN_IGNORE)
+			buf_printf(&lines->text, "need_direct %s\n", image);
+	}
+}
+
+static void need_volume_makers(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->created.n; i++) {
+		const struct created_volume *created = &plan->created.v[i];
+		const struct volume *volume = created->volume;
+		const char *image = script_quoted(lines->arena, volume->image);
+		buf_printf(&lines->text, "need_size %s %llu %s\n", image, (unsigned long long)volume->size_mib, volume->fs_type);
+		if (created->mkfs.n)
+			buf_printf(&lines->text, "need_mkfs %s %s %s\n", image, created->mkfs.v[0], volume_type_find(volume->fs_type)->package);
+	}
+}
+
+/* Where there will be sockets. */
+static void need_sockets(struct lines *lines, const struct plan *plan)
+{
+	const struct lowered *lowered = &plan->lowered;
+	for (size_t i = 0; i < lowered->stale.n; i++)
+		buf_printf(&lines->text, "need_socket %s\n", script_quoted(lines->arena, lowered->stale.v[i]));
+	if (lowered->companion.socket)
+		buf_printf(&lines->text, "need_socket %s\n", script_quoted(lines->arena, lowered->companion.socket));
+}
+
+const char *script_needs(struct arena *arena, const struct plan *plan)
+{
+	struct lines lines = {.arena = arena};
+	need_program(&lines, plan);
+	need_quotable_runner(&lines, plan);
+	need_files(&lines, plan);
+	need_huge_pages(&lines, plan);
+	need_interfaces(&lines, plan);
+	need_sockets(&lines, plan);
+	buf_puts(&lines.text, script_share_needs(arena, plan));
+	need_volumes(&lines, plan);
+	need_volume_makers(&lines, plan);
+	const char *text = arena_strdup(arena, buf_text(&lines.text));
+	buf_free(&lines.text);
+	return text;
+}
+
+const char *script_functions(struct arena *arena, const struct plan *plan)
+{
+	const char *apart = script_apart(arena, plan);
+	return arena_printf(arena, "%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "", apart);
+}
+
+const char *script_aio(const struct plan *plan)
+{
+	const struct lowered *lowered = &plan->lowered;
+	return command_has(&lowered->command, PIECE_AIO) || pieces_have(&lowered->config.pieces, PIECE_ENGINE_JSON) ? "\"$runner/libexec/mvm-host\" aio" : NULL;
+}
+
+/* Who tells of its state does so by the socket that the description names. */
+static void need_stopped(struct lines *lines, const struct plan *plan, const char *socket)
+{
+	const struct strings *state = &plan->lowered.state;
+	const bool named = plan->vm->socket && strcmp(plan->vm->socket, socket) == 0;
+	buf_printf(&lines->text, "need_stopped %s%s%s\n", script_quoted(lines->arena, socket), named && state->n ? " " : "",
+		   named ? script_words(lines->arena, state) : "");
+}
+
+/* Those of the hypervisor that are known to be left behind, and the one that the description names. */
+const char *script_need_stopped(struct arena *arena, const struct plan *plan)
+{
+	const char *socket = plan->vm->socket;
+	const struct strings *stale = &plan->lowered.stale;
+	struct lines lines = {.arena = arena};
+	bool named = false;
+	for (size_t i = 0; i < stale->n; i++) {
+		need_stopped(&lines, plan, stale->v[i]);
+		named = named || (socket && strcmp(socket, stale->v[i]) == 0);
+	}
+	if (socket && !named)
+		need_stopped(&lines, plan, socket);
+	const char *text = arena_strndup(arena, buf_text(&lines.text), lines.text.n ? lines.text.n - 1 : 0);
+	buf_free(&lines.text);
+	return text;
+}
+
+const char *script_check(struct arena *arena, const struct plan *plan)
+{
+	static const char *const accels[] = {
+		[ACCEL_KVM] = "MICROVM_ACCEL=kvm need_accel",
+		[ACCEL_PROBE] = "need_accel",
+		[ACCEL_TCG] = "",
+		[ACCEL_MACOS] = "",
+	};
+	const char *aio = script_aio(plan);
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, plan->vm->host_name)},
+		{"state", script_part(arena, "state")},
+		{"functions", script_functions(arena, plan)},
+		{"stopped", script_need_stopped(arena, plan)},
+		{"needs", script_needs(arena, plan)},
+		{"served", script_share_sockets(arena, plan, "need_served")},
+		{"accel", accels[plan->lowered.accel]},
+		{"aio", aio ? arena_printf(arena, "%s >/dev/null", aio) : ""},
+		{NULL, NULL},
+	};
+	return script_fill(arena, plan, "microvm-check", holes);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "compiler/storage/host_store.h"
+#include "compiler/runner/script.h"
+#include "compiler/runner/script_text.h"
+
+static bool is_served(const struct plan *plan, const struct share *share)
+{
+	return strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS;
+}
+
+/* The copy of the host's Nix database: microvm-run makes it. */
+static bool is_copied(const struct plan *plan, const struct share *share)
+{
+	return plan->nix.database == NIX_DATABASE_HOST_OVERLAY && strcmp(share->tag, NIX_STATE_TAG) == 0;
+}
+
+/* A line "share TAG SOCKET SOURCE READ-ONLY CACHE ACL ARGUMENT..." for each. */
+static const char *shares(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->shares.n; i++) {
+		const struct share *share = &plan->vm->shares.v[i];
+		if (!is_served(plan, share))
+			continue;
+		/* The daemons may come first, as root under the host's units. */
+		if (is_copied(plan, share))
+			buf_printf(&out, "%smake_directory %s", out.n ? "\n" : "", script_quoted(arena, share->source));
+		buf_printf(&out, "%sshare %s %s %s %s %s %s", out.n ? "\n" : "", script_quoted(arena, share->tag), script_quoted(arena, share->socket),
+			   script_quoted(arena, share->source), share->read_only ? "true" : "false", share->cache, share->posix_acl ? "true" : "false");
+		if (share->extra_args.n)
+			buf_printf(&out, " %s", script_words(arena, &share->extra_args));
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+/* Who is the VMs' group is seen where it runs; one that was asked for must be there. */
+static const char *group(struct arena *arena, const struct vm *vm)
+{
+	if (!vm_where(vm, &vm->virtiofsd.group))
+		return "find_group";
+	return vm->virtiofsd.group ? arena_printf(arena, "group=(--group %s)", script_quoted(arena, vm->virtiofsd.group)) : "";
+}
+
+/* The reference's default is a text that its shell runs; here it is a word. */
+static const char *threads(const struct vm *vm)
+{
+	return strcmp(vm->virtiofsd.thread_pool_size, "`nproc`") == 0 ? "$(nproc)" : vm->virtiofsd.thread_pool_size;
+}
+
+const char *script_apart(struct arena *arena, const struct plan *plan)
+{
+	const struct strings stores = host_store_places(arena, plan->vm);
+	for (size_t i = 0; i < plan->vm->shares.n; i++)
+		if (!plan->vm->shares.v[i].read_only)
+			return arena_printf(arena, "stores=(%s)\n%s", script_words(arena, &stores), script_part(arena, "apart"));
+	return "";
+}
+
+const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
+{
+	const struct vm *vm = plan->vm;
+	const char *lines = shares(arena, plan);
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, vm->host_name)},
+		{"user", script_quoted(arena, vm->host_user)},
+		{"package", script_quoted(arena, vm->virtiofsd.package ? vm->virtiofsd.package : "")},
+		{"threads", threads(vm)},
+		{"handles", vm->virtiofsd.inode_file_handles},
+		{"tells_tag", plan->backend->asks_for_tags ? "true" : "false"},
+		{"extra_args", script_words(arena, &vm->virtiofsd.extra_args)},
+		{"apart", script_apart(arena, plan)},
+		{"state", script_part(arena, "state")},
+		{"shares", lines},
+		{"group", group(arena, vm)},
+		{NULL, NULL},
+	};
+	return *lines ? script_fill(arena, plan, "virtiofsd-run", holes) : NULL;
+}
+
+const char *script_share_needs(struct arena *arena, const struct plan *plan)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->shares.n; i++) {
+		const struct share *share = &plan->vm->shares.v[i];
+		if (is_served(plan, share) || is_copied(plan, share))
+			continue;
+		const char *words = arena_printf(arena, "%s %s", script_quoted(arena, share->tag), script_quoted(arena, share->source));
+		buf_printf(&out, "need_share %s\n", words);
+		if (!share->read_only)
+			buf_printf(&out, "need_apart %s\n", words);
+		if (plan->backend->plain_inodes)
+			buf_printf(&out, "need_one_file_system %s\n", words);
+	}
+	return arena_strdup(arena, buf_text(&out));
+}
+
+const char *script_share_sockets(struct arena *arena, const struct plan *plan, const char *function)
+{
+	BUF_CLEANUP struct buf out = {0};
+	for (size_t i = 0; i < plan->vm->shares.n; i++)
+		if (is_served(plan, &plan->vm->shares.v[i]))
+			buf_printf(&out, "%s %s", out.n ? "" : function, script_quoted(arena, plan->vm->shares.v[i].socket));
+	if (out.n)
+		buf_puts(&out, "\n");
+	return arena_strdup(arena, buf_text(&out));
+}

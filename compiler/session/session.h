@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* session: one run of the program: its command line and the passes that its commands share. */
+#ifndef MVM_COMPILER_SESSION_SESSION_H
+#define MVM_COMPILER_SESSION_SESSION_H
+
+#include "compiler/session/cli.h"
+#include "compiler/plan/plan.h"
+#include "backends/interface/vm.h"
+
+struct session {
+	struct arena *arena;
+	struct diag *diag;
+	struct cli cli;
+	struct node *given; /* a description that is no file of its own; the command line's files are laid over it */
+	struct shared *shared; /* with other sessions of this run; NULL: nothing */
+	struct vm vm;
+	struct system system;
+	struct plan plan;
+	enum status status; /* of a command that came to its end */
+};
+
+/* Reads, merges and binds the descriptions, without checking the whole. */
+bool session_read(struct session *session);
+/* Reads and merges the descriptions, with the command line's --set and --hypervisor on top, binds and checks them. */
+bool session_check(struct session *session);
+/* The same, and plans. */
+bool session_plan(struct session *session);
+
+/* compiler/command/commands.c */
+bool command_build(struct session *session);
+bool command_check(struct session *session);
+bool command_plan(struct session *session);
+bool command_run(struct session *session);
+bool command_init(struct session *session);
+bool command_host(struct session *session);
+bool command_schema(struct session *session);
+bool command_options(struct session *session);
+/* compiler/command/cache.c */
+bool command_cache(struct session *session);
+/* compiler/inspect/size.c, compiler/inspect/why.c, compiler/inspect/diff.c */
+bool command_size(struct session *session);
+bool command_why(struct session *session);
+bool command_diff(struct session *session);
+
+#endif

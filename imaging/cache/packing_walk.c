@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/* object_walk: the records of a tree. */
+#include <string.h>
+
+#include "imaging/store/nar_hash.h"
+#include "imaging/cache/packing_internal.h"
+
+static struct object_record record_of(const struct store_node *node, uint8_t type, uint32_t count)
+{
+	return (struct object_record){
+		.type = type, .mode = (uint16_t)node->mode, .count = count, .number = node->number, .parent = node->parent};
+}
+
+static bool add_symlink(void *context, struct store_walk *walk, const struct store_node *node, const char *target)
+{
+	struct packing *p = context;
+	(void)walk;
+	packing_record_begin(p, record_of(node, OBJECT_SYMLINK, (uint32_t)node->size), NULL, node->name);
+	buf_add(&p->records, target, (size_t)node->size);
+	packing_record_end(p);
+	return true;
+}
+
+static bool add_directory(void *context, struct store_walk *walk, const struct store_node *node)
+{
+	struct packing *p = context;
+	(void)walk;
+	if (p->enter_directory)
+		p->enter_directory(p, node->number);
+	return true;
+}
+
+static bool end_directory(void *context, struct store_walk *walk, const struct store_node *node, uint32_t entries)
+{
+	struct packing *p = context;
+	(void)walk;
+	packing_record_begin(p, record_of(node, OBJECT_DIRECTORY, entries), NULL, node->name);
+	packing_record_end(p);
+	return true;
+}
+
+static bool add_file(void *context, struct store_walk *walk, const struct store_node *node, int fd)
+{
+	struct packing *p = context;
+	return p->add_file(p, walk->diag, fd, record_of(node, OBJECT_FILE, 0), node->size, node->name);
+}
+
+static bool check(struct packing *p)
+{
+	nar_end(&p->walk.nar, p->nar_hash);
+	return nar_check(p->walk.diag, p->root, p->identity.nar_hash, p->nar_hash);
+}
+
+bool packing_walk(struct packing *p, struct diag *diag, bool hashed)
+{
+	static const struct store_visitor visitor = {
+		.directory = add_directory, .directory_end = end_directory, .symlink = add_symlink, .file = add_file};
+	p->walk = (struct store_walk){.diag = diag, .visitor = &visitor, .context = p, .hashed = hashed};
+	p->walked = store_walk_run(&p->walk, p->root) && (!hashed || check(p));
+	store_walk_free(&p->walk);
+	return p->walked;
+}

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/disk/placer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "imaging/disk/writer.h"
+
+enum {
+	PAGE = OBJECT_PAGE,
+	SMALL_AREA = 8 * PAGE, /* where data of less than a page lies side by side */
+	COMPARE_BYTES = 64 * 1024,
+	FIRST_SLOTS = 1024,
+};
+
+/* From `from` on, up to the next piece, the object's data lies at `to` in the image. */
+struct piece {
+	uint64_t from, to;
+	bool shared; /* with an earlier object */
+};
+
+struct placer {
+	struct image_writer *image;
+	uint64_t end;
+	uint64_t small_start;
+	size_t small_used; /* SMALL_AREA: there is no area yet, or it is full */
+	unsigned char small[SMALL_AREA];
+
+	struct run *known; /* of objects added before, `start` in the image; open addressing, bytes 0 where free */
+	size_t nknown, slots;
+
+	/* of the object to be added, or added last */
+	struct run *runs;
+	size_t nruns, runs_capacity;
+	struct piece *pieces;
+	size_t npieces, pieces_capacity;
+
+	unsigned char compare[2][COMPARE_BYTES];
+};
+
+static void *grown(void *v, size_t n, size_t *capacity, size_t item)
+{
+	if (n < *capacity)
+		return v;
+	*capacity = *capacity ? *capacity * 2 : 64;
+	return memory(realloc(v, *capacity * item));
+}
+
+struct placer *placer_new(struct image_writer *image, uint64_t start)
+{
+	struct placer *placer = memory(calloc(1, sizeof *placer));
+	placer->image = image;
+	placer->end = start;
+	placer->small_used = SMALL_AREA;
+	placer->slots = FIRST_SLOTS;
+	placer->known = memory(calloc(placer->slots, sizeof *placer->known));
+	return placer;
+}
+
+void placer_free(struct placer *placer)
+{
+	if (!placer)
+		return;
+	free(placer->known);
+	free(placer->runs);
+	free(placer->pieces);
+	free(placer);
+}
+
+static uint64_t page_up(uint64_t at)
+{
+	return (at + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+}
+
+static uint64_t page_down(uint64_t at)
+{
+	return at & ~(uint64_t)(PAGE - 1);
+}
+
+/* ---- what earlier objects brought ---- */
+
+static size_t known_slot(const struct run *known, size_t slots, const struct run *run)
+{
+	size_t slot = (size_t)(run->hash ^ run->bytes) & (slots - 1);
+	while (known[slot].bytes && (known[slot].hash != run->hash || known[slot].bytes != run->bytes))
+		slot = (slot + 1) & (slots - 1);
+	return slot;
+}
+
+static void known_grow(struct placer *placer)
+{
+	const size_t slots = placer->slots * 2;
+	struct run *larger = memory(calloc(slots, sizeof *larger));
+	for (size_t i = 0; i < placer->slots; i++)
+		if (placer->known[i].bytes)
+			larger[known_slot(larger, slots, &placer->known[i])] = placer->known[i];
+	free(placer->known);
+	placer->known = larger;
+	placer->slots = slots;
+}
+
+static void known_add(struct placer *placer, struct run run)
+{
+	if (placer->nknown * 2 >= placer->slots)
+		known_grow(placer);
+	struct run *slot = &placer->known[known_slot(placer->known, placer->slots, &run)];
+	if (slot->bytes)
+		return;
+	*slot = run;
+	placer->nknown++;
+}
+
+/* The hash only finds candidates: what is shared was compared. */
+static bool is_same(struct placer *placer, const struct object *object, const struct run *run, uint64_t place)
+{
+	for (uint64_t at = 0; at < run->bytes;) {
+		const uint64_t left = run->bytes - at;
+		const size_t part = left < COMPARE_BYTES ? (size_t)left : COMPARE_BYTES;
+		if (!object_read_data(object, placer->compare[0], part, run->start + at) ||
+		    !image_writer_read(placer->image, placer->compare[1], part, place + at) ||
+		    memcmp(placer->compare[0], placer->compare[1], part) != 0)
+			return false;
+		at += part;
+	}
+	return true;
+}
+
+/* ---- runs of one object ---- */
+
+static bool saves_a_page(const struct run *run)
+{
+	return page_down(run->start + run->bytes) > page_up(run->start);
+}
+
+void placer_note_run(struct placer *placer, struct run run)
+{
+	if (!saves_a_page(&run))
+		return;
+	placer->runs = grown(placer->runs, placer->nruns, &placer->runs_capacity, sizeof *placer->runs);
+	placer->runs[placer->nruns++] = run;
+}
+
+static int run_compare(const void *a, const void *b)
+{
+	const struct run *x = a, *y = b;
+	return x->start < y->start ? -1 : x->start > y->start;
+}
+
+/* ---- placing ---- */
+
+static void piece_add(struct placer *placer, struct piece piece)
+{
+	placer->pieces = grown(placer->pieces, placer->npieces, &placer->pieces_capacity, sizeof *placer->pieces);
+	placer->pieces[placer->npieces++] = piece;
+}
+
+/* Copies whole pages of the object to the end of the image; `from` and `to` are at pages. */
+static bool append(struct placer *placer, const struct object *object, uint64_t from, uint64_t to)
+{
+	const uint64_t at = placer->end;
+	placer->end += to - from;
+	if (object->small)
+		return image_writer_put(placer->image, object->small + from, to - from, at);
+	return image_writer_copy(placer->image, object->fd, from, to - from, at);
+}
+
+static bool add_large(struct placer *placer, const struct object *object)
+{
+	if (placer->nruns)
+		qsort(placer->runs, placer->nruns, sizeof *placer->runs, run_compare);
+	uint64_t copied = 0; /* up to here the object's pages are in the image, or left out */
+	piece_add(placer, (struct piece){.from = 0, .to = placer->end});
+	for (size_t i = 0; i < placer->nruns; i++) {
+		const struct run *run = &placer->runs[i];
+		const struct run *known = &placer->known[known_slot(placer->known, placer->slots, run)];
+		const uint64_t run_end = run->start + run->bytes, data_bytes = object->footer.data_bytes;
+		if (run->start < copied || run->bytes > data_bytes || run->start > data_bytes - run->bytes || !known->bytes ||
+		    !is_same(placer, object, run, known->start))
+			continue;
+		if (!append(placer, object, copied, page_up(run->start)))
+			return false;
+		copied = page_down(run_end);
+		piece_add(placer, (struct piece){.from = run->start, .to = known->start, .shared = true});
+		piece_add(placer, (struct piece){.from = run_end, .to = placer->end + (run_end - copied)});
+	}
+	return append(placer, object, copied, object->footer.tables_offset);
+}
+
+static void remember_runs(struct placer *placer)
+{
+	for (size_t i = 0; i < placer->nruns; i++) {
+		struct run run = placer->runs[i];
+		run.start = placer_locate(placer, run.start);
+		known_add(placer, run);
+	}
+}
+
+static bool small_write(const struct placer *placer)
+{
+	return placer->small_start == 0 || image_writer_put(placer->image, placer->small, placer->small_used, placer->small_start);
+}
+
+static bool add_small(struct placer *placer, const struct object *object)
+{
+	const size_t bytes = (size_t)object->footer.data_bytes;
+	if (SMALL_AREA - placer->small_used < bytes) {
+		if (!small_write(placer))
+			return false;
+		placer->small_start = placer->end;
+		placer->small_used = 0;
+		placer->end += SMALL_AREA;
+	}
+	memcpy(placer->small + placer->small_used, object->small, bytes);
+	piece_add(placer, (struct piece){.from = 0, .to = placer->small_start + placer->small_used});
+	placer->small_used += bytes;
+	return true;
+}
+
+bool placer_add(struct placer *placer, const struct object *object)
+{
+	placer->npieces = 0;
+	bool ok = object->footer.data_bytes < PAGE ? add_small(placer, object) : add_large(placer, object);
+	if (ok)
+		remember_runs(placer);
+	placer->nruns = 0;
+	return ok;
+}
+
+uint64_t placer_locate(const struct placer *placer, uint64_t start)
+{
+	size_t low = 0, high = placer->npieces;
+	while (high - low > 1) {
+		const size_t middle = low + (high - low) / 2;
+		if (placer->pieces[middle].from <= start)
+			low = middle;
+		else
+			high = middle;
+	}
+	return placer->pieces[low].to + (start - placer->pieces[low].from);
+}
+
+uint64_t placer_reserve(struct placer *placer, uint64_t bytes)
+{
+	const uint64_t at = placer->end;
+	placer->end += page_up(bytes);
+	return at;
+}
+
+bool placer_finish(struct placer *placer, uint64_t *end)
+{
+	if (placer->small_start && placer->small_start + SMALL_AREA == placer->end)
+		placer->end = placer->small_start + placer->small_used;
+	*end = placer->end;
+	return small_write(placer);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; others compress, look objects up, and write
+ * the image.
+ * The queue holds the paths between the two ends: walked or found in the cache, but not linked yet, because links are made in order.
+ */
+#include "imaging/disk/store_disk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "imaging/disk/format.h"
+#include "imaging/disk/writer.h"
+#include "imaging/cache/cache.h"
+#include "imaging/cache/prefetch.h"
+
+enum { QUEUE_MOST = 128 /* bounds open files */ };
+
+struct item {
+	const struct store_path *path;
+	struct packing *packing;  /* NULL: `object` was in the cache */
+	struct cache_entry entry; /* of the packing */
+	struct object object;
+};
+
+struct job {
+	struct diag *diag;
+	const struct store_disk_request *request;
+	struct store_disk_result *result;
+	const struct image_format *format;
+	struct image *image;
+	struct image_writer *writer;
+	struct object_cache *cache;
+	struct prefetch *prefetch;
+	struct item queue[QUEUE_MOST];
+	size_t first, n;
+	uint64_t read_bytes, total_bytes; /* of the paths read or found so far; of all, as far as it is known */
+};
+
+/* Called with what was read of the path at hand. */
+static void report_progress(void *context, uint64_t read_bytes)
+{
+	const struct job *job = context;
+	if (!job->request->progress)
+		return;
+	/* A NAR is larger than its files: the end is told when it is reached. */
+	const uint64_t done = job->read_bytes + read_bytes;
+	job->request->progress(job->request->progress_context, done < job->total_bytes ? done : job->total_bytes, job->total_bytes);
+}
+
+/* ---- the end of the queue that links ---- */
+
+static bool item_link(struct job *job, struct item *item)
+{
+	if (item->packing && (!packing_finish(item->packing, job->diag, &item->object) ||
+			      !cache_publish(job->cache, job->diag, &item->entry, item->path->name, &item->object)))
+		return false;
+	if (!job->format->link(job->image, job->diag, item->path->name, &item->object))
+		return false;
+	job->result->content_bytes += item->object.footer.content_bytes;
+	if (job->request->stored)
+		job->request->stored[item->path - job->request->closure->v] = (int64_t)item->object.footer.data_bytes;
+	if (item->packing)
+		job->result->packed++;
+	else
+		job->result->reused++;
+	return true;
+}
+
+static void item_free(struct job *job, struct item *item)
+{
+	if (item->packing) {
+		cache_discard(job->cache, &item->entry);
+		job->format->packing_free(item->packing);
+	}
+	object_close(&item->object);
+}
+
+/* Links the oldest item, once it is complete; without `wait` it may be left. */
+static bool queue_settle_one(struct job *job, bool wait, bool *settled)
+{
+	struct item *item = &job->queue[job->first];
+	*settled = false;
+	while (item->packing && !job->format->is_complete(item->packing)) {
+		bool moved;
+		if (!job->format->proceed(job->image, job->diag, wait, &moved))
+			return false;
+		if (!moved)
+			return true;
+	}
+	if (!item_link(job, item))
+		return false;
+	item_free(job, item);
+	job->first = (job->first + 1) % QUEUE_MOST;
+	job->n--;
+	*settled = true;
+	return true;
+}
+
+/* Links what is ready, until at most `most` items are left. */
+static bool queue_settle(struct job *job, size_t most)
+{
+	for (bool settled = true; job->n && settled;)
+		if (!queue_settle_one(job, job->n > most, &settled))
+			return false;
+	return true;
+}
+
+/* ---- the end of the queue that reads ---- */
+
+static bool item_pack(struct job *job, struct item *item, const struct object_identity *identity)
+{
+	if (!cache_create(job->cache, job->diag, &item->entry))
+		return false;
+	const struct packing_request request = {.path = item->path->path,
+						.identity = *identity,
+						.fd = item->entry.fd,
+						.target = item->entry.where,
+						.progress = report_progress,
+						.progress_context = job};
+	return job->format->pack(job->image, job->diag, &request, &item->packing);
+}
+
+static bool queue_add(struct job *job, const struct store_path *path)
+{
+	struct item *item = &job->queue[(job->first + job->n) % QUEUE_MOST];
+	*item = (struct item){.path = path, .object.fd = -1, .entry.fd = -1};
+	job->n++;
+	const struct object_identity identity = cache_identity(job->cache, path);
+	if (!prefetch_take(job->prefetch, &item->object) && !item_pack(job, item, &identity))
+		return false;
+	job->read_bytes += item->packing ? packing_content_bytes(item->packing) : item->object.footer.content_bytes;
+	report_progress(job, 0);
+	return true;
+}
+
+static bool link_all(struct job *job)
+{
+	const struct closure *closure = job->request->closure;
+	for (size_t i = 0; i < closure->n; i++)
+		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MOST - 1))
+			return false;
+	if (!queue_settle(job, 0) || !job->format->finish(job->image, job->diag, &job->result->image_bytes, &job->result->inodes))
+		return false;
+	image_writer_end(job->writer, job->result->image_bytes);
+	if (job->request->progress)
+		job->request->progress(job->request->progress_context, job->total_bytes, job->total_bytes);
+	return image_writer_finish(job->writer, job->diag);
+}
+
+static void job_free(struct job *job)
+{
+	/* What is under way belongs to packings. */
+	if (job->image)
+		job->format->stop(job->image);
+	for (size_t i = 0; i < job->n; i++)
+		item_free(job, &job->queue[(job->first + i) % QUEUE_MOST]);
+	if (job->image)
+		job->format->free(job->image);
+	image_writer_free(job->writer);
+	prefetch_free(job->prefetch);
+	cache_close(job->cache);
+}
+
+static struct cache_request cache_request_of(const struct store_disk_request *request, const char *settings)
+{
+	return (struct cache_request){.directory = request->cache_dir,
+				      .scratch = request->scratch_dir,
+				      .settings = settings,
+				      .sharing = request->sharing,
+				      .closure = request->closure};
+}
+
+static bool job_start(struct job *job, struct arena *arena)
+{
+	const char *settings;
+	job->image = job->format->start(arena, job->diag, job->request, &settings);
+	if (!job->image)
+		return false;
+	const struct cache_request request = cache_request_of(job->request, settings);
+	job->cache = cache_open(job->diag, &request);
+	if (job->cache)
+		job->prefetch = prefetch_new(job->cache, job->request->closure, job->request->jobs ? job->request->jobs : 1);
+	job->writer = job->cache ? image_writer_new(job->diag, job->request->output, job->request->cached) : NULL;
+	if (job->writer)
+		job->format->open(job->image, job->writer);
+	return job->writer;
+}
+
+bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+{
+	*result = (struct store_disk_result){0};
+	struct job job = {.diag = diag, .request = request, .result = result, .format = request->format};
+	for (size_t i = 0; i < request->closure->n; i++)
+		job.total_bytes += request->closure->v[i].nar_size > 0 ? (uint64_t)request->closure->v[i].nar_size : 0;
+	struct arena *arena = arena_new();
+	bool ok = job_start(&job, arena) && link_all(&job);
+	job_free(&job);
+	arena_free(arena);
+	return ok;
+}
+
+void store_disk_peek(const struct store_disk_request *request)
+{
+	const char *settings;
+	struct arena *arena = arena_new();
+	/* What keeps the image from being made is for the build to say. */
+	if ((request->cache_dir || request->sharing) && request->format->start(arena, diag_new(arena), request, &settings)) {
+		const struct cache_request wanted = cache_request_of(request, settings);
+		cache_peek(&wanted, request->stored);
+	}
+	arena_free(arena);
+}

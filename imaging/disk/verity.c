@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree is made level by level. Its hash blocks are the pieces of work: each takes the 128 blocks below it, 512 KiB, from the file, and has one place
+ * in the file, so it does not matter which thread makes which, and memory does not grow with the image.
+ */
+#include "imaging/disk/verity.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "imaging/guest/init/verity_format.h"
+
+_Static_assert((int)VERITY_ROOT_BYTES == (int)VERITY_HASH_BYTES && (int)VERITY_BLOCK_BYTES == (int)VERITY_BLOCK, "the format's numbers");
+
+/* ---- hashing ---- */
+
+struct hasher {
+	EVP_MD_CTX *context;
+	unsigned char *blocks; /* VERITY_FANOUT of them */
+	unsigned char hashes[VERITY_BLOCK];
+};
+
+static struct hasher *hasher_new(void)
+{
+	struct hasher *hasher = memory(malloc(sizeof *hasher));
+	hasher->context = memory(EVP_MD_CTX_new());
+	hasher->blocks = memory(malloc((size_t)VERITY_FANOUT * VERITY_BLOCK));
+	if (EVP_DigestInit_ex(hasher->context, EVP_sha256(), NULL) != 1)
+		abort();
+	return hasher;
+}
+
+static void hasher_free(struct hasher *hasher)
+{
+	EVP_MD_CTX_free(hasher->context);
+	free(hasher->blocks);
+	free(hasher);
+}
+
+/* libcrypto fails here only for lack of memory. */
+static void hash_block(struct hasher *hasher, const unsigned char *block, unsigned char *hash)
+{
+	if (EVP_DigestInit_ex(hasher->context, NULL, NULL) != 1 || EVP_DigestUpdate(hasher->context, VERITY_SALT, VERITY_SALT_BYTES) != 1 ||
+	    EVP_DigestUpdate(hasher->context, block, VERITY_BLOCK) != 1 || EVP_DigestFinal_ex(hasher->context, hash, NULL) != 1)
+		abort();
+}
+
+/* Block numbers, in the file. */
+struct level {
+	uint64_t below, nbelow; /* what is hashed */
+	uint64_t at, n;         /* where the hashes go */
+};
+
+struct work {
+	int image;
+	const struct level *level;
+	_Atomic uint64_t next; /* block of the level that nobody has begun */
+	atomic_int error;      /* errno of the first failure; 0: none */
+};
+
+static off_t block_offset(uint64_t block)
+{
+	return (off_t)(block * VERITY_BLOCK);
+}
+
+/* One block of hashes; false with errno set. */
+static bool make_block(struct hasher *hasher, int image, const struct level *level, uint64_t index)
+{
+	const uint64_t first = index * VERITY_FANOUT, left = level->nbelow - first;
+	const size_t n = left < VERITY_FANOUT ? (size_t)left : VERITY_FANOUT;
+	if (!fd_read_all(image, hasher->blocks, n * VERITY_BLOCK, block_offset(level->below + first)))
+		return false;
+	memset(hasher->hashes, 0, sizeof hasher->hashes);
+	for (size_t i = 0; i < n; i++)
+		hash_block(hasher, hasher->blocks + i * VERITY_BLOCK, hasher->hashes + i * VERITY_HASH_BYTES);
+	return fd_write_all(image, hasher->hashes, VERITY_BLOCK, block_offset(level->at + index));
+}
+
+static void *make_blocks(void *context)
+{
+	struct work *work = context;
+	struct hasher *hasher = hasher_new();
+	uint64_t index;
+	while (atomic_load(&work->error) == 0 && (index = atomic_fetch_add(&work->next, 1)) < work->level->n)
+		if (!make_block(hasher, work->image, work->level, index))
+			atomic_store(&work->error, errno);
+	hasher_free(hasher);
+	return NULL;
+}
+
+/* The caller's thread is one of `jobs`; where no more can be started, it does what is left. False with errno set. */
+static bool make_level(int image, const struct level *level, unsigned jobs)
+{
+	struct work work = {.image = image, .level = level};
+	const size_t most = level->n < jobs ? (size_t)level->n : jobs;
+	pthread_t *threads = memory(malloc((most + 1) * sizeof *threads));
+	size_t n = 0;
+	while (n + 1 < most && pthread_create(&threads[n], NULL, make_blocks, &work) == 0)
+		n++;
+	make_blocks(&work);
+	while (n > 0)
+		pthread_join(threads[--n], NULL);
+	free(threads);
+	errno = atomic_load(&work.error);
+	return errno == 0;
+}
+
+/* ---- the tree ---- */
+
+static bool root_read(int image, uint64_t block, unsigned char root[VERITY_HASH_BYTES])
+{
+	struct hasher *hasher = hasher_new();
+	const bool ok = fd_read_all(image, hasher->blocks, VERITY_BLOCK, block_offset(block));
+	if (ok)
+		hash_block(hasher, hasher->blocks, root);
+	hasher_free(hasher);
+	return ok;
+}
+
+/* The root's level lies first, and is made last. */
+static bool make_tree(int image, unsigned jobs, struct verity *verity)
+{
+	uint64_t blocks[VERITY_LEVELS_MOST], end = verity->data_blocks + verity_tree_blocks(verity->data_blocks);
+	const unsigned levels = verity_levels(verity->data_blocks, blocks);
+	struct level level = {.at = 0, .n = verity->data_blocks};
+	for (unsigned i = 0; i < levels; i++) {
+		end -= blocks[i];
+		level = (struct level){.below = level.at, .nbelow = level.n, .at = end, .n = blocks[i]};
+		if (!make_level(image, &level, jobs))
+			return false;
+	}
+	return root_read(image, level.at, verity->root);
+}
+
+static bool append(int image, unsigned jobs, struct verity *verity)
+{
+	struct stat st;
+	struct verity_super super;
+	if (fstat(image, &st) != 0)
+		return false;
+	verity->data_blocks = ((uint64_t)st.st_size + VERITY_BLOCK - 1) / VERITY_BLOCK;
+	if (ftruncate(image, block_offset(verity->data_blocks)) != 0 || !make_tree(image, jobs, verity))
+		return false;
+	verity_super_fill(verity->data_blocks, verity->root, &super);
+	return fd_write_all(image, &super, sizeof super, block_offset(verity->data_blocks));
+}
+
+bool verity_append(struct diag *diag, const char *image, unsigned jobs, struct verity *verity)
+{
+	FD_CLEANUP int fd = open(image, O_RDWR | O_CLOEXEC);
+	if (fd >= 0 && append(fd, jobs, verity))
+		return true;
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write the hash tree of %s: %s", image, strerror(errno));
+}
+
+uint64_t verity_tree_bytes(const struct verity *verity)
+{
+	return verity->data_blocks ? verity_tree_blocks(verity->data_blocks) * VERITY_BLOCK : 0;
+}
+
+/* ---- as text ---- */
+
+const char *verity_root_text(struct arena *arena, const struct verity *verity)
+{
+	return arena_hex(arena, verity->root, sizeof verity->root);
+}
+
+const char *verity_salt_text(struct arena *arena)
+{
+	return arena_hex(arena, VERITY_SALT, VERITY_SALT_BYTES);
+}
+
+const char *verity_uuid_text(struct arena *arena, const struct verity *verity)
+{
+	unsigned char uuid[16];
+	verity_uuid(verity->root, uuid);
+	const char *text = arena_hex(arena, uuid, sizeof uuid);
+	return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%s", text, text + 8, text + 12, text + 16, text + 20);
+}
+
+bool verity_root_parse(const char *text, struct verity *verity)
+{
+	if (strlen(text) != 2 * VERITY_HASH_BYTES || strspn(text, "0123456789abcdef") != 2 * VERITY_HASH_BYTES)
+		return false;
+	for (size_t i = 0; i < VERITY_HASH_BYTES; i++)
+		verity->root[i] = (unsigned char)strtoul((const char[]){text[2 * i], text[2 * i + 1], '\0'}, NULL, 16);
+	return true;
+}

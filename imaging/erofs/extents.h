@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* erofs_extents: where a file's content is, in the records of an erofs object. */
+#ifndef MVM_IMAGING_EROFS_EXTENTS_H
+#define MVM_IMAGING_EROFS_EXTENTS_H
+
+#include <stdint.h>
+
+/* The payload of a file's record; then the map header and the indexes, whose blocks count from the first of the file, and the tail. */
+struct erofs_extents {
+	uint32_t layout; /* EROFS_PLAIN, EROFS_INLINE, EROFS_COMPRESSED */
+	uint32_t blocks; /* in the object's data, from the file's `start` on */
+	uint32_t index_bytes, tail_bytes;
+};
+
+#endif

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/guest/init/mounts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "imaging/guest/init/disk.h"
+#include "imaging/guest/init/file.h"
+#include "imaging/guest/init/message.h"
+
+#define NEW_ROOT "/mvm/root"
+
+static const struct {
+	const char *target, *type;
+	unsigned long flags;
+} kernel_mounts[] = {
+	{"/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC},
+	{"/dev", "devtmpfs", MS_NOSUID},
+};
+enum { KERNEL_MOUNTS = sizeof kernel_mounts / sizeof *kernel_mounts };
+
+void mounts_early(void)
+{
+	for (int i = 0; i < KERNEL_MOUNTS; i++) {
+		mkdir(kernel_mounts[i].target, 0755);
+		/* EBUSY: with CONFIG_DEVTMPFS_MOUNT /dev may be there. Without one of them the steps that need it tell. */
+		if (mount(kernel_mounts[i].type, kernel_mounts[i].target, kernel_mounts[i].type, kernel_mounts[i].flags, NULL) != 0 &&
+		    errno != EBUSY)
+			message("cannot mount %s: %s", kernel_mounts[i].target, strerror(errno));
+	}
+}
+
+/* ---- options ---- */
+
+static const struct {
+	const char *name;
+	unsigned long set, clear;
+} flag_options[] = {
+	{"defaults", 0, 0},
+	{"ro", MS_RDONLY, 0},
+	{"rw", 0, MS_RDONLY},
+	{"nosuid", MS_NOSUID, 0},
+	{"nodev", MS_NODEV, 0},
+	{"noexec", MS_NOEXEC, 0},
+	{"noatime", MS_NOATIME, 0},
+	{"nodiratime", MS_NODIRATIME, 0},
+	{"relatime", MS_RELATIME, 0},
+	{"strictatime", MS_STRICTATIME, 0},
+	{"lazytime", MS_LAZYTIME, 0},
+	{"sync", MS_SYNCHRONOUS, 0},
+	{"dirsync", MS_DIRSYNC, 0},
+	{"bind", MS_BIND, 0},
+	{"rbind", MS_BIND | MS_REC, 0},
+};
+
+static bool take_flag(const char *option, size_t length, unsigned long *flags)
+{
+	for (size_t i = 0; i < sizeof flag_options / sizeof *flag_options; i++) {
+		if (strlen(flag_options[i].name) != length || memcmp(flag_options[i].name, option, length) != 0)
+			continue;
+		*flags = (*flags | flag_options[i].set) & ~flag_options[i].clear;
+		return true;
+	}
+	return false;
+}
+
+/* Takes out of `options` what mount(2) wants as flags; the rest is for the file system, for the caller to free. */
+static char *split_options(const char *options, unsigned long *flags)
+{
+	char *rest = text_join("", options);
+	size_t n = 0;
+	while (*options) {
+		size_t length = strcspn(options, ",");
+		if (length && !take_flag(options, length, flags)) {
+			if (n)
+				rest[n++] = ',';
+			memcpy(rest + n, options, length);
+			n += length;
+		}
+		options += length + (options[length] == ',');
+	}
+	rest[n] = '\0';
+	return rest;
+}
+
+/* ---- explanations ---- */
+
+static void tell_file_systems(const char *type)
+{
+	char *list = file_text("/proc/filesystems"), line[512] = "";
+	for (char *rest = list, *name; rest && (name = strsep(&rest, "\n"));) {
+		const char *tab = strchr(name, '\t');
+		if (tab && strlen(line) + strlen(tab) + 1 < sizeof line)
+			strcat(strcat(line, " "), tab + 1);
+	}
+	free(list);
+	message("  the kernel knows no file system \"%s\"; is its module among the loaded ones?", type);
+	message("  it knows:%s", line);
+}
+
+static void tell_tags(void)
+{
+	DIR *devices = opendir("/sys/bus/virtio/drivers/9pnet_virtio");
+	unsigned count = 0;
+	for (const struct dirent *entry; devices && (entry = readdir(devices));) {
+		char path[512], tag[128];
+		snprintf(path, sizeof path, "/sys/bus/virtio/drivers/9pnet_virtio/%.255s/mount_tag", entry->d_name);
+		if (entry->d_name[0] == '.' || !file_line(path, tag, sizeof tag))
+			continue;
+		count++;
+		message("  there is a 9p share \"%s\"", tag);
+	}
+	if (devices)
+		closedir(devices);
+	if (count == 0)
+		message("  there is no 9p share at all");
+}
+
+/* What looks at a file system on the host, and mends it where that loses nothing. */
+static const char *checker(const char *type)
+{
+	static const char *const checkers[][2] = {
+		{"ext2", "e2fsck -fp"}, {"ext3", "e2fsck -fp"}, {"ext4", "e2fsck -fp"}, {"xfs", "xfs_repair -n"}, {"btrfs", "btrfs check"}, {"vfat", "fsck.vfat -a"},
+	};
+	for (size_t i = 0; i < sizeof checkers / sizeof *checkers; i++)
+		if (strcmp(checkers[i][0], type) == 0)
+			return checkers[i][1];
+	return NULL;
+}
+
+/* A loss of power may tear a block of the journal: EBADMSG is a wrong checksum, EUCLEAN a structure that is wrong. */
+static void tell_check(const struct plan_mount *mount, int error)
+{
+	const char *check = checker(mount->type);
+	if (*mount->image && check && (error == EINVAL || error == EIO || error == EBADMSG || error == EUCLEAN))
+		message("  on the host, with the VM stopped, check the volume: %s %s; or microvm --fsck NAME, for a VM of microvm", check, mount->image);
+}
+
+static void explain(const struct plan_mount *mount, int error)
+{
+	if (error == ENODEV)
+		tell_file_systems(mount->type);
+	else if (strcmp(mount->type, "9p") == 0 && error == ENOENT)
+		tell_tags();
+	else if (strcmp(mount->type, "virtiofs") == 0 && error == EINVAL)
+		message("  there is no virtiofs share \"%s\", or its options are wrong", mount->source);
+	else if (error == EROFS && mount->read_only) {
+		/* ext4 and xfs: "recovery required on readonly filesystem". */
+		message("  its last VM was probably cut off, and a read-only disk cannot be mended: start the VM that writes to it once,");
+		message("  or on the host run e2fsck -fp (for xfs: mount it once) on the image");
+	} else if (error == EACCES || error == EROFS)
+		message("  the disk is probably read-only; then it can only be mounted read-only");
+	else if (error == EINVAL)
+		message("  probably it is no %s file system, or it is damaged, or an option is wrong", mount->type);
+	tell_check(mount, error);
+}
+
+static _Noreturn void mount_failed(const struct parameters *parameters, const struct plan_mount *mount, const char *device, int log)
+{
+	int error = errno;
+	message("FAILED: cannot mount %s%s%s (%s) on %s: %s", mount->is_disk ? "disk " : "", mount->source,
+		mount->is_disk ? device : "", mount->type, mount->target, strerror(error));
+	if (*mount->options)
+		message("  options: %s", mount->options);
+	explain(mount, error);
+	kernel_log_tell(log);
+	stop(parameters);
+}
+
+/* ---- mounting ---- */
+
+static void must(const struct parameters *parameters, bool done, const char *what, const char *path)
+{
+	if (done)
+		return;
+	message("FAILED: cannot %s %s: %s", what, path, strerror(errno));
+	stop(parameters);
+}
+
+/* What mount(2) gets as source; does not return when it does not come. */
+static const char *source_wait(const struct parameters *parameters, const struct plan_mount *mount, char path[DISK_PATH_BYTES])
+{
+	bool is_device = !mount->is_disk && strncmp(mount->source, "/dev/", 5) == 0;
+	if (!mount->is_disk && !is_device)
+		return mount->source;
+	if (mount->is_disk ? disk_wait(parameters, mount->source, path) : device_wait(parameters, mount->source))
+		return mount->is_disk ? path : mount->source;
+	message("FAILED: cannot mount %s (%s): no disk %s%s%s after %u s", mount->target, mount->type, mount->is_disk ? "with serial \"" : "",
+		mount->source, mount->is_disk ? "\"" : "", parameters->wait_ms / 1000);
+	disks_tell();
+	stop(parameters);
+}
+
+/* The disk with the file system that is meant, which need not be the one at its place; does not return when it cannot be told which. */
+static const char *identified(const struct parameters *parameters, const struct plan_mount *mount, char path[DISK_PATH_BYTES])
+{
+	if (disk_is(mount->source, mount->identity))
+		return mount->source;
+	unsigned count = disks_identify(mount->identity, path);
+	if (count == 1) {
+		message("%s is on %s, not on %s", mount->target, path, mount->source);
+		return path;
+	}
+	*path = '\0';
+	if (count == 0 && strncmp(mount->identity, "uuid:", 5) == 0) {
+		debug(parameters, "no disk has the %s: %s was made elsewhere", mount->identity, mount->source);
+		return mount->source;
+	}
+	message("FAILED: cannot mount %s (%s): %s with the %s", mount->target, mount->type, count ? "there are several disks" : "there is no disk",
+		mount->identity);
+	disks_tell();
+	stop(parameters);
+}
+
+/* Mounts it on `target`, its place for now. */
+static void mount_one(const struct parameters *parameters, const struct plan_mount *item, const char *target)
+{
+	char path[DISK_PATH_BYTES] = "", device[DISK_PATH_BYTES + 3] = "";
+	const char *source = source_wait(parameters, item, path);
+	if (*item->identity)
+		source = identified(parameters, item, path);
+	if (*path)
+		snprintf(device, sizeof device, " (%s)", path);
+	unsigned long flags = item->read_only ? MS_RDONLY : 0;
+	char *options = split_options(item->options, &flags);
+	must(parameters, directories_make(target), "make the directory", item->target);
+	int log = kernel_log_mark();
+	if (mount(source, target, item->type, flags, options) != 0)
+		mount_failed(parameters, item, device, log);
+	/* A bind mount takes its flags only when it is mounted again. */
+	if ((flags & MS_BIND) && (flags & ~(MS_BIND | MS_REC)) && mount(NULL, target, NULL, flags | MS_REMOUNT, NULL) != 0)
+		mount_failed(parameters, item, device, log);
+	kernel_log_close(log);
+	free(options);
+	debug(parameters, "mounted %s%s on %s", item->source, device, item->target);
+}
+
+static bool is_root(const struct plan_mount *mount)
+{
+	return strcmp(mount->target, "/") == 0;
+}
+
+/* The tmpfs, unless the plan has something else for "/". */
+static void mount_root(const struct parameters *parameters, const struct plan *plan)
+{
+	struct plan_mount root = {.source = "tmpfs", .target = "/", .type = "tmpfs", .options = plan->root_options, .identity = "", .image = ""};
+	for (size_t i = 0; i < plan->nsteps; i++)
+		if (plan->steps[i].kind == PLAN_STEP_MOUNT && is_root(&plan->steps[i].mount))
+			root = plan->steps[i].mount;
+	mount_one(parameters, &root, NEW_ROOT);
+}
+
+/*
+ * The new root becomes "/" before anything is mounted in it: so every path in the plan, in an overlay's options and later in /proc/mounts
+ * is the same, and Nix's check of its overlay (check-mount) works.
+ */
+int mounts_enter_root(const struct parameters *parameters, const struct plan *plan)
+{
+	mount_root(parameters, plan);
+	for (int i = 0; i < KERNEL_MOUNTS; i++) {
+		char *target = text_join(NEW_ROOT, kernel_mounts[i].target);
+		must(parameters, directories_make(target) && mount(kernel_mounts[i].target, target, NULL, MS_MOVE, NULL) == 0, "move",
+		     kernel_mounts[i].target);
+		free(target);
+	}
+	int initramfs = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	must(parameters, initramfs >= 0 && chdir(NEW_ROOT) == 0 && mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 && chdir("/") == 0,
+	     "change to the root at", NEW_ROOT);
+	must(parameters, directories_make("/run") && mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0, "mount", "/run");
+	return initramfs;
+}
+
+void mount_make(const struct parameters *parameters, const struct plan_mount *mount)
+{
+	if (!is_root(mount))
+		mount_one(parameters, mount, mount->target);
+}

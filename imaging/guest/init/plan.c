@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/guest/init/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_octal(const char *digits)
+{
+	for (int i = 0; i < 3; i++)
+		if (digits[i] < '0' || digits[i] > '7')
+			return false;
+	return true;
+}
+
+/* Decodes in place; false at a bad escape. */
+static bool decode(char *field)
+{
+	char *to = field;
+	if (strcmp(field, "-") == 0)
+		*field = '\0';
+	for (const char *from = field; *from;) {
+		if (*from != '\\') {
+			*to++ = *from++;
+			continue;
+		}
+		if (!is_octal(from + 1))
+			return false;
+		*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+		from += 4;
+	}
+	*to = '\0';
+	return true;
+}
+
+/* Splits a line at its blanks into `fields`, with a NULL at their end; 0 when one is bad. */
+static size_t split(char *line, char **fields)
+{
+	size_t n = 0;
+	for (char *rest = line; rest;) {
+		char *field = strsep(&rest, " ");
+		if (*field == '\0' || !decode(field))
+			return 0;
+		fields[n++] = field;
+	}
+	return n;
+}
+
+static bool word_is(const char *word, const char *yes, const char *no, bool *out)
+{
+	*out = strcmp(word, yes) == 0;
+	return *out || strcmp(word, no) == 0;
+}
+
+static bool number_is(const char *digits, int base, unsigned *out)
+{
+	char *end;
+	*out = (unsigned)strtoul(digits, &end, base);
+	return *digits >= '0' && *digits <= '9' && *end == '\0';
+}
+
+static int digit_value(char digit)
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *found = digit ? strchr(digits, digit) : NULL;
+	return found ? (int)(found - digits) : -1;
+}
+
+static bool hash_is(const char *digits, unsigned char hash[VERITY_HASH_BYTES])
+{
+	if (strlen(digits) != 2 * VERITY_HASH_BYTES)
+		return false;
+	for (size_t i = 0; i < VERITY_HASH_BYTES; i++) {
+		int high = digit_value(digits[2 * i]), low = digit_value(digits[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		hash[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
+/* So many that their tree has a place too. */
+static bool blocks_are(const char *digits, uint64_t *out)
+{
+	char *end;
+	*out = strtoull(digits, &end, 10);
+	return *digits >= '1' && *digits <= '9' && *end == '\0' && *out < INT64_MAX / VERITY_BLOCK / 2;
+}
+
+static bool add_module(struct plan *plan, char **fields)
+{
+	struct plan_module *module = &plan->modules[plan->nmodules++];
+	*module = (struct plan_module){.file = fields[1], .name = fields[2]};
+	return word_is(fields[3], "may-fail", "needed", &module->may_fail);
+}
+
+static struct plan_step *add_step(struct plan *plan, enum plan_kind kind)
+{
+	struct plan_step *step = &plan->steps[plan->nsteps++];
+	step->kind = kind;
+	return step;
+}
+
+static bool add_verity(struct plan *plan, char **fields)
+{
+	struct plan_verity *verity = &add_step(plan, PLAN_STEP_VERITY)->verity;
+	verity->source = fields[2];
+	verity->name = fields[3];
+	return *verity->name && strlen(verity->name) < PLAN_VERITY_NAME_BYTES && !strchr(verity->name, '/') && blocks_are(fields[4], &verity->blocks) &&
+	       hash_is(fields[5], verity->root) && word_is(fields[1], "disk", "name", &verity->is_disk);
+}
+
+static bool add_mount(struct plan *plan, char **fields)
+{
+	struct plan_mount *mount = &add_step(plan, PLAN_STEP_MOUNT)->mount;
+	*mount = (struct plan_mount){.source = fields[2], .target = fields[3], .type = fields[4], .options = fields[6], .identity = fields[7],
+				    .image = fields[8]};
+	return fields[3][0] == '/' && (!*fields[7] || strncmp(fields[7], "uuid:", 5) == 0 || strncmp(fields[7], "label:", 6) == 0) &&
+	       word_is(fields[1], "disk", "name", &mount->is_disk) &&
+	       word_is(fields[5], "ro", "rw", &mount->read_only);
+}
+
+static bool add_directory(struct plan *plan, char **fields)
+{
+	struct plan_directory *directory = &add_step(plan, PLAN_STEP_DIRECTORY)->directory;
+	directory->target = fields[1];
+	return fields[1][0] == '/' && number_is(fields[2], 8, &directory->mode) && number_is(fields[3], 10, &directory->owner) &&
+	       number_is(fields[4], 10, &directory->group);
+}
+
+static bool add_file(struct plan *plan, char **fields)
+{
+	struct plan_file *file = &add_step(plan, PLAN_STEP_FILE)->file;
+	file->file = fields[1];
+	file->target = fields[2];
+	return fields[2][0] == '/' && number_is(fields[3], 8, &file->mode);
+}
+
+static bool add_link(struct plan *plan, char **fields)
+{
+	add_step(plan, PLAN_STEP_LINK)->link = (struct plan_link){fields[1], fields[2]};
+	return *fields[1] && fields[2][0] == '/';
+}
+
+static bool add_grow(struct plan *plan, char **fields)
+{
+	add_step(plan, PLAN_STEP_GROW)->grow.target = fields[1];
+	return fields[1][0] == '/';
+}
+
+static bool add_run(struct plan *plan, char **fields)
+{
+	add_step(plan, PLAN_STEP_RUN)->run = (struct plan_run){fields[1], fields + 2};
+	return *fields[1];
+}
+
+static bool set_init(struct plan *plan, char **fields)
+{
+	plan->init = fields[1];
+	return fields[1][0] == '/';
+}
+
+static bool set_root(struct plan *plan, char **fields)
+{
+	plan->root_options = fields[1];
+	return true;
+}
+
+static bool set_nixos(struct plan *plan, char **fields)
+{
+	(void)fields;
+	plan->nixos = true;
+	return true;
+}
+
+static const struct keyword {
+	const char *name;
+	size_t fields; /* the keyword included; of `run` the fewest */
+	bool (*read)(struct plan *plan, char **fields);
+} keywords[] = {
+	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"verity", 6, add_verity}, {"mount", 9, add_mount},
+	{"directory", 5, add_directory}, {"file", 4, add_file}, {"link", 3, add_link}, {"grow", 2, add_grow}, {"run", 3, add_run},
+};
+
+static bool read_line(struct plan *plan, char *line, char **fields, size_t *used)
+{
+	size_t n = split(line, fields);
+	*used = n + 1;
+	for (size_t i = 0; n && i < sizeof keywords / sizeof *keywords; i++) {
+		if (strcmp(fields[0], keywords[i].name) != 0)
+			continue;
+		bool fits = keywords[i].read == add_run ? n >= keywords[i].fields : n == keywords[i].fields;
+		return fits && keywords[i].read(plan, fields);
+	}
+	return false;
+}
+
+static size_t count_bytes(const char *text, char byte)
+{
+	size_t count = 0;
+	for (; *text; text++)
+		count += *text == byte;
+	return count;
+}
+
+/* Room for everything that the text can say: a line has one field more than blanks, and a NULL. */
+static void plan_allocate(const char *text, struct plan *plan)
+{
+	size_t lines = count_bytes(text, '\n') + 1;
+	*plan = (struct plan){
+		.modules = calloc(lines, sizeof *plan->modules),
+		.steps = calloc(lines, sizeof *plan->steps),
+		.words = calloc(count_bytes(text, ' ') + 2 * lines, sizeof *plan->words),
+	};
+	if (!plan->modules || !plan->steps || !plan->words)
+		abort();
+}
+
+unsigned plan_parse(char *text, struct plan *plan)
+{
+	plan_allocate(text, plan);
+	unsigned number = 1;
+	char **words = plan->words, *line = strsep(&text, "\n");
+	if (strcmp(line, PLAN_VERSION) != 0)
+		return number;
+	while ((line = strsep(&text, "\n"))) {
+		number++;
+		/* Text ends with its last line's end. */
+		if (*line == '\0' && !text)
+			break;
+		size_t used;
+		if (!read_line(plan, line, words, &used))
+			return number;
+		words += used;
+	}
+	return plan->init && plan->root_options ? 0 : number;
+}

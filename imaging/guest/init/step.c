@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/guest/init/step.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "imaging/guest/init/file.h"
+#include "imaging/guest/init/grow.h"
+#include "imaging/guest/init/message.h"
+#include "imaging/guest/init/mounts.h"
+#include "imaging/guest/init/verity.h"
+
+extern char **environ;
+
+enum { EXIT_NOT_STARTED = 127 };
+
+static void must(const struct parameters *parameters, bool done, const char *what, const char *path)
+{
+	if (done) {
+		debug(parameters, "%s %s: done", what, path);
+		return;
+	}
+	message("FAILED: cannot %s %s: %s", what, path, strerror(errno));
+	stop(parameters);
+}
+
+static void make_directory(const struct parameters *parameters, const struct plan_directory *directory)
+{
+	bool done = directory_put(directory->target, directory->mode, directory->owner, directory->group);
+	must(parameters, done, "make the directory", directory->target);
+}
+
+static void put_file(const struct parameters *parameters, const struct plan_file *file, int initramfs)
+{
+	must(parameters, file_put(initramfs, file->file, file->target, file->mode), "write", file->target);
+}
+
+static void make_link(const struct parameters *parameters, const struct plan_link *link)
+{
+	bool done = directories_make_parent(link->target) && (symlink(link->path, link->target) == 0 || errno == EEXIST);
+	must(parameters, done, "make the link", link->target);
+}
+
+/* In the child: becomes the program, which lies in the initramfs and so is nowhere below the new root. */
+static _Noreturn void become(const struct plan_run *run, int initramfs)
+{
+	int program = openat(initramfs, run->file, O_PATH | O_CLOEXEC);
+	if (program >= 0)
+		syscall(SYS_execveat, program, "", run->arguments, environ, AT_EMPTY_PATH);
+	message("cannot start %s: %s", run->arguments[0], strerror(errno));
+	_exit(EXIT_NOT_STARTED);
+}
+
+static void run_program(const struct parameters *parameters, const struct plan_run *run, int initramfs)
+{
+	const char *name = run->arguments[0];
+	int status = 0;
+	pid_t pid = fork();
+	if (pid == 0)
+		become(run, initramfs);
+	must(parameters, pid > 0, "start", name);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		debug(parameters, "%s is done", name);
+		return;
+	}
+	if (WIFSIGNALED(status))
+		message("FAILED: %s was ended by signal %d", name, WTERMSIG(status));
+	else
+		message("FAILED: %s ended with status %d", name, WEXITSTATUS(status));
+	stop(parameters);
+}
+
+void step_do(const struct parameters *parameters, const struct plan_step *step, int initramfs)
+{
+	switch (step->kind) {
+	case PLAN_STEP_VERITY:
+		verity_open(parameters, &step->verity);
+		break;
+	case PLAN_STEP_MOUNT:
+		mount_make(parameters, &step->mount);
+		break;
+	case PLAN_STEP_DIRECTORY:
+		make_directory(parameters, &step->directory);
+		break;
+	case PLAN_STEP_FILE:
+		put_file(parameters, &step->file, initramfs);
+		break;
+	case PLAN_STEP_LINK:
+		make_link(parameters, &step->link);
+		break;
+	case PLAN_STEP_GROW:
+		grow_make(parameters, step->grow.target);
+		break;
+	case PLAN_STEP_RUN:
+		run_program(parameters, &step->run, initramfs);
+		break;
+	}
+}

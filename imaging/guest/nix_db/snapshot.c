@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * To read a database with a log SQLite needs the log's index, and makes it when it is not there. When the log is empty we go without ("immutable": no
+ * log, no locks) and make sure that nobody wrote meanwhile: that works for those who may not write to the directory. Otherwise whoever
+ * writes to the log has made its index.
+ */
+#include "imaging/guest/nix_db/snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/sqlite_file.h"
+#include "imaging/guest/nix_db/database.h"
+#include "imaging/guest/nix_db/files.h"
+#include "imaging/guest/nix_db/message.h"
+#include "imaging/guest/nix_db/reconcile.h"
+
+enum {
+	WAIT_MS = 20000, /* for a quiet moment, or the end of somebody's lock */
+	PAUSE_MS = 25,   /* longer than the steps in which times of files advance */
+	BLOCK_BYTES = 64 * 1024,
+};
+
+struct copier {
+	struct arena *arena;
+	const char *source; /* the file */
+	const char *target; /* the file being written, a sibling of what it will be */
+};
+
+static long long now_ms(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static void pause_shortly(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
+}
+
+/* All pages in one step, which holds SQLite's read lock: one state. A code of SQLite. */
+static int copy_pages(sqlite3 *from, sqlite3 *to)
+{
+	sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+	if (!backup)
+		return sqlite3_errcode(to);
+	sqlite3_backup_step(backup, -1);
+	return sqlite3_backup_finish(backup);
+}
+
+/* The copy has no log, and says so: a database in WAL mode cannot be opened by a Nix with `use-sqlite-wal = false`. */
+static int copy_once(const struct copier *copier, const char *options)
+{
+	sqlite3 *from = NULL, *to = NULL;
+	unlink(copier->target);
+	int code = sqlite3_open_v2(database_uri(copier->arena, copier->source, options), &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	if (code == SQLITE_OK)
+		code = sqlite3_open_v2(copier->target, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "unix-none");
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(to, "pragma locking_mode = exclusive; pragma synchronous = off", NULL, NULL, NULL);
+	if (code == SQLITE_OK)
+		code = copy_pages(from, to);
+	if (code == SQLITE_OK)
+		code = sqlite3_exec(to, "pragma journal_mode = delete; select 1 from ValidPaths, Refs limit 1", NULL, NULL, NULL);
+	sqlite3_close(from);
+	if (sqlite3_close(to) != SQLITE_OK && code == SQLITE_OK)
+		code = SQLITE_IOERR;
+	return code;
+}
+
+static bool is_passing(int code)
+{
+	code &= 0xff;
+	return code == SQLITE_BUSY || code == SQLITE_LOCKED || code == SQLITE_PROTOCOL;
+}
+
+static bool copy_failed(const struct copier *copier, int code)
+{
+	if (is_passing(code))
+		return fail("%s was in use for %d s", copier->source, WAIT_MS / 1000);
+	return fail("cannot copy %s to %s: %s", copier->source, copier->target, sqlite3_errstr(code));
+}
+
+static bool copy(const struct copier *copier)
+{
+	long long end = now_ms() + WAIT_MS;
+	for (;;) {
+		struct stat before;
+		if (stat(copier->source, &before) != 0)
+			return fail("cannot read %s: %s", copier->source, strerror(errno));
+		pause_shortly();
+		bool log = sqlite_has_log(copier->arena, copier->source);
+		if (log || sqlite_is_unchanged(copier->source, &before)) {
+			int code = copy_once(copier, log ? "" : "?immutable=1");
+			bool sound = log || (!sqlite_has_log(copier->arena, copier->source) && sqlite_is_unchanged(copier->source, &before));
+			if (sound && code == SQLITE_OK)
+				return true;
+			if (sound && (!is_passing(code) || now_ms() >= end))
+				return copy_failed(copier, code);
+		}
+		if (now_ms() >= end)
+			return copy_failed(copier, SQLITE_BUSY);
+	}
+}
+
+/* FNV-1a: tells one database from another, not from one made to deceive. */
+static bool identify(const struct copier *copier, char id[17])
+{
+	uint64_t hash = 0xcbf29ce484222325;
+	unsigned char block[BLOCK_BYTES];
+	FD_CLEANUP int fd = open(copier->target, O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+	while (fd >= 0 && (n = read(fd, block, sizeof block)) > 0)
+		for (ssize_t i = 0; i < n; i++)
+			hash = (hash ^ block[i]) * 0x100000001b3;
+	snprintf(id, 17, "%016llx", (unsigned long long)hash);
+	return n == 0 || fail("cannot read %s: %s", copier->target, strerror(errno));
+}
+
+static bool check_schema(struct arena *arena, const char *from)
+{
+	const char *path = path_join(arena, from, "schema"), *schema = text_of(arena, path);
+	if (!schema)
+		return fail("cannot read %s: %s", path, strerror(errno));
+	if (strcmp(schema, SEED_SCHEMA) == 0)
+		return true;
+	return fail("%s says that the host's Nix database has schema \"%.20s\", but " SEED_SCHEMA " is the one that guests are made for: update mvmbuild, "
+		    "or choose nixDatabase: prebuilt",
+		    path, schema);
+}
+
+static bool publish(const struct copier *copier, const char *to)
+{
+	char id[17];
+	struct arena *arena = copier->arena;
+	const char *file = path_join(arena, to, "db.sqlite"), *id_file = path_join(arena, to, SEED_ID), *old = text_of(arena, id_file);
+	if (!identify(copier, id))
+		return false;
+	if (old && strcmp(old, id) == 0 && path_exists(file))
+		return remove_file(copier->target);
+	/* Without an id it is no seed: one of another time must not stand beside the new file. */
+	return remove_file(id_file) && sync_directory(to) && publish_file(arena, copier->target, file) &&
+	       publish_text(arena, path_join(arena, to, "schema"), SEED_SCHEMA) && publish_text(arena, id_file, id);
+}
+
+bool snapshot(const char *from, const char *to)
+{
+	struct arena *arena = arena_new();
+	const struct copier copier = {arena, path_join(arena, from, "db.sqlite"), path_join(arena, to, "db.sqlite.mvm-new")};
+	bool ok = check_schema(arena, from) && make_directories(arena, to) && copy(&copier) && publish(&copier, to);
+	if (!ok)
+		unlink(copier.target);
+	arena_free(arena);
+	return ok;
+}

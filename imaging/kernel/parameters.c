@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/kernel/parameters.h"
+
+#include <string.h>
+
+/* The kernel's isspace counts the byte 0xa0 as one, in whatever character it stands (lib/ctype.c). */
+static const char blanks[] = " \t\n\v\f\r\xa0";
+
+static bool is_control(char c)
+{
+	return ((unsigned char)c < 0x20 && c != '\t') || c == 0x7f;
+}
+
+const char *parameter_problem(const char *text)
+{
+	bool quoted = false, quotes = strchr(text, '"') != NULL, blank_outside = false;
+	if (strcmp(text, "--") == 0)
+		return "what stands behind \"--\" is for init alone, and so would be what is added here";
+	for (; *text; text++) {
+		if (is_control(*text))
+			return "a line break or another control character cannot be passed to a kernel";
+		quoted ^= *text == '"';
+		blank_outside |= !quoted && strchr(blanks, *text) != NULL;
+	}
+	if (quoted)
+		return "a quotation mark is not closed: the kernel would take all that follows, init= too, for a part of this parameter";
+	if (quotes && blank_outside)
+		return "the kernel would begin another parameter at the blank outside the quotation marks";
+	return NULL;
+}
+
+const char *parameter_quoted(struct arena *arena, const char *text)
+{
+	/* The first character is never the equals sign to the kernel. */
+	const char *equals = *text ? strchr(text + 1, '=') : NULL, *blank = strpbrk(text, blanks);
+	if (!blank || strchr(text, '"'))
+		return text;
+	if (!equals || blank < equals)
+		return arena_printf(arena, "\"%s\"", text);
+	return arena_printf(arena, "%.*s=\"%s\"", (int)(equals - text), text, equals + 1);
+}
+
+const char *parameter_value(struct arena *arena, const char *text, const char *name)
+{
+	size_t length = strlen(name);
+	bool whole = *text == '"';
+	if (strncmp(text + whole, name, length) != 0 || text[whole + length] != '=')
+		return NULL;
+	const char *value = text + whole + length + 1;
+	whole |= *value == '"';
+	value += *value == '"';
+	size_t end = strlen(value);
+	return arena_strndup(arena, value, whole && end && value[end - 1] == '"' ? end - 1 : end);
+}
+
+void parameters_split(struct arena *arena, const char *line, struct strings *list)
+{
+	for (line += strspn(line, blanks); *line; line += strspn(line, blanks)) {
+		size_t length = 0;
+		for (bool quoted = false; line[length] && (quoted || !strchr(blanks, line[length])); length++)
+			quoted ^= line[length] == '"';
+		vec_push(arena, list, arena_strndup(arena, line, length));
+		line += length;
+	}
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* squashfs_meta: streams of metadata, compressed in blocks of 8 KiB, and the inodes and directories in them. */
+#ifndef MVM_IMAGING_SQUASHFS_META_H
+#define MVM_IMAGING_SQUASHFS_META_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <zstd.h>
+
+#include "base/buf.h"
+#include "imaging/squashfs/format.h"
+
+struct meta_stream {
+	struct buf stored;                           /* finished blocks */
+	unsigned char block[SQUASHFS_METADATA_SIZE]; /* being filled */
+	size_t n;
+	ZSTD_CCtx *compressor; /* not owned */
+};
+
+void meta_flush(struct meta_stream *stream);
+
+/* A table of `count` bytes that is found by a list of its blocks' places; `*image_end` is where the image ends so far. Returns the list's place. */
+uint64_t meta_add_table(struct buf *image_tail, uint64_t tail_start, ZSTD_CCtx *compressor, const void *table, size_t count);
+
+/* What all inodes share, and where they go. */
+struct inode_tables {
+	struct meta_stream inodes, directories;
+	uint32_t time;
+};
+
+struct directory_entry {
+	const char *name; /* without a 0 byte */
+	uint32_t number;
+	uint64_t inode;   /* its position */
+	uint8_t name_length, type;
+};
+
+struct directory {
+	const struct directory_entry *entries; /* sorted by name, bytewise */
+	size_t n;
+	uint16_t mode, gid; /* gid: index into the id table */
+	uint32_t number, parent;
+};
+
+/* All return the position of the new inode. */
+uint64_t inode_add_directory(struct inode_tables *tables, const struct directory *directory);
+uint64_t inode_add_symlink(struct inode_tables *tables, uint32_t number, const char *target, uint32_t length);
+
+struct regular_file {
+	uint16_t mode;
+	uint32_t number;
+	uint64_t start, size, sparse;
+	uint32_t fragment, fragment_offset;
+	const uint32_t *block_sizes;
+	uint32_t blocks;
+};
+uint64_t inode_add_file(struct inode_tables *tables, const struct regular_file *file);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* nix_registration: a closure as `nix-store --load-db` reads it. */
+#ifndef MVM_IMAGING_STORE_REGISTRATION_H
+#define MVM_IMAGING_STORE_REGISTRATION_H
+
+#include <stdbool.h>
+
+#include "base/diag.h"
+#include "imaging/store/store_path.h"
+
+/* Creates `path`. Every path of the closure needs its nar_hash. */
+bool nix_registration_write(struct diag *diag, const char *path, const struct closure *closure);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* store_path: what Nix knows of one store path. */
+#ifndef MVM_IMAGING_STORE_STORE_PATH_H
+#define MVM_IMAGING_STORE_STORE_PATH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store_path {
+	const char *path;     /* absolute, in the store directory: /nix/store/HASH-NAME */
+	const char *name;     /* its last component, inside `path` */
+	const char *nar_hash; /* SHA-256 of its NAR in base 16, 64 digits; NULL when not known, which is never so in a plan's closure */
+	int64_t nar_size;     /* bytes; -1 when not known */
+	const char *deriver;  /* NULL when not known */
+	const char *sigs;     /* separated by spaces; NULL without */
+	const char *ca;       /* content address; NULL without */
+	bool ultimate;        /* built here, not fetched */
+	const size_t *refs;   /* indices into the closure, ascending, the path itself included where it refers to itself */
+	size_t nrefs;
+};
+
+/* Store paths sorted by `path` (strcmp), without duplicates, closed under references. */
+struct closure {
+	const struct store_path *v;
+	size_t n;
+	const char *store_dir; /* "/nix/store" */
+	const char *source;    /* where it was read, for people */
+};
+
+#endif

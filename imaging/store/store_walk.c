@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/store/store_walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/file.h"
+
+enum { READ_BYTES = 128 * 1024 };
+
+bool store_walk_failed(const struct store_walk *walk)
+{
+	return diag_error(walk->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", buf_text(&walk->path), strerror(errno));
+}
+
+bool store_walk_changed(const struct store_walk *walk)
+{
+	return diag_error(walk->diag, STATUS_INPUT, NULL, "file-changed", "%s changed while it was read", buf_text(&walk->path));
+}
+
+static bool refuse_kind(const struct store_walk *walk)
+{
+	return diag_error(walk->diag, STATUS_INPUT, NULL, "unknown-file-kind",
+			  "%s is neither a file nor a directory nor a symbolic link; a store has no other kinds", buf_text(&walk->path));
+}
+
+/* ---- links and files ---- */
+
+static bool walk_symlink(struct store_walk *walk, int parent, const struct store_node *node, const char *path)
+{
+	const size_t size = (size_t)node->size;
+	char *target = memory(malloc(size + 1));
+	const ssize_t n = readlinkat(parent, path, target, size + 1);
+	bool ok = n > 0 && (size_t)n == size;
+	if (ok) {
+		target[size] = '\0';
+		nar_symlink(&walk->nar, target);
+		ok = !walk->visitor->symlink || walk->visitor->symlink(walk->context, walk, node, target);
+	} else if (n < 0) {
+		store_walk_failed(walk);
+	} else {
+		store_walk_changed(walk);
+	}
+	free(target);
+	return ok;
+}
+
+void store_walk_content(struct store_walk *walk, const void *bytes, size_t count)
+{
+	nar_content(&walk->nar, bytes, count);
+}
+
+/* All of a file that no visitor reads. */
+static bool read_file(struct store_walk *walk, int fd, uint64_t size)
+{
+	if (!walk->buffer)
+		walk->buffer = memory(malloc(READ_BYTES));
+	for (uint64_t at = 0; at < size;) {
+		const size_t part = size - at < READ_BYTES ? (size_t)(size - at) : READ_BYTES;
+		if (!fd_read_all(fd, walk->buffer, part, (off_t)at))
+			return store_walk_failed(walk);
+		store_walk_content(walk, walk->buffer, part);
+		at += part;
+	}
+	return true;
+}
+
+static bool walk_file(struct store_walk *walk, const struct store_node *node, int fd)
+{
+	bool ok = true;
+	walk->content_bytes += node->size;
+	nar_file_begin(&walk->nar, node->mode & S_IXUSR, node->size);
+	if (walk->visitor->file)
+		ok = walk->visitor->file(walk->context, walk, node, fd);
+	else if (walk->hashed)
+		ok = read_file(walk, fd, node->size);
+	nar_file_end(&walk->nar, node->size);
+	return ok;
+}
+
+/* ---- directories ---- */
+
+struct names {
+	char **v;
+	size_t n, capacity;
+};
+
+static void names_free(struct names *names)
+{
+	for (size_t i = 0; i < names->n; i++)
+		free(names->v[i]);
+	free(names->v);
+}
+
+/* The first byte is the kind that the directory gave, DT_REG and so on; the name follows. */
+static void names_add(struct names *names, const struct dirent *entry)
+{
+	if (names->n == names->capacity) {
+		names->capacity = names->capacity ? names->capacity * 2 : 16;
+		names->v = memory(realloc(names->v, names->capacity * sizeof *names->v));
+	}
+	size_t length = strlen(entry->d_name);
+	char *name = memory(malloc(length + 2));
+	name[0] = (char)entry->d_type;
+	memcpy(name + 1, entry->d_name, length + 1);
+	names->v[names->n++] = name;
+}
+
+static int names_compare(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a + 1, *(char *const *)b + 1);
+}
+
+static bool names_read(DIR *stream, struct names *names)
+{
+	for (;;) {
+		errno = 0;
+		const struct dirent *entry = readdir(stream);
+		if (!entry)
+			break;
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			names_add(names, entry);
+	}
+	if (errno)
+		return false;
+	if (names->n)
+		qsort(names->v, names->n, sizeof *names->v, names_compare);
+	return true;
+}
+
+static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind, uint32_t parent, const char *name);
+
+static bool walk_entries(struct store_walk *walk, int directory, const struct names *names, uint32_t number)
+{
+	const size_t length = walk->path.n;
+	bool ok = true;
+	for (size_t i = 0; ok && i < names->n; i++) {
+		const char *name = names->v[i] + 1;
+		buf_printf(&walk->path, "/%s", name);
+		nar_entry_begin(&walk->nar, name);
+		ok = walk_node(walk, directory, name, (unsigned char)names->v[i][0], number, name);
+		nar_entry_end(&walk->nar);
+		walk->path.n = length;
+		walk->path.p[length] = '\0';
+	}
+	return ok;
+}
+
+static bool walk_listed(struct store_walk *walk, const struct store_node *node, int directory, const struct names *names)
+{
+	const struct store_visitor *visitor = walk->visitor;
+	if (visitor->directory && !visitor->directory(walk->context, walk, node))
+		return false;
+	nar_directory_begin(&walk->nar);
+	if (!walk_entries(walk, directory, names, node->number))
+		return false;
+	nar_directory_end(&walk->nar);
+	return !visitor->directory_end || visitor->directory_end(walk->context, walk, node, (uint32_t)names->n);
+}
+
+/* Takes over `fd`. */
+static bool walk_directory(struct store_walk *walk, const struct store_node *node, int fd)
+{
+	DIR *stream = fdopendir(fd);
+	if (!stream) {
+		close(fd);
+		return store_walk_failed(walk);
+	}
+	struct names names = {0};
+	const bool ok = names_read(stream, &names) ? walk_listed(walk, node, dirfd(stream), &names) : store_walk_failed(walk);
+	closedir(stream);
+	names_free(&names);
+	return ok;
+}
+
+/* ---- nodes ---- */
+
+static bool walk_opened(struct store_walk *walk, struct store_node *node, int fd)
+{
+	struct stat st;
+	bool ok;
+	if (fstat(fd, &st) != 0) {
+		ok = store_walk_failed(walk);
+	} else if (S_ISDIR(st.st_mode)) {
+		node->mode = st.st_mode & 0777;
+		return walk_directory(walk, node, fd);
+	} else {
+		node->mode = st.st_mode & 0777;
+		node->size = (uint64_t)st.st_size;
+		ok = S_ISREG(st.st_mode) ? walk_file(walk, node, fd) : refuse_kind(walk);
+	}
+	close(fd);
+	return ok;
+}
+
+/* `kind` spares a call where the file system tells it. */
+static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind, uint32_t parent, const char *name)
+{
+	struct stat st = {0};
+	if (kind != DT_REG && kind != DT_DIR && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		return store_walk_failed(walk);
+	if (walk->nodes == UINT32_MAX)
+		return diag_error(walk->diag, STATUS_INPUT, NULL, "too-many-files", "%.*s has too many files for an image",
+				  (int)walk->root_length, buf_text(&walk->path));
+	struct store_node node = {.name = name, .number = walk->nodes++, .parent = parent, .mode = 0777, .size = (uint64_t)st.st_size};
+	if (S_ISLNK(st.st_mode))
+		return walk_symlink(walk, at, &node, path);
+	if (st.st_mode && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return refuse_kind(walk);
+	/* O_NONBLOCK: should it have become a fifo meanwhile, we do not hang. */
+	const int fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? store_walk_failed(walk) : walk_opened(walk, &node, fd);
+}
+
+bool store_walk_run(struct store_walk *walk, const char *path)
+{
+	buf_puts(&walk->path, path);
+	walk->root_length = walk->path.n;
+	nar_begin(&walk->nar, walk->hashed);
+	return walk_node(walk, AT_FDCWD, path, DT_UNKNOWN, 0, path_base(path));
+}
+
+void store_walk_free(struct store_walk *walk)
+{
+	nar_free(&walk->nar);
+	buf_free(&walk->path);
+	free(walk->buffer);
+	walk->buffer = NULL;
+}
