@@ -29,7 +29,8 @@ say = @printf '  %-8s %s\n'
 endif
 
 MAINS := compiler/main.c compiler/microvm/main.c
-LIBRARY_ROOMS := base compiler/* backends backends/interface backends/qemu backends/cloud_hypervisor imaging/*
+LIBRARY_ROOMS := base compiler compiler/* imaging/*
+LIBRARY_ROOMS += backends backends/interface backends/qemu backends/cloud_hypervisor
 LIBRARY := $(filter-out $(MAINS),$(sort $(wildcard $(addsuffix /*.c,$(LIBRARY_ROOMS)))))
 OBJECTS := $(LIBRARY:%.c=$(BUILD)/%.o)
 EMBEDDED := $(sort $(wildcard templates/runner/*.sh templates/host/*.sh templates/systemd/*.in templates/starter/*/*))
@@ -47,27 +48,32 @@ $(BUILD)/%.o: %.c
 	$(say) CC $<
 	$(Q)$(COMPILE) -c -o $@ $<
 
+# Programs that are carried inside mvmbuild, and the linker's option that makes those of musl small.
+CARRIED := -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s
+SMALL := -Wl,-z,noseparate-code
+
 # The guest's first program: static, against musl, for the guest alone.
 $(BUILD)/mvm-init: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_CC) $(CARRIED) $(SMALL) -o $@ $(filter %.c,$^)
 
 # The same for guests of the other architecture, where there is a compiler for it. Debian has no musl for it: with glibc it is ten times larger.
 $(BUILD)/mvm-init-aarch64: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
 	@mkdir -p $(@D)
 	$(say) CROSS $@
-	$(Q)$(AARCH64_CC) -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s -o $@ $(filter %.c,$^)
+	$(Q)$(AARCH64_CC) $(CARRIED) -o $@ $(filter %.c,$^)
 
 # What the runner's scripts use on the host: static, so that it runs on any.
 $(BUILD)/mvm-host: $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h))
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s -Wl,-z,noseparate-code -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_CC) $(CARRIED) $(SMALL) -o $@ $(filter %.c,$^)
 
 # What keeps a guest's Nix database: static as well. SQLite's static library is built for glibc.
 # (no_dlopen.c says why dlopen is wrapped.)
-NIX_DB_BASE := $(addprefix base/,arena.c buf.c ending.c file.c work_lock.c network_fs.c sqlite_file.c tree.c)
+NIX_DB_BASE := $(addprefix base/,arena.c buf.c ending.c file.c network_fs.c)
+NIX_DB_BASE += $(addprefix base/,sqlite_file.c tree.c work_lock.c)
 $(BUILD)/mvm-nix-db: $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
 	@mkdir -p $(@D)
 	$(say) STATIC $@

@@ -2,14 +2,18 @@
 /*
  * interrupts: what becomes of a program that is told to stop (SIGINT, SIGTERM, SIGHUP).
  *
- * Whoever stops a build wants what was there before, whole, or the new result, whole, and nothing beside it. When the signal arrives, other threads
- * and the programs that they started are at any point of their work; whatever is removed under their hands they may make again, or exchange into the
- * place of the result. So nothing is removed beside them. The program executes itself anew as its own cleaner: the kernel ends every other thread
- * at the end of the system call it is in, the cleaner waits for the children, and then removes what was doomed, says what has been done, and exits
- * with STATUS_INTERRUPTED. The caller waits for one and the same process all the time.
+ * Whoever stops a build wants what was there before, whole, or the new result, whole, and nothing
+ * beside it. When the signal arrives, other threads and the programs that they started are at any
+ * point of their work; whatever is removed under their hands they may make again, or exchange into
+ * the place of the result. So nothing is removed beside them. The program executes itself anew as
+ * its own cleaner: the kernel ends every other thread at the end of the system call it is in, the
+ * cleaner waits for the children, and then removes what was doomed, says what has been done, and
+ * exits with STATUS_INTERRUPTED. The caller waits for one and the same process all the time.
  *
- * Steps that belong together (the rename that publishes, and the record that it is done) stand between interrupts_hold and interrupts_go_on: the
- * cleaner sees all of them or none. SIGKILL and a crash leave litter that nobody holds (hold.h), which the next build of the same output removes.
+ * Steps that belong together (the rename that publishes, and the record that it is done) stand
+ * between interrupts_hold and interrupts_go_on: the cleaner sees all of them or none. SIGKILL and a
+ * crash leave litter that nobody holds (work_lock.h), which the next build of the same output
+ * removes.
  */
 #ifndef MVM_BASE_INTERRUPTS_H
 #define MVM_BASE_INTERRUPTS_H

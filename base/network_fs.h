@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* remote: whether other machines, of which our kernel knows nothing, may have the same files open. */
+/*
+ * network_fs: whether other machines, of which our kernel knows nothing, may have the same files
+ * open.
+ */
 #ifndef MVM_BASE_NETWORK_FS_H
 #define MVM_BASE_NETWORK_FS_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* doc_json: scalars of a description as JSON. */
+/* node_json: scalars of a description as JSON. */
 #ifndef MVM_BASE_NODE_JSON_H
 #define MVM_BASE_NODE_JSON_H
 

@@ -88,7 +88,10 @@ static bool is_added(const char *name)
 	return strncmp(name, host, strlen(host)) == 0 || strncmp(name, runner, strlen(runner)) == 0;
 }
 
-/* hold.h's mark, while the directory is made, or where its build was killed right after it published. */
+/*
+ * work_lock.h's mark, while the directory is made, or where its build was killed right after it
+ * published.
+ */
 static bool is_mark(const char *name)
 {
 	return strcmp(name, ".held") == 0;

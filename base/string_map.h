@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* names: a number for each name, found in constant time however many names there are. */
+/* string_map: a number for each name, found in constant time however many names there are. */
 #ifndef MVM_BASE_STRING_MAP_H
 #define MVM_BASE_STRING_MAP_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hold: that somebody is at work on an unfinished directory, so that others do not take it for litter. It ends with the process.
- * The directory is locked. Where other machines see it (remote.h) they see no such lock: there a file in it is locked as well.
+ * work_lock: that somebody is at work on an unfinished directory, so that others do not take it for
+ * litter. It ends with the process. The directory is locked. Where other machines see it
+ * (network_fs.h) they see no such lock: there a file in it is locked as well.
  */
 #ifndef MVM_BASE_WORK_LOCK_H
 #define MVM_BASE_WORK_LOCK_H

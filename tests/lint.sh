@@ -35,7 +35,10 @@ exempt=' closure-list closure-scan gcroot nix-database nix-database-corrupt nix-
 exempt+=' vm-failed changed-input custody declared flake foreign-file fsck in-use mounted not-ours running state systemctl unwritable-state' # of microvm and host
 exempt+=' internal unusable-cache foreign-stage1 kernel-config out-of-memory output unreadable-file unwritable-file '
 missing=
-for code in $(cat compiler/*/*.c | grep -Pzo '\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' | tr '\0' '\n' | sort -u); do
+error_calls='\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)'
+for code in $(cat compiler/*.c compiler/*/*.c |
+	grep -Pzo "$error_calls"'\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' |
+	tr '\0' '\n' | sort -u); do
 	case $exempt in *" $code "*) continue ;; esac
 	grep -qsF "[$code]" tests/errors/"$code"*.txt || missing+=" $code"
 done

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Proves that no include and no call runs upwards in the house. The rooms stand below in one order, from the
-# ground up; a file may use its own room and those above it in the list. So there can be no circle either.
-# Usage: tests/rooms.sh [BUILD]; with the objects of BUILD, calls are checked too.
+# Proves that no include and no call runs upwards. The rooms stand below in one order, from the
+# ground up; a file may use its own room and those that stand before it. So there is no circle.
+# Calls are read from the objects of mvmbuild and microvm; the carried programs are compiled in one
+# step each and have includes alone. Usage: tests/rooms.sh [BUILD]
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build}
@@ -18,50 +19,43 @@ compiler/describe compiler/storage compiler/check compiler/resolve compiler/clos
 compiler/images compiler/runner compiler/session compiler/inspect compiler/microvm compiler/fleet
 compiler/command compiler'
 
-# Every file that includes one of the house: "FILE:LINE USER-ROOM USED-ROOM WHAT".
+mapfile -t sources < <(git ls-files --cached --others --exclude-standard -- '*.c' '*.h' |
+	grep -v '^tests/' | while read -r file; do [ ! -f "$file" ] || echo "$file"; done)
+
+# Both print "FILE:LINE USER-ROOM USED-ROOM WHAT"; the line of a call is 0, as an object has none.
 includes() {
-	git ls-files --cached --others --exclude-standard -- '*.c' '*.h' | grep -v '^tests/' |
-		while read -r file; do [ ! -f "$file" ] || grep -Hn '^#include "' "$file"; done |
+	grep -Hn '^#include "' "${sources[@]}" |
 		sed -n 's|^\(\(.*\)/[^/:]*:[0-9]*\):#include "\(\(.*\)/[^/"]*\)"|\1 \2 \4 \3|p'
 }
 
-# Which object defines a symbol, and which needs it: one row for each pair, from the linker's view.
-symbols() {
-	find "$build" -path "$build/tests" -prune -o -path "$build/asan" -prune -o -path "$build/clang" -prune -o \
-		-name '*.o' -printf '%P\n' | while read -r object; do
-		[ -f "${object%.o}.c" ] || continue
-		nm -P "$build/$object" | awk -v file="${object%.o}.c" \
-			'$2 ~ /[TDBRC]/ { print "d", $1, file } $2 == "U" { print "u", $1, file }'
-	done
-}
-
-# The place where a file uses a symbol: its first line with that word.
-place() { # FILE SYMBOL
-	grep -nwm 1 "$2" "$1" | sed "s|^\([0-9]*\):.*|$1:\1|"
-}
-
 calls() {
-	symbols | sort | awk '$1 == "d" { home[$2] = $3 } $1 == "u" && ($2 in home) { print $3, home[$2], $2 }' |
-		while read -r user used symbol; do
-			[ "${user%/*}" = "${used%/*}" ] || echo "$user ${user%/*} ${used%/*} $symbol"
-		done
+	local file
+	for file in "${sources[@]}"; do
+		[ ! -f "$build/${file%.c}.o" ] || nm -AP "$build/${file%.c}.o"
+	done | awk -v skip=$((${#build} + 2)) '
+		{ file = substr($1, skip); sub(/\.o:$/, ".c", file) }
+		$3 ~ /[TDBRC]/ { home[$2] = file }
+		$3 == "U" { user[++n] = file; symbol[n] = $2 }
+		function room(path) { sub(/\/[^\/]*$/, "", path); return path }
+		END {
+			for (i = 1; i <= n; i++)
+				if ((what = symbol[i]) in home)
+					print user[i] ":0", room(user[i]), room(home[what]), what
+		}'
 }
 
-judge() {
-	awk -v floors="$floors" '
-		BEGIN { n = split(floors, room); for (i = 1; i <= n; i++) floor[room[i]] = i }
-		!($2 in floor) { print $1 ": the room " $2 " has no floor in tests/rooms.sh"; bad = 1; next }
-		!($3 in floor) { print $1 ": the room " $3 " has no floor in tests/rooms.sh"; bad = 1; next }
-		floor[$3] > floor[$2] { print $1 ": " $2 " uses " $4 " of " $3 ", which is a floor above it"; bad = 1 }
-		END { exit bad }'
-}
-
+if [ ! -f "$build/compiler/main.o" ]; then
+	echo "rooms: $build has no objects; run make first" >&2
+	exit 1
+fi
 status=0
-includes | judge || status=1
-while read -r user rest; do
-	symbol=${rest##* }
-	place "$user" "$symbol" | { read -r line; echo "${line:-$user}" "$rest"; }
-done < <(calls | awk -v floors="$floors" '
+while read -r where user used what; do
+	status=1
+	# The first line that has the symbol stands for the call.
+	file=${where%:*}
+	[ "${where##*:}" != 0 ] || where=$file:$(grep -nwm 1 "$what" "$file" | cut -d: -f1)
+	echo "$where: $user uses $what of $used, which is not below it in tests/rooms.sh"
+done < <({ includes && calls; } | awk -v floors="$floors" '
 	BEGIN { n = split(floors, room); for (i = 1; i <= n; i++) floor[room[i]] = i }
-	floor[$3] > floor[$2]') | judge || status=1
+	!floor[$2] || !floor[$3] || floor[$3] > floor[$2]')
 exit $status

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cloud_hypervisor_extra: what the description's extraArgs say to options of Cloud Hypervisor that can be given but once. */
+/*
+ * extra_args: what the description's extraArgs say to options of Cloud Hypervisor that can be given
+ * but once.
+ */
 #ifndef MVM_BACKENDS_CLOUD_HYPERVISOR_EXTRA_ARGS_H
 #define MVM_BACKENDS_CLOUD_HYPERVISOR_EXTRA_ARGS_H
 

@@ -44,6 +44,7 @@ bool version_at_least(const char *version, unsigned major, unsigned minor)
 	if (!version)
 		return true;
 	char *end;
-	unsigned long has_major = strtoul(version, &end, 10), has_minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
+	const unsigned long has_major = strtoul(version, &end, 10);
+	const unsigned long has_minor = *end == '.' ? strtoul(end + 1, NULL, 10) : 0;
 	return has_major > major || (has_major == major && has_minor >= minor);
 }

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 #include "backends/interface/command.h"
-#include "base/diag.h"
 #include "backends/interface/vm.h"
+#include "base/diag.h"
 #include "imaging/kernel/kernel.h"
 #include "imaging/modules/modules.h"
 
@@ -138,7 +138,10 @@ struct backend {
 	bool (*boots)(const struct vm *vm, enum kernel_format format);
 	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
 	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
-	/* Whether this version locks its disks' images itself (docs/storage.md, backends/runtime/volume/lock.c); NULL: none does, so the runner does it for it. */
+	/*
+	 * Whether this version locks its disks' images itself (docs/storage.md,
+	 * backends/runtime/volume/lock.c). NULL: no version does, so the runner takes the locks.
+	 */
 	bool (*locks_disks)(const struct vm *vm);
 	bool asks_for_tags; /* it learns a virtiofs share's tag from the virtiofsd, not from its arguments */
 	bool plain_inodes;  /* its 9p server gives files the inode numbers that they have, also when several file systems lie below one directory */

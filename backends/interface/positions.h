@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* places: where each field of a vm was written, by the field's address. */
+/* positions: where each field of a vm was written, by the field's address. */
 #ifndef MVM_BACKENDS_INTERFACE_POSITIONS_H
 #define MVM_BACKENDS_INTERFACE_POSITIONS_H
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qemu_limits: how many CPUs and devices QEMU's machines have room for. Facts: hw/i386/{microvm,pc_q35,pc_piix}.c, hw/arm/virt.c; tried with 7.2, whose
- * message is "No 'virtio-bus' bus found", or "no slot/function available".
+ * limits: how many CPUs and devices QEMU's machines have room for. Facts:
+ * hw/i386/{microvm,pc_q35,pc_piix}.c, hw/arm/virt.c; tried with 7.2, whose message is "No
+ * 'virtio-bus' bus found", or "no slot/function available".
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* qemu_machine: the machine, its CPU and its memory, by accelerator. */
+/* machine: the machine, its CPU and its memory, by accelerator. */
 #include <string.h>
 
 #include "backends/qemu/qemu.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* qemu: what the files of this backend share; backends/qemu/qemu.c has the command line in its order. */
+/* qemu: what the files of this backend share; qemu.c has the command line in its order. */
 #ifndef MVM_BACKENDS_QEMU_QEMU_H
 #define MVM_BACKENDS_QEMU_QEMU_H
 
@@ -21,7 +21,7 @@ bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch);
 /* Its machine: the one that is asked for, or that of the architecture. */
 const char *qemu_machine_name(const struct vm *vm, enum kernel_arch arch);
 
-/* qemu_machine.c */
+/* machine.c */
 /* QEMU's option parser splits at commas; two of them are one. */
 const char *qemu_escape(struct arena *arena, const char *text);
 /* "pci" or "device", of virtio-net-… */
@@ -32,11 +32,11 @@ void qemu_add_cpu(const struct qemu *qemu);
 void qemu_add_memory(const struct qemu *qemu);
 void qemu_add_memory_object(const struct qemu *qemu);
 void qemu_add_memory_devices(const struct qemu *qemu);
-/* qemu_limits.c: of the whole command line */
+/* limits.c: of the whole command line */
 bool qemu_check_limits(struct diag *diag, const struct qemu *qemu);
-/* qemu_sandbox.c */
+/* sandbox.c */
 void qemu_add_sandbox(const struct qemu *qemu);
-/* qemu_network.c */
+/* network.c */
 void qemu_add_interfaces(const struct qemu *qemu);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qemu_sandbox: what QEMU may not do once it runs. Whoever reaches its control socket could have it start programs ("migrate exec:"), were that not
- * denied; its filter ends QEMU when it tries all the same (system/qemu-seccomp.c). All is denied but what the VM itself needs.
+ * sandbox: what QEMU may not do once it runs. Whoever reaches its control socket could have it
+ * start programs ("migrate exec:"), were that not denied; its filter ends QEMU when it tries all
+ * the same (system/qemu-seccomp.c). All is denied but what the VM itself needs.
  */
 #include <string.h>
 

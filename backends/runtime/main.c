@@ -1,31 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-host: what a runner's scripts need done on the host and cannot do well themselves.
+ * mvm-host: what a runner's scripts need done on the host and cannot do well themselves. The verbs
+ * stand here; the rooms below have their work:
  *
- *   main.c      the verbs
- *   host.c      messages, clock, numbers
- *   probe.c     accel, tsc-khz
- *   kvm.c       whether /dev/kvm can run a guest
- *   tty.c       tty, foreground
- *   listens.c   listens              notify.c         notify, extend
- *   virtiofsd.c virtiofsd            fleet.c          all of a VM's virtiofsds, of which daemon.c is one
- *   namespace.c what a daemon is to see otherwise
- *   unix_socket.c  who has a socket; taking it
- *   vm_state.c  state: whether a VM runs or is paused, and why
- *   shutdown.c  shutdown qmp         shutdown_http.c  shutdown ch, shutdown fc
- *   balloon.c   balloon qmp          balloon_http.c   balloon ch, balloon fc
- *   crosvm.c    shutdown crosvm, balloon crosvm
- *   lkvm.c      balloon lkvm
- *   volume.c    volume check, volume grow: the sizes of images; volume free, volume lock
- *   lock.c      that no two programs write one image
- *   create.c    volume create            unpack.c   the archive of an image
- *   input_output.c  aio, volume direct: how disks may be read and written here
- *   ext_grow.c  growing an ext file system    patch.c  changes to an image that happen as a whole
- *   qmp.c       a client of QEMU's monitor
- *   http.c      a client of the HTTP interfaces of Cloud Hypervisor and Firecracker
- *   peer.c      the process at the other end of a socket
- *   child.c     other programs
- *   json.c      a strict scanner for their replies
+ *   base/     messages, clock and numbers (runtime.c), other programs, sockets and their peers
+ *   control/  a hypervisor's control socket: state, shutdown, balloon; clients of QMP and of the
+ *             HTTP interfaces of Cloud Hypervisor and Firecracker, with a strict JSON scanner
+ *   kvm/      accel, tsc-khz: whether /dev/kvm can run a guest
+ *   shares/   virtiofsd: one daemon and all of a VM's (daemons.c), the namespaces they run in;
+ *             listens, notify and extend
+ *   volume/   volume: sizes, locks, creation, archives, growth with a write-ahead log; aio
+ *
+ * tty.c beside this file has the verbs tty and foreground, pidfd.c the verb pidfd.
  */
 #include <fcntl.h>
 #include <signal.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "compiler/check/checks.h"
 #include "base/shape.h"
+#include "compiler/check/checks.h"
 
 /* QEMU's own rule, id_wellformed in util/id.c: it does not start with another one. */
 static void check_qemu_id(const struct checker *checker, const char *const *id, const struct pos *element, const char *what, size_t i)

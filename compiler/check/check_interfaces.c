@@ -2,8 +2,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "compiler/check/checks.h"
 #include "base/shape.h"
+#include "compiler/check/checks.h"
 
 enum { LINUX_INTERFACE_BYTES = 15 };
 

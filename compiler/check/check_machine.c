@@ -2,9 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/shape.h"
 #include "compiler/check/checks.h"
 #include "imaging/kernel/parameters.h"
-#include "base/shape.h"
 
 enum { HOST_NAME_BYTES = 63, HUGE_PAGE_MIB = 2 };
 

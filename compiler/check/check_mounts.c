@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "compiler/check/checks.h"
 #include "base/shape.h"
+#include "compiler/check/checks.h"
 #include "compiler/storage/storage.h"
 
 void check_mount_point(const struct checker *checker, const struct pos *where, const char *what, const char *point)

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/shape.h"
 #include "compiler/check/checks.h"
 #include "compiler/storage/nix_state.h"
-#include "base/shape.h"
 
 /* Where the database was chosen; NULL: by default. */
 static const struct pos *chosen(const struct vm *vm)

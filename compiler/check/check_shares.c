@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "compiler/check/checks.h"
 #include "base/shape.h"
+#include "compiler/check/checks.h"
 
 enum { TAG_9P_BYTES = 31, TAG_VIRTIOFS_BYTES = 36, THREADS_DIGITS = 5 };
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/shape.h"
 #include "compiler/check/checks.h"
 #include "compiler/storage/nix_state.h"
-#include "base/shape.h"
 #include "compiler/storage/state_names.h"
 
 struct name {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "compiler/check/checks.h"
 #include "base/shape.h"
+#include "compiler/check/checks.h"
 #include "compiler/storage/volume.h"
 
 enum { VIRTIO_SERIAL_BYTES = 20 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* uses: which features of a hypervisor a description asks for, and where. */
+/* required_features: which features of a hypervisor a description asks for, and where. */
 #ifndef MVM_COMPILER_CHECK_REQUIRED_FEATURES_H
 #define MVM_COMPILER_CHECK_REQUIRED_FEATURES_H
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure_db: Nix's own database, read while Nix writes to it. One read transaction sees one state of it, the write-ahead log included.
+ * db: Nix's own database, read while Nix writes to it. One read transaction sees one state of it,
+ * the write-ahead log included.
  *
- * To read a database with a log, SQLite needs the log's index (db.sqlite-shm), makes it when it is not there, and leaves it behind. When the
- * log is empty we go without ("immutable": no log, no locks), and make sure that nobody wrote meanwhile: that leaves no trace, and works for
- * those who may not write to the directory. Otherwise there is a log, and then its index: whoever writes to the log has made it.
+ * To read a database with a log, SQLite needs the log's index (db.sqlite-shm), makes it when it is
+ * not there, and leaves it behind. When the log is empty we go without ("immutable": no log, no
+ * locks), and make sure that nobody wrote meanwhile: that leaves no trace, and works for those who
+ * may not write to the directory. Otherwise there is a log, and then its index: whoever writes to
+ * the log has made it.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -20,7 +23,10 @@
 
 enum { QUIET_TRIES = 5, CLOCK_STEP_MS = 20 };
 
-/* The one schema that there is since Nix 1.8; compiler and guest agree on it (imaging/store/database.h). */
+/*
+ * The one schema that there is since Nix 1.8; compiler and guest agree on it
+ * (imaging/store/database.h).
+ */
 static const char known_schema[] = "10";
 
 enum statement { INFO, REFERENCES, ANY_PATH, NSTATEMENTS };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure_json: what Nix writes about store paths as JSON.
+ * json: what Nix writes about store paths as JSON.
  *   `nix path-info --json`: a list (Nix < 2.19), a map by path (format 1), or {storeDir, info: map by base name} (formats 2 and 3)
  *   structured attributes:  .attrs.json, in which every name in exportReferencesGraph has become a list
  */

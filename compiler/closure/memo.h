@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* closure_memo: what was read in store paths, for the closures of further VMs of the same run: each path is read once. Safe for threads. */
+/*
+ * memo: what was read in store paths, for the closures of further VMs of the same run: each path is
+ * read once. Safe for threads.
+ */
 #ifndef MVM_COMPILER_CLOSURE_MEMO_H
 #define MVM_COMPILER_CLOSURE_MEMO_H
 

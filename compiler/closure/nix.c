@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* closure_nix: asks Nix's own programs (and through them its daemon), for those who may not read the database. */
+/*
+ * nix: asks Nix's own programs (and through them its daemon), for those who may not read the
+ * database.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

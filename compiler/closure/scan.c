@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure_scan: what no source says of store paths is read from their contents: references, and the hash and size of the NAR. Both come from one
- * reading, so they are of the same bytes.
+ * scan: what no source says of store paths is read from their contents: references, and the hash
+ * and size of the NAR. Both come from one reading, so they are of the same bytes.
  *
- * All threads read, a round at a time; a round is what the one before found. In between, one thread takes over what was found, in the
- * order of the entries: the result is the same with any number of threads.
+ * All threads read, a round at a time; a round is what the one before found. In between, one thread
+ * takes over what was found, in the order of the entries: the result is the same with any number of
+ * threads.
  */
 #include <dirent.h>
 #include <errno.h>

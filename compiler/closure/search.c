@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure_search: references as Nix itself finds them: the 32 characters of a store path's hash in a file, a link or a name.
+ * search: references as Nix itself finds them: the 32 characters of a store path's hash in a file,
+ * a link or a name.
  *
- * Most bytes are never looked at: 32 digits of base 32 in a row end at the first other byte, looked for from the end of the window.
- * Files are read in blocks and not mapped: one that shrinks meanwhile must not kill the program.
+ * Most bytes are never looked at: 32 digits of base 32 in a row end at the first other byte, looked
+ * for from the end of the window. Files are read in blocks and not mapped: one that shrinks
+ * meanwhile must not kill the program.
  */
 #include "compiler/closure/search.h"
 

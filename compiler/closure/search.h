@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* closure_search: reads one store path: which others' hashes are in it, and what the hash of its NAR is. */
+/* search: reads one store path: which others' hashes are in it, and what the hash of its NAR is. */
 #ifndef MVM_COMPILER_CLOSURE_SEARCH_H
 #define MVM_COMPILER_CLOSURE_SEARCH_H
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* closure_source: the table that every source of a closure fills, and the sources. Only closure*.c know it. */
+/*
+ * source: the table that every source of a closure fills, and the sources. Only this room knows it.
+ */
 #ifndef MVM_COMPILER_CLOSURE_SOURCE_H
 #define MVM_COMPILER_CLOSURE_SOURCE_H
 
@@ -37,7 +39,7 @@ struct closure_table {
 	struct closure_memo *memo; /* NULL: none */
 };
 
-/* ---- closure_table.c ---- */
+/* ---- table.c ---- */
 
 struct closure_table *closure_table_new(struct arena *arena, struct diag *diag, const char *store_dir);
 /* Forgets everything but the roots. */
@@ -74,19 +76,25 @@ enum source_result {
 
 enum { CLOSURE_FILE_BYTES = 1 << 30, CLOSURE_DB_BUSY_MS = 10000 };
 
-/* closure_text.c: registration texts, exportReferencesGraph files and plain lists. */
+/* text.c: registration texts, exportReferencesGraph files and plain lists. */
 bool closure_text_load(struct closure_table *table, const char *file, const struct bytes *text);
 
-/* closure_json.c: `nix path-info --json`, of any version, and structured attributes with graphs. */
+/* json.c: `nix path-info --json`, of any version, and structured attributes with graphs. */
 bool closure_json_load(struct closure_table *table, const char *file, const struct bytes *text);
 
-/* closure_db.c: follows the references from the entries in the table. `busy_ms`: how long to wait for whoever has locked it. */
+/*
+ * db.c: follows the references from the entries in the table. `busy_ms`: how long to wait for
+ * whoever has locked it.
+ */
 enum source_result closure_db_load(struct closure_table *table, const char *state_dir, unsigned busy_ms);
 
-/* closure_nix.c: asks Nix's own programs, for those who may not read the database. */
+/* nix.c: asks Nix's own programs, for those who may not read the database. */
 enum source_result closure_nix_load(struct closure_table *table, const char *state_dir);
 
-/* closure_scan.c: looks for the hashes of the store directory's entries in the contents, from the entries in the table on, and hashes these. */
+/*
+ * scan.c: looks for the hashes of the store directory's entries in the contents, from the entries
+ * in the table on, and hashes these.
+ */
 bool closure_scan_load(struct closure_table *table);
 /* Finds the references among the listed entries; what is found beyond them is a warning. */
 bool closure_scan_listed(struct closure_table *table);

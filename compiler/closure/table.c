@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* closure_table: the store paths of a source by name, what store paths look like, and the errors of a closure. */
+/*
+ * table: the store paths of a source by name, what store paths look like, and the errors of a
+ * closure.
+ */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure_text: what Nix writes about store paths as lines.
+ * text: what Nix writes about store paths as lines.
  *   registration (`nix-store --dump-db`, closureInfo): path, NAR hash, NAR size, deriver or nothing, number of references, references
  *   exportReferencesGraph:                             path, deriver or nothing, number of references, references
  *   list (`nix-store -qR`, closureInfo's store-paths): paths

@@ -6,10 +6,10 @@
 
 #include "base/file.h"
 #include "base/printable.h"
-#include "compiler/session/build.h"
-#include "compiler/plan/report.h"
-#include "compiler/session/session.h"
 #include "compiler/inspect/size_text.h"
+#include "compiler/plan/report.h"
+#include "compiler/session/build.h"
+#include "compiler/session/session.h"
 #include "imaging/cache/gc.h"
 #include "imaging/cache/scan.h"
 #include "imaging/cache/verify.h"

@@ -9,13 +9,13 @@
 #include "base/file.h"
 #include "base/interrupts.h"
 #include "base/printable.h"
-#include "compiler/session/build.h"
 #include "compiler/check/check.h"
-#include "compiler/session/depfile.h"
 #include "compiler/command/docgen.h"
-#include "compiler/fleet/fleet.h"
 #include "compiler/command/init.h"
+#include "compiler/fleet/fleet.h"
 #include "compiler/plan/report.h"
+#include "compiler/session/build.h"
+#include "compiler/session/depfile.h"
 #include "compiler/session/session.h"
 
 const struct command_row commands[] = {

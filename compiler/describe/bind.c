@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/interface/positions.h"
 #include "base/suggest.h"
 #include "compiler/describe/options.h"
-#include "backends/interface/positions.h"
 
 struct binder {
 	struct arena *arena;

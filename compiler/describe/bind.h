@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-#include "compiler/describe/doc.h"
 #include "backends/interface/vm.h"
+#include "compiler/describe/doc.h"
 
 /*
  * Fills a vm with the defaults and the description. Every mistake is reported (STATUS_DESCRIPTION); false when there was one: the vm can then

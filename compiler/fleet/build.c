@@ -10,11 +10,11 @@
 #include "base/file.h"
 #include "base/own.h"
 #include "base/staging.h"
-#include "compiler/session/build.h"
-#include "compiler/runner/gcroots.h"
-#include "compiler/fleet/fleet.h"
 #include "compiler/fleet/disks.h"
+#include "compiler/fleet/fleet.h"
 #include "compiler/fleet/round.h"
+#include "compiler/runner/gcroots.h"
+#include "compiler/session/build.h"
 
 #define COMMON "common" /* while it is built */
 

@@ -9,8 +9,8 @@
 
 #include "base/file.h"
 #include "base/string_map.h"
-#include "compiler/images/disk_image.h"
 #include "compiler/fleet/round.h"
+#include "compiler/images/disk_image.h"
 
 #define DISKS "store-disks"
 

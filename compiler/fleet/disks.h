@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet_disks: the store disks of a host's VMs. */
+/* disks: the store disks of a host's VMs. */
 #ifndef MVM_COMPILER_FLEET_DISKS_H
 #define MVM_COMPILER_FLEET_DISKS_H
 

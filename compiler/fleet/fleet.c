@@ -4,16 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/interface/positions.h"
 #include "base/file.h"
+#include "base/shape.h"
 #include "base/string_map.h"
 #include "compiler/describe/bind.h"
-#include "compiler/images/disk_image.h"
 #include "compiler/describe/doc.h"
-#include "compiler/microvm/machine.h"
 #include "compiler/describe/options.h"
-#include "backends/interface/positions.h"
+#include "compiler/images/disk_image.h"
+#include "compiler/microvm/machine.h"
 #include "compiler/runner/runner.h"
-#include "base/shape.h"
 #include "compiler/storage/storage.h"
 
 /* ---- reading ---- */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "compiler/fleet/fleet.h"
 #include "compiler/describe/option_rows.h"
+#include "compiler/fleet/fleet.h"
 
 static const struct option fleet_vm_options[] = {
 	{.name = "config", TREE(struct fleet_vm, config), .doc = "The VM's description, as it would stand in a file of its own; hostName is the VM's name when it says none."},

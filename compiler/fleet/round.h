@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet_round: something that is made for each of some VMs, by several threads. */
+/* round: something that is made for each of some VMs, by several threads. */
 #ifndef MVM_COMPILER_FLEET_ROUND_H
 #define MVM_COMPILER_FLEET_ROUND_H
 

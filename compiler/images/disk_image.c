@@ -32,7 +32,8 @@ static struct store_disk_request described_disk(const struct plan *plan, const c
 {
 	const struct vm *vm = plan->vm;
 	return (struct store_disk_request){
-		.format = strcmp(vm->store_disk.type, "erofs") == 0 ? &erofs_format : &squashfs_format,
+		.format = strcmp(vm->store_disk.type, "erofs") == 0 ? &erofs_format
+								    : &squashfs_format,
 		.closure = &plan->closure,
 		.cache_dir = cache_dir,
 		.compression = vm->store_disk.compression,

@@ -11,11 +11,11 @@
 #include "compiler/images/nix_images.h"
 #include "compiler/storage/storage.h"
 #include "compiler/storage/volume.h"
-#include "imaging/volume/ext.h"
-#include "imaging/kernel/vmlinux.h"
-#include "imaging/volume/sparse_archive.h"
 #include "imaging/initrd/stage1.h"
+#include "imaging/kernel/vmlinux.h"
 #include "imaging/store/store_root.h"
+#include "imaging/volume/ext.h"
+#include "imaging/volume/sparse_archive.h"
 
 struct maker {
 	struct arena *arena;

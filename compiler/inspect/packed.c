@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/file.h"
-#include "compiler/session/build.h"
 #include "compiler/images/disk_image.h"
-#include "compiler/runner/manifest.h"
 #include "compiler/inspect/sizes.h"
+#include "compiler/runner/manifest.h"
+#include "compiler/session/build.h"
 
 static bool load_runner(struct session *session, const char *runner, struct packed *out)
 {

@@ -5,9 +5,9 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/printable.h"
-#include "compiler/plan/report.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
+#include "compiler/plan/report.h"
 
 /* ---- text ---- */
 

@@ -4,9 +4,9 @@
 
 #include "base/printable.h"
 #include "compiler/inspect/package_name.h"
-#include "compiler/plan/report.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
+#include "compiler/plan/report.h"
 
 struct answer {
 	struct arena *arena;

@@ -12,8 +12,8 @@
 #include "base/file.h"
 #include "compiler/microvm/custody.h"
 #include "compiler/microvm/runners.h"
-#include "compiler/storage/nix_state.h"
 #include "compiler/runner/runner.h"
+#include "compiler/storage/nix_state.h"
 #include "compiler/storage/state_names.h"
 
 enum { DESCRIPTION_BYTES = 64 << 20 };

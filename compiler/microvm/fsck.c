@@ -118,7 +118,10 @@ static bool image_open(const struct host *host, struct image *image, int directo
 /* Hypervisors lock their disks by records or by flock: with both of them nobody has it, and nobody gets it. */
 static bool image_lock(const struct host *host, const struct image *image)
 {
-	/* As mvm-host has it: without an end it would be a mandatory one on some servers of NFSv4 (backends/runtime/volume/lock.c). */
+	/*
+	 * As mvm-host has it: without an end it would be a mandatory one on some servers of NFSv4
+	 * (backends/runtime/volume/lock.c).
+	 */
 	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = (off_t)1 << 62};
 	const bool locked = flock(image->fd, LOCK_EX | LOCK_NB) == 0 && fcntl(image->fd, F_OFD_SETLK, &all) == 0;
 	/* A file system may know no locks. */
@@ -209,7 +212,10 @@ static bool look(const struct host *host, const struct image *image, const struc
 	return refuse(host, image, arena_printf(host->arena, "it is not sound: %s", check->advice));
 }
 
-/* The log lies beside the image itself, whatever link leads there (backends/runtime/volume/volume.c). */
+/*
+ * The log lies beside the image itself, whatever link leads there
+ * (backends/runtime/volume/volume.c).
+ */
 static bool no_growth_waits(const struct host *host, const struct image *image)
 {
 	const char *path = link_read(host->arena, arena_printf(host->arena, "/proc/self/fd/%d", image->fd));

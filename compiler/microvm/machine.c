@@ -9,9 +9,9 @@
 #include <sys/file.h>
 
 #include "base/file.h"
+#include "base/shape.h"
 #include "compiler/microvm/custody.h"
 #include "compiler/microvm/links.h"
-#include "base/shape.h"
 
 /* Behind these, other roots of Nix's garbage collector would stand for another VM. */
 static const char *const reserved[] = {"booted-", "old-"};

@@ -4,12 +4,12 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "compiler/session/build.h"
+#include "base/shape.h"
 #include "compiler/microvm/custody.h"
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/roots.h"
 #include "compiler/microvm/runners.h"
-#include "base/shape.h"
+#include "compiler/session/build.h"
 
 #define DEFAULT_FLAKE "git+file:///etc/nixos"
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "imaging/kernel/parameters.h"
 #include "compiler/plan/kernel_support.h"
 #include "compiler/storage/volume.h"
+#include "imaging/kernel/parameters.h"
 
 /* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what microvm-run may add: " tsc_early_khz=" and a number. */
 enum { COMMAND_LINE_BYTES = 2047, START_BYTES = 25 };
@@ -410,7 +410,8 @@ static bool plan_parameters(struct planner *planner)
 	if (!has_init)
 		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
 	if (plan->nix.database == NIX_DATABASE_REGISTRATION)
-		text = arena_printf(planner->arena, "%s regInfo=%s", text, nix_registration_path(planner->arena, &plan->nix));
+		text = arena_printf(planner->arena, "%s regInfo=%s", text,
+				    nix_registration_path(planner->arena, &plan->nix));
 	text = arena_printf(planner->arena, "%s%s", text, machine_id_parameter(planner));
 	plan->guest.parameters = text;
 	return true;

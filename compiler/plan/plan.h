@@ -6,15 +6,15 @@
 #include <stdbool.h>
 
 #include "backends/interface/backend.h"
+#include "backends/interface/vm.h"
 #include "compiler/closure/closure.h"
-#include "compiler/storage/nix_state.h"
-#include "compiler/resolve/resolve.h"
 #include "compiler/plan/run_memo.h"
+#include "compiler/resolve/resolve.h"
+#include "compiler/storage/nix_state.h"
 #include "compiler/storage/runner_paths.h"
 #include "compiler/storage/storage.h"
-#include "backends/interface/vm.h"
-#include "imaging/modules/modules.h"
 #include "imaging/initrd/stage1.h"
+#include "imaging/modules/modules.h"
 
 /* A program that this one carries: imaging/guest/nix_db/main.c. */
 #define NIX_DB_PROGRAM "mvm-nix-db"

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "compiler/describe/doc.h"
 #include "base/node_json.h"
+#include "compiler/describe/doc.h"
 #include "compiler/describe/options.h"
 
 static void set(struct json_object *object, const char *key, struct json_object *value)

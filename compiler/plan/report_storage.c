@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "compiler/plan/report.h"
 #include "base/shape.h"
+#include "compiler/plan/report.h"
 
 static void set_text(struct json_object *object, const char *key, const char *text)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * shared: what several VMs of one run have in common is read, compressed and written once. Safe for threads; no output depends on it. In all
- * functions `shared` may be NULL: nothing is kept. Nothing that is read may change while it lives.
+ * run_memo: what several VMs of one run have in common is read, compressed and written once. Safe
+ * for threads; no output depends on it. In all functions `shared` may be NULL: nothing is kept.
+ * Nothing that is read may change while it lives.
  */
 #ifndef MVM_COMPILER_PLAN_RUN_MEMO_H
 #define MVM_COMPILER_PLAN_RUN_MEMO_H

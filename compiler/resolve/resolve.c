@@ -10,8 +10,8 @@
 
 #include "base/file.h"
 #include "compiler/storage/host_store.h"
-#include "imaging/kernel/parameters.h"
 #include "compiler/storage/nix_state.h"
+#include "imaging/kernel/parameters.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20 };
 

@@ -3,8 +3,8 @@
 #ifndef MVM_COMPILER_RESOLVE_STORE_FLAGS_H
 #define MVM_COMPILER_RESOLVE_STORE_FLAGS_H
 
-#include "base/diag.h"
 #include "backends/interface/vm.h"
+#include "base/diag.h"
 
 /*
  * Translates storeDiskErofsFlags or storeDiskSquashfsFlags, that of the disk's type, into storeDisk (after vm_fill). A flag that means nothing

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* facts: the files of a runner by which the host's units and commands know it, in the reference's format. */
+/*
+ * host_facts: the files of a runner by which the host's units and commands know it, in the
+ * reference's format.
+ */
 #ifndef MVM_COMPILER_RUNNER_HOST_FACTS_H
 #define MVM_COMPILER_RUNNER_HOST_FACTS_H
 

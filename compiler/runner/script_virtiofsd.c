@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "compiler/storage/host_store.h"
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
+#include "compiler/storage/host_store.h"
 
 static bool is_served(const struct plan *plan, const struct share *share)
 {

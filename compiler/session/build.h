@@ -3,8 +3,8 @@
 #ifndef MVM_COMPILER_SESSION_BUILD_H
 #define MVM_COMPILER_SESSION_BUILD_H
 
-#include "compiler/session/progress.h"
 #include "compiler/runner/runner.h"
+#include "compiler/session/progress.h"
 #include "compiler/session/session.h"
 
 /* Where compressed store paths are kept; NULL: nowhere. */

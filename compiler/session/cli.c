@@ -240,8 +240,8 @@ static const struct command_row *command_find(const struct command_row *commands
 	return NULL;
 }
 
-bool cli_parse(struct arena *arena, struct diag *diag, const struct command_row *commands, int argc, char *const argv[],
-	       struct cli *cli)
+bool cli_parse(struct arena *arena, struct diag *diag, const struct command_row *commands, int argc,
+	       char *const argv[], struct cli *cli)
 {
 	struct arguments arguments = {.arena = arena, .diag = diag, .context = cli};
 	*cli = (struct cli){.most_bytes = UINT64_MAX, .most_seconds = -1};

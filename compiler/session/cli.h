@@ -41,11 +41,11 @@ struct command_row {
 	bool (*run)(struct session *session);
 };
 /*
- * Fills `cli`. `commands` ends with a row without a name; its first row runs when no command was named.
- * Errors are STATUS_USAGE.
+ * Fills `cli`. `commands` ends with a row without a name; its first row runs when no command was
+ * named. Errors are STATUS_USAGE.
  */
-bool cli_parse(struct arena *arena, struct diag *diag, const struct command_row *commands, int argc, char *const argv[],
-	       struct cli *cli);
+bool cli_parse(struct arena *arena, struct diag *diag, const struct command_row *commands, int argc,
+	       char *const argv[], struct cli *cli);
 /* How many threads: --jobs, else NIX_BUILD_CORES, else all CPUs. */
 unsigned cli_jobs(const struct cli *cli);
 void cli_help(const struct command_row *commands, FILE *out);

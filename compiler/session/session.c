@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "compiler/describe/bind.h"
 #include "compiler/check/check.h"
+#include "compiler/describe/bind.h"
 #include "compiler/describe/doc.h"
 #include "compiler/resolve/store_flags.h"
 

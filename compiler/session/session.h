@@ -3,9 +3,9 @@
 #ifndef MVM_COMPILER_SESSION_SESSION_H
 #define MVM_COMPILER_SESSION_SESSION_H
 
-#include "compiler/session/cli.h"
-#include "compiler/plan/plan.h"
 #include "backends/interface/vm.h"
+#include "compiler/plan/plan.h"
+#include "compiler/session/cli.h"
 
 struct session {
 	struct arena *arena;

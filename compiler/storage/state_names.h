@@ -9,7 +9,10 @@
 /* Of `microvm` and install-host. */
 #define STATE_REMOVING ".removing" /* there while a removal is under way; it is what `current` was */
 #define STATE_RUNNERS "runners"
-/* Of mvm-host: an image is made under this and six letters, beside its place (backends/runtime/volume/create.c). */
+/*
+ * Of mvm-host: an image is made under this and six letters, beside its place
+ * (backends/runtime/volume/create.c).
+ */
 #define STATE_NEW_IMAGE ".mvm-new-"
 
 /* The names themselves; NULL at the end. */

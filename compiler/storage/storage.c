@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "compiler/storage/volume.h"
-#include "compiler/storage/runner_paths.h"
 #include "base/shape.h"
+#include "compiler/storage/runner_paths.h"
+#include "compiler/storage/volume.h"
 
 /* Serial numbers by which the guest finds its disks; letters change with the order of the devices. */
 #define STORE_SERIAL "mvm-store"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object_bundle: many small objects in one file of the cache, which is opened and read ahead at once, and which costs one inode.
+ * bundle: many small objects in one file of the cache, which is opened and read ahead at once, and
+ * which costs one inode.
  *
- * The file: header | objects | entries | names | days. An object is there as it would be in a file of its own, so it is as safe: footer, tables and
- * data have their hashes. Entries are sorted by the hash of the name. Once it is published, a bundle is not changed but for its days, when each
- * object was used last; they have no hash, because a wrong day only makes an object stay shorter or longer.
- * Numbers are the machine's own, as in objects.
+ * The file: header | objects | entries | names | days. An object is there as it would be in a file
+ * of its own, so it is as safe: footer, tables and data have their hashes. Entries are sorted by
+ * the hash of the name. Once it is published, a bundle is not changed but for its days, when each
+ * object was used last; they have no hash, because a wrong day only makes an object stay shorter or
+ * longer. Numbers are the machine's own, as in objects.
  */
 #ifndef MVM_IMAGING_CACHE_BUNDLE_H
 #define MVM_IMAGING_CACHE_BUNDLE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_bundles: new bundles in a cache, and many made into few. */
+/* bundles: new bundles in a cache, and many made into few. */
 #ifndef MVM_IMAGING_CACHE_BUNDLES_H
 #define MVM_IMAGING_CACHE_BUNDLES_H
 

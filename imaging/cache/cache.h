@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* object_cache: where objects are kept from one build to the next, and where else they are looked for. Several builds may use it at the same time. */
+/*
+ * cache: where objects are kept from one build to the next, and where else they are looked for.
+ * Several builds may use it at the same time.
+ */
 #ifndef MVM_IMAGING_CACHE_CACHE_H
 #define MVM_IMAGING_CACHE_CACHE_H
 
@@ -28,7 +31,11 @@ struct cache_sharing {
 };
 
 struct cache_request {
-	const char *directory; /* made when it is missing, see cache_directory.h; NULL: nothing is kept, and `scratch` takes objects while they are used */
+	/*
+	 * Created when it is missing, see directory.h. NULL: nothing is kept, and `scratch` takes
+	 * the objects while they are used.
+	 */
+	const char *directory;
 	const char *scratch;
 	const char *settings;
 	const struct cache_sharing *sharing; /* NULL: none */

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_directory: the directory of a cache, and how those who use it at the same time stay out of each other's way.
+ * directory: the directory of a cache, and how those who use it at the same time stay out of each
+ * other's way.
  *
  *   SETTINGS/          the objects made with these settings, by the names of their store paths
  *   SETTINGS/.bundles  small ones, many in a file
  *   tmp/               what is being written, and what each running build needs; the writers hold locks on their files, the rest is litter
  *   lock               who says what it needs locks it shared, who takes objects away exclusively
  *
- * Objects are added without a lock: they appear, whole, by a rename. They are taken away under the exclusive lock, and only when no running build has
- * said that it needs them: what a build needs it says before it looks for the first object, and opens all bundles, under the shared lock. So it either
- * says so before, and is heard, or finds what is left, and makes the rest itself. Builds wait for nobody but for the moments of a removal, and a removal does not
- * wait for the end of builds. Locks go with their processes: whoever is killed leaves nothing that others have to wait for.
- * Where files cannot be locked, or the cache is read-only, objects may go while a build runs. It keeps those that it has opened, and makes others again.
+ * Objects are added without a lock: they appear, whole, by a rename. They are taken away under the
+ * exclusive lock, and only when no running build has said that it needs them: what a build needs it
+ * says before it looks for the first object, and opens all bundles, under the shared lock. So it
+ * either says so before, and is heard, or finds what is left, and makes the rest itself. Builds
+ * wait for nobody but for the moments of a removal, and a removal does not wait for the end of
+ * builds. Locks go with their processes: whoever is killed leaves nothing that others have to wait
+ * for. Where files cannot be locked, or the cache is read-only, objects may go while a build runs.
+ * It keeps those that it has opened, and makes others again.
  */
 #ifndef MVM_IMAGING_CACHE_DIRECTORY_H
 #define MVM_IMAGING_CACHE_DIRECTORY_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_faults: what a build found damaged in caches, from any of its threads, to be told at its end. */
+/* faults: what a build found damaged in caches, from any of its threads, to be told at its end. */
 #ifndef MVM_IMAGING_CACHE_FAULTS_H
 #define MVM_IMAGING_CACHE_FAULTS_H
 

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache_gc: takes away what was not used for long, or what was used the longest ago when the cache is too large.
+ * gc: takes away what was not used for long, or what was used the longest ago when the cache is too
+ * large.
  *
- * When an object was used is known to the day: of a large one it is its file's time, of a small one a day in its bundle (object_bundle.h); builds set
- * them once a day, so that a warm build writes nothing. The doubt is the object's: it is taken for used at the end of that day. What a running build needs stays, whatever its age and the cache's size (cache_directory.h says
- * how that is known). A bundle of which some objects go is written anew without them, and many bundles become few.
+ * When an object was used is known to the day: of a large one it is its file's time, of a small one
+ * a day in its bundle (bundle.h); builds set them once a day, so that a warm build writes nothing.
+ * The doubt is the object's: it is taken for used at the end of that day. What a running build
+ * needs stays, whatever its age and the cache's size (directory.h says how that is known). A bundle
+ * of which some objects go is written anew without them, and many bundles become few.
  */
 #ifndef MVM_IMAGING_CACHE_GC_H
 #define MVM_IMAGING_CACHE_GC_H

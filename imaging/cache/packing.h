@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* object_pack: making the object of one store path, as far as all file systems do it alike; squashfs_pack and erofs_pack do the rest. */
+/*
+ * packing: making the object of one store path, as far as all file systems do it alike;
+ * imaging/squashfs/pack.c and imaging/erofs/pack.c do the rest.
+ */
 #ifndef MVM_IMAGING_CACHE_PACKING_H
 #define MVM_IMAGING_CACHE_PACKING_H
 

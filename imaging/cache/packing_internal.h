@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object_packing: the inside of a packing, for those who make one: object_walk.c makes records of the tree, squashfs_pack.c or erofs_pack.c
- * takes the contents of its files.
+ * packing_internal: the inside of a packing, for those who make one: packing_walk.c makes records
+ * of the tree, imaging/squashfs/pack.c or imaging/erofs/pack.c takes the contents of its files.
  */
 #ifndef MVM_IMAGING_CACHE_PACKING_INTERNAL_H
 #define MVM_IMAGING_CACHE_PACKING_INTERNAL_H

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* object_walk: the records of a tree. */
+/* packing_walk: the records of a tree. */
 #include <string.h>
 
-#include "imaging/store/nar_hash.h"
 #include "imaging/cache/packing_internal.h"
+#include "imaging/store/nar_hash.h"
 
 static struct object_record record_of(const struct store_node *node, uint8_t type, uint32_t count)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * object_prefetch: looks the objects of a closure up ahead of who links them, by several threads: they are opened, read and compared with their hashes
- * while others are linked. What is taken, and in which order, does not depend on the threads.
+ * prefetch: looks the objects of a closure up ahead of who links them, by several threads: they are
+ * opened, read and compared with their hashes while others are linked. What is taken, and in which
+ * order, does not depend on the threads.
  */
 #ifndef MVM_IMAGING_CACHE_PREFETCH_H
 #define MVM_IMAGING_CACHE_PREFETCH_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_scan: all that a cache has, for those who count it, clean it up and verify it. */
+/* scan: all that a cache has, for those who count it, clean it up and verify it. */
 #ifndef MVM_IMAGING_CACHE_SCAN_H
 #define MVM_IMAGING_CACHE_SCAN_H
 

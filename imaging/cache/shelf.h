@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_shelf: the objects that one cache has for one setting, to be looked up. */
+/* shelf: the objects that one cache has for one setting, to be looked up. */
 #ifndef MVM_IMAGING_CACHE_SHELF_H
 #define MVM_IMAGING_CACHE_SHELF_H
 
 #include "base/arena.h"
-#include "imaging/cache/directory.h"
 #include "imaging/cache/bundle.h"
+#include "imaging/cache/directory.h"
 
 struct shelf {
 	int objects, bundles;             /* directories; -1 without */

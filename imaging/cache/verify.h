@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* cache_verify: compares all that a cache has with its hashes, and takes away what is damaged: the next build packs it anew. */
+/*
+ * verify: compares all that a cache has with its hashes, and takes away what is damaged: the next
+ * build packs it anew.
+ */
 #ifndef MVM_IMAGING_CACHE_VERIFY_H
 #define MVM_IMAGING_CACHE_VERIFY_H
 

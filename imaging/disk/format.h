@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* image_format: what store_disk.c needs of a file system to link images of it. */
+/* format: what store_disk.c needs of a file system to link images of it. */
 #ifndef MVM_IMAGING_DISK_FORMAT_H
 #define MVM_IMAGING_DISK_FORMAT_H
 

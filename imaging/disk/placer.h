@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* place: puts the data of objects into an image and says where everything came to lie. */
+/* placer: puts the data of objects into an image and says where everything came to lie. */
 #ifndef MVM_IMAGING_DISK_PLACER_H
 #define MVM_IMAGING_DISK_PLACER_H
 

@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "imaging/disk/format.h"
-#include "imaging/disk/writer.h"
 #include "imaging/cache/cache.h"
 #include "imaging/cache/prefetch.h"
+#include "imaging/disk/format.h"
+#include "imaging/disk/writer.h"
 
 enum { QUEUE_MOST = 128 /* bounds open files */ };
 
@@ -192,7 +192,12 @@ static bool job_start(struct job *job, struct arena *arena)
 bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
-	struct job job = {.diag = diag, .request = request, .result = result, .format = request->format};
+	struct job job = {
+		.diag = diag,
+		.request = request,
+		.result = result,
+		.format = request->format,
+	};
 	for (size_t i = 0; i < request->closure->n; i++)
 		job.total_bytes += request->closure->v[i].nar_size > 0 ? (uint64_t)request->closure->v[i].nar_size : 0;
 	struct arena *arena = arena_new();
@@ -207,7 +212,8 @@ void store_disk_peek(const struct store_disk_request *request)
 	const char *settings;
 	struct arena *arena = arena_new();
 	/* What keeps the image from being made is for the build to say. */
-	if ((request->cache_dir || request->sharing) && request->format->start(arena, diag_new(arena), request, &settings)) {
+	if ((request->cache_dir || request->sharing) &&
+	    request->format->start(arena, diag_new(arena), request, &settings)) {
 		const struct cache_request wanted = cache_request_of(request, settings);
 		cache_peek(&wanted, request->stored);
 	}

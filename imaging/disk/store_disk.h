@@ -7,14 +7,15 @@
 #include <stdint.h>
 
 #include "base/diag.h"
-#include "imaging/store/store_path.h"
 #include "imaging/disk/verity.h"
+#include "imaging/store/store_path.h"
 
 struct cache_sharing;
 struct image_format;
 
 struct store_disk_request {
-	const struct image_format *format; /* squashfs_format or erofs_format; unused by the engines that make whole images */
+	/* squashfs_format or erofs_format; the engines that make whole images do not use it */
+	const struct image_format *format;
 	const struct closure *closure;
 	const char *output;       /* the file to create; must not exist */
 	const char *cache_dir;    /* objects are kept here (created 0700); NULL: made in `scratch_dir` and dropped */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * image_writer: writes an image in a thread of its own, while the caller makes what else is to be written. Nothing is there before it was asked for:
- * image_writer_read waits for the bytes that it reads, image_writer_finish for everything.
+ * writer: writes an image in a thread of its own, while the caller makes what else is to be
+ * written. Nothing is there before it was asked for: image_writer_read waits for the bytes that it
+ * reads, image_writer_finish for everything.
  */
 #ifndef MVM_IMAGING_DISK_WRITER_H
 #define MVM_IMAGING_DISK_WRITER_H

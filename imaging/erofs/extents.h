@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_extents: where a file's content is, in the records of an erofs object. */
+/* extents: where a file's content is, in the records of an erofs object. */
 #ifndef MVM_IMAGING_EROFS_EXTENTS_H
 #define MVM_IMAGING_EROFS_EXTENTS_H
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * erofs_format: what EROFS looks like on disk, as far as we read and write it. After the kernel's Documentation/filesystems/erofs.rst and
- * fs/erofs/erofs_fs.h. All numbers are little-endian; a block has 4 KiB.
+ * format: what EROFS looks like on disk, as far as we read and write it. After the kernel's
+ * Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h. All numbers are little-endian; a
+ * block has 4 KiB.
  *
- * An inode stands at a multiple of 32 bytes; that place is its number, "nid". Behind it come, for compressed files, a header and the indexes of its
- * clusters, and then, "inline", the tail of what it holds, which must not cross the end of a block.
+ * An inode stands at a multiple of 32 bytes; that place is its number, "nid". Behind it come, for
+ * compressed files, a header and the indexes of its clusters, and then, "inline", the tail of what
+ * it holds, which must not cross the end of a block.
  */
 #ifndef MVM_IMAGING_EROFS_FORMAT_H
 #define MVM_IMAGING_EROFS_FORMAT_H

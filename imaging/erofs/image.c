@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_image: erofs as store_disk.c sees it. */
+/* image: erofs as store_disk.c sees it. */
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "base/process.h"
-#include "imaging/erofs/link.h"
-#include "imaging/erofs/pack.h"
 #include "imaging/disk/format.h"
+#include "imaging/erofs/link.h"
 #include "imaging/erofs/mkfs.h"
+#include "imaging/erofs/pack.h"
 
 enum { DEFAULT_CLUSTER = 4096 };
 

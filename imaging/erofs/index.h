@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * erofs_index: the indexes of a compressed file: one for each 4 KiB of its content, in packs of 2 or 16. Each pack ends with the number of the
- * block that it counts from: that, and nothing else, changes when the file's blocks are moved.
+ * index: the indexes of a compressed file: one for each 4 KiB of its content, in packs of 2 or 16.
+ * Each pack ends with the number of the block that it counts from: that, and nothing else, changes
+ * when the file's blocks are moved.
  */
 #ifndef MVM_IMAGING_EROFS_INDEX_H
 #define MVM_IMAGING_EROFS_INDEX_H

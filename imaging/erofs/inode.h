@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_inode: inodes and directories as they are on disk. */
+/* inode: inodes and directories as they are on disk. */
 #ifndef MVM_IMAGING_EROFS_INODE_H
 #define MVM_IMAGING_EROFS_INODE_H
 

@@ -14,14 +14,14 @@
 #include <xxhash.h>
 
 #include "base/arena.h"
+#include "imaging/disk/placer.h"
+#include "imaging/disk/writer.h"
 #include "imaging/erofs/extents.h"
 #include "imaging/erofs/format.h"
 #include "imaging/erofs/inode.h"
 #include "imaging/erofs/meta.h"
 #include "imaging/erofs/nodes.h"
 #include "imaging/erofs/super.h"
-#include "imaging/disk/writer.h"
-#include "imaging/disk/placer.h"
 #include "imaging/store/store_root.h"
 
 /* Behind the super block and the configurations. Both are inodes with room for their entries' tail. */

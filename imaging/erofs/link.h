@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_link: makes one erofs image of objects, a store path at a time. */
+/* link: makes one erofs image of objects, a store path at a time. */
 #ifndef MVM_IMAGING_EROFS_LINK_H
 #define MVM_IMAGING_EROFS_LINK_H
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/arena.h"
-#include "imaging/erofs/format.h"
 #include "imaging/disk/writer.h"
+#include "imaging/erofs/format.h"
 
 enum {
 	OPEN_MOST = 64,  /* blocks with room that are remembered */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * erofs_meta: blocks of metadata. Things are first given their places and then written, an object at a time; blocks that have room left stay open
- * for the objects to come.
+ * meta: blocks of metadata. Things are first given their places and then written, an object at a
+ * time; blocks that have room left stay open for the objects to come.
  */
 #ifndef MVM_IMAGING_EROFS_META_H
 #define MVM_IMAGING_EROFS_META_H

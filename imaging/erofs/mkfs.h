@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mkfs_erofs: the mkfs.erofs of this machine: what it can, and how it is told. Versions differ: Debian 12's 1.5 takes one directory and no more. */
+/*
+ * mkfs: the mkfs.erofs of this machine: what it can, and how it is told. Versions differ: Debian
+ * 12's 1.5 takes one directory and no more.
+ */
 #ifndef MVM_IMAGING_EROFS_MKFS_H
 #define MVM_IMAGING_EROFS_MKFS_H
 

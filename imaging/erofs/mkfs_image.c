@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mkfs_erofs_image: the same tree by mkfs.erofs at once, for what single objects cannot have: fragments, and blocks found twice. The tree goes to
- * it as a tar stream, so nothing has to be staged. Written for 1.7 and later.
+ * mkfs_image: the same tree by mkfs.erofs at once, for what single objects cannot have: fragments,
+ * and blocks found twice. The tree goes to it as a tar stream, so nothing has to be staged. Written
+ * for 1.7 and later.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -19,8 +20,8 @@
 #include "base/file.h"
 #include "base/process.h"
 #include "imaging/erofs/format.h"
-#include "imaging/erofs/super.h"
 #include "imaging/erofs/mkfs.h"
+#include "imaging/erofs/super.h"
 #include "imaging/store/nar_hash.h"
 #include "imaging/store/store_root.h"
 #include "imaging/store/store_walk.h"

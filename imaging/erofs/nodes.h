@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_nodes: the inodes of one object after the other. All of an object's get their places first, and then are written: a directory names its children's. */
+/*
+ * nodes: the inodes of one object after the other. All of an object's get their places first, and
+ * then are written: a directory names its children's.
+ */
 #ifndef MVM_IMAGING_EROFS_NODES_H
 #define MVM_IMAGING_EROFS_NODES_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "imaging/erofs/inode.h"
-#include "imaging/erofs/meta.h"
 #include "imaging/cache/object.h"
 #include "imaging/disk/placer.h"
+#include "imaging/erofs/inode.h"
+#include "imaging/erofs/meta.h"
 
 struct erofs_nodes;
 

@@ -13,12 +13,12 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/process.h"
+#include "imaging/cache/packing_internal.h"
 #include "imaging/erofs/extents.h"
 #include "imaging/erofs/format.h"
 #include "imaging/erofs/index.h"
 #include "imaging/erofs/read.h"
 #include "imaging/store/nar_hash.h"
-#include "imaging/cache/packing_internal.h"
 
 #define ONLY_FILE "file" /* the name that a path that is a file itself has in its image */
 
@@ -43,7 +43,11 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd, struct 
 {
 	struct erofs_packing *p = of(packing);
 	(void)diag, (void)fd;
-	const struct object_file file = {.size = size, .fragment = OBJECT_NO_FRAGMENT, .original = OBJECT_OWN_CONTENT};
+	const struct object_file file = {
+		.size = size,
+		.fragment = OBJECT_NO_FRAGMENT,
+		.original = OBJECT_OWN_CONTENT,
+	};
 	packing_record_begin(packing, record, &file, name);
 	packing_record_end(packing);
 	packing_progress(packing, size);

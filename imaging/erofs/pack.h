@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_pack: makes erofs objects. mkfs.erofs, one for each path, compresses; of its image the object takes the contents of files, and no more. */
+/*
+ * pack: makes erofs objects. mkfs.erofs, one for each path, compresses; of its image the object
+ * takes the contents of files, and no more.
+ */
 #ifndef MVM_IMAGING_EROFS_PACK_H
 #define MVM_IMAGING_EROFS_PACK_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_read: finds the contents of files in an image that mkfs.erofs made. Nothing in it is believed: what does not fit is refused. */
+/*
+ * read: finds the contents of files in an image that mkfs.erofs made. Nothing in it is believed:
+ * what does not fit is refused.
+ */
 #ifndef MVM_IMAGING_EROFS_READ_H
 #define MVM_IMAGING_EROFS_READ_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* erofs_super: the super block of a store disk. */
+/* super: the super block of a store disk. */
 #ifndef MVM_IMAGING_EROFS_SUPER_H
 #define MVM_IMAGING_EROFS_SUPER_H
 

@@ -6,8 +6,8 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "imaging/initrd/initramfs.h"
 #include "imaging/guest/init/plan.h"
+#include "imaging/initrd/initramfs.h"
 #include "templates/embedded.h"
 
 /* Module 12 is mvm/modules/012-virtio_blk.ko: the order is visible, names are unique. */

@@ -9,9 +9,9 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "imaging/disk/verity.h"
 #include "imaging/kernel/kernel.h"
 #include "imaging/modules/modules.h"
-#include "imaging/disk/verity.h"
 
 enum stage1_source {
 	STAGE1_DISK_SERIAL, /* the virtio or NVMe disk with this serial number; virtio disks keep only the first 20 bytes of one */
@@ -34,7 +34,11 @@ struct stage1_mount {
 	const char *type;    /* file system */
 	const char *options; /* as for mount(8) ("noatime,discard"); may be ""; paths in them are the guest's */
 	bool read_only;
-	const char *identity; /* of the disk at a `source` below /dev/: "uuid:…", "label:…", as imaging/guest/init/plan.h has it; NULL: what is there is it */
+	/*
+	 * Identity of the disk at a `source` below /dev/: "uuid:…" or "label:…", as
+	 * imaging/guest/init/plan.h has it. NULL: whatever disk is there is the right one.
+	 */
+	const char *identity;
 	bool grows;           /* xfs or btrfs: its disk may have become larger */
 	const char *image;    /* the host's name of it, for messages; NULL: it is no volume */
 };
@@ -106,7 +110,10 @@ struct stage1_result {
 #define STAGE1_INIT "mvm-init"
 bool stage1_has_program(const char *name, enum kernel_arch arch);
 
-/* What the guest's part obeys on the kernel command line (mvm.debug=1 and others): imaging/guest/init/parameters.h. On failure there is no output. */
+/*
+ * The guest's part obeys parameters of the kernel command line, such as mvm.debug=1:
+ * imaging/guest/init/parameters.h. On failure there is no output.
+ */
 bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request, struct stage1_result *result);
 
 #endif

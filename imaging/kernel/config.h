@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel_config: what a kernel was built with, where that can be read. */
+/* config: what a kernel was built with, where that can be read. */
 #ifndef MVM_IMAGING_KERNEL_CONFIG_H
 #define MVM_IMAGING_KERNEL_CONFIG_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel_file: a file that may be a kernel, for kernel.c and those who know its parts. */
+/* file: a file that may be a kernel, for kernel.c and those who know its parts. */
 #ifndef MVM_IMAGING_KERNEL_FILE_H
 #define MVM_IMAGING_KERNEL_FILE_H
 

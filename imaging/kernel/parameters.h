@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel_parameters: single parameters of a kernel's command line, by the kernel's rules (lib/cmdline.c, next_arg; kernel/params.c, parse_args). */
+/*
+ * parameters: single parameters of a kernel's command line, by the kernel's rules (lib/cmdline.c,
+ * next_arg; kernel/params.c, parse_args).
+ */
 #ifndef MVM_IMAGING_KERNEL_PARAMETERS_H
 #define MVM_IMAGING_KERNEL_PARAMETERS_H
 

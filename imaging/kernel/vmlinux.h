@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel_unpack: the ELF kernel inside a bzImage, for hypervisors that boot nothing else. */
+/* vmlinux: the ELF kernel inside a bzImage, for hypervisors that boot nothing else. */
 #ifndef MVM_IMAGING_KERNEL_VMLINUX_H
 #define MVM_IMAGING_KERNEL_VMLINUX_H
 

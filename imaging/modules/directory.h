@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* module_directory: where a kernel's modules are: /lib/modules/VERSION, or a folder that holds it. */
+/* directory: where a kernel's modules are: /lib/modules/VERSION, or a folder that holds it. */
 #ifndef MVM_IMAGING_MODULES_DIRECTORY_H
 #define MVM_IMAGING_MODULES_DIRECTORY_H
 

@@ -10,8 +10,8 @@
 
 #include "base/ending.h"
 #include "base/file.h"
-#include "imaging/modules/tree.h"
 #include "imaging/kernel/unpack.h"
+#include "imaging/modules/tree.h"
 
 struct resolver {
 	struct arena *arena;

@@ -5,8 +5,8 @@
 
 #include "base/ending.h"
 #include "base/file.h"
-#include "imaging/modules/tree.h"
 #include "imaging/kernel/unpack.h"
+#include "imaging/modules/tree.h"
 
 const char *module_name_normalize(struct arena *arena, const char *name, size_t length)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* module_tree: the modules of one kernel, found by name or alias; what depmod would have written is not needed. */
+/*
+ * tree: the modules of one kernel, found by name or alias; what depmod would have written is not
+ * needed.
+ */
 #ifndef MVM_IMAGING_MODULES_TREE_H
 #define MVM_IMAGING_MODULES_TREE_H
 
@@ -48,7 +51,7 @@ bool module_tree_has_builtin(const struct module_tree *tree, const char *name_or
  */
 void module_tree_match(struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out);
 
-/* Reads the module's .modinfo, once. NULL, or why it failed. In module_read.c. */
+/* Reads the module's .modinfo, once. NULL, or why it failed. In read.c. */
 const char *module_read(struct arena *arena, struct module *module);
 /* '-' becomes '_', but not inside a pattern's brackets. */
 const char *module_name_normalize(struct arena *arena, const char *name, size_t length);

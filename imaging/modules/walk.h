@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* module_walk: the module files below a directory. */
+/* walk: the module files below a directory. */
 #ifndef MVM_IMAGING_MODULES_WALK_H
 #define MVM_IMAGING_MODULES_WALK_H
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* squashfs_format: squashfs 4.0 as it lies on disk. Names and values are those of Linux's fs/squashfs/squashfs_fs.h; all numbers little-endian. */
+/*
+ * format: squashfs 4.0 as it lies on disk. Names and values are those of Linux's
+ * fs/squashfs/squashfs_fs.h; all numbers little-endian.
+ */
 #ifndef MVM_IMAGING_SQUASHFS_FORMAT_H
 #define MVM_IMAGING_SQUASHFS_FORMAT_H
 

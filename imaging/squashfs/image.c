@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* squashfs_image: squashfs as store_disk.c sees it. */
+/* image: squashfs as store_disk.c sees it. */
 #include <string.h>
 #include <zstd.h>
 

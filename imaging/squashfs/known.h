@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* squashfs_known: the files of a store path whose content is in its object already, so that equal ones are stored once. */
+/*
+ * known: the files of a store path whose content is in its object already, so that equal ones are
+ * stored once.
+ */
 #ifndef MVM_IMAGING_SQUASHFS_KNOWN_H
 #define MVM_IMAGING_SQUASHFS_KNOWN_H
 

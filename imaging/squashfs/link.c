@@ -7,8 +7,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "imaging/disk/writer.h"
 #include "imaging/disk/placer.h"
+#include "imaging/disk/writer.h"
 #include "imaging/squashfs/meta.h"
 #include "imaging/store/store_root.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* squashfs_link: makes one squashfs image of objects, a store path at a time. */
+/* link: makes one squashfs image of objects, a store path at a time. */
 #ifndef MVM_IMAGING_SQUASHFS_LINK_H
 #define MVM_IMAGING_SQUASHFS_LINK_H
 

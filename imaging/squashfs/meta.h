@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* squashfs_meta: streams of metadata, compressed in blocks of 8 KiB, and the inodes and directories in them. */
+/*
+ * meta: streams of metadata, compressed in blocks of 8 KiB, and the inodes and directories in them.
+ */
 #ifndef MVM_IMAGING_SQUASHFS_META_H
 #define MVM_IMAGING_SQUASHFS_META_H
 

@@ -11,8 +11,8 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "imaging/store/nar_hash.h"
 #include "imaging/disk/store_disk.h"
+#include "imaging/store/nar_hash.h"
 #include "imaging/store/store_root.h"
 #include "imaging/store/store_walk.h"
 

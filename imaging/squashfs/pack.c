@@ -140,7 +140,11 @@ static ssize_t read_full(int fd, void *into, size_t count)
 
 static void record_duplicate(struct squashfs_packing *p, struct object_record record, uint64_t size, uint32_t original, const char *name)
 {
-	const struct object_file file = {.size = size, .fragment = OBJECT_NO_FRAGMENT, .original = original};
+	const struct object_file file = {
+		.size = size,
+		.fragment = OBJECT_NO_FRAGMENT,
+		.original = original,
+	};
 	packing_record_begin(&p->common, record, &file, name);
 	packing_record_end(&p->common);
 }
@@ -226,7 +230,11 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 		record_duplicate(p, record, size, original, name);
 		return true;
 	}
-	const struct object_file file = {.size = size, .fragment = OBJECT_NO_FRAGMENT, .original = OBJECT_OWN_CONTENT};
+	const struct object_file file = {
+		.size = size,
+		.fragment = OBJECT_NO_FRAGMENT,
+		.original = OBJECT_OWN_CONTENT,
+	};
 	record.count = (uint32_t)count;
 	const uint64_t at = packing_record_begin(&p->common, record, &file, name);
 	record_add_block_sizes(p, record.count);
@@ -242,7 +250,10 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd, struct 
 		return pack_large_file(p, diag, fd, record, size, name);
 	if (size)
 		return pack_small_file(p, diag, fd, record, (uint32_t)size, name);
-	const struct object_file file = {.fragment = OBJECT_NO_FRAGMENT, .original = OBJECT_OWN_CONTENT};
+	const struct object_file file = {
+		.fragment = OBJECT_NO_FRAGMENT,
+		.original = OBJECT_OWN_CONTENT,
+	};
 	packing_record_begin(&p->common, record, &file, name);
 	packing_record_end(&p->common);
 	return true;

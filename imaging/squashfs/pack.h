@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* squashfs_pack: makes squashfs objects. Several may be under way: a path is walked while the blocks of those before are compressed. */
+/*
+ * pack: makes squashfs objects. Several may be under way: a path is walked while the blocks of
+ * those before are compressed.
+ */
 #ifndef MVM_IMAGING_SQUASHFS_PACK_H
 #define MVM_IMAGING_SQUASHFS_PACK_H
 
-#include "imaging/squashfs/compress_pool.h"
 #include "imaging/cache/packing.h"
+#include "imaging/squashfs/compress_pool.h"
 
 struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_size, const struct packing_request *request);
 /* Reads the tree and submits its blocks; stores blocks that are ready, of other packings too. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nix_db: Nix's own database of a closure, ready to be used by a guest. */
+/* database: Nix's own database of a closure, ready to be used by a guest. */
 #ifndef MVM_IMAGING_STORE_DATABASE_H
 #define MVM_IMAGING_STORE_DATABASE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nix_registration: a closure as `nix-store --load-db` reads it. */
+/* registration: a closure as `nix-store --load-db` reads it. */
 #ifndef MVM_IMAGING_STORE_REGISTRATION_H
 #define MVM_IMAGING_STORE_REGISTRATION_H
 

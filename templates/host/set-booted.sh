@@ -15,7 +15,8 @@
 # - GROUP, too, makes names in DIRECTORY: it is the VMs' alone. Where it was another one before (kvm, in which others may be), it is GROUP's from now on.
 # A directory as microvm.nix makes it (of USER, or writable by the group without the sticky bit) is mended. Its links are kept when they are root's;
 # one that is USER's could lead anywhere by now: it is refused, with what to do.
-# The other side of this is `microvm` (compiler/microvm/custody.h) and install-host, which read and write the same names as root.
+# The other side of this is `microvm` (compiler/microvm/custody.h) and install-host, which read and
+# write the same names as root.
 set -eu
 directory=$1 user=$2 group=$3
 

@@ -87,7 +87,8 @@ for name in virtio_pci virtio_blk squashfs crc32c_generic erofs sha256-ssse3 dm-
 
 root=$scratch/root
 mkdir -p "$root/modules" "$root/verity"
-musl-gcc -D_GNU_SOURCE -I"$top" -O2 -static -s -o "$root/init" "$top/tests/bench/read_guest.c" "$top/imaging/guest/init/mapper.c"
+musl-gcc -D_GNU_SOURCE -I"$top" -O2 -static -s -o "$root/init" "$top/tests/bench/read_guest.c" \
+	"$top/imaging/guest/init/mapper.c"
 for ((i = 0; i < ${#modules[@]}; i++)); do cp "${modules[i]}" "$(printf '%s/modules/%02d-%s' "$root" "$i" "${modules[i]##*/}")"; done
 for ((i = 0; i < ${#images[@]}; i++)); do
 	[[ ${images[i]} != *-verity ]] || jq -r '.storeDisk.verity | (.hashOffset / 4096) as $blocks | "\($blocks * 8) 4096 4096 \($blocks) \($blocks + 1) sha256 \(.rootHash) \(.salt)"' \

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The first stage does its steps in the order of the plan (imaging/guest/init/plan.h), programs among them. The plan is written by hand here: the
-# initrd that mvmbuild made gets more steps and a static program, busybox.
+# The first stage does its steps in the order of the plan (imaging/guest/init/plan.h), programs among
+# them. The plan is written by hand here: the initrd that mvmbuild made gets more steps and a static
+# program, busybox.
 set -u
 # shellcheck source=tests/e2e/guest.sh
 . "$(dirname "$0")/guest.sh"

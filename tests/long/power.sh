@@ -25,7 +25,8 @@ power_setup() {
 	world=$test_dir/world data=$test_dir/data
 	mkdir -p "$world/bin" "$data"
 	cc -std=c11 -D_GNU_SOURCE -O2 -o "$test_dir/replay" "$top/tests/long/replay.c" || exit 1
-	cc -std=c11 -D_GNU_SOURCE -I "$top" -o "$world/bin/grow_step" "$top/tests/e2e/grow_step.c" "$top"/imaging/guest/init/{grow,file}.c || exit 1
+	cc -std=c11 -D_GNU_SOURCE -I "$top" -o "$world/bin/grow_step" "$top/tests/e2e/grow_step.c" \
+		"$top"/imaging/guest/init/{grow,file}.c || exit 1
 	cp "$mvmbuild" "$(dirname "$mvmbuild")/microvm" "$world/bin/"
 	cp /etc/mke2fs.conf "$world/"
 	stage_programs "$test_dir/files" "$mvmbuild" "$(dirname "$mvmbuild")/microvm" bash awk basename cat chattr chmod chown cmp cp cut date dd diff dirname dmesg env \

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "backends/runtime/base/child.h"
-#include "backends/runtime/base/runtime.h"
-#include "backends/runtime/shares/notify.h"
-#include "backends/runtime/control/json.h"
 #include "backends/runtime/base/peer.h"
+#include "backends/runtime/base/runtime.h"
+#include "backends/runtime/control/json.h"
+#include "backends/runtime/shares/notify.h"
 
 enum {
 	GRACE_PART = 3,    /* of the time, before the button is pressed once more: the guest may not have listened yet */

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "backends/runtime/base/child.h"
-#include "backends/runtime/base/runtime.h"
 #include "backends/runtime/base/peer.h"
+#include "backends/runtime/base/runtime.h"
 
 /* kvmtool's balloon only grows and shrinks, and tells no size: it is remembered for as long as the process lives. */
 enum {

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "backends/runtime/control/json.h"
 #include "backends/runtime/base/peer.h"
+#include "backends/runtime/control/json.h"
 
 enum qmp_status {
 	QMP_OK,

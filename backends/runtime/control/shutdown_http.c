@@ -6,11 +6,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "backends/runtime/base/runtime.h"
-#include "backends/runtime/shares/notify.h"
-#include "backends/runtime/control/http.h"
 #include "backends/runtime/base/peer.h"
+#include "backends/runtime/base/runtime.h"
+#include "backends/runtime/control/http.h"
 #include "backends/runtime/control/vm_state.h"
+#include "backends/runtime/shares/notify.h"
 
 enum {
 	GRACE_PART = 3,        /* of the time, before the guest is asked once more: it may not have listened yet */

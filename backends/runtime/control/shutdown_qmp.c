@@ -3,9 +3,9 @@
 #include <string.h>
 
 #include "backends/runtime/base/runtime.h"
-#include "backends/runtime/shares/notify.h"
 #include "backends/runtime/control/qmp.h"
 #include "backends/runtime/control/vm_state.h"
+#include "backends/runtime/shares/notify.h"
 
 enum {
 	GRACE_PART = 3,        /* of the time, for the power button alone */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* loop: the part of the KVM probe that knows the architecture. */
+/* speed: the part of the KVM probe that knows the architecture. */
 #ifndef MVM_BACKENDS_RUNTIME_KVM_SPEED_H
 #define MVM_BACKENDS_RUNTIME_KVM_SPEED_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* fleet: the virtiofsds of one VM. They are ready together and end together. */
+/* daemons: the virtiofsds of one VM. They are ready together and end together. */
 #ifndef MVM_BACKENDS_RUNTIME_SHARES_DAEMONS_H
 #define MVM_BACKENDS_RUNTIME_SHARES_DAEMONS_H
 

@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "backends/runtime/base/runtime.h"
 #include "backends/runtime/base/peer.h"
+#include "backends/runtime/base/runtime.h"
 #include "backends/runtime/base/unix_socket.h"
 
 enum {

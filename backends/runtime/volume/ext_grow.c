@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "backends/runtime/base/child.h"
-#include "backends/runtime/volume/write_log.h"
 #include "backends/runtime/volume/volume.h"
+#include "backends/runtime/volume/write_log.h"
 
 enum {
 	FSCK_REPAIRED = 3,   /* status bits of e2fsck: errors corrected, and a wish to reboot */

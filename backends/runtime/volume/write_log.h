@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * patch: changes to an image that happen as a whole. They are written to a log first; once that is published by its name, whoever comes next can
- * finish what was begun, as often as it takes: each write is of whole blocks, whose bytes the log has.
+ * write_log: changes to an image that happen as a whole. They are written to a log first; once that
+ * is published by its name, whoever comes next can finish what was begun, as often as it takes:
+ * each write is of whole blocks, whose bytes the log has.
  */
 #ifndef MVM_BACKENDS_RUNTIME_VOLUME_WRITE_LOG_H
 #define MVM_BACKENDS_RUNTIME_VOLUME_WRITE_LOG_H

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * plan: what the first stage has to do. The builder writes it into the initramfs as mvm/plan (imaging/initrd/stage1.c), mvm-init reads it; the two
- * always travel together, so a reader takes only its own version.
+ * plan: what the first stage has to do. The builder writes it into the initramfs as mvm/plan
+ * (imaging/initrd/stage1.c), mvm-init reads it; the two always travel together, so a reader takes
+ * only its own version.
  *
- * Text, one item a line, fields separated by one blank. The bytes up to ' ', DEL and '\' are written as '\' and three octal digits, as in
- * fstab; an empty field is "-", and a field "-" is "\055". The first line is PLAN_VERSION; then
+ * Text, one item a line, fields separated by one blank. The bytes up to ' ', DEL and '\' are
+ * written as '\' and three octal digits, as in fstab; an empty field is "-", and a field "-" is
+ * "\055". The first line is PLAN_VERSION; then
  *
  *     init PATH                                          the program to hand over to; once
  *     root OPTIONS                                       of the tmpfs that is the root; once
@@ -23,11 +25,13 @@
  *     link PATH TARGET                                   make TARGET a symbolic link to PATH, unless there is something
  *     run FILE NAME ARGUMENT...                          run this static program, which knows itself by NAME, and wait: its status must be 0
  *
- * IDENTITY, of a SOURCE below /dev/, is "uuid:UUID" or "label:LABEL" of the file system: another disk is taken when that one has it. Where none has
- * the UUID, SOURCE is: the volume was made elsewhere; where none has the label, or several have, it is an error.
- * IMAGE is the host's name of a volume's image, for messages.
- * FILE is relative to the root of the initramfs, other paths are absolute in the guest's final root. OPTIONS are mount(8)'s, separated by
- * commas. What is put below PLAN_SCRATCH is gone when the guest's init starts: the place for what a program of `run` reads.
+ * IDENTITY, of a SOURCE below /dev/, is "uuid:UUID" or "label:LABEL" of the file system: another
+ * disk is taken when that one has it. Where none has the UUID, SOURCE is: the volume was made
+ * elsewhere; where none has the label, or several have, it is an error. IMAGE is the host's name of
+ * a volume's image, for messages. FILE is relative to the root of the initramfs, other paths are
+ * absolute in the guest's final root. OPTIONS are mount(8)'s, separated by commas. What is put
+ * below PLAN_SCRATCH is gone when the guest's init starts: the place for what a program of `run`
+ * reads.
  */
 #ifndef MVM_IMAGING_GUEST_INIT_PLAN_H
 #define MVM_IMAGING_GUEST_INIT_PLAN_H
