@@ -59,7 +59,7 @@ run_one() { # LOG NAME SECONDS COMMAND...
 
 tests_unit() { # [BUILD [PREFIX]]
 	local program
-	MVM_TEST_KERNEL=$(tests/e2e/kernel.sh) || unset MVM_TEST_KERNEL
+	MVM_TEST_KERNEL=$(tests/e2e/lib/kernel.sh) || unset MVM_TEST_KERNEL
 	for program in "${1:-$build}"/tests/unit/*_test; do
 		MVM_TEST_KERNEL=${MVM_TEST_KERNEL:-} MVM_HOST=${1:-$build}/mvm-host run "${2:-}unit/$(basename "$program")" 600 "$program"
 	done
@@ -96,17 +96,18 @@ tests_lint() {
 }
 
 tests_e2e() {
-	local script
-	tests/e2e/kernel.sh >/dev/null || true # once, for all
-	for script in tests/e2e/*_test.sh; do
-		run "e2e/$(basename "$script" .sh)" 1500 bash "$script"
+	local script name
+	tests/e2e/lib/kernel.sh >/dev/null || true # once, for all
+	for script in tests/e2e/*/*_test.sh; do
+		name=${script#tests/}
+		run "${name%.sh}" 1500 bash "$script"
 	done
 }
 
 # Campaigns: many tries each, so that what is rare is seen. MVM_LONG=N asks for N times as many. Not a part of "all".
 tests_long() {
 	local script
-	tests/e2e/kernel.sh >/dev/null || true
+	tests/e2e/lib/kernel.sh >/dev/null || true
 	for script in tests/long/*_test.sh; do
 		run "long/$(basename "$script" .sh)" "$((${MVM_LONG:-1} * 3600))" bash "$script"
 	done

@@ -28,7 +28,7 @@ result $status "headers stand alone"
 bash tests/rooms.sh "${BUILD:-build}"
 result $? "no include and no call runs upwards (tests/rooms.sh)"
 
-# A code is the beginning of a case's name in tests/errors, where it is printed. Exempt: what is tested by its text with a real database, a scan or
+# A code is the beginning of a case's name in tests/golden/errors, where it is printed. Exempt: what is tested by its text with a real database, a scan or
 # a running host; and what needs memory, a disk or standard output to fail, a program built
 # wrong or without its cross compiler, or a cache of somebody else.
 exempt=' closure-list closure-scan gcroot nix-database nix-database-corrupt nix-database-locked nix-database-schema nix-failed run'
@@ -40,7 +40,7 @@ for code in $(cat compiler/*.c compiler/*/*.c |
 	grep -Pzo "$error_calls"'\([^;"]*"\K[a-z0-9]+(-[a-z0-9]+)*(?=")' |
 	tr '\0' '\n' | sort -u); do
 	case $exempt in *" $code "*) continue ;; esac
-	grep -qsF "[$code]" tests/errors/"$code"*.txt || missing+=" $code"
+	grep -qsF "[$code]" tests/golden/errors/"$code"*.txt || missing+=" $code"
 done
 echo "${missing:+# without:$missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "every error code has a case"

@@ -2,9 +2,6 @@
 # Tests, demo and benchmarks; included by the Makefile.
 
 UNIT := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(sort $(wildcard tests/unit/*_test.c)))
-E2E := $(sort $(wildcard tests/e2e/*_test.sh))
-SHELL_FILES = $(shell git ls-files '*.sh' 2>/dev/null || find tests templates -name '*.sh') .ci/run
-SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(sort $(wildcard tests/fuzz/*_fuzz.c)))
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(OBJECTS) $(BUILD)/embedded.o
@@ -28,7 +25,7 @@ deps:
 demo:
 	@bash tests/setup.sh demo
 	@$(MAKE) --no-print-directory all
-	@bash templates/demo/demo.sh $(BUILD)/mvmbuild
+	@bash tests/demo/demo.sh $(BUILD)/mvmbuild
 
 check:
 	@bash tests/setup.sh check

@@ -3,7 +3,7 @@
 # Makes the closures that the benchmarks build images of, with real Nix from Debian packages: tests/bench/closure.sh DIR
 # The results are links to toplevels in a store of their own, DIR/store: DIR/base, 1 GB in 185 store paths; DIR/small, the same with one
 # small path changed; DIR/large, with a package of 40 MB changed. Needs the network the first time (260 MB) and 2 GB of disk; a second call has
-# nothing to do. Use the results with: . tests/e2e/nix.sh; nix_env_setup DIR
+# nothing to do. Use the results with: . tests/e2e/lib/nix.sh; nix_env_setup DIR
 set -euo pipefail
 
 [ $# = 1 ] || {
@@ -11,8 +11,8 @@ set -euo pipefail
 	exit 2
 }
 here=$(cd "$(dirname "$0")" && pwd)
-# shellcheck source=tests/e2e/nix.sh
-. "$here/../e2e/nix.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$here/../e2e/lib/nix.sh"
 nix_env_setup "$1"
 cd "$1"
 NIX_CONFIG+=$'\nmax-jobs = auto'

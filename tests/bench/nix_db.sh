@@ -10,13 +10,13 @@ mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
 work=$top/build/bench/nix-db
 rounds=${ROUNDS:-3}
 mkdir -p "$work/state"
-# shellcheck source=tests/e2e/nix.sh
-. "$top/tests/e2e/nix.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
 nix_env_setup "$work/nix"
-kernel=$("$top/tests/e2e/kernel.sh")
+kernel=$("$top/tests/e2e/lib/kernel.sh")
 rm -rf "$work/nix-files"
 nix_stage_nix "$work/nix-files"
-guest=$(nix_build "$top/tests/e2e/nix/guest-with-nix.nix" toplevel --argstr nixFiles "$work/nix-files")
+guest=$(nix_build "$top/tests/e2e/lib/nix/guest-with-nix.nix" toplevel --argstr nixFiles "$work/nix-files")
 cd "$work/state"
 
 seconds() { # STEP CONSOLE: what `uptime` printed after it

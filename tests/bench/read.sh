@@ -15,10 +15,10 @@ mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
 work=${BENCH_DIR:-$top/build/bench}
 mkdir -p "$work"
 "$top/tests/bench/closure.sh" "$work/nix" >&2
-# shellcheck source=tests/e2e/nix.sh
-. "$top/tests/e2e/nix.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
 nix_env_setup "$work/nix"
-kernel=$("$top/tests/e2e/kernel.sh")
+kernel=$("$top/tests/e2e/lib/kernel.sh")
 toplevel=$(readlink -f "$work/nix/base")
 scratch=$(mktemp -d -p "$work")
 trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT

@@ -15,8 +15,8 @@ mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
 work=${BENCH_DIR:-$top/build/bench}
 rounds=${ROUNDS:-3}
 parts=${BENCH:-squashfs level15 erofs reflink verity scaling host}
-# shellcheck source=tests/e2e/nix.sh
-. "$top/tests/e2e/nix.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
 for part in lib squashfs erofs verity scaling host; do
 	# shellcheck source=/dev/null
 	. "$top/tests/bench/$part.sh"
@@ -31,7 +31,7 @@ done
 mkdir -p "$work"
 "$top/tests/bench/closure.sh" "$work/nix" >&2
 nix_env_setup "$work/nix"
-kernel=$("$top/tests/e2e/kernel.sh")
+kernel=$("$top/tests/e2e/lib/kernel.sh")
 scratch=$(mktemp -d -p "$work")
 finish() {
 	unmount_loop

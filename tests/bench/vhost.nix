@@ -4,7 +4,7 @@
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let
-  inherit (import ../e2e/nix/guest.nix { inherit busyboxProgram; }) busybox system;
+  inherit (import ../e2e/lib/nix/guest.nix { inherit busyboxProgram; }) busybox system;
 in
 {
   toplevel = system "vhost-guest" ''

@@ -1,19 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# How fast a guest's tap is with vhost-net and without: tests/bench/vhost.sh [MVMBUILD]. In the lab of tests/e2e/lab.sh, where there is a vhost-net
+# How fast a guest's tap is with vhost-net and without: tests/bench/vhost.sh [MVMBUILD]. In the lab of tests/e2e/lib/lab.sh, where there is a vhost-net
 # anywhere: one guest under KVM has a tap of each kind, and TCP goes each way over each, in turn. Prints rows in Markdown; docs/performance.md has them.
 #   ROUNDS=5   how often; medians are printed, of the ratio too      MIB=8   how much goes over in one      CPUS=1   the lab's
 #   COUNT=1    the lab's clock counts instructions: ratios that do not depend on this machine's load, and speeds without a meaning
 set -euo pipefail
 rounds=${ROUNDS:-5} mib=${MIB:-8}
 MVMBUILD=$(realpath "${1:-$(dirname "$0")/../../build/mvmbuild}")
-# shellcheck source=tests/e2e/lib.sh
-. "$(dirname "$0")/../e2e/lib.sh"
-# shellcheck source=tests/e2e/nix.sh
-. "$top/tests/e2e/nix.sh"
-# shellcheck source=tests/e2e/lab.sh
-. "$top/tests/e2e/lab.sh"
-kernel=$("$top/tests/e2e/kernel.sh")
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../e2e/lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
+# shellcheck source=tests/e2e/lib/lab.sh
+. "$top/tests/e2e/lib/lab.sh"
+kernel=$("$top/tests/e2e/lib/kernel.sh")
 nix_env_setup "$test_dir/nix"
 guest=$(nix_build "$top/tests/bench/vhost.nix" toplevel)
 mkdir "$test_dir/runners"

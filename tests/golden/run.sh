@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Golden tests: tests/golden/run.sh [--update]. Prints TAP.
-#   tests/cases/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; microvm-run is started with a
-#                              hypervisor that records its arguments, which must be the plan's; where all shares are in the state directory,
-#                              virtiofsd-run is started with each kind of daemon, and what it would run is compared with virtiofsd.txt
-#   tests/errors/CODE*.yaml    messages and exit status are compared with the .txt; the code is among them. "# args: …" gives arguments,
-#                              "# environment: …" variables, "# command: …" another command than check, "# subject: …" what it is given
-#                              instead of the description, "# file NAME: …" a file beside it (as printf %b takes it); lines "# microvm: …"
-#                              are calls of microvm instead, which end with the first that fails
-#   tests/reports/NAME.yaml    the same for commands that print something
+#   plan/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; microvm-run is
+#                       started with a hypervisor that records its arguments, which must be the plan's; where all
+#                       shares are in the state directory, virtiofsd-run is started with each kind of daemon, and
+#                       what it would run is compared with virtiofsd.txt
+#   errors/CODE*.yaml   messages and exit status are compared with the .txt; the code is among them. "# args: …"
+#                       gives arguments, "# environment: …" variables, "# command: …" another command than check,
+#                       "# subject: …" what it is given instead of the description, "# file NAME: …" a file beside
+#                       it (as printf %b takes it); lines "# microvm: …" are calls of microvm instead, which end
+#                       with the first that fails
+#   reports/NAME.yaml   the same for commands that print something
 # The fixture's directory is written as /F.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -17,8 +19,8 @@ microvm=$(dirname "$mvmbuild")/microvm
 update=${1:-}
 work=$(mktemp -d -t mvm-golden.XXXXXX)
 trap 'rm -rf "$work"' EXIT
-# shellcheck source=tests/golden/fixture.sh
-. tests/golden/fixture.sh
+# shellcheck source=tests/golden/lib/fixture.sh
+. tests/golden/lib/fixture.sh
 fixture_make "$work"
 mkdir "$work/state"
 unset NIX_ATTRS_JSON_FILE NIX_BUILD_TOP SOURCE_DATE_EPOCH
@@ -128,7 +130,7 @@ check_named() { # PLAN RUNNER
 serve_case() { # NAME KIND USER PLAN
 	local runner=$work/$1 tools=$work/tools state=$work/state/$1-serve
 	mkdir -p "$tools" "$state"
-	cp "tests/golden/virtiofsd-$2.help" "$tools/help"
+	cp "tests/golden/lib/virtiofsd-$2.help" "$tools/help"
 	# shellcheck disable=SC2016 # the scripts' own
 	printf '#!/bin/sh\ncat "${0%%/*}/help"\n' >"$tools/virtiofsd"
 	printf '#!/bin/sh\necho 2\n' >"$tools/nproc"
@@ -232,8 +234,8 @@ test_messages() { # KIND FILE
 	result $? "$kind $name"
 }
 
-for directory in tests/cases/*/; do test_case "${directory%/}"; done
-for file in tests/errors/*.yaml; do test_messages error "$file"; done
-for file in tests/reports/*.yaml; do test_messages report "$file"; done
+for directory in tests/golden/plan/*/; do test_case "${directory%/}"; done
+for file in tests/golden/errors/*.yaml; do test_messages error "$file"; done
+for file in tests/golden/reports/*.yaml; do test_messages report "$file"; done
 echo "1..$n"
 exit $bad

@@ -5,15 +5,15 @@
 #   TRIES=125   damages of each kind of cache and image     SEED=1   of their choice
 # shellcheck disable=SC2317 # functions that check calls
 set -u
-# shellcheck source=tests/e2e/own_mounts.sh
-. "$(dirname "$0")/../e2e/own_mounts.sh"
-# shellcheck source=tests/e2e/lib.sh
-. "$(dirname "$0")/../e2e/lib.sh"
-# shellcheck source=tests/e2e/nix.sh
-. "$(dirname "$0")/../e2e/nix.sh"
+# shellcheck source=tests/e2e/lib/own_mounts.sh
+. "$(dirname "$0")/../e2e/lib/own_mounts.sh"
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../e2e/lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "$0")/../e2e/lib/nix.sh"
 MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 need_programs nix-build
-kernel=$("$top/tests/e2e/kernel.sh") || skip_all "no kernel"
+kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
 PATH=$PATH:/usr/sbin:/sbin
 nix_env_setup "$test_dir/nix"
 unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE

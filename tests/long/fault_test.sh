@@ -3,15 +3,15 @@
 # Every call that a build makes fails once (of those with more than 150, 150), with a warm cache and with a cold one. Takes an hour or so.
 # FAULT_FUNCTIONS: only these. FAULT_MOST: of each so many.
 set -u
-# shellcheck source=tests/e2e/lib.sh
-. "$(dirname "$0")/../e2e/lib.sh"
-# shellcheck source=tests/e2e/nix.sh
-. "$(dirname "$0")/../e2e/nix.sh"
-# shellcheck source=tests/e2e/faults.sh
-. "$(dirname "$0")/../e2e/faults.sh"
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../e2e/lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "$0")/../e2e/lib/nix.sh"
+# shellcheck source=tests/e2e/lib/faults.sh
+. "$(dirname "$0")/../e2e/lib/faults.sh"
 MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 need_programs nix-build busybox cc
-kernel=$("$top/tests/e2e/kernel.sh") || skip_all "no kernel"
+kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
 nix_env_setup "$test_dir/nix"
 unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
 for mode in ${FAULT_MODES:-warm cold}; do

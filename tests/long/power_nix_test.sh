@@ -4,14 +4,14 @@
 # its garbage. After each cut the store is looked at as the next boot would have it, by this machine's Nix.
 # shellcheck disable=SC2317,SC2154,SC2034 # power.sh calls the functions
 set -u
-# shellcheck source=tests/e2e/guest.sh
-. "$(dirname "$0")/../e2e/guest.sh"
-# shellcheck source=tests/e2e/guest_steps.sh
-. "$top/tests/e2e/guest_steps.sh"
-# shellcheck source=tests/e2e/lab.sh
-. "$top/tests/e2e/lab.sh"
-# shellcheck source=tests/long/power.sh
-. "$top/tests/long/power.sh"
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../e2e/lib/guest.sh"
+# shellcheck source=tests/e2e/lib/guest_steps.sh
+. "$top/tests/e2e/lib/guest_steps.sh"
+# shellcheck source=tests/e2e/lib/lab.sh
+. "$top/tests/e2e/lib/lab.sh"
+# shellcheck source=tests/long/lib/power.sh
+. "$top/tests/long/lib/power.sh"
 need_root
 need_programs bsdtar sqlite3
 guest_setup
@@ -19,7 +19,7 @@ power_setup
 limit=400
 nix_stage_nix "$test_dir/nix-files"
 top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
-data_path=$(nix_build "$top/templates/demo/demo.nix" data) || exit 1
+data_path=$(nix_build "$top/tests/demo/demo.nix" data) || exit 1
 text() { nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$1\" \"$2\"" | tr -d '"'; }
 lib=$(text lib 1) && app=$(text app "\${builtins.storePath $lib}") && other=$(text other 2) || exit 1
 cp "$(dirname "$mvmbuild")/mvm-nix-db" "$world/bin/"

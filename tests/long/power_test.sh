@@ -3,21 +3,21 @@
 # The power is cut at any time of what a host does: nothing that was there before is lost, what is new is there as a whole or not at all, and what had
 # returned is there. power.sh says how.
 set -u
-# shellcheck source=tests/e2e/guest.sh
-. "$(dirname "$0")/../e2e/guest.sh"
-# shellcheck source=tests/e2e/lab.sh
-. "$top/tests/e2e/lab.sh"
-# shellcheck source=tests/long/power.sh
-. "$top/tests/long/power.sh"
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../e2e/lib/guest.sh"
+# shellcheck source=tests/e2e/lib/lab.sh
+. "$top/tests/e2e/lib/lab.sh"
+# shellcheck source=tests/long/lib/power.sh
+. "$top/tests/long/lib/power.sh"
 need_root
 guest_setup
 power_setup
 
 # ---- the world: a store, its registration, and descriptions of two systems ----
-# shellcheck source=tests/golden/fixture.sh
-. "$top/tests/golden/fixture.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
 mkdir -p "$world/ref" "$world/fake/bin" "$test_dir/inside"
-cp "$top/tests/long/power/images.sh" "$top/tests/long/power/guest_volume.sh" "$world/"
+cp "$top/tests/long/lib/power/images.sh" "$top/tests/long/lib/power/guest_volume.sh" "$world/"
 printf '#!/usr/bin/env bash\nexit 0\n' >"$world/fake/bin/qemu-system-x86_64"
 chmod +x "$world/fake/bin/qemu-system-x86_64"
 fixture_kernel "$world/kernel"
@@ -27,7 +27,7 @@ bulk() { # NAME BYTES LINES
 	seq 1 "$3" >"$test_dir/bulk/$1/deep/numbers"
 	nix-store --add "$test_dir/bulk/$1"
 }
-demo=$(nix_build "$top/templates/demo/demo.nix" toplevel) || exit 1
+demo=$(nix_build "$top/tests/demo/demo.nix" toplevel) || exit 1
 one=$(bulk one 1500000 60000) two=$(bulk two 2500000 90000) both=$(bulk both 700000 30000)
 mapfile -t paths < <(nix-store -qR "$demo" "$one" "$two" "$both" | sort -u)
 nix-store --dump-db "${paths[@]}" >"$world/registration"

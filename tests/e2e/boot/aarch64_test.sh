@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A guest of another architecture: Debian's arm64 kernel under QEMU's emulation, with our first stage for aarch64.
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
+mvmbuild=${MVMBUILD:-$top/build/mvmbuild}
+
+[ "$(uname -m)" = x86_64 ] || skip_all "is for x86_64 machines"
+need_programs nix-build qemu-system-aarch64 busybox
+grep -aq mvm-init-aarch64 "$mvmbuild" || skip_all "this mvmbuild was built without aarch64-linux-gnu-gcc"
+kernel=$("$top/tests/e2e/lib/kernel.sh" cloud-arm64) || skip_all "apt has no arm64 kernel"
+
+nix_env_setup "$test_dir/nix"
+system=$(nix_build "$top/tests/e2e/lib/nix/aarch64-guest.nix" toplevel --argstr guestBusybox "$kernel/bin/busybox") || exit 1
+cd "$test_dir" || exit 1
+cat >vm.yaml <<E
+hostName: arm
+toplevel: $system
+storeDir: $NIX_STORE_DIR
+kernel: $kernel
+vcpu: 2
+mem: 256
+kernelParams: [quiet]
+volumes: [{image: data.img, size: 32, mountPoint: /data}]
+storeDisk: {verity: true}
+E
+check "an arm64 kernel package compiles" "$mvmbuild" --no-cache vm.yaml -o runner
+expect "QEMU emulates" runner/bin/microvm-run '^add -M .*accel=tcg'
+expect_no "and never asks for KVM" runner/bin/microvm-run 'with_kvm add|accel=kvm'
+check "the runner is ready" runner/bin/microvm-check
+
+console=$test_dir/console
+vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
+check "the VM ends by itself" test $? = 0
+expect "the guest is an aarch64 one" "$console" '^aarch64: machine aarch64'
+expect "its store is there" "$console" '^aarch64: store 2 paths'
+expect "on a disk that is compared with its hash tree" "$console" '^aarch64: mount .*/store squashfs ro from /dev/mapper/store$'
+expect "its volume is mounted" "$console" '^aarch64: mount /data ext4 rw'
+expect "it gets to its end" "$console" '^aarch64: done'
+
+vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
+expect "the volume keeps what was written" "$console" '^aarch64: boot [2-9]'
+
+# Debian's arm64 kernels have no pvpanic: to QEMU it is a reboot.
+MICROVM_KERNEL_PARAMS=init=/no/init vm_run 60 "$console" '^stage1: giving up' runner/bin/microvm-run
+check "a guest that cannot boot ends by itself, too" test $? = 0
+expect "and says why" "$console" '^stage1: FAILED: cannot start the init /no/init'
+finish

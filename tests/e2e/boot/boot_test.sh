@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What a guest sees of the machine that its description asks for, on both of QEMU's machines, and that the VM's parts work.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+guest_setup
+probe=$(guest_build probe-guest) || exit 1
+echo "the secret" >"$test_dir/secret, with a comma"
+
+# sees DESCRIPTION REGEX: the guest printed it.
+sees() { expect "$name: $1" "$console" "^probe: $2\$"; }
+sees_no() { expect_no "$name: $1" "$console" "^probe: $2\$"; }
+
+# The port on this machine that the guest answers at.
+port=$((20000 + $$ % 10000))
+
+# answers: the guest's server does, at the forwarded port.
+# shellcheck disable=SC2317 # check calls it
+answers() {
+	local said=
+	for try in 1 2 3; do
+		[ "$try" = 1 ] || sleep 1
+		said=$({ exec 3<>"/dev/tcp/127.0.0.1/$port" && cat <&3; } 2>/dev/null) && [ -n "$said" ] && break
+	done
+	[ "$said" = "hello from the guest" ]
+}
+
+everything() { # MACHINE
+	cat <<E2
+mem: 256
+machineId: 8f3a2b1c-0d4e-4f5a-9b6c-7d8e9f0a1b2c
+balloon: true
+credentialFiles: {token: "$test_dir/secret, with a comma"}
+interfaces: [{type: user, id: net0, mac: "02:00:00:00:00:77"}]
+forwardPorts: [{host: {address: 127.0.0.1, port: $port}, guest: {port: 80}}]
+volumes: [{image: data.img, size: 16, serial: the-data}]
+qemu: {machine: $1}
+E2
+	fast_kernel
+}
+
+name=microvm
+everything microvm | compile microvm "$probe" || finish
+boot_start microvm probe.do=report,serve probe.said=yes
+if vm_wait_for '^probe: listening' "$limit"; then
+	check "$name: the guest answers at the forwarded port" answers
+else
+	not_ok "$name: the guest comes up" "$console"
+	vm_kill
+fi
+vm_wait
+check "$name: the exit status is 0" test $? = 0
+sees "one CPU" 'cpus 1'
+sees "virtio-mmio alone" 'device mmio .*'
+sees_no "no PCI" 'device pci .*'
+for driver in virtio_blk virtio_net virtio_balloon virtio_rng; do sees "$driver" "device mmio $driver"; done
+sees_no "no device without a driver" 'device mmio '
+sees "random numbers come from the device" 'rng virtio_rng.0'
+sees "the interface with its address" 'interface eth0 02:00:00:00:00:77'
+sees "the credential" 'credential token the secret'
+sees "the store disk, read-only" 'disk mvm-store 1 .*'
+sees "the machine id, which no SMBIOS has" 'parameters .* systemd.machine_id=8f3a2b1c0d4e4f5a9b6c7d8e9f0a1b2c .*'
+sees "the volume, of its size" 'disk the-data 0 16384 KiB'
+sees "a parameter of this start" 'parameters .* probe.said=yes .*'
+sees "the guest's end" 'done'
+
+name=q35
+{ everything q35 | sed 's/^mem:.*/mem: 256\nvcpu: 2\nhotplugMem: 128\nhotpluggedMem: 64/'; } | compile q35 "$probe" || finish
+boot q35 '^probe: '
+check "$name: the exit status is 0" test "$status" = 0
+sees "two CPUs" 'cpus 2'
+for driver in virtio_blk virtio_net virtio_balloon virtio_rng virtio_mem; do sees "$driver" "device pci $driver"; done
+sees_no "no device without a driver" 'device pci '
+sees "hotplugged memory" 'hotplugged 1'
+sees_no "the machine id is no parameter where there is an SMBIOS" 'parameters .*systemd.machine_id=.*'
+sees "the machine id" 'uuid 8f3a2b1c-0d4e-4f5a-9b6c-7d8e9f0a1b2c'
+sees "the credential" 'credential token the secret'
+sees "the volume" 'disk the-data 0 16384 KiB'
+sees "the guest's end" 'done'
+
+# A bus on the small machine, another CPU, another user, arguments of one's own, and every way to add code.
+name=port
+{
+	cat <<E2
+mem: 192
+vcpu: 2
+cpu: Nehalem
+user: $([ "$(id -u)" = 0 ] && echo nobody || echo '~')
+qemu:
+  version: "$(qemu-system-x86_64 --version | sed -n 's/.*version \([0-9.]*\).*/\1/p')"
+  pcieRootPorts: [{id: port1, chassis: 1}]
+  extraArgs: [-device, "virtio-rng-pci,id=more,bus=port1"]
+preStart: echo "from preStart, in \$PWD"
+extraArgsScript: echo -pidfile vm.pid
+binScripts: {hello: 'echo "hello \$1"'}
+E2
+	fast_kernel
+} | compile port "$probe" || finish
+check "$name: a script of one's own" test "$("$test_dir/port/bin/hello" you)" = "hello you"
+chmod 755 "$test_dir"
+mkdir "$test_dir/odd, dir"
+mv "$test_dir/port" "$test_dir/odd, dir/port"
+if [ "$(id -u)" = 0 ]; then chown -R nobody "$test_dir/state"; fi
+boot_start "odd, dir/port" probe.do=free
+vm_wait_for '^probe: free' "$limit"
+if [ "$(id -u)" = 0 ]; then
+	check "$name: QEMU runs as the user" test "$(ps -o user= -p "$(cat vm.pid)")" = nobody
+else
+	skip "$name: QEMU runs as the user" "not root"
+fi
+check "$name: seccomp is on" grep -q '^Seccomp:.*2' "/proc/$(cat vm.pid)/status"
+check "$name: the process has the VM's name" grep -qz '^microvm@vm$' "/proc/$(cat vm.pid)/cmdline"
+check "$name: and can be asked to stop" env MICROVM_SHUTDOWN_SECONDS=6 "$test_dir/odd, dir/port/bin/microvm-shutdown"
+vm_wait
+boot "odd, dir/port" '^probe: ' mvm.debug=1
+check "$name: the exit status is 0" test "$status" = 0
+expect "$name: preStart runs in the state directory" "$console" "^from preStart, in $test_dir/state\$"
+started=$(sed -n 's/^stage1: \([0-9]*\) ms: the first stage started.*/\1/p' "$console")
+ended=$(sed -n 's/^stage1: \([0-9]*\) ms: handing over.*/\1/p' "$console")
+check "$name: the first stage takes less than 3 s" test $((ended - started)) -lt 3000
+echo "# first stage: $(stat -c %s "$test_dir/odd, dir/port/share/microvm/initrd") bytes, $((ended - started)) ms"
+sees "two CPUs" 'cpus 2'
+sees "the CPU" 'model .*Nehalem.*'
+check "$name: two sources of random numbers" test "$(grep -c '^probe: device pci virtio_rng$' "$console")" = 2
+sees "the guest's end" 'done'
+
+finish

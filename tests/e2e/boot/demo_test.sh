@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What `make demo` does once everything is installed, as it is called there.
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+need_programs nix-build busybox qemu-system-x86_64
+cd "$top" || exit 1
+check "the demo builds, boots and ends well" bash tests/demo/demo.sh "$(realpath --relative-to=. "${MVMBUILD:-build/mvmbuild}")"
+expect "its guest said so" build/demo/console '^demo: done, 0 failures'
+finish

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# As many devices as QEMU's default machine has places for, and the longest name of a credential: what is built starts, and the guest sees all of it.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+guest_setup
+probe=$(guest_build probe-guest) || exit 1
+echo secret >"$test_dir/secret"
+
+# description VOLUMES
+description() {
+	echo "credentialFiles: {a-name-of-twenty-eight-bytes: \"$test_dir/secret\"}"
+	echo 'volumes:'
+	seq "$1" | sed 's|.*|  - {image: v&.img, size: 8, fsType: ext2, serial: serial-&}|'
+	fast_kernel
+}
+
+# With the store disk and the random numbers.
+description 21 | compile most "$probe" || finish
+boot most '^probe: '
+check "the guest ends" test "$status" = 0
+check "it sees all disks" test "$(grep -c '^probe: disk serial-' "$console")" = 21
+expect "and the credential" "$console" '^probe: credential a-name-of-twenty-eight-bytes secret$'
+description 22 >"$test_dir/more.yaml"
+"$mvmbuild" plan "$test_dir/more.yaml" --set hostName=vm --set toplevel="$probe" --set storeDir="$NIX_STORE_DIR" >"$test_dir/log" 2>&1
+check "one more is refused" test $? = 3
+expect "with the numbers" "$test_dir/log" "error: QEMU's machine microvm has places for 23 devices, and here are 24"
+finish

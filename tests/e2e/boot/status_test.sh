@@ -1,0 +1,45 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What the exit status of microvm-run tells of a guest's end: 1 for a panic, 0 for the ends that a guest chooses.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+guest_setup
+probe=$(guest_build probe-guest) || exit 1
+
+# ends DESCRIPTION NAME STATUS PARAMETER...
+ends() {
+	boot "$2" '^probe: ' "${@:4}"
+	check "$1: status $3" test "$status" = "$3"
+}
+
+fast_kernel | compile microvm "$probe" || finish
+{
+	echo 'qemu: {machine: q35}'
+	fast_kernel
+} | compile q35 "$probe" || finish
+
+ends "a guest that powers off" microvm 0 probe.do=report,poweroff
+ends "one that reboots" microvm 0 probe.do=report
+for name in microvm q35; do
+	ends "one that panics on the machine $name" "$name" 1 probe.do=report,panic
+	expect "$name: why is on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
+done
+ends "one that shall wait after a panic" microvm 1 probe.do=report,panic panic=0
+
+# A kernel that has no driver for the device: it runs as before.
+cp -rs "$kernel" "$test_dir/kernel"
+find "$test_dir/kernel" -name 'pvpanic*' -delete
+kernel=$test_dir/kernel
+fast_kernel | compile plain "$probe" || finish
+ends "a kernel without pvpanic" plain 0 probe.do=report
+ends "its panic is a reboot" plain 0 probe.do=report,panic
+expect "but on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
+
+# Who knows better has the last word.
+{
+	echo 'qemu: {extraArgs: [-action, panic=none]}'
+	fast_kernel
+} | compile none "$probe" || finish
+ends "a panic that is the guest's own affair" none 0 probe.do=report,panic
+finish

@@ -1,0 +1,456 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# mvmbuild itself, without a VM: the same bytes in every way, output that is whole or not there, and one clear error for whatever is wrong.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# Mounts of its own, so that disks can be full.
+# shellcheck source=tests/e2e/lib/own_mounts.sh
+. "$(dirname "$0")/../lib/own_mounts.sh"
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "$0")/../lib/nix.sh"
+MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+need_programs nix-build busybox sqlite3
+kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
+kernel=$(lend "$kernel") # another user builds, too
+nix_env_setup "$test_dir/nix"
+chmod 755 "$test_dir"
+unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+system=$(nix_build "$top/tests/demo/demo.nix" toplevel)
+bulk=$(nix_build "$top/tests/e2e/lib/nix/bulk.nix" toplevel)
+out=$test_dir/out log=$test_dir/log printed=$test_dir/printed
+mkdir "$out"
+cat >"$test_dir/vm.yaml" <<E2
+hostName: demo
+toplevel: $system
+storeDir: $NIX_STORE_DIR
+kernel: $kernel
+volumes:
+  - {image: data.img, size: 8, mountPoint: /data}
+E2
+
+# mvm [ARGUMENT]...: a build without cache unless told otherwise; standard output in $printed, messages in $log, $status.
+mvm() {
+	status=0
+	"$MVMBUILD" --progress none "$@" >"$printed" 2>"$log" </dev/null || status=$?
+	return "$status"
+}
+fails() { ! "$@"; }
+empty() { [ -z "$(ls -A "$1")" ]; }
+# All that a runner is: names, types, modes, sizes, link targets, contents.
+all_of() {
+	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+}
+same() { diff <(all_of "$1") <(all_of "$2"); }
+# What is in the output's directory besides the runners named.
+litter() { (shopt -s dotglob; cd "$out" && printf '%s\n' * | grep -vxF "$(printf '%s\n' "$@")"); }
+
+# ---- the same bytes ----
+
+cache=$test_dir/cache
+check "a build" mvm -j1 --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
+check "prints the path, and nothing else" test "$(cat "$printed")" = "$out/first"
+check "says nothing when all is well" test ! -s "$log"
+mkdir "$test_dir/elsewhere"
+cd "$test_dir/elsewhere" || exit
+check "with a warm cache, two threads, from another directory" mvm -j2 --cache "$cache" ../vm.yaml -o second
+check "is the same" same "$out/first" second
+check "without a cache, with a mask of 077" bash -c "umask 077; exec \"\$0\" -q --no-cache '$test_dir/vm.yaml' -o '$out/masked'" "$MVMBUILD"
+check "is the same" same "$out/first" "$out/masked"
+check "without waiting for the disk" mvm --no-sync --cache "$cache" ../vm.yaml -o unsynced
+check "is the same" same "$out/first" unsynced
+if [ "$(id -u)" = 0 ]; then
+	mkdir -m 777 "$test_dir/user"
+	check "by another user, without a home" as_nobody env -i PATH="$PATH" HOME=/homeless-shelter \
+		NIX_STATE_DIR="$NIX_STATE_DIR" "$(lend "$MVMBUILD")" -q "$test_dir/vm.yaml" -o "$test_dir/user/third"
+	check "is the same" same "$out/first" "$test_dir/user/third"
+else
+	skip "by another user" "not root"
+fi
+# Its VMs are built by several threads; one disk serves all.
+{
+	echo 'vms:'
+	for n in 1 2 3 4 5 6 7 8; do echo "  demo$n: {source: $test_dir/vm.yaml}"; done
+} >"$test_dir/host.yaml"
+check "a host with eight of it" mvm host -j8 --no-cache "$test_dir/host.yaml" -o "$out/host"
+for n in 1 2 3 4 5 6 7 8; do
+	check "VM $n of it is the same" same "$out/first" "$out/host/runners/demo$n"
+done
+rm -rf "$out/host"
+# Different disks: the first one alone while the cache lacks much, then several at once.
+echo 'vms:' >own-host.yaml
+for n in 1 2 3 4 5; do
+	echo "the own words of VM $n" >"own$n"
+	own=$(nix-store --add "own$n")
+	{ cat "$test_dir/vm.yaml" && echo "storePaths: [$own, $bulk]"; } >"own$n.yaml"
+	echo "  demo$n: {source: $PWD/own$n.yaml}" >>own-host.yaml
+	check "VM $n with words of its own, alone" mvm --cache "$test_dir/single-cache" "own$n.yaml" -o "own$n-runner"
+done
+for round in "cold 1 4" "warm 0 5"; do
+	read -r cache_is packed disks <<<"$round"
+	check "a host with five disks, $cache_is cache" mvm host -j4 --progress plain --cache "$test_dir/own-cache" own-host.yaml -o "$out/host"
+	check "which packs $packed store paths for $disks of them" test "$(grep -c "store disk of demo[1-5]: .* $packed store paths packed" "$log")" = "$disks"
+	for n in 1 2 3 4 5; do
+		check "VM $n of it is the same" same "own$n-runner" "$out/host/runners/demo$n"
+	done
+	rm -rf "$out/host"
+done
+cd / || exit
+
+# ---- nothing to do ----
+
+before=$(stat -c '%i %Y %Z' "$out/first" "$out/first/share/microvm/stage1.squashfs")
+start=$(date +%s%N)
+check "the same build again" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first/"
+echo "# which takes $((($(date +%s%N) - start) / 1000000)) ms"
+expect "finds everything up to date" "$log" 'is up to date'
+check "prints the path, without the slash" test "$(cat "$printed")" = "$out/first"
+check "touches nothing" test "$before" = "$(stat -c '%i %Y %Z' "$out/first" "$out/first/share/microvm/stage1.squashfs")"
+chmod u+w "$out/first/share/microvm"
+rm -f "$out/first/share/microvm/initrd"
+check "a runner that misses a file" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
+check "is made whole" same "$out/first" "$out/masked"
+check "another description in its place" mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first"
+check "is another runner" fails same "$out/first" "$out/masked"
+check "there is no litter" test -z "$(litter first masked)"
+
+# again DESCRIPTION [ARGUMENT]...: a build of the first description that finds something to do, and makes it right.
+again() {
+	check "$1" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
+	expect_no "is built" "$log" 'is up to date'
+	check "and right" same "$out/first" "$out/masked"
+}
+up_to_date() {
+	check "$1" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
+	expect "finds everything up to date" "$log" 'is up to date'
+}
+disk=$out/first/share/microvm/stage1.squashfs
+again "back to the first one"
+up_to_date "and once more"
+again "--force" --force
+# Damage that keeps name, size and the time of the last change of the contents.
+chmod u+w "$disk"
+touch -r "$disk" "$test_dir/times"
+dd if=/dev/zero of="$disk" bs=4096 count=10 conv=notrunc status=none
+touch -r "$test_dir/times" "$disk"
+again "a runner with a zeroed store disk"
+for file in bin/microvm-run share/microvm/vm.json share/microvm/hypervisor share/microvm/stage1.squashfs; do
+	rm -f "$out/first/$file"
+	again "a runner without $file"
+done
+sed -i 's/vm/VM/' "$out/first/bin/microvm-shutdown"
+again "a runner with another script"
+# Files that somebody copied are not known to be whole.
+cp -a "$out/first" "$out/copy"
+rm -rf "$out/first"
+mv "$out/copy" "$out/first"
+again "a copy"
+mv "$out/first" "$out/moved"
+mv "$out/moved" "$out/first"
+up_to_date "one that was moved away and back"
+if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
+	again "one that does not wait for the disk" --no-sync --force
+	up_to_date "that is up to date" --no-sync
+	echo 00000000-0000-0000-0000-000000000000 >"$test_dir/boot"
+	mount --bind "$test_dir/boot" /proc/sys/kernel/random/boot_id
+	again "but not after the machine was down" --no-sync
+	umount /proc/sys/kernel/random/boot_id
+	again "nor where it is waited for" --no-sync --set mem=512
+else
+	skip "what was not waited for, after the machine was down" "no mounts"
+fi
+mkdir "$out/.first.mvmbuild-abcdef"
+echo half >"$out/.first.mvmbuild-abcdef/file"
+again "back to waiting"
+mkdir "$out/.first.mvmbuild-abcdef"
+echo half >"$out/.first.mvmbuild-abcdef/file"
+up_to_date "with the litter of a killed build"
+check "which goes" test -z "$(litter first masked)"
+mkdir "$out/empty"
+check "an empty directory in the place" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/empty"
+check "is no obstacle" same "$out/empty" "$out/masked"
+rm -rf "$out/empty"
+
+# ---- what is not ours ----
+
+# refused DESCRIPTION FILE: the file stays, and so does the runner that it is in.
+refused() {
+	local was
+	echo precious >"$2"
+	was=$(all_of "$out/first")
+	check "$1 ends a build" fails mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first" "${@:3}"
+	check "with status 1" test "$status" = 1
+	expect "which names it" "$log" "error: $out/first has the file ${2#"$out/first/"}, which was not built"
+	check "and leaves all as it was" test "$was" = "$(all_of "$out/first")"
+	rm -f "$2"
+}
+refused "the volume of a VM that was started in its runner" "$out/first/data.img"
+refused "the same with --force" "$out/first/data.img" --force
+refused "one beside the scripts" "$out/first/bin/data.img"
+refused "one among the runner's own volumes" "$out/first/share/microvm/volumes/data.img"
+check "without it" mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first"
+check "host" mvm host -j8 --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
+echo precious >"$out/host/runners/demo1/data.img"
+check "a host: one in a runner ends a build" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
+expect "which names it" "$log" "error: $out/host has the file runners/demo1/data.img, which was not built"
+check "and leaves it" test "$(cat "$out/host/runners/demo1/data.img")" = precious
+rm -f "$out/host/runners/demo1/data.img"
+check "a host: nothing has changed" mvm host --cache "$cache" --progress plain "$test_dir/host.yaml" -o "$out/host"
+expect "it says so" "$log" 'nothing has changed'
+for file in "$out"/host/store-disks/*[0-9a-f] "$out"/host/runners/demo2/share/microvm/stage1.squashfs "$out"/host/bin/install-host; do
+	was=$(all_of "$out/host")
+	chmod u+w "$file"
+	dd if=/dev/zero of="$file" bs=64 count=1 conv=notrunc status=none
+	check "a host: a damaged ${file#"$out/host/"}" mvm host --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
+	check "is made whole" test "$was" = "$(all_of "$out/host")"
+done
+mv "$out/host" "$test_dir/elsewhere-host"
+ln -s "$test_dir/elsewhere-host" "$out/host"
+was=$(all_of "$test_dir/elsewhere-host")
+check "a link to a host is no host" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
+expect "which is told" "$log" "error: $out/host exists and is no host"
+check "and what it leads to is left alone" test "$was" = "$(all_of "$test_dir/elsewhere-host")"
+rm -rf "$out/host" "$test_dir/elsewhere-host"
+# A crash cut the list off.
+chmod u+w "$out/first/share/mvmbuild/files"
+: >"$out/first/share/mvmbuild/files"
+cp -a "$out/first" "$out/.first.mvmbuild-abcdef"
+check "a runner whose list is empty" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
+check "is made whole" same "$out/first" "$out/masked"
+check "there is no litter" test -z "$(litter first masked)"
+
+# ---- what may be in the way ----
+
+# kept DESCRIPTION PATH: the build refuses, in one line, and leaves what is there.
+kept() {
+	local was
+	was=$(stat -c '%i %F %Y' "$2")
+	check "$1 in the way is an error" fails mvm --no-cache "$test_dir/vm.yaml" -o "$2"
+	check "$1: status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "$1: it is told" "$log" 'error: .*exists and is no runner'
+	check "$1: it is left alone" test "$was" = "$(stat -c '%i %F %Y' "$2")"
+}
+mkdir "$test_dir/way"
+echo precious >"$test_dir/way/file"
+mkdir "$test_dir/way/directory"
+touch "$test_dir/way/directory/file"
+ln -s "$out/masked" "$test_dir/way/link"
+ln -s nowhere "$test_dir/way/dangling"
+kept "a file" "$test_dir/way/file"
+kept "a directory" "$test_dir/way/directory"
+kept "a link to a runner" "$test_dir/way/link"
+kept "a link to a runner, with a slash," "$test_dir/way/link"/
+kept "a dangling link" "$test_dir/way/dangling"
+check "the output's directory is missing" fails mvm --no-cache "$test_dir/vm.yaml" -o "$test_dir/way/no/such/runner"
+check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
+expect "that names the directory" "$log" "way/no/such: No such file or directory"
+check "nothing else has come into being" test "$(find "$test_dir/way" -mindepth 1 | wc -l)" = 5
+
+# ---- stopped ----
+
+slow=(--cache "$cache" -j1 --set toplevel="$bulk" --set storeDisk.level=19 --set volumes=[] "$test_dir/vm.yaml" -o "$out/slow")
+quick=(--cache "$cache" --set toplevel="$bulk" --set volumes=[] "$test_dir/vm.yaml" -o "$out/slow")
+# begin ARGUMENT...: a build in the background, until its disk grows.
+begin() {
+	# A background job of a shell without job control ignores SIGINT, and so would the build.
+	setsid env --default-signal=INT "$MVMBUILD" -q "$@" >"$printed" 2>"$log" </dev/null &
+	builder=$!
+	local tries
+	for ((tries = 0; tries < 300; tries++)); do
+		[ -z "$(find "$out" -path '*/.slow.mvmbuild-*/stage1.squashfs')" ] || break
+		sleep 0.02
+	done
+	sleep 0.3
+}
+check "a build of more" mvm "${quick[@]}"
+all_of "$out/slow" >"$test_dir/slow.before"
+untouched() { all_of "$out/slow" | diff "$test_dir/slow.before" -; }
+for signal in INT TERM HUP; do
+	begin "${slow[@]}"
+	start=$(date +%s%N)
+	kill -"$signal" "$builder"
+	wait "$builder"
+	status=$?
+	took=$((($(date +%s%N) - start) / 1000000))
+	check "SIG$signal: status 130" test "$status" = 130
+	check "SIG$signal: soon ($took ms)" test "$took" -lt 10000
+	check "SIG$signal: nothing on standard output" test ! -s "$printed"
+	expect "SIG$signal: it is told" "$log" 'interrupted'
+	check "SIG$signal: no litter" test -z "$(litter first masked slow)"
+	check "SIG$signal: the old output is untouched" untouched
+done
+begin "${slow[@]}"
+kill -KILL "$builder"
+wait "$builder" 2>/dev/null
+check "SIGKILL: litter" test -n "$(litter first masked slow)"
+check "SIGKILL: the old output is untouched" untouched
+check "the next build succeeds" mvm --set mem=300 "${quick[@]}"
+check "and removes the litter" test -z "$(litter first masked slow)"
+check "in the cache too" empty "$cache/tmp"
+
+# ---- at once ----
+
+rm -rf "$test_dir/cache2"
+twice=(-q --cache "$test_dir/cache2" --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/twice")
+"$MVMBUILD" "${twice[@]}" >"$test_dir/one" 2>&1 & first=$!
+"$MVMBUILD" "${twice[@]}" >"$test_dir/two" 2>&1 & second=$!
+wait $first
+check "two builds of the same output at once: the one" test $? = 0
+wait $second
+check "the other" test $? = 0
+check "both print the path alone" test "$(cat "$test_dir/one" "$test_dir/two")" = "$out/twice"$'\n'"$out/twice"
+check "without litter" test -z "$(litter first masked slow twice)"
+check "with the same bytes as one alone" "$MVMBUILD" -q --no-cache --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/alone"
+check "exactly" same "$out/alone" "$out/twice"
+
+# ---- disks and caches ----
+
+if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
+	mkdir "$test_dir/small"
+	mount -t tmpfs -o size=24m tmpfs "$test_dir/small"
+	check "a runner on a small disk" mvm --no-cache "$test_dir/vm.yaml" -o "$test_dir/small/runner"
+	all_of "$test_dir/small/runner" >"$test_dir/small.before"
+	check "a disk that becomes full under the output" fails mvm --no-cache --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$test_dir/small/runner"
+	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "that tells why" "$log" 'error: .*No space left on device'
+	check "the old output is untouched" diff "$test_dir/small.before" <(all_of "$test_dir/small/runner")
+	check "there is no litter" test "$(ls -A "$test_dir/small")" = runner
+	rm -rf "$test_dir/small/runner"
+	mount -o remount,size=2m "$test_dir/small"
+	check "a disk that becomes full under a host's disks" \
+		fails mvm host --cache "$test_dir/own-cache" "$test_dir/elsewhere/own-host.yaml" -o "$test_dir/small/host"
+	expect "that tells which, and why" "$log" 'error: demo[1-5]: .*No space left on device'
+	check "no output, no litter" empty "$test_dir/small"
+	mount -o remount,size=24m "$test_dir/small"
+	check "a disk that becomes full under the cache" fails mvm --cache "$test_dir/small/cache" --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/full"
+	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "that tells why" "$log" 'error: .*small/cache.*No space left on device'
+	check "no output, no litter" test -z "$(litter first masked slow twice alone)"
+	check "no litter in the cache" empty "$test_dir/small/cache/tmp"
+	umount "$test_dir/small"
+
+	mount --bind "$cache" "$test_dir/small"
+	mount -o remount,bind,ro "$test_dir/small"
+	check "a read-only cache that has everything serves" mvm --cache "$test_dir/small" "$test_dir/vm.yaml" -o "$out/full"
+	check "well" same "$out/full" "$out/masked"
+	rm -rf "$out/full"
+	check "a read-only cache that lacks something" fails mvm --cache "$test_dir/small" --set storeDisk.level=4 "$test_dir/vm.yaml" -o "$out/full"
+	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "that tells why" "$log" 'error: .*small.*Read-only file system'
+	umount "$test_dir/small"
+
+	install -d -m 700 -o 65534 "$test_dir/theirs"
+	check "a cache of somebody else" fails mvm --cache "$test_dir/theirs" "$test_dir/vm.yaml" -o "$out/full"
+	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "that tells why" "$log" 'theirs belongs to user 65534 and not to user 0'
+	check "no output, no litter" test -z "$(litter first masked slow twice alone)"
+	mkdir -p "$test_dir/home/.cache"
+	mv "$test_dir/theirs" "$test_dir/home/.cache/mvmbuild"
+	HOME=$test_dir/home mvm "$test_dir/vm.yaml" -o "$out/full"
+	check "as the default it is not used" test "$status" = 0
+	expect "which is told" "$log" 'warning: no cache is used: .*/home/.cache/mvmbuild belongs to user 65534'
+	check "and left alone" empty "$test_dir/home/.cache/mvmbuild"
+	rm -rf "$out/full"
+else
+	skip "full disks and strange caches" "needs root and mount namespaces"
+fi
+
+# ---- wrong in every way ----
+
+# wrong DESCRIPTION STATUS REGEX ARGUMENT...: one error, with its place, no output.
+wrong() {
+	mvm --no-cache -o "$out/wrong" "${@:4}"
+	check "$1: status $2" test "$status" = "$2"
+	check "$1: one error" test "$(grep -c ' error: ' "$log")" = 1
+	expect "$1: that tells what" "$log" "$3"
+	check "$1: nothing on standard output, no output" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
+}
+# with KEY=VALUE: the description, with a line of it instead.
+with() { sed "s|^${1%%=*}:.*|${1%%=*}: ${1#*=}|" "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"; }
+store=$NIX_STORE_DIR none=$NIX_STORE_DIR/00000000000000000000000000000000-none
+
+sed /^toplevel:/d "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"
+wrong "no toplevel" 3 'wrong.yaml:1:1: error: .*toplevel' "$test_dir/wrong.yaml"
+with "toplevel=$(find "$store" -maxdepth 1 -name '*-words-1.0')"
+wrong "a toplevel without init" 4 'wrong.yaml:2:11: error: .*-words-1.0 has no init' "$test_dir/wrong.yaml"
+with toplevel=/etc
+wrong "a toplevel that is not in the store" 4 'wrong.yaml:2:11: error: .*/etc is not in the store' "$test_dir/wrong.yaml"
+with "toplevel=$none"
+wrong "a toplevel that is not there" 4 "wrong.yaml:2:11: error: .*$none" "$test_dir/wrong.yaml"
+wrong "a further path that is not there" 4 "error: .*$none" --set "storePaths=[$none]" "$test_dir/vm.yaml"
+
+# A copy of Nix's state, to be broken.
+state=$test_dir/state
+broken() { rm -rf "$state"; cp -r "$NIX_STATE_DIR" "$state"; }
+wrong_state() { NIX_STATE_DIR=$state wrong "$@" "$test_dir/vm.yaml"; }
+broken
+head -c 30000 /dev/urandom >"$state/db/db.sqlite"
+rm -f "$state"/db/db.sqlite-*
+wrong_state "a corrupt database" 4 "error: .*$state/db/db.sqlite"
+broken
+printf 99 >"$state/db/schema"
+wrong_state "a database of an unknown schema" 4 "error: .*$state/db.*99"
+broken
+sqlite3 "$state/db/db.sqlite" 'PRAGMA journal_mode = delete' >/dev/null
+sqlite3 "$state/db/db.sqlite" 'BEGIN EXCLUSIVE' 'UPDATE ValidPaths SET ultimate = 0' '.shell echo locked; exec sleep 30' >"$test_dir/locked" 2>&1 &
+locker=$!
+until grep -q locked "$test_dir/locked"; do sleep 0.05; done
+wrong_state "a locked database" 4 "error: .*$state/db/db.sqlite.*locked"
+pkill -P $locker sleep
+wait $locker
+
+echo "not a kernel" >"$test_dir/text"
+: >"$test_dir/nothing"
+mkdir "$test_dir/nobody-home"
+head -c 100000 /dev/urandom >"$test_dir/random"
+for name in text nothing nobody-home random none-such; do
+	with "kernel=$test_dir/$name"
+	wrong "a kernel that is none ($name)" 4 "wrong.yaml:4:9: error: .*$test_dir/$name" "$test_dir/wrong.yaml"
+done
+mkdir -p "$test_dir/bare/boot" "$test_dir/bare/lib/modules"
+cp "$kernel"/boot/vmlinuz-* "$test_dir/bare/boot/"
+cp -r "$kernel"/lib/modules/* "$test_dir/bare/lib/modules/"
+find "$test_dir/bare" -name 'squashfs.ko*' -delete
+with "kernel=$test_dir/bare"
+wrong "a module that the kernel package has not" 4 'wrong.yaml:4:9: error: .*squashfs' "$test_dir/wrong.yaml"
+wrong "a kernel that finds no disk of this hypervisor" 4 "error: .*CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES" --hypervisor stratovirt --set volumes=[] --set interfaces=[] "$test_dir/vm.yaml"
+
+volumes() { sed "/^volumes:/,\$d" "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"; printf 'volumes:\n' >>"$test_dir/wrong.yaml"; printf -- '  - %s\n' "$@" >>"$test_dir/wrong.yaml"; }
+volumes '{image: a.img, size: 8}' '{image: a.img, size: 9}'
+wrong "two volumes on one image" 3 'wrong.yaml:7:13: error: .*a.img.*twice' "$test_dir/wrong.yaml"
+for size in 0 9223372036854775808 -1 8X 99999999999999999999999; do
+	volumes "{image: a.img, size: $size}"
+	wrong "a volume of size $size" 3 'wrong.yaml:6:26: error: volumes\[0\].size' "$test_dir/wrong.yaml"
+done
+
+{ echo 'hostName: "'; head -c 100000000 /dev/zero | tr '\0' a; echo '"'; } >"$test_dir/huge.yaml"
+wrong "a description of 100 MB" 4 'huge.yaml is larger than 8 MiB' "$test_dir/huge.yaml"
+rm "$test_dir/huge.yaml"
+{
+	echo 'a0: &a0 [x, x, x, x, x, x, x, x, x, x]'
+	for n in 1 2 3 4 5 6 7 8 9; do echo "a$n: &a$n [*a$((n - 1)), *a$((n - 1)), *a$((n - 1)), *a$((n - 1)), *a$((n - 1)), *a$((n - 1)), *a$((n - 1)), *a$((n - 1)), *a$((n - 1))]"; done
+} >"$test_dir/wrong.yaml"
+wrong "a bomb of aliases" 3 'wrong.yaml:[0-9]+:[0-9]+: error: .*alias' "$test_dir/wrong.yaml"
+{ cat "$test_dir/vm.yaml"; seq -f 'unknown%.0f: 1' 10000; } >"$test_dir/wrong.yaml"
+start=$(date +%s%N)
+check "ten thousand mistakes" fails mvm --no-cache "$test_dir/wrong.yaml" -o "$out/wrong"
+check "status 3" test "$status" = 3
+check "soon ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 15000
+expect "the first is told, with its place" "$log" 'wrong.yaml:7:1: error: unknown option "unknown1"'
+check "nothing on standard output, no output" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
+
+# ---- installed ----
+
+if ! make -q -C "$top" BUILD="$(dirname "$MVMBUILD")" all >/dev/null 2>&1; then
+	skip "make install" "this program is not of the sources as they are now"
+else
+	check "make install" make -s -C "$top" BUILD="$(dirname "$MVMBUILD")" install DESTDIR="$test_dir/de st" PREFIX=/usr
+	check "has put a program there that builds" "$test_dir/de st/usr/bin/mvmbuild" -q --no-cache "$test_dir/vm.yaml" -o "$out/installed"
+	check "the same as ours" same "$out/masked" "$out/installed"
+	check "a man page" test -s "$test_dir/de st/usr/share/man/man1/mvmbuild.1"
+	check "the expressions for Nix" nix-instantiate --parse "$test_dir/de st/usr/share/mvmbuild/nix/runner.nix"
+	check "make uninstall" make -s -C "$top" uninstall DESTDIR="$test_dir/de st" PREFIX=/usr
+	check "leaves no file" test -z "$(find "$test_dir/de st" -type f)"
+fi
+finish

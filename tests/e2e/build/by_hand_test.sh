@@ -1,0 +1,137 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A store that was made by hand: nobody has registered its paths, and their contents change under the same names. Whatever a build finds there, the
+# guest's database describes what is on its store disk, and that is what was there.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
+MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+need_programs nix-hash unsquashfs sqlite3 busybox jq
+unset NIX_REMOTE NIX_ATTRS_JSON_FILE NIX_BUILD_TOP SOURCE_DATE_EPOCH
+export NIX_STATE_DIR=$test_dir/no-nix
+fixture_make "$test_dir"
+system=$test_dir/store/$fixture_hash-system
+data=$test_dir/store/${fixture_hash//0/1}-data
+mv "$test_dir/store/$fixture_hash-data" "$data"
+ln -s "$data/file" "$system/data"
+cat >"$test_dir/vm.yaml" <<E2
+hostName: hand
+toplevel: $system
+storeDir: $test_dir/store
+kernel: $test_dir/kernel
+stage1: {modules: []}
+nixDatabase: prebuilt
+E2
+cd "$test_dir" || exit
+mvm() { "$MVMBUILD" --progress plain --cache "$test_dir/cache" "$@" >printed 2>log; }
+# Another content of the same size, at the same time.
+change() {
+	printf '%s\n' "$1" >"$data/file"
+	touch -d @1 "$data/file" "$data"
+}
+
+# PATH HASH, a line each, by path: of what is in the store; of what is on a runner's disk; of what its guest's database has.
+hashes() { # DIR
+	local path
+	for path in "$1"/*; do echo "$test_dir/store/${path##*/} $(nix-hash --type sha256 "$path")"; done
+}
+disk_hashes() { # RUNNER
+	local image
+	image=$(find "$1/share/microvm/" -name 'stage1.*fs')
+	chmod -R u+w unpacked 2>/dev/null
+	rm -rf unpacked
+	case $image in
+	*.erofs) PATH=$PATH:/usr/sbin:/sbin fsck.erofs --extract=unpacked "$image" >/dev/null ;;
+	*) unsquashfs -q -n -d unpacked "$image" >/dev/null ;;
+	esac && hashes unpacked
+}
+database_hashes() { # RUNNER
+	rm -rf stage1
+	mkdir stage1
+	gzip -dc "$1/share/microvm/initrd" | (cd stage1 && busybox cpio -i 2>/dev/null)
+	local database registration
+	database=$(awk '$1 == "file" && $3 ~ /db.sqlite$/ { print $2 }' stage1/mvm/plan)
+	registration=$(awk '$1 == "file" && $3 ~ /registration$/ { print $2 }' stage1/mvm/plan)
+	if [ "$database" ]; then
+		sqlite3 "stage1/$database" "select path || ' ' || replace(hash, 'sha256:', '') from ValidPaths order by path"
+	else
+		awk 'path && length($0) == 64 { print path, $0 } { path = $0 }' "stage1/$registration"
+	fi
+}
+# agree WHAT RUNNER: store, disk and database.
+agree() {
+	hashes store >store.hashes
+	disk_hashes "$2" >disk.hashes
+	database_hashes "$2" >database.hashes
+	check "$1: two paths" test "$(grep -cE " [0-9a-f]{64}$" store.hashes)" = 2
+	check "$1: the disk is what is there" diff store.hashes disk.hashes
+	check "$1: the database says so" diff store.hashes database.hashes
+}
+
+# A build, one of something else by the same name, and one of the same.
+try() { # WHAT [ARGUMENT]...
+	local what=$1
+	shift
+	change first
+	rm -rf cache out
+	check "$what: a build" mvm "$@" vm.yaml -o out
+	agree "$what" out
+	change other
+	check "$what: another content" mvm "$@" vm.yaml -o out
+	agree "$what, another content" out
+	check "$what: nothing changed since" mvm "$@" vm.yaml -o out
+	expect "$what: that is known" log 'is up to date'
+}
+try squashfs
+expect "of the other content one path was packed" <(change third && mvm vm.yaml -o out && cat log) ' 1 store paths packed, 1 from the cache'
+cp -a out before
+change fourth
+check "the runner with the third content, and one with the fourth" mvm vm.yaml -o out
+mvm diff --json before out
+check "differ in this path" test "$(jq -r '[.packages[] | .name] | join(" ")' printed)" = data
+
+find store -mindepth 1 -maxdepth 1 -printf "$test_dir/store/%f\n" >list
+try "a list" --set closure=list
+printf '%s\n\n1\n%s\n%s\n\n0\n' "$system" "$data" "$data" >graph
+try "a graph" --set closure=graph
+try "a registration of it" --set nixDatabase=registration
+if command -v mksquashfs >/dev/null; then try mksquashfs --set storeDisk.engine=mksquashfs; else skip mksquashfs "not there"; fi
+if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.erofs >/dev/null; then try erofs --set storeDiskType=erofs; else skip erofs "no mkfs.erofs"; fi
+
+# What changes while it is packed: a program of that name changes it before the real one reads it.
+changes() { # PROGRAM [ARGUMENT]...
+	local program=$1 real
+	shift
+	real=$(PATH=$PATH:/usr/sbin:/sbin type -P "$program") || { skip "$program" "not there"; return; }
+	mkdir -p bin
+	printf '#!/bin/sh\necho meanwhile >"%s"\nexec %s "$@"\n' "$data/file" "$real" >"bin/$program"
+	chmod +x "bin/$program"
+	change before
+	rm -rf cache out
+	check "$program: what changes after it was hashed is refused" fails env PATH="$test_dir/bin:$PATH" \
+		"$MVMBUILD" -q --progress none --cache cache "$@" vm.yaml -o out
+	cp .check log
+	expect "$program: with its name" log "error: $data was modified: it had the hash sha256:"
+	check "$program: nothing was made of it" test ! -e out -a -z "$(find cache -name '*data*' 2>/dev/null)"
+	rm -r bin
+}
+fails() { ! "$@"; }
+changes mksquashfs --set storeDisk.engine=mksquashfs
+changes mkfs.erofs --set storeDiskType=erofs
+
+# Two VMs of a host have one disk.
+printf 'vms:\n  one: {config: &vm {toplevel: %s, storeDir: %s, kernel: %s, stage1: {modules: []}, nixDatabase: prebuilt}}\n  two: {config: *vm}\n' "$system" "$test_dir/store" \
+	"$test_dir/kernel" >host.yaml
+try_host() { # WHAT
+	check "$1" mvm host host.yaml -o host
+	agree "$1, one" host/runners/one
+	agree "$1, two" host/runners/two
+	check "$1: of one disk" test host/runners/one/share/microvm/stage1.squashfs -ef host/runners/two/share/microvm/stage1.squashfs
+}
+try_host "a host"
+change fifth
+try_host "a host, another content"
+finish

@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A call of the system or of the C library fails, or a limit is reached: a message, the right status, the old runner whole. tests/long/fault_test.sh
+# tries every call.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "$0")/../lib/nix.sh"
+# shellcheck source=tests/e2e/lib/faults.sh
+. "$(dirname "$0")/../lib/faults.sh"
+MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+need_programs nix-build busybox cc
+kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
+nix_env_setup "$test_dir/nix"
+unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+faults_begin "$kernel" warm
+fault_quick=1
+
+# sweep DESCRIPTION MOST FUNCTION...
+sweep() {
+	local before=$fault_problems tries=$fault_tries description=$1
+	shift
+	faults_sweep "$@"
+	if [ "$fault_problems" = "$before" ]; then
+		ok "$description ($((fault_tries - tries)) tries)"
+	else
+		not_ok "$description ($((fault_problems - before)) of $((fault_tries - tries)))"
+	fi
+}
+sweep "no memory" 8 malloc calloc realloc
+sweep "files that cannot be read" 4 open openat read pread readdir
+sweep "files that cannot be looked at" 3 stat lstat fstat fstatat access
+sweep "files that cannot be written" 3 pwrite fsync renameat2 ftruncate fchmod mkdir
+sweep "no threads" 9 pthread_create
+
+# ---- limits ----
+
+# limited LIMIT...: a build below `ulimit LIMIT...` over the old runner.
+limited() {
+	fault_restore
+	status=0
+	(ulimit "$@" && exec "$MVMBUILD" --progress none "$faults/vm.yaml" --set mem=301 --cache "$faults/work/cache" -o "$faults/work/out") \
+		>/dev/null 2>"$faults/log" </dev/null || status=$?
+}
+# ended STATUS REGEX: with that status and one message, which matches; the old runner is there, and nothing else.
+ended() {
+	cat "$faults/log"
+	echo "status $status, litter: $(fault_litter)"
+	[ "$status" = "$1" ] && [ "$(grep -c 'error: ' "$faults/log")" = 1 ] && grep -Eq "$2" "$faults/log" && [ "$(fault_sum)" = "$fault_old" ] &&
+		[ -z "$(fault_litter)" ]
+}
+limited -f 8
+check "a limit of file sizes is an error" ended 1 'cannot (write|create) .*: File too large'
+descriptors=
+for n in 5 6 7 8 9; do
+	limited -n "$n"
+	[ "$status" = 0 ] || ended "$status" 'Too many open files' >/dev/null || descriptors+=" $n"
+done
+check "too few descriptors are no missing kernel module" test -z "$descriptors"
+memory=
+# Below this the loader finds no room for the libraries.
+for kib in 75000 80000 90000 100000; do
+	limited -v "$kib"
+	[ "$status" = 0 ] || ended 1 'out of memory|Cannot allocate memory|Resource temporarily unavailable' >/dev/null || memory+=" $kib"
+done
+check "a limit of memory is an error" test -z "$memory"
+finish

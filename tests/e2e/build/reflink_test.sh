@@ -1,0 +1,81 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# On file systems that share blocks, the store disks of a VM before and after an update are one on the disk but for what is different, and both are what
+# they are elsewhere. Files that hold an XFS and a btrfs are mounted for it.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "$0")/../lib/nix.sh"
+MVMBUILD=${MVMBUILD:-$top/build/mvmbuild}
+need_root
+need_programs nix-build filefrag mount
+PATH=$PATH:/usr/sbin:/sbin
+kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
+nix_env_setup "$test_dir/nix"
+mounted=$test_dir/mounted log=$test_dir/log
+mkdir "$mounted"
+unmount() { mountpoint -q "$mounted" && umount "$mounted"; }
+at_end=unmount
+
+# 24 MB that nothing compresses, which stay, and a small path that changes.
+cat >"$test_dir/vm.nix" <<'EOF'
+{ text, busyboxProgram }:
+let
+  run = name: text: script: derivation {
+    inherit name text;
+    system = builtins.currentSystem;
+    builder = "/bin/sh";
+    args = [ "-euc" script ];
+    PATH = "/usr/bin:/bin";
+  };
+  data = run "data" "" ''mkdir "$out"; head -c 24M /dev/urandom >"$out/data"'';
+in
+{
+  toplevel = run "system" text ''mkdir "$out"; printf '#!/bin/sh\n' >"$out/init"; chmod +x "$out/init"; echo "$text ${data}" >"$out/text"'';
+}
+EOF
+before=$(nix_build "$test_dir/vm.nix" toplevel --argstr text before) && after=$(nix_build "$test_dir/vm.nix" toplevel --argstr text after) || exit 1
+
+compile() { # TOPLEVEL OUTPUT ARGUMENT...
+	"$MVMBUILD" -q - --set toplevel="$1" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$2" "${@:3}" <<<'{hostName: shared}' >"$log" 2>&1
+}
+used_kib() { sync -f "$mounted" && df --output=used -k "$mounted" | tail -n 1; }
+# Of a hundred blocks of the file, how many another file has, too.
+shared_percent() {
+	filefrag -v "$1" | awk -F: '$1 ~ /^ *[0-9]+$/ { n += $4; if ($6 ~ /shared/) shared += $4 } END { print int(100 * shared / n) }'
+}
+
+for fs in xfs btrfs; do
+	if ! command -v "mkfs.$fs" >/dev/null; then
+		skip "$fs: blocks are shared" "there is no mkfs.$fs"
+		continue
+	fi
+	truncate -s 1G "$test_dir/$fs.img"
+	if ! "mkfs.$fs" -q "$test_dir/$fs.img" >"$log" 2>&1 || ! mount -o loop "$test_dir/$fs.img" "$mounted" 2>"$log"; then
+		skip "$fs: blocks are shared" "a file with it cannot be mounted: $(head -n 1 "$log")"
+		continue
+	fi
+	for type in squashfs erofs; do
+		if [ "$type" = erofs ] && ! command -v mkfs.erofs >/dev/null; then
+			skip "$fs, $type: blocks are shared" "there is no mkfs.erofs"
+			continue
+		fi
+		image=share/microvm/stage1.$type
+		with=(--set storeDiskType="$type")
+		check "$fs, $type: the VM is built" compile "$before" "$mounted/$type-before" --cache "$mounted/cache" "${with[@]}"
+		kib=$(used_kib)
+		check "after its update" compile "$after" "$mounted/$type-after" --cache "$mounted/cache" "${with[@]}"
+		kib=$(($(used_kib) - kib)) percent=$(shared_percent "$mounted/$type-after/$image")
+		echo "# $fs, $type: the second runner takes $kib KiB; of its image, $(stat -c %s "$mounted/$type-after/$image") bytes, $percent % is shared"
+		# The kernel is copied from another file system.
+		check "the second image takes next to nothing" test "$kib" -lt $((2048 + $(stat -c %s "$mounted/$type-after/share/microvm/kernel") / 1024))
+		check "its blocks are those of the first" test "$percent" -ge 95
+		check "elsewhere" compile "$after" "$test_dir/$type" --no-cache "${with[@]}"
+		check "it is the same image" cmp "$test_dir/$type/$image" "$mounted/$type-after/$image"
+	done
+	unmount
+	rm -f "$test_dir/$fs.img"
+done
+finish

@@ -1,0 +1,127 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# mvmbuild size and why, on a real store: what they say is what Nix and the image say.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "$0")/../lib/nix.sh"
+MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+need_programs nix-build nix-store busybox jq mksquashfs
+kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
+nix_env_setup "$test_dir/nix"
+unset SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+system=$(nix_build "$top/tests/demo/demo.nix" toplevel)
+cat >"$test_dir/vm.yaml" <<E2
+hostName: demo
+toplevel: $system
+storeDir: $NIX_STORE_DIR
+kernel: $kernel
+E2
+cd "$test_dir" || exit
+cache=(--cache "$test_dir/cache")
+quiet() { "$MVMBUILD" -q --progress none "$@" </dev/null; }
+# to FILE COMMAND...: its output in a file.
+to() { "${@:2}" >"$1"; }
+# of FILTER FILE: jq, raw.
+of() { jq -r "$@"; }
+
+# ---- a description, before and after the first build ----
+
+check "the size of a description" to before.json quiet size --json "${cache[@]}" vm.yaml
+check "makes nothing" test ! -e cache -a ! -e result-demo
+check "no compressed size is known" test "$(of '[.closure[].compressedSize] | unique | tostring' before.json)" = '[null]'
+check "a build" to built quiet "${cache[@]}" vm.yaml -o runner
+check "the size of the description again" to after.json quiet size --json "${cache[@]}" vm.yaml
+check "the size of the runner" to runner.json quiet size --json runner
+check "the cache knows what the runner knows" diff <(of '.closure, .roots' after.json) <(of '.closure, .roots' runner.json)
+check "a cache of another level does not" test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml | of .compressedSize)" = null
+
+# ---- what Nix says ----
+
+nix-store -qR "$system" | LC_ALL=C sort >paths
+mapfile -t paths <paths
+check "the paths are the closure" diff paths <(of '.closure[].path' runner.json | LC_ALL=C sort)
+sum=0
+sizes=$(for path in "${paths[@]}"; do echo "$path $(nix-store -q --size "$path")"; done)
+while read -r _ size; do sum=$((sum + size)); done <<<"$sizes"
+check "each has the size that Nix says" diff <(echo "$sizes") <(of '.closure[] | "\(.path) \(.narSize)"' runner.json | LC_ALL=C sort)
+check "the sum too ($sum)" test "$sum" = "$(of .narSize runner.json)" -a "$sum" = "$(of '[.closure[].narSize] | add' runner.json)"
+check "the root's closure is all of it" test "$sum $sum" = "$(of '.roots[] | "\(.closureSize) \(.aloneSize)"' runner.json)"
+closure_size() { local sum=0 size; for size in $(nix-store -qR "$1" | xargs nix-store -q --size); do sum=$((sum + size)); done; echo "$sum"; }
+check "so is the closure of each" diff <(for path in "${paths[@]}"; do echo "$path $(closure_size "$path")"; done) \
+	<(of '.closure[] | "\(.path) \(.closureSize)"' runner.json | LC_ALL=C sort)
+nix-store --dump "$system" >nar
+# shellcheck disable=SC2016 # jq's own
+check "a size that the source does not know is measured" test "$(printf '%s\n' "${paths[@]}" >list && quiet size --json --no-cache --set closure="$test_dir/list" vm.yaml |
+	of --arg path "$system" '.closure[] | select(.path == $path).narSize')" = "$(stat -c %s nar)"
+
+# ---- what the image says ----
+
+image=$(stat -c %s runner/share/microvm/stage1.squashfs)
+stored=$(of .compressedSize runner.json)
+check "the store disk's size" test "$image" = "$(of .storeDiskSize runner.json)"
+check "is the sum of the paths' data, and at most a page for each and the tables more ($stored, $image)" \
+	test "$stored" -lt "$image" -a $((stored + 4096 * (${#paths[@]} + 16))) -gt "$image"
+check "a disk by mksquashfs" to built quiet --no-cache --set storeDisk.engine=mksquashfs vm.yaml -o whole
+check "its sizes" to whole.json quiet size --json whole
+check "are called estimates" test "$(of .estimated whole.json)" = true -a "$(of .estimated runner.json)" = false
+whole=$(stat -c %s whole/share/microvm/stage1.squashfs)
+check "that share out the disk" test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" -a $((whole - $(of .compressedSize whole.json))) -ge 0
+
+if command -v mkfs.erofs >/dev/null; then
+	check "an erofs disk" to built quiet "${cache[@]}" --set storeDisk.type=erofs vm.yaml -o erofs
+	check "its sizes" to erofs.json quiet size --json erofs
+	check "the cache knows them too" diff <(of .closure erofs.json) <(quiet size --json "${cache[@]}" --set storeDisk.type=erofs vm.yaml | of .closure)
+	check "and the disk has them" test "$(of .compressedSize erofs.json)" -gt 0 -a "$(of .compressedSize erofs.json)" -lt "$(stat -c %s erofs/share/microvm/stage1.erofs)"
+else
+	skip "an erofs disk" "needs mkfs.erofs"
+fi
+
+# ---- why ----
+
+# Another path that the toplevel does not refer to itself, if there is one, else any.
+far=$(comm -23 paths <(nix-store -q --references "$system" | LC_ALL=C sort) | grep -vxF "$system" | head -n 1)
+far=${far:-$(grep -vxF "$system" paths | head -n 1)}
+check "why a path is there" to why.json quiet why --json runner "$far"
+check "the chain starts at the root and ends there" test "$(of '"\(.chain[0]) \(.chain[-1])"' why.json)" = "$system $far"
+links() {
+	local from='' to
+	while read -r to; do
+		[ -z "$from" ] || nix-store -q --references "$from" | grep -qxF "$to" || return
+		from=$to
+	done
+}
+check "each of it refers to the next" links < <(of '.chain[]' why.json)
+check "its referrers are Nix's" diff <(nix-store -q --referrers "$far" | grep -vxF "$far" | grep -xFf paths | LC_ALL=C sort) <(of '.referrers[]' why.json | LC_ALL=C sort)
+# What is left when nothing may lead through it.
+left() {
+	local queue=("$system") path
+	declare -A seen=(["$system"]=1)
+	while [ "${#queue[@]}" -gt 0 ]; do
+		path=${queue[0]} queue=("${queue[@]:1}")
+		echo "$path"
+		while read -r to; do
+			if [ "$to" != "$far" ] && [ -z "${seen[$to]:-}" ]; then seen[$to]=1 queue+=("$to"); fi
+		done < <(nix-store -q --references "$path")
+	done
+}
+check "what goes with it is what nothing else leads to" diff <(comm -23 paths <(left | LC_ALL=C sort)) <(of '.alone[]' why.json | LC_ALL=C sort)
+check "of a description too" diff <(quiet why --no-cache vm.yaml "$far" | sed -n '/^$/q;p') <(quiet why runner "$(basename "$far")" | sed -n '/^$/q;p')
+
+# ---- the page ----
+
+check "a page" quiet size --html page.html runner
+check "is all that is made" test "$(find . -maxdepth 1 -name 'page*')" = ./page.html
+check "asks nothing of the network" test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep -v 'xmlns="http://www.w3.org/' page.html))" = 0
+check "names every path" test "$(grep -o "<td>$NIX_STORE_DIR/[^<]*" page.html | sort -u | wc -l)" = "${#paths[@]}"
+if command -v xmllint >/dev/null; then
+	check "is well-formed" xmllint --noout page.html
+else
+	skip "is well-formed" "needs xmllint"
+fi
+echo old >page.html
+check "replaces an older one" quiet size --html page.html runner
+check "wholly" test "$(tail -n 1 page.html)" = '</html>'
+finish

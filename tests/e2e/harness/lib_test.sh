@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The harness itself, with programs that behave like VMs.
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+
+# A VM whose console is what its Nth start says: guest TEXT-OF-START-1 TEXT-OF-START-2...
+cat >"$test_dir/guest" <<'E'
+#!/bin/bash
+echo x >>"$0.starts"
+n=$(wc -l <"$0.starts")
+printf "${!n}"
+[[ ${!n} != *hang* ]] || exec sleep 60
+exit 3
+E
+chmod +x "$test_dir/guest"
+starts() { wc -l <"$test_dir/guest.starts"; }
+console=$test_dir/console
+
+vm() {
+	rm -f "$test_dir/guest.starts"
+	vm_run 2 "$console" '^guest: ' "$test_dir/guest" "$@" >"$test_dir/said"
+	status=$?
+}
+
+vm 'guest: done\r\n' 'guest: again\n'
+check "a VM that answers runs once" test "$(starts)" = 1
+check "its exit status is passed on" test "$status" = 3
+check "carriage returns are gone" test "$(cat "$console")" = "guest: done"
+
+vm 'guest: FAILED\n' 'guest: fine\n'
+check "a wrong result is never tried again" test "$(starts)" = 1
+
+vm 'SeaBIOS\n' 'guest: done\n'
+check "a silent guest gets a second try" test "$(starts)" = 2
+expect "which is told" "$test_dir/said" '^# one more try'
+expect "its console is the second one" "$console" '^guest: done'
+
+vm 'guest: a\n[ 1.0] Oops: 0002 [#1]\n' 'guest: done\n'
+check "an oops gets a second try" test "$(starts)" = 2
+
+vm 'SeaBIOS\n' 'SeaBIOS\n' 'guest: done\n'
+check "there is no third try" test "$(starts)" = 2
+
+vm 'guest: hang\n'
+check "a VM that hangs is ended in time" test "$status" = 124
+
+count=0
+# shellcheck disable=SC2317 # vm_run calls it
+reset() { count=$((count + 1)); }
+vm_before=reset
+vm '\n' 'guest: done\n'
+unset vm_before
+check "the preparation runs before each try" test "$count" = 2
+
+rm -f "$test_dir/guest.starts"
+vm_start 20 "$console" "$test_dir/guest" 'guest: up, hang\n'
+check "waiting for a running VM" vm_wait_for '^guest: up' 5
+vm_kill
+check "a killed VM is gone" test -z "$(pgrep -f "$test_dir/guest")"
+vm_start 20 "$console" "$test_dir/guest" 'x' 'x' 'x'
+since=$SECONDS
+vm_wait_for never 20
+check "waiting for a VM that has ended fails" test $? = 1
+check "and does not wait any longer" test $((SECONDS - since)) -lt 5
+vm_wait
+
+said=$(top=$top bash -c '. "$top/tests/e2e/lib/lib.sh"; ok a; not_ok b; skip c "no root"; finish')
+check "a failed test fails the file" test $? = 1
+check "results are TAP" test "$said" = "$(printf 'ok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no root\n1..3')"
+said=$(top=$top bash -c '. "$top/tests/e2e/lib/lib.sh"; need_programs no-such-program; ok a; finish')
+check "a missing program skips the file" test "$?$said" = "01..0 # SKIP needs no-such-program"
+
+finish

@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# install-host, killed before each of its commands: run again it comes to the same end, starts what is to start, restarts what is to be restarted, once,
+# and nothing else. systemd is a recorder here, with VMs that only seem to run; systemd_host_test.sh has a real one.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
+if [ "${1:-}" != inside ]; then
+	need_root
+	need_programs unshare setsid
+	rmdir "$test_dir" # another one is made inside
+	exec unshare -m -- bash "$0" inside
+fi
+fixture_make "$test_dir"
+unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE NIX_STATE_DIR
+mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+log=$test_dir/log world=$test_dir/world
+state=$world/vms calls=$world/calls
+mkdir -p "$test_dir/bin" "$world"/{units,sysusers,tmpfiles,modules,local,nix/var/nix/gcroots,active}
+
+# ---- a host of its own ----
+mount --make-rprivate /
+mkdir -p "$test_dir/run/system"
+hide() { # DIRECTORY BY
+	[ ! -d "$1" ] || mount --bind "$2" "$1"
+}
+mkdir -p /etc/modules-load.d /etc/sysusers.d /etc/tmpfiles.d /run/systemd
+arrange() {
+	hide /etc/systemd/system "$world/units"
+	hide /etc/sysusers.d "$world/sysusers"
+	hide /etc/tmpfiles.d "$world/tmpfiles"
+	hide /etc/modules-load.d "$world/modules"
+	hide /usr/local "$world/local"
+	hide /nix "$world/nix"
+	hide /run/systemd "$test_dir/run"
+}
+arrange
+
+# What systemd knows are the units as they were at the last reload. A VM that starts remembers what it booted.
+cat >"$test_dir/bin/systemctl" <<E2
+#!/bin/sh
+set -e
+echo "\$*" >>$calls
+for unit; do :; done
+vm=\${unit#microvm@} vm=\${vm%.service}
+boot() { ln -sfnT "\$(readlink $state/\$vm/current)" $state/\$vm/booted; echo >$world/active/\$vm; }
+case \$1 in
+daemon-reload) (cd $world/units && find . -type f | sort | xargs md5sum) >$world/loaded ;;
+is-active) [ -e $world/active/\$vm ] ;;
+restart | start)
+	grep -q './microvm@.service' $world/loaded
+	case \$1 in start) [ -e $world/active/\$vm ] || boot ;; restart) boot ;; esac
+	;;
+esac
+E2
+printf '#!/bin/sh\necho sysusers >>%s\n' "$calls" >"$test_dir/bin/systemd-sysusers"
+printf '#!/bin/sh\necho tmpfiles >>%s\n' "$calls" >"$test_dir/bin/systemd-tmpfiles"
+chmod +x "$test_dir"/bin/*
+PATH=$test_dir/bin:$PATH
+
+# ---- two hosts ----
+vm() { # NAME [LINE OF ITS DESCRIPTION [OPTION]...]
+	printf '  %s:\n    config:\n' "$1"
+	printf '      %s\n' "toplevel: $test_dir/store/$fixture_hash-system" "storeDir: $test_dir/store" "closure: $test_dir/registration" \
+		"kernel: $test_dir/kernel" "${2:-vcpu: 1}"
+	printf '    %s\n' "${@:3}"
+}
+group=$(id -gn)
+build() { # OUTPUT VM...
+	{ printf 'stateDir: %s\nuser: root\ngroup: %s\nvms:\n' "$state" "$group" && shift && "$@"; } >"$test_dir/host.yaml"
+	"$mvmbuild" -q --no-cache host "$test_dir/host.yaml" -o "$test_dir/$output" >"$log" 2>&1
+}
+before() { vm same && vm changed && vm quiet '' 'restartIfChanged: false' && vm manual '' 'autostart: false' && vm gone; }
+after() { vm same && vm changed 'mem: 200' && vm quiet 'mem: 200' 'restartIfChanged: false' && vm manual 'mem: 200' 'autostart: false' && vm new; }
+output=one
+check "a host" build one before
+output=two
+check "and what it is changed to" build two after
+chmod u+w "$test_dir/two/share/systemd/microvm@.service"
+echo '# another one' >>"$test_dir/two/share/systemd/microvm@.service"
+install_host() { "$test_dir/$1/bin/install-host" >"$log" 2>&1; }
+check "the first is installed" install_host one
+check "its VMs run" test "$(find "$world/active" -type f -printf "%f\n" | sort | xargs)" = "changed gone quiet same"
+check "nothing is left to do" test ! -e "$state/.pending"
+
+# The places under which the world is mounted stay, what is in them changes.
+cp -a "$world" "$test_dir/first"
+reset() {
+	find "$world" -mindepth 2 -delete
+	cp -a "$test_dir/first/." "$world/"
+	: >"$calls"
+}
+everything() { (cd "$world" && find . -path ./calls -prune -o -printf '%p %y %m %U %l\n' | LC_ALL=C sort); }
+reset
+check "the second is installed over it" install_host two
+everything >"$test_dir/wanted"
+check "one VM is restarted" test "$(grep restart "$calls")" = "restart microvm@changed.service"
+check "one is started" test "$(grep '^start' "$calls")" = "start --no-block microvm@new.service"
+check "another one that changed runs on" test "$(readlink "$state/quiet/booted")" != "$(readlink "$state/quiet/current")"
+chgrp 1 "$state/same"
+check "with a VM's directory of another group" install_host two
+expect "it is of the host's group then, which is said" "$log" "$state/same was of the group .*: it is of the group $group now"
+check "it is" test "$(stat -c %G "$state/same")" = "$group"
+: >"$calls"
+check "again" install_host two
+check "names the VM that is not declared any more, and nothing else" \
+	test "$(cat "$log")" = "install-host: gone is not declared any more; it stays until microvm --remove gone"
+check "and calls nothing" test -z "$(grep -v is-active "$calls")"
+
+# A runner in which somebody started a VM stays.
+mkdir "$state/same/runners/stray"
+cp -a "$state/same/current/." "$state/same/runners/stray"
+echo precious >"$state/same/runners/stray/data.img"
+check "over an old runner with a volume in it" install_host two
+expect "it is told" "$log" "^install-host: the old runner $state/same/runners/stray stays: it has the file data.img, which was not built"
+check "and stays" test "$(cat "$state/same/runners/stray/data.img")" = precious
+rm "$state/same/runners/stray/data.img"
+check "without the volume" install_host two
+check "it goes" test ! -e "$state/same/runners/stray"
+
+# A store disk that is there already may have rotted. Its times and its length do not tell.
+reset
+disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
+printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
+check "over a store disk that has rotted" install_host two
+expect "it is told" "$log" "^install-host: the store disk $disk is not what was built; it is copied anew"
+check "the new VM has what was built" cmp "$test_dir/two/store-disks/${disk##*/}" "$state/new/current/share/microvm/stage1.squashfs"
+
+# ---- killed ----
+# Before the n-th command that can change something, the script and what it has started.
+cat >"$test_dir/killer" <<'E2'
+step=0
+before_command() {
+	case $BASH_COMMAND in
+	cp\ * | mv\ * | ln\ * | rm\ * | mkdir\ * | rmdir\ * | chmod\ * | chown\ * | sync\ * | find\ * | \(cd\ * | systemctl\ * | systemd-* | *'>'*) step=$((step + 1)) ;;
+	esac
+	if [ "$step" = "$KILL_AT" ]; then kill -KILL 0; fi
+}
+set -T
+trap before_command DEBUG
+E2
+killed() { # N: whether it was
+	# The shell that waits says that it was killed.
+	KILL_AT=$1 bash -c 'BASH_ENV=$1 setsid -w "$2"; exit $?' - "$test_dir/killer" "$test_dir/two/bin/install-host" >"$log" 2>&1
+	[ $? = 137 ]
+}
+restarts() { grep -c "^restart microvm@$1" "$calls"; }
+# All instants with MVM_TEST_STRIDE=1.
+stride=${MVM_TEST_STRIDE:-4}
+n=$((1 - stride)) tried=0 different='' again='' needless='' unstarted='' unloaded=''
+reset
+while killed $((n += stride)); do
+	tried=$((tried + 1))
+	bad=
+	[ -x "$state/same/current/bin/microvm-run" ] && [ -x "$state/changed/current/bin/microvm-run" ] || bad=yes
+	install_host two || bad=yes
+	everything | cmp -s - "$test_dir/wanted" || bad=yes
+	[ -z "$bad" ] || different+=" $n"
+	[ "$(restarts changed)" = 1 ] || again+=" $n"
+	[ "$(restarts '[^c]')" = 0 ] || needless+=" $n"
+	[ -e "$world/active/new" ] || unstarted+=" $n"
+	(cd "$world/units" && find . -type f | sort | xargs md5sum) | cmp -s - "$world/loaded" || unloaded+=" $n"
+	reset
+done
+echo "# killed at $tried of $n commands"
+check "it was killed many times" test "$tried" -gt 30
+check "a second run came to the same end, and every VM could start in between${different:+, but not after$different}" test -z "$different"
+check "the VM that changed was restarted once${again:+, but not after$again}" test -z "$again"
+check "no other one was${needless:+, but after$needless}" test -z "$needless"
+check "the new one was started${unstarted:+, but not after$unstarted}" test -z "$unstarted"
+check "systemd knew the units${unloaded:+, but not after$unloaded}" test -z "$unloaded"
+finish

@@ -1,0 +1,51 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A VM that runs without its unit, by `microvm -r` or by its runner's microvm-run: the list shows it, and it is not removed under its guest.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+need_root # to see what other users' processes have open; tests of others' rights are in custody_test.sh
+need_programs jq
+guest_setup
+probe=$(guest_build probe-guest) || exit 1
+microvm=$(dirname "$mvmbuild")/microvm
+state=$test_dir/vms log=$test_dir/log
+export NO_COLOR=1
+{
+	echo "hostName: vm"
+	echo "toplevel: $probe"
+	echo "storeDir: $NIX_STORE_DIR"
+	echo 'socket: vm.sock'
+	echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
+	fast_kernel
+} >"$test_dir/vm.yaml"
+m() { "$microvm" -q --cache "$test_dir/cache" --state-dir "$state" "$@" >"$log" 2>&1; }
+fails() { ! "$@"; }
+is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -c '.vms[0] | [.running, .byHand]')" = "$1" ]; }
+if m -c vm -f "$test_dir/vm.yaml"; then ok "a VM is created"; else not_ok "a VM is created" "$log"; finish; fi
+check "it does not run" is_listed '[false,false]'
+
+runs_by_hand() { # HOW COMMAND...
+	MICROVM_KERNEL_PARAMS='quiet probe.do=deaf' vm_start "$limit" "$console" "${@:2}"
+	if vm_wait_for '^probe: free' "$limit"; then ok "$1: it comes up"; else not_ok "$1: it comes up" "$console"; return; fi
+	check "$1: it is in the list as running" is_listed '[true,true]'
+	"$microvm" --state-dir "$state" -l >"$log" 2>&1
+	expect "$1: by hand" "$log" '^vm: .*, running by hand \(process [0-9]+, qemu'
+	check "$1: it is not removed" fails m --remove vm
+	expect "$1: why is said, and what to do" "$log" "vm runs without its unit \\(process [0-9]+, qemu.*\\); to stop it first: cd $state/vm && current/bin/microvm-shutdown"
+	check "$1: its socket is there" test -S "$state/vm/vm.sock"
+	check "$1: nor with its volumes" fails m --remove vm --volumes
+	check "$1: they are there, and so is its runner" test -e "$state/vm/data.img" -a -x "$state/vm/current/bin/microvm-run"
+	(cd "$state/vm" && MICROVM_SHUTDOWN_SECONDS=3 ./current/bin/microvm-shutdown) >"$log" 2>&1
+	vm_wait
+	check "$1: stopped, it is in the list as that" is_listed '[false,false]'
+}
+runs_by_hand "microvm -r" "$microvm" --state-dir "$state" -r vm
+in_directory() { cd "$state/vm" && exec ./current/bin/microvm-run; }
+export -f in_directory
+export state
+runs_by_hand microvm-run bash -c in_directory
+check "stopped, it is removed" m --remove vm --volumes
+check "all of it" test ! -e "$state/vm"
+finish

@@ -1,0 +1,233 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# microvm --remove: what is mounted in a VM's directory is left alone, what is not ours stays unless it is asked for, a removal that was cut off is
+# completed, and names that somebody else chose command nobody's terminal.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
+microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
+need_programs jq cc flock socat
+if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then
+	rmdir "$test_dir" # another one is made inside
+	exec unshare -m --propagation private -- bash "$0" inside
+fi
+fixture_make "$test_dir"
+unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+export NIX_STATE_DIR=$test_dir/nix NO_COLOR=1
+state=$test_dir/vms roots=$test_dir/nix/gcroots/microvm log=$test_dir/log
+mkdir -p "$test_dir/nix/gcroots"
+cd "$test_dir" || exit
+
+describe() { # [LINE]...
+	printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
+		"kernel: $test_dir/kernel" 'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]' \
+		"$@" >vm.yaml
+}
+m() { "$microvm" -q --no-cache --state-dir "$state" "$@" >"$log" 2>&1; }
+fails() { ! "$@"; }
+names() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | LC_ALL=C sort | paste -sd ' '; }
+holds() { [ "$(names "$state/vm")" = "$1" ]; }
+# A VM with two runners, volumes, one of a former runner, and files of somebody else.
+make_vm() {
+	rm -rf "$state" "$roots"
+	describe 'socket: vm.sock'
+	sed -i 's/data.img/former.img/' vm.yaml
+	m -c vm -f vm.yaml || return
+	describe
+	m -u vm || return
+	cd "$state/vm" && mkdir -p disks data.img.new.123 || return
+	echo precious | tee data.img former.img disks/log.img disks/log.img.grow disks/mine notes data.img.bak >/dev/null
+	cd "$test_dir" || return
+}
+check "a VM" make_vm
+cp -a "$state" first
+cp -a "$roots" first.roots
+fresh() {
+	rm -rf "$state" "$roots"
+	cp -a first "$state"
+	cp -a first.roots "$roots"
+}
+vm_is_whole() { [ -x "$state/vm/current/bin/microvm-run" ] && [ -x "$state/vm/old/bin/microvm-run" ] && [ -e "$roots/vm" ]; }
+
+# ---- what goes ----
+check "its volumes stay" m --remove vm
+expect "all that stays is named" "$log" "^Kept in $state/vm: data.img, data.img.bak, data.img.new.123, disks, former.img, notes$"
+check "it is there" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
+fresh
+check "its volumes go" m --remove vm --volumes
+expect "what is not ours is named" "$log" "^Kept in $state/vm: data.img.bak, disks, notes$"
+check "and stays" holds 'data.img.bak disks notes'
+check "below as well" test "$(names "$state/vm/disks")" = mine
+fresh
+check "everything goes when it is asked for" m --remove vm --all-files
+check "everything" test ! -e "$state/vm" -a "$(find "$roots" -mindepth 1 | wc -l)" = 0
+fresh
+mkdir elsewhere
+ln -s ../../elsewhere "$state/vm/elsewhere"
+mv "$state/vm/disks" elsewhere/disks
+ln -s ../../elsewhere/disks "$state/vm/disks"
+check "with a link in the place of a volume's directory" m --remove vm --volumes
+check "what it leads to stays" test "$(names elsewhere/disks)" = 'log.img log.img.grow mine'
+rm -rf elsewhere
+
+# A VM was started in its runner once.
+fresh
+runner=$state/vm/$(readlink "$state/vm/current")
+echo precious >"$runner/data.img"
+check "a volume in a runner: nothing is removed" fails m --remove vm --volumes
+expect "it is named" "$log" "the runner $runner has the file data.img, which was not built"
+check "the VM is whole" vm_is_whole
+check "with everything, if that is asked for" m --remove vm --all-files
+fresh
+mkdir "$state/vm/former.img.grow.new"
+touch "$state/vm/disks/.mvm-new-abcdef"
+check "what cut off starts left goes with the volumes" m --remove vm --volumes
+check "all of it" test ! -e "$state/vm/former.img.grow.new" -a ! -e "$state/vm/disks/.mvm-new-abcdef"
+
+# ---- mounts ----
+mkdir -p precious/deep
+echo photo >precious/photo
+echo photo >precious/deep/photo
+find precious -printf '%p %m %s\n' | sort >precious.before
+untouched() { find precious -printf '%p %m %s\n' | sort | cmp - precious.before; }
+if [ "$(id -u)" = 0 ]; then
+	fresh
+	mkdir "$state/vm/shared"
+	mount --bind precious "$state/vm/shared"
+	check "what is mounted in a VM's directory is not removed" fails m --remove vm --all-files
+	expect "where it is is said" "$log" "something is mounted at $state/vm/shared: nothing is removed"
+	check "nothing was removed" vm_is_whole
+	check "there neither" untouched
+	check "a removal of the volumes" m --remove vm --volumes
+	check "leaves it, and where it is" holds 'data.img.bak disks notes shared'
+	check "as it was" untouched
+	umount "$state/vm/shared"
+	fresh
+	mkdir -p "$state/vm/runners/deep/x"
+	mount --bind precious "$state/vm/runners/deep/x"
+	mount --bind precious/photo "$state/vm/data.img"
+	check "nor in what is ours" fails m --remove vm
+	expect "which is said" "$log" "something is mounted at $state/vm/runners/deep/x: nothing is removed"
+	check "nothing was removed" vm_is_whole
+	check "there neither" untouched
+	check "an update leaves it" m -u vm
+	check "untouched" untouched
+	umount "$state/vm/runners/deep/x"
+	check "nor is a volume that is a mount" fails m --remove vm --volumes
+	expect "which is said" "$log" "something is mounted at $state/vm/data.img: nothing is removed"
+	check "nothing was removed" vm_is_whole
+	umount "$state/vm/data.img"
+	fresh
+	mv "$state/vm" own
+	mkdir "$state/vm"
+	mount --bind own "$state/vm"
+	check "a VM's directory that is a mount itself" m --remove vm --all-files
+	expect "stays, empty, which is said" "$log" "^Kept: $state/vm, which is a mount point$"
+	check "empty" holds ''
+	umount "$state/vm"
+	rm -r own
+else
+	skip "what is mounted in a VM's directory is not removed" "needs root"
+fi
+
+# ---- in use ----
+fresh
+(exec 9<"$state/vm/disks/log.img" && flock 9 && exec sleep 60) &
+until ! flock -n "$state/vm/disks/log.img" true; do sleep 0.1; done
+check "a volume that somebody has locked is not removed" fails m --remove vm --volumes
+expect "who is said" "$log" "$state/vm/disks/log.img is in use by .*: nothing is removed"
+check "nothing was removed" vm_is_whole
+kill $!
+wait $! 2>/dev/null
+sleep 60 7<"$state/vm/former.img" &
+check "nor one that somebody has open" fails m --remove vm --volumes
+expect "by its process" "$log" "$state/vm/former.img is in use by process $!, "
+check "nothing was removed" vm_is_whole
+check "without its volumes the VM is" m --remove vm
+kill $!
+wait $! 2>/dev/null
+
+fresh
+(cd "$state/vm" && exec socat UNIX-LISTEN:vm.sock /dev/null) &
+until [ -S "$state/vm/vm.sock" ]; do sleep 0.1; done
+cd "$test_dir" || exit
+check "a VM whose socket somebody listens on is not removed" fails m --remove vm
+expect "which one is said" "$log" 'vm runs without its unit \(somebody listens on vm.sock\)'
+check "nothing was removed" test -S "$state/vm/vm.sock" -a -x "$state/vm/current/bin/microvm-run"
+kill $!
+wait $! 2>/dev/null
+
+# ---- cut off at any instant ----
+cc -std=c11 -D_GNU_SOURCE -o kill_at "$top/tests/e2e/lib/kill_at.c" || exit 1
+# All instants with MVM_TEST_STRIDE=1.
+stride=${MVM_TEST_STRIDE:-5}
+cut_off() { # WHAT KEPT [OPTION]...
+	local n=1 bad='' lost='' status=0
+	while :; do
+		fresh
+		status=0
+		./kill_at $n "$microvm" -q --no-cache --state-dir "$state" --remove vm "${@:3}" >/dev/null 2>&1 || status=$?
+		[ "$status" = 0 ] || break
+		case " $2 " in *' data.img '*) [ -e "$state/vm/data.img" ] || lost+=" $n" ;; esac
+		# Killed while it said that it was done, it was.
+		if ! holds "$2" || [ "$(find "$roots" -mindepth 1 | wc -l)" != 0 ]; then m --remove vm "${@:3}" || bad+=" $n"; fi
+		holds "$2" && [ "$(find "$roots" -mindepth 1 | wc -l)" = 0 ] || bad+=" $n"
+		n=$((n + stride))
+	done
+	check "$1: it was cut off at $((n / stride)) instants" test "$status" = 3 -a "$n" -gt 30
+	check "$1: a second time completed it${bad:+, but not at$bad}" test -z "$bad"
+	check "$1: the volumes were never touched${lost:+, but at$lost}" test -z "$lost"
+}
+cut_off "a removal" 'data.img data.img.bak data.img.new.123 disks former.img notes'
+cut_off "one with volumes" 'data.img.bak disks notes' --volumes
+cut_off "one of all files" '' --all-files
+# In between it is no VM.
+fresh
+mv "$state/vm/current" "$state/vm/.removing"
+check "what is left of a VM is none" test "$("$microvm" --state-dir "$state" -l --json | jq '.vms | length')" = 0
+check "nor is it started" fails m -r vm
+check "it can be created again" m -c vm -f vm.yaml
+check "with the volumes" test "$(cat "$state/vm/data.img")" = precious
+check "and without the rest" test ! -e "$state/vm/.removing" -a ! -e "$state/vm/old"
+
+# What Ctrl-C says. The signal comes at a removal's tenth file.
+cat >interrupt.c <<'E2'
+#include <dlfcn.h>
+#include <signal.h>
+#include <unistd.h>
+int unlinkat(int directory, const char *name, int flags)
+{
+	static int calls;
+	int (*real)(int, const char *, int) = (int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat");
+	if (++calls == 10) {
+		kill(getpid(), SIGINT);
+		pause();
+	}
+	return real(directory, name, flags);
+}
+E2
+cc -D_GNU_SOURCE -shared -fPIC -o interrupt.so interrupt.c -ldl || exit 1
+fresh
+LD_PRELOAD=$PWD/interrupt.so "$microvm" -q --no-cache --state-dir "$state" --remove vm >"$log" 2>&1
+check "interrupted, it ends" test $? = 130
+expect "and says what is true" "$log" '^interrupted; a part of vm may be gone: microvm --remove vm again removes the rest$'
+check "which it does" m --remove vm
+check "nothing is left" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
+
+# ---- names ----
+fresh
+evil=$'evil\e[31mred\nKept in nowhere\u202e\u009b'
+echo >"$state/vm/$evil"
+ln -s $'/nix/store/x\e]0;owned\a' "$state/broken"
+mkdir "$state/odd"
+ln -s $'../gone\e[2J' "$state/odd/current"
+"$microvm" --state-dir "$state" -l >"$log" 2>&1
+expect "the list shows where a link leads" "$log" 'odd: broken, \.\./gone\\x1b\[2J is no runner'
+expect_no "and commands no terminal" "$log" $'[\e\a]'
+check "removed with a name in it that somebody else chose" m --remove vm
+expect "it is shown" "$log" '^Kept in .*, evil\\x1b\[31mred\\x0aKept in nowhere\\xe2\\x80\\xae\\xc2\\x9b, '
+expect_no "and commands no terminal" "$log" $'[\e\u202e\u009b]'
+finish

@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The host's units under a real systemd: a VM starts with its interfaces, is ready, stops with a clean volume, comes again after a crash, changes to
+# another runner, and leaves nothing behind.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+need_root
+need_programs ip unshare nsenter script systemd-analyze machinectl dumpe2fs
+[ -x /lib/systemd/systemd ] || skip_all "needs systemd"
+guest_setup
+chmod 755 "$test_dir" # the VM's user reads its runner
+# shellcheck source=tests/e2e/lib/systemd.sh
+. "$top/tests/e2e/lib/systemd.sh"
+probe=$(guest_build probe-guest) || exit 1
+state=/var/lib/microvms
+log=$test_dir/log
+
+# ---- the units ----
+make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "the units are installed" "$log"; finish; }
+mkdir -p "$host_units/etc/systemd/system"
+printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
+cp -r "$host_units/usr/local/lib/systemd/system" "$test_dir/verify"
+# It exits with 0 even for a key that it does not know. The programs are not there, of course.
+SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target "$test_dir/verify/microvm@vm.service" >"$log" 2>&1
+check "systemd-analyze has no complaint" test ! -s "$log"
+
+runner() { # NAME INTERFACE [LINE]...
+	{
+		echo 'mem: 128'
+		echo 'kernelParams: [probe.do=init]'
+		echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
+		echo "interfaces: [{type: tap, id: $2}]"
+		echo 'registerWithMachined: true'
+		[ $# -lt 3 ] || printf '%s\n' "${@:3}"
+		fast_kernel
+	} | compile "$1" "$probe" || finish
+}
+runner first mvm-one
+# The daemons that serve a share, where there is one.
+virtiofsd=$(PATH=$PATH:/usr/libexec:/usr/lib:/usr/lib/qemu type -P virtiofsd)
+second=()
+[ -z "$virtiofsd" ] || second=("shares: [{proto: virtiofs, tag: seed, source: seed, mountPoint: /seed}, {proto: virtiofs, tag: etc, source: /etc, mountPoint: /host, readOnly: true}]")
+runner second mvm-two "${second[@]}"
+
+if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
+# shellcheck disable=SC2034 # lib.sh calls it
+at_end=host_stop
+
+# shellcheck disable=SC2317 # check calls it
+tap_gone() { host test ! -e "/sys/class/net/$1"; }
+clean() { # DESCRIPTION
+	host dumpe2fs -h "$state/vm/data.img" >"$log" 2>&1
+	expect "$1" "$log" '^Filesystem state: *clean$'
+	expect_no "$1, its journal empty" "$log" needs_recovery
+}
+
+check "the user and the directory are made" host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
+check "the directory of all VMs is root's" test "$(host stat -c %U:%G:%a "$state")" = root:microvm:755
+# As microvm.nix makes it.
+host install -d -o microvm -g kvm -m 775 "$state/vm"
+host ln -s "$test_dir/first" "$state/vm/current"
+
+# ---- start and stop ----
+check "it starts" host systemctl start microvm@vm
+check "it is active" test "$(property ActiveState microvm@vm)" = active
+check "it comes up" console_says 1 '^probe: ready'
+check "its directory is root's now, and sticky" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
+host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
+expect "which is said" "$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
+check "the hypervisor is the user's" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
+check "its tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
+check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "systemd-machined knows it" host machinectl status vm
+expect "and its process" "$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
+
+# ---- what the hypervisor's user may do: custody_test.sh has all of it ----
+as_user() { host setpriv --reuid microvm --regid microvm --init-groups "$@"; }
+# shellcheck disable=SC2317 # check calls it
+fails() { ! "$@"; }
+for attempt in "ln -sfnT /tmp $state/vm/current" "ln -sfnT /tmp $state/vm/booted" "mv $state/vm $state/x" "ln -sfnT /tmp /run/microvms/vm/booted"; do
+	# shellcheck disable=SC2086 # words
+	check "he cannot: $attempt" fails as_user $attempt
+done
+check "what it does not need is skipped" test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
+check "it stops" host systemctl stop microvm@vm
+check "with success" test "$(property Result microvm@vm)" = success
+journal
+expect "the guest went down by itself" "$log" '^probe: unmounted'
+clean "the volume is clean"
+check "the tap is gone" soon tap_gone mvm-one
+check "systemd-machined knows it no more" test -z "$(host machinectl list --no-legend)"
+check "nothing is booted" soon host test ! -e "$state/vm/booted"
+check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
+# Names that he may make now. What is run through them as root says so.
+mkdir -p "$test_dir/evil/bin"
+printf '#!/bin/sh\nid -un >>%s/ran-as\n' "$test_dir" | tee "$test_dir"/evil/bin/{tap-up,tap-down,pci-setup,virtiofsd-run,microvm-run,microvm-register,microvm-unregister} >/dev/null
+chmod +x "$test_dir"/evil/bin/*
+as_user cp -r "$test_dir/evil" "$state/vm/booted"
+as_user cp -r "$test_dir/evil" "$state/vm/runners"
+host rm "$state/vm/current"
+as_user ln -s "$test_dir/evil" "$state/vm/current"
+check "nothing starts from a link of his" fails host systemctl start microvm@vm
+for unit in tap-interfaces pci-devices virtiofsd; do
+	check "nor microvm-$unit by itself" fails host systemctl start "microvm-$unit@vm"
+done
+host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
+expect "why is said" "$log" "$state/vm/current belongs to microvm, who could have led it anywhere"
+check "nothing of his ran as root" test ! -e "$test_dir/ran-as"
+host ln -sfnT "$test_dir/first" "$state/vm/current"
+host systemctl reset-failed
+
+# ---- a crash ----
+host systemctl start microvm@vm
+check "it comes up again" console_says 2 '^probe: ready'
+check "his directory in the place of booted is gone" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "root's units have the runner from elsewhere" test "$(host readlink /run/microvms/vm/booted)" = "$test_dir/first"
+pid=$(property MainPID microvm@vm)
+host kill -KILL "$pid"
+check "after a crash it comes again" console_says 3 '^probe: ready'
+check "as another process" test "$(property MainPID microvm@vm)" != "$pid"
+check "counted as one restart" test "$(property NRestarts microvm@vm)" = 1
+
+# ---- another runner ----
+host ln -sfn "$test_dir/second" "$state/vm/current"
+as_user mkdir "$state/vm/seed"
+check "a restart takes the new runner" host systemctl restart microvm@vm
+check "it comes up" console_says 4 '^probe: ready'
+check "the new tap is there" host test -e /sys/class/net/mvm-two
+check "the old one is not" tap_gone mvm-one
+if [ -n "$virtiofsd" ]; then
+	check "its shares are served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
+	check "its own one belongs to root" test "$(host stat -c %U:%a "$state/vm/seed")" = root:1755
+else
+	skip "its shares are served" "no virtiofsd is installed"
+fi
+check "the new runner is the booted one" test "$(host readlink "$state/vm/booted")" = "$test_dir/second"
+
+# ---- at boot, and gone ----
+check "it can start at boot" host systemctl enable microvm@vm microvms.target
+check "then the target wants it" test "$(property Wants microvms.target)" = microvm@vm.service
+check "it is disabled and stopped" host systemctl disable --now microvm@vm
+clean "the volume is clean at the end"
+soon host test ! -e "$state/vm/booted"
+check "nothing of his ran as root, to the end" test ! -e "$test_dir/ran-as"
+check "nothing is left in /run" soon host test ! -e /run/microvms/vm
+host rm -rf "$state/vm"
+check "no interface is left" soon tap_gone mvm-two
+check "no process is left" test -z "$(host pgrep -u microvm)"
+host systemctl list-units --all --plain --no-legend --state=active,failed "microvm*" 2>&1 | grep -v "slice\|target" >"$log"
+check "no unit is active or failed" diff /dev/null "$log"
+finish

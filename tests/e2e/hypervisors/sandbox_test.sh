@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Whoever reaches QEMU's control socket does not get a program of the host started by it; a sandbox of one's own, in qemu.extraArgs, is the only one then.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+need_programs socat pgrep
+guest_setup
+probe=$(guest_build probe-guest) || exit 1
+
+# Has QEMU start a program, by its control socket: a migration into a command.
+start_program() {
+	rm -f started
+	printf '%s\n' '{"execute":"qmp_capabilities"}' "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"exec:echo >$PWD/started; cat >/dev/null\"}}" |
+		socat -t 5 - UNIX:vm.sock >"$test_dir/answer" 2>&1
+}
+# shellcheck disable=SC2317 # called by check, and in a loop
+is_started() { [ -e started ]; }
+sandboxes() { tr '\0' '\n' <"/proc/$(pgrep -P "$vm_pid")/cmdline" | grep -A 1 -x -e -sandbox; }
+within() { # SECONDS COMMAND...
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
+		sleep 0.1
+	done
+}
+
+fast_kernel | compile strict "$probe" || finish
+boot_start strict probe.do=report,free
+check "a guest runs in the sandbox" vm_wait_for '^probe: free' "$limit"
+expect "with all of its devices" "$console" '^probe: device mmio virtio_blk'
+sandboxes >"$test_dir/sandboxes"
+expect "all is denied" "$test_dir/sandboxes" '^on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny$'
+start_program
+vm_wait
+check "QEMU ends when it is told to start a program" test $? = 159 # 128 + SIGSYS
+expect_no "the guest did not end it" "$console" '^probe: done'
+check "no program was started" test ! -e started
+
+{ echo 'qemu: {extraArgs: [-sandbox, "on"]}' && fast_kernel; } | compile own "$probe" || finish
+rm -f vm.sock # which nobody took away
+boot_start own probe.do=free
+within "$limit" test -S vm.sock
+sandboxes >"$test_dir/sandboxes"
+check "own: it is the only sandbox" test "$(paste -sd ' ' "$test_dir/sandboxes")" = '-sandbox on'
+start_program
+check "own: which allows the program" within 30 is_started
+vm_kill
+finish

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# What the tests' guests are made with: a system of one script, its init.
+{ busyboxProgram ? "/usr/bin/busybox" }:
+
+let
+  inherit (import ../../../demo/demo.nix { inherit busyboxProgram; }) busybox run;
+in
+{
+  inherit busybox run;
+
+  # `init` is the whole text, with its interpreter.
+  system = name: init: run name { inherit init; } ''
+    mkdir "$out"
+    printf %s "$init" > "$out/init"
+    chmod +x "$out/init"
+  '';
+}

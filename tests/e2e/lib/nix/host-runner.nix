@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: MIT
+# A runner made by templates/nix/runner.nix, of the system in nixos-shape.nix: kernel and modules come from the toplevel.
+{
+  busyboxProgram ? "/usr/bin/busybox",
+  kernelPackage, # an unpacked Debian kernel: ../kernel.sh
+  hostTools, # a directory with bin/{mvmbuild,bash,...}: nix_stage_host in ../nix.sh makes it
+}:
+
+let
+  inherit (import ./nixos-shape.nix { inherit busyboxProgram kernelPackage; }) toplevel linux;
+  inherit (import ../../../demo/demo.nix { inherit busyboxProgram; }) data run;
+  host = run "host-tools" { files = builtins.path { name = "files"; path = hostTools; }; } ''cp -r $files $out'';
+  mk = description: import ../../../../templates/nix/runner.nix {
+    mvmbuild = host;
+    bash = host;
+    coreutils = host;
+    description = { inherit toplevel; storeDir = builtins.storeDir; mem = 256; } // description;
+  };
+in
+{
+  inherit host toplevel linux data;
+  runner = mk { hostName = "nixbuilt"; volumes = [ { image = "data.img"; size = 8; } ]; };
+  # A derivation as it is, in preStart's text, and further paths for the guest.
+  odd = mk { microvm = { hostName = "odd"; vcpu = 2; socket = null; storePaths = [ data ]; preStart = "cat ${data}/share/words/message"; }; };
+}

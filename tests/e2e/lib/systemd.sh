@@ -1,0 +1,58 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# A host with a real systemd as its PID 1, in namespaces of its own, over this machine's file system: source it after guest.sh, as root.
+# What it changes is gone with it; $test_dir is the same inside and outside. Tests name the file $log.
+
+# shellcheck source=tests/e2e/lib/lib.sh
+[ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# host_start: boots it. Units lie in $host_units (made by the caller) before; the machine has what they ask for and nothing else of its own.
+host_units=$test_dir/host-units
+host_start() {
+	local tries=0
+	# systemd wants a terminal for its console.
+	script -qefc "exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/lib/systemd_inside.sh' '$test_dir' '$host_units' '$top'" /dev/null \
+		</dev/null >"$test_dir/host-console" 2>&1 &
+	host_script=$!
+	until host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) && [ -n "$host_pid" ] &&
+		[ "$(cat "/proc/$host_pid/comm" 2>/dev/null)" = systemd ] && host systemctl is-system-running --wait >"$test_dir/host-state" 2>&1; do
+		[ $((tries += 1)) -le 150 ] && kill -0 "$host_script" 2>/dev/null || return 1
+		if grep -Eq 'degraded|running' "$test_dir/host-state" 2>/dev/null; then break; fi
+		sleep 0.2
+	done
+}
+
+# host COMMAND...: runs it there.
+host() {
+	nsenter -t "$host_pid" -m -p -u -i -n -C --root -- env -i -C / PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
+}
+
+host_stop() {
+	[ -z "${host_pid:-}" ] || kill -KILL "$host_pid" 2>/dev/null
+	wait "$host_script" 2>/dev/null
+	host_pid=
+}
+
+# systemctl waits for the VM's unit alone, not for those that stop with it.
+# shellcheck disable=SC2317 # check calls it
+soon() { # COMMAND...
+	local deadline=$((SECONDS + 20))
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.2
+	done
+}
+
+property() { host systemctl show -P "$1" "$2"; }
+# What the VM of a unit (microvm@vm) said so far, in $log.
+# shellcheck disable=SC2154 # the test's
+journal() { host journalctl --no-pager -o cat -u "${1:-microvm@vm}" >"$log" 2>&1; }
+# Until a line of its console matches, N times.
+# shellcheck disable=SC2154 # guest.sh's
+console_says() { # N REGEX [UNIT]
+	local deadline=$((SECONDS + limit))
+	until journal "${3:-microvm@vm}" && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.5
+	done
+}

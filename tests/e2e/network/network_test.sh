@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The runner's tap-up, tap-down, macvtap-up and macvtap-down, in a network namespace of the test's own; and guests that use what they made: one that
+# talks to its host, two that see each other over a bridge.
+set -u
+# A namespace has its own sysfs and takes all interfaces along when it goes.
+if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+need_root
+need_programs ip unshare busybox
+mount -t sysfs sysfs /sys || skip_all "no sysfs of the network namespace"
+ip link set lo up
+ip tuntap add dev mvm-probe mode tap 2>"$test_dir/log" || skip_all "taps cannot be made here: $(cat "$test_dir/log")"
+ip link delete dev mvm-probe
+guest_setup
+guest=$(guest_build lan-guest) || exit 1
+log=$test_dir/log
+nobody=$(id -u nobody)
+
+up() { # RUNNER [KIND]
+	MICROVM_USER=nobody MICROVM_GROUP=0 "$test_dir/$1/bin/${2:-tap}-up" >"$log" 2>&1
+}
+down() { # RUNNER [KIND]
+	"$test_dir/$1/bin/${2:-tap}-down" >"$log" 2>&1
+}
+index() { cat "/sys/class/net/$1/ifindex"; }
+
+# ---- taps ----
+{
+	echo 'interfaces:'
+	echo '- {type: tap, id: mvm-a, bridge: mvm-br}'
+	echo '- {type: tap, id: mvm-b}'
+	echo 'vcpu: 2'
+	fast_kernel
+} | compile taps "$guest" || finish
+up taps
+check "taps: without its bridge nothing is made" test $? = 1
+expect "taps: it is named" "$log" '^tap-up: there is no bridge mvm-br for the interface mvm-a'
+check "taps: no interface is left" test ! -e /sys/class/net/mvm-a
+ip link add mvm-br type bridge
+check "taps: tap-up" up taps
+check "taps: they belong to the VM's user" test "$(cat /sys/class/net/mvm-a/owner /sys/class/net/mvm-b/owner)" = "$nobody"$'\n'"$nobody"
+check "taps: several CPUs, several queues" test "$(cat /sys/class/net/mvm-a/tun_flags)" = 0x5902
+check "taps: one is in its bridge" test "$(basename "$(readlink /sys/class/net/mvm-a/master)")" = mvm-br
+check "taps: the other in none" test ! -e /sys/class/net/mvm-b/master
+check "taps: they are up" test $(($(cat /sys/class/net/mvm-b/flags) & 1)) = 1
+before=$(index mvm-a) kept=$(index mvm-b)
+ip link set dev mvm-a nomaster
+check "taps: tap-up again" up taps
+check "taps: the interfaces stay" test "$(index mvm-a) $(index mvm-b)" = "$before $kept"
+check "taps: what was missing is mended" test -e /sys/class/net/mvm-a/master
+ip link delete dev mvm-b
+ip tuntap add dev mvm-b mode tap
+check "taps: tap-up with another's tap" up taps
+check "taps: it is made anew as it must be" test "$(cat /sys/class/net/mvm-b/owner /sys/class/net/mvm-b/tun_flags)" = "$nobody"$'\n'0x5902
+MICROVM_USER=no-such-user "$test_dir/taps/bin/tap-up" >"$log" 2>&1
+check "taps: an unknown user is an error" test $? = 1
+expect "taps: and is named" "$log" 'there is no user no-such-user'
+check "taps: tap-down" down taps
+check "taps: both are gone" test ! -e /sys/class/net/mvm-a -a ! -e /sys/class/net/mvm-b
+check "taps: tap-down again" down taps
+ip link add mvm-b type bridge
+up taps
+check "taps: another kind of interface is not touched" test $? = 1
+expect "taps: it is named as such" "$log" 'the interface mvm-b is there and is no tap'
+check "taps: tap-down does not take it either" down taps
+check "taps: it is still there" test -e /sys/class/net/mvm-b
+ip link delete dev mvm-b
+ip link delete dev mvm-br
+
+# ---- macvtaps ----
+mac=02:00:00:00:00:AB
+{
+	echo 'interfaces:'
+	echo "- {type: macvtap, id: mvm-m, mac: '$mac', macvtap: {link: mvm-eth, mode: bridge}}"
+	fast_kernel
+} | compile macvtaps "$guest" || finish
+up macvtaps macvtap
+check "macvtap: without its link nothing is made" test $? = 1
+expect "macvtap: it is named" "$log" '^macvtap-up: there is no interface mvm-eth for mvm-m to hang on'
+ip link add mvm-eth type bridge
+ip link set mvm-eth up
+if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
+	ip link delete dev mvm-probe
+	# Where no udev makes the device file, the test does.
+	file_watch() {
+		until [ -e /sys/class/net/mvm-m/macvtap ]; do sleep 0.1; done
+		local device
+		device=$(cat /sys/class/net/mvm-m/macvtap/tap*/dev)
+		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" "${device#*:}"
+	}
+	file_watch &
+	check "macvtap: macvtap-up" up macvtaps macvtap
+	wait
+	tap=/dev/tap$(index mvm-m)
+	check "macvtap: its file belongs to the VM's user" test "$(stat -c %u:%g "$tap")" = "$nobody:0"
+	check "macvtap: it has its address" test "$(cat /sys/class/net/mvm-m/address)" = "${mac,,}"
+	kept=$(index mvm-m)
+	check "macvtap: macvtap-up again" up macvtaps macvtap
+	check "macvtap: the interface stays" test "$(index mvm-m)" = "$kept"
+	check "macvtap: macvtap-down" down macvtaps macvtap
+	check "macvtap: it is gone" test ! -e /sys/class/net/mvm-m
+	check "macvtap: macvtap-down again" down macvtaps macvtap
+	rm -f "$tap"
+else
+	skip "macvtap: macvtap-up" "the kernel makes no macvtap: $(cat "$log")"
+fi
+ip link delete dev mvm-eth
+
+# ---- a guest and its host ----
+{
+	echo 'interfaces: [{type: tap, id: mvm-a}]'
+	fast_kernel
+} | compile host "$guest" || finish
+up host
+ip address add 192.0.2.1/24 dev mvm-a
+mkdir "$test_dir/www"
+seq 100000 >"$test_dir/www/file"
+sum=$(md5sum <"$test_dir/www/file" | cut -d ' ' -f 1)
+busybox httpd -f -p 192.0.2.1:80 -h "$test_dir/www" &
+server=$!
+boot host '^lan: ' lan.address=192.0.2.2 lan.host=192.0.2.1
+kill "$server"
+check "host: the guest ends well" test "$status" = 0
+expect "host: the guest pings it" "$console" '^lan: ping ok'
+expect "host: and fetches a file" "$console" "^lan: fetched $sum\$"
+expect "host: the guest's address is the one derived from its names" "$console" "^lan: mac $(jq -r '.interfaces[0].mac' "$test_dir/host/share/microvm/vm.json" | tr A-F a-f)\$"
+down host
+
+# ---- two guests ----
+ip link add mvm-br type bridge
+ip link set mvm-br up
+for name in server client; do
+	{
+		echo "interfaces: [{type: tap, id: mvm-$name, bridge: mvm-br}]"
+		echo "socket: $name.sock"
+		fast_kernel
+	} | compile "$name" "$guest" --set hostName="$name" || finish
+	check "$name: tap-up" up "$name"
+done
+
+server_console=$test_dir/server-console
+MICROVM_KERNEL_PARAMS="quiet lan.address=192.0.2.2 lan.serve=50000" timeout -k 5 "$limit" "$test_dir/server/bin/microvm-run" </dev/null >"$server_console" 2>&1 &
+server=$!
+boot client '^lan: ' lan.address=192.0.2.3 lan.peer=192.0.2.2
+check "two guests: the client ends well" test "$status" = 0
+expect "two guests: one fetches the other's file over the bridge" "$console" "^lan: fetched $(seq 50000 | md5sum | cut -d ' ' -f 1)\$"
+wait "$server"
+check "two guests: the server ends well" test $? = 0
+for name in server client; do down "$name"; done
+finish

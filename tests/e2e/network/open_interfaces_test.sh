@@ -1,0 +1,140 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Interfaces that a VM or another program has open: tap-up, tap-down, macvtap-up and macvtap-down leave them, and say who has them. In a network
+# namespace of the test's own; a QEMU without a machine is what has a tap open.
+set -u
+# A namespace has its own sysfs and takes all interfaces along when it goes.
+if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+need_root
+need_programs ip unshare socat
+mount -t sysfs sysfs /sys || skip_all "no sysfs of the network namespace"
+[ -c /dev/net/tun ] || skip_all "there is no /dev/net/tun"
+ip tuntap add dev mvm-probe mode tap 2>"$test_dir/log" || skip_all "taps cannot be made here: $(cat "$test_dir/log")"
+ip link delete dev mvm-probe
+guest_setup
+guest=$(guest_build lan-guest) || exit 1
+log=$test_dir/log
+holder=
+# shellcheck disable=SC2317 # lib.sh calls it
+end_holder() {
+	[ -z "$holder" ] || kill "$holder" 2>/dev/null
+	wait "$holder" 2>/dev/null
+	holder=
+}
+at_end=end_holder
+
+# Called by check:
+# shellcheck disable=SC2317
+run() { # RUNNER SCRIPT [USER]
+	MICROVM_USER=${3:-nobody} MICROVM_GROUP=0 "$test_dir/$1/bin/$2" >"$log" 2>&1
+}
+# shellcheck disable=SC2317
+fails() { ! run "$@"; }
+index() { cat "/sys/class/net/$1/ifindex"; }
+flags() { cat "/sys/class/net/$1/tun_flags"; }
+
+# hold NAME QUEUES: QEMU opens the tap.
+hold() {
+	qemu-system-x86_64 -M none -nodefaults -display none -S -netdev "tap,id=a,ifname=$1,script=no,downscript=no,queues=$2" >"$test_dir/holder" 2>&1 </dev/null &
+	holder=$!
+	until [ "$(cat "/sys/class/net/$1/carrier")" = 1 ]; do
+		kill -0 "$holder" || break
+		sleep 0.1
+	done
+}
+
+for cpus in 1 2; do
+	{ echo 'interfaces: [{type: tap, id: mvm-a}]' && echo 'socket: null' && echo "vcpu: $cpus" && fast_kernel; } | compile "cpus$cpus" "$guest" || finish
+done
+check "tap-up makes it with several queues" run cpus2 tap-up
+check "the VM with several CPUs could start" run cpus2 microvm-check
+check "the one with one CPU could not" fails cpus1 microvm-check
+expect "as microvm-check says" "$log" 'the tap interface mvm-a is made for several'
+before=$(index mvm-a)
+hold mvm-a 2
+check "an open tap that fits stays, for the VM that has it" run cpus2 tap-up
+check "the same interface is there" test "$(index mvm-a)" = "$before"
+check "with another number of CPUs it is refused" fails cpus1 tap-up
+expect "and who has it is said" "$log" "^tap-up: the interface mvm-a has not the queues and the owner that this VM needs, and qemu-system-x86 \(process $holder\) has it open: stop that first"
+check "for another user too" fails cpus2 tap-up daemon
+expect "which is said" "$log" "qemu-system-x86 \(process $holder\) has it open"
+check "no second VM could start" fails cpus2 microvm-check
+expect "as microvm-check says, too" "$log" 'the tap interface mvm-a is in use'
+check "tap-down leaves it" fails cpus2 tap-down
+expect "and says who has it" "$log" "^tap-down: qemu-system-x86 \(process $holder\) has the interface mvm-a open: it stays"
+ip link set dev mvm-a down
+check "also one that is down" fails cpus2 tap-down
+check "which stays down" test $(($(cat /sys/class/net/mvm-a/flags) & 1)) = 0
+check "it is still the same interface" test "$(index mvm-a)" = "$before"
+# Without the rights to look into other processes, as in a unit.
+MICROVM_USER=nobody setpriv --bounding-set -all,+net_admin --inh-caps -all,+net_admin "$test_dir/cpus2/bin/tap-down" >"$log" 2>&1
+check "without the right to see who, it stays too" test $? = 1
+expect "and how to find out is said" "$log" '^tap-down: (somebody \("grep|qemu-system-x86).* has the interface mvm-a open'
+check "the holder lives" kill -0 "$holder"
+end_holder
+check "when it is closed it is made anew" run cpus1 tap-up
+check "with one queue" test "$(flags mvm-a)" = 0x5802
+check "tap-down takes it away" run cpus1 tap-down
+check "it is gone" test ! -e /sys/class/net/mvm-a
+
+# ---- a TUN device ----
+ip tuntap add dev mvm-a mode tun
+before=$(index mvm-a)
+check "a TUN device of its name is refused" fails cpus1 tap-up
+expect "and named as such" "$log" '^tap-up: the interface mvm-a is there and is no tap but a TUN device$'
+check "no VM could start with it" fails cpus1 microvm-check
+expect "which is said" "$log" 'the interface mvm-a is no tap'
+check "tap-down does not take it" run cpus1 tap-down
+expect "and says so" "$log" '^tap-down: the interface mvm-a is no tap'
+socat TUN,tun-name=mvm-a,iff-up EXEC:'sleep 1000' 2>"$test_dir/holder" &
+holder=$!
+until [ "$(cat /sys/class/net/mvm-a/carrier 2>/dev/null)" = 1 ] || ! kill -0 "$holder"; do sleep 0.1; done
+check "an open one is refused" fails cpus1 tap-up
+expect "and who has it is said" "$log" "but a TUN device, which socat \(process $holder\) has open"
+check "it is the same one" test "$(index mvm-a)" = "$before"
+end_holder
+ip link delete dev mvm-a
+
+# ---- a macvtap ----
+for mode in bridge private; do
+	{
+		echo 'interfaces:'
+		echo "- {type: macvtap, id: mvm-m, mac: '02:00:00:00:00:ab', macvtap: {link: mvm-eth, mode: $mode}}"
+		fast_kernel
+	} | compile "$mode" "$guest" || finish
+done
+ip link add mvm-eth type bridge
+ip link set mvm-eth up
+if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
+	ip link delete dev mvm-probe
+	# Where no udev makes the device file, the test does.
+	file_watch() {
+		until [ -e /sys/class/net/mvm-m/macvtap ]; do sleep 0.1; done
+		local device
+		device=$(cat /sys/class/net/mvm-m/macvtap/tap*/dev)
+		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" "${device#*:}"
+	}
+	file_watch &
+	check "macvtap-up" run bridge macvtap-up
+	wait
+	before=$(index mvm-m) file=/dev/tap$(index mvm-m)
+	sleep 1000 9<>"$file" &
+	holder=$!
+	check "an open macvtap of another mode is refused" fails private macvtap-up
+	expect "and who has it is said" "$log" "^macvtap-up: the interface mvm-m has not the address, link and mode that this VM needs, and (sleep|bash|open_interfaces).* \(process $holder\) has it open"
+	check "macvtap-down leaves it" fails bridge macvtap-down
+	expect "and says who has it" "$log" "^macvtap-down: .* \(process $holder\) has the interface mvm-m open: it stays"
+	check "it is the same one" test "$(index mvm-m)" = "$before"
+	end_holder
+	MICROVM_USER=nobody MICROVM_GROUP=0 setpriv --bounding-set -all,+net_admin,+chown --inh-caps -all,+net_admin,+chown \
+		"$test_dir/private/bin/macvtap-up" >"$log" 2>&1
+	check "without the right to see who, none is made anew" test $? = 1
+	check "macvtap-down takes a closed one away" run bridge macvtap-down
+	check "it is gone" test ! -e /sys/class/net/mvm-m
+	rm -f "$file"
+else
+	skip "macvtap-up" "the kernel makes no macvtap: $(cat "$log")"
+fi
+finish

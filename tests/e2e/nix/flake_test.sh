@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# VMs of a flake, by the command microvm and a real Nix with a store of its own: made, listed, outdated when the flake changes, updated, restarted,
+# rolled back, protected from the garbage collector. Without network: the flake has no inputs, and a busybox builds its runners.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
+need_programs nix busybox jq
+microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
+nix_env_setup "$test_dir/nix"
+export NO_COLOR=1
+state=$test_dir/vms flake=$test_dir/flake log=$test_dir/log
+mkdir -p "$flake/bin" "$test_dir/bin" "$NIX_STATE_DIR/gcroots"
+cp -L "$(command -v busybox)" "$flake/bin/busybox"
+# systemd: what is asked of it.
+printf '#!/bin/sh\necho "$*" >>%s/asked\n' "$test_dir" >"$test_dir/bin/systemctl"
+chmod +x "$test_dir/bin/systemctl"
+PATH=$test_dir/bin:$PATH
+
+# The two VMs' systems; `web1` is the text of its own one.
+describe() { # TEXT
+	cat >"$flake/flake.nix" <<E2
+{
+  outputs = { self }:
+    let
+      run = name: script: derivation {
+        inherit name;
+        system = "$(uname -m)-linux";
+        builder = "\${./bin}/busybox";
+        args = [ "sh" "-euc" script ];
+      };
+      b = "\${./bin}/busybox";
+      vm = name: text: rec {
+        config.system.build.toplevel = run "nixos-system-\${name}-1.0" "\${b} mkdir \$out; echo '\${text}' >\$out/text";
+        config.microvm.declaredRunner = run "microvm-\${name}" ''
+          \${b} mkdir -p \$out/bin \$out/share/microvm
+          echo "#!/bin/sh
+          echo runs \${text} in \\\$PWD" >\$out/bin/microvm-run
+          \${b} chmod +x \$out/bin/microvm-run
+          echo qemu >\$out/share/microvm/hypervisor
+          \${b} ln -s \${config.system.build.toplevel} \$out/share/microvm/system
+        '';
+      };
+    in {
+      nixosConfigurations.web1 = vm "web1" "$1";
+      nixosConfigurations."web.two" = vm "web.two" "two";
+    };
+}
+E2
+}
+m() { "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
+fails() { ! "$@"; }
+is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"$1\") | $2")" = "$3" ]; }
+target() { readlink "$state/web1/$1"; }
+runs() { (cd "$state/$1" && ./current/bin/microvm-run); }
+collect() { nix-collect-garbage >/dev/null 2>&1; }
+
+describe one
+if m -c web1 -f "path:$flake"; then ok "a VM of a flake is made"; else not_ok "a VM of a flake is made" "$log"; finish; fi
+first=$(target current)
+check "current is Nix's result" test "${first%/*}" = "$NIX_STORE_DIR" -a -x "$first/bin/microvm-run"
+check "it runs" test "$(runs web1)" = "runs one in $state/web1"
+check "the flake is remembered" test "$(cat "$state/web1/flake")" = "path:$flake"
+check "nothing else is in its directory" test "$(find "$state/web1" -mindepth 1 -printf '%f\n' | sort | xargs)" = "current flake"
+check "a name with a dot, from a directory" m -c web.two -f "$flake"
+check "it runs too" test "$(runs web.two)" = "runs two in $state/web.two"
+check "the list says current" is_listed web1 '"\(.state) \(.sourceKind)"' "current flake"
+check "and knows its system" is_listed web1 '.current.system | endswith("-nixos-system-web1-1.0")' true
+check "nothing to update" m -u web1
+check "which changes nothing" test "$(target current)" = "$first" -a ! -L "$state/web1/old"
+collect
+check "it is protected from the garbage collector" test -x "$first/bin/microvm-run"
+
+ln -s "$first" "$state/web1/booted"
+describe changed
+check "outdated when the flake has changed" is_listed web1 .state outdated
+check "the other one is not" is_listed web.two .state current
+check "an update" m -u web1
+expect "asks for a reboot" "$log" 'Reboot MicroVM web1 for the new profile: systemctl restart microvm@web1.service'
+second=$(target current)
+check "makes another runner current" test "$(runs web1)" = "runs changed in $state/web1" -a "$(target old)" = "$first"
+check "the list says stale" is_listed web1 .state stale
+check "and nobody was asked to restart it" fails grep -q restart "$test_dir/asked"
+collect
+check "the booted one is protected too" test -x "$first/bin/microvm-run" -a -x "$second/bin/microvm-run"
+describe again
+check "an update with -R" m -Ru web1
+check "restarts it" grep -qx 'restart microvm@web1.service' "$test_dir/asked"
+check "a rollback" m --rollback web1
+check "goes back" test "$(target current)" = "$second"
+check "outdated again" is_listed web1 .state outdated
+
+echo 'this is no Nix' >"$flake/flake.nix"
+check "a flake that is broken is no update" fails m -u web1
+expect "and why is said" "$log" 'microvm: error: nix cannot build it, its status is 1'
+check "it changes nothing" test "$(target current)" = "$second" -a ! -e "$state/web1/.result"
+check "the list says unknown" is_listed web1 .state unknown
+check "no VM is made from it" fails m -c web3 -f "path:$flake"
+check "and nothing is left of it" test ! -e "$state/web3" -a -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web3*')"
+describe again
+check "a VM that the flake has not is not made" fails m -c web4 -f "path:$flake"
+expect "and Nix says so" "$log" web4
+rm "$state/web1/booted"
+check "it is removed" m --remove web1
+check "with its roots" test -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web1*')"
+collect
+check "which frees its runners" test ! -e "$first" -a ! -e "$second"
+finish

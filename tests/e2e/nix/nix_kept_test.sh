@@ -1,0 +1,114 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A guest's Nix with a writable store on a volume: what it builds is known after a reboot, an update of its closure is reconciled, and a VM that is cut off,
+# while it builds or while it reconciles, loses nothing that was registered.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+# shellcheck source=tests/e2e/lib/guest_steps.sh
+. "$top/tests/e2e/lib/guest_steps.sh"
+need_programs nix-store jq
+guest_setup
+limit=240 # it reads the whole store
+nix_stage_nix "$test_dir/nix-files"
+top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
+data=$(nix_build "$top/tests/demo/demo.nix" data) || exit 1
+lib=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "lib" "1"' | tr -d '"') || exit 1
+app=$(nix-instantiate --eval --read-write-mode -E "builtins.toFile \"app\" \"\${builtins.storePath $lib}\"" | tr -d '"') || exit 1
+other=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "other" "2"' | tr -d '"') || exit 1
+
+# vm_of NAME STORE PATH...: a VM that packs these too.
+vm_of() {
+	local name=$1
+	shift
+	{
+		echo "storePaths: [$(printf '%s, ' "$@")]"
+		echo 'mem: 768'
+		echo 'writableStoreOverlay: /rw'
+		echo 'volumes: [{image: rw.img, mountPoint: /rw, size: 128}]'
+		fast_kernel
+	} | compile "$name" "$top_path" || finish
+}
+vm_of first "$data" "$app"
+vm_of second "$data" "$other"
+run() { # VM NAME PARAMETER...
+	local vm=$1
+	name=$2
+	shift 2
+	boot "$vm" '^BEGIN ' "$@"
+	check "$name: the guest ends well" test "$status" = 0
+	expect "$name: it comes to its end" "$console" '^nix-guest: done'
+}
+
+run first "first boot" mvm.test=write,verify,requisites,add,keep,build,needing,registered mvm.text=one mvm.needs="$lib"
+step_ok verify
+step_ok build
+step add
+added=$(cat "$test_dir/step-add")
+step build
+built=$(cat "$test_dir/step-build")
+step needing
+needing=$(tr -d '"' <"$test_dir/step-needing")
+knows "$top_path" "$data" "$app" "$added" "${built##*$'\n'}" "$needing"
+check "the packed database is the host's, with the guest's own beside it" test -n "$added" -a -n "$built" -a -n "$needing"
+
+run first reboot mvm.test=verify,requisites,registered,roots
+step_ok verify
+knows "$top_path" "$added" "${built##*$'\n'}" "$needing"
+expect_no "$name: nothing had to be done" "$console" 'mvm-nix-db: '
+
+run second update mvm.test=verify,registered,dead
+step_ok verify
+knows "$top_path" "$data" "$other" "$added"
+forgot "$app" "$lib" "$needing"
+expect "$name: what is gone is named" "$console" 'mvm-nix-db:   gone: [^ ]*-needing'
+step dead
+check "$name: nothing that is packed is garbage" bash -c "! grep -qF -e '$top_path' -e '$data' -e '$other' '$test_dir/step-dead'"
+
+run second collection mvm.test=collect,verify,registered,requisites
+step_ok verify
+knows "$top_path" "$data" "$other" "$added"
+forgot "${built##*$'\n'}"
+
+run first rollback mvm.test=verify,registered,requisites
+step_ok verify
+knows "$top_path" "$app" "$lib" "$added"
+
+# cut_off SECONDS: kills the running VM as a power cut does, after that time.
+cut_off() {
+	sleep "$1"
+	pkill -KILL -P "$vm_pid" # timeout's child, the hypervisor
+	wait "$vm_pid" 2>/dev/null
+	vm_pid=
+	sed -i 's/\r*$//' "$console"
+}
+
+name="cut off while it builds"
+boot_start first mvm.test=busy mvm.text=busy
+some_are_registered() { [ "$(grep -c '^registered ' "$console")" -ge 3 ]; }
+check "$name: it builds" vm_wait_for '^registered ' 120
+for ((tries = 0; tries < 600; tries++)); do
+	if some_are_registered; then break; fi
+	sleep 0.1
+done
+cut_off 0.3
+grep -o '^registered .*-tree$' "$console" | cut -d' ' -f2 >"$test_dir/told"
+check "$name: it has" test "$(wc -l <"$test_dir/told")" -gt 1
+run first "after it" mvm.test=verify,registered
+step_ok verify
+step registered
+check "$name: all that it said is registered is" test -z "$(sort "$test_dir/told" | comm -23 - <(sort "$test_dir/step-registered"))"
+
+vms=(second first)
+for delay in 0 0.1 0.2 0.4 0.8; do
+	name="cut off $delay s into the update"
+	boot_start "${vms[0]}" mvm.test=verify mvm.debug=1
+	check "$name: it is there" vm_wait_for 'stage1: .*mounted .*/rw' 60
+	cut_off "$delay"
+	vms=("${vms[1]}" "${vms[0]}")
+done
+run second "after these" mvm.test=verify,registered,requisites
+step_ok verify
+knows "$top_path" "$data" "$other" "$added"
+
+finish

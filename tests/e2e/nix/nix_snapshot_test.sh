@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A copy of a Nix database in use: one state of it, while real Nix writes; made by who may only read; of a database that is locked, newer or damaged.
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$top/tests/e2e/lib/nix.sh"
+need_programs nix-store sqlite3 cc
+nix_db=$(lend "$(realpath "${MVM_NIX_DB:-$top/build/mvm-nix-db}")")
+nix_env_setup "$test_dir/nix"
+db=$NIX_STATE_DIR/db
+copy=$test_dir/copy
+log=$test_dir/log
+chmod 755 "$test_dir"
+cc -std=c11 -D_GNU_SOURCE -o "$test_dir/kill_at" "$top/tests/e2e/lib/kill_at.c" || exit 1
+
+add() { # NAME [TEXT]: a store path that refers to another one
+	nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$1\" \"${2-}\${builtins.toFile \"below-$1\" \"x\"}\"" 2>/dev/null | tr -d '"'
+}
+take() { "$nix_db" snapshot "$db" "${1:-$copy}" 2>"$log"; }
+# whole DIR: it is a sound database, in rollback mode, and has nobody's log beside it.
+whole() {
+	[ "$(sqlite3 "file:$1/db.sqlite?immutable=1" 'pragma integrity_check; pragma foreign_key_check')" = ok ] &&
+		[ "$(od -An -tx1 -j18 -N2 "$1/db.sqlite")" = ' 01 01' ] && [ "$(cat "$1/schema")" = 10 ] && [ ${#id} = 16 ] &&
+		[ "$(find "$1" -mindepth 1 | wc -l)" = 3 ]
+}
+identity() { id=$(cat "$copy/id"); }
+
+first=$(add first) || exit 1
+check "a quiet database is copied" take
+identity
+check "the copy is whole" whole "$copy"
+check "it is Nix's own" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" 'select count(*) from ValidPaths')" = 2
+before=$(stat -c '%i %y' "$copy/"*)
+check "again" take
+check "changes nothing" test "$before" = "$(stat -c '%i %y' "$copy/"*)"
+second=$(add second "$first")
+check "after a change" take
+old=$id
+identity
+check "it is another one" test "$old" != "$id"
+check "and whole" whole "$copy"
+
+# A reader that keeps the log from being written back.
+sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' 'select * from ValidPaths' ".shell touch $test_dir/reading; sleep 4" >/dev/null &
+reader=$!
+until [ -e "$test_dir/reading" ]; do sleep 0.05; done
+third=$(add third "$second")
+check "there is a log" test -s "$db/db.sqlite-wal"
+check "a database with a log is copied" take
+identity
+check "the copy is whole" whole "$copy"
+check "what is in the log is in the copy" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" "select count(*) from ValidPaths where path = '$third'")" = 1
+if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
+	mkdir "$test_dir/theirs"
+	chown 65534 "$test_dir/theirs"
+	check "by who may only read it, too" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	kill "$reader"
+	wait "$reader" 2>/dev/null
+	sqlite3 "$db/db.sqlite" 'pragma wal_checkpoint(truncate)' >/dev/null
+	check "and without a log" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	check "whole" whole "$test_dir/theirs/copy"
+else
+	skip "by who may only read it, too" "not root, or no setpriv"
+	kill "$reader"
+	wait "$reader" 2>/dev/null
+fi
+
+# While Nix writes: each path comes with the one that it refers to, or not at all.
+(for ((i = 0; ; i++)); do add "busy-$i" "$i" >/dev/null; done) &
+writer=$!
+torn=0 last=0 grew=0
+for _ in {1..25}; do
+	if ! take || ! identity || ! whole "$copy"; then torn=$((torn + 1)); fi
+	count=$(sqlite3 "file:$copy/db.sqlite?immutable=1" 'select count(*) from ValidPaths')
+	[ "$count" -le "$last" ] || grew=$((grew + 1))
+	last=$count
+	sleep 0.05
+done
+kill "$writer"
+wait "$writer" 2>/dev/null
+check "25 copies while Nix writes: all are whole" test "$torn" = 0
+check "and see what it writes" test "$grew" -gt 3
+
+n=0 wrong=0
+while :; do
+	n=$((n + 1))
+	rm -rf "$test_dir/killed"
+	"$nix_db" snapshot "$db" "$test_dir/killed" 2>/dev/null
+	add "more-$n" >/dev/null
+	status=0
+	"$test_dir/kill_at" "$n" "$nix_db" snapshot "$db" "$test_dir/killed" 2>/dev/null || status=$?
+	[ "$status" = 0 ] || break
+	if [ -e "$test_dir/killed/id" ] && ! sqlite3 "file:$test_dir/killed/db.sqlite?immutable=1" 'pragma integrity_check' | grep -qx ok; then wrong=$((wrong + 1)); fi
+	take "$test_dir/killed" && id=$(cat "$test_dir/killed/id") && whole "$test_dir/killed" || wrong=$((wrong + 1))
+done
+check "killed at each of $n instants, the next copy is whole" test "$wrong" = 0 -a "$n" -gt 10 -a "$status" = 3
+
+sqlite3 "$db/db.sqlite" 'pragma journal_mode = delete' 'begin exclusive' "update ValidPaths set narSize = 1" '.shell sleep 2' commit >/dev/null &
+sleep 0.5
+check "who has it locked is waited for" take
+wait
+printf 11 >"$db/schema"
+check "a newer schema is refused" bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
+expect "with what to do" "$log" 'schema "11".*prebuilt'
+printf 10 >"$db/schema"
+head -c 20000 /dev/urandom >"$db/db.sqlite"
+check "a damaged one is refused" bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
+expect "by name" "$log" "$db/db.sqlite"
+check "the copy that was there stays" whole "$copy"
+finish

@@ -1,0 +1,176 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# microvm --fsck: volumes that a loss of power left torn are mended, by the tool of each file system; nothing is touched that somebody uses, or that is not
+# the VM's.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
+microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
+PATH=$PATH:/usr/sbin:/sbin
+need_root
+need_programs e2fsck debugfs mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat xfs_repair btrfs fsck.vfat losetup flock setpriv
+losetup -f >/dev/null 2>&1 || skip_all "needs loop devices"
+fixture_make "$test_dir"
+export NIX_STATE_DIR=$test_dir/none NO_COLOR=1
+chmod 755 "$test_dir"
+log=$test_dir/log state=$test_dir/vms vm=$test_dir/vms/vm
+printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
+	"kernel: $test_dir/kernel" "volumes: [{image: data.img, size: 64}, {image: large.img, size: 256}, {image: x.img, fsType: xfs, size: 300}, {image: b.img, fsType: btrfs, size: 128}, {image: v.img, fsType: vfat, size: 16}]" \
+	>"$test_dir/vm.yaml"
+m() { "$microvm" --state-dir "$state" "$@" >"$log" 2>&1; }
+fails() { ! "$@"; }
+check "a VM" m -q --no-cache -c vm -f "$test_dir/vm.yaml"
+cd "$vm" || exit
+
+check "volumes that are not there yet: fine" m --fsck vm
+expect "and told" "$log" '^data.img \(ext4\): not there yet$'
+truncate -s 64M data.img && mkfs.ext4 -q -b 1024 data.img
+truncate -s 256M large.img && mkfs.ext4 -q -b 4096 large.img
+truncate -s 300M x.img && mkfs.xfs -q x.img
+truncate -s 128M b.img && mkfs.btrfs -q b.img
+truncate -s 16M v.img && mkfs.vfat v.img >/dev/null
+check "all are sound" m --fsck vm
+for kind in data.img:ext4 large.img:ext4 x.img:xfs b.img:btrfs v.img:vfat; do expect "${kind%:*} is" "$log" "^${kind%:*} \\(${kind#*:}\\): sound\$"; done
+
+# ---- a torn journal ----
+# Three transactions that are only in the journal: the power goes.
+mount_it() { mount -o loop "$1" "$test_dir/mnt"; }
+mkdir "$test_dir/mnt"
+mount_it data.img
+for i in 1 2 3; do
+	mkdir "$test_dir/mnt/$i"
+	seq "$i" 500 >"$test_dir/mnt/$i/numbers"
+	sync -f "$test_dir/mnt"
+done
+cp --sparse=always data.img "$test_dir/dirty.img"
+umount "$test_dir/mnt"
+# The last one's descriptor: half of its block did not get there.
+read -ra journal < <(debugfs -R 'blocks <8>' "$test_dir/dirty.img" 2>/dev/null)
+descriptor=$(debugfs -R 'logdump -O' "$test_dir/dirty.img" 2>/dev/null | sed -n 's/.*(descriptor block) at block //p' | tail -n 1)
+cp --sparse=always "$test_dir/dirty.img" data.img
+head -c 512 /dev/zero | dd of=data.img bs=512 seek=$((journal[descriptor] * 2 + 1)) conv=notrunc status=none
+check "a torn journal: it cannot be mounted" fails mount_it data.img
+check "it is mended" m --fsck vm
+expect "which is told" "$log" '^data.img \(ext4\): mended$'
+expect "with what e2fsck says of it" "$log" '^data.img: recovering journal'
+expect "the others are sound" "$log" '^x.img \(xfs\): sound$'
+check "it can be mounted" mount_it data.img
+check "what was written before is there" test "$(cat "$test_dir/mnt/2/numbers")" = "$(seq 2 500)"
+umount "$test_dir/mnt"
+check "now it is sound" m --fsck vm
+expect "which is told too" "$log" '^data.img \(ext4\): sound$'
+
+# ---- a torn superblock ----
+mount_it large.img && echo kept >"$test_dir/mnt/file" && umount "$test_dir/mnt"
+cp --sparse=always large.img "$test_dir/large.img"
+dd if=/dev/zero of=large.img bs=512 seek=3 count=1 conv=notrunc status=none
+check "a torn superblock: it cannot be mounted" fails mount_it large.img
+check "it is mended by its copy" m --fsck vm
+expect "which is told" "$log" '^large.img \(ext4\): mended$'
+check "what was there is there" bash -c "mount -o loop large.img '$test_dir/mnt' && [ \"\$(cat '$test_dir/mnt/file')\" = kept ] && umount '$test_dir/mnt'"
+# A small one has no copy within reach: nothing is done to it.
+truncate -s 7M small && mkfs.ext4 -q -b 1024 small && dd if=/dev/zero of=small bs=512 seek=3 count=1 conv=notrunc status=none && cp small data.img
+check "one without a copy: an error" fails m --fsck vm
+expect "which says what to do" "$log" 'error: the volume data.img: it is not sound: make a copy of the image'
+expect "the others are looked at all the same" "$log" '^v.img \(vfat\): sound$'
+check "it is left as it was" cmp small data.img
+rm small
+cp --sparse=always "$test_dir/dirty.img" data.img
+
+# ---- other file systems ----
+mount_it x.img && seq 500 >"$test_dir/mnt/file" && sync -f "$test_dir/mnt" && cp --sparse=always x.img "$test_dir/x.img" && umount "$test_dir/mnt"
+cp --sparse=always x.img "$test_dir/good.img"
+cp --sparse=always "$test_dir/x.img" x.img
+check "xfs with a journal to be replayed: an error" fails m --fsck vm
+expect "which says what to do" "$log" 'the volume x.img: it is not sound: a start replays its journal'
+check "it is left as it was" cmp x.img "$test_dir/x.img"
+cp --sparse=always "$test_dir/good.img" x.img
+# Its second superblock is broken.
+xfs_db -x -c 'sb 1' -c 'write -d dblocks 1' x.img >/dev/null
+cp --sparse=always x.img "$test_dir/broken.img"
+check "xfs with a broken structure: an error" fails m --fsck vm
+expect "which says so" "$log" 'the volume x.img: it is not sound'
+check "it is left as it was" cmp x.img "$test_dir/broken.img"
+cp --sparse=always "$test_dir/good.img" x.img
+# A btrfs is only looked at: both copies of its tree of checksums.
+cp --sparse=always b.img "$test_dir/b.img"
+for place in $(btrfs inspect-internal dump-tree -r b.img 2>/dev/null | sed -n 's/.*ROOT_ITEM [0-9]*) \([0-9]*\) level.*/\1/p;s/.*root: \([0-9]*\) level.*/\1/p' | head -n 1); do
+	physical=$(btrfs-map-logical -l "$place" b.img 2>/dev/null | sed -n 's/.*physical \([0-9]*\) .*/\1/p')
+	for at in $physical; do dd if=/dev/zero of=b.img bs=512 seek=$((at / 512)) count=1 conv=notrunc status=none; done
+done
+cmp -s b.img "$test_dir/b.img" && not_ok "the btrfs is broken"
+cp --sparse=always b.img "$test_dir/broken.img"
+check "a broken btrfs: an error" fails m --fsck vm
+expect "which says so" "$log" 'the volume b.img: it is not sound'
+check "it is left as it was" cmp b.img "$test_dir/broken.img"
+cp --sparse=always "$test_dir/b.img" b.img
+
+# fsck.vfat ends as after a repair where it gives up. What it says has the guest's names in it.
+cp v.img "$test_dir/v.img"
+truncate -s 0 v.img && truncate -s 16M v.img
+check "a vfat that is gone: an error" fails m --fsck vm
+expect "which says so" "$log" 'the volume v.img: it is not sound'
+cp "$test_dir/v.img" v.img
+# The first entry of the directory, which has a bad name and no file behind it. (FAT16: reserved sectors, two tables, then the directory.)
+u16() { od -An -tu2 -j "$1" -N 2 v.img | tr -d ' '; }
+root=$((($(u16 14) + 2 * $(u16 22)) * 512))
+printf '\033]0;X   TXT\040' | dd of=v.img bs=1 seek="$root" conv=notrunc status=none
+printf '\377\377\377\377' | dd of=v.img bs=1 seek=$((root + 28)) conv=notrunc status=none
+m --fsck vm
+check "a vfat with a name that commands a terminal is told of" grep -q TXT "$log"
+check "and commands nobody's" test -z "$(grep -a "$(printf '\033')" "$log")"
+cp "$test_dir/v.img" v.img
+
+# ---- not without being asked, not while it is used, not with root's rights ----
+check "all are sound again" m --fsck vm
+cp --sparse=always "$test_dir/dirty.img" data.img
+untouched() { cmp -s data.img "$test_dir/dirty.img"; }
+(
+	flock 9
+	m --fsck vm
+) 9<data.img
+check "an image in use is refused" test $? = 1
+expect "by name" "$log" 'the volume data.img: it is in use'
+check "and not touched" untouched
+: >data.img.grow
+check "a growth that was interrupted: refused" fails m --fsck vm
+expect "and told" "$log" 'the volume data.img: its growth was interrupted: the next start completes it'
+check "nothing is touched" untouched
+rm data.img.grow
+mkdir "$test_dir/bin"
+printf '#!/bin/sh\necho active\n' >"$test_dir/bin/systemctl"
+chmod +x "$test_dir/bin/systemctl"
+check "a running VM is refused" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+expect "and told" "$log" 'vm is running: systemctl stop microvm@vm.service first'
+check "nothing is touched" untouched
+cp --sparse=always data.img "$test_dir/roots.img"
+mv data.img "$test_dir/kept.img"
+ln -s "$test_dir/roots.img" data.img && chown -h 65534 data.img
+check "a link of the VMs' user to what is root's: refused" fails m --fsck vm
+expect "and told" "$log" 'the volume data.img: it is a link that is not root.s'
+check "nothing is touched" cmp "$test_dir/roots.img" "$test_dir/dirty.img"
+chown -h 0 data.img
+: >"$test_dir/roots.img.grow"
+check "a growth that was interrupted, of what root's own link leads to: refused" fails m --fsck vm
+expect "and told" "$log" 'the volume data.img: its growth was interrupted'
+rm "$test_dir/roots.img.grow"
+check "root's own link is followed" m --fsck vm
+expect "it is mended" "$log" '^data.img \(ext4\): mended$'
+rm data.img
+mv "$test_dir/kept.img" data.img
+chown 65534 data.img
+# The tool says as whom it runs.
+printf '#!/bin/sh\nid -u >&2\nexit 4\n' >"$test_dir/bin/e2fsck"
+chmod 755 "$test_dir/bin/e2fsck" "$test_dir/bin"
+rm "$test_dir/bin/systemctl"
+check "an image of the VMs' user" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+expect "is checked with that user's rights" "$log" '^65534$'
+check "really" m --fsck vm
+expect "it is mended" "$log" '^data.img \(ext4\): mended$'
+check "no such VM" fails m --fsck none
+expect "is told" "$log" 'there is no VM "none"'
+
+finish

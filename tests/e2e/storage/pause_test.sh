@@ -1,0 +1,86 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A host without room for a volume: QEMU pauses the VM, which is shown, and nothing is lost when there is room again and the VM is stopped. And a VM in
+# the background of a terminal.
+set -u
+# shellcheck source=tests/e2e/lib/own_mounts.sh
+. "$(dirname "$0")/../lib/own_mounts.sh"
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+[ -n "${MVM_TEST_MOUNTS:-}" ] || skip_all "needs root, and mounts of its own"
+need_programs debugfs dumpe2fs mount script
+guest_setup
+limit=240 # there are waits in it, and two ways to be slow
+probe=$(guest_build probe-guest) || exit 1
+log=$test_dir/log
+{
+	echo 'mem: 256'
+	echo 'volumes: [{image: data.img, size: 32, mountPoint: /data}]'
+	echo 'stage1: {modules: [button, evdev]}'
+	fast_kernel
+} | compile full "$probe" || finish
+runner=$test_dir/full
+state() { "$runner/libexec/mvm-host" state qmp vm.sock 2>/dev/null; }
+
+mkdir -p "$test_dir/vms/vm"
+mount -t tmpfs -o size=6m none "$test_dir/vms/vm" || skip_all "no tmpfs can be mounted"
+cd "$test_dir/vms/vm" || exit
+ln -s "$runner" current
+boot_start full probe.do=init probe.fill=12
+check "the guest is up" vm_wait_for '^probe: ready' "$limit"
+paused=
+for ((tenths = 0; tenths < 10 * limit; tenths++)); do
+	paused=$(state)
+	case $paused in paused*) break ;; esac
+	sleep 0.1
+done
+check "the full disk pauses the VM" test "$paused" = 'paused: io-error, no room on the host for data.img'
+"$runner/bin/microvm-check" >"$log" 2>&1
+expect "microvm-check says so" "$log" '^microvm-check: vm: the VM runs already, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
+"$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l >"$log" 2>&1
+expect "so does microvm -l" "$log" ', paused: io-error, no room on the host for data.img$'
+"$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l --json >"$log" 2>&1
+expect "and its JSON" "$log" '"paused": *"paused: io-error'
+
+# The host gets room while the VM is being stopped.
+MICROVM_SHUTDOWN_SECONDS=$limit "$runner/bin/microvm-shutdown" >"$log" 2>&1 &
+shutdown=$!
+for ((tenths = 0; tenths < 100; tenths++)); do
+	if grep -q 'told to go on' "$log"; then break; fi
+	sleep 0.1
+done
+expect "stopping it says that it is paused, and why" "$log" 'vm.sock: the VM is paused: io-error, no room on the host for data.img: it is told to go on'
+sleep 2.5
+check "it waits as long as there is no room" kill -0 "$shutdown"
+mount -o remount,size=64m "$test_dir/vms/vm"
+wait "$shutdown"
+check "with room the guest goes down by itself" test $? = 0
+vm_wait
+check "QEMU ended with status 0" test $? = 0
+expect "the guest could write all" "$console" '^probe: filled$'
+expect "and unmount the volume" "$console" '^probe: unmounted'
+yes 0123456789 | head -c $((12 << 20)) >"$test_dir/wanted"
+debugfs -R "dump /big $test_dir/big" data.img >"$log" 2>&1
+check "what it wrote is there" cmp "$test_dir/big" "$test_dir/wanted"
+dumpe2fs -h data.img >"$log" 2>&1
+expect "the volume is clean" "$log" '^Filesystem state: *clean$'
+check "nothing runs" test "$(state)" = stopped
+
+# `microvm-run &` in a shell with a terminal.
+cat >"$test_dir/shell" <<-E2
+	set -m
+	cd "$test_dir/state"
+	"$runner/bin/microvm-run" &
+	while kill -0 \$! 2>/dev/null; do
+		case \$(sed 's/.*) //' /proc/\$!/stat 2>/dev/null) in T*) echo "the VM is stopped"; kill -9 \$!; exit ;; esac
+		sleep 0.2
+	done
+	wait \$!
+	echo "status \$?"
+E2
+MICROVM_KERNEL_PARAMS="quiet probe.do=report" timeout "$limit" script -qec "bash $test_dir/shell" /dev/null </dev/null 2>&1 | tr -d '\r' >"$console"
+expect "in the background a VM says that nobody can type" "$console" '^microvm-run: vm: in the background: the guest.s console takes no input'
+expect "its console is seen" "$console" '^probe: done'
+expect "it runs to its end" "$console" '^status 0$'
+cd / && umount "$test_dir/vms/vm"
+finish

@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A shared directory with several file systems below it, whose files have the same inode numbers: the guest tells them apart, by 9p and by virtiofs.
+# Hypervisors that cannot do so do not start.
+set -u
+# shellcheck source=tests/e2e/lib/own_mounts.sh
+. "$(dirname "$0")/../lib/own_mounts.sh"
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+[ -n "${MVM_TEST_MOUNTS:-}" ] || skip_all "needs root, for mounts of its own"
+guest_setup
+guest=$(guest_build span-guest) || exit 1
+shared=$test_dir/"shared dir"
+log=$test_dir/log
+
+# Each tmpfs numbers its files from the start.
+for name in a b; do
+	mkdir -p "$shared/$name"
+	mount -t tmpfs tmpfs "$shared/$name" || skip_all "no tmpfs can be mounted"
+	echo "this is $name" >"$shared/$name/file"
+	ln "$shared/$name/file" "$shared/$name/link"
+done
+if [ "$(stat -c %i "$shared/a/file")" != "$(stat -c %i "$shared/b/file")" ]; then
+	umount "$shared"/*
+	skip_all "the kernel gives files of two tmpfs different numbers"
+fi
+# shellcheck disable=SC2317 # lib.sh calls it
+unmount() { umount "$shared"/*; }
+at_end=unmount
+
+description() { # PROTO
+	echo "shares: [{tag: data, source: \"$shared\", mountPoint: /data, proto: $1}]"
+	fast_kernel
+}
+
+has_virtiofsd() {
+	local program
+	for program in "$(type -P virtiofsd)" /usr/libexec/virtiofsd /usr/lib/virtiofsd /usr/lib/qemu/virtiofsd; do
+		if [ -x "$program" ]; then return 0; fi
+	done
+	return 1
+}
+
+for proto in 9p virtiofs; do
+	if [ "$proto" = virtiofs ] && ! has_virtiofsd; then
+		skip virtiofs "no virtiofsd is installed"
+		continue
+	fi
+	description "$proto" | compile "$proto" "$guest" || finish
+	boot "$proto" '^span: '
+	expect "$proto: the guest has the share" "$console" "^span: shared by $proto\$"
+	expect "$proto: two files are two" "$console" '^span: two files$'
+	expect "$proto: and two names of one are one" "$console" '^span: two names of one$'
+	expect "$proto: diff tells them apart" "$console" '^span: diff: they differ$'
+	expect "$proto: a copy has both" "$console" '^span: cp: the same$'
+	expect "$proto: an archive has both" "$console" '^span: tar: the same$'
+	check "$proto: the guest ends" test "$status" = 0
+done
+
+# ---- hypervisors whose 9p gives files the numbers that they have ----
+mkdir "$test_dir/programs"
+for program in lkvm crosvm; do
+	printf '#!/bin/sh\necho started\n' >"$test_dir/programs/$program"
+	chmod +x "$test_dir/programs/$program"
+done
+PATH=$test_dir/programs:$PATH
+for hypervisor in kvmtool crosvm; do
+	{ echo "hypervisor: $hypervisor" && description 9p | sed "s|^kernel: .*|kernel: $kernel|"; } | compile "$hypervisor" "$guest" || finish
+	# As if there were KVM.
+	mv "$test_dir/$hypervisor/libexec/mvm-host" "$test_dir/$hypervisor/libexec/real-mvm-host"
+	# shellcheck disable=SC2016 # the script's own
+	printf '#!/bin/sh\nif [ "$1" = accel ]; then echo kvm; else exec "${0%%/*}/real-mvm-host" "$@"; fi\n' >"$test_dir/$hypervisor/libexec/mvm-host"
+	chmod +x "$test_dir/$hypervisor/libexec/mvm-host"
+	for script in microvm-check microvm-run; do
+		"$test_dir/$hypervisor/bin/$script" >"$log" 2>&1 </dev/null
+		check "$hypervisor: $script fails" test $? = 1
+		expect "$hypervisor: $script names the file system" "$log" "the share data: $shared/a, below $shared, is another file system"
+		expect_no "$hypervisor: $script does not go on" "$log" 'started|ready'
+	done
+done
+umount "$shared"/*
+at_end=
+mkdir "$test_dir/beside"
+mount --bind "$test_dir/beside" "$shared/a"
+check "a mount of the same file system is none of these" "$test_dir/kvmtool/bin/microvm-check"
+umount "$shared/a"
+finish

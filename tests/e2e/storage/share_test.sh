@@ -1,0 +1,71 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Directories of the host in the guest by 9p, and the host's store instead of a store disk.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+guest_setup
+# It counts its boots in /data/boots.
+writer=$(guest_build volume-guest) || exit 1
+demo=$(nix_build "$top/tests/demo/demo.nix" toplevel) || exit 1
+shared=$test_dir/"shared, 'dir'"
+log=$test_dir/log
+
+fresh() {
+	rm -rf "$shared"
+	mkdir "$shared"
+}
+
+writes() { # NAME
+	expect_no "$1: it is mounted" "$console" "^volume: FAILED"
+	check "$1: the guest ends" test "$status" = 0
+	check "$1: the host sees what the guest wrote" grep -qx 'boot 1' "$shared/boots"
+}
+
+fresh
+{
+	echo "shares: [{tag: data, source: \"$shared\", mountPoint: /data, securityModel: none}]"
+	fast_kernel
+} | compile 9p "$writer" || finish
+boot 9p '^volume: '
+writes 9p
+boot 9p '^volume: '
+check "9p: the guest sees it again" grep -qx 'boot 2' "$shared/boots"
+
+{
+	echo "shares: [{tag: data, source: \"$shared\", mountPoint: /data, readOnly: true}]"
+	fast_kernel
+} | compile read-only "$writer" || finish
+boot read-only '^volume: '
+check "read-only: the guest wrote nothing" test "$(wc -l <"$shared/boots")" = 2
+
+{
+	echo "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: \"$test_dir/.ro-store\", readOnly: true}]"
+	fast_kernel
+} | compile store "$demo" || finish
+check "store: no store disk is made" test ! -e "$test_dir/store/share/microvm/stage1.squashfs"
+boot store '^demo: '
+expect "store: the host's is mounted elsewhere" "$console" "^demo: mount $test_dir/.ro-store 9p ro "
+expect "store: and on the store" "$console" "^demo: mount $NIX_STORE_DIR 9p ro "
+expect "store: the system runs from it" "$console" '^demo: done, 0 failures'
+
+{
+	echo "shares: [{tag: data, source: not/there, mountPoint: /data}]"
+	fast_kernel
+} | compile missing "$writer" || finish
+for script in microvm-run microvm-check; do
+	"$test_dir/missing/bin/$script" >"$log" 2>&1 </dev/null
+	check "$script fails without a share's directory" test $? = 1
+	expect "$script names it" "$log" 'the share data: there is no directory not/there'
+done
+
+{
+	echo "interfaces: [{type: tap, id: mvm-none}]"
+	fast_kernel
+} | compile tap "$demo" || finish
+"$test_dir/tap/bin/microvm-run" >"$log" 2>&1 </dev/null
+expect "a tap that is missing is named" "$log" 'the tap interface mvm-none is missing'
+"$test_dir/tap/bin/microvm-check" >"$log" 2>&1 </dev/null
+check "microvm-check fails then" test $? = 1
+expect "and names it too" "$log" 'the tap interface mvm-none is missing'
+finish

@@ -1,0 +1,163 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What a VM keeps in its state directory stays there. No hypervisor makes room for its socket with a volume, or with anything else that is no socket of
+# ours; and no VM is started inside a runner, which the next build replaces. Stand-ins are started instead of the hypervisors.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
+MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+need_programs perl jq
+fixture_make "$test_dir"
+cd "$test_dir" || exit
+log=$test_dir/log
+started=$test_dir/started
+
+# Each removes what is at the path of its socket, as QEMU does, and says which files there are.
+mkdir -p tools/bin
+for program in qemu-system-x86_64 cloud-hypervisor firecracker crosvm stratovirt vfkit lkvm alioth; do
+	# shellcheck disable=SC2016 # the stand-in's own
+	printf '#!/bin/sh\ntest -z "$UNLINK" || rm -f -- "$UNLINK"\nls -A >"%s"\n' "$started" >"tools/bin/$program"
+done
+chmod +x tools/bin/*
+
+# compile NAME HYPERVISOR: the rest of the description is on standard input. Its mvm-host takes any accelerator.
+compile() {
+	{
+		echo "hostName: vm"
+		echo "toplevel: $test_dir/store/$fixture_hash-system"
+		echo "storeDir: $test_dir/store"
+		echo "closure: $test_dir/registration"
+		echo "kernel: $test_dir/$([ "$2" = firecracker ] && echo vmlinux || echo kernel)"
+		echo "hypervisor: $2"
+		[ "$2" = vfkit ] || echo "$2: {package: $test_dir/tools}"
+		cat
+	} >"$1.yaml"
+	if ! "$MVMBUILD" -q --no-cache "$1.yaml" -o "$1" >"$log" 2>&1; then
+		not_ok "$1: it compiles" "$log"
+		return 1
+	fi
+	mv "$1/libexec/mvm-host" "$1/libexec/mvm-host.real"
+	# shellcheck disable=SC2016
+	printf '#!/bin/sh\ncase $1 in accel) echo kvm ;; *) exec "$0.real" "$@" ;; esac\n' >"$1/libexec/mvm-host"
+	chmod +x "$1/libexec/mvm-host"
+}
+
+# run NAME SCRIPT [ARGUMENT]...: in the state directory state-NAME.
+run() {
+	local name=$1 script=$2
+	shift 2
+	mkdir -p "state-$name"
+	(cd "state-$name" && timeout 60 "$test_dir/$name/bin/$script" "$@") >"$log" 2>&1 </dev/null
+}
+refuses() { ! "$@"; }
+
+# A socket that a killed process left behind; a second word: one that is in use as long as this test runs.
+socket_make() { # PATH [LIVE]
+	if [ $# = 1 ]; then
+		perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!' "$1"
+	else
+		perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!; sleep 600' "$1" >/dev/null 2>&1 &
+		listener=$!
+		until [ -S "$1" ]; do sleep 0.05; done
+	fi
+}
+listener=
+# shellcheck disable=SC2034 # lib.sh calls it
+at_end=listener_end
+listener_end() { [ -z "$listener" ] || kill "$listener" 2>/dev/null; }
+
+# ---- a volume whose name begins with the socket's ----
+for hypervisor in qemu cloud-hypervisor firecracker crosvm stratovirt; do
+	compile "begin-$hypervisor" "$hypervisor" <<-E2 || continue
+		socket: vm
+		volumes: [{image: vm_data.img, size: 16, mountPoint: /data}, {image: vm_2, size: 16, mountPoint: /more}]
+	E2
+	for start in first second; do
+		check "$hypervisor, $start start" run "begin-$hypervisor" microvm-run
+		expect "$hypervisor, $start start: the volume is there" "$started" '^vm_data\.img$'
+		expect "$hypervisor, $start start: so is the one with a number" "$started" '^vm_2$'
+	done
+	check "$hypervisor: the volume still has its size" test "$(stat -c %s "state-begin-$hypervisor/vm_data.img")" = $((16 << 20))
+done
+
+# ---- what a crash left ----
+compile crash cloud-hypervisor <<<"vsock: {cid: 5}"
+mkdir state-crash
+for name in vm.sock notify.vsock notify.vsock_8888 notify.vsock_52; do socket_make "state-crash/$name"; done
+echo kept >state-crash/notify.vsock_53
+check "sockets that a crash left are no obstacle" run crash microvm-run
+expect_no "ours are removed" "$started" '^(vm\.sock|notify\.vsock)$'
+expect "what another program made beside the vsock stays" "$started" '^notify\.vsock_52$'
+expect "so does a file" "$started" '^notify\.vsock_53$'
+check "ready, says microvm-check" run crash microvm-check
+socket_make state-crash/notify.vsock live
+rm -f "$started"
+check "a socket that somebody has is not taken" refuses run crash microvm-run
+expect "it is said which" "$log" 'with the socket notify\.vsock'
+check "the VM was not started" test ! -e "$started"
+
+# ---- something else in the place of a socket ----
+for hypervisor in qemu cloud-hypervisor; do
+	compile "plain-$hypervisor" "$hypervisor" <<<"socket: control" || continue
+	mkdir "state-plain-$hypervisor"
+	echo precious >"state-plain-$hypervisor/control"
+	rm -f "$started"
+	check "$hypervisor: a file in the place of the socket is refused" refuses run "plain-$hypervisor" microvm-run
+	expect "$hypervisor: it is said" "$log" '^microvm-run: vm: control is in the way of the socket'
+	check "$hypervisor: microvm-check says so" refuses run "plain-$hypervisor" microvm-check
+	expect "$hypervisor: in the same words" "$log" '^microvm-check: vm: control is in the way of the socket'
+	expect_no "$hypervisor: and that alone" "$log" 'ready|runs already'
+	check "$hypervisor: the file stays" grep -qx precious "state-plain-$hypervisor/control"
+	check "$hypervisor: nothing was started" test ! -e "$started"
+done
+# One file by two names: only when the volume is there can it be seen.
+mkdir state-twice
+compile twice qemu <<-E2
+	socket: data.img
+	volumes: [{image: $test_dir/state-twice/data.img, size: 16, mountPoint: /data}]
+E2
+export UNLINK=data.img
+check "a volume by its whole path in the place of the socket: refused" refuses run twice microvm-run
+check "in the second start, too" refuses run twice microvm-run
+unset UNLINK
+expect "it is said" "$log" 'data\.img is in the way of the socket'
+check "the volume stays" test "$(stat -c %s state-twice/data.img)" = $((16 << 20))
+
+# ---- inside a runner ----
+compile here qemu <<<"volumes: [{image: data.img, size: 16, mountPoint: /data}]"
+find here >before
+ln -s here result-vm
+inside() { # DIRECTORY COMMAND...
+	(cd "$1" && timeout 60 "${@:2}") >"$log" 2>&1 </dev/null
+}
+for place in here here/share/microvm result-vm; do
+	for script in microvm-run microvm-check; do
+		rm -f "$started"
+		check "$script in $place is refused" refuses inside "$place" "$test_dir/here/bin/$script"
+		expect "it says where one is to start it" "$log" "^$script: vm: .*/$place is in a runner, .*: mkdir -p ~/vm && cd ~/vm && $test_dir/here/bin/microvm-run$"
+		check "nothing was started" test ! -e "$started"
+	done
+done
+compile other qemu <<<"mem: 256"
+check "in another's runner, too" refuses inside other "$test_dir/here/bin/microvm-run"
+expect "it is said" "$log" 'is in a runner'
+check "mvmbuild run in its output is refused" refuses inside other/share "$MVMBUILD" run -q --no-cache "$test_dir/here.yaml" -o "$test_dir/again"
+expect "mvmbuild run says so, too" "$log" 'other/share is in a runner'
+printf 'vms: {one: {config: {toplevel: %s, storeDir: %s, closure: %s, kernel: %s}}}\n' "$test_dir/store/$fixture_hash-system" "$test_dir/store" \
+	"$test_dir/registration" "$test_dir/kernel" >host.yaml
+check "a host's VMs" "$MVMBUILD" host -q --no-cache host.yaml -o host
+check "its directory is none for a VM either" refuses inside host "$test_dir/here/bin/microvm-run"
+expect "it is said" "$log" '/host is in a runner'
+compile absolute qemu <<<"volumes: [{image: $test_dir/here/data.img, size: 16, mountPoint: /data}]"
+check "nor is a volume made in a runner" refuses run absolute microvm-run
+expect "it is said" "$log" 'the volume .*/here/data.img is in a runner'
+compile shares cloud-hypervisor <<<"shares: [{tag: work, source: /, mountPoint: /work, proto: virtiofs}]"
+check "virtiofsd-run makes no socket there" refuses inside shares "$test_dir/shares/bin/virtiofsd-run"
+if grep -q 'no virtiofsd is' "$log"; then skip "virtiofsd-run says so" "there is no virtiofsd"; else expect "virtiofsd-run says so" "$log" '/shares is in a runner'; fi
+check "all runners are as they were" diff before <(find here)
+check "beside a runner is right" inside . "$test_dir/here/bin/microvm-run"
+check "the volume is there" test -s data.img
+finish

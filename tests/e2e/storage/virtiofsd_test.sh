@@ -1,0 +1,234 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# virtiofs shares of real virtiofsds, QEMU's own and the Rust one, as root and as another user: guests write and may not write; whatever
+# ends, the VM, a virtiofsd or what supervises them, nothing is left, and the next start works.
+# Functions are called by check and within:
+# shellcheck disable=SC2317
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+# shellcheck source=tests/e2e/lib/cargo.sh
+. "$top/tests/e2e/lib/cargo.sh"
+
+# Where a kind of virtiofsd is; when there is none, why.
+daemon_find() { # KIND
+	local candidate
+	for candidate in $(type -P virtiofsd) /usr/libexec/virtiofsd /usr/lib/virtiofsd /usr/lib/qemu/virtiofsd; do
+		case "$1 $([ ! -x "$candidate" ] || "$candidate" --help 2>&1)" in
+		rust*--shared-dir* | qemu*'-o source='*)
+			echo "$candidate"
+			return
+			;;
+		esac
+	done
+	if [ "$1" = rust ]; then
+		cargo_tool virtiofsd virtiofsd 1.14.0 # it needs libcap-ng-dev and libseccomp-dev
+		return
+	fi
+	echo "no virtiofsd of QEMU is installed"
+	return 1
+}
+
+# Before the test has a HOME of its own: cargo may be in the user's.
+declare -A programs=()
+for kind in qemu rust; do programs[$kind]=$(daemon_find $kind) || programs[$kind]="none: ${programs[$kind]}"; done
+guest_setup
+need_programs socat setpriv pgrep
+chmod 755 "$test_dir" # another user reads the runner
+guest=$(guest_build share-guest) || exit 1
+log=$test_dir/log
+data="a, 'b'"
+
+# What this test started: every virtiofsd has its share's directory in its arguments, and mvm-host the runner in its name.
+processes() { pgrep -f -- "(virtiofsd|mvm-host) .*$test_dir/" || true; }
+sockets() { find . -name '*virtiofs*' -o -name '*.pid'; }
+quiet() { [ -z "$(processes)$(sockets)" ]; }
+
+# within SECONDS COMMAND...: until it succeeds.
+within() {
+	local deadline=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
+		sleep 0.1
+	done
+}
+nothing_is_left() {
+	within 20 quiet || { pgrep -af -- "$test_dir/"; sockets; return 1; }
+}
+
+# The supervisor is the one whose arguments have all of it; a daemon has but its own.
+supervisor() { pgrep -f -- 'mvm-host virtiofsd .*'"$test_dir/" | head -n 1; }
+daemons_of() { # DIRECTORY
+	pgrep -f -- "virtiofsd .*$PWD/$1" | while read -r process; do [ "$process" = "$(supervisor)" ] || echo "$process"; done
+}
+
+# user_set NAME: the words before a command that make it that user's.
+user_set() {
+	user=$1
+	as_user=()
+	if [ "$user" = nobody ]; then as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups); fi
+}
+
+state_make() {
+	rm -rf "$test_dir/state-$1"
+	mkdir "$test_dir/state-$1"
+	cd "$test_dir/state-$1" || exit 1
+	mkdir "$data" seed
+	echo hello >seed/file
+	if [ "$user" = nobody ]; then chown -R 65534:65534 .; fi
+}
+
+run_vm() { # [PARAMETER]...
+	MICROVM_KERNEL_PARAMS="quiet $*" vm_start "$limit" "$console" "${as_user[@]}" "$runner/bin/microvm-run"
+}
+
+linger() { # DESCRIPTION
+	run_vm linger
+	if vm_wait_for '^share: lingers' "$limit"; then return; fi
+	not_ok "$1: the guest starts" "$console"
+	vm_kill
+	return 1
+}
+
+served() {
+	check "$1: a VM whose shares nobody serves starts" run_to_end
+	expect "$1: the guest writes" "$console" '^share: wrote boot 1'
+	check "$1: and the host sees it" grep -qx 'boot 1' "$data/boots"
+	expect "$1: the guest's root is its owner" "$console" '^share: owner of a new file: 0:0'
+	check "$1: on the host it is the user who serves" test "$(stat -c %U "$data/boots")" = "$user"
+	expect "$1: another share is read" "$console" '^share: seed: hello'
+	expect "$1: it cannot be written" "$console" '^share: /seed is read-only'
+	expect_no "$1: nothing fails" "$console" '^share: FAILED'
+	check "$1: it is as it was" test "$(cat seed/*)" = hello
+	expect_no "$1: virtiofsd is quiet on the console" "$console" '^(data|seed): '
+	check "$1: nothing is left" nothing_is_left
+}
+run_to_end() {
+	local vm_before=''
+	MICROVM_KERNEL_PARAMS=quiet vm_run "$limit" "$console" '^share: ' "${as_user[@]}" "$runner/bin/microvm-run"
+}
+
+killed() {
+	local process
+	linger "$1" || return
+	process=$(pgrep -P "$vm_pid") # of timeout
+	kill -KILL "$process"
+	vm_wait
+	check "$1: nothing is left of a VM that was killed" nothing_is_left
+
+	linger "$1" || return
+	kill -KILL "$(daemons_of seed | tail -n 1)"
+	check "$1: when one virtiofsd dies, all end" nothing_is_left
+	expect "$1: and it is said which died" "$console" 'the share seed: virtiofsd (was killed|ended with status)'
+	vm_kill
+
+	linger "$1" || return
+	kill -KILL "$(supervisor)"
+	no_processes() { [ -z "$(processes)" ]; }
+	check "$1: without their supervisor none lives" within 20 no_processes
+	vm_kill
+	check "$1: the sockets are still there" test -S vm-virtiofs-data.sock
+	check "$1: the next start takes them over" run_to_end
+	check "$1: and nothing is left" nothing_is_left
+}
+
+# ends PROCESS: the status of a child that is about to end.
+ends() {
+	within 30 eval "! kill -0 $1 2>/dev/null" || kill -KILL "$1"
+	wait "$1"
+}
+
+# As the host's unit runs it: Type=notify, the VM under another process.
+unit() {
+	local server second boots
+	socat -u "UNIX-RECV:$test_dir/notify" "OPEN:$test_dir/told,creat,append" &
+	second=$!
+	within 10 test -S "$test_dir/notify"
+	chmod 666 "$test_dir/notify"
+	: >"$test_dir/told"
+	if [ "$user" = root ]; then chgrp 1 . && chmod 1775 .; fi
+	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
+	server=$!
+	check "$1: virtiofsd-run says when it is ready" within 30 grep -q READY=1 "$test_dir/told"
+	check "$1: then there is a socket for each share" test "$(sockets | sort | paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
+	if "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log.second" 2>&1; then not_ok "$1: a second one is refused"; else ok "$1: a second one is refused"; fi
+	expect "$1: and says why" "$log.second" 'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'
+	if [ "$user" = root ]; then
+		check "$1: the group of the VM's directory may connect" test "$(stat -c %a:%g vm-virtiofs-data.sock)" = 660:1
+	fi
+	boots=$(wc -l <"$data/boots")
+	check "$1: a VM uses what is served" run_to_end
+	check "$1: its guest wrote" test "$(wc -l <"$data/boots")" = $((boots + 1))
+	ends "$server"
+	check "$1: virtiofsd-run ends well when the VM left" test $? = 0
+	expect "$1: it relays what virtiofsd says" "$log" '^data: .*Waiting for vhost-user'
+	check "$1: nothing is left" nothing_is_left
+
+	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
+	server=$!
+	: >"$test_dir/told"
+	within 30 grep -q READY=1 "$test_dir/told"
+	kill -TERM "$server"
+	ends "$server"
+	check "$1: it stops when it is told to" test $? = 0
+	check "$1: and says so" within 10 grep -q STOPPING=1 "$test_dir/told"
+	check "$1: then too nothing is left" nothing_is_left
+	kill "$second"
+	wait "$second" 2>/dev/null
+}
+
+for kind in qemu rust; do
+	program=${programs[$kind]}
+	if [ "${program#none: }" != "$program" ]; then
+		skip "$kind" "${program#none: }"
+		continue
+	fi
+	package=$test_dir/$kind-package
+	mkdir -p "$package/bin"
+	cp "$program" "$package/bin/virtiofsd"
+	{
+		echo "shares:"
+		echo "  - {tag: data, proto: virtiofs, source: \"$data\", mountPoint: /data}"
+		echo "  - {tag: seed, proto: virtiofs, source: seed, mountPoint: /seed, readOnly: true}"
+		echo "virtiofsd: {package: \"$package\"}"
+		fast_kernel
+	} | compile "$kind" "$guest" || finish
+	runner=$test_dir/$kind
+	for user in root nobody; do
+		if [ "$user" = nobody ] && [ "$(id -u)" != 0 ]; then continue; fi
+		if [ "$(id -u)" != 0 ]; then user=$(id -un); fi
+		user_set "$user"
+		if [ "$user" != root ] && ! "${as_user[@]}" unshare --user --map-root-user true 2>/dev/null; then
+			skip "$kind as $user" "this user gets no user namespace"
+			continue
+		fi
+		state_make "$kind-$user"
+		served "$kind as $user"
+		killed "$kind as $user"
+		unit "$kind as $user"
+	done
+done
+
+# With the last of them.
+[ -n "${package:-}" ] || finish
+user_set "$(id -un)"
+state_make wrong
+rm -r seed
+"$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
+expect "microvm-check names a source that is missing" "$log" 'the share seed: there is no directory seed'
+"$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
+check "microvm-run fails then" test $? = 1
+expect "and names it" "$log" 'the share seed: there is no directory seed'
+mkdir seed
+# shellcheck disable=SC2016 # the script's own
+printf '#!/bin/sh\ncase $1 in --help) echo "--shared-dir" ;; *) echo "what a pity" >&2; exit 7 ;; esac\n' >"$package/bin/virtiofsd"
+"$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
+check "microvm-run fails when a virtiofsd does" test $? = 1
+expect "says which, and how" "$log" 'the share (data|seed): virtiofsd ended with status 7 before it was ready'
+expect "and what it said" "$log" '^(data|seed): what a pity'
+rm "$package/bin/virtiofsd"
+"$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
+expect "microvm-check says that there is no virtiofsd" "$log" 'no virtiofsd is in '
+check "nothing is left of any of it" nothing_is_left
+finish

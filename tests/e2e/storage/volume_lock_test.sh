@@ -1,0 +1,143 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Two never write one image: who takes no lock itself inherits the runner's, nothing grows under a running VM, and microvm-check says who is in the
+# way. The hypervisors are stubs, which lock nothing; QEMU is the real one.
+set -u
+# shellcheck source=tests/e2e/lib/guest.sh
+. "$(dirname "$0")/../lib/guest.sh"
+need_programs e2fsck flock qemu-system-x86_64
+guest_setup
+guest=$(guest_build volume-guest) || exit 1
+log=$test_dir/log
+
+# A hypervisor without locks: it says that it runs, and has the descriptors that it inherits.
+mkdir -p "$test_dir/fake/bin"
+cat >"$test_dir/fake/bin/lkvm" <<'E2'
+#!/bin/bash
+echo $$ >"$STUB.new"
+mv "$STUB.new" "$STUB"
+exec sleep 600
+E2
+chmod +x "$test_dir/fake/bin/lkvm"
+for name in firecracker alioth cloud-hypervisor crosvm; do ln -s lkvm "$test_dir/fake/bin/$name"; done
+
+# describe NAME HYPERVISOR VOLUMES [MORE]: its mvm-host finds KVM.
+describe() {
+	{
+		echo "hypervisor: $2"
+		echo "volumes: [$3]"
+		echo "kernel: $kernel"
+		if [ -n "${4:-}" ]; then echo "$4"; fi
+	} | compile "$1" "$guest" || finish
+	chmod -R u+w "$test_dir/$1"
+	mv "$test_dir/$1/libexec/mvm-host" "$test_dir/$1/libexec/real"
+	# shellcheck disable=SC2016 # for the script
+	printf '#!/bin/sh\n[ "$1" != accel ] || { echo kvm; exit; }\nexec "${0%%/*}/real" "$@"\n' >"$test_dir/$1/libexec/mvm-host"
+	chmod +x "$test_dir/$1/libexec/mvm-host"
+}
+start() { # NAME: in the background, until the stub runs
+	rm -f "$test_dir/stub"
+	STUB=$test_dir/stub "$test_dir/$1/bin/microvm-run" </dev/null >"$test_dir/running" 2>&1 &
+	started=$!
+	until [ -e "$test_dir/stub" ]; do
+		kill -0 "$started" 2>/dev/null || { not_ok "$1 starts" "$test_dir/running"; return 1; }
+		sleep 0.05
+	done
+}
+stop() { kill -TERM "$(cat "$test_dir/stub")"; wait "$started" 2>/dev/null; }
+second() { STUB=$test_dir/stub2 timeout 60 "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
+state() { ls -A; sha256sum ./*.img; }
+refused() { # DESCRIPTION NAME REGEX
+	local before
+	before=$(state)
+	check "$1: refused" test "$(second "$2"; echo $?)" = 1
+	expect "$1: and told" "$log" "$3"
+	check "$1: microvm-check says it" test "$("$test_dir/$2/bin/microvm-check" >"$log" 2>&1; echo $?)" = 1
+	expect "$1: with the same words" "$log" "$3"
+	check "$1: nothing has changed" test "$before" = "$(state)"
+}
+in_use='the volume [^ ]*: it is in use: a running VM has it'
+qemu=(qemu-system-x86_64 -M "microvm,accel=tcg" -m 32 -S -nodefaults -display none -monitor stdio -device "virtio-blk-device,drive=x")
+# Whether QEMU would start with it.
+qemu_starts() { # IMAGE [,OPTION]
+	echo quit | timeout 60 "${qemu[@]}" -drive "file=$1,format=raw,if=none,id=x${2:-}" >"$log" 2>&1
+}
+
+for case in "kvmtool||kvmtool: {package: $test_dir/fake}" "firecracker|none|firecracker: {package: $test_dir/fake}" \
+	"alioth||alioth: {package: $test_dir/fake, version: '0.10'}" "cloud-hypervisor||cloud-hypervisor: {package: $test_dir/fake, version: '45'}"; do
+	IFS='|' read -r name socket package <<<"$case"
+	more=$package${socket:+$'\n'socket: null}
+	describe "$name-16" "$name" "{image: data.img, size: 16}" "$more"
+	describe "$name-32" "$name" "{image: data.img, size: 32}" "$more"
+	rm -rf ./*.img .lkvm
+	start "$name-16" || continue
+	refused "$name, a second start" "$name-16" "$in_use|the VM runs already"
+	refused "$name, a second start that would grow the disk" "$name-32" "$in_use|the VM runs already"
+	check "$name: growth itself is refused" test "$("$test_dir/$name-32/libexec/real" volume grow data.img 32 ext4 >"$log" 2>&1; echo $?)" = 1
+	expect "$name: and told" "$log" 'it is to grow, but it is in use'
+	check "$name: QEMU does not get the disk" test "$(qemu_starts data.img; echo $?)" = 1
+	expect "$name: because of the lock" "$log" 'lock'
+	check "$name: nor does who asks by flock, as crosvm and Alioth" test "$(flock -n data.img true; echo $?)" = 1
+	kill -KILL "$(cat "$test_dir/stub")"
+	wait "$started" 2>/dev/null
+	check "$name: killed, its lock is gone" "$test_dir/$name-32/bin/microvm-check"
+	start "$name-32" && stop
+	check "$name: and the next start makes the disk larger" test "$(stat -c %s data.img)" = $((32 << 20))
+	check "$name: which is sound" e2fsck -fn data.img
+done
+
+# Those that lock by themselves would find our lock in their way.
+describe crosvm crosvm "{image: data.img, size: 32}" "crosvm: {package: $test_dir/fake}"
+start crosvm
+check "crosvm locks its disks itself: it inherits no lock" flock -n data.img true
+check "nor one of records" qemu_starts data.img
+stop
+
+# QEMU has the disk.
+describe qemu qemu "{image: data.img, size: 64}" "socket: null"
+mkfifo "$test_dir/monitor"
+"${qemu[@]}" -drive file=data.img,format=raw,if=none,id=x <"$test_dir/monitor" >"$test_dir/monitored" 2>&1 &
+exec 8>"$test_dir/monitor"
+for _ in $(seq 200); do ! grep -qi qemu "$test_dir/monitored" || break; sleep 0.1; done
+refused "QEMU's disk, kvmtool's start" kvmtool-32 "$in_use"
+refused "QEMU's disk, a larger one by QEMU" qemu "$in_use"
+describe reader kvmtool "{image: data.img, autoCreate: false, readOnly: true}" "kvmtool: {package: $test_dir/fake}"
+refused "QEMU's disk, who would only read it" reader "$in_use"
+echo quit >&8
+exec 8>&-
+wait
+
+# Readers share, a writer does not.
+describe reader2 alioth "{image: data.img, mountPoint: /data, autoCreate: false, readOnly: true}" "alioth: {package: $test_dir/fake, version: '0.10'}"
+start reader
+check "a disk that is read may be read by another" "$test_dir/reader2/bin/microvm-check"
+check "by QEMU too" qemu_starts data.img ,read-only=on
+refused "a disk that is read, a writer" alioth-32 "$in_use"
+check "QEMU does not write to it" test "$(qemu_starts data.img; echo $?)" = 1
+stop
+
+# A journal that a read-only VM cannot carry out.
+debugfs -w -R 'feature needs_recovery' data.img >/dev/null 2>&1
+refused "a disk to be read whose journal is not carried out" reader2 'start that VM once, or run e2fsck -fp data.img'
+debugfs -w -R 'feature ^needs_recovery' data.img >/dev/null 2>&1
+
+# A device of the host.
+device=$(losetup -f --show data.img 2>/dev/null)
+if [ -n "$device" ]; then
+	trap 'umount "$test_dir/mnt" 2>/dev/null; losetup -d "$device" 2>/dev/null; test_end' EXIT
+	describe device kvmtool "{image: $device, autoCreate: false}" "kvmtool: {package: $test_dir/fake}"
+	start device
+	refused "a device, a second start" device "$in_use"
+	stop
+	mkdir "$test_dir/mnt"
+	if mount "$device" "$test_dir/mnt"; then
+		refused "a device that the host has mounted" device 'the host itself uses the device: it is mounted'
+		umount "$test_dir/mnt"
+	else
+		skip "a device that the host has mounted" "it cannot be mounted"
+	fi
+else
+	skip "a device of the host" "losetup makes none"
+fi
+
+finish

@@ -1,0 +1,29 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# An xfs whose growth the power cut off before the copies of its superblock were written: xfs_repair would make it small again. The next mount by stage 1
+# writes them; afterwards there is nothing to do.
+# shellcheck disable=SC2317 # check calls the functions
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+need_root
+need_programs mkfs.xfs xfs_repair losetup cc
+losetup -f >/dev/null 2>&1 || skip_all "needs loop devices"
+cd "$test_dir" || exit
+cc -std=c11 -D_GNU_SOURCE -I "$top" -o grow "$top/tests/e2e/lib/grow_step.c" "$top/imaging/guest/init/grow.c" "$top/imaging/guest/init/file.c" || exit 1
+mkdir mnt
+grow() { mount -o loop "$1" mnt && ./grow mnt && umount mnt; }
+group=$((19200 * 4096)) # of mkfs.xfs for 300 MiB: four of them
+truncate -s 300M x.img
+mkfs.xfs -q -d agsize=$group x.img
+cp --sparse=always x.img before.img
+truncate -s 400M x.img
+check "it grows" grow x.img
+check "and is sound" xfs_repair -n -f x.img
+cp --sparse=always x.img torn.img # another file: the loop device of the first one may still be there
+for n in 1 2 3; do dd if=before.img of=torn.img bs=512 skip=$((n * group / 512)) seek=$((n * group / 512)) count=1 conv=notrunc status=none; done
+check "cut off, xfs_repair would undo it" bash -c '! xfs_repair -n -f torn.img'
+check "the next mount" grow torn.img
+check "makes it sound" xfs_repair -n -f torn.img
+finish
