@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the tests: tests/check.sh [KIND...], KIND one of unit golden fuzz lint clang asan e2e, or long; without any: all but long. Every test
-# program prints TAP; the last line adds the results up. Logs are in build/tests/.
+# Runs the tests: tests/check.sh [KIND...]. KIND is one of unit golden fuzz lint clang asan e2e, or
+# long; without any, all but long run. e2e/ROOM and e2e/ROOM/NAME_test select end-to-end tests.
+# Every test program prints TAP; the last line adds the results up. Logs are in build/tests/logs/.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${BUILD:-build}
@@ -14,7 +15,8 @@ at_once=$((jobs > 1 ? jobs : 1))
 [ "$at_once" -le 4 ] || at_once=4
 counts=()
 
-# run NAME SECONDS COMMAND...: one test program, beside others; settle waits for all.
+# run NAME SECONDS COMMAND...: one test program, beside others; settle waits for all. It is ended
+# when it has printed nothing for SECONDS, with much to spare for a machine that is slow or busy.
 run() {
 	while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
 	local log=$logs/${1//\//-}
@@ -38,7 +40,7 @@ run_one() { # LOG NAME SECONDS COMMAND...
 	local log=$1.log name=$2 seconds=$3 status=0 ok not_ok skips
 	shift 3
 	local before=$SECONDS
-	CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$seconds" "$@" >"$log" 2>&1 </dev/null || status=$?
+	CMOCKA_MESSAGE_OUTPUT=TAP watched "$log" "$seconds" "$@" || status=$?
 	# cmocka 1.1 calls a skipped test "not ok".
 	skips=$(grep -ciE '^((not )?ok .*|1\.\.0 *)# SKIP' "$log")
 	ok=$(grep -ciE '^ok ' "$log")
@@ -47,8 +49,8 @@ run_one() { # LOG NAME SECONDS COMMAND...
 	if [ "$status" != 0 ] && [ "$not_ok" = 0 ]; then not_ok=1; fi # it died
 	if [ "$status" = 0 ] && [ $((ok + not_ok + skips)) = 0 ]; then not_ok=1; fi # it tested nothing
 	echo "$ok $not_ok $skips" >"${log%.log}.counts"
-	printf '%-5s %s: %d passed, %d failed, %d skipped, %d s\n' "$([ "$not_ok" = 0 ] && echo ok || echo FAIL)" "$name" "$ok" "$not_ok" "$skips" \
-		$((SECONDS - before))
+	printf '%-5s %s: %d passed, %d failed, %d skipped, %d s\n' \
+		"$([ "$not_ok" = 0 ] && echo ok || echo FAIL)" "$name" "$ok" "$not_ok" "$skips" $((SECONDS - before))
 	grep -iE '# SKIP' "$log" | sed 's/^/      /'
 	if [ "$not_ok" != 0 ]; then
 		echo "      status $status; the end of $log:"
@@ -57,29 +59,54 @@ run_one() { # LOG NAME SECONDS COMMAND...
 	true
 }
 
+# watched LOG SECONDS COMMAND...: returns its status, or 124 when LOG did not grow for SECONDS.
+watched() {
+	local log=$1 seconds=$2 program size='' now since=$SECONDS silent='' status=0
+	shift 2
+	timeout -k 10 $((10 * seconds)) "$@" >"$log" 2>&1 </dev/null &
+	program=$!
+	while kill -0 "$program" 2>/dev/null; do
+		sleep 0.2
+		now=$(stat -c %s "$log")
+		if [ "$now" != "$size" ]; then
+			size=$now since=$SECONDS
+		elif [ -z "$silent" ] && [ $((SECONDS - since)) -ge "$seconds" ]; then
+			silent=yes
+			kill "$program"
+		fi
+	done
+	wait "$program" || status=$?
+	[ -z "$silent" ] || status=124
+	return "$status"
+}
+
 tests_unit() { # [BUILD [PREFIX]]
 	local program
 	MVM_TEST_KERNEL=$(tests/e2e/lib/kernel.sh) || unset MVM_TEST_KERNEL
 	for program in "${1:-$build}"/tests/unit/*_test; do
-		MVM_TEST_KERNEL=${MVM_TEST_KERNEL:-} MVM_HOST=${1:-$build}/mvm-host run "${2:-}unit/$(basename "$program")" 600 "$program"
+		MVM_TEST_KERNEL=${MVM_TEST_KERNEL:-} MVM_HOST=${1:-$build}/mvm-host \
+			run "${2:-}unit/$(basename "$program")" 600 "$program"
 	done
 }
 
 tests_golden() {
-	MVMBUILD=${1:-$build}/mvmbuild run "${2:-}golden" 300 bash tests/golden/run.sh
+	MVMBUILD=${1:-$build}/mvmbuild run "${2:-}golden" 900 bash tests/golden/run.sh
 }
 
 tests_fuzz() {
-	local program
+	local program name
 	for program in "${1:-$build}"/tests/fuzz/*_fuzz; do
-		if [ -x "$program" ]; then run "${2:-}fuzz/$(basename "$program")" 300 "$program" "tests/fuzz/corpus/$(basename "$program" _fuzz)"; fi
+		[ -x "$program" ] || continue
+		name=$(basename "$program")
+		run "${2:-}fuzz/$name" 900 "$program" "tests/fuzz/corpus/${name%_fuzz}"
 	done
 }
 
 # Everything above, compiled with the sanitizers.
 tests_asan() {
 	local sanitize='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
-	run asan/build 900 bash -c "make -s -j$jobs BUILD=$build/asan CFLAGS='-O1 -g $sanitize' WERROR=-Werror all unit-programs && echo 'ok 1 - builds'"
+	run asan/build 5400 bash -c "make -s -j$jobs BUILD=$build/asan CFLAGS='-O1 -g $sanitize' WERROR=-Werror \
+		all unit-programs && echo 'ok 1 - mvmbuild builds with the sanitizers'"
 	settle
 	[ -x "$build/asan/mvmbuild" ] || return
 	tests_unit "$build/asan" asan/
@@ -88,23 +115,27 @@ tests_asan() {
 }
 
 tests_clang() {
-	run clang 900 bash -c "make -s -j$jobs CC=clang BUILD=$build/clang WERROR=-Werror all && echo 'ok 1 - builds without a warning'"
+	run clang 3600 bash -c "make -s -j$jobs CC=clang BUILD=$build/clang WERROR=-Werror all &&
+		echo 'ok 1 - clang builds mvmbuild without a warning'"
 }
 
 tests_lint() {
-	run lint 300 bash tests/lint.sh
+	run lint 1500 bash tests/lint.sh
 }
 
-tests_e2e() {
-	local script name
+tests_e2e() { # [e2e/ROOM[/NAME_test]]
+	local script name wanted=${1:-e2e} found=
 	tests/e2e/lib/kernel.sh >/dev/null || true # once, for all
 	for script in tests/e2e/*/*_test.sh; do
-		name=${script#tests/}
-		run "${name%.sh}" 1500 bash "$script"
+		name=${script#tests/} name=${name%.sh}
+		case $name in "$wanted" | "$wanted"/*) ;; *) continue ;; esac
+		found=yes
+		run "$name" 1500 bash "$script"
 	done
+	[ -n "$found" ] || no_such_kind "$wanted"
 }
 
-# Campaigns: many tries each, so that what is rare is seen. MVM_LONG=N asks for N times as many. Not a part of "all".
+# Campaigns: many tries each, so that rare faults are seen. MVM_LONG=N asks for N times as many.
 tests_long() {
 	local script
 	tests/e2e/lib/kernel.sh >/dev/null || true
@@ -115,12 +146,19 @@ tests_long() {
 
 kinds=("$@")
 if [ $# = 0 ]; then kinds=(lint unit golden fuzz e2e clang asan); fi
+no_such_kind() {
+	echo "check: there are no tests \"$1\"" >&2
+	exit 2
+}
+
 for kind in "${kinds[@]}"; do
-	if ! declare -F "tests_$kind" >/dev/null; then
-		echo "check: there is no kind of test \"$kind\"" >&2
-		exit 2
-	fi
-	"tests_$kind"
+	case $kind in
+	e2e/*) tests_e2e "$kind" ;;
+	*)
+		declare -F "tests_$kind" >/dev/null || no_such_kind "$kind"
+		"tests_$kind"
+		;;
+	esac
 	settle
 done
 if [ "$skipped" = 0 ]; then

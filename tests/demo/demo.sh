@@ -22,7 +22,7 @@ system=$(nix_build "$here/demo.nix" toplevel)
 kernel=$("$top/tests/e2e/lib/kernel.sh")
 cd "$work"
 show "$mvmbuild" "$here/demo.yaml" --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o runner
-show timeout --foreground 120 runner/bin/microvm-run </dev/null | tee console
+show timeout --foreground 1800 runner/bin/microvm-run </dev/null | tee console
 if ! grep -q '^demo: done, 0 failures' console; then
 	echo "demo: the guest did not end well; its console is $work/console" >&2
 	exit 1

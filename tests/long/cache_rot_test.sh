@@ -48,7 +48,7 @@ echo '{hostName: rot}' >"$test_dir/vm.yaml"
 
 build() { # OUTPUT [ARGUMENT]...
 	rm -rf "$1"
-	timeout 120 "$MVMBUILD" -v --progress plain "$test_dir/vm.yaml" --no-sync --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
+	timeout 1200 "$MVMBUILD" -v --progress plain "$test_dir/vm.yaml" --no-sync --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
 		--set storeDiskType="$type" -o "$@" >"$log" 2>&1 </dev/null
 }
 below() { echo $(((RANDOM << 30 | RANDOM << 15 | RANDOM) % $1)); }

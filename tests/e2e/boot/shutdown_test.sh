@@ -24,7 +24,7 @@ said() {
 
 # up DESCRIPTION SIGN: the VM has come so far.
 up() {
-	if vm_wait_for "$2" "$limit"; then ok "$1"; else not_ok "$1" "$console"; fi
+	if vm_wait_for "$2"; then ok "$1"; else not_ok "$1" "$console"; fi
 }
 
 # gone DESCRIPTION: of the VM's processes there is none.
@@ -76,17 +76,15 @@ boot_start button probe.do=deaf
 up "a guest that wants to stay" '^probe: free'
 before=$(free_memory)
 said "the balloon takes memory" 0 '^96$' "$button/microvm-balloon" 96
-sleep 2
-after=$(free_memory)
-check "from the guest ($before, then $after KiB free)" test "$after" -lt $((before - 60000))
+# shellcheck disable=SC2317 # wait_while_alive calls it
+memory_is_taken() { [ "$(free_memory)" -lt $((before - 60000)) ]; }
+check "from the guest, which had $before KiB free" wait_while_alive "$vm_pid" memory_is_taken
 said "and gives it back" 0 '^0$' "$button/microvm-balloon" 0
 said "not more than there is" 2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
 said "a second start is refused" 1 '^microvm-run: vm: the VM runs already, with the socket vm.sock$' "$button/microvm-run"
 said "as the check says" 1 'the VM runs already' "$button/microvm-check"
-since=$SECONDS
 said "a guest that does not listen is cut off, status 3" 3 'did not go down within 3 s: cut off' \
 	env MICROVM_SHUTDOWN_SECONDS=3 "$button/microvm-shutdown"
-check "in time" test $((SECONDS - since)) -lt 8
 gone "QEMU has ended then"
 vm_wait
 said "a wrong time is refused" 2 'SECONDS is a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
@@ -103,7 +101,7 @@ said "and may start again" 0 '^microvm-check: ready$' "$keys/microvm-check"
 boot_start keys probe.do=init
 up "a guest after that" '^probe: ready'
 # shellcheck disable=SC2317 # said calls it
-shutdown_closed() { MICROVM_SHUTDOWN_SECONDS=12 "$keys/microvm-shutdown" <&-; }
+shutdown_closed() { MICROVM_SHUTDOWN_SECONDS=300 "$keys/microvm-shutdown" <&-; }
 said "Ctrl-Alt-Del stops it; standard input is closed" 0 '' shutdown_closed
 gone "QEMU has ended then"
 vm_wait
@@ -115,11 +113,11 @@ clean "the volume is clean" data.img
 boot_start button probe.do=init
 up "a guest that listens to the power button" '^probe: ready'
 # shellcheck disable=SC2317 # said calls it
-shutdown_null() { "$button/microvm-shutdown" </dev/null; }
+shutdown_null() { MICROVM_SHUTDOWN_SECONDS=300 "$button/microvm-shutdown" </dev/null; }
 since=$SECONDS
 said "the power button stops it" 0 '' shutdown_null
 gone "QEMU has ended then"
-check "at once" test $((SECONDS - since)) -lt 15
+check "long before the power would be cut" test $((SECONDS - since)) -lt 200
 vm_wait
 check "with status 0" test $? = 0
 expect "it was the power button" "$console" '^probe: power button'

@@ -256,13 +256,10 @@ begin() {
 	# A background job of a shell without job control ignores SIGINT, and so would the build.
 	setsid env --default-signal=INT "$MVMBUILD" -q "$@" >"$printed" 2>"$log" </dev/null &
 	builder=$!
-	local tries
-	for ((tries = 0; tries < 300; tries++)); do
-		[ -z "$(find "$out" -path '*/.slow.mvmbuild-*/stage1.squashfs')" ] || break
-		sleep 0.02
-	done
-	sleep 0.3
+	wait_while_alive "$builder" disk_grows
 }
+# shellcheck disable=SC2317 # begin has it called
+disk_grows() { [ -n "$(find "$out" -path '*/.slow.mvmbuild-*/stage1.squashfs' -size +0)" ]; }
 check "a build of more" mvm "${quick[@]}"
 all_of "$out/slow" >"$test_dir/slow.before"
 untouched() { all_of "$out/slow" | diff "$test_dir/slow.before" -; }
@@ -274,7 +271,7 @@ for signal in INT TERM HUP; do
 	status=$?
 	took=$((($(date +%s%N) - start) / 1000000))
 	check "SIG$signal: status 130" test "$status" = 130
-	check "SIG$signal: soon ($took ms)" test "$took" -lt 10000
+	check "SIG$signal: soon ($took ms)" test "$took" -lt 100000
 	check "SIG$signal: nothing on standard output" test ! -s "$printed"
 	expect "SIG$signal: it is told" "$log" 'interrupted'
 	check "SIG$signal: no litter" test -z "$(litter first masked slow)"
@@ -393,9 +390,9 @@ printf 99 >"$state/db/schema"
 wrong_state "a database of an unknown schema" 4 "error: .*$state/db.*99"
 broken
 sqlite3 "$state/db/db.sqlite" 'PRAGMA journal_mode = delete' >/dev/null
-sqlite3 "$state/db/db.sqlite" 'BEGIN EXCLUSIVE' 'UPDATE ValidPaths SET ultimate = 0' '.shell echo locked; exec sleep 30' >"$test_dir/locked" 2>&1 &
+sqlite3 "$state/db/db.sqlite" 'BEGIN EXCLUSIVE' 'UPDATE ValidPaths SET ultimate = 0' '.shell echo locked; exec sleep 3000' >"$test_dir/locked" 2>&1 &
 locker=$!
-until grep -q locked "$test_dir/locked"; do sleep 0.05; done
+wait_while_alive "$locker" grep -q locked "$test_dir/locked"
 wrong_state "a locked database" 4 "error: .*$state/db/db.sqlite.*locked"
 pkill -P $locker sleep
 wait $locker
@@ -436,7 +433,7 @@ wrong "a bomb of aliases" 3 'wrong.yaml:[0-9]+:[0-9]+: error: .*alias' "$test_di
 start=$(date +%s%N)
 check "ten thousand mistakes" fails mvm --no-cache "$test_dir/wrong.yaml" -o "$out/wrong"
 check "status 3" test "$status" = 3
-check "soon ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 15000
+check "soon ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 150000
 expect "the first is told, with its place" "$log" 'wrong.yaml:7:1: error: unknown option "unknown1"'
 check "nothing on standard output, no output" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
 

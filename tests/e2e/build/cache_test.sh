@@ -189,16 +189,15 @@ slow=(--set toplevel="$slow_system" --set storeDisk.level=19 -j1)
 check "a cache to be used" build --set storeDisk.level=19
 before=$(stat_of .objects)
 build "${slow[@]}" & builder=$!
-program=
-for ((tries = 0; tries < 500; tries++)); do
-	# One of its files is an object that it writes: it has said what it needs, and has not finished.
-	if [ -n "$(find "$cache/tmp" -name '[0-9]*' -size +0)" ] && program=$(pgrep -P "$builder" -x mvmbuild) && kill -STOP "$program"; then break; fi
-	sleep 0.02
-done
-check "a build in its middle" test -n "$program"
-check "a clean-up that would take all" timeout 60 "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
+# One of its files is an object that it writes: it has said what it needs, and has not finished.
+stop_it() {
+	[ -n "$(find "$cache/tmp" -name '[0-9]*' -size +0)" ] && program=$(pgrep -P "$builder" -x mvmbuild) &&
+		kill -STOP "$program"
+}
+check "a build in its middle" wait_while_alive "$builder" stop_it
+check "a clean-up that would take all" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
 check "leaves what the build needs" test "$(stat_of ".settings[\"$(basename "$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
-check "which is told" timeout 60 "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
+check "which is told" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
 expect "in numbers" "$test_dir/.check" '"needed": *\{'
 kill -CONT "$program"
 wait "$builder"

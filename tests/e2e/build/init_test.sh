@@ -38,7 +38,7 @@ port=$((20000 + $$ % 10000))
 } | sed "s|^kernel: .*|kernel: $vmlinux|" >"$test_dir/hello1/test.yaml"
 check "hello: it compiles" "$mvmbuild" "$test_dir/hello1/test.yaml" --cache "$test_dir/cache" -o "$test_dir/hello" -MD "$test_dir/hello.d"
 boot_start hello
-if vm_wait_for '^hello: ready, at 10.0.2.15/24' "$limit"; then
+if vm_wait_for '^hello: ready, at 10.0.2.15/24'; then
 	check "hello: it serves its page" test "$(curl -s --max-time 60 "http://127.0.0.1:$port/")" = 'hello from hello1'
 	check "hello: it goes down when asked to" "$test_dir/hello/bin/microvm-shutdown"
 else

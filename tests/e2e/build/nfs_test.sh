@@ -79,7 +79,7 @@ end() { # SIGNAL NAME OUTPUT
 	log=begun told "$2" "$status" "$3"
 }
 command() { # NAME COMMAND...
-	timeout 60 mvmbuild cache "${@:2}" 2>&1 | sed "s/^/lab: $1: /"
+	timeout 600 mvmbuild cache "${@:2}" 2>&1 | sed "s/^/lab: $1: /"
 }
 litter() { echo "lab: $1: litter: $(ls -A /srv/cache/tmp | wc -l) $(ls -A /srv | grep -c mvmbuild-)"; }
 

@@ -177,7 +177,7 @@ printf '#!/bin/sh\ntrap "" TERM INT HUP\necho $$ >%s/stubborn.new\nmv %s/stubbor
 chmod +x bin/mksquashfs
 PATH=$PWD/bin:$PATH "$MVMBUILD" -q 600.yaml --no-cache --set storeDisk.engine=mksquashfs -o out/stubborn >/dev/null 2>"$log" &
 pid=$!
-until [ -e stubborn ] || ! kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+wait_while_alive "$pid" test -e stubborn
 kill -TERM "$pid"
 wait "$pid"
 status=$?

@@ -188,7 +188,7 @@ check "a link of his in the place of its runners is left alone" test -L "$state/
 # It has the arguments of the Rust virtiofsd, and remembers what it is to serve.
 cat >"$test_dir/bin/virtiofsd" <<E2
 #!/bin/sh
-case \$1 in --help) echo --shared-dir --posix-acl --cache --thread-pool-size --inode-file-handles ;; *) echo "\$*" >>$test_dir/served && echo 'Waiting for vhost-user socket connection' && exec sleep 60 ;; esac
+case \$1 in --help) echo --shared-dir --posix-acl --cache --thread-pool-size --inode-file-handles ;; *) echo "\$*" >>$test_dir/served && echo 'Waiting for vhost-user socket connection' && exec sleep 3000 ;; esac
 E2
 chmod +x "$test_dir/bin/virtiofsd"
 describe "$test_dir/vm.yaml" "hostUser: nobody" \
@@ -196,18 +196,16 @@ describe "$test_dir/vm.yaml" "hostUser: nobody" \
 create
 # Until both are served, or it ends.
 serve() {
-	local server lines=0
+	local server
 	rm -f "$test_dir/served"
 	(cd "$state/vm" && PATH=$test_dir/bin:$PATH exec ./current/bin/virtiofsd-run) >"$log" 2>&1 &
 	server=$!
-	until [ "$lines" = 2 ] || ! kill -0 $server 2>/dev/null; do
-		sleep 0.1
-		lines=$(grep -c . "$test_dir/served" 2>/dev/null)
-	done
+	wait_while_alive $server both_are_served
 	kill $server 2>/dev/null
 	wait $server
-	[ "$lines" = 2 ]
+	both_are_served
 }
+both_are_served() { [ "$(grep -c . "$test_dir/served" 2>/dev/null)" = 2 ]; }
 served() { grep -qsF -- "--shared-dir=$1 " "$test_dir/served"; }
 as_user mkdir -p "$state/vm/a/b"
 serve
@@ -242,7 +240,7 @@ describe "$test_dir/vm.yaml" "hostUser: nobody" 'volumes: [{image: data.img, siz
 create
 as_other() { setpriv --reuid 1 --regid $group --clear-groups "$@"; }
 # Its kernel is none: what it says is said before.
-start_as() { (cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout 20 ./current/bin/microvm-run) >"$log" 2>&1 </dev/null; }
+start_as() { (cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout "$patience" ./current/bin/microvm-run) >"$log" 2>&1 </dev/null; }
 as_root() { "$@"; }
 as_user mkdir "$state/vm/disks"
 mkdir -p "$test_dir/kept"
@@ -297,6 +295,6 @@ check "it boots" boots
 fresh module
 as_user ln -s "$test_dir/vm.yaml" "$state/vm/source"
 as_user mkfifo "$state/vm/flake"
-timeout 20 "$microvm" -q --no-cache --state-dir "$state" --rollback vm >"$log" 2>&1
+timeout "$patience" "$microvm" -q --no-cache --state-dir "$state" --rollback vm >"$log" 2>&1
 check "a pipe stops nothing" test $? = 1
 finish

@@ -149,7 +149,7 @@ describe sources/vm.yaml 'volumes: [{image: data.img, size: 16, mountPoint: /dat
 m -c web1 -f sources/vm.yaml
 echo precious >"$state/web1/data.img"
 socat UNIX-LISTEN:"$state/web1/web1.sock",unlink-close=0 /dev/null &
-until [ -S "$state/web1/web1.sock" ]; do sleep 0.1; done
+wait_until test -S "$state/web1/web1.sock"
 kill $! && wait $! 2>/dev/null
 check "a VM with a volume is removed" m --remove web1
 expect "what is kept is named" "$log" 'Kept in .*/web1: data.img$'
@@ -258,13 +258,13 @@ E2
 chmod +x guest
 socat UNIX-LISTEN:"$state/declared/notify.vsock",fork,unlink-close=0 EXEC:./guest &
 guest=$!
-until [ -S "$state/declared/notify.vsock" ]; do sleep 0.1; done
+wait_until test -S "$state/declared/notify.vsock"
 letters() { head -c 300000 /dev/zero | tr '\0' "$1"; }
 answered() { letters x | "$microvm" --connect "$state/declared/notify.vsock" | cmp - <(printf 'hello ' && letters X); }
 check "what is sent arrives, and the answer comes back, to the end" answered
-sleep 60 | "$microvm" --connect "$state/declared/notify.vsock" >hello 2>log.connect &
+sleep 3000 | "$microvm" --connect "$state/declared/notify.vsock" >hello 2>log.connect &
 connected=$!
-until [ -s hello ]; do sleep 0.1; done
+wait_until test -s hello
 kill -HUP $connected
 wait $connected
 check "ssh ends it by a signal, without a word" test $? = 129 -a ! -s log.connect

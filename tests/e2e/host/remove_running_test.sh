@@ -28,7 +28,7 @@ check "it does not run" is_listed '[false,false]'
 
 runs_by_hand() { # HOW COMMAND...
 	MICROVM_KERNEL_PARAMS='quiet probe.do=deaf' vm_start "$limit" "$console" "${@:2}"
-	if vm_wait_for '^probe: free' "$limit"; then ok "$1: it comes up"; else not_ok "$1: it comes up" "$console"; return; fi
+	if vm_wait_for '^probe: free'; then ok "$1: it comes up"; else not_ok "$1: it comes up" "$console"; return; fi
 	check "$1: it is in the list as running" is_listed '[true,true]'
 	"$microvm" --state-dir "$state" -l >"$log" 2>&1
 	expect "$1: by hand" "$log" '^vm: .*, running by hand \(process [0-9]+, qemu'

@@ -135,14 +135,14 @@ fi
 
 # ---- in use ----
 fresh
-(exec 9<"$state/vm/disks/log.img" && flock 9 && exec sleep 60) &
-until ! flock -n "$state/vm/disks/log.img" true; do sleep 0.1; done
+(exec 9<"$state/vm/disks/log.img" && flock 9 && exec sleep 3000) &
+wait_until fails flock -n "$state/vm/disks/log.img" true
 check "a volume that somebody has locked is not removed" fails m --remove vm --volumes
 expect "who is said" "$log" "$state/vm/disks/log.img is in use by .*: nothing is removed"
 check "nothing was removed" vm_is_whole
 kill $!
 wait $! 2>/dev/null
-sleep 60 7<"$state/vm/former.img" &
+sleep 3000 7<"$state/vm/former.img" &
 check "nor one that somebody has open" fails m --remove vm --volumes
 expect "by its process" "$log" "$state/vm/former.img is in use by process $!, "
 check "nothing was removed" vm_is_whole
@@ -152,7 +152,7 @@ wait $! 2>/dev/null
 
 fresh
 (cd "$state/vm" && exec socat UNIX-LISTEN:vm.sock /dev/null) &
-until [ -S "$state/vm/vm.sock" ]; do sleep 0.1; done
+wait_until test -S "$state/vm/vm.sock"
 cd "$test_dir" || exit
 check "a VM whose socket somebody listens on is not removed" fails m --remove vm
 expect "which one is said" "$log" 'vm runs without its unit \(somebody listens on vm.sock\)'

@@ -246,7 +246,7 @@ journal
 check "the guest went down by itself" test "$(grep -c '^probe: unmounted' "$log")" -ge $((seen + 1))
 host dumpe2fs -h "$state/vm/data.img" >"$test_dir/dump" 2>&1
 expect "its volume is clean" "$test_dir/dump" '^Filesystem state: *clean$'
-check "its tap is gone" soon host test ! -e /sys/class/net/mvm-one
+check "its tap is gone" wait_until host test ! -e /sys/class/net/mvm-one
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 check "it is removed" m --remove vm --volumes
 finish

@@ -88,9 +88,9 @@ check "with success" test "$(property Result microvm@vm)" = success
 journal
 expect "the guest went down by itself" "$log" '^probe: unmounted'
 clean "the volume is clean"
-check "the tap is gone" soon tap_gone mvm-one
+check "the tap is gone" wait_until tap_gone mvm-one
 check "systemd-machined knows it no more" test -z "$(host machinectl list --no-legend)"
-check "nothing is booted" soon host test ! -e "$state/vm/booted"
+check "nothing is booted" wait_until host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 # Names that he may make now. What is run through them as root says so.
 mkdir -p "$test_dir/evil/bin"
@@ -141,11 +141,11 @@ check "it can start at boot" host systemctl enable microvm@vm microvms.target
 check "then the target wants it" test "$(property Wants microvms.target)" = microvm@vm.service
 check "it is disabled and stopped" host systemctl disable --now microvm@vm
 clean "the volume is clean at the end"
-soon host test ! -e "$state/vm/booted"
+wait_until host test ! -e "$state/vm/booted"
 check "nothing of his ran as root, to the end" test ! -e "$test_dir/ran-as"
-check "nothing is left in /run" soon host test ! -e /run/microvms/vm
+check "nothing is left in /run" wait_until host test ! -e /run/microvms/vm
 host rm -rf "$state/vm"
-check "no interface is left" soon tap_gone mvm-two
+check "no interface is left" wait_until tap_gone mvm-two
 check "no process is left" test -z "$(host pgrep -u microvm)"
 host systemctl list-units --all --plain --no-legend --state=active,failed "microvm*" 2>&1 | grep -v "slice\|target" >"$log"
 check "no unit is active or failed" diff /dev/null "$log"

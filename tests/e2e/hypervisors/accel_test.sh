@@ -35,7 +35,7 @@ boots() {
 refuses() {
 	local where=$1 wanted=$2 reason=$3 status
 	shift 3
-	timeout -k 5 20 "$@" </dev/null >"$console" 2>&1
+	timeout -k 5 "$patience" "$@" </dev/null >"$console" 2>&1
 	status=$?
 	check "$where: it fails" test "$status" = "$wanted"
 	check "$where: with one line" test "$(wc -l <"$console")" = 1

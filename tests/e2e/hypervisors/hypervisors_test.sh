@@ -76,7 +76,7 @@ for name in "${installed[@]}"; do
 		echo "export MICROVM_KERNEL_PARAMS='quiet$([ "$name" != cloud-hypervisor ] || echo ' end=poweroff')'"
 		echo "echo 'lab: start $name'"
 		for _ in 1 2; do
-			echo "timeout --foreground 60 \"\$runners/$name/bin/microvm-run\" </dev/null 2>&1 | sed 's/^/$name: /'"
+			echo "timeout --foreground 1200 \"\$runners/$name/bin/microvm-run\" </dev/null 2>&1 | sed 's/^/$name: /'"
 			echo "echo \"lab: $name status \${PIPESTATUS[0]}\""
 		done
 	} >>"$test_dir/script"
@@ -100,7 +100,7 @@ for name in "${installed[@]}"; do
 		seq 100000 >file
 		socat -u OPEN:file TCP-LISTEN:1024,reuseaddr &
 		socat -U VSOCK-LISTEN:1024 EXEC:'echo hello' &
-		timeout --foreground 60 "\$runners/$name-net/bin/microvm-run" </dev/null 2>&1 | sed 's/^/$name: /'
+		timeout --foreground 1200 "\$runners/$name-net/bin/microvm-run" </dev/null 2>&1 | sed 's/^/$name: /'
 		echo "lab: $name-net status \${PIPESTATUS[0]}"
 		kill %1 %2 2>/dev/null
 		wait
@@ -149,10 +149,7 @@ tell() {
 start() { # WHAT SIGN
 	MICROVM_KERNEL_PARAMS="quiet probe.do=$1" "$bin/microvm-run" </dev/null >out 2>&1 &
 	pid=$!
-	for ((i = 0; i < 300; i++)); do
-		if grep -q "$2" out || ! kill -0 $pid; then break; fi
-		sleep 0.2
-	done
+	until grep -q "$2" out || ! kill -0 $pid; do sleep 0.2; done
 }
 finished() { # WHAT: the VM is gone when microvm-shutdown returns (state Z: it waits for our own wait).
 	case $(cat /proc/$pid/stat 2>/dev/null) in '' | *') Z '*) say "$1 gone" ;; esac
@@ -167,7 +164,10 @@ ends() {
 	start deaf '^probe: free'
 	before=$(free_memory)
 	tell balloon "$bin/microvm-balloon" 96
-	sleep 2
+	for ((i = 0; i < 600; i++)); do
+		[ "$(free_memory)" -ge $((before - 60000)) ] || break
+		sleep 0.2
+	done
 	say "free $before $(free_memory)"
 	tell deflated "$bin/microvm-balloon" 0
 	tell second "$bin/microvm-run"

@@ -60,7 +60,7 @@ cat >"$test_dir/script" <<'E2'
 export MICROVM_KERNEL_PARAMS=quiet
 echo "lab: accel $("$runners/demo/libexec/mvm-host" accel)"
 "$runners/demo/bin/microvm-check" || echo "lab: FAILED microvm-check"
-timeout 150 "$runners/demo/bin/microvm-run"
+timeout 1500 "$runners/demo/bin/microvm-run"
 echo "lab: status $?"
 
 "$runners/net/bin/microvm-run"
@@ -80,7 +80,7 @@ ln -s "$runners/net" ../net/current
 ssh_as() { # KEY COMMAND...
 	cp "$runners/keys/$1" /root/.ssh/id_ed25519
 	chmod 600 /root/.ssh/id_ed25519
-	timeout 60 microvm -s net "${@:2}"
+	timeout 600 microvm -s net "${@:2}"
 	echo "$1 key, status $?"
 }
 {
@@ -89,7 +89,7 @@ ssh_as() { # KEY COMMAND...
 	ssh_as wrong 'echo let in'
 	echo words | ssh_as right 'echo "boot $(cat /proc/sys/kernel/random/boot_id)"; wc -c; (sleep 1; reboot -f) </dev/null >/dev/null 2>&1 & exit 7'
 } >ssh 2>&1 &
-NOTIFY_SOCKET=$PWD/notify timeout 100 "$runners/net/bin/microvm-run"
+NOTIFY_SOCKET=$PWD/notify timeout 1500 "$runners/net/bin/microvm-run"
 echo "lab: net status $?"
 cat looked
 while read -r line; do echo "lab: ssh: $line"; done <ssh

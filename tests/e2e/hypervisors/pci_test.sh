@@ -49,7 +49,7 @@ setup again card
 [ "$(bound)" = "$before" ] && echo "lab: again: nothing was bound"
 chown 1000:100 . /dev/kvm
 ulimit -l unlimited # what the guest's memory is locked with
-timeout 100 chroot --userspec=1000:100 / bash -c "cd $PWD && exec $runners/card/bin/microvm-run"
+timeout 1500 chroot --userspec=1000:100 / bash -c "cd $PWD && exec $runners/card/bin/microvm-run"
 echo "lab: guest: status $?"
 E2
 seq 20000 >"$test_dir/www/file"

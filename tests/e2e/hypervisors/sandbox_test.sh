@@ -17,18 +17,10 @@ start_program() {
 # shellcheck disable=SC2317 # called by check, and in a loop
 is_started() { [ -e started ]; }
 sandboxes() { tr '\0' '\n' <"/proc/$(pgrep -P "$vm_pid")/cmdline" | grep -A 1 -x -e -sandbox; }
-within() { # SECONDS COMMAND...
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
-		sleep 0.1
-	done
-}
 
 fast_kernel | compile strict "$probe" || finish
 boot_start strict probe.do=report,free
-check "a guest runs in the sandbox" vm_wait_for '^probe: free' "$limit"
+check "a guest runs in the sandbox" vm_wait_for '^probe: free'
 expect "with all of its devices" "$console" '^probe: device mmio virtio_blk'
 sandboxes >"$test_dir/sandboxes"
 expect "all is denied" "$test_dir/sandboxes" '^on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny$'
@@ -41,10 +33,10 @@ check "no program was started" test ! -e started
 { echo 'qemu: {extraArgs: [-sandbox, "on"]}' && fast_kernel; } | compile own "$probe" || finish
 rm -f vm.sock # which nobody took away
 boot_start own probe.do=free
-within "$limit" test -S vm.sock
+wait_while_alive "$vm_pid" test -S vm.sock
 sandboxes >"$test_dir/sandboxes"
 check "own: it is the only sandbox" test "$(paste -sd ' ' "$test_dir/sandboxes")" = '-sandbox on'
 start_program
-check "own: which allows the program" within 30 is_started
+check "own: which allows the program" wait_while_alive "$vm_pid" is_started
 vm_kill
 finish

@@ -40,7 +40,7 @@ fault_restore_and_build() {
 	LD_PRELOAD=$fault_library fault_build 301
 }
 fault_build() { # MEMORY
-	TMPDIR=$faults/tmp timeout 120 "$MVMBUILD" --progress none "$faults/vm.yaml" --set mem="$1" -j2 --cache "$faults/work/cache" -o "$faults/work/out" \
+	TMPDIR=$faults/tmp timeout 1200 "$MVMBUILD" --progress none "$faults/vm.yaml" --set mem="$1" -j2 --cache "$faults/work/cache" -o "$faults/work/out" \
 		>/dev/null 2>"$faults/log" </dev/null
 }
 # Names, types, modes, link targets, contents of the runner.

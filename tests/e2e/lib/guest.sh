@@ -9,7 +9,7 @@
 PATH=$PATH:/usr/sbin:/sbin
 mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 console=$test_dir/console
-# What a running VM is given to end by itself, with much to spare: emulation is slow.
+# For how long a VM may make no progress before it is ended, in seconds.
 limit=90
 
 # guest_setup: a Nix store of its own and a kernel, $kernel (an unpacked package). $vmlinux is the same kernel unpacked: under emulation it boots

@@ -1,11 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# For end-to-end tests: results in TAP, a folder of its own, VMs with a time limit. Source it first; call `finish` last. The caller of the
-# tests adds the results up. MVM_TEST_KEEP=1 keeps the folder. The function $at_end, when set, runs at the very end.
+# For end-to-end tests: results in TAP, a folder of its own, VMs that are ended when they hang.
+# Source it first; call `finish` last. The caller of the tests adds the results up.
+# MVM_TEST_KEEP=1 keeps the folder. The function $at_end, when set, runs at the very end.
 
 # The root of the sources, and an empty folder that goes when the test ends.
 # shellcheck disable=SC2034 # for the tests
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
+# shellcheck source=tests/e2e/lib/progress.sh
+. "$(dirname "${BASH_SOURCE[0]}")/progress.sh"
 test_dir=$(mktemp -d -t "mvm-$(basename "$0" .sh).XXXXXX")
 tests=0 failures=0
 vm_pid=
@@ -97,9 +100,11 @@ finish() {
 	exit
 }
 
-# vm_run SECONDS CONSOLE SIGN COMMAND...: runs a VM to its end, its output in the file CONSOLE. Status: the command's, 124 when the time was
-# over. QEMU's TCG sometimes wedges or breaks a kernel: there is one more try when the console has no line that matches SIGN (what the
-# guest under test prints) or has an oops; never because a result was wrong. The function $vm_before, when set, runs before each try.
+# vm_run SECONDS CONSOLE SIGN COMMAND...: runs a VM to its end, with its output in the file CONSOLE.
+# Returns the command's status, or 124 when the VM made no progress for SECONDS (progress.sh).
+# QEMU's TCG sometimes wedges or breaks a kernel: there is one more try when no line of the console
+# matches SIGN (what the guest under test prints), or when it has an oops; never because a result
+# was wrong. The function $vm_before, when set, runs before each try.
 vm_run() {
 	local seconds=$1 console=$2 sign=$3 status
 	shift 3
@@ -118,38 +123,57 @@ vm_once() {
 }
 
 vm_is_broken() {
-	! grep -Eq -e "$2" "$1" || grep -Eq 'Oops: |double fault: |BUG: unable to handle|general protection fault' "$1"
+	! grep -Eq -e "$2" "$1" ||
+		grep -Eq 'Oops: |double fault: |BUG: unable to handle|general protection fault' "$1"
 }
 
-# vm_start SECONDS CONSOLE COMMAND...: starts a VM in the background; vm_wait waits for its end and has its status.
+# vm_start SECONDS CONSOLE COMMAND...: starts a VM in the background. vm_wait waits for its end and
+# returns its status; it ends a VM that makes no progress for SECONDS. A VM that prints something
+# over and over is ended after 20 times as long.
 vm_start() {
-	local seconds=$1 console=$2
+	local console=$2
+	vm_limit=$1
 	shift 2
 	[ -z "${vm_before:-}" ] || "$vm_before"
-	: >"$console" # now, not when the background job gets to it: who waits for a line must not see the VM before
-	timeout -k 5 "$seconds" "$@" </dev/null >"$console" 2>&1 &
-	vm_pid=$!
+	# The console is emptied before the VM runs: a wait must not see lines of the VM before.
+	: >"$console"
+	timeout -k 5 $((20 * vm_limit)) "$@" </dev/null >"$console" 2>&1 &
+	vm_pid=$! # timeout makes a process group of its own
 	vm_console=$console
 }
 
 vm_wait() {
-	local status
+	local status hangs=
+	progress_begin "$vm_limit" "$vm_console" "$vm_pid"
+	while kill -0 "$vm_pid" 2>/dev/null; do
+		if ! progress; then
+			hangs=yes
+			kill "$vm_pid"
+			break
+		fi
+		sleep 0.1
+	done
 	wait "$vm_pid" && status=0 || status=$?
+	[ -z "$hangs" ] || status=124
 	vm_pid=
 	sed -i 's/\r*$//' "$vm_console"
 	return "$status"
 }
 
-# vm_wait_for REGEX SECONDS: until a line of the running VM's console matches; fails when the VM ends or the time is over before.
+# vm_wait_for REGEX: waits until a line of the running VM's console matches. Fails when the VM ends
+# or makes no progress before.
 vm_wait_for() {
-	local deadline=$((SECONDS + $2))
-	until grep -Eq -e "$1" "$vm_console"; do
-		[ "$SECONDS" -lt "$deadline" ] && kill -0 "$vm_pid" 2>/dev/null || return 1
+	local runs=yes
+	progress_begin "$vm_limit" "$vm_console" "$vm_pid"
+	while :; do
+		kill -0 "$vm_pid" 2>/dev/null || runs= # before its last words are looked for
+		if grep -Eq -e "$1" "$vm_console"; then return; fi
+		[ -n "$runs" ] && progress || return 1
 		sleep 0.1
 	done
 }
 
-# Ends a VM that vm_start started, the hard way.
+# Kills a VM that vm_start started.
 vm_kill() {
 	kill "$vm_pid" 2>/dev/null || true # timeout passes it on to all of its group
 	wait "$vm_pid" 2>/dev/null || true

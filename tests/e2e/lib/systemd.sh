@@ -9,17 +9,17 @@
 # host_start: boots it. Units lie in $host_units (made by the caller) before; the machine has what they ask for and nothing else of its own.
 host_units=$test_dir/host-units
 host_start() {
-	local tries=0
 	# systemd wants a terminal for its console.
 	script -qefc "exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/lib/systemd_inside.sh' '$test_dir' '$host_units' '$top'" /dev/null \
 		</dev/null >"$test_dir/host-console" 2>&1 &
 	host_script=$!
-	until host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) && [ -n "$host_pid" ] &&
-		[ "$(cat "/proc/$host_pid/comm" 2>/dev/null)" = systemd ] && host systemctl is-system-running --wait >"$test_dir/host-state" 2>&1; do
-		[ $((tries += 1)) -le 150 ] && kill -0 "$host_script" 2>/dev/null || return 1
-		if grep -Eq 'degraded|running' "$test_dir/host-state" 2>/dev/null; then break; fi
-		sleep 0.2
-	done
+	wait_while_alive "$host_script" host_is_up
+}
+host_is_up() {
+	host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) && [ -n "$host_pid" ] || return
+	[ "$(cat "/proc/$host_pid/comm" 2>/dev/null)" = systemd ] || return
+	host systemctl is-system-running --wait >"$test_dir/host-state" 2>&1 ||
+		grep -Eq 'degraded|running' "$test_dir/host-state"
 }
 
 # host COMMAND...: runs it there.
@@ -33,26 +33,12 @@ host_stop() {
 	host_pid=
 }
 
-# systemctl waits for the VM's unit alone, not for those that stop with it.
-# shellcheck disable=SC2317 # check calls it
-soon() { # COMMAND...
-	local deadline=$((SECONDS + 20))
-	until "$@"; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.2
-	done
-}
-
 property() { host systemctl show -P "$1" "$2"; }
 # What the VM of a unit (microvm@vm) said so far, in $log.
 # shellcheck disable=SC2154 # the test's
 journal() { host journalctl --no-pager -o cat -u "${1:-microvm@vm}" >"$log" 2>&1; }
-# Until a line of its console matches, N times.
-# shellcheck disable=SC2154 # guest.sh's
+# Waits until N lines of its console match.
 console_says() { # N REGEX [UNIT]
-	local deadline=$((SECONDS + limit))
-	until journal "${3:-microvm@vm}" && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; do
-		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.5
-	done
+	wait_until console_has "$@"
 }
+console_has() { journal "${3:-microvm@vm}" && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; }

@@ -85,7 +85,7 @@ if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
 	ip link delete dev mvm-probe
 	# Where no udev makes the device file, the test does.
 	file_watch() {
-		until [ -e /sys/class/net/mvm-m/macvtap ]; do sleep 0.1; done
+		wait_until test -e /sys/class/net/mvm-m/macvtap
 		local device
 		device=$(cat /sys/class/net/mvm-m/macvtap/tap*/dev)
 		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" "${device#*:}"
@@ -141,7 +141,7 @@ for name in server client; do
 done
 
 server_console=$test_dir/server-console
-MICROVM_KERNEL_PARAMS="quiet lan.address=192.0.2.2 lan.serve=50000" timeout -k 5 "$limit" "$test_dir/server/bin/microvm-run" </dev/null >"$server_console" 2>&1 &
+MICROVM_KERNEL_PARAMS="quiet lan.address=192.0.2.2 lan.serve=50000" timeout -k 5 $((20 * limit)) "$test_dir/server/bin/microvm-run" </dev/null >"$server_console" 2>&1 &
 server=$!
 boot client '^lan: ' lan.address=192.0.2.3 lan.peer=192.0.2.2
 check "two guests: the client ends well" test "$status" = 0

@@ -35,14 +35,15 @@ fails() { ! run "$@"; }
 index() { cat "/sys/class/net/$1/ifindex"; }
 flags() { cat "/sys/class/net/$1/tun_flags"; }
 
+# Somebody has it open.
+# shellcheck disable=SC2317 # wait_while_alive calls it
+is_open() { [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]; }
+
 # hold NAME QUEUES: QEMU opens the tap.
 hold() {
 	qemu-system-x86_64 -M none -nodefaults -display none -S -netdev "tap,id=a,ifname=$1,script=no,downscript=no,queues=$2" >"$test_dir/holder" 2>&1 </dev/null &
 	holder=$!
-	until [ "$(cat "/sys/class/net/$1/carrier")" = 1 ]; do
-		kill -0 "$holder" || break
-		sleep 0.1
-	done
+	wait_while_alive "$holder" is_open "$1"
 }
 
 for cpus in 1 2; do
@@ -88,9 +89,9 @@ check "no VM could start with it" fails cpus1 microvm-check
 expect "which is said" "$log" 'the interface mvm-a is no tap'
 check "tap-down does not take it" run cpus1 tap-down
 expect "and says so" "$log" '^tap-down: the interface mvm-a is no tap'
-socat TUN,tun-name=mvm-a,iff-up EXEC:'sleep 1000' 2>"$test_dir/holder" &
+socat TUN,tun-name=mvm-a,iff-up EXEC:'sleep 9000' 2>"$test_dir/holder" &
 holder=$!
-until [ "$(cat /sys/class/net/mvm-a/carrier 2>/dev/null)" = 1 ] || ! kill -0 "$holder"; do sleep 0.1; done
+wait_while_alive "$holder" is_open mvm-a
 check "an open one is refused" fails cpus1 tap-up
 expect "and who has it is said" "$log" "but a TUN device, which socat \(process $holder\) has open"
 check "it is the same one" test "$(index mvm-a)" = "$before"
@@ -111,7 +112,7 @@ if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
 	ip link delete dev mvm-probe
 	# Where no udev makes the device file, the test does.
 	file_watch() {
-		until [ -e /sys/class/net/mvm-m/macvtap ]; do sleep 0.1; done
+		wait_until test -e /sys/class/net/mvm-m/macvtap
 		local device
 		device=$(cat /sys/class/net/mvm-m/macvtap/tap*/dev)
 		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" "${device#*:}"
@@ -120,7 +121,7 @@ if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
 	check "macvtap-up" run bridge macvtap-up
 	wait
 	before=$(index mvm-m) file=/dev/tap$(index mvm-m)
-	sleep 1000 9<>"$file" &
+	sleep 9000 9<>"$file" &
 	holder=$!
 	check "an open macvtap of another mode is refused" fails private macvtap-up
 	expect "and who has it is said" "$log" "^macvtap-up: the interface mvm-m has not the address, link and mode that this VM needs, and (sleep|bash|open_interfaces).* \(process $holder\) has it open"

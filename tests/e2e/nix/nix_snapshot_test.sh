@@ -43,9 +43,9 @@ check "it is another one" test "$old" != "$id"
 check "and whole" whole "$copy"
 
 # A reader that keeps the log from being written back.
-sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' 'select * from ValidPaths' ".shell touch $test_dir/reading; sleep 4" >/dev/null &
+sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' 'select * from ValidPaths' ".shell touch $test_dir/reading; sleep 3000" >/dev/null &
 reader=$!
-until [ -e "$test_dir/reading" ]; do sleep 0.05; done
+wait_while_alive "$reader" test -e "$test_dir/reading"
 third=$(add third "$second")
 check "there is a log" test -s "$db/db.sqlite-wal"
 check "a database with a log is copied" take
@@ -97,8 +97,8 @@ while :; do
 done
 check "killed at each of $n instants, the next copy is whole" test "$wrong" = 0 -a "$n" -gt 10 -a "$status" = 3
 
-sqlite3 "$db/db.sqlite" 'pragma journal_mode = delete' 'begin exclusive' "update ValidPaths set narSize = 1" '.shell sleep 2' commit >/dev/null &
-sleep 0.5
+sqlite3 "$db/db.sqlite" 'pragma journal_mode = delete' 'begin exclusive' "update ValidPaths set narSize = 1" ".shell touch $test_dir/locked; sleep 2" commit >/dev/null &
+wait_until test -e "$test_dir/locked"
 check "who has it locked is waited for" take
 wait
 printf 11 >"$db/schema"

@@ -137,8 +137,8 @@ check "it stops" host systemctl stop microvm@vm
 check "with success" test "$(property Result microvm@vm)" = success
 journal
 expect "the guest went down by itself" "$log" '^probe: unmounted'
-check "the tap is gone" soon tap_gone
-check "nobody serves the share" soon unserved
-check "nothing is booted" soon host test ! -e "$state/vm/booted"
+check "the tap is gone" wait_until tap_gone
+check "nobody serves the share" wait_until unserved
+check "nothing is booted" wait_until host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 finish

@@ -27,14 +27,11 @@ mount -t tmpfs -o size=6m none "$test_dir/vms/vm" || skip_all "no tmpfs can be m
 cd "$test_dir/vms/vm" || exit
 ln -s "$runner" current
 boot_start full probe.do=init probe.fill=12
-check "the guest is up" vm_wait_for '^probe: ready' "$limit"
-paused=
-for ((tenths = 0; tenths < 10 * limit; tenths++)); do
-	paused=$(state)
-	case $paused in paused*) break ;; esac
-	sleep 0.1
-done
-check "the full disk pauses the VM" test "$paused" = 'paused: io-error, no room on the host for data.img'
+check "the guest is up" vm_wait_for '^probe: ready'
+# shellcheck disable=SC2317 # wait_while_alive calls it
+is_paused() { [[ $(state) == paused* ]]; }
+wait_while_alive "$vm_pid" is_paused
+check "the full disk pauses the VM" test "$(state)" = 'paused: io-error, no room on the host for data.img'
 "$runner/bin/microvm-check" >"$log" 2>&1
 expect "microvm-check says so" "$log" '^microvm-check: vm: the VM runs already, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l >"$log" 2>&1
@@ -43,12 +40,9 @@ expect "so does microvm -l" "$log" ', paused: io-error, no room on the host for 
 expect "and its JSON" "$log" '"paused": *"paused: io-error'
 
 # The host gets room while the VM is being stopped.
-MICROVM_SHUTDOWN_SECONDS=$limit "$runner/bin/microvm-shutdown" >"$log" 2>&1 &
+MICROVM_SHUTDOWN_SECONDS=1200 "$runner/bin/microvm-shutdown" >"$log" 2>&1 &
 shutdown=$!
-for ((tenths = 0; tenths < 100; tenths++)); do
-	if grep -q 'told to go on' "$log"; then break; fi
-	sleep 0.1
-done
+wait_while_alive "$shutdown" grep -q 'told to go on' "$log"
 expect "stopping it says that it is paused, and why" "$log" 'vm.sock: the VM is paused: io-error, no room on the host for data.img: it is told to go on'
 sleep 2.5
 check "it waits as long as there is no room" kill -0 "$shutdown"
@@ -78,7 +72,7 @@ cat >"$test_dir/shell" <<-E2
 	wait \$!
 	echo "status \$?"
 E2
-MICROVM_KERNEL_PARAMS="quiet probe.do=report" timeout "$limit" script -qec "bash $test_dir/shell" /dev/null </dev/null 2>&1 | tr -d '\r' >"$console"
+MICROVM_KERNEL_PARAMS="quiet probe.do=report" timeout $((20 * limit)) script -qec "bash $test_dir/shell" /dev/null </dev/null 2>&1 | tr -d '\r' >"$console"
 expect "in the background a VM says that nobody can type" "$console" '^microvm-run: vm: in the background: the guest.s console takes no input'
 expect "its console is seen" "$console" '^probe: done'
 expect "it runs to its end" "$console" '^status 0$'

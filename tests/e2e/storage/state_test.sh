@@ -50,7 +50,7 @@ run() {
 	local name=$1 script=$2
 	shift 2
 	mkdir -p "state-$name"
-	(cd "state-$name" && timeout 60 "$test_dir/$name/bin/$script" "$@") >"$log" 2>&1 </dev/null
+	(cd "state-$name" && timeout "$patience" "$test_dir/$name/bin/$script" "$@") >"$log" 2>&1 </dev/null
 }
 refuses() { ! "$@"; }
 
@@ -59,9 +59,9 @@ socket_make() { # PATH [LIVE]
 	if [ $# = 1 ]; then
 		perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!' "$1"
 	else
-		perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!; sleep 600' "$1" >/dev/null 2>&1 &
+		perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!; sleep 9000' "$1" >/dev/null 2>&1 &
 		listener=$!
-		until [ -S "$1" ]; do sleep 0.05; done
+		wait_while_alive $listener test -S "$1"
 	fi
 }
 listener=
@@ -131,7 +131,7 @@ compile here qemu <<<"volumes: [{image: data.img, size: 16, mountPoint: /data}]"
 find here >before
 ln -s here result-vm
 inside() { # DIRECTORY COMMAND...
-	(cd "$1" && timeout 60 "${@:2}") >"$log" 2>&1 </dev/null
+	(cd "$1" && timeout "$patience" "${@:2}") >"$log" 2>&1 </dev/null
 }
 for place in here here/share/microvm result-vm; do
 	for script in microvm-run microvm-check; do

@@ -20,7 +20,7 @@ serve() {
 	local socket=vm-virtiofs-$1.sock
 	rm -f "$socket"
 	"$virtiofsd" --socket-path="$socket" -o source="$2" -o xattr >"$test_dir/virtiofsd-$1.log" 2>&1 </dev/null &
-	until [ -S "$socket" ] || ! kill -0 $! 2>/dev/null; do sleep 0.1; done
+	wait_while_alive $! test -S "$socket"
 }
 
 step() { sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d'; }

@@ -44,17 +44,8 @@ processes() { pgrep -f -- "(virtiofsd|mvm-host) .*$test_dir/" || true; }
 sockets() { find . -name '*virtiofs*' -o -name '*.pid'; }
 quiet() { [ -z "$(processes)$(sockets)" ]; }
 
-# within SECONDS COMMAND...: until it succeeds.
-within() {
-	local deadline=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		if [ "$SECONDS" -ge "$deadline" ]; then return 1; fi
-		sleep 0.1
-	done
-}
 nothing_is_left() {
-	within 20 quiet || { pgrep -af -- "$test_dir/"; sockets; return 1; }
+	wait_until quiet || { pgrep -af -- "$test_dir/"; sockets; return 1; }
 }
 
 # The supervisor is the one whose arguments have all of it; a daemon has but its own.
@@ -85,7 +76,7 @@ run_vm() { # [PARAMETER]...
 
 linger() { # DESCRIPTION
 	run_vm linger
-	if vm_wait_for '^share: lingers' "$limit"; then return; fi
+	if vm_wait_for '^share: lingers'; then return; fi
 	not_ok "$1: the guest starts" "$console"
 	vm_kill
 	return 1
@@ -126,16 +117,17 @@ killed() {
 	linger "$1" || return
 	kill -KILL "$(supervisor)"
 	no_processes() { [ -z "$(processes)" ]; }
-	check "$1: without their supervisor none lives" within 20 no_processes
+	check "$1: without their supervisor none lives" wait_until no_processes
 	vm_kill
 	check "$1: the sockets are still there" test -S vm-virtiofs-data.sock
 	check "$1: the next start takes them over" run_to_end
 	check "$1: and nothing is left" nothing_is_left
 }
 
+has_ended() { ! kill -0 "$1" 2>/dev/null; }
 # ends PROCESS: the status of a child that is about to end.
 ends() {
-	within 30 eval "! kill -0 $1 2>/dev/null" || kill -KILL "$1"
+	wait_until has_ended "$1" || kill -KILL "$1"
 	wait "$1"
 }
 
@@ -144,13 +136,13 @@ unit() {
 	local server second boots
 	socat -u "UNIX-RECV:$test_dir/notify" "OPEN:$test_dir/told,creat,append" &
 	second=$!
-	within 10 test -S "$test_dir/notify"
+	wait_until test -S "$test_dir/notify"
 	chmod 666 "$test_dir/notify"
 	: >"$test_dir/told"
 	if [ "$user" = root ]; then chgrp 1 . && chmod 1775 .; fi
 	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
 	server=$!
-	check "$1: virtiofsd-run says when it is ready" within 30 grep -q READY=1 "$test_dir/told"
+	check "$1: virtiofsd-run says when it is ready" wait_until grep -q READY=1 "$test_dir/told"
 	check "$1: then there is a socket for each share" test "$(sockets | sort | paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
 	if "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log.second" 2>&1; then not_ok "$1: a second one is refused"; else ok "$1: a second one is refused"; fi
 	expect "$1: and says why" "$log.second" 'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'
@@ -168,11 +160,11 @@ unit() {
 	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
 	server=$!
 	: >"$test_dir/told"
-	within 30 grep -q READY=1 "$test_dir/told"
+	wait_until grep -q READY=1 "$test_dir/told"
 	kill -TERM "$server"
 	ends "$server"
 	check "$1: it stops when it is told to" test $? = 0
-	check "$1: and says so" within 10 grep -q STOPPING=1 "$test_dir/told"
+	check "$1: and says so" wait_until grep -q STOPPING=1 "$test_dir/told"
 	check "$1: then too nothing is left" nothing_is_left
 	kill "$second"
 	wait "$second" 2>/dev/null

@@ -16,7 +16,7 @@ cat >"$test_dir/fake/bin/lkvm" <<'E2'
 #!/bin/bash
 echo $$ >"$STUB.new"
 mv "$STUB.new" "$STUB"
-exec sleep 600
+exec sleep 9000
 E2
 chmod +x "$test_dir/fake/bin/lkvm"
 for name in firecracker alioth cloud-hypervisor crosvm; do ln -s lkvm "$test_dir/fake/bin/$name"; done
@@ -39,13 +39,10 @@ start() { # NAME: in the background, until the stub runs
 	rm -f "$test_dir/stub"
 	STUB=$test_dir/stub "$test_dir/$1/bin/microvm-run" </dev/null >"$test_dir/running" 2>&1 &
 	started=$!
-	until [ -e "$test_dir/stub" ]; do
-		kill -0 "$started" 2>/dev/null || { not_ok "$1 starts" "$test_dir/running"; return 1; }
-		sleep 0.05
-	done
+	wait_while_alive "$started" test -e "$test_dir/stub" || { not_ok "$1 starts" "$test_dir/running"; return 1; }
 }
 stop() { kill -TERM "$(cat "$test_dir/stub")"; wait "$started" 2>/dev/null; }
-second() { STUB=$test_dir/stub2 timeout 60 "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
+second() { STUB=$test_dir/stub2 timeout "$patience" "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
 state() { ls -A; sha256sum ./*.img; }
 refused() { # DESCRIPTION NAME REGEX
 	local before
@@ -60,7 +57,7 @@ in_use='the volume [^ ]*: it is in use: a running VM has it'
 qemu=(qemu-system-x86_64 -M "microvm,accel=tcg" -m 32 -S -nodefaults -display none -monitor stdio -device "virtio-blk-device,drive=x")
 # Whether QEMU would start with it.
 qemu_starts() { # IMAGE [,OPTION]
-	echo quit | timeout 60 "${qemu[@]}" -drive "file=$1,format=raw,if=none,id=x${2:-}" >"$log" 2>&1
+	echo quit | timeout "$patience" "${qemu[@]}" -drive "file=$1,format=raw,if=none,id=x${2:-}" >"$log" 2>&1
 }
 
 for case in "kvmtool||kvmtool: {package: $test_dir/fake}" "firecracker|none|firecracker: {package: $test_dir/fake}" \
@@ -98,7 +95,7 @@ describe qemu qemu "{image: data.img, size: 64}" "socket: null"
 mkfifo "$test_dir/monitor"
 "${qemu[@]}" -drive file=data.img,format=raw,if=none,id=x <"$test_dir/monitor" >"$test_dir/monitored" 2>&1 &
 exec 8>"$test_dir/monitor"
-for _ in $(seq 200); do ! grep -qi qemu "$test_dir/monitored" || break; sleep 0.1; done
+wait_while_alive $! grep -qi qemu "$test_dir/monitored"
 refused "QEMU's disk, kvmtool's start" kvmtool-32 "$in_use"
 refused "QEMU's disk, a larger one by QEMU" qemu "$in_use"
 describe reader kvmtool "{image: data.img, autoCreate: false, readOnly: true}" "kvmtool: {package: $test_dir/fake}"

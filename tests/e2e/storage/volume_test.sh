@@ -70,13 +70,13 @@ expect "in its words" "$log" '^broken gzip$'
 check "there is no image" test ! -e data.img
 no_litter "failed"
 
-bad_gzip "echo \$\$ >'$test_dir/gzip-pid'; exec sleep 30"
+bad_gzip "echo \$\$ >'$test_dir/gzip-pid'; exec sleep 3000"
 # A start in a process group of its own, as a host's unit has it; until it unpacks.
 start_group() {
 	rm -f "$test_dir/gzip-pid"
 	PATH=$test_dir/bad:$PATH setsid "$test_dir/new/bin/microvm-run" </dev/null >"$log" 2>&1 &
 	group=$!
-	for _ in $(seq 100); do [ ! -s "$test_dir/gzip-pid" ] || break; sleep 0.05; done
+	wait_while_alive "$group" test -s "$test_dir/gzip-pid"
 }
 start_group
 kill -KILL -- "-$group"
@@ -226,7 +226,7 @@ sound "after the second boot" data.img
 debugfs -R 'cat /boots' data.img >"$log" 2>/dev/null
 check "the data is in the image" test "$(cat "$log")" = "$(printf 'boot 1\nboot 2')"
 # A daemon's child may have no standard input, output and errors at all.
-timeout "$limit" "$test_dir/vm/bin/microvm-run" <&- >&- 2>&-
+timeout $((20 * limit)) "$test_dir/vm/bin/microvm-run" <&- >&- 2>&-
 check "the third boot, without standard files, ends well" test $? = 0
 sound "after the third boot" data.img
 debugfs -R 'cat /boots' data.img >"$log" 2>/dev/null

@@ -1,0 +1,63 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# Waits that end when nothing makes progress any more, and not after a number of seconds: the
+# machine may be slow, or busy with something else. lib.sh sources it.
+
+# Seconds after which wait_until gives up. Only a test that fails takes that long.
+patience=600
+
+# wait_until COMMAND...: runs it until it succeeds.
+wait_until() {
+	local deadline=$((SECONDS + patience))
+	until "$@"; do
+		[ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.1
+	done
+}
+
+# wait_while_alive PID COMMAND...: the same, but gives up at once when the process has ended.
+wait_while_alive() {
+	local pid=$1 deadline=$((SECONDS + patience))
+	shift
+	until "$@"; do
+		kill -0 "$pid" 2>/dev/null && [ "$SECONDS" -lt "$deadline" ] || return 1
+		sleep 0.1
+	done
+}
+
+# progress_begin SECONDS FILE GROUP: begins to watch a process group that writes to FILE.
+# `progress` then succeeds as long as it is worth waiting. It fails when FILE has not grown for
+# SECONDS, measured by the group's own clock: time in which its threads wait for a processor does
+# not count, and time in which they compute counts a fifth, as the machine may be that slow.
+progress_begin() {
+	progress_limit=$(($1 * 1000000)) progress_file=$2 progress_group=$3
+	progress_size='' progress_still=0 progress_at=${EPOCHREALTIME/./}
+	read -r progress_cpu progress_queued < <(progress_times)
+}
+
+# Prints the microseconds for which the group has run, and has waited for a processor. Threads that
+# have ended are not among them. proc(5), /proc/PID/schedstat.
+progress_times() {
+	local pid
+	for pid in $(pgrep -g "$progress_group"); do cat "/proc/$pid/task/"*/schedstat 2>/dev/null; done |
+		awk '{ cpu += $1; queued += $2 } END { printf "%d %d\n", cpu / 1000, queued / 1000 }'
+}
+
+progress() {
+	local now=${EPOCHREALTIME/./} size cpu queued elapsed had used
+	elapsed=$((now - progress_at))
+	[ "$elapsed" -ge 1000000 ] || return 0
+	read -r cpu queued < <(progress_times)
+	size=$(stat -c %s -- "$progress_file" 2>/dev/null)
+	if [ "$size" = "$progress_size" ]; then
+		had=$((elapsed - (queued > progress_queued ? queued - progress_queued : 0)))
+		[ "$had" -gt 0 ] || had=0
+		used=$((cpu > progress_cpu ? cpu - progress_cpu : 0))
+		[ "$used" -lt "$had" ] || used=$had
+		progress_still=$((progress_still + had - used + used / 5))
+	else
+		progress_still=0
+	fi
+	progress_at=$now progress_size=$size progress_cpu=$cpu progress_queued=$queued
+	[ "$progress_still" -lt "$progress_limit" ]
+}
