@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Golden tests: tests/golden/run.sh [--update]. Prints TAP.
-#   plan/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; microvm-run is
+#   plan/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; of the description
+#                       in the plan that is what was given, plan/defaults.json has the rest; microvm-run is
 #                       started with a hypervisor that records its arguments, which must be the plan's; where all
 #                       shares are in the state directory, virtiofsd-run is started with each kind of daemon, and
 #                       what it would run is compared with virtiofsd.txt
@@ -158,17 +159,30 @@ serve_cases() { # DIRECTORY NAME PLAN
 	compare "$1/virtiofsd.txt" "$work/served"
 }
 
+plan_of() { # DESCRIPTION [ARGUMENT]...
+	sed "s|/F|$work|g" "$1" >"$work/vm.yaml"
+	"$mvmbuild" plan --json "$work/vm.yaml" "${common[@]}" "${@:2}" 2>"$work/err"
+}
+
+test_defaults() {
+	plan_of tests/golden/plan/defaults.yaml >"$work/plan.json" || cat "$work/err"
+	jq .description "$work/plan.json" >"$work/defaults-here.json"
+	normalise <"$work/defaults-here.json" >"$work/defaults.json"
+	compare tests/golden/plan/defaults.json "$work/defaults.json"
+	result $? "defaults"
+}
+
 test_case() { # DIRECTORY
 	local name status=0 script accel args=()
 	name=$(basename "$1")
 	arguments_of "$1/vm.yaml"
-	sed "s|/F|$work|g" "$1/vm.yaml" >"$work/vm.yaml"
-	if ! "$mvmbuild" plan --json "$work/vm.yaml" "${common[@]}" "${args[@]}" 2>"$work/err" >"$work/plan-$name.json"; then
+	if ! plan_of "$1/vm.yaml" "${args[@]}" >"$work/plan-$name.json"; then
 		cat "$work/err"
 		result 1 "case $name: plan"
 		return
 	fi
-	normalise <"$work/plan-$name.json" >"$work/plan.json"
+	jq -f tests/golden/lib/given.jq --slurpfile defaults "$work/defaults-here.json" "$work/plan-$name.json" |
+		normalise >"$work/plan.json"
 	compare "$1/plan.json" "$work/plan.json" || status=1
 	if ! "$mvmbuild" -q --no-cache "$work/vm.yaml" "${common[@]}" "${args[@]}" -o "$work/$name" >/dev/null 2>"$work/err"; then
 		cat "$work/err"
@@ -234,6 +248,7 @@ test_messages() { # KIND FILE
 	result $? "$kind $name"
 }
 
+test_defaults
 for directory in tests/golden/plan/*/; do test_case "${directory%/}"; done
 for file in tests/golden/errors/*.yaml; do test_messages error "$file"; done
 for file in tests/golden/reports/*.yaml; do test_messages report "$file"; done
