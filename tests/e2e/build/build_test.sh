@@ -49,33 +49,33 @@ litter() { (shopt -s dotglob; cd "$out" && printf '%s\n' * | grep -vxF "$(printf
 # ---- the same bytes ----
 
 cache=$test_dir/cache
-check "a build" mvm -j1 --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
-check "prints the path, and nothing else" test "$(cat "$printed")" = "$out/first"
-check "says nothing when all is well" test ! -s "$log"
+check "a first build succeeds" mvm -j1 --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
+check "it prints the runner's path and nothing else" test "$(cat "$printed")" = "$out/first"
+check "it prints no message when nothing is wrong" test ! -s "$log"
 mkdir "$test_dir/elsewhere"
 cd "$test_dir/elsewhere" || exit
-check "with a warm cache, two threads, from another directory" mvm -j2 --cache "$cache" ../vm.yaml -o second
-check "is the same" same "$out/first" second
-check "without a cache, with a mask of 077" bash -c "umask 077; exec \"\$0\" -q --no-cache '$test_dir/vm.yaml' -o '$out/masked'" "$MVMBUILD"
-check "is the same" same "$out/first" "$out/masked"
-check "without waiting for the disk" mvm --no-sync --cache "$cache" ../vm.yaml -o unsynced
-check "is the same" same "$out/first" unsynced
+check "a build with a warm cache, two threads and from another directory succeeds" mvm -j2 --cache "$cache" ../vm.yaml -o second
+check "a warm cache and two threads give the same bytes" same "$out/first" second
+check "a build without a cache and with umask 077 succeeds" bash -c "umask 077; exec \"\$0\" -q --no-cache '$test_dir/vm.yaml' -o '$out/masked'" "$MVMBUILD"
+check "umask 077 and no cache give the same bytes" same "$out/first" "$out/masked"
+check "a build with --no-sync succeeds" mvm --no-sync --cache "$cache" ../vm.yaml -o unsynced
+check "--no-sync gives the same bytes" same "$out/first" unsynced
 if [ "$(id -u)" = 0 ]; then
 	mkdir -m 777 "$test_dir/user"
-	check "by another user, without a home" as_nobody env -i PATH="$PATH" HOME=/homeless-shelter \
+	check "another user without a home directory can build" as_nobody env -i PATH="$PATH" HOME=/homeless-shelter \
 		NIX_STATE_DIR="$NIX_STATE_DIR" "$(lend "$MVMBUILD")" -q "$test_dir/vm.yaml" -o "$test_dir/user/third"
-	check "is the same" same "$out/first" "$test_dir/user/third"
+	check "another user's build has the same bytes" same "$out/first" "$test_dir/user/third"
 else
-	skip "by another user" "not root"
+	skip "another user without a home directory can build" "not root"
 fi
 # Its VMs are built by several threads; one disk serves all.
 {
 	echo 'vms:'
 	for n in 1 2 3 4 5 6 7 8; do echo "  demo$n: {source: $test_dir/vm.yaml}"; done
 } >"$test_dir/host.yaml"
-check "a host with eight of it" mvm host -j8 --no-cache "$test_dir/host.yaml" -o "$out/host"
+check "a host of eight VMs builds" mvm host -j8 --no-cache "$test_dir/host.yaml" -o "$out/host"
 for n in 1 2 3 4 5 6 7 8; do
-	check "VM $n of it is the same" same "$out/first" "$out/host/runners/demo$n"
+	check "VM $n of the host of eight has the same bytes" same "$out/first" "$out/host/runners/demo$n"
 done
 rm -rf "$out/host"
 # Different disks: the first one alone while the cache lacks much, then several at once.
@@ -85,14 +85,14 @@ for n in 1 2 3 4 5; do
 	own=$(nix-store --add "own$n")
 	{ cat "$test_dir/vm.yaml" && echo "storePaths: [$own, $bulk]"; } >"own$n.yaml"
 	echo "  demo$n: {source: $PWD/own$n.yaml}" >>own-host.yaml
-	check "VM $n with words of its own, alone" mvm --cache "$test_dir/single-cache" "own$n.yaml" -o "own$n-runner"
+	check "VM $n of five with store paths of its own builds alone" mvm --cache "$test_dir/single-cache" "own$n.yaml" -o "own$n-runner"
 done
 for round in "cold 1 4" "warm 0 5"; do
 	read -r cache_is packed disks <<<"$round"
-	check "a host with five disks, $cache_is cache" mvm host -j4 --progress plain --cache "$test_dir/own-cache" own-host.yaml -o "$out/host"
-	check "which packs $packed store paths for $disks of them" test "$(grep -c "store disk of demo[1-5]: .* $packed store paths packed" "$log")" = "$disks"
+	check "a host of five such VMs builds with $cache_is cache" mvm host -j4 --progress plain --cache "$test_dir/own-cache" own-host.yaml -o "$out/host"
+	check "it packs $packed store paths for $disks of the five disks" test "$(grep -c "store disk of demo[1-5]: .* $packed store paths packed" "$log")" = "$disks"
 	for n in 1 2 3 4 5; do
-		check "VM $n of it is the same" same "own$n-runner" "$out/host/runners/demo$n"
+		check "VM $n of the five has the same bytes as alone" same "own$n-runner" "$out/host/runners/demo$n"
 	done
 	rm -rf "$out/host"
 done
@@ -102,32 +102,32 @@ cd / || exit
 
 before=$(stat -c '%i %Y %Z' "$out/first" "$out/first/share/microvm/stage1.squashfs")
 start=$(date +%s%N)
-check "the same build again" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first/"
+check "the same build runs a second time" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first/"
 echo "# which takes $((($(date +%s%N) - start) / 1000000)) ms"
-expect "finds everything up to date" "$log" 'is up to date'
-check "prints the path, without the slash" test "$(cat "$printed")" = "$out/first"
-check "touches nothing" test "$before" = "$(stat -c '%i %Y %Z' "$out/first" "$out/first/share/microvm/stage1.squashfs")"
+expect "the second build reports that everything is up to date" "$log" 'is up to date'
+check "the second build prints the path without the trailing slash" test "$(cat "$printed")" = "$out/first"
+check "the second build touches no file" test "$before" = "$(stat -c '%i %Y %Z' "$out/first" "$out/first/share/microvm/stage1.squashfs")"
 chmod u+w "$out/first/share/microvm"
 rm -f "$out/first/share/microvm/initrd"
-check "a runner that misses a file" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
-check "is made whole" same "$out/first" "$out/masked"
-check "another description in its place" mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first"
-check "is another runner" fails same "$out/first" "$out/masked"
-check "there is no litter" test -z "$(litter first masked)"
+check "a build over a runner that lacks a file succeeds" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
+check "it makes the runner whole" same "$out/first" "$out/masked"
+check "another description builds over the runner" mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first"
+check "the runner is replaced by the other one" fails same "$out/first" "$out/masked"
+check "replacing a runner leaves no litter" test -z "$(litter first masked)"
 
 # again DESCRIPTION [ARGUMENT]...: a build of the first description that finds something to do, and makes it right.
 again() {
-	check "$1" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
-	expect_no "is built" "$log" 'is up to date'
-	check "and right" same "$out/first" "$out/masked"
+	check "$1: the build succeeds" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
+	expect_no "$1: the runner is built again" "$log" 'is up to date'
+	check "$1: the runner is right" same "$out/first" "$out/masked"
 }
 up_to_date() {
-	check "$1" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
-	expect "finds everything up to date" "$log" 'is up to date'
+	check "$1: the build succeeds" mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
+	expect "$1: everything is up to date" "$log" 'is up to date'
 }
 disk=$out/first/share/microvm/stage1.squashfs
-again "back to the first one"
-up_to_date "and once more"
+again "the first description after the other one"
+up_to_date "the first description once more"
 again "--force" --force
 # Damage that keeps name, size and the time of the last change of the contents.
 chmod u+w "$disk"
@@ -145,31 +145,31 @@ again "a runner with another script"
 cp -a "$out/first" "$out/copy"
 rm -rf "$out/first"
 mv "$out/copy" "$out/first"
-again "a copy"
+again "a runner that was copied"
 mv "$out/first" "$out/moved"
 mv "$out/moved" "$out/first"
-up_to_date "one that was moved away and back"
+up_to_date "a runner that was moved away and back"
 if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
-	again "one that does not wait for the disk" --no-sync --force
-	up_to_date "that is up to date" --no-sync
+	again "--no-sync --force" --no-sync --force
+	up_to_date "--no-sync, with nothing to do" --no-sync
 	echo 00000000-0000-0000-0000-000000000000 >"$test_dir/boot"
 	mount --bind "$test_dir/boot" /proc/sys/kernel/random/boot_id
-	again "but not after the machine was down" --no-sync
+	again "--no-sync, after the machine was down" --no-sync
 	umount /proc/sys/kernel/random/boot_id
-	again "nor where it is waited for" --no-sync --set mem=512
+	again "--no-sync, a description that waits for the disk" --no-sync --set mem=512
 else
-	skip "what was not waited for, after the machine was down" "no mounts"
+	skip "--no-sync, after the machine was down" "no mounts"
 fi
 mkdir "$out/.first.mvmbuild-abcdef"
 echo half >"$out/.first.mvmbuild-abcdef/file"
-again "back to waiting"
+again "a build that waits for the disk after --no-sync"
 mkdir "$out/.first.mvmbuild-abcdef"
 echo half >"$out/.first.mvmbuild-abcdef/file"
-up_to_date "with the litter of a killed build"
-check "which goes" test -z "$(litter first masked)"
+up_to_date "a build beside the litter of a killed one"
+check "the next build removes the litter of the one before" test -z "$(litter first masked)"
 mkdir "$out/empty"
-check "an empty directory in the place" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/empty"
-check "is no obstacle" same "$out/empty" "$out/masked"
+check "a build into an empty directory succeeds" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/empty"
+check "it makes the same runner there" same "$out/empty" "$out/masked"
 rm -rf "$out/empty"
 
 # ---- what is not ours ----
@@ -179,46 +179,46 @@ refused() {
 	local was
 	echo precious >"$2"
 	was=$(all_of "$out/first")
-	check "$1 ends a build" fails mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first" "${@:3}"
-	check "with status 1" test "$status" = 1
-	expect "which names it" "$log" "error: $out/first has the file ${2#"$out/first/"}, which was not built"
-	check "and leaves all as it was" test "$was" = "$(all_of "$out/first")"
+	check "$1 fails" fails mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first" "${@:3}"
+	check "$1 with status 1" test "$status" = 1
+	expect "$1 and names the file" "$log" "error: $out/first has the file ${2#"$out/first/"}, which was not built"
+	check "$1 and leaves the runner as it was" test "$was" = "$(all_of "$out/first")"
 	rm -f "$2"
 }
-refused "the volume of a VM that was started in its runner" "$out/first/data.img"
-refused "the same with --force" "$out/first/data.img" --force
-refused "one beside the scripts" "$out/first/bin/data.img"
-refused "one among the runner's own volumes" "$out/first/share/microvm/volumes/data.img"
-check "without it" mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first"
-check "host" mvm host -j8 --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
+refused "a build over a runner with a volume in it" "$out/first/data.img"
+refused "a build with --force over a runner with a volume in it" "$out/first/data.img" --force
+refused "a build over a runner with a volume in bin/" "$out/first/bin/data.img"
+refused "a build over a runner with a volume among its own ones" "$out/first/share/microvm/volumes/data.img"
+check "without the volume the build replaces the runner" mvm --cache "$cache" --set mem=300 "$test_dir/vm.yaml" -o "$out/first"
+check "a host builds over an older one" mvm host -j8 --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
 echo precious >"$out/host/runners/demo1/data.img"
-check "a host: one in a runner ends a build" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
-expect "which names it" "$log" "error: $out/host has the file runners/demo1/data.img, which was not built"
-check "and leaves it" test "$(cat "$out/host/runners/demo1/data.img")" = precious
+check "a host with a volume in one of its runners is not replaced" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
+expect "the error names the volume in the host's runner" "$log" "error: $out/host has the file runners/demo1/data.img, which was not built"
+check "the volume in the host's runner is kept" test "$(cat "$out/host/runners/demo1/data.img")" = precious
 rm -f "$out/host/runners/demo1/data.img"
-check "a host: nothing has changed" mvm host --cache "$cache" --progress plain "$test_dir/host.yaml" -o "$out/host"
-expect "it says so" "$log" 'nothing has changed'
+check "a host that has not changed builds" mvm host --cache "$cache" --progress plain "$test_dir/host.yaml" -o "$out/host"
+expect "the build of an unchanged host reports that nothing has changed" "$log" 'nothing has changed'
 for file in "$out"/host/store-disks/*[0-9a-f] "$out"/host/runners/demo2/share/microvm/stage1.squashfs "$out"/host/bin/install-host; do
 	was=$(all_of "$out/host")
 	chmod u+w "$file"
 	dd if=/dev/zero of="$file" bs=64 count=1 conv=notrunc status=none
-	check "a host: a damaged ${file#"$out/host/"}" mvm host --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
-	check "is made whole" test "$was" = "$(all_of "$out/host")"
+	check "a host with a damaged ${file#"$out/host/"} is built again"$out/host/"}" mvm host --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
+	check "the build makes the damaged host whole" test "$was" = "$(all_of "$out/host")"
 done
 mv "$out/host" "$test_dir/elsewhere-host"
 ln -s "$test_dir/elsewhere-host" "$out/host"
 was=$(all_of "$test_dir/elsewhere-host")
-check "a link to a host is no host" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
-expect "which is told" "$log" "error: $out/host exists and is no host"
-check "and what it leads to is left alone" test "$was" = "$(all_of "$test_dir/elsewhere-host")"
+check "a symbolic link to a host is not replaced as a host" fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
+expect "the error says that the link is not a host" "$log" "error: $out/host exists and is no host"
+check "the host that the link leads to is left alone" test "$was" = "$(all_of "$test_dir/elsewhere-host")"
 rm -rf "$out/host" "$test_dir/elsewhere-host"
 # A crash cut the list off.
 chmod u+w "$out/first/share/mvmbuild/files"
 : >"$out/first/share/mvmbuild/files"
 cp -a "$out/first" "$out/.first.mvmbuild-abcdef"
-check "a runner whose list is empty" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
-check "is made whole" same "$out/first" "$out/masked"
-check "there is no litter" test -z "$(litter first masked)"
+check "a build over a runner with an empty manifest succeeds" mvm --cache "$cache" "$test_dir/vm.yaml" -o "$out/first"
+check "it makes that runner whole" same "$out/first" "$out/masked"
+check "making a runner whole leaves no litter" test -z "$(litter first masked)"
 
 # ---- what may be in the way ----
 
@@ -226,10 +226,10 @@ check "there is no litter" test -z "$(litter first masked)"
 kept() {
 	local was
 	was=$(stat -c '%i %F %Y' "$2")
-	check "$1 in the way is an error" fails mvm --no-cache "$test_dir/vm.yaml" -o "$2"
-	check "$1: status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
-	expect "$1: it is told" "$log" 'error: .*exists and is no runner'
-	check "$1: it is left alone" test "$was" = "$(stat -c '%i %F %Y' "$2")"
+	check "$1 in the way of the output is an error" fails mvm --no-cache "$test_dir/vm.yaml" -o "$2"
+	check "$1 in the way gives status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "$1 in the way is named as not a runner" "$log" 'error: .*exists and is no runner'
+	check "$1 in the way is left alone" test "$was" = "$(stat -c '%i %F %Y' "$2")"
 }
 mkdir "$test_dir/way"
 echo precious >"$test_dir/way/file"
@@ -239,13 +239,13 @@ ln -s "$out/masked" "$test_dir/way/link"
 ln -s nowhere "$test_dir/way/dangling"
 kept "a file" "$test_dir/way/file"
 kept "a directory" "$test_dir/way/directory"
-kept "a link to a runner" "$test_dir/way/link"
-kept "a link to a runner, with a slash," "$test_dir/way/link"/
+kept "a symbolic link to a runner" "$test_dir/way/link"
+kept "a symbolic link to a runner, with a slash," "$test_dir/way/link"/
 kept "a dangling link" "$test_dir/way/dangling"
-check "the output's directory is missing" fails mvm --no-cache "$test_dir/vm.yaml" -o "$test_dir/way/no/such/runner"
-check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
-expect "that names the directory" "$log" "way/no/such: No such file or directory"
-check "nothing else has come into being" test "$(find "$test_dir/way" -mindepth 1 | wc -l)" = 5
+check "a build into a directory that does not exist fails" fails mvm --no-cache "$test_dir/vm.yaml" -o "$test_dir/way/no/such/runner"
+check "it fails with status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
+expect "the line names the directory that does not exist" "$log" "way/no/such: No such file or directory"
+check "nothing else was created on the way there" test "$(find "$test_dir/way" -mindepth 1 | wc -l)" = 5
 
 # ---- stopped ----
 
@@ -260,7 +260,7 @@ begin() {
 }
 # shellcheck disable=SC2317 # begin has it called
 disk_grows() { [ -n "$(find "$out" -path '*/.slow.mvmbuild-*/stage1.squashfs' -size +0)" ]; }
-check "a build of more" mvm "${quick[@]}"
+check "a larger system builds" mvm "${quick[@]}"
 all_of "$out/slow" >"$test_dir/slow.before"
 untouched() { all_of "$out/slow" | diff "$test_dir/slow.before" -; }
 for signal in INT TERM HUP; do
@@ -270,21 +270,21 @@ for signal in INT TERM HUP; do
 	wait "$builder"
 	status=$?
 	took=$((($(date +%s%N) - start) / 1000000))
-	check "SIG$signal: status 130" test "$status" = 130
-	check "SIG$signal: soon ($took ms)" test "$took" -lt 100000
-	check "SIG$signal: nothing on standard output" test ! -s "$printed"
-	expect "SIG$signal: it is told" "$log" 'interrupted'
-	check "SIG$signal: no litter" test -z "$(litter first masked slow)"
-	check "SIG$signal: the old output is untouched" untouched
+	check "SIG$signal ends a build with status 130" test "$status" = 130
+	check "SIG$signal ends a build soon ($took ms)" test "$took" -lt 100000
+	check "SIG$signal: nothing was printed on standard output" test ! -s "$printed"
+	expect "SIG$signal: the message is that the build was interrupted" "$log" 'interrupted'
+	check "SIG$signal leaves no litter" test -z "$(litter first masked slow)"
+	check "SIG$signal leaves the old output untouched" untouched
 done
 begin "${slow[@]}"
 kill -KILL "$builder"
 wait "$builder" 2>/dev/null
-check "SIGKILL: litter" test -n "$(litter first masked slow)"
-check "SIGKILL: the old output is untouched" untouched
-check "the next build succeeds" mvm --set mem=300 "${quick[@]}"
-check "and removes the litter" test -z "$(litter first masked slow)"
-check "in the cache too" empty "$cache/tmp"
+check "a build ended by SIGKILL leaves its temporary directory" test -n "$(litter first masked slow)"
+check "a build ended by SIGKILL leaves the old output untouched" untouched
+check "the build after SIGKILL succeeds" mvm --set mem=300 "${quick[@]}"
+check "the build after SIGKILL removes the litter" test -z "$(litter first masked slow)"
+check "the build after SIGKILL empties the cache's tmp" empty "$cache/tmp"
 
 # ---- at once ----
 
@@ -293,64 +293,64 @@ twice=(-q --cache "$test_dir/cache2" --set toplevel="$bulk" "$test_dir/vm.yaml" 
 "$MVMBUILD" "${twice[@]}" >"$test_dir/one" 2>&1 & first=$!
 "$MVMBUILD" "${twice[@]}" >"$test_dir/two" 2>&1 & second=$!
 wait $first
-check "two builds of the same output at once: the one" test $? = 0
+check "of two builds of the same output at once, the first succeeds" test $? = 0
 wait $second
-check "the other" test $? = 0
-check "both print the path alone" test "$(cat "$test_dir/one" "$test_dir/two")" = "$out/twice"$'\n'"$out/twice"
-check "without litter" test -z "$(litter first masked slow twice)"
-check "with the same bytes as one alone" "$MVMBUILD" -q --no-cache --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/alone"
-check "exactly" same "$out/alone" "$out/twice"
+check "of two builds of the same output at once, the second succeeds" test $? = 0
+check "two builds at once print the path alone" test "$(cat "$test_dir/one" "$test_dir/two")" = "$out/twice"$'\n'"$out/twice"
+check "two builds at once leave no litter" test -z "$(litter first masked slow twice)"
+check "a build of the same description alone succeeds" "$MVMBUILD" -q --no-cache --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/alone"
+check "two builds at once make the same bytes as one alone" same "$out/alone" "$out/twice"
 
 # ---- disks and caches ----
 
 if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
 	mkdir "$test_dir/small"
 	mount -t tmpfs -o size=24m tmpfs "$test_dir/small"
-	check "a runner on a small disk" mvm --no-cache "$test_dir/vm.yaml" -o "$test_dir/small/runner"
+	check "a runner is built on a small disk" mvm --no-cache "$test_dir/vm.yaml" -o "$test_dir/small/runner"
 	all_of "$test_dir/small/runner" >"$test_dir/small.before"
-	check "a disk that becomes full under the output" fails mvm --no-cache --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$test_dir/small/runner"
-	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
-	expect "that tells why" "$log" 'error: .*No space left on device'
-	check "the old output is untouched" diff "$test_dir/small.before" <(all_of "$test_dir/small/runner")
-	check "there is no litter" test "$(ls -A "$test_dir/small")" = runner
+	check "a build fails when the output's disk becomes full" fails mvm --no-cache --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$test_dir/small/runner"
+	check "a full disk gives status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "the message says that no space is left" "$log" 'error: .*No space left on device'
+	check "a full disk leaves the old output untouched" diff "$test_dir/small.before" <(all_of "$test_dir/small/runner")
+	check "a full disk leaves no litter" test "$(ls -A "$test_dir/small")" = runner
 	rm -rf "$test_dir/small/runner"
 	mount -o remount,size=2m "$test_dir/small"
-	check "a disk that becomes full under a host's disks" \
+	check "a host fails when the output's disk becomes full" \
 		fails mvm host --cache "$test_dir/own-cache" "$test_dir/elsewhere/own-host.yaml" -o "$test_dir/small/host"
-	expect "that tells which, and why" "$log" 'error: demo[1-5]: .*No space left on device'
-	check "no output, no litter" empty "$test_dir/small"
+	expect "the message names the VM and says that no space is left" "$log" 'error: demo[1-5]: .*No space left on device'
+	check "the host on a full disk leaves no output and no litter" empty "$test_dir/small"
 	mount -o remount,size=24m "$test_dir/small"
-	check "a disk that becomes full under the cache" fails mvm --cache "$test_dir/small/cache" --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/full"
-	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
-	expect "that tells why" "$log" 'error: .*small/cache.*No space left on device'
-	check "no output, no litter" test -z "$(litter first masked slow twice alone)"
-	check "no litter in the cache" empty "$test_dir/small/cache/tmp"
+	check "a build fails when the cache's disk becomes full" fails mvm --cache "$test_dir/small/cache" --set toplevel="$bulk" "$test_dir/vm.yaml" -o "$out/full"
+	check "a full cache disk gives status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "the message names the cache and says that no space is left" "$log" 'error: .*small/cache.*No space left on device'
+	check "a full cache disk leaves no output and no litter" test -z "$(litter first masked slow twice alone)"
+	check "a full cache disk leaves no litter in the cache" empty "$test_dir/small/cache/tmp"
 	umount "$test_dir/small"
 
 	mount --bind "$cache" "$test_dir/small"
 	mount -o remount,bind,ro "$test_dir/small"
-	check "a read-only cache that has everything serves" mvm --cache "$test_dir/small" "$test_dir/vm.yaml" -o "$out/full"
-	check "well" same "$out/full" "$out/masked"
+	check "a build succeeds with a read-only cache that lacks nothing" mvm --cache "$test_dir/small" "$test_dir/vm.yaml" -o "$out/full"
+	check "a read-only cache gives the same bytes" same "$out/full" "$out/masked"
 	rm -rf "$out/full"
-	check "a read-only cache that lacks something" fails mvm --cache "$test_dir/small" --set storeDisk.level=4 "$test_dir/vm.yaml" -o "$out/full"
-	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
-	expect "that tells why" "$log" 'error: .*small.*Read-only file system'
+	check "a build fails with a read-only cache that lacks an object" fails mvm --cache "$test_dir/small" --set storeDisk.level=4 "$test_dir/vm.yaml" -o "$out/full"
+	check "the read-only cache gives status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "the message says that the file system is read-only" "$log" 'error: .*small.*Read-only file system'
 	umount "$test_dir/small"
 
 	install -d -m 700 -o 65534 "$test_dir/theirs"
-	check "a cache of somebody else" fails mvm --cache "$test_dir/theirs" "$test_dir/vm.yaml" -o "$out/full"
-	check "status 1, one line" test "$status $(wc -l <"$log")" = "1 1"
-	expect "that tells why" "$log" 'theirs belongs to user 65534 and not to user 0'
-	check "no output, no litter" test -z "$(litter first masked slow twice alone)"
+	check "a build fails with another user's cache" fails mvm --cache "$test_dir/theirs" "$test_dir/vm.yaml" -o "$out/full"
+	check "another user's cache gives status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
+	expect "the message names both users" "$log" 'theirs belongs to user 65534 and not to user 0'
+	check "another user's cache leaves no output and no litter" test -z "$(litter first masked slow twice alone)"
 	mkdir -p "$test_dir/home/.cache"
 	mv "$test_dir/theirs" "$test_dir/home/.cache/mvmbuild"
 	HOME=$test_dir/home mvm "$test_dir/vm.yaml" -o "$out/full"
-	check "as the default it is not used" test "$status" = 0
-	expect "which is told" "$log" 'warning: no cache is used: .*/home/.cache/mvmbuild belongs to user 65534'
-	check "and left alone" empty "$test_dir/home/.cache/mvmbuild"
+	check "a build succeeds when the default cache is another user's" test "$status" = 0
+	expect "the build warns that it uses no cache" "$log" 'warning: no cache is used: .*/home/.cache/mvmbuild belongs to user 65534'
+	check "another user's default cache is left alone" empty "$test_dir/home/.cache/mvmbuild"
 	rm -rf "$out/full"
 else
-	skip "full disks and strange caches" "needs root and mount namespaces"
+	skip "full disks and caches of others" "needs root and mount namespaces"
 fi
 
 # ---- wrong in every way ----
@@ -358,10 +358,10 @@ fi
 # wrong DESCRIPTION STATUS REGEX ARGUMENT...: one error, with its place, no output.
 wrong() {
 	mvm --no-cache -o "$out/wrong" "${@:4}"
-	check "$1: status $2" test "$status" = "$2"
-	check "$1: one error" test "$(grep -c ' error: ' "$log")" = 1
-	expect "$1: that tells what" "$log" "$3"
-	check "$1: nothing on standard output, no output" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
+	check "$1: the status is $2" test "$status" = "$2"
+	check "$1: there is one error" test "$(grep -c ' error: ' "$log")" = 1
+	expect "$1: the message has the reason" "$log" "$3"
+	check "$1: there is nothing on standard output, no output and no litter" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
 }
 # with KEY=VALUE: the description, with a line of it instead.
 with() { sed "s|^${1%%=*}:.*|${1%%=*}: ${1#*=}|" "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"; }
@@ -370,12 +370,12 @@ store=$NIX_STORE_DIR none=$NIX_STORE_DIR/00000000000000000000000000000000-none
 sed /^toplevel:/d "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"
 wrong "no toplevel" 3 'wrong.yaml:1:1: error: .*toplevel' "$test_dir/wrong.yaml"
 with "toplevel=$(find "$store" -maxdepth 1 -name '*-words-1.0')"
-wrong "a toplevel without init" 4 'wrong.yaml:2:11: error: .*-words-1.0 has no init' "$test_dir/wrong.yaml"
+wrong "a toplevel without an init" 4 'wrong.yaml:2:11: error: .*-words-1.0 has no init' "$test_dir/wrong.yaml"
 with toplevel=/etc
 wrong "a toplevel that is not in the store" 4 'wrong.yaml:2:11: error: .*/etc is not in the store' "$test_dir/wrong.yaml"
 with "toplevel=$none"
-wrong "a toplevel that is not there" 4 "wrong.yaml:2:11: error: .*$none" "$test_dir/wrong.yaml"
-wrong "a further path that is not there" 4 "error: .*$none" --set "storePaths=[$none]" "$test_dir/vm.yaml"
+wrong "a toplevel that does not exist" 4 "wrong.yaml:2:11: error: .*$none" "$test_dir/wrong.yaml"
+wrong "a further store path that does not exist" 4 "error: .*$none" --set "storePaths=[$none]" "$test_dir/vm.yaml"
 
 # A copy of Nix's state, to be broken.
 state=$test_dir/state
@@ -403,15 +403,15 @@ mkdir "$test_dir/nobody-home"
 head -c 100000 /dev/urandom >"$test_dir/random"
 for name in text nothing nobody-home random none-such; do
 	with "kernel=$test_dir/$name"
-	wrong "a kernel that is none ($name)" 4 "wrong.yaml:4:9: error: .*$test_dir/$name" "$test_dir/wrong.yaml"
+	wrong "a file that is not a kernel ($name)" 4 "wrong.yaml:4:9: error: .*$test_dir/$name" "$test_dir/wrong.yaml"
 done
 mkdir -p "$test_dir/bare/boot" "$test_dir/bare/lib/modules"
 cp "$kernel"/boot/vmlinuz-* "$test_dir/bare/boot/"
 cp -r "$kernel"/lib/modules/* "$test_dir/bare/lib/modules/"
 find "$test_dir/bare" -name 'squashfs.ko*' -delete
 with "kernel=$test_dir/bare"
-wrong "a module that the kernel package has not" 4 'wrong.yaml:4:9: error: .*squashfs' "$test_dir/wrong.yaml"
-wrong "a kernel that finds no disk of this hypervisor" 4 "error: .*CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES" --hypervisor stratovirt --set volumes=[] --set interfaces=[] "$test_dir/vm.yaml"
+wrong "a module that the kernel package lacks" 4 'wrong.yaml:4:9: error: .*squashfs' "$test_dir/wrong.yaml"
+wrong "a kernel that cannot find this hypervisor's disks" 4 "error: .*CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES" --hypervisor stratovirt --set volumes=[] --set interfaces=[] "$test_dir/vm.yaml"
 
 volumes() { sed "/^volumes:/,\$d" "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"; printf 'volumes:\n' >>"$test_dir/wrong.yaml"; printf -- '  - %s\n' "$@" >>"$test_dir/wrong.yaml"; }
 volumes '{image: a.img, size: 8}' '{image: a.img, size: 9}'
@@ -431,23 +431,23 @@ rm "$test_dir/huge.yaml"
 wrong "a bomb of aliases" 3 'wrong.yaml:[0-9]+:[0-9]+: error: .*alias' "$test_dir/wrong.yaml"
 { cat "$test_dir/vm.yaml"; seq -f 'unknown%.0f: 1' 10000; } >"$test_dir/wrong.yaml"
 start=$(date +%s%N)
-check "ten thousand mistakes" fails mvm --no-cache "$test_dir/wrong.yaml" -o "$out/wrong"
-check "status 3" test "$status" = 3
-check "soon ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 150000
-expect "the first is told, with its place" "$log" 'wrong.yaml:7:1: error: unknown option "unknown1"'
-check "nothing on standard output, no output" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
+check "a description with ten thousand mistakes is refused" fails mvm --no-cache "$test_dir/wrong.yaml" -o "$out/wrong"
+check "ten thousand mistakes end with status 3" test "$status" = 3
+check "ten thousand mistakes are reported in linear time ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 150000
+expect "the first of ten thousand mistakes is reported with its position" "$log" 'wrong.yaml:7:1: error: unknown option "unknown1"'
+check "ten thousand mistakes print nothing on standard output and leave no output" test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
 
 # ---- installed ----
 
 if ! make -q -C "$top" BUILD="$(dirname "$MVMBUILD")" all >/dev/null 2>&1; then
-	skip "make install" "this program is not of the sources as they are now"
+	skip "make install installs the program" "this program is not of the sources as they are now"
 else
-	check "make install" make -s -C "$top" BUILD="$(dirname "$MVMBUILD")" install DESTDIR="$test_dir/de st" PREFIX=/usr
-	check "has put a program there that builds" "$test_dir/de st/usr/bin/mvmbuild" -q --no-cache "$test_dir/vm.yaml" -o "$out/installed"
-	check "the same as ours" same "$out/masked" "$out/installed"
-	check "a man page" test -s "$test_dir/de st/usr/share/man/man1/mvmbuild.1"
-	check "the expressions for Nix" nix-instantiate --parse "$test_dir/de st/usr/share/mvmbuild/nix/runner.nix"
-	check "make uninstall" make -s -C "$top" uninstall DESTDIR="$test_dir/de st" PREFIX=/usr
-	check "leaves no file" test -z "$(find "$test_dir/de st" -type f)"
+	check "make install succeeds" make -s -C "$top" BUILD="$(dirname "$MVMBUILD")" install DESTDIR="$test_dir/de st" PREFIX=/usr
+	check "the installed program builds a runner" "$test_dir/de st/usr/bin/mvmbuild" -q --no-cache "$test_dir/vm.yaml" -o "$out/installed"
+	check "the installed program makes the same bytes" same "$out/masked" "$out/installed"
+	check "make install installs the man page" test -s "$test_dir/de st/usr/share/man/man1/mvmbuild.1"
+	check "make install installs the Nix expressions" nix-instantiate --parse "$test_dir/de st/usr/share/mvmbuild/nix/runner.nix"
+	check "make uninstall succeeds" make -s -C "$top" uninstall DESTDIR="$test_dir/de st" PREFIX=/usr
+	check "make uninstall leaves no file" test -z "$(find "$test_dir/de st" -type f)"
 fi
 finish

@@ -66,9 +66,9 @@ agree() {
 	hashes store >store.hashes
 	disk_hashes "$2" >disk.hashes
 	database_hashes "$2" >database.hashes
-	check "$1: two paths" test "$(grep -cE " [0-9a-f]{64}$" store.hashes)" = 2
-	check "$1: the disk is what is there" diff store.hashes disk.hashes
-	check "$1: the database says so" diff store.hashes database.hashes
+	check "$1: two store paths were packed" test "$(grep -cE " [0-9a-f]{64}$" store.hashes)" = 2
+	check "$1: the disk has the contents of the store" diff store.hashes disk.hashes
+	check "$1: the guest's database has the hashes of the store" diff store.hashes database.hashes
 }
 
 # A build, one of something else by the same name, and one of the same.
@@ -77,27 +77,27 @@ try() { # WHAT [ARGUMENT]...
 	shift
 	change first
 	rm -rf cache out
-	check "$what: a build" mvm "$@" vm.yaml -o out
+	check "$what: a build succeeds" mvm "$@" vm.yaml -o out
 	agree "$what" out
 	change other
-	check "$what: another content" mvm "$@" vm.yaml -o out
-	agree "$what, another content" out
-	check "$what: nothing changed since" mvm "$@" vm.yaml -o out
-	expect "$what: that is known" log 'is up to date'
+	check "$what: a build succeeds after the contents changed" mvm "$@" vm.yaml -o out
+	agree "$what, after a change" out
+	check "$what: a build succeeds when nothing changed since" mvm "$@" vm.yaml -o out
+	expect "$what: an unchanged store is up to date" log 'is up to date'
 }
 try squashfs
-expect "of the other content one path was packed" <(change third && mvm vm.yaml -o out && cat log) ' 1 store paths packed, 1 from the cache'
+expect "after a change one store path is packed" <(change third && mvm vm.yaml -o out && cat log) ' 1 store paths packed, 1 from the cache'
 cp -a out before
 change fourth
-check "the runner with the third content, and one with the fourth" mvm vm.yaml -o out
+check "a runner with the third contents and one with the fourth build" mvm vm.yaml -o out
 mvm diff --json before out
-check "differ in this path" test "$(jq -r '[.packages[] | .name] | join(" ")' printed)" = data
+check "mvmbuild diff reports that the two runners differ in this path alone" test "$(jq -r '[.packages[] | .name] | join(" ")' printed)" = data
 
 find store -mindepth 1 -maxdepth 1 -printf "$test_dir/store/%f\n" >list
-try "a list" --set closure=list
+try "a list of store paths as the closure" --set closure=list
 printf '%s\n\n1\n%s\n%s\n\n0\n' "$system" "$data" "$data" >graph
-try "a graph" --set closure=graph
-try "a registration of it" --set nixDatabase=registration
+try "an exportReferencesGraph file as the closure" --set closure=graph
+try "the registration instead of a prebuilt database" --set nixDatabase=registration
 if command -v mksquashfs >/dev/null; then try mksquashfs --set storeDisk.engine=mksquashfs; else skip mksquashfs "not there"; fi
 if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.erofs >/dev/null; then try erofs --set storeDiskType=erofs; else skip erofs "no mkfs.erofs"; fi
 
@@ -111,11 +111,11 @@ changes() { # PROGRAM [ARGUMENT]...
 	chmod +x "bin/$program"
 	change before
 	rm -rf cache out
-	check "$program: what changes after it was hashed is refused" fails env PATH="$test_dir/bin:$PATH" \
+	check "$program: contents that change after they were hashed are refused" fails env PATH="$test_dir/bin:$PATH" \
 		"$MVMBUILD" -q --progress none --cache cache "$@" vm.yaml -o out
 	cp .check log
-	expect "$program: with its name" log "error: $data was modified: it had the hash sha256:"
-	check "$program: nothing was made of it" test ! -e out -a -z "$(find cache -name '*data*' 2>/dev/null)"
+	expect "$program: the message names the store path" log "error: $data was modified: it had the hash sha256:"
+	check "$program: no runner and no object is made of them" test ! -e out -a -z "$(find cache -name '*data*' 2>/dev/null)"
 	rm -r bin
 }
 fails() { ! "$@"; }
@@ -126,10 +126,10 @@ changes mkfs.erofs --set storeDiskType=erofs
 printf 'vms:\n  one: {config: &vm {toplevel: %s, storeDir: %s, kernel: %s, stage1: {modules: []}, nixDatabase: prebuilt}}\n  two: {config: *vm}\n' "$system" "$test_dir/store" \
 	"$test_dir/kernel" >host.yaml
 try_host() { # WHAT
-	check "$1" mvm host host.yaml -o host
-	agree "$1, one" host/runners/one
-	agree "$1, two" host/runners/two
-	check "$1: of one disk" test host/runners/one/share/microvm/stage1.squashfs -ef host/runners/two/share/microvm/stage1.squashfs
+	check "$1 builds" mvm host host.yaml -o host
+	agree "$1, VM one" host/runners/one
+	agree "$1, VM two" host/runners/two
+	check "$1: the VMs share one disk" test host/runners/one/share/microvm/stage1.squashfs -ef host/runners/two/share/microvm/stage1.squashfs
 }
 try_host "a host"
 change fifth

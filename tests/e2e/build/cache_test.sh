@@ -58,24 +58,24 @@ damage() {
 
 # ---- what it has ----
 
-check "statistics of a cache that is not there yet" "$MVMBUILD" cache stats
-check "but one that is named must be" fails cache_command stats
-check "a cold build" build
+check "cache stats succeeds for the default cache that does not exist yet" "$MVMBUILD" cache stats
+check "cache stats fails for a cache that was named and does not exist" fails cache_command stats
+check "a build with a cold cache succeeds" build
 good=$(sum "$out")
-expect "packs all" "$log" "$paths store paths packed, 0 from the cache"
-check "the cache has one object for each path" test "$(stat_of .objects)" = "$paths"
-check "which are $paths" test "$paths" = 304
-check "few files hold them" test "$(objects | wc -l)" -le 6
-check "the small ones in bundles" test "$(stat_of .bundledObjects)" = 301
-check "text says the same" cache_command stats
-expect "settings and numbers" "$printed" " 304 .* squashfs-.*zstd"
-check "a warm build" build
-expect "takes all from the cache" "$log" "0 store paths packed, $paths from the cache"
-check "has the same bytes" same
+expect "a cold cache packs every store path" "$log" "$paths store paths packed, 0 from the cache"
+check "the cache has one object for each store path" test "$(stat_of .objects)" = "$paths"
+check "the closure has 304 store paths" test "$paths" = 304
+check "at most six files hold them" test "$(objects | wc -l)" -le 6
+check "the small objects lie in bundles" test "$(stat_of .bundledObjects)" = 301
+check "cache stats prints text too" cache_command stats
+expect "the text has the settings and the number of objects" "$printed" " 304 .* squashfs-.*zstd"
+check "a build with a warm cache succeeds" build
+expect "a warm cache supplies every store path" "$log" "0 store paths packed, $paths from the cache"
+check "a warm cache gives the same bytes" same
 with_threads() { build -j1 && same && build -j4 && same; }
-check "with one thread and with four" with_threads
-check "the cache is sound" cache_command verify
-expect "which is told" "$printed" '304 objects, .*: all sound'
+check "one thread and four threads give the same bytes" with_threads
+check "cache verify finds the cache sound" cache_command verify
+expect "cache verify reports how many objects are sound" "$printed" '304 objects, .*: all sound'
 
 # ---- damage ----
 
@@ -85,60 +85,60 @@ damaged=$(large)
 rot() { cp -a --attributes-only "$1" "$test_dir/times" && damage "$@" && chmod --reference "$test_dir/times" "$1" && touch -r "$test_dir/times" "$1"; }
 for place in 0 700000 1400000; do
 	rot "$damaged" "$place"
-	check "a byte that rots in a large object" build
-	expect "is told" "$log" "^mvmbuild: warning: $damaged was damaged: its store path is packed anew"
-	expect "that path alone is packed" "$log" "1 store paths packed, $((paths - 1)) from the cache"
-	check "the same bytes" same
+	check "a build with a rotten byte at $place in a large object succeeds" build
+	expect "it warns of the byte at $place" "$log" "^mvmbuild: warning: $damaged was damaged: its store path is packed anew"
+	expect "it packs the store path with the rotten byte at $place alone" "$log" "1 store paths packed, $((paths - 1)) from the cache"
+	check "the rotten byte at $place does not change the image" same
 done
-check "the next build" build
-expect "has nothing to pack" "$log" "0 store paths packed"
-expect_no "and nothing to tell" "$log" "warning:"
+check "the build after one that was interrupted succeeds" build
+expect "it has nothing left to pack" "$log" "0 store paths packed"
+expect_no "it prints no warning" "$log" "warning:"
 for misplaced in "mkdir" "mkfifo" "ln -s nowhere"; do
 	rm -f "$damaged" && $misplaced "$damaged"
-	check "$misplaced where an object should be" build
-	check "the same bytes" same
-	check "an object is there" test -f "$damaged" -a ! -L "$damaged"
+	check "a build succeeds with $misplaced in an object's place" build
+	check "$misplaced in an object's place does not change the image" same
+	check "an object replaces $misplaced" test -f "$damaged" -a ! -L "$damaged"
 done
 rm "$damaged" && mkdir "$damaged" && echo mine >"$damaged/mine"
-check "a directory with something in it" build
-check "is put aside" grep -qx mine "$damaged.aside-0/mine"
-check "a clean-up" cache_command gc
-expect "names it" "$log" "warning: $damaged.aside-0 is nothing of a cache"
+check "a build succeeds with a directory in an object's place" build
+check "the directory is moved aside with its contents" grep -qx mine "$damaged.aside-0/mine"
+check "cache gc succeeds with that directory in the cache" cache_command gc
+expect "cache gc warns about the directory that was moved aside" "$log" "warning: $damaged.aside-0 is nothing of a cache"
 rm -r "$damaged.aside-0"
 rot "$damaged" 4321
-check "damage is found" fails cache_command verify --dry-run
-expect "and named" "$printed" "^damaged: $damaged\$"
-check "a dry run changes nothing" test -e "$damaged"
-check "without it" fails cache_command verify
-check "what is damaged goes" test ! -e "$damaged"
-check "the rest is sound" cache_command verify
-check "the next build" build
-expect "packs that path alone" "$log" "1 store paths packed, $((paths - 1)) from the cache"
-check "the same bytes" same
+check "cache verify --dry-run fails for a damaged object" fails cache_command verify --dry-run
+expect "cache verify --dry-run names the damaged object" "$printed" "^damaged: $damaged\$"
+check "cache verify --dry-run changes nothing" test -e "$damaged"
+check "cache verify fails for a damaged object" fails cache_command verify
+check "cache verify removes the damaged object" test ! -e "$damaged"
+check "after that the cache is sound" cache_command verify
+check "the build after cache verify succeeds" build
+expect "it packs the one store path that was damaged" "$log" "1 store paths packed, $((paths - 1)) from the cache"
+check "it makes the same bytes after the damage" same
 damage "$(bundle)" 300
-check "damage in a bundle" fails cache_command verify --dry-run
-expect "is named with its path" "$printed" '^damaged: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service$'
-check "a build heals it by itself" build
-expect "by packing one path" "$log" "1 store paths packed, $((paths - 1)) from the cache"
-expect "which it tells" "$log" 'warning: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service was damaged: its store path is packed anew'
-check "the same bytes" same
-check "and by taking it away" cache_command verify
-check "all is complete" build
-expect "nothing is packed" "$log" "0 store paths packed"
-check "the same bytes" same
+check "cache verify --dry-run fails for damage in a bundle" fails cache_command verify --dry-run
+expect "it names the bundle and the store path that is damaged" "$printed" '^damaged: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service$'
+check "a build with a damaged bundle succeeds" build
+expect "it packs the one damaged store path of the bundle" "$log" "1 store paths packed, $((paths - 1)) from the cache"
+expect "it warns that this store path was damaged" "$log" 'warning: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service was damaged: its store path is packed anew'
+check "a damaged bundle gives the same bytes" same
+check "after the build the cache is sound: the damage is gone" cache_command verify
+check "a build with the mended cache succeeds" build
+expect "the mended cache lacks nothing" "$log" "0 store paths packed"
+check "the mended cache gives the same bytes" same
 truncate -s -3 "$(bundle)"
-check "a bundle that is cut off" fails cache_command verify --dry-run
-check "is healed as a whole" build
-expect "which is told" "$log" 'warning: .*/\.bundles/[0-9a-f]{16} was damaged: the small store paths in it are packed anew'
-expect "by packing its paths" "$log" '[1-9][0-9]* store paths packed'
-check "the same bytes" same
+check "cache verify --dry-run fails for a truncated bundle" fails cache_command verify --dry-run
+check "a build with a truncated bundle succeeds" build
+expect "it warns that the whole bundle was damaged" "$log" 'warning: .*/\.bundles/[0-9a-f]{16} was damaged: the small store paths in it are packed anew'
+expect "it packs the bundle's store paths" "$log" '[1-9][0-9]* store paths packed'
+check "a truncated bundle gives the same bytes" same
 echo mine >"$cache/notes"
 echo mine >"$(dirname "$(large)")/notes"
-check "a file that is not the cache's" cache_command verify
-expect "is named" "$log" "warning: $cache/notes is nothing of a cache"
-expect "here, too" "$log" 'warning: .*squashfs-.*/notes is nothing of a cache'
-check "a clean-up" cache_command gc --max-size 0
-check "leaves it alone" test -s "$cache/notes"
+check "cache verify succeeds with a foreign file in the cache" cache_command verify
+expect "cache verify warns about the foreign file" "$log" "warning: $cache/notes is nothing of a cache"
+expect "cache verify warns about a foreign file among the objects too" "$log" 'warning: .*squashfs-.*/notes is nothing of a cache'
+check "cache gc succeeds with a foreign file in the cache" cache_command gc --max-size 0
+check "cache gc leaves the foreign file alone" test -s "$cache/notes"
 rm "$cache/notes" "$cache"/*/notes
 
 # ---- killed ----
@@ -152,7 +152,7 @@ for delay in 0.02 0.05 0.08 0.12 0.16 0.2 0.25 0.3 0.4 0.5; do
 	wait "$builder" 2>/dev/null
 	if ! { build && same && cache_command verify && empty "$cache/tmp"; }; then wrong=$((wrong + 1)); fi
 done
-check "killed at ten moments, the next build is right, the cache sound and without litter" test "$wrong" = 0
+check "after a build killed at ten moments the next one is right, and the cache sound and without litter" test "$wrong" = 0
 
 # ---- at once ----
 
@@ -162,10 +162,10 @@ for n in 1 2 3; do
 done
 for n in 1 2 3; do
 	wait "${builders[n]}"
-	check "three builds at once: $n" test $? = 0
-	check "the same bytes" same_in "$out.$n"
+	check "the build $n of three at once succeeds" test $? = 0
+	check "the build $n of three at once has the same bytes" same_in "$out.$n"
 done
-check "the cache is sound" cache_command verify
+check "after three builds at once the cache is sound" cache_command verify
 builds() { # SUFFIX
 	local i
 	for i in 1 2 3 4; do build_to "$1" -j"$i" && same_in "$out$1" || return; done
@@ -177,16 +177,16 @@ done
 clean_ups & cleaner=$!
 for n in 1 2 3; do
 	wait "${builders[n]}"
-	check "three builds beside clean-ups that take all they may: $n" test $? = 0
+	check "the builds $n beside cache gc succeed and are right" test $? = 0
 done
-check "clean-ups go on" kill "$cleaner"
+check "cache gc ran beside the builds until the end" kill "$cleaner"
 wait "$cleaner" 2>/dev/null
-check "the cache is sound" cache_command verify
+check "after cache gc beside builds the cache is sound" cache_command verify
 
 # ---- clean-up ----
 
 slow=(--set toplevel="$slow_system" --set storeDisk.level=19 -j1)
-check "a cache to be used" build --set storeDisk.level=19
+check "a build with another compression level succeeds" build --set storeDisk.level=19
 before=$(stat_of .objects)
 build "${slow[@]}" & builder=$!
 # One of its files is an object that it writes: it has said what it needs, and has not finished.
@@ -194,39 +194,39 @@ stop_it() {
 	[ -n "$(find "$cache/tmp" -name '[0-9]*' -size +0)" ] && program=$(pgrep -P "$builder" -x mvmbuild) &&
 		kill -STOP "$program"
 }
-check "a build in its middle" wait_while_alive "$builder" stop_it
-check "a clean-up that would take all" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
-check "leaves what the build needs" test "$(stat_of ".settings[\"$(basename "$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
-check "which is told" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
-expect "in numbers" "$test_dir/.check" '"needed": *\{'
+check "a build can be stopped while it packs" wait_while_alive "$builder" stop_it
+check "cache gc --max-size 0 succeeds beside a stopped build" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
+check "cache gc leaves the objects that the stopped build needs" test "$(stat_of ".settings[\"$(basename "$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
+check "cache gc --json succeeds beside a stopped build" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
+expect "cache gc --json prints how much is needed" "$test_dir/.check" '"needed": *\{'
 kill -CONT "$program"
 wait "$builder"
-check "the build ends well" test $? = 0
-expect "with what was there" "$log" "[12] store paths packed, $((paths - 1)) from the cache"
-check "a dry run" cache_command gc --max-size 0 --dry-run
-expect "tells what would go" "$printed" '^would free [0-9]+ objects.*; 0 objects'
-check "and takes nothing" test "$(stat_of .objects)" -ge "$before"
-check "a clean-up after" cache_command gc --max-size 0
-check "takes all" test "$(stat_of .objects)" = 0
+check "the stopped build goes on and ends well" test $? = 0
+expect "the stopped build found what it had counted on" "$log" "[12] store paths packed, $((paths - 1)) from the cache"
+check "cache gc --dry-run succeeds" cache_command gc --max-size 0 --dry-run
+expect "cache gc --dry-run prints what would be freed" "$printed" '^would free [0-9]+ objects.*; 0 objects'
+check "cache gc --dry-run frees nothing" test "$(stat_of .objects)" -ge "$before"
+check "cache gc succeeds when no build runs" cache_command gc --max-size 0
+check "cache gc --max-size 0 removes every object" test "$(stat_of .objects)" = 0
 check "no directory of objects is left" test -z "$(find "$cache" -mindepth 1 -name 'squashfs-*')"
-check "a build" build
+check "a build fills the cache again" build
 touch -d '40 days ago' "$(large)"
 old=$(large)
-check "by age" cache_command gc --max-age 30d
-expect "one object goes" "$printed" '^freed 1 objects'
-check "the old one" test ! -e "$old"
-check "a build" build
+check "cache gc --max-age succeeds" cache_command gc --max-age 30d
+expect "cache gc --max-age removes one object" "$printed" '^freed 1 objects'
+check "it is the old one" test ! -e "$old"
+check "a build makes the removed object again" build
 touch -d '40 days ago' "$(large)"
-check "that uses it" build
-check "by age" cache_command gc --max-age 30d
-expect "nothing goes" "$printed" '^freed 0 objects'
+check "a build uses the object whose time stamp is old" build
+check "cache gc --max-age succeeds after that" cache_command gc --max-age 30d
+expect "an object that was just used is not removed" "$printed" '^freed 0 objects'
 touch -d '3 days ago' "$(large)"
 old=$(large)
-check "by size" cache_command gc --max-size 4M
-check "what was not used for the longest is the first to go" test ! -e "$old"
-check "not more than is wanted" test "$(stat_of .bytes)" -gt 2000000
-check "a build" build
-check "the same bytes" same
+check "cache gc --max-size 4M succeeds" cache_command gc --max-size 4M
+check "the object that was not used for the longest time is the first to go" test ! -e "$old"
+check "no more is removed than was asked for" test "$(stat_of .bytes)" -gt 2000000
+check "a build after cache gc --max-size succeeds" build
+check "cache gc --max-size does not change the bytes" same
 
 # ---- of others ----
 
@@ -235,41 +235,41 @@ cp -a "$cache" "$theirs"
 chmod -R a+rX "$theirs"
 from=(--cache-from "$theirs")
 cache=$test_dir/own
-check "a cache to read from" build "${from[@]}"
-expect "has all" "$log" "0 store paths packed, $paths from the cache"
-check "the same bytes" same
-check "the own cache stays empty" test -z "$(find "$cache"/squashfs-* -type f)"
+check "a build with a cache to read from succeeds" build "${from[@]}"
+expect "the cache to read from supplies every store path" "$log" "0 store paths packed, $paths from the cache"
+check "a cache to read from gives the same bytes" same
+check "the build's own cache stays empty" test -z "$(find "$cache"/squashfs-* -type f)"
 find "$theirs" -printf '%p %s %T@ %C@\n' | sort >"$test_dir/theirs.before"
 victim=$(find "$theirs" -type f -size +500k | sort | head -n 1)
 damage "$victim" 4321
 chmod 444 "$victim"
-check "one damaged object in it" build "${from[@]}"
-expect "is made anew" "$log" "1 store paths packed, $((paths - 1)) from the cache"
-check "the same bytes" same
-check "in the own cache" test "$(find "$cache"/squashfs-* -type f | wc -l)" = 1
-check "the other is left as it was" test "$(diff "$test_dir/theirs.before" <(find "$theirs" -printf '%p %s %T@ %C@\n' | sort) | grep -c '^>')" = 1
+check "a build with a damaged object in the cache to read from succeeds" build "${from[@]}"
+expect "it packs the damaged object's store path" "$log" "1 store paths packed, $((paths - 1)) from the cache"
+check "a damaged cache to read from gives the same bytes" same
+check "the new object is in the build's own cache" test "$(find "$cache"/squashfs-* -type f | wc -l)" = 1
+check "the cache to read from is not changed" test "$(diff "$test_dir/theirs.before" <(find "$theirs" -printf '%p %s %T@ %C@\n' | sort) | grep -c '^>')" = 1
 chmod g+w "$theirs"
-check "where a group may write" fails build "${from[@]}"
-expect "is refused" "$log" 'theirs, of a cache to read from, can be written to by others'
+check "a cache to read from that a group may write to is refused" fails build "${from[@]}"
+expect "the error says who else can write to it" "$log" 'theirs, of a cache to read from, can be written to by others'
 chmod g-w "$theirs"
 if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
 	mkdir "$test_dir/mounted" && mount --bind "$theirs" "$test_dir/mounted" && mount -o remount,bind,ro "$test_dir/mounted"
-	check "on a read-only file system" build --cache-from "$test_dir/mounted"
-	check "the same bytes" same
+	check "a build reads a cache on a read-only file system" build --cache-from "$test_dir/mounted"
+	check "a read-only cache to read from gives the same bytes" same
 	install -d -o 65534 -m 755 "$test_dir/user" "$test_dir/user/home"
-	check "for a user, of root's" as_nobody env HOME="$test_dir/user/home" "$(lend "$MVMBUILD")" -v --progress plain \
+	check "another user's build reads root's cache" as_nobody env HOME="$test_dir/user/home" "$(lend "$MVMBUILD")" -v --progress plain \
 		--no-cache --cache-from "$test_dir/mounted" "$test_dir/vm.yaml" -o "$test_dir/user/out"
-	expect "nearly all" "$test_dir/.check" "1 store paths packed, $((paths - 1)) from the cache"
-	check "the same bytes" same_in "$test_dir/user/out"
+	expect "root's cache supplies all but one object" "$test_dir/.check" "1 store paths packed, $((paths - 1)) from the cache"
+	check "another user's build has the same bytes" same_in "$test_dir/user/out"
 	umount "$test_dir/mounted"
 	chown 65534 "$victim"
-	check "a file of somebody else in it" build "${from[@]}"
-	check "is passed over" same
+	check "a build succeeds with another user's file in the cache to read from" build "${from[@]}"
+	check "another user's file is not used" same
 	chown -R 65534 "$theirs"
-	check "one of somebody else" fails build "${from[@]}"
-	expect "is refused" "$log" 'belongs to user 65534, who could put anything there; --cache-owner 65534'
-	check "unless its owner is named" build "${from[@]}" --cache-owner 65534
-	check "the same bytes" same
+	check "another user's cache to read from is refused" fails build "${from[@]}"
+	expect "the message names the user and --cache-owner" "$log" 'belongs to user 65534, who could put anything there; --cache-owner 65534'
+	check "--cache-owner allows that user's cache" build "${from[@]}" --cache-owner 65534
+	check "that user's cache gives the same bytes" same
 else
 	skip "caches of other users" "needs root and mount namespaces"
 fi

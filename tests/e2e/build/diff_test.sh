@@ -32,48 +32,48 @@ different() {
 	[ "$text $json" = "$1 $1" ]
 }
 verdict() { jq -r '"\(.reboot): \(.reasons | join(", "))"' told.json; }
-check "a build" build -o one
-check "another of the same" build -o two
-check "do not differ: status 0" different 0 one two
-check "which is told" test "$(cat told)" = 'no difference' -a "$(verdict)" = 'false: '
+check "a first runner builds" build -o one
+check "a second runner of the same description builds" build -o two
+check "two runners of one description do not differ: status 0" different 0 one two
+check "no difference is reported, and no reboot is needed" test "$(cat told)" = 'no difference' -a "$(verdict)" = 'false: '
 ln -s two link
-check "nor does one with a link to the other" different 0 one link
+check "a runner does not differ from a link to the other one" different 0 one link
 
-check "a build with more memory" build --set mem=768 -o memory
-check "differs: status 1" different 1 one memory
-check "by the command line alone" test "$(verdict)" = 'true: command line, start of the VM'
-expect "what was" told '^  - -m 512M$'
-expect "and what is" told '^  \+ -m 768M$'
-expect "for the reader" told '^  mem: 512 -> 768$'
-check "the closure is the same" jq -e '.packages == [] and .before.paths == .after.paths' told.json
+check "a runner with more memory builds" build --set mem=768 -o memory
+check "a runner with more memory differs: status 1" different 1 one memory
+check "more memory changes the command line and the start of the VM alone" test "$(verdict)" = 'true: command line, start of the VM'
+expect "the old memory argument is printed with a minus" told '^  - -m 512M$'
+expect "the new memory argument is printed with a plus" told '^  \+ -m 768M$'
+expect "the change of the option mem is printed" told '^  mem: 512 -> 768$'
+check "more memory leaves the closure as it was" jq -e '.packages == [] and .before.paths == .after.paths' told.json
 
-check "a build for another user of the host" build --set hostUser=somebody -o user
-check "differs" different 1 one user
-check "only on the host: no reboot" test "$(verdict)" = 'false: '
-expect "and it says so" told '^reboot: no$'
+check "a runner for another user of the host builds" build --set hostUser=somebody -o user
+check "another user of the host is a difference" different 1 one user
+check "another user of the host needs no reboot of the guest" test "$(verdict)" = 'false: '
+expect "the text says that no reboot is needed" told '^reboot: no$'
 
-check "a build with more in it" build --set storePaths="[$more]" -o closure
-check "differs" different 1 one closure
-check "by what it has more" test "$(jq -r '.after.paths - .before.paths' told.json)" = \
+check "a runner with a further store path builds" build --set storePaths="[$more]" -o closure
+check "a further store path is a difference" different 1 one closure
+check "the number of store paths grows by those of the further one's closure" test "$(jq -r '.after.paths - .before.paths' told.json)" = \
 	"$(comm -13 <(nix-store -qR "$system" | LC_ALL=C sort) <(nix-store -qR "$system" "$more" | LC_ALL=C sort -u) | wc -l)"
-check "each path's size counts" test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = "$(jq -r '.after.narSize - .before.narSize' told.json)"
-check "and needs a reboot" test "$(jq -r '.reboot, (.reasons | index("closure") != null), (.reasons | index("store disk") != null)' told.json | tr '\n' ' ')" = 'true true true '
-check "the other way round it is what goes" different 1 closure one
-check "as much" test "$(jq -r '[.packages[].kind] | unique | join(",")' told.json)" = removed
+check "the size changes of the store paths add up to the whole" test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = "$(jq -r '.after.narSize - .before.narSize' told.json)"
+check "another closure needs a reboot, for the closure and the store disk" test "$(jq -r '.reboot, (.reasons | index("closure") != null), (.reasons | index("store disk") != null)' told.json | tr '\n' ' ')" = 'true true true '
+check "the other way round it differs too" different 1 closure one
+check "the other way round the store paths are removed" test "$(jq -r '[.packages[].kind] | unique | join(",")' told.json)" = removed
 
-check "a build with another volume" build --set 'volumes=[{image: data.img, size: 16, mountPoint: /srv}]' -o volume
-check "differs" different 1 one volume
-check "in the guest" test "$(jq -r '.reasons | index("mounts") != null' told.json)" = true
+check "a runner with another volume builds" build --set 'volumes=[{image: data.img, size: 16, mountPoint: /srv}]' -o volume
+check "another volume is a difference" different 1 one volume
+check "another volume changes the guest's mounts" test "$(jq -r '.reasons | index("mounts") != null' told.json)" = true
 
 cp -r two damaged
 chmod u+w damaged/share/microvm/stage1.squashfs damaged/share/microvm
 printf x | dd of=damaged/share/microvm/stage1.squashfs bs=1 seek=5000 conv=notrunc status=none
-check "one byte of the store disk" different 1 one damaged
-check "is a difference" test "$(verdict)" = 'true: store disk'
+check "one changed byte of the store disk is a difference" different 1 one damaged
+check "it is a difference of the store disk, with a reboot" test "$(verdict)" = 'true: store disk'
 rm damaged/share/microvm/initrd
-check "a file that is not there" different 1 one damaged
-expect "is one" told '^  - share/microvm/initrd$'
+check "a file that is missing is a difference" different 1 one damaged
+expect "the missing file is printed with a minus" told '^  - share/microvm/initrd$'
 
-check "what is no runner: status 4" different 4 one nix
-expect "and why" said 'nix is not a runner of mvmbuild'
+check "a directory that is not a runner ends with status 4" different 4 one nix
+expect "the error names the directory that is not a runner" said 'nix is not a runner of mvmbuild'
 finish

@@ -29,11 +29,11 @@ sweep() {
 		not_ok "$description ($((fault_problems - before)) of $((fault_tries - tries)))"
 	fi
 }
-sweep "no memory" 8 malloc calloc realloc
-sweep "files that cannot be read" 4 open openat read pread readdir
-sweep "files that cannot be looked at" 3 stat lstat fstat fstatat access
-sweep "files that cannot be written" 3 pwrite fsync renameat2 ftruncate fchmod mkdir
-sweep "no threads" 9 pthread_create
+sweep "calls that allocate memory fail" 8 malloc calloc realloc
+sweep "calls that open and read files fail" 4 open openat read pread readdir
+sweep "calls that look at files fail" 3 stat lstat fstat fstatat access
+sweep "calls that write files fail" 3 pwrite fsync renameat2 ftruncate fchmod mkdir
+sweep "threads cannot be created" 9 pthread_create
 
 # ---- limits ----
 
@@ -52,18 +52,18 @@ ended() {
 		[ -z "$(fault_litter)" ]
 }
 limited -f 8
-check "a limit of file sizes is an error" ended 1 'cannot (write|create) .*: File too large'
+check "a limit of file sizes gives an error" ended 1 'cannot (write|create) .*: File too large'
 descriptors=
 for n in 5 6 7 8 9; do
 	limited -n "$n"
 	[ "$status" = 0 ] || ended "$status" 'Too many open files' >/dev/null || descriptors+=" $n"
 done
-check "too few descriptors are no missing kernel module" test -z "$descriptors"
+check "too few file descriptors are not reported as a missing kernel module" test -z "$descriptors"
 memory=
 # Below this the loader finds no room for the libraries.
 for kib in 75000 80000 90000 100000; do
 	limited -v "$kib"
 	[ "$status" = 0 ] || ended 1 'out of memory|Cannot allocate memory|Resource temporarily unavailable' >/dev/null || memory+=" $kib"
 done
-check "a limit of memory is an error" test -z "$memory"
+check "a limit of memory gives an error" test -z "$memory"
 finish

@@ -34,23 +34,23 @@ all_alive() { [ -e "$linux" ] && [ -e "$host" ] && [ -e "$data" ] && nix-store -
 none_alive() { [ ! -e "$linux" ] && [ ! -e "$host" ] && [ ! -e "$data" ]; }
 
 inputs
-check "--gcroot: builds" compile --gcroot -o "$runner"
+check "a build with --gcroot succeeds" compile --gcroot -o "$runner"
 collect
-check "what the runner needs survives a collection" all_alive
-check "what it carries does not" test ! -e "$toplevel"
-check "the roots of the build are gone" test "$(ls -A "$test_dir/out")" = runner
-check "it starts no worse than before" "$runner/bin/microvm-check"
+check "the store paths that the runner needs survive a collection" all_alive
+check "the store paths that the runner carries inside do not" test ! -e "$toplevel"
+check "the build leaves no roots of its own" test "$(ls -A "$test_dir/out")" = runner
+check "the runner can start after the collection" "$runner/bin/microvm-check"
 inputs
-check "nothing changed, --gcroot again" compile --gcroot -o "$runner"
+check "an unchanged build with --gcroot succeeds" compile --gcroot -o "$runner"
 collect
-check "what the runner needs is still alive" all_alive
+check "the runner's store paths stay alive after an unchanged build" all_alive
 inputs
-check "another build in its place, without preStart's path" compile --gcroot --set "preStart=''" -o "$runner"
+check "a build without preStart's path replaces the runner" compile --gcroot --set "preStart=''" -o "$runner"
 collect
-check "the path that it does not need any more is free" test ! -e "$data" -a -e "$linux" -a -e "$host"
+check "the path that the runner does not need any more is collected" test ! -e "$data" -a -e "$linux" -a -e "$host"
 rm -rf "$runner"
 collect
-check "without the runner all of it is free" none_alive
+check "all paths are collected when the runner is gone" none_alive
 
 # A collection after every single call of Nix, so also between the build's roots and the runner's own.
 inputs
@@ -63,11 +63,11 @@ E2
 chmod +x "$test_dir/bin/nix-store"
 mvm_path=$PATH
 PATH=$test_dir/bin:$PATH
-check "--gcroot with collections during the build" compile --gcroot -o "$runner"
+check "a build with collections beside it succeeds" compile --gcroot -o "$runner"
 PATH=$mvm_path
 collect
-check "everything is alive" all_alive
-check "and carried" grep -q "$toplevel" "$runner/share/microvm/manifest.json"
+check "collections during the build take nothing that it needs" all_alive
+check "the runner carries the toplevel" grep -q "$toplevel" "$runner/share/microvm/manifest.json"
 rm -rf "$runner"
 collect
 
@@ -81,60 +81,60 @@ one_left() { { echo 'vms:' && vm two "mem: 200"; } >"$test_dir/host.yaml"; }
 inputs
 both
 PATH=$test_dir/bin:$PATH
-check "a host, with collections during the build" build_host --gcroot
+check "a host builds with collections beside it" build_host --gcroot
 PATH=$mvm_path
 collect
-check "what its VMs need is alive" all_alive
-check "what they carry is not" test ! -e "$toplevel"
-check "the roots of the build are gone" test -z "$(find "$test_dir/out" -name '.host.*')"
+check "the store paths that the host's VMs need survive" all_alive
+check "the store paths that the host's VMs carry inside do not" test ! -e "$toplevel"
+check "the host's build leaves no roots of its own" test -z "$(find "$test_dir/out" -name '.host.*')"
 inputs
 both
 rm -r "$host_output/share/gcroots"
-check "nothing changed, but its roots are gone" build_host --gcroot
+check "an unchanged host builds after its roots were removed" build_host --gcroot
 collect
-check "they are there again" all_alive
+check "its roots are made again" all_alive
 inputs
 one_left
-check "without the VM that needs it" build_host --gcroot
+check "the host builds without the VM that needs a path" build_host --gcroot
 collect
-check "a path is free" test ! -e "$data" -a -e "$linux" -a -e "$host"
+check "the path of the VM that left is collected" test ! -e "$data" -a -e "$linux" -a -e "$host"
 rm -rf "$host_output"
 collect
-check "without the host all of it is" none_alive
+check "all paths are collected when the host is gone" none_alive
 inputs
 both
-check "a host with direct roots" build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
+check "a host with --gcroot=DIR builds" build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
 collect
-check "what its VMs need is alive" all_alive
+check "--gcroot=DIR keeps the store paths of the host's VMs" all_alive
 inputs
 { echo 'vms:' && vm one "storePaths: [$NIX_STORE_DIR/00000000000000000000000000000000-missing]"; } >"$test_dir/host.yaml"
-check "one that cannot be built" fails build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
+check "a host that cannot be built fails" fails build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
 collect
-check "has not touched the roots" all_alive
+check "a failed host leaves the roots of the old one" all_alive
 rm -rf "$NIX_STATE_DIR/gcroots/microvms/host" "$host_output"
 
 # Direct roots.
 inputs
-check "--gcroot=DIR: builds" compile --gcroot="$direct" -o "$runner"
+check "a build with --gcroot=DIR succeeds" compile --gcroot="$direct" -o "$runner"
 collect
-check "what the runner needs survives a collection" all_alive
-check "what it carries does not" test ! -e "$toplevel"
+check "--gcroot=DIR keeps the store paths that the runner needs" all_alive
+check "the store paths that the runner carries inside are collected" test ! -e "$toplevel"
 check "there is nothing else in the directory of roots" test "$(find "$direct/.." | wc -l)" = 5
 inputs
-check "a build that fails" fails compile --gcroot="$direct" -o "$test_dir/no/such/directory"
+check "a build with --gcroot=DIR fails when its output cannot be made" fails compile --gcroot="$direct" -o "$test_dir/no/such/directory"
 collect
-check "has not touched the roots" all_alive
+check "a failed build leaves the roots of the old runner" all_alive
 inputs
-check "another build in its place" compile --gcroot="$direct" --set "preStart=''" -o "$runner"
+check "a build without preStart's path replaces the runner and its roots" compile --gcroot="$direct" --set "preStart=''" -o "$runner"
 collect
-check "the path that it does not need any more is free" test ! -e "$data" -a -e "$linux" -a -e "$host"
+check "that path is collected" test ! -e "$data" -a -e "$linux" -a -e "$host"
 check "nothing is left of the old roots" test "$(find "$direct/.." | wc -l)" = 4
 mkdir "$NIX_STATE_DIR/gcroots/mine"
 ln -s "$host" "$NIX_STATE_DIR/gcroots/mine/precious"
 inputs
-check "a directory with roots of others is refused" fails compile --gcroot="$NIX_STATE_DIR/gcroots/mine" -o "$runner"
-expect "in so many words" "$log" 'mine has "precious", which is not of our making'
-check "and untouched" test "$(readlink "$NIX_STATE_DIR/gcroots/mine/precious")" = "$host"
+check "a directory with foreign roots is refused" fails compile --gcroot="$NIX_STATE_DIR/gcroots/mine" -o "$runner"
+expect "the message names the foreign root" "$log" 'mine has "precious", which is not of our making'
+check "the foreign root is left alone" test "$(readlink "$NIX_STATE_DIR/gcroots/mine/precious")" = "$host"
 
 # Killed: the build's roots are litter, which the next build removes.
 mkdir "$test_dir/slow"
@@ -144,11 +144,11 @@ chmod +x "$test_dir/slow/nix-store"
 PATH=$test_dir/slow:$PATH
 compile --gcroot -o "$test_dir/out/killed" 2>/dev/null
 PATH=$mvm_path
-check "a killed build leaves the build's roots" test -n "$(find "$test_dir/out" -name '.killed.gcroots*')"
-check "the next one removes them" compile --gcroot -o "$test_dir/out/killed"
-check "all of them" test -z "$(find "$test_dir/out" -name '.killed.*')"
+check "a killed build leaves its own roots" test -n "$(find "$test_dir/out" -name '.killed.gcroots*')"
+check "the build after a killed one succeeds" compile --gcroot -o "$test_dir/out/killed"
+check "it removes the roots of the killed one" test -z "$(find "$test_dir/out" -name '.killed.*')"
 env PATH=/none "$MVMBUILD" -q - --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" --gcroot -o "$test_dir/out/none" >/dev/null 2>"$log" <<<'{hostName: demo}'
 status=$?
-check "without Nix it fails before it builds" test "$status" = 1 -a ! -e "$test_dir/out/none"
-expect "and says so" "$log" 'nix-store.*cannot be started'
+check "without Nix a build with --gcroot fails before it makes anything" test "$status" = 1 -a ! -e "$test_dir/out/none"
+expect "the message names the program that cannot be started" "$log" 'nix-store.*cannot be started'
 finish

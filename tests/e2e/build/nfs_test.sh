@@ -165,46 +165,46 @@ went() {
 	hash=$(sed -n "s/^lab: ${5:-units} elsewhere: status 0, .*, //p" "$console")
 	expect "$1" "$console" "^lab: $2: status 0, $3 store paths packed, $4 from the cache, ${hash:-none}"
 }
-no_litter() { expect "without litter" "$console" "^lab: $1: litter: 0 0$"; }
+no_litter() { expect "$1: no litter is left" "$console" "^lab: $1: litter: 0 0$"; }
 
-expect "builds with a cache on a local disk, to compare with" "$console" "^lab: slow elsewhere: status 0, "
-went "a cold build with a cache on NFS" cold "$paths" 0
-went "a warm one" warm 0 "$paths"
-went "on another machine, with a runner on NFS" "warm there" 0 "$paths"
+expect "a build with a cache on a local disk succeeds, for comparison" "$console" "^lab: slow elsewhere: status 0, "
+went "a cold build with a cache on NFS is right" cold "$paths" 0
+went "a warm build with a cache on NFS is right" warm 0 "$paths"
+went "a build on another machine, with a runner on NFS, is right" "warm there" 0 "$paths"
 no_litter cold
-expect "statistics" "$console" "^lab: stats: +$paths .* all of /mnt/b/cache$"
-expect "and verification" "$console" "^lab: verify: $paths objects, .*: all sound$"
-went "what was damaged elsewhere is noticed, whatever else is known of it" damaged 2 $((paths - 2))
+expect "cache stats works on NFS" "$console" "^lab: stats: +$paths .* all of /mnt/b/cache$"
+expect "cache verify works on NFS" "$console" "^lab: verify: $paths objects, .*: all sound$"
+went "damage done on another machine is noticed" damaged 2 $((paths - 2))
 
-expect "a clean-up on another machine leaves what a running build needs" "$console" \
+expect "cache gc on another machine leaves what a running build needs" "$console" \
 	"^lab: gc beside: freed 1 objects.* $((paths - 1)) of them, .*, because running builds need them$"
-went "a build that publishes the same runner there" "same output there" 0 $((paths + 1)) slow
-went "leaves that of the running one alone" "slow, beside that" 2 $((paths - 1)) slow
+went "a build publishes the same runner from another machine" "same output there" 0 $((paths + 1)) slow
+went "it leaves the build that runs beside it alone" "slow, beside that" 2 $((paths - 1)) slow
 no_litter beside
-expect "a build that is killed" "$console" '^lab: killed: status 137, '
-expect "leaves litter" "$console" '^lab: killed: litter: [1-9][0-9]* 1$'
-went "which the next one removes, on another machine" "after it there" 1 $((paths - 1))
+expect "a build is killed while its cache is on NFS" "$console" '^lab: killed: status 137, '
+expect "the killed build leaves litter" "$console" '^lab: killed: litter: [1-9][0-9]* 1$'
+went "the next build on another machine is right after that" "after it there" 1 $((paths - 1))
 no_litter "after it"
 
-expect "a clean-up of what is open on the same machine" "$console" '^lab: gc of open: freed [0-9]+ objects.*; 0 objects, 0 B stay$'
-expect "leaves files with NFS's names" "$console" '^lab: open: 2$'
-expect "which are no objects" "$console" '^lab: stats with open: +0 .* all of /mnt/a/cache$'
-expect "nor damaged" "$console" '^lab: verify with open: 0 objects, 0 B: all sound$'
-expect "nor freed again" "$console" '^lab: gc with open: freed 0 objects'
-expect_no "and nobody speaks of them" "$console" '^lab: .* with open: .*warning'
+expect "cache gc removes objects that are open on the same machine" "$console" '^lab: gc of open: freed [0-9]+ objects.*; 0 objects, 0 B stay$'
+expect "NFS keeps the open files under names of its own" "$console" '^lab: open: 2$'
+expect "cache stats does not count these files" "$console" '^lab: stats with open: +0 .* all of /mnt/a/cache$'
+expect "cache verify does not report these files as damaged" "$console" '^lab: verify with open: 0 objects, 0 B: all sound$'
+expect "cache gc does not free these files again" "$console" '^lab: gc with open: freed 0 objects'
+expect_no "no command warns of these files" "$console" '^lab: .* with open: .*warning'
 went "a runner whose disk is open is replaced" "output is open" "$paths" 0
-expect "the old one stays while it is open" "$console" '^lab: output is open: litter: 0 1$'
-went "the next build" "output was open" 0 "$paths"
+expect "the old runner stays while its disk is open" "$console" '^lab: output is open: litter: 0 1$'
+went "the build after that is right" "output was open" 0 "$paths"
 no_litter "output was open"
-expect "and nothing has such a name" "$console" '^lab: closed: 0$'
+expect "no file has one of NFS's names at the end" "$console" '^lab: closed: 0$'
 
-expect "a cache that root may not read here (root_squash) is an error" "$console" '^lab: unreadable: error: cannot open the cache /mnt/shared: Permission denied'
-went "one that all may read is read" shared 0 "$paths"
-expect "one of nobody's is refused" "$console" "^lab: nobody's: error: /mnt/theirs, .* belongs to user 65534, .* --cache-owner 65534"
-went "unless he is named" "nobody's, believed" 0 "$paths"
-expect "it has statistics" "$console" "^lab: read-only stats: +$paths .* all of /mnt/theirs$"
-expect "it is verified" "$console" "^lab: read-only verify: $paths objects, .*: all sound$"
-expect "and not cleaned up" "$console" '^lab: read-only gc: .*error: the cache directory /mnt/theirs belongs to user 65534 and not to user 0'
-expect "root's own cache where it is not root is refused" "$console" '^lab: squashed: error: the cache directory .* belongs to user 65534 .*root_squash'
-expect "the guest ends well" "$console" '^lab: done, status 0'
+expect "a cache that root may not read (root_squash) is an error" "$console" '^lab: unreadable: error: cannot open the cache /mnt/shared: Permission denied'
+went "a cache to read from on NFS that everybody may read is used" shared 0 "$paths"
+expect "a cache of the user nobody is refused" "$console" "^lab: nobody's: error: /mnt/theirs, .* belongs to user 65534, .* --cache-owner 65534"
+went "a cache of the user nobody is used when he is named" "nobody's, believed" 0 "$paths"
+expect "cache stats works on a read-only cache" "$console" "^lab: read-only stats: +$paths .* all of /mnt/theirs$"
+expect "cache verify works on a read-only cache" "$console" "^lab: read-only verify: $paths objects, .*: all sound$"
+expect "cache gc refuses another user's cache" "$console" '^lab: read-only gc: .*error: the cache directory /mnt/theirs belongs to user 65534 and not to user 0'
+expect "root's own cache is refused where root is squashed" "$console" '^lab: squashed: error: the cache directory .* belongs to user 65534 .*root_squash'
+expect "the guest ends with status 0" "$console" '^lab: done, status 0'
 finish

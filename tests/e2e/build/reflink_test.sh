@@ -49,31 +49,31 @@ shared_percent() {
 
 for fs in xfs btrfs; do
 	if ! command -v "mkfs.$fs" >/dev/null; then
-		skip "$fs: blocks are shared" "there is no mkfs.$fs"
+		skip "$fs: images share blocks" "there is no mkfs.$fs"
 		continue
 	fi
 	truncate -s 1G "$test_dir/$fs.img"
 	if ! "mkfs.$fs" -q "$test_dir/$fs.img" >"$log" 2>&1 || ! mount -o loop "$test_dir/$fs.img" "$mounted" 2>"$log"; then
-		skip "$fs: blocks are shared" "a file with it cannot be mounted: $(head -n 1 "$log")"
+		skip "$fs: images share blocks" "a file with it cannot be mounted: $(head -n 1 "$log")"
 		continue
 	fi
 	for type in squashfs erofs; do
 		if [ "$type" = erofs ] && ! command -v mkfs.erofs >/dev/null; then
-			skip "$fs, $type: blocks are shared" "there is no mkfs.erofs"
+			skip "$fs, $type: images share blocks" "there is no mkfs.erofs"
 			continue
 		fi
 		image=share/microvm/stage1.$type
 		with=(--set storeDiskType="$type")
-		check "$fs, $type: the VM is built" compile "$before" "$mounted/$type-before" --cache "$mounted/cache" "${with[@]}"
+		check "$fs, $type: the VM builds before its update" compile "$before" "$mounted/$type-before" --cache "$mounted/cache" "${with[@]}"
 		kib=$(used_kib)
-		check "after its update" compile "$after" "$mounted/$type-after" --cache "$mounted/cache" "${with[@]}"
+		check "$fs, $type: the VM builds after its update" compile "$after" "$mounted/$type-after" --cache "$mounted/cache" "${with[@]}"
 		kib=$(($(used_kib) - kib)) percent=$(shared_percent "$mounted/$type-after/$image")
 		echo "# $fs, $type: the second runner takes $kib KiB; of its image, $(stat -c %s "$mounted/$type-after/$image") bytes, $percent % is shared"
 		# The kernel is copied from another file system.
-		check "the second image takes next to nothing" test "$kib" -lt $((2048 + $(stat -c %s "$mounted/$type-after/share/microvm/kernel") / 1024))
-		check "its blocks are those of the first" test "$percent" -ge 95
-		check "elsewhere" compile "$after" "$test_dir/$type" --no-cache "${with[@]}"
-		check "it is the same image" cmp "$test_dir/$type/$image" "$mounted/$type-after/$image"
+		check "$fs, $type: the second image takes next to no space" test "$kib" -lt $((2048 + $(stat -c %s "$mounted/$type-after/share/microvm/kernel") / 1024))
+		check "$fs, $type: 95 % of the second image's blocks are the first one's" test "$percent" -ge 95
+		check "$fs, $type: the updated VM builds on another file system" compile "$after" "$test_dir/$type" --no-cache "${with[@]}"
+		check "$fs, $type: it is the same image there" cmp "$test_dir/$type/$image" "$mounted/$type-after/$image"
 	done
 	unmount
 	rm -f "$test_dir/$fs.img"

@@ -109,11 +109,11 @@ build_host_at() {
 	if [ $# = 1 ]; then build_host "$1"; else ./kill_at -TERM "$3" "$MVMBUILD" -q host "host-$1.yaml" -o out/vm --cache "$cache"; fi
 }
 every_step build_at
-told "a build that is told to stop at any step of its main thread"
-check "which were many steps" test "$tries" -gt 40
-check "of which some were late enough" test "$new_ones" -gt 1
+told "a build that gets a signal at any step of its main thread ends well"
+check "there were more than 40 such steps" test "$tries" -gt 40
+check "some of the builds had published the new runner" test "$new_ones" -gt 1
 every_step build_host_at "$STRIDE"
-told "a host that is told to stop at every ${STRIDE}th step of its main thread"
+told "a host that gets a signal at every ${STRIDE}th step of its main thread ends well"
 
 # ---- at random moments ----
 
@@ -160,14 +160,14 @@ random_moments() {
 	done
 }
 random_moments "$MVMBUILD" -q {}.yaml -o out/vm --cache "$cache"
-told "a build that is told to stop at any moment"
+told "a build that gets a signal at a random moment ends well"
 random_moments "$MVMBUILD" -q {}.yaml -o out/vm --cache "$cache" --no-sync
-told "one that does not wait for the disk"
+told "a build with --no-sync that gets a signal at a random moment ends well"
 random_moments cold "$MVMBUILD" -q {}.yaml -o out/vm --cache "$cache"
-told "one with a cold cache"
+told "a build with a cold cache that gets a signal at a random moment ends well"
 random_moments "$MVMBUILD" -q host host-{}.yaml -o out/vm --cache "$cache"
-told "a host"
-check "the cache is sound after all of that" "$MVMBUILD" cache verify --cache "$cache"
+told "a host that gets a signal at a random moment ends well"
+check "the cache is sound after all these signals" "$MVMBUILD" cache verify --cache "$cache"
 
 # ---- others that take part ----
 
@@ -181,9 +181,9 @@ wait_while_alive "$pid" test -e stubborn
 kill -TERM "$pid"
 wait "$pid"
 status=$?
-check "a program that does not listen: status 130" test "$status" = 130
-check "it has ended all the same" test ! -e "/proc/$(cat stubborn)"
-check "and left nothing" test -z "$(litter)"
+check "a build with a program that ignores signals ends with status 130" test "$status" = 130
+check "the program that ignores signals has ended too" test ! -e "/proc/$(cat stubborn)"
+check "that build leaves no litter" test -z "$(litter)"
 
 # What is ignored stays so: nohup's SIGHUP.
 trap '' HUP
@@ -191,7 +191,7 @@ trap '' HUP
 pid=$!
 trap 'exit 130' HUP
 for ((i = 0; i < 40; i++)); do kill -HUP "$pid" 2>/dev/null || break; done
-check "a signal that is ignored ends nothing" wait "$pid"
+check "an ignored signal does not end a build" wait "$pid"
 
 # ---- the VMs of a host ----
 
@@ -200,7 +200,7 @@ export MICROVM_GCROOTS=$test_dir/roots
 mkdir "$MICROVM_GCROOTS"
 microvm_quietly() { "$microvm" -q --cache "$cache" --state-dir "$state" "$@"; }
 cp 600.yaml vm.yaml
-check "a VM" microvm_quietly -c vm -f "$PWD/vm.yaml"
+check "microvm creates a VM" microvm_quietly -c vm -f "$PWD/vm.yaml"
 echo precious >"$state/vm/data.img"
 # is_whole LINK [VM]: whether the runner behind a link is, as its own list and a build of the same say.
 is_whole() {
@@ -236,7 +236,7 @@ while [ "$tries" -lt "$SIGNALS" ]; do
 		if [ -n "$left" ]; then complaints+=("litter after the next update: $left"); fi
 	fi
 done
-told "an update that is told to stop at any moment"
+told "an update that gets a signal at a random moment ends well"
 
 complaints=() tries=0 new_ones=0
 while [ "$tries" -lt "$SIGNALS" ]; do
@@ -249,5 +249,5 @@ while [ "$tries" -lt "$SIGNALS" ]; do
 	left=$(find "$state" -maxdepth 1 -name '.*' ! -name .store-disks)
 	if [ -n "$left" ]; then complaints+=("litter: $left"); fi
 done
-told "a creation that is told to stop at any moment"
+told "a creation that gets a signal at a random moment ends well"
 finish

@@ -29,54 +29,54 @@ of() { jq -r "$@"; }
 
 # ---- a description, before and after the first build ----
 
-check "the size of a description" to before.json quiet size --json "${cache[@]}" vm.yaml
-check "makes nothing" test ! -e cache -a ! -e result-demo
-check "no compressed size is known" test "$(of '[.closure[].compressedSize] | unique | tostring' before.json)" = '[null]'
-check "a build" to built quiet "${cache[@]}" vm.yaml -o runner
-check "the size of the description again" to after.json quiet size --json "${cache[@]}" vm.yaml
-check "the size of the runner" to runner.json quiet size --json runner
-check "the cache knows what the runner knows" diff <(of '.closure, .roots' after.json) <(of '.closure, .roots' runner.json)
-check "a cache of another level does not" test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml | of .compressedSize)" = null
+check "mvmbuild size of a description succeeds" to before.json quiet size --json "${cache[@]}" vm.yaml
+check "mvmbuild size makes no cache and no runner" test ! -e cache -a ! -e result-demo
+check "compressed sizes are unknown before a build" test "$(of '[.closure[].compressedSize] | unique | tostring' before.json)" = '[null]'
+check "a build succeeds" to built quiet "${cache[@]}" vm.yaml -o runner
+check "mvmbuild size of the description succeeds after the build" to after.json quiet size --json "${cache[@]}" vm.yaml
+check "mvmbuild size of the runner succeeds" to runner.json quiet size --json runner
+check "the cache knows the same sizes as the runner" diff <(of '.closure, .roots' after.json) <(of '.closure, .roots' runner.json)
+check "a cache of another level does not know compressed sizes" test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml | of .compressedSize)" = null
 
 # ---- what Nix says ----
 
 nix-store -qR "$system" | LC_ALL=C sort >paths
 mapfile -t paths <paths
-check "the paths are the closure" diff paths <(of '.closure[].path' runner.json | LC_ALL=C sort)
+check "the store paths are those of Nix's closure" diff paths <(of '.closure[].path' runner.json | LC_ALL=C sort)
 sum=0
 sizes=$(for path in "${paths[@]}"; do echo "$path $(nix-store -q --size "$path")"; done)
 while read -r _ size; do sum=$((sum + size)); done <<<"$sizes"
-check "each has the size that Nix says" diff <(echo "$sizes") <(of '.closure[] | "\(.path) \(.narSize)"' runner.json | LC_ALL=C sort)
-check "the sum too ($sum)" test "$sum" = "$(of .narSize runner.json)" -a "$sum" = "$(of '[.closure[].narSize] | add' runner.json)"
-check "the root's closure is all of it" test "$sum $sum" = "$(of '.roots[] | "\(.closureSize) \(.aloneSize)"' runner.json)"
+check "each store path has the size that Nix reports" diff <(echo "$sizes") <(of '.closure[] | "\(.path) \(.narSize)"' runner.json | LC_ALL=C sort)
+check "the sizes add up ($sum)" test "$sum" = "$(of .narSize runner.json)" -a "$sum" = "$(of '[.closure[].narSize] | add' runner.json)"
+check "the root's closure is the whole closure" test "$sum $sum" = "$(of '.roots[] | "\(.closureSize) \(.aloneSize)"' runner.json)"
 closure_size() { local sum=0 size; for size in $(nix-store -qR "$1" | xargs nix-store -q --size); do sum=$((sum + size)); done; echo "$sum"; }
-check "so is the closure of each" diff <(for path in "${paths[@]}"; do echo "$path $(closure_size "$path")"; done) \
+check "the closure size of each store path is Nix's" diff <(for path in "${paths[@]}"; do echo "$path $(closure_size "$path")"; done) \
 	<(of '.closure[] | "\(.path) \(.closureSize)"' runner.json | LC_ALL=C sort)
 nix-store --dump "$system" >nar
 # shellcheck disable=SC2016 # jq's own
-check "a size that the source does not know is measured" test "$(printf '%s\n' "${paths[@]}" >list && quiet size --json --no-cache --set closure="$test_dir/list" vm.yaml |
+check "a size that the closure file lacks is measured" test "$(printf '%s\n' "${paths[@]}" >list && quiet size --json --no-cache --set closure="$test_dir/list" vm.yaml |
 	of --arg path "$system" '.closure[] | select(.path == $path).narSize')" = "$(stat -c %s nar)"
 
 # ---- what the image says ----
 
 image=$(stat -c %s runner/share/microvm/stage1.squashfs)
 stored=$(of .compressedSize runner.json)
-check "the store disk's size" test "$image" = "$(of .storeDiskSize runner.json)"
-check "is the sum of the paths' data, and at most a page for each and the tables more ($stored, $image)" \
+check "the store disk's size is that of its image" test "$image" = "$(of .storeDiskSize runner.json)"
+check "compressed sizes add up to the disk, with at most a page each and the tables more ($stored, $image)" \
 	test "$stored" -lt "$image" -a $((stored + 4096 * (${#paths[@]} + 16))) -gt "$image"
-check "a disk by mksquashfs" to built quiet --no-cache --set storeDisk.engine=mksquashfs vm.yaml -o whole
-check "its sizes" to whole.json quiet size --json whole
-check "are called estimates" test "$(of .estimated whole.json)" = true -a "$(of .estimated runner.json)" = false
+check "a store disk by mksquashfs builds" to built quiet --no-cache --set storeDisk.engine=mksquashfs vm.yaml -o whole
+check "mvmbuild size of a disk by mksquashfs succeeds" to whole.json quiet size --json whole
+check "the sizes for a disk by mksquashfs are called estimates" test "$(of .estimated whole.json)" = true -a "$(of .estimated runner.json)" = false
 whole=$(stat -c %s whole/share/microvm/stage1.squashfs)
-check "that share out the disk" test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" -a $((whole - $(of .compressedSize whole.json))) -ge 0
+check "the estimates share out the disk" test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" -a $((whole - $(of .compressedSize whole.json))) -ge 0
 
 if command -v mkfs.erofs >/dev/null; then
-	check "an erofs disk" to built quiet "${cache[@]}" --set storeDisk.type=erofs vm.yaml -o erofs
-	check "its sizes" to erofs.json quiet size --json erofs
-	check "the cache knows them too" diff <(of .closure erofs.json) <(quiet size --json "${cache[@]}" --set storeDisk.type=erofs vm.yaml | of .closure)
-	check "and the disk has them" test "$(of .compressedSize erofs.json)" -gt 0 -a "$(of .compressedSize erofs.json)" -lt "$(stat -c %s erofs/share/microvm/stage1.erofs)"
+	check "an erofs store disk builds" to built quiet "${cache[@]}" --set storeDisk.type=erofs vm.yaml -o erofs
+	check "mvmbuild size of an erofs disk succeeds" to erofs.json quiet size --json erofs
+	check "the cache knows the sizes of erofs objects" diff <(of .closure erofs.json) <(quiet size --json "${cache[@]}" --set storeDisk.type=erofs vm.yaml | of .closure)
+	check "the erofs sizes are within the disk's" test "$(of .compressedSize erofs.json)" -gt 0 -a "$(of .compressedSize erofs.json)" -lt "$(stat -c %s erofs/share/microvm/stage1.erofs)"
 else
-	skip "an erofs disk" "needs mkfs.erofs"
+	skip "an erofs store disk" "needs mkfs.erofs"
 fi
 
 # ---- why ----
@@ -84,8 +84,8 @@ fi
 # Another path that the toplevel does not refer to itself, if there is one, else any.
 far=$(comm -23 paths <(nix-store -q --references "$system" | LC_ALL=C sort) | grep -vxF "$system" | head -n 1)
 far=${far:-$(grep -vxF "$system" paths | head -n 1)}
-check "why a path is there" to why.json quiet why --json runner "$far"
-check "the chain starts at the root and ends there" test "$(of '"\(.chain[0]) \(.chain[-1])"' why.json)" = "$system $far"
+check "mvmbuild why succeeds" to why.json quiet why --json runner "$far"
+check "the chain goes from the root to the store path" test "$(of '"\(.chain[0]) \(.chain[-1])"' why.json)" = "$system $far"
 links() {
 	local from='' to
 	while read -r to; do
@@ -93,8 +93,8 @@ links() {
 		from=$to
 	done
 }
-check "each of it refers to the next" links < <(of '.chain[]' why.json)
-check "its referrers are Nix's" diff <(nix-store -q --referrers "$far" | grep -vxF "$far" | grep -xFf paths | LC_ALL=C sort) <(of '.referrers[]' why.json | LC_ALL=C sort)
+check "each store path of the chain refers to the next" links < <(of '.chain[]' why.json)
+check "the referrers are those that Nix reports" diff <(nix-store -q --referrers "$far" | grep -vxF "$far" | grep -xFf paths | LC_ALL=C sort) <(of '.referrers[]' why.json | LC_ALL=C sort)
 # What is left when nothing may lead through it.
 left() {
 	local queue=("$system") path
@@ -107,21 +107,21 @@ left() {
 		done < <(nix-store -q --references "$path")
 	done
 }
-check "what goes with it is what nothing else leads to" diff <(comm -23 paths <(left | LC_ALL=C sort)) <(of '.alone[]' why.json | LC_ALL=C sort)
-check "of a description too" diff <(quiet why --no-cache vm.yaml "$far" | sed -n '/^$/q;p') <(quiet why runner "$(basename "$far")" | sed -n '/^$/q;p')
+check "what would go with the path is what nothing else leads to" diff <(comm -23 paths <(left | LC_ALL=C sort)) <(of '.alone[]' why.json | LC_ALL=C sort)
+check "mvmbuild why of a description prints the same as of a runner" diff <(quiet why --no-cache vm.yaml "$far" | sed -n '/^$/q;p') <(quiet why runner "$(basename "$far")" | sed -n '/^$/q;p')
 
 # ---- the page ----
 
-check "a page" quiet size --html page.html runner
-check "is all that is made" test "$(find . -maxdepth 1 -name 'page*')" = ./page.html
-check "asks nothing of the network" test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep -v 'xmlns="http://www.w3.org/' page.html))" = 0
-check "names every path" test "$(grep -o "<td>$NIX_STORE_DIR/[^<]*" page.html | sort -u | wc -l)" = "${#paths[@]}"
+check "mvmbuild size --html succeeds" quiet size --html page.html runner
+check "it makes the page and no other file" test "$(find . -maxdepth 1 -name 'page*')" = ./page.html
+check "the page loads nothing from the network" test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep -v 'xmlns="http://www.w3.org/' page.html))" = 0
+check "the page names every store path" test "$(grep -o "<td>$NIX_STORE_DIR/[^<]*" page.html | sort -u | wc -l)" = "${#paths[@]}"
 if command -v xmllint >/dev/null; then
-	check "is well-formed" xmllint --noout page.html
+	check "the page is well-formed XML" xmllint --noout page.html
 else
-	skip "is well-formed" "needs xmllint"
+	skip "the page is well-formed XML" "needs xmllint"
 fi
 echo old >page.html
-check "replaces an older one" quiet size --html page.html runner
-check "wholly" test "$(tail -n 1 page.html)" = '</html>'
+check "mvmbuild size --html replaces an older page" quiet size --html page.html runner
+check "the replaced page is complete" test "$(tail -n 1 page.html)" = '</html>'
 finish

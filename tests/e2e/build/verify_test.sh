@@ -44,7 +44,7 @@ repair() {
 }
 chmod u+w "$(dirname "$file")"
 
-check "a build of what Nix made" mvm first
+check "a build of what Nix made succeeds" mvm first
 all_of "$out/first" >"$test_dir/first"
 as_before() { all_of "$out/first" | diff "$test_dir/first" -; }
 # refused WAY [ARGUMENT]...: no build of this kind, with an empty cache; with all as it was, there is one.
@@ -53,17 +53,17 @@ refused() {
 	shift
 	spoil
 	rm -rf "$cache"
-	check "$way: the build is refused" fails mvm other "$@"
+	check "$way: a build with a changed file is refused" fails mvm other "$@"
 	spoilt=$(nix-hash --type sha256 --base32 "$path")
 	registered=$(nix-store -q --hash "$path")
-	check "$way: Nix knows, too" fails nix-store --verify-path "$path"
-	expect "$way: the path and both hashes are told as Nix tells them" "$log" "error: $path was modified: .* hash $registered, .* sha256:$spoilt "
-	check "$way: there is no runner, and no litter" test -z "$(find "$out" -mindepth 1 -maxdepth 1 ! -name first)"
-	check "$way: no object of it is kept" test -z "$(find "$cache" -name "$(basename "$path")*" 2>/dev/null; find "$cache/tmp" -type f 2>/dev/null)"
-	check "$way: the runner that is there cannot become another" fails mvm first --set mem=300 "$@"
-	check "$way: it stays as it is" as_before
+	check "$way: Nix finds the change too" fails nix-store --verify-path "$path"
+	expect "$way: the message has the path and both hashes, as Nix prints them" "$log" "error: $path was modified: .* hash $registered, .* sha256:$spoilt "
+	check "$way: there is no runner and no litter" test -z "$(find "$out" -mindepth 1 -maxdepth 1 ! -name first)"
+	check "$way: the cache keeps no object of the changed path" test -z "$(find "$cache" -name "$(basename "$path")*" 2>/dev/null; find "$cache/tmp" -type f 2>/dev/null)"
+	check "$way: an existing runner is not replaced" fails mvm first --set mem=300 "$@"
+	check "$way: the existing runner stays as it was" as_before
 	repair
-	check "$way: with the file as it was, all is well" mvm other "$@"
+	check "$way: a build succeeds once the file is as it was" mvm other "$@"
 	rm -rf "${out:?}/other"
 }
 refused "squashfs"
@@ -71,10 +71,10 @@ if have mksquashfs; then refused mksquashfs --set storeDisk.engine=mksquashfs; e
 if have mkfs.erofs; then refused erofs --set storeDiskType=erofs; else skip erofs "no mkfs.erofs"; fi
 
 # What was packed when it was right is not read again.
-check "a build" mvm kept
+check "a build fills the cache" mvm kept
 cp -a "$out/kept" "$test_dir/kept"
 spoil
-check "with a file changed since, from the cache" mvm again
+check "a build with a warm cache succeeds though a file was changed" mvm again
 repair
-check "is the same" diff -r "$out/again" "$test_dir/kept"
+check "the warm cache gives the contents of before" diff -r "$out/again" "$test_dir/kept"
 finish
