@@ -27,25 +27,25 @@ kernelParams: [quiet]
 volumes: [{image: data.img, size: 32, mountPoint: /data}]
 storeDisk: {verity: true}
 E
-check "an arm64 kernel package compiles" "$mvmbuild" --no-cache vm.yaml -o runner
-expect "QEMU emulates" runner/bin/microvm-run '^add -M .*accel=tcg'
-expect_no "and never asks for KVM" runner/bin/microvm-run 'with_kvm add|accel=kvm'
-check "the runner is ready" runner/bin/microvm-check
+check "a description with an arm64 kernel package compiles" "$mvmbuild" --no-cache vm.yaml -o runner
+expect "QEMU is to emulate the guest" runner/bin/microvm-run '^add -M .*accel=tcg'
+expect_no "the runner never asks for KVM" runner/bin/microvm-run 'with_kvm add|accel=kvm'
+check "microvm-check finds nothing missing for an aarch64 guest" runner/bin/microvm-check
 
 console=$test_dir/console
 vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
-check "the VM ends by itself" test $? = 0
-expect "the guest is an aarch64 one" "$console" '^aarch64: machine aarch64'
-expect "its store is there" "$console" '^aarch64: store 2 paths'
-expect "on a disk that is compared with its hash tree" "$console" '^aarch64: mount .*/store squashfs ro from /dev/mapper/store$'
-expect "its volume is mounted" "$console" '^aarch64: mount /data ext4 rw'
-expect "it gets to its end" "$console" '^aarch64: done'
+check "the aarch64 VM ends by itself with status 0" test $? = 0
+expect "the guest's machine is aarch64" "$console" '^aarch64: machine aarch64'
+expect "the aarch64 guest has its two store paths" "$console" '^aarch64: store 2 paths'
+expect "the store disk is mounted through its hash tree" "$console" '^aarch64: mount .*/store squashfs ro from /dev/mapper/store$'
+expect "the aarch64 guest mounts its volume" "$console" '^aarch64: mount /data ext4 rw'
+expect "the aarch64 guest runs to its end" "$console" '^aarch64: done'
 
 vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
-expect "the volume keeps what was written" "$console" '^aarch64: boot [2-9]'
+expect "the volume keeps what an aarch64 guest wrote" "$console" '^aarch64: boot [2-9]'
 
 # Debian's arm64 kernels have no pvpanic: to QEMU it is a reboot.
 MICROVM_KERNEL_PARAMS=init=/no/init vm_run 60 "$console" '^stage1: giving up' runner/bin/microvm-run
-check "a guest that cannot boot ends by itself, too" test $? = 0
-expect "and says why" "$console" '^stage1: FAILED: cannot start the init /no/init'
+check "an aarch64 guest that cannot boot ends by itself" test $? = 0
+expect "its console says that the init cannot be started" "$console" '^stage1: FAILED: cannot start the init /no/init'
 finish

@@ -23,9 +23,9 @@ free() { echo $(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") +
 for script in microvm-check microvm-run; do
 	"$test_dir/pages/bin/$script" >"$log" 2>&1 </dev/null
 	check "$script fails without huge pages" test $? = 1
-	expect "$script says how many, and how to have them" "$log" \
+	expect "$script says how many huge pages are needed and how to reserve them" "$log" \
 		"hugepageMem: 128 MiB take 64 huge pages of 2048 KiB, and $(free) are free: reserve them, as root, with \"echo [0-9]* >$pool/nr_hugepages\""
-	expect_no "$script is not ready" "$log" 'ready'
+	expect_no "$script does not call the VM ready without them" "$log" 'ready'
 done
 # What it says is what helps.
 eval "$(sed -n 's/.*as root, with "\(.*\)"$/\1/p' "$log")"
@@ -33,10 +33,10 @@ if [ "$(free)" -lt 64 ]; then
 	skip "a guest boots with huge pages" "this machine has no memory for them"
 	finish
 fi
-check "with what it says there are enough" "$test_dir/pages/bin/microvm-check"
+check "the command in that message reserves enough" "$test_dir/pages/bin/microvm-check"
 boot pages '^probe: '
 check "a guest boots with huge pages" test "$status" = 0
-expect "and sees its memory" "$console" '^probe: done'
+expect "the guest with huge pages runs to its end" "$console" '^probe: done'
 
 { echo 'hypervisor: kvmtool' && echo 'mem: 64' && echo 'hugepageMem: true' && echo "kernel: $kernel"; } | compile hugetlbfs "$probe" || finish
 if [ -e /dev/hugepages ]; then

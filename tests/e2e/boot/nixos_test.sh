@@ -17,19 +17,19 @@ initrd=$(shaped initrd) || exit 1
 
 # well: the guest's checks are all fine.
 well() {
-	check "$name: the guest ends well" test "$status" = 0
-	expect "$name: the second stage finds all that it takes for granted" "$console" '^nixos: done, 0 failures'
-	check "$name: it looked" test "$(grep -c '^nixos: ok' "$console")" -ge 18
+	check "$name: the guest ends with status 0" test "$status" = 0
+	expect "$name: NixOS's second stage finds everything that it expects" "$console" '^nixos: done, 0 failures'
+	check "$name: the second stage made all of its checks" test "$(grep -c '^nixos: ok' "$console")" -ge 18
 }
 run_has() { expect "$name: $1" "$test_dir/$name/bin/microvm-run" "$2"; }
 
 name=files
 echo 'mem: 256' | compile files "$system" || finish
-expect_no "$name: nothing is warned of" "$test_dir/files.log" warning
-run_has "the kernel is the toplevel's, where it is" "'$linux/bzImage'|$linux/bzImage\$"
+expect_no "$name: the build prints no warning" "$test_dir/files.log" warning
+run_has "the kernel is taken from the toplevel" "'$linux/bzImage'|$linux/bzImage\$"
 boot files '^nixos: '
 well
-expect_no "$name: the first stage is ours" "$console" '^guest-initrd: '
+expect_no "$name: stage 1 is mvmbuild's" "$console" '^guest-initrd: '
 
 # A bootspec does not know the modules.
 name=bootspec
@@ -37,8 +37,8 @@ name=bootspec
 	echo 'mem: 256'
 	echo "kernelModules: $modules"
 } | compile bootspec "$bootspec" || finish
-run_has "the kernel is the bootspec's" "$linux/bzImage"
-run_has "so are the parameters" 'loglevel=4 net\.ifnames=0'
+run_has "the kernel is taken from the bootspec" "$linux/bzImage"
+run_has "the kernel parameters are taken from the bootspec" 'loglevel=4 net\.ifnames=0'
 boot bootspec '^nixos: '
 well
 
@@ -47,10 +47,10 @@ name=guest
 	echo 'mem: 256'
 	echo 'initrd: guest'
 } | compile guest "$bootspec" || finish
-run_has "the initrd is the bootspec's" "$initrd/initrd"
+run_has "the initrd is taken from the bootspec" "$initrd/initrd"
 boot guest '^nixos: '
 well
-expect "$name: its own first stage boots" "$console" '^guest-initrd: started'
+expect "$name: the guest's own initrd boots" "$console" '^guest-initrd: started'
 
 name=given
 cp "$initrd/initrd" "$test_dir/my-initrd"
@@ -63,7 +63,7 @@ cp "$initrd/initrd" "$test_dir/my-initrd"
 rm "$test_dir/my-initrd"
 boot given '^nixos: '
 well
-expect "$name: the given first stage boots" "$console" '^guest-initrd: started'
-expect "$name: a parameter with a blank stays one" "$console" 'Command line: .* one\.more="a b"'
+expect "$name: the initrd of the description boots" "$console" '^guest-initrd: started'
+expect "$name: a kernel parameter with a blank stays one" "$console" 'Command line: .* one\.more="a b"'
 
 finish

@@ -19,11 +19,11 @@ description() {
 # With the store disk and the random numbers.
 description 21 | compile most "$probe" || finish
 boot most '^probe: '
-check "the guest ends" test "$status" = 0
-check "it sees all disks" test "$(grep -c '^probe: disk serial-' "$console")" = 21
-expect "and the credential" "$console" '^probe: credential a-name-of-twenty-eight-bytes secret$'
+check "a guest with 23 devices ends with status 0" test "$status" = 0
+check "the guest sees all of its 21 volumes" test "$(grep -c '^probe: disk serial-' "$console")" = 21
+expect "the guest sees a credential with the longest name" "$console" '^probe: credential a-name-of-twenty-eight-bytes secret$'
 description 22 >"$test_dir/more.yaml"
 "$mvmbuild" plan "$test_dir/more.yaml" --set hostName=vm --set toplevel="$probe" --set storeDir="$NIX_STORE_DIR" >"$test_dir/log" 2>&1
-check "one more is refused" test $? = 3
-expect "with the numbers" "$test_dir/log" "error: QEMU's machine microvm has places for 23 devices, and here are 24"
+check "a 24th device is refused" test $? = 3
+expect "the message has both numbers" "$test_dir/log" "error: QEMU's machine microvm has places for 23 devices, and here are 24"
 finish

@@ -37,7 +37,7 @@ free_memory() { tr -d '\r' <"$console" | sed -n 's/^probe: free //p' | tail -n 1
 clean() { # DESCRIPTION IMAGE
 	dumpe2fs -h "$2" >"$log" 2>&1
 	expect "$1" "$log" '^Filesystem state: *clean$'
-	expect_no "$1, its journal empty" "$log" needs_recovery
+	expect_no "$1 and its journal is empty" "$log" needs_recovery
 }
 
 {
@@ -61,68 +61,68 @@ button=$test_dir/button/bin
 keys=$test_dir/keys/bin
 
 # No VM.
-said "without a VM there is nothing to stop" 0 '' "$button/microvm-shutdown"
-said "nor to balloon" 1 'no VM runs here' "$button/microvm-balloon" 64
-said "a VM that can start is ready" 0 '^microvm-check: ready$' "$button/microvm-check"
-said "a VM that cannot is told so" 1 'the credential .*no-token is missing' "$test_dir/lacking/bin/microvm-check"
-expect "which lists all: QEMU" "$log" '/no/qemu/bin/qemu-system-x86_64 is not installed'
-expect "the volume that nobody creates" "$log" 'the volume no.img is missing'
-expect "the volume that cannot be created" "$log" 'there is no directory no for the volume no/data.img'
-expect_no "and nothing else" "$log" 'ready|vmlinux'
-said "its start says the first" 1 '^microvm-run: vm: /no/qemu/bin/qemu-system-x86_64 is not installed' "$test_dir/lacking/bin/microvm-run"
+said "microvm-shutdown succeeds when no VM runs" 0 '' "$button/microvm-shutdown"
+said "microvm-balloon fails when no VM runs" 1 'no VM runs here' "$button/microvm-balloon" 64
+said "microvm-check finds a VM ready that can start" 0 '^microvm-check: ready$' "$button/microvm-check"
+said "microvm-check fails for a VM that cannot start and names the credential" 1 'the credential .*no-token is missing' "$test_dir/lacking/bin/microvm-check"
+expect "microvm-check names the hypervisor that is missing" "$log" '/no/qemu/bin/qemu-system-x86_64 is not installed'
+expect "microvm-check names the volume that is not created and missing" "$log" 'the volume no.img is missing'
+expect "microvm-check names the volume whose directory is missing" "$log" 'there is no directory no for the volume no/data.img'
+expect_no "microvm-check names nothing else" "$log" 'ready|vmlinux'
+said "microvm-run names the first thing that is missing" 1 '^microvm-run: vm: /no/qemu/bin/qemu-system-x86_64 is not installed' "$test_dir/lacking/bin/microvm-run"
 
 # Nothing helps: the power is cut.
 boot_start button probe.do=deaf
-up "a guest that wants to stay" '^probe: free'
+up "a guest that ignores every request comes up" '^probe: free'
 before=$(free_memory)
 said "the balloon takes memory" 0 '^96$' "$button/microvm-balloon" 96
 # shellcheck disable=SC2317 # wait_while_alive calls it
 memory_is_taken() { [ "$(free_memory)" -lt $((before - 60000)) ]; }
-check "from the guest, which had $before KiB free" wait_while_alive "$vm_pid" memory_is_taken
-said "and gives it back" 0 '^0$' "$button/microvm-balloon" 0
-said "not more than there is" 2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
-said "a second start is refused" 1 '^microvm-run: vm: the VM runs already, with the socket vm.sock$' "$button/microvm-run"
-said "as the check says" 1 'the VM runs already' "$button/microvm-check"
-said "a guest that does not listen is cut off, status 3" 3 'did not go down within 3 s: cut off' \
+check "the balloon took memory from the guest, which had $before KiB free" wait_while_alive "$vm_pid" memory_is_taken
+said "the balloon gives the memory back" 0 '^0$' "$button/microvm-balloon" 0
+said "the balloon refuses more memory than the VM has" 2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
+said "a second start of a running VM is refused" 1 '^microvm-run: vm: the VM runs already, with the socket vm.sock$' "$button/microvm-run"
+said "microvm-check says that the VM runs" 1 'the VM runs already' "$button/microvm-check"
+said "a guest that ignores the request to stop is cut off, status 3" 3 'did not go down within 3 s: cut off' \
 	env MICROVM_SHUTDOWN_SECONDS=3 "$button/microvm-shutdown"
-gone "QEMU has ended then"
+gone "QEMU has ended when a guest was cut off"
 vm_wait
-said "a wrong time is refused" 2 'SECONDS is a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
+said "MICROVM_SHUTDOWN_SECONDS must be a number" 2 'SECONDS is a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
 
 # Killed: what is left does no harm.
 boot_start keys probe.do=init
-up "a guest that listens to the keyboard" '^probe: ready'
+up "a guest that listens to the keyboard comes up" '^probe: ready'
 kill -KILL "$(pgrep -f '^microvm@vm ' -P "$vm_pid")"
 vm_wait
-check "a killed VM leaves its socket" test -S vm.sock
-said "but has ended" 0 '' "$keys/microvm-shutdown"
-said "and may start again" 0 '^microvm-check: ready$' "$keys/microvm-check"
+check "a killed VM leaves its socket behind" test -S vm.sock
+said "microvm-shutdown sees that a killed VM has ended" 0 '' "$keys/microvm-shutdown"
+said "a killed VM may start again" 0 '^microvm-check: ready$' "$keys/microvm-check"
 
 boot_start keys probe.do=init
-up "a guest after that" '^probe: ready'
+up "a guest comes up after a killed one" '^probe: ready'
 # shellcheck disable=SC2317 # said calls it
 shutdown_closed() { MICROVM_SHUTDOWN_SECONDS=300 "$keys/microvm-shutdown" <&-; }
-said "Ctrl-Alt-Del stops it; standard input is closed" 0 '' shutdown_closed
-gone "QEMU has ended then"
+said "Ctrl-Alt-Del stops a guest though standard input is closed" 0 '' shutdown_closed
+gone "QEMU has ended when Ctrl-Alt-Del stopped the guest"
 vm_wait
-check "with status 0" test $? = 0
-expect "it was Ctrl-Alt-Del" "$console" '^probe: ctrl-alt-del'
-expect "the volume was unmounted" "$console" '^probe: unmounted'
-clean "the volume is clean" data.img
+check "a VM stopped by Ctrl-Alt-Del ends with status 0" test $? = 0
+expect "the guest received Ctrl-Alt-Del" "$console" '^probe: ctrl-alt-del'
+expect "the guest unmounted its volume after Ctrl-Alt-Del" "$console" '^probe: unmounted'
+clean "the volume is clean after Ctrl-Alt-Del" data.img
 
 boot_start button probe.do=init
-up "a guest that listens to the power button" '^probe: ready'
+up "a guest that listens to the power button comes up" '^probe: ready'
 # shellcheck disable=SC2317 # said calls it
 shutdown_null() { MICROVM_SHUTDOWN_SECONDS=300 "$button/microvm-shutdown" </dev/null; }
 since=$SECONDS
-said "the power button stops it" 0 '' shutdown_null
-gone "QEMU has ended then"
-check "long before the power would be cut" test $((SECONDS - since)) -lt 200
+said "the power button stops a guest" 0 '' shutdown_null
+gone "QEMU has ended when the power button stopped the guest"
+check "microvm-shutdown returns long before it would cut the guest off" test $((SECONDS - since)) -lt 200
 vm_wait
-check "with status 0" test $? = 0
-expect "it was the power button" "$console" '^probe: power button'
-expect_no "and that alone" "$console" 'ctrl-alt-del$'
-clean "the volume is clean" data.img
-check "its socket is gone" test ! -e vm.sock
+check "a VM stopped by the power button ends with status 0" test $? = 0
+expect "the guest received the power button" "$console" '^probe: power button'
+expect_no "the guest received no Ctrl-Alt-Del beside it" "$console" 'ctrl-alt-del$'
+clean "the volume is clean after the power button" data.img
+check "the socket is gone after a clean end" test ! -e vm.sock
 
 finish

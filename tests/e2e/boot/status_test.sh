@@ -10,7 +10,7 @@ probe=$(guest_build probe-guest) || exit 1
 # ends DESCRIPTION NAME STATUS PARAMETER...
 ends() {
 	boot "$2" '^probe: ' "${@:4}"
-	check "$1: status $3" test "$status" = "$3"
+	check "$1 ends the VM with status $3" test "$status" = "$3"
 }
 
 fast_kernel | compile microvm "$probe" || finish
@@ -20,26 +20,26 @@ fast_kernel | compile microvm "$probe" || finish
 } | compile q35 "$probe" || finish
 
 ends "a guest that powers off" microvm 0 probe.do=report,poweroff
-ends "one that reboots" microvm 0 probe.do=report
+ends "a guest that reboots" microvm 0 probe.do=report
 for name in microvm q35; do
-	ends "one that panics on the machine $name" "$name" 1 probe.do=report,panic
-	expect "$name: why is on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
+	ends "a panic on the machine $name" "$name" 1 probe.do=report,panic
+	expect "$name: the reason of the panic is on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
 done
-ends "one that shall wait after a panic" microvm 1 probe.do=report,panic panic=0
+ends "a panic with the parameter panic=0" microvm 1 probe.do=report,panic panic=0
 
 # A kernel that has no driver for the device: it runs as before.
 cp -rs "$kernel" "$test_dir/kernel"
 find "$test_dir/kernel" -name 'pvpanic*' -delete
 kernel=$test_dir/kernel
 fast_kernel | compile plain "$probe" || finish
-ends "a kernel without pvpanic" plain 0 probe.do=report
-ends "its panic is a reboot" plain 0 probe.do=report,panic
-expect "but on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
+ends "a guest whose kernel has no pvpanic" plain 0 probe.do=report
+ends "a panic in a kernel without pvpanic" plain 0 probe.do=report,panic
+expect "the reason of that panic is on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
 
 # Who knows better has the last word.
 {
 	echo 'qemu: {extraArgs: [-action, panic=none]}'
 	fast_kernel
 } | compile none "$probe" || finish
-ends "a panic that is the guest's own affair" none 0 probe.do=report,panic
+ends "a panic with pvpanic switched off by the description" none 0 probe.do=report,panic
 finish

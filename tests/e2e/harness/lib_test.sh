@@ -26,22 +26,22 @@ vm() {
 
 vm 'guest: done\r\n' 'guest: again\n'
 check "a VM that answers runs once" test "$(starts)" = 1
-check "its exit status is passed on" test "$status" = 3
-check "carriage returns are gone" test "$(cat "$console")" = "guest: done"
+check "a VM's exit status is passed on" test "$status" = 3
+check "carriage returns are removed from the console" test "$(cat "$console")" = "guest: done"
 
 vm 'guest: FAILED\n' 'guest: fine\n'
-check "a wrong result is never tried again" test "$(starts)" = 1
+check "a VM with a wrong result is not tried again" test "$(starts)" = 1
 
 vm 'SeaBIOS\n' 'guest: done\n'
-check "a silent guest gets a second try" test "$(starts)" = 2
-expect "which is told" "$test_dir/said" '^# one more try'
-expect "its console is the second one" "$console" '^guest: done'
+check "a VM that printed nothing of its test is tried again" test "$(starts)" = 2
+expect "a second try is reported" "$test_dir/said" '^# one more try'
+expect "the console is that of the second try" "$console" '^guest: done'
 
 vm 'guest: a\n[ 1.0] Oops: 0002 [#1]\n' 'guest: done\n'
-check "an oops gets a second try" test "$(starts)" = 2
+check "a VM with an oops is tried again" test "$(starts)" = 2
 
 vm 'SeaBIOS\n' 'SeaBIOS\n' 'guest: done\n'
-check "there is no third try" test "$(starts)" = 2
+check "a VM is not tried a third time" test "$(starts)" = 2
 
 vm 'guest: hang\n'
 check "a VM that hangs is ended" test "$status" = 124
@@ -81,24 +81,24 @@ reset() { count=$((count + 1)); }
 vm_before=reset
 vm '\n' 'guest: done\n'
 unset vm_before
-check "the preparation runs before each try" test "$count" = 2
+check "vm_before runs before each try" test "$count" = 2
 
 rm -f "$test_dir/guest.starts"
 vm_start 20 "$console" "$test_dir/guest" 'guest: up, hang\n'
-check "waiting for a running VM" vm_wait_for '^guest: up'
+check "vm_wait_for waits for a line of a running VM" vm_wait_for '^guest: up'
 vm_kill
-check "a killed VM is gone" test -z "$(pgrep -f "$test_dir/guest")"
+check "vm_kill leaves no process of the VM" test -z "$(pgrep -f "$test_dir/guest")"
 vm_start 20 "$console" "$test_dir/guest" 'x' 'x' 'x'
 since=$SECONDS
 vm_wait_for never
-check "waiting for a VM that has ended fails" test $? = 1
-check "and does not wait any longer" test $((SECONDS - since)) -lt 5
+check "vm_wait_for fails when the VM has ended" test $? = 1
+check "vm_wait_for returns soon when the VM has ended" test $((SECONDS - since)) -lt 5
 vm_wait
 
 said=$(top=$top bash -c '. "$top/tests/e2e/lib/lib.sh"; ok a; not_ok b; skip c "no root"; finish')
-check "a failed test fails the file" test $? = 1
-check "results are TAP" test "$said" = "$(printf 'ok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no root\n1..3')"
+check "a failed check fails the whole test" test $? = 1
+check "results are printed as TAP" test "$said" = "$(printf 'ok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no root\n1..3')"
 said=$(top=$top bash -c '. "$top/tests/e2e/lib/lib.sh"; need_programs no-such-program; ok a; finish')
-check "a missing program skips the file" test "$?$said" = "01..0 # SKIP needs no-such-program"
+check "a missing program skips the whole test" test "$?$said" = "01..0 # SKIP needs no-such-program"
 
 finish

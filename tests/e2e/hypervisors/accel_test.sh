@@ -26,9 +26,9 @@ boots() {
 	shift 2
 	vm_run 120 "$console" '^demo: ' "$@"
 	status=$?
-	check "$where: the demo ends well" test "$status" = 0
-	expect "$where: its checks pass" "$console" '^demo: done, 0 failures'
-	[ -z "$reason" ] || expect "$where: it is told why" "$console" "^mvm-host: .*$reason.*: the guest runs without KVM"
+	check "$where: the demo ends well under TCG" test "$status" = 0
+	expect "$where: the guest's own checks pass" "$console" '^demo: done, 0 failures'
+	[ -z "$reason" ] || expect "$where: mvm-host says why there is no KVM" "$console" "^mvm-host: .*$reason.*: the guest runs without KVM"
 }
 
 # refuses WHERE STATUS REASON COMMAND...: nothing is started.
@@ -37,9 +37,9 @@ refuses() {
 	shift 3
 	timeout -k 5 "$patience" "$@" </dev/null >"$console" 2>&1
 	status=$?
-	check "$where: it fails" test "$status" = "$wanted"
-	check "$where: with one line" test "$(wc -l <"$console")" = 1
-	expect "$where: that tells why" "$console" "$reason"
+	check "$where: the start fails with status $wanted" test "$status" = "$wanted"
+	check "$where: the start prints one line" test "$(wc -l <"$console")" = 1
+	expect "$where: the line has the reason" "$console" "$reason"
 }
 
 # with_dev SCRIPT COMMAND...: in a /dev that SCRIPT changes.
@@ -57,7 +57,7 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	refuses "no /dev/kvm, but KVM is forced" 1 'MICROVM_ACCEL=kvm, but no /dev/kvm' env MICROVM_ACCEL=kvm "${with_dev[@]}"
 	if [ -e /dev/kvm ]; then
 		with_dev 'mount --bind /dev/null /dev/kvm' "$run"
-		boots "a /dev/kvm that is none" '/dev/kvm is there, but is not KVM' "${with_dev[@]}"
+		boots "a /dev/kvm that is another device" '/dev/kvm is there, but is not KVM' "${with_dev[@]}"
 	fi
 	if [ -e /dev/kvm ] && ! setpriv --reuid 65534 --regid 65534 --clear-groups test -w /dev/kvm; then
 		boots "no right to open /dev/kvm" '/dev/kvm' setpriv --reuid 65534 --regid 65534 --clear-groups "$run"
@@ -70,16 +70,16 @@ fi
 
 here=$("$test_dir/runner/libexec/mvm-host" accel 2>"$test_dir/why")
 if [ ! -e /dev/kvm ]; then
-	skip "a KVM of no use" "this machine has none"
+	skip "a KVM that is of no use" "this machine has none"
 elif [ "$here" = kvm ]; then
-	skip "a KVM of no use" "this machine's is good"
+	skip "a KVM that is of no use" "this machine's is good"
 else
-	boots "a KVM of no use" '/dev/kvm' "$run"
-	refuses "a KVM of no use, but forced" 1 'MICROVM_ACCEL=kvm, but' env MICROVM_ACCEL=kvm "$run"
-	expect "microvm-check tells" <("$test_dir/runner/bin/microvm-check" 2>&1) 'runs without KVM'
+	boots "a KVM that is of no use" '/dev/kvm' "$run"
+	refuses "a KVM that is of no use, but forced" 1 'MICROVM_ACCEL=kvm, but' env MICROVM_ACCEL=kvm "$run"
+	expect "microvm-check says that the guest would run without KVM" <("$test_dir/runner/bin/microvm-check" 2>&1) 'runs without KVM'
 fi
 
 boots "MICROVM_ACCEL=tcg" '' env MICROVM_ACCEL=tcg "$run"
-expect_no "MICROVM_ACCEL=tcg: nothing to tell" "$console" '^mvm-host:'
+expect_no "MICROVM_ACCEL=tcg: no reason is given" "$console" '^mvm-host:'
 refuses "MICROVM_ACCEL=nonsense" 1 "MICROVM_ACCEL is kvm or tcg, not 'nonsense'" env MICROVM_ACCEL=nonsense "$run"
 finish

@@ -71,7 +71,7 @@ for name in "${installed[@]}"; do
 		mem: 256
 		volumes: [{image: $name.img, mountPoint: /data, size: 16}]
 	E2
-	check "$name: it is compiled" runner "$name" "$guest"
+	check "$name: a VM with a volume compiles" runner "$name" "$guest"
 	{
 		echo "export MICROVM_KERNEL_PARAMS='quiet$([ "$name" != cloud-hypervisor ] || echo ' end=poweroff')'"
 		echo "echo 'lab: start $name'"
@@ -90,7 +90,7 @@ for name in "${installed[@]}"; do
 		vsock: {cid: 42}
 		interfaces: [{type: tap, id: tap0, mac: "02:00:00:00:00:01"}]
 	E2
-	check "$name: so is one with a tap and a vsock" runner "$name-net" "$net_guest"
+	check "$name: a VM with a tap and a vsock compiles" runner "$name-net" "$net_guest"
 	cat >>"$test_dir/script" <<-E2
 		echo 'lab: start $name-net'
 		mapfile -t flags <"\$runners/$name-net/share/microvm/tap-flags"
@@ -107,17 +107,17 @@ for name in "${installed[@]}"; do
 		ip tuntap del name tap0 mode tap "\${flags[@]}"
 	E2
 done
-lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" || { not_ok "the lab is built"; finish; }
+lab_build "the lab is built" "$test_dir/runners" "$test_dir/script" || { not_ok "the lab is built"; finish; }
 lab_run 800 "$console" "$test_dir"
 for name in "${installed[@]}"; do
-	expect "$name: the store disk is mounted" "$console" "^$name: volume: [^ ]+ $NIX_STORE_DIR squashfs ro"
-	expect "$name: the volume is written" "$console" "^$name: volume: boot 1"
-	expect "$name: and found again" "$console" "^$name: volume: boot 2"
-	check "$name: both starts end well" test "$(grep -c "^lab: $name status 0" "$console")" = 2
+	expect "$name: the guest mounts the store disk" "$console" "^$name: volume: [^ ]+ $NIX_STORE_DIR squashfs ro"
+	expect "$name: the guest writes to its volume" "$console" "^$name: volume: boot 1"
+	expect "$name: the next boot finds what was written" "$console" "^$name: volume: boot 2"
+	check "$name: both starts end with status 0" test "$(grep -c "^lab: $name status 0" "$console")" = 2
 	has_vhost_vsock "$name" || continue
-	expect "$name: a file comes to the guest by the tap, whole" "$console" "^$name: net: file $(seq 100000 | sha256sum)"
-	expect "$name: the host's words by the vsock" "$console" "^$name: net: vsock hello"
-	expect "$name: that guest ends well, too" "$console" "^lab: $name-net status 0"
+	expect "$name: a file reaches the guest by the tap undamaged" "$console" "^$name: net: file $(seq 100000 | sha256sum)"
+	expect "$name: the host's words reach the guest by the vsock" "$console" "^$name: net: vsock hello"
+	expect "$name: the VM with a tap and a vsock ends with status 0" "$console" "^lab: $name-net status 0"
 done
 
 # The ends of a VM, in another lab.
@@ -133,7 +133,7 @@ for name in "${installed[@]}"; do
 		volumes: [{image: data.img, mountPoint: /data, size: 16}]
 		stage1: {modules: [button, evdev]}
 	E2
-	check "$name: so is one with a balloon" runner "$name-ends" "$probe"
+	check "$name: a VM with a balloon compiles" runner "$name-ends" "$probe"
 done
 [ ${#ending[@]} != 0 ] || finish
 cat >"$test_dir/script" <<'E2'
@@ -190,17 +190,17 @@ lab_run 400 "$console" "$test_dir"
 for name in "${ending[@]}"; do
 	expect "$name: the balloon takes memory" "$console" "^lab: $name balloon status 0: 96$"
 	read -r before after < <(sed -n "s/^lab: $name free //p" "$console")
-	check "$name: from the guest (${before:-none}, then ${after:-none} KiB free)" test "${after:-0}" -lt $((${before:-0} - 60000))
-	expect "$name: and gives it back" "$console" "^lab: $name deflated status 0: 0$"
-	expect "$name: a second start is refused" "$console" "^lab: $name second status 1: microvm-run: $name-ends: the VM runs already"
-	expect "$name: a guest that does not listen is cut off, status 3" "$console" "^lab: $name cut off status 3: .*did not go down within 3 s: cut off"
-	expect "$name: it has ended then" "$console" "^lab: $name cut off gone"
-	expect "$name: a killed VM has ended" "$console" "^lab: $name killed status 0: $"
-	expect "$name: and may start again" "$console" "^lab: $name check status 0: microvm-check: ready"
-	expect "$name: the guest goes down when asked to" "$console" "^lab: $name stopped status 0: $"
-	expect "$name: it knows why" "$console" "^$name: probe: (power button|ctrl-alt-del)"
-	expect "$name: its volume is unmounted" "$console" "^$name: probe: unmounted"
-	expect "$name: it has ended then, too" "$console" "^lab: $name stopped gone"
-	expect "$name: with status 0" "$console" "^lab: $name stopped end 0"
+	check "$name: the guest has less free memory then (${before:-none}, then ${after:-none} KiB)" test "${after:-0}" -lt $((${before:-0} - 60000))
+	expect "$name: the balloon gives the memory back" "$console" "^lab: $name deflated status 0: 0$"
+	expect "$name: a second start of a running VM is refused" "$console" "^lab: $name second status 1: microvm-run: $name-ends: the VM runs already"
+	expect "$name: a guest that ignores the request to stop is cut off, status 3" "$console" "^lab: $name cut off status 3: .*did not go down within 3 s: cut off"
+	expect "$name: the hypervisor has ended when the guest was cut off" "$console" "^lab: $name cut off gone"
+	expect "$name: microvm-shutdown sees that a killed VM has ended" "$console" "^lab: $name killed status 0: $"
+	expect "$name: a killed VM may start again" "$console" "^lab: $name check status 0: microvm-check: ready"
+	expect "$name: the guest goes down when it is asked to" "$console" "^lab: $name stopped status 0: $"
+	expect "$name: the guest received the request" "$console" "^$name: probe: (power button|ctrl-alt-del)"
+	expect "$name: the guest unmounted its volume" "$console" "^$name: probe: unmounted"
+	expect "$name: the hypervisor has ended when the guest went down" "$console" "^lab: $name stopped gone"
+	expect "$name: a VM whose guest went down ends with status 0" "$console" "^lab: $name stopped end 0"
 done
 finish

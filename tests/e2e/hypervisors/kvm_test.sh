@@ -25,7 +25,7 @@ mkdir "$test_dir/runners"
 lab_stage "$test_dir/files" || exit 1
 stage_programs "$test_dir/files" sh ssh "$top/build/microvm"
 cp "$top/build/microvm" "$test_dir/files/usr/bin/"
-check "the demo is compiled" runner "$top/tests/demo/demo.yaml" "$(nix_build "$top/tests/demo/demo.nix" toplevel)"
+check "the demo compiles" runner "$top/tests/demo/demo.yaml" "$(nix_build "$top/tests/demo/demo.nix" toplevel)"
 cat >"$test_dir/net.yaml" <<'E2'
 hostName: net
 hypervisor: qemu
@@ -42,7 +42,7 @@ cp "$test_dir/host" "$test_dir/guest-files/etc/ssh/ssh_host_ed25519_key"
 cp "$test_dir/right.pub" "$test_dir/guest-files/etc/ssh/authorized_keys"
 printf '%s\n' 'AuthorizedKeysFile /etc/ssh/authorized_keys' 'HostKey /etc/ssh/ssh_host_ed25519_key' >"$test_dir/guest-files/etc/ssh/sshd_config"
 cp "$test_dir/right" "$test_dir/wrong" "$test_dir/runners/keys/"
-check "so is a VM with a tap and a vsock" runner "$test_dir/net.yaml" \
+check "a VM with a tap and a vsock compiles" runner "$test_dir/net.yaml" \
 	"$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles "$test_dir/guest-files")"
 
 # What the host sees while the guest is connected to its vsock port. A vhost device has a thread vhost-PID: the kernel's own, or since Linux 6.4
@@ -104,29 +104,29 @@ lab_run 320 "$console" "$test_dir"
 expect "the lab has a KVM that is worth using" "$console" '^lab: accel kvm'
 expect_no "microvm-check finds nothing missing" "$console" '^lab: FAILED'
 expect "the guest has KVM's clock, which only KVM offers" "$console" '^demo: kernel .*, clock kvm-clock'
-expect "the guest's checks pass" "$console" '^demo: done, 0 failures'
-expect "the runner ends well" "$console" '^lab: status 0'
-expect "a start without the tap says so" "$console" '^microvm-run: net: the tap interface tap0 is missing: '
-expect "and fails" "$console" '^lab: without tap status 1$'
-expect "a file comes to the guest by the tap, whole" "$console" "^net: file $(seq 100000 | sha256sum)"
-expect "the host opened vhost-net for it" "$console" '^lab: open /dev/vhost-net$'
-expect "and vhost-vsock for the vsock" "$console" '^lab: open /dev/vhost-vsock$'
-expect "each has its thread" "$console" '^lab: 2 vhost threads: vhost-[0-9]+ vhost-[0-9]+$'
-expect_no "nothing fell back to a slower way" "$console" 'falling back on userspace|^qemu-system-x86_64: '
+expect "the demo's own checks pass under KVM" "$console" '^demo: done, 0 failures'
+expect "the demo ends with status 0 under KVM" "$console" '^lab: status 0'
+expect "a start without its tap names the tap" "$console" '^microvm-run: net: the tap interface tap0 is missing: '
+expect "a start without its tap fails" "$console" '^lab: without tap status 1$'
+expect "a file reaches the guest by the tap undamaged" "$console" "^net: file $(seq 100000 | sha256sum)"
+expect "the host opened vhost-net for the tap" "$console" '^lab: open /dev/vhost-net$'
+expect "the host opened vhost-vsock for the vsock" "$console" '^lab: open /dev/vhost-vsock$'
+expect "the tap and the vsock have a vhost thread each" "$console" '^lab: 2 vhost threads: vhost-[0-9]+ vhost-[0-9]+$'
+expect_no "QEMU did not fall back to a slower way" "$console" 'falling back on userspace|^qemu-system-x86_64: '
 expect "the guest has its vsock address" "$console" 'accepting connection from AF=40 cid:42 '
-expect "the host's words come to the guest by the vsock" "$console" '^net: vsock hello$'
-expect "the guest's readiness comes to the host's service manager" "$console" '^lab: notified (EXTEND_TIMEOUT_USEC=[0-9]+)*READY=1$'
-expect "with its status" "$console" '^lab: notified STATUS=from the guest$'
-expect_no "what is the host's own it does not say" "$console" '^lab: notified MAINPID'
-expect "ssh to a guest that does not run says so" "$console" '^lab: ssh: microvm: error: cannot reach the guest by vsock 42: '
+expect "the host's words reach the guest by the vsock" "$console" '^net: vsock hello$'
+expect "the guest's readiness reaches the host's service manager" "$console" '^lab: notified (EXTEND_TIMEOUT_USEC=[0-9]+)*READY=1$'
+expect "the guest's status text reaches the host's service manager" "$console" '^lab: notified STATUS=from the guest$'
+expect_no "a guest cannot send what only the host may send" "$console" '^lab: notified MAINPID'
+expect "ssh to a guest that does not run says that it cannot be reached" "$console" '^lab: ssh: microvm: error: cannot reach the guest by vsock 42: '
 check "ssh over vsock runs a command in this guest" test "$(sed -n 's/^net: boot //p' "$console")" = "$(sed -n 's/^lab: ssh: boot //p' "$console")"
-expect "its status comes back" "$console" '^lab: ssh: right key, status 7$'
-expect "what is piped in goes there" "$console" '^lab: ssh: 6$'
-expect "who has another key is refused" "$console" '^lab: ssh: root@net: Permission denied'
-expect_no "and does not get in" "$console" '^lab: ssh: let in'
-expect_no "nobody speaks of interruptions" "$console" '^lab: ssh: .*interrupted'
-expect_no "who listened has ended with the VM" "$console" '^lab: a listener is left'
-expect "that runner ends well too" "$console" '^lab: net status 0$'
-expect "so does the lab" "$console" '^lab: done, status 0'
+expect "the status of a command by ssh comes back" "$console" '^lab: ssh: right key, status 7$'
+expect "standard input reaches a command by ssh" "$console" '^lab: ssh: 6$'
+expect "ssh with another key is refused" "$console" '^lab: ssh: root@net: Permission denied'
+expect_no "ssh with another key runs no command" "$console" '^lab: ssh: let in'
+expect_no "ssh that ends is not called interrupted" "$console" '^lab: ssh: .*interrupted'
+expect_no "the listener for readiness has ended with the VM" "$console" '^lab: a listener is left'
+expect "the VM with a tap and a vsock ends with status 0" "$console" '^lab: net status 0$'
+expect "the lab ends with status 0" "$console" '^lab: done, status 0'
 sed -n 's/^demo: up/# under KVM in the lab: up/p' "$console"
 finish

@@ -28,8 +28,8 @@ runner() {
 	E2
 }
 mkdir "$test_dir/runners" "$test_dir/www"
-check "a VM with a PCI device is compiled" runner card 0000:00:10.0
-check "so is one with a device that is not there" runner absent 0000:00:11.0
+check "a VM with a PCI device compiles" runner card 0000:00:10.0
+check "a VM with a PCI device that does not exist compiles" runner absent 0000:00:11.0
 
 cat >"$test_dir/script" <<'E2'
 device=/sys/bus/pci/devices/0000:00:10.0
@@ -60,13 +60,13 @@ lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" --set stage1.module
 		-netdev, 'user,id=spare,restrict=on,guestfwd=tcp:10.0.2.100:80-cmd:$(type -P busybox) httpd -i -h $test_dir/www',
 		-device, 'e1000e,netdev=spare,mac=$mac,bus=pcie.0,addr=10.0']" || { not_ok "the lab is built"; finish; }
 lab_run 240 "$console" "$test_dir"
-expect "a device that is not there is an error" "$console" '^lab: absent: status 1, driver e1000e, owner $'
-expect "and is named" "$console" '^pci-setup: there is no PCI device 0000:00:11\.0$'
-expect "pci-setup takes the device from its driver, for the VM's user" "$console" '^lab: first: status 0, driver vfio-pci, owner 1000:100$'
-expect "run again it mends what is missing" "$console" '^lab: again: status 0, driver vfio-pci, owner 1000:100$'
-expect "and leaves the device as it is" "$console" '^lab: again: nothing was bound$'
-expect "the guest, that user's, has the card" "$console" "^lan: mac $mac\$"
-expect "and a file comes by it, whole" "$console" "^lan: fetched $(md5sum <"$test_dir/www/file" | cut -d ' ' -f 1)\$"
-expect "it ends well" "$console" '^lab: guest: status 0$'
-expect "so does the lab" "$console" '^lab: done, status 0'
+expect "pci-setup fails for a device that does not exist" "$console" '^lab: absent: status 1, driver e1000e, owner $'
+expect "pci-setup names the device that does not exist" "$console" '^pci-setup: there is no PCI device 0000:00:11\.0$'
+expect "pci-setup takes the device from its driver for the VM's user" "$console" '^lab: first: status 0, driver vfio-pci, owner 1000:100$'
+expect "pci-setup mends a wrong owner when it runs again" "$console" '^lab: again: status 0, driver vfio-pci, owner 1000:100$'
+expect "pci-setup does not bind the device a second time" "$console" '^lab: again: nothing was bound$'
+expect "the guest of that user has the network card" "$console" "^lan: mac $mac\$"
+expect "a file reaches the guest by the card undamaged" "$console" "^lan: fetched $(md5sum <"$test_dir/www/file" | cut -d ' ' -f 1)\$"
+expect "the VM with the card ends with status 0" "$console" '^lab: guest: status 0$'
+expect "the lab ends with status 0" "$console" '^lab: done, status 0'
 finish

@@ -21,22 +21,22 @@ sandboxes() { tr '\0' '\n' <"/proc/$(pgrep -P "$vm_pid")/cmdline" | grep -A 1 -x
 fast_kernel | compile strict "$probe" || finish
 boot_start strict probe.do=report,free
 check "a guest runs in the sandbox" vm_wait_for '^probe: free'
-expect "with all of its devices" "$console" '^probe: device mmio virtio_blk'
+expect "the sandboxed guest has its devices" "$console" '^probe: device mmio virtio_blk'
 sandboxes >"$test_dir/sandboxes"
-expect "all is denied" "$test_dir/sandboxes" '^on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny$'
+expect "QEMU's sandbox denies all that it can" "$test_dir/sandboxes" '^on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny$'
 start_program
 vm_wait
-check "QEMU ends when it is told to start a program" test $? = 159 # 128 + SIGSYS
-expect_no "the guest did not end it" "$console" '^probe: done'
-check "no program was started" test ! -e started
+check "QEMU is killed when it is to start a program" test $? = 159 # 128 + SIGSYS
+expect_no "the guest did not end by itself" "$console" '^probe: done'
+check "QEMU started no program" test ! -e started
 
 { echo 'qemu: {extraArgs: [-sandbox, "on"]}' && fast_kernel; } | compile own "$probe" || finish
 rm -f vm.sock # which nobody took away
 boot_start own probe.do=free
 wait_while_alive "$vm_pid" test -S vm.sock
 sandboxes >"$test_dir/sandboxes"
-check "own: it is the only sandbox" test "$(paste -sd ' ' "$test_dir/sandboxes")" = '-sandbox on'
+check "a sandbox of qemu.extraArgs is the only one" test "$(paste -sd ' ' "$test_dir/sandboxes")" = '-sandbox on'
 start_program
-check "own: which allows the program" wait_while_alive "$vm_pid" is_started
+check "a sandbox of qemu.extraArgs may allow programs" wait_while_alive "$vm_pid" is_started
 vm_kill
 finish

@@ -35,37 +35,37 @@ index() { cat "/sys/class/net/$1/ifindex"; }
 	fast_kernel
 } | compile taps "$guest" || finish
 up taps
-check "taps: without its bridge nothing is made" test $? = 1
-expect "taps: it is named" "$log" '^tap-up: there is no bridge mvm-br for the interface mvm-a'
-check "taps: no interface is left" test ! -e /sys/class/net/mvm-a
+check "taps: tap-up fails without the bridge" test $? = 1
+expect "taps: tap-up names the bridge" "$log" '^tap-up: there is no bridge mvm-br for the interface mvm-a'
+check "taps: tap-up leaves no interface when it fails" test ! -e /sys/class/net/mvm-a
 ip link add mvm-br type bridge
-check "taps: tap-up" up taps
-check "taps: they belong to the VM's user" test "$(cat /sys/class/net/mvm-a/owner /sys/class/net/mvm-b/owner)" = "$nobody"$'\n'"$nobody"
-check "taps: several CPUs, several queues" test "$(cat /sys/class/net/mvm-a/tun_flags)" = 0x5902
-check "taps: one is in its bridge" test "$(basename "$(readlink /sys/class/net/mvm-a/master)")" = mvm-br
-check "taps: the other in none" test ! -e /sys/class/net/mvm-b/master
-check "taps: they are up" test $(($(cat /sys/class/net/mvm-b/flags) & 1)) = 1
+check "taps: tap-up succeeds" up taps
+check "taps: the interfaces belong to the VM's user" test "$(cat /sys/class/net/mvm-a/owner /sys/class/net/mvm-b/owner)" = "$nobody"$'\n'"$nobody"
+check "taps: a VM with several CPUs has several queues" test "$(cat /sys/class/net/mvm-a/tun_flags)" = 0x5902
+check "taps: the first interface is in its bridge" test "$(basename "$(readlink /sys/class/net/mvm-a/master)")" = mvm-br
+check "taps: the second interface is in no bridge" test ! -e /sys/class/net/mvm-b/master
+check "taps: the interfaces are up" test $(($(cat /sys/class/net/mvm-b/flags) & 1)) = 1
 before=$(index mvm-a) kept=$(index mvm-b)
 ip link set dev mvm-a nomaster
-check "taps: tap-up again" up taps
-check "taps: the interfaces stay" test "$(index mvm-a) $(index mvm-b)" = "$before $kept"
-check "taps: what was missing is mended" test -e /sys/class/net/mvm-a/master
+check "taps: tap-up succeeds a second time" up taps
+check "taps: a second tap-up keeps the interfaces" test "$(index mvm-a) $(index mvm-b)" = "$before $kept"
+check "taps: a second tap-up puts an interface back into its bridge" test -e /sys/class/net/mvm-a/master
 ip link delete dev mvm-b
 ip tuntap add dev mvm-b mode tap
-check "taps: tap-up with another's tap" up taps
-check "taps: it is made anew as it must be" test "$(cat /sys/class/net/mvm-b/owner /sys/class/net/mvm-b/tun_flags)" = "$nobody"$'\n'0x5902
+check "taps: tap-up succeeds where an unfit tap is in the way" up taps
+check "taps: tap-up replaces the unfit tap" test "$(cat /sys/class/net/mvm-b/owner /sys/class/net/mvm-b/tun_flags)" = "$nobody"$'\n'0x5902
 MICROVM_USER=no-such-user "$test_dir/taps/bin/tap-up" >"$log" 2>&1
-check "taps: an unknown user is an error" test $? = 1
-expect "taps: and is named" "$log" 'there is no user no-such-user'
-check "taps: tap-down" down taps
-check "taps: both are gone" test ! -e /sys/class/net/mvm-a -a ! -e /sys/class/net/mvm-b
-check "taps: tap-down again" down taps
+check "taps: tap-up fails for an unknown user" test $? = 1
+expect "taps: tap-up names the unknown user" "$log" 'there is no user no-such-user'
+check "taps: tap-down succeeds" down taps
+check "taps: tap-down removes both interfaces" test ! -e /sys/class/net/mvm-a -a ! -e /sys/class/net/mvm-b
+check "taps: tap-down succeeds when there is nothing to remove" down taps
 ip link add mvm-b type bridge
 up taps
-check "taps: another kind of interface is not touched" test $? = 1
-expect "taps: it is named as such" "$log" 'the interface mvm-b is there and is no tap'
-check "taps: tap-down does not take it either" down taps
-check "taps: it is still there" test -e /sys/class/net/mvm-b
+check "taps: tap-up fails for an interface of another kind" test $? = 1
+expect "taps: tap-up says that the interface is not a tap" "$log" 'the interface mvm-b is there and is no tap'
+check "taps: tap-down succeeds beside that interface" down taps
+check "taps: tap-down keeps that interface" test -e /sys/class/net/mvm-b
 ip link delete dev mvm-b
 ip link delete dev mvm-br
 
@@ -77,8 +77,8 @@ mac=02:00:00:00:00:AB
 	fast_kernel
 } | compile macvtaps "$guest" || finish
 up macvtaps macvtap
-check "macvtap: without its link nothing is made" test $? = 1
-expect "macvtap: it is named" "$log" '^macvtap-up: there is no interface mvm-eth for mvm-m to hang on'
+check "macvtap: macvtap-up fails without its link" test $? = 1
+expect "macvtap: macvtap-up names the link" "$log" '^macvtap-up: there is no interface mvm-eth for mvm-m to hang on'
 ip link add mvm-eth type bridge
 ip link set mvm-eth up
 if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
@@ -91,20 +91,20 @@ if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
 		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" "${device#*:}"
 	}
 	file_watch &
-	check "macvtap: macvtap-up" up macvtaps macvtap
+	check "macvtap: macvtap-up succeeds" up macvtaps macvtap
 	wait
 	tap=/dev/tap$(index mvm-m)
-	check "macvtap: its file belongs to the VM's user" test "$(stat -c %u:%g "$tap")" = "$nobody:0"
-	check "macvtap: it has its address" test "$(cat /sys/class/net/mvm-m/address)" = "${mac,,}"
+	check "macvtap: the device file belongs to the VM's user" test "$(stat -c %u:%g "$tap")" = "$nobody:0"
+	check "macvtap: the interface has its address" test "$(cat /sys/class/net/mvm-m/address)" = "${mac,,}"
 	kept=$(index mvm-m)
-	check "macvtap: macvtap-up again" up macvtaps macvtap
-	check "macvtap: the interface stays" test "$(index mvm-m)" = "$kept"
-	check "macvtap: macvtap-down" down macvtaps macvtap
-	check "macvtap: it is gone" test ! -e /sys/class/net/mvm-m
-	check "macvtap: macvtap-down again" down macvtaps macvtap
+	check "macvtap: macvtap-up succeeds a second time" up macvtaps macvtap
+	check "macvtap: a second macvtap-up keeps the interface" test "$(index mvm-m)" = "$kept"
+	check "macvtap: macvtap-down succeeds" down macvtaps macvtap
+	check "macvtap: macvtap-down removes the interface" test ! -e /sys/class/net/mvm-m
+	check "macvtap: macvtap-down succeeds when there is nothing to remove" down macvtaps macvtap
 	rm -f "$tap"
 else
-	skip "macvtap: macvtap-up" "the kernel makes no macvtap: $(cat "$log")"
+	skip "macvtap: macvtap-up succeeds" "the kernel makes no macvtap: $(cat "$log")"
 fi
 ip link delete dev mvm-eth
 
@@ -122,10 +122,10 @@ busybox httpd -f -p 192.0.2.1:80 -h "$test_dir/www" &
 server=$!
 boot host '^lan: ' lan.address=192.0.2.2 lan.host=192.0.2.1
 kill "$server"
-check "host: the guest ends well" test "$status" = 0
-expect "host: the guest pings it" "$console" '^lan: ping ok'
-expect "host: and fetches a file" "$console" "^lan: fetched $sum\$"
-expect "host: the guest's address is the one derived from its names" "$console" "^lan: mac $(jq -r '.interfaces[0].mac' "$test_dir/host/share/microvm/vm.json" | tr A-F a-f)\$"
+check "host: the guest ends with status 0" test "$status" = 0
+expect "host: the guest pings its host" "$console" '^lan: ping ok'
+expect "host: the guest fetches a file from its host" "$console" "^lan: fetched $sum\$"
+expect "host: the guest's address is derived from the names" "$console" "^lan: mac $(jq -r '.interfaces[0].mac' "$test_dir/host/share/microvm/vm.json" | tr A-F a-f)\$"
 down host
 
 # ---- two guests ----
@@ -137,16 +137,16 @@ for name in server client; do
 		echo "socket: $name.sock"
 		fast_kernel
 	} | compile "$name" "$guest" --set hostName="$name" || finish
-	check "$name: tap-up" up "$name"
+	check "$name: tap-up succeeds" up "$name"
 done
 
 server_console=$test_dir/server-console
 MICROVM_KERNEL_PARAMS="quiet lan.address=192.0.2.2 lan.serve=50000" timeout -k 5 $((20 * limit)) "$test_dir/server/bin/microvm-run" </dev/null >"$server_console" 2>&1 &
 server=$!
 boot client '^lan: ' lan.address=192.0.2.3 lan.peer=192.0.2.2
-check "two guests: the client ends well" test "$status" = 0
-expect "two guests: one fetches the other's file over the bridge" "$console" "^lan: fetched $(seq 50000 | md5sum | cut -d ' ' -f 1)\$"
+check "two guests: the client ends with status 0" test "$status" = 0
+expect "two guests: the client fetches the server's file over the bridge" "$console" "^lan: fetched $(seq 50000 | md5sum | cut -d ' ' -f 1)\$"
 wait "$server"
-check "two guests: the server ends well" test $? = 0
+check "two guests: the server ends with status 0" test $? = 0
 for name in server client; do down "$name"; done
 finish

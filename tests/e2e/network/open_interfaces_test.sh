@@ -49,52 +49,52 @@ hold() {
 for cpus in 1 2; do
 	{ echo 'interfaces: [{type: tap, id: mvm-a}]' && echo 'socket: null' && echo "vcpu: $cpus" && fast_kernel; } | compile "cpus$cpus" "$guest" || finish
 done
-check "tap-up makes it with several queues" run cpus2 tap-up
-check "the VM with several CPUs could start" run cpus2 microvm-check
-check "the one with one CPU could not" fails cpus1 microvm-check
-expect "as microvm-check says" "$log" 'the tap interface mvm-a is made for several'
+check "tap-up makes a tap with several queues" run cpus2 tap-up
+check "microvm-check accepts the tap for a VM with two CPUs" run cpus2 microvm-check
+check "microvm-check refuses the tap for a VM with one CPU" fails cpus1 microvm-check
+expect "microvm-check says that the tap is for several queues" "$log" 'the tap interface mvm-a is made for several'
 before=$(index mvm-a)
 hold mvm-a 2
-check "an open tap that fits stays, for the VM that has it" run cpus2 tap-up
-check "the same interface is there" test "$(index mvm-a)" = "$before"
-check "with another number of CPUs it is refused" fails cpus1 tap-up
-expect "and who has it is said" "$log" "^tap-up: the interface mvm-a has not the queues and the owner that this VM needs, and qemu-system-x86 \(process $holder\) has it open: stop that first"
-check "for another user too" fails cpus2 tap-up daemon
-expect "which is said" "$log" "qemu-system-x86 \(process $holder\) has it open"
-check "no second VM could start" fails cpus2 microvm-check
-expect "as microvm-check says, too" "$log" 'the tap interface mvm-a is in use'
-check "tap-down leaves it" fails cpus2 tap-down
-expect "and says who has it" "$log" "^tap-down: qemu-system-x86 \(process $holder\) has the interface mvm-a open: it stays"
+check "tap-up succeeds for an open tap that fits" run cpus2 tap-up
+check "tap-up keeps an open tap that fits" test "$(index mvm-a)" = "$before"
+check "tap-up fails for an open tap with another number of queues" fails cpus1 tap-up
+expect "tap-up names the process that has the tap open" "$log" "^tap-up: the interface mvm-a has not the queues and the owner that this VM needs, and qemu-system-x86 \(process $holder\) has it open: stop that first"
+check "tap-up fails for an open tap of another user" fails cpus2 tap-up daemon
+expect "tap-up names the process that has that user's tap open" "$log" "qemu-system-x86 \(process $holder\) has it open"
+check "microvm-check refuses a second VM with an open tap" fails cpus2 microvm-check
+expect "microvm-check says that the tap is in use" "$log" 'the tap interface mvm-a is in use'
+check "tap-down fails for an open tap" fails cpus2 tap-down
+expect "tap-down names the process that has the tap open" "$log" "^tap-down: qemu-system-x86 \(process $holder\) has the interface mvm-a open: it stays"
 ip link set dev mvm-a down
-check "also one that is down" fails cpus2 tap-down
-check "which stays down" test $(($(cat /sys/class/net/mvm-a/flags) & 1)) = 0
-check "it is still the same interface" test "$(index mvm-a)" = "$before"
+check "tap-down fails for an open tap that is down" fails cpus2 tap-down
+check "tap-down leaves that tap down" test $(($(cat /sys/class/net/mvm-a/flags) & 1)) = 0
+check "tap-down keeps an open tap" test "$(index mvm-a)" = "$before"
 # Without the rights to look into other processes, as in a unit.
 MICROVM_USER=nobody setpriv --bounding-set -all,+net_admin --inh-caps -all,+net_admin "$test_dir/cpus2/bin/tap-down" >"$log" 2>&1
-check "without the right to see who, it stays too" test $? = 1
-expect "and how to find out is said" "$log" '^tap-down: (somebody \("grep|qemu-system-x86).* has the interface mvm-a open'
-check "the holder lives" kill -0 "$holder"
+check "tap-down fails for an open tap though it may not see who has it open" test $? = 1
+expect "tap-down says how to find out who has it open" "$log" '^tap-down: (somebody \("grep|qemu-system-x86).* has the interface mvm-a open'
+check "the process that has the tap open still runs" kill -0 "$holder"
 end_holder
-check "when it is closed it is made anew" run cpus1 tap-up
-check "with one queue" test "$(flags mvm-a)" = 0x5802
-check "tap-down takes it away" run cpus1 tap-down
-check "it is gone" test ! -e /sys/class/net/mvm-a
+check "tap-up succeeds when the tap is closed" run cpus1 tap-up
+check "the new tap has one queue" test "$(flags mvm-a)" = 0x5802
+check "tap-down succeeds when the tap is closed" run cpus1 tap-down
+check "tap-down removes a closed tap" test ! -e /sys/class/net/mvm-a
 
 # ---- a TUN device ----
 ip tuntap add dev mvm-a mode tun
 before=$(index mvm-a)
-check "a TUN device of its name is refused" fails cpus1 tap-up
-expect "and named as such" "$log" '^tap-up: the interface mvm-a is there and is no tap but a TUN device$'
-check "no VM could start with it" fails cpus1 microvm-check
-expect "which is said" "$log" 'the interface mvm-a is no tap'
-check "tap-down does not take it" run cpus1 tap-down
-expect "and says so" "$log" '^tap-down: the interface mvm-a is no tap'
+check "tap-up fails for a TUN device of the tap's name" fails cpus1 tap-up
+expect "tap-up says that it is a TUN device" "$log" '^tap-up: the interface mvm-a is there and is no tap but a TUN device$'
+check "microvm-check refuses a TUN device" fails cpus1 microvm-check
+expect "microvm-check says that it is not a tap" "$log" 'the interface mvm-a is no tap'
+check "tap-down succeeds beside a TUN device" run cpus1 tap-down
+expect "tap-down says that it is not a tap" "$log" '^tap-down: the interface mvm-a is no tap'
 socat TUN,tun-name=mvm-a,iff-up EXEC:'sleep 9000' 2>"$test_dir/holder" &
 holder=$!
 wait_while_alive "$holder" is_open mvm-a
-check "an open one is refused" fails cpus1 tap-up
-expect "and who has it is said" "$log" "but a TUN device, which socat \(process $holder\) has open"
-check "it is the same one" test "$(index mvm-a)" = "$before"
+check "tap-up fails for an open TUN device" fails cpus1 tap-up
+expect "tap-up names the process that has the TUN device open" "$log" "but a TUN device, which socat \(process $holder\) has open"
+check "the TUN device is not replaced" test "$(index mvm-a)" = "$before"
 end_holder
 ip link delete dev mvm-a
 
@@ -118,24 +118,24 @@ if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
 		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" "${device#*:}"
 	}
 	file_watch &
-	check "macvtap-up" run bridge macvtap-up
+	check "macvtap-up succeeds" run bridge macvtap-up
 	wait
 	before=$(index mvm-m) file=/dev/tap$(index mvm-m)
 	sleep 9000 9<>"$file" &
 	holder=$!
-	check "an open macvtap of another mode is refused" fails private macvtap-up
-	expect "and who has it is said" "$log" "^macvtap-up: the interface mvm-m has not the address, link and mode that this VM needs, and (sleep|bash|open_interfaces).* \(process $holder\) has it open"
-	check "macvtap-down leaves it" fails bridge macvtap-down
-	expect "and says who has it" "$log" "^macvtap-down: .* \(process $holder\) has the interface mvm-m open: it stays"
-	check "it is the same one" test "$(index mvm-m)" = "$before"
+	check "macvtap-up fails for an open macvtap of another mode" fails private macvtap-up
+	expect "macvtap-up names the process that has it open" "$log" "^macvtap-up: the interface mvm-m has not the address, link and mode that this VM needs, and (sleep|bash|open_interfaces).* \(process $holder\) has it open"
+	check "macvtap-down fails for an open macvtap" fails bridge macvtap-down
+	expect "macvtap-down names the process that has it open" "$log" "^macvtap-down: .* \(process $holder\) has the interface mvm-m open: it stays"
+	check "an open macvtap is not replaced" test "$(index mvm-m)" = "$before"
 	end_holder
 	MICROVM_USER=nobody MICROVM_GROUP=0 setpriv --bounding-set -all,+net_admin,+chown --inh-caps -all,+net_admin,+chown \
 		"$test_dir/private/bin/macvtap-up" >"$log" 2>&1
-	check "without the right to see who, none is made anew" test $? = 1
-	check "macvtap-down takes a closed one away" run bridge macvtap-down
-	check "it is gone" test ! -e /sys/class/net/mvm-m
+	check "macvtap-up replaces no macvtap when it may not see who has it open" test $? = 1
+	check "macvtap-down succeeds when the macvtap is closed" run bridge macvtap-down
+	check "macvtap-down removes a closed macvtap" test ! -e /sys/class/net/mvm-m
 	rm -f "$file"
 else
-	skip "macvtap-up" "the kernel makes no macvtap: $(cat "$log")"
+	skip "macvtap-up succeeds" "the kernel makes no macvtap: $(cat "$log")"
 fi
 finish
