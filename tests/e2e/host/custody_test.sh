@@ -50,79 +50,79 @@ fresh() { # KIND
 # ---- what he may and may not ----
 fresh ours
 check "a VM boots" boots
-check "from its runner" test "$(booted) $(readlink "$state/vm/booted")" = "$test_dir/good $test_dir/good"
-check "nothing is said" test ! -s "$log"
-check "he makes volumes and sockets" as_user touch "$state/vm/data.img"
-check "and removes them" as_user rm "$state/vm/data.img"
+check "set-booted takes the runner that current leads to" test "$(booted) $(readlink "$state/vm/booted")" = "$test_dir/good $test_dir/good"
+check "set-booted prints nothing when nothing is wrong" test ! -s "$log"
+check "the VMs' user can make volumes and sockets" as_user touch "$state/vm/data.img"
+check "the VMs' user can remove them" as_user rm "$state/vm/data.img"
 for attempt in "rm -f $state/vm/current" "mv $state/vm/current $state/vm/x" "ln -sfn $evil $state/vm/current" "mv -T $state/vm/booted $state/vm/x" \
 	"ln -sfnT $evil $state/vm/booted" "mv $state/vm $state/x" "mkdir $state/other" "chmod 777 $state/vm" "ln -sfnT $evil $test_dir/run/booted" \
 	"touch $test_dir/run/x" "chown -h 0 $evil"; do
 	# shellcheck disable=SC2086 # words
-	check "he cannot: ${attempt//$test_dir\//}" fails as_user $attempt
+	check "the VMs' user cannot do this: ${attempt//$test_dir\//}" fails as_user $attempt
 done
 
 # ---- what he may make ----
 rm "$state/vm/booted"
 as_user cp -r "$evil" "$state/vm/booted"
-check "a directory in the place of booted" boots
-check "goes" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a "$(stat -c %u "$state/vm/booted")" = 0
+check "set-booted succeeds with a directory of the user's in the place of booted" boots
+check "set-booted replaces that directory by its link" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a "$(stat -c %u "$state/vm/booted")" = 0
 rm "$state/vm/booted"
 as_user ln -s "$evil" "$state/vm/booted"
-check "so does a link" boots
-check "and nothing of his is made" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a ! -e "$evil/good"
+check "set-booted succeeds with a link of the user's in the place of booted" boots
+check "set-booted replaces that link and makes nothing where it led" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a ! -e "$evil/good"
 rm "$state/vm/current"
-check "without a runner nothing boots" fails boots
+check "set-booted fails when there is no runner" fails boots
 as_user ln -s "$evil" "$state/vm/current"
-check "with one of his neither" fails boots
-expect "why is said, and what to do" "$log" "current belongs to .*, who could have led it anywhere. If it should lead to $evil: ln -sfn $evil $state/vm/current"
+check "set-booted fails when current is the user's" fails boots
+expect "set-booted says whose current is and what to do" "$log" "current belongs to .*, who could have led it anywhere. If it should lead to $evil: ln -sfn $evil $state/vm/current"
 rm "$state/vm/current"
 as_user cp -r "$evil" "$state/vm/current"
-check "nor with a directory" fails boots
+check "set-booted fails when current is a directory of the user's" fails boots
 rm -r "$state/vm/current"
 as_user ln -s "$test_dir" "$state/vm/runners"
 ln -s runners/good "$state/vm/current"
-check "nor by a link of his inside" fails boots
-expect "which is said" "$log" 'which is a link itself'
+check "set-booted fails when the runner is reached by a second link" fails boots
+expect "set-booted says that it is a second link" "$log" 'which is a link itself'
 ln -sfn "$state/vm/runners/good" "$state/vm/current"
-check "nor when the whole path is written" fails boots
+check "set-booted fails for that runner when its whole path is written" fails boots
 ln -sfn "$evil" "$state/vm/current"
-check "nor in a directory of his" fails boots
-expect "which is named" "$log" "evil, where .*/current leads to, can be changed by $user"
+check "set-booted fails for a runner in a directory of the user's" fails boots
+expect "set-booted names the directory that the user can change" "$log" "evil, where .*/current leads to, can be changed by $user"
 mkdir "$test_dir/shared"
 cp -r "$test_dir/good" "$test_dir/shared"
 chgrp $group "$test_dir/shared" && chmod 775 "$test_dir/shared"
 ln -sfn "$test_dir/shared/good" "$state/vm/current"
-check "nor below one of his group" fails boots
-check "nothing of his was booted" test "$(booted)" = "$test_dir/good"
+check "set-booted fails for a runner below a directory of the user's group" fails boots
+check "no runner of the user's was booted" test "$(booted)" = "$test_dir/good"
 
 # ---- as microvm.nix leaves it ----
 fresh command
-check "a directory made by microvm.nix's command" boots
-expect "is mended, which is said" "$log" "$state/vm was of root:.*, mode 775: it is root's now, mode 1775"
-expect "that of all VMs too" "$log" "$state was of .*, mode 775: it is root's now, mode 0755"
-check "once" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
+check "set-booted succeeds in a directory made by microvm.nix's command" boots
+expect "set-booted gives a VM's directory to root and reports it" "$log" "$state/vm was of root:.*, mode 775: it is root's now, mode 1775"
+expect "set-booted gives the directory of all VMs to root and reports it" "$log" "$state was of .*, mode 775: it is root's now, mode 0755"
+check "both directories have root's owner and mode then" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
 boots
-check "not twice" test ! -s "$log"
+check "set-booted reports nothing the second time" test ! -s "$log"
 fresh module
-check "the link that belongs to him, as the module makes it, does not boot" fails boots
+check "set-booted fails when current belongs to the user, as microvm.nix's module makes it" fails boots
 ln -sfn "$test_dir/good" "$state/vm/current"
-check "made anew it does" boots
+check "set-booted succeeds when root has made that link again" boots
 fresh command
 as_user mv "$state/vm" "$state/away"
 as_user ln -s /etc "$state/vm"
 before=$(mode /etc)
-check "a link in the place of the VM's directory does not" fails boots
-check "and nothing is done to where it leads" test "$(mode /etc)" = "$before"
+check "set-booted fails when a link is in the place of the VM's directory" fails boots
+check "set-booted changes nothing where that link leads" test "$(mode /etc)" = "$before"
 
 # ---- another group ----
 # Of old it was kvm, in which others may be.
 fresh ours
 chgrp 1 "$state" "$state/vm"
-check "directories of another group boot" boots
-check "and are of the units' group from then on" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
-expect "which is said" "$log" "$state/vm was of the group .*: it is of the group $group now"
+check "set-booted succeeds with directories of another group" boots
+check "set-booted gives the directories to the units' group" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
+expect "set-booted reports the change of the group" "$log" "$state/vm was of the group .*: it is of the group $group now"
 boots
-check "once" test ! -s "$log"
+check "set-booted reports the change of the group once" test ! -s "$log"
 
 # ---- the command ----
 describe() { # FILE [LINE]...
@@ -139,36 +139,36 @@ create() {
 }
 memory() { jq -r .mem "$state/vm/current/share/microvm/vm.json"; }
 is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"vm\") | $1")" = "$2" ]; }
-check "a VM is created" create
-check "its directory is root's, and sticky" test "$(mode "$state/vm")" = "0:$group:1775"
-check "it boots" boots
+check "microvm creates a VM" create
+check "the VM's directory is root's and sticky" test "$(mode "$state/vm")" = "0:$group:1775"
+check "set-booted succeeds with a VM that microvm created" boots
 as_user sh -c "echo $evil/vm.yaml >'$state/vm/flake'; ln -s /nix/store/evil '$state/vm/toplevel'; ln -s '$evil' '$state/vm/old'"
-check "his names are not there for the list" is_listed '"\(.state) \(.sourceKind) \(.old)"' "current description null"
-check "nor for a rollback" fails m --rollback vm
-check "which removes them" test ! -L "$state/vm/old" -a ! -L "$state/vm/toplevel" -a ! -e "$state/vm/flake"
+check "microvm -l does not read the names that the user made" is_listed '"\(.state) \(.sourceKind) \(.old)"' "current description null"
+check "a rollback fails beside the names that the user made" fails m --rollback vm
+check "the failed rollback removes these names" test ! -L "$state/vm/old" -a ! -L "$state/vm/toplevel" -a ! -e "$state/vm/flake"
 describe "$test_dir/vm.yaml" "mem: 300"
 as_user ln -s "$evil/vm.yaml" "$state/vm/source.new"
 as_user mkdir "$state/vm/old" "$state/vm/.current.new"
-check "an update with his names in its way" m -u vm
-check "is from its own description" test "$(memory)" = 300
+check "an update succeeds with names of the user's in its way" m -u vm
+check "the update is built from the VM's own description" test "$(memory)" = 300
 chgrp 1 "$state/vm"
 "$microvm" --no-cache --state-dir "$state" -u vm >"$log" 2>&1
-check "a VM's directory gets the group of the state directory" test "$(mode "$state/vm")" = "0:$group:1775"
-expect "which is said" "$log" "$state/vm was of the group .*, it is of the group .* now"
+check "an update gives the VM's directory the group of the state directory" test "$(mode "$state/vm")" = "0:$group:1775"
+expect "the update reports the change of the group" "$log" "$state/vm was of the group .*, it is of the group .* now"
 # A VM of a flake has no runners of its own.
 rm -rf "$state/vm"
 mkdir "$state/vm" && chgrp $group "$state/vm" && chmod 1775 "$state/vm"
 ln -s "$test_dir/good" "$state/vm/current"
 echo "$test_dir/vm.yaml" >"$state/vm/source"
 as_user mkdir "$state/vm/runners"
-check "nothing is built into a directory of his" fails m -u vm
-expect "which is named" "$log" "$state/vm/runners can be changed by others than root"
+check "an update fails when the directory of the runners is the user's" fails m -u vm
+expect "the update names the directory that others than root can change" "$log" "$state/vm/runners can be changed by others than root"
 rmdir "$state/vm/runners"
 rm "$state/vm/current"
 as_user ln -s "$evil" "$state/vm/current"
-check "a runner of his makes no VM" fails is_listed .state broken
-check "and is not run" fails m -r vm
-check "nothing of his ran" test ! -e "$test_dir/evil-ran"
+check "microvm -l does not take a runner of the user's for a VM" fails is_listed .state broken
+check "microvm -r does not run a runner of the user's" fails m -r vm
+check "no program of the user's has run" test ! -e "$test_dir/evil-ran"
 
 # While a flake is built he has time. He cannot name what root removes.
 mkdir -p "$test_dir/flaked/bin" "$test_dir/treasure/kept"
@@ -181,8 +181,8 @@ chmod +x "$test_dir/bin/nix"
 fresh ours
 echo path:/flake >"$state/vm/flake"
 PATH=$test_dir/bin:$PATH m -u vm
-check "a flake's VM is updated" test "$(readlink "$state/vm/current")" = "$test_dir/flaked"
-check "a link of his in the place of its runners is left alone" test -L "$state/vm/runners" -a -d "$test_dir/treasure/kept"
+check "a flake's VM is updated beside names of the user's" test "$(readlink "$state/vm/current")" = "$test_dir/flaked"
+check "an update leaves a link of the user's in the place of the runners alone" test -L "$state/vm/runners" -a -d "$test_dir/treasure/kept"
 
 # ---- shares, which root serves ----
 # It has the arguments of the Rust virtiofsd, and remembers what it is to serve.
@@ -209,30 +209,30 @@ both_are_served() { [ "$(grep -c . "$test_dir/served" 2>/dev/null)" = 2 ]; }
 served() { grep -qsF -- "--shared-dir=$1 " "$test_dir/served"; }
 as_user mkdir -p "$state/vm/a/b"
 serve
-check "a share in the VM's directory is served" served "$state/vm/a/b"
-check "one elsewhere too" served /srv
-check "what leads to it is root's now" test "$(stat -c %u:%a "$state/vm/a")" = 0:1755
-check "and he cannot replace it" fails as_user mv "$state/vm/a" "$state/vm/x"
+check "virtiofsd-run serves a share in the VM's directory" served "$state/vm/a/b"
+check "virtiofsd-run serves a share elsewhere too" served /srv
+check "the directories that lead to a share become root's" test "$(stat -c %u:%a "$state/vm/a")" = 0:1755
+check "the VMs' user cannot replace these directories" fails as_user mv "$state/vm/a" "$state/vm/x"
 rm -r "$state/vm/a"
 mkdir -p "$test_dir/secret/b"
 as_user ln -s "$test_dir/secret" "$state/vm/a"
 serve
-check "not where he has a link" test ! -e "$test_dir/served"
-expect "which is said" "$log" 'the share a: nobody could put a link to any file in the place of a/b'
-check "and it is still his" test "$(stat -c %u "$state/vm/a")" = $user
+check "virtiofsd-run serves nothing where the user has a link" test ! -e "$test_dir/served"
+expect "virtiofsd-run says that the user could put a link there" "$log" 'the share a: nobody could put a link to any file in the place of a/b'
+check "the directory with the user's link stays the user's" test "$(stat -c %u "$state/vm/a")" = $user
 rm "$state/vm/a"
 as_user mkdir "$state/vm/a"
 as_user ln -s "$test_dir/secret" "$state/vm/a/b"
-check "nor below" fails serve
-check "nothing is served" test ! -e "$test_dir/served"
+check "virtiofsd-run fails for a link of the user's further below" fails serve
+check "virtiofsd-run serves nothing by that link" test ! -e "$test_dir/served"
 rm -r "$state/vm/a"
 ln -s "$test_dir/secret" "$state/vm/a"
 serve
-check "a link of root's is as good as a directory" served "$test_dir/secret/b"
+check "virtiofsd-run follows a link of root's" served "$test_dir/secret/b"
 chown $user "$test_dir/secret"
 rm -f "$test_dir/served"
-check "unless it leads to where he makes files" fails serve
-check "nothing is served" test ! -e "$test_dir/served"
+check "virtiofsd-run fails for a link of root's to where the user makes files" fails serve
+check "virtiofsd-run serves nothing by that link of root's" test ! -e "$test_dir/served"
 
 # ---- others in the VMs' group ----
 # The VMs' user has a group that others are in as well. What they put into his directory before he does is not his.
@@ -249,52 +249,52 @@ for plant in "cp /etc/hostname data.img" "ln -s $test_dir/kept/other data.img" "
 	# shellcheck disable=SC2086 # words
 	(cd "$state/vm" && as_other $plant)
 	for who in as_user as_root; do
-		check "not started as $who on another's: ${plant//$test_dir\//}" fails start_as $who
-		expect "which is said" "$log" "the volume ${plant##* } belongs to another user \(1\)"
+		check "microvm-run as $who refuses another user's volume: ${plant//$test_dir\//}" fails start_as $who
+		expect "microvm-run as $who names another user's volume: ${plant//$test_dir\//}" "$log" "the volume ${plant##* } belongs to another user \(1\)"
 	done
 	(cd "$state/vm" && as_user ./current/bin/microvm-check) >"$log" 2>&1
-	check "microvm-check knows" test $? = 1
-	expect "and says it" "$log" "the volume ${plant##* } belongs to another user \(1\)"
+	check "microvm-check refuses another user's volume: ${plant//$test_dir\//}" test $? = 1
+	expect "microvm-check names another user's volume: ${plant//$test_dir\//}" "$log" "the volume ${plant##* } belongs to another user \(1\)"
 	rm -r "$state/vm/${plant##* }"
 done
 rm -r "$state/vm/disks"
 as_other mkdir "$state/vm/disks"
 as_other cp /etc/hostname "$state/vm/disks/log.img"
-check "nor in a directory of another's" fails start_as as_user
-expect "which is said" "$log" 'the directory disks belongs to another user \(1\)'
+check "microvm-run refuses a volume in another user's directory" fails start_as as_user
+expect "microvm-run names another user's directory" "$log" 'the directory disks belongs to another user \(1\)'
 rm -r "$state/vm/disks"
 as_user mkdir "$state/vm/disks"
 chmod 777 "$state/vm/disks"
-check "nor is one created where everybody can change it" fails start_as as_user
-expect "which is said" "$log" 'everybody can change what is in disks, so the volume disks/log.img is not created there'
+check "microvm-run creates no volume in a directory that everybody can change" fails start_as as_user
+expect "microvm-run names the directory that everybody can change" "$log" 'everybody can change what is in disks, so the volume disks/log.img is not created there'
 chgrp 1 "$state/vm/disks"
 chmod 775 "$state/vm/disks"
-check "nor where another group can" fails start_as as_user
-expect "which is said" "$log" 'the group 1 can change what is in disks, so the volume disks/log.img is not created there'
-check "nothing was created" test "$(find "$state/vm" -name '*.img*')" = ''
+check "microvm-run creates no volume in a directory that another group can change" fails start_as as_user
+expect "microvm-run names the group that can change the directory" "$log" 'the group 1 can change what is in disks, so the volume disks/log.img is not created there'
+check "no volume was created in these directories" test "$(find "$state/vm" -name '*.img*')" = ''
 chmod 755 "$state/vm/disks"
 start_as as_user
-check "in his own they are" test "$(stat -c %u:%a "$state/vm/data.img" "$state/vm/disks/log.img" | xargs)" = "$user:600 $user:600"
+check "microvm-run creates volumes in the user's own directory" test "$(stat -c %u:%a "$state/vm/data.img" "$state/vm/disks/log.img" | xargs)" = "$user:600 $user:600"
 start_as as_root
-expect_no "which root may start as well" "$log" 'belongs to another user'
+expect_no "root may start a VM with these volumes" "$log" 'belongs to another user'
 
 fresh module
 chmod 600 "$test_dir/vm.yaml"
 echo "$test_dir/vm.yaml" >"$state/vm/source"
 chown $user "$state/vm/source"
 exec 8>>"$state/vm/source"
-check "the list knows a VM that microvm.nix's module made" is_listed .sourceKind description
+check "microvm -l lists a VM that microvm.nix's module made" is_listed .sourceKind description
 "$microvm" --no-cache --state-dir "$state" -u vm >"$log" 2>&1
-check "an update takes it into custody" test $? = 0
-expect "says what it was" "$log" "$state/vm was of .*, mode 755: the VMs' user could change what root starts; it is root's now, mode 1775"
-expect "and what to look at" "$log" "vm/source was of .*, who could have changed it: see that it is right: $test_dir/vm.yaml"
-check "all of it" test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" "$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"
+check "an update succeeds for a VM that microvm.nix's module made" test $? = 0
+expect "the update reports the owner that the VM's directory had" "$log" "$state/vm was of .*, mode 755: the VMs' user could change what root starts; it is root's now, mode 1775"
+expect "the update names the file to look at" "$log" "vm/source was of .*, who could have changed it: see that it is right: $test_dir/vm.yaml"
+check "the update gives all of the VM's files to root" test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" "$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"
 echo evil >&8
-check "nobody has it open" test "$(cat "$state/vm/source")" = "$test_dir/vm.yaml"
-check "it boots" boots
+check "the user cannot write by a descriptor from before" test "$(cat "$state/vm/source")" = "$test_dir/vm.yaml"
+check "set-booted succeeds with that VM" boots
 fresh module
 as_user ln -s "$test_dir/vm.yaml" "$state/vm/source"
 as_user mkfifo "$state/vm/flake"
 timeout "$patience" "$microvm" -q --no-cache --state-dir "$state" --rollback vm >"$log" 2>&1
-check "a pipe stops nothing" test $? = 1
+check "a pipe of the user's does not stop a rollback" test $? = 1
 finish

@@ -48,16 +48,16 @@ step() { # NUMBER
 	host env NIX_CONFIG=$'build-users-group =\nsandbox = false' HOME=/root BUILD="$top/build" bash -euo pipefail -c "cd '$top'; [ ! -d /root/web1 ] || cd /root/web1; . '$test_dir/step$1'" >"$log" 2>&1
 }
 for number in 1 2 3 4 5 6; do
-	title=$(cat "$test_dir/step$number.title") || { not_ok "the handbook has six steps"; finish; }
+	title=$(cat "the handbook has six steps") || { not_ok "the handbook has six steps"; finish; }
 	if step "$number"; then ok "$title"; else not_ok "$title" "$log"; MVM_TEST_TAIL=60 host journalctl --no-pager -n 40 -o cat 2>/dev/null | sed 's/^/#   /'; finish; fi
 	case $number in
 	4) expect "the page comes from the guest" "$log" '^hello from web1$'
-		expect "the VM is listed as current" "$log" 'web1: current' ;;
+		expect "the handbook's VM is listed as current" "$log" 'web1: current' ;;
 	5) expect "the list says that there is something to build" "$log" 'web1: outdated'
-		expect "the page comes again" "$log" '^hello from web1$' ;;
+		expect "the handbook's VM serves its page again" "$log" '^hello from web1$' ;;
 	6) expect_no "it is listed no more" "$log" web1: ;;
 	esac
 done
-check "there is no step besides" test ! -e "$test_dir/step7"
-check "nothing of the VM is left" test -z "$(host sh -c 'ls /var/lib/microvms /nix/var/nix/gcroots/microvm 2>/dev/null | grep web1; ls /sys/class/net | grep vm-web1; pgrep -u microvm')"
+check "the handbook has no seventh step" test ! -e "$test_dir/step7"
+check "nothing of the handbook's VM is left" test -z "$(host sh -c 'ls /var/lib/microvms /nix/var/nix/gcroots/microvm 2>/dev/null | grep web1; ls /sys/class/net | grep vm-web1; pgrep -u microvm')"
 finish

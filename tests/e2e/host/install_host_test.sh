@@ -76,15 +76,15 @@ build() { # OUTPUT VM...
 before() { vm same && vm changed && vm quiet '' 'restartIfChanged: false' && vm manual '' 'autostart: false' && vm gone; }
 after() { vm same && vm changed 'mem: 200' && vm quiet 'mem: 200' 'restartIfChanged: false' && vm manual 'mem: 200' 'autostart: false' && vm new; }
 output=one
-check "a host" build one before
+check "a host builds" build one before
 output=two
-check "and what it is changed to" build two after
+check "the host builds after its description changed" build two after
 chmod u+w "$test_dir/two/share/systemd/microvm@.service"
 echo '# another one' >>"$test_dir/two/share/systemd/microvm@.service"
 install_host() { "$test_dir/$1/bin/install-host" >"$log" 2>&1; }
-check "the first is installed" install_host one
-check "its VMs run" test "$(find "$world/active" -type f -printf "%f\n" | sort | xargs)" = "changed gone quiet same"
-check "nothing is left to do" test ! -e "$state/.pending"
+check "install-host installs the first host" install_host one
+check "install-host starts the first host's VMs" test "$(find "$world/active" -type f -printf "%f\n" | sort | xargs)" = "changed gone quiet same"
+check "install-host leaves no work for another run" test ! -e "$state/.pending"
 
 # The places under which the world is mounted stay, what is in them changes.
 cp -a "$world" "$test_dir/first"
@@ -95,39 +95,39 @@ reset() {
 }
 everything() { (cd "$world" && find . -path ./calls -prune -o -printf '%p %y %m %U %l\n' | LC_ALL=C sort); }
 reset
-check "the second is installed over it" install_host two
+check "install-host installs the second host over the first one" install_host two
 everything >"$test_dir/wanted"
-check "one VM is restarted" test "$(grep restart "$calls")" = "restart microvm@changed.service"
-check "one is started" test "$(grep '^start' "$calls")" = "start --no-block microvm@new.service"
-check "another one that changed runs on" test "$(readlink "$state/quiet/booted")" != "$(readlink "$state/quiet/current")"
+check "install-host restarts the VM that changed" test "$(grep restart "$calls")" = "restart microvm@changed.service"
+check "install-host starts the VM that is new" test "$(grep '^start' "$calls")" = "start --no-block microvm@new.service"
+check "install-host leaves a changed VM running that is not to be restarted" test "$(readlink "$state/quiet/booted")" != "$(readlink "$state/quiet/current")"
 chgrp 1 "$state/same"
-check "with a VM's directory of another group" install_host two
-expect "it is of the host's group then, which is said" "$log" "$state/same was of the group .*: it is of the group $group now"
-check "it is" test "$(stat -c %G "$state/same")" = "$group"
+check "install-host succeeds when a VM's directory has another group" install_host two
+expect "install-host reports that the directory's group changes" "$log" "$state/same was of the group .*: it is of the group $group now"
+check "the VM's directory has the host's group then" test "$(stat -c %G "$state/same")" = "$group"
 : >"$calls"
-check "again" install_host two
-check "names the VM that is not declared any more, and nothing else" \
+check "install-host succeeds a second time" install_host two
+check "it names the VM that is not declared any more and nothing else" \
 	test "$(cat "$log")" = "install-host: gone is not declared any more; it stays until microvm --remove gone"
-check "and calls nothing" test -z "$(grep -v is-active "$calls")"
+check "it calls systemctl for nothing but questions" test -z "$(grep -v is-active "$calls")"
 
 # A runner in which somebody started a VM stays.
 mkdir "$state/same/runners/stray"
 cp -a "$state/same/current/." "$state/same/runners/stray"
 echo precious >"$state/same/runners/stray/data.img"
-check "over an old runner with a volume in it" install_host two
-expect "it is told" "$log" "^install-host: the old runner $state/same/runners/stray stays: it has the file data.img, which was not built"
-check "and stays" test "$(cat "$state/same/runners/stray/data.img")" = precious
+check "install-host succeeds beside an old runner with a volume in it" install_host two
+expect "it reports that the old runner stays" "$log" "^install-host: the old runner $state/same/runners/stray stays: it has the file data.img, which was not built"
+check "the volume in the old runner is kept" test "$(cat "$state/same/runners/stray/data.img")" = precious
 rm "$state/same/runners/stray/data.img"
-check "without the volume" install_host two
-check "it goes" test ! -e "$state/same/runners/stray"
+check "install-host succeeds when that volume is gone" install_host two
+check "it removes the old runner then" test ! -e "$state/same/runners/stray"
 
 # A store disk that is there already may have rotted. Its times and its length do not tell.
 reset
 disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
 printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
-check "over a store disk that has rotted" install_host two
-expect "it is told" "$log" "^install-host: the store disk $disk is not what was built; it is copied anew"
-check "the new VM has what was built" cmp "$test_dir/two/store-disks/${disk##*/}" "$state/new/current/share/microvm/stage1.squashfs"
+check "install-host succeeds over a store disk that has rotted" install_host two
+expect "it reports that the store disk is copied again" "$log" "^install-host: the store disk $disk is not what was built; it is copied anew"
+check "the new VM has the store disk that was built" cmp "$test_dir/two/store-disks/${disk##*/}" "$state/new/current/share/microvm/stage1.squashfs"
 
 # ---- killed ----
 # Before the n-th command that can change something, the script and what it has started.
@@ -166,10 +166,10 @@ while killed $((n += stride)); do
 	reset
 done
 echo "# killed at $tried of $n commands"
-check "it was killed many times" test "$tried" -gt 30
-check "a second run came to the same end, and every VM could start in between${different:+, but not after$different}" test -z "$different"
+check "install-host was killed more than 30 times" test "$tried" -gt 30
+check "a second run had the same result, and every VM could start in between${different:+, but not after$different}" test -z "$different"
 check "the VM that changed was restarted once${again:+, but not after$again}" test -z "$again"
-check "no other one was${needless:+, but after$needless}" test -z "$needless"
-check "the new one was started${unstarted:+, but not after$unstarted}" test -z "$unstarted"
-check "systemd knew the units${unloaded:+, but not after$unloaded}" test -z "$unloaded"
+check "no other VM was restarted${needless:+, but after$needless}" test -z "$needless"
+check "the new VM was started${unstarted:+, but not after$unstarted}" test -z "$unstarted"
+check "systemd had loaded the units again${unloaded:+, but not after$unloaded}" test -z "$unloaded"
 finish

@@ -24,28 +24,28 @@ m() { "$microvm" -q --cache "$test_dir/cache" --state-dir "$state" "$@" >"$log" 
 fails() { ! "$@"; }
 is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -c '.vms[0] | [.running, .byHand]')" = "$1" ]; }
 if m -c vm -f "$test_dir/vm.yaml"; then ok "a VM is created"; else not_ok "a VM is created" "$log"; finish; fi
-check "it does not run" is_listed '[false,false]'
+check "the new VM does not run" is_listed '[false,false]'
 
 runs_by_hand() { # HOW COMMAND...
 	MICROVM_KERNEL_PARAMS='quiet probe.do=deaf' vm_start "$limit" "$console" "${@:2}"
-	if vm_wait_for '^probe: free'; then ok "$1: it comes up"; else not_ok "$1: it comes up" "$console"; return; fi
-	check "$1: it is in the list as running" is_listed '[true,true]'
+	if vm_wait_for '^probe: free'; then ok "$1: the VM comes up"; else not_ok "$1: the VM comes up" "$console"; return; fi
+	check "$1: the list shows the VM as running" is_listed '[true,true]'
 	"$microvm" --state-dir "$state" -l >"$log" 2>&1
-	expect "$1: by hand" "$log" '^vm: .*, running by hand \(process [0-9]+, qemu'
-	check "$1: it is not removed" fails m --remove vm
-	expect "$1: why is said, and what to do" "$log" "vm runs without its unit \\(process [0-9]+, qemu.*\\); to stop it first: cd $state/vm && current/bin/microvm-shutdown"
-	check "$1: its socket is there" test -S "$state/vm/vm.sock"
-	check "$1: nor with its volumes" fails m --remove vm --volumes
-	check "$1: they are there, and so is its runner" test -e "$state/vm/data.img" -a -x "$state/vm/current/bin/microvm-run"
+	expect "$1: the list says that it runs by hand" "$log" '^vm: .*, running by hand \(process [0-9]+, qemu'
+	check "$1: the VM is not removed" fails m --remove vm
+	expect "$1: the message has the reason and what to do" "$log" "vm runs without its unit \\(process [0-9]+, qemu.*\\); to stop it first: cd $state/vm && current/bin/microvm-shutdown"
+	check "$1: the VM's socket is still there" test -S "$state/vm/vm.sock"
+	check "$1: the VM is not removed with --volumes" fails m --remove vm --volumes
+	check "$1: its volume and its runner are still there" test -e "$state/vm/data.img" -a -x "$state/vm/current/bin/microvm-run"
 	(cd "$state/vm" && MICROVM_SHUTDOWN_SECONDS=3 ./current/bin/microvm-shutdown) >"$log" 2>&1
 	vm_wait
-	check "$1: stopped, it is in the list as that" is_listed '[false,false]'
+	check "$1: the list shows the stopped VM as not running" is_listed '[false,false]'
 }
 runs_by_hand "microvm -r" "$microvm" --state-dir "$state" -r vm
 in_directory() { cd "$state/vm" && exec ./current/bin/microvm-run; }
 export -f in_directory
 export state
 runs_by_hand microvm-run bash -c in_directory
-check "stopped, it is removed" m --remove vm --volumes
-check "all of it" test ! -e "$state/vm"
+check "the stopped VM is removed" m --remove vm --volumes
+check "nothing of the VM is left" test ! -e "$state/vm"
 finish

@@ -42,7 +42,7 @@ make_vm() {
 	echo precious | tee data.img former.img disks/log.img disks/log.img.grow disks/mine notes data.img.bak >/dev/null
 	cd "$test_dir" || return
 }
-check "a VM" make_vm
+check "microvm creates a VM" make_vm
 cp -a "$state" first
 cp -a "$roots" first.roots
 fresh() {
@@ -53,39 +53,39 @@ fresh() {
 vm_is_whole() { [ -x "$state/vm/current/bin/microvm-run" ] && [ -x "$state/vm/old/bin/microvm-run" ] && [ -e "$roots/vm" ]; }
 
 # ---- what goes ----
-check "its volumes stay" m --remove vm
-expect "all that stays is named" "$log" "^Kept in $state/vm: data.img, data.img.bak, data.img.new.123, disks, former.img, notes$"
-check "it is there" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
+check "a VM is removed" m --remove vm
+expect "the removal names all files that it keeps" "$log" "^Kept in $state/vm: data.img, data.img.bak, data.img.new.123, disks, former.img, notes$"
+check "the removal keeps these files" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
 fresh
-check "its volumes go" m --remove vm --volumes
-expect "what is not ours is named" "$log" "^Kept in $state/vm: data.img.bak, disks, notes$"
-check "and stays" holds 'data.img.bak disks notes'
-check "below as well" test "$(names "$state/vm/disks")" = mine
+check "a VM is removed with its volumes" m --remove vm --volumes
+expect "the removal names the files that are not the VM's" "$log" "^Kept in $state/vm: data.img.bak, disks, notes$"
+check "the removal keeps these files and no volume" holds 'data.img.bak disks notes'
+check "the removal keeps a foreign file in a directory of volumes" test "$(names "$state/vm/disks")" = mine
 fresh
-check "everything goes when it is asked for" m --remove vm --all-files
-check "everything" test ! -e "$state/vm" -a "$(find "$roots" -mindepth 1 | wc -l)" = 0
+check "a VM is removed with all files" m --remove vm --all-files
+check "--all-files leaves nothing of the VM" test ! -e "$state/vm" -a "$(find "$roots" -mindepth 1 | wc -l)" = 0
 fresh
 mkdir elsewhere
 ln -s ../../elsewhere "$state/vm/elsewhere"
 mv "$state/vm/disks" elsewhere/disks
 ln -s ../../elsewhere/disks "$state/vm/disks"
-check "with a link in the place of a volume's directory" m --remove vm --volumes
-check "what it leads to stays" test "$(names elsewhere/disks)" = 'log.img log.img.grow mine'
+check "a VM is removed with a link in the place of a volume's directory" m --remove vm --volumes
+check "the files behind that link are kept" test "$(names elsewhere/disks)" = 'log.img log.img.grow mine'
 rm -rf elsewhere
 
 # A VM was started in its runner once.
 fresh
 runner=$state/vm/$(readlink "$state/vm/current")
 echo precious >"$runner/data.img"
-check "a volume in a runner: nothing is removed" fails m --remove vm --volumes
-expect "it is named" "$log" "the runner $runner has the file data.img, which was not built"
-check "the VM is whole" vm_is_whole
-check "with everything, if that is asked for" m --remove vm --all-files
+check "a VM with a volume in a runner is not removed" fails m --remove vm --volumes
+expect "the message names the volume in the runner" "$log" "the runner $runner has the file data.img, which was not built"
+check "that VM is complete after the refusal" vm_is_whole
+check "--all-files removes a VM with a volume in a runner" m --remove vm --all-files
 fresh
 mkdir "$state/vm/former.img.grow.new"
 touch "$state/vm/disks/.mvm-new-abcdef"
-check "what cut off starts left goes with the volumes" m --remove vm --volumes
-check "all of it" test ! -e "$state/vm/former.img.grow.new" -a ! -e "$state/vm/disks/.mvm-new-abcdef"
+check "a VM with the remains of starts that were cut off is removed" m --remove vm --volumes
+check "the remains of these starts are removed with the volumes" test ! -e "$state/vm/former.img.grow.new" -a ! -e "$state/vm/disks/.mvm-new-abcdef"
 
 # ---- mounts ----
 mkdir -p precious/deep
@@ -97,56 +97,56 @@ if [ "$(id -u)" = 0 ]; then
 	fresh
 	mkdir "$state/vm/shared"
 	mount --bind precious "$state/vm/shared"
-	check "what is mounted in a VM's directory is not removed" fails m --remove vm --all-files
-	expect "where it is is said" "$log" "something is mounted at $state/vm/shared: nothing is removed"
-	check "nothing was removed" vm_is_whole
-	check "there neither" untouched
-	check "a removal of the volumes" m --remove vm --volumes
-	check "leaves it, and where it is" holds 'data.img.bak disks notes shared'
-	check "as it was" untouched
+	check "a VM with a mount in its directory is not removed with all files" fails m --remove vm --all-files
+	expect "the message names the mount" "$log" "something is mounted at $state/vm/shared: nothing is removed"
+	check "the VM with a mount is complete after the refusal" vm_is_whole
+	check "the mounted files are untouched after the refusal" untouched
+	check "the VM with a mount is removed with its volumes" m --remove vm --volumes
+	check "the removal keeps the mount and its directory" holds 'data.img.bak disks notes shared'
+	check "the mounted files are untouched after the removal" untouched
 	umount "$state/vm/shared"
 	fresh
 	mkdir -p "$state/vm/runners/deep/x"
 	mount --bind precious "$state/vm/runners/deep/x"
 	mount --bind precious/photo "$state/vm/data.img"
-	check "nor in what is ours" fails m --remove vm
-	expect "which is said" "$log" "something is mounted at $state/vm/runners/deep/x: nothing is removed"
-	check "nothing was removed" vm_is_whole
-	check "there neither" untouched
-	check "an update leaves it" m -u vm
-	check "untouched" untouched
+	check "a VM with a mount among its runners is not removed" fails m --remove vm
+	expect "the message names the mount among the runners" "$log" "something is mounted at $state/vm/runners/deep/x: nothing is removed"
+	check "that VM is complete after the refusal" vm_is_whole
+	check "the files of that mount are untouched" untouched
+	check "an update succeeds beside that mount" m -u vm
+	check "the update leaves the mounted files alone" untouched
 	umount "$state/vm/runners/deep/x"
-	check "nor is a volume that is a mount" fails m --remove vm --volumes
-	expect "which is said" "$log" "something is mounted at $state/vm/data.img: nothing is removed"
-	check "nothing was removed" vm_is_whole
+	check "a VM whose volume is a mount is not removed with its volumes" fails m --remove vm --volumes
+	expect "the message names the volume that is a mount" "$log" "something is mounted at $state/vm/data.img: nothing is removed"
+	check "the VM whose volume is a mount is complete after the refusal" vm_is_whole
 	umount "$state/vm/data.img"
 	fresh
 	mv "$state/vm" own
 	mkdir "$state/vm"
 	mount --bind own "$state/vm"
-	check "a VM's directory that is a mount itself" m --remove vm --all-files
-	expect "stays, empty, which is said" "$log" "^Kept: $state/vm, which is a mount point$"
-	check "empty" holds ''
+	check "a VM whose directory is a mount is removed" m --remove vm --all-files
+	expect "the removal reports that the mount point stays" "$log" "^Kept: $state/vm, which is a mount point$"
+	check "the mount point is empty" holds ''
 	umount "$state/vm"
 	rm -r own
 else
-	skip "what is mounted in a VM's directory is not removed" "needs root"
+	skip "a VM with a mount in its directory is not removed" "needs root"
 fi
 
 # ---- in use ----
 fresh
 (exec 9<"$state/vm/disks/log.img" && flock 9 && exec sleep 3000) &
 wait_until fails flock -n "$state/vm/disks/log.img" true
-check "a volume that somebody has locked is not removed" fails m --remove vm --volumes
-expect "who is said" "$log" "$state/vm/disks/log.img is in use by .*: nothing is removed"
-check "nothing was removed" vm_is_whole
+check "a VM with a locked volume is not removed with its volumes" fails m --remove vm --volumes
+expect "the message says who has the volume locked" "$log" "$state/vm/disks/log.img is in use by .*: nothing is removed"
+check "the VM with a locked volume is complete after the refusal" vm_is_whole
 kill $!
 wait $! 2>/dev/null
 sleep 3000 7<"$state/vm/former.img" &
-check "nor one that somebody has open" fails m --remove vm --volumes
-expect "by its process" "$log" "$state/vm/former.img is in use by process $!, "
-check "nothing was removed" vm_is_whole
-check "without its volumes the VM is" m --remove vm
+check "a VM with an open volume is not removed with its volumes" fails m --remove vm --volumes
+expect "the message names the process that has the volume open" "$log" "$state/vm/former.img is in use by process $!, "
+check "the VM with an open volume is complete after the refusal" vm_is_whole
+check "the VM with an open volume is removed without its volumes" m --remove vm
 kill $!
 wait $! 2>/dev/null
 
@@ -155,8 +155,8 @@ fresh
 wait_until test -S "$state/vm/vm.sock"
 cd "$test_dir" || exit
 check "a VM whose socket somebody listens on is not removed" fails m --remove vm
-expect "which one is said" "$log" 'vm runs without its unit \(somebody listens on vm.sock\)'
-check "nothing was removed" test -S "$state/vm/vm.sock" -a -x "$state/vm/current/bin/microvm-run"
+expect "the message names that socket" "$log" 'vm runs without its unit \(somebody listens on vm.sock\)'
+check "the VM with that socket is complete after the refusal" test -S "$state/vm/vm.sock" -a -x "$state/vm/current/bin/microvm-run"
 kill $!
 wait $! 2>/dev/null
 
@@ -178,20 +178,20 @@ cut_off() { # WHAT KEPT [OPTION]...
 		n=$((n + stride))
 	done
 	check "$1: it was cut off at $((n / stride)) instants" test "$status" = 3 -a "$n" -gt 30
-	check "$1: a second time completed it${bad:+, but not at$bad}" test -z "$bad"
+	check "$1: a second removal completed it${bad:+, but not at$bad}" test -z "$bad"
 	check "$1: the volumes were never touched${lost:+, but at$lost}" test -z "$lost"
 }
 cut_off "a removal" 'data.img data.img.bak data.img.new.123 disks former.img notes'
-cut_off "one with volumes" 'data.img.bak disks notes' --volumes
-cut_off "one of all files" '' --all-files
+cut_off "a removal with --volumes" 'data.img.bak disks notes' --volumes
+cut_off "a removal with --all-files" '' --all-files
 # In between it is no VM.
 fresh
 mv "$state/vm/current" "$state/vm/.removing"
-check "what is left of a VM is none" test "$("$microvm" --state-dir "$state" -l --json | jq '.vms | length')" = 0
-check "nor is it started" fails m -r vm
+check "a VM that is removed in part is not listed" test "$("$microvm" --state-dir "$state" -l --json | jq '.vms | length')" = 0
+check "a VM that is removed in part is not started" fails m -r vm
 check "it can be created again" m -c vm -f vm.yaml
-check "with the volumes" test "$(cat "$state/vm/data.img")" = precious
-check "and without the rest" test ! -e "$state/vm/.removing" -a ! -e "$state/vm/old"
+check "it has its old volumes then" test "$(cat "$state/vm/data.img")" = precious
+check "the rest of the removal is done then" test ! -e "$state/vm/.removing" -a ! -e "$state/vm/old"
 
 # What Ctrl-C says. The signal comes at a removal's tenth file.
 cat >interrupt.c <<'E2'
@@ -212,10 +212,10 @@ E2
 cc -D_GNU_SOURCE -shared -fPIC -o interrupt.so interrupt.c -ldl || exit 1
 fresh
 LD_PRELOAD=$PWD/interrupt.so "$microvm" -q --no-cache --state-dir "$state" --remove vm >"$log" 2>&1
-check "interrupted, it ends" test $? = 130
-expect "and says what is true" "$log" '^interrupted; a part of vm may be gone: microvm --remove vm again removes the rest$'
-check "which it does" m --remove vm
-check "nothing is left" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
+check "an interrupted removal ends with status 130" test $? = 130
+expect "it says that a part of the VM may be gone" "$log" '^interrupted; a part of vm may be gone: microvm --remove vm again removes the rest$'
+check "the same removal again succeeds" m --remove vm
+check "it removes the rest" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
 
 # ---- names ----
 fresh
@@ -225,9 +225,9 @@ ln -s $'/nix/store/x\e]0;owned\a' "$state/broken"
 mkdir "$state/odd"
 ln -s $'../gone\e[2J' "$state/odd/current"
 "$microvm" --state-dir "$state" -l >"$log" 2>&1
-expect "the list shows where a link leads" "$log" 'odd: broken, \.\./gone\\x1b\[2J is no runner'
-expect_no "and commands no terminal" "$log" $'[\e\a]'
-check "removed with a name in it that somebody else chose" m --remove vm
-expect "it is shown" "$log" '^Kept in .*, evil\\x1b\[31mred\\x0aKept in nowhere\\xe2\\x80\\xae\\xc2\\x9b, '
-expect_no "and commands no terminal" "$log" $'[\e\u202e\u009b]'
+expect "the list shows control characters of a link as text" "$log" 'odd: broken, \.\./gone\\x1b\[2J is no runner'
+expect_no "the list sends no control characters to the terminal" "$log" $'[\e\a]'
+check "a VM with a file of a hostile name is removed" m --remove vm
+expect "the removal shows the hostile name as text" "$log" '^Kept in .*, evil\\x1b\[31mred\\x0aKept in nowhere\\xe2\\x80\\xae\\xc2\\x9b, '
+expect_no "the removal sends no control characters to the terminal" "$log" $'[\e\u202e\u009b]'
 finish

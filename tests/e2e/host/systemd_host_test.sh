@@ -38,20 +38,20 @@ three() {
 	vm web3 mvm-three 'autostart: false'
 }
 hosts three
-check "a host is built" build
-check "all VMs are there" test "$(find "$out/runners" -mindepth 1 -maxdepth 1 | wc -l)" = 3
-check "with one store disk" test "$(disks "$out")" = 1
-check "and one kernel" test "$(find "$out" -name kernel -printf "%i\n" | sort -u | wc -l)" = 1
-check "each with its own name" test "$(jq -r .hostName "$out/runners/web2/share/microvm/vm.json")" = web2
+check "a host builds" build
+check "the host has all of its VMs" test "$(find "$out/runners" -mindepth 1 -maxdepth 1 | wc -l)" = 3
+check "the VMs share one store disk" test "$(disks "$out")" = 1
+check "the VMs share one kernel" test "$(find "$out" -name kernel -printf "%i\n" | sort -u | wc -l)" = 1
+check "each VM has its own name" test "$(jq -r .hostName "$out/runners/web2/share/microvm/vm.json")" = web2
 all_of "$out" >"$test_dir/before"
-check "a second build" build
+check "a second build succeeds" build
 all_of "$out" >"$test_dir/after"
-check "changes nothing" same "$test_dir/before" "$test_dir/after"
+check "the second build changes nothing" same "$test_dir/before" "$test_dir/after"
 contents "$out" >"$test_dir/before"
 rm -rf "$out"
-check "elsewhere, with one thread" "$mvmbuild" -q host "$test_dir/host.yaml" -j1 --no-cache -o "$out"
+check "a build elsewhere with one thread succeeds" "$mvmbuild" -q host "$test_dir/host.yaml" -j1 --no-cache -o "$out"
 contents "$out" >"$test_dir/after"
-check "it is the same" same "$test_dir/before" "$test_dir/after"
+check "it makes the same bytes" same "$test_dir/before" "$test_dir/after"
 wrong() {
 	three
 	vm web4 mvm-four 'autostart: true' 'vcpu: none'
@@ -59,37 +59,37 @@ wrong() {
 }
 hosts wrong
 check "a host with mistakes is not built" fails build
-expect "one is named" "$log" 'vcpu: expected'
-expect "the other too" "$log" 'the VMs web1 and web5 have the same interface mvm-one'
+expect "the mistake in one VM is reported" "$log" 'vcpu: expected'
+expect "the conflict between two VMs is reported" "$log" 'the VMs web1 and web5 have the same interface mvm-one'
 contents "$out" >"$test_dir/after"
-check "and what was there stays" same "$test_dir/before" "$test_dir/after"
+check "the old output stays after mistakes" same "$test_dir/before" "$test_dir/after"
 # The plan is good, but there is no room for one of the volumes.
 failing() {
 	three
 	vm web4 mvm-four 'autostart: true' 'volumes: [{image: a, size: 200}]'
 }
 hosts failing
-check "a host that cannot be built is not" fails bash -c "ulimit -f 102400; trap '' XFSZ; exec '$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out' >'$log' 2>&1"
-expect "the VM is named" "$log" 'web4: '
+check "a host with a disk that cannot be written is not built" fails bash -c "ulimit -f 102400; trap '' XFSZ; exec '$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out' >'$log' 2>&1"
+expect "the message names the VM" "$log" 'web4: '
 contents "$out" >"$test_dir/after"
-check "and what was there stays" same "$test_dir/before" "$test_dir/after"
-check "without litter" test -z "$(find "$test_dir" -maxdepth 1 -name '.*mvmbuild*')"
+check "the old output stays after that failure" same "$test_dir/before" "$test_dir/after"
+check "that failure leaves no litter" test -z "$(find "$test_dir" -maxdepth 1 -name '.*mvmbuild*')"
 
 # ---- another system's tree ----
 mkdir "$tree"
-check "installed into a tree" bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
-expect "it says what it did" "$log" 'web1 is installed'
-check "the VMs are there" test -x "$tree$state/web3/current/bin/microvm-run"
-check "with one store disk" test "$(disks "$tree$state")" = 1
-check "two start at boot" test "$(find "$tree/etc/systemd/system/microvms.target.wants" -name 'microvm@*' -printf '%f\n' | sort | xargs)" = \
+check "install-host --root installs into a tree" bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
+expect "install-host reports what it installed" "$log" 'web1 is installed'
+check "the tree has the VMs" test -x "$tree$state/web3/current/bin/microvm-run"
+check "the tree has one store disk" test "$(disks "$tree$state")" = 1
+check "two of the VMs start at boot" test "$(find "$tree/etc/systemd/system/microvms.target.wants" -name 'microvm@*' -printf '%f\n' | sort | xargs)" = \
 	"microvm@web1.service microvm@web2.service"
 all_of "$tree" >"$test_dir/before"
-check "again" bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
-check "says nothing" test ! -s "$log"
+check "install-host --root succeeds a second time" bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
+check "it reports nothing" test ! -s "$log"
 all_of "$tree" >"$test_dir/after"
-check "and changes nothing" same "$test_dir/before" "$test_dir/after"
+check "it changes nothing" same "$test_dir/before" "$test_dir/after"
 SYSTEMD_UNIT_PATH=$tree/etc/systemd/system: systemd-analyze verify --man=no "$tree/etc/systemd/system/microvms.target" >"$log" 2>&1
-check "systemd-analyze has no complaint" test ! -s "$log"
+check "systemd-analyze verify finds nothing wrong in the units" test ! -s "$log"
 rm -rf "$tree"
 
 # ---- a host that runs ----
@@ -101,46 +101,46 @@ if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/hos
 at_end=host_stop
 install_host() { host "$out/bin/install-host" >"$log" 2>&1; }
 process() { property MainPID "microvm@$1"; }
-check "the host is installed" install_host
-check "its directory is root's, and the group may write" test "$(host stat -c %U:%G:%a "$state/web1")" = root:microvm:1775
+check "install-host succeeds on the running host" install_host
+check "a VM's directory is root's and its group may write there" test "$(host stat -c %U:%G:%a "$state/web1")" = root:microvm:1775
 check "the first VM comes up" console_says 1 '^probe: ready' microvm@web1
-check "the second too" console_says 1 '^probe: ready' microvm@web2
-check "the third does not start" test "$(property ActiveState microvm@web3)" = inactive
+check "the second VM comes up" console_says 1 '^probe: ready' microvm@web2
+check "the VM that is not to start is inactive" test "$(property ActiveState microvm@web3)" = inactive
 one=$(process web1) two=$(process web2)
 host sh -c "cd $state && find . /etc/systemd -printf '%p %i %l\n'" | LC_ALL=C sort >"$test_dir/before"
-check "installed again" install_host
-check "it says nothing" test ! -s "$log"
+check "install-host succeeds a second time" install_host
+check "the second run reports nothing" test ! -s "$log"
 host sh -c "cd $state && find . /etc/systemd -printf '%p %i %l\n'" | LC_ALL=C sort >"$test_dir/after"
-check "changes nothing" same "$test_dir/before" "$test_dir/after"
-check "and restarts nothing" test "$(process web1) $(process web2)" = "$one $two"
+check "the second run changes nothing" same "$test_dir/before" "$test_dir/after"
+check "the second run restarts nothing" test "$(process web1) $(process web2)" = "$one $two"
 other() {
 	vm web1 mvm-one 'autostart: true'
 	vm web2 mvm-other 'autostart: true'
 }
 hosts other
-check "another host: one VM changed, one gone" build
-check "is installed" install_host
-expect "the change is said" "$log" 'web2 is updated'
-expect_no "and nothing of the other one" "$log" 'web1'
-expect "the one that is gone is named" "$log" 'web3 is not declared any more; it stays until microvm --remove web3'
-check "it is still there" host test -x "$state/web3/current/bin/microvm-run"
-check "the changed VM has restarted" console_says 2 '^probe: ready' microvm@web2
-check "with its new tap" host test -e /sys/class/net/mvm-other -a ! -e /sys/class/net/mvm-two
-check "the other one runs on" test "$(process web1)" = "$one"
+check "a host with one VM changed and one gone builds" build
+check "install-host succeeds with it" install_host
+expect "install-host reports the VM that changed" "$log" 'web2 is updated'
+expect_no "install-host reports nothing about the VM that did not change" "$log" 'web1'
+expect "install-host reports the VM that is not declared any more" "$log" 'web3 is not declared any more; it stays until microvm --remove web3'
+check "that VM is still there" host test -x "$state/web3/current/bin/microvm-run"
+check "the changed VM restarts" console_says 2 '^probe: ready' microvm@web2
+check "the changed VM has its new tap" host test -e /sys/class/net/mvm-other -a ! -e /sys/class/net/mvm-two
+check "the VM that did not change runs on" test "$(process web1)" = "$one"
 host "$test_dir/microvm" -l >"$log" 2>&1
-expect "the command knows them" "$log" '^web2: current\(.*\), running$'
-check "but does not update them" fails host "$test_dir/microvm" -u web1
-check "the one that is gone is removed" host "$test_dir/microvm" --remove web3
-check "with all its files" host test ! -e "$state/web3"
+expect "microvm -l lists the host's VMs" "$log" '^web2: current\(.*\), running$'
+check "microvm -u does not update the host's VMs" fails host "$test_dir/microvm" -u web1
+check "microvm --remove removes the VM that is not declared any more" host "$test_dir/microvm" --remove web3
+check "nothing of that VM is left" host test ! -e "$state/web3"
 one_alone() { vm web1 mvm-one 'restartIfChanged: false' 'vcpu: 2'; }
 hosts one_alone
-check "a VM that is not to be restarted changes" bash -c "'$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out'"
-check "is installed" install_host
-check "it runs on" test "$(process web1)" = "$one"
+check "a host builds with a change in a VM that is not to be restarted" bash -c "'$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out'"
+check "install-host succeeds with that change" install_host
+check "that VM runs on" test "$(process web1)" = "$one"
 host "$test_dir/microvm" -l >"$log" 2>&1
-expect "and is stale" "$log" '^web1: stale'
+expect "microvm -l shows that VM as stale" "$log" '^web1: stale'
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 host "$test_dir/microvm" --remove web1 --stop --volumes >/dev/null 2>&1
 host "$test_dir/microvm" --remove web2 --stop --volumes >/dev/null 2>&1
-check "removed, nothing is left" test -z "$(host ls -A "$state")"
+check "nothing is left of the removed VMs" test -z "$(host ls -A "$state")"
 finish

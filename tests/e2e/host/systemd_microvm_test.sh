@@ -20,7 +20,7 @@ state=/var/lib/microvms
 log=$test_dir/log
 mkdir "$test_dir/bin"
 cp "$(dirname "$mvmbuild")/microvm" "$test_dir/bin/"
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "the units are installed" "$log"; finish; }
+make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "make install-systemd installs the units" "$log"; finish; }
 mkdir -p "$host_units/etc/systemd/system" "$NIX_STATE_DIR/gcroots"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 
@@ -47,51 +47,51 @@ everything >"$test_dir/before"
 # ---- create and start ----
 describe mvm-one
 if m -c vm -f "$test_dir/vm.yaml"; then ok "a VM is created"; else not_ok "a VM is created" "$log"; finish; fi
-check "its directory is root's, and the group may write" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
-check "it is current, and does not run" test "$(states)" = "current false false"
-check "it is to start at boot, and now" host systemctl enable --now microvm@vm
-check "it comes up" console_says 1 '^probe: ready'
-check "it runs" test "$(states)" = "current true true"
+check "the VM's directory is root's and its group may write there" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
+check "the new VM is current and does not run" test "$(states)" = "current false false"
+check "systemctl enables and starts the VM" host systemctl enable --now microvm@vm
+check "the VM comes up" console_says 1 '^probe: ready'
+check "the VM is listed as enabled and running" test "$(states)" = "current true true"
 m -l
-expect "the list says so" "$log" '^vm: current\(.*\), running$'
+expect "the list says that the VM runs" "$log" '^vm: current\(.*\), running$'
 check "a running VM is not removed" fails m --remove vm
-check "it still runs" test "$(property ActiveState microvm@vm)" = active
+check "the VM still runs after the refusal" test "$(property ActiveState microvm@vm)" = active
 
 # ---- update ----
 describe mvm-two
-check "outdated when its description changed" test "$(states)" = "outdated true true"
-check "an update" m -u vm
-check "does not restart it" test "$(property NRestarts microvm@vm) $(states)" = "0 stale true true"
-check "an update with -R does" m -Ru vm
-check "it comes up" console_says 2 '^probe: ready'
-check "as the new one" test "$(states)" = "current true true"
-check "with its new tap" host test -e /sys/class/net/mvm-two
+check "a VM with a changed description is outdated" test "$(states)" = "outdated true true"
+check "an update succeeds" m -u vm
+check "an update does not restart the VM" test "$(property NRestarts microvm@vm) $(states)" = "0 stale true true"
+check "an update with -R succeeds" m -Ru vm
+check "the VM comes up after -R" console_says 2 '^probe: ready'
+check "it runs the new runner" test "$(states)" = "current true true"
+check "it has its new tap" host test -e /sys/class/net/mvm-two
 pid=$(property MainPID microvm@vm)
-check "nothing changed: -R restarts nothing" m -Ru vm
-check "it is the same process" test "$(property MainPID microvm@vm)" = "$pid"
+check "-R succeeds when nothing changed" m -Ru vm
+check "-R restarts nothing when nothing changed" test "$(property MainPID microvm@vm)" = "$pid"
 
 # ---- rollback ----
-check "a rollback" m -R --rollback vm
-check "it comes up" console_says 3 '^probe: ready'
-check "as the old one" host test -e /sys/class/net/mvm-one -a ! -e /sys/class/net/mvm-two
-check "which the list knows" test "$(states)" = "outdated true true"
-check "forward again by an update" m -Ru vm
-check "it comes up" console_says 4 '^probe: ready'
+check "a rollback with -R succeeds" m -R --rollback vm
+check "the VM comes up after the rollback" console_says 3 '^probe: ready'
+check "it has its old tap" host test -e /sys/class/net/mvm-one -a ! -e /sys/class/net/mvm-two
+check "the list shows the VM as outdated after the rollback" test "$(states)" = "outdated true true"
+check "an update with -R goes forward again" m -Ru vm
+check "the VM comes up after that update" console_says 4 '^probe: ready'
 check "two runners are kept" test "$(host sh -c "ls $state/vm/runners | wc -l")" = 2
 
 # ---- removal ----
-check "it is stopped and removed" m --remove vm --stop
-check "and its taps by then" host sh -c '! ls -d /sys/class/net/mvm-*'
-expect "its volume is kept" "$log" 'Kept in .*: data.img$'
+check "a running VM is removed with --stop" m --remove vm --stop
+check "its taps are gone when the removal returns" host sh -c '! ls -d /sys/class/net/mvm-*'
+expect "the removal names the volume that it keeps" "$log" 'Kept in .*: data.img$'
 host dumpe2fs -h "$state/vm/data.img" >"$test_dir/dump" 2>&1
-expect "and clean" "$test_dir/dump" '^Filesystem state: *clean$'
-check "nothing wants it any more" test -z "$(property Wants microvms.target)"
-check "created again, it has its volume" m -c vm -f "$test_dir/vm.yaml"
-check "removed with the volume" m --remove vm --volumes
+expect "the kept volume is clean" "$test_dir/dump" '^Filesystem state: *clean$'
+check "nothing wants the removed VM's unit" test -z "$(property Wants microvms.target)"
+check "a VM with the kept volume is created" m -c vm -f "$test_dir/vm.yaml"
+check "that VM is removed with its volume" m --remove vm --volumes
 everything >"$test_dir/after"
-check "the host is as before" diff "$test_dir/before" "$test_dir/after"
-check "no unit is left" test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed 'microvm*' | grep -v 'slice\|target')"
-check "no interface is left" host sh -c '! ls -d /sys/class/net/mvm-*'
+check "the host is as it was before" diff "$test_dir/before" "$test_dir/after"
+check "no unit of the VM is left" test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed 'microvm*' | grep -v 'slice\|target')"
+check "no interface of the VM is left" host sh -c '! ls -d /sys/class/net/mvm-*'
 
 # ---- a runner like the reference's, under our units and command ----
 # Links to scripts, absolute programs, its own way to open and to stop.
@@ -141,20 +141,20 @@ for device in ref-tap ref-vfio; do host mknod "/dev/$device" c 1 3; done
 host install -d -o microvm -g kvm -m 775 "$state/ref"
 host ln -s "$fake" "$state/ref/current"
 host ln -s "/nix/store/00000000000000000000000000000000-nixos-system-ref-24.05" "$state/ref/toplevel"
-check "the reference's runner starts" host systemctl start microvm@ref
-check "it runs where and as it should" console_says 1 "^ref: runs in $state/ref as microvm$" microvm@ref
-check "its macvtap is there, and its file is the user's" test "$(host stat -c %U:%G /dev/ref-tap)" = microvm:kvm
-check "so is its PCI device's" test "$(host stat -c %U:%G /dev/ref-vfio)" = microvm:kvm
+check "a runner laid out like microvm.nix's starts" host systemctl start microvm@ref
+check "it runs in its directory as its user" console_says 1 "^ref: runs in $state/ref as microvm$" microvm@ref
+check "its macvtap's device file is the user's" test "$(host stat -c %U:%G /dev/ref-tap)" = microvm:kvm
+check "its PCI device's file is the user's" test "$(host stat -c %U:%G /dev/ref-vfio)" = microvm:kvm
 check "booted leads to the runner itself" test "$(host readlink "$state/ref/booted")" = "$fake"
 m -l
-expect "it is in the list" "$log" '^ref: current\(nixos-system-ref-24.05\), running$'
-check "the host declares it: no update" fails m -u ref
-check "it stops, and is removed" m --remove ref --stop
+expect "it is listed as running" "$log" '^ref: current\(nixos-system-ref-24.05\), running$'
+check "it is not updated as the host declares it" fails m -u ref
+check "it is stopped and removed" m --remove ref --stop
 journal microvm@ref
-expect "by its own script" "$log" '^ref: shutdown'
+expect "it was stopped by its own script" "$log" '^ref: shutdown'
 check "its tap is gone" host test ! -e /sys/class/net/ref-tap
-check "and its macvtap" host test ! -e /sys/class/net/ref-mac
-check "nothing is left" host test ! -e "$state/ref"
+check "its macvtap is gone" host test ! -e /sys/class/net/ref-mac
+check "its directory is gone" host test ! -e "$state/ref"
 
 # ---- one of ours, under units like the reference's ----
 unit() { cat >"$test_dir/unit" && host cp "$test_dir/unit" "/etc/systemd/system/$1"; }
@@ -229,24 +229,24 @@ LimitMEMLOCK=infinity
 E2
 host systemctl daemon-reload
 describe mvm-one 'systemSymlink: true'
-check "a runner of ours" m -c vm -f "$test_dir/vm.yaml"
+check "a runner of mvmbuild is created under units like microvm.nix's" m -c vm -f "$test_dir/vm.yaml"
 for file in bin/microvm-run bin/microvm-shutdown bin/tap-up bin/tap-down share/microvm/hypervisor share/microvm/tap-flags share/microvm/tap-interfaces; do
-	check "has $file" host test -e "$state/vm/current/$file"
+	check "that runner has $file, which these units read" host test -e "$state/vm/current/$file"
 done
 # The link may lead nowhere: the system is on the guest's disk.
-check "tells its system, as the reference's list reads it" test "$(host readlink "$state/vm/current/share/microvm/system")" = "$probe"
+check "its system is where microvm.nix's list reads it" test "$(host readlink "$state/vm/current/share/microvm/system")" = "$probe"
 journal
 seen=$(grep -c '^probe: ready' "$log")
 check "it starts" host systemctl start microvm@vm
-check "it comes up" console_says $((seen + 1)) '^probe: ready'
-check "booted is what current was" test "$(host readlink "$state/vm/booted")" = "$(host readlink "$state/vm/current")"
-check "it stops" host systemctl stop microvm@vm
-check "with success" test "$(property Result microvm@vm)" = success
+check "the guest comes up under these units" console_says $((seen + 1)) '^probe: ready'
+check "booted leads to what current led to" test "$(host readlink "$state/vm/booted")" = "$(host readlink "$state/vm/current")"
+check "systemctl stops the VM" host systemctl stop microvm@vm
+check "the unit ends with success" test "$(property Result microvm@vm)" = success
 journal
 check "the guest went down by itself" test "$(grep -c '^probe: unmounted' "$log")" -ge $((seen + 1))
 host dumpe2fs -h "$state/vm/data.img" >"$test_dir/dump" 2>&1
 expect "its volume is clean" "$test_dir/dump" '^Filesystem state: *clean$'
-check "its tap is gone" wait_until host test ! -e /sys/class/net/mvm-one
+check "its tap is removed" wait_until host test ! -e /sys/class/net/mvm-one
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
-check "it is removed" m --remove vm --volumes
+check "it is removed with its volumes" m --remove vm --volumes
 finish

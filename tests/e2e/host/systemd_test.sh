@@ -17,13 +17,13 @@ state=/var/lib/microvms
 log=$test_dir/log
 
 # ---- the units ----
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "the units are installed" "$log"; finish; }
+make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "make install-systemd installs the units" "$log"; finish; }
 mkdir -p "$host_units/etc/systemd/system"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 cp -r "$host_units/usr/local/lib/systemd/system" "$test_dir/verify"
 # It exits with 0 even for a key that it does not know. The programs are not there, of course.
 SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target "$test_dir/verify/microvm@vm.service" >"$log" 2>&1
-check "systemd-analyze has no complaint" test ! -s "$log"
+check "systemd-analyze verify finds nothing wrong in the units" test ! -s "$log"
 
 runner() { # NAME INTERFACE [LINE]...
 	{
@@ -52,27 +52,27 @@ tap_gone() { host test ! -e "/sys/class/net/$1"; }
 clean() { # DESCRIPTION
 	host dumpe2fs -h "$state/vm/data.img" >"$log" 2>&1
 	expect "$1" "$log" '^Filesystem state: *clean$'
-	expect_no "$1, its journal empty" "$log" needs_recovery
+	expect_no "$1 and its journal is empty" "$log" needs_recovery
 }
 
-check "the user and the directory are made" host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
+check "systemd-sysusers and systemd-tmpfiles make the user and the directory" host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
 check "the directory of all VMs is root's" test "$(host stat -c %U:%G:%a "$state")" = root:microvm:755
 # As microvm.nix makes it.
 host install -d -o microvm -g kvm -m 775 "$state/vm"
 host ln -s "$test_dir/first" "$state/vm/current"
 
 # ---- start and stop ----
-check "it starts" host systemctl start microvm@vm
-check "it is active" test "$(property ActiveState microvm@vm)" = active
-check "it comes up" console_says 1 '^probe: ready'
-check "its directory is root's now, and sticky" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
+check "systemctl starts the VM" host systemctl start microvm@vm
+check "the VM's unit is active" test "$(property ActiveState microvm@vm)" = active
+check "the guest comes up" console_says 1 '^probe: ready'
+check "the VM's directory becomes root's and sticky" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
 host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
-expect "which is said" "$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
-check "the hypervisor is the user's" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
-check "its tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
-check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
-check "systemd-machined knows it" host machinectl status vm
-expect "and its process" "$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
+expect "the change of the owner is reported" "$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
+check "the hypervisor runs as the VMs' user" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
+check "the VM's tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
+check "booted leads to the runner" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "systemd-machined lists the VM" host machinectl status vm
+expect "systemd-machined has the VM's process" "$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
 
 # ---- what the hypervisor's user may do: custody_test.sh has all of it ----
 as_user() { host setpriv --reuid microvm --regid microvm --init-groups "$@"; }
@@ -80,17 +80,17 @@ as_user() { host setpriv --reuid microvm --regid microvm --init-groups "$@"; }
 fails() { ! "$@"; }
 for attempt in "ln -sfnT /tmp $state/vm/current" "ln -sfnT /tmp $state/vm/booted" "mv $state/vm $state/x" "ln -sfnT /tmp /run/microvms/vm/booted"; do
 	# shellcheck disable=SC2086 # words
-	check "he cannot: $attempt" fails as_user $attempt
+	check "the VMs' user cannot do this: $attempt" fails as_user $attempt
 done
-check "what it does not need is skipped" test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
-check "it stops" host systemctl stop microvm@vm
-check "with success" test "$(property Result microvm@vm)" = success
+check "the unit for shares is skipped" test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
+check "systemctl stops the VM" host systemctl stop microvm@vm
+check "the VM's unit ends with success" test "$(property Result microvm@vm)" = success
 journal
 expect "the guest went down by itself" "$log" '^probe: unmounted'
 clean "the volume is clean"
-check "the tap is gone" wait_until tap_gone mvm-one
-check "systemd-machined knows it no more" test -z "$(host machinectl list --no-legend)"
-check "nothing is booted" wait_until host test ! -e "$state/vm/booted"
+check "the tap is removed when the VM stops" wait_until tap_gone mvm-one
+check "systemd-machined does not list the stopped VM" test -z "$(host machinectl list --no-legend)"
+check "booted is removed when the VM stops" wait_until host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 # Names that he may make now. What is run through them as root says so.
 mkdir -p "$test_dir/evil/bin"
@@ -100,53 +100,53 @@ as_user cp -r "$test_dir/evil" "$state/vm/booted"
 as_user cp -r "$test_dir/evil" "$state/vm/runners"
 host rm "$state/vm/current"
 as_user ln -s "$test_dir/evil" "$state/vm/current"
-check "nothing starts from a link of his" fails host systemctl start microvm@vm
+check "systemctl does not start a runner by the user's own link" fails host systemctl start microvm@vm
 for unit in tap-interfaces pci-devices virtiofsd; do
-	check "nor microvm-$unit by itself" fails host systemctl start "microvm-$unit@vm"
+	check "systemctl does not start microvm-$unit by that link" fails host systemctl start "microvm-$unit@vm"
 done
 host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
-expect "why is said" "$log" "$state/vm/current belongs to microvm, who could have led it anywhere"
-check "nothing of his ran as root" test ! -e "$test_dir/ran-as"
+expect "the journal has the reason" "$log" "$state/vm/current belongs to microvm, who could have led it anywhere"
+check "no program of the user's has run as root" test ! -e "$test_dir/ran-as"
 host ln -sfnT "$test_dir/first" "$state/vm/current"
 host systemctl reset-failed
 
 # ---- a crash ----
 host systemctl start microvm@vm
-check "it comes up again" console_says 2 '^probe: ready'
-check "his directory in the place of booted is gone" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
-check "root's units have the runner from elsewhere" test "$(host readlink /run/microvms/vm/booted)" = "$test_dir/first"
+check "the guest comes up beside a directory of the user's" console_says 2 '^probe: ready'
+check "the user's directory in the place of booted is replaced" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "root's units take the runner from /run" test "$(host readlink /run/microvms/vm/booted)" = "$test_dir/first"
 pid=$(property MainPID microvm@vm)
 host kill -KILL "$pid"
-check "after a crash it comes again" console_says 3 '^probe: ready'
-check "as another process" test "$(property MainPID microvm@vm)" != "$pid"
-check "counted as one restart" test "$(property NRestarts microvm@vm)" = 1
+check "systemd starts the VM again after a crash" console_says 3 '^probe: ready'
+check "the VM runs as another process then" test "$(property MainPID microvm@vm)" != "$pid"
+check "systemd counts one restart" test "$(property NRestarts microvm@vm)" = 1
 
 # ---- another runner ----
 host ln -sfn "$test_dir/second" "$state/vm/current"
 as_user mkdir "$state/vm/seed"
-check "a restart takes the new runner" host systemctl restart microvm@vm
-check "it comes up" console_says 4 '^probe: ready'
-check "the new tap is there" host test -e /sys/class/net/mvm-two
-check "the old one is not" tap_gone mvm-one
+check "systemctl restarts the VM with another runner" host systemctl restart microvm@vm
+check "the guest comes up from the new runner" console_says 4 '^probe: ready'
+check "the new runner's tap is there" host test -e /sys/class/net/mvm-two
+check "the old runner's tap is removed" tap_gone mvm-one
 if [ -n "$virtiofsd" ]; then
-	check "its shares are served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
-	check "its own one belongs to root" test "$(host stat -c %U:%a "$state/vm/seed")" = root:1755
+	check "the new runner's shares are served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
+	check "a share in the VM's directory belongs to root" test "$(host stat -c %U:%a "$state/vm/seed")" = root:1755
 else
-	skip "its shares are served" "no virtiofsd is installed"
+	skip "the new runner's shares are served" "no virtiofsd is installed"
 fi
-check "the new runner is the booted one" test "$(host readlink "$state/vm/booted")" = "$test_dir/second"
+check "booted leads to the new runner" test "$(host readlink "$state/vm/booted")" = "$test_dir/second"
 
 # ---- at boot, and gone ----
-check "it can start at boot" host systemctl enable microvm@vm microvms.target
-check "then the target wants it" test "$(property Wants microvms.target)" = microvm@vm.service
-check "it is disabled and stopped" host systemctl disable --now microvm@vm
+check "systemctl enables the VM and its target" host systemctl enable microvm@vm microvms.target
+check "the target wants the VM's unit" test "$(property Wants microvms.target)" = microvm@vm.service
+check "systemctl disables and stops the VM" host systemctl disable --now microvm@vm
 clean "the volume is clean at the end"
 wait_until host test ! -e "$state/vm/booted"
-check "nothing of his ran as root, to the end" test ! -e "$test_dir/ran-as"
-check "nothing is left in /run" wait_until host test ! -e /run/microvms/vm
+check "no program of the user's has run as root until the end" test ! -e "$test_dir/ran-as"
+check "nothing of the VM is left in /run" wait_until host test ! -e /run/microvms/vm
 host rm -rf "$state/vm"
-check "no interface is left" wait_until tap_gone mvm-two
-check "no process is left" test -z "$(host pgrep -u microvm)"
+check "no interface of the VM is left" wait_until tap_gone mvm-two
+check "no process of the VMs' user is left" test -z "$(host pgrep -u microvm)"
 host systemctl list-units --all --plain --no-legend --state=active,failed "microvm*" 2>&1 | grep -v "slice\|target" >"$log"
 check "no unit is active or failed" diff /dev/null "$log"
 finish

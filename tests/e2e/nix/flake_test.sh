@@ -59,53 +59,53 @@ runs() { (cd "$state/$1" && ./current/bin/microvm-run); }
 collect() { nix-collect-garbage >/dev/null 2>&1; }
 
 describe one
-if m -c web1 -f "path:$flake"; then ok "a VM of a flake is made"; else not_ok "a VM of a flake is made" "$log"; finish; fi
+if m -c web1 -f "path:$flake"; then ok "a VM of a flake is created"; else not_ok "a VM of a flake is created" "$log"; finish; fi
 first=$(target current)
-check "current is Nix's result" test "${first%/*}" = "$NIX_STORE_DIR" -a -x "$first/bin/microvm-run"
-check "it runs" test "$(runs web1)" = "runs one in $state/web1"
+check "current leads to Nix's result" test "${first%/*}" = "$NIX_STORE_DIR" -a -x "$first/bin/microvm-run"
+check "the flake's VM runs" test "$(runs web1)" = "runs one in $state/web1"
 check "the flake is remembered" test "$(cat "$state/web1/flake")" = "path:$flake"
-check "nothing else is in its directory" test "$(find "$state/web1" -mindepth 1 -printf '%f\n' | sort | xargs)" = "current flake"
-check "a name with a dot, from a directory" m -c web.two -f "$flake"
-check "it runs too" test "$(runs web.two)" = "runs two in $state/web.two"
-check "the list says current" is_listed web1 '"\(.state) \(.sourceKind)"' "current flake"
-check "and knows its system" is_listed web1 '.current.system | endswith("-nixos-system-web1-1.0")' true
-check "nothing to update" m -u web1
-check "which changes nothing" test "$(target current)" = "$first" -a ! -L "$state/web1/old"
+check "the VM's directory has no other files" test "$(find "$state/web1" -mindepth 1 -printf '%f\n' | sort | xargs)" = "current flake"
+check "a VM whose name has a dot is created from a directory" m -c web.two -f "$flake"
+check "that VM runs too" test "$(runs web.two)" = "runs two in $state/web.two"
+check "the list shows the flake's VM as current" is_listed web1 '"\(.state) \(.sourceKind)"' "current flake"
+check "the list has the system of the flake's VM" is_listed web1 '.current.system | endswith("-nixos-system-web1-1.0")' true
+check "an update with nothing to do succeeds" m -u web1
+check "it changes nothing" test "$(target current)" = "$first" -a ! -L "$state/web1/old"
 collect
-check "it is protected from the garbage collector" test -x "$first/bin/microvm-run"
+check "the runner survives a garbage collection" test -x "$first/bin/microvm-run"
 
 ln -s "$first" "$state/web1/booted"
 describe changed
-check "outdated when the flake has changed" is_listed web1 .state outdated
-check "the other one is not" is_listed web.two .state current
-check "an update" m -u web1
-expect "asks for a reboot" "$log" 'Reboot MicroVM web1 for the new profile: systemctl restart microvm@web1.service'
+check "the list shows the VM as outdated when the flake changed" is_listed web1 .state outdated
+check "the list shows the other VM as current" is_listed web.two .state current
+check "an update from the changed flake succeeds" m -u web1
+expect "it asks for a restart" "$log" 'Reboot MicroVM web1 for the new profile: systemctl restart microvm@web1.service'
 second=$(target current)
-check "makes another runner current" test "$(runs web1)" = "runs changed in $state/web1" -a "$(target old)" = "$first"
-check "the list says stale" is_listed web1 .state stale
-check "and nobody was asked to restart it" fails grep -q restart "$test_dir/asked"
+check "it makes another runner current" test "$(runs web1)" = "runs changed in $state/web1" -a "$(target old)" = "$first"
+check "the list shows the VM as stale" is_listed web1 .state stale
+check "an update without -R restarts nothing" fails grep -q restart "$test_dir/asked"
 collect
-check "the booted one is protected too" test -x "$first/bin/microvm-run" -a -x "$second/bin/microvm-run"
+check "the booted and the current runner survive a garbage collection" test -x "$first/bin/microvm-run" -a -x "$second/bin/microvm-run"
 describe again
-check "an update with -R" m -Ru web1
-check "restarts it" grep -qx 'restart microvm@web1.service' "$test_dir/asked"
-check "a rollback" m --rollback web1
-check "goes back" test "$(target current)" = "$second"
-check "outdated again" is_listed web1 .state outdated
+check "an update with -R succeeds" m -Ru web1
+check "-R restarts the VM" grep -qx 'restart microvm@web1.service' "$test_dir/asked"
+check "a rollback succeeds" m --rollback web1
+check "it makes the old runner current" test "$(target current)" = "$second"
+check "the list shows the VM as outdated after a rollback" is_listed web1 .state outdated
 
 echo 'this is no Nix' >"$flake/flake.nix"
-check "a flake that is broken is no update" fails m -u web1
-expect "and why is said" "$log" 'microvm: error: nix cannot build it, its status is 1'
-check "it changes nothing" test "$(target current)" = "$second" -a ! -e "$state/web1/.result"
-check "the list says unknown" is_listed web1 .state unknown
-check "no VM is made from it" fails m -c web3 -f "path:$flake"
-check "and nothing is left of it" test ! -e "$state/web3" -a -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web3*')"
+check "an update from a broken flake fails" fails m -u web1
+expect "the message has Nix's exit status" "$log" 'microvm: error: nix cannot build it, its status is 1'
+check "the failed update changes nothing" test "$(target current)" = "$second" -a ! -e "$state/web1/.result"
+check "the list shows the VM of a broken flake as unknown" is_listed web1 .state unknown
+check "no VM is created from a broken flake" fails m -c web3 -f "path:$flake"
+check "the failed creation leaves nothing" test ! -e "$state/web3" -a -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web3*')"
 describe again
-check "a VM that the flake has not is not made" fails m -c web4 -f "path:$flake"
-expect "and Nix says so" "$log" web4
+check "a VM that the flake lacks is not created" fails m -c web4 -f "path:$flake"
+expect "Nix's message names the VM that the flake lacks" "$log" web4
 rm "$state/web1/booted"
-check "it is removed" m --remove web1
-check "with its roots" test -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web1*')"
+check "the VM is removed" m --remove web1
+check "its garbage collector roots are removed" test -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web1*')"
 collect
-check "which frees its runners" test ! -e "$first" -a ! -e "$second"
+check "its runners can be collected" test ! -e "$first" -a ! -e "$second"
 finish

@@ -11,7 +11,7 @@ parent=$test_dir/nix
 # planned NAME LINE...: the description is $test_dir/NAME-part.yaml, its mounts $test_dir/NAME.json.
 planned() {
 	printf '%s\n' 'hostName: vm' "storeDir: $NIX_STORE_DIR" "${@:2}" >"$test_dir/$1-part.yaml"
-	check "$1: the mounts are told without a toplevel" "$mvmbuild" plan --mounts "$test_dir/$1-part.yaml"
+	check "$1: plan --mounts prints the mounts without a toplevel" "$mvmbuild" plan --mounts "$test_dir/$1-part.yaml"
 	cp "$test_dir/.check" "$test_dir/$1.json"
 }
 # evaluated NAME ATTRIBUTE: of the module.
@@ -24,20 +24,20 @@ is() { check "$1" test "$2" = "$3"; }
 volumes="volumes: [{image: rw.img, size: 64, mountPoint: $parent/.rw-store}, {image: data.img, size: 16, mountPoint: /data, label: data}]"
 name=disk
 planned disk "writableStoreOverlay: $parent/.rw-store" "$volumes"
-is "disk: the order" "$(jq -c '[.mounts[].target]' "$test_dir/disk.json")" "[\"/data\",\"$parent/.ro-store\",\"$parent/.rw-store\",\"$NIX_STORE_DIR\"]"
+is "disk: the mounts are in order" "$(jq -c '[.mounts[].target]' "$test_dir/disk.json")" "[\"/data\",\"$parent/.ro-store\",\"$parent/.rw-store\",\"$NIX_STORE_DIR\"]"
 is "disk: a disk is found by its serial number" "$(evaluated disk "fileSystems.\"/data\".device")" '"/dev/disk/by-id/virtio-mvm-volume-1"'
-is "disk: the store's are needed for boot, others are not" "$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" '[true,false,true,true,true]'
-is "disk: the layers are NixOS's to place" "$(evaluated disk "fileSystems.\"$NIX_STORE_DIR\".overlay" | jq -c .)" \
+is "disk: the store's mounts are needed for boot and others are not" "$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" '[true,false,true,true,true]'
+is "disk: NixOS places the layers of the overlay" "$(evaluated disk "fileSystems.\"$NIX_STORE_DIR\".overlay" | jq -c .)" \
 	"{\"lowerdir\":[\"$parent/.ro-store\"],\"upperdir\":\"$parent/.rw-store/store\",\"workdir\":\"$parent/.rw-store/work\"}"
-is "disk: nothing links across layers" "$(evaluated disk nix.settings.auto-optimise-store)" false
+is "disk: the guest's Nix makes no links across layers" "$(evaluated disk nix.settings.auto-optimise-store)" false
 is "disk: the initrd has the modules" "$(evaluated disk boot.initrd.availableKernelModules | jq -c 'contains(["ext4","squashfs","overlay","virtio_blk"])')" true
 planned order 'hypervisor: firecracker' 'volumes: [{image: a.img, size: 8, mountPoint: /a}, {image: b.img, size: 8, mountPoint: /b, label: b}]'
-is "order: without serial numbers by label, else by order" "$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
+is "order: disks are found by label or else by order" "$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
 	'["/dev/vdb","/dev/disk/by-label/b","/dev/vda"]'
-is "order: a store that is read-only" "$(evaluated order nix)" '{}'
+is "order: a read-only store sets no option of Nix" "$(evaluated order nix)" '{}'
 planned verity 'storeDisk: {verity: true}'
 evaluated verity fileSystems >"$test_dir/verity.log" 2>&1
-expect "verity: another initrd could not open the disk" "$test_dir/verity.log" "storeDisk.verity needs mvmbuild's own stage 1"
+expect "verity: another initrd than mvmbuild's own is refused" "$test_dir/verity.log" "storeDisk.verity needs mvmbuild's own stage 1"
 planned share "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]" "writableStoreOverlay: $parent/.rw-store"
 planned bind "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]"
 
@@ -64,24 +64,24 @@ boots() {
 		fi
 	} | compile "$1" "$system" || finish
 	boot "$1" '^nixos: '
-	expect "$1: the guest's own first stage boots" "$console" '^guest-initrd: started'
-	expect "$1: the second stage finds all that it takes for granted" "$console" '^nixos: done, 0 failures'
+	expect "$1: the guest's own initrd boots" "$console" '^guest-initrd: started'
+	expect "$1: NixOS's second stage finds everything that it expects" "$console" '^nixos: done, 0 failures'
 }
 boots disk
-expect "disk: the store is writable" "$console" '^nixos: upper written$'
+expect "disk: the guest can write to the store" "$console" '^nixos: upper written$'
 # refused DESCRIPTION MESSAGE ARGUMENT...: the description "disk" with a mistake that would have the guest collect its own system.
 refused() {
 	check "$1 is refused" test "$("$mvmbuild" plan "$test_dir/disk.yaml" "${@:3}" >/dev/null 2>"$test_dir/log"; echo $?)" = 3
-	expect "$1: it says why" "$test_dir/log" "$2"
+	expect "$1: the message has the reason" "$test_dir/log" "$2"
 }
 other=$(info_of "$(nix-store --add "$top/LICENSE")")
-refused "no registration" 'writableStoreOverlay: .* would delete the running system' --set 'kernelParams=[loglevel=4]'
-refused "a registration that is not packed" "$info is not in the closure of this VM" --set 'storePaths=[]'
-refused "a registration of something else" "it does not register $system" \
+refused "a system without a registration" 'writableStoreOverlay: .* would delete the running system' --set 'kernelParams=[loglevel=4]'
+refused "a registration outside of the closure" "$info is not in the closure of this VM" --set 'storePaths=[]'
+refused "a registration of another system" "it does not register $system" \
 	--set "storePaths=[$other]" --set "kernelParams=[regInfo=$other/registration]"
-refused "an init that is not packed" "$other is not in the closure of this VM" --set "kernelParams=[regInfo=$info/registration, init=$other/init]"
+refused "an init outside of the closure" "$other is not in the closure of this VM" --set "kernelParams=[regInfo=$info/registration, init=$other/init]"
 boots share
-expect "share: the store is writable" "$console" '^nixos: upper written$'
+expect "share: the guest can write to the store" "$console" '^nixos: upper written$'
 boots bind
 
 # The registration of a closure, in a store path that is not in it, as NixOS's closureInfo is.
@@ -98,10 +98,10 @@ for program in cat wc mkdir ln; do ln -s "$(command -v $program)" "$test_dir/cor
 in_guest() { NIX_STATE_DIR=$test_dir/state "$@"; }
 bash=$(command -v bash)
 for boot in first second; do
-	check "registration: the $boot boot" in_guest env PATH="$test_dir/coreutils" "$bash" -eu "$test_dir/register"
+	check "registration: the $boot boot succeeds" in_guest env PATH="$test_dir/coreutils" "$bash" -eu "$test_dir/register"
 done
-check "registration: the closure is known" diff <(nix-store -qR "$registered" | sort) <(in_guest nix-store -qR "$registered" | sort)
-check "registration: so is the path that it is in, with all that it names" \
+check "registration: the guest's Nix knows the closure" diff <(nix-store -qR "$registered" | sort) <(in_guest nix-store -qR "$registered" | sort)
+check "registration: the guest's Nix knows the registration's own path and its references" \
 	test "$(in_guest nix-store -qR "$info" | sort)" = "$({ nix-store -qR "$registered"; echo "$info"; } | sort)"
-check "registration: none of them is garbage" test -z "$(in_guest nix-store --gc --print-dead 2>/dev/null | grep -F -e "$info" -e "$registered")"
+check "registration: none of these paths is garbage" test -z "$(in_guest nix-store --gc --print-dead 2>/dev/null | grep -F -e "$info" -e "$registered")"
 finish

@@ -31,37 +31,37 @@ boots() {
 	mkdir -p "$test_dir/state"
 	(cd "$test_dir/state" && vm_run 120 "$test_dir/console" '^nixos: ' "$2/bin/microvm-run")
 	local status=$?
-	check "$1: it ends well" test "$status" = 0
-	expect "$1: the guest's checks pass" "$test_dir/console" '^nixos: done, 0 failures'
+	check "$1: the VM ends with status 0" test "$status" = 0
+	expect "$1: the guest's own checks pass" "$test_dir/console" '^nixos: done, 0 failures'
 }
 
 nix_env_setup "$test_dir/nix"
 runner=$(build runner)
 check "nix-build makes the runner" test -x "$runner/bin/microvm-run"
-[ -n "$runner" ] || { not_ok "its log" "$log"; finish; }
-check "in the store" test "${runner%/*}" = "$NIX_STORE_DIR"
+[ -n "$runner" ] || { not_ok "nix-build prints a path" "$log"; finish; }
+check "the runner is in the Nix store" test "${runner%/*}" = "$NIX_STORE_DIR"
 image=$(readlink -f "$runner/bin/..")
-boots "as built" "$runner"
+boots "a runner as it was built" "$runner"
 
 # The result is a root; nothing else is.
 rm "$nix_roots"/*
 ln -sfn "$runner" "$NIX_STATE_DIR/gcroots/demo"
 cp -f "$runner/nix-support/host-store-paths" "$test_dir/needed"
-expect "the kernel is needed on the host" "$test_dir/needed" "^$NIX_STORE_DIR/.*-linux-6"
-expect "the scripts' programs are" "$test_dir/needed" "^$NIX_STORE_DIR/.*-host-tools\$"
-expect_no "the guest's system is not" "$test_dir/needed" 'nixos-system'
+expect "the runner needs the kernel on the host" "$test_dir/needed" "^$NIX_STORE_DIR/.*-linux-6"
+expect "the runner needs the programs of its scripts on the host" "$test_dir/needed" "^$NIX_STORE_DIR/.*-host-tools\$"
+expect_no "the runner does not need the guest's system on the host" "$test_dir/needed" 'nixos-system'
 nix-collect-garbage >"$log" 2>&1
 while read -r path; do check "after a collection there is ${path##*-}" test -e "$path"; done <"$test_dir/needed"
-check "and what the image refers to" nix-store --check-validity "$image"
-boots "after a collection" "$runner"
+check "the store paths that the image refers to are there after a collection" nix-store --check-validity "$image"
+boots "a runner after a collection" "$runner"
 
 before=$(nix-store -q --hash "$image")
-check "it is reproducible" build runner --check
-check "which has not changed it" test "$before" = "$(nix-store -q --hash "$image")"
+check "the image is made again with the same bytes" build runner --check
+check "nix-build --check did not change the image" test "$before" = "$(nix-store -q --hash "$image")"
 
 rm "$NIX_STATE_DIR/gcroots/demo" "$nix_roots"/*
 nix-collect-garbage >"$log" 2>&1
-check "without roots all of it goes" test ! -e "$runner" -a ! -e "$image"
+check "a runner without roots is collected" test ! -e "$runner" -a ! -e "$image"
 
 # In a sandbox: no network, no /home, no cache; the machine's libraries, which the machine's programs want, are let in.
 sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths '/lib /lib64 /usr')
@@ -70,17 +70,17 @@ if nix-build --no-out-link "${sandbox[@]}" -E 'derivation { name = "probe"; syst
 	>"$test_dir/probe" 2>&1; then
 	runner=$(build runner "${sandbox[@]}")
 	check "nix-build in a sandbox makes the runner" test -x "$runner/bin/microvm-run"
-	check "with the same bytes" test "$before" = "$(nix-store -q --hash "$(readlink -f "$runner/bin/..")")"
+	check "a sandbox does not change the bytes" test "$before" = "$(nix-store -q --hash "$(readlink -f "$runner/bin/..")")"
 else
-	skip "nix-build in a sandbox" "the machine cannot: $(grep -m 1 error "$test_dir/probe")"
+	skip "nix-build in a sandbox makes the runner" "the machine cannot: $(grep -m 1 error "$test_dir/probe")"
 fi
 
 # Attributes that hosts read; a description under its wrapper; a package in the text of a script.
 runner=$(build odd)
-check "a description in its wrapper" test -x "$runner/bin/microvm-run"
-check "without a socket there is no microvm-shutdown" test ! -e "$runner/bin/microvm-shutdown"
+check "nix-build makes a runner of a description without its wrapper" test -x "$runner/bin/microvm-run"
+check "a runner without a socket has no microvm-shutdown" test ! -e "$runner/bin/microvm-shutdown"
 cp -f "$runner/nix-support/host-store-paths" "$test_dir/needed" 2>/dev/null
-expect "a path in preStart is needed on the host" "$test_dir/needed" '-words-1.0$'
+expect "a store path in preStart is needed on the host" "$test_dir/needed" '-words-1.0$'
 cat >"$test_dir/attributes.nix" <<'E2'
 { file, arguments }:
 let all = import file arguments; pick = r: { inherit (r) canShutdown supportsNotifySocket registerWithMachined tapMultiQueue hypervisor machineId meta; same = r.passthru.machineId == r.machineId; };
@@ -90,10 +90,10 @@ nix-instantiate --eval --strict --json "$test_dir/attributes.nix" --arg file "$e
 	--arg arguments "{ kernelPackage = \"$kernel\"; hostTools = \"$test_dir/host\"; }" >"$test_dir/attributes" 2>"$log"
 wanted=attributes
 want "nix run finds microvm-run" '.runner.meta.mainProgram == "microvm-run"'
-want "canShutdown" '.runner.canShutdown and (.odd.canShutdown | not)'
-want "tapMultiQueue" '.odd.tapMultiQueue and (.runner.tapMultiQueue | not)'
-want "all that the host module reads" '.runner | (.supportsNotifySocket == false) and (.registerWithMachined == false) and .hypervisor == "qemu" and .same'
-want "machineId as mvmbuild derives it" ".odd.machineId == \"$(jq -r .machineId "$runner/share/microvm/vm.json")\""
+want "canShutdown is set" '.runner.canShutdown and (.odd.canShutdown | not)'
+want "tapMultiQueue is set" '.odd.tapMultiQueue and (.runner.tapMultiQueue | not)'
+want "all that microvm.nix's host module reads is set" '.runner | (.supportsNotifySocket == false) and (.registerWithMachined == false) and .hypervisor == "qemu" and .same'
+want "machineId is what mvmbuild derives" ".odd.machineId == \"$(jq -r .machineId "$runner/share/microvm/vm.json")\""
 
 # A user without any rights, in a store of his own.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
@@ -109,25 +109,25 @@ E2
 	sources=$(dirname "$(lend "$top/tests")")
 	user_runner=$(as_nobody env -i PATH="$PATH" bash "$test_dir/as-user" "$sources" "$test_dir/user" "${arguments[@]}" 2>"$log")
 	check "nix-build as nobody makes the runner" test -x "$user_runner/bin/microvm-run"
-	[ -n "$user_runner" ] || not_ok "its log" "$log"
+	[ -n "$user_runner" ] || not_ok "nix-build as nobody prints a path" "$log"
 else
-	skip "nix-build as nobody" "not root"
+	skip "nix-build as nobody makes the runner" "not root"
 fi
 
 # The description in a configuration.
 nix-instantiate --eval --strict --json -E "import $top/tests/e2e/lib/nix/export-mock.nix { }" >"$test_dir/export" 2>"$log"
-check "the description in a configuration can be written" test $? = 0
+check "the description of a configuration is exported" test $? = 0
 wanted="export"
-want "name and system" '.hostName == "mock" and (.toplevel | test("-system$"))'
-want "packages are paths" '(.kernel | test("-package$")) and (.qemu.package | test("-package$"))'
-want "paths stay where they are" '.volumes[0].image == "/var/data.img"'
-want "null, booleans, numbers, lists" '.user == null and .balloon == false and .mem == 512 and .qemu.extraArgs == ["-a", "b"]'
-want "nothing generated" '[has("runner"), has("declaredRunner"), has("bootDisk"), has("storeDisk"), has("guest"), has("vmHostPackages")] | any | not'
-want "no functions, package sets, failures" '[has("apply"), has("broken"), (.qemu | has("pkgs"))] | any | not'
-want "a share's default is left out" '(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
-want "the reference's registration is not for our stage 1" '.kernelParams == ["quiet", "init=/x"] and (has("storePaths") | not)'
-want "overrides" '.vcpu == 7'
-check "mvmbuild takes it" "$MVMBUILD" check "$test_dir/export"
+want "the export has name and system" '.hostName == "mock" and (.toplevel | test("-system$"))'
+want "packages become paths" '(.kernel | test("-package$")) and (.qemu.package | test("-package$"))'
+want "paths stay as they are" '.volumes[0].image == "/var/data.img"'
+want "null, booleans, numbers and lists are kept" '.user == null and .balloon == false and .mem == 512 and .qemu.extraArgs == ["-a", "b"]'
+want "generated options are left out" '[has("runner"), has("declaredRunner"), has("bootDisk"), has("storeDisk"), has("guest"), has("vmHostPackages")] | any | not'
+want "functions, package sets and failures are left out" '[has("apply"), has("broken"), (.qemu | has("pkgs"))] | any | not'
+want "a default of a share is left out" '(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
+want "the registration of microvm.nix is left out for mvmbuild's stage 1" '.kernelParams == ["quiet", "init=/x"] and (has("storePaths") | not)'
+want "overrides are applied" '.vcpu == 7'
+check "mvmbuild check accepts the export" "$MVMBUILD" check "$test_dir/export"
 nix-instantiate --eval --strict --json -E "import $top/tests/e2e/lib/nix/export-mock.nix { initrd = \"guest\"; }" >"$test_dir/export" 2>"$log"
-want "with the guest's initrd it is packed" '(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and (.storePaths[0] | test("-closure-info$"))'
+want "the registration is packed for the guest's initrd" '(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and (.storePaths[0] | test("-closure-info$"))'
 finish

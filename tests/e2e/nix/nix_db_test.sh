@@ -37,32 +37,32 @@ try() {
 		fast_kernel
 	} | compile "$name" "$top_path" || finish
 	boot "$name" '^BEGIN verify' mvm.test=verify,requisites,dump,roots,dead,gc,ls,db
-	check "$name: the guest ends well" test "$status" = 0
-	expect "$name: it comes to its end" "$console" '^nix-guest: done'
+	check "$name: the guest ends with status 0" test "$status" = 0
+	expect "$name: the guest runs to its end" "$console" '^nix-guest: done'
 
 	nix-store -qR "$top_path" | sort >"$test_dir/host-requisites"
 	nix-store -qR "$top_path" "$data" | sort -u >"$test_dir/host-all"
 	step_ok verify
 	step_ok requisites
 	sort "$test_dir/step-requisites" >"$test_dir/guest-requisites"
-	check "$name: the guest knows the closure" diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
+	check "$name: the guest's Nix knows the closure" diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
 	step_ok dump
 	# shellcheck disable=SC2046 # paths without blanks
 	nix-store --dump-db $(cat "$test_dir/host-all") >"$test_dir/host-dump"
 	registration "$test_dir/host-dump" >"$test_dir/host-registration"
 	registration "$test_dir/step-dump" >"$test_dir/guest-registration"
-	check "$name: hashes, sizes, derivers and references are the host's" diff "$test_dir/host-registration" "$test_dir/guest-registration"
+	check "$name: hashes, sizes, derivers and references are those of the host's Nix" diff "$test_dir/host-registration" "$test_dir/guest-registration"
 	step_ok roots
-	expect "$name: the system is rooted" "$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $top_path\$"
-	expect "$name: further paths are" "$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $data\$"
+	expect "$name: the system has a garbage collector root" "$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $top_path\$"
+	expect "$name: further store paths have roots too" "$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $data\$"
 	step dead
-	check "$name: nothing is garbage" test -z "$(grep "^$NIX_STORE_DIR/" "$test_dir/step-dead")"
+	check "$name: no store path is garbage" test -z "$(grep "^$NIX_STORE_DIR/" "$test_dir/step-dead")"
 	step_ok gc
 	expect "$name: a collection deletes nothing" "$test_dir/step-gc" '^0 store paths deleted'
 	step ls
 	sed "s|.*/||" "$test_dir/host-all" >"$test_dir/host-names"
 	grep -v '^\.links$' "$test_dir/step-ls" | sort >"$test_dir/guest-names"
-	check "$name: the store has the closure, no more" diff "$test_dir/host-names" "$test_dir/guest-names"
+	check "$name: the store has the closure and no more" diff "$test_dir/host-names" "$test_dir/guest-names"
 	MVM_TEST_TAIL=100
 }
 
@@ -75,12 +75,12 @@ try_registration() {
 		fast_kernel
 	} | compile "$name" "$top_path" || finish
 	boot "$name" '^BEGIN load-db' mvm.test=load-db,verify,requisites,gc,dump
-	check "$name: the guest ends well" test "$status" = 0
+	check "$name: the guest ends with status 0" test "$status" = 0
 	step_ok load-db
 	step_ok verify
 	step_ok requisites
 	sort "$test_dir/step-requisites" >"$test_dir/guest-requisites"
-	check "$name: the guest knows the closure" diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
+	check "$name: the guest's Nix knows the closure" diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
 	step_ok gc
 	expect "$name: a collection deletes nothing" "$test_dir/step-gc" '^0 store paths deleted'
 	step_ok dump
@@ -88,18 +88,18 @@ try_registration() {
 	nix-store --dump-db $(cat "$test_dir/host-requisites") >"$test_dir/host-dump"
 	registration "$test_dir/host-dump" >"$test_dir/host-registration"
 	registration "$test_dir/step-dump" >"$test_dir/guest-registration"
-	check "$name: hashes, sizes, derivers and references are the host's" diff "$test_dir/host-registration" "$test_dir/guest-registration"
+	check "$name: hashes, sizes, derivers and references are those of the host's Nix" diff "$test_dir/host-registration" "$test_dir/guest-registration"
 }
 
 try private
 try_registration
 try mksquashfs 'storeDisk: {engine: mksquashfs}'
 try erofs 'storeDiskType: erofs' 'storeDiskErofsFlags: [-zlz4hc, -Eztailpacking, -Efragments]'
-check "erofs: it is one" test -f "$test_dir/erofs/share/microvm/stage1.erofs"
+check "erofs: the store disk is an erofs" test -f "$test_dir/erofs/share/microvm/stage1.erofs"
 if nix_env_setup /nix 2>"$test_dir/log"; then
 	try nix-store
 else
-	skip "nix-store: a guest with /nix/store" "$(cat "$test_dir/log")"
+	skip "a guest with /nix/store" "$(cat "$test_dir/log")"
 fi
 
 finish

@@ -45,7 +45,7 @@ host_one=$(text host-one 1)
 host_needs=$(text host-needs 1 "$host_one")
 name=first
 boot kept '^BEGIN ' mvm.test=verify,add,keep,needing,registered,dead mvm.text=mine mvm.needs="$host_one"
-check "$name: the guest ends well" test "$status" = 0
+check "$name: the guest ends with status 0" test "$status" = 0
 step_ok verify
 step add
 added=$(cat "$test_dir/step-add")
@@ -61,15 +61,15 @@ name="while the host writes"
 boot kept '^BEGIN ' mvm.test=verify,registered,requisites
 kill "$writer"
 wait "$writer" 2>/dev/null
-check "$name: the guest ends well" test "$status" = 0
+check "$name: the guest ends with status 0" test "$status" = 0
 step_ok requisites
 knows "$host_one" "$host_two" "$added" "$needing"
-expect "$name: the copy the guest had is brought in line" "$console" 'mvm-nix-db: [0-9]+ store paths are new'
+expect "$name: the guest's copy is updated with the host's new store paths" "$console" 'mvm-nix-db: [0-9]+ store paths are new'
 
 name="after the host deleted"
-check "the host deletes" nix-store --delete "$host_needs" "$host_one"
+check "the host deletes store paths" nix-store --delete "$host_needs" "$host_one"
 boot kept '^BEGIN ' mvm.test=verify,registered,requisites
-check "$name: the guest ends well" test "$status" = 0
+check "$name: the guest ends with status 0" test "$status" = 0
 step_ok verify
 knows "$top_path" "$host_two" "$added"
 forgot "$host_one" "$host_needs" "$needing"
@@ -77,12 +77,12 @@ forgot "$host_one" "$host_needs" "$needing"
 name=quiet
 boot kept '^BEGIN ' mvm.test=verify,registered
 step_ok verify
-expect_no "$name: nothing had to be done" "$console" 'mvm-nix-db: '
+expect_no "$name: the guest's copy needed no update" "$console" 'mvm-nix-db: '
 check "the host's database is as the host left it" bash -c "! sqlite3 'file:$NIX_STATE_DIR/db/db.sqlite?immutable=1' 'select path from ValidPaths' | grep -q '$added'"
 
 name="all in memory"
 boot volatile '^BEGIN ' mvm.test=verify,registered
-check "$name: the guest ends well" test "$status" = 0
+check "$name: the guest ends with status 0" test "$status" = 0
 step_ok verify
 knows "$top_path" "$host_two"
 forgot "$added"
@@ -90,16 +90,16 @@ forgot "$added"
 name="by virtiofs"
 if [ "$(id -u)" = 0 ] && [ -n "$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd)" ]; then
 	boot virtiofs '^BEGIN ' mvm.test=verify,registered,requisites
-	check "$name: the guest ends well" test "$status" = 0
+	check "$name: the guest ends with status 0" test "$status" = 0
 	step_ok verify
 	step_ok requisites
 	knows "$top_path" "$host_two" "$added"
 	forgot "$host_one"
 else
-	skip "$name: a guest" "no virtiofsd, or not root"
+	skip "$name: a guest boots" "no virtiofsd, or not root"
 fi
 
 printf 11 >"$NIX_STATE_DIR/db/schema"
-check "a host with a newer schema: the VM does not start" bash -c "! '$test_dir/kept/bin/microvm-run' </dev/null >'$test_dir/newer' 2>&1"
-expect "and says why" "$test_dir/newer" 'schema "11"'
+check "a VM does not start on a host with a newer schema" bash -c "! '$test_dir/kept/bin/microvm-run' </dev/null >'$test_dir/newer' 2>&1"
+expect "the message has that schema" "$test_dir/newer" 'schema "11"'
 finish

@@ -36,8 +36,8 @@ run() { # VM NAME PARAMETER...
 	name=$2
 	shift 2
 	boot "$vm" '^BEGIN ' "$@"
-	check "$name: the guest ends well" test "$status" = 0
-	expect "$name: it comes to its end" "$console" '^nix-guest: done'
+	check "$name: the guest ends with status 0" test "$status" = 0
+	expect "$name: the guest runs to its end" "$console" '^nix-guest: done'
 }
 
 run first "first boot" mvm.test=write,verify,requisites,add,keep,build,needing,registered mvm.text=one mvm.needs="$lib"
@@ -50,20 +50,20 @@ built=$(cat "$test_dir/step-build")
 step needing
 needing=$(tr -d '"' <"$test_dir/step-needing")
 knows "$top_path" "$data" "$app" "$added" "${built##*$'\n'}" "$needing"
-check "the packed database is the host's, with the guest's own beside it" test -n "$added" -a -n "$built" -a -n "$needing"
+check "the guest added store paths to those of the image" test -n "$added" -a -n "$built" -a -n "$needing"
 
 run first reboot mvm.test=verify,requisites,registered,roots
 step_ok verify
 knows "$top_path" "$added" "${built##*$'\n'}" "$needing"
-expect_no "$name: nothing had to be done" "$console" 'mvm-nix-db: '
+expect_no "$name: the database needed no update" "$console" 'mvm-nix-db: '
 
 run second update mvm.test=verify,registered,dead
 step_ok verify
 knows "$top_path" "$data" "$other" "$added"
 forgot "$app" "$lib" "$needing"
-expect "$name: what is gone is named" "$console" 'mvm-nix-db:   gone: [^ ]*-needing'
+expect "$name: a store path that is gone is named" "$console" 'mvm-nix-db:   gone: [^ ]*-needing'
 step dead
-check "$name: nothing that is packed is garbage" bash -c "! grep -qF -e '$top_path' -e '$data' -e '$other' '$test_dir/step-dead'"
+check "$name: no store path of the image is garbage" bash -c "! grep -qF -e '$top_path' -e '$data' -e '$other' '$test_dir/step-dead'"
 
 run second collection mvm.test=collect,verify,registered,requisites
 step_ok verify
@@ -87,21 +87,21 @@ name="cut off while it builds"
 boot_start first mvm.test=busy mvm.text=busy
 # shellcheck disable=SC2317 # wait_while_alive calls it
 some_are_registered() { [ "$(grep -c '^registered ' "$console")" -ge 3 ]; }
-check "$name: it builds" vm_wait_for '^registered '
+check "$name: the guest builds" vm_wait_for '^registered '
 wait_while_alive "$vm_pid" some_are_registered
 cut_off 0.3
 grep -o '^registered .*-tree$' "$console" | cut -d' ' -f2 >"$test_dir/told"
-check "$name: it has" test "$(wc -l <"$test_dir/told")" -gt 1
+check "$name: it has registered several store paths" test "$(wc -l <"$test_dir/told")" -gt 1
 run first "after it" mvm.test=verify,registered
 step_ok verify
 step registered
-check "$name: all that it said is registered is" test -z "$(sort "$test_dir/told" | comm -23 - <(sort "$test_dir/step-registered"))"
+check "$name: every store path that was reported as registered is there" test -z "$(sort "$test_dir/told" | comm -23 - <(sort "$test_dir/step-registered"))"
 
 vms=(second first)
 for delay in 0 0.1 0.2 0.4 0.8; do
 	name="cut off $delay s into the update"
 	boot_start "${vms[0]}" mvm.test=verify mvm.debug=1
-	check "$name: it is there" vm_wait_for 'stage1: .*mounted .*/rw'
+	check "$name: the guest has mounted its volume" vm_wait_for 'stage1: .*mounted .*/rw'
 	cut_off "$delay"
 	vms=("${vms[1]}" "${vms[0]}")
 done

@@ -23,13 +23,13 @@ image one "$app1"
 image two "$app2" "$shared" "$clock" "$clock_drv"
 image three "$app3" "$lib2"
 
-check "a new guest gets the seed" boot one
-check "as it is" cmp "$images/one/seed/db.sqlite" "$volume/var/nix/db/db.sqlite"
-check "it is sound" sound
+check "a new guest gets the image's database" boot one
+check "it is an exact copy" cmp "$images/one/seed/db.sqlite" "$volume/var/nix/db/db.sqlite"
+check "the new guest's store is sound" sound
 before=$(stat -c %y "$volume/var/nix/db/mvm-seed")
-check "the next boot" boot one
-check "changes nothing" test "$before" = "$(stat -c %y "$volume/var/nix/db/mvm-seed")"
-check "and says nothing" test ! -s "$test_dir/boot.log"
+check "a second boot succeeds" boot one
+check "the second boot changes nothing" test "$before" = "$(stat -c %y "$volume/var/nix/db/mvm-seed")"
+check "the second boot prints nothing" test ! -s "$test_dir/boot.log"
 
 # make_things: the guest's own paths. `free` needs nothing, `on_common` what all images have, `on_lib` what only some have, `over_lib` needs that.
 # shellcheck disable=SC2317 # `guest` calls it
@@ -38,17 +38,17 @@ make_things() {
 		over_lib=$(text over-lib x "$on_lib" "$free") && guest_shared=$(text shared 'both make it' "$common") && guest_clock=$(clock) &&
 		mkdir -p "$test_dir/tree/d" && echo leaf >"$test_dir/tree/d/leaf" && tree=$(nix-store --add "$test_dir/tree")
 }
-check "the guest makes paths" guest make_things
-check "as the host would" test "$guest_shared $guest_clock" = "$shared $clock"
+check "the guest makes store paths" guest make_things
+check "the guest makes the same store paths as the host" test "$guest_shared $guest_clock" = "$shared $clock"
 keep() { # STORE PATH...: roots of the guest's own
 	local path
 	mkdir -p "$volume/var/nix/gcroots/own"
 	for path; do ln -sfn "$path" "$volume/var/nix/gcroots/own/${path##*/}"; done
 }
 keep "$over_lib" "$on_common" "$tree" "$shared" "$clock"
-check "they survive a boot" boot one
-check "and are known" valid "$free" "$on_common" "$on_lib" "$over_lib" "$shared" "$clock" "$tree"
-check "all is sound" sound
+check "a boot succeeds after the guest made store paths" boot one
+check "all of these store paths are known after the boot" valid "$free" "$on_common" "$on_lib" "$over_lib" "$shared" "$clock" "$tree"
+check "the store is sound after the boot" sound
 cp -a "$volume" "$test_dir/lived" # a guest with a life, for what follows
 restore() {
 	chmod -R u+w "$volume"
@@ -57,73 +57,73 @@ restore() {
 }
 
 garbage=$(guest text garbage 'nobody needs it')
-check "a collection in the guest" guest nix-collect-garbage -d
-check "takes garbage" invalid "$garbage"
-check "and nothing that is rooted or packed" valid "$free" "$on_lib" "$over_lib" "$app1" "$common"
-check "nor any file of it" sound
+check "a collection in the guest succeeds" guest nix-collect-garbage -d
+check "it deletes garbage" invalid "$garbage"
+check "it deletes no store path that is rooted or of the image" valid "$free" "$on_lib" "$over_lib" "$app1" "$common"
+check "the store is sound after the collection" sound
 
-check "an update" boot two
+check "a boot with an updated image succeeds" boot two
 cp "$test_dir/boot.log" "$test_dir/update.log"
-check "is sound" sound
-check "leaves what needs nothing that went" valid "$free" "$on_common" "$tree" "$shared" "$clock"
-check "and no more" invalid "$on_lib" "$over_lib" "$app1" "$lib1"
-expect "it names what is gone" "$test_dir/update.log" "^mvm-nix-db:   gone: ${over_lib##*/}\$"
-check "its files are gone too" test ! -e "$volume/store/${over_lib##*/}"
-check "what is packed now is not kept twice" test ! -e "$volume/store/${shared##*/}"
-check "the packed one counts" cmp "$images/two/lower/${clock##*/}/now" <(guest cat "$clock/now")
-check "nothing is left lying about" test ! -e "$volume/mvm-trash"
-check "the outputs of packed derivations are known" test "$(guest nix-store -q --outputs "$clock_drv")" = "$clock"
-check "back to the first image" boot one
-check "is sound" sound
-check "the guest's own are still there" valid "$free" "$on_common" "$tree"
+check "the store is sound after the update" sound
+check "the update keeps store paths that need nothing that is gone" valid "$free" "$on_common" "$tree" "$shared" "$clock"
+check "the update forgets store paths that need what is gone" invalid "$on_lib" "$over_lib" "$app1" "$lib1"
+expect "the update names a store path that is gone" "$test_dir/update.log" "^mvm-nix-db:   gone: ${over_lib##*/}\$"
+check "the files of that store path are removed" test ! -e "$volume/store/${over_lib##*/}"
+check "a store path of the new image is not kept in the upper layer" test ! -e "$volume/store/${shared##*/}"
+check "the image's version of a store path is the one that counts" cmp "$images/two/lower/${clock##*/}/now" <(guest cat "$clock/now")
+check "the update leaves no temporary files" test ! -e "$volume/mvm-trash"
+check "the outputs of the image's derivations are known" test "$(guest nix-store -q --outputs "$clock_drv")" = "$clock"
+check "a boot with the first image succeeds again" boot one
+check "the store is sound after the way back" sound
+check "the guest's own store paths are known after the way back" valid "$free" "$on_common" "$tree"
 
 # What covers packed paths: a guest without roots collects the system itself; a copy that came up when something in it was changed.
 restore
 rm -f "$volume/var/nix/gcroots/"mvm-*
-check "without roots the guest collects its own system" guest nix-store --gc
-check "which is gone then" test ! -e "$volume/store/${app1##*/}" -o -c "$volume/store/${app1##*/}"
+check "a collection without roots succeeds" guest nix-store --gc
+check "it deletes the system itself" test ! -e "$volume/store/${app1##*/}" -o -c "$volume/store/${app1##*/}"
 again=1
-check "a repair" boot one
+check "a boot after that succeeds" boot one
 again=
-check "brings it back" sound
+check "the store is sound again" sound
 restore
 boot two
-check "something in a packed path is changed" guest bash -c "chmod u+w $clock && echo more >$clock/more"
-check "another image without it" boot one
-check "leaves no half path" test ! -e "$volume/store/${clock##*/}"
-check "and is sound" sound
+check "a store path of the image is changed in the upper layer" guest bash -c "chmod u+w $clock && echo more >$clock/more"
+check "a boot with an image without that store path succeeds" boot one
+check "it leaves no half of that store path" test ! -e "$volume/store/${clock##*/}"
+check "the store is sound after that boot" sound
 
 restore
 rm -rf "$volume/store" "$volume/mvm-seed"
 mkdir "$volume/store"
-check "an upper layer that was lost, with the same image" boot one
-check "takes what was in it along" invalid "$free" "$tree"
-check "and is sound" sound
+check "a boot succeeds after the upper layer was lost" boot one
+check "the store paths of the lost layer are forgotten" invalid "$free" "$tree"
+check "the store is sound after the layer was lost" sound
 
 # Databases that are not as they should be.
 restore
 printf 11 >"$volume/var/nix/db/schema"
-check "a newer schema is refused" not boot two
-expect "with a reason" "$test_dir/boot.log" 'schema "11"'
+check "a database with a newer schema is refused" not boot two
+expect "the message has that schema" "$test_dir/boot.log" 'schema "11"'
 restore
 dd if=/dev/urandom of="$volume/var/nix/db/db.sqlite" bs=4096 seek=1 count=3 conv=notrunc 2>/dev/null
 cp "$volume/var/nix/db/db.sqlite" "$test_dir/damaged"
 check "a damaged database is refused" not boot two
-expect "with a way out" "$test_dir/boot.log" 'damaged|mvm\.nix-db=renew'
-check "and left alone" cmp "$volume/var/nix/db/db.sqlite" "$test_dir/damaged"
+expect "the message says how to renew it" "$test_dir/boot.log" 'damaged|mvm\.nix-db=renew'
+check "the damaged database is left alone" cmp "$volume/var/nix/db/db.sqlite" "$test_dir/damaged"
 renew=1
-check "a renewal" boot two
+check "a boot that renews the database succeeds" boot two
 renew=
-check "is sound" sound
-check "and keeps the old one" cmp "$volume/var/nix/db.aside-1/db.sqlite" "$test_dir/damaged"
+check "the store is sound after the renewal" sound
+check "the damaged database is kept aside" cmp "$volume/var/nix/db.aside-1/db.sqlite" "$test_dir/damaged"
 restore
 rm "$volume/var/nix/db/schema"
-check "a database without its schema file" boot two
-check "is used" valid "$free"
+check "a boot succeeds with a database that lacks its schema file" boot two
+check "that database is used" valid "$free"
 restore
 : >"$volume/var/nix/db/db.sqlite"
-check "an empty one" boot two
-check "is replaced" sound
+check "a boot succeeds with an empty database" boot two
+check "the empty database is replaced" sound
 restore
 sqlite3 "$volume/var/nix/db/db.sqlite" 'create index if not exists IndexReferrer on Refs(referrer);
 	create table SchemaMigrations (migration text primary key not null); insert into SchemaMigrations values ("20260309-drop-redundant-indexreferrer");
@@ -137,14 +137,14 @@ sqlite3 "$volume/var/nix/db/db.sqlite" 'create index if not exists IndexReferrer
 	insert into Realisations select 1, "sha256:x", "out", id, null from ValidPaths where path = "'"$over_lib"'";
 	insert into Realisations select 2, "sha256:y", "out", id, null from ValidPaths where path = "'"$free"'";
 	insert into RealisationsRefs values (2, 1)'
-check "tables of other Nix versions" boot two
-check "keep their sense" test "$(sqlite3 "$volume/var/nix/db/db.sqlite" 'select group_concat(id) from Realisations')" = 2
-check "and all is sound" sound
+check "a boot succeeds with tables of other versions of Nix" boot two
+check "the rows of these tables are kept" test "$(sqlite3 "$volume/var/nix/db/db.sqlite" 'select group_concat(id) from Realisations')" = 2
+check "the store is sound with these tables" sound
 restore
 mkdir -p "$volume/var/nix/"{temproots,daemon-socket,gc-socket}
 touch "$volume/var/nix/temproots/1" "$volume/var/nix/gc.lock" "$volume/var/nix/daemon-socket/socket" "$volume/var/nix/gc-socket/socket"
-check "what processes of the last boot left" boot one
-check "goes" test -z "$(find "$volume/var/nix/temproots" "$volume/var/nix/daemon-socket" "$volume/var/nix/gc-socket" -type f)"
+check "a boot succeeds beside files of processes of the last one" boot one
+check "these files are removed" test -z "$(find "$volume/var/nix/temproots" "$volume/var/nix/daemon-socket" "$volume/var/nix/gc-socket" -type f)"
 
 # A Nix that is killed while it writes leaves a log, of which SQLite itself has to make what it is.
 restore
@@ -152,9 +152,9 @@ boot one
 guest bash -c "
 	sqlite3 '$volume/var/nix/db/db.sqlite' 'pragma journal_mode = wal' >/dev/null
 	{ sqlite3 '$volume/var/nix/db/db.sqlite' \"insert into ValidPaths (path, hash, registrationTime) select '$NIX_STORE_DIR/' || '00000000000000000000000000000000-x', hash, 1 from ValidPaths limit 1\" '.shell kill -9 \$PPID'; } 2>/dev/null" 2>/dev/null
-check "a log was left" test -s "$volume/var/nix/db/db.sqlite-wal"
-check "the update after it" boot two
-check "is sound" sound
+check "a killed Nix leaves its log" test -s "$volume/var/nix/db/db.sqlite-wal"
+check "the update after a killed Nix succeeds" boot two
+check "the store is sound after a killed Nix" sound
 
 # Killed before each change, the next boot being with the same image, the old one, or a third one.
 n=0 wrong=0 next=(two one three)
@@ -172,8 +172,8 @@ while :; do
 	cat "$test_dir/boot.log" "$test_dir/sound.log" >>"$test_dir/wrong.log"
 	echo "# killed at $n, then $image"
 done
-check "the last run was not killed" test "$status" = 3
-check "there were instants to be killed at" test "$n" -gt 40
+check "the last reconciliation was not killed" test "$status" = 3
+check "there were more than 40 instants to be killed at" test "$n" -gt 40
 if [ "$wrong" = 0 ]; then ok "killed at each of $n instants, every next boot is sound"; else not_ok "$wrong of $n kills did harm" "$test_dir/wrong.log"; fi
 
 # The same of the very first boot.

@@ -28,41 +28,41 @@ whole() {
 identity() { id=$(cat "$copy/id"); }
 
 first=$(add first) || exit 1
-check "a quiet database is copied" take
+check "a database that nobody uses is copied" take
 identity
-check "the copy is whole" whole "$copy"
-check "it is Nix's own" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" 'select count(*) from ValidPaths')" = 2
+check "its copy is complete" whole "$copy"
+check "its copy can be read as Nix's database" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" 'select count(*) from ValidPaths')" = 2
 before=$(stat -c '%i %y' "$copy/"*)
-check "again" take
-check "changes nothing" test "$before" = "$(stat -c '%i %y' "$copy/"*)"
+check "a second copy succeeds" take
+check "it leaves the first copy as it is" test "$before" = "$(stat -c '%i %y' "$copy/"*)"
 second=$(add second "$first")
-check "after a change" take
+check "a copy after a change succeeds" take
 old=$id
 identity
-check "it is another one" test "$old" != "$id"
-check "and whole" whole "$copy"
+check "it has another identity" test "$old" != "$id"
+check "it is complete" whole "$copy"
 
 # A reader that keeps the log from being written back.
 sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' 'select * from ValidPaths' ".shell touch $test_dir/reading; sleep 3000" >/dev/null &
 reader=$!
 wait_while_alive "$reader" test -e "$test_dir/reading"
 third=$(add third "$second")
-check "there is a log" test -s "$db/db.sqlite-wal"
+check "the database has a log" test -s "$db/db.sqlite-wal"
 check "a database with a log is copied" take
 identity
-check "the copy is whole" whole "$copy"
-check "what is in the log is in the copy" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" "select count(*) from ValidPaths where path = '$third'")" = 1
+check "that copy is complete" whole "$copy"
+check "that copy has what is in the log" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" "select count(*) from ValidPaths where path = '$third'")" = 1
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir "$test_dir/theirs"
 	chown 65534 "$test_dir/theirs"
-	check "by who may only read it, too" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	check "a user who may only read the database copies it" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
 	kill "$reader"
 	wait "$reader" 2>/dev/null
 	sqlite3 "$db/db.sqlite" 'pragma wal_checkpoint(truncate)' >/dev/null
-	check "and without a log" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
-	check "whole" whole "$test_dir/theirs/copy"
+	check "that user copies a database without a log" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	check "that user's copy is complete" whole "$test_dir/theirs/copy"
 else
-	skip "by who may only read it, too" "not root, or no setpriv"
+	skip "a user who may only read the database copies it" "not root, or no setpriv"
 	kill "$reader"
 	wait "$reader" 2>/dev/null
 fi
@@ -80,8 +80,8 @@ for _ in {1..25}; do
 done
 kill "$writer"
 wait "$writer" 2>/dev/null
-check "25 copies while Nix writes: all are whole" test "$torn" = 0
-check "and see what it writes" test "$grew" -gt 3
+check "25 copies while Nix writes are all complete" test "$torn" = 0
+check "the copies show what Nix has written meanwhile" test "$grew" -gt 3
 
 n=0 wrong=0
 while :; do
@@ -95,18 +95,18 @@ while :; do
 	if [ -e "$test_dir/killed/id" ] && ! sqlite3 "file:$test_dir/killed/db.sqlite?immutable=1" 'pragma integrity_check' | grep -qx ok; then wrong=$((wrong + 1)); fi
 	take "$test_dir/killed" && id=$(cat "$test_dir/killed/id") && whole "$test_dir/killed" || wrong=$((wrong + 1))
 done
-check "killed at each of $n instants, the next copy is whole" test "$wrong" = 0 -a "$n" -gt 10 -a "$status" = 3
+check "after a kill at each of $n instants the next copy is complete" test "$wrong" = 0 -a "$n" -gt 10 -a "$status" = 3
 
 sqlite3 "$db/db.sqlite" 'pragma journal_mode = delete' 'begin exclusive' "update ValidPaths set narSize = 1" ".shell touch $test_dir/locked; sleep 2" commit >/dev/null &
 wait_until test -e "$test_dir/locked"
-check "who has it locked is waited for" take
+check "a copy waits for a locked database" take
 wait
 printf 11 >"$db/schema"
-check "a newer schema is refused" bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
-expect "with what to do" "$log" 'schema "11".*prebuilt'
+check "a database with a newer schema is refused" bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
+expect "the message has the schema and what to do" "$log" 'schema "11".*prebuilt'
 printf 10 >"$db/schema"
 head -c 20000 /dev/urandom >"$db/db.sqlite"
-check "a damaged one is refused" bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
-expect "by name" "$log" "$db/db.sqlite"
-check "the copy that was there stays" whole "$copy"
+check "a damaged database is refused" bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
+expect "the message names the damaged database" "$log" "$db/db.sqlite"
+check "the copy from before stays" whole "$copy"
 finish

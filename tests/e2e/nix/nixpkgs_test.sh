@@ -18,36 +18,36 @@ evaluated() { # ATTRIBUTE [ARGUMENT]...
 # nixos NAME LINE...: its description; "${mounts[@]}" is for the module.
 nixos() {
 	printf '%s\n' 'hostName: vm' 'initrd: guest' "${@:2}" >"$test_dir/$1.yaml"
-	check "$1: its mounts are planned" "$mvmbuild" plan --mounts "$test_dir/$1.yaml"
+	check "$1: plan --mounts prints the mounts" "$mvmbuild" plan --mounts "$test_dir/$1.yaml"
 	cp "$test_dir/.check" "$test_dir/$1.json"
 	mounts=(--arg mounts "$test_dir/$1.json")
-	check "$1: NixOS takes them: its toplevel can be built" \
+	check "$1: a NixOS with these mounts evaluates" \
 		nix-instantiate "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs "$NIXPKGS" "${mounts[@]}" -A guest.system.build.toplevel
 	evaluated guest.environment.etc.fstab.text "${mounts[@]}" | jq -r . >"$test_dir/fstab"
 	evaluated guest.boot.initrd.availableKernelModules "${mounts[@]}" >"$test_dir/modules"
 }
 data='{image: data.img, size: 16, mountPoint: /data, label: data}'
 nixos disk "volumes: [$data]" 'shares: [{tag: etc, source: /etc, mountPoint: /host, proto: virtiofs, readOnly: true}]'
-expect "disk: the store disk" "$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-store /nix/store squashfs ro,.* 0 0$'
-expect "disk: a volume, with fsck" "$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-volume-0 /data ext4 defaults.* 0 2$'
-expect "disk: a share" "$test_dir/fstab" '^etc /host virtiofs ro,.* 0 0$'
-expect "disk: a root in memory" "$test_dir/fstab" '^tmpfs / tmpfs mode=0755.* 0 0$'
+expect "disk: fstab has the store disk" "$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-store /nix/store squashfs ro,.* 0 0$'
+expect "disk: fstab has a volume with a check" "$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-volume-0 /data ext4 defaults.* 0 2$'
+expect "disk: fstab has a share" "$test_dir/fstab" '^etc /host virtiofs ro,.* 0 0$'
+expect "disk: fstab has a root in memory" "$test_dir/fstab" '^tmpfs / tmpfs mode=0755.* 0 0$'
 check "disk: the initrd has the modules" jq -e 'contains(["squashfs", "virtiofs", "ext4", "virtio_blk"])' "$test_dir/modules"
 evaluated guest.boot.postBootCommands "${mounts[@]}" | jq -r . >"$test_dir/register"
 # shellcheck disable=SC2016 # the registration is the guest's
 expect "disk: the closure is registered at boot" "$test_dir/register" '^ *[^ ]*/bin/nix-store --load-db <"\$registration"'
 if [ "$(evaluated knowsOverlay)" = true ]; then
 	nixos overlay 'writableStoreOverlay: /nix/.rw-store' "volumes: [{image: rw.img, size: 64, mountPoint: /nix/.rw-store}, $data]"
-	expect "overlay: the store" "$test_dir/fstab" \
+	expect "overlay: fstab has the store as an overlay" "$test_dir/fstab" \
 		'^overlay /nix/store overlay .*lowerdir=[^ ]*/nix/.ro-store,upperdir=[^ ]*/nix/.rw-store/store,workdir=[^ ]*/nix/.rw-store/work'
 else
-	skip "a writable store" "NixOS before 24.05 has no fileSystems.NAME.overlay"
+	skip "overlay: fstab has the store as an overlay" "NixOS before 24.05 has no fileSystems.NAME.overlay"
 fi
 [ -n "${MICROVM_NIX:-}" ] || finish
 
 # ---- the host's units ----
 if [ "$(id -u)" != 0 ] || [ ! -x /lib/systemd/systemd ] || ! type -P dpkg nsenter script >/dev/null; then
-	skip "microvm.nix's units" "needs root, systemd and Debian"
+	skip "a runner under microvm.nix's units" "needs root, systemd and Debian"
 	finish
 fi
 chmod 755 "$test_dir" # the VM's user reads its runner
@@ -78,7 +78,7 @@ jq -r '.units | keys[]' "$test_dir/host.json" | while read -r unit; do
 done
 chmod +x "$test_dir"/sw/scripts/*
 grep -h "$NIX_STORE_DIR" "$units"/* >"$log"
-check "all that they name is there" test ! -s "$log"
+check "all programs that the units name are there" test ! -s "$log"
 printf '[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$units/mvm-test.target"
 printf 'g kvm -\nu microvm -:kvm\n' >"$host_units/usr/lib/sysusers.d/reference.conf"
 
@@ -100,7 +100,7 @@ if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/hos
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 state=/var/lib/microvms
-check "the user is made" host systemd-sysusers
+check "systemd-sysusers makes the user" host systemd-sysusers
 # Its virtiofsd has a /tmp of its own.
 host mkdir /mvm
 host mount --bind "$test_dir" /mvm
@@ -115,30 +115,30 @@ unserved() { test "$(property ActiveState microvm-virtiofsd@vm)" = inactive; }
 
 path=$(property Environment microvm@vm | grep -o 'PATH=[^ ]*')
 for program in bash tar ip; do
-	check "the units' PATH has no $program, which is why hostShell and hostPath are given" test -z "$(PATH=${path#PATH=}; type -P $program)"
+	check "the units' PATH has no $program, for which hostShell and hostPath are given" test -z "$(PATH=${path#PATH=}; type -P $program)"
 done
-check "but coreutils" test -n "$(PATH=${path#PATH=}; type -P ls)"
-check "it starts" host systemctl start microvm@vm
+check "the units' PATH has coreutils" test -n "$(PATH=${path#PATH=}; type -P ls)"
+check "systemctl starts the VM" host systemctl start microvm@vm
 pid=$(property MainPID microvm@vm)
 if [ "$pid" = 0 ]; then
 	host journalctl --no-pager -o cat -u 'microvm*' >"$log" 2>&1
-	not_ok "it runs" "$log"
+	not_ok "the VM's unit has a process" "$log"
 	finish
 fi
-check "it comes up" console_says 1 '^probe: ready'
-check "the hypervisor is the user's" test "$(host ps -o user= -p "$pid")" = microvm
-check "its tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
-check "its share is served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
-check "what it was booted from is known" test "$(host readlink "$state/vm/booted")" = /mvm/runner
-check "our command lists it" test "$(host "$top/build/microvm" -l --json | jq -r '.vms[].name')" = vm
+check "the guest comes up" console_says 1 '^probe: ready'
+check "the hypervisor runs as the VMs' user" test "$(host ps -o user= -p "$pid")" = microvm
+check "the VM's tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
+check "the VM's share is served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
+check "booted leads to the runner" test "$(host readlink "$state/vm/booted")" = /mvm/runner
+check "microvm -l lists the VM" test "$(host "$top/build/microvm" -l --json | jq -r '.vms[].name')" = vm
 host kill -KILL "$pid"
-check "after a crash it comes again" console_says 2 '^probe: ready'
-check "it stops" host systemctl stop microvm@vm
-check "with success" test "$(property Result microvm@vm)" = success
+check "systemd starts the VM again after a crash" console_says 2 '^probe: ready'
+check "systemctl stops the VM" host systemctl stop microvm@vm
+check "the VM's unit ends with success" test "$(property Result microvm@vm)" = success
 journal
 expect "the guest went down by itself" "$log" '^probe: unmounted'
-check "the tap is gone" wait_until tap_gone
-check "nobody serves the share" wait_until unserved
-check "nothing is booted" wait_until host test ! -e "$state/vm/booted"
+check "the tap is removed when the VM stops" wait_until tap_gone
+check "the share is not served when the VM stopped" wait_until unserved
+check "booted is removed when the VM stops" wait_until host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 finish
