@@ -143,7 +143,7 @@ campaign() {
 	local i wrong=0 healed=0 good
 	rm -rf "$1/whole" "$1/out"
 	if ! build "$1/out" --cache "$1/whole"; then
-		not_ok "$3: a first build" "$log"
+		not_ok "$3: a first build succeeds" "$log"
 		return
 	fi
 	good=$(sha256sum <"$1/out/share/microvm/stage1.$type")
@@ -158,8 +158,8 @@ campaign() {
 		fi
 	done
 	echo "# $3: $tries damages, $healed times store paths were packed anew, $wrong wrong"
-	check "$3: no damage comes into an image" test "$wrong" = 0
-	check "$3: most of them mattered" test "$healed" -gt $((tries / 2))
+	check "$3: no damage reaches an image" test "$wrong" = 0
+	check "$3: most of the damages were read by a build" test "$healed" -gt $((tries / 2))
 }
 
 # mount_new FS: one in a file; false, and skipped as TITLE, where that cannot be.
@@ -175,7 +175,7 @@ mount_new() { # FS TITLE
 below_the_file_system() { # FS
 	local cache=$mounted/cache image=$mounted/out/share/microvm/stage1.$type title="$type, on a disk with $1 that rots" object pattern place places good
 	mount_new "$1" "$title" || return
-	check "$title: a first build" build "$mounted/out" --cache "$cache"
+	check "$title: a first build succeeds" build "$mounted/out" --cache "$cache"
 	good=$(sha256sum <"$image")
 	object=$(find "$cache" -type f -name '*-noise')
 	pattern=$(od -An -v -tx1 -j 100000 -N 24 "$object" | tr -d ' \n' | sed 's/../\\x&/g')
@@ -183,16 +183,16 @@ below_the_file_system() { # FS
 	unmount
 	mapfile -t places < <(LC_ALL=C grep -obUaP -e "$pattern" "$test_dir/$1.img" | cut -d : -f 1) # a removed image has it, too
 	for place in "${places[@]}"; do flip "$test_dir/$1.img" "$place"; done
-	check "$title: a byte is another" test "${#places[@]}" -gt 0
+	check "$title: a byte of an object was changed" test "${#places[@]}" -gt 0
 	mount -o loop "$test_dir/$1.img" "$mounted"
-	check "$title: the next build" build "$mounted/out" --cache "$cache"
-	expect "$title: names it" "$log" "warning: $object (was damaged|cannot be read \(Input/output error\)): its store path is packed anew"
+	check "$title: the next build succeeds" build "$mounted/out" --cache "$cache"
+	expect "$title: the build warns of the damaged object" "$log" "warning: $object (was damaged|cannot be read \(Input/output error\)): its store path is packed anew"
 	unmount
 	mount -o loop "$test_dir/$1.img" "$mounted"
-	check "$title: the image is right, read from the disk" test "$(sha256sum <"$image")" = "$good"
-	check "$title: and the one after it" build "$mounted/out" --cache "$cache"
-	expect "$title: finds all sound" "$log" '0 store paths packed'
-	check "$title: it is right, too" test "$(sha256sum <"$image")" = "$good"
+	check "$title: the image, read from the disk, is right" test "$(sha256sum <"$image")" = "$good"
+	check "$title: the build after that succeeds" build "$mounted/out" --cache "$cache"
+	expect "$title: that build finds no damage" "$log" '0 store paths packed'
+	check "$title: that image is right too" test "$(sha256sum <"$image")" = "$good"
 	unmount
 	rm -f "$test_dir/$1.img"
 }

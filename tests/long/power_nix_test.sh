@@ -44,7 +44,7 @@ vm_of() { # NAME STORE PATH...
 }
 vm_of first "$data_path" "$app"
 vm_of second "$data_path" "$other"
-check "the seeds are found" test -s "$world/seed/first/id" -a -s "$world/seed/second/db.sqlite"
+check "the images' databases are found" test -s "$world/seed/first/id" -a -s "$world/seed/second/db.sqlite"
 
 # From where a scene starts: as new, and after a boot that left a root and garbage.
 mkdir "$test_dir/starts"
@@ -52,7 +52,7 @@ tar -xzf "$test_dir/first/share/microvm/volumes/0.tar.gz" -C "$test_dir/starts" 
 as_new() { rm -f rw.img && cp --sparse=always "$test_dir/starts/new" rw.img; }
 vm_before=as_new
 boot first '^BEGIN ' mvm.test=add,keep,build mvm.text=one
-check "a first boot" test "$status" = 0
+check "a first boot ends with status 0" test "$status" = 0
 step add
 added=$(cat "$test_dir/step-add")
 cp --sparse=always rw.img "$test_dir/starts/used"

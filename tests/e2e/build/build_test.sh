@@ -202,7 +202,7 @@ for file in "$out"/host/store-disks/*[0-9a-f] "$out"/host/runners/demo2/share/mi
 	was=$(all_of "$out/host")
 	chmod u+w "$file"
 	dd if=/dev/zero of="$file" bs=64 count=1 conv=notrunc status=none
-	check "a host with a damaged ${file#"$out/host/"} is built again"$out/host/"}" mvm host --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
+	check "a host with a damaged ${file#"$out/host/"} is built again" mvm host --cache "$cache" "$test_dir/host.yaml" -o "$out/host"
 	check "the build makes the damaged host whole" test "$was" = "$(all_of "$out/host")"
 done
 mv "$out/host" "$test_dir/elsewhere-host"

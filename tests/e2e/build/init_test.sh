@@ -25,7 +25,7 @@ check "an unknown template makes nothing" test ! -e "$test_dir/none"
 
 # ---- hello: a system ----
 check "mvmbuild init hello succeeds" "$mvmbuild" init hello "$test_dir/hello1"
-system=$(nix_build "hello: Nix builds the system" "") || { not_ok "hello: Nix builds it"; finish; }
+system=$(nix_build "$test_dir/hello1/system.nix" "") || { not_ok "hello: Nix builds the system"; finish; }
 ln -s "$system" "$test_dir/hello1/system"
 port=$((20000 + $$ % 10000))
 {

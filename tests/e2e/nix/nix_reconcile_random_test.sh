@@ -122,10 +122,10 @@ live() {
 
 for seed in ${MVM_RANDOM_SEEDS:-1 2 3 4}; do
 	if live "$seed"; then
-		ok "life $seed: $(wc -l <"$test_dir/life") events"
+		ok "the guest of seed $seed lives through $(wc -l <"$test_dir/life") events"
 	else
 		cat "$test_dir/boot.log" "$test_dir/sound.log" >>"$test_dir/life"
-		not_ok "life $seed" "$test_dir/life"
+		not_ok "the guest of seed $seed lives through its events" "$test_dir/life"
 	fi
 done
 finish

@@ -174,7 +174,7 @@ while :; do
 done
 check "the last reconciliation was not killed" test "$status" = 3
 check "there were more than 40 instants to be killed at" test "$n" -gt 40
-if [ "$wrong" = 0 ]; then ok "killed at each of $n instants, every next boot is sound"; else not_ok "$wrong of $n kills did harm" "$test_dir/wrong.log"; fi
+if [ "$wrong" = 0 ]; then ok "after a kill at each of $n instants the next boot is sound"; else not_ok "$wrong of $n kills did harm" "$test_dir/wrong.log"; fi
 
 # The same of the very first boot.
 n=0 wrong=0
@@ -189,6 +189,6 @@ while :; do
 	wrong=$((wrong + 1))
 	echo "# killed at $n, then $image"
 done
-if [ "$wrong" = 0 ] && [ "$n" -gt 10 ]; then ok "a first boot killed at each of $n instants"; else not_ok "$wrong of $n kills of a first boot did harm" "$test_dir/sound.log"; fi
+if [ "$wrong" = 0 ] && [ "$n" -gt 10 ]; then ok "after a first boot killed at each of $n instants the next one is sound"; else not_ok "$wrong of $n kills of a first boot did harm" "$test_dir/sound.log"; fi
 
 finish

@@ -22,17 +22,17 @@ printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/st
 	>"$test_dir/vm.yaml"
 m() { "$microvm" --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
-check "a VM" m -q --no-cache -c vm -f "$test_dir/vm.yaml"
+check "microvm creates a VM" m -q --no-cache -c vm -f "$test_dir/vm.yaml"
 cd "$vm" || exit
 
-check "volumes that are not there yet: fine" m --fsck vm
-expect "and told" "$log" '^data.img \(ext4\): not there yet$'
+check "--fsck succeeds when volumes are not created yet" m --fsck vm
+expect "--fsck reports a volume that is not created yet" "$log" '^data.img \(ext4\): not there yet$'
 truncate -s 64M data.img && mkfs.ext4 -q -b 1024 data.img
 truncate -s 256M large.img && mkfs.ext4 -q -b 4096 large.img
 truncate -s 300M x.img && mkfs.xfs -q x.img
 truncate -s 128M b.img && mkfs.btrfs -q b.img
 truncate -s 16M v.img && mkfs.vfat v.img >/dev/null
-check "all are sound" m --fsck vm
+check "--fsck finds new volumes sound" m --fsck vm
 for kind in data.img:ext4 large.img:ext4 x.img:xfs b.img:btrfs v.img:vfat; do expect "${kind%:*} is" "$log" "^${kind%:*} \\(${kind#*:}\\): sound\$"; done
 
 # ---- a torn journal ----
@@ -52,31 +52,31 @@ read -ra journal < <(debugfs -R 'blocks <8>' "$test_dir/dirty.img" 2>/dev/null)
 descriptor=$(debugfs -R 'logdump -O' "$test_dir/dirty.img" 2>/dev/null | sed -n 's/.*(descriptor block) at block //p' | tail -n 1)
 cp --sparse=always "$test_dir/dirty.img" data.img
 head -c 512 /dev/zero | dd of=data.img bs=512 seek=$((journal[descriptor] * 2 + 1)) conv=notrunc status=none
-check "a torn journal: it cannot be mounted" fails mount_it data.img
-check "it is mended" m --fsck vm
-expect "which is told" "$log" '^data.img \(ext4\): mended$'
-expect "with what e2fsck says of it" "$log" '^data.img: recovering journal'
-expect "the others are sound" "$log" '^x.img \(xfs\): sound$'
-check "it can be mounted" mount_it data.img
-check "what was written before is there" test "$(cat "$test_dir/mnt/2/numbers")" = "$(seq 2 500)"
+check "an ext4 with a torn journal cannot be mounted" fails mount_it data.img
+check "--fsck mends a torn journal" m --fsck vm
+expect "--fsck reports the ext4 as mended" "$log" '^data.img \(ext4\): mended$'
+expect "--fsck prints what e2fsck prints" "$log" '^data.img: recovering journal'
+expect "--fsck reports the xfs as sound" "$log" '^x.img \(xfs\): sound$'
+check "the mended ext4 can be mounted" mount_it data.img
+check "the files from before are in the mended ext4" test "$(cat "$test_dir/mnt/2/numbers")" = "$(seq 2 500)"
 umount "$test_dir/mnt"
-check "now it is sound" m --fsck vm
-expect "which is told too" "$log" '^data.img \(ext4\): sound$'
+check "--fsck succeeds a second time" m --fsck vm
+expect "--fsck reports the mended ext4 as sound" "$log" '^data.img \(ext4\): sound$'
 
 # ---- a torn superblock ----
 mount_it large.img && echo kept >"$test_dir/mnt/file" && umount "$test_dir/mnt"
 cp --sparse=always large.img "$test_dir/large.img"
 dd if=/dev/zero of=large.img bs=512 seek=3 count=1 conv=notrunc status=none
-check "a torn superblock: it cannot be mounted" fails mount_it large.img
-check "it is mended by its copy" m --fsck vm
-expect "which is told" "$log" '^large.img \(ext4\): mended$'
-check "what was there is there" bash -c "mount -o loop large.img '$test_dir/mnt' && [ \"\$(cat '$test_dir/mnt/file')\" = kept ] && umount '$test_dir/mnt'"
+check "an ext4 with a torn superblock cannot be mounted" fails mount_it large.img
+check "--fsck mends a superblock by its copy" m --fsck vm
+expect "--fsck reports that ext4 as mended" "$log" '^large.img \(ext4\): mended$'
+check "the files from before are in that ext4" bash -c "mount -o loop large.img '$test_dir/mnt' && [ \"\$(cat '$test_dir/mnt/file')\" = kept ] && umount '$test_dir/mnt'"
 # A small one has no copy within reach: nothing is done to it.
 truncate -s 7M small && mkfs.ext4 -q -b 1024 small && dd if=/dev/zero of=small bs=512 seek=3 count=1 conv=notrunc status=none && cp small data.img
-check "one without a copy: an error" fails m --fsck vm
-expect "which says what to do" "$log" 'error: the volume data.img: it is not sound: make a copy of the image'
-expect "the others are looked at all the same" "$log" '^v.img \(vfat\): sound$'
-check "it is left as it was" cmp small data.img
+check "--fsck fails for an ext4 without a copy of its superblock" fails m --fsck vm
+expect "--fsck says to make a copy of the image" "$log" 'error: the volume data.img: it is not sound: make a copy of the image'
+expect "--fsck looks at the volumes behind a failed one" "$log" '^v.img \(vfat\): sound$'
+check "--fsck leaves the ext4 that it cannot mend as it was" cmp small data.img
 rm small
 cp --sparse=always "$test_dir/dirty.img" data.img
 
@@ -84,16 +84,16 @@ cp --sparse=always "$test_dir/dirty.img" data.img
 mount_it x.img && seq 500 >"$test_dir/mnt/file" && sync -f "$test_dir/mnt" && cp --sparse=always x.img "$test_dir/x.img" && umount "$test_dir/mnt"
 cp --sparse=always x.img "$test_dir/good.img"
 cp --sparse=always "$test_dir/x.img" x.img
-check "xfs with a journal to be replayed: an error" fails m --fsck vm
-expect "which says what to do" "$log" 'the volume x.img: it is not sound: a start replays its journal'
-check "it is left as it was" cmp x.img "$test_dir/x.img"
+check "--fsck fails for an xfs whose journal is to be replayed" fails m --fsck vm
+expect "--fsck says that a start replays the journal" "$log" 'the volume x.img: it is not sound: a start replays its journal'
+check "--fsck leaves the xfs with the journal as it was" cmp x.img "$test_dir/x.img"
 cp --sparse=always "$test_dir/good.img" x.img
 # Its second superblock is broken.
 xfs_db -x -c 'sb 1' -c 'write -d dblocks 1' x.img >/dev/null
 cp --sparse=always x.img "$test_dir/broken.img"
-check "xfs with a broken structure: an error" fails m --fsck vm
-expect "which says so" "$log" 'the volume x.img: it is not sound'
-check "it is left as it was" cmp x.img "$test_dir/broken.img"
+check "--fsck fails for an xfs with a broken structure" fails m --fsck vm
+expect "--fsck reports the broken xfs" "$log" 'the volume x.img: it is not sound'
+check "--fsck leaves the broken xfs as it was" cmp x.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/good.img" x.img
 # A btrfs is only looked at: both copies of its tree of checksums.
 cp --sparse=always b.img "$test_dir/b.img"
@@ -103,16 +103,16 @@ for place in $(btrfs inspect-internal dump-tree -r b.img 2>/dev/null | sed -n 's
 done
 cmp -s b.img "$test_dir/b.img" && not_ok "the btrfs is broken"
 cp --sparse=always b.img "$test_dir/broken.img"
-check "a broken btrfs: an error" fails m --fsck vm
-expect "which says so" "$log" 'the volume b.img: it is not sound'
-check "it is left as it was" cmp b.img "$test_dir/broken.img"
+check "--fsck fails for a broken btrfs" fails m --fsck vm
+expect "--fsck reports the broken btrfs" "$log" 'the volume b.img: it is not sound'
+check "--fsck leaves the broken btrfs as it was" cmp b.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/b.img" b.img
 
 # fsck.vfat ends as after a repair where it gives up. What it says has the guest's names in it.
 cp v.img "$test_dir/v.img"
 truncate -s 0 v.img && truncate -s 16M v.img
-check "a vfat that is gone: an error" fails m --fsck vm
-expect "which says so" "$log" 'the volume v.img: it is not sound'
+check "--fsck fails for a vfat whose structures are gone" fails m --fsck vm
+expect "--fsck reports the broken vfat" "$log" 'the volume v.img: it is not sound'
 cp "$test_dir/v.img" v.img
 # The first entry of the directory, which has a bad name and no file behind it. (FAT16: reserved sectors, two tables, then the directory.)
 u16() { od -An -tu2 -j "$1" -N 2 v.img | tr -d ' '; }
@@ -120,45 +120,45 @@ root=$((($(u16 14) + 2 * $(u16 22)) * 512))
 printf '\033]0;X   TXT\040' | dd of=v.img bs=1 seek="$root" conv=notrunc status=none
 printf '\377\377\377\377' | dd of=v.img bs=1 seek=$((root + 28)) conv=notrunc status=none
 m --fsck vm
-check "a vfat with a name that commands a terminal is told of" grep -q TXT "$log"
-check "and commands nobody's" test -z "$(grep -a "$(printf '\033')" "$log")"
+check "--fsck prints the name of a file in a vfat" grep -q TXT "$log"
+check "--fsck sends no control characters of that name to the terminal" test -z "$(grep -a "$(printf '\033')" "$log")"
 cp "$test_dir/v.img" v.img
 
 # ---- not without being asked, not while it is used, not with root's rights ----
-check "all are sound again" m --fsck vm
+check "--fsck finds the restored volumes sound" m --fsck vm
 cp --sparse=always "$test_dir/dirty.img" data.img
 untouched() { cmp -s data.img "$test_dir/dirty.img"; }
 (
 	flock 9
 	m --fsck vm
 ) 9<data.img
-check "an image in use is refused" test $? = 1
-expect "by name" "$log" 'the volume data.img: it is in use'
-check "and not touched" untouched
+check "--fsck refuses an image in use" test $? = 1
+expect "--fsck names the image in use" "$log" 'the volume data.img: it is in use'
+check "--fsck leaves the image in use alone" untouched
 : >data.img.grow
-check "a growth that was interrupted: refused" fails m --fsck vm
-expect "and told" "$log" 'the volume data.img: its growth was interrupted: the next start completes it'
-check "nothing is touched" untouched
+check "--fsck refuses a volume whose growth was interrupted" fails m --fsck vm
+expect "--fsck says that the next start completes the growth" "$log" 'the volume data.img: its growth was interrupted: the next start completes it'
+check "--fsck leaves that volume alone" untouched
 rm data.img.grow
 mkdir "$test_dir/bin"
 printf '#!/bin/sh\necho active\n' >"$test_dir/bin/systemctl"
 chmod +x "$test_dir/bin/systemctl"
-check "a running VM is refused" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
-expect "and told" "$log" 'vm is running: systemctl stop microvm@vm.service first'
-check "nothing is touched" untouched
+check "--fsck refuses a running VM" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+expect "--fsck says how to stop the VM" "$log" 'vm is running: systemctl stop microvm@vm.service first'
+check "--fsck leaves the running VM's volumes alone" untouched
 cp --sparse=always data.img "$test_dir/roots.img"
 mv data.img "$test_dir/kept.img"
 ln -s "$test_dir/roots.img" data.img && chown -h 65534 data.img
-check "a link of the VMs' user to what is root's: refused" fails m --fsck vm
-expect "and told" "$log" 'the volume data.img: it is a link that is not root.s'
-check "nothing is touched" cmp "$test_dir/roots.img" "$test_dir/dirty.img"
+check "--fsck refuses a link of the VMs' user to a file of root's" fails m --fsck vm
+expect "--fsck says that the link is not root's" "$log" 'the volume data.img: it is a link that is not root.s'
+check "--fsck leaves the file behind that link alone" cmp "$test_dir/roots.img" "$test_dir/dirty.img"
 chown -h 0 data.img
 : >"$test_dir/roots.img.grow"
-check "a growth that was interrupted, of what root's own link leads to: refused" fails m --fsck vm
-expect "and told" "$log" 'the volume data.img: its growth was interrupted'
+check "--fsck refuses an interrupted growth behind a link of root's" fails m --fsck vm
+expect "--fsck reports the interrupted growth behind the link" "$log" 'the volume data.img: its growth was interrupted'
 rm "$test_dir/roots.img.grow"
-check "root's own link is followed" m --fsck vm
-expect "it is mended" "$log" '^data.img \(ext4\): mended$'
+check "--fsck follows a link of root's" m --fsck vm
+expect "--fsck mends the volume behind the link" "$log" '^data.img \(ext4\): mended$'
 rm data.img
 mv "$test_dir/kept.img" data.img
 chown 65534 data.img
@@ -166,11 +166,11 @@ chown 65534 data.img
 printf '#!/bin/sh\nid -u >&2\nexit 4\n' >"$test_dir/bin/e2fsck"
 chmod 755 "$test_dir/bin/e2fsck" "$test_dir/bin"
 rm "$test_dir/bin/systemctl"
-check "an image of the VMs' user" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
-expect "is checked with that user's rights" "$log" '^65534$'
-check "really" m --fsck vm
-expect "it is mended" "$log" '^data.img \(ext4\): mended$'
-check "no such VM" fails m --fsck none
-expect "is told" "$log" 'there is no VM "none"'
+check "--fsck checks an image of the VMs' user" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+expect "it does so with that user's rights" "$log" '^65534$'
+check "--fsck succeeds with that user's rights and the real tool" m --fsck vm
+expect "--fsck mends the image of the VMs' user" "$log" '^data.img \(ext4\): mended$'
+check "--fsck fails for a VM that does not exist" fails m --fsck none
+expect "--fsck names the VM that does not exist" "$log" 'there is no VM "none"'
 
 finish

@@ -68,16 +68,16 @@ guest=$(guest_build lab --argstr labFiles "$test_dir/files" --argstr labRunners 
 } | compile lab "$guest" || finish
 boot lab '^lab: served'
 in_use='it is in use: a running VM has it'
-expect "an image is created on NFS" "$console" '^lab: created: status 0'
-expect "without litter" "$console" '^lab: litter: 0$'
-expect "it is locked" "$console" '^lab: locked: status 0'
-expect "nobody else has it on the same host" "$console" "^lab: free here: status 1 .*$in_use"
-expect "nor on another one" "$console" "^lab: free there: status 1 .*$in_use"
-expect "not even to read" "$console" "^lab: free there to read: status 1 .*$in_use"
-expect "nor who asks by flock" "$console" '^lab: flock there: status 1'
-expect "there it cannot be locked" "$console" "^lab: locked there: status 1 .*$in_use"
-expect "until the first one ends" "$console" '^lab: free again: status 0'
-expect "readers on two hosts" "$console" '^lab: read here: status 0'
-expect "share it" "$console" '^lab: read there: status 0'
-expect "and no writer comes in" "$console" "^lab: written beside readers: status 1 .*$in_use"
+expect "a volume is created on NFS" "$console" '^lab: created: status 0'
+expect "creating it leaves no litter" "$console" '^lab: litter: 0$'
+expect "a volume on NFS is locked" "$console" '^lab: locked: status 0'
+expect "a locked volume is not free on the same host" "$console" "^lab: free here: status 1 .*$in_use"
+expect "a locked volume is not free on another host" "$console" "^lab: free there: status 1 .*$in_use"
+expect "a locked volume is not free on another host for a reader" "$console" "^lab: free there to read: status 1 .*$in_use"
+expect "a locked volume is not free for flock on another host" "$console" '^lab: flock there: status 1'
+expect "another host cannot lock it" "$console" "^lab: locked there: status 1 .*$in_use"
+expect "another host can lock it when the first one has ended" "$console" '^lab: free again: status 0'
+expect "a reader locks the volume" "$console" '^lab: read here: status 0'
+expect "a reader on another host locks it too" "$console" '^lab: read there: status 0'
+expect "a writer cannot lock it beside readers" "$console" "^lab: written beside readers: status 1 .*$in_use"
 finish

@@ -44,11 +44,11 @@ for proto in 9p virtiofs; do
 		vm_before=vm_before
 	fi
 	boot "$proto" '^demo: '
-	if [ "$status" = 0 ]; then ok "$proto: the guest ends well"; else not_ok "$proto: the guest ends well (status $status)" "$console"; fi
-	expect "$proto: the root is a directory of the host" "$console" "^demo: mount / $proto rw root"
-	expect "$proto: the store is the host's, read-only" "$console" "^demo: mount $NIX_STORE_DIR $proto ro store"
-	expect "$proto: the system runs" "$console" '^demo: done, 0 failures'
-	check "$proto: the root stays" test -d "$root/proc"
-	expect_no "$proto: nothing of it hides on the host" <(ls -A "$root/proc" "$root/sys" "$root/dev") 'self|kernel|null'
+	if [ "$status" = 0 ]; then ok "$proto: the guest ends with status 0"; else not_ok "$proto: the guest ends well (status $status)" "$console"; fi
+	expect "$proto: the guest's root is a directory of the host" "$console" "^demo: mount / $proto rw root"
+	expect "$proto: the guest's store is the host's and read-only" "$console" "^demo: mount $NIX_STORE_DIR $proto ro store"
+	expect "$proto: the guest's own checks pass" "$console" '^demo: done, 0 failures'
+	check "$proto: the root's directories stay on the host" test -d "$root/proc"
+	expect_no "$proto: no file is left on the host below a mount of the guest" <(ls -A "$root/proc" "$root/sys" "$root/dev") 'self|kernel|null'
 done
 finish

@@ -27,38 +27,38 @@ mount -t tmpfs -o size=6m none "$test_dir/vms/vm" || skip_all "no tmpfs can be m
 cd "$test_dir/vms/vm" || exit
 ln -s "$runner" current
 boot_start full probe.do=init probe.fill=12
-check "the guest is up" vm_wait_for '^probe: ready'
+check "the guest comes up" vm_wait_for '^probe: ready'
 # shellcheck disable=SC2317 # wait_while_alive calls it
 is_paused() { [[ $(state) == paused* ]]; }
 wait_while_alive "$vm_pid" is_paused
-check "the full disk pauses the VM" test "$(state)" = 'paused: io-error, no room on the host for data.img'
+check "a full disk on the host pauses the VM" test "$(state)" = 'paused: io-error, no room on the host for data.img'
 "$runner/bin/microvm-check" >"$log" 2>&1
-expect "microvm-check says so" "$log" '^microvm-check: vm: the VM runs already, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
+expect "microvm-check says that the VM is paused and why" "$log" '^microvm-check: vm: the VM runs already, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l >"$log" 2>&1
-expect "so does microvm -l" "$log" ', paused: io-error, no room on the host for data.img$'
+expect "microvm -l says that the VM is paused and why" "$log" ', paused: io-error, no room on the host for data.img$'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l --json >"$log" 2>&1
-expect "and its JSON" "$log" '"paused": *"paused: io-error'
+expect "the list as JSON says that the VM is paused" "$log" '"paused": *"paused: io-error'
 
 # The host gets room while the VM is being stopped.
 MICROVM_SHUTDOWN_SECONDS=1200 "$runner/bin/microvm-shutdown" >"$log" 2>&1 &
 shutdown=$!
 wait_while_alive "$shutdown" grep -q 'told to go on' "$log"
-expect "stopping it says that it is paused, and why" "$log" 'vm.sock: the VM is paused: io-error, no room on the host for data.img: it is told to go on'
+expect "microvm-shutdown says that the VM is paused and why" "$log" 'vm.sock: the VM is paused: io-error, no room on the host for data.img: it is told to go on'
 sleep 2.5
-check "it waits as long as there is no room" kill -0 "$shutdown"
+check "microvm-shutdown waits while the disk is full" kill -0 "$shutdown"
 mount -o remount,size=64m "$test_dir/vms/vm"
 wait "$shutdown"
-check "with room the guest goes down by itself" test $? = 0
+check "the guest goes down by itself when the disk has room" test $? = 0
 vm_wait
-check "QEMU ended with status 0" test $? = 0
-expect "the guest could write all" "$console" '^probe: filled$'
-expect "and unmount the volume" "$console" '^probe: unmounted'
+check "QEMU ends with status 0" test $? = 0
+expect "the guest wrote its whole file" "$console" '^probe: filled$'
+expect "the guest unmounted the volume" "$console" '^probe: unmounted'
 yes 0123456789 | head -c $((12 << 20)) >"$test_dir/wanted"
 debugfs -R "dump /big $test_dir/big" data.img >"$log" 2>&1
-check "what it wrote is there" cmp "$test_dir/big" "$test_dir/wanted"
+check "the file is in the volume undamaged" cmp "$test_dir/big" "$test_dir/wanted"
 dumpe2fs -h data.img >"$log" 2>&1
 expect "the volume is clean" "$log" '^Filesystem state: *clean$'
-check "nothing runs" test "$(state)" = stopped
+check "the VM is reported as stopped" test "$(state)" = stopped
 
 # `microvm-run &` in a shell with a terminal.
 cat >"$test_dir/shell" <<-E2
@@ -73,8 +73,8 @@ cat >"$test_dir/shell" <<-E2
 	echo "status \$?"
 E2
 MICROVM_KERNEL_PARAMS="quiet probe.do=report" timeout $((20 * limit)) script -qec "bash $test_dir/shell" /dev/null </dev/null 2>&1 | tr -d '\r' >"$console"
-expect "in the background a VM says that nobody can type" "$console" '^microvm-run: vm: in the background: the guest.s console takes no input'
-expect "its console is seen" "$console" '^probe: done'
-expect "it runs to its end" "$console" '^status 0$'
+expect "a VM in the background says that its console takes no input" "$console" '^microvm-run: vm: in the background: the guest.s console takes no input'
+expect "the console of a VM in the background is printed" "$console" '^probe: done'
+expect "a VM in the background runs to its end" "$console" '^status 0$'
 cd / && umount "$test_dir/vms/vm"
 finish

@@ -48,13 +48,13 @@ for proto in 9p virtiofs; do
 	fi
 	description "$proto" | compile "$proto" "$guest" || finish
 	boot "$proto" '^span: '
-	expect "$proto: the guest has the share" "$console" "^span: shared by $proto\$"
-	expect "$proto: two files are two" "$console" '^span: two files$'
-	expect "$proto: and two names of one are one" "$console" '^span: two names of one$'
-	expect "$proto: diff tells them apart" "$console" '^span: diff: they differ$'
-	expect "$proto: a copy has both" "$console" '^span: cp: the same$'
-	expect "$proto: an archive has both" "$console" '^span: tar: the same$'
-	check "$proto: the guest ends" test "$status" = 0
+	expect "$proto: the guest mounts the share" "$console" "^span: shared by $proto\$"
+	expect "$proto: the guest sees two files with one inode number as two" "$console" '^span: two files$'
+	expect "$proto: the guest sees two names of one file as one" "$console" '^span: two names of one$'
+	expect "$proto: diff in the guest tells the files apart" "$console" '^span: diff: they differ$'
+	expect "$proto: cp in the guest copies both files" "$console" '^span: cp: the same$'
+	expect "$proto: tar in the guest packs both files" "$console" '^span: tar: the same$'
+	check "$proto: the guest ends with status 0" test "$status" = 0
 done
 
 # ---- hypervisors whose 9p gives files the numbers that they have ----
@@ -73,15 +73,15 @@ for hypervisor in kvmtool crosvm; do
 	chmod +x "$test_dir/$hypervisor/libexec/mvm-host"
 	for script in microvm-check microvm-run; do
 		"$test_dir/$hypervisor/bin/$script" >"$log" 2>&1 </dev/null
-		check "$hypervisor: $script fails" test $? = 1
+		check "$hypervisor: $script fails for a share with a file system below it" test $? = 1
 		expect "$hypervisor: $script names the file system" "$log" "the share data: $shared/a, below $shared, is another file system"
-		expect_no "$hypervisor: $script does not go on" "$log" 'started|ready'
+		expect_no "$hypervisor: $script does not go on after that" "$log" 'started|ready'
 	done
 done
 umount "$shared"/*
 at_end=
 mkdir "$test_dir/beside"
 mount --bind "$test_dir/beside" "$shared/a"
-check "a mount of the same file system is none of these" "$test_dir/kvmtool/bin/microvm-check"
+check "a mount of the same file system below a share is allowed" "$test_dir/kvmtool/bin/microvm-check"
 umount "$shared/a"
 finish

@@ -17,8 +17,8 @@ fresh() {
 }
 
 writes() { # NAME
-	expect_no "$1: it is mounted" "$console" "^volume: FAILED"
-	check "$1: the guest ends" test "$status" = 0
+	expect_no "$1: the guest mounts the share" "$console" "^volume: FAILED"
+	check "$1: the guest ends with status 0" test "$status" = 0
 	check "$1: the host sees what the guest wrote" grep -qx 'boot 1' "$shared/boots"
 }
 
@@ -30,7 +30,7 @@ fresh
 boot 9p '^volume: '
 writes 9p
 boot 9p '^volume: '
-check "9p: the guest sees it again" grep -qx 'boot 2' "$shared/boots"
+check "9p: the guest sees at its next boot what it wrote" grep -qx 'boot 2' "$shared/boots"
 
 {
 	echo "shares: [{tag: data, source: \"$shared\", mountPoint: /data, readOnly: true}]"
@@ -45,9 +45,9 @@ check "read-only: the guest wrote nothing" test "$(wc -l <"$shared/boots")" = 2
 } | compile store "$demo" || finish
 check "store: no store disk is made" test ! -e "$test_dir/store/share/microvm/stage1.squashfs"
 boot store '^demo: '
-expect "store: the host's is mounted elsewhere" "$console" "^demo: mount $test_dir/.ro-store 9p ro "
-expect "store: and on the store" "$console" "^demo: mount $NIX_STORE_DIR 9p ro "
-expect "store: the system runs from it" "$console" '^demo: done, 0 failures'
+expect "store: the host's store is mounted aside" "$console" "^demo: mount $test_dir/.ro-store 9p ro "
+expect "store: the host's store is mounted on the guest's" "$console" "^demo: mount $NIX_STORE_DIR 9p ro "
+expect "store: the guest's own checks pass" "$console" '^demo: done, 0 failures'
 
 {
 	echo "shares: [{tag: data, source: not/there, mountPoint: /data}]"
@@ -55,8 +55,8 @@ expect "store: the system runs from it" "$console" '^demo: done, 0 failures'
 } | compile missing "$writer" || finish
 for script in microvm-run microvm-check; do
 	"$test_dir/missing/bin/$script" >"$log" 2>&1 </dev/null
-	check "$script fails without a share's directory" test $? = 1
-	expect "$script names it" "$log" 'the share data: there is no directory not/there'
+	check "$script fails when the directory of a share is missing" test $? = 1
+	expect "$script names the directory that is missing" "$log" 'the share data: there is no directory not/there'
 done
 
 {
@@ -64,8 +64,8 @@ done
 	fast_kernel
 } | compile tap "$demo" || finish
 "$test_dir/tap/bin/microvm-run" >"$log" 2>&1 </dev/null
-expect "a tap that is missing is named" "$log" 'the tap interface mvm-none is missing'
+expect "microvm-run names a tap that is missing" "$log" 'the tap interface mvm-none is missing'
 "$test_dir/tap/bin/microvm-check" >"$log" 2>&1 </dev/null
-check "microvm-check fails then" test $? = 1
-expect "and names it too" "$log" 'the tap interface mvm-none is missing'
+check "microvm-check fails when a tap is missing" test $? = 1
+expect "microvm-check names a tap that is missing" "$log" 'the tap interface mvm-none is missing'
 finish

@@ -36,7 +36,7 @@ compile() {
 		cat
 	} >"$1.yaml"
 	if ! "$MVMBUILD" -q --no-cache "$1.yaml" -o "$1" >"$log" 2>&1; then
-		not_ok "$1: it compiles" "$log"
+		not_ok "$1: the description compiles" "$log"
 		return 1
 	fi
 	mv "$1/libexec/mvm-host" "$1/libexec/mvm-host.real"
@@ -76,9 +76,9 @@ for hypervisor in qemu cloud-hypervisor firecracker crosvm stratovirt; do
 		volumes: [{image: vm_data.img, size: 16, mountPoint: /data}, {image: vm_2, size: 16, mountPoint: /more}]
 	E2
 	for start in first second; do
-		check "$hypervisor, $start start" run "begin-$hypervisor" microvm-run
-		expect "$hypervisor, $start start: the volume is there" "$started" '^vm_data\.img$'
-		expect "$hypervisor, $start start: so is the one with a number" "$started" '^vm_2$'
+		check "$hypervisor: the $start start succeeds" run "begin-$hypervisor" microvm-run
+		expect "$hypervisor, $start start: the volume vm_data.img is there" "$started" '^vm_data\.img$'
+		expect "$hypervisor, $start start: the volume vm_2 is there" "$started" '^vm_2$'
 	done
 	check "$hypervisor: the volume still has its size" test "$(stat -c %s "state-begin-$hypervisor/vm_data.img")" = $((16 << 20))
 done
@@ -88,16 +88,16 @@ compile crash cloud-hypervisor <<<"vsock: {cid: 5}"
 mkdir state-crash
 for name in vm.sock notify.vsock notify.vsock_8888 notify.vsock_52; do socket_make "state-crash/$name"; done
 echo kept >state-crash/notify.vsock_53
-check "sockets that a crash left are no obstacle" run crash microvm-run
-expect_no "ours are removed" "$started" '^(vm\.sock|notify\.vsock)$'
-expect "what another program made beside the vsock stays" "$started" '^notify\.vsock_52$'
-expect "so does a file" "$started" '^notify\.vsock_53$'
-check "ready, says microvm-check" run crash microvm-check
+check "a VM starts beside sockets that a crash left" run crash microvm-run
+expect_no "the VM's own old sockets are removed" "$started" '^(vm\.sock|notify\.vsock)$'
+expect "a socket of another program beside the vsock's is kept" "$started" '^notify\.vsock_52$'
+expect "a file beside the vsock's sockets is kept" "$started" '^notify\.vsock_53$'
+check "microvm-check finds that VM ready" run crash microvm-check
 socket_make state-crash/notify.vsock live
 rm -f "$started"
-check "a socket that somebody has is not taken" refuses run crash microvm-run
-expect "it is said which" "$log" 'with the socket notify\.vsock'
-check "the VM was not started" test ! -e "$started"
+check "a VM does not start when its socket is in use" refuses run crash microvm-run
+expect "the message names the socket in use" "$log" 'with the socket notify\.vsock'
+check "no hypervisor was started with the socket in use" test ! -e "$started"
 
 # ---- something else in the place of a socket ----
 for hypervisor in qemu cloud-hypervisor; do
@@ -106,12 +106,12 @@ for hypervisor in qemu cloud-hypervisor; do
 	echo precious >"state-plain-$hypervisor/control"
 	rm -f "$started"
 	check "$hypervisor: a file in the place of the socket is refused" refuses run "plain-$hypervisor" microvm-run
-	expect "$hypervisor: it is said" "$log" '^microvm-run: vm: control is in the way of the socket'
-	check "$hypervisor: microvm-check says so" refuses run "plain-$hypervisor" microvm-check
-	expect "$hypervisor: in the same words" "$log" '^microvm-check: vm: control is in the way of the socket'
-	expect_no "$hypervisor: and that alone" "$log" 'ready|runs already'
-	check "$hypervisor: the file stays" grep -qx precious "state-plain-$hypervisor/control"
-	check "$hypervisor: nothing was started" test ! -e "$started"
+	expect "$hypervisor: microvm-run names that file" "$log" '^microvm-run: vm: control is in the way of the socket'
+	check "$hypervisor: microvm-check refuses that file" refuses run "plain-$hypervisor" microvm-check
+	expect "$hypervisor: microvm-check names that file" "$log" '^microvm-check: vm: control is in the way of the socket'
+	expect_no "$hypervisor: microvm-check reports nothing else" "$log" 'ready|runs already'
+	check "$hypervisor: that file stays" grep -qx precious "state-plain-$hypervisor/control"
+	check "$hypervisor: no hypervisor was started with that file" test ! -e "$started"
 done
 # One file by two names: only when the volume is there can it be seen.
 mkdir state-twice
@@ -120,10 +120,10 @@ compile twice qemu <<-E2
 	volumes: [{image: $test_dir/state-twice/data.img, size: 16, mountPoint: /data}]
 E2
 export UNLINK=data.img
-check "a volume by its whole path in the place of the socket: refused" refuses run twice microvm-run
-check "in the second start, too" refuses run twice microvm-run
+check "a volume with its whole path in the place of the socket is refused" refuses run twice microvm-run
+check "a second start refuses it too" refuses run twice microvm-run
 unset UNLINK
-expect "it is said" "$log" 'data\.img is in the way of the socket'
+expect "the message names the volume" "$log" 'data\.img is in the way of the socket'
 check "the volume stays" test "$(stat -c %s state-twice/data.img)" = $((16 << 20))
 
 # ---- inside a runner ----
@@ -136,28 +136,32 @@ inside() { # DIRECTORY COMMAND...
 for place in here here/share/microvm result-vm; do
 	for script in microvm-run microvm-check; do
 		rm -f "$started"
-		check "$script in $place is refused" refuses inside "$place" "$test_dir/here/bin/$script"
-		expect "it says where one is to start it" "$log" "^$script: vm: .*/$place is in a runner, .*: mkdir -p ~/vm && cd ~/vm && $test_dir/here/bin/microvm-run$"
-		check "nothing was started" test ! -e "$started"
+		check "$script refuses to run in $place" refuses inside "$place" "$test_dir/here/bin/$script"
+		expect "$script in $place says where to start the VM" "$log" "^$script: vm: .*/$place is in a runner, .*: mkdir -p ~/vm && cd ~/vm && $test_dir/here/bin/microvm-run$"
+		check "no hypervisor was started in $place" test ! -e "$started"
 	done
 done
 compile other qemu <<<"mem: 256"
-check "in another's runner, too" refuses inside other "$test_dir/here/bin/microvm-run"
-expect "it is said" "$log" 'is in a runner'
-check "mvmbuild run in its output is refused" refuses inside other/share "$MVMBUILD" run -q --no-cache "$test_dir/here.yaml" -o "$test_dir/again"
-expect "mvmbuild run says so, too" "$log" 'other/share is in a runner'
+check "microvm-run refuses to run in another VM's runner" refuses inside other "$test_dir/here/bin/microvm-run"
+expect "the message says that this is a runner" "$log" 'is in a runner'
+check "mvmbuild run refuses to run in its output" refuses inside other/share "$MVMBUILD" run -q --no-cache "$test_dir/here.yaml" -o "$test_dir/again"
+expect "mvmbuild run says that this is a runner" "$log" 'other/share is in a runner'
 printf 'vms: {one: {config: {toplevel: %s, storeDir: %s, closure: %s, kernel: %s}}}\n' "$test_dir/store/$fixture_hash-system" "$test_dir/store" \
 	"$test_dir/registration" "$test_dir/kernel" >host.yaml
-check "a host's VMs" "$MVMBUILD" host -q --no-cache host.yaml -o host
-check "its directory is none for a VM either" refuses inside host "$test_dir/here/bin/microvm-run"
-expect "it is said" "$log" '/host is in a runner'
+check "a host builds" "$MVMBUILD" host -q --no-cache host.yaml -o host
+check "microvm-run refuses to run in a host's output" refuses inside host "$test_dir/here/bin/microvm-run"
+expect "the message says that this is a runner too" "$log" '/host is in a runner'
 compile absolute qemu <<<"volumes: [{image: $test_dir/here/data.img, size: 16, mountPoint: /data}]"
-check "nor is a volume made in a runner" refuses run absolute microvm-run
-expect "it is said" "$log" 'the volume .*/here/data.img is in a runner'
+check "microvm-run creates no volume in a runner" refuses run absolute microvm-run
+expect "the message names the volume and the runner" "$log" 'the volume .*/here/data.img is in a runner'
 compile shares cloud-hypervisor <<<"shares: [{tag: work, source: /, mountPoint: /work, proto: virtiofs}]"
-check "virtiofsd-run makes no socket there" refuses inside shares "$test_dir/shares/bin/virtiofsd-run"
-if grep -q 'no virtiofsd is' "$log"; then skip "virtiofsd-run says so" "there is no virtiofsd"; else expect "virtiofsd-run says so" "$log" '/shares is in a runner'; fi
+check "virtiofsd-run refuses to run in a runner" refuses inside shares "$test_dir/shares/bin/virtiofsd-run"
+if grep -q 'no virtiofsd is' "$log"; then
+	skip "virtiofsd-run says that this is a runner" "there is no virtiofsd"
+else
+	expect "virtiofsd-run says that this is a runner" "$log" '/shares is in a runner'
+fi
 check "all runners are as they were" diff before <(find here)
-check "beside a runner is right" inside . "$test_dir/here/bin/microvm-run"
-check "the volume is there" test -s data.img
+check "a VM starts beside its runner" inside . "$test_dir/here/bin/microvm-run"
+check "its volume is beside the runner" test -s data.img
 finish

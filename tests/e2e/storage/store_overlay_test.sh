@@ -28,12 +28,12 @@ step() { sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d'; }
 # boots TEXT: the guest adds a path with this text, builds another and looks around.
 boots() {
 	boot "$name" '^BEGIN store' mvm.test=store,add,build,paths,ls,mounts "mvm.text=$1"
-	if [ "$status" = 0 ]; then ok "$name: the guest ends well"; else not_ok "$name: the guest ends well (status $status)" "$console"; fi
-	expect "$name: the store is as Nix wants it" <(step store) '^1775 0:30000$'
+	if [ "$status" = 0 ]; then ok "$name: the guest ends with status 0"; else not_ok "$name: the guest ends well (status $status)" "$console"; fi
+	expect "$name: the store has the mode and owner that Nix wants" <(step store) '^1775 0:30000$'
 	for each in add build paths; do
-		expect "$name: nix: $each" "$console" "^END $each 0\$"
+		expect "$name: the guest's Nix succeeds at: $each" "$console" "^END $each 0\$"
 	done
-	expect_no "$name: nothing to complain about" <(step add; step build; step paths) 'error|warning|failed|cannot|disappeared|Read-only'
+	expect_no "$name: the guest's Nix reports no problem" <(step add; step build; step paths) 'error|warning|failed|cannot|disappeared|Read-only'
 	expect "$name: the store is an overlay" <(step mounts) "^overlay $NIX_STORE_DIR overlay rw,"
 }
 
@@ -62,8 +62,8 @@ try() {
 }
 persists() {
 	boots second
-	expect "$name: what the first boot added is there" <(step ls) 'built-in-guest$'
-	check "$name: with what the second one added" test "$(step ls | grep -c -- '-added$')" = 2
+	expect "$name: the second boot finds what the first one added" <(step ls) 'built-in-guest$'
+	check "$name: the second boot added a store path too" test "$(step ls | grep -c -- '-added$')" = 2
 }
 # shellcheck disable=SC2317 # vm_once calls it
 vm_before() {
@@ -74,7 +74,7 @@ vm_before() {
 vm_before=vm_before
 
 try disk-memory
-check "disk-memory: the upper layer is where it was asked for" grep -q "upperdir=$test_dir/nix/.rw-store/store," <(step mounts)
+check "disk-memory: the upper layer is where the description says" grep -q "upperdir=$test_dir/nix/.rw-store/store," <(step mounts)
 try disk-volume "$on_volume"
 persists
 try disk-virtiofs "shares: [$on_virtiofs]"
@@ -83,5 +83,5 @@ try 9p-memory "shares: [$(shared_by 9p)]"
 try virtiofs-volume "shares: [$(shared_by virtiofs)]" "$on_volume"
 try virtiofs-virtiofs "shares: [$(shared_by virtiofs), $on_virtiofs]"
 persists
-check "the host's store is as before" diff "$test_dir/before" <(ls "$NIX_STORE_DIR")
+check "the host's store is as it was" diff "$test_dir/before" <(ls "$NIX_STORE_DIR")
 finish

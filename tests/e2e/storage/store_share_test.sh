@@ -42,12 +42,12 @@ for proto in "${protos[@]}"; do
 	wanted=48
 	if [ "$proto" = virtiofs ]; then tries=${tries%,root:*} wanted=40; fi
 	boot "$proto" '^writer: ' "mvm.try=$tries"
-	expect "$proto: the guest comes to its end" "$console" '^writer: done'
-	expect_no "$proto: it finds everything" "$console" '^writer: FAILED'
-	check "$proto: it tries everything" test "$(grep -c '^writer: .*: could not' "$console")" = $wanted
-	expect_no "$proto: it can do nothing" "$console" '^writer: .*: did '
-	expect "$proto: not even where it made the mount writable" "$console" '^writer: store: (remounted|is .* ro)'
-	check "$proto: the host's store is whole" diff "$test_dir/before" <(store_now)
+	expect "$proto: the guest runs to its end" "$console" '^writer: done'
+	expect_no "$proto: the guest finds all that it is to change" "$console" '^writer: FAILED'
+	check "$proto: the guest tries all changes" test "$(grep -c '^writer: .*: could not' "$console")" = $wanted
+	expect_no "$proto: the guest can change nothing" "$console" '^writer: .*: did '
+	expect "$proto: the guest cannot make the store writable" "$console" '^writer: store: (remounted|is .* ro)'
+	check "$proto: the host's store is unchanged" diff "$test_dir/before" <(store_now)
 done
 
 # refused NAME DESCRIPTION: neither starts nor is called ready.
@@ -56,7 +56,7 @@ refused() {
 	for script in microvm-check microvm-run; do
 		"$test_dir/$1/bin/$script" >"$log" 2>&1 </dev/null
 		check "$2: $script fails" test $? = 1
-		expect "$2: $script says why" "$log" "the share data: by .* the guest could delete and change $NIX_STORE_DIR of this host; set readOnly: true"
+		expect "$2: $script says what the guest could do" "$log" "the share data: by .* the guest could delete and change $NIX_STORE_DIR of this host; set readOnly: true"
 	done
 }
 for proto in "${protos[@]}"; do
@@ -66,7 +66,7 @@ for proto in "${protos[@]}"; do
 	} | compile "late-$proto" "$guest" || finish
 	rm -rf shared
 	mkdir shared
-	check "$proto: a directory of its own is ready" "$test_dir/late-$proto/bin/microvm-check"
+	check "$proto: a share of another directory is allowed" "$test_dir/late-$proto/bin/microvm-check"
 	rmdir shared
 	for place in "$NIX_STORE_DIR" "$(dirname "$NIX_STORE_DIR")" / "$guest"; do
 		ln -sfn "$place" shared
@@ -82,8 +82,8 @@ if [ "$(id -u)" = 0 ]; then
 	}
 	for place in shared shared/inner; do
 		by_mount "$place" >"$log" 2>&1 </dev/null
-		check "the store mounted on $place is refused" test $? = 1
-		expect "the store mounted on $place is named" "$log" "could delete and change $NIX_STORE_DIR of this host"
+		check "the store mounted on $place below a share is refused" test $? = 1
+		expect "the message names the store mounted on $place" "$log" "could delete and change $NIX_STORE_DIR of this host"
 	done
 else
 	skip "mounts of the store" "needs root"

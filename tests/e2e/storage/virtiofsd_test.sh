@@ -77,23 +77,23 @@ run_vm() { # [PARAMETER]...
 linger() { # DESCRIPTION
 	run_vm linger
 	if vm_wait_for '^share: lingers'; then return; fi
-	not_ok "$1: the guest starts" "$console"
+	not_ok "$1: the guest comes up" "$console"
 	vm_kill
 	return 1
 }
 
 served() {
-	check "$1: a VM whose shares nobody serves starts" run_to_end
-	expect "$1: the guest writes" "$console" '^share: wrote boot 1'
-	check "$1: and the host sees it" grep -qx 'boot 1' "$data/boots"
-	expect "$1: the guest's root is its owner" "$console" '^share: owner of a new file: 0:0'
-	check "$1: on the host it is the user who serves" test "$(stat -c %U "$data/boots")" = "$user"
-	expect "$1: another share is read" "$console" '^share: seed: hello'
-	expect "$1: it cannot be written" "$console" '^share: /seed is read-only'
-	expect_no "$1: nothing fails" "$console" '^share: FAILED'
-	check "$1: it is as it was" test "$(cat seed/*)" = hello
-	expect_no "$1: virtiofsd is quiet on the console" "$console" '^(data|seed): '
-	check "$1: nothing is left" nothing_is_left
+	check "$1: a VM starts whose shares nobody serves yet" run_to_end
+	expect "$1: the guest writes to a share" "$console" '^share: wrote boot 1'
+	check "$1: the host sees what the guest wrote" grep -qx 'boot 1' "$data/boots"
+	expect "$1: in the guest a new file belongs to root" "$console" '^share: owner of a new file: 0:0'
+	check "$1: on the host it belongs to the user who serves" test "$(stat -c %U "$data/boots")" = "$user"
+	expect "$1: the guest reads another share" "$console" '^share: seed: hello'
+	expect "$1: the guest cannot write to a read-only share" "$console" '^share: /seed is read-only'
+	expect_no "$1: nothing fails in the guest" "$console" '^share: FAILED'
+	check "$1: the read-only share is as it was" test "$(cat seed/*)" = hello
+	expect_no "$1: virtiofsd prints nothing on the console" "$console" '^(data|seed): '
+	check "$1: no process and no socket is left after the VM" nothing_is_left
 }
 run_to_end() {
 	local vm_before=''
@@ -106,22 +106,22 @@ killed() {
 	process=$(pgrep -P "$vm_pid") # of timeout
 	kill -KILL "$process"
 	vm_wait
-	check "$1: nothing is left of a VM that was killed" nothing_is_left
+	check "$1: no process and no socket is left of a VM that was killed" nothing_is_left
 
 	linger "$1" || return
 	kill -KILL "$(daemons_of seed | tail -n 1)"
-	check "$1: when one virtiofsd dies, all end" nothing_is_left
-	expect "$1: and it is said which died" "$console" 'the share seed: virtiofsd (was killed|ended with status)'
+	check "$1: all daemons end when one virtiofsd dies" nothing_is_left
+	expect "$1: the console names the share whose virtiofsd died" "$console" 'the share seed: virtiofsd (was killed|ended with status)'
 	vm_kill
 
 	linger "$1" || return
 	kill -KILL "$(supervisor)"
 	no_processes() { [ -z "$(processes)" ]; }
-	check "$1: without their supervisor none lives" wait_until no_processes
+	check "$1: all daemons end when their supervisor is killed" wait_until no_processes
 	vm_kill
-	check "$1: the sockets are still there" test -S vm-virtiofs-data.sock
-	check "$1: the next start takes them over" run_to_end
-	check "$1: and nothing is left" nothing_is_left
+	check "$1: their sockets are still there" test -S vm-virtiofs-data.sock
+	check "$1: the next start replaces these sockets" run_to_end
+	check "$1: no process and no socket is left after that start" nothing_is_left
 }
 
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
@@ -130,6 +130,8 @@ ends() {
 	wait_until has_ended "$1" || kill -KILL "$1"
 	wait "$1"
 }
+
+second_is_refused() { ! "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log.second" 2>&1; }
 
 # As the host's unit runs it: Type=notify, the VM under another process.
 unit() {
@@ -142,20 +144,20 @@ unit() {
 	if [ "$user" = root ]; then chgrp 1 . && chmod 1775 .; fi
 	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
 	server=$!
-	check "$1: virtiofsd-run says when it is ready" wait_until grep -q READY=1 "$test_dir/told"
-	check "$1: then there is a socket for each share" test "$(sockets | sort | paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
-	if "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log.second" 2>&1; then not_ok "$1: a second one is refused"; else ok "$1: a second one is refused"; fi
-	expect "$1: and says why" "$log.second" 'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'
+	check "$1: virtiofsd-run reports when it is ready" wait_until grep -q READY=1 "$test_dir/told"
+	check "$1: there is a socket for each share then" test "$(sockets | sort | paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
+	check "$1: a second virtiofsd-run is refused" second_is_refused
+	expect "$1: the message says that the share is served already" "$log.second" 'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'
 	if [ "$user" = root ]; then
 		check "$1: the group of the VM's directory may connect" test "$(stat -c %a:%g vm-virtiofs-data.sock)" = 660:1
 	fi
 	boots=$(wc -l <"$data/boots")
-	check "$1: a VM uses what is served" run_to_end
-	check "$1: its guest wrote" test "$(wc -l <"$data/boots")" = $((boots + 1))
+	check "$1: a VM uses the served shares" run_to_end
+	check "$1: its guest wrote to a share" test "$(wc -l <"$data/boots")" = $((boots + 1))
 	ends "$server"
-	check "$1: virtiofsd-run ends well when the VM left" test $? = 0
-	expect "$1: it relays what virtiofsd says" "$log" '^data: .*Waiting for vhost-user'
-	check "$1: nothing is left" nothing_is_left
+	check "$1: virtiofsd-run ends with status 0 after the VM" test $? = 0
+	expect "$1: virtiofsd-run passes on what virtiofsd prints" "$log" '^data: .*Waiting for vhost-user'
+	check "$1: no process and no socket is left after virtiofsd-run" nothing_is_left
 
 	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
 	server=$!
@@ -163,9 +165,9 @@ unit() {
 	wait_until grep -q READY=1 "$test_dir/told"
 	kill -TERM "$server"
 	ends "$server"
-	check "$1: it stops when it is told to" test $? = 0
-	check "$1: and says so" wait_until grep -q STOPPING=1 "$test_dir/told"
-	check "$1: then too nothing is left" nothing_is_left
+	check "$1: virtiofsd-run ends with status 0 on SIGTERM" test $? = 0
+	check "$1: virtiofsd-run reports that it stops" wait_until grep -q STOPPING=1 "$test_dir/told"
+	check "$1: no process and no socket is left after SIGTERM" nothing_is_left
 	kill "$second"
 	wait "$second" 2>/dev/null
 }
@@ -208,19 +210,19 @@ user_set "$(id -un)"
 state_make wrong
 rm -r seed
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
-expect "microvm-check names a source that is missing" "$log" 'the share seed: there is no directory seed'
+expect "microvm-check names a share's source that is missing" "$log" 'the share seed: there is no directory seed'
 "$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
-check "microvm-run fails then" test $? = 1
-expect "and names it" "$log" 'the share seed: there is no directory seed'
+check "microvm-run fails when a share's source is missing" test $? = 1
+expect "microvm-run names a share's source that is missing" "$log" 'the share seed: there is no directory seed'
 mkdir seed
 # shellcheck disable=SC2016 # the script's own
 printf '#!/bin/sh\ncase $1 in --help) echo "--shared-dir" ;; *) echo "what a pity" >&2; exit 7 ;; esac\n' >"$package/bin/virtiofsd"
 "$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
-check "microvm-run fails when a virtiofsd does" test $? = 1
-expect "says which, and how" "$log" 'the share (data|seed): virtiofsd ended with status 7 before it was ready'
-expect "and what it said" "$log" '^(data|seed): what a pity'
+check "microvm-run fails when a virtiofsd fails" test $? = 1
+expect "microvm-run names the share and virtiofsd's status" "$log" 'the share (data|seed): virtiofsd ended with status 7 before it was ready'
+expect "microvm-run prints what virtiofsd printed" "$log" '^(data|seed): what a pity'
 rm "$package/bin/virtiofsd"
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
-expect "microvm-check says that there is no virtiofsd" "$log" 'no virtiofsd is in '
-check "nothing is left of any of it" nothing_is_left
+expect "microvm-check says that no virtiofsd is installed" "$log" 'no virtiofsd is in '
+check "no process and no socket is left at the end" nothing_is_left
 finish

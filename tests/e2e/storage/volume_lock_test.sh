@@ -39,7 +39,7 @@ start() { # NAME: in the background, until the stub runs
 	rm -f "$test_dir/stub"
 	STUB=$test_dir/stub "$test_dir/$1/bin/microvm-run" </dev/null >"$test_dir/running" 2>&1 &
 	started=$!
-	wait_while_alive "$started" test -e "$test_dir/stub" || { not_ok "$1 starts" "$test_dir/running"; return 1; }
+	wait_while_alive "$started" test -e "$test_dir/stub" || { not_ok "$1: the VM starts" "$test_dir/running"; return 1; }
 }
 stop() { kill -TERM "$(cat "$test_dir/stub")"; wait "$started" 2>/dev/null; }
 second() { STUB=$test_dir/stub2 timeout "$patience" "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
@@ -47,10 +47,10 @@ state() { ls -A; sha256sum ./*.img; }
 refused() { # DESCRIPTION NAME REGEX
 	local before
 	before=$(state)
-	check "$1: refused" test "$(second "$2"; echo $?)" = 1
-	expect "$1: and told" "$log" "$3"
-	check "$1: microvm-check says it" test "$("$test_dir/$2/bin/microvm-check" >"$log" 2>&1; echo $?)" = 1
-	expect "$1: with the same words" "$log" "$3"
+	check "$1 is refused" test "$(second "$2"; echo $?)" = 1
+	expect "$1: the message has the reason" "$log" "$3"
+	check "$1: microvm-check refuses it" test "$("$test_dir/$2/bin/microvm-check" >"$log" 2>&1; echo $?)" = 1
+	expect "$1: microvm-check has the same reason" "$log" "$3"
 	check "$1: nothing has changed" test "$before" = "$(state)"
 }
 in_use='the volume [^ ]*: it is in use: a running VM has it'
@@ -70,24 +70,24 @@ for case in "kvmtool||kvmtool: {package: $test_dir/fake}" "firecracker|none|fire
 	start "$name-16" || continue
 	refused "$name, a second start" "$name-16" "$in_use|the VM runs already"
 	refused "$name, a second start that would grow the disk" "$name-32" "$in_use|the VM runs already"
-	check "$name: growth itself is refused" test "$("$test_dir/$name-32/libexec/real" volume grow data.img 32 ext4 >"$log" 2>&1; echo $?)" = 1
-	expect "$name: and told" "$log" 'it is to grow, but it is in use'
-	check "$name: QEMU does not get the disk" test "$(qemu_starts data.img; echo $?)" = 1
-	expect "$name: because of the lock" "$log" 'lock'
-	check "$name: nor does who asks by flock, as crosvm and Alioth" test "$(flock -n data.img true; echo $?)" = 1
+	check "$name: a growth beside a running VM is refused" test "$("$test_dir/$name-32/libexec/real" volume grow data.img 32 ext4 >"$log" 2>&1; echo $?)" = 1
+	expect "$name: the message says that the volume is in use" "$log" 'it is to grow, but it is in use'
+	check "$name: QEMU cannot open the disk" test "$(qemu_starts data.img; echo $?)" = 1
+	expect "$name: QEMU says that it cannot get a lock" "$log" 'lock'
+	check "$name: flock, as crosvm and Alioth use it, cannot lock the disk" test "$(flock -n data.img true; echo $?)" = 1
 	kill -KILL "$(cat "$test_dir/stub")"
 	wait "$started" 2>/dev/null
-	check "$name: killed, its lock is gone" "$test_dir/$name-32/bin/microvm-check"
+	check "$name: the lock is gone when the VM is killed" "$test_dir/$name-32/bin/microvm-check"
 	start "$name-32" && stop
-	check "$name: and the next start makes the disk larger" test "$(stat -c %s data.img)" = $((32 << 20))
-	check "$name: which is sound" e2fsck -fn data.img
+	check "$name: the next start makes the disk larger" test "$(stat -c %s data.img)" = $((32 << 20))
+	check "$name: the larger disk is sound" e2fsck -fn data.img
 done
 
 # Those that lock by themselves would find our lock in their way.
 describe crosvm crosvm "{image: data.img, size: 32}" "crosvm: {package: $test_dir/fake}"
 start crosvm
-check "crosvm locks its disks itself: it inherits no lock" flock -n data.img true
-check "nor one of records" qemu_starts data.img
+check "crosvm, which locks its disks itself, inherits no flock" flock -n data.img true
+check "crosvm inherits no record lock" qemu_starts data.img
 stop
 
 # QEMU has the disk.
@@ -96,10 +96,10 @@ mkfifo "$test_dir/monitor"
 "${qemu[@]}" -drive file=data.img,format=raw,if=none,id=x <"$test_dir/monitor" >"$test_dir/monitored" 2>&1 &
 exec 8>"$test_dir/monitor"
 wait_while_alive $! grep -qi qemu "$test_dir/monitored"
-refused "QEMU's disk, kvmtool's start" kvmtool-32 "$in_use"
-refused "QEMU's disk, a larger one by QEMU" qemu "$in_use"
+refused "kvmtool's start on QEMU's disk" kvmtool-32 "$in_use"
+refused "QEMU's start with a larger size of QEMU's disk" qemu "$in_use"
 describe reader kvmtool "{image: data.img, autoCreate: false, readOnly: true}" "kvmtool: {package: $test_dir/fake}"
-refused "QEMU's disk, who would only read it" reader "$in_use"
+refused "a reader's start on QEMU's disk" reader "$in_use"
 echo quit >&8
 exec 8>&-
 wait
@@ -107,15 +107,15 @@ wait
 # Readers share, a writer does not.
 describe reader2 alioth "{image: data.img, mountPoint: /data, autoCreate: false, readOnly: true}" "alioth: {package: $test_dir/fake, version: '0.10'}"
 start reader
-check "a disk that is read may be read by another" "$test_dir/reader2/bin/microvm-check"
-check "by QEMU too" qemu_starts data.img ,read-only=on
-refused "a disk that is read, a writer" alioth-32 "$in_use"
-check "QEMU does not write to it" test "$(qemu_starts data.img; echo $?)" = 1
+check "microvm-check allows a second reader of a disk" "$test_dir/reader2/bin/microvm-check"
+check "QEMU may read a disk beside a reader" qemu_starts data.img ,read-only=on
+refused "a writer's start on a disk that is read" alioth-32 "$in_use"
+check "QEMU cannot write to a disk that is read" test "$(qemu_starts data.img; echo $?)" = 1
 stop
 
 # A journal that a read-only VM cannot carry out.
 debugfs -w -R 'feature needs_recovery' data.img >/dev/null 2>&1
-refused "a disk to be read whose journal is not carried out" reader2 'start that VM once, or run e2fsck -fp data.img'
+refused "a reader's start on a disk with a journal" reader2 'start that VM once, or run e2fsck -fp data.img'
 debugfs -w -R 'feature ^needs_recovery' data.img >/dev/null 2>&1
 
 # A device of the host.
@@ -124,11 +124,11 @@ if [ -n "$device" ]; then
 	trap 'umount "$test_dir/mnt" 2>/dev/null; losetup -d "$device" 2>/dev/null; test_end' EXIT
 	describe device kvmtool "{image: $device, autoCreate: false}" "kvmtool: {package: $test_dir/fake}"
 	start device
-	refused "a device, a second start" device "$in_use"
+	refused "a second start on a block device" device "$in_use"
 	stop
 	mkdir "$test_dir/mnt"
 	if mount "$device" "$test_dir/mnt"; then
-		refused "a device that the host has mounted" device 'the host itself uses the device: it is mounted'
+		refused "a start on a block device that the host has mounted" device 'the host itself uses the device: it is mounted'
 		umount "$test_dir/mnt"
 	else
 		skip "a device that the host has mounted" "it cannot be mounted"

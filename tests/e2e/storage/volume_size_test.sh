@@ -25,12 +25,12 @@ describe() { # NAME VOLUMES
 start() { "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
 start_badly() { PATH=$test_dir/bad:$PATH start "$@"; }
 refused() { # DESCRIPTION NAME REGEX
-	check "$1: refused" test "$(start "$2"; echo $?)" = 1
-	expect "$1: and told" "$log" "$3"
+	check "$1 is refused" test "$(start "$2"; echo $?)" = 1
+	expect "$1: the message has the reason" "$log" "$3"
 }
 sound() { check "$1: its file system is sound" e2fsck -fn "$2"; }
 mib() { stat -c %s "$1" | awk '{ print $1 / 1048576 }'; }
-no_litter() { check "$1: nothing else is left" test -z "$(find . -mindepth 1 ! -name '*.img')"; }
+no_litter() { check "$1: there are no other files" test -z "$(find . -mindepth 1 ! -name '*.img')"; }
 value() { blkid -p -o value -s "$2" "$1"; }
 
 # ---- creation ----
@@ -39,25 +39,25 @@ describe all "{image: 2.img, fsType: ext2, size: 64, label: two}, {image: 3.img,
   , {image: 4.img, size: 64, label: four, mkfsExtraArgs: [-N, '5000', -O, ^has_journal]}
   , {image: x.img, fsType: xfs, size: 300, label: twelve bytes, mkfsExtraArgs: [-m, reflink=0]}
   , {image: b.img, fsType: btrfs, size: 128, label: \"it's btrfs\"}, {image: v.img, fsType: vfat, size: 16, label: EXCHANGE}"
-check "volumes of six kinds are created" start all
+check "a start creates volumes of six kinds" start all
 for kind in 2:ext2:two 3:ext3:three 4:ext4:four "x:xfs:twelve bytes" "b:btrfs:it's btrfs" v:vfat:EXCHANGE; do
 	IFS=: read -r image type label <<<"$kind"
-	check "$type: it is one" test "$(value "$image.img" TYPE)" = "$type"
-	check "$type: it has its label" test "$(value "$image.img" LABEL)" = "$label"
-	check "$type: nobody else reads it" test "$(stat -c %a "$image.img")" = 600
+	check "$type: the volume has this file system" test "$(value "$image.img" TYPE)" = "$type"
+	check "$type: the volume has its label" test "$(value "$image.img" LABEL)" = "$label"
+	check "$type: only the owner may read the volume" test "$(stat -c %a "$image.img")" = 600
 done
-check "the further arguments: as many inodes as asked for" test "$(dumpe2fs -h 4.img 2>/dev/null | sed -n 's/^Inode count: *//p')" -lt 6000
-check "the further arguments: no journal" test -z "$(dumpe2fs -h 4.img 2>/dev/null | grep has_journal)"
-check "xfs: they too" test -z "$(xfs_db -r -c version x.img | grep REFLINK)"
+check "mkfsExtraArgs: the ext4 has the number of inodes that was asked for" test "$(dumpe2fs -h 4.img 2>/dev/null | sed -n 's/^Inode count: *//p')" -lt 6000
+check "mkfsExtraArgs: the ext4 has no journal" test -z "$(dumpe2fs -h 4.img 2>/dev/null | grep has_journal)"
+check "mkfsExtraArgs: the xfs has no reflinks" test -z "$(xfs_db -r -c version x.img | grep REFLINK)"
 sound ext2 2.img
 sound ext3 3.img
 sound ext4 4.img
 no_litter "created"
 uuids=$(for image in *.img; do value "$image" UUID; done)
 rm ./*.img
-check "created once more" start all
-check "they have the same UUIDs" test "$uuids" = "$(for image in *.img; do value "$image" UUID; done)"
-check "which differ" test "$(sort -u <<<"$uuids" | wc -l)" = 6
+check "a start creates the volumes once more" start all
+check "the volumes get the same UUIDs" test "$uuids" = "$(for image in *.img; do value "$image" UUID; done)"
+check "the UUIDs differ from each other" test "$(sort -u <<<"$uuids" | wc -l)" = 6
 rm ./*.img
 
 # mkfs is missing: found out before anything is created. All else is there.
@@ -67,9 +67,9 @@ cp -r "$test_dir/all" "$test_dir/all-few"
 chmod -R u+w "$test_dir/all-few"
 sed 's|:/usr/sbin:/sbin||' "$test_dir/all/bin/microvm-run" >"$test_dir/all-few/bin/microvm-run"
 PATH=$test_dir/few "$test_dir/all-few/bin/microvm-run" </dev/null >"$log" 2>&1
-check "without mkfs: refused" test $? = 1
-expect "without mkfs: and told" "$log" '^microvm-run: vm: mkfs.ext4 is needed to create the volume 4.img: it is in e2fsprogs'
-check "without mkfs: before anything is created" test -z "$(ls -A)"
+check "a start without the mkfs fails" test $? = 1
+expect "a start without the mkfs names its package" "$log" '^microvm-run: vm: mkfs.ext4 is needed to create the volume 4.img: it is in e2fsprogs'
+check "a start without the mkfs creates nothing" test -z "$(ls -A)"
 
 # tool NAME COMMAND: what NAME does from now on; $real is the true one.
 tool() {
@@ -79,20 +79,20 @@ tool() {
 # A start in a process group of its own, as a host's unit has it: a tool that says "kill -KILL 0" ends all of it.
 start_group() { PATH=$test_dir/bad:$PATH setsid -w "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
 tool mkfs.btrfs 'echo "no such feature" >&2; exit 1'
-check "a mkfs that fails: refused" test "$(start_badly all; echo $?)" = 1
-expect "a mkfs that fails: its words" "$log" '^no such feature$'
-expect "a mkfs that fails: and told" "$log" '^microvm-run: vm: cannot create the volume b.img$'
-check "a mkfs that fails: no image" test ! -e b.img
-no_litter "a mkfs that fails"
+check "a start with a mkfs that fails fails" test "$(start_badly all; echo $?)" = 1
+expect "a failed mkfs: its message is printed" "$log" '^no such feature$'
+expect "a failed mkfs: the volume is named" "$log" '^microvm-run: vm: cannot create the volume b.img$'
+check "a failed mkfs: there is no image" test ! -e b.img
+no_litter "a failed mkfs"
 # shellcheck disable=SC2016 # for the tool
 tool mkfs.btrfs '$real "$@"; kill -KILL 0'
 start_group all
-check "killed in mkfs: no image" test ! -e b.img
-check "killed in mkfs: it had begun" test -n "$(find . -name '.mvm-new-*')"
+check "a start killed in mkfs leaves no image" test ! -e b.img
+check "a start killed in mkfs had begun" test -n "$(find . -name '.mvm-new-*')"
 rm "$test_dir/bad/mkfs.btrfs"
-check "killed in mkfs: the next start succeeds" start all
-check "killed in mkfs: it is made" test "$(value b.img TYPE)" = btrfs
-no_litter "killed in mkfs"
+check "the next start after that succeeds" start all
+check "the next start makes the volume" test "$(value b.img TYPE)" = btrfs
+no_litter "a start killed in mkfs"
 rm ./*.img
 
 # ---- growth ----

@@ -17,11 +17,11 @@ volumes() { # MIB-OF-EXT MIB-OF-XFS MIB-OF-BTRFS
 all_sound() {
 	local image
 	for image in 2 3 4; do check "$1: ext$image is sound" e2fsck -fn $image.img; done
-	check "$1: xfs is sound" xfs_repair -n x.img
-	check "$1: btrfs is sound" btrfs check b.img
+	check "$1: the xfs is sound" xfs_repair -n x.img
+	check "$1: the btrfs is sound" btrfs check b.img
 }
 # told DESCRIPTION POINT TYPE BOOT SIZE
-told() { expect "$1: $3 is mounted, boot $4, $5 MiB" "$console" "^volumes: $2 $3 /dev/vd. boot $4 $5 MiB$"; }
+told() { expect "$1: the $3 is mounted at its boot $4 with $5 MiB" "$console" "^volumes: $2 $3 /dev/vd. boot $4 $5 MiB$"; }
 
 volumes 64 300 128 | compile small "$guest" || finish
 volumes 256 600 256 | compile large "$guest" || finish
@@ -33,7 +33,7 @@ restore() {
 keep() { mkdir -p "$test_dir/kept" && cp --sparse=always ./*.img "$test_dir/kept/"; }
 vm_before=restore
 boot small '^volumes: done'
-check "the first boot ends well" test "$status" = 0
+check "the first boot ends with status 0" test "$status" = 0
 told "the first boot" /2 ext2 1 '[56][0-9]'
 told "the first boot" /3 ext3 1 '[56][0-9]'
 told "the first boot" /4 ext4 1 '[56][0-9]'
@@ -43,14 +43,14 @@ told "the first boot" /v vfat 1 1[0-9]
 all_sound "the first boot"
 keep
 boot large '^volumes: done' mvm.debug=1
-check "the second boot, with larger volumes, ends well" test "$status" = 0
+check "the second boot, with larger volumes, ends with status 0" test "$status" = 0
 told "the second boot" /2 ext2 2 2[0-9][0-9]
 told "the second boot" /3 ext3 2 2[0-9][0-9]
 told "the second boot" /4 ext4 2 2[0-9][0-9]
 told "the second boot" /x xfs 2 5[0-9][0-9]
 told "the second boot" /b btrfs 2 256
 told "the second boot" /v vfat 2 1[0-9]
-expect_no "and nothing fails" "$console" 'cannot make|FAILED'
+expect_no "nothing fails in the second boot" "$console" 'cannot make|FAILED'
 all_sound "the second boot"
 
 # ---- disks without serial numbers: Firecracker's first stage, in QEMU ----
@@ -77,19 +77,19 @@ without_serials foreign 's/file=one.img/file=other.img/'
 without_serials wrong 's/file=two.img/file=other.img/'
 without_serials twice 's/file=one.img/file=copy.img/; s/file=two.img/file=other.img/; s/file=v.img/file=two.img/'
 boot straight '^volumes: done'
-check "without serial numbers: it boots" test "$status" = 0
-expect "without serial numbers: one" "$console" '^volumes: /one ext4 /dev/vdb boot 1 1[0-9] MiB'
-expect "without serial numbers: two" "$console" '^volumes: /two ext4 /dev/vdc boot 1 [23][0-9] MiB'
+check "without serial numbers: the VM ends with status 0" test "$status" = 0
+expect "without serial numbers: the first volume is mounted" "$console" '^volumes: /one ext4 /dev/vdb boot 1 1[0-9] MiB'
+expect "without serial numbers: the second volume is mounted" "$console" '^volumes: /two ext4 /dev/vdc boot 1 [23][0-9] MiB'
 keep
 boot swapped '^volumes: done'
-check "in another order: it boots" test "$status" = 0
-expect "in another order: one is found by its UUID" "$console" '^volumes: /one ext4 /dev/vdc boot 2 1[0-9] MiB'
-expect "in another order: two is found by its label" "$console" '^volumes: /two ext4 /dev/vdb boot 2 [23][0-9] MiB'
-expect "in another order: it is told" "$console" '^stage1: /one is on /dev/vdc, not on /dev/vdb$'
+check "in another order: the VM ends with status 0" test "$status" = 0
+expect "in another order: the first volume is found by its UUID" "$console" '^volumes: /one ext4 /dev/vdc boot 2 1[0-9] MiB'
+expect "in another order: the second volume is found by its label" "$console" '^volumes: /two ext4 /dev/vdb boot 2 [23][0-9] MiB'
+expect "in another order: stage 1 reports the other disk" "$console" '^stage1: /one is on /dev/vdc, not on /dev/vdb$'
 truncate -s 16M "$test_dir/kept/other.img"
 mke2fs -q -t ext4 "$test_dir/kept/other.img"
 boot foreign '^volumes: done'
-expect "a volume that was made elsewhere is taken in its place" "$console" '^volumes: /one ext4 /dev/vdb boot 1 '
+expect "a volume that was made elsewhere is found by its place" "$console" '^volumes: /one ext4 /dev/vdb boot 1 '
 boot wrong '^stage1: giving up'
 expect "a label that no disk has is an error" "$console" '^stage1: FAILED: cannot mount /two \(ext4\): there is no disk with the label:second$'
 cp "$test_dir/kept/two.img" "$test_dir/kept/copy.img"

@@ -19,11 +19,11 @@ truncate -s 300M x.img
 mkfs.xfs -q -d agsize=$group x.img
 cp --sparse=always x.img before.img
 truncate -s 400M x.img
-check "it grows" grow x.img
-check "and is sound" xfs_repair -n -f x.img
+check "the step grows a mounted xfs" grow x.img
+check "the grown xfs is sound" xfs_repair -n -f x.img
 cp --sparse=always x.img torn.img # another file: the loop device of the first one may still be there
 for n in 1 2 3; do dd if=before.img of=torn.img bs=512 skip=$((n * group / 512)) seek=$((n * group / 512)) count=1 conv=notrunc status=none; done
-check "cut off, xfs_repair would undo it" bash -c '! xfs_repair -n -f torn.img'
-check "the next mount" grow torn.img
-check "makes it sound" xfs_repair -n -f torn.img
+check "xfs_repair would undo a growth that was cut off" bash -c '! xfs_repair -n -f torn.img'
+check "the step succeeds on an xfs whose growth was cut off" grow torn.img
+check "it makes that xfs sound" xfs_repair -n -f torn.img
 finish

@@ -149,24 +149,24 @@ scene() {
 	rm -f "$scene_dir"/*
 	power_words >"$test_dir/words"
 	if ! scene_prepare >"$test_dir/prepared" 2>&1; then
-		not_ok "$1: it is prepared" "$test_dir/prepared"
+		not_ok "$1: the scene is prepared" "$test_dir/prepared"
 		return
 	fi
 	if ! scene_record; then
-		not_ok "$1: the guest does it, and its writes are logged" "$console"
+		not_ok "$1: the guest carries out the scene and its writes are logged" "$console"
 		return
 	fi
 	"$test_dir/replay" all "$scene_dir/disk.log" "$scene_dir/start" "$scene_dir/all" | sed "s/^/# $1: /"
-	check "$1: the log is all that was written" cmp "$scene_dir/all" "$scene_dir/disk"
+	check "$1: the log has all writes" cmp "$scene_dir/all" "$scene_dir/disk"
 	scene_judge "$(($2 * ${MVM_LONG:-1}))" >"$scene_dir/judged"
 	sed -n 's/^note: //p' "$scene_dir/judged" | sort | uniq -c | sed "s/^ */# $1: /"
 	local points bads
 	read -r points bads < <(awk '$1 == "points" { points += $2; bad += $4 } END { print points + 0, bad + 0 }' "$scene_dir/judged")
 	check "$1: $points cuts of the power were tried" test "$points" -ge $((points < $2 ? points : $2)) -a "$points" -gt 0
 	if [ "$bads" = 0 ] && ! grep -qE '^(replay|.*: line [0-9]+): ' "$scene_dir/judged"; then
-		ok "$1: all of them end well"
+		ok "$1: every cut ends well"
 	else
-		not_ok "$1: all of them end well, but for $bads" "$scene_dir/judged"
+		not_ok "$1: every cut ends well, except $bads" "$scene_dir/judged"
 	fi
 	[ -z "${MVM_TEST_KEEP:-}" ] || { rm -rf "$test_dir/scene-$1" && mv "$scene_dir" "$test_dir/scene-$1"; }
 }
