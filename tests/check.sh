@@ -47,10 +47,12 @@ run_one() { # LOG NAME SECONDS COMMAND...
 	ok=$((ok - $(grep -ciE '^ok .*# SKIP' "$log")))
 	not_ok=$(grep '^not ok ' "$log" | grep -civE '# SKIP')
 	if [ "$status" != 0 ] && [ "$not_ok" = 0 ]; then not_ok=1; fi # it died
-	if [ "$status" = 0 ] && [ $((ok + not_ok + skips)) = 0 ]; then not_ok=1; fi # it tested nothing
+	# it tested nothing
+	if [ "$status" = 0 ] && [ $((ok + not_ok + skips)) = 0 ]; then not_ok=1; fi
 	echo "$ok $not_ok $skips" >"${log%.log}.counts"
 	printf '%-5s %s: %d passed, %d failed, %d skipped, %d s\n' \
-		"$([ "$not_ok" = 0 ] && echo ok || echo FAIL)" "$name" "$ok" "$not_ok" "$skips" $((SECONDS - before))
+		"$([ "$not_ok" = 0 ] && echo ok || echo FAIL)" "$name" "$ok" "$not_ok" "$skips" \
+			$((SECONDS - before))
 	grep -iE '# SKIP' "$log" | sed 's/^/      /'
 	if [ "$not_ok" != 0 ]; then
 		echo "      status $status; the end of $log:"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Checks of the sources: shell scripts, SPDX lines, headers that stand alone, generated documents that are current. Prints TAP.
+# Checks of the sources: shell scripts, SPDX lines, headers that stand alone, generated documents
+# that are current. Prints TAP.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 n=0 bad=0
@@ -9,7 +10,8 @@ result() { # STATUS DESCRIPTION
 	if [ "$1" = 0 ]; then echo "ok $n - $2"; else bad=1; echo "not ok $n - $2"; fi
 }
 
-files() { git ls-files --cached --others --exclude-standard -- "$@" | while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
+files() { git ls-files --cached --others --exclude-standard -- "$@" |
+	while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
 
 mapfile -t scripts < <(files '*.sh' .ci/run | grep -v '^templates/runner/')
 shellcheck -x "${scripts[@]}"
@@ -21,18 +23,21 @@ result "$([ -z "$missing" ] && echo 0 || echo 1)" "every source names its licens
 
 status=0
 while read -r header; do
-	gcc -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -include "$header" -x c /dev/null || status=1
+	gcc -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -include "$header" -x c \
+		/dev/null || status=1
 done < <(files 'base/*.h' 'compiler/*.h' 'backends/*.h' 'imaging/*.h')
 result $status "headers stand alone"
 
 bash tests/rooms.sh "${BUILD:-build}"
 result $? "no include and no call runs upwards (tests/rooms.sh)"
 
-# A code is the beginning of a case's name in tests/golden/errors, where it is printed. Exempt: what is tested by its text with a real database, a scan or
-# a running host; and what needs memory, a disk or standard output to fail, a program built
+# A code is the beginning of a case's name in tests/golden/errors, where it is printed. Exempt: what
+# is tested by its text with a real database, a scan or a running host; and what needs memory, a
+# disk or standard output to fail, a program built
 # wrong or without its cross compiler, or a cache of somebody else.
 exempt=' closure-list closure-scan gcroot nix-database nix-database-corrupt nix-database-locked nix-database-schema nix-failed run'
-exempt+=' vm-failed changed-input custody declared flake foreign-file fsck in-use mounted not-ours running state systemctl unwritable-state' # of microvm and host
+# of microvm and host
+exempt+=' vm-failed changed-input custody declared flake foreign-file fsck in-use mounted not-ours running state systemctl unwritable-state'
 exempt+=' internal unusable-cache foreign-stage1 kernel-config out-of-memory output unreadable-file unwritable-file '
 missing=
 error_calls='\b(diag_error|diag_warning|diag_note|wrong|refuse|closure_error)'
@@ -47,7 +52,9 @@ result "$([ -z "$missing" ] && echo 0 || echo 1)" "every error code has a case"
 
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1
-for file in options.md schema.json host-options.md host-schema.json mvmbuild.1 microvm.1; do diff -u "docs/$file" "build/docs/$file" || status=1; done
+for file in options.md schema.json host-options.md host-schema.json mvmbuild.1 microvm.1; do
+	diff -u "docs/$file" "build/docs/$file" || status=1
+done
 diff -u README.md build/docs/README.md || status=1
 result $status "generated documents are current (make docs)"
 echo "1..$n"

@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs what mvmbuild needs on Debian 12: tests/setup.sh [--print] [build|demo|check|bench], default build; each level holds the ones
-# before it. It says what it installs, by apt and with sudo when not root, and does nothing when all is there. On other systems it only looks
-# for the tools and libraries and fails when one is missing. --print: the names of the packages, nothing else.
+# Installs what mvmbuild needs on Debian 12: tests/setup.sh [--print] [build|demo|check|bench],
+# default build; each level holds the ones before it. It says what it installs, by apt and with sudo
+# when not root, and does nothing when all is there. On other systems it only looks for the tools
+# and libraries and fails when one is missing. --print: the names of the packages, nothing else.
 set -euo pipefail
 
-# level, Debian package, how another system shows that it has the same: a program, or lib: and a pkg-config module
+# level, Debian package, how another system shows that it has the same: a program, or lib: and a
+# pkg-config module
 table='
 build pkg-config         pkg-config
 build gcc                gcc
@@ -62,7 +64,8 @@ bench openssl            openssl
 
 # Prints a column of the rows of all levels up to $level.
 column() {
-	awk -v column="$1" -v level="$level" 'NF == 0 { next } last && $1 != level { exit } $1 == level { last = 1 } { print $column }' <<<"$table"
+	awk -v column="$1" -v level="$level" \
+		'NF == 0 { next } last && $1 != level { exit } $1 == level { last = 1 } { print $column }' <<<"$table"
 }
 
 missing_packages() {
@@ -70,7 +73,8 @@ missing_packages() {
 	mapfile -t packages < <(column 2)
 	# dpkg-query fails when a package is unknown to it; that one is then not in its answer.
 	# shellcheck disable=SC2016 # the fields are dpkg-query's
-	{ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null || true; } |
+	{ dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${packages[@]}" 2>/dev/null ||
+		true; } |
 		awk -v wanted="${packages[*]}" '
 			$1 == "installed" { have[$2] }
 			END { n = split(wanted, name, " "); for (i = 1; i <= n; i++) if (!(name[i] in have)) print name[i] }'
@@ -81,7 +85,8 @@ missing_elsewhere() {
 	PATH=$PATH:/usr/sbin:/sbin
 	for sign in $(column 3); do
 		case $sign in
-		lib:*) pkg-config --exists "${sign#lib:}" 2>/dev/null || echo "the library ${sign#lib:}, with its headers" ;;
+		lib:*) pkg-config --exists "${sign#lib:}" 2>/dev/null ||
+			echo "the library ${sign#lib:}, with its headers" ;;
 		*) command -v "$sign" >/dev/null || echo "$sign" ;;
 		esac
 	done

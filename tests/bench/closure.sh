@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes the closures that the benchmarks build images of, with real Nix from Debian packages: tests/bench/closure.sh DIR
-# The results are links to toplevels in a store of their own, DIR/store: DIR/base, 1 GB in 185 store paths; DIR/small, the same with one
-# small path changed; DIR/large, with a package of 40 MB changed. Needs the network the first time (260 MB) and 2 GB of disk; a second call has
-# nothing to do. Use the results with: . tests/e2e/lib/nix.sh; nix_env_setup DIR
+# Makes the closures that the benchmarks build images of, with real Nix from Debian packages:
+# tests/bench/closure.sh DIR The results are links to toplevels in a store of their own, DIR/store:
+# DIR/base, 1 GB in 185 store paths; DIR/small, the same with one small path changed; DIR/large,
+# with a package of 40 MB changed. Needs the network the first time (260 MB) and 2 GB of disk; a
+# second call has nothing to do. Use the results with: . tests/e2e/lib/nix.sh; nix_env_setup DIR
 set -euo pipefail
 
 [ $# = 1 ] || {
@@ -17,12 +18,14 @@ nix_env_setup "$1"
 cd "$1"
 NIX_CONFIG+=$'\nmax-jobs = auto'
 
-# Kinds of content as on a server: many small files, big libraries, text that compresses well, data that does not.
+# Kinds of content as on a server: many small files, big libraries, text that compresses well, data
+# that does not.
 leaves=(systemd git vim g++-12 postgresql-15 python3-numpy locales golang-1.19-src fonts-noto-cjk)
 
 # apt-cache's closure takes all alternatives of each dependency; choose takes the first.
 all_dependencies() {
-	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "${leaves[@]}" |
+	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
+		--no-replaces --no-enhances "${leaves[@]}" |
 		grep '^[a-z0-9]' | grep -v : | sort -u
 }
 
@@ -56,10 +59,12 @@ choose() {
 		}'
 }
 
-# Those lines and the files debs/* to the list that closure.nix reads. Store paths cannot refer to each other in circles: what tsort
-# puts before a package stays a dependency of it (it fails, but goes on, when there are circles).
+# Those lines and the files debs/* to the list that closure.nix reads. Store paths cannot refer to
+# each other in circles: what tsort puts before a package stays a dependency of it (it fails, but
+# goes on, when there are circles).
 to_json() {
-	awk '{ print $1, $1; for (i = 4; i <= NF; i++) print $i, $1 }' chosen | { tsort 2>/dev/null || true; } |
+	awk '{ print $1, $1; for (i = 4; i <= NF; i++) print $i, $1 }' chosen |
+		{ tsort 2>/dev/null || true; } |
 		awk -v debs="$PWD/debs" '
 			FILENAME == "files" { file = $0; sub(/_.*/, ""); deb[$0] = debs "/" file; next }
 			FILENAME == "-" { place[$1] = FNR; next }
@@ -92,7 +97,8 @@ fi
 build() { # NAME [CHANGED NAME]
 	nix_roots=$PWD/roots-$1
 	mkdir -p "$nix_roots"
-	ln -sfn "$(nix_build "$here/closure.nix" toplevel --argstr packages "$PWD/packages.json" "${@:2}")" "$1"
+	ln -sfn \
+		"$(nix_build "$here/closure.nix" toplevel --argstr packages "$PWD/packages.json" "${@:2}")" "$1"
 }
 build base
 build small --argstr small git

@@ -6,11 +6,13 @@
 mkfs_erofs=${MKFS_EROFS:-mkfs.erofs}
 erofs_version() { # 1.5 does not say
 	local version
-	version=$("$mkfs_erofs" -V 2>/dev/null | grep -o '[0-9][0-9]*\.[0-9][0-9.]*' | head -n 1) || true
+	version=$("$mkfs_erofs" -V 2>/dev/null | grep -o '[0-9][0-9]*\.[0-9][0-9.]*' | head -n 1) ||
+		true
 	echo "${version:-1.5}"
 }
 
-# The reference's flags; before 1.6, mkfs.erofs takes the unknown -Efragments silently, and has no labels.
+# The reference's flags; before 1.6, mkfs.erofs takes the unknown -Efragments silently, and has no
+# labels.
 peer_erofs() { # ROW COMPRESSION
 	local -a flags=("-z$2" -Eztailpacking)
 	"$mkfs_erofs" --help 2>&1 | grep -q -- ' -L' && flags+=(-Efragments -L nix-store)
@@ -32,7 +34,8 @@ erofs_of() { # COMPRESSION
 	ours "$compression-small" small "${flags[@]}"
 	rm -rf "$scratch/cache-erofs" "$scratch/erofs"
 	row "mvmbuild, $compression, cold cache, one round" "$compression-cold" "$size"
-	row "mkfs.erofs $(erofs_version) of the whole closure, $compression, one round" "$compression-whole" "$whole"
+	row "mkfs.erofs $(erofs_version) of the whole closure, $compression, one round" \
+		"$compression-whole" "$whole"
 	row "mvmbuild, $compression, warm cache" "$compression-warm" "$size"
 	row "\`cp --reflink=never\` of the image, from the page cache" "$compression-copy" "$size"
 	row "mvmbuild, $compression, 2 small store paths changed, one round" "$compression-small"

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2154 # run.sh sets what all parts use
-# Part of tests/bench/run.sh: host. `mvmbuild host`: VMs of one closure, with their own names and taps; and VMs with three small store paths of their own.
+# Part of tests/bench/run.sh: host. `mvmbuild host`: VMs of one closure, with their own names and
+# taps; and VMs with three small store paths of their own.
 
 host_file() { # COUNT [FILE with a line of store paths for each]
 	local i own=
@@ -13,7 +14,10 @@ host_file() { # COUNT [FILE with a line of store paths for each]
 }
 used() { du -sm "$1" | cut -f 1; } # DIRECTORY: MB on disk; what is linked counts once
 
-host_build() { timed "$1" "$mvmbuild" -q host "$scratch/host.yaml" --cache "$2/cache" -o "$2/host"; } # ROW DIRECTORY
+# ROW DIRECTORY
+host_build() {
+	timed "$1" "$mvmbuild" -q host "$scratch/host.yaml" --cache "$2/cache" -o "$2/host"
+}
 
 host_of() { # COUNT
 	rm -rf "$scratch/host"
@@ -29,7 +33,8 @@ host_of() { # COUNT
 host_own() { # COUNT
 	local before
 	mount_loop xfs 8 || return 0
-	nix-build "$top/tests/bench/own.nix" --arg count "$1" -o "$work/nix/own" >"$scratch/log" 2>&1 || {
+	nix-build "$top/tests/bench/own.nix" --arg count "$1" -o "$work/nix/own" >"$scratch/log" \
+		2>&1 || {
 		tail "$scratch/log" >&2
 		exit 1
 	}
@@ -38,7 +43,8 @@ host_own() { # COUNT
 	before=$(df -m --output=used "$scratch/mounted" | tail -n 1)
 	host_build host-own "$scratch/mounted"
 	sync -f "$scratch/mounted"
-	row "$1 VMs with own closures, warm cache, on xfs" host-own "$(($(df -m --output=used "$scratch/mounted" | tail -n 1) - before))"
+	row "$1 VMs with own closures, warm cache, on xfs" host-own \
+		"$(($(df -m --output=used "$scratch/mounted" | tail -n 1) - before))"
 	unmount_loop
 }
 
@@ -60,6 +66,8 @@ bench_host() {
 		ran "$row" || continue
 		bar "$many VMs, $row: CPU against $many times gensquashfs at level 3, estimated from one" \
 			"$(awk -v ours="$(value "$row" cpu)" -v one="$(value gensquashfs3 cpu)" -v n="$many" 'BEGIN { print ours / (one * n) }')" '<=' 0.05
-		bar "$many VMs, $row: peak MiB" "$(awk -v kib="$(value "$row" memory)" 'BEGIN { print kib / 1024 }')" '<' 200
+		bar "$many VMs, $row: peak MiB" \
+			"$(awk -v kib="$(value "$row" memory)" 'BEGIN { print kib / 1024 }')" '<' \
+			200
 	done
 }

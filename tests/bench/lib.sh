@@ -1,39 +1,45 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2154 # run.sh sets what all parts use
-# What the parts of tests/bench/run.sh share: measuring, rows, bars. It sets $scratch, $mvmbuild, $rounds, $kernel and Nix's variables.
+# What the parts of tests/bench/run.sh share: measuring, rows, bars. It sets $scratch, $mvmbuild,
+# $rounds, $kernel and Nix's variables.
 
-# timed ROW COMMAND...: runs it and adds "CPU WALL KIB" to the row's file. A command that fails ends the run. What others have left to write is on the
-# disk before.
+# timed ROW COMMAND...: runs it and adds "CPU WALL KIB" to the row's file. A command that fails ends
+# the run. What others have left to write is on the disk before.
 timed() {
 	local row=$1 log=$scratch/log
 	shift
 	sync
 	# The shell counts milliseconds, time(1) hundredths of a second.
 	local TIMEFORMAT='%3U %3S %3R' status=0
-	{ time command time -o "$scratch/memory" -f %M "$@" >"$log" 2>&1 || status=$?; } 2>"$scratch/time"
+	{ time command time -o "$scratch/memory" -f %M "$@" >"$log" 2>&1 ||
+		status=$?; } 2>"$scratch/time"
 	[ "$status" = 0 ] || {
 		tail "$log" >&2
 		echo "bench: failed: $*" >&2
 		exit 1
 	}
-	cat "$scratch/time" "$scratch/memory" | xargs | awk '{ printf "%.3f %.3f %d\n", $1 + $2, $3, $4 }' >>"$scratch/rows/$row"
+	cat "$scratch/time" "$scratch/memory" | xargs |
+		awk '{ printf "%.3f %.3f %d\n", $1 + $2, $3, $4 }' >>"$scratch/rows/$row"
 }
 ran() { [ -s "$scratch/rows/$1" ]; }
 
 column() { case $1 in cpu) echo 1 ;; wall) echo 2 ;; memory) echo 3 ;; esac; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 value() { cut -d ' ' -f "$(column "$2")" "$scratch/rows/$1" | median; } # ROW cpu|wall|memory
-# ratio ROW ROW cpu|wall: of what ran one after the other in one round; where one ran only once, against that.
+# ratio ROW ROW cpu|wall: of what ran one after the other in one round; where one ran only once,
+# against that.
 ratio() {
 	awk -v column="$(column "$3")" 'NR == FNR { a[FNR] = $column; n = FNR; next } { b[FNR] = $column; m = FNR }
 		END { most = n > m ? n : m; for (i = 1; i <= most; i++) print a[i <= n ? i : n] / (b[i <= m ? i : m] + 0.0001) }' \
 		"$scratch/rows/$1" "$scratch/rows/$2" | median
 }
 
-table() { printf '\n| %s | CPU s | wall s | peak MiB | %s |\n|---|---|---|---|---|\n' "$1" "$2"; } # WHAT [LAST COLUMN]
+# WHAT [LAST COLUMN]
+table() { printf '\n| %s | CPU s | wall s | peak MiB | %s |\n|---|---|---|---|---|\n' "$1" "$2"; }
 row() { # TITLE ROW [LAST COLUMN]
-	awk -v title="$1" -v last="${3:-}" -v cpu="$(value "$2" cpu)" -v wall="$(value "$2" wall)" -v kib="$(value "$2" memory)" \
+	awk -v title="$1" -v last="${3:-}" -v cpu="$(value "$2" cpu)" -v wall="$(value "$2" wall)" \
+		-v kib="$(value "$2" memory)" \
 		'BEGIN { printf "| %s | %.2f | %.2f | %.0f | %s |\n", title, cpu, wall, kib / 1024, last }'
 }
 megabytes() { awk -v bytes="$(stat -c %s "$1")" 'BEGIN { printf "%.1f", bytes / 1e6 }'; } # FILE
@@ -70,7 +76,8 @@ stage() {
 	mv "$scratch/stage.new" "$scratch/stage"
 }
 
-# mount_loop FILESYSTEM GIGABYTES: a file with it, mounted at $scratch/mounted; false, having said why, when that cannot be.
+# mount_loop FILESYSTEM GIGABYTES: a file with it, mounted at $scratch/mounted; false, having said
+# why, when that cannot be.
 mount_loop() {
 	local fs=$1 image=$scratch/$1.img
 	if [ "$(id -u)" != 0 ]; then
@@ -80,7 +87,8 @@ mount_loop() {
 	else
 		mkdir -p "$scratch/mounted"
 		truncate -s "$2G" "$image"
-		"mkfs.$fs" -q "$image" >/dev/null && mount -o loop "$image" "$scratch/mounted" 2>"$scratch/log" && return
+		"mkfs.$fs" -q "$image" >/dev/null && mount -o loop "$image" "$scratch/mounted" \
+			2>"$scratch/log" && return
 		echo "bench: no $fs: $(head -n 1 "$scratch/log")" >&2
 		rm -f "$image"
 	fi

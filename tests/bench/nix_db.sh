@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# From the start of the guest's kernel until `nix-store -qR` works: the prebuilt database against `nix-store --load-db` in the guest, side by side, for
-# closures of 100 and 2,000 store paths: tests/bench/nix_db.sh [MVMBUILD]. Prints a table in Markdown. Under emulation, so ratios tell more than times.
+# From the start of the guest's kernel until `nix-store -qR` works: the prebuilt database against
+# `nix-store --load-db` in the guest, side by side, for closures of 100 and 2,000 store paths:
+# tests/bench/nix_db.sh [MVMBUILD]. Prints a table in Markdown. Under emulation, so ratios tell more
+# than times.
 #   ROUNDS=3   how often each is run; the median is printed
 #   COUNTS="100 2000"   other sizes
 set -euo pipefail
@@ -20,7 +22,9 @@ guest=$(nix_build "$top/tests/e2e/lib/nix/guest-with-nix.nix" toplevel --argstr 
 cd "$work/state"
 
 seconds() { # STEP CONSOLE: what `uptime` printed after it
-	sed 's/\r*$//' "$2" | awk -v step="END $1 0" '$0 == step { seen = 1 } seen && found { print; exit } seen && $0 == "BEGIN uptime" { found = 1 }'
+	sed 's/\r*$//' "$2" |
+		awk -v step="END $1 0" \
+		'$0 == step { seen = 1 } seen && found { print; exit } seen && $0 == "BEGIN uptime" { found = 1 }'
 }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
@@ -30,17 +34,22 @@ for count in ${COUNTS:-100 2000}; do
 	paths=$(nix-build "$top/tests/bench/thousand.nix" --arg count "$count" -o "$work/nix/paths-$count" 2>"$work/log") || { tail "$work/log" >&2; exit 1; }
 	: >"$work/prebuilt"; : >"$work/registration"; : >"$work/load"
 	for mode in prebuilt registration; do
-		printf 'storePaths: [%s]\nnixDatabase: %s\nmem: 1024\nkernelModules: %s\n' "$paths" "$mode" "$kernel" >"$work/vm.yaml"
+		printf 'storePaths: [%s]\nnixDatabase: %s\nmem: 1024\nkernelModules: %s\n' \
+			"$paths" "$mode" "$kernel" >"$work/vm.yaml"
 		rm -rf "$work/$mode-runner"
-		"$mvmbuild" -q --progress none --set hostName=vm --set toplevel="$guest" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
+		"$mvmbuild" -q --progress none --set hostName=vm --set toplevel="$guest" \
+			--set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
 			--cache "$work/cache" -o "$work/$mode-runner" "$work/vm.yaml" >/dev/null
 	done
 	for ((round = 1; round <= rounds; round++)); do
 		for mode in prebuilt registration; do
 			steps=query,uptime
-			if [ "$mode" = registration ]; then steps=mounts,uptime,load-db,uptime,query,uptime; fi
+			if [ "$mode" = registration ]; then
+				steps=mounts,uptime,load-db,uptime,query,uptime
+			fi
 			MICROVM_KERNEL_PARAMS="quiet mvm.test=$steps mvm.needs=$paths" \
-				timeout 300 "$work/$mode-runner/bin/microvm-run" </dev/null >"$work/console" 2>&1
+				timeout 300 "$work/$mode-runner/bin/microvm-run" </dev/null \
+					>"$work/console" 2>&1
 			seconds query "$work/console" >>"$work/$mode"
 			if [ "$mode" = registration ]; then
 				echo "$(seconds load-db "$work/console") $(seconds mounts "$work/console")" | awk '{ print $1 - $2 }' >>"$work/load"

@@ -1,12 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# How fast a guest reads its store disk: tests/bench/read.sh [MVMBUILD]. Images of the closure of tests/bench/closure.sh by mvmbuild and by mksquashfs and
-# mkfs.erofs, of several levels and with dm-verity, are disks of one guest, which reads from them in turn, with cold caches: a large file from its start, and
-# 4 KiB at random places of random files. Prints a table in Markdown. The guest is emulated, and its clock counts instructions, a nanosecond each; it waits
-# for disks in a loop (idle=poll), so other work on this machine hardly counts. What is measured is mostly the decompressor; ratios tell more than times. Of
-# dm-verity it is SHA-256 without the instructions that processors have for it, which QEMU 7.2's does not: there, the bytes that are read tell more.
+# How fast a guest reads its store disk: tests/bench/read.sh [MVMBUILD]. Images of the closure of
+# tests/bench/closure.sh by mvmbuild and by mksquashfs and mkfs.erofs, of several levels and with
+# dm-verity, are disks of one guest, which reads from them in turn, with cold caches: a large file
+# from its start, and 4 KiB at random places of random files. Prints a table in Markdown. The guest
+# is emulated, and its clock counts instructions, a nanosecond each; it waits for disks in a loop
+# (idle=poll), so other work on this machine hardly counts. What is measured is mostly the
+# decompressor; ratios tell more than times. Of dm-verity it is SHA-256 without the instructions
+# that processors have for it, which QEMU 7.2's does not: there, the bytes that are read tell more.
 #   KVM=1   a guest that is not emulated, with a real clock
-#   ROUNDS=3   the least time counts     READS=120   random reads of each round     MEGABYTES=32   of the large file
+#   ROUNDS=3   the least time counts     READS=120   random reads of each round     MEGABYTES=32
+#              of the large file
 #   LEVELS="9 15 19"   of zstd, beside its default; 19 alone takes minutes
 #   BENCH_DIR=build/bench   where the closure is, and where 8 GB more are needed, which do not stay
 set -euo pipefail
@@ -28,7 +32,8 @@ mapfile -t base < <(nix-store -qR "$toplevel" | sort)
 
 # ---- images ----
 
-# In the order of the table: files, what they are called there, the image that each is set beside (its number, or nothing), and the CPU time of making it.
+# In the order of the table: files, what they are called there, the image that each is set beside
+# (its number, or nothing), and the CPU time of making it.
 images=() labels=() beside=() cpu=()
 made() { # NAME LABEL BESIDE COMMAND...: counts its CPU time
 	local TIMEFORMAT='%U %S' status=0
@@ -38,7 +43,8 @@ made() { # NAME LABEL BESIDE COMMAND...: counts its CPU time
 	cpu+=("$(awk '{ printf "%.1f", $1 + $2 }' "$scratch/time")")
 }
 ours() { # NAME LABEL BESIDE [ARGUMENT]...
-	made "$1" "mvmbuild, $2" "$3" "$mvmbuild" -q --progress none --no-cache --set hostName=bench --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" \
+	made "$1" "mvmbuild, $2" "$3" "$mvmbuild" -q --progress none --no-cache \
+		--set hostName=bench --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" \
 		--set kernel="$kernel" -o "$scratch/runner" "${@:4}" "$scratch/empty.yaml"
 	mv "$(find "$scratch/runner/share/microvm" -name 'stage1.*')" "$scratch/$1"
 	mv "$scratch/runner/share/microvm/manifest.json" "$scratch/$1.json"
@@ -47,17 +53,22 @@ ours() { # NAME LABEL BESIDE [ARGUMENT]...
 # Each with the peer's image of the same kind after it.
 squashfs() { # NAME BLOCK
 	ours "$1" "${1//-/, }" $((${#images[@]} + 1)) --set storeDisk.blockSize="$2"
-	made "$1-whole" 'mksquashfs, the same' '' mksquashfs "${base[@]}" "$scratch/$1-whole" -no-progress -quiet -comp zstd -Xcompression-level 3 -b "$2" -all-root \
+	made "$1-whole" 'mksquashfs, the same' '' mksquashfs "${base[@]}" "$scratch/$1-whole" \
+		-no-progress -quiet -comp zstd -Xcompression-level 3 -b "$2" -all-root \
 		-no-xattrs -keep-as-directory
 }
 erofs() { # NAME COMPRESSION [ARGUMENT of mkfs.erofs]...
-	ours "$1" "${1//-/, }" $((${#images[@]} + 1)) --set storeDiskType=erofs --set storeDisk.compression="$2" --set storeDisk.blockSize="${3:-4096}"
-	made "$1-whole" 'mkfs.erofs, the same' '' mkfs.erofs "-z$2" ${3:+"-C$3"} -Eztailpacking -T0 --all-root "$scratch/$1-whole" "$scratch/stage"
+	ours "$1" "${1//-/, }" $((${#images[@]} + 1)) --set storeDiskType=erofs \
+		--set storeDisk.compression="$2" --set storeDisk.blockSize="${3:-4096}"
+	made "$1-whole" 'mkfs.erofs, the same' '' mkfs.erofs "-z$2" ${3:+"-C$3"} -Eztailpacking \
+		-T0 --all-root "$scratch/$1-whole" "$scratch/stage"
 }
 echo '{}' >"$scratch/empty.yaml"
 echo "read: making images" >&2
 squashfs squashfs-128K 131072
-for level in ${LEVELS-9 15 19}; do ours "squashfs-$level" "squashfs, 128K, level $level" 0 --set storeDisk.level="$level"; done
+for level in ${LEVELS-9 15 19}; do
+	ours "squashfs-$level" "squashfs, 128K, level $level" 0 --set storeDisk.level="$level"
+done
 ours squashfs-verity 'squashfs, 128K, verity' 0 --set storeDisk.verity=true
 squashfs squashfs-1M 1048576
 mkdir "$scratch/stage"
@@ -66,8 +77,12 @@ erofs erofs-lz4 lz4
 erofs erofs-lz4-64K lz4 65536
 plain=${#images[@]}
 erofs erofs-lz4hc lz4hc
-for level in 3 12; do ours "erofs-$level" "erofs, lz4hc, level $level" "$plain" --set storeDiskType=erofs --set storeDisk.level="$level"; done
-ours erofs-verity 'erofs, lz4hc, verity' "$plain" --set storeDiskType=erofs --set storeDisk.verity=true
+for level in 3 12; do
+	ours "erofs-$level" "erofs, lz4hc, level $level" "$plain" --set storeDiskType=erofs \
+		--set storeDisk.level="$level"
+done
+ours erofs-verity 'erofs, lz4hc, verity' "$plain" --set storeDiskType=erofs \
+	--set storeDisk.verity=true
 chmod -R u+w "$scratch/stage"
 rm -rf "$scratch/stage"
 
@@ -83,15 +98,19 @@ add_module() {
 	for name in "${depends[@]}"; do add_module "$name"; done
 	modules+=("$file")
 }
-for name in virtio_pci virtio_blk squashfs crc32c_generic erofs sha256-ssse3 dm-verity; do add_module "$name"; done
+for name in virtio_pci virtio_blk squashfs crc32c_generic erofs sha256-ssse3 dm-verity; do
+	add_module "$name"
+done
 
 root=$scratch/root
 mkdir -p "$root/modules" "$root/verity"
 musl-gcc -D_GNU_SOURCE -I"$top" -O2 -static -s -o "$root/init" "$top/tests/bench/read_guest.c" \
 	"$top/imaging/guest/init/mapper.c"
-for ((i = 0; i < ${#modules[@]}; i++)); do cp "${modules[i]}" "$(printf '%s/modules/%02d-%s' "$root" "$i" "${modules[i]##*/}")"; done
+for ((i = 0; i < ${#modules[@]}; i++)); do cp "${modules[i]}" \
+	"$(printf '%s/modules/%02d-%s' "$root" "$i" "${modules[i]##*/}")"; done
 for ((i = 0; i < ${#images[@]}; i++)); do
-	[[ ${images[i]} != *-verity ]] || jq -r '.storeDisk.verity | (.hashOffset / 4096) as $blocks | "\($blocks * 8) 4096 4096 \($blocks) \($blocks + 1) sha256 \(.rootHash) \(.salt)"' \
+	[[ ${images[i]} != *-verity ]] ||
+		jq -r '.storeDisk.verity | (.hashOffset / 4096) as $blocks | "\($blocks * 8) 4096 4096 \($blocks) \($blocks + 1) sha256 \(.rootHash) \(.salt)"' \
 		"$scratch/${images[i]}.json" >"$root/verity/$i"
 done
 # The same places for everybody: files by their sizes, places by chance, both from a fixed seed.
@@ -124,13 +143,16 @@ for ((i = 0; i < ${#images[@]}; i++)); do
 	arguments+=(-drive "file=$scratch/${images[i]},format=raw,if=none,readonly=on,id=disk$i" -device "virtio-blk-pci,drive=disk$i,serial=$i")
 done
 echo "read: the guest reads ($accelerator)" >&2
-timeout "${LIMIT:-3000}" qemu-system-x86_64 -accel "$accelerator" "${arguments[@]}" -append "$parameters -- ${ROUNDS:-3}" </dev/null | tr -d '\r' >"$scratch/console"
+timeout "${LIMIT:-3000}" qemu-system-x86_64 -accel "$accelerator" "${arguments[@]}" -append \
+	"$parameters -- ${ROUNDS:-3}" </dev/null | tr -d '\r' >"$scratch/console"
 grep '^read ' "$scratch/console" >"$scratch/results" || { tail "$scratch/console" >&2; exit 1; }
-[ "$(cut -d ' ' -f 8 "$scratch/results" | sort -u | wc -l)" = 1 ] || { echo "read: the images do not hold the same" >&2; cat "$scratch/results" >&2; exit 1; }
+[ "$(cut -d ' ' -f 8 "$scratch/results" | sort -u | wc -l)" = 1 ] ||
+	{ echo "read: the images do not hold the same" >&2; cat "$scratch/results" >&2; exit 1; }
 
 # ---- the table ----
 
-printf '%s, %s. Linux %s in the guest, %s; the least of %s rounds.\n\n' "$(date -u +%F)" "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+printf '%s, %s. Linux %s in the guest, %s; the least of %s rounds.\n\n' "$(date -u +%F)" \
+	"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
 	"$(basename "$kernel"/lib/modules/*)" "$accelerator" "${ROUNDS:-3}"
 echo '| image | MB | CPU s to make it | large file, MB/s | MB from the disk for it | random 4 KiB, ms | KiB from the disk for it | beside | large file: its time | random: its time |'
 echo '|---|---|---|---|---|---|---|---|---|---|'

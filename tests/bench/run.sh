@@ -1,14 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Times mvmbuild against its peers, in turn, in one run: tests/bench/run.sh [MVMBUILD]. Prints tables in Markdown; docs/performance.md holds them. Last come
-# the bars that the project has set itself, met or missed: neither fails the run.
-# Whole processes: CPU is user and system time. Of mvmbuild the whole build is timed, stage 1, syncing and publishing included; of the peers the image alone.
-#   BENCH="squashfs level15 erofs reflink verity scaling host"   parts, in an order in which one can use what another left
+# Times mvmbuild against its peers, in turn, in one run: tests/bench/run.sh [MVMBUILD]. Prints
+# tables in Markdown; docs/performance.md holds them. Last come the bars that the project has set
+# itself, met or missed: neither fails the run.
+# Whole processes: CPU is user and system time. Of mvmbuild the whole build is timed, stage 1,
+# syncing and publishing included; of the peers the image alone.
+#   BENCH="squashfs level15 erofs reflink verity scaling host"   parts, in an order in which one can
+#                                                                use what another left
 #   ROUNDS=3   how often each is run; the median is printed
 #   MKFS_EROFS=mkfs.erofs   the peer's program; what it cannot of the reference's flags is left out
-#   FILESYSTEMS="xfs btrfs"   for reflink     COUNTS="10 100 1000 10000"   of scaling     HOSTS=200   VMs of the largest host
+#   FILESYSTEMS="xfs btrfs"   for reflink     COUNTS="10 100 1000 10000"   of scaling     HOSTS=200
+#                             VMs of the largest host
 #   DOCUMENT=docs/performance.md   puts the tables there, too, in place of those that it has
-#   BENCH_DIR=build/bench   where the closure is made, 2 GB, which stays, and where 8 GB more are needed, which do not
+#   BENCH_DIR=build/bench   where the closure is made, 2 GB, which stays, and where 8 GB more are
+#                           needed, which do not
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
@@ -51,16 +56,20 @@ find "${base[@]}" -type f -exec cat {} + >/dev/null # into the page cache
 version() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo '?'; } # PACKAGE
 report() {
 	printf '%s. %s CPUs, %s, %.0f GB of memory, Linux %s; load %s before the run. squashfs-tools %s, squashfs-tools-ng %s, erofs-utils %s, libzstd %s.\n' \
-		"$(date -u +%F)" "$(nproc)" "$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
-		"$(awk '/^MemTotal/ { print $2 / 1e6 }' /proc/meminfo)" "$(uname -r)" "$(cut -d ' ' -f 1 /proc/loadavg)" \
-		"$(version squashfs-tools)" "$(version squashfs-tools-ng)" "$(version erofs-utils)" "$(version libzstd1)"
+		"$(date -u +%F)" "$(nproc)" \
+			"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
+		"$(awk '/^MemTotal/ { print $2 / 1e6 }' /proc/meminfo)" "$(uname -r)" \
+			"$(cut -d ' ' -f 1 /proc/loadavg)" \
+		"$(version squashfs-tools)" "$(version squashfs-tools-ng)" \
+			"$(version erofs-utils)" "$(version libzstd1)"
 	printf '%d store paths, %s of files; the medians of %d rounds, ratios those of what ran in one round.\n' "${#base[@]}" \
 		"$(find "${base[@]}" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%.0f MB", s / 1e6 }')" "$rounds"
 
 	for part in $parts; do "bench_$part"; done
 
 	peak=$(cat "$scratch"/rows/{cold,warm*,same,small,large,lz4*-cold,lz4*-warm,*-warm,tiny-*,host-*} 2>/dev/null | cut -d ' ' -f 3 | sort -n | tail -n 1 || true)
-	[ -z "$peak" ] || bar 'the most memory of any row of mvmbuild, MiB' "$(awk -v kib="$peak" 'BEGIN { print kib / 1024 }')" '<' 200
+	[ -z "$peak" ] || bar 'the most memory of any row of mvmbuild, MiB' \
+		"$(awk -v kib="$peak" 'BEGIN { print kib / 1024 }')" '<' 200
 	printf '\n| bar | wanted | measured | |\n|---|---|---|---|\n'
 	cat "$scratch/bars"
 }

@@ -4,11 +4,15 @@
 # Part of tests/bench/run.sh: scaling. Closures of tiny store paths, in a real database.
 
 # per_path ROW ROW COUNT: microseconds of CPU for each path more than there are in the first row.
-per_path() { awk -v few="$(value "$1" cpu)" -v many="$(value "$2" cpu)" -v n="$3" 'BEGIN { printf "%.0f", (many - few) / n * 1e6 }'; }
+per_path() {
+	awk -v few="$(value "$1" cpu)" -v many="$(value "$2" cpu)" -v n="$3" \
+		'BEGIN { printf "%.0f", (many - few) / n * 1e6 }'
+}
 
 scaling_of() { # COUNT
 	local count=$1 round
-	nix-build "$top/tests/bench/thousand.nix" --arg count "$count" -o "$work/nix/tiny-$count" >"$scratch/log" 2>&1 || {
+	nix-build "$top/tests/bench/thousand.nix" --arg count "$count" -o "$work/nix/tiny-$count" \
+		>"$scratch/log" 2>&1 || {
 		tail "$scratch/log" >&2
 		exit 1
 	}

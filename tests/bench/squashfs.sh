@@ -6,13 +6,16 @@
 # Where they write to is emptied before the clock runs.
 peer_mksquashfs() { # ROW LEVEL
 	rm -f "$scratch/mk"
-	timed "$1" mksquashfs "${base[@]}" "$scratch/mk" -no-progress -quiet -comp zstd -Xcompression-level "$2" -all-root -no-xattrs -keep-as-directory
+	timed "$1" mksquashfs "${base[@]}" "$scratch/mk" -no-progress -quiet -comp zstd \
+		-Xcompression-level "$2" -all-root -no-xattrs -keep-as-directory
 }
 peer_gensquashfs() { # ROW LEVEL
 	rm -f "$scratch/gen"
-	timed "$1" gensquashfs -q -D "$scratch/stage" -c zstd -X level="$2" -j "$(nproc)" --all-root "$scratch/gen"
+	timed "$1" gensquashfs -q -D "$scratch/stage" -c zstd -X level="$2" -j "$(nproc)" \
+		--all-root "$scratch/gen"
 }
-# cp of a file as a build has left it, which reads from the disk what went past the page cache or shares the blocks of others, and again from the cache.
+# cp of a file as a build has left it, which reads from the disk what went past the page cache or
+# shares the blocks of others, and again from the cache.
 copy() { # ROW FILE
 	rm -f "$2.copy"
 	timed "$1-left" cp --reflink=never "$2" "$2.copy"
@@ -24,9 +27,11 @@ copy() { # ROW FILE
 copy_and_sync() { cp --reflink=never "$1" "$1.copy" && sync "$1.copy"; }
 export -f copy_and_sync
 
-# The CPU of a cold build without that of hashing, which is openssl's but for reading, against a peer's in the same round.
+# The CPU of a cold build without that of hashing, which is openssl's but for reading, against a
+# peer's in the same round.
 unhashed_ratio() { # ROW
-	paste -d ' ' "$scratch/rows/cold" "$scratch/rows/hashing" "$scratch/rows/reading" "$scratch/rows/$1" | awk '{ print ($1 - $4 + $7) / $10 }' | median
+	paste -d ' ' "$scratch/rows/cold" "$scratch/rows/hashing" "$scratch/rows/reading" \
+		"$scratch/rows/$1" | awk '{ print ($1 - $4 + $7) / $10 }' | median
 }
 
 squashfs_round() {
@@ -75,13 +80,17 @@ bench_squashfs() {
 	row 'mvmbuild, 3 store paths changed, one of 44 MB' large
 	row 'mvmbuild, nothing changed, runner there' same
 	local better=mksquashfs3
-	awk -v a="$(value mksquashfs3 cpu)" -v b="$(value gensquashfs3 cpu)" 'BEGIN { exit !(a > b) }' && better=gensquashfs3
+	awk -v a="$(value mksquashfs3 cpu)" -v b="$(value gensquashfs3 cpu)" \
+		'BEGIN { exit !(a > b) }' && better=gensquashfs3
 	bar "squashfs, cold: CPU against $better" "$(ratio cold $better cpu)" '<=' 0.95
 	bar "the same without the hashing, which no peer does" "$(unhashed_ratio $better)" '<=' 0.95
-	bar 'squashfs, warm: wall time against cp --reflink=never of the image as it is then' "$(ratio warm copy-left wall)" '<=' 1.5
-	bar 'the same against cp from the page cache, which does not wait for the disk' "$(ratio warm copy wall)" '<=' 1.5
+	bar 'squashfs, warm: wall time against cp --reflink=never of the image as it is then' \
+		"$(ratio warm copy-left wall)" '<=' 1.5
+	bar 'the same against cp from the page cache, which does not wait for the disk' \
+		"$(ratio warm copy wall)" '<=' 1.5
 	bar 'the same with --no-sync' "$(ratio warm-unsynced copy wall)" '<=' 1.5
-	bar 'squashfs, warm: wall time against cp from the page cache and sync' "$(ratio warm copy-sync wall)" '<=' 1.5
+	bar 'squashfs, warm: wall time against cp from the page cache and sync' \
+		"$(ratio warm copy-sync wall)" '<=' 1.5
 	bar 'squashfs, warm: CPU against the better peer' "$(ratio warm $better cpu)" '<=' 0.05
 }
 
@@ -97,7 +106,8 @@ bench_level15() {
 	table 'squashfs, zstd level 15, one round' 'image MB'
 	row 'mksquashfs (its default)' mksquashfs15 "$(megabytes "$scratch/mk")"
 	row "gensquashfs (its default, the reference's)" gensquashfs15 "$(megabytes "$scratch/gen")"
-	bar "2 small store paths changed: less CPU than gensquashfs at level 15, times" "$(ratio gensquashfs15 small cpu)" '>=' 400
+	bar "2 small store paths changed: less CPU than gensquashfs at level 15, times" \
+		"$(ratio gensquashfs15 small cpu)" '>=' 400
 }
 
 # Where files can share blocks: the cache and the output on one file system.
@@ -119,11 +129,13 @@ reflink_on() { # FILESYSTEM GIGABYTES ROW TITLE [ARGUMENT]...
 	done
 	row "mvmbuild on $title, warm cache" "$row-warm" "$(megabytes "$image")"
 	row "the same with \`--no-sync\`" "$row-unsynced" "$(megabytes "$image")"
-	row "\`cp --reflink=never\` of the image as the build left it on $title" "$row-copy-left" "$(megabytes "$image")"
+	row "\`cp --reflink=never\` of the image as the build left it on $title" "$row-copy-left" \
+		"$(megabytes "$image")"
 	row "the same again, from the page cache" "$row-copy" "$(megabytes "$image")"
 	bar "squashfs on $title, warm: wall time against cp --reflink=never of the image as it is then" "$(ratio "$row-warm" "$row-copy-left" wall)" '<=' 0.15
 	bar "the same with --no-sync" "$(ratio "$row-unsynced" "$row-copy-left" wall)" '<=' 0.15
-	bar "the same against cp from the page cache, with --no-sync" "$(ratio "$row-unsynced" "$row-copy" wall)" '<=' 0.15
+	bar "the same against cp from the page cache, with --no-sync" \
+		"$(ratio "$row-unsynced" "$row-copy" wall)" '<=' 0.15
 	unmount_loop
 }
 
@@ -132,7 +144,8 @@ more_paths() {
 	local name
 	mkdir -p "$scratch/more"
 	for name in one two; do
-		head -c 1000000000 /dev/zero | openssl enc -aes-128-ctr -pass "pass:$name" -nosalt -pbkdf2 >"$scratch/more/$name"
+		head -c 1000000000 /dev/zero | openssl enc -aes-128-ctr -pass "pass:$name" -nosalt \
+			-pbkdf2 >"$scratch/more/$name"
 		nix-store --add "$scratch/more/$name"
 	done
 	rm -r "$scratch/more"
@@ -144,7 +157,8 @@ bench_reflink() {
 	paths=$(more_paths)
 	for fs in ${FILESYSTEMS:-xfs btrfs}; do
 		reflink_on "$fs" 4 "$fs" "$fs"
-		reflink_on "$fs" 12 "$fs-more" "$fs, with 2 GB more" --set storePaths="[${paths//$'\n'/, }]"
+		reflink_on "$fs" 12 "$fs-more" "$fs, with 2 GB more" \
+			--set storePaths="[${paths//$'\n'/, }]"
 	done
 	# shellcheck disable=SC2086 # words
 	nix-store --delete $paths >"$scratch/log" 2>&1

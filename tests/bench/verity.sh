@@ -9,7 +9,8 @@ peer_veritysetup() { # ROW IMAGE
 	cp --reflink=never --no-preserve=mode "$2" "$scratch/plain"
 	truncate -s %4096 "$scratch/plain"
 	bytes=$(stat -c %s "$scratch/plain")
-	timed "$1" veritysetup format --hash-offset="$bytes" --data-blocks=$((bytes / 4096)) "$scratch/plain" "$scratch/plain"
+	timed "$1" veritysetup format --hash-offset="$bytes" --data-blocks=$((bytes / 4096)) \
+		"$scratch/plain" "$scratch/plain"
 	rm "$scratch/plain"
 }
 
@@ -25,6 +26,7 @@ bench_verity() {
 	tree=$(jq '.storeDisk.size - .storeDisk.verity.hashOffset' "$scratch/out/share/microvm/manifest.json")
 	table 'dm-verity, squashfs, warm cache' 'hash tree, MB'
 	row 'mvmbuild, without' plain
-	row 'mvmbuild, with a hash tree' verity "$(awk -v bytes="$tree" 'BEGIN { printf "%.1f", bytes / 1e6 }')"
+	row 'mvmbuild, with a hash tree' verity \
+		"$(awk -v bytes="$tree" 'BEGIN { printf "%.1f", bytes / 1e6 }')"
 	row "\`veritysetup format\` of an image that is there" veritysetup
 }

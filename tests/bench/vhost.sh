@@ -1,9 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# How fast a guest's tap is with vhost-net and without: tests/bench/vhost.sh [MVMBUILD]. In the lab of tests/e2e/lib/lab.sh, where there is a vhost-net
-# anywhere: one guest under KVM has a tap of each kind, and TCP goes each way over each, in turn. Prints rows in Markdown; docs/performance.md has them.
-#   ROUNDS=5   how often; medians are printed, of the ratio too      MIB=8   how much goes over in one      CPUS=1   the lab's
-#   COUNT=1    the lab's clock counts instructions: ratios that do not depend on this machine's load, and speeds without a meaning
+# How fast a guest's tap is with vhost-net and without: tests/bench/vhost.sh [MVMBUILD]. In the lab
+# of tests/e2e/lib/lab.sh, where there is a vhost-net anywhere: one guest under KVM has a tap of
+# each kind, and TCP goes each way over each, in turn. Prints rows in Markdown; docs/performance.md
+# has them.
+#   ROUNDS=5   how often; medians are printed, of the ratio too      MIB=8   how much goes over in
+#              one      CPUS=1   the lab's
+#   COUNT=1    the lab's clock counts instructions: ratios that do not depend on this machine's
+#              load, and speeds without a meaning
 set -euo pipefail
 rounds=${ROUNDS:-5} mib=${MIB:-8}
 MVMBUILD=$(realpath "${1:-$(dirname "$0")/../../build/mvmbuild}")
@@ -17,7 +21,8 @@ kernel=$("$top/tests/e2e/lib/kernel.sh")
 nix_env_setup "$test_dir/nix"
 guest=$(nix_build "$top/tests/bench/vhost.nix" toplevel)
 mkdir "$test_dir/runners"
-"$MVMBUILD" -q - --set toplevel="$guest" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$test_dir/runners/taps" <<E2 >/dev/null
+"$MVMBUILD" -q - --set toplevel="$guest" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
+	-o "$test_dir/runners/taps" <<E2 >/dev/null
 hostName: taps
 hypervisor: qemu
 mem: 256
@@ -60,16 +65,19 @@ wait
 E2
 lab_stage "$test_dir/files"
 stage_programs "$test_dir/files" head
-lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" --set vcpu="${CPUS:-1}" ${COUNT:+--set "qemu.extraArgs=[-icount, 'shift=1,sleep=off']"}
+lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" --set vcpu="${CPUS:-1}" \
+	${COUNT:+--set "qemu.extraArgs=[-icount, 'shift=1,sleep=off']"}
 lab_run 900 "$test_dir/console" "$test_dir" || { tail -n 30 "$test_dir/console" >&2; exit 1; }
 
-# median WAY [KIND]: microseconds, in the order of the rounds; without KIND the ratio of the two of each round.
+# median WAY [KIND]: microseconds, in the order of the rounds; without KIND the ratio of the two of
+# each round.
 values() { sed -n "s/^lab: took $1 $2 //p" "$test_dir/console"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 echo "| | tap, MiB/s | with vhost, MiB/s | ratio |"
 echo "|---|---|---|---|"
 for way in to from; do
-	awk -v way="$way" -v mib="$mib" -v plain="$(values $way plain | median)" -v vhost="$(values $way vhost | median)" \
+	awk -v way="$way" -v mib="$mib" \
+		-v plain="$(values $way plain | median)" -v vhost="$(values $way vhost | median)" \
 		-v ratio="$(paste <(values $way plain) <(values $way vhost) | awk '{ print $1 / $2 }' | median)" \
 		'BEGIN { printf "| %s the guest | %.1f | %.1f | %.2f |\n", way, mib * 1e6 / plain, mib * 1e6 / vhost, ratio }'
 done

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds the demo system with Nix, compiles it to a runner and boots it: tests/demo/demo.sh [MVMBUILD], default build/mvmbuild
-# Its store paths go to /nix/store where this user may build, else to a store in build/.
+# Builds the demo system with Nix, compiles it to a runner and boots it: tests/demo/demo.sh
+# [MVMBUILD], default build/mvmbuild Its store paths go to /nix/store where this user may build,
+# else to a store in build/.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -21,7 +22,8 @@ mkdir -p "$work"
 system=$(nix_build "$here/demo.nix" toplevel)
 kernel=$("$top/tests/e2e/lib/kernel.sh")
 cd "$work"
-show "$mvmbuild" "$here/demo.yaml" --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o runner
+show "$mvmbuild" "$here/demo.yaml" --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" \
+	--set kernel="$kernel" -o runner
 show timeout --foreground 1800 runner/bin/microvm-run </dev/null | tee console
 if ! grep -q '^demo: done, 0 failures' console; then
 	echo "demo: the guest did not end well; its console is $work/console" >&2

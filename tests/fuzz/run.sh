@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Fuzzes for real: tests/fuzz/run.sh BUILD SECONDS [TARGET...]. Needs clang with its runtime (libclang-rt-14-dev). New inputs are kept in
-# BUILD/corpus; what fails goes, with a name that says what it is, to tests/fuzz/corpus, which `make check` replays.
+# Fuzzes for real: tests/fuzz/run.sh BUILD SECONDS [TARGET...]. Needs clang with its runtime
+# (libclang-rt-14-dev). New inputs are kept in BUILD/corpus; what fails goes, with a name that says
+# what it is, to tests/fuzz/corpus, which `make check` replays.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$1 seconds=$2
@@ -11,10 +12,13 @@ if [ $# = 0 ]; then
 fi
 sanitize='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
 for name in "$@"; do
-	make -s -j"$(nproc)" CC=clang BUILD="$build" CFLAGS="-O1 -g $sanitize" REPLAY= LDFLAGS='-fsanitize=fuzzer' "$build/tests/fuzz/${name}_fuzz"
+	make -s -j"$(nproc)" CC=clang BUILD="$build" CFLAGS="-O1 -g $sanitize" REPLAY= \
+		LDFLAGS='-fsanitize=fuzzer' "$build/tests/fuzz/${name}_fuzz"
 done
 for name in "$@"; do
 	mkdir -p "$build/corpus/$name" "$build/found"
-	ASAN_OPTIONS=detect_leaks=1 "$build/tests/fuzz/${name}_fuzz" -max_total_time="$seconds" -timeout=5 -rss_limit_mb=3000 -print_final_stats=1 \
-		-dict=tests/fuzz/"$name".dict -artifact_prefix="$build/found/$name-" "$build/corpus/$name" tests/fuzz/corpus/"$name"
+	ASAN_OPTIONS=detect_leaks=1 "$build/tests/fuzz/${name}_fuzz" -max_total_time="$seconds" \
+		-timeout=5 -rss_limit_mb=3000 -print_final_stats=1 \
+		-dict=tests/fuzz/"$name".dict -artifact_prefix="$build/found/$name-" \
+			"$build/corpus/$name" tests/fuzz/corpus/"$name"
 done

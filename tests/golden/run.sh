@@ -1,17 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Golden tests: tests/golden/run.sh [--update]. Prints TAP.
-#   plan/NAME/vm.yaml   compiled; its plan and its scripts are compared with the files beside it; of the description
-#                       in the plan that is what was given, plan/defaults.json has the rest; microvm-run is
-#                       started with a hypervisor that records its arguments, which must be the plan's; where all
-#                       shares are in the state directory, virtiofsd-run is started with each kind of daemon, and
-#                       what it would run is compared with virtiofsd.txt
-#   errors/CODE*.yaml   messages and exit status are compared with the .txt; the code is among them. "# args: …"
-#                       gives arguments, "# environment: …" variables, "# command: …" another command than check,
-#                       "# subject: …" what it is given instead of the description, "# file NAME: …" a file beside
-#                       it (as printf %b takes it); lines "# microvm: …" are calls of microvm instead, which end
-#                       with the first that fails
-#   reports/NAME.yaml   the same for commands that print something
+#   plan/NAME/vm.yaml  is compiled. Its plan and its scripts are compared with the files beside it;
+#                      the description in the plan has what was given, and plan/defaults.json the
+#                      rest. microvm-run is started with a hypervisor that records its arguments,
+#                      which must be those of the plan. Where all shares are in the state directory,
+#                      virtiofsd-run is started with each kind of daemon, and what it would run is
+#                      compared with virtiofsd.txt.
+#   errors/CODE*.yaml  Messages and exit status are compared with the .txt; CODE is among them.
+#                      "# args: ..." has arguments, "# environment: ..." variables, "# command: ..."
+#                      another command than check, "# subject: ..." what it is given instead of the
+#                      description, "# file NAME: ..." a file beside it (as printf %b takes it).
+#                      Lines "# microvm: ..." are calls of microvm instead, which end with the first
+#                      that fails.
+#   reports/NAME.yaml  The same for commands that print something.
 # The fixture's directory is written as /F.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -58,7 +60,8 @@ arguments_of() { # FILE
 	read -r -a args < <(sed -n "s|^# args: ||p" "$1" | sed "s|/F|$work|g")
 }
 
-# What the plan says of the hypervisor's arguments: each with a 0 byte behind it. Commas in names are doubled in the values of -drive.
+# What the plan says of the hypervisor's arguments: each with a 0 byte behind it. Commas in names
+# are doubled in the values of -drive.
 planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
 	jq -j --arg accel "$1" --arg runner "$2" --arg parameters "$3" '
 		[.command[1:][]
@@ -74,7 +77,9 @@ make_state() { # PLAN
 	jq -r '.description | .credentialFiles[], (.volumes[] | select(.autoCreate | not).image)' "$1" | while read -r file; do
 		mkdir -p "$(dirname "$file")" && : >"$file"
 	done
-	jq -r '.description.volumes[].image | select(startswith("/"))' "$1" | while read -r file; do mkdir -p "$(dirname "$file")"; done
+	jq -r '.description.volumes[].image | select(startswith("/"))' "$1" | while read -r file
+	do mkdir -p "$(dirname "$file")"
+	done
 	printf '#!/bin/sh\necho "-more args"\n' >more-args
 	chmod +x more-args
 }
@@ -82,14 +87,19 @@ make_state() { # PLAN
 check_volumes() { # PLAN
 	local size image status=0
 	while IFS=: read -r size image; do
-		if [ "$(stat -c %s -- "$image")" != $((size * 1048576)) ]; then echo "$image is not of $size MiB"; status=1; fi
+		if [ "$(stat -c %s -- "$image")" != $((size * 1048576)) ]; then
+			echo "$image is not of $size MiB"
+			status=1
+		fi
 	done < <(jq -r '.description.volumes[] | select(.autoCreate) | "\(.size):\(.image)"' "$1")
 	return $status
 }
 
-# Starts a runner of a hostile name from an empty state directory. Its mvm-host knows both accelerators, and with TCG no io_uring.
+# Starts a runner of a hostile name from an empty state directory. Its mvm-host knows both
+# accelerators, and with TCG no io_uring.
 start_case() { # NAME ACCELERATOR PLAN
-	local runner="$work/a, 'runner' \$(touch pwned)/$1" state="$work/state/$1-$2" parameters=" x='y z'"
+	local runner="$work/a, 'runner' \$(touch pwned)/$1" state="$work/state/$1-$2" \
+		parameters=" x='y z'"
 	rm -rf "$runner"
 	mkdir -p "$(dirname "$runner")" "$state" "$work/qemu/bin"
 	cp -a "$work/$1" "$runner"
@@ -99,17 +109,27 @@ start_case() { # NAME ACCELERATOR PLAN
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\nprintf "%%s\\0" "$@" >"$RECORD"\n' >"$work/qemu/bin/qemu-system-x86_64"
 	chmod +x "$runner/libexec/mvm-host" "$work/qemu/bin/qemu-system-x86_64"
-	if [ -e "$runner/libexec/mvm-nix-db" ]; then ln -sf "$(type -P true)" "$runner/libexec/mvm-nix-db"; fi # the host has no database
+	# the host has no database
+	if [ -e "$runner/libexec/mvm-nix-db" ]; then
+		ln -sf "$(type -P true)" "$runner/libexec/mvm-nix-db"
+	fi
 	(cd "$state" && make_state "$3") || return 1
 	(cd "$state" && PATH=$work/qemu/bin:$PATH RECORD=$work/argv MICROVM_ACCEL=$2 MICROVM_KERNEL_PARAMS="x='y z'" "$runner/bin/microvm-run" >"$work/out") || return 1
 	if [ "$2" = tcg ]; then parameters+=" tsc_early_khz=2000000"; fi
 	{
 		planned_arguments "$2" "$runner" "$parameters" "$3"
-		if jq -e .description.extraArgsScript "$3" >/dev/null; then printf -- '-more\0args\0'; fi
+		if jq -e .description.extraArgsScript "$3" >/dev/null; then
+			printf -- '-more\0args\0'
+		fi
 	} >"$work/expected"
-	cmp "$work/expected" "$work/argv" || { diff <(tr '\0' '\n' <"$work/expected") <(tr '\0' '\n' <"$work/argv"); return 1; }
+	cmp "$work/expected" "$work/argv" || { diff <(tr '\0' '\n' <"$work/expected") \
+		<(tr '\0' '\n' <"$work/argv"); return 1; }
 	(cd "$state" && check_volumes "$3") || return 1
-	if [ -e pwned ] || [ -n "$(find "$work" \( -name pwned -o -name '.mvm-new-*' \) -print -quit)" ]; then echo "a value was executed, or litter is left"; return 1; fi
+	if [ -e pwned ] ||
+		[ -n "$(find "$work" \( -name pwned -o -name '.mvm-new-*' \) -print -quit)" ]; then
+		echo "a value was executed, or litter is left"
+		return 1
+	fi
 }
 
 # The recorder stands for QEMU, and there are neither taps nor virtiofsds.
@@ -126,8 +146,9 @@ check_named() { # PLAN RUNNER
 	return $status
 }
 
-# Runs virtiofsd-run with the help texts of a daemon and a recorder instead of mvm-host; what it says and starts is printed. The host is a small
-# one: two CPUs, and every directory on ZFS, for the group 16 to write to.
+# Runs virtiofsd-run with the help texts of a daemon and a recorder instead of mvm-host; what it
+# says and starts is printed. The host is a small one: two CPUs, and every directory on ZFS, for the
+# group 16 to write to.
 serve_case() { # NAME KIND USER PLAN
 	local runner=$work/$1 tools=$work/tools state=$work/state/$1-serve
 	mkdir -p "$tools" "$state"
@@ -136,7 +157,8 @@ serve_case() { # NAME KIND USER PLAN
 	printf '#!/bin/sh\ncat "${0%%/*}/help"\n' >"$tools/virtiofsd"
 	printf '#!/bin/sh\necho 2\n' >"$tools/nproc"
 	# shellcheck disable=SC2016
-	printf '#!/bin/sh\ncase $1 in -f) echo 2fc12fc1 ;; *) echo 0 16 1775 ;; esac\n' >"$tools/stat"
+	printf '#!/bin/sh\ncase $1 in -f) echo 2fc12fc1 ;; *) echo 0 16 1775 ;; esac\n' \
+		>"$tools/stat"
 	printf '#!/bin/sh\necho %s\n' "$3" >"$tools/id"
 	rm -f "$runner/libexec/mvm-host"
 	# shellcheck disable=SC2016
@@ -181,10 +203,12 @@ test_case() { # DIRECTORY
 		result 1 "case $name: plan"
 		return
 	fi
-	jq -f tests/golden/lib/given.jq --slurpfile defaults "$work/defaults-here.json" "$work/plan-$name.json" |
+	jq -f tests/golden/lib/given.jq --slurpfile defaults "$work/defaults-here.json" \
+		"$work/plan-$name.json" |
 		normalise >"$work/plan.json"
 	compare "$1/plan.json" "$work/plan.json" || status=1
-	if ! "$mvmbuild" -q --no-cache "$work/vm.yaml" "${common[@]}" "${args[@]}" -o "$work/$name" >/dev/null 2>"$work/err"; then
+	if ! "$mvmbuild" -q --no-cache "$work/vm.yaml" "${common[@]}" "${args[@]}" \
+		-o "$work/$name" >/dev/null 2>"$work/err"; then
 		cat "$work/err"
 		result 1 "case $name: build"
 		return
@@ -197,12 +221,14 @@ test_case() { # DIRECTORY
 	done
 	diff <(ls "$work/$name/bin") <(ls "$1/bin") || status=1
 	check_named "$work/plan-$name.json" "$work/$name" || status=1
-	if [ -x "$work/$name/bin/microvm-shutdown" ] && ! (cd "$work/state" && "$work/$name/bin/microvm-shutdown"); then
+	if [ -x "$work/$name/bin/microvm-shutdown" ] &&
+		! (cd "$work/state" && "$work/$name/bin/microvm-shutdown"); then
 		echo "microvm-shutdown fails though no VM is running"
 		status=1
 	fi
 	result $status "case $name"
-	if [ -x "$work/$name/bin/virtiofsd-run" ] && jq -e 'all(.description.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null; then
+	if [ -x "$work/$name/bin/virtiofsd-run" ] &&
+		jq -e 'all(.description.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null; then
 		serve_cases "${1%/}" "$name" "$work/plan-$name.json"
 		result $? "case $name: virtiofsds"
 	fi

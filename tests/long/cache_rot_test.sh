@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A cache that rots: a thousand damages at random places, and not one wrong image. The cache is the own one, in the boot in which it was filled and in
-# others, or one that others fill; the image is a squashfs or an erofs, its blocks are copied or shared (on an XFS and a btrfs in files).
+# A cache that rots: a thousand damages at random places, and not one wrong image. The cache is the
+# own one, in the boot in which it was filled and in others, or one that others fill; the image is a
+# squashfs or an erofs, its blocks are copied or shared (on an XFS and a btrfs in files).
 #   TRIES=125   damages of each kind of cache and image     SEED=1   of their choice
 # shellcheck disable=SC2317 # functions that check calls
 set -u
@@ -24,7 +25,8 @@ unmount() { mountpoint -q "$mounted" && umount "$mounted"; }
 at_end=unmount
 RANDOM=${SEED:-1}
 
-# Small paths of less than a page and of more, links, directories; large ones that share content, compress and do not.
+# Small paths of less than a page and of more, links, directories; large ones that share content,
+# compress and do not.
 cat >"$test_dir/vm.nix" <<'EOF2'
 { busyboxProgram }:
 let
@@ -48,7 +50,8 @@ echo '{hostName: rot}' >"$test_dir/vm.yaml"
 
 build() { # OUTPUT [ARGUMENT]...
 	rm -rf "$1"
-	timeout 1200 "$MVMBUILD" -v --progress plain "$test_dir/vm.yaml" --no-sync --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
+	timeout 1200 "$MVMBUILD" -v --progress plain "$test_dir/vm.yaml" --no-sync \
+		--set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
 		--set storeDiskType="$type" -o "$@" >"$log" 2>&1 </dev/null
 }
 below() { echo $(((RANDOM << 30 | RANDOM << 15 | RANDOM) % $1)); }
@@ -63,23 +66,27 @@ flip() { # FILE PLACE
 	local byte
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
 	# shellcheck disable=SC2059 # an octal escape
-	printf "\\$(printf %o $((byte ^ 1 << $(below 8))))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+	printf "\\$(printf %o $((byte ^ 1 << $(below 8))))" | dd of="$1" bs=1 seek="$2" \
+		conv=notrunc status=none
 }
 
-# damage CACHE: does something to one of its files; says what in $what. Where a disk would leave the times and the mode, they stay.
+# damage CACHE: does something to one of its files; says what in $what. Where a disk would leave the
+# times and the mode, they stay.
 damage() {
 	local files file size kind
 	mapfile -t files < <(find "$1" -mindepth 2 -type f ! -path "$1/tmp/*" | LC_ALL=C sort)
 	pick "${files[@]}"
 	file=$picked size=$(stat -c %s "$picked")
-	pick flip flip flip flip flip flip flip flip end end end end zero zero cut page longer empty huge swap link fifo directory full twin unreadable
+	pick flip flip flip flip flip flip flip flip end end end end zero zero cut page longer \
+		empty huge swap link fifo directory full twin unreadable
 	kind=$picked what="$picked of ${file#"$1"/}, $size bytes"
 	cp -a --attributes-only "$file" "$test_dir/times"
 	chmod u+w "$file"
 	case $kind in
 	flip) flip "$file" "$(below "$size")" ;;
 	end) flip "$file" $((size - 1 - $(below $((size < 700 ? size : 700))))) ;;
-	zero) dd if=/dev/zero of="$file" bs=1 count=4096 seek="$(below "$size")" conv=notrunc status=none && truncate -s "$size" "$file" ;;
+	zero) dd if=/dev/zero of="$file" bs=1 count=4096 seek="$(below "$size")" conv=notrunc \
+		status=none && truncate -s "$size" "$file" ;;
 	cut) truncate -s "$(below "$size")" "$file" ;;
 	page) truncate -s $((size / 4096 * 4096)) "$file" ;;
 	longer) head -c 4096 /dev/urandom >>"$file" ;;
@@ -87,7 +94,8 @@ damage() {
 	huge) truncate -s 1T "$file" ;;
 	swap)
 		pick "${files[@]}"
-		mv "$file" "$file.t" && { [ ! -e "$picked" ] || mv "$picked" "$file"; } && mv "$file.t" "$picked"
+		mv "$file" "$file.t" && { [ ! -e "$picked" ] || mv "$picked" "$file"; } &&
+			mv "$file.t" "$picked"
 		;;
 	link) mv "$file" "$test_dir/elsewhere" && ln -s "$test_dir/elsewhere" "$file" ;;
 	fifo) rm "$file" && mkfifo "$file" ;;
@@ -99,11 +107,14 @@ damage() {
 		;;
 	unreadable) chmod 0 "$file" ;;
 	esac
-	[ ! -f "$file" ] || [ -L "$file" ] || [ "$kind" = unreadable ] || { chmod --reference "$test_dir/times" "$file" && touch -r "$test_dir/times" "$file"; }
+	[ ! -f "$file" ] || [ -L "$file" ] || [ "$kind" = unreadable ] ||
+		{ chmod --reference "$test_dir/times" "$file" && touch -r "$test_dir/times" \
+		"$file"; }
 	rm -f "$test_dir/times"
 }
 
-# try FOLDER WHOSE: one damage of a copy of the cache FOLDER/whole. What is wrong is told, and false.
+# try FOLDER WHOSE: one damage of a copy of the cache FOLDER/whole. What is wrong is told, and
+# false.
 try() {
 	local cache=$1/cache with what again packed sum said
 	rm -rf "$cache" "$1/own"
@@ -116,7 +127,8 @@ try() {
 		return 1
 	fi
 	sum=$(sha256sum <"$1/out/share/microvm/stage1.$type")
-	packed=$(grep -oE '[0-9]+ store paths packed' "$log") packed=${packed%% *} said=$(grep -cE 'warning: .*(was damaged|is not a regular file|cannot be read)' "$log")
+	packed=$(grep -oE '[0-9]+ store paths packed' "$log") packed=${packed%% *} \
+		said=$(grep -cE 'warning: .*(was damaged|is not a regular file|cannot be read)' "$log")
 	if [ "$sum" != "$good" ]; then
 		echo "# $type, $2: $what: a wrong image"
 		return 1
@@ -132,7 +144,8 @@ try() {
 	fi
 	[ "$2" = own ] || return 0
 	build "$1/out" "${with[@]}" && again=$(grep -oE '[0-9]+ store paths packed' "$log")
-	if [ "${again%% *}" != 0 ] || grep -q 'warning:' "$log" || [ "$(sha256sum <"$1/out/share/microvm/stage1.$type")" != "$good" ]; then
+	if [ "${again%% *}" != 0 ] || grep -q 'warning:' "$log" ||
+		[ "$(sha256sum <"$1/out/share/microvm/stage1.$type")" != "$good" ]; then
 		echo "# $type, $2: $what: not as it should be after it: $(tail -n 2 "$log")"
 		return 1
 	fi
@@ -151,7 +164,8 @@ campaign() {
 		if [ -n "${MVM_TEST_MOUNTS:-}" ] && [ $((i % 2)) = 1 ]; then
 			# In every second one the machine was started again meanwhile.
 			printf '%08d-1111-4111-8111-111111111111\n' "$i" >"$test_dir/boot_id"
-			mount --bind "$test_dir/boot_id" "$boot_id" && try "$1" "$2" || wrong=$((wrong + 1))
+			mount --bind "$test_dir/boot_id" "$boot_id" && try "$1" "$2" ||
+				wrong=$((wrong + 1))
 			umount "$boot_id"
 		else
 			try "$1" "$2" || wrong=$((wrong + 1))
@@ -166,14 +180,17 @@ campaign() {
 mount_new() { # FS TITLE
 	rm -f "$test_dir/$1.img"
 	truncate -s 1G "$test_dir/$1.img"
-	[ -n "${MVM_TEST_MOUNTS:-}" ] && "mkfs.$1" -q "$test_dir/$1.img" >"$log" 2>&1 && mount -o loop "$test_dir/$1.img" "$mounted" 2>"$log" && return
+	[ -n "${MVM_TEST_MOUNTS:-}" ] && "mkfs.$1" -q "$test_dir/$1.img" >"$log" 2>&1 &&
+		mount -o loop "$test_dir/$1.img" "$mounted" 2>"$log" && return
 	skip "$2" "a file with $1 cannot be mounted: $(head -n 1 "$log")"
 	return 1
 }
 
-# A byte of an object rots on the disk, below the file system, of which nothing is in memory: btrfs notices it itself, others do not.
+# A byte of an object rots on the disk, below the file system, of which nothing is in memory: btrfs
+# notices it itself, others do not.
 below_the_file_system() { # FS
-	local cache=$mounted/cache image=$mounted/out/share/microvm/stage1.$type title="$type, on a disk with $1 that rots" object pattern place places good
+	local cache=$mounted/cache image=$mounted/out/share/microvm/stage1.$type \
+		title="$type, on a disk with $1 that rots" object pattern place places good
 	mount_new "$1" "$title" || return
 	check "$title: a first build succeeds" build "$mounted/out" --cache "$cache"
 	good=$(sha256sum <"$image")
@@ -181,15 +198,18 @@ below_the_file_system() { # FS
 	pattern=$(od -An -v -tx1 -j 100000 -N 24 "$object" | tr -d ' \n' | sed 's/../\\x&/g')
 	rm -r "$mounted/out"
 	unmount
-	mapfile -t places < <(LC_ALL=C grep -obUaP -e "$pattern" "$test_dir/$1.img" | cut -d : -f 1) # a removed image has it, too
+	# a removed image has it, too
+	mapfile -t places < <(LC_ALL=C grep -obUaP -e "$pattern" "$test_dir/$1.img" | cut -d : -f 1)
 	for place in "${places[@]}"; do flip "$test_dir/$1.img" "$place"; done
 	check "$title: a byte of an object was changed" test "${#places[@]}" -gt 0
 	mount -o loop "$test_dir/$1.img" "$mounted"
 	check "$title: the next build succeeds" build "$mounted/out" --cache "$cache"
-	expect "$title: the build warns of the damaged object" "$log" "warning: $object (was damaged|cannot be read \(Input/output error\)): its store path is packed anew"
+	expect "$title: the build warns of the damaged object" "$log" \
+		"warning: $object (was damaged|cannot be read \(Input/output error\)): its store path is packed anew"
 	unmount
 	mount -o loop "$test_dir/$1.img" "$mounted"
-	check "$title: the image, read from the disk, is right" test "$(sha256sum <"$image")" = "$good"
+	check "$title: the image, read from the disk, is right" \
+		test "$(sha256sum <"$image")" = "$good"
 	check "$title: the build after that succeeds" build "$mounted/out" --cache "$cache"
 	expect "$title: that build finds no damage" "$log" '0 store paths packed'
 	check "$title: that image is right too" test "$(sha256sum <"$image")" = "$good"

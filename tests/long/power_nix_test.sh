@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The power is cut at any time of what a guest with a writable Nix store does: it builds for the first time, it is updated to another closure, it collects
-# its garbage. After each cut the store is looked at as the next boot would have it, by this machine's Nix.
+# The power is cut at any time of what a guest with a writable Nix store does: it builds for the
+# first time, it is updated to another closure, it collects its garbage. After each cut the store is
+# looked at as the next boot would have it, by this machine's Nix.
 # shellcheck disable=SC2317,SC2154,SC2034 # power.sh calls the functions
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -21,7 +22,8 @@ nix_stage_nix "$test_dir/nix-files"
 top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
 data_path=$(nix_build "$top/tests/demo/demo.nix" data) || exit 1
 text() { nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$1\" \"$2\"" | tr -d '"'; }
-lib=$(text lib 1) && app=$(text app "\${builtins.storePath $lib}") && other=$(text other 2) || exit 1
+lib=$(text lib 1) && app=$(text app "\${builtins.storePath $lib}") && other=$(text other 2) ||
+	exit 1
 cp "$(dirname "$mvmbuild")/mvm-nix-db" "$world/bin/"
 
 # ---- two closures of one VM; of each what its first stage has: the seed of the database ----
@@ -37,18 +39,22 @@ vm_of() { # NAME STORE PATH...
 	local file name
 	mkdir -p "$test_dir/initrd-$1" "$world/seed/$1" "$world/low-$1"
 	bsdtar -xf "$test_dir/$1/share/microvm/initrd" -C "$test_dir/initrd-$1"
-	sed -n 's#^file \(mvm/files/[0-9]*\) .*/\(db.sqlite\|schema\|id\) .*#\1 \2#p' "$test_dir/initrd-$1/mvm/plan" | while read -r file name; do
+	sed -n 's#^file \(mvm/files/[0-9]*\) .*/\(db.sqlite\|schema\|id\) .*#\1 \2#p' \
+		"$test_dir/initrd-$1/mvm/plan" | while read -r file name
+	do
 		cp "$test_dir/initrd-$1/$file" "$world/seed/$1/$name"
 	done
 	cp "$test_dir/$1/share/microvm/stage1.squashfs" "$world/low-$1.squashfs"
 }
 vm_of first "$data_path" "$app"
 vm_of second "$data_path" "$other"
-check "the images' databases are found" test -s "$world/seed/first/id" -a -s "$world/seed/second/db.sqlite"
+check "the images' databases are found" \
+	test -s "$world/seed/first/id" -a -s "$world/seed/second/db.sqlite"
 
 # From where a scene starts: as new, and after a boot that left a root and garbage.
 mkdir "$test_dir/starts"
-tar -xzf "$test_dir/first/share/microvm/volumes/0.tar.gz" -C "$test_dir/starts" && mv "$test_dir/starts/image" "$test_dir/starts/new"
+tar -xzf "$test_dir/first/share/microvm/volumes/0.tar.gz" -C "$test_dir/starts" &&
+	mv "$test_dir/starts/image" "$test_dir/starts/new"
 as_new() { rm -f rw.img && cp --sparse=always "$test_dir/starts/new" rw.img; }
 vm_before=as_new
 boot first '^BEGIN ' mvm.test=add,keep,build mvm.text=one

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The power is cut at any time of what a host does: nothing that was there before is lost, what is new is there as a whole or not at all, and what had
-# returned is there. power.sh says how.
+# The power is cut at any time of what a host does: nothing that was there before is lost, what is
+# new is there as a whole or not at all, and what had returned is there. power.sh says how.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../e2e/lib/guest.sh"
@@ -33,7 +33,8 @@ mapfile -t paths < <(nix-store -qR "$demo" "$one" "$two" "$both" | sort -u)
 nix-store --dump-db "${paths[@]}" >"$world/registration"
 describe() { # NAME MIB-OF-MEMORY STORE-PATH... ; further lines on standard input
 	{
-		printf '%s\n' "hostName: $1" "toplevel: $demo" "storeDir: $NIX_STORE_DIR" "closure: $world/registration" "kernel: $world/kernel" "mem: $2" \
+		printf '%s\n' "hostName: $1" "toplevel: $demo" "storeDir: $NIX_STORE_DIR" \
+			"closure: $world/registration" "kernel: $world/kernel" "mem: $2" \
 			"qemu: {package: $world/fake}" "storePaths: [$(printf '%s, ' "${@:3}")]"
 		cat
 	} >"$world/$1.yaml"
@@ -56,10 +57,12 @@ host() { # NAME VM...
 		printf 'stateDir: %s/vms\nuser: root\ngroup: root\nvms:\n' "$world"
 		printf '%s\n' "${@:2}"
 	} >"$world/host-$1.yaml"
-	"$mvmbuild" -q --no-cache host "$world/host-$1.yaml" -o "$world/ref/host-$1" >/dev/null || exit 1
+	"$mvmbuild" -q --no-cache host "$world/host-$1.yaml" -o "$world/ref/host-$1" >/dev/null ||
+		exit 1
 }
 host one "  same: {source: $world/old.yaml}" "  changed: {source: $world/old.yaml}"
-host two "  same: {source: $world/old.yaml}" "  changed: {source: $world/new.yaml}" "  new: {source: $world/new.yaml}"
+host two "  same: {source: $world/old.yaml}" "  changed: {source: $world/new.yaml}" \
+	"  new: {source: $world/new.yaml}"
 
 scene build 100
 scene build_no_sync 60

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest of another architecture: Debian's arm64 kernel under QEMU's emulation, with our first stage for aarch64.
+# A guest of another architecture: Debian's arm64 kernel under QEMU's emulation, with our first
+# stage for aarch64.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -10,7 +11,8 @@ mvmbuild=${MVMBUILD:-$top/build/mvmbuild}
 
 [ "$(uname -m)" = x86_64 ] || skip_all "is for x86_64 machines"
 need_programs nix-build qemu-system-aarch64 busybox
-grep -aq mvm-init-aarch64 "$mvmbuild" || skip_all "this mvmbuild was built without aarch64-linux-gnu-gcc"
+grep -aq mvm-init-aarch64 "$mvmbuild" ||
+	skip_all "this mvmbuild was built without aarch64-linux-gnu-gcc"
 kernel=$("$top/tests/e2e/lib/kernel.sh" cloud-arm64) || skip_all "apt has no arm64 kernel"
 
 nix_env_setup "$test_dir/nix"
@@ -37,7 +39,8 @@ vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
 check "the aarch64 VM ends by itself with status 0" test $? = 0
 expect "the guest's machine is aarch64" "$console" '^aarch64: machine aarch64'
 expect "the aarch64 guest has its two store paths" "$console" '^aarch64: store 2 paths'
-expect "the store disk is mounted through its hash tree" "$console" '^aarch64: mount .*/store squashfs ro from /dev/mapper/store$'
+expect "the store disk is mounted through its hash tree" \
+	"$console" '^aarch64: mount .*/store squashfs ro from /dev/mapper/store$'
 expect "the aarch64 guest mounts its volume" "$console" '^aarch64: mount /data ext4 rw'
 expect "the aarch64 guest runs to its end" "$console" '^aarch64: done'
 
@@ -47,5 +50,6 @@ expect "the volume keeps what an aarch64 guest wrote" "$console" '^aarch64: boot
 # Debian's arm64 kernels have no pvpanic: to QEMU it is a reboot.
 MICROVM_KERNEL_PARAMS=init=/no/init vm_run 60 "$console" '^stage1: giving up' runner/bin/microvm-run
 check "an aarch64 guest that cannot boot ends by itself" test $? = 0
-expect "its console says that the init cannot be started" "$console" '^stage1: FAILED: cannot start the init /no/init'
+expect "its console says that the init cannot be started" \
+	"$console" '^stage1: FAILED: cannot start the init /no/init'
 finish

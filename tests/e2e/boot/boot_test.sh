@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What a guest sees of the machine that its description asks for, on both of QEMU's machines, and that the VM's parts work.
+# What a guest sees of the machine that its description asks for, on both of QEMU's machines, and
+# that the VM's parts work.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -49,32 +50,40 @@ check "$name: the VM ends with status 0" test $? = 0
 sees "one CPU" 'cpus 1'
 sees "devices on virtio-mmio" 'device mmio .*'
 sees_no "no device on PCI" 'device pci .*'
-for driver in virtio_blk virtio_net virtio_balloon virtio_rng; do sees "$driver" "device mmio $driver"; done
+for driver in virtio_blk virtio_net virtio_balloon virtio_rng; do
+	sees "$driver" "device mmio $driver"
+done
 sees_no "no device without a driver" 'device mmio '
 sees "the random number device as a source" 'rng virtio_rng.0'
 sees "the interface with its hardware address" 'interface eth0 02:00:00:00:00:77'
 sees "the credential" 'credential token the secret'
 sees "the store disk as read-only" 'disk mvm-store 1 .*'
-sees "the machine id as a parameter" 'parameters .* systemd.machine_id=8f3a2b1c0d4e4f5a9b6c7d8e9f0a1b2c .*'
+sees "the machine id as a parameter" \
+	'parameters .* systemd.machine_id=8f3a2b1c0d4e4f5a9b6c7d8e9f0a1b2c .*'
 sees "the volume with its size" 'disk the-data 0 16384 KiB'
 sees "the parameter of this start" 'parameters .* probe.said=yes .*'
 sees "its own end" 'done'
 
 name=q35
-{ everything q35 | sed 's/^mem:.*/mem: 256\nvcpu: 2\nhotplugMem: 128\nhotpluggedMem: 64/'; } | compile q35 "$probe" || finish
+{ everything q35 | sed 's/^mem:.*/mem: 256\nvcpu: 2\nhotplugMem: 128\nhotpluggedMem: 64/'; } |
+	compile q35 "$probe" || finish
 boot q35 '^probe: '
 check "$name: the VM ends with status 0" test "$status" = 0
 sees "two CPUs" 'cpus 2'
-for driver in virtio_blk virtio_net virtio_balloon virtio_rng virtio_mem; do sees "$driver" "device pci $driver"; done
+for driver in virtio_blk virtio_net virtio_balloon virtio_rng virtio_mem; do
+	sees "$driver" "device pci $driver"
+done
 sees_no "no device without a driver" 'device pci '
 sees "hotplugged memory" 'hotplugged 1'
-sees_no "no parameter with the machine id, as there is an SMBIOS" 'parameters .*systemd.machine_id=.*'
+sees_no "no parameter with the machine id, as there is an SMBIOS" \
+	'parameters .*systemd.machine_id=.*'
 sees "the machine id in the SMBIOS" 'uuid 8f3a2b1c-0d4e-4f5a-9b6c-7d8e9f0a1b2c'
 sees "the credential" 'credential token the secret'
 sees "the volume with its size" 'disk the-data 0 16384 KiB'
 sees "its own end" 'done'
 
-# A bus on the small machine, another CPU, another user, arguments of one's own, and every way to add code.
+# A bus on the small machine, another CPU, another user, arguments of one's own, and every way to
+# add code.
 name=port
 {
 	cat <<E2
@@ -100,24 +109,28 @@ if [ "$(id -u)" = 0 ]; then chown -R nobody "$test_dir/state"; fi
 boot_start "odd, dir/port" probe.do=free
 vm_wait_for '^probe: free'
 if [ "$(id -u)" = 0 ]; then
-	check "$name: QEMU runs as the user of the description" test "$(ps -o user= -p "$(cat vm.pid)")" = nobody
+	check "$name: QEMU runs as the user of the description" \
+		test "$(ps -o user= -p "$(cat vm.pid)")" = nobody
 else
 	skip "$name: QEMU runs as the user of the description" "not root"
 fi
 check "$name: seccomp is on" grep -q '^Seccomp:.*2' "/proc/$(cat vm.pid)/status"
 check "$name: the process has the VM's name" grep -qz '^microvm@vm$' "/proc/$(cat vm.pid)/cmdline"
-check "$name: microvm-shutdown works in a directory with a comma" env MICROVM_SHUTDOWN_SECONDS=120 "$test_dir/odd, dir/port/bin/microvm-shutdown"
+check "$name: microvm-shutdown works in a directory with a comma" \
+	env MICROVM_SHUTDOWN_SECONDS=120 "$test_dir/odd, dir/port/bin/microvm-shutdown"
 vm_wait
 boot "odd, dir/port" '^probe: ' mvm.debug=1
 check "$name: the VM ends with status 0" test "$status" = 0
-expect "$name: preStart runs in the state directory" "$console" "^from preStart, in $test_dir/state\$"
+expect "$name: preStart runs in the state directory" \
+	"$console" "^from preStart, in $test_dir/state\$"
 started=$(sed -n 's/^stage1: \([0-9]*\) ms: the first stage started.*/\1/p' "$console")
 ended=$(sed -n 's/^stage1: \([0-9]*\) ms: handing over.*/\1/p' "$console")
 check "$name: stage 1 takes less than 30 s" test $((ended - started)) -lt 30000
 echo "# first stage: $(stat -c %s "$test_dir/odd, dir/port/share/microvm/initrd") bytes, $((ended - started)) ms"
 sees "two CPUs" 'cpus 2'
 sees "the model of CPU" 'model .*Nehalem.*'
-check "$name: the guest sees two random number devices" test "$(grep -c '^probe: device pci virtio_rng$' "$console")" = 2
+check "$name: the guest sees two random number devices" \
+	test "$(grep -c '^probe: device pci virtio_rng$' "$console")" = 2
 sees "its own end" 'done'
 
 finish

@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A VM whose memory is huge pages: with too few of them microvm-check and microvm-run say how many are needed, how many are free and how to reserve
-# them; with enough of them the guest boots.
+# A VM whose memory is huge pages: with too few of them microvm-check and microvm-run say how many
+# are needed, how many are free and how to reserve them; with enough of them the guest boots.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
 need_root
 pool=/sys/kernel/mm/hugepages/hugepages-2048kB
 [ -w "$pool/nr_hugepages" ] || skip_all "huge pages cannot be reserved here"
-[ "$(sed -n 's/^Hugepagesize: *\([0-9]*\) kB/\1/p' /proc/meminfo)" = 2048 ] || skip_all "the huge pages of this kernel are not of 2 MiB"
+[ "$(sed -n 's/^Hugepagesize: *\([0-9]*\) kB/\1/p' /proc/meminfo)" = 2048 ] ||
+	skip_all "the huge pages of this kernel are not of 2 MiB"
 guest_setup
 probe=$(guest_build probe-guest) || exit 1
 log=$test_dir/log
@@ -16,7 +17,9 @@ before=$(cat "$pool/nr_hugepages")
 # shellcheck disable=SC2317 # lib.sh calls it
 give_back() { echo "$before" >"$pool/nr_hugepages"; }
 at_end=give_back
-free() { echo $(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") + $(cat "$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages"))); }
+free() {
+	echo $(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") + $(cat "$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
+}
 [ "$(free)" -lt 64 ] || skip_all "others have huge pages here, or get them at any time"
 
 { echo 'mem: 128' && echo 'hugepageMem: true' && fast_kernel; } | compile pages "$probe" || finish
@@ -38,11 +41,13 @@ boot pages '^probe: '
 check "a guest boots with huge pages" test "$status" = 0
 expect "the guest with huge pages runs to its end" "$console" '^probe: done'
 
-{ echo 'hypervisor: kvmtool' && echo 'mem: 64' && echo 'hugepageMem: true' && echo "kernel: $kernel"; } | compile hugetlbfs "$probe" || finish
+{ echo 'hypervisor: kvmtool' && echo 'mem: 64' && echo 'hugepageMem: true' &&
+	echo "kernel: $kernel"; } | compile hugetlbfs "$probe" || finish
 if [ -e /dev/hugepages ]; then
 	skip "a hugetlbfs that is missing is named" "there is one"
 else
 	"$test_dir/hugetlbfs/bin/microvm-check" >"$log" 2>&1 </dev/null
-	expect "a hugetlbfs that is missing is named" "$log" 'there is no hugetlbfs on /dev/hugepages'
+	expect "a hugetlbfs that is missing is named" \
+		"$log" 'there is no hugetlbfs on /dev/hugepages'
 fi
 finish

@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A system in NixOS's shape, of which the description says nothing but the toplevel: what is derived from its files, and from its bootspec alone;
-# first stages of other makes; and that NixOS's second stage finds what it takes for granted.
+# A system in NixOS's shape, of which the description says nothing but the toplevel: what is derived
+# from its files, and from its bootspec alone; first stages of other makes; and that NixOS's second
+# stage finds what it takes for granted.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
 guest_setup
 shaped() { # ATTRIBUTE [ARGUMENT of nix-build]...
-	nix_build "$top/tests/e2e/lib/nix/nixos-shape.nix" "$1" --argstr kernelPackage "$kernel" "${@:2}"
+	nix_build "$top/tests/e2e/lib/nix/nixos-shape.nix" "$1" --argstr kernelPackage "$kernel" \
+		"${@:2}"
 }
 bootspec=$(shaped toplevel --argstr bootspecOnly yes) || exit 1
 system=$(shaped toplevel) || exit 1
@@ -18,8 +20,10 @@ initrd=$(shaped initrd) || exit 1
 # well: the guest's checks are all fine.
 well() {
 	check "$name: the guest ends with status 0" test "$status" = 0
-	expect "$name: NixOS's second stage finds everything that it expects" "$console" '^nixos: done, 0 failures'
-	check "$name: the second stage made all of its checks" test "$(grep -c '^nixos: ok' "$console")" -ge 18
+	expect "$name: NixOS's second stage finds everything that it expects" \
+		"$console" '^nixos: done, 0 failures'
+	check "$name: the second stage made all of its checks" \
+		test "$(grep -c '^nixos: ok' "$console")" -ge 18
 }
 run_has() { expect "$name: $1" "$test_dir/$name/bin/microvm-run" "$2"; }
 
@@ -64,6 +68,7 @@ rm "$test_dir/my-initrd"
 boot given '^nixos: '
 well
 expect "$name: the initrd of the description boots" "$console" '^guest-initrd: started'
-expect "$name: a kernel parameter with a blank stays one" "$console" 'Command line: .* one\.more="a b"'
+expect "$name: a kernel parameter with a blank stays one" \
+	"$console" 'Command line: .* one\.more="a b"'
 
 finish

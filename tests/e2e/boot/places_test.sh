@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# As many devices as QEMU's default machine has places for, and the longest name of a credential: what is built starts, and the guest sees all of it.
+# As many devices as QEMU's default machine has places for, and the longest name of a credential:
+# what is built starts, and the guest sees all of it.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -20,10 +21,14 @@ description() {
 description 21 | compile most "$probe" || finish
 boot most '^probe: '
 check "a guest with 23 devices ends with status 0" test "$status" = 0
-check "the guest sees all of its 21 volumes" test "$(grep -c '^probe: disk serial-' "$console")" = 21
-expect "the guest sees a credential with the longest name" "$console" '^probe: credential a-name-of-twenty-eight-bytes secret$'
+check "the guest sees all of its 21 volumes" \
+	test "$(grep -c '^probe: disk serial-' "$console")" = 21
+expect "the guest sees a credential with the longest name" \
+	"$console" '^probe: credential a-name-of-twenty-eight-bytes secret$'
 description 22 >"$test_dir/more.yaml"
-"$mvmbuild" plan "$test_dir/more.yaml" --set hostName=vm --set toplevel="$probe" --set storeDir="$NIX_STORE_DIR" >"$test_dir/log" 2>&1
+"$mvmbuild" plan "$test_dir/more.yaml" --set hostName=vm --set toplevel="$probe" \
+	--set storeDir="$NIX_STORE_DIR" >"$test_dir/log" 2>&1
 check "a 24th device is refused" test $? = 3
-expect "the message has both numbers" "$test_dir/log" "error: QEMU's machine microvm has places for 23 devices, and here are 24"
+expect "the message has both numbers" \
+	"$test_dir/log" "error: QEMU's machine microvm has places for 23 devices, and here are 24"
 finish

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The ends of a VM: guests that listen to the power button, to Ctrl-Alt-Del, to nothing; a VM that is killed, started twice, or not there.
-# And what else is done to a running VM.
+# The ends of a VM: guests that listen to the power button, to Ctrl-Alt-Del, to nothing; a VM that
+# is killed, started twice, or not there. And what else is done to a running VM.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,12 +10,14 @@ guest_setup
 probe=$(guest_build probe-guest) || exit 1
 log=$test_dir/log
 
-# said DESCRIPTION STATUS REGEX COMMAND...: its exit status, and a line of what it says; '': it says nothing.
+# said DESCRIPTION STATUS REGEX COMMAND...: its exit status, and a line of what it says; '': it says
+# nothing.
 said() {
 	local description=$1 wanted=$2 regex=$3 found=0
 	shift 3
 	"$@" >"$log" 2>&1 || found=$?
-	if [ "$found" = "$wanted" ] && if [ -n "$regex" ]; then grep -Eq -e "$regex" "$log"; else [ ! -s "$log" ]; fi; then
+	if [ "$found" = "$wanted" ] && if [ -n "$regex" ]; then grep -Eq -e "$regex" \
+		"$log"; else [ ! -s "$log" ]; fi; then
 		ok "$description"
 	else
 		not_ok "$description (status $found, wanted $wanted and: $regex)" "$log"
@@ -63,13 +65,20 @@ keys=$test_dir/keys/bin
 # No VM.
 said "microvm-shutdown succeeds when no VM runs" 0 '' "$button/microvm-shutdown"
 said "microvm-balloon fails when no VM runs" 1 'no VM runs here' "$button/microvm-balloon" 64
-said "microvm-check finds a VM ready that can start" 0 '^microvm-check: ready$' "$button/microvm-check"
-said "microvm-check fails for a VM that cannot start and names the credential" 1 'the credential .*no-token is missing' "$test_dir/lacking/bin/microvm-check"
-expect "microvm-check names the hypervisor that is missing" "$log" '/no/qemu/bin/qemu-system-x86_64 is not installed'
-expect "microvm-check names the volume that is not created and missing" "$log" 'the volume no.img is missing'
-expect "microvm-check names the volume whose directory is missing" "$log" 'there is no directory no for the volume no/data.img'
+said "microvm-check finds a VM ready that can start" \
+	0 '^microvm-check: ready$' "$button/microvm-check"
+said "microvm-check fails for a VM that cannot start and names the credential" \
+	1 'the credential .*no-token is missing' "$test_dir/lacking/bin/microvm-check"
+expect "microvm-check names the hypervisor that is missing" \
+	"$log" '/no/qemu/bin/qemu-system-x86_64 is not installed'
+expect "microvm-check names the volume that is not created and missing" \
+	"$log" 'the volume no.img is missing'
+expect "microvm-check names the volume whose directory is missing" \
+	"$log" 'there is no directory no for the volume no/data.img'
 expect_no "microvm-check names nothing else" "$log" 'ready|vmlinux'
-said "microvm-run names the first thing that is missing" 1 '^microvm-run: vm: /no/qemu/bin/qemu-system-x86_64 is not installed' "$test_dir/lacking/bin/microvm-run"
+said "microvm-run names the first thing that is missing" 1 \
+	'^microvm-run: vm: /no/qemu/bin/qemu-system-x86_64 is not installed' \
+	"$test_dir/lacking/bin/microvm-run"
 
 # Nothing helps: the power is cut.
 boot_start button probe.do=deaf
@@ -78,16 +87,21 @@ before=$(free_memory)
 said "the balloon takes memory" 0 '^96$' "$button/microvm-balloon" 96
 # shellcheck disable=SC2317 # wait_while_alive calls it
 memory_is_taken() { [ "$(free_memory)" -lt $((before - 60000)) ]; }
-check "the balloon took memory from the guest, which had $before KiB free" wait_while_alive "$vm_pid" memory_is_taken
+check "the balloon took memory from the guest, which had $before KiB free" \
+	wait_while_alive "$vm_pid" memory_is_taken
 said "the balloon gives the memory back" 0 '^0$' "$button/microvm-balloon" 0
-said "the balloon refuses more memory than the VM has" 2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
-said "a second start of a running VM is refused" 1 '^microvm-run: vm: the VM runs already, with the socket vm.sock$' "$button/microvm-run"
+said "the balloon refuses more memory than the VM has" \
+	2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
+said "a second start of a running VM is refused" \
+	1 '^microvm-run: vm: the VM runs already, with the socket vm.sock$' "$button/microvm-run"
 said "microvm-check says that the VM runs" 1 'the VM runs already' "$button/microvm-check"
-said "a guest that ignores the request to stop is cut off, status 3" 3 'did not go down within 3 s: cut off' \
+said "a guest that ignores the request to stop is cut off, status 3" \
+	3 'did not go down within 3 s: cut off' \
 	env MICROVM_SHUTDOWN_SECONDS=3 "$button/microvm-shutdown"
 gone "QEMU has ended when a guest was cut off"
 vm_wait
-said "MICROVM_SHUTDOWN_SECONDS must be a number" 2 'SECONDS is a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
+said "MICROVM_SHUTDOWN_SECONDS must be a number" \
+	2 'SECONDS is a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
 
 # Killed: what is left does no harm.
 boot_start keys probe.do=init
@@ -117,7 +131,8 @@ shutdown_null() { MICROVM_SHUTDOWN_SECONDS=300 "$button/microvm-shutdown" </dev/
 since=$SECONDS
 said "the power button stops a guest" 0 '' shutdown_null
 gone "QEMU has ended when the power button stopped the guest"
-check "microvm-shutdown returns long before it would cut the guest off" test $((SECONDS - since)) -lt 200
+check "microvm-shutdown returns long before it would cut the guest off" \
+	test $((SECONDS - since)) -lt 200
 vm_wait
 check "a VM stopped by the power button ends with status 0" test $? = 0
 expect "the guest received the power button" "$console" '^probe: power button'

@@ -8,8 +8,8 @@ need_programs mke2fs
 guest_setup
 probe=$(guest_build probe-guest) || exit 1
 
-# fails DESCRIPTION NAME REGEX [PARAMETER]...: the first stage gives up and says it; of its console, $console, more can be asked. A guest has
-# mvm.wait seconds for a disk to come.
+# fails DESCRIPTION NAME REGEX [PARAMETER]...: the first stage gives up and says it; of its console,
+# $console, more can be asked. A guest has mvm.wait seconds for a disk to come.
 fails() {
 	description=$1
 	boot "$2" '^stage1: giving up' mvm.wait=1 "${@:4}"
@@ -24,22 +24,28 @@ told() { expect "$description: the console adds $1" "$console" "^stage1:   $2"; 
 	fast_kernel
 } | compile vm "$probe" || finish
 
-fails "an init that does not exist" vm 'cannot start the init /no/init: No such file or directory$' init=/no/init
+fails "an init that does not exist" \
+	vm 'cannot start the init /no/init: No such file or directory$' init=/no/init
 told "that the parameter init= names it" 'the kernel parameter init= names it$'
 fails "an init that is a directory" vm "cannot start the init $probe: " init="$probe"
-fails "a program that cannot be executed as init" vm "cannot start the init $NIX_STORE_DIR/.*: (Permission denied|Exec format error)\$" init="$(grep -l -m1 'parameter()' "$NIX_STORE_DIR"/*-library)"
+fails "a program that cannot be executed as init" vm \
+	"cannot start the init $NIX_STORE_DIR/.*: (Permission denied|Exec format error)\$" \
+	init="$(grep -l -m1 'parameter()' "$NIX_STORE_DIR"/*-library)"
 
 head -c 16M /dev/zero >data.img
-fails "a volume without a file system" vm 'cannot mount disk the-data \(/dev/vd.\) \(ext4\) on /data: Invalid argument$'
+fails "a volume without a file system" \
+	vm 'cannot mount disk the-data \(/dev/vd.\) \(ext4\) on /data: Invalid argument$'
 told "the kernel's own message" "kernel: .*(EXT4|ext4).*"
 rm data.img
 boot vm '^probe: '
 check "a new volume boots" test "$status" = 0
 # The superblock's checksum is wrong.
 printf '\xff' | dd of=data.img bs=1 seek=$((1024 + 0x60)) conv=notrunc status=none
-fails "a volume with a broken file system" vm 'cannot mount disk the-data \(/dev/vd.\) \(ext4\) on /data: '
+fails "a volume with a broken file system" \
+	vm 'cannot mount disk the-data \(/dev/vd.\) \(ext4\) on /data: '
 told "the kernel's own message" 'kernel: .*EXT4-fs.*'
-told "which command checks the volume" 'on the host, with the VM stopped, check the volume: e2fsck -fp data.img; or microvm --fsck NAME, for a VM of microvm$'
+told "which command checks the volume" \
+	'on the host, with the VM stopped, check the volume: e2fsck -fp data.img; or microvm --fsck NAME, for a VM of microvm$'
 rm data.img
 
 # The disk of another VM, or none: QEMU's arguments are the runner's.
@@ -47,17 +53,24 @@ sed "s/serial=the-data/serial=other/" "$test_dir/vm/bin/microvm-run" >"$test_dir
 cp -r "$test_dir/vm" "$test_dir/other"
 chmod -R u+w "$test_dir/other"
 cp "$test_dir/run" "$test_dir/other/bin/microvm-run"
-fails "a disk that is missing" other 'cannot mount /data \(ext4\): no disk with serial "the-data" after 1 s$'
+fails "a disk that is missing" \
+	other 'cannot mount /data \(ext4\): no disk with serial "the-data" after 1 s$'
 told "the serial number of a disk that is there" 'there is vd[ab], with serial "other"$'
 told "the serial number of the store disk" 'there is vd[ab], with serial "mvm-store"$'
 
-# A kernel that has no such driver, though the description was compiled for one that has: the modules do not fit.
-fails "a file system without its module" vm 'cannot mount disk the-data .*ext4.*: No such device$' module_blacklist=ext4
-told "the likely reason" 'the kernel knows no file system "ext4"; is its module among the loaded ones\?$'
-expect "$description: the module that was not loaded is named before" "$console" '^stage1: cannot load the module ext4: '
-fails "a bus whose module is not loaded" vm 'cannot mount .* no disk with serial' module_blacklist=virtio_mmio
+# A kernel that has no such driver, though the description was compiled for one that has: the
+# modules do not fit.
+fails "a file system without its module" \
+	vm 'cannot mount disk the-data .*ext4.*: No such device$' module_blacklist=ext4
+told "the likely reason" \
+	'the kernel knows no file system "ext4"; is its module among the loaded ones\?$'
+expect "$description: the module that was not loaded is named before" \
+	"$console" '^stage1: cannot load the module ext4: '
+fails "a bus whose module is not loaded" \
+	vm 'cannot mount .* no disk with serial' module_blacklist=virtio_mmio
 told "the likely reason" 'there is no disk at all; is the driver'
-expect "$description: the module that was not loaded is named before" "$console" '^stage1: cannot load the module virtio_mmio: '
+expect "$description: the module that was not loaded is named before" \
+	"$console" '^stage1: cannot load the module virtio_mmio: '
 
 # What its configuration says, the compiler knows.
 mkdir "$test_dir/boot"
@@ -66,10 +79,13 @@ config=$(echo "$kernel"/boot/config-*)
 # refused NAME OPTION MESSAGE: with a kernel built without it.
 refused() {
 	sed "s/^CONFIG_$2=.*/# CONFIG_$2 is not set/" "$config" >"$test_dir/boot/${config##*/}"
-	printf '%s\n' 'hostName: vm' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" "kernel: $test_dir/boot/vmlinux" "kernelModules: $kernel" \
+	printf '%s\n' 'hostName: vm' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" \
+		"kernel: $test_dir/boot/vmlinux" "kernelModules: $kernel" \
 		'writableStoreOverlay: /rw' >"$test_dir/$1.yaml"
-	check "$1: a kernel without CONFIG_$2 is refused" test "$("$mvmbuild" plan "$test_dir/$1.yaml" >"$test_dir/$1.log" 2>&1; echo $?)" = 4
-	expect "$1: the message names the kernel and what it cannot mount" "$test_dir/$1.log" "error: kernel: .*/boot/vmlinux cannot mount .* $3.*\[kernel-config\]"
+	check "$1: a kernel without CONFIG_$2 is refused" \
+		test "$("$mvmbuild" plan "$test_dir/$1.yaml" >"$test_dir/$1.log" 2>&1; echo $?)" = 4
+	expect "$1: the message names the kernel and what it cannot mount" "$test_dir/$1.log" \
+		"error: kernel: .*/boot/vmlinux cannot mount .* $3.*\[kernel-config\]"
 }
 refused compressor SQUASHFS_ZSTD '\(squashfs\): CONFIG_SQUASHFS_ZSTD is not set, says .*/config-'
 refused overlay OVERLAY_FS '\(overlay\): CONFIG_OVERLAY_FS is not set'
@@ -77,7 +93,8 @@ refused overlay OVERLAY_FS '\(overlay\): CONFIG_OVERLAY_FS is not set'
 # The other ways to fail.
 for end in poweroff:'powering off' reboot:rebooting; do
 	boot vm '^stage1: giving up' init=/no/init "mvm.fail=${end%:*}"
-	expect "a failed stage 1 ends with mvm.fail=${end%:*} as it should" "$console" "^stage1: giving up: ${end#*:}\$"
+	expect "a failed stage 1 ends with mvm.fail=${end%:*} as it should" "$console" \
+		"^stage1: giving up: ${end#*:}\$"
 	check "a VM that ends by mvm.fail=${end%:*} has status 0" test "$status" = 0
 done
 

@@ -14,12 +14,14 @@ plan=$(gzip -dc "$test_dir/vm/share/microvm/initrd" | busybox cpio -i --to-stdou
 mkdir -p "$test_dir/more/mvm/programs" "$test_dir/more/mvm/files"
 cp "$(command -v busybox)" "$test_dir/more/mvm/programs/busybox"
 
-# steps NAME LINE...: the runner $test_dir/NAME does these steps after its own. The kernel unpacks one archive after the other.
+# steps NAME LINE...: the runner $test_dir/NAME does these steps after its own. The kernel unpacks
+# one archive after the other.
 steps() {
 	rm -rf "${test_dir:?}/$1"
 	cp -r "$test_dir/vm" "$test_dir/$1"
 	printf '%s\n' "$plan" "${@:2}" >"$test_dir/more/mvm/plan"
-	(cd "$test_dir/more" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) >>"$test_dir/$1/share/microvm/initrd"
+	(cd "$test_dir/more" && find . | busybox cpio -o -H newc 2>/dev/null | gzip -1) \
+		>>"$test_dir/$1/share/microvm/initrd"
 }
 
 # Blanks in the plan are \040. The script tells what is there when it runs, and what it gets.
@@ -27,31 +29,37 @@ steps() {
 script='echo\040"told:\040$0\040$1\040$(cat\040/run/mvm/seed)\040$(stat\040-c\040%a:%u:%g\040/made/store)\040$(test\040-e\040/late\040||\040echo\040early)"'
 steps ordered 'file mvm/files/seed /run/mvm/seed 644'
 boot ordered '^stage1: giving up'
-expect "a file that the initramfs lacks is named" "$console" '^stage1: FAILED: cannot write /run/mvm/seed: No such file or directory$'
+expect "a file that the initramfs lacks is named" \
+	"$console" '^stage1: FAILED: cannot write /run/mvm/seed: No such file or directory$'
 
 echo seed >"$test_dir/more/mvm/files/seed"
 steps ordered 'directory /made/store 1775 0 30000' "file mvm/files/seed /run/mvm/seed 644" \
 	"run mvm/programs/busybox sh -c $script name an\\040argument" 'link /nowhere /late' \
 	'run mvm/programs/busybox sh -c test\040-h\040/late\040&&\040echo\040told:\040late'
 boot ordered '^probe: '
-expect "a program of stage 1 gets its arguments and the results of the steps before it" "$console" '^told: name an argument seed 1775:0:30000 early$'
+expect "a program of stage 1 gets its arguments and the results of the steps before it" \
+	"$console" '^told: name an argument seed 1775:0:30000 early$'
 expect "the next program gets the results of the steps between" "$console" '^told: late$'
 expect_no "no step of stage 1 failed" "$console" 'stage1: FAILED'
-expect "the files for these programs are gone when the guest runs" "$console" '^probe: scratch gone$'
+expect "the files for these programs are gone when the guest runs" \
+	"$console" '^probe: scratch gone$'
 
 steps failing 'run mvm/programs/busybox sh -c echo\040the\040reason>&2;exit\0403'
 boot failing '^stage1: giving up'
 check "a program that fails ends the VM with status 1" test "$status" = 1
 expect "the message of a failed program is on the console" "$console" '^the reason$'
-expect "a failed program is named with its status" "$console" '^stage1: FAILED: sh ended with status 3$'
+expect "a failed program is named with its status" \
+	"$console" '^stage1: FAILED: sh ended with status 3$'
 expect_no "the guest does not start after a failed program" "$console" '^probe: '
 
 steps killed 'run mvm/programs/busybox sh -c kill\040-9\040$$'
 boot killed '^stage1: giving up'
-expect "a program that a signal ended is named with the signal" "$console" '^stage1: FAILED: sh was ended by signal 9$'
+expect "a program that a signal ended is named with the signal" \
+	"$console" '^stage1: FAILED: sh was ended by signal 9$'
 
 steps missing 'run mvm/programs/none none'
 boot missing '^stage1: giving up'
-expect "a program that does not exist is named" "$console" '^stage1: cannot start none: No such file or directory$'
+expect "a program that does not exist is named" \
+	"$console" '^stage1: cannot start none: No such file or directory$'
 
 finish

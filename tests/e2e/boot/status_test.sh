@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What the exit status of microvm-run tells of a guest's end: 1 for a panic, 0 for the ends that a guest chooses.
+# What the exit status of microvm-run tells of a guest's end: 1 for a panic, 0 for the ends that a
+# guest chooses.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -23,7 +24,8 @@ ends "a guest that powers off" microvm 0 probe.do=report,poweroff
 ends "a guest that reboots" microvm 0 probe.do=report
 for name in microvm q35; do
 	ends "a panic on the machine $name" "$name" 1 probe.do=report,panic
-	expect "$name: the reason of the panic is on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
+	expect "$name: the reason of the panic is on the console" \
+		"$console" 'Kernel panic - not syncing: sysrq triggered crash'
 done
 ends "a panic with the parameter panic=0" microvm 1 probe.do=report,panic panic=0
 
@@ -34,7 +36,8 @@ kernel=$test_dir/kernel
 fast_kernel | compile plain "$probe" || finish
 ends "a guest whose kernel has no pvpanic" plain 0 probe.do=report
 ends "a panic in a kernel without pvpanic" plain 0 probe.do=report,panic
-expect "the reason of that panic is on the console" "$console" 'Kernel panic - not syncing: sysrq triggered crash'
+expect "the reason of that panic is on the console" \
+	"$console" 'Kernel panic - not syncing: sysrq triggered crash'
 
 # Who knows better has the last word.
 {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A store that was made by hand: nobody has registered its paths, and their contents change under the same names. Whatever a build finds there, the
-# guest's database describes what is on its store disk, and that is what was there.
+# A store that was made by hand: nobody has registered its paths, and their contents change under
+# the same names. Whatever a build finds there, the guest's database describes what is on its store
+# disk, and that is what was there.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -33,10 +34,13 @@ change() {
 	touch -d @1 "$data/file" "$data"
 }
 
-# PATH HASH, a line each, by path: of what is in the store; of what is on a runner's disk; of what its guest's database has.
+# PATH HASH, a line each, by path: of what is in the store; of what is on a runner's disk; of what
+# its guest's database has.
 hashes() { # DIR
 	local path
-	for path in "$1"/*; do echo "$test_dir/store/${path##*/} $(nix-hash --type sha256 "$path")"; done
+	for path in "$1"/*; do
+		echo "$test_dir/store/${path##*/} $(nix-hash --type sha256 "$path")"
+	done
 }
 disk_hashes() { # RUNNER
 	local image
@@ -56,9 +60,11 @@ database_hashes() { # RUNNER
 	database=$(awk '$1 == "file" && $3 ~ /db.sqlite$/ { print $2 }' stage1/mvm/plan)
 	registration=$(awk '$1 == "file" && $3 ~ /registration$/ { print $2 }' stage1/mvm/plan)
 	if [ "$database" ]; then
-		sqlite3 "stage1/$database" "select path || ' ' || replace(hash, 'sha256:', '') from ValidPaths order by path"
+		sqlite3 "stage1/$database" \
+			"select path || ' ' || replace(hash, 'sha256:', '') from ValidPaths order by path"
 	else
-		awk 'path && length($0) == 64 { print path, $0 } { path = $0 }' "stage1/$registration"
+		awk 'path && length($0) == 64 { print path, $0 } { path = $0 }' \
+			"stage1/$registration"
 	fi
 }
 # agree WHAT RUNNER: store, disk and database.
@@ -68,7 +74,8 @@ agree() {
 	database_hashes "$2" >database.hashes
 	check "$1: two store paths were packed" test "$(grep -cE " [0-9a-f]{64}$" store.hashes)" = 2
 	check "$1: the disk has the contents of the store" diff store.hashes disk.hashes
-	check "$1: the guest's database has the hashes of the store" diff store.hashes database.hashes
+	check "$1: the guest's database has the hashes of the store" \
+		diff store.hashes database.hashes
 }
 
 # A build, one of something else by the same name, and one of the same.
@@ -86,36 +93,51 @@ try() { # WHAT [ARGUMENT]...
 	expect "$what: an unchanged store is up to date" log 'is up to date'
 }
 try squashfs
-expect "after a change one store path is packed" <(change third && mvm vm.yaml -o out && cat log) ' 1 store paths packed, 1 from the cache'
+expect "after a change one store path is packed" \
+	<(change third && mvm vm.yaml -o out && cat log) ' 1 store paths packed, 1 from the cache'
 cp -a out before
 change fourth
 check "a runner with the third contents and one with the fourth build" mvm vm.yaml -o out
 mvm diff --json before out
-check "mvmbuild diff reports that the two runners differ in this path alone" test "$(jq -r '[.packages[] | .name] | join(" ")' printed)" = data
+check "mvmbuild diff reports that the two runners differ in this path alone" \
+	test "$(jq -r '[.packages[] | .name] | join(" ")' printed)" = data
 
 find store -mindepth 1 -maxdepth 1 -printf "$test_dir/store/%f\n" >list
 try "a list of store paths as the closure" --set closure=list
 printf '%s\n\n1\n%s\n%s\n\n0\n' "$system" "$data" "$data" >graph
 try "an exportReferencesGraph file as the closure" --set closure=graph
 try "the registration instead of a prebuilt database" --set nixDatabase=registration
-if command -v mksquashfs >/dev/null; then try mksquashfs --set storeDisk.engine=mksquashfs; else skip mksquashfs "not there"; fi
-if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.erofs >/dev/null; then try erofs --set storeDiskType=erofs; else skip erofs "no mkfs.erofs"; fi
+if command -v mksquashfs >/dev/null; then
+	try mksquashfs --set storeDisk.engine=mksquashfs
+else
+	skip mksquashfs "not there"
+fi
+if PATH=$PATH:/usr/sbin:/sbin command -v mkfs.erofs >/dev/null; then
+	try erofs --set storeDiskType=erofs
+else
+	skip erofs "no mkfs.erofs"
+fi
 
 # What changes while it is packed: a program of that name changes it before the real one reads it.
 changes() { # PROGRAM [ARGUMENT]...
 	local program=$1 real
 	shift
-	real=$(PATH=$PATH:/usr/sbin:/sbin type -P "$program") || { skip "$program" "not there"; return; }
+	real=$(PATH=$PATH:/usr/sbin:/sbin type -P "$program") ||
+		{ skip "$program" "not there"; return; }
 	mkdir -p bin
-	printf '#!/bin/sh\necho meanwhile >"%s"\nexec %s "$@"\n' "$data/file" "$real" >"bin/$program"
+	printf '#!/bin/sh\necho meanwhile >"%s"\nexec %s "$@"\n' "$data/file" "$real" \
+		>"bin/$program"
 	chmod +x "bin/$program"
 	change before
 	rm -rf cache out
-	check "$program: contents that change after they were hashed are refused" fails env PATH="$test_dir/bin:$PATH" \
+	check "$program: contents that change after they were hashed are refused" \
+		fails env PATH="$test_dir/bin:$PATH" \
 		"$MVMBUILD" -q --progress none --cache cache "$@" vm.yaml -o out
 	cp .check log
-	expect "$program: the message names the store path" log "error: $data was modified: it had the hash sha256:"
-	check "$program: no runner and no object is made of them" test ! -e out -a -z "$(find cache -name '*data*' 2>/dev/null)"
+	expect "$program: the message names the store path" \
+		log "error: $data was modified: it had the hash sha256:"
+	check "$program: no runner and no object is made of them" \
+		test ! -e out -a -z "$(find cache -name '*data*' 2>/dev/null)"
 	rm -r bin
 }
 fails() { ! "$@"; }
@@ -129,7 +151,8 @@ try_host() { # WHAT
 	check "$1 builds" mvm host host.yaml -o host
 	agree "$1, VM one" host/runners/one
 	agree "$1, VM two" host/runners/two
-	check "$1: the VMs share one disk" test host/runners/one/share/microvm/stage1.squashfs -ef host/runners/two/share/microvm/stage1.squashfs
+	check "$1: the VMs share one disk" test host/runners/one/share/microvm/stage1.squashfs \
+		-ef host/runners/two/share/microvm/stage1.squashfs
 }
 try_host "a host"
 change fifth

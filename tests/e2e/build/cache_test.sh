@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The cache of compressed store paths: killed, damaged, cleaned up beside builds, shared read-only. Whatever happens, the disk has the same bytes.
+# The cache of compressed store paths: killed, damaged, cleaned up beside builds, shared read-only.
+# Whatever happens, the disk has the same bytes.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # Mounts of its own, for a cache that is read-only.
@@ -29,10 +30,12 @@ kernel: $kernel
 nixDatabase: none
 E2
 
-# build_to SUFFIX [ARGUMENT]...: into $out and the suffix, from nothing; what it says in $log and the suffix. build: without one.
+# build_to SUFFIX [ARGUMENT]...: into $out and the suffix, from nothing; what it says in $log and
+# the suffix. build: without one.
 build_to() {
 	rm -rf "$out$1"
-	"$MVMBUILD" -v --progress plain --cache "$cache" "$test_dir/vm.yaml" -o "$out$1" "${@:2}" >"$printed$1" 2>"$log$1" </dev/null
+	"$MVMBUILD" -v --progress plain --cache "$cache" "$test_dir/vm.yaml" -o "$out$1" "${@:2}" \
+		>"$printed$1" 2>"$log$1" </dev/null
 }
 build() { build_to '' "$@"; }
 cache_command() { # [ARGUMENT]...: what it prints in $printed
@@ -81,13 +84,19 @@ expect "cache verify reports how many objects are sound" "$printed" '304 objects
 
 touch -d 2001-01-01 "$(large)"
 damaged=$(large)
-# As a disk rots: in the boot in which it was written, after it was used, and neither its times nor its mode tell.
-rot() { cp -a --attributes-only "$1" "$test_dir/times" && damage "$@" && chmod --reference "$test_dir/times" "$1" && touch -r "$test_dir/times" "$1"; }
+# As a disk rots: in the boot in which it was written, after it was used, and neither its times nor
+# its mode tell.
+rot() {
+	cp -a --attributes-only "$1" "$test_dir/times" && damage "$@" &&
+		chmod --reference "$test_dir/times" "$1" && touch -r "$test_dir/times" "$1"
+}
 for place in 0 700000 1400000; do
 	rot "$damaged" "$place"
 	check "a build with a rotten byte at $place in a large object succeeds" build
-	expect "it warns of the byte at $place" "$log" "^mvmbuild: warning: $damaged was damaged: its store path is packed anew"
-	expect "it packs the store path with the rotten byte at $place alone" "$log" "1 store paths packed, $((paths - 1)) from the cache"
+	expect "it warns of the byte at $place" \
+		"$log" "^mvmbuild: warning: $damaged was damaged: its store path is packed anew"
+	expect "it packs the store path with the rotten byte at $place alone" \
+		"$log" "1 store paths packed, $((paths - 1)) from the cache"
 	check "the rotten byte at $place does not change the image" same
 done
 check "the build after one that was interrupted succeeds" build
@@ -103,7 +112,8 @@ rm "$damaged" && mkdir "$damaged" && echo mine >"$damaged/mine"
 check "a build succeeds with a directory in an object's place" build
 check "the directory is moved aside with its contents" grep -qx mine "$damaged.aside-0/mine"
 check "cache gc succeeds with that directory in the cache" cache_command gc
-expect "cache gc warns about the directory that was moved aside" "$log" "warning: $damaged.aside-0 is nothing of a cache"
+expect "cache gc warns about the directory that was moved aside" \
+	"$log" "warning: $damaged.aside-0 is nothing of a cache"
 rm -r "$damaged.aside-0"
 rot "$damaged" 4321
 check "cache verify --dry-run fails for a damaged object" fails cache_command verify --dry-run
@@ -113,14 +123,18 @@ check "cache verify fails for a damaged object" fails cache_command verify
 check "cache verify removes the damaged object" test ! -e "$damaged"
 check "after that the cache is sound" cache_command verify
 check "the build after cache verify succeeds" build
-expect "it packs the one store path that was damaged" "$log" "1 store paths packed, $((paths - 1)) from the cache"
+expect "it packs the one store path that was damaged" \
+	"$log" "1 store paths packed, $((paths - 1)) from the cache"
 check "it makes the same bytes after the damage" same
 damage "$(bundle)" 300
 check "cache verify --dry-run fails for damage in a bundle" fails cache_command verify --dry-run
-expect "it names the bundle and the store path that is damaged" "$printed" '^damaged: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service$'
+expect "it names the bundle and the store path that is damaged" \
+	"$printed" '^damaged: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service$'
 check "a build with a damaged bundle succeeds" build
-expect "it packs the one damaged store path of the bundle" "$log" "1 store paths packed, $((paths - 1)) from the cache"
-expect "it warns that this store path was damaged" "$log" 'warning: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service was damaged: its store path is packed anew'
+expect "it packs the one damaged store path of the bundle" \
+	"$log" "1 store paths packed, $((paths - 1)) from the cache"
+expect "it warns that this store path was damaged" "$log" \
+	'warning: .*/\.bundles/[0-9a-f]{16}: [0-9a-z]{32}-unit-[0-9]+\.service was damaged: its store path is packed anew'
 check "a damaged bundle gives the same bytes" same
 check "after the build the cache is sound: the damage is gone" cache_command verify
 check "a build with the mended cache succeeds" build
@@ -129,14 +143,17 @@ check "the mended cache gives the same bytes" same
 truncate -s -3 "$(bundle)"
 check "cache verify --dry-run fails for a truncated bundle" fails cache_command verify --dry-run
 check "a build with a truncated bundle succeeds" build
-expect "it warns that the whole bundle was damaged" "$log" 'warning: .*/\.bundles/[0-9a-f]{16} was damaged: the small store paths in it are packed anew'
+expect "it warns that the whole bundle was damaged" "$log" \
+	'warning: .*/\.bundles/[0-9a-f]{16} was damaged: the small store paths in it are packed anew'
 expect "it packs the bundle's store paths" "$log" '[1-9][0-9]* store paths packed'
 check "a truncated bundle gives the same bytes" same
 echo mine >"$cache/notes"
 echo mine >"$(dirname "$(large)")/notes"
 check "cache verify succeeds with a foreign file in the cache" cache_command verify
-expect "cache verify warns about the foreign file" "$log" "warning: $cache/notes is nothing of a cache"
-expect "cache verify warns about a foreign file among the objects too" "$log" 'warning: .*squashfs-.*/notes is nothing of a cache'
+expect "cache verify warns about the foreign file" \
+	"$log" "warning: $cache/notes is nothing of a cache"
+expect "cache verify warns about a foreign file among the objects too" \
+	"$log" 'warning: .*squashfs-.*/notes is nothing of a cache'
 check "cache gc succeeds with a foreign file in the cache" cache_command gc --max-size 0
 check "cache gc leaves the foreign file alone" test -s "$cache/notes"
 rm "$cache/notes" "$cache"/*/notes
@@ -150,7 +167,8 @@ for delay in 0.02 0.05 0.08 0.12 0.16 0.2 0.25 0.3 0.4 0.5; do
 	sleep "$delay"
 	pkill -KILL -P "$builder" -x mvmbuild
 	wait "$builder" 2>/dev/null
-	if ! { build && same && cache_command verify && empty "$cache/tmp"; }; then wrong=$((wrong + 1)); fi
+	if ! { build && same && cache_command verify &&
+		empty "$cache/tmp"; }; then wrong=$((wrong + 1)); fi
 done
 check "after a build killed at ten moments the next one is right, and the cache sound and without litter" test "$wrong" = 0
 
@@ -170,7 +188,8 @@ builds() { # SUFFIX
 	local i
 	for i in 1 2 3 4; do build_to "$1" -j"$i" && same_in "$out$1" || return; done
 }
-clean_ups() { while "$MVMBUILD" cache gc --max-size 0 --cache "$cache" >"$printed.gc" 2>"$log.gc"; do :; done; }
+clean_ups() { while "$MVMBUILD" cache gc --max-size 0 --cache "$cache" >"$printed.gc" \
+	2>"$log.gc"; do :; done; }
 for n in 1 2 3; do
 	builds ".$n" & builders[n]=$!
 done
@@ -191,20 +210,26 @@ before=$(stat_of .objects)
 build "${slow[@]}" & builder=$!
 # One of its files is an object that it writes: it has said what it needs, and has not finished.
 stop_it() {
-	[ -n "$(find "$cache/tmp" -name '[0-9]*' -size +0)" ] && program=$(pgrep -P "$builder" -x mvmbuild) &&
+	[ -n "$(find "$cache/tmp" -name '[0-9]*' -size +0)" ] &&
+		program=$(pgrep -P "$builder" -x mvmbuild) &&
 		kill -STOP "$program"
 }
 check "a build can be stopped while it packs" wait_while_alive "$builder" stop_it
-check "cache gc --max-size 0 succeeds beside a stopped build" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
-check "cache gc leaves the objects that the stopped build needs" test "$(stat_of ".settings[\"$(basename "$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
-check "cache gc --json succeeds beside a stopped build" timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
+check "cache gc --max-size 0 succeeds beside a stopped build" \
+	timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
+check "cache gc leaves the objects that the stopped build needs" \
+	test "$(stat_of ".settings[\"$(basename "$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
+check "cache gc --json succeeds beside a stopped build" \
+	timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
 expect "cache gc --json prints how much is needed" "$test_dir/.check" '"needed": *\{'
 kill -CONT "$program"
 wait "$builder"
 check "the stopped build goes on and ends well" test $? = 0
-expect "the stopped build found what it had counted on" "$log" "[12] store paths packed, $((paths - 1)) from the cache"
+expect "the stopped build found what it had counted on" \
+	"$log" "[12] store paths packed, $((paths - 1)) from the cache"
 check "cache gc --dry-run succeeds" cache_command gc --max-size 0 --dry-run
-expect "cache gc --dry-run prints what would be freed" "$printed" '^would free [0-9]+ objects.*; 0 objects'
+expect "cache gc --dry-run prints what would be freed" \
+	"$printed" '^would free [0-9]+ objects.*; 0 objects'
 check "cache gc --dry-run frees nothing" test "$(stat_of .objects)" -ge "$before"
 check "cache gc succeeds when no build runs" cache_command gc --max-size 0
 check "cache gc --max-size 0 removes every object" test "$(stat_of .objects)" = 0
@@ -236,7 +261,8 @@ chmod -R a+rX "$theirs"
 from=(--cache-from "$theirs")
 cache=$test_dir/own
 check "a build with a cache to read from succeeds" build "${from[@]}"
-expect "the cache to read from supplies every store path" "$log" "0 store paths packed, $paths from the cache"
+expect "the cache to read from supplies every store path" \
+	"$log" "0 store paths packed, $paths from the cache"
 check "a cache to read from gives the same bytes" same
 check "the build's own cache stays empty" test -z "$(find "$cache"/squashfs-* -type f)"
 find "$theirs" -printf '%p %s %T@ %C@\n' | sort >"$test_dir/theirs.before"
@@ -244,30 +270,41 @@ victim=$(find "$theirs" -type f -size +500k | sort | head -n 1)
 damage "$victim" 4321
 chmod 444 "$victim"
 check "a build with a damaged object in the cache to read from succeeds" build "${from[@]}"
-expect "it packs the damaged object's store path" "$log" "1 store paths packed, $((paths - 1)) from the cache"
+expect "it packs the damaged object's store path" \
+	"$log" "1 store paths packed, $((paths - 1)) from the cache"
 check "a damaged cache to read from gives the same bytes" same
-check "the new object is in the build's own cache" test "$(find "$cache"/squashfs-* -type f | wc -l)" = 1
-check "the cache to read from is not changed" test "$(diff "$test_dir/theirs.before" <(find "$theirs" -printf '%p %s %T@ %C@\n' | sort) | grep -c '^>')" = 1
+check "the new object is in the build's own cache" \
+	test "$(find "$cache"/squashfs-* -type f | wc -l)" = 1
+check "the cache to read from is not changed" \
+	test "$(diff "$test_dir/theirs.before" <(find "$theirs" -printf '%p %s %T@ %C@\n' | sort) | grep -c '^>')" = 1
 chmod g+w "$theirs"
 check "a cache to read from that a group may write to is refused" fails build "${from[@]}"
-expect "the error says who else can write to it" "$log" 'theirs, of a cache to read from, can be written to by others'
+expect "the error says who else can write to it" \
+	"$log" 'theirs, of a cache to read from, can be written to by others'
 chmod g-w "$theirs"
 if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
-	mkdir "$test_dir/mounted" && mount --bind "$theirs" "$test_dir/mounted" && mount -o remount,bind,ro "$test_dir/mounted"
-	check "a build reads a cache on a read-only file system" build --cache-from "$test_dir/mounted"
+	mkdir "$test_dir/mounted" && mount --bind "$theirs" "$test_dir/mounted" &&
+		mount -o remount,bind,ro "$test_dir/mounted"
+	check "a build reads a cache on a read-only file system" \
+		build --cache-from "$test_dir/mounted"
 	check "a read-only cache to read from gives the same bytes" same
 	install -d -o 65534 -m 755 "$test_dir/user" "$test_dir/user/home"
-	check "another user's build reads root's cache" as_nobody env HOME="$test_dir/user/home" "$(lend "$MVMBUILD")" -v --progress plain \
-		--no-cache --cache-from "$test_dir/mounted" "$test_dir/vm.yaml" -o "$test_dir/user/out"
-	expect "root's cache supplies all but one object" "$test_dir/.check" "1 store paths packed, $((paths - 1)) from the cache"
+	check "another user's build reads root's cache" \
+		as_nobody env HOME="$test_dir/user/home" "$(lend "$MVMBUILD")" -v --progress plain \
+		--no-cache --cache-from "$test_dir/mounted" "$test_dir/vm.yaml" \
+			-o "$test_dir/user/out"
+	expect "root's cache supplies all but one object" \
+		"$test_dir/.check" "1 store paths packed, $((paths - 1)) from the cache"
 	check "another user's build has the same bytes" same_in "$test_dir/user/out"
 	umount "$test_dir/mounted"
 	chown 65534 "$victim"
-	check "a build succeeds with another user's file in the cache to read from" build "${from[@]}"
+	check "a build succeeds with another user's file in the cache to read from" \
+		build "${from[@]}"
 	check "another user's file is not used" same
 	chown -R 65534 "$theirs"
 	check "another user's cache to read from is refused" fails build "${from[@]}"
-	expect "the message names the user and --cache-owner" "$log" 'belongs to user 65534, who could put anything there; --cache-owner 65534'
+	expect "the message names the user and --cache-owner" \
+		"$log" 'belongs to user 65534, who could put anything there; --cache-owner 65534'
 	check "--cache-owner allows that user's cache" build "${from[@]}" --cache-owner 65534
 	check "that user's cache gives the same bytes" same
 else

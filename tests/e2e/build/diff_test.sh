@@ -23,7 +23,9 @@ volumes:
   - {image: data.img, size: 8, mountPoint: /data}
 E2
 cd "$test_dir" || exit
-build() { "$MVMBUILD" -q --progress none --cache "$test_dir/cache" vm.yaml "$@" </dev/null >/dev/null; }
+build() {
+	"$MVMBUILD" -q --progress none --cache "$test_dir/cache" vm.yaml "$@" </dev/null >/dev/null
+}
 # different STATUS A B: diff's text in `told`, its JSON in told.json; both end with the status.
 different() {
 	local text=0 json=0
@@ -35,17 +37,20 @@ verdict() { jq -r '"\(.reboot): \(.reasons | join(", "))"' told.json; }
 check "a first runner builds" build -o one
 check "a second runner of the same description builds" build -o two
 check "two runners of one description do not differ: status 0" different 0 one two
-check "no difference is reported, and no reboot is needed" test "$(cat told)" = 'no difference' -a "$(verdict)" = 'false: '
+check "no difference is reported, and no reboot is needed" \
+	test "$(cat told)" = 'no difference' -a "$(verdict)" = 'false: '
 ln -s two link
 check "a runner does not differ from a link to the other one" different 0 one link
 
 check "a runner with more memory builds" build --set mem=768 -o memory
 check "a runner with more memory differs: status 1" different 1 one memory
-check "more memory changes the command line and the start of the VM alone" test "$(verdict)" = 'true: command line, start of the VM'
+check "more memory changes the command line and the start of the VM alone" \
+	test "$(verdict)" = 'true: command line, start of the VM'
 expect "the old memory argument is printed with a minus" told '^  - -m 512M$'
 expect "the new memory argument is printed with a plus" told '^  \+ -m 768M$'
 expect "the change of the option mem is printed" told '^  mem: 512 -> 768$'
-check "more memory leaves the closure as it was" jq -e '.packages == [] and .before.paths == .after.paths' told.json
+check "more memory leaves the closure as it was" \
+	jq -e '.packages == [] and .before.paths == .after.paths' told.json
 
 check "a runner for another user of the host builds" build --set hostUser=somebody -o user
 check "another user of the host is a difference" different 1 one user
@@ -54,16 +59,22 @@ expect "the text says that no reboot is needed" told '^reboot: no$'
 
 check "a runner with a further store path builds" build --set storePaths="[$more]" -o closure
 check "a further store path is a difference" different 1 one closure
-check "the number of store paths grows by those of the further one's closure" test "$(jq -r '.after.paths - .before.paths' told.json)" = \
+check "the number of store paths grows by those of the further one's closure" \
+	test "$(jq -r '.after.paths - .before.paths' told.json)" = \
 	"$(comm -13 <(nix-store -qR "$system" | LC_ALL=C sort) <(nix-store -qR "$system" "$more" | LC_ALL=C sort -u) | wc -l)"
-check "the size changes of the store paths add up to the whole" test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = "$(jq -r '.after.narSize - .before.narSize' told.json)"
-check "another closure needs a reboot, for the closure and the store disk" test "$(jq -r '.reboot, (.reasons | index("closure") != null), (.reasons | index("store disk") != null)' told.json | tr '\n' ' ')" = 'true true true '
+check "the size changes of the store paths add up to the whole" \
+	test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = "$(jq -r '.after.narSize - .before.narSize' told.json)"
+check "another closure needs a reboot, for the closure and the store disk" \
+	test "$(jq -r '.reboot, (.reasons | index("closure") != null), (.reasons | index("store disk") != null)' told.json | tr '\n' ' ')" = 'true true true '
 check "the other way round it differs too" different 1 closure one
-check "the other way round the store paths are removed" test "$(jq -r '[.packages[].kind] | unique | join(",")' told.json)" = removed
+check "the other way round the store paths are removed" \
+	test "$(jq -r '[.packages[].kind] | unique | join(",")' told.json)" = removed
 
-check "a runner with another volume builds" build --set 'volumes=[{image: data.img, size: 16, mountPoint: /srv}]' -o volume
+check "a runner with another volume builds" \
+	build --set 'volumes=[{image: data.img, size: 16, mountPoint: /srv}]' -o volume
 check "another volume is a difference" different 1 one volume
-check "another volume changes the guest's mounts" test "$(jq -r '.reasons | index("mounts") != null' told.json)" = true
+check "another volume changes the guest's mounts" \
+	test "$(jq -r '.reasons | index("mounts") != null' told.json)" = true
 
 cp -r two damaged
 chmod u+w damaged/share/microvm/stage1.squashfs damaged/share/microvm

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A call of the system or of the C library fails, or a limit is reached: a message, the right status, the old runner whole. tests/long/fault_test.sh
-# tries every call.
+# A call of the system or of the C library fails, or a limit is reached: a message, the right
+# status, the old runner whole. tests/long/fault_test.sh tries every call.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -44,11 +44,13 @@ limited() {
 	(ulimit "$@" && exec "$MVMBUILD" --progress none "$faults/vm.yaml" --set mem=301 --cache "$faults/work/cache" -o "$faults/work/out") \
 		>/dev/null 2>"$faults/log" </dev/null || status=$?
 }
-# ended STATUS REGEX: with that status and one message, which matches; the old runner is there, and nothing else.
+# ended STATUS REGEX: with that status and one message, which matches; the old runner is there, and
+# nothing else.
 ended() {
 	cat "$faults/log"
 	echo "status $status, litter: $(fault_litter)"
-	[ "$status" = "$1" ] && [ "$(grep -c 'error: ' "$faults/log")" = 1 ] && grep -Eq "$2" "$faults/log" && [ "$(fault_sum)" = "$fault_old" ] &&
+	[ "$status" = "$1" ] && [ "$(grep -c 'error: ' "$faults/log")" = 1 ] &&
+		grep -Eq "$2" "$faults/log" && [ "$(fault_sum)" = "$fault_old" ] &&
 		[ -z "$(fault_litter)" ]
 }
 limited -f 8
@@ -63,7 +65,9 @@ memory=
 # Below this the loader finds no room for the libraries.
 for kib in 75000 80000 90000 100000; do
 	limited -v "$kib"
-	[ "$status" = 0 ] || ended 1 'out of memory|Cannot allocate memory|Resource temporarily unavailable' >/dev/null || memory+=" $kib"
+	[ "$status" = 0 ] ||
+		ended 1 'out of memory|Cannot allocate memory|Resource temporarily unavailable' \
+		>/dev/null || memory+=" $kib"
 done
 check "a limit of memory gives an error" test -z "$memory"
 finish

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# mvmbuild --gcroot against Nix's garbage collector: what a runner needs stays alive, until the runner is gone; a collection during a build
-# hurts nobody.
+# mvmbuild --gcroot against Nix's garbage collector: what a runner needs stays alive, until the
+# runner is gone; a collection during a build hurts nobody.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -20,17 +20,26 @@ mkdir "$test_dir/out"
 
 # Builds what the VM is made from, without any root.
 inputs() {
-	toplevel=$(input toplevel) && host=$(input host) && data=$(input data) && linux=$(input linux)
+	toplevel=$(input toplevel) && host=$(input host) && data=$(input data) &&
+		linux=$(input linux)
 	rm "$nix_roots"/*
 }
-input() { nix_build "$top/tests/e2e/lib/nix/host-runner.nix" "$1" --argstr kernelPackage "$kernel" --argstr hostTools "$test_dir/host" 2>"$log"; }
+input() {
+	nix_build "$top/tests/e2e/lib/nix/host-runner.nix" "$1" --argstr kernelPackage "$kernel" \
+		--argstr hostTools "$test_dir/host" 2>"$log"
+}
 fails() { ! "$@"; }
 compile() { # ARGUMENT...: pre-start's text names $data, which the guest has not.
-	"$MVMBUILD" -q --no-cache - --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" --set hostShell="$host/bin/bash" --set "hostPath=[$host/bin]" \
-		"$@" >/dev/null 2>"$log" <<<"{hostName: demo, preStart: 'cat $data/share/words/message'}"
+	"$MVMBUILD" -q --no-cache - --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" \
+		--set hostShell="$host/bin/bash" --set "hostPath=[$host/bin]" \
+		"$@" >/dev/null 2>"$log" \
+			<<<"{hostName: demo, preStart: 'cat $data/share/words/message'}"
 }
 collect() { nix-collect-garbage >/dev/null 2>&1; }
-all_alive() { [ -e "$linux" ] && [ -e "$host" ] && [ -e "$data" ] && nix-store --check-validity "$linux" "$host" "$data"; }
+all_alive() {
+	[ -e "$linux" ] && [ -e "$host" ] && [ -e "$data" ] && nix-store --check-validity "$linux" \
+		"$host" "$data"
+}
 none_alive() { [ ! -e "$linux" ] && [ ! -e "$host" ] && [ ! -e "$data" ]; }
 
 inputs
@@ -45,14 +54,17 @@ check "an unchanged build with --gcroot succeeds" compile --gcroot -o "$runner"
 collect
 check "the runner's store paths stay alive after an unchanged build" all_alive
 inputs
-check "a build without preStart's path replaces the runner" compile --gcroot --set "preStart=''" -o "$runner"
+check "a build without preStart's path replaces the runner" \
+	compile --gcroot --set "preStart=''" -o "$runner"
 collect
-check "the path that the runner does not need any more is collected" test ! -e "$data" -a -e "$linux" -a -e "$host"
+check "the path that the runner does not need any more is collected" \
+	test ! -e "$data" -a -e "$linux" -a -e "$host"
 rm -rf "$runner"
 collect
 check "all paths are collected when the runner is gone" none_alive
 
-# A collection after every single call of Nix, so also between the build's roots and the runner's own.
+# A collection after every single call of Nix, so also between the build's roots and the runner's
+# own.
 inputs
 mkdir "$test_dir/bin"
 cat >"$test_dir/bin/nix-store" <<E2
@@ -74,9 +86,16 @@ collect
 # A host: what any of its VMs needs.
 collect
 host_output=$test_dir/out/host
-vm() { printf '  %s: {config: {toplevel: %s, storeDir: %s, hostShell: %s/bin/bash, hostPath: ["%s/bin"], %s}}\n' "$1" "$toplevel" "$NIX_STORE_DIR" "$host" "$host" "$2"; }
-build_host() { "$MVMBUILD" -q --no-cache host "$test_dir/host.yaml" -o "$host_output" "$@" >"$log" 2>&1; }
-both() { { echo 'vms:' && vm one "preStart: 'cat $data/share/words/message'" && vm two "mem: 200"; } >"$test_dir/host.yaml"; }
+vm() {
+	printf '  %s: {config: {toplevel: %s, storeDir: %s, hostShell: %s/bin/bash, hostPath: ["%s/bin"], %s}}\n' "$1" "$toplevel" "$NIX_STORE_DIR" "$host" "$host" "$2"
+}
+build_host() {
+	"$MVMBUILD" -q --no-cache host "$test_dir/host.yaml" -o "$host_output" "$@" >"$log" 2>&1
+}
+both() {
+	{ echo 'vms:' && vm one "preStart: 'cat $data/share/words/message'" && vm two "mem: 200"
+	} >"$test_dir/host.yaml"
+}
 one_left() { { echo 'vms:' && vm two "mem: 200"; } >"$test_dir/host.yaml"; }
 inputs
 both
@@ -86,7 +105,8 @@ PATH=$mvm_path
 collect
 check "the store paths that the host's VMs need survive" all_alive
 check "the store paths that the host's VMs carry inside do not" test ! -e "$toplevel"
-check "the host's build leaves no roots of its own" test -z "$(find "$test_dir/out" -name '.host.*')"
+check "the host's build leaves no roots of its own" \
+	test -z "$(find "$test_dir/out" -name '.host.*')"
 inputs
 both
 rm -r "$host_output/share/gcroots"
@@ -107,8 +127,10 @@ check "a host with --gcroot=DIR builds" build_host --gcroot="$NIX_STATE_DIR/gcro
 collect
 check "--gcroot=DIR keeps the store paths of the host's VMs" all_alive
 inputs
-{ echo 'vms:' && vm one "storePaths: [$NIX_STORE_DIR/00000000000000000000000000000000-missing]"; } >"$test_dir/host.yaml"
-check "a host that cannot be built fails" fails build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
+{ echo 'vms:' && vm one "storePaths: [$NIX_STORE_DIR/00000000000000000000000000000000-missing]"; } \
+	>"$test_dir/host.yaml"
+check "a host that cannot be built fails" \
+	fails build_host --gcroot="$NIX_STATE_DIR/gcroots/microvms/host"
 collect
 check "a failed host leaves the roots of the old one" all_alive
 rm -rf "$NIX_STATE_DIR/gcroots/microvms/host" "$host_output"
@@ -121,20 +143,24 @@ check "--gcroot=DIR keeps the store paths that the runner needs" all_alive
 check "the store paths that the runner carries inside are collected" test ! -e "$toplevel"
 check "there is nothing else in the directory of roots" test "$(find "$direct/.." | wc -l)" = 5
 inputs
-check "a build with --gcroot=DIR fails when its output cannot be made" fails compile --gcroot="$direct" -o "$test_dir/no/such/directory"
+check "a build with --gcroot=DIR fails when its output cannot be made" \
+	fails compile --gcroot="$direct" -o "$test_dir/no/such/directory"
 collect
 check "a failed build leaves the roots of the old runner" all_alive
 inputs
-check "a build without preStart's path replaces the runner and its roots" compile --gcroot="$direct" --set "preStart=''" -o "$runner"
+check "a build without preStart's path replaces the runner and its roots" \
+	compile --gcroot="$direct" --set "preStart=''" -o "$runner"
 collect
 check "that path is collected" test ! -e "$data" -a -e "$linux" -a -e "$host"
 check "nothing is left of the old roots" test "$(find "$direct/.." | wc -l)" = 4
 mkdir "$NIX_STATE_DIR/gcroots/mine"
 ln -s "$host" "$NIX_STATE_DIR/gcroots/mine/precious"
 inputs
-check "a directory with foreign roots is refused" fails compile --gcroot="$NIX_STATE_DIR/gcroots/mine" -o "$runner"
+check "a directory with foreign roots is refused" \
+	fails compile --gcroot="$NIX_STATE_DIR/gcroots/mine" -o "$runner"
 expect "the message names the foreign root" "$log" 'mine has "precious", which is not of our making'
-check "the foreign root is left alone" test "$(readlink "$NIX_STATE_DIR/gcroots/mine/precious")" = "$host"
+check "the foreign root is left alone" \
+	test "$(readlink "$NIX_STATE_DIR/gcroots/mine/precious")" = "$host"
 
 # Killed: the build's roots are litter, which the next build removes.
 mkdir "$test_dir/slow"
@@ -144,11 +170,14 @@ chmod +x "$test_dir/slow/nix-store"
 PATH=$test_dir/slow:$PATH
 compile --gcroot -o "$test_dir/out/killed" 2>/dev/null
 PATH=$mvm_path
-check "a killed build leaves its own roots" test -n "$(find "$test_dir/out" -name '.killed.gcroots*')"
+check "a killed build leaves its own roots" \
+	test -n "$(find "$test_dir/out" -name '.killed.gcroots*')"
 check "the build after a killed one succeeds" compile --gcroot -o "$test_dir/out/killed"
 check "it removes the roots of the killed one" test -z "$(find "$test_dir/out" -name '.killed.*')"
-env PATH=/none "$MVMBUILD" -q - --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" --gcroot -o "$test_dir/out/none" >/dev/null 2>"$log" <<<'{hostName: demo}'
+env PATH=/none "$MVMBUILD" -q - --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" \
+	--gcroot -o "$test_dir/out/none" >/dev/null 2>"$log" <<<'{hostName: demo}'
 status=$?
-check "without Nix a build with --gcroot fails before it makes anything" test "$status" = 1 -a ! -e "$test_dir/out/none"
+check "without Nix a build with --gcroot fails before it makes anything" \
+	test "$status" = 1 -a ! -e "$test_dir/out/none"
 expect "the message names the program that cannot be started" "$log" 'nix-store.*cannot be started'
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A cache and runners on NFS. A guest's kernel serves NFSv4 to itself; it mounts that twice, with two protocols: those mounts know nothing of each
-# other's files and locks, as two machines. Nobody answers the server's questions, so they are answered before (exports(5), nfsd(7)).
+# A cache and runners on NFS. A guest's kernel serves NFSv4 to itself; it mounts that twice, with
+# two protocols: those mounts know nothing of each other's files and locks, as two machines. Nobody
+# answers the server's questions, so they are answered before (exports(5), nfsd(7)).
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,7 +11,8 @@ set -u
 need_programs ldd mount
 guest_setup
 for module in nfsd nfs nfsv4; do
-	[ -n "$(find "$kernel/lib/modules" -name "$module.ko*")" ] || skip_all "the kernel has no module $module"
+	[ -n "$(find "$kernel/lib/modules" -name "$module.ko*")" ] ||
+		skip_all "the kernel has no module $module"
 done
 limit=300
 units=$(guest_build units) || exit 1
@@ -23,7 +25,8 @@ cp "$kernel"/boot/vmlinuz-* "$test_dir/data/vmlinuz"
 echo "for none of our stages" >"$test_dir/data/initrd"
 for name in units slow; do
 	nix-store -qR "${!name}" | xargs nix-store --dump-db >"$test_dir/data/$name.registration"
-	printf '%s\n' "hostName: $name" "toplevel: ${!name}" "storeDir: $NIX_STORE_DIR" >"$test_dir/data/$name.yaml"
+	printf '%s\n' "hostName: $name" "toplevel: ${!name}" "storeDir: $NIX_STORE_DIR" \
+		>"$test_dir/data/$name.yaml"
 done
 
 cat >"$test_dir/script" <<'E2'
@@ -158,16 +161,18 @@ fresh() { rm -f srv.img; }
 vm_before=fresh
 boot lab '^lab: served'
 
-# went DESCRIPTION NAME PACKED CACHED [SYSTEM]: the guest's build NAME, with so many paths packed and from the cache. Its disk is the one that was
-# made elsewhere.
+# went DESCRIPTION NAME PACKED CACHED [SYSTEM]: the guest's build NAME, with so many paths packed
+# and from the cache. Its disk is the one that was made elsewhere.
 went() {
 	local hash
 	hash=$(sed -n "s/^lab: ${5:-units} elsewhere: status 0, .*, //p" "$console")
-	expect "$1" "$console" "^lab: $2: status 0, $3 store paths packed, $4 from the cache, ${hash:-none}"
+	expect "$1" "$console" \
+		"^lab: $2: status 0, $3 store paths packed, $4 from the cache, ${hash:-none}"
 }
 no_litter() { expect "$1: no litter is left" "$console" "^lab: $1: litter: 0 0$"; }
 
-expect "a build with a cache on a local disk succeeds, for comparison" "$console" "^lab: slow elsewhere: status 0, "
+expect "a build with a cache on a local disk succeeds, for comparison" \
+	"$console" "^lab: slow elsewhere: status 0, "
 went "a cold build with a cache on NFS is right" cold "$paths" 0
 went "a warm build with a cache on NFS is right" warm 0 "$paths"
 went "a build on another machine, with a runner on NFS, is right" "warm there" 0 "$paths"
@@ -178,7 +183,8 @@ went "damage done on another machine is noticed" damaged 2 $((paths - 2))
 
 expect "cache gc on another machine leaves what a running build needs" "$console" \
 	"^lab: gc beside: freed 1 objects.* $((paths - 1)) of them, .*, because running builds need them$"
-went "a build publishes the same runner from another machine" "same output there" 0 $((paths + 1)) slow
+went "a build publishes the same runner from another machine" "same output there" 0 $((paths + 1)) \
+	slow
 went "it leaves the build that runs beside it alone" "slow, beside that" 2 $((paths - 1)) slow
 no_litter beside
 expect "a build is killed while its cache is on NFS" "$console" '^lab: killed: status 137, '
@@ -186,10 +192,13 @@ expect "the killed build leaves litter" "$console" '^lab: killed: litter: [1-9][
 went "the next build on another machine is right after that" "after it there" 1 $((paths - 1))
 no_litter "after it"
 
-expect "cache gc removes objects that are open on the same machine" "$console" '^lab: gc of open: freed [0-9]+ objects.*; 0 objects, 0 B stay$'
+expect "cache gc removes objects that are open on the same machine" \
+	"$console" '^lab: gc of open: freed [0-9]+ objects.*; 0 objects, 0 B stay$'
 expect "NFS keeps the open files under names of its own" "$console" '^lab: open: 2$'
-expect "cache stats does not count these files" "$console" '^lab: stats with open: +0 .* all of /mnt/a/cache$'
-expect "cache verify does not report these files as damaged" "$console" '^lab: verify with open: 0 objects, 0 B: all sound$'
+expect "cache stats does not count these files" \
+	"$console" '^lab: stats with open: +0 .* all of /mnt/a/cache$'
+expect "cache verify does not report these files as damaged" \
+	"$console" '^lab: verify with open: 0 objects, 0 B: all sound$'
 expect "cache gc does not free these files again" "$console" '^lab: gc with open: freed 0 objects'
 expect_no "no command warns of these files" "$console" '^lab: .* with open: .*warning'
 went "a runner whose disk is open is replaced" "output is open" "$paths" 0
@@ -198,13 +207,19 @@ went "the build after that is right" "output was open" 0 "$paths"
 no_litter "output was open"
 expect "no file has one of NFS's names at the end" "$console" '^lab: closed: 0$'
 
-expect "a cache that root may not read (root_squash) is an error" "$console" '^lab: unreadable: error: cannot open the cache /mnt/shared: Permission denied'
+expect "a cache that root may not read (root_squash) is an error" \
+	"$console" '^lab: unreadable: error: cannot open the cache /mnt/shared: Permission denied'
 went "a cache to read from on NFS that everybody may read is used" shared 0 "$paths"
-expect "a cache of the user nobody is refused" "$console" "^lab: nobody's: error: /mnt/theirs, .* belongs to user 65534, .* --cache-owner 65534"
+expect "a cache of the user nobody is refused" "$console" \
+	"^lab: nobody's: error: /mnt/theirs, .* belongs to user 65534, .* --cache-owner 65534"
 went "a cache of the user nobody is used when he is named" "nobody's, believed" 0 "$paths"
-expect "cache stats works on a read-only cache" "$console" "^lab: read-only stats: +$paths .* all of /mnt/theirs$"
-expect "cache verify works on a read-only cache" "$console" "^lab: read-only verify: $paths objects, .*: all sound$"
-expect "cache gc refuses another user's cache" "$console" '^lab: read-only gc: .*error: the cache directory /mnt/theirs belongs to user 65534 and not to user 0'
-expect "root's own cache is refused where root is squashed" "$console" '^lab: squashed: error: the cache directory .* belongs to user 65534 .*root_squash'
+expect "cache stats works on a read-only cache" \
+	"$console" "^lab: read-only stats: +$paths .* all of /mnt/theirs$"
+expect "cache verify works on a read-only cache" \
+	"$console" "^lab: read-only verify: $paths objects, .*: all sound$"
+expect "cache gc refuses another user's cache" "$console" \
+	'^lab: read-only gc: .*error: the cache directory /mnt/theirs belongs to user 65534 and not to user 0'
+expect "root's own cache is refused where root is squashed" "$console" \
+	'^lab: squashed: error: the cache directory .* belongs to user 65534 .*root_squash'
 expect "the guest ends with status 0" "$console" '^lab: done, status 0'
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# On file systems that share blocks, the store disks of a VM before and after an update are one on the disk but for what is different, and both are what
-# they are elsewhere. Files that hold an XFS and a btrfs are mounted for it.
+# On file systems that share blocks, the store disks of a VM before and after an update are one on
+# the disk but for what is different, and both are what they are elsewhere. Files that hold an XFS
+# and a btrfs are mounted for it.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -36,15 +37,19 @@ in
   toplevel = run "system" text ''mkdir "$out"; printf '#!/bin/sh\n' >"$out/init"; chmod +x "$out/init"; echo "$text ${data}" >"$out/text"'';
 }
 EOF
-before=$(nix_build "$test_dir/vm.nix" toplevel --argstr text before) && after=$(nix_build "$test_dir/vm.nix" toplevel --argstr text after) || exit 1
+before=$(nix_build "$test_dir/vm.nix" toplevel --argstr text before) &&
+	after=$(nix_build "$test_dir/vm.nix" toplevel --argstr text after) || exit 1
 
 compile() { # TOPLEVEL OUTPUT ARGUMENT...
-	"$MVMBUILD" -q - --set toplevel="$1" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$2" "${@:3}" <<<'{hostName: shared}' >"$log" 2>&1
+	"$MVMBUILD" -q - --set toplevel="$1" --set storeDir="$NIX_STORE_DIR" \
+		--set kernel="$kernel" -o "$2" "${@:3}" <<<'{hostName: shared}' >"$log" 2>&1
 }
 used_kib() { sync -f "$mounted" && df --output=used -k "$mounted" | tail -n 1; }
 # Of a hundred blocks of the file, how many another file has, too.
 shared_percent() {
-	filefrag -v "$1" | awk -F: '$1 ~ /^ *[0-9]+$/ { n += $4; if ($6 ~ /shared/) shared += $4 } END { print int(100 * shared / n) }'
+	filefrag -v "$1" |
+		awk -F: \
+		'$1 ~ /^ *[0-9]+$/ { n += $4; if ($6 ~ /shared/) shared += $4 } END { print int(100 * shared / n) }'
 }
 
 for fs in xfs btrfs; do
@@ -53,8 +58,10 @@ for fs in xfs btrfs; do
 		continue
 	fi
 	truncate -s 1G "$test_dir/$fs.img"
-	if ! "mkfs.$fs" -q "$test_dir/$fs.img" >"$log" 2>&1 || ! mount -o loop "$test_dir/$fs.img" "$mounted" 2>"$log"; then
-		skip "$fs: images share blocks" "a file with it cannot be mounted: $(head -n 1 "$log")"
+	if ! "mkfs.$fs" -q "$test_dir/$fs.img" >"$log" 2>&1 || ! mount -o loop "$test_dir/$fs.img" \
+		"$mounted" 2>"$log"; then
+		skip "$fs: images share blocks" \
+			"a file with it cannot be mounted: $(head -n 1 "$log")"
 		continue
 	fi
 	for type in squashfs erofs; do
@@ -64,16 +71,22 @@ for fs in xfs btrfs; do
 		fi
 		image=share/microvm/stage1.$type
 		with=(--set storeDiskType="$type")
-		check "$fs, $type: the VM builds before its update" compile "$before" "$mounted/$type-before" --cache "$mounted/cache" "${with[@]}"
+		check "$fs, $type: the VM builds before its update" compile "$before" \
+			"$mounted/$type-before" --cache "$mounted/cache" "${with[@]}"
 		kib=$(used_kib)
-		check "$fs, $type: the VM builds after its update" compile "$after" "$mounted/$type-after" --cache "$mounted/cache" "${with[@]}"
+		check "$fs, $type: the VM builds after its update" compile "$after" \
+			"$mounted/$type-after" --cache "$mounted/cache" "${with[@]}"
 		kib=$(($(used_kib) - kib)) percent=$(shared_percent "$mounted/$type-after/$image")
 		echo "# $fs, $type: the second runner takes $kib KiB; of its image, $(stat -c %s "$mounted/$type-after/$image") bytes, $percent % is shared"
 		# The kernel is copied from another file system.
-		check "$fs, $type: the second image takes next to no space" test "$kib" -lt $((2048 + $(stat -c %s "$mounted/$type-after/share/microvm/kernel") / 1024))
-		check "$fs, $type: 95 % of the second image's blocks are the first one's" test "$percent" -ge 95
-		check "$fs, $type: the updated VM builds on another file system" compile "$after" "$test_dir/$type" --no-cache "${with[@]}"
-		check "$fs, $type: it is the same image there" cmp "$test_dir/$type/$image" "$mounted/$type-after/$image"
+		check "$fs, $type: the second image takes next to no space" \
+			test "$kib" -lt $((2048 + $(stat -c %s "$mounted/$type-after/share/microvm/kernel") / 1024))
+		check "$fs, $type: 95 % of the second image's blocks are the first one's" \
+			test "$percent" -ge 95
+		check "$fs, $type: the updated VM builds on another file system" \
+			compile "$after" "$test_dir/$type" --no-cache "${with[@]}"
+		check "$fs, $type: it is the same image there" \
+			cmp "$test_dir/$type/$image" "$mounted/$type-after/$image"
 	done
 	unmount
 	rm -f "$test_dir/$fs.img"

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Told to stop (SIGINT, SIGTERM, SIGHUP), at every step of a build and at random moments: what was there stays whole, or the new one is, whole; nothing
-# lies beside it; and what is said is true. SIGNALS=N: so many random signals for each kind of command. STRIDE=N: every Nth step
-# of a host. SEED=N: the same moments again.
+# Told to stop (SIGINT, SIGTERM, SIGHUP), at every step of a build and at random moments: what was
+# there stays whole, or the new one is, whole; nothing lies beside it; and what is said is true.
+# SIGNALS=N: so many random signals for each kind of command. STRIDE=N: every Nth step of a host.
+# SEED=N: the same moments again.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
@@ -24,8 +25,10 @@ cc -std=c11 -D_GNU_SOURCE -o kill_at "$top/tests/e2e/lib/kill_at.c" || exit 1
 
 # describe MIB: the description of a VM that differs by its memory alone.
 describe() {
-	printf '%s\n' "hostName: vm" "storeDir: $fixture/store" "toplevel: $fixture/store/$fixture_hash-system" "closure: $fixture/registration" \
-		"kernel: $fixture/kernel" "mem: $1" 'volumes: [{image: data.img, mountPoint: /data, size: 16}]'
+	printf '%s\n' "hostName: vm" "storeDir: $fixture/store" \
+		"toplevel: $fixture/store/$fixture_hash-system" "closure: $fixture/registration" \
+		"kernel: $fixture/kernel" "mem: $1" \
+			'volumes: [{image: data.img, mountPoint: /data, size: 16}]'
 }
 describe 600 >600.yaml
 describe 601 >601.yaml
@@ -44,18 +47,24 @@ litter() { (shopt -s dotglob nullglob && cd "$out" && printf '%s\n' * | grep -vx
 judge() {
 	local now
 	now=$(all_of out/vm)
-	case $now in "${whole[$2]}") state=old ;; "${whole[$3]}") state=new ;; *) state=broken ;; esac
+	case $now in "${whole[$2]}") state=old ;; "${whole[$3]}") state=new ;; *) state=broken \
+		;; esac
 	if [ "$state" = broken ]; then
 		complaint="neither the old nor the new one is there"
 	elif [ -n "$(litter)" ]; then
 		complaint="litter: $(litter)"
 	elif [ "$state" = old ] && [ "$1" -gt 128 ] && [ ! -s "$log" ]; then
-		return 0 # the signal came before the program's first instructions: it ended like any other
+		# the signal came before the program's first instructions: it ended like any other
+		return 0
 	elif [ "$1" != 130 ] && { [ "$1" != 0 ] || [ "$state" != new ]; }; then
 		complaint="status $1"
-	elif [ "$1" = 130 ] && [ "$state" = old ] && ! grep -Eq '^interrupted(; what was there before stays as it was)?$' "$log"; then
+	elif [ "$1" = 130 ] && [ "$state" = old ] &&
+		! grep -Eq '^interrupted(; what was there before stays as it was)?$' "$log"
+	then
 		complaint="the old one is there, and it says: $(cat "$log")"
-	elif [ "$1" = 130 ] && [ "$state" = new ] && ! grep -q "^interrupted; $out/vm is complete$" "$log"; then
+	elif [ "$1" = 130 ] && [ "$state" = new ] &&
+		! grep -q "^interrupted; $out/vm is complete$" "$log"
+	then
 		complaint="the new one is there, and it says: $(cat "$log")"
 	else
 		return 0
@@ -78,7 +87,8 @@ told() {
 
 # ---- at every step ----
 
-# every_step COMMAND [STRIDE]: SIGTERM at each (at every STRIDEth) system call of the first thread that changes a file.
+# every_step COMMAND [STRIDE]: SIGTERM at each (at every STRIDEth) system call of the first thread
+# that changes a file.
 every_step() {
 	local stride=${2:-1}
 	declare -gA whole=()
@@ -103,10 +113,18 @@ every_step() {
 	done
 }
 build_at() { # MIB [at NUMBER]
-	if [ $# = 1 ]; then build "$1"; else ./kill_at -TERM "$3" "$MVMBUILD" -q "$1.yaml" -o out/vm --cache "$cache"; fi
+	if [ $# = 1 ]; then
+		build "$1"
+	else
+		./kill_at -TERM "$3" "$MVMBUILD" -q "$1.yaml" -o out/vm --cache "$cache"
+	fi
 }
 build_host_at() {
-	if [ $# = 1 ]; then build_host "$1"; else ./kill_at -TERM "$3" "$MVMBUILD" -q host "host-$1.yaml" -o out/vm --cache "$cache"; fi
+	if [ $# = 1 ]; then
+		build_host "$1"
+	else
+		./kill_at -TERM "$3" "$MVMBUILD" -q host "host-$1.yaml" -o out/vm --cache "$cache"
+	fi
 }
 every_step build_at
 told "a build that gets a signal at any step of its main thread ends well"
@@ -123,7 +141,8 @@ signalled() {
 	at=$(awk -v seconds="$1" -v part="$RANDOM" 'BEGIN { print seconds * part / 32768 }')
 	shift
 	status=0
-	# A background job of a shell that controls no jobs ignores SIGINT, and so would its children.
+	# A background job of a shell that controls no jobs ignores SIGINT, and so would its
+	# children.
 	env --default-signal=INT "$@" >/dev/null 2>"$log" &
 	pid=$!
 	sleep "$at"
@@ -131,7 +150,8 @@ signalled() {
 	wait "$pid" || status=$?
 }
 
-# random_moments COMMAND [cold] ARGUMENT...: a program that builds FROM or TO over the other; {} stands for it.
+# random_moments COMMAND [cold] ARGUMENT...: a program that builds FROM or TO over the other; {}
+# stands for it.
 random_moments() {
 	declare -gA whole=()
 	complaints=() tries=0 new_ones=0 from=600 to=601
@@ -175,7 +195,8 @@ check "the cache is sound after all these signals" "$MVMBUILD" cache verify --ca
 mkdir bin
 printf '#!/bin/sh\ntrap "" TERM INT HUP\necho $$ >%s/stubborn.new\nmv %s/stubborn.new %s/stubborn\nwhile :; do sleep 1; done\n' "$PWD" "$PWD" "$PWD" >bin/mksquashfs
 chmod +x bin/mksquashfs
-PATH=$PWD/bin:$PATH "$MVMBUILD" -q 600.yaml --no-cache --set storeDisk.engine=mksquashfs -o out/stubborn >/dev/null 2>"$log" &
+PATH=$PWD/bin:$PATH "$MVMBUILD" -q 600.yaml --no-cache --set storeDisk.engine=mksquashfs \
+	-o out/stubborn >/dev/null 2>"$log" &
 pid=$!
 wait_while_alive "$pid" test -e stubborn
 kill -TERM "$pid"
@@ -202,7 +223,8 @@ microvm_quietly() { "$microvm" -q --cache "$cache" --state-dir "$state" "$@"; }
 cp 600.yaml vm.yaml
 check "microvm creates a VM" microvm_quietly -c vm -f "$PWD/vm.yaml"
 echo precious >"$state/vm/data.img"
-# is_whole LINK [VM]: whether the runner behind a link is, as its own list and a build of the same say.
+# is_whole LINK [VM]: whether the runner behind a link is, as its own list and a build of the same
+# say.
 is_whole() {
 	local mib
 	for mib in 600 601; do
@@ -225,13 +247,18 @@ while [ "$tries" -lt "$SIGNALS" ]; do
 	cp "$((600 + tries % 2)).yaml" vm.yaml
 	if [ $((tries % 9)) = 0 ]; then rm -rf "$cache"; fi
 	signalled "$seconds" "$microvm" -q --cache "$cache" --state-dir "$state" -u vm
-	if [ "$status" != 0 ] && [ "$status" != 130 ] && { [ "$status" -lt 128 ] || [ -s "$log" ]; }; then complaints+=("status $status: $(cat "$log")"); fi
+	if [ "$status" != 0 ] && [ "$status" != 130 ] && { [ "$status" -lt 128 ] ||
+		[ -s "$log" ]; }; then complaints+=("status $status: $(cat "$log")"); fi
 	if ! is_whole current; then complaints+=("the current runner is broken"); fi
-	if [ -e "$state/vm/old" ] && ! is_whole old; then complaints+=("the old runner is broken"); fi
+	if [ -e "$state/vm/old" ] && ! is_whole old; then
+		complaints+=("the old runner is broken")
+	fi
 	if [ "$(cat "$state/vm/data.img")" != precious ]; then complaints+=("the volume"); fi
 	if [ "$status" = 0 ]; then new_ones=$((new_ones + 1)); fi
 	if [ $((tries % 3)) = 0 ]; then
-		if ! microvm_quietly -u vm >/dev/null 2>"$log"; then complaints+=("the next update: $(cat "$log")"); fi
+		if ! microvm_quietly -u vm >/dev/null 2>"$log"; then
+			complaints+=("the next update: $(cat "$log")")
+		fi
 		left=$(find "$state" -maxdepth 3 -name '.*' ! -name .store-disks)
 		if [ -n "$left" ]; then complaints+=("litter after the next update: $left"); fi
 	fi
@@ -241,7 +268,8 @@ told "an update that gets a signal at a random moment ends well"
 complaints=() tries=0 new_ones=0
 while [ "$tries" -lt "$SIGNALS" ]; do
 	tries=$((tries + 1))
-	signalled "$seconds" "$microvm" -q --cache "$cache" --state-dir "$state" -c "new$tries" -f "$PWD/vm.yaml"
+	signalled "$seconds" "$microvm" -q --cache "$cache" --state-dir "$state" -c "new$tries" \
+		-f "$PWD/vm.yaml"
 	if [ -e "$state/new$tries" ]; then
 		new_ones=$((new_ones + 1))
 		if ! is_whole current "new$tries"; then complaints+=("half a VM is there"); fi

@@ -29,28 +29,39 @@ of() { jq -r "$@"; }
 
 # ---- a description, before and after the first build ----
 
-check "mvmbuild size of a description succeeds" to before.json quiet size --json "${cache[@]}" vm.yaml
+check "mvmbuild size of a description succeeds" \
+	to before.json quiet size --json "${cache[@]}" vm.yaml
 check "mvmbuild size makes no cache and no runner" test ! -e cache -a ! -e result-demo
-check "compressed sizes are unknown before a build" test "$(of '[.closure[].compressedSize] | unique | tostring' before.json)" = '[null]'
+check "compressed sizes are unknown before a build" \
+	test "$(of '[.closure[].compressedSize] | unique | tostring' before.json)" = '[null]'
 check "a build succeeds" to built quiet "${cache[@]}" vm.yaml -o runner
-check "mvmbuild size of the description succeeds after the build" to after.json quiet size --json "${cache[@]}" vm.yaml
+check "mvmbuild size of the description succeeds after the build" \
+	to after.json quiet size --json "${cache[@]}" vm.yaml
 check "mvmbuild size of the runner succeeds" to runner.json quiet size --json runner
-check "the cache knows the same sizes as the runner" diff <(of '.closure, .roots' after.json) <(of '.closure, .roots' runner.json)
-check "a cache of another level does not know compressed sizes" test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml | of .compressedSize)" = null
+check "the cache knows the same sizes as the runner" \
+	diff <(of '.closure, .roots' after.json) <(of '.closure, .roots' runner.json)
+check "a cache of another level does not know compressed sizes" \
+	test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml | of .compressedSize)" = null
 
 # ---- what Nix says ----
 
 nix-store -qR "$system" | LC_ALL=C sort >paths
 mapfile -t paths <paths
-check "the store paths are those of Nix's closure" diff paths <(of '.closure[].path' runner.json | LC_ALL=C sort)
+check "the store paths are those of Nix's closure" \
+	diff paths <(of '.closure[].path' runner.json | LC_ALL=C sort)
 sum=0
 sizes=$(for path in "${paths[@]}"; do echo "$path $(nix-store -q --size "$path")"; done)
 while read -r _ size; do sum=$((sum + size)); done <<<"$sizes"
-check "each store path has the size that Nix reports" diff <(echo "$sizes") <(of '.closure[] | "\(.path) \(.narSize)"' runner.json | LC_ALL=C sort)
-check "the sizes add up ($sum)" test "$sum" = "$(of .narSize runner.json)" -a "$sum" = "$(of '[.closure[].narSize] | add' runner.json)"
-check "the root's closure is the whole closure" test "$sum $sum" = "$(of '.roots[] | "\(.closureSize) \(.aloneSize)"' runner.json)"
-closure_size() { local sum=0 size; for size in $(nix-store -qR "$1" | xargs nix-store -q --size); do sum=$((sum + size)); done; echo "$sum"; }
-check "the closure size of each store path is Nix's" diff <(for path in "${paths[@]}"; do echo "$path $(closure_size "$path")"; done) \
+check "each store path has the size that Nix reports" diff <(echo "$sizes") \
+	<(of '.closure[] | "\(.path) \(.narSize)"' runner.json | LC_ALL=C sort)
+check "the sizes add up ($sum)" \
+	test "$sum" = "$(of .narSize runner.json)" -a "$sum" = "$(of '[.closure[].narSize] | add' runner.json)"
+check "the root's closure is the whole closure" \
+	test "$sum $sum" = "$(of '.roots[] | "\(.closureSize) \(.aloneSize)"' runner.json)"
+closure_size() { local sum=0 \
+	size; for size in $(nix-store -qR "$1" | xargs nix-store -q --size); do sum=$((sum + size)); done; echo "$sum"; }
+check "the closure size of each store path is Nix's" \
+	diff <(for path in "${paths[@]}"; do echo "$path $(closure_size "$path")"; done) \
 	<(of '.closure[] | "\(.path) \(.closureSize)"' runner.json | LC_ALL=C sort)
 nix-store --dump "$system" >nar
 # shellcheck disable=SC2016 # jq's own
@@ -61,20 +72,27 @@ check "a size that the closure file lacks is measured" test "$(printf '%s\n' "${
 
 image=$(stat -c %s runner/share/microvm/stage1.squashfs)
 stored=$(of .compressedSize runner.json)
-check "the store disk's size is that of its image" test "$image" = "$(of .storeDiskSize runner.json)"
+check "the store disk's size is that of its image" \
+	test "$image" = "$(of .storeDiskSize runner.json)"
 check "compressed sizes add up to the disk, with at most a page each and the tables more ($stored, $image)" \
 	test "$stored" -lt "$image" -a $((stored + 4096 * (${#paths[@]} + 16))) -gt "$image"
-check "a store disk by mksquashfs builds" to built quiet --no-cache --set storeDisk.engine=mksquashfs vm.yaml -o whole
+check "a store disk by mksquashfs builds" \
+	to built quiet --no-cache --set storeDisk.engine=mksquashfs vm.yaml -o whole
 check "mvmbuild size of a disk by mksquashfs succeeds" to whole.json quiet size --json whole
-check "the sizes for a disk by mksquashfs are called estimates" test "$(of .estimated whole.json)" = true -a "$(of .estimated runner.json)" = false
+check "the sizes for a disk by mksquashfs are called estimates" \
+	test "$(of .estimated whole.json)" = true -a "$(of .estimated runner.json)" = false
 whole=$(stat -c %s whole/share/microvm/stage1.squashfs)
-check "the estimates share out the disk" test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" -a $((whole - $(of .compressedSize whole.json))) -ge 0
+check "the estimates share out the disk" \
+	test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" -a $((whole - $(of .compressedSize whole.json))) -ge 0
 
 if command -v mkfs.erofs >/dev/null; then
-	check "an erofs store disk builds" to built quiet "${cache[@]}" --set storeDisk.type=erofs vm.yaml -o erofs
+	check "an erofs store disk builds" \
+		to built quiet "${cache[@]}" --set storeDisk.type=erofs vm.yaml -o erofs
 	check "mvmbuild size of an erofs disk succeeds" to erofs.json quiet size --json erofs
-	check "the cache knows the sizes of erofs objects" diff <(of .closure erofs.json) <(quiet size --json "${cache[@]}" --set storeDisk.type=erofs vm.yaml | of .closure)
-	check "the erofs sizes are within the disk's" test "$(of .compressedSize erofs.json)" -gt 0 -a "$(of .compressedSize erofs.json)" -lt "$(stat -c %s erofs/share/microvm/stage1.erofs)"
+	check "the cache knows the sizes of erofs objects" diff <(of .closure erofs.json) \
+		<(quiet size --json "${cache[@]}" --set storeDisk.type=erofs vm.yaml | of .closure)
+	check "the erofs sizes are within the disk's" \
+		test "$(of .compressedSize erofs.json)" -gt 0 -a "$(of .compressedSize erofs.json)" -lt "$(stat -c %s erofs/share/microvm/stage1.erofs)"
 else
 	skip "an erofs store disk" "needs mkfs.erofs"
 fi
@@ -85,7 +103,8 @@ fi
 far=$(comm -23 paths <(nix-store -q --references "$system" | LC_ALL=C sort) | grep -vxF "$system" | head -n 1)
 far=${far:-$(grep -vxF "$system" paths | head -n 1)}
 check "mvmbuild why succeeds" to why.json quiet why --json runner "$far"
-check "the chain goes from the root to the store path" test "$(of '"\(.chain[0]) \(.chain[-1])"' why.json)" = "$system $far"
+check "the chain goes from the root to the store path" \
+	test "$(of '"\(.chain[0]) \(.chain[-1])"' why.json)" = "$system $far"
 links() {
 	local from='' to
 	while read -r to; do
@@ -94,7 +113,9 @@ links() {
 	done
 }
 check "each store path of the chain refers to the next" links < <(of '.chain[]' why.json)
-check "the referrers are those that Nix reports" diff <(nix-store -q --referrers "$far" | grep -vxF "$far" | grep -xFf paths | LC_ALL=C sort) <(of '.referrers[]' why.json | LC_ALL=C sort)
+check "the referrers are those that Nix reports" diff \
+	<(nix-store -q --referrers "$far" | grep -vxF "$far" | grep -xFf paths | LC_ALL=C sort) \
+	<(of '.referrers[]' why.json | LC_ALL=C sort)
 # What is left when nothing may lead through it.
 left() {
 	local queue=("$system") path
@@ -103,19 +124,26 @@ left() {
 		path=${queue[0]} queue=("${queue[@]:1}")
 		echo "$path"
 		while read -r to; do
-			if [ "$to" != "$far" ] && [ -z "${seen[$to]:-}" ]; then seen[$to]=1 queue+=("$to"); fi
+			if [ "$to" != "$far" ] && [ -z "${seen[$to]:-}" ]; then
+				seen[$to]=1 queue+=("$to")
+			fi
 		done < <(nix-store -q --references "$path")
 	done
 }
-check "what would go with the path is what nothing else leads to" diff <(comm -23 paths <(left | LC_ALL=C sort)) <(of '.alone[]' why.json | LC_ALL=C sort)
-check "mvmbuild why of a description prints the same as of a runner" diff <(quiet why --no-cache vm.yaml "$far" | sed -n '/^$/q;p') <(quiet why runner "$(basename "$far")" | sed -n '/^$/q;p')
+check "what would go with the path is what nothing else leads to" \
+	diff <(comm -23 paths <(left | LC_ALL=C sort)) <(of '.alone[]' why.json | LC_ALL=C sort)
+check "mvmbuild why of a description prints the same as of a runner" diff \
+	<(quiet why --no-cache vm.yaml "$far" | sed -n '/^$/q;p') \
+	<(quiet why runner "$(basename "$far")" | sed -n '/^$/q;p')
 
 # ---- the page ----
 
 check "mvmbuild size --html succeeds" quiet size --html page.html runner
 check "it makes the page and no other file" test "$(find . -maxdepth 1 -name 'page*')" = ./page.html
-check "the page loads nothing from the network" test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep -v 'xmlns="http://www.w3.org/' page.html))" = 0
-check "the page names every store path" test "$(grep -o "<td>$NIX_STORE_DIR/[^<]*" page.html | sort -u | wc -l)" = "${#paths[@]}"
+check "the page loads nothing from the network" \
+	test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep -v 'xmlns="http://www.w3.org/' page.html))" = 0
+check "the page names every store path" \
+	test "$(grep -o "<td>$NIX_STORE_DIR/[^<]*" page.html | sort -u | wc -l)" = "${#paths[@]}"
 if command -v xmllint >/dev/null; then
 	check "the page is well-formed XML" xmllint --noout page.html
 else

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A file of a real Nix store, changed behind Nix's back: no build takes it, whichever program makes the store disk.
+# A file of a real Nix store, changed behind Nix's back: no build takes it, whichever program makes
+# the store disk.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -19,7 +20,8 @@ mkdir "$out"
 mvm() { # OUTPUT [ARGUMENT]...
 	local output=$1
 	shift
-	"$MVMBUILD" --progress none --cache "$cache" --set hostName=demo --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
+	"$MVMBUILD" --progress none --cache "$cache" --set hostName=demo --set toplevel="$system" \
+		--set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
 		-o "$out/$output" "$@" "$test_dir/vm.yaml" >"$log" 2>&1
 }
 fails() { ! "$@"; }
@@ -47,7 +49,8 @@ chmod u+w "$(dirname "$file")"
 check "a build of what Nix made succeeds" mvm first
 all_of "$out/first" >"$test_dir/first"
 as_before() { all_of "$out/first" | diff "$test_dir/first" -; }
-# refused WAY [ARGUMENT]...: no build of this kind, with an empty cache; with all as it was, there is one.
+# refused WAY [ARGUMENT]...: no build of this kind, with an empty cache; with all as it was, there
+# is one.
 refused() {
 	local way=$1 spoilt registered
 	shift
@@ -57,9 +60,12 @@ refused() {
 	spoilt=$(nix-hash --type sha256 --base32 "$path")
 	registered=$(nix-store -q --hash "$path")
 	check "$way: Nix finds the change too" fails nix-store --verify-path "$path"
-	expect "$way: the message has the path and both hashes, as Nix prints them" "$log" "error: $path was modified: .* hash $registered, .* sha256:$spoilt "
-	check "$way: there is no runner and no litter" test -z "$(find "$out" -mindepth 1 -maxdepth 1 ! -name first)"
-	check "$way: the cache keeps no object of the changed path" test -z "$(find "$cache" -name "$(basename "$path")*" 2>/dev/null; find "$cache/tmp" -type f 2>/dev/null)"
+	expect "$way: the message has the path and both hashes, as Nix prints them" \
+		"$log" "error: $path was modified: .* hash $registered, .* sha256:$spoilt "
+	check "$way: there is no runner and no litter" \
+		test -z "$(find "$out" -mindepth 1 -maxdepth 1 ! -name first)"
+	check "$way: the cache keeps no object of the changed path" \
+		test -z "$(find "$cache" -name "$(basename "$path")*" 2>/dev/null; find "$cache/tmp" -type f 2>/dev/null)"
 	check "$way: an existing runner is not replaced" fails mvm first --set mem=300 "$@"
 	check "$way: the existing runner stays as it was" as_before
 	repair
@@ -67,8 +73,16 @@ refused() {
 	rm -rf "${out:?}/other"
 }
 refused "squashfs"
-if have mksquashfs; then refused mksquashfs --set storeDisk.engine=mksquashfs; else skip mksquashfs "not there"; fi
-if have mkfs.erofs; then refused erofs --set storeDiskType=erofs; else skip erofs "no mkfs.erofs"; fi
+if have mksquashfs; then
+	refused mksquashfs --set storeDisk.engine=mksquashfs
+else
+	skip mksquashfs "not there"
+fi
+if have mkfs.erofs; then
+	refused erofs --set storeDiskType=erofs
+else
+	skip erofs "no mkfs.erofs"
+fi
 
 # What was packed when it was right is not read again.
 check "a build fills the cache" mvm kept

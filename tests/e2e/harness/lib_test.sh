@@ -97,7 +97,8 @@ vm_wait
 
 said=$(top=$top bash -c '. "$top/tests/e2e/lib/lib.sh"; ok a; not_ok b; skip c "no root"; finish')
 check "a failed check fails the whole test" test $? = 1
-check "results are printed as TAP" test "$said" = "$(printf 'ok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no root\n1..3')"
+check "results are printed as TAP" \
+	test "$said" = "$(printf 'ok 1 - a\nnot ok 2 - b\nok 3 - c # SKIP no root\n1..3')"
 said=$(top=$top bash -c '. "$top/tests/e2e/lib/lib.sh"; need_programs no-such-program; ok a; finish')
 check "a missing program skips the whole test" test "$?$said" = "01..0 # SKIP needs no-such-program"
 

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The VMs' user, who may be somebody that escaped from a guest, makes files in a VM's directory, where root reads, writes and runs. Here he tries every
-# name: set-booted (for root's units), the command microvm and install-host do nothing for him. systemd_test.sh has the same with real units.
+# The VMs' user, who may be somebody that escaped from a guest, makes files in a VM's directory,
+# where root reads, writes and runs. Here he tries every name: set-booted (for root's units), the
+# command microvm and install-host do nothing for him. systemd_test.sh has the same with real units.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -30,7 +31,8 @@ as_user() { setpriv --reuid $user --regid $group --clear-groups "$@"; }
 fails() { ! "$@"; }
 boots() {
 	mkdir -p "$test_dir/run"
-	RUNTIME_DIRECTORY=$test_dir/run sh "$top/templates/host/set-booted.sh" "$state/vm" $user $group >"$log" 2>&1
+	RUNTIME_DIRECTORY=$test_dir/run sh "$top/templates/host/set-booted.sh" "$state/vm" $user \
+		$group >"$log" 2>&1
 }
 m() { "$microvm" -q --no-cache --state-dir "$state" "$@" >"$log" 2>&1; }
 mode() { stat -c %u:%g:%a "$1"; }
@@ -41,8 +43,10 @@ fresh() { # KIND
 	mkdir -p "$state/vm"
 	ln -s "$test_dir/good" "$state/vm/current"
 	case $1 in
-	command) chown $user:$group "$state" && chmod 775 "$state" && chgrp $group "$state/vm" && chmod 775 "$state/vm" ;;
-	module) chown $user:$group "$state" && chmod 775 "$state" && chown -h $user:$group "$state/vm" "$state/vm/current" ;;
+	command) chown $user:$group "$state" && chmod 775 "$state" && chgrp $group "$state/vm" &&
+		chmod 775 "$state/vm" ;;
+	module) chown $user:$group "$state" && chmod 775 "$state" &&
+		chown -h $user:$group "$state/vm" "$state/vm/current" ;;
 	ours) chown 0:$group "$state" "$state/vm" && chmod 755 "$state" && chmod 1775 "$state/vm" ;;
 	esac
 }
@@ -50,12 +54,15 @@ fresh() { # KIND
 # ---- what he may and may not ----
 fresh ours
 check "a VM boots" boots
-check "set-booted takes the runner that current leads to" test "$(booted) $(readlink "$state/vm/booted")" = "$test_dir/good $test_dir/good"
+check "set-booted takes the runner that current leads to" \
+	test "$(booted) $(readlink "$state/vm/booted")" = "$test_dir/good $test_dir/good"
 check "set-booted prints nothing when nothing is wrong" test ! -s "$log"
 check "the VMs' user can make volumes and sockets" as_user touch "$state/vm/data.img"
 check "the VMs' user can remove them" as_user rm "$state/vm/data.img"
-for attempt in "rm -f $state/vm/current" "mv $state/vm/current $state/vm/x" "ln -sfn $evil $state/vm/current" "mv -T $state/vm/booted $state/vm/x" \
-	"ln -sfnT $evil $state/vm/booted" "mv $state/vm $state/x" "mkdir $state/other" "chmod 777 $state/vm" "ln -sfnT $evil $test_dir/run/booted" \
+for attempt in "rm -f $state/vm/current" "mv $state/vm/current $state/vm/x" \
+	"ln -sfn $evil $state/vm/current" "mv -T $state/vm/booted $state/vm/x" \
+	"ln -sfnT $evil $state/vm/booted" "mv $state/vm $state/x" "mkdir $state/other" \
+		"chmod 777 $state/vm" "ln -sfnT $evil $test_dir/run/booted" \
 	"touch $test_dir/run/x" "chown -h 0 $evil"; do
 	# shellcheck disable=SC2086 # words
 	check "the VMs' user cannot do this: ${attempt//$test_dir\//}" fails as_user $attempt
@@ -65,16 +72,19 @@ done
 rm "$state/vm/booted"
 as_user cp -r "$evil" "$state/vm/booted"
 check "set-booted succeeds with a directory of the user's in the place of booted" boots
-check "set-booted replaces that directory by its link" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a "$(stat -c %u "$state/vm/booted")" = 0
+check "set-booted replaces that directory by its link" \
+	test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a "$(stat -c %u "$state/vm/booted")" = 0
 rm "$state/vm/booted"
 as_user ln -s "$evil" "$state/vm/booted"
 check "set-booted succeeds with a link of the user's in the place of booted" boots
-check "set-booted replaces that link and makes nothing where it led" test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a ! -e "$evil/good"
+check "set-booted replaces that link and makes nothing where it led" \
+	test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a ! -e "$evil/good"
 rm "$state/vm/current"
 check "set-booted fails when there is no runner" fails boots
 as_user ln -s "$evil" "$state/vm/current"
 check "set-booted fails when current is the user's" fails boots
-expect "set-booted says whose current is and what to do" "$log" "current belongs to .*, who could have led it anywhere. If it should lead to $evil: ln -sfn $evil $state/vm/current"
+expect "set-booted says whose current is and what to do" "$log" \
+	"current belongs to .*, who could have led it anywhere. If it should lead to $evil: ln -sfn $evil $state/vm/current"
 rm "$state/vm/current"
 as_user cp -r "$evil" "$state/vm/current"
 check "set-booted fails when current is a directory of the user's" fails boots
@@ -87,7 +97,8 @@ ln -sfn "$state/vm/runners/good" "$state/vm/current"
 check "set-booted fails for that runner when its whole path is written" fails boots
 ln -sfn "$evil" "$state/vm/current"
 check "set-booted fails for a runner in a directory of the user's" fails boots
-expect "set-booted names the directory that the user can change" "$log" "evil, where .*/current leads to, can be changed by $user"
+expect "set-booted names the directory that the user can change" \
+	"$log" "evil, where .*/current leads to, can be changed by $user"
 mkdir "$test_dir/shared"
 cp -r "$test_dir/good" "$test_dir/shared"
 chgrp $group "$test_dir/shared" && chmod 775 "$test_dir/shared"
@@ -98,13 +109,17 @@ check "no runner of the user's was booted" test "$(booted)" = "$test_dir/good"
 # ---- as microvm.nix leaves it ----
 fresh command
 check "set-booted succeeds in a directory made by microvm.nix's command" boots
-expect "set-booted gives a VM's directory to root and reports it" "$log" "$state/vm was of root:.*, mode 775: it is root's now, mode 1775"
-expect "set-booted gives the directory of all VMs to root and reports it" "$log" "$state was of .*, mode 775: it is root's now, mode 0755"
-check "both directories have root's owner and mode then" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
+expect "set-booted gives a VM's directory to root and reports it" \
+	"$log" "$state/vm was of root:.*, mode 775: it is root's now, mode 1775"
+expect "set-booted gives the directory of all VMs to root and reports it" \
+	"$log" "$state was of .*, mode 775: it is root's now, mode 0755"
+check "both directories have root's owner and mode then" \
+	test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
 boots
 check "set-booted reports nothing the second time" test ! -s "$log"
 fresh module
-check "set-booted fails when current belongs to the user, as microvm.nix's module makes it" fails boots
+check "set-booted fails when current belongs to the user, as microvm.nix's module makes it" \
+	fails boots
 ln -sfn "$test_dir/good" "$state/vm/current"
 check "set-booted succeeds when root has made that link again" boots
 fresh command
@@ -119,14 +134,17 @@ check "set-booted changes nothing where that link leads" test "$(mode /etc)" = "
 fresh ours
 chgrp 1 "$state" "$state/vm"
 check "set-booted succeeds with directories of another group" boots
-check "set-booted gives the directories to the units' group" test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
-expect "set-booted reports the change of the group" "$log" "$state/vm was of the group .*: it is of the group $group now"
+check "set-booted gives the directories to the units' group" \
+	test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
+expect "set-booted reports the change of the group" \
+	"$log" "$state/vm was of the group .*: it is of the group $group now"
 boots
 check "set-booted reports the change of the group once" test ! -s "$log"
 
 # ---- the command ----
 describe() { # FILE [LINE]...
-	printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
+	printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" \
+		"toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
 		"kernel: $test_dir/kernel" "${@:2}" >"$1"
 }
 describe "$test_dir/vm.yaml"
@@ -138,14 +156,19 @@ create() {
 	m -c vm -f "$test_dir/vm.yaml"
 }
 memory() { jq -r .mem "$state/vm/current/share/microvm/vm.json"; }
-is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"vm\") | $1")" = "$2" ]; }
+is_listed() {
+	[ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"vm\") | $1")" = "$2" ]
+}
 check "microvm creates a VM" create
 check "the VM's directory is root's and sticky" test "$(mode "$state/vm")" = "0:$group:1775"
 check "set-booted succeeds with a VM that microvm created" boots
-as_user sh -c "echo $evil/vm.yaml >'$state/vm/flake'; ln -s /nix/store/evil '$state/vm/toplevel'; ln -s '$evil' '$state/vm/old'"
-check "microvm -l does not read the names that the user made" is_listed '"\(.state) \(.sourceKind) \(.old)"' "current description null"
+as_user sh \
+	-c "echo $evil/vm.yaml >'$state/vm/flake'; ln -s /nix/store/evil '$state/vm/toplevel'; ln -s '$evil' '$state/vm/old'"
+check "microvm -l does not read the names that the user made" \
+	is_listed '"\(.state) \(.sourceKind) \(.old)"' "current description null"
 check "a rollback fails beside the names that the user made" fails m --rollback vm
-check "the failed rollback removes these names" test ! -L "$state/vm/old" -a ! -L "$state/vm/toplevel" -a ! -e "$state/vm/flake"
+check "the failed rollback removes these names" \
+	test ! -L "$state/vm/old" -a ! -L "$state/vm/toplevel" -a ! -e "$state/vm/flake"
 describe "$test_dir/vm.yaml" "mem: 300"
 as_user ln -s "$evil/vm.yaml" "$state/vm/source.new"
 as_user mkdir "$state/vm/old" "$state/vm/.current.new"
@@ -153,8 +176,10 @@ check "an update succeeds with names of the user's in its way" m -u vm
 check "the update is built from the VM's own description" test "$(memory)" = 300
 chgrp 1 "$state/vm"
 "$microvm" --no-cache --state-dir "$state" -u vm >"$log" 2>&1
-check "an update gives the VM's directory the group of the state directory" test "$(mode "$state/vm")" = "0:$group:1775"
-expect "the update reports the change of the group" "$log" "$state/vm was of the group .*, it is of the group .* now"
+check "an update gives the VM's directory the group of the state directory" \
+	test "$(mode "$state/vm")" = "0:$group:1775"
+expect "the update reports the change of the group" \
+	"$log" "$state/vm was of the group .*, it is of the group .* now"
 # A VM of a flake has no runners of its own.
 rm -rf "$state/vm"
 mkdir "$state/vm" && chgrp $group "$state/vm" && chmod 1775 "$state/vm"
@@ -162,7 +187,8 @@ ln -s "$test_dir/good" "$state/vm/current"
 echo "$test_dir/vm.yaml" >"$state/vm/source"
 as_user mkdir "$state/vm/runners"
 check "an update fails when the directory of the runners is the user's" fails m -u vm
-expect "the update names the directory that others than root can change" "$log" "$state/vm/runners can be changed by others than root"
+expect "the update names the directory that others than root can change" \
+	"$log" "$state/vm/runners can be changed by others than root"
 rmdir "$state/vm/runners"
 rm "$state/vm/current"
 as_user ln -s "$evil" "$state/vm/current"
@@ -181,8 +207,10 @@ chmod +x "$test_dir/bin/nix"
 fresh ours
 echo path:/flake >"$state/vm/flake"
 PATH=$test_dir/bin:$PATH m -u vm
-check "a flake's VM is updated beside names of the user's" test "$(readlink "$state/vm/current")" = "$test_dir/flaked"
-check "an update leaves a link of the user's in the place of the runners alone" test -L "$state/vm/runners" -a -d "$test_dir/treasure/kept"
+check "a flake's VM is updated beside names of the user's" \
+	test "$(readlink "$state/vm/current")" = "$test_dir/flaked"
+check "an update leaves a link of the user's in the place of the runners alone" \
+	test -L "$state/vm/runners" -a -d "$test_dir/treasure/kept"
 
 # ---- shares, which root serves ----
 # It has the arguments of the Rust virtiofsd, and remembers what it is to serve.
@@ -211,15 +239,18 @@ as_user mkdir -p "$state/vm/a/b"
 serve
 check "virtiofsd-run serves a share in the VM's directory" served "$state/vm/a/b"
 check "virtiofsd-run serves a share elsewhere too" served /srv
-check "the directories that lead to a share become root's" test "$(stat -c %u:%a "$state/vm/a")" = 0:1755
+check "the directories that lead to a share become root's" \
+	test "$(stat -c %u:%a "$state/vm/a")" = 0:1755
 check "the VMs' user cannot replace these directories" fails as_user mv "$state/vm/a" "$state/vm/x"
 rm -r "$state/vm/a"
 mkdir -p "$test_dir/secret/b"
 as_user ln -s "$test_dir/secret" "$state/vm/a"
 serve
 check "virtiofsd-run serves nothing where the user has a link" test ! -e "$test_dir/served"
-expect "virtiofsd-run says that the user could put a link there" "$log" 'the share a: nobody could put a link to any file in the place of a/b'
-check "the directory with the user's link stays the user's" test "$(stat -c %u "$state/vm/a")" = $user
+expect "virtiofsd-run says that the user could put a link there" \
+	"$log" 'the share a: nobody could put a link to any file in the place of a/b'
+check "the directory with the user's link stays the user's" \
+	test "$(stat -c %u "$state/vm/a")" = $user
 rm "$state/vm/a"
 as_user mkdir "$state/vm/a"
 as_user ln -s "$test_dir/secret" "$state/vm/a/b"
@@ -235,46 +266,60 @@ check "virtiofsd-run fails for a link of root's to where the user makes files" f
 check "virtiofsd-run serves nothing by that link of root's" test ! -e "$test_dir/served"
 
 # ---- others in the VMs' group ----
-# The VMs' user has a group that others are in as well. What they put into his directory before he does is not his.
-describe "$test_dir/vm.yaml" "hostUser: nobody" 'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]'
+# The VMs' user has a group that others are in as well. What they put into his directory before he
+# does is not his.
+describe "$test_dir/vm.yaml" "hostUser: nobody" \
+	'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]'
 create
 as_other() { setpriv --reuid 1 --regid $group --clear-groups "$@"; }
 # Its kernel is none: what it says is said before.
-start_as() { (cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout "$patience" ./current/bin/microvm-run) >"$log" 2>&1 </dev/null; }
+start_as() {
+	(cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout "$patience" ./current/bin/microvm-run) >"$log" 2>&1 </dev/null
+}
 as_root() { "$@"; }
 as_user mkdir "$state/vm/disks"
 mkdir -p "$test_dir/kept"
-for plant in "cp /etc/hostname data.img" "ln -s $test_dir/kept/other data.img" "mkdir data.img" "cp /etc/hostname disks/log.img"; do
+for plant in "cp /etc/hostname data.img" "ln -s $test_dir/kept/other data.img" "mkdir data.img" \
+	"cp /etc/hostname disks/log.img"; do
 	[ "${plant%disks*}" = "$plant" ] || chmod 777 "$state/vm/disks"
 	# shellcheck disable=SC2086 # words
 	(cd "$state/vm" && as_other $plant)
 	for who in as_user as_root; do
-		check "microvm-run as $who refuses another user's volume: ${plant//$test_dir\//}" fails start_as $who
-		expect "microvm-run as $who names another user's volume: ${plant//$test_dir\//}" "$log" "the volume ${plant##* } belongs to another user \(1\)"
+		check "microvm-run as $who refuses another user's volume: ${plant//$test_dir\//}" \
+			fails start_as $who
+		expect "microvm-run as $who names another user's volume: ${plant//$test_dir\//}" \
+			"$log" "the volume ${plant##* } belongs to another user \(1\)"
 	done
 	(cd "$state/vm" && as_user ./current/bin/microvm-check) >"$log" 2>&1
 	check "microvm-check refuses another user's volume: ${plant//$test_dir\//}" test $? = 1
-	expect "microvm-check names another user's volume: ${plant//$test_dir\//}" "$log" "the volume ${plant##* } belongs to another user \(1\)"
+	expect "microvm-check names another user's volume: ${plant//$test_dir\//}" "$log" \
+		"the volume ${plant##* } belongs to another user \(1\)"
 	rm -r "$state/vm/${plant##* }"
 done
 rm -r "$state/vm/disks"
 as_other mkdir "$state/vm/disks"
 as_other cp /etc/hostname "$state/vm/disks/log.img"
 check "microvm-run refuses a volume in another user's directory" fails start_as as_user
-expect "microvm-run names another user's directory" "$log" 'the directory disks belongs to another user \(1\)'
+expect "microvm-run names another user's directory" \
+	"$log" 'the directory disks belongs to another user \(1\)'
 rm -r "$state/vm/disks"
 as_user mkdir "$state/vm/disks"
 chmod 777 "$state/vm/disks"
-check "microvm-run creates no volume in a directory that everybody can change" fails start_as as_user
-expect "microvm-run names the directory that everybody can change" "$log" 'everybody can change what is in disks, so the volume disks/log.img is not created there'
+check "microvm-run creates no volume in a directory that everybody can change" \
+	fails start_as as_user
+expect "microvm-run names the directory that everybody can change" "$log" \
+	'everybody can change what is in disks, so the volume disks/log.img is not created there'
 chgrp 1 "$state/vm/disks"
 chmod 775 "$state/vm/disks"
-check "microvm-run creates no volume in a directory that another group can change" fails start_as as_user
-expect "microvm-run names the group that can change the directory" "$log" 'the group 1 can change what is in disks, so the volume disks/log.img is not created there'
+check "microvm-run creates no volume in a directory that another group can change" \
+	fails start_as as_user
+expect "microvm-run names the group that can change the directory" "$log" \
+	'the group 1 can change what is in disks, so the volume disks/log.img is not created there'
 check "no volume was created in these directories" test "$(find "$state/vm" -name '*.img*')" = ''
 chmod 755 "$state/vm/disks"
 start_as as_user
-check "microvm-run creates volumes in the user's own directory" test "$(stat -c %u:%a "$state/vm/data.img" "$state/vm/disks/log.img" | xargs)" = "$user:600 $user:600"
+check "microvm-run creates volumes in the user's own directory" \
+	test "$(stat -c %u:%a "$state/vm/data.img" "$state/vm/disks/log.img" | xargs)" = "$user:600 $user:600"
 start_as as_root
 expect_no "root may start a VM with these volumes" "$log" 'belongs to another user'
 
@@ -286,11 +331,15 @@ exec 8>>"$state/vm/source"
 check "microvm -l lists a VM that microvm.nix's module made" is_listed .sourceKind description
 "$microvm" --no-cache --state-dir "$state" -u vm >"$log" 2>&1
 check "an update succeeds for a VM that microvm.nix's module made" test $? = 0
-expect "the update reports the owner that the VM's directory had" "$log" "$state/vm was of .*, mode 755: the VMs' user could change what root starts; it is root's now, mode 1775"
-expect "the update names the file to look at" "$log" "vm/source was of .*, who could have changed it: see that it is right: $test_dir/vm.yaml"
-check "the update gives all of the VM's files to root" test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" "$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"
+expect "the update reports the owner that the VM's directory had" "$log" \
+	"$state/vm was of .*, mode 755: the VMs' user could change what root starts; it is root's now, mode 1775"
+expect "the update names the file to look at" "$log" \
+	"vm/source was of .*, who could have changed it: see that it is right: $test_dir/vm.yaml"
+check "the update gives all of the VM's files to root" \
+	test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" "$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"
 echo evil >&8
-check "the user cannot write by a descriptor from before" test "$(cat "$state/vm/source")" = "$test_dir/vm.yaml"
+check "the user cannot write by a descriptor from before" \
+	test "$(cat "$state/vm/source")" = "$test_dir/vm.yaml"
 check "set-booted succeeds with that VM" boots
 fresh module
 as_user ln -s "$test_dir/vm.yaml" "$state/vm/source"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The handbook's commands for Debian, one after the other as they stand there, on a host with a real systemd.
+# The handbook's commands for Debian, one after the other as they stand there, on a host with a real
+# systemd.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -21,7 +22,8 @@ ln -s "boot/vmlinuz-$version" "$host_units/vmlinuz"
 cp -r "$kernel/lib/modules/$version" "$host_units/usr/lib/modules/"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 
-# Without a network nothing can be installed; that its packages are there under these names can be seen.
+# Without a network nothing can be installed; that its packages are there under these names can be
+# seen.
 mkdir -p "$host_units/usr/local/sbin"
 cat >"$host_units/usr/local/sbin/apt-get" <<'E2'
 #!/bin/sh
@@ -39,17 +41,34 @@ awk -v dir="$test_dir" '
 	/^```$/ { inside = 0 }
 	inside { print >file }' "$top/docs/handbook.md"
 
-if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
+if host_start; then
+	ok "systemd runs"
+else
+	not_ok "systemd runs" "$test_dir/host-console"
+	host_stop
+	finish
+fi
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 
 # As root without the group nixbld Nix builds in the machine itself.
 step() { # NUMBER
-	host env NIX_CONFIG=$'build-users-group =\nsandbox = false' HOME=/root BUILD="$top/build" bash -euo pipefail -c "cd '$top'; [ ! -d /root/web1 ] || cd /root/web1; . '$test_dir/step$1'" >"$log" 2>&1
+	host env NIX_CONFIG=$'build-users-group =\nsandbox = false' HOME=/root BUILD="$top/build" \
+		bash -euo pipefail \
+		-c "cd '$top'; [ ! -d /root/web1 ] || cd /root/web1; . '$test_dir/step$1'" >"$log" \
+		2>&1
 }
 for number in 1 2 3 4 5 6; do
-	title=$(cat "the handbook has six steps") || { not_ok "the handbook has six steps"; finish; }
-	if step "$number"; then ok "$title"; else not_ok "$title" "$log"; MVM_TEST_TAIL=60 host journalctl --no-pager -n 40 -o cat 2>/dev/null | sed 's/^/#   /'; finish; fi
+	title=$(cat "the handbook has six steps") ||
+		{ not_ok "the handbook has six steps"; finish; }
+	if step "$number"; then
+		ok "$title"
+	else
+		not_ok "$title" "$log"
+		MVM_TEST_TAIL=60 host journalctl --no-pager -n 40 -o cat 2>/dev/null |
+			sed 's/^/#   /'
+		finish
+	fi
 	case $number in
 	4) expect "the page comes from the guest" "$log" '^hello from web1$'
 		expect "the handbook's VM is listed as current" "$log" 'web1: current' ;;
@@ -59,5 +78,6 @@ for number in 1 2 3 4 5 6; do
 	esac
 done
 check "the handbook has no seventh step" test ! -e "$test_dir/step7"
-check "nothing of the handbook's VM is left" test -z "$(host sh -c 'ls /var/lib/microvms /nix/var/nix/gcroots/microvm 2>/dev/null | grep web1; ls /sys/class/net | grep vm-web1; pgrep -u microvm')"
+check "nothing of the handbook's VM is left" \
+	test -z "$(host sh -c 'ls /var/lib/microvms /nix/var/nix/gcroots/microvm 2>/dev/null | grep web1; ls /sys/class/net | grep vm-web1; pgrep -u microvm')"
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# install-host, killed before each of its commands: run again it comes to the same end, starts what is to start, restarts what is to be restarted, once,
-# and nothing else. systemd is a recorder here, with VMs that only seem to run; systemd_host_test.sh has a real one.
+# install-host, killed before each of its commands: run again it comes to the same end, starts what
+# is to start, restarts what is to be restarted, once, and nothing else. systemd is a recorder here,
+# with VMs that only seem to run; systemd_host_test.sh has a real one.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -15,7 +16,8 @@ if [ "${1:-}" != inside ]; then
 	exec unshare -m -- bash "$0" inside
 fi
 fixture_make "$test_dir"
-unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE NIX_STATE_DIR
+unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE \
+	NIX_STATE_DIR
 mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 log=$test_dir/log world=$test_dir/world
 state=$world/vms calls=$world/calls
@@ -39,7 +41,8 @@ arrange() {
 }
 arrange
 
-# What systemd knows are the units as they were at the last reload. A VM that starts remembers what it booted.
+# What systemd knows are the units as they were at the last reload. A VM that starts remembers what
+# it booted.
 cat >"$test_dir/bin/systemctl" <<E2
 #!/bin/sh
 set -e
@@ -64,17 +67,25 @@ PATH=$test_dir/bin:$PATH
 # ---- two hosts ----
 vm() { # NAME [LINE OF ITS DESCRIPTION [OPTION]...]
 	printf '  %s:\n    config:\n' "$1"
-	printf '      %s\n' "toplevel: $test_dir/store/$fixture_hash-system" "storeDir: $test_dir/store" "closure: $test_dir/registration" \
+	printf '      %s\n' "toplevel: $test_dir/store/$fixture_hash-system" \
+		"storeDir: $test_dir/store" "closure: $test_dir/registration" \
 		"kernel: $test_dir/kernel" "${2:-vcpu: 1}"
 	printf '    %s\n' "${@:3}"
 }
 group=$(id -gn)
 build() { # OUTPUT VM...
-	{ printf 'stateDir: %s\nuser: root\ngroup: %s\nvms:\n' "$state" "$group" && shift && "$@"; } >"$test_dir/host.yaml"
+	{ printf 'stateDir: %s\nuser: root\ngroup: %s\nvms:\n' "$state" "$group" && shift &&
+		"$@"; } >"$test_dir/host.yaml"
 	"$mvmbuild" -q --no-cache host "$test_dir/host.yaml" -o "$test_dir/$output" >"$log" 2>&1
 }
-before() { vm same && vm changed && vm quiet '' 'restartIfChanged: false' && vm manual '' 'autostart: false' && vm gone; }
-after() { vm same && vm changed 'mem: 200' && vm quiet 'mem: 200' 'restartIfChanged: false' && vm manual 'mem: 200' 'autostart: false' && vm new; }
+before() {
+	vm same && vm changed && vm quiet '' 'restartIfChanged: false' &&
+		vm manual '' 'autostart: false' && vm gone
+}
+after() {
+	vm same && vm changed 'mem: 200' && vm quiet 'mem: 200' 'restartIfChanged: false' &&
+		vm manual 'mem: 200' 'autostart: false' && vm new
+}
 output=one
 check "a host builds" build one before
 output=two
@@ -83,7 +94,8 @@ chmod u+w "$test_dir/two/share/systemd/microvm@.service"
 echo '# another one' >>"$test_dir/two/share/systemd/microvm@.service"
 install_host() { "$test_dir/$1/bin/install-host" >"$log" 2>&1; }
 check "install-host installs the first host" install_host one
-check "install-host starts the first host's VMs" test "$(find "$world/active" -type f -printf "%f\n" | sort | xargs)" = "changed gone quiet same"
+check "install-host starts the first host's VMs" \
+	test "$(find "$world/active" -type f -printf "%f\n" | sort | xargs)" = "changed gone quiet same"
 check "install-host leaves no work for another run" test ! -e "$state/.pending"
 
 # The places under which the world is mounted stay, what is in them changes.
@@ -93,16 +105,22 @@ reset() {
 	cp -a "$test_dir/first/." "$world/"
 	: >"$calls"
 }
-everything() { (cd "$world" && find . -path ./calls -prune -o -printf '%p %y %m %U %l\n' | LC_ALL=C sort); }
+everything() {
+	(cd "$world" && find . -path ./calls -prune -o -printf '%p %y %m %U %l\n' | LC_ALL=C sort)
+}
 reset
 check "install-host installs the second host over the first one" install_host two
 everything >"$test_dir/wanted"
-check "install-host restarts the VM that changed" test "$(grep restart "$calls")" = "restart microvm@changed.service"
-check "install-host starts the VM that is new" test "$(grep '^start' "$calls")" = "start --no-block microvm@new.service"
-check "install-host leaves a changed VM running that is not to be restarted" test "$(readlink "$state/quiet/booted")" != "$(readlink "$state/quiet/current")"
+check "install-host restarts the VM that changed" \
+	test "$(grep restart "$calls")" = "restart microvm@changed.service"
+check "install-host starts the VM that is new" \
+	test "$(grep '^start' "$calls")" = "start --no-block microvm@new.service"
+check "install-host leaves a changed VM running that is not to be restarted" \
+	test "$(readlink "$state/quiet/booted")" != "$(readlink "$state/quiet/current")"
 chgrp 1 "$state/same"
 check "install-host succeeds when a VM's directory has another group" install_host two
-expect "install-host reports that the directory's group changes" "$log" "$state/same was of the group .*: it is of the group $group now"
+expect "install-host reports that the directory's group changes" \
+	"$log" "$state/same was of the group .*: it is of the group $group now"
 check "the VM's directory has the host's group then" test "$(stat -c %G "$state/same")" = "$group"
 : >"$calls"
 check "install-host succeeds a second time" install_host two
@@ -115,8 +133,10 @@ mkdir "$state/same/runners/stray"
 cp -a "$state/same/current/." "$state/same/runners/stray"
 echo precious >"$state/same/runners/stray/data.img"
 check "install-host succeeds beside an old runner with a volume in it" install_host two
-expect "it reports that the old runner stays" "$log" "^install-host: the old runner $state/same/runners/stray stays: it has the file data.img, which was not built"
-check "the volume in the old runner is kept" test "$(cat "$state/same/runners/stray/data.img")" = precious
+expect "it reports that the old runner stays" "$log" \
+	"^install-host: the old runner $state/same/runners/stray stays: it has the file data.img, which was not built"
+check "the volume in the old runner is kept" \
+	test "$(cat "$state/same/runners/stray/data.img")" = precious
 rm "$state/same/runners/stray/data.img"
 check "install-host succeeds when that volume is gone" install_host two
 check "it removes the old runner then" test ! -e "$state/same/runners/stray"
@@ -126,8 +146,10 @@ reset
 disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
 printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
 check "install-host succeeds over a store disk that has rotted" install_host two
-expect "it reports that the store disk is copied again" "$log" "^install-host: the store disk $disk is not what was built; it is copied anew"
-check "the new VM has the store disk that was built" cmp "$test_dir/two/store-disks/${disk##*/}" "$state/new/current/share/microvm/stage1.squashfs"
+expect "it reports that the store disk is copied again" \
+	"$log" "^install-host: the store disk $disk is not what was built; it is copied anew"
+check "the new VM has the store disk that was built" cmp "$test_dir/two/store-disks/${disk##*/}" \
+	"$state/new/current/share/microvm/stage1.squashfs"
 
 # ---- killed ----
 # Before the n-th command that can change something, the script and what it has started.
@@ -144,7 +166,8 @@ trap before_command DEBUG
 E2
 killed() { # N: whether it was
 	# The shell that waits says that it was killed.
-	KILL_AT=$1 bash -c 'BASH_ENV=$1 setsid -w "$2"; exit $?' - "$test_dir/killer" "$test_dir/two/bin/install-host" >"$log" 2>&1
+	KILL_AT=$1 bash -c 'BASH_ENV=$1 setsid -w "$2"; exit $?' - "$test_dir/killer" \
+		"$test_dir/two/bin/install-host" >"$log" 2>&1
 	[ $? = 137 ]
 }
 restarts() { grep -c "^restart microvm@$1" "$calls"; }
@@ -155,14 +178,16 @@ reset
 while killed $((n += stride)); do
 	tried=$((tried + 1))
 	bad=
-	[ -x "$state/same/current/bin/microvm-run" ] && [ -x "$state/changed/current/bin/microvm-run" ] || bad=yes
+	[ -x "$state/same/current/bin/microvm-run" ] &&
+		[ -x "$state/changed/current/bin/microvm-run" ] || bad=yes
 	install_host two || bad=yes
 	everything | cmp -s - "$test_dir/wanted" || bad=yes
 	[ -z "$bad" ] || different+=" $n"
 	[ "$(restarts changed)" = 1 ] || again+=" $n"
 	[ "$(restarts '[^c]')" = 0 ] || needless+=" $n"
 	[ -e "$world/active/new" ] || unstarted+=" $n"
-	(cd "$world/units" && find . -type f | sort | xargs md5sum) | cmp -s - "$world/loaded" || unloaded+=" $n"
+	(cd "$world/units" && find . -type f | sort | xargs md5sum) | cmp -s - "$world/loaded" ||
+		unloaded+=" $n"
 	reset
 done
 echo "# killed at $tried of $n commands"

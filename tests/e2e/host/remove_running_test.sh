@@ -1,11 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A VM that runs without its unit, by `microvm -r` or by its runner's microvm-run: the list shows it, and it is not removed under its guest.
+# A VM that runs without its unit, by `microvm -r` or by its runner's microvm-run: the list shows
+# it, and it is not removed under its guest.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
-need_root # to see what other users' processes have open; tests of others' rights are in custody_test.sh
+# to see what other users' processes have open; tests of others' rights are in custody_test.sh
+need_root
 need_programs jq
 guest_setup
 probe=$(guest_build probe-guest) || exit 1
@@ -22,21 +24,36 @@ export NO_COLOR=1
 } >"$test_dir/vm.yaml"
 m() { "$microvm" -q --cache "$test_dir/cache" --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
-is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -c '.vms[0] | [.running, .byHand]')" = "$1" ]; }
-if m -c vm -f "$test_dir/vm.yaml"; then ok "a VM is created"; else not_ok "a VM is created" "$log"; finish; fi
+is_listed() {
+	[ "$("$microvm" --state-dir "$state" -l --json | jq -c '.vms[0] | [.running, .byHand]')" = "$1" ]
+}
+if m -c vm -f "$test_dir/vm.yaml"; then
+	ok "a VM is created"
+else
+	not_ok "a VM is created" "$log"
+	finish
+fi
 check "the new VM does not run" is_listed '[false,false]'
 
 runs_by_hand() { # HOW COMMAND...
 	MICROVM_KERNEL_PARAMS='quiet probe.do=deaf' vm_start "$limit" "$console" "${@:2}"
-	if vm_wait_for '^probe: free'; then ok "$1: the VM comes up"; else not_ok "$1: the VM comes up" "$console"; return; fi
+	if vm_wait_for '^probe: free'; then
+		ok "$1: the VM comes up"
+	else
+		not_ok "$1: the VM comes up" "$console"
+		return
+	fi
 	check "$1: the list shows the VM as running" is_listed '[true,true]'
 	"$microvm" --state-dir "$state" -l >"$log" 2>&1
-	expect "$1: the list says that it runs by hand" "$log" '^vm: .*, running by hand \(process [0-9]+, qemu'
+	expect "$1: the list says that it runs by hand" \
+		"$log" '^vm: .*, running by hand \(process [0-9]+, qemu'
 	check "$1: the VM is not removed" fails m --remove vm
-	expect "$1: the message has the reason and what to do" "$log" "vm runs without its unit \\(process [0-9]+, qemu.*\\); to stop it first: cd $state/vm && current/bin/microvm-shutdown"
+	expect "$1: the message has the reason and what to do" "$log" \
+		"vm runs without its unit \\(process [0-9]+, qemu.*\\); to stop it first: cd $state/vm && current/bin/microvm-shutdown"
 	check "$1: the VM's socket is still there" test -S "$state/vm/vm.sock"
 	check "$1: the VM is not removed with --volumes" fails m --remove vm --volumes
-	check "$1: its volume and its runner are still there" test -e "$state/vm/data.img" -a -x "$state/vm/current/bin/microvm-run"
+	check "$1: its volume and its runner are still there" \
+		test -e "$state/vm/data.img" -a -x "$state/vm/current/bin/microvm-run"
 	(cd "$state/vm" && MICROVM_SHUTDOWN_SECONDS=3 ./current/bin/microvm-shutdown) >"$log" 2>&1
 	vm_wait
 	check "$1: the list shows the stopped VM as not running" is_listed '[false,false]'

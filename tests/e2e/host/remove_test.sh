@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# microvm --remove: what is mounted in a VM's directory is left alone, what is not ours stays unless it is asked for, a removal that was cut off is
-# completed, and names that somebody else chose command nobody's terminal.
+# microvm --remove: what is mounted in a VM's directory is left alone, what is not ours stays unless
+# it is asked for, a removal that was cut off is completed, and names that somebody else chose
+# command nobody's terminal.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -22,13 +23,17 @@ mkdir -p "$test_dir/nix/gcroots"
 cd "$test_dir" || exit
 
 describe() { # [LINE]...
-	printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
-		"kernel: $test_dir/kernel" 'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]' \
+	printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" \
+		"toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
+		"kernel: $test_dir/kernel" \
+			'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]' \
 		"$@" >vm.yaml
 }
 m() { "$microvm" -q --no-cache --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
-names() { find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | LC_ALL=C sort | paste -sd ' '; }
+names() {
+	find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | LC_ALL=C sort | paste -sd ' '
+}
 holds() { [ "$(names "$state/vm")" = "$1" ]; }
 # A VM with two runners, volumes, one of a former runner, and files of somebody else.
 make_vm() {
@@ -39,7 +44,8 @@ make_vm() {
 	describe
 	m -u vm || return
 	cd "$state/vm" && mkdir -p disks data.img.new.123 || return
-	echo precious | tee data.img former.img disks/log.img disks/log.img.grow disks/mine notes data.img.bak >/dev/null
+	echo precious | tee data.img former.img disks/log.img disks/log.img.grow disks/mine notes \
+		data.img.bak >/dev/null
 	cd "$test_dir" || return
 }
 check "microvm creates a VM" make_vm
@@ -50,27 +56,36 @@ fresh() {
 	cp -a first "$state"
 	cp -a first.roots "$roots"
 }
-vm_is_whole() { [ -x "$state/vm/current/bin/microvm-run" ] && [ -x "$state/vm/old/bin/microvm-run" ] && [ -e "$roots/vm" ]; }
+vm_is_whole() {
+	[ -x "$state/vm/current/bin/microvm-run" ] && [ -x "$state/vm/old/bin/microvm-run" ] &&
+		[ -e "$roots/vm" ]
+}
 
 # ---- what goes ----
 check "a VM is removed" m --remove vm
-expect "the removal names all files that it keeps" "$log" "^Kept in $state/vm: data.img, data.img.bak, data.img.new.123, disks, former.img, notes$"
-check "the removal keeps these files" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
+expect "the removal names all files that it keeps" "$log" \
+	"^Kept in $state/vm: data.img, data.img.bak, data.img.new.123, disks, former.img, notes$"
+check "the removal keeps these files" \
+	holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
 fresh
 check "a VM is removed with its volumes" m --remove vm --volumes
-expect "the removal names the files that are not the VM's" "$log" "^Kept in $state/vm: data.img.bak, disks, notes$"
+expect "the removal names the files that are not the VM's" \
+	"$log" "^Kept in $state/vm: data.img.bak, disks, notes$"
 check "the removal keeps these files and no volume" holds 'data.img.bak disks notes'
-check "the removal keeps a foreign file in a directory of volumes" test "$(names "$state/vm/disks")" = mine
+check "the removal keeps a foreign file in a directory of volumes" \
+	test "$(names "$state/vm/disks")" = mine
 fresh
 check "a VM is removed with all files" m --remove vm --all-files
-check "--all-files leaves nothing of the VM" test ! -e "$state/vm" -a "$(find "$roots" -mindepth 1 | wc -l)" = 0
+check "--all-files leaves nothing of the VM" \
+	test ! -e "$state/vm" -a "$(find "$roots" -mindepth 1 | wc -l)" = 0
 fresh
 mkdir elsewhere
 ln -s ../../elsewhere "$state/vm/elsewhere"
 mv "$state/vm/disks" elsewhere/disks
 ln -s ../../elsewhere/disks "$state/vm/disks"
 check "a VM is removed with a link in the place of a volume's directory" m --remove vm --volumes
-check "the files behind that link are kept" test "$(names elsewhere/disks)" = 'log.img log.img.grow mine'
+check "the files behind that link are kept" \
+	test "$(names elsewhere/disks)" = 'log.img log.img.grow mine'
 rm -rf elsewhere
 
 # A VM was started in its runner once.
@@ -78,14 +93,16 @@ fresh
 runner=$state/vm/$(readlink "$state/vm/current")
 echo precious >"$runner/data.img"
 check "a VM with a volume in a runner is not removed" fails m --remove vm --volumes
-expect "the message names the volume in the runner" "$log" "the runner $runner has the file data.img, which was not built"
+expect "the message names the volume in the runner" \
+	"$log" "the runner $runner has the file data.img, which was not built"
 check "that VM is complete after the refusal" vm_is_whole
 check "--all-files removes a VM with a volume in a runner" m --remove vm --all-files
 fresh
 mkdir "$state/vm/former.img.grow.new"
 touch "$state/vm/disks/.mvm-new-abcdef"
 check "a VM with the remains of starts that were cut off is removed" m --remove vm --volumes
-check "the remains of these starts are removed with the volumes" test ! -e "$state/vm/former.img.grow.new" -a ! -e "$state/vm/disks/.mvm-new-abcdef"
+check "the remains of these starts are removed with the volumes" \
+	test ! -e "$state/vm/former.img.grow.new" -a ! -e "$state/vm/disks/.mvm-new-abcdef"
 
 # ---- mounts ----
 mkdir -p precious/deep
@@ -97,12 +114,15 @@ if [ "$(id -u)" = 0 ]; then
 	fresh
 	mkdir "$state/vm/shared"
 	mount --bind precious "$state/vm/shared"
-	check "a VM with a mount in its directory is not removed with all files" fails m --remove vm --all-files
-	expect "the message names the mount" "$log" "something is mounted at $state/vm/shared: nothing is removed"
+	check "a VM with a mount in its directory is not removed with all files" \
+		fails m --remove vm --all-files
+	expect "the message names the mount" \
+		"$log" "something is mounted at $state/vm/shared: nothing is removed"
 	check "the VM with a mount is complete after the refusal" vm_is_whole
 	check "the mounted files are untouched after the refusal" untouched
 	check "the VM with a mount is removed with its volumes" m --remove vm --volumes
-	check "the removal keeps the mount and its directory" holds 'data.img.bak disks notes shared'
+	check "the removal keeps the mount and its directory" \
+		holds 'data.img.bak disks notes shared'
 	check "the mounted files are untouched after the removal" untouched
 	umount "$state/vm/shared"
 	fresh
@@ -110,14 +130,17 @@ if [ "$(id -u)" = 0 ]; then
 	mount --bind precious "$state/vm/runners/deep/x"
 	mount --bind precious/photo "$state/vm/data.img"
 	check "a VM with a mount among its runners is not removed" fails m --remove vm
-	expect "the message names the mount among the runners" "$log" "something is mounted at $state/vm/runners/deep/x: nothing is removed"
+	expect "the message names the mount among the runners" \
+		"$log" "something is mounted at $state/vm/runners/deep/x: nothing is removed"
 	check "that VM is complete after the refusal" vm_is_whole
 	check "the files of that mount are untouched" untouched
 	check "an update succeeds beside that mount" m -u vm
 	check "the update leaves the mounted files alone" untouched
 	umount "$state/vm/runners/deep/x"
-	check "a VM whose volume is a mount is not removed with its volumes" fails m --remove vm --volumes
-	expect "the message names the volume that is a mount" "$log" "something is mounted at $state/vm/data.img: nothing is removed"
+	check "a VM whose volume is a mount is not removed with its volumes" \
+		fails m --remove vm --volumes
+	expect "the message names the volume that is a mount" \
+		"$log" "something is mounted at $state/vm/data.img: nothing is removed"
 	check "the VM whose volume is a mount is complete after the refusal" vm_is_whole
 	umount "$state/vm/data.img"
 	fresh
@@ -125,7 +148,8 @@ if [ "$(id -u)" = 0 ]; then
 	mkdir "$state/vm"
 	mount --bind own "$state/vm"
 	check "a VM whose directory is a mount is removed" m --remove vm --all-files
-	expect "the removal reports that the mount point stays" "$log" "^Kept: $state/vm, which is a mount point$"
+	expect "the removal reports that the mount point stays" \
+		"$log" "^Kept: $state/vm, which is a mount point$"
 	check "the mount point is empty" holds ''
 	umount "$state/vm"
 	rm -r own
@@ -138,13 +162,15 @@ fresh
 (exec 9<"$state/vm/disks/log.img" && flock 9 && exec sleep 3000) &
 wait_until fails flock -n "$state/vm/disks/log.img" true
 check "a VM with a locked volume is not removed with its volumes" fails m --remove vm --volumes
-expect "the message says who has the volume locked" "$log" "$state/vm/disks/log.img is in use by .*: nothing is removed"
+expect "the message says who has the volume locked" \
+	"$log" "$state/vm/disks/log.img is in use by .*: nothing is removed"
 check "the VM with a locked volume is complete after the refusal" vm_is_whole
 kill $!
 wait $! 2>/dev/null
 sleep 3000 7<"$state/vm/former.img" &
 check "a VM with an open volume is not removed with its volumes" fails m --remove vm --volumes
-expect "the message names the process that has the volume open" "$log" "$state/vm/former.img is in use by process $!, "
+expect "the message names the process that has the volume open" \
+	"$log" "$state/vm/former.img is in use by process $!, "
 check "the VM with an open volume is complete after the refusal" vm_is_whole
 check "the VM with an open volume is removed without its volumes" m --remove vm
 kill $!
@@ -155,8 +181,10 @@ fresh
 wait_until test -S "$state/vm/vm.sock"
 cd "$test_dir" || exit
 check "a VM whose socket somebody listens on is not removed" fails m --remove vm
-expect "the message names that socket" "$log" 'vm runs without its unit \(somebody listens on vm.sock\)'
-check "the VM with that socket is complete after the refusal" test -S "$state/vm/vm.sock" -a -x "$state/vm/current/bin/microvm-run"
+expect "the message names that socket" \
+	"$log" 'vm runs without its unit \(somebody listens on vm.sock\)'
+check "the VM with that socket is complete after the refusal" \
+	test -S "$state/vm/vm.sock" -a -x "$state/vm/current/bin/microvm-run"
 kill $!
 wait $! 2>/dev/null
 
@@ -169,11 +197,14 @@ cut_off() { # WHAT KEPT [OPTION]...
 	while :; do
 		fresh
 		status=0
-		./kill_at $n "$microvm" -q --no-cache --state-dir "$state" --remove vm "${@:3}" >/dev/null 2>&1 || status=$?
+		./kill_at $n "$microvm" -q --no-cache --state-dir "$state" --remove vm "${@:3}" \
+			>/dev/null 2>&1 || status=$?
 		[ "$status" = 0 ] || break
 		case " $2 " in *' data.img '*) [ -e "$state/vm/data.img" ] || lost+=" $n" ;; esac
 		# Killed while it said that it was done, it was.
-		if ! holds "$2" || [ "$(find "$roots" -mindepth 1 | wc -l)" != 0 ]; then m --remove vm "${@:3}" || bad+=" $n"; fi
+		if ! holds "$2" || [ "$(find "$roots" -mindepth 1 | wc -l)" != 0 ]; then
+			m --remove vm "${@:3}" || bad+=" $n"
+		fi
 		holds "$2" && [ "$(find "$roots" -mindepth 1 | wc -l)" = 0 ] || bad+=" $n"
 		n=$((n + stride))
 	done
@@ -187,7 +218,8 @@ cut_off "a removal with --all-files" '' --all-files
 # In between it is no VM.
 fresh
 mv "$state/vm/current" "$state/vm/.removing"
-check "a VM that is removed in part is not listed" test "$("$microvm" --state-dir "$state" -l --json | jq '.vms | length')" = 0
+check "a VM that is removed in part is not listed" \
+	test "$("$microvm" --state-dir "$state" -l --json | jq '.vms | length')" = 0
 check "a VM that is removed in part is not started" fails m -r vm
 check "it can be created again" m -c vm -f vm.yaml
 check "it has its old volumes then" test "$(cat "$state/vm/data.img")" = precious
@@ -213,7 +245,8 @@ cc -D_GNU_SOURCE -shared -fPIC -o interrupt.so interrupt.c -ldl || exit 1
 fresh
 LD_PRELOAD=$PWD/interrupt.so "$microvm" -q --no-cache --state-dir "$state" --remove vm >"$log" 2>&1
 check "an interrupted removal ends with status 130" test $? = 130
-expect "it says that a part of the VM may be gone" "$log" '^interrupted; a part of vm may be gone: microvm --remove vm again removes the rest$'
+expect "it says that a part of the VM may be gone" \
+	"$log" '^interrupted; a part of vm may be gone: microvm --remove vm again removes the rest$'
 check "the same removal again succeeds" m --remove vm
 check "it removes the rest" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
 
@@ -225,9 +258,11 @@ ln -s $'/nix/store/x\e]0;owned\a' "$state/broken"
 mkdir "$state/odd"
 ln -s $'../gone\e[2J' "$state/odd/current"
 "$microvm" --state-dir "$state" -l >"$log" 2>&1
-expect "the list shows control characters of a link as text" "$log" 'odd: broken, \.\./gone\\x1b\[2J is no runner'
+expect "the list shows control characters of a link as text" \
+	"$log" 'odd: broken, \.\./gone\\x1b\[2J is no runner'
 expect_no "the list sends no control characters to the terminal" "$log" $'[\e\a]'
 check "a VM with a file of a hostile name is removed" m --remove vm
-expect "the removal shows the hostile name as text" "$log" '^Kept in .*, evil\\x1b\[31mred\\x0aKept in nowhere\\xe2\\x80\\xae\\xc2\\x9b, '
+expect "the removal shows the hostile name as text" \
+	"$log" '^Kept in .*, evil\\x1b\[31mred\\x0aKept in nowhere\\xe2\\x80\\xae\\xc2\\x9b, '
 expect_no "the removal sends no control characters to the terminal" "$log" $'[\e\u202e\u009b]'
 finish

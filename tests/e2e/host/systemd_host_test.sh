@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# mvmbuild host, and its install-host on a host with a real systemd: VMs start, what has not changed is not touched, what has changed restarts, what is
-# not declared any more is named. Before that, without systemd: what it makes, and another system's tree.
+# mvmbuild host, and its install-host on a host with a real systemd: VMs start, what has not changed
+# is not touched, what has changed restarts, what is not declared any more is named. Before that,
+# without systemd: what it makes, and another system's tree.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -20,14 +21,17 @@ log=$test_dir/log out=$test_dir/host tree=$test_dir/tree
 # A VM's entry: NAME TAP ENTRY [LINE of its description]...
 vm() {
 	printf '  %s:\n    %s\n    config:\n' "$1" "$3"
-	printf '      %s\n' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" 'mem: 128' 'kernelParams: [probe.do=init]' "interfaces: [{type: tap, id: $2}]" \
+	printf '      %s\n' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" 'mem: 128' \
+		'kernelParams: [probe.do=init]' "interfaces: [{type: tap, id: $2}]" \
 		"kernel: $vmlinux" "kernelModules: $kernel" "${@:4}"
 }
 hosts() { { echo 'vms:'; "$@"; } >"$test_dir/host.yaml"; }
 build() { "$mvmbuild" host "$test_dir/host.yaml" --cache "$test_dir/cache" -o "$out" >"$log" 2>&1; }
 fails() { ! "$@"; }
 all_of() { (cd "$1" && find . -printf '%p %y %m %l %i\n' | LC_ALL=C sort); }
-contents() { (cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum); }
+contents() {
+	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+}
 same() { diff "$1" "$2"; }
 disks() { find "$1" -name 'stage1.squashfs' -printf '%i\n' | sort -u | wc -l; }
 
@@ -39,17 +43,21 @@ three() {
 }
 hosts three
 check "a host builds" build
-check "the host has all of its VMs" test "$(find "$out/runners" -mindepth 1 -maxdepth 1 | wc -l)" = 3
+check "the host has all of its VMs" \
+	test "$(find "$out/runners" -mindepth 1 -maxdepth 1 | wc -l)" = 3
 check "the VMs share one store disk" test "$(disks "$out")" = 1
-check "the VMs share one kernel" test "$(find "$out" -name kernel -printf "%i\n" | sort -u | wc -l)" = 1
-check "each VM has its own name" test "$(jq -r .hostName "$out/runners/web2/share/microvm/vm.json")" = web2
+check "the VMs share one kernel" \
+	test "$(find "$out" -name kernel -printf "%i\n" | sort -u | wc -l)" = 1
+check "each VM has its own name" \
+	test "$(jq -r .hostName "$out/runners/web2/share/microvm/vm.json")" = web2
 all_of "$out" >"$test_dir/before"
 check "a second build succeeds" build
 all_of "$out" >"$test_dir/after"
 check "the second build changes nothing" same "$test_dir/before" "$test_dir/after"
 contents "$out" >"$test_dir/before"
 rm -rf "$out"
-check "a build elsewhere with one thread succeeds" "$mvmbuild" -q host "$test_dir/host.yaml" -j1 --no-cache -o "$out"
+check "a build elsewhere with one thread succeeds" \
+	"$mvmbuild" -q host "$test_dir/host.yaml" -j1 --no-cache -o "$out"
 contents "$out" >"$test_dir/after"
 check "it makes the same bytes" same "$test_dir/before" "$test_dir/after"
 wrong() {
@@ -60,7 +68,8 @@ wrong() {
 hosts wrong
 check "a host with mistakes is not built" fails build
 expect "the mistake in one VM is reported" "$log" 'vcpu: expected'
-expect "the conflict between two VMs is reported" "$log" 'the VMs web1 and web5 have the same interface mvm-one'
+expect "the conflict between two VMs is reported" \
+	"$log" 'the VMs web1 and web5 have the same interface mvm-one'
 contents "$out" >"$test_dir/after"
 check "the old output stays after mistakes" same "$test_dir/before" "$test_dir/after"
 # The plan is good, but there is no room for one of the volumes.
@@ -69,7 +78,8 @@ failing() {
 	vm web4 mvm-four 'autostart: true' 'volumes: [{image: a, size: 200}]'
 }
 hosts failing
-check "a host with a disk that cannot be written is not built" fails bash -c "ulimit -f 102400; trap '' XFSZ; exec '$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out' >'$log' 2>&1"
+check "a host with a disk that cannot be written is not built" fails bash \
+	-c "ulimit -f 102400; trap '' XFSZ; exec '$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out' >'$log' 2>&1"
 expect "the message names the VM" "$log" 'web4: '
 contents "$out" >"$test_dir/after"
 check "the old output stays after that failure" same "$test_dir/before" "$test_dir/after"
@@ -77,18 +87,22 @@ check "that failure leaves no litter" test -z "$(find "$test_dir" -maxdepth 1 -n
 
 # ---- another system's tree ----
 mkdir "$tree"
-check "install-host --root installs into a tree" bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
+check "install-host --root installs into a tree" \
+	bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
 expect "install-host reports what it installed" "$log" 'web1 is installed'
 check "the tree has the VMs" test -x "$tree$state/web3/current/bin/microvm-run"
 check "the tree has one store disk" test "$(disks "$tree$state")" = 1
-check "two of the VMs start at boot" test "$(find "$tree/etc/systemd/system/microvms.target.wants" -name 'microvm@*' -printf '%f\n' | sort | xargs)" = \
+check "two of the VMs start at boot" \
+	test "$(find "$tree/etc/systemd/system/microvms.target.wants" -name 'microvm@*' -printf '%f\n' | sort | xargs)" = \
 	"microvm@web1.service microvm@web2.service"
 all_of "$tree" >"$test_dir/before"
-check "install-host --root succeeds a second time" bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
+check "install-host --root succeeds a second time" \
+	bash -c "'$out/bin/install-host' --root '$tree' >'$log' 2>&1"
 check "it reports nothing" test ! -s "$log"
 all_of "$tree" >"$test_dir/after"
 check "it changes nothing" same "$test_dir/before" "$test_dir/after"
-SYSTEMD_UNIT_PATH=$tree/etc/systemd/system: systemd-analyze verify --man=no "$tree/etc/systemd/system/microvms.target" >"$log" 2>&1
+SYSTEMD_UNIT_PATH=$tree/etc/systemd/system: systemd-analyze verify --man=no \
+	"$tree/etc/systemd/system/microvms.target" >"$log" 2>&1
 check "systemd-analyze verify finds nothing wrong in the units" test ! -s "$log"
 rm -rf "$tree"
 
@@ -96,21 +110,31 @@ rm -rf "$tree"
 mkdir -p "$host_units/etc/systemd/system"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 cp "$(dirname "$mvmbuild")/microvm" "$test_dir/microvm"
-if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
+if host_start; then
+	ok "systemd runs"
+else
+	not_ok "systemd runs" "$test_dir/host-console"
+	host_stop
+	finish
+fi
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 install_host() { host "$out/bin/install-host" >"$log" 2>&1; }
 process() { property MainPID "microvm@$1"; }
 check "install-host succeeds on the running host" install_host
-check "a VM's directory is root's and its group may write there" test "$(host stat -c %U:%G:%a "$state/web1")" = root:microvm:1775
+check "a VM's directory is root's and its group may write there" \
+	test "$(host stat -c %U:%G:%a "$state/web1")" = root:microvm:1775
 check "the first VM comes up" console_says 1 '^probe: ready' microvm@web1
 check "the second VM comes up" console_says 1 '^probe: ready' microvm@web2
-check "the VM that is not to start is inactive" test "$(property ActiveState microvm@web3)" = inactive
+check "the VM that is not to start is inactive" \
+	test "$(property ActiveState microvm@web3)" = inactive
 one=$(process web1) two=$(process web2)
-host sh -c "cd $state && find . /etc/systemd -printf '%p %i %l\n'" | LC_ALL=C sort >"$test_dir/before"
+host sh -c "cd $state && find . /etc/systemd -printf '%p %i %l\n'" |
+	LC_ALL=C sort >"$test_dir/before"
 check "install-host succeeds a second time" install_host
 check "the second run reports nothing" test ! -s "$log"
-host sh -c "cd $state && find . /etc/systemd -printf '%p %i %l\n'" | LC_ALL=C sort >"$test_dir/after"
+host sh -c "cd $state && find . /etc/systemd -printf '%p %i %l\n'" |
+	LC_ALL=C sort >"$test_dir/after"
 check "the second run changes nothing" same "$test_dir/before" "$test_dir/after"
 check "the second run restarts nothing" test "$(process web1) $(process web2)" = "$one $two"
 other() {
@@ -122,19 +146,23 @@ check "a host with one VM changed and one gone builds" build
 check "install-host succeeds with it" install_host
 expect "install-host reports the VM that changed" "$log" 'web2 is updated'
 expect_no "install-host reports nothing about the VM that did not change" "$log" 'web1'
-expect "install-host reports the VM that is not declared any more" "$log" 'web3 is not declared any more; it stays until microvm --remove web3'
+expect "install-host reports the VM that is not declared any more" \
+	"$log" 'web3 is not declared any more; it stays until microvm --remove web3'
 check "that VM is still there" host test -x "$state/web3/current/bin/microvm-run"
 check "the changed VM restarts" console_says 2 '^probe: ready' microvm@web2
-check "the changed VM has its new tap" host test -e /sys/class/net/mvm-other -a ! -e /sys/class/net/mvm-two
+check "the changed VM has its new tap" \
+	host test -e /sys/class/net/mvm-other -a ! -e /sys/class/net/mvm-two
 check "the VM that did not change runs on" test "$(process web1)" = "$one"
 host "$test_dir/microvm" -l >"$log" 2>&1
 expect "microvm -l lists the host's VMs" "$log" '^web2: current\(.*\), running$'
 check "microvm -u does not update the host's VMs" fails host "$test_dir/microvm" -u web1
-check "microvm --remove removes the VM that is not declared any more" host "$test_dir/microvm" --remove web3
+check "microvm --remove removes the VM that is not declared any more" \
+	host "$test_dir/microvm" --remove web3
 check "nothing of that VM is left" host test ! -e "$state/web3"
 one_alone() { vm web1 mvm-one 'restartIfChanged: false' 'vcpu: 2'; }
 hosts one_alone
-check "a host builds with a change in a VM that is not to be restarted" bash -c "'$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out'"
+check "a host builds with a change in a VM that is not to be restarted" \
+	bash -c "'$mvmbuild' -q host '$test_dir/host.yaml' --cache '$test_dir/cache' -o '$out'"
 check "install-host succeeds with that change" install_host
 check "that VM runs on" test "$(process web1)" = "$one"
 host "$test_dir/microvm" -l >"$log" 2>&1

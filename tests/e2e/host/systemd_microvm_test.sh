@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The command microvm on a host with a real systemd: a VM is made, starts at boot, is listed, updated, rolled back, removed, and leaves nothing. Both
-# ways compatible: a runner laid out like the reference's under our units and command, one of ours under units like the reference's.
+# The command microvm on a host with a real systemd: a VM is made, starts at boot, is listed,
+# updated, rolled back, removed, and leaves nothing. Both ways compatible: a runner laid out like
+# the reference's under our units and command, one of ours under units like the reference's.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -20,25 +21,43 @@ state=/var/lib/microvms
 log=$test_dir/log
 mkdir "$test_dir/bin"
 cp "$(dirname "$mvmbuild")/microvm" "$test_dir/bin/"
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "make install-systemd installs the units" "$log"; finish; }
+make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
+	{ not_ok "make install-systemd installs the units" "$log"; finish; }
 mkdir -p "$host_units/etc/systemd/system" "$NIX_STATE_DIR/gcroots"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 
 describe() { # TAP [LINE]...: $test_dir/vm.yaml
 	{
-		printf '%s\n' 'hostName: vm' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" 'mem: 128' 'kernelParams: [probe.do=init]'
-		printf '%s\n' 'volumes: [{image: data.img, size: 16, mountPoint: /data}]' "interfaces: [{type: tap, id: $1}]" "${@:2}"
+		printf '%s\n' 'hostName: vm' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" \
+			'mem: 128' 'kernelParams: [probe.do=init]'
+		printf '%s\n' 'volumes: [{image: data.img, size: 16, mountPoint: /data}]' \
+			"interfaces: [{type: tap, id: $1}]" "${@:2}"
 		fast_kernel
 	} >"$test_dir/vm.yaml"
 }
-m() { host env NIX_STATE_DIR="$NIX_STATE_DIR" "$test_dir/bin/microvm" --cache "$test_dir/cache" -q "$@" >"$log" 2>&1; }
+m() {
+	host env NIX_STATE_DIR="$NIX_STATE_DIR" "$test_dir/bin/microvm" --cache "$test_dir/cache" \
+		-q "$@" >"$log" 2>&1
+}
 # shellcheck disable=SC2317 # check calls it
 fails() { ! "$@"; }
-listed() { host env NIX_STATE_DIR="$NIX_STATE_DIR" "$test_dir/bin/microvm" -l --json | jq -r ".vms[] | select(.name == \"vm\") | $1"; }
+listed() {
+	host env NIX_STATE_DIR="$NIX_STATE_DIR" "$test_dir/bin/microvm" -l --json |
+		jq -r ".vms[] | select(.name == \"vm\") | $1"
+}
 states() { listed '"\(.state) \(.running) \(.booted != null)"'; }
-everything() { host find /etc "$state" "$NIX_STATE_DIR/gcroots" | grep -vx "$NIX_STATE_DIR/gcroots/microvm" | LC_ALL=C sort; }
+everything() {
+	host find /etc "$state" "$NIX_STATE_DIR/gcroots" |
+		grep -vx "$NIX_STATE_DIR/gcroots/microvm" | LC_ALL=C sort
+}
 
-if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
+if host_start; then
+	ok "systemd runs"
+else
+	not_ok "systemd runs" "$test_dir/host-console"
+	host_stop
+	finish
+fi
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
@@ -46,8 +65,14 @@ everything >"$test_dir/before"
 
 # ---- create and start ----
 describe mvm-one
-if m -c vm -f "$test_dir/vm.yaml"; then ok "a VM is created"; else not_ok "a VM is created" "$log"; finish; fi
-check "the VM's directory is root's and its group may write there" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
+if m -c vm -f "$test_dir/vm.yaml"; then
+	ok "a VM is created"
+else
+	not_ok "a VM is created" "$log"
+	finish
+fi
+check "the VM's directory is root's and its group may write there" \
+	test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
 check "the new VM is current and does not run" test "$(states)" = "current false false"
 check "systemctl enables and starts the VM" host systemctl enable --now microvm@vm
 check "the VM comes up" console_says 1 '^probe: ready'
@@ -61,7 +86,8 @@ check "the VM still runs after the refusal" test "$(property ActiveState microvm
 describe mvm-two
 check "a VM with a changed description is outdated" test "$(states)" = "outdated true true"
 check "an update succeeds" m -u vm
-check "an update does not restart the VM" test "$(property NRestarts microvm@vm) $(states)" = "0 stale true true"
+check "an update does not restart the VM" \
+	test "$(property NRestarts microvm@vm) $(states)" = "0 stale true true"
 check "an update with -R succeeds" m -Ru vm
 check "the VM comes up after -R" console_says 2 '^probe: ready'
 check "it runs the new runner" test "$(states)" = "current true true"
@@ -90,7 +116,8 @@ check "a VM with the kept volume is created" m -c vm -f "$test_dir/vm.yaml"
 check "that VM is removed with its volume" m --remove vm --volumes
 everything >"$test_dir/after"
 check "the host is as it was before" diff "$test_dir/before" "$test_dir/after"
-check "no unit of the VM is left" test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed 'microvm*' | grep -v 'slice\|target')"
+check "no unit of the VM is left" \
+	test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed 'microvm*' | grep -v 'slice\|target')"
 check "no interface of the VM is left" host sh -c '! ls -d /sys/class/net/mvm-*'
 
 # ---- a runner like the reference's, under our units and command ----
@@ -99,7 +126,8 @@ fake=$test_dir/fake
 mkdir -p "$fake/bin" "$fake/share/microvm" "$fake/scripts"
 echo qemu >"$fake/share/microvm/hypervisor"
 echo ref-tap >"$fake/share/microvm/tap-interfaces"
-ln -s "/nix/store/00000000000000000000000000000000-nixos-system-ref-24.05" "$fake/share/microvm/system"
+ln -s "/nix/store/00000000000000000000000000000000-nixos-system-ref-24.05" \
+	"$fake/share/microvm/system"
 script() { # NAME: its text on standard input
 	{ echo '#!/bin/bash -e'; cat; } >"$fake/scripts/$1"
 	chmod +x "$fake/scripts/$1"
@@ -121,7 +149,8 @@ E2
 script tap-down <<'E2'
 ip link delete ref-tap
 E2
-# What macvtap-up and pci-setup do to the host, where this kernel has neither: the hardened units let them.
+# What macvtap-up and pci-setup do to the host, where this kernel has neither: the hardened units
+# let them.
 script macvtap-up <<'E2'
 ip link add ref-mac type bridge
 ip link set dev ref-mac allmulticast on
@@ -140,10 +169,13 @@ E2
 for device in ref-tap ref-vfio; do host mknod "/dev/$device" c 1 3; done
 host install -d -o microvm -g kvm -m 775 "$state/ref"
 host ln -s "$fake" "$state/ref/current"
-host ln -s "/nix/store/00000000000000000000000000000000-nixos-system-ref-24.05" "$state/ref/toplevel"
+host ln -s "/nix/store/00000000000000000000000000000000-nixos-system-ref-24.05" \
+	"$state/ref/toplevel"
 check "a runner laid out like microvm.nix's starts" host systemctl start microvm@ref
-check "it runs in its directory as its user" console_says 1 "^ref: runs in $state/ref as microvm$" microvm@ref
-check "its macvtap's device file is the user's" test "$(host stat -c %U:%G /dev/ref-tap)" = microvm:kvm
+check "it runs in its directory as its user" \
+	console_says 1 "^ref: runs in $state/ref as microvm$" microvm@ref
+check "its macvtap's device file is the user's" \
+	test "$(host stat -c %U:%G /dev/ref-tap)" = microvm:kvm
 check "its PCI device's file is the user's" test "$(host stat -c %U:%G /dev/ref-vfio)" = microvm:kvm
 check "booted leads to the runner itself" test "$(host readlink "$state/ref/booted")" = "$fake"
 m -l
@@ -229,17 +261,21 @@ LimitMEMLOCK=infinity
 E2
 host systemctl daemon-reload
 describe mvm-one 'systemSymlink: true'
-check "a runner of mvmbuild is created under units like microvm.nix's" m -c vm -f "$test_dir/vm.yaml"
-for file in bin/microvm-run bin/microvm-shutdown bin/tap-up bin/tap-down share/microvm/hypervisor share/microvm/tap-flags share/microvm/tap-interfaces; do
+check "a runner of mvmbuild is created under units like microvm.nix's" \
+	m -c vm -f "$test_dir/vm.yaml"
+for file in bin/microvm-run bin/microvm-shutdown bin/tap-up bin/tap-down share/microvm/hypervisor \
+	share/microvm/tap-flags share/microvm/tap-interfaces; do
 	check "that runner has $file, which these units read" host test -e "$state/vm/current/$file"
 done
 # The link may lead nowhere: the system is on the guest's disk.
-check "its system is where microvm.nix's list reads it" test "$(host readlink "$state/vm/current/share/microvm/system")" = "$probe"
+check "its system is where microvm.nix's list reads it" \
+	test "$(host readlink "$state/vm/current/share/microvm/system")" = "$probe"
 journal
 seen=$(grep -c '^probe: ready' "$log")
 check "it starts" host systemctl start microvm@vm
 check "the guest comes up under these units" console_says $((seen + 1)) '^probe: ready'
-check "booted leads to what current led to" test "$(host readlink "$state/vm/booted")" = "$(host readlink "$state/vm/current")"
+check "booted leads to what current led to" \
+	test "$(host readlink "$state/vm/booted")" = "$(host readlink "$state/vm/current")"
 check "systemctl stops the VM" host systemctl stop microvm@vm
 check "the unit ends with success" test "$(property Result microvm@vm)" = success
 journal

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The host's units under a real systemd: a VM starts with its interfaces, is ready, stops with a clean volume, comes again after a crash, changes to
-# another runner, and leaves nothing behind.
+# The host's units under a real systemd: a VM starts with its interfaces, is ready, stops with a
+# clean volume, comes again after a crash, changes to another runner, and leaves nothing behind.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -17,12 +17,14 @@ state=/var/lib/microvms
 log=$test_dir/log
 
 # ---- the units ----
-make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 || { not_ok "make install-systemd installs the units" "$log"; finish; }
+make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
+	{ not_ok "make install-systemd installs the units" "$log"; finish; }
 mkdir -p "$host_units/etc/systemd/system"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 cp -r "$host_units/usr/local/lib/systemd/system" "$test_dir/verify"
 # It exits with 0 even for a key that it does not know. The programs are not there, of course.
-SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target "$test_dir/verify/microvm@vm.service" >"$log" 2>&1
+SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target \
+	"$test_dir/verify/microvm@vm.service" >"$log" 2>&1
 check "systemd-analyze verify finds nothing wrong in the units" test ! -s "$log"
 
 runner() { # NAME INTERFACE [LINE]...
@@ -40,10 +42,17 @@ runner first mvm-one
 # The daemons that serve a share, where there is one.
 virtiofsd=$(PATH=$PATH:/usr/libexec:/usr/lib:/usr/lib/qemu type -P virtiofsd)
 second=()
-[ -z "$virtiofsd" ] || second=("shares: [{proto: virtiofs, tag: seed, source: seed, mountPoint: /seed}, {proto: virtiofs, tag: etc, source: /etc, mountPoint: /host, readOnly: true}]")
+[ -z "$virtiofsd" ] ||
+	second=("shares: [{proto: virtiofs, tag: seed, source: seed, mountPoint: /seed}, {proto: virtiofs, tag: etc, source: /etc, mountPoint: /host, readOnly: true}]")
 runner second mvm-two "${second[@]}"
 
-if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
+if host_start; then
+	ok "systemd runs"
+else
+	not_ok "systemd runs" "$test_dir/host-console"
+	host_stop
+	finish
+fi
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 
@@ -55,8 +64,10 @@ clean() { # DESCRIPTION
 	expect_no "$1 and its journal is empty" "$log" needs_recovery
 }
 
-check "systemd-sysusers and systemd-tmpfiles make the user and the directory" host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
-check "the directory of all VMs is root's" test "$(host stat -c %U:%G:%a "$state")" = root:microvm:755
+check "systemd-sysusers and systemd-tmpfiles make the user and the directory" \
+	host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
+check "the directory of all VMs is root's" \
+	test "$(host stat -c %U:%G:%a "$state")" = root:microvm:755
 # As microvm.nix makes it.
 host install -d -o microvm -g kvm -m 775 "$state/vm"
 host ln -s "$test_dir/first" "$state/vm/current"
@@ -65,24 +76,30 @@ host ln -s "$test_dir/first" "$state/vm/current"
 check "systemctl starts the VM" host systemctl start microvm@vm
 check "the VM's unit is active" test "$(property ActiveState microvm@vm)" = active
 check "the guest comes up" console_says 1 '^probe: ready'
-check "the VM's directory becomes root's and sticky" test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
+check "the VM's directory becomes root's and sticky" \
+	test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
 host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
-expect "the change of the owner is reported" "$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
-check "the hypervisor runs as the VMs' user" test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
+expect "the change of the owner is reported" \
+	"$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
+check "the hypervisor runs as the VMs' user" \
+	test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
 check "the VM's tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
 check "booted leads to the runner" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
 check "systemd-machined lists the VM" host machinectl status vm
-expect "systemd-machined has the VM's process" "$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
+expect "systemd-machined has the VM's process" \
+	"$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
 
 # ---- what the hypervisor's user may do: custody_test.sh has all of it ----
 as_user() { host setpriv --reuid microvm --regid microvm --init-groups "$@"; }
 # shellcheck disable=SC2317 # check calls it
 fails() { ! "$@"; }
-for attempt in "ln -sfnT /tmp $state/vm/current" "ln -sfnT /tmp $state/vm/booted" "mv $state/vm $state/x" "ln -sfnT /tmp /run/microvms/vm/booted"; do
+for attempt in "ln -sfnT /tmp $state/vm/current" "ln -sfnT /tmp $state/vm/booted" \
+	"mv $state/vm $state/x" "ln -sfnT /tmp /run/microvms/vm/booted"; do
 	# shellcheck disable=SC2086 # words
 	check "the VMs' user cannot do this: $attempt" fails as_user $attempt
 done
-check "the unit for shares is skipped" test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
+check "the unit for shares is skipped" \
+	test "$(property ActiveState microvm-virtiofsd@vm)" = inactive
 check "systemctl stops the VM" host systemctl stop microvm@vm
 check "the VM's unit ends with success" test "$(property Result microvm@vm)" = success
 journal
@@ -94,18 +111,22 @@ check "booted is removed when the VM stops" wait_until host test ! -e "$state/vm
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
 # Names that he may make now. What is run through them as root says so.
 mkdir -p "$test_dir/evil/bin"
-printf '#!/bin/sh\nid -un >>%s/ran-as\n' "$test_dir" | tee "$test_dir"/evil/bin/{tap-up,tap-down,pci-setup,virtiofsd-run,microvm-run,microvm-register,microvm-unregister} >/dev/null
+printf '#!/bin/sh\nid -un >>%s/ran-as\n' "$test_dir" |
+	tee "$test_dir"/evil/bin/{tap-up,tap-down,pci-setup,virtiofsd-run,microvm-run,microvm-register,microvm-unregister} >/dev/null
 chmod +x "$test_dir"/evil/bin/*
 as_user cp -r "$test_dir/evil" "$state/vm/booted"
 as_user cp -r "$test_dir/evil" "$state/vm/runners"
 host rm "$state/vm/current"
 as_user ln -s "$test_dir/evil" "$state/vm/current"
-check "systemctl does not start a runner by the user's own link" fails host systemctl start microvm@vm
+check "systemctl does not start a runner by the user's own link" \
+	fails host systemctl start microvm@vm
 for unit in tap-interfaces pci-devices virtiofsd; do
-	check "systemctl does not start microvm-$unit by that link" fails host systemctl start "microvm-$unit@vm"
+	check "systemctl does not start microvm-$unit by that link" \
+		fails host systemctl start "microvm-$unit@vm"
 done
 host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
-expect "the journal has the reason" "$log" "$state/vm/current belongs to microvm, who could have led it anywhere"
+expect "the journal has the reason" \
+	"$log" "$state/vm/current belongs to microvm, who could have led it anywhere"
 check "no program of the user's has run as root" test ! -e "$test_dir/ran-as"
 host ln -sfnT "$test_dir/first" "$state/vm/current"
 host systemctl reset-failed
@@ -113,8 +134,10 @@ host systemctl reset-failed
 # ---- a crash ----
 host systemctl start microvm@vm
 check "the guest comes up beside a directory of the user's" console_says 2 '^probe: ready'
-check "the user's directory in the place of booted is replaced" test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
-check "root's units take the runner from /run" test "$(host readlink /run/microvms/vm/booted)" = "$test_dir/first"
+check "the user's directory in the place of booted is replaced" \
+	test "$(host readlink "$state/vm/booted")" = "$test_dir/first"
+check "root's units take the runner from /run" \
+	test "$(host readlink /run/microvms/vm/booted)" = "$test_dir/first"
 pid=$(property MainPID microvm@vm)
 host kill -KILL "$pid"
 check "systemd starts the VM again after a crash" console_says 3 '^probe: ready'
@@ -129,12 +152,15 @@ check "the guest comes up from the new runner" console_says 4 '^probe: ready'
 check "the new runner's tap is there" host test -e /sys/class/net/mvm-two
 check "the old runner's tap is removed" tap_gone mvm-one
 if [ -n "$virtiofsd" ]; then
-	check "the new runner's shares are served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
-	check "a share in the VM's directory belongs to root" test "$(host stat -c %U:%a "$state/vm/seed")" = root:1755
+	check "the new runner's shares are served" \
+		test "$(property ActiveState microvm-virtiofsd@vm)" = active
+	check "a share in the VM's directory belongs to root" \
+		test "$(host stat -c %U:%a "$state/vm/seed")" = root:1755
 else
 	skip "the new runner's shares are served" "no virtiofsd is installed"
 fi
-check "booted leads to the new runner" test "$(host readlink "$state/vm/booted")" = "$test_dir/second"
+check "booted leads to the new runner" \
+	test "$(host readlink "$state/vm/booted")" = "$test_dir/second"
 
 # ---- at boot, and gone ----
 check "systemctl enables the VM and its target" host systemctl enable microvm@vm microvms.target
@@ -147,6 +173,7 @@ check "nothing of the VM is left in /run" wait_until host test ! -e /run/microvm
 host rm -rf "$state/vm"
 check "no interface of the VM is left" wait_until tap_gone mvm-two
 check "no process of the VMs' user is left" test -z "$(host pgrep -u microvm)"
-host systemctl list-units --all --plain --no-legend --state=active,failed "microvm*" 2>&1 | grep -v "slice\|target" >"$log"
+host systemctl list-units --all --plain --no-legend --state=active,failed "microvm*" 2>&1 |
+	grep -v "slice\|target" >"$log"
 check "no unit is active or failed" diff /dev/null "$log"
 finish

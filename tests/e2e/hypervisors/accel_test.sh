@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Which accelerator microvm-run takes where KVM is missing, forbidden, of no use, or forced. That it takes a good KVM: kvm_test.sh.
+# Which accelerator microvm-run takes where KVM is missing, forbidden, of no use, or forced. That it
+# takes a good KVM: kvm_test.sh.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -13,8 +14,10 @@ nix_env_setup "$test_dir/nix"
 chmod 755 "$test_dir"
 console=$test_dir/console
 system=$(nix_build "$top/tests/demo/demo.nix" toplevel)
-"$MVMBUILD" -q "$top/tests/demo/demo.yaml" --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
-	-o "$test_dir/runner" >"$console" 2>&1 || { not_ok "the demo is compiled" "$console"; finish; }
+"$MVMBUILD" -q "$top/tests/demo/demo.yaml" --set toplevel="$system" \
+	--set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" \
+	-o "$test_dir/runner" >"$console" 2>&1 || { not_ok "the demo is compiled" \
+		"$console"; finish; }
 mkdir -m 777 "$test_dir/state"
 cd "$test_dir/state" || exit
 run=$test_dir/runner/bin/microvm-run
@@ -28,7 +31,8 @@ boots() {
 	status=$?
 	check "$where: the demo ends well under TCG" test "$status" = 0
 	expect "$where: the guest's own checks pass" "$console" '^demo: done, 0 failures'
-	[ -z "$reason" ] || expect "$where: mvm-host says why there is no KVM" "$console" "^mvm-host: .*$reason.*: the guest runs without KVM"
+	[ -z "$reason" ] || expect "$where: mvm-host says why there is no KVM" "$console" \
+		"^mvm-host: .*$reason.*: the guest runs without KVM"
 }
 
 # refuses WHERE STATUS REASON COMMAND...: nothing is started.
@@ -54,13 +58,17 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 		for name in null zero full random urandom tty; do : >"dev/$name"; mount --bind "/dev/$name" "dev/$name"; done
 		mount --move dev /dev; rmdir dev' "$run"
 	boots "no /dev/kvm" 'no /dev/kvm' "${with_dev[@]}"
-	refuses "no /dev/kvm, but KVM is forced" 1 'MICROVM_ACCEL=kvm, but no /dev/kvm' env MICROVM_ACCEL=kvm "${with_dev[@]}"
+	refuses "no /dev/kvm, but KVM is forced" 1 'MICROVM_ACCEL=kvm, but no /dev/kvm' env \
+		MICROVM_ACCEL=kvm "${with_dev[@]}"
 	if [ -e /dev/kvm ]; then
 		with_dev 'mount --bind /dev/null /dev/kvm' "$run"
-		boots "a /dev/kvm that is another device" '/dev/kvm is there, but is not KVM' "${with_dev[@]}"
+		boots "a /dev/kvm that is another device" '/dev/kvm is there, but is not KVM' \
+			"${with_dev[@]}"
 	fi
-	if [ -e /dev/kvm ] && ! setpriv --reuid 65534 --regid 65534 --clear-groups test -w /dev/kvm; then
-		boots "no right to open /dev/kvm" '/dev/kvm' setpriv --reuid 65534 --regid 65534 --clear-groups "$run"
+	if [ -e /dev/kvm ] && ! setpriv --reuid 65534 --regid 65534 --clear-groups \
+		test -w /dev/kvm; then
+		boots "no right to open /dev/kvm" '/dev/kvm' setpriv --reuid 65534 --regid 65534 \
+			--clear-groups "$run"
 	else
 		skip "no right to open /dev/kvm" "there is none, or it is for everybody"
 	fi
@@ -75,11 +83,14 @@ elif [ "$here" = kvm ]; then
 	skip "a KVM that is of no use" "this machine's is good"
 else
 	boots "a KVM that is of no use" '/dev/kvm' "$run"
-	refuses "a KVM that is of no use, but forced" 1 'MICROVM_ACCEL=kvm, but' env MICROVM_ACCEL=kvm "$run"
-	expect "microvm-check says that the guest would run without KVM" <("$test_dir/runner/bin/microvm-check" 2>&1) 'runs without KVM'
+	refuses "a KVM that is of no use, but forced" 1 'MICROVM_ACCEL=kvm, but' env \
+		MICROVM_ACCEL=kvm "$run"
+	expect "microvm-check says that the guest would run without KVM" \
+		<("$test_dir/runner/bin/microvm-check" 2>&1) 'runs without KVM'
 fi
 
 boots "MICROVM_ACCEL=tcg" '' env MICROVM_ACCEL=tcg "$run"
 expect_no "MICROVM_ACCEL=tcg: no reason is given" "$console" '^mvm-host:'
-refuses "MICROVM_ACCEL=nonsense" 1 "MICROVM_ACCEL is kvm or tcg, not 'nonsense'" env MICROVM_ACCEL=nonsense "$run"
+refuses "MICROVM_ACCEL=nonsense" 1 "MICROVM_ACCEL is kvm or tcg, not 'nonsense'" env \
+	MICROVM_ACCEL=nonsense "$run"
 finish

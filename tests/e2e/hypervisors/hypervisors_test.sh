@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The other hypervisors that are installed, each with KVM in the lab: a guest that counts its boots on a volume, twice, one that uses a tap and a
-# vsock of the host's kernel, and one that is ballooned, asked to stop, cut off and killed. Debian has none of them; what is not in PATH, and cannot be had, is skipped. The guests boot Debian's cloud kernel, the
-# smaller one.
+# The other hypervisors that are installed, each with KVM in the lab: a guest that counts its boots
+# on a volume, twice, one that uses a tap and a vsock of the host's kernel, and one that is
+# ballooned, asked to stop, cut off and killed. Debian has none of them; what is not in PATH, and
+# cannot be had, is skipped. The guests boot Debian's cloud kernel, the smaller one.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -47,7 +48,8 @@ net_guest=$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr g
 # runner NAME TOPLEVEL: makes $test_dir/runners/NAME.
 # shellcheck disable=SC2317 # check calls it
 runner() {
-	"$MVMBUILD" -q "$test_dir/$1.yaml" --set toplevel="$2" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$test_dir/runners/$1"
+	"$MVMBUILD" -q "$test_dir/$1.yaml" --set toplevel="$2" --set storeDir="$NIX_STORE_DIR" \
+		--set kernel="$kernel" -o "$test_dir/runners/$1"
 }
 
 # The others' vsocks are sockets of the hypervisor's own.
@@ -107,17 +109,23 @@ for name in "${installed[@]}"; do
 		ip tuntap del name tap0 mode tap "\${flags[@]}"
 	E2
 done
-lab_build "the lab is built" "$test_dir/runners" "$test_dir/script" || { not_ok "the lab is built"; finish; }
+lab_build "the lab is built" "$test_dir/runners" "$test_dir/script" ||
+	{ not_ok "the lab is built"; finish; }
 lab_run 800 "$console" "$test_dir"
 for name in "${installed[@]}"; do
-	expect "$name: the guest mounts the store disk" "$console" "^$name: volume: [^ ]+ $NIX_STORE_DIR squashfs ro"
+	expect "$name: the guest mounts the store disk" \
+		"$console" "^$name: volume: [^ ]+ $NIX_STORE_DIR squashfs ro"
 	expect "$name: the guest writes to its volume" "$console" "^$name: volume: boot 1"
 	expect "$name: the next boot finds what was written" "$console" "^$name: volume: boot 2"
-	check "$name: both starts end with status 0" test "$(grep -c "^lab: $name status 0" "$console")" = 2
+	check "$name: both starts end with status 0" \
+		test "$(grep -c "^lab: $name status 0" "$console")" = 2
 	has_vhost_vsock "$name" || continue
-	expect "$name: a file reaches the guest by the tap undamaged" "$console" "^$name: net: file $(seq 100000 | sha256sum)"
-	expect "$name: the host's words reach the guest by the vsock" "$console" "^$name: net: vsock hello"
-	expect "$name: the VM with a tap and a vsock ends with status 0" "$console" "^lab: $name-net status 0"
+	expect "$name: a file reaches the guest by the tap undamaged" \
+		"$console" "^$name: net: file $(seq 100000 | sha256sum)"
+	expect "$name: the host's words reach the guest by the vsock" \
+		"$console" "^$name: net: vsock hello"
+	expect "$name: the VM with a tap and a vsock ends with status 0" \
+		"$console" "^lab: $name-net status 0"
 done
 
 # The ends of a VM, in another lab.
@@ -185,22 +193,33 @@ ends() {
 }
 E2
 printf 'ends %s\n' "${ending[@]}" >>"$test_dir/script"
-lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" || { not_ok "the second lab is built"; finish; }
+lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" ||
+	{ not_ok "the second lab is built"; finish; }
 lab_run 400 "$console" "$test_dir"
 for name in "${ending[@]}"; do
 	expect "$name: the balloon takes memory" "$console" "^lab: $name balloon status 0: 96$"
 	read -r before after < <(sed -n "s/^lab: $name free //p" "$console")
 	check "$name: the guest has less free memory then (${before:-none}, then ${after:-none} KiB)" test "${after:-0}" -lt $((${before:-0} - 60000))
-	expect "$name: the balloon gives the memory back" "$console" "^lab: $name deflated status 0: 0$"
-	expect "$name: a second start of a running VM is refused" "$console" "^lab: $name second status 1: microvm-run: $name-ends: the VM runs already"
-	expect "$name: a guest that ignores the request to stop is cut off, status 3" "$console" "^lab: $name cut off status 3: .*did not go down within 3 s: cut off"
-	expect "$name: the hypervisor has ended when the guest was cut off" "$console" "^lab: $name cut off gone"
-	expect "$name: microvm-shutdown sees that a killed VM has ended" "$console" "^lab: $name killed status 0: $"
-	expect "$name: a killed VM may start again" "$console" "^lab: $name check status 0: microvm-check: ready"
-	expect "$name: the guest goes down when it is asked to" "$console" "^lab: $name stopped status 0: $"
-	expect "$name: the guest received the request" "$console" "^$name: probe: (power button|ctrl-alt-del)"
+	expect "$name: the balloon gives the memory back" \
+		"$console" "^lab: $name deflated status 0: 0$"
+	expect "$name: a second start of a running VM is refused" "$console" \
+		"^lab: $name second status 1: microvm-run: $name-ends: the VM runs already"
+	expect "$name: a guest that ignores the request to stop is cut off, status 3" \
+		"$console" "^lab: $name cut off status 3: .*did not go down within 3 s: cut off"
+	expect "$name: the hypervisor has ended when the guest was cut off" \
+		"$console" "^lab: $name cut off gone"
+	expect "$name: microvm-shutdown sees that a killed VM has ended" \
+		"$console" "^lab: $name killed status 0: $"
+	expect "$name: a killed VM may start again" \
+		"$console" "^lab: $name check status 0: microvm-check: ready"
+	expect "$name: the guest goes down when it is asked to" \
+		"$console" "^lab: $name stopped status 0: $"
+	expect "$name: the guest received the request" \
+		"$console" "^$name: probe: (power button|ctrl-alt-del)"
 	expect "$name: the guest unmounted its volume" "$console" "^$name: probe: unmounted"
-	expect "$name: the hypervisor has ended when the guest went down" "$console" "^lab: $name stopped gone"
-	expect "$name: a VM whose guest went down ends with status 0" "$console" "^lab: $name stopped end 0"
+	expect "$name: the hypervisor has ended when the guest went down" \
+		"$console" "^lab: $name stopped gone"
+	expect "$name: a VM whose guest went down ends with status 0" \
+		"$console" "^lab: $name stopped end 0"
 done
 finish

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runners under KVM, in the lab; and what the host's kernel gives a guest: a tap with vhost-net, a vsock, by which `microvm -s` logs in.
+# Runners under KVM, in the lab; and what the host's kernel gives a guest: a tap with vhost-net, a
+# vsock, by which `microvm -s` logs in.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -18,14 +19,16 @@ console=$test_dir/console
 # runner HOSTNAME.yaml TOPLEVEL: makes $test_dir/runners/HOSTNAME.
 # shellcheck disable=SC2317 # check calls it
 runner() {
-	"$MVMBUILD" -q "$1" --set toplevel="$2" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$test_dir/runners/$(basename "$1" .yaml)"
+	"$MVMBUILD" -q "$1" --set toplevel="$2" --set storeDir="$NIX_STORE_DIR" \
+		--set kernel="$kernel" -o "$test_dir/runners/$(basename "$1" .yaml)"
 }
 
 mkdir "$test_dir/runners"
 lab_stage "$test_dir/files" || exit 1
 stage_programs "$test_dir/files" sh ssh "$top/build/microvm"
 cp "$top/build/microvm" "$test_dir/files/usr/bin/"
-check "the demo compiles" runner "$top/tests/demo/demo.yaml" "$(nix_build "$top/tests/demo/demo.nix" toplevel)"
+check "the demo compiles" \
+	runner "$top/tests/demo/demo.yaml" "$(nix_build "$top/tests/demo/demo.nix" toplevel)"
 cat >"$test_dir/net.yaml" <<'E2'
 hostName: net
 hypervisor: qemu
@@ -40,13 +43,14 @@ cp "$sshd" "$test_dir/guest-files/usr/sbin/sshd"
 for key in host right wrong; do ssh-keygen -q -t ed25519 -N '' -f "$test_dir/$key"; done
 cp "$test_dir/host" "$test_dir/guest-files/etc/ssh/ssh_host_ed25519_key"
 cp "$test_dir/right.pub" "$test_dir/guest-files/etc/ssh/authorized_keys"
-printf '%s\n' 'AuthorizedKeysFile /etc/ssh/authorized_keys' 'HostKey /etc/ssh/ssh_host_ed25519_key' >"$test_dir/guest-files/etc/ssh/sshd_config"
+printf '%s\n' 'AuthorizedKeysFile /etc/ssh/authorized_keys' \
+	'HostKey /etc/ssh/ssh_host_ed25519_key' >"$test_dir/guest-files/etc/ssh/sshd_config"
 cp "$test_dir/right" "$test_dir/wrong" "$test_dir/runners/keys/"
 check "a VM with a tap and a vsock compiles" runner "$test_dir/net.yaml" \
 	"$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles "$test_dir/guest-files")"
 
-# What the host sees while the guest is connected to its vsock port. A vhost device has a thread vhost-PID: the kernel's own, or since Linux 6.4
-# one of QEMU's.
+# What the host sees while the guest is connected to its vsock port. A vhost device has a thread
+# vhost-PID: the kernel's own, or since Linux 6.4 one of QEMU's.
 cat >"$test_dir/runners/look" <<'E2'
 mapfile -t threads <<<"$(grep -hs '^vhost-' /proc/[0-9]*/task/*/comm)"
 echo "lab: ${#threads[@]} vhost threads: ${threads[*]}" >&2
@@ -99,27 +103,37 @@ for process in /proc/[0-9]*; do
 	if [[ $(tr '\0' ' ' <"$process/cmdline") == *"mvm-host notify"* ]]; then echo "lab: a listener is left"; fi
 done 2>/dev/null
 E2
-lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" || { not_ok "the lab is built"; finish; }
+lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" ||
+	{ not_ok "the lab is built"; finish; }
 lab_run 320 "$console" "$test_dir"
 expect "the lab has a KVM that is worth using" "$console" '^lab: accel kvm'
 expect_no "microvm-check finds nothing missing" "$console" '^lab: FAILED'
-expect "the guest has KVM's clock, which only KVM offers" "$console" '^demo: kernel .*, clock kvm-clock'
+expect "the guest has KVM's clock, which only KVM offers" \
+	"$console" '^demo: kernel .*, clock kvm-clock'
 expect "the demo's own checks pass under KVM" "$console" '^demo: done, 0 failures'
 expect "the demo ends with status 0 under KVM" "$console" '^lab: status 0'
-expect "a start without its tap names the tap" "$console" '^microvm-run: net: the tap interface tap0 is missing: '
+expect "a start without its tap names the tap" \
+	"$console" '^microvm-run: net: the tap interface tap0 is missing: '
 expect "a start without its tap fails" "$console" '^lab: without tap status 1$'
-expect "a file reaches the guest by the tap undamaged" "$console" "^net: file $(seq 100000 | sha256sum)"
+expect "a file reaches the guest by the tap undamaged" \
+	"$console" "^net: file $(seq 100000 | sha256sum)"
 expect "the host opened vhost-net for the tap" "$console" '^lab: open /dev/vhost-net$'
 expect "the host opened vhost-vsock for the vsock" "$console" '^lab: open /dev/vhost-vsock$'
-expect "the tap and the vsock have a vhost thread each" "$console" '^lab: 2 vhost threads: vhost-[0-9]+ vhost-[0-9]+$'
-expect_no "QEMU did not fall back to a slower way" "$console" 'falling back on userspace|^qemu-system-x86_64: '
+expect "the tap and the vsock have a vhost thread each" \
+	"$console" '^lab: 2 vhost threads: vhost-[0-9]+ vhost-[0-9]+$'
+expect_no "QEMU did not fall back to a slower way" \
+	"$console" 'falling back on userspace|^qemu-system-x86_64: '
 expect "the guest has its vsock address" "$console" 'accepting connection from AF=40 cid:42 '
 expect "the host's words reach the guest by the vsock" "$console" '^net: vsock hello$'
-expect "the guest's readiness reaches the host's service manager" "$console" '^lab: notified (EXTEND_TIMEOUT_USEC=[0-9]+)*READY=1$'
-expect "the guest's status text reaches the host's service manager" "$console" '^lab: notified STATUS=from the guest$'
+expect "the guest's readiness reaches the host's service manager" \
+	"$console" '^lab: notified (EXTEND_TIMEOUT_USEC=[0-9]+)*READY=1$'
+expect "the guest's status text reaches the host's service manager" \
+	"$console" '^lab: notified STATUS=from the guest$'
 expect_no "a guest cannot send what only the host may send" "$console" '^lab: notified MAINPID'
-expect "ssh to a guest that does not run says that it cannot be reached" "$console" '^lab: ssh: microvm: error: cannot reach the guest by vsock 42: '
-check "ssh over vsock runs a command in this guest" test "$(sed -n 's/^net: boot //p' "$console")" = "$(sed -n 's/^lab: ssh: boot //p' "$console")"
+expect "ssh to a guest that does not run says that it cannot be reached" \
+	"$console" '^lab: ssh: microvm: error: cannot reach the guest by vsock 42: '
+check "ssh over vsock runs a command in this guest" \
+	test "$(sed -n 's/^net: boot //p' "$console")" = "$(sed -n 's/^lab: ssh: boot //p' "$console")"
 expect "the status of a command by ssh comes back" "$console" '^lab: ssh: right key, status 7$'
 expect "standard input reaches a command by ssh" "$console" '^lab: ssh: 6$'
 expect "ssh with another key is refused" "$console" '^lab: ssh: root@net: Permission denied'

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A PCI device of the host's, given to a guest: in the lab, which has an IOMMU and a network card to spare. The runner's pci-setup takes the card from
-# its driver, for the VM's user; that user's guest drives it.
+# A PCI device of the host's, given to a guest: in the lab, which has an IOMMU and a network card to
+# spare. The runner's pci-setup takes the card from its driver, for the VM's user; that user's guest
+# drives it.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -20,7 +21,9 @@ guest=$(nix_build "$top/tests/e2e/lib/nix/lan-guest.nix" toplevel) || exit 1
 # runner NAME ADDRESS: makes $test_dir/runners/NAME.
 # shellcheck disable=SC2317 # check calls it
 runner() {
-	"$MVMBUILD" -q - --set hostName="$1" --set toplevel="$guest" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$test_dir/runners/$1" <<-E2
+	"$MVMBUILD" -q - --set hostName="$1" --set toplevel="$guest" \
+		--set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$test_dir/runners/$1" \
+		<<-E2
 		mem: 256
 		devices: [{bus: pci, path: "$2"}]
 		stage1: {modules: [e1000e]}
@@ -55,18 +58,25 @@ E2
 seq 20000 >"$test_dir/www/file"
 lab_stage "$test_dir/files" && stage_programs "$test_dir/files" basename chown chroot stat || exit 1
 # The card's network has one server, which QEMU starts for each connection.
-lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" --set stage1.modules='[kvm-amd, e1000e, vfio-pci, vfio_iommu_type1]' \
+lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" \
+	--set stage1.modules='[kvm-amd, e1000e, vfio-pci, vfio_iommu_type1]' \
 	--set kernelParams='[quiet, intel_iommu=on]' --set qemu.extraArgs="[-device, 'intel-iommu,intremap=on,caching-mode=on,aw-bits=48',
 		-netdev, 'user,id=spare,restrict=on,guestfwd=tcp:10.0.2.100:80-cmd:$(type -P busybox) httpd -i -h $test_dir/www',
 		-device, 'e1000e,netdev=spare,mac=$mac,bus=pcie.0,addr=10.0']" || { not_ok "the lab is built"; finish; }
 lab_run 240 "$console" "$test_dir"
-expect "pci-setup fails for a device that does not exist" "$console" '^lab: absent: status 1, driver e1000e, owner $'
-expect "pci-setup names the device that does not exist" "$console" '^pci-setup: there is no PCI device 0000:00:11\.0$'
-expect "pci-setup takes the device from its driver for the VM's user" "$console" '^lab: first: status 0, driver vfio-pci, owner 1000:100$'
-expect "pci-setup mends a wrong owner when it runs again" "$console" '^lab: again: status 0, driver vfio-pci, owner 1000:100$'
-expect "pci-setup does not bind the device a second time" "$console" '^lab: again: nothing was bound$'
+expect "pci-setup fails for a device that does not exist" \
+	"$console" '^lab: absent: status 1, driver e1000e, owner $'
+expect "pci-setup names the device that does not exist" \
+	"$console" '^pci-setup: there is no PCI device 0000:00:11\.0$'
+expect "pci-setup takes the device from its driver for the VM's user" \
+	"$console" '^lab: first: status 0, driver vfio-pci, owner 1000:100$'
+expect "pci-setup mends a wrong owner when it runs again" \
+	"$console" '^lab: again: status 0, driver vfio-pci, owner 1000:100$'
+expect "pci-setup does not bind the device a second time" \
+	"$console" '^lab: again: nothing was bound$'
 expect "the guest of that user has the network card" "$console" "^lan: mac $mac\$"
-expect "a file reaches the guest by the card undamaged" "$console" "^lan: fetched $(md5sum <"$test_dir/www/file" | cut -d ' ' -f 1)\$"
+expect "a file reaches the guest by the card undamaged" \
+	"$console" "^lan: fetched $(md5sum <"$test_dir/www/file" | cut -d ' ' -f 1)\$"
 expect "the VM with the card ends with status 0" "$console" '^lab: guest: status 0$'
 expect "the lab ends with status 0" "$console" '^lab: done, status 0'
 finish

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Whoever reaches QEMU's control socket does not get a program of the host started by it; a sandbox of one's own, in qemu.extraArgs, is the only one then.
+# Whoever reaches QEMU's control socket does not get a program of the host started by it; a sandbox
+# of one's own, in qemu.extraArgs, is the only one then.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -11,7 +12,8 @@ probe=$(guest_build probe-guest) || exit 1
 # Has QEMU start a program, by its control socket: a migration into a command.
 start_program() {
 	rm -f started
-	printf '%s\n' '{"execute":"qmp_capabilities"}' "{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"exec:echo >$PWD/started; cat >/dev/null\"}}" |
+	printf '%s\n' '{"execute":"qmp_capabilities"}' \
+		"{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"exec:echo >$PWD/started; cat >/dev/null\"}}" |
 		socat -t 5 - UNIX:vm.sock >"$test_dir/answer" 2>&1
 }
 # shellcheck disable=SC2317 # called by check, and in a loop
@@ -23,7 +25,8 @@ boot_start strict probe.do=report,free
 check "a guest runs in the sandbox" vm_wait_for '^probe: free'
 expect "the sandboxed guest has its devices" "$console" '^probe: device mmio virtio_blk'
 sandboxes >"$test_dir/sandboxes"
-expect "QEMU's sandbox denies all that it can" "$test_dir/sandboxes" '^on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny$'
+expect "QEMU's sandbox denies all that it can" "$test_dir/sandboxes" \
+	'^on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny$'
 start_program
 vm_wait
 check "QEMU is killed when it is to start a program" test $? = 159 # 128 + SIGSYS
@@ -35,7 +38,8 @@ rm -f vm.sock # which nobody took away
 boot_start own probe.do=free
 wait_while_alive "$vm_pid" test -S vm.sock
 sandboxes >"$test_dir/sandboxes"
-check "a sandbox of qemu.extraArgs is the only one" test "$(paste -sd ' ' "$test_dir/sandboxes")" = '-sandbox on'
+check "a sandbox of qemu.extraArgs is the only one" \
+	test "$(paste -sd ' ' "$test_dir/sandboxes")" = '-sandbox on'
 start_program
 check "a sandbox of qemu.extraArgs may allow programs" wait_while_alive "$vm_pid" is_started
 vm_kill

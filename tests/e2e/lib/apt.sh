@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Debian packages, without installing them and without root: source it.
 
-# apt_try WORK COMMAND...: runs COMMAND, which calls apt with the options "${apt[@]}". The system's package lists may be missing or too old: then it
-# runs once more, with fresh ones in the directory WORK. Options that are in $apt before, for a foreign architecture, need fresh ones at once.
+# apt_try WORK COMMAND...: runs COMMAND, which calls apt with the options "${apt[@]}". The system's
+# package lists may be missing or too old: then it runs once more, with fresh ones in the directory
+# WORK. Options that are in $apt before, for a foreign architecture, need fresh ones at once.
 apt_try() {
 	local work=$1 given=${#apt[@]}
 	shift

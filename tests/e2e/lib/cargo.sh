@@ -5,8 +5,9 @@
 # What an installation may take, in seconds.
 cargo_limit=600
 
-# cargo_tool CRATE PROGRAM VERSION: prints where the program is: in PATH, else in $MVM_CARGO_CACHE (default: build/cargo), where cargo installs it once.
-# When it fails it prints why, the same in every later run: it does not try again until the cache is gone.
+# cargo_tool CRATE PROGRAM VERSION: prints where the program is: in PATH, else in $MVM_CARGO_CACHE
+# (default: build/cargo), where cargo installs it once. When it fails it prints why, the same in
+# every later run: it does not try again until the cache is gone.
 cargo_tool() {
 	local cache crate=$1-$3
 	type -P "$2" && return
@@ -28,13 +29,15 @@ cargo_tool() {
 	echo "$cache/$crate/bin/$2"
 }
 
-# cargo_install CRATE PROGRAM VERSION CACHE: makes CACHE/CRATE-VERSION, or CACHE/CRATE-VERSION.log, which ends with the reason why not. A test needs
-# no optimized program.
+# cargo_install CRATE PROGRAM VERSION CACHE: makes CACHE/CRATE-VERSION, or CACHE/CRATE-VERSION.log,
+# which ends with the reason why not. A test needs no optimized program.
 cargo_install() {
 	local crate=$1-$3 cache=$4 status=0 reason
 	rm -rf "$cache/.root"
-	CARGO_TARGET_DIR=$cache/.target CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
-		timeout -k 10 "$cargo_limit" nice cargo --color never install "$1" --version "=$3" --bin "$2" --locked --root "$cache/.root" \
+	CARGO_TARGET_DIR=$cache/.target CARGO_PROFILE_RELEASE_OPT_LEVEL=1 \
+		CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG=0 \
+		timeout -k 10 "$cargo_limit" nice cargo --color never install "$1" --version "=$3" \
+			--bin "$2" --locked --root "$cache/.root" \
 		>"$cache/.log" 2>&1 || status=$?
 	rm -rf "$cache/.target"
 	if [ "$status" = 0 ]; then

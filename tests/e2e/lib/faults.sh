@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# What a build does when a call fails: source it behind lib.sh and nix.sh, call faults_begin, then faults_try. A build that fails has one error and
-# leaves the old runner and no litter; one that does not fail makes the same as without a fault; and the next one works (not asked for when
+# What a build does when a call fails: source it behind lib.sh and nix.sh, call faults_begin, then
+# faults_try. A build that fails has one error and leaves the old runner and no litter; one that
+# does not fail makes the same as without a fault; and the next one works (not asked for when
 # $fault_quick is set).
 # shellcheck disable=SC2154 # test_dir, top: of lib.sh
 
@@ -15,12 +16,15 @@ declare -A fault_errors=(
 
 # faults_begin KERNEL warm|cold: a runner, and what another build of it makes.
 faults_begin() {
-	faults=$test_dir/faults fault_mode=$2 fault_library=$test_dir/fault_at.so fault_tries=0 fault_problems=0
-	cc -std=gnu11 -D_GNU_SOURCE -O1 -fPIC -shared -o "$fault_library" "$top/tests/e2e/lib/fault_at.c" || exit 1
+	faults=$test_dir/faults fault_mode=$2 fault_library=$test_dir/fault_at.so fault_tries=0 \
+		fault_problems=0
+	cc -std=gnu11 -D_GNU_SOURCE -O1 -fPIC -shared -o "$fault_library" \
+		"$top/tests/e2e/lib/fault_at.c" || exit 1
 	rm -rf "$faults"
 	mkdir -p "$faults/work" "$faults/tmp"
 	fault_system=${fault_system:-$(nix_build "$top/tests/demo/demo.nix" toplevel)}
-	printf '%s\n' 'hostName: faulty' "toplevel: $fault_system" "storeDir: $NIX_STORE_DIR" "kernel: $1" \
+	printf '%s\n' 'hostName: faulty' "toplevel: $fault_system" "storeDir: $NIX_STORE_DIR" \
+		"kernel: $1" \
 		'volumes: [{image: data.img, mountPoint: /data, size: 16}]' >"$faults/vm.yaml"
 	fault_build 300 || { cat "$faults/log"; exit 1; }
 	cp -a "$faults/work" "$faults/base"
@@ -40,7 +44,8 @@ fault_restore_and_build() {
 	LD_PRELOAD=$fault_library fault_build 301
 }
 fault_build() { # MEMORY
-	TMPDIR=$faults/tmp timeout 1200 "$MVMBUILD" --progress none "$faults/vm.yaml" --set mem="$1" -j2 --cache "$faults/work/cache" -o "$faults/work/out" \
+	TMPDIR=$faults/tmp timeout 1200 "$MVMBUILD" --progress none "$faults/vm.yaml" \
+		--set mem="$1" -j2 --cache "$faults/work/cache" -o "$faults/work/out" \
 		>/dev/null 2>"$faults/log" </dev/null
 }
 # Names, types, modes, link targets, contents of the runner.
@@ -48,7 +53,10 @@ fault_sum() {
 	[ -d "$faults/work/out" ] || { echo none; return; }
 	(cd "$faults/work/out" && { find . -printf '%p %y %m %l\n' | LC_ALL=C sort; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; }) | sha256sum
 }
-fault_litter() { find "$faults/work" "$faults/tmp" "$@" -mindepth 1 -maxdepth 1 ! -name out ! -name cache 2>/dev/null; }
+fault_litter() {
+	find "$faults/work" "$faults/tmp" "$@" -mindepth 1 -maxdepth 1 ! -name out ! -name cache \
+		2>/dev/null
+}
 
 # fault_problem FAULT TEXT
 fault_problem() {
@@ -66,27 +74,42 @@ faults_try() {
 	errors=$(grep -c 'error: ' "$faults/log")
 	litter=$(fault_litter)
 	if [ "$status" = 0 ]; then
-		[ "$sum" = "$fault_new" ] || fault_problem "$fault" "status 0, and the runner is $([ "$sum" = "$fault_old" ] && echo the old one || echo another)"
+		[ "$sum" = "$fault_new" ] ||
+			fault_problem "$fault" \
+			"status 0, and the runner is $([ "$sum" = "$fault_old" ] && echo the old one || echo another)"
 	elif [ "$status" -gt 4 ]; then
 		fault_problem "$fault" "status $status"
 	else
-		[ "$sum" = "$fault_old" ] || { [ "$sum" = "$fault_new" ] && fault_may_be_late "$1"; } ||
-			fault_problem "$fault" "status $status, and the old runner is $([ "$sum" = "$fault_new" ] && echo replaced || echo broken)"
+		[ "$sum" = "$fault_old" ] || { [ "$sum" = "$fault_new" ] &&
+			fault_may_be_late "$1"; } ||
+			fault_problem "$fault" \
+				"status $status, and the old runner is $([ "$sum" = "$fault_new" ] && echo replaced || echo broken)"
 		[ "$errors" = 1 ] || fault_problem "$fault" "status $status with $errors errors"
 	fi
 	# What cannot be removed stays; the next build takes it.
-	[ -z "$litter" ] || fault_may_litter "$1" || fault_problem "$fault" "status $status, litter: ${litter//$'\n'/ }"
+	[ -z "$litter" ] || fault_may_litter "$1" ||
+		fault_problem "$fault" "status $status, litter: ${litter//$'\n'/ }"
 	[ -z "${fault_quick:-}" ] || return 0
 	fault_build 301 || fault_problem "$fault" 'the next build fails'
-	[ "$(fault_sum)" = "$fault_new" ] || fault_problem "$fault" 'the next build makes another runner'
+	[ "$(fault_sum)" = "$fault_new" ] ||
+		fault_problem "$fault" 'the next build makes another runner'
 	# Files that nobody holds any more, the cache removes at its next use.
 	litter=$(fault_litter "$faults/work/cache/tmp")
-	[ -z "$litter" ] || [ "$status" = 0 ] || fault_problem "$fault" "the next build leaves litter: ${litter//$'\n'/ }"
-	"$MVMBUILD" cache verify --cache "$faults/work/cache" >"$faults/log" 2>&1 || fault_problem "$fault" 'the cache is damaged'
+	[ -z "$litter" ] || [ "$status" = 0 ] ||
+		fault_problem "$fault" "the next build leaves litter: ${litter//$'\n'/ }"
+	"$MVMBUILD" cache verify --cache "$faults/work/cache" >"$faults/log" 2>&1 ||
+		fault_problem "$fault" 'the cache is damaged'
 }
 # The new runner is in place when its path is printed.
-fault_may_be_late() { case $1 in malloc | calloc | realloc | write | fwrite | fflush) true ;; *) false ;; esac; }
-fault_may_litter() { case $1 in unlinkat | unlink | fdopendir | readdir | openat | fstat | close) true ;; *) false ;; esac; }
+fault_may_be_late() {
+	case $1 in malloc | calloc | realloc | write | fwrite | fflush) true ;; *) false ;; esac
+}
+fault_may_litter() {
+	case $1 in
+	unlinkat | unlink | fdopendir | readdir | openat | fstat | close) true ;;
+	*) false ;;
+	esac
+}
 
 # faults_sweep MOST FUNCTION...: each of its calls, but at most MOST of them, spread over the build.
 faults_sweep() {

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# For tests that boot what mvmbuild makes: source it, it brings lib.sh. VMs run in a state directory, $test_dir/state.
+# For tests that boot what mvmbuild makes: source it, it brings lib.sh. VMs run in a state
+# directory, $test_dir/state.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -12,8 +13,9 @@ console=$test_dir/console
 # For how long a VM may make no progress before it is ended, in seconds.
 limit=90
 
-# guest_setup: a Nix store of its own and a kernel, $kernel (an unpacked package). $vmlinux is the same kernel unpacked: under emulation it boots
-# 3 seconds earlier. Afterwards this is the state directory.
+# guest_setup: a Nix store of its own and a kernel, $kernel (an unpacked package). $vmlinux is the
+# same kernel unpacked: under emulation it boots 3 seconds earlier. Afterwards this is the state
+# directory.
 guest_setup() {
 	need_programs nix-build busybox qemu-system-x86_64 xz
 	kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel to boot"
@@ -24,21 +26,24 @@ guest_setup() {
 	cd "$test_dir/state" || exit 1
 }
 
-# guest_build FILE [ARGUMENT of nix-build]...: prints the store path of tests/e2e/lib/nix/FILE.nix's toplevel.
+# guest_build FILE [ARGUMENT of nix-build]...: prints the store path of tests/e2e/lib/nix/FILE.nix's
+# toplevel.
 guest_build() {
 	nix_build "$top/tests/e2e/lib/nix/$1.nix" toplevel "${@:2}"
 }
 
-# kernel_unpack BZIMAGE VMLINUX: Documentation/x86/boot.rst says where the compressed kernel is; Debian's are xz. Its last bytes are the size.
+# kernel_unpack BZIMAGE VMLINUX: Documentation/x86/boot.rst says where the compressed kernel is;
+# Debian's are xz. Its last bytes are the size.
 kernel_unpack() {
 	local -a sectors place
 	read -ra sectors < <(od -An -tu1 -j $((0x1f1)) -N 1 "$1")
 	read -ra place < <(od -An -tu4 -j $((0x248)) -N 8 "$1")
-	tail -c +$(((sectors[0] + 1) * 512 + place[0] + 1)) "$1" | head -c $((place[1] - 4)) | xz -dc >"$2"
+	tail -c +$(((sectors[0] + 1) * 512 + place[0] + 1)) "$1" | head -c $((place[1] - 4)) |
+		xz -dc >"$2"
 }
 
-# compile NAME TOPLEVEL [ARGUMENT of mvmbuild]...: what stands on standard input, in YAML, is the rest of the description. The runner is
-# $test_dir/NAME; all VMs of a test have the hostName vm.
+# compile NAME TOPLEVEL [ARGUMENT of mvmbuild]...: what stands on standard input, in YAML, is the
+# rest of the description. The runner is $test_dir/NAME; all VMs of a test have the hostName vm.
 compile() {
 	local name=$1 toplevel=$2
 	{
@@ -48,7 +53,8 @@ compile() {
 		cat
 	} >"$test_dir/$name.yaml"
 	rm -rf "${test_dir:?}/$name"
-	"$mvmbuild" "$test_dir/$name.yaml" --cache "$test_dir/cache" -o "$test_dir/$name" "${@:3}" >"$test_dir/$name.log" 2>&1 && return
+	"$mvmbuild" "$test_dir/$name.yaml" --cache "$test_dir/cache" -o "$test_dir/$name" "${@:3}" \
+		>"$test_dir/$name.log" 2>&1 && return
 	not_ok "$name: it compiles" "$test_dir/$name.log"
 	return 1
 }
@@ -59,14 +65,17 @@ fast_kernel() {
 	echo "kernelModules: $kernel"
 }
 
-# boot NAME SIGN [PARAMETER]...: runs the VM to its end. Its console is $console, its exit status $status.
+# boot NAME SIGN [PARAMETER]...: runs the VM to its end. Its console is $console, its exit status
+# $status.
 boot() {
 	local name=$1 sign=$2
 	shift 2
-	MICROVM_KERNEL_PARAMS="quiet $*" vm_run "$limit" "$console" "$sign" "$test_dir/$name/bin/microvm-run" && status=0 || status=$?
+	MICROVM_KERNEL_PARAMS="quiet $*" vm_run "$limit" "$console" "$sign" \
+		"$test_dir/$name/bin/microvm-run" && status=0 || status=$?
 }
 
 # boot_start NAME [PARAMETER]...: starts it.
 boot_start() {
-	MICROVM_KERNEL_PARAMS="quiet ${*:2}" vm_start "$limit" "$console" "$test_dir/$1/bin/microvm-run"
+	MICROVM_KERNEL_PARAMS="quiet ${*:2}" vm_start "$limit" "$console" \
+		"$test_dir/$1/bin/microvm-run"
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# For tests whose guest has a Nix (nix/guest-with-nix.nix): what its steps printed. Source it after guest.sh; $name is the boot that is looked at.
+# For tests whose guest has a Nix (nix/guest-with-nix.nix): what its steps printed. Source it after
+# guest.sh; $name is the boot that is looked at.
 
 # shellcheck source=tests/e2e/lib/guest.sh
 [ -n "${mvmbuild:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
@@ -14,17 +15,23 @@ step() {
 step_ok() {
 	step "$1"
 	expect "$name: $1 succeeds" "$console" "^END $1 0\$"
-	expect_no "$name: $1 has nothing to complain about" "$test_dir/step-$1" 'error|warning|failed|cannot|invalid|disappeared|not writable|Read-only|modified'
+	expect_no "$name: $1 has nothing to complain about" "$test_dir/step-$1" \
+		'error|warning|failed|cannot|invalid|disappeared|not writable|Read-only|modified'
 }
 
 # knows, forgot STORE PATH...: after a step `registered`.
 knows() {
 	local path
 	step registered
-	for path; do check "$name: ${path##*-} is known" grep -qx "$path" "$test_dir/step-registered"; done
+	for path; do
+		check "$name: ${path##*-} is known" grep -qx "$path" "$test_dir/step-registered"
+	done
 }
 forgot() {
 	local path
 	step registered
-	for path; do check "$name: ${path##*-} is not known" bash -c "! grep -qx '$path' '$test_dir/step-registered'"; done
+	for path; do
+		check "$name: ${path##*-} is not known" bash \
+			-c "! grep -qx '$path' '$test_dir/step-registered'"
+	done
 }

@@ -1,8 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Prints the directory of an unpacked Debian kernel package (boot/vmlinuz-VERSION, lib/modules/VERSION): tests/e2e/lib/kernel.sh [FLAVOUR],
-# FLAVOUR amd64 (default), cloud-amd64 or cloud-arm64. The first call downloads it by apt, 70 MB (cloud: 28 MB), into $MVM_KERNEL_CACHE (default:
-# build/kernel); needs no root. cloud-arm64 has a static busybox beside it, bin/busybox. MVM_TEST_KERNEL=DIR: takes that one instead of amd64's.
+# Prints the directory of an unpacked Debian kernel package (boot/vmlinuz-VERSION,
+# lib/modules/VERSION): tests/e2e/lib/kernel.sh [FLAVOUR], FLAVOUR amd64 (default), cloud-amd64 or
+# cloud-arm64. The first call downloads it by apt, 70 MB (cloud: 28 MB), into $MVM_KERNEL_CACHE
+# (default: build/kernel); needs no root. cloud-arm64 has a static busybox beside it, bin/busybox.
+# MVM_TEST_KERNEL=DIR: takes that one instead of amd64's.
 set -euo pipefail
 
 # Debian 12's own series: later kernels oops at random under QEMU 7.2's TCG.
@@ -36,7 +38,9 @@ mkdir "$work"
 
 # The name of the newest package: linux-image-6.1.0-NN-amd64.
 newest() {
-	apt-cache "${apt[@]}" search --names-only "^linux-image-${series//./\\.}\\.[0-9]+-[0-9]+-$flavour\$" | cut -d ' ' -f 1 | sort -V | tail -n 1
+	apt-cache "${apt[@]}" search --names-only \
+		"^linux-image-${series//./\\.}\\.[0-9]+-[0-9]+-$flavour\$" | cut -d ' ' -f 1 |
+		sort -V | tail -n 1
 }
 
 download() {

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A machine with a real KVM, anywhere: QEMU's TCG emulates AMD's SVM with nested paging, so a VM of ours under TCG has a working /dev/kvm, and a
-# runner in it boots with KVM. Source lib.sh and nix.sh and call nix_env_setup before.
+# A machine with a real KVM, anywhere: QEMU's TCG emulates AMD's SVM with nested paging, so a VM of
+# ours under TCG has a working /dev/kvm, and a runner in it boots with KVM. Source lib.sh and nix.sh
+# and call nix_env_setup before.
 
 # stage_programs DIR PROGRAM...: with all their libraries, as they lie below / here.
 stage_programs() {
@@ -11,23 +12,27 @@ stage_programs() {
 		programs+=("$(PATH=$PATH:/usr/sbin:/sbin type -P "$program")") || return
 	done
 	mkdir -p "$dir"
-	ldd "${programs[@]}" | grep -o '/[^ ]*' | grep -v ':$' | sort -u | xargs cp -L --parents -t "$dir" "${programs[@]}"
+	ldd "${programs[@]}" | grep -o '/[^ ]*' | grep -v ':$' | sort -u |
+		xargs cp -L --parents -t "$dir" "${programs[@]}"
 }
 
 # lab_stage DIR: QEMU for x86, what a runner's scripts use, and what connects a guest.
 lab_stage() {
 	local program
-	stage_programs "$1" qemu-system-x86_64 bash tar gzip cat chattr chmod cp date dirname dmesg env grep ln ls mkdir mktemp readlink rm sleep sync \
+	stage_programs "$1" qemu-system-x86_64 bash tar gzip cat chattr chmod cp date dirname \
+		dmesg env grep ln ls mkdir mktemp readlink rm sleep sync \
 		tail timeout tr uname ip socat || return
 	# With a firmware for the machines q35 and microvm.
 	mkdir -p "$1/usr/share/qemu"
-	for program in bios-256k.bin bios-microvm.bin linuxboot_dma.bin linuxboot.bin kvmvapic.bin pvh.bin; do
+	for program in bios-256k.bin bios-microvm.bin linuxboot_dma.bin linuxboot.bin kvmvapic.bin \
+		pvh.bin; do
 		cp -L "$(find -L /usr/share/qemu /usr/share/seabios -name "$program" -print -quit 2>/dev/null)" "$1/usr/share/qemu/" || return
 	done
 }
 
-# lab_build DIR RUNNERS SCRIPT [ARGUMENT of mvmbuild]...: makes the lab's own runner at DIR/lab. In it, bash runs the file SCRIPT in an empty state
-# directory; $runners is the directory RUNNERS. The runners in it must carry their kernel.
+# lab_build DIR RUNNERS SCRIPT [ARGUMENT of mvmbuild]...: makes the lab's own runner at DIR/lab. In
+# it, bash runs the file SCRIPT in an empty state directory; $runners is the directory RUNNERS. The
+# runners in it must carry their kernel.
 lab_build() {
 	local system kernel
 	# shellcheck disable=SC2154 # lib.sh sets top
@@ -36,7 +41,9 @@ lab_build() {
 	kernel=$("$top/tests/e2e/lib/kernel.sh") || return
 	system=$(nix_build "$top/tests/e2e/lib/nix/lab.nix" toplevel --argstr labFiles "$1/files" --argstr labRunners "$2" --argstr labScript "$3") || return
 	# Always TCG: -cpu EPYC with SVM is for it. tsc_early_khz= comes from the runner.
-	"${MVMBUILD:-$top/build/mvmbuild}" -q - --set toplevel="$system" --set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$1/lab" "${@:4}" <<-'E' >/dev/null
+	"${MVMBUILD:-$top/build/mvmbuild}" -q - --set toplevel="$system" \
+		--set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$1/lab" "${@:4}" <<-'E' \
+		>/dev/null
 		hostName: lab
 		hypervisor: qemu
 		mem: 1536
@@ -47,10 +54,13 @@ lab_build() {
 	E
 }
 
-# lab_run SECONDS CONSOLE DIR: boots it. The console has the script's output between "lab: started" and "lab: done, status N".
+# lab_run SECONDS CONSOLE DIR: boots it. The console has the script's output between "lab: started"
+# and "lab: done, status N".
 lab_run() {
 	local back=$PWD status=0
 	cd "$3" || return
-	MICROVM_ACCEL=tcg vm_run "$1" "$2" '^lab: (done|[a-z]+ )' "$3/lab/bin/microvm-run" || status=$? # not in a subshell: the VM ends with the test
+	# not in a subshell: the VM ends with the test
+	MICROVM_ACCEL=tcg vm_run "$1" "$2" '^lab: (done|[a-z]+ )' "$3/lab/bin/microvm-run" ||
+		status=$?
 	cd "$back" && return "$status"
 }

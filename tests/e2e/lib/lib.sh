@@ -57,12 +57,14 @@ need_root() {
 need_programs() {
 	local program
 	for program; do
-		command -v "$program" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command -v "$program" >/dev/null || skip_all "needs $program"
+		command -v "$program" >/dev/null || PATH=$PATH:/usr/sbin:/sbin command \
+			-v "$program" >/dev/null || skip_all "needs $program"
 	done
 }
 
 as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
-# lend PATH: prints a path of it that every user can read: of a copy where only root may look into the directory of the sources.
+# lend PATH: prints a path of it that every user can read: of a copy where only root may look into
+# the directory of the sources.
 lend() {
 	local copy=$test_dir/lent/${1##*/}
 	if [ "$(id -u)" != 0 ] || as_nobody test -r "$1"; then

@@ -39,7 +39,9 @@ progress_begin() {
 # have ended are not among them. proc(5), /proc/PID/schedstat.
 progress_times() {
 	local pid
-	for pid in $(pgrep -g "$progress_group"); do cat "/proc/$pid/task/"*/schedstat 2>/dev/null; done |
+	for pid in $(pgrep -g "$progress_group"); do
+		cat "/proc/$pid/task/"*/schedstat 2>/dev/null
+	done |
 		awk '{ cpu += $1; queued += $2 } END { printf "%d %d\n", cpu / 1000, queued / 1000 }'
 }
 

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A guest's store and database without a VM, for tests of mvm-nix-db: source it, it brings lib.sh and nix.sh. Images are directories with a closure and its
-# database, made by real Nix; the guest is an overlay on one of them, in which real Nix works; a boot is what stage 1 does.
+# A guest's store and database without a VM, for tests of mvm-nix-db: source it, it brings lib.sh
+# and nix.sh. Images are directories with a closure and its database, made by real Nix; the guest is
+# an overlay on one of them, in which real Nix works; a boot is what stage 1 does.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -37,7 +38,8 @@ reconcile_setup() {
 	mkdir "$images"
 	fresh_guest
 	mkdir "$test_dir/probe" "$test_dir/probe/"{l,u,w,m}
-	mount -t overlay overlay -o "${overlay_options}lowerdir=$test_dir/probe/l,upperdir=$test_dir/probe/u,workdir=$test_dir/probe/w" \
+	mount -t overlay overlay \
+		-o "${overlay_options}lowerdir=$test_dir/probe/l,upperdir=$test_dir/probe/u,workdir=$test_dir/probe/w" \
 		"$test_dir/probe/m" 2>/dev/null || skip_all "no overlay can be mounted on $test_dir"
 	umount "$test_dir/probe/m"
 }
@@ -53,10 +55,12 @@ text() {
 	local name=$1 contents=$2 reference
 	shift 2
 	for reference; do contents+=" \${builtins.storePath $reference}"; done
-	nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$name\" \"$contents\"" | tr -d '"'
+	nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$name\" \"$contents\"" |
+		tr -d '"'
 }
 
-# image NAME STORE PATH...: an image of the closure of these, which are in the host's store. mvmbuild's own writer makes its databases in other tests.
+# image NAME STORE PATH...: an image of the closure of these, which are in the host's store.
+# mvmbuild's own writer makes its databases in other tests.
 image() {
 	local name=$1
 	shift
@@ -68,7 +72,8 @@ image() {
 	nix-store --dump-db $(cat "$dir/paths") >"$dir/registration"
 	reconcile_sort <"$dir/registration" >"$dir/registration.sorted"
 	NIX_STATE_DIR=$dir/state nix-store --load-db <"$dir/registration"
-	sqlite3 "$dir/state/db/db.sqlite" "pragma journal_mode = delete; vacuum into '$dir/seed/db.sqlite'" >/dev/null
+	sqlite3 "$dir/state/db/db.sqlite" \
+		"pragma journal_mode = delete; vacuum into '$dir/seed/db.sqlite'" >/dev/null
 	printf 10 >"$dir/seed/schema"
 	sha256sum <"$dir/seed/db.sqlite" | cut -c1-64 | tr -d '\n' >"$dir/seed/id"
 	printf '%s\n' "$@" >"$dir/roots"
@@ -78,7 +83,8 @@ image() {
 reconcile_with() {
 	local name=$1
 	shift
-	"$@" "$nix_db" reconcile --seed "$images/$name/seed" --store "$NIX_STORE_DIR" --db "$volume/var/nix/db" --upper "$volume/store" \
+	"$@" "$nix_db" reconcile --seed "$images/$name/seed" --store "$NIX_STORE_DIR" --db \
+		"$volume/var/nix/db" --upper "$volume/store" \
 		--state "$volume/var/nix" ${again:+--again} ${renew:+--renew}
 }
 
@@ -88,23 +94,28 @@ boot() {
 	reconcile_with "$1" 2>"$test_dir/boot.log" || return
 	mkdir -p "$volume/var/nix/gcroots"
 	local root
-	while read -r root; do ln -s "$root" "$volume/var/nix/gcroots/mvm-${root##*/}"; done <"$images/$1/roots"
+	while read -r root; do
+		ln -s "$root" "$volume/var/nix/gcroots/mvm-${root##*/}"
+	done <"$images/$1/roots"
 }
 
 # guest COMMAND...: in the booted guest.
 guest() {
 	local status=0
-	mount -t overlay overlay -o "${overlay_options}lowerdir=$images/$booted/lower,upperdir=$volume/store,workdir=$volume/work,redirect_dir=off,index=off" \
+	mount -t overlay overlay \
+		-o "${overlay_options}lowerdir=$images/$booted/lower,upperdir=$volume/store,workdir=$volume/work,redirect_dir=off,index=off" \
 		"$NIX_STORE_DIR" || return
 	NIX_STATE_DIR=$volume/var/nix NIX_LOCALSTATE_DIR=$volume/var "$@" || status=$?
 	umount "$NIX_STORE_DIR"
 	return "$status"
 }
 
-# sound: all that the guest's Nix knows is there and as registered, all packed paths are among it and nothing covers them, and none is garbage.
+# sound: all that the guest's Nix knows is there and as registered, all packed paths are among it
+# and nothing covers them, and none is garbage.
 sound() {
 	guest sound_inside || return
-	sqlite3 "$volume/var/nix/db/db.sqlite" 'pragma integrity_check; pragma foreign_key_check' | diff <(echo ok) -
+	sqlite3 "$volume/var/nix/db/db.sqlite" 'pragma integrity_check; pragma foreign_key_check' |
+		diff <(echo ok) -
 }
 sound_inside() {
 	local output
@@ -113,11 +124,14 @@ sound_inside() {
 	# shellcheck disable=SC2046 # paths without blanks
 	nix-store --check-validity $(cat "$images/$booted/paths") || return
 	# shellcheck disable=SC2046
-	diff "$images/$booted/registration.sorted" <(nix-store --dump-db $(cat "$images/$booted/paths") | reconcile_sort) || return
-	nix-store --gc --print-dead 2>/dev/null | sort | comm -12 - "$images/$booted/paths" | diff /dev/null -
+	diff "$images/$booted/registration.sorted" \
+		<(nix-store --dump-db $(cat "$images/$booted/paths") | reconcile_sort) || return
+	nix-store --gc --print-dead 2>/dev/null | sort | comm -12 - "$images/$booted/paths" |
+		diff /dev/null -
 }
 
-# What --dump-db wrote, one line a path, without the deriver, which the guest may know better; references sorted.
+# What --dump-db wrote, one line a path, without the deriver, which the guest may know better;
+# references sorted.
 reconcile_sort() {
 	awk '
 		state == 0 { path = $0; state = 1; next }
@@ -137,7 +151,10 @@ valid() { guest nix-store --check-validity "$@"; }
 invalid() {
 	local path
 	for path; do
-		if guest nix-store --check-validity "$path" 2>/dev/null; then echo "still valid: $path"; return 1; fi
+		if guest nix-store --check-validity "$path" 2>/dev/null; then
+			echo "still valid: $path"
+			return 1
+		fi
 	done
 }
 

@@ -1,22 +1,26 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A host with a real systemd as its PID 1, in namespaces of its own, over this machine's file system: source it after guest.sh, as root.
-# What it changes is gone with it; $test_dir is the same inside and outside. Tests name the file $log.
+# A host with a real systemd as its PID 1, in namespaces of its own, over this machine's file
+# system: source it after guest.sh, as root. What it changes is gone with it; $test_dir is the same
+# inside and outside. Tests name the file $log.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 [ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# host_start: boots it. Units lie in $host_units (made by the caller) before; the machine has what they ask for and nothing else of its own.
+# host_start: boots it. Units lie in $host_units (made by the caller) before; the machine has what
+# they ask for and nothing else of its own.
 host_units=$test_dir/host-units
 host_start() {
 	# systemd wants a terminal for its console.
-	script -qefc "exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/lib/systemd_inside.sh' '$test_dir' '$host_units' '$top'" /dev/null \
+	script -qefc \
+		"exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/lib/systemd_inside.sh' '$test_dir' '$host_units' '$top'" /dev/null \
 		</dev/null >"$test_dir/host-console" 2>&1 &
 	host_script=$!
 	wait_while_alive "$host_script" host_is_up
 }
 host_is_up() {
-	host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) && [ -n "$host_pid" ] || return
+	host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) &&
+		[ -n "$host_pid" ] || return
 	[ "$(cat "/proc/$host_pid/comm" 2>/dev/null)" = systemd ] || return
 	host systemctl is-system-running --wait >"$test_dir/host-state" 2>&1 ||
 		grep -Eq 'degraded|running' "$test_dir/host-state"
@@ -24,7 +28,8 @@ host_is_up() {
 
 # host COMMAND...: runs it there.
 host() {
-	nsenter -t "$host_pid" -m -p -u -i -n -C --root -- env -i -C / PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
+	nsenter -t "$host_pid" -m -p -u -i -n -C --root -- env -i -C / \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
 }
 
 host_stop() {

@@ -1,14 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# systemd_inside.sh DIRECTORY UNITS SOURCES: in new namespaces, becomes systemd on an overlay of this machine's root. DIRECTORY and SOURCES are mounted
-# inside, wherever they lie; UNITS is a tree to copy over the root.
+# systemd_inside.sh DIRECTORY UNITS SOURCES: in new namespaces, becomes systemd on an overlay of
+# this machine's root. DIRECTORY and SOURCES are mounted inside, wherever they lie; UNITS is a tree
+# to copy over the root.
 set -eu
 shared=$1 units=$2 sources=$3
 mount --make-rprivate /
 mkdir -p /run/mvm-host
 mount -t tmpfs tmpfs /run/mvm-host
 mkdir /run/mvm-host/{upper,work,root}
-mount -t overlay overlay -o lowerdir=/,upperdir=/run/mvm-host/upper,workdir=/run/mvm-host/work /run/mvm-host/root
+mount -t overlay overlay -o lowerdir=/,upperdir=/run/mvm-host/upper,workdir=/run/mvm-host/work \
+	/run/mvm-host/root
 cd /run/mvm-host/root
 mount -t proc proc proc
 mount -t sysfs sysfs sys
@@ -32,7 +34,10 @@ mount --bind "$shared" ".$shared"
 mount --bind "$sources" ".$sources"
 cp -a "$units/." .
 # They would empty /tmp, where DIRECTORY may be mounted.
-for unit in systemd-tmpfiles-setup.service systemd-tmpfiles-clean.timer systemd-tmpfiles-clean.service; do ln -s /dev/null "etc/systemd/system/$unit"; done
+for unit in systemd-tmpfiles-setup.service systemd-tmpfiles-clean.timer \
+	systemd-tmpfiles-clean.service; do
+	ln -s /dev/null "etc/systemd/system/$unit"
+done
 : >etc/fstab
 : >etc/machine-id
 export container=unshare

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# VMs of a flake, by the command microvm and a real Nix with a store of its own: made, listed, outdated when the flake changes, updated, restarted,
-# rolled back, protected from the garbage collector. Without network: the flake has no inputs, and a busybox builds its runners.
+# VMs of a flake, by the command microvm and a real Nix with a store of its own: made, listed,
+# outdated when the flake changes, updated, restarted, rolled back, protected from the garbage
+# collector. Without network: the flake has no inputs, and a busybox builds its runners.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -53,22 +54,33 @@ E2
 }
 m() { "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
-is_listed() { [ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"$1\") | $2")" = "$3" ]; }
+is_listed() {
+	[ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"$1\") | $2")" = "$3" ]
+}
 target() { readlink "$state/web1/$1"; }
 runs() { (cd "$state/$1" && ./current/bin/microvm-run); }
 collect() { nix-collect-garbage >/dev/null 2>&1; }
 
 describe one
-if m -c web1 -f "path:$flake"; then ok "a VM of a flake is created"; else not_ok "a VM of a flake is created" "$log"; finish; fi
+if m -c web1 -f "path:$flake"; then
+	ok "a VM of a flake is created"
+else
+	not_ok "a VM of a flake is created" "$log"
+	finish
+fi
 first=$(target current)
-check "current leads to Nix's result" test "${first%/*}" = "$NIX_STORE_DIR" -a -x "$first/bin/microvm-run"
+check "current leads to Nix's result" \
+	test "${first%/*}" = "$NIX_STORE_DIR" -a -x "$first/bin/microvm-run"
 check "the flake's VM runs" test "$(runs web1)" = "runs one in $state/web1"
 check "the flake is remembered" test "$(cat "$state/web1/flake")" = "path:$flake"
-check "the VM's directory has no other files" test "$(find "$state/web1" -mindepth 1 -printf '%f\n' | sort | xargs)" = "current flake"
+check "the VM's directory has no other files" \
+	test "$(find "$state/web1" -mindepth 1 -printf '%f\n' | sort | xargs)" = "current flake"
 check "a VM whose name has a dot is created from a directory" m -c web.two -f "$flake"
 check "that VM runs too" test "$(runs web.two)" = "runs two in $state/web.two"
-check "the list shows the flake's VM as current" is_listed web1 '"\(.state) \(.sourceKind)"' "current flake"
-check "the list has the system of the flake's VM" is_listed web1 '.current.system | endswith("-nixos-system-web1-1.0")' true
+check "the list shows the flake's VM as current" \
+	is_listed web1 '"\(.state) \(.sourceKind)"' "current flake"
+check "the list has the system of the flake's VM" \
+	is_listed web1 '.current.system | endswith("-nixos-system-web1-1.0")' true
 check "an update with nothing to do succeeds" m -u web1
 check "it changes nothing" test "$(target current)" = "$first" -a ! -L "$state/web1/old"
 collect
@@ -79,13 +91,16 @@ describe changed
 check "the list shows the VM as outdated when the flake changed" is_listed web1 .state outdated
 check "the list shows the other VM as current" is_listed web.two .state current
 check "an update from the changed flake succeeds" m -u web1
-expect "it asks for a restart" "$log" 'Reboot MicroVM web1 for the new profile: systemctl restart microvm@web1.service'
+expect "it asks for a restart" \
+	"$log" 'Reboot MicroVM web1 for the new profile: systemctl restart microvm@web1.service'
 second=$(target current)
-check "it makes another runner current" test "$(runs web1)" = "runs changed in $state/web1" -a "$(target old)" = "$first"
+check "it makes another runner current" \
+	test "$(runs web1)" = "runs changed in $state/web1" -a "$(target old)" = "$first"
 check "the list shows the VM as stale" is_listed web1 .state stale
 check "an update without -R restarts nothing" fails grep -q restart "$test_dir/asked"
 collect
-check "the booted and the current runner survive a garbage collection" test -x "$first/bin/microvm-run" -a -x "$second/bin/microvm-run"
+check "the booted and the current runner survive a garbage collection" \
+	test -x "$first/bin/microvm-run" -a -x "$second/bin/microvm-run"
 describe again
 check "an update with -R succeeds" m -Ru web1
 check "-R restarts the VM" grep -qx 'restart microvm@web1.service' "$test_dir/asked"
@@ -95,17 +110,21 @@ check "the list shows the VM as outdated after a rollback" is_listed web1 .state
 
 echo 'this is no Nix' >"$flake/flake.nix"
 check "an update from a broken flake fails" fails m -u web1
-expect "the message has Nix's exit status" "$log" 'microvm: error: nix cannot build it, its status is 1'
-check "the failed update changes nothing" test "$(target current)" = "$second" -a ! -e "$state/web1/.result"
+expect "the message has Nix's exit status" \
+	"$log" 'microvm: error: nix cannot build it, its status is 1'
+check "the failed update changes nothing" \
+	test "$(target current)" = "$second" -a ! -e "$state/web1/.result"
 check "the list shows the VM of a broken flake as unknown" is_listed web1 .state unknown
 check "no VM is created from a broken flake" fails m -c web3 -f "path:$flake"
-check "the failed creation leaves nothing" test ! -e "$state/web3" -a -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web3*')"
+check "the failed creation leaves nothing" \
+	test ! -e "$state/web3" -a -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web3*')"
 describe again
 check "a VM that the flake lacks is not created" fails m -c web4 -f "path:$flake"
 expect "Nix's message names the VM that the flake lacks" "$log" web4
 rm "$state/web1/booted"
 check "the VM is removed" m --remove web1
-check "its garbage collector roots are removed" test -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web1*')"
+check "its garbage collector roots are removed" \
+	test -z "$(find "$NIX_STATE_DIR/gcroots/microvm" -name '*web1*')"
 collect
 check "its runners can be collected" test ! -e "$first" -a ! -e "$second"
 finish

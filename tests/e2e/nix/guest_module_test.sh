@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest with an initrd of its own mounts what mvmbuild plans: by `plan --mounts`, before the guest exists, and templates/nix/guest.nix.
+# A guest with an initrd of its own mounts what mvmbuild plans: by `plan --mounts`, before the guest
+# exists, and templates/nix/guest.nix.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -11,7 +12,8 @@ parent=$test_dir/nix
 # planned NAME LINE...: the description is $test_dir/NAME-part.yaml, its mounts $test_dir/NAME.json.
 planned() {
 	printf '%s\n' 'hostName: vm' "storeDir: $NIX_STORE_DIR" "${@:2}" >"$test_dir/$1-part.yaml"
-	check "$1: plan --mounts prints the mounts without a toplevel" "$mvmbuild" plan --mounts "$test_dir/$1-part.yaml"
+	check "$1: plan --mounts prints the mounts without a toplevel" \
+		"$mvmbuild" plan --mounts "$test_dir/$1-part.yaml"
 	cp "$test_dir/.check" "$test_dir/$1.json"
 }
 # evaluated NAME ATTRIBUTE: of the module.
@@ -24,24 +26,36 @@ is() { check "$1" test "$2" = "$3"; }
 volumes="volumes: [{image: rw.img, size: 64, mountPoint: $parent/.rw-store}, {image: data.img, size: 16, mountPoint: /data, label: data}]"
 name=disk
 planned disk "writableStoreOverlay: $parent/.rw-store" "$volumes"
-is "disk: the mounts are in order" "$(jq -c '[.mounts[].target]' "$test_dir/disk.json")" "[\"/data\",\"$parent/.ro-store\",\"$parent/.rw-store\",\"$NIX_STORE_DIR\"]"
-is "disk: a disk is found by its serial number" "$(evaluated disk "fileSystems.\"/data\".device")" '"/dev/disk/by-id/virtio-mvm-volume-1"'
-is "disk: the store's mounts are needed for boot and others are not" "$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" '[true,false,true,true,true]'
-is "disk: NixOS places the layers of the overlay" "$(evaluated disk "fileSystems.\"$NIX_STORE_DIR\".overlay" | jq -c .)" \
+is "disk: the mounts are in order" "$(jq -c '[.mounts[].target]' "$test_dir/disk.json")" \
+	"[\"/data\",\"$parent/.ro-store\",\"$parent/.rw-store\",\"$NIX_STORE_DIR\"]"
+is "disk: a disk is found by its serial number" "$(evaluated disk "fileSystems.\"/data\".device")" \
+	'"/dev/disk/by-id/virtio-mvm-volume-1"'
+is "disk: the store's mounts are needed for boot and others are not" \
+	"$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" '[true,false,true,true,true]'
+is "disk: NixOS places the layers of the overlay" \
+	"$(evaluated disk "fileSystems.\"$NIX_STORE_DIR\".overlay" | jq -c .)" \
 	"{\"lowerdir\":[\"$parent/.ro-store\"],\"upperdir\":\"$parent/.rw-store/store\",\"workdir\":\"$parent/.rw-store/work\"}"
-is "disk: the guest's Nix makes no links across layers" "$(evaluated disk nix.settings.auto-optimise-store)" false
-is "disk: the initrd has the modules" "$(evaluated disk boot.initrd.availableKernelModules | jq -c 'contains(["ext4","squashfs","overlay","virtio_blk"])')" true
-planned order 'hypervisor: firecracker' 'volumes: [{image: a.img, size: 8, mountPoint: /a}, {image: b.img, size: 8, mountPoint: /b, label: b}]'
-is "order: disks are found by label or else by order" "$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
+is "disk: the guest's Nix makes no links across layers" \
+	"$(evaluated disk nix.settings.auto-optimise-store)" false
+is "disk: the initrd has the modules" \
+	"$(evaluated disk boot.initrd.availableKernelModules | jq -c 'contains(["ext4","squashfs","overlay","virtio_blk"])')" true
+planned order 'hypervisor: firecracker' \
+	'volumes: [{image: a.img, size: 8, mountPoint: /a}, {image: b.img, size: 8, mountPoint: /b, label: b}]'
+is "order: disks are found by label or else by order" \
+	"$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
 	'["/dev/vdb","/dev/disk/by-label/b","/dev/vda"]'
 is "order: a read-only store sets no option of Nix" "$(evaluated order nix)" '{}'
 planned verity 'storeDisk: {verity: true}'
 evaluated verity fileSystems >"$test_dir/verity.log" 2>&1
-expect "verity: another initrd than mvmbuild's own is refused" "$test_dir/verity.log" "storeDisk.verity needs mvmbuild's own stage 1"
-planned share "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]" "writableStoreOverlay: $parent/.rw-store"
-planned bind "shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]"
+expect "verity: another initrd than mvmbuild's own is refused" \
+	"$test_dir/verity.log" "storeDisk.verity needs mvmbuild's own stage 1"
+planned share \
+	"shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]" "writableStoreOverlay: $parent/.rw-store"
+planned bind \
+	"shares: [{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: $parent/.ro-store, readOnly: true}]"
 
-# info_of PATH: the store path of a registration of its closure, which is not in it, as NixOS's closureInfo is.
+# info_of PATH: the store path of a registration of its closure, which is not in it, as NixOS's
+# closureInfo is.
 info_of() {
 	rm -rf "$test_dir/info"
 	mkdir "$test_dir/info"
@@ -50,7 +64,8 @@ info_of() {
 	nix-store --add "$test_dir/info"
 }
 
-# boots NAME: a system whose initrd mounts by the module. Where its store is writable, its Nix learns from a registration what is in there.
+# boots NAME: a system whose initrd mounts by the module. Where its store is writable, its Nix
+# learns from a registration what is in there.
 boots() {
 	name=$1
 	system=$(nix_build "$top/tests/e2e/lib/nix/nixos-shape.nix" toplevel --argstr kernelPackage "$kernel" --argstr mountsFile "$test_dir/$1.json") || exit 1
@@ -65,21 +80,27 @@ boots() {
 	} | compile "$1" "$system" || finish
 	boot "$1" '^nixos: '
 	expect "$1: the guest's own initrd boots" "$console" '^guest-initrd: started'
-	expect "$1: NixOS's second stage finds everything that it expects" "$console" '^nixos: done, 0 failures'
+	expect "$1: NixOS's second stage finds everything that it expects" \
+		"$console" '^nixos: done, 0 failures'
 }
 boots disk
 expect "disk: the guest can write to the store" "$console" '^nixos: upper written$'
-# refused DESCRIPTION MESSAGE ARGUMENT...: the description "disk" with a mistake that would have the guest collect its own system.
+# refused DESCRIPTION MESSAGE ARGUMENT...: the description "disk" with a mistake that would have the
+# guest collect its own system.
 refused() {
-	check "$1 is refused" test "$("$mvmbuild" plan "$test_dir/disk.yaml" "${@:3}" >/dev/null 2>"$test_dir/log"; echo $?)" = 3
+	check "$1 is refused" \
+		test "$("$mvmbuild" plan "$test_dir/disk.yaml" "${@:3}" >/dev/null 2>"$test_dir/log"; echo $?)" = 3
 	expect "$1: the message has the reason" "$test_dir/log" "$2"
 }
 other=$(info_of "$(nix-store --add "$top/LICENSE")")
-refused "a system without a registration" 'writableStoreOverlay: .* would delete the running system' --set 'kernelParams=[loglevel=4]'
-refused "a registration outside of the closure" "$info is not in the closure of this VM" --set 'storePaths=[]'
+refused "a system without a registration" \
+	'writableStoreOverlay: .* would delete the running system' --set 'kernelParams=[loglevel=4]'
+refused "a registration outside of the closure" \
+	"$info is not in the closure of this VM" --set 'storePaths=[]'
 refused "a registration of another system" "it does not register $system" \
 	--set "storePaths=[$other]" --set "kernelParams=[regInfo=$other/registration]"
-refused "an init outside of the closure" "$other is not in the closure of this VM" --set "kernelParams=[regInfo=$info/registration, init=$other/init]"
+refused "an init outside of the closure" "$other is not in the closure of this VM" \
+	--set "kernelParams=[regInfo=$info/registration, init=$other/init]"
 boots share
 expect "share: the guest can write to the store" "$console" '^nixos: upper written$'
 boots bind
@@ -91,17 +112,21 @@ info=$(info_of "$registered")
 ln -s "$(command -v nix-store)" "$test_dir/tools/bin/nix-store"
 echo "quiet regInfo=$info/registration init=/x" >"$test_dir/cmdline"
 jq '.stateDir = "'"$test_dir/state"'"' "$test_dir/disk.json" >"$test_dir/registration.json"
-evaluated registration boot.postBootCommands | jq -r . | sed "s|/proc/cmdline|$test_dir/cmdline|" >"$test_dir/register"
+evaluated registration boot.postBootCommands | jq -r . | sed "s|/proc/cmdline|$test_dir/cmdline|" \
+	>"$test_dir/register"
 # As in NixOS's second stage: bash, and coreutils alone.
 mkdir "$test_dir/coreutils"
 for program in cat wc mkdir ln; do ln -s "$(command -v $program)" "$test_dir/coreutils/"; done
 in_guest() { NIX_STATE_DIR=$test_dir/state "$@"; }
 bash=$(command -v bash)
 for boot in first second; do
-	check "registration: the $boot boot succeeds" in_guest env PATH="$test_dir/coreutils" "$bash" -eu "$test_dir/register"
+	check "registration: the $boot boot succeeds" \
+		in_guest env PATH="$test_dir/coreutils" "$bash" -eu "$test_dir/register"
 done
-check "registration: the guest's Nix knows the closure" diff <(nix-store -qR "$registered" | sort) <(in_guest nix-store -qR "$registered" | sort)
+check "registration: the guest's Nix knows the closure" \
+	diff <(nix-store -qR "$registered" | sort) <(in_guest nix-store -qR "$registered" | sort)
 check "registration: the guest's Nix knows the registration's own path and its references" \
 	test "$(in_guest nix-store -qR "$info" | sort)" = "$({ nix-store -qR "$registered"; echo "$info"; } | sort)"
-check "registration: none of these paths is garbage" test -z "$(in_guest nix-store --gc --print-dead 2>/dev/null | grep -F -e "$info" -e "$registered")"
+check "registration: none of these paths is garbage" \
+	test -z "$(in_guest nix-store --gc --print-dead 2>/dev/null | grep -F -e "$info" -e "$registered")"
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# templates/nix with a real Nix, in a store of its own: the runner as a derivation, collected around, made anew, made in a sandbox and by
-# another user; the description of an existing configuration.
+# templates/nix with a real Nix, in a store of its own: the runner as a derivation, collected
+# around, made anew, made in a sandbox and by another user; the description of an existing
+# configuration.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -48,36 +49,47 @@ rm "$nix_roots"/*
 ln -sfn "$runner" "$NIX_STATE_DIR/gcroots/demo"
 cp -f "$runner/nix-support/host-store-paths" "$test_dir/needed"
 expect "the runner needs the kernel on the host" "$test_dir/needed" "^$NIX_STORE_DIR/.*-linux-6"
-expect "the runner needs the programs of its scripts on the host" "$test_dir/needed" "^$NIX_STORE_DIR/.*-host-tools\$"
-expect_no "the runner does not need the guest's system on the host" "$test_dir/needed" 'nixos-system'
+expect "the runner needs the programs of its scripts on the host" \
+	"$test_dir/needed" "^$NIX_STORE_DIR/.*-host-tools\$"
+expect_no "the runner does not need the guest's system on the host" \
+	"$test_dir/needed" 'nixos-system'
 nix-collect-garbage >"$log" 2>&1
-while read -r path; do check "after a collection there is ${path##*-}" test -e "$path"; done <"$test_dir/needed"
-check "the store paths that the image refers to are there after a collection" nix-store --check-validity "$image"
+while read -r path; do
+	check "after a collection there is ${path##*-}" test -e "$path"
+done <"$test_dir/needed"
+check "the store paths that the image refers to are there after a collection" \
+	nix-store --check-validity "$image"
 boots "a runner after a collection" "$runner"
 
 before=$(nix-store -q --hash "$image")
 check "the image is made again with the same bytes" build runner --check
-check "nix-build --check did not change the image" test "$before" = "$(nix-store -q --hash "$image")"
+check "nix-build --check did not change the image" \
+	test "$before" = "$(nix-store -q --hash "$image")"
 
 rm "$NIX_STATE_DIR/gcroots/demo" "$nix_roots"/*
 nix-collect-garbage >"$log" 2>&1
 check "a runner without roots is collected" test ! -e "$runner" -a ! -e "$image"
 
-# In a sandbox: no network, no /home, no cache; the machine's libraries, which the machine's programs want, are let in.
+# In a sandbox: no network, no /home, no cache; the machine's libraries, which the machine's
+# programs want, are let in.
 sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths '/lib /lib64 /usr')
 # shellcheck disable=SC2016 # the builder's $out
-if nix-build --no-out-link "${sandbox[@]}" -E 'derivation { name = "probe"; system = builtins.currentSystem; builder = "/usr/bin/bash"; args = [ "-c" "echo > $out" ]; }' \
+if nix-build --no-out-link "${sandbox[@]}" \
+	-E 'derivation { name = "probe"; system = builtins.currentSystem; builder = "/usr/bin/bash"; args = [ "-c" "echo > $out" ]; }' \
 	>"$test_dir/probe" 2>&1; then
 	runner=$(build runner "${sandbox[@]}")
 	check "nix-build in a sandbox makes the runner" test -x "$runner/bin/microvm-run"
-	check "a sandbox does not change the bytes" test "$before" = "$(nix-store -q --hash "$(readlink -f "$runner/bin/..")")"
+	check "a sandbox does not change the bytes" \
+		test "$before" = "$(nix-store -q --hash "$(readlink -f "$runner/bin/..")")"
 else
-	skip "nix-build in a sandbox makes the runner" "the machine cannot: $(grep -m 1 error "$test_dir/probe")"
+	skip "nix-build in a sandbox makes the runner" \
+		"the machine cannot: $(grep -m 1 error "$test_dir/probe")"
 fi
 
 # Attributes that hosts read; a description under its wrapper; a package in the text of a script.
 runner=$(build odd)
-check "nix-build makes a runner of a description without its wrapper" test -x "$runner/bin/microvm-run"
+check "nix-build makes a runner of a description without its wrapper" \
+	test -x "$runner/bin/microvm-run"
 check "a runner without a socket has no microvm-shutdown" test ! -e "$runner/bin/microvm-shutdown"
 cp -f "$runner/nix-support/host-store-paths" "$test_dir/needed" 2>/dev/null
 expect "a store path in preStart is needed on the host" "$test_dir/needed" '-words-1.0$'
@@ -87,13 +99,16 @@ let all = import file arguments; pick = r: { inherit (r) canShutdown supportsNot
 in { runner = pick all.runner; odd = pick all.odd; }
 E2
 nix-instantiate --eval --strict --json "$test_dir/attributes.nix" --arg file "$expression" \
-	--arg arguments "{ kernelPackage = \"$kernel\"; hostTools = \"$test_dir/host\"; }" >"$test_dir/attributes" 2>"$log"
+	--arg arguments "{ kernelPackage = \"$kernel\"; hostTools = \"$test_dir/host\"; }" \
+		>"$test_dir/attributes" 2>"$log"
 wanted=attributes
 want "nix run finds microvm-run" '.runner.meta.mainProgram == "microvm-run"'
 want "canShutdown is set" '.runner.canShutdown and (.odd.canShutdown | not)'
 want "tapMultiQueue is set" '.odd.tapMultiQueue and (.runner.tapMultiQueue | not)'
-want "all that microvm.nix's host module reads is set" '.runner | (.supportsNotifySocket == false) and (.registerWithMachined == false) and .hypervisor == "qemu" and .same'
-want "machineId is what mvmbuild derives" ".odd.machineId == \"$(jq -r .machineId "$runner/share/microvm/vm.json")\""
+want "all that microvm.nix's host module reads is set" \
+	'.runner | (.supportsNotifySocket == false) and (.registerWithMachined == false) and .hypervisor == "qemu" and .same'
+want "machineId is what mvmbuild derives" \
+	".odd.machineId == \"$(jq -r .machineId "$runner/share/microvm/vm.json")\""
 
 # A user without any rights, in a store of his own.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
@@ -115,19 +130,28 @@ else
 fi
 
 # The description in a configuration.
-nix-instantiate --eval --strict --json -E "import $top/tests/e2e/lib/nix/export-mock.nix { }" >"$test_dir/export" 2>"$log"
+nix-instantiate --eval --strict --json \
+	-E "import $top/tests/e2e/lib/nix/export-mock.nix { }" >"$test_dir/export" 2>"$log"
 check "the description of a configuration is exported" test $? = 0
 wanted="export"
 want "the export has name and system" '.hostName == "mock" and (.toplevel | test("-system$"))'
 want "packages become paths" '(.kernel | test("-package$")) and (.qemu.package | test("-package$"))'
 want "paths stay as they are" '.volumes[0].image == "/var/data.img"'
-want "null, booleans, numbers and lists are kept" '.user == null and .balloon == false and .mem == 512 and .qemu.extraArgs == ["-a", "b"]'
-want "generated options are left out" '[has("runner"), has("declaredRunner"), has("bootDisk"), has("storeDisk"), has("guest"), has("vmHostPackages")] | any | not'
-want "functions, package sets and failures are left out" '[has("apply"), has("broken"), (.qemu | has("pkgs"))] | any | not'
-want "a default of a share is left out" '(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
-want "the registration of microvm.nix is left out for mvmbuild's stage 1" '.kernelParams == ["quiet", "init=/x"] and (has("storePaths") | not)'
+want "null, booleans, numbers and lists are kept" \
+	'.user == null and .balloon == false and .mem == 512 and .qemu.extraArgs == ["-a", "b"]'
+want "generated options are left out" \
+	'[has("runner"), has("declaredRunner"), has("bootDisk"), has("storeDisk"), has("guest"), has("vmHostPackages")] | any | not'
+want "functions, package sets and failures are left out" \
+	'[has("apply"), has("broken"), (.qemu | has("pkgs"))] | any | not'
+want "a default of a share is left out" \
+	'(.shares[0] | has("readOnly") | not) and .shares[1].readOnly'
+want "the registration of microvm.nix is left out for mvmbuild's stage 1" \
+	'.kernelParams == ["quiet", "init=/x"] and (has("storePaths") | not)'
 want "overrides are applied" '.vcpu == 7'
 check "mvmbuild check accepts the export" "$MVMBUILD" check "$test_dir/export"
-nix-instantiate --eval --strict --json -E "import $top/tests/e2e/lib/nix/export-mock.nix { initrd = \"guest\"; }" >"$test_dir/export" 2>"$log"
-want "the registration is packed for the guest's initrd" '(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and (.storePaths[0] | test("-closure-info$"))'
+nix-instantiate --eval --strict --json \
+	-E "import $top/tests/e2e/lib/nix/export-mock.nix { initrd = \"guest\"; }" \
+	>"$test_dir/export" 2>"$log"
+want "the registration is packed for the guest's initrd" \
+	'(.kernelParams[2] | test("^regInfo=.*-closure-info/registration$")) and (.storePaths[0] | test("-closure-info$"))'
 finish

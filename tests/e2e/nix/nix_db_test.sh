@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest's Nix on the read-only store disk: from the first moment it knows each path as the host's Nix does, and collects none of them.
+# A guest's Nix on the read-only store disk: from the first moment it knows each path as the host's
+# Nix does, and collects none of them.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,7 +11,8 @@ need_programs nix-store jq
 guest_setup
 nix_stage_nix "$test_dir/nix-files"
 
-# registration FILE: what `nix-store --dump-db` wrote, one line a path, sorted by path; the order of references means nothing.
+# registration FILE: what `nix-store --dump-db` wrote, one line a path, sorted by path; the order of
+# references means nothing.
 registration() {
 	awk '
 		state == 0 { path = $0; state = 1; next }
@@ -24,7 +26,8 @@ registration() {
 		}' "$1" | sort
 }
 
-# try NAME [LINE of the description]...: a guest with these steps; everything it can ask is compared with the host.
+# try NAME [LINE of the description]...: a guest with these steps; everything it can ask is compared
+# with the host.
 try() {
 	name=$1
 	shift
@@ -45,24 +48,30 @@ try() {
 	step_ok verify
 	step_ok requisites
 	sort "$test_dir/step-requisites" >"$test_dir/guest-requisites"
-	check "$name: the guest's Nix knows the closure" diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
+	check "$name: the guest's Nix knows the closure" \
+		diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
 	step_ok dump
 	# shellcheck disable=SC2046 # paths without blanks
 	nix-store --dump-db $(cat "$test_dir/host-all") >"$test_dir/host-dump"
 	registration "$test_dir/host-dump" >"$test_dir/host-registration"
 	registration "$test_dir/step-dump" >"$test_dir/guest-registration"
-	check "$name: hashes, sizes, derivers and references are those of the host's Nix" diff "$test_dir/host-registration" "$test_dir/guest-registration"
+	check "$name: hashes, sizes, derivers and references are those of the host's Nix" \
+		diff "$test_dir/host-registration" "$test_dir/guest-registration"
 	step_ok roots
-	expect "$name: the system has a garbage collector root" "$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $top_path\$"
-	expect "$name: further store paths have roots too" "$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $data\$"
+	expect "$name: the system has a garbage collector root" \
+		"$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $top_path\$"
+	expect "$name: further store paths have roots too" \
+		"$test_dir/step-roots" "/var/nix/gcroots/[^ ]* -> $data\$"
 	step dead
-	check "$name: no store path is garbage" test -z "$(grep "^$NIX_STORE_DIR/" "$test_dir/step-dead")"
+	check "$name: no store path is garbage" \
+		test -z "$(grep "^$NIX_STORE_DIR/" "$test_dir/step-dead")"
 	step_ok gc
 	expect "$name: a collection deletes nothing" "$test_dir/step-gc" '^0 store paths deleted'
 	step ls
 	sed "s|.*/||" "$test_dir/host-all" >"$test_dir/host-names"
 	grep -v '^\.links$' "$test_dir/step-ls" | sort >"$test_dir/guest-names"
-	check "$name: the store has the closure and no more" diff "$test_dir/host-names" "$test_dir/guest-names"
+	check "$name: the store has the closure and no more" \
+		diff "$test_dir/host-names" "$test_dir/guest-names"
 	MVM_TEST_TAIL=100
 }
 
@@ -80,7 +89,8 @@ try_registration() {
 	step_ok verify
 	step_ok requisites
 	sort "$test_dir/step-requisites" >"$test_dir/guest-requisites"
-	check "$name: the guest's Nix knows the closure" diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
+	check "$name: the guest's Nix knows the closure" \
+		diff "$test_dir/host-requisites" "$test_dir/guest-requisites"
 	step_ok gc
 	expect "$name: a collection deletes nothing" "$test_dir/step-gc" '^0 store paths deleted'
 	step_ok dump
@@ -88,7 +98,8 @@ try_registration() {
 	nix-store --dump-db $(cat "$test_dir/host-requisites") >"$test_dir/host-dump"
 	registration "$test_dir/host-dump" >"$test_dir/host-registration"
 	registration "$test_dir/step-dump" >"$test_dir/guest-registration"
-	check "$name: hashes, sizes, derivers and references are those of the host's Nix" diff "$test_dir/host-registration" "$test_dir/guest-registration"
+	check "$name: hashes, sizes, derivers and references are those of the host's Nix" \
+		diff "$test_dir/host-registration" "$test_dir/guest-registration"
 }
 
 try private

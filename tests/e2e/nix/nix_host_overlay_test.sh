@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The host's store and its Nix database in a guest that adds to both: what the host adds, also while the guest runs, is known at the next start, what it
-# deletes is not, and what the guest added stays.
+# The host's store and its Nix database in a guest that adds to both: what the host adds, also while
+# the guest runs, is known at the next start, what it deletes is not, and what the guest added
+# stays.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -13,7 +14,8 @@ limit=200 # it reads the whole store, through 9p
 nix_stage_nix "$test_dir/nix-files"
 top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
 text() { # NAME CONTENTS [STORE PATH]
-	nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$1\" \"$2${3:+ \${builtins.storePath $3\}}\"" | tr -d '"'
+	nix-instantiate --eval --read-write-mode \
+		-E "builtins.toFile \"$1\" \"$2${3:+ \${builtins.storePath $3\}}\"" | tr -d '"'
 }
 
 share="{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: \"$NIX_STORE_DIR\", readOnly: true, securityModel: none}"
@@ -44,7 +46,8 @@ share="{tag: store, source: \"$NIX_STORE_DIR\", mountPoint: \"$NIX_STORE_DIR\", 
 host_one=$(text host-one 1)
 host_needs=$(text host-needs 1 "$host_one")
 name=first
-boot kept '^BEGIN ' mvm.test=verify,add,keep,needing,registered,dead mvm.text=mine mvm.needs="$host_one"
+boot kept '^BEGIN ' mvm.test=verify,add,keep,needing,registered,dead mvm.text=mine \
+	mvm.needs="$host_one"
 check "$name: the guest ends with status 0" test "$status" = 0
 step_ok verify
 step add
@@ -64,7 +67,8 @@ wait "$writer" 2>/dev/null
 check "$name: the guest ends with status 0" test "$status" = 0
 step_ok requisites
 knows "$host_one" "$host_two" "$added" "$needing"
-expect "$name: the guest's copy is updated with the host's new store paths" "$console" 'mvm-nix-db: [0-9]+ store paths are new'
+expect "$name: the guest's copy is updated with the host's new store paths" \
+	"$console" 'mvm-nix-db: [0-9]+ store paths are new'
 
 name="after the host deleted"
 check "the host deletes store paths" nix-store --delete "$host_needs" "$host_one"
@@ -78,7 +82,8 @@ name=quiet
 boot kept '^BEGIN ' mvm.test=verify,registered
 step_ok verify
 expect_no "$name: the guest's copy needed no update" "$console" 'mvm-nix-db: '
-check "the host's database is as the host left it" bash -c "! sqlite3 'file:$NIX_STATE_DIR/db/db.sqlite?immutable=1' 'select path from ValidPaths' | grep -q '$added'"
+check "the host's database is as the host left it" bash \
+	-c "! sqlite3 'file:$NIX_STATE_DIR/db/db.sqlite?immutable=1' 'select path from ValidPaths' | grep -q '$added'"
 
 name="all in memory"
 boot volatile '^BEGIN ' mvm.test=verify,registered
@@ -88,7 +93,8 @@ knows "$top_path" "$host_two"
 forgot "$added"
 
 name="by virtiofs"
-if [ "$(id -u)" = 0 ] && [ -n "$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd)" ]; then
+if [ "$(id -u)" = 0 ] &&
+	[ -n "$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd)" ]; then
 	boot virtiofs '^BEGIN ' mvm.test=verify,registered,requisites
 	check "$name: the guest ends with status 0" test "$status" = 0
 	step_ok verify
@@ -100,6 +106,7 @@ else
 fi
 
 printf 11 >"$NIX_STATE_DIR/db/schema"
-check "a VM does not start on a host with a newer schema" bash -c "! '$test_dir/kept/bin/microvm-run' </dev/null >'$test_dir/newer' 2>&1"
+check "a VM does not start on a host with a newer schema" \
+	bash -c "! '$test_dir/kept/bin/microvm-run' </dev/null >'$test_dir/newer' 2>&1"
 expect "the message has that schema" "$test_dir/newer" 'schema "11"'
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest's Nix with a writable store on a volume: what it builds is known after a reboot, an update of its closure is reconciled, and a VM that is cut off,
-# while it builds or while it reconciles, loses nothing that was registered.
+# A guest's Nix with a writable store on a volume: what it builds is known after a reboot, an update
+# of its closure is reconciled, and a VM that is cut off, while it builds or while it reconciles,
+# loses nothing that was registered.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -15,7 +16,8 @@ top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") |
 data=$(nix_build "$top/tests/demo/demo.nix" data) || exit 1
 lib=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "lib" "1"' | tr -d '"') || exit 1
 app=$(nix-instantiate --eval --read-write-mode -E "builtins.toFile \"app\" \"\${builtins.storePath $lib}\"" | tr -d '"') || exit 1
-other=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "other" "2"' | tr -d '"') || exit 1
+other=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "other" "2"' | tr -d '"') ||
+	exit 1
 
 # vm_of NAME STORE PATH...: a VM that packs these too.
 vm_of() {
@@ -40,7 +42,8 @@ run() { # VM NAME PARAMETER...
 	expect "$name: the guest runs to its end" "$console" '^nix-guest: done'
 }
 
-run first "first boot" mvm.test=write,verify,requisites,add,keep,build,needing,registered mvm.text=one mvm.needs="$lib"
+run first "first boot" mvm.test=write,verify,requisites,add,keep,build,needing,registered \
+	mvm.text=one mvm.needs="$lib"
 step_ok verify
 step_ok build
 step add
@@ -50,7 +53,8 @@ built=$(cat "$test_dir/step-build")
 step needing
 needing=$(tr -d '"' <"$test_dir/step-needing")
 knows "$top_path" "$data" "$app" "$added" "${built##*$'\n'}" "$needing"
-check "the guest added store paths to those of the image" test -n "$added" -a -n "$built" -a -n "$needing"
+check "the guest added store paths to those of the image" \
+	test -n "$added" -a -n "$built" -a -n "$needing"
 
 run first reboot mvm.test=verify,requisites,registered,roots
 step_ok verify
@@ -63,7 +67,8 @@ knows "$top_path" "$data" "$other" "$added"
 forgot "$app" "$lib" "$needing"
 expect "$name: a store path that is gone is named" "$console" 'mvm-nix-db:   gone: [^ ]*-needing'
 step dead
-check "$name: no store path of the image is garbage" bash -c "! grep -qF -e '$top_path' -e '$data' -e '$other' '$test_dir/step-dead'"
+check "$name: no store path of the image is garbage" \
+	bash -c "! grep -qF -e '$top_path' -e '$data' -e '$other' '$test_dir/step-dead'"
 
 run second collection mvm.test=collect,verify,registered,requisites
 step_ok verify
@@ -95,7 +100,8 @@ check "$name: it has registered several store paths" test "$(wc -l <"$test_dir/t
 run first "after it" mvm.test=verify,registered
 step_ok verify
 step registered
-check "$name: every store path that was reported as registered is there" test -z "$(sort "$test_dir/told" | comm -23 - <(sort "$test_dir/step-registered"))"
+check "$name: every store path that was reported as registered is there" \
+	test -z "$(sort "$test_dir/told" | comm -23 - <(sort "$test_dir/step-registered"))"
 
 vms=(second first)
 for delay in 0 0.1 0.2 0.4 0.8; do

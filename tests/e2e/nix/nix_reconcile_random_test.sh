@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Random lives of a guest, judged by real Nix: it makes paths, deletes some and collects garbage, while its image is updated, rolled back, and the boot
-# killed. After each boot it knows at least what it would after an update that was finished, at most what it would without it.
+# Random lives of a guest, judged by real Nix: it makes paths, deletes some and collects garbage,
+# while its image is updated, rolled back, and the boot killed. After each boot it knows at least
+# what it would after an update that was finished, at most what it would without it.
 #   MVM_RANDOM_SEEDS='1 2 3'   which lives      MVM_RANDOM_STEPS=25   how long each is
 set -u
 # shellcheck source=tests/e2e/lib/reconcile.sh
@@ -9,7 +10,8 @@ set -u
 reconcile_enter "$0"
 reconcile_setup
 
-common=$(text common 'all have it') && lib1=$(text lib-1 one "$common") && lib2=$(text lib-2 two "$common") || exit 1
+common=$(text common 'all have it') && lib1=$(text lib-1 one "$common") &&
+	lib2=$(text lib-2 two "$common") || exit 1
 image one "$(text app 1 "$lib1")" "$(text shared-1 s "$common")"
 image two "$(text app 2 "$lib2")" "$(text shared-2 s "$lib2")"
 image three "$(text app 3 "$lib1")" "$lib2" "$(text shared-3 s "$lib1")"
@@ -29,7 +31,8 @@ survivors() {
 		changed=
 		for path in "${!alive[@]}"; do
 			for reference in ${references[$path]}; do
-				if [ -z "${alive[$reference]:-}" ] && ! is_packed "$image" "$reference"; then
+				if [ -z "${alive[$reference]:-}" ] &&
+					! is_packed "$image" "$reference"; then
 					unset "alive[$path]"
 					changed=1
 					break
@@ -42,7 +45,8 @@ survivors() {
 
 # What the guest knows and no image packs now.
 known() {
-	sqlite3 "$volume/var/nix/db/db.sqlite" 'select path from ValidPaths' | sort | comm -23 - "$images/$booted/paths"
+	sqlite3 "$volume/var/nix/db/db.sqlite" 'select path from ValidPaths' | sort |
+		comm -23 - "$images/$booted/paths"
 }
 
 # One path more, that refers to up to two others.
@@ -50,7 +54,11 @@ make_path() {
 	local path number=$((RANDOM % 30)) contents
 	local -a candidates chosen=()
 	mapfile -t candidates < <(cat "$images/$booted/paths"; known)
-	for _ in 1 2; do if [ $((RANDOM % 3)) != 0 ]; then chosen+=("${candidates[RANDOM % ${#candidates[@]}]}"); fi; done
+	for _ in 1 2; do
+		if [ $((RANDOM % 3)) != 0 ]
+		then chosen+=("${candidates[RANDOM % ${#candidates[@]}]}")
+		fi
+	done
 	contents=own
 	# Sometimes what an image packs, too.
 	case $((RANDOM % 6)) in
@@ -61,19 +69,24 @@ make_path() {
 	path=$(guest text "$number" "$contents" ${chosen[@]+"${chosen[@]}"}) || return
 	references[$path]=${chosen[*]-}
 	mkdir -p "$volume/var/nix/gcroots/own"
-	if [ $((RANDOM % 2)) = 0 ]; then ln -sfn "$path" "$volume/var/nix/gcroots/own/${path##*/}"; fi
+	if [ $((RANDOM % 2)) = 0 ]; then
+		ln -sfn "$path" "$volume/var/nix/gcroots/own/${path##*/}"
+	fi
 }
 
 delete_path() {
 	local -a candidates
 	mapfile -t candidates < <(known)
-	[ ${#candidates[@]} = 0 ] || guest nix-store --delete "${candidates[RANDOM % ${#candidates[@]}]}" >/dev/null 2>&1 || true # it may be needed
+	# it may be needed
+	[ ${#candidates[@]} = 0 ] || guest nix-store --delete \
+		"${candidates[RANDOM % ${#candidates[@]}]}" >/dev/null 2>&1 || true
 }
 
 # judge LEAST MOST: files with sorted lists.
 judge() {
 	known >"$test_dir/known"
-	sound >"$test_dir/sound.log" 2>&1 && [ -z "$(comm -23 "$1" "$test_dir/known")" ] && [ -z "$(comm -13 "$2" "$test_dir/known")" ]
+	sound >"$test_dir/sound.log" 2>&1 && [ -z "$(comm -23 "$1" "$test_dir/known")" ] &&
+		[ -z "$(comm -13 "$2" "$test_dir/known")" ]
 }
 
 # live SEED: false, and the life in $test_dir/life, when something was wrong.

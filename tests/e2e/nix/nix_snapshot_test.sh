@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A copy of a Nix database in use: one state of it, while real Nix writes; made by who may only read; of a database that is locked, newer or damaged.
+# A copy of a Nix database in use: one state of it, while real Nix writes; made by who may only
+# read; of a database that is locked, newer or damaged.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -16,13 +17,16 @@ chmod 755 "$test_dir"
 cc -std=c11 -D_GNU_SOURCE -o "$test_dir/kill_at" "$top/tests/e2e/lib/kill_at.c" || exit 1
 
 add() { # NAME [TEXT]: a store path that refers to another one
-	nix-instantiate --eval --read-write-mode -E "builtins.toFile \"$1\" \"${2-}\${builtins.toFile \"below-$1\" \"x\"}\"" 2>/dev/null | tr -d '"'
+	nix-instantiate --eval --read-write-mode \
+		-E "builtins.toFile \"$1\" \"${2-}\${builtins.toFile \"below-$1\" \"x\"}\"" \
+		2>/dev/null | tr -d '"'
 }
 take() { "$nix_db" snapshot "$db" "${1:-$copy}" 2>"$log"; }
 # whole DIR: it is a sound database, in rollback mode, and has nobody's log beside it.
 whole() {
 	[ "$(sqlite3 "file:$1/db.sqlite?immutable=1" 'pragma integrity_check; pragma foreign_key_check')" = ok ] &&
-		[ "$(od -An -tx1 -j18 -N2 "$1/db.sqlite")" = ' 01 01' ] && [ "$(cat "$1/schema")" = 10 ] && [ ${#id} = 16 ] &&
+		[ "$(od -An -tx1 -j18 -N2 "$1/db.sqlite")" = ' 01 01' ] &&
+			[ "$(cat "$1/schema")" = 10 ] && [ ${#id} = 16 ] &&
 		[ "$(find "$1" -mindepth 1 | wc -l)" = 3 ]
 }
 identity() { id=$(cat "$copy/id"); }
@@ -31,7 +35,8 @@ first=$(add first) || exit 1
 check "a database that nobody uses is copied" take
 identity
 check "its copy is complete" whole "$copy"
-check "its copy can be read as Nix's database" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" 'select count(*) from ValidPaths')" = 2
+check "its copy can be read as Nix's database" \
+	test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" 'select count(*) from ValidPaths')" = 2
 before=$(stat -c '%i %y' "$copy/"*)
 check "a second copy succeeds" take
 check "it leaves the first copy as it is" test "$before" = "$(stat -c '%i %y' "$copy/"*)"
@@ -43,7 +48,8 @@ check "it has another identity" test "$old" != "$id"
 check "it is complete" whole "$copy"
 
 # A reader that keeps the log from being written back.
-sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' 'select * from ValidPaths' ".shell touch $test_dir/reading; sleep 3000" >/dev/null &
+sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' \
+	'select * from ValidPaths' ".shell touch $test_dir/reading; sleep 3000" >/dev/null &
 reader=$!
 wait_while_alive "$reader" test -e "$test_dir/reading"
 third=$(add third "$second")
@@ -51,15 +57,18 @@ check "the database has a log" test -s "$db/db.sqlite-wal"
 check "a database with a log is copied" take
 identity
 check "that copy is complete" whole "$copy"
-check "that copy has what is in the log" test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" "select count(*) from ValidPaths where path = '$third'")" = 1
+check "that copy has what is in the log" \
+	test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" "select count(*) from ValidPaths where path = '$third'")" = 1
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir "$test_dir/theirs"
 	chown 65534 "$test_dir/theirs"
-	check "a user who may only read the database copies it" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	check "a user who may only read the database copies it" \
+		as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
 	kill "$reader"
 	wait "$reader" 2>/dev/null
 	sqlite3 "$db/db.sqlite" 'pragma wal_checkpoint(truncate)' >/dev/null
-	check "that user copies a database without a log" as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
+	check "that user copies a database without a log" \
+		as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
 	check "that user's copy is complete" whole "$test_dir/theirs/copy"
 else
 	skip "a user who may only read the database copies it" "not root, or no setpriv"
@@ -90,19 +99,28 @@ while :; do
 	"$nix_db" snapshot "$db" "$test_dir/killed" 2>/dev/null
 	add "more-$n" >/dev/null
 	status=0
-	"$test_dir/kill_at" "$n" "$nix_db" snapshot "$db" "$test_dir/killed" 2>/dev/null || status=$?
+	"$test_dir/kill_at" "$n" "$nix_db" snapshot "$db" "$test_dir/killed" 2>/dev/null ||
+		status=$?
 	[ "$status" = 0 ] || break
-	if [ -e "$test_dir/killed/id" ] && ! sqlite3 "file:$test_dir/killed/db.sqlite?immutable=1" 'pragma integrity_check' | grep -qx ok; then wrong=$((wrong + 1)); fi
-	take "$test_dir/killed" && id=$(cat "$test_dir/killed/id") && whole "$test_dir/killed" || wrong=$((wrong + 1))
+	if [ -e "$test_dir/killed/id" ] && ! sqlite3 "file:$test_dir/killed/db.sqlite?immutable=1" \
+		'pragma integrity_check' | grep -qx ok; then
+		wrong=$((wrong + 1))
+	fi
+	take "$test_dir/killed" && id=$(cat "$test_dir/killed/id") && whole "$test_dir/killed" ||
+		wrong=$((wrong + 1))
 done
-check "after a kill at each of $n instants the next copy is complete" test "$wrong" = 0 -a "$n" -gt 10 -a "$status" = 3
+check "after a kill at each of $n instants the next copy is complete" \
+	test "$wrong" = 0 -a "$n" -gt 10 -a "$status" = 3
 
-sqlite3 "$db/db.sqlite" 'pragma journal_mode = delete' 'begin exclusive' "update ValidPaths set narSize = 1" ".shell touch $test_dir/locked; sleep 2" commit >/dev/null &
+sqlite3 "$db/db.sqlite" 'pragma journal_mode = delete' 'begin exclusive' \
+	"update ValidPaths set narSize = 1" ".shell touch $test_dir/locked; sleep 2" commit \
+	>/dev/null &
 wait_until test -e "$test_dir/locked"
 check "a copy waits for a locked database" take
 wait
 printf 11 >"$db/schema"
-check "a database with a newer schema is refused" bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
+check "a database with a newer schema is refused" \
+	bash -c "! '$nix_db' snapshot '$db' '$copy' 2>'$log'"
 expect "the message has the schema and what to do" "$log" 'schema "11".*prebuilt'
 printf 10 >"$db/schema"
 head -c 20000 /dev/urandom >"$db/db.sqlite"

@@ -1,17 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Extra, for who has them: with NIXPKGS=DIR, sources of nixpkgs, a real NixOS is evaluated with templates/nix/guest.nix; with MICROVM_NIX=DIR too, sources
-# of microvm.nix, a runner of ours runs under the units that its host module gives a real NixOS, and with no more in PATH. Nothing is built by Nix.
+# Extra, for who has them: with NIXPKGS=DIR, sources of nixpkgs, a real NixOS is evaluated with
+# templates/nix/guest.nix; with MICROVM_NIX=DIR too, sources of microvm.nix, a runner of ours runs
+# under the units that its host module gives a real NixOS, and with no more in PATH. Nothing is
+# built by Nix.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
-[ -n "${NIXPKGS:-}" ] || skip_all "needs NIXPKGS=DIR, sources of nixpkgs; MICROVM_NIX=DIR, of microvm.nix, for the host's part"
+[ -n "${NIXPKGS:-}" ] ||
+	skip_all "needs NIXPKGS=DIR, sources of nixpkgs; MICROVM_NIX=DIR, of microvm.nix, for the host's part"
 need_programs jq nix-instantiate
 guest_setup
 log=$test_dir/log
 
 evaluated() { # ATTRIBUTE [ARGUMENT]...
-	nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs "$NIXPKGS" -A "$@" 2>"$log" || { cat "$log" >&2; false; }
+	nix-instantiate --eval --strict --json "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs \
+		"$NIXPKGS" -A "$@" 2>"$log" || { cat "$log" >&2; false; }
 }
 
 # ---- a guest ----
@@ -22,31 +26,40 @@ nixos() {
 	cp "$test_dir/.check" "$test_dir/$1.json"
 	mounts=(--arg mounts "$test_dir/$1.json")
 	check "$1: a NixOS with these mounts evaluates" \
-		nix-instantiate "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs "$NIXPKGS" "${mounts[@]}" -A guest.system.build.toplevel
+		nix-instantiate "$top/tests/e2e/lib/nix/nixpkgs.nix" --arg nixpkgs "$NIXPKGS" \
+			"${mounts[@]}" -A guest.system.build.toplevel
 	evaluated guest.environment.etc.fstab.text "${mounts[@]}" | jq -r . >"$test_dir/fstab"
 	evaluated guest.boot.initrd.availableKernelModules "${mounts[@]}" >"$test_dir/modules"
 }
 data='{image: data.img, size: 16, mountPoint: /data, label: data}'
-nixos disk "volumes: [$data]" 'shares: [{tag: etc, source: /etc, mountPoint: /host, proto: virtiofs, readOnly: true}]'
-expect "disk: fstab has the store disk" "$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-store /nix/store squashfs ro,.* 0 0$'
-expect "disk: fstab has a volume with a check" "$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-volume-0 /data ext4 defaults.* 0 2$'
+nixos disk "volumes: [$data]" \
+	'shares: [{tag: etc, source: /etc, mountPoint: /host, proto: virtiofs, readOnly: true}]'
+expect "disk: fstab has the store disk" \
+	"$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-store /nix/store squashfs ro,.* 0 0$'
+expect "disk: fstab has a volume with a check" \
+	"$test_dir/fstab" '^/dev/disk/by-id/virtio-mvm-volume-0 /data ext4 defaults.* 0 2$'
 expect "disk: fstab has a share" "$test_dir/fstab" '^etc /host virtiofs ro,.* 0 0$'
 expect "disk: fstab has a root in memory" "$test_dir/fstab" '^tmpfs / tmpfs mode=0755.* 0 0$'
-check "disk: the initrd has the modules" jq -e 'contains(["squashfs", "virtiofs", "ext4", "virtio_blk"])' "$test_dir/modules"
+check "disk: the initrd has the modules" \
+	jq -e 'contains(["squashfs", "virtiofs", "ext4", "virtio_blk"])' "$test_dir/modules"
 evaluated guest.boot.postBootCommands "${mounts[@]}" | jq -r . >"$test_dir/register"
 # shellcheck disable=SC2016 # the registration is the guest's
-expect "disk: the closure is registered at boot" "$test_dir/register" '^ *[^ ]*/bin/nix-store --load-db <"\$registration"'
+expect "disk: the closure is registered at boot" \
+	"$test_dir/register" '^ *[^ ]*/bin/nix-store --load-db <"\$registration"'
 if [ "$(evaluated knowsOverlay)" = true ]; then
-	nixos overlay 'writableStoreOverlay: /nix/.rw-store' "volumes: [{image: rw.img, size: 64, mountPoint: /nix/.rw-store}, $data]"
+	nixos overlay 'writableStoreOverlay: /nix/.rw-store' \
+		"volumes: [{image: rw.img, size: 64, mountPoint: /nix/.rw-store}, $data]"
 	expect "overlay: fstab has the store as an overlay" "$test_dir/fstab" \
 		'^overlay /nix/store overlay .*lowerdir=[^ ]*/nix/.ro-store,upperdir=[^ ]*/nix/.rw-store/store,workdir=[^ ]*/nix/.rw-store/work'
 else
-	skip "overlay: fstab has the store as an overlay" "NixOS before 24.05 has no fileSystems.NAME.overlay"
+	skip "overlay: fstab has the store as an overlay" \
+		"NixOS before 24.05 has no fileSystems.NAME.overlay"
 fi
 [ -n "${MICROVM_NIX:-}" ] || finish
 
 # ---- the host's units ----
-if [ "$(id -u)" != 0 ] || [ ! -x /lib/systemd/systemd ] || ! type -P dpkg nsenter script >/dev/null; then
+if [ "$(id -u)" != 0 ] || [ ! -x /lib/systemd/systemd ] || ! type -P dpkg nsenter script \
+	>/dev/null; then
 	skip "a runner under microvm.nix's units" "needs root, systemd and Debian"
 	finish
 fi
@@ -55,7 +68,12 @@ chmod 755 "$test_dir" # the VM's user reads its runner
 . "$top/tests/e2e/lib/systemd.sh"
 units=$host_units/etc/systemd/system
 mkdir -p "$units" "$host_units/usr/lib/sysusers.d"
-if evaluated host --arg reference "$MICROVM_NIX" >"$test_dir/host.json"; then ok "microvm.nix's host module"; else not_ok "microvm.nix's host module" "$log"; finish; fi
+if evaluated host --arg reference "$MICROVM_NIX" >"$test_dir/host.json"; then
+	ok "microvm.nix's host module"
+else
+	not_ok "microvm.nix's host module" "$log"
+	finish
+fi
 jq -r '.programs[]' "$test_dir/host.json" >"$test_dir/programs"
 for program in bash coreutils gnutar gzip iproute2 kmod; do
 	expect "NixOS has $program in /run/current-system/sw" "$test_dir/programs" "^$program"
@@ -66,7 +84,8 @@ declare -A packages=([bash]=bash [coreutils]=coreutils [findutils]=findutils [gn
 script='s/^Environment="(LOCALE_ARCHIVE|TZDIR)=.*//'
 for package in "${!packages[@]}"; do
 	mkdir -p "$test_dir/sw/$package"
-	dpkg -L "${packages[$package]}" | grep -E '^(/usr)?/s?bin/' | xargs -I {} ln -sf {} "$test_dir/sw/$package/"
+	dpkg -L "${packages[$package]}" | grep -E '^(/usr)?/s?bin/' |
+		xargs -I {} ln -sf {} "$test_dir/sw/$package/"
 	script+=";s|$NIX_STORE_DIR/[^/]*-$package-[^/]*/s?bin|$test_dir/sw/$package|g"
 done
 script+=";s|$NIX_STORE_DIR/[^/]*-unit-script-[^/]*/bin/([^ ]*)-start|$test_dir/sw/scripts/\\1|"
@@ -74,12 +93,14 @@ mkdir "$test_dir/sw/scripts"
 jq -r '.units | keys[]' "$test_dir/host.json" | while read -r unit; do
 	jq -r --arg u "$unit" '.units[$u]' "$test_dir/host.json" | sed -E "$script" >"$units/$unit"
 	name=${unit%.service}
-	{ echo "#!$test_dir/sw/bash/bash -e"; jq -r --arg s "$name" '.scripts[$s] // ""' "$test_dir/host.json"; } >"$test_dir/sw/scripts/${name//@/_}"
+	{ echo "#!$test_dir/sw/bash/bash -e"; jq -r --arg s "$name" '.scripts[$s] // ""' \
+		"$test_dir/host.json"; } >"$test_dir/sw/scripts/${name//@/_}"
 done
 chmod +x "$test_dir"/sw/scripts/*
 grep -h "$NIX_STORE_DIR" "$units"/* >"$log"
 check "all programs that the units name are there" test ! -s "$log"
-printf '[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$units/mvm-test.target"
+printf '[Unit]\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' \
+	>"$units/mvm-test.target"
 printf 'g kvm -\nu microvm -:kvm\n' >"$host_units/usr/lib/sysusers.d/reference.conf"
 
 mkdir "$test_dir/share"
@@ -96,7 +117,13 @@ probe=$(guest_build probe-guest) || exit 1
 	fast_kernel
 } | compile runner "$probe" || finish
 
-if host_start; then ok "systemd runs"; else not_ok "systemd runs" "$test_dir/host-console"; host_stop; finish; fi
+if host_start; then
+	ok "systemd runs"
+else
+	not_ok "systemd runs" "$test_dir/host-console"
+	host_stop
+	finish
+fi
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 state=/var/lib/microvms
@@ -115,7 +142,8 @@ unserved() { test "$(property ActiveState microvm-virtiofsd@vm)" = inactive; }
 
 path=$(property Environment microvm@vm | grep -o 'PATH=[^ ]*')
 for program in bash tar ip; do
-	check "the units' PATH has no $program, for which hostShell and hostPath are given" test -z "$(PATH=${path#PATH=}; type -P $program)"
+	check "the units' PATH has no $program, for which hostShell and hostPath are given" \
+		test -z "$(PATH=${path#PATH=}; type -P $program)"
 done
 check "the units' PATH has coreutils" test -n "$(PATH=${path#PATH=}; type -P ls)"
 check "systemctl starts the VM" host systemctl start microvm@vm
@@ -130,7 +158,8 @@ check "the hypervisor runs as the VMs' user" test "$(host ps -o user= -p "$pid")
 check "the VM's tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
 check "the VM's share is served" test "$(property ActiveState microvm-virtiofsd@vm)" = active
 check "booted leads to the runner" test "$(host readlink "$state/vm/booted")" = /mvm/runner
-check "microvm -l lists the VM" test "$(host "$top/build/microvm" -l --json | jq -r '.vms[].name')" = vm
+check "microvm -l lists the VM" \
+	test "$(host "$top/build/microvm" -l --json | jq -r '.vms[].name')" = vm
 host kill -KILL "$pid"
 check "systemd starts the VM again after a crash" console_says 2 '^probe: ready'
 check "systemctl stops the VM" host systemctl stop microvm@vm

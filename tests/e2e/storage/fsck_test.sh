@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# microvm --fsck: volumes that a loss of power left torn are mended, by the tool of each file system; nothing is touched that somebody uses, or that is not
-# the VM's.
+# microvm --fsck: volumes that a loss of power left torn are mended, by the tool of each file
+# system; nothing is touched that somebody uses, or that is not the VM's.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -11,14 +11,17 @@ set -u
 microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
 PATH=$PATH:/usr/sbin:/sbin
 need_root
-need_programs e2fsck debugfs mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat xfs_repair btrfs fsck.vfat losetup flock setpriv
+need_programs e2fsck debugfs mkfs.ext4 mkfs.xfs mkfs.btrfs mkfs.vfat xfs_repair btrfs fsck.vfat \
+	losetup flock setpriv
 losetup -f >/dev/null 2>&1 || skip_all "needs loop devices"
 fixture_make "$test_dir"
 export NIX_STATE_DIR=$test_dir/none NO_COLOR=1
 chmod 755 "$test_dir"
 log=$test_dir/log state=$test_dir/vms vm=$test_dir/vms/vm
-printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" "toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
-	"kernel: $test_dir/kernel" "volumes: [{image: data.img, size: 64}, {image: large.img, size: 256}, {image: x.img, fsType: xfs, size: 300}, {image: b.img, fsType: btrfs, size: 128}, {image: v.img, fsType: vfat, size: 16}]" \
+printf '%s\n' "hostName: vm" "storeDir: $test_dir/store" \
+	"toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
+	"kernel: $test_dir/kernel" \
+		"volumes: [{image: data.img, size: 64}, {image: large.img, size: 256}, {image: x.img, fsType: xfs, size: 300}, {image: b.img, fsType: btrfs, size: 128}, {image: v.img, fsType: vfat, size: 16}]" \
 	>"$test_dir/vm.yaml"
 m() { "$microvm" --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
@@ -33,7 +36,9 @@ truncate -s 300M x.img && mkfs.xfs -q x.img
 truncate -s 128M b.img && mkfs.btrfs -q b.img
 truncate -s 16M v.img && mkfs.vfat v.img >/dev/null
 check "--fsck finds new volumes sound" m --fsck vm
-for kind in data.img:ext4 large.img:ext4 x.img:xfs b.img:btrfs v.img:vfat; do expect "${kind%:*} is" "$log" "^${kind%:*} \\(${kind#*:}\\): sound\$"; done
+for kind in data.img:ext4 large.img:ext4 x.img:xfs b.img:btrfs v.img:vfat; do
+	expect "${kind%:*} is" "$log" "^${kind%:*} \\(${kind#*:}\\): sound\$"
+done
 
 # ---- a torn journal ----
 # Three transactions that are only in the journal: the power goes.
@@ -51,14 +56,16 @@ umount "$test_dir/mnt"
 read -ra journal < <(debugfs -R 'blocks <8>' "$test_dir/dirty.img" 2>/dev/null)
 descriptor=$(debugfs -R 'logdump -O' "$test_dir/dirty.img" 2>/dev/null | sed -n 's/.*(descriptor block) at block //p' | tail -n 1)
 cp --sparse=always "$test_dir/dirty.img" data.img
-head -c 512 /dev/zero | dd of=data.img bs=512 seek=$((journal[descriptor] * 2 + 1)) conv=notrunc status=none
+head -c 512 /dev/zero | dd of=data.img bs=512 seek=$((journal[descriptor] * 2 + 1)) conv=notrunc \
+	status=none
 check "an ext4 with a torn journal cannot be mounted" fails mount_it data.img
 check "--fsck mends a torn journal" m --fsck vm
 expect "--fsck reports the ext4 as mended" "$log" '^data.img \(ext4\): mended$'
 expect "--fsck prints what e2fsck prints" "$log" '^data.img: recovering journal'
 expect "--fsck reports the xfs as sound" "$log" '^x.img \(xfs\): sound$'
 check "the mended ext4 can be mounted" mount_it data.img
-check "the files from before are in the mended ext4" test "$(cat "$test_dir/mnt/2/numbers")" = "$(seq 2 500)"
+check "the files from before are in the mended ext4" \
+	test "$(cat "$test_dir/mnt/2/numbers")" = "$(seq 2 500)"
 umount "$test_dir/mnt"
 check "--fsck succeeds a second time" m --fsck vm
 expect "--fsck reports the mended ext4 as sound" "$log" '^data.img \(ext4\): sound$'
@@ -70,22 +77,27 @@ dd if=/dev/zero of=large.img bs=512 seek=3 count=1 conv=notrunc status=none
 check "an ext4 with a torn superblock cannot be mounted" fails mount_it large.img
 check "--fsck mends a superblock by its copy" m --fsck vm
 expect "--fsck reports that ext4 as mended" "$log" '^large.img \(ext4\): mended$'
-check "the files from before are in that ext4" bash -c "mount -o loop large.img '$test_dir/mnt' && [ \"\$(cat '$test_dir/mnt/file')\" = kept ] && umount '$test_dir/mnt'"
+check "the files from before are in that ext4" bash \
+	-c "mount -o loop large.img '$test_dir/mnt' && [ \"\$(cat '$test_dir/mnt/file')\" = kept ] && umount '$test_dir/mnt'"
 # A small one has no copy within reach: nothing is done to it.
-truncate -s 7M small && mkfs.ext4 -q -b 1024 small && dd if=/dev/zero of=small bs=512 seek=3 count=1 conv=notrunc status=none && cp small data.img
+truncate -s 7M small && mkfs.ext4 -q -b 1024 small && dd if=/dev/zero of=small bs=512 seek=3 \
+	count=1 conv=notrunc status=none && cp small data.img
 check "--fsck fails for an ext4 without a copy of its superblock" fails m --fsck vm
-expect "--fsck says to make a copy of the image" "$log" 'error: the volume data.img: it is not sound: make a copy of the image'
+expect "--fsck says to make a copy of the image" \
+	"$log" 'error: the volume data.img: it is not sound: make a copy of the image'
 expect "--fsck looks at the volumes behind a failed one" "$log" '^v.img \(vfat\): sound$'
 check "--fsck leaves the ext4 that it cannot mend as it was" cmp small data.img
 rm small
 cp --sparse=always "$test_dir/dirty.img" data.img
 
 # ---- other file systems ----
-mount_it x.img && seq 500 >"$test_dir/mnt/file" && sync -f "$test_dir/mnt" && cp --sparse=always x.img "$test_dir/x.img" && umount "$test_dir/mnt"
+mount_it x.img && seq 500 >"$test_dir/mnt/file" && sync -f "$test_dir/mnt" &&
+	cp --sparse=always x.img "$test_dir/x.img" && umount "$test_dir/mnt"
 cp --sparse=always x.img "$test_dir/good.img"
 cp --sparse=always "$test_dir/x.img" x.img
 check "--fsck fails for an xfs whose journal is to be replayed" fails m --fsck vm
-expect "--fsck says that a start replays the journal" "$log" 'the volume x.img: it is not sound: a start replays its journal'
+expect "--fsck says that a start replays the journal" \
+	"$log" 'the volume x.img: it is not sound: a start replays its journal'
 check "--fsck leaves the xfs with the journal as it was" cmp x.img "$test_dir/x.img"
 cp --sparse=always "$test_dir/good.img" x.img
 # Its second superblock is broken.
@@ -99,7 +111,9 @@ cp --sparse=always "$test_dir/good.img" x.img
 cp --sparse=always b.img "$test_dir/b.img"
 for place in $(btrfs inspect-internal dump-tree -r b.img 2>/dev/null | sed -n 's/.*ROOT_ITEM [0-9]*) \([0-9]*\) level.*/\1/p;s/.*root: \([0-9]*\) level.*/\1/p' | head -n 1); do
 	physical=$(btrfs-map-logical -l "$place" b.img 2>/dev/null | sed -n 's/.*physical \([0-9]*\) .*/\1/p')
-	for at in $physical; do dd if=/dev/zero of=b.img bs=512 seek=$((at / 512)) count=1 conv=notrunc status=none; done
+	for at in $physical; do
+		dd if=/dev/zero of=b.img bs=512 seek=$((at / 512)) count=1 conv=notrunc status=none
+	done
 done
 cmp -s b.img "$test_dir/b.img" && not_ok "the btrfs is broken"
 cp --sparse=always b.img "$test_dir/broken.img"
@@ -114,14 +128,16 @@ truncate -s 0 v.img && truncate -s 16M v.img
 check "--fsck fails for a vfat whose structures are gone" fails m --fsck vm
 expect "--fsck reports the broken vfat" "$log" 'the volume v.img: it is not sound'
 cp "$test_dir/v.img" v.img
-# The first entry of the directory, which has a bad name and no file behind it. (FAT16: reserved sectors, two tables, then the directory.)
+# The first entry of the directory, which has a bad name and no file behind it. (FAT16: reserved
+# sectors, two tables, then the directory.)
 u16() { od -An -tu2 -j "$1" -N 2 v.img | tr -d ' '; }
 root=$((($(u16 14) + 2 * $(u16 22)) * 512))
 printf '\033]0;X   TXT\040' | dd of=v.img bs=1 seek="$root" conv=notrunc status=none
 printf '\377\377\377\377' | dd of=v.img bs=1 seek=$((root + 28)) conv=notrunc status=none
 m --fsck vm
 check "--fsck prints the name of a file in a vfat" grep -q TXT "$log"
-check "--fsck sends no control characters of that name to the terminal" test -z "$(grep -a "$(printf '\033')" "$log")"
+check "--fsck sends no control characters of that name to the terminal" \
+	test -z "$(grep -a "$(printf '\033')" "$log")"
 cp "$test_dir/v.img" v.img
 
 # ---- not without being asked, not while it is used, not with root's rights ----
@@ -137,25 +153,31 @@ expect "--fsck names the image in use" "$log" 'the volume data.img: it is in use
 check "--fsck leaves the image in use alone" untouched
 : >data.img.grow
 check "--fsck refuses a volume whose growth was interrupted" fails m --fsck vm
-expect "--fsck says that the next start completes the growth" "$log" 'the volume data.img: its growth was interrupted: the next start completes it'
+expect "--fsck says that the next start completes the growth" \
+	"$log" 'the volume data.img: its growth was interrupted: the next start completes it'
 check "--fsck leaves that volume alone" untouched
 rm data.img.grow
 mkdir "$test_dir/bin"
 printf '#!/bin/sh\necho active\n' >"$test_dir/bin/systemctl"
 chmod +x "$test_dir/bin/systemctl"
-check "--fsck refuses a running VM" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
-expect "--fsck says how to stop the VM" "$log" 'vm is running: systemctl stop microvm@vm.service first'
+check "--fsck refuses a running VM" \
+	test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+expect "--fsck says how to stop the VM" \
+	"$log" 'vm is running: systemctl stop microvm@vm.service first'
 check "--fsck leaves the running VM's volumes alone" untouched
 cp --sparse=always data.img "$test_dir/roots.img"
 mv data.img "$test_dir/kept.img"
 ln -s "$test_dir/roots.img" data.img && chown -h 65534 data.img
 check "--fsck refuses a link of the VMs' user to a file of root's" fails m --fsck vm
-expect "--fsck says that the link is not root's" "$log" 'the volume data.img: it is a link that is not root.s'
-check "--fsck leaves the file behind that link alone" cmp "$test_dir/roots.img" "$test_dir/dirty.img"
+expect "--fsck says that the link is not root's" \
+	"$log" 'the volume data.img: it is a link that is not root.s'
+check "--fsck leaves the file behind that link alone" \
+	cmp "$test_dir/roots.img" "$test_dir/dirty.img"
 chown -h 0 data.img
 : >"$test_dir/roots.img.grow"
 check "--fsck refuses an interrupted growth behind a link of root's" fails m --fsck vm
-expect "--fsck reports the interrupted growth behind the link" "$log" 'the volume data.img: its growth was interrupted'
+expect "--fsck reports the interrupted growth behind the link" \
+	"$log" 'the volume data.img: its growth was interrupted'
 rm "$test_dir/roots.img.grow"
 check "--fsck follows a link of root's" m --fsck vm
 expect "--fsck mends the volume behind the link" "$log" '^data.img \(ext4\): mended$'
@@ -166,7 +188,8 @@ chown 65534 data.img
 printf '#!/bin/sh\nid -u >&2\nexit 4\n' >"$test_dir/bin/e2fsck"
 chmod 755 "$test_dir/bin/e2fsck" "$test_dir/bin"
 rm "$test_dir/bin/systemctl"
-check "--fsck checks an image of the VMs' user" test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+check "--fsck checks an image of the VMs' user" \
+	test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
 expect "it does so with that user's rights" "$log" '^65534$'
 check "--fsck succeeds with that user's rights and the real tool" m --fsck vm
 expect "--fsck mends the image of the VMs' user" "$log" '^data.img \(ext4\): mended$'

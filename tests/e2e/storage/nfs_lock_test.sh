@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Locks on volumes between hosts: a guest's kernel serves NFSv4 to itself and mounts that twice, which know nothing of each other's locks, as two
-# machines (nfs_test.sh has the details of the server).
+# Locks on volumes between hosts: a guest's kernel serves NFSv4 to itself and mounts that twice,
+# which know nothing of each other's locks, as two machines (nfs_test.sh has the details of the
+# server).
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,7 +11,8 @@ set -u
 need_programs ldd mount flock
 guest_setup
 for module in nfsd nfs nfsv4; do
-	[ -n "$(find "$kernel/lib/modules" -name "$module.ko*")" ] || skip_all "the kernel has no module $module"
+	[ -n "$(find "$kernel/lib/modules" -name "$module.ko*")" ] ||
+		skip_all "the kernel has no module $module"
 done
 limit=300
 stage_programs "$test_dir/files" bash mount flock || exit 1
@@ -71,13 +73,19 @@ in_use='it is in use: a running VM has it'
 expect "a volume is created on NFS" "$console" '^lab: created: status 0'
 expect "creating it leaves no litter" "$console" '^lab: litter: 0$'
 expect "a volume on NFS is locked" "$console" '^lab: locked: status 0'
-expect "a locked volume is not free on the same host" "$console" "^lab: free here: status 1 .*$in_use"
-expect "a locked volume is not free on another host" "$console" "^lab: free there: status 1 .*$in_use"
-expect "a locked volume is not free on another host for a reader" "$console" "^lab: free there to read: status 1 .*$in_use"
-expect "a locked volume is not free for flock on another host" "$console" '^lab: flock there: status 1'
+expect "a locked volume is not free on the same host" \
+	"$console" "^lab: free here: status 1 .*$in_use"
+expect "a locked volume is not free on another host" \
+	"$console" "^lab: free there: status 1 .*$in_use"
+expect "a locked volume is not free on another host for a reader" \
+	"$console" "^lab: free there to read: status 1 .*$in_use"
+expect "a locked volume is not free for flock on another host" \
+	"$console" '^lab: flock there: status 1'
 expect "another host cannot lock it" "$console" "^lab: locked there: status 1 .*$in_use"
-expect "another host can lock it when the first one has ended" "$console" '^lab: free again: status 0'
+expect "another host can lock it when the first one has ended" \
+	"$console" '^lab: free again: status 0'
 expect "a reader locks the volume" "$console" '^lab: read here: status 0'
 expect "a reader on another host locks it too" "$console" '^lab: read there: status 0'
-expect "a writer cannot lock it beside readers" "$console" "^lab: written beside readers: status 1 .*$in_use"
+expect "a writer cannot lock it beside readers" \
+	"$console" "^lab: written beside readers: status 1 .*$in_use"
 finish

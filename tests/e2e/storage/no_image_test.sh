@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A VM without any image: the host's store by 9p or virtiofs, the root in memory or a directory of the host.
+# A VM without any image: the host's store by 9p or virtiofs, the root in memory or a directory of
+# the host.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -16,7 +17,8 @@ virtiofsd=$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd 
 serve() {
 	local socket=vm-virtiofs-$1.sock
 	rm -f "$socket"
-	"$virtiofsd" --socket-path="$socket" -o source="$2" -o xattr >"$test_dir/virtiofsd-$1.log" 2>&1 </dev/null &
+	"$virtiofsd" --socket-path="$socket" -o source="$2" -o xattr >"$test_dir/virtiofsd-$1.log" \
+		2>&1 </dev/null &
 	wait_while_alive $! test -S "$socket"
 }
 
@@ -33,7 +35,8 @@ for proto in 9p virtiofs; do
 		echo "  - {tag: root, proto: $proto, source: \"$root\", mountPoint: /}"
 		fast_kernel
 	} | compile "$proto" "$demo" || finish
-	check "$proto: the VM has no disk" test "$("$mvmbuild" plan "$test_dir/$proto.yaml" --json | jq '.disks | length')" = 0
+	check "$proto: the VM has no disk" \
+		test "$("$mvmbuild" plan "$test_dir/$proto.yaml" --json | jq '.disks | length')" = 0
 	if [ "$proto" = virtiofs ]; then
 		# shellcheck disable=SC2317,SC2034 # vm_once calls it
 		vm_before() {
@@ -44,11 +47,15 @@ for proto in 9p virtiofs; do
 		vm_before=vm_before
 	fi
 	boot "$proto" '^demo: '
-	if [ "$status" = 0 ]; then ok "$proto: the guest ends with status 0"; else not_ok "$proto: the guest ends well (status $status)" "$console"; fi
-	expect "$proto: the guest's root is a directory of the host" "$console" "^demo: mount / $proto rw root"
-	expect "$proto: the guest's store is the host's and read-only" "$console" "^demo: mount $NIX_STORE_DIR $proto ro store"
+	if [ "$status" = 0 \
+		]; then ok "$proto: the guest ends with status 0"; else not_ok "$proto: the guest ends well (status $status)" "$console"; fi
+	expect "$proto: the guest's root is a directory of the host" \
+		"$console" "^demo: mount / $proto rw root"
+	expect "$proto: the guest's store is the host's and read-only" \
+		"$console" "^demo: mount $NIX_STORE_DIR $proto ro store"
 	expect "$proto: the guest's own checks pass" "$console" '^demo: done, 0 failures'
 	check "$proto: the root's directories stay on the host" test -d "$root/proc"
-	expect_no "$proto: no file is left on the host below a mount of the guest" <(ls -A "$root/proc" "$root/sys" "$root/dev") 'self|kernel|null'
+	expect_no "$proto: no file is left on the host below a mount of the guest" \
+		<(ls -A "$root/proc" "$root/sys" "$root/dev") 'self|kernel|null'
 done
 finish

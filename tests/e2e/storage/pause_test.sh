@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A host without room for a volume: QEMU pauses the VM, which is shown, and nothing is lost when there is room again and the VM is stopped. And a VM in
-# the background of a terminal.
+# A host without room for a volume: QEMU pauses the VM, which is shown, and nothing is lost when
+# there is room again and the VM is stopped. And a VM in the background of a terminal.
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
 . "$(dirname "$0")/../lib/own_mounts.sh"
@@ -31,11 +31,14 @@ check "the guest comes up" vm_wait_for '^probe: ready'
 # shellcheck disable=SC2317 # wait_while_alive calls it
 is_paused() { [[ $(state) == paused* ]]; }
 wait_while_alive "$vm_pid" is_paused
-check "a full disk on the host pauses the VM" test "$(state)" = 'paused: io-error, no room on the host for data.img'
+check "a full disk on the host pauses the VM" \
+	test "$(state)" = 'paused: io-error, no room on the host for data.img'
 "$runner/bin/microvm-check" >"$log" 2>&1
-expect "microvm-check says that the VM is paused and why" "$log" '^microvm-check: vm: the VM runs already, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
+expect "microvm-check says that the VM is paused and why" "$log" \
+	'^microvm-check: vm: the VM runs already, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l >"$log" 2>&1
-expect "microvm -l says that the VM is paused and why" "$log" ', paused: io-error, no room on the host for data.img$'
+expect "microvm -l says that the VM is paused and why" \
+	"$log" ', paused: io-error, no room on the host for data.img$'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l --json >"$log" 2>&1
 expect "the list as JSON says that the VM is paused" "$log" '"paused": *"paused: io-error'
 
@@ -43,7 +46,8 @@ expect "the list as JSON says that the VM is paused" "$log" '"paused": *"paused:
 MICROVM_SHUTDOWN_SECONDS=1200 "$runner/bin/microvm-shutdown" >"$log" 2>&1 &
 shutdown=$!
 wait_while_alive "$shutdown" grep -q 'told to go on' "$log"
-expect "microvm-shutdown says that the VM is paused and why" "$log" 'vm.sock: the VM is paused: io-error, no room on the host for data.img: it is told to go on'
+expect "microvm-shutdown says that the VM is paused and why" "$log" \
+	'vm.sock: the VM is paused: io-error, no room on the host for data.img: it is told to go on'
 sleep 2.5
 check "microvm-shutdown waits while the disk is full" kill -0 "$shutdown"
 mount -o remount,size=64m "$test_dir/vms/vm"
@@ -72,8 +76,10 @@ cat >"$test_dir/shell" <<-E2
 	wait \$!
 	echo "status \$?"
 E2
-MICROVM_KERNEL_PARAMS="quiet probe.do=report" timeout $((20 * limit)) script -qec "bash $test_dir/shell" /dev/null </dev/null 2>&1 | tr -d '\r' >"$console"
-expect "a VM in the background says that its console takes no input" "$console" '^microvm-run: vm: in the background: the guest.s console takes no input'
+MICROVM_KERNEL_PARAMS="quiet probe.do=report" timeout $((20 * limit)) script -qec \
+	"bash $test_dir/shell" /dev/null </dev/null 2>&1 | tr -d '\r' >"$console"
+expect "a VM in the background says that its console takes no input" \
+	"$console" '^microvm-run: vm: in the background: the guest.s console takes no input'
 expect "the console of a VM in the background is printed" "$console" '^probe: done'
 expect "a VM in the background runs to its end" "$console" '^status 0$'
 cd / && umount "$test_dir/vms/vm"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A shared directory with several file systems below it, whose files have the same inode numbers: the guest tells them apart, by 9p and by virtiofs.
-# Hypervisors that cannot do so do not start.
+# A shared directory with several file systems below it, whose files have the same inode numbers:
+# the guest tells them apart, by 9p and by virtiofs. Hypervisors that cannot do so do not start.
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
 . "$(dirname "$0")/../lib/own_mounts.sh"
@@ -35,7 +35,8 @@ description() { # PROTO
 
 has_virtiofsd() {
 	local program
-	for program in "$(type -P virtiofsd)" /usr/libexec/virtiofsd /usr/lib/virtiofsd /usr/lib/qemu/virtiofsd; do
+	for program in "$(type -P virtiofsd)" /usr/libexec/virtiofsd /usr/lib/virtiofsd \
+		/usr/lib/qemu/virtiofsd; do
 		if [ -x "$program" ]; then return 0; fi
 	done
 	return 1
@@ -49,9 +50,12 @@ for proto in 9p virtiofs; do
 	description "$proto" | compile "$proto" "$guest" || finish
 	boot "$proto" '^span: '
 	expect "$proto: the guest mounts the share" "$console" "^span: shared by $proto\$"
-	expect "$proto: the guest sees two files with one inode number as two" "$console" '^span: two files$'
-	expect "$proto: the guest sees two names of one file as one" "$console" '^span: two names of one$'
-	expect "$proto: diff in the guest tells the files apart" "$console" '^span: diff: they differ$'
+	expect "$proto: the guest sees two files with one inode number as two" \
+		"$console" '^span: two files$'
+	expect "$proto: the guest sees two names of one file as one" \
+		"$console" '^span: two names of one$'
+	expect "$proto: diff in the guest tells the files apart" \
+		"$console" '^span: diff: they differ$'
 	expect "$proto: cp in the guest copies both files" "$console" '^span: cp: the same$'
 	expect "$proto: tar in the guest packs both files" "$console" '^span: tar: the same$'
 	check "$proto: the guest ends with status 0" test "$status" = 0
@@ -65,7 +69,8 @@ for program in lkvm crosvm; do
 done
 PATH=$test_dir/programs:$PATH
 for hypervisor in kvmtool crosvm; do
-	{ echo "hypervisor: $hypervisor" && description 9p | sed "s|^kernel: .*|kernel: $kernel|"; } | compile "$hypervisor" "$guest" || finish
+	{ echo "hypervisor: $hypervisor" && description 9p |
+		sed "s|^kernel: .*|kernel: $kernel|"; } | compile "$hypervisor" "$guest" || finish
 	# As if there were KVM.
 	mv "$test_dir/$hypervisor/libexec/mvm-host" "$test_dir/$hypervisor/libexec/real-mvm-host"
 	# shellcheck disable=SC2016 # the script's own
@@ -73,8 +78,10 @@ for hypervisor in kvmtool crosvm; do
 	chmod +x "$test_dir/$hypervisor/libexec/mvm-host"
 	for script in microvm-check microvm-run; do
 		"$test_dir/$hypervisor/bin/$script" >"$log" 2>&1 </dev/null
-		check "$hypervisor: $script fails for a share with a file system below it" test $? = 1
-		expect "$hypervisor: $script names the file system" "$log" "the share data: $shared/a, below $shared, is another file system"
+		check "$hypervisor: $script fails for a share with a file system below it" \
+			test $? = 1
+		expect "$hypervisor: $script names the file system" \
+			"$log" "the share data: $shared/a, below $shared, is another file system"
 		expect_no "$hypervisor: $script does not go on after that" "$log" 'started|ready'
 	done
 done
@@ -82,6 +89,7 @@ umount "$shared"/*
 at_end=
 mkdir "$test_dir/beside"
 mount --bind "$test_dir/beside" "$shared/a"
-check "a mount of the same file system below a share is allowed" "$test_dir/kvmtool/bin/microvm-check"
+check "a mount of the same file system below a share is allowed" \
+	"$test_dir/kvmtool/bin/microvm-check"
 umount "$shared/a"
 finish

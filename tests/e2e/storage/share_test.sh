@@ -45,8 +45,10 @@ check "read-only: the guest wrote nothing" test "$(wc -l <"$shared/boots")" = 2
 } | compile store "$demo" || finish
 check "store: no store disk is made" test ! -e "$test_dir/store/share/microvm/stage1.squashfs"
 boot store '^demo: '
-expect "store: the host's store is mounted aside" "$console" "^demo: mount $test_dir/.ro-store 9p ro "
-expect "store: the host's store is mounted on the guest's" "$console" "^demo: mount $NIX_STORE_DIR 9p ro "
+expect "store: the host's store is mounted aside" \
+	"$console" "^demo: mount $test_dir/.ro-store 9p ro "
+expect "store: the host's store is mounted on the guest's" \
+	"$console" "^demo: mount $NIX_STORE_DIR 9p ro "
 expect "store: the guest's own checks pass" "$console" '^demo: done, 0 failures'
 
 {
@@ -56,7 +58,8 @@ expect "store: the guest's own checks pass" "$console" '^demo: done, 0 failures'
 for script in microvm-run microvm-check; do
 	"$test_dir/missing/bin/$script" >"$log" 2>&1 </dev/null
 	check "$script fails when the directory of a share is missing" test $? = 1
-	expect "$script names the directory that is missing" "$log" 'the share data: there is no directory not/there'
+	expect "$script names the directory that is missing" \
+		"$log" 'the share data: there is no directory not/there'
 done
 
 {

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What a VM keeps in its state directory stays there. No hypervisor makes room for its socket with a volume, or with anything else that is no socket of
-# ours; and no VM is started inside a runner, which the next build replaces. Stand-ins are started instead of the hypervisors.
+# What a VM keeps in its state directory stays there. No hypervisor makes room for its socket with a
+# volume, or with anything else that is no socket of ours; and no VM is started inside a runner,
+# which the next build replaces. Stand-ins are started instead of the hypervisors.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -17,13 +18,16 @@ started=$test_dir/started
 
 # Each removes what is at the path of its socket, as QEMU does, and says which files there are.
 mkdir -p tools/bin
-for program in qemu-system-x86_64 cloud-hypervisor firecracker crosvm stratovirt vfkit lkvm alioth; do
+for program in qemu-system-x86_64 cloud-hypervisor firecracker crosvm stratovirt vfkit lkvm \
+	alioth; do
 	# shellcheck disable=SC2016 # the stand-in's own
-	printf '#!/bin/sh\ntest -z "$UNLINK" || rm -f -- "$UNLINK"\nls -A >"%s"\n' "$started" >"tools/bin/$program"
+	printf '#!/bin/sh\ntest -z "$UNLINK" || rm -f -- "$UNLINK"\nls -A >"%s"\n' "$started" \
+		>"tools/bin/$program"
 done
 chmod +x tools/bin/*
 
-# compile NAME HYPERVISOR: the rest of the description is on standard input. Its mvm-host takes any accelerator.
+# compile NAME HYPERVISOR: the rest of the description is on standard input. Its mvm-host takes any
+# accelerator.
 compile() {
 	{
 		echo "hostName: vm"
@@ -41,7 +45,8 @@ compile() {
 	fi
 	mv "$1/libexec/mvm-host" "$1/libexec/mvm-host.real"
 	# shellcheck disable=SC2016
-	printf '#!/bin/sh\ncase $1 in accel) echo kvm ;; *) exec "$0.real" "$@" ;; esac\n' >"$1/libexec/mvm-host"
+	printf '#!/bin/sh\ncase $1 in accel) echo kvm ;; *) exec "$0.real" "$@" ;; esac\n' \
+		>"$1/libexec/mvm-host"
 	chmod +x "$1/libexec/mvm-host"
 }
 
@@ -50,16 +55,20 @@ run() {
 	local name=$1 script=$2
 	shift 2
 	mkdir -p "state-$name"
-	(cd "state-$name" && timeout "$patience" "$test_dir/$name/bin/$script" "$@") >"$log" 2>&1 </dev/null
+	(cd "state-$name" && timeout "$patience" "$test_dir/$name/bin/$script" "$@") >"$log" 2>&1 \
+		</dev/null
 }
 refuses() { ! "$@"; }
 
-# A socket that a killed process left behind; a second word: one that is in use as long as this test runs.
+# A socket that a killed process left behind; a second word: one that is in use as long as this test
+# runs.
 socket_make() { # PATH [LIVE]
 	if [ $# = 1 ]; then
-		perl -MIO::Socket::UNIX -e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!' "$1"
+		perl -MIO::Socket::UNIX \
+			-e 'IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!' "$1"
 	else
-		perl -MIO::Socket::UNIX -e '$s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!; sleep 9000' "$1" >/dev/null 2>&1 &
+		perl -MIO::Socket::UNIX \
+			-e '$s = IO::Socket::UNIX->new(Local => $ARGV[0], Listen => 1) or die $!; sleep 9000' "$1" >/dev/null 2>&1 &
 		listener=$!
 		wait_while_alive $listener test -S "$1"
 	fi
@@ -77,16 +86,20 @@ for hypervisor in qemu cloud-hypervisor firecracker crosvm stratovirt; do
 	E2
 	for start in first second; do
 		check "$hypervisor: the $start start succeeds" run "begin-$hypervisor" microvm-run
-		expect "$hypervisor, $start start: the volume vm_data.img is there" "$started" '^vm_data\.img$'
+		expect "$hypervisor, $start start: the volume vm_data.img is there" \
+			"$started" '^vm_data\.img$'
 		expect "$hypervisor, $start start: the volume vm_2 is there" "$started" '^vm_2$'
 	done
-	check "$hypervisor: the volume still has its size" test "$(stat -c %s "state-begin-$hypervisor/vm_data.img")" = $((16 << 20))
+	check "$hypervisor: the volume still has its size" \
+		test "$(stat -c %s "state-begin-$hypervisor/vm_data.img")" = $((16 << 20))
 done
 
 # ---- what a crash left ----
 compile crash cloud-hypervisor <<<"vsock: {cid: 5}"
 mkdir state-crash
-for name in vm.sock notify.vsock notify.vsock_8888 notify.vsock_52; do socket_make "state-crash/$name"; done
+for name in vm.sock notify.vsock notify.vsock_8888 notify.vsock_52; do
+	socket_make "state-crash/$name"
+done
 echo kept >state-crash/notify.vsock_53
 check "a VM starts beside sockets that a crash left" run crash microvm-run
 expect_no "the VM's own old sockets are removed" "$started" '^(vm\.sock|notify\.vsock)$'
@@ -105,10 +118,14 @@ for hypervisor in qemu cloud-hypervisor; do
 	mkdir "state-plain-$hypervisor"
 	echo precious >"state-plain-$hypervisor/control"
 	rm -f "$started"
-	check "$hypervisor: a file in the place of the socket is refused" refuses run "plain-$hypervisor" microvm-run
-	expect "$hypervisor: microvm-run names that file" "$log" '^microvm-run: vm: control is in the way of the socket'
-	check "$hypervisor: microvm-check refuses that file" refuses run "plain-$hypervisor" microvm-check
-	expect "$hypervisor: microvm-check names that file" "$log" '^microvm-check: vm: control is in the way of the socket'
+	check "$hypervisor: a file in the place of the socket is refused" \
+		refuses run "plain-$hypervisor" microvm-run
+	expect "$hypervisor: microvm-run names that file" \
+		"$log" '^microvm-run: vm: control is in the way of the socket'
+	check "$hypervisor: microvm-check refuses that file" \
+		refuses run "plain-$hypervisor" microvm-check
+	expect "$hypervisor: microvm-check names that file" \
+		"$log" '^microvm-check: vm: control is in the way of the socket'
 	expect_no "$hypervisor: microvm-check reports nothing else" "$log" 'ready|runs already'
 	check "$hypervisor: that file stays" grep -qx precious "state-plain-$hypervisor/control"
 	check "$hypervisor: no hypervisor was started with that file" test ! -e "$started"
@@ -120,7 +137,8 @@ compile twice qemu <<-E2
 	volumes: [{image: $test_dir/state-twice/data.img, size: 16, mountPoint: /data}]
 E2
 export UNLINK=data.img
-check "a volume with its whole path in the place of the socket is refused" refuses run twice microvm-run
+check "a volume with its whole path in the place of the socket is refused" \
+	refuses run twice microvm-run
 check "a second start refuses it too" refuses run twice microvm-run
 unset UNLINK
 expect "the message names the volume" "$log" 'data\.img is in the way of the socket'
@@ -136,26 +154,35 @@ inside() { # DIRECTORY COMMAND...
 for place in here here/share/microvm result-vm; do
 	for script in microvm-run microvm-check; do
 		rm -f "$started"
-		check "$script refuses to run in $place" refuses inside "$place" "$test_dir/here/bin/$script"
-		expect "$script in $place says where to start the VM" "$log" "^$script: vm: .*/$place is in a runner, .*: mkdir -p ~/vm && cd ~/vm && $test_dir/here/bin/microvm-run$"
+		check "$script refuses to run in $place" \
+			refuses inside "$place" "$test_dir/here/bin/$script"
+		expect "$script in $place says where to start the VM" "$log" \
+			"^$script: vm: .*/$place is in a runner, .*: mkdir -p ~/vm && cd ~/vm && $test_dir/here/bin/microvm-run$"
 		check "no hypervisor was started in $place" test ! -e "$started"
 	done
 done
 compile other qemu <<<"mem: 256"
-check "microvm-run refuses to run in another VM's runner" refuses inside other "$test_dir/here/bin/microvm-run"
+check "microvm-run refuses to run in another VM's runner" \
+	refuses inside other "$test_dir/here/bin/microvm-run"
 expect "the message says that this is a runner" "$log" 'is in a runner'
-check "mvmbuild run refuses to run in its output" refuses inside other/share "$MVMBUILD" run -q --no-cache "$test_dir/here.yaml" -o "$test_dir/again"
+check "mvmbuild run refuses to run in its output" refuses inside other/share "$MVMBUILD" run \
+	-q --no-cache "$test_dir/here.yaml" -o "$test_dir/again"
 expect "mvmbuild run says that this is a runner" "$log" 'other/share is in a runner'
-printf 'vms: {one: {config: {toplevel: %s, storeDir: %s, closure: %s, kernel: %s}}}\n' "$test_dir/store/$fixture_hash-system" "$test_dir/store" \
+printf 'vms: {one: {config: {toplevel: %s, storeDir: %s, closure: %s, kernel: %s}}}\n' \
+	"$test_dir/store/$fixture_hash-system" "$test_dir/store" \
 	"$test_dir/registration" "$test_dir/kernel" >host.yaml
 check "a host builds" "$MVMBUILD" host -q --no-cache host.yaml -o host
-check "microvm-run refuses to run in a host's output" refuses inside host "$test_dir/here/bin/microvm-run"
+check "microvm-run refuses to run in a host's output" \
+	refuses inside host "$test_dir/here/bin/microvm-run"
 expect "the message says that this is a runner too" "$log" '/host is in a runner'
 compile absolute qemu <<<"volumes: [{image: $test_dir/here/data.img, size: 16, mountPoint: /data}]"
 check "microvm-run creates no volume in a runner" refuses run absolute microvm-run
-expect "the message names the volume and the runner" "$log" 'the volume .*/here/data.img is in a runner'
-compile shares cloud-hypervisor <<<"shares: [{tag: work, source: /, mountPoint: /work, proto: virtiofs}]"
-check "virtiofsd-run refuses to run in a runner" refuses inside shares "$test_dir/shares/bin/virtiofsd-run"
+expect "the message names the volume and the runner" \
+	"$log" 'the volume .*/here/data.img is in a runner'
+compile shares cloud-hypervisor \
+	<<<"shares: [{tag: work, source: /, mountPoint: /work, proto: virtiofs}]"
+check "virtiofsd-run refuses to run in a runner" \
+	refuses inside shares "$test_dir/shares/bin/virtiofsd-run"
 if grep -q 'no virtiofsd is' "$log"; then
 	skip "virtiofsd-run says that this is a runner" "there is no virtiofsd"
 else

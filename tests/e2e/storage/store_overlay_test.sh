@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Nix in the guest adds to a store that is writable: a store disk, or the host's store by 9p or virtiofs, under an upper layer in memory, on a
-# volume or on a virtiofs share.
+# Nix in the guest adds to a store that is writable: a store disk, or the host's store by 9p or
+# virtiofs, under an upper layer in memory, on a volume or on a virtiofs share.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -19,7 +19,8 @@ mkdir "$test_dir/upper"
 serve() {
 	local socket=vm-virtiofs-$1.sock
 	rm -f "$socket"
-	"$virtiofsd" --socket-path="$socket" -o source="$2" -o xattr >"$test_dir/virtiofsd-$1.log" 2>&1 </dev/null &
+	"$virtiofsd" --socket-path="$socket" -o source="$2" -o xattr >"$test_dir/virtiofsd-$1.log" \
+		2>&1 </dev/null &
 	wait_while_alive $! test -S "$socket"
 }
 
@@ -28,16 +29,21 @@ step() { sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d'; }
 # boots TEXT: the guest adds a path with this text, builds another and looks around.
 boots() {
 	boot "$name" '^BEGIN store' mvm.test=store,add,build,paths,ls,mounts "mvm.text=$1"
-	if [ "$status" = 0 ]; then ok "$name: the guest ends with status 0"; else not_ok "$name: the guest ends well (status $status)" "$console"; fi
-	expect "$name: the store has the mode and owner that Nix wants" <(step store) '^1775 0:30000$'
+	if [ "$status" = 0 \
+		]; then ok "$name: the guest ends with status 0"; else not_ok "$name: the guest ends well (status $status)" "$console"; fi
+	expect "$name: the store has the mode and owner that Nix wants" \
+		<(step store) '^1775 0:30000$'
 	for each in add build paths; do
 		expect "$name: the guest's Nix succeeds at: $each" "$console" "^END $each 0\$"
 	done
-	expect_no "$name: the guest's Nix reports no problem" <(step add; step build; step paths) 'error|warning|failed|cannot|disappeared|Read-only'
+	expect_no "$name: the guest's Nix reports no problem" <(step add; step build; step paths) \
+		'error|warning|failed|cannot|disappeared|Read-only'
 	expect "$name: the store is an overlay" <(step mounts) "^overlay $NIX_STORE_DIR overlay rw,"
 }
 
-shared_by() { echo "{tag: store, proto: $1, source: \"$NIX_STORE_DIR\", mountPoint: \"$test_dir/nix/.ro-store\", readOnly: true}"; }
+shared_by() {
+	echo "{tag: store, proto: $1, source: \"$NIX_STORE_DIR\", mountPoint: \"$test_dir/nix/.ro-store\", readOnly: true}"
+}
 on_virtiofs="{tag: upper, proto: virtiofs, source: \"$test_dir/upper\", mountPoint: \"$test_dir/nix/.rw-store\"}"
 on_volume="volumes: [{image: upper.img, size: 128, mountPoint: \"$test_dir/nix/.rw-store\"}]"
 
@@ -63,7 +69,8 @@ try() {
 persists() {
 	boots second
 	expect "$name: the second boot finds what the first one added" <(step ls) 'built-in-guest$'
-	check "$name: the second boot added a store path too" test "$(step ls | grep -c -- '-added$')" = 2
+	check "$name: the second boot added a store path too" \
+		test "$(step ls | grep -c -- '-added$')" = 2
 }
 # shellcheck disable=SC2317 # vm_once calls it
 vm_before() {
@@ -74,7 +81,8 @@ vm_before() {
 vm_before=vm_before
 
 try disk-memory
-check "disk-memory: the upper layer is where the description says" grep -q "upperdir=$test_dir/nix/.rw-store/store," <(step mounts)
+check "disk-memory: the upper layer is where the description says" \
+	grep -q "upperdir=$test_dir/nix/.rw-store/store," <(step mounts)
 try disk-volume "$on_volume"
 persists
 try disk-virtiofs "shares: [$on_virtiofs]"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The host's store is shared read-only, by both protocols, whatever the description leaves out and whatever the guest's root does; and a share that
-# leads to the store by links and mounts of the host does not start when the guest could write to it.
+# The host's store is shared read-only, by both protocols, whatever the description leaves out and
+# whatever the guest's root does; and a share that leads to the store by links and mounts of the
+# host does not start when the guest could write to it.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -12,7 +13,11 @@ guest=$(guest_build store-writer) || exit 1
 virtiofsd=$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd | head -n 1)
 log=$test_dir/log
 protos=(9p)
-if [ -n "$virtiofsd" ]; then protos+=(virtiofs); else skip "virtiofs" "no virtiofsd is installed"; fi
+if [ -n "$virtiofsd" ]; then
+	protos+=(virtiofs)
+else
+	skip "virtiofs" "no virtiofsd is installed"
+fi
 
 victim=$(nix-store --add "$top/LICENSE")
 victim_name=${victim##*/}
@@ -20,7 +25,9 @@ state_dir=$(dirname "$NIX_STORE_DIR")/var/nix
 [ -d "$state_dir/gcroots" ] || mkdir -p "$state_dir/gcroots"
 : >"$state_dir/gcroots/of-the-host"
 ln -s "$NIX_STORE_DIR" "$test_dir/link"
-store_now() { (cd "$(dirname "$NIX_STORE_DIR")" && find store var/nix/gcroots -printf '%p %y %m %s %l\n' | sort); }
+store_now() {
+	(cd "$(dirname "$NIX_STORE_DIR")" && find store var/nix/gcroots -printf '%p %y %m %s %l\n' | sort)
+}
 
 # The store, what it is in, what is in it, a link to it, and what the host's Nix knows of it.
 tags=(store above inside link nix root)
@@ -34,7 +41,10 @@ for proto in "${protos[@]}"; do
 	{
 		echo 'shares:'
 		# QEMU's own virtiofsd cannot serve "/", writable or not: it cannot pivot there.
-		for i in "${!tags[@]}"; do [ "$proto ${sources[i]}" = 'virtiofs /' ] || echo "  - {tag: ${tags[i]}, proto: $proto, source: \"${sources[i]}\", mountPoint: /${tags[i]}}"; done
+		for i in "${!tags[@]}"; do
+			[ "$proto ${sources[i]}" = 'virtiofs /' ] ||
+				echo "  - {tag: ${tags[i]}, proto: $proto, source: \"${sources[i]}\", mountPoint: /${tags[i]}}"
+		done
 		echo 'storeOnDisk: true'
 		fast_kernel
 	} | compile "$proto" "$guest" || finish
@@ -44,9 +54,11 @@ for proto in "${protos[@]}"; do
 	boot "$proto" '^writer: ' "mvm.try=$tries"
 	expect "$proto: the guest runs to its end" "$console" '^writer: done'
 	expect_no "$proto: the guest finds all that it is to change" "$console" '^writer: FAILED'
-	check "$proto: the guest tries all changes" test "$(grep -c '^writer: .*: could not' "$console")" = $wanted
+	check "$proto: the guest tries all changes" \
+		test "$(grep -c '^writer: .*: could not' "$console")" = $wanted
 	expect_no "$proto: the guest can change nothing" "$console" '^writer: .*: did '
-	expect "$proto: the guest cannot make the store writable" "$console" '^writer: store: (remounted|is .* ro)'
+	expect "$proto: the guest cannot make the store writable" \
+		"$console" '^writer: store: (remounted|is .* ro)'
 	check "$proto: the host's store is unchanged" diff "$test_dir/before" <(store_now)
 done
 
@@ -56,7 +68,8 @@ refused() {
 	for script in microvm-check microvm-run; do
 		"$test_dir/$1/bin/$script" >"$log" 2>&1 </dev/null
 		check "$2: $script fails" test $? = 1
-		expect "$2: $script says what the guest could do" "$log" "the share data: by .* the guest could delete and change $NIX_STORE_DIR of this host; set readOnly: true"
+		expect "$2: $script says what the guest could do" "$log" \
+			"the share data: by .* the guest could delete and change $NIX_STORE_DIR of this host; set readOnly: true"
 	done
 }
 for proto in "${protos[@]}"; do
@@ -66,7 +79,8 @@ for proto in "${protos[@]}"; do
 	} | compile "late-$proto" "$guest" || finish
 	rm -rf shared
 	mkdir shared
-	check "$proto: a share of another directory is allowed" "$test_dir/late-$proto/bin/microvm-check"
+	check "$proto: a share of another directory is allowed" \
+		"$test_dir/late-$proto/bin/microvm-check"
 	rmdir shared
 	for place in "$NIX_STORE_DIR" "$(dirname "$NIX_STORE_DIR")" / "$guest"; do
 		ln -sfn "$place" shared
@@ -78,12 +92,14 @@ if [ "$(id -u)" = 0 ]; then
 	mkdir -p shared/inner
 	by_mount() { # PLACE: where the store is mounted, in a mount namespace of its own
 		# shellcheck disable=SC2016 # the inner shell's
-		unshare -m --propagation private sh -c 'mount --bind "$1" "$2" && exec "$3"' sh "$NIX_STORE_DIR" "$1" "$test_dir/late-9p/bin/microvm-check"
+		unshare -m --propagation private sh -c 'mount --bind "$1" "$2" && exec "$3"' sh \
+			"$NIX_STORE_DIR" "$1" "$test_dir/late-9p/bin/microvm-check"
 	}
 	for place in shared shared/inner; do
 		by_mount "$place" >"$log" 2>&1 </dev/null
 		check "the store mounted on $place below a share is refused" test $? = 1
-		expect "the message names the store mounted on $place" "$log" "could delete and change $NIX_STORE_DIR of this host"
+		expect "the message names the store mounted on $place" \
+			"$log" "could delete and change $NIX_STORE_DIR of this host"
 	done
 else
 	skip "mounts of the store" "needs root"

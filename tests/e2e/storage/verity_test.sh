@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A store disk that is compared with its hash tree: it boots, and veritysetup agrees; one that was changed anywhere does not, or fails to be read,
-# and the console says why.
+# A store disk that is compared with its hash tree: it boots, and veritysetup agrees; one that was
+# changed anywhere does not, or fails to be read, and the console says why.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -14,7 +14,8 @@ block=4096
 # in_manifest QUERY: of the VM $name.
 in_manifest() { jq -r ".storeDisk$1" "$test_dir/$name/share/microvm/manifest.json"; }
 
-# look_at NAME: its disk is $disk, with so many bytes of data, $data; block number $middle is in the middle.
+# look_at NAME: its disk is $disk, with so many bytes of data, $data; block number $middle is in the
+# middle.
 look_at() {
 	name=$1
 	disk=$test_dir/$name/$(in_manifest .path)
@@ -46,7 +47,8 @@ flip() {
 	local byte
 	byte=$(od -An -tu1 -j "$1" -N 1 "$changed")
 	# shellcheck disable=SC2059 # an escape
-	printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$changed" bs=1 seek="$1" conv=notrunc status=none
+	printf "\\x$(printf %x $((byte ^ 1)))" | dd of="$changed" bs=1 seek="$1" conv=notrunc \
+		status=none
 }
 
 # refused DESCRIPTION REGEX: stage 1 says it, and the VM ends.
@@ -54,37 +56,52 @@ refused() {
 	description=$1
 	boot_changed
 	check "$name: $description: the VM ends by itself with status 1" test "$status" = 1
-	expect "$name: $description: stage 1 says that the disk is another one" "$console" "^stage1: FAILED: the disk mvm-store is not the one that was built with this initramfs: $2\$"
+	expect "$name: $description: stage 1 says that the disk is another one" "$console" \
+		"^stage1: FAILED: the disk mvm-store is not the one that was built with this initramfs: $2\$"
 	expect_no "$name: $description: the guest does not start" "$console" '^verity: '
 }
-told() { expect "$name: $description: the kernel names the block" "$console" "^stage1:   kernel: device-mapper: verity: .* $1 is corrupted"; }
+told() {
+	expect "$name: $description: the kernel names the block" \
+		"$console" "^stage1:   kernel: device-mapper: verity: .* $1 is corrupted"
+}
 
-# unread DESCRIPTION WHAT: the guest starts, but cannot read its file, and the kernel names what is wrong.
+# unread DESCRIPTION WHAT: the guest starts, but cannot read its file, and the kernel names what is
+# wrong.
 unread() {
 	boot_changed
-	expect "$name: $1: the guest cannot read the file" "$console" '^verity: payload cannot be read$'
-	expect_no "$name: $1: the guest gets no other contents" "$console" '^verity: payload [0-9a-f]+$'
-	expect "$name: $1: the kernel names the block" "$console" "device-mapper: verity: .* $2 is corrupted"
+	expect "$name: $1: the guest cannot read the file" \
+		"$console" '^verity: payload cannot be read$'
+	expect_no "$name: $1: the guest gets no other contents" \
+		"$console" '^verity: payload [0-9a-f]+$'
+	expect "$name: $1: the kernel names the block" \
+		"$console" "device-mapper: verity: .* $2 is corrupted"
 }
 
 # works REGEX: the guest, with its store on that.
 works() {
 	boot "$name" '^verity: started'
 	check "$name: the VM ends with status 0" test "$status" = 0
-	expect "$name: the store is mounted from the verified device" "$console" "^verity: mount /dev/mapper/store $1 (squashfs|erofs) ro,"
-	expect "$name: the device is a read-only one of dm-verity" "$console" "^verity: device store CRYPT-VERITY-$(in_manifest .verity.uuid | tr -d -)-store read-only 1\$"
-	expect "$name: a file has the contents that were built" "$console" "^verity: payload $(sha256sum "$payload" | cut -d ' ' -f 1)\$"
+	expect "$name: the store is mounted from the verified device" \
+		"$console" "^verity: mount /dev/mapper/store $1 (squashfs|erofs) ro,"
+	expect "$name: the device is a read-only one of dm-verity" "$console" \
+		"^verity: device store CRYPT-VERITY-$(in_manifest .verity.uuid | tr -d -)-store read-only 1\$"
+	expect "$name: a file has the contents that were built" \
+		"$console" "^verity: payload $(sha256sum "$payload" | cut -d ' ' -f 1)\$"
 }
 
 for type in squashfs erofs; do
 	built "$type" "storeDisk: {type: $type, verity: true}"
 	works "$NIX_STORE_DIR"
-	check "$name: veritysetup finds the disk sound" veritysetup verify --hash-offset="$data" "$disk" "$disk" "$root"
-	check "$name: the manifest has the disk's size" test "$(stat -c %s "$disk")" = "$(in_manifest .size)"
+	check "$name: veritysetup finds the disk sound" \
+		veritysetup verify --hash-offset="$data" "$disk" "$disk" "$root"
+	check "$name: the manifest has the disk's size" \
+		test "$(stat -c %s "$disk")" = "$(in_manifest .size)"
 	for jobs in 1 4; do
 		rm -rf "$test_dir/again"
-		"$mvmbuild" "$test_dir/$name.yaml" --no-cache -j "$jobs" -o "$test_dir/again" >"$test_dir/again.log" 2>&1
-		check "$name: $jobs jobs and no cache give the same runner" diff -r "$test_dir/$name" "$test_dir/again"
+		"$mvmbuild" "$test_dir/$name.yaml" --no-cache -j "$jobs" -o "$test_dir/again" \
+			>"$test_dir/again.log" 2>&1
+		check "$name: $jobs jobs and no cache give the same runner" \
+			diff -r "$test_dir/$name" "$test_dir/again"
 	done
 
 	changed
@@ -96,7 +113,8 @@ for type in squashfs erofs; do
 	refused "a changed bit of the first block" 'its first block or its hash tree was changed'
 	told 'data block 0'
 done
-check "squashfs: unsquashfs reads a disk with a hash tree" unsquashfs -s "$test_dir/squashfs/share/microvm/stage1.squashfs"
+check "squashfs: unsquashfs reads a disk with a hash tree" \
+	unsquashfs -s "$test_dir/squashfs/share/microvm/stage1.squashfs"
 check "erofs: fsck.erofs reads a disk with a hash tree" fsck.erofs "$disk"
 
 look_at squashfs
@@ -127,10 +145,12 @@ refused "a truncated disk" "it has $(stat -c %s "$changed") bytes of $(stat -c %
 # Somebody who can make a tree cannot make the root hash.
 changed
 flip 2000000
-veritysetup format --hash-offset="$data" --data-blocks=$((data / block)) --salt="$(in_manifest .verity.salt)" --uuid="$(in_manifest .verity.uuid)" \
+veritysetup format --hash-offset="$data" --data-blocks=$((data / block)) \
+	--salt="$(in_manifest .verity.salt)" --uuid="$(in_manifest .verity.uuid)" \
 	"$changed" "$changed" >"$test_dir/format"
 forged=$(sed -n 's/^Root hash:[[:space:]]*//p' "$test_dir/format")
-check "$name: veritysetup finds a disk with another tree sound" veritysetup verify --hash-offset="$data" "$changed" "$changed" "$forged"
+check "$name: veritysetup finds a disk with another tree sound" \
+	veritysetup verify --hash-offset="$data" "$changed" "$changed" "$forged"
 refused "a disk with another tree" 'its first block or its hash tree was changed'
 
 # Whoever would rather have no VM than one with a block that cannot be read.
@@ -139,33 +159,42 @@ flip $((middle * block + 100))
 boot_changed mvm.verity=panic
 check "$name: with mvm.verity=panic the VM ends with status 1" test "$status" = 1
 expect "$name: with mvm.verity=panic the guest had started" "$console" '^verity: started'
-expect "$name: with mvm.verity=panic the kernel names the reason" "$console" 'Kernel panic.*dm-verity device corrupted'
+expect "$name: with mvm.verity=panic the kernel names the reason" \
+	"$console" 'Kernel panic.*dm-verity device corrupted'
 
 # A kernel that turns out to have no dm-verity when it boots.
 boot squashfs '^stage1: giving up' module_blacklist=dm_verity
 check "$name: without the module the VM ends with status 1" test "$status" = 1
-expect "$name: without the module stage 1 names what it cannot do" "$console" '^stage1: FAILED: cannot make a dm-verity device of the disk mvm-store: Invalid argument$'
-expect "$name: without the module the kernel names the reason" "$console" '^stage1:   kernel: device-mapper: table: .*verity: unknown target type$'
+expect "$name: without the module stage 1 names what it cannot do" "$console" \
+	'^stage1: FAILED: cannot make a dm-verity device of the disk mvm-store: Invalid argument$'
+expect "$name: without the module the kernel names the reason" \
+	"$console" '^stage1:   kernel: device-mapper: table: .*verity: unknown target type$'
 
 # With a writable layer on it.
 built writable 'storeDisk: {verity: true}' "writableStoreOverlay: $test_dir/nix/.rw-store"
 works "$test_dir/nix/.ro-store"
-expect "$name: the store is an overlay on the verified disk" "$console" "^verity: store overlay $NIX_STORE_DIR overlay rw,.*lowerdir=$test_dir/nix/.ro-store,"
+expect "$name: the store is an overlay on the verified disk" "$console" \
+	"^verity: store overlay $NIX_STORE_DIR overlay rw,.*lowerdir=$test_dir/nix/.ro-store,"
 
 # One disk for several VMs of a host: its root hash goes with it.
-printf '%s\n' 'vms:' "  one: {source: $test_dir/squashfs.yaml}" "  two: {source: $test_dir/squashfs.yaml}" >"$test_dir/host.yaml"
+printf '%s\n' 'vms:' "  one: {source: $test_dir/squashfs.yaml}" \
+	"  two: {source: $test_dir/squashfs.yaml}" >"$test_dir/host.yaml"
 for build in first second; do
-	"$mvmbuild" host "$test_dir/host.yaml" --cache "$test_dir/cache" -o "$test_dir/host" >"$test_dir/host.log" 2>&1
-	check "the $build build of a host gives the VM's runner that a build alone gives" diff -r "$test_dir/squashfs" "$test_dir/host/runners/two"
+	"$mvmbuild" host "$test_dir/host.yaml" --cache "$test_dir/cache" -o "$test_dir/host" \
+		>"$test_dir/host.log" 2>&1
+	check "the $build build of a host gives the VM's runner that a build alone gives" \
+		diff -r "$test_dir/squashfs" "$test_dir/host/runners/two"
 done
 
 # Engines that make the image as a whole.
 built whole 'storeDisk: {engine: mksquashfs, compression: gzip, verity: true}'
-check "mksquashfs: veritysetup finds the disk sound" veritysetup verify --hash-offset="$data" "$disk" "$disk" "$root"
+check "mksquashfs: veritysetup finds the disk sound" \
+	veritysetup verify --hash-offset="$data" "$disk" "$disk" "$root"
 
 # A hypervisor that gives disks no serial numbers: its initrd, in a VM of QEMU that has PCI too.
 built nameless 'hypervisor: firecracker' 'storeDisk: {verity: true}'
-check "firecracker: the disk is the one for QEMU" cmp "$disk" "$test_dir/squashfs/share/microvm/stage1.squashfs"
+check "firecracker: the disk is the one for QEMU" \
+	cmp "$disk" "$test_dir/squashfs/share/microvm/stage1.squashfs"
 built pci 'qemu: {machine: q35}' 'storeDisk: {verity: true}'
 changed
 cp "$test_dir/nameless/share/microvm/initrd" "$test_dir/changed/share/microvm/initrd"
@@ -173,23 +202,30 @@ boot_changed
 expect "firecracker: the initrd finds the disk by its name" "$console" '^verity: done$'
 flip 1030
 boot_changed
-expect "firecracker: the initrd refuses a changed disk" "$console" '^stage1: FAILED: the disk /dev/vda is not the one that was built'
+expect "firecracker: the initrd refuses a changed disk" \
+	"$console" '^stage1: FAILED: the disk /dev/vda is not the one that was built'
 
 # What the kernel must have is asked for at build time.
 mkdir "$test_dir/boot"
 cp "$vmlinux" "$test_dir/boot/vmlinux"
 config=$(echo "$kernel"/boot/config-*)
-sed 's/^CONFIG_DM_VERITY=.*/# CONFIG_DM_VERITY is not set/' "$config" >"$test_dir/boot/${config##*/}"
-printf '%s\n' 'hostName: vm' "toplevel: $guest" "storeDir: $NIX_STORE_DIR" "kernel: $test_dir/boot/vmlinux" "kernelModules: $kernel" \
+sed 's/^CONFIG_DM_VERITY=.*/# CONFIG_DM_VERITY is not set/' "$config" \
+	>"$test_dir/boot/${config##*/}"
+printf '%s\n' 'hostName: vm' "toplevel: $guest" "storeDir: $NIX_STORE_DIR" \
+	"kernel: $test_dir/boot/vmlinux" "kernelModules: $kernel" \
 	'storeDisk: {verity: true}' >"$test_dir/unable.yaml"
-check "a kernel without dm-verity is refused" test "$("$mvmbuild" plan "$test_dir/unable.yaml" >"$test_dir/unable.log" 2>&1; echo $?)" = 4
-expect "the message names the kernel's configuration" "$test_dir/unable.log" 'cannot mount .* \(squashfs\): CONFIG_DM_VERITY is not set, says .*/config-.*\[kernel-config\]'
+check "a kernel without dm-verity is refused" \
+	test "$("$mvmbuild" plan "$test_dir/unable.yaml" >"$test_dir/unable.log" 2>&1; echo $?)" = 4
+expect "the message names the kernel's configuration" "$test_dir/unable.log" \
+	'cannot mount .* \(squashfs\): CONFIG_DM_VERITY is not set, says .*/config-.*\[kernel-config\]'
 rm "$test_dir/boot/${config##*/}"
 mkdir -p "$test_dir/modules/lib"
 cp -r "$kernel/lib/modules" "$test_dir/modules/lib/"
 rm "$test_dir"/modules/lib/modules/*/kernel/drivers/md/dm-verity.ko*
 sed -i "s|^kernelModules: .*|kernelModules: $test_dir/modules|" "$test_dir/unable.yaml"
-check "a kernel without the module dm_verity is refused" test "$("$mvmbuild" plan "$test_dir/unable.yaml" >"$test_dir/unable.log" 2>&1; echo $?)" = 4
-expect "the message names the module dm_verity" "$test_dir/unable.log" 'the kernel has no module "dm_verity", which is needed because storeDisk.verity is on .*\[missing-module\]'
+check "a kernel without the module dm_verity is refused" \
+	test "$("$mvmbuild" plan "$test_dir/unable.yaml" >"$test_dir/unable.log" 2>&1; echo $?)" = 4
+expect "the message names the module dm_verity" "$test_dir/unable.log" \
+	'the kernel has no module "dm_verity", which is needed because storeDisk.verity is on .*\[missing-module\]'
 
 finish

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# virtiofs shares of real virtiofsds, QEMU's own and the Rust one, as root and as another user: guests write and may not write; whatever
-# ends, the VM, a virtiofsd or what supervises them, nothing is left, and the next start works.
+# virtiofs shares of real virtiofsds, QEMU's own and the Rust one, as root and as another user:
+# guests write and may not write; whatever ends, the VM, a virtiofsd or what supervises them,
+# nothing is left, and the next start works.
 # Functions are called by check and within:
 # shellcheck disable=SC2317
 set -u
@@ -13,7 +14,8 @@ set -u
 # Where a kind of virtiofsd is; when there is none, why.
 daemon_find() { # KIND
 	local candidate
-	for candidate in $(type -P virtiofsd) /usr/libexec/virtiofsd /usr/lib/virtiofsd /usr/lib/qemu/virtiofsd; do
+	for candidate in $(type -P virtiofsd) /usr/libexec/virtiofsd /usr/lib/virtiofsd \
+		/usr/lib/qemu/virtiofsd; do
 		case "$1 $([ ! -x "$candidate" ] || "$candidate" --help 2>&1)" in
 		rust*--shared-dir* | qemu*'-o source='*)
 			echo "$candidate"
@@ -31,7 +33,9 @@ daemon_find() { # KIND
 
 # Before the test has a HOME of its own: cargo may be in the user's.
 declare -A programs=()
-for kind in qemu rust; do programs[$kind]=$(daemon_find $kind) || programs[$kind]="none: ${programs[$kind]}"; done
+for kind in qemu rust; do
+	programs[$kind]=$(daemon_find $kind) || programs[$kind]="none: ${programs[$kind]}"
+done
 guest_setup
 need_programs socat setpriv pgrep
 chmod 755 "$test_dir" # another user reads the runner
@@ -39,7 +43,8 @@ guest=$(guest_build share-guest) || exit 1
 log=$test_dir/log
 data="a, 'b'"
 
-# What this test started: every virtiofsd has its share's directory in its arguments, and mvm-host the runner in its name.
+# What this test started: every virtiofsd has its share's directory in its arguments, and mvm-host
+# the runner in its name.
 processes() { pgrep -f -- "(virtiofsd|mvm-host) .*$test_dir/" || true; }
 sockets() { find . -name '*virtiofs*' -o -name '*.pid'; }
 quiet() { [ -z "$(processes)$(sockets)" ]; }
@@ -51,14 +56,18 @@ nothing_is_left() {
 # The supervisor is the one whose arguments have all of it; a daemon has but its own.
 supervisor() { pgrep -f -- 'mvm-host virtiofsd .*'"$test_dir/" | head -n 1; }
 daemons_of() { # DIRECTORY
-	pgrep -f -- "virtiofsd .*$PWD/$1" | while read -r process; do [ "$process" = "$(supervisor)" ] || echo "$process"; done
+	pgrep -f -- "virtiofsd .*$PWD/$1" | while read -r process
+	do [ "$process" = "$(supervisor)" ] || echo "$process"
+	done
 }
 
 # user_set NAME: the words before a command that make it that user's.
 user_set() {
 	user=$1
 	as_user=()
-	if [ "$user" = nobody ]; then as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups); fi
+	if [ "$user" = nobody ]; then
+		as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	fi
 }
 
 state_make() {
@@ -71,7 +80,8 @@ state_make() {
 }
 
 run_vm() { # [PARAMETER]...
-	MICROVM_KERNEL_PARAMS="quiet $*" vm_start "$limit" "$console" "${as_user[@]}" "$runner/bin/microvm-run"
+	MICROVM_KERNEL_PARAMS="quiet $*" vm_start "$limit" "$console" "${as_user[@]}" \
+		"$runner/bin/microvm-run"
 }
 
 linger() { # DESCRIPTION
@@ -86,10 +96,13 @@ served() {
 	check "$1: a VM starts whose shares nobody serves yet" run_to_end
 	expect "$1: the guest writes to a share" "$console" '^share: wrote boot 1'
 	check "$1: the host sees what the guest wrote" grep -qx 'boot 1' "$data/boots"
-	expect "$1: in the guest a new file belongs to root" "$console" '^share: owner of a new file: 0:0'
-	check "$1: on the host it belongs to the user who serves" test "$(stat -c %U "$data/boots")" = "$user"
+	expect "$1: in the guest a new file belongs to root" \
+		"$console" '^share: owner of a new file: 0:0'
+	check "$1: on the host it belongs to the user who serves" \
+		test "$(stat -c %U "$data/boots")" = "$user"
 	expect "$1: the guest reads another share" "$console" '^share: seed: hello'
-	expect "$1: the guest cannot write to a read-only share" "$console" '^share: /seed is read-only'
+	expect "$1: the guest cannot write to a read-only share" \
+		"$console" '^share: /seed is read-only'
 	expect_no "$1: nothing fails in the guest" "$console" '^share: FAILED'
 	check "$1: the read-only share is as it was" test "$(cat seed/*)" = hello
 	expect_no "$1: virtiofsd prints nothing on the console" "$console" '^(data|seed): '
@@ -97,7 +110,8 @@ served() {
 }
 run_to_end() {
 	local vm_before=''
-	MICROVM_KERNEL_PARAMS=quiet vm_run "$limit" "$console" '^share: ' "${as_user[@]}" "$runner/bin/microvm-run"
+	MICROVM_KERNEL_PARAMS=quiet vm_run "$limit" "$console" '^share: ' "${as_user[@]}" \
+		"$runner/bin/microvm-run"
 }
 
 killed() {
@@ -111,7 +125,8 @@ killed() {
 	linger "$1" || return
 	kill -KILL "$(daemons_of seed | tail -n 1)"
 	check "$1: all daemons end when one virtiofsd dies" nothing_is_left
-	expect "$1: the console names the share whose virtiofsd died" "$console" 'the share seed: virtiofsd (was killed|ended with status)'
+	expect "$1: the console names the share whose virtiofsd died" \
+		"$console" 'the share seed: virtiofsd (was killed|ended with status)'
 	vm_kill
 
 	linger "$1" || return
@@ -142,31 +157,39 @@ unit() {
 	chmod 666 "$test_dir/notify"
 	: >"$test_dir/told"
 	if [ "$user" = root ]; then chgrp 1 . && chmod 1775 .; fi
-	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
+	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 \
+		</dev/null &
 	server=$!
-	check "$1: virtiofsd-run reports when it is ready" wait_until grep -q READY=1 "$test_dir/told"
-	check "$1: there is a socket for each share then" test "$(sockets | sort | paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
+	check "$1: virtiofsd-run reports when it is ready" \
+		wait_until grep -q READY=1 "$test_dir/told"
+	check "$1: there is a socket for each share then" \
+		test "$(sockets | sort | paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
 	check "$1: a second virtiofsd-run is refused" second_is_refused
-	expect "$1: the message says that the share is served already" "$log.second" 'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'
+	expect "$1: the message says that the share is served already" "$log.second" \
+		'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'
 	if [ "$user" = root ]; then
-		check "$1: the group of the VM's directory may connect" test "$(stat -c %a:%g vm-virtiofs-data.sock)" = 660:1
+		check "$1: the group of the VM's directory may connect" \
+			test "$(stat -c %a:%g vm-virtiofs-data.sock)" = 660:1
 	fi
 	boots=$(wc -l <"$data/boots")
 	check "$1: a VM uses the served shares" run_to_end
 	check "$1: its guest wrote to a share" test "$(wc -l <"$data/boots")" = $((boots + 1))
 	ends "$server"
 	check "$1: virtiofsd-run ends with status 0 after the VM" test $? = 0
-	expect "$1: virtiofsd-run passes on what virtiofsd prints" "$log" '^data: .*Waiting for vhost-user'
+	expect "$1: virtiofsd-run passes on what virtiofsd prints" \
+		"$log" '^data: .*Waiting for vhost-user'
 	check "$1: no process and no socket is left after virtiofsd-run" nothing_is_left
 
-	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 </dev/null &
+	NOTIFY_SOCKET=$test_dir/notify "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log" 2>&1 \
+		</dev/null &
 	server=$!
 	: >"$test_dir/told"
 	wait_until grep -q READY=1 "$test_dir/told"
 	kill -TERM "$server"
 	ends "$server"
 	check "$1: virtiofsd-run ends with status 0 on SIGTERM" test $? = 0
-	check "$1: virtiofsd-run reports that it stops" wait_until grep -q STOPPING=1 "$test_dir/told"
+	check "$1: virtiofsd-run reports that it stops" \
+		wait_until grep -q STOPPING=1 "$test_dir/told"
 	check "$1: no process and no socket is left after SIGTERM" nothing_is_left
 	kill "$second"
 	wait "$second" 2>/dev/null
@@ -193,7 +216,8 @@ for kind in qemu rust; do
 		if [ "$user" = nobody ] && [ "$(id -u)" != 0 ]; then continue; fi
 		if [ "$(id -u)" != 0 ]; then user=$(id -un); fi
 		user_set "$user"
-		if [ "$user" != root ] && ! "${as_user[@]}" unshare --user --map-root-user true 2>/dev/null; then
+		if [ "$user" != root ] && ! "${as_user[@]}" unshare --user --map-root-user true \
+			2>/dev/null; then
 			skip "$kind as $user" "this user gets no user namespace"
 			continue
 		fi
@@ -210,16 +234,19 @@ user_set "$(id -un)"
 state_make wrong
 rm -r seed
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
-expect "microvm-check names a share's source that is missing" "$log" 'the share seed: there is no directory seed'
+expect "microvm-check names a share's source that is missing" \
+	"$log" 'the share seed: there is no directory seed'
 "$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
 check "microvm-run fails when a share's source is missing" test $? = 1
-expect "microvm-run names a share's source that is missing" "$log" 'the share seed: there is no directory seed'
+expect "microvm-run names a share's source that is missing" \
+	"$log" 'the share seed: there is no directory seed'
 mkdir seed
 # shellcheck disable=SC2016 # the script's own
 printf '#!/bin/sh\ncase $1 in --help) echo "--shared-dir" ;; *) echo "what a pity" >&2; exit 7 ;; esac\n' >"$package/bin/virtiofsd"
 "$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
 check "microvm-run fails when a virtiofsd fails" test $? = 1
-expect "microvm-run names the share and virtiofsd's status" "$log" 'the share (data|seed): virtiofsd ended with status 7 before it was ready'
+expect "microvm-run names the share and virtiofsd's status" \
+	"$log" 'the share (data|seed): virtiofsd ended with status 7 before it was ready'
 expect "microvm-run prints what virtiofsd printed" "$log" '^(data|seed): what a pity'
 rm "$package/bin/virtiofsd"
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Volumes: how a start creates them, whole or not at all; and that a guest's data is there when it boots again.
+# Volumes: how a start creates them, whole or not at all; and that a guest's data is there when it
+# boots again.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,7 +11,9 @@ guest=$(guest_build volume-guest) || exit 1
 log=$test_dir/log
 
 sound() { check "$1: its file system is sound" e2fsck -fn "$2"; }
-no_litter() { check "$1: there are no other files" test -z "$(find . -mindepth 1 ! -name '*.img')"; }
+no_litter() {
+	check "$1: there are no other files" test -z "$(find . -mindepth 1 ! -name '*.img')"
+}
 start() { "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
 
 # ---- creation: QEMU is one that does nothing, gzip does it badly ----
@@ -43,12 +46,14 @@ start_badly() { PATH=$test_dir/bad:$PATH start "$@"; }
 check "a first start succeeds" start new
 check "the first start creates a volume of its size" test "$(stat -c %s data.img)" = $((64 << 20))
 check "the first start creates a large volume" test "$(stat -c %s big.img)" = $((2 << 30))
-check "the images are sparse: $(du -k data.img big.img | cut -f 1 | tr '\n' ' ')KiB" test "$(du -k data.img big.img | awk '{ s += $1 } END { print s }')" -lt 2048
+check "the images are sparse: $(du -k data.img big.img | cut -f 1 | tr '\n' ' ')KiB" \
+	test "$(du -k data.img big.img | awk '{ s += $1 } END { print s }')" -lt 2048
 sound "a small new volume" data.img
 sound "a large new volume" big.img
 dumpe2fs -h data.img >"$log" 2>&1
 expect "a new volume has its label" "$log" '^Filesystem volume name: *precious$'
-check "a new volume belongs to who started it and only the owner may read it" test "$(stat -c "%u %a" data.img)" = "$(id -u) 600"
+check "a new volume belongs to who started it and only the owner may read it" \
+	test "$(stat -c "%u %a" data.img)" = "$(id -u) 600"
 no_litter "after the first start"
 
 inode=$(stat -c '%i %Y %Z' data.img)
@@ -59,13 +64,15 @@ echo "not a file system" >data.img
 chmod 444 data.img
 inode=$(stat -c '%i %Y %Z' data.img)
 check "a start succeeds with another file under a volume's name" start new
-check "that file is left alone" test "$(cat data.img) $(stat -c '%i %Y %Z' data.img)" = "not a file system $inode"
+check "that file is left alone" \
+	test "$(cat data.img) $(stat -c '%i %Y %Z' data.img)" = "not a file system $inode"
 rm -f ./*.img
 
 bad_gzip "$real_gzip \"\$@\" | head -c 3000; echo broken gzip >&2; exit 2"
 check "a start that cannot unpack the image fails" test "$(start_badly new; echo $?)" = 1
 expect "it names the volume" "$log" '^microvm-run: vm: cannot create the volume data.img$'
-expect "it names gzip and its status" "$log" '^mvm-host: the volume data.img: gzip -dc failed with status 2$'
+expect "it names gzip and its status" \
+	"$log" '^mvm-host: the volume data.img: gzip -dc failed with status 2$'
 expect "it prints what gzip printed" "$log" '^broken gzip$'
 check "it leaves no image" test ! -e data.img
 no_litter "after a failed start"
@@ -103,14 +110,18 @@ sound "the image of two starts at once" data.img
 no_litter "after two starts at once"
 rm ./*.img
 
-# File systems without hard links (FAT, exFAT, SMB), without RENAME_NOREPLACE (NFS, 9p), without either: their calls' answers.
+# File systems without hard links (FAT, exFAT, SMB), without RENAME_NOREPLACE (NFS, 9p), without
+# either: their calls' answers.
 create() { # CALL:error=ERROR...
 	local call inject=()
 	for call; do inject+=(-e "inject=$call"); done
-	strace -f -q -o /dev/null "${inject[@]}" "$test_dir/new/libexec/mvm-host" volume create data.img archive "$test_dir/new/share/microvm/volumes/0.tar.gz" >"$log" 2>&1
+	strace -f -q -o /dev/null "${inject[@]}" "$test_dir/new/libexec/mvm-host" volume create \
+		data.img archive "$test_dir/new/share/microvm/volumes/0.tar.gz" >"$log" 2>&1
 }
 if strace -o /dev/null true 2>/dev/null; then
-	for case in "no hard links|link:error=EPERM" "no rename of that kind|renameat2:error=EINVAL" "neither|link:error=EPERM renameat2:error=EINVAL" \
+	for case in "no hard links|link:error=EPERM" \
+		"no rename of that kind|renameat2:error=EINVAL" \
+		"neither|link:error=EPERM renameat2:error=EINVAL" \
 		"no sync of directories|fsync:error=EINVAL:when=2"; do
 		# shellcheck disable=SC2086 # two words
 		check "${case%|*}: a volume is created" create ${case#*|}
@@ -122,23 +133,31 @@ if strace -o /dev/null true 2>/dev/null; then
 		check "${case%|*}: that file is left alone" test "$(cat data.img)" = "somebody's"
 		rm data.img
 	done
-	check "a volume that cannot be given its name fails" test "$(create renameat2:error=EIO; echo $?)" = 1
-	expect "the message has the reason" "$log" 'the volume data.img: cannot give it its name: I/O error$'
-	check "a volume on a disk that fails to sync fails" test "$(create fsync:error=EIO; echo $?)" = 1
+	check "a volume that cannot be given its name fails" \
+		test "$(create renameat2:error=EIO; echo $?)" = 1
+	expect "the message has the reason" \
+		"$log" 'the volume data.img: cannot give it its name: I/O error$'
+	check "a volume on a disk that fails to sync fails" \
+		test "$(create fsync:error=EIO; echo $?)" = 1
 	expect "the message has the disk's error" "$log" 'the volume data.img: I/O error$'
 	no_litter "after failures at the end"
 	# Where io_uring is forbidden.
-	strace -q -o /dev/null -e inject=io_uring_setup:error=EPERM "$test_dir/new/libexec/mvm-host" aio >"$log" 2>&1
+	strace -q -o /dev/null -e inject=io_uring_setup:error=EPERM \
+		"$test_dir/new/libexec/mvm-host" aio >"$log" 2>&1
 	expect "mvm-host chooses threads where io_uring cannot be used" "$log" '^threads$'
-	expect "mvm-host says why io_uring cannot be used" "$log" 'io_uring cannot be used here \(Operation not permitted\)'
+	expect "mvm-host says why io_uring cannot be used" \
+		"$log" 'io_uring cannot be used here \(Operation not permitted\)'
 	# A tmpfs before Linux 6.6.
-	check "mvm-host fails for a volume without direct I/O" test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 "$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
-	expect "mvm-host says that the file system has no direct I/O" "$log" 'its file system has no direct I/O'
+	check "mvm-host fails for a volume without direct I/O" \
+		test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 "$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
+	expect "mvm-host says that the file system has no direct I/O" \
+		"$log" 'its file system has no direct I/O'
 else
 	skip "other file systems" "no program can be traced here"
 fi
 
-# A hypervisor that says with what it was started, on a file system with direct I/O and on one without, by what mvm-host says of it.
+# A hypervisor that says with what it was started, on a file system with direct I/O and on one
+# without, by what mvm-host says of it.
 mkdir -p "$test_dir/words/bin"
 printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' >"$test_dir/words/bin/qemu-system-x86_64"
 chmod +x "$test_dir/words/bin/qemu-system-x86_64"
@@ -152,10 +171,13 @@ mv "$test_dir/past/libexec/mvm-host" "$test_dir/past/libexec/real"
 # shellcheck disable=SC2016 # for the script
 printf '#!/bin/sh\n[ "$1 $2" != "volume direct" ] || { echo "no direct I/O" >&2; exit "$NO_DIRECT"; }\nexec "${0%%/*}/real" "$@"\n' >"$test_dir/past/libexec/mvm-host"
 chmod +x "$test_dir/past/libexec/mvm-host"
-check "a VM starts with a volume past the page cache" env NO_DIRECT=0 "$test_dir/past/bin/microvm-run"
-expect "QEMU opens that volume with cache=none" "$test_dir/.check" '^id=.*past.img,.*,cache=none,read-only=off$'
+check "a VM starts with a volume past the page cache" \
+	env NO_DIRECT=0 "$test_dir/past/bin/microvm-run"
+expect "QEMU opens that volume with cache=none" \
+	"$test_dir/.check" '^id=.*past.img,.*,cache=none,read-only=off$'
 check "the VM starts where there is no direct I/O" env NO_DIRECT=1 "$test_dir/past/bin/microvm-run"
-expect "QEMU opens the volume with the page cache there" "$test_dir/.check" '^id=.*past.img,.*,discard=unmap,read-only=off$'
+expect "QEMU opens the volume with the page cache there" \
+	"$test_dir/.check" '^id=.*past.img,.*,discard=unmap,read-only=off$'
 expect "microvm-run says that there is no direct I/O" "$test_dir/.check" '^no direct I/O$'
 check "microvm-check finds that VM ready" env NO_DIRECT=1 "$test_dir/past/bin/microvm-check"
 expect "microvm-check says that there is no direct I/O" "$test_dir/.check" '^no direct I/O$'
@@ -163,10 +185,12 @@ rm -f past.img
 
 ln -s "$test_dir/not-mounted/data.img" data.img
 check "an image that is a link to nothing is refused" test "$(start new; echo $?)" = 1
-expect "the message says that the link leads to nothing" "$log" 'data.img is a symbolic link to nothing'
+expect "the message says that the link leads to nothing" \
+	"$log" 'data.img is a symbolic link to nothing'
 rm data.img
 start_tiny() { (cd "$test_dir/tiny" && start new); }
-if [ "$(id -u)" = 0 ] && mkdir "$test_dir/tiny" && mount -t tmpfs -o size=32k tmpfs "$test_dir/tiny"; then
+if [ "$(id -u)" = 0 ] && mkdir "$test_dir/tiny" && mount -t tmpfs -o size=32k tmpfs \
+	"$test_dir/tiny"; then
 	check "a start on a full disk fails" test "$(start_tiny; echo $?)" = 1
 	expect "the message says that no space is left" "$log" 'No space left on device'
 	check "the start on a full disk leaves nothing" test -z "$(ls -A "$test_dir/tiny")"
@@ -193,7 +217,8 @@ trap 'losetup -d "$device" 2>/dev/null; test_end' EXIT
 	fast_kernel
 } | compile vm "$guest" || finish
 check "a start fails when a volume that is not created is missing" test "$(start vm; echo $?)" = 1
-expect "the message names the missing volume" "$log" '^microvm-run: vm: the volume more.img is missing$'
+expect "the message names the missing volume" \
+	"$log" '^microvm-run: vm: the volume more.img is missing$'
 check "no other volume was created before" test ! -e data.img
 truncate -s 16M more.img
 busybox mkdosfs more.img
@@ -201,14 +226,18 @@ before=$(sha256sum <more.img)
 
 # Only a boot whose guest came up counts.
 # shellcheck disable=SC2317 # vm_run calls it
-restore() { rm -f data.img; [ ! -e "$test_dir/data.img" ] || cp --sparse=always "$test_dir/data.img" data.img; }
+restore() {
+	rm -f data.img
+	[ ! -e "$test_dir/data.img" ] || cp --sparse=always "$test_dir/data.img" data.img
+}
 vm_before=restore
 boot vm '^volume: '
 check "the first boot ends with status 0" test "$status" = 0
 expect "the guest mounts its volume" "$console" '^volume: /dev/vd. /data ext4 rw'
 expect "the guest mounts the read-only volume" "$console" '^volume: /dev/vd. /more vfat ro'
 if [ -n "$device" ]; then
-	expect "the guest mounts the host's block device" "$console" '^volume: /dev/vd. /device ext4 rw'
+	expect "the guest mounts the host's block device" \
+		"$console" '^volume: /dev/vd. /device ext4 rw'
 else
 	skip "the guest mounts the host's block device" "losetup makes none"
 fi

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Volumes of every file system in real guests: mounted, written, larger at a later boot; found by what is on them where disks have no serial numbers.
+# Volumes of every file system in real guests: mounted, written, larger at a later boot; found by
+# what is on them where disks have no serial numbers.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -21,7 +22,10 @@ all_sound() {
 	check "$1: the btrfs is sound" btrfs check b.img
 }
 # told DESCRIPTION POINT TYPE BOOT SIZE
-told() { expect "$1: the $3 is mounted at its boot $4 with $5 MiB" "$console" "^volumes: $2 $3 /dev/vd. boot $4 $5 MiB$"; }
+told() {
+	expect "$1: the $3 is mounted at its boot $4 with $5 MiB" \
+		"$console" "^volumes: $2 $3 /dev/vd. boot $4 $5 MiB$"
+}
 
 volumes 64 300 128 | compile small "$guest" || finish
 volumes 256 600 256 | compile large "$guest" || finish
@@ -55,7 +59,8 @@ all_sound "the second boot"
 
 # ---- disks without serial numbers: Firecracker's first stage, in QEMU ----
 
-# without_serials NAME SED-EXPRESSION: a runner of QEMU that boots it, its disks as the expression has them.
+# without_serials NAME SED-EXPRESSION: a runner of QEMU that boots it, its disks as the expression
+# has them.
 without_serials() {
 	cp -r "$test_dir/qemu" "$test_dir/$1"
 	chmod -R u+w "$test_dir/$1"
@@ -72,28 +77,38 @@ describe() { # HYPERVISOR
 describe qemu | compile qemu "$guest" || finish
 describe firecracker | compile firecracker "$guest" || finish
 without_serials straight ''
-without_serials swapped 's/file=one.img/file=@/; s/file=two.img/file=one.img/; s/file=@/file=two.img/'
+without_serials swapped \
+	's/file=one.img/file=@/; s/file=two.img/file=one.img/; s/file=@/file=two.img/'
 without_serials foreign 's/file=one.img/file=other.img/'
 without_serials wrong 's/file=two.img/file=other.img/'
-without_serials twice 's/file=one.img/file=copy.img/; s/file=two.img/file=other.img/; s/file=v.img/file=two.img/'
+without_serials twice \
+	's/file=one.img/file=copy.img/; s/file=two.img/file=other.img/; s/file=v.img/file=two.img/'
 boot straight '^volumes: done'
 check "without serial numbers: the VM ends with status 0" test "$status" = 0
-expect "without serial numbers: the first volume is mounted" "$console" '^volumes: /one ext4 /dev/vdb boot 1 1[0-9] MiB'
-expect "without serial numbers: the second volume is mounted" "$console" '^volumes: /two ext4 /dev/vdc boot 1 [23][0-9] MiB'
+expect "without serial numbers: the first volume is mounted" \
+	"$console" '^volumes: /one ext4 /dev/vdb boot 1 1[0-9] MiB'
+expect "without serial numbers: the second volume is mounted" \
+	"$console" '^volumes: /two ext4 /dev/vdc boot 1 [23][0-9] MiB'
 keep
 boot swapped '^volumes: done'
 check "in another order: the VM ends with status 0" test "$status" = 0
-expect "in another order: the first volume is found by its UUID" "$console" '^volumes: /one ext4 /dev/vdc boot 2 1[0-9] MiB'
-expect "in another order: the second volume is found by its label" "$console" '^volumes: /two ext4 /dev/vdb boot 2 [23][0-9] MiB'
-expect "in another order: stage 1 reports the other disk" "$console" '^stage1: /one is on /dev/vdc, not on /dev/vdb$'
+expect "in another order: the first volume is found by its UUID" \
+	"$console" '^volumes: /one ext4 /dev/vdc boot 2 1[0-9] MiB'
+expect "in another order: the second volume is found by its label" \
+	"$console" '^volumes: /two ext4 /dev/vdb boot 2 [23][0-9] MiB'
+expect "in another order: stage 1 reports the other disk" \
+	"$console" '^stage1: /one is on /dev/vdc, not on /dev/vdb$'
 truncate -s 16M "$test_dir/kept/other.img"
 mke2fs -q -t ext4 "$test_dir/kept/other.img"
 boot foreign '^volumes: done'
-expect "a volume that was made elsewhere is found by its place" "$console" '^volumes: /one ext4 /dev/vdb boot 1 '
+expect "a volume that was made elsewhere is found by its place" \
+	"$console" '^volumes: /one ext4 /dev/vdb boot 1 '
 boot wrong '^stage1: giving up'
-expect "a label that no disk has is an error" "$console" '^stage1: FAILED: cannot mount /two \(ext4\): there is no disk with the label:second$'
+expect "a label that no disk has is an error" "$console" \
+	'^stage1: FAILED: cannot mount /two \(ext4\): there is no disk with the label:second$'
 cp "$test_dir/kept/two.img" "$test_dir/kept/copy.img"
 boot twice '^stage1: giving up'
-expect "a label that two disks have is an error" "$console" '^stage1: FAILED: cannot mount /two \(ext4\): there are several disks with the label:second$'
+expect "a label that two disks have is an error" "$console" \
+	'^stage1: FAILED: cannot mount /two \(ext4\): there are several disks with the label:second$'
 
 finish

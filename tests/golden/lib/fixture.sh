@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A store without Nix for golden tests: source this file, call fixture_make DIR. It makes DIR/store with a toplevel and its registration, and
-# DIR/kernel and DIR/Image, a monolithic bzImage and an arm64 Image in shape only.
+# A store without Nix for golden tests: source this file, call fixture_make DIR. It makes DIR/store
+# with a toplevel and its registration, and DIR/kernel and DIR/Image, a monolithic bzImage and an
+# arm64 Image in shape only.
 
 fixture_hash=0123456789abcdfghijklmnpqrsvwxyz
 
-# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is, loaded high, 64-bit.
+# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is,
+# loaded high, 64-bit.
 fixture_kernel() {
 	head -c 4096 /dev/zero >"$1"
 	printf '\x55\xaa' | dd of="$1" bs=1 seek=510 conv=notrunc status=none
@@ -13,7 +15,8 @@ fixture_kernel() {
 	printf '\x00\x08' | dd of="$1" bs=1 seek=526 conv=notrunc status=none
 	printf '\x01' | dd of="$1" bs=1 seek=529 conv=notrunc status=none
 	printf '\x01' | dd of="$1" bs=1 seek=566 conv=notrunc status=none
-	printf '6.1.0-golden (made by a test)\0' | dd of="$1" bs=1 seek=2560 conv=notrunc status=none
+	printf '6.1.0-golden (made by a test)\0' | dd of="$1" bs=1 seek=2560 conv=notrunc \
+		status=none
 }
 
 # The one field that tells an arm64 Image.
@@ -26,9 +29,11 @@ fixture_kernel_arm64() {
 fixture_kernel_elf() {
 	head -c 8192 /dev/zero >"$1"
 	printf '\x7fELF\x02\x01\x01' | dd of="$1" bs=1 conv=notrunc status=none
-	printf '\x02\x00\x3e\x00\x01' | dd of="$1" bs=1 seek=16 conv=notrunc status=none # ET_EXEC, EM_X86_64
+	# ET_EXEC, EM_X86_64
+	printf '\x02\x00\x3e\x00\x01' | dd of="$1" bs=1 seek=16 conv=notrunc status=none
 	printf '\x38\x00' | dd of="$1" bs=1 seek=54 conv=notrunc status=none # e_phentsize
-	printf 'Linux version 6.1.0-golden (made by a test)\n' | dd of="$1" bs=1 seek=4096 conv=notrunc status=none
+	printf 'Linux version 6.1.0-golden (made by a test)\n' | dd of="$1" bs=1 seek=4096 \
+		conv=notrunc status=none
 }
 
 fixture_make() {
@@ -41,7 +46,8 @@ fixture_make() {
 	fixture_kernel "$1/kernel"
 	fixture_kernel_arm64 "$1/Image"
 	fixture_kernel_elf "$1/vmlinux"
-	# Hashes as nix-hash --type sha256 --base32 tells them: a build compares. The sizes are made up.
+	# Hashes as nix-hash --type sha256 --base32 tells them: a build compares. The sizes are made
+	# up.
 	{
 		printf '%s\nsha256:0sldaa6dd6dsfm1c7f8z9i32dfhn53aw1kyrlid1naa7hb6biy4v\n120\n\n0\n' "$data"
 		printf '%s\nsha256:1z2dl2lagnjv1jqfj0ina0nhlcmcc3p8kbc9yqa4zw780x0iqxgx\n340\n\n1\n%s\n' "$top" "$data"

@@ -1,35 +1,45 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# The power is cut while a host works. A guest does what a scene says, on a disk whose writes QEMU logs; replay.c makes of the log what the disk may hold
-# after a cut at any time; each of these images is mounted, looked at, and worked on further, by this machine. Source it after guest.sh.
+# The power is cut while a host works. A guest does what a scene says, on a disk whose writes QEMU
+# logs; replay.c makes of the log what the disk may hold after a cut at any time; each of these
+# images is mounted, looked at, and worked on further, by this machine. Source it after guest.sh.
 #
-# A scene is a file power/NAME.sh with three functions. They run as root in the directory $data, which is the disk, and have $world, a directory of what
-# they need, at the same path in the guest and here:
+# A scene is a file power/NAME.sh with three functions. They run as root in the directory $data,
+# which is the disk, and have $world, a directory of what they need, at the same path in the guest
+# and here:
 #   prepare  what is on the disk in the beginning; here
 #   act      what is logged; in the guest, between calls of `mark N`, N = 1, 2, ...
-#   judge    what must be true after the cut, with $mark the last mark that was reached; here. It calls `bad WHAT` for all that is wrong
+#   judge    what must be true after the cut, with $mark the last mark that was reached; here. It
+#            calls `bad WHAT` for all that is wrong
 # The guest has the store paths $paths too.
 #
-# A scene may say how large its file system is, in MiB, and that it is another one: scene_mib=128, scene_type=xfs. With
-# scene_writeback=yes ext4 does not order data before what it says of them: a file may have its size, and zeros in it. With scene_disk=400 the disk has so many
-# MiB, of which the file system becomes all; there are no marks then. MVM_LONG=N takes N times as many points, MVM_SCENES="a b" these alone.
+# A scene may say how large its file system is, in MiB, and that it is another one: scene_mib=128,
+# scene_type=xfs. With scene_writeback=yes ext4 does not order data before what it says of them: a
+# file may have its size, and zeros in it. With scene_disk=400 the disk has so many MiB, of which
+# the file system becomes all; there are no marks then. MVM_LONG=N takes N times as many points,
+# MVM_SCENES="a b" these alone.
 
 # shellcheck disable=SC2154,SC2034,SC2317 # set and used by what sources it
 power_mib=320
 # Further variables that scenes use.
 power_names=()
 
-# power_setup: the world, and what a guest is made of. `world` below it is filled by the scenes' fixtures.
+# power_setup: the world, and what a guest is made of. `world` below it is filled by the scenes'
+# fixtures.
 power_setup() {
 	need_programs qemu-system-x86_64 e2fsck losetup mkfs.ext4 unshare nix-build cc
 	world=$test_dir/world data=$test_dir/data
 	mkdir -p "$world/bin" "$data"
 	cc -std=c11 -D_GNU_SOURCE -O2 -o "$test_dir/replay" "$top/tests/long/lib/replay.c" || exit 1
-	cc -std=c11 -D_GNU_SOURCE -I "$top" -o "$world/bin/grow_step" "$top/tests/e2e/lib/grow_step.c" "$top"/imaging/guest/init/{grow,file}.c || exit 1
+	cc -std=c11 -D_GNU_SOURCE -I "$top" -o "$world/bin/grow_step" \
+		"$top/tests/e2e/lib/grow_step.c" "$top"/imaging/guest/init/{grow,file}.c || exit 1
 	cp "$mvmbuild" "$(dirname "$mvmbuild")/microvm" "$world/bin/"
 	cp /etc/mke2fs.conf "$world/"
-	stage_programs "$test_dir/files" "$mvmbuild" "$(dirname "$mvmbuild")/microvm" bash awk basename cat chattr chmod chown cmp cp cut date dd diff dirname dmesg env \
-		find flock grep head id ln ls mkdir mkfs.btrfs mkfs.vfat mkfs.xfs mke2fs mkfs.ext4 mktemp mount mv readlink realpath rm rmdir sed sha256sum sleep sort stat sync tail tar \
+	stage_programs "$test_dir/files" "$mvmbuild" "$(dirname "$mvmbuild")/microvm" bash awk \
+		basename cat chattr chmod chown cmp cp cut date dd diff dirname dmesg env \
+		find flock grep head id ln ls mkdir mkfs.btrfs mkfs.vfat mkfs.xfs mke2fs mkfs.ext4 \
+			mktemp mount mv readlink realpath rm rmdir sed sha256sum sleep sort stat \
+			sync tail tar \
 		gzip timeout touch tr truncate uname umount xargs e2fsck e2image resize2fs || exit 1
 	# QEMU, but that the disk of this name is logged.
 	mkdir -p "$test_dir/qemu/bin"
@@ -63,21 +73,27 @@ power_words() {
 
 scene_mkfs() { # IMAGE
 	case $scene_type in
-	ext4) mkfs.ext4 -q -F -b 4096 "$1" "${scene_mib}M" && if [ -n "$scene_writeback" ]; then tune2fs -o journal_data_writeback "$1"; fi ;;
+	ext4) mkfs.ext4 -q -F -b 4096 "$1" "${scene_mib}M" && if [ -n "$scene_writeback" ]
+	then tune2fs -o journal_data_writeback "$1"
+	fi ;;
 	xfs) mkfs.xfs -q -d "size=${scene_mib}m" "$1" ;;
 	btrfs) mkfs.btrfs -q -b "${scene_mib}M" "$1" ;;
 	esac
 }
 
-# What the scene prepares lies on a new disk, which has a MiB more than the file system: for the marks.
+# What the scene prepares lies on a new disk, which has a MiB more than the file system: for the
+# marks.
 scene_prepare() {
 	truncate -s "${scene_disk}M" "$scene_dir/start"
 	# shellcheck disable=SC2016
 	scene_mkfs "$scene_dir/start" &&
-		unshare -m bash -euc '. "$1/words"; . "$2"; mount -o loop "$3" "$data"; cd "$data"; prepare' - "$test_dir" "$scene_file" "$scene_dir/start"
+		unshare -m bash -euc \
+			'. "$1/words"; . "$2"; mount -o loop "$3" "$data"; cd "$data"; prepare' - \
+			"$test_dir" "$scene_file" "$scene_dir/start"
 }
 
-# The guest's part: the marks are written past the file system, to the disk itself. Waiting, it lets the kernel write back what nobody has synced.
+# The guest's part: the marks are written past the file system, to the disk itself. Waiting, it lets
+# the kernel write back what nobody has synced.
 scene_script() {
 	power_words
 	cat <<-'S'
@@ -109,7 +125,8 @@ scene_record() {
 	} | compile lab "$system" || return
 	vm_before=scene_reset
 	cd "$scene_dir" || return
-	RECORD=disk MICROVM_ACCEL=tcg MICROVM_KERNEL_PARAMS=quiet vm_run 600 "$console" '^lab: started' "$test_dir/lab/bin/microvm-run"
+	RECORD=disk MICROVM_ACCEL=tcg MICROVM_KERNEL_PARAMS=quiet vm_run 600 "$console" \
+		'^lab: started' "$test_dir/lab/bin/microvm-run"
 	cd "$test_dir/state" || return
 	unset vm_before
 	cp "$console" "$scene_dir/console"
@@ -130,14 +147,17 @@ scene_judge() {
 	# The kernel mounts no two copies of one of these.
 	[ "$scene_type" = ext4 ] || parts=1
 	for ((part = 0; part < parts; part++)); do
-		unshare -m "$test_dir/replay" points "$scene_dir/disk.log" "$scene_dir/start" "$scene_dir/point$part" "$sectors" "$1" "${MVM_SEED:-1}" "$part/$parts" \
-			bash "$top/tests/long/lib/power_judge.sh" "$test_dir" "$scene_file" "$scene_dir/point$part" >"$scene_dir/judged$part" 2>&1 &
+		unshare -m "$test_dir/replay" points "$scene_dir/disk.log" "$scene_dir/start" \
+			"$scene_dir/point$part" "$sectors" "$1" "${MVM_SEED:-1}" "$part/$parts" \
+			bash "$top/tests/long/lib/power_judge.sh" "$test_dir" "$scene_file" \
+				"$scene_dir/point$part" >"$scene_dir/judged$part" 2>&1 &
 	done
 	wait
 	cat "$scene_dir"/judged*
 }
 
-# scene NAME POINTS [FILE]: records it, and judges so many points. Its file is power/NAME.sh, or power/FILE.sh.
+# scene NAME POINTS [FILE]: records it, and judges so many points. Its file is power/NAME.sh, or
+# power/FILE.sh.
 scene() {
 	case " ${MVM_SCENES:-$1} " in *" $1 "*) ;; *) return ;; esac
 	scene_file=$top/tests/long/lib/power/${3:-$1}.sh scene_dir=$test_dir/scene
@@ -156,17 +176,21 @@ scene() {
 		not_ok "$1: the guest carries out the scene and its writes are logged" "$console"
 		return
 	fi
-	"$test_dir/replay" all "$scene_dir/disk.log" "$scene_dir/start" "$scene_dir/all" | sed "s/^/# $1: /"
+	"$test_dir/replay" all "$scene_dir/disk.log" "$scene_dir/start" "$scene_dir/all" |
+		sed "s/^/# $1: /"
 	check "$1: the log has all writes" cmp "$scene_dir/all" "$scene_dir/disk"
 	scene_judge "$(($2 * ${MVM_LONG:-1}))" >"$scene_dir/judged"
 	sed -n 's/^note: //p' "$scene_dir/judged" | sort | uniq -c | sed "s/^ */# $1: /"
 	local points bads
-	read -r points bads < <(awk '$1 == "points" { points += $2; bad += $4 } END { print points + 0, bad + 0 }' "$scene_dir/judged")
-	check "$1: $points cuts of the power were tried" test "$points" -ge $((points < $2 ? points : $2)) -a "$points" -gt 0
+	read -r points bads \
+		< <(awk '$1 == "points" { points += $2; bad += $4 } END { print points + 0, bad + 0 }' "$scene_dir/judged")
+	check "$1: $points cuts of the power were tried" \
+		test "$points" -ge $((points < $2 ? points : $2)) -a "$points" -gt 0
 	if [ "$bads" = 0 ] && ! grep -qE '^(replay|.*: line [0-9]+): ' "$scene_dir/judged"; then
 		ok "$1: every cut ends well"
 	else
 		not_ok "$1: every cut ends well, except $bads" "$scene_dir/judged"
 	fi
-	[ -z "${MVM_TEST_KEEP:-}" ] || { rm -rf "$test_dir/scene-$1" && mv "$scene_dir" "$test_dir/scene-$1"; }
+	[ -z "${MVM_TEST_KEEP:-}" ] || { rm -rf "$test_dir/scene-$1" &&
+		mv "$scene_dir" "$test_dir/scene-$1"; }
 }

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# One point: power_judge.sh TEST_DIR SCENE IMAGE MARK POINT, in a mount namespace of its own. What is wrong is on standard output; status 0 when nothing is.
-# A torn block may need e2fsck before the disk can be mounted, as on any machine; whoever runs one does that.
+# One point: power_judge.sh TEST_DIR SCENE IMAGE MARK POINT, in a mount namespace of its own. What
+# is wrong is on standard output; status 0 when nothing is. A torn block may need e2fsck before the
+# disk can be mounted, as on any machine; whoever runs one does that.
 # shellcheck disable=SC2154,SC1091,SC2317 # of the words; the scene calls the functions
 set -u
 . "$1/words"
@@ -32,7 +33,8 @@ enter() {
 	mount -o loop "$image" "$data" 2>/dev/null && return
 	case ${scene_type:-ext4}$point in ext4*-torn) ;; *) bad "the disk cannot be mounted" ;; esac
 	e2fsck -fp "$image" >/dev/null 2>&1
-	[ $? -le 3 ] && [ "${scene_type:-ext4}" = ext4 ] && mount -o loop "$image" "$data" && note "mounted after e2fsck -fp" && return
+	[ $? -le 3 ] && [ "${scene_type:-ext4}" = ext4 ] && mount -o loop "$image" "$data" &&
+		note "mounted after e2fsck -fp" && return
 	bad "the disk cannot be mended"
 }
 

@@ -26,7 +26,8 @@ judge() {
 		bad "neither the old runner nor the new one"
 	fi
 	must "a build" build new out
-	same out "$world/ref/new" || bad "a build says that all is well, and the runner is not the new one"
+	same out "$world/ref/new" ||
+		bad "a build says that all is well, and the runner is not the new one"
 	must "a build elsewhere" build new elsewhere
 	same elsewhere "$world/ref/new" || bad "what comes from the cache is wrong"
 	rm -rf elsewhere

@@ -16,9 +16,16 @@ act() {
 }
 
 judge() {
-	if same out "$world/ref/new"; then note "the new runner is there"; elif same out "$world/ref/old"; then note "the old runner is there"; else note "a runner with holes is there"; fi
+	if same out "$world/ref/new"; then
+		note "the new runner is there"
+	elif same out "$world/ref/old"; then
+		note "the old runner is there"
+	else
+		note "a runner with holes is there"
+	fi
 	must "a build" build new out
-	same out "$world/ref/new" || bad "a build says that all is well, and the runner is not the new one"
+	same out "$world/ref/new" ||
+		bad "a build says that all is well, and the runner is not the new one"
 	must "a build elsewhere" build new elsewhere
 	same elsewhere "$world/ref/new" || bad "what comes from the cache is wrong"
 }

@@ -37,14 +37,19 @@ is_file() { cmp -s "$2" <(seq "$1" $(($1 * 1000))); }
 same_files() { # IMAGE
 	local i
 	if [ "$1" = data.img ]; then
-		for i in 1 7 20; do debugfs -R "cat /$i" "state/$1" 2>/dev/null | is_file "$i" - || echo "$1 has lost the file $i"; done
+		for i in 1 7 20; do
+			debugfs -R "cat /$i" "state/$1" 2>/dev/null | is_file "$i" - ||
+				echo "$1 has lost the file $i"
+		done
 		return
 	fi
 	# One judge at a time: the kernel does not mount two copies of one xfs or btrfs.
 	exec 8>"$test_dir/mounting"
 	flock 8
 	if mount -o loop "state/$1" "$test_dir/inside" 2>/dev/null; then
-		for i in 1 7 20; do is_file "$i" "$test_dir/inside/$i" || echo "$1 has lost the file $i"; done
+		for i in 1 7 20; do
+			is_file "$i" "$test_dir/inside/$i" || echo "$1 has lost the file $i"
+		done
 		umount "$test_dir/inside"
 	else
 		echo "$1 cannot be mounted"
@@ -56,7 +61,8 @@ wrong_with() { # SIZES IMAGE
 	same_files "$2"
 }
 grown() {
-	case $1 in x.img) echo 400 ;; b.img) echo 256 ;; v.img) echo 16 ;; m.img) echo 64 ;; *) echo 128 ;; esac
+	case $1 in x.img) echo 400 ;; b.img) echo 256 ;; v.img) echo 16 ;; m.img) echo 64 ;; *) \
+		echo 128 ;; esac
 }
 small() {
 	case $1 in x.img) echo 300 ;; b.img) echo 128 ;; v.img) echo 16 ;; *) echo 64 ;; esac

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# The same for an ext4 whose guest was cut off: its journal is to be replayed first. What the journal has is not lost.
+# The same for an ext4 whose guest was cut off: its journal is to be replayed first. What the
+# journal has is not lost.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 scene_mib=400
 
@@ -22,7 +23,9 @@ prepare() {
 	mv dirty state/data.img
 }
 
-grow() { (cd "$data/state" && "$world/ref/large/libexec/mvm-host" volume grow data.img 128 ext4 >/dev/null); }
+grow() {
+	(cd "$data/state" && "$world/ref/large/libexec/mvm-host" volume grow data.img 128 ext4 >/dev/null)
+}
 
 act() {
 	mark 1
@@ -32,7 +35,10 @@ act() {
 
 same_files() {
 	local i
-	for i in 1 30 60; do debugfs -R "cat /$i" state/data.img 2>/dev/null | cmp -s - <(seq "$i" 2000) || echo "the file $i is lost"; done
+	for i in 1 30 60; do
+		debugfs -R "cat /$i" state/data.img 2>/dev/null | cmp -s - <(seq "$i" 2000) ||
+			echo "the file $i is lost"
+	done
 }
 
 judge() {

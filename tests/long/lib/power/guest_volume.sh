@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Files that are written one after the other, each synced before the next one begins: a file that is there is whole, and so are those before it.
+# Files that are written one after the other, each synced before the next one begins: a file that is
+# there is whole, and so are those before it.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 put() { seq "$1" $(($1 * 3000)) >"$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync .; }
@@ -28,7 +29,8 @@ judge() {
 	note "up to $((last / 10 * 10))"
 	for i in $(seq 40); do
 		if [ -e "$i" ]; then is_whole "$i" || bad "the file $i is not whole"; fi
-		[ "$i" -gt "$last" ] || [ -e "$i" ] || [ $((i % 5)) = 0 ] || bad "the file $i is lost, and $last is there"
+		[ "$i" -gt "$last" ] || [ -e "$i" ] || [ $((i % 5)) = 0 ] ||
+			bad "the file $i is lost, and $last is there"
 	done
 	# The next boot goes on with the growth.
 	grow_step "$data"

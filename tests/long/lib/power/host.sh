@@ -25,9 +25,12 @@ judge_vm() { # NAME WANTED
 	local vm=root$world/vms/$1 link found=none one
 	link=$(readlink "$vm/current")
 	for one in one two; do
-		if [ -n "$link" ] && same "$vm/$link" "$world/ref/host-$one/runners/$1"; then found=$one; fi
+		if [ -n "$link" ] && same "$vm/$link" "$world/ref/host-$one/runners/$1"; then
+			found=$one
+		fi
 	done
-	case " $2 " in *" $found "*) ;; *) bad "the VM $1 has ${found/none/no whole runner} (current is ${link:-not there}), not $2" ;; esac
+	case " $2 " in *" $found "*) ;; *) bad \
+		"the VM $1 has ${found/none/no whole runner} (current is ${link:-not there}), not $2" ;; esac
 }
 
 judge() {
@@ -42,11 +45,14 @@ judge() {
 	case $mark in 0 | 1) wanted=none ;; 2) wanted="none two" ;; *) wanted=two ;; esac
 	judge_vm new "$wanted"
 	must "a build" host two
-	same host "$world/ref/host-two" || bad "a build says that all is well, and it is not the second host"
+	same host "$world/ref/host-two" ||
+		bad "a build says that all is well, and it is not the second host"
 	must "an installation" install
 	for one in same changed new; do judge_vm "$one" two; done
 	for one in host/share/systemd/*.service host/share/systemd/*.target; do
-		cmp -s "$one" "root/etc/systemd/system/${one##*/}" || bad "the unit ${one##*/} is not the one of the host"
+		cmp -s "$one" "root/etc/systemd/system/${one##*/}" ||
+			bad "the unit ${one##*/} is not the one of the host"
 	done
-	must "another installation has nothing to do" test -z "$(install 2>&1 | grep -v 'not declared')"
+	must "another installation has nothing to do" \
+		test -z "$(install 2>&1 | grep -v 'not declared')"
 }

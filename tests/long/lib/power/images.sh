@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# What the scenes with volumes share: how they start the VM, whose hypervisor does nothing, and what a sound volume is.
+# What the scenes with volumes share: how they start the VM, whose hypervisor does nothing, and what
+# a sound volume is.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 start() { (cd "$data/state" && "$world/ref/$1/bin/microvm-run" </dev/null); }
@@ -22,7 +23,8 @@ image_is() {
 	case " $1 " in *" $mib "*) ;; *) echo "$2 has $mib MiB, not $1" ;; esac
 }
 
-# What is left beside the images; of what a killed start left, not what a process of the same number may be at work on.
+# What is left beside the images; of what a killed start left, not what a process of the same number
+# may be at work on.
 leftovers() {
 	local entry
 	find state -mindepth 1 -maxdepth 1 ! -name '*.img' -printf '%f\n' | while read -r entry; do

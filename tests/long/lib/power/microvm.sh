@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# The verbs of microvm: a VM is updated, another one created, the first rolled back, a third one removed, with its volumes.
+# The verbs of microvm: a VM is updated, another one created, the first rolled back, a third one
+# removed, with its volumes.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 m() { microvm -q --state-dir "$data/vms" --cache "$data/cache" "$@"; }
@@ -10,7 +11,8 @@ prepare() {
 	mkdir src
 	source_of old web
 	source_of old new
-	m -c web -f "$data/src/web.yaml" && m -c third -f "$data/src/new.yaml" && m -c fourth -f "$data/src/new.yaml" || return
+	m -c web -f "$data/src/web.yaml" && m -c third -f "$data/src/new.yaml" &&
+		m -c fourth -f "$data/src/new.yaml" || return
 	echo kept >vms/third/data.img
 	echo kept >vms/fourth/data.img
 	source_of new web
@@ -55,22 +57,31 @@ judge() {
 	*) wanted=old ;;
 	esac
 	is_one_of "$current" "$wanted" || bad "the VM web has $current, not $wanted"
-	case $mark in 0 | 1) wanted="none old" ;; 2) wanted=old ;; 3) wanted="old new" ;; *) wanted=new ;; esac
+	case $mark in 0 | 1) wanted="none old" ;; 2) wanted=old ;; 3) wanted="old new" ;; *) \
+		wanted=new ;; esac
 	is_one_of "$old" "$wanted" || bad "the VM web can go back to $old, not to $wanted"
 	[ "$(cat vms/web/source)" = "$data/src/web.yaml" ] || bad "the source of web is lost"
 	current=$(runner two current)
 	case $mark in 0 | 1) wanted=none ;; 2) wanted="none old" ;; *) wanted=old ;; esac
 	is_one_of "$current" "$wanted" || bad "the VM two has $current, not $wanted"
-	if [ "$current" != none ] && [ "$(cat vms/two/source)" != "$data/src/new.yaml" ]; then bad "the source of two is lost"; fi
-	if [ "$current" = none ] && [ -e vms/two ]; then bad "the VM two is there in part: $(ls vms/two)"; fi
+	if [ "$current" != none ] && [ "$(cat vms/two/source)" != "$data/src/new.yaml" ]; then
+		bad "the source of two is lost"
+	fi
+	if [ "$current" = none ] && [ -e vms/two ]; then
+		bad "the VM two is there in part: $(ls vms/two)"
+	fi
 	current=$(runner third current)
 	case $mark in 0 | 1 | 2 | 3) wanted=old ;; 4) wanted="old none" ;; *) wanted=none ;; esac
 	is_one_of "$current" "$wanted" || bad "the VM third has $current, not $wanted"
 	[ "$(cat vms/third/data.img)" = kept ] || bad "the volume of third is lost"
 	current=$(runner fourth current)
-	case $mark in 0 | 1 | 2 | 3 | 4) wanted=old ;; 5) wanted="old none" ;; *) wanted=none ;; esac
+	case $mark in 0 | 1 | 2 | 3 | 4) wanted=old ;; 5) wanted="old none" ;; *) wanted=none \
+		;; esac
 	is_one_of "$current" "$wanted" || bad "the VM fourth has $current, not $wanted"
-	if [ "$current" = old ] && [ "$mark" -lt 5 ] && [ "$(cat vms/fourth/data.img)" != kept ]; then bad "the volume of fourth is lost"; fi
+	if [ "$current" = old ] && [ "$mark" -lt 5 ] && [ "$(cat vms/fourth/data.img)" != kept \
+		]; then
+		bad "the volume of fourth is lost"
+	fi
 
 	must "the list" m -l
 	must "an update" m -u web
@@ -79,9 +90,12 @@ judge() {
 	[ "$(runner two current)" = old ] || bad "after its creation two has $(runner two current)"
 	for vm in third fourth; do
 		# A removal that was cut off can be done again; a VM that is gone can be made again.
-		if [ -e "vms/$vm/current" ] || [ -e "vms/$vm/runners" ]; then must "the removal of $vm" m --remove "$vm"; fi
+		if [ -e "vms/$vm/current" ] || [ -e "vms/$vm/runners" ]; then
+			must "the removal of $vm" m --remove "$vm"
+		fi
 		must "creation of $vm" m -c "$vm" -f "$data/src/new.yaml"
-		[ "$(runner "$vm" current)" = old ] || bad "$vm, made again, has $(runner "$vm" current)"
+		[ "$(runner "$vm" current)" = old ] ||
+			bad "$vm, made again, has $(runner "$vm" current)"
 	done
 	litter=$(find vms -mindepth 1 -maxdepth 3 \( -path 'vms/*/runners/*' -o ! -path 'vms/*/*' \) -printf '%f\n' | grep -vxE "web|two|third|fourth|[0-9a-f]{32}")
 	[ -z "$litter" ] || bad "litter: $litter"
