@@ -50,6 +50,18 @@ done
 echo "${missing:+# without:$missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "every error code has a case"
 
+mapfile -t users < <(files templates | xargs grep -l 'tests/')
+echo "${users:+# these name it: ${users[*]}}"
+result ${#users[@]} "templates/ uses nothing of tests/"
+
+missing=
+while read -r script; do
+	name=$(basename "$script" .sh)
+	grep -q "^- \`$name\`" tests/README.md || missing+=" $script"
+done < <(files 'tests/e2e/*_test.sh' 'tests/long/*_test.sh')
+echo "${missing:+# without:$missing}"
+result "$([ -z "$missing" ] && echo 0 || echo 1)" "tests/README.md has a line for every test"
+
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1
 for file in options.md schema.json host-options.md host-schema.json mvmbuild.1 microvm.1; do
