@@ -60,7 +60,7 @@ arguments_of() { # FILE
 	read -r -a args < <(sed -n "s|^# args: ||p" "$1" | sed "s|/F|$work|g")
 }
 
-# What the plan says of the hypervisor's arguments: each with a 0 byte behind it. Commas in names
+# Prints the hypervisor's arguments of the plan, each with a 0 byte behind it. Commas in names
 # are doubled in the values of -drive.
 planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
 	jq -j --arg accel "$1" --arg runner "$2" --arg parameters "$3" '
@@ -71,7 +71,7 @@ planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
 		| ($all[$i] | split("{runner}") | join($path) | split("{parameters}") | join($parameters) | split("{aio}") | join(if $accel == "kvm" then "io_uring" else "threads" end)), "\u0000"' "$4"
 }
 
-# What the description wants to be there already, in the current directory.
+# Makes the files that the description expects in the current directory.
 make_state() { # PLAN
 	local file
 	jq -r '.description | .credentialFiles[], (.volumes[] | select(.autoCreate | not).image)' "$1" | while read -r file; do
@@ -132,12 +132,12 @@ start_case() { # NAME ACCELERATOR PLAN
 	fi
 }
 
-# The recorder stands for QEMU, and there are neither taps nor virtiofsds.
+# The recorder replaces QEMU alone: taps and virtiofsds are missing.
 can_start() { # PLAN
 	jq -e '.hypervisor == "qemu" and (.description.hugepageMem | not) and all(.description.interfaces[]; .type == "user") and all(.description.shares[]; .proto != "virtiofs")' "$1" >/dev/null
 }
 
-# What the hypervisor is told of the runner is there.
+# The runner has all files that the hypervisor's arguments name.
 check_named() { # PLAN RUNNER
 	local file status=0
 	while read -r file; do
@@ -228,7 +228,8 @@ test_case() { # DIRECTORY
 	fi
 	result $status "case $name"
 	if [ -x "$work/$name/bin/virtiofsd-run" ] &&
-		jq -e 'all(.description.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null; then
+		jq -e 'all(.description.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null
+		then
 		serve_cases "${1%/}" "$name" "$work/plan-$name.json"
 		result $? "case $name: virtiofsds"
 	fi

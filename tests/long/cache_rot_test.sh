@@ -70,7 +70,7 @@ flip() { # FILE PLACE
 		conv=notrunc status=none
 }
 
-# damage CACHE: does something to one of its files; says what in $what. Where a disk would leave the
+# damage CACHE: damages one of its files; $what names the damage. Where a disk would leave the
 # times and the mode, they stay.
 damage() {
 	local files file size kind
@@ -135,7 +135,7 @@ try() {
 	fi
 	healed=$((healed + (packed > 0)))
 	if [ "$packed" -gt 0 ] && [ "$said" = 0 ]; then
-		# What went without a trace, or lies under another name, is only missing.
+		# An object that is gone or has another name counts as missing, not as damaged.
 		case $what in swap* | twin*) ;; *)
 			echo "# $type, $2: $what: $packed store paths packed without a word"
 			return 1
@@ -171,7 +171,7 @@ campaign() {
 			try "$1" "$2" || wrong=$((wrong + 1))
 		fi
 	done
-	echo "# $3: $tries damages, $healed times store paths were packed anew, $wrong wrong"
+	echo "# $3: $tries damages, $healed times store paths were packed again, $wrong wrong"
 	check "$3: no damage reaches an image" test "$wrong" = 0
 	check "$3: most of the damages were read by a build" test "$healed" -gt $((tries / 2))
 }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The power is cut at any time of what a guest with a writable Nix store does: it builds for the
-# first time, it is updated to another closure, it collects its garbage. After each cut the store is
-# looked at as the next boot would have it, by this machine's Nix.
+# Cuts the power at any time of what a guest with a writable Nix store does: its first build, an
+# update to another closure, a garbage collection. After each cut this machine's Nix looks at the
+# store as the next boot would have it.
 # shellcheck disable=SC2317,SC2154,SC2034 # power.sh calls the functions
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh

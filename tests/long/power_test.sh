@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The power is cut at any time of what a host does: nothing that was there before is lost, what is
-# new is there as a whole or not at all, and what had returned is there. power.sh says how.
+# Cuts the power at any time of what a host does: nothing that was there before is lost, what is
+# new is there completely or not at all, and what a finished command made is there. lib/power.sh
+# has the details.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../e2e/lib/guest.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest of another architecture: Debian's arm64 kernel under QEMU's emulation, with our first
-# stage for aarch64.
+# Boots a guest of another architecture: Debian's arm64 kernel under QEMU's emulation, with
+# mvmbuild's stage 1 for aarch64.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"

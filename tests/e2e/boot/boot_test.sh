@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What a guest sees of the machine that its description asks for, on both of QEMU's machines, and
-# that the VM's parts work.
+# Checks that a guest sees the machine that its description asks for, on both of QEMU's machines,
+# and that the parts of the VM work.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

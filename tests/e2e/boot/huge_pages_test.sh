@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A VM whose memory is huge pages: with too few of them microvm-check and microvm-run say how many
-# are needed, how many are free and how to reserve them; with enough of them the guest boots.
+# Boots a VM whose memory is huge pages. With too few of them microvm-check and microvm-run print
+# how many are needed, how many are free and how to reserve them.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -30,7 +30,7 @@ for script in microvm-check microvm-run; do
 		"hugepageMem: 128 MiB take 64 huge pages of 2048 KiB, and $(free) are free: reserve them, as root, with \"echo [0-9]* >$pool/nr_hugepages\""
 	expect_no "$script does not call the VM ready without them" "$log" 'ready'
 done
-# What it says is what helps.
+# The command in the message must help.
 eval "$(sed -n 's/.*as root, with "\(.*\)"$/\1/p' "$log")"
 if [ "$(free)" -lt 64 ]; then
 	skip "a guest boots with huge pages" "this machine has no memory for them"

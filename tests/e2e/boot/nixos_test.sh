@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A system in NixOS's shape, of which the description says nothing but the toplevel: what is derived
-# from its files, and from its bootspec alone; first stages of other makes; and that NixOS's second
-# stage finds what it takes for granted.
+# Boots a system in NixOS's shape whose description names the toplevel alone: what mvmbuild
+# derives from the system's files and from its bootspec, with initrds of other makes. NixOS's
+# second stage must find what it expects.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

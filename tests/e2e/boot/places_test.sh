@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# As many devices as QEMU's default machine has places for, and the longest name of a credential:
-# what is built starts, and the guest sees all of it.
+# Boots a guest with as many devices as QEMU's default machine has places for, and with the
+# longest name of a credential: the guest must see all of it.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

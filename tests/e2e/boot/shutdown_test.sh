@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The ends of a VM: guests that listen to the power button, to Ctrl-Alt-Del, to nothing; a VM that
-# is killed, started twice, or not there. And what else is done to a running VM.
+# Ends VMs in every way: guests that react to the power button, to Ctrl-Alt-Del or to nothing; a
+# VM that is killed, started twice, or not there. Also balloons a running VM.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,8 +10,8 @@ guest_setup
 probe=$(guest_build probe-guest) || exit 1
 log=$test_dir/log
 
-# said DESCRIPTION STATUS REGEX COMMAND...: its exit status, and a line of what it says; '': it says
-# nothing.
+# said DESCRIPTION STATUS REGEX COMMAND...: the command has this exit status and prints a line that
+# matches; '': it prints nothing.
 said() {
 	local description=$1 wanted=$2 regex=$3 found=0
 	shift 3
@@ -24,16 +24,16 @@ said() {
 	fi
 }
 
-# up DESCRIPTION SIGN: the VM has come so far.
+# up DESCRIPTION SIGN: waits for a line of the console.
 up() {
 	if vm_wait_for "$2"; then ok "$1"; else not_ok "$1" "$console"; fi
 }
 
-# gone DESCRIPTION: of the VM's processes there is none.
-# A process that has ended, and that `timeout` did not ask for yet (state Z), is gone.
+# gone DESCRIPTION: the VM has no process any more. One that has ended and that `timeout` has not
+# waited for yet (state Z) does not count.
 gone() { check "$1" test -z "$(pgrep -r D,I,R,S,T -P "$vm_pid")"; }
 
-# What the running guest has said last.
+# The free memory that the running guest printed last.
 free_memory() { tr -d '\r' <"$console" | sed -n 's/^probe: free //p' | tail -n 1; }
 
 clean() { # DESCRIPTION IMAGE

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest that cannot boot: its console says what is wrong and why, and the VM ends by itself.
+# Boots guests that cannot come up: the console must have the reason, and the VM must end by
+# itself.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -48,7 +49,7 @@ told "which command checks the volume" \
 	'on the host, with the VM stopped, check the volume: e2fsck -fp data.img; or microvm --fsck NAME, for a VM of microvm$'
 rm data.img
 
-# The disk of another VM, or none: QEMU's arguments are the runner's.
+# The disk of another VM, or no disk: QEMU's arguments are those of the runner.
 sed "s/serial=the-data/serial=other/" "$test_dir/vm/bin/microvm-run" >"$test_dir/run"
 cp -r "$test_dir/vm" "$test_dir/other"
 chmod -R u+w "$test_dir/other"
@@ -72,7 +73,7 @@ told "the likely reason" 'there is no disk at all; is the driver'
 expect "$description: the module that was not loaded is named before" \
 	"$console" '^stage1: cannot load the module virtio_mmio: '
 
-# What its configuration says, the compiler knows.
+# mvmbuild reads the configuration of a kernel.
 mkdir "$test_dir/boot"
 cp "$vmlinux" "$test_dir/boot/vmlinux"
 config=$(echo "$kernel"/boot/config-*)

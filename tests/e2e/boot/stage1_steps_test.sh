@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The first stage does its steps in the order of the plan (imaging/guest/init/plan.h), programs among
-# them. The plan is written by hand here: the initrd that mvmbuild made gets more steps and a static
-# program, busybox.
+# Checks that stage 1 does its steps in the order of the plan (imaging/guest/init/plan.h), programs
+# among them. The plan is written by hand here: the initrd from mvmbuild gets more steps and a
+# static program, busybox.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -24,7 +24,7 @@ steps() {
 		>>"$test_dir/$1/share/microvm/initrd"
 }
 
-# Blanks in the plan are \040. The script tells what is there when it runs, and what it gets.
+# Blanks in the plan are \040. The script prints what is there when it runs, and its arguments.
 # shellcheck disable=SC2016 # the guest's shell expands it
 script='echo\040"told:\040$0\040$1\040$(cat\040/run/mvm/seed)\040$(stat\040-c\040%a:%u:%g\040/made/store)\040$(test\040-e\040/late\040||\040echo\040early)"'
 steps ordered 'file mvm/files/seed /run/mvm/seed 644'

@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What the exit status of microvm-run tells of a guest's end: 1 for a panic, 0 for the ends that a
-# guest chooses.
+# Checks the exit status of microvm-run: 1 after a panic, 0 after an end that the guest chose.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -39,7 +38,7 @@ ends "a panic in a kernel without pvpanic" plain 0 probe.do=report,panic
 expect "the reason of that panic is on the console" \
 	"$console" 'Kernel panic - not syncing: sysrq triggered crash'
 
-# Who knows better has the last word.
+# The description may switch pvpanic off.
 {
 	echo 'qemu: {extraArgs: [-action, panic=none]}'
 	fast_kernel

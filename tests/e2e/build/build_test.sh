@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# mvmbuild itself, without a VM: the same bytes in every way, output that is whole or not there, and
-# one clear error for whatever is wrong.
+# Runs mvmbuild without a VM: it makes the same bytes in every way, complete output or none, and
+# one clear error for each mistake.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # Mounts of its own, so that disks can be full.
@@ -31,7 +31,8 @@ volumes:
   - {image: data.img, size: 8, mountPoint: /data}
 E2
 
-# mvm [ARGUMENT]...: a build without cache unless told otherwise; standard output in $printed,
+# mvm [ARGUMENT]...: a build without a cache, unless the arguments name one; standard output in
+# $printed,
 # messages in $log, $status.
 mvm() {
 	status=0
@@ -45,7 +46,7 @@ all_of() {
 	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 same() { diff <(all_of "$1") <(all_of "$2"); }
-# What is in the output's directory besides the runners named.
+# Prints what is in the output's directory besides the runners that are named.
 litter() { (shopt -s dotglob; cd "$out" && printf '%s\n' * | grep -vxF "$(printf '%s\n' "$@")"); }
 
 # ---- the same bytes ----

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A store that was made by hand: nobody has registered its paths, and their contents change under
-# the same names. Whatever a build finds there, the guest's database describes what is on its store
-# disk, and that is what was there.
+# Builds from a store that was made by hand: nobody has registered its paths, and their contents
+# change under the same names. The guest's database must describe what is on its store disk.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -118,7 +117,8 @@ else
 	skip erofs "no mkfs.erofs"
 fi
 
-# What changes while it is packed: a program of that name changes it before the real one reads it.
+# Contents that change while they are packed: a program of this name changes them before the real
+# one reads them.
 changes() { # PROGRAM [ARGUMENT]...
 	local program=$1 real
 	shift

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The cache of compressed store paths: killed, damaged, cleaned up beside builds, shared read-only.
-# Whatever happens, the disk has the same bytes.
+# Kills builds, damages their cache of compressed store paths, trims it beside them and shares it
+# read-only. The store disk must always have the same bytes.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # Mounts of its own, for a cache that is read-only.
@@ -208,7 +208,7 @@ slow=(--set toplevel="$slow_system" --set storeDisk.level=19 -j1)
 check "a build with another compression level succeeds" build --set storeDisk.level=19
 before=$(stat_of .objects)
 build "${slow[@]}" & builder=$!
-# One of its files is an object that it writes: it has said what it needs, and has not finished.
+# Succeeds when the build has published its needs and writes an object; then stops it.
 stop_it() {
 	[ -n "$(find "$cache/tmp" -name '[0-9]*' -size +0)" ] &&
 		program=$(pgrep -P "$builder" -x mvmbuild) &&

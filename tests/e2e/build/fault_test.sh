@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A call of the system or of the C library fails, or a limit is reached: a message, the right
-# status, the old runner whole. tests/long/fault_test.sh tries every call.
+# Lets a system call or a C function fail, or sets a limit: there must be a message and the right
+# status, and the old runner must stay. tests/long/fault_test.sh tries every call.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh

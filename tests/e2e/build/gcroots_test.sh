@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# mvmbuild --gcroot against Nix's garbage collector: what a runner needs stays alive, until the
-# runner is gone; a collection during a build hurts nobody.
+# Runs Nix's garbage collector against `mvmbuild --gcroot`: what a runner needs must stay alive
+# until the runner is gone, also when the collector runs during a build.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What `mvmbuild init` writes is a start: the commented description is right, also with all that it
-# leaves out; the small system builds, boots and goes down when it is asked to. And what a build
-# says to make that it read.
+# Uses what `mvmbuild init` writes: the commented description is valid, also with its comments as
+# options, and the small system builds, boots and goes down. Also checks the rule for make that
+# -MD writes.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

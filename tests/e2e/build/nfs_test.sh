@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A cache and runners on NFS. A guest's kernel serves NFSv4 to itself; it mounts that twice, with
-# two protocols: those mounts know nothing of each other's files and locks, as two machines. Nobody
-# answers the server's questions, so they are answered before (exports(5), nfsd(7)).
+# Puts a cache and runners on NFS. A guest's kernel serves NFSv4 to itself and mounts that twice,
+# by two protocols, so that the mounts know nothing of each other's files and locks, like two
+# machines. Nobody answers the server's questions, so the answers are given before (exports(5),
+# nfsd(7)).
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# On file systems that share blocks, the store disks of a VM before and after an update are one on
-# the disk but for what is different, and both are what they are elsewhere. Files that hold an XFS
-# and a btrfs are mounted for it.
+# Builds on file systems that share blocks: the store disks of a VM before and after an update
+# share all blocks that are equal, and have the same bytes as elsewhere. Mounts files with an xfs
+# and a btrfs.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -45,7 +45,7 @@ compile() { # TOPLEVEL OUTPUT ARGUMENT...
 		--set kernel="$kernel" -o "$2" "${@:3}" <<<'{hostName: shared}' >"$log" 2>&1
 }
 used_kib() { sync -f "$mounted" && df --output=used -k "$mounted" | tail -n 1; }
-# Of a hundred blocks of the file, how many another file has, too.
+# Prints how many percent of the blocks of a file are shared with another file.
 shared_percent() {
 	filefrag -v "$1" |
 		awk -F: \

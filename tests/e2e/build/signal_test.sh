@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Told to stop (SIGINT, SIGTERM, SIGHUP), at every step of a build and at random moments: what was
-# there stays whole, or the new one is, whole; nothing lies beside it; and what is said is true.
-# SIGNALS=N: so many random signals for each kind of command. STRIDE=N: every Nth step of a host.
-# SEED=N: the same moments again.
+# Sends SIGINT, SIGTERM or SIGHUP at every step of a build and at random moments: the old output
+# stays complete, or the new one is there, complete; there is no litter; and the message is true.
+# SIGNALS=N: N random signals for each kind of command. STRIDE=N: every Nth step of a host.
+# SEED=N: repeats the moments of a run.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
@@ -43,7 +43,7 @@ build() { "$MVMBUILD" -q "$1.yaml" -o out/vm --cache "$cache"; }
 build_host() { "$MVMBUILD" -q host "host-$1.yaml" -o out/vm --cache "$cache"; }
 litter() { (shopt -s dotglob nullglob && cd "$out" && printf '%s\n' * | grep -vx vm); }
 
-# judge STATUS FROM TO: after a build of TO over FROM that was told to stop.
+# judge STATUS FROM TO: looks at a build of TO over FROM that got a signal.
 judge() {
 	local now
 	now=$(all_of out/vm)
@@ -75,7 +75,7 @@ judge() {
 # again COMMAND: what is there becomes the old one, whole.
 again() { "$1" "$from" >/dev/null 2>"$log"; }
 
-# told DESCRIPTION: one result for all tries of a campaign.
+# told DESCRIPTION: prints one result for all tries of a campaign.
 told() {
 	if [ "${#complaints[@]}" = 0 ]; then
 		ok "$1 ($tries tries, $new_ones of them published)"
@@ -191,7 +191,7 @@ check "the cache is sound after all these signals" "$MVMBUILD" cache verify --ca
 
 # ---- others that take part ----
 
-# A program of the build that does not listen is gone as well when the build is.
+# A program of the build that ignores signals must end with the build.
 mkdir bin
 printf '#!/bin/sh\ntrap "" TERM INT HUP\necho $$ >%s/stubborn.new\nmv %s/stubborn.new %s/stubborn\nwhile :; do sleep 1; done\n' "$PWD" "$PWD" "$PWD" >bin/mksquashfs
 chmod +x bin/mksquashfs
@@ -206,7 +206,7 @@ check "a build with a program that ignores signals ends with status 130" test "$
 check "the program that ignores signals has ended too" test ! -e "/proc/$(cat stubborn)"
 check "that build leaves no litter" test -z "$(litter)"
 
-# What is ignored stays so: nohup's SIGHUP.
+# An ignored signal stays ignored: nohup's SIGHUP.
 trap '' HUP
 "$MVMBUILD" -q 600.yaml -o out/nohup --cache "$cache" >/dev/null 2>"$log" &
 pid=$!

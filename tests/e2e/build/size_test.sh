@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# mvmbuild size and why, on a real store: what they say is what Nix and the image say.
+# Compares `mvmbuild size` and `mvmbuild why` with Nix and with the image, on a real store.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -43,7 +43,7 @@ check "the cache knows the same sizes as the runner" \
 check "a cache of another level does not know compressed sizes" \
 	test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml | of .compressedSize)" = null
 
-# ---- what Nix says ----
+# ---- Nix ----
 
 nix-store -qR "$system" | LC_ALL=C sort >paths
 mapfile -t paths <paths
@@ -68,7 +68,7 @@ nix-store --dump "$system" >nar
 check "a size that the closure file lacks is measured" test "$(printf '%s\n' "${paths[@]}" >list && quiet size --json --no-cache --set closure="$test_dir/list" vm.yaml |
 	of --arg path "$system" '.closure[] | select(.path == $path).narSize')" = "$(stat -c %s nar)"
 
-# ---- what the image says ----
+# ---- the image ----
 
 image=$(stat -c %s runner/share/microvm/stage1.squashfs)
 stored=$(of .compressedSize runner.json)
@@ -116,7 +116,7 @@ check "each store path of the chain refers to the next" links < <(of '.chain[]' 
 check "the referrers are those that Nix reports" diff \
 	<(nix-store -q --referrers "$far" | grep -vxF "$far" | grep -xFf paths | LC_ALL=C sort) \
 	<(of '.referrers[]' why.json | LC_ALL=C sort)
-# What is left when nothing may lead through it.
+# The store paths that are reached without passing through it.
 left() {
 	local queue=("$system") path
 	declare -A seen=(["$system"]=1)

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A file of a real Nix store, changed behind Nix's back: no build takes it, whichever program makes
-# the store disk.
+# Changes a file of a real Nix store behind Nix's back: no build may pack it, by any program that
+# makes store disks.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -84,7 +84,7 @@ else
 	skip erofs "no mkfs.erofs"
 fi
 
-# What was packed when it was right is not read again.
+# A store path that was packed while it was right is not read again.
 check "a build fills the cache" mvm kept
 cp -a "$out/kept" "$test_dir/kept"
 spoil

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The harness itself, with programs that behave like VMs.
+# Tests the tests' own library, with programs that behave like VMs.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
-# A VM whose console is what its Nth start says: guest TEXT-OF-START-1 TEXT-OF-START-2...
+# A program in the place of a VM, whose Nth start prints its Nth argument: guest TEXT-OF-START-1
+# TEXT-OF-START-2...
 cat >"$test_dir/guest" <<'E'
 #!/bin/bash
 echo x >>"$0.starts"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The VMs' user, who may be somebody that escaped from a guest, makes files in a VM's directory,
-# where root reads, writes and runs. Here he tries every name: set-booted (for root's units), the
-# command microvm and install-host do nothing for him. systemd_test.sh has the same with real units.
+# Plays the VMs' user, who may be somebody that escaped from a guest and makes files in a VM's
+# directory, where root reads, writes and runs. set-booted (for root's units), the command microvm
+# and install-host must do nothing for that user. systemd_test.sh repeats this with real units.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -19,7 +19,7 @@ export NIX_STATE_DIR=$test_dir/nix NO_COLOR=1
 user=65534 group=65534
 state=$test_dir/vms log=$test_dir/log evil=$test_dir/evil
 mkdir -p "$evil/bin" "$test_dir/nix/gcroots" "$test_dir/good/bin" "$test_dir/bin"
-# What runs as somebody else says so.
+# These programs record as whom they ran.
 for script in microvm-run tap-up tap-down; do
 	printf '#!/bin/sh\nid -u >>%s/evil-ran\n' "$test_dir" >"$evil/bin/$script"
 	printf '#!/bin/sh\necho good\n' >"$test_dir/good/bin/$script"
@@ -51,7 +51,7 @@ fresh() { # KIND
 	esac
 }
 
-# ---- what he may and may not ----
+# ---- what the user may and may not do ----
 fresh ours
 check "a VM boots" boots
 check "set-booted takes the runner that current leads to" \
@@ -68,7 +68,7 @@ for attempt in "rm -f $state/vm/current" "mv $state/vm/current $state/vm/x" \
 	check "the VMs' user cannot do this: ${attempt//$test_dir\//}" fails as_user $attempt
 done
 
-# ---- what he may make ----
+# ---- names that the user may make ----
 rm "$state/vm/booted"
 as_user cp -r "$evil" "$state/vm/booted"
 check "set-booted succeeds with a directory of the user's in the place of booted" boots
@@ -130,7 +130,7 @@ check "set-booted fails when a link is in the place of the VM's directory" fails
 check "set-booted changes nothing where that link leads" test "$(mode /etc)" = "$before"
 
 # ---- another group ----
-# Of old it was kvm, in which others may be.
+# In older versions this group was kvm, which may have other members.
 fresh ours
 chgrp 1 "$state" "$state/vm"
 check "set-booted succeeds with directories of another group" boots
@@ -272,7 +272,7 @@ describe "$test_dir/vm.yaml" "hostUser: nobody" \
 	'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]'
 create
 as_other() { setpriv --reuid 1 --regid $group --clear-groups "$@"; }
-# Its kernel is none: what it says is said before.
+# Its kernel is not a kernel: the messages come before it is read.
 start_as() {
 	(cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout "$patience" ./current/bin/microvm-run) >"$log" 2>&1 </dev/null
 }

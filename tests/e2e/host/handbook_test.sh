@@ -1,7 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The handbook's commands for Debian, one after the other as they stand there, on a host with a real
-# systemd.
+# Runs the handbook's commands for Debian as they stand there, on a host with a real systemd.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# install-host, killed before each of its commands: run again it comes to the same end, starts what
-# is to start, restarts what is to be restarted, once, and nothing else. systemd is a recorder here,
-# with VMs that only seem to run; systemd_host_test.sh has a real one.
+# Kills install-host before each of its commands: the next run must have the same result, start
+# what is to start and restart what is to restart, once. systemd is a recorder here, and its VMs
+# only seem to run; systemd_host_test.sh has a real one.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -41,7 +41,7 @@ arrange() {
 }
 arrange
 
-# What systemd knows are the units as they were at the last reload. A VM that starts remembers what
+# systemd knows the units as they were at its last reload. A VM that starts remembers what
 # it booted.
 cat >"$test_dir/bin/systemctl" <<E2
 #!/bin/sh
@@ -141,7 +141,7 @@ rm "$state/same/runners/stray/data.img"
 check "install-host succeeds when that volume is gone" install_host two
 check "it removes the old runner then" test ! -e "$state/same/runners/stray"
 
-# A store disk that is there already may have rotted. Its times and its length do not tell.
+# A store disk that is there already may have rotted. Its times and its length do not show it.
 reset
 disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
 printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
@@ -165,7 +165,7 @@ set -T
 trap before_command DEBUG
 E2
 killed() { # N: whether it was
-	# The shell that waits says that it was killed.
+	# The waiting shell prints that its child was killed.
 	KILL_AT=$1 bash -c 'BASH_ENV=$1 setsid -w "$2"; exit $?' - "$test_dir/killer" \
 		"$test_dir/two/bin/install-host" >"$log" 2>&1
 	[ $? = 137 ]

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The command microvm, without a VM that runs: whatever happens, a VM is there as a whole or not at
-# all; what it was made from is known; removal leaves nothing. Nix is a recorder here: what it is
-# asked, as the reference asks it.
+# Runs the command microvm without a running VM: a VM is there completely or not at all, its
+# source is known, and a removal leaves nothing. Nix is a recorder here: it must be called as
+# microvm.nix calls it.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A VM that runs without its unit, by `microvm -r` or by its runner's microvm-run: the list shows
-# it, and it is not removed under its guest.
+# Starts a VM without its unit, by `microvm -r` and by its runner's microvm-run: the list must
+# show it, and it must not be removed under its guest.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# microvm --remove: what is mounted in a VM's directory is left alone, what is not ours stays unless
-# it is asked for, a removal that was cut off is completed, and names that somebody else chose
-# command nobody's terminal.
+# Removes VMs: mounts in a VM's directory and foreign files stay, a removal that was cut off is
+# completed, and hostile names send nothing to the terminal.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -201,7 +200,7 @@ cut_off() { # WHAT KEPT [OPTION]...
 			>/dev/null 2>&1 || status=$?
 		[ "$status" = 0 ] || break
 		case " $2 " in *' data.img '*) [ -e "$state/vm/data.img" ] || lost+=" $n" ;; esac
-		# Killed while it said that it was done, it was.
+		# A removal that is killed while it prints its last line has finished.
 		if ! holds "$2" || [ "$(find "$roots" -mindepth 1 | wc -l)" != 0 ]; then
 			m --remove vm "${@:3}" || bad+=" $n"
 		fi
@@ -215,7 +214,7 @@ cut_off() { # WHAT KEPT [OPTION]...
 cut_off "a removal" 'data.img data.img.bak data.img.new.123 disks former.img notes'
 cut_off "a removal with --volumes" 'data.img.bak disks notes' --volumes
 cut_off "a removal with --all-files" '' --all-files
-# In between it is no VM.
+# In between it is not a VM.
 fresh
 mv "$state/vm/current" "$state/vm/.removing"
 check "a VM that is removed in part is not listed" \
@@ -225,7 +224,7 @@ check "it can be created again" m -c vm -f vm.yaml
 check "it has its old volumes then" test "$(cat "$state/vm/data.img")" = precious
 check "the rest of the removal is done then" test ! -e "$state/vm/.removing" -a ! -e "$state/vm/old"
 
-# What Ctrl-C says. The signal comes at a removal's tenth file.
+# The message after Ctrl-C. The signal comes at a removal's tenth file.
 cat >interrupt.c <<'E2'
 #include <dlfcn.h>
 #include <signal.h>

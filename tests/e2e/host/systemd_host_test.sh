@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# mvmbuild host, and its install-host on a host with a real systemd: VMs start, what has not changed
-# is not touched, what has changed restarts, what is not declared any more is named. Before that,
-# without systemd: what it makes, and another system's tree.
+# Installs hosts by install-host on a host with a real systemd: VMs start, those that have not
+# changed run on, those that changed restart, those that are not declared any more are named.
+# Before that, without systemd: `mvmbuild host` itself, and an installation into another system's
+# tree.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh

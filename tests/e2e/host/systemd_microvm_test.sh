@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The command microvm on a host with a real systemd: a VM is made, starts at boot, is listed,
-# updated, rolled back, removed, and leaves nothing. Both ways compatible: a runner laid out like
-# the reference's under our units and command, one of ours under units like the reference's.
+# Runs the command microvm on a host with a real systemd: a VM is created, starts at boot, is
+# listed, updated, rolled back and removed. Then both ways of compatibility: a runner laid out
+# like microvm.nix's under mvmbuild's units, and a runner of mvmbuild under units like
+# microvm.nix's.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

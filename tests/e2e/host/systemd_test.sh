@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The host's units under a real systemd: a VM starts with its interfaces, is ready, stops with a
-# clean volume, comes again after a crash, changes to another runner, and leaves nothing behind.
+# Runs the host's units under a real systemd: a VM starts with its interfaces, becomes ready,
+# stops with a clean volume, restarts after a crash, changes to another runner and leaves nothing
+# behind.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -109,7 +110,7 @@ check "the tap is removed when the VM stops" wait_until tap_gone mvm-one
 check "systemd-machined does not list the stopped VM" test -z "$(host machinectl list --no-legend)"
 check "booted is removed when the VM stops" wait_until host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
-# Names that he may make now. What is run through them as root says so.
+# Names that the VMs' user may make now. Programs that root runs by them record it.
 mkdir -p "$test_dir/evil/bin"
 printf '#!/bin/sh\nid -un >>%s/ran-as\n' "$test_dir" |
 	tee "$test_dir"/evil/bin/{tap-up,tap-down,pci-setup,virtiofsd-run,microvm-run,microvm-register,microvm-unregister} >/dev/null

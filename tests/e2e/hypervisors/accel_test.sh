@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Which accelerator microvm-run takes where KVM is missing, forbidden, of no use, or forced. That it
-# takes a good KVM: kvm_test.sh.
+# Starts a runner where KVM is missing, forbidden, of no use, or forced. kvm_test.sh has a good
+# KVM.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -23,7 +23,7 @@ cd "$test_dir/state" || exit
 run=$test_dir/runner/bin/microvm-run
 unset MICROVM_ACCEL
 
-# boots WHERE REASON COMMAND...: under TCG, and says why.
+# boots WHERE REASON COMMAND...: the demo boots under TCG, and mvm-host prints the reason.
 boots() {
 	local where=$1 reason=$2 status
 	shift 2

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The other hypervisors that are installed, each with KVM in the lab: a guest that counts its boots
-# on a volume, twice, one that uses a tap and a vsock of the host's kernel, and one that is
-# ballooned, asked to stop, cut off and killed. Debian has none of them; what is not in PATH, and
-# cannot be had, is skipped. The guests boot Debian's cloud kernel, the smaller one.
+# Starts the other hypervisors that are installed, with KVM in the lab: a guest that counts its
+# boots on a volume, twice; one with a tap and a vsock of the host's kernel; and one that is
+# ballooned, asked to stop, cut off and killed. Debian has none of these hypervisors: those that
+# are not in PATH and cannot be installed are skipped. The guests boot Debian's cloud kernel,
+# which is smaller.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -52,12 +53,12 @@ runner() {
 		--set kernel="$kernel" -o "$test_dir/runners/$1"
 }
 
-# The others' vsocks are sockets of the hypervisor's own.
+# The other hypervisors implement vsock by Unix sockets of their own.
 has_vhost_vsock() {
 	case $1 in alioth | crosvm | kvmtool) ;; *) false ;; esac
 }
 
-# The others' guests are stopped from inside.
+# The guests of the other hypervisors are stopped from inside.
 has_shutdown() {
 	case $1 in cloud-hypervisor | crosvm | firecracker) ;; *) false ;; esac
 }

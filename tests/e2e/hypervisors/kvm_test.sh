@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runners under KVM, in the lab; and what the host's kernel gives a guest: a tap with vhost-net, a
-# vsock, by which `microvm -s` logs in.
+# Starts runners under KVM, in the lab, with what the host's kernel gives a guest: a tap with
+# vhost-net, and a vsock by which `microvm -s` logs in.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -75,7 +75,7 @@ ip address add 192.0.2.1/24 dev tap0
 ip link set tap0 up
 seq 100000 >file
 socat -u OPEN:file TCP-LISTEN:1024 &
-# Told later: on the console it would fall into the guest's lines.
+# Printed later: on the console it would be mixed with the guest's lines.
 socat -d -d -U VSOCK-LISTEN:1024 EXEC:"bash $runners/look" 2>looked &
 socat -u UNIX-RECV:notify OPEN:notified,creat,append &
 until [ -S notify ]; do sleep 0.1; done

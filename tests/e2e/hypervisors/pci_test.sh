@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A PCI device of the host's, given to a guest: in the lab, which has an IOMMU and a network card to
-# spare. The runner's pci-setup takes the card from its driver, for the VM's user; that user's guest
-# drives it.
+# Gives a PCI device of the host to a guest: the lab has an IOMMU and a network card to spare.
+# pci-setup takes the card from its driver for the VM's user, and that user's guest drives it.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"

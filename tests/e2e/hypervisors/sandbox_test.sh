@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Whoever reaches QEMU's control socket does not get a program of the host started by it; a sandbox
-# of one's own, in qemu.extraArgs, is the only one then.
+# Tries to start a program on the host by QEMU's control socket: QEMU's sandbox forbids it. A
+# sandbox in qemu.extraArgs replaces ours.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Programs that Debian does not have, but Rust's registry does. Source lib.sh before.
 
-# What an installation may take, in seconds.
+# How long an installation may take, in seconds.
 cargo_limit=600
 
 # cargo_tool CRATE PROGRAM VERSION: prints where the program is: in PATH, else in $MVM_CARGO_CACHE

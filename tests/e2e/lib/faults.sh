@@ -6,7 +6,7 @@
 # $fault_quick is set).
 # shellcheck disable=SC2154 # test_dir, top: of lib.sh
 
-# The errors that a function can have; malloc's and its like are one.
+# The errors that a function can return; calls that allocate memory have one.
 declare -A fault_errors=(
 	[write]='28 5 short' [pwrite]='28 5 122 short' [fsync]='5 28' [rename]=28 [renameat]=5 [renameat2]='28 5 22' [mmap]=12 [fallocate]='28 95'
 	[copy_file_range]='28 5 18 short' [malloc]=12 [calloc]=12 [realloc]=12 [open]='24 5' [openat]='24 28 5' [mkdir]=28 [mkdirat]=28 [mkdtemp]=28
@@ -86,7 +86,7 @@ faults_try() {
 				"status $status, and the old runner is $([ "$sum" = "$fault_new" ] && echo replaced || echo broken)"
 		[ "$errors" = 1 ] || fault_problem "$fault" "status $status with $errors errors"
 	fi
-	# What cannot be removed stays; the next build takes it.
+	# Files that cannot be removed stay; the next build removes them.
 	[ -z "$litter" ] || fault_may_litter "$1" ||
 		fault_problem "$fault" "status $status, litter: ${litter//$'\n'/ }"
 	[ -z "${fault_quick:-}" ] || return 0
@@ -100,7 +100,7 @@ faults_try() {
 	"$MVMBUILD" cache verify --cache "$faults/work/cache" >"$faults/log" 2>&1 ||
 		fault_problem "$fault" 'the cache is damaged'
 }
-# The new runner is in place when its path is printed.
+# These calls may fail when the new runner is already in place.
 fault_may_be_late() {
 	case $1 in malloc | calloc | realloc | write | fwrite | fflush) true ;; *) false ;; esac
 }

@@ -42,8 +42,8 @@ kernel_unpack() {
 		xz -dc >"$2"
 }
 
-# compile NAME TOPLEVEL [ARGUMENT of mvmbuild]...: what stands on standard input, in YAML, is the
-# rest of the description. The runner is $test_dir/NAME; all VMs of a test have the hostName vm.
+# compile NAME TOPLEVEL [ARGUMENT of mvmbuild]...: standard input is the rest of the
+# description, in YAML. The runner is $test_dir/NAME; all VMs of a test have the hostName vm.
 compile() {
 	local name=$1 toplevel=$2
 	{

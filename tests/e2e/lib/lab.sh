@@ -22,7 +22,7 @@ lab_stage() {
 	stage_programs "$1" qemu-system-x86_64 bash tar gzip cat chattr chmod cp date dirname \
 		dmesg env grep ln ls mkdir mktemp readlink rm sleep sync \
 		tail timeout tr uname ip socat || return
-	# With a firmware for the machines q35 and microvm.
+	# The firmware of the machines q35 and microvm.
 	mkdir -p "$1/usr/share/qemu"
 	for program in bios-256k.bin bios-microvm.bin linuxboot_dma.bin linuxboot.bin kvmvapic.bin \
 		pvh.bin; do
@@ -54,8 +54,8 @@ lab_build() {
 	E
 }
 
-# lab_run SECONDS CONSOLE DIR: boots it. The console has the script's output between "lab: started"
-# and "lab: done, status N".
+# lab_run SECONDS CONSOLE DIR: boots the lab; SECONDS as for vm_run. The console has the script's
+# output between "lab: started" and "lab: done, status N".
 lab_run() {
 	local back=$PWD status=0
 	cd "$3" || return

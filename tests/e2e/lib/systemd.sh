@@ -26,7 +26,7 @@ host_is_up() {
 		grep -Eq 'degraded|running' "$test_dir/host-state"
 }
 
-# host COMMAND...: runs it there.
+# host COMMAND...: runs the command on that host.
 host() {
 	nsenter -t "$host_pid" -m -p -u -i -n -C --root -- env -i -C / \
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
@@ -39,7 +39,7 @@ host_stop() {
 }
 
 property() { host systemctl show -P "$1" "$2"; }
-# What the VM of a unit (microvm@vm) said so far, in $log.
+# Writes what the VM of a unit (microvm@vm) has printed so far to $log.
 # shellcheck disable=SC2154 # the test's
 journal() { host journalctl --no-pager -o cat -u "${1:-microvm@vm}" >"$log" 2>&1; }
 # Waits until N lines of its console match.

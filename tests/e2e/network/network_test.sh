@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The runner's tap-up, tap-down, macvtap-up and macvtap-down, in a network namespace of the test's
-# own; and guests that use what they made: one that talks to its host, two that see each other over
-# a bridge.
+# Runs the runner's tap-up, tap-down, macvtap-up and macvtap-down in a network namespace of the
+# test's own, and boots guests with these interfaces: one talks to its host, two to each other
+# over a bridge.
 set -u
 # A namespace has its own sysfs and takes all interfaces along when it goes.
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Interfaces that a VM or another program has open: tap-up, tap-down, macvtap-up and macvtap-down
-# leave them, and say who has them. In a network namespace of the test's own; a QEMU without a
-# machine is what has a tap open.
+# Keeps interfaces open, by a VM or another program: tap-up, tap-down, macvtap-up and macvtap-down
+# leave them alone and name that process. Uses a network namespace of the test's own; a QEMU
+# without a machine keeps the tap open.
 set -u
 # A namespace has its own sysfs and takes all interfaces along when it goes.
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# VMs of a flake, by the command microvm and a real Nix with a store of its own: made, listed,
-# outdated when the flake changes, updated, restarted, rolled back, protected from the garbage
-# collector. Without network: the flake has no inputs, and a busybox builds its runners.
+# Manages VMs of a flake by the command microvm, with a real Nix and a store of its own: they are
+# created, listed, outdated when the flake changes, updated, restarted, rolled back, and protected
+# from the garbage collector. It needs no network: the flake has no inputs, and busybox builds its
+# runners.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest with an initrd of its own mounts what mvmbuild plans: by `plan --mounts`, before the guest
-# exists, and templates/nix/guest.nix.
+# Boots guests with an initrd of their own, which mount what mvmbuild plans: `plan --mounts`
+# before the guest exists, and templates/nix/guest.nix.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

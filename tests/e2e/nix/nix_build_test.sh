@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# templates/nix with a real Nix, in a store of its own: the runner as a derivation, collected
-# around, made anew, made in a sandbox and by another user; the description of an existing
-# configuration.
+# Uses templates/nix with a real Nix, in a store of its own: the runner as a derivation, after a
+# garbage collection, built again, built in a sandbox and by another user; and the description of
+# an existing configuration.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -44,7 +44,7 @@ check "the runner is in the Nix store" test "${runner%/*}" = "$NIX_STORE_DIR"
 image=$(readlink -f "$runner/bin/..")
 boots "a runner as it was built" "$runner"
 
-# The result is a root; nothing else is.
+# The result is the only garbage collector root.
 rm "$nix_roots"/*
 ln -sfn "$runner" "$NIX_STATE_DIR/gcroots/demo"
 cp -f "$runner/nix-support/host-store-paths" "$test_dir/needed"
@@ -110,7 +110,7 @@ want "all that microvm.nix's host module reads is set" \
 want "machineId is what mvmbuild derives" \
 	".odd.machineId == \"$(jq -r .machineId "$runner/share/microvm/vm.json")\""
 
-# A user without any rights, in a store of his own.
+# A user without any rights, in a store of that user's own.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir -m 777 "$test_dir/user"
 	cat >"$test_dir/as-user" <<'E2'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest's Nix on the read-only store disk: from the first moment it knows each path as the host's
-# Nix does, and collects none of them.
+# Boots guests with Nix on a read-only store disk: from the start Nix knows each path as the
+# host's Nix does, and collects none of them.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

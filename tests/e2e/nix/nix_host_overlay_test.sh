@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The host's store and its Nix database in a guest that adds to both: what the host adds, also while
-# the guest runs, is known at the next start, what it deletes is not, and what the guest added
-# stays.
+# Shares the host's store and its Nix database with a guest that adds to both: the next start
+# knows what the host added, also while the guest ran, and forgets what the host deleted; what the
+# guest added stays.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A guest's Nix with a writable store on a volume: what it builds is known after a reboot, an update
-# of its closure is reconciled, and a VM that is cut off, while it builds or while it reconciles,
-# loses nothing that was registered.
+# Keeps a guest's writable Nix store on a volume: what it builds is known after a reboot, an
+# update of its closure is reconciled, and a VM that is killed while it builds or reconciles loses
+# nothing that was registered.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A database and an upper layer that outlive their image, judged by real Nix on a real overlay,
-# without a VM: updates, rollbacks, collections, and a kill before each single change that
-# mvm-nix-db makes.
+# Reconciles a database and an upper layer that outlive their image, judged by real Nix on a real
+# overlay, without a VM: updates, rollbacks, garbage collections, and a kill before each single
+# change that mvm-nix-db makes.
 set -u
 # shellcheck source=tests/e2e/lib/reconcile.sh
 . "$(dirname "$0")/../lib/reconcile.sh"
@@ -210,7 +210,7 @@ else
 	not_ok "$wrong of $n kills did harm" "$test_dir/wrong.log"
 fi
 
-# The same of the very first boot.
+# The same for the first boot of all.
 n=0 wrong=0
 while :; do
 	n=$((n + 1))

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A copy of a Nix database in use: one state of it, while real Nix writes; made by who may only
-# read; of a database that is locked, newer or damaged.
+# Copies a Nix database in use: the copy is one state of it, while real Nix writes, made by a user
+# who may only read. Also copies a database that is locked, newer or damaged.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"

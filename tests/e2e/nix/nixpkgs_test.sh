@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Extra, for who has them: with NIXPKGS=DIR, sources of nixpkgs, a real NixOS is evaluated with
-# templates/nix/guest.nix; with MICROVM_NIX=DIR too, sources of microvm.nix, a runner of ours runs
-# under the units that its host module gives a real NixOS, and with no more in PATH. Nothing is
-# built by Nix.
+# Needs NIXPKGS=DIR, sources of nixpkgs: a real NixOS is evaluated with templates/nix/guest.nix.
+# With MICROVM_NIX=DIR, sources of microvm.nix, a runner also runs under the units that its host
+# module gives a real NixOS, with nothing else in PATH. Nix builds nothing here.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# microvm --fsck: volumes that a loss of power left torn are mended, by the tool of each file
-# system; nothing is touched that somebody uses, or that is not the VM's.
+# Mends volumes that a loss of power left torn by `microvm --fsck`, with the tool of each file
+# system. Nothing is touched that is in use or that is not the VM's.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -122,7 +122,8 @@ expect "--fsck reports the broken btrfs" "$log" 'the volume b.img: it is not sou
 check "--fsck leaves the broken btrfs as it was" cmp b.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/b.img" b.img
 
-# fsck.vfat ends as after a repair where it gives up. What it says has the guest's names in it.
+# fsck.vfat returns the status of a repair when it gives up. Its output contains names that the
+# guest chose.
 cp v.img "$test_dir/v.img"
 truncate -s 0 v.img && truncate -s 16M v.img
 check "--fsck fails for a vfat whose structures are gone" fails m --fsck vm
@@ -184,7 +185,7 @@ expect "--fsck mends the volume behind the link" "$log" '^data.img \(ext4\): men
 rm data.img
 mv "$test_dir/kept.img" data.img
 chown 65534 data.img
-# The tool says as whom it runs.
+# This tool prints as whom it runs.
 printf '#!/bin/sh\nid -u >&2\nexit 4\n' >"$test_dir/bin/e2fsck"
 chmod 755 "$test_dir/bin/e2fsck" "$test_dir/bin"
 rm "$test_dir/bin/systemctl"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Locks on volumes between hosts: a guest's kernel serves NFSv4 to itself and mounts that twice,
-# which know nothing of each other's locks, as two machines (nfs_test.sh has the details of the
-# server).
+# Locks volumes between two hosts: a guest's kernel serves NFSv4 to itself and mounts that twice;
+# the mounts know nothing of each other's locks, like two machines (nfs_test.sh has the details of
+# the server).
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

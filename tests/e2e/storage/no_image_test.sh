@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A VM without any image: the host's store by 9p or virtiofs, the root in memory or a directory of
-# the host.
+# Boots a VM without any image: the host's store by 9p or virtiofs, the root in memory or a
+# directory of the host.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A host without room for a volume: QEMU pauses the VM, which is shown, and nothing is lost when
-# there is room again and the VM is stopped. And a VM in the background of a terminal.
+# Fills the host's disk below a volume: QEMU pauses the VM, the commands show it, and nothing is
+# lost when there is room again and the VM is stopped. Also starts a VM in the background of a
+# terminal.
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
 . "$(dirname "$0")/../lib/own_mounts.sh"

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A shared directory with several file systems below it, whose files have the same inode numbers:
-# the guest tells them apart, by 9p and by virtiofs. Hypervisors that cannot do so do not start.
+# Shares a directory with several file systems below it whose files have the same inode numbers:
+# the guest must tell them apart, by 9p and by virtiofs. Hypervisors that cannot do this must not
+# start.
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
 . "$(dirname "$0")/../lib/own_mounts.sh"

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Directories of the host in the guest by 9p, and the host's store instead of a store disk.
+# Shares directories of the host by 9p, and the host's store instead of a store disk.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

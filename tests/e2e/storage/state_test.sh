@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# What a VM keeps in its state directory stays there. No hypervisor makes room for its socket with a
-# volume, or with anything else that is no socket of ours; and no VM is started inside a runner,
+# Puts files in the way in a VM's state directory: no hypervisor may replace a volume, or anything
+# else that is not one of the VM's sockets, by its socket; and no VM may start inside a runner,
 # which the next build replaces. Stand-ins are started instead of the hypervisors.
 # shellcheck disable=SC2317 # functions that check calls
 set -u

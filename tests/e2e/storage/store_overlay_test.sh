@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Nix in the guest adds to a store that is writable: a store disk, or the host's store by 9p or
+# Lets Nix in the guest add to a writable store: a store disk, or the host's store by 9p or
 # virtiofs, under an upper layer in memory, on a volume or on a virtiofs share.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh

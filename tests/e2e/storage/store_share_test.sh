@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# The host's store is shared read-only, by both protocols, whatever the description leaves out and
-# whatever the guest's root does; and a share that leads to the store by links and mounts of the
-# host does not start when the guest could write to it.
+# Shares the host's store read-only by both protocols: the guest's root must not be able to change
+# it, whatever the description leaves out. A share that leads to the store by links and mounts
+# must not start when the guest could write to it.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A store disk that is compared with its hash tree: it boots, and veritysetup agrees; one that was
-# changed anywhere does not, or fails to be read, and the console says why.
+# Boots a store disk with a hash tree, which veritysetup accepts. A disk that was changed anywhere
+# must not boot, or fail to be read, and the console must have the reason.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -51,7 +51,7 @@ flip() {
 		status=none
 }
 
-# refused DESCRIPTION REGEX: stage 1 says it, and the VM ends.
+# refused DESCRIPTION REGEX: stage 1 prints the reason, and the VM ends.
 refused() {
 	description=$1
 	boot_changed
@@ -170,7 +170,7 @@ expect "$name: without the module stage 1 names what it cannot do" "$console" \
 expect "$name: without the module the kernel names the reason" \
 	"$console" '^stage1:   kernel: device-mapper: table: .*verity: unknown target type$'
 
-# With a writable layer on it.
+# A writable layer on top of the verified disk.
 built writable 'storeDisk: {verity: true}' "writableStoreOverlay: $test_dir/nix/.rw-store"
 works "$test_dir/nix/.ro-store"
 expect "$name: the store is an overlay on the verified disk" "$console" \
@@ -205,7 +205,7 @@ boot_changed
 expect "firecracker: the initrd refuses a changed disk" \
 	"$console" '^stage1: FAILED: the disk /dev/vda is not the one that was built'
 
-# What the kernel must have is asked for at build time.
+# A build checks what the kernel must have.
 mkdir "$test_dir/boot"
 cp "$vmlinux" "$test_dir/boot/vmlinux"
 config=$(echo "$kernel"/boot/config-*)

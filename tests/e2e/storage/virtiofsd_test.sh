@@ -1,17 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# virtiofs shares of real virtiofsds, QEMU's own and the Rust one, as root and as another user:
-# guests write and may not write; whatever ends, the VM, a virtiofsd or what supervises them,
-# nothing is left, and the next start works.
-# Functions are called by check and within:
-# shellcheck disable=SC2317
+# Serves virtiofs shares by real virtiofsds, QEMU's own and the Rust one, as root and as another
+# user: guests write where they may and only there; when the VM, a virtiofsd or their supervisor
+# ends, nothing is left, and the next start works.
+# shellcheck disable=SC2317 # check and wait_until call the functions
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
 # shellcheck source=tests/e2e/lib/cargo.sh
 . "$top/tests/e2e/lib/cargo.sh"
 
-# Where a kind of virtiofsd is; when there is none, why.
+# Prints where a kind of virtiofsd is, or why there is none.
 daemon_find() { # KIND
 	local candidate
 	for candidate in $(type -P virtiofsd) /usr/libexec/virtiofsd /usr/lib/virtiofsd \
@@ -228,7 +227,7 @@ for kind in qemu rust; do
 	done
 done
 
-# With the last of them.
+# With the virtiofsd that was found last.
 [ -n "${package:-}" ] || finish
 user_set "$(id -un)"
 state_make wrong

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Two never write one image: who takes no lock itself inherits the runner's, nothing grows under a
-# running VM, and microvm-check says who is in the way. The hypervisors are stubs, which lock
-# nothing; QEMU is the real one.
+# Checks that two VMs never write one image: hypervisors that take no lock inherit the runner's,
+# nothing grows under a running VM, and microvm-check names who uses the image. The hypervisors
+# are stubs, which lock nothing; QEMU is the real one.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -11,7 +11,7 @@ guest_setup
 guest=$(guest_build volume-guest) || exit 1
 log=$test_dir/log
 
-# A hypervisor without locks: it says that it runs, and has the descriptors that it inherits.
+# A hypervisor without locks: it records that it runs, and keeps the descriptors that it inherits.
 mkdir -p "$test_dir/fake/bin"
 cat >"$test_dir/fake/bin/lkvm" <<'E2'
 #!/bin/bash
@@ -101,7 +101,7 @@ for case in "kvmtool||kvmtool: {package: $test_dir/fake}" \
 	check "$name: the larger disk is sound" e2fsck -fn data.img
 done
 
-# Those that lock by themselves would find our lock in their way.
+# A hypervisor that locks its disks itself would fail beside our lock.
 describe crosvm crosvm "{image: data.img, size: 32}" "crosvm: {package: $test_dir/fake}"
 start crosvm
 check "crosvm, which locks its disks itself, inherits no flock" flock -n data.img true

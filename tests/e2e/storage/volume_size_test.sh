@@ -250,7 +250,7 @@ done
 calls='mkdir ftruncate pwrite64 fsync rename unlink rmdir'
 killed() { # CALL NUMBER
 	restore
-	# A shell of its own, which does not tell that it was killed.
+	# Runs in a shell of its own, so that nobody prints that it was killed.
 	(strace -q -o "$test_dir/trace" -e "trace=${calls// /,}" -e "inject=$1:signal=KILL:when=$2" "$test_dir/grow/libexec/mvm-host" volume grow data.img 256 ext4 >"$log" 2>&1; exit) 2>/dev/null
 }
 # Some of CALL's numbers: all, or at the beginning, where the log ends and the image begins, and at
@@ -288,7 +288,7 @@ if strace -o /dev/null true 2>/dev/null; then
 	check "killed before the log has its name: $in_log times" test "$in_log" -ge 12
 	check "killed after that: $in_image times" test "$in_image" -ge 12
 	writes=$(grep -c '^pwrite64(' "$test_dir/all-calls")
-	# A start that completes it is killed as well.
+	# The start that completes it is killed too.
 	killed pwrite64 $((writes * 3 / 4))
 	(strace -q -o /dev/null -e trace=pwrite64 -e inject=pwrite64:signal=KILL:when=9 "$test_dir/grow/libexec/mvm-host" volume grow data.img 256 ext4 >"$log" 2>&1; exit) 2>/dev/null
 	check "killed twice: its log waits" test -e data.img.grow

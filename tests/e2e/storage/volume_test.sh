@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Volumes: how a start creates them, whole or not at all; and that a guest's data is there when it
-# boots again.
+# Creates volumes at the first start, completely or not at all, and checks that a guest's data is
+# there at its next boot.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

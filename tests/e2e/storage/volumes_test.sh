@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Volumes of every file system in real guests: mounted, written, larger at a later boot; found by
-# what is on them where disks have no serial numbers.
+# Mounts volumes of every file system in real guests, writes to them, makes them larger between
+# boots, and finds them by their contents where disks have no serial numbers.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

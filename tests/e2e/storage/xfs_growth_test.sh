@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# An xfs whose growth the power cut off before the copies of its superblock were written: xfs_repair
-# would make it small again. The next mount by stage 1 writes them; afterwards there is nothing to
-# do.
+# Mounts an xfs whose growth a loss of power cut off before the copies of its superblock were
+# written: xfs_repair would make it small again. Stage 1's next mount must write them.
 # shellcheck disable=SC2317 # check calls the functions
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh

@@ -6,7 +6,8 @@
 
 fixture_hash=0123456789abcdfghijklmnpqrsvwxyz
 
-# The fields that tell a bzImage: boot flag, "HdrS", protocol version, where the version text is,
+# The fields by which a bzImage is recognised: boot flag, "HdrS", protocol version, where the
+# version text is,
 # loaded high, 64-bit.
 fixture_kernel() {
 	head -c 4096 /dev/zero >"$1"
@@ -19,13 +20,13 @@ fixture_kernel() {
 		status=none
 }
 
-# The one field that tells an arm64 Image.
+# The field by which an arm64 Image is recognised.
 fixture_kernel_arm64() {
 	head -c 4096 /dev/zero >"$1"
 	printf 'ARM\x64' | dd of="$1" bs=1 seek=56 conv=notrunc status=none
 }
 
-# An ELF program of x86_64 that tells its version, as vmlinux does.
+# An ELF program of x86_64 that contains its version, as vmlinux does.
 fixture_kernel_elf() {
 	head -c 8192 /dev/zero >"$1"
 	printf '\x7fELF\x02\x01\x01' | dd of="$1" bs=1 conv=notrunc status=none
@@ -46,7 +47,8 @@ fixture_make() {
 	fixture_kernel "$1/kernel"
 	fixture_kernel_arm64 "$1/Image"
 	fixture_kernel_elf "$1/vmlinux"
-	# Hashes as nix-hash --type sha256 --base32 tells them: a build compares. The sizes are made
+	# Hashes as nix-hash --type sha256 --base32 prints them: a build compares them. The sizes
+	# are made
 	# up.
 	{
 		printf '%s\nsha256:0sldaa6dd6dsfm1c7f8z9i32dfhn53aw1kyrlid1naa7hb6biy4v\n120\n\n0\n' "$data"

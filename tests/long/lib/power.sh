@@ -59,7 +59,7 @@ power_setup() {
 	chmod +x "$test_dir/qemu/bin/qemu-system-x86_64"
 }
 
-# The same text for the guest and the judges: what the scenes may use.
+# Prints what the scenes may use, for the guest and the judges.
 power_words() {
 	declare -p test_dir world data sectors NIX_STORE_DIR "${power_names[@]}"
 	cat <<-'W'
@@ -144,7 +144,7 @@ scene_reset() {
 scene_judge() {
 	local part parts
 	parts=$(nproc)
-	# The kernel mounts no two copies of one of these.
+	# The kernel does not mount two copies of one of these file systems.
 	[ "$scene_type" = ext4 ] || parts=1
 	for ((part = 0; part < parts; part++)); do
 		unshare -m "$test_dir/replay" points "$scene_dir/disk.log" "$scene_dir/start" \
