@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checks: what the checks share; compiler/check/check.c runs them. To add one: a function in the
- * file of its noun, check_NOUN.c, its name below and in the table in check.c, its code's case in
- * tests/errors. One element's rule goes where check_volume, check_interface or check_share call the
- * others.
+ * checks: what the checks share; compiler/check/check.c runs them. To add one: a function in the file of its noun, check_NOUN.c, its name below and in
+ * the table in check.c, its code's case in tests/golden/errors. One element's rule goes where check_volume, check_interface or check_share call the others.
  */
 #ifndef MVM_COMPILER_CHECK_CHECKS_H
 #define MVM_COMPILER_CHECK_CHECKS_H

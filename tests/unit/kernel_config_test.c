@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Configurations beside a kernel, beside its modules and in it; and a real Debian kernel's: MVM_TEST_KERNEL (tests/e2e/kernel.sh). */
+/* Configurations beside a kernel, beside its modules and in it; and a real Debian kernel's: MVM_TEST_KERNEL (tests/e2e/lib/kernel.sh). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

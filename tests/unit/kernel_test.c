@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Made-up headers for what is rare, and a real Debian kernel: MVM_TEST_KERNEL (tests/e2e/kernel.sh). */
+/* Made-up headers for what is rare, and a real Debian kernel: MVM_TEST_KERNEL (tests/e2e/lib/kernel.sh). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Debian's kernels (MVM_TEST_KERNEL: tests/e2e/kernel.sh, packed with XZ, cloud-amd64 with LZ4), and made-up bzImages packed by real programs. */
+/* Debian's kernels (MVM_TEST_KERNEL: tests/e2e/lib/kernel.sh, packed with XZ, cloud-amd64 with LZ4), and made-up bzImages packed by real programs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Real modules of a Debian kernel: MVM_TEST_KERNEL, a directory as unpacked from linux-image-VERSION (tests/e2e/kernel.sh makes one). */
+/* Real modules of a Debian kernel: MVM_TEST_KERNEL, a directory as unpacked from linux-image-VERSION (tests/e2e/lib/kernel.sh makes one). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
