@@ -15,7 +15,7 @@ files() { git ls-files --cached --others --exclude-standard -- "$@" |
 
 mapfile -t scripts < <(files '*.sh' .ci/run | grep -v '^templates/runner/')
 shellcheck -x "${scripts[@]}"
-result $? "shellcheck: ${#scripts[@]} scripts"
+result $? "shellcheck accepts all ${#scripts[@]} scripts"
 
 missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do head -n 3 "$f" | grep -q SPDX || echo "$f"; done | grep -v '^templates/\(runner\|starter\)/')
 echo "${missing:+# without: $missing}"

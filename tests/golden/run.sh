@@ -191,7 +191,7 @@ test_defaults() {
 	jq .description "$work/plan.json" >"$work/defaults-here.json"
 	normalise <"$work/defaults-here.json" >"$work/defaults.json"
 	compare tests/golden/plan/defaults.json "$work/defaults.json"
-	result $? "defaults"
+	result $? "the defaults of all options are as expected"
 }
 
 test_case() { # DIRECTORY
@@ -200,7 +200,7 @@ test_case() { # DIRECTORY
 	arguments_of "$1/vm.yaml"
 	if ! plan_of "$1/vm.yaml" "${args[@]}" >"$work/plan-$name.json"; then
 		cat "$work/err"
-		result 1 "case $name: plan"
+		result 1 "$name: mvmbuild plan succeeds"
 		return
 	fi
 	jq -f tests/golden/lib/given.jq --slurpfile defaults "$work/defaults-here.json" \
@@ -210,7 +210,7 @@ test_case() { # DIRECTORY
 	if ! "$mvmbuild" -q --no-cache "$work/vm.yaml" "${common[@]}" "${args[@]}" \
 		-o "$work/$name" >/dev/null 2>"$work/err"; then
 		cat "$work/err"
-		result 1 "case $name: build"
+		result 1 "$name: a build succeeds"
 		return
 	fi
 	for script in "$work/$name"/bin/*; do
@@ -226,17 +226,17 @@ test_case() { # DIRECTORY
 		echo "microvm-shutdown fails though no VM is running"
 		status=1
 	fi
-	result $status "case $name"
+	result $status "$name: the plan and the scripts are as expected"
 	if [ -x "$work/$name/bin/virtiofsd-run" ] &&
 		jq -e 'all(.description.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null
 		then
 		serve_cases "${1%/}" "$name" "$work/plan-$name.json"
-		result $? "case $name: virtiofsds"
+		result $? "$name: virtiofsd-run starts the expected daemons"
 	fi
 	if ! can_start "$work/plan-$name.json"; then return; fi
 	for accel in tcg kvm; do
 		start_case "$name" $accel "$work/plan-$name.json"
-		result $? "case $name: starts as planned, with $accel"
+		result $? "$name: microvm-run starts the planned command, with $accel"
 	done
 }
 
@@ -272,7 +272,7 @@ test_messages() { # KIND FILE
 		normalise <"$work/out"
 	} >"$work/actual"
 	compare "${1%.yaml}.txt" "$work/actual"
-	result $? "$kind $name"
+	result $? "$kind $name: the output and the status are as expected"
 }
 
 test_defaults
