@@ -302,7 +302,7 @@ answered() {
 		cmp - <(printf 'hello ' && letters X)
 }
 check "--connect passes on what is sent, and the whole answer" answered
-sleep 3000 | "$microvm" --connect "$state/declared/notify.vsock" >hello 2>log.connect &
+tail --pid=$$ -f /dev/null | "$microvm" --connect "$state/declared/notify.vsock" >hello 2>log.connect &
 connected=$!
 wait_until test -s hello
 kill -HUP $connected

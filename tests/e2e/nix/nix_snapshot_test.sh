@@ -49,8 +49,13 @@ check "it is complete" whole "$copy"
 
 # A reader that keeps the log from being written back.
 sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' \
-	'select * from ValidPaths' ".shell touch $test_dir/reading; sleep 3000" >/dev/null &
+	'select * from ValidPaths' ".shell touch $test_dir/reading; exec sleep 3000" >/dev/null &
 reader=$!
+end_reader() {
+	pkill -P "$reader"
+	kill "$reader" 2>/dev/null
+	wait "$reader" 2>/dev/null
+}
 wait_while_alive "$reader" test -e "$test_dir/reading"
 third=$(add third "$second")
 check "the database has a log" test -s "$db/db.sqlite-wal"
@@ -64,16 +69,14 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	chown 65534 "$test_dir/theirs"
 	check "a user who may only read the database copies it" \
 		as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
-	kill "$reader"
-	wait "$reader" 2>/dev/null
+	end_reader
 	sqlite3 "$db/db.sqlite" 'pragma wal_checkpoint(truncate)' >/dev/null
 	check "that user copies a database without a log" \
 		as_nobody "$nix_db" snapshot "$db" "$test_dir/theirs/copy"
 	check "that user's copy is complete" whole "$test_dir/theirs/copy"
 else
 	skip "a user who may only read the database copies it" "not root, or no setpriv"
-	kill "$reader"
-	wait "$reader" 2>/dev/null
+	end_reader
 fi
 
 # While Nix writes: each path comes with the one that it refers to, or not at all.
