@@ -106,8 +106,9 @@ tests_fuzz() {
 
 # Everything above, compiled with the sanitizers.
 tests_asan() {
-	local sanitize='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer'
-	run asan/build 5400 bash -c "make -s -j$jobs BUILD=$build/asan CFLAGS='-O1 -g $sanitize' WERROR=-Werror \
+	local flags='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	flags+=' -fno-omit-frame-pointer'
+	run asan/build 5400 bash -c "make -s -j$jobs BUILD=$build/asan CFLAGS='$flags' WERROR=-Werror \
 		all unit-programs && echo 'ok 1 - mvmbuild builds with the sanitizers'"
 	settle
 	[ -x "$build/asan/mvmbuild" ] || return

@@ -54,7 +54,8 @@ compare() {
 	diff -u "$1" "$2"
 }
 
-common=(--set storeDir="$work/store" --set toplevel="$work/store/$fixture_hash-system" --set closure="$work/registration" --set kernel="$work/kernel")
+common=(--set storeDir="$work/store" --set toplevel="$work/store/$fixture_hash-system"
+	--set closure="$work/registration" --set kernel="$work/kernel")
 
 arguments_of() { # FILE
 	read -r -a args < <(sed -n "s|^# args: ||p" "$1" | sed "s|/F|$work|g")
@@ -65,16 +66,21 @@ arguments_of() { # FILE
 planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
 	jq -j --arg accel "$1" --arg runner "$2" --arg parameters "$3" '
 		[.command[1:][]
-			| if startswith("{kvm}") then select($accel == "kvm")[5:] elif startswith("{tcg}") then select($accel == "tcg")[5:] else . end] as $all
+			| if startswith("{kvm}") then select($accel == "kvm")[5:]
+				elif startswith("{tcg}") then select($accel == "tcg")[5:]
+				else . end] as $all
 		| range($all | length) as $i
-		| (if $i > 0 and $all[$i - 1] == "-drive" then $runner | gsub(","; ",,") else $runner end) as $path
-		| ($all[$i] | split("{runner}") | join($path) | split("{parameters}") | join($parameters) | split("{aio}") | join(if $accel == "kvm" then "io_uring" else "threads" end)), "\u0000"' "$4"
+		| (if $i > 0 and $all[$i - 1] == "-drive"
+			then $runner | gsub(","; ",,") else $runner end) as $path
+		| ($all[$i] | split("{runner}") | join($path) | split("{parameters}") | join($parameters)
+			| split("{aio}") | join(if $accel == "kvm" then "io_uring" else "threads" end)), "\u0000"' "$4"
 }
 
 # Makes the files that the description expects in the current directory.
 make_state() { # PLAN
 	local file
-	jq -r '.description | .credentialFiles[], (.volumes[] | select(.autoCreate | not).image)' "$1" | while read -r file; do
+	jq -r '.description | .credentialFiles[], (.volumes[] | select(.autoCreate | not).image)' "$1" |
+		while read -r file; do
 		mkdir -p "$(dirname "$file")" && : >"$file"
 	done
 	jq -r '.description.volumes[].image | select(startswith("/"))' "$1" | while read -r file
@@ -114,7 +120,11 @@ start_case() { # NAME ACCELERATOR PLAN
 		ln -sf "$(type -P true)" "$runner/libexec/mvm-nix-db"
 	fi
 	(cd "$state" && make_state "$3") || return 1
-	(cd "$state" && PATH=$work/qemu/bin:$PATH RECORD=$work/argv MICROVM_ACCEL=$2 MICROVM_KERNEL_PARAMS="x='y z'" "$runner/bin/microvm-run" >"$work/out") || return 1
+	(
+		cd "$state" || exit
+		PATH=$work/qemu/bin:$PATH RECORD=$work/argv MICROVM_ACCEL=$2 \
+			MICROVM_KERNEL_PARAMS="x='y z'" "$runner/bin/microvm-run" >"$work/out"
+	) || return 1
 	if [ "$2" = tcg ]; then parameters+=" tsc_early_khz=2000000"; fi
 	{
 		planned_arguments "$2" "$runner" "$parameters" "$3"
@@ -134,7 +144,8 @@ start_case() { # NAME ACCELERATOR PLAN
 
 # The recorder replaces QEMU alone: taps and virtiofsds are missing.
 can_start() { # PLAN
-	jq -e '.hypervisor == "qemu" and (.description.hugepageMem | not) and all(.description.interfaces[]; .type == "user") and all(.description.shares[]; .proto != "virtiofs")' "$1" >/dev/null
+	jq -e '.hypervisor == "qemu" and (.description | (.hugepageMem | not)
+		and all(.interfaces[]; .type == "user") and all(.shares[]; .proto != "virtiofs"))' "$1" >/dev/null
 }
 
 # The runner has all files that the hypervisor's arguments name.
@@ -142,7 +153,8 @@ check_named() { # PLAN RUNNER
 	local file status=0
 	while read -r file; do
 		if [ ! -e "$2/$file" ]; then echo "there is no $file in the runner"; status=1; fi
-	done < <(jq -r '.command[], (.config.text // empty) | scan("\\{runner\\}/([A-Za-z0-9_./-]+)")[]' "$1")
+	done < <(jq -r '.command[], (.config.text // empty)
+		| scan("\\{runner\\}/([A-Za-z0-9_./-]+)")[]' "$1")
 	return $status
 }
 
@@ -167,7 +179,8 @@ serve_case() { # NAME KIND USER PLAN
 	echo "## $2, user $3"
 	(
 		cd "$state" || exit 1
-		jq -r '.description.shares[].source' "$4" | while read -r source; do case $source in missing*) ;; *) mkdir -p "$source" ;; esac; done
+		jq -r '.description.shares[].source | select(startswith("missing") | not)' "$4" |
+			while read -r source; do mkdir -p "$source"; done
 		PATH=$tools:$PATH "$runner/bin/virtiofsd-run" 2>&1 || echo "status $?"
 	)
 }
@@ -244,7 +257,10 @@ run_microvm() { # FILE
 	local args
 	rm -rf "$work/vms"
 	while read -r -a args; do
-		(cd "$work" && NIX_STATE_DIR=$work/no-nix "$microvm" -q --no-cache --state-dir "$work/vms" "${args[@]}") || return
+		(
+			cd "$work" || exit
+			NIX_STATE_DIR=$work/no-nix "$microvm" -q --no-cache --state-dir "$work/vms" "${args[@]}"
+		) || return
 	done < <(sed -n "s|^# microvm: ||p" "$1" | sed "s|/F|$work|g")
 }
 
@@ -265,7 +281,10 @@ test_messages() { # KIND FILE
 	if grep -q '^# microvm: ' "$1"; then
 		run_microvm "$1" >"$work/out" 2>&1 || status=$?
 	else
-		(cd "$work" && env "${environment[@]}" "$mvmbuild" "${command:-check}" "${subject[@]:-vm.yaml}" "${args[@]}" 2>&1) >"$work/out" || status=$?
+		(
+			cd "$work" || exit
+			env "${environment[@]}" "$mvmbuild" "${command:-check}" "${subject[@]:-vm.yaml}" "${args[@]}"
+		) >"$work/out" 2>&1 || status=$?
 	fi
 	{
 		echo "status $status"

@@ -117,7 +117,7 @@ fi
 check "$name: seccomp is on" grep -q '^Seccomp:.*2' "/proc/$(cat vm.pid)/status"
 check "$name: the process has the VM's name" grep -qz '^microvm@vm$' "/proc/$(cat vm.pid)/cmdline"
 check "$name: microvm-shutdown works in a directory with a comma" \
-	env MICROVM_SHUTDOWN_SECONDS=120 "$test_dir/odd, dir/port/bin/microvm-shutdown"
+	env MICROVM_SHUTDOWN_SECONDS=40 "$test_dir/odd, dir/port/bin/microvm-shutdown"
 vm_wait
 boot "odd, dir/port" '^probe: ' mvm.debug=1
 check "$name: the VM ends with status 0" test "$status" = 0

@@ -115,7 +115,7 @@ said "a killed VM may start again" 0 '^microvm-check: ready$' "$keys/microvm-che
 boot_start keys probe.do=init
 up "a guest comes up after a killed one" '^probe: ready'
 # shellcheck disable=SC2317 # said calls it
-shutdown_closed() { MICROVM_SHUTDOWN_SECONDS=300 "$keys/microvm-shutdown" <&-; }
+shutdown_closed() { MICROVM_SHUTDOWN_SECONDS=80 "$keys/microvm-shutdown" <&-; }
 said "Ctrl-Alt-Del stops a guest though standard input is closed" 0 '' shutdown_closed
 gone "QEMU has ended when Ctrl-Alt-Del stopped the guest"
 vm_wait

@@ -8,11 +8,14 @@
 
 # The errors that a function can return; calls that allocate memory have one.
 declare -A fault_errors=(
-	[write]='28 5 short' [pwrite]='28 5 122 short' [fsync]='5 28' [rename]=28 [renameat]=5 [renameat2]='28 5 22' [mmap]=12 [fallocate]='28 95'
-	[copy_file_range]='28 5 18 short' [malloc]=12 [calloc]=12 [realloc]=12 [open]='24 5' [openat]='24 28 5' [mkdir]=28 [mkdirat]=28 [mkdtemp]=28
-	[link]=28 [linkat]=28 [symlink]=28 [symlinkat]=28 [fchmod]=5 [ftruncate]='28 5' [opendir]=24 [fdopendir]=12 [pthread_create]=11 [fork]=11
-	[read]='5 short 4' [pread]='5 short 4' [flock]='37 4' [unlinkat]=5 [unlink]=5 [lseek]=5 [fstat]=5 [lstat]=5 [stat]=5 [fstatat]=5 [access]=5
-	[readlink]=5 [pipe2]=24 [readdir]=5 [fwrite]=28 [fflush]=28 [memfd_create]=24)
+	[write]='28 5 short' [pwrite]='28 5 122 short' [fsync]='5 28' [rename]=28 [renameat]=5
+	[renameat2]='28 5 22' [mmap]=12 [fallocate]='28 95' [copy_file_range]='28 5 18 short'
+	[malloc]=12 [calloc]=12 [realloc]=12 [open]='24 5' [openat]='24 28 5' [mkdir]=28
+	[mkdirat]=28 [mkdtemp]=28 [link]=28 [linkat]=28 [symlink]=28 [symlinkat]=28 [fchmod]=5
+	[ftruncate]='28 5' [opendir]=24 [fdopendir]=12 [pthread_create]=11 [fork]=11
+	[read]='5 short 4' [pread]='5 short 4' [flock]='37 4' [unlinkat]=5 [unlink]=5 [lseek]=5
+	[fstat]=5 [lstat]=5 [stat]=5 [fstatat]=5 [access]=5 [readlink]=5 [pipe2]=24 [readdir]=5
+	[fwrite]=28 [fflush]=28 [memfd_create]=24)
 
 # faults_begin KERNEL warm|cold: a runner, and what another build of it makes.
 faults_begin() {
@@ -51,7 +54,11 @@ fault_build() { # MEMORY
 # Names, types, modes, link targets, contents of the runner.
 fault_sum() {
 	[ -d "$faults/work/out" ] || { echo none; return; }
-	(cd "$faults/work/out" && { find . -printf '%p %y %m %l\n' | LC_ALL=C sort; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum; }) | sha256sum
+	(
+		cd "$faults/work/out" || exit
+		find . -printf '%p %y %m %l\n' | LC_ALL=C sort
+		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+	) | sha256sum
 }
 fault_litter() {
 	find "$faults/work" "$faults/tmp" "$@" -mindepth 1 -maxdepth 1 ! -name out ! -name cache \

@@ -26,7 +26,8 @@ lab_stage() {
 	mkdir -p "$1/usr/share/qemu"
 	for program in bios-256k.bin bios-microvm.bin linuxboot_dma.bin linuxboot.bin kvmvapic.bin \
 		pvh.bin; do
-		cp -L "$(find -L /usr/share/qemu /usr/share/seabios -name "$program" -print -quit 2>/dev/null)" "$1/usr/share/qemu/" || return
+		program=$(find -L /usr/share/qemu /usr/share/seabios -name "$program" -print -quit 2>/dev/null)
+		cp -L "$program" "$1/usr/share/qemu/" || return
 	done
 }
 
@@ -39,7 +40,8 @@ lab_build() {
 	[ -d "$1/files" ] || lab_stage "$1/files" || return
 	# shellcheck disable=SC2154 # lib.sh sets it
 	kernel=$("$top/tests/e2e/lib/kernel.sh") || return
-	system=$(nix_build "$top/tests/e2e/lib/nix/lab.nix" toplevel --argstr labFiles "$1/files" --argstr labRunners "$2" --argstr labScript "$3") || return
+	system=$(nix_build "$top/tests/e2e/lib/nix/lab.nix" toplevel --argstr labFiles "$1/files" \
+		--argstr labRunners "$2" --argstr labScript "$3") || return
 	# Always TCG: -cpu EPYC with SVM is for it. tsc_early_khz= comes from the runner.
 	"${MVMBUILD:-$top/build/mvmbuild}" -q - --set toplevel="$system" \
 		--set storeDir="$NIX_STORE_DIR" --set kernel="$kernel" -o "$1/lab" "${@:4}" <<-'E' \

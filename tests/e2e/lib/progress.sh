@@ -42,7 +42,8 @@ progress_times() {
 	for pid in $(pgrep -g "$progress_group"); do
 		cat "/proc/$pid/task/"*/schedstat 2>/dev/null
 	done |
-		awk '{ cpu += $1; queued += $2 } END { printf "%d %d\n", cpu / 1000, queued / 1000 }'
+		awk '{ cpu += $1; queued += $2 }
+			END { printf "%d %d\n", cpu / 1000, queued / 1000 }'
 }
 
 progress() {
