@@ -110,7 +110,7 @@ for name in "${installed[@]}"; do
 		ip tuntap del name tap0 mode tap "\${flags[@]}"
 	E2
 done
-lab_build "the lab is built" "$test_dir/runners" "$test_dir/script" ||
+lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" ||
 	{ not_ok "the lab is built"; finish; }
 lab_run 800 "$console" "$test_dir"
 for name in "${installed[@]}"; do
