@@ -6,12 +6,12 @@
 # Seconds after which wait_until gives up. Only a test that fails takes that long.
 patience=600
 
-# wait_until COMMAND...: runs it until it succeeds.
+# wait_until COMMAND...: runs it every $poll seconds (default: 0.1) until it succeeds.
 wait_until() {
 	local deadline=$((SECONDS + patience))
 	until "$@"; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.1
+		sleep "${poll:-0.1}"
 	done
 }
 

@@ -44,6 +44,6 @@ property() { host systemctl show -P "$1" "$2"; }
 journal() { host journalctl --no-pager -o cat -u "${1:-microvm@vm}" >"$log" 2>&1; }
 # Waits until N lines of its console match.
 console_says() { # N REGEX [UNIT]
-	wait_until console_has "$@"
+	poll=0.5 wait_until console_has "$@" # journalctl is slow
 }
 console_has() { journal "${3:-microvm@vm}" && [ "$(grep -Ec -e "$2" "$log")" -ge "$1" ]; }
