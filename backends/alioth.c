@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* alioth: Alioth, with KVM. Facts of the command line: Alioth's source, alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12. */
+/*
+ * alioth: Alioth, with KVM. Facts of the command line: Alioth's source,
+ * alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12.
+ */
 #include <string.h>
 
 #include "backends/interface/parts.h"
@@ -11,7 +14,10 @@ struct alioth {
 	struct command *command;
 };
 
-/* Its parser splits at these; such a value stands in an object of its own, and "id_…" stands for it. */
+/*
+ * Its parser splits at these; such a value stands in an object of its own, and "id_…" stands for
+ * it.
+ */
 static bool needs_object(const char *text)
 {
 	return strpbrk(text, ",=") || strncmp(text, "id_", 3) == 0;
@@ -32,7 +38,8 @@ static void add_base(const struct alioth *alioth)
 	command_add(command, program_path(alioth->arena, vm->alioth.common.package, "alioth"));
 	command_add(command, "run");
 	/* A memfd is shared memory, which virtiofsd and vhost map. */
-	option_printf(command, "--memory", "size=%lluM,backend=memfd%s", (unsigned long long)vm->mem_mib, vm->hugepage_mem ? ",thp=on" : "");
+	option_printf(command, "--memory", "size=%lluM,backend=memfd%s",
+		(unsigned long long)vm->mem_mib, vm->hugepage_mem ? ",thp=on" : "");
 	if (version_at_least(vm->alioth.common.version, 0, 10))
 		option_printf(command, "--cpu", "count=%llu", (unsigned long long)vm->vcpu);
 	else
@@ -45,8 +52,14 @@ static void add_kernel(const struct alioth *alioth)
 	struct command *command = alioth->command;
 	option_file(command, "-k", &guest->kernel);
 	option_file(command, "-i", &guest->initrd);
-	/* A triple fault ends Alioth; the keyboard controller is not there, and a reset by ACPI starts the guest again. */
-	option_parameters(command, "-c", guest->arch == KERNEL_X86_64 ? "console=ttyS0 reboot=t panic=-1" : "console=ttyAMA0 reboot=t panic=-1", guest);
+	/*
+	 * A triple fault ends Alioth; the keyboard controller is not there, and a reset by ACPI
+	 * starts the guest again.
+	 */
+	option_parameters(command, "-c",
+		guest->arch == KERNEL_X86_64 ? "console=ttyS0 reboot=t panic=-1"
+					     : "console=ttyAMA0 reboot=t panic=-1",
+		guest);
 	command_add(command, "--entropy");
 }
 
@@ -55,7 +68,8 @@ static void add_disk(const struct alioth *alioth, const struct disk *disk)
 {
 	bool object = disk->file.in_runner || needs_object(disk->file.path);
 	const char *id = arena_printf(alioth->arena, "id_%s", disk->id);
-	option_printf(alioth->command, "--blk", "path=%s,readonly=%s", object ? id : disk->file.path, disk->read_only ? "true" : "false");
+	option_printf(alioth->command, "--blk", "path=%s,readonly=%s",
+		object ? id : disk->file.path, disk->read_only ? "true" : "false");
 	if (object)
 		add_object(alioth, id, &disk->file);
 }
@@ -64,7 +78,8 @@ static void add_share(const struct alioth *alioth, const struct share *share, si
 {
 	bool object = needs_object(share->socket);
 	const char *id = arena_printf(alioth->arena, "id_fs%zu", index);
-	option_printf(alioth->command, "--fs", "vu,socket=%s,tag=%s", object ? id : share->socket, share->tag);
+	option_printf(alioth->command, "--fs", "vu,socket=%s,tag=%s", object ? id : share->socket,
+		share->tag);
 	if (object)
 		add_object(alioth, id, &(const struct file_ref){share->socket, false});
 }
@@ -75,10 +90,13 @@ static void add_interface(const struct alioth *alioth, const struct nic *nic)
 	command_add(alioth->command, "--net");
 	struct argument *net = command_begin(alioth->command);
 	bool macvtap = strcmp(interface->type, "macvtap") == 0;
-	argument_text(alioth->command, net, macvtap ? "tap=" : arena_printf(alioth->arena, "if_name=%s", interface->id));
+	argument_text(alioth->command, net,
+		macvtap ? "tap=" : arena_printf(alioth->arena, "if_name=%s", interface->id));
 	if (macvtap)
 		argument_macvtap(alioth->command, net, interface->id);
-	argument_text(alioth->command, net, arena_printf(alioth->arena, ",mac=%s,queue_pairs=%u,mtu=1500", interface->mac, nic->queues));
+	argument_text(alioth->command, net,
+		arena_printf(alioth->arena, ",mac=%s,queue_pairs=%u,mtu=1500", interface->mac,
+			nic->queues));
 }
 
 static void alioth_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
@@ -99,14 +117,17 @@ static void alioth_lower(struct arena *arena, const struct guest *guest, struct 
 	command_add_all(&out->command, &vm->alioth.common.extra_args);
 
 	out->accel = ACCEL_KVM;
-	out->terminal = true; /* its console sets the modes of standard input and fails when that is no terminal */
+	/* its console sets the modes of standard input and fails when that is no terminal */
+	out->terminal = true;
 	/* No shutdown, no balloon: it has no control socket. */
 }
 
-static void alioth_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void alioth_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	(void)guest;
-	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of Alioth's devices", false});
+	vec_push(arena, wishes,
+		(struct module_wish){"virtio_pci", "the bus of Alioth's devices", false});
 }
 
 /* 8f95f75 of 2026-01, "add file lock to disk image". */
@@ -120,38 +141,41 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE}
 const struct backend alioth_backend = {
 	.name = "alioth",
 	.doc = "Alioth: KVM only; young, no control socket",
-	.tested = "version 0.12 boots with KVM inside a VM, by the tests where it is installed or cargo can install it",
-	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
-		[FEATURE_VIRTIOFS] = {.can = CAN},
-		[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-		[FEATURE_TAP] = {.can = CAN},
-		[FEATURE_VHOST_NET] = {.can = CAN_IGNORE},
-		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
-		[FEATURE_VSOCK] = {.can = CAN},
-		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
-		[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-		[FEATURE_GRAPHICS] = {.can = CAN_NOT},
-		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
-		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
-		[FEATURE_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
-		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
-		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN_IGNORE},
-		[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
-		[FEATURE_QCOW2] = {.can = CAN_NOT},
-		[FEATURE_VHD] = {.can = CAN_NOT},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.tested = "version 0.12 boots with KVM inside a VM, by the tests where it is installed or "
+		  "cargo can install it",
+	.capabilities =
+		{
+			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
+			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+			[FEATURE_TAP] = {.can = CAN},
+			[FEATURE_VHOST_NET] = {.can = CAN_IGNORE},
+			[FEATURE_MACVTAP] = {.can = CAN},
+			[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
+			[FEATURE_VSOCK] = {.can = CAN},
+			[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
+			[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+			[FEATURE_GRAPHICS] = {.can = CAN_NOT},
+			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
+			[FEATURE_HUGEPAGES] = {.can = CAN},
+			[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
+			[FEATURE_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
+			[FEATURE_INITIAL_BALLOON] = {CAN_NOT, "its balloon cannot be resized",
+				NULL},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
+			[FEATURE_NO_SOCKET] = {.can = CAN},
+			[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
+			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
+			[FEATURE_QCOW2] = {.can = CAN_NOT},
+			[FEATURE_VHD] = {.can = CAN_NOT},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.locks_disks = locks_disks,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* crosvm: Google's VMM. Facts of the command line: src/crosvm/cmdline.rs, serde_keyvalue and devices/src/virtio in its sources (2026-08). */
+/*
+ * crosvm: Google's VMM. Facts of the command line: src/crosvm/cmdline.rs, serde_keyvalue and
+ * devices/src/virtio in its sources (2026-08).
+ */
 #include <ctype.h>
 #include <string.h>
 
@@ -27,11 +30,13 @@ static const char *quote(struct arena *arena, const char *text)
 	return arena_strdup(arena, buf_text(&quoted));
 }
 
-/* A value of a key: bare when nobody can take it for more than one, or for a number or a boolean. */
+/*
+ * A value of a key: bare when nobody can take it for more than one, or for a number or a boolean.
+ */
 static const char *value(struct arena *arena, const char *text)
 {
-	bool bare = *text && !strpbrk(text, ",[]\"'\\") && !isdigit((unsigned char)*text) && *text != '-' && strncmp(text, "true", 4) != 0 &&
-		    strncmp(text, "false", 5) != 0;
+	bool bare = *text && !strpbrk(text, ",[]\"'\\") && !isdigit((unsigned char)*text) &&
+		*text != '-' && strncmp(text, "true", 4) != 0 && strncmp(text, "false", 5) != 0;
 	return bare ? text : quote(arena, text);
 }
 
@@ -63,7 +68,8 @@ static void add_memory(const struct crosvm *crosvm)
 	if (!vm->initial_balloon_mem_mib)
 		return;
 	/* What is outside the balloon. */
-	option_printf(crosvm->command, "--init-mem", "%llu", (unsigned long long)(vm->mem_mib - vm->initial_balloon_mem_mib));
+	option_printf(crosvm->command, "--init-mem", "%llu",
+		(unsigned long long)(vm->mem_mib - vm->initial_balloon_mem_mib));
 }
 
 static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
@@ -84,7 +90,9 @@ static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
 		argument_direct(command, block, disk->file.path, ",direct=true", ",direct=false");
 	else
 		argument_text(command, block, ",direct=false");
-	argument_text(command, block, arena_printf(crosvm->arena, ",ro=%s,id=%s", disk->read_only ? "true" : "false", value(crosvm->arena, disk->serial)));
+	argument_text(command, block,
+		arena_printf(crosvm->arena, ",ro=%s,id=%s", disk->read_only ? "true" : "false",
+			value(crosvm->arena, disk->serial)));
 }
 
 static void add_shares(const struct crosvm *crosvm)
@@ -94,7 +102,8 @@ static void add_shares(const struct crosvm *crosvm)
 		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
 		command_add(crosvm->command, virtiofs ? "--vhost-user" : "--shared-dir");
 		if (virtiofs)
-			command_printf(crosvm->command, "type=fs,socket=%s", value(crosvm->arena, share->socket));
+			command_printf(crosvm->command, "type=fs,socket=%s",
+				value(crosvm->arena, share->socket));
 		else
 			command_printf(crosvm->command, "%s:%s:type=p9", share->source, share->tag);
 	}
@@ -106,23 +115,32 @@ static void add_interfaces(const struct crosvm *crosvm)
 		const struct nic *nic = &crosvm->guest->nics[i];
 		const struct interface *interface = nic->interface;
 		const char *tap = nic->fds ? arena_printf(crosvm->arena, "tap-fd=%d", nic->fds[0])
-					   : arena_printf(crosvm->arena, "tap-name=%s", value(crosvm->arena, interface->id));
-		const char *queues = nic->queues > 1 ? arena_printf(crosvm->arena, ",vq-pairs=%u", nic->queues) : "";
-		option_printf(crosvm->command, "--net", "%s,mac=%s%s%s", tap, interface->mac, interface->tap.vhost ? ",vhost-net" : "", queues);
+					   : arena_printf(crosvm->arena, "tap-name=%s",
+						     value(crosvm->arena, interface->id));
+		const char *queues = nic->queues > 1
+			? arena_printf(crosvm->arena, ",vq-pairs=%u", nic->queues)
+			: "";
+		option_printf(crosvm->command, "--net", "%s,mac=%s%s%s", tap, interface->mac,
+			interface->tap.vhost ? ",vhost-net" : "", queues);
 	}
 }
 
 static void add_devices(const struct crosvm *crosvm)
 {
 	for (size_t i = 0; i < crosvm->vm->devices.n; i++)
-		option_printf(crosvm->command, "--vfio", "%s,iommu=viommu", pci_directory(crosvm->arena, crosvm->vm->devices.v[i].path));
+		option_printf(crosvm->command, "--vfio", "%s,iommu=viommu",
+			pci_directory(crosvm->arena, crosvm->vm->devices.v[i].path));
 }
 
-/* crosvm's own default is /var/empty, which few hosts have; without the directory there is no start. */
+/*
+ * crosvm's own default is /var/empty, which few hosts have; without the directory there is no
+ * start.
+ */
 static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
 {
 	const char *given = crosvm->vm->crosvm.pivot_root;
-	const struct file_ref root = given ? (struct file_ref){given, false} : (struct file_ref){EMPTY, true};
+	const struct file_ref root =
+		given ? (struct file_ref){given, false} : (struct file_ref){EMPTY, true};
 	option_file(crosvm->command, "--pivot-root", &root);
 	if (given)
 		vec_push(crosvm->arena, &out->directories, given);
@@ -130,16 +148,23 @@ static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
 		out->empty = EMPTY;
 }
 
-/* The guest's process of systemd looks for its notify socket among the OEM strings: systemd.system-credentials(7). */
+/*
+ * The guest's process of systemd looks for its notify socket among the OEM strings:
+ * systemd.system-credentials(7).
+ */
 static void add_smbios(const struct crosvm *crosvm)
 {
 	const struct vm *vm = crosvm->vm;
-	const char *uuid = vm->machine_id ? arena_printf(crosvm->arena, "uuid=%s", vm->machine_id) : "";
-	const char *notify = vm->vsock.notify ? arena_printf(crosvm->arena, "oem-strings=[io.systemd.credential:vmm.notify_socket=vsock-stream:2:%lld]",
-							     notify_port(vm))
+	const char *uuid =
+		vm->machine_id ? arena_printf(crosvm->arena, "uuid=%s", vm->machine_id) : "";
+	const char *notify = vm->vsock.notify ? arena_printf(crosvm->arena,
+							"oem-strings=[io.systemd.credential:vmm."
+							"notify_socket=vsock-stream:2:%lld]",
+							notify_port(vm))
 					      : "";
 	if (crosvm->guest->arch == KERNEL_X86_64 && (*uuid || *notify))
-		option_printf(crosvm->command, "--smbios", "%s%s%s", uuid, *uuid && *notify ? "," : "", notify);
+		option_printf(crosvm->command, "--smbios", "%s%s%s", uuid,
+			*uuid && *notify ? "," : "", notify);
 }
 
 static void add_control(const struct crosvm *crosvm)
@@ -158,17 +183,20 @@ static void add_graphics(const struct crosvm *crosvm, struct companion *companio
 	const struct vm *vm = crosvm->vm;
 	if (!vm->graphics.enable)
 		return;
-	option_printf(crosvm->command, "--vhost-user", "gpu,socket=%s", value(crosvm->arena, vm->graphics.socket));
+	option_printf(crosvm->command, "--vhost-user", "gpu,socket=%s",
+		value(crosvm->arena, vm->graphics.socket));
 
 	struct command *gpu = &companion->command;
-	*companion = (struct companion){.command.arena = crosvm->arena, .socket = vm->graphics.socket};
+	*companion =
+		(struct companion){.command.arena = crosvm->arena, .socket = vm->graphics.socket};
 	command_add(gpu, program(crosvm->arena, vm));
 	command_add(gpu, "device");
 	command_add(gpu, "gpu");
 	option_add(gpu, "--socket", vm->graphics.socket);
 	command_add(gpu, "--wayland-sock");
 	argument_piece(gpu, command_begin(gpu), PIECE_WAYLAND);
-	option_add(gpu, "--params", "{\"context-types\":\"virgl:virgl2:cross-domain\",\"egl\":true,\"vulkan\":true}");
+	option_add(gpu, "--params",
+		"{\"context-types\":\"virgl:virgl2:cross-domain\",\"egl\":true,\"vulkan\":true}");
 }
 
 static void add_kernel(const struct crosvm *crosvm)
@@ -204,7 +232,10 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 	out->accel = ACCEL_KVM;
 }
 
-/* vhost-net opens its tap without multi_queue, which is set for all taps of a VM; a macvtap is one descriptor. */
+/*
+ * vhost-net opens its tap without multi_queue, which is set for all taps of a VM; a macvtap is one
+ * descriptor.
+ */
 static bool crosvm_single_queue(const struct vm *vm, const struct interface *interface)
 {
 	for (size_t i = 0; i < vm->interfaces.n; i++)
@@ -221,42 +252,56 @@ static void crosvm_check(struct diag *diag, const struct vm *vm)
 	check_cpus(diag, vm, "crosvm", CPUS_MAX);
 	const char *pivot_root = vm->crosvm.pivot_root;
 	if (pivot_root && pivot_root[0] != '/')
-		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->crosvm.pivot_root), "bad-path",
-			   "crosvm.pivotRoot: \"%.80s\" is no absolute path", pivot_root);
+		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->crosvm.pivot_root),
+			"bad-path", "crosvm.pivotRoot: \"%.80s\" is no absolute path", pivot_root);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		if (strcmp(share->proto, "9p") != 0)
 			continue;
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				   "shares[%zu]: crosvm does not support read-only 9p shares%s; virtiofs has them", i, read_only_why(share));
+				"shares[%zu]: crosvm does not support read-only 9p shares%s; "
+				"virtiofs has them",
+				i, read_only_why(share));
 		if (share->source && strchr(share->source, ':'))
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				   "shares[%zu].source: crosvm cannot share a directory with ':' in its path", i);
+				"shares[%zu].source: crosvm cannot share a directory with ':' in "
+				"its path",
+				i);
 	}
 }
 
-/* For its console " console=ttyS0", and more on machines that it emulates in part: x86_64/src/lib.rs. */
+/*
+ * For its console " console=ttyS0", and more on machines that it emulates in part:
+ * x86_64/src/lib.rs.
+ */
 static size_t crosvm_parameter_bytes(const struct guest *guest)
 {
 	(void)guest;
 	return 160;
 }
 
-/* Its command line takes printable characters of ASCII and no others: kernel_cmdline/src/kernel_cmdline.rs. */
+/*
+ * Its command line takes printable characters of ASCII and no others:
+ * kernel_cmdline/src/kernel_cmdline.rs.
+ */
 static bool crosvm_check_guest(struct diag *diag, const struct guest *guest)
 {
 	for (const char *at = guest->parameters; *at; at++)
 		if (*at < ' ' || *at > '~')
-			return diag_error(diag, STATUS_DESCRIPTION, vm_where(guest->vm, &guest->vm->kernel_params), "not-supported",
-					  "kernelParams: crosvm does not pass characters outside ASCII to a kernel");
+			return diag_error(diag, STATUS_DESCRIPTION,
+				vm_where(guest->vm, &guest->vm->kernel_params), "not-supported",
+				"kernelParams: crosvm does not pass characters outside ASCII to a "
+				"kernel");
 	return true;
 }
 
-static void crosvm_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void crosvm_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	(void)guest;
-	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of crosvm's devices", false});
+	vec_push(arena, wishes,
+		(struct module_wish){"virtio_pci", "the bus of crosvm's devices", false});
 }
 
 /* On aarch64 the guest has a device tree alone. */
@@ -272,37 +317,39 @@ const struct backend crosvm_backend = {
 	.name = "crosvm",
 	.doc = "crosvm: KVM, sandboxed devices, Wayland graphics",
 	.tested = "of 2026-08 boots with KVM inside a VM, by the tests where it is installed",
-	.capabilities = {
-		[FEATURE_9P] = {.can = CAN},
-		[FEATURE_VIRTIOFS] = {.can = CAN},
-		[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-		[FEATURE_TAP] = {.can = CAN},
-		[FEATURE_VHOST_NET] = {.can = CAN},
-		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
-		[FEATURE_VSOCK] = {.can = CAN},
-		[FEATURE_NOTIFY] = {.can = CAN},
-		[FEATURE_PCI_DEVICES] = {.can = CAN},
-		[FEATURE_USB_DEVICES] = {CAN_NOT, "attach them while it runs, with \"crosvm usb attach\"", NULL},
-		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-		[FEATURE_GRAPHICS] = {.can = CAN},
-		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
-		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NO_VIRTIO_MEM, NULL},
-		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, CREDENTIALS_ARE_SEEN, NULL},
-		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN},
-		[FEATURE_SERIAL] = {.can = CAN},
-		[FEATURE_QCOW2] = {.can = CAN},
-		[FEATURE_VHD] = {.can = CAN_NOT},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.capabilities =
+		{
+			[FEATURE_9P] = {.can = CAN},
+			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+			[FEATURE_TAP] = {.can = CAN},
+			[FEATURE_VHOST_NET] = {.can = CAN},
+			[FEATURE_MACVTAP] = {.can = CAN},
+			[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
+			[FEATURE_VSOCK] = {.can = CAN},
+			[FEATURE_NOTIFY] = {.can = CAN},
+			[FEATURE_PCI_DEVICES] = {.can = CAN},
+			[FEATURE_USB_DEVICES] = {CAN_NOT,
+				"attach them while it runs, with \"crosvm usb attach\"", NULL},
+			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+			[FEATURE_GRAPHICS] = {.can = CAN},
+			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
+			[FEATURE_HUGEPAGES] = {.can = CAN},
+			[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NO_VIRTIO_MEM, NULL},
+			[FEATURE_BALLOON] = {.can = CAN},
+			[FEATURE_INITIAL_BALLOON] = {.can = CAN},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {CAN_NOT, CREDENTIALS_ARE_SEEN, NULL},
+			[FEATURE_NO_SOCKET] = {.can = CAN},
+			[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN},
+			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_QCOW2] = {.can = CAN},
+			[FEATURE_VHD] = {.can = CAN_NOT},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * firecracker: Firecracker, with KVM. Facts: Firecracker's source, src/vmm/src/resources.rs (VmmConfig, the file given by --config-file),
- * src/vmm/src/vmm_config/ and CHANGELOG.md, versions 1.4 to 1.16.
+ * firecracker: Firecracker, with KVM. Facts: Firecracker's source, src/vmm/src/resources.rs
+ * (VmmConfig, the file given by --config-file), src/vmm/src/vmm_config/ and CHANGELOG.md, versions
+ * 1.4 to 1.16.
  */
 #include <string.h>
 
@@ -13,8 +14,9 @@
 #define VSOCK "notify.vsock"
 
 /*
- * Devices: slots of the PCI bus but for the host bridge (src/vmm/src/devices/pci/pci_segment.rs); without PCI, on x86, the interrupts 5 to 23
- * (arch/x86_64/layout.rs), of which VMGenID takes one since 1.8.
+ * Devices: slots of the PCI bus but for the host bridge (src/vmm/src/devices/pci/pci_segment.rs);
+ * without PCI, on x86, the interrupts 5 to 23 (arch/x86_64/layout.rs), of which VMGenID takes one
+ * since 1.8.
  */
 enum { CPUS_MAX = 32, HOTPLUG_SLOT_MIB = 128, PCI_SLOTS = 31, MMIO_PLACES = 19 };
 
@@ -41,20 +43,28 @@ static bool has_memory_hotplug(const struct vm *vm)
 /* ---- its configuration ---- */
 
 /*
- * A reset by the keyboard controller ends Firecracker; a triple fault would be an error. Ctrl-Alt-Del comes through that controller as well, which
- * guests with ACPI find only without i8042.nopnp.
+ * A reset by the keyboard controller ends Firecracker; a triple fault would be an error.
+ * Ctrl-Alt-Del comes through that controller as well, which guests with ACPI find only without
+ * i8042.nopnp.
  */
 static const char *own_parameters(enum kernel_arch arch)
 {
-	return arch == KERNEL_X86_64 ? "console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd" : "console=ttyS0,115200 reboot=k panic=1";
+	return arch == KERNEL_X86_64
+		? "console=ttyS0,115200 reboot=k panic=1 i8042.noaux i8042.nomux i8042.dumbkbd"
+		: "console=ttyS0,115200 reboot=k panic=1";
 }
 
-/* Without PCI "pci=off", and for each device how it is found: src/vmm/src/builder.rs. On arm64 "earlycon=uart,mmio,0x40002000". */
+/*
+ * Without PCI "pci=off", and for each device how it is found: src/vmm/src/builder.rs. On arm64
+ * "earlycon=uart,mmio,0x40002000".
+ */
 static size_t firecracker_parameter_bytes(const struct guest *guest)
 {
 	const struct vm *vm = guest->vm;
-	size_t devices = guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0) + (vm->hotplug_mem_mib > 0);
-	return strlen(own_parameters(guest->arch)) + 1 + (has_pci(vm) ? 40 : 40 + mmio_parameter_bytes(devices));
+	size_t devices = guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0) +
+		(vm->hotplug_mem_mib > 0);
+	return strlen(own_parameters(guest->arch)) + 1 +
+		(has_pci(vm) ? 40 : 40 + mmio_parameter_bytes(devices));
 }
 
 static void boot_source_add(struct config *config, const struct guest *guest, struct node *root)
@@ -75,7 +85,8 @@ static void machine_add(struct config *config, const struct guest *guest, struct
 	config_add_number(config, machine, "vcpu_count", vm->vcpu);
 	config_add_number(config, machine, "mem_size_mib", vm->mem_mib);
 	/* Two threads a core: the CPUs come in pairs. */
-	config_add_bool(config, machine, "smt", guest->arch == KERNEL_X86_64 && (vm->vcpu == 1 || vm->vcpu % 2 == 0));
+	config_add_bool(config, machine, "smt",
+		guest->arch == KERNEL_X86_64 && (vm->vcpu == 1 || vm->vcpu % 2 == 0));
 	if (vm->hugepage_mem)
 		config_add_text(config, machine, "huge_pages", "2M");
 }
@@ -95,7 +106,8 @@ static void drives_add(struct config *config, const struct guest *guest, struct 
 			config_add_text(config, drive, "cache_type", "Writeback");
 		/* Async is io_uring. */
 		bool async = strcmp(guest->vm->firecracker.drive_io_engine, "Async") == 0;
-		const struct node *engine = config_add_text(config, drive, "io_engine", async ? "" : guest->vm->firecracker.drive_io_engine);
+		const struct node *engine = config_add_text(config, drive, "io_engine",
+			async ? "" : guest->vm->firecracker.drive_io_engine);
 		if (async)
 			config_add_late(config, engine, PIECE_ENGINE_JSON);
 	}
@@ -166,20 +178,25 @@ static const char *config_name(struct arena *arena, const struct vm *vm)
 /* The vsock's socket, which extraConfig may name; NULL: there is none. */
 static const char *vsock_path(const struct node *config)
 {
-	const struct node *vsock = config && config->kind == NODE_MAP ? node_get(config, "vsock") : NULL;
-	const struct node *path = vsock && vsock->kind == NODE_MAP ? node_get(vsock, "uds_path") : NULL;
+	const struct node *vsock =
+		config && config->kind == NODE_MAP ? node_get(config, "vsock") : NULL;
+	const struct node *path =
+		vsock && vsock->kind == NODE_MAP ? node_get(vsock, "uds_path") : NULL;
 	return path && path->kind == NODE_SCALAR && *path->text ? path->text : NULL;
 }
 
 static void firecracker_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
 {
 	const char *socket = vsock_path(vm->firecracker.extra_config);
-	vec_push(arena, out, (struct made_file){config_name(arena, vm), "firecracker's configuration", false});
+	vec_push(arena, out,
+		(struct made_file){config_name(arena, vm), "firecracker's configuration", false});
 	if (socket || vm->vsock.cid >= 0)
-		vec_push(arena, out, (struct made_file){socket ? socket : VSOCK, "the vsock's socket", true});
+		vec_push(arena, out,
+			(struct made_file){socket ? socket : VSOCK, "the vsock's socket", true});
 }
 
-static void lower_control(struct arena *arena, const struct vm *vm, const struct node *config, struct lowered *out)
+static void lower_control(
+	struct arena *arena, const struct vm *vm, const struct node *config, struct lowered *out)
 {
 	const char *vsock = vsock_path(config);
 	if (vm->socket)
@@ -192,7 +209,8 @@ static void lower_control(struct arena *arena, const struct vm *vm, const struct
 	lower_balloon(arena, &control, vm, out);
 }
 
-static void lower_command(struct arena *arena, const struct vm *vm, struct command *command, const char *config)
+static void lower_command(
+	struct arena *arena, const struct vm *vm, struct command *command, const char *config)
 {
 	command_add(command, program_path(arena, vm->firecracker.common.package, "firecracker"));
 	option_add(command, "--config-file", config);
@@ -217,25 +235,41 @@ static void firecracker_lower(struct arena *arena, const struct guest *guest, st
 	out->accel = ACCEL_KVM;
 }
 
-static void firecracker_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void firecracker_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
-	vec_push(arena, wishes, (struct module_wish){has_pci(guest->vm) ? "virtio_pci" : "virtio_mmio", "the bus of Firecracker's devices", false});
+	vec_push(arena, wishes,
+		(struct module_wish){has_pci(guest->vm) ? "virtio_pci" : "virtio_mmio",
+			"the bus of Firecracker's devices", false});
 	static const char why[] = "microvm-shutdown presses Ctrl-Alt-Del";
 	vec_push(arena, wishes, (struct module_wish){"i8042", why, true});
 	vec_push(arena, wishes, (struct module_wish){"atkbd", why, true});
 }
 
-#define wrong(diag, where, ...) diag_error((diag), STATUS_DESCRIPTION, (where), "not-supported", __VA_ARGS__)
+#define wrong(diag, where, ...) \
+	diag_error((diag), STATUS_DESCRIPTION, (where), "not-supported", __VA_ARGS__)
 
 /* Firecracker itself takes any key at the top, and ignores it. */
 static void check_extra_config(struct diag *diag, const struct node *extra)
 {
 	static const char *const keys[] = {
-		"balloon", "boot-source", "cpu-config", "drives",	   "entropy", "logger", "machine-config", "memory-hotplug",
-		"metrics", "mmds-config", "network-interfaces", "pmem", "vsock",
+		"balloon",
+		"boot-source",
+		"cpu-config",
+		"drives",
+		"entropy",
+		"logger",
+		"machine-config",
+		"memory-hotplug",
+		"metrics",
+		"mmds-config",
+		"network-interfaces",
+		"pmem",
+		"vsock",
 	};
 	if (extra->kind != NODE_MAP)
-		diag_error(diag, STATUS_DESCRIPTION, &extra->pos, "wrong-type", "firecracker.extraConfig: expected a map");
+		diag_error(diag, STATUS_DESCRIPTION, &extra->pos, "wrong-type",
+			"firecracker.extraConfig: expected a map");
 	for (size_t i = 0; i < extra->entries.n; i++) {
 		const char *key = extra->entries.v[i].key;
 		bool known = false;
@@ -243,34 +277,44 @@ static void check_extra_config(struct diag *diag, const struct node *extra)
 			known |= strcmp(key, keys[k]) == 0;
 		const char *near = known ? NULL : suggest(key, keys, countof(keys));
 		if (!known)
-			diag_error(diag, STATUS_DESCRIPTION, &extra->entries.v[i].key_pos, "unknown-option", "firecracker.extraConfig: unknown key \"%.80s\"%s%s%s", key,
-				   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+			diag_error(diag, STATUS_DESCRIPTION, &extra->entries.v[i].key_pos,
+				"unknown-option",
+				"firecracker.extraConfig: unknown key \"%.80s\"%s%s%s", key,
+				near ? "; did you mean \"" : "", near ? near : "",
+				near ? "\"?" : "");
 	}
 }
 
 static void check_hotplug(struct diag *diag, const struct vm *vm)
 {
 	if (vm->hotplug_mem_mib % HOTPLUG_SLOT_MIB)
-		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "hotplugMem: firecracker takes multiples of %d MiB", HOTPLUG_SLOT_MIB);
+		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib),
+			"hotplugMem: firecracker takes multiples of %d MiB", HOTPLUG_SLOT_MIB);
 	if (!vm->hotplugged_mem_mib)
 		return;
 	if (vm_where(vm, &vm->hotplugged_mem_mib))
-		wrong(diag, vm_where(vm, &vm->hotplugged_mem_mib), "hotpluggedMem: firecracker starts without; set 0, and ask for it by PATCH /hotplug/memory");
+		wrong(diag, vm_where(vm, &vm->hotplugged_mem_mib),
+			"hotpluggedMem: firecracker starts without; set 0, and ask for it by PATCH "
+			"/hotplug/memory");
 	else
 		diag_warning(diag, vm_where(vm, &vm->hotplug_mem_mib), "ignored",
-			     "hotplugMem: firecracker starts without; ask for it by PATCH /hotplug/memory once it runs");
+			"hotplugMem: firecracker starts without; ask for it by PATCH "
+			"/hotplug/memory once it runs");
 }
 
 static void firecracker_check(struct diag *diag, const struct vm *vm)
 {
 	const struct node *cpu = vm->firecracker.cpu;
 	if (vm->vcpu > CPUS_MAX)
-		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker takes at most %d", CPUS_MAX);
+		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker takes at most %d",
+			CPUS_MAX);
 	check_hotplug(diag, vm);
 	if (cpu && cpu->kind != NODE_MAP)
-		diag_error(diag, STATUS_DESCRIPTION, &cpu->pos, "wrong-type", "firecracker.cpu: expected a map");
+		diag_error(diag, STATUS_DESCRIPTION, &cpu->pos, "wrong-type",
+			"firecracker.cpu: expected a map");
 	if (cpu && !since(vm, 13))
-		wrong(diag, &cpu->pos, "firecracker.cpu: a template in the configuration needs version 1.13");
+		wrong(diag, &cpu->pos,
+			"firecracker.cpu: a template in the configuration needs version 1.13");
 	if (vm->firecracker.extra_config)
 		check_extra_config(diag, vm->firecracker.extra_config);
 }
@@ -281,7 +325,9 @@ static bool firecracker_check_guest(struct diag *diag, const struct guest *guest
 	size_t devices = count_devices_of(vm) + since(vm, 4) + (vm->hotplug_mem_mib != 0);
 	if (has_pci(vm))
 		return check_places(diag, vm, "firecracker", devices, PCI_SLOTS);
-	return guest->arch != KERNEL_X86_64 || check_places(diag, vm, "firecracker before version 1.13", devices, MMIO_PLACES - since(vm, 8));
+	return guest->arch != KERNEL_X86_64 ||
+		check_places(diag, vm, "firecracker before version 1.13", devices,
+			MMIO_PLACES - since(vm, 8));
 }
 
 static const enum kernel_format kernels[] = {KERNEL_ELF, KERNEL_ARM64_IMAGE};
@@ -292,37 +338,39 @@ const struct backend firecracker_backend = {
 	.name = "firecracker",
 	.doc = "Firecracker: KVM only; small and fast, disks and taps",
 	.tested = "version 1.16 boots with KVM inside a VM, by the tests where it is installed",
-	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, "it shares no directories", NULL},
-		[FEATURE_VIRTIOFS] = {CAN_NOT, "it shares no directories", NULL},
-		[FEATURE_USER_NETWORK] = {CAN_NOT, TAP_ONLY, NULL},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-		[FEATURE_TAP] = {.can = CAN},
-		[FEATURE_VHOST_NET] = {.can = CAN_IGNORE},
-		[FEATURE_MACVTAP] = {CAN_NOT, TAP_ONLY, NULL},
-		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
-		[FEATURE_VSOCK] = {.can = CAN},
-		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
-		[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-		[FEATURE_GRAPHICS] = {.can = CAN_NOT},
-		[FEATURE_CPU] = {CAN_IGNORE, "firecracker.cpu takes a CPU template", NULL},
-		[FEATURE_HUGEPAGES] = {CAN_WHEN, "since version 1.7", has_huge_pages},
-		[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "since version 1.14", has_memory_hotplug},
-		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
-		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, "start it as that user, or by its jailer", NULL},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN_IGNORE},
-		[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
-		[FEATURE_QCOW2] = {CAN_NOT, "it takes raw images", NULL},
-		[FEATURE_VHD] = {CAN_NOT, "it takes raw images", NULL},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.capabilities =
+		{
+			[FEATURE_9P] = {CAN_NOT, "it shares no directories", NULL},
+			[FEATURE_VIRTIOFS] = {CAN_NOT, "it shares no directories", NULL},
+			[FEATURE_USER_NETWORK] = {CAN_NOT, TAP_ONLY, NULL},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+			[FEATURE_TAP] = {.can = CAN},
+			[FEATURE_VHOST_NET] = {.can = CAN_IGNORE},
+			[FEATURE_MACVTAP] = {CAN_NOT, TAP_ONLY, NULL},
+			[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
+			[FEATURE_VSOCK] = {.can = CAN},
+			[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
+			[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+			[FEATURE_GRAPHICS] = {.can = CAN_NOT},
+			[FEATURE_CPU] = {CAN_IGNORE, "firecracker.cpu takes a CPU template", NULL},
+			[FEATURE_HUGEPAGES] = {CAN_WHEN, "since version 1.7", has_huge_pages},
+			[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "since version 1.14",
+				has_memory_hotplug},
+			[FEATURE_BALLOON] = {.can = CAN},
+			[FEATURE_INITIAL_BALLOON] = {.can = CAN},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
+			[FEATURE_NO_SOCKET] = {.can = CAN},
+			[FEATURE_USER] = {CAN_NOT, "start it as that user, or by its jailer", NULL},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
+			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
+			[FEATURE_QCOW2] = {CAN_NOT, "it takes raw images", NULL},
+			[FEATURE_VHD] = {CAN_NOT, "it takes raw images", NULL},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.parameter_bytes = firecracker_parameter_bytes,

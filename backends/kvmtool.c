@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c in its sources (2024-08). */
+/*
+ * kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c
+ * in its sources (2024-08).
+ */
 #include <string.h>
 
 #include "backends/interface/parts.h"
 
 enum {
-	DISKS_MAX = 4,       /* MAX_DISK_IMAGES */
-	CPUS_MAX = 255,      /* MPTABLE_MAX_CPUS */
-	PCI_SLOTS = 32, OWN_DEVICES = 1, /* random numbers; it has no host bridge */
+	DISKS_MAX = 4,  /* MAX_DISK_IMAGES */
+	CPUS_MAX = 255, /* MPTABLE_MAX_CPUS */
+	PCI_SLOTS = 32,
+	OWN_DEVICES = 1,     /* random numbers; it has no host bridge */
 	QUEUE_PAIRS_MAX = 8, /* VIRTIO_NET_NUM_QUEUES */
 };
 
@@ -24,18 +28,22 @@ static const char *program(struct arena *arena, const struct vm *vm)
 }
 
 /*
- * With --nodefaults the kernel gets these parameters and no others, and no device comes uncalled. Without it kvmtool adds root=/dev/vda, and cuts
- * what is longer than 2047 bytes. Its own parameters for x86 are the first ones: there is no ACPI, and i8042 is not to be looked for.
+ * With --nodefaults the kernel gets these parameters and no others, and no device comes uncalled.
+ * Without it kvmtool adds root=/dev/vda, and cuts what is longer than 2047 bytes. Its own
+ * parameters for x86 are the first ones: there is no ACPI, and i8042 is not to be looked for.
  */
 static void add_kernel(const struct kvmtool *kvmtool)
 {
 	struct command *command = kvmtool->command;
-	const char *machine = kvmtool->guest->arch == KERNEL_X86_64 ? "noapic noacpi pci=conf1 i8042.direct=1 i8042.dumbkbd=1 i8042.nopnp=1 "
-								      "i8042.noaux=1 earlyprintk=serial "
-								    : "";
+	const char *machine = kvmtool->guest->arch == KERNEL_X86_64
+		? "noapic noacpi pci=conf1 i8042.direct=1 i8042.dumbkbd=1 i8042.nopnp=1 "
+		  "i8042.noaux=1 earlyprintk=serial "
+		: "";
 	option_file(command, "-k", &kvmtool->guest->kernel);
 	option_file(command, "-i", &kvmtool->guest->initrd);
-	option_parameters(command, "-p", arena_printf(kvmtool->arena, "%sconsole=ttyS0 reboot=k panic=1", machine), kvmtool->guest);
+	option_parameters(command, "-p",
+		arena_printf(kvmtool->arena, "%sconsole=ttyS0 reboot=k panic=1", machine),
+		kvmtool->guest);
 }
 
 static void add_base(const struct kvmtool *kvmtool)
@@ -72,19 +80,22 @@ static void add_disk(const struct kvmtool *kvmtool, const struct disk *disk)
 }
 
 /*
- * kvmtool opens a tap once, without IFF_MULTI_QUEUE, and serves all queues of the guest by it; with vhost there is one queue. A macvtap is a
- * tapif that starts with '/'.
+ * kvmtool opens a tap once, without IFF_MULTI_QUEUE, and serves all queues of the guest by it; with
+ * vhost there is one queue. A macvtap is a tapif that starts with '/'.
  */
-static void add_tap(const struct kvmtool *kvmtool, struct argument *argument, const struct interface *interface)
+static void add_tap(
+	const struct kvmtool *kvmtool, struct argument *argument, const struct interface *interface)
 {
 	struct command *command = kvmtool->command;
-	unsigned long long queues = kvmtool->vm->vcpu < QUEUE_PAIRS_MAX ? kvmtool->vm->vcpu : QUEUE_PAIRS_MAX;
+	unsigned long long queues =
+		kvmtool->vm->vcpu < QUEUE_PAIRS_MAX ? kvmtool->vm->vcpu : QUEUE_PAIRS_MAX;
 	argument_text(command, argument, "mode=tap,tapif=");
 	if (strcmp(interface->type, "macvtap") == 0)
 		argument_macvtap(command, argument, interface->id);
 	else
 		argument_text(command, argument, interface->id);
-	argument_text(command, argument, arena_printf(kvmtool->arena, ",guest_mac=%s", interface->mac));
+	argument_text(
+		command, argument, arena_printf(kvmtool->arena, ",guest_mac=%s", interface->mac));
 	if (interface->tap.vhost)
 		argument_text(command, argument, ",vhost=1");
 	else if (queues > 1)
@@ -111,7 +122,8 @@ static void add_devices(const struct kvmtool *kvmtool)
 {
 	const struct vm *vm = kvmtool->vm;
 	for (size_t i = 0; i < vm->shares.n; i++) {
-		option_printf(kvmtool->command, "--9p", "%s,%s", vm->shares.v[i].source, vm->shares.v[i].tag);
+		option_printf(kvmtool->command, "--9p", "%s,%s", vm->shares.v[i].source,
+			vm->shares.v[i].tag);
 	}
 	for (size_t i = 0; i < vm->devices.n; i++)
 		command_printf(kvmtool->command, "--vfio-pci=%s", vm->devices.v[i].path);
@@ -142,8 +154,9 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	vec_push(arena, &out->stale, arena_printf(arena, ".lkvm/%s.sock", vm->host_name));
 	out->unquotable = ",";
 	/*
-	 * No shutdown: there is neither ACPI nor a keyboard, and "lkvm debug" gets a SysRq to the guest only when somebody types on lkvm's own terminal.
-	 * "lkvm stop" is no better than SIGTERM.
+	 * No shutdown: there is neither ACPI nor a keyboard, and "lkvm debug" gets a SysRq to the
+	 * guest only when somebody types on lkvm's own terminal. "lkvm stop" is no better than
+	 * SIGTERM.
 	 */
 	const struct control control = {"lkvm", vm->host_name, program(arena, vm)};
 	lower_balloon(arena, &control, vm, out);
@@ -153,11 +166,13 @@ static void check_disks(struct diag *diag, const struct vm *vm)
 {
 	size_t disks = vm->volumes.n + (vm->store_on_disk ? 1 : 0);
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		check_comma(diag, &vm->volumes.v[i].where, "kvmtool", "volumes", i, vm->volumes.v[i].image);
+		check_comma(diag, &vm->volumes.v[i].where, "kvmtool", "volumes", i,
+			vm->volumes.v[i].image);
 	if (disks > DISKS_MAX)
-		diag_error(diag, STATUS_DESCRIPTION, &vm->volumes.v[vm->volumes.n - 1].where, "not-supported",
-			   "volumes: kvmtool does not support more than %d disks, and here are %zu%s", DISKS_MAX, disks,
-			   vm->store_on_disk ? ", one of them the store" : "");
+		diag_error(diag, STATUS_DESCRIPTION, &vm->volumes.v[vm->volumes.n - 1].where,
+			"not-supported",
+			"volumes: kvmtool does not support more than %d disks, and here are %zu%s",
+			DISKS_MAX, disks, vm->store_on_disk ? ", one of them the store" : "");
 }
 
 static void check_shares(struct diag *diag, const struct vm *vm)
@@ -166,8 +181,9 @@ static void check_shares(struct diag *diag, const struct vm *vm)
 		const struct share *share = &vm->shares.v[i];
 		check_comma(diag, &share->where, "kvmtool", "shares", i, share->source);
 		if (share->read_only && strcmp(share->proto, "9p") == 0)
-			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported", "shares[%zu]: kvmtool does not support read-only shares%s", i,
-				   read_only_why(share));
+			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
+				"shares[%zu]: kvmtool does not support read-only shares%s", i,
+				read_only_why(share));
 	}
 }
 
@@ -176,8 +192,11 @@ static void check_interfaces(struct diag *diag, const struct vm *vm)
 	size_t users = 0;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		if (strcmp(vm->interfaces.v[i].type, "user") == 0 && ++users == 2)
-			diag_error(diag, STATUS_DESCRIPTION, &vm->interfaces.v[i].where, "not-supported",
-				   "interfaces[%zu]: kvmtool does not support more than one interface of type user", i);
+			diag_error(diag, STATUS_DESCRIPTION, &vm->interfaces.v[i].where,
+				"not-supported",
+				"interfaces[%zu]: kvmtool does not support more than one interface "
+				"of type user",
+				i);
 }
 
 static void kvmtool_check(struct diag *diag, const struct vm *vm)
@@ -192,15 +211,18 @@ static void kvmtool_check(struct diag *diag, const struct vm *vm)
 static bool qcow2_is_read_only(const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		if (strcmp(vm->volumes.v[i].image_type, "qcow2") == 0 && !vm->volumes.v[i].read_only)
+		if (strcmp(vm->volumes.v[i].image_type, "qcow2") == 0 &&
+			!vm->volumes.v[i].read_only)
 			return false;
 	return true;
 }
 
-static void kvmtool_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void kvmtool_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	(void)guest;
-	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of kvmtool's devices", false});
+	vec_push(arena, wishes,
+		(struct module_wish){"virtio_pci", "the bus of kvmtool's devices", false});
 }
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE};
@@ -209,37 +231,38 @@ const struct backend kvmtool_backend = {
 	.name = "kvmtool",
 	.doc = "kvmtool: the smallest that KVM needs",
 	.tested = "of 2024-08 boots with KVM inside a VM, by the tests where it is installed",
-	.capabilities = {
-		[FEATURE_9P] = {.can = CAN},
-		[FEATURE_VIRTIOFS] = {CAN_NOT, "give the shares proto: 9p", NULL},
-		[FEATURE_USER_NETWORK] = {.can = CAN},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-		[FEATURE_TAP] = {.can = CAN},
-		[FEATURE_VHOST_NET] = {.can = CAN},
-		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
-		[FEATURE_VSOCK] = {.can = CAN},
-		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
-		[FEATURE_PCI_DEVICES] = {.can = CAN},
-		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-		[FEATURE_GRAPHICS] = {CAN_IGNORE, "the guest has its serial console", NULL},
-		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
-		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NO_VIRTIO_MEM, NULL},
-		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
-		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN},
-		[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
-		[FEATURE_QCOW2] = {CAN_WHEN, "for read-only volumes", qcow2_is_read_only},
-		[FEATURE_VHD] = {.can = CAN_NOT},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.capabilities =
+		{
+			[FEATURE_9P] = {.can = CAN},
+			[FEATURE_VIRTIOFS] = {CAN_NOT, "give the shares proto: 9p", NULL},
+			[FEATURE_USER_NETWORK] = {.can = CAN},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+			[FEATURE_TAP] = {.can = CAN},
+			[FEATURE_VHOST_NET] = {.can = CAN},
+			[FEATURE_MACVTAP] = {.can = CAN},
+			[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
+			[FEATURE_VSOCK] = {.can = CAN},
+			[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
+			[FEATURE_PCI_DEVICES] = {.can = CAN},
+			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+			[FEATURE_GRAPHICS] = {CAN_IGNORE, "the guest has its serial console", NULL},
+			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
+			[FEATURE_HUGEPAGES] = {.can = CAN},
+			[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, NO_VIRTIO_MEM, NULL},
+			[FEATURE_BALLOON] = {.can = CAN},
+			[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
+			[FEATURE_NO_SOCKET] = {.can = CAN},
+			[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN},
+			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
+			[FEATURE_QCOW2] = {CAN_WHEN, "for read-only volumes", qcow2_is_read_only},
+			[FEATURE_VHD] = {.can = CAN_NOT},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.macvtap_names = true,

@@ -13,8 +13,15 @@ extern const struct backend alioth_backend;
 extern const struct backend vfkit_backend;
 
 const struct backend *const backends[] = {
-	&qemu_backend, &cloud_hypervisor_backend, &firecracker_backend, &crosvm_backend, &kvmtool_backend,
-	&stratovirt_backend, &alioth_backend, &vfkit_backend, NULL,
+	&qemu_backend,
+	&cloud_hypervisor_backend,
+	&firecracker_backend,
+	&crosvm_backend,
+	&kvmtool_backend,
+	&stratovirt_backend,
+	&alioth_backend,
+	&vfkit_backend,
+	NULL,
 };
 
 const struct backend *backend_find(const char *name)

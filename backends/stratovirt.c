@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stratovirt: StratoVirt's machine "microvm", with KVM. Facts of the command line: StratoVirt's source, machine_manager/src/{cmdline.rs,config/} and
- * machine/src/{lib.rs,micro_common/}, version 2.5.
+ * stratovirt: StratoVirt's machine "microvm", with KVM. Facts of the command line: StratoVirt's
+ * source, machine_manager/src/{cmdline.rs,config/} and machine/src/{lib.rs,micro_common/}, version
+ * 2.5.
  */
 #include <string.h>
 
 #include "backends/interface/parts.h"
 
 /*
- * The machine has places for so many disks and plain network interfaces, used or not; on x86 the interrupts 5 to 15 are all that there are, so what
- * remains is for other devices (micro_common/mod.rs, devices/src/sysbus/mod.rs).
+ * The machine has places for so many disks and plain network interfaces, used or not; on x86 the
+ * interrupts 5 to 15 are all that there are, so what remains is for other devices
+ * (micro_common/mod.rs, devices/src/sysbus/mod.rs).
  */
 enum { DISKS_MAX = 4, INTERFACES_MAX = 2, OTHERS_MAX = 11 - DISKS_MAX - INTERFACES_MAX };
 enum { MEMORY_MIN_MIB = 128, MEMORY_MAX_MIB = 512 << 10, CPUS_MAX = 254 };
@@ -30,7 +32,8 @@ static void add_base(const struct stratovirt *stratovirt)
 {
 	const struct vm *vm = stratovirt->vm;
 	struct command *command = stratovirt->command;
-	command_add(command, program_path(stratovirt->arena, vm->stratovirt.common.package, "stratovirt"));
+	command_add(command,
+		program_path(stratovirt->arena, vm->stratovirt.common.package, "stratovirt"));
 	option_add(command, "-name", vm->host_name);
 	/* virtiofsd maps the guest's memory. */
 	option_add(command, "-machine", vm->shares.n ? "microvm,mem-share=on" : "microvm");
@@ -47,8 +50,10 @@ static void add_kernel(const struct stratovirt *stratovirt)
 	option_file(command, "-kernel", &guest->kernel);
 	option_file(command, "-initrd", &guest->initrd);
 	/* There is no BIOS to ask for disks. A reset ends the VM: after a panic too. */
-	const char *console = guest->arch == KERNEL_X86_64 ? "console=ttyS0 edd=off" : "console=ttyAMA0";
-	option_parameters(command, "-append", arena_printf(stratovirt->arena, "%s reboot=t panic=-1", console), guest);
+	const char *console =
+		guest->arch == KERNEL_X86_64 ? "console=ttyS0 edd=off" : "console=ttyAMA0";
+	option_parameters(command, "-append",
+		arena_printf(stratovirt->arena, "%s reboot=t panic=-1", console), guest);
 	option_add(command, "-serial", "stdio");
 }
 
@@ -57,7 +62,8 @@ static void add_disk(const struct stratovirt *stratovirt, const struct disk *dis
 	struct command *command = stratovirt->command;
 	command_add(command, "-drive");
 	struct argument *drive = command_begin(command);
-	argument_text(command, drive, arena_printf(stratovirt->arena, "id=%s,format=raw,if=none,aio=", disk->id));
+	argument_text(command, drive,
+		arena_printf(stratovirt->arena, "id=%s,format=raw,if=none,aio=", disk->id));
 	argument_piece(command, drive, PIECE_AIO);
 	argument_text(command, drive, ",file=");
 	argument_file(command, drive, &disk->file, PIECE_RUNNER);
@@ -66,7 +72,8 @@ static void add_disk(const struct stratovirt *stratovirt, const struct disk *dis
 	else
 		argument_text(command, drive, ",direct=off");
 	argument_text(command, drive, disk->read_only ? ",readonly=on" : ",readonly=off");
-	option_printf(command, "-device", "virtio-blk-device,drive=%s,id=blk_%s,serial=%s", disk->id, disk->id, disk->serial);
+	option_printf(command, "-device", "virtio-blk-device,drive=%s,id=blk_%s,serial=%s",
+		disk->id, disk->id, disk->serial);
 }
 
 /* One queue each: the microvm machine makes its interfaces before it knows how many are wanted. */
@@ -74,17 +81,22 @@ static void add_interface(const struct stratovirt *stratovirt, const struct nic 
 {
 	const struct interface *interface = nic->interface;
 	const char *tap = nic->fds ? arena_printf(stratovirt->arena, "fd=%d", nic->fds[0])
-				   : arena_printf(stratovirt->arena, "ifname=%s%s", interface->id, has_vhost(interface) ? ",vhost=on" : "");
+				   : arena_printf(stratovirt->arena, "ifname=%s%s", interface->id,
+					     has_vhost(interface) ? ",vhost=on" : "");
 	option_printf(stratovirt->command, "-netdev", "tap,id=%s,%s", interface->id, tap);
-	option_printf(stratovirt->command, "-device", "virtio-net-device,id=net_%s,netdev=%s,mac=%s", interface->id, interface->id, interface->mac);
+	option_printf(stratovirt->command, "-device",
+		"virtio-net-device,id=net_%s,netdev=%s,mac=%s", interface->id, interface->id,
+		interface->mac);
 }
 
 static void add_shares(const struct stratovirt *stratovirt)
 {
 	for (size_t i = 0; i < stratovirt->vm->shares.n; i++) {
 		const struct share *share = &stratovirt->vm->shares.v[i];
-		option_printf(stratovirt->command, "-chardev", "socket,id=fs%zu,path=%s", i, share->socket);
-		option_printf(stratovirt->command, "-device", "vhost-user-fs-device,chardev=fs%zu,tag=%s,id=fs%zu", i, share->tag, i);
+		option_printf(stratovirt->command, "-chardev", "socket,id=fs%zu,path=%s", i,
+			share->socket);
+		option_printf(stratovirt->command, "-device",
+			"vhost-user-fs-device,chardev=fs%zu,tag=%s,id=fs%zu", i, share->tag, i);
 	}
 }
 
@@ -95,10 +107,13 @@ static void add_devices(const struct stratovirt *stratovirt)
 	option_add(command, "-object", "rng-random,id=rng,filename=/dev/random");
 	option_add(command, "-device", "virtio-rng-device,rng=rng,id=rng_dev");
 	if (vm->balloon)
-		option_printf(command, "-device", "virtio-balloon-device,id=balloon0,free-page-reporting=true,deflate-on-oom=%s",
-			      vm->deflate_on_oom ? "true" : "false");
+		option_printf(command, "-device",
+			"virtio-balloon-device,id=balloon0,free-page-reporting=true,deflate-on-oom="
+			"%s",
+			vm->deflate_on_oom ? "true" : "false");
 	if (vm->vsock.cid >= 0)
-		option_printf(command, "-device", "vhost-vsock-device,id=vsock0,guest-cid=%lld", (long long)vm->vsock.cid);
+		option_printf(command, "-device", "vhost-vsock-device,id=vsock0,guest-cid=%lld",
+			(long long)vm->vsock.cid);
 }
 
 static void stratovirt_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
@@ -123,41 +138,54 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
 	if (vm->socket)
 		vec_push(arena, &out->stale, vm->socket);
-	/* No shutdown: the microvm machine has no power button, and its system_powerdown cuts the power. */
+	/*
+	 * No shutdown: the microvm machine has no power button, and its system_powerdown cuts the
+	 * power.
+	 */
 	const struct control control = {.protocol = "qmp", .address = vm->socket};
 	lower_state(arena, &control, out);
 	lower_balloon(arena, &control, vm, out);
 }
 
-/* virtio_mmio.device= for each place of a disk or an interface, used or not, and for each other device. */
+/*
+ * virtio_mmio.device= for each place of a disk or an interface, used or not, and for each other
+ * device.
+ */
 static size_t stratovirt_parameter_bytes(const struct guest *guest)
 {
-	return guest->arch == KERNEL_X86_64 ? mmio_parameter_bytes(DISKS_MAX + INTERFACES_MAX + 1 + guest->vm->balloon + (guest->vm->vsock.cid >= 0) +
-								   guest->vm->shares.n)
-					    : 0;
+	return guest->arch == KERNEL_X86_64
+		? mmio_parameter_bytes(DISKS_MAX + INTERFACES_MAX + 1 + guest->vm->balloon +
+			  (guest->vm->vsock.cid >= 0) + guest->vm->shares.n)
+		: 0;
 }
 
-static void stratovirt_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void stratovirt_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	(void)guest;
-	vec_push(arena, wishes, (struct module_wish){"virtio_mmio", "the bus of StratoVirt's devices", false});
+	vec_push(arena, wishes,
+		(struct module_wish){"virtio_mmio", "the bus of StratoVirt's devices", false});
 }
 
 /* ---- its own rules ---- */
 
-#define wrong(diag, where, ...) diag_error((diag), STATUS_DESCRIPTION, (where), "stratovirt", __VA_ARGS__)
+#define wrong(diag, where, ...) \
+	diag_error((diag), STATUS_DESCRIPTION, (where), "stratovirt", __VA_ARGS__)
 
 /* Its parser splits options at these and knows no quoting. */
-static void check_text(struct diag *diag, const struct pos *where, const char *what, size_t index, const char *text)
+static void check_text(struct diag *diag, const struct pos *where, const char *what, size_t index,
+	const char *text)
 {
 	if (text && strpbrk(text, ",="))
-		wrong(diag, where, "%s[%zu]: stratovirt takes no path with ',' or '=': \"%.80s\"", what, index, text);
+		wrong(diag, where, "%s[%zu]: stratovirt takes no path with ',' or '=': \"%.80s\"",
+			what, index, text);
 }
 
 static void check_texts(struct diag *diag, const struct vm *vm)
 {
 	if (vm->socket && strpbrk(vm->socket, ",="))
-		wrong(diag, vm_where(vm, &vm->socket), "socket: stratovirt takes no path with ',' or '=': \"%.80s\"", vm->socket);
+		wrong(diag, vm_where(vm, &vm->socket),
+			"socket: stratovirt takes no path with ',' or '=': \"%.80s\"", vm->socket);
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		check_text(diag, &vm->volumes.v[i].where, "volumes", i, vm->volumes.v[i].image);
 	for (size_t i = 0; i < vm->shares.n; i++)
@@ -166,25 +194,31 @@ static void check_texts(struct diag *diag, const struct vm *vm)
 
 static void check_devices(struct diag *diag, const struct vm *vm)
 {
-	size_t disks = vm->volumes.n + vm->store_on_disk, plain = 0, others = 1 + vm->balloon + (vm->vsock.cid >= 0) + vm->shares.n;
+	size_t disks = vm->volumes.n + vm->store_on_disk, plain = 0,
+	       others = 1 + vm->balloon + (vm->vsock.cid >= 0) + vm->shares.n;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		*(has_vhost(&vm->interfaces.v[i]) ? &others : &plain) += 1;
 	if (disks > DISKS_MAX)
-		wrong(diag, &vm->volumes.v[vm->volumes.n - 1].where, "volumes: stratovirt has %d disks%s, not %zu", DISKS_MAX,
-		      vm->store_on_disk ? " with the store disk" : "", disks);
+		wrong(diag, &vm->volumes.v[vm->volumes.n - 1].where,
+			"volumes: stratovirt has %d disks%s, not %zu", DISKS_MAX,
+			vm->store_on_disk ? " with the store disk" : "", disks);
 	if (plain > INTERFACES_MAX)
-		wrong(diag, vm_where(vm, &vm->interfaces.v), "interfaces: stratovirt has %d without tap.vhost, not %zu", INTERFACES_MAX, plain);
+		wrong(diag, vm_where(vm, &vm->interfaces.v),
+			"interfaces: stratovirt has %d without tap.vhost, not %zu", INTERFACES_MAX,
+			plain);
 	if (others > OTHERS_MAX)
 		wrong(diag, vm_where(vm, &vm->shares.v),
-		      "stratovirt has %d devices beside disks and plain network interfaces, not %zu: random numbers, balloon, vsock, shares, tap.vhost",
-		      OTHERS_MAX, others);
+			"stratovirt has %d devices beside disks and plain network interfaces, not "
+			"%zu: random numbers, balloon, vsock, shares, tap.vhost",
+			OTHERS_MAX, others);
 }
 
 static void stratovirt_check(struct diag *diag, const struct vm *vm)
 {
 	if (vm->mem_mib < MEMORY_MIN_MIB || vm->mem_mib > MEMORY_MAX_MIB)
-		wrong(diag, vm_where(vm, &vm->mem_mib), "mem: stratovirt takes %d MiB to 512 GiB, not %llu MiB", MEMORY_MIN_MIB,
-		      (unsigned long long)vm->mem_mib);
+		wrong(diag, vm_where(vm, &vm->mem_mib),
+			"mem: stratovirt takes %d MiB to 512 GiB, not %llu MiB", MEMORY_MIN_MIB,
+			(unsigned long long)vm->mem_mib);
 	if (vm->vcpu > CPUS_MAX)
 		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: stratovirt takes at most %d", CPUS_MAX);
 	check_devices(diag, vm);
@@ -199,37 +233,40 @@ const struct backend stratovirt_backend = {
 	.name = "stratovirt",
 	.doc = "StratoVirt: KVM only; small, a few virtio-mmio devices",
 	.tested = "version 2.5 boots with KVM inside a VM, not in every run of the tests",
-	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
-		[FEATURE_VIRTIOFS] = {.can = CAN},
-		[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-		[FEATURE_TAP] = {.can = CAN},
-		[FEATURE_VHOST_NET] = {.can = CAN},
-		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
-		[FEATURE_VSOCK] = {.can = CAN},
-		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
-		[FEATURE_PCI_DEVICES] = {CAN_NOT, NO_PCI, NULL},
-		[FEATURE_USB_DEVICES] = {CAN_NOT, NO_PCI, NULL},
-		[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NO_PCI, NULL},
-		[FEATURE_GRAPHICS] = {CAN_NOT, NO_PCI, NULL},
-		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
-		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT, "virtio-mem came with version 2.5 and is not used yet", NULL},
-		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, "its microvm machine has neither SMBIOS nor fw_cfg", NULL},
-		[FEATURE_NO_SOCKET] = {CAN_NOT, "it does not start without one", NULL},
-		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN},
-		[FEATURE_SERIAL] = {.can = CAN},
-		[FEATURE_QCOW2] = {CAN_NOT, "its microvm machine takes raw images", NULL},
-		[FEATURE_VHD] = {.can = CAN_NOT},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.capabilities =
+		{
+			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
+			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+			[FEATURE_TAP] = {.can = CAN},
+			[FEATURE_VHOST_NET] = {.can = CAN},
+			[FEATURE_MACVTAP] = {.can = CAN},
+			[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
+			[FEATURE_VSOCK] = {.can = CAN},
+			[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
+			[FEATURE_PCI_DEVICES] = {CAN_NOT, NO_PCI, NULL},
+			[FEATURE_USB_DEVICES] = {CAN_NOT, NO_PCI, NULL},
+			[FEATURE_ROOT_PORTS] = {CAN_IGNORE, NO_PCI, NULL},
+			[FEATURE_GRAPHICS] = {CAN_NOT, NO_PCI, NULL},
+			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
+			[FEATURE_HUGEPAGES] = {.can = CAN},
+			[FEATURE_HOTPLUG_MEMORY] = {CAN_NOT,
+				"virtio-mem came with version 2.5 and is not used yet", NULL},
+			[FEATURE_BALLOON] = {.can = CAN},
+			[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {CAN_NOT,
+				"its microvm machine has neither SMBIOS nor fw_cfg", NULL},
+			[FEATURE_NO_SOCKET] = {CAN_NOT, "it does not start without one", NULL},
+			[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN},
+			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_QCOW2] = {CAN_NOT, "its microvm machine takes raw images", NULL},
+			[FEATURE_VHD] = {.can = CAN_NOT},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and pkg/rest in its sources (0.6.4). */
+/*
+ * vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and
+ * pkg/rest in its sources (0.6.4).
+ */
 #include <string.h>
 
 #include "backends/interface/parts.h"
@@ -27,14 +30,19 @@ static void add_base(const struct vfkit *vfkit)
 		command_add(command, "--gui");
 }
 
-/* Not --bootloader linux,…: neither a file with a comma nor a parameter with a double quote goes through it. */
+/*
+ * Not --bootloader linux,…: neither a file with a comma nor a parameter with a double quote goes
+ * through it.
+ */
 static void add_kernel(const struct vfkit *vfkit)
 {
 	struct command *command = vfkit->command;
 	option_file(command, "--kernel", &vfkit->guest->kernel);
 	option_file(command, "--initrd", &vfkit->guest->initrd);
-	option_parameters(command, "--kernel-cmdline", vfkit->vm->graphics.enable ? "console=tty0 reboot=t panic=-1" : "console=hvc0 reboot=t panic=-1",
-			  vfkit->guest);
+	option_parameters(command, "--kernel-cmdline",
+		vfkit->vm->graphics.enable ? "console=tty0 reboot=t panic=-1"
+					   : "console=hvc0 reboot=t panic=-1",
+		vfkit->guest);
 }
 
 static void add_device(const struct vfkit *vfkit, const char *device)
@@ -60,20 +68,28 @@ static void add_disk(const struct vfkit *vfkit, const struct disk *disk)
 	struct argument *device = command_begin(vfkit->command);
 	argument_text(vfkit->command, device, "virtio-blk,path=");
 	argument_file(vfkit->command, device, &disk->file, PIECE_RUNNER);
-	argument_text(vfkit->command, device, arena_printf(vfkit->arena, "%s,deviceId=%s", disk->read_only ? ",readonly" : "", disk->serial));
+	argument_text(vfkit->command, device,
+		arena_printf(vfkit->arena, "%s,deviceId=%s", disk->read_only ? ",readonly" : "",
+			disk->serial));
 }
 
 static void add_devices(const struct vfkit *vfkit)
 {
 	const struct vm *vm = vfkit->vm;
 	for (size_t i = 0; i < vm->shares.n; i++)
-		add_device(vfkit, arena_printf(vfkit->arena, "virtio-fs,sharedDir=%s,mountTag=%s", vm->shares.v[i].source, vm->shares.v[i].tag));
+		add_device(vfkit,
+			arena_printf(vfkit->arena, "virtio-fs,sharedDir=%s,mountTag=%s",
+				vm->shares.v[i].source, vm->shares.v[i].tag));
 	for (size_t i = 0; i < vm->interfaces.n; i++)
-		add_device(vfkit, arena_printf(vfkit->arena, "virtio-net,nat,mac=%s", vm->interfaces.v[i].mac));
+		add_device(vfkit,
+			arena_printf(
+				vfkit->arena, "virtio-net,nat,mac=%s", vm->interfaces.v[i].mac));
 	/* Its documentation writes ignoreIfMissing, its parser takes this alone. */
 	if (vm->vfkit.rosetta.enable)
-		add_device(vfkit, arena_printf(vfkit->arena, "rosetta,mountTag=rosetta%s%s", vm->vfkit.rosetta.install ? ",install" : "",
-					       vm->vfkit.rosetta.ignore_if_missing ? ",ignore-if-missing" : ""));
+		add_device(vfkit,
+			arena_printf(vfkit->arena, "rosetta,mountTag=rosetta%s%s",
+				vm->vfkit.rosetta.install ? ",install" : "",
+				vm->vfkit.rosetta.ignore_if_missing ? ",ignore-if-missing" : ""));
 	command_add_all(vfkit->command, &vm->vfkit.common.extra_args);
 }
 
@@ -117,23 +133,27 @@ static void vfkit_lower(struct arena *arena, const struct guest *guest, struct l
 	out->unquotable = ",";
 	if (vm->socket)
 		vec_push(arena, &out->stale, vm->socket);
-	lower_shutdown(arena, &(const struct control){.protocol = "vfkit", .address = vm->socket}, out);
+	lower_shutdown(
+		arena, &(const struct control){.protocol = "vfkit", .address = vm->socket}, out);
 }
 
 static void vfkit_check(struct diag *diag, const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		check_comma(diag, &vm->volumes.v[i].where, "vfkit", "volumes", i, vm->volumes.v[i].image);
+		check_comma(diag, &vm->volumes.v[i].where, "vfkit", "volumes", i,
+			vm->volumes.v[i].image);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		check_comma(diag, &share->where, "vfkit", "shares", i, share->source);
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
-				   "shares[%zu]: vfkit does not support read-only shares%s: the guest could write to it", i, read_only_why(share));
+				"shares[%zu]: vfkit does not support read-only shares%s: the guest "
+				"could write to it",
+				i, read_only_why(share));
 	}
 	if (vm->socket && strlen(vm->socket) > SOCKET_PATH_BYTES)
-		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->socket), "bad-socket", "socket: macOS has room for %d bytes of its path",
-			   SOCKET_PATH_BYTES);
+		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->socket), "bad-socket",
+			"socket: macOS has room for %d bytes of its path", SOCKET_PATH_BYTES);
 }
 
 static bool vfkit_check_guest(struct diag *diag, const struct guest *guest)
@@ -141,14 +161,18 @@ static bool vfkit_check_guest(struct diag *diag, const struct guest *guest)
 	const struct vm *vm = guest->vm;
 	if (!vm->vfkit.rosetta.enable || guest->arch == KERNEL_AARCH64)
 		return true;
-	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vfkit.rosetta.enable), "not-supported",
-			  "vfkit.rosetta: Rosetta is for guests on Apple silicon, and this kernel is for %s", kernel_arch_name(guest->arch));
+	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vfkit.rosetta.enable),
+		"not-supported",
+		"vfkit.rosetta: Rosetta is for guests on Apple silicon, and this kernel is for %s",
+		kernel_arch_name(guest->arch));
 }
 
-static void vfkit_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void vfkit_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	(void)guest;
-	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of vfkit's devices", false});
+	vec_push(arena, wishes,
+		(struct module_wish){"virtio_pci", "the bus of vfkit's devices", false});
 	vec_push(arena, wishes, (struct module_wish){"virtio_console", "vfkit's console", false});
 }
 
@@ -159,37 +183,39 @@ const struct backend vfkit_backend = {
 	.name = "vfkit",
 	.doc = "vfkit: macOS's Virtualization.framework",
 	.tested = "by its arguments alone, never on a Mac",
-	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
-		[FEATURE_VIRTIOFS] = {.can = CAN},
-		[FEATURE_USER_NETWORK] = {.can = CAN},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-		[FEATURE_TAP] = {CAN_NOT, "give the interface type: user", NULL},
-		[FEATURE_VHOST_NET] = {.can = CAN_NOT},
-		[FEATURE_MACVTAP] = {CAN_NOT, "give the interface type: user", NULL},
-		[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: user", NULL},
-		[FEATURE_VSOCK] = {CAN_NOT, "it has single ports, no address", NULL},
-		[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
-		[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-		[FEATURE_GRAPHICS] = {.can = CAN},
-		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
-		[FEATURE_HUGEPAGES] = {.can = CAN_IGNORE},
-		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
-		[FEATURE_BALLOON] = {CAN_NOT, "nothing can change the size of its balloon", NULL},
-		[FEATURE_INITIAL_BALLOON] = {.can = CAN_NOT},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
-		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN_IGNORE},
-		[FEATURE_SERIAL] = {.can = CAN},
-		[FEATURE_QCOW2] = {.can = CAN_NOT},
-		[FEATURE_VHD] = {.can = CAN_NOT},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.capabilities =
+		{
+			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
+			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_USER_NETWORK] = {.can = CAN},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+			[FEATURE_TAP] = {CAN_NOT, "give the interface type: user", NULL},
+			[FEATURE_VHOST_NET] = {.can = CAN_NOT},
+			[FEATURE_MACVTAP] = {CAN_NOT, "give the interface type: user", NULL},
+			[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: user", NULL},
+			[FEATURE_VSOCK] = {CAN_NOT, "it has single ports, no address", NULL},
+			[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
+			[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+			[FEATURE_GRAPHICS] = {.can = CAN},
+			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
+			[FEATURE_HUGEPAGES] = {.can = CAN_IGNORE},
+			[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
+			[FEATURE_BALLOON] = {CAN_NOT, "nothing can change the size of its balloon",
+				NULL},
+			[FEATURE_INITIAL_BALLOON] = {.can = CAN_NOT},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {.can = CAN_NOT},
+			[FEATURE_NO_SOCKET] = {.can = CAN},
+			[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
+			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_QCOW2] = {.can = CAN_NOT},
+			[FEATURE_VHD] = {.can = CAN_NOT},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,

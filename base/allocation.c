@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allocation: memory that is not there ends the program, in the libraries too. Not all of them notice (json-c prints a string without what
- * found no room, libarchive writes a header without a path), so no check of what they return could tell a whole file from a broken one.
- * A program may replace these functions for everything that it is linked with ("Replacing malloc" in the manual of glibc).
+ * allocation: memory that is not there ends the program, in the libraries too. Not all of them
+ * notice (json-c prints a string without what found no room, libarchive writes a header without a
+ * path), so no check of what they return could tell a whole file from a broken one. A program may
+ * replace these functions for everything that it is linked with ("Replacing malloc" in the manual
+ * of glibc).
  *
- * A wish for a gigabyte comes from a number in somebody's file: whoever has it says which file that is.
+ * A wish for a gigabyte comes from a number in somebody's file: whoever has it says which file that
+ * is.
  */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -50,7 +53,8 @@ __attribute__((constructor)) static void reserve_make(void)
 /* All at the first call of any, which is the loader's, long before there is a second thread. */
 static void find_next(void)
 {
-	void *const found[] = {dlsym(RTLD_NEXT, "calloc"), dlsym(RTLD_NEXT, "realloc"), dlsym(RTLD_NEXT, "malloc")};
+	void *const found[] = {dlsym(RTLD_NEXT, "calloc"), dlsym(RTLD_NEXT, "realloc"),
+		dlsym(RTLD_NEXT, "malloc")};
 	calloc_function *c;
 	realloc_function *r;
 	malloc_function *m;
@@ -83,7 +87,8 @@ void *calloc(size_t count, size_t bytes)
 	if (!next_malloc)
 		find_next();
 	size_t all;
-	return checked(next_calloc(count, bytes), __builtin_mul_overflow(count, bytes, &all) ? SIZE_MAX : all);
+	return checked(next_calloc(count, bytes),
+		__builtin_mul_overflow(count, bytes, &all) ? SIZE_MAX : all);
 }
 
 void *realloc(void *p, size_t bytes)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* arena: memory that lives as long as one build, freed in one go; running out of memory ends the program. */
+/*
+ * arena: memory that lives as long as one build, freed in one go; running out of memory ends the
+ * program.
+ */
 #ifndef MVM_BASE_ARENA_H
 #define MVM_BASE_ARENA_H
 
@@ -18,21 +21,26 @@ void *memory(void *p);
 void *arena_alloc(struct arena *arena, size_t bytes);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
-char *arena_hex(struct arena *arena, const void *bytes, size_t count); /* two digits for each byte */
-char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* two digits for each byte */
+char *arena_hex(struct arena *arena, const void *bytes, size_t count);
+char *arena_printf(struct arena *arena, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
-/* A growable array of T in an arena: `VEC(int) v = {0}; vec_push(arena, &v, 7);`, then v.v[0..v.n). */
-#define VEC(T)            \
-	struct {          \
-		T *v;     \
+/*
+ * A growable array of T in an arena: `VEC(int) v = {0}; vec_push(arena, &v, 7);`, then v.v[0..v.n).
+ */
+#define VEC(T) \
+	struct { \
+		T *v; \
 		size_t n; \
 		size_t capacity; \
 	}
-#define vec_push(arena, vec, ...)                                                                            \
-	do {                                                                                                 \
-		if ((vec)->n == (vec)->capacity)                                                             \
-			(vec)->v = arena_grow((arena), (vec)->v, &(vec)->capacity, sizeof *(vec)->v, (vec)->n); \
-		(vec)->v[(vec)->n++] = (__VA_ARGS__);                                                        \
+#define vec_push(arena, vec, ...) \
+	do { \
+		if ((vec)->n == (vec)->capacity) \
+			(vec)->v = arena_grow( \
+				(arena), (vec)->v, &(vec)->capacity, sizeof *(vec)->v, (vec)->n); \
+		(vec)->v[(vec)->n++] = (__VA_ARGS__); \
 	} while (0)
 void *arena_grow(struct arena *arena, const void *old, size_t *capacity, size_t item, size_t used);
 

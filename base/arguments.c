@@ -17,10 +17,12 @@ static int argument_kind(const struct argument_row *row)
 static const char *letters_of(struct arena *arena, const struct argument_table *table)
 {
 	BUF_CLEANUP struct buf letters = {0};
-	buf_puts(&letters, "-:"); /* words in their place; a missing argument is told from an unknown option */
+	/* words in their place; a missing argument is told from an unknown option */
+	buf_puts(&letters, "-:");
 	for (size_t i = 0; i < table->count; i++)
 		if (table->rows[i].letter)
-			buf_printf(&letters, "%c%s", table->rows[i].letter, table->rows[i].argument ? ":" : "");
+			buf_printf(&letters, "%c%s", table->rows[i].letter,
+				table->rows[i].argument ? ":" : "");
 	return arena_strdup(arena, buf_text(&letters));
 }
 
@@ -28,7 +30,8 @@ static const struct option *names_of(struct arena *arena, const struct argument_
 {
 	struct option *names = arena_alloc(arena, (table->count + 1) * sizeof *names);
 	for (size_t i = 0; i < table->count; i++)
-		names[i] = (struct option){table->rows[i].name, argument_kind(&table->rows[i]), NULL, FIRST_ROW + (int)i};
+		names[i] = (struct option){table->rows[i].name, argument_kind(&table->rows[i]),
+			NULL, FIRST_ROW + (int)i};
 	return names;
 }
 
@@ -42,17 +45,21 @@ static const struct argument_row *row_of(const struct argument_table *table, int
 	return NULL;
 }
 
-static bool take_found(struct arguments *arguments, const struct argument_table *table, int found, const char *word)
+static bool take_found(struct arguments *arguments, const struct argument_table *table, int found,
+	const char *word)
 {
 	if (found == ':')
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "%s wants an argument", word);
+		return diag_error(
+			arguments->diag, STATUS_USAGE, NULL, "usage", "%s wants an argument", word);
 	const struct argument_row *row = found == '?' ? NULL : row_of(table, found);
 	if (!row)
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "unknown option %s; see %s --help", word, table->program);
+		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+			"unknown option %s; see %s --help", word, table->program);
 	return row->take(arguments, optarg);
 }
 
-bool arguments_take(struct arguments *arguments, const struct argument_table *table, int argc, char *const argv[])
+bool arguments_take(struct arguments *arguments, const struct argument_table *table, int argc,
+	char *const argv[])
 {
 	const char *letters = letters_of(arguments->arena, table);
 	const struct option *names = names_of(arguments->arena, table);
@@ -85,8 +92,12 @@ void arguments_help(const struct argument_table *table, FILE *out)
 	for (size_t i = 0; i < table->count; i++) {
 		const struct argument_row *row = &table->rows[i];
 		char text[64];
-		snprintf(text, sizeof text, "%c%c%s --%s%s%s%s", row->letter ? '-' : ' ', row->letter ? row->letter : ' ', row->letter ? "," : " ", row->name,
-			 row->optional ? "[=" : row->argument ? " " : "", row->argument ? row->argument : "", row->optional ? "]" : "");
+		snprintf(text, sizeof text, "%c%c%s --%s%s%s%s", row->letter ? '-' : ' ',
+			row->letter ? row->letter : ' ', row->letter ? "," : " ", row->name,
+			row->optional           ? "[="
+				: row->argument ? " "
+						: "",
+			row->argument ? row->argument : "", row->optional ? "]" : "");
 		fprintf(out, "  %-26s %s\n", text, row->doc);
 	}
 }

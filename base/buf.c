@@ -66,7 +66,8 @@ void buf_printf(struct buf *buf, const char *format, ...)
 
 void buf_shell_quote(struct buf *buf, const char *text)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
+	static const char plain[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
 	/* `a=b` is a word only in argument position, which is where every value goes. */
 	if (*text && text[strspn(text, plain)] == '\0') {
 		buf_puts(buf, text);

@@ -5,7 +5,10 @@
 
 #include <stddef.h>
 
-/* Start with `struct buf b = {0};`. `p` is always terminated by a 0 byte that `n` does not count (NULL while empty). */
+/*
+ * Start with `struct buf b = {0};`. `p` is always terminated by a 0 byte that `n` does not count
+ * (NULL while empty).
+ */
 struct buf {
 	char *p;
 	size_t n;

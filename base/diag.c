@@ -12,7 +12,10 @@
 #include "base/buf.h"
 #include "base/printable.h"
 
-/* More than this many errors on a terminal help nobody; the JSON format prints all. Of a long line, the part around the place is shown. */
+/*
+ * More than this many errors on a terminal help nobody; the JSON format prints all. Of a long line,
+ * the part around the place is shown.
+ */
 enum { HUMAN_ERRORS_SHOWN = 50, EXCERPT_COLUMNS = 120 };
 
 struct message {
@@ -23,7 +26,11 @@ struct message {
 };
 
 struct source {
-	uintptr_t given;         /* where the caller's name was, which may be gone: arguments of one name are different places */
+	/*
+	 * where the caller's name was, which may be gone: arguments of one name are different
+	 * places
+	 */
+	uintptr_t given;
 	const char *file, *text; /* copies */
 	size_t length;
 	bool argument; /* of the command line */
@@ -54,13 +61,15 @@ void diag_name_program(struct diag *diag, const char *program)
 void diag_add_source(struct diag *diag, const char *file, const char *text, size_t length)
 {
 	vec_push(diag->arena, &diag->sources,
-		 (struct source){(uintptr_t)file, arena_strdup(diag->arena, file), arena_strndup(diag->arena, text, length), length, false});
+		(struct source){(uintptr_t)file, arena_strdup(diag->arena, file),
+			arena_strndup(diag->arena, text, length), length, false});
 }
 
 void diag_add_argument(struct diag *diag, const char *name, const char *text)
 {
 	vec_push(diag->arena, &diag->sources,
-		 (struct source){(uintptr_t)name, arena_strdup(diag->arena, name), arena_strdup(diag->arena, text), strlen(text), true});
+		(struct source){(uintptr_t)name, arena_strdup(diag->arena, name),
+			arena_strdup(diag->arena, text), strlen(text), true});
 }
 
 /* ---- recording ---- */
@@ -81,15 +90,17 @@ static const char *format_text(struct arena *arena, const char *format, va_list 
 static const char *keep_file(const struct diag *diag, const char *file)
 {
 	for (size_t i = diag->sources.n; file && i-- > 0;)
-		if (diag->sources.v[i].given == (uintptr_t)file && strcmp(diag->sources.v[i].file, file) == 0)
+		if (diag->sources.v[i].given == (uintptr_t)file &&
+			strcmp(diag->sources.v[i].file, file) == 0)
 			return diag->sources.v[i].file;
 	return file ? arena_strdup(diag->arena, file) : NULL;
 }
 
-static void record(struct diag *diag, enum severity severity, enum status status, const struct pos *where, const char *code,
-		   const char *text)
+static void record(struct diag *diag, enum severity severity, enum status status,
+	const struct pos *where, const char *code, const char *text)
 {
-	struct message message = {.severity = severity, .status = status, .code = code, .text = text};
+	struct message message = {
+		.severity = severity, .status = status, .code = code, .text = text};
 	if (where) {
 		message.where = *where;
 		message.where.file = keep_file(diag, where->file);
@@ -97,30 +108,36 @@ static void record(struct diag *diag, enum severity severity, enum status status
 	vec_push(diag->arena, &diag->messages, message);
 }
 
-bool diag_error(struct diag *diag, enum status status, const struct pos *where, const char *code, const char *format, ...)
+bool diag_error(struct diag *diag, enum status status, const struct pos *where, const char *code,
+	const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	record(diag, SEVERITY_ERROR, status, where, code, format_text(diag->arena, format, arguments));
+	record(diag, SEVERITY_ERROR, status, where, code,
+		format_text(diag->arena, format, arguments));
 	va_end(arguments);
 	if (diag->errors++ == 0)
 		diag->status = status;
 	return false;
 }
 
-void diag_warning(struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
+void diag_warning(
+	struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	record(diag, SEVERITY_WARNING, STATUS_OK, where, code, format_text(diag->arena, format, arguments));
+	record(diag, SEVERITY_WARNING, STATUS_OK, where, code,
+		format_text(diag->arena, format, arguments));
 	va_end(arguments);
 }
 
-void diag_note(struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
+void diag_note(
+	struct diag *diag, const struct pos *where, const char *code, const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);
-	record(diag, SEVERITY_NOTE, STATUS_OK, where, code, format_text(diag->arena, format, arguments));
+	record(diag, SEVERITY_NOTE, STATUS_OK, where, code,
+		format_text(diag->arena, format, arguments));
 	va_end(arguments);
 }
 
@@ -131,7 +148,8 @@ void diag_take(struct diag *diag, const struct diag *other)
 	diag->errors += other->errors;
 	for (size_t i = 0; i < other->messages.n; i++) {
 		const struct message *m = &other->messages.v[i];
-		record(diag, m->severity, m->status, &m->where, m->code, arena_strdup(diag->arena, m->text));
+		record(diag, m->severity, m->status, &m->where, m->code,
+			arena_strdup(diag->arena, m->text));
 	}
 }
 
@@ -148,7 +166,8 @@ enum status diag_status(const struct diag *diag)
 enum status diag_failure(struct diag *diag)
 {
 	if (diag_error_count(diag) == 0)
-		diag_error(diag, STATUS_FAILED, NULL, "internal", "it failed, and nothing said why: this is a bug of %s", diag->program);
+		diag_error(diag, STATUS_FAILED, NULL, "internal",
+			"it failed, and nothing said why: this is a bug of %s", diag->program);
 	return diag_status(diag);
 }
 
@@ -171,8 +190,10 @@ const char *diag_summary(struct arena *arena, const struct diag *diag)
 	const struct message *error = find_error(diag, 0);
 	if (!error || !error->where.line)
 		return error ? arena_strdup(arena, error->text) : NULL;
-	const char *more = diag->errors > 1 ? arena_printf(arena, " (and %zu more)", diag->errors - 1) : "";
-	return arena_printf(arena, "%s:%u:%u: %s%s", error->where.file, error->where.line, error->where.column, error->text, more);
+	const char *more =
+		diag->errors > 1 ? arena_printf(arena, " (and %zu more)", diag->errors - 1) : "";
+	return arena_printf(arena, "%s:%u:%u: %s%s", error->where.file, error->where.line,
+		error->where.column, error->text, more);
 }
 
 /* ---- characters ---- */
@@ -210,7 +231,10 @@ static void print_text(FILE *out, const char *text)
 
 static const char *const severity_names[] = {"note", "warning", "error"};
 
-/* Two arguments may have one name ("--set vcpu" given twice), so that the place's own name goes first. */
+/*
+ * Two arguments may have one name ("--set vcpu" given twice), so that the place's own name goes
+ * first.
+ */
 static const struct source *source_of(const struct diag *diag, const char *file)
 {
 	const struct source *found = NULL;
@@ -253,10 +277,13 @@ static size_t skip_columns(const char *line, size_t length, unsigned columns)
 	return at;
 }
 
-/* Prints EXCERPT_COLUMNS of a line from `column` on, with an ellipsis where something is left out. */
+/*
+ * Prints EXCERPT_COLUMNS of a line from `column` on, with an ellipsis where something is left out.
+ */
 static void print_line(FILE *out, const char *line, size_t length, unsigned column)
 {
-	size_t start = skip_columns(line, length, column - 1), shown = skip_columns(line + start, length - start, EXCERPT_COLUMNS);
+	size_t start = skip_columns(line, length, column - 1),
+	       shown = skip_columns(line + start, length - start, EXCERPT_COLUMNS);
 	fputs(start ? "…" : "", out);
 	print_columns(out, line + start, shown);
 	fputs(start + shown < length ? "…\n" : "\n", out);
@@ -268,7 +295,8 @@ static void print_excerpt(const struct source *source, FILE *out, const struct p
 	const char *line = source_line(source, where->line, &length);
 	if (!line)
 		return;
-	unsigned first = where->column > EXCERPT_COLUMNS * 3 / 4 ? where->column - EXCERPT_COLUMNS / 2 : 1;
+	unsigned first =
+		where->column > EXCERPT_COLUMNS * 3 / 4 ? where->column - EXCERPT_COLUMNS / 2 : 1;
 	unsigned indent = where->column - first + (first > 1);
 	if (source->argument)
 		fputs("      | ", out);
@@ -297,7 +325,8 @@ static void print_human(const struct diag *diag, FILE *out, const struct message
 	bool numbered = message->where.line && !(source && source->argument);
 	if (numbered)
 		fprintf(out, ":%u:%u", message->where.line, message->where.column);
-	fprintf(out, ": %s%s:%s ", coloured ? colours[message->severity] : "", severity_names[message->severity], coloured ? "\033[0m" : "");
+	fprintf(out, ": %s%s:%s ", coloured ? colours[message->severity] : "",
+		severity_names[message->severity], coloured ? "\033[0m" : "");
 	print_text(out, message->text);
 	fprintf(out, " [%s]\n", message->code);
 	if (message->where.line && source)
@@ -320,16 +349,20 @@ static void print_json(const struct diag *diag, FILE *out, const struct message 
 {
 	const struct source *source = source_of(diag, message->where.file);
 	struct json_object *object = json_object_new_object();
-	json_object_object_add(object, "severity", json_object_new_string(severity_names[message->severity]));
+	json_object_object_add(
+		object, "severity", json_object_new_string(severity_names[message->severity]));
 	json_object_object_add(object, "code", json_object_new_string(message->code));
 	json_object_object_add(object, "message", json_text(message->text));
 	if (message->where.file)
 		json_object_object_add(object, "file", json_text(message->where.file));
 	if (message->where.line && !(source && source->argument)) {
 		json_object_object_add(object, "line", json_object_new_int64(message->where.line));
-		json_object_object_add(object, "column", json_object_new_int64(message->where.column));
+		json_object_object_add(
+			object, "column", json_object_new_int64(message->where.column));
 	}
-	fprintf(out, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(out, "%s\n",
+		json_object_to_json_string_ext(
+			object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 
@@ -363,10 +396,14 @@ static int compare_groups(const void *a, const void *b)
 
 static bool belongs(const struct message *note, const struct message *first)
 {
-	return note->severity == SEVERITY_NOTE && first->severity != SEVERITY_NOTE && strcmp(note->code, first->code) == 0;
+	return note->severity == SEVERITY_NOTE && first->severity != SEVERITY_NOTE &&
+		strcmp(note->code, first->code) == 0;
 }
 
-/* Sources come in the order in which they were read, then what is in other files, then what has no place. */
+/*
+ * Sources come in the order in which they were read, then what is in other files, then what has no
+ * place.
+ */
 static size_t source_rank(const struct diag *diag, const char *file)
 {
 	const struct source *source = source_of(diag, file);
@@ -376,14 +413,16 @@ static size_t source_rank(const struct diag *diag, const char *file)
 /* What was recorded since the last call, sorted; `*count` groups. */
 static struct group *groups_in_order(const struct diag *diag, size_t *count)
 {
-	struct group *groups = arena_alloc(diag->arena, (diag->messages.n - diag->printed) * sizeof *groups);
+	struct group *groups =
+		arena_alloc(diag->arena, (diag->messages.n - diag->printed) * sizeof *groups);
 	size_t n = 0;
 	for (size_t i = diag->printed; i < diag->messages.n; i++) {
 		const struct message *message = &diag->messages.v[i];
 		if (n && belongs(message, groups[n - 1].first))
 			groups[n - 1].count++;
 		else
-			groups[n++] = (struct group){message, 1, source_rank(diag, message->where.file)};
+			groups[n++] =
+				(struct group){message, 1, source_rank(diag, message->where.file)};
 	}
 	if (n)
 		qsort(groups, n, sizeof *groups, compare_groups);
@@ -391,7 +430,8 @@ static struct group *groups_in_order(const struct diag *diag, size_t *count)
 	return groups;
 }
 
-static void print_group(const struct diag *diag, FILE *out, enum diag_format format, bool quiet, const struct group *group)
+static void print_group(const struct diag *diag, FILE *out, enum diag_format format, bool quiet,
+	const struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
 		/* The notes of an error are a part of it. */
@@ -414,6 +454,7 @@ void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quie
 			print_group(diag, out, format, quiet, &groups[i]);
 	}
 	if (format == DIAG_HUMAN && errors > HUMAN_ERRORS_SHOWN)
-		fprintf(out, "%s: %zu more errors; --format json prints all\n", diag->program, errors - HUMAN_ERRORS_SHOWN);
+		fprintf(out, "%s: %zu more errors; --format json prints all\n", diag->program,
+			errors - HUMAN_ERRORS_SHOWN);
 	diag->printed = diag->messages.n;
 }

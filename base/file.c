@@ -41,12 +41,14 @@ static bool read_stream(int fd, size_t limit, struct buf *buf)
 	}
 }
 
-bool file_read(struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out)
+bool file_read(
+	struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out)
 {
 	bool standard_input = strcmp(path, "-") == 0;
 	FD_CLEANUP int fd = standard_input ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s",
+			path, strerror(errno));
 	BUF_CLEANUP struct buf buf = {0};
 	struct stat st;
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size > limit)
@@ -56,8 +58,10 @@ bool file_read(struct arena *arena, struct diag *diag, const char *path, size_t 
 		return true;
 	}
 	if (errno == EFBIG)
-		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large", "%s is larger than %zu MiB", path, limit >> 20);
-	return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large",
+			"%s is larger than %zu MiB", path, limit >> 20);
+	return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", path,
+		strerror(errno));
 }
 
 bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset)
@@ -104,7 +108,8 @@ static bool copy_by_hand(int from, off_t from_offset, int to, off_t to_offset, u
 	bool ok = true;
 	while (ok && count) {
 		size_t part = count < COPY_BUFFER_BYTES ? (size_t)count : COPY_BUFFER_BYTES;
-		ok = fd_read_all(from, block, part, from_offset) && fd_write_all(to, block, part, to_offset);
+		ok = fd_read_all(from, block, part, from_offset) &&
+			fd_write_all(to, block, part, to_offset);
 		from_offset += (off_t)part;
 		to_offset += (off_t)part;
 		count -= part;
@@ -118,8 +123,8 @@ static bool copy_by_hand(int from, off_t from_offset, int to, off_t to_offset, u
 /* Whether the kernel or the file system lacks the call, so that a plainer way should be tried. */
 static bool copy_is_unsupported(int error)
 {
-	return error == EXDEV || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP || error == EBADF || error == EPERM ||
-	       error == ETXTBSY || error == ENOTTY;
+	return error == EXDEV || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP ||
+		error == EBADF || error == EPERM || error == ETXTBSY || error == ENOTTY;
 }
 
 bool fd_clone_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)
@@ -127,8 +132,10 @@ bool fd_clone_range(int from, off_t from_offset, int to, off_t to_offset, uint64
 	const uint64_t unaligned = ((uint64_t)from_offset | (uint64_t)to_offset | count) & 4095;
 	if (unaligned || count == 0)
 		return false;
-	struct file_clone_range range = {
-		.src_fd = from, .src_offset = (uint64_t)from_offset, .src_length = count, .dest_offset = (uint64_t)to_offset};
+	struct file_clone_range range = {.src_fd = from,
+		.src_offset = (uint64_t)from_offset,
+		.src_length = count,
+		.dest_offset = (uint64_t)to_offset};
 	return ioctl(to, FICLONERANGE, &range) == 0;
 }
 
@@ -153,7 +160,8 @@ bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_
 static bool write_failed(struct diag *diag, const char *path)
 {
 	int error = errno;
-	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path, strerror(error));
+	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path,
+		strerror(error));
 	unlink(path);
 	return false;
 }
@@ -162,7 +170,8 @@ static int create(struct diag *diag, const char *path, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fchmod(fd, mode) != 0) {
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(errno));
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s",
+			path, strerror(errno));
 		if (fd >= 0)
 			unlink(path);
 		fd_close(&fd);
@@ -178,7 +187,8 @@ bool file_write(struct diag *diag, const char *path, const void *bytes, size_t c
 	return fd_write_all(fd, bytes, count, 0) || write_failed(diag, path);
 }
 
-bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode)
+bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes,
+	size_t count, mode_t mode)
 {
 	const char *temporary = arena_printf(arena, "%s.new-%ld", path, (long)getpid());
 	unlink(temporary);
@@ -188,14 +198,16 @@ bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, cons
 	if (!fd_write_all(fd, bytes, count, 0) || fsync(fd) != 0)
 		return write_failed(diag, temporary);
 	if (rename(temporary, path) == 0) {
-		FD_CLEANUP int directory = open(path_parent(arena, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		FD_CLEANUP int directory =
+			open(path_parent(arena, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		if (directory >= 0)
 			fsync(directory);
 		return true;
 	}
 	int error = errno;
 	unlink(temporary);
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path, strerror(error));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path,
+		strerror(error));
 }
 
 bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode)
@@ -203,9 +215,11 @@ bool file_copy(struct diag *diag, const char *source, const char *target, mode_t
 	FD_CLEANUP int from = open(source, O_RDONLY | O_CLOEXEC);
 	struct stat st;
 	if (from < 0 || fstat(from, &st) != 0)
-		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s", source, strerror(errno));
+		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s",
+			source, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "%s is not a regular file", source);
+		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file",
+			"%s is not a regular file", source);
 	FD_CLEANUP int to = create(diag, target, mode);
 	if (to < 0)
 		return false;
@@ -311,9 +325,11 @@ bool directory_make(struct diag *diag, const char *path, mode_t mode)
 		size_t slashes = strspn(from, "/"), name = strcspn(from + slashes, "/");
 		buf_add(&part, from, slashes + name);
 		from += slashes + name;
-		if (name && mkdir(buf_text(&part), mode) != 0 && !path_is_directory(buf_text(&part)))
-			return diag_error(diag, STATUS_FAILED, NULL, "unwritable-directory", "cannot make the directory %s: %s",
-					  buf_text(&part), strerror(errno));
+		if (name && mkdir(buf_text(&part), mode) != 0 &&
+			!path_is_directory(buf_text(&part)))
+			return diag_error(diag, STATUS_FAILED, NULL, "unwritable-directory",
+				"cannot make the directory %s: %s", buf_text(&part),
+				strerror(errno));
 	}
 	return true;
 }
@@ -322,6 +338,9 @@ bool path_remove(struct diag *diag, const char *path)
 {
 	BUF_CLEANUP struct buf found = {0};
 	if (tree_find_mount(path, &found))
-		return diag_error(diag, STATUS_FAILED, NULL, "mounted", "cannot remove %s: something is mounted at %s", path, buf_text(&found));
-	return tree_remove(path) || diag_error(diag, STATUS_FAILED, NULL, "unremovable", "cannot remove %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "mounted",
+			"cannot remove %s: something is mounted at %s", path, buf_text(&found));
+	return tree_remove(path) ||
+		diag_error(diag, STATUS_FAILED, NULL, "unremovable", "cannot remove %s: %s", path,
+			strerror(errno));
 }

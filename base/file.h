@@ -23,24 +23,40 @@ struct bytes {
 	size_t n;
 };
 
-/* Reads a whole file of at most `limit` bytes; false with an error (STATUS_INPUT) otherwise. "-" is standard input. */
-bool file_read(struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out);
+/*
+ * Reads a whole file of at most `limit` bytes; false with an error (STATUS_INPUT) otherwise. "-" is
+ * standard input.
+ */
+bool file_read(
+	struct arena *arena, struct diag *diag, const char *path, size_t limit, struct bytes *out);
 /* Creates `path` (it must not exist) with exactly these bytes and mode, whatever the umask. */
 bool file_write(struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode);
-/* The same for a file that may be there: whoever reads it sees the old bytes or the new ones, also after a crash. */
-bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode);
+/*
+ * The same for a file that may be there: whoever reads it sees the old bytes or the new ones, also
+ * after a crash.
+ */
+bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes,
+	size_t count, mode_t mode);
 /* Writes all of it at `offset`; false with errno set. */
 bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset);
 /* Reads exactly `count` bytes at `offset`; false with errno set (EIO at an early end of file). */
 bool fd_read_all(int fd, void *bytes, size_t count, off_t offset);
-/* Shares the blocks of a range, all of it multiples of 4 KiB; false where the file system cannot. */
+/*
+ * Shares the blocks of a range, all of it multiples of 4 KiB; false where the file system cannot.
+ */
 bool fd_clone_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count);
-/* Copies a range by the cheapest way that works (reflink, copy_file_range, read and write); false with errno set. */
+/*
+ * Copies a range by the cheapest way that works (reflink, copy_file_range, read and write); false
+ * with errno set.
+ */
 bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_t count);
 /* Copies a regular file to `target`, which must not exist. */
 bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode);
 
-/* False means that it is not so; a look that fails for another reason ends the program (ending_unless_absent). */
+/*
+ * False means that it is not so; a look that fails for another reason ends the program
+ * (ending_unless_absent).
+ */
 bool path_exists(const char *path);
 bool path_is_directory(const char *path);
 /* A directory itself, no link to one, that has nothing in it and can be read. */
@@ -52,24 +68,37 @@ const char *path_base(const char *path);
 const char *path_parent(struct arena *arena, const char *path);
 /* As seen from /, without slashes at the end. */
 const char *path_absolute(struct arena *arena, const char *path);
-/* The next name; NULL at the end. A directory that cannot be read any further ends the program: its first half is no list of what is there. */
+/*
+ * The next name; NULL at the end. A directory that cannot be read any further ends the program: its
+ * first half is no list of what is there.
+ */
 struct dirent *directory_next(DIR *stream, const char *path);
 /* realpath(3); NULL when there is no such thing. */
 const char *path_real(struct arena *arena, const char *path);
 /* `mkdir -p`; existing directories keep their modes. */
 bool directory_make(struct diag *diag, const char *path, mode_t mode);
 /*
- * Removes a file or a whole tree, without following links and within one mount; a missing one is fine. False with errno set: EBUSY when something is
- * mounted at `path` or below, which stays as it is, with the directories that lead to it.
+ * Removes a file or a whole tree, without following links and within one mount; a missing one is
+ * fine. False with errno set: EBUSY when something is mounted at `path` or below, which stays as it
+ * is, with the directories that lead to it.
  */
 bool tree_remove(const char *path);
 /* The same for a name in an open directory. */
 bool tree_remove_at(int parent, const char *name);
-/* tree_remove; false after an error, which says what is mounted where when that is the reason: then nothing was removed. */
+/*
+ * tree_remove; false after an error, which says what is mounted where when that is the reason: then
+ * nothing was removed.
+ */
 bool path_remove(struct diag *diag, const char *path);
-/* Opens (O_PATH) a directory below another one; -1, errno set, when a link is on the way, or something is mounted there. */
+/*
+ * Opens (O_PATH) a directory below another one; -1, errno set, when a link is on the way, or
+ * something is mounted there.
+ */
 int tree_open_below(int directory, const char *path);
-/* Whether something is mounted at `path` or below: `found` is where, the caller's (buf_free) in any case. */
+/*
+ * Whether something is mounted at `path` or below: `found` is where, the caller's (buf_free) in any
+ * case.
+ */
 bool tree_find_mount(const char *path, struct buf *found);
 
 #endif

@@ -17,8 +17,9 @@
 #include "base/own.h"
 
 /*
- * The cleaner's own name, by which it knows itself; no user types that. The status to end with follows, then three lists with an empty argument behind
- * each: the children, the clauses to say, the doomed paths.
+ * The cleaner's own name, by which it knows itself; no user types that. The status to end with
+ * follows, then three lists with an empty argument behind each: the children, the clauses to say,
+ * the doomed paths.
  */
 #define CLEANER "mvmbuild (cleaning up)"
 
@@ -31,7 +32,8 @@ struct texts {
 	size_t n;
 };
 
-static pthread_mutex_t lock; /* recursive; guards the records. Who has been told to stop takes it for ever */
+/* recursive; guards the records. Who has been told to stop takes it for ever */
+static pthread_mutex_t lock;
 static struct texts doomed, said, children;
 
 static void texts_add(struct texts *texts, const char *text)
@@ -81,14 +83,16 @@ void interrupts_go_on(void)
 	pthread_mutex_unlock(the_lock());
 }
 
-static void record(void (*change)(struct texts *texts, const char *text), struct texts *texts, const char *text)
+static void record(void (*change)(struct texts *texts, const char *text), struct texts *texts,
+	const char *text)
 {
 	interrupts_hold();
 	change(texts, text);
 	interrupts_go_on();
 }
 
-static void record_number(void (*change)(struct texts *texts, const char *text), struct texts *texts, long number)
+static void record_number(
+	void (*change)(struct texts *texts, const char *text), struct texts *texts, long number)
 {
 	char text[32];
 	snprintf(text, sizeof text, "%ld", number);
@@ -126,7 +130,8 @@ bool interrupts_would_remove(const char *path)
 	interrupts_hold();
 	for (size_t i = 0; !found && i < doomed.n; i++) {
 		const size_t length = strlen(doomed.v[i]);
-		found = strncmp(path, doomed.v[i], length) == 0 && (path[length] == '/' || path[length] == '\0');
+		found = strncmp(path, doomed.v[i], length) == 0 &&
+			(path[length] == '/' || path[length] == '\0');
 	}
 	interrupts_go_on();
 	return found;
@@ -180,7 +185,8 @@ static void tell(char *const clauses[], bool removed_any)
 	fputs("interrupted", stderr);
 	for (char *const *clause = clauses; **clause; clause++)
 		fprintf(stderr, "%s%s", clause == clauses ? "; " : ", ", *clause);
-	fputs(!**clauses && removed_any ? "; what was there before stays as it was\n" : "\n", stderr);
+	fputs(!**clauses && removed_any ? "; what was there before stays as it was\n" : "\n",
+		stderr);
 }
 
 void interrupts_clean_up(int argc, char *argv[])
@@ -188,7 +194,8 @@ void interrupts_clean_up(int argc, char *argv[])
 	if (argc < 4 || strcmp(argv[0], CLEANER) != 0)
 		return;
 	const int status = atoi(argv[1]);
-	char *const *pids = argv + 2, *const *clauses = behind(pids), *const *paths = behind(clauses);
+	char *const *pids = argv + 2, *const *clauses = behind(pids),
+		    *const *paths = behind(clauses);
 	wait_for_children(pids);
 	for (char *const *path = paths; *path; path++)
 		remove_path(*path);
@@ -198,12 +205,14 @@ void interrupts_clean_up(int argc, char *argv[])
 }
 
 /*
- * The lock is ours. Returns only when the program cannot be executed (there is no /proc, say). Needs no memory: there may be none. What there is no
- * room for lies in what there is room for: a runner in its host's directory.
+ * The lock is ours. Returns only when the program cannot be executed (there is no /proc, say).
+ * Needs no memory: there may be none. What there is no room for lies in what there is room for: a
+ * runner in its host's directory.
  */
 static void become_cleaner(enum status status)
 {
-	static char name[] = CLEANER, separator[] = "", number[sizeof "130"], *argv[CLEANER_ARGUMENTS + 1];
+	static char name[] = CLEANER, separator[] = "", number[sizeof "130"],
+		    *argv[CLEANER_ARGUMENTS + 1];
 	size_t n = 0;
 	snprintf(number, sizeof number, "%d", (int)status);
 	argv[n++] = name;
@@ -236,7 +245,10 @@ static void *wait_for_signal(void *set)
 	_exit(STATUS_INTERRUPTED);
 }
 
-/* For a program that ends at once, and has said why (ending.h): what is on the list goes, and the process ends with STATUS_FAILED. */
+/*
+ * For a program that ends at once, and has said why (ending.h): what is on the list goes, and the
+ * process ends with STATUS_FAILED.
+ */
 static void end_now(void)
 {
 	/* Whoever holds the lock may be the one that ends, or may wait for it. */
@@ -262,7 +274,8 @@ void interrupts_handle(void)
 	static sigset_t set;
 	sigset_t before;
 	signal(SIGPIPE, SIG_IGN);
-	signal(SIGXFSZ, SIG_IGN); /* a file that may not become larger is an error of its writer: EFBIG */
+	/* a file that may not become larger is an error of its writer: EFBIG */
+	signal(SIGXFSZ, SIG_IGN);
 	ending_do_last(end_now);
 	sigemptyset(&set);
 	add_unless_ignored(&set, SIGINT);
@@ -272,13 +285,20 @@ void interrupts_handle(void)
 	pthread_sigmask(SIG_BLOCK, &set, &before);
 	if (pthread_create(&thread, NULL, wait_for_signal, &set) == 0)
 		pthread_detach(thread);
-	else /* no thread to be had: the signals end the process, and the next build removes what it leaves */
+	/*
+	 * no thread to be had: the signals end the process, and the next build removes what it
+	 * leaves
+	 */
+	else
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void interrupts_default(void)
 {
-	/* A signal that the main thread does not block is its own, before it is the waiting thread's. */
+	/*
+	 * A signal that the main thread does not block is its own, before it is the waiting
+	 * thread's.
+	 */
 	sigset_t none;
 	sigemptyset(&none);
 	pthread_sigmask(SIG_SETMASK, &none, NULL);

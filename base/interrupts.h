@@ -20,26 +20,42 @@
 
 #include <stdbool.h>
 
-/* The first thing in main of a program that calls interrupts_handle: in the cleaner it does not return. */
+/*
+ * The first thing in main of a program that calls interrupts_handle: in the cleaner it does not
+ * return.
+ */
 void interrupts_clean_up(int argc, char *argv[]);
-/* From now on the signals are handled, and what is on the list goes when the program ends at once (ending.h). To be called before any thread is started. */
+/*
+ * From now on the signals are handled, and what is on the list goes when the program ends at once
+ * (ending.h). To be called before any thread is started.
+ */
 void interrupts_handle(void);
 /* From now on the signals end the process as any other, without a word: it writes nothing. */
 void interrupts_default(void);
-/* For a process that becomes another program (it calls nothing that a child after fork may not call): no signal is blocked or ignored by us any more. */
+/*
+ * For a process that becomes another program (it calls nothing that a child after fork may not
+ * call): no signal is blocked or ignored by us any more.
+ */
 void interrupts_forget(void);
 
-/* A child that was started, to be called between the same interrupts_hold and interrupts_go_on as its fork; and that it was waited for. */
+/*
+ * A child that was started, to be called between the same interrupts_hold and interrupts_go_on as
+ * its fork; and that it was waited for.
+ */
 void interrupts_child(long process);
 void interrupts_child_gone(long process);
 
-/* `path` (absolute, copied) is removed when the program is told to stop; interrupts_keep takes it off the list again. */
+/*
+ * `path` (absolute, copied) is removed when the program is told to stop; interrupts_keep takes it
+ * off the list again.
+ */
 void interrupts_remove(const char *path);
 void interrupts_keep(const char *path);
 
 /*
- * Between the two no signal is acted on. They nest, within one thread. Keep it short: whoever presses Ctrl-C waits for it, and so do other threads that
- * come here; a publication, which looks at all names of the result, is the longest.
+ * Between the two no signal is acted on. They nest, within one thread. Keep it short: whoever
+ * presses Ctrl-C waits for it, and so do other threads that come here; a publication, which looks
+ * at all names of the result, is the longest.
  */
 void interrupts_hold(void);
 void interrupts_go_on(void);
@@ -48,8 +64,9 @@ void interrupts_go_on(void);
 bool interrupts_would_remove(const char *path);
 
 /*
- * What has been done for good, as a clause without a full stop ("/path/out is complete"), copied: the cleaner tells the user. To be called between
- * the same interrupts_hold and interrupts_go_on as the deed.
+ * What has been done for good, as a clause without a full stop ("/path/out is complete"), copied:
+ * the cleaner tells the user. To be called between the same interrupts_hold and interrupts_go_on as
+ * the deed.
  */
 void interrupts_say(const char *clause);
 

@@ -25,8 +25,9 @@
 bool fd_is_remote(int fd)
 {
 	/* FUSE is virtiofs and sshfs as well as local; for a local one this costs time alone. */
-	static const uint32_t types[] = {NFS_SUPER_MAGIC,  SMB_SUPER_MAGIC,  SMB2_SUPER_MAGIC, CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC,
-					 FUSE_SUPER_MAGIC, V9FS_MAGIC,	     AFS_SUPER_MAGIC,  AFS_FS_MAGIC,	 CODA_SUPER_MAGIC};
+	static const uint32_t types[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, SMB2_SUPER_MAGIC,
+		CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC, FUSE_SUPER_MAGIC, V9FS_MAGIC, AFS_SUPER_MAGIC,
+		AFS_FS_MAGIC, CODA_SUPER_MAGIC};
 	struct statfs fs;
 	if (fstatfs(fd, &fs) != 0)
 		return false;

@@ -6,7 +6,8 @@
 
 static const char hex_digits[] = "0123456789abcdef";
 static const char nix32_digits[] = "0123456789abcdfghijklmnpqrsvwxyz";
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static size_t hex_length(size_t size)
 {
@@ -139,13 +140,15 @@ static bool starts_with(const char *text, const char *prefix)
 bool nix_hash_parse(const char *text, char base16[NIX_HASH_DIGITS + 1])
 {
 	static const char prefix[] = "sha256";
-	bool prefixed = starts_with(text, prefix) && (text[sizeof prefix - 1] == ':' || text[sizeof prefix - 1] == '-');
+	bool prefixed = starts_with(text, prefix) &&
+		(text[sizeof prefix - 1] == ':' || text[sizeof prefix - 1] == '-');
 	bool sri = prefixed && text[sizeof prefix - 1] == '-';
 	const char *digits = prefixed ? text + sizeof prefix : text;
 	bool base64 = strlen(digits) == base64_length(NIX_HASH_BYTES);
 	unsigned char digest[NIX_HASH_BYTES];
 	/* Bare base 64 is no form of Nix's, "sha256-" allows nothing else. */
-	if ((sri && !base64) || (base64 && !prefixed) || !nix_hash_decode(digits, digest, sizeof digest))
+	if ((sri && !base64) || (base64 && !prefixed) ||
+		!nix_hash_decode(digits, digest, sizeof digest))
 		return false;
 	for (size_t i = 0; i < sizeof digest; i++) {
 		base16[2 * i] = hex_digits[digest[i] >> 4];

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 enum {
-	NIX_HASH_BYTES = 32,  /* SHA-256 */
-	NIX_HASH_DIGITS = 64, /* in base 16 */
+	NIX_HASH_BYTES = 32,     /* SHA-256 */
+	NIX_HASH_DIGITS = 64,    /* in base 16 */
 	NIX_HASH_MAX_BYTES = 64, /* SHA-512 */
 	NIX_HASH_MAX_DIGITS = (NIX_HASH_MAX_BYTES * 8 + 4) / 5,
 };
@@ -17,14 +17,18 @@ enum {
 bool nix32_is_digit(char c);
 
 /*
- * Reads a SHA-256 as "sha256:" and base 16, base 32 or base 64, as "sha256-" and base 64, or as bare digits of base 16 or 32, told apart by
- * their length. Writes 64 lower-case digits and a 0 byte. False when it is anything else.
+ * Reads a SHA-256 as "sha256:" and base 16, base 32 or base 64, as "sha256-" and base 64, or as
+ * bare digits of base 16 or 32, told apart by their length. Writes 64 lower-case digits and a 0
+ * byte. False when it is anything else.
  */
 bool nix_hash_parse(const char *text, char base16[NIX_HASH_DIGITS + 1]);
 
 /* Bytes of a digest of the algorithm ("md5", "sha1", "sha256", "sha512"); 0 for any other. */
 size_t nix_hash_size(const char *algorithm);
-/* Decodes the bare digits (of any base, told apart by their number) of a digest of `size` bytes, at most NIX_HASH_MAX_BYTES. */
+/*
+ * Decodes the bare digits (of any base, told apart by their number) of a digest of `size` bytes, at
+ * most NIX_HASH_MAX_BYTES.
+ */
 bool nix_hash_decode(const char *digits, unsigned char *digest, size_t size);
 /* Writes a digest of `size` bytes in Nix's base 32, and a 0 byte. */
 void nix32_encode(const unsigned char *digest, size_t size, char text[NIX_HASH_MAX_DIGITS + 1]);

@@ -25,10 +25,11 @@ struct node {
 	const char *text; /* of a scalar */
 	bool quoted;      /* scalar: written in quotes or as a block, so surely a string */
 	VEC(struct node *) items;
-	VEC(struct entry) entries; /* in the order of the text, keys unique; filled by node_set and node_add */
-	struct names *index;       /* of the keys of a large map; NULL while it is small */
-	size_t weight;             /* nodes in it, aliases expanded */
-	unsigned height;           /* levels below it, aliases expanded */
+	/* in the order of the text, keys unique; filled by node_set and node_add */
+	VEC(struct entry) entries;
+	struct names *index; /* of the keys of a large map; NULL while it is small */
+	size_t weight;       /* nodes in it, aliases expanded */
+	unsigned height;     /* levels below it, aliases expanded */
 };
 
 struct node *node_new(struct arena *arena, enum node_kind kind, const struct pos *pos);
@@ -42,7 +43,10 @@ void node_add(struct arena *arena, struct node *map, const struct entry *entry);
 void node_set(struct arena *arena, struct node *map, const struct entry *entry);
 /* The same kind, and the same items or entries in a node of its own, which can be changed. */
 struct node *node_copy(struct arena *arena, const struct node *node);
-/* Lays `over` upon `base` (NULL: nothing there): maps are merged key by key, anything else is replaced. Neither is changed. */
+/*
+ * Lays `over` upon `base` (NULL: nothing there): maps are merged key by key, anything else is
+ * replaced. Neither is changed.
+ */
 struct node *node_merge(struct arena *arena, struct node *base, struct node *over);
 /* null, ~ or nothing at all. */
 bool node_is_null(const struct node *node);

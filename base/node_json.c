@@ -11,14 +11,21 @@ static const char digits[] = "0123456789";
 void json_put_text(struct buf *out, const char *text)
 {
 	struct json_object *string = json_object_new_string(text);
-	buf_puts(out, json_object_to_json_string_ext(string, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	buf_puts(out,
+		json_object_to_json_string_ext(
+			string, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(string);
 }
 
 static bool put_word(struct buf *out, const char *text)
 {
 	static const char *const words[][2] = {
-		{"true", "true"}, {"True", "true"}, {"TRUE", "true"}, {"false", "false"}, {"False", "false"}, {"FALSE", "false"},
+		{"true", "true"},
+		{"True", "true"},
+		{"TRUE", "true"},
+		{"false", "false"},
+		{"False", "false"},
+		{"FALSE", "false"},
 	};
 	for (size_t i = 0; i < countof(words); i++)
 		if (strcmp(text, words[i][0]) == 0) {
@@ -33,7 +40,8 @@ static bool put_based(struct buf *out, const char *text)
 {
 	bool hex = strncmp(text, "0x", 2) == 0;
 	const char *number = text + 2;
-	if ((!hex && strncmp(text, "0o", 2) != 0) || !*number || number[strspn(number, hex ? "0123456789abcdefABCDEF" : "01234567")])
+	if ((!hex && strncmp(text, "0o", 2) != 0) || !*number ||
+		number[strspn(number, hex ? "0123456789abcdefABCDEF" : "01234567")])
 		return false;
 	errno = 0;
 	unsigned long long value = strtoull(number, NULL, hex ? 16 : 8);
@@ -43,7 +51,10 @@ static bool put_based(struct buf *out, const char *text)
 	return true;
 }
 
-/* [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?, digit for digit: no value is rounded on the way. */
+/*
+ * [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?, digit for digit: no value is
+ * rounded on the way.
+ */
 static bool put_decimal(struct buf *out, const char *text)
 {
 	const char *sign = *text == '-' ? "-" : "";
@@ -69,7 +80,8 @@ static bool put_decimal(struct buf *out, const char *text)
 		whole++;
 		nwhole--;
 	}
-	buf_printf(out, "%s%.*s%s%.*s%s", sign, nwhole ? (int)nwhole : 1, nwhole ? whole : "0", nfraction ? "." : "", (int)nfraction, fraction, exponent);
+	buf_printf(out, "%s%.*s%s%.*s%s", sign, nwhole ? (int)nwhole : 1, nwhole ? whole : "0",
+		nfraction ? "." : "", (int)nfraction, fraction, exponent);
 	return true;
 }
 
@@ -77,6 +89,8 @@ void json_put_scalar(struct buf *out, const struct node *scalar)
 {
 	if (node_is_null(scalar))
 		buf_puts(out, "null");
-	else if (scalar->quoted || !(put_word(out, scalar->text) || put_based(out, scalar->text) || put_decimal(out, scalar->text)))
+	else if (scalar->quoted ||
+		!(put_word(out, scalar->text) || put_based(out, scalar->text) ||
+			put_decimal(out, scalar->text)))
 		json_put_text(out, scalar->text);
 }

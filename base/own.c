@@ -28,7 +28,8 @@ struct walk {
 	dev_t device;
 	/* `name`: from the top; `directory` and path_base(name) open it. False ends the walk. */
 	bool (*visit)(struct walk *walk, int directory, const char *name, const struct stat *st);
-	void (*leave)(int parent, const char *name); /* a directory, after all that was in it; may be NULL */
+	/* a directory, after all that was in it; may be NULL */
+	void (*leave)(int parent, const char *name);
 	void *context;
 };
 
@@ -39,10 +40,14 @@ static bool walk_entry(struct walk *walk, int parent, const char *name)
 	struct stat st;
 	if (fstatat(parent, path_base(name), &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT;
-	/* A directory that is mounted here is looked at like a file: as one thing, and never gone into. */
+	/*
+	 * A directory that is mounted here is looked at like a file: as one thing, and never gone
+	 * into.
+	 */
 	if (!S_ISDIR(st.st_mode) || st.st_dev != walk->device)
 		return walk->visit(walk, parent, name, &st);
-	const int directory = openat(parent, path_base(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	const int directory =
+		openat(parent, path_base(name), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (directory < 0)
 		return errno == ENOENT || walk->visit(walk, parent, name, &st);
 	const bool ok = walk_directory(walk, directory, name);
@@ -62,7 +67,9 @@ static bool walk_directory(struct walk *walk, int directory, const char *name)
 	bool ok = true;
 	for (struct dirent *entry; ok && (entry = readdir(stream));)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-			ok = walk_entry(walk, dirfd(stream), *name ? path_join(walk->arena, name, entry->d_name) : arena_strdup(walk->arena, entry->d_name));
+			ok = walk_entry(walk, dirfd(stream),
+				*name ? path_join(walk->arena, name, entry->d_name)
+				      : arena_strdup(walk->arena, entry->d_name));
 	closedir(stream);
 	return ok;
 }
@@ -80,7 +87,8 @@ static bool walk_top(struct walk *walk, const char *path)
 /* In a runner or a host, and in a runner of a host. */
 static bool is_added(const char *name)
 {
-	static const char host[] = "share/" OWN_ADDED "/", runner[] = "share/microvm/" OWN_ADDED "/", runners[] = "runners/";
+	static const char host[] = "share/" OWN_ADDED "/",
+			  runner[] = "share/microvm/" OWN_ADDED "/", runners[] = "runners/";
 	if (strncmp(name, runners, strlen(runners)) == 0) {
 		name += strlen(runners) + strcspn(name + strlen(runners), "/");
 		name += *name == '/';
@@ -113,7 +121,8 @@ static const char *unescaped(struct arena *arena, const char *line, size_t lengt
 	char *name = arena_strndup(arena, line, length), *to = name;
 	for (const char *from = name; *from;)
 		if (*from == '\\' && strspn(from + 1, "01234567") >= 3) {
-			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 | (from[3] - '0'));
+			*to++ = (char)((from[1] - '0') << 6 | (from[2] - '0') << 3 |
+				(from[3] - '0'));
 			from += 4;
 		} else
 			*to++ = *from++;
@@ -136,10 +145,13 @@ bool own_list_write(struct arena *arena, struct diag *diag, const char *director
 	struct walk walk = {.arena = arena, .visit = collect, .context = &names};
 	/* Whatever the umask is: the list is a part of what is published. */
 	const char *place = path_join(arena, directory, OWN_DIRECTORY);
-	if (!directory_make(diag, path_parent(arena, place), 0755) || (mkdir(place, 0755) == 0 && chmod(place, 0755) != 0))
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make %s: %s", place, strerror(errno));
+	if (!directory_make(diag, path_parent(arena, place), 0755) ||
+		(mkdir(place, 0755) == 0 && chmod(place, 0755) != 0))
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output",
+			"cannot make %s: %s", place, strerror(errno));
 	if (!walk_top(&walk, directory))
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot read %s: %s", directory, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output",
+			"cannot read %s: %s", directory, strerror(errno));
 	if (names.n)
 		qsort(names.v, names.n, sizeof *names.v, strings_compare);
 	vec_push(arena, &names, OWN_LIST);
@@ -148,7 +160,8 @@ bool own_list_write(struct arena *arena, struct diag *diag, const char *director
 		add_escaped(&text, names.v[i]);
 		buf_puts(&text, "\n");
 	}
-	return file_write(diag, path_join(arena, directory, OWN_LIST), buf_text(&text), text.n, 0444);
+	return file_write(
+		diag, path_join(arena, directory, OWN_LIST), buf_text(&text), text.n, 0444);
 }
 
 enum listed { LISTED, UNLISTED, UNREADABLE };
@@ -183,11 +196,15 @@ struct owner {
 
 static bool is_own(const struct owner *owner, const char *name)
 {
-	static const char *const tops[] = {"bin/", "libexec/", "share/", "runners/", "store-disks/"};
+	static const char *const tops[] = {
+		"bin/", "libexec/", "share/", "runners/", "store-disks/"};
 	if (owner->listed == UNREADABLE)
 		return false;
 	if (owner->listed == LISTED)
-		return (owner->names.n && bsearch(&name, owner->names.v, owner->names.n, sizeof name, strings_compare)) || is_added(name);
+		return (owner->names.n &&
+			       bsearch(&name, owner->names.v, owner->names.n, sizeof name,
+				       strings_compare)) ||
+			is_added(name);
 	for (size_t i = 0; i < countof(tops); i++)
 		if (strncmp(name, tops[i], strlen(tops[i])) == 0)
 			return true;
@@ -237,7 +254,8 @@ bool own_remove(const char *directory)
 {
 	struct arena *arena = arena_new();
 	struct owner owner = owner_of(arena, directory);
-	struct walk walk = {.arena = arena, .visit = remove_own, .leave = remove_empty, .context = &owner};
+	struct walk walk = {
+		.arena = arena, .visit = remove_own, .leave = remove_empty, .context = &owner};
 	walk_top(&walk, directory);
 	arena_free(arena);
 	return rmdir(directory) == 0 || errno == ENOENT;
@@ -277,8 +295,10 @@ static bool hash_files(const char *directory, const struct strings *names, struc
 		ok = fstatat(top, names->v[i], &st, AT_SYMLINK_NOFOLLOW) == 0;
 		if (!ok)
 			break;
-		const uint64_t facts[] = {(uint64_t)st.st_ino,         (uint64_t)st.st_mode,         (uint64_t)st.st_size,        (uint64_t)st.st_mtim.tv_sec,
-					  (uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec, (uint64_t)st.st_ctim.tv_nsec};
+		const uint64_t facts[] = {(uint64_t)st.st_ino, (uint64_t)st.st_mode,
+			(uint64_t)st.st_size, (uint64_t)st.st_mtim.tv_sec,
+			(uint64_t)st.st_mtim.tv_nsec, (uint64_t)st.st_ctim.tv_sec,
+			(uint64_t)st.st_ctim.tv_nsec};
 		XXH3_128bits_update(sealing->hash, names->v[i], strlen(names->v[i]) + 1);
 		XXH3_128bits_update(sealing->hash, facts, sizeof facts);
 		if (is_later(&st.st_ctim, &sealing->newest))
@@ -288,7 +308,8 @@ static bool hash_files(const char *directory, const struct strings *names, struc
 }
 
 /* "1 BOOT-ID HASH", BOOT-ID "-" when the data is on the disk. NULL: there can be none. */
-static const char *seal_text(struct arena *arena, const char *directory, const char *boot, struct timespec *newest)
+static const char *seal_text(
+	struct arena *arena, const char *directory, const char *boot, struct timespec *newest)
 {
 	struct strings names = {0};
 	struct sealing sealing = {.hash = XXH3_createState()};
@@ -296,10 +317,12 @@ static const char *seal_text(struct arena *arena, const char *directory, const c
 	if (!sealing.hash)
 		abort();
 	XXH3_128bits_reset(sealing.hash);
-	if (list_read(arena, directory, &names) == LISTED && hash_files(directory, &names, &sealing)) {
+	if (list_read(arena, directory, &names) == LISTED &&
+		hash_files(directory, &names, &sealing)) {
 		XXH128_canonical_t digest;
 		XXH128_canonicalFromHash(&digest, XXH3_128bits_digest(sealing.hash));
-		text = arena_printf(arena, SEAL_VERSION " %s %s", boot, arena_hex(arena, digest.digest, sizeof digest.digest));
+		text = arena_printf(arena, SEAL_VERSION " %s %s", boot,
+			arena_hex(arena, digest.digest, sizeof digest.digest));
 	}
 	XXH3_freeState(sealing.hash);
 	*newest = sealing.newest;
@@ -311,18 +334,22 @@ static const char *boot_id(struct arena *arena)
 {
 	char text[BOOT_ID_LENGTH];
 	FD_CLEANUP int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-	return fd >= 0 && fd_read_all(fd, text, sizeof text, 0) ? arena_strndup(arena, text, sizeof text) : NULL;
+	return fd >= 0 && fd_read_all(fd, text, sizeof text, 0)
+		? arena_strndup(arena, text, sizeof text)
+		: NULL;
 }
 
 /*
- * File systems keep times by the kernel's tick, some milliseconds: what is written within the tick of the last change would keep its time. So the
- * seal is set in a later one.
+ * File systems keep times by the kernel's tick, some milliseconds: what is written within the tick
+ * of the last change would keep its time. So the seal is set in a later one.
  */
 static void wait_for_tick(const struct timespec *newest)
 {
 	enum { LONGEST_TICK_MS = 10, TRIES = 4 * LONGEST_TICK_MS };
 	struct timespec now;
-	for (int i = 0; i < TRIES && clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 && !is_later(&now, newest); i++)
+	for (int i = 0; i < TRIES && clock_gettime(CLOCK_REALTIME_COARSE, &now) == 0 &&
+		!is_later(&now, newest);
+		i++)
 		nanosleep(&(struct timespec){.tv_nsec = 500 * 1000}, NULL);
 }
 

@@ -13,8 +13,14 @@ static bool is_continuation_byte(char c)
 
 size_t character_length(const char *text, size_t length)
 {
-	unsigned char first = (unsigned char)text[0], second = length > 1 ? (unsigned char)text[1] : 0;
-	size_t n = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
+	unsigned char first = (unsigned char)text[0],
+		      second = length > 1 ? (unsigned char)text[1] : 0;
+	size_t n = first < 0x80 ? 1
+		: first < 0xc2  ? 0
+		: first < 0xe0  ? 2
+		: first < 0xf0  ? 3
+		: first < 0xf5  ? 4
+				: 0;
 	if (n > length)
 		return 0;
 	for (size_t i = 1; i < n; i++)
@@ -39,10 +45,17 @@ bool character_commands(const char *text, size_t length)
 	static const struct {
 		unsigned first, last;
 	} ranges[] = {
-		{0, 0x1f},          /* C0 */
-		{0x7f, 0x9f},       /* delete, and C1, whose U+009B starts a terminal's command like ESC [ does */
-		{0x61c, 0x61c},     /* the rest by the property Bidi_Control of Unicode's PropList.txt, and ends of lines and paragraphs */
-		{0x200e, 0x200f},   {0x2028, 0x202e}, {0x2066, 0x2069},
+		{0, 0x1f}, /* C0 */
+		/* delete, and C1, whose U+009B starts a terminal's command like ESC [ does */
+		{0x7f, 0x9f},
+		/*
+		 * the rest by the property Bidi_Control of Unicode's PropList.txt, and ends of
+		 * lines and paragraphs
+		 */
+		{0x61c, 0x61c},
+		{0x200e, 0x200f},
+		{0x2028, 0x202e},
+		{0x2066, 0x2069},
 	};
 	const unsigned code = code_point(text, length);
 	for (size_t i = 0; i < countof(ranges); i++)

@@ -34,7 +34,8 @@ static _Noreturn void child(const char *const argv[], int input, int output, int
 {
 	interrupts_forget();
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(error, STDERR_FILENO) < 0)
+	if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+		dup2(error, STDERR_FILENO) < 0)
 		_exit(127);
 	/* execvp promises not to change the strings. */
 	union {
@@ -114,7 +115,8 @@ static struct process *start(struct diag *diag, const char *const argv[], bool s
 	FD_CLEANUP int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	struct process *process = memory(calloc(1, sizeof *process));
 	*process = (struct process){.name = argv[0], .pid = -1};
-	if (null >= 0 && (!feed || pipe_open(&to)) && pipe_open(&output) && error_open(&error, shown))
+	if (null >= 0 && (!feed || pipe_open(&to)) && pipe_open(&output) &&
+		error_open(&error, shown))
 		process->pid = fork_known();
 	if (process->pid == 0)
 		child(argv, feed ? to.read : null, output.write, error.write);
@@ -124,7 +126,8 @@ static struct process *start(struct diag *diag, const char *const argv[], bool s
 	fd_close(&output.write);
 	fd_close(&error.write);
 	if (process->pid < 0) {
-		diag_error(diag, STATUS_FAILED, NULL, "process", "cannot start %s: %s", argv[0], strerror(errno));
+		diag_error(diag, STATUS_FAILED, NULL, "process", "cannot start %s: %s", argv[0],
+			strerror(errno));
 		fd_close(&to.write);
 		process_free(process);
 		return NULL;
@@ -174,15 +177,21 @@ size_t process_poll(struct process *const v[], size_t n, bool wait)
 	return ended;
 }
 
-bool process_end(struct arena *arena, struct diag *diag, struct process *process, struct process_result *out)
+bool process_end(
+	struct arena *arena, struct diag *diag, struct process *process, struct process_result *out)
 {
 	process_poll(&process, 1, true);
 	out->exit_status = wait_status(process->pid);
 	const int error = errno;
-	out->output = (struct bytes){arena_strndup(arena, buf_text(&process->printed), process->printed.n), process->printed.n};
-	out->error = (struct bytes){arena_strndup(arena, buf_text(&process->complaints), process->complaints.n), process->complaints.n};
+	out->output = (struct bytes){
+		arena_strndup(arena, buf_text(&process->printed), process->printed.n),
+		process->printed.n};
+	out->error = (struct bytes){
+		arena_strndup(arena, buf_text(&process->complaints), process->complaints.n),
+		process->complaints.n};
 	const bool ok = out->exit_status >= 0 ||
-			diag_error(diag, STATUS_FAILED, NULL, "process", "cannot wait for %s: %s", process->name, strerror(error));
+		diag_error(diag, STATUS_FAILED, NULL, "process", "cannot wait for %s: %s",
+			process->name, strerror(error));
 	process_free(process);
 	return ok;
 }
@@ -196,13 +205,15 @@ void process_kill(struct process *process)
 	process_free(process);
 }
 
-bool process_run(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
+bool process_run(struct arena *arena, struct diag *diag, const char *const argv[],
+	struct process_result *out)
 {
 	struct process *process = start(diag, argv, false, NULL);
 	return process && process_end(arena, diag, process, out);
 }
 
-bool process_run_shown(struct arena *arena, struct diag *diag, const char *const argv[], struct process_result *out)
+bool process_run_shown(struct arena *arena, struct diag *diag, const char *const argv[],
+	struct process_result *out)
 {
 	struct process *process = start(diag, argv, true, NULL);
 	return process && process_end(arena, diag, process, out);

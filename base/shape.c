@@ -68,7 +68,8 @@ bool is_plain_path(const char *path)
 		return false;
 	for (const char *part = path; *part; part += strcspn(part, "/")) {
 		size_t length = strcspn(++part, "/");
-		if (length == 0 || (length == 1 && part[0] == '.') || (length == 2 && strncmp(part, "..", 2) == 0))
+		if (length == 0 || (length == 1 && part[0] == '.') ||
+			(length == 2 && strncmp(part, "..", 2) == 0))
 			return false;
 	}
 	return true;
@@ -77,7 +78,8 @@ bool is_plain_path(const char *path)
 bool is_within(const char *path, const char *directory)
 {
 	size_t length = strlen(directory);
-	return strncmp(path, directory, length) == 0 && (path[length] == '/' || path[length] == '\0');
+	return strncmp(path, directory, length) == 0 &&
+		(path[length] == '/' || path[length] == '\0');
 }
 
 /* Takes the last part off, when it is a name; at the root ".." is the root. */
@@ -103,7 +105,8 @@ const char *simple_path(struct arena *arena, const char *path)
 		*to++ = '/';
 	for (path += strspn(path, "/"); *path; path += strspn(path, "/")) {
 		size_t length = strcspn(path, "/");
-		bool stays = length == 1 && *path == '.', up = length == 2 && strncmp(path, "..", 2) == 0;
+		bool stays = length == 1 && *path == '.',
+		     up = length == 2 && strncmp(path, "..", 2) == 0;
 		if (!stays && !(up && part_drop(simple, &to))) {
 			if (to > simple && to[-1] != '/')
 				*to++ = '/';
@@ -130,7 +133,8 @@ bool is_pci_address(const char *text)
 	for (size_t i = 0; i < countof(shapes); i++) {
 		size_t k = 0;
 		for (; shapes[i][k] && text[k]; k++)
-			if (shapes[i][k] == 'x' ? !strchr("0123456789abcdefABCDEF", text[k]) : text[k] != shapes[i][k])
+			if (shapes[i][k] == 'x' ? !strchr("0123456789abcdefABCDEF", text[k])
+						: text[k] != shapes[i][k])
 				break;
 		if (!shapes[i][k] && !text[k])
 			return true;

@@ -11,7 +11,8 @@ static bool is_filled(const char *file)
 
 bool sqlite_has_log(struct arena *arena, const char *file)
 {
-	return is_filled(arena_printf(arena, "%s-wal", file)) || is_filled(arena_printf(arena, "%s-journal", file));
+	return is_filled(arena_printf(arena, "%s-wal", file)) ||
+		is_filled(arena_printf(arena, "%s-journal", file));
 }
 
 static bool is_same_time(const struct timespec *a, const struct timespec *b)
@@ -22,6 +23,8 @@ static bool is_same_time(const struct timespec *a, const struct timespec *b)
 bool sqlite_is_unchanged(const char *file, const struct stat *before)
 {
 	struct stat now;
-	return stat(file, &now) == 0 && now.st_dev == before->st_dev && now.st_ino == before->st_ino && now.st_size == before->st_size &&
-	       is_same_time(&now.st_mtim, &before->st_mtim) && is_same_time(&now.st_ctim, &before->st_ctim);
+	return stat(file, &now) == 0 && now.st_dev == before->st_dev &&
+		now.st_ino == before->st_ino && now.st_size == before->st_size &&
+		is_same_time(&now.st_mtim, &before->st_mtim) &&
+		is_same_time(&now.st_ctim, &before->st_ctim);
 }

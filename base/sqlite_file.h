@@ -10,7 +10,10 @@ struct arena;
 
 /* Whether there are transactions that are not in the file itself, or not wholly. */
 bool sqlite_has_log(struct arena *arena, const char *file);
-/* Whether it is the same file as `before`, and nobody wrote to it; times of files advance in steps of some ms. */
+/*
+ * Whether it is the same file as `before`, and nobody wrote to it; times of files advance in steps
+ * of some ms.
+ */
 bool sqlite_is_unchanged(const char *file, const struct stat *before);
 
 #endif

@@ -17,7 +17,10 @@
 
 #define RANDOM_PART "XXXXXX"
 
-/* The prefix of the names of unfinished siblings of `target`: ".NAME.mvmbuild-"; RANDOM_PART follows. */
+/*
+ * The prefix of the names of unfinished siblings of `target`: ".NAME.mvmbuild-"; RANDOM_PART
+ * follows.
+ */
 static const char *litter_prefix(struct arena *arena, const char *target)
 {
 	return arena_printf(arena, ".%s.mvmbuild-", path_base(target));
@@ -33,11 +36,12 @@ void staging_clean(struct arena *arena, const char *target)
 		return;
 	for (struct dirent *entry; (entry = readdir(stream));) {
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
-		    strlen(entry->d_name) != strlen(prefix) + strlen(RANDOM_PART))
+			strlen(entry->d_name) != strlen(prefix) + strlen(RANDOM_PART))
 			continue;
 		struct hold hold;
 		if (hold_seize(dirfd(stream), entry->d_name, &hold))
-			hold_remove(&hold, path_join(arena, parent, entry->d_name), own_remove_litter);
+			hold_remove(
+				&hold, path_join(arena, parent, entry->d_name), own_remove_litter);
 	}
 	closedir(stream);
 }
@@ -74,14 +78,20 @@ static bool make_held(struct arena *arena, const char *template, struct staging 
 	return false;
 }
 
-bool staging_begin(struct arena *arena, struct diag *diag, const char *target, struct staging *staging)
+bool staging_begin(
+	struct arena *arena, struct diag *diag, const char *target, struct staging *staging)
 {
-	*staging = (struct staging){.arena = arena, .target = path_absolute(arena, target), .hold = {-1, -1}};
-	const char *parent = path_parent(arena, staging->target), *prefix = litter_prefix(arena, staging->target);
+	*staging = (struct staging){
+		.arena = arena, .target = path_absolute(arena, target), .hold = {-1, -1}};
+	const char *parent = path_parent(arena, staging->target),
+		   *prefix = litter_prefix(arena, staging->target);
 	staging_clean(arena, target);
-	if (make_held(arena, arena_printf(arena, "%s%s" RANDOM_PART, path_join(arena, parent, ""), prefix), staging))
+	if (make_held(arena,
+		    arena_printf(arena, "%s%s" RANDOM_PART, path_join(arena, parent, ""), prefix),
+		    staging))
 		return true;
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot make a directory in %s: %s", parent, strerror(errno));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-output",
+		"cannot make a directory in %s: %s", parent, strerror(errno));
 }
 
 typedef bool visit_function(int fd);
@@ -99,7 +109,8 @@ static bool visit_children(int directory, visit_function *visit)
 	bool ok = true;
 	errno = 0;
 	for (struct dirent *entry; ok && (entry = readdir(stream)); errno = 0)
-		ok = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || visit_at(directory, entry->d_name, visit);
+		ok = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			visit_at(directory, entry->d_name, visit);
 	const int error = errno;
 	closedir(stream);
 	errno = error;
@@ -131,7 +142,10 @@ static bool sync_finish(int fd)
 	return fsync(fd) == 0;
 }
 
-/* Makes a tree durable. All of it is on its way before the first file is waited for: so they share a commit of the file system's journal. */
+/*
+ * Makes a tree durable. All of it is on its way before the first file is waited for: so they share
+ * a commit of the file system's journal.
+ */
 static bool tree_sync(const char *path)
 {
 	return visit_at(AT_FDCWD, path, sync_start) && visit_at(AT_FDCWD, path, sync_finish);
@@ -139,7 +153,10 @@ static bool tree_sync(const char *path)
 
 /* ---- into its place ---- */
 
-/* A name beside the directory that nothing has: reserved by making it, as only a directory could be renamed over it. */
+/*
+ * A name beside the directory that nothing has: reserved by making it, as only a directory could be
+ * renamed over it.
+ */
 static char *spare_name(const char *directory)
 {
 	char *spare = memory(strdup(directory));
@@ -150,7 +167,10 @@ static char *spare_name(const char *directory)
 	return NULL;
 }
 
-/* For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the target. */
+/*
+ * For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the
+ * target.
+ */
 static bool exchange_in_steps(const struct staging *staging)
 {
 	char *spare = spare_name(staging->directory);
@@ -175,13 +195,15 @@ static bool is_unknown(int error)
 /* What was at the target is at `directory` then. */
 static bool exchange(const struct staging *staging)
 {
-	return renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_EXCHANGE) == 0 ||
-	       (is_unknown(errno) && exchange_in_steps(staging));
+	return renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target,
+		       RENAME_EXCHANGE) == 0 ||
+		(is_unknown(errno) && exchange_in_steps(staging));
 }
 
 static bool put_in_place(const struct staging *staging)
 {
-	if (renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) == 0)
+	if (renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) ==
+		0)
 		return true;
 	/* Not after a look: another machine may just have put something there. */
 	if (is_unknown(errno) && rename(staging->directory, staging->target) == 0)
@@ -189,17 +211,22 @@ static bool put_in_place(const struct staging *staging)
 	return (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) && exchange(staging);
 }
 
-/* Where the file system knows no such rename, one does not replace a directory that has something in it. */
+/*
+ * Where the file system knows no such rename, one does not replace a directory that has something
+ * in it.
+ */
 static bool put_where_nothing_is(const struct staging *staging)
 {
-	return renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) == 0 ||
-	       (is_unknown(errno) && rename(staging->directory, staging->target) == 0);
+	return renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target,
+		       RENAME_NOREPLACE) == 0 ||
+		(is_unknown(errno) && rename(staging->directory, staging->target) == 0);
 }
 
 /* Makes the new name durable; what it names is. */
 static void sync_parent(const struct staging *staging)
 {
-	FD_CLEANUP int parent = openat(staging->hold.directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	FD_CLEANUP int parent =
+		openat(staging->hold.directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent >= 0)
 		fsync(parent);
 }
@@ -207,40 +234,52 @@ static void sync_parent(const struct staging *staging)
 static bool refuse_foreign(struct diag *diag, const char *target, const char *name)
 {
 	return diag_error(diag, STATUS_FAILED, NULL, "foreign-file",
-			  "%s has the file %s, which was not built: it stays as it is. Move the file away (is it the volume of a VM that was started there?), "
-			  "or name another output", target, name);
+		"%s has the file %s, which was not built: it stays as it is. Move the file away "
+		"(is it the volume of a VM that was started there?), "
+		"or name another output",
+		target, name);
 }
 
-bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target, const char *kind, const char *mark)
+bool staging_may_replace(struct arena *arena, struct diag *diag, const char *target,
+	const char *kind, const char *mark)
 {
 	struct stat st;
 	if (!path_exists(target) || directory_is_empty(target))
 		return true;
 	/* A link to one is something else. */
-	if (lstat(target, &st) != 0 || !S_ISDIR(st.st_mode) || !path_exists(path_join(arena, target, mark)))
-		return diag_error(diag, STATUS_FAILED, NULL, "output-exists", "%s exists and is no %s; it stays as it is", target, kind);
+	if (lstat(target, &st) != 0 || !S_ISDIR(st.st_mode) ||
+		!path_exists(path_join(arena, target, mark)))
+		return diag_error(diag, STATUS_FAILED, NULL, "output-exists",
+			"%s exists and is no %s; it stays as it is", target, kind);
 	const char *foreign = own_find_foreign(arena, target);
 	return !foreign || refuse_foreign(diag, target, foreign);
 }
 
-/* What came while the new directory was made takes it back: from here on, by its name, nothing more comes. */
+/*
+ * What came while the new directory was made takes it back: from here on, by its name, nothing more
+ * comes.
+ */
 static bool is_replaced(const struct staging *staging, struct diag *diag)
 {
-	const char *foreign = staging->listed ? own_find_foreign(staging->arena, staging->directory) : NULL;
+	const char *foreign =
+		staging->listed ? own_find_foreign(staging->arena, staging->directory) : NULL;
 	if (!foreign)
 		return true;
 	if (exchange(staging))
 		return refuse_foreign(diag, staging->target, foreign);
-	diag_warning(diag, NULL, "foreign-file", "the file %s, which was not built, is now in %s", foreign, staging->directory);
+	diag_warning(diag, NULL, "foreign-file", "the file %s, which was not built, is now in %s",
+		foreign, staging->directory);
 	return true;
 }
 
 /* Seen from a signal, all of it is done or nothing. */
-static bool put_and_tell(struct diag *diag, const struct staging *staging, bool (*put)(const struct staging *))
+static bool put_and_tell(
+	struct diag *diag, const struct staging *staging, bool (*put)(const struct staging *))
 {
 	interrupts_hold();
 	bool placed = put(staging) ||
-		      diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot publish %s: %s", staging->target, strerror(errno));
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot publish %s: %s",
+			staging->target, strerror(errno));
 	placed = placed && is_replaced(staging, diag);
 	if (placed && !staging->aside && !interrupts_would_remove(staging->target))
 		interrupts_say(arena_printf(staging->arena, "%s is complete", staging->target));
@@ -253,7 +292,8 @@ static bool prepare(struct diag *diag, const struct staging *staging)
 	if (staging->listed && !own_list_write(staging->arena, diag, staging->directory))
 		return false;
 	return staging->unsynced || tree_sync(staging->directory) ||
-	       diag_error(diag, STATUS_FAILED, NULL, "unwritable-output", "cannot write %s to the disk: %s", staging->directory, strerror(errno));
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-output",
+			"cannot write %s to the disk: %s", staging->directory, strerror(errno));
 }
 
 /* A part of another directory that is being made gets no seal: that one will. */
@@ -271,7 +311,10 @@ static bool publish(struct diag *diag, struct staging *staging, bool (*put)(cons
 	}
 	if (!staging->unsynced)
 		sync_parent(staging);
-	/* What was there before, if anything. Where it cannot be removed it is litter, and the next build tries again. */
+	/*
+	 * What was there before, if anything. Where it cannot be removed it is litter, and the next
+	 * build tries again.
+	 */
 	(staging->listed ? own_remove_litter : tree_remove)(staging->directory);
 	interrupts_keep(staging->directory);
 	hold_finish(&staging->hold);

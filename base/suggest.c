@@ -24,9 +24,12 @@ static unsigned distance(const char *a, size_t alen, const char *b, size_t blen)
 		const unsigned *above2 = rows[(i + 1) % 3];
 		row[0] = i;
 		for (unsigned j = 1; j <= blen; j++) {
-			int x = tolower((unsigned char)a[i - 1]), y = tolower((unsigned char)b[j - 1]);
-			row[j] = least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + (x != y));
-			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) && y == tolower((unsigned char)a[i - 2]))
+			int x = tolower((unsigned char)a[i - 1]),
+			    y = tolower((unsigned char)b[j - 1]);
+			row[j] =
+				least(least(above[j] + 1, row[j - 1] + 1), above[j - 1] + (x != y));
+			if (i > 1 && j > 1 && x == tolower((unsigned char)b[j - 2]) &&
+				y == tolower((unsigned char)a[i - 2]))
 				row[j] = least(row[j], above2[j - 2] + 1);
 		}
 	}
@@ -34,13 +37,16 @@ static unsigned distance(const char *a, size_t alen, const char *b, size_t blen)
 }
 
 /* "memory" for mem, "host" for hostName: one is the other's beginning. */
-static const char *by_beginning(const char *word, size_t length, const char *const *candidates, size_t count)
+static const char *by_beginning(
+	const char *word, size_t length, const char *const *candidates, size_t count)
 {
 	const char *best = NULL;
 	size_t nearest = LONGEST;
 	for (size_t i = 0; i < count; i++) {
-		size_t other = strlen(candidates[i]), shorter = length < other ? length : other, longer = length < other ? other : length;
-		if (shorter >= SHORTEST_BEGINNING && longer - shorter < nearest && strncasecmp(word, candidates[i], shorter) == 0) {
+		size_t other = strlen(candidates[i]), shorter = length < other ? length : other,
+		       longer = length < other ? other : length;
+		if (shorter >= SHORTEST_BEGINNING && longer - shorter < nearest &&
+			strncasecmp(word, candidates[i], shorter) == 0) {
 			nearest = longer - shorter;
 			best = candidates[i];
 		}

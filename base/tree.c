@@ -36,12 +36,16 @@ static bool mount_from_proc(int fd, uint64_t *mount)
 	return found;
 }
 
-/* Which mount an open file is of: a bind mount has the device of where it leads to. statx tells since Linux 5.8; without /proc the device must do. */
+/*
+ * Which mount an open file is of: a bind mount has the device of where it leads to. statx tells
+ * since Linux 5.8; without /proc the device must do.
+ */
 static bool mount_of(int fd, uint64_t *mount)
 {
 	struct statx told;
 	struct stat st;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &told) == 0 && (told.stx_mask & STATX_MNT_ID))
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &told) == 0 &&
+		(told.stx_mask & STATX_MNT_ID))
 		*mount = told.stx_mnt_id;
 	else if (!mount_from_proc(fd, mount)) {
 		if (fstat(fd, &st) != 0)
@@ -153,7 +157,8 @@ int tree_open_below(int directory, const char *path)
 		char *name = strndup(path, length);
 		if (!name)
 			abort();
-		const int below = length ? open_within(fd, name, O_PATH | O_DIRECTORY) : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+		const int below = length ? open_within(fd, name, O_PATH | O_DIRECTORY)
+					 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 		free(name);
 		fd_close(&fd);
 		fd = below;
@@ -196,7 +201,10 @@ static bool remove_children(struct removal *removal, int directory)
 	return ok;
 }
 
-/* A directory that was made read-only on purpose (a copied store path), or unreadable, must not stop us. */
+/*
+ * A directory that was made read-only on purpose (a copied store path), or unreadable, must not
+ * stop us.
+ */
 static void make_passable(int directory)
 {
 	char self[sizeof "/proc/self/fd/" + 10]; /* a path without permission allows no fchmod */
@@ -205,8 +213,9 @@ static void make_passable(int directory)
 }
 
 /*
- * Nothing leads out of the mount that the tree is of: a directory is opened as what is under no mount, what is in it goes through that descriptor, and the
- * kernel unlinks nothing that something is mounted on (EBUSY).
+ * Nothing leads out of the mount that the tree is of: a directory is opened as what is under no
+ * mount, what is in it goes through that descriptor, and the kernel unlinks nothing that something
+ * is mounted on (EBUSY).
  */
 static bool remove_at(struct removal *removal, int parent, const char *name)
 {
@@ -217,13 +226,19 @@ static bool remove_at(struct removal *removal, int parent, const char *name)
 		return fail(removal, error);
 	FD_CLEANUP int place = open_within(parent, name, O_PATH | O_DIRECTORY);
 	if (place < 0)
-		return errno == ENOENT || fail(removal, errno == EXDEV ? EBUSY : errno == ENOTDIR ? error : errno);
+		return errno == ENOENT ||
+			fail(removal,
+				errno == EXDEV             ? EBUSY
+					: errno == ENOTDIR ? error
+							   : errno);
 	make_passable(place);
 	const int directory = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return errno == ENOENT || fail(removal, errno);
 	const bool emptied = remove_children(removal, directory);
-	return ((unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) || fail(removal, errno)) && emptied;
+	return ((unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) ||
+		       fail(removal, errno)) &&
+		emptied;
 }
 
 bool tree_remove_at(int parent, const char *name)

@@ -24,10 +24,12 @@ static bool is_taken(int fd)
 static bool hold_for_others(struct hold *hold)
 {
 	struct stat st;
-	hold->file = openat(hold->directory, HOLD_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	hold->file =
+		openat(hold->directory, HOLD_FILE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (hold->file < 0 && errno != ENOENT && errno != ESTALE)
 		return false;
-	if (hold->file >= 0 && !is_taken(hold->file) && fstat(hold->file, &st) == 0 && st.st_nlink > 0)
+	if (hold->file >= 0 && !is_taken(hold->file) && fstat(hold->file, &st) == 0 &&
+		st.st_nlink > 0)
 		return true;
 	errno = EAGAIN;
 	return false;
@@ -38,8 +40,10 @@ bool hold_take(const char *path, struct hold *hold)
 	struct stat opened, named;
 	*hold = (struct hold){open(path, DIRECTORY), -1};
 	bool taken = hold->directory < 0 ? errno == ENOENT : is_taken(hold->directory);
-	if (!taken && hold->directory >= 0 && fstat(hold->directory, &opened) == 0 && fchmod(hold->directory, 0755) == 0) {
-		if (lstat(path, &named) == 0 && named.st_ino == opened.st_ino && named.st_dev == opened.st_dev)
+	if (!taken && hold->directory >= 0 && fstat(hold->directory, &opened) == 0 &&
+		fchmod(hold->directory, 0755) == 0) {
+		if (lstat(path, &named) == 0 && named.st_ino == opened.st_ino &&
+			named.st_dev == opened.st_dev)
 			return !fd_is_remote(hold->directory) || hold_for_others(hold);
 		taken = true;
 	}
@@ -51,14 +55,16 @@ bool hold_take(const char *path, struct hold *hold)
 /* ---- what others have left ---- */
 
 /*
- * One that another machine has just made is empty: if we remove it, it makes another. One that has files but not this one was finished before, was
- * replaced, and could not be removed whole because somebody had a file in it open.
+ * One that another machine has just made is empty: if we remove it, it makes another. One that has
+ * files but not this one was finished before, was replaced, and could not be removed whole because
+ * somebody had a file in it open.
  */
 static bool seize_from_others(int parent, const char *name, struct hold *hold)
 {
 	if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || (errno != ENOTEMPTY && errno != EEXIST))
 		return false;
-	hold->file = openat(hold->directory, HOLD_FILE, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	hold->file =
+		openat(hold->directory, HOLD_FILE, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	return hold->file < 0 ? errno == ENOENT : flock(hold->file, LOCK_EX | LOCK_NB) == 0;
 }
 
@@ -72,7 +78,7 @@ bool hold_seize(int parent, const char *name, struct hold *hold)
 {
 	*hold = (struct hold){openat(parent, name, DIRECTORY), -1};
 	if (hold->directory >= 0 && flock(hold->directory, LOCK_EX | LOCK_NB) == 0 &&
-	    (!fd_is_remote(hold->directory) || seize_from_others(parent, name, hold)))
+		(!fd_is_remote(hold->directory) || seize_from_others(parent, name, hold)))
 		return true;
 	drop(hold);
 	return false;

@@ -15,11 +15,15 @@ struct hold {
 };
 
 /*
- * Holds the directory that was just made. False with errno set: EAGAIN when another process saw it without its lock, took it for litter, and is
- * removing it. A file system without locks is fine: there litter stays.
+ * Holds the directory that was just made. False with errno set: EAGAIN when another process saw it
+ * without its lock, took it for litter, and is removing it. A file system without locks is fine:
+ * there litter stays.
  */
 bool hold_take(const char *path, struct hold *hold);
-/* Takes over what nobody holds, so as to remove it. False when there is nothing to remove, also when it was empty and is gone now. */
+/*
+ * Takes over what nobody holds, so as to remove it. False when there is nothing to remove, also
+ * when it was empty and is gone now.
+ */
 bool hold_seize(int parent, const char *name, struct hold *hold);
 /* Removes the directory, by `remove`, and ends the hold. */
 void hold_remove(struct hold *hold, const char *path, bool (*remove)(const char *path));

@@ -19,8 +19,11 @@ static enum status run(struct session *session, int argc, char *argv[])
 	else if (ok)
 		ok = session->cli.command->run(session);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		ok = diag_error(session->diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
-	const enum status status = ok && diag_error_count(session->diag) == 0 ? session->status : diag_failure(session->diag);
+		ok = diag_error(session->diag, STATUS_FAILED, NULL, "output",
+			"cannot write to standard output");
+	const enum status status = ok && diag_error_count(session->diag) == 0
+		? session->status
+		: diag_failure(session->diag);
 	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
 	return status;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* embedded: files carried inside the program, by their names in the source tree ("runner/microvm-run.sh", "mvm-init"). */
+/*
+ * embedded: files carried inside the program, by their names in the source tree
+ * ("runner/microvm-run.sh", "mvm-init").
+ */
 #ifndef MVM_TEMPLATES_EMBEDDED_H
 #define MVM_TEMPLATES_EMBEDDED_H
 

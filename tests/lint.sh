@@ -21,6 +21,17 @@ missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do
 echo "${missing:+# without: $missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "every source names its license"
 
+mapfile -t sources < <(files '*.c' '*.h')
+clang-format --dry-run -Werror "${sources[@]}"
+result $? "clang-format would change nothing (clang-format -i FILE)"
+
+# Columns, not bytes: a tab goes to the next multiple of 8, a character in UTF-8 takes one.
+wide=$(for file in "${sources[@]}"; do
+	expand "$file" | LC_ALL=C.UTF-8 grep -nE '^.{101,}' | sed "s|^|$file:|"
+done)
+echo "${wide:+# $wide}"
+result "$([ -z "$wide" ] && echo 0 || echo 1)" "no line of the sources is wider than 100 columns"
+
 status=0
 while read -r header; do
 	gcc -std=c11 -D_GNU_SOURCE -I. -Wall -Wextra -Werror -fsyntax-only -include "$header" -x c \

@@ -28,6 +28,7 @@ demo  nix-bin            nix-store
 demo  squashfs-tools     mksquashfs
 demo  busybox-static     busybox
 check clang              clang
+check clang-format       clang-format
 check libclang-rt-14-dev clang
 check libcmocka-dev      lib:cmocka
 check shellcheck         shellcheck

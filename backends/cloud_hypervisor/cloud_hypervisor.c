@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cloud-hypervisor: Cloud Hypervisor, with KVM. Facts of the command line: its source, cloud-hypervisor/src/main.rs, vmm/src/config.rs and
- * option_parser/src/lib.rs, versions 35 to 53.
+ * cloud-hypervisor: Cloud Hypervisor, with KVM. Facts of the command line: its source,
+ * cloud-hypervisor/src/main.rs, vmm/src/config.rs and option_parser/src/lib.rs, versions 35 to 53.
  */
 #include <string.h>
 
@@ -34,7 +34,8 @@ static bool since(const struct vm *vm, unsigned major)
 static const char *quoted(struct arena *arena, const char *text)
 {
 	size_t length = strlen(text);
-	if (!strpbrk(text, ",\"[]") && (!length || (!strchr(" \t", text[0]) && !strchr(" \t", text[length - 1]))))
+	if (!strpbrk(text, ",\"[]") &&
+		(!length || (!strchr(" \t", text[0]) && !strchr(" \t", text[length - 1]))))
 		return text;
 	BUF_CLEANUP struct buf out = {0};
 	buf_puts(&out, "\"");
@@ -54,8 +55,12 @@ static void add_of_many(const struct cloud_hypervisor *ch, const char *option, s
 static void add_base(const struct cloud_hypervisor *ch)
 {
 	const struct vm *vm = ch->vm;
-	command_add(ch->command, program_path(ch->arena, vm->cloud_hypervisor.common.package, "cloud-hypervisor"));
-	option_add(ch->command, "--cpus", ch_join(ch->arena, arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu), ch->extra.cpus));
+	command_add(ch->command,
+		program_path(ch->arena, vm->cloud_hypervisor.common.package, "cloud-hypervisor"));
+	option_add(ch->command, "--cpus",
+		ch_join(ch->arena,
+			arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu),
+			ch->extra.cpus));
 	option_add(ch->command, "--seccomp", "true");
 }
 
@@ -63,7 +68,8 @@ static const char *console_parameters(const struct cloud_hypervisor *ch)
 {
 	if (ch->extra.serial && strcmp(ch->extra.serial, "tty") != 0)
 		return "";
-	return ch->guest->arch == KERNEL_X86_64 ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
+	return ch->guest->arch == KERNEL_X86_64 ? "earlyprintk=ttyS0 console=ttyS0 "
+						: "console=ttyAMA0 ";
 }
 
 static void add_kernel(const struct cloud_hypervisor *ch)
@@ -72,10 +78,14 @@ static void add_kernel(const struct cloud_hypervisor *ch)
 	option_file(ch->command, "--kernel", &guest->kernel);
 	option_file(ch->command, "--initramfs", &guest->initrd);
 	/*
-	 * A guest that reboots starts again in the same process, however it does it. After a panic it takes a while, so that it does not spin; when stage 1
-	 * fails, nothing would be better the next time.
+	 * A guest that reboots starts again in the same process, however it does it. After a panic
+	 * it takes a while, so that it does not spin; when stage 1 fails, nothing would be better
+	 * the next time.
 	 */
-	option_parameters(ch->command, "--cmdline", arena_printf(ch->arena, "%sreboot=t panic=10 mvm.fail=poweroff", console_parameters(ch)), guest);
+	option_parameters(ch->command, "--cmdline",
+		arena_printf(
+			ch->arena, "%sreboot=t panic=10 mvm.fail=poweroff", console_parameters(ch)),
+		guest);
 	if (!ch->extra.console)
 		option_add(ch->command, "--console", "null");
 	if (!ch->extra.serial)
@@ -85,19 +95,26 @@ static void add_kernel(const struct cloud_hypervisor *ch)
 static void add_memory(const struct cloud_hypervisor *ch)
 {
 	const struct vm *vm = ch->vm;
-	/* virtiofsd maps the guest's memory; such memory cannot be merged, and neither can huge pages. */
-	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s", (unsigned long long)vm->mem_mib, vm->shares.n ? "on" : "off");
+	/*
+	 * virtiofsd maps the guest's memory; such memory cannot be merged, and neither can huge
+	 * pages.
+	 */
+	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s",
+		(unsigned long long)vm->mem_mib, vm->shares.n ? "on" : "off");
 	if (vm->hugepage_mem)
 		text = ch_join(ch->arena, text, "hugepages=on");
 	else if (!vm->shares.n)
 		text = ch_join(ch->arena, text, "mergeable=on");
 	if (vm->hotplug_mem_mib)
-		text = arena_printf(ch->arena, "%s,hotplug_method=virtio-mem,hotplug_size=%lluM,hotplugged_size=%lluM", text,
-				    (unsigned long long)vm->hotplug_mem_mib, (unsigned long long)vm->hotplugged_mem_mib);
+		text = arena_printf(ch->arena,
+			"%s,hotplug_method=virtio-mem,hotplug_size=%lluM,hotplugged_size=%lluM",
+			text, (unsigned long long)vm->hotplug_mem_mib,
+			(unsigned long long)vm->hotplugged_mem_mib);
 	option_add(ch->command, "--memory", text);
 	if (vm->balloon)
-		option_printf(ch->command, "--balloon", "size=%lluM,free_page_reporting=on%s", (unsigned long long)vm->initial_balloon_mem_mib,
-			      vm->deflate_on_oom ? ",deflate_on_oom=on" : "");
+		option_printf(ch->command, "--balloon", "size=%lluM,free_page_reporting=on%s",
+			(unsigned long long)vm->initial_balloon_mem_mib,
+			vm->deflate_on_oom ? ",deflate_on_oom=on" : "");
 }
 
 static bool has_vsock(const struct cloud_hypervisor *ch)
@@ -107,10 +124,13 @@ static bool has_vsock(const struct cloud_hypervisor *ch)
 
 static void cloud_hypervisor_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
 {
-	const struct cloud_hypervisor ch = {.arena = arena, .vm = vm, .extra = ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	const struct cloud_hypervisor ch = {.arena = arena,
+		.vm = vm,
+		.extra = ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
 	const char *given = ch_value_of(arena, ch.extra.vsock, "socket");
 	if (has_vsock(&ch))
-		vec_push(arena, out, (struct made_file){given ? given : VSOCK, "the vsock's socket", true});
+		vec_push(arena, out,
+			(struct made_file){given ? given : VSOCK, "the vsock's socket", true});
 }
 
 static void add_platform(const struct cloud_hypervisor *ch)
@@ -120,12 +140,15 @@ static void add_platform(const struct cloud_hypervisor *ch)
 	for (size_t i = 0; i < strings->n; i++)
 		list = ch_join(ch->arena, list, strings->v[i]);
 	if (has_vsock(ch) && ch->vm->vsock.notify)
-		list = ch_join(ch->arena, list, "io.systemd.credential:vmm.notify_socket=vsock-stream:2:" NOTIFY_PORT);
+		list = ch_join(ch->arena, list,
+			"io.systemd.credential:vmm.notify_socket=vsock-stream:2:" NOTIFY_PORT);
 	if (list)
 		text = arena_printf(ch->arena, "oem_strings=[%s]", list);
 	const char *key = since(ch->vm, 53) ? "system_uuid" : "uuid";
-	if (ch->vm->machine_id && !ch_value_of(ch->arena, ch->extra.platform, "system_uuid") && !ch_value_of(ch->arena, ch->extra.platform, "uuid"))
-		text = ch_join(ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
+	if (ch->vm->machine_id && !ch_value_of(ch->arena, ch->extra.platform, "system_uuid") &&
+		!ch_value_of(ch->arena, ch->extra.platform, "uuid"))
+		text = ch_join(
+			ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
 	text = ch_join(ch->arena, text, ch->extra.platform);
 	if (text)
 		option_add(ch->command, "--platform", text);
@@ -142,35 +165,47 @@ static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk,
 		argument_file(ch->command, argument, &disk->file, PIECE_RUNNER);
 		argument_text(ch->command, argument, "\"");
 	} else {
-		argument_text(ch->command, argument, arena_printf(arena, "path=%s", quoted(arena, disk->file.path)));
+		argument_text(ch->command, argument,
+			arena_printf(arena, "path=%s", quoted(arena, disk->file.path)));
 	}
-	argument_text(ch->command, argument, arena_printf(arena, ",readonly=%s", disk->read_only ? "on" : "off"));
+	argument_text(ch->command, argument,
+		arena_printf(arena, ",readonly=%s", disk->read_only ? "on" : "off"));
 	if (disk->direct)
-		argument_direct(ch->command, argument, disk->file.path, ",direct=on", ",direct=off");
+		argument_direct(
+			ch->command, argument, disk->file.path, ",direct=on", ",direct=off");
 	else if (disk->volume)
 		argument_text(ch->command, argument, ",direct=off");
-	/* Without it the format is guessed, and then the first sector of a raw image cannot be written. */
+	/*
+	 * Without it the format is guessed, and then the first sector of a raw image cannot be
+	 * written.
+	 */
 	if (since(ch->vm, 51))
-		argument_text(ch->command, argument, arena_printf(arena, ",image_type=%s", disk->format));
+		argument_text(
+			ch->command, argument, arena_printf(arena, ",image_type=%s", disk->format));
 	if (ch->vm->vcpu > 1)
-		argument_text(ch->command, argument, arena_printf(arena, ",num_queues=%llu", (unsigned long long)ch->vm->vcpu));
-	argument_text(ch->command, argument, arena_printf(arena, ",serial=%s", quoted(arena, disk->serial)));
+		argument_text(ch->command, argument,
+			arena_printf(arena, ",num_queues=%llu", (unsigned long long)ch->vm->vcpu));
+	argument_text(ch->command, argument,
+		arena_printf(arena, ",serial=%s", quoted(arena, disk->serial)));
 }
 
 static void add_share(const struct cloud_hypervisor *ch, const struct share *share, size_t index)
 {
 	add_of_many(ch, "--fs", index);
-	command_printf(ch->command, "tag=%s,socket=%s", quoted(ch->arena, share->tag), quoted(ch->arena, share->socket));
+	command_printf(ch->command, "tag=%s,socket=%s", quoted(ch->arena, share->tag),
+		quoted(ch->arena, share->socket));
 }
 
 static void add_interface(const struct cloud_hypervisor *ch, const struct nic *nic, size_t index)
 {
 	const char *source = arena_printf(ch->arena, "tap=%s", nic->interface->id);
 	for (unsigned i = 0; nic->fds && i < nic->queues; i++)
-		source = arena_printf(ch->arena, "%s%s%d", i ? source : "fd=[", i ? "," : "", nic->fds[i]);
+		source = arena_printf(
+			ch->arena, "%s%s%d", i ? source : "fd=[", i ? "," : "", nic->fds[i]);
 	add_of_many(ch, "--net", index);
-	command_printf(ch->command, "%s%s,mac=%s%s", source, nic->fds ? "]" : "", nic->interface->mac,
-		       nic->queues > 1 ? arena_printf(ch->arena, ",num_queues=%u", 2 * nic->queues) : "");
+	command_printf(ch->command, "%s%s,mac=%s%s", source, nic->fds ? "]" : "",
+		nic->interface->mac,
+		nic->queues > 1 ? arena_printf(ch->arena, ",num_queues=%u", 2 * nic->queues) : "");
 }
 
 static void add_device(const struct cloud_hypervisor *ch, const struct device *device, size_t index)
@@ -186,7 +221,8 @@ static const char *add_vsock(const struct cloud_hypervisor *ch)
 	if (!socket)
 		text = ch_join(ch->arena, "socket=" VSOCK, text);
 	if (ch->vm->vsock.cid >= 0)
-		text = ch_join(ch->arena, arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
+		text = ch_join(ch->arena,
+			arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
 	option_add(ch->command, "--vsock", text);
 	return socket ? socket : VSOCK;
 }
@@ -217,11 +253,13 @@ static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, s
 	vec_push(ch->arena, &out->stale, out->notify);
 }
 
-static void cloud_hypervisor_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
+static void cloud_hypervisor_lower(
+	struct arena *arena, const struct guest *guest, struct lowered *out)
 {
 	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct cloud_hypervisor ch = {arena, guest, vm, &out->command, ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	const struct cloud_hypervisor ch = {arena, guest, vm, &out->command,
+		ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
 	add_base(&ch);
 	add_kernel(&ch);
 	add_memory(&ch);
@@ -244,14 +282,18 @@ static void cloud_hypervisor_lower(struct arena *arena, const struct guest *gues
 	out->unquotable = "\"";
 }
 
-static void cloud_hypervisor_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void cloud_hypervisor_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	(void)guest;
-	vec_push(arena, wishes, (struct module_wish){"virtio_pci", "the bus of Cloud Hypervisor's devices", false});
-	vec_push(arena, wishes, (struct module_wish){"button", "microvm-shutdown presses the power button", true});
+	vec_push(arena, wishes,
+		(struct module_wish){"virtio_pci", "the bus of Cloud Hypervisor's devices", false});
+	vec_push(arena, wishes,
+		(struct module_wish){"button", "microvm-shutdown presses the power button", true});
 }
 
-#define wrong(diag, where, code, ...) diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
+#define wrong(diag, where, code, ...) \
+	diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
 /* The parser does not take quotes off the items of a list. */
 static void check_oem_strings(struct diag *diag, const struct vm *vm)
@@ -260,9 +302,12 @@ static void check_oem_strings(struct diag *diag, const struct vm *vm)
 	for (size_t i = 0; i < strings->n; i++) {
 		const char *text = strings->v[i];
 		size_t length = strlen(text);
-		if (!length || strpbrk(text, ",\"[]\n") || strchr(" \t", text[0]) || strchr(" \t", text[length - 1]) || strncmp(text, "oem_strings", 11) == 0)
+		if (!length || strpbrk(text, ",\"[]\n") || strchr(" \t", text[0]) ||
+			strchr(" \t", text[length - 1]) || strncmp(text, "oem_strings", 11) == 0)
 			wrong(diag, vm_where(vm, text), "bad-oem-string",
-			      "cloud-hypervisor.platformOEMStrings[%zu]: one string, without ',', '\"', '[', ']' and blanks at its ends: \"%.80s\"", i, text);
+				"cloud-hypervisor.platformOEMStrings[%zu]: one string, without "
+				"',', '\"', '[', ']' and blanks at its ends: \"%.80s\"",
+				i, text);
 	}
 }
 
@@ -270,16 +315,22 @@ static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
 {
 	if (!since(vm, 35))
 		wrong(diag, vm_where(vm, &vm->cloud_hypervisor.common.version), "not-supported",
-		      "cloud-hypervisor.version: disks have serial numbers, by which the guest finds them, since version 35");
+			"cloud-hypervisor.version: disks have serial numbers, by which the guest "
+			"finds them, since version 35");
 	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
-		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported", "hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
+		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported",
+			"hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
 	/* --api-socket takes a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
-	if (vm->socket && (strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
-		wrong(diag, vm_where(vm, &vm->socket), "bad-socket", "socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s", vm->socket, vm->socket);
+	if (vm->socket &&
+		(strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
+		wrong(diag, vm_where(vm, &vm->socket), "bad-socket",
+			"socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s",
+			vm->socket, vm->socket);
 	/* 8192 since version 48. */
 	if (!since(vm, 48))
 		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
-	check_places(diag, vm, "cloud-hypervisor", OWN_DEVICES + count_devices_of(vm) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
+	check_places(diag, vm, "cloud-hypervisor",
+		OWN_DEVICES + count_devices_of(vm) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
 	ch_extra_check(diag, vm);
 	check_oem_strings(diag, vm);
 }
@@ -309,37 +360,38 @@ const struct backend cloud_hypervisor_backend = {
 	.name = "cloud-hypervisor",
 	.doc = "Cloud Hypervisor: KVM only; virtiofs, hotplug memory, PCI devices of the host",
 	.tested = "version 53 boots with KVM inside a VM, by the tests where it is installed",
-	.capabilities = {
-		[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
-		[FEATURE_VIRTIOFS] = {.can = CAN},
-		[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-		[FEATURE_TAP] = {.can = CAN},
-		[FEATURE_VHOST_NET] = {.can = CAN_IGNORE},
-		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
-		[FEATURE_VSOCK] = {.can = CAN},
-		[FEATURE_NOTIFY] = {.can = CAN},
-		[FEATURE_PCI_DEVICES] = {.can = CAN},
-		[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
-		[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-		[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it knows --gpu", NULL},
-		[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
-		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {.can = CAN},
-		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {.can = CAN},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {CAN_NOT, CREDENTIALS_ARE_SEEN, NULL},
-		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN},
-		[FEATURE_SERIAL] = {.can = CAN},
-		[FEATURE_QCOW2] = {.can = CAN},
-		[FEATURE_VHD] = {.can = CAN},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.capabilities =
+		{
+			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},
+			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_USER_NETWORK] = {.can = CAN_NOT},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
+			[FEATURE_TAP] = {.can = CAN},
+			[FEATURE_VHOST_NET] = {.can = CAN_IGNORE},
+			[FEATURE_MACVTAP] = {.can = CAN},
+			[FEATURE_BRIDGE] = {CAN_NOT, GIVE_TAP_OF_BRIDGE, NULL},
+			[FEATURE_VSOCK] = {.can = CAN},
+			[FEATURE_NOTIFY] = {.can = CAN},
+			[FEATURE_PCI_DEVICES] = {.can = CAN},
+			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
+			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
+			[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it knows --gpu", NULL},
+			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
+			[FEATURE_HUGEPAGES] = {.can = CAN},
+			[FEATURE_HOTPLUG_MEMORY] = {.can = CAN},
+			[FEATURE_BALLOON] = {.can = CAN},
+			[FEATURE_INITIAL_BALLOON] = {.can = CAN},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {CAN_NOT, CREDENTIALS_ARE_SEEN, NULL},
+			[FEATURE_NO_SOCKET] = {.can = CAN},
+			[FEATURE_USER] = {CAN_NOT, START_AS_USER, NULL},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN},
+			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_QCOW2] = {.can = CAN},
+			[FEATURE_VHD] = {.can = CAN},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.boots = cloud_hypervisor_boots,

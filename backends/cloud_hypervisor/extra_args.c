@@ -3,8 +3,12 @@
 
 #include <string.h>
 
-/* The value of an option in "--option value" or "--option=value"; NULL: it is another argument. `used` counts arguments. */
-static const char *option_value(const struct strings *arguments, size_t i, const char *option, size_t *used)
+/*
+ * The value of an option in "--option value" or "--option=value"; NULL: it is another argument.
+ * `used` counts arguments.
+ */
+static const char *option_value(
+	const struct strings *arguments, size_t i, const char *option, size_t *used)
 {
 	const char *text = arguments->v[i];
 	size_t length = strlen(option);
@@ -29,8 +33,11 @@ struct ch_extra ch_extra_read(struct arena *arena, const struct strings *argumen
 		const char *option, **value;
 		bool ours; /* taken out */
 	} options[] = {
-		{"--cpus", &extra.cpus, true}, {"--platform", &extra.platform, true}, {"--vsock", &extra.vsock, true},
-		{"--console", &extra.console, false}, {"--serial", &extra.serial, false},
+		{"--cpus", &extra.cpus, true},
+		{"--platform", &extra.platform, true},
+		{"--vsock", &extra.vsock, true},
+		{"--console", &extra.console, false},
+		{"--serial", &extra.serial, false},
 	};
 	for (size_t i = 0, used = 1; i < arguments->n; i += used) {
 		bool taken = false;
@@ -40,7 +47,8 @@ struct ch_extra ch_extra_read(struct arena *arena, const struct strings *argumen
 			const char *value = option_value(arguments, i, options[k].option, &count);
 			if (!value)
 				continue;
-			*options[k].value = options[k].ours ? ch_join(arena, *options[k].value, value) : value;
+			*options[k].value =
+				options[k].ours ? ch_join(arena, *options[k].value, value) : value;
 			taken = options[k].ours;
 			used = count;
 		}
@@ -55,14 +63,16 @@ const char *ch_value_of(struct arena *arena, const char *text, const char *key)
 	size_t length = strlen(key);
 	while (text) {
 		if (strncmp(text, key, length) == 0 && text[length] == '=')
-			return arena_strndup(arena, text + length + 1, strcspn(text + length + 1, ","));
+			return arena_strndup(
+				arena, text + length + 1, strcspn(text + length + 1, ","));
 		text = strchr(text, ',');
 		text = text ? text + 1 : NULL;
 	}
 	return NULL;
 }
 
-#define wrong(diag, where, ...) diag_error((diag), STATUS_DESCRIPTION, (where), "bad-extra-args", __VA_ARGS__)
+#define wrong(diag, where, ...) \
+	diag_error((diag), STATUS_DESCRIPTION, (where), "bad-extra-args", __VA_ARGS__)
 
 void ch_extra_check(struct diag *diag, const struct vm *vm)
 {
@@ -73,8 +83,11 @@ void ch_extra_check(struct diag *diag, const struct vm *vm)
 	if (ch_value_of(arena, extra.cpus, "boot"))
 		wrong(diag, where, "cloud-hypervisor.extraArgs: --cpus boot= is vcpu here");
 	if (extra.platform && strstr(extra.platform, "oem_strings="))
-		wrong(diag, where, "cloud-hypervisor.extraArgs: --platform oem_strings= is cloud-hypervisor.platformOEMStrings here");
+		wrong(diag, where,
+			"cloud-hypervisor.extraArgs: --platform oem_strings= is "
+			"cloud-hypervisor.platformOEMStrings here");
 	if (vm->vsock.cid >= 0 && ch_value_of(arena, extra.vsock, "cid"))
-		wrong(diag, where, "cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");
+		wrong(diag, where,
+			"cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");
 	arena_free(arena);
 }

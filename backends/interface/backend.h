@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* backend: what each hypervisor can do, as data, and how it is started. Backends do not print, run, quote or write anything. */
+/*
+ * backend: what each hypervisor can do, as data, and how it is started. Backends do not print, run,
+ * quote or write anything.
+ */
 #ifndef MVM_BACKENDS_INTERFACE_BACKEND_H
 #define MVM_BACKENDS_INTERFACE_BACKEND_H
 
@@ -13,18 +16,22 @@
 
 /* A disk of the guest, in the order in which the guest sees them. */
 struct disk {
-	const char *id;              /* "store", "vdb" */
-	const char *serial;          /* by which the guest finds it */
+	const char *id;     /* "store", "vdb" */
+	const char *serial; /* by which the guest finds it */
 	struct file_ref file;
-	const char *format;          /* "raw", "qcow2", … */
+	const char *format; /* "raw", "qcow2", … */
 	bool read_only, direct;
 	const struct volume *volume; /* NULL: the store disk */
 };
 
-/* A network interface. The runner opens a macvtap's device once for each queue, unless the backend opens it by its name. */
+/*
+ * A network interface. The runner opens a macvtap's device once for each queue, unless the backend
+ * opens it by its name.
+ */
 struct nic {
 	const struct interface *interface;
-	const int *fds; /* of a macvtap, open when the hypervisor starts; as many as `queues`. Else NULL */
+	/* of a macvtap, open when the hypervisor starts; as many as `queues`. Else NULL */
+	const int *fds;
 	unsigned queues;
 };
 
@@ -32,9 +39,10 @@ struct nic {
 struct guest {
 	const struct vm *vm;
 	enum kernel_arch arch;
-	bool foreign;                /* `arch` is not the host's */
+	bool foreign; /* `arch` is not the host's */
 	struct file_ref kernel, initrd;
-	const char *parameters;      /* kernel parameters but for the console and the way to reboot */
+	/* kernel parameters but for the console and the way to reboot */
+	const char *parameters;
 	const struct disk *disks;
 	size_t ndisks;
 	const struct nic *nics;
@@ -43,14 +51,17 @@ struct guest {
 
 /* A program that serves the hypervisor and ends with it. It is ready when its socket is there. */
 struct companion {
-	struct command command;      /* without arguments: there is none */
+	struct command command; /* without arguments: there is none */
 	const char *socket;
 };
 
-/* What the hypervisor, or the runner for it, makes in the state directory without an option that names it. */
+/*
+ * What the hypervisor, or the runner for it, makes in the state directory without an option that
+ * names it.
+ */
 struct made_file {
 	const char *path, *what;
-	bool vsock;                  /* a socket beside which there are PATH_PORT */
+	bool vsock; /* a socket beside which there are PATH_PORT */
 };
 
 struct made_files {
@@ -62,22 +73,40 @@ struct made_files {
 struct lowered {
 	struct command command;
 	struct companion companion;
-	const char *notify;          /* where mvm-host listens to the guest's systemd; NULL: nowhere */
-	struct strings directories;  /* made before the start */
-	const char *empty;           /* an empty directory of the runner that it needs, relative to that; NULL: none */
-	bool home;                   /* its control files lie below $HOME, which is the state directory for it */
-	const char *unquotable;      /* characters that no path in its arguments can have, the runner's neither; NULL: there are none */
-	bool terminal;               /* it starts only when its standard input is a terminal */
-	struct document config;      /* written into the state directory before the start; name NULL: none */
-	struct strings shutdown;     /* arguments of mvm-host before the seconds that the guest may take; empty: it cannot be stopped from outside */
-	struct strings state;        /* arguments of mvm-host that tell whether the VM is paused; empty: it does not tell */
-	struct strings balloon;      /* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
-	struct strings stale;        /* sockets that the hypervisor makes in the state directory: what a crash left there is removed */
+	/* where mvm-host listens to the guest's systemd; NULL: nowhere */
+	const char *notify;
+	struct strings directories; /* made before the start */
+	/* an empty directory of the runner that it needs, relative to that; NULL: none */
+	const char *empty;
+	/* its control files lie below $HOME, which is the state directory for it */
+	bool home;
+	/*
+	 * characters that no path in its arguments can have, the runner's neither; NULL: there are
+	 * none
+	 */
+	const char *unquotable;
+	bool terminal; /* it starts only when its standard input is a terminal */
+	/* written into the state directory before the start; name NULL: none */
+	struct document config;
+	/*
+	 * arguments of mvm-host before the seconds that the guest may take; empty: it cannot be
+	 * stopped from outside
+	 */
+	struct strings shutdown;
+	/* arguments of mvm-host that tell whether the VM is paused; empty: it does not tell */
+	struct strings state;
+	/* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
+	struct strings balloon;
+	/*
+	 * sockets that the hypervisor makes in the state directory: what a crash left there is
+	 * removed
+	 */
+	struct strings stale;
 	enum {
-		ACCEL_KVM,           /* KVM is needed */
-		ACCEL_PROBE,         /* KVM where it works, else TCG: found out at the start */
-		ACCEL_TCG,           /* a guest of another architecture */
-		ACCEL_MACOS,         /* macOS's own, which is always there */
+		ACCEL_KVM,   /* KVM is needed */
+		ACCEL_PROBE, /* KVM where it works, else TCG: found out at the start */
+		ACCEL_TCG,   /* a guest of another architecture */
+		ACCEL_MACOS, /* macOS's own, which is always there */
 	} accel;
 };
 
@@ -131,40 +160,67 @@ struct backend {
 	const char *doc;    /* one line for the table of hypervisors */
 	const char *tested; /* how its runners were tested */
 	struct capability capabilities[FEATURE_COUNT];
-	/* Kernel formats that it boots, the best first; on x86_64 a bzImage is unpacked to an ELF when only that is taken. */
+	/*
+	 * Kernel formats that it boots, the best first; on x86_64 a bzImage is unpacked to an ELF
+	 * when only that is taken.
+	 */
 	const enum kernel_format *kernels;
 	size_t nkernels;
 	/* Which of them this version boots; NULL: all. */
 	bool (*boots)(const struct vm *vm, enum kernel_format format);
-	bool disk_serials;  /* disks have serial numbers; else the guest finds them by their order */
-	bool macvtap_names; /* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
+	/* disks have serial numbers; else the guest finds them by their order */
+	bool disk_serials;
+	/* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
+	bool macvtap_names;
 	/*
 	 * Whether this version locks its disks' images itself (docs/storage.md,
 	 * backends/runtime/volume/lock.c). NULL: no version does, so the runner takes the locks.
 	 */
 	bool (*locks_disks)(const struct vm *vm);
-	bool asks_for_tags; /* it learns a virtiofs share's tag from the virtiofsd, not from its arguments */
-	bool plain_inodes;  /* its 9p server gives files the inode numbers that they have, also when several file systems lie below one directory */
-	bool multi_queue;   /* network interfaces have a queue for each CPU, so taps are made with multi_queue */
+	/* it learns a virtiofs share's tag from the virtiofsd, not from its arguments */
+	bool asks_for_tags;
+	/*
+	 * its 9p server gives files the inode numbers that they have, also when several file
+	 * systems lie below one directory
+	 */
+	bool plain_inodes;
+	/* network interfaces have a queue for each CPU, so taps are made with multi_queue */
+	bool multi_queue;
 	/* Those that have one queue all the same; NULL: none. */
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
-	/* What the hypervisor itself adds to the kernel's command line, at most, beside what is among its arguments; NULL: nothing. */
+	/*
+	 * What the hypervisor itself adds to the kernel's command line, at most, beside what is
+	 * among its arguments; NULL: nothing.
+	 */
 	size_t (*parameter_bytes)(const struct guest *guest);
-	const char *hugetlb; /* huge pages are reserved ones of the host, and not what it makes by itself: of so many KiB, or "default"; NULL: they are not */
+	const char *hugetlb;   /* huge pages are reserved ones of the host, and not what it makes by
+				  itself: of so many KiB, or "default"; NULL: they are not */
 	const char *hugetlbfs; /* where it takes them from; NULL: from the kernel */
-	/* Whether the guest has its machine id from SMBIOS; NULL: it never has, and gets it as a kernel parameter. */
+	/*
+	 * Whether the guest has its machine id from SMBIOS; NULL: it never has, and gets it as a
+	 * kernel parameter.
+	 */
 	bool (*smbios)(const struct vm *vm, enum kernel_arch arch);
-	bool vsock_socket;  /* the guest's vsock is a socket of the state directory, not the kernel's */
-	bool macos;         /* it runs on a Mac, so not on the machine that builds */
-	bool mmio_parameters; /* on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not every kernel reads */
+	/* the guest's vsock is a socket of the state directory, not the kernel's */
+	bool vsock_socket;
+	bool macos; /* it runs on a Mac, so not on the machine that builds */
+	/*
+	 * on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not
+	 * every kernel reads
+	 */
+	bool mmio_parameters;
 	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
 	void (*check)(struct diag *diag, const struct vm *vm);
 	/* Rules that need the guest's kernel to be known; NULL: none. */
 	bool (*check_guest)(struct diag *diag, const struct guest *guest);
-	/* Names in the state directory that are taken; NULL: none. hostName is there, the rest may have been refused. */
+	/*
+	 * Names in the state directory that are taken; NULL: none. hostName is there, the rest may
+	 * have been refused.
+	 */
 	void (*makes)(struct arena *arena, const struct vm *vm, struct made_files *out);
 	/* Modules that the guest needs for this hypervisor's devices. */
-	void (*modules)(struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
+	void (*modules)(
+		struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);
 };
 
@@ -175,7 +231,10 @@ const struct backend *backend_find(const char *name);
 /* What a feature is called: "port forwarding". */
 const char *feature_name(enum feature feature);
 
-/* Whether the description's version of a hypervisor ("51", "9.1.0"; NULL: the current one) is at least this one. */
+/*
+ * Whether the description's version of a hypervisor ("51", "9.1.0"; NULL: the current one) is at
+ * least this one.
+ */
 bool version_at_least(const char *version, unsigned major, unsigned minor);
 
 #endif

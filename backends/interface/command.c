@@ -28,7 +28,8 @@ struct argument *command_begin(struct command *command)
 
 void argument_text(struct command *command, struct argument *argument, const char *text)
 {
-	vec_push(command->arena, &argument->pieces, (struct piece){.kind = PIECE_TEXT, .text = text});
+	vec_push(command->arena, &argument->pieces,
+		(struct piece){.kind = PIECE_TEXT, .text = text});
 }
 
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind)
@@ -38,12 +39,15 @@ void argument_piece(struct command *command, struct argument *argument, enum pie
 
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface)
 {
-	vec_push(command->arena, &argument->pieces, (struct piece){.kind = PIECE_MACVTAP, .text = interface});
+	vec_push(command->arena, &argument->pieces,
+		(struct piece){.kind = PIECE_MACVTAP, .text = interface});
 }
 
-void argument_direct(struct command *command, struct argument *argument, const char *image, const char *text, const char *otherwise)
+void argument_direct(struct command *command, struct argument *argument, const char *image,
+	const char *text, const char *otherwise)
 {
-	vec_push(command->arena, &argument->pieces, (struct piece){PIECE_DIRECT, text, image, otherwise});
+	vec_push(command->arena, &argument->pieces,
+		(struct piece){PIECE_DIRECT, text, image, otherwise});
 }
 
 void command_add_when(struct command *command, enum when when, const char *text)
@@ -78,7 +82,8 @@ void command_printf(struct command *command, const char *format, ...)
 	va_end(arguments);
 }
 
-void argument_file(struct command *command, struct argument *argument, const struct file_ref *file, enum piece_kind kind)
+void argument_file(struct command *command, struct argument *argument, const struct file_ref *file,
+	enum piece_kind kind)
 {
 	if (file->in_runner) {
 		argument_piece(command, argument, kind);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* command: a hypervisor's argument list as data. Some parts are known only where and when the VM starts. */
+/*
+ * command: a hypervisor's argument list as data. Some parts are known only where and when the VM
+ * starts.
+ */
 #ifndef MVM_BACKENDS_INTERFACE_COMMAND_H
 #define MVM_BACKENDS_INTERFACE_COMMAND_H
 
@@ -7,7 +10,10 @@
 
 #include "base/arena.h"
 
-/* A file that the hypervisor opens: carried in the runner (path relative to it) or on the host (a path as given). */
+/*
+ * A file that the hypervisor opens: carried in the runner (path relative to it) or on the host (a
+ * path as given).
+ */
 struct file_ref {
 	const char *path; /* NULL: no file */
 	bool in_runner;
@@ -18,15 +24,17 @@ enum piece_kind {
 	PIECE_RUNNER,        /* the runner's absolute path */
 	PIECE_RUNNER_COMMAS, /* the same with every comma doubled */
 	PIECE_RUNNER_JSON,   /* the same as it stands inside a JSON text, without the quotes */
-	PIECE_PARAMETERS,    /* kernel parameters found out at the start, each with a blank before it; may be empty */
+	/* kernel parameters found out at the start, each with a blank before it; may be empty */
+	PIECE_PARAMETERS,
 	PIECE_PARAMETERS_JSON,
 	PIECE_MACVTAP,       /* the device of the macvtap interface `text`: /dev/tap7 */
 	PIECE_BRIDGE_HELPER, /* where this host has qemu-bridge-helper */
 	PIECE_STATE_URL,     /* the state directory's absolute path, as a part of a URL */
 	PIECE_AIO,           /* "io_uring", or "threads" where that is forbidden */
 	PIECE_ENGINE_JSON,   /* the same in Firecracker's words: "Async", "Sync" */
-	PIECE_DIRECT,        /* `text` where the file system of the image `image` has direct I/O, else `otherwise` */
-	PIECE_WAYLAND,       /* the socket of the user's Wayland compositor */
+	/* `text` where the file system of the image `image` has direct I/O, else `otherwise` */
+	PIECE_DIRECT,
+	PIECE_WAYLAND, /* the socket of the user's Wayland compositor */
 };
 
 struct piece {
@@ -66,23 +74,27 @@ bool command_has(const struct command *command, enum piece_kind kind);
 /* Each adds one argument. */
 void command_add(struct command *command, const char *text);
 void command_add_when(struct command *command, enum when when, const char *text);
-void command_printf(struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void command_printf(struct command *command, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* An argument to be filled by the piece functions; valid until the next one is added. */
 struct argument *command_begin(struct command *command);
 void argument_text(struct command *command, struct argument *argument, const char *text);
 /* A piece of kind PIECE_MACVTAP. */
-void argument_direct(struct command *command, struct argument *argument, const char *image, const char *text, const char *otherwise);
+void argument_direct(struct command *command, struct argument *argument, const char *image,
+	const char *text, const char *otherwise);
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface);
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
 /* The file's path inside an argument; `kind` says how the runner's path is written. */
-void argument_file(struct command *command, struct argument *argument, const struct file_ref *file, enum piece_kind kind);
+void argument_file(struct command *command, struct argument *argument, const struct file_ref *file,
+	enum piece_kind kind);
 /* The file's path, as an argument of its own. */
 void command_add_file(struct command *command, const struct file_ref *file);
 void command_add_all(struct command *command, const struct strings *arguments);
 
 /* Each adds two arguments: an option and its value. */
 void option_add(struct command *command, const char *option, const char *value);
-void option_printf(struct command *command, const char *option, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void option_printf(struct command *command, const char *option, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 /* Neither of them when there is no file. */
 void option_file(struct command *command, const char *option, const struct file_ref *file);
 

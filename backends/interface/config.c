@@ -4,7 +4,8 @@
 #include "base/buf.h"
 #include "base/node_json.h"
 
-struct node *config_add(struct config *config, struct node *map, const char *key, enum node_kind kind)
+struct node *config_add(
+	struct config *config, struct node *map, const char *key, enum node_kind kind)
 {
 	static const struct pos nowhere;
 	struct node *node = node_new(config->arena, kind, &nowhere);
@@ -20,7 +21,8 @@ struct node *config_add_item(struct config *config, struct node *list)
 	return config_add(config, list, NULL, NODE_MAP);
 }
 
-struct node *config_add_text(struct config *config, struct node *map, const char *key, const char *text)
+struct node *config_add_text(
+	struct config *config, struct node *map, const char *key, const char *text)
 {
 	struct node *node = config_add(config, map, key, NODE_SCALAR);
 	node->text = text;
@@ -30,7 +32,8 @@ struct node *config_add_text(struct config *config, struct node *map, const char
 
 void config_add_number(struct config *config, struct node *map, const char *key, uint64_t number)
 {
-	config_add(config, map, key, NODE_SCALAR)->text = arena_printf(config->arena, "%llu", (unsigned long long)number);
+	config_add(config, map, key, NODE_SCALAR)->text =
+		arena_printf(config->arena, "%llu", (unsigned long long)number);
 }
 
 void config_add_bool(struct config *config, struct node *map, const char *key, bool value)
@@ -43,9 +46,11 @@ void config_add_late(struct config *config, const struct node *text, enum piece_
 	vec_push(config->arena, &config->lates, (struct late){text, kind});
 }
 
-void config_add_file(struct config *config, struct node *map, const char *key, const struct file_ref *file)
+void config_add_file(
+	struct config *config, struct node *map, const char *key, const struct file_ref *file)
 {
-	const char *text = file->in_runner ? arena_printf(config->arena, "/%s", file->path) : file->path;
+	const char *text =
+		file->in_runner ? arena_printf(config->arena, "/%s", file->path) : file->path;
 	const struct node *node = config_add_text(config, map, key, text);
 	if (file->in_runner)
 		config_add_late(config, node, PIECE_RUNNER_JSON);
@@ -62,7 +67,9 @@ struct writer {
 static void writer_flush(struct writer *writer)
 {
 	struct arena *arena = writer->config->arena;
-	vec_push(arena, writer->out, (struct piece){.kind = PIECE_TEXT, .text = arena_strdup(arena, buf_text(&writer->text))});
+	vec_push(arena, writer->out,
+		(struct piece){
+			.kind = PIECE_TEXT, .text = arena_strdup(arena, buf_text(&writer->text))});
 	buf_free(&writer->text);
 	writer->text = (struct buf){0};
 }
@@ -86,7 +93,8 @@ static void scalar_put(struct writer *writer, const struct node *node)
 	if (!late)
 		return;
 	writer_flush(writer);
-	vec_push(writer->config->arena, writer->out, (struct piece){.kind = late->kind, .text = NULL});
+	vec_push(writer->config->arena, writer->out,
+		(struct piece){.kind = late->kind, .text = NULL});
 	buf_puts(&writer->text, json.p + before);
 }
 

@@ -24,7 +24,8 @@ size_t mmio_parameter_bytes(size_t devices)
 	return devices * 48;
 }
 
-void option_parameters(struct command *command, const char *option, const char *own, const struct guest *guest)
+void option_parameters(
+	struct command *command, const char *option, const char *own, const struct guest *guest)
 {
 	command_add(command, option);
 	struct argument *argument = command_begin(command);
@@ -35,23 +36,29 @@ void option_parameters(struct command *command, const char *option, const char *
 void lower_state(struct arena *arena, const struct control *control, struct lowered *out)
 {
 	if (control->address)
-		strings_add(arena, &out->state, (const char *const[]){"state", control->protocol, control->address}, 3);
+		strings_add(arena, &out->state,
+			(const char *const[]){"state", control->protocol, control->address}, 3);
 }
 
 void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out)
 {
 	if (control->address)
-		strings_add(arena, &out->shutdown, (const char *const[]){"shutdown", control->protocol, control->address, control->program},
-			    control->program ? 4 : 3);
+		strings_add(arena, &out->shutdown,
+			(const char *const[]){
+				"shutdown", control->protocol, control->address, control->program},
+			control->program ? 4 : 3);
 }
 
-void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm, struct lowered *out)
+void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm,
+	struct lowered *out)
 {
 	if (!control->address || !vm->balloon)
 		return;
 	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
-	strings_add(arena, &out->balloon, (const char *const[]){"balloon", control->protocol, control->address, memory, control->program},
-		    control->program ? 5 : 4);
+	strings_add(arena, &out->balloon,
+		(const char *const[]){
+			"balloon", control->protocol, control->address, memory, control->program},
+		control->program ? 5 : 4);
 }
 
 long long notify_port(const struct vm *vm)
@@ -77,17 +84,21 @@ bool locks_always(const struct vm *vm)
 	return true;
 }
 
-void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor, const char *list, size_t i, const char *path)
+void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor,
+	const char *list, size_t i, const char *path)
 {
 	if (path && strchr(path, ','))
-		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported", "%s[%zu]: %s cannot open \"%.80s\": its options end at a comma", list, i,
-			   hypervisor, path);
+		diag_error(diag, STATUS_DESCRIPTION, where, "not-supported",
+			"%s[%zu]: %s cannot open \"%.80s\": its options end at a comma", list, i,
+			hypervisor, path);
 }
 
 bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, unsigned most)
 {
-	return vm->vcpu <= most || diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many", "vcpu: %s has at most %u, not %llu", hypervisor, most,
-					      (unsigned long long)vm->vcpu);
+	return vm->vcpu <= most ||
+		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many",
+			"vcpu: %s has at most %u, not %llu", hypervisor, most,
+			(unsigned long long)vm->vcpu);
 }
 
 /* The last element of the longest of the lists that become devices; NULL when all are empty. */
@@ -98,7 +109,8 @@ static const struct pos *longest_list(const struct vm *vm)
 		const struct pos *last;
 	} lists[] = {
 		{vm->volumes.n, vm->volumes.n ? &vm->volumes.v[vm->volumes.n - 1].where : NULL},
-		{vm->interfaces.n, vm->interfaces.n ? &vm->interfaces.v[vm->interfaces.n - 1].where : NULL},
+		{vm->interfaces.n,
+			vm->interfaces.n ? &vm->interfaces.v[vm->interfaces.n - 1].where : NULL},
 		{vm->shares.n, vm->shares.n ? &vm->shares.v[vm->shares.n - 1].where : NULL},
 		{vm->devices.n, vm->devices.n ? &vm->devices.v[vm->devices.n - 1].where : NULL},
 	};
@@ -109,14 +121,18 @@ static const struct pos *longest_list(const struct vm *vm)
 	return lists[longest].last;
 }
 
-bool check_places(struct diag *diag, const struct vm *vm, const char *hypervisor, size_t devices, unsigned places)
+bool check_places(struct diag *diag, const struct vm *vm, const char *hypervisor, size_t devices,
+	unsigned places)
 {
-	return devices <= places || diag_error(diag, STATUS_DESCRIPTION, longest_list(vm), "too-many",
-					       "%s has places for %u devices, and here are %zu with those that it has by itself: %zu volumes, %zu interfaces, %zu shares",
-					       hypervisor, places, devices, vm->volumes.n, vm->interfaces.n, vm->shares.n);
+	return devices <= places ||
+		diag_error(diag, STATUS_DESCRIPTION, longest_list(vm), "too-many",
+			"%s has places for %u devices, and here are %zu with those that it has by "
+			"itself: %zu volumes, %zu interfaces, %zu shares",
+			hypervisor, places, devices, vm->volumes.n, vm->interfaces.n, vm->shares.n);
 }
 
 size_t count_devices_of(const struct vm *vm)
 {
-	return vm->volumes.n + vm->store_on_disk + vm->interfaces.n + vm->shares.n + vm->devices.n + (vm->vsock.cid >= 0) + vm->balloon;
+	return vm->volumes.n + vm->store_on_disk + vm->interfaces.n + vm->shares.n + vm->devices.n +
+		(vm->vsock.cid >= 0) + vm->balloon;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* vm: the typed description of one microVM, which the passes and the backends share. Names are the options' names. */
+/*
+ * vm: the typed description of one microVM, which the passes and the backends share. Names are the
+ * options' names.
+ */
 #ifndef MVM_BACKENDS_INTERFACE_VM_H
 #define MVM_BACKENDS_INTERFACE_VM_H
 
@@ -56,7 +59,10 @@ struct share {
 	struct pos where;
 	const char *tag, *socket, *source, *security_model, *mount_point, *proto;
 	bool read_only;
-	const char *host_store; /* the host's store or its database, when the guest could reach it by this share; else NULL */
+	/*
+	 * the host's store or its database, when the guest could reach it by this share; else NULL
+	 */
+	const char *host_store;
 	const char *cache;
 	bool posix_acl;
 	struct strings extra_args;
@@ -134,11 +140,11 @@ struct vm {
 	bool store_on_disk;
 	struct {
 		const char *type, *compression, *engine;
-		int64_t level;        /* 0: the compressor's default here */
-		int64_t block_size;   /* bytes */
+		int64_t level;      /* 0: the compressor's default here */
+		int64_t block_size; /* bytes */
 		bool verity;
-		bool tail_packing;              /* the rest comes from flags: */
-		struct strings mkfs_features;   /* of mkfs.erofs: fragments and the like */
+		bool tail_packing;                   /* the rest comes from flags: */
+		struct strings mkfs_features;        /* of mkfs.erofs: fragments and the like */
 		const struct pos *compression_where; /* what says the compression; NULL: nothing */
 	} store_disk;
 	const char *store_disk_type; /* the reference's name of store_disk.type */
@@ -168,7 +174,7 @@ struct vm {
 	} devices;
 
 	/* the host */
-	const char *socket; /* control socket; NULL: none */
+	const char *socket;                         /* control socket; NULL: none */
 	uint64_t startup_timeout, shutdown_timeout; /* seconds */
 	const char *user;
 	const char *pre_start, *extra_args_script;
@@ -187,8 +193,8 @@ struct vm {
 	/* one hypervisor only */
 	struct {
 		struct hypervisor_options common;
-		const char *machine;         /* NULL: by architecture */
-		struct pairs machine_opts;   /* replaces ours when given */
+		const char *machine;       /* NULL: by architecture */
+		struct pairs machine_opts; /* replaces ours when given */
 		bool serial_console;
 		struct {
 			struct pcie_root_port *v;
@@ -224,7 +230,10 @@ struct vm {
 
 /* The place where a field (its address inside the vm) was written; NULL when it has its default. */
 const struct pos *vm_where(const struct vm *vm, const void *field);
-/* Whether what the description says of a field was refused, or must be said and is not: the field then means nothing, and may be NULL. */
+/*
+ * Whether what the description says of a field was refused, or must be said and is not: the field
+ * then means nothing, and may be NULL.
+ */
 bool vm_refused(const struct vm *vm, const void *field);
 
 #endif

@@ -10,7 +10,10 @@
 #include "backends/qemu/qemu.h"
 
 enum {
-	/* The second I/O APIC has 24 interrupts, but a disk at the last one never answered the guest (7.2, TCG): it waits for ever. */
+	/*
+	 * The second I/O APIC has 24 interrupts, but a disk at the last one never answered the
+	 * guest (7.2, TCG): it waits for ever.
+	 */
 	MMIO_PLACES = 23,
 	MMIO_PLACES_ONE_IOAPIC = 8,
 };
@@ -31,7 +34,9 @@ static const struct machine machines[] = {
 
 static bool has_name(const struct machine *machine, const char *name)
 {
-	return strcmp(name, machine->name) == 0 || (machine->versioned && strncmp(name, machine->versioned, strlen(machine->versioned)) == 0);
+	return strcmp(name, machine->name) == 0 ||
+		(machine->versioned &&
+			strncmp(name, machine->versioned, strlen(machine->versioned)) == 0);
 }
 
 /* NULL: nothing is known of it. */
@@ -47,15 +52,19 @@ static bool has_more_cpus(const struct vm *vm, const struct machine *machine, co
 {
 	bool versioned = strcmp(name, machine->name) != 0;
 	return machine->cpus == Q35_CPUS && strcmp(machine->name, "q35") == 0 &&
-	       version_at_least(versioned ? name + strlen(machine->versioned) : vm->qemu.common.version, 8, 1);
+		version_at_least(
+			versioned ? name + strlen(machine->versioned) : vm->qemu.common.version, 8,
+			1);
 }
 
-static bool check_cpus_of(struct diag *diag, const struct vm *vm, const struct machine *machine, const char *name)
+static bool check_cpus_of(
+	struct diag *diag, const struct vm *vm, const struct machine *machine, const char *name)
 {
 	if (vm->vcpu <= machine->cpus || has_more_cpus(vm, machine, name))
 		return true;
-	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many", "vcpu: QEMU's machine %.40s has at most %u, not %llu", name, machine->cpus,
-			  (unsigned long long)vm->vcpu);
+	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many",
+		"vcpu: QEMU's machine %.40s has at most %u, not %llu", name, machine->cpus,
+		(unsigned long long)vm->vcpu);
 }
 
 static const char *machine_option(const struct vm *vm, const char *key)
@@ -69,8 +78,10 @@ static const char *machine_option(const struct vm *vm, const char *key)
 /* The second I/O APIC came with 6.0. */
 static unsigned mmio_places(const struct vm *vm)
 {
-	bool off = strcmp(machine_option(vm, "acpi"), "off") == 0 || strcmp(machine_option(vm, "ioapic2"), "off") == 0;
-	return off || !version_at_least(vm->qemu.common.version, 6, 0) ? MMIO_PLACES_ONE_IOAPIC : MMIO_PLACES;
+	bool off = strcmp(machine_option(vm, "acpi"), "off") == 0 ||
+		strcmp(machine_option(vm, "ioapic2"), "off") == 0;
+	return off || !version_at_least(vm->qemu.common.version, 6, 0) ? MMIO_PLACES_ONE_IOAPIC
+								       : MMIO_PLACES;
 }
 
 static bool ends_with(const char *text, size_t length, const char *end)
@@ -81,18 +92,25 @@ static bool ends_with(const char *text, size_t length, const char *end)
 
 static bool is_pci(const char *driver, size_t length)
 {
-	static const char *const others[] = {"pcie-root-port", "qemu-xhci", "nec-usb-xhci", "virtio-vga-gl", "virtio-vga", "virtio-gpu-gl", "virtio-gpu", "e1000", "e1000e"};
+	static const char *const others[] = {"pcie-root-port", "qemu-xhci", "nec-usb-xhci",
+		"virtio-vga-gl", "virtio-vga", "virtio-gpu-gl", "virtio-gpu", "e1000", "e1000e"};
 	for (size_t i = 0; i < countof(others); i++)
 		if (strlen(others[i]) == length && strncmp(driver, others[i], length) == 0)
 			return true;
-	return ends_with(driver, length, "-pci") || ends_with(driver, length, "-pci-transitional") || ends_with(driver, length, "-pci-non-transitional");
+	return ends_with(driver, length, "-pci") ||
+		ends_with(driver, length, "-pci-transitional") ||
+		ends_with(driver, length, "-pci-non-transitional");
 }
 
-/* Whether a device takes a place of the machine's own bus: not one behind a port, and of those at one address only the first function. */
+/*
+ * Whether a device takes a place of the machine's own bus: not one behind a port, and of those at
+ * one address only the first function.
+ */
 static bool takes_place(const char *device, bool pci)
 {
 	size_t length = strcspn(device, ",");
-	const char *address = strstr(device, ",addr="), *function = address ? strchr(address, '.') : NULL;
+	const char *address = strstr(device, ",addr="),
+		   *function = address ? strchr(address, '.') : NULL;
 	if (strstr(device, ",bus=") || (function && atoi(function + 1)))
 		return false;
 	return pci ? is_pci(device, length) : ends_with(device, length, "-device");
@@ -101,14 +119,17 @@ static bool takes_place(const char *device, bool pci)
 static const char *argument_of(const struct command *command, size_t i)
 {
 	const struct argument *argument = &command->arguments.v[i];
-	return argument->pieces.n == 1 && argument->pieces.v[0].kind == PIECE_TEXT ? argument->pieces.v[0].text : "";
+	return argument->pieces.n == 1 && argument->pieces.v[0].kind == PIECE_TEXT
+		? argument->pieces.v[0].text
+		: "";
 }
 
 static size_t count_devices(const struct command *command, bool pci)
 {
 	size_t n = 0;
 	for (size_t i = 0; i + 1 < command->arguments.n; i++)
-		n += strcmp(argument_of(command, i), "-device") == 0 && takes_place(argument_of(command, i + 1), pci);
+		n += strcmp(argument_of(command, i), "-device") == 0 &&
+			takes_place(argument_of(command, i + 1), pci);
 	return n;
 }
 
@@ -120,6 +141,8 @@ bool qemu_check_limits(struct diag *diag, const struct qemu *qemu)
 	if (!machine)
 		return true;
 	bool ok = check_cpus_of(diag, vm, machine, name);
-	return check_places(diag, vm, arena_printf(qemu->arena, "QEMU's machine %.40s", name), count_devices(qemu->command, qemu->pci),
-			    qemu->pci ? machine->slots : mmio_places(vm)) && ok;
+	return check_places(diag, vm, arena_printf(qemu->arena, "QEMU's machine %.40s", name),
+		       count_devices(qemu->command, qemu->pci),
+		       qemu->pci ? machine->slots : mmio_places(vm)) &&
+		ok;
 }

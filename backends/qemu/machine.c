@@ -43,7 +43,8 @@ static bool has_device(const struct vm *vm, const char *bus)
 
 bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch)
 {
-	return arch != KERNEL_X86_64 || !qemu_is_microvm(vm) || vm->graphics.enable || vm->shares.n || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
+	return arch != KERNEL_X86_64 || !qemu_is_microvm(vm) || vm->graphics.enable ||
+		vm->shares.n || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
 }
 
 /* virtiofs maps the guest's memory; huge pages come by a memory object too. */
@@ -59,8 +60,9 @@ static const char *machine_options(const struct qemu *qemu)
 	if (!qemu_is_microvm(qemu->vm))
 		return ",acpi=on,mem-merge=on";
 	/* The kernel finds virtio-mmio devices by ACPI. */
-	return arena_printf(qemu->arena, ",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s", qemu->pci ? "on" : "off",
-			    has_device(qemu->vm, "usb") ? "on" : "off");
+	return arena_printf(qemu->arena,
+		",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s",
+		qemu->pci ? "on" : "off", has_device(qemu->vm, "usb") ? "on" : "off");
 }
 
 static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, const char *with_tcg)
@@ -77,14 +79,14 @@ void qemu_add_machine(const struct qemu *qemu)
 	command_add(qemu->command, "-M");
 	for (size_t i = 0; i < vm->qemu.machine_opts.n; i++)
 		text = arena_printf(qemu->arena, "%s,%s=%s", text, vm->qemu.machine_opts.v[i].key,
-				    qemu_escape(qemu->arena, vm->qemu.machine_opts.v[i].value));
+			qemu_escape(qemu->arena, vm->qemu.machine_opts.v[i].value));
 	if (vm->qemu.machine_opts.n) {
 		command_add(qemu->command, text);
 		return;
 	}
 	const char *options = machine_options(qemu);
 	add_by_accelerator(qemu, arena_printf(qemu->arena, "%s,accel=kvm%s", machine, options),
-			   arena_printf(qemu->arena, "%s,accel=tcg%s", machine, options));
+		arena_printf(qemu->arena, "%s,accel=tcg%s", machine, options));
 }
 
 void qemu_add_cpu(const struct qemu *qemu)
@@ -95,10 +97,12 @@ void qemu_add_cpu(const struct qemu *qemu)
 		return;
 	}
 	/*
-	 * SGX crashes microvm machines: gitlab.com/qemu-project/qemu/-/issues/2142. Emulating the architecture's own algorithm of pointer
-	 * authentication makes a guest start four times slower.
+	 * SGX crashes microvm machines: gitlab.com/qemu-project/qemu/-/issues/2142. Emulating the
+	 * architecture's own algorithm of pointer authentication makes a guest start four times
+	 * slower.
 	 */
-	add_by_accelerator(qemu, qemu_is_x86(qemu) ? "host,+x2apic,-sgx" : "host", qemu_is_x86(qemu) ? "max" : "max,pauth-impdef=on");
+	add_by_accelerator(qemu, qemu_is_x86(qemu) ? "host,+x2apic,-sgx" : "host",
+		qemu_is_x86(qemu) ? "max" : "max,pauth-impdef=on");
 }
 
 void qemu_add_memory(const struct qemu *qemu)
@@ -107,7 +111,7 @@ void qemu_add_memory(const struct qemu *qemu)
 	command_add(qemu->command, "-m");
 	if (vm->hotplug_mem_mib)
 		command_printf(qemu->command, "%lluM,maxmem=%lluM", (unsigned long long)vm->mem_mib,
-			       (unsigned long long)(vm->mem_mib + vm->hotplug_mem_mib));
+			(unsigned long long)(vm->mem_mib + vm->hotplug_mem_mib));
 	else
 		command_printf(qemu->command, "%lluM", (unsigned long long)vm->mem_mib);
 }
@@ -117,20 +121,24 @@ void qemu_add_memory_object(const struct qemu *qemu)
 	if (!has_memory_object(qemu->vm))
 		return;
 	option_add(qemu->command, "-numa", "node,memdev=mem");
-	option_printf(qemu->command, "-object", "memory-backend-memfd,id=mem,size=%lluM,share=on%s", (unsigned long long)qemu->vm->mem_mib,
-		      qemu->vm->hugepage_mem ? ",hugetlb=on" : "");
+	option_printf(qemu->command, "-object", "memory-backend-memfd,id=mem,size=%lluM,share=on%s",
+		(unsigned long long)qemu->vm->mem_mib, qemu->vm->hugepage_mem ? ",hugetlb=on" : "");
 }
 
 void qemu_add_memory_devices(const struct qemu *qemu)
 {
 	const struct vm *vm = qemu->vm;
 	if (vm->balloon)
-		option_printf(qemu->command, "-device", "virtio-balloon-%s,free-page-reporting=on,id=balloon0%s", qemu_suffix(qemu),
-			      vm->deflate_on_oom ? ",deflate-on-oom=on" : "");
+		option_printf(qemu->command, "-device",
+			"virtio-balloon-%s,free-page-reporting=on,id=balloon0%s", qemu_suffix(qemu),
+			vm->deflate_on_oom ? ",deflate-on-oom=on" : "");
 	if (!vm->hotplug_mem_mib)
 		return;
 	/* With shares, virtiofsd maps this memory too. */
-	option_printf(qemu->command, "-object", "memory-backend-%s,id=vmem0,size=%lluM%s", has_memory_object(vm) ? "memfd" : "ram",
-		      (unsigned long long)vm->hotplug_mem_mib, has_memory_object(vm) ? ",share=on" : "");
-	option_printf(qemu->command, "-device", "virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM", (unsigned long long)vm->hotplugged_mem_mib);
+	option_printf(qemu->command, "-object", "memory-backend-%s,id=vmem0,size=%lluM%s",
+		has_memory_object(vm) ? "memfd" : "ram", (unsigned long long)vm->hotplug_mem_mib,
+		has_memory_object(vm) ? ",share=on" : "");
+	option_printf(qemu->command, "-device",
+		"virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM",
+		(unsigned long long)vm->hotplugged_mem_mib);
 }

@@ -9,30 +9,36 @@ static const char *forwardings(const struct qemu *qemu)
 	for (size_t i = 0; i < qemu->vm->forward_ports.n; i++) {
 		const struct forward_port *port = &qemu->vm->forward_ports.v[i];
 		if (strcmp(port->from, "host") == 0)
-			text = arena_printf(qemu->arena, "%s,hostfwd=%s:%s:%lld-%s:%lld", text, port->proto, port->host.address,
-					    (long long)port->host.port, port->guest.address, (long long)port->guest.port);
+			text = arena_printf(qemu->arena, "%s,hostfwd=%s:%s:%lld-%s:%lld", text,
+				port->proto, port->host.address, (long long)port->host.port,
+				port->guest.address, (long long)port->guest.port);
 		else
-			text = arena_printf(qemu->arena, "%s,guestfwd=%s:%s:%lld-cmd:nc %s %lld", text, port->proto, port->guest.address,
-					    (long long)port->guest.port, port->host.address, (long long)port->host.port);
+			text = arena_printf(qemu->arena, "%s,guestfwd=%s:%s:%lld-cmd:nc %s %lld",
+				text, port->proto, port->guest.address, (long long)port->guest.port,
+				port->host.address, (long long)port->host.port);
 	}
 	return text;
 }
 
-static void add_tap_source(const struct qemu *qemu, struct argument *argument, const struct nic *nic)
+static void add_tap_source(
+	const struct qemu *qemu, struct argument *argument, const struct nic *nic)
 {
 	const struct interface *interface = nic->interface;
 	if (strcmp(interface->type, "macvtap") == 0) {
 		const char *fds = "";
 		for (unsigned i = 0; i < nic->queues; i++)
 			fds = arena_printf(qemu->arena, "%s%s%d", fds, i ? ":" : "", nic->fds[i]);
-		argument_text(qemu->command, argument, arena_printf(qemu->arena, ",%s=%s", nic->queues == 1 ? "fd" : "fds", fds));
+		argument_text(qemu->command, argument,
+			arena_printf(qemu->arena, ",%s=%s", nic->queues == 1 ? "fd" : "fds", fds));
 		return;
 	}
-	argument_text(qemu->command, argument, arena_printf(qemu->arena, ",ifname=%s,script=no,downscript=no", interface->id));
+	argument_text(qemu->command, argument,
+		arena_printf(qemu->arena, ",ifname=%s,script=no,downscript=no", interface->id));
 	if (interface->tap.vhost)
 		argument_text(qemu->command, argument, ",vhost=on");
 	if (nic->queues > 1)
-		argument_text(qemu->command, argument, arena_printf(qemu->arena, ",queues=%u", nic->queues));
+		argument_text(qemu->command, argument,
+			arena_printf(qemu->arena, ",queues=%u", nic->queues));
 }
 
 static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forwards)
@@ -41,11 +47,13 @@ static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forw
 	const char *type = strcmp(interface->type, "macvtap") == 0 ? "tap" : interface->type;
 	command_add(qemu->command, "-netdev");
 	struct argument *argument = command_begin(qemu->command);
-	argument_text(qemu->command, argument, arena_printf(qemu->arena, "%s,id=%s", type, interface->id));
+	argument_text(qemu->command, argument,
+		arena_printf(qemu->arena, "%s,id=%s", type, interface->id));
 	if (strcmp(type, "tap") == 0) {
 		add_tap_source(qemu, argument, nic);
 	} else if (strcmp(type, "bridge") == 0) {
-		argument_text(qemu->command, argument, arena_printf(qemu->arena, ",br=%s,helper=", interface->bridge));
+		argument_text(qemu->command, argument,
+			arena_printf(qemu->arena, ",br=%s,helper=", interface->bridge));
 		argument_piece(qemu->command, argument, PIECE_BRIDGE_HELPER);
 	} else if (forwards) {
 		argument_text(qemu->command, argument, forwardings(qemu));
@@ -54,15 +62,22 @@ static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forw
 
 void qemu_add_interfaces(const struct qemu *qemu)
 {
-	bool forwarded = false; /* ports are forwarded by one interface: the host's port can be bound once */
+	/* ports are forwarded by one interface: the host's port can be bound once */
+	bool forwarded = false;
 	for (size_t i = 0; i < qemu->guest->nnics; i++) {
 		const struct nic *nic = &qemu->guest->nics[i];
 		bool user = strcmp(nic->interface->type, "user") == 0;
 		add_netdev(qemu, nic, user && !forwarded);
 		forwarded |= user;
-		/* More queues than the backend serves would swallow packets: user and bridge have one. */
-		const char *queues = nic->queues > 1 && qemu->pci ? arena_printf(qemu->arena, ",mq=on,vectors=%u", 2 * nic->queues + 2) : "";
-		option_printf(qemu->command, "-device", "virtio-net-%s,netdev=%s,mac=%s%s%s", qemu_suffix(qemu), nic->interface->id, nic->interface->mac,
-			      qemu->pci ? ",romfile=" : "", queues);
+		/*
+		 * More queues than the backend serves would swallow packets: user and bridge have
+		 * one.
+		 */
+		const char *queues = nic->queues > 1 && qemu->pci
+			? arena_printf(qemu->arena, ",mq=on,vectors=%u", 2 * nic->queues + 2)
+			: "";
+		option_printf(qemu->command, "-device", "virtio-net-%s,netdev=%s,mac=%s%s%s",
+			qemu_suffix(qemu), nic->interface->id, nic->interface->mac,
+			qemu->pci ? ",romfile=" : "", queues);
 	}
 }

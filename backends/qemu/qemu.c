@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* qemu: QEMU on x86_64, with KVM or without. Facts of the command line: QEMU's own documentation (invocation), tried with 7.2. */
+/*
+ * qemu: QEMU on x86_64, with KVM or without. Facts of the command line: QEMU's own documentation
+ * (invocation), tried with 7.2.
+ */
 #include <string.h>
 
 #include "backends/qemu/qemu.h"
@@ -21,10 +24,13 @@ static void add_kernel(const struct qemu *qemu)
 {
 	option_file(qemu->command, "-kernel", &qemu->guest->kernel);
 	option_file(qemu->command, "-initrd", &qemu->guest->initrd);
-	const char *serial = qemu_is_x86(qemu) ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
+	const char *serial =
+		qemu_is_x86(qemu) ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
 	/* With -no-reboot a reset ends QEMU: after a panic too. */
 	option_parameters(qemu->command, "-append",
-			  arena_printf(qemu->arena, "%sreboot=t panic=-1", qemu->vm->qemu.serial_console ? serial : ""), qemu->guest);
+		arena_printf(qemu->arena, "%sreboot=t panic=-1",
+			qemu->vm->qemu.serial_console ? serial : ""),
+		qemu->guest);
 }
 
 /* -action panic=exit-failure came with 7.1. */
@@ -33,7 +39,10 @@ static bool tells_panic(const struct vm *vm)
 	return version_at_least(vm->qemu.common.version, 7, 1);
 }
 
-/* A panic ends QEMU with status 1, when the guest has the device's driver; the reset that follows a panic would be status 0. */
+/*
+ * A panic ends QEMU with status 1, when the guest has the device's driver; the reset that follows a
+ * panic would be status 0.
+ */
 static void add_panic(const struct qemu *qemu)
 {
 	if (!tells_panic(qemu->vm))
@@ -42,7 +51,10 @@ static void add_panic(const struct qemu *qemu)
 	option_add(qemu->command, "-action", "panic=exit-failure");
 }
 
-/* The machine microvm makes no tables (hw/i386/microvm.c), and on aarch64 it takes an UEFI to pass them on. */
+/*
+ * The machine microvm makes no tables (hw/i386/microvm.c), and on aarch64 it takes an UEFI to pass
+ * them on.
+ */
 static bool qemu_smbios(const struct vm *vm, enum kernel_arch arch)
 {
 	return arch == KERNEL_X86_64 && !qemu_is_microvm(vm);
@@ -54,25 +66,34 @@ static void add_identity(const struct qemu *qemu)
 	if (vm->machine_id && qemu_smbios(vm, qemu->guest->arch))
 		option_printf(qemu->command, "-smbios", "type=1,uuid=%s", vm->machine_id);
 	if (vm->vsock.notify)
-		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/vmm.notify_socket,string=vsock-stream:2:%lld", notify_port(vm));
+		option_printf(qemu->command, "-fw_cfg",
+			"name=opt/io.systemd.credentials/"
+			"vmm.notify_socket,string=vsock-stream:2:%lld",
+			notify_port(vm));
 	for (size_t i = 0; i < vm->credential_files.n; i++)
-		option_printf(qemu->command, "-fw_cfg", "name=opt/io.systemd.credentials/%s,file=%s", vm->credential_files.v[i].key,
-			      qemu_escape(qemu->arena, vm->credential_files.v[i].value));
+		option_printf(qemu->command, "-fw_cfg",
+			"name=opt/io.systemd.credentials/%s,file=%s", vm->credential_files.v[i].key,
+			qemu_escape(qemu->arena, vm->credential_files.v[i].value));
 }
 
 static void add_root_ports(const struct qemu *qemu)
 {
 	for (size_t i = 0; i < qemu->vm->qemu.pcie_root_ports.n; i++) {
 		const struct pcie_root_port *port = &qemu->vm->qemu.pcie_root_ports.v[i];
-		const char *text = arena_printf(qemu->arena, "pcie-root-port,id=%s", qemu_escape(qemu->arena, port->id));
+		const char *text = arena_printf(
+			qemu->arena, "pcie-root-port,id=%s", qemu_escape(qemu->arena, port->id));
 		if (port->bus)
-			text = arena_printf(qemu->arena, "%s,bus=%s", text, qemu_escape(qemu->arena, port->bus));
+			text = arena_printf(qemu->arena, "%s,bus=%s", text,
+				qemu_escape(qemu->arena, port->bus));
 		if (port->chassis >= 0)
-			text = arena_printf(qemu->arena, "%s,chassis=%lld", text, (long long)port->chassis);
+			text = arena_printf(
+				qemu->arena, "%s,chassis=%lld", text, (long long)port->chassis);
 		if (port->slot)
-			text = arena_printf(qemu->arena, "%s,slot=%s", text, qemu_escape(qemu->arena, port->slot));
+			text = arena_printf(qemu->arena, "%s,slot=%s", text,
+				qemu_escape(qemu->arena, port->slot));
 		if (port->addr)
-			text = arena_printf(qemu->arena, "%s,addr=%s", text, qemu_escape(qemu->arena, port->addr));
+			text = arena_printf(qemu->arena, "%s,addr=%s", text,
+				qemu_escape(qemu->arena, port->addr));
 		option_add(qemu->command, "-device", text);
 	}
 }
@@ -88,8 +109,11 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 	struct command *command = qemu->command;
 	command_add(command, "-drive");
 	struct argument *drive = command_begin(command);
-	argument_text(command, drive, arena_printf(qemu->arena, "id=%s,format=%s,file=", disk->id, format_name(disk->format)));
-	const struct file_ref file = {file_name(qemu->arena, disk->file.path), disk->file.in_runner};
+	argument_text(command, drive,
+		arena_printf(
+			qemu->arena, "id=%s,format=%s,file=", disk->id, format_name(disk->format)));
+	const struct file_ref file = {
+		file_name(qemu->arena, disk->file.path), disk->file.in_runner};
 	argument_file(command, drive, &file, PIECE_RUNNER_COMMAS);
 	argument_text(command, drive, ",if=none,aio=");
 	argument_piece(command, drive, PIECE_AIO);
@@ -99,8 +123,8 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 		argument_direct(command, drive, disk->file.path, ",cache=none", "");
 	argument_text(command, drive, disk->read_only ? ",read-only=on" : ",read-only=off");
 	const char *legacy = qemu->pci && !disk->volume ? ",disable-legacy=on" : "";
-	option_printf(command, "-device", "virtio-blk-%s,drive=%s%s,serial=%s", qemu_suffix(qemu), disk->id, legacy,
-		      qemu_escape(qemu->arena, disk->serial));
+	option_printf(command, "-device", "virtio-blk-%s,drive=%s%s,serial=%s", qemu_suffix(qemu),
+		disk->id, legacy, qemu_escape(qemu->arena, disk->serial));
 }
 
 static void add_control(const struct qemu *qemu)
@@ -113,7 +137,8 @@ static void add_control(const struct qemu *qemu)
 	else if (vm->user)
 		option_add(qemu->command, "-runas", vm->user);
 	if (vm->socket)
-		option_printf(qemu->command, "-qmp", "unix:%s,server=on,wait=off", qemu_escape(qemu->arena, vm->socket));
+		option_printf(qemu->command, "-qmp", "unix:%s,server=on,wait=off",
+			qemu_escape(qemu->arena, vm->socket));
 }
 
 static void add_shares(const struct qemu *qemu)
@@ -124,30 +149,44 @@ static void add_shares(const struct qemu *qemu)
 		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
 		const char *tag = qemu_escape(qemu->arena, share->tag);
 		if (virtiofs) {
-			option_printf(command, "-chardev", "socket,id=fs%zu,path=%s", i, qemu_escape(qemu->arena, share->socket));
-			option_printf(command, "-device", "vhost-user-fs-%s,chardev=fs%zu,tag=%s", qemu_suffix(qemu), i, tag);
+			option_printf(command, "-chardev", "socket,id=fs%zu,path=%s", i,
+				qemu_escape(qemu->arena, share->socket));
+			option_printf(command, "-device", "vhost-user-fs-%s,chardev=fs%zu,tag=%s",
+				qemu_suffix(qemu), i, tag);
 			continue;
 		}
-		/* Of several file systems below one directory two files can have one inode number, by which the guest would take one for the other. */
-		option_printf(command, "-fsdev", "local,id=fs%zu,path=%s,security_model=%s,readonly=%s,multidevs=remap", i, qemu_escape(qemu->arena, share->source),
-			      share->security_model, share->read_only ? "true" : "false");
-		option_printf(command, "-device", "virtio-9p-%s,fsdev=fs%zu,mount_tag=%s", qemu_suffix(qemu), i, tag);
+		/*
+		 * Of several file systems below one directory two files can have one inode number,
+		 * by which the guest would take one for the other.
+		 */
+		option_printf(command, "-fsdev",
+			"local,id=fs%zu,path=%s,security_model=%s,readonly=%s,multidevs=remap", i,
+			qemu_escape(qemu->arena, share->source), share->security_model,
+			share->read_only ? "true" : "false");
+		option_printf(command, "-device", "virtio-9p-%s,fsdev=fs%zu,mount_tag=%s",
+			qemu_suffix(qemu), i, tag);
 	}
 }
 
 static void add_pci_device(const struct qemu *qemu, const struct device *device)
 {
-	const char *text = arena_printf(qemu->arena, "vfio-pci,host=%s,multifunction=on", qemu_escape(qemu->arena, device->path));
+	const char *text = arena_printf(qemu->arena, "vfio-pci,host=%s,multifunction=on",
+		qemu_escape(qemu->arena, device->path));
 	if (device->qemu.id)
-		text = arena_printf(qemu->arena, "%s,id=%s", text, qemu_escape(qemu->arena, device->qemu.id));
+		text = arena_printf(
+			qemu->arena, "%s,id=%s", text, qemu_escape(qemu->arena, device->qemu.id));
 	if (device->qemu.bus)
-		text = arena_printf(qemu->arena, "%s,bus=%s", text, qemu_escape(qemu->arena, device->qemu.bus));
+		text = arena_printf(
+			qemu->arena, "%s,bus=%s", text, qemu_escape(qemu->arena, device->qemu.bus));
 	if (device->qemu.device_extra_args)
 		text = arena_printf(qemu->arena, "%s,%s", text, device->qemu.device_extra_args);
 	option_add(qemu->command, "-device", text);
 }
 
-/* Devices come behind the bus that they are on. The machine "microvm" has a USB controller of its own. */
+/*
+ * Devices come behind the bus that they are on. The machine "microvm" has a USB controller of its
+ * own.
+ */
 static void add_devices(const struct qemu *qemu)
 {
 	bool controller = qemu_is_microvm(qemu->vm) || qemu->vm->graphics.enable;
@@ -183,8 +222,9 @@ static void add_display(const struct qemu *qemu)
 		if (strcmp(vm->graphics.backend, displays[i].backend) != 0)
 			continue;
 		const char *vulkan = vm->graphics.vulkan && displays[i].vulkan
-					     ? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on", vm->graphics.hostmem, vm->graphics.vulkan)
-					     : "";
+			? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on",
+				  vm->graphics.hostmem, vm->graphics.vulkan)
+			: "";
 		option_add(qemu->command, "-display", displays[i].display);
 		option_printf(qemu->command, "-device", "%s%s", displays[i].device, vulkan);
 	}
@@ -198,7 +238,8 @@ static void add_all(const struct qemu *qemu)
 {
 	struct command *command = qemu->command;
 	const struct vm *vm = qemu->vm;
-	const char *name = arena_printf(qemu->arena, "qemu-system-%s", kernel_arch_name(qemu->guest->arch));
+	const char *name =
+		arena_printf(qemu->arena, "qemu-system-%s", kernel_arch_name(qemu->guest->arch));
 	command_add(command, program_path(qemu->arena, vm->qemu.common.package, name));
 	option_add(command, "-name", vm->host_name);
 	qemu_add_machine(qemu);
@@ -218,7 +259,8 @@ static void add_all(const struct qemu *qemu)
 		option_add(command, "-serial", "chardev:stdio");
 	qemu_add_cpu(qemu);
 	if (qemu_is_x86(qemu))
-		option_add(command, "-device", "i8042"); /* Ctrl-Alt-Del, the second way to ask a guest to stop */
+		option_add(command, "-device",
+			"i8042"); /* Ctrl-Alt-Del, the second way to ask a guest to stop */
 	add_display(qemu);
 	for (size_t i = 0; i < qemu->guest->ndisks; i++)
 		add_disk(qemu, &qemu->guest->disks[i]);
@@ -228,7 +270,8 @@ static void add_all(const struct qemu *qemu)
 	qemu_add_interfaces(qemu);
 	add_devices(qemu);
 	if (vm->vsock.cid >= 0)
-		option_printf(command, "-device", "vhost-vsock-%s,guest-cid=%lld", qemu_suffix(qemu), (long long)vm->vsock.cid);
+		option_printf(command, "-device", "vhost-vsock-%s,guest-cid=%lld",
+			qemu_suffix(qemu), (long long)vm->vsock.cid);
 	command_add_all(command, &vm->qemu.common.extra_args);
 }
 
@@ -236,7 +279,8 @@ static bool qemu_check_guest(struct diag *diag, const struct guest *guest)
 {
 	struct arena *arena = arena_new();
 	struct command command = {.arena = arena};
-	const struct qemu qemu = {arena, guest, guest->vm, &command, qemu_has_pci(guest->vm, guest->arch)};
+	const struct qemu qemu = {
+		arena, guest, guest->vm, &command, qemu_has_pci(guest->vm, guest->arch)};
 	add_all(&qemu);
 	bool ok = qemu_check_limits(diag, &qemu);
 	arena_free(arena);
@@ -259,62 +303,79 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	lower_notify(arena, vm, out);
 }
 
-static void qemu_modules(struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
+static void qemu_modules(
+	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	bool x86 = guest->arch == KERNEL_X86_64, pci = qemu_has_pci(guest->vm, guest->arch);
 	/* The first one: what fails behind it is told. */
 	if (tells_panic(guest->vm))
-		vec_push(arena, wishes, (struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci", "a panic is told to QEMU", true});
-	vec_push(arena, wishes, (struct module_wish){pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
+		vec_push(arena, wishes,
+			(struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci",
+				"a panic is told to QEMU", true});
+	vec_push(arena, wishes,
+		(struct module_wish){
+			pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
 	if (guest->vm->credential_files.n || guest->vm->vsock.notify)
-		vec_push(arena, wishes, (struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
+		vec_push(arena, wishes,
+			(struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
 }
 
-/* A microvm machine without ACPI, which machineOpts can make, tells of its devices by parameters: hw/i386/microvm.c, microvm_fix_kernel_cmdline. */
+/*
+ * A microvm machine without ACPI, which machineOpts can make, tells of its devices by parameters:
+ * hw/i386/microvm.c, microvm_fix_kernel_cmdline.
+ */
 static size_t qemu_parameter_bytes(const struct guest *guest)
 {
 	const struct vm *vm = guest->vm;
 	bool told = guest->arch == KERNEL_X86_64 && qemu_is_microvm(vm) && vm->qemu.machine_opts.n;
-	return told ? mmio_parameter_bytes(guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0)) : 0;
+	return told ? mmio_parameter_bytes(
+			      guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0))
+		    : 0;
 }
 
-static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE, KERNEL_ARM64_IMAGE_GZ};
+static const enum kernel_format kernels[] = {
+	KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE, KERNEL_ARM64_IMAGE_GZ};
 
 const struct backend qemu_backend = {
 	.name = "qemu",
 	.doc = "QEMU: KVM where it works, else emulation; every device",
-	.tested = "boots under TCG, and with KVM inside a VM (with vhost-net, vsock and a PCI device), in every run of the tests",
-	.capabilities = {
-		[FEATURE_9P] = {.can = CAN},
-		[FEATURE_VIRTIOFS] = {.can = CAN},
-		[FEATURE_USER_NETWORK] = {.can = CAN},
-		[FEATURE_FORWARD_PORTS] = {.can = CAN},
-		[FEATURE_TAP] = {.can = CAN},
-		[FEATURE_VHOST_NET] = {.can = CAN},
-		[FEATURE_MACVTAP] = {.can = CAN},
-		[FEATURE_BRIDGE] = {.can = CAN},
-		[FEATURE_VSOCK] = {.can = CAN},
-		[FEATURE_NOTIFY] = {.can = CAN},
-		[FEATURE_PCI_DEVICES] = {.can = CAN},
-		[FEATURE_USB_DEVICES] = {.can = CAN},
-		[FEATURE_ROOT_PORTS] = {.can = CAN},
-		[FEATURE_GRAPHICS] = {.can = CAN},
-		[FEATURE_CPU] = {.can = CAN},
-		[FEATURE_HUGEPAGES] = {.can = CAN},
-		[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "with another machine than microvm, which has no virtio-mem (set qemu.machine: q35)", machine_has_hotplug},
-		[FEATURE_BALLOON] = {.can = CAN},
-		[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
-		[FEATURE_MACHINE_ID] = {.can = CAN},
-		[FEATURE_CREDENTIALS] = {.can = CAN},
-		[FEATURE_NO_SOCKET] = {.can = CAN},
-		[FEATURE_USER] = {.can = CAN},
-		[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
-		[FEATURE_DIRECT] = {.can = CAN},
-		[FEATURE_SERIAL] = {.can = CAN},
-		[FEATURE_QCOW2] = {.can = CAN},
-		[FEATURE_VHD] = {.can = CAN},
-		[FEATURE_EXTRA_ARGS] = {.can = CAN},
-	},
+	.tested = "boots under TCG, and with KVM inside a VM (with vhost-net, vsock and a PCI "
+		  "device), in every run of the tests",
+	.capabilities =
+		{
+			[FEATURE_9P] = {.can = CAN},
+			[FEATURE_VIRTIOFS] = {.can = CAN},
+			[FEATURE_USER_NETWORK] = {.can = CAN},
+			[FEATURE_FORWARD_PORTS] = {.can = CAN},
+			[FEATURE_TAP] = {.can = CAN},
+			[FEATURE_VHOST_NET] = {.can = CAN},
+			[FEATURE_MACVTAP] = {.can = CAN},
+			[FEATURE_BRIDGE] = {.can = CAN},
+			[FEATURE_VSOCK] = {.can = CAN},
+			[FEATURE_NOTIFY] = {.can = CAN},
+			[FEATURE_PCI_DEVICES] = {.can = CAN},
+			[FEATURE_USB_DEVICES] = {.can = CAN},
+			[FEATURE_ROOT_PORTS] = {.can = CAN},
+			[FEATURE_GRAPHICS] = {.can = CAN},
+			[FEATURE_CPU] = {.can = CAN},
+			[FEATURE_HUGEPAGES] = {.can = CAN},
+			[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN,
+				"with another machine than microvm, which has no virtio-mem (set "
+				"qemu.machine: q35)",
+				machine_has_hotplug},
+			[FEATURE_BALLOON] = {.can = CAN},
+			[FEATURE_INITIAL_BALLOON] = {CAN_NOT, BALLOON_ONCE_IT_RUNS, NULL},
+			[FEATURE_MACHINE_ID] = {.can = CAN},
+			[FEATURE_CREDENTIALS] = {.can = CAN},
+			[FEATURE_NO_SOCKET] = {.can = CAN},
+			[FEATURE_USER] = {.can = CAN},
+			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
+			[FEATURE_DIRECT] = {.can = CAN},
+			[FEATURE_SERIAL] = {.can = CAN},
+			[FEATURE_QCOW2] = {.can = CAN},
+			[FEATURE_VHD] = {.can = CAN},
+			[FEATURE_EXTRA_ARGS] = {.can = CAN},
+		},
 	.kernels = kernels,
 	.nkernels = countof(kernels),
 	.disk_serials = true,

@@ -15,7 +15,10 @@ struct qemu {
 
 /* The only x86 machine without a PCI bus, unless it is asked for one. */
 bool qemu_is_microvm(const struct vm *vm);
-/* The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without one. */
+/*
+ * The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without
+ * one.
+ */
 bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch);
 
 /* Its machine: the one that is asked for, or that of the architecture. */

@@ -9,8 +9,9 @@
 #include "backends/qemu/qemu.h"
 
 /*
- * Arguments of one's own that have QEMU start a program, or call what counts as privileged: to become another user, and setsid, which the user network
- * calls in each process that it starts (libslirp, src/misc.c: fork_exec_child_setup).
+ * Arguments of one's own that have QEMU start a program, or call what counts as privileged: to
+ * become another user, and setsid, which the user network calls in each process that it starts
+ * (libslirp, src/misc.c: fork_exec_child_setup).
  */
 static const struct {
 	const char *option;
@@ -19,7 +20,8 @@ static const struct {
 	{"daemonize", true, true}, /* it forks, and begins a session */
 	{"display", true, false},
 	{"incoming", true, false}, /* exec:… */
-	{"net", true, true},       /* scripts of a tap, helpers, guestfwd and smb of the user network */
+	/* scripts of a tap, helpers, guestfwd and smb of the user network */
+	{"net", true, true},
 	{"netdev", true, true},
 	{"nic", true, true},
 	{"runas", false, true},
@@ -67,7 +69,9 @@ static bool starts_programs(const struct vm *vm)
 	for (size_t i = 0; i < countof(needs); i++)
 		if (needs[i].starts && has_option(vm, needs[i].option))
 			return true;
-	return forwards_from_guest(vm) || (vm->graphics.enable && (vm->graphics.vulkan || strcmp(vm->graphics.backend, "headless") != 0));
+	return forwards_from_guest(vm) ||
+		(vm->graphics.enable &&
+			(vm->graphics.vulkan || strcmp(vm->graphics.backend, "headless") != 0));
 }
 
 /* QEMU puts the filter up before it becomes the user. */
@@ -85,6 +89,7 @@ void qemu_add_sandbox(const struct qemu *qemu)
 	const struct vm *vm = qemu->vm;
 	if (has_bridge(vm) || has_option(vm, "sandbox"))
 		return;
-	option_printf(qemu->command, "-sandbox", "on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny", is_privileged(vm) ? "allow" : "deny",
-		      starts_programs(vm) ? "allow" : "deny");
+	option_printf(qemu->command, "-sandbox",
+		"on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny",
+		is_privileged(vm) ? "allow" : "deny", starts_programs(vm) ? "allow" : "deny");
 }

@@ -32,43 +32,85 @@ struct verb {
 #define AT_LEAST(n) (-(n))
 
 static const struct verb verbs[] = {
-	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it", 0, verb_accel},
+	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it",
+		0, verb_accel},
 	{{"aio"}, "", "print io_uring or threads, by trying io_uring", 0, verb_aio},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
-	{{"notify"}, "SOCKET|vsock:PORT", "pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the process runs that called this", 1,
-	 verb_notify},
-	{{"extend"}, "SECONDS", "tell $NOTIFY_SOCKET that the start or stop of the unit may take SECONDS more", 1, verb_extend},
-	{{"pidfd"}, "PID PROGRAM [ARGUMENT]...", "run a program that has a descriptor of the process PID as its number 3", AT_LEAST(2), verb_pidfd},
+	{{"notify"}, "SOCKET|vsock:PORT",
+		"pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the process "
+		"runs that called this",
+		1, verb_notify},
+	{{"extend"}, "SECONDS",
+		"tell $NOTIFY_SOCKET that the start or stop of the unit may take SECONDS more", 1,
+		verb_extend},
+	{{"pidfd"}, "PID PROGRAM [ARGUMENT]...",
+		"run a program that has a descriptor of the process PID as its number 3",
+		AT_LEAST(2), verb_pidfd},
 	{{"virtiofsd"}, "[--with PROCESS] [--group[-if-any] GROUP] SHARE...",
-	 "serve shares, in the foreground for one connection each, or in the background for as long as PROCESS lives; a SHARE is\n"
-	 "           --share TAG SOCKET [--read-only DIRECTORY] [--user-namespace] [--silent] --run COUNT PROGRAM [ARGUMENT]...\n"
-	 "           and its virtiofsd has the listening socket as descriptor 3", AT_LEAST(6), verb_virtiofsd},
-	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1, verb_listens},
-	{{"foreground"}, "", "status 0: this process may read from and change the terminal that is its standard input or output", 0, verb_foreground},
-	{{"tty"}, "NAME PROGRAM [ARGUMENT]...", "run a program, called NAME, with a terminal as its standard input when there is none", AT_LEAST(2), verb_tty},
-	{{"shutdown", "qmp"}, "SOCKET SECONDS", "ask the guest to go down, cut it off after SECONDS (status 3)", 2, verb_shutdown_qmp},
-	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2, verb_shutdown_ch},
+		"serve shares, in the foreground for one connection each, or in the background for "
+		"as long as PROCESS lives; a SHARE is\n"
+		"           --share TAG SOCKET [--read-only DIRECTORY] [--user-namespace] "
+		"[--silent] --run COUNT PROGRAM [ARGUMENT]...\n"
+		"           and its virtiofsd has the listening socket as descriptor 3",
+		AT_LEAST(6), verb_virtiofsd},
+	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1,
+		verb_listens},
+	{{"foreground"}, "",
+		"status 0: this process may read from and change the terminal that is its standard "
+		"input or output",
+		0, verb_foreground},
+	{{"tty"}, "NAME PROGRAM [ARGUMENT]...",
+		"run a program, called NAME, with a terminal as its standard input when there is "
+		"none",
+		AT_LEAST(2), verb_tty},
+	{{"shutdown", "qmp"}, "SOCKET SECONDS",
+		"ask the guest to go down, cut it off after SECONDS (status 3)", 2,
+		verb_shutdown_qmp},
+	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2,
+		verb_shutdown_ch},
 	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same, of Firecracker", 2, verb_shutdown_fc},
-	{{"shutdown", "crosvm"}, "SOCKET CROSVM SECONDS", "the same, by the program CROSVM", 3, verb_shutdown_crosvm},
-	{{"state", "qmp"}, "SOCKET", "print 'running', 'stopped', or 'paused' and why", 1, verb_state_qmp},
+	{{"shutdown", "crosvm"}, "SOCKET CROSVM SECONDS", "the same, by the program CROSVM", 3,
+		verb_shutdown_crosvm},
+	{{"state", "qmp"}, "SOCKET", "print 'running', 'stopped', or 'paused' and why", 1,
+		verb_state_qmp},
 	{{"state", "ch"}, "SOCKET", "the same, of Cloud Hypervisor", 1, verb_state_ch},
 	{{"state", "fc"}, "SOCKET", "the same, of Firecracker", 1, verb_state_fc},
-	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB", "set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
-	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3, verb_balloon_ch},
-	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3, verb_balloon_fc},
-	{{"balloon", "crosvm"}, "SOCKET MEM_MIB CROSVM BALLOON_MIB", "the same, by the program CROSVM", 4, verb_balloon_crosvm},
-	{{"balloon", "lkvm"}, "NAME MEM_MIB LKVM BALLOON_MIB", "set the balloon's size, by the program LKVM, and print it", 4, verb_balloon_lkvm},
-	{{"volume", "check"}, "IMAGE MIB TYPE", "can the image have this size? An image that is not there can", 3, verb_volume_check},
-	{{"volume", "free"}, "IMAGE read|write", "status 0: nobody has the image who minds that it is read or written; or it is not there", 2, verb_volume_free},
-	{{"volume", "lock"}, "DESCRIPTOR IMAGE read|write", "lock the image, which the caller has open as DESCRIPTOR, for as long as that stays open", 3,
-	 verb_volume_lock},
+	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB",
+		"set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
+	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3,
+		verb_balloon_ch},
+	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3,
+		verb_balloon_fc},
+	{{"balloon", "crosvm"}, "SOCKET MEM_MIB CROSVM BALLOON_MIB",
+		"the same, by the program CROSVM", 4, verb_balloon_crosvm},
+	{{"balloon", "lkvm"}, "NAME MEM_MIB LKVM BALLOON_MIB",
+		"set the balloon's size, by the program LKVM, and print it", 4, verb_balloon_lkvm},
+	{{"volume", "check"}, "IMAGE MIB TYPE",
+		"can the image have this size? An image that is not there can", 3,
+		verb_volume_check},
+	{{"volume", "free"}, "IMAGE read|write",
+		"status 0: nobody has the image who minds that it is read or written; or it is not "
+		"there",
+		2, verb_volume_free},
+	{{"volume", "lock"}, "DESCRIPTOR IMAGE read|write",
+		"lock the image, which the caller has open as DESCRIPTOR, for as long as that "
+		"stays open",
+		3, verb_volume_lock},
 	{{"volume", "create"}, "IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...",
-	 "make an image that is not there, in one step: what the archive has, or what PROGRAM ARGUMENT... FILE makes", AT_LEAST(3), verb_volume_create},
-	{{"volume", "clean"}, "IMAGE", "status 0: it can be mounted though it cannot be written: no ext journal waits to be carried out", 1, verb_volume_clean},
-	{{"volume", "direct"}, "IMAGE", "status 0: its file system knows direct I/O, or it cannot be told", 1, verb_volume_direct},
+		"make an image that is not there, in one step: what the archive has, or what "
+		"PROGRAM ARGUMENT... FILE makes",
+		AT_LEAST(3), verb_volume_create},
+	{{"volume", "clean"}, "IMAGE",
+		"status 0: it can be mounted though it cannot be written: no ext journal waits to "
+		"be carried out",
+		1, verb_volume_clean},
+	{{"volume", "direct"}, "IMAGE",
+		"status 0: its file system knows direct I/O, or it cannot be told", 1,
+		verb_volume_direct},
 	{{"volume", "grow"}, "IMAGE MIB TYPE [DESCRIPTOR]",
-	 "make the image as large as this, print 'grown', or 'extended' when the guest has to go on; DESCRIPTOR is where the caller has it open and locked",
-	 AT_LEAST(3), verb_volume_grow},
+		"make the image as large as this, print 'grown', or 'extended' when the guest has "
+		"to go on; DESCRIPTOR is where the caller has it open and locked",
+		AT_LEAST(3), verb_volume_grow},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };
 
@@ -76,8 +118,10 @@ static void usage(FILE *out)
 {
 	for (int i = 0; i < VERB_COUNT; i++) {
 		const struct verb *verb = &verbs[i];
-		fprintf(out, "%s mvm-host %s%s%s%s%s\n           %s\n", i ? "      " : "usage:", verb->words[0], verb->words[1] ? " " : "",
-			verb->words[1] ? verb->words[1] : "", *verb->parameters ? " " : "", verb->parameters, verb->doc);
+		fprintf(out, "%s mvm-host %s%s%s%s%s\n           %s\n",
+			i ? "      " : "usage:", verb->words[0], verb->words[1] ? " " : "",
+			verb->words[1] ? verb->words[1] : "", *verb->parameters ? " " : "",
+			verb->parameters, verb->doc);
 	}
 }
 
@@ -86,7 +130,8 @@ static const struct verb *verb_find(char **words, int count, int *used)
 	for (int i = 0; i < VERB_COUNT; i++) {
 		const struct verb *verb = &verbs[i];
 		*used = verb->words[1] ? 2 : 1;
-		if (count >= *used && !strcmp(words[0], verb->words[0]) && (*used == 1 || !strcmp(words[1], verb->words[1])))
+		if (count >= *used && !strcmp(words[0], verb->words[0]) &&
+			(*used == 1 || !strcmp(words[1], verb->words[1])))
 			return verb;
 	}
 	return NULL;
@@ -102,7 +147,8 @@ static int run(int argc, char **argv)
 	const struct verb *verb = verb_find(argv + 1, argc - 1, &used);
 	if (!verb) {
 		if (argc > 1)
-			complain("unknown verb '%s%s%s'", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+			complain("unknown verb '%s%s%s'", argv[1], argc > 2 ? " " : "",
+				argc > 2 ? argv[2] : "");
 		usage(stderr);
 		return STATUS_USAGE;
 	}

@@ -9,8 +9,9 @@
 #include "backends/runtime/base/runtime.h"
 
 /*
- * The master stays open in the program itself: the terminal lives as long as it does, and nobody types. The process, its output and its signals are
- * the program's own, as a wrapper's would not be.
+ * The master stays open in the program itself: the terminal lives as long as it does, and nobody
+ * types. The process, its output and its signals are the program's own, as a wrapper's would not
+ * be.
  */
 static bool terminal_as_input(void)
 {
@@ -26,7 +27,10 @@ static bool terminal_as_input(void)
 	return true;
 }
 
-/* A process of another group than the terminal's is stopped when it reads from it or changes it (SIGTTIN, SIGTTOU). That of another session is not. */
+/*
+ * A process of another group than the terminal's is stopped when it reads from it or changes it
+ * (SIGTTIN, SIGTTOU). That of another session is not.
+ */
 static bool is_kept_from(int fd)
 {
 	pid_t group = isatty(fd) ? tcgetpgrp(fd) : -1;
@@ -36,14 +40,16 @@ static bool is_kept_from(int fd)
 int verb_foreground(char **arguments)
 {
 	(void)arguments;
-	return is_kept_from(STDIN_FILENO) || is_kept_from(STDOUT_FILENO) ? STATUS_FAILED : STATUS_OK;
+	return is_kept_from(STDIN_FILENO) || is_kept_from(STDOUT_FILENO) ? STATUS_FAILED
+									 : STATUS_OK;
 }
 
 int verb_tty(char **arguments)
 {
 	const char *program = arguments[1];
 	if (!isatty(STDIN_FILENO) && !terminal_as_input()) {
-		complain("cannot make a terminal (is there a devpts at /dev/pts?): %s", strerror(errno));
+		complain("cannot make a terminal (is there a devpts at /dev/pts?): %s",
+			strerror(errno));
 		return STATUS_FAILED;
 	}
 	arguments[1] = arguments[0];

@@ -10,10 +10,15 @@
 
 struct json_object;
 
-/* Which hypervisors can run it: {"qemu": [], "firecracker": ["shares[0]: …"]}, the reasons why not. Belongs to the caller. */
+/*
+ * Which hypervisors can run it: {"qemu": [], "firecracker": ["shares[0]: …"]}, the reasons why not.
+ * Belongs to the caller.
+ */
 struct json_object *vm_matrix(struct arena *arena, const struct vm *vm);
 
-/* Checks everything that can be told from the description alone; it needs no file of this machine. */
+/*
+ * Checks everything that can be told from the description alone; it needs no file of this machine.
+ */
 bool vm_check(struct arena *arena, struct diag *diag, const struct vm *vm);
 
 #endif

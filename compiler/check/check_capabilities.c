@@ -11,19 +11,23 @@ static const char *who_can(const struct checker *checker, enum feature feature)
 	const char *names = NULL;
 	for (const struct backend *const *other = backends; *other; other++)
 		if ((*other)->capabilities[feature].can == CAN)
-			names = arena_printf(checker->arena, "%s%s%s", names ? names : "", names ? ", " : "", (*other)->name);
+			names = arena_printf(checker->arena, "%s%s%s", names ? names : "",
+				names ? ", " : "", (*other)->name);
 	return names ? arena_printf(checker->arena, "; supported by %s", names) : "";
 }
 
 /* Why a hypervisor refuses a use; NULL when it does not. */
-static const char *use_refusal(struct arena *arena, const struct backend *backend, const struct vm *vm, const struct use *use)
+static const char *use_refusal(struct arena *arena, const struct backend *backend,
+	const struct vm *vm, const struct use *use)
 {
 	const struct capability *capability = &backend->capabilities[use->feature];
 	const char *name = feature_name(use->feature), *reason = capability->reason;
 	if (capability->can == CAN_NOT)
-		return arena_printf(arena, "%s: %s does not support %s%s%s", use->what, backend->name, name, reason ? ": " : "", reason ? reason : "");
+		return arena_printf(arena, "%s: %s does not support %s%s%s", use->what,
+			backend->name, name, reason ? ": " : "", reason ? reason : "");
 	if (capability->can == CAN_WHEN && !capability->holds(vm))
-		return arena_printf(arena, "%s: %s supports %s only %s", use->what, backend->name, name, reason);
+		return arena_printf(arena, "%s: %s supports %s only %s", use->what, backend->name,
+			name, reason);
 	return NULL;
 }
 
@@ -35,10 +39,14 @@ static void check_use(const struct checker *checker, const struct use *use)
 		return;
 	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
 	if (refusal)
-		wrong(checker, use->where, "not-supported", "%s%s", refusal, who_can(checker, use->feature));
+		wrong(checker, use->where, "not-supported", "%s%s", refusal,
+			who_can(checker, use->feature));
 	else if (capability->can == CAN_IGNORE)
-		diag_warning(checker->diag, use->where, "ignored", "%s: %s does not support %s%s%s; ignored", use->what, checker->backend->name,
-			     feature_name(use->feature), capability->reason ? ": " : "", capability->reason ? capability->reason : "");
+		diag_warning(checker->diag, use->where, "ignored",
+			"%s: %s does not support %s%s%s; ignored", use->what,
+			checker->backend->name, feature_name(use->feature),
+			capability->reason ? ": " : "",
+			capability->reason ? capability->reason : "");
 }
 
 void check_capabilities(const struct checker *checker)
@@ -50,13 +58,16 @@ void check_capabilities(const struct checker *checker)
 	vm_uses(checker->arena, vm, &uses);
 	for (size_t i = 0; i < uses.n; i++)
 		check_use(checker, &uses.v[i]);
-	/* A backend's own rules look at whole elements, which are whole when nothing was refused. */
+	/*
+	 * A backend's own rules look at whole elements, which are whole when nothing was refused.
+	 */
 	if (checker->backend->check && !vm_refused(vm, NULL))
 		checker->backend->check(checker->diag, vm);
 }
 
 /* What the hypervisor's own rules say; their places do not matter here. */
-static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm, struct json_object *reasons)
+static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm,
+	struct json_object *reasons)
 {
 	if (!backend->check)
 		return;

@@ -5,17 +5,21 @@
 #include "compiler/check/checks.h"
 
 /* QEMU's own rule, id_wellformed in util/id.c: it does not start with another one. */
-static void check_qemu_id(const struct checker *checker, const char *const *id, const struct pos *element, const char *what, size_t i)
+static void check_qemu_id(const struct checker *checker, const char *const *id,
+	const struct pos *element, const char *what, size_t i)
 {
 	if (*id && sound(checker, id) && (!is_name(*id) || strchr("0123456789", **id)))
-		wrong(checker, place(checker, id, element), "bad-name", "%s[%zu]: \"%.80s\" is no name for QEMU: letters, digits, '-', '_' and '.', a letter first",
-		      what, i, *id);
+		wrong(checker, place(checker, id, element), "bad-name",
+			"%s[%zu]: \"%.80s\" is no name for QEMU: letters, digits, '-', '_' and "
+			"'.', a letter first",
+			what, i, *id);
 }
 
 void check_devices(const struct checker *checker)
 {
 	for (size_t i = 0; i < checker->vm->qemu.pcie_root_ports.n; i++)
-		check_qemu_id(checker, &checker->vm->qemu.pcie_root_ports.v[i].id, &checker->vm->qemu.pcie_root_ports.v[i].where, "qemu.pcieRootPorts", i);
+		check_qemu_id(checker, &checker->vm->qemu.pcie_root_ports.v[i].id,
+			&checker->vm->qemu.pcie_root_ports.v[i].where, "qemu.pcieRootPorts", i);
 	for (size_t i = 0; i < checker->vm->devices.n; i++) {
 		const struct device *device = &checker->vm->devices.v[i];
 		const struct pos *where = place(checker, &device->path, &device->where);
@@ -23,9 +27,15 @@ void check_devices(const struct checker *checker)
 		if (!device->bus || !device->path)
 			continue;
 		if (strcmp(device->bus, "pci") == 0 && !is_pci_address(device->path))
-			wrong(checker, where, "bad-device", "devices[%zu].path: \"%.80s\" is no PCI address such as 0000:01:00.0", i, device->path);
-		if (strcmp(device->bus, "usb") == 0 && (!*device->path || !is_made_of(device->path, "=,.-_")))
-			wrong(checker, where, "bad-device", "devices[%zu].path: \"%.80s\" is no USB device such as vendorid=0xabcd,productid=0x0123", i,
-			      device->path);
+			wrong(checker, where, "bad-device",
+				"devices[%zu].path: \"%.80s\" is no PCI address such as "
+				"0000:01:00.0",
+				i, device->path);
+		if (strcmp(device->bus, "usb") == 0 &&
+			(!*device->path || !is_made_of(device->path, "=,.-_")))
+			wrong(checker, where, "bad-device",
+				"devices[%zu].path: \"%.80s\" is no USB device such as "
+				"vendorid=0xabcd,productid=0x0123",
+				i, device->path);
 	}
 }

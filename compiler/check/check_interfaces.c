@@ -7,30 +7,42 @@
 
 enum { LINUX_INTERFACE_BYTES = 15 };
 
-static void check_interface_type(const struct checker *checker, const struct interface *interface, size_t i)
+static void check_interface_type(
+	const struct checker *checker, const struct interface *interface, size_t i)
 {
-	bool bridge = strcmp(interface->type, "bridge") == 0, macvtap = strcmp(interface->type, "macvtap") == 0;
+	bool bridge = strcmp(interface->type, "bridge") == 0,
+	     macvtap = strcmp(interface->type, "macvtap") == 0;
 	if (bridge && !interface->bridge)
-		wrong(checker, &interface->where, "missing-option", "interfaces[%zu].bridge is missing: the bridge that it joins", i);
+		wrong(checker, &interface->where, "missing-option",
+			"interfaces[%zu].bridge is missing: the bridge that it joins", i);
 	else if (interface->bridge && !bridge && strcmp(interface->type, "tap") != 0)
-		wrong(checker, place(checker, &interface->bridge, &interface->where), "bad-interface",
-		      "interfaces[%zu].bridge: only an interface of type bridge or tap joins one", i);
+		wrong(checker, place(checker, &interface->bridge, &interface->where),
+			"bad-interface",
+			"interfaces[%zu].bridge: only an interface of type bridge or tap joins one",
+			i);
 	if (interface->bridge)
-		check_name(checker, place(checker, &interface->bridge, &interface->where), "interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
+		check_name(checker, place(checker, &interface->bridge, &interface->where),
+			"interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
 	if (macvtap && (!interface->macvtap.link || !interface->macvtap.mode))
-		wrong(checker, &interface->where, "missing-option", "interfaces[%zu]: a macvtap needs macvtap.link and macvtap.mode", i);
+		wrong(checker, &interface->where, "missing-option",
+			"interfaces[%zu]: a macvtap needs macvtap.link and macvtap.mode", i);
 	if (interface->tap.vhost && strcmp(interface->type, "tap") != 0)
-		wrong(checker, place(checker, &interface->tap.vhost, &interface->where), "bad-interface", "interfaces[%zu].tap.vhost: only for type tap", i);
+		wrong(checker, place(checker, &interface->tap.vhost, &interface->where),
+			"bad-interface", "interfaces[%zu].tap.vhost: only for type tap", i);
 }
 
-static void check_interface(const struct checker *checker, const struct interface *interface, size_t i)
+static void check_interface(
+	const struct checker *checker, const struct interface *interface, size_t i)
 {
 	if (sound(checker, &interface->id))
-		check_name(checker, place(checker, &interface->id, &interface->where), arena_printf(checker->arena, "interfaces[%zu].id", i),
-			   interface->id, LINUX_INTERFACE_BYTES);
+		check_name(checker, place(checker, &interface->id, &interface->where),
+			arena_printf(checker->arena, "interfaces[%zu].id", i), interface->id,
+			LINUX_INTERFACE_BYTES);
 	if (sound(checker, &interface->mac) && interface->mac && !is_unicast_mac(interface->mac))
 		wrong(checker, place(checker, &interface->mac, &interface->where), "bad-mac",
-		      "interfaces[%zu].mac: \"%.80s\" is no unicast MAC address such as 02:00:00:00:00:01", i, interface->mac);
+			"interfaces[%zu].mac: \"%.80s\" is no unicast MAC address such as "
+			"02:00:00:00:00:01",
+			i, interface->mac);
 	if (sound(checker, &interface->type))
 		check_interface_type(checker, interface, i);
 }
@@ -43,7 +55,8 @@ void check_interfaces(const struct checker *checker)
 		const struct interface *interface = &vm->interfaces.v[i];
 		check_interface(checker, interface, i);
 		claim(checker, &ids, interface->id, &interface->id, &interface->where);
-		claim(checker, &macs, lower_case(checker->arena, interface->mac), &interface->mac, &interface->where);
+		claim(checker, &macs, lower_case(checker->arena, interface->mac), &interface->mac,
+			&interface->where);
 	}
 	refuse_twice(checker, &ids, "interface id");
 	refuse_twice(checker, &macs, "MAC address");
@@ -55,28 +68,37 @@ static bool may_have_user_interface(const struct vm *vm)
 	if (vm_refused(vm, &vm->interfaces.v))
 		return true;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (vm_refused(vm, &vm->interfaces.v[i].type) || strcmp(vm->interfaces.v[i].type, "user") == 0)
+		if (vm_refused(vm, &vm->interfaces.v[i].type) ||
+			strcmp(vm->interfaces.v[i].type, "user") == 0)
 			return true;
 	return false;
 }
 
-static void check_endpoint(const struct checker *checker, const struct endpoint *end, const struct pos *element, size_t i, const char *name)
+static void check_endpoint(const struct checker *checker, const struct endpoint *end,
+	const struct pos *element, size_t i, const char *name)
 {
 	struct in_addr parsed;
 	if (*end->address && inet_pton(AF_INET, end->address, &parsed) != 1)
-		wrong(checker, place(checker, &end->address, element), "bad-address", "forwardPorts[%zu].%s.address: \"%.80s\" is no IPv4 address", i,
-		      name, end->address);
+		wrong(checker, place(checker, &end->address, element), "bad-address",
+			"forwardPorts[%zu].%s.address: \"%.80s\" is no IPv4 address", i, name,
+			end->address);
 }
 
 /* From the guest, QEMU connects a program to an address of the guest's network. */
-static void check_from_guest(const struct checker *checker, const struct forward_port *port, size_t i)
+static void check_from_guest(
+	const struct checker *checker, const struct forward_port *port, size_t i)
 {
 	if (strcmp(port->proto, "tcp") != 0)
-		wrong(checker, place(checker, &port->proto, &port->where), "bad-forwarding", "forwardPorts[%zu].proto: from the guest only tcp is forwarded", i);
+		wrong(checker, place(checker, &port->proto, &port->where), "bad-forwarding",
+			"forwardPorts[%zu].proto: from the guest only tcp is forwarded", i);
 	if (!*port->host.address && sound(checker, &port->host.address))
-		wrong(checker, &port->where, "bad-forwarding", "forwardPorts[%zu].host.address is missing; from the guest it is needed", i);
+		wrong(checker, &port->where, "bad-forwarding",
+			"forwardPorts[%zu].host.address is missing; from the guest it is needed",
+			i);
 	if (!*port->guest.address && sound(checker, &port->guest.address))
-		wrong(checker, &port->where, "bad-forwarding", "forwardPorts[%zu].guest.address is missing; from the guest it is needed", i);
+		wrong(checker, &port->where, "bad-forwarding",
+			"forwardPorts[%zu].guest.address is missing; from the guest it is needed",
+			i);
 }
 
 /* The end at which connections are taken: the host's, or an address of the guest's network. */
@@ -89,8 +111,9 @@ static const struct endpoint *listening_end(const struct forward_port *port)
 static bool same_address(const char *a, const char *b)
 {
 	struct in_addr x = {0}, y = {0};
-	return inet_pton(AF_INET, *a ? a : "0.0.0.0", &x) == 1 && inet_pton(AF_INET, *b ? b : "0.0.0.0", &y) == 1 &&
-	       (x.s_addr == INADDR_ANY || y.s_addr == INADDR_ANY || x.s_addr == y.s_addr);
+	return inet_pton(AF_INET, *a ? a : "0.0.0.0", &x) == 1 &&
+		inet_pton(AF_INET, *b ? b : "0.0.0.0", &y) == 1 &&
+		(x.s_addr == INADDR_ANY || y.s_addr == INADDR_ANY || x.s_addr == y.s_addr);
 }
 
 /* QEMU does not start when it cannot take a port. */
@@ -100,12 +123,15 @@ static void check_port_twice(const struct checker *checker, size_t i)
 	const struct endpoint *end = listening_end(port);
 	for (size_t k = 0; k < i; k++) {
 		const struct endpoint *first = listening_end(&ports[k]);
-		if (strcmp(ports[k].from, port->from) != 0 || strcmp(ports[k].proto, port->proto) != 0 || first->port != end->port ||
-		    !same_address(first->address, end->address))
+		if (strcmp(ports[k].from, port->from) != 0 ||
+			strcmp(ports[k].proto, port->proto) != 0 || first->port != end->port ||
+			!same_address(first->address, end->address))
 			continue;
-		wrong(checker, place(checker, &end->port, &port->where), "used-twice", "forwardPorts[%zu].%s: the port %lld (%s) is used twice", i, port->from,
-		      (long long)end->port, port->proto);
-		diag_note(checker->diag, place(checker, &first->port, &ports[k].where), "used-twice", "first used here");
+		wrong(checker, place(checker, &end->port, &port->where), "used-twice",
+			"forwardPorts[%zu].%s: the port %lld (%s) is used twice", i, port->from,
+			(long long)end->port, port->proto);
+		diag_note(checker->diag, place(checker, &first->port, &ports[k].where),
+			"used-twice", "first used here");
 		return;
 	}
 }
@@ -123,5 +149,7 @@ void check_forward_ports(const struct checker *checker)
 			check_port_twice(checker, i);
 	}
 	if (vm->forward_ports.n && !may_have_user_interface(vm))
-		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding", "forwardPorts needs a network interface, as in \"interfaces: [{type: user, id: eth0}]\"");
+		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding",
+			"forwardPorts needs a network interface, as in \"interfaces: [{type: user, "
+			"id: eth0}]\"");
 }

@@ -12,7 +12,8 @@ void check_host_name(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (sound(checker, &vm->host_name))
-		check_name(checker, vm_where(vm, &vm->host_name), "hostName", vm->host_name, HOST_NAME_BYTES);
+		check_name(checker, vm_where(vm, &vm->host_name), "hostName", vm->host_name,
+			HOST_NAME_BYTES);
 }
 
 void check_machine_id(const struct checker *checker)
@@ -20,7 +21,9 @@ void check_machine_id(const struct checker *checker)
 	const char *id = checker->vm->machine_id;
 	if (id && !is_uuid(id))
 		wrong(checker, vm_where(checker->vm, &checker->vm->machine_id), "bad-machine-id",
-		      "machineId: \"%.80s\" is no UUID of the form 01234567-89ab-cdef-0123-456789abcdef", id);
+			"machineId: \"%.80s\" is no UUID of the form "
+			"01234567-89ab-cdef-0123-456789abcdef",
+			id);
 }
 
 void check_memory(const struct checker *checker)
@@ -28,35 +31,54 @@ void check_memory(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	const struct pos *where = vm_where(vm, &vm->mem_mib);
 	if (sound(checker, &vm->mem_mib) && vm->mem_mib < 32)
-		diag_warning(checker->diag, where, "little-memory", "mem: %llu MiB is little for a Linux guest", (unsigned long long)vm->mem_mib);
-	if (sound(checker, &vm->hypervisor, &vm->qemu.machine) && strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 &&
-	    (!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
-		diag_warning(checker->diag, where, "qemu-2048", "mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take 2047 or 2049");
-	if (checker->backend && checker->backend->hugetlb && sound(checker, &vm->mem_mib, &vm->hugepage_mem) && vm->hugepage_mem && vm->mem_mib % HUGE_PAGE_MIB)
+		diag_warning(checker->diag, where, "little-memory",
+			"mem: %llu MiB is little for a Linux guest",
+			(unsigned long long)vm->mem_mib);
+	if (sound(checker, &vm->hypervisor, &vm->qemu.machine) &&
+		strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 &&
+		(!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
+		diag_warning(checker->diag, where, "qemu-2048",
+			"mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take "
+			"2047 or 2049");
+	if (checker->backend && checker->backend->hugetlb &&
+		sound(checker, &vm->mem_mib, &vm->hugepage_mem) && vm->hugepage_mem &&
+		vm->mem_mib % HUGE_PAGE_MIB)
 		wrong(checker, where ? where : vm_where(vm, &vm->hugepage_mem), "bad-memory",
-		      "mem: %llu MiB is no multiple of a huge page, which has at least %d MiB", (unsigned long long)vm->mem_mib, HUGE_PAGE_MIB);
+			"mem: %llu MiB is no multiple of a huge page, which has at least %d MiB",
+			(unsigned long long)vm->mem_mib, HUGE_PAGE_MIB);
 	if (vm->initial_balloon_mem_mib && sound(checker, &vm->balloon) && !vm->balloon)
-		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: it needs balloon: true");
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
+			"initialBalloonMem: it needs balloon: true");
 	if (sound(checker, &vm->mem_mib) && vm->initial_balloon_mem_mib >= vm->mem_mib)
-		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory", "initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB",
-		      (unsigned long long)vm->initial_balloon_mem_mib, (unsigned long long)vm->mem_mib);
+		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
+			"initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB",
+			(unsigned long long)vm->initial_balloon_mem_mib,
+			(unsigned long long)vm->mem_mib);
 }
 
 void check_hotplug(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	const struct pos *all = vm_where(vm, &vm->hotplug_mem_mib), *plugged = vm_where(vm, &vm->hotplugged_mem_mib);
+	const struct pos *all = vm_where(vm, &vm->hotplug_mem_mib),
+			 *plugged = vm_where(vm, &vm->hotplugged_mem_mib);
 	if (vm->hotplug_mem_mib % 2)
-		wrong(checker, all, "bad-memory", "hotplugMem: %llu MiB is no multiple of 2 MiB", (unsigned long long)vm->hotplug_mem_mib);
+		wrong(checker, all, "bad-memory", "hotplugMem: %llu MiB is no multiple of 2 MiB",
+			(unsigned long long)vm->hotplug_mem_mib);
 	if (plugged && vm->hotplugged_mem_mib % 2)
-		wrong(checker, plugged, "bad-memory", "hotpluggedMem: %llu MiB is no multiple of 2 MiB",
-		      (unsigned long long)vm->hotplugged_mem_mib);
+		wrong(checker, plugged, "bad-memory",
+			"hotpluggedMem: %llu MiB is no multiple of 2 MiB",
+			(unsigned long long)vm->hotplugged_mem_mib);
 	if (sound(checker, &vm->hotplug_mem_mib) && vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
-		wrong(checker, plugged, "bad-memory", "hotpluggedMem: %llu MiB are more than hotplugMem, which is %llu MiB",
-		      (unsigned long long)vm->hotplugged_mem_mib, (unsigned long long)vm->hotplug_mem_mib);
+		wrong(checker, plugged, "bad-memory",
+			"hotpluggedMem: %llu MiB are more than hotplugMem, which is %llu MiB",
+			(unsigned long long)vm->hotplugged_mem_mib,
+			(unsigned long long)vm->hotplug_mem_mib);
 }
 
-/* The window is a PCI region, whose size is a power of two. QEMU reads the number alone, or with one of these letters, as bytes. */
+/*
+ * The window is a PCI region, whose size is a power of two. QEMU reads the number alone, or with
+ * one of these letters, as bytes.
+ */
 static bool is_window(const char *text)
 {
 	static const char units[] = "KMGT";
@@ -73,7 +95,9 @@ void check_graphics(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	if (sound(checker, &vm->graphics.hostmem) && !is_window(vm->graphics.hostmem))
 		wrong(checker, vm_where(vm, &vm->graphics.hostmem), "wrong-size",
-		      "graphics.hostmem: \"%.40s\" is no size of a memory window: a power of two, with K, M, G or T, such as 256M", vm->graphics.hostmem);
+			"graphics.hostmem: \"%.40s\" is no size of a memory window: a power of "
+			"two, with K, M, G or T, such as 256M",
+			vm->graphics.hostmem);
 }
 
 /* Compared by numbers: any other text would count as the oldest version. */
@@ -95,7 +119,9 @@ void check_versions(const struct checker *checker)
 	for (size_t i = 0; i < countof(all); i++)
 		if (*all[i].version && !is_version(*all[i].version))
 			wrong(checker, vm_where(vm, all[i].version), "bad-version",
-			      "%s.version: \"%.40s\" is no version such as 51 or 9.1; leave it out for the current one", all[i].name, *all[i].version);
+				"%s.version: \"%.40s\" is no version such as 51 or 9.1; leave it "
+				"out for the current one",
+				all[i].name, *all[i].version);
 }
 
 /* Cloud Hypervisor may have the address in its extraArgs. */
@@ -103,16 +129,24 @@ void check_vsock(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	bool has_cid = vm->vsock.cid >= 0 || !sound(checker, &vm->vsock.cid);
-	if (vm->vsock.notify && !has_cid && sound(checker, &vm->hypervisor) && strcmp(vm->hypervisor, "cloud-hypervisor") != 0)
-		wrong(checker, vm_where(vm, &vm->vsock.notify), "missing-option", "vsock.notify: it needs vsock.cid");
+	if (vm->vsock.notify && !has_cid && sound(checker, &vm->hypervisor) &&
+		strcmp(vm->hypervisor, "cloud-hypervisor") != 0)
+		wrong(checker, vm_where(vm, &vm->vsock.notify), "missing-option",
+			"vsock.notify: it needs vsock.cid");
 	const struct pos *startup = vm_where(vm, &vm->startup_timeout);
 	if (startup && !vm->vsock.notify)
-		diag_warning(checker->diag, startup, "ignored", "startupTimeout: ignored, as the guest does not report that it is up: see vsock.notify");
+		diag_warning(checker->diag, startup, "ignored",
+			"startupTimeout: ignored, as the guest does not report that it is up: see "
+			"vsock.notify");
 	if (vm->vsock.ssh.enable && !has_cid)
-		wrong(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option", "vsock.ssh.enable: it needs vsock.cid");
+		wrong(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option",
+			"vsock.ssh.enable: it needs vsock.cid");
 }
 
-/* QEMU's names of fw_cfg files have 55 bytes (FW_CFG_MAX_FILE_PATH, hw/nvram/fw_cfg.h), and "opt/io.systemd.credentials/" takes 27 of them. */
+/*
+ * QEMU's names of fw_cfg files have 55 bytes (FW_CFG_MAX_FILE_PATH, hw/nvram/fw_cfg.h), and
+ * "opt/io.systemd.credentials/" takes 27 of them.
+ */
 enum { CREDENTIAL_BYTES = 28 };
 
 void check_credentials(const struct checker *checker)
@@ -122,9 +156,12 @@ void check_credentials(const struct checker *checker)
 		const struct pos *where = vm_where(checker->vm, files->v[i].key);
 		check_name(checker, where, "credentialFiles", files->v[i].key, CREDENTIAL_BYTES);
 		if (checker->vm->vsock.notify && strcmp(files->v[i].key, "vmm.notify_socket") == 0)
-			wrong(checker, where, "used-twice", "credentialFiles.vmm.notify_socket: vsock.notify makes this credential");
+			wrong(checker, where, "used-twice",
+				"credentialFiles.vmm.notify_socket: vsock.notify makes this "
+				"credential");
 		if (!*files->v[i].value)
-			wrong(checker, where, "bad-path", "credentialFiles.%.80s: the path is empty", files->v[i].key);
+			wrong(checker, where, "bad-path",
+				"credentialFiles.%.80s: the path is empty", files->v[i].key);
 	}
 }
 
@@ -139,7 +176,13 @@ void check_parameters(const struct checker *checker)
 		if (problem)
 			wrong(checker, where, "bad-parameter", "kernelParams[%zu]: %s", i, problem);
 	}
-	/* COMMAND_LINE_SIZE is 2048 on x86 and on arm64; what else is in it is known when the VM is planned. */
+	/*
+	 * COMMAND_LINE_SIZE is 2048 on x86 and on arm64; what else is in it is known when the VM is
+	 * planned.
+	 */
 	if (bytes > 1900)
-		wrong(checker, vm_where(checker->vm, parameters), "long-parameters", "kernelParams: %zu bytes do not fit into a kernel's command line of 2048, with what is added here", bytes);
+		wrong(checker, vm_where(checker->vm, parameters), "long-parameters",
+			"kernelParams: %zu bytes do not fit into a kernel's command line of 2048, "
+			"with what is added here",
+			bytes);
 }

@@ -5,18 +5,24 @@
 #include "compiler/check/checks.h"
 #include "compiler/storage/storage.h"
 
-void check_mount_point(const struct checker *checker, const struct pos *where, const char *what, const char *point)
+void check_mount_point(
+	const struct checker *checker, const struct pos *where, const char *what, const char *point)
 {
 	const char *store = checker->vm->store_dir;
 	if (strcmp(point, "/") == 0)
 		return;
 	if (!is_plain_path(point))
 		wrong(checker, where, "bad-mount-point",
-		      "%s.mountPoint: \"%.80s\": expected an absolute path such as /var/lib, without \"..\", \"//\" and a final \"/\"", what, point);
+			"%s.mountPoint: \"%.80s\": expected an absolute path such as /var/lib, "
+			"without \"..\", \"//\" and a final \"/\"",
+			what, point);
 	else if (strcmp(point, store) == 0)
-		wrong(checker, where, "bad-mount-point", "%s.mountPoint: it would hide the store %s", what, store);
+		wrong(checker, where, "bad-mount-point",
+			"%s.mountPoint: it would hide the store %s", what, store);
 	else if (is_within(point, store))
-		wrong(checker, where, "bad-mount-point", "%s.mountPoint: %s is inside the store, which cannot be changed", what, point);
+		wrong(checker, where, "bad-mount-point",
+			"%s.mountPoint: %s is inside the store, which cannot be changed", what,
+			point);
 }
 
 /* ---- the store's writable layer ---- */
@@ -24,20 +30,25 @@ void check_mount_point(const struct checker *checker, const struct pos *where, c
 /* File systems without the extended attributes or the kinds of files that an upper layer needs. */
 static bool can_hold_overlay(const char *type)
 {
-	static const char *const cannot[] = {"vfat", "msdos", "exfat", "ntfs", "ntfs3", "iso9660", "squashfs", "erofs"};
+	static const char *const cannot[] = {
+		"vfat", "msdos", "exfat", "ntfs", "ntfs3", "iso9660", "squashfs", "erofs"};
 	for (size_t i = 0; i < countof(cannot); i++)
 		if (strcmp(type, cannot[i]) == 0)
 			return false;
 	return true;
 }
 
-static void check_overlay_volume(const struct checker *checker, const struct pos *where, const struct volume *volume)
+static void check_overlay_volume(
+	const struct checker *checker, const struct pos *where, const struct volume *volume)
 {
 	if (volume->read_only)
-		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: the volume on %s is read-only", volume->mount_point);
+		wrong(checker, where, "bad-store-overlay",
+			"writableStoreOverlay: the volume on %s is read-only", volume->mount_point);
 	else if (!can_hold_overlay(volume->fs_type))
-		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: the volume on %s is %.40s, which cannot hold an overlay's upper layer; ext4 can",
-		      volume->mount_point, volume->fs_type);
+		wrong(checker, where, "bad-store-overlay",
+			"writableStoreOverlay: the volume on %s is %.40s, which cannot hold an "
+			"overlay's upper layer; ext4 can",
+			volume->mount_point, volume->fs_type);
 	else
 		return;
 	diag_note(checker->diag, &volume->where, "bad-store-overlay", "the volume is here");
@@ -51,17 +62,23 @@ static bool asks_for_xattr(const struct strings *arguments)
 	return false;
 }
 
-static void check_overlay_share(const struct checker *checker, const struct pos *where, const struct share *share)
+static void check_overlay_share(
+	const struct checker *checker, const struct pos *where, const struct share *share)
 {
 	if (strcmp(share->proto, "9p") == 0)
 		wrong(checker, where, "bad-store-overlay",
-		      "writableStoreOverlay: the share on %s is 9p, which the kernel takes for no upper layer; put it on a volume, or share by virtiofs",
-		      share->mount_point);
+			"writableStoreOverlay: the share on %s is 9p, which the kernel takes for "
+			"no upper layer; put it on a volume, or share by virtiofs",
+			share->mount_point);
 	else if (share->read_only)
-		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: the share on %s is read-only", share->mount_point);
-	else if (!share->posix_acl && !asks_for_xattr(&share->extra_args) && !asks_for_xattr(&checker->vm->virtiofsd.extra_args))
 		wrong(checker, where, "bad-store-overlay",
-		      "writableStoreOverlay: the share on %s has no extended attributes, which an overlay needs; set posixAcl: true there", share->mount_point);
+			"writableStoreOverlay: the share on %s is read-only", share->mount_point);
+	else if (!share->posix_acl && !asks_for_xattr(&share->extra_args) &&
+		!asks_for_xattr(&checker->vm->virtiofsd.extra_args))
+		wrong(checker, where, "bad-store-overlay",
+			"writableStoreOverlay: the share on %s has no extended attributes, which "
+			"an overlay needs; set posixAcl: true there",
+			share->mount_point);
 	else
 		return;
 	diag_note(checker->diag, &share->where, "bad-store-overlay", "the share is here");
@@ -77,13 +94,16 @@ static const char *misplaced(const struct checker *checker, const struct store_o
 {
 	const struct vm *vm = checker->vm;
 	if (!is_overlay_path(vm->writable_store_overlay))
-		return "expected an absolute path such as /nix/.rw-store, without \"..\", \"//\", a final \"/\", blanks, ':', ',' and '\\'";
+		return "expected an absolute path such as /nix/.rw-store, without \"..\", \"//\", "
+		       "a final \"/\", blanks, ':', ',' and '\\'";
 	if (is_within(vm->writable_store_overlay, vm->store_dir))
 		return "it is inside the store that it is to cover";
 	if (is_within(vm->store_dir, vm->writable_store_overlay))
 		return "the store is in it";
-	if (is_within(overlay->lower, vm->writable_store_overlay) || is_within(vm->writable_store_overlay, overlay->lower))
-		return arena_printf(checker->arena, "the read-only store is mounted on %s", overlay->lower);
+	if (is_within(overlay->lower, vm->writable_store_overlay) ||
+		is_within(vm->writable_store_overlay, overlay->lower))
+		return arena_printf(
+			checker->arena, "the read-only store is mounted on %s", overlay->lower);
 	return NULL;
 }
 
@@ -92,13 +112,25 @@ static void check_lower(const struct checker *checker, const struct store_overla
 {
 	const struct vm *vm = checker->vm;
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		if (vm->volumes.v[i].mount_point && strcmp(vm->volumes.v[i].mount_point, overlay->lower) == 0)
-			wrong(checker, place(checker, &vm->volumes.v[i].mount_point, &vm->volumes.v[i].where), "bad-mount-point",
-			      "volumes[%zu].mountPoint: under the writable store, the read-only one is mounted on %s", i, overlay->lower);
+		if (vm->volumes.v[i].mount_point &&
+			strcmp(vm->volumes.v[i].mount_point, overlay->lower) == 0)
+			wrong(checker,
+				place(checker, &vm->volumes.v[i].mount_point,
+					&vm->volumes.v[i].where),
+				"bad-mount-point",
+				"volumes[%zu].mountPoint: under the writable store, the read-only "
+				"one is mounted on %s",
+				i, overlay->lower);
 	for (size_t i = 0; i < vm->shares.n; i++)
-		if (strcmp(vm->shares.v[i].mount_point, overlay->lower) == 0 && (vm->store_on_disk || strcmp(vm->shares.v[i].source, vm->store_dir) != 0))
-			wrong(checker, place(checker, &vm->shares.v[i].mount_point, &vm->shares.v[i].where), "bad-mount-point",
-			      "shares[%zu].mountPoint: under the writable store, the read-only one is mounted on %s", i, overlay->lower);
+		if (strcmp(vm->shares.v[i].mount_point, overlay->lower) == 0 &&
+			(vm->store_on_disk || strcmp(vm->shares.v[i].source, vm->store_dir) != 0))
+			wrong(checker,
+				place(checker, &vm->shares.v[i].mount_point,
+					&vm->shares.v[i].where),
+				"bad-mount-point",
+				"shares[%zu].mountPoint: under the writable store, the read-only "
+				"one is mounted on %s",
+				i, overlay->lower);
 }
 
 void check_store_overlay(const struct checker *checker)
@@ -112,10 +144,13 @@ void check_store_overlay(const struct checker *checker)
 	check_lower(checker, &overlay);
 	const char *why = misplaced(checker, &overlay);
 	if (why)
-		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: \"%.80s\": %s", vm->writable_store_overlay, why);
+		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: \"%.80s\": %s",
+			vm->writable_store_overlay, why);
 	else if (!is_overlay_path(overlay.lower))
-		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: the store is mounted on \"%.80s\": no blanks, ':', ',' and '\\' there",
-		      overlay.lower);
+		wrong(checker, where, "bad-store-overlay",
+			"writableStoreOverlay: the store is mounted on \"%.80s\": no blanks, ':', "
+			"',' and '\\' there",
+			overlay.lower);
 	else if (overlay.volume)
 		check_overlay_volume(checker, where, overlay.volume);
 	else if (overlay.share)

@@ -9,7 +9,8 @@ enum { TAG_9P_BYTES = 31, TAG_VIRTIOFS_BYTES = 36, THREADS_DIGITS = 5 };
 static bool translates_ids(const struct strings *arguments)
 {
 	for (size_t i = 0; i < arguments->n; i++)
-		if (strstr(arguments->v[i], "--translate-uid") || strstr(arguments->v[i], "--translate-gid"))
+		if (strstr(arguments->v[i], "--translate-uid") ||
+			strstr(arguments->v[i], "--translate-gid"))
 			return true;
 	return false;
 }
@@ -19,26 +20,44 @@ static void check_share(const struct checker *checker, const struct share *share
 	const struct vm *vm = checker->vm;
 	bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
 	size_t longest = virtiofs ? TAG_VIRTIOFS_BYTES : TAG_9P_BYTES;
-	const struct pos *tag = place(checker, &share->tag, &share->where), *point = place(checker, &share->mount_point, &share->where);
-	if (!*share->tag || strlen(share->tag) > longest || !is_made_of(share->tag, "-_.+") || share->tag[0] == '.')
-		wrong(checker, tag, "bad-share", "shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+', no '.' first", i, longest);
-	if (strcmp(share->source, vm->store_dir) != 0 || strcmp(share->mount_point, vm->store_dir) != 0 || vm->store_on_disk)
-		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i), share->mount_point);
+	const struct pos *tag = place(checker, &share->tag, &share->where),
+			 *point = place(checker, &share->mount_point, &share->where);
+	if (!*share->tag || strlen(share->tag) > longest || !is_made_of(share->tag, "-_.+") ||
+		share->tag[0] == '.')
+		wrong(checker, tag, "bad-share",
+			"shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+', no '.' "
+			"first",
+			i, longest);
+	if (strcmp(share->source, vm->store_dir) != 0 ||
+		strcmp(share->mount_point, vm->store_dir) != 0 || vm->store_on_disk)
+		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i),
+			share->mount_point);
 	if (share->host_store && !share->read_only && sound(checker, &share->read_only))
 		wrong(checker, place(checker, &share->read_only, &share->where), "bad-share",
-		      "shares[%zu].readOnly: false: by %.80s the guest could delete and change %s of the host; leave it out, and the share is read-only", i,
-		      share->source, share->host_store);
+			"shares[%zu].readOnly: false: by %.80s the guest could delete and change "
+			"%s of the host; leave it out, and the share is read-only",
+			i, share->source, share->host_store);
 	if (!*share->source || strchr(share->source, '\n'))
-		wrong(checker, place(checker, &share->source, &share->where), "bad-path", "shares[%zu].source: a path on one line is needed", i);
-	if (virtiofs && (!share->socket || !*share->socket || share->socket[0] == '@' || strlen(share->socket) > SOCKET_PATH_BYTES))
-		wrong(checker, place(checker, &share->socket, &share->where), "bad-socket", "shares[%zu].socket: virtiofs needs a socket's path, of at most %d bytes", i,
-		      SOCKET_PATH_BYTES);
-	if (virtiofs && share->posix_acl && (translates_ids(&share->extra_args) || translates_ids(&vm->virtiofsd.extra_args)))
+		wrong(checker, place(checker, &share->source, &share->where), "bad-path",
+			"shares[%zu].source: a path on one line is needed", i);
+	if (virtiofs &&
+		(!share->socket || !*share->socket || share->socket[0] == '@' ||
+			strlen(share->socket) > SOCKET_PATH_BYTES))
+		wrong(checker, place(checker, &share->socket, &share->where), "bad-socket",
+			"shares[%zu].socket: virtiofs needs a socket's path, of at most %d bytes",
+			i, SOCKET_PATH_BYTES);
+	if (virtiofs && share->posix_acl &&
+		(translates_ids(&share->extra_args) || translates_ids(&vm->virtiofsd.extra_args)))
 		wrong(checker, place(checker, &share->posix_acl, &share->where), "bad-share",
-		      "shares[%zu].posixAcl: virtiofsd cannot translate ids with ACLs; set posixAcl: false", i);
+			"shares[%zu].posixAcl: virtiofsd cannot translate ids with ACLs; set "
+			"posixAcl: false",
+			i);
 }
 
-/* What only the other protocol has. The defaults are no news: a description that was generated has them all. */
+/*
+ * What only the other protocol has. The defaults are no news: a description that was generated has
+ * them all.
+ */
 static void warn_of_ignored(const struct checker *checker, const struct share *share, size_t i)
 {
 	bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
@@ -51,26 +70,37 @@ static void warn_of_ignored(const struct checker *checker, const struct share *s
 		{"posixAcl", !virtiofs && !share->posix_acl, &share->posix_acl},
 		{"extraArgs", !virtiofs && share->extra_args.n, &share->extra_args},
 		{"socket", !virtiofs && share->socket, &share->socket},
-		{"securityModel", virtiofs && strcmp(share->security_model, "none") != 0, &share->security_model},
+		{"securityModel", virtiofs && strcmp(share->security_model, "none") != 0,
+			&share->security_model},
 	};
 	for (size_t k = 0; k < countof(options); k++)
 		if (options[k].wanted)
-			diag_warning(checker->diag, place(checker, options[k].field, &share->where), "ignored", "shares[%zu].%s: a %s share has none; ignored", i,
-				     options[k].name, share->proto);
+			diag_warning(checker->diag, place(checker, options[k].field, &share->where),
+				"ignored", "shares[%zu].%s: a %s share has none; ignored", i,
+				options[k].name, share->proto);
 }
 
-/* The text "`nproc`" is the reference's default, whose shell runs it; here it is one word with one meaning. */
+/*
+ * The text "`nproc`" is the reference's default, whose shell runs it; here it is one word with one
+ * meaning.
+ */
 void check_virtiofsd(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	const char *threads = vm->virtiofsd.thread_pool_size, *package = vm->virtiofsd.package;
-	if (strcmp(threads, "`nproc`") != 0 && (!*threads || strlen(threads) > THREADS_DIGITS || threads[strspn(threads, "0123456789")]))
+	if (strcmp(threads, "`nproc`") != 0 &&
+		(!*threads || strlen(threads) > THREADS_DIGITS ||
+			threads[strspn(threads, "0123456789")]))
 		wrong(checker, vm_where(vm, &vm->virtiofsd.thread_pool_size), "bad-virtiofsd",
-		      "virtiofsd.threadPoolSize: \"%.40s\" is neither a number of at most %d digits nor `nproc`", threads, THREADS_DIGITS);
+			"virtiofsd.threadPoolSize: \"%.40s\" is neither a number of at most %d "
+			"digits nor `nproc`",
+			threads, THREADS_DIGITS);
 	if (vm->virtiofsd.group)
-		check_name(checker, vm_where(vm, &vm->virtiofsd.group), "virtiofsd.group", vm->virtiofsd.group, 32);
+		check_name(checker, vm_where(vm, &vm->virtiofsd.group), "virtiofsd.group",
+			vm->virtiofsd.group, 32);
 	if (package && (!*package || strchr(package, '\n')))
-		wrong(checker, vm_where(vm, &vm->virtiofsd.package), "bad-path", "virtiofsd.package: a path on one line is needed");
+		wrong(checker, vm_where(vm, &vm->virtiofsd.package), "bad-path",
+			"virtiofsd.package: a path on one line is needed");
 }
 
 void check_shares(const struct checker *checker)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a VM has in its state directory: volumes, sockets, and what the runner and `microvm` make there themselves. All of it is one namespace: a socket is
- * removed before it is made again, and a volume of its name with it.
+ * What a VM has in its state directory: volumes, sockets, and what the runner and `microvm` make
+ * there themselves. All of it is one namespace: a socket is removed before it is made again, and a
+ * volume of its name with it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,11 @@
 #include "compiler/storage/state_names.h"
 
 struct name {
-	const char *path;    /* simple_path */
-	const char *what;    /* "volumes[0].image" */
-	bool shared;         /* only looked into: others may have it too, and be inside */
-	bool created, vsock; /* an image that the runner creates; a socket with others beside it, one for each port */
+	const char *path; /* simple_path */
+	const char *what; /* "volumes[0].image" */
+	bool shared;      /* only looked into: others may have it too, and be inside */
+	/* an image that the runner creates; a socket with others beside it, one for each port */
+	bool created, vsock;
 	bool read_only;
 	struct pos where, element; /* line 0: nobody wrote it */
 };
@@ -27,7 +29,8 @@ struct names {
 
 /* ---- collecting ---- */
 
-static void add(const struct checker *checker, struct names *names, const char *path, struct name name)
+static void add(
+	const struct checker *checker, struct names *names, const char *path, struct name name)
 {
 	name.path = simple_path(checker->arena, path);
 	if (name.path && *name.path)
@@ -35,7 +38,8 @@ static void add(const struct checker *checker, struct names *names, const char *
 }
 
 /* What an option names, or its default. */
-static void add_option(const struct checker *checker, struct names *names, const char *path, const void *field, const struct pos *element, struct name name)
+static void add_option(const struct checker *checker, struct names *names, const char *path,
+	const void *field, const struct pos *element, struct name name)
 {
 	const struct pos *where = vm_where(checker->vm, field);
 	if (!sound(checker, field))
@@ -53,7 +57,9 @@ static void add_volumes(const struct checker *checker, struct names *names)
 	for (size_t i = 0; i < checker->vm->volumes.n; i++) {
 		const struct volume *volume = &checker->vm->volumes.v[i];
 		add_option(checker, names, volume->image, &volume->image, &volume->where,
-			   (struct name){.what = arena_printf(checker->arena, "volumes[%zu].image", i), .created = volume->auto_create, .read_only = volume->read_only});
+			(struct name){.what = arena_printf(checker->arena, "volumes[%zu].image", i),
+				.created = volume->auto_create,
+				.read_only = volume->read_only});
 	}
 }
 
@@ -65,13 +71,18 @@ static void add_shares(const struct checker *checker, struct names *names)
 			continue; /* missing options have been reported */
 		bool copy = strcmp(share->tag, NIX_STATE_TAG) == 0;
 		if (copy)
-			add(checker, names, share->source, (struct name){.what = "the copy of the host's Nix database"});
+			add(checker, names, share->source,
+				(struct name){.what = "the copy of the host's Nix database"});
 		else
 			add_option(checker, names, share->source, &share->source, &share->where,
-				   (struct name){.what = arena_printf(checker->arena, "shares[%zu].source", i), .shared = true, .read_only = true});
+				(struct name){.what = arena_printf(
+						      checker->arena, "shares[%zu].source", i),
+					.shared = true,
+					.read_only = true});
 		if (strcmp(share->proto, "virtiofs") == 0)
 			add_option(checker, names, share->socket, &share->socket, &share->where,
-				   (struct name){.what = arena_printf(checker->arena, "shares[%zu].socket", i)});
+				(struct name){.what = arena_printf(
+						      checker->arena, "shares[%zu].socket", i)});
 	}
 }
 
@@ -82,7 +93,8 @@ static void add_made(const struct checker *checker, struct names *names)
 		return;
 	checker->backend->makes(checker->arena, checker->vm, &made);
 	for (size_t i = 0; i < made.n; i++)
-		add(checker, names, made.v[i].path, (struct name){.what = made.v[i].what, .vsock = made.v[i].vsock});
+		add(checker, names, made.v[i].path,
+			(struct name){.what = made.v[i].what, .vsock = made.v[i].vsock});
 }
 
 static void add_all(const struct checker *checker, struct names *names)
@@ -90,10 +102,15 @@ static void add_all(const struct checker *checker, struct names *names)
 	const struct vm *vm = checker->vm;
 	add_option(checker, names, vm->socket, &vm->socket, NULL, (struct name){.what = "socket"});
 	if (vm->graphics.enable)
-		add_option(checker, names, vm->graphics.socket, &vm->graphics.socket, NULL, (struct name){.what = "graphics.socket"});
+		add_option(checker, names, vm->graphics.socket, &vm->graphics.socket, NULL,
+			(struct name){.what = "graphics.socket"});
 	for (size_t i = 0; i < vm->credential_files.n; i++)
-		add_option(checker, names, vm->credential_files.v[i].value, vm->credential_files.v[i].key, NULL,
-			   (struct name){.what = arena_printf(checker->arena, "credentialFiles.%s", vm->credential_files.v[i].key), .shared = true, .read_only = true});
+		add_option(checker, names, vm->credential_files.v[i].value,
+			vm->credential_files.v[i].key, NULL,
+			(struct name){.what = arena_printf(checker->arena, "credentialFiles.%s",
+					      vm->credential_files.v[i].key),
+				.shared = true,
+				.read_only = true});
 	add_volumes(checker, names);
 	add_shares(checker, names);
 	add_made(checker, names);
@@ -125,16 +142,25 @@ static const struct name *find(const struct names *names, const char *path, size
 			high = middle;
 	}
 	/* Of all that begin so, the shortest comes first. */
-	return low < names->n && strncmp(names->v[low].path, path, length) == 0 && !names->v[low].path[length] ? &names->v[low] : NULL;
+	return low < names->n && strncmp(names->v[low].path, path, length) == 0 &&
+			!names->v[low].path[length]
+		? &names->v[low]
+		: NULL;
 }
 
 /* ---- judging ---- */
 
-/* At the later of two places, with the other one; elements that share the value by an alias or a merge key are told by their own places. */
-static void refuse(const struct checker *checker, const char *code, const struct name *a, const struct name *b, const char *text)
+/*
+ * At the later of two places, with the other one; elements that share the value by an alias or a
+ * merge key are told by their own places.
+ */
+static void refuse(const struct checker *checker, const char *code, const struct name *a,
+	const struct name *b, const char *text)
 {
-	bool shared = a->where.line && a->where.file == b->where.file && compare_places(&a->where, &b->where) == 0;
-	const struct pos *first = shared ? &a->element : &a->where, *second = shared ? &b->element : &b->where;
+	bool shared = a->where.line && a->where.file == b->where.file &&
+		compare_places(&a->where, &b->where) == 0;
+	const struct pos *first = shared ? &a->element : &a->where,
+			 *second = shared ? &b->element : &b->where;
 	if (first->line && second->line && compare_places(first, second) > 0) {
 		const struct pos *swap = first;
 		first = second;
@@ -152,14 +178,19 @@ static void refuse(const struct checker *checker, const char *code, const struct
 static void refuse_same(const struct checker *checker, const struct name *a, const struct name *b)
 {
 	refuse(checker, "used-twice", a, b,
-	       arena_printf(checker->arena, "\"%.80s\" is both %s and %s; give one of them another name", b->path, a->what, b->what));
+		arena_printf(checker->arena,
+			"\"%.80s\" is both %s and %s; give one of them another name", b->path,
+			a->what, b->what));
 }
 
-static void refuse_inside(const struct checker *checker, const struct name *outer, const struct name *inner)
+static void refuse_inside(
+	const struct checker *checker, const struct name *outer, const struct name *inner)
 {
 	refuse(checker, "used-twice", outer, inner,
-	       arena_printf(checker->arena, "%s: \"%.80s\" is inside \"%.80s\", which is %s; give one of them another name", inner->what, inner->path, outer->path,
-			    outer->what));
+		arena_printf(checker->arena,
+			"%s: \"%.80s\" is inside \"%.80s\", which is %s; give one of them another "
+			"name",
+			inner->what, inner->path, outer->path, outer->what));
 }
 
 static bool is_all_digits(const char *text, size_t length)
@@ -179,14 +210,20 @@ static size_t before_number(const char *path, size_t length, const char *separat
 	size_t digits = 0;
 	while (digits < length && strchr("0123456789", path[length - 1 - digits]))
 		digits++;
-	return is_all_digits(path + length - digits, digits) ? before_ending(path, length - digits, separator) : 0;
+	return is_all_digits(path + length - digits, digits)
+		? before_ending(path, length - digits, separator)
+		: 0;
 }
 
-/* The image or the socket beside which the runner or the hypervisor makes files of this name; NULL: there is none. */
+/*
+ * The image or the socket beside which the runner or the hypervisor makes files of this name; NULL:
+ * there is none.
+ */
 static const struct name *owner_of(const struct names *names, const char *path, size_t length)
 {
 	/* backends/runtime/volume/ext_grow.c; mvm-host-macos.sh: create. */
-	const size_t images[] = {before_ending(path, length, ".grow"), before_ending(path, length, ".grow.new"), before_number(path, length, ".new.")};
+	const size_t images[] = {before_ending(path, length, ".grow"),
+		before_ending(path, length, ".grow.new"), before_number(path, length, ".new.")};
 	for (size_t i = 0; i < countof(images); i++) {
 		const struct name *image = images[i] ? find(names, path, images[i]) : NULL;
 		if (image && image->created)
@@ -198,10 +235,12 @@ static const struct name *owner_of(const struct names *names, const char *path, 
 }
 
 /* The path of the name, or what is above it. */
-static bool check_part(const struct checker *checker, const struct names *names, const struct name *name, size_t length)
+static bool check_part(const struct checker *checker, const struct names *names,
+	const struct name *name, size_t length)
 {
 	bool whole = !name->path[length];
-	const struct name *other = find(names, name->path, length), *owner = owner_of(names, name->path, length);
+	const struct name *other = find(names, name->path, length),
+			  *owner = owner_of(names, name->path, length);
 	/* What nobody wrote clashes only as what it comes from does. */
 	if (other && other != name && !other->shared && (other->where.line || name->where.line)) {
 		if (whole)
@@ -212,22 +251,28 @@ static bool check_part(const struct checker *checker, const struct names *names,
 	}
 	if (owner) {
 		refuse(checker, "reserved-name", owner, name,
-		       arena_printf(checker->arena, "%s: \"%.*s\" is a name that files beside %s get; give one of them another name", name->what,
-				    (int)(length < 80 ? length : 80), name->path, owner->what));
+			arena_printf(checker->arena,
+				"%s: \"%.*s\" is a name that files beside %s get; give one of them "
+				"another name",
+				name->what, (int)(length < 80 ? length : 80), name->path,
+				owner->what));
 		return false;
 	}
 	return true;
 }
 
-static void check_one(const struct checker *checker, const struct names *names, const struct name *name)
+static void check_one(
+	const struct checker *checker, const struct names *names, const struct name *name)
 {
 	size_t first = strcspn(name->path, "/");
 	if (!name->read_only && first && state_name_is_ours(name->path, first)) {
-		wrong(checker, name->where.line ? &name->where : NULL, "reserved-name", "%s: \"%.*s\" is mvmbuild's own in a VM's directory; give another name",
-		      name->what, (int)first, name->path);
+		wrong(checker, name->where.line ? &name->where : NULL, "reserved-name",
+			"%s: \"%.*s\" is mvmbuild's own in a VM's directory; give another name",
+			name->what, (int)first, name->path);
 		return;
 	}
-	for (size_t length = first ? first : 1 + strcspn(name->path + 1, "/");; length += 1 + strcspn(name->path + length + 1, "/"))
+	for (size_t length = first ? first : 1 + strcspn(name->path + 1, "/");;
+		length += 1 + strcspn(name->path + length + 1, "/"))
 		if (!check_part(checker, names, name, length) || !name->path[length])
 			return;
 }

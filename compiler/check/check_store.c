@@ -8,8 +8,10 @@ void check_store_dir(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (!is_plain_path(vm->store_dir) || strpbrk(vm->store_dir, ":, "))
-		wrong(checker, vm_where(vm, &vm->store_dir), "bad-path", "storeDir: \"%.80s\" is no absolute path of a directory, such as /nix/store",
-		      vm->store_dir);
+		wrong(checker, vm_where(vm, &vm->store_dir), "bad-path",
+			"storeDir: \"%.80s\" is no absolute path of a directory, such as "
+			"/nix/store",
+			vm->store_dir);
 }
 
 /* Which compressors each way of making a disk has. */
@@ -35,7 +37,8 @@ static const char *list(const struct checker *checker, const char *const compres
 {
 	const char *text = compressions[0];
 	for (size_t i = 1; compressions[i]; i++)
-		text = arena_printf(checker->arena, "%s%s%s", text, compressions[i + 1] ? ", " : " and ", compressions[i]);
+		text = arena_printf(checker->arena, "%s%s%s", text,
+			compressions[i + 1] ? ", " : " and ", compressions[i]);
 	return text;
 }
 
@@ -44,8 +47,10 @@ static const char *hint(const struct checker *checker, size_t engine)
 {
 	for (size_t i = 0; i < countof(engines); i++)
 		if (i != engine && strcmp(engines[i].type, engines[engine].type) == 0 &&
-		    has_compression(engines[i].compressions, checker->vm->store_disk.compression))
-			return arena_printf(checker->arena, "; storeDisk.engine: %s does", engines[i].engine);
+			has_compression(
+				engines[i].compressions, checker->vm->store_disk.compression))
+			return arena_printf(
+				checker->arena, "; storeDisk.engine: %s does", engines[i].engine);
 	return "";
 }
 
@@ -54,14 +59,17 @@ static void check_engine(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	const char *type = vm->store_disk.type, *engine = vm->store_disk.engine;
 	size_t i = 0;
-	while (i < countof(engines) && (strcmp(engines[i].type, type) != 0 || strcmp(engines[i].engine, engine) != 0))
+	while (i < countof(engines) &&
+		(strcmp(engines[i].type, type) != 0 || strcmp(engines[i].engine, engine) != 0))
 		i++;
 	if (i == countof(engines))
-		wrong(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk", "storeDisk.engine: %s makes no %s", engine, type);
+		wrong(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk",
+			"storeDisk.engine: %s makes no %s", engine, type);
 	else if (!has_compression(engines[i].compressions, vm->store_disk.compression))
 		wrong(checker, vm->store_disk.compression_where, "bad-store-disk",
-		      "storeDisk.compression: the engine \"%s\" makes %s with %s, not with %s%s", engine, type, list(checker, engines[i].compressions),
-		      vm->store_disk.compression, hint(checker, i));
+			"storeDisk.compression: the engine \"%s\" makes %s with %s, not with %s%s",
+			engine, type, list(checker, engines[i].compressions),
+			vm->store_disk.compression, hint(checker, i));
 }
 
 /* What has the root hash must not be on the disk, nor be made before it. */
@@ -70,12 +78,16 @@ static void check_verity(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	const struct pos *where = vm_where(vm, &vm->store_disk.verity);
 	if (!vm->store_on_disk) {
-		wrong(checker, where, "bad-store-disk", "storeDisk.verity: there is no store disk: the store is a share, which the host can change at any time");
+		wrong(checker, where, "bad-store-disk",
+			"storeDisk.verity: there is no store disk: the store is a share, which the "
+			"host can change at any time");
 		return;
 	}
 	if (!vm->initrd)
 		return;
-	wrong(checker, where, "bad-store-disk", "storeDisk.verity: our stage 1 opens the disk by its root hash, but another initrd is given, which cannot know it");
+	wrong(checker, where, "bad-store-disk",
+		"storeDisk.verity: our stage 1 opens the disk by its root hash, but another initrd "
+		"is given, which cannot know it");
 	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-store-disk", "given here");
 }
 
@@ -84,10 +96,13 @@ void check_store_disk(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	int64_t block = vm->store_disk.block_size;
 	if (sound(checker, &vm->store_disk.block_size) && (block & (block - 1)))
-		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk", "storeDisk.blockSize: %lld is no power of two", (long long)block);
-	if (sound(checker, &vm->store_disk.type, &vm->store_disk_type, &vm->store_disk.engine, &vm->store_disk.compression))
+		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk",
+			"storeDisk.blockSize: %lld is no power of two", (long long)block);
+	if (sound(checker, &vm->store_disk.type, &vm->store_disk_type, &vm->store_disk.engine,
+		    &vm->store_disk.compression))
 		check_engine(checker);
-	if (sound(checker, &vm->store_disk.verity, &vm->store_on_disk, &vm->initrd) && vm->store_disk.verity)
+	if (sound(checker, &vm->store_disk.verity, &vm->store_on_disk, &vm->initrd) &&
+		vm->store_disk.verity)
 		check_verity(checker);
 }
 
@@ -98,7 +113,9 @@ void check_store(const struct checker *checker)
 	if (!sound(checker, &vm->store_on_disk, &vm->shares.v) || vm->store_on_disk)
 		return;
 	for (size_t i = 0; i < vm->shares.n; i++)
-		if (!sound(checker, &vm->shares.v[i].source) || strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
+		if (!sound(checker, &vm->shares.v[i].source) ||
+			strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
 			return;
-	wrong(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk", "storeOnDisk: false needs a share whose source is %s", vm->store_dir);
+	wrong(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk",
+		"storeOnDisk: false needs a share whose source is %s", vm->store_dir);
 }

@@ -20,12 +20,17 @@ const struct pos *place(const struct checker *checker, const void *field, const 
 	return where ? where : element;
 }
 
-void check_name(const struct checker *checker, const struct pos *where, const char *what, const char *name, size_t longest)
+void check_name(const struct checker *checker, const struct pos *where, const char *what,
+	const char *name, size_t longest)
 {
 	if (!is_name(name))
-		wrong(checker, where, "bad-name", "%s: \"%.80s\" is no name: letters, digits, '-', '_' and '.', a letter or digit first", what, name);
+		wrong(checker, where, "bad-name",
+			"%s: \"%.80s\" is no name: letters, digits, '-', '_' and '.', a letter or "
+			"digit first",
+			what, name);
 	else if (strlen(name) > longest)
-		wrong(checker, where, "bad-name", "%s: \"%.80s\" is longer than %zu bytes", what, name, longest);
+		wrong(checker, where, "bad-name", "%s: \"%.80s\" is longer than %zu bytes", what,
+			name, longest);
 }
 
 int compare_places(const struct pos *a, const struct pos *b)
@@ -42,7 +47,8 @@ static int compare_claims(const void *a, const void *b)
 	return order ? order : compare_places(&x->element, &y->element);
 }
 
-void claim(const struct checker *checker, struct claims *claims, const char *value, const void *field, const struct pos *element)
+void claim(const struct checker *checker, struct claims *claims, const char *value,
+	const void *field, const struct pos *element)
 {
 	const struct pos *where = vm_where(checker->vm, field);
 	if (value && where && sound(checker, field))
@@ -57,9 +63,15 @@ void refuse_twice(const struct checker *checker, struct claims *claims, const ch
 		const struct claim *first = &claims->v[i - 1], *second = &claims->v[i];
 		if (strcmp(first->value, second->value) != 0)
 			continue;
-		/* Elements that share the value by an alias or a merge key are told by their own places. */
-		bool shared = first->where.file == second->where.file && compare_places(&first->where, &second->where) == 0;
-		wrong(checker, shared ? &second->element : &second->where, "used-twice", "%s \"%.80s\" is used twice", what, second->value);
-		diag_note(checker->diag, shared ? &first->element : &first->where, "used-twice", "first used here");
+		/*
+		 * Elements that share the value by an alias or a merge key are told by their own
+		 * places.
+		 */
+		bool shared = first->where.file == second->where.file &&
+			compare_places(&first->where, &second->where) == 0;
+		wrong(checker, shared ? &second->element : &second->where, "used-twice",
+			"%s \"%.80s\" is used twice", what, second->value);
+		diag_note(checker->diag, shared ? &first->element : &first->where, "used-twice",
+			"first used here");
 	}
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checks: what the checks share; compiler/check/check.c runs them. To add one: a function in the file of its noun, check_NOUN.c, its name below and in
- * the table in check.c, its code's case in tests/golden/errors. One element's rule goes where check_volume, check_interface or check_share call the others.
+ * checks: what the checks share; compiler/check/check.c runs them. To add one: a function in the
+ * file of its noun, check_NOUN.c, its name below and in the table in check.c, its code's case in
+ * tests/golden/errors. One element's rule goes where check_volume, check_interface or check_share
+ * call the others.
  */
 #ifndef MVM_COMPILER_CHECK_CHECKS_H
 #define MVM_COMPILER_CHECK_CHECKS_H
@@ -22,17 +24,23 @@ struct checker {
 /* Longest socket name that fits into sockaddr_un. */
 enum { SOCKET_PATH_BYTES = 107 };
 
-#define wrong(checker, where, code, ...) diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
+#define wrong(checker, where, code, ...) \
+	diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
-/* Whether all of these fields mean what the description says; a check of a refused one would tell but a consequence, or find a NULL. */
+/*
+ * Whether all of these fields mean what the description says; a check of a refused one would tell
+ * but a consequence, or find a NULL.
+ */
 #define sound(checker, ...) all_sound((checker)->vm, (const void *const[]){__VA_ARGS__, NULL})
 bool all_sound(const struct vm *vm, const void *const *fields);
 
 /* Where a field of an element was written, else the element. */
-const struct pos *place(const struct checker *checker, const void *field, const struct pos *element);
+const struct pos *place(
+	const struct checker *checker, const void *field, const struct pos *element);
 
 /* A name that becomes part of file names and arguments. */
-void check_name(const struct checker *checker, const struct pos *where, const char *what, const char *name, size_t longest);
+void check_name(const struct checker *checker, const struct pos *where, const char *what,
+	const char *name, size_t longest);
 
 /* What must be there only once. */
 struct claim {
@@ -46,13 +54,15 @@ struct claims {
 };
 
 /* Only what was written is claimed: derived values are as different as what they come from. */
-void claim(const struct checker *checker, struct claims *claims, const char *value, const void *field, const struct pos *element);
+void claim(const struct checker *checker, struct claims *claims, const char *value,
+	const void *field, const struct pos *element);
 /* `what` is what the values are: "mount point". */
 void refuse_twice(const struct checker *checker, struct claims *claims, const char *what);
 
 /* check_mounts.c: where the guest mounts things, and the store's writable layer */
 /* `what` is a volume or a share: "volumes[0]". */
-void check_mount_point(const struct checker *checker, const struct pos *where, const char *what, const char *point);
+void check_mount_point(const struct checker *checker, const struct pos *where, const char *what,
+	const char *point);
 void check_store_overlay(const struct checker *checker);
 
 /* check_machine.c */

@@ -9,20 +9,23 @@ struct user {
 	struct uses *uses;
 };
 
-static void add(const struct user *user, bool wanted, enum feature feature, const char *what, const struct pos *where)
+static void add(const struct user *user, bool wanted, enum feature feature, const char *what,
+	const struct pos *where)
 {
 	if (wanted)
 		vec_push(user->arena, user->uses, (struct use){feature, what, where});
 }
 
 /* An option of the whole VM. */
-static void add_option(const struct user *user, bool wanted, enum feature feature, const char *what, const void *field)
+static void add_option(const struct user *user, bool wanted, enum feature feature, const char *what,
+	const void *field)
 {
 	add(user, wanted && !vm_refused(user->vm, field), feature, what, vm_where(user->vm, field));
 }
 
 /* An option of an element: the place of the element will do. */
-static const struct pos *place(const struct user *user, const void *field, const struct pos *element)
+static const struct pos *place(
+	const struct user *user, const void *field, const struct pos *element)
 {
 	const struct pos *where = vm_where(user->vm, field);
 	return where ? where : element;
@@ -48,15 +51,19 @@ static void add_interfaces(const struct user *user)
 	static const struct {
 		const char *type;
 		enum feature feature;
-	} types[] = {{"user", FEATURE_USER_NETWORK}, {"tap", FEATURE_TAP}, {"macvtap", FEATURE_MACVTAP}, {"bridge", FEATURE_BRIDGE}};
+	} types[] = {{"user", FEATURE_USER_NETWORK}, {"tap", FEATURE_TAP},
+		{"macvtap", FEATURE_MACVTAP}, {"bridge", FEATURE_BRIDGE}};
 	for (size_t i = 0; i < user->vm->interfaces.n; i++) {
 		const struct interface *interface = &user->vm->interfaces.v[i];
 		const char *what = arena_printf(user->arena, "interfaces[%zu]", i);
 		for (size_t k = 0; k < countof(types); k++)
-			add(user, is(interface->type, types[k].type), types[k].feature, what, place(user, &interface->type, &interface->where));
-		add(user, interface->tap.vhost, FEATURE_VHOST_NET, what, place(user, &interface->tap.vhost, &interface->where));
+			add(user, is(interface->type, types[k].type), types[k].feature, what,
+				place(user, &interface->type, &interface->where));
+		add(user, interface->tap.vhost, FEATURE_VHOST_NET, what,
+			place(user, &interface->tap.vhost, &interface->where));
 	}
-	add_option(user, user->vm->forward_ports.n, FEATURE_FORWARD_PORTS, "forwardPorts", &user->vm->forward_ports.v);
+	add_option(user, user->vm->forward_ports.n, FEATURE_FORWARD_PORTS, "forwardPorts",
+		&user->vm->forward_ports.v);
 }
 
 static void add_volumes(const struct user *user)
@@ -65,11 +72,15 @@ static void add_volumes(const struct user *user)
 		const struct volume *volume = &user->vm->volumes.v[i];
 		const char *what = arena_printf(user->arena, "volumes[%zu]", i);
 		const struct pos *type = place(user, &volume->image_type, &volume->where);
-		add(user, volume->read_only, FEATURE_READ_ONLY_VOLUMES, what, place(user, &volume->read_only, &volume->where));
-		add(user, volume->direct, FEATURE_DIRECT, what, place(user, &volume->direct, &volume->where));
-		add(user, volume->serial, FEATURE_SERIAL, what, place(user, &volume->serial, &volume->where));
+		add(user, volume->read_only, FEATURE_READ_ONLY_VOLUMES, what,
+			place(user, &volume->read_only, &volume->where));
+		add(user, volume->direct, FEATURE_DIRECT, what,
+			place(user, &volume->direct, &volume->where));
+		add(user, volume->serial, FEATURE_SERIAL, what,
+			place(user, &volume->serial, &volume->where));
 		add(user, is(volume->image_type, "qcow2"), FEATURE_QCOW2, what, type);
-		add(user, is(volume->image_type, "vhd") || is(volume->image_type, "vhdx"), FEATURE_VHD, what, type);
+		add(user, is(volume->image_type, "vhd") || is(volume->image_type, "vhdx"),
+			FEATURE_VHD, what, type);
 	}
 }
 
@@ -88,17 +99,24 @@ static void add_machine(const struct user *user)
 	const struct vm *vm = user->vm;
 	add_option(user, vm->cpu, FEATURE_CPU, "cpu", &vm->cpu);
 	add_option(user, vm->hugepage_mem, FEATURE_HUGEPAGES, "hugepageMem", &vm->hugepage_mem);
-	add_option(user, vm->hotplug_mem_mib, FEATURE_HOTPLUG_MEMORY, "hotplugMem", &vm->hotplug_mem_mib);
+	add_option(user, vm->hotplug_mem_mib, FEATURE_HOTPLUG_MEMORY, "hotplugMem",
+		&vm->hotplug_mem_mib);
 	add_option(user, vm->balloon, FEATURE_BALLOON, "balloon", &vm->balloon);
-	add_option(user, vm->initial_balloon_mem_mib, FEATURE_INITIAL_BALLOON, "initialBalloonMem", &vm->initial_balloon_mem_mib);
-	add_option(user, vm->machine_id && vm_where(vm, &vm->machine_id), FEATURE_MACHINE_ID, "machineId", &vm->machine_id);
-	add_option(user, vm->credential_files.n, FEATURE_CREDENTIALS, "credentialFiles", &vm->credential_files);
+	add_option(user, vm->initial_balloon_mem_mib, FEATURE_INITIAL_BALLOON, "initialBalloonMem",
+		&vm->initial_balloon_mem_mib);
+	add_option(user, vm->machine_id && vm_where(vm, &vm->machine_id), FEATURE_MACHINE_ID,
+		"machineId", &vm->machine_id);
+	add_option(user, vm->credential_files.n, FEATURE_CREDENTIALS, "credentialFiles",
+		&vm->credential_files);
 	add_option(user, !vm->socket, FEATURE_NO_SOCKET, "socket", &vm->socket);
 	add_option(user, vm->user, FEATURE_USER, "user", &vm->user);
 	add_option(user, vm->vsock.cid >= 0, FEATURE_VSOCK, "vsock.cid", &vm->vsock.cid);
-	add_option(user, vm->vsock.notify && vm_where(vm, &vm->vsock.notify), FEATURE_NOTIFY, "vsock.notify", &vm->vsock.notify);
-	add_option(user, vm->graphics.enable, FEATURE_GRAPHICS, "graphics.enable", &vm->graphics.enable);
-	add_option(user, vm->qemu.pcie_root_ports.n, FEATURE_ROOT_PORTS, "qemu.pcieRootPorts", &vm->qemu.pcie_root_ports.v);
+	add_option(user, vm->vsock.notify && vm_where(vm, &vm->vsock.notify), FEATURE_NOTIFY,
+		"vsock.notify", &vm->vsock.notify);
+	add_option(user, vm->graphics.enable, FEATURE_GRAPHICS, "graphics.enable",
+		&vm->graphics.enable);
+	add_option(user, vm->qemu.pcie_root_ports.n, FEATURE_ROOT_PORTS, "qemu.pcieRootPorts",
+		&vm->qemu.pcie_root_ports.v);
 }
 
 void vm_uses(struct arena *arena, const struct vm *vm, struct uses *uses)

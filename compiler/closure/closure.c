@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* closure: chooses the source, follows the references from the roots, checks what is there and brings it into order. */
+/*
+ * closure: chooses the source, follows the references from the roots, checks what is there and
+ * brings it into order.
+ */
 #include "compiler/closure/closure.h"
 
 #include <errno.h>
@@ -12,7 +15,9 @@
 
 /* ---- the roots ---- */
 
-/* A link outside of the store that leads into it is a common slip: "result", /run/current-system. */
+/*
+ * A link outside of the store that leads into it is a common slip: "result", /run/current-system.
+ */
 static const char *link_hint(struct closure_table *table, const char *path)
 {
 	char *target = realpath(path, NULL);
@@ -23,13 +28,17 @@ static const char *link_hint(struct closure_table *table, const char *path)
 }
 
 /* `referrer` may be NULL. */
-static bool missing(struct closure_table *table, const struct pos *where, const char *path, const char *referrer)
+static bool missing(struct closure_table *table, const struct pos *where, const char *path,
+	const char *referrer)
 {
 	int error = errno;
-	const char *also = referrer ? arena_printf(table->arena, "; %s refers to it", referrer) : "";
+	const char *also =
+		referrer ? arena_printf(table->arena, "; %s refers to it", referrer) : "";
 	if (error == ENOENT)
-		return closure_error(table, where, "missing-path", "%s does not exist%s", path, also);
-	return closure_error(table, where, "missing-path", "cannot look at %s: %s%s", path, strerror(error), also);
+		return closure_error(
+			table, where, "missing-path", "%s does not exist%s", path, also);
+	return closure_error(table, where, "missing-path", "cannot look at %s: %s%s", path,
+		strerror(error), also);
 }
 
 static bool add_root(struct closure_table *table, const char *path, const struct pos *where)
@@ -37,8 +46,9 @@ static bool add_root(struct closure_table *table, const char *path, const struct
 	struct stat st;
 	size_t length = store_path_length(table->store_dir, path, strlen(path));
 	if (length == 0)
-		return closure_error(table, where, "root-outside", "%s is outside of the store directory %s%s", path, table->store_dir,
-				     link_hint(table, path));
+		return closure_error(table, where, "root-outside",
+			"%s is outside of the store directory %s%s", path, table->store_dir,
+			link_hint(table, path));
 	size_t entry = closure_table_add(table, where, "root", path, length);
 	if (entry == SIZE_MAX)
 		return false;
@@ -51,7 +61,8 @@ static bool add_root(struct closure_table *table, const char *path, const struct
 static void add_roots(struct closure_table *table, const struct closure_request *request)
 {
 	for (size_t i = 0; i < request->roots.n; i++)
-		add_root(table, request->roots.v[i], request->roots_pos ? &request->roots_pos[i] : NULL);
+		add_root(table, request->roots.v[i],
+			request->roots_pos ? &request->roots_pos[i] : NULL);
 	table->nroots = table->entries.n;
 }
 
@@ -72,7 +83,8 @@ static bool is_json(const struct bytes *text)
 }
 
 /* closureInfo makes a directory; its registration says the most. */
-static const char *file_in_directory(struct closure_table *table, const char *directory, const struct pos *where)
+static const char *file_in_directory(
+	struct closure_table *table, const char *directory, const struct pos *where)
 {
 	static const char *const names[] = {"registration", "store-paths", ".attrs.json"};
 	for (size_t i = 0; i < countof(names); i++) {
@@ -80,7 +92,8 @@ static const char *file_in_directory(struct closure_table *table, const char *di
 		if (path_exists(file))
 			return file;
 	}
-	closure_error(table, where, "closure-file", "the directory %s has neither \"registration\" nor \"store-paths\"", directory);
+	closure_error(table, where, "closure-file",
+		"the directory %s has neither \"registration\" nor \"store-paths\"", directory);
 	return NULL;
 }
 
@@ -88,7 +101,8 @@ static bool read_file(struct closure_table *table, const char *file, const struc
 {
 	struct bytes text;
 	if (access(file, R_OK) != 0)
-		return closure_error(table, where, "closure-file", "cannot read %s: %s", file, strerror(errno));
+		return closure_error(
+			table, where, "closure-file", "cannot read %s: %s", file, strerror(errno));
 	if (path_is_directory(file) && !(file = file_in_directory(table, file, where)))
 		return false;
 	table->source = file;
@@ -96,7 +110,8 @@ static bool read_file(struct closure_table *table, const char *file, const struc
 		table->errors++;
 		return false;
 	}
-	return is_json(&text) ? closure_json_load(table, file, &text) : closure_text_load(table, file, &text);
+	return is_json(&text) ? closure_json_load(table, file, &text)
+			      : closure_text_load(table, file, &text);
 }
 
 static const char *environment(const char *name)
@@ -124,7 +139,8 @@ static enum source_result read_attributes(struct closure_table *table)
 
 static bool read_default(struct closure_table *table, const struct closure_request *request)
 {
-	const char *state_dir = request->state_dir ? request->state_dir : environment("NIX_STATE_DIR");
+	const char *state_dir =
+		request->state_dir ? request->state_dir : environment("NIX_STATE_DIR");
 	if (!state_dir)
 		state_dir = "/nix/var/nix";
 	enum source_result result = read_attributes(table);
@@ -146,7 +162,8 @@ static bool read_default(struct closure_table *table, const struct closure_reque
 struct reach {
 	struct closure_table *table;
 	VEC(size_t) queue;
-	size_t *referrer; /* of every entry: index + 1 of who needs it first; 0: a root, or listed */
+	/* of every entry: index + 1 of who needs it first; 0: a root, or listed */
+	size_t *referrer;
 	bool *seen;
 };
 
@@ -182,17 +199,19 @@ static void check_entry(struct reach *reach, size_t index)
 {
 	struct closure_table *table = reach->table;
 	const struct closure_entry *entry = &table->entries.v[index];
-	const struct closure_entry *referrer = reach->referrer[index] ? &table->entries.v[reach->referrer[index] - 1] : NULL;
+	const struct closure_entry *referrer =
+		reach->referrer[index] ? &table->entries.v[reach->referrer[index] - 1] : NULL;
 	const char *path = entry->info.path, *by = referrer ? referrer->info.path : NULL;
 	struct stat st;
 	/* Roots were looked at already. */
 	if (index >= table->nroots && lstat(path, &st) != 0)
 		missing(table, place_of(entry), path, by);
 	else if (!entry->described && referrer)
-		closure_error(table, place_of(referrer), "closure-incomplete", "%s, to which %s refers, is not in %s", path, by,
-			      table->source);
+		closure_error(table, place_of(referrer), "closure-incomplete",
+			"%s, to which %s refers, is not in %s", path, by, table->source);
 	else if (!entry->described && path_exists(path))
-		closure_error(table, place_of(entry), "closure-incomplete", "%s is not in %s", path, table->source);
+		closure_error(table, place_of(entry), "closure-incomplete", "%s is not in %s", path,
+			table->source);
 }
 
 /* ---- order ---- */
@@ -235,7 +254,8 @@ static void put_in_order(const struct reach *reach, struct closure *out)
 	size_t *rank = arena_alloc(table->arena, table->entries.n * sizeof *rank);
 	struct store_path *paths = arena_alloc(table->arena, n * sizeof *paths);
 	for (size_t i = 0; i < n; i++)
-		order[i] = (struct ranked){table->entries.v[reach->queue.v[i]].info.path, reach->queue.v[i]};
+		order[i] = (struct ranked){
+			table->entries.v[reach->queue.v[i]].info.path, reach->queue.v[i]};
 	qsort(order, n, sizeof *order, compare_paths);
 	for (size_t i = 0; i < n; i++)
 		rank[order[i].entry] = i;
@@ -243,7 +263,8 @@ static void put_in_order(const struct reach *reach, struct closure *out)
 		paths[i] = table->entries.v[order[i].entry].info;
 		translate_references(table->arena, &paths[i], rank);
 	}
-	*out = (struct closure){.v = paths, .n = n, .store_dir = table->store_dir, .source = table->source};
+	*out = (struct closure){
+		.v = paths, .n = n, .store_dir = table->store_dir, .source = table->source};
 }
 
 static const char *without_slashes(struct arena *arena, const char *path)
@@ -254,18 +275,21 @@ static const char *without_slashes(struct arena *arena, const char *path)
 	return arena_strndup(arena, path, length);
 }
 
-bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request, struct closure *out)
+bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request,
+	struct closure *out)
 {
-	struct closure_table *table = closure_table_new(arena, diag, without_slashes(arena, request->store_dir));
+	struct closure_table *table =
+		closure_table_new(arena, diag, without_slashes(arena, request->store_dir));
 	if (request->jobs)
 		table->jobs = request->jobs;
 	table->memo = request->memo;
 	add_roots(table, request);
-	bool read = request->file ? read_file(table, request->file, request->file_pos) : read_default(table, request);
+	bool read = request->file ? read_file(table, request->file, request->file_pos)
+				  : read_default(table, request);
 	if (read) {
 		struct reach reach = {.table = table,
-				      .referrer = arena_alloc(arena, table->entries.n * sizeof *reach.referrer),
-				      .seen = arena_alloc(arena, table->entries.n * sizeof *reach.seen)};
+			.referrer = arena_alloc(arena, table->entries.n * sizeof *reach.referrer),
+			.seen = arena_alloc(arena, table->entries.n * sizeof *reach.seen)};
 		reach_all(&reach);
 		for (size_t i = 0; i < reach.queue.n; i++)
 			check_entry(&reach, reach.queue.v[i]);
@@ -282,5 +306,6 @@ static int compare_path(const void *path, const void *entry)
 
 bool closure_has(const struct closure *closure, const char *path)
 {
-	return closure->n && bsearch(path, closure->v, closure->n, sizeof *closure->v, compare_path);
+	return closure->n &&
+		bsearch(path, closure->v, closure->n, sizeof *closure->v, compare_path);
 }

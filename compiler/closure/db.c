@@ -32,8 +32,10 @@ static const char known_schema[] = "10";
 enum statement { INFO, REFERENCES, ANY_PATH, NSTATEMENTS };
 
 static const char *const statement_texts[NSTATEMENTS] = {
-	[INFO] = "select id, hash, deriver, narSize, ultimate, sigs, ca from ValidPaths where path = ?",
-	[REFERENCES] = "select reference, path from Refs left join ValidPaths on id = reference where referrer = ?",
+	[INFO] = "select id, hash, deriver, narSize, ultimate, sigs, ca from ValidPaths where path "
+		 "= ?",
+	[REFERENCES] = "select reference, path from Refs left join ValidPaths on id = reference "
+		       "where referrer = ?",
 	[ANY_PATH] = "select path from ValidPaths limit 1",
 };
 
@@ -72,26 +74,31 @@ static enum source_result database_failed(struct database *database)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		closure_error(table, NULL, "nix-database-locked",
-			      "the Nix database %s is locked by another program; try again when it is done, or name a `closure` file",
-			      database->file);
+			"the Nix database %s is locked by another program; try again when it is "
+			"done, or name a `closure` file",
+			database->file);
 		return SOURCE_BROKEN;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		closure_error(table, NULL, "nix-database-corrupt",
-			      "the Nix database %s is corrupt: %s; check it with `nix-store --verify`, or name a `closure` file",
-			      database->file, message);
+			"the Nix database %s is corrupt: %s; check it with `nix-store --verify`, "
+			"or name a `closure` file",
+			database->file, message);
 		return SOURCE_BROKEN;
 	default:
-		closure_error(table, NULL, "nix-database", "cannot read the Nix database %s: %s", database->file, message);
+		closure_error(table, NULL, "nix-database", "cannot read the Nix database %s: %s",
+			database->file, message);
 		return SOURCE_BROKEN;
 	}
 }
 
-static enum source_result database_corrupt(struct database *database, const char *path, const char *what)
+static enum source_result database_corrupt(
+	struct database *database, const char *path, const char *what)
 {
 	closure_error(database->table, NULL, "nix-database-corrupt",
-		      "the Nix database %s is corrupt: %s %s; check it with `nix-store --verify`, or name a `closure` file",
-		      database->file, path, what);
+		"the Nix database %s is corrupt: %s %s; check it with `nix-store --verify`, or "
+		"name a `closure` file",
+		database->file, path, what);
 	return SOURCE_BROKEN;
 }
 
@@ -103,7 +110,8 @@ static const char *column_text(const struct database *database, sqlite3_stmt *st
 	return text && *text ? arena_strdup(database->table->arena, text) : NULL;
 }
 
-static enum source_result read_references(struct database *database, int64_t id, struct store_path *info)
+static enum source_result read_references(
+	struct database *database, int64_t id, struct store_path *info)
 {
 	struct closure_table *table = database->table;
 	sqlite3_stmt *statement = database->statements[REFERENCES];
@@ -113,8 +121,10 @@ static enum source_result read_references(struct database *database, int64_t id,
 	while ((step = sqlite3_step(statement)) == SQLITE_ROW) {
 		const char *path = (const char *)sqlite3_column_text(statement, 1);
 		if (!path)
-			return database_corrupt(database, info->path, "refers to a row that does not exist");
-		size_t entry = closure_table_add(table, &(struct pos){.file = database->file}, "reference", path, strlen(path));
+			return database_corrupt(
+				database, info->path, "refers to a row that does not exist");
+		size_t entry = closure_table_add(table, &(struct pos){.file = database->file},
+			"reference", path, strlen(path));
 		if (entry == SIZE_MAX)
 			return SOURCE_BROKEN;
 		vec_push(table->arena, &refs, entry);
@@ -131,12 +141,16 @@ static enum source_result read_row(struct database *database, size_t entry)
 {
 	struct closure_table *table = database->table;
 	sqlite3_stmt *row = database->statements[INFO];
-	const char *path = table->entries.v[entry].info.path, *hash = (const char *)sqlite3_column_text(row, 1);
+	const char *path = table->entries.v[entry].info.path,
+		   *hash = (const char *)sqlite3_column_text(row, 1);
 	struct store_path info = {
 		.path = path,
-		.nar_hash = closure_table_hash(table, &(struct pos){.file = database->file}, path, hash ? hash : ""),
+		.nar_hash = closure_table_hash(
+			table, &(struct pos){.file = database->file}, path, hash ? hash : ""),
 		.deriver = column_text(database, row, 2),
-		.nar_size = sqlite3_column_type(row, 3) == SQLITE_NULL ? -1 : sqlite3_column_int64(row, 3),
+		.nar_size = sqlite3_column_type(row, 3) == SQLITE_NULL
+			? -1
+			: sqlite3_column_int64(row, 3),
 		.ultimate = sqlite3_column_int(row, 4) == 1,
 		.sigs = column_text(database, row, 5),
 		.ca = column_text(database, row, 6),
@@ -153,11 +167,12 @@ static enum source_result read_row(struct database *database, size_t entry)
 static enum source_result read_path(struct database *database, size_t entry)
 {
 	sqlite3_stmt *statement = database->statements[INFO];
-	sqlite3_bind_text(statement, 1, database->table->entries.v[entry].info.path, -1, SQLITE_STATIC);
+	sqlite3_bind_text(
+		statement, 1, database->table->entries.v[entry].info.path, -1, SQLITE_STATIC);
 	int step = sqlite3_step(statement);
-	enum source_result result = step == SQLITE_ROW    ? read_row(database, entry)
-				    : step == SQLITE_DONE ? SOURCE_READ
-							  : database_failed(database);
+	enum source_result result = step == SQLITE_ROW ? read_row(database, entry)
+		: step == SQLITE_DONE                  ? SOURCE_READ
+						       : database_failed(database);
 	sqlite3_reset(statement);
 	return result;
 }
@@ -181,7 +196,8 @@ static enum source_result database_read(struct database *database)
 	if (sqlite3_exec(database->handle, "begin", NULL, NULL, NULL) != SQLITE_OK)
 		return database_failed(database);
 	for (size_t i = 0; i < NSTATEMENTS; i++)
-		if (sqlite3_prepare_v2(database->handle, statement_texts[i], -1, &database->statements[i], NULL) != SQLITE_OK)
+		if (sqlite3_prepare_v2(database->handle, statement_texts[i], -1,
+			    &database->statements[i], NULL) != SQLITE_OK)
 			return database_failed(database);
 	enum source_result result = check_store(database);
 	for (size_t i = 0; result == SOURCE_READ && i < database->table->entries.n; i++)
@@ -205,7 +221,8 @@ static const char *database_uri(struct arena *arena, const char *file, const cha
 static enum source_result database_load(struct database *database, const char *options)
 {
 	const char *uri = database_uri(database->table->arena, database->file, options);
-	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX |
+		SQLITE_OPEN_EXRESCODE;
 	enum source_result result;
 	if (sqlite3_open_v2(uri, &database->handle, flags, NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(database->handle, (int)database->busy_ms);
@@ -222,7 +239,8 @@ static void wait_for_older(const struct stat *st)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME, &now);
-	int64_t age_ms = (int64_t)(now.tv_sec - st->st_mtim.tv_sec) * 1000 + (now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
+	int64_t age_ms = (int64_t)(now.tv_sec - st->st_mtim.tv_sec) * 1000 +
+		(now.tv_nsec - st->st_mtim.tv_nsec) / 1000000;
 	if (age_ms >= 0 && age_ms < CLOCK_STEP_MS)
 		usleep((useconds_t)(CLOCK_STEP_MS - age_ms) * 1000);
 }
@@ -248,7 +266,8 @@ static bool load_quiet(struct database *database, enum source_result *result)
 		if (stat(database->file, &before) != 0)
 			return false;
 		wait_for_older(&before);
-		if (sqlite_has_log(database->table->arena, database->file) || !sqlite_is_unchanged(database->file, &before))
+		if (sqlite_has_log(database->table->arena, database->file) ||
+			!sqlite_is_unchanged(database->file, &before))
 			return false;
 		*result = load_silently(database);
 		bool quiet = sqlite_is_unchanged(database->file, &before);
@@ -268,7 +287,8 @@ static bool check_schema(struct closure_table *table, const char *directory, con
 	const char *path = path_join(table->arena, directory, "schema");
 	if (!path_exists(path))
 		return closure_error(table, NULL, "nix-database-schema",
-				     "the Nix database %s has no schema file beside it; name a `closure` file", file);
+			"the Nix database %s has no schema file beside it; name a `closure` file",
+			file);
 	struct bytes schema;
 	if (!file_read(table->arena, table->diag, path, 1 << 20, &schema)) {
 		table->errors++;
@@ -277,18 +297,22 @@ static bool check_schema(struct closure_table *table, const char *directory, con
 	if (schema.n == sizeof known_schema - 1 && memcmp(schema.p, known_schema, schema.n) == 0)
 		return true;
 	return closure_error(table, NULL, "nix-database-schema",
-			     "the Nix database %s has schema \"%.*s\", known is \"%s\"; update mvmbuild, or name a `closure` file", file,
-			     schema.n < 20 ? (int)schema.n : 20, schema.p, known_schema);
+		"the Nix database %s has schema \"%.*s\", known is \"%s\"; update mvmbuild, or "
+		"name a `closure` file",
+		file, schema.n < 20 ? (int)schema.n : 20, schema.p, known_schema);
 }
 
-enum source_result closure_db_load(struct closure_table *table, const char *state_dir, unsigned busy_ms)
+enum source_result closure_db_load(
+	struct closure_table *table, const char *state_dir, unsigned busy_ms)
 {
-	const char *directory = path_join(table->arena, state_dir, "db"), *file = path_join(table->arena, directory, "db.sqlite");
+	const char *directory = path_join(table->arena, state_dir, "db"),
+		   *file = path_join(table->arena, directory, "db.sqlite");
 	struct database database = {.table = table, .file = file, .busy_ms = busy_ms};
 	if (access(file, R_OK) != 0) {
 		if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
 			return SOURCE_ABSENT;
-		closure_error(table, NULL, "nix-database", "cannot read the Nix database %s: %s", file, strerror(errno));
+		closure_error(table, NULL, "nix-database", "cannot read the Nix database %s: %s",
+			file, strerror(errno));
 		return SOURCE_BROKEN;
 	}
 	if (!check_schema(table, directory, file))

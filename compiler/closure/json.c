@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * json: what Nix writes about store paths as JSON.
- *   `nix path-info --json`: a list (Nix < 2.19), a map by path (format 1), or {storeDir, info: map by base name} (formats 2 and 3)
- *   structured attributes:  .attrs.json, in which every name in exportReferencesGraph has become a list
+ *   `nix path-info --json`: a list (Nix < 2.19), a map by path (format 1), or {storeDir, info: map
+ *   by base name} (formats 2 and 3)
+ *   structured attributes:  .attrs.json, in which every name in exportReferencesGraph has become a
+ *   list
  */
 #include <json-c/json.h>
 #include <string.h>
@@ -50,7 +52,8 @@ static const char *string_member(struct json_object *object, const char *key)
 /* Newer formats leave out the store directory. */
 static const char *full_path(struct reader *reader, const char *path)
 {
-	return path[0] == '/' ? path : path_join(reader->table->arena, reader->table->store_dir, path);
+	return path[0] == '/' ? path
+			      : path_join(reader->table->arena, reader->table->store_dir, path);
 }
 
 static bool check_store_dir(struct reader *reader, const char *what, struct json_object *object)
@@ -59,16 +62,21 @@ static bool check_store_dir(struct reader *reader, const char *what, struct json
 	const char *store_dir = string_of(value);
 	if (!value || (store_dir && strcmp(store_dir, reader->table->store_dir) == 0))
 		return true;
-	return closure_error(reader->table, &reader->where, "closure-store", "%s: it is of the store %s, not of %s", what,
-			     json_object_get_string(value), reader->table->store_dir);
+	return closure_error(reader->table, &reader->where, "closure-store",
+		"%s: it is of the store %s, not of %s", what, json_object_get_string(value),
+		reader->table->store_dir);
 }
 
 /* ---- the fields of an entry ---- */
 
-/* "sha256-BASE64", or {algorithm, hash} with or without format; NULL when it is neither. The text is ALGORITHM:DIGITS or ALGORITHM-BASE64. */
+/*
+ * "sha256-BASE64", or {algorithm, hash} with or without format; NULL when it is neither. The text
+ * is ALGORITHM:DIGITS or ALGORITHM-BASE64.
+ */
 static const char *hash_text(struct reader *reader, struct json_object *value)
 {
-	const char *algorithm = string_member(value, "algorithm"), *digits = string_member(value, "hash");
+	const char *algorithm = string_member(value, "algorithm"),
+		   *digits = string_member(value, "hash");
 	if (algorithm && digits)
 		return arena_printf(reader->table->arena, "%s:%s", algorithm, digits);
 	return string_of(value);
@@ -91,20 +99,23 @@ static bool read_size(struct reader *reader, struct json_object *value, struct s
 		return true;
 	info->nar_size = json_object_get_int64(value);
 	return (json_object_is_type(value, json_type_int) && info->nar_size >= 0) ||
-	       json_error(reader, info->path, "narSize is not a number of bytes");
+		json_error(reader, info->path, "narSize is not a number of bytes");
 }
 
-static bool read_references(struct reader *reader, struct json_object *value, struct store_path *info)
+static bool read_references(
+	struct reader *reader, struct json_object *value, struct store_path *info)
 {
 	if (!json_object_is_type(value, json_type_array))
 		return json_error(reader, info->path, "references is not a list");
-	size_t n = json_object_array_length(value), *refs = arena_alloc(reader->table->arena, n * sizeof *refs);
+	size_t n = json_object_array_length(value),
+	       *refs = arena_alloc(reader->table->arena, n * sizeof *refs);
 	for (size_t i = 0; i < n; i++) {
 		const char *reference = string_of(json_object_array_get_idx(value, i));
 		if (!reference)
 			return json_error(reader, info->path, "a reference is not a text");
 		reference = full_path(reader, reference);
-		refs[i] = closure_table_add(reader->table, &reader->where, "reference", reference, strlen(reference));
+		refs[i] = closure_table_add(
+			reader->table, &reader->where, "reference", reference, strlen(reference));
 		if (refs[i] == SIZE_MAX)
 			return false;
 	}
@@ -122,14 +133,16 @@ static bool read_deriver(struct reader *reader, struct json_object *value, struc
 		return json_error(reader, info->path, "deriver is not a text");
 	if (!*deriver)
 		return true;
-	info->deriver = closure_table_deriver(reader->table, &reader->where, info->path, full_path(reader, deriver));
+	info->deriver = closure_table_deriver(
+		reader->table, &reader->where, info->path, full_path(reader, deriver));
 	return info->deriver;
 }
 
 /* "KEY:SIGNATURE", or {keyName, sig} since format 3. */
 static bool add_signature(struct json_object *value, struct buf *sigs)
 {
-	const char *key = string_member(value, "keyName"), *sig = string_member(value, "sig"), *text = string_of(value);
+	const char *key = string_member(value, "keyName"), *sig = string_member(value, "sig"),
+		   *text = string_of(value);
 	if (!text && !(key && sig))
 		return false;
 	buf_puts(sigs, sigs->n ? " " : "");
@@ -140,7 +153,8 @@ static bool add_signature(struct json_object *value, struct buf *sigs)
 	return true;
 }
 
-static bool read_signatures(struct reader *reader, struct json_object *value, struct store_path *info)
+static bool read_signatures(
+	struct reader *reader, struct json_object *value, struct store_path *info)
 {
 	if (!value)
 		return true;
@@ -155,13 +169,17 @@ static bool read_signatures(struct reader *reader, struct json_object *value, st
 	return true;
 }
 
-/* How the database writes {method, hash}: "fixed:r:sha256:NIX32". NULL when it is wrong or unknown. */
+/*
+ * How the database writes {method, hash}: "fixed:r:sha256:NIX32". NULL when it is wrong or unknown.
+ */
 static const char *content_address(struct reader *reader, struct json_object *value)
 {
 	static const struct {
 		const char *method, *prefix;
-	} methods[] = {{"flat", "fixed:"}, {"nar", "fixed:r:"}, {"git", "fixed:git:"}, {"text", "text:"}};
-	const char *method = string_member(value, "method"), *hash = hash_text(reader, member(value, "hash"));
+	} methods[] = {
+		{"flat", "fixed:"}, {"nar", "fixed:r:"}, {"git", "fixed:git:"}, {"text", "text:"}};
+	const char *method = string_member(value, "method"),
+		   *hash = hash_text(reader, member(value, "hash"));
 	size_t at = 0;
 	while (method && at < countof(methods) && strcmp(methods[at].method, method) != 0)
 		at++;
@@ -178,7 +196,8 @@ static const char *content_address(struct reader *reader, struct json_object *va
 	return arena_printf(reader->table->arena, "%s%s:%s", methods[at].prefix, algorithm, digits);
 }
 
-static bool read_content_address(struct reader *reader, struct json_object *value, struct store_path *info)
+static bool read_content_address(
+	struct reader *reader, struct json_object *value, struct store_path *info)
 {
 	if (!value)
 		return true;
@@ -194,7 +213,8 @@ static bool read_content_address(struct reader *reader, struct json_object *valu
 static bool read_entry(struct reader *reader, const char *path, struct json_object *object)
 {
 	if (!path && !(path = string_member(object, "path")))
-		return closure_error(reader->table, &reader->where, "closure-syntax", "an entry has no \"path\"");
+		return closure_error(reader->table, &reader->where, "closure-syntax",
+			"an entry has no \"path\"");
 	path = full_path(reader, path);
 	size_t entry = closure_table_add(reader->table, &reader->where, "path", path, strlen(path));
 	if (entry == SIZE_MAX)
@@ -205,13 +225,17 @@ static bool read_entry(struct reader *reader, const char *path, struct json_obje
 		return true;
 	if (!json_object_is_type(object, json_type_object))
 		return json_error(reader, path, "its description is not a map");
-	struct store_path info = {.path = path, .nar_size = -1, .ultimate = json_object_get_boolean(member(object, "ultimate"))};
-	return check_store_dir(reader, path, object) && read_hash(reader, member(object, "narHash"), &info) &&
-	       read_size(reader, member(object, "narSize"), &info) && read_references(reader, member(object, "references"), &info) &&
-	       read_deriver(reader, member(object, "deriver"), &info) &&
-	       read_signatures(reader, member(object, "signatures"), &info) &&
-	       read_content_address(reader, member(object, "ca"), &info) &&
-	       closure_table_describe(reader->table, entry, &info, &reader->where);
+	struct store_path info = {.path = path,
+		.nar_size = -1,
+		.ultimate = json_object_get_boolean(member(object, "ultimate"))};
+	return check_store_dir(reader, path, object) &&
+		read_hash(reader, member(object, "narHash"), &info) &&
+		read_size(reader, member(object, "narSize"), &info) &&
+		read_references(reader, member(object, "references"), &info) &&
+		read_deriver(reader, member(object, "deriver"), &info) &&
+		read_signatures(reader, member(object, "signatures"), &info) &&
+		read_content_address(reader, member(object, "ca"), &info) &&
+		closure_table_describe(reader->table, entry, &info, &reader->where);
 }
 
 static bool read_list(struct reader *reader, struct json_object *list)
@@ -225,8 +249,7 @@ static bool read_list(struct reader *reader, struct json_object *list)
 static bool read_map(struct reader *reader, struct json_object *map)
 {
 	bool ok = true;
-	json_object_object_foreach(map, path, value)
-		ok &= read_entry(reader, path, value);
+	json_object_object_foreach(map, path, value) ok &= read_entry(reader, path, value);
 	return ok;
 }
 
@@ -236,13 +259,15 @@ static bool is_graph(struct json_object *value)
 	if (!json_object_is_type(value, json_type_array))
 		return false;
 	struct json_object *first = json_object_array_get_idx(value, 0);
-	return string_member(first, "path") && member(first, "narHash") && json_object_is_type(member(first, "references"), json_type_array);
+	return string_member(first, "path") && member(first, "narHash") &&
+		json_object_is_type(member(first, "references"), json_type_array);
 }
 
 static bool read_graphs(struct reader *reader, struct json_object *attributes)
 {
 	bool ok = true;
-	json_object_object_foreach(attributes, name, value) {
+	json_object_object_foreach(attributes, name, value)
+	{
 		(void)name;
 		if (is_graph(value))
 			ok &= read_list(reader, value);
@@ -253,7 +278,8 @@ static bool read_graphs(struct reader *reader, struct json_object *attributes)
 /* Whether the keys are store paths or their base names. */
 static bool is_map_by_path(struct json_object *object)
 {
-	json_object_object_foreach(object, key, value) {
+	json_object_object_foreach(object, key, value)
+	{
 		(void)value;
 		return key[0] == '/' || !store_name_problem(key, strlen(key));
 	}
@@ -267,7 +293,8 @@ static bool read_document(struct reader *reader, struct json_object *document)
 		return read_list(reader, document);
 	if (json_object_is_type(info, json_type_object) && member(document, "storeDir"))
 		return check_store_dir(reader, "its paths", document) && read_map(reader, info);
-	return is_map_by_path(document) ? read_map(reader, document) : read_graphs(reader, document);
+	return is_map_by_path(document) ? read_map(reader, document)
+					: read_graphs(reader, document);
 }
 
 /* ---- parsing ---- */
@@ -289,7 +316,8 @@ static bool is_blank(const char *text, size_t length)
 	return true;
 }
 
-static struct json_object *parse(struct closure_table *table, const char *file, const struct bytes *text)
+static struct json_object *parse(
+	struct closure_table *table, const char *file, const struct bytes *text)
 {
 	struct json_tokener *tokener = json_tokener_new_ex(MAX_DEPTH);
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -301,17 +329,19 @@ static struct json_object *parse(struct closure_table *table, const char *file, 
 		return document;
 	struct pos where = position(file, text, end);
 	if (error == json_tokener_continue)
-		closure_error(table, &where, "closure-syntax", "the file ends in the middle of a JSON value");
+		closure_error(table, &where, "closure-syntax",
+			"the file ends in the middle of a JSON value");
 	else
 		closure_error(table, &where, "closure-syntax", "this is not JSON: %s",
-			      document ? "something follows the value" : json_tokener_error_desc(error));
+			document ? "something follows the value" : json_tokener_error_desc(error));
 	json_object_put(document);
 	return NULL;
 }
 
 bool closure_json_load(struct closure_table *table, const char *file, const struct bytes *text)
 {
-	__attribute__((cleanup(object_put))) struct json_object *document = parse(table, file, text);
+	__attribute__((cleanup(object_put))) struct json_object *document =
+		parse(table, file, text);
 	struct reader reader = {.table = table, .where = {.file = file}};
 	return document && read_document(&reader, document);
 }

@@ -32,7 +32,8 @@ void closure_memo_free(struct closure_memo *memo)
 	arena_free(memo->arena);
 }
 
-static bool find(const struct closure_memo *memo, const char *path, bool searched, struct finding *out)
+static bool find(
+	const struct closure_memo *memo, const char *path, bool searched, struct finding *out)
 {
 	const size_t number = names_find(&memo->paths, path);
 	if (number == SIZE_MAX || (searched && !memo->known.v[number].searched))
@@ -41,7 +42,8 @@ static bool find(const struct closure_memo *memo, const char *path, bool searche
 	return true;
 }
 
-bool closure_memo_find(struct closure_memo *memo, const char *path, bool searched, struct finding *out)
+bool closure_memo_find(
+	struct closure_memo *memo, const char *path, bool searched, struct finding *out)
 {
 	pthread_mutex_lock(&memo->lock);
 	const bool found = find(memo, path, searched, out);
@@ -57,14 +59,16 @@ static const char **copy(struct arena *arena, const char *const *v, size_t n)
 	return copied;
 }
 
-void closure_memo_add(struct closure_memo *memo, const char *path, bool searched, const struct finding *finding)
+void closure_memo_add(
+	struct closure_memo *memo, const char *path, bool searched, const struct finding *finding)
 {
 	struct known known = {*finding, searched};
 	pthread_mutex_lock(&memo->lock);
 	if (!find(memo, path, searched, &known.finding)) {
 		known.finding.names = copy(memo->arena, finding->names, finding->n);
 		known.finding.where = copy(memo->arena, finding->where, finding->n);
-		names_set(memo->arena, &memo->paths, arena_strdup(memo->arena, path), memo->known.n);
+		names_set(
+			memo->arena, &memo->paths, arena_strdup(memo->arena, path), memo->known.n);
 		vec_push(memo->arena, &memo->known, known);
 	}
 	pthread_mutex_unlock(&memo->lock);

@@ -10,14 +10,22 @@
 
 #include "compiler/closure/search.h"
 
-/* While it lives, the store directory has the same paths; what changes in them is found when they are packed. */
+/*
+ * While it lives, the store directory has the same paths; what changes in them is found when they
+ * are packed.
+ */
 struct closure_memo;
 struct closure_memo *closure_memo_new(void);
 void closure_memo_free(struct closure_memo *memo);
 
-/* What was read of the path, with what was found in it if it must be `searched`; false when it was not. */
-bool closure_memo_find(struct closure_memo *memo, const char *path, bool searched, struct finding *out);
+/*
+ * What was read of the path, with what was found in it if it must be `searched`; false when it was
+ * not.
+ */
+bool closure_memo_find(
+	struct closure_memo *memo, const char *path, bool searched, struct finding *out);
 /* All is copied, unless it is there already. */
-void closure_memo_add(struct closure_memo *memo, const char *path, bool searched, const struct finding *finding);
+void closure_memo_add(
+	struct closure_memo *memo, const char *path, bool searched, const struct finding *finding);
 
 #endif

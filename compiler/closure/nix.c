@@ -10,7 +10,10 @@
 #include "base/process.h"
 #include "compiler/closure/source.h"
 
-/* A command line must stay below the kernel's limit, which is 2 MiB on most machines; a path has up to 300 bytes. */
+/*
+ * A command line must stay below the kernel's limit, which is 2 MiB on most machines; a path has up
+ * to 300 bytes.
+ */
 enum { PATHS_AT_ONCE = 2000 };
 
 struct command {
@@ -46,19 +49,25 @@ static bool run(struct closure_table *table, struct command *command, struct pro
 	return false;
 }
 
-static enum source_result broken(struct closure_table *table, const char *what, const struct process_result *result)
+static enum source_result broken(
+	struct closure_table *table, const char *what, const struct process_result *result)
 {
-	closure_error(table, NULL, "nix-failed", "%s failed with status %d: %s", what, result->exit_status,
-		      result->error.n ? result->error.p : "it said nothing");
+	closure_error(table, NULL, "nix-failed", "%s failed with status %d: %s", what,
+		result->exit_status, result->error.n ? result->error.p : "it said nothing");
 	return SOURCE_BROKEN;
 }
 
-/* Without a daemon and without a database of ours, Nix would make an empty store in our home and know nothing. */
+/*
+ * Without a daemon and without a database of ours, Nix would make an empty store in our home and
+ * know nothing.
+ */
 static bool is_installed(struct arena *arena, const char *state_dir)
 {
-	const char *remote = getenv("NIX_REMOTE"), *database = path_join(arena, state_dir, "db/db.sqlite");
-	return (remote && *remote) || path_exists(path_join(arena, state_dir, "daemon-socket/socket")) ||
-	       (path_exists(database) && access(database, R_OK) != 0);
+	const char *remote = getenv("NIX_REMOTE"),
+		   *database = path_join(arena, state_dir, "db/db.sqlite");
+	return (remote && *remote) ||
+		path_exists(path_join(arena, state_dir, "daemon-socket/socket")) ||
+		(path_exists(database) && access(database, R_OK) != 0);
 }
 
 /* Says which roots Nix does not know; SOURCE_ABSENT when it cannot even be asked. */
@@ -74,7 +83,8 @@ static enum source_result check_roots(struct closure_table *table)
 		return SOURCE_ABSENT;
 	for (const char *line = result.output.p; *line;) {
 		size_t length = strcspn(line, "\n");
-		closure_error(table, NULL, "closure-incomplete", "%.*s is not a valid path of the Nix store", (int)length, line);
+		closure_error(table, NULL, "closure-incomplete",
+			"%.*s is not a valid path of the Nix store", (int)length, line);
 		line += length + (line[length] == '\n');
 	}
 	return result.output.n ? SOURCE_BROKEN : SOURCE_READ;
@@ -93,7 +103,8 @@ static bool has_derivation(const struct closure_table *table)
 /* One call that knows everything, but is experimental, and takes a .drv for what it would build. */
 static enum source_result ask_path_info(struct closure_table *table)
 {
-	static const char *const words[] = {"nix", "--extra-experimental-features", "nix-command", "path-info", "--json", "--recursive"};
+	static const char *const words[] = {"nix", "--extra-experimental-features", "nix-command",
+		"path-info", "--json", "--recursive"};
 	struct command command = command_new(table->arena, words, countof(words));
 	struct process_result result;
 	if (has_derivation(table))
@@ -104,7 +115,8 @@ static enum source_result ask_path_info(struct closure_table *table)
 	if (result.exit_status != 0)
 		return SOURCE_ABSENT;
 	table->source = "nix path-info";
-	return closure_json_load(table, table->source, &result.output) ? SOURCE_READ : SOURCE_BROKEN;
+	return closure_json_load(table, table->source, &result.output) ? SOURCE_READ
+								       : SOURCE_BROKEN;
 }
 
 /* The paths of the closure, one string each. */

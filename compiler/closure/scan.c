@@ -32,9 +32,9 @@ struct scanner {
 	struct closure_memo *memo;   /* NULL: none */
 	struct searcher **searchers; /* one for each thread */
 	size_t nsearchers;
-	VEC(size_t) round;           /* entries */
-	struct finding *findings;    /* of each of them */
-	atomic_size_t next;          /* of them: to be read; the threads' */
+	VEC(size_t) round;        /* entries */
+	struct finding *findings; /* of each of them */
+	atomic_size_t next;       /* of them: to be read; the threads' */
 	size_t warnings;
 };
 
@@ -68,7 +68,8 @@ static bool add_candidates(struct scanner *scanner)
 		return true;
 	scanner->memo = NULL; /* other lists have other candidates */
 	return scanner->mode == SCAN_LISTED ||
-	       closure_error(table, NULL, "closure-scan", "cannot list the store directory %s: %s", table->store_dir, strerror(errno));
+		closure_error(table, NULL, "closure-scan", "cannot list the store directory %s: %s",
+			table->store_dir, strerror(errno));
 }
 
 /* ---- reading ---- */
@@ -95,7 +96,8 @@ static void *read_some(void *context)
 	const struct reader *reader = context;
 	struct scanner *scanner = reader->scanner;
 	for (size_t i; (i = atomic_fetch_add(&scanner->next, 1)) < scanner->round.n;)
-		read_path(reader, scanner->table->entries.v[scanner->round.v[i]].info.path, &scanner->findings[i]);
+		read_path(reader, scanner->table->entries.v[scanner->round.v[i]].info.path,
+			&scanner->findings[i]);
 	return NULL;
 }
 
@@ -110,7 +112,7 @@ static void read_round(struct scanner *scanner)
 		readers[i] = (struct reader){.scanner = scanner, .searcher = scanner->searchers[i]};
 	/* The last one is for this thread; fewer than wished only cost time. */
 	while (started + 1 < scanner->nsearchers && started + 1 < scanner->round.n &&
-	       pthread_create(&readers[started].thread, NULL, read_some, &readers[started]) == 0)
+		pthread_create(&readers[started].thread, NULL, read_some, &readers[started]) == 0)
 		started++;
 	read_some(&readers[scanner->nsearchers - 1]);
 	while (started)
@@ -119,12 +121,14 @@ static void read_round(struct scanner *scanner)
 
 /* ---- taking over ---- */
 
-static void warn_unlisted(struct scanner *scanner, const struct candidate *candidate, const char *where)
+static void warn_unlisted(
+	struct scanner *scanner, const struct candidate *candidate, const char *where)
 {
 	struct closure_table *table = scanner->table;
 	if (scanner->warnings++ < WARNINGS_SHOWN)
-		diag_warning(table->diag, NULL, "closure-list", "%s contains the hash of %s/%s, which is not in %s", where, table->store_dir,
-			     candidate->name, table->source);
+		diag_warning(table->diag, NULL, "closure-list",
+			"%s contains the hash of %s/%s, which is not in %s", where,
+			table->store_dir, candidate->name, table->source);
 }
 
 static void take_references(struct scanner *scanner, size_t entry, const struct finding *finding)
@@ -132,7 +136,8 @@ static void take_references(struct scanner *scanner, size_t entry, const struct 
 	struct closure_table *table = scanner->table;
 	size_t *refs = arena_alloc(table->arena, finding->n * sizeof *refs), n = 0;
 	for (size_t i = 0; i < finding->n; i++) {
-		struct candidate *candidate = candidates_find(&scanner->candidates, finding->names[i]);
+		struct candidate *candidate =
+			candidates_find(&scanner->candidates, finding->names[i]);
 		if (!candidate)
 			continue;
 		if (candidate->entry == SIZE_MAX && scanner->mode == SCAN_LISTED) {
@@ -140,7 +145,8 @@ static void take_references(struct scanner *scanner, size_t entry, const struct 
 			continue;
 		}
 		if (candidate->entry == SIZE_MAX) {
-			const char *path = path_join(table->arena, table->store_dir, candidate->name);
+			const char *path =
+				path_join(table->arena, table->store_dir, candidate->name);
 			candidate->entry = closure_table_intern(table, path, strlen(path));
 		}
 		refs[n++] = candidate->entry;
@@ -182,7 +188,8 @@ static bool scan_table(struct scanner *scanner)
 	bool ok = true;
 	for (size_t i = 0; i < table->entries.n;) {
 		for (; i < table->entries.n; i++)
-			if ((scanner->mode == SCAN_ALL || table->entries.v[i].described) && path_exists(table->entries.v[i].info.path))
+			if ((scanner->mode == SCAN_ALL || table->entries.v[i].described) &&
+				path_exists(table->entries.v[i].info.path))
 				vec_push(table->arena, &scanner->round, i);
 		ok &= scan_round(scanner);
 	}
@@ -227,7 +234,8 @@ bool closure_scan_listed(struct closure_table *table)
 	struct scanner scanner = {.table = table, .mode = SCAN_LISTED, .memo = table->memo};
 	bool ok = scan(&scanner);
 	if (scanner.warnings > WARNINGS_SHOWN)
-		diag_warning(table->diag, NULL, "closure-list", "and %zu more", scanner.warnings - WARNINGS_SHOWN);
+		diag_warning(table->diag, NULL, "closure-list", "and %zu more",
+			scanner.warnings - WARNINGS_SHOWN);
 	return ok;
 }
 

@@ -36,12 +36,16 @@ static size_t *hash_slot(const struct candidates *candidates, const char *hash)
 	uint64_t key;
 	memcpy(&key, hash, sizeof key);
 	size_t slot = (key * 0x9e3779b97f4a7c15) >> 32 & (candidates->nslots - 1);
-	while (candidates->slots[slot] && memcmp(candidates->v.v[candidates->slots[slot] - 1].name, hash, HASH_PART) != 0)
+	while (candidates->slots[slot] &&
+		memcmp(candidates->v.v[candidates->slots[slot] - 1].name, hash, HASH_PART) != 0)
 		slot = (slot + 1) & (candidates->nslots - 1);
 	return &candidates->slots[slot];
 }
 
-/* Nix puts HASH-NAME.lock and the like beside HASH-NAME: what was spoken of and then the shortest name has the hash. */
+/*
+ * Nix puts HASH-NAME.lock and the like beside HASH-NAME: what was spoken of and then the shortest
+ * name has the hash.
+ */
 static bool is_better(const struct candidate *a, const struct candidate *b)
 {
 	if ((a->entry == SIZE_MAX) != (b->entry == SIZE_MAX))
@@ -76,10 +80,12 @@ static void found(struct searcher *searcher, const struct store_walk *walk, cons
 		return;
 	searcher->found_in[slot - 1] = searcher->search;
 	vec_push(searcher->arena, &searcher->names, searcher->candidates->v.v[slot - 1].name);
-	vec_push(searcher->arena, &searcher->where, arena_strdup(searcher->arena, buf_text(&walk->path)));
+	vec_push(searcher->arena, &searcher->where,
+		arena_strdup(searcher->arena, buf_text(&walk->path)));
 }
 
-static void search(struct searcher *searcher, const struct store_walk *walk, const unsigned char *text, size_t length)
+static void search(struct searcher *searcher, const struct store_walk *walk,
+	const unsigned char *text, size_t length)
 {
 	size_t known = 0; /* so many bytes at the window's start are digits */
 	for (size_t at = 0; at + HASH_PART <= length;) {
@@ -98,7 +104,8 @@ static void search(struct searcher *searcher, const struct store_walk *walk, con
 }
 
 /* The path's own name is nobody's content. */
-static void search_name(struct searcher *searcher, const struct store_walk *walk, const struct store_node *node)
+static void search_name(
+	struct searcher *searcher, const struct store_walk *walk, const struct store_node *node)
 {
 	if (node->number)
 		search(searcher, walk, (const unsigned char *)node->name, strlen(node->name));
@@ -110,20 +117,24 @@ static bool search_directory(void *context, struct store_walk *walk, const struc
 	return true;
 }
 
-static bool search_symlink(void *context, struct store_walk *walk, const struct store_node *node, const char *target)
+static bool search_symlink(
+	void *context, struct store_walk *walk, const struct store_node *node, const char *target)
 {
 	search_name(context, walk, node);
 	search(context, walk, (const unsigned char *)target, strlen(target));
 	return true;
 }
 
-static bool search_file(void *context, struct store_walk *walk, const struct store_node *node, int fd)
+static bool search_file(
+	void *context, struct store_walk *walk, const struct store_node *node, int fd)
 {
 	struct searcher *searcher = context;
 	size_t kept = 0; /* the end of the last block, in which a hash may have begun */
 	search_name(searcher, walk, node);
 	for (uint64_t at = 0; at < node->size;) {
-		const size_t space = BLOCK_BYTES - kept, part = node->size - at < space ? (size_t)(node->size - at) : space, length = kept + part;
+		const size_t space = BLOCK_BYTES - kept,
+			     part = node->size - at < space ? (size_t)(node->size - at) : space,
+			     length = kept + part;
 		if (!fd_read_all(fd, searcher->block + kept, part, (off_t)at))
 			return store_walk_failed(walk);
 		store_walk_content(walk, searcher->block + kept, part);
@@ -157,8 +168,10 @@ void searcher_free(struct searcher *searcher)
 
 void searcher_search(struct searcher *searcher, const char *path, struct finding *out)
 {
-	static const struct store_visitor visitor = {.directory = search_directory, .symlink = search_symlink, .file = search_file};
-	struct store_walk walk = {.diag = searcher->diag, .visitor = &visitor, .context = searcher, .hashed = true};
+	static const struct store_visitor visitor = {
+		.directory = search_directory, .symlink = search_symlink, .file = search_file};
+	struct store_walk walk = {
+		.diag = searcher->diag, .visitor = &visitor, .context = searcher, .hashed = true};
 	searcher->names = searcher->where = (struct strings){0};
 	searcher->search++;
 	*out = (struct finding){0};

@@ -29,9 +29,9 @@ struct candidate *candidates_find(const struct candidates *candidates, const cha
 
 /* What is in one store path; it lives as long as the searcher. */
 struct finding {
-	const char *error;     /* why it could not be read; NULL: it was */
-	const char **names;    /* of candidates, as they came */
-	const char **where;    /* in which file each was found first */
+	const char *error;  /* why it could not be read; NULL: it was */
+	const char **names; /* of candidates, as they came */
+	const char **where; /* in which file each was found first */
 	size_t n;
 	char nar_hash[NAR_HASH_DIGITS + 1];
 	uint64_t nar_size;

@@ -41,29 +41,43 @@ struct closure_table {
 
 /* ---- table.c ---- */
 
-struct closure_table *closure_table_new(struct arena *arena, struct diag *diag, const char *store_dir);
+struct closure_table *closure_table_new(
+	struct arena *arena, struct diag *diag, const char *store_dir);
 /* Forgets everything but the roots. */
 void closure_table_clear(struct closure_table *table);
-/* The entry of a path that is known to be well-formed; a new, undescribed one when it is the first time. */
+/*
+ * The entry of a path that is known to be well-formed; a new, undescribed one when it is the first
+ * time.
+ */
 size_t closure_table_intern(struct closure_table *table, const char *path, size_t length);
 /* Checks a path and interns it; SIZE_MAX after an error that starts with `what` ("reference"). */
-size_t closure_table_add(struct closure_table *table, const struct pos *where, const char *what, const char *path, size_t length);
-/* Describes an entry (info->path and info->name are the table's own). A second description must agree with the first. */
-bool closure_table_describe(struct closure_table *table, size_t entry, const struct store_path *info, const struct pos *where);
+size_t closure_table_add(struct closure_table *table, const struct pos *where, const char *what,
+	const char *path, size_t length);
+/*
+ * Describes an entry (info->path and info->name are the table's own). A second description must
+ * agree with the first.
+ */
+bool closure_table_describe(struct closure_table *table, size_t entry,
+	const struct store_path *info, const struct pos *where);
 /* Checks and normalises a NAR hash; NULL after an error that names the path. */
-const char *closure_table_hash(struct closure_table *table, const struct pos *where, const char *path, const char *hash);
+const char *closure_table_hash(
+	struct closure_table *table, const struct pos *where, const char *path, const char *hash);
 /* Checks a deriver; NULL after an error. */
-const char *closure_table_deriver(struct closure_table *table, const struct pos *where, const char *path, const char *deriver);
+const char *closure_table_deriver(struct closure_table *table, const struct pos *where,
+	const char *path, const char *deriver);
 
 /* Records an error (STATUS_INPUT); after the first 20 they are only counted. Returns false. */
-bool closure_error(struct closure_table *table, const struct pos *where, const char *code, const char *format, ...)
-	__attribute__((format(printf, 4, 5)));
+bool closure_error(struct closure_table *table, const struct pos *where, const char *code,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* Says how many errors were not shown; whether there were none at all. */
 bool closure_errors_end(struct closure_table *table);
 
 /* Why HASH-NAME is not the name of a store path; NULL when it is one. */
 const char *store_name_problem(const char *name, size_t length);
-/* The length of the store path that `path` is or lies in; 0 when it is outside of the store directory. */
+/*
+ * The length of the store path that `path` is or lies in; 0 when it is outside of the store
+ * directory.
+ */
 size_t store_path_length(const char *store_dir, const char *path, size_t length);
 
 /* ---- the sources ---- */
@@ -86,7 +100,8 @@ bool closure_json_load(struct closure_table *table, const char *file, const stru
  * db.c: follows the references from the entries in the table. `busy_ms`: how long to wait for
  * whoever has locked it.
  */
-enum source_result closure_db_load(struct closure_table *table, const char *state_dir, unsigned busy_ms);
+enum source_result closure_db_load(
+	struct closure_table *table, const char *state_dir, unsigned busy_ms);
 
 /* nix.c: asks Nix's own programs, for those who may not read the database. */
 enum source_result closure_nix_load(struct closure_table *table, const char *state_dir);

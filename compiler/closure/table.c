@@ -15,7 +15,8 @@ enum { ERRORS_SHOWN = 20, HASH_PART = 32, NAME_MAX_LENGTH = 211, FIRST_SLOTS = 1
 
 /* ---- errors ---- */
 
-bool closure_error(struct closure_table *table, const struct pos *where, const char *code, const char *format, ...)
+bool closure_error(struct closure_table *table, const struct pos *where, const char *code,
+	const char *format, ...)
 {
 	if (table->errors++ >= ERRORS_SHOWN)
 		return false;
@@ -33,7 +34,8 @@ bool closure_error(struct closure_table *table, const struct pos *where, const c
 bool closure_errors_end(struct closure_table *table)
 {
 	if (table->errors > ERRORS_SHOWN)
-		diag_error(table->diag, STATUS_INPUT, NULL, "closure", "and %zu more errors in the closure", table->errors - ERRORS_SHOWN);
+		diag_error(table->diag, STATUS_INPUT, NULL, "closure",
+			"and %zu more errors in the closure", table->errors - ERRORS_SHOWN);
 	return table->errors == 0;
 }
 
@@ -41,7 +43,8 @@ bool closure_errors_end(struct closure_table *table)
 
 static bool is_name_character(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("+-._?=", c));
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+		(c && strchr("+-._?=", c));
 }
 
 const char *store_name_problem(const char *name, size_t length)
@@ -78,7 +81,8 @@ static const char *store_path_problem(const char *store_dir, const char *path, s
 
 /* ---- the table ---- */
 
-struct closure_table *closure_table_new(struct arena *arena, struct diag *diag, const char *store_dir)
+struct closure_table *closure_table_new(
+	struct arena *arena, struct diag *diag, const char *store_dir)
 {
 	struct closure_table *table = arena_alloc(arena, sizeof *table);
 	table->arena = arena;
@@ -91,7 +95,10 @@ struct closure_table *closure_table_new(struct arena *arena, struct diag *diag, 
 	return table;
 }
 
-/* The hash part of a name is a good hash already; all of it is used, so that nobody can choose names that fall together. */
+/*
+ * The hash part of a name is a good hash already; all of it is used, so that nobody can choose
+ * names that fall together.
+ */
 static uint64_t name_hash(const char *name)
 {
 	uint64_t words[HASH_PART / sizeof(uint64_t)], hash = 0;
@@ -156,7 +163,8 @@ size_t closure_table_intern(struct closure_table *table, const char *path, size_
 	size_t slot = path_slot(table, path, length);
 	if (table->slots[slot])
 		return table->slots[slot] - 1;
-	struct closure_entry entry = {.info = {.path = arena_strndup(table->arena, path, length), .nar_size = -1}};
+	struct closure_entry entry = {
+		.info = {.path = arena_strndup(table->arena, path, length), .nar_size = -1}};
 	entry.info.name = entry.info.path + table->store_dir_length + 1;
 	vec_push(table->arena, &table->entries, entry);
 	table->slots[slot] = table->entries.n;
@@ -169,7 +177,8 @@ static int shown(size_t length)
 	return length < 300 ? (int)length : 300;
 }
 
-size_t closure_table_add(struct closure_table *table, const struct pos *where, const char *what, const char *path, size_t length)
+size_t closure_table_add(struct closure_table *table, const struct pos *where, const char *what,
+	const char *path, size_t length)
 {
 	/* Most references are to paths that were checked before. */
 	size_t entry = find(table, path, length);
@@ -178,8 +187,8 @@ size_t closure_table_add(struct closure_table *table, const struct pos *where, c
 	const char *problem = store_path_problem(table->store_dir, path, length);
 	if (!problem)
 		return closure_table_intern(table, path, length);
-	closure_error(table, where, "store-path", "%s \"%.*s\" is not a path of the store %s: %s", what, shown(length), path,
-		      table->store_dir, problem);
+	closure_error(table, where, "store-path", "%s \"%.*s\" is not a path of the store %s: %s",
+		what, shown(length), path, table->store_dir, problem);
 	return SIZE_MAX;
 }
 
@@ -189,12 +198,14 @@ static bool agree(const struct store_path *a, const struct store_path *b)
 	return !a->nar_hash || !b->nar_hash || strcmp(a->nar_hash, b->nar_hash) == 0;
 }
 
-bool closure_table_describe(struct closure_table *table, size_t index, const struct store_path *info, const struct pos *where)
+bool closure_table_describe(struct closure_table *table, size_t index,
+	const struct store_path *info, const struct pos *where)
 {
 	struct closure_entry *entry = &table->entries.v[index];
 	if (entry->described)
-		return agree(&entry->info, info) || closure_error(table, where, "closure-conflict",
-								  "%s is described twice, with different hashes", entry->info.path);
+		return agree(&entry->info, info) ||
+			closure_error(table, where, "closure-conflict",
+				"%s is described twice, with different hashes", entry->info.path);
 	const char *path = entry->info.path, *name = entry->info.name;
 	entry->info = *info;
 	entry->info.path = path;
@@ -205,21 +216,25 @@ bool closure_table_describe(struct closure_table *table, size_t index, const str
 	return true;
 }
 
-const char *closure_table_hash(struct closure_table *table, const struct pos *where, const char *path, const char *hash)
+const char *closure_table_hash(
+	struct closure_table *table, const struct pos *where, const char *path, const char *hash)
 {
 	char base16[NIX_HASH_DIGITS + 1];
 	if (nix_hash_parse(hash, base16))
 		return arena_strndup(table->arena, base16, NIX_HASH_DIGITS);
-	closure_error(table, where, "nar-hash", "%s: \"%.*s\" is not a SHA-256 hash", path, shown(strlen(hash)), hash);
+	closure_error(table, where, "nar-hash", "%s: \"%.*s\" is not a SHA-256 hash", path,
+		shown(strlen(hash)), hash);
 	return NULL;
 }
 
-const char *closure_table_deriver(struct closure_table *table, const struct pos *where, const char *path, const char *deriver)
+const char *closure_table_deriver(
+	struct closure_table *table, const struct pos *where, const char *path, const char *deriver)
 {
 	const char *problem = store_path_problem(table->store_dir, deriver, strlen(deriver));
 	if (!problem)
 		return arena_strdup(table->arena, deriver);
-	closure_error(table, where, "store-path", "%s: its deriver \"%.*s\" is not a store path: %s", path, shown(strlen(deriver)),
-		      deriver, problem);
+	closure_error(table, where, "store-path",
+		"%s: its deriver \"%.*s\" is not a store path: %s", path, shown(strlen(deriver)),
+		deriver, problem);
 	return NULL;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * text: what Nix writes about store paths as lines.
- *   registration (`nix-store --dump-db`, closureInfo): path, NAR hash, NAR size, deriver or nothing, number of references, references
- *   exportReferencesGraph:                             path, deriver or nothing, number of references, references
+ *   registration (`nix-store --dump-db`, closureInfo): path, NAR hash, NAR size, deriver or
+ *   nothing, number of references, references
+ *   exportReferencesGraph:                             path, deriver or nothing, number of
+ *   references, references
  *   list (`nix-store -qR`, closureInfo's store-paths): paths
  */
 #include <inttypes.h>
@@ -46,12 +48,14 @@ static bool reader_error(struct reader *reader, const char *text)
 	return closure_error(reader->table, &where, "closure-syntax", "%s", text);
 }
 
-static bool expect_line(struct reader *reader, struct line *line, const char *what, const char *path)
+static bool expect_line(
+	struct reader *reader, struct line *line, const char *what, const char *path)
 {
 	if (reader_next(reader, line))
 		return true;
 	struct pos where = reader_pos(reader);
-	return closure_error(reader->table, &where, "closure-syntax", "the file ends where %s of %s should be", what, path);
+	return closure_error(reader->table, &where, "closure-syntax",
+		"the file ends where %s of %s should be", what, path);
 }
 
 /* Decimal digits alone, at most INT64_MAX. */
@@ -67,7 +71,8 @@ static bool number_parse(const struct line *line, int64_t *number)
 	return line->length > 0;
 }
 
-static bool expect_number(struct reader *reader, const char *what, const char *path, int64_t *number)
+static bool expect_number(
+	struct reader *reader, const char *what, const char *path, int64_t *number)
 {
 	struct line line;
 	if (!expect_line(reader, &line, what, path))
@@ -75,8 +80,9 @@ static bool expect_number(struct reader *reader, const char *what, const char *p
 	if (number_parse(&line, number))
 		return true;
 	struct pos where = reader_pos(reader);
-	return closure_error(reader->table, &where, "closure-syntax", "expected %s of %s, a number, found \"%.*s\"", what, path,
-			     line.length < 100 ? (int)line.length : 100, line.text);
+	return closure_error(reader->table, &where, "closure-syntax",
+		"expected %s of %s, a number, found \"%.*s\"", what, path,
+		line.length < 100 ? (int)line.length : 100, line.text);
 }
 
 static bool read_hash(struct reader *reader, struct store_path *info)
@@ -85,7 +91,8 @@ static bool read_hash(struct reader *reader, struct store_path *info)
 	if (!expect_line(reader, &line, "the NAR hash", info->path))
 		return false;
 	struct pos where = reader_pos(reader);
-	info->nar_hash = closure_table_hash(reader->table, &where, info->path, arena_strndup(reader->table->arena, line.text, line.length));
+	info->nar_hash = closure_table_hash(reader->table, &where, info->path,
+		arena_strndup(reader->table->arena, line.text, line.length));
 	return info->nar_hash && expect_number(reader, "the NAR size", info->path, &info->nar_size);
 }
 
@@ -97,8 +104,8 @@ static bool read_deriver(struct reader *reader, struct store_path *info)
 	if (line.length == 0)
 		return true;
 	struct pos where = reader_pos(reader);
-	info->deriver =
-		closure_table_deriver(reader->table, &where, info->path, arena_strndup(reader->table->arena, line.text, line.length));
+	info->deriver = closure_table_deriver(reader->table, &where, info->path,
+		arena_strndup(reader->table->arena, line.text, line.length));
 	return info->deriver;
 }
 
@@ -107,7 +114,10 @@ static bool read_references(struct reader *reader, struct store_path *info)
 	int64_t count;
 	if (!expect_number(reader, "the number of references", info->path, &count))
 		return false;
-	/* Every reference is a line of at least this length: a wrong count cannot make us allocate more than the file warrants. */
+	/*
+	 * Every reference is a line of at least this length: a wrong count cannot make us allocate
+	 * more than the file warrants.
+	 */
 	size_t shortest = strlen(reader->table->store_dir) + sizeof "/-n\n" + 31;
 	if ((uint64_t)count > (size_t)(reader->end - reader->next) / shortest + 1)
 		return reader_error(reader, "more references than the rest of the file can hold");
@@ -117,7 +127,8 @@ static bool read_references(struct reader *reader, struct store_path *info)
 		if (!expect_line(reader, &line, "a reference", info->path))
 			return false;
 		struct pos where = reader_pos(reader);
-		refs[i] = closure_table_add(reader->table, &where, "reference", line.text, line.length);
+		refs[i] = closure_table_add(
+			reader->table, &where, "reference", line.text, line.length);
 		if (refs[i] == SIZE_MAX)
 			return false;
 	}
@@ -130,28 +141,36 @@ static bool read_entries(struct reader *reader, bool hashes)
 {
 	for (struct line line; reader_next(reader, &line);) {
 		struct pos where = reader_pos(reader);
-		size_t entry = closure_table_add(reader->table, &where, "line", line.text, line.length);
+		size_t entry =
+			closure_table_add(reader->table, &where, "line", line.text, line.length);
 		if (entry == SIZE_MAX)
 			return false;
-		struct store_path info = {.path = reader->table->entries.v[entry].info.path, .nar_size = -1};
-		if ((hashes && !read_hash(reader, &info)) || !read_deriver(reader, &info) || !read_references(reader, &info) ||
-		    !closure_table_describe(reader->table, entry, &info, &where))
+		struct store_path info = {
+			.path = reader->table->entries.v[entry].info.path, .nar_size = -1};
+		if ((hashes && !read_hash(reader, &info)) || !read_deriver(reader, &info) ||
+			!read_references(reader, &info) ||
+			!closure_table_describe(reader->table, entry, &info, &where))
 			return false;
 	}
 	return true;
 }
 
-/* A list says nothing about references: they are looked for in the contents, and everything listed is wanted. */
+/*
+ * A list says nothing about references: they are looked for in the contents, and everything listed
+ * is wanted.
+ */
 static bool read_list(struct reader *reader)
 {
 	bool ok = true;
 	for (struct line line; reader_next(reader, &line);) {
 		struct pos where = reader_pos(reader);
-		size_t entry = closure_table_add(reader->table, &where, "line", line.text, line.length);
+		size_t entry =
+			closure_table_add(reader->table, &where, "line", line.text, line.length);
 		if (entry == SIZE_MAX)
 			ok = false;
 		else
-			closure_table_describe(reader->table, entry, &(struct store_path){.nar_size = -1}, &where);
+			closure_table_describe(
+				reader->table, entry, &(struct store_path){.nar_size = -1}, &where);
 	}
 	reader->table->whole = true;
 	return ok && closure_scan_listed(reader->table);
@@ -159,7 +178,10 @@ static bool read_list(struct reader *reader)
 
 enum text_kind { TEXT_LIST, TEXT_GRAPH, TEXT_REGISTRATION };
 
-/* The first three lines tell: a path is followed by a hash, by a deriver (or nothing) and a number, or by a path. */
+/*
+ * The first three lines tell: a path is followed by a hash, by a deriver (or nothing) and a number,
+ * or by a path.
+ */
 static enum text_kind text_kind(struct reader reader)
 {
 	struct line first, second, third;
@@ -173,9 +195,11 @@ static enum text_kind text_kind(struct reader reader)
 
 bool closure_text_load(struct closure_table *table, const char *file, const struct bytes *text)
 {
-	struct reader reader = {.table = table, .file = file, .next = text->p, .end = text->p + text->n};
+	struct reader reader = {
+		.table = table, .file = file, .next = text->p, .end = text->p + text->n};
 	if (memchr(text->p, 0, text->n))
-		return closure_error(table, &(struct pos){.file = file}, "closure-syntax", "this is not a text");
+		return closure_error(
+			table, &(struct pos){.file = file}, "closure-syntax", "this is not a text");
 	switch (text_kind(reader)) {
 	case TEXT_LIST:
 		return read_list(&reader);

@@ -17,7 +17,8 @@
 static void warn_unknown(struct session *session, const struct strings *unknown)
 {
 	for (size_t i = 0; i < unknown->n; i++)
-		diag_warning(session->diag, NULL, "unknown-file", "%s is nothing of a cache; it stays as it is", unknown->v[i]);
+		diag_warning(session->diag, NULL, "unknown-file",
+			"%s is nothing of a cache; it stays as it is", unknown->v[i]);
 }
 
 static struct json_object *number(uint64_t value)
@@ -44,7 +45,7 @@ static void print_json(struct session *session, struct json_object *report)
 struct total {
 	struct cache_amount all, bundled; /* `bundled`: of all, in bundles */
 	size_t bundles;
-	int64_t oldest, newest;           /* uses, seconds since 1970; 0 without objects */
+	int64_t oldest, newest; /* uses, seconds since 1970; 0 without objects */
 };
 
 static void total_add(struct total *total, const struct cache_object *object)
@@ -86,8 +87,10 @@ static const char *day_text(struct arena *arena, int64_t seconds)
 
 static void print_total(struct arena *arena, const char *name, const struct total *total)
 {
-	printf("%9zu %10s %9zu %7zu  %-10s  %-10s  %s\n", total->all.objects, size_text(arena, total->all.bytes), total->bundled.objects, total->bundles,
-	       total->all.objects ? day_text(arena, total->oldest) : "-", total->all.objects ? day_text(arena, total->newest) : "-", name);
+	printf("%9zu %10s %9zu %7zu  %-10s  %-10s  %s\n", total->all.objects,
+		size_text(arena, total->all.bytes), total->bundled.objects, total->bundles,
+		total->all.objects ? day_text(arena, total->oldest) : "-",
+		total->all.objects ? day_text(arena, total->newest) : "-", name);
 }
 
 static struct json_object *total_json(const struct total *total)
@@ -98,12 +101,15 @@ static struct json_object *total_json(const struct total *total)
 	json_object_object_add(out, "bundledObjects", number(total->bundled.objects));
 	json_object_object_add(out, "bundledBytes", number(total->bundled.bytes));
 	json_object_object_add(out, "bundles", number(total->bundles));
-	json_object_object_add(out, "oldestUse", total->all.objects ? json_object_new_int64(total->oldest) : NULL);
-	json_object_object_add(out, "newestUse", total->all.objects ? json_object_new_int64(total->newest) : NULL);
+	json_object_object_add(
+		out, "oldestUse", total->all.objects ? json_object_new_int64(total->oldest) : NULL);
+	json_object_object_add(
+		out, "newestUse", total->all.objects ? json_object_new_int64(total->newest) : NULL);
 	return out;
 }
 
-static void print_stats_json(struct session *session, const char *path, const struct cache_scan *scan)
+static void print_stats_json(
+	struct session *session, const char *path, const struct cache_scan *scan)
 {
 	const struct total all = total_of(scan, SIZE_MAX);
 	struct json_object *report = total_json(&all), *settings = json_object_new_object();
@@ -120,17 +126,21 @@ static void print_stats_json(struct session *session, const char *path, const st
 static bool stats(struct session *session, const char *path)
 {
 	struct cache_scan scan = {0};
-	const bool ok = (!session->cli.cache_dir && !path_exists(path)) || cache_scan(session->arena, session->diag, path, &scan);
+	const bool ok = (!session->cli.cache_dir && !path_exists(path)) ||
+		cache_scan(session->arena, session->diag, path, &scan);
 	if (ok && session->cli.json) {
 		print_stats_json(session, path, &scan);
 	} else if (ok) {
 		const struct total all = total_of(&scan, SIZE_MAX);
-		printf("%9s %10s %9s %7s  %-10s  %-10s  %s\n", "objects", "size", "bundled", "bundles", "oldest use", "newest use", "settings");
+		printf("%9s %10s %9s %7s  %-10s  %-10s  %s\n", "objects", "size", "bundled",
+			"bundles", "oldest use", "newest use", "settings");
 		for (size_t i = 0; i < scan.shelves.n; i++) {
 			const struct total total = total_of(&scan, i);
 			print_total(session->arena, scan.shelves.v[i].settings, &total);
 		}
-		print_total(session->arena, arena_printf(session->arena, "all of %s", printable(session->arena, path)), &all);
+		print_total(session->arena,
+			arena_printf(session->arena, "all of %s", printable(session->arena, path)),
+			&all);
 	}
 	if (ok && !session->cli.json)
 		warn_unknown(session, &scan.unknown);
@@ -151,19 +161,24 @@ static struct json_object *amount_json(const struct cache_amount *amount)
 static void print_gc(struct session *session, const struct cache_gc_result *result)
 {
 	struct arena *arena = session->arena;
-	printf("%s %zu objects, %s; %zu objects, %s stay", session->cli.dry_run ? "would free" : "freed", result->freed.objects,
-	       size_text(arena, result->freed.bytes), result->left.objects, size_text(arena, result->left.bytes));
+	printf("%s %zu objects, %s; %zu objects, %s stay",
+		session->cli.dry_run ? "would free" : "freed", result->freed.objects,
+		size_text(arena, result->freed.bytes), result->left.objects,
+		size_text(arena, result->left.bytes));
 	if (result->needed.objects)
-		printf(", %zu of them, %s, because running builds need them", result->needed.objects, size_text(arena, result->needed.bytes));
+		printf(", %zu of them, %s, because running builds need them",
+			result->needed.objects, size_text(arena, result->needed.bytes));
 	putchar('\n');
 }
 
 static bool gc(struct session *session, const char *path)
 {
 	const struct cli *cli = &session->cli;
-	const struct cache_gc_request request = {path, cli->most_bytes, cli->most_seconds, cli->dry_run};
+	const struct cache_gc_request request = {
+		path, cli->most_bytes, cli->most_seconds, cli->dry_run};
 	struct cache_gc_result result = {0};
-	if ((cli->cache_dir || path_exists(path)) && !cache_gc(session->arena, session->diag, &request, &result))
+	if ((cli->cache_dir || path_exists(path)) &&
+		!cache_gc(session->arena, session->diag, &request, &result))
 		return false;
 	if (!cli->json) {
 		print_gc(session, &result);
@@ -190,7 +205,8 @@ static void print_verify(struct session *session, const struct cache_verify_resu
 	if (!result->damaged.n)
 		puts("all sound");
 	else
-		printf("%zu damaged%s\n", result->damaged.n, session->cli.dry_run ? "" : " and removed; the next build packs them anew");
+		printf("%zu damaged%s\n", result->damaged.n,
+			session->cli.dry_run ? "" : " and removed; the next build packs them anew");
 }
 
 static bool verify(struct session *session, const char *path)
@@ -198,7 +214,8 @@ static bool verify(struct session *session, const char *path)
 	const struct cli *cli = &session->cli;
 	const struct cache_verify_request request = {path, cli_jobs(cli), cli->dry_run};
 	struct cache_verify_result result = {0};
-	if ((cli->cache_dir || path_exists(path)) && !cache_verify(session->arena, session->diag, &request, &result))
+	if ((cli->cache_dir || path_exists(path)) &&
+		!cache_verify(session->arena, session->diag, &request, &result))
 		return false;
 	session->status = result.damaged.n ? STATUS_FAILED : STATUS_OK;
 	if (!cli->json) {
@@ -230,5 +247,6 @@ bool command_cache(struct session *session)
 			const char *path = build_own_cache(session);
 			return path && actions[i].run(session, path);
 		}
-	return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "cache wants one of stats, gc and verify");
+	return diag_error(session->diag, STATUS_USAGE, NULL, "usage",
+		"cache wants one of stats, gc and verify");
 }

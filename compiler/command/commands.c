@@ -23,12 +23,29 @@ const struct command_row commands[] = {
 	{"check", "VM.yaml...", "report every mistake at once, build nothing", command_check},
 	{"plan", "VM.yaml...", "show what would be built and run, write nothing", command_plan},
 	{"run", "VM.yaml...", "build, then run the VM in the foreground", command_run},
-	{"size", "RUNNER|VM.yaml...", "what takes the space, by root and by store path, the largest first; of a description what is known without a build", command_size},
-	{"why", "RUNNER|VM.yaml... PATH", "which references bring a store path in, and what goes with it; PATH may be a package's name", command_why},
-	{"diff", "RUNNER RUNNER", "what differs between two builds, and whether a running VM needs a reboot; status 1 when anything does", command_diff},
-	{"init", "[TEMPLATE [DIR]]", "files to start from: vm (every option that matters, the default) or hello (a small system)", command_init},
-	{"host", "HOST.yaml", "every VM of a host, its systemd units, and bin/install-host to put them in place", command_host},
-	{"cache", "stats|gc|verify", "what the cache of compressed store paths has; what to keep of it; whether it is sound, without what is not", command_cache},
+	{"size", "RUNNER|VM.yaml...",
+		"what takes the space, by root and by store path, the largest first; of a "
+		"description what is known without a build",
+		command_size},
+	{"why", "RUNNER|VM.yaml... PATH",
+		"which references bring a store path in, and what goes with it; PATH may be a "
+		"package's name",
+		command_why},
+	{"diff", "RUNNER RUNNER",
+		"what differs between two builds, and whether a running VM needs a reboot; status "
+		"1 when anything does",
+		command_diff},
+	{"init", "[TEMPLATE [DIR]]",
+		"files to start from: vm (every option that matters, the default) or hello (a "
+		"small system)",
+		command_init},
+	{"host", "HOST.yaml",
+		"every VM of a host, its systemd units, and bin/install-host to put them in place",
+		command_host},
+	{"cache", "stats|gc|verify",
+		"what the cache of compressed store paths has; what to keep of it; whether it is "
+		"sound, without what is not",
+		command_cache},
 	{"schema", "", "the JSON Schema of descriptions", command_schema},
 	{"options", "", "the option reference, in Markdown", command_options},
 	{0},
@@ -40,11 +57,14 @@ static bool plan_and_build(struct session *session, struct runner_result *result
 	progress_begin(&progress, &session->cli);
 	if (!session_plan(session))
 		return false;
-	const char *output = session->cli.output ? session->cli.output : arena_printf(session->arena, "result-%s", session->vm.host_name);
+	const char *output = session->cli.output
+		? session->cli.output
+		: arena_printf(session->arena, "result-%s", session->vm.host_name);
 	if (!build_runner(session, &progress, output, result))
 		return false;
 	return !session->cli.depfile ||
-	       depfile_write(session->arena, session->diag, session->cli.depfile, output, &session->cli.arguments, &session->plan);
+		depfile_write(session->arena, session->diag, session->cli.depfile, output,
+			&session->cli.arguments, &session->plan);
 }
 
 static bool build(struct session *session, struct runner_result *result)
@@ -74,16 +94,19 @@ bool command_run(struct session *session)
 	const char *script = path_join(session->arena, result.path, "bin/microvm-run");
 	interrupts_forget();
 	execl(script, script, (char *)NULL);
-	return diag_error(session->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", script, strerror(errno));
+	return diag_error(session->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", script,
+		strerror(errno));
 }
 
 static void print_matrix(struct json_object *matrix)
 {
-	json_object_object_foreach(matrix, name, reasons) {
+	json_object_object_foreach(matrix, name, reasons)
+	{
 		size_t count = json_object_array_length(reasons);
 		printf("%-18s %s\n", name, count ? "no" : "yes");
 		for (size_t i = 0; i < count; i++)
-			printf("%-18s %s\n", "", json_object_get_string(json_object_array_get_idx(reasons, i)));
+			printf("%-18s %s\n", "",
+				json_object_get_string(json_object_array_get_idx(reasons, i)));
 	}
 }
 
@@ -113,24 +136,33 @@ static void print_strings(struct arena *arena, const char *title, struct json_ob
 {
 	printf("%s:\n", title);
 	for (size_t i = 0; i < json_object_array_length(array); i++)
-		printf("  %s\n", printable(arena, json_object_get_string(json_object_array_get_idx(array, i))));
+		printf("  %s\n",
+			printable(arena,
+				json_object_get_string(json_object_array_get_idx(array, i))));
 }
 
 static void print_plan(struct arena *arena, const struct plan *plan)
 {
 	const struct kernel *kernel = &plan->system.kernel;
-	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name, printable(arena, plan->system.toplevel));
-	printf("kernel: %s (%s, %s%s%s)\n", printable(arena, kernel->path), kernel_format_name(kernel->format), kernel_arch_name(kernel->arch),
-	       kernel->version ? ", " : "", kernel->version ? printable(arena, kernel->version) : "");
-	printf("initrd: %s\n", plan->own_stage1 ? "our stage 1" : printable(arena, plan->system.initrd));
-	printf("closure: %zu store paths, from %s\n", plan->closure.n, printable(arena, plan->closure.source));
+	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name,
+		printable(arena, plan->system.toplevel));
+	printf("kernel: %s (%s, %s%s%s)\n", printable(arena, kernel->path),
+		kernel_format_name(kernel->format), kernel_arch_name(kernel->arch),
+		kernel->version ? ", " : "",
+		kernel->version ? printable(arena, kernel->version) : "");
+	printf("initrd: %s\n",
+		plan->own_stage1 ? "our stage 1" : printable(arena, plan->system.initrd));
+	printf("closure: %zu store paths, from %s\n", plan->closure.n,
+		printable(arena, plan->closure.source));
 	printf("disks:\n");
 	for (size_t i = 0; i < plan->guest.ndisks; i++)
-		printf("  %s %s%s\n", printable(arena, plan->guest.disks[i].serial), printable(arena, plan->guest.disks[i].file.path),
-		       plan->guest.disks[i].read_only ? " (read-only)" : "");
+		printf("  %s %s%s\n", printable(arena, plan->guest.disks[i].serial),
+			printable(arena, plan->guest.disks[i].file.path),
+			plan->guest.disks[i].read_only ? " (read-only)" : "");
 	printf("mounts:\n");
 	for (size_t i = 0; i < plan->mounts.n; i++)
-		printf("  %s %s %s\n", printable(arena, plan->mounts.v[i].target), plan->mounts.v[i].type, printable(arena, plan->mounts.v[i].source));
+		printf("  %s %s %s\n", printable(arena, plan->mounts.v[i].target),
+			plan->mounts.v[i].type, printable(arena, plan->mounts.v[i].source));
 	struct json_object *command = report_command(arena, &plan->lowered.command);
 	print_strings(arena, "command", command);
 	json_object_put(command);
@@ -168,8 +200,10 @@ bool command_init(struct session *session)
 	const struct strings *arguments = &session->cli.arguments;
 	struct strings written = {0};
 	if (arguments->n > 2)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "init takes a template and a directory");
-	if (!init_write(session->arena, session->diag, arguments->n > 0 ? arguments->v[0] : "vm", arguments->n > 1 ? arguments->v[1] : ".", &written))
+		return diag_error(session->diag, STATUS_USAGE, NULL, "usage",
+			"init takes a template and a directory");
+	if (!init_write(session->arena, session->diag, arguments->n > 0 ? arguments->v[0] : "vm",
+		    arguments->n > 1 ? arguments->v[1] : ".", &written))
 		return false;
 	for (size_t i = 0; i < written.n; i++)
 		printf("%s\n", written.v[i]);
@@ -194,12 +228,14 @@ bool command_host(struct session *session)
 {
 	struct fleet *fleet = arena_alloc(session->arena, sizeof *fleet);
 	const char *output = session->cli.output ? session->cli.output : "result-host";
-	bool changed, ok = fleet_plan(session, fleet) && fleet_build(session, fleet, output, &changed);
+	bool changed,
+		ok = fleet_plan(session, fleet) && fleet_build(session, fleet, output, &changed);
 	fleet_free(fleet);
 	if (!ok)
 		return false;
 	if (!session->cli.quiet)
-		fprintf(stderr, changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n", fleet->vms.n);
+		fprintf(stderr, changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n",
+			fleet->vms.n);
 	printf("%s\n", path_absolute(session->arena, output));
 	return true;
 }

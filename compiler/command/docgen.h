@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* docgen: documents that are generated from the option table and from the backends' capabilities. */
+/*
+ * docgen: documents that are generated from the option table and from the backends' capabilities.
+ */
 #ifndef MVM_COMPILER_COMMAND_DOCGEN_H
 #define MVM_COMPILER_COMMAND_DOCGEN_H
 

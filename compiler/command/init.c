@@ -19,7 +19,8 @@ static const char *name_in(const struct embedded_file *file, const char *templat
 {
 	size_t length = strlen(template);
 	const char *name = file->name + strlen(PREFIX);
-	bool ours = strncmp(file->name, PREFIX, strlen(PREFIX)) == 0 && strncmp(name, template, length) == 0 && name[length] == '/';
+	bool ours = strncmp(file->name, PREFIX, strlen(PREFIX)) == 0 &&
+		strncmp(name, template, length) == 0 && name[length] == '/';
 	return ours ? name + length + 1 : NULL;
 }
 
@@ -42,7 +43,8 @@ static const char *template_names(struct arena *arena)
 static void fill(struct buf *out, const struct embedded_file *file, const char *name)
 {
 	for (const char *at = file->begin; at < file->end;) {
-		const char *hole = memmem(at, (size_t)(file->end - at), NAME_HOLE, strlen(NAME_HOLE));
+		const char *hole =
+			memmem(at, (size_t)(file->end - at), NAME_HOLE, strlen(NAME_HOLE));
 		buf_add(out, at, (size_t)((hole ? hole : file->end) - at));
 		if (hole)
 			buf_puts(out, name);
@@ -50,20 +52,26 @@ static void fill(struct buf *out, const struct embedded_file *file, const char *
 	}
 }
 
-static bool check_free(struct arena *arena, struct diag *diag, const char *template, const char *directory)
+static bool check_free(
+	struct arena *arena, struct diag *diag, const char *template, const char *directory)
 {
 	bool found = false, ok = true;
 	for (const struct embedded_file *file = embedded_files; file->name; file++) {
 		const char *name = name_in(file, template);
 		found |= name != NULL;
 		if (name && path_exists(path_join(arena, directory, name)))
-			ok = diag_error(diag, STATUS_FAILED, NULL, "output-exists", "%s exists; it stays as it is", path_join(arena, directory, name));
+			ok = diag_error(diag, STATUS_FAILED, NULL, "output-exists",
+				"%s exists; it stays as it is", path_join(arena, directory, name));
 	}
-	return found ? ok : diag_error(diag, STATUS_USAGE, NULL, "usage", "there is no template \"%s\"; there are %s", template, template_names(arena));
+	return found ? ok
+		     : diag_error(diag, STATUS_USAGE, NULL, "usage",
+			       "there is no template \"%s\"; there are %s", template,
+			       template_names(arena));
 }
 
 /* Told to stop before all of them are there, the program takes them away again. */
-static bool write_one(struct arena *arena, struct diag *diag, const char *path, const struct buf *text)
+static bool write_one(
+	struct arena *arena, struct diag *diag, const char *path, const struct buf *text)
 {
 	interrupts_hold();
 	const bool ok = file_write(diag, path, buf_text(text), text->n, 0644);
@@ -82,7 +90,8 @@ static void keep_all(struct arena *arena, const struct strings *written)
 	interrupts_go_on();
 }
 
-static bool write_files(struct arena *arena, struct diag *diag, const char *template, const char *directory, const char *name, struct strings *written)
+static bool write_files(struct arena *arena, struct diag *diag, const char *template,
+	const char *directory, const char *name, struct strings *written)
 {
 	for (const struct embedded_file *file = embedded_files; file->name; file++) {
 		if (!name_in(file, template))
@@ -98,7 +107,8 @@ static bool write_files(struct arena *arena, struct diag *diag, const char *temp
 	return true;
 }
 
-bool init_write(struct arena *arena, struct diag *diag, const char *template, const char *directory, struct strings *written)
+bool init_write(struct arena *arena, struct diag *diag, const char *template, const char *directory,
+	struct strings *written)
 {
 	const char *name = path_base(path_absolute(arena, directory));
 	if (!check_free(arena, diag, template, directory))
@@ -106,7 +116,8 @@ bool init_write(struct arena *arena, struct diag *diag, const char *template, co
 	bool made = !path_is_directory(directory);
 	if (made && !directory_make(diag, directory, 0755))
 		return false;
-	if (write_files(arena, diag, template, directory, is_name(name) ? name : DEFAULT_NAME, written))
+	if (write_files(
+		    arena, diag, template, directory, is_name(name) ? name : DEFAULT_NAME, written))
 		return true;
 	for (size_t i = 0; i < written->n; i++)
 		unlink(written->v[i]);

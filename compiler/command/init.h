@@ -6,8 +6,10 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
-/* Writes the template's files into `directory`, which is made when it is not there; their @name@ becomes its name. All of them or none: a file that is
- * there already is an error, and stays. `written` gets their paths. */
-bool init_write(struct arena *arena, struct diag *diag, const char *template, const char *directory, struct strings *written);
+/* Writes the template's files into `directory`, which is made when it is not there; their @name@
+ * becomes its name. All of them or none: a file that is there already is an error, and stays.
+ * `written` gets their paths. */
+bool init_write(struct arena *arena, struct diag *diag, const char *template, const char *directory,
+	struct strings *written);
 
 #endif

@@ -19,8 +19,8 @@ struct binder {
 /* What is being bound: an option of a table, its struct, and its name as a user would write it. */
 struct target {
 	const struct option *option;
-	char *base;       /* the struct that the table describes */
-	const char *path; /* "volumes[1].size" */
+	char *base;            /* the struct that the table describes */
+	const char *path;      /* "volumes[1].size" */
 	const struct pos *key; /* where the name was written */
 };
 
@@ -29,30 +29,36 @@ static void *field_of(const struct target *target)
 	return target->base + target->option->offset;
 }
 
-static bool wrong(struct binder *binder, const struct node *node, const char *path, const char *expected)
+static bool wrong(
+	struct binder *binder, const struct node *node, const char *path, const char *expected)
 {
-	const char *shown = node->kind == NODE_LIST  ? "a list"
-			    : node->kind == NODE_MAP ? "a map"
-						     : arena_printf(binder->arena, "%s\"%.80s\"", node->quoted ? "the text " : "", node->text);
-	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type", "%s: expected %s, not %s", path, expected, shown);
+	const char *shown = node->kind == NODE_LIST ? "a list"
+		: node->kind == NODE_MAP            ? "a map"
+						    : arena_printf(binder->arena, "%s\"%.80s\"",
+                                                   node->quoted ? "the text " : "", node->text);
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type",
+		"%s: expected %s, not %s", path, expected, shown);
 }
 
 /* ---- values ---- */
 
 /*
- * PATH_MAX without its 0 byte; and what fits into one argument of a program, MAX_ARG_STRLEN in include/uapi/linux/binfmts.h, also when a hypervisor's
- * options double every character. Programs are files.
+ * PATH_MAX without its 0 byte; and what fits into one argument of a program, MAX_ARG_STRLEN in
+ * include/uapi/linux/binfmts.h, also when a hypervisor's options double every character. Programs
+ * are files.
  */
 enum { PATH_BYTES = 4095, TEXT_BYTES = 65000, NAME_BYTES = 255 };
 
-static bool fits(struct binder *binder, const struct option *option, const struct pos *where, const char *text, const char *path)
+static bool fits(struct binder *binder, const struct option *option, const struct pos *where,
+	const char *text, const char *path)
 {
 	bool is_path = option->arg && strstr(option->arg, "path");
 	size_t length = strlen(text), most = is_path ? PATH_BYTES : TEXT_BYTES;
 	if (option->code || length <= most)
 		return true;
-	return diag_error(binder->diag, STATUS_DESCRIPTION, where, "too-long", "%.80s: %zu bytes; %s has at most %zu", path, length,
-			  is_path ? "a path" : "a text that becomes an argument of a program", most);
+	return diag_error(binder->diag, STATUS_DESCRIPTION, where, "too-long",
+		"%.80s: %zu bytes; %s has at most %zu", path, length,
+		is_path ? "a path" : "a text that becomes an argument of a program", most);
 }
 
 static bool bind_string(struct binder *binder, const struct node *node, const struct target *target)
@@ -85,19 +91,23 @@ static bool parse_integer(const char *text, int64_t *value)
 	return errno == 0 && *end == '\0';
 }
 
-static bool in_range(struct binder *binder, const struct node *node, const struct target *target, bool parsed, int64_t value)
+static bool in_range(struct binder *binder, const struct node *node, const struct target *target,
+	bool parsed, int64_t value)
 {
 	const struct option *option = target->option;
 	if (parsed && value >= option->minimum && value <= option->maximum)
 		return true;
 	return wrong(binder, node, target->path,
-		     arena_printf(binder->arena, "a whole number from %lld to %lld", (long long)option->minimum, (long long)option->maximum));
+		arena_printf(binder->arena, "a whole number from %lld to %lld",
+			(long long)option->minimum, (long long)option->maximum));
 }
 
-static bool bind_integer(struct binder *binder, const struct node *node, const struct target *target)
+static bool bind_integer(
+	struct binder *binder, const struct node *node, const struct target *target)
 {
 	int64_t value = 0;
-	bool parsed = node->kind == NODE_SCALAR && !node->quoted && parse_integer(node->text, &value);
+	bool parsed =
+		node->kind == NODE_SCALAR && !node->quoted && parse_integer(node->text, &value);
 	if (!in_range(binder, node, target, parsed, value))
 		return false;
 	if (target->option->kind == OPTION_UINT)
@@ -145,8 +155,8 @@ static bool bind_mib(struct binder *binder, const struct node *node, const struc
 	if (!problem && mib > (uint64_t)target->option->maximum)
 		problem = "the size is too large; the limit is 16 TiB";
 	if (problem)
-		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-size", "%s: \"%.40s\": %s", target->path, node->text,
-				  problem);
+		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-size",
+			"%s: \"%.40s\": %s", target->path, node->text, problem);
 	*(uint64_t *)field_of(target) = mib;
 	return true;
 }
@@ -164,26 +174,32 @@ static bool bind_enum(struct binder *binder, const struct node *node, const stru
 		}
 	const char *near = suggest(node->text, choices, count);
 	if (near)
-		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value", "%s: unknown value \"%.80s\"; did you mean \"%s\"?",
-				  target->path, node->text, near);
+		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value",
+			"%s: unknown value \"%.80s\"; did you mean \"%s\"?", target->path,
+			node->text, near);
 	const char *list = "";
 	for (size_t i = 0; i < count; i++)
 		list = arena_printf(binder->arena, "%s%s%s", list, i ? ", " : "", choices[i]);
-	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value", "%s: unknown value \"%.80s\"; it is one of %s",
-			  target->path, node->text, list);
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value",
+		"%s: unknown value \"%.80s\"; it is one of %s", target->path, node->text, list);
 }
 
 /* A text inside a list or map; `*text` is set when it is one. */
-static bool bind_text(struct binder *binder, const struct node *node, const struct option *option, const char *path, const char **text)
+static bool bind_text(struct binder *binder, const struct node *node, const struct option *option,
+	const char *path, const char **text)
 {
 	*text = node->text;
 	if (node->kind == NODE_SCALAR && !node_is_null(node))
 		return fits(binder, option, &node->pos, node->text, path);
-	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type", "%s: expected a text, not %s", path,
-			  node->kind == NODE_SCALAR ? "null" : node->kind == NODE_LIST ? "a list" : "a map");
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type",
+		"%s: expected a text, not %s", path,
+		node->kind == NODE_SCALAR         ? "null"
+			: node->kind == NODE_LIST ? "a list"
+						  : "a map");
 }
 
-static bool bind_strings(struct binder *binder, const struct node *node, const struct target *target)
+static bool bind_strings(
+	struct binder *binder, const struct node *node, const struct target *target)
 {
 	struct strings list = {0};
 	bool ok = true;
@@ -192,7 +208,8 @@ static bool bind_strings(struct binder *binder, const struct node *node, const s
 	for (size_t i = 0; i < node->items.n; i++) {
 		const struct node *item = node->items.v[i];
 		const char *text;
-		ok &= bind_text(binder, item, target->option, arena_printf(binder->arena, "%s[%zu]", target->path, i), &text);
+		ok &= bind_text(binder, item, target->option,
+			arena_printf(binder->arena, "%s[%zu]", target->path, i), &text);
 		vec_push(binder->arena, &list, text);
 		if (ok && !binder->defaults)
 			places_set(binder->places, text, &item->pos);
@@ -216,10 +233,13 @@ static bool bind_pairs(struct binder *binder, const struct node *node, const str
 	for (size_t i = 0; i < node->entries.n; i++) {
 		const struct entry *entry = &node->entries.v[i];
 		struct pair pair = {.key = entry->key};
-		const char *path = arena_printf(binder->arena, "%s.%.80s", target->path, entry->key);
+		const char *path =
+			arena_printf(binder->arena, "%s.%.80s", target->path, entry->key);
 		ok &= bind_text(binder, entry->value, target->option, path, &pair.value);
-		ok &= strlen(entry->key) <= NAME_BYTES || diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "too-long",
-								     "%s: the name has %zu bytes; a name has at most %d", path, strlen(entry->key), NAME_BYTES);
+		ok &= strlen(entry->key) <= NAME_BYTES ||
+			diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "too-long",
+				"%s: the name has %zu bytes; a name has at most %d", path,
+				strlen(entry->key), NAME_BYTES);
 		vec_push(binder->arena, &pairs, pair);
 		if (!binder->defaults)
 			places_set(binder->places, entry->key, &entry->key_pos);
@@ -241,7 +261,8 @@ static bool bind_tree(struct binder *binder, const struct node *node, const stru
 /* ---- tables ---- */
 
 static void set_defaults(struct binder *binder, const struct option *table, char *base);
-static void bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path);
+static void bind_table(struct binder *binder, const struct node *map, const struct option *table,
+	char *base, const char *path);
 
 static void refuse_table(struct binder *binder, const struct option *table, char *base);
 
@@ -263,7 +284,8 @@ static void refuse_table(struct binder *binder, const struct option *table, char
 static bool bind_group(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind == NODE_SCALAR && target->option->generated_scalar) {
-		diag_note(binder->diag, target->key, "generated-option", "%s: ignored", target->path);
+		diag_note(
+			binder->diag, target->key, "generated-option", "%s: ignored", target->path);
 		return true;
 	}
 	if (node->kind != NODE_MAP)
@@ -272,7 +294,8 @@ static bool bind_group(struct binder *binder, const struct node *node, const str
 	return true;
 }
 
-static void bind_element(struct binder *binder, const struct node *node, const struct option *table, char *element, const char *path)
+static void bind_element(struct binder *binder, const struct node *node, const struct option *table,
+	char *element, const char *path)
 {
 	memcpy(element, &node->pos, sizeof node->pos); /* every element starts with its `where` */
 	if (node->kind == NODE_MAP) {
@@ -288,12 +311,14 @@ static bool bind_list(struct binder *binder, const struct node *node, const stru
 	const struct option *option = target->option;
 	if (node->kind != NODE_LIST)
 		return wrong(binder, node, target->path, "a list");
-	char *elements = arena_alloc(binder->arena, node->items.n * option->stride), *blank = arena_alloc(binder->arena, option->stride);
+	char *elements = arena_alloc(binder->arena, node->items.n * option->stride),
+	     *blank = arena_alloc(binder->arena, option->stride);
 	set_defaults(binder, option->sub, blank);
 	for (size_t i = 0; i < node->items.n; i++) {
 		char *element = elements + i * option->stride;
 		memcpy(element, blank, option->stride);
-		bind_element(binder, node->items.v[i], option->sub, element, arena_printf(binder->arena, "%s[%zu]", target->path, i));
+		bind_element(binder, node->items.v[i], option->sub, element,
+			arena_printf(binder->arena, "%s[%zu]", target->path, i));
 	}
 	memcpy(field_of(target), &elements, sizeof elements);
 	*(size_t *)(void *)(target->base + option->count_offset) = node->items.n;
@@ -311,7 +336,8 @@ static bool bind_map(struct binder *binder, const struct node *node, const struc
 		char *element = elements + i * option->stride;
 		set_defaults(binder, option->sub, element);
 		memcpy(element + option->name_offset, &entry->key, sizeof entry->key);
-		bind_element(binder, entry->value, option->sub, element, arena_printf(binder->arena, "%s.%.80s", target->path, entry->key));
+		bind_element(binder, entry->value, option->sub, element,
+			arena_printf(binder->arena, "%s.%.80s", target->path, entry->key));
 		memcpy(element, &entry->key_pos, sizeof entry->key_pos);
 	}
 	memcpy(field_of(target), &elements, sizeof elements);
@@ -319,39 +345,56 @@ static bool bind_map(struct binder *binder, const struct node *node, const struc
 	return true;
 }
 
-static bool bind_generated(struct binder *binder, const struct node *node, const struct target *target)
+static bool bind_generated(
+	struct binder *binder, const struct node *node, const struct target *target)
 {
 	(void)node;
 	diag_note(binder->diag, target->key, "generated-option", "%s: ignored", target->path);
 	return true;
 }
 
-/* Each says whether the value could be taken; what is wrong inside a group or a list is refused there. */
+/*
+ * Each says whether the value could be taken; what is wrong inside a group or a list is refused
+ * there.
+ */
 static bool (*const bind_kind[])(struct binder *, const struct node *, const struct target *) = {
-	[OPTION_STRING] = bind_string, [OPTION_BOOL] = bind_bool,   [OPTION_INT] = bind_integer,
-	[OPTION_UINT] = bind_integer,  [OPTION_MIB] = bind_mib,     [OPTION_ENUM] = bind_enum,
-	[OPTION_STRINGS] = bind_strings, [OPTION_PAIRS] = bind_pairs, [OPTION_TREE] = bind_tree,
-	[OPTION_GROUP] = bind_group,   [OPTION_LIST] = bind_list,   [OPTION_NONE] = bind_generated,
+	[OPTION_STRING] = bind_string,
+	[OPTION_BOOL] = bind_bool,
+	[OPTION_INT] = bind_integer,
+	[OPTION_UINT] = bind_integer,
+	[OPTION_MIB] = bind_mib,
+	[OPTION_ENUM] = bind_enum,
+	[OPTION_STRINGS] = bind_strings,
+	[OPTION_PAIRS] = bind_pairs,
+	[OPTION_TREE] = bind_tree,
+	[OPTION_GROUP] = bind_group,
+	[OPTION_LIST] = bind_list,
+	[OPTION_NONE] = bind_generated,
 	[OPTION_MAP] = bind_map,
 };
 
 /* An empty list, map or text says as little as null. */
 static bool says_nothing(const struct node *node)
 {
-	return node_is_null(node) || (node->kind == NODE_SCALAR ? !*node->text : node->items.n + node->entries.n == 0);
+	return node_is_null(node) ||
+		(node->kind == NODE_SCALAR ? !*node->text : node->items.n + node->entries.n == 0);
 }
 
 static void bind_option(struct binder *binder, const struct node *node, const struct target *target)
 {
 	const struct option *option = target->option;
 	if (option->state == OPTION_REMOVED) {
-		diag_error(binder->diag, STATUS_DESCRIPTION, target->key, "removed-option", "%s does not exist any more: %s", target->path,
-			   option->doc);
+		diag_error(binder->diag, STATUS_DESCRIPTION, target->key, "removed-option",
+			"%s does not exist any more: %s", target->path, option->doc);
 		return;
 	}
-	/* A text that is null is one that was written: socket: null means none. Elsewhere null is no word at all. */
+	/*
+	 * A text that is null is one that was written: socket: null means none. Elsewhere null is
+	 * no word at all.
+	 */
 	bool written = !node_is_null(node) || option->kind == OPTION_STRING;
-	if (written && !binder->defaults && option->kind != OPTION_GROUP && option->kind != OPTION_NONE)
+	if (written && !binder->defaults && option->kind != OPTION_GROUP &&
+		option->kind != OPTION_NONE)
 		places_set(binder->places, field_of(target), &node->pos);
 	if (node_is_null(node))
 		return; /* the default stays */
@@ -368,7 +411,8 @@ static const struct option *find_option(const struct option *table, const char *
 }
 
 /* The option that a wrong name may have meant; NULL when it is like none. */
-static const struct option *similar_option(struct binder *binder, const struct option *table, const char *name)
+static const struct option *similar_option(
+	struct binder *binder, const struct option *table, const char *name)
 {
 	struct strings names = {0};
 	for (const struct option *option = table; option->name; option++)
@@ -378,42 +422,53 @@ static const struct option *similar_option(struct binder *binder, const struct o
 	return near ? find_option(table, near) : NULL;
 }
 
-static void unknown_option(struct binder *binder, const struct node *map, const struct option *table, const struct entry *entry, char *base,
-			   const char *path)
+static void unknown_option(struct binder *binder, const struct node *map,
+	const struct option *table, const struct entry *entry, char *base, const char *path)
 {
 	const struct option *near = similar_option(binder, table, entry->key);
 	const char *dot = *path ? "." : "";
-	const char *hint = near ? arena_printf(binder->arena, "; did you mean \"%s%s%s\"?", path, dot, near->name) : "";
-	diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option", "unknown option \"%s%s%.80s\"%s", path, dot, entry->key,
-		   hint);
+	const char *hint = near
+		? arena_printf(binder->arena, "; did you mean \"%s%s%s\"?", path, dot, near->name)
+		: "";
+	diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option",
+		"unknown option \"%s%s%.80s\"%s", path, dot, entry->key, hint);
 	if (near && !node_get(map, near->name))
 		refuse_option(binder, near, base);
 }
 
 /* A required option of a group counts also where the group is left out. */
-static void check_required(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path)
+static void check_required(struct binder *binder, const struct node *map,
+	const struct option *table, char *base, const char *path)
 {
 	for (; table->name; table++) {
 		const struct node *given = node_get(map, table->name);
-		const char *full = *path ? arena_printf(binder->arena, "%s.%s", path, table->name) : table->name;
+		const char *full = *path ? arena_printf(binder->arena, "%s.%s", path, table->name)
+					 : table->name;
 		if (table->kind == OPTION_GROUP && (!given || node_is_null(given)))
-			check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos), table->sub, base, full);
-		if (!table->required || (given && !says_nothing(given)) || places_refused(binder->places, base + table->offset))
+			check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos),
+				table->sub, base, full);
+		if (!table->required || (given && !says_nothing(given)) ||
+			places_refused(binder->places, base + table->offset))
 			continue;
-		diag_error(binder->diag, STATUS_DESCRIPTION, given ? &given->pos : &map->pos, "missing-option", "%s %s", full,
-			   given ? "must not be empty" : "is missing");
+		diag_error(binder->diag, STATUS_DESCRIPTION, given ? &given->pos : &map->pos,
+			"missing-option", "%s %s", full,
+			given ? "must not be empty" : "is missing");
 		refuse_option(binder, table, base);
 	}
 }
 
-static void bind_table(struct binder *binder, const struct node *map, const struct option *table, char *base, const char *path)
+static void bind_table(struct binder *binder, const struct node *map, const struct option *table,
+	char *base, const char *path)
 {
 	for (size_t i = 0; i < map->entries.n; i++) {
 		const struct entry *entry = &map->entries.v[i];
 		const struct option *option = find_option(table, entry->key);
-		const char *full = *path && option ? arena_printf(binder->arena, "%s.%s", path, entry->key) : entry->key;
+		const char *full = *path && option
+			? arena_printf(binder->arena, "%s.%s", path, entry->key)
+			: entry->key;
 		if (option)
-			bind_option(binder, entry->value, &(struct target){option, base, full, &entry->key_pos});
+			bind_option(binder, entry->value,
+				&(struct target){option, base, full, &entry->key_pos});
 		else
 			unknown_option(binder, map, table, entry, base, path);
 	}
@@ -422,20 +477,25 @@ static void bind_table(struct binder *binder, const struct node *map, const stru
 
 static void set_defaults(struct binder *binder, const struct option *table, char *base)
 {
-	struct binder quiet = {.arena = binder->arena, .diag = binder->diag, .places = binder->places, .defaults = true};
+	struct binder quiet = {.arena = binder->arena,
+		.diag = binder->diag,
+		.places = binder->places,
+		.defaults = true};
 	for (; table->name; table++) {
 		if (table->kind == OPTION_GROUP)
 			set_defaults(binder, table->sub, base);
 		else if (table->kind == OPTION_INT && !table->def)
 			*(int64_t *)(void *)(base + table->offset) = -1;
 		else if (table->def)
-			bind_option(&quiet, doc_parse_value(binder->arena, binder->diag, "default", table->def, 0),
-				    &(struct target){table, base, table->name, NULL});
+			bind_option(&quiet,
+				doc_parse_value(
+					binder->arena, binder->diag, "default", table->def, 0),
+				&(struct target){table, base, table->name, NULL});
 	}
 }
 
-bool options_bind(struct arena *arena, struct diag *diag, struct places *places, const struct option *table, const struct node *description,
-		  void *base)
+bool options_bind(struct arena *arena, struct diag *diag, struct places *places,
+	const struct option *table, const struct node *description, void *base)
 {
 	struct binder binder = {.arena = arena, .diag = diag, .places = places};
 	size_t before = diag_error_count(diag);

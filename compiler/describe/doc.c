@@ -15,18 +15,20 @@ struct reader {
 	const struct bytes *text;
 	unsigned first_column; /* of the text, less 1: it may be the rest of a line */
 	yaml_parser_t parser;
-	struct names anchors;          /* to the number in `anchored` */
-	VEC(struct node *) anchored;   /* NULL while the node is still being read */
+	struct names anchors;        /* to the number in `anchored` */
+	VEC(struct node *) anchored; /* NULL while the node is still being read */
 	unsigned depth;
-	size_t weight;                 /* of the documents so far */
+	size_t weight; /* of the documents so far */
 };
 
 /* ---- places and errors ---- */
 
-static struct pos mark_pos(const struct reader *reader, const yaml_mark_t *from, const yaml_mark_t *to)
+static struct pos mark_pos(
+	const struct reader *reader, const yaml_mark_t *from, const yaml_mark_t *to)
 {
 	unsigned indent = from->line == 0 ? reader->first_column : 0;
-	struct pos pos = {reader->file, (unsigned)from->line + 1, (unsigned)from->column + indent + 1, 1};
+	struct pos pos = {
+		reader->file, (unsigned)from->line + 1, (unsigned)from->column + indent + 1, 1};
 	if (to && to->line == from->line && to->column > from->column)
 		pos.width = (unsigned)(to->column - from->column);
 	return pos;
@@ -80,10 +82,12 @@ static struct pos problem_pos(const struct reader *reader)
 static const char *syntax_hint(const struct reader *reader, const char *problem)
 {
 	const yaml_parser_t *parser = &reader->parser;
-	const char *next = (const char *)parser->buffer.pointer; /* what the scanner stumbled over */
+	/* what the scanner stumbled over */
+	const char *next = (const char *)parser->buffer.pointer;
 	if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
-		return next < (const char *)parser->buffer.last && *next == '\t' ? "; indent with blanks, not with tabs"
-										    : "; a text that begins with it needs quotes";
+		return next < (const char *)parser->buffer.last && *next == '\t'
+			? "; indent with blanks, not with tabs"
+			: "; a text that begins with it needs quotes";
 	if (strstr(problem, "mapping values are not allowed"))
 		return "; a text with \": \" in it needs quotes";
 	return strstr(problem, "UTF-8 octet") ? "; a description is UTF-8" : "";
@@ -92,11 +96,13 @@ static const char *syntax_hint(const struct reader *reader, const char *problem)
 static bool syntax_error(struct reader *reader)
 {
 	const yaml_parser_t *parser = &reader->parser;
-	const char *problem = parser->problem ? parser->problem : "unreadable text", *hint = syntax_hint(reader, problem);
+	const char *problem = parser->problem ? parser->problem : "unreadable text",
+		   *hint = syntax_hint(reader, problem);
 	bool has_context = parser->error != YAML_READER_ERROR && parser->context;
 	const struct pos pos = problem_pos(reader);
-	diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "syntax", "%s%s%s%s", problem, has_context && !*hint ? " " : "",
-		   has_context && !*hint ? parser->context : "", hint);
+	diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "syntax", "%s%s%s%s", problem,
+		has_context && !*hint ? " " : "", has_context && !*hint ? parser->context : "",
+		hint);
 	if (has_context && parser->context_mark.line < parser->problem_mark.line && !*hint) {
 		struct pos start = mark_pos(reader, &parser->context_mark, NULL);
 		diag_note(reader->diag, &start, "syntax", "which begins here");
@@ -111,28 +117,31 @@ static bool next_event(struct reader *reader, yaml_event_t *event)
 
 static bool check_tag(struct reader *reader, const yaml_event_t *event, const yaml_char_t *tag)
 {
-	static const char *const known[] = {"!", YAML_STR_TAG, YAML_INT_TAG, YAML_BOOL_TAG, YAML_NULL_TAG,
-					    YAML_FLOAT_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
+	static const char *const known[] = {"!", YAML_STR_TAG, YAML_INT_TAG, YAML_BOOL_TAG,
+		YAML_NULL_TAG, YAML_FLOAT_TAG, YAML_SEQ_TAG, YAML_MAP_TAG};
 	if (!tag)
 		return true;
 	for (size_t i = 0; i < countof(known); i++)
 		if (strcmp((const char *)tag, known[i]) == 0)
 			return true;
 	struct pos pos = event_pos(reader, event);
-	return diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "unknown-tag", "unknown tag \"%.80s\"; a description needs none",
-			  (const char *)tag);
+	return diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "unknown-tag",
+		"unknown tag \"%.80s\"; a description needs none", (const char *)tag);
 }
 
 static bool check_size(struct reader *reader, const struct node *node)
 {
 	if (node->height > DOC_MAX_DEPTH)
-		return refuse(reader, &node->pos, "too-deep", "the description is nested too deeply, by its aliases");
+		return refuse(reader, &node->pos, "too-deep",
+			"the description is nested too deeply, by its aliases");
 	if (node->entries.n > DOC_MAX_KEYS)
-		return diag_error(reader->diag, STATUS_DESCRIPTION, &node->pos, "too-many-nodes", "a map has more than %d keys", DOC_MAX_KEYS);
+		return diag_error(reader->diag, STATUS_DESCRIPTION, &node->pos, "too-many-nodes",
+			"a map has more than %d keys", DOC_MAX_KEYS);
 	if (reader->weight + node->weight <= DOC_MAX_NODES)
 		return true;
 	return diag_error(reader->diag, STATUS_DESCRIPTION, &node->pos, "too-many-nodes",
-			  "the description has more than %d values; aliases count as often as they are used", DOC_MAX_NODES);
+		"the description has more than %d values; aliases count as often as they are used",
+		DOC_MAX_NODES);
 }
 
 static bool weigh(struct reader *reader, struct node *parent, const struct node *child)
@@ -150,7 +159,8 @@ static size_t begin_anchor(struct reader *reader, const yaml_char_t *name)
 {
 	if (!name)
 		return SIZE_MAX;
-	names_set(reader->arena, &reader->anchors, arena_strdup(reader->arena, (const char *)name), reader->anchored.n);
+	names_set(reader->arena, &reader->anchors, arena_strdup(reader->arena, (const char *)name),
+		reader->anchored.n);
 	vec_push(reader->arena, &reader->anchored, NULL);
 	return reader->anchored.n - 1;
 }
@@ -167,15 +177,20 @@ static struct node *read_alias(struct reader *reader, const yaml_event_t *event)
 	struct pos pos = event_pos(reader, event);
 	size_t anchor = names_find(&reader->anchors, name);
 	if (anchor == SIZE_MAX) {
-		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "alias", "there is no anchor \"&%.80s\" before this alias", name);
+		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "alias",
+			"there is no anchor \"&%.80s\" before this alias", name);
 		return NULL;
 	}
 	const struct node *node = reader->anchored.v[anchor];
 	if (!node) {
-		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "alias", "the alias \"*%.80s\" stands inside the value that it names", name);
+		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "alias",
+			"the alias \"*%.80s\" stands inside the value that it names", name);
 		return NULL;
 	}
-	/* The value is here too: what is wrong with it is wrong at this place. Its parts are shared. */
+	/*
+	 * The value is here too: what is wrong with it is wrong at this place. Its parts are
+	 * shared.
+	 */
 	struct node *here = arena_alloc(reader->arena, sizeof *here);
 	*here = *node;
 	here->pos = pos;
@@ -201,7 +216,9 @@ static struct node *read_scalar(struct reader *reader, const yaml_event_t *event
 	struct node *node = node_new(reader->arena, NODE_SCALAR, &pos);
 	node->text = arena_strndup(reader->arena, text, event->data.scalar.length);
 	node->quoted = event->data.scalar.style != YAML_PLAIN_SCALAR_STYLE ||
-		       (tag && (strcmp((const char *)tag, "!") == 0 || strcmp((const char *)tag, YAML_STR_TAG) == 0));
+		(tag &&
+			(strcmp((const char *)tag, "!") == 0 ||
+				strcmp((const char *)tag, YAML_STR_TAG) == 0));
 	finish_anchor(reader, anchor, node);
 	return node;
 }
@@ -231,7 +248,8 @@ static struct node *read_list(struct reader *reader, const yaml_event_t *start)
 }
 
 /* `<<: *base` and `<<: [*a, *b]`: keys that the map does not give itself, the first source wins. */
-static bool merge_into(struct reader *reader, struct node *map, const struct node *source, bool in_list)
+static bool merge_into(
+	struct reader *reader, struct node *map, const struct node *source, bool in_list)
 {
 	if (source->kind == NODE_LIST && !in_list) {
 		for (size_t i = 0; i < source->items.n; i++)
@@ -240,7 +258,8 @@ static bool merge_into(struct reader *reader, struct node *map, const struct nod
 		return true;
 	}
 	if (source->kind != NODE_MAP)
-		return refuse(reader, &source->pos, "merge-key", "\"<<\" wants a map or a list of maps");
+		return refuse(
+			reader, &source->pos, "merge-key", "\"<<\" wants a map or a list of maps");
 	for (size_t i = 0; i < source->entries.n; i++)
 		if (!node_find(map, source->entries.v[i].key))
 			node_add(reader->arena, map, &source->entries.v[i]);
@@ -255,11 +274,14 @@ static void add_entry(struct reader *reader, struct node *map, const struct entr
 		return;
 	}
 	/* Go on: there may be more to say. */
-	diag_error(reader->diag, STATUS_DESCRIPTION, &entry->key_pos, "duplicate-key", "\"%.80s\" is given twice", entry->key);
+	diag_error(reader->diag, STATUS_DESCRIPTION, &entry->key_pos, "duplicate-key",
+		"\"%.80s\" is given twice", entry->key);
 	diag_note(reader->diag, &first->key_pos, "duplicate-key", "first given here");
 }
 
-/* Reads "KEY: VALUE"; false at the end of the map (`*ended`) or after an error. `*key` is a scalar. */
+/*
+ * Reads "KEY: VALUE"; false at the end of the map (`*ended`) or after an error. `*key` is a scalar.
+ */
 static bool read_entry(struct reader *reader, struct node **key, struct node **value, bool *ended)
 {
 	yaml_event_t event;
@@ -311,7 +333,8 @@ static struct node *read_node(struct reader *reader, yaml_event_t *event)
 	struct node *node = NULL;
 	if (reader->depth >= DOC_MAX_DEPTH) {
 		struct pos pos = event_pos(reader, event);
-		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "too-deep", "the description is nested deeper than %d levels", DOC_MAX_DEPTH);
+		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "too-deep",
+			"the description is nested deeper than %d levels", DOC_MAX_DEPTH);
 		yaml_event_delete(event);
 		return NULL;
 	}
@@ -336,8 +359,9 @@ static bool add_document(struct reader *reader, struct documents *documents, str
 	reader->anchors = (struct names){0}; /* an anchor is known in its own document */
 	reader->weight += document->weight;
 	vec_push(reader->arena, documents, document);
-	return documents->n <= DOC_MAX_DOCUMENTS || diag_error(reader->diag, STATUS_DESCRIPTION, &document->pos, "too-many-nodes",
-							       "more than %d documents in one text", DOC_MAX_DOCUMENTS);
+	return documents->n <= DOC_MAX_DOCUMENTS ||
+		diag_error(reader->diag, STATUS_DESCRIPTION, &document->pos, "too-many-nodes",
+			"more than %d documents in one text", DOC_MAX_DOCUMENTS);
 }
 
 static bool read_stream(struct reader *reader, struct documents *documents)
@@ -347,8 +371,8 @@ static bool read_stream(struct reader *reader, struct documents *documents)
 		if (!next_event(reader, &event))
 			return false;
 		yaml_event_type_t type = event.type;
-		if (type == YAML_STREAM_START_EVENT || type == YAML_STREAM_END_EVENT || type == YAML_DOCUMENT_START_EVENT ||
-		    type == YAML_DOCUMENT_END_EVENT) {
+		if (type == YAML_STREAM_START_EVENT || type == YAML_STREAM_END_EVENT ||
+			type == YAML_DOCUMENT_START_EVENT || type == YAML_DOCUMENT_END_EVENT) {
 			yaml_event_delete(&event);
 			if (type == YAML_STREAM_END_EVENT)
 				return true;
@@ -360,12 +384,17 @@ static bool read_stream(struct reader *reader, struct documents *documents)
 	}
 }
 
-static bool parse(struct arena *arena, struct diag *diag, const char *name, const struct bytes *text, unsigned first_column,
-		  struct documents *documents)
+static bool parse(struct arena *arena, struct diag *diag, const char *name,
+	const struct bytes *text, unsigned first_column, struct documents *documents)
 {
-	struct reader reader = {.arena = arena, .diag = diag, .file = name, .text = text, .first_column = first_column};
+	struct reader reader = {.arena = arena,
+		.diag = diag,
+		.file = name,
+		.text = text,
+		.first_column = first_column};
 	if (!yaml_parser_initialize(&reader.parser))
-		return diag_error(diag, STATUS_FAILED, NULL, "out-of-memory", "libyaml cannot start");
+		return diag_error(
+			diag, STATUS_FAILED, NULL, "out-of-memory", "libyaml cannot start");
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text->p, text->n);
 	bool ok = read_stream(&reader, documents);
@@ -380,7 +409,8 @@ static struct bytes without_bom(const struct bytes *text)
 	return (struct bytes){text->p + skip, text->n - skip};
 }
 
-bool doc_parse(struct arena *arena, struct diag *diag, const char *name, const struct bytes *text, struct documents *documents)
+bool doc_parse(struct arena *arena, struct diag *diag, const char *name, const struct bytes *text,
+	struct documents *documents)
 {
 	struct documents read = {0};
 	struct bytes readable = json_text_join_surrogates(arena, without_bom(text));
@@ -391,11 +421,13 @@ bool doc_parse(struct arena *arena, struct diag *diag, const char *name, const s
 	for (size_t i = 0; i < read.n; i++) {
 		if (read.v[i]->kind != NODE_MAP)
 			ok = diag_error(diag, STATUS_DESCRIPTION, &read.v[i]->pos, "not-a-map",
-					"a description is a map of options, as in \"hostName: web1\"");
+				"a description is a map of options, as in \"hostName: web1\"");
 		vec_push(arena, documents, read.v[i]);
 	}
 	struct pos start = {name, 1, 1, 1};
-	return read.n ? ok : diag_error(diag, STATUS_DESCRIPTION, &start, "empty-description", "the description is empty");
+	return read.n ? ok
+		      : diag_error(diag, STATUS_DESCRIPTION, &start, "empty-description",
+				"the description is empty");
 }
 
 static unsigned characters(const char *text, size_t bytes)
@@ -406,7 +438,8 @@ static unsigned characters(const char *text, size_t bytes)
 	return count;
 }
 
-struct node *doc_parse_value(struct arena *arena, struct diag *diag, const char *name, const char *text, size_t skip)
+struct node *doc_parse_value(
+	struct arena *arena, struct diag *diag, const char *name, const char *text, size_t skip)
 {
 	struct documents read = {0};
 	const struct bytes bytes = {text + skip, strlen(text + skip)};
@@ -416,7 +449,8 @@ struct node *doc_parse_value(struct arena *arena, struct diag *diag, const char 
 	if (read.n == 1)
 		return read.v[0];
 	if (read.n) {
-		diag_error(diag, STATUS_DESCRIPTION, &read.v[1]->pos, "syntax", "a second document; one value is wanted");
+		diag_error(diag, STATUS_DESCRIPTION, &read.v[1]->pos, "syntax",
+			"a second document; one value is wanted");
 		return NULL;
 	}
 	struct node *nothing = node_new(arena, NODE_SCALAR, &start);

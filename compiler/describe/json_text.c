@@ -45,7 +45,8 @@ static bool is_json(const struct bytes *text)
 {
 	struct json_tokener *tokener = json_tokener_new();
 	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
-	struct json_object *value = text->n < INT_MAX ? json_tokener_parse_ex(tokener, text->p, (int)text->n) : NULL;
+	struct json_object *value =
+		text->n < INT_MAX ? json_tokener_parse_ex(tokener, text->p, (int)text->n) : NULL;
 	json_tokener_free(tokener);
 	bool valid = value != NULL;
 	json_object_put(value);
@@ -55,7 +56,8 @@ static bool is_json(const struct bytes *text)
 static bool may_have_pairs(const struct bytes *text)
 {
 	const char *end = text->p + text->n;
-	for (const char *at = text->p; at < end && (at = memchr(at, '\\', (size_t)(end - at))); at += 2)
+	for (const char *at = text->p; at < end && (at = memchr(at, '\\', (size_t)(end - at)));
+		at += 2)
 		if (pair_value(at, end))
 			return true;
 	return false;

@@ -7,8 +7,8 @@
 #include "base/file.h"
 
 /*
- * JSON writes a character beyond U+FFFF as two escapes of UTF-16 ("\ud83d\ude00"), YAML as one ("\U0001f600"). Returns a JSON text with the
- * latter, and any other text as it is.
+ * JSON writes a character beyond U+FFFF as two escapes of UTF-16 ("\ud83d\ude00"), YAML as one
+ * ("\U0001f600"). Returns a JSON text with the latter, and any other text as it is.
  */
 struct bytes json_text_join_surrogates(struct arena *arena, struct bytes text);
 

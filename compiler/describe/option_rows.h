@@ -6,28 +6,35 @@
 #include "compiler/describe/options.h"
 
 /* The offset of a field, refused by the compiler unless the field has type T. */
-#define OFFSET(S, f, T) (offsetof(S, f) + 0 * sizeof(char[_Generic(((S *)0)->f, T : 1, default : -1)]))
+#define OFFSET(S, f, T) \
+	(offsetof(S, f) + 0 * sizeof(char[_Generic(((S *)0)->f, T : 1, default : -1)]))
 
 #define STRING(S, f) .kind = OPTION_STRING, .offset = OFFSET(S, f, const char *)
 #define BOOL(S, f) .kind = OPTION_BOOL, .offset = OFFSET(S, f, bool)
-#define INT(S, f, lo, hi) .kind = OPTION_INT, .offset = OFFSET(S, f, int64_t), .minimum = (lo), .maximum = (hi)
-#define UINT(S, f, lo, hi) .kind = OPTION_UINT, .offset = OFFSET(S, f, uint64_t), .minimum = (lo), .maximum = (hi)
+#define INT(S, f, lo, hi) \
+	.kind = OPTION_INT, .offset = OFFSET(S, f, int64_t), .minimum = (lo), .maximum = (hi)
+#define UINT(S, f, lo, hi) \
+	.kind = OPTION_UINT, .offset = OFFSET(S, f, uint64_t), .minimum = (lo), .maximum = (hi)
 #define MIB(S, f, lo) \
-	.kind = OPTION_MIB, .arg = "MiB", .offset = OFFSET(S, f, uint64_t), .minimum = (lo), .maximum = MAXIMUM_MIB
+	.kind = OPTION_MIB, .arg = "MiB", .offset = OFFSET(S, f, uint64_t), .minimum = (lo), \
+	.maximum = MAXIMUM_MIB
 #define ENUM(S, f, c) .kind = OPTION_ENUM, .offset = OFFSET(S, f, const char *), .choices = (c)
 #define STRINGS(S, f) .kind = OPTION_STRINGS, .offset = OFFSET(S, f, struct strings)
 #define PAIRS(S, f) .kind = OPTION_PAIRS, .offset = OFFSET(S, f, struct pairs)
 #define TREE(S, f) .kind = OPTION_TREE, .offset = OFFSET(S, f, const struct node *)
 #define LIST(S, f, T, t) \
-	.kind = OPTION_LIST, .offset = OFFSET(S, f.v, T *), .count_offset = OFFSET(S, f.n, size_t), .stride = sizeof(T), .sub = (t)
+	.kind = OPTION_LIST, .offset = OFFSET(S, f.v, T *), \
+	.count_offset = OFFSET(S, f.n, size_t), .stride = sizeof(T), .sub = (t)
 #define MAP(S, f, T, t) \
-	.kind = OPTION_MAP, .offset = OFFSET(S, f.v, T *), .count_offset = OFFSET(S, f.n, size_t), .stride = sizeof(T), \
-	.name_offset = OFFSET(T, name, const char *), .sub = (t)
+	.kind = OPTION_MAP, .offset = OFFSET(S, f.v, T *), .count_offset = OFFSET(S, f.n, size_t), \
+	.stride = sizeof(T), .name_offset = OFFSET(T, name, const char *), .sub = (t)
 /* Rows of a group name fields of the whole struct, so a group has no offset of its own. */
 #define GROUP(t) .kind = OPTION_GROUP, .sub = (t)
 #define GENERATED .kind = OPTION_NONE, .state = OPTION_GENERATED
 
-/* 16 TiB: an ext4 file system of 4 KiB blocks, and more memory than any of the hypervisors takes. */
+/*
+ * 16 TiB: an ext4 file system of 4 KiB blocks, and more memory than any of the hypervisors takes.
+ */
 #define MAXIMUM_MIB (16LL * 1024 * 1024)
 
 #define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})

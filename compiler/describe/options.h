@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* options: the one table of everything that a description can say. Reading, defaults, schema and reference all come from it. */
+/*
+ * options: the one table of everything that a description can say. Reading, defaults, schema and
+ * reference all come from it.
+ */
 #ifndef MVM_COMPILER_DESCRIBE_OPTIONS_H
 #define MVM_COMPILER_DESCRIBE_OPTIONS_H
 
@@ -34,19 +37,21 @@ struct option {
 	const char *name;
 	enum option_kind kind;
 	enum option_state state;
-	size_t offset;       /* of the field in the struct that the table describes */
-	size_t count_offset; /* OPTION_LIST, OPTION_MAP: of the number of elements */
-	size_t stride;       /* likewise: of one element */
-	size_t name_offset;  /* OPTION_MAP: of an element's name in it */
-	const char *def;     /* default, in the words of a description; NULL: none */
-	const char *def_doc; /* how a default is found that depends on other options */
-	const char *arg;     /* what a value is, for people: "MiB" */
+	size_t offset;              /* of the field in the struct that the table describes */
+	size_t count_offset;        /* OPTION_LIST, OPTION_MAP: of the number of elements */
+	size_t stride;              /* likewise: of one element */
+	size_t name_offset;         /* OPTION_MAP: of an element's name in it */
+	const char *def;            /* default, in the words of a description; NULL: none */
+	const char *def_doc;        /* how a default is found that depends on other options */
+	const char *arg;            /* what a value is, for people: "MiB" */
 	const char *const *choices; /* OPTION_ENUM, ends with NULL */
 	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
-	bool required;       /* an element without it is an error */
-	bool code;           /* its value is a program, by meaning */
-	bool generated_scalar; /* OPTION_GROUP: the reference puts a path that it generates here; ignored with a note */
-	const struct option *sub; /* OPTION_GROUP, OPTION_LIST, OPTION_MAP: ends with a row without name */
+	bool required;              /* an element without it is an error */
+	bool code;                  /* its value is a program, by meaning */
+	/* OPTION_GROUP: the reference puts a path that it generates here; ignored with a note */
+	bool generated_scalar;
+	/* OPTION_GROUP, OPTION_LIST, OPTION_MAP: ends with a row without name */
+	const struct option *sub;
 	const char *doc;
 };
 

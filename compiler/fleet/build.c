@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * First each different store disk; then the VMs, one thread each. So a hundred VMs that share a closure cost one disk and a hundred times the little
- * rest. A plan lives as long as what it is for: of a hundred VMs, a few are in memory.
+ * First each different store disk; then the VMs, one thread each. So a hundred VMs that share a
+ * closure cost one disk and a hundred times the little rest. A plan lives as long as what it is
+ * for: of a hundred VMs, a few are in memory.
  */
 #include <errno.h>
 #include <string.h>
@@ -30,16 +31,19 @@ struct builder {
 /* ---- runners ---- */
 
 /* The host's own list of its VMs tells what was planned first. */
-static bool build_planned(const struct session *own, const struct fleet_vm *vm, const struct image_settings *settings, const char *output)
+static bool build_planned(const struct session *own, const struct fleet_vm *vm,
+	const struct image_settings *settings, const char *output)
 {
 	struct runner_result result;
 	if (!runner_build(own->arena, own->diag, &own->plan, settings, output, &result))
 		return false;
 	return strcmp(result.fingerprint, vm->fingerprint) == 0 ||
-	       diag_error(own->diag, STATUS_INPUT, NULL, "changed-input", "what it is made of changed while it was built");
+		diag_error(own->diag, STATUS_INPUT, NULL, "changed-input",
+			"what it is made of changed while it was built");
 }
 
-static bool build_vm(void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag)
+static bool build_vm(
+	void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag)
 {
 	const struct builder *builder = context;
 	struct image_settings settings = builder->settings;
@@ -48,33 +52,43 @@ static bool build_vm(void *context, const struct fleet_vm *vm, struct arena *are
 	settings.no_sync = true; /* the host's directory is synced as a whole */
 	settings.progress = NULL;
 	settings.common = path_join(arena, builder->directory, COMMON);
-	settings.store_disk = vm->disk_key ? fleet_disk_path(arena, builder->directory, vm->disk_key) : NULL;
+	settings.store_disk =
+		vm->disk_key ? fleet_disk_path(arena, builder->directory, vm->disk_key) : NULL;
 	const char *output = arena_printf(arena, "%s/runners/%s", builder->directory, vm->name);
-	return fleet_plan_vm(builder->session, builder->fleet, vm, arena, diag, &own) && build_planned(&own, vm, &settings, output);
+	return fleet_plan_vm(builder->session, builder->fleet, vm, arena, diag, &own) &&
+		build_planned(&own, vm, &settings, output);
 }
 
 static bool make_runners(struct builder *builder)
 {
 	struct session *session = builder->session;
 	const char *common = path_join(session->arena, builder->directory, COMMON);
-	const struct fleet_round round = {.fleet = builder->fleet, .n = builder->fleet->vms.n, .make = build_vm, .context = builder};
-	return directory_make(session->diag, path_join(session->arena, builder->directory, "runners"), 0755) &&
-	       directory_make(session->diag, common, 0700) && fleet_round_run(session, &round, builder->settings.jobs) &&
-	       path_remove(session->diag, common);
+	const struct fleet_round round = {.fleet = builder->fleet,
+		.n = builder->fleet->vms.n,
+		.make = build_vm,
+		.context = builder};
+	return directory_make(session->diag,
+		       path_join(session->arena, builder->directory, "runners"), 0755) &&
+		directory_make(session->diag, common, 0700) &&
+		fleet_round_run(session, &round, builder->settings.jobs) &&
+		path_remove(session->diag, common);
 }
 
 /* ---- the whole ---- */
 
-static bool is_up_to_date(struct session *session, const struct fleet *fleet, const char *output, bool whole)
+static bool is_up_to_date(
+	struct session *session, const struct fleet *fleet, const char *output, bool whole)
 {
 	struct bytes text;
 	const char *path = path_join(session->arena, output, FLEET_MANIFEST);
-	return whole && !session->cli.force && path_exists(path) && file_read(session->arena, diag_new(session->arena), path, MANIFEST_BYTES, &text) &&
-	       strcmp(text.p, fleet_manifest(session, fleet)) == 0;
+	return whole && !session->cli.force && path_exists(path) &&
+		file_read(session->arena, diag_new(session->arena), path, MANIFEST_BYTES, &text) &&
+		strcmp(text.p, fleet_manifest(session, fleet)) == 0;
 }
 
 /* `old`: what is there, when all of it is as it was built; its disks are taken over. */
-static bool build(struct session *session, const struct fleet *fleet, const char *output, const char *old)
+static bool build(
+	struct session *session, const struct fleet *fleet, const char *output, const char *old)
 {
 	struct progress progress;
 	struct staging staging;
@@ -84,17 +98,20 @@ static bool build(struct session *session, const struct fleet *fleet, const char
 	if (!staging_begin(session->arena, session->diag, output, &staging))
 		return false;
 	progress_begin(&progress, &session->cli);
-	struct builder builder = {.session = session, .fleet = fleet, .directory = staging.directory};
+	struct builder builder = {
+		.session = session, .fleet = fleet, .directory = staging.directory};
 	builder.settings = (struct image_settings){.cache_dir = build_cache(session),
-						   .sharing = sharing,
-						   .jobs = cli_jobs(&session->cli),
-						   .no_sync = session->cli.no_sync,
-						   .progress = progress_bytes,
-						   .progress_context = &progress};
-	const struct fleet_disks disks = {fleet, old, staging.directory, &builder.settings, &progress};
+		.sharing = sharing,
+		.jobs = cli_jobs(&session->cli),
+		.no_sync = session->cli.no_sync,
+		.progress = progress_bytes,
+		.progress_context = &progress};
+	const struct fleet_disks disks = {
+		fleet, old, staging.directory, &builder.settings, &progress};
 	/* Of the whole process: the same for all threads from here on. */
 	mode_t mask = umask(022);
-	bool ok = fleet_disks_make(session, &disks) && make_runners(&builder) && fleet_write(session, fleet, staging.directory);
+	bool ok = fleet_disks_make(session, &disks) && make_runners(&builder) &&
+		fleet_write(session, fleet, staging.directory);
 	umask(mask);
 	staging.unsynced = session->cli.no_sync;
 	staging.listed = true;
@@ -107,7 +124,8 @@ static bool build(struct session *session, const struct fleet *fleet, const char
 	return false;
 }
 
-bool fleet_build(struct session *session, const struct fleet *fleet, const char *output, bool *changed)
+bool fleet_build(
+	struct session *session, const struct fleet *fleet, const char *output, bool *changed)
 {
 	struct gcroots roots;
 	output = path_absolute(session->arena, output);
@@ -120,7 +138,8 @@ bool fleet_build(struct session *session, const struct fleet *fleet, const char 
 		staging_clean(session->arena, output);
 	if (!session->cli.gcroot)
 		return !*changed || build(session, fleet, output, old);
-	if (!gcroots_begin(session->arena, session->diag, &fleet->roots, output, session->cli.gcroot_dir, &roots))
+	if (!gcroots_begin(session->arena, session->diag, &fleet->roots, output,
+		    session->cli.gcroot_dir, &roots))
 		return false;
 	if (!*changed || build(session, fleet, output, old))
 		return gcroots_publish(&roots, path_join(session->arena, output, "share/gcroots"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks that lack much in the cache are made one after the other, by all threads: what the first of them packs, the next ones find. The others hardly do
- * more than place blocks and write tables, which takes one thread each.
+ * Disks that lack much in the cache are made one after the other, by all threads: what the first of
+ * them packs, the next ones find. The others hardly do more than place blocks and write tables,
+ * which takes one thread each.
  */
 #include "compiler/fleet/disks.h"
 
@@ -32,11 +33,13 @@ const char *fleet_disk_path(struct arena *arena, const char *directory, const ch
 }
 
 /* A disk is never written to, and was complete when it was published. */
-static bool take_old(struct arena *arena, const struct fleet_disks *disks, const struct fleet_vm *vm)
+static bool take_old(
+	struct arena *arena, const struct fleet_disks *disks, const struct fleet_vm *vm)
 {
 	if (!disks->old)
 		return false;
-	const char *path = fleet_disk_path(arena, disks->directory, vm->disk_key), *old = fleet_disk_path(arena, disks->old, vm->disk_key);
+	const char *path = fleet_disk_path(arena, disks->directory, vm->disk_key),
+		   *old = fleet_disk_path(arena, disks->old, vm->disk_key);
 	const char *sizes = disk_image_sizes(arena, path);
 	if (link(disk_image_sizes(arena, old), sizes) == 0 && link(old, path) == 0)
 		return true;
@@ -44,44 +47,53 @@ static bool take_old(struct arena *arena, const struct fleet_disks *disks, const
 	return false;
 }
 
-static bool make_planned(const struct making *making, const struct session *own, const struct fleet_vm *vm)
+static bool make_planned(
+	const struct making *making, const struct session *own, const struct fleet_vm *vm)
 {
-	const char *directory = making->disks->directory, *scratch = arena_printf(own->arena, "%s/scratch-%s", directory, vm->disk_key);
+	const char *directory = making->disks->directory,
+		   *scratch = arena_printf(own->arena, "%s/scratch-%s", directory, vm->disk_key);
 	struct store_disk_result *result = &making->results[vm - making->disks->fleet->vms.v];
 	bool ok = directory_make(own->diag, scratch, 0700) &&
-		  disk_image_make_shared(own->arena, own->diag, &own->plan, &making->settings, scratch,
-					 fleet_disk_path(own->arena, directory, vm->disk_key), result);
+		disk_image_make_shared(own->arena, own->diag, &own->plan, &making->settings,
+			scratch, fleet_disk_path(own->arena, directory, vm->disk_key), result);
 	return path_remove(own->diag, scratch) && ok;
 }
 
-static bool make_ready(void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag)
+static bool make_ready(
+	void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag)
 {
 	const struct making *making = context;
 	struct session own;
-	return fleet_plan_vm(making->session, making->disks->fleet, vm, arena, diag, &own) && make_planned(making, &own, vm);
+	return fleet_plan_vm(making->session, making->disks->fleet, vm, arena, diag, &own) &&
+		make_planned(making, &own, vm);
 }
 
 static void report(const struct making *making, const struct fleet_vm *vm)
 {
 	const struct store_disk_result *result = &making->results[vm - making->disks->fleet->vms.v];
-	progress_step(making->disks->progress, "store disk of %s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", vm->name,
-		      (double)result->image_bytes / 1e6, (double)result->content_bytes / 1e6, result->packed, result->reused);
+	progress_step(making->disks->progress,
+		"store disk of %s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache",
+		vm->name, (double)result->image_bytes / 1e6, (double)result->content_bytes / 1e6,
+		result->packed, result->reused);
 }
 
 /* Whether the cache has all of it but little. */
 static bool is_ready(const struct session *own, const struct image_settings *settings)
 {
 	const struct closure *closure = &own->plan.closure;
-	const int64_t *stored = disk_image_peek(own->arena, &own->plan, settings->cache_dir, settings->sharing);
+	const int64_t *stored =
+		disk_image_peek(own->arena, &own->plan, settings->cache_dir, settings->sharing);
 	int64_t lacks = 0;
 	for (size_t i = 0; i < closure->n && lacks <= LITTLE_BYTES; i++)
 		if (stored[i] < 0)
-			lacks += closure->v[i].nar_size > 0 ? closure->v[i].nar_size : LITTLE_BYTES + 1;
+			lacks += closure->v[i].nar_size > 0 ? closure->v[i].nar_size
+							    : LITTLE_BYTES + 1;
 	return lacks <= LITTLE_BYTES;
 }
 
 /* Makes a disk, or tells that it is ready. */
-static bool make_unready(struct session *session, const struct making *making, const struct fleet_vm *vm, bool *ready)
+static bool make_unready(struct session *session, const struct making *making,
+	const struct fleet_vm *vm, bool *ready)
 {
 	struct session own;
 	struct arena *arena = arena_new();
@@ -126,12 +138,17 @@ static bool make_first(struct session *session, const struct making *making, str
 static bool make_rest(struct session *session, struct making *making, const struct numbers *ready)
 {
 	struct image_settings *settings = &making->settings;
-	const size_t most = settings->jobs < AT_ONCE ? settings->jobs : AT_ONCE, threads = ready->n < most ? ready->n : most;
+	const size_t most = settings->jobs < AT_ONCE ? settings->jobs : AT_ONCE,
+		     threads = ready->n < most ? ready->n : most;
 	if (!ready->n)
 		return true;
 	settings->jobs /= (unsigned)threads;
 	settings->progress = NULL; /* it is for one at a time */
-	const struct fleet_round round = {.fleet = making->disks->fleet, .vms = ready->v, .n = ready->n, .make = make_ready, .context = making};
+	const struct fleet_round round = {.fleet = making->disks->fleet,
+		.vms = ready->v,
+		.n = ready->n,
+		.make = make_ready,
+		.context = making};
 	if (!fleet_round_run(session, &round, (unsigned)threads))
 		return false;
 	for (size_t i = 0; i < ready->n; i++)
@@ -143,9 +160,11 @@ bool fleet_disks_make(struct session *session, const struct fleet_disks *disks)
 {
 	struct numbers ready = {0};
 	struct making making = {.session = session,
-				.disks = disks,
-				.settings = *disks->settings,
-				.results = arena_alloc(session->arena, (disks->fleet->vms.n + 1) * sizeof *making.results)};
-	return directory_make(session->diag, path_join(session->arena, disks->directory, DISKS), 0755) && make_first(session, &making, &ready) &&
-	       make_rest(session, &making, &ready);
+		.disks = disks,
+		.settings = *disks->settings,
+		.results = arena_alloc(
+			session->arena, (disks->fleet->vms.n + 1) * sizeof *making.results)};
+	return directory_make(
+		       session->diag, path_join(session->arena, disks->directory, DISKS), 0755) &&
+		make_first(session, &making, &ready) && make_rest(session, &making, &ready);
 }

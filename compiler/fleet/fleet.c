@@ -23,13 +23,17 @@ static bool read_file(struct session *session, struct node **merged)
 	struct bytes text;
 	struct documents documents = {0};
 	if (session->cli.arguments.n != 1)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "host wants one file");
+		return diag_error(
+			session->diag, STATUS_USAGE, NULL, "usage", "host wants one file");
 	const char *path = session->cli.arguments.v[0];
-	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) || !doc_parse(session->arena, session->diag, path, &text, &documents))
+	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) ||
+		!doc_parse(session->arena, session->diag, path, &text, &documents))
 		return false;
 	for (size_t i = 0; i < documents.n; i++)
 		*merged = node_merge(session->arena, *merged, documents.v[i]);
-	return *merged || diag_error(session->diag, STATUS_DESCRIPTION, NULL, "bad-host", "%s describes no host", path);
+	return *merged ||
+		diag_error(session->diag, STATUS_DESCRIPTION, NULL, "bad-host",
+			"%s describes no host", path);
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -54,7 +58,8 @@ static void sort_vms(struct arena *arena, struct node **description)
 	node_set(arena, *description, &changed);
 }
 
-static const struct pos *place(const struct fleet *fleet, const void *field, const struct pos *otherwise)
+static const struct pos *place(
+	const struct fleet *fleet, const void *field, const struct pos *otherwise)
 {
 	const struct pos *where = places_get(fleet->places, field);
 	return where ? where : otherwise;
@@ -68,21 +73,28 @@ static bool bad(struct session *session, const struct pos *where, const char *te
 static bool check_vm(struct session *session, const struct fleet *fleet, const struct fleet_vm *vm)
 {
 	struct diag *diag = session->diag, *said = diag_new(session->arena);
-	bool ok = machine_name_check(said, vm->name) || bad(session, &vm->where, diag_error_text(said, 0));
+	bool ok = machine_name_check(said, vm->name) ||
+		bad(session, &vm->where, diag_error_text(said, 0));
 	if (!vm->config == !vm->source)
-		ok = diag_error(diag, STATUS_DESCRIPTION, &vm->where, "bad-host", "vms.%s: one of config and source is wanted", vm->name);
+		ok = diag_error(diag, STATUS_DESCRIPTION, &vm->where, "bad-host",
+			"vms.%s: one of config and source is wanted", vm->name);
 	if (vm->update_from && !vm->source)
-		ok = bad(session, place(fleet, &vm->update_from, &vm->where), "updateFrom goes with source: a config is changed in the host's file");
+		ok = bad(session, place(fleet, &vm->update_from, &vm->where),
+			"updateFrom goes with source: a config is changed in the host's file");
 	if (vm->update_from && strpbrk(vm->update_from, "\t\r\n"))
-		ok = bad(session, place(fleet, &vm->update_from, &vm->where), "updateFrom has a line break or a tab");
+		ok = bad(session, place(fleet, &vm->update_from, &vm->where),
+			"updateFrom has a line break or a tab");
 	return ok;
 }
 
 static bool check(struct session *session, struct fleet *fleet)
 {
-	bool ok = is_plain_path(fleet->state_dir) || bad(session, place(fleet, &fleet->state_dir, NULL), "stateDir must be an absolute path");
+	bool ok = is_plain_path(fleet->state_dir) ||
+		bad(session, place(fleet, &fleet->state_dir, NULL),
+			"stateDir must be an absolute path");
 	if (!is_made_of(fleet->state_dir ? fleet->state_dir : "", "/._-"))
-		ok = bad(session, place(fleet, &fleet->state_dir, NULL), "stateDir: letters, digits, '.', '_' and '-' alone, for systemd's units");
+		ok = bad(session, place(fleet, &fleet->state_dir, NULL),
+			"stateDir: letters, digits, '.', '_' and '-' alone, for systemd's units");
 	if (!is_name(fleet->user))
 		ok = bad(session, place(fleet, &fleet->user, NULL), "user is no name of a user");
 	if (!is_name(fleet->group))
@@ -95,10 +107,12 @@ static bool check(struct session *session, struct fleet *fleet)
 /* ---- planning ---- */
 
 /* The VM's name, where its description says none. */
-static struct node *with_name(struct arena *arena, const struct node *config, const struct fleet_vm *vm)
+static struct node *with_name(
+	struct arena *arena, const struct node *config, const struct fleet_vm *vm)
 {
 	struct node *inner = node_get(config, "microvm"), *copy = node_copy(arena, config);
-	if (config->kind != NODE_MAP || node_get(config, "hostName") || (inner && inner->kind == NODE_MAP && node_get(inner, "hostName")))
+	if (config->kind != NODE_MAP || node_get(config, "hostName") ||
+		(inner && inner->kind == NODE_MAP && node_get(inner, "hostName")))
 		return copy;
 	struct node *name = node_new(arena, NODE_SCALAR, &vm->where);
 	name->text = vm->name;
@@ -107,24 +121,29 @@ static struct node *with_name(struct arena *arena, const struct node *config, co
 	return copy;
 }
 
-bool fleet_plan_vm(const struct session *session, const struct fleet *fleet, const struct fleet_vm *vm, struct arena *arena, struct diag *diag,
-		   struct session *own)
+bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
+	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own)
 {
-	*own = (struct session){.arena = arena, .diag = diag, .cli = session->cli, .shared = fleet->shared};
+	*own = (struct session){
+		.arena = arena, .diag = diag, .cli = session->cli, .shared = fleet->shared};
 	own->cli.arguments = (struct strings){0};
 	if (vm->config && vm->config->kind != NODE_MAP)
-		return diag_error(diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type", "vms.%s.config: expected a map", vm->name);
+		return diag_error(diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type",
+			"vms.%s.config: expected a map", vm->name);
 	if (vm->config)
 		own->given = with_name(arena, vm->config, vm);
 	else {
 		const char *directory = path_parent(arena, session->cli.arguments.v[0]);
-		vec_push(arena, &own->cli.arguments, vm->source[0] == '/' ? vm->source : path_join(arena, directory, vm->source));
+		vec_push(arena, &own->cli.arguments,
+			vm->source[0] == '/' ? vm->source
+					     : path_join(arena, directory, vm->source));
 	}
 	return session_plan(own);
 }
 
 /* What of the plan is wanted later. */
-static bool keep(struct arena *arena, const struct session *own, struct fleet *fleet, struct fleet_vm *vm)
+static bool keep(
+	struct arena *arena, const struct session *own, struct fleet *fleet, struct fleet_vm *vm)
 {
 	const char *fingerprint = runner_fingerprint(own->arena, own->diag, &own->plan);
 	if (!fingerprint)
@@ -146,7 +165,8 @@ struct unique {
 	struct names taken;
 };
 
-static bool take(struct unique *unique, const char *what, const char *text, const struct pos *where, size_t number)
+static bool take(struct unique *unique, const char *what, const char *text, const struct pos *where,
+	size_t number)
 {
 	const char *key = arena_printf(unique->session->arena, "%s %s", what, text);
 	size_t other = names_find(&unique->taken, key);
@@ -156,21 +176,30 @@ static bool take(struct unique *unique, const char *what, const char *text, cons
 	}
 	if (other == number) /* its own check says so */
 		return true;
-	return diag_error(unique->session->diag, STATUS_DESCRIPTION, where ? where : &unique->fleet->vms.v[number].where, "not-unique",
-			  "the VMs %s and %s have the same %s %s", unique->fleet->vms.v[other].name, unique->fleet->vms.v[number].name, what, text);
+	return diag_error(unique->session->diag, STATUS_DESCRIPTION,
+		where ? where : &unique->fleet->vms.v[number].where, "not-unique",
+		"the VMs %s and %s have the same %s %s", unique->fleet->vms.v[other].name,
+		unique->fleet->vms.v[number].name, what, text);
 }
 
 static bool take_all(struct unique *unique, const struct vm *vm, size_t number)
 {
 	bool ok = true;
 	if (vm->vsock.cid >= 0)
-		ok = take(unique, "vsock.cid", arena_printf(unique->session->arena, "%lld", (long long)vm->vsock.cid), vm_where(vm, &vm->vsock.cid), number);
+		ok = take(unique, "vsock.cid",
+			arena_printf(unique->session->arena, "%lld", (long long)vm->vsock.cid),
+			vm_where(vm, &vm->vsock.cid), number);
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
 		if (interface->mac)
-			ok &= take(unique, "mac", lower_case(unique->session->arena, interface->mac), vm_where(vm, &interface->mac), number);
-		if (interface->id && (strcmp(interface->type, "tap") == 0 || strcmp(interface->type, "macvtap") == 0))
-			ok &= take(unique, "interface", interface->id, vm_where(vm, &interface->id), number);
+			ok &= take(unique, "mac",
+				lower_case(unique->session->arena, interface->mac),
+				vm_where(vm, &interface->mac), number);
+		if (interface->id &&
+			(strcmp(interface->type, "tap") == 0 ||
+				strcmp(interface->type, "macvtap") == 0))
+			ok &= take(unique, "interface", interface->id, vm_where(vm, &interface->id),
+				number);
 	}
 	return ok;
 }
@@ -179,8 +208,8 @@ static bool plan_one(struct unique *unique, struct fleet_vm *vm, size_t number)
 {
 	struct session *session = unique->session, own;
 	struct arena *arena = arena_new();
-	bool ok = fleet_plan_vm(session, unique->fleet, vm, arena, session->diag, &own) && keep(session->arena, &own, unique->fleet, vm) &&
-		  take_all(unique, &own.vm, number);
+	bool ok = fleet_plan_vm(session, unique->fleet, vm, arena, session->diag, &own) &&
+		keep(session->arena, &own, unique->fleet, vm) && take_all(unique, &own.vm, number);
 	arena_free(arena);
 	return ok;
 }
@@ -192,7 +221,9 @@ bool fleet_plan(struct session *session, struct fleet *fleet)
 	if (!read_file(session, &description))
 		return false;
 	sort_vms(session->arena, &description);
-	if (!options_bind(session->arena, session->diag, fleet->places, fleet_options, description, fleet) || !check(session, fleet))
+	if (!options_bind(session->arena, session->diag, fleet->places, fleet_options, description,
+		    fleet) ||
+		!check(session, fleet))
 		return false;
 	struct unique unique = {.session = session, .fleet = fleet};
 	bool ok = true;

@@ -9,12 +9,19 @@ struct fleet_round {
 	const struct fleet *fleet;
 	const size_t *vms; /* numbers of the VMs; NULL: of the first `n` */
 	size_t n;
-	/* Called by several threads at once. `arena` ends with the call; what goes wrong is told in `diag`. */
-	bool (*make)(void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag);
+	/*
+	 * Called by several threads at once. `arena` ends with the call; what goes wrong is told in
+	 * `diag`.
+	 */
+	bool (*make)(
+		void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag);
 	void *context;
 };
 
-/* After a failure no further one is begun. What went wrong is told with the VMs' names, in the host's order. `threads`: at least 1. */
+/*
+ * After a failure no further one is begun. What went wrong is told with the VMs' names, in the
+ * host's order. `threads`: at least 1.
+ */
 bool fleet_round_run(struct session *session, const struct fleet_round *round, unsigned threads);
 
 #endif

@@ -26,22 +26,28 @@ struct output {
 
 static bool put(const struct output *output, const char *name, const char *text, mode_t mode)
 {
-	return file_write(output->diag, path_join(output->arena, output->directory, name), text, strlen(text), mode);
+	return file_write(output->diag, path_join(output->arena, output->directory, name), text,
+		strlen(text), mode);
 }
 
 /* ---- units ---- */
 
-/* The same holes as `make install-systemd` fills; none of the values has a character that means something to systemd. */
+/*
+ * The same holes as `make install-systemd` fills; none of the values has a character that means
+ * something to systemd.
+ */
 static const char *fill(const struct output *output, const char *text, size_t length)
 {
 	const struct {
 		const char *hole, *value;
-	} holes[] = {{"@statedir@", output->fleet->state_dir}, {"@user@", output->fleet->user}, {"@group@", output->fleet->group},
-		     {"@libexecdir@", LIBEXEC_DIR}};
+	} holes[] = {{"@statedir@", output->fleet->state_dir}, {"@user@", output->fleet->user},
+		{"@group@", output->fleet->group}, {"@libexecdir@", LIBEXEC_DIR}};
 	BUF_CLEANUP struct buf filled = {0};
 	for (const char *end = text + length; text < end;) {
 		size_t hole = 0;
-		while (hole < countof(holes) && ((size_t)(end - text) < strlen(holes[hole].hole) || strncmp(text, holes[hole].hole, strlen(holes[hole].hole)) != 0))
+		while (hole < countof(holes) &&
+			((size_t)(end - text) < strlen(holes[hole].hole) ||
+				strncmp(text, holes[hole].hole, strlen(holes[hole].hole)) != 0))
 			hole++;
 		if (hole == countof(holes))
 			buf_add(&filled, text++, 1);
@@ -59,8 +65,10 @@ static bool write_units(const struct output *output)
 	for (const struct embedded_file *file = embedded_files; ok && file->name; file++) {
 		size_t length = strlen(file->name), ending = strlen(UNIT_ENDING);
 		if (strncmp(file->name, UNITS, strlen(UNITS)) == 0 && length > ending)
-			ok = put(output, arena_printf(output->arena, "share/%.*s", (int)(length - ending), file->name),
-				 fill(output, file->begin, (size_t)(file->end - file->begin)), 0444);
+			ok = put(output,
+				arena_printf(output->arena, "share/%.*s", (int)(length - ending),
+					file->name),
+				fill(output, file->begin, (size_t)(file->end - file->begin)), 0444);
 	}
 	return ok;
 }
@@ -69,9 +77,11 @@ static bool write_script(const struct output *output, const char *name, const ch
 {
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
 		if (strcmp(file->name, name) == 0)
-			return file_write(output->diag, path_join(output->arena, output->directory, place), file->begin, (size_t)(file->end - file->begin),
-					  0555);
-	return diag_error(output->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
+			return file_write(output->diag,
+				path_join(output->arena, output->directory, place), file->begin,
+				(size_t)(file->end - file->begin), 0555);
+	return diag_error(
+		output->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
 }
 
 /* ---- VMs ---- */
@@ -82,17 +92,24 @@ static bool is_description(const char *text)
 	return text[0] == '/';
 }
 
-/* A line for each: name, place of the runner, its store disk and that one's key, autostart, restart, toplevel, kind and text of what updates it; "-" is none. */
+/*
+ * A line for each: name, place of the runner, its store disk and that one's key, autostart,
+ * restart, toplevel, kind and text of what updates it; "-" is none.
+ */
 static const char *table(const struct output *output)
 {
 	BUF_CLEANUP struct buf text = {0};
 	for (size_t i = 0; i < output->fleet->vms.n; i++) {
 		const struct fleet_vm *vm = &output->fleet->vms.v[i];
 		const char *update = vm->update_from;
-		buf_printf(&text, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", vm->name, runner_place(output->arena, vm->fingerprint),
-			   vm->disk ? vm->disk : "-", vm->disk_key ? vm->disk_key : "-",
-			   vm->autostart ? "yes" : "no", vm->restart_if_changed ? "yes" : "no", vm->toplevel,
-			   !update ? "-" : is_description(update) ? "source" : "flake", update ? update : "-");
+		buf_printf(&text, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", vm->name,
+			runner_place(output->arena, vm->fingerprint), vm->disk ? vm->disk : "-",
+			vm->disk_key ? vm->disk_key : "-", vm->autostart ? "yes" : "no",
+			vm->restart_if_changed ? "yes" : "no", vm->toplevel,
+			!update                          ? "-"
+				: is_description(update) ? "source"
+							 : "flake",
+			update ? update : "-");
 	}
 	return arena_strdup(output->arena, buf_text(&text));
 }
@@ -100,18 +117,22 @@ static const char *table(const struct output *output)
 const char *fleet_manifest(struct session *session, const struct fleet *fleet)
 {
 	struct json_object *manifest = json_object_new_object(), *vms = json_object_new_object();
-	json_object_object_add(manifest, "generator", json_object_new_string("mvmbuild " MVM_VERSION));
+	json_object_object_add(
+		manifest, "generator", json_object_new_string("mvmbuild " MVM_VERSION));
 	json_object_object_add(manifest, "stateDir", json_object_new_string(fleet->state_dir));
 	json_object_object_add(manifest, "user", json_object_new_string(fleet->user));
 	json_object_object_add(manifest, "group", json_object_new_string(fleet->group));
 	for (size_t i = 0; i < fleet->vms.n; i++) {
 		const struct fleet_vm *vm = &fleet->vms.v[i];
 		struct json_object *object = json_object_new_object();
-		json_object_object_add(object, "fingerprint", json_object_new_string(vm->fingerprint));
+		json_object_object_add(
+			object, "fingerprint", json_object_new_string(vm->fingerprint));
 		json_object_object_add(object, "toplevel", json_object_new_string(vm->toplevel));
 		json_object_object_add(object, "autostart", json_object_new_boolean(vm->autostart));
-		json_object_object_add(object, "restartIfChanged", json_object_new_boolean(vm->restart_if_changed));
-		json_object_object_add(object, "updateFrom", vm->update_from ? json_object_new_string(vm->update_from) : NULL);
+		json_object_object_add(object, "restartIfChanged",
+			json_object_new_boolean(vm->restart_if_changed));
+		json_object_object_add(object, "updateFrom",
+			vm->update_from ? json_object_new_string(vm->update_from) : NULL);
 		json_object_object_add(vms, vm->name, object);
 	}
 	json_object_object_add(manifest, "vms", vms);
@@ -123,9 +144,13 @@ const char *fleet_manifest(struct session *session, const struct fleet *fleet)
 bool fleet_write(struct session *session, const struct fleet *fleet, const char *directory)
 {
 	const struct output output = {session->arena, session->diag, fleet, directory};
-	return directory_make(session->diag, path_join(session->arena, directory, "share/systemd"), 0755) &&
-	       directory_make(session->diag, path_join(session->arena, directory, "bin"), 0755) && write_units(&output) &&
-	       write_script(&output, INSTALLER, "bin/install-host") && write_script(&output, SET_BOOTED, "share/set-booted") &&
-	       put(&output, "share/state-dir", fleet->state_dir, 0444) && put(&output, "share/group", fleet->group, 0444) &&
-	       put(&output, "share/vms", table(&output), 0444) && put(&output, FLEET_MANIFEST, fleet_manifest(session, fleet), 0444);
+	return directory_make(session->diag, path_join(session->arena, directory, "share/systemd"),
+		       0755) &&
+		directory_make(session->diag, path_join(session->arena, directory, "bin"), 0755) &&
+		write_units(&output) && write_script(&output, INSTALLER, "bin/install-host") &&
+		write_script(&output, SET_BOOTED, "share/set-booted") &&
+		put(&output, "share/state-dir", fleet->state_dir, 0444) &&
+		put(&output, "share/group", fleet->group, 0444) &&
+		put(&output, "share/vms", table(&output), 0444) &&
+		put(&output, FLEET_MANIFEST, fleet_manifest(session, fleet), 0444);
 }

@@ -16,8 +16,10 @@ enum { SIZES_BYTES = 16 << 20 };
 
 static const struct {
 	const char *name;
-	bool (*make)(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
-} engines[] = {{"linked", store_disk_link}, {"mksquashfs", store_disk_mksquashfs}, {"mkfs.erofs", store_disk_mkfs_erofs}};
+	bool (*make)(struct diag *diag, const struct store_disk_request *request,
+		struct store_disk_result *result);
+} engines[] = {{"linked", store_disk_link}, {"mksquashfs", store_disk_mksquashfs},
+	{"mkfs.erofs", store_disk_mkfs_erofs}};
 
 int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan)
 {
@@ -28,7 +30,8 @@ int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan)
 }
 
 /* What the description decides of it. */
-static struct store_disk_request described_disk(const struct plan *plan, const char *cache_dir, int64_t *stored)
+static struct store_disk_request described_disk(
+	const struct plan *plan, const char *cache_dir, int64_t *stored)
 {
 	const struct vm *vm = plan->vm;
 	return (struct store_disk_request){
@@ -49,18 +52,21 @@ static struct store_disk_request described_disk(const struct plan *plan, const c
 }
 
 /* A disk without its tree is none. */
-static bool add_tree(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+static bool add_tree(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
 {
 	if (!verity_append(diag, request->output, request->jobs, &result->verity)) {
 		unlink(request->output);
 		return false;
 	}
-	result->image_bytes = result->verity.data_blocks * VERITY_BLOCK_BYTES + verity_tree_bytes(&result->verity);
+	result->image_bytes = result->verity.data_blocks * VERITY_BLOCK_BYTES +
+		verity_tree_bytes(&result->verity);
 	return true;
 }
 
-static bool make_disk(struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch, const char *output,
-		      int64_t *stored, struct store_disk_result *result)
+static bool make_disk(struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *scratch, const char *output,
+	int64_t *stored, struct store_disk_result *result)
 {
 	struct store_disk_request request = described_disk(plan, settings->cache_dir, stored);
 	request.output = output;
@@ -72,11 +78,13 @@ static bool make_disk(struct diag *diag, const struct plan *plan, const struct i
 	request.progress_context = settings->progress_context;
 	for (size_t i = 0; i < countof(engines); i++)
 		if (strcmp(plan->vm->store_disk.engine, engines[i].name) == 0)
-			return engines[i].make(diag, &request, result) && (!plan->vm->store_disk.verity || add_tree(diag, &request, result));
+			return engines[i].make(diag, &request, result) &&
+				(!plan->vm->store_disk.verity || add_tree(diag, &request, result));
 	return false; /* check_store_disk knows the same names */
 }
 
-int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const char *cache_dir, const struct cache_sharing *sharing)
+int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const char *cache_dir,
+	const struct cache_sharing *sharing)
 {
 	int64_t *stored = disk_image_nothing_known(arena, plan);
 	struct store_disk_request request = described_disk(plan, cache_dir, stored);
@@ -89,47 +97,53 @@ int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const cha
 /* ---- a disk for several VMs ---- */
 
 /*
- * What is known of the disk: the blocks of its data and the root hash of their tree ("0 -" without one), and of each path of the closure what it
- * takes, a line each.
+ * What is known of the disk: the blocks of its data and the root hash of their tree ("0 -" without
+ * one), and of each path of the closure what it takes, a line each.
  */
 const char *disk_image_sizes(struct arena *arena, const char *disk)
 {
 	return arena_printf(arena, "%s.sizes", disk);
 }
 
-bool disk_image_make_shared(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
-			    const char *output, struct store_disk_result *result)
+bool disk_image_make_shared(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *scratch, const char *output,
+	struct store_disk_result *result)
 {
 	int64_t *stored = disk_image_nothing_known(arena, plan);
 	BUF_CLEANUP struct buf sizes = {0};
 	if (!make_disk(diag, plan, settings, scratch, output, stored, result))
 		return false;
 	const struct verity *verity = &result->verity;
-	buf_printf(&sizes, "%llu %s\n", (unsigned long long)verity->data_blocks, verity->data_blocks ? verity_root_text(arena, verity) : "-");
+	buf_printf(&sizes, "%llu %s\n", (unsigned long long)verity->data_blocks,
+		verity->data_blocks ? verity_root_text(arena, verity) : "-");
 	for (size_t i = 0; i < plan->closure.n; i++)
 		buf_printf(&sizes, "%lld\n", (long long)stored[i]);
 	return file_write(diag, disk_image_sizes(arena, output), buf_text(&sizes), sizes.n, 0444);
 }
 
 /* Where it ends in the text; NULL when it is not what this disk must have. */
-static const char *read_verity(struct arena *arena, const struct plan *plan, const char *text, struct verity *verity)
+static const char *read_verity(
+	struct arena *arena, const struct plan *plan, const char *text, struct verity *verity)
 {
 	char *at;
 	verity->data_blocks = strtoull(text, &at, 10);
 	const char *root = *at == ' ' ? at + 1 : at, *end = strchrnul(root, '\n');
-	const bool has_tree = verity->data_blocks && verity_root_parse(arena_strndup(arena, root, (size_t)(end - root)), verity);
+	const bool has_tree = verity->data_blocks &&
+		verity_root_parse(arena_strndup(arena, root, (size_t)(end - root)), verity);
 	return has_tree == plan->vm->store_disk.verity ? end : NULL;
 }
 
-static bool read_sizes(struct arena *arena, struct diag *diag, const struct plan *plan, const char *disk, struct image_results *results)
+static bool read_sizes(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const char *disk, struct image_results *results)
 {
 	struct bytes text;
 	if (!file_read(arena, diag, disk_image_sizes(arena, disk), SIZES_BYTES, &text))
 		return false;
 	const char *at = read_verity(arena, plan, text.p, &results->store_disk.verity);
 	if (!at)
-		return diag_error(diag, STATUS_FAILED, NULL, "unreadable-file", "%s does not say what the hash tree of its disk is",
-				  disk_image_sizes(arena, disk));
+		return diag_error(diag, STATUS_FAILED, NULL, "unreadable-file",
+			"%s does not say what the hash tree of its disk is",
+			disk_image_sizes(arena, disk));
 	for (size_t i = 0; i < plan->closure.n; i++) {
 		char *end;
 		results->stored[i] = strtoll(at, &end, 10);
@@ -147,28 +161,33 @@ const char *disk_image_key(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
 	BUF_CLEANUP struct buf text = {0};
-	buf_printf(&text, "%s %s %s %s %lld %lld %d %d %u\n", MVM_VERSION, vm->store_disk.type, vm->store_disk.engine, vm->store_disk.compression,
-		   (long long)vm->store_disk.level, (long long)vm->store_disk.block_size, vm->store_disk.tail_packing, vm->store_disk.verity,
-		   (unsigned)plan->time);
+	buf_printf(&text, "%s %s %s %s %lld %lld %d %d %u\n", MVM_VERSION, vm->store_disk.type,
+		vm->store_disk.engine, vm->store_disk.compression, (long long)vm->store_disk.level,
+		(long long)vm->store_disk.block_size, vm->store_disk.tail_packing,
+		vm->store_disk.verity, (unsigned)plan->time);
 	for (size_t i = 0; i < vm->store_disk.mkfs_features.n; i++)
 		buf_printf(&text, "%s\n", vm->store_disk.mkfs_features.v[i]);
 	for (size_t i = 0; i < plan->closure.n; i++)
-		buf_printf(&text, "%s %s\n", plan->closure.v[i].path, plan->closure.v[i].nar_hash ? plan->closure.v[i].nar_hash : "");
+		buf_printf(&text, "%s %s\n", plan->closure.v[i].path,
+			plan->closure.v[i].nar_hash ? plan->closure.v[i].nar_hash : "");
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	SHA256((const unsigned char *)buf_text(&text), text.n, digest);
 	return arena_hex(arena, digest, sizeof digest);
 }
 
-bool disk_image_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *scratch,
-		     const char *output, struct image_results *results)
+bool disk_image_make(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *scratch, const char *output,
+	struct image_results *results)
 {
 	const char *made = settings->store_disk;
 	struct stat st;
 	if (made ? !read_sizes(arena, diag, plan, made, results) || !take_disk(diag, made, output)
-		 : !make_disk(diag, plan, settings, scratch, output, results->stored, &results->store_disk))
+		 : !make_disk(diag, plan, settings, scratch, output, results->stored,
+			   &results->store_disk))
 		return false;
 	if (stat(output, &st) != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read %s: %s", output, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unreadable-file",
+			"cannot read %s: %s", output, strerror(errno));
 	results->disk_bytes = (uint64_t)st.st_size;
 	return true;
 }

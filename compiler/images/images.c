@@ -35,7 +35,8 @@ static const char *in_runner(const struct maker *maker, const char *name)
 static bool make_store_disk(const struct maker *maker)
 {
 	const char *output = in_runner(maker, storage_store_disk(maker->plan->vm));
-	return disk_image_make(maker->arena, maker->diag, maker->plan, maker->settings, maker->scratch, output, maker->results);
+	return disk_image_make(maker->arena, maker->diag, maker->plan, maker->settings,
+		maker->scratch, output, maker->results);
 }
 
 static bool make_volume(const struct maker *maker, const struct created_volume *created)
@@ -50,7 +51,8 @@ static bool make_volume(const struct maker *maker, const struct created_volume *
 		.type = volume_type_find(created->volume->fs_type)->ext,
 	};
 	bool ok = ext_create(maker->diag, &request) &&
-		  sparse_archive_write(maker->diag, image, VOLUME_MEMBER, in_runner(maker, created->archive), maker->plan->time);
+		sparse_archive_write(maker->diag, image, VOLUME_MEMBER,
+			in_runner(maker, created->archive), maker->plan->time);
 	unlink(image);
 	return ok;
 }
@@ -63,7 +65,8 @@ static bool make_volumes(const struct maker *maker)
 	if (any && !directory_make(maker->diag, in_runner(maker, RUNNER_VOLUMES), 0755))
 		return false;
 	for (size_t i = 0; i < maker->plan->created.n; i++)
-		if (maker->plan->created.v[i].archive && !make_volume(maker, &maker->plan->created.v[i]))
+		if (maker->plan->created.v[i].archive &&
+			!make_volume(maker, &maker->plan->created.v[i]))
 			return false;
 	return true;
 }
@@ -72,18 +75,24 @@ static bool make_volumes(const struct maker *maker)
 static void add_overlay_directories(const struct maker *maker, struct stage1_steps *steps)
 {
 	const struct store_overlay *overlay = &maker->plan->overlay;
-	const struct stage1_directory upper = {overlay->upper, STORE_ROOT_MODE, 0, STORE_ROOT_GID}, work = {overlay->work, 0755, 0, 0};
-	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = upper});
-	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = work});
+	const struct stage1_directory upper = {overlay->upper, STORE_ROOT_MODE, 0, STORE_ROOT_GID},
+				      work = {overlay->work, 0755, 0, 0};
+	vec_push(maker->arena, steps,
+		(struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = upper});
+	vec_push(maker->arena, steps,
+		(struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = work});
 }
 
 /* The store disk is the first, and was made before. */
 static void add_verity(const struct maker *maker, struct stage1_steps *steps)
 {
 	const struct plan *plan = maker->plan;
-	struct stage1_verity verity = {.name = STORE_MAPPED, .verity = maker->results->store_disk.verity};
-	verity.source_kind = storage_disk_source(maker->arena, plan->backend, &plan->guest, 0, &verity.source);
-	vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_VERITY, .verity = verity});
+	struct stage1_verity verity = {
+		.name = STORE_MAPPED, .verity = maker->results->store_disk.verity};
+	verity.source_kind =
+		storage_disk_source(maker->arena, plan->backend, &plan->guest, 0, &verity.source);
+	vec_push(
+		maker->arena, steps, (struct stage1_step){.kind = STAGE1_VERITY, .verity = verity});
 }
 
 /* What the first stage does, in its order. */
@@ -94,13 +103,15 @@ static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
 		add_verity(maker, steps);
 	size_t below = plan->mounts.n - plan->writable_store;
 	for (size_t i = 0; i < below; i++)
-		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
+		vec_push(maker->arena, steps,
+			(struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
 	if (plan->writable_store)
 		add_overlay_directories(maker, steps);
 	if (!nix_images_before_store(maker->arena, maker->diag, plan, maker->scratch, steps))
 		return false;
 	if (plan->writable_store)
-		vec_push(maker->arena, steps, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
+		vec_push(maker->arena, steps,
+			(struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
 	return nix_images_after_store(maker->arena, maker->diag, plan, maker->scratch, steps);
 }
 
@@ -141,15 +152,22 @@ static bool unpack_kernel(void *context, const char *path)
 }
 
 /* By its content: VMs may have different kernels. */
-static bool make_kernel(const struct maker *maker, const char *place, bool (*make)(void *context, const char *path))
+static bool make_kernel(
+	const struct maker *maker, const char *place, bool (*make)(void *context, const char *path))
 {
 	struct maker context = *maker;
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	struct shared_file file = {.directory = maker->settings->common, .target = in_runner(maker, place), .make = make, .context = &context};
-	if (file.directory && !shared_digest(maker->plan->shared, maker->diag, maker->plan->system.kernel.path, digest))
+	struct shared_file file = {.directory = maker->settings->common,
+		.target = in_runner(maker, place),
+		.make = make,
+		.context = &context};
+	if (file.directory &&
+		!shared_digest(
+			maker->plan->shared, maker->diag, maker->plan->system.kernel.path, digest))
 		return false;
 	if (file.directory)
-		file.name = arena_printf(maker->arena, "%s-%s", path_base(place), arena_hex(maker->arena, digest, sizeof digest));
+		file.name = arena_printf(maker->arena, "%s-%s", path_base(place),
+			arena_hex(maker->arena, digest, sizeof digest));
 	return shared_file(maker->plan->shared, maker->diag, &file);
 }
 
@@ -160,7 +178,8 @@ static bool make_boot_files(const struct maker *maker)
 		return false;
 	if (plan->unpacks_kernel && !make_kernel(maker, RUNNER_VMLINUX, unpack_kernel))
 		return false;
-	if (plan->copies_initrd && !file_copy(maker->diag, plan->system.initrd, in_runner(maker, RUNNER_INITRD), 0444))
+	if (plan->copies_initrd &&
+		!file_copy(maker->diag, plan->system.initrd, in_runner(maker, RUNNER_INITRD), 0444))
 		return false;
 	return !plan->own_stage1 || make_stage1(maker);
 }
@@ -208,16 +227,20 @@ static bool make_all(const struct maker *maker)
 	const struct vm *vm = maker->plan->vm;
 	if (!vm->store_on_disk)
 		return make_others(maker);
-	/* The initramfs has the root hash of the store disk; one that is there already is only linked. */
+	/*
+	 * The initramfs has the root hash of the store disk; one that is there already is only
+	 * linked.
+	 */
 	if (vm->store_disk.verity || maker->settings->store_disk)
 		return make_store_disk(maker) && make_others(maker);
 	return make_beside_disk(maker);
 }
 
-bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,
-		 struct image_results *results)
+bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *runner, struct image_results *results)
 {
-	struct maker maker = {arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
+	struct maker maker = {
+		arena, diag, plan, settings, runner, path_join(arena, runner, "scratch"), results};
 	*results = (struct image_results){.stored = disk_image_nothing_known(arena, plan)};
 	bool ok = directory_make(diag, maker.scratch, 0700) && make_all(&maker);
 	return path_remove(diag, maker.scratch) && ok;

@@ -9,7 +9,7 @@
 #include "imaging/disk/store_disk.h"
 
 struct image_settings {
-	const char *cache_dir; /* NULL: none */
+	const char *cache_dir;               /* NULL: none */
 	const struct cache_sharing *sharing; /* NULL: none */
 	unsigned jobs;
 	bool force;   /* even where what is there is up to date */
@@ -17,18 +17,26 @@ struct image_settings {
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 	void *progress_context;
 	const char *store_disk; /* made already, by disk_image_make_shared; NULL: it is not */
-	const char *common;     /* a directory of files that many runners have, hard links of each other; NULL: the runner is alone */
+	/*
+	 * a directory of files that many runners have, hard links of each other; NULL: the runner
+	 * is alone
+	 */
+	const char *common;
 };
 
 struct image_results {
 	struct store_disk_result store_disk; /* of one that was made before: its hash tree alone */
-	uint64_t disk_bytes; /* of the store disk, made now or before */
-	int64_t *stored; /* bytes of each path's compressed data, -1 where nobody knows; a place for each path of the closure */
+	uint64_t disk_bytes;                 /* of the store disk, made now or before */
+	/*
+	 * bytes of each path's compressed data, -1 where nobody knows; a place for each path of the
+	 * closure
+	 */
+	int64_t *stored;
 	uint64_t initrd_bytes;
 };
 
 /* `runner` is the directory, absolute; RUNNER_SHARE in it exists. */
-bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *runner,
-		 struct image_results *results);
+bool images_make(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *runner, struct image_results *results);
 
 #endif

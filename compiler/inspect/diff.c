@@ -8,14 +8,23 @@
 #include "compiler/plan/report.h"
 #include "compiler/session/session.h"
 
-/* What the plan's keys are to a user. What is not here is called by its key, and taken for the guest's. */
+/*
+ * What the plan's keys are to a user. What is not here is called by its key, and taken for the
+ * guest's.
+ */
 static const struct {
 	const char *key, *area;
 	bool reboot;
 } areas[] = {
-	{"command", "command line", true}, {"config", "configuration", true}, {"init", "init", true},
-	{"initrd", "initrd", true},        {"kernel", "kernel", true},        {"kernelParams", "kernel parameters", true},
-	{"modules", "modules", true},      {"nixState", "Nix database", true}, {"shutdown", "shutdown", false},
+	{"command", "command line", true},
+	{"config", "configuration", true},
+	{"init", "init", true},
+	{"initrd", "initrd", true},
+	{"kernel", "kernel", true},
+	{"kernelParams", "kernel parameters", true},
+	{"modules", "modules", true},
+	{"nixState", "Nix database", true},
+	{"shutdown", "shutdown", false},
 };
 
 /* ---- the plan ---- */
@@ -33,9 +42,11 @@ static struct json_object *join_options(struct arena *arena, struct json_object 
 	struct json_object *joined = json_object_new_array();
 	const char *option = NULL;
 	for (size_t i = 0; i < json_object_array_length(command); i++) {
-		const char *text = json_object_get_string(json_object_array_get_idx(command, i)), *word = text ? text : "null";
+		const char *text = json_object_get_string(json_object_array_get_idx(command, i)),
+			   *word = text ? text : "null";
 		if (option && !begins_option(word)) {
-			json_object_array_add(joined, json_object_new_string(arena_printf(arena, "%s %s", option, word)));
+			json_object_array_add(joined,
+				json_object_new_string(arena_printf(arena, "%s %s", option, word)));
 			option = NULL;
 			continue;
 		}
@@ -54,7 +65,9 @@ static struct json_object *join_options(struct arena *arena, struct json_object 
 static struct json_object *parse_config(struct json_object *config)
 {
 	struct json_object *text = json_object_object_get(config, "text");
-	struct json_object *parsed = json_object_is_type(text, json_type_string) ? json_tokener_parse(json_object_get_string(text)) : NULL;
+	struct json_object *parsed = json_object_is_type(text, json_type_string)
+		? json_tokener_parse(json_object_get_string(text))
+		: NULL;
 	return parsed ? parsed : json_object_get(config);
 }
 
@@ -68,7 +81,8 @@ static struct json_object *value_of(struct arena *arena, const char *key, struct
 	return json_object_get(value);
 }
 
-static void diff_value(struct arena *arena, struct diff *diff, const char *key, struct json_object *before, struct json_object *after)
+static void diff_value(struct arena *arena, struct diff *diff, const char *key,
+	struct json_object *before, struct json_object *after)
 {
 	struct json_object *a = value_of(arena, key, before), *b = value_of(arena, key, after);
 	struct json_changes changes = {0};
@@ -92,9 +106,9 @@ static void diff_plan(struct arena *arena, struct diff *diff)
 	struct json_object *before = diff->before->plan, *after = diff->after->plan;
 	json_object_object_foreach(before, key, value)
 		diff_value(arena, diff, key, value, json_object_object_get(after, key));
-	json_object_object_foreach(after, new_key, new_value)
-		if (!json_object_object_get_ex(before, new_key, NULL))
-			diff_value(arena, diff, new_key, NULL, new_value);
+	json_object_object_foreach(
+		after, new_key, new_value) if (!json_object_object_get_ex(before, new_key, NULL))
+		diff_value(arena, diff, new_key, NULL, new_value);
 }
 
 /* ---- the rest ---- */
@@ -105,7 +119,9 @@ static void diff_description(struct arena *arena, struct diff *diff)
 	struct json_changes changes = {0};
 	json_diff(arena, "", diff->before->description, diff->after->description, &changes);
 	for (size_t i = 0; i < changes.n; i++)
-		vec_push(arena, &diff->changes, (struct change){"description", changes.v[i].where, changes.v[i].before, changes.v[i].after, false});
+		vec_push(arena, &diff->changes,
+			(struct change){"description", changes.v[i].where, changes.v[i].before,
+				changes.v[i].after, false});
 }
 
 static void add_reason(struct arena *arena, struct diff *diff, const char *area)
@@ -154,7 +170,8 @@ bool command_diff(struct session *session)
 	struct manifest before = {0}, after = {0};
 	struct diff diff = {.before = &before, .after = &after};
 	if (arguments->n != 2)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "diff takes two runners");
+		return diag_error(
+			session->diag, STATUS_USAGE, NULL, "usage", "diff takes two runners");
 	bool ok = manifest_read(session->arena, session->diag, arguments->v[0], &before);
 	ok &= manifest_read(session->arena, session->diag, arguments->v[1], &after);
 	if (ok && compare(session, &diff)) {

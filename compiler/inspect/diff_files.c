@@ -58,17 +58,20 @@ static size_t area_of(const char *name)
 static bool walk(struct arena *arena, const char *root, FTS *tree, struct strings *names)
 {
 	for (FTSENT *entry; errno = 0, (entry = fts_read(tree));) {
-		if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR || entry->fts_info == FTS_NS) {
+		if (entry->fts_info == FTS_ERR || entry->fts_info == FTS_DNR ||
+			entry->fts_info == FTS_NS) {
 			errno = entry->fts_errno;
 			return false;
 		}
 		if (entry->fts_info != FTS_D && entry->fts_info != FTS_DP)
-			vec_push(arena, names, arena_strdup(arena, entry->fts_path + strlen(root) + 1));
+			vec_push(arena, names,
+				arena_strdup(arena, entry->fts_path + strlen(root) + 1));
 	}
 	return errno == 0;
 }
 
-static bool list_files(struct arena *arena, struct diag *diag, const char *root, struct strings *names)
+static bool list_files(
+	struct arena *arena, struct diag *diag, const char *root, struct strings *names)
 {
 	char *paths[] = {arena_strdup(arena, root), NULL};
 	FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
@@ -78,7 +81,9 @@ static bool list_files(struct arena *arena, struct diag *diag, const char *root,
 		fts_close(tree);
 	if (names->n)
 		qsort(names->v, names->n, sizeof *names->v, strings_compare);
-	return ok || diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", root, strerror(error));
+	return ok ||
+		diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", root,
+			strerror(error));
 }
 
 /* ---- contents ---- */
@@ -131,7 +136,8 @@ static enum verdict compare_files(const char *a, const char *b)
 
 /* ---- the whole ---- */
 
-static void add(struct arena *arena, struct diff *diff, const char *name, const char *before, const char *after)
+static void add(struct arena *arena, struct diff *diff, const char *name, const char *before,
+	const char *after)
 {
 	const size_t area = area_of(name);
 	const struct change change = {areas[area].area, name, before, after, areas[area].reboot};
@@ -139,14 +145,16 @@ static void add(struct arena *arena, struct diff *diff, const char *name, const 
 		vec_push(arena, &diff->changes, change);
 }
 
-static bool compare_named(struct arena *arena, struct diag *diag, const char *const roots[2], const char *name, struct diff *diff)
+static bool compare_named(struct arena *arena, struct diag *diag, const char *const roots[2],
+	const char *name, struct diff *diff)
 {
 	const char *a = path_join(arena, roots[0], name), *b = path_join(arena, roots[1], name);
 	if (!areas[area_of(name)].area)
 		return true;
 	const enum verdict verdict = compare_files(a, b);
 	if (verdict == UNREADABLE)
-		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot compare %s with %s: %s", a, b, strerror(errno));
+		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file",
+			"cannot compare %s with %s: %s", a, b, strerror(errno));
 	if (verdict == DIFFERENT)
 		add(arena, diff, name, "", "");
 	return true;

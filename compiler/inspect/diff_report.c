@@ -9,7 +9,9 @@
 
 static void print_package(struct arena *arena, const struct package_change *change)
 {
-	const char *name = printable(arena, change->name), *before = printable(arena, change->before), *after = printable(arena, change->after);
+	const char *name = printable(arena, change->name),
+		   *before = printable(arena, change->before),
+		   *after = printable(arena, change->after);
 	const char *size = size_change_text(arena, change->size_change);
 	switch (change->kind) {
 	case PACKAGE_ADDED:
@@ -19,7 +21,8 @@ static void print_package(struct arena *arena, const struct package_change *chan
 		printf("  - %s%s%s, %s\n", name, *before ? " " : "", before, size);
 		break;
 	case PACKAGE_VERSION:
-		printf("  %s: %s -> %s, %s\n", name, *before ? before : "no version", *after ? after : "no version", size);
+		printf("  %s: %s -> %s, %s\n", name, *before ? before : "no version",
+			*after ? after : "no version", size);
 		break;
 	case PACKAGE_REBUILT:
 		printf("  %s%s%s: rebuilt, %s\n", name, *after ? " " : "", after, size);
@@ -32,8 +35,10 @@ static void print_closure(struct arena *arena, const struct diff *diff)
 	const struct closure_diff *closure = &diff->closure;
 	if (closure->packages.n == 0)
 		return;
-	printf("closure: %zu -> %zu store paths, %s -> %s (%s)\n", closure->before.paths, closure->after.paths, size_text(arena, closure->before.raw),
-	       size_text(arena, closure->after.raw), size_change_text(arena, (int64_t)(closure->after.raw - closure->before.raw)));
+	printf("closure: %zu -> %zu store paths, %s -> %s (%s)\n", closure->before.paths,
+		closure->after.paths, size_text(arena, closure->before.raw),
+		size_text(arena, closure->after.raw),
+		size_change_text(arena, (int64_t)(closure->after.raw - closure->before.raw)));
 	for (size_t i = 0; i < closure->packages.n; i++)
 		print_package(arena, &closure->packages.v[i]);
 }
@@ -45,9 +50,11 @@ static void print_change(struct arena *arena, const struct change *change)
 	if (change->before && change->after && !*change->before && !*change->after)
 		printf("  %s differs\n", what);
 	else if (change->before && change->after)
-		printf("  %s%s%s -> %s\n", what, colon, printable(arena, change->before), printable(arena, change->after));
+		printf("  %s%s%s -> %s\n", what, colon, printable(arena, change->before),
+			printable(arena, change->after));
 	else
-		printf("  %c %s%s%s\n", change->before ? '-' : '+', what, *one ? colon : "", printable(arena, one));
+		printf("  %c %s%s%s\n", change->before ? '-' : '+', what, *one ? colon : "",
+			printable(arena, one));
 }
 
 /* All of an area under one title, in the order in which they came first. */
@@ -59,7 +66,8 @@ static void print_changes(struct arena *arena, const struct diff *diff)
 			continue;
 		printf("%s:\n", printable(arena, diff->changes.v[i].area));
 		for (size_t j = i; j < diff->changes.n; j++)
-			if (!done[j] && strcmp(diff->changes.v[i].area, diff->changes.v[j].area) == 0) {
+			if (!done[j] &&
+				strcmp(diff->changes.v[i].area, diff->changes.v[j].area) == 0) {
 				print_change(arena, &diff->changes.v[j]);
 				done[j] = true;
 			}
@@ -74,7 +82,9 @@ void diff_print(struct arena *arena, const struct diff *diff)
 	}
 	print_closure(arena, diff);
 	if (diff->before->disk_bytes != diff->after->disk_bytes)
-		printf("size of the store disk: %s -> %s\n", size_text(arena, diff->before->disk_bytes), size_text(arena, diff->after->disk_bytes));
+		printf("size of the store disk: %s -> %s\n",
+			size_text(arena, diff->before->disk_bytes),
+			size_text(arena, diff->after->disk_bytes));
 	print_changes(arena, diff);
 	printf("reboot: %s", diff->reasons.n ? "yes: " : "no");
 	for (size_t i = 0; i < diff->reasons.n; i++)
@@ -101,14 +111,17 @@ static struct json_object *side_json(const struct manifest *manifest, size_t pat
 	set_text(object, "name", manifest->host_name);
 	set(object, "paths", json_object_new_uint64(paths));
 	set(object, "narSize", json_object_new_uint64(raw));
-	set(object, "storeDiskSize", manifest->disk ? json_object_new_uint64(manifest->disk_bytes) : NULL);
+	set(object, "storeDiskSize",
+		manifest->disk ? json_object_new_uint64(manifest->disk_bytes) : NULL);
 	return object;
 }
 
 static struct json_object *packages_json(const struct closure_diff *closure)
 {
-	static const char *const kinds[] = {
-		[PACKAGE_ADDED] = "added", [PACKAGE_REMOVED] = "removed", [PACKAGE_VERSION] = "version", [PACKAGE_REBUILT] = "rebuilt"};
+	static const char *const kinds[] = {[PACKAGE_ADDED] = "added",
+		[PACKAGE_REMOVED] = "removed",
+		[PACKAGE_VERSION] = "version",
+		[PACKAGE_REBUILT] = "rebuilt"};
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < closure->packages.n; i++) {
 		const struct package_change *change = &closure->packages.v[i];
@@ -144,11 +157,14 @@ struct json_object *diff_json(const struct diff *diff)
 	struct json_object *object = json_object_new_object(), *reasons = json_object_new_array();
 	for (size_t i = 0; i < diff->reasons.n; i++)
 		json_object_array_add(reasons, json_object_new_string(diff->reasons.v[i]));
-	set(object, "same", json_object_new_boolean(diff->closure.packages.n == 0 && diff->changes.n == 0));
+	set(object, "same",
+		json_object_new_boolean(diff->closure.packages.n == 0 && diff->changes.n == 0));
 	set(object, "reboot", json_object_new_boolean(diff->reasons.n != 0));
 	set(object, "reasons", reasons);
-	set(object, "before", side_json(diff->before, diff->closure.before.paths, diff->closure.before.raw));
-	set(object, "after", side_json(diff->after, diff->closure.after.paths, diff->closure.after.raw));
+	set(object, "before",
+		side_json(diff->before, diff->closure.before.paths, diff->closure.before.raw));
+	set(object, "after",
+		side_json(diff->after, diff->closure.after.paths, diff->closure.after.raw));
 	set(object, "packages", packages_json(&diff->closure));
 	set(object, "changes", changes_json(diff));
 	return object;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * graph: chains by breadth, dominators by the iterative algorithm of Cooper, Harvey and Kennedy ("A Simple, Fast Dominance Algorithm"), which
- * takes one round on what has no cycles; a store has none but paths that refer to themselves.
+ * graph: chains by breadth, dominators by the iterative algorithm of Cooper, Harvey and Kennedy ("A
+ * Simple, Fast Dominance Algorithm"), which takes one round on what has no cycles; a store has none
+ * but paths that refer to themselves.
  */
 #include "compiler/inspect/graph.h"
 
@@ -12,10 +13,10 @@
 struct maker {
 	struct arena *arena;
 	const struct closure *closure;
-	size_t n;                /* paths; the number of what is above the roots */
+	size_t n; /* paths; the number of what is above the roots */
 	VEC(size_t) roots;
-	size_t *referrer;        /* UNKNOWN: not reached yet */
-	size_t *queue, queued;   /* of the breadth-first search */
+	size_t *referrer;      /* UNKNOWN: not reached yet */
+	size_t *queue, queued; /* of the breadth-first search */
 };
 
 static size_t *numbers(struct arena *arena, size_t n, size_t value)
@@ -54,13 +55,18 @@ static void follow(struct maker *maker, size_t at)
 	}
 }
 
-/* A closure that is a list may have more than the roots lead to: what nothing else refers to is a root then, and one of each cycle. */
+/*
+ * A closure that is a list may have more than the roots lead to: what nothing else refers to is a
+ * root then, and one of each cycle.
+ */
 static void add_listed(struct maker *maker)
 {
 	size_t *referrers = numbers(maker->arena, maker->n, 0);
 	for (size_t i = 0; i < maker->n; i++)
-		for (size_t j = 0; maker->referrer[i] == UNKNOWN && j < maker->closure->v[i].nrefs; j++)
-			referrers[maker->closure->v[i].refs[j]] += maker->closure->v[i].refs[j] != i;
+		for (size_t j = 0; maker->referrer[i] == UNKNOWN && j < maker->closure->v[i].nrefs;
+			j++)
+			referrers[maker->closure->v[i].refs[j]] +=
+				maker->closure->v[i].refs[j] != i;
 	for (int cycles = 0; cycles < 2; cycles++)
 		for (size_t i = 0; i < maker->n; i++) {
 			size_t at = maker->queued;
@@ -82,7 +88,8 @@ struct dominance {
 };
 
 /* Walks down without recursion: a chain of references may be as long as the closure. */
-static size_t order_from(struct dominance *d, const struct closure *closure, size_t root, size_t *stack, size_t *next, size_t ordered)
+static size_t order_from(struct dominance *d, const struct closure *closure, size_t root,
+	size_t *stack, size_t *next, size_t ordered)
 {
 	size_t depth = 0;
 	if (next[root] != UNKNOWN)
@@ -163,35 +170,40 @@ static void find_dominators(struct dominance *d, struct arena *arena)
 	for (bool changed = true; changed;) {
 		changed = false;
 		for (size_t i = d->n; i-- > 0;) {
-			const size_t path = d->order[i], found = dominator_of(d, path, is_root[path]);
+			const size_t path = d->order[i],
+				     found = dominator_of(d, path, is_root[path]);
 			changed |= found != d->dominator[path];
 			d->dominator[path] = found;
 		}
 	}
 }
 
-void graph_make(struct arena *arena, const struct closure *closure, const size_t *roots, size_t nroots, struct graph *out)
+void graph_make(struct arena *arena, const struct closure *closure, const size_t *roots,
+	size_t nroots, struct graph *out)
 {
 	const size_t n = closure->n;
-	struct maker maker = {
-		.arena = arena, .closure = closure, .n = n, .referrer = numbers(arena, n, UNKNOWN), .queue = numbers(arena, n, 0)};
+	struct maker maker = {.arena = arena,
+		.closure = closure,
+		.n = n,
+		.referrer = numbers(arena, n, UNKNOWN),
+		.queue = numbers(arena, n, 0)};
 	for (size_t i = 0; i < nroots; i++)
 		add_root(&maker, roots[i]);
 	follow(&maker, 0);
 	add_listed(&maker);
 	struct dominance d = {.n = n,
-			      .roots = maker.roots.v,
-			      .nroots = maker.roots.n,
-			      .order = numbers(arena, n, 0),
-			      .rank = numbers(arena, n, 0),
-			      .dominator = numbers(arena, n, UNKNOWN)};
+		.roots = maker.roots.v,
+		.nroots = maker.roots.n,
+		.order = numbers(arena, n, 0),
+		.rank = numbers(arena, n, 0),
+		.dominator = numbers(arena, n, UNKNOWN)};
 	order_all(&d, arena, closure);
 	find_referrers(&d, arena, closure);
 	find_dominators(&d, arena);
 	*out = (struct graph){.closure = closure,
-			      .roots = d.roots,
-			      .nroots = d.nroots,
-			      .referrer = maker.referrer,
-			      .dominator = d.dominator,
-			      .order = d.order};
+		.roots = d.roots,
+		.nroots = d.nroots,
+		.referrer = maker.referrer,
+		.dominator = d.dominator,
+		.order = d.order};
 }

@@ -18,9 +18,11 @@ struct json_changes {
 };
 
 /*
- * Adds the differences, in the order of the first value. Lists of texts are compared as lists: what was taken out and what was put in. Lists of maps
- * are matched by what names their elements ("id", "target", …), others by place.
+ * Adds the differences, in the order of the first value. Lists of texts are compared as lists: what
+ * was taken out and what was put in. Lists of maps are matched by what names their elements ("id",
+ * "target", …), others by place.
  */
-void json_diff(struct arena *arena, const char *where, struct json_object *before, struct json_object *after, struct json_changes *changes);
+void json_diff(struct arena *arena, const char *where, struct json_object *before,
+	struct json_object *after, struct json_changes *changes);
 
 #endif

@@ -22,8 +22,9 @@ static const char *version_of(const char *name)
 /* NULL when the last word is no output. */
 static const char *output_of(const char *version)
 {
-	static const char *const outputs[] = {"bin",  "data", "debug", "dev",  "devdoc", "dist",    "doc",    "info",
-					      "lib",  "lib32", "lib64", "libgcc", "man",  "modules", "static", "terminfo"};
+	static const char *const outputs[] = {"bin", "data", "debug", "dev", "devdoc", "dist",
+		"doc", "info", "lib", "lib32", "lib64", "libgcc", "man", "modules", "static",
+		"terminfo"};
 	const char *dash = strrchr(version, '-');
 	for (size_t i = 0; dash && i < countof(outputs); i++)
 		if (strcmp(dash + 1, outputs[i]) == 0)
@@ -33,12 +34,15 @@ static const char *output_of(const char *version)
 
 void package_name_parse(struct arena *arena, const char *store_name, struct package_name *out)
 {
-	const char *name = strlen(store_name) > HASH_PART + 1 && store_name[HASH_PART] == '-' ? store_name + HASH_PART + 1 : store_name;
+	const char *name = strlen(store_name) > HASH_PART + 1 && store_name[HASH_PART] == '-'
+		? store_name + HASH_PART + 1
+		: store_name;
 	*out = (struct package_name){.name = name, .version = "", .output = ""};
 	const char *version = version_of(name), *output = version ? output_of(version) : NULL;
 	if (!version)
 		return;
 	out->name = arena_strndup(arena, name, (size_t)(version - name - 1));
-	out->version = output ? arena_strndup(arena, version, (size_t)(output - version - 1)) : version;
+	out->version =
+		output ? arena_strndup(arena, version, (size_t)(output - version - 1)) : version;
 	out->output = output ? output : "";
 }

@@ -10,8 +10,8 @@ struct package_name {
 };
 
 /*
- * Of HASH-NAME-VERSION-OUTPUT. The version starts behind the first dash that no letter follows, as for Nix. Only behind a version a word that is
- * known as one is the output ("bin", "dev", …).
+ * Of HASH-NAME-VERSION-OUTPUT. The version starts behind the first dash that no letter follows, as
+ * for Nix. Only behind a version a word that is known as one is the output ("bin", "dev", …).
  */
 void package_name_parse(struct arena *arena, const char *store_name, struct package_name *out);
 

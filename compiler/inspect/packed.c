@@ -10,14 +10,14 @@ static bool load_runner(struct session *session, const char *runner, struct pack
 	struct manifest manifest;
 	bool ok = manifest_read(session->arena, session->diag, runner, &manifest);
 	*out = (struct packed){.name = manifest.host_name,
-			       .runner = runner,
-			       .closure = manifest.closure,
-			       .roots = manifest.roots,
-			       .nroots = manifest.nroots,
-			       .on_disk = manifest.disk,
-			       .disk_bytes = manifest.disk_bytes,
-			       .tree_bytes = manifest.tree_bytes,
-			       .stored = manifest.stored};
+		.runner = runner,
+		.closure = manifest.closure,
+		.roots = manifest.roots,
+		.nroots = manifest.nroots,
+		.on_disk = manifest.disk,
+		.disk_bytes = manifest.disk_bytes,
+		.tree_bytes = manifest.tree_bytes,
+		.stored = manifest.stored};
 	manifest_free(&manifest);
 	return ok;
 }
@@ -45,7 +45,9 @@ bool packed_load(struct session *session, struct packed *out)
 	const struct strings *arguments = &session->cli.arguments;
 	for (size_t i = 0; i < arguments->n; i++)
 		if (path_is_directory(arguments->v[i]))
-			return arguments->n == 1 ? load_runner(session, arguments->v[i], out)
-						 : diag_error(session->diag, STATUS_USAGE, NULL, "usage", "%s is a runner; it stands alone", arguments->v[i]);
+			return arguments->n == 1
+				? load_runner(session, arguments->v[i], out)
+				: diag_error(session->diag, STATUS_USAGE, NULL, "usage",
+					  "%s is a runner; it stands alone", arguments->v[i]);
 	return load_description(session, out);
 }

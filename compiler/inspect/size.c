@@ -14,27 +14,33 @@
 static void print_head(struct arena *arena, const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;
-	printf("%s: %zu store paths, %s", printable(arena, packed->name), packed->closure.n, size_text(arena, sizes->total.raw));
+	printf("%s: %zu store paths, %s", printable(arena, packed->name), packed->closure.n,
+		size_text(arena, sizes->total.raw));
 	if (!packed->on_disk)
 		puts("; no store disk");
 	else if (packed->disk_bytes)
-		printf("; store disk %s%s\n", size_text(arena, packed->disk_bytes), tree_text(arena, packed));
+		printf("; store disk %s%s\n", size_text(arena, packed->disk_bytes),
+			tree_text(arena, packed));
 	else
-		printf("; not built: %zu in the cache, compressed %s\n", packed->closure.n - sizes->total.unknown,
-		       stored_text(arena, sizes, &sizes->total));
+		printf("; not built: %zu in the cache, compressed %s\n",
+			packed->closure.n - sizes->total.unknown,
+			stored_text(arena, sizes, &sizes->total));
 }
 
-static void print_row(struct arena *arena, const struct sizes *sizes, size_t path, const struct size *alone)
+static void print_row(
+	struct arena *arena, const struct sizes *sizes, size_t path, const struct size *alone)
 {
 	const struct path_size *size = &sizes->paths[path];
-	printf("%10s %11s %10s %10s %10s  %s\n", size_text(arena, size->own.raw), stored_text(arena, sizes, &size->own),
-	       size_text(arena, size->closure.raw), size_text(arena, alone->raw), size_text(arena, size->closure.raw - alone->raw),
-	       printable(arena, sizes->packed->closure.v[path].path));
+	printf("%10s %11s %10s %10s %10s  %s\n", size_text(arena, size->own.raw),
+		stored_text(arena, sizes, &size->own), size_text(arena, size->closure.raw),
+		size_text(arena, alone->raw), size_text(arena, size->closure.raw - alone->raw),
+		printable(arena, sizes->packed->closure.v[path].path));
 }
 
 static void print_columns(const char *what)
 {
-	printf("\n%10s %11s %10s %10s %10s  %s\n", "raw", "compressed", "closure", "alone", "shared", what);
+	printf("\n%10s %11s %10s %10s %10s  %s\n", "raw", "compressed", "closure", "alone",
+		"shared", what);
 }
 
 static void sizes_print(struct arena *arena, const struct sizes *sizes)
@@ -62,13 +68,16 @@ static struct json_object *bytes_json(uint64_t bytes)
 	return json_object_new_uint64(bytes);
 }
 
-static void set_size(const struct sizes *sizes, struct json_object *object, const char *raw, const char *stored, const struct size *size)
+static void set_size(const struct sizes *sizes, struct json_object *object, const char *raw,
+	const char *stored, const struct size *size)
 {
 	set(object, raw, bytes_json(size->raw));
-	set(object, stored, sizes->packed->on_disk && size->unknown == 0 ? bytes_json(size->stored) : NULL);
+	set(object, stored,
+		sizes->packed->on_disk && size->unknown == 0 ? bytes_json(size->stored) : NULL);
 }
 
-static struct json_object *row_json(const struct sizes *sizes, size_t path, const struct size *alone)
+static struct json_object *row_json(
+	const struct sizes *sizes, size_t path, const struct size *alone)
 {
 	const struct path_size *size = &sizes->paths[path];
 	const struct closure *closure = &sizes->packed->closure;
@@ -79,14 +88,16 @@ static struct json_object *row_json(const struct sizes *sizes, size_t path, cons
 	set_size(sizes, object, "closureSize", "closureCompressedSize", &size->closure);
 	set_size(sizes, object, "aloneSize", "aloneCompressedSize", alone);
 	set(object, "sharedSize", bytes_json(size->closure.raw - alone->raw));
-	set(object, "keptBy", dominator < closure->n ? json_object_new_string(closure->v[dominator].path) : NULL);
+	set(object, "keptBy",
+		dominator < closure->n ? json_object_new_string(closure->v[dominator].path) : NULL);
 	return object;
 }
 
 static struct json_object *sizes_json(const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;
-	struct json_object *object = json_object_new_object(), *roots = json_object_new_array(), *paths = json_object_new_array();
+	struct json_object *object = json_object_new_object(), *roots = json_object_new_array(),
+			   *paths = json_object_new_array();
 	set(object, "name", json_object_new_string(packed->name));
 	set(object, "runner", packed->runner ? json_object_new_string(packed->runner) : NULL);
 	set(object, "paths", json_object_new_uint64(packed->closure.n));
@@ -99,7 +110,8 @@ static struct json_object *sizes_json(const struct sizes *sizes)
 		json_object_array_add(roots, row_json(sizes, sizes->graph.roots[i], &alone));
 	}
 	for (size_t i = 0; i < packed->closure.n; i++)
-		json_object_array_add(paths, row_json(sizes, sizes->by_size[i], &sizes->paths[sizes->by_size[i]].alone));
+		json_object_array_add(paths,
+			row_json(sizes, sizes->by_size[i], &sizes->paths[sizes->by_size[i]].alone));
 	set(object, "roots", roots);
 	set(object, "closure", paths);
 	return object;
@@ -112,8 +124,10 @@ static bool write_page(struct session *session, const struct sizes *sizes)
 	BUF_CLEANUP struct buf page = {0};
 	sizes_html(session->arena, &page, sizes);
 	if (strcmp(session->cli.html, "-") == 0)
-		return fwrite(page.p, 1, page.n, stdout) == page.n; /* the end of the program tells errors */
-	return file_rewrite(session->arena, session->diag, session->cli.html, buf_text(&page), page.n, 0644);
+		return fwrite(page.p, 1, page.n, stdout) ==
+			page.n; /* the end of the program tells errors */
+	return file_rewrite(
+		session->arena, session->diag, session->cli.html, buf_text(&page), page.n, 0644);
 }
 
 bool command_size(struct session *session)

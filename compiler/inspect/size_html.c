@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * size_html: the page of `size --html`: XHTML with SVG in it, no script, nothing from elsewhere. A rectangle is a path; inside it is what goes when
- * it goes (its part of the dominator tree), and the size of the path itself as the plain part.
+ * size_html: the page of `size --html`: XHTML with SVG in it, no script, nothing from elsewhere. A
+ * rectangle is a path; inside it is what goes when it goes (its part of the dominator tree), and
+ * the size of the path itself as the plain part.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,27 @@
 #include "compiler/inspect/sizes.h"
 #include "compiler/inspect/treemap.h"
 
-enum { MAP_WIDTH = 1200, MAP_HEIGHT = 700, TITLE_HEIGHT = 14, LETTER_WIDTH = 6, LEAST_SIDE = 2, LEAST_FRAME = 24, COLOURS = 12, HASH_AND_DASH = 33 };
+enum {
+	MAP_WIDTH = 1200,
+	MAP_HEIGHT = 700,
+	TITLE_HEIGHT = 14,
+	LETTER_WIDTH = 6,
+	LEAST_SIDE = 2,
+	LEAST_FRAME = 24,
+	COLOURS = 12,
+	HASH_AND_DASH = 33
+};
 
 struct page {
 	struct arena *arena;
 	struct buf *out;
 	const struct sizes *sizes;
 	bool by_stored; /* areas are sizes in the store disk */
-	size_t *first;  /* of path i (n: of the roots' level), those that it dominates: children[first[i]..first[i + 1]), the largest first */
+	/*
+	 * of path i (n: of the roots' level), those that it dominates: children[first[i]..first[i +
+	 * 1]), the largest first
+	 */
+	size_t *first;
 	size_t *children;
 };
 
@@ -28,7 +42,11 @@ struct page {
 static size_t character_bytes(const unsigned char *p)
 {
 	static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
-	const size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xf0 && p[0] < 0xf8 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 0;
+	const size_t n = p[0] < 0x80          ? 1
+		: p[0] >= 0xf0 && p[0] < 0xf8 ? 4
+		: p[0] >= 0xe0                ? 3
+		: p[0] >= 0xc0                ? 2
+					      : 0;
 	if (n == 0 || p[0] >= 0xf8)
 		return 0;
 	unsigned code = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
@@ -37,14 +55,20 @@ static size_t character_bytes(const unsigned char *p)
 			return 0;
 		code = code << 6 | (p[i] & 0x3f);
 	}
-	const bool control = (code < 0x20 && code != '\t' && code != '\n') || (code >= 0x7f && code < 0xa0);
-	const bool none = (code >= 0xd800 && code < 0xe000) || code == 0xfffe || code == 0xffff || code > 0x10ffff;
+	const bool control =
+		(code < 0x20 && code != '\t' && code != '\n') || (code >= 0x7f && code < 0xa0);
+	const bool none = (code >= 0xd800 && code < 0xe000) || code == 0xfffe || code == 0xffff ||
+		code > 0x10ffff;
 	return control || none || code < least[n] ? 0 : n;
 }
 
 static void put_escaped(struct buf *out, const char *text)
 {
-	static const char *const names[] = {['&'] = "&amp;", ['<'] = "&lt;", ['>'] = "&gt;", ['"'] = "&quot;", ['\''] = "&#39;"};
+	static const char *const names[] = {['&'] = "&amp;",
+		['<'] = "&lt;",
+		['>'] = "&gt;",
+		['"'] = "&quot;",
+		['\''] = "&#39;"};
 	for (const unsigned char *p = (const unsigned char *)text; *p;) {
 		const size_t n = character_bytes(p);
 		if (n == 0)
@@ -75,7 +99,8 @@ static int larger_first(const void *a, const void *b, void *context)
 {
 	const struct page *page = context;
 	const size_t x = *(const size_t *)a, y = *(const size_t *)b;
-	const double first = weight_of(page, &page->sizes->paths[x].alone), second = weight_of(page, &page->sizes->paths[y].alone);
+	const double first = weight_of(page, &page->sizes->paths[x].alone),
+		     second = weight_of(page, &page->sizes->paths[y].alone);
 	if (first != second)
 		return first > second ? -1 : 1;
 	return (x > y) - (x < y);
@@ -94,7 +119,8 @@ static void find_children(struct page *page)
 	for (size_t i = 0; i < n; i++)
 		page->children[page->first[dominator[i]] + filled[dominator[i]]++] = i;
 	for (size_t i = 0; i <= n; i++)
-		qsort_r(page->children + page->first[i], filled[i], sizeof *page->children, larger_first, page);
+		qsort_r(page->children + page->first[i], filled[i], sizeof *page->children,
+			larger_first, page);
 }
 
 /* ---- the map ---- */
@@ -113,8 +139,11 @@ static void put_title(const struct page *page, size_t path)
 	const struct path_size *size = &sizes->paths[path];
 	buf_puts(page->out, "<title>");
 	put_escaped(page->out, sizes->packed->closure.v[path].path);
-	buf_printf(page->out, "\nraw %s, compressed %s; with what only it brings: raw %s, compressed %s</title>", size_text(page->arena, size->own.raw),
-		   stored_text(page->arena, sizes, &size->own), size_text(page->arena, size->alone.raw), stored_text(page->arena, sizes, &size->alone));
+	buf_printf(page->out,
+		"\nraw %s, compressed %s; with what only it brings: raw %s, compressed %s</title>",
+		size_text(page->arena, size->own.raw), stored_text(page->arena, sizes, &size->own),
+		size_text(page->arena, size->alone.raw),
+		stored_text(page->arena, sizes, &size->alone));
 }
 
 static void put_label(const struct page *page, const char *name, struct rectangle r)
@@ -124,15 +153,18 @@ static void put_label(const struct page *page, const char *name, struct rectangl
 		return;
 	buf_printf(page->out, "<text x=\"%.1f\" y=\"%.1f\">", r.x + 2, r.y + TITLE_HEIGHT - 3);
 	/* Cut at a byte of ASCII only: names are. */
-	put_escaped(page->out, arena_strndup(page->arena, name, (size_t)letters < strlen(name) ? (size_t)letters : strlen(name)));
+	put_escaped(page->out,
+		arena_strndup(page->arena, name,
+			(size_t)letters < strlen(name) ? (size_t)letters : strlen(name)));
 	buf_puts(page->out, "</text>");
 }
 
 static void put_rectangle(const struct page *page, size_t path, struct rectangle r)
 {
 	const struct store_path *info = &page->sizes->packed->closure.v[path];
-	buf_printf(page->out, "<g><rect class=\"c%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">", colour_of(short_name(info)), r.x, r.y, r.width,
-		   r.height);
+	buf_printf(page->out,
+		"<g><rect class=\"c%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">",
+		colour_of(short_name(info)), r.x, r.y, r.width, r.height);
 	put_title(page, path);
 	buf_puts(page->out, "</rect>");
 	put_label(page, short_name(info), r);
@@ -150,16 +182,22 @@ struct places {
 	size_t n, capacity;
 };
 
-/* Lays out the children of a path in `inner`; `own` is its own part, which is laid out as one of them and stays empty. */
-static void place_children(const struct page *page, struct places *places, size_t path, const struct size *own, struct rectangle inner)
+/*
+ * Lays out the children of a path in `inner`; `own` is its own part, which is laid out as one of
+ * them and stays empty.
+ */
+static void place_children(const struct page *page, struct places *places, size_t path,
+	const struct size *own, struct rectangle inner)
 {
-	const size_t *children = page->children + page->first[path], n = page->first[path + 1] - page->first[path];
+	const size_t *children = page->children + page->first[path],
+		     n = page->first[path + 1] - page->first[path];
 	const double self = own ? weight_of(page, own) : 0;
 	double *weights = arena_alloc(page->arena, (n + 1) * sizeof *weights);
 	struct rectangle *areas = arena_alloc(page->arena, (n + 1) * sizeof *areas);
 	size_t *of = arena_alloc(page->arena, (n + 1) * sizeof *of), count = 0;
 	for (size_t i = 0; i <= n; i++) {
-		const double child = i < n ? weight_of(page, &page->sizes->paths[children[i]].alone) : 0;
+		const double child =
+			i < n ? weight_of(page, &page->sizes->paths[children[i]].alone) : 0;
 		if (own && self >= child) {
 			of[count] = path;
 			weights[count++] = self;
@@ -178,22 +216,26 @@ static void place_children(const struct page *page, struct places *places, size_
 
 static bool has_room(const struct page *page, size_t path, struct rectangle r)
 {
-	return page->first[path + 1] > page->first[path] && r.width >= LEAST_FRAME && r.height >= LEAST_FRAME + TITLE_HEIGHT;
+	return page->first[path + 1] > page->first[path] && r.width >= LEAST_FRAME &&
+		r.height >= LEAST_FRAME + TITLE_HEIGHT;
 }
 
 static void put_map(const struct page *page)
 {
 	const size_t above = page->sizes->packed->closure.n;
 	struct places places = {0};
-	buf_printf(page->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">\n", MAP_WIDTH, MAP_HEIGHT);
+	buf_printf(page->out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\">\n",
+		MAP_WIDTH, MAP_HEIGHT);
 	place_children(page, &places, above, NULL, (struct rectangle){0, 0, MAP_WIDTH, MAP_HEIGHT});
 	for (size_t i = 0; i < places.n; i++) {
 		const struct place place = places.v[i];
 		const struct rectangle r = place.area;
 		put_rectangle(page, place.path, r);
 		if (has_room(page, place.path, r))
-			place_children(page, &places, place.path, &page->sizes->paths[place.path].own,
-				       (struct rectangle){r.x + 2, r.y + TITLE_HEIGHT, r.width - 4, r.height - TITLE_HEIGHT - 2});
+			place_children(page, &places, place.path,
+				&page->sizes->paths[place.path].own,
+				(struct rectangle){r.x + 2, r.y + TITLE_HEIGHT, r.width - 4,
+					r.height - TITLE_HEIGHT - 2});
 	}
 	buf_puts(page->out, "</svg>\n");
 }
@@ -204,16 +246,20 @@ static void put_row(const struct page *page, size_t path, const struct size *alo
 {
 	const struct path_size *size = &page->sizes->paths[path];
 	struct arena *arena = page->arena;
-	buf_printf(page->out, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>", size_text(arena, size->own.raw),
-		   stored_text(arena, page->sizes, &size->own), size_text(arena, size->closure.raw), size_text(arena, alone->raw),
-		   size_text(arena, size->closure.raw - alone->raw));
+	buf_printf(page->out, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>",
+		size_text(arena, size->own.raw), stored_text(arena, page->sizes, &size->own),
+		size_text(arena, size->closure.raw), size_text(arena, alone->raw),
+		size_text(arena, size->closure.raw - alone->raw));
 	put_escaped(page->out, page->sizes->packed->closure.v[path].path);
 	buf_puts(page->out, "</td></tr>\n");
 }
 
 static void put_columns(const struct page *page, const char *what)
 {
-	buf_printf(page->out, "<table>\n<tr><th>raw</th><th>compressed</th><th>closure</th><th>alone</th><th>shared</th><th>%s</th></tr>\n", what);
+	buf_printf(page->out,
+		"<table>\n<tr><th>raw</th><th>compressed</th><th>closure</th><th>alone</"
+		"th><th>shared</th><th>%s</th></tr>\n",
+		what);
 }
 
 static void put_tables(const struct page *page)
@@ -235,36 +281,49 @@ static void put_tables(const struct page *page)
 
 static void put_style(const struct page *page)
 {
-	buf_puts(page->out, "<style>\nbody { font: 14px sans-serif; margin: 1em; }\nsvg { width: 100%; font: 10px sans-serif; }\n"
-			    "rect { stroke: #fff; stroke-width: 1; } text { pointer-events: none; }\n"
-			    "table { border-collapse: collapse; margin: 1em 0; } th, td { padding: 0.1em 0.7em; text-align: right; }\n"
-			    "th:last-child, td:last-child { text-align: left; }\n");
+	buf_puts(page->out,
+		"<style>\nbody { font: 14px sans-serif; margin: 1em; }\nsvg { width: 100%; font: "
+		"10px sans-serif; }\n"
+		"rect { stroke: #fff; stroke-width: 1; } text { pointer-events: none; }\n"
+		"table { border-collapse: collapse; margin: 1em 0; } th, td { padding: 0.1em "
+		"0.7em; text-align: right; }\n"
+		"th:last-child, td:last-child { text-align: left; }\n");
 	for (unsigned i = 0; i < COLOURS; i++)
-		buf_printf(page->out, ".c%u { fill: hsl(%u, 55%%, 75%%); }\n", i, i * 360 / COLOURS);
+		buf_printf(
+			page->out, ".c%u { fill: hsl(%u, 55%%, 75%%); }\n", i, i * 360 / COLOURS);
 	buf_puts(page->out, "</style>\n");
 }
 
 static void put_head(const struct page *page)
 {
 	const struct packed *packed = page->sizes->packed;
-	buf_puts(page->out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE html>\n<html xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n<head>\n"
-			    "<meta charset=\"utf-8\"/>\n"
-			    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\"/>\n<title>");
+	buf_puts(page->out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE html>\n<html "
+		"xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n<head>\n"
+		"<meta charset=\"utf-8\"/>\n"
+		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+		"style-src 'unsafe-inline'\"/>\n<title>");
 	put_escaped(page->out, packed->name);
 	buf_puts(page->out, "</title>\n");
 	put_style(page);
 	buf_puts(page->out, "</head>\n<body>\n<h1>");
 	put_escaped(page->out, packed->name);
-	buf_printf(page->out, "</h1>\n<p>%zu store paths, %s raw, %s compressed", packed->closure.n, size_text(page->arena, page->sizes->total.raw),
-		   stored_text(page->arena, page->sizes, &page->sizes->total));
+	buf_printf(page->out, "</h1>\n<p>%zu store paths, %s raw, %s compressed", packed->closure.n,
+		size_text(page->arena, page->sizes->total.raw),
+		stored_text(page->arena, page->sizes, &page->sizes->total));
 	if (packed->disk_bytes)
-		buf_printf(page->out, "; store disk %s%s", size_text(page->arena, packed->disk_bytes), tree_text(page->arena, packed));
-	buf_printf(page->out, ". Areas are %s sizes; inside a path is what only it brings.</p>\n", page->by_stored ? "compressed" : "raw");
+		buf_printf(page->out, "; store disk %s%s",
+			size_text(page->arena, packed->disk_bytes), tree_text(page->arena, packed));
+	buf_printf(page->out, ". Areas are %s sizes; inside a path is what only it brings.</p>\n",
+		page->by_stored ? "compressed" : "raw");
 }
 
 void sizes_html(struct arena *arena, struct buf *out, const struct sizes *sizes)
 {
-	struct page page = {.arena = arena, .out = out, .sizes = sizes, .by_stored = sizes->packed->on_disk && sizes->total.unknown == 0};
+	struct page page = {.arena = arena,
+		.out = out,
+		.sizes = sizes,
+		.by_stored = sizes->packed->on_disk && sizes->total.unknown == 0};
 	find_children(&page);
 	put_head(&page);
 	put_map(&page);

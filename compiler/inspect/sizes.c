@@ -20,17 +20,21 @@ static void take_own(struct sizes *sizes, size_t i)
 {
 	const int64_t stored = sizes->packed->stored[i];
 	sizes->paths[i].own = (struct size){.raw = (uint64_t)sizes->packed->closure.v[i].nar_size,
-					    .stored = stored < 0 ? 0 : (uint64_t)stored,
-					    .paths = 1,
-					    .unknown = stored < 0};
+		.stored = stored < 0 ? 0 : (uint64_t)stored,
+		.paths = 1,
+		.unknown = stored < 0};
 	size_add(&sizes->total, &sizes->paths[i].own);
 }
 
-/* A disk that was made as a whole says nothing of single paths: what it takes is shared out by their raw sizes. */
+/*
+ * A disk that was made as a whole says nothing of single paths: what it takes is shared out by
+ * their raw sizes.
+ */
 static void estimate(struct sizes *sizes)
 {
 	const size_t n = sizes->packed->closure.n;
-	const uint64_t disk = sizes->packed->disk_bytes - sizes->packed->tree_bytes, left = disk > sizes->total.stored ? disk - sizes->total.stored : 0;
+	const uint64_t disk = sizes->packed->disk_bytes - sizes->packed->tree_bytes,
+		       left = disk > sizes->total.stored ? disk - sizes->total.stored : 0;
 	uint64_t raw = 0;
 	for (size_t i = 0; i < n; i++)
 		raw += sizes->paths[i].own.unknown ? sizes->paths[i].own.raw : 0;
@@ -38,7 +42,8 @@ static void estimate(struct sizes *sizes)
 	for (size_t i = 0; i < n; i++) {
 		struct size *own = &sizes->paths[i].own;
 		if (own->unknown)
-			own->stored = raw ? (uint64_t)((double)left * (double)own->raw / (double)raw) : 0;
+			own->stored =
+				raw ? (uint64_t)((double)left * (double)own->raw / (double)raw) : 0;
 		own->unknown = 0;
 		size_add(&sizes->total, own);
 	}
@@ -69,7 +74,8 @@ static struct size closure_of(const struct sizes *sizes, size_t path, size_t *se
 static void take_closures(struct arena *arena, struct sizes *sizes)
 {
 	const size_t n = sizes->packed->closure.n;
-	size_t *seen = arena_alloc(arena, (n + 1) * sizeof *seen), *queue = arena_alloc(arena, (n + 1) * sizeof *queue);
+	size_t *seen = arena_alloc(arena, (n + 1) * sizeof *seen),
+	       *queue = arena_alloc(arena, (n + 1) * sizeof *queue);
 	for (size_t i = 0; i < n; i++)
 		sizes->paths[i].closure = closure_of(sizes, i, seen, queue);
 }
@@ -118,7 +124,8 @@ static const size_t *rank(struct arena *arena, const struct sizes *sizes)
 	struct ranked *ranked = arena_alloc(arena, (n + 1) * sizeof *ranked);
 	size_t *order = arena_alloc(arena, (n + 1) * sizeof *order);
 	for (size_t i = 0; i < n; i++)
-		ranked[i] = (struct ranked){by_stored ? sizes->paths[i].own.stored : sizes->paths[i].own.raw, i};
+		ranked[i] = (struct ranked){
+			by_stored ? sizes->paths[i].own.stored : sizes->paths[i].own.raw, i};
 	qsort(ranked, n, sizeof *ranked, larger_first);
 	for (size_t i = 0; i < n; i++)
 		order[i] = ranked[i].path;
@@ -127,7 +134,8 @@ static const size_t *rank(struct arena *arena, const struct sizes *sizes)
 
 void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *out)
 {
-	*out = (struct sizes){.packed = packed, .paths = arena_alloc(arena, (packed->closure.n + 1) * sizeof *out->paths)};
+	*out = (struct sizes){.packed = packed,
+		.paths = arena_alloc(arena, (packed->closure.n + 1) * sizeof *out->paths)};
 	for (size_t i = 0; i < packed->closure.n; i++)
 		take_own(out, i);
 	if (packed->disk_bytes && out->total.unknown)
@@ -140,12 +148,15 @@ void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *
 
 const char *tree_text(struct arena *arena, const struct packed *packed)
 {
-	return packed->tree_bytes ? arena_printf(arena, ", %s of it the hash tree", size_text(arena, packed->tree_bytes)) : "";
+	return packed->tree_bytes ? arena_printf(arena, ", %s of it the hash tree",
+					    size_text(arena, packed->tree_bytes))
+				  : "";
 }
 
 const char *stored_text(struct arena *arena, const struct sizes *sizes, const struct size *size)
 {
 	if (!sizes->packed->on_disk || (size->unknown && size->unknown == size->paths))
 		return "-";
-	return arena_printf(arena, "%s%s%s", sizes->estimated ? "~" : "", size_text(arena, size->stored), size->unknown ? "+" : "");
+	return arena_printf(arena, "%s%s%s", sizes->estimated ? "~" : "",
+		size_text(arena, size->stored), size->unknown ? "+" : "");
 }

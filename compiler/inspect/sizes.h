@@ -13,12 +13,15 @@ struct packed {
 	struct closure closure; /* every size is known */
 	const size_t *roots;
 	size_t nroots;
-	bool on_disk;           /* it is, or would be, in a store disk */
-	uint64_t disk_bytes, tree_bytes; /* of a runner's store disk; of its hash tree, which is part of it */
-	const int64_t *stored;  /* bytes of each path's data in the store disk; -1: not known */
+	bool on_disk; /* it is, or would be, in a store disk */
+	/* of a runner's store disk; of its hash tree, which is part of it */
+	uint64_t disk_bytes, tree_bytes;
+	const int64_t *stored; /* bytes of each path's data in the store disk; -1: not known */
 };
 
-/* Whatever the command line names: one runner, or descriptions. Builds nothing and writes nothing. */
+/*
+ * Whatever the command line names: one runner, or descriptions. Builds nothing and writes nothing.
+ */
 bool packed_load(struct session *session, struct packed *out);
 
 struct size {
@@ -37,9 +40,10 @@ struct sizes {
 	const struct packed *packed;
 	struct graph graph;
 	struct size total;
-	bool estimated;           /* `stored` is a share of the store disk by the raw sizes */
-	struct path_size *paths;  /* a place for each path */
-	const size_t *by_size;    /* all paths, the largest first: by stored size where it is known, else by raw size */
+	bool estimated;          /* `stored` is a share of the store disk by the raw sizes */
+	struct path_size *paths; /* a place for each path */
+	/* all paths, the largest first: by stored size where it is known, else by raw size */
+	const size_t *by_size;
 };
 
 void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *out);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* treemap: rows along the shorter side, after Bruls, Huizing and van Wijk, "Squarified Treemaps" (2000). */
+/*
+ * treemap: rows along the shorter side, after Bruls, Huizing and van Wijk, "Squarified Treemaps"
+ * (2000).
+ */
 #include "compiler/inspect/treemap.h"
 
 #include <stdbool.h>
@@ -7,7 +10,8 @@
 /* Of a row of `sum` along a side, the worst ratio of sides; its weights lie between these two. */
 static double worst_ratio(double largest, double smallest, double sum, double side)
 {
-	const double flat = side * side * largest / (sum * sum), steep = sum * sum / (side * side * smallest);
+	const double flat = side * side * largest / (sum * sum),
+		     steep = sum * sum / (side * side * smallest);
 	return flat > steep ? flat : steep;
 }
 
@@ -29,18 +33,21 @@ static size_t row_length(const double *weights, size_t n, double scale, double s
 }
 
 /* Lays a row at the left or at the top and returns what is left. */
-static struct rectangle row_place(const double *weights, size_t n, double scale, double sum, struct rectangle area, struct rectangle *out)
+static struct rectangle row_place(const double *weights, size_t n, double scale, double sum,
+	struct rectangle area, struct rectangle *out)
 {
 	const bool at_left = area.width >= area.height;
 	const double thickness = sum / (at_left ? area.height : area.width);
 	double at = at_left ? area.y : area.x;
 	for (size_t i = 0; i < n; i++) {
 		const double length = weights[i] * scale / thickness;
-		out[i] = at_left ? (struct rectangle){area.x, at, thickness, length} : (struct rectangle){at, area.y, length, thickness};
+		out[i] = at_left ? (struct rectangle){area.x, at, thickness, length}
+				 : (struct rectangle){at, area.y, length, thickness};
 		at += length;
 	}
 	if (at_left)
-		return (struct rectangle){area.x + thickness, area.y, area.width - thickness, area.height};
+		return (struct rectangle){
+			area.x + thickness, area.y, area.width - thickness, area.height};
 	return (struct rectangle){area.x, area.y + thickness, area.width, area.height - thickness};
 }
 

@@ -9,7 +9,10 @@ struct rectangle {
 	double x, y, width, height;
 };
 
-/* Fills `area` with n rectangles of these shares, as near to squares as can be; `weights` are positive and the largest comes first. */
+/*
+ * Fills `area` with n rectangles of these shares, as near to squares as can be; `weights` are
+ * positive and the largest comes first.
+ */
 void treemap_fill(const double *weights, size_t n, struct rectangle area, struct rectangle *out);
 
 #endif

@@ -25,13 +25,17 @@ static bool is_meant(struct arena *arena, const struct store_path *path, const c
 	const size_t length = strlen(path->path);
 	struct package_name package;
 	if (strchr(text, '/'))
-		return strncmp(text, path->path, length) == 0 && (text[length] == '\0' || text[length] == '/');
+		return strncmp(text, path->path, length) == 0 &&
+			(text[length] == '\0' || text[length] == '/');
 	package_name_parse(arena, path->name, &package);
 	return strcmp(text, path->name) == 0 || strcmp(text, package.name) == 0 ||
-	       (*package.version && strcmp(text, arena_printf(arena, "%s-%s", package.name, package.version)) == 0);
+		(*package.version &&
+			strcmp(text, arena_printf(arena, "%s-%s", package.name, package.version)) ==
+				0);
 }
 
-static bool find_path(struct session *session, const struct packed *packed, const char *text, size_t *out)
+static bool find_path(
+	struct session *session, const struct packed *packed, const char *text, size_t *out)
 {
 	VEC(size_t) found = {0};
 	for (size_t i = 0; i < packed->closure.n; i++)
@@ -42,10 +46,13 @@ static bool find_path(struct session *session, const struct packed *packed, cons
 		return true;
 	}
 	if (found.n == 0)
-		return diag_error(session->diag, STATUS_INPUT, NULL, "not-in-closure", "\"%s\" is not in the closure of %s", text, packed->name);
-	diag_error(session->diag, STATUS_USAGE, NULL, "ambiguous-path", "\"%s\" may be any of %zu paths", text, found.n);
+		return diag_error(session->diag, STATUS_INPUT, NULL, "not-in-closure",
+			"\"%s\" is not in the closure of %s", text, packed->name);
+	diag_error(session->diag, STATUS_USAGE, NULL, "ambiguous-path",
+		"\"%s\" may be any of %zu paths", text, found.n);
 	for (size_t i = 0; i < found.n; i++)
-		diag_note(session->diag, NULL, "ambiguous-path", "%s", packed->closure.v[found.v[i]].path);
+		diag_note(session->diag, NULL, "ambiguous-path", "%s",
+			packed->closure.v[found.v[i]].path);
 	return false;
 }
 
@@ -53,7 +60,8 @@ static bool find_path(struct session *session, const struct packed *packed, cons
 
 static void find_chain(struct answer *answer)
 {
-	const size_t *referrer = answer->sizes->graph.referrer, n = answer->sizes->packed->closure.n;
+	const size_t *referrer = answer->sizes->graph.referrer,
+		     n = answer->sizes->packed->closure.n;
 	for (size_t i = answer->path; i != n; i = referrer[i])
 		vec_push(answer->arena, &answer->chain, i);
 	for (size_t i = 0, j = answer->chain.n - 1; i < j; i++, j--) {
@@ -106,11 +114,15 @@ static void print_answer(const struct answer *answer)
 		printf("  %s\n", path_text(answer, answer->referrers.v[i]));
 	if (kept_by != sizes->packed->closure.n)
 		printf("only there with: %s\n", path_text(answer, kept_by));
-	printf("\nremoving it saves %s raw, %s compressed, in %zu of %zu store paths:\n", size_text(answer->arena, size->alone.raw),
-	       stored_text(answer->arena, sizes, &size->alone), answer->goes.n, sizes->packed->closure.n);
+	printf("\nremoving it saves %s raw, %s compressed, in %zu of %zu store paths:\n",
+		size_text(answer->arena, size->alone.raw),
+		stored_text(answer->arena, sizes, &size->alone), answer->goes.n,
+		sizes->packed->closure.n);
 	for (size_t i = 0; i < answer->goes.n; i++) {
 		const struct size *own = &sizes->paths[answer->goes.v[i]].own;
-		printf("%10s %11s  %s\n", size_text(answer->arena, own->raw), stored_text(answer->arena, sizes, own), path_text(answer, answer->goes.v[i]));
+		printf("%10s %11s  %s\n", size_text(answer->arena, own->raw),
+			stored_text(answer->arena, sizes, own),
+			path_text(answer, answer->goes.v[i]));
 	}
 }
 
@@ -118,7 +130,8 @@ static struct json_object *paths_json(const struct answer *answer, const size_t 
 {
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < n; i++)
-		json_object_array_add(array, json_object_new_string(answer->sizes->packed->closure.v[v[i]].path));
+		json_object_array_add(
+			array, json_object_new_string(answer->sizes->packed->closure.v[v[i]].path));
 	return array;
 }
 
@@ -129,13 +142,19 @@ static struct json_object *answer_json(const struct answer *answer)
 	const struct closure *closure = &sizes->packed->closure;
 	const size_t kept_by = sizes->graph.dominator[answer->path];
 	struct json_object *object = json_object_new_object();
-	json_object_object_add(object, "path", json_object_new_string(closure->v[answer->path].path));
-	json_object_object_add(object, "chain", paths_json(answer, answer->chain.v, answer->chain.n));
-	json_object_object_add(object, "referrers", paths_json(answer, answer->referrers.v, answer->referrers.n));
-	json_object_object_add(object, "keptBy", kept_by < closure->n ? json_object_new_string(closure->v[kept_by].path) : NULL);
+	json_object_object_add(
+		object, "path", json_object_new_string(closure->v[answer->path].path));
+	json_object_object_add(
+		object, "chain", paths_json(answer, answer->chain.v, answer->chain.n));
+	json_object_object_add(
+		object, "referrers", paths_json(answer, answer->referrers.v, answer->referrers.n));
+	json_object_object_add(object, "keptBy",
+		kept_by < closure->n ? json_object_new_string(closure->v[kept_by].path) : NULL);
 	json_object_object_add(object, "aloneSize", json_object_new_uint64(alone->raw));
 	json_object_object_add(object, "aloneCompressedSize",
-			       sizes->packed->on_disk && alone->unknown == 0 ? json_object_new_uint64(alone->stored) : NULL);
+		sizes->packed->on_disk && alone->unknown == 0
+			? json_object_new_uint64(alone->stored)
+			: NULL);
 	json_object_object_add(object, "estimated", json_object_new_boolean(sizes->estimated));
 	json_object_object_add(object, "alone", paths_json(answer, answer->goes.v, answer->goes.n));
 	return object;
@@ -159,7 +178,8 @@ bool command_why(struct session *session)
 	struct sizes sizes;
 	struct answer answer = {.arena = session->arena, .sizes = &sizes};
 	if (arguments->n < 2)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "why takes a runner or descriptions, and a path");
+		return diag_error(session->diag, STATUS_USAGE, NULL, "usage",
+			"why takes a runner or descriptions, and a path");
 	const char *text = arguments->v[--arguments->n];
 	if (!packed_load(session, &packed) || !find_path(session, &packed, text, &answer.path))
 		return false;

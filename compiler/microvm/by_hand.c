@@ -38,7 +38,10 @@ static const char *process_file(const struct host *host, pid_t pid, const char *
 static const char *process_text(const struct host *host, pid_t pid, const char *name)
 {
 	struct bytes bytes;
-	return file_read(host->arena, diag_new(host->arena), process_file(host, pid, name), PROC_BYTES, &bytes) ? bytes.p : "";
+	return file_read(host->arena, diag_new(host->arena), process_file(host, pid, name),
+		       PROC_BYTES, &bytes)
+		? bytes.p
+		: "";
 }
 
 /* What the units of the VM in whose directory it is have started is no work by hand. */
@@ -57,23 +60,27 @@ static bool is_of_unit(const struct host *host, pid_t pid, const char *directory
 	return false;
 }
 
-static void add_worker(const struct host *host, struct workers *workers, pid_t pid, const char *directory, const char *path)
+static void add_worker(const struct host *host, struct workers *workers, pid_t pid,
+	const char *directory, const char *path)
 {
 	const char *program = process_text(host, pid, "comm");
 	program = arena_strndup(host->arena, program, strcspn(program, "\n"));
 	vec_push(host->arena, &workers->found, (struct worker){pid, program, directory, path});
 }
 
-static void look_at_files(const struct host *host, struct workers *workers, pid_t pid, const char *directory)
+static void look_at_files(
+	const struct host *host, struct workers *workers, pid_t pid, const char *directory)
 {
-	const char *place = process_file(host, pid, "fd"), *program = link_read(host->arena, process_file(host, pid, "exe"));
+	const char *place = process_file(host, pid, "fd"),
+		   *program = link_read(host->arena, process_file(host, pid, "exe"));
 	const bool inside = is_below(directory, workers->state_dir);
 	DIR *stream = opendir(place);
 	if (program && (inside || is_below(program, workers->state_dir)))
 		add_worker(host, workers, pid, directory, program);
 	for (struct dirent *entry; stream && (entry = readdir(stream));) {
 		char path[PATH_MAX];
-		const ssize_t length = readlinkat(dirfd(stream), entry->d_name, path, sizeof path - 1);
+		const ssize_t length =
+			readlinkat(dirfd(stream), entry->d_name, path, sizeof path - 1);
 		if (length <= 0)
 			continue;
 		path[length] = '\0';
@@ -88,11 +95,18 @@ void workers_find(const struct host *host, struct workers *workers)
 {
 	char real[PATH_MAX];
 	DIR *stream = opendir("/proc");
-	*workers = (struct workers){.state_dir = arena_strdup(host->arena, realpath(host->state_dir, real) ? real : host->state_dir)};
+	*workers =
+		(struct workers){.state_dir = arena_strdup(host->arena,
+					 realpath(host->state_dir, real) ? real : host->state_dir)};
 	for (struct dirent *entry; stream && (entry = readdir(stream));) {
-		const pid_t pid = isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
-		const char *directory = pid > 0 && pid != getpid() ? link_read(host->arena, process_file(host, pid, "cwd")) : NULL;
-		if (directory && !(is_below(directory, workers->state_dir) && is_of_unit(host, pid, directory)))
+		const pid_t pid =
+			isdigit((unsigned char)entry->d_name[0]) ? atoi(entry->d_name) : 0;
+		const char *directory = pid > 0 && pid != getpid()
+			? link_read(host->arena, process_file(host, pid, "cwd"))
+			: NULL;
+		if (directory &&
+			!(is_below(directory, workers->state_dir) &&
+				is_of_unit(host, pid, directory)))
 			look_at_files(host, workers, pid, directory);
 	}
 	if (stream)
@@ -107,7 +121,8 @@ static const char *worker_text(const struct host *host, const struct worker *wor
 /* ---- VMs ---- */
 
 /* The directories of runners that the VM's links lead to: those of flakes are in Nix's store. */
-static struct strings runners_of(const struct host *host, const struct machine *machine, const char *directory)
+static struct strings runners_of(
+	const struct host *host, const struct machine *machine, const char *directory)
 {
 	static const char *const links[] = {"current", "booted", "old"};
 	struct strings runners = {0};
@@ -129,7 +144,10 @@ static bool has_guest(const struct worker *worker, const struct strings *runners
 	return false;
 }
 
-/* connect() of a type that nobody here listens with finds the socket, and does not become its client: EPROTOTYPE (unix_find_bsd, net/unix/af_unix.c). */
+/*
+ * connect() of a type that nobody here listens with finds the socket, and does not become its
+ * client: EPROTOTYPE (unix_find_bsd, net/unix/af_unix.c).
+ */
 static bool socket_listens(const struct host *host, int directory, const char *name)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -138,7 +156,8 @@ static bool socket_listens(const struct host *host, int directory, const char *n
 		return false;
 	memcpy(address.sun_path, path, strlen(path));
 	FD_CLEANUP int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 && errno == EPROTOTYPE;
+	return fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
+		errno == EPROTOTYPE;
 }
 
 const char *socket_in_use(const struct host *host, const struct machine *machine)
@@ -147,8 +166,8 @@ const char *socket_in_use(const struct host *host, const struct machine *machine
 	DIR *stream = opendir(machine->directory);
 	for (struct dirent *entry; stream && !found && (entry = readdir(stream));) {
 		struct stat st;
-		if (fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(st.st_mode) &&
-		    socket_listens(host, dirfd(stream), entry->d_name))
+		if (fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+			S_ISSOCK(st.st_mode) && socket_listens(host, dirfd(stream), entry->d_name))
 			found = arena_printf(host->arena, "somebody listens on %s", entry->d_name);
 	}
 	if (stream)
@@ -156,7 +175,8 @@ const char *socket_in_use(const struct host *host, const struct machine *machine
 	return found;
 }
 
-const char *by_hand(const struct host *host, const struct workers *workers, const struct machine *machine)
+const char *by_hand(
+	const struct host *host, const struct workers *workers, const struct machine *machine)
 {
 	const char *directory = path_join(host->arena, workers->state_dir, machine->name);
 	const struct strings runners = runners_of(host, machine, directory);
@@ -182,12 +202,15 @@ static bool is_locked(int directory, const char *path)
 	FD_CLEANUP int fd = opened;
 	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
 		return false;
-	return (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) || (fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK);
+	return (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) ||
+		(fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK);
 }
 
-const char *file_user(const struct host *host, const struct workers *workers, const struct machine *machine, const char *path)
+const char *file_user(const struct host *host, const struct workers *workers,
+	const struct machine *machine, const char *path)
 {
-	const char *whole = path_join(host->arena, path_join(host->arena, workers->state_dir, machine->name), path);
+	const char *whole = path_join(
+		host->arena, path_join(host->arena, workers->state_dir, machine->name), path);
 	for (size_t i = 0; i < workers->found.n; i++)
 		if (strcmp(workers->found.v[i].path, whole) == 0)
 			return worker_text(host, &workers->found.v[i]);

@@ -48,7 +48,8 @@ static bool is_made(const char *name, mode_t mode)
 /* ---- volumes ---- */
 
 /* An image's path in the VM's directory; NULL: it is elsewhere. */
-static const char *path_inside(const struct host *host, const struct machine *machine, const char *image)
+static const char *path_inside(
+	const struct host *host, const struct machine *machine, const char *image)
 {
 	const char *directory = path_join(host->arena, machine->directory, "");
 	if (starts(image, directory))
@@ -58,10 +59,14 @@ static const char *path_inside(const struct host *host, const struct machine *ma
 			return NULL;
 		image += strlen("./");
 	}
-	return *image && strcmp(image, "..") != 0 && !starts(image, "../") && !strstr(image, "/../") && !ends(image, "/..") ? image : NULL;
+	return *image && strcmp(image, "..") != 0 && !starts(image, "../") &&
+			!strstr(image, "/../") && !ends(image, "/..")
+		? image
+		: NULL;
 }
 
-static void add_volume(const struct host *host, const struct machine *machine, const char *image, struct strings *volumes, struct contents *contents)
+static void add_volume(const struct host *host, const struct machine *machine, const char *image,
+	struct strings *volumes, struct contents *contents)
 {
 	const char *inside = path_inside(host, machine, image);
 	struct strings *list = inside ? volumes : &contents->elsewhere;
@@ -73,54 +78,70 @@ static void add_volume(const struct host *host, const struct machine *machine, c
 }
 
 /* Those that a runner's description names. A runner of microvm.nix has none. */
-static void add_volumes_of(const struct host *host, const struct machine *machine, const char *runner, struct strings *volumes, struct contents *contents)
+static void add_volumes_of(const struct host *host, const struct machine *machine,
+	const char *runner, struct strings *volumes, struct contents *contents)
 {
 	struct bytes text;
 	const char *path = path_join(host->arena, runner, RUNNER_DESCRIPTION);
 	struct json_object *array, *image;
-	if (!path_exists(path) || !file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
+	if (!path_exists(path) ||
+		!file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
 		return;
 	struct json_object *description = json_tokener_parse(text.p);
-	if (json_object_object_get_ex(description, "volumes", &array) && json_object_is_type(array, json_type_array))
+	if (json_object_object_get_ex(description, "volumes", &array) &&
+		json_object_is_type(array, json_type_array))
 		for (size_t i = 0; i < json_object_array_length(array); i++)
-			if (json_object_object_get_ex(json_object_array_get_idx(array, i), "image", &image) && json_object_is_type(image, json_type_string))
-				add_volume(host, machine, json_object_get_string(image), volumes, contents);
+			if (json_object_object_get_ex(
+				    json_object_array_get_idx(array, i), "image", &image) &&
+				json_object_is_type(image, json_type_string))
+				add_volume(host, machine, json_object_get_string(image), volumes,
+					contents);
 	json_object_put(description);
 }
 
 /* Of all its runners, older ones too: what was a volume once still is. */
-static void find_volumes(const struct host *host, const struct machine *machine, struct strings *volumes, struct contents *contents)
+static void find_volumes(const struct host *host, const struct machine *machine,
+	struct strings *volumes, struct contents *contents)
 {
 	static const char *const links[] = {"current", "old", REMOVING};
 	const char *runners = machine_path(host, machine, RUNNERS);
 	DIR *stream = custody_holds(runners) ? opendir(runners) : NULL;
 	for (size_t i = 0; i < countof(links); i++)
 		if (custody_counts(host, machine->directory, links[i]))
-			add_volumes_of(host, machine, machine_path(host, machine, links[i]), volumes, contents);
+			add_volumes_of(host, machine, machine_path(host, machine, links[i]),
+				volumes, contents);
 	for (struct dirent *entry; stream && (entry = readdir(stream));)
 		if (entry->d_name[0] != '.')
-			add_volumes_of(host, machine, path_join(host->arena, runners, entry->d_name), volumes, contents);
+			add_volumes_of(host, machine,
+				path_join(host->arena, runners, entry->d_name), volumes, contents);
 	if (stream)
 		closedir(stream);
 }
 
-/* An image, the log of its growth, and where a killed start was making it. A directory is no image. */
+/*
+ * An image, the log of its growth, and where a killed start was making it. A directory is no image.
+ */
 static bool is_of_volume(const char *name, mode_t mode, const char *image)
 {
 	const size_t length = strlen(image);
 	if (!starts(name, image))
 		return false;
-	return S_ISDIR(mode) ? starts(name + length, ".new.") || strcmp(name + length, ".grow.new") == 0 : name[length] == '\0' || strcmp(name + length, ".grow") == 0;
+	return S_ISDIR(mode)
+		? starts(name + length, ".new.") || strcmp(name + length, ".grow.new") == 0
+		: name[length] == '\0' || strcmp(name + length, ".grow") == 0;
 }
 
-static bool is_volume(const char *name, mode_t mode, const char *directory, const struct strings *volumes)
+static bool is_volume(
+	const char *name, mode_t mode, const char *directory, const struct strings *volumes)
 {
 	const size_t length = strlen(directory);
 	for (size_t i = 0; i < volumes->n; i++) {
 		const char *image = path_base(volumes->v[i]);
 		const size_t above = (size_t)(image - volumes->v[i]); /* with its slash */
-		if ((above ? above - 1 : 0) == length && strncmp(volumes->v[i], directory, length) == 0 &&
-		    (is_of_volume(name, mode, image) || (S_ISREG(mode) && starts(name, STATE_NEW_IMAGE))))
+		if ((above ? above - 1 : 0) == length &&
+			strncmp(volumes->v[i], directory, length) == 0 &&
+			(is_of_volume(name, mode, image) ||
+				(S_ISREG(mode) && starts(name, STATE_NEW_IMAGE))))
 			return true;
 	}
 	return false;
@@ -128,14 +149,16 @@ static bool is_volume(const char *name, mode_t mode, const char *directory, cons
 
 /* ---- the directory ---- */
 
-static enum content_kind kind_of(const char *name, mode_t mode, const char *directory, const struct strings *volumes)
+static enum content_kind kind_of(
+	const char *name, mode_t mode, const char *directory, const struct strings *volumes)
 {
 	if (!*directory && is_made(name, mode))
 		return CONTENT_MADE;
 	return is_volume(name, mode, directory, volumes) ? CONTENT_VOLUME : CONTENT_OTHER;
 }
 
-static bool list(const struct host *host, int place, const char *directory, const struct strings *volumes, struct contents *contents)
+static bool list(const struct host *host, int place, const char *directory,
+	const struct strings *volumes, struct contents *contents)
 {
 	const int opened = openat(place, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *stream = opened < 0 ? NULL : fdopendir(opened);
@@ -143,21 +166,25 @@ static bool list(const struct host *host, int place, const char *directory, cons
 		return false;
 	for (struct dirent *entry; (entry = readdir(stream));) {
 		struct stat st;
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 || fstatat(place, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0 ||
+			fstatat(place, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 			continue;
 		const char *name = arena_strdup(host->arena, entry->d_name);
 		const enum content_kind kind = kind_of(name, st.st_mode, directory, volumes);
 		/* Of a directory that is not ours, what is ours alone. */
 		if (!*directory || kind != CONTENT_OTHER)
 			vec_push(host->arena, &contents->in,
-				 (struct content){kind, directory, name, *directory ? path_join(host->arena, directory, name) : name});
+				(struct content){kind, directory, name,
+					*directory ? path_join(host->arena, directory, name)
+						   : name});
 	}
 	closedir(stream);
 	return true;
 }
 
 /* The directories of volumes, each once. */
-static void list_below(const struct host *host, const struct machine *machine, const struct strings *volumes, struct contents *contents)
+static void list_below(const struct host *host, const struct machine *machine,
+	const struct strings *volumes, struct contents *contents)
 {
 	struct strings seen = {0};
 	for (size_t i = 0; i < volumes->n; i++) {
@@ -179,13 +206,15 @@ static int compare_contents(const void *a, const void *b)
 	return strcmp(((const struct content *)a)->path, ((const struct content *)b)->path);
 }
 
-bool contents_find(const struct host *host, const struct machine *machine, struct contents *contents)
+bool contents_find(
+	const struct host *host, const struct machine *machine, struct contents *contents)
 {
 	struct strings volumes = {0};
 	*contents = (struct contents){0};
 	find_volumes(host, machine, &volumes, contents);
 	if (!list(host, machine->lock, "", &volumes, contents))
-		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot read %s: %s", machine->directory, strerror(errno));
+		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot read %s: %s",
+			machine->directory, strerror(errno));
 	list_below(host, machine, &volumes, contents);
 	if (contents->in.n)
 		qsort(contents->in.v, contents->in.n, sizeof *contents->in.v, compare_contents);

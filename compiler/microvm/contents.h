@@ -15,7 +15,7 @@ struct content {
 	enum content_kind kind;
 	const char *directory; /* in the VM's; "" */
 	const char *name;
-	const char *path;      /* both */
+	const char *path; /* both */
 };
 
 struct contents {
@@ -27,7 +27,8 @@ struct contents {
 #define REMOVING STATE_REMOVING
 
 /* Of a directory that is locked: all that is in it, and volumes further below. */
-bool contents_find(const struct host *host, const struct machine *machine, struct contents *contents);
+bool contents_find(
+	const struct host *host, const struct machine *machine, struct contents *contents);
 /* Whether something of a VM is left, though it is none: a removal or a creation was cut off. */
 bool contents_are_left(const struct host *host, const struct machine *machine);
 

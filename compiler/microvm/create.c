@@ -28,33 +28,39 @@ static bool fill(const struct creation *creation)
 	const char *directory = creation->staging.directory;
 	struct product product;
 	return source_build(host, &creation->source, creation->name, directory, &product) &&
-	       source_write(host, directory, &creation->source) &&
-	       link_set(host->arena, host->diag, path_join(host->arena, directory, "current"), product.target) && custody_open_to_group(host, directory);
+		source_write(host, directory, &creation->source) &&
+		link_set(host->arena, host->diag, path_join(host->arena, directory, "current"),
+			product.target) &&
+		custody_open_to_group(host, directory);
 }
 
 /*
- * A directory that was there already keeps what is in it: volumes of a VM that was removed. It is a VM's from `current` on; what else an
- * interrupted creation or removal left goes, or is replaced.
+ * A directory that was there already keeps what is in it: volumes of a VM that was removed. It is a
+ * VM's from `current` on; what else an interrupted creation or removal left goes, or is replaced.
  */
 static bool move_into(const struct creation *creation, const struct machine *machine)
 {
-	static const char *const names[] = {"old", "booted", "declared", "toplevel", ".result", RUNNERS, "source", "flake", "current", REMOVING};
+	static const char *const names[] = {"old", "booted", "declared", "toplevel", ".result",
+		RUNNERS, "source", "flake", "current", REMOVING};
 	const struct host *host = creation->host;
 	if (!runners_are_ours(host, machine))
 		return false;
 	for (size_t i = 0; i < countof(names); i++) {
-		const char *from = path_join(host->arena, creation->staging.directory, names[i]), *to = machine_path(host, machine, names[i]);
+		const char *from = path_join(host->arena, creation->staging.directory, names[i]),
+			   *to = machine_path(host, machine, names[i]);
 		if (!path_remove(host->diag, to))
 			return false;
 		if (rename(from, to) != 0 && errno != ENOENT)
-			return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot write %s: %s", to, strerror(errno));
+			return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state",
+				"cannot write %s: %s", to, strerror(errno));
 	}
 	return custody_open_to_group(host, machine->directory);
 }
 
 static bool refuse_existing(const struct creation *creation, const struct machine *machine)
 {
-	return diag_error(creation->host->diag, STATUS_FAILED, NULL, "vm-exists", "the VM \"%s\" is there already: %s", creation->name, machine->directory);
+	return diag_error(creation->host->diag, STATUS_FAILED, NULL, "vm-exists",
+		"the VM \"%s\" is there already: %s", creation->name, machine->directory);
 }
 
 static bool publish(struct creation *creation)
@@ -66,7 +72,8 @@ static bool publish(struct creation *creation)
 		return staging_publish_new(host->diag, &creation->staging);
 	if (!machine_lock(host, &machine))
 		return false;
-	return machine_is_vm(host, &machine) ? refuse_existing(creation, &machine) : move_into(creation, &machine);
+	return machine_is_vm(host, &machine) ? refuse_existing(creation, &machine)
+					     : move_into(creation, &machine);
 }
 
 static bool create(struct creation *creation)
@@ -86,15 +93,21 @@ bool verb_create(struct host *host, const struct request *request)
 {
 	struct creation creation = {.host = host, .name = request->name};
 	struct machine machine;
-	if (!machine_name_check(host->diag, request->name) || !source_parse(host, request->source, &creation.source))
+	if (!machine_name_check(host->diag, request->name) ||
+		!source_parse(host, request->source, &creation.source))
 		return false;
 	machine_find(host, request->name, &machine);
 	if (machine_is_vm(host, &machine))
 		return refuse_existing(&creation, &machine);
 	if (!directory_make(host->diag, host->state_dir, 0755) || !custody_take_state(host) ||
-	    !staging_begin(host->arena, host->diag, machine.directory, &creation.staging) || !create(&creation))
+		!staging_begin(host->arena, host->diag, machine.directory, &creation.staging) ||
+		!create(&creation))
 		return false;
-	printf("%s Start with: %s\n", host_coloured(host, COLOUR_GOOD, arena_printf(host->arena, "Created MicroVM %s.", request->name)),
-	       host_coloured(host, COLOUR_COMMAND, arena_printf(host->arena, "systemctl start %s", unit_name(host->arena, request->name))));
+	printf("%s Start with: %s\n",
+		host_coloured(host, COLOUR_GOOD,
+			arena_printf(host->arena, "Created MicroVM %s.", request->name)),
+		host_coloured(host, COLOUR_COMMAND,
+			arena_printf(host->arena, "systemctl start %s",
+				unit_name(host->arena, request->name))));
 	return true;
 }

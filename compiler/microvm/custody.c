@@ -16,7 +16,8 @@
 
 enum { TEXT_BYTES = 64 * 1024, MODE_STATE = 0755, MODE_VM = 01775 };
 
-static const char *const names[] = {"current", "old", "toplevel", "source", "flake", "declared", ".result", REMOVING};
+static const char *const names[] = {
+	"current", "old", "toplevel", "source", "flake", "declared", ".result", REMOVING};
 
 static bool is_ours(const struct stat *st)
 {
@@ -26,25 +27,29 @@ static bool is_ours(const struct stat *st)
 /* Whether somebody else can take entries away from it. */
 static bool is_exposed(const struct stat *directory)
 {
-	return !is_ours(directory) || ((directory->st_mode & 0022) && !(directory->st_mode & S_ISVTX));
+	return !is_ours(directory) ||
+		((directory->st_mode & 0022) && !(directory->st_mode & S_ISVTX));
 }
 
 bool custody_counts(const struct host *host, const char *directory, const char *name)
 {
 	struct stat st, entry;
-	return lstat(path_join(host->arena, directory, name), &entry) == 0 && (is_ours(&entry) || (stat(directory, &st) == 0 && is_exposed(&st)));
+	return lstat(path_join(host->arena, directory, name), &entry) == 0 &&
+		(is_ours(&entry) || (stat(directory, &st) == 0 && is_exposed(&st)));
 }
 
 bool custody_holds(const char *directory)
 {
 	struct stat st;
-	return lstat(directory, &st) == 0 && S_ISDIR(st.st_mode) && is_ours(&st) && !(st.st_mode & 0022);
+	return lstat(directory, &st) == 0 && S_ISDIR(st.st_mode) && is_ours(&st) &&
+		!(st.st_mode & 0022);
 }
 
 bool custody_check(const struct host *host, const char *directory)
 {
 	return !path_exists(directory) || custody_holds(directory) ||
-	       diag_error(host->diag, STATUS_FAILED, NULL, "not-ours", "%s can be changed by others than root: remove it", directory);
+		diag_error(host->diag, STATUS_FAILED, NULL, "not-ours",
+			"%s can be changed by others than root: remove it", directory);
 }
 
 /* ---- taking ---- */
@@ -52,10 +57,14 @@ bool custody_check(const struct host *host, const char *directory)
 static const char *user_name(const struct host *host, uid_t uid)
 {
 	const struct passwd *user = getpwuid(uid);
-	return user ? arena_strdup(host->arena, user->pw_name) : arena_printf(host->arena, "user %u", (unsigned)uid);
+	return user ? arena_strdup(host->arena, user->pw_name)
+		    : arena_printf(host->arena, "user %u", (unsigned)uid);
 }
 
-/* The group of the state directory, as the host's units have it; where that is root's own, the one that they have by default, or the reference's. */
+/*
+ * The group of the state directory, as the host's units have it; where that is root's own, the one
+ * that they have by default, or the reference's.
+ */
 static gid_t group_of_vms(const struct host *host)
 {
 	static const char *const defaults[] = {"microvm", "kvm"};
@@ -73,16 +82,19 @@ static gid_t group_of_vms(const struct host *host)
 static bool change(const struct host *host, int fd, const char *directory, mode_t mode)
 {
 	if (fchown(fd, geteuid(), group_of_vms(host)) != 0 && geteuid() == 0)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot change the owner of %s: %s", directory, strerror(errno));
+		return diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state",
+			"cannot change the owner of %s: %s", directory, strerror(errno));
 	return fchmod(fd, mode) == 0 ||
-	       diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot change the mode of %s: %s", directory, strerror(errno));
+		diag_error(host->diag, STATUS_FAILED, NULL, "unwritable-state",
+			"cannot change the mode of %s: %s", directory, strerror(errno));
 }
 
 static int open_directory(const struct host *host, const char *directory)
 {
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
-		diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot open %s: %s", directory, strerror(errno));
+		diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot open %s: %s",
+			directory, strerror(errno));
 	return fd;
 }
 
@@ -97,13 +109,17 @@ static bool take(const struct host *host, const char *directory, mode_t mode, bo
 {
 	struct stat st;
 	*taken = false;
-	if (lstat(directory, &st) != 0 || !is_exposed(&st) || (geteuid() != 0 && st.st_uid != geteuid()))
+	if (lstat(directory, &st) != 0 || !is_exposed(&st) ||
+		(geteuid() != 0 && st.st_uid != geteuid()))
 		return true;
 	FD_CLEANUP int fd = open_directory(host, directory);
 	if (fd < 0 || fstat(fd, &st) != 0 || !change(host, fd, directory, mode))
 		return false;
-	diag_warning(host->diag, NULL, "custody", "%s was of %s, mode %o: the VMs' user could change what root starts; it is %s's now, mode %o", directory,
-		     user_name(host, st.st_uid), (unsigned)(st.st_mode & 07777), user_name(host, geteuid()), (unsigned)mode);
+	diag_warning(host->diag, NULL, "custody",
+		"%s was of %s, mode %o: the VMs' user could change what root starts; it is %s's "
+		"now, mode %o",
+		directory, user_name(host, st.st_uid), (unsigned)(st.st_mode & 07777),
+		user_name(host, geteuid()), (unsigned)mode);
 	return *taken = true;
 }
 
@@ -113,12 +129,14 @@ static bool read_plain(const struct host *host, const char *path, struct bytes *
 	struct stat st;
 	FD_CLEANUP int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-	       file_read(host->arena, diag_new(host->arena), arena_printf(host->arena, "/proc/self/fd/%d", fd), TEXT_BYTES, bytes);
+		file_read(host->arena, diag_new(host->arena),
+			arena_printf(host->arena, "/proc/self/fd/%d", fd), TEXT_BYTES, bytes);
 }
 
 static bool discard(const struct host *host, const char *path, const struct stat *st)
 {
-	diag_warning(host->diag, NULL, "custody", "%s was put there by %s: it is removed", path, user_name(host, st->st_uid));
+	diag_warning(host->diag, NULL, "custody", "%s was put there by %s: it is removed", path,
+		user_name(host, st->st_uid));
 	return path_remove(host->diag, path);
 }
 
@@ -129,17 +147,21 @@ static bool adopt(const struct host *host, const char *path, const struct stat *
 	struct bytes bytes = {.p = ""};
 	if (!target && !read_plain(host, path, &bytes))
 		return discard(host, path, st);
-	if (!(target ? link_set(host->arena, host->diag, path, target) : file_rewrite(host->arena, host->diag, path, bytes.p, bytes.n, 0644)))
+	if (!(target ? link_set(host->arena, host->diag, path, target)
+		     : file_rewrite(host->arena, host->diag, path, bytes.p, bytes.n, 0644)))
 		return false;
-	diag_warning(host->diag, NULL, "custody", "%s was of %s, who could have changed it: see that it is right: %.*s", path,
-		     user_name(host, st->st_uid), (int)strcspn(target ? target : bytes.p, "\n"), target ? target : bytes.p);
+	diag_warning(host->diag, NULL, "custody",
+		"%s was of %s, who could have changed it: see that it is right: %.*s", path,
+		user_name(host, st->st_uid), (int)strcspn(target ? target : bytes.p, "\n"),
+		target ? target : bytes.p);
 	return true;
 }
 
 static const char *group_name(const struct host *host, gid_t gid)
 {
 	const struct group *group = getgrgid(gid);
-	return group ? arena_strdup(host->arena, group->gr_name) : arena_printf(host->arena, "%u", (unsigned)gid);
+	return group ? arena_strdup(host->arena, group->gr_name)
+		     : arena_printf(host->arena, "%u", (unsigned)gid);
 }
 
 /* The host's units have got another group since the directory was made. */
@@ -147,13 +169,15 @@ static bool regroup(const struct host *host, const char *directory)
 {
 	struct stat st;
 	const gid_t wanted = group_of_vms(host);
-	if (geteuid() != 0 || lstat(directory, &st) != 0 || is_exposed(&st) || st.st_gid == wanted || !(st.st_mode & S_IWGRP))
+	if (geteuid() != 0 || lstat(directory, &st) != 0 || is_exposed(&st) ||
+		st.st_gid == wanted || !(st.st_mode & S_IWGRP))
 		return true;
 	FD_CLEANUP int fd = open_directory(host, directory);
 	if (fd < 0 || !change(host, fd, directory, MODE_VM))
 		return false;
-	diag_warning(host->diag, NULL, "custody", "%s was of the group %s, it is of the group %s now", directory, group_name(host, st.st_gid),
-		     group_name(host, wanted));
+	diag_warning(host->diag, NULL, "custody",
+		"%s was of the group %s, it is of the group %s now", directory,
+		group_name(host, st.st_gid), group_name(host, wanted));
 	return true;
 }
 
@@ -167,7 +191,8 @@ bool custody_take(const struct host *host, const char *directory)
 {
 	struct stat st;
 	bool exposed;
-	if (!custody_take_state(host) || !take(host, directory, MODE_VM, &exposed) || !regroup(host, directory))
+	if (!custody_take_state(host) || !take(host, directory, MODE_VM, &exposed) ||
+		!regroup(host, directory))
 		return false;
 	if (lstat(directory, &st) != 0 || is_exposed(&st) || access(directory, W_OK) != 0)
 		return true;

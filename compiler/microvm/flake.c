@@ -9,22 +9,28 @@
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/source.h"
 
-/* Whoever gives a flake wants flakes, also where Nix calls them experimental and has them off, as in Debian. */
+/*
+ * Whoever gives a flake wants flakes, also where Nix calls them experimental and has them off, as
+ * in Debian.
+ */
 #define NIX "nix", "--extra-experimental-features", "nix-command flakes"
 
 /* Where Nix puts its result before it becomes `current`. */
 #define RESULT ".result"
 
-static const char *attribute(const struct host *host, const char *flake, const char *name, const char *what)
+static const char *attribute(
+	const struct host *host, const char *flake, const char *name, const char *what)
 {
 	const char *quote = strchr(name, '.') ? "\"" : "";
-	return arena_printf(host->arena, "%s#nixosConfigurations.%s%s%s.config.%s", flake, quote, name, quote, what);
+	return arena_printf(host->arena, "%s#nixosConfigurations.%s%s%s.config.%s", flake, quote,
+		name, quote, what);
 }
 
 static bool failed(const struct host *host, const char *what, const struct process_result *ran)
 {
 	if (ran->exit_status == 127)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "flake", "a flake needs Nix: the program nix cannot be started");
+		return diag_error(host->diag, STATUS_FAILED, NULL, "flake",
+			"a flake needs Nix: the program nix cannot be started");
 	/* What Nix says last is what is wrong. */
 	const char *text = ran->error.n ? ran->error.p : "";
 	size_t length = strlen(text);
@@ -33,21 +39,27 @@ static bool failed(const struct host *host, const char *what, const struct proce
 	const char *start = text + length;
 	while (start > text && start[-1] != '\n')
 		start--;
-	return diag_error(host->diag, STATUS_FAILED, NULL, "flake", "nix cannot %s, its status is %d%s%.*s", what, ran->exit_status,
-			  length ? ": " : "", (int)(text + length - start), start);
+	return diag_error(host->diag, STATUS_FAILED, NULL, "flake",
+		"nix cannot %s, its status is %d%s%.*s", what, ran->exit_status, length ? ": " : "",
+		(int)(text + length - start), start);
 }
 
-bool flake_build(const struct host *host, const char *flake, const char *name, const char *directory, struct product *product)
+bool flake_build(const struct host *host, const char *flake, const char *name,
+	const char *directory, struct product *product)
 {
 	const char *link = path_join(host->arena, directory, RESULT);
-	const char *const argv[] = {NIX, "build", "-o", link, attribute(host, flake, name, "microvm.declaredRunner"), NULL};
+	const char *const argv[] = {NIX, "build", "-o", link,
+		attribute(host, flake, name, "microvm.declaredRunner"), NULL};
 	struct process_result ran;
 	tree_remove(link);
 	if (!process_run_shown(host->arena, host->diag, argv, &ran))
 		return false;
-	product->target = ran.exit_status == 0 && custody_counts(host, directory, RESULT) ? link_read(host->arena, link) : NULL;
+	product->target = ran.exit_status == 0 && custody_counts(host, directory, RESULT)
+		? link_read(host->arena, link)
+		: NULL;
 	if (product->target)
-		product->system = link_read(host->arena, path_join(host->arena, product->target, "share/microvm/system"));
+		product->system = link_read(host->arena,
+			path_join(host->arena, product->target, "share/microvm/system"));
 	return product->target || failed(host, "build it", &ran);
 }
 
@@ -56,10 +68,11 @@ void flake_forget_result(const struct host *host, const char *directory)
 	unlink(path_join(host->arena, directory, RESULT));
 }
 
-bool flake_wanted(const struct host *host, const char *flake, const char *name, struct product *product)
+bool flake_wanted(
+	const struct host *host, const char *flake, const char *name, struct product *product)
 {
-	const char *const argv[] = {NIX, "--option", "narinfo-cache-negative-ttl", "10", "eval", "--raw",
-				    attribute(host, flake, name, "system.build.toplevel"), NULL};
+	const char *const argv[] = {NIX, "--option", "narinfo-cache-negative-ttl", "10", "eval",
+		"--raw", attribute(host, flake, name, "system.build.toplevel"), NULL};
 	struct process_result ran;
 	if (!process_run(host->arena, host->diag, argv, &ran))
 		return false;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fsck: the volumes of a VM that does not run are checked, each by the tool of its file system, and mended where that loses nothing. What the VMs' user
- * put in a VM's directory is touched with that user's rights alone: a tool of root's reads nothing that somebody else wrote.
+ * fsck: the volumes of a VM that does not run are checked, each by the tool of its file system, and
+ * mended where that loses nothing. What the VMs' user put in a VM's directory is touched with that
+ * user's rights alone: a tool of root's reads nothing that somebody else wrote.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,11 @@
 #include "compiler/plan/plan.h"
 #include "compiler/storage/volume.h"
 
-enum { DESCRIPTION_BYTES = 64 << 20, JSON_DEPTH = 128 /* a description may have 64 levels */, NOT_STARTED = 127 };
+enum {
+	DESCRIPTION_BYTES = 64 << 20,
+	JSON_DEPTH = 128 /* a description may have 64 levels */,
+	NOT_STARTED = 127
+};
 
 /* ---- the tools ---- */
 
@@ -34,26 +39,38 @@ enum { TRIES = 3, WORDS = 7 };
 struct check {
 	const char *type;
 	const char *tries[TRIES][WORDS];
-	int next;           /* the exit status at which the next one is tried */
-	int mended;         /* the bits of an exit status that say, without others, that all is mended */
+	int next; /* the exit status at which the next one is tried */
+	/* the bits of an exit status that say, without others, that all is mended */
+	int mended;
 	const char *advice; /* when it is not */
 };
 
-/* Where the superblock is torn, by its first copy, which lies there for blocks of 4096 and of 1024 bytes. */
-#define BY_E2FSCK .tries = {{"e2fsck", "-fp"}, {"e2fsck", "-fp", "-b", "32768", "-B", "4096"}, {"e2fsck", "-fp", "-b", "8193", "-B", "1024"}}, .next = 8, \
-		  .mended = 3, .advice = "make a copy of the image, then let e2fsck -f ask what to do"
+/*
+ * Where the superblock is torn, by its first copy, which lies there for blocks of 4096 and of 1024
+ * bytes.
+ */
+#define BY_E2FSCK \
+	.tries = {{"e2fsck", "-fp"}, {"e2fsck", "-fp", "-b", "32768", "-B", "4096"}, \
+		{"e2fsck", "-fp", "-b", "8193", "-B", "1024"}}, \
+	.next = 8, .mended = 3, \
+	.advice = "make a copy of the image, then let e2fsck -f ask what to do"
 static const struct check checks[] = {
 	{"ext2", BY_E2FSCK},
 	{"ext3", BY_E2FSCK},
 	{"ext4", BY_E2FSCK},
 	/*
-	 * It only looks: repaired after a growth that was cut off, a file system gets the size that most copies of its superblock have, the old one, and what
-	 * lies behind it is lost. A journal that waits to be replayed looks like damage.
+	 * It only looks: repaired after a growth that was cut off, a file system gets the size that
+	 * most copies of its superblock have, the old one, and what lies behind it is lost. A
+	 * journal that waits to be replayed looks like damage.
 	 */
 	{"xfs", {{"xfs_repair", "-n", "-f"}},
-	 .advice = "a start replays its journal, which may be all that it needs; where the start fails, make a copy of the image, then run xfs_repair on it"},
-	{"btrfs", {{"btrfs", "check", "--readonly"}}, .advice = "make a copy of the image before anything else; btrfs-check(8) says what can be done"},
-	{"vfat", {{"fsck.vfat", "-a"}}, .mended = 1, .advice = "make a copy of the image, then let fsck.vfat -r ask what to do"},
+		.advice = "a start replays its journal, which may be all that it needs; where the "
+			  "start fails, make a copy of the image, then run xfs_repair on it"},
+	{"btrfs", {{"btrfs", "check", "--readonly"}},
+		.advice = "make a copy of the image before anything else; btrfs-check(8) says what "
+			  "can be done"},
+	{"vfat", {{"fsck.vfat", "-a"}}, .mended = 1,
+		.advice = "make a copy of the image, then let fsck.vfat -r ask what to do"},
 };
 
 static const struct check *check_find(const char *type)
@@ -70,13 +87,14 @@ struct image {
 	const struct machine *machine;
 	const char *name; /* as the description has it */
 	const char *type;
-	int fd;           /* held, and locked */
+	int fd; /* held, and locked */
 	struct stat st;
 };
 
 static bool refuse(const struct host *host, const struct image *image, const char *why)
 {
-	return diag_error(host->diag, STATUS_FAILED, NULL, "fsck", "the volume %s: %s", image->name, why);
+	return diag_error(
+		host->diag, STATUS_FAILED, NULL, "fsck", "the volume %s: %s", image->name, why);
 }
 
 /* A link counts when it is ours: another one leads wherever its owner likes. */
@@ -84,28 +102,39 @@ static int open_entry(const struct host *host, const struct image *image, int di
 {
 	struct stat st;
 	const bool is_nested = strchr(image->name, '/') && image->name[0] != '/';
-	const struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = is_nested ? RESOLVE_NO_SYMLINKS : 0};
-	if (fstatat(directory, image->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) && geteuid() == 0 && st.st_uid != 0) {
+	const struct open_how how = {
+		.flags = O_PATH | O_CLOEXEC, .resolve = is_nested ? RESOLVE_NO_SYMLINKS : 0};
+	if (fstatat(directory, image->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
+		geteuid() == 0 && st.st_uid != 0) {
 		refuse(host, image, "it is a link that is not root's");
 		return -1;
 	}
 	const int flags = O_PATH | O_CLOEXEC | (S_ISLNK(st.st_mode) ? 0 : O_NOFOLLOW);
-	int entry = geteuid() == 0 && is_nested ? (int)syscall(SYS_openat2, directory, image->name, &how, sizeof how) : openat(directory, image->name, flags);
+	int entry = geteuid() == 0 && is_nested
+		? (int)syscall(SYS_openat2, directory, image->name, &how, sizeof how)
+		: openat(directory, image->name, flags);
 	if (entry < 0)
 		refuse(host, image, strerror(errno));
 	return entry;
 }
 
-/* Not closed when the tool is started, which gets at the file by it: no other one is checked than the one that is held. */
+/*
+ * Not closed when the tool is started, which gets at the file by it: no other one is checked than
+ * the one that is held.
+ */
 static bool image_open(const struct host *host, struct image *image, int directory)
 {
 	FD_CLEANUP int entry = open_entry(host, image, directory);
 	if (entry < 0)
 		return false;
-	if (fstat(entry, &image->st) != 0 || !(S_ISREG(image->st.st_mode) || S_ISBLK(image->st.st_mode)))
+	if (fstat(entry, &image->st) != 0 ||
+		!(S_ISREG(image->st.st_mode) || S_ISBLK(image->st.st_mode)))
 		return refuse(host, image, "it is neither a file nor a disk");
 	const char *handle = arena_printf(host->arena, "/proc/self/fd/%d", entry);
-	/* A disk that this host has mounted cannot be opened so. The tools open it so themselves, so it is not kept. */
+	/*
+	 * A disk that this host has mounted cannot be opened so. The tools open it so themselves,
+	 * so it is not kept.
+	 */
 	if (S_ISBLK(image->st.st_mode)) {
 		FD_CLEANUP int alone = open(handle, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
 		if (alone < 0)
@@ -115,7 +144,10 @@ static bool image_open(const struct host *host, struct image *image, int directo
 	return image->fd >= 0 || refuse(host, image, strerror(errno));
 }
 
-/* Hypervisors lock their disks by records or by flock: with both of them nobody has it, and nobody gets it. */
+/*
+ * Hypervisors lock their disks by records or by flock: with both of them nobody has it, and nobody
+ * gets it.
+ */
 static bool image_lock(const struct host *host, const struct image *image)
 {
 	/*
@@ -123,10 +155,12 @@ static bool image_lock(const struct host *host, const struct image *image)
 	 * (backends/runtime/volume/lock.c).
 	 */
 	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = (off_t)1 << 62};
-	const bool locked = flock(image->fd, LOCK_EX | LOCK_NB) == 0 && fcntl(image->fd, F_OFD_SETLK, &all) == 0;
+	const bool locked = flock(image->fd, LOCK_EX | LOCK_NB) == 0 &&
+		fcntl(image->fd, F_OFD_SETLK, &all) == 0;
 	/* A file system may know no locks. */
 	return locked || errno == ENOLCK || errno == EOPNOTSUPP ||
-	       refuse(host, image, errno == EWOULDBLOCK || errno == EACCES ? "it is in use" : strerror(errno));
+		refuse(host, image,
+			errno == EWOULDBLOCK || errno == EACCES ? "it is in use" : strerror(errno));
 }
 
 /* ---- checking ---- */
@@ -163,14 +197,18 @@ static void show(const struct image *image, const char *handle, const struct pro
 	print_lines(&text);
 }
 
-static bool run_tool(const struct host *host, const struct image *image, const char *const *tool, const char *handle, struct process_result *result)
+static bool run_tool(const struct host *host, const struct image *image, const char *const *tool,
+	const char *handle, struct process_result *result)
 {
 	struct strings argv = {0};
 	if (geteuid() == 0 && image->st.st_uid != 0) {
 		vec_push(host->arena, &argv, "setpriv");
-		vec_push(host->arena, &argv, arena_printf(host->arena, "--reuid=%u", (unsigned)image->st.st_uid));
-		vec_push(host->arena, &argv, arena_printf(host->arena, "--regid=%u", (unsigned)image->st.st_gid));
-		strings_add(host->arena, &argv, (const char *const[]){"--clear-groups", "--pdeathsig", "TERM", "--"}, 4);
+		vec_push(host->arena, &argv,
+			arena_printf(host->arena, "--reuid=%u", (unsigned)image->st.st_uid));
+		vec_push(host->arena, &argv,
+			arena_printf(host->arena, "--regid=%u", (unsigned)image->st.st_gid));
+		strings_add(host->arena, &argv,
+			(const char *const[]){"--clear-groups", "--pdeathsig", "TERM", "--"}, 4);
 	}
 	/* xfs_repair has to be told what is a file. */
 	for (; *tool; tool++)
@@ -197,12 +235,17 @@ static bool look(const struct host *host, const struct image *image, const struc
 	if (result.exit_status == 0)
 		return tell(host, image, "sound");
 	if (result.exit_status == NOT_STARTED)
-		return refuse(host, image, arena_printf(host->arena, "%s is needed, from %s", check->tries[at][0], volume_type_find(check->type)->package));
+		return refuse(host, image,
+			arena_printf(host->arena, "%s is needed, from %s", check->tries[at][0],
+				volume_type_find(check->type)->package));
 	while (result.exit_status == check->next && ++at < TRIES && check->tries[at][0])
 		if (!run_tool(host, image, check->tries[at], handle, &result))
 			return false;
 	show(image, handle, &result);
-	/* fsck.fat ends with the same status where it gives up: what is mended is sound when it is looked at again. */
+	/*
+	 * fsck.fat ends with the same status where it gives up: what is mended is sound when it is
+	 * looked at again.
+	 */
 	if ((result.exit_status & ~check->mended) == 0) {
 		if (!run_tool(host, image, check->tries[0], handle, &result))
 			return false;
@@ -218,11 +261,14 @@ static bool look(const struct host *host, const struct image *image, const struc
  */
 static bool no_growth_waits(const struct host *host, const struct image *image)
 {
-	const char *path = link_read(host->arena, arena_printf(host->arena, "/proc/self/fd/%d", image->fd));
+	const char *path =
+		link_read(host->arena, arena_printf(host->arena, "/proc/self/fd/%d", image->fd));
 	if (!path)
 		return refuse(host, image, strerror(errno));
 	return access(arena_printf(host->arena, "%s.grow", path), F_OK) != 0 ||
-	       refuse(host, image, "its growth was interrupted: the next start completes it, so start the VM first");
+		refuse(host, image,
+			"its growth was interrupted: the next start completes it, so start the VM "
+			"first");
 }
 
 static bool image_check(const struct host *host, struct image *image, int directory)
@@ -233,7 +279,8 @@ static bool image_check(const struct host *host, struct image *image, int direct
 		return tell(host, image, "no check is known for it");
 	if (fstatat(directory, image->name, &st, 0) != 0 && errno == ENOENT)
 		return tell(host, image, "not there yet");
-	return image_open(host, image, directory) && image_lock(host, image) && no_growth_waits(host, image) && look(host, image, check);
+	return image_open(host, image, directory) && image_lock(host, image) &&
+		no_growth_waits(host, image) && look(host, image, check);
 }
 
 /* ---- the volumes ---- */
@@ -241,43 +288,61 @@ static bool image_check(const struct host *host, struct image *image, int direct
 static const char *member_text(struct json_object *object, const char *key)
 {
 	struct json_object *value;
-	return json_object_object_get_ex(object, key, &value) && json_object_is_type(value, json_type_string) ? json_object_get_string(value) : NULL;
+	return json_object_object_get_ex(object, key, &value) &&
+			json_object_is_type(value, json_type_string)
+		? json_object_get_string(value)
+		: NULL;
 }
 
 static struct json_object *description_read(const struct host *host, const struct machine *machine)
 {
 	struct bytes text;
-	const char *path = path_join(host->arena, machine_path(host, machine, "current"), RUNNER_DESCRIPTION);
+	const char *path =
+		path_join(host->arena, machine_path(host, machine, "current"), RUNNER_DESCRIPTION);
 	if (!file_read(host->arena, host->diag, path, DESCRIPTION_BYTES, &text))
 		return NULL;
 	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
-	struct json_object *description = tokener ? json_tokener_parse_ex(tokener, text.p, (int)text.n + 1) : NULL;
+	struct json_object *description =
+		tokener ? json_tokener_parse_ex(tokener, text.p, (int)text.n + 1) : NULL;
 	if (tokener)
 		json_tokener_free(tokener);
 	if (!json_object_is_type(description, json_type_object))
-		diag_error(host->diag, STATUS_INPUT, NULL, "bad-manifest", "%s is not a JSON object", path);
+		diag_error(host->diag, STATUS_INPUT, NULL, "bad-manifest",
+			"%s is not a JSON object", path);
 	return description;
 }
 
-static bool check_volume(const struct host *host, const struct machine *machine, int directory, struct json_object *volume)
+static bool check_volume(const struct host *host, const struct machine *machine, int directory,
+	struct json_object *volume)
 {
 	const char *format = member_text(volume, "imageType");
-	struct image image = {.machine = machine, .name = member_text(volume, "image"), .type = member_text(volume, "fsType"), .fd = -1};
+	struct image image = {.machine = machine,
+		.name = member_text(volume, "image"),
+		.type = member_text(volume, "fsType"),
+		.fd = -1};
 	if (!image.name || !image.type)
-		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-manifest", "a volume without its image or its file system");
-	bool ok = format && strcmp(format, "raw") != 0 ? tell(host, &image, arena_printf(host->arena, "no check is known for %s images", format))
-						       : image_check(host, &image, directory);
+		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-manifest",
+			"a volume without its image or its file system");
+	bool ok = format && strcmp(format, "raw") != 0
+		? tell(host, &image,
+			  arena_printf(host->arena, "no check is known for %s images", format))
+		: image_check(host, &image, directory);
 	fd_close(&image.fd);
 	return ok;
 }
 
-static bool check_volumes(const struct host *host, const struct machine *machine, struct json_object *description)
+static bool check_volumes(
+	const struct host *host, const struct machine *machine, struct json_object *description)
 {
 	struct json_object *volumes;
-	FD_CLEANUP int directory = open(machine->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	FD_CLEANUP int directory =
+		open(machine->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (directory < 0)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot open %s: %s", machine->directory, strerror(errno));
-	bool ok = true, any = json_object_object_get_ex(description, "volumes", &volumes) && json_object_is_type(volumes, json_type_array);
+		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot open %s: %s",
+			machine->directory, strerror(errno));
+	bool ok = true,
+	     any = json_object_object_get_ex(description, "volumes", &volumes) &&
+		json_object_is_type(volumes, json_type_array);
 	for (size_t i = 0; any && i < json_object_array_length(volumes); i++)
 		ok &= check_volume(host, machine, directory, json_object_array_get_idx(volumes, i));
 	if (!any || json_object_array_length(volumes) == 0)
@@ -288,7 +353,10 @@ static bool check_volumes(const struct host *host, const struct machine *machine
 static bool path_extend(const struct host *host)
 {
 	const char *path = getenv("PATH");
-	return setenv("PATH", arena_printf(host->arena, "%s%s/usr/sbin:/sbin", path ? path : "", path && *path ? ":" : ""), 1) == 0;
+	return setenv("PATH",
+		       arena_printf(host->arena, "%s%s/usr/sbin:/sbin", path ? path : "",
+			       path && *path ? ":" : ""),
+		       1) == 0;
 }
 
 bool verb_fsck(struct host *host, const struct request *request)
@@ -297,10 +365,12 @@ bool verb_fsck(struct host *host, const struct request *request)
 	if (!path_extend(host) || !machine_open(host, request->name, &machine))
 		return false;
 	if (unit_runs(host, machine.name))
-		return diag_error(host->diag, STATUS_FAILED, NULL, "running", "%s is running: systemctl stop %s first", machine.name,
-				  unit_name(host->arena, machine.name));
+		return diag_error(host->diag, STATUS_FAILED, NULL, "running",
+			"%s is running: systemctl stop %s first", machine.name,
+			unit_name(host->arena, machine.name));
 	struct json_object *description = description_read(host, &machine);
-	bool ok = json_object_is_type(description, json_type_object) && check_volumes(host, &machine, description);
+	bool ok = json_object_is_type(description, json_type_object) &&
+		check_volumes(host, &machine, description);
 	json_object_put(description);
 	return ok;
 }

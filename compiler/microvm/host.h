@@ -12,12 +12,13 @@ struct host {
 	struct arena *arena;
 	struct diag *diag;
 	const char *state_dir; /* absolute; a directory of each VM is in it */
-	const char *gcroots;   /* the directory for microVMs among Nix's roots; NULL: there is no Nix */
-	const char *cache_dir; /* of builds; NULL: the user's own */
-	bool no_cache, force; /* as mvmbuild takes them */
+	/* the directory for microVMs among Nix's roots; NULL: there is no Nix */
+	const char *gcroots;
+	const char *cache_dir;                   /* of builds; NULL: the user's own */
+	bool no_cache, force;                    /* as mvmbuild takes them */
 	struct strings cache_from, cache_owners; /* as mvmbuild takes them */
 	bool verbose, quiet;
-	bool colours;          /* on standard output */
+	bool colours; /* on standard output */
 };
 
 /* The command line as the verbs see it. */
@@ -25,7 +26,7 @@ struct request {
 	struct strings words; /* names, or what is for another program */
 	bool dashed;          /* "--" stood before the words */
 	const char *name;
-	const char *source;   /* NULL: not given */
+	const char *source; /* NULL: not given */
 	bool restart, stop, volumes, all_files, json;
 };
 
@@ -40,7 +41,14 @@ bool verb_fsck(struct host *host, const struct request *request);
 bool verb_remove(struct host *host, const struct request *request);
 bool verb_connect(struct host *host, const struct request *request); /* ssh's proxy: vsock.c */
 
-enum colour { COLOUR_GOOD, COLOUR_BAD, COLOUR_COMMAND, COLOUR_RUNNING, COLOUR_BOOTED, COLOUR_STOPPED };
+enum colour {
+	COLOUR_GOOD,
+	COLOUR_BAD,
+	COLOUR_COMMAND,
+	COLOUR_RUNNING,
+	COLOUR_BOOTED,
+	COLOUR_STOPPED
+};
 /* `text` in a colour, where there are colours. */
 const char *host_coloured(const struct host *host, enum colour colour, const char *text);
 

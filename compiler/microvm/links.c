@@ -27,7 +27,8 @@ const char *link_read(struct arena *arena, const char *path)
 
 static bool cannot_write(struct diag *diag, const char *path)
 {
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state", "cannot write %s: %s", path, strerror(errno));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state", "cannot write %s: %s",
+		path, strerror(errno));
 }
 
 void directory_sync(const char *path)
@@ -37,13 +38,17 @@ void directory_sync(const char *path)
 		fsync(fd);
 }
 
-/* One name for each path, not one for each process: what a killed one left is replaced by the next. The VM's lock is held. */
+/*
+ * One name for each path, not one for each process: what a killed one left is replaced by the next.
+ * The VM's lock is held.
+ */
 static const char *temporary_of(struct arena *arena, const char *path)
 {
 	return arena_printf(arena, "%s/.%s.new", path_parent(arena, path), path_base(path));
 }
 
-static bool put_in_place(struct arena *arena, struct diag *diag, const char *temporary, const char *path)
+static bool put_in_place(
+	struct arena *arena, struct diag *diag, const char *temporary, const char *path)
 {
 	struct stat st;
 	if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
@@ -62,10 +67,12 @@ bool link_set(struct arena *arena, struct diag *diag, const char *path, const ch
 	const char *temporary = temporary_of(arena, path);
 	tree_remove(temporary);
 	if (path_exists(path) && !link_read(arena, path))
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state", "%s is no link; it stays as it is", path);
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state",
+			"%s is no link; it stays as it is", path);
 	/* Told to stop, both steps have been done or none. */
 	interrupts_hold();
-	const bool ok = symlink(target, temporary) == 0 ? put_in_place(arena, diag, temporary, path) : cannot_write(diag, path);
+	const bool ok = symlink(target, temporary) == 0 ? put_in_place(arena, diag, temporary, path)
+							: cannot_write(diag, path);
 	interrupts_go_on();
 	return ok;
 }

@@ -10,7 +10,10 @@
 
 /* What a link names; NULL when it is none. */
 const char *link_read(struct arena *arena, const char *path);
-/* Makes `path` a link to `target`: a link that is there is replaced in one step, durably; anything else there is an error. */
+/*
+ * Makes `path` a link to `target`: a link that is there is replaced in one step, durably; anything
+ * else there is an error.
+ */
 bool link_set(struct arena *arena, struct diag *diag, const char *path, const char *target);
 /* Removes what a killed link_set left beside `path`. */
 void link_tidy(struct arena *arena, const char *path);

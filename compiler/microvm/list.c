@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* list: how every VM stands to its source. One that is broken, or whose source is, has that on its line and stops nothing. */
+/*
+ * list: how every VM stands to its source. One that is broken, or whose source is, has that on its
+ * line and stops nothing.
+ */
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,8 +30,11 @@ enum state {
 };
 
 static const char *const state_names[] = {
-	[STATE_CURRENT] = "current", [STATE_OUTDATED] = "outdated", [STATE_STALE] = "stale",
-	[STATE_UNKNOWN] = "unknown", [STATE_BROKEN] = "broken",
+	[STATE_CURRENT] = "current",
+	[STATE_OUTDATED] = "outdated",
+	[STATE_STALE] = "stale",
+	[STATE_UNKNOWN] = "unknown",
+	[STATE_BROKEN] = "broken",
 };
 
 struct row {
@@ -50,7 +56,8 @@ static const char *described_system(const struct host *host, const char *runner)
 	struct bytes text;
 	const char *path = path_join(host->arena, runner, RUNNER_DESCRIPTION), *system = NULL;
 	struct json_object *toplevel;
-	if (!path_exists(path) || !file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
+	if (!path_exists(path) ||
+		!file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
 		return NULL;
 	struct json_object *description = json_tokener_parse(text.p);
 	if (json_object_object_get_ex(description, "toplevel", &toplevel) && toplevel)
@@ -60,14 +67,16 @@ static const char *described_system(const struct host *host, const char *runner)
 }
 
 /* The runner that a link of the VM leads to. */
-static struct product runner_behind(const struct host *host, const struct machine *machine, const char *link, const char *target)
+static struct product runner_behind(const struct host *host, const struct machine *machine,
+	const char *link, const char *target)
 {
 	struct product product = {.target = target};
 	const char *runner = machine_path(host, machine, link);
 	if (!target)
 		return product;
 	product.fingerprint = runner_fingerprint_of(host->arena, runner);
-	product.system = link_read(host->arena, path_join(host->arena, runner, RUNNER_SHARE "/system"));
+	product.system =
+		link_read(host->arena, path_join(host->arena, runner, RUNNER_SHARE "/system"));
 	if (!product.system)
 		product.system = described_system(host, runner);
 	return product;
@@ -88,7 +97,8 @@ static bool ask_source(const struct host *host, struct row *row)
 {
 	struct host quiet = *host;
 	quiet.diag = diag_new(host->arena);
-	if (source_read(&quiet, row->machine.directory, &row->source) && source_wanted(&quiet, &row->source, row->machine.name, &row->wanted))
+	if (source_read(&quiet, row->machine.directory, &row->source) &&
+		source_wanted(&quiet, &row->source, row->machine.name, &row->wanted))
 		return true;
 	row->problem = diag_summary(host->arena, quiet.diag);
 	return false;
@@ -105,13 +115,15 @@ static enum state find_state(const struct host *host, struct row *row)
 	row->booted = runner_behind(host, machine, "booted", machine->booted);
 	if (!ask_source(host, row))
 		return STATE_UNKNOWN;
-	if (row->source.kind != SOURCE_UNKNOWN && !row->wanted.fingerprint && !row->current.system) {
+	if (row->source.kind != SOURCE_UNKNOWN && !row->wanted.fingerprint &&
+		!row->current.system) {
 		row->problem = "its runner does not tell its system";
 		return STATE_UNKNOWN;
 	}
 	if (row->source.kind != SOURCE_UNKNOWN && !is_same(&row->current, &row->wanted))
 		return STATE_OUTDATED;
-	return machine->booted && !is_same(&row->current, &row->booted) ? STATE_STALE : STATE_CURRENT;
+	return machine->booted && !is_same(&row->current, &row->booted) ? STATE_STALE
+									: STATE_CURRENT;
 }
 
 /* ---- for people ---- */
@@ -119,29 +131,41 @@ static enum state find_state(const struct host *host, struct row *row)
 /* The name of a system without its hash, and the beginning of the fingerprint. */
 static const char *label(const struct host *host, const struct product *product)
 {
-	const char *base = product->system ? path_base(product->system) : "?", *dash = strchr(base, '-');
-	const char *name = printable(host->arena, dash && product->system[0] == '/' ? dash + 1 : base);
-	return product->fingerprint ? printable(host->arena, arena_printf(host->arena, "%s@%.*s", name, FINGERPRINT_SHOWN, product->fingerprint)) : name;
+	const char *base = product->system ? path_base(product->system) : "?",
+		   *dash = strchr(base, '-');
+	const char *name =
+		printable(host->arena, dash && product->system[0] == '/' ? dash + 1 : base);
+	return product->fingerprint ? printable(host->arena,
+					      arena_printf(host->arena, "%s@%.*s", name,
+						      FINGERPRINT_SHOWN, product->fingerprint))
+				    : name;
 }
 
 static void print_state(const struct host *host, const struct row *row)
 {
 	const char *name = row->machine.name, *unit = unit_name(host->arena, name);
-	const char *state = host_coloured(host, row->state == STATE_CURRENT ? COLOUR_GOOD : COLOUR_BAD, state_names[row->state]);
-	const char *current = label(host, &row->current), *restart = arena_printf(host->arena, "systemctl restart %s", unit);
+	const char *state = host_coloured(host,
+		row->state == STATE_CURRENT ? COLOUR_GOOD : COLOUR_BAD, state_names[row->state]);
+	const char *current = label(host, &row->current),
+		   *restart = arena_printf(host->arena, "systemctl restart %s", unit);
 	if (row->problem)
 		printf("%s, %s", state, printable(host->arena, row->problem));
 	else if (row->state == STATE_OUTDATED)
-		printf("%s(%s), rebuild(%s) and reboot: %s", state, host_coloured(host, COLOUR_BAD, current),
-		       host_coloured(host, COLOUR_GOOD, label(host, &row->wanted)),
-		       host_coloured(host, COLOUR_COMMAND, arena_printf(host->arena, "microvm -Ru %s", name)));
+		printf("%s(%s), rebuild(%s) and reboot: %s", state,
+			host_coloured(host, COLOUR_BAD, current),
+			host_coloured(host, COLOUR_GOOD, label(host, &row->wanted)),
+			host_coloured(host, COLOUR_COMMAND,
+				arena_printf(host->arena, "microvm -Ru %s", name)));
 	else if (row->state == STATE_STALE)
-		printf("%s(%s), reboot(%s): %s", state, host_coloured(host, COLOUR_BAD, label(host, &row->booted)), host_coloured(host, COLOUR_GOOD, current),
-		       host_coloured(host, COLOUR_COMMAND, restart));
+		printf("%s(%s), reboot(%s): %s", state,
+			host_coloured(host, COLOUR_BAD, label(host, &row->booted)),
+			host_coloured(host, COLOUR_GOOD, current),
+			host_coloured(host, COLOUR_COMMAND, restart));
 	else
 		printf("%s(%s)", state, host_coloured(host, COLOUR_GOOD, current));
 	if (row->paused)
-		printf(", %s", host_coloured(host, COLOUR_BAD, printable(host->arena, row->paused)));
+		printf(", %s",
+			host_coloured(host, COLOUR_BAD, printable(host->arena, row->paused)));
 	else if (row->running)
 		fputs(", running", stdout);
 	else if (row->by_hand)
@@ -149,12 +173,16 @@ static void print_state(const struct host *host, const struct row *row)
 	else if (row->machine.booted)
 		fputs(", booted but not running", stdout);
 	else
-		printf(", not booted: %s", host_coloured(host, COLOUR_COMMAND, arena_printf(host->arena, "systemctl start %s", unit)));
+		printf(", not booted: %s",
+			host_coloured(host, COLOUR_COMMAND,
+				arena_printf(host->arena, "systemctl start %s", unit)));
 }
 
 static void print_row(const struct host *host, const struct row *row)
 {
-	enum colour colour = row->running || row->by_hand ? COLOUR_RUNNING : row->machine.booted ? COLOUR_BOOTED : COLOUR_STOPPED;
+	enum colour colour = row->running || row->by_hand ? COLOUR_RUNNING
+		: row->machine.booted                     ? COLOUR_BOOTED
+							  : COLOUR_STOPPED;
 	printf("%s: ", host_coloured(host, colour, row->machine.name));
 	print_state(host, row);
 	putchar('\n');
@@ -178,18 +206,22 @@ static struct json_object *json_product(const struct product *product)
 
 static struct json_object *json_row(const struct row *row)
 {
-	static const char *const kinds[] = {
-		[SOURCE_UNKNOWN] = NULL, [SOURCE_DECLARED] = "declared", [SOURCE_DESCRIPTION] = "description", [SOURCE_FLAKE] = "flake"};
+	static const char *const kinds[] = {[SOURCE_UNKNOWN] = NULL,
+		[SOURCE_DECLARED] = "declared",
+		[SOURCE_DESCRIPTION] = "description",
+		[SOURCE_FLAKE] = "flake"};
 	struct json_object *object = json_object_new_object();
 	add_text(object, "name", row->machine.name);
 	add_text(object, "state", state_names[row->state]);
-	json_object_object_add(object, "running", json_object_new_boolean(row->running || row->by_hand));
+	json_object_object_add(
+		object, "running", json_object_new_boolean(row->running || row->by_hand));
 	json_object_object_add(object, "byHand", json_object_new_boolean(row->by_hand != NULL));
 	add_text(object, "paused", row->paused);
 	add_text(object, "sourceKind", kinds[row->source.kind]);
 	add_text(object, "source", row->source.text);
 	json_object_object_add(object, "current", json_product(&row->current));
-	json_object_object_add(object, "booted", row->machine.booted ? json_product(&row->booted) : NULL);
+	json_object_object_add(
+		object, "booted", row->machine.booted ? json_product(&row->booted) : NULL);
 	json_object_object_add(object, "wanted", json_product(&row->wanted));
 	add_text(object, "old", row->machine.old);
 	add_text(object, "problem", row->problem);
@@ -199,15 +231,18 @@ static struct json_object *json_row(const struct row *row)
 /* ---- the verb ---- */
 
 /* The sockets of a VM that has booted are those of its unit, which may be starting or stopping. */
-static const char *find_by_hand(const struct host *host, const struct workers *workers, const struct machine *machine)
+static const char *find_by_hand(
+	const struct host *host, const struct workers *workers, const struct machine *machine)
 {
 	const char *found = by_hand(host, workers, machine);
 	return found || machine->booted ? found : socket_in_use(host, machine);
 }
 
-static void print_json(const struct host *host, const struct row *rows, size_t count, const struct strings *dangling)
+static void print_json(const struct host *host, const struct row *rows, size_t count,
+	const struct strings *dangling)
 {
-	struct json_object *report = json_object_new_object(), *vms = json_object_new_array(), *roots = json_object_new_array();
+	struct json_object *report = json_object_new_object(), *vms = json_object_new_array(),
+			   *roots = json_object_new_array();
 	for (size_t i = 0; i < count; i++)
 		json_object_array_add(vms, json_row(&rows[i]));
 	for (size_t i = 0; i < dangling->n; i++)
@@ -221,7 +256,8 @@ static void print_json(const struct host *host, const struct row *rows, size_t c
 static void print_dangling(const struct host *host, const struct strings *dangling)
 {
 	for (size_t i = 0; i < dangling->n; i++)
-		printf("%s protects nothing: its VM is gone\n", host_coloured(host, COLOUR_BAD, printable(host->arena, dangling->v[i])));
+		printf("%s protects nothing: its VM is gone\n",
+			host_coloured(host, COLOUR_BAD, printable(host->arena, dangling->v[i])));
 }
 
 bool verb_list(struct host *host, const struct request *request)
@@ -236,7 +272,8 @@ bool verb_list(struct host *host, const struct request *request)
 	for (size_t i = 0; i < names.n; i++) {
 		rows[i].running = running[i];
 		machine_find(host, names.v[i], &rows[i].machine);
-		rows[i].by_hand = running[i] ? NULL : find_by_hand(host, &workers, &rows[i].machine);
+		rows[i].by_hand =
+			running[i] ? NULL : find_by_hand(host, &workers, &rows[i].machine);
 		rows[i].paused = machine_pause(host, &rows[i].machine);
 		rows[i].state = find_state(host, &rows[i]);
 		if (!request->json)

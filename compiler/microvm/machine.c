@@ -16,18 +16,24 @@
 /* Behind these, other roots of Nix's garbage collector would stand for another VM. */
 static const char *const reserved[] = {"booted-", "old-"};
 
-/* systemd's limit for a unit's name is 255; ours leaves room for microvm-macvtap-interfaces@ and .service. */
+/*
+ * systemd's limit for a unit's name is 255; ours leaves room for microvm-macvtap-interfaces@ and
+ * .service.
+ */
 enum { NAME_LIMIT = 200 };
 
 bool machine_name_check(struct diag *diag, const char *name)
 {
 	if (!is_name(name) || strlen(name) > NAME_LIMIT)
 		return diag_error(diag, STATUS_USAGE, NULL, "bad-vm-name",
-				  "\"%.80s\" can be no VM's name: letters, digits, '-', '_' and '.', the first one a letter or digit, at most %d", name,
-				  NAME_LIMIT);
+			"\"%.80s\" can be no VM's name: letters, digits, '-', '_' and '.', the "
+			"first one a letter or digit, at most %d",
+			name, NAME_LIMIT);
 	for (size_t i = 0; i < countof(reserved); i++)
 		if (strncmp(name, reserved[i], strlen(reserved[i])) == 0)
-			return diag_error(diag, STATUS_USAGE, NULL, "bad-vm-name", "\"%s\" can be no VM's name: it begins with \"%s\"", name, reserved[i]);
+			return diag_error(diag, STATUS_USAGE, NULL, "bad-vm-name",
+				"\"%s\" can be no VM's name: it begins with \"%s\"", name,
+				reserved[i]);
 	return true;
 }
 
@@ -36,9 +42,12 @@ const char *machine_path(const struct host *host, const struct machine *machine,
 	return path_join(host->arena, machine->directory, name);
 }
 
-static const char *link_that_counts(const struct host *host, const char *directory, const char *name)
+static const char *link_that_counts(
+	const struct host *host, const char *directory, const char *name)
 {
-	return custody_counts(host, directory, name) ? link_read(host->arena, path_join(host->arena, directory, name)) : NULL;
+	return custody_counts(host, directory, name)
+		? link_read(host->arena, path_join(host->arena, directory, name))
+		: NULL;
 }
 
 void machine_read_links(const struct host *host, struct machine *machine)
@@ -50,7 +59,9 @@ void machine_read_links(const struct host *host, struct machine *machine)
 
 void machine_find(const struct host *host, const char *name, struct machine *machine)
 {
-	*machine = (struct machine){.name = name, .directory = path_join(host->arena, host->state_dir, name), .lock = -1};
+	*machine = (struct machine){.name = name,
+		.directory = path_join(host->arena, host->state_dir, name),
+		.lock = -1};
 	machine_read_links(host, machine);
 }
 
@@ -63,13 +74,15 @@ bool machine_lock(const struct host *host, struct machine *machine)
 {
 	machine->lock = open(machine->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (machine->lock < 0)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot open %s: %s", machine->directory, strerror(errno));
+		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot open %s: %s",
+			machine->directory, strerror(errno));
 	int taken;
 	while ((taken = flock(machine->lock, LOCK_EX)) != 0 && errno == EINTR)
 		;
 	/* A file system may know no locks. */
 	if (taken != 0 && errno != ENOLCK && errno != EOPNOTSUPP)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot lock %s: %s", machine->directory, strerror(errno));
+		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot lock %s: %s",
+			machine->directory, strerror(errno));
 	bool ok = custody_take(host, machine->directory);
 	machine_read_links(host, machine);
 	return ok;
@@ -77,7 +90,8 @@ bool machine_lock(const struct host *host, struct machine *machine)
 
 bool machine_is_missing(const struct host *host, const struct machine *machine)
 {
-	return diag_error(host->diag, STATUS_INPUT, NULL, "no-such-vm", "there is no VM \"%s\" in %s", machine->name, host->state_dir);
+	return diag_error(host->diag, STATUS_INPUT, NULL, "no-such-vm",
+		"there is no VM \"%s\" in %s", machine->name, host->state_dir);
 }
 
 static bool must_be_there(const struct host *host, const struct machine *machine)
@@ -96,7 +110,8 @@ bool machine_get(const struct host *host, const char *name, struct machine *mach
 
 bool machine_open(const struct host *host, const char *name, struct machine *machine)
 {
-	return machine_get(host, name, machine) && machine_lock(host, machine) && must_be_there(host, machine);
+	return machine_get(host, name, machine) && machine_lock(host, machine) &&
+		must_be_there(host, machine);
 }
 
 void machine_close(struct machine *machine)
@@ -110,9 +125,12 @@ bool machines_find(const struct host *host, struct strings *names)
 	DIR *stream = opendir(host->state_dir);
 	if (!stream)
 		return errno == ENOENT ||
-		       diag_error(host->diag, STATUS_INPUT, NULL, "state", "cannot read %s: %s", host->state_dir, strerror(errno));
+			diag_error(host->diag, STATUS_INPUT, NULL, "state", "cannot read %s: %s",
+				host->state_dir, strerror(errno));
 	for (struct dirent *entry; (entry = directory_next(stream, host->state_dir));)
-		if (is_name(entry->d_name) && link_that_counts(host, path_join(host->arena, host->state_dir, entry->d_name), "current"))
+		if (is_name(entry->d_name) &&
+			link_that_counts(host,
+				path_join(host->arena, host->state_dir, entry->d_name), "current"))
 			vec_push(host->arena, names, arena_strdup(host->arena, entry->d_name));
 	closedir(stream);
 	if (names->n)

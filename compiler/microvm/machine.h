@@ -8,9 +8,11 @@
 
 struct machine {
 	const char *name;
-	const char *directory;               /* absolute */
-	const char *current, *booted, *old;  /* what the links name; NULL: there is none that counts (custody.h) */
-	int lock;                            /* against another `microvm` at work on it; -1: not taken */
+	const char *directory; /* absolute */
+	/* what the links name; NULL: there is none that counts (custody.h) */
+	const char *current, *booted, *old;
+	/* against another `microvm` at work on it; -1: not taken */
+	int lock;
 };
 
 /* Whether it can name a VM: in file names, units and roots. An error tells what is wrong. */
@@ -25,9 +27,14 @@ bool machine_is_vm(const struct host *host, const struct machine *machine);
 bool machine_is_missing(const struct host *host, const struct machine *machine);
 /* The same for a VM that must be there. */
 bool machine_get(const struct host *host, const char *name, struct machine *machine);
-/* The same for one that is to be changed: it is taken into custody, and locked until machine_close. */
+/*
+ * The same for one that is to be changed: it is taken into custody, and locked until machine_close.
+ */
 bool machine_open(const struct host *host, const char *name, struct machine *machine);
-/* Locks its directory, when another one has finished with it, takes it into custody, and reads its links anew. */
+/*
+ * Locks its directory, when another one has finished with it, takes it into custody, and reads its
+ * links anew.
+ */
 bool machine_lock(const struct host *host, struct machine *machine);
 void machine_close(struct machine *machine);
 #define MACHINE_CLEANUP __attribute__((cleanup(machine_close)))

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* microvm: the VMs of a host, made, changed and looked after. The map of the sources is in compiler/main.c. */
+/*
+ * microvm: the VMs of a host, made, changed and looked after. The map of the sources is in
+ * compiler/main.c.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,15 +22,19 @@ enum names { NAMES_NONE, NAMES_OPTION, NAMES_WORDS, NAMES_PROGRAM };
 struct verb {
 	const char *option; /* long, as the table has it */
 	enum names names;
-	bool makes_roots;   /* for Nix's garbage collector */
+	bool makes_roots; /* for Nix's garbage collector */
 	bool (*run)(struct host *host, const struct request *request);
 };
 
 static const struct verb verbs[] = {
-	{"create", NAMES_OPTION, true, verb_create},     {"update", NAMES_WORDS, true, verb_update},
-	{"rollback", NAMES_OPTION, false, verb_rollback}, {"run", NAMES_OPTION, false, verb_run},
-	{"list", NAMES_NONE, false, verb_list},          {"ssh", NAMES_PROGRAM, false, verb_ssh},
-	{"remove", NAMES_OPTION, true, verb_remove},     {"connect", NAMES_OPTION, false, verb_connect},
+	{"create", NAMES_OPTION, true, verb_create},
+	{"update", NAMES_WORDS, true, verb_update},
+	{"rollback", NAMES_OPTION, false, verb_rollback},
+	{"run", NAMES_OPTION, false, verb_run},
+	{"list", NAMES_NONE, false, verb_list},
+	{"ssh", NAMES_PROGRAM, false, verb_ssh},
+	{"remove", NAMES_OPTION, true, verb_remove},
+	{"connect", NAMES_OPTION, false, verb_connect},
 	{"fsck", NAMES_OPTION, false, verb_fsck},
 };
 
@@ -49,7 +56,8 @@ static bool choose(struct arguments *arguments, const char *option, const char *
 {
 	struct command_line *line = line_of(arguments);
 	if (line->verb)
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--%s and --%s: one thing at a time", line->verb->option, option);
+		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+			"--%s and --%s: one thing at a time", line->verb->option, option);
 	for (size_t i = 0; i < countof(verbs); i++)
 		if (strcmp(verbs[i].option, option) == 0)
 			line->verb = &verbs[i];
@@ -142,25 +150,33 @@ static bool take_json(struct arguments *arguments, const char *value)
 static bool take_state_dir(struct arguments *arguments, const char *value)
 {
 	line_of(arguments)->host.state_dir = value;
-	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--state-dir wants a directory");
+	return *value ||
+		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+			"--state-dir wants a directory");
 }
 
 static bool take_cache(struct arguments *arguments, const char *value)
 {
 	line_of(arguments)->host.cache_dir = value;
-	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache wants a directory");
+	return *value ||
+		diag_error(
+			arguments->diag, STATUS_USAGE, NULL, "usage", "--cache wants a directory");
 }
 
 static bool take_cache_from(struct arguments *arguments, const char *value)
 {
 	vec_push(arguments->arena, &line_of(arguments)->host.cache_from, value);
-	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-from wants a directory");
+	return *value ||
+		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+			"--cache-from wants a directory");
 }
 
 static bool take_cache_owner(struct arguments *arguments, const char *value)
 {
 	vec_push(arguments->arena, &line_of(arguments)->host.cache_owners, value);
-	return *value || diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-owner wants a user");
+	return *value ||
+		diag_error(
+			arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-owner wants a user");
 }
 
 static bool take_no_cache(struct arguments *arguments, const char *value)
@@ -201,27 +217,46 @@ static bool take_version(struct arguments *arguments, const char *value)
 
 static const struct argument_row actions[] = {
 	{'c', "create", "NAME", "make a VM, from --source", false, take_create},
-	{'u', "update", NULL, "build the VMs NAME... anew, from the source that each remembers", false, take_update},
-	{'l', "list", NULL, "all VMs: current, outdated, stale; running, paused or not", false, take_list},
+	{'u', "update", NULL, "build the VMs NAME... anew, from the source that each remembers",
+		false, take_update},
+	{'l', "list", NULL, "all VMs: current, outdated, stale; running, paused or not", false,
+		take_list},
 	{'r', "run", "NAME", "run a VM in the foreground", false, take_run},
-	{'s', "ssh", "NAME", "log in over the VM's vsock; COMMAND... runs it there, -- OPTION... are ssh's", false, take_ssh},
-	{0, "rollback", "NAME", "back to what was current before the last update", false, take_rollback},
-	{0, "fsck", "NAME", "check the volumes of a VM that is stopped, and mend what can be mended without a loss", false, take_fsck},
+	{'s', "ssh", "NAME",
+		"log in over the VM's vsock; COMMAND... runs it there, -- OPTION... are ssh's",
+		false, take_ssh},
+	{0, "rollback", "NAME", "back to what was current before the last update", false,
+		take_rollback},
+	{0, "fsck", "NAME",
+		"check the volumes of a VM that is stopped, and mend what can be mended without a "
+		"loss",
+		false, take_fsck},
 	{0, "remove", "NAME", "take a VM away; its volumes stay", false, take_remove},
 };
 
 static const struct argument_row rest[] = {
-	{'f', "source", "SOURCE", "create: a description, a directory with NAME.yaml or vm.yaml, or a flake", false, take_source},
-	{'R', "restart", NULL, "update, rollback: restart the VM when it changed", false, take_restart},
+	{'f', "source", "SOURCE",
+		"create: a description, a directory with NAME.yaml or vm.yaml, or a flake", false,
+		take_source},
+	{'R', "restart", NULL, "update, rollback: restart the VM when it changed", false,
+		take_restart},
 	{0, "force", NULL, "update: build also what is up to date", false, take_force},
 	{0, "stop", NULL, "remove: stop the VM first", false, take_stop},
 	{0, "volumes", NULL, "remove: the volumes of its runners too", false, take_volumes},
-	{0, "all-files", NULL, "remove: everything in its directory, also what others put there", false, take_all_files},
+	{0, "all-files", NULL, "remove: everything in its directory, also what others put there",
+		false, take_all_files},
 	{0, "json", NULL, "list: as JSON", false, take_json},
-	{0, "state-dir", "DIR", "where the VMs are (default: " DEFAULT_STATE_DIR ")", false, take_state_dir},
-	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)", false, take_cache},
-	{0, "cache-from", "DIR", "another cache to take compressed store paths from, which is never written to; may be given again", false, take_cache_from},
-	{0, "cache-owner", "USER", "a user who may write to such a cache, beside root and you; may be given again", false, take_cache_owner},
+	{0, "state-dir", "DIR", "where the VMs are (default: " DEFAULT_STATE_DIR ")", false,
+		take_state_dir},
+	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)",
+		false, take_cache},
+	{0, "cache-from", "DIR",
+		"another cache to take compressed store paths from, which is never written to; may "
+		"be given again",
+		false, take_cache_from},
+	{0, "cache-owner", "USER",
+		"a user who may write to such a cache, beside root and you; may be given again",
+		false, take_cache_owner},
 	{0, "no-cache", NULL, "neither use nor fill the own cache", false, take_no_cache},
 	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},
 	{'q', "quiet", NULL, "errors only", false, take_quiet},
@@ -234,12 +269,14 @@ static const struct argument_row internal = {0, "connect", "VSOCK", "", false, t
 
 static void help(void)
 {
-	const struct argument_table shown[] = {{"microvm", actions, countof(actions)}, {"microvm", rest, countof(rest)}};
+	const struct argument_table shown[] = {
+		{"microvm", actions, countof(actions)}, {"microvm", rest, countof(rest)}};
 	puts("microvm: the VMs of this host\n\nusage: microvm ACTION [OPTIONS]\n\nactions:");
 	arguments_help(&shown[0], stdout);
 	puts("\noptions:");
 	arguments_help(&shown[1], stdout);
-	puts("\nexit status: 0 ok, 1 it failed, 2 usage, 3 a description is wrong, 4 an input is missing or broken, 130 interrupted");
+	puts("\nexit status: 0 ok, 1 it failed, 2 usage, 3 a description is wrong, 4 an input is "
+	     "missing or broken, 130 interrupted");
 }
 
 static bool parse(struct arguments *arguments, int argc, char *argv[])
@@ -257,11 +294,13 @@ static bool parse(struct arguments *arguments, int argc, char *argv[])
 static bool check_words(const struct command_line *line, const struct arguments *arguments)
 {
 	if (!line->verb)
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "nothing to do; see microvm --help");
+		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+			"nothing to do; see microvm --help");
 	bool wanted = line->verb->names == NAMES_WORDS || line->verb->names == NAMES_PROGRAM;
 	return wanted || arguments->words.n == 0 ||
-	       diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--%s: what is \"%s\" for? see microvm --help", line->verb->option,
-			  arguments->words.v[0]);
+		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+			"--%s: what is \"%s\" for? see microvm --help", line->verb->option,
+			arguments->words.v[0]);
 }
 
 static bool run(struct command_line *line, struct arguments *arguments, int argc, char *argv[])
@@ -279,7 +318,8 @@ static bool run(struct command_line *line, struct arguments *arguments, int argc
 	line->request.words = arguments->words;
 	line->request.dashed = arguments->dashed;
 	line->host.state_dir = path_absolute(arguments->arena, line->host.state_dir);
-	line->host.gcroots = roots_directory(arguments->arena, arguments->diag, line->verb->makes_roots);
+	line->host.gcroots =
+		roots_directory(arguments->arena, arguments->diag, line->verb->makes_roots);
 	return line->verb->run(&line->host, &line->request);
 }
 
@@ -296,14 +336,19 @@ int main(int argc, char *argv[])
 	struct arena *arena = arena_new();
 	struct diag *diag = diag_new(arena);
 	struct command_line line = {
-		.host = {.arena = arena, .diag = diag, .state_dir = DEFAULT_STATE_DIR, .colours = colours_wanted()},
+		.host = {.arena = arena,
+			.diag = diag,
+			.state_dir = DEFAULT_STATE_DIR,
+			.colours = colours_wanted()},
 	};
 	struct arguments arguments = {.arena = arena, .diag = diag, .context = &line};
 	diag_name_program(diag, "microvm");
 	bool ok = run(&line, &arguments, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		ok = diag_error(diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
-	const enum status status = ok && diag_error_count(diag) == 0 ? STATUS_OK : diag_failure(diag);
+		ok = diag_error(
+			diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
+	const enum status status =
+		ok && diag_error_count(diag) == 0 ? STATUS_OK : diag_failure(diag);
 	diag_print(diag, stderr, DIAG_HUMAN, line.host.quiet);
 	arena_free(arena);
 	return (int)status;

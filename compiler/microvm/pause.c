@@ -11,7 +11,10 @@
 #include "compiler/runner/manifest.h"
 #include "templates/embedded.h"
 
-/* The program that a runner has too, as this one carries it: nothing that is in a VM's directory is run for a list. -1: there is none. */
+/*
+ * The program that a runner has too, as this one carries it: nothing that is in a VM's directory is
+ * run for a list. -1: there is none.
+ */
 static int open_program(void)
 {
 	const struct embedded_file *file = embedded_files;
@@ -28,15 +31,27 @@ static int open_program(void)
 	return fd;
 }
 
-/* What mvm-host is to be asked, from the manifest of what runs; false: it is no runner of ours, or its hypervisor tells nothing. */
-static bool read_question(const struct host *host, const struct machine *machine, struct strings *argv)
+/*
+ * What mvm-host is to be asked, from the manifest of what runs; false: it is no runner of ours, or
+ * its hypervisor tells nothing.
+ */
+static bool read_question(
+	const struct host *host, const struct machine *machine, struct strings *argv)
 {
-	struct json_object *manifest = manifest_peek(host->arena, machine_path(host, machine, machine->booted ? "booted" : "current")), *plan, *state;
-	if (json_object_object_get_ex(manifest, "plan", &plan) && json_object_object_get_ex(plan, "state", &state) && json_object_is_type(state, json_type_array) && json_object_array_length(state) == 3)
+	struct json_object *manifest = manifest_peek(host->arena,
+				   machine_path(
+					   host, machine, machine->booted ? "booted" : "current")),
+			   *plan, *state;
+	if (json_object_object_get_ex(manifest, "plan", &plan) &&
+		json_object_object_get_ex(plan, "state", &state) &&
+		json_object_is_type(state, json_type_array) && json_object_array_length(state) == 3)
 		for (size_t i = 0; i < 3; i++) {
-			const char *word = json_object_get_string(json_object_array_get_idx(state, i));
+			const char *word =
+				json_object_get_string(json_object_array_get_idx(state, i));
 			if (word)
-				vec_push(host->arena, argv, i == 2 && word[0] != '/' ? machine_path(host, machine, word) : arena_strdup(host->arena, word));
+				vec_push(host->arena, argv,
+					i == 2 && word[0] != '/' ? machine_path(host, machine, word)
+								 : arena_strdup(host->arena, word));
 		}
 	json_object_put(manifest);
 	return argv->n == 4 && strcmp(argv->v[1], "state") == 0;
@@ -51,7 +66,8 @@ const char *machine_pause(const struct host *host, const struct machine *machine
 	if (program < 0 || !read_question(host, machine, &argv))
 		return NULL;
 	vec_push(host->arena, &argv, NULL);
-	if (!process_run(host->arena, diag_new(host->arena), argv.v, &ran) || ran.exit_status != 0 || strncmp(ran.output.p, "paused", strlen("paused")) != 0)
+	if (!process_run(host->arena, diag_new(host->arena), argv.v, &ran) ||
+		ran.exit_status != 0 || strncmp(ran.output.p, "paused", strlen("paused")) != 0)
 		return NULL;
 	return arena_strndup(host->arena, ran.output.p, strcspn(ran.output.p, "\n"));
 }

@@ -5,7 +5,10 @@
 
 #include "compiler/microvm/machine.h"
 
-/* "paused: io-error, no room on the host for data.img"; NULL: it is not, or its hypervisor does not tell (us). */
+/*
+ * "paused: io-error, no room on the host for data.img"; NULL: it is not, or its hypervisor does not
+ * tell (us).
+ */
 const char *machine_pause(const struct host *host, const struct machine *machine);
 
 #endif

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remove: what `microvm` and the runner made of a VM goes; its volumes stay, unless they are to go too, and so does what others put into its directory.
+ * remove: what `microvm` and the runner made of a VM goes; its volumes stay, unless they are to go
+ * too, and so does what others put into its directory.
  *
- * Everything is looked at before anything goes. Then `current` gets another name, in one step: from then on it is no VM, and no unit starts it, but its
- * runner can still be asked for its volumes, and whoever removes it again goes on where this was cut off. The new name goes last.
+ * Everything is looked at before anything goes. Then `current` gets another name, in one step: from
+ * then on it is no VM, and no unit starts it, but its runner can still be asked for its volumes,
+ * and whoever removes it again goes on where this was cut off. The new name goes last.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -58,7 +60,9 @@ static bool find(struct removal *removal)
 	if (!machine->current && !contents_are_left(host, machine))
 		return machine_is_missing(host, machine);
 	/* Somebody else may have removed it before the lock was ours. */
-	return machine_lock(host, machine) && (machine->current || contents_are_left(host, machine) || machine_is_missing(host, machine));
+	return machine_lock(host, machine) &&
+		(machine->current || contents_are_left(host, machine) ||
+			machine_is_missing(host, machine));
 }
 
 static bool refuse_mounts(const struct removal *removal)
@@ -66,20 +70,28 @@ static bool refuse_mounts(const struct removal *removal)
 	for (size_t i = 0; i < removal->contents.in.n; i++) {
 		BUF_CLEANUP struct buf found = {0};
 		const struct content *content = &removal->contents.in.v[i];
-		if (goes(removal, content) && tree_find_mount(machine_path(removal->host, &removal->machine, content->path), &found))
-			return diag_error(removal->host->diag, STATUS_FAILED, NULL, "mounted", "something is mounted at %s: nothing is removed; umount it first",
-					  buf_text(&found));
+		if (goes(removal, content) &&
+			tree_find_mount(
+				machine_path(removal->host, &removal->machine, content->path),
+				&found))
+			return diag_error(removal->host->diag, STATUS_FAILED, NULL, "mounted",
+				"something is mounted at %s: nothing is removed; umount it first",
+				buf_text(&found));
 	}
 	return true;
 }
 
 static bool look(struct removal *removal)
 {
-	return contents_find(removal->host, &removal->machine, &removal->contents) && refuse_mounts(removal) &&
-	       (removal->request->all_files || runners_are_ours(removal->host, &removal->machine));
+	return contents_find(removal->host, &removal->machine, &removal->contents) &&
+		refuse_mounts(removal) &&
+		(removal->request->all_files || runners_are_ours(removal->host, &removal->machine));
 }
 
-/* systemctl does not wait for the units that stop with the VM's; the last of them takes this link away. */
+/*
+ * systemctl does not wait for the units that stop with the VM's; the last of them takes this link
+ * away.
+ */
 static bool booted_goes(const struct host *host, const struct machine *machine)
 {
 	struct stat st;
@@ -95,17 +107,24 @@ static bool booted_goes(const struct host *host, const struct machine *machine)
 static bool unit_be_stopped(const struct host *host, const struct machine *machine, bool stop)
 {
 	if (stop) {
-		/* Its taps are taken away by the runner's own script. A link that stays is from a crash. */
+		/*
+		 * Its taps are taken away by the runner's own script. A link that stays is from a
+		 * crash.
+		 */
 		const bool stopped = unit_stop(host, machine->name);
 		if (stopped)
 			booted_goes(host, machine);
 		return stopped;
 	}
 	return (!unit_runs(host, machine->name) && booted_goes(host, machine)) ||
-	       diag_error(host->diag, STATUS_FAILED, NULL, "running", "%s is running; --stop stops it first", machine->name);
+		diag_error(host->diag, STATUS_FAILED, NULL, "running",
+			"%s is running; --stop stops it first", machine->name);
 }
 
-/* Without the unit it may run as well: removing its volumes would be as bad, and without its socket nobody could stop it. */
+/*
+ * Without the unit it may run as well: removing its volumes would be as bad, and without its socket
+ * nobody could stop it.
+ */
 static bool nobody_uses(const struct removal *removal)
 {
 	const struct host *host = removal->host;
@@ -117,38 +136,49 @@ static bool nobody_uses(const struct removal *removal)
 		user = socket_in_use(host, machine);
 	if (user)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "running",
-				  "%s runs without its unit (%s); to stop it first: cd %s && current/bin/microvm-shutdown", machine->name, user,
-				  machine->directory);
+			"%s runs without its unit (%s); to stop it first: cd %s && "
+			"current/bin/microvm-shutdown",
+			machine->name, user, machine->directory);
 	for (size_t i = 0; i < removal->contents.in.n; i++) {
 		const struct content *content = &removal->contents.in.v[i];
-		user = content->kind != CONTENT_MADE && goes(removal, content) ? file_user(host, &workers, machine, content->path) : NULL;
+		user = content->kind != CONTENT_MADE && goes(removal, content)
+			? file_user(host, &workers, machine, content->path)
+			: NULL;
 		if (user)
-			return diag_error(host->diag, STATUS_FAILED, NULL, "in-use", "%s is in use by %s: nothing is removed",
-					  machine_path(host, machine, content->path), user);
+			return diag_error(host->diag, STATUS_FAILED, NULL, "in-use",
+				"%s is in use by %s: nothing is removed",
+				machine_path(host, machine, content->path), user);
 	}
 	return true;
 }
 
-/* Mounts first: a VM is not stopped for a removal that does not come. What is there when it has stopped is what goes. */
+/*
+ * Mounts first: a VM is not stopped for a removal that does not come. What is there when it has
+ * stopped is what goes.
+ */
 static bool be_ready(struct removal *removal)
 {
-	return look(removal) && unit_be_stopped(removal->host, &removal->machine, removal->request->stop) && look(removal) &&
-	       nobody_uses(removal) && unit_disable(removal->host, removal->machine.name);
+	return look(removal) &&
+		unit_be_stopped(removal->host, &removal->machine, removal->request->stop) &&
+		look(removal) && nobody_uses(removal) &&
+		unit_disable(removal->host, removal->machine.name);
 }
 
 /* ---- the removal ---- */
 
 static bool cannot_remove(const struct removal *removal, const char *path)
 {
-	return diag_error(removal->host->diag, STATUS_FAILED, NULL, "unwritable-state", "cannot remove %s: %s", path, strerror(errno));
+	return diag_error(removal->host->diag, STATUS_FAILED, NULL, "unwritable-state",
+		"cannot remove %s: %s", path, strerror(errno));
 }
 
 static bool begin(const struct removal *removal)
 {
 	const struct host *host = removal->host;
 	const char *current = machine_path(host, &removal->machine, "current");
-	interrupts_say(arena_printf(host->arena, "a part of %s may be gone: microvm --remove %s again removes the rest",
-				    removal->machine.name, removal->machine.name));
+	interrupts_say(arena_printf(host->arena,
+		"a part of %s may be gone: microvm --remove %s again removes the rest",
+		removal->machine.name, removal->machine.name));
 	if (!removal->machine.current)
 		return true;
 	const char *removing = machine_path(host, &removal->machine, REMOVING);
@@ -166,7 +196,8 @@ static bool remove_content(const struct removal *removal, const struct content *
 {
 	FD_CLEANUP int place = tree_open_below(removal->machine.lock, content->directory);
 	return (place < 0 ? errno == ENOENT : tree_remove_at(place, content->name)) ||
-	       cannot_remove(removal, machine_path(removal->host, &removal->machine, content->path));
+		cannot_remove(
+			removal, machine_path(removal->host, &removal->machine, content->path));
 }
 
 /* Runners last: they know the volumes. The mark stays until all is done. */
@@ -176,7 +207,8 @@ static bool remove_contents(const struct removal *removal)
 	for (int pass = 0; pass < 2; pass++)
 		for (size_t i = 0; ok && i < removal->contents.in.n; i++) {
 			const struct content *content = &removal->contents.in.v[i];
-			const bool last = strcmp(content->path, RUNNERS) == 0, marked = strcmp(content->path, REMOVING) == 0;
+			const bool last = strcmp(content->path, RUNNERS) == 0,
+				   marked = strcmp(content->path, REMOVING) == 0;
 			if (goes(removal, content) && last == (pass == 1) && !marked)
 				ok = remove_content(removal, content);
 		}
@@ -197,7 +229,8 @@ static void tell_kept(const struct removal *removal)
 	if (kept.n)
 		printf("Kept in %s: %s\n", machine->directory, buf_text(&kept));
 	for (size_t i = 0; i < removal->contents.elsewhere.n; i++)
-		printf("Kept: %s\n", printable(removal->host->arena, removal->contents.elsewhere.v[i]));
+		printf("Kept: %s\n",
+			printable(removal->host->arena, removal->contents.elsewhere.v[i]));
 }
 
 static bool has_kept(const struct removal *removal)
@@ -245,6 +278,8 @@ bool verb_remove(struct host *host, const struct request *request)
 	if (!ok)
 		return false;
 	tell_kept(&removal);
-	printf("%s\n", host_coloured(host, COLOUR_GOOD, arena_printf(host->arena, "Removed MicroVM %s.", removal.machine.name)));
+	printf("%s\n",
+		host_coloured(host, COLOUR_GOOD,
+			arena_printf(host->arena, "Removed MicroVM %s.", removal.machine.name)));
 	return true;
 }

@@ -21,13 +21,16 @@ static const struct {
 const char *roots_directory(struct arena *arena, struct diag *diag, bool needed)
 {
 	const char *state = getenv("NIX_STATE_DIR");
-	const char *top = path_join(arena, state && *state ? state : "/nix/var/nix", "gcroots"), *directory = path_join(arena, top, "microvm");
+	const char *top = path_join(arena, state && *state ? state : "/nix/var/nix", "gcroots"),
+		   *directory = path_join(arena, top, "microvm");
 	if (!path_is_directory(top))
 		return NULL;
 	if (access(path_exists(directory) ? directory : top, needed ? W_OK : R_OK) == 0)
 		return directory;
 	if (needed)
-		diag_warning(diag, NULL, "gcroot", "no roots are made in %s: Nix may collect what the VM needs of its store", directory);
+		diag_warning(diag, NULL, "gcroot",
+			"no roots are made in %s: Nix may collect what the VM needs of its store",
+			directory);
 	return NULL;
 }
 
@@ -38,7 +41,9 @@ static const char *runner_roots(const struct host *host, const char *name)
 
 const char *roots_of_runner(const struct host *host, const char *name, const char *fingerprint)
 {
-	return host->gcroots ? path_join(host->arena, runner_roots(host, name), path_base(runner_place(host->arena, fingerprint))) : NULL;
+	return host->gcroots ? path_join(host->arena, runner_roots(host, name),
+				       path_base(runner_place(host->arena, fingerprint)))
+			     : NULL;
 }
 
 bool roots_make(const struct host *host, const char *name)
@@ -47,8 +52,11 @@ bool roots_make(const struct host *host, const char *name)
 		return true;
 	bool ok = directory_make(host->diag, host->gcroots, 0755);
 	for (size_t i = 0; ok && i < countof(links); i++) {
-		const char *root = arena_printf(host->arena, "%s/%s%s", host->gcroots, links[i].prefix, name);
-		ok = link_set(host->arena, host->diag, root, arena_printf(host->arena, "%s/%s/%s", host->state_dir, name, links[i].link));
+		const char *root =
+			arena_printf(host->arena, "%s/%s%s", host->gcroots, links[i].prefix, name);
+		ok = link_set(host->arena, host->diag, root,
+			arena_printf(
+				host->arena, "%s/%s/%s", host->state_dir, name, links[i].link));
 	}
 	return ok;
 }
@@ -79,11 +87,14 @@ static bool is_vm(const struct host *host, const char *directory)
 /* Roots for VMs of another state directory are not ours to judge. */
 static bool leads_nowhere(const struct host *host, const char *root)
 {
-	const char *target = link_read(host->arena, root), *directory = target ? path_parent(host->arena, target) : "";
-	return target && strcmp(path_parent(host->arena, directory), host->state_dir) == 0 && !is_vm(host, directory);
+	const char *target = link_read(host->arena, root),
+		   *directory = target ? path_parent(host->arena, target) : "";
+	return target && strcmp(path_parent(host->arena, directory), host->state_dir) == 0 &&
+		!is_vm(host, directory);
 }
 
-static void add_found(const struct host *host, struct strings *found, const char *directory, bool (*dangles)(const struct host *, const char *))
+static void add_found(const struct host *host, struct strings *found, const char *directory,
+	bool (*dangles)(const struct host *, const char *))
 {
 	DIR *stream = opendir(directory);
 	if (!stream)
@@ -100,7 +111,8 @@ static void add_found(const struct host *host, struct strings *found, const char
 static bool runner_is_gone(const struct host *host, const char *roots)
 {
 	const char *name = path_base(roots), *root = path_join(host->arena, host->gcroots, name);
-	return path_exists(root) ? leads_nowhere(host, root) : !is_vm(host, path_join(host->arena, host->state_dir, name));
+	return path_exists(root) ? leads_nowhere(host, root)
+				 : !is_vm(host, path_join(host->arena, host->state_dir, name));
 }
 
 struct strings roots_dangling(const struct host *host)
@@ -109,7 +121,8 @@ struct strings roots_dangling(const struct host *host)
 	if (!host->gcroots)
 		return found;
 	add_found(host, &found, host->gcroots, leads_nowhere);
-	add_found(host, &found, path_join(host->arena, host->gcroots, RUNNER_ROOTS), runner_is_gone);
+	add_found(
+		host, &found, path_join(host->arena, host->gcroots, RUNNER_ROOTS), runner_is_gone);
 	if (found.n)
 		qsort(found.v, found.n, sizeof *found.v, strings_compare);
 	return found;

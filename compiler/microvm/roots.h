@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * roots: what Nix's garbage collector must leave to the VMs. As in the reference the links NAME, booted-NAME and old-NAME lead to the links of the
- * VM's directory, which counts when those lead into the store. What a runner that is not in the store needs of it has links of its own:
+ * roots: what Nix's garbage collector must leave to the VMs. As in the reference the links NAME,
+ * booted-NAME and old-NAME lead to the links of the VM's directory, which counts when those lead
+ * into the store. What a runner that is not in the store needs of it has links of its own:
  * .runners/NAME/FINGERPRINT/.
  */
 #ifndef MVM_COMPILER_MICROVM_ROOTS_H
@@ -10,8 +11,8 @@
 #include "compiler/microvm/host.h"
 
 /*
- * The directory for microVMs among Nix's roots, whether it exists or not; NULL: there is no Nix, or, with a warning when `needed`, it is not ours
- * to write.
+ * The directory for microVMs among Nix's roots, whether it exists or not; NULL: there is no Nix,
+ * or, with a warning when `needed`, it is not ours to write.
  */
 const char *roots_directory(struct arena *arena, struct diag *diag, bool needed);
 /* Where the roots of a description's runner go; NULL: there is no Nix. */

@@ -19,14 +19,18 @@ static bool is_named(const char *link, const char *directory, const char *name)
 {
 	size_t length = strlen(directory);
 	if (link && link[0] == '/') /* the whole path is as good */
-		link = strncmp(link, directory, length) == 0 && link[length] == '/' ? link + length + 1 : NULL;
-	return link && strncmp(link, RUNNERS "/", strlen(RUNNERS "/")) == 0 && strcmp(link + strlen(RUNNERS "/"), name) == 0;
+		link = strncmp(link, directory, length) == 0 && link[length] == '/'
+			? link + length + 1
+			: NULL;
+	return link && strncmp(link, RUNNERS "/", strlen(RUNNERS "/")) == 0 &&
+		strcmp(link + strlen(RUNNERS "/"), name) == 0;
 }
 
 static bool is_needed(const struct machine *machine, const char *name)
 {
-	return is_named(machine->current, machine->directory, name) || is_named(machine->booted, machine->directory, name) ||
-	       is_named(machine->old, machine->directory, name);
+	return is_named(machine->current, machine->directory, name) ||
+		is_named(machine->booted, machine->directory, name) ||
+		is_named(machine->old, machine->directory, name);
 }
 
 /* What killed builds left has a name with a dot. */
@@ -35,15 +39,21 @@ static const char *foreign_in(const struct host *host, const char *path)
 	return path_base(path)[0] == '.' ? NULL : own_find_foreign(host->arena, path);
 }
 
-/* A runner in which something is that no build made, the volume of a VM that was started there, stays. */
+/*
+ * A runner in which something is that no build made, the volume of a VM that was started there,
+ * stays.
+ */
 static bool remove_runner(const struct host *host, const char *path)
 {
 	const char *foreign = foreign_in(host, path);
 	/* Cut off, half a runner must not have a runner's name. */
-	const char *gone = arena_printf(host->arena, "%s/.gone-%s", path_parent(host->arena, path), path_base(path));
+	const char *gone = arena_printf(
+		host->arena, "%s/.gone-%s", path_parent(host->arena, path), path_base(path));
 	if (!foreign)
-		return path_remove(host->diag, path_base(path)[0] != '.' && rename(path, gone) == 0 ? gone : path);
-	diag_warning(host->diag, NULL, "foreign-file", "the old runner %s stays: it has the file %s, which was not built", path, foreign);
+		return path_remove(host->diag,
+			path_base(path)[0] != '.' && rename(path, gone) == 0 ? gone : path);
+	diag_warning(host->diag, NULL, "foreign-file",
+		"the old runner %s stays: it has the file %s, which was not built", path, foreign);
 	return true;
 }
 
@@ -72,10 +82,13 @@ bool runners_are_ours(const struct host *host, const struct machine *machine)
 	DIR *stream = custody_holds(directory) ? opendir(directory) : NULL;
 	bool ok = true;
 	for (struct dirent *entry; ok && stream && (entry = readdir(stream));) {
-		const char *path = path_join(host->arena, directory, entry->d_name), *foreign = foreign_in(host, path);
+		const char *path = path_join(host->arena, directory, entry->d_name),
+			   *foreign = foreign_in(host, path);
 		if (foreign)
 			ok = diag_error(host->diag, STATUS_FAILED, NULL, "foreign-file",
-					"the runner %s has the file %s, which was not built: nothing is removed; move it away first", path, foreign);
+				"the runner %s has the file %s, which was not built: nothing is "
+				"removed; move it away first",
+				path, foreign);
 	}
 	if (stream)
 		closedir(stream);

@@ -25,18 +25,22 @@ static bool ends_with(const char *text, const char *end)
 
 static bool looks_like_path(const char *text)
 {
-	return text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0 || strcmp(text, ".") == 0 || strcmp(text, "..") == 0 ||
-	       ends_with(text, ".yaml") || ends_with(text, ".yml") || ends_with(text, ".json");
+	return text[0] == '/' || strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0 ||
+		strcmp(text, ".") == 0 || strcmp(text, "..") == 0 || ends_with(text, ".yaml") ||
+		ends_with(text, ".yml") || ends_with(text, ".json");
 }
 
-/* The description in a directory: of this VM, else the one that stands there for any; NULL: none. */
+/*
+ * The description in a directory: of this VM, else the one that stands there for any; NULL: none.
+ */
 static const char *description_in(const struct host *host, const char *directory, const char *name)
 {
 	static const char *const endings[] = {"yaml", "yml", "json"};
 	const char *const names[] = {name, "vm"};
 	for (size_t i = 0; i < countof(names); i++)
 		for (size_t k = 0; names[i] && k < countof(endings); k++) {
-			const char *path = path_join(host->arena, directory, arena_printf(host->arena, "%s.%s", names[i], endings[k]));
+			const char *path = path_join(host->arena, directory,
+				arena_printf(host->arena, "%s.%s", names[i], endings[k]));
 			if (path_exists(path))
 				return path;
 		}
@@ -52,12 +56,16 @@ bool source_parse(const struct host *host, const char *text, struct source *sour
 {
 	*source = (struct source){SOURCE_FLAKE, text ? text : DEFAULT_FLAKE};
 	if (!text || (!path_exists(text) && !looks_like_path(text)))
-		return !text || *text || diag_error(host->diag, STATUS_USAGE, NULL, "usage", "--source wants a description or a flake");
+		return !text || *text ||
+			diag_error(host->diag, STATUS_USAGE, NULL, "usage",
+				"--source wants a description or a flake");
 	if (strpbrk(text, "\n\r"))
-		return diag_error(host->diag, STATUS_USAGE, NULL, "bad-source", "a source has no line break in its name");
+		return diag_error(host->diag, STATUS_USAGE, NULL, "bad-source",
+			"a source has no line break in its name");
 	source->text = path_absolute(host->arena, text);
 	if (!path_exists(text))
-		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "there is no %s", source->text);
+		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "there is no %s",
+			source->text);
 	if (!path_is_directory(text) || !has_flake(host, text))
 		source->kind = SOURCE_DESCRIPTION;
 	return true;
@@ -71,17 +79,21 @@ static bool read_line(const struct host *host, const char *path, const char **te
 	if (!file_read(host->arena, host->diag, path, SOURCE_BYTES, &bytes))
 		return false;
 	*text = arena_strndup(host->arena, bytes.p, strcspn(bytes.p, "\n"));
-	return **text || diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "%s is empty", path);
+	return **text ||
+		diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "%s is empty", path);
 }
 
 bool source_read(const struct host *host, const char *directory, struct source *source)
 {
 	*source = (struct source){0};
 	if (custody_counts(host, directory, "toplevel")) {
-		*source = (struct source){SOURCE_DECLARED, link_read(host->arena, path_join(host->arena, directory, "toplevel"))};
+		*source = (struct source){SOURCE_DECLARED,
+			link_read(host->arena, path_join(host->arena, directory, "toplevel"))};
 		return true;
 	}
-	const char *name = custody_counts(host, directory, "source") ? "source" : custody_counts(host, directory, "flake") ? "flake" : NULL;
+	const char *name = custody_counts(host, directory, "source") ? "source"
+		: custody_counts(host, directory, "flake")           ? "flake"
+								     : NULL;
 	if (!name)
 		return true;
 	source->kind = strcmp(name, "flake") == 0 ? SOURCE_FLAKE : SOURCE_DESCRIPTION;
@@ -92,17 +104,20 @@ bool source_write(const struct host *host, const char *directory, const struct s
 {
 	/* No line break, as the reference has it. */
 	const char *name = source->kind == SOURCE_FLAKE ? "flake" : "source";
-	return file_rewrite(host->arena, host->diag, path_join(host->arena, directory, name), source->text, strlen(source->text), 0644);
+	return file_rewrite(host->arena, host->diag, path_join(host->arena, directory, name),
+		source->text, strlen(source->text), 0644);
 }
 
 /* ---- descriptions ---- */
 
 /* The description's plan, in a session of `arena`. */
-static bool plan_description(const struct host *host, struct arena *arena, const char *path, const char *name, struct session *session)
+static bool plan_description(const struct host *host, struct arena *arena, const char *path,
+	const char *name, struct session *session)
 {
 	const char *description = path_is_directory(path) ? description_in(host, path, name) : path;
 	if (!description)
-		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "%s has no %s.yaml, vm.yaml, vm.json or flake.nix", path, name);
+		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source",
+			"%s has no %s.yaml, vm.yaml, vm.json or flake.nix", path, name);
 	*session = (struct session){.arena = arena, .diag = host->diag};
 	session->cli.cache_dir = host->cache_dir;
 	session->cli.no_cache = host->no_cache;
@@ -115,21 +130,24 @@ static bool plan_description(const struct host *host, struct arena *arena, const
 	return session_plan(session);
 }
 
-static bool fill_product(const struct host *host, const struct session *session, struct product *product)
+static bool fill_product(
+	const struct host *host, const struct session *session, struct product *product)
 {
 	const char *fingerprint = runner_fingerprint(session->arena, host->diag, &session->plan);
 	if (fingerprint)
-		*product = (struct product){
-			.fingerprint = arena_strdup(host->arena, fingerprint), .system = arena_strdup(host->arena, session->plan.system.toplevel)};
+		*product = (struct product){.fingerprint = arena_strdup(host->arena, fingerprint),
+			.system = arena_strdup(host->arena, session->plan.system.toplevel)};
 	return fingerprint;
 }
 
-static bool build_description(const struct host *host, const char *path, const char *name, const char *directory, struct product *product)
+static bool build_description(const struct host *host, const char *path, const char *name,
+	const char *directory, struct product *product)
 {
 	struct session *session = arena_alloc(host->arena, sizeof *session);
 	struct progress progress;
 	struct runner_result result = {0};
-	if (!plan_description(host, host->arena, path, name, session) || !fill_product(host, session, product))
+	if (!plan_description(host, host->arena, path, name, session) ||
+		!fill_product(host, session, product))
 		return false;
 	progress_begin(&progress, &session->cli);
 	product->target = runner_place(host->arena, product->fingerprint);
@@ -137,20 +155,24 @@ static bool build_description(const struct host *host, const char *path, const c
 	session->cli.gcroot = session->cli.gcroot_dir;
 	const char *runners = path_join(host->arena, directory, RUNNERS);
 	return directory_make(host->diag, runners, 0755) && custody_check(host, runners) &&
-	       build_runner(session, &progress, path_join(host->arena, directory, product->target), &result);
+		build_runner(session, &progress, path_join(host->arena, directory, product->target),
+			&result);
 }
 
 /* A plan is large: many of them must not add up. */
-static bool description_wanted(const struct host *host, const char *path, const char *name, struct product *product)
+static bool description_wanted(
+	const struct host *host, const char *path, const char *name, struct product *product)
 {
 	struct arena *arena = arena_new();
 	struct diag *own = diag_new(arena);
 	struct host inner = *host;
 	inner.diag = own;
 	struct session session;
-	bool ok = plan_description(&inner, arena, path, name, &session) && fill_product(&inner, &session, product);
+	bool ok = plan_description(&inner, arena, path, name, &session) &&
+		fill_product(&inner, &session, product);
 	if (!ok)
-		diag_error(host->diag, diag_failure(own), NULL, "bad-source", "%s", diag_summary(arena, own));
+		diag_error(host->diag, diag_failure(own), NULL, "bad-source", "%s",
+			diag_summary(arena, own));
 	arena_free(arena);
 	return ok;
 }
@@ -160,19 +182,25 @@ static bool description_wanted(const struct host *host, const char *path, const 
 static bool nothing_to_build(const struct host *host, const struct source *source, const char *name)
 {
 	if (source->kind == SOURCE_DECLARED)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "declared", "%s is declared by the host's configuration: change it there", name);
-	return diag_error(host->diag, STATUS_FAILED, NULL, "bad-source", "%s remembers no source; create it again", name);
+		return diag_error(host->diag, STATUS_FAILED, NULL, "declared",
+			"%s is declared by the host's configuration: change it there", name);
+	return diag_error(host->diag, STATUS_FAILED, NULL, "bad-source",
+		"%s remembers no source; create it again", name);
 }
 
-bool source_build(const struct host *host, const struct source *source, const char *name, const char *directory, struct product *product)
+bool source_build(const struct host *host, const struct source *source, const char *name,
+	const char *directory, struct product *product)
 {
 	*product = (struct product){0};
 	if (source->kind == SOURCE_DESCRIPTION)
 		return build_description(host, source->text, name, directory, product);
-	return source->kind == SOURCE_FLAKE ? flake_build(host, source->text, name, directory, product) : nothing_to_build(host, source, name);
+	return source->kind == SOURCE_FLAKE
+		? flake_build(host, source->text, name, directory, product)
+		: nothing_to_build(host, source, name);
 }
 
-bool source_wanted(const struct host *host, const struct source *source, const char *name, struct product *product)
+bool source_wanted(const struct host *host, const struct source *source, const char *name,
+	struct product *product)
 {
 	*product = (struct product){.system = source->text}; /* of what the host declares */
 	if (source->kind == SOURCE_DESCRIPTION)

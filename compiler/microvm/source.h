@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* source: what a VM is made from, as it is remembered in its directory: in `source` a description, in `flake` a flake reference. */
+/*
+ * source: what a VM is made from, as it is remembered in its directory: in `source` a description,
+ * in `flake` a flake reference.
+ */
 #ifndef MVM_COMPILER_MICROVM_SOURCE_H
 #define MVM_COMPILER_MICROVM_SOURCE_H
 
@@ -25,19 +28,24 @@ bool source_write(const struct host *host, const char *directory, const struct s
 
 /* What a build gave, or would give now. */
 struct product {
-	const char *target;      /* of the link `current`: runners/FINGERPRINT, or a store path; NULL: nothing was built */
+	/* of the link `current`: runners/FINGERPRINT, or a store path; NULL: nothing was built */
+	const char *target;
 	const char *fingerprint; /* of a description's runner */
 	const char *system;      /* its toplevel */
 };
 
 /* Builds; the runner of a description in `directory`, the VM's own or one that becomes it. */
-bool source_build(const struct host *host, const struct source *source, const char *name, const char *directory, struct product *product);
+bool source_build(const struct host *host, const struct source *source, const char *name,
+	const char *directory, struct product *product);
 /* What would be built, building nothing. */
-bool source_wanted(const struct host *host, const struct source *source, const char *name, struct product *product);
+bool source_wanted(const struct host *host, const struct source *source, const char *name,
+	struct product *product);
 
 /* flake.c: the same for flakes. */
-bool flake_build(const struct host *host, const char *flake, const char *name, const char *directory, struct product *product);
-bool flake_wanted(const struct host *host, const char *flake, const char *name, struct product *product);
+bool flake_build(const struct host *host, const char *flake, const char *name,
+	const char *directory, struct product *product);
+bool flake_wanted(
+	const struct host *host, const char *flake, const char *name, struct product *product);
 /* After `current` leads to what was built: Nix's own link to it goes. */
 void flake_forget_result(const struct host *host, const char *directory);
 /* Shows which packages changed between two runners in Nix's store. */

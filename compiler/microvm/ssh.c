@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* ssh: into a running VM over its vsock; and run: a VM in the foreground. Both become another program. */
+/*
+ * ssh: into a running VM over its vsock; and run: a VM in the foreground. Both become another
+ * program.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,15 +27,18 @@ static bool become(const struct host *host, const struct strings *argv)
 	} words = {.given = argv->v};
 	interrupts_forget();
 	execvp(argv->v[0], words.taken);
-	return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", argv->v[0], strerror(errno));
+	return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", argv->v[0],
+		strerror(errno));
 }
 
 /* The line of a file of the current runner; NULL when there is none. */
 static const char *fact(const struct host *host, const struct machine *machine, const char *name)
 {
-	const char *path = path_join(host->arena, machine_path(host, machine, "current/share/microvm"), name);
+	const char *path =
+		path_join(host->arena, machine_path(host, machine, "current/share/microvm"), name);
 	struct bytes bytes;
-	if (!path_exists(path) || !file_read(host->arena, diag_new(host->arena), path, FACT_BYTES, &bytes))
+	if (!path_exists(path) ||
+		!file_read(host->arena, diag_new(host->arena), path, FACT_BYTES, &bytes))
 		return NULL;
 	return arena_strndup(host->arena, bytes.p, strcspn(bytes.p, "\n"));
 }
@@ -40,8 +46,11 @@ static const char *fact(const struct host *host, const struct machine *machine, 
 /* The guest's vsock: a number, or the path of a socket; NULL: it has none. */
 static const char *vsock_of(const struct host *host, const struct machine *machine)
 {
-	const char *hypervisor = fact(host, machine, "hypervisor"), *cid = fact(host, machine, "vsock-cid");
-	bool carries = hypervisor && (strcmp(hypervisor, "cloud-hypervisor") == 0 || strcmp(hypervisor, "firecracker") == 0);
+	const char *hypervisor = fact(host, machine, "hypervisor"),
+		   *cid = fact(host, machine, "vsock-cid");
+	bool carries = hypervisor &&
+		(strcmp(hypervisor, "cloud-hypervisor") == 0 ||
+			strcmp(hypervisor, "firecracker") == 0);
 	return cid && carries ? machine_path(host, machine, "notify.vsock") : cid;
 }
 
@@ -61,10 +70,12 @@ static const char *proxy_command(const struct host *host, const char *vsock)
 }
 
 /* The user's own options come first: ssh takes the first word of each. */
-static struct strings ssh_arguments(const struct host *host, const struct request *request, const char *vsock)
+static struct strings ssh_arguments(
+	const struct host *host, const struct request *request, const char *vsock)
 {
-	const char *const ours[] = {"-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null",
-				    "-o", proxy_command(host, vsock), "-l", "root", request->name};
+	const char *const ours[] = {"-o", "StrictHostKeyChecking=no", "-o",
+		"UserKnownHostsFile=/dev/null", "-o", proxy_command(host, vsock), "-l", "root",
+		request->name};
 	struct strings argv = {0};
 	vec_push(host->arena, &argv, "ssh");
 	if (request->dashed)
@@ -83,7 +94,8 @@ bool verb_ssh(struct host *host, const struct request *request)
 		return false;
 	const char *vsock = vsock_of(host, &machine);
 	if (!vsock)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "vsock", "%s has no vsock: vsock.cid gives it one", machine.name);
+		return diag_error(host->diag, STATUS_FAILED, NULL, "vsock",
+			"%s has no vsock: vsock.cid gives it one", machine.name);
 	const struct strings argv = ssh_arguments(host, request, vsock);
 	return become(host, &argv);
 }
@@ -93,12 +105,14 @@ bool verb_run(struct host *host, const struct request *request)
 	struct machine machine;
 	struct strings argv = {0};
 	/* What root runs is root's. */
-	if (!machine_get(host, request->name, &machine) || (geteuid() == 0 && !custody_take(host, machine.directory)) ||
-	    !machine_get(host, request->name, &machine))
+	if (!machine_get(host, request->name, &machine) ||
+		(geteuid() == 0 && !custody_take(host, machine.directory)) ||
+		!machine_get(host, request->name, &machine))
 		return false;
 	diag_print(host->diag, stderr, DIAG_HUMAN, host->quiet);
 	if (chdir(machine.directory) != 0)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot enter %s: %s", machine.directory, strerror(errno));
+		return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot enter %s: %s",
+			machine.directory, strerror(errno));
 	vec_push(host->arena, &argv, "./current/bin/microvm-run");
 	vec_push(host->arena, &argv, NULL);
 	return become(host, &argv);

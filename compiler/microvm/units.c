@@ -53,8 +53,9 @@ static bool control(const struct host *host, const char *verb, const char *name,
 		return false;
 	if (ran.exit_status == 0 || (ran.exit_status == NOT_STARTED && !needed))
 		return true;
-	return diag_error(host->diag, STATUS_FAILED, NULL, "systemctl", "systemctl %s %s failed: %.*s", verb, unit, (int)strcspn(ran.error.p, "\n"),
-			  ran.error.p);
+	return diag_error(host->diag, STATUS_FAILED, NULL, "systemctl",
+		"systemctl %s %s failed: %.*s", verb, unit, (int)strcspn(ran.error.p, "\n"),
+		ran.error.p);
 }
 
 bool unit_restart(const struct host *host, const char *name)

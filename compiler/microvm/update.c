@@ -25,15 +25,18 @@ static bool advise_or_restart(const struct host *host, const struct machine *mac
 	}
 	if (machine->booted)
 		printf("Reboot MicroVM %s for the new profile: %s\n", machine->name,
-		       host_coloured(host, COLOUR_COMMAND, arena_printf(host->arena, "systemctl restart %s", unit_name(host->arena, machine->name))));
+			host_coloured(host, COLOUR_COMMAND,
+				arena_printf(host->arena, "systemctl restart %s",
+					unit_name(host->arena, machine->name))));
 	return true;
 }
 
 /* First `old`: stopped in between, both name the same, which is as good as before. */
 static bool make_current(const struct host *host, struct machine *machine, const char *target)
 {
-	if (!link_set(host->arena, host->diag, machine_path(host, machine, "old"), machine->current) ||
-	    !link_set(host->arena, host->diag, machine_path(host, machine, "current"), target))
+	if (!link_set(host->arena, host->diag, machine_path(host, machine, "old"),
+		    machine->current) ||
+		!link_set(host->arena, host->diag, machine_path(host, machine, "current"), target))
 		return false;
 	machine->old = machine->current;
 	machine->current = target;
@@ -44,10 +47,12 @@ static bool update(const struct host *host, struct machine *machine, bool *chang
 {
 	struct source source;
 	struct product product;
-	if (!source_read(host, machine->directory, &source) || !source_build(host, &source, machine->name, machine->directory, &product))
+	if (!source_read(host, machine->directory, &source) ||
+		!source_build(host, &source, machine->name, machine->directory, &product))
 		return false;
 	*changed = strcmp(machine->current, product.target) != 0;
-	bool ok = roots_make(host, machine->name) && (!*changed || make_current(host, machine, product.target));
+	bool ok = roots_make(host, machine->name) &&
+		(!*changed || make_current(host, machine, product.target));
 	flake_forget_result(host, machine->directory);
 	if (ok && *changed && source.kind == SOURCE_FLAKE)
 		flake_show_difference(host, machine->old, machine->current);
@@ -68,33 +73,42 @@ static bool update_one(const struct host *host, const char *name, bool restart)
 	disks_prune(host);
 	if (!ok)
 		return false;
-	printf("MicroVM %s is %s.\n", name, host_coloured(host, COLOUR_GOOD, changed ? "updated" : "up to date"));
+	printf("MicroVM %s is %s.\n", name,
+		host_coloured(host, COLOUR_GOOD, changed ? "updated" : "up to date"));
 	return advise_or_restart(host, &machine, restart);
 }
 
 bool verb_update(struct host *host, const struct request *request)
 {
-	bool ok = request->words.n || diag_error(host->diag, STATUS_USAGE, NULL, "usage", "--update wants names of VMs");
+	bool ok = request->words.n ||
+		diag_error(host->diag, STATUS_USAGE, NULL, "usage", "--update wants names of VMs");
 	for (size_t i = 0; i < request->words.n; i++)
 		ok &= update_one(host, request->words.v[i], request->restart);
 	return ok;
 }
 
-/* Its own source does not change by that: the list will call it outdated, and an update goes forward again. */
+/*
+ * Its own source does not change by that: the list will call it outdated, and an update goes
+ * forward again.
+ */
 bool verb_rollback(struct host *host, const struct request *request)
 {
 	MACHINE_CLEANUP struct machine machine;
 	if (!machine_open(host, request->name, &machine))
 		return false;
 	if (!machine.old)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old", "%s has nothing to roll back to", machine.name);
+		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old",
+			"%s has nothing to roll back to", machine.name);
 	if (!path_exists(machine_path(host, &machine, "old/bin/microvm-run")))
-		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old", "the old runner of %s is gone: %s", machine.name, machine.old);
-	if (!links_swap(host->arena, host->diag, machine_path(host, &machine, "old"), machine_path(host, &machine, "current")))
+		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old",
+			"the old runner of %s is gone: %s", machine.name, machine.old);
+	if (!links_swap(host->arena, host->diag, machine_path(host, &machine, "old"),
+		    machine_path(host, &machine, "current")))
 		return false;
 	const char *before = machine.current;
 	machine.current = machine.old;
 	machine.old = before;
-	printf("MicroVM %s is %s.\n", machine.name, host_coloured(host, COLOUR_GOOD, "rolled back"));
+	printf("MicroVM %s is %s.\n", machine.name,
+		host_coloured(host, COLOUR_GOOD, "rolled back"));
 	return advise_or_restart(host, &machine, request->restart);
 }

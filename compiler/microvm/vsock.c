@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vsock: ssh's way to a guest. A guest is reached by its number (AF_VSOCK), or by the socket of a hypervisor that carries its vsock itself
- * (Cloud Hypervisor, Firecracker): there "CONNECT PORT" is answered by "OK NUMBER".
+ * vsock: ssh's way to a guest. A guest is reached by its number (AF_VSOCK), or by the socket of a
+ * hypervisor that carries its vsock itself (Cloud Hypervisor, Firecracker): there "CONNECT PORT" is
+ * answered by "OK NUMBER".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -23,7 +24,8 @@ enum { SSH_PORT = 22, ANSWER_BYTES = 64, BLOCK_BYTES = 64 * 1024, ANSWER_MILLISE
 
 static bool no_guest(const struct host *host, const char *what)
 {
-	return diag_error(host->diag, STATUS_FAILED, NULL, "vsock", "cannot reach the guest by %s: %s", what, strerror(errno));
+	return diag_error(host->diag, STATUS_FAILED, NULL, "vsock",
+		"cannot reach the guest by %s: %s", what, strerror(errno));
 }
 
 static bool connect_number(const struct host *host, const char *text, int *fd)
@@ -32,11 +34,13 @@ static bool connect_number(const struct host *host, const char *text, int *fd)
 	errno = 0;
 	unsigned long cid = strtoul(text, &end, 10);
 	if (errno || *end || !*text || cid >= VMADDR_CID_ANY)
-		return diag_error(host->diag, STATUS_USAGE, NULL, "vsock", "\"%s\" is no vsock address", text);
-	const struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = (unsigned)cid, .svm_port = SSH_PORT};
+		return diag_error(host->diag, STATUS_USAGE, NULL, "vsock",
+			"\"%s\" is no vsock address", text);
+	const struct sockaddr_vm address = {
+		.svm_family = AF_VSOCK, .svm_cid = (unsigned)cid, .svm_port = SSH_PORT};
 	*fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return (*fd >= 0 && connect(*fd, (const struct sockaddr *)&address, sizeof address) == 0) ||
-	       no_guest(host, arena_printf(host->arena, "vsock %lu", cid));
+		no_guest(host, arena_printf(host->arena, "vsock %lu", cid));
 }
 
 /* A byte at a time: what comes behind the answer is the guest's. */
@@ -68,7 +72,8 @@ static bool ask_for_port(int fd)
 {
 	char answer[ANSWER_BYTES];
 	const char *request = "CONNECT 22\n";
-	if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request) || !read_answer(fd, answer))
+	if (send(fd, request, strlen(request), MSG_NOSIGNAL) != (ssize_t)strlen(request) ||
+		!read_answer(fd, answer))
 		return false;
 	errno = EPROTO;
 	return strncmp(answer, "OK ", 3) == 0;
@@ -78,14 +83,18 @@ static bool connect_socket(const struct host *host, const char *path, int *fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	/* By its directory: a path may be longer than an address. */
-	FD_CLEANUP int directory = open(path_parent(host->arena, path), O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const char *name = arena_printf(host->arena, "/proc/self/fd/%d/%s", directory, path_base(path));
+	FD_CLEANUP int directory =
+		open(path_parent(host->arena, path), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *name =
+		arena_printf(host->arena, "/proc/self/fd/%d/%s", directory, path_base(path));
 	errno = directory < 0 ? errno : ENAMETOOLONG;
 	if (directory < 0 || strlen(name) >= sizeof address.sun_path)
 		return no_guest(host, path);
 	memcpy(address.sun_path, name, strlen(name));
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	return (*fd >= 0 && connect(*fd, (const struct sockaddr *)&address, sizeof address) == 0 && ask_for_port(*fd)) || no_guest(host, path);
+	return (*fd >= 0 && connect(*fd, (const struct sockaddr *)&address, sizeof address) == 0 &&
+		       ask_for_port(*fd)) ||
+		no_guest(host, path);
 }
 
 /* ---- passing on ---- */
@@ -135,7 +144,8 @@ bool verb_connect(struct host *host, const struct request *request)
 	FD_CLEANUP int fd = -1;
 	const char *where = request->name;
 	interrupts_default(); /* ssh ends its session so */
-	bool connected = where[0] == '/' ? connect_socket(host, where, &fd) : connect_number(host, where, &fd);
+	bool connected = where[0] == '/' ? connect_socket(host, where, &fd)
+					 : connect_number(host, where, &fd);
 	if (connected)
 		pass_both_ways(fd);
 	return connected;

@@ -5,7 +5,10 @@
 
 #include "compiler/plan/plan.h"
 
-/* By the kernel's configuration, where that can be read; true where not. Modules are looked for when they are chosen. */
+/*
+ * By the kernel's configuration, where that can be read; true where not. Modules are looked for
+ * when they are chosen.
+ */
 bool kernel_support_check(struct arena *arena, struct diag *diag, const struct plan *plan);
 
 #endif

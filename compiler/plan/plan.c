@@ -9,12 +9,16 @@
 #include "compiler/storage/volume.h"
 #include "imaging/kernel/parameters.h"
 
-/* COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what microvm-run may add: " tsc_early_khz=" and a number. */
+/*
+ * COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what microvm-run may add: "
+ * tsc_early_khz=" and a number.
+ */
 enum { COMMAND_LINE_BYTES = 2047, START_BYTES = 25 };
 
 /*
- * Of one argument, MAX_ARG_STRLEN in include/uapi/linux/binfmts.h with its 0 byte; of all, with the environment: a quarter of the stack's limit, which
- * is 8 MiB as a rule (fs/exec.c, bprm_stack_limits). What is known at the start only is a path, or parameters of the kernel.
+ * Of one argument, MAX_ARG_STRLEN in include/uapi/linux/binfmts.h with its 0 byte; of all, with the
+ * environment: a quarter of the stack's limit, which is 8 MiB as a rule (fs/exec.c,
+ * bprm_stack_limits). What is known at the start only is a path, or parameters of the kernel.
  */
 enum { ARGUMENT_BYTES = 131071, ARGUMENTS_BYTES = 3 << 19, LATE_BYTES = 4096 };
 
@@ -38,8 +42,10 @@ static bool in_store(const struct vm *vm, const char *path)
 static bool plan_closure(struct planner *planner, unsigned jobs)
 {
 	const struct vm *vm = planner->plan->vm;
-	struct closure_request request = {
-		.store_dir = vm->store_dir, .file = vm->closure, .file_pos = vm_where(vm, &vm->closure), .jobs = jobs,
+	struct closure_request request = {.store_dir = vm->store_dir,
+		.file = vm->closure,
+		.file_pos = vm_where(vm, &vm->closure),
+		.jobs = jobs,
 		.memo = shared_closures(planner->plan->shared)};
 	VEC(struct pos) places = {0};
 	const struct pos nowhere = {0}, *where = vm_where(vm, &vm->toplevel);
@@ -56,7 +62,6 @@ static bool plan_closure(struct planner *planner, unsigned jobs)
 
 /* ---- network ---- */
 
-
 static bool is_macvtap(const struct interface *interface)
 {
 	return strcmp(interface->type, "macvtap") == 0;
@@ -66,8 +71,9 @@ static bool is_macvtap(const struct interface *interface)
 static unsigned nic_queues(const struct plan *plan, const struct interface *interface)
 {
 	const struct backend *backend = plan->backend;
-	bool can = backend->multi_queue && (is_macvtap(interface) || strcmp(interface->type, "tap") == 0) &&
-		   !(backend->single_queue && backend->single_queue(plan->vm, interface));
+	bool can = backend->multi_queue &&
+		(is_macvtap(interface) || strcmp(interface->type, "tap") == 0) &&
+		!(backend->single_queue && backend->single_queue(plan->vm, interface));
 	return can ? (unsigned)plan->vm->vcpu : 1;
 }
 
@@ -75,7 +81,8 @@ static unsigned nic_queues(const struct plan *plan, const struct interface *inte
 static bool taps_have_queues(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++)
-		if (strcmp(plan->guest.nics[i].interface->type, "tap") == 0 && plan->guest.nics[i].queues == 1)
+		if (strcmp(plan->guest.nics[i].interface->type, "tap") == 0 &&
+			plan->guest.nics[i].queues == 1)
 			return false;
 	return plan->backend->multi_queue && plan->vm->vcpu > 1;
 }
@@ -89,7 +96,9 @@ static void plan_nics(struct planner *planner)
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
 		unsigned queues = nic_queues(plan, interface);
-		int *fds = is_macvtap(interface) && !plan->backend->macvtap_names ? arena_alloc(planner->arena, queues * sizeof *fds) : NULL;
+		int *fds = is_macvtap(interface) && !plan->backend->macvtap_names
+			? arena_alloc(planner->arena, queues * sizeof *fds)
+			: NULL;
 		for (unsigned k = 0; fds && k < queues; k++)
 			fds[k] = fd++;
 		nics[i] = (struct nic){interface, fds, queues};
@@ -110,7 +119,8 @@ static void plan_created_volumes(struct planner *planner)
 		if (volume_by_mkfs(volume, volume_type_find(volume->fs_type)))
 			volume_mkfs(planner->arena, vm, volume, &created.mkfs);
 		else
-			created.archive = arena_printf(planner->arena, RUNNER_VOLUMES "/%zu.tar.gz", i);
+			created.archive =
+				arena_printf(planner->arena, RUNNER_VOLUMES "/%zu.tar.gz", i);
 		vec_push(planner->arena, &planner->plan->created, created);
 	}
 }
@@ -123,10 +133,14 @@ static void plan_roots(struct planner *planner)
 	if (plan->nix.database == NIX_DATABASE_NONE)
 		return;
 	vec_push(planner->arena, &plan->roots,
-		 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-system", plan->nix.dir), plan->system.toplevel});
+		(struct stage1_link){
+			arena_printf(planner->arena, "%s/gcroots/mvm-system", plan->nix.dir),
+			plan->system.toplevel});
 	for (size_t i = 0; i < vm->store_paths.n; i++)
 		vec_push(planner->arena, &plan->roots,
-			 (struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-path-%zu", plan->nix.dir, i), vm->store_paths.v[i]});
+			(struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-path-%zu",
+						     plan->nix.dir, i),
+				vm->store_paths.v[i]});
 }
 
 /* ---- kernel and stage 1 ---- */
@@ -142,7 +156,8 @@ static bool takes_kernel(const struct plan *plan, enum kernel_format format)
 
 static bool needs_unpacking(const struct plan *plan)
 {
-	return plan->system.kernel.format == KERNEL_BZIMAGE && !takes_kernel(plan, KERNEL_BZIMAGE) && takes_kernel(plan, KERNEL_ELF);
+	return plan->system.kernel.format == KERNEL_BZIMAGE &&
+		!takes_kernel(plan, KERNEL_BZIMAGE) && takes_kernel(plan, KERNEL_ELF);
 }
 
 static void plan_boot_files(struct planner *planner)
@@ -152,23 +167,29 @@ static void plan_boot_files(struct planner *planner)
 	plan->own_stage1 = !system->initrd;
 	plan->unpacks_kernel = needs_unpacking(plan);
 	plan->copies_kernel = !plan->unpacks_kernel && !in_store(plan->vm, system->kernel.path);
-	plan->guest.kernel = plan->unpacks_kernel  ? (struct file_ref){RUNNER_VMLINUX, true}
-			     : plan->copies_kernel ? (struct file_ref){RUNNER_KERNEL, true}
-						   : (struct file_ref){system->kernel.path, false};
+	plan->guest.kernel = plan->unpacks_kernel ? (struct file_ref){RUNNER_VMLINUX, true}
+		: plan->copies_kernel             ? (struct file_ref){RUNNER_KERNEL, true}
+						  : (struct file_ref){system->kernel.path, false};
 	plan->copies_initrd = system->initrd && !in_store(plan->vm, system->initrd);
 	bool carried = plan->own_stage1 || plan->copies_initrd;
-	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true} : (struct file_ref){system->initrd, false};
+	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true}
+				     : (struct file_ref){system->initrd, false};
 	plan->nix = nix_state_find(planner->arena, plan->vm);
 }
 
 /*
- * What a file system asks the kernel for when it is mounted, and no dependency tells: the kernel would call modprobe, which our stage 1 has not.
- * The character set is the kernel's choice: CONFIG_FAT_DEFAULT_IOCHARSET is ascii in Debian's, iso8859-1 in others.
+ * What a file system asks the kernel for when it is mounted, and no dependency tells: the kernel
+ * would call modprobe, which our stage 1 has not. The character set is the kernel's choice:
+ * CONFIG_FAT_DEFAULT_IOCHARSET is ascii in Debian's, iso8859-1 in others.
  */
 static const struct {
 	const char *type, *module;
 } mount_modules[] = {
-	{"vfat", "nls_cp437"}, {"vfat", "nls_ascii"}, {"vfat", "nls_iso8859-1"}, {"vfat", "nls_utf8"}, {"msdos", "nls_cp437"},
+	{"vfat", "nls_cp437"},
+	{"vfat", "nls_ascii"},
+	{"vfat", "nls_iso8859-1"},
+	{"vfat", "nls_utf8"},
+	{"msdos", "nls_cp437"},
 };
 static bool has_share(const struct vm *vm, const char *proto)
 {
@@ -200,48 +221,65 @@ static void wish_for_devices(struct planner *planner, struct module_wishes *wish
 			vec_push(planner->arena, wishes, all[i].wish);
 }
 
-/* The module names the device that stands for the command line. A kernel that has it built in does not tell. */
+/*
+ * The module names the device that stands for the command line. A kernel that has it built in does
+ * not tell.
+ */
 static bool check_mmio_parameters(struct planner *planner)
 {
 	const struct plan *plan = planner->plan;
 	bool needed = plan->backend->mmio_parameters && plan->guest.arch == KERNEL_X86_64;
-	if (!needed || module_holds(planner->arena, &plan->modules, "virtio_mmio.ko", "virtio-mmio-cmdline"))
+	if (!needed ||
+		module_holds(
+			planner->arena, &plan->modules, "virtio_mmio.ko", "virtio-mmio-cmdline"))
 		return true;
-	return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "kernel-config",
-			  "kernel: %s would find no devices: it was built without CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, which %s needs",
-			  plan->system.kernel.path, plan->backend->name);
+	return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel),
+		"kernel-config",
+		"kernel: %s would find no devices: it was built without "
+		"CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, which %s needs",
+		plan->system.kernel.path, plan->backend->name);
 }
 
-static void wish_for_mount(struct planner *planner, const struct stage1_mount *mount, struct module_wishes *wishes)
+static void wish_for_mount(
+	struct planner *planner, const struct stage1_mount *mount, struct module_wishes *wishes)
 {
 	if (strcmp(mount->type, "none") == 0) /* a bind mount */
 		return;
-	const char *why = arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);
+	const char *why =
+		arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);
 	vec_push(planner->arena, wishes, (struct module_wish){mount->type, why, false});
 	for (size_t i = 0; i < countof(mount_modules); i++)
 		if (strcmp(mount->type, mount_modules[i].type) == 0)
-			vec_push(planner->arena, wishes, (struct module_wish){mount_modules[i].module, "names of files", true});
+			vec_push(planner->arena, wishes,
+				(struct module_wish){
+					mount_modules[i].module, "names of files", true});
 }
 
 /*
- * dm-verity asks for its algorithm by name, and no dependency tells. The kernel may have a plain one built in, which an alias would find; those for the
- * processor, several times as fast, are modules of their own (up to Linux 6.15; later ones have them in a library).
+ * dm-verity asks for its algorithm by name, and no dependency tells. The kernel may have a plain
+ * one built in, which an alias would find; those for the processor, several times as fast, are
+ * modules of their own (up to Linux 6.15; later ones have them in a library).
  */
 static void wish_for_verity(struct planner *planner, struct module_wishes *wishes)
 {
-	static const char *const algorithms[] = {"crypto-sha256", "sha256_ssse3", "sha256_arm64", "sha2_ce"};
+	static const char *const algorithms[] = {
+		"crypto-sha256", "sha256_ssse3", "sha256_arm64", "sha2_ce"};
 	if (!planner->plan->vm->store_disk.verity)
 		return;
 	for (size_t i = 0; i < countof(algorithms); i++)
-		vec_push(planner->arena, wishes, (struct module_wish){algorithms[i], "storeDisk.verity hashes by SHA-256", true});
-	vec_push(planner->arena, wishes, (struct module_wish){"dm_verity", "storeDisk.verity is on", false});
+		vec_push(planner->arena, wishes,
+			(struct module_wish){
+				algorithms[i], "storeDisk.verity hashes by SHA-256", true});
+	vec_push(planner->arena, wishes,
+		(struct module_wish){"dm_verity", "storeDisk.verity is on", false});
 }
 
 /* Whether the guest's database has to be brought in line with another one. */
 static bool runs_nix_db(const struct plan *plan)
 {
 	const struct nix_state *nix = &plan->nix;
-	return nix->database == NIX_DATABASE_HOST_OVERLAY || (nix->database == NIX_DATABASE_PREBUILT && nix->kept);
+	return nix->database == NIX_DATABASE_HOST_OVERLAY ||
+		(nix->database == NIX_DATABASE_PREBUILT && nix->kept);
 }
 
 static bool plan_modules(struct planner *planner)
@@ -250,14 +288,19 @@ static bool plan_modules(struct planner *planner)
 	if (!plan->own_stage1)
 		return true;
 	if (!stage1_has_program(STAGE1_INIT, plan->guest.arch))
-		return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
-				  "this mvmbuild was built without a first stage for %s guests: build it where %s-linux-gnu-gcc is, or give an initrd",
-				  kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));
+		return diag_error(planner->diag, STATUS_INPUT,
+			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
+			"this mvmbuild was built without a first stage for %s guests: build it "
+			"where %s-linux-gnu-gcc is, or give an initrd",
+			kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));
 	if (runs_nix_db(plan) && !stage1_has_program(NIX_DB_PROGRAM, plan->guest.arch))
-		return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
-				  "this mvmbuild has no " NIX_DB_PROGRAM " for %s guests, which a Nix database that is kept needs; without a volume or share under it "
-				  "and under the writable store, it is made anew at each boot",
-				  kernel_arch_name(plan->guest.arch));
+		return diag_error(planner->diag, STATUS_INPUT,
+			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
+			"this mvmbuild has no " NIX_DB_PROGRAM
+			" for %s guests, which a Nix database that is kept needs; without a volume "
+			"or share under it "
+			"and under the writable store, it is made anew at each boot",
+			kernel_arch_name(plan->guest.arch));
 	struct module_wishes wishes = {0};
 	plan->backend->modules(planner->arena, &plan->guest, &wishes);
 	wish_for_devices(planner, &wishes);
@@ -265,15 +308,21 @@ static bool plan_modules(struct planner *planner)
 	for (size_t i = 0; i < plan->mounts.n; i++)
 		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
 	if (plan->nix.database == NIX_DATABASE_HOST_OVERLAY)
-		vec_push(planner->arena, &wishes, (struct module_wish){"overlay", "the guest's Nix database is an overlay", false});
+		vec_push(planner->arena, &wishes,
+			(struct module_wish){
+				"overlay", "the guest's Nix database is an overlay", false});
 	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
-		vec_push(planner->arena, &wishes, (struct module_wish){plan->vm->stage1.modules.v[i], "stage1.modules asks for it", false});
+		vec_push(planner->arena, &wishes,
+			(struct module_wish){plan->vm->stage1.modules.v[i],
+				"stage1.modules asks for it", false});
 	const struct module_question question = {.directory = plan->system.kernel_modules,
-						 .version = plan->system.kernel.version,
-						 .where = vm_where(plan->vm, &plan->vm->kernel),
-						 .wishes = wishes.v,
-						 .nwishes = wishes.n};
-	return shared_modules(plan->shared, planner->arena, planner->diag, &question, &plan->modules) && check_mmio_parameters(planner);
+		.version = plan->system.kernel.version,
+		.where = vm_where(plan->vm, &plan->vm->kernel),
+		.wishes = wishes.v,
+		.nwishes = wishes.n};
+	return shared_modules(
+		       plan->shared, planner->arena, planner->diag, &question, &plan->modules) &&
+		check_mmio_parameters(planner);
 }
 
 /* ---- the kernel's parameters ---- */
@@ -289,28 +338,40 @@ static bool refuse_parameter(struct planner *planner, size_t i, const char *why)
 {
 	const struct plan *plan = planner->plan;
 	const char *parameter = plan->system.parameters.v[i];
-	const char *option = vm_where(plan->vm, parameter) ? "kernelParams" : "toplevel: its kernel parameters";
-	return diag_error(planner->diag, STATUS_DESCRIPTION, parameter_place(plan, i), "bad-parameter", "%s: \"%.200s\": %s", option, parameter, why);
+	const char *option =
+		vm_where(plan->vm, parameter) ? "kernelParams" : "toplevel: its kernel parameters";
+	return diag_error(planner->diag, STATUS_DESCRIPTION, parameter_place(plan, i),
+		"bad-parameter", "%s: \"%.200s\": %s", option, parameter, why);
 }
 
-/* What it names in the store is in the guest, else the guest looks for an init, or for what its Nix is to know, that is not there. */
+/*
+ * What it names in the store is in the guest, else the guest looks for an init, or for what its Nix
+ * is to know, that is not there.
+ */
 static bool check_named_path(struct planner *planner, size_t i)
 {
 	const struct plan *plan = planner->plan;
 	const char *store = plan->vm->store_dir, *at = plan->system.parameters.v[i];
 	for (size_t length = strlen(store); (at = strstr(at, store)); at += length) {
-		size_t end = at[length] == '/' ? length + 1 + strcspn(at + length + 1, "/:,;\" ") : 0;
+		size_t end =
+			at[length] == '/' ? length + 1 + strcspn(at + length + 1, "/:,;\" ") : 0;
 		if (end <= length + 1)
 			continue;
 		const char *path = arena_strndup(planner->arena, at, end);
 		if (!closure_has(&plan->closure, path))
 			return refuse_parameter(planner, i,
-						arena_printf(planner->arena, "%s is not in the closure of this VM, so the guest could miss it; name it in storePaths", path));
+				arena_printf(planner->arena,
+					"%s is not in the closure of this VM, so the guest could "
+					"miss it; name it in storePaths",
+					path));
 	}
 	return true;
 }
 
-/* A registration that does not know the running system makes of it what the guest's next collection of garbage deletes. */
+/*
+ * A registration that does not know the running system makes of it what the guest's next collection
+ * of garbage deletes.
+ */
 static bool check_registers(struct planner *planner, size_t i, const char *file)
 {
 	const struct plan *plan = planner->plan;
@@ -326,24 +387,32 @@ static bool check_registers(struct planner *planner, size_t i, const char *file)
 		if (at == text.p || at[-1] == '\n')
 			return true;
 	return refuse_parameter(planner, i,
-				arena_printf(planner->arena, "it does not register %s: a collection of garbage in the guest would delete the running system",
-					     plan->system.toplevel));
+		arena_printf(planner->arena,
+			"it does not register %s: a collection of garbage in the guest would "
+			"delete the running system",
+			plan->system.toplevel));
 }
 
 static bool check_parameter(struct planner *planner, size_t i)
 {
-	const char *parameter = planner->plan->system.parameters.v[i], *problem = parameter_problem(parameter);
-	if (problem && !vm_where(planner->plan->vm, parameter)) /* those of the description have been checked */
+	const char *parameter = planner->plan->system.parameters.v[i],
+		   *problem = parameter_problem(parameter);
+	/* those of the description have been checked */
+	if (problem && !vm_where(planner->plan->vm, parameter))
 		return refuse_parameter(planner, i, problem);
 	if (!check_named_path(planner, i))
 		return false;
-	const char *registration = parameter_value(planner->arena, parameter, "regInfo"), *init = parameter_value(planner->arena, parameter, "init");
+	const char *registration = parameter_value(planner->arena, parameter, "regInfo"),
+		   *init = parameter_value(planner->arena, parameter, "init");
 	if (init && in_store(planner->plan->vm, init) && !path_exists(init))
 		return refuse_parameter(planner, i, "there is no such file");
 	return !registration || check_registers(planner, i, registration);
 }
 
-/* With an initrd that is not ours, the guest's Nix knows what a registration tells it, and nothing else. */
+/*
+ * With an initrd that is not ours, the guest's Nix knows what a registration tells it, and nothing
+ * else.
+ */
 static bool check_guest_database(struct planner *planner)
 {
 	const struct plan *plan = planner->plan;
@@ -353,10 +422,14 @@ static bool check_guest_database(struct planner *planner)
 	for (size_t i = 0; i < plan->system.parameters.n; i++)
 		if (parameter_value(planner->arena, plan->system.parameters.v[i], "regInfo"))
 			return true;
-	diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(vm, &vm->writable_store_overlay), "bad-nix-database",
-		   "writableStoreOverlay: with an initrd that is not ours nothing tells the guest's Nix what is in the store, and a collection of garbage in the guest "
-		   "would delete the running system; pack a closureInfo by storePaths, and name its registration by kernelParams: [regInfo=...]");
-	diag_note(planner->diag, vm_where(vm, &vm->initrd), "bad-nix-database", "the initrd is given here");
+	diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(vm, &vm->writable_store_overlay),
+		"bad-nix-database",
+		"writableStoreOverlay: with an initrd that is not ours nothing tells the guest's "
+		"Nix what is in the store, and a collection of garbage in the guest "
+		"would delete the running system; pack a closureInfo by storePaths, and name its "
+		"registration by kernelParams: [regInfo=...]");
+	diag_note(planner->diag, vm_where(vm, &vm->initrd), "bad-nix-database",
+		"the initrd is given here");
 	return false;
 }
 
@@ -380,15 +453,17 @@ static bool has_parameter(const struct strings *parameters, const char *start)
 #define MACHINE_ID "systemd.machine_id="
 
 /*
- * Where there is no SMBIOS to have it, the guest's systemd takes its machine id from this parameter (systemd(1), machine-id(5)). It goes before what is in the guest's
- * /etc/machine-id, so only an id that was asked for is passed. Empty: none is.
+ * Where there is no SMBIOS to have it, the guest's systemd takes its machine id from this parameter
+ * (systemd(1), machine-id(5)). It goes before what is in the guest's /etc/machine-id, so only an id
+ * that was asked for is passed. Empty: none is.
  */
 static const char *machine_id_parameter(struct planner *planner)
 {
 	const struct plan *plan = planner->plan;
 	const char *id = plan->vm->machine_id;
-	if (!id || !vm_where(plan->vm, &plan->vm->machine_id) || has_parameter(&plan->system.parameters, MACHINE_ID) ||
-	    (plan->backend->smbios && plan->backend->smbios(plan->vm, plan->guest.arch)))
+	if (!id || !vm_where(plan->vm, &plan->vm->machine_id) ||
+		has_parameter(&plan->system.parameters, MACHINE_ID) ||
+		(plan->backend->smbios && plan->backend->smbios(plan->vm, plan->guest.arch)))
 		return "";
 	char digits[33] = "";
 	for (size_t n = 0; *id && n < sizeof digits - 1; id++)
@@ -405,13 +480,15 @@ static bool plan_parameters(struct planner *planner)
 	for (size_t i = 0; i < plan->system.parameters.n; i++) {
 		const char *parameter = plan->system.parameters.v[i];
 		has_init |= parameter_value(planner->arena, parameter, "init") != NULL;
-		text = arena_printf(planner->arena, "%s%s%s", text, *text ? " " : "", parameter_quoted(planner->arena, parameter));
+		text = arena_printf(planner->arena, "%s%s%s", text, *text ? " " : "",
+			parameter_quoted(planner->arena, parameter));
 	}
 	if (!has_init)
-		text = arena_printf(planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
+		text = arena_printf(
+			planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
 	if (plan->nix.database == NIX_DATABASE_REGISTRATION)
 		text = arena_printf(planner->arena, "%s regInfo=%s", text,
-				    nix_registration_path(planner->arena, &plan->nix));
+			nix_registration_path(planner->arena, &plan->nix));
 	text = arena_printf(planner->arena, "%s%s", text, machine_id_parameter(planner));
 	plan->guest.parameters = text;
 	return true;
@@ -432,13 +509,17 @@ static size_t known_parameter_bytes(const struct plan *plan)
 static bool check_parameters_length(struct planner *planner)
 {
 	const struct plan *plan = planner->plan;
-	size_t added = START_BYTES + (plan->backend->parameter_bytes ? plan->backend->parameter_bytes(&plan->guest) : 0);
-	size_t own = known_parameter_bytes(plan) - strlen(plan->guest.parameters) + added, length = strlen(plan->guest.parameters);
+	size_t added = START_BYTES +
+		(plan->backend->parameter_bytes ? plan->backend->parameter_bytes(&plan->guest) : 0);
+	size_t own = known_parameter_bytes(plan) - strlen(plan->guest.parameters) + added,
+	       length = strlen(plan->guest.parameters);
 	if (length + own <= COMMAND_LINE_BYTES)
 		return true;
-	return diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
-			  "the kernel parameters have %zu bytes; a kernel's command line has room for %d, of which %s takes %zu", length, COMMAND_LINE_BYTES,
-			  plan->backend->name, own);
+	return diag_error(planner->diag, STATUS_DESCRIPTION,
+		vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
+		"the kernel parameters have %zu bytes; a kernel's command line has room for %d, of "
+		"which %s takes %zu",
+		length, COMMAND_LINE_BYTES, plan->backend->name, own);
 }
 
 /* ---- the hypervisor's arguments ---- */
@@ -447,7 +528,9 @@ static size_t argument_bytes(const struct argument *argument)
 {
 	size_t bytes = 0;
 	for (size_t i = 0; i < argument->pieces.n; i++)
-		bytes += argument->pieces.v[i].kind == PIECE_TEXT ? strlen(argument->pieces.v[i].text) : LATE_BYTES;
+		bytes += argument->pieces.v[i].kind == PIECE_TEXT
+			? strlen(argument->pieces.v[i].text)
+			: LATE_BYTES;
 	return bytes;
 }
 
@@ -463,15 +546,18 @@ static bool check_arguments_length(struct planner *planner)
 		size_t bytes = argument_bytes(argument);
 		if (bytes > ARGUMENT_BYTES)
 			return diag_error(planner->diag, STATUS_DESCRIPTION, where, "too-long",
-					  "%s could not start: its argument %.40s would have %zu bytes, and Linux passes %d", plan->backend->name, option, bytes,
-					  ARGUMENT_BYTES);
+				"%s could not start: its argument %.40s would have %zu bytes, and "
+				"Linux passes %d",
+				plan->backend->name, option, bytes, ARGUMENT_BYTES);
 		all += bytes + 1 + sizeof(char *);
 		option = argument->pieces.n ? argument->pieces.v[0].text : NULL;
 		option = option ? option : "";
 	}
-	return all <= ARGUMENTS_BYTES || diag_error(planner->diag, STATUS_DESCRIPTION, where, "too-long",
-						    "%s could not start: its arguments would have %zu bytes, and as a rule Linux passes 2 MiB, with the environment",
-						    plan->backend->name, all);
+	return all <= ARGUMENTS_BYTES ||
+		diag_error(planner->diag, STATUS_DESCRIPTION, where, "too-long",
+			"%s could not start: its arguments would have %zu bytes, and as a rule "
+			"Linux passes 2 MiB, with the environment",
+			plan->backend->name, all);
 }
 
 static bool check_kernel(struct planner *planner)
@@ -482,12 +568,14 @@ static bool check_kernel(struct planner *planner)
 	plan->guest.arch = kernel->arch;
 	plan->guest.foreign = !plan->backend->macos && kernel->arch != KERNEL_HOST_ARCH;
 	if (plan->guest.foreign && plan->backend->capabilities[FEATURE_CPU].can != CAN)
-		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-kernel", "kernel: %s is for %s, and %s cannot emulate it on this machine",
-				  kernel->path, kernel_arch_name(kernel->arch), plan->backend->name);
+		return diag_error(planner->diag, STATUS_INPUT, where, "foreign-kernel",
+			"kernel: %s is for %s, and %s cannot emulate it on this machine",
+			kernel->path, kernel_arch_name(kernel->arch), plan->backend->name);
 	if (takes_kernel(plan, kernel->format) || needs_unpacking(plan))
 		return true;
-	return diag_error(planner->diag, STATUS_INPUT, where, "kernel-format", "kernel: %s is a %s, which %s does not boot", kernel->path,
-			  kernel_format_name(kernel->format), plan->backend->name);
+	return diag_error(planner->diag, STATUS_INPUT, where, "kernel-format",
+		"kernel: %s is a %s, which %s does not boot", kernel->path,
+		kernel_format_name(kernel->format), plan->backend->name);
 }
 
 /* SOURCE_DATE_EPOCH, else 1, which is the time of everything in a Nix store. */
@@ -499,10 +587,14 @@ static uint32_t build_time(void)
 	return !text || !*text || *end || seconds > UINT32_MAX ? 1 : (uint32_t)seconds;
 }
 
-bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, unsigned jobs,
-	       struct plan *plan)
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
+	const struct system *system, struct shared *shared, unsigned jobs, struct plan *plan)
 {
-	*plan = (struct plan){.vm = vm, .backend = backend_find(vm->hypervisor), .system = *system, .time = build_time(), .shared = shared};
+	*plan = (struct plan){.vm = vm,
+		.backend = backend_find(vm->hypervisor),
+		.system = *system,
+		.time = build_time(),
+		.shared = shared};
 	plan->guest.vm = vm;
 	struct planner planner = {arena, diag, plan};
 	shared_expect(shared, system->kernel.path);
@@ -527,7 +619,9 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, cons
 	plan->backend->lower(arena, &plan->guest, &plan->lowered);
 	const struct pos *shutdown = vm_where(plan->vm, &plan->vm->shutdown_timeout);
 	if (shutdown && !plan->lowered.shutdown.n)
-		diag_warning(diag, shutdown, "ignored", "shutdownTimeout: ignored, as %s cannot ask a guest to go down", plan->backend->name);
+		diag_warning(diag, shutdown, "ignored",
+			"shutdownTimeout: ignored, as %s cannot ask a guest to go down",
+			plan->backend->name);
 	ok &= check_parameters_length(&planner);
 	ok &= check_arguments_length(&planner);
 	return ok;

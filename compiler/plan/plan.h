@@ -25,8 +25,8 @@ enum { FIRST_FREE_FD = 3 };
 /* An image that the runner creates at its first start. */
 struct created_volume {
 	const struct volume *volume;
-	const char *archive;   /* in the runner; NULL: mkfs makes it */
-	struct strings mkfs;   /* the command, without the image */
+	const char *archive; /* in the runner; NULL: mkfs makes it */
+	struct strings mkfs; /* the command, without the image */
 };
 
 struct plan {
@@ -36,24 +36,26 @@ struct plan {
 	struct closure closure;
 	struct guest guest;
 	struct lowered lowered;
-	bool own_stage1;         /* the initrd is ours */
-	bool copies_kernel;      /* the kernel is not in the store, so the runner carries it */
-	bool unpacks_kernel;     /* the hypervisor wants the ELF inside the bzImage */
-	bool copies_initrd;      /* the given initrd likewise */
-	bool tap_multi_queue;    /* how the host makes taps: as the hypervisor opens them */
-	struct nix_state nix;    /* the guest's Nix database */
+	bool own_stage1;      /* the initrd is ours */
+	bool copies_kernel;   /* the kernel is not in the store, so the runner carries it */
+	bool unpacks_kernel;  /* the hypervisor wants the ELF inside the bzImage */
+	bool copies_initrd;   /* the given initrd likewise */
+	bool tap_multi_queue; /* how the host makes taps: as the hypervisor opens them */
+	struct nix_state nix; /* the guest's Nix database */
 	struct module_list modules;
 	struct stage1_mounts mounts;
-	bool writable_store;     /* `overlay` is the last of the mounts */
+	bool writable_store; /* `overlay` is the last of the mounts */
 	struct store_overlay overlay;
-	VEC(struct stage1_link) roots; /* of the guest's garbage collector: what was asked to be packed */
+	/* of the guest's garbage collector: what was asked to be packed */
+	VEC(struct stage1_link) roots;
 	VEC(struct created_volume) created;
-	uint32_t time;           /* seconds since 1970 of everything that has a time */
-	struct shared *shared;   /* what is made once, with other VMs of this run if there are any; NULL: nothing is kept */
+	uint32_t time; /* seconds since 1970 of everything that has a time */
+	/* what is made once, with other VMs of this run if there are any; NULL: nothing is kept */
+	struct shared *shared;
 };
 
 /* `jobs`: threads, where store paths must be read. */
-bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm, const struct system *system, struct shared *shared, unsigned jobs,
-	       struct plan *plan);
+bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
+	const struct system *system, struct shared *shared, unsigned jobs, struct plan *plan);
 
 #endif

@@ -30,8 +30,9 @@ static void set_bool(struct json_object *object, const char *key, bool value)
 const char *report_text(struct arena *arena, struct json_object *object)
 {
 	return arena_printf(arena, "%s\n",
-			    json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-									   JSON_C_TO_STRING_NOSLASHESCAPE));
+		json_object_to_json_string_ext(object,
+			JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
+				JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
 /* ---- the description, by the option table ---- */
@@ -87,7 +88,8 @@ static struct json_object *list_json(const struct option *option, const char *ba
 	memcpy(&count, base + option->count_offset, sizeof count);
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < count; i++)
-		json_object_array_add(array, table_json(option->sub, elements + i * option->stride));
+		json_object_array_add(
+			array, table_json(option->sub, elements + i * option->stride));
 	return array;
 }
 
@@ -101,7 +103,9 @@ static struct json_object *value_json(const struct option *option, const char *b
 	case OPTION_BOOL:
 		return json_object_new_boolean(*(const bool *)field);
 	case OPTION_INT:
-		return *(const int64_t *)field < 0 && !option->def ? NULL : json_object_new_int64(*(const int64_t *)field);
+		return *(const int64_t *)field < 0 && !option->def
+			? NULL
+			: json_object_new_int64(*(const int64_t *)field);
 	case OPTION_UINT:
 	case OPTION_MIB:
 		return json_object_new_uint64(*(const uint64_t *)field);
@@ -141,25 +145,37 @@ struct json_object *report_vm(const struct vm *vm)
 /* As it is before the start, with what is found out then in braces. */
 static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 {
-	static const char *const braces[] = {
-		[PIECE_TEXT] = NULL, [PIECE_RUNNER] = "{runner}", [PIECE_RUNNER_COMMAS] = "{runner}",
-		[PIECE_RUNNER_JSON] = "{runner}", [PIECE_PARAMETERS] = "{parameters}", [PIECE_PARAMETERS_JSON] = "{parameters}",
-		[PIECE_MACVTAP] = "{macvtap}", [PIECE_BRIDGE_HELPER] = "{bridge helper}",
-		[PIECE_STATE_URL] = "{state}", [PIECE_AIO] = "{aio}", [PIECE_ENGINE_JSON] = "{engine}",
-		[PIECE_DIRECT] = NULL, [PIECE_WAYLAND] = "{wayland}"};
+	static const char *const braces[] = {[PIECE_TEXT] = NULL,
+		[PIECE_RUNNER] = "{runner}",
+		[PIECE_RUNNER_COMMAS] = "{runner}",
+		[PIECE_RUNNER_JSON] = "{runner}",
+		[PIECE_PARAMETERS] = "{parameters}",
+		[PIECE_PARAMETERS_JSON] = "{parameters}",
+		[PIECE_MACVTAP] = "{macvtap}",
+		[PIECE_BRIDGE_HELPER] = "{bridge helper}",
+		[PIECE_STATE_URL] = "{state}",
+		[PIECE_AIO] = "{aio}",
+		[PIECE_ENGINE_JSON] = "{engine}",
+		[PIECE_DIRECT] = NULL,
+		[PIECE_WAYLAND] = "{wayland}"};
 	const char *text = "";
 	for (size_t i = 0; i < pieces->n; i++)
-		text = arena_printf(arena, "%s%s", text, pieces->v[i].kind == PIECE_TEXT || pieces->v[i].kind == PIECE_DIRECT ? pieces->v[i].text : braces[pieces->v[i].kind]);
+		text = arena_printf(arena, "%s%s", text,
+			pieces->v[i].kind == PIECE_TEXT || pieces->v[i].kind == PIECE_DIRECT
+				? pieces->v[i].text
+				: braces[pieces->v[i].kind]);
 	return text;
 }
 
 struct json_object *report_command(struct arena *arena, const struct command *command)
 {
-	static const char *const whens[] = {[WHEN_ALWAYS] = "", [WHEN_KVM] = "{kvm}", [WHEN_TCG] = "{tcg}"};
+	static const char *const whens[] = {
+		[WHEN_ALWAYS] = "", [WHEN_KVM] = "{kvm}", [WHEN_TCG] = "{tcg}"};
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < command->arguments.n; i++) {
 		const struct argument *argument = &command->arguments.v[i];
-		const char *text = arena_printf(arena, "%s%s", whens[argument->when], pieces_text(arena, &argument->pieces));
+		const char *text = arena_printf(arena, "%s%s", whens[argument->when],
+			pieces_text(arena, &argument->pieces));
 		json_object_array_add(array, json_object_new_string(text));
 	}
 	return array;
@@ -244,7 +260,9 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	set_text(object, "init", plan->system.init);
 	set_bool(object, "nixos", plan->system.nixos);
 	set(object, "kernel", kernel_json(plan));
-	set(object, "initrd", plan->own_stage1 ? json_object_new_string("stage1") : text_or_null(plan->system.initrd));
+	set(object, "initrd",
+		plan->own_stage1 ? json_object_new_string("stage1")
+				 : text_or_null(plan->system.initrd));
 	set_text(object, "kernelParams", plan->guest.parameters);
 	set(object, "modules", modules_json(plan));
 	set(object, "disks", disks_json(&plan->guest));

@@ -17,27 +17,33 @@ static const char *label_of(const struct vm *vm, const struct stage1_mount *moun
 	if (vm->store_on_disk && strcmp(mount->source, "/dev/vda") == 0)
 		return strcmp(mount->type, "erofs") == 0 ? "nix-store" : NULL;
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		if (vm->volumes.v[i].mount_point && strcmp(vm->volumes.v[i].mount_point, target) == 0)
+		if (vm->volumes.v[i].mount_point &&
+			strcmp(vm->volumes.v[i].mount_point, target) == 0)
 			return vm->volumes.v[i].label;
 	return NULL;
 }
 
 /* As udev names it. By its order only where there is nothing better. */
-static const char *device_of(struct arena *arena, const struct vm *vm, const struct stage1_mount *mount)
+static const char *device_of(
+	struct arena *arena, const struct vm *vm, const struct stage1_mount *mount)
 {
 	const char *label = label_of(vm, mount);
 	if (mount->source_kind == STAGE1_DISK_SERIAL)
 		return arena_printf(arena, "/dev/disk/by-id/virtio-%s", mount->source);
-	return label && is_made_of(label, "-_.") ? arena_printf(arena, "/dev/disk/by-label/%s", label) : mount->source;
+	return label && is_made_of(label, "-_.")
+		? arena_printf(arena, "/dev/disk/by-label/%s", label)
+		: mount->source;
 }
 
 /* Told as layers. */
 static bool is_layer(const char *option)
 {
-	return strncmp(option, "lowerdir=", 9) == 0 || strncmp(option, "upperdir=", 9) == 0 || strncmp(option, "workdir=", 8) == 0;
+	return strncmp(option, "lowerdir=", 9) == 0 || strncmp(option, "upperdir=", 9) == 0 ||
+		strncmp(option, "workdir=", 8) == 0;
 }
 
-static void add_options(struct arena *arena, struct json_object *list, const struct stage1_mount *mount)
+static void add_options(
+	struct arena *arena, struct json_object *list, const struct stage1_mount *mount)
 {
 	if (mount->read_only)
 		json_object_array_add(list, json_object_new_string("ro"));
@@ -56,7 +62,8 @@ static struct json_object *layers_json(const struct store_overlay *overlay)
 	return layers;
 }
 
-static struct json_object *mount_json(struct arena *arena, const struct vm *vm, const struct stage1_mount *mount)
+static struct json_object *mount_json(
+	struct arena *arena, const struct vm *vm, const struct stage1_mount *mount)
 {
 	struct json_object *object = json_object_new_object(), *options = json_object_new_array();
 	struct store_overlay overlay;
@@ -67,11 +74,13 @@ static struct json_object *mount_json(struct arena *arena, const struct vm *vm, 
 	json_object_object_add(object, "options", options);
 	if (strcmp(mount->type, "overlay") == 0 && store_overlay_find(arena, vm, &overlay))
 		json_object_object_add(object, "layers", layers_json(&overlay));
-	json_object_object_add(object, "neededForBoot", json_object_new_boolean(storage_is_early(arena, vm, mount->target)));
+	json_object_object_add(object, "neededForBoot",
+		json_object_new_boolean(storage_is_early(arena, vm, mount->target)));
 	return object;
 }
 
-struct json_object *report_mounts(struct arena *arena, const struct vm *vm, const struct stage1_mounts *mounts)
+struct json_object *report_mounts(
+	struct arena *arena, const struct vm *vm, const struct stage1_mounts *mounts)
 {
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < mounts->n; i++)
@@ -88,7 +97,8 @@ struct json_object *report_storage(struct arena *arena, const struct vm *vm)
 	struct json_object *object = json_object_new_object();
 	set_text(object, "storeDir", vm->store_dir);
 	set_text(object, "stateDir", nix_state_dir(arena, vm));
-	json_object_object_add(object, "writableStore", json_object_new_boolean(vm->writable_store_overlay != NULL));
+	json_object_object_add(object, "writableStore",
+		json_object_new_boolean(vm->writable_store_overlay != NULL));
 	json_object_object_add(object, "mounts", report_mounts(arena, vm, &mounts));
 	return object;
 }

@@ -70,17 +70,21 @@ struct closure_memo *shared_closures(struct shared *shared)
 
 static void question_text(const struct module_question *question, struct buf *text)
 {
-	buf_printf(text, "%s\n%s\n", question->directory ? question->directory : "", question->version ? question->version : "");
+	buf_printf(text, "%s\n%s\n", question->directory ? question->directory : "",
+		question->version ? question->version : "");
 	for (size_t i = 0; i < question->nwishes; i++)
 		buf_printf(text, "%s %d\n", question->wishes[i].name, question->wishes[i].optional);
 }
 
-static bool resolve(struct arena *arena, struct diag *diag, const struct module_question *question, struct module_list *out)
+static bool resolve(struct arena *arena, struct diag *diag, const struct module_question *question,
+	struct module_list *out)
 {
-	return modules_resolve(arena, diag, question->directory, question->version, question->where, question->wishes, question->nwishes, out);
+	return modules_resolve(arena, diag, question->directory, question->version, question->where,
+		question->wishes, question->nwishes, out);
 }
 
-static bool modules_locked(struct shared *shared, struct diag *diag, const struct module_question *question, struct module_list *out)
+static bool modules_locked(struct shared *shared, struct diag *diag,
+	const struct module_question *question, struct module_list *out)
 {
 	BUF_CLEANUP struct buf text = {0};
 	question_text(question, &text);
@@ -91,12 +95,14 @@ static bool modules_locked(struct shared *shared, struct diag *diag, const struc
 	}
 	if (!resolve(shared->arena, diag, question, out))
 		return false;
-	names_set(shared->arena, &shared->questions, arena_strdup(shared->arena, buf_text(&text)), shared->answers.n);
+	names_set(shared->arena, &shared->questions, arena_strdup(shared->arena, buf_text(&text)),
+		shared->answers.n);
 	vec_push(shared->arena, &shared->answers, *out);
 	return true;
 }
 
-bool shared_modules(struct shared *shared, struct arena *arena, struct diag *diag, const struct module_question *question, struct module_list *out)
+bool shared_modules(struct shared *shared, struct arena *arena, struct diag *diag,
+	const struct module_question *question, struct module_list *out)
 {
 	if (!shared)
 		return resolve(arena, diag, question, out);
@@ -112,7 +118,8 @@ static bool digest_file(struct diag *diag, const char *path, unsigned char *dige
 {
 	FILE *file = fopen(path, "re");
 	if (!file)
-		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s",
+			path, strerror(errno));
 	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1;
 	char block[64 * 1024];
@@ -121,10 +128,12 @@ static bool digest_file(struct diag *diag, const char *path, unsigned char *dige
 	ok = ok && !ferror(file) && EVP_DigestFinal_ex(hash, digest, NULL) == 1;
 	EVP_MD_CTX_free(hash);
 	fclose(file);
-	return ok || diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s", path);
+	return ok ||
+		diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s", path);
 }
 
-static bool digest_locked(struct shared *shared, struct diag *diag, const char *path, unsigned char *digest)
+static bool digest_locked(
+	struct shared *shared, struct diag *diag, const char *path, unsigned char *digest)
 {
 	const size_t known = names_find(&shared->files, path);
 	if (known != SIZE_MAX) {
@@ -140,7 +149,8 @@ static bool digest_locked(struct shared *shared, struct diag *diag, const char *
 	return true;
 }
 
-bool shared_digest(struct shared *shared, struct diag *diag, const char *path, unsigned char digest[SHA256_DIGEST_LENGTH])
+bool shared_digest(struct shared *shared, struct diag *diag, const char *path,
+	unsigned char digest[SHA256_DIGEST_LENGTH])
 {
 	if (!shared)
 		return digest_file(diag, path, digest);
@@ -185,5 +195,7 @@ bool shared_file(struct shared *shared, struct diag *diag, const struct shared_f
 	pthread_mutex_lock(&shared->lock);
 	bool ok = path_exists(buf_text(&path)) || file->make(file->context, buf_text(&path));
 	pthread_mutex_unlock(&shared->lock);
-	return ok && (link(buf_text(&path), file->target) == 0 || file_copy(diag, buf_text(&path), file->target, 0444));
+	return ok &&
+		(link(buf_text(&path), file->target) == 0 ||
+			file_copy(diag, buf_text(&path), file->target, 0444));
 }

@@ -37,14 +37,16 @@ static const char *digest_hex(struct arena *arena, const char *text)
 static const char *derived_machine_id(struct arena *arena, const char *host_name)
 {
 	const char *hex = digest_hex(arena, arena_printf(arena, "microvm.nix:%s", host_name));
-	return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+	return arena_printf(
+		arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
 /* Locally administered (0x02), and stable for a name. */
 static const char *derived_mac(struct arena *arena, const char *host_name, const char *id)
 {
 	const char *hex = digest_hex(arena, arena_printf(arena, "%s/%s", host_name, id));
-	return arena_printf(arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
+	return arena_printf(
+		arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
 }
 
 static const struct share *host_store_share(const struct vm *vm)
@@ -70,7 +72,8 @@ static void fill_from_name(struct arena *arena, struct vm *vm)
 		vm->machine_id = derived_machine_id(arena, vm->host_name);
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		if (!vm->interfaces.v[i].mac && vm->interfaces.v[i].id)
-			vm->interfaces.v[i].mac = derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
+			vm->interfaces.v[i].mac =
+				derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
 }
 
 /* The copy of the host's database comes by a share that is as the store's. */
@@ -130,8 +133,10 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		struct share *share = &vm->shares.v[i];
-		if (!share->socket && !vm_where(vm, &share->socket) && strcmp(share->proto, "virtiofs") == 0)
-			share->socket = arena_printf(arena, "%s-virtiofs-%s.sock", vm->host_name, share->tag);
+		if (!share->socket && !vm_where(vm, &share->socket) &&
+			strcmp(share->proto, "virtiofs") == 0)
+			share->socket = arena_printf(
+				arena, "%s-virtiofs-%s.sock", vm->host_name, share->tag);
 	}
 	return true;
 }
@@ -158,7 +163,9 @@ static const char *into_store(struct resolver *resolver, const char *path)
 	if (strncmp(path, resolver->vm->store_dir, length) == 0 && path[length] == '/')
 		return path;
 	const char *real = path_real(resolver->arena, path);
-	return real && strncmp(real, resolver->vm->store_dir, length) == 0 && real[length] == '/' ? real : path;
+	return real && strncmp(real, resolver->vm->store_dir, length) == 0 && real[length] == '/'
+		? real
+		: path;
 }
 
 static const char *in_toplevel(struct resolver *resolver, const char *name)
@@ -181,16 +188,19 @@ static bool resolve_toplevel(struct resolver *resolver)
 	vm->toplevel = into_store(resolver, vm->toplevel);
 	size_t length = strlen(vm->store_dir);
 	if (strncmp(vm->toplevel, vm->store_dir, length) != 0 || vm->toplevel[length] != '/')
-		return diag_error(resolver->diag, STATUS_INPUT, where, "not-in-store", "toplevel: %s is not in the store directory %s", vm->toplevel,
-				  vm->store_dir);
+		return diag_error(resolver->diag, STATUS_INPUT, where, "not-in-store",
+			"toplevel: %s is not in the store directory %s", vm->toplevel,
+			vm->store_dir);
 	if (!path_is_directory(vm->toplevel))
-		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-toplevel", "toplevel: %s: %s", vm->toplevel,
-				  path_exists(vm->toplevel) ? "not a directory" : "no such store path");
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-toplevel",
+			"toplevel: %s: %s", vm->toplevel,
+			path_exists(vm->toplevel) ? "not a directory" : "no such store path");
 	resolver->system->toplevel = vm->toplevel;
 	resolver->system->init = in_toplevel(resolver, "init");
 	resolver->system->nixos = path_exists(in_toplevel(resolver, "nixos-version"));
 	if (!path_exists(resolver->system->init))
-		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-init", "toplevel: %s has no init", vm->toplevel);
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-init",
+			"toplevel: %s has no init", vm->toplevel);
 	return true;
 }
 
@@ -208,7 +218,8 @@ static bool load_bootspec(struct resolver *resolver)
 	if (document && json_object_object_get_ex(document, "org.nixos.bootspec.v1", &spec))
 		resolver->bootspec = json_object_get(spec);
 	else
-		diag_warning(resolver->diag, NULL, "bootspec", "%s has no org.nixos.bootspec.v1; it is not used", path);
+		diag_warning(resolver->diag, NULL, "bootspec",
+			"%s has no org.nixos.bootspec.v1; it is not used", path);
 	json_object_put(document);
 	return true;
 }
@@ -216,13 +227,15 @@ static bool load_bootspec(struct resolver *resolver)
 static const char *bootspec_text(struct resolver *resolver, const char *key)
 {
 	struct json_object *value = NULL;
-	if (!resolver->bootspec || !json_object_object_get_ex(resolver->bootspec, key, &value) || !json_object_is_type(value, json_type_string))
+	if (!resolver->bootspec || !json_object_object_get_ex(resolver->bootspec, key, &value) ||
+		!json_object_is_type(value, json_type_string))
 		return NULL;
 	return arena_strdup(resolver->arena, json_object_get_string(value));
 }
 
 /* A file of the toplevel, else what the bootspec says; NULL when neither knows it. */
-static const char *derived_path(struct resolver *resolver, const char *name, const char *bootspec_key)
+static const char *derived_path(
+	struct resolver *resolver, const char *name, const char *bootspec_key)
 {
 	const char *path = in_toplevel(resolver, name);
 	if (path_exists(path))
@@ -239,21 +252,28 @@ static bool resolve_kernel(struct resolver *resolver)
 	make_absolute(resolver, &vm->kernel);
 	const char *path = vm->kernel ? vm->kernel : derived_path(resolver, "kernel", "kernel");
 	if (!path)
-		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel), "missing-kernel",
-				  "no kernel: %s has none, and the description does not say \"kernel\"", vm->toplevel);
-	return kernel_inspect(resolver->arena, resolver->diag, path, where, &resolver->system->kernel);
+		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel),
+			"missing-kernel",
+			"no kernel: %s has none, and the description does not say \"kernel\"",
+			vm->toplevel);
+	return kernel_inspect(
+		resolver->arena, resolver->diag, path, where, &resolver->system->kernel);
 }
 
 /* A machine's own /lib/modules may be other kernels'. */
 static bool has_modules(struct resolver *resolver, const char *directory)
 {
-	const char *version = resolver->system->kernel.version, *modules = path_join(resolver->arena, directory, "lib/modules");
+	const char *version = resolver->system->kernel.version,
+		   *modules = path_join(resolver->arena, directory, "lib/modules");
 	if (strcmp(directory, "/") == 0)
 		return version && path_is_directory(path_join(resolver->arena, modules, version));
 	return path_is_directory(modules);
 }
 
-/* lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage, PACKAGE/boot/vmlinuz-*, a machine's /boot/vmlinuz. */
+/*
+ * lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage,
+ * PACKAGE/boot/vmlinuz-*, a machine's /boot/vmlinuz.
+ */
 static const char *modules_beside(struct resolver *resolver, const char *kernel)
 {
 	const char *directory = path_parent(resolver->arena, kernel);
@@ -271,8 +291,9 @@ static bool resolve_modules(struct resolver *resolver)
 	make_absolute(resolver, &vm->kernel_modules);
 	const char *path = vm->kernel_modules;
 	if (path && !path_is_directory(path))
-		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->kernel_modules), "missing-modules", "kernelModules: %s: %s", path,
-				  path_exists(path) ? "not a directory" : "no such directory");
+		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->kernel_modules),
+			"missing-modules", "kernelModules: %s: %s", path,
+			path_exists(path) ? "not a directory" : "no such directory");
 	if (!path && !vm_where(vm, &vm->kernel_modules)) {
 		path = derived_path(resolver, "kernel-modules", NULL);
 		if (!path || vm->kernel)
@@ -293,9 +314,11 @@ static bool resolve_initrd(struct resolver *resolver)
 		make_absolute(resolver, &vm->initrd);
 	const char *path = of_guest ? derived_path(resolver, "initrd", "initrd") : vm->initrd;
 	if (!path)
-		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd", "initrd: %s has no initrd", vm->toplevel);
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd",
+			"initrd: %s has no initrd", vm->toplevel);
 	if (access(path, R_OK) != 0)
-		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd", "initrd: %s: %s", path, strerror(errno));
+		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd",
+			"initrd: %s: %s", path, strerror(errno));
 	resolver->system->initrd = path;
 	return true;
 }
@@ -305,12 +328,14 @@ static bool resolve_initrd(struct resolver *resolver)
 static bool bootspec_parameters(struct resolver *resolver, struct strings *list)
 {
 	struct json_object *array = NULL;
-	if (!resolver->bootspec || !json_object_object_get_ex(resolver->bootspec, "kernelParams", &array) ||
-	    !json_object_is_type(array, json_type_array))
+	if (!resolver->bootspec ||
+		!json_object_object_get_ex(resolver->bootspec, "kernelParams", &array) ||
+		!json_object_is_type(array, json_type_array))
 		return false;
 	for (size_t i = 0; i < json_object_array_length(array); i++)
 		vec_push(resolver->arena, list,
-			 arena_strdup(resolver->arena, json_object_get_string(json_object_array_get_idx(array, i))));
+			arena_strdup(resolver->arena,
+				json_object_get_string(json_object_array_get_idx(array, i))));
 	return true;
 }
 

@@ -22,7 +22,8 @@ struct flags {
 
 static void refuse(const struct flags *flags, const struct word *word, const char *why)
 {
-	diag_error(flags->diag, STATUS_DESCRIPTION, word->where, "bad-store-flags", "%s: \"%s\" %s", flags->option, word->text, why);
+	diag_error(flags->diag, STATUS_DESCRIPTION, word->where, "bad-store-flags", "%s: \"%s\" %s",
+		flags->option, word->text, why);
 }
 
 /* The reference puts blanks between the strings and leaves it to a shell to split them. */
@@ -34,7 +35,9 @@ static void split(struct flags *flags, const struct strings *strings)
 			at += strspn(at, " \t\n");
 			const size_t length = strcspn(at, " \t\n");
 			if (length)
-				vec_push(flags->arena, &flags->words, (struct word){arena_strndup(flags->arena, at, length), where});
+				vec_push(flags->arena, &flags->words,
+					(struct word){
+						arena_strndup(flags->arena, at, length), where});
 			at += length;
 		}
 	}
@@ -45,7 +48,8 @@ static void split(struct flags *flags, const struct strings *strings)
 static void say_compression(const struct flags *flags, const struct word *word, const char *name)
 {
 	struct vm *vm = flags->vm;
-	if (vm_where(vm, &vm->store_disk.compression) && strcmp(vm->store_disk.compression, name) != 0) {
+	if (vm_where(vm, &vm->store_disk.compression) &&
+		strcmp(vm->store_disk.compression, name) != 0) {
 		refuse(flags, word, "contradicts storeDisk.compression");
 		return;
 	}
@@ -53,7 +57,8 @@ static void say_compression(const struct flags *flags, const struct word *word, 
 	vm->store_disk.compression_where = word->where;
 }
 
-static void say_number(const struct flags *flags, const struct word *word, int64_t *field, int64_t number, const char *contradicts)
+static void say_number(const struct flags *flags, const struct word *word, int64_t *field,
+	int64_t number, const char *contradicts)
 {
 	if (vm_where(flags->vm, field) && *field != number)
 		refuse(flags, word, contradicts);
@@ -66,9 +71,12 @@ static int64_t number_of(const char *text)
 {
 	char *end;
 	const unsigned long long number = strtoull(text, &end, 0);
-	const unsigned shift = *end == 'K' || *end == 'k' ? 10 : *end == 'M' || *end == 'm' ? 20 : 0;
+	const unsigned shift = *end == 'K' || *end == 'k' ? 10
+		: *end == 'M' || *end == 'm'              ? 20
+							  : 0;
 	const bool digits = *text >= '0' && *text <= '9';
-	return digits && number <= 1 << 30 && end[shift > 0] == '\0' ? (int64_t)number << shift : -1;
+	return digits && number <= 1 << 30 && end[shift > 0] == '\0' ? (int64_t)number << shift
+								     : -1;
 }
 
 static void say_level(const struct flags *flags, const struct word *word, const char *text)
@@ -77,7 +85,8 @@ static void say_level(const struct flags *flags, const struct word *word, const 
 	if (level < 0 || level > 22)
 		refuse(flags, word, "has no level that there is");
 	else
-		say_number(flags, word, &flags->vm->store_disk.level, level, "contradicts storeDisk.level");
+		say_number(flags, word, &flags->vm->store_disk.level, level,
+			"contradicts storeDisk.level");
 }
 
 static void say_block_size(const struct flags *flags, const struct word *word, const char *text)
@@ -86,10 +95,12 @@ static void say_block_size(const struct flags *flags, const struct word *word, c
 	if (bytes < 4096 || bytes > 1 << 20 || (bytes & (bytes - 1)))
 		refuse(flags, word, "is no power of two from 4096 to 1048576");
 	else
-		say_number(flags, word, &flags->vm->store_disk.block_size, bytes, "contradicts storeDisk.blockSize");
+		say_number(flags, word, &flags->vm->store_disk.block_size, bytes,
+			"contradicts storeDisk.blockSize");
 }
 
-static void say_engine(const struct flags *flags, const struct word *word, const char *engine, const char *contradicts)
+static void say_engine(const struct flags *flags, const struct word *word, const char *engine,
+	const char *contradicts)
 {
 	struct vm *vm = flags->vm;
 	if (vm_where(vm, &vm->store_disk.engine) && strcmp(vm->store_disk.engine, engine) != 0)
@@ -104,12 +115,15 @@ static void say_engine(const struct flags *flags, const struct word *word, const
 static void read_z(const struct flags *flags, const struct word *word, const char *value)
 {
 	const char *comma = strchr(value, ',');
-	const char *level = comma && strncmp(comma, ",level=", 7) == 0 ? comma + 7 : comma ? comma + 1 : NULL;
+	const char *level = comma && strncmp(comma, ",level=", 7) == 0 ? comma + 7
+		: comma                                                ? comma + 1
+								       : NULL;
 	if (strchr(value, ':')) {
 		refuse(flags, word, "has several compressors; the store disk has one");
 		return;
 	}
-	say_compression(flags, word, comma ? arena_strndup(flags->arena, value, (size_t)(comma - value)) : value);
+	say_compression(flags, word,
+		comma ? arena_strndup(flags->arena, value, (size_t)(comma - value)) : value);
 	if (level)
 		say_level(flags, word, level);
 }
@@ -126,7 +140,9 @@ static void read_feature(const struct flags *flags, const struct word *word, con
 	for (size_t i = 0; i < countof(whole); i++)
 		known |= strcmp(feature, whole[i]) == 0;
 	if (!known) {
-		refuse(flags, &(struct word){feature, word->where}, "is no feature that the store disk can have: ztailpacking, fragments, all-fragments, dedupe");
+		refuse(flags, &(struct word){feature, word->where},
+			"is no feature that the store disk can have: ztailpacking, fragments, "
+			"all-fragments, dedupe");
 		return;
 	}
 	vec_push(flags->arena, &vm->store_disk.mkfs_features, feature);
@@ -174,17 +190,34 @@ static void read_nothing(const struct flags *flags, const struct word *word, con
 
 struct flag {
 	const char *name;
-	void (*read)(const struct flags *flags, const struct word *word, const char *value); /* NULL: takes no value, and says nothing here */
+	/* NULL: takes no value, and says nothing here */
+	void (*read)(const struct flags *flags, const struct word *word, const char *value);
 };
 
 static const struct flag erofs_flags[] = {
-	{"-z", read_z},        {"-C", read_c},  {"-E", read_e},          {"--workers", read_nothing},
-	{"--all-root", NULL}, {"--quiet", NULL}, {"-x-1", NULL}, {0},
+	{"-z", read_z},
+	{"-C", read_c},
+	{"-E", read_e},
+	{"--workers", read_nothing},
+	{"--all-root", NULL},
+	{"--quiet", NULL},
+	{"-x-1", NULL},
+	{0},
 };
 static const struct flag squashfs_flags[] = {
-	{"-comp", read_compressor}, {"-c", read_compressor}, {"--compressor", read_compressor}, {"-X", read_extra},
-	{"--comp-extra", read_extra}, {"-b", read_c}, {"--block-size", read_c}, {"-j", read_nothing}, {"--num-jobs", read_nothing},
-	{"-q", NULL}, {"--quiet", NULL}, {"--all-root", NULL}, {0},
+	{"-comp", read_compressor},
+	{"-c", read_compressor},
+	{"--compressor", read_compressor},
+	{"-X", read_extra},
+	{"--comp-extra", read_extra},
+	{"-b", read_c},
+	{"--block-size", read_c},
+	{"-j", read_nothing},
+	{"--num-jobs", read_nothing},
+	{"-q", NULL},
+	{"--quiet", NULL},
+	{"--all-root", NULL},
+	{0},
 };
 
 /* The value of a flag that begins so: behind it, behind "=", or the next word. */
@@ -208,10 +241,13 @@ static bool is_flag(const struct flag *flag, const char *text)
 static void read_word(struct flags *flags, const struct flag *table)
 {
 	const struct word word = flags->words.v[flags->next++];
-	while (table->name && (strncmp(word.text, table->name, strlen(table->name)) != 0 || !is_flag(table, word.text)))
+	while (table->name &&
+		(strncmp(word.text, table->name, strlen(table->name)) != 0 ||
+			!is_flag(table, word.text)))
 		table++;
 	if (!table->name) {
-		refuse(flags, &word, "is not understood; storeDisk says how the store disk is made");
+		refuse(flags, &word,
+			"is not understood; storeDisk says how the store disk is made");
 		return;
 	}
 	if (!table->read)
@@ -223,7 +259,10 @@ static void read_word(struct flags *flags, const struct flag *table)
 		refuse(flags, &word, "lacks its value");
 }
 
-/* What the reference has when nobody says anything: an exported description holds it too. Fragments are worth no whole image then. */
+/*
+ * What the reference has when nobody says anything: an exported description holds it too. Fragments
+ * are worth no whole image then.
+ */
 static bool is_erofs_default(const struct flags *flags)
 {
 	static const char *const words[] = {"-zlz4hc", "-Eztailpacking", "-Efragments"};
@@ -238,8 +277,12 @@ void store_flags_apply(struct arena *arena, struct diag *diag, struct vm *vm)
 	if (vm_refused(vm, &vm->store_disk.type) || !vm->store_disk.type)
 		return;
 	const bool erofs = strcmp(vm->store_disk.type, "erofs") == 0;
-	const struct strings *given = erofs ? &vm->store_disk_erofs_flags : &vm->store_disk_squashfs_flags;
-	struct flags flags = {.arena = arena, .diag = diag, .vm = vm, .option = erofs ? "storeDiskErofsFlags" : "storeDiskSquashfsFlags"};
+	const struct strings *given =
+		erofs ? &vm->store_disk_erofs_flags : &vm->store_disk_squashfs_flags;
+	struct flags flags = {.arena = arena,
+		.diag = diag,
+		.vm = vm,
+		.option = erofs ? "storeDiskErofsFlags" : "storeDiskSquashfsFlags"};
 	split(&flags, given);
 	if (erofs && is_erofs_default(&flags))
 		flags.words.n--;

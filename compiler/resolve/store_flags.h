@@ -7,8 +7,8 @@
 #include "base/diag.h"
 
 /*
- * Translates storeDiskErofsFlags or storeDiskSquashfsFlags, that of the disk's type, into storeDisk (after vm_fill). A flag that means nothing
- * here, and one that contradicts storeDisk, is an error.
+ * Translates storeDiskErofsFlags or storeDiskSquashfsFlags, that of the disk's type, into storeDisk
+ * (after vm_fill). A flag that means nothing here, and one that contradicts storeDisk, is an error.
  */
 void store_flags_apply(struct arena *arena, struct diag *diag, struct vm *vm);
 

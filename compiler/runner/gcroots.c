@@ -14,7 +14,10 @@
 
 enum { HASH_LENGTH = 32 };
 
-/* In the directory of the build's roots: gone when a runner's direct roots are published from there. */
+/*
+ * In the directory of the build's roots: gone when a runner's direct roots are published from
+ * there.
+ */
 #define BUILD_ROOTS "build"
 
 /* ---- what a runner needs ---- */
@@ -41,14 +44,18 @@ static void find_in(struct finder *finder, const char *text)
 	size_t store = strlen(finder->store_dir);
 	while (text && (text = strstr(text, finder->store_dir))) {
 		const char *hash = text + store + 1;
-		bool is_path = text[store] == '/' && strspn(hash, HASH_LETTERS) == HASH_LENGTH && hash[HASH_LENGTH] == '-';
+		bool is_path = text[store] == '/' && strspn(hash, HASH_LETTERS) == HASH_LENGTH &&
+			hash[HASH_LENGTH] == '-';
 		if (is_path)
-			found_add(finder, arena_strndup(finder->arena, text, store + 1 + strspn(hash, NAME_LETTERS)));
+			found_add(finder,
+				arena_strndup(finder->arena, text,
+					store + 1 + strspn(hash, NAME_LETTERS)));
 		text += store;
 	}
 }
 
-static void find_in_pieces(struct finder *finder, const struct pieces *pieces, const char *parameters)
+static void find_in_pieces(
+	struct finder *finder, const struct pieces *pieces, const char *parameters)
 {
 	for (size_t i = 0; i < pieces->n; i++) {
 		const char *text = pieces->v[i].text;
@@ -58,7 +65,8 @@ static void find_in_pieces(struct finder *finder, const struct pieces *pieces, c
 	}
 }
 
-static void find_in_command(struct finder *finder, const struct command *command, const char *parameters)
+static void find_in_command(
+	struct finder *finder, const struct command *command, const char *parameters)
 {
 	for (size_t i = 0; i < command->arguments.n; i++)
 		find_in_pieces(finder, &command->arguments.v[i].pieces, parameters);
@@ -130,18 +138,24 @@ static struct strings unique(struct arena *arena, const struct strings *given)
 	return paths;
 }
 
-static bool roots_direct(const struct gcroots *roots, const char *directory, const struct strings *paths)
+static bool roots_direct(
+	const struct gcroots *roots, const char *directory, const struct strings *paths)
 {
 	for (size_t i = 0; i < paths->n; i++) {
 		const char *link = path_join(roots->arena, directory, path_base(paths->v[i]));
 		if (symlink(paths->v[i], link) != 0 && errno != EEXIST)
-			return diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot", "cannot make the link %s: %s", link, strerror(errno));
+			return diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
+				"cannot make the link %s: %s", link, strerror(errno));
 	}
 	return true;
 }
 
-/* Nix makes the links (root, root-2, ...) and remembers where they are. One call: it holds all the paths before it makes the first link. */
-static bool roots_indirect(const struct gcroots *roots, const char *directory, const struct strings *paths)
+/*
+ * Nix makes the links (root, root-2, ...) and remembers where they are. One call: it holds all the
+ * paths before it makes the first link.
+ */
+static bool roots_indirect(
+	const struct gcroots *roots, const char *directory, const struct strings *paths)
 {
 	struct strings argv = {0};
 	vec_push(roots->arena, &argv, "nix-store");
@@ -157,10 +171,12 @@ static bool roots_indirect(const struct gcroots *roots, const char *directory, c
 	if (!process_run(roots->arena, roots->diag, argv.v, &ran))
 		return false;
 	return ran.exit_status == 0 ||
-	       diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot", "nix-store cannot protect what the VM is made from: %s", ran.error.p);
+		diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
+			"nix-store cannot protect what the VM is made from: %s", ran.error.p);
 }
 
-static bool roots_make(const struct gcroots *roots, const char *directory, const struct strings *paths)
+static bool roots_make(
+	const struct gcroots *roots, const char *directory, const struct strings *paths)
 {
 	return (roots->direct ? roots_direct : roots_indirect)(roots, directory, paths);
 }
@@ -186,34 +202,42 @@ static bool check_directory(const struct gcroots *roots, const char *directory)
 	DIR *stream = opendir(directory);
 	if (!stream)
 		return errno == ENOENT ||
-		       diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot", "cannot read %s: %s", directory, strerror(errno));
+			diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot", "cannot read %s: %s",
+				directory, strerror(errno));
 	const char *foreign = NULL;
 	for (struct dirent *entry; (entry = directory_next(stream, directory));)
 		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-		    !is_our_root(roots, path_join(roots->arena, directory, entry->d_name), entry->d_name))
+			!is_our_root(roots, path_join(roots->arena, directory, entry->d_name),
+				entry->d_name))
 			foreign = arena_strdup(roots->arena, entry->d_name);
 	closedir(stream);
-	return !foreign || diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
-				      "%s has \"%s\", which is not of our making; --gcroot wants a directory for this output alone", directory,
-				      foreign);
+	return !foreign ||
+		diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
+			"%s has \"%s\", which is not of our making; --gcroot wants a directory for "
+			"this output alone",
+			directory, foreign);
 }
 
 static void warn_when_outside(const struct gcroots *roots, const char *directory)
 {
 	const char *state = getenv("NIX_STATE_DIR");
-	const char *top = path_join(roots->arena, state && *state ? state : "/nix/var/nix", "gcroots");
-	char *real_top = realpath(top, NULL), *real = realpath(path_parent(roots->arena, directory), NULL);
+	const char *top =
+		path_join(roots->arena, state && *state ? state : "/nix/var/nix", "gcroots");
+	char *real_top = realpath(top, NULL),
+	     *real = realpath(path_parent(roots->arena, directory), NULL);
 	size_t length = real_top ? strlen(real_top) : 0;
-	if (!real_top || !real || strncmp(real, real_top, length) != 0 || (real[length] != '/' && real[length] != '\0'))
-		diag_warning(roots->diag, NULL, "gcroot", "%s is not below %s: Nix does not look for roots there", directory, top);
+	if (!real_top || !real || strncmp(real, real_top, length) != 0 ||
+		(real[length] != '/' && real[length] != '\0'))
+		diag_warning(roots->diag, NULL, "gcroot",
+			"%s is not below %s: Nix does not look for roots there", directory, top);
 	free(real_top);
 	free(real);
 }
 
 /* ---- the steps ---- */
 
-bool gcroots_begin(struct arena *arena, struct diag *diag, const struct gcroots_paths *paths, const char *output, const char *directory,
-		   struct gcroots *roots)
+bool gcroots_begin(struct arena *arena, struct diag *diag, const struct gcroots_paths *paths,
+	const char *output, const char *directory, struct gcroots *roots)
 {
 	*roots = (struct gcroots){.arena = arena, .diag = diag, .direct = directory};
 	roots->paths.needed = unique(arena, &paths->needed);
@@ -221,8 +245,12 @@ bool gcroots_begin(struct arena *arena, struct diag *diag, const struct gcroots_
 	struct strings all = roots->paths.needed;
 	strings_add(arena, &all, paths->read.v, paths->read.n);
 	roots->paths.read = unique(arena, &all);
-	const char *target = directory ? path_absolute(arena, directory) : arena_printf(arena, "%s.gcroots", path_absolute(arena, output));
-	if (directory && (!check_directory(roots, target) || !directory_make(diag, path_parent(arena, target), 0755)))
+	const char *target = directory
+		? path_absolute(arena, directory)
+		: arena_printf(arena, "%s.gcroots", path_absolute(arena, output));
+	if (directory &&
+		(!check_directory(roots, target) ||
+			!directory_make(diag, path_parent(arena, target), 0755)))
 		return false;
 	if (directory)
 		warn_when_outside(roots, target);
@@ -240,7 +268,8 @@ bool gcroots_publish(struct gcroots *roots, const char *links)
 {
 	if (roots->direct)
 		links = roots->staging.directory;
-	bool ok = directory_make(roots->diag, links, 0755) && roots_make(roots, links, &roots->paths.needed);
+	bool ok = directory_make(roots->diag, links, 0755) &&
+		roots_make(roots, links, &roots->paths.needed);
 	if (ok && roots->direct) {
 		tree_remove(path_join(roots->arena, links, BUILD_ROOTS));
 		return staging_publish(roots->diag, &roots->staging);

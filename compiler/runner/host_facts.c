@@ -17,7 +17,8 @@ struct facts {
 
 static bool put(const struct facts *facts, const char *name, const char *text)
 {
-	return file_write(facts->diag, path_join(facts->arena, facts->directory, name), text, strlen(text), 0444);
+	return file_write(facts->diag, path_join(facts->arena, facts->directory, name), text,
+		strlen(text), 0444);
 }
 
 /* A file that is there only when it says something. */
@@ -41,10 +42,13 @@ static bool put_interfaces(const struct facts *facts)
 		if (is_type(interface, "tap"))
 			buf_printf(&taps, "%s\n", interface->id);
 		else if (is_type(interface, "macvtap"))
-			buf_printf(&macvtaps, "%s %s %s %s\n", interface->id, interface->mac, interface->macvtap.link, interface->macvtap.mode);
+			buf_printf(&macvtaps, "%s %s %s %s\n", interface->id, interface->mac,
+				interface->macvtap.link, interface->macvtap.mode);
 	}
-	return put(facts, "tap-flags", facts->plan->tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n") &&
-	       put_if_any(facts, "tap-interfaces", &taps) && put_if_any(facts, "macvtap-interfaces", &macvtaps);
+	return put(facts, "tap-flags",
+		       facts->plan->tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n") &&
+		put_if_any(facts, "tap-interfaces", &taps) &&
+		put_if_any(facts, "macvtap-interfaces", &macvtaps);
 }
 
 static bool put_shares(const struct facts *facts)
@@ -55,9 +59,12 @@ static bool put_shares(const struct facts *facts)
 		const char *name = arena_printf(facts->arena, "virtiofs/%s", share->tag);
 		if (strcmp(share->proto, "virtiofs") != 0)
 			continue;
-		if (!directory_make(facts->diag, path_join(facts->arena, facts->directory, name), 0755) ||
-		    !put(facts, arena_printf(facts->arena, "%s/socket", name), arena_printf(facts->arena, "%s\n", share->socket)) ||
-		    !put(facts, arena_printf(facts->arena, "%s/source", name), arena_printf(facts->arena, "%s\n", share->source)))
+		if (!directory_make(
+			    facts->diag, path_join(facts->arena, facts->directory, name), 0755) ||
+			!put(facts, arena_printf(facts->arena, "%s/socket", name),
+				arena_printf(facts->arena, "%s\n", share->socket)) ||
+			!put(facts, arena_printf(facts->arena, "%s/source", name),
+				arena_printf(facts->arena, "%s\n", share->source)))
 			return false;
 	}
 	return true;
@@ -83,7 +90,8 @@ static bool put_system(const struct facts *facts)
 	const char *path = path_join(facts->arena, facts->directory, "system");
 	if (!facts->plan->vm->system_symlink || symlink(facts->plan->system.toplevel, path) == 0)
 		return true;
-	return diag_error(facts->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the link %s: %s", path, strerror(errno));
+	return diag_error(facts->diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot make the link %s: %s", path, strerror(errno));
 }
 
 /* The host's unit waits for such a guest. */
@@ -95,13 +103,16 @@ static bool put_notify(const struct facts *facts)
 static bool put_cid(const struct facts *facts)
 {
 	const int64_t cid = facts->plan->vm->vsock.cid;
-	return cid < 0 || put(facts, "vsock-cid", arena_printf(facts->arena, "%lld\n", (long long)cid));
+	return cid < 0 ||
+		put(facts, "vsock-cid", arena_printf(facts->arena, "%lld\n", (long long)cid));
 }
 
-bool facts_write(struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner)
+bool facts_write(
+	struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner)
 {
 	const struct facts facts = {arena, diag, plan, path_join(arena, runner, RUNNER_SHARE)};
 	return put(&facts, "hypervisor", arena_printf(arena, "%s\n", plan->backend->name)) &&
-	       put(&facts, "host-user", arena_printf(arena, "%s\n", plan->vm->host_user)) && put_interfaces(&facts) && put_shares(&facts) &&
-	       put_devices(&facts) && put_cid(&facts) && put_notify(&facts) && put_system(&facts);
+		put(&facts, "host-user", arena_printf(arena, "%s\n", plan->vm->host_user)) &&
+		put_interfaces(&facts) && put_shares(&facts) && put_devices(&facts) &&
+		put_cid(&facts) && put_notify(&facts) && put_system(&facts);
 }

@@ -11,6 +11,7 @@
 #include "compiler/plan/plan.h"
 
 /* Writes them into RUNNER/share/microvm, an existing directory. */
-bool facts_write(struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner);
+bool facts_write(
+	struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner);
 
 #endif

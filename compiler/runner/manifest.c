@@ -33,10 +33,12 @@ struct strings plan_packed(struct arena *arena, const struct plan *plan)
 static bool is_in(const char *path, const char *store_path)
 {
 	size_t length = strlen(store_path);
-	return strncmp(path, store_path, length) == 0 && (path[length] == '\0' || path[length] == '/');
+	return strncmp(path, store_path, length) == 0 &&
+		(path[length] == '\0' || path[length] == '/');
 }
 
-size_t *closure_roots(struct arena *arena, const struct closure *closure, const struct strings *roots, size_t *n)
+size_t *closure_roots(
+	struct arena *arena, const struct closure *closure, const struct strings *roots, size_t *n)
 {
 	size_t *found = arena_alloc(arena, (roots->n + 1) * sizeof *found);
 	*n = 0;
@@ -47,7 +49,8 @@ size_t *closure_roots(struct arena *arena, const struct closure *closure, const 
 	return found;
 }
 
-bool closure_measure(struct arena *arena, struct diag *diag, const struct closure *closure, struct closure *out)
+bool closure_measure(
+	struct arena *arena, struct diag *diag, const struct closure *closure, struct closure *out)
 {
 	struct store_path *paths = arena_alloc(arena, (closure->n + 1) * sizeof *paths);
 	for (size_t i = 0; i < closure->n; i++) {
@@ -77,7 +80,8 @@ static struct json_object *numbers_json(const size_t *v, size_t n)
 	}
 	buf_puts(&text, n ? "]" : "[]");
 	char *copy = memory(strdup(buf_text(&text)));
-	json_object_set_serializer(array, json_object_userdata_to_json_string, copy, json_object_free_userdata);
+	json_object_set_serializer(
+		array, json_object_userdata_to_json_string, copy, json_object_free_userdata);
 	return array;
 }
 
@@ -119,7 +123,8 @@ static struct json_object *verity_json(struct arena *arena, const struct verity 
 	return object;
 }
 
-static struct json_object *disk_json(struct arena *arena, const struct plan *plan, const struct image_results *results)
+static struct json_object *disk_json(
+	struct arena *arena, const struct plan *plan, const struct image_results *results)
 {
 	if (!plan->vm->store_on_disk)
 		return NULL;
@@ -130,7 +135,8 @@ static struct json_object *disk_json(struct arena *arena, const struct plan *pla
 	return object;
 }
 
-bool manifest_make(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_results *results, struct json_object **out)
+bool manifest_make(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const struct image_results *results, struct json_object **out)
 {
 	struct closure closure;
 	if (!closure_measure(arena, diag, &plan->closure, &closure))

@@ -16,17 +16,21 @@ struct reader {
 
 static bool refuse(const struct reader *reader, const char *what)
 {
-	return diag_error(reader->diag, STATUS_INPUT, NULL, "bad-manifest", "%s: %s", reader->path, what);
+	return diag_error(
+		reader->diag, STATUS_INPUT, NULL, "bad-manifest", "%s: %s", reader->path, what);
 }
 
 /* A member of that type; NULL where there is none. */
 static struct json_object *member(struct json_object *object, const char *key, enum json_type type)
 {
 	struct json_object *value;
-	return json_object_object_get_ex(object, key, &value) && json_object_is_type(value, type) ? value : NULL;
+	return json_object_object_get_ex(object, key, &value) && json_object_is_type(value, type)
+		? value
+		: NULL;
 }
 
-static const char *member_text(const struct reader *reader, struct json_object *object, const char *key)
+static const char *member_text(
+	const struct reader *reader, struct json_object *object, const char *key)
 {
 	struct json_object *value = member(object, key, json_type_string);
 	return value ? arena_strdup(reader->arena, json_object_get_string(value)) : NULL;
@@ -45,7 +49,8 @@ static struct json_object *parse(const struct bytes *text)
 {
 	struct json_tokener *tokener = memory(json_tokener_new_ex(JSON_DEPTH));
 	struct json_object *object = json_tokener_parse_ex(tokener, text->p, (int)text->n + 1);
-	bool good = json_tokener_get_error(tokener) == json_tokener_success && json_object_is_type(object, json_type_object);
+	bool good = json_tokener_get_error(tokener) == json_tokener_success &&
+		json_object_is_type(object, json_type_object);
 	json_tokener_free(tokener);
 	if (good)
 		return object;
@@ -60,19 +65,23 @@ static struct json_object *file_json(const struct reader *reader, const char *pa
 		return NULL;
 	struct json_object *object = parse(&text);
 	if (!object)
-		diag_error(reader->diag, STATUS_INPUT, NULL, "bad-manifest", "%s is not a JSON object", path);
+		diag_error(reader->diag, STATUS_INPUT, NULL, "bad-manifest",
+			"%s is not a JSON object", path);
 	return object;
 }
 
 /* Ascending numbers below `limit`. */
-static bool read_numbers(const struct reader *reader, struct json_object *object, const char *key, size_t limit, const size_t **v, size_t *n)
+static bool read_numbers(const struct reader *reader, struct json_object *object, const char *key,
+	size_t limit, const size_t **v, size_t *n)
 {
 	struct json_object *array = member(object, key, json_type_array);
 	*n = array ? json_object_array_length(array) : 0;
 	size_t *numbers = arena_alloc(reader->arena, (*n + 1) * sizeof *numbers);
 	for (size_t i = 0; i < *n; i++) {
 		struct json_object *value = json_object_array_get_idx(array, i);
-		int64_t number = json_object_is_type(value, json_type_int) ? json_object_get_int64(value) : -1;
+		int64_t number = json_object_is_type(value, json_type_int)
+			? json_object_get_int64(value)
+			: -1;
 		if (number < 0 || (uint64_t)number >= limit)
 			return refuse(reader, "a reference to a path that is not there");
 		numbers[i] = (size_t)number;
@@ -81,7 +90,8 @@ static bool read_numbers(const struct reader *reader, struct json_object *object
 	return array || refuse(reader, "a list of paths is missing");
 }
 
-static bool read_path(const struct reader *reader, struct json_object *object, size_t count, struct store_path *path, int64_t *stored)
+static bool read_path(const struct reader *reader, struct json_object *object, size_t count,
+	struct store_path *path, int64_t *stored)
 {
 	path->path = member_text(reader, object, "path");
 	path->nar_hash = member_text(reader, object, "narHash");
@@ -111,15 +121,19 @@ static bool read_closure(const struct reader *reader)
 	int64_t *stored = arena_alloc(reader->arena, (n + 1) * sizeof *stored);
 	uint64_t sum = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (!read_path(reader, json_object_array_get_idx(array, i), n, &paths[i], &stored[i]))
+		if (!read_path(
+			    reader, json_object_array_get_idx(array, i), n, &paths[i], &stored[i]))
 			return false;
 		if (!add_size(&sum, paths[i].nar_size) || !add_size(&sum, stored[i]))
 			return refuse(reader, "sizes that no store has");
 	}
-	out->closure = (struct closure){.v = paths, .n = n, .store_dir = member_text(reader, out->json, "storeDir"), .source = reader->path};
+	out->closure = (struct closure){.v = paths,
+		.n = n,
+		.store_dir = member_text(reader, out->json, "storeDir"),
+		.source = reader->path};
 	out->stored = stored;
 	return (out->closure.store_dir || refuse(reader, "it has no storeDir")) &&
-	       read_numbers(reader, out->json, "roots", n, &out->roots, &out->nroots);
+		read_numbers(reader, out->json, "roots", n, &out->roots, &out->nroots);
 }
 
 static bool read_version(const struct reader *reader)
@@ -129,16 +143,19 @@ static bool read_version(const struct reader *reader)
 		return true;
 	if (version < 0)
 		return refuse(reader, "it has no manifestVersion");
-	return diag_error(reader->diag, STATUS_INPUT, NULL, "manifest-version", "%s has version %lld, and this program reads version %d: %s", reader->path,
-			  (long long)version, MANIFEST_VERSION,
-			  version < MANIFEST_VERSION ? "build the runner again" : "a newer mvmbuild made the runner");
+	return diag_error(reader->diag, STATUS_INPUT, NULL, "manifest-version",
+		"%s has version %lld, and this program reads version %d: %s", reader->path,
+		(long long)version, MANIFEST_VERSION,
+		version < MANIFEST_VERSION ? "build the runner again"
+					   : "a newer mvmbuild made the runner");
 }
 
 static bool read_disk(const struct reader *reader, struct json_object *disk)
 {
 	struct manifest *out = reader->out;
 	struct json_object *verity = member(disk, "verity", json_type_object);
-	int64_t size = member_size(disk, "size"), data = verity ? member_size(verity, "hashOffset") : size;
+	int64_t size = member_size(disk, "size"),
+		data = verity ? member_size(verity, "hashOffset") : size;
 	out->disk = member_text(reader, disk, "path");
 	if (!out->disk || size < 0)
 		return refuse(reader, "a store disk without its path or its size");
@@ -167,7 +184,8 @@ bool manifest_read(struct arena *arena, struct diag *diag, const char *runner, s
 	const struct reader reader = {arena, diag, path_join(arena, runner, RUNNER_MANIFEST), out};
 	*out = (struct manifest){.runner = runner};
 	if (!path_exists(reader.path))
-		return diag_error(diag, STATUS_INPUT, NULL, "not-a-runner", "%s is not a runner of mvmbuild: it has no %s", runner, RUNNER_MANIFEST);
+		return diag_error(diag, STATUS_INPUT, NULL, "not-a-runner",
+			"%s is not a runner of mvmbuild: it has no %s", runner, RUNNER_MANIFEST);
 	out->json = file_json(&reader, reader.path);
 	if (!out->json || !read_all(&reader))
 		return false;

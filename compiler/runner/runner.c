@@ -31,9 +31,11 @@ struct writer {
 	const char *common;    /* struct image_settings */
 };
 
-static bool put(const struct writer *writer, const char *name, const void *bytes, size_t count, mode_t mode)
+static bool put(
+	const struct writer *writer, const char *name, const void *bytes, size_t count, mode_t mode)
 {
-	return file_write(writer->diag, path_join(writer->arena, writer->directory, name), bytes, count, mode);
+	return file_write(writer->diag, path_join(writer->arena, writer->directory, name), bytes,
+		count, mode);
 }
 
 static bool put_text(const struct writer *writer, const char *name, const char *text)
@@ -51,7 +53,8 @@ static void hash_text(EVP_MD_CTX *hash, const char *text)
 static bool hash_file(struct shared *shared, struct diag *diag, EVP_MD_CTX *hash, const char *path)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	return shared_digest(shared, diag, path, digest) && EVP_DigestUpdate(hash, digest, sizeof digest) == 1;
+	return shared_digest(shared, diag, path, digest) &&
+		EVP_DigestUpdate(hash, digest, sizeof digest) == 1;
 }
 
 static void hash_scripts(EVP_MD_CTX *hash, const struct runner_scripts *scripts)
@@ -62,7 +65,8 @@ static void hash_scripts(EVP_MD_CTX *hash, const struct runner_scripts *scripts)
 	}
 }
 
-static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash, const struct plan *plan, const struct runner_scripts *scripts)
+static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash,
+	const struct plan *plan, const struct runner_scripts *scripts)
 {
 	const struct system *system = &plan->system;
 	hash_text(hash, MVM_VERSION);
@@ -87,13 +91,15 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 }
 
 /* NULL after an error. */
-static const char *fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan, const struct runner_scripts *scripts)
+static const char *fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const struct runner_scripts *scripts)
 {
 	EVP_MD_CTX *hash = EVP_MD_CTX_new();
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned size = 0;
-	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 && hash_inputs(arena, diag, hash, plan, scripts) &&
-		  EVP_DigestFinal_ex(hash, digest, &size) == 1;
+	bool ok = hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) == 1 &&
+		hash_inputs(arena, diag, hash, plan, scripts) &&
+		EVP_DigestFinal_ex(hash, digest, &size) == 1;
 	EVP_MD_CTX_free(hash);
 	return ok ? arena_hex(arena, digest, size) : NULL;
 }
@@ -116,10 +122,12 @@ const char *runner_fingerprint_of(struct arena *arena, const char *path)
 	return text;
 }
 
-static bool is_up_to_date(struct arena *arena, const char *runner, const char *wanted, const struct image_settings *settings)
+static bool is_up_to_date(struct arena *arena, const char *runner, const char *wanted,
+	const struct image_settings *settings)
 {
 	const char *fingerprint = settings->force ? NULL : runner_fingerprint_of(arena, runner);
-	return fingerprint && strcmp(fingerprint, wanted) == 0 && own_seal_holds(arena, runner, !settings->no_sync);
+	return fingerprint && strcmp(fingerprint, wanted) == 0 &&
+		own_seal_holds(arena, runner, !settings->no_sync);
 }
 
 /* ---- writing ---- */
@@ -129,7 +137,8 @@ static bool write_scripts(const struct writer *writer)
 	const struct runner_scripts *scripts = writer->scripts;
 	bool ok = true;
 	for (size_t i = 0; ok && i < scripts->n; i++)
-		ok = put(writer, arena_printf(writer->arena, "bin/%s", scripts->v[i].name), scripts->v[i].text, strlen(scripts->v[i].text), 0555);
+		ok = put(writer, arena_printf(writer->arena, "bin/%s", scripts->v[i].name),
+			scripts->v[i].text, strlen(scripts->v[i].text), 0555);
 	return ok;
 }
 
@@ -141,20 +150,24 @@ struct program {
 static bool make_program(void *context, const char *path)
 {
 	const struct program *program = context;
-	return file_write(program->diag, path, program->file->begin, (size_t)(program->file->end - program->file->begin), 0555);
+	return file_write(program->diag, path, program->file->begin,
+		(size_t)(program->file->end - program->file->begin), 0555);
 }
 
 /* libexec/NAME, one of the programs that this one carries. */
 static bool write_program(const struct writer *writer, const char *name)
 {
-	const char *target = path_join(writer->arena, writer->directory, arena_printf(writer->arena, "libexec/%s", name));
+	const char *target = path_join(
+		writer->arena, writer->directory, arena_printf(writer->arena, "libexec/%s", name));
 	for (const struct embedded_file *file = embedded_files; file->name; file++)
 		if (strcmp(file->name, name) == 0) {
 			struct program program = {writer->diag, file};
-			const struct shared_file shared = {writer->common, name, target, make_program, &program};
+			const struct shared_file shared = {
+				writer->common, name, target, make_program, &program};
 			return shared_file(writer->plan->shared, writer->diag, &shared);
 		}
-	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
+	return diag_error(
+		writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
 }
 
 static bool write_host_programs(const struct writer *writer)
@@ -164,7 +177,8 @@ static bool write_host_programs(const struct writer *writer)
 		return put(writer, "libexec/mvm-host", text, strlen(text), 0555);
 	}
 	return write_program(writer, "mvm-host") &&
-	       (writer->plan->nix.database != NIX_DATABASE_HOST_OVERLAY || write_program(writer, NIX_DB_PROGRAM));
+		(writer->plan->nix.database != NIX_DATABASE_HOST_OVERLAY ||
+			write_program(writer, NIX_DB_PROGRAM));
 }
 
 /* What must be on the host besides the runner, a store path a line. */
@@ -181,7 +195,7 @@ static bool write_facts(const struct writer *writer)
 {
 	struct json_object *description = report_vm(writer->plan->vm);
 	bool ok = facts_write(writer->arena, writer->diag, writer->plan, writer->directory) &&
-		  put_text(writer, RUNNER_DESCRIPTION, report_text(writer->arena, description));
+		put_text(writer, RUNNER_DESCRIPTION, report_text(writer->arena, description));
 	json_object_put(description);
 	return ok && write_needed(writer);
 }
@@ -198,11 +212,13 @@ static void list_file(struct json_object *files, const struct writer *writer, co
 
 static struct json_object *manifest_files(const struct writer *writer)
 {
-	const char *const fixed[] = {"libexec/mvm-host", "libexec/" NIX_DB_PROGRAM, storage_store_disk(writer->plan->vm), RUNNER_INITRD,
-				     RUNNER_KERNEL,      RUNNER_VMLINUX,            RUNNER_DESCRIPTION};
+	const char *const fixed[] = {"libexec/mvm-host", "libexec/" NIX_DB_PROGRAM,
+		storage_store_disk(writer->plan->vm), RUNNER_INITRD, RUNNER_KERNEL, RUNNER_VMLINUX,
+		RUNNER_DESCRIPTION};
 	struct json_object *files = json_object_new_object();
 	for (size_t i = 0; i < writer->scripts->n; i++)
-		list_file(files, writer, arena_printf(writer->arena, "bin/%s", writer->scripts->v[i].name));
+		list_file(files, writer,
+			arena_printf(writer->arena, "bin/%s", writer->scripts->v[i].name));
 	for (size_t i = 0; i < countof(fixed); i++)
 		list_file(files, writer, fixed[i]);
 	for (size_t i = 0; i < writer->plan->created.n; i++)
@@ -211,7 +227,8 @@ static struct json_object *manifest_files(const struct writer *writer)
 	return files;
 }
 
-static bool write_manifest(const struct writer *writer, const char *wanted, const struct image_results *results)
+static bool write_manifest(
+	const struct writer *writer, const char *wanted, const struct image_results *results)
 {
 	struct json_object *manifest;
 	if (!manifest_make(writer->arena, writer->diag, writer->plan, results, &manifest))
@@ -227,10 +244,13 @@ static bool make_directories(const struct writer *writer)
 {
 	static const char *const names[] = {"bin", "libexec", RUNNER_SHARE};
 	for (size_t i = 0; i < countof(names); i++)
-		if (!directory_make(writer->diag, path_join(writer->arena, writer->directory, names[i]), 0755))
+		if (!directory_make(writer->diag,
+			    path_join(writer->arena, writer->directory, names[i]), 0755))
 			return false;
 	const char *empty = writer->plan->lowered.empty;
-	return !empty || directory_make(writer->diag, path_join(writer->arena, writer->directory, empty), 0755);
+	return !empty ||
+		directory_make(
+			writer->diag, path_join(writer->arena, writer->directory, empty), 0755);
 }
 
 /* What imaging makes can be written to by its owner, as it is while it is made. */
@@ -245,24 +265,31 @@ static bool make_read_only(const struct writer *writer)
 	for (size_t i = 0; i < names.n; i++) {
 		const char *path = path_join(writer->arena, writer->directory, names.v[i]);
 		if (chmod(path, 0444) != 0 && errno != ENOENT)
-			return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make %s read-only: %s", path, strerror(errno));
+			return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file",
+				"cannot make %s read-only: %s", path, strerror(errno));
 	}
 	return true;
 }
 
-static bool write_all(const struct writer *writer, const struct image_settings *settings, const char *wanted, struct image_results *results)
+static bool write_all(const struct writer *writer, const struct image_settings *settings,
+	const char *wanted, struct image_results *results)
 {
-	/* The same modes for everybody: the mask is for what a user keeps to himself, a runner is for other users. */
+	/*
+	 * The same modes for everybody: the mask is for what a user keeps to himself, a runner is
+	 * for other users.
+	 */
 	mode_t mask = umask(022);
-	bool ok = make_directories(writer) && write_scripts(writer) && write_host_programs(writer) && write_facts(writer) &&
-		  images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory, results) && make_read_only(writer) &&
-		  write_manifest(writer, wanted, results);
+	bool ok = make_directories(writer) && write_scripts(writer) &&
+		write_host_programs(writer) && write_facts(writer) &&
+		images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory,
+			results) &&
+		make_read_only(writer) && write_manifest(writer, wanted, results);
 	umask(mask);
 	return ok;
 }
 
-bool runner_build(struct arena *arena, struct diag *diag, const struct plan *plan, const struct image_settings *settings, const char *output,
-		  struct runner_result *result)
+bool runner_build(struct arena *arena, struct diag *diag, const struct plan *plan,
+	const struct image_settings *settings, const char *output, struct runner_result *result)
 {
 	struct staging staging;
 	struct runner_scripts scripts;
@@ -282,7 +309,8 @@ bool runner_build(struct arena *arena, struct diag *diag, const struct plan *pla
 	}
 	if (!staging_begin(arena, diag, output, &staging))
 		return false;
-	const struct writer writer = {arena, diag, plan, &scripts, staging.directory, settings->common};
+	const struct writer writer = {
+		arena, diag, plan, &scripts, staging.directory, settings->common};
 	bool ok = write_all(&writer, settings, wanted, &result->images);
 	result->path = staging.target;
 	staging.unsynced = settings->no_sync;

@@ -5,11 +5,14 @@
 
 #include "compiler/runner/script_text.h"
 
-static const char *script_host(struct arena *arena, const struct plan *plan, const char *name, const struct strings *arguments)
+static const char *script_host(struct arena *arena, const struct plan *plan, const char *name,
+	const struct strings *arguments)
 {
 	const struct hole holes[] = {
 		{"arguments", script_words(arena, arguments)},
-		{"seconds", arena_printf(arena, "%llu", (unsigned long long)plan->vm->shutdown_timeout)},
+		{"seconds",
+			arena_printf(
+				arena, "%llu", (unsigned long long)plan->vm->shutdown_timeout)},
 		{NULL, NULL},
 	};
 	return script_fill(arena, plan, name, holes);
@@ -17,12 +20,16 @@ static const char *script_host(struct arena *arena, const struct plan *plan, con
 
 static const char *script_shutdown(struct arena *arena, const struct plan *plan)
 {
-	return plan->lowered.shutdown.n ? script_host(arena, plan, "microvm-shutdown", &plan->lowered.shutdown) : NULL;
+	return plan->lowered.shutdown.n
+		? script_host(arena, plan, "microvm-shutdown", &plan->lowered.shutdown)
+		: NULL;
 }
 
 static const char *script_balloon(struct arena *arena, const struct plan *plan)
 {
-	return plan->lowered.balloon.n ? script_host(arena, plan, "microvm-balloon", &plan->lowered.balloon) : NULL;
+	return plan->lowered.balloon.n
+		? script_host(arena, plan, "microvm-balloon", &plan->lowered.balloon)
+		: NULL;
 }
 
 const char *script_macos_host(struct arena *arena, const struct plan *plan)
@@ -32,7 +39,8 @@ const char *script_macos_host(struct arena *arena, const struct plan *plan)
 
 static const char *script_custom(struct arena *arena, const struct plan *plan, const char *text)
 {
-	return arena_printf(arena, "#!%s\n%s%s", plan->vm->host_shell, text, *text && text[strlen(text) - 1] == '\n' ? "" : "\n");
+	return arena_printf(arena, "#!%s\n%s%s", plan->vm->host_shell, text,
+		*text && text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
 /* NULL: this VM has no such script. */
@@ -60,7 +68,9 @@ static bool is_ours_alone(const char *name)
 	return strcmp(name, "virtiofsd-run") == 0;
 }
 
-/* The reference makes its tap-up and the like as binScripts: an exported description brings them. */
+/*
+ * The reference makes its tap-up and the like as binScripts: an exported description brings them.
+ */
 static bool is_custom(const struct pairs *custom, const char *name)
 {
 	for (size_t i = 0; i < custom->n; i++)
@@ -74,11 +84,15 @@ void scripts_make(struct arena *arena, const struct plan *plan, struct runner_sc
 	const struct pairs *custom = &plan->vm->bin_scripts;
 	*scripts = (struct runner_scripts){0};
 	for (size_t i = 0; i < countof(all); i++) {
-		const char *text = is_custom(custom, all[i].name) && !is_ours_alone(all[i].name) ? NULL : all[i].make(arena, plan);
+		const char *text = is_custom(custom, all[i].name) && !is_ours_alone(all[i].name)
+			? NULL
+			: all[i].make(arena, plan);
 		if (text)
 			vec_push(arena, scripts, (struct runner_script){all[i].name, text});
 	}
 	for (size_t i = 0; i < custom->n; i++)
 		if (!is_ours_alone(custom->v[i].key))
-			vec_push(arena, scripts, (struct runner_script){custom->v[i].key, script_custom(arena, plan, custom->v[i].value)});
+			vec_push(arena, scripts,
+				(struct runner_script){custom->v[i].key,
+					script_custom(arena, plan, custom->v[i].value)});
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Scripts that root runs on the host before and after the VM: its interfaces, its PCI devices, its place among the machines. */
+/*
+ * Scripts that root runs on the host before and after the VM: its interfaces, its PCI devices, its
+ * place among the machines.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +11,7 @@
 
 /* One line of a script for each interface of the type; NULL without one. */
 static const char *interface_lines(struct arena *arena, const struct plan *plan, const char *type,
-				   void (*put_line)(struct arena *arena, struct buf *out, const struct interface *interface))
+	void (*put_line)(struct arena *arena, struct buf *out, const struct interface *interface))
 {
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->interfaces.n; i++)
@@ -19,14 +22,16 @@ static const char *interface_lines(struct arena *arena, const struct plan *plan,
 
 static void put_tap(struct arena *arena, struct buf *out, const struct interface *interface)
 {
-	buf_printf(out, "tap %s%s%s\n", script_quoted(arena, interface->id), interface->bridge ? " " : "",
-		   interface->bridge ? script_quoted(arena, interface->bridge) : "");
+	buf_printf(out, "tap %s%s%s\n", script_quoted(arena, interface->id),
+		interface->bridge ? " " : "",
+		interface->bridge ? script_quoted(arena, interface->bridge) : "");
 }
 
 static void put_macvtap(struct arena *arena, struct buf *out, const struct interface *interface)
 {
-	buf_printf(out, "macvtap %s %s %s %s\n", script_quoted(arena, interface->id), script_quoted(arena, interface->mac),
-		   script_quoted(arena, interface->macvtap.link), script_quoted(arena, interface->macvtap.mode));
+	buf_printf(out, "macvtap %s %s %s %s\n", script_quoted(arena, interface->id),
+		script_quoted(arena, interface->mac), script_quoted(arena, interface->macvtap.link),
+		script_quoted(arena, interface->macvtap.mode));
 }
 
 static void put_removal(struct arena *arena, struct buf *out, const struct interface *interface)
@@ -35,7 +40,8 @@ static void put_removal(struct arena *arena, struct buf *out, const struct inter
 }
 
 /* The script `name`, whose hole `hole` gets the lines; without lines there is no such script. */
-static const char *host_script(struct arena *arena, const struct plan *plan, const char *name, const char *hole, const char *lines)
+static const char *host_script(struct arena *arena, const struct plan *plan, const char *name,
+	const char *hole, const char *lines)
 {
 	const struct hole holes[] = {
 		{hole, lines},
@@ -51,22 +57,26 @@ static const char *host_script(struct arena *arena, const struct plan *plan, con
 
 const char *script_tap_up(struct arena *arena, const struct plan *plan)
 {
-	return host_script(arena, plan, "tap-up", "interfaces", interface_lines(arena, plan, "tap", put_tap));
+	return host_script(
+		arena, plan, "tap-up", "interfaces", interface_lines(arena, plan, "tap", put_tap));
 }
 
 const char *script_tap_down(struct arena *arena, const struct plan *plan)
 {
-	return host_script(arena, plan, "tap-down", "interfaces", interface_lines(arena, plan, "tap", put_removal));
+	return host_script(arena, plan, "tap-down", "interfaces",
+		interface_lines(arena, plan, "tap", put_removal));
 }
 
 const char *script_macvtap_up(struct arena *arena, const struct plan *plan)
 {
-	return host_script(arena, plan, "macvtap-up", "interfaces", interface_lines(arena, plan, "macvtap", put_macvtap));
+	return host_script(arena, plan, "macvtap-up", "interfaces",
+		interface_lines(arena, plan, "macvtap", put_macvtap));
 }
 
 const char *script_macvtap_down(struct arena *arena, const struct plan *plan)
 {
-	return host_script(arena, plan, "macvtap-down", "interfaces", interface_lines(arena, plan, "macvtap", put_removal));
+	return host_script(arena, plan, "macvtap-down", "interfaces",
+		interface_lines(arena, plan, "macvtap", put_removal));
 }
 
 const char *script_pci_setup(struct arena *arena, const struct plan *plan)
@@ -74,8 +84,10 @@ const char *script_pci_setup(struct arena *arena, const struct plan *plan)
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->devices.n; i++)
 		if (strcmp(plan->vm->devices.v[i].bus, "pci") == 0)
-			buf_printf(&out, "pci %s\n", script_quoted(arena, plan->vm->devices.v[i].path));
-	return host_script(arena, plan, "pci-setup", "devices", out.n ? arena_strndup(arena, buf_text(&out), out.n - 1) : NULL);
+			buf_printf(&out, "pci %s\n",
+				script_quoted(arena, plan->vm->devices.v[i].path));
+	return host_script(arena, plan, "pci-setup", "devices",
+		out.n ? arena_strndup(arena, buf_text(&out), out.n - 1) : NULL);
 }
 
 /* The bytes of a UUID as busctl takes them: decimal numbers. */
@@ -95,7 +107,8 @@ const char *script_register(struct arena *arena, const struct plan *plan)
 	put_id(&id, vm->machine_id);
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		if (strcmp(vm->interfaces.v[i].type, "tap") == 0)
-			buf_printf(&taps, "%s%s", taps.n ? " " : "", script_quoted(arena, vm->interfaces.v[i].id));
+			buf_printf(&taps, "%s%s", taps.n ? " " : "",
+				script_quoted(arena, vm->interfaces.v[i].id));
 	/* Cloud Hypervisor's and Firecracker's vsocks are not the host's kernel's. */
 	bool has_cid = vm->vsock.cid >= 0 && !plan->backend->vsock_socket;
 	const struct hole holes[] = {
@@ -105,11 +118,15 @@ const char *script_register(struct arena *arena, const struct plan *plan)
 		{"cid", has_cid ? arena_printf(arena, "%lld", (long long)vm->vsock.cid) : "''"},
 		{NULL, NULL},
 	};
-	return vm->register_with_machined ? script_fill(arena, plan, "microvm-register", holes) : NULL;
+	return vm->register_with_machined ? script_fill(arena, plan, "microvm-register", holes)
+					  : NULL;
 }
 
 const char *script_unregister(struct arena *arena, const struct plan *plan)
 {
-	const struct hole holes[] = {{"name", script_quoted(arena, plan->vm->host_name)}, {NULL, NULL}};
-	return plan->vm->register_with_machined ? script_fill(arena, plan, "microvm-unregister", holes) : NULL;
+	const struct hole holes[] = {
+		{"name", script_quoted(arena, plan->vm->host_name)}, {NULL, NULL}};
+	return plan->vm->register_with_machined
+		? script_fill(arena, plan, "microvm-unregister", holes)
+		: NULL;
 }

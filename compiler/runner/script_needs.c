@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * script_needs: what must be there when the VM starts. microvm-run and microvm-check ask by the same lines and the same functions
- * (templates/runner/needs.sh): what the one finds ready does not fail in the other.
+ * script_needs: what must be there when the VM starts. microvm-run and microvm-check ask by the
+ * same lines and the same functions (templates/runner/needs.sh): what the one finds ready does not
+ * fail in the other.
  */
 #include <string.h>
 
@@ -25,7 +26,8 @@ static void need_program(struct lines *lines, const struct plan *plan)
 static void need_quotable_runner(struct lines *lines, const struct plan *plan)
 {
 	if (plan->lowered.unquotable)
-		buf_printf(&lines->text, "need_runner_without %s\n", script_quoted(lines->arena, plan->lowered.unquotable));
+		buf_printf(&lines->text, "need_runner_without %s\n",
+			script_quoted(lines->arena, plan->lowered.unquotable));
 }
 
 static void need_file(struct lines *lines, const char *what, const char *path)
@@ -50,7 +52,8 @@ static void need_interfaces(struct lines *lines, const struct plan *plan)
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct interface *interface = plan->guest.nics[i].interface;
 		if (strcmp(interface->type, "tap") == 0)
-			buf_printf(&lines->text, "need_tap %s %s\n", interface->id, plan->tap_multi_queue ? "several" : "one");
+			buf_printf(&lines->text, "need_tap %s %s\n", interface->id,
+				plan->tap_multi_queue ? "several" : "one");
 		else if (strcmp(interface->type, "macvtap") == 0)
 			buf_printf(&lines->text, "need_interface macvtap %s\n", interface->id);
 	}
@@ -60,8 +63,10 @@ static void need_huge_pages(struct lines *lines, const struct plan *plan)
 {
 	const struct backend *backend = plan->backend;
 	if (plan->vm->hugepage_mem && backend->hugetlb)
-		buf_printf(&lines->text, "need_huge_pages %llu %s%s%s\n", (unsigned long long)plan->vm->mem_mib, backend->hugetlb, backend->hugetlbfs ? " " : "",
-			   backend->hugetlbfs ? backend->hugetlbfs : "");
+		buf_printf(&lines->text, "need_huge_pages %llu %s%s%s\n",
+			(unsigned long long)plan->vm->mem_mib, backend->hugetlb,
+			backend->hugetlbfs ? " " : "",
+			backend->hugetlbfs ? backend->hugetlbfs : "");
 }
 
 static void need_volumes(struct lines *lines, const struct plan *plan)
@@ -69,9 +74,12 @@ static void need_volumes(struct lines *lines, const struct plan *plan)
 	for (size_t i = 0; i < plan->vm->volumes.n; i++) {
 		const struct volume *volume = &plan->vm->volumes.v[i];
 		const char *image = script_quoted(lines->arena, volume->image);
-		buf_printf(&lines->text, "need_volume %s %s %s\n", image, volume->read_only ? "true" : "false", volume->auto_create ? "true" : "false");
+		buf_printf(&lines->text, "need_volume %s %s %s\n", image,
+			volume->read_only ? "true" : "false",
+			volume->auto_create ? "true" : "false");
 		buf_printf(&lines->text, "need_free %s %s\n", image, volume_use(volume));
-		if (volume->read_only && volume->mount_point && strcmp(volume->image_type, "raw") == 0 && !plan->backend->macos)
+		if (volume->read_only && volume->mount_point &&
+			strcmp(volume->image_type, "raw") == 0 && !plan->backend->macos)
 			buf_printf(&lines->text, "need_clean %s\n", image);
 		if (volume->direct && plan->backend->capabilities[FEATURE_DIRECT].can != CAN_IGNORE)
 			buf_printf(&lines->text, "need_direct %s\n", image);
@@ -84,9 +92,11 @@ static void need_volume_makers(struct lines *lines, const struct plan *plan)
 		const struct created_volume *created = &plan->created.v[i];
 		const struct volume *volume = created->volume;
 		const char *image = script_quoted(lines->arena, volume->image);
-		buf_printf(&lines->text, "need_size %s %llu %s\n", image, (unsigned long long)volume->size_mib, volume->fs_type);
+		buf_printf(&lines->text, "need_size %s %llu %s\n", image,
+			(unsigned long long)volume->size_mib, volume->fs_type);
 		if (created->mkfs.n)
-			buf_printf(&lines->text, "need_mkfs %s %s %s\n", image, created->mkfs.v[0], volume_type_find(volume->fs_type)->package);
+			buf_printf(&lines->text, "need_mkfs %s %s %s\n", image, created->mkfs.v[0],
+				volume_type_find(volume->fs_type)->package);
 	}
 }
 
@@ -95,9 +105,11 @@ static void need_sockets(struct lines *lines, const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
 	for (size_t i = 0; i < lowered->stale.n; i++)
-		buf_printf(&lines->text, "need_socket %s\n", script_quoted(lines->arena, lowered->stale.v[i]));
+		buf_printf(&lines->text, "need_socket %s\n",
+			script_quoted(lines->arena, lowered->stale.v[i]));
 	if (lowered->companion.socket)
-		buf_printf(&lines->text, "need_socket %s\n", script_quoted(lines->arena, lowered->companion.socket));
+		buf_printf(&lines->text, "need_socket %s\n",
+			script_quoted(lines->arena, lowered->companion.socket));
 }
 
 const char *script_needs(struct arena *arena, const struct plan *plan)
@@ -120,13 +132,17 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 const char *script_functions(struct arena *arena, const struct plan *plan)
 {
 	const char *apart = script_apart(arena, plan);
-	return arena_printf(arena, "%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "", apart);
+	return arena_printf(
+		arena, "%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "", apart);
 }
 
 const char *script_aio(const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
-	return command_has(&lowered->command, PIECE_AIO) || pieces_have(&lowered->config.pieces, PIECE_ENGINE_JSON) ? "\"$runner/libexec/mvm-host\" aio" : NULL;
+	return command_has(&lowered->command, PIECE_AIO) ||
+			pieces_have(&lowered->config.pieces, PIECE_ENGINE_JSON)
+		? "\"$runner/libexec/mvm-host\" aio"
+		: NULL;
 }
 
 /* Who tells of its state does so by the socket that the description names. */
@@ -134,11 +150,13 @@ static void need_stopped(struct lines *lines, const struct plan *plan, const cha
 {
 	const struct strings *state = &plan->lowered.state;
 	const bool named = plan->vm->socket && strcmp(plan->vm->socket, socket) == 0;
-	buf_printf(&lines->text, "need_stopped %s%s%s\n", script_quoted(lines->arena, socket), named && state->n ? " " : "",
-		   named ? script_words(lines->arena, state) : "");
+	buf_printf(&lines->text, "need_stopped %s%s%s\n", script_quoted(lines->arena, socket),
+		named && state->n ? " " : "", named ? script_words(lines->arena, state) : "");
 }
 
-/* Those of the hypervisor that are known to be left behind, and the one that the description names. */
+/*
+ * Those of the hypervisor that are known to be left behind, and the one that the description names.
+ */
 const char *script_need_stopped(struct arena *arena, const struct plan *plan)
 {
 	const char *socket = plan->vm->socket;
@@ -151,7 +169,8 @@ const char *script_need_stopped(struct arena *arena, const struct plan *plan)
 	}
 	if (socket && !named)
 		need_stopped(&lines, plan, socket);
-	const char *text = arena_strndup(arena, buf_text(&lines.text), lines.text.n ? lines.text.n - 1 : 0);
+	const char *text =
+		arena_strndup(arena, buf_text(&lines.text), lines.text.n ? lines.text.n - 1 : 0);
 	buf_free(&lines.text);
 	return text;
 }

@@ -8,13 +8,15 @@
 
 static bool starts_option(const struct argument *argument)
 {
-	return argument->pieces.n && argument->pieces.v[0].kind == PIECE_TEXT && argument->pieces.v[0].text[0] == '-';
+	return argument->pieces.n && argument->pieces.v[0].kind == PIECE_TEXT &&
+		argument->pieces.v[0].text[0] == '-';
 }
 
 /* One option with its values on a line. */
 static const char *command(struct arena *arena, const struct command *command)
 {
-	static const char *const adders[] = {[WHEN_ALWAYS] = "add", [WHEN_KVM] = "with_kvm add", [WHEN_TCG] = "with_tcg add"};
+	static const char *const adders[] = {
+		[WHEN_ALWAYS] = "add", [WHEN_KVM] = "with_kvm add", [WHEN_TCG] = "with_tcg add"};
 	BUF_CLEANUP struct buf out = {0};
 	enum when line = WHEN_ALWAYS;
 	for (size_t i = 0; i < command->arguments.n; i++) {
@@ -30,7 +32,10 @@ static const char *command(struct arena *arena, const struct command *command)
 
 /* ---- locks ---- */
 
-/* For hypervisors that take none: the runner's descriptors for them come behind those of the macvtaps. */
+/*
+ * For hypervisors that take none: the runner's descriptors for them come behind those of the
+ * macvtaps.
+ */
 static bool holds_locks(const struct plan *plan)
 {
 	const struct backend *backend = plan->backend;
@@ -45,9 +50,11 @@ static int lock_descriptor(const struct plan *plan, const struct volume *volume)
 	return fd + (int)(volume - plan->vm->volumes.v);
 }
 
-static const char *lock_line(struct arena *arena, const struct plan *plan, const struct volume *volume)
+static const char *lock_line(
+	struct arena *arena, const struct plan *plan, const struct volume *volume)
 {
-	return arena_printf(arena, "lock_volume %d %s %s\n", lock_descriptor(plan, volume), script_quoted(arena, volume->image), volume_use(volume));
+	return arena_printf(arena, "lock_volume %d %s %s\n", lock_descriptor(plan, volume),
+		script_quoted(arena, volume->image), volume_use(volume));
 }
 
 /* All that are there, before anything changes. */
@@ -76,9 +83,11 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 		const char *image = script_quoted(arena, created->volume->image);
 		unsigned long long mib = created->volume->size_mib;
 		if (created->archive)
-			buf_printf(&out, "create_volume %s archive \"$runner\"/%s\n", image, script_quoted(arena, created->archive));
+			buf_printf(&out, "create_volume %s archive \"$runner\"/%s\n", image,
+				script_quoted(arena, created->archive));
 		else
-			buf_printf(&out, "create_volume %s mkfs %llu %s\n", image, mib, script_words(arena, &created->mkfs));
+			buf_printf(&out, "create_volume %s mkfs %llu %s\n", image, mib,
+				script_words(arena, &created->mkfs));
 		/* Another one may have been faster. */
 		buf_printf(&out, "need_owned 'the volume' %s\n", image);
 		buf_puts(&out, holds_locks(plan) ? lock_line(arena, plan, created->volume) : "");
@@ -96,17 +105,21 @@ static const char *copy_database(struct arena *arena, const struct plan *plan)
 		return "";
 	/* The store has the same place on the host, and so has what is beside it. */
 	const char *database = path_join(arena, plan->nix.dir, "db");
-	return arena_printf(arena, "copy_database %s %s", script_quoted(arena, database), script_quoted(arena, NIX_STATE_COPY));
+	return arena_printf(arena, "copy_database %s %s", script_quoted(arena, database),
+		script_quoted(arena, NIX_STATE_COPY));
 }
 
-/* A macvtap's device is opened once for each queue; its number is known when the interface is up. */
+/*
+ * A macvtap's device is opened once for each queue; its number is known when the interface is up.
+ */
 static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct nic *nic = &plan->guest.nics[i];
 		for (unsigned k = 0; nic->fds && k < nic->queues; k++)
-			buf_printf(&out, "exec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n", nic->fds[k], nic->interface->id);
+			buf_printf(&out, "exec %d<>\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"\n",
+				nic->fds[k], nic->interface->id);
 	}
 	return arena_strdup(arena, buf_text(&out));
 }
@@ -116,7 +129,8 @@ static const char *remove_stale(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->lowered.stale.n; i++)
-		buf_printf(&out, "remove_stale %s\n", script_quoted(arena, plan->lowered.stale.v[i]));
+		buf_printf(
+			&out, "remove_stale %s\n", script_quoted(arena, plan->lowered.stale.v[i]));
 	return arena_strdup(arena, buf_text(&out));
 }
 
@@ -140,10 +154,13 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 	if (lowered->home)
 		buf_puts(&out, "export HOME=$PWD\n");
 	for (size_t i = 0; i < lowered->directories.n; i++)
-		buf_printf(&out, "mkdir -p -- %s\n", script_quoted(arena, lowered->directories.v[i]));
+		buf_printf(
+			&out, "mkdir -p -- %s\n", script_quoted(arena, lowered->directories.v[i]));
 	if (lowered->notify)
-		buf_printf(&out, "\"$runner/libexec/mvm-host\" notify %s%s || fail 'the guest could not say that it is ready'\n",
-			   script_quoted(arena, lowered->notify), unlocked(arena, plan));
+		buf_printf(&out,
+			"\"$runner/libexec/mvm-host\" notify %s%s || fail 'the guest could not say "
+			"that it is ready'\n",
+			script_quoted(arena, lowered->notify), unlocked(arena, plan));
 	if (lowered->companion.command.arguments.n) {
 		buf_printf(&out, "companion %s", script_quoted(arena, lowered->companion.socket));
 		for (size_t i = 0; i < lowered->companion.command.arguments.n; i++) {
@@ -160,8 +177,12 @@ static const char *exec(struct arena *arena, const struct plan *plan)
 	const char *process = arena_printf(arena, "microvm@%s", plan->vm->host_name);
 	bool pretty = plan->vm->pretty_procnames;
 	if (plan->lowered.terminal)
-		return arena_printf(arena, "exec \"$runner/libexec/mvm-host\" tty %s \"${argv[@]}\"", pretty ? script_quoted(arena, process) : "\"${argv[0]}\"");
-	return pretty ? arena_printf(arena, "exec -a %s \"${argv[@]}\"", script_quoted(arena, process)) : "exec \"${argv[@]}\"";
+		return arena_printf(arena,
+			"exec \"$runner/libexec/mvm-host\" tty %s \"${argv[@]}\"",
+			pretty ? script_quoted(arena, process) : "\"${argv[0]}\"");
+	return pretty
+		? arena_printf(arena, "exec -a %s \"${argv[@]}\"", script_quoted(arena, process))
+		: "exec \"${argv[@]}\"";
 }
 
 const char *script_run(struct arena *arena, const struct plan *plan)
@@ -188,7 +209,10 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"config", write_config(arena, plan)},
 		{"surroundings", surroundings(arena, plan)},
 		/* Once for the volumes, and once for the guest. */
-		{"startup", plan->lowered.notify ? arena_printf(arena, "give_time %llu", (unsigned long long)vm->startup_timeout) : ""},
+		{"startup",
+			plan->lowered.notify ? arena_printf(arena, "give_time %llu",
+						       (unsigned long long)vm->startup_timeout)
+					     : ""},
 		{"pre_start", vm->pre_start},
 		{"locks", lock_volumes(arena, plan)},
 		{"unlocked", unlocked(arena, plan)},
@@ -197,7 +221,11 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"needs", script_needs(arena, plan)},
 		{"command", command(arena, &plan->lowered.command)},
 		/* Its output is a line of words, split as the shell splits. */
-		{"extra_args", vm->extra_args_script ? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)", vm->extra_args_script) : ""},
+		{"extra_args",
+			vm->extra_args_script
+				? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)",
+					  vm->extra_args_script)
+				: ""},
 		{"exec", exec(arena, plan)},
 		{NULL, NULL},
 	};

@@ -22,7 +22,8 @@ static bool is_named(const char *hole, const char *name, size_t length)
 	return strlen(hole) == length && strncmp(hole, name, length) == 0;
 }
 
-static const char *hole_text(const struct hole *holes, const char *path, const char *name, size_t length)
+static const char *hole_text(
+	const struct hole *holes, const char *path, const char *name, size_t length)
 {
 	if (is_named("path", name, length))
 		return path;
@@ -33,7 +34,8 @@ static const char *hole_text(const struct hole *holes, const char *path, const c
 }
 
 /* Replaces `@name@` by the hole's text; an @ that begins no hole stays as it is. */
-static void fill(struct buf *out, const struct embedded_file *template, const char *path, const struct hole *holes)
+static void fill(struct buf *out, const struct embedded_file *template, const char *path,
+	const struct hole *holes)
 {
 	for (const char *at = template->begin; at < template->end;) {
 		const char *open = memchr(at, '@', (size_t)(template->end - at));
@@ -43,7 +45,8 @@ static void fill(struct buf *out, const struct embedded_file *template, const ch
 		}
 		buf_add(out, at, (size_t)(open - at));
 		size_t length = strspn(open + 1, "abcdefghijklmnopqrstuvwxyz_");
-		const char *text = open[1 + length] == '@' ? hole_text(holes, path, open + 1, length) : NULL;
+		const char *text =
+			open[1 + length] == '@' ? hole_text(holes, path, open + 1, length) : NULL;
 		buf_puts(out, text ? text : "@");
 		at = text ? open + length + 2 : open + 1;
 	}
@@ -63,10 +66,13 @@ static const char *path_line(struct arena *arena, const struct plan *plan)
 	BUF_CLEANUP struct buf joined = {0};
 	for (size_t i = 0; i < path->n; i++)
 		buf_printf(&joined, "%s%s", i ? ":" : "", path->v[i]);
-	return path->n ? arena_printf(arena, "PATH=%s${PATH:+:$PATH}", script_quoted(arena, buf_text(&joined))) : "";
+	return path->n ? arena_printf(arena, "PATH=%s${PATH:+:$PATH}",
+				 script_quoted(arena, buf_text(&joined)))
+		       : "";
 }
 
-const char *script_fill(struct arena *arena, const struct plan *plan, const char *name, const struct hole *holes)
+const char *script_fill(
+	struct arena *arena, const struct plan *plan, const char *name, const struct hole *holes)
 {
 	const struct embedded_file *template = template_find(arena, name);
 	BUF_CLEANUP struct buf out = {0};
@@ -115,7 +121,8 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		[PIECE_STATE_URL] = "\"$(url \"$PWD\")\"",
 		[PIECE_AIO] = "\"$aio\"",
 		[PIECE_ENGINE_JSON] = "\"$([ \"$aio\" = io_uring ] && echo Async || echo Sync)\"",
-		[PIECE_WAYLAND] = "\"${XDG_RUNTIME_DIR:?is not set}/${WAYLAND_DISPLAY:?is not set}\"",
+		[PIECE_WAYLAND] =
+			"\"${XDG_RUNTIME_DIR:?is not set}/${WAYLAND_DISPLAY:?is not set}\"",
 	};
 	for (size_t i = 0; i < pieces->n; i++) {
 		const struct piece *piece = &pieces->v[i];
@@ -124,7 +131,8 @@ void script_put_pieces(struct buf *out, const struct pieces *pieces)
 		else if (piece->kind == PIECE_DIRECT)
 			put_direct(out, piece);
 		else if (piece->kind == PIECE_MACVTAP)
-			buf_printf(out, "\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"", piece->text);
+			buf_printf(
+				out, "\"/dev/tap$(cat /sys/class/net/%s/ifindex)\"", piece->text);
 		else
 			buf_puts(out, late[piece->kind]);
 	}

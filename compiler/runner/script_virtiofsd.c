@@ -13,7 +13,8 @@ static bool is_served(const struct plan *plan, const struct share *share)
 /* The copy of the host's Nix database: microvm-run makes it. */
 static bool is_copied(const struct plan *plan, const struct share *share)
 {
-	return plan->nix.database == NIX_DATABASE_HOST_OVERLAY && strcmp(share->tag, NIX_STATE_TAG) == 0;
+	return plan->nix.database == NIX_DATABASE_HOST_OVERLAY &&
+		strcmp(share->tag, NIX_STATE_TAG) == 0;
 }
 
 /* A line "share TAG SOCKET SOURCE READ-ONLY CACHE ACL ARGUMENT..." for each. */
@@ -26,9 +27,12 @@ static const char *shares(struct arena *arena, const struct plan *plan)
 			continue;
 		/* The daemons may come first, as root under the host's units. */
 		if (is_copied(plan, share))
-			buf_printf(&out, "%smake_directory %s", out.n ? "\n" : "", script_quoted(arena, share->source));
-		buf_printf(&out, "%sshare %s %s %s %s %s %s", out.n ? "\n" : "", script_quoted(arena, share->tag), script_quoted(arena, share->socket),
-			   script_quoted(arena, share->source), share->read_only ? "true" : "false", share->cache, share->posix_acl ? "true" : "false");
+			buf_printf(&out, "%smake_directory %s", out.n ? "\n" : "",
+				script_quoted(arena, share->source));
+		buf_printf(&out, "%sshare %s %s %s %s %s %s", out.n ? "\n" : "",
+			script_quoted(arena, share->tag), script_quoted(arena, share->socket),
+			script_quoted(arena, share->source), share->read_only ? "true" : "false",
+			share->cache, share->posix_acl ? "true" : "false");
 		if (share->extra_args.n)
 			buf_printf(&out, " %s", script_words(arena, &share->extra_args));
 	}
@@ -40,13 +44,17 @@ static const char *group(struct arena *arena, const struct vm *vm)
 {
 	if (!vm_where(vm, &vm->virtiofsd.group))
 		return "find_group";
-	return vm->virtiofsd.group ? arena_printf(arena, "group=(--group %s)", script_quoted(arena, vm->virtiofsd.group)) : "";
+	return vm->virtiofsd.group ? arena_printf(arena, "group=(--group %s)",
+					     script_quoted(arena, vm->virtiofsd.group))
+				   : "";
 }
 
 /* The reference's default is a text that its shell runs; here it is a word. */
 static const char *threads(const struct vm *vm)
 {
-	return strcmp(vm->virtiofsd.thread_pool_size, "`nproc`") == 0 ? "$(nproc)" : vm->virtiofsd.thread_pool_size;
+	return strcmp(vm->virtiofsd.thread_pool_size, "`nproc`") == 0
+		? "$(nproc)"
+		: vm->virtiofsd.thread_pool_size;
 }
 
 const char *script_apart(struct arena *arena, const struct plan *plan)
@@ -54,7 +62,8 @@ const char *script_apart(struct arena *arena, const struct plan *plan)
 	const struct strings stores = host_store_places(arena, plan->vm);
 	for (size_t i = 0; i < plan->vm->shares.n; i++)
 		if (!plan->vm->shares.v[i].read_only)
-			return arena_printf(arena, "stores=(%s)\n%s", script_words(arena, &stores), script_part(arena, "apart"));
+			return arena_printf(arena, "stores=(%s)\n%s", script_words(arena, &stores),
+				script_part(arena, "apart"));
 	return "";
 }
 
@@ -65,7 +74,8 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, vm->host_name)},
 		{"user", script_quoted(arena, vm->host_user)},
-		{"package", script_quoted(arena, vm->virtiofsd.package ? vm->virtiofsd.package : "")},
+		{"package",
+			script_quoted(arena, vm->virtiofsd.package ? vm->virtiofsd.package : "")},
 		{"threads", threads(vm)},
 		{"handles", vm->virtiofsd.inode_file_handles},
 		{"tells_tag", plan->backend->asks_for_tags ? "true" : "false"},
@@ -86,7 +96,8 @@ const char *script_share_needs(struct arena *arena, const struct plan *plan)
 		const struct share *share = &plan->vm->shares.v[i];
 		if (is_served(plan, share) || is_copied(plan, share))
 			continue;
-		const char *words = arena_printf(arena, "%s %s", script_quoted(arena, share->tag), script_quoted(arena, share->source));
+		const char *words = arena_printf(arena, "%s %s", script_quoted(arena, share->tag),
+			script_quoted(arena, share->source));
 		buf_printf(&out, "need_share %s\n", words);
 		if (!share->read_only)
 			buf_printf(&out, "need_apart %s\n", words);
@@ -101,7 +112,8 @@ const char *script_share_sockets(struct arena *arena, const struct plan *plan, c
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->shares.n; i++)
 		if (is_served(plan, &plan->vm->shares.v[i]))
-			buf_printf(&out, "%s %s", out.n ? "" : function, script_quoted(arena, plan->vm->shares.v[i].socket));
+			buf_printf(&out, "%s %s", out.n ? "" : function,
+				script_quoted(arena, plan->vm->shares.v[i].socket));
 	if (out.n)
 		buf_puts(&out, "\n");
 	return arena_strdup(arena, buf_text(&out));

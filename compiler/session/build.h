@@ -9,11 +9,21 @@
 
 /* Where compressed store paths are kept; NULL: nowhere. */
 const char *build_cache(struct session *session);
-/* The same for those who look after it: there is one, or an error says why not. It may not be there yet. */
+/*
+ * The same for those who look after it: there is one, or an error says why not. It may not be there
+ * yet.
+ */
 const char *build_own_cache(struct session *session);
-/* Further caches to look into, NULL when there are none. False, with an error, when an owner is no user. */
+/*
+ * Further caches to look into, NULL when there are none. False, with an error, when an owner is no
+ * user.
+ */
 bool build_sharing(struct session *session, const struct cache_sharing **out);
-/* Builds what was planned at `output`, with its roots for Nix's garbage collector when they are asked for. */
-bool build_runner(struct session *session, struct progress *progress, const char *output, struct runner_result *result);
+/*
+ * Builds what was planned at `output`, with its roots for Nix's garbage collector when they are
+ * asked for.
+ */
+bool build_runner(struct session *session, struct progress *progress, const char *output,
+	struct runner_result *result);
 
 #endif

@@ -26,7 +26,8 @@ static void put_input(struct buf *out, const char *path)
 	put_name(out, path);
 }
 
-bool depfile_write(struct arena *arena, struct diag *diag, const char *path, const char *output, const struct strings *descriptions, const struct plan *plan)
+bool depfile_write(struct arena *arena, struct diag *diag, const char *path, const char *output,
+	const struct strings *descriptions, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf rule = {0};
 	put_name(&rule, output);

@@ -15,8 +15,10 @@ void progress_begin(struct progress *progress, const struct cli *cli)
 	enum progress_style style = cli->progress;
 	if (style == PROGRESS_AUTO)
 		style = cli->quiet ? PROGRESS_NONE : PROGRESS_PLAIN;
-	*progress = (struct progress){
-		.style = style, .terminal = terminal && style == PROGRESS_PLAIN, .percent = -1, .timed = cli->verbose && style == PROGRESS_PLAIN};
+	*progress = (struct progress){.style = style,
+		.terminal = terminal && style == PROGRESS_PLAIN,
+		.percent = -1,
+		.timed = cli->verbose && style == PROGRESS_PLAIN};
 	clock_gettime(CLOCK_MONOTONIC, &progress->started);
 }
 
@@ -24,7 +26,9 @@ static void print_json(const char *key, struct json_object *value)
 {
 	struct json_object *object = json_object_new_object();
 	json_object_object_add(object, key, value);
-	fprintf(stderr, "%s\n", json_object_to_json_string_ext(object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
+	fprintf(stderr, "%s\n",
+		json_object_to_json_string_ext(
+			object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
 	json_object_put(object);
 }
 
@@ -66,5 +70,6 @@ void progress_bytes(void *context, uint64_t done_bytes, uint64_t total_bytes)
 	if (progress->style == PROGRESS_JSON)
 		print_json("percent", json_object_new_int(percent));
 	else if (progress->terminal)
-		fprintf(stderr, "\rstore disk: %3d %%%s", percent, percent == 100 ? "\r\033[K" : "");
+		fprintf(stderr, "\rstore disk: %3d %%%s", percent,
+			percent == 100 ? "\r\033[K" : "");
 }

@@ -18,7 +18,8 @@ struct progress {
 
 void progress_begin(struct progress *progress, const struct cli *cli);
 /* A step of the build: "closure: 173 store paths". */
-void progress_step(struct progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void progress_step(struct progress *progress, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 /* For image_settings.progress; `context` is a struct progress. */
 void progress_bytes(void *context, uint64_t done_bytes, uint64_t total_bytes);
 

@@ -15,35 +15,44 @@
 /* "volumes.0.size=2G" and how far its name was followed. */
 struct setting {
 	struct session *session;
-	const char *name;  /* for messages: "--set volumes.0.size" */
+	const char *name; /* for messages: "--set volumes.0.size" */
 	const char *text;
 	size_t key_length; /* of the part before '=' */
 	unsigned depth;
 	struct node *value;
 };
 
-static bool no_element(const struct setting *setting, const struct pos *where, const struct node *list)
+static bool no_element(
+	const struct setting *setting, const struct pos *where, const struct node *list)
 {
 	size_t start = where->column - 1;
-	const char *are = list && list->items.n ? arena_printf(setting->session->arena, "it has 0 to %zu", list->items.n - 1) : "it is empty";
-	return diag_error(setting->session->diag, STATUS_USAGE, where, "no-such-element", "the list %.*s has no element \"%.*s\"; %s",
-			  start ? (int)start - 1 : 0, setting->text, (int)where->width, setting->text + start, are);
+	const char *are = list && list->items.n
+		? arena_printf(setting->session->arena, "it has 0 to %zu", list->items.n - 1)
+		: "it is empty";
+	return diag_error(setting->session->diag, STATUS_USAGE, where, "no-such-element",
+		"the list %.*s has no element \"%.*s\"; %s", start ? (int)start - 1 : 0,
+		setting->text, (int)where->width, setting->text + start, are);
 }
 
 /* The element of a list that a part of the name tells; NULL after an error. */
-static struct node **find_element(const struct setting *setting, struct node *list, const struct pos *where)
+static struct node **find_element(
+	const struct setting *setting, struct node *list, const struct pos *where)
 {
 	const char *digits = setting->text + where->column - 1;
 	size_t number = 0;
 	for (size_t i = 0; i < where->width && number < list->items.n; i++)
-		number = strchr("0123456789", digits[i]) ? number * 10 + (size_t)(digits[i] - '0') : SIZE_MAX;
+		number = strchr("0123456789", digits[i]) ? number * 10 + (size_t)(digits[i] - '0')
+							 : SIZE_MAX;
 	if (number < list->items.n)
 		return &list->items.v[number];
 	no_element(setting, where, list);
 	return NULL;
 }
 
-/* What `base` (NULL: nothing there) becomes when the rest of the name, from byte `start` on, is set in it. NULL after an error. */
+/*
+ * What `base` (NULL: nothing there) becomes when the rest of the name, from byte `start` on, is set
+ * in it. NULL after an error.
+ */
 static struct node *set_inside(struct setting *setting, struct node *base, size_t start)
 {
 	struct arena *arena = setting->session->arena;
@@ -53,20 +62,26 @@ static struct node *set_inside(struct setting *setting, struct node *base, size_
 	size_t left = setting->key_length - start;
 	const char *dot = memchr(part, '.', left);
 	size_t length = dot ? (size_t)(dot - part) : left;
-	const struct pos where = {setting->name, 1, (unsigned)start + 1, (unsigned)(length ? length : 1)};
+	const struct pos where = {
+		setting->name, 1, (unsigned)start + 1, (unsigned)(length ? length : 1)};
 	if (length == 0 || setting->depth++ >= DOC_MAX_DEPTH) {
-		diag_error(setting->session->diag, STATUS_USAGE, &where, "usage", "expected names with one dot between them");
+		diag_error(setting->session->diag, STATUS_USAGE, &where, "usage",
+			"expected names with one dot between them");
 		return NULL;
 	}
 	if (base && base->kind == NODE_LIST) {
-		struct node *list = node_copy(arena, base), **element = find_element(setting, list, &where);
-		return element && (*element = set_inside(setting, *element, start + length + 1)) ? list : NULL;
+		struct node *list = node_copy(arena, base),
+			    **element = find_element(setting, list, &where);
+		return element && (*element = set_inside(setting, *element, start + length + 1))
+			? list
+			: NULL;
 	}
 	if ((!base || node_is_null(base)) && strspn(part, "0123456789") == length) {
 		no_element(setting, &where, NULL);
 		return NULL;
 	}
-	struct node *map = base && base->kind == NODE_MAP ? node_copy(arena, base) : node_new(arena, NODE_MAP, &where);
+	struct node *map = base && base->kind == NODE_MAP ? node_copy(arena, base)
+							  : node_new(arena, NODE_MAP, &where);
 	const char *key = arena_strndup(arena, part, length);
 	struct node *value = set_inside(setting, node_get(map, key), start + length + 1);
 	if (value)
@@ -74,21 +89,28 @@ static struct node *set_inside(struct setting *setting, struct node *base, size_
 	return value ? map : NULL;
 }
 
-/* Lays "a.0.b=c" over the description: the value is YAML, the name a path of keys and numbers of elements. */
+/*
+ * Lays "a.0.b=c" over the description: the value is YAML, the name a path of keys and numbers of
+ * elements.
+ */
 static bool apply_set(struct session *session, const char *text, struct node **merged)
 {
 	static const char wrapper[] = "microvm.";
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : strlen(text);
-	const char *name = arena_printf(session->arena, "--set %.*s", (int)(length < 200 ? length : 200), text);
+	const char *name = arena_printf(
+		session->arena, "--set %.*s", (int)(length < 200 ? length : 200), text);
 	if (!length || !equals)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage", "--set %.80s: expected KEY=VALUE", text);
+		return diag_error(session->diag, STATUS_USAGE, NULL, "usage",
+			"--set %.80s: expected KEY=VALUE", text);
 	diag_add_argument(session->diag, name, text);
-	struct setting setting = {.session = session, .name = name, .text = text, .key_length = length};
+	struct setting setting = {
+		.session = session, .name = name, .text = text, .key_length = length};
 	setting.value = doc_parse_value(session->arena, session->diag, name, text, length + 1);
 	if (!setting.value)
 		return false;
-	struct node *changed = set_inside(&setting, *merged, strncmp(text, wrapper, strlen(wrapper)) == 0 ? strlen(wrapper) : 0);
+	struct node *changed = set_inside(&setting, *merged,
+		strncmp(text, wrapper, strlen(wrapper)) == 0 ? strlen(wrapper) : 0);
 	*merged = changed ? changed : *merged;
 	return changed;
 }
@@ -118,7 +140,10 @@ static void apply_no_toplevel(struct session *session, struct node **merged)
 
 /* ---- reading ---- */
 
-/* The wrapper key says the same as its contents at the top; it goes first, so that everything else is laid over one shape. */
+/*
+ * The wrapper key says the same as its contents at the top; it goes first, so that everything else
+ * is laid over one shape.
+ */
 static struct node *unwrap(struct arena *arena, struct node *description)
 {
 	struct node *wrapped = node_get(description, "microvm");
@@ -138,10 +163,11 @@ static bool read_description(struct session *session, const char *path, struct n
 	struct documents documents = {0};
 	const char *name = strcmp(path, "-") == 0 ? "<stdin>" : path;
 	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) ||
-	    !doc_parse(session->arena, session->diag, name, &text, &documents))
+		!doc_parse(session->arena, session->diag, name, &text, &documents))
 		return false;
 	for (size_t i = 0; i < documents.n; i++)
-		*merged = node_merge(session->arena, *merged, unwrap(session->arena, documents.v[i]));
+		*merged =
+			node_merge(session->arena, *merged, unwrap(session->arena, documents.v[i]));
 	return true;
 }
 
@@ -150,7 +176,9 @@ static struct node *read_all(struct session *session)
 {
 	const struct cli *cli = &session->cli;
 	struct node *merged = session->given ? unwrap(session->arena, session->given) : NULL;
-	bool ok = merged || cli->arguments.n || diag_error(session->diag, STATUS_USAGE, NULL, "usage", "no description; see mvmbuild --help");
+	bool ok = merged || cli->arguments.n ||
+		diag_error(session->diag, STATUS_USAGE, NULL, "usage",
+			"no description; see mvmbuild --help");
 	for (size_t i = 0; i < cli->arguments.n; i++)
 		ok &= read_description(session, cli->arguments.v[i], &merged);
 	if (!ok)
@@ -192,7 +220,8 @@ bool session_check(struct session *session)
 
 bool session_plan(struct session *session)
 {
-	return session_check(session) && vm_resolve(session->arena, session->diag, &session->vm, &session->system) &&
-	       plan_make(session->arena, session->diag, &session->vm, &session->system, session->shared, cli_jobs(&session->cli),
-			 &session->plan);
+	return session_check(session) &&
+		vm_resolve(session->arena, session->diag, &session->vm, &session->system) &&
+		plan_make(session->arena, session->diag, &session->vm, &session->system,
+			session->shared, cli_jobs(&session->cli), &session->plan);
 }

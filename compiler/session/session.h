@@ -11,7 +11,8 @@ struct session {
 	struct arena *arena;
 	struct diag *diag;
 	struct cli cli;
-	struct node *given; /* a description that is no file of its own; the command line's files are laid over it */
+	/* a description that is no file of its own; the command line's files are laid over it */
+	struct node *given;
 	struct shared *shared; /* with other sessions of this run; NULL: nothing */
 	struct vm vm;
 	struct system system;
@@ -21,7 +22,10 @@ struct session {
 
 /* Reads, merges and binds the descriptions, without checking the whole. */
 bool session_read(struct session *session);
-/* Reads and merges the descriptions, with the command line's --set and --hypervisor on top, binds and checks them. */
+/*
+ * Reads and merges the descriptions, with the command line's --set and --hypervisor on top, binds
+ * and checks them.
+ */
 bool session_check(struct session *session);
 /* The same, and plans. */
 bool session_plan(struct session *session);

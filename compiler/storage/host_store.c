@@ -14,7 +14,10 @@ struct strings host_store_places(struct arena *arena, const struct vm *vm)
 {
 	struct strings places = {0};
 	vec_push(arena, &places, vm->store_dir);
-	/* By the database and the roots in it, the host's next collection is told what is garbage; profiles are what the host boots. */
+	/*
+	 * By the database and the roots in it, the host's next collection is told what is garbage;
+	 * profiles are what the host boots.
+	 */
 	vec_push(arena, &places, nix_state_dir(arena, vm));
 	if (strcmp(vm->store_dir, USUAL_STORE) != 0)
 		strings_add(arena, &places, (const char *const[]){USUAL_STORE, USUAL_STATE}, 2);
@@ -27,7 +30,10 @@ static bool overlap(const char *a, const char *b)
 	return strcmp(a, "/") == 0 || strcmp(b, "/") == 0 || is_within(a, b) || is_within(b, a);
 }
 
-/* As it is written, and as this machine knows it; the second is the first where there is no such file. */
+/*
+ * As it is written, and as this machine knows it; the second is the first where there is no such
+ * file.
+ */
 struct names {
 	const char *written, *real;
 };
@@ -43,11 +49,13 @@ static struct names names_of(struct arena *arena, const char *path)
 
 static bool reaches(const struct names *source, const struct names *place)
 {
-	return overlap(source->written, place->written) || overlap(source->real, place->written) || overlap(source->real, place->real);
+	return overlap(source->written, place->written) || overlap(source->real, place->written) ||
+		overlap(source->real, place->real);
 }
 
 /* Where a relative path lies is known when the VM starts: templates/runner/apart.sh asks then. */
-static const char *place_reached(struct arena *arena, const struct strings *places, const char *source)
+static const char *place_reached(
+	struct arena *arena, const struct strings *places, const char *source)
 {
 	if (source[0] != '/')
 		return NULL;
@@ -67,7 +75,8 @@ void host_store_protect(struct arena *arena, struct vm *vm)
 		struct share *share = &vm->shares.v[i];
 		if (!share->source || vm_refused(vm, &share->source))
 			continue;
-		if (strcmp(simple_path(arena, share->source), simple_path(arena, vm->store_dir)) == 0)
+		if (strcmp(simple_path(arena, share->source), simple_path(arena, vm->store_dir)) ==
+			0)
 			share->source = vm->store_dir;
 		share->host_store = place_reached(arena, &places, share->source);
 		if (share->host_store && !vm_where(vm, &share->read_only))

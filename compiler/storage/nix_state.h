@@ -7,7 +7,9 @@
 
 #include "backends/interface/vm.h"
 
-/* The implicit share of a copy of the host's database, and the copy, in the VM's state directory. */
+/*
+ * The implicit share of a copy of the host's database, and the copy, in the VM's state directory.
+ */
 #define NIX_STATE_TAG "mvm-nix-db"
 #define NIX_STATE_COPY "nix-db"
 
@@ -20,12 +22,13 @@ enum nix_database {
 
 struct nix_state {
 	enum nix_database database;
-	const char *dir;   /* Nix's state directory: /nix/var/nix */
-	const char *bound; /* what is mounted on `dir` so that it is kept with the writable store; NULL: nothing */
-	bool kept;         /* the database outlives the guest, as its upper layer does or not */
+	const char *dir; /* Nix's state directory: /nix/var/nix */
+	/* what is mounted on `dir` so that it is kept with the writable store; NULL: nothing */
+	const char *bound;
+	bool kept; /* the database outlives the guest, as its upper layer does or not */
 	/* Of an overlay on the database: */
-	const char *lower; /* where the copy of the host's is */
-	const char *layer; /* holds `upper` and `work` */
+	const char *lower;               /* where the copy of the host's is */
+	const char *layer;               /* holds `upper` and `work` */
 	const struct share *layer_share; /* on which `layer` is; NULL */
 };
 

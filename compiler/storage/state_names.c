@@ -4,7 +4,17 @@
 #include <string.h>
 
 const char *const state_own_names[] = {
-	"current", STATE_REMOVING, "booted", "old", "source", "flake", "toplevel", "declared", ".result", STATE_RUNNERS, NULL,
+	"current",
+	STATE_REMOVING,
+	"booted",
+	"old",
+	"source",
+	"flake",
+	"toplevel",
+	"declared",
+	".result",
+	STATE_RUNNERS,
+	NULL,
 };
 
 static bool is(const char *name, size_t length, const char *text)
@@ -21,9 +31,11 @@ static bool starts(const char *name, size_t length, const char *text)
 static bool is_version_of(const char *name, size_t length, const char *of)
 {
 	const size_t n = strlen(of);
-	if (is(name, length, of) || (starts(name, length, of) && starts(name + n, length - n, ".new-")))
+	if (is(name, length, of) ||
+		(starts(name, length, of) && starts(name + n, length - n, ".new-")))
 		return true;
-	return length > n && name[0] == '.' && starts(name + 1, length - 1, of) && is(name + 1 + n, length - 1 - n, ".new");
+	return length > n && name[0] == '.' && starts(name + 1, length - 1, of) &&
+		is(name + 1 + n, length - 1 - n, ".new");
 }
 
 bool state_name_is_ours(const char *name, size_t length)

@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 /* Of `microvm` and install-host. */
-#define STATE_REMOVING ".removing" /* there while a removal is under way; it is what `current` was */
+#define STATE_REMOVING \
+	".removing" /* there while a removal is under way; it is what `current` was */
 #define STATE_RUNNERS "runners"
 /*
  * Of mvm-host: an image is made under this and six letters, beside its place
@@ -18,8 +19,9 @@
 /* The names themselves; NULL at the end. */
 extern const char *const state_own_names[];
 /*
- * Whether a name (without a slash) is that of something that `microvm`, install-host or mvm-host make, or of what becomes such a thing: links change
- * by way of ".NAME.new", files by way of "NAME.new-PROCESS", images by way of ".mvm-new-XXXXXX".
+ * Whether a name (without a slash) is that of something that `microvm`, install-host or mvm-host
+ * make, or of what becomes such a thing: links change by way of ".NAME.new", files by way of
+ * "NAME.new-PROCESS", images by way of ".mvm-new-XXXXXX".
  */
 bool state_name_is_ours(const char *name, size_t length);
 

@@ -5,10 +5,15 @@
 
 #include "imaging/volume/identity.h"
 
-#define EXT .package = "e2fsprogs", .quiet = "-q", .label_option = "-L", .uuid_option = "-U", .uuid_prefix = "", .label_bytes = EXT_LABEL_BYTES, \
-	    .minimum_mib = EXT_MINIMUM_MIB, .in_process = true
+#define EXT \
+	.package = "e2fsprogs", .quiet = "-q", .label_option = "-L", .uuid_option = "-U", \
+	.uuid_prefix = "", .label_bytes = EXT_LABEL_BYTES, .minimum_mib = EXT_MINIMUM_MIB, \
+	.in_process = true
 
-/* The smallest sizes are those of Debian 12's programs: xfsprogs 6.1, btrfs-progs 6.2 (metadata twice), dosfstools 4.2. */
+/*
+ * The smallest sizes are those of Debian 12's programs: xfsprogs 6.1, btrfs-progs 6.2 (metadata
+ * twice), dosfstools 4.2.
+ */
 static const struct volume_type types[] = {
 	{"ext2", "mkfs.ext2", EXT, .ext = EXT2},
 	{"ext3", "mkfs.ext3", EXT, .ext = EXT3},
@@ -56,7 +61,8 @@ static const char *without_dash(struct arena *arena, const char *text)
 	return arena_printf(arena, "%.4s%s", text, text + 5);
 }
 
-void volume_mkfs(struct arena *arena, const struct vm *vm, const struct volume *volume, struct strings *command)
+void volume_mkfs(struct arena *arena, const struct vm *vm, const struct volume *volume,
+	struct strings *command)
 {
 	const struct volume_type *type = volume_type_find(volume->fs_type);
 	const char *uuid = volume_uuid(arena, vm, volume);
@@ -64,7 +70,9 @@ void volume_mkfs(struct arena *arena, const struct vm *vm, const struct volume *
 	if (type->quiet)
 		vec_push(arena, command, type->quiet);
 	vec_push(arena, command, type->uuid_option);
-	vec_push(arena, command, arena_printf(arena, "%s%s", type->uuid_prefix, strcmp(type->name, "vfat") == 0 ? without_dash(arena, uuid) : uuid));
+	vec_push(arena, command,
+		arena_printf(arena, "%s%s", type->uuid_prefix,
+			strcmp(type->name, "vfat") == 0 ? without_dash(arena, uuid) : uuid));
 	if (volume->label) {
 		vec_push(arena, command, type->label_option);
 		vec_push(arena, command, volume->label);

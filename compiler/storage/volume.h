@@ -8,19 +8,22 @@
 
 struct volume_type {
 	const char *name;
-	const char *mkfs, *package;  /* the program, and where it comes from */
-	const char *quiet;           /* its options, NULL: none; in their order */
+	const char *mkfs, *package; /* the program, and where it comes from */
+	const char *quiet;          /* its options, NULL: none; in their order */
 	const char *label_option;
 	const char *uuid_option, *uuid_prefix;
-	size_t label_bytes;          /* the longest label */
-	uint64_t minimum_mib;        /* of what it makes by default */
-	bool in_process;             /* made at build time, as this: */
+	size_t label_bytes;   /* the longest label */
+	uint64_t minimum_mib; /* of what it makes by default */
+	bool in_process;      /* made at build time, as this: */
 	enum ext_type ext;
 };
 
 /* NULL when volumes cannot be made with it. */
 const struct volume_type *volume_type_find(const char *name);
-/* Whether its mkfs makes it, at the first start: where it is not made in process, or further arguments are given. */
+/*
+ * Whether its mkfs makes it, at the first start: where it is not made in process, or further
+ * arguments are given.
+ */
 bool volume_by_mkfs(const struct volume *volume, const struct volume_type *type);
 /* What the VM does with it, in mvm-host's words. */
 const char *volume_use(const struct volume *volume);
@@ -29,6 +32,7 @@ const char *volume_uuid(struct arena *arena, const struct vm *vm, const struct v
 /* What everything that identifies the volume derives from. */
 const char *volume_seed(struct arena *arena, const struct vm *vm, const struct volume *volume);
 /* The command, without the image: mkfs.xfs -q -m uuid=… -L data. */
-void volume_mkfs(struct arena *arena, const struct vm *vm, const struct volume *volume, struct strings *command);
+void volume_mkfs(struct arena *arena, const struct vm *vm, const struct volume *volume,
+	struct strings *command);
 
 #endif

@@ -55,9 +55,11 @@ static off_t days_at(const struct bundle_header *h)
 static bool header_fits(const struct bundle_header *h, const char *settings, uint64_t file_bytes)
 {
 	const uint64_t most = UINT64_C(1) << 40; /* keeps the sums from wrapping */
-	return memcmp(h->magic, bundle_magic, sizeof bundle_magic) == 0 && h->header_hash == header_hash(h) &&
-	       h->settings_hash == settings_hash(settings) && h->entries >= sizeof *h && h->entries < most && h->count < most && h->names_bytes < most &&
-	       h->names_bytes % sizeof(uint32_t) == 0 && file_bytes == (uint64_t)days_at(h) + h->count * sizeof(uint32_t);
+	return memcmp(h->magic, bundle_magic, sizeof bundle_magic) == 0 &&
+		h->header_hash == header_hash(h) && h->settings_hash == settings_hash(settings) &&
+		h->entries >= sizeof *h && h->entries < most && h->count < most &&
+		h->names_bytes < most && h->names_bytes % sizeof(uint32_t) == 0 &&
+		file_bytes == (uint64_t)days_at(h) + h->count * sizeof(uint32_t);
 }
 
 static bool entries_fit(const struct bundle *b)
@@ -65,8 +67,9 @@ static bool entries_fit(const struct bundle *b)
 	const struct bundle_header *h = &b->header;
 	for (size_t i = 0; i < h->count; i++) {
 		const struct bundle_entry *e = &b->entries[i];
-		if (e->bytes > BUNDLE_OBJECT_MOST || e->bytes > h->entries - sizeof *h || e->start < sizeof *h || e->start > h->entries - e->bytes || e->name >= h->names_bytes ||
-		    (i && e->name_hash < e[-1].name_hash))
+		if (e->bytes > BUNDLE_OBJECT_MOST || e->bytes > h->entries - sizeof *h ||
+			e->start < sizeof *h || e->start > h->entries - e->bytes ||
+			e->name >= h->names_bytes || (i && e->name_hash < e[-1].name_hash))
 			return false;
 	}
 	return true;
@@ -77,12 +80,15 @@ bool bundle_open(int fd, const char *settings, struct bundle *out)
 	struct stat st;
 	*out = (struct bundle){.fd = fd};
 	struct bundle_header *h = &out->header;
-	if (fstat(fd, &st) == 0 && fd_read_all(fd, h, sizeof *h, 0) && header_fits(h, settings, (uint64_t)st.st_size)) {
-		const size_t entries = (size_t)h->count * sizeof *out->entries, days = (size_t)h->count * sizeof *out->days;
+	if (fstat(fd, &st) == 0 && fd_read_all(fd, h, sizeof *h, 0) &&
+		header_fits(h, settings, (uint64_t)st.st_size)) {
+		const size_t entries = (size_t)h->count * sizeof *out->entries,
+			     days = (size_t)h->count * sizeof *out->days;
 		out->entries = memory(malloc(entries + 1));
 		out->days = memory(malloc(days + 1));
-		if (fd_read_all(fd, out->entries, entries, (off_t)h->entries) && XXH3_64bits(out->entries, entries) == h->entries_hash &&
-		    entries_fit(out) && fd_read_all(fd, out->days, days, days_at(h)))
+		if (fd_read_all(fd, out->entries, entries, (off_t)h->entries) &&
+			XXH3_64bits(out->entries, entries) == h->entries_hash && entries_fit(out) &&
+			fd_read_all(fd, out->days, days, days_at(h)))
 			return true;
 	}
 	bundle_close(out);
@@ -120,16 +126,21 @@ static unsigned char *entry_read(const struct bundle *b, const struct bundle_ent
 	return NULL;
 }
 
-/* In a file of its own, an object has its name beside the hash; here the record of the path itself, the last one, has it. */
+/*
+ * In a file of its own, an object has its name beside the hash; here the record of the path itself,
+ * the last one, has it.
+ */
 static bool is_named(const struct object *object, const char *name)
 {
 	const struct object_record *last = NULL;
 	for (const struct object_record *r = NULL; (r = object_next(object, r));)
 		last = r;
-	return last && last->name_length == strlen(name) && memcmp(object_record_name(last), name, last->name_length) == 0;
+	return last && last->name_length == strlen(name) &&
+		memcmp(object_record_name(last), name, last->name_length) == 0;
 }
 
-static enum object_fault entry_open(const struct bundle *b, const struct bundle_entry *e, const struct object_identity *identity, struct object *out)
+static enum object_fault entry_open(const struct bundle *b, const struct bundle_entry *e,
+	const struct object_identity *identity, struct object *out)
 {
 	unsigned char *bytes = entry_read(b, e);
 	if (!bytes)
@@ -146,7 +157,8 @@ bool bundle_find(struct bundle *b, const struct object_identity *identity, struc
 {
 	const uint64_t hash = object_name_hash(identity);
 	enum object_fault worst = OBJECT_FAULTLESS;
-	for (size_t i = entry_find(b, hash); i < b->header.count && b->entries[i].name_hash == hash; i++) {
+	for (size_t i = entry_find(b, hash); i < b->header.count && b->entries[i].name_hash == hash;
+		i++) {
 		const enum object_fault fault = entry_open(b, &b->entries[i], identity, out);
 		if (fault == OBJECT_FAULTLESS) {
 			__atomic_store_n(&b->days[i], bundle_today(), __ATOMIC_RELAXED);
@@ -160,10 +172,12 @@ bool bundle_find(struct bundle *b, const struct object_identity *identity, struc
 	return false;
 }
 
-bool bundle_peek(const struct bundle *b, const struct object_identity *identity, struct object_footer *footer)
+bool bundle_peek(const struct bundle *b, const struct object_identity *identity,
+	struct object_footer *footer)
 {
 	const uint64_t hash = object_name_hash(identity);
-	for (size_t i = entry_find(b, hash); i < b->header.count && b->entries[i].name_hash == hash; i++) {
+	for (size_t i = entry_find(b, hash); i < b->header.count && b->entries[i].name_hash == hash;
+		i++) {
 		const struct bundle_entry *e = &b->entries[i];
 		unsigned char *bytes = entry_read(b, e);
 		const bool found = bytes && object_footer_of(bytes, e->bytes, identity, footer);
@@ -205,7 +219,10 @@ void bundle_write_days(struct bundle *b)
 {
 	const size_t bytes = (size_t)b->header.count * sizeof(uint32_t);
 	uint32_t *days = memory(malloc(bytes + 1));
-	/* Once more under the lock: another build may write as well. Where we may not write, nobody cleans up on our behalf either. */
+	/*
+	 * Once more under the lock: another build may write as well. Where we may not write, nobody
+	 * cleans up on our behalf either.
+	 */
 	if (days_raise(b, days) && flock(b->fd, LOCK_EX) == 0) {
 		if (days_raise(b, days))
 			(void)!pwrite(b->fd, days, bytes, days_at(&b->header));
@@ -219,7 +236,8 @@ char *bundle_names(const struct bundle *b)
 	const size_t bytes = (size_t)b->header.names_bytes;
 	char *names = memory(malloc(bytes + 1));
 	names[bytes] = '\0';
-	if (fd_read_all(b->fd, names, bytes, names_at(&b->header)) && XXH3_64bits(names, bytes) == b->header.names_hash)
+	if (fd_read_all(b->fd, names, bytes, names_at(&b->header)) &&
+		XXH3_64bits(names, bytes) == b->header.names_hash)
 		return names;
 	free(names);
 	return NULL;
@@ -241,13 +259,14 @@ static void pad(struct buf *buf, size_t unit)
 	buf_add(buf, zeros, -buf->n & (unit - 1));
 }
 
-void bundle_add(struct bundle_writer *writer, uint64_t name_hash, const char *name, const void *object, size_t bytes, uint32_t day)
+void bundle_add(struct bundle_writer *writer, uint64_t name_hash, const char *name,
+	const void *object, size_t bytes, uint32_t day)
 {
 	const unsigned char *end = (const unsigned char *)object + bytes;
 	struct bundle_entry e = {.name_hash = name_hash,
-				 .start = sizeof(struct bundle_header) + writer->objects.n,
-				 .bytes = (uint32_t)bytes,
-				 .name = (uint32_t)writer->names.n};
+		.start = sizeof(struct bundle_header) + writer->objects.n,
+		.bytes = (uint32_t)bytes,
+		.name = (uint32_t)writer->names.n};
 	memcpy(&e.footer_hash, end - sizeof e.footer_hash, sizeof e.footer_hash);
 	buf_add(&writer->objects, object, bytes);
 	pad(&writer->objects, ALIGNMENT);
@@ -256,12 +275,14 @@ void bundle_add(struct bundle_writer *writer, uint64_t name_hash, const char *na
 	buf_add(&writer->days, &day, sizeof day);
 }
 
-bool bundle_copy(struct bundle_writer *writer, const struct bundle *from, size_t index, const char *names)
+bool bundle_copy(
+	struct bundle_writer *writer, const struct bundle *from, size_t index, const char *names)
 {
 	const struct bundle_entry *e = &from->entries[index];
 	unsigned char *bytes = entry_read(from, e);
 	if (bytes)
-		bundle_add(writer, e->name_hash, names + e->name, bytes, e->bytes, from->days[index]);
+		bundle_add(
+			writer, e->name_hash, names + e->name, bytes, e->bytes, from->days[index]);
 	free(bytes);
 	return bytes;
 }
@@ -301,15 +322,17 @@ bool bundle_write(struct bundle_writer *writer, const char *settings, int fd, ch
 	pad(&writer->names, sizeof(uint32_t));
 	sort(writer);
 	struct bundle_header h = {.settings_hash = settings_hash(settings),
-				  .count = writer->entries.n / sizeof(struct bundle_entry),
-				  .entries = sizeof h + writer->objects.n,
-				  .names_bytes = writer->names.n,
-				  .entries_hash = XXH3_64bits(writer->entries.p, writer->entries.n),
-				  .names_hash = XXH3_64bits(writer->names.p, writer->names.n)};
+		.count = writer->entries.n / sizeof(struct bundle_entry),
+		.entries = sizeof h + writer->objects.n,
+		.names_bytes = writer->names.n,
+		.entries_hash = XXH3_64bits(writer->entries.p, writer->entries.n),
+		.names_hash = XXH3_64bits(writer->names.p, writer->names.n)};
 	memcpy(h.magic, bundle_magic, sizeof h.magic);
 	h.header_hash = header_hash(&h);
 	snprintf(name, 24, "%016llx", (unsigned long long)h.header_hash);
-	return fd_write_all(fd, &h, sizeof h, 0) && fd_write_all(fd, writer->objects.p, writer->objects.n, sizeof h) &&
-	       fd_write_all(fd, writer->entries.p, writer->entries.n, (off_t)h.entries) &&
-	       fd_write_all(fd, writer->names.p, writer->names.n, names_at(&h)) && fd_write_all(fd, writer->days.p, writer->days.n, days_at(&h));
+	return fd_write_all(fd, &h, sizeof h, 0) &&
+		fd_write_all(fd, writer->objects.p, writer->objects.n, sizeof h) &&
+		fd_write_all(fd, writer->entries.p, writer->entries.n, (off_t)h.entries) &&
+		fd_write_all(fd, writer->names.p, writer->names.n, names_at(&h)) &&
+		fd_write_all(fd, writer->days.p, writer->days.n, days_at(&h));
 }

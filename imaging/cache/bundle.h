@@ -24,7 +24,7 @@ struct bundle_entry {
 	uint64_t name_hash, footer_hash; /* the object's own */
 	uint64_t start;                  /* in the file */
 	uint32_t bytes;
-	uint32_t name;                   /* place in the names, where it ends with a 0 byte */
+	uint32_t name; /* place in the names, where it ends with a 0 byte */
 };
 
 struct bundle_header {
@@ -32,11 +32,11 @@ struct bundle_header {
 	uint64_t settings_hash;
 	uint64_t count, entries, names_bytes; /* `entries`: their place */
 	uint64_t entries_hash, names_hash;
-	uint64_t header_hash;                 /* of all before; stays last */
+	uint64_t header_hash; /* of all before; stays last */
 };
 
 struct bundle {
-	int fd;                       /* -1: nothing here */
+	int fd; /* -1: nothing here */
 	struct bundle_header header;
 	struct bundle_entry *entries; /* owned */
 	uint32_t *days;               /* since 1970, as they were and as objects are used; owned */
@@ -48,20 +48,25 @@ struct bundle {
 uint32_t bundle_today(void);
 /* Whether a file may be called so in a directory of bundles. */
 bool bundle_is_name(const char *name);
-/* Takes over `fd`, a regular file. False when this is not a sound bundle of objects made with these settings. */
+/*
+ * Takes over `fd`, a regular file. False when this is not a sound bundle of objects made with these
+ * settings.
+ */
 bool bundle_open(int fd, const char *settings, struct bundle *out);
 void bundle_close(struct bundle *bundle);
 /*
- * Threads may look at the same time. An object that is not sound is not there; it may be in another bundle. Then out->fault says what is there instead, of
- * the damaged and the other ones the worst.
+ * Threads may look at the same time. An object that is not sound is not there; it may be in another
+ * bundle. Then out->fault says what is there instead, of the damaged and the other ones the worst.
  */
 bool bundle_find(struct bundle *bundle, const struct object_identity *identity, struct object *out);
 /* The footer of an object of that identity; the rest may be damaged. */
-bool bundle_peek(const struct bundle *bundle, const struct object_identity *identity, struct object_footer *footer);
+bool bundle_peek(const struct bundle *bundle, const struct object_identity *identity,
+	struct object_footer *footer);
 /* Writes the days of what was used, so that those who clean up see it. */
 void bundle_write_days(struct bundle *bundle);
 /* Whether an object is all that it was; `names` are the bundle's. */
-bool bundle_is_sound(const struct bundle *bundle, size_t index, const char *settings, const char *names);
+bool bundle_is_sound(
+	const struct bundle *bundle, size_t index, const char *settings, const char *names);
 /* All names, terminated, for entry->name; NULL when they are damaged. The caller frees them. */
 char *bundle_names(const struct bundle *bundle);
 
@@ -70,10 +75,15 @@ struct bundle_writer {
 	struct buf objects, entries, names, days;
 };
 void bundle_writer_free(struct bundle_writer *writer);
-void bundle_add(struct bundle_writer *writer, uint64_t name_hash, const char *name, const void *object, size_t bytes, uint32_t day);
+void bundle_add(struct bundle_writer *writer, uint64_t name_hash, const char *name,
+	const void *object, size_t bytes, uint32_t day);
 /* Copies an object with its entry; false when it cannot be read. */
-bool bundle_copy(struct bundle_writer *writer, const struct bundle *from, size_t index, const char *names);
-/* Writes an empty file. The name is made of the contents: the same objects have the same. False with errno set. */
+bool bundle_copy(
+	struct bundle_writer *writer, const struct bundle *from, size_t index, const char *names);
+/*
+ * Writes an empty file. The name is made of the contents: the same objects have the same. False
+ * with errno set.
+ */
 bool bundle_write(struct bundle_writer *writer, const char *settings, int fd, char name[static 24]);
 
 #endif

@@ -11,31 +11,41 @@
 #include "base/arena.h"
 #include "base/file.h"
 
-enum { MANY = 8, /* bundles that are not large, */ LARGE = BUNDLE_MOST / 2 /* bytes; with those at most so many are read by every build */ };
+enum {
+	MANY = 8,
+	/* bundles that are not large, */ LARGE =
+		BUNDLE_MOST / 2 /* bytes; with those at most so many are read by every build */
+};
 
 static int open_bundles(const struct cache_directory *directory, int objects)
 {
 	int fd = -1;
 	for (int tries = 0; fd < 0 && tries < 2; tries++) {
 		mkdirat(objects, CACHE_BUNDLES, 0700 | directory->share);
-		fd = openat(objects, CACHE_BUNDLES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0 && ((errno != ENOTDIR && errno != ELOOP) || !cache_make_way(objects, CACHE_BUNDLES)))
+		fd = openat(
+			objects, CACHE_BUNDLES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 &&
+			((errno != ENOTDIR && errno != ELOOP) ||
+				!cache_make_way(objects, CACHE_BUNDLES)))
 			break;
 	}
 	return fd;
 }
 
-bool bundles_publish(const struct cache_directory *directory, int objects, const char *settings, struct bundle_writer *writer)
+bool bundles_publish(const struct cache_directory *directory, int objects, const char *settings,
+	struct bundle_writer *writer)
 {
 	char temporary[32], name[24];
 	unsigned serial = 0;
 	if (writer->entries.n == 0)
 		return true;
 	FD_CLEANUP int bundles = open_bundles(directory, objects);
-	FD_CLEANUP int fd = bundles < 0 ? -1 : cache_temporary_create(directory, "bundle-", &serial, temporary);
+	FD_CLEANUP int fd =
+		bundles < 0 ? -1 : cache_temporary_create(directory, "bundle-", &serial, temporary);
 	if (fd < 0)
 		return false;
-	const bool ok = bundle_write(writer, settings, fd, name) && cache_rename(directory, temporary, bundles, name);
+	const bool ok = bundle_write(writer, settings, fd, name) &&
+		cache_rename(directory, temporary, bundles, name);
 	const int error = errno;
 	if (!ok)
 		unlinkat(directory->temporary, temporary, 0);
@@ -79,10 +89,11 @@ static struct places collect(const struct bundles_merge *merge)
 	places.v = memory(malloc(count * sizeof *places.v));
 	for (size_t b = 0; b < merge->shelf->v.n; b++) {
 		const struct bundle *bundle = &merge->shelf->v.v[b];
-		for (size_t e = 0; merge->is_chosen(merge->context, b) && e < bundle->header.count; e++)
+		for (size_t e = 0; merge->is_chosen(merge->context, b) && e < bundle->header.count;
+			e++)
 			if (!merge->stays || merge->stays(merge->context, b, e))
-				places.v[places.n++] = (struct place){
-					bundle->entries[e].name_hash, bundle->entries[e].footer_hash, bundle->days[e], b, e};
+				places.v[places.n++] = (struct place){bundle->entries[e].name_hash,
+					bundle->entries[e].footer_hash, bundle->days[e], b, e};
 	}
 	qsort(places.v, places.n, sizeof *places.v, place_compare);
 	return places;
@@ -93,7 +104,8 @@ static bool is_same(const struct place *a, const struct place *b)
 	return a->name_hash == b->name_hash && a->footer_hash == b->footer_hash;
 }
 
-static bool publish_all(const struct bundles_merge *merge, const struct places *places, char *const *names)
+static bool publish_all(
+	const struct bundles_merge *merge, const struct places *places, char *const *names)
 {
 	struct bundle_writer writer = {0};
 	const struct shelf *shelf = merge->shelf;
@@ -102,12 +114,14 @@ static bool publish_all(const struct bundles_merge *merge, const struct places *
 	for (size_t i = 0; ok && i < places->n; i++) {
 		const struct place *p = &places->v[i];
 		const struct bundle *bundle = &shelf->v.v[p->bundle];
-		if ((last && is_same(last, p)) || !names[p->bundle] || !bundle_is_sound(bundle, p->entry, shelf->settings, names[p->bundle]))
+		if ((last && is_same(last, p)) || !names[p->bundle] ||
+			!bundle_is_sound(bundle, p->entry, shelf->settings, names[p->bundle]))
 			continue;
 		last = p;
 		ok = bundle_copy(&writer, bundle, p->entry, names[p->bundle]);
 		if (ok && writer.objects.n > BUNDLE_MOST - BUNDLE_OBJECT_MOST)
-			ok = bundles_publish(merge->directory, shelf->objects, shelf->settings, &writer);
+			ok = bundles_publish(
+				merge->directory, shelf->objects, shelf->settings, &writer);
 	}
 	ok = ok && bundles_publish(merge->directory, shelf->objects, shelf->settings, &writer);
 	const int error = errno;
@@ -124,7 +138,8 @@ static void remove_old(const struct bundles_merge *merge)
 		struct stat old, now;
 		const struct bundle *bundle = &shelf->v.v[b];
 		if (merge->is_chosen(merge->context, b) && fstat(bundle->fd, &old) == 0 &&
-		    fstatat(shelf->bundles, bundle->name, &now, AT_SYMLINK_NOFOLLOW) == 0 && now.st_ino == old.st_ino)
+			fstatat(shelf->bundles, bundle->name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
+			now.st_ino == old.st_ino)
 			unlinkat(shelf->bundles, bundle->name, 0);
 	}
 }
@@ -168,7 +183,8 @@ static bool is_untidy(void *context, size_t index)
 	return chosen;
 }
 
-static void tidy(const struct cache_directory *directory, const struct shelf *shelf, const struct strings *damaged)
+static void tidy(const struct cache_directory *directory, const struct shelf *shelf,
+	const struct strings *damaged)
 {
 	size_t small = 0;
 	for (size_t b = 0; b < shelf->v.n; b++)
@@ -181,11 +197,13 @@ static void tidy(const struct cache_directory *directory, const struct shelf *sh
 		cache_remove(shelf->bundles, shelf->broken.v[i]);
 }
 
-void bundles_tidy_locked(const struct cache_directory *directory, const char *path, const char *settings, const struct strings *damaged)
+void bundles_tidy_locked(const struct cache_directory *directory, const char *path,
+	const char *settings, const struct strings *damaged)
 {
 	struct shelf shelf;
 	struct arena *arena = arena_new();
-	int objects = openat(directory->top, settings, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int objects =
+		openat(directory->top, settings, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	/* What does not work now is for the next one: more bundles than wished only cost time. */
 	if (shelf_open(diag_new(arena), path, objects, settings, NULL, &shelf))
 		tidy(directory, &shelf, damaged);
@@ -193,7 +211,8 @@ void bundles_tidy_locked(const struct cache_directory *directory, const char *pa
 	arena_free(arena);
 }
 
-void bundles_tidy(const struct cache_directory *directory, const char *path, const char *settings, const struct strings *damaged)
+void bundles_tidy(const struct cache_directory *directory, const char *path, const char *settings,
+	const struct strings *damaged)
 {
 	if (!cache_lock(directory, LOCK_EX | LOCK_NB))
 		return;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small objects wait in memory and become a bundle together, when there are enough of them and at the end. A build that is killed loses those
- * that wait, no more than BUNDLE_BYTES of them: the next one packs them again.
+ * Small objects wait in memory and become a bundle together, when there are enough of them and at
+ * the end. A build that is killed loses those that wait, no more than BUNDLE_BYTES of them: the
+ * next one packs them again.
  */
 #include "imaging/cache/cache.h"
 
@@ -19,7 +20,10 @@
 
 enum { BUNDLE_BYTES = 1 << 20 };
 
-/* A temporary file whose object is in memory. The next one is written over it: on NFS, to empty a file waits for the server's disk. */
+/*
+ * A temporary file whose object is in memory. The next one is written over it: on NFS, to empty a
+ * file waits for the server's disk.
+ */
 struct spare {
 	int fd;
 	char name[32];
@@ -28,15 +32,16 @@ struct spare {
 struct object_cache {
 	struct arena *arena;
 	struct diag *diag;
-	const char *where;    /* the directory, or the scratch directory */
+	const char *where; /* the directory, or the scratch directory */
 	const char *settings;
 	const char *shelf_path;
 	bool keeps;
-	struct cache_directory directory; /* without a cache its `temporary` is the scratch directory */
-	VEC(struct shelf) shelves;        /* the own one is the first, if there is one */
+	/* without a cache its `temporary` is the scratch directory */
+	struct cache_directory directory;
+	VEC(struct shelf) shelves; /* the own one is the first, if there is one */
 	struct cache_faults *faults;
-	unsigned serial;      /* of the last temporary name */
-	struct spare uses;    /* what this build needs */
+	unsigned serial;   /* of the last temporary name */
+	struct spare uses; /* what this build needs */
 	VEC(struct spare) spares;
 	struct bundle_writer waiting;
 	bool bundled, warned;
@@ -57,10 +62,12 @@ static void say_uses(struct object_cache *cache, const struct closure *closure)
 static bool open_own_shelf(struct object_cache *cache)
 {
 	struct shelf shelf;
-	int objects = cache_directory_below(cache->diag, &cache->directory, cache->directory.top, cache->settings, cache->shelf_path);
+	int objects = cache_directory_below(cache->diag, &cache->directory, cache->directory.top,
+		cache->settings, cache->shelf_path);
 	if (objects < 0)
 		return false;
-	const bool ok = shelf_open(cache->diag, cache->shelf_path, objects, cache->settings, NULL, &shelf);
+	const bool ok =
+		shelf_open(cache->diag, cache->shelf_path, objects, cache->settings, NULL, &shelf);
 	vec_push(cache->arena, &cache->shelves, shelf);
 	return ok;
 }
@@ -79,10 +86,12 @@ static bool open_kept(struct object_cache *cache, const struct cache_request *re
 
 static bool open_scratch(struct object_cache *cache, const struct cache_request *request)
 {
-	cache->directory = (struct cache_directory){.path = request->scratch, .top = -1, .lock = -1};
+	cache->directory =
+		(struct cache_directory){.path = request->scratch, .top = -1, .lock = -1};
 	cache->directory.temporary = open(request->scratch, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return cache->directory.temporary >= 0 || diag_error(cache->diag, STATUS_FAILED, NULL, "unusable-cache", "cannot open the directory %s: %s",
-							     request->scratch, strerror(errno));
+	return cache->directory.temporary >= 0 ||
+		diag_error(cache->diag, STATUS_FAILED, NULL, "unusable-cache",
+			"cannot open the directory %s: %s", request->scratch, strerror(errno));
 }
 
 static bool open_foreign(struct object_cache *cache, const struct cache_sharing *sharing)
@@ -90,7 +99,8 @@ static bool open_foreign(struct object_cache *cache, const struct cache_sharing 
 	bool ok = true;
 	for (size_t i = 0; ok && sharing && i < sharing->n; i++) {
 		struct shelf shelf;
-		ok = shelf_open_foreign(cache->diag, sharing->directories[i], cache->settings, &sharing->owners, &shelf);
+		ok = shelf_open_foreign(cache->diag, sharing->directories[i], cache->settings,
+			&sharing->owners, &shelf);
 		vec_push(cache->arena, &cache->shelves, shelf);
 	}
 	return ok;
@@ -100,8 +110,10 @@ static void note_broken(const struct object_cache *cache, const struct shelf *sh
 {
 	struct arena *arena = arena_new();
 	for (size_t i = 0; i < shelf->broken.n; i++)
-		cache_faults_add(cache->faults, arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, shelf->broken.v[i]), NULL, OBJECT_DAMAGED, 0,
-				 "the small store paths in it are packed anew");
+		cache_faults_add(cache->faults,
+			arena_printf(
+				arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, shelf->broken.v[i]),
+			NULL, OBJECT_DAMAGED, 0, "the small store paths in it are packed anew");
 	arena_free(arena);
 }
 
@@ -110,15 +122,16 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 	struct arena *arena = arena_new();
 	struct object_cache *cache = arena_alloc(arena, sizeof *cache);
 	*cache = (struct object_cache){.arena = arena,
-				       .diag = diag,
-				       .where = request->directory ? request->directory : request->scratch,
-				       .settings = request->settings,
-				       .keeps = request->directory,
-				       .directory = {.top = -1, .temporary = -1, .lock = -1},
-				       .uses = {.fd = -1},
-				       .faults = cache_faults_new()};
+		.diag = diag,
+		.where = request->directory ? request->directory : request->scratch,
+		.settings = request->settings,
+		.keeps = request->directory,
+		.directory = {.top = -1, .temporary = -1, .lock = -1},
+		.uses = {.fd = -1},
+		.faults = cache_faults_new()};
 	cache->shelf_path = path_join(arena, cache->where, cache->settings);
-	const bool ok = (cache->keeps ? open_kept(cache, request) : open_scratch(cache, request)) && open_foreign(cache, request->sharing);
+	const bool ok = (cache->keeps ? open_kept(cache, request) : open_scratch(cache, request)) &&
+		open_foreign(cache, request->sharing);
 	for (size_t i = 0; ok && i < cache->shelves.n; i++) {
 		shelf_advise(&cache->shelves.v[i], request->closure->n);
 		note_broken(cache, &cache->shelves.v[i]);
@@ -131,11 +144,16 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 
 /* ---- small objects ---- */
 
-/* Not to keep them costs time in the next build, but this one has what it needs. If it fails, it has said why. */
+/*
+ * Not to keep them costs time in the next build, but this one has what it needs. If it fails, it
+ * has said why.
+ */
 static void warn_once(struct object_cache *cache)
 {
 	if (!cache->warned && diag_error_count(cache->diag) == 0)
-		diag_warning(cache->diag, NULL, "unwritable-cache", "small store paths are not kept in the cache %s: %s", cache->where, strerror(errno));
+		diag_warning(cache->diag, NULL, "unwritable-cache",
+			"small store paths are not kept in the cache %s: %s", cache->where,
+			strerror(errno));
 	cache->warned = true;
 }
 
@@ -144,22 +162,27 @@ static void publish_waiting(struct object_cache *cache)
 	if (cache->waiting.entries.n == 0)
 		return;
 	/* ENOENT: somebody emptied the cache meanwhile. */
-	if (!bundles_publish(&cache->directory, cache->shelves.v[0].objects, cache->settings, &cache->waiting) && errno != ENOENT)
+	if (!bundles_publish(&cache->directory, cache->shelves.v[0].objects, cache->settings,
+		    &cache->waiting) &&
+		errno != ENOENT)
 		warn_once(cache);
 	bundle_writer_free(&cache->waiting);
 	cache->waiting = (struct bundle_writer){0};
 	cache->bundled = true;
 }
 
-static bool take_small(struct object_cache *cache, struct cache_entry *entry, const char *name, struct object *object)
+static bool take_small(struct object_cache *cache, struct cache_entry *entry, const char *name,
+	struct object *object)
 {
 	struct spare spare = {.fd = -1};
 	if (!object_load(object, &spare.fd))
-		return diag_error(cache->diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read a file in %s: %s", cache->where, strerror(errno));
+		return diag_error(cache->diag, STATUS_FAILED, NULL, "unreadable-file",
+			"cannot read a file in %s: %s", cache->where, strerror(errno));
 	memcpy(spare.name, entry->name, sizeof spare.name);
 	entry->name[0] = '\0';
 	vec_push(cache->arena, &cache->spares, spare);
-	bundle_add(&cache->waiting, object->footer.name_hash, name, object->memory, (size_t)object_bytes(&object->footer), bundle_today());
+	bundle_add(&cache->waiting, object->footer.name_hash, name, object->memory,
+		(size_t)object_bytes(&object->footer), bundle_today());
 	if (cache->waiting.objects.n >= BUNDLE_BYTES)
 		publish_waiting(cache);
 	return true;
@@ -183,7 +206,8 @@ static struct strings damaged_bundles(const struct object_cache *cache)
 	const struct shelf *own = &cache->shelves.v[0];
 	for (size_t i = 0; i < own->v.n; i++)
 		if (own->v.v[i].damaged)
-			vec_push(cache->arena, &names, arena_strdup(cache->arena, own->v.v[i].name));
+			vec_push(
+				cache->arena, &names, arena_strdup(cache->arena, own->v.v[i].name));
 	for (size_t i = 0; i < own->broken.n; i++)
 		vec_push(cache->arena, &names, arena_strdup(cache->arena, own->broken.v[i]));
 	return names;
@@ -210,28 +234,39 @@ void cache_close(struct object_cache *cache)
 
 /* ---- looking up ---- */
 
-struct object_identity cache_identity(const struct object_cache *cache, const struct store_path *path)
+struct object_identity cache_identity(
+	const struct object_cache *cache, const struct store_path *path)
 {
-	return (struct object_identity){.name = path->name, .settings = cache->settings, .nar_hash = path->nar_hash};
+	return (struct object_identity){
+		.name = path->name, .settings = cache->settings, .nar_hash = path->nar_hash};
 }
 
-static void note_fault(const struct object_cache *cache, const struct shelf *shelf, const char *name, const struct shelf_fault *fault, bool found)
+static void note_fault(const struct object_cache *cache, const struct shelf *shelf,
+	const char *name, const struct shelf_fault *fault, bool found)
 {
 	struct arena *arena = arena_new();
-	const char *path = fault->bundle ? arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, fault->bundle) : path_join(arena, shelf->path, name);
-	cache_faults_add(cache->faults, path, fault->bundle ? name : NULL, fault->fault, fault->error,
-			 found ? "another cache has its store path" : "its store path is packed anew");
+	const char *path = fault->bundle
+		? arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, fault->bundle)
+		: path_join(arena, shelf->path, name);
+	cache_faults_add(cache->faults, path, fault->bundle ? name : NULL, fault->fault,
+		fault->error,
+		found ? "another cache has its store path" : "its store path is packed anew");
 	arena_free(arena);
 }
 
-bool cache_find(const struct object_cache *cache, const struct object_identity *identity, struct object *out)
+bool cache_find(const struct object_cache *cache, const struct object_identity *identity,
+	struct object *out)
 {
 	bool found = false;
 	struct shelf_fault *faults = memory(calloc(cache->shelves.n + 1, sizeof *faults));
 	size_t n = 0;
-	/* What another machine wrote is not taken away: it may only not have come to the server yet. */
+	/*
+	 * What another machine wrote is not taken away: it may only not have come to the server
+	 * yet.
+	 */
 	while (!found && n < cache->shelves.n) {
-		found = shelf_find(&cache->shelves.v[n], identity, !cache->directory.remote, out, &faults[n]);
+		found = shelf_find(
+			&cache->shelves.v[n], identity, !cache->directory.remote, out, &faults[n]);
 		n++;
 	}
 	for (size_t i = 0; i < n - found; i++)
@@ -241,15 +276,19 @@ bool cache_find(const struct object_cache *cache, const struct object_identity *
 	return found;
 }
 
-static void peek(const char *directory, const struct cache_owners *owners, const struct cache_request *request, int64_t *stored)
+static void peek(const char *directory, const struct cache_owners *owners,
+	const struct cache_request *request, int64_t *stored)
 {
 	struct arena *arena = arena_new();
 	struct shelf shelf;
 	/* What cannot be used is for the build to say. */
-	const bool ok = shelf_open_foreign(diag_new(arena), directory, request->settings, owners, &shelf);
+	const bool ok =
+		shelf_open_foreign(diag_new(arena), directory, request->settings, owners, &shelf);
 	for (size_t i = 0; ok && i < request->closure->n; i++) {
 		const struct store_path *path = &request->closure->v[i];
-		const struct object_identity identity = {.name = path->name, .settings = request->settings, .nar_hash = path->nar_hash};
+		const struct object_identity identity = {.name = path->name,
+			.settings = request->settings,
+			.nar_hash = path->nar_hash};
 		struct object_footer footer;
 		if (shelf_peek(&shelf, &identity, &footer))
 			stored[i] = (int64_t)footer.data_bytes;
@@ -271,7 +310,8 @@ void cache_peek(const struct cache_request *request, int64_t *stored)
 
 static bool cannot_create(struct object_cache *cache, struct diag *diag)
 {
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create a file in %s: %s", cache->where, strerror(errno));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot create a file in %s: %s", cache->where, strerror(errno));
 }
 
 bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_entry *out)
@@ -283,7 +323,8 @@ bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_en
 		memcpy(out->name, spare->name, sizeof out->name);
 		return true;
 	}
-	out->fd = cache_temporary_create(&cache->directory, cache->keeps ? "" : ".object-", &cache->serial, out->name);
+	out->fd = cache_temporary_create(
+		&cache->directory, cache->keeps ? "" : ".object-", &cache->serial, out->name);
 	if (out->fd < 0)
 		return cannot_create(cache, diag);
 	if (!cache->keeps)
@@ -291,16 +332,18 @@ bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_en
 	return true;
 }
 
-bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry, const char *name, struct object *object)
+bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry,
+	const char *name, struct object *object)
 {
 	if (!cache->keeps)
 		return true;
 	if (object_bytes(&object->footer) <= BUNDLE_OBJECT_MOST)
 		return take_small(cache, entry, name, object);
 	/* ENOENT: somebody emptied the cache meanwhile. This build still has the file. */
-	if (!cache_rename(&cache->directory, entry->name, cache->shelves.v[0].objects, name) && errno != ENOENT)
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot put %s into the cache %s: %s", name, cache->where,
-				  strerror(errno));
+	if (!cache_rename(&cache->directory, entry->name, cache->shelves.v[0].objects, name) &&
+		errno != ENOENT)
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot put %s into the cache %s: %s", name, cache->where, strerror(errno));
 	entry->name[0] = '\0';
 	return true;
 }

@@ -16,13 +16,16 @@
 struct object_cache;
 
 /*
- * Caches that others fill, looked into after the own one, in this order, and never written to. Objects there are linked straight from it: a machine that
- * builds once, as those of a CI fleet do, would copy each for nothing; rsync makes a copy for one that builds often.
+ * Caches that others fill, looked into after the own one, in this order, and never written to.
+ * Objects there are linked straight from it: a machine that builds once, as those of a CI fleet do,
+ * would copy each for nothing; rsync makes a copy for one that builds often.
  *
- * An object is known by the name of its store path, which Nix made from all that went into it, the settings, and the NAR hash of what was packed, which
- * must be the one known here. Its hashes are compared each time, those of its data too: what was damaged on a disk or on the way
- * is packed anew, into the own cache. But these hashes are no signature: who can write to the cache can put anything there with hashes that fit.
- * So it is read only when nobody but root, the caller and the owners can write to its directories, and files of others in it are passed over.
+ * An object is known by the name of its store path, which Nix made from all that went into it, the
+ * settings, and the NAR hash of what was packed, which must be the one known here. Its hashes are
+ * compared each time, those of its data too: what was damaged on a disk or on the way is packed
+ * anew, into the own cache. But these hashes are no signature: who can write to the cache can put
+ * anything there with hashes that fit. So it is read only when nobody but root, the caller and the
+ * owners can write to its directories, and files of others in it are passed over.
  */
 struct cache_sharing {
 	const char *const *directories;
@@ -47,25 +50,31 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 /* Small objects are published now at the latest. */
 void cache_close(struct object_cache *cache);
 
-struct object_identity cache_identity(const struct object_cache *cache, const struct store_path *path);
+struct object_identity cache_identity(
+	const struct object_cache *cache, const struct store_path *path);
 /* False when there is none, or none that is sound. Threads may look at the same time. */
-bool cache_find(const struct object_cache *cache, const struct object_identity *identity, struct object *out);
+bool cache_find(const struct object_cache *cache, const struct object_identity *identity,
+	struct object *out);
 
-/* The bytes of data of the objects that are there, in the places of their paths in the closure; other places are left as they are. Makes nothing. */
+/*
+ * The bytes of data of the objects that are there, in the places of their paths in the closure;
+ * other places are left as they are. Makes nothing.
+ */
 void cache_peek(const struct cache_request *request, int64_t *stored);
 
 /* A new object's file. */
 struct cache_entry {
 	int fd;
-	char name[32];      /* in tmp; empty when it has no name */
-	const char *where;  /* for messages: the directory; the cache's */
+	char name[32];     /* in tmp; empty when it has no name */
+	const char *where; /* for messages: the directory; the cache's */
 };
 bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_entry *out);
 /*
- * Gives the finished object its name, in place of an older one. A small one is taken into memory instead, and its file is used again; it is published
- * with others.
+ * Gives the finished object its name, in place of an older one. A small one is taken into memory
+ * instead, and its file is used again; it is published with others.
  */
-bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry, const char *name, struct object *object);
+bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry,
+	const char *name, struct object *object);
 /* Removes the file, unless it was published; its descriptor is the caller's. */
 void cache_discard(struct object_cache *cache, struct cache_entry *entry);
 

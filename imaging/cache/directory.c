@@ -27,16 +27,21 @@ static bool is_ours_alone(struct diag *diag, int directory, const char *path)
 {
 	struct stat st;
 	if (fstat(directory, &st) != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot examine %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"cannot examine %s: %s", path, strerror(errno));
 	if (st.st_uid != geteuid())
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-				  "the cache directory %s belongs to user %u and not to user %u, who builds%s", path, (unsigned)st.st_uid,
-				  (unsigned)geteuid(),
-				  geteuid() == 0 && fd_is_remote(directory) ? ": its server may give what root makes to that user (root_squash)" : "");
+			"the cache directory %s belongs to user %u and not to user %u, who "
+			"builds%s",
+			path, (unsigned)st.st_uid, (unsigned)geteuid(),
+			geteuid() == 0 && fd_is_remote(directory)
+				? ": its server may give what root makes to that user (root_squash)"
+				: "");
 	if (st.st_mode & 022)
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-				  "the cache directory %s can be written to by others (mode %04o); it should have mode 0700", path,
-				  (unsigned)st.st_mode & 07777);
+			"the cache directory %s can be written to by others (mode %04o); it should "
+			"have mode 0700",
+			path, (unsigned)st.st_mode & 07777);
 	return true;
 }
 
@@ -53,18 +58,22 @@ bool cache_file_is_believed(const struct stat *st, const struct cache_owners *ow
 	return !(st->st_mode & 022) && is_believed(st->st_uid, owners);
 }
 
-bool cache_is_believed(struct diag *diag, int directory, const char *path, const struct cache_owners *owners)
+bool cache_is_believed(
+	struct diag *diag, int directory, const char *path, const struct cache_owners *owners)
 {
 	struct stat st;
 	if (fstat(directory, &st) != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot examine %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"cannot examine %s: %s", path, strerror(errno));
 	if (!is_believed(st.st_uid, owners))
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-				  "%s, of a cache to read from, belongs to user %u, who could put anything there; --cache-owner %u says that this user is trusted",
-				  path, (unsigned)st.st_uid, (unsigned)st.st_uid);
+			"%s, of a cache to read from, belongs to user %u, who could put anything "
+			"there; --cache-owner %u says that this user is trusted",
+			path, (unsigned)st.st_uid, (unsigned)st.st_uid);
 	return !(st.st_mode & 022) ||
-	       diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "%s, of a cache to read from, can be written to by others (mode %04o)", path,
-			  (unsigned)st.st_mode & 07777);
+		diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"%s, of a cache to read from, can be written to by others (mode %04o)",
+			path, (unsigned)st.st_mode & 07777);
 }
 
 /* ---- what is in the way ---- */
@@ -89,8 +98,10 @@ bool cache_make_way(int directory, const char *name)
 	if (fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT;
 	if (S_ISDIR(st.st_mode))
-		return unlinkat(directory, name, AT_REMOVEDIR) == 0 || ((errno == ENOTEMPTY || errno == EEXIST) && put_aside(directory, name));
-	return S_ISREG(st.st_mode) && st.st_size > 0 ? put_aside(directory, name) : unlinkat(directory, name, 0) == 0;
+		return unlinkat(directory, name, AT_REMOVEDIR) == 0 ||
+			((errno == ENOTEMPTY || errno == EEXIST) && put_aside(directory, name));
+	return S_ISREG(st.st_mode) && st.st_size > 0 ? put_aside(directory, name)
+						     : unlinkat(directory, name, 0) == 0;
 }
 
 bool cache_remove(int directory, const char *name)
@@ -98,19 +109,22 @@ bool cache_remove(int directory, const char *name)
 	return unlinkat(directory, name, 0) == 0 || cache_make_way(directory, name);
 }
 
-bool cache_rename(const struct cache_directory *directory, const char *temporary, int into, const char *name)
+bool cache_rename(
+	const struct cache_directory *directory, const char *temporary, int into, const char *name)
 {
 	if (renameat(directory->temporary, temporary, into, name) == 0)
 		return true;
-	return (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST) && cache_make_way(into, name) &&
-	       renameat(directory->temporary, temporary, into, name) == 0;
+	return (errno == EISDIR || errno == ENOTEMPTY || errno == EEXIST) &&
+		cache_make_way(into, name) &&
+		renameat(directory->temporary, temporary, into, name) == 0;
 }
 
 /* ---- opening ---- */
 
 static bool cannot_make(struct diag *diag, const char *path)
 {
-	return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot make the cache directory %s: %s", path, strerror(errno));
+	return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+		"cannot make the cache directory %s: %s", path, strerror(errno));
 }
 
 static int open_directory(int parent, const char *name)
@@ -126,13 +140,16 @@ static int make_directory(const struct cache_directory *directory, int parent, c
 		if (mkdirat(parent, name, 0700 | directory->share) != 0 && errno != EEXIST)
 			break;
 		fd = open_directory(parent, name);
-		if (fd < 0 && ((errno != ENOTDIR && errno != ENOENT && errno != ELOOP) || !cache_make_way(parent, name)))
+		if (fd < 0 &&
+			((errno != ENOTDIR && errno != ENOENT && errno != ELOOP) ||
+				!cache_make_way(parent, name)))
 			break;
 	}
 	return fd;
 }
 
-int cache_directory_below(struct diag *diag, const struct cache_directory *directory, int parent, const char *name, const char *path)
+int cache_directory_below(struct diag *diag, const struct cache_directory *directory, int parent,
+	const char *name, const char *path)
 {
 	int fd = make_directory(directory, parent, name);
 	if (fd < 0)
@@ -142,20 +159,29 @@ int cache_directory_below(struct diag *diag, const struct cache_directory *direc
 	return fd;
 }
 
-/* As cache_temporary_create makes them: PREFIX, a process, a dash, a number. Others in a directory that is called tmp may be somebody's. */
+/*
+ * As cache_temporary_create makes them: PREFIX, a process, a dash, a number. Others in a directory
+ * that is called tmp may be somebody's.
+ */
 static bool is_temporary(const char *name)
 {
 	static const char *const prefixes[] = {"", "bundle-", "uses-"};
 	static const char digits[] = "0123456789";
 	for (size_t i = 0; i < countof(prefixes); i++) {
-		const size_t n = strlen(prefixes[i]), process = strncmp(name, prefixes[i], n) == 0 ? strspn(name + n, digits) : 0;
-		if (process && name[n + process] == '-' && name[n + process + 1] && !name[n + process + 1 + strspn(name + n + process + 1, digits)])
+		const size_t n = strlen(prefixes[i]),
+			     process = strncmp(name, prefixes[i], n) == 0 ? strspn(name + n, digits)
+									  : 0;
+		if (process && name[n + process] == '-' && name[n + process + 1] &&
+			!name[n + process + 1 + strspn(name + n + process + 1, digits)])
 			return true;
 	}
 	return false;
 }
 
-/* A temporary file is litter when its writer does not hold its lock any more. NFS locks exclusively only what may be written to. */
+/*
+ * A temporary file is litter when its writer does not hold its lock any more. NFS locks exclusively
+ * only what may be written to.
+ */
 static void remove_litter(int directory)
 {
 	int fd = open_directory(directory, ".");
@@ -167,7 +193,8 @@ static void remove_litter(int directory)
 	for (const struct dirent *entry; (entry = readdir(stream));) {
 		if (!is_temporary(entry->d_name))
 			continue;
-		FD_CLEANUP int file = openat(directory, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+		FD_CLEANUP int file = openat(
+			directory, entry->d_name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 		if (file >= 0 && flock(file, LOCK_EX | LOCK_NB) == 0)
 			unlinkat(directory, entry->d_name, 0);
 	}
@@ -179,10 +206,12 @@ static int open_lock(int top)
 	int fd = -1;
 	for (int tries = 0; fd < 0 && tries < 2; tries++) {
 		struct stat st;
-		fd = openat(top, CACHE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0600);
+		fd = openat(top, CACHE_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+			0600);
 		if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
 			break;
-		const bool misplaced = fd >= 0 || errno == EISDIR || errno == ELOOP || errno == ENXIO;
+		const bool misplaced =
+			fd >= 0 || errno == EISDIR || errno == ELOOP || errno == ENXIO;
 		fd_close(&fd);
 		if (!misplaced || !cache_make_way(top, CACHE_LOCK))
 			break;
@@ -193,13 +222,14 @@ static int open_lock(int top)
 static bool open_inside(struct diag *diag, struct cache_directory *directory)
 {
 	struct stat st;
-	if (!is_ours_alone(diag, directory->top, directory->path) || fstat(directory->top, &st) != 0)
+	if (!is_ours_alone(diag, directory->top, directory->path) ||
+		fstat(directory->top, &st) != 0)
 		return false;
 	directory->share = st.st_mode & 0055;
 	directory->remote = fd_is_remote(directory->top);
 	struct arena *arena = arena_new();
-	directory->temporary =
-		cache_directory_below(diag, directory, directory->top, CACHE_TEMPORARY, path_join(arena, directory->path, CACHE_TEMPORARY));
+	directory->temporary = cache_directory_below(diag, directory, directory->top,
+		CACHE_TEMPORARY, path_join(arena, directory->path, CACHE_TEMPORARY));
 	arena_free(arena);
 	if (directory->temporary < 0)
 		return false;
@@ -210,9 +240,11 @@ static bool open_inside(struct diag *diag, struct cache_directory *directory)
 
 bool cache_directory_open(struct diag *diag, const char *path, struct cache_directory *out)
 {
-	*out = (struct cache_directory){.path = path, .top = open_directory(AT_FDCWD, path), .temporary = -1, .lock = -1};
+	*out = (struct cache_directory){
+		.path = path, .top = open_directory(AT_FDCWD, path), .temporary = -1, .lock = -1};
 	if (out->top < 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot open the cache directory %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"cannot open the cache directory %s: %s", path, strerror(errno));
 	return open_inside(diag, out);
 }
 
@@ -251,7 +283,10 @@ void cache_unlock(const struct cache_directory *directory)
 		flock(directory->lock, LOCK_UN);
 }
 
-/* Between the creation and the lock, somebody may take the new file for litter: then it holds the lock, or the file has no name any more. */
+/*
+ * Between the creation and the lock, somebody may take the new file for litter: then it holds the
+ * lock, or the file has no name any more.
+ */
 static bool lock_new(int fd)
 {
 	struct stat st;
@@ -260,11 +295,13 @@ static bool lock_new(int fd)
 	return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
-int cache_temporary_create(const struct cache_directory *directory, const char *prefix, unsigned *serial, char name[static 32])
+int cache_temporary_create(const struct cache_directory *directory, const char *prefix,
+	unsigned *serial, char name[static 32])
 {
 	for (;;) {
 		snprintf(name, 32, "%s%ld-%u", prefix, (long)getpid(), (*serial)++);
-		int fd = openat(directory->temporary, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600 | (directory->share & 0044));
+		int fd = openat(directory->temporary, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+			0600 | (directory->share & 0044));
 		if (fd < 0 && errno == EEXIST)
 			continue;
 		if (fd < 0 || lock_new(fd))
@@ -276,11 +313,14 @@ int cache_temporary_create(const struct cache_directory *directory, const char *
 
 /* ---- what running builds need ---- */
 
-int cache_uses_write(const struct cache_directory *directory, const uint64_t *name_hashes, size_t n, char name[static 32])
+int cache_uses_write(const struct cache_directory *directory, const uint64_t *name_hashes, size_t n,
+	char name[static 32])
 {
 	unsigned serial = 0;
 	int fd = cache_temporary_create(directory, uses_prefix, &serial, name);
-	if (fd >= 0 && (!fd_write_all(fd, name_hashes, n * sizeof *name_hashes, 0) || (directory->remote && fsync(fd) != 0))) {
+	if (fd >= 0 &&
+		(!fd_write_all(fd, name_hashes, n * sizeof *name_hashes, 0) ||
+			(directory->remote && fsync(fd) != 0))) {
 		unlinkat(directory->temporary, name, 0);
 		fd_close(&fd);
 	}

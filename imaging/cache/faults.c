@@ -32,14 +32,19 @@ void cache_faults_free(struct cache_faults *faults)
 	free(faults);
 }
 
-static const char *text_of(struct arena *arena, const char *what, enum object_fault fault, int error, const char *cure)
+static const char *text_of(
+	struct arena *arena, const char *what, enum object_fault fault, int error, const char *cure)
 {
 	if (fault == OBJECT_UNREADABLE)
-		return arena_printf(arena, "%s cannot be read (%s): %s", what, strerror(error), cure);
-	return arena_printf(arena, fault == OBJECT_MISPLACED ? "%s is not a regular file: %s" : "%s was damaged: %s", what, cure);
+		return arena_printf(
+			arena, "%s cannot be read (%s): %s", what, strerror(error), cure);
+	return arena_printf(arena,
+		fault == OBJECT_MISPLACED ? "%s is not a regular file: %s" : "%s was damaged: %s",
+		what, cure);
 }
 
-void cache_faults_add(struct cache_faults *faults, const char *path, const char *inside, enum object_fault fault, int error, const char *cure)
+void cache_faults_add(struct cache_faults *faults, const char *path, const char *inside,
+	enum object_fault fault, int error, const char *cure)
 {
 	pthread_mutex_lock(&faults->lock);
 	const char *what = inside ? arena_printf(faults->arena, "%s: %s", path, inside) : path;
@@ -55,6 +60,8 @@ void cache_faults_tell(const struct cache_faults *faults, struct diag *diag)
 	for (size_t i = 0; i < texts->n && i < TOLD_MOST; i++)
 		diag_warning(diag, NULL, "damaged-cache", "%s", texts->v[i]);
 	if (texts->n > TOLD_MOST)
-		diag_warning(diag, NULL, "damaged-cache", "%zu more pieces of caches were damaged or could not be read; \"mvmbuild cache verify\" names those of a cache",
-			     texts->n - TOLD_MOST);
+		diag_warning(diag, NULL, "damaged-cache",
+			"%zu more pieces of caches were damaged or could not be read; \"mvmbuild "
+			"cache verify\" names those of a cache",
+			texts->n - TOLD_MOST);
 }

@@ -19,15 +19,16 @@ struct gc {
 	struct cache_directory directory;
 	struct cache_scan scan;
 	struct cache_uses uses;
-	bool *goes;          /* of each object */
-	size_t shelf;        /* the one at hand, */
-	bool **entry_goes;   /* of each entry of each of its bundles, */
-	bool *bundle_goes;   /* and whether any entry of a bundle does */
+	bool *goes;        /* of each object */
+	size_t shelf;      /* the one at hand, */
+	bool **entry_goes; /* of each entry of each of its bundles, */
+	bool *bundle_goes; /* and whether any entry of a bundle does */
 };
 
 static int use_compare(const void *a, const void *b)
 {
-	const struct cache_object *x = *(struct cache_object *const *)a, *y = *(struct cache_object *const *)b;
+	const struct cache_object *x = *(struct cache_object *const *)a,
+				  *y = *(struct cache_object *const *)b;
 	if (x->used != y->used)
 		return x->used < y->used ? -1 : 1;
 	return x < y ? -1 : x > y;
@@ -62,8 +63,10 @@ static void choose(struct gc *gc)
 		total += order[i]->bytes;
 	for (size_t i = 0; i < gc->scan.objects.n; i++) {
 		const struct cache_object *object = order[i];
-		const bool old = request->most_seconds >= 0 && object->used + CACHE_USE_SECONDS < now - request->most_seconds;
-		const bool unwanted = old || total > request->most_bytes, needed = cache_uses_has(&gc->uses, object->name_hash);
+		const bool old = request->most_seconds >= 0 &&
+			object->used + CACHE_USE_SECONDS < now - request->most_seconds;
+		const bool unwanted = old || total > request->most_bytes,
+			   needed = cache_uses_has(&gc->uses, object->name_hash);
 		if (unwanted && needed)
 			count(&result->needed, object);
 		if (unwanted && !needed)
@@ -75,7 +78,8 @@ static void choose(struct gc *gc)
 
 static bool cannot_write(struct gc *gc, const char *what)
 {
-	return diag_error(gc->diag, STATUS_FAILED, NULL, "unwritable-cache", "cannot change %s: %s", what, strerror(errno));
+	return diag_error(gc->diag, STATUS_FAILED, NULL, "unwritable-cache", "cannot change %s: %s",
+		what, strerror(errno));
 }
 
 static bool is_chosen(void *context, size_t bundle)
@@ -97,11 +101,13 @@ static void mark_bundles(struct gc *gc, const struct cache_shelf *shelf)
 	gc->bundle_goes = arena_alloc(arena, (n + 1) * sizeof *gc->bundle_goes);
 	gc->entry_goes = arena_alloc(arena, (n + 1) * sizeof *gc->entry_goes);
 	for (size_t b = 0; b < n; b++)
-		gc->entry_goes[b] = arena_alloc(arena, (size_t)shelf->shelf.v.v[b].header.count + 1);
+		gc->entry_goes[b] =
+			arena_alloc(arena, (size_t)shelf->shelf.v.v[b].header.count + 1);
 	for (size_t i = 0; i < gc->scan.objects.n; i++) {
 		const struct cache_object *object = &gc->scan.objects.v[i];
 		if (object->shelf == gc->shelf && object->bundle != SIZE_MAX && gc->goes[i])
-			gc->entry_goes[object->bundle][object->entry] = gc->bundle_goes[object->bundle] = true;
+			gc->entry_goes[object->bundle][object->entry] =
+				gc->bundle_goes[object->bundle] = true;
 	}
 }
 
@@ -109,16 +115,20 @@ static bool free_shelf(struct gc *gc, const struct cache_shelf *shelf)
 {
 	for (size_t i = 0; i < gc->scan.objects.n; i++) {
 		const struct cache_object *object = &gc->scan.objects.v[i];
-		if (object->shelf == gc->shelf && object->bundle == SIZE_MAX && gc->goes[i] && unlinkat(shelf->shelf.objects, object->name, 0) != 0 &&
-		    errno != ENOENT)
+		if (object->shelf == gc->shelf && object->bundle == SIZE_MAX && gc->goes[i] &&
+			unlinkat(shelf->shelf.objects, object->name, 0) != 0 && errno != ENOENT)
 			return cannot_write(gc, shelf->path);
 	}
 	mark_bundles(gc, shelf);
 	const struct bundles_merge merge = {&gc->directory, &shelf->shelf, is_chosen, stays, gc};
 	if (!bundles_merge(&merge))
 		return cannot_write(gc, shelf->path);
-	bundles_tidy_locked(&gc->directory, shelf->path, shelf->settings, &(const struct strings){0});
-	/* A build that has opened the directory would lose what it puts there. Nothing else keeps an empty one. */
+	bundles_tidy_locked(
+		&gc->directory, shelf->path, shelf->settings, &(const struct strings){0});
+	/*
+	 * A build that has opened the directory would lose what it puts there. Nothing else keeps
+	 * an empty one.
+	 */
 	if (gc->uses.n == 0) {
 		unlinkat(shelf->shelf.objects, CACHE_BUNDLES, AT_REMOVEDIR);
 		unlinkat(gc->directory.top, shelf->settings, AT_REMOVEDIR);
@@ -142,7 +152,8 @@ static bool run(struct gc *gc, struct arena *arena)
 	return ok;
 }
 
-bool cache_gc(struct arena *arena, struct diag *diag, const struct cache_gc_request *request, struct cache_gc_result *result)
+bool cache_gc(struct arena *arena, struct diag *diag, const struct cache_gc_request *request,
+	struct cache_gc_result *result)
 {
 	struct gc gc = {.request = request, .result = result, .diag = diag};
 	*result = (struct cache_gc_result){0};

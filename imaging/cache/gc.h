@@ -19,10 +19,10 @@
 #include "base/diag.h"
 
 struct cache_gc_request {
-	const char *path;      /* lives as long as the arena */
-	uint64_t most_bytes;   /* UINT64_MAX: any */
-	int64_t most_seconds;  /* since the last use; -1: any */
-	bool dry;              /* takes nothing away */
+	const char *path;     /* lives as long as the arena */
+	uint64_t most_bytes;  /* UINT64_MAX: any */
+	int64_t most_seconds; /* since the last use; -1: any */
+	bool dry;             /* takes nothing away */
 };
 
 struct cache_amount {
@@ -31,10 +31,12 @@ struct cache_amount {
 };
 
 struct cache_gc_result {
-	struct cache_amount freed, left, needed; /* `needed`: of those left, what would have gone but for running builds */
-	struct strings unknown;                  /* paths that are not of a cache, left alone */
+	/* `needed`: of those left, what would have gone but for running builds */
+	struct cache_amount freed, left, needed;
+	struct strings unknown; /* paths that are not of a cache, left alone */
 };
 
-bool cache_gc(struct arena *arena, struct diag *diag, const struct cache_gc_request *request, struct cache_gc_result *result);
+bool cache_gc(struct arena *arena, struct diag *diag, const struct cache_gc_request *request,
+	struct cache_gc_result *result);
 
 #endif

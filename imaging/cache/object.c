@@ -14,14 +14,17 @@
 #include "base/arena.h"
 #include "base/file.h"
 
-enum { VERIFY_BYTES = 64 * 1024 /* still in the processor's cache when it is hashed; measured: 16 % less CPU than 256 KiB */ };
+enum {
+	VERIFY_BYTES = 64 * 1024 /* still in the processor's cache when it is hashed; measured: 16 %
+				    less CPU than 256 KiB */
+};
 
 static const char object_magic[8] = "MVMOBJ\n";
 
 uint64_t object_name_hash(const struct object_identity *identity)
 {
 	return XXH3_64bits_withSeed(identity->name, strlen(identity->name),
-				    XXH3_64bits(identity->settings, strlen(identity->settings)));
+		XXH3_64bits(identity->settings, strlen(identity->settings)));
 }
 
 uint64_t object_footer_hash(const struct object_footer *footer)
@@ -39,26 +42,35 @@ uint64_t object_tables_offset(uint64_t data_bytes)
 
 uint64_t object_bytes(const struct object_footer *f)
 {
-	return f->tables_offset + f->records_bytes + f->fragments * sizeof(struct object_fragment) + sizeof *f;
+	return f->tables_offset + f->records_bytes + f->fragments * sizeof(struct object_fragment) +
+		sizeof *f;
 }
 
 static bool footer_fits(const struct object_footer *f, uint64_t file_bytes)
 {
 	const uint64_t most = UINT64_C(1) << 60; /* keeps the sums from wrapping */
-	if (file_bytes > most || f->data_bytes > most || f->records_bytes > most || f->records_bytes % 8)
+	if (file_bytes > most || f->data_bytes > most || f->records_bytes > most ||
+		f->records_bytes % 8)
 		return false;
-	return f->tables_offset == object_tables_offset(f->data_bytes) && file_bytes == object_bytes(f);
+	return f->tables_offset == object_tables_offset(f->data_bytes) &&
+		file_bytes == object_bytes(f);
 }
 
-static enum object_fault footer_judge(const struct object_footer *f, uint64_t file_bytes, const struct object_identity *identity)
+static enum object_fault footer_judge(
+	const struct object_footer *f, uint64_t file_bytes, const struct object_identity *identity)
 {
-	if (memcmp(f->magic, object_magic, sizeof object_magic) != 0 || f->footer_hash != object_footer_hash(f) ||
-	    f->name_hash != object_name_hash(identity) || !footer_fits(f, file_bytes))
+	if (memcmp(f->magic, object_magic, sizeof object_magic) != 0 ||
+		f->footer_hash != object_footer_hash(f) ||
+		f->name_hash != object_name_hash(identity) || !footer_fits(f, file_bytes))
 		return OBJECT_DAMAGED;
-	return identity->nar_hash && strncmp(f->nar_hash, identity->nar_hash, sizeof f->nar_hash) != 0 ? OBJECT_OTHER : OBJECT_FAULTLESS;
+	return identity->nar_hash &&
+			strncmp(f->nar_hash, identity->nar_hash, sizeof f->nar_hash) != 0
+		? OBJECT_OTHER
+		: OBJECT_FAULTLESS;
 }
 
-static enum object_fault footer_read(int fd, uint64_t file_bytes, const struct object_identity *identity, struct object_footer *footer)
+static enum object_fault footer_read(int fd, uint64_t file_bytes,
+	const struct object_identity *identity, struct object_footer *footer)
 {
 	if (file_bytes < sizeof *footer)
 		return OBJECT_DAMAGED;
@@ -67,7 +79,8 @@ static enum object_fault footer_read(int fd, uint64_t file_bytes, const struct o
 	return footer_judge(footer, file_bytes, identity);
 }
 
-static enum object_fault footer_take(const unsigned char *bytes, size_t count, const struct object_identity *identity, struct object_footer *footer)
+static enum object_fault footer_take(const unsigned char *bytes, size_t count,
+	const struct object_identity *identity, struct object_footer *footer)
 {
 	if (count < sizeof *footer)
 		return OBJECT_DAMAGED;
@@ -75,12 +88,14 @@ static enum object_fault footer_take(const unsigned char *bytes, size_t count, c
 	return footer_judge(footer, count, identity);
 }
 
-bool object_read_footer(int fd, uint64_t file_bytes, const struct object_identity *identity, struct object_footer *footer)
+bool object_read_footer(int fd, uint64_t file_bytes, const struct object_identity *identity,
+	struct object_footer *footer)
 {
 	return footer_read(fd, file_bytes, identity, footer) == OBJECT_FAULTLESS;
 }
 
-bool object_footer_of(const unsigned char *bytes, size_t count, const struct object_identity *identity, struct object_footer *footer)
+bool object_footer_of(const unsigned char *bytes, size_t count,
+	const struct object_identity *identity, struct object_footer *footer)
 {
 	return footer_take(bytes, count, identity, footer) == OBJECT_FAULTLESS;
 }
@@ -92,7 +107,8 @@ static bool tables_find(struct object *object, uint64_t from)
 	object->small = from == 0 ? object->memory : NULL;
 	object->records = object->memory + (f->tables_offset - from);
 	object->fragments = (const void *)(object->records + f->records_bytes);
-	XXH128_hash_t hash = XXH3_128bits(object->records, f->records_bytes + f->fragments * sizeof(struct object_fragment));
+	XXH128_hash_t hash = XXH3_128bits(
+		object->records, f->records_bytes + f->fragments * sizeof(struct object_fragment));
 	return hash.low64 == f->tables_hash[0] && hash.high64 == f->tables_hash[1];
 }
 
@@ -125,9 +141,11 @@ static bool is_zero(const unsigned char *p, size_t n)
 }
 
 /* Its data, then zeros up to the tables: both go into images. */
-static bool data_matches(const struct object_footer *f, XXH128_hash_t hash, const unsigned char *padding)
+static bool data_matches(
+	const struct object_footer *f, XXH128_hash_t hash, const unsigned char *padding)
 {
-	return hash.low64 == f->data_hash[0] && hash.high64 == f->data_hash[1] && is_zero(padding, (size_t)(f->tables_offset - f->data_bytes));
+	return hash.low64 == f->data_hash[0] && hash.high64 == f->data_hash[1] &&
+		is_zero(padding, (size_t)(f->tables_offset - f->data_bytes));
 }
 
 /* Hashes the data of the file; false with errno set. */
@@ -157,7 +175,9 @@ static enum object_fault file_judge(const struct object *object)
 	XXH128_hash_t hash;
 	enum object_fault fault = OBJECT_UNREADABLE;
 	posix_fadvise(object->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	if (data_hash(object, block, &hash) && fd_read_all(object->fd, block, (size_t)(f->tables_offset - f->data_bytes), (off_t)f->data_bytes))
+	if (data_hash(object, block, &hash) &&
+		fd_read_all(object->fd, block, (size_t)(f->tables_offset - f->data_bytes),
+			(off_t)f->data_bytes))
 		fault = data_matches(f, hash, block) ? OBJECT_FAULTLESS : OBJECT_DAMAGED;
 	free(block);
 	return fault;
@@ -168,7 +188,10 @@ static enum object_fault data_judge(const struct object *object)
 	const struct object_footer *f = &object->footer;
 	if (!object->small)
 		return file_judge(object);
-	return data_matches(f, XXH3_128bits(object->small, f->data_bytes), object->small + f->data_bytes) ? OBJECT_FAULTLESS : OBJECT_DAMAGED;
+	return data_matches(
+		       f, XXH3_128bits(object->small, f->data_bytes), object->small + f->data_bytes)
+		? OBJECT_FAULTLESS
+		: OBJECT_DAMAGED;
 }
 
 /* Ends the opening; true without a fault. */
@@ -182,7 +205,8 @@ static bool opened(struct object *object, enum object_fault fault)
 	return fault == OBJECT_FAULTLESS;
 }
 
-bool object_open(int fd, const struct stat *st, const struct object_identity *identity, struct object *out)
+bool object_open(
+	int fd, const struct stat *st, const struct object_identity *identity, struct object *out)
 {
 	*out = (struct object){.fd = fd};
 	enum object_fault fault = footer_read(fd, (uint64_t)st->st_size, identity, &out->footer);
@@ -193,7 +217,8 @@ bool object_open(int fd, const struct stat *st, const struct object_identity *id
 	return opened(out, fault);
 }
 
-bool object_open_memory(unsigned char *bytes, size_t count, const struct object_identity *identity, struct object *out)
+bool object_open_memory(unsigned char *bytes, size_t count, const struct object_identity *identity,
+	struct object *out)
 {
 	*out = (struct object){.fd = -1, .memory = bytes};
 	enum object_fault fault = footer_take(bytes, count, identity, &out->footer);
@@ -249,13 +274,15 @@ size_t object_record_bytes(const struct object_record *record)
 
 static const struct object_record *record_at(const struct object *object, uint64_t offset)
 {
-	if (offset >= object->footer.records_bytes || object->footer.records_bytes - offset < sizeof(struct object_record))
+	if (offset >= object->footer.records_bytes ||
+		object->footer.records_bytes - offset < sizeof(struct object_record))
 		return NULL;
 	const struct object_record *record = (const void *)(object->records + offset);
 	return object->footer.records_bytes - offset < object_record_bytes(record) ? NULL : record;
 }
 
-const struct object_record *object_next(const struct object *object, const struct object_record *record)
+const struct object_record *object_next(
+	const struct object *object, const struct object_record *record)
 {
 	if (!record)
 		return record_at(object, 0);
@@ -278,7 +305,8 @@ const void *object_record_payload(const struct object_record *record)
 	return (const char *)record + payload_offset(record);
 }
 
-const struct object_record *object_record_original(const struct object *object, const struct object_record *record)
+const struct object_record *object_record_original(
+	const struct object *object, const struct object_record *record)
 {
 	const uint32_t original = object_record_file(record)->original;
 	if (original == OBJECT_OWN_CONTENT)

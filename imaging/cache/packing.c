@@ -38,7 +38,8 @@ uint64_t packing_content_bytes(const struct packing *p)
 /* An error about the object's file; false. */
 static bool write_failed(const struct packing *p, struct diag *diag)
 {
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", p->target, strerror(errno));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s",
+		p->target, strerror(errno));
 }
 
 bool packing_write(struct packing *p, struct diag *diag, const void *bytes, size_t count)
@@ -64,7 +65,8 @@ static void pad_records(struct packing *p, size_t unit)
 	buf_add(&p->records, zeros, -p->records.n & (unit - 1));
 }
 
-uint64_t packing_record_begin(struct packing *p, struct object_record record, const struct object_file *file, const char *name)
+uint64_t packing_record_begin(struct packing *p, struct object_record record,
+	const struct object_file *file, const char *name)
 {
 	uint64_t at = p->records.n;
 	record.name_length = (uint8_t)strlen(name);
@@ -86,14 +88,15 @@ void packing_record_end(struct packing *p)
 static struct object_footer footer_of(const struct packing *p)
 {
 	struct object_footer f = {.magic = "MVMOBJ\n",
-				  .name_hash = object_name_hash(&p->identity),
-				  .data_bytes = p->data_bytes,
-				  .tables_offset = object_tables_offset(p->data_bytes),
-				  .records_bytes = p->records.n - p->fragments.n,
-				  .content_bytes = p->walk.content_bytes,
-				  .inodes = p->walk.nodes,
-				  .fragments = (uint32_t)(p->fragments.n / sizeof(struct object_fragment))};
-	const XXH128_hash_t data = XXH3_128bits_digest(p->data_hash), tables = XXH3_128bits(p->records.p, p->records.n);
+		.name_hash = object_name_hash(&p->identity),
+		.data_bytes = p->data_bytes,
+		.tables_offset = object_tables_offset(p->data_bytes),
+		.records_bytes = p->records.n - p->fragments.n,
+		.content_bytes = p->walk.content_bytes,
+		.inodes = p->walk.nodes,
+		.fragments = (uint32_t)(p->fragments.n / sizeof(struct object_fragment))};
+	const XXH128_hash_t data = XXH3_128bits_digest(p->data_hash),
+			    tables = XXH3_128bits(p->records.p, p->records.n);
 	f.data_hash[0] = data.low64;
 	f.data_hash[1] = data.high64;
 	f.tables_hash[0] = tables.low64;
@@ -104,12 +107,15 @@ static struct object_footer footer_of(const struct packing *p)
 	return f;
 }
 
-/* The file may have been a small object's: the gap is no hole then. What that has left behind the end is there only if this one is small, too. */
+/*
+ * The file may have been a small object's: the gap is no hole then. What that has left behind the
+ * end is there only if this one is small, too.
+ */
 static bool write_end(const struct packing *p, const struct object_footer *f)
 {
 	static const unsigned char zeros[OBJECT_PAGE];
 	return fd_write_all(p->fd, zeros, f->tables_offset - f->data_bytes, (off_t)f->data_bytes) &&
-	       fd_write_all(p->fd, p->records.p, p->records.n, (off_t)f->tables_offset);
+		fd_write_all(p->fd, p->records.p, p->records.n, (off_t)f->tables_offset);
 }
 
 bool packing_finish(struct packing *p, struct diag *diag, struct object *out)

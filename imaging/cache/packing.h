@@ -17,8 +17,9 @@ struct packing;
 struct packing_request {
 	const char *path;                /* of the tree, lives as long as the packing */
 	struct object_identity identity; /* as well */
-	int fd;                          /* an empty file, read and write; the packing's from now on */
-	const char *target;              /* how errors call that file; copied */
+	/* an empty file, read and write; the packing's from now on */
+	int fd;
+	const char *target; /* how errors call that file; copied */
 	/* Called while the tree is read, with the bytes read so far. */
 	void (*progress)(void *context, uint64_t read_bytes);
 	void *progress_context;

@@ -16,7 +16,8 @@
 
 struct packing {
 	/* Takes a file that the walk came to; `fd` is at its start, `record` lacks the count. */
-	bool (*add_file)(struct packing *packing, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name);
+	bool (*add_file)(struct packing *packing, struct diag *diag, int fd,
+		struct object_record record, uint64_t size, const char *name);
 	/* Told of each directory before what it holds; NULL: not interested. */
 	void (*enter_directory)(struct packing *packing, uint32_t number);
 	const char *root;
@@ -30,9 +31,9 @@ struct packing {
 	struct buf records, fragments;
 	uint64_t data_bytes;
 	XXH3_state_t *data_hash;
-	unsigned char setup[32];              /* of the footer */
-	char nar_hash[NAR_HASH_DIGITS + 1];   /* of what was packed */
-	struct store_walk walk;               /* freed when it is over, but for its numbers */
+	unsigned char setup[32];            /* of the footer */
+	char nar_hash[NAR_HASH_DIGITS + 1]; /* of what was packed */
+	struct store_walk walk;             /* freed when it is over, but for its numbers */
 	bool walked;
 };
 
@@ -40,8 +41,8 @@ struct packing {
 void packing_init(struct packing *packing, const struct packing_request *request);
 void packing_release(struct packing *packing);
 /*
- * Reads the tree: makes the records of directories and links, and calls `add_file`. With `hashed`, that one gives contents to the walk, and what was
- * read is compared with the hash that is known.
+ * Reads the tree: makes the records of directories and links, and calls `add_file`. With `hashed`,
+ * that one gives contents to the walk, and what was read is compared with the hash that is known.
  */
 bool packing_walk(struct packing *packing, struct diag *diag, bool hashed);
 /* Appends to the data. */
@@ -49,7 +50,8 @@ bool packing_write(struct packing *packing, struct diag *diag, const void *bytes
 void packing_progress(struct packing *packing, uint64_t more_bytes);
 
 /* Opens a record up to its payload; `file` for files alone. Returns its place. */
-uint64_t packing_record_begin(struct packing *packing, struct object_record record, const struct object_file *file, const char *name);
+uint64_t packing_record_begin(struct packing *packing, struct object_record record,
+	const struct object_file *file, const char *name);
 void packing_record_end(struct packing *packing);
 
 #endif

@@ -7,15 +7,20 @@
 
 static struct object_record record_of(const struct store_node *node, uint8_t type, uint32_t count)
 {
-	return (struct object_record){
-		.type = type, .mode = (uint16_t)node->mode, .count = count, .number = node->number, .parent = node->parent};
+	return (struct object_record){.type = type,
+		.mode = (uint16_t)node->mode,
+		.count = count,
+		.number = node->number,
+		.parent = node->parent};
 }
 
-static bool add_symlink(void *context, struct store_walk *walk, const struct store_node *node, const char *target)
+static bool add_symlink(
+	void *context, struct store_walk *walk, const struct store_node *node, const char *target)
 {
 	struct packing *p = context;
 	(void)walk;
-	packing_record_begin(p, record_of(node, OBJECT_SYMLINK, (uint32_t)node->size), NULL, node->name);
+	packing_record_begin(
+		p, record_of(node, OBJECT_SYMLINK, (uint32_t)node->size), NULL, node->name);
 	buf_add(&p->records, target, (size_t)node->size);
 	packing_record_end(p);
 	return true;
@@ -30,7 +35,8 @@ static bool add_directory(void *context, struct store_walk *walk, const struct s
 	return true;
 }
 
-static bool end_directory(void *context, struct store_walk *walk, const struct store_node *node, uint32_t entries)
+static bool end_directory(
+	void *context, struct store_walk *walk, const struct store_node *node, uint32_t entries)
 {
 	struct packing *p = context;
 	(void)walk;
@@ -42,7 +48,8 @@ static bool end_directory(void *context, struct store_walk *walk, const struct s
 static bool add_file(void *context, struct store_walk *walk, const struct store_node *node, int fd)
 {
 	struct packing *p = context;
-	return p->add_file(p, walk->diag, fd, record_of(node, OBJECT_FILE, 0), node->size, node->name);
+	return p->add_file(
+		p, walk->diag, fd, record_of(node, OBJECT_FILE, 0), node->size, node->name);
 }
 
 static bool check(struct packing *p)
@@ -53,9 +60,12 @@ static bool check(struct packing *p)
 
 bool packing_walk(struct packing *p, struct diag *diag, bool hashed)
 {
-	static const struct store_visitor visitor = {
-		.directory = add_directory, .directory_end = end_directory, .symlink = add_symlink, .file = add_file};
-	p->walk = (struct store_walk){.diag = diag, .visitor = &visitor, .context = p, .hashed = hashed};
+	static const struct store_visitor visitor = {.directory = add_directory,
+		.directory_end = end_directory,
+		.symlink = add_symlink,
+		.file = add_file};
+	p->walk = (struct store_walk){
+		.diag = diag, .visitor = &visitor, .context = p, .hashed = hashed};
 	p->walked = store_walk_run(&p->walk, p->root) && (!hashed || check(p));
 	store_walk_free(&p->walk);
 	return p->walked;

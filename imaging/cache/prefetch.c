@@ -62,7 +62,8 @@ static void *work(void *argument)
 	return NULL;
 }
 
-struct prefetch *prefetch_new(const struct object_cache *cache, const struct closure *closure, unsigned jobs)
+struct prefetch *prefetch_new(
+	const struct object_cache *cache, const struct closure *closure, unsigned jobs)
 {
 	struct prefetch *p = memory(calloc(1, sizeof *p));
 	p->cache = cache;
@@ -72,7 +73,8 @@ struct prefetch *prefetch_new(const struct object_cache *cache, const struct clo
 	pthread_cond_init(&p->room, NULL);
 	p->threads = memory(calloc(jobs, sizeof *p->threads));
 	/* Fewer threads than wished only cost time. */
-	while (p->nthreads + 1 < jobs && pthread_create(&p->threads[p->nthreads], NULL, work, p) == 0)
+	while (p->nthreads + 1 < jobs &&
+		pthread_create(&p->threads[p->nthreads], NULL, work, p) == 0)
 		p->nthreads++;
 	return p;
 }

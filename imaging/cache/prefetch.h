@@ -12,10 +12,14 @@
 struct prefetch;
 
 /* `jobs` threads altogether, the caller's included. Cache and closure live longer. */
-struct prefetch *prefetch_new(const struct object_cache *cache, const struct closure *closure, unsigned jobs);
+struct prefetch *prefetch_new(
+	const struct object_cache *cache, const struct closure *closure, unsigned jobs);
 /* Closes what was not taken. */
 void prefetch_free(struct prefetch *prefetch);
-/* The object of the next path, in the closure's order; false when the caches have none that is sound. */
+/*
+ * The object of the next path, in the closure's order; false when the caches have none that is
+ * sound.
+ */
 bool prefetch_take(struct prefetch *prefetch, struct object *out);
 
 #endif

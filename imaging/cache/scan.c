@@ -12,10 +12,14 @@
 
 enum { HASH_DIGITS = 32 };
 
-/* NFS's name for a file that was removed and is open on this machine: ".nfs" and numbers. It goes when it is closed. */
+/*
+ * NFS's name for a file that was removed and is open on this machine: ".nfs" and numbers. It goes
+ * when it is closed.
+ */
 static bool is_removed(const char *name)
 {
-	return strncmp(name, ".nfs", 4) == 0 && name[4] && !name[4 + strspn(name + 4, "0123456789abcdef")];
+	return strncmp(name, ".nfs", 4) == 0 && name[4] &&
+		!name[4 + strspn(name + 4, "0123456789abcdef")];
 }
 
 /* Names in a directory, sorted. */
@@ -27,7 +31,8 @@ static struct strings list(struct arena *arena, int directory)
 	if (!stream)
 		fd_close(&fd);
 	for (const struct dirent *entry; stream && (entry = readdir(stream));)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && !is_removed(entry->d_name))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+			!is_removed(entry->d_name))
 			vec_push(arena, &names, arena_strdup(arena, entry->d_name));
 	if (stream)
 		closedir(stream);
@@ -39,12 +44,14 @@ static struct strings list(struct arena *arena, int directory)
 /* As a store path's: 32 digits of Nix's base 32, a dash, a name. */
 static bool is_object_name(const char *name)
 {
-	return strspn(name, "0123456789abcdfghijklmnpqrsvwxyz") == HASH_DIGITS && name[HASH_DIGITS] == '-' && name[HASH_DIGITS + 1];
+	return strspn(name, "0123456789abcdfghijklmnpqrsvwxyz") == HASH_DIGITS &&
+		name[HASH_DIGITS] == '-' && name[HASH_DIGITS + 1];
 }
 
 static bool is_settings_name(const char *name)
 {
-	return strncmp(name, "squashfs-", strlen("squashfs-")) == 0 || strncmp(name, "erofs-", strlen("erofs-")) == 0;
+	return strncmp(name, "squashfs-", strlen("squashfs-")) == 0 ||
+		strncmp(name, "erofs-", strlen("erofs-")) == 0;
 }
 
 static bool is_regular(int directory, const char *name, struct stat *st)
@@ -58,13 +65,15 @@ static void add_bundle(struct cache_scan *scan, size_t index, size_t bundle)
 	char *names = bundle_names(b);
 	for (size_t i = 0; i < b->header.count; i++)
 		vec_push(scan->arena, &scan->objects,
-			 (struct cache_object){.name = names ? arena_strdup(scan->arena, names + b->entries[i].name) : NULL,
-					       .name_hash = b->entries[i].name_hash,
-					       .bytes = b->entries[i].bytes,
-					       .used = (int64_t)b->days[i] * CACHE_USE_SECONDS,
-					       .shelf = index,
-					       .bundle = bundle,
-					       .entry = i});
+			(struct cache_object){.name = names
+					? arena_strdup(scan->arena, names + b->entries[i].name)
+					: NULL,
+				.name_hash = b->entries[i].name_hash,
+				.bytes = b->entries[i].bytes,
+				.used = (int64_t)b->days[i] * CACHE_USE_SECONDS,
+				.shelf = index,
+				.bundle = bundle,
+				.entry = i});
 	free(names);
 }
 
@@ -86,13 +95,16 @@ static void scan_bundles(struct cache_scan *scan, struct cache_shelf *shelf)
 	size_t opened = 0;
 	for (size_t i = 0; i < names.n; i++) {
 		struct stat st;
-		if (opened < shelf->shelf.v.n && strcmp(shelf->shelf.v.v[opened].name, names.v[i]) == 0)
+		if (opened < shelf->shelf.v.n &&
+			strcmp(shelf->shelf.v.v[opened].name, names.v[i]) == 0)
 			opened++;
-		else if (bundle_is_name(names.v[i]) && is_regular(shelf->shelf.bundles, names.v[i], &st))
+		else if (bundle_is_name(names.v[i]) &&
+			is_regular(shelf->shelf.bundles, names.v[i], &st))
 			note_broken(scan, shelf, names.v[i]);
 		else
 			vec_push(scan->arena, &scan->unknown,
-				 arena_printf(scan->arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, names.v[i]));
+				arena_printf(scan->arena, "%s/" CACHE_BUNDLES "/%s", shelf->path,
+					names.v[i]));
 	}
 }
 
@@ -102,20 +114,26 @@ static void scan_objects(struct cache_scan *scan, size_t index)
 	const struct strings names = list(scan->arena, shelf->shelf.objects);
 	for (size_t i = 0; i < names.n; i++) {
 		struct stat st;
-		const struct object_identity identity = {.name = names.v[i], .settings = shelf->settings};
+		const struct object_identity identity = {
+			.name = names.v[i], .settings = shelf->settings};
 		if (strcmp(names.v[i], CACHE_BUNDLES) == 0 && shelf->shelf.bundles >= 0)
 			continue;
 		if (is_object_name(names.v[i]) && is_regular(shelf->shelf.objects, names.v[i], &st))
 			vec_push(scan->arena, &scan->objects,
-				 (struct cache_object){names.v[i], object_name_hash(&identity), (uint64_t)st.st_size, st.st_mtime, index, SIZE_MAX, SIZE_MAX});
+				(struct cache_object){names.v[i], object_name_hash(&identity),
+					(uint64_t)st.st_size, st.st_mtime, index, SIZE_MAX,
+					SIZE_MAX});
 		else
-			vec_push(scan->arena, &scan->unknown, path_join(scan->arena, shelf->path, names.v[i]));
+			vec_push(scan->arena, &scan->unknown,
+				path_join(scan->arena, shelf->path, names.v[i]));
 	}
 }
 
-static bool scan_shelf(struct cache_scan *scan, struct diag *diag, int fd, const char *cache, const char *settings)
+static bool scan_shelf(
+	struct cache_scan *scan, struct diag *diag, int fd, const char *cache, const char *settings)
 {
-	struct cache_shelf shelf = {.settings = settings, .path = path_join(scan->arena, cache, settings)};
+	struct cache_shelf shelf = {
+		.settings = settings, .path = path_join(scan->arena, cache, settings)};
 	const bool ok = shelf_open(diag, shelf.path, fd, settings, &scan->owners, &shelf.shelf);
 	const size_t index = scan->shelves.n;
 	if (ok)
@@ -135,17 +153,21 @@ bool cache_scan(struct arena *arena, struct diag *diag, const char *path, struct
 	*out = (struct cache_scan){.arena = arena};
 	FD_CLEANUP int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0 || fstat(top, &st) != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot open the cache directory %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"cannot open the cache directory %s: %s", path, strerror(errno));
 	uid_t *owner = arena_alloc(arena, sizeof *owner);
 	*owner = st.st_uid;
 	out->owners = (struct cache_owners){owner, 1};
 	bool ok = cache_is_believed(diag, top, path, &out->owners);
 	const struct strings names = list(arena, top);
 	for (size_t i = 0; ok && i < names.n; i++) {
-		int fd = is_settings_name(names.v[i]) ? openat(top, names.v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+		int fd = is_settings_name(names.v[i])
+			? openat(top, names.v[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+			: -1;
 		if (fd >= 0)
 			ok = scan_shelf(out, diag, fd, path, names.v[i]);
-		else if (strcmp(names.v[i], CACHE_TEMPORARY) != 0 && strcmp(names.v[i], CACHE_LOCK) != 0)
+		else if (strcmp(names.v[i], CACHE_TEMPORARY) != 0 &&
+			strcmp(names.v[i], CACHE_LOCK) != 0)
 			vec_push(arena, &out->unknown, path_join(arena, path, names.v[i]));
 	}
 	return ok;

@@ -21,8 +21,12 @@ static enum object_fault fault_of(int error)
 	return error == ELOOP || error == ENXIO ? OBJECT_MISPLACED : OBJECT_UNREADABLE;
 }
 
-/* A regular file of this name that is to be believed; -1 otherwise, without a fault where there is none or one that is passed over. */
-static int open_file(const struct shelf *shelf, int directory, const char *name, int how, struct stat *st, enum object_fault *fault)
+/*
+ * A regular file of this name that is to be believed; -1 otherwise, without a fault where there is
+ * none or one that is passed over.
+ */
+static int open_file(const struct shelf *shelf, int directory, const char *name, int how,
+	struct stat *st, enum object_fault *fault)
 {
 	int fd = openat(directory, name, how | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	*fault = fd >= 0 ? OBJECT_FAULTLESS : fault_of(errno);
@@ -32,7 +36,8 @@ static int open_file(const struct shelf *shelf, int directory, const char *name,
 		*fault = OBJECT_UNREADABLE;
 	else if (!S_ISREG(st->st_mode))
 		*fault = OBJECT_MISPLACED;
-	if (*fault != OBJECT_FAULTLESS || (shelf->owners && !cache_file_is_believed(st, shelf->owners)))
+	if (*fault != OBJECT_FAULTLESS ||
+		(shelf->owners && !cache_file_is_believed(st, shelf->owners)))
 		fd_close(&fd);
 	return fd;
 }
@@ -66,7 +71,8 @@ static void read_bundles(struct shelf *shelf)
 	if (!stream)
 		fd_close(&fd);
 	for (const struct dirent *entry; stream && (entry = readdir(stream));)
-		if (entry->d_name[0] != '.' && strlen(entry->d_name) < sizeof ((struct bundle *)0)->name)
+		if (entry->d_name[0] != '.' &&
+			strlen(entry->d_name) < sizeof((struct bundle *)0)->name)
 			vec_push(shelf->arena, &names, arena_strdup(shelf->arena, entry->d_name));
 	if (stream)
 		closedir(stream);
@@ -76,34 +82,45 @@ static void read_bundles(struct shelf *shelf)
 		read_bundle(shelf, names.v[i]);
 }
 
-bool shelf_open(struct diag *diag, const char *path, int objects, const char *settings, const struct cache_owners *owners, struct shelf *out)
+bool shelf_open(struct diag *diag, const char *path, int objects, const char *settings,
+	const struct cache_owners *owners, struct shelf *out)
 {
-	*out = (struct shelf){.objects = objects, .bundles = -1, .settings = settings, .owners = owners, .arena = arena_new()};
+	*out = (struct shelf){.objects = objects,
+		.bundles = -1,
+		.settings = settings,
+		.owners = owners,
+		.arena = arena_new()};
 	out->path = arena_strdup(out->arena, path);
 	if (objects < 0)
 		return true;
-	out->bundles = openat(objects, CACHE_BUNDLES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	out->bundles =
+		openat(objects, CACHE_BUNDLES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	const struct cache_owners nobody_else = {0};
 	const char *below = path_join(out->arena, path, CACHE_BUNDLES);
 	if (!cache_is_believed(diag, objects, path, owners ? owners : &nobody_else) ||
-	    (out->bundles >= 0 && !cache_is_believed(diag, out->bundles, below, owners ? owners : &nobody_else)))
+		(out->bundles >= 0 &&
+			!cache_is_believed(
+				diag, out->bundles, below, owners ? owners : &nobody_else)))
 		return false;
 	if (out->bundles >= 0)
 		read_bundles(out);
 	return true;
 }
 
-bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settings, const struct cache_owners *owners, struct shelf *out)
+bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settings,
+	const struct cache_owners *owners, struct shelf *out)
 {
 	*out = (struct shelf){.objects = -1, .bundles = -1};
 	FD_CLEANUP int top = open(cache, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (top < 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache", "cannot open the cache %s: %s", cache, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
+			"cannot open the cache %s: %s", cache, strerror(errno));
 	if (!cache_is_believed(diag, top, cache, owners))
 		return false;
 	int objects = openat(top, settings, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct arena *arena = arena_new();
-	const bool ok = shelf_open(diag, path_join(arena, cache, settings), objects, settings, owners, out);
+	const bool ok =
+		shelf_open(diag, path_join(arena, cache, settings), objects, settings, owners, out);
 	arena_free(arena);
 	return ok;
 }
@@ -112,7 +129,8 @@ void shelf_advise(const struct shelf *shelf, size_t lookups)
 {
 	for (size_t i = 0; i < shelf->v.n; i++)
 		if (shelf->v.v[i].header.count / 8 < lookups)
-			posix_fadvise(shelf->v.v[i].fd, 0, (off_t)shelf->v.v[i].header.entries, POSIX_FADV_WILLNEED);
+			posix_fadvise(shelf->v.v[i].fd, 0, (off_t)shelf->v.v[i].header.entries,
+				POSIX_FADV_WILLNEED);
 }
 
 void shelf_close(struct shelf *shelf)
@@ -136,19 +154,26 @@ static void touch(int fd, const struct stat *st)
 		futimens(fd, NULL);
 }
 
-/* Unless another build has put a sound one there meanwhile; if it does so now, it will be made once more. */
+/*
+ * Unless another build has put a sound one there meanwhile; if it does so now, it will be made once
+ * more.
+ */
 static void discard(const struct shelf *shelf, const char *name, const struct stat *damaged)
 {
 	struct stat st;
-	if (fstatat(shelf->objects, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_ino == damaged->st_ino && st.st_dev == damaged->st_dev)
+	if (fstatat(shelf->objects, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		st.st_ino == damaged->st_ino && st.st_dev == damaged->st_dev)
 		unlinkat(shelf->objects, name, 0);
 }
 
-static bool find_file(const struct shelf *shelf, const struct object_identity *identity, bool discards, struct object *out)
+static bool find_file(const struct shelf *shelf, const struct object_identity *identity,
+	bool discards, struct object *out)
 {
 	struct stat st;
 	enum object_fault fault = OBJECT_FAULTLESS;
-	int fd = shelf->objects < 0 ? -1 : open_file(shelf, shelf->objects, identity->name, O_RDONLY, &st, &fault);
+	int fd = shelf->objects < 0
+		? -1
+		: open_file(shelf, shelf->objects, identity->name, O_RDONLY, &st, &fault);
 	*out = (struct object){.fd = -1, .fault = fault};
 	if (fd < 0)
 		return false;
@@ -160,7 +185,8 @@ static bool find_file(const struct shelf *shelf, const struct object_identity *i
 	return sound;
 }
 
-bool shelf_find(const struct shelf *shelf, const struct object_identity *identity, bool discards, struct object *out, struct shelf_fault *fault)
+bool shelf_find(const struct shelf *shelf, const struct object_identity *identity, bool discards,
+	struct object *out, struct shelf_fault *fault)
 {
 	*fault = (struct shelf_fault){.fault = OBJECT_FAULTLESS};
 	for (size_t i = 0; i < shelf->v.n; i++) {
@@ -176,13 +202,16 @@ bool shelf_find(const struct shelf *shelf, const struct object_identity *identit
 	return false;
 }
 
-bool shelf_peek(const struct shelf *shelf, const struct object_identity *identity, struct object_footer *footer)
+bool shelf_peek(const struct shelf *shelf, const struct object_identity *identity,
+	struct object_footer *footer)
 {
 	struct stat st;
 	for (size_t i = 0; i < shelf->v.n; i++)
 		if (bundle_peek(&shelf->v.v[i], identity, footer))
 			return true;
 	enum object_fault fault;
-	FD_CLEANUP int fd = shelf->objects < 0 ? -1 : open_file(shelf, shelf->objects, identity->name, O_RDONLY, &st, &fault);
+	FD_CLEANUP int fd = shelf->objects < 0
+		? -1
+		: open_file(shelf, shelf->objects, identity->name, O_RDONLY, &st, &fault);
 	return fd >= 0 && object_read_footer(fd, (uint64_t)st.st_size, identity, footer);
 }

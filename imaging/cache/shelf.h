@@ -8,13 +8,15 @@
 #include "imaging/cache/directory.h"
 
 struct shelf {
-	int objects, bundles;             /* directories; -1 without */
-	const char *path;                 /* of `objects`, for messages */
+	int objects, bundles; /* directories; -1 without */
+	const char *path;     /* of `objects`, for messages */
 	const char *settings;
-	const struct cache_owners *owners; /* of a cache that others fill; NULL: our own, whose use is noted */
+	/* of a cache that others fill; NULL: our own, whose use is noted */
+	const struct cache_owners *owners;
 	struct arena *arena;
 	VEC(struct bundle) v;
-	struct strings broken;            /* names of what stands in the place of bundles and cannot be told to be one */
+	/* names of what stands in the place of bundles and cannot be told to be one */
+	struct strings broken;
 };
 
 /* Why an object was not taken that seems to be there. */
@@ -24,21 +26,31 @@ struct shelf_fault {
 	const char *bundle;      /* the name of the one that holds it; NULL: a file of its own */
 };
 
-/* Takes over `objects`, a directory or -1. What cannot be read is not there. False, with an error, when it is not to be believed. */
-bool shelf_open(struct diag *diag, const char *path, int objects, const char *settings, const struct cache_owners *owners, struct shelf *out);
-/* Opens a shelf of a cache that others fill; without objects where that cache has none of the setting. */
-bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settings, const struct cache_owners *owners, struct shelf *out);
+/*
+ * Takes over `objects`, a directory or -1. What cannot be read is not there. False, with an error,
+ * when it is not to be believed.
+ */
+bool shelf_open(struct diag *diag, const char *path, int objects, const char *settings,
+	const struct cache_owners *owners, struct shelf *out);
+/*
+ * Opens a shelf of a cache that others fill; without objects where that cache has none of the
+ * setting.
+ */
+bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settings,
+	const struct cache_owners *owners, struct shelf *out);
 /* Has bundles read that are likely to be needed when so many objects are looked up. */
 void shelf_advise(const struct shelf *shelf, size_t lookups);
 /* Notes what was used. */
 void shelf_close(struct shelf *shelf);
 
 /*
- * False when there is none, or none that is sound: then `fault` says what was damaged or in the way. Threads may look at the same time. With `discards`,
- * a damaged file of our own goes at once.
+ * False when there is none, or none that is sound: then `fault` says what was damaged or in the
+ * way. Threads may look at the same time. With `discards`, a damaged file of our own goes at once.
  */
-bool shelf_find(const struct shelf *shelf, const struct object_identity *identity, bool discards, struct object *out, struct shelf_fault *fault);
+bool shelf_find(const struct shelf *shelf, const struct object_identity *identity, bool discards,
+	struct object *out, struct shelf_fault *fault);
 /* The footer alone; the rest may be damaged. */
-bool shelf_peek(const struct shelf *shelf, const struct object_identity *identity, struct object_footer *footer);
+bool shelf_peek(const struct shelf *shelf, const struct object_identity *identity,
+	struct object_footer *footer);
 
 #endif

@@ -32,12 +32,14 @@ struct verify {
 
 /* ---- looking ---- */
 
-static void judge_file(const struct cache_shelf *shelf, const struct cache_object *o, struct verdict *verdict)
+static void judge_file(
+	const struct cache_shelf *shelf, const struct cache_object *o, struct verdict *verdict)
 {
 	struct stat st = {0};
 	struct object object;
 	const struct object_identity identity = {.name = o->name, .settings = shelf->settings};
-	int fd = openat(shelf->shelf.objects, o->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd = openat(
+		shelf->shelf.objects, o->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return; /* it went meanwhile */
 	verdict->damaged = fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode);
@@ -59,7 +61,8 @@ static void judge(struct verify *verify, size_t index)
 		return;
 	}
 	const char *names = verify->names[o->shelf][o->bundle];
-	verify->verdicts[index].damaged = !names || !bundle_is_sound(&shelf->shelf.v.v[o->bundle], o->entry, shelf->settings, names);
+	verify->verdicts[index].damaged = !names ||
+		!bundle_is_sound(&shelf->shelf.v.v[o->bundle], o->entry, shelf->settings, names);
 }
 
 static void *look(void *argument)
@@ -75,9 +78,11 @@ static void look_at_all(struct verify *verify)
 	struct arena *arena = verify->scan.arena;
 	pthread_t *threads = arena_alloc(arena, verify->request->jobs * sizeof *threads);
 	unsigned started = 0;
-	verify->verdicts = arena_alloc(arena, (verify->scan.objects.n + 1) * sizeof *verify->verdicts);
+	verify->verdicts =
+		arena_alloc(arena, (verify->scan.objects.n + 1) * sizeof *verify->verdicts);
 	/* Fewer threads than wished only cost time. */
-	while (started + 1 < verify->request->jobs && pthread_create(&threads[started], NULL, look, verify) == 0)
+	while (started + 1 < verify->request->jobs &&
+		pthread_create(&threads[started], NULL, look, verify) == 0)
 		started++;
 	look(verify);
 	while (started)
@@ -112,9 +117,11 @@ static const char *path_of(const struct verify *verify, const struct cache_objec
 	if (o->bundle == SIZE_MAX)
 		return path_join(arena, shelf->path, o->name);
 	const struct bundle *bundle = &shelf->shelf.v.v[o->bundle];
-	const char *path = arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, bundle->name);
+	const char *path =
+		arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, bundle->name);
 	return o->name ? arena_printf(arena, "%s: %s", path, o->name)
-		       : arena_printf(arena, "%s: byte %llu", path, (unsigned long long)bundle->entries[o->entry].start);
+		       : arena_printf(arena, "%s: byte %llu", path,
+				 (unsigned long long)bundle->entries[o->entry].start);
 }
 
 static void tell(struct verify *verify, struct cache_verify_result *result)
@@ -124,12 +131,15 @@ static void tell(struct verify *verify, struct cache_verify_result *result)
 		result->objects++;
 		result->bytes += verify->scan.objects.v[i].bytes;
 		if (verify->verdicts[i].damaged)
-			vec_push(arena, &result->damaged, path_of(verify, &verify->scan.objects.v[i]));
+			vec_push(arena, &result->damaged,
+				path_of(verify, &verify->scan.objects.v[i]));
 	}
 	for (size_t s = 0; s < verify->scan.shelves.n; s++) {
 		const struct cache_shelf *shelf = &verify->scan.shelves.v[s];
 		for (size_t i = 0; i < shelf->broken.n; i++)
-			vec_push(arena, &result->damaged, arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, shelf->broken.v[i]));
+			vec_push(arena, &result->damaged,
+				arena_printf(arena, "%s/" CACHE_BUNDLES "/%s", shelf->path,
+					shelf->broken.v[i]));
 	}
 	result->unknown = verify->scan.unknown;
 }
@@ -140,7 +150,8 @@ static bool has_damage(void *context, size_t bundle)
 {
 	const struct verify *verify = context;
 	for (size_t i = 0; i < verify->scan.objects.n; i++)
-		if (verify->scan.objects.v[i].shelf == verify->shelf && verify->scan.objects.v[i].bundle == bundle && verify->verdicts[i].damaged)
+		if (verify->scan.objects.v[i].shelf == verify->shelf &&
+			verify->scan.objects.v[i].bundle == bundle && verify->verdicts[i].damaged)
 			return true;
 	return false;
 }
@@ -158,14 +169,16 @@ static bool clean(struct verify *verify, const struct cache_directory *directory
 	const struct cache_shelf *shelf = &verify->scan.shelves.v[verify->shelf];
 	for (size_t i = 0; i < verify->scan.objects.n; i++) {
 		const struct cache_object *o = &verify->scan.objects.v[i];
-		if (o->shelf == verify->shelf && o->bundle == SIZE_MAX && verify->verdicts[i].damaged)
+		if (o->shelf == verify->shelf && o->bundle == SIZE_MAX &&
+			verify->verdicts[i].damaged)
 			remove_file(&shelf->shelf, o->name, verify->verdicts[i].inode);
 	}
 	for (size_t i = 0; i < shelf->broken.n; i++)
 		cache_remove(shelf->shelf.bundles, shelf->broken.v[i]);
 	const struct bundles_merge merge = {directory, &shelf->shelf, has_damage, NULL, verify};
 	return bundles_merge(&merge) ||
-	       diag_error(verify->diag, STATUS_FAILED, NULL, "unwritable-cache", "cannot change %s: %s", shelf->path, strerror(errno));
+		diag_error(verify->diag, STATUS_FAILED, NULL, "unwritable-cache",
+			"cannot change %s: %s", shelf->path, strerror(errno));
 }
 
 static bool clean_all(struct verify *verify)
@@ -180,7 +193,8 @@ static bool clean_all(struct verify *verify)
 	return ok;
 }
 
-bool cache_verify(struct arena *arena, struct diag *diag, const struct cache_verify_request *request, struct cache_verify_result *result)
+bool cache_verify(struct arena *arena, struct diag *diag,
+	const struct cache_verify_request *request, struct cache_verify_result *result)
 {
 	struct verify verify = {.request = request, .diag = diag};
 	*result = (struct cache_verify_result){0};

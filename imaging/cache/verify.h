@@ -21,11 +21,13 @@ struct cache_verify_request {
 struct cache_verify_result {
 	size_t objects;
 	uint64_t bytes;
-	struct strings damaged; /* their paths; of what is in a bundle: the bundle's, ": " and the name */
+	struct strings
+		damaged; /* their paths; of what is in a bundle: the bundle's, ": " and the name */
 	struct strings unknown; /* paths that are not of a cache, left alone */
 };
 
 /* False when it could not be done; damage is a result. */
-bool cache_verify(struct arena *arena, struct diag *diag, const struct cache_verify_request *request, struct cache_verify_result *result);
+bool cache_verify(struct arena *arena, struct diag *diag,
+	const struct cache_verify_request *request, struct cache_verify_result *result);
 
 #endif

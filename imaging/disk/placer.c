@@ -27,7 +27,8 @@ struct placer {
 	size_t small_used; /* SMALL_AREA: there is no area yet, or it is full */
 	unsigned char small[SMALL_AREA];
 
-	struct run *known; /* of objects added before, `start` in the image; open addressing, bytes 0 where free */
+	/* of objects added before, `start` in the image; open addressing, bytes 0 where free */
+	struct run *known;
 	size_t nknown, slots;
 
 	/* of the object to be added, or added last */
@@ -83,7 +84,8 @@ static uint64_t page_down(uint64_t at)
 static size_t known_slot(const struct run *known, size_t slots, const struct run *run)
 {
 	size_t slot = (size_t)(run->hash ^ run->bytes) & (slots - 1);
-	while (known[slot].bytes && (known[slot].hash != run->hash || known[slot].bytes != run->bytes))
+	while (known[slot].bytes &&
+		(known[slot].hash != run->hash || known[slot].bytes != run->bytes))
 		slot = (slot + 1) & (slots - 1);
 	return slot;
 }
@@ -112,14 +114,15 @@ static void known_add(struct placer *placer, struct run run)
 }
 
 /* The hash only finds candidates: what is shared was compared. */
-static bool is_same(struct placer *placer, const struct object *object, const struct run *run, uint64_t place)
+static bool is_same(
+	struct placer *placer, const struct object *object, const struct run *run, uint64_t place)
 {
 	for (uint64_t at = 0; at < run->bytes;) {
 		const uint64_t left = run->bytes - at;
 		const size_t part = left < COMPARE_BYTES ? (size_t)left : COMPARE_BYTES;
 		if (!object_read_data(object, placer->compare[0], part, run->start + at) ||
-		    !image_writer_read(placer->image, placer->compare[1], part, place + at) ||
-		    memcmp(placer->compare[0], placer->compare[1], part) != 0)
+			!image_writer_read(placer->image, placer->compare[1], part, place + at) ||
+			memcmp(placer->compare[0], placer->compare[1], part) != 0)
 			return false;
 		at += part;
 	}
@@ -137,7 +140,8 @@ void placer_note_run(struct placer *placer, struct run run)
 {
 	if (!saves_a_page(&run))
 		return;
-	placer->runs = grown(placer->runs, placer->nruns, &placer->runs_capacity, sizeof *placer->runs);
+	placer->runs =
+		grown(placer->runs, placer->nruns, &placer->runs_capacity, sizeof *placer->runs);
 	placer->runs[placer->nruns++] = run;
 }
 
@@ -151,7 +155,8 @@ static int run_compare(const void *a, const void *b)
 
 static void piece_add(struct placer *placer, struct piece piece)
 {
-	placer->pieces = grown(placer->pieces, placer->npieces, &placer->pieces_capacity, sizeof *placer->pieces);
+	placer->pieces = grown(
+		placer->pieces, placer->npieces, &placer->pieces_capacity, sizeof *placer->pieces);
 	placer->pieces[placer->npieces++] = piece;
 }
 
@@ -173,16 +178,21 @@ static bool add_large(struct placer *placer, const struct object *object)
 	piece_add(placer, (struct piece){.from = 0, .to = placer->end});
 	for (size_t i = 0; i < placer->nruns; i++) {
 		const struct run *run = &placer->runs[i];
-		const struct run *known = &placer->known[known_slot(placer->known, placer->slots, run)];
-		const uint64_t run_end = run->start + run->bytes, data_bytes = object->footer.data_bytes;
-		if (run->start < copied || run->bytes > data_bytes || run->start > data_bytes - run->bytes || !known->bytes ||
-		    !is_same(placer, object, run, known->start))
+		const struct run *known =
+			&placer->known[known_slot(placer->known, placer->slots, run)];
+		const uint64_t run_end = run->start + run->bytes,
+			       data_bytes = object->footer.data_bytes;
+		if (run->start < copied || run->bytes > data_bytes ||
+			run->start > data_bytes - run->bytes || !known->bytes ||
+			!is_same(placer, object, run, known->start))
 			continue;
 		if (!append(placer, object, copied, page_up(run->start)))
 			return false;
 		copied = page_down(run_end);
-		piece_add(placer, (struct piece){.from = run->start, .to = known->start, .shared = true});
-		piece_add(placer, (struct piece){.from = run_end, .to = placer->end + (run_end - copied)});
+		piece_add(placer,
+			(struct piece){.from = run->start, .to = known->start, .shared = true});
+		piece_add(placer,
+			(struct piece){.from = run_end, .to = placer->end + (run_end - copied)});
 	}
 	return append(placer, object, copied, object->footer.tables_offset);
 }
@@ -198,7 +208,9 @@ static void remember_runs(struct placer *placer)
 
 static bool small_write(const struct placer *placer)
 {
-	return placer->small_start == 0 || image_writer_put(placer->image, placer->small, placer->small_used, placer->small_start);
+	return placer->small_start == 0 ||
+		image_writer_put(
+			placer->image, placer->small, placer->small_used, placer->small_start);
 }
 
 static bool add_small(struct placer *placer, const struct object *object)
@@ -212,7 +224,8 @@ static bool add_small(struct placer *placer, const struct object *object)
 		placer->end += SMALL_AREA;
 	}
 	memcpy(placer->small + placer->small_used, object->small, bytes);
-	piece_add(placer, (struct piece){.from = 0, .to = placer->small_start + placer->small_used});
+	piece_add(
+		placer, (struct piece){.from = 0, .to = placer->small_start + placer->small_used});
 	placer->small_used += bytes;
 	return true;
 }
@@ -220,7 +233,8 @@ static bool add_small(struct placer *placer, const struct object *object)
 bool placer_add(struct placer *placer, const struct object *object)
 {
 	placer->npieces = 0;
-	bool ok = object->footer.data_bytes < PAGE ? add_small(placer, object) : add_large(placer, object);
+	bool ok = object->footer.data_bytes < PAGE ? add_small(placer, object)
+						   : add_large(placer, object);
 	if (ok)
 		remember_runs(placer);
 	placer->nruns = 0;

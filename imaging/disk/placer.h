@@ -23,8 +23,9 @@ struct run {
 /* What the object to be added next has. Only runs can be found again in later objects. */
 void placer_note_run(struct placer *placer, struct run run);
 /*
- * Copies the object's data. Blocks that an earlier object brought already are left out, as far as whole pages go: what stays keeps its place
- * within a page, so that a file system can share it with the object's file. False with errno set.
+ * Copies the object's data. Blocks that an earlier object brought already are left out, as far as
+ * whole pages go: what stays keeps its place within a page, so that a file system can share it with
+ * the object's file. False with errno set.
  */
 bool placer_add(struct placer *placer, const struct object *object);
 /* Where `start`, a position in the data of the object added last, is in the image. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and links; others compress, look objects up, and write
- * the image.
- * The queue holds the paths between the two ends: walked or found in the cache, but not linked yet, because links are made in order.
+ * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and
+ * links; others compress, look objects up, and write the image. The queue holds the paths between
+ * the two ends: walked or found in the cache, but not linked yet, because links are made in order.
  */
 #include "imaging/disk/store_disk.h"
 
@@ -36,7 +36,8 @@ struct job {
 	struct prefetch *prefetch;
 	struct item queue[QUEUE_MOST];
 	size_t first, n;
-	uint64_t read_bytes, total_bytes; /* of the paths read or found so far; of all, as far as it is known */
+	/* of the paths read or found so far; of all, as far as it is known */
+	uint64_t read_bytes, total_bytes;
 };
 
 /* Called with what was read of the path at hand. */
@@ -47,21 +48,25 @@ static void report_progress(void *context, uint64_t read_bytes)
 		return;
 	/* A NAR is larger than its files: the end is told when it is reached. */
 	const uint64_t done = job->read_bytes + read_bytes;
-	job->request->progress(job->request->progress_context, done < job->total_bytes ? done : job->total_bytes, job->total_bytes);
+	job->request->progress(job->request->progress_context,
+		done < job->total_bytes ? done : job->total_bytes, job->total_bytes);
 }
 
 /* ---- the end of the queue that links ---- */
 
 static bool item_link(struct job *job, struct item *item)
 {
-	if (item->packing && (!packing_finish(item->packing, job->diag, &item->object) ||
-			      !cache_publish(job->cache, job->diag, &item->entry, item->path->name, &item->object)))
+	if (item->packing &&
+		(!packing_finish(item->packing, job->diag, &item->object) ||
+			!cache_publish(job->cache, job->diag, &item->entry, item->path->name,
+				&item->object)))
 		return false;
 	if (!job->format->link(job->image, job->diag, item->path->name, &item->object))
 		return false;
 	job->result->content_bytes += item->object.footer.content_bytes;
 	if (job->request->stored)
-		job->request->stored[item->path - job->request->closure->v] = (int64_t)item->object.footer.data_bytes;
+		job->request->stored[item->path - job->request->closure->v] =
+			(int64_t)item->object.footer.data_bytes;
 	if (item->packing)
 		job->result->packed++;
 	else
@@ -115,11 +120,11 @@ static bool item_pack(struct job *job, struct item *item, const struct object_id
 	if (!cache_create(job->cache, job->diag, &item->entry))
 		return false;
 	const struct packing_request request = {.path = item->path->path,
-						.identity = *identity,
-						.fd = item->entry.fd,
-						.target = item->entry.where,
-						.progress = report_progress,
-						.progress_context = job};
+		.identity = *identity,
+		.fd = item->entry.fd,
+		.target = item->entry.where,
+		.progress = report_progress,
+		.progress_context = job};
 	return job->format->pack(job->image, job->diag, &request, &item->packing);
 }
 
@@ -131,7 +136,8 @@ static bool queue_add(struct job *job, const struct store_path *path)
 	const struct object_identity identity = cache_identity(job->cache, path);
 	if (!prefetch_take(job->prefetch, &item->object) && !item_pack(job, item, &identity))
 		return false;
-	job->read_bytes += item->packing ? packing_content_bytes(item->packing) : item->object.footer.content_bytes;
+	job->read_bytes += item->packing ? packing_content_bytes(item->packing)
+					 : item->object.footer.content_bytes;
 	report_progress(job, 0);
 	return true;
 }
@@ -142,11 +148,14 @@ static bool link_all(struct job *job)
 	for (size_t i = 0; i < closure->n; i++)
 		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MOST - 1))
 			return false;
-	if (!queue_settle(job, 0) || !job->format->finish(job->image, job->diag, &job->result->image_bytes, &job->result->inodes))
+	if (!queue_settle(job, 0) ||
+		!job->format->finish(
+			job->image, job->diag, &job->result->image_bytes, &job->result->inodes))
 		return false;
 	image_writer_end(job->writer, job->result->image_bytes);
 	if (job->request->progress)
-		job->request->progress(job->request->progress_context, job->total_bytes, job->total_bytes);
+		job->request->progress(
+			job->request->progress_context, job->total_bytes, job->total_bytes);
 	return image_writer_finish(job->writer, job->diag);
 }
 
@@ -164,13 +173,14 @@ static void job_free(struct job *job)
 	cache_close(job->cache);
 }
 
-static struct cache_request cache_request_of(const struct store_disk_request *request, const char *settings)
+static struct cache_request cache_request_of(
+	const struct store_disk_request *request, const char *settings)
 {
 	return (struct cache_request){.directory = request->cache_dir,
-				      .scratch = request->scratch_dir,
-				      .settings = settings,
-				      .sharing = request->sharing,
-				      .closure = request->closure};
+		.scratch = request->scratch_dir,
+		.settings = settings,
+		.sharing = request->sharing,
+		.closure = request->closure};
 }
 
 static bool job_start(struct job *job, struct arena *arena)
@@ -182,14 +192,18 @@ static bool job_start(struct job *job, struct arena *arena)
 	const struct cache_request request = cache_request_of(job->request, settings);
 	job->cache = cache_open(job->diag, &request);
 	if (job->cache)
-		job->prefetch = prefetch_new(job->cache, job->request->closure, job->request->jobs ? job->request->jobs : 1);
-	job->writer = job->cache ? image_writer_new(job->diag, job->request->output, job->request->cached) : NULL;
+		job->prefetch = prefetch_new(job->cache, job->request->closure,
+			job->request->jobs ? job->request->jobs : 1);
+	job->writer = job->cache
+		? image_writer_new(job->diag, job->request->output, job->request->cached)
+		: NULL;
 	if (job->writer)
 		job->format->open(job->image, job->writer);
 	return job->writer;
 }
 
-bool store_disk_link(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+bool store_disk_link(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
 	struct job job = {
@@ -199,7 +213,9 @@ bool store_disk_link(struct diag *diag, const struct store_disk_request *request
 		.format = request->format,
 	};
 	for (size_t i = 0; i < request->closure->n; i++)
-		job.total_bytes += request->closure->v[i].nar_size > 0 ? (uint64_t)request->closure->v[i].nar_size : 0;
+		job.total_bytes += request->closure->v[i].nar_size > 0
+			? (uint64_t)request->closure->v[i].nar_size
+			: 0;
 	struct arena *arena = arena_new();
 	bool ok = job_start(&job, arena) && link_all(&job);
 	job_free(&job);
@@ -213,7 +229,7 @@ void store_disk_peek(const struct store_disk_request *request)
 	struct arena *arena = arena_new();
 	/* What keeps the image from being made is for the build to say. */
 	if ((request->cache_dir || request->sharing) &&
-	    request->format->start(arena, diag_new(arena), request, &settings)) {
+		request->format->start(arena, diag_new(arena), request, &settings)) {
 		const struct cache_request wanted = cache_request_of(request, settings);
 		cache_peek(&wanted, request->stored);
 	}

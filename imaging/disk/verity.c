@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree is made level by level. Its hash blocks are the pieces of work: each takes the 128 blocks below it, 512 KiB, from the file, and has one place
- * in the file, so it does not matter which thread makes which, and memory does not grow with the image.
+ * The tree is made level by level. Its hash blocks are the pieces of work: each takes the 128
+ * blocks below it, 512 KiB, from the file, and has one place in the file, so it does not matter
+ * which thread makes which, and memory does not grow with the image.
  */
 #include "imaging/disk/verity.h"
 
@@ -19,7 +20,9 @@
 #include "base/file.h"
 #include "imaging/guest/init/verity_format.h"
 
-_Static_assert((int)VERITY_ROOT_BYTES == (int)VERITY_HASH_BYTES && (int)VERITY_BLOCK_BYTES == (int)VERITY_BLOCK, "the format's numbers");
+_Static_assert((int)VERITY_ROOT_BYTES == (int)VERITY_HASH_BYTES &&
+		(int)VERITY_BLOCK_BYTES == (int)VERITY_BLOCK,
+	"the format's numbers");
 
 /* ---- hashing ---- */
 
@@ -49,8 +52,10 @@ static void hasher_free(struct hasher *hasher)
 /* libcrypto fails here only for lack of memory. */
 static void hash_block(struct hasher *hasher, const unsigned char *block, unsigned char *hash)
 {
-	if (EVP_DigestInit_ex(hasher->context, NULL, NULL) != 1 || EVP_DigestUpdate(hasher->context, VERITY_SALT, VERITY_SALT_BYTES) != 1 ||
-	    EVP_DigestUpdate(hasher->context, block, VERITY_BLOCK) != 1 || EVP_DigestFinal_ex(hasher->context, hash, NULL) != 1)
+	if (EVP_DigestInit_ex(hasher->context, NULL, NULL) != 1 ||
+		EVP_DigestUpdate(hasher->context, VERITY_SALT, VERITY_SALT_BYTES) != 1 ||
+		EVP_DigestUpdate(hasher->context, block, VERITY_BLOCK) != 1 ||
+		EVP_DigestFinal_ex(hasher->context, hash, NULL) != 1)
 		abort();
 }
 
@@ -77,11 +82,13 @@ static bool make_block(struct hasher *hasher, int image, const struct level *lev
 {
 	const uint64_t first = index * VERITY_FANOUT, left = level->nbelow - first;
 	const size_t n = left < VERITY_FANOUT ? (size_t)left : VERITY_FANOUT;
-	if (!fd_read_all(image, hasher->blocks, n * VERITY_BLOCK, block_offset(level->below + first)))
+	if (!fd_read_all(
+		    image, hasher->blocks, n * VERITY_BLOCK, block_offset(level->below + first)))
 		return false;
 	memset(hasher->hashes, 0, sizeof hasher->hashes);
 	for (size_t i = 0; i < n; i++)
-		hash_block(hasher, hasher->blocks + i * VERITY_BLOCK, hasher->hashes + i * VERITY_HASH_BYTES);
+		hash_block(hasher, hasher->blocks + i * VERITY_BLOCK,
+			hasher->hashes + i * VERITY_HASH_BYTES);
 	return fd_write_all(image, hasher->hashes, VERITY_BLOCK, block_offset(level->at + index));
 }
 
@@ -90,14 +97,18 @@ static void *make_blocks(void *context)
 	struct work *work = context;
 	struct hasher *hasher = hasher_new();
 	uint64_t index;
-	while (atomic_load(&work->error) == 0 && (index = atomic_fetch_add(&work->next, 1)) < work->level->n)
+	while (atomic_load(&work->error) == 0 &&
+		(index = atomic_fetch_add(&work->next, 1)) < work->level->n)
 		if (!make_block(hasher, work->image, work->level, index))
 			atomic_store(&work->error, errno);
 	hasher_free(hasher);
 	return NULL;
 }
 
-/* The caller's thread is one of `jobs`; where no more can be started, it does what is left. False with errno set. */
+/*
+ * The caller's thread is one of `jobs`; where no more can be started, it does what is left. False
+ * with errno set.
+ */
 static bool make_level(int image, const struct level *level, unsigned jobs)
 {
 	struct work work = {.image = image, .level = level};
@@ -129,12 +140,14 @@ static bool root_read(int image, uint64_t block, unsigned char root[VERITY_HASH_
 /* The root's level lies first, and is made last. */
 static bool make_tree(int image, unsigned jobs, struct verity *verity)
 {
-	uint64_t blocks[VERITY_LEVELS_MOST], end = verity->data_blocks + verity_tree_blocks(verity->data_blocks);
+	uint64_t blocks[VERITY_LEVELS_MOST],
+		end = verity->data_blocks + verity_tree_blocks(verity->data_blocks);
 	const unsigned levels = verity_levels(verity->data_blocks, blocks);
 	struct level level = {.at = 0, .n = verity->data_blocks};
 	for (unsigned i = 0; i < levels; i++) {
 		end -= blocks[i];
-		level = (struct level){.below = level.at, .nbelow = level.n, .at = end, .n = blocks[i]};
+		level = (struct level){
+			.below = level.at, .nbelow = level.n, .at = end, .n = blocks[i]};
 		if (!make_level(image, &level, jobs))
 			return false;
 	}
@@ -148,7 +161,8 @@ static bool append(int image, unsigned jobs, struct verity *verity)
 	if (fstat(image, &st) != 0)
 		return false;
 	verity->data_blocks = ((uint64_t)st.st_size + VERITY_BLOCK - 1) / VERITY_BLOCK;
-	if (ftruncate(image, block_offset(verity->data_blocks)) != 0 || !make_tree(image, jobs, verity))
+	if (ftruncate(image, block_offset(verity->data_blocks)) != 0 ||
+		!make_tree(image, jobs, verity))
 		return false;
 	verity_super_fill(verity->data_blocks, verity->root, &super);
 	return fd_write_all(image, &super, sizeof super, block_offset(verity->data_blocks));
@@ -159,7 +173,8 @@ bool verity_append(struct diag *diag, const char *image, unsigned jobs, struct v
 	FD_CLEANUP int fd = open(image, O_RDWR | O_CLOEXEC);
 	if (fd >= 0 && append(fd, jobs, verity))
 		return true;
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write the hash tree of %s: %s", image, strerror(errno));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot write the hash tree of %s: %s", image, strerror(errno));
 }
 
 uint64_t verity_tree_bytes(const struct verity *verity)
@@ -184,14 +199,17 @@ const char *verity_uuid_text(struct arena *arena, const struct verity *verity)
 	unsigned char uuid[16];
 	verity_uuid(verity->root, uuid);
 	const char *text = arena_hex(arena, uuid, sizeof uuid);
-	return arena_printf(arena, "%.8s-%.4s-%.4s-%.4s-%s", text, text + 8, text + 12, text + 16, text + 20);
+	return arena_printf(
+		arena, "%.8s-%.4s-%.4s-%.4s-%s", text, text + 8, text + 12, text + 16, text + 20);
 }
 
 bool verity_root_parse(const char *text, struct verity *verity)
 {
-	if (strlen(text) != 2 * VERITY_HASH_BYTES || strspn(text, "0123456789abcdef") != 2 * VERITY_HASH_BYTES)
+	if (strlen(text) != 2 * VERITY_HASH_BYTES ||
+		strspn(text, "0123456789abcdef") != 2 * VERITY_HASH_BYTES)
 		return false;
 	for (size_t i = 0; i < VERITY_HASH_BYTES; i++)
-		verity->root[i] = (unsigned char)strtoul((const char[]){text[2 * i], text[2 * i + 1], '\0'}, NULL, 16);
+		verity->root[i] = (unsigned char)strtoul(
+			(const char[]){text[2 * i], text[2 * i + 1], '\0'}, NULL, 16);
 	return true;
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* verity: a hash tree behind the data of a disk's image, by which dm-verity knows each of its blocks (stage1/verity_format.h). */
+/*
+ * verity: a hash tree behind the data of a disk's image, by which dm-verity knows each of its
+ * blocks (stage1/verity_format.h).
+ */
 #ifndef MVM_IMAGING_DISK_VERITY_H
 #define MVM_IMAGING_DISK_VERITY_H
 
@@ -17,7 +20,10 @@ struct verity {
 	unsigned char root[VERITY_ROOT_BYTES];
 };
 
-/* Fills the image up to a whole block, and appends the tree. The same image, the same bytes, whatever `jobs`, threads, is. */
+/*
+ * Fills the image up to a whole block, and appends the tree. The same image, the same bytes,
+ * whatever `jobs`, threads, is.
+ */
 bool verity_append(struct diag *diag, const char *image, unsigned jobs, struct verity *verity);
 
 /* What the image has behind its data, in bytes. */

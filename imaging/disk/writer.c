@@ -13,9 +13,10 @@
 #include "base/file.h"
 
 enum {
-	QUEUE_MOST = 64,            /* bounds open files */
-	DIRECT_LEAST = 256 * 1024,  /* below this, waiting for the disk each time costs more than copying */
-	DIRECT_BYTES = 8 << 20,     /* of one write */
+	QUEUE_MOST = 64, /* bounds open files */
+	/* below this, waiting for the disk each time costs more than copying */
+	DIRECT_LEAST = 256 * 1024,
+	DIRECT_BYTES = 8 << 20, /* of one write */
 };
 
 enum job_kind { PUT, COPY, END };
@@ -47,14 +48,17 @@ struct image_writer {
 /* ---- in the thread, if there is one ---- */
 
 /*
- * The disk takes the pages that the page cache has of the source, so that no processor copies them, and nothing is left to wait for when the image is
- * synced. The mapping is never touched from here: of a source that has become shorter the kernel says EFAULT, nobody gets SIGBUS.
+ * The disk takes the pages that the page cache has of the source, so that no processor copies them,
+ * and nothing is left to wait for when the image is synced. The mapping is never touched from here:
+ * of a source that has become shorter the kernel says EFAULT, nobody gets SIGBUS.
  */
 static bool copy_direct(const struct image_writer *writer, const struct job *job)
 {
 	for (uint64_t done = 0; done < job->count;) {
-		const uint64_t left = job->count - done, part = left < DIRECT_BYTES ? left : DIRECT_BYTES;
-		void *pages = mmap(NULL, part, PROT_READ, MAP_SHARED, job->from, (off_t)(job->start + done));
+		const uint64_t left = job->count - done,
+			       part = left < DIRECT_BYTES ? left : DIRECT_BYTES;
+		void *pages = mmap(
+			NULL, part, PROT_READ, MAP_SHARED, job->from, (off_t)(job->start + done));
 		if (pages == MAP_FAILED)
 			return false;
 		const bool ok = fd_write_all(writer->direct, pages, part, (off_t)(job->at + done));
@@ -66,11 +70,16 @@ static bool copy_direct(const struct image_writer *writer, const struct job *job
 	return true;
 }
 
-/* What cannot go directly goes the ordinary way, which shares blocks as well and has the better error. */
+/*
+ * What cannot go directly goes the ordinary way, which shares blocks as well and has the better
+ * error.
+ */
 static bool copy(const struct image_writer *writer, const struct job *job)
 {
 	if (writer->direct >= 0 && job->count >= DIRECT_LEAST &&
-	    (fd_clone_range(job->from, (off_t)job->start, writer->fd, (off_t)job->at, job->count) || copy_direct(writer, job)))
+		(fd_clone_range(
+			 job->from, (off_t)job->start, writer->fd, (off_t)job->at, job->count) ||
+			copy_direct(writer, job)))
 		return true;
 	return fd_copy_range(job->from, (off_t)job->start, writer->fd, (off_t)job->at, job->count);
 }
@@ -83,7 +92,8 @@ static bool job_run(const struct image_writer *writer, const struct job *job)
 	case COPY:
 		return copy(writer, job);
 	case END:
-		return ftruncate(writer->fd, (off_t)job->at) == 0 && (writer->cached || fsync(writer->fd) == 0);
+		return ftruncate(writer->fd, (off_t)job->at) == 0 &&
+			(writer->cached || fsync(writer->fd) == 0);
 	}
 	return false;
 }
@@ -131,7 +141,9 @@ static bool open_files(struct image_writer *writer)
 {
 	writer->fd = open(writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	/* Not every file system can. */
-	writer->direct = writer->fd < 0 || writer->cached ? -1 : open(writer->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
+	writer->direct = writer->fd < 0 || writer->cached
+		? -1
+		: open(writer->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
 	return writer->fd >= 0;
 }
 
@@ -157,7 +169,8 @@ struct image_writer *image_writer_new(struct diag *diag, const char *path, bool 
 	pthread_cond_init(&writer->added, NULL);
 	pthread_cond_init(&writer->done, NULL);
 	if (!open_files(writer)) {
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(errno));
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s",
+			path, strerror(errno));
 		writer_free(writer);
 		return NULL;
 	}
@@ -201,15 +214,23 @@ bool image_writer_put(struct image_writer *writer, const void *bytes, size_t cou
 		return true;
 	void *own = memory(malloc(count));
 	memcpy(own, bytes, count);
-	return job_add(writer, (struct job){.kind = PUT, .bytes = own, .from = -1, .count = count, .at = at});
+	return job_add(writer,
+		(struct job){.kind = PUT, .bytes = own, .from = -1, .count = count, .at = at});
 }
 
-bool image_writer_copy(struct image_writer *writer, int from, uint64_t start, uint64_t count, uint64_t at)
+bool image_writer_copy(
+	struct image_writer *writer, int from, uint64_t start, uint64_t count, uint64_t at)
 {
 	if (!count)
 		return true;
 	const int own = fcntl(from, F_DUPFD_CLOEXEC, 0);
-	return own >= 0 && job_add(writer, (struct job){.kind = COPY, .from = own, .start = start, .count = count, .at = at});
+	return own >= 0 &&
+		job_add(writer,
+			(struct job){.kind = COPY,
+				.from = own,
+				.start = start,
+				.count = count,
+				.at = at});
 }
 
 static bool is_waiting(const struct image_writer *writer, uint64_t start, uint64_t end)
@@ -235,7 +256,8 @@ bool image_writer_read(struct image_writer *writer, void *into, size_t count, ui
 
 bool image_writer_failed(const struct image_writer *writer, struct diag *diag)
 {
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", writer->path, strerror(errno));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s",
+		writer->path, strerror(errno));
 }
 
 void image_writer_end(struct image_writer *writer, uint64_t image_bytes)

@@ -5,7 +5,10 @@
 
 #include <stdint.h>
 
-/* The payload of a file's record; then the map header and the indexes, whose blocks count from the first of the file, and the tail. */
+/*
+ * The payload of a file's record; then the map header and the indexes, whose blocks count from the
+ * first of the file, and the tail.
+ */
 struct erofs_extents {
 	uint32_t layout; /* EROFS_PLAIN, EROFS_INLINE, EROFS_COMPRESSED */
 	uint32_t blocks; /* in the object's data, from the file's `start` on */

@@ -18,7 +18,8 @@ enum {
 	EROFS_BLOCK = 1 << EROFS_BLOCK_BITS,
 	EROFS_SLOT = 32,
 	EROFS_SUPER_OFFSET = 1024,
-	EROFS_CONFIGS_OFFSET = 1152, /* of the compressors' configurations, with EROFS_FEATURE_COMPR_CFGS */
+	/* of the compressors' configurations, with EROFS_FEATURE_COMPR_CFGS */
+	EROFS_CONFIGS_OFFSET = 1152,
 };
 #define EROFS_MAGIC 0xe0f5e1e2u
 

@@ -22,11 +22,14 @@ struct image {
 	struct erofs_linker *linker;
 };
 
-static struct image *start(struct arena *arena, struct diag *diag, const struct store_disk_request *request, const char **settings)
+static struct image *start(struct arena *arena, struct diag *diag,
+	const struct store_disk_request *request, const char **settings)
 {
 	struct mkfs_erofs tool;
 	const char *libraries;
-	if (!mkfs_erofs_find(arena, diag, &tool) || !mkfs_erofs_check(arena, diag, &tool, request) || !(libraries = mkfs_erofs_libraries(arena, diag)))
+	if (!mkfs_erofs_find(arena, diag, &tool) ||
+		!mkfs_erofs_check(arena, diag, &tool, request) ||
+		!(libraries = mkfs_erofs_libraries(arena, diag)))
 		return NULL;
 	struct image *image = arena_alloc(arena, sizeof *image);
 	image->arena = arena;
@@ -35,9 +38,12 @@ static struct image *start(struct arena *arena, struct diag *diag, const struct 
 	image->processes = arena_alloc(arena, image->jobs * sizeof *image->processes);
 	image->packings = arena_alloc(arena, image->jobs * sizeof *image->packings);
 	mkfs_erofs_command(arena, &tool, request, 1, &image->command);
-	vec_push(arena, &image->command, "--all-root"); /* other owners need larger inodes, which leave less room beside them */
-	*settings = arena_printf(arena, "erofs-%d-%s-%d-%u-%s-%s-%s", OBJECT_FORMAT, request->compression, request->level,
-				 request->block_size ? request->block_size : DEFAULT_CLUSTER, request->tail_packing ? "tails" : "blocks", tool.version, libraries);
+	/* other owners need larger inodes, which leave less room beside them */
+	vec_push(arena, &image->command, "--all-root");
+	*settings = arena_printf(arena, "erofs-%d-%s-%d-%u-%s-%s-%s", OBJECT_FORMAT,
+		request->compression, request->level,
+		request->block_size ? request->block_size : DEFAULT_CLUSTER,
+		request->tail_packing ? "tails" : "blocks", tool.version, libraries);
 	return image;
 }
 
@@ -60,14 +66,16 @@ static bool proceed(struct image *image, struct diag *diag, bool wait, bool *mov
 	return erofs_packing_take(packing, diag, process);
 }
 
-static bool pack(struct image *image, struct diag *diag, const struct packing_request *request, struct packing **out)
+static bool pack(struct image *image, struct diag *diag, const struct packing_request *request,
+	struct packing **out)
 {
 	struct process *process;
 	bool moved;
 	*out = erofs_packing_new(request);
 	if (image->running == image->jobs && !proceed(image, diag, true, &moved))
 		return false;
-	const char *scratch = arena_printf(image->arena, "%s/erofs-%ld-%u", image->request->scratch_dir, (long)getpid(), image->serial++);
+	const char *scratch = arena_printf(image->arena, "%s/erofs-%ld-%u",
+		image->request->scratch_dir, (long)getpid(), image->serial++);
 	if (!erofs_packing_start(*out, diag, &image->command, scratch, &process))
 		return false;
 	if (process) {
@@ -77,7 +85,8 @@ static bool pack(struct image *image, struct diag *diag, const struct packing_re
 	return true;
 }
 
-static bool link_object(struct image *image, struct diag *diag, const char *name, const struct object *object)
+static bool link_object(
+	struct image *image, struct diag *diag, const char *name, const struct object *object)
 {
 	return erofs_linker_add(image->linker, diag, name, object);
 }

@@ -10,8 +10,12 @@
 enum {
 	SMALL_PACK = 8,  /* bytes, of 2 indexes of 16 bits */
 	LARGE_PACK = 32, /* bytes, of 16 indexes of 14 bits */
-	LEADING = 6,     /* indexes in small packs, so that large ones begin at multiples of 32: a header of 8 bytes stands behind the inode */
-	NUMBER = 4,      /* bytes of the block number at the end of a pack */
+	/*
+	 * indexes in small packs, so that large ones begin at multiples of 32: a header of 8 bytes
+	 * stands behind the inode
+	 */
+	LEADING = 6,
+	NUMBER = 4, /* bytes of the block number at the end of a pack */
 };
 
 /* An index: a number of 12 bits and above it a type of 2. */
@@ -77,12 +81,15 @@ uint64_t erofs_index_blocks(struct erofs_index index, const unsigned char *packs
 	for (size_t at = 0, next; content < index.size; at = next) {
 		const bool large = is_large_pack(index, at);
 		next = at + (large ? LARGE_PACK : SMALL_PACK);
-		for (unsigned i = 0; i < (large ? 16 : 2) && content < index.size; i++, content += EROFS_BLOCK) {
-			const unsigned value = index_at(packs + at, i, large ? 14 : 16), number = value & NUMBER_MASK;
+		for (unsigned i = 0; i < (large ? 16 : 2) && content < index.size;
+			i++, content += EROFS_BLOCK) {
+			const unsigned value = index_at(packs + at, i, large ? 14 : 16),
+				       number = value & NUMBER_MASK;
 			const bool inside = value >> EROFS_BLOCK_BITS == TYPE_INSIDE;
 			if (inside && (index.advise & EROFS_ADVISE_BIG) && (number & BLOCK_COUNT))
 				last = number & ~(unsigned)BLOCK_COUNT;
-			if (inside || content + number >= index.size) /* the latter is where the file ends */
+			/* the latter is where the file ends */
+			if (inside || content + number >= index.size)
 				continue;
 			blocks += last;
 			last = 1;

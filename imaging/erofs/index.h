@@ -17,7 +17,10 @@ struct erofs_index {
 
 /* Bytes of all packs. */
 uint64_t erofs_index_bytes(struct erofs_index index);
-/* Where the block number of the pack at `*at` is, which moves to the next pack; 0 behind the last one. */
+/*
+ * Where the block number of the pack at `*at` is, which moves to the next pack; 0 behind the last
+ * one.
+ */
 size_t erofs_index_next(struct erofs_index index, size_t *at);
 /* The number of blocks that the file has; what stands inline is in none. */
 uint64_t erofs_index_blocks(struct erofs_index index, const unsigned char *packs);

@@ -15,19 +15,21 @@ static bool is_extended(const struct erofs_node *node)
 
 uint32_t erofs_inode_bytes(const struct erofs_node *node)
 {
-	return is_extended(node) ? sizeof(struct erofs_inode_extended) : sizeof(struct erofs_inode_compact);
+	return is_extended(node) ? sizeof(struct erofs_inode_extended)
+				 : sizeof(struct erofs_inode_compact);
 }
 
 static void write_extended(const struct erofs_node *node, void *into)
 {
-	const struct erofs_inode_extended inode = {.format = htole16((uint16_t)(node->layout << 1 | EROFS_EXTENDED)),
-						   .mode = htole16((uint16_t)node->mode),
-						   .size = htole64(node->size),
-						   .start = htole32(node->start),
-						   .number = htole32(node->number),
-						   .gid = htole32(node->gid),
-						   .mtime = htole64(node->time),
-						   .links = htole32(node->links)};
+	const struct erofs_inode_extended inode = {
+		.format = htole16((uint16_t)(node->layout << 1 | EROFS_EXTENDED)),
+		.mode = htole16((uint16_t)node->mode),
+		.size = htole64(node->size),
+		.start = htole32(node->start),
+		.number = htole32(node->number),
+		.gid = htole32(node->gid),
+		.mtime = htole64(node->time),
+		.links = htole32(node->links)};
 	memcpy(into, &inode, sizeof inode);
 }
 
@@ -38,19 +40,20 @@ void erofs_inode_write(const struct erofs_node *node, void *into)
 		return;
 	}
 	const struct erofs_inode_compact inode = {.format = htole16((uint16_t)(node->layout << 1)),
-						  .mode = htole16((uint16_t)node->mode),
-						  .links = htole16((uint16_t)node->links),
-						  .size = htole32((uint32_t)node->size),
-						  .start = htole32(node->start),
-						  .number = htole32(node->number),
-						  .gid = htole16((uint16_t)node->gid)};
+		.mode = htole16((uint16_t)node->mode),
+		.links = htole16((uint16_t)node->links),
+		.size = htole32((uint32_t)node->size),
+		.start = htole32(node->start),
+		.number = htole32(node->number),
+		.gid = htole16((uint16_t)node->gid)};
 	memcpy(into, &inode, sizeof inode);
 }
 
 /* ---- directories ---- */
 
 const struct erofs_entry erofs_dot = {.name = ".", .name_length = 1, .type = EROFS_TYPE_DIRECTORY};
-const struct erofs_entry erofs_dot_dot = {.name = "..", .name_length = 2, .type = EROFS_TYPE_DIRECTORY};
+const struct erofs_entry erofs_dot_dot = {
+	.name = "..", .name_length = 2, .type = EROFS_TYPE_DIRECTORY};
 
 uint64_t erofs_nid(uint64_t place)
 {
@@ -62,7 +65,8 @@ int erofs_entry_compare(const void *a, const void *b)
 	const struct erofs_entry *x = a, *y = b;
 	const size_t shorter = x->name_length < y->name_length ? x->name_length : y->name_length;
 	const int order = memcmp(x->name, y->name, shorter);
-	return order ? order : (x->name_length > y->name_length) - (x->name_length < y->name_length);
+	return order ? order
+		     : (x->name_length > y->name_length) - (x->name_length < y->name_length);
 }
 
 void erofs_entries_sort(struct erofs_entry *entries, size_t n)
@@ -75,7 +79,8 @@ static size_t fill_block(const struct erofs_entry *entries, size_t n, size_t *by
 {
 	size_t count = 0;
 	*bytes = 0;
-	while (count < n && *bytes + sizeof(struct erofs_dirent) + entries[count].name_length <= EROFS_BLOCK)
+	while (count < n &&
+		*bytes + sizeof(struct erofs_dirent) + entries[count].name_length <= EROFS_BLOCK)
 		*bytes += sizeof(struct erofs_dirent) + entries[count++].name_length;
 	return count;
 }
@@ -100,8 +105,9 @@ size_t erofs_directory_block(const struct erofs_entry *entries, size_t n, unsign
 	const size_t count = fill_block(entries, n, &bytes);
 	size_t name = count * sizeof(struct erofs_dirent);
 	for (size_t i = 0; i < count; i++) {
-		const struct erofs_dirent entry = {
-			.nid = htole64(entries[i].nid), .name_offset = htole16((uint16_t)name), .type = entries[i].type};
+		const struct erofs_dirent entry = {.nid = htole64(entries[i].nid),
+			.name_offset = htole16((uint16_t)name),
+			.type = entries[i].type};
 		memcpy(into + i * sizeof entry, &entry, sizeof entry);
 		memcpy(into + name, entries[i].name, entries[i].name_length);
 		name += entries[i].name_length;

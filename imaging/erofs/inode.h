@@ -35,7 +35,10 @@ uint64_t erofs_nid(uint64_t place);
 void erofs_entries_sort(struct erofs_entry *entries, size_t n);
 int erofs_entry_compare(const void *a, const void *b);
 uint64_t erofs_directory_bytes(const struct erofs_entry *entries, size_t n);
-/* Writes a block of the directory, which begins with the first of these entries; returns how many are in it. `into` has zeros. */
+/*
+ * Writes a block of the directory, which begins with the first of these entries; returns how many
+ * are in it. `into` has zeros.
+ */
 size_t erofs_directory_block(const struct erofs_entry *entries, size_t n, unsigned char *into);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image: a block with the super block, the root and .links; then of each object the data, as placer puts it, and new blocks of metadata; last the
- * root's entries.
+ * The image: a block with the super block, the root and .links; then of each object the data, as
+ * placer puts it, and new blocks of metadata; last the root's entries.
  */
 #include "imaging/erofs/link.h"
 
@@ -24,7 +24,9 @@
 #include "imaging/erofs/super.h"
 #include "imaging/store/store_root.h"
 
-/* Behind the super block and the configurations. Both are inodes with room for their entries' tail. */
+/*
+ * Behind the super block and the configurations. Both are inodes with room for their entries' tail.
+ */
 enum { ROOT_PLACE = 1216, LINKS_PLACE = 1280 };
 
 struct erofs_linker {
@@ -79,7 +81,9 @@ static void note_runs(struct erofs_linker *linker, const struct object *object)
 		const struct erofs_extents *extents = object_record_payload(r);
 		const struct object_file *file = object_record_file(r);
 		if (extents->blocks)
-			placer_note_run(linker->placer, (struct run){file->start, (uint64_t)extents->blocks * EROFS_BLOCK, file->hash});
+			placer_note_run(linker->placer,
+				(struct run){file->start, (uint64_t)extents->blocks * EROFS_BLOCK,
+					file->hash});
 	}
 }
 
@@ -102,21 +106,28 @@ static bool take_setup(struct erofs_linker *linker, const struct object *object)
 static void identify(struct erofs_linker *linker, const char *name, const struct object *object)
 {
 	XXH3_128bits_update(linker->content, name, strlen(name) + 1);
-	XXH3_128bits_update(linker->content, object->footer.data_hash, sizeof object->footer.data_hash);
-	XXH3_128bits_update(linker->content, object->footer.tables_hash, sizeof object->footer.tables_hash);
+	XXH3_128bits_update(
+		linker->content, object->footer.data_hash, sizeof object->footer.data_hash);
+	XXH3_128bits_update(
+		linker->content, object->footer.tables_hash, sizeof object->footer.tables_hash);
 }
 
-bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name, const struct object *object)
+bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name,
+	const struct object *object)
 {
 	note_runs(linker, object);
 	if (object->footer.data_bytes && !placer_add(linker->placer, object))
 		return image_writer_failed(linker->image, diag);
 	erofs_meta_begin(linker->meta, placer_reserve(linker->placer, 0));
 	struct erofs_entry top = {.name = name, .name_length = (uint8_t)strlen(name)};
-	if (!take_setup(linker, object) || !erofs_nodes_add(linker->nodes, object, linker->ninodes, &top, &linker->features))
-		return diag_error(diag, STATUS_FAILED, NULL, "damaged-object", "the cached object of %s is damaged", name);
-	if (placer_reserve(linker->placer, erofs_meta_bytes(linker->meta)) / EROFS_BLOCK >= UINT32_MAX - erofs_meta_bytes(linker->meta) / EROFS_BLOCK)
-		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large", "the closure is too large for erofs");
+	if (!take_setup(linker, object) ||
+		!erofs_nodes_add(linker->nodes, object, linker->ninodes, &top, &linker->features))
+		return diag_error(diag, STATUS_FAILED, NULL, "damaged-object",
+			"the cached object of %s is damaged", name);
+	if (placer_reserve(linker->placer, erofs_meta_bytes(linker->meta)) / EROFS_BLOCK >=
+		UINT32_MAX - erofs_meta_bytes(linker->meta) / EROFS_BLOCK)
+		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large",
+			"the closure is too large for erofs");
 	if (!erofs_meta_end(linker->meta))
 		return image_writer_failed(linker->image, diag);
 	identify(linker, name, object);
@@ -131,7 +142,9 @@ bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char
 static bool root_complete(struct erofs_linker *linker, struct diag *diag)
 {
 	struct erofs_entry own[] = {erofs_dot, erofs_dot_dot,
-				    {.name = STORE_LINKS_NAME, .name_length = sizeof STORE_LINKS_NAME - 1, .type = EROFS_TYPE_DIRECTORY}};
+		{.name = STORE_LINKS_NAME,
+			.name_length = sizeof STORE_LINKS_NAME - 1,
+			.type = EROFS_TYPE_DIRECTORY}};
 	own[0].nid = own[1].nid = erofs_nid(ROOT_PLACE);
 	own[2].nid = erofs_nid(LINKS_PLACE);
 	for (size_t i = 0; i < countof(own); i++)
@@ -139,19 +152,20 @@ static bool root_complete(struct erofs_linker *linker, struct diag *diag)
 	erofs_entries_sort(linker->root.v, linker->root.n);
 	for (size_t i = 1; i < linker->root.n; i++)
 		if (erofs_entry_compare(&linker->root.v[i - 1], &linker->root.v[i]) == 0)
-			return diag_error(diag, STATUS_INPUT, NULL, "duplicate-path", "two paths of the store disk are named \"%.*s\"",
-					  linker->root.v[i].name_length, linker->root.v[i].name);
+			return diag_error(diag, STATUS_INPUT, NULL, "duplicate-path",
+				"two paths of the store disk are named \"%.*s\"",
+				linker->root.v[i].name_length, linker->root.v[i].name);
 	return true;
 }
 
 static struct erofs_node root_node(const struct erofs_linker *linker, uint64_t place)
 {
 	struct erofs_node node = {.size = erofs_directory_bytes(linker->root.v, linker->root.n),
-				  .mode = S_IFDIR | STORE_ROOT_MODE,
-				  .layout = EROFS_PLAIN,
-				  .start = (uint32_t)(place / EROFS_BLOCK),
-				  .gid = STORE_ROOT_GID,
-				  .time = linker->time};
+		.mode = S_IFDIR | STORE_ROOT_MODE,
+		.layout = EROFS_PLAIN,
+		.start = (uint32_t)(place / EROFS_BLOCK),
+		.gid = STORE_ROOT_GID,
+		.time = linker->time};
 	for (size_t i = 0; i < linker->root.n; i++)
 		node.links += linker->root.v[i].type == EROFS_TYPE_DIRECTORY;
 	return node;
@@ -177,25 +191,26 @@ static void write_links_directory(const struct erofs_linker *linker, unsigned ch
 	entries[0].nid = erofs_nid(LINKS_PLACE);
 	entries[1].nid = erofs_nid(ROOT_PLACE);
 	const struct erofs_node node = {.size = erofs_directory_bytes(entries, countof(entries)),
-					.mode = S_IFDIR | STORE_LINKS_MODE,
-					.layout = EROFS_INLINE,
-					.number = 1,
-					.links = 2,
-					.time = linker->time};
+		.mode = S_IFDIR | STORE_LINKS_MODE,
+		.layout = EROFS_INLINE,
+		.number = 1,
+		.links = 2,
+		.time = linker->time};
 	erofs_inode_write(&node, into);
 	erofs_directory_block(entries, countof(entries), into + erofs_inode_bytes(&node));
 }
 
-static bool write_first_block(const struct erofs_linker *linker, uint64_t root_place, uint64_t image_bytes)
+static bool write_first_block(
+	const struct erofs_linker *linker, uint64_t root_place, uint64_t image_bytes)
 {
 	unsigned char block[EROFS_BLOCK] = {0};
 	const struct erofs_node root = root_node(linker, root_place);
 	struct erofs_super_request super = {.setup = &linker->setup,
-					    .features = linker->features,
-					    .root_nid = erofs_nid(ROOT_PLACE),
-					    .inodes = linker->ninodes,
-					    .blocks = image_bytes / EROFS_BLOCK,
-					    .time = linker->time};
+		.features = linker->features,
+		.root_nid = erofs_nid(ROOT_PLACE),
+		.inodes = linker->ninodes,
+		.blocks = image_bytes / EROFS_BLOCK,
+		.time = linker->time};
 	XXH128_canonical_t uuid;
 	XXH3_128bits_update(linker->content, &linker->setup, sizeof linker->setup);
 	XXH3_128bits_update(linker->content, &linker->time, sizeof linker->time);
@@ -209,13 +224,16 @@ static bool write_first_block(const struct erofs_linker *linker, uint64_t root_p
 	return image_writer_put(linker->image, block, sizeof block, 0);
 }
 
-bool erofs_linker_finish(struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
+bool erofs_linker_finish(
+	struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
 {
 	if (!root_complete(linker, diag))
 		return false;
-	const uint64_t root_place = placer_reserve(linker->placer, erofs_directory_bytes(linker->root.v, linker->root.n));
+	const uint64_t root_place = placer_reserve(
+		linker->placer, erofs_directory_bytes(linker->root.v, linker->root.n));
 	*inodes = linker->ninodes;
-	return (erofs_meta_finish(linker->meta) && placer_finish(linker->placer, image_bytes) && write_root_entries(linker, root_place) &&
-		write_first_block(linker, root_place, *image_bytes)) ||
-	       image_writer_failed(linker->image, diag);
+	return (erofs_meta_finish(linker->meta) && placer_finish(linker->placer, image_bytes) &&
+		       write_root_entries(linker, root_place) &&
+		       write_first_block(linker, root_place, *image_bytes)) ||
+		image_writer_failed(linker->image, diag);
 }

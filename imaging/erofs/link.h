@@ -15,9 +15,11 @@ struct image_writer;
 /* `image` stays the caller's. `time` is that of every inode. */
 struct erofs_linker *erofs_linker_new(struct image_writer *image, uint32_t time);
 /* Adds the object as `name` (which must live on) to the image's root. */
-bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name, const struct object *object);
+bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name,
+	const struct object *object);
 /* The image has all that it needs, but for its end. */
-bool erofs_linker_finish(struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
+bool erofs_linker_finish(
+	struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
 void erofs_linker_free(struct erofs_linker *linker);
 
 #endif

@@ -116,7 +116,9 @@ static uint64_t place_in_fresh(struct erofs_meta *meta, uint64_t bytes, uint32_t
 	const uint64_t end = skip + bytes, blocks = (end + EROFS_BLOCK - 1) / EROFS_BLOCK;
 	const uint64_t place = fresh_blocks(meta, (size_t)blocks);
 	if (end % EROFS_BLOCK)
-		open_add(meta, (struct block){place + (blocks - 1) * EROFS_BLOCK, (uint32_t)(end % EROFS_BLOCK)});
+		open_add(meta,
+			(struct block){
+				place + (blocks - 1) * EROFS_BLOCK, (uint32_t)(end % EROFS_BLOCK)});
 	return place + skip;
 }
 
@@ -128,7 +130,8 @@ uint64_t erofs_meta_place(struct erofs_meta *meta, uint64_t bytes, uint32_t tail
 		if (fits && (best == meta->nopen || meta->open[i].used > meta->open[best].used))
 			best = i;
 	}
-	return best < meta->nopen ? place_in_open(meta, best, (uint32_t)bytes) : place_in_fresh(meta, bytes, tail);
+	return best < meta->nopen ? place_in_open(meta, best, (uint32_t)bytes)
+				  : place_in_fresh(meta, bytes, tail);
 }
 
 /* ---- bytes ---- */
@@ -160,7 +163,8 @@ static bool kept_write(struct erofs_meta *meta, bool all)
 	for (size_t i = 0; i < meta->nkept; i++) {
 		struct kept *kept = &meta->kept[i];
 		const bool stays = !all && is_open(meta, kept->place);
-		if (!stays && !kept->written && !image_writer_put(meta->image, kept->bytes, EROFS_BLOCK, kept->place))
+		if (!stays && !kept->written &&
+			!image_writer_put(meta->image, kept->bytes, EROFS_BLOCK, kept->place))
 			return false;
 		if (stays && n++ != i)
 			meta->kept[n - 1] = *kept;
@@ -171,7 +175,8 @@ static bool kept_write(struct erofs_meta *meta, bool all)
 
 bool erofs_meta_end(struct erofs_meta *meta)
 {
-	if (!kept_write(meta, false) || !image_writer_put(meta->image, meta->fresh, meta->n, meta->start))
+	if (!kept_write(meta, false) ||
+		!image_writer_put(meta->image, meta->fresh, meta->n, meta->start))
 		return false;
 	for (size_t i = 0; i < meta->nopen; i++) {
 		const uint64_t place = meta->open[i].place;

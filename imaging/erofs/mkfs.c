@@ -63,7 +63,8 @@ static const char *answer(struct arena *arena, struct diag *diag, const char *qu
 	if (!process_run(arena, diag, argv, &result))
 		return NULL;
 	if (result.exit_status == 127) {
-		diag_error(diag, STATUS_FAILED, NULL, "missing-program", "mkfs.erofs is not there; it is part of erofs-utils");
+		diag_error(diag, STATUS_FAILED, NULL, "missing-program",
+			"mkfs.erofs is not there; it is part of erofs-utils");
 		return NULL;
 	}
 	return arena_printf(arena, "%s\n%s", result.output.p, result.error.p);
@@ -82,7 +83,8 @@ bool mkfs_erofs_find(struct arena *arena, struct diag *diag, struct mkfs_erofs *
 	if (!text)
 		return false;
 	if (!read_version(arena, text, out) || !read_compressors(arena, text, out))
-		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs", "mkfs.erofs does not tell its version and compressors");
+		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
+			"mkfs.erofs does not tell its version and compressors");
 	if (!mkfs_erofs_is_at_least(out, 1, 8))
 		return true;
 	text = answer(arena, diag, "--help");
@@ -91,10 +93,14 @@ bool mkfs_erofs_find(struct arena *arena, struct diag *diag, struct mkfs_erofs *
 	return text;
 }
 
-/* "\tliblz4.so.1 => /lib/x86_64-linux-gnu/liblz4.so.1 (0x00007f391fcf1000)": the file's real name has the whole version, as a rule. */
+/*
+ * "\tliblz4.so.1 => /lib/x86_64-linux-gnu/liblz4.so.1 (0x00007f391fcf1000)": the file's real name
+ * has the whole version, as a rule.
+ */
 static void add_library(struct arena *arena, const char *line, size_t length, struct buf *out)
 {
-	static const char *const names[] = {"liblz4.", "liblzma.", "libz.", "libdeflate.", "libzstd."};
+	static const char *const names[] = {
+		"liblz4.", "liblzma.", "libz.", "libdeflate.", "libzstd."};
 	struct stat st;
 	const char *name = line + strspn(line, " \t"), *arrow = memmem(line, length, "=> /", 4);
 	bool counts = false;
@@ -111,14 +117,18 @@ static void add_library(struct arena *arena, const char *line, size_t length, st
 const char *mkfs_erofs_libraries(struct arena *arena, struct diag *diag)
 {
 	/* The loader then only tells what it would load (ld.so(8)). */
-	static const char *const argv[] = {"env", "LD_TRACE_LOADED_OBJECTS=1", "mkfs.erofs", "-V", NULL};
+	static const char *const argv[] = {
+		"env", "LD_TRACE_LOADED_OBJECTS=1", "mkfs.erofs", "-V", NULL};
 	struct process_result result;
 	if (!process_run(arena, diag, argv, &result))
 		return NULL;
 	BUF_CLEANUP struct buf libraries = {0};
-	for (const char *line = result.output.p; *line; line += strcspn(line, "\n") + (line[strcspn(line, "\n")] != '\0'))
+	for (const char *line = result.output.p; *line;
+		line += strcspn(line, "\n") + (line[strcspn(line, "\n")] != '\0'))
 		add_library(arena, line, strcspn(line, "\n"), &libraries);
-	return libraries.n ? arena_printf(arena, "%08x", (unsigned)XXH3_64bits(libraries.p, libraries.n)) : "own";
+	return libraries.n
+		? arena_printf(arena, "%08x", (unsigned)XXH3_64bits(libraries.p, libraries.n))
+		: "own";
 }
 
 /* ---- what it is told ---- */
@@ -145,51 +155,63 @@ static bool check_level(struct diag *diag, const struct store_disk_request *requ
 	if (request->level >= 0 && request->level <= most)
 		return true;
 	return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos, "compression-level",
-			  most ? "mkfs.erofs's %s has levels 1 to %d, not %d" : "mkfs.erofs's %s has no levels", request->compression, most,
-			  request->level);
+		most ? "mkfs.erofs's %s has levels 1 to %d, not %d"
+		     : "mkfs.erofs's %s has no levels",
+		request->compression, most, request->level);
 }
 
-bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_erofs *tool, const struct store_disk_request *request)
+bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_erofs *tool,
+	const struct store_disk_request *request)
 {
 	const uint32_t cluster = request->block_size;
-	if (cluster && (cluster < LEAST_CLUSTER || cluster > MOST_CLUSTER || (cluster & (cluster - 1))))
+	if (cluster &&
+		(cluster < LEAST_CLUSTER || cluster > MOST_CLUSTER || (cluster & (cluster - 1))))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "block-size",
-				  "erofs compresses into clusters of a power of two from 4 KiB to 1 MiB, not of %u bytes", cluster);
+			"erofs compresses into clusters of a power of two from 4 KiB to 1 MiB, not "
+			"of %u bytes",
+			cluster);
 	if (strcmp(request->compression, "none") == 0)
 		return check_level(diag, request, 0);
 	size_t i = 0;
 	while (i < countof(compressors) && strcmp(compressors[i].name, request->compression) != 0)
 		i++;
 	if (i == countof(compressors) || !has_compressor(tool, request->compression))
-		return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos, "unsupported-compression",
-				  "this machine's mkfs.erofs (%s) does not compress with \"%s\"; it has %s", tool->version, request->compression,
-				  list_compressors(arena, tool));
+		return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos,
+			"unsupported-compression",
+			"this machine's mkfs.erofs (%s) does not compress with \"%s\"; it has %s",
+			tool->version, request->compression, list_compressors(arena, tool));
 	return check_level(diag, request, compressors[i].most);
 }
 
-static void add_compression(struct arena *arena, const struct store_disk_request *request, struct strings *argv)
+static void add_compression(
+	struct arena *arena, const struct store_disk_request *request, struct strings *argv)
 {
 	if (strcmp(request->compression, "none") == 0)
 		return;
 	vec_push(arena, argv,
-		 request->level ? arena_printf(arena, "-z%s,%d", request->compression, request->level)
-				: arena_printf(arena, "-z%s", request->compression));
+		request->level
+			? arena_printf(arena, "-z%s,%d", request->compression, request->level)
+			: arena_printf(arena, "-z%s", request->compression));
 	if (request->block_size > LEAST_CLUSTER)
 		vec_push(arena, argv, arena_printf(arena, "-C%u", request->block_size));
 	if (request->tail_packing)
 		vec_push(arena, argv, "-Eztailpacking");
 }
 
-void mkfs_erofs_command(struct arena *arena, const struct mkfs_erofs *tool, const struct store_disk_request *request, unsigned workers,
-			struct strings *argv)
+void mkfs_erofs_command(struct arena *arena, const struct mkfs_erofs *tool,
+	const struct store_disk_request *request, unsigned workers, struct strings *argv)
 {
 	/* With this variable set it makes larger inodes, which leave less room beside them. */
-	static const char *const start[] = {"env", "-u", "SOURCE_DATE_EPOCH", "mkfs.erofs", "--quiet", "-x-1"};
+	static const char *const start[] = {
+		"env", "-u", "SOURCE_DATE_EPOCH", "mkfs.erofs", "--quiet", "-x-1"};
 	strings_add(arena, argv, start, countof(start));
 	vec_push(arena, argv, arena_printf(arena, "-T%u", request->time));
 	if (mkfs_erofs_is_at_least(tool, 1, 7))
 		vec_push(arena, argv, "-b4096");
-	/* From 1.8 on, where the tail of a large file goes depends on its neighbours, and so on links among them. */
+	/*
+	 * From 1.8 on, where the tail of a large file goes depends on its neighbours, and so on
+	 * links among them.
+	 */
 	if (tool->can_dereference)
 		vec_push(arena, argv, "--hard-dereference");
 	if (tool->has_workers)

@@ -35,9 +35,9 @@ struct sender {
 	struct archive *tar;
 	const struct store_disk_request *request;
 	struct store_disk_result *result;
-	size_t store;          /* how much of a path does not count in the image */
+	size_t store; /* how much of a path does not count in the image */
 	unsigned char *copy;
-	bool broken;           /* the reader went away: its own words are better than ours */
+	bool broken; /* the reader went away: its own words are better than ours */
 };
 
 static bool send_failed(struct sender *sender)
@@ -46,7 +46,8 @@ static bool send_failed(struct sender *sender)
 	return false;
 }
 
-static bool send_header(struct sender *sender, const char *name, mode_t mode, int64_t gid, uint64_t size, const char *target)
+static bool send_header(struct sender *sender, const char *name, mode_t mode, int64_t gid,
+	uint64_t size, const char *target)
 {
 	struct archive_entry *entry = memory(archive_entry_new());
 	archive_entry_copy_pathname(entry, name);
@@ -62,7 +63,8 @@ static bool send_header(struct sender *sender, const char *name, mode_t mode, in
 	return status == ARCHIVE_OK || send_failed(sender);
 }
 
-static bool send_node(struct sender *sender, const struct store_walk *walk, mode_t mode, uint64_t size, const char *target)
+static bool send_node(struct sender *sender, const struct store_walk *walk, mode_t mode,
+	uint64_t size, const char *target)
 {
 	return send_header(sender, buf_text(&walk->path) + sender->store, mode, 0, size, target);
 }
@@ -72,7 +74,8 @@ static bool send_directory(void *context, struct store_walk *walk, const struct 
 	return send_node(context, walk, S_IFDIR | node->mode, 0, NULL);
 }
 
-static bool send_symlink(void *context, struct store_walk *walk, const struct store_node *node, const char *target)
+static bool send_symlink(
+	void *context, struct store_walk *walk, const struct store_node *node, const char *target)
 {
 	return send_node(context, walk, S_IFLNK | node->mode, 0, target);
 }
@@ -83,7 +86,8 @@ static bool send_file(void *context, struct store_walk *walk, const struct store
 	if (!send_node(sender, walk, S_IFREG | node->mode, node->size, NULL))
 		return false;
 	for (uint64_t left = node->size; left;) {
-		const ssize_t n = read(fd, sender->copy, left < COPY_BYTES ? (size_t)left : COPY_BYTES);
+		const ssize_t n =
+			read(fd, sender->copy, left < COPY_BYTES ? (size_t)left : COPY_BYTES);
 		if (n <= 0)
 			return n < 0 ? store_walk_failed(walk) : store_walk_changed(walk);
 		store_walk_content(walk, sender->copy, (size_t)n);
@@ -96,8 +100,12 @@ static bool send_file(void *context, struct store_walk *walk, const struct store
 
 static bool send_path(struct sender *sender, const struct store_path *path)
 {
-	static const struct store_visitor visitor = {.directory = send_directory, .symlink = send_symlink, .file = send_file};
-	struct store_walk walk = {.diag = sender->diag, .visitor = &visitor, .context = sender, .hashed = path->nar_hash};
+	static const struct store_visitor visitor = {
+		.directory = send_directory, .symlink = send_symlink, .file = send_file};
+	struct store_walk walk = {.diag = sender->diag,
+		.visitor = &visitor,
+		.context = sender,
+		.hashed = path->nar_hash};
 	char hash[NAR_HASH_DIGITS + 1];
 	sender->store = (size_t)(path->name - path->path);
 	bool ok = store_walk_run(&walk, path->path);
@@ -114,20 +122,26 @@ static bool send_closure(struct sender *sender)
 {
 	const struct closure *closure = sender->request->closure;
 	bool ok = send_header(sender, ".", S_IFDIR | STORE_ROOT_MODE, STORE_ROOT_GID, 0, NULL) &&
-		  send_header(sender, STORE_LINKS_NAME, S_IFDIR | STORE_LINKS_MODE, 0, 0, NULL);
+		send_header(sender, STORE_LINKS_NAME, S_IFDIR | STORE_LINKS_MODE, 0, 0, NULL);
 	for (size_t i = 0; ok && i < closure->n; i++)
 		ok = send_path(sender, &closure->v[i]);
 	return ok && (archive_write_close(sender->tar) == ARCHIVE_OK || send_failed(sender));
 }
 
 /* True also when the reader went away. Closes `fd`. */
-static bool send_tar(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result, int fd)
+static bool send_tar(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result, int fd)
 {
-	struct sender sender = {
-		.diag = diag, .tar = memory(archive_write_new()), .request = request, .result = result, .copy = memory(malloc(COPY_BYTES))};
-	archive_write_set_format_gnutar(sender.tar); /* it takes names as they are; pax wants them in UTF-8 */
+	struct sender sender = {.diag = diag,
+		.tar = memory(archive_write_new()),
+		.request = request,
+		.result = result,
+		.copy = memory(malloc(COPY_BYTES))};
+	/* it takes names as they are; pax wants them in UTF-8 */
+	archive_write_set_format_gnutar(sender.tar);
 	archive_write_set_bytes_in_last_block(sender.tar, 1);
-	const bool ok = archive_write_open_fd(sender.tar, fd) == ARCHIVE_OK && send_closure(&sender);
+	const bool ok =
+		archive_write_open_fd(sender.tar, fd) == ARCHIVE_OK && send_closure(&sender);
 	archive_write_free(sender.tar);
 	close(fd);
 	free(sender.copy);
@@ -149,12 +163,16 @@ static const char *uuid_of(struct arena *arena, const struct closure *closure)
 	}
 	const XXH128_hash_t hash = XXH3_128bits_digest(state);
 	XXH3_freeState(state);
-	return arena_printf(arena, "%08x-%04x-8%03x-%04x-%012llx", (unsigned)(hash.high64 >> 32), (unsigned)(hash.high64 >> 16 & 0xffff),
-			    (unsigned)(hash.high64 & 0xfff), (unsigned)(hash.low64 >> 48 & 0x3fff) | 0x8000,
-			    (unsigned long long)(hash.low64 & 0xffffffffffff));
+	return arena_printf(arena, "%08x-%04x-8%03x-%04x-%012llx", (unsigned)(hash.high64 >> 32),
+		(unsigned)(hash.high64 >> 16 & 0xffff), (unsigned)(hash.high64 & 0xfff),
+		(unsigned)(hash.low64 >> 48 & 0x3fff) | 0x8000,
+		(unsigned long long)(hash.low64 & 0xffffffffffff));
 }
 
-/* mkfs.erofs knows nothing of the counts of inodes that are read as MINIX. *found: the count as it was. */
+/*
+ * mkfs.erofs knows nothing of the counts of inodes that are read as MINIX. *found: the count as it
+ * was.
+ */
 static bool correct_count(int fd, uint64_t *found)
 {
 	unsigned char block[EROFS_BLOCK];
@@ -172,36 +190,45 @@ static bool correct_count(int fd, uint64_t *found)
 	return fd_write_all(fd, block, sizeof block, 0);
 }
 
-static bool complete(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+static bool complete(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
 {
 	struct stat st;
 	uint64_t found;
 	FD_CLEANUP int fd = open(request->output, O_RDWR | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, 0644) != 0 || !correct_count(fd, &found) || fstat(fd, &st) != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", request->output, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot write %s: %s", request->output, strerror(errno));
 	/* A header that it does not understand ends the stream for it. */
 	if (found < result->inodes)
-		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs", "mkfs.erofs left out %llu of %llu files",
-				  (unsigned long long)(result->inodes - found), (unsigned long long)result->inodes);
+		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
+			"mkfs.erofs left out %llu of %llu files",
+			(unsigned long long)(result->inodes - found),
+			(unsigned long long)result->inodes);
 	result->image_bytes = (uint64_t)st.st_size;
 	result->packed = request->closure->n;
 	if (request->progress)
-		request->progress(request->progress_context, result->content_bytes, result->content_bytes);
+		request->progress(
+			request->progress_context, result->content_bytes, result->content_bytes);
 	return true;
 }
 
-static bool check_tool(struct arena *arena, struct diag *diag, const struct store_disk_request *request, struct mkfs_erofs *tool)
+static bool check_tool(struct arena *arena, struct diag *diag,
+	const struct store_disk_request *request, struct mkfs_erofs *tool)
 {
 	if (!mkfs_erofs_find(arena, diag, tool))
 		return false;
 	if (!mkfs_erofs_is_at_least(tool, 1, 7))
 		return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos, "mkfs.erofs",
-				  "this machine's mkfs.erofs (%s) takes no tar stream, which whole images with %s need: 1.7 does", tool->version,
-				  request->nfeatures ? request->features[0] : "the engine mkfs.erofs");
+			"this machine's mkfs.erofs (%s) takes no tar stream, which whole images "
+			"with %s need: 1.7 does",
+			tool->version,
+			request->nfeatures ? request->features[0] : "the engine mkfs.erofs");
 	return mkfs_erofs_check(arena, diag, tool, request);
 }
 
-static void command_make(struct arena *arena, const struct mkfs_erofs *tool, const struct store_disk_request *request, struct strings *argv)
+static void command_make(struct arena *arena, const struct mkfs_erofs *tool,
+	const struct store_disk_request *request, struct strings *argv)
 {
 	mkfs_erofs_command(arena, tool, request, request->jobs ? request->jobs : 1, argv);
 	for (size_t i = 0; i < request->nfeatures; i++)
@@ -213,7 +240,8 @@ static void command_make(struct arena *arena, const struct mkfs_erofs *tool, con
 	vec_push(arena, argv, NULL);
 }
 
-static bool run(struct arena *arena, struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+static bool run(struct arena *arena, struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
 {
 	struct mkfs_erofs tool;
 	struct strings argv = {0};
@@ -231,15 +259,19 @@ static bool run(struct arena *arena, struct diag *diag, const struct store_disk_
 	}
 	if (!process_end(arena, diag, mkfs, &process))
 		return false;
-	return process.exit_status == 0 || diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs", "mkfs.erofs failed with status %d: %s",
-						      process.exit_status, process_complaint(arena, &process));
+	return process.exit_status == 0 ||
+		diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
+			"mkfs.erofs failed with status %d: %s", process.exit_status,
+			process_complaint(arena, &process));
 }
 
-bool store_disk_mkfs_erofs(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+bool store_disk_mkfs_erofs(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
 	if (path_exists(request->output))
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", request->output, strerror(EEXIST));
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot create %s: %s", request->output, strerror(EEXIST));
 	struct arena *arena = arena_new();
 	const bool ok = run(arena, diag, request, result) && complete(diag, request, result);
 	if (!ok)

@@ -16,8 +16,8 @@ struct node {
 	uint64_t place;        /* of its inode */
 	uint64_t blocks_place; /* of a directory's whole blocks, or of a link's */
 	struct erofs_node inode;
-	uint32_t tail_bytes;   /* behind the inode, of directories and links */
-	size_t first_child;    /* in `children` */
+	uint32_t tail_bytes; /* behind the inode, of directories and links */
+	size_t first_child;  /* in `children` */
 };
 
 struct erofs_nodes {
@@ -32,12 +32,13 @@ struct erofs_nodes {
 	size_t capacity;
 	uint64_t first_number;
 	uint32_t features;
-	VEC(uint32_t) open;              /* numbers of nodes whose directory is still to come */
+	VEC(uint32_t) open; /* numbers of nodes whose directory is still to come */
 	VEC(uint32_t) children;
 	VEC(struct erofs_entry) entries; /* of the directory at hand */
 };
 
-struct erofs_nodes *erofs_nodes_new(struct placer *placer, struct erofs_meta *meta, uint64_t root, uint32_t time)
+struct erofs_nodes *erofs_nodes_new(
+	struct placer *placer, struct erofs_meta *meta, uint64_t root, uint32_t time)
 {
 	struct erofs_nodes *nodes = memory(calloc(1, sizeof *nodes));
 	nodes->placer = placer;
@@ -62,11 +63,15 @@ void erofs_nodes_free(struct erofs_nodes *nodes)
 static const struct erofs_extents *extents_of(const struct object_record *record)
 {
 	const struct erofs_extents *extents = object_record_payload(record);
-	return (uint64_t)record->count * 4 >= sizeof *extents + (uint64_t)extents->index_bytes + extents->tail_bytes ? extents : NULL;
+	return (uint64_t)record->count * 4 >=
+			sizeof *extents + (uint64_t)extents->index_bytes + extents->tail_bytes
+		? extents
+		: NULL;
 }
 
 /* Of a compressed file. */
-static struct erofs_index index_of(const struct object_file *file, const struct erofs_extents *extents)
+static struct erofs_index index_of(
+	const struct object_file *file, const struct erofs_extents *extents)
 {
 	struct erofs_map_header header;
 	memcpy(&header, extents + 1, sizeof header);
@@ -76,48 +81,61 @@ static struct erofs_index index_of(const struct object_file *file, const struct 
 static bool plan_file(struct erofs_nodes *nodes, const struct object *object, struct node *node)
 {
 	const struct object_file *file = object_record_file(node->record);
-	const struct erofs_extents *extents = node->record->count * 4 >= sizeof *extents ? extents_of(node->record) : NULL;
+	const struct erofs_extents *extents =
+		node->record->count * 4 >= sizeof *extents ? extents_of(node->record) : NULL;
 	const bool compressed = extents && extents->layout == EROFS_COMPRESSED;
 	if (!extents || (uint64_t)extents->blocks * EROFS_BLOCK > object->footer.data_bytes ||
-	    file->start > object->footer.data_bytes - (uint64_t)extents->blocks * EROFS_BLOCK || extents->tail_bytes > EROFS_BLOCK ||
-	    (compressed && (extents->index_bytes < sizeof(struct erofs_map_header) ||
-			    extents->index_bytes != sizeof(struct erofs_map_header) + erofs_index_bytes(index_of(file, extents)))))
+		file->start > object->footer.data_bytes - (uint64_t)extents->blocks * EROFS_BLOCK ||
+		extents->tail_bytes > EROFS_BLOCK ||
+		(compressed &&
+			(extents->index_bytes < sizeof(struct erofs_map_header) ||
+				extents->index_bytes !=
+					sizeof(struct erofs_map_header) +
+						erofs_index_bytes(index_of(file, extents)))))
 		return false;
 	if (compressed && (index_of(file, extents).advise & EROFS_ADVISE_INLINE))
 		nodes->features |= EROFS_FEATURE_ZTAILPACKING;
-	const uint64_t start = extents->blocks ? placer_locate(nodes->placer, file->start) / EROFS_BLOCK : 0;
+	const uint64_t start =
+		extents->blocks ? placer_locate(nodes->placer, file->start) / EROFS_BLOCK : 0;
 	node->inode = (struct erofs_node){.size = file->size,
-					  .mode = S_IFREG | node->record->mode,
-					  .layout = extents->layout,
-					  .start = compressed ? extents->blocks : (uint32_t)start,
-					  .links = 1};
+		.mode = S_IFREG | node->record->mode,
+		.layout = extents->layout,
+		.start = compressed ? extents->blocks : (uint32_t)start,
+		.links = 1};
 	node->tail_bytes = extents->tail_bytes;
-	node->place = erofs_meta_place(nodes->meta, erofs_inode_bytes(&node->inode) + extents->index_bytes + extents->tail_bytes, extents->tail_bytes);
+	node->place = erofs_meta_place(nodes->meta,
+		erofs_inode_bytes(&node->inode) + extents->index_bytes + extents->tail_bytes,
+		extents->tail_bytes);
 	return true;
 }
 
 /* What is less than a block stands behind the inode, if both fit into a block. */
 static void place_flat(struct erofs_nodes *nodes, struct node *node)
 {
-	const uint32_t inode_bytes = erofs_inode_bytes(&node->inode), rest = (uint32_t)(node->inode.size % EROFS_BLOCK);
+	const uint32_t inode_bytes = erofs_inode_bytes(&node->inode),
+		       rest = (uint32_t)(node->inode.size % EROFS_BLOCK);
 	const bool is_inline = rest && inode_bytes + rest <= EROFS_BLOCK;
 	const uint64_t blocks = node->inode.size / EROFS_BLOCK + (rest && !is_inline);
 	node->inode.layout = is_inline ? EROFS_INLINE : EROFS_PLAIN;
 	node->tail_bytes = is_inline ? rest : 0;
 	node->blocks_place = blocks ? erofs_meta_place(nodes->meta, blocks * EROFS_BLOCK, 0) : 0;
 	node->inode.start = (uint32_t)(node->blocks_place / EROFS_BLOCK);
-	node->place = erofs_meta_place(nodes->meta, inode_bytes + node->tail_bytes, node->tail_bytes);
+	node->place =
+		erofs_meta_place(nodes->meta, inode_bytes + node->tail_bytes, node->tail_bytes);
 }
 
 static void plan_symlink(struct erofs_nodes *nodes, struct node *node)
 {
-	node->inode = (struct erofs_node){.size = node->record->count, .mode = S_IFLNK | 0777, .links = 1};
+	node->inode = (struct erofs_node){
+		.size = node->record->count, .mode = S_IFLNK | 0777, .links = 1};
 	place_flat(nodes, node);
 }
 
 static uint8_t entry_type(const struct object_record *record)
 {
-	return record->type == OBJECT_DIRECTORY ? EROFS_TYPE_DIRECTORY : record->type == OBJECT_FILE ? EROFS_TYPE_FILE : EROFS_TYPE_SYMLINK;
+	return record->type == OBJECT_DIRECTORY ? EROFS_TYPE_DIRECTORY
+		: record->type == OBJECT_FILE   ? EROFS_TYPE_FILE
+						: EROFS_TYPE_SYMLINK;
 }
 
 /* Collects the directory's entries; those of nodes that have no place yet have none. */
@@ -131,10 +149,10 @@ static void collect_entries(struct erofs_nodes *nodes, const struct node *node, 
 	for (size_t i = 0; i < node->record->count; i++) {
 		const struct node *child = &nodes->v[nodes->children.v[node->first_child + i]];
 		vec_push(nodes->arena, &nodes->entries,
-			 (struct erofs_entry){.name = object_record_name(child->record),
-					      .nid = erofs_nid(child->place),
-					      .name_length = child->record->name_length,
-					      .type = entry_type(child->record)});
+			(struct erofs_entry){.name = object_record_name(child->record),
+				.nid = erofs_nid(child->place),
+				.name_length = child->record->name_length,
+				.type = entry_type(child->record)});
 	}
 	erofs_entries_sort(nodes->entries.v, nodes->entries.n);
 }
@@ -155,18 +173,24 @@ static bool plan_directory(struct erofs_nodes *nodes, struct node *node)
 	}
 	collect_entries(nodes, node, 0);
 	node->inode = (struct erofs_node){
-		.size = erofs_directory_bytes(nodes->entries.v, nodes->entries.n), .mode = S_IFDIR | node->record->mode, .links = links};
+		.size = erofs_directory_bytes(nodes->entries.v, nodes->entries.n),
+		.mode = S_IFDIR | node->record->mode,
+		.links = links};
 	place_flat(nodes, node);
 	return true;
 }
 
-static bool plan_record(struct erofs_nodes *nodes, const struct object *object, const struct object_record *record)
+static bool plan_record(
+	struct erofs_nodes *nodes, const struct object *object, const struct object_record *record)
 {
-	if (record->number >= object->footer.inodes || record->parent >= object->footer.inodes || nodes->v[record->number].record)
+	if (record->number >= object->footer.inodes || record->parent >= object->footer.inodes ||
+		nodes->v[record->number].record)
 		return false;
 	struct node *node = &nodes->v[record->number];
 	node->record = record;
-	if (record->type == OBJECT_FILE ? !plan_file(nodes, object, node) : record->type == OBJECT_DIRECTORY && !plan_directory(nodes, node))
+	if (record->type == OBJECT_FILE
+			? !plan_file(nodes, object, node)
+			: record->type == OBJECT_DIRECTORY && !plan_directory(nodes, node))
 		return false;
 	if (record->type == OBJECT_SYMLINK)
 		plan_symlink(nodes, node);
@@ -185,7 +209,9 @@ static void write_file(struct erofs_nodes *nodes, const struct node *node, unsig
 	memcpy(into, extents + 1, extents->index_bytes + extents->tail_bytes);
 	if (extents->layout != EROFS_COMPRESSED)
 		return;
-	const uint32_t start = extents->blocks ? (uint32_t)(placer_locate(nodes->placer, file->start) / EROFS_BLOCK) : 1;
+	const uint32_t start = extents->blocks
+		? (uint32_t)(placer_locate(nodes->placer, file->start) / EROFS_BLOCK)
+		: 1;
 	erofs_index_move(index_of(file, extents), into + sizeof(struct erofs_map_header), start);
 }
 
@@ -193,12 +219,15 @@ static void write_file(struct erofs_nodes *nodes, const struct node *node, unsig
 static void write_directory(struct erofs_nodes *nodes, const struct node *node, unsigned char *into)
 {
 	const bool is_top = node->record->number == 0;
-	collect_entries(nodes, node, is_top ? nodes->root : erofs_nid(nodes->v[node->record->parent].place));
+	collect_entries(nodes, node,
+		is_top ? nodes->root : erofs_nid(nodes->v[node->record->parent].place));
 	const struct erofs_entry *entries = nodes->entries.v;
 	size_t left = nodes->entries.n;
 	for (uint64_t at = 0; left; at += EROFS_BLOCK) {
-		const bool is_tail = node->tail_bytes && at == node->inode.size / EROFS_BLOCK * EROFS_BLOCK;
-		const size_t count = erofs_directory_block(entries, left, is_tail ? into : erofs_meta_at(nodes->meta, node->blocks_place + at));
+		const bool is_tail =
+			node->tail_bytes && at == node->inode.size / EROFS_BLOCK * EROFS_BLOCK;
+		const size_t count = erofs_directory_block(entries, left,
+			is_tail ? into : erofs_meta_at(nodes->meta, node->blocks_place + at));
 		entries += count;
 		left -= count;
 	}
@@ -214,8 +243,8 @@ static void write_node(struct erofs_nodes *nodes, const struct node *node)
 	else if (node->record->type == OBJECT_DIRECTORY)
 		write_directory(nodes, node, at);
 	else
-		memcpy(node->tail_bytes ? at : erofs_meta_at(nodes->meta, node->blocks_place), object_record_payload(node->record),
-		       node->record->count);
+		memcpy(node->tail_bytes ? at : erofs_meta_at(nodes->meta, node->blocks_place),
+			object_record_payload(node->record), node->record->count);
 }
 
 static void start(struct erofs_nodes *nodes, size_t n)
@@ -247,7 +276,8 @@ static bool plan_all(struct erofs_nodes *nodes, const struct object *object)
 	return true;
 }
 
-bool erofs_nodes_add(struct erofs_nodes *nodes, const struct object *object, uint64_t first_number, struct erofs_entry *top, uint32_t *features)
+bool erofs_nodes_add(struct erofs_nodes *nodes, const struct object *object, uint64_t first_number,
+	struct erofs_entry *top, uint32_t *features)
 {
 	nodes->first_number = first_number;
 	if (!plan_all(nodes, object))

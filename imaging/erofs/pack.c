@@ -25,9 +25,9 @@
 struct erofs_packing {
 	struct packing common; /* first: the one is the other */
 	struct arena *arena;
-	const char *image;  /* the file that mkfs.erofs makes; NULL: none */
-	const char *copy;   /* a directory with a copy of a path that is a file; NULL: none */
-	bool has_content;   /* a file that is not empty */
+	const char *image; /* the file that mkfs.erofs makes; NULL: none */
+	const char *copy;  /* a directory with a copy of a path that is a file; NULL: none */
+	bool has_content;  /* a file that is not empty */
 	bool is_file;
 	bool complete;
 };
@@ -39,7 +39,8 @@ static struct erofs_packing *of(struct packing *packing)
 
 /* ---- the tree ---- */
 
-static bool add_file(struct packing *packing, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
+static bool add_file(struct packing *packing, struct diag *diag, int fd,
+	struct object_record record, uint64_t size, const char *name)
 {
 	struct erofs_packing *p = of(packing);
 	(void)diag, (void)fd;
@@ -97,24 +98,27 @@ static const char *source(struct erofs_packing *p, struct diag *diag, const char
 		return p->common.root;
 	p->copy = arena_printf(p->arena, "%s.d", scratch);
 	if (!directory_make(diag, p->copy, 0700) ||
-	    !file_copy(diag, p->common.root, path_join(p->arena, p->copy, ONLY_FILE), 0600))
+		!file_copy(diag, p->common.root, path_join(p->arena, p->copy, ONLY_FILE), 0600))
 		return NULL;
 	return p->copy;
 }
 
 static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image *image);
 
-/* Whether the path is what it is known as. mkfs.erofs has read it before: what was changed by then is found. */
+/*
+ * Whether the path is what it is known as. mkfs.erofs has read it before: what was changed by then
+ * is found.
+ */
 static bool check(struct erofs_packing *p, struct diag *diag)
 {
 	struct packing *common = &p->common;
 	uint64_t size;
 	return nar_hash(diag, common->root, common->nar_hash, &size) &&
-	       nar_check(diag, common->root, common->identity.nar_hash, common->nar_hash);
+		nar_check(diag, common->root, common->identity.nar_hash, common->nar_hash);
 }
 
-bool erofs_packing_start(struct packing *packing, struct diag *diag, const struct strings *command, const char *scratch,
-			 struct process **process)
+bool erofs_packing_start(struct packing *packing, struct diag *diag, const struct strings *command,
+	const char *scratch, struct process **process)
 {
 	struct erofs_packing *p = of(packing);
 	*process = NULL;
@@ -146,7 +150,8 @@ struct filler {
 	struct erofs_image *image;
 	const struct object_record **records; /* by number */
 	uint64_t *nids;                       /* of directories, by number; 0: not looked up yet */
-	struct known_run *known;              /* contents that have their place; open addressing, blocks 0 where free */
+	/* contents that have their place; open addressing, blocks 0 where free */
+	struct known_run *known;
 	size_t nknown, slots;
 	struct buf out;
 };
@@ -160,21 +165,25 @@ struct known_run {
 static bool filler_failed(const struct filler *filler, const struct object_record *record)
 {
 	return diag_error(filler->diag, STATUS_FAILED, NULL, "mkfs.erofs",
-			  "mkfs.erofs made something of %s that the store disk's linker cannot take: %s (at \"%.*s\")", filler->p->common.root,
-			  filler->image->wrong, record->name_length, object_record_name(record));
+		"mkfs.erofs made something of %s that the store disk's linker cannot take: %s (at "
+		"\"%.*s\")",
+		filler->p->common.root, filler->image->wrong, record->name_length,
+		object_record_name(record));
 }
 
 static bool find(struct filler *filler, const struct object_record *record, uint64_t *nid)
 {
 	const struct erofs_packing *p = filler->p;
 	if (record->number == 0 && p->is_file)
-		return erofs_image_lookup(filler->image, filler->image->root, ONLY_FILE, strlen(ONLY_FILE), nid);
+		return erofs_image_lookup(
+			filler->image, filler->image->root, ONLY_FILE, strlen(ONLY_FILE), nid);
 	*nid = record->number == 0 ? filler->image->root : filler->nids[record->number];
 	uint64_t parent;
 	if (*nid)
 		return true;
 	if (!find(filler, filler->records[record->parent], &parent) ||
-	    !erofs_image_lookup(filler->image, parent, object_record_name(record), record->name_length, nid))
+		!erofs_image_lookup(filler->image, parent, object_record_name(record),
+			record->name_length, nid))
 		return false;
 	if (record->type == OBJECT_DIRECTORY)
 		filler->nids[record->number] = *nid;
@@ -184,8 +193,10 @@ static bool find(struct filler *filler, const struct object_record *record, uint
 static size_t known_slot(const struct known_run *known, size_t slots, const struct known_run *run)
 {
 	size_t slot = (size_t)run->hash & (slots - 1);
-	while (known[slot].blocks && (known[slot].hash != run->hash || known[slot].blocks != run->blocks ||
-				      memcmp(known[slot].from, run->from, (size_t)run->blocks * EROFS_BLOCK) != 0))
+	while (known[slot].blocks &&
+		(known[slot].hash != run->hash || known[slot].blocks != run->blocks ||
+			memcmp(known[slot].from, run->from, (size_t)run->blocks * EROFS_BLOCK) !=
+				0))
 		slot = (slot + 1) & (slots - 1);
 	return slot;
 }
@@ -202,12 +213,17 @@ static void known_grow(struct filler *filler)
 	filler->slots = slots;
 }
 
-/* Whether two names have the same inode or not, as in a store that was optimised, their blocks are in the object once. */
-static bool place_blocks(struct filler *filler, const struct erofs_content *content, struct object_file *file)
+/*
+ * Whether two names have the same inode or not, as in a store that was optimised, their blocks are
+ * in the object once.
+ */
+static bool place_blocks(
+	struct filler *filler, const struct erofs_content *content, struct object_file *file)
 {
 	if (content->blocks == 0)
 		return true;
-	struct known_run run = {.from = filler->image->p + (uint64_t)content->start * EROFS_BLOCK, .blocks = content->blocks};
+	struct known_run run = {.from = filler->image->p + (uint64_t)content->start * EROFS_BLOCK,
+		.blocks = content->blocks};
 	const size_t bytes = (size_t)run.blocks * EROFS_BLOCK;
 	file->hash = run.hash = XXH3_64bits(run.from, bytes);
 	if (filler->nknown * 2 >= filler->slots)
@@ -233,7 +249,8 @@ static void add_index(struct buf *out, const struct erofs_content *content)
 	memcpy(&header, content->index, sizeof header);
 	const size_t packs = out->n + sizeof header;
 	buf_add(out, content->index, content->index_bytes);
-	erofs_index_move((struct erofs_index){content->size, le16toh(header.advise)}, (unsigned char *)out->p + packs, -content->start);
+	erofs_index_move((struct erofs_index){content->size, le16toh(header.advise)},
+		(unsigned char *)out->p + packs, -content->start);
 }
 
 static void pad(struct buf *out, size_t unit)
@@ -242,11 +259,13 @@ static void pad(struct buf *out, size_t unit)
 	buf_add(out, zeros, -out->n & (unit - 1));
 }
 
-static void add_record(struct buf *out, struct object_record record, const struct object_file *file, const char *name,
-		       const struct erofs_content *content)
+static void add_record(struct buf *out, struct object_record record, const struct object_file *file,
+	const char *name, const struct erofs_content *content)
 {
-	const struct erofs_extents extents = {content->layout, content->blocks, content->index_bytes, content->tail_bytes};
-	record.count = (uint32_t)((sizeof extents + content->index_bytes + content->tail_bytes + 3) / 4);
+	const struct erofs_extents extents = {
+		content->layout, content->blocks, content->index_bytes, content->tail_bytes};
+	record.count =
+		(uint32_t)((sizeof extents + content->index_bytes + content->tail_bytes + 3) / 4);
 	buf_add(out, &record, sizeof record);
 	buf_add(out, file, sizeof *file);
 	buf_add(out, name, record.name_length);
@@ -264,11 +283,13 @@ static bool fill_file(struct filler *filler, const struct object_record *record)
 	struct erofs_content content = {.layout = EROFS_PLAIN};
 	uint64_t nid;
 	if (file.size) {
-		if (!find(filler, record, &nid) || !erofs_image_content(filler->image, nid, &content))
+		if (!find(filler, record, &nid) ||
+			!erofs_image_content(filler->image, nid, &content))
 			return filler_failed(filler, record);
 		if (content.size != file.size)
-			return diag_error(filler->diag, STATUS_INPUT, NULL, "file-changed", "\"%.*s\" in %s changed while it was read",
-					  record->name_length, object_record_name(record), filler->p->common.root);
+			return diag_error(filler->diag, STATUS_INPUT, NULL, "file-changed",
+				"\"%.*s\" in %s changed while it was read", record->name_length,
+				object_record_name(record), filler->p->common.root);
 		if (!place_blocks(filler, &content, &file))
 			return false;
 	}
@@ -280,14 +301,16 @@ static bool fill_file(struct filler *filler, const struct object_record *record)
 static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image *image)
 {
 	/* The records as they were walked, seen as an object's. */
-	const struct object walked = {.footer.records_bytes = p->common.records.n, .records = (const void *)p->common.records.p};
+	const struct object walked = {.footer.records_bytes = p->common.records.n,
+		.records = (const void *)p->common.records.p};
 	struct filler filler = {.p = p, .diag = diag, .image = image};
 	filler.records = memory(calloc(p->common.walk.nodes, sizeof *filler.records));
 	filler.nids = memory(calloc(p->common.walk.nodes, sizeof *filler.nids));
 	bool ok = true;
 	for (const struct object_record *record = NULL; (record = object_next(&walked, record));)
 		filler.records[record->number] = record;
-	for (const struct object_record *record = NULL; ok && (record = object_next(&walked, record));) {
+	for (const struct object_record *record = NULL;
+		ok && (record = object_next(&walked, record));) {
 		if (record->type == OBJECT_FILE)
 			ok = fill_file(&filler, record);
 		else
@@ -309,14 +332,16 @@ static bool take_image(struct erofs_packing *p, struct diag *diag)
 	struct erofs_image image;
 	FD_CLEANUP int fd = open(p->image, O_RDONLY | O_CLOEXEC);
 	void *bytes = fd < 0 || fstat(fd, &st) != 0 || st.st_size == 0
-			      ? MAP_FAILED
-			      : mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		? MAP_FAILED
+		: mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (bytes == MAP_FAILED)
-		return diag_error(diag, STATUS_FAILED, NULL, "unreadable-file", "cannot read %s: %s", p->image, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unreadable-file",
+			"cannot read %s: %s", p->image, strerror(errno));
 	bool ok = erofs_image_open(&image, bytes, (uint64_t)st.st_size)
-			  ? fill(p, diag, &image)
-			  : diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs", "mkfs.erofs made an image of %s that cannot be read: %s",
-				       p->common.root, image.wrong);
+		? fill(p, diag, &image)
+		: diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
+			  "mkfs.erofs made an image of %s that cannot be read: %s", p->common.root,
+			  image.wrong);
 	munmap(bytes, (size_t)st.st_size);
 	return ok;
 }
@@ -328,8 +353,9 @@ bool erofs_packing_take(struct packing *packing, struct diag *diag, struct proce
 	if (!process_end(p->arena, diag, process, &result))
 		return false;
 	if (result.exit_status != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs", "mkfs.erofs failed with status %d on %s: %s", result.exit_status,
-				  p->common.root, process_complaint(p->arena, &result));
+		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
+			"mkfs.erofs failed with status %d on %s: %s", result.exit_status,
+			p->common.root, process_complaint(p->arena, &result));
 	p->complete = check(p, diag) && take_image(p, diag);
 	remove_temporary(p);
 	return p->complete;

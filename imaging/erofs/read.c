@@ -50,7 +50,10 @@ bool erofs_image_open(struct erofs_image *image, const void *bytes, uint64_t n)
 		return refuse(image, "no super block");
 	if (super.block_bits != EROFS_BLOCK_BITS || super.directory_bits != 0)
 		return refuse(image, "blocks of another size than 4 KiB");
-	if (features & ~(uint32_t)(EROFS_FEATURE_ZERO_PADDING | EROFS_FEATURE_COMPR_CFGS | EROFS_FEATURE_ZTAILPACKING) || super.extra_devices)
+	if (features &
+			~(uint32_t)(EROFS_FEATURE_ZERO_PADDING | EROFS_FEATURE_COMPR_CFGS |
+				EROFS_FEATURE_ZTAILPACKING) ||
+		super.extra_devices)
 		return refuse(image, "unknown features");
 	image->meta = (uint64_t)le32toh(super.meta_block) << EROFS_BLOCK_BITS;
 	image->root = le16toh(super.root_nid);
@@ -62,7 +65,7 @@ bool erofs_image_open(struct erofs_image *image, const void *bytes, uint64_t n)
 /* ---- inodes ---- */
 
 struct inode {
-	uint64_t at;    /* of its first byte behind it: indexes or inline data */
+	uint64_t at; /* of its first byte behind it: indexes or inline data */
 	uint64_t size;
 	uint32_t start; /* or the number of blocks */
 	uint16_t mode, layout;
@@ -74,13 +77,17 @@ static const unsigned char *bytes_at(const struct erofs_image *image, uint64_t a
 	return at <= image->n && count <= image->n - at ? image->p + at : NULL;
 }
 
-static bool read_extended(struct erofs_image *image, const unsigned char *from, uint64_t at, struct inode *out)
+static bool read_extended(
+	struct erofs_image *image, const unsigned char *from, uint64_t at, struct inode *out)
 {
 	struct erofs_inode_extended inode;
 	if (!bytes_at(image, at, sizeof inode))
 		return refuse(image, "an inode outside of the image");
 	memcpy(&inode, from, sizeof inode);
-	*out = (struct inode){.at = at + sizeof inode, .size = le64toh(inode.size), .start = le32toh(inode.start), .mode = le16toh(inode.mode)};
+	*out = (struct inode){.at = at + sizeof inode,
+		.size = le64toh(inode.size),
+		.start = le32toh(inode.start),
+		.mode = le16toh(inode.mode)};
 	return true;
 }
 
@@ -99,7 +106,10 @@ static bool read_inode(struct erofs_image *image, uint64_t nid, struct inode *ou
 		return refuse(image, "an inode of unknown format");
 	if (inode.xattrs)
 		return refuse(image, "extended attributes");
-	*out = (struct inode){.at = at + sizeof inode, .size = le32toh(inode.size), .start = le32toh(inode.start), .mode = le16toh(inode.mode)};
+	*out = (struct inode){.at = at + sizeof inode,
+		.size = le32toh(inode.size),
+		.start = le32toh(inode.start),
+		.mode = le16toh(inode.mode)};
 	if ((format & EROFS_EXTENDED) && !read_extended(image, from, at, out))
 		return false;
 	out->layout = format >> 1 & 7;
@@ -109,7 +119,8 @@ static bool read_inode(struct erofs_image *image, uint64_t nid, struct inode *ou
 static bool check_blocks(struct erofs_image *image, uint32_t start, uint64_t blocks)
 {
 	const uint64_t all = image->n >> EROFS_BLOCK_BITS;
-	return blocks == 0 || (blocks <= all && start > 0 && start <= all - blocks) || refuse(image, "blocks outside of the image");
+	return blocks == 0 || (blocks <= all && start > 0 && start <= all - blocks) ||
+		refuse(image, "blocks outside of the image");
 }
 
 /* ---- directories ---- */
@@ -119,7 +130,8 @@ struct dirblock {
 	size_t length, entries;
 };
 
-static bool read_dirblock(struct erofs_image *image, const struct inode *inode, uint64_t index, struct dirblock *out)
+static bool read_dirblock(
+	struct erofs_image *image, const struct inode *inode, uint64_t index, struct dirblock *out)
 {
 	const uint64_t left = inode->size - index * EROFS_BLOCK;
 	const uint64_t length = left < EROFS_BLOCK ? left : EROFS_BLOCK;
@@ -148,7 +160,8 @@ static struct erofs_dirent entry_at(const struct dirblock *block, size_t index)
 static int compare_name(const struct dirblock *block, size_t index, const char *name, size_t length)
 {
 	const size_t from = le16toh(entry_at(block, index).name_offset);
-	size_t to = index + 1 < block->entries ? le16toh(entry_at(block, index + 1).name_offset) : block->length;
+	size_t to = index + 1 < block->entries ? le16toh(entry_at(block, index + 1).name_offset)
+					       : block->length;
 	if (from > to || to > block->length)
 		return (int)length;
 	const char *theirs = (const char *)block->p + from;
@@ -158,7 +171,8 @@ static int compare_name(const struct dirblock *block, size_t index, const char *
 }
 
 /* The last block whose first name is not behind `name`. */
-static bool find_dirblock(struct erofs_image *image, const struct inode *inode, const char *name, size_t length, struct dirblock *out)
+static bool find_dirblock(struct erofs_image *image, const struct inode *inode, const char *name,
+	size_t length, struct dirblock *out)
 {
 	uint64_t low = 0, high = (inode->size + EROFS_BLOCK - 1) / EROFS_BLOCK;
 	while (high - low > 1) {
@@ -174,13 +188,15 @@ static bool find_dirblock(struct erofs_image *image, const struct inode *inode, 
 	return read_dirblock(image, inode, low, out);
 }
 
-bool erofs_image_lookup(struct erofs_image *image, uint64_t directory, const char *name, size_t length, uint64_t *nid)
+bool erofs_image_lookup(struct erofs_image *image, uint64_t directory, const char *name,
+	size_t length, uint64_t *nid)
 {
 	struct inode inode;
 	struct dirblock block;
 	if (!read_inode(image, directory, &inode))
 		return false;
-	if (!S_ISDIR(inode.mode) || (inode.layout != EROFS_PLAIN && inode.layout != EROFS_INLINE) || inode.size == 0 || inode.size > image->n)
+	if (!S_ISDIR(inode.mode) || (inode.layout != EROFS_PLAIN && inode.layout != EROFS_INLINE) ||
+		inode.size == 0 || inode.size > image->n)
 		return refuse(image, "a directory of unknown form");
 	if (!find_dirblock(image, &inode, name, length, &block))
 		return false;
@@ -201,7 +217,8 @@ bool erofs_image_lookup(struct erofs_image *image, uint64_t directory, const cha
 
 /* ---- contents ---- */
 
-static bool read_flat(struct erofs_image *image, const struct inode *inode, struct erofs_content *content)
+static bool read_flat(
+	struct erofs_image *image, const struct inode *inode, struct erofs_content *content)
 {
 	const uint64_t whole = inode->size / EROFS_BLOCK, rest = inode->size % EROFS_BLOCK;
 	const bool is_inline = inode->layout == EROFS_INLINE && rest;
@@ -216,8 +233,12 @@ static bool read_flat(struct erofs_image *image, const struct inode *inode, stru
 	return check_blocks(image, inode->start, blocks);
 }
 
-/* A file's blocks lie one behind the other, and each pack counts from one of them; without clusters of several blocks, from the one before. */
-static bool check_index(struct erofs_image *image, struct erofs_content *content, struct erofs_index index)
+/*
+ * A file's blocks lie one behind the other, and each pack counts from one of them; without clusters
+ * of several blocks, from the one before.
+ */
+static bool check_index(
+	struct erofs_image *image, struct erofs_content *content, struct erofs_index index)
 {
 	const unsigned char *packs = content->index + sizeof(struct erofs_map_header);
 	const uint64_t blocks = erofs_index_blocks(index, packs);
@@ -235,7 +256,8 @@ static bool check_index(struct erofs_image *image, struct erofs_content *content
 	return check_blocks(image, content->start, blocks);
 }
 
-static bool read_compressed(struct erofs_image *image, const struct inode *inode, struct erofs_content *content)
+static bool read_compressed(
+	struct erofs_image *image, const struct inode *inode, struct erofs_content *content)
 {
 	const unsigned known = EROFS_ADVISE_2B | EROFS_ADVISE_BIG | EROFS_ADVISE_INLINE;
 	struct erofs_map_header header;
@@ -247,8 +269,10 @@ static bool read_compressed(struct erofs_image *image, const struct inode *inode
 	if ((index.advise & ~known) || header.cluster_bits || header.reserved)
 		return refuse(image, "a compressed file of unknown form");
 	const uint64_t index_bytes = sizeof header + erofs_index_bytes(index);
-	const uint32_t tail_bytes = index.advise & EROFS_ADVISE_INLINE ? le16toh(header.tail_bytes) : 0;
-	if (!bytes_at(image, inode->at, index_bytes + tail_bytes) || index_bytes > UINT32_MAX || tail_bytes > EROFS_BLOCK)
+	const uint32_t tail_bytes =
+		index.advise & EROFS_ADVISE_INLINE ? le16toh(header.tail_bytes) : 0;
+	if (!bytes_at(image, inode->at, index_bytes + tail_bytes) || index_bytes > UINT32_MAX ||
+		tail_bytes > EROFS_BLOCK)
 		return refuse(image, "indexes outside of the image");
 	content->layout = EROFS_COMPRESSED;
 	content->index_bytes = (uint32_t)index_bytes;

@@ -10,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How the super block must be where compressed files of this kind are. The same for all images of one mkfs.erofs and one set of flags. */
+/*
+ * How the super block must be where compressed files of this kind are. The same for all images of
+ * one mkfs.erofs and one set of flags.
+ */
 struct erofs_setup {
 	uint32_t features;   /* incompatible ones, but for those that single files need */
 	uint16_t algorithms; /* as in the super block */
@@ -30,7 +33,7 @@ struct erofs_image {
 /* Where the content of a file is; pointers into the image. */
 struct erofs_content {
 	uint64_t size;
-	uint32_t layout;       /* EROFS_PLAIN, EROFS_INLINE, EROFS_COMPRESSED */
+	uint32_t layout; /* EROFS_PLAIN, EROFS_INLINE, EROFS_COMPRESSED */
 	uint32_t start, blocks;
 	const unsigned char *index; /* map header and indexes */
 	const unsigned char *tail;
@@ -39,7 +42,8 @@ struct erofs_content {
 
 /* `bytes` live as long as the image. */
 bool erofs_image_open(struct erofs_image *image, const void *bytes, uint64_t n);
-bool erofs_image_lookup(struct erofs_image *image, uint64_t directory, const char *name, size_t length, uint64_t *nid);
+bool erofs_image_lookup(struct erofs_image *image, uint64_t directory, const char *name,
+	size_t length, uint64_t *nid);
 bool erofs_image_content(struct erofs_image *image, uint64_t nid, struct erofs_content *content);
 
 #endif

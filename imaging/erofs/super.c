@@ -8,7 +8,10 @@
 #include "base/arena.h"
 #include "imaging/erofs/format.h"
 
-/* The magic numbers of MINIX's versions, where the count of inodes has its low 16 bits (libblkid's minix.c). */
+/*
+ * The magic numbers of MINIX's versions, where the count of inodes has its low 16 bits (libblkid's
+ * minix.c).
+ */
 static const uint16_t minix_magics[] = {0x137f, 0x138f, 0x2468, 0x2478, 0x4d5a};
 
 static bool is_magic(uint16_t number)
@@ -38,15 +41,15 @@ void erofs_super_sum(unsigned char *block)
 void erofs_super_write(const struct erofs_super_request *request, unsigned char *block)
 {
 	struct erofs_super super = {.magic = htole32(EROFS_MAGIC),
-				    .feature_compat = htole32(EROFS_FEATURE_CHECKSUM | EROFS_FEATURE_MTIME),
-				    .block_bits = EROFS_BLOCK_BITS,
-				    .root_nid = htole16((uint16_t)request->root_nid),
-				    .inodes = htole64(erofs_inode_count(request->inodes)),
-				    .time = htole64(request->time),
-				    .blocks = htole32((uint32_t)request->blocks),
-				    .label = EROFS_STORE_LABEL,
-				    .feature_incompat = htole32(request->setup->features | request->features),
-				    .algorithms = htole16(request->setup->algorithms)};
+		.feature_compat = htole32(EROFS_FEATURE_CHECKSUM | EROFS_FEATURE_MTIME),
+		.block_bits = EROFS_BLOCK_BITS,
+		.root_nid = htole16((uint16_t)request->root_nid),
+		.inodes = htole64(erofs_inode_count(request->inodes)),
+		.time = htole64(request->time),
+		.blocks = htole32((uint32_t)request->blocks),
+		.label = EROFS_STORE_LABEL,
+		.feature_incompat = htole32(request->setup->features | request->features),
+		.algorithms = htole16(request->setup->algorithms)};
 	memcpy(super.uuid, request->uuid, sizeof super.uuid);
 	memcpy(block + EROFS_SUPER_OFFSET, &super, sizeof super);
 	memcpy(block + EROFS_CONFIGS_OFFSET, request->setup->config, request->setup->config_bytes);

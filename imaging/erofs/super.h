@@ -15,11 +15,17 @@ struct erofs_super_request {
 	unsigned char uuid[16];
 };
 
-/* Writes it into `block`, the image's first one, which has zeros in its place. The check sum is of the whole block as it is now. */
+/*
+ * Writes it into `block`, the image's first one, which has zeros in its place. The check sum is of
+ * the whole block as it is now.
+ */
 void erofs_super_write(const struct erofs_super_request *request, unsigned char *block);
 /* Corrects the check sum of a block that was changed. */
 void erofs_super_sum(unsigned char *block);
-/* A count of inodes that no other file system's magic number is taken from: blkid reads MINIX there. */
+/*
+ * A count of inodes that no other file system's magic number is taken from: blkid reads MINIX
+ * there.
+ */
 uint64_t erofs_inode_count(uint64_t inodes);
 
 #endif

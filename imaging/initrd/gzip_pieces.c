@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RFC 1951: a deflate stream that was flushed ends at a byte, and what was compressed alone refers to nothing before it. So such streams can follow
- * each other as one, which an empty last block ends.
+ * RFC 1951: a deflate stream that was flushed ends at a byte, and what was compressed alone refers
+ * to nothing before it. So such streams can follow each other as one, which an empty last block
+ * ends.
  */
 #include "imaging/initrd/gzip_pieces.h"
 
@@ -19,7 +20,11 @@
 enum {
 	MEMO_PIECES = 128,
 	MEMO_BYTES = 16 << 20,
-	LEVEL = 2, /* 8 % larger than zlib's own choice of 6, in two fifths of the time: every build compresses, and a boot reads some 16 KB more */
+	/*
+	 * 8 % larger than zlib's own choice of 6, in two fifths of the time: every build
+	 * compresses, and a boot reads some 16 KB more
+	 */
+	LEVEL = 2,
 	MEMORY_LEVEL = 8,
 	FLUSH_BYTES = 16, /* what ends a piece, beyond deflateBound */
 };
@@ -109,7 +114,8 @@ static void remember(struct gzip_memo *memo, const unsigned char *digest, const 
 		return;
 	pthread_mutex_lock(&memo->lock);
 	if (!find(memo, digest)) { /* another thread may have been as fast */
-		while (memo->npieces && (memo->npieces == MEMO_PIECES || memo->bytes + piece->n > MEMO_BYTES))
+		while (memo->npieces &&
+			(memo->npieces == MEMO_PIECES || memo->bytes + piece->n > MEMO_BYTES))
 			forget_one(memo);
 		struct remembered *added = &memo->pieces[memo->npieces++];
 		*added = (struct remembered){.piece = piece_copy(piece), .wanted = ++memo->clock};
@@ -122,7 +128,8 @@ static void remember(struct gzip_memo *memo, const unsigned char *digest, const 
 static struct piece compress_piece(const void *bytes, size_t count)
 {
 	z_stream deflater = {.next_in = bytes, .avail_in = (uInt)count};
-	if (deflateInit2(&deflater, LEVEL, Z_DEFLATED, -MAX_WBITS, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
+	if (deflateInit2(&deflater, LEVEL, Z_DEFLATED, -MAX_WBITS, MEMORY_LEVEL,
+		    Z_DEFAULT_STRATEGY) != Z_OK)
 		abort(); /* of memory alone */
 	struct piece piece = {.crc = (uint32_t)crc32(0, bytes, (uInt)count)};
 	const size_t room = deflateBound(&deflater, (uLong)count) + FLUSH_BYTES;
@@ -162,12 +169,14 @@ static bool put(struct gzip_stream *stream, const void *bytes, size_t count)
 
 bool gzip_begin(struct gzip_stream *stream, int fd, struct gzip_memo *memo)
 {
-	static const unsigned char header[] = {0x1f, 0x8b, Z_DEFLATED, 0, 0, 0, 0, 0, 0, 3 /* made on Unix */};
+	static const unsigned char header[] = {
+		0x1f, 0x8b, Z_DEFLATED, 0, 0, 0, 0, 0, 0, 3 /* made on Unix */};
 	*stream = (struct gzip_stream){.fd = fd, .memo = memo};
 	return put(stream, header, sizeof header);
 }
 
-static bool add_part(struct gzip_stream *stream, const unsigned char *bytes, size_t count, bool common)
+static bool add_part(
+	struct gzip_stream *stream, const unsigned char *bytes, size_t count, bool common)
 {
 	struct piece piece = make_piece(common ? stream->memo : NULL, bytes, count);
 	bool ok = put(stream, piece.bytes, piece.n);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* gzip_pieces: a gzip stream of pieces that are compressed each on its own, so that what several streams have in common is compressed once. */
+/*
+ * gzip_pieces: a gzip stream of pieces that are compressed each on its own, so that what several
+ * streams have in common is compressed once.
+ */
 #ifndef MVM_IMAGING_INITRD_GZIP_PIECES_H
 #define MVM_IMAGING_INITRD_GZIP_PIECES_H
 
@@ -7,7 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Pieces that were compressed before, the least wanted ones forgotten. Safe for threads. It never changes what a stream is. */
+/*
+ * Pieces that were compressed before, the least wanted ones forgotten. Safe for threads. It never
+ * changes what a stream is.
+ */
 struct gzip_memo;
 struct gzip_memo *gzip_memo_new(void);
 void gzip_memo_free(struct gzip_memo *memo);

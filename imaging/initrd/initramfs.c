@@ -37,8 +37,8 @@ struct initramfs {
 static bool write_failed(struct initramfs *initramfs)
 {
 	const char *why = archive_error_string(initramfs->archive);
-	return diag_error(initramfs->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", initramfs->path,
-			  why ? why : strerror(errno));
+	return diag_error(initramfs->diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot write %s: %s", initramfs->path, why ? why : strerror(errno));
 }
 
 /* The archive's bytes, as libarchive makes them. */
@@ -57,20 +57,28 @@ static bool flush(struct initramfs *initramfs, bool common)
 	return ok || write_failed(initramfs);
 }
 
-struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path, uint32_t time, struct gzip_memo *memo)
+struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path,
+	uint32_t time, struct gzip_memo *memo)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0) {
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(errno));
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s",
+			path, strerror(errno));
 		return NULL;
 	}
 	struct initramfs *initramfs = arena_alloc(arena, sizeof *initramfs);
-	*initramfs = (struct initramfs){.arena = arena, .diag = diag, .path = path, .fd = fd, .time = time};
+	*initramfs = (struct initramfs){
+		.arena = arena, .diag = diag, .path = path, .fd = fd, .time = time};
 	initramfs->archive = memory(archive_write_new());
 	struct archive *archive = initramfs->archive;
-	/* Without blocks: the last one would be filled up, and the kernel look for another archive in that. */
-	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK && archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
-	    archive_write_open(archive, initramfs, NULL, take, NULL) == ARCHIVE_OK && fchmod(fd, 0644) == 0 && gzip_begin(&initramfs->gzip, fd, memo))
+	/*
+	 * Without blocks: the last one would be filled up, and the kernel look for another archive
+	 * in that.
+	 */
+	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK &&
+		archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
+		archive_write_open(archive, initramfs, NULL, take, NULL) == ARCHIVE_OK &&
+		fchmod(fd, 0644) == 0 && gzip_begin(&initramfs->gzip, fd, memo))
 		return initramfs;
 	write_failed(initramfs);
 	initramfs_abandon(initramfs);
@@ -78,7 +86,8 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 }
 
 /* Starts an entry; its content, if any, follows by archive_write_data. */
-static bool add_entry(struct initramfs *initramfs, const char *name, mode_t mode, uint64_t size, dev_t device)
+static bool add_entry(
+	struct initramfs *initramfs, const char *name, mode_t mode, uint64_t size, dev_t device)
 {
 	struct archive_entry *entry = memory(archive_entry_new());
 	archive_entry_set_pathname(entry, name);
@@ -100,8 +109,10 @@ static bool add_entry(struct initramfs *initramfs, const char *name, mode_t mode
 static bool add_piece(struct initramfs *initramfs, const void *bytes, size_t count)
 {
 	bool alone = count >= SMALL_BYTES;
-	return (!alone || flush(initramfs, false)) && (archive_write_data(initramfs->archive, bytes, count) == (la_ssize_t)count || write_failed(initramfs)) &&
-	       (!alone || flush(initramfs, true));
+	return (!alone || flush(initramfs, false)) &&
+		(archive_write_data(initramfs->archive, bytes, count) == (la_ssize_t)count ||
+			write_failed(initramfs)) &&
+		(!alone || flush(initramfs, true));
 }
 
 static bool add_data(struct initramfs *initramfs, const char *bytes, size_t count)
@@ -119,19 +130,23 @@ bool initramfs_add_directory(struct initramfs *initramfs, const char *name, mode
 	return add_entry(initramfs, name, S_IFDIR | mode, 0, 0);
 }
 
-bool initramfs_add_character_device(struct initramfs *initramfs, const char *name, mode_t mode, unsigned major, unsigned minor)
+bool initramfs_add_character_device(
+	struct initramfs *initramfs, const char *name, mode_t mode, unsigned major, unsigned minor)
 {
 	return add_entry(initramfs, name, S_IFCHR | mode, 0, makedev(major, minor));
 }
 
-bool initramfs_add_bytes(struct initramfs *initramfs, const char *name, mode_t mode, const void *bytes, size_t count)
+bool initramfs_add_bytes(
+	struct initramfs *initramfs, const char *name, mode_t mode, const void *bytes, size_t count)
 {
-	return add_entry(initramfs, name, S_IFREG | mode, count, 0) && add_data(initramfs, bytes, count);
+	return add_entry(initramfs, name, S_IFREG | mode, count, 0) &&
+		add_data(initramfs, bytes, count);
 }
 
 static bool unreadable(struct initramfs *initramfs, const char *source, const char *why)
 {
-	return diag_error(initramfs->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", source, why);
+	return diag_error(initramfs->diag, STATUS_INPUT, NULL, "unreadable-file",
+		"cannot read %s: %s", source, why);
 }
 
 static bool add_content(struct initramfs *initramfs, int fd, uint64_t size, const char *source)
@@ -166,16 +181,20 @@ static int plain_open(const char *source, uint64_t *size, const char **why)
 	return kept;
 }
 
-bool initramfs_add_file(struct initramfs *initramfs, const char *name, mode_t mode, const char *source, bool unpack)
+bool initramfs_add_file(
+	struct initramfs *initramfs, const char *name, mode_t mode, const char *source, bool unpack)
 {
 	uint64_t size;
 	const char *why;
-	FD_CLEANUP int fd = unpack ? unpack_open(initramfs->arena, source, &size, &why) : plain_open(source, &size, &why);
+	FD_CLEANUP int fd = unpack ? unpack_open(initramfs->arena, source, &size, &why)
+				   : plain_open(source, &size, &why);
 	if (fd < 0)
 		return unreadable(initramfs, source, why);
 	if (size > UINT32_MAX)
-		return unreadable(initramfs, source, "it is larger than 4 GiB, which an initramfs cannot hold");
-	return add_entry(initramfs, name, S_IFREG | mode, size, 0) && add_content(initramfs, fd, size, source);
+		return unreadable(initramfs, source,
+			"it is larger than 4 GiB, which an initramfs cannot hold");
+	return add_entry(initramfs, name, S_IFREG | mode, size, 0) &&
+		add_content(initramfs, fd, size, source);
 }
 
 static void release(struct initramfs *initramfs)
@@ -188,8 +207,9 @@ static void release(struct initramfs *initramfs)
 bool initramfs_finish(struct initramfs *initramfs, uint64_t *bytes)
 {
 	/* Each says itself what failed, once. */
-	if (!(archive_write_close(initramfs->archive) == ARCHIVE_OK || write_failed(initramfs)) || !flush(initramfs, false) ||
-	    !(gzip_end(&initramfs->gzip) || write_failed(initramfs))) {
+	if (!(archive_write_close(initramfs->archive) == ARCHIVE_OK || write_failed(initramfs)) ||
+		!flush(initramfs, false) ||
+		!(gzip_end(&initramfs->gzip) || write_failed(initramfs))) {
 		initramfs_abandon(initramfs);
 		return false;
 	}

@@ -11,7 +11,8 @@
 #include "templates/embedded.h"
 
 /* Module 12 is mvm/modules/012-virtio_blk.ko: the order is visible, names are unique. */
-static const char *module_path(struct arena *arena, const struct stage1_request *request, size_t index)
+static const char *module_path(
+	struct arena *arena, const struct stage1_request *request, size_t index)
 {
 	return arena_printf(arena, "mvm/modules/%03zu-%s", index, request->modules->v[index].name);
 }
@@ -50,7 +51,8 @@ static void add_field(struct buf *plan, const char *text)
 	bool is_dash = strcmp(text, "-") == 0;
 	for (; *text; text++) {
 		unsigned char c = (unsigned char)*text;
-		buf_printf(plan, c <= ' ' || c == 0x7f || c == '\\' || is_dash ? "\\%03o" : "%c", c);
+		buf_printf(
+			plan, c <= ' ' || c == 0x7f || c == '\\' || is_dash ? "\\%03o" : "%c", c);
 	}
 }
 
@@ -62,7 +64,8 @@ static void add_line(struct buf *plan, const char *keyword, const char *const *f
 	buf_puts(plan, "\n");
 }
 #define LINE(plan, keyword, ...) \
-	add_line((plan), (keyword), (const char *const[]){__VA_ARGS__}, countof(((const char *const[]){__VA_ARGS__})))
+	add_line((plan), (keyword), (const char *const[]){__VA_ARGS__}, \
+		countof(((const char *const[]){__VA_ARGS__})))
 
 static const char *octal(struct arena *arena, mode_t mode)
 {
@@ -77,33 +80,39 @@ static const char *source_word(enum stage1_source kind)
 static void verity_write(struct arena *arena, const struct stage1_verity *verity, struct buf *plan)
 {
 	LINE(plan, "verity", source_word(verity->source_kind), verity->source, verity->name,
-	     arena_printf(arena, "%llu", (unsigned long long)verity->verity.data_blocks), verity_root_text(arena, &verity->verity));
+		arena_printf(arena, "%llu", (unsigned long long)verity->verity.data_blocks),
+		verity_root_text(arena, &verity->verity));
 }
 
 static void mount_write(const struct stage1_mount *mount, struct buf *plan)
 {
-	LINE(plan, "mount", source_word(mount->source_kind), mount->source, mount->target, mount->type, mount->read_only ? "ro" : "rw", mount->options,
-	     mount->identity ? mount->identity : "", mount->image ? mount->image : "");
+	LINE(plan, "mount", source_word(mount->source_kind), mount->source, mount->target,
+		mount->type, mount->read_only ? "ro" : "rw", mount->options,
+		mount->identity ? mount->identity : "", mount->image ? mount->image : "");
 	if (mount->grows)
 		LINE(plan, "grow", mount->target);
 }
 
-static void directory_write(struct arena *arena, const struct stage1_directory *directory, struct buf *plan)
+static void directory_write(
+	struct arena *arena, const struct stage1_directory *directory, struct buf *plan)
 {
-	LINE(plan, "directory", directory->target, octal(arena, directory->mode), arena_printf(arena, "%u", directory->owner),
-	     arena_printf(arena, "%u", directory->group));
+	LINE(plan, "directory", directory->target, octal(arena, directory->mode),
+		arena_printf(arena, "%u", directory->owner),
+		arena_printf(arena, "%u", directory->group));
 }
 
 static void run_write(struct arena *arena, const struct stage1_run *run, struct buf *plan)
 {
 	struct strings fields = {0};
-	strings_add(arena, &fields, (const char *const[]){program_path(arena, run->program), run->program}, 2);
+	strings_add(arena, &fields,
+		(const char *const[]){program_path(arena, run->program), run->program}, 2);
 	if (run->arguments)
 		strings_add(arena, &fields, run->arguments->v, run->arguments->n);
 	add_line(plan, "run", fields.v, fields.n);
 }
 
-static void step_write(struct arena *arena, const struct stage1_request *request, size_t index, struct buf *plan)
+static void step_write(
+	struct arena *arena, const struct stage1_request *request, size_t index, struct buf *plan)
 {
 	const struct stage1_step *step = &request->steps.v[index];
 	switch (step->kind) {
@@ -117,7 +126,8 @@ static void step_write(struct arena *arena, const struct stage1_request *request
 		directory_write(arena, &step->directory, plan);
 		break;
 	case STAGE1_FILE:
-		LINE(plan, "file", file_path(arena, index), step->file.target, octal(arena, step->file.mode));
+		LINE(plan, "file", file_path(arena, index), step->file.target,
+			octal(arena, step->file.mode));
 		break;
 	case STAGE1_LINK:
 		LINE(plan, "link", step->link.path, step->link.target);
@@ -137,7 +147,8 @@ static void plan_write(struct arena *arena, const struct stage1_request *request
 		add_line(plan, "nixos", NULL, 0);
 	for (size_t i = 0; i < request->modules->n; i++) {
 		const struct module_file *module = &request->modules->v[i];
-		LINE(plan, "module", module_path(arena, request, i), module_name(arena, module->name), module->may_fail ? "may-fail" : "needed");
+		LINE(plan, "module", module_path(arena, request, i),
+			module_name(arena, module->name), module->may_fail ? "may-fail" : "needed");
 	}
 	for (size_t i = 0; i < request->steps.n; i++)
 		step_write(arena, request, i, plan);
@@ -145,7 +156,10 @@ static void plan_write(struct arena *arena, const struct stage1_request *request
 
 /* ---- the initramfs ---- */
 
-/* Carried inside this program: "NAME" for the host's architecture, "NAME-ARCH" for others, where there was a compiler for them. */
+/*
+ * Carried inside this program: "NAME" for the host's architecture, "NAME-ARCH" for others, where
+ * there was a compiler for them.
+ */
 static bool is_program(const char *file, const char *name, enum kernel_arch arch)
 {
 	size_t length = strlen(name);
@@ -169,59 +183,70 @@ bool stage1_has_program(const char *name, enum kernel_arch arch)
 	return guest_program(name, arch) != NULL;
 }
 
-static bool add_program(struct initramfs *initramfs, const char *path, const char *name, enum kernel_arch arch)
+static bool add_program(
+	struct initramfs *initramfs, const char *path, const char *name, enum kernel_arch arch)
 {
 	const struct embedded_file *program = guest_program(name, arch);
 	assert(program);
-	return initramfs_add_bytes(initramfs, path, 0755, program->begin, (size_t)(program->end - program->begin));
+	return initramfs_add_bytes(
+		initramfs, path, 0755, program->begin, (size_t)(program->end - program->begin));
 }
 
 static bool add_base(struct initramfs *initramfs, const struct buf *plan, enum kernel_arch arch)
 {
-	static const char *const directories[] = {"dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/programs", "mvm/root"};
+	static const char *const directories[] = {"dev", "proc", "sys", "mvm", "mvm/modules",
+		"mvm/files", "mvm/programs", "mvm/root"};
 	bool ok = add_program(initramfs, "init", STAGE1_INIT, arch);
 	for (size_t i = 0; ok && i < countof(directories); i++)
 		ok = initramfs_add_directory(initramfs, directories[i], 0755);
 	/* The kernel opens it for /init before anything is mounted. */
 	return ok && initramfs_add_character_device(initramfs, "dev/console", 0600, 5, 1) &&
-	       initramfs_add_bytes(initramfs, PLAN_FILE, 0644, plan->p, plan->n);
+		initramfs_add_bytes(initramfs, PLAN_FILE, 0644, plan->p, plan->n);
 }
 
 /* Whether a step before runs the same program. */
 static bool is_added(const struct stage1_steps *steps, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
-		if (steps->v[i].kind == STAGE1_RUN && strcmp(steps->v[i].run.program, steps->v[index].run.program) == 0)
+		if (steps->v[i].kind == STAGE1_RUN &&
+			strcmp(steps->v[i].run.program, steps->v[index].run.program) == 0)
 			return true;
 	return false;
 }
 
 /* What a step needs in the initramfs. */
-static bool add_step(struct arena *arena, struct initramfs *initramfs, const struct stage1_request *request, size_t index)
+static bool add_step(struct arena *arena, struct initramfs *initramfs,
+	const struct stage1_request *request, size_t index)
 {
 	const struct stage1_step *step = &request->steps.v[index];
 	if (step->kind == STAGE1_FILE)
-		return initramfs_add_file(initramfs, file_path(arena, index), 0644, step->file.source, false);
+		return initramfs_add_file(
+			initramfs, file_path(arena, index), 0644, step->file.source, false);
 	if (step->kind == STAGE1_RUN && !is_added(&request->steps, index))
-		return add_program(initramfs, program_path(arena, step->run.program), step->run.program, request->arch);
+		return add_program(initramfs, program_path(arena, step->run.program),
+			step->run.program, request->arch);
 	return true;
 }
 
-static bool add_all(struct arena *arena, struct initramfs *initramfs, const struct stage1_request *request)
+static bool add_all(
+	struct arena *arena, struct initramfs *initramfs, const struct stage1_request *request)
 {
 	BUF_CLEANUP struct buf plan = {0};
 	plan_write(arena, request, &plan);
 	bool ok = add_base(initramfs, &plan, request->arch);
 	for (size_t i = 0; ok && i < request->modules->n; i++)
-		ok = initramfs_add_file(initramfs, module_path(arena, request, i), 0644, request->modules->v[i].path, true);
+		ok = initramfs_add_file(initramfs, module_path(arena, request, i), 0644,
+			request->modules->v[i].path, true);
 	for (size_t i = 0; ok && i < request->steps.n; i++)
 		ok = add_step(arena, initramfs, request, i);
 	return ok;
 }
 
-bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request, struct stage1_result *result)
+bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request,
+	struct stage1_result *result)
 {
-	struct initramfs *initramfs = initramfs_create(arena, diag, request->output, request->time, request->memo);
+	struct initramfs *initramfs =
+		initramfs_create(arena, diag, request->output, request->time, request->memo);
 	if (!initramfs)
 		return false;
 	if (add_all(arena, initramfs, request))

@@ -23,9 +23,11 @@ static const char *config_text(struct arena *arena, const char *path)
 {
 	struct diag *quiet = diag_new(arena); /* what cannot be read is no configuration */
 	struct bytes text;
-	return path_exists(path) && !path_is_directory(path) && file_read(arena, quiet, path, CONFIG_BYTES, &text) && strstr(text.p, HEADING)
-		       ? text.p
-		       : NULL;
+	return path_exists(path) && !path_is_directory(path) &&
+			file_read(arena, quiet, path, CONFIG_BYTES, &text) &&
+			strstr(text.p, HEADING)
+		? text.p
+		: NULL;
 }
 
 /* The text of a gzip in memory; NULL when it is none. */
@@ -36,8 +38,9 @@ static const char *unpack_text(struct arena *arena, const void *packed, size_t b
 	char *text = arena_alloc(arena, CONFIG_BYTES + 1);
 	archive_read_support_filter_gzip(archive);
 	archive_read_support_format_raw(archive);
-	bool ok = archive_read_open_memory(archive, packed, bytes) == ARCHIVE_OK && archive_read_next_header(archive, &entry) == ARCHIVE_OK &&
-		  archive_read_data(archive, text, CONFIG_BYTES) > 0;
+	bool ok = archive_read_open_memory(archive, packed, bytes) == ARCHIVE_OK &&
+		archive_read_next_header(archive, &entry) == ARCHIVE_OK &&
+		archive_read_data(archive, text, CONFIG_BYTES) > 0;
 	archive_read_free(archive);
 	return ok && strstr(text, HEADING) ? text : NULL;
 }
@@ -46,23 +49,31 @@ static const char *embedded_text(struct arena *arena, const struct kernel *kerne
 {
 	uint64_t size;
 	const char *why, *text = NULL;
-	FD_CLEANUP int fd = kernel->format == KERNEL_BZIMAGE ? -1 : unpack_open(arena, kernel->path, &size, &why);
+	FD_CLEANUP int fd = kernel->format == KERNEL_BZIMAGE
+		? -1
+		: unpack_open(arena, kernel->path, &size, &why);
 	if (fd < 0 || size == 0)
 		return NULL;
 	const char *image = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (image == MAP_FAILED)
 		return NULL;
-	const char *begin = memmem(image, size, EMBEDDED_BEGIN "\x1f\x8b", strlen(EMBEDDED_BEGIN) + 2);
-	const char *end = begin ? memmem(begin, (size_t)(image + size - begin), EMBEDDED_END, strlen(EMBEDDED_END)) : NULL;
+	const char *begin =
+		memmem(image, size, EMBEDDED_BEGIN "\x1f\x8b", strlen(EMBEDDED_BEGIN) + 2);
+	const char *end = begin
+		? memmem(begin, (size_t)(image + size - begin), EMBEDDED_END, strlen(EMBEDDED_END))
+		: NULL;
 	if (end)
-		text = unpack_text(arena, begin + strlen(EMBEDDED_BEGIN), (size_t)(end - begin) - strlen(EMBEDDED_BEGIN));
+		text = unpack_text(arena, begin + strlen(EMBEDDED_BEGIN),
+			(size_t)(end - begin) - strlen(EMBEDDED_BEGIN));
 	munmap((void *)(uintptr_t)image, size);
 	return text;
 }
 
-struct kernel_config kernel_config_find(struct arena *arena, const struct kernel *kernel, const char *modules)
+struct kernel_config kernel_config_find(
+	struct arena *arena, const struct kernel *kernel, const char *modules)
 {
-	const char *beside = path_parent(arena, kernel->path), *version = kernel->version ? kernel->version : "";
+	const char *beside = path_parent(arena, kernel->path),
+		   *version = kernel->version ? kernel->version : "";
 	const struct {
 		const char *directory, *file;
 	} places[] = {
@@ -72,7 +83,9 @@ struct kernel_config kernel_config_find(struct arena *arena, const struct kernel
 		{beside, "config"},
 	};
 	for (size_t i = 0; i < countof(places); i++) {
-		const char *path = places[i].directory ? path_join(arena, places[i].directory, places[i].file) : NULL;
+		const char *path = places[i].directory
+			? path_join(arena, places[i].directory, places[i].file)
+			: NULL;
 		const char *text = path ? config_text(arena, path) : NULL;
 		if (text)
 			return (struct kernel_config){path, text};
@@ -86,10 +99,13 @@ enum kernel_option kernel_config_option(const struct kernel_config *config, cons
 	size_t length = strlen(name);
 	for (const char *line = config->text; line; line = strchr(line, '\n')) {
 		line += *line == '\n';
-		if (strncmp(line, "CONFIG_", 7) != 0 || strncmp(line + 7, name, length) != 0 || line[7 + length] != '=')
+		if (strncmp(line, "CONFIG_", 7) != 0 || strncmp(line + 7, name, length) != 0 ||
+			line[7 + length] != '=')
 			continue;
 		char value = line[8 + length];
-		return value == 'y' ? OPTION_BUILT_IN : value == 'm' ? OPTION_MODULE : OPTION_ABSENT;
+		return value == 'y'    ? OPTION_BUILT_IN
+			: value == 'm' ? OPTION_MODULE
+				       : OPTION_ABSENT;
 	}
 	return OPTION_ABSENT;
 }

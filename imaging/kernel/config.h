@@ -13,10 +13,11 @@ struct kernel_config {
 enum kernel_option { OPTION_ABSENT, OPTION_BUILT_IN, OPTION_MODULE };
 
 /*
- * Looks beside the kernel, in the package or tree of its modules (may be NULL), and in a kernel that is not packed and carries its own
- * (CONFIG_IKCONFIG). A bzImage is not unpacked for it.
+ * Looks beside the kernel, in the package or tree of its modules (may be NULL), and in a kernel
+ * that is not packed and carries its own (CONFIG_IKCONFIG). A bzImage is not unpacked for it.
  */
-struct kernel_config kernel_config_find(struct arena *arena, const struct kernel *kernel, const char *modules);
+struct kernel_config kernel_config_find(
+	struct arena *arena, const struct kernel *kernel, const char *modules);
 /* `name` is without CONFIG_. Only of a configuration that was found. */
 enum kernel_option kernel_config_option(const struct kernel_config *config, const char *name);
 

@@ -13,7 +13,10 @@ static size_t align_up(size_t value, size_t alignment)
 	return (value + alignment - 1) & ~(alignment - 1);
 }
 
-/* Whether these ELF notes hold Xen's PHYS32_ENTRY, the entry point of the PVH boot protocol (xen/include/public/elfnote.h). */
+/*
+ * Whether these ELF notes hold Xen's PHYS32_ENTRY, the entry point of the PVH boot protocol
+ * (xen/include/public/elfnote.h).
+ */
 static bool notes_have_pvh(const unsigned char *notes, size_t size, size_t alignment)
 {
 	enum { XEN_ELFNOTE_PHYS32_ENTRY = 18 };
@@ -24,9 +27,11 @@ static bool notes_have_pvh(const unsigned char *notes, size_t size, size_t align
 		at += sizeof note;
 		if (note.n_namesz > size - at)
 			return false;
-		if (note.n_type == XEN_ELFNOTE_PHYS32_ENTRY && note.n_namesz == 4 && memcmp(notes + at, "Xen", 4) == 0)
+		if (note.n_type == XEN_ELFNOTE_PHYS32_ENTRY && note.n_namesz == 4 &&
+			memcmp(notes + at, "Xen", 4) == 0)
 			return true;
-		size_t skip = align_up(note.n_namesz, alignment) + align_up(note.n_descsz, alignment);
+		size_t skip =
+			align_up(note.n_namesz, alignment) + align_up(note.n_descsz, alignment);
 		if (skip > size - at)
 			return false;
 		at += skip;
@@ -36,17 +41,19 @@ static bool notes_have_pvh(const unsigned char *notes, size_t size, size_t align
 
 static bool segment_has_pvh(const struct kernel_file *file, const Elf64_Phdr *segment)
 {
-	if (segment->p_filesz > NOTES_LIMIT_BYTES || segment->p_offset > file->size || segment->p_filesz > file->size - segment->p_offset)
+	if (segment->p_filesz > NOTES_LIMIT_BYTES || segment->p_offset > file->size ||
+		segment->p_filesz > file->size - segment->p_offset)
 		return false;
 	unsigned char *notes = memory(malloc(segment->p_filesz + 1));
 	bool found = fd_read_all(file->fd, notes, segment->p_filesz, (off_t)segment->p_offset) &&
-		     notes_have_pvh(notes, segment->p_filesz, segment->p_align == 8 ? 8 : 4);
+		notes_have_pvh(notes, segment->p_filesz, segment->p_align == 8 ? 8 : 4);
 	free(notes);
 	return found;
 }
 
 /* Reads program header `index`; false when it lies outside the file. */
-static bool segment_read(const struct kernel_file *file, const Elf64_Ehdr *header, unsigned index, Elf64_Phdr *out)
+static bool segment_read(
+	const struct kernel_file *file, const Elf64_Ehdr *header, unsigned index, Elf64_Phdr *out)
 {
 	uint64_t offset = (uint64_t)index * sizeof *out;
 	if (header->e_phoff > file->size || offset > file->size - header->e_phoff)
@@ -79,13 +86,16 @@ const char *kernel_elf_inspect(const struct kernel_file *file, struct kernel *ou
 	if (header.e_machine != EM_X86_64 && header.e_machine != EM_AARCH64)
 		return "an ELF file of another machine (neither x86_64 nor aarch64)";
 	/* A kernel is linked as ET_EXEC, on arm64 also as ET_DYN. */
-	if ((header.e_type != ET_EXEC && header.e_type != ET_DYN) || header.e_phentsize != sizeof(Elf64_Phdr))
+	if ((header.e_type != ET_EXEC && header.e_type != ET_DYN) ||
+		header.e_phentsize != sizeof(Elf64_Phdr))
 		return elf_kind(header.e_type);
 	for (unsigned i = 0; i < header.e_phnum; i++) {
 		Elf64_Phdr segment;
 		if (!segment_read(file, &header, i, &segment))
 			return "a truncated ELF file";
-		if (segment.p_filesz && (segment.p_offset > file->size || segment.p_filesz > file->size - segment.p_offset))
+		if (segment.p_filesz &&
+			(segment.p_offset > file->size ||
+				segment.p_filesz > file->size - segment.p_offset))
 			return "a truncated ELF file";
 		if (segment.p_type == PT_INTERP)
 			return elf_kind(header.e_type);

@@ -25,15 +25,22 @@ struct kernel_file {
 	unsigned char head[KERNEL_HEAD_BYTES];
 };
 
-/* The word that a version string starts with: "6.1.0 (debian…) #1 SMP" is "6.1.0". NULL when that is no version. */
+/*
+ * The word that a version string starts with: "6.1.0 (debian…) #1 SMP" is "6.1.0". NULL when that
+ * is no version.
+ */
 const char *kernel_version_word(struct arena *arena, const char *text, size_t length);
-/* The file, unpacked where it is compressed; the caller frees it. NULL with `why` when it cannot be read. */
+/*
+ * The file, unpacked where it is compressed; the caller frees it. NULL with `why` when it cannot be
+ * read.
+ */
 struct archive *kernel_file_open_plain(const struct kernel_file *file, const char **why);
 /* For a file that cannot be unpacked, or read. */
 const char *kernel_file_damaged(const struct kernel_file *file, struct archive *archive);
 /*
- * Looks for the banner in the whole file, unpacked where it is compressed: then all of it is read, so that a file that was cut off is noticed.
- * *version is NULL when there is none. What is wrong with the file, or NULL.
+ * Looks for the banner in the whole file, unpacked where it is compressed: then all of it is read,
+ * so that a file that was cut off is noticed. *version is NULL when there is none. What is wrong
+ * with the file, or NULL.
  */
 const char *kernel_file_version(const struct kernel_file *file, const char **version);
 /* What is wrong with an ELF file, or NULL. */

@@ -27,21 +27,24 @@ static uint32_t le32(const unsigned char *p)
 
 static const char *cut_off(const struct kernel_file *file, uint64_t bytes)
 {
-	return arena_printf(file->arena, "cut off: its header speaks of %llu bytes, and %llu are there", (unsigned long long)bytes,
-			    (unsigned long long)file->size);
+	return arena_printf(file->arena,
+		"cut off: its header speaks of %llu bytes, and %llu are there",
+		(unsigned long long)bytes, (unsigned long long)file->size);
 }
 
-static bool head_has(const struct kernel_file *file, size_t offset, const char *magic, size_t length)
+static bool head_has(
+	const struct kernel_file *file, size_t offset, const char *magic, size_t length)
 {
-	return offset + length <= file->head_size && memcmp(file->head + offset, magic, length) == 0;
+	return offset + length <= file->head_size &&
+		memcmp(file->head + offset, magic, length) == 0;
 }
 
 /* ---- x86 bzImage: Documentation/arch/x86/boot.rst in the kernel's source ---- */
 
 enum {
-	SETUP_SECTORS = 0x1f1,     /* of 512 bytes, behind the first one */
-	SETUP_SECTORS_OLD = 4,     /* what 0 means there */
-	SETUP_SYSSIZE = 0x1f4,     /* of what follows, in units of 16 bytes */
+	SETUP_SECTORS = 0x1f1, /* of 512 bytes, behind the first one */
+	SETUP_SECTORS_OLD = 4, /* what 0 means there */
+	SETUP_SYSSIZE = 0x1f4, /* of what follows, in units of 16 bytes */
 	SYSSIZE_UNIT = 16,
 	SETUP_BOOT_FLAG = 0x1fe,
 	SETUP_MAGIC = 0x202,
@@ -54,8 +57,9 @@ enum {
 
 static bool is_bzimage(const struct kernel_file *file)
 {
-	return head_has(file, SETUP_MAGIC, "HdrS", 4) && head_has(file, SETUP_BOOT_FLAG, "\x55\xaa", 2) &&
-	       file->head_size > SETUP_XLOADFLAGS + 2;
+	return head_has(file, SETUP_MAGIC, "HdrS", 4) &&
+		head_has(file, SETUP_BOOT_FLAG, "\x55\xaa", 2) &&
+		file->head_size > SETUP_XLOADFLAGS + 2;
 }
 
 /* What is wrong with it, or NULL. */
@@ -67,8 +71,10 @@ static const char *bzimage_inspect(const struct kernel_file *file, struct kernel
 		return "a 32-bit x86 kernel";
 	out->format = KERNEL_BZIMAGE;
 	out->arch = KERNEL_X86_64;
-	const unsigned sectors = file->head[SETUP_SECTORS] ? file->head[SETUP_SECTORS] : SETUP_SECTORS_OLD;
-	const uint64_t bytes = (sectors + 1) * 512u + (uint64_t)le32(file->head + SETUP_SYSSIZE) * SYSSIZE_UNIT;
+	const unsigned sectors =
+		file->head[SETUP_SECTORS] ? file->head[SETUP_SECTORS] : SETUP_SECTORS_OLD;
+	const uint64_t bytes =
+		(sectors + 1) * 512u + (uint64_t)le32(file->head + SETUP_SYSSIZE) * SYSSIZE_UNIT;
 	if (bytes > file->size)
 		return cut_off(file, bytes);
 	uint16_t pointer = le16(file->head + SETUP_KERNEL_VERSION);
@@ -76,7 +82,8 @@ static const char *bzimage_inspect(const struct kernel_file *file, struct kernel
 	if (pointer == 0 || offset >= file->size)
 		return NULL;
 	char text[KERNEL_VERSION_LIMIT + 1];
-	size_t length = file->size - offset < sizeof text ? (size_t)(file->size - offset) : sizeof text;
+	size_t length =
+		file->size - offset < sizeof text ? (size_t)(file->size - offset) : sizeof text;
 	if (!fd_read_all(file->fd, text, length, (off_t)offset))
 		return arena_printf(file->arena, "unreadable: %s", strerror(errno));
 	out->version = kernel_version_word(file->arena, text, length);
@@ -89,19 +96,32 @@ enum { ARM64_MAGIC_OFFSET = 0x38 };
 static const char arm64_magic[] = "ARM\x64";
 
 /*
- * The header speaks of memory, of which a part is not in the file. What is, the header for EFI tells ("PE\0\0" and its sections: the Microsoft PE
- * and COFF specification), which all kernels have but those of a few embedded builds.
+ * The header speaks of memory, of which a part is not in the file. What is, the header for EFI
+ * tells ("PE\0\0" and its sections: the Microsoft PE and COFF specification), which all kernels
+ * have but those of a few embedded builds.
  */
 static const char *image_cut_off(const struct kernel_file *file)
 {
-	enum { PE_POINTER = 0x3c, PE_SECTIONS = 6, PE_OPTIONAL_BYTES = 20, PE_BYTES = 24, SECTION_BYTES = 40, SECTION_SIZE = 16, SECTION_START = 20 };
-	const uint32_t pe = file->head_size < ARM64_MAGIC_OFFSET + 8 ? 0 : le32(file->head + PE_POINTER);
-	if (pe < ARM64_MAGIC_OFFSET || pe > file->head_size || file->head_size - pe < PE_BYTES || memcmp(file->head + pe, "PE\0\0", 4) != 0)
+	enum {
+		PE_POINTER = 0x3c,
+		PE_SECTIONS = 6,
+		PE_OPTIONAL_BYTES = 20,
+		PE_BYTES = 24,
+		SECTION_BYTES = 40,
+		SECTION_SIZE = 16,
+		SECTION_START = 20
+	};
+	const uint32_t pe =
+		file->head_size < ARM64_MAGIC_OFFSET + 8 ? 0 : le32(file->head + PE_POINTER);
+	if (pe < ARM64_MAGIC_OFFSET || pe > file->head_size || file->head_size - pe < PE_BYTES ||
+		memcmp(file->head + pe, "PE\0\0", 4) != 0)
 		return NULL;
 	const unsigned sections = le16(file->head + pe + PE_SECTIONS);
 	size_t at = pe + PE_BYTES + le16(file->head + pe + PE_OPTIONAL_BYTES);
-	for (unsigned i = 0; i < sections && at + SECTION_BYTES <= file->head_size; i++, at += SECTION_BYTES) {
-		const uint64_t end = (uint64_t)le32(file->head + at + SECTION_START) + le32(file->head + at + SECTION_SIZE);
+	for (unsigned i = 0; i < sections && at + SECTION_BYTES <= file->head_size;
+		i++, at += SECTION_BYTES) {
+		const uint64_t end = (uint64_t)le32(file->head + at + SECTION_START) +
+			le32(file->head + at + SECTION_SIZE);
 		if (end > file->size)
 			return cut_off(file, end);
 	}
@@ -124,7 +144,8 @@ static const char *gzip_inspect(const struct kernel_file *file, struct kernel *o
 	la_ssize_t got = archive ? archive_read_data(archive, head, sizeof head) : -1;
 	if (archive)
 		archive_read_free(archive);
-	if (got != (la_ssize_t)sizeof head || memcmp(head + ARM64_MAGIC_OFFSET, arm64_magic, 4) != 0)
+	if (got != (la_ssize_t)sizeof head ||
+		memcmp(head + ARM64_MAGIC_OFFSET, arm64_magic, 4) != 0)
 		return wrong ? wrong : "gzip-compressed data without an arm64 kernel in it";
 	out->format = KERNEL_ARM64_IMAGE_GZ;
 	out->arch = KERNEL_AARCH64;
@@ -153,7 +174,10 @@ static const char *other_kind(const struct kernel_file *file)
 		{0, "MZ", "an EFI program (a unified kernel image?)"},
 		{0, "070701", "an initramfs (cpio)"},
 		{0, "hsqs", "a squashfs image"},
-		{0, "\xfd" "7zXZ", "xz-compressed data"},
+		{0,
+			"\xfd"
+			"7zXZ",
+			"xz-compressed data"},
 		{0, "\x28\xb5\x2f\xfd", "zstd-compressed data"},
 		{0, "!<arch>", "an archive (a Debian package?)"},
 	};
@@ -180,10 +204,12 @@ static const char *content_inspect(const struct kernel_file *file, struct kernel
 
 static bool unreadable(struct diag *diag, const struct pos *where, const char *path)
 {
-	return diag_error(diag, STATUS_INPUT, where, "unreadable-kernel", "cannot read the kernel %s: %s", path, strerror(errno));
+	return diag_error(diag, STATUS_INPUT, where, "unreadable-kernel",
+		"cannot read the kernel %s: %s", path, strerror(errno));
 }
 
-static bool file_inspect(struct arena *arena, struct diag *diag, const char *path, const struct pos *where, struct kernel *out)
+static bool file_inspect(struct arena *arena, struct diag *diag, const char *path,
+	const struct pos *where, struct kernel *out)
 {
 	/* O_NONBLOCK: opening a FIFO must not wait for its other end. */
 	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -191,21 +217,27 @@ static bool file_inspect(struct arena *arena, struct diag *diag, const char *pat
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return unreadable(diag, where, path);
 	if (!S_ISREG(st.st_mode))
-		return diag_error(diag, STATUS_INPUT, where, "not-a-kernel", "%s is not a kernel that can be used: it is not a regular file", path);
-	struct kernel_file file = {.arena = arena, .path = path, .fd = fd, .size = (uint64_t)st.st_size};
+		return diag_error(diag, STATUS_INPUT, where, "not-a-kernel",
+			"%s is not a kernel that can be used: it is not a regular file", path);
+	struct kernel_file file = {
+		.arena = arena, .path = path, .fd = fd, .size = (uint64_t)st.st_size};
 	file.head_size = file.size < KERNEL_HEAD_BYTES ? (size_t)file.size : KERNEL_HEAD_BYTES;
 	if (!fd_read_all(fd, file.head, file.head_size, 0))
 		return unreadable(diag, where, path);
 	*out = (struct kernel){.path = path};
 	const char *wrong = content_inspect(&file, out);
 	if (wrong)
-		return diag_error(diag, STATUS_INPUT, where, "not-a-kernel", "%s is not a kernel that can be used: it is %s", path, wrong);
+		return diag_error(diag, STATUS_INPUT, where, "not-a-kernel",
+			"%s is not a kernel that can be used: it is %s", path, wrong);
 	return true;
 }
 
 /* ---- kernel packages ---- */
 
-/* Whether one of the files is `path` under another name: /vmlinuz is often a link to /boot/vmlinuz-VERSION. */
+/*
+ * Whether one of the files is `path` under another name: /vmlinuz is often a link to
+ * /boot/vmlinuz-VERSION.
+ */
 static bool is_known(const struct strings *files, const char *path)
 {
 	struct stat st, other;
@@ -214,7 +246,8 @@ static bool is_known(const struct strings *files, const char *path)
 		return false;
 	}
 	for (size_t i = 0; i < files->n; i++)
-		if (stat(files->v[i], &other) == 0 && st.st_dev == other.st_dev && st.st_ino == other.st_ino)
+		if (stat(files->v[i], &other) == 0 && st.st_dev == other.st_dev &&
+			st.st_ino == other.st_ino)
 			return true;
 	return false;
 }
@@ -225,8 +258,12 @@ static int glob_failed(const char *path, int error)
 	return 0;
 }
 
-/* Adds the files that match; only `pattern` is a pattern, the characters of `directory` stand for themselves. */
-static void package_glob(struct arena *arena, const char *directory, const char *subdirectory, const char *pattern, struct strings *out)
+/*
+ * Adds the files that match; only `pattern` is a pattern, the characters of `directory` stand for
+ * themselves.
+ */
+static void package_glob(struct arena *arena, const char *directory, const char *subdirectory,
+	const char *pattern, struct strings *out)
 {
 	const char *folder = *subdirectory ? path_join(arena, directory, subdirectory) : directory;
 	BUF_CLEANUP struct buf escaped = {0};
@@ -243,29 +280,35 @@ static void package_glob(struct arena *arena, const char *directory, const char 
 }
 
 /* The one kernel in a kernel package, or NULL with an error. */
-static const char *package_kernel(struct arena *arena, struct diag *diag, const char *directory, const struct pos *where)
+static const char *package_kernel(
+	struct arena *arena, struct diag *diag, const char *directory, const struct pos *where)
 {
 	struct strings files = {0};
 	static const struct {
 		const char *subdirectory, *pattern;
-	} places[] = {{"", "bzImage"}, {"", "Image"}, {"", "Image.gz"}, {"", "vmlinux"}, {"", "vmlinuz*"}, {"boot", "vmlinuz-*"}};
+	} places[] = {{"", "bzImage"}, {"", "Image"}, {"", "Image.gz"}, {"", "vmlinux"},
+		{"", "vmlinuz*"}, {"boot", "vmlinuz-*"}};
 	for (size_t i = 0; i < countof(places); i++)
 		package_glob(arena, directory, places[i].subdirectory, places[i].pattern, &files);
 	if (files.n == 1)
 		return files.v[0];
 	if (files.n == 0) {
 		diag_error(diag, STATUS_INPUT, where, "no-kernel",
-			   "%s has no kernel: neither bzImage, Image, Image.gz, vmlinux, vmlinuz* nor boot/vmlinuz-*", directory);
+			"%s has no kernel: neither bzImage, Image, Image.gz, vmlinux, vmlinuz* nor "
+			"boot/vmlinuz-*",
+			directory);
 		return NULL;
 	}
 	BUF_CLEANUP struct buf names = {0};
 	for (size_t i = 0; i < files.n; i++)
 		buf_printf(&names, "%s%s", i ? ", " : "", files.v[i]);
-	diag_error(diag, STATUS_INPUT, where, "several-kernels", "%s has several kernels, name one of them: %s", directory, buf_text(&names));
+	diag_error(diag, STATUS_INPUT, where, "several-kernels",
+		"%s has several kernels, name one of them: %s", directory, buf_text(&names));
 	return NULL;
 }
 
-bool kernel_inspect(struct arena *arena, struct diag *diag, const char *path, const struct pos *where, struct kernel *out)
+bool kernel_inspect(struct arena *arena, struct diag *diag, const char *path,
+	const struct pos *where, struct kernel *out)
 {
 	if (!path_is_directory(path))
 		return file_inspect(arena, diag, path, where, out);

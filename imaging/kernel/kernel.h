@@ -19,20 +19,21 @@ enum kernel_arch { KERNEL_X86_64, KERNEL_AARCH64 };
 #endif
 
 struct kernel {
-	const char *path;         /* the file itself, symbolic links as given */
+	const char *path; /* the file itself, symbolic links as given */
 	enum kernel_format format;
 	enum kernel_arch arch;
-	const char *version;      /* "6.1.0-56-amd64"; NULL when the file does not say */
-	bool pvh;                 /* ELF with a PVH entry note */
+	const char *version; /* "6.1.0-56-amd64"; NULL when the file does not say */
+	bool pvh;            /* ELF with a PVH entry note */
 };
 
 const char *kernel_format_name(enum kernel_format format);
 const char *kernel_arch_name(enum kernel_arch arch); /* "x86_64", "aarch64" */
 
 /*
- * `path` is a kernel, or a directory with one (a kernel package: one of bzImage, Image, Image.gz, vmlinux, vmlinuz*, boot/vmlinuz-*). Errors are
- * STATUS_INPUT at `where`.
+ * `path` is a kernel, or a directory with one (a kernel package: one of bzImage, Image, Image.gz,
+ * vmlinux, vmlinuz*, boot/vmlinuz-*). Errors are STATUS_INPUT at `where`.
  */
-bool kernel_inspect(struct arena *arena, struct diag *diag, const char *path, const struct pos *where, struct kernel *out);
+bool kernel_inspect(struct arena *arena, struct diag *diag, const char *path,
+	const struct pos *where, struct kernel *out);
 
 #endif

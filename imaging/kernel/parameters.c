@@ -3,7 +3,9 @@
 
 #include <string.h>
 
-/* The kernel's isspace counts the byte 0xa0 as one, in whatever character it stands (lib/ctype.c). */
+/*
+ * The kernel's isspace counts the byte 0xa0 as one, in whatever character it stands (lib/ctype.c).
+ */
 static const char blanks[] = " \t\n\v\f\r\xa0";
 
 static bool is_control(char c)
@@ -15,17 +17,21 @@ const char *parameter_problem(const char *text)
 {
 	bool quoted = false, quotes = strchr(text, '"') != NULL, blank_outside = false;
 	if (strcmp(text, "--") == 0)
-		return "what stands behind \"--\" is for init alone, and so would be what is added here";
+		return "what stands behind \"--\" is for init alone, and so would be what is added "
+		       "here";
 	for (; *text; text++) {
 		if (is_control(*text))
-			return "a line break or another control character cannot be passed to a kernel";
+			return "a line break or another control character cannot be passed to a "
+			       "kernel";
 		quoted ^= *text == '"';
 		blank_outside |= !quoted && strchr(blanks, *text) != NULL;
 	}
 	if (quoted)
-		return "a quotation mark is not closed: the kernel would take all that follows, init= too, for a part of this parameter";
+		return "a quotation mark is not closed: the kernel would take all that follows, "
+		       "init= too, for a part of this parameter";
 	if (quotes && blank_outside)
-		return "the kernel would begin another parameter at the blank outside the quotation marks";
+		return "the kernel would begin another parameter at the blank outside the "
+		       "quotation marks";
 	return NULL;
 }
 
@@ -57,7 +63,8 @@ void parameters_split(struct arena *arena, const char *line, struct strings *lis
 {
 	for (line += strspn(line, blanks); *line; line += strspn(line, blanks)) {
 		size_t length = 0;
-		for (bool quoted = false; line[length] && (quoted || !strchr(blanks, line[length])); length++)
+		for (bool quoted = false; line[length] && (quoted || !strchr(blanks, line[length]));
+			length++)
 			quoted ^= line[length] == '"';
 		vec_push(arena, list, arena_strndup(arena, line, length));
 		line += length;

@@ -41,7 +41,8 @@ static const char *failure(struct arena *arena, const char *path, struct archive
 }
 
 /* Copies the archive's only entry into memory; -1 with `why`. */
-static int unpack_to_memory(struct arena *arena, const char *path, struct archive *archive, uint64_t *size, const char **why)
+static int unpack_to_memory(struct arena *arena, const char *path, struct archive *archive,
+	uint64_t *size, const char **why)
 {
 	FD_CLEANUP int memory = memfd_create("unpacked", MFD_CLOEXEC);
 	char block[BLOCK_BYTES];
@@ -55,7 +56,8 @@ static int unpack_to_memory(struct arena *arena, const char *path, struct archiv
 			break;
 		if (*size + (uint64_t)got > UNPACKED_LIMIT_BYTES)
 			errno = EFBIG;
-		if (*size + (uint64_t)got > UNPACKED_LIMIT_BYTES || !fd_write_all(memory, block, (size_t)got, (off_t)*size)) {
+		if (*size + (uint64_t)got > UNPACKED_LIMIT_BYTES ||
+			!fd_write_all(memory, block, (size_t)got, (off_t)*size)) {
 			*why = strerror(errno);
 			return -1;
 		}
@@ -79,13 +81,15 @@ int unpack_open(struct arena *arena, const char *path, uint64_t *size, const cha
 		*why = S_ISREG(st.st_mode) ? "it is empty" : "it is not a regular file";
 		return -1;
 	}
-	__attribute__((cleanup(archive_close))) struct archive *archive = memory(archive_read_new());
+	__attribute__((cleanup(archive_close))) struct archive *archive =
+		memory(archive_read_new());
 	archive_read_support_filter_gzip(archive);
 	archive_read_support_filter_xz(archive);
 	archive_read_support_filter_zstd(archive);
 	archive_read_support_format_raw(archive);
 	struct archive_entry *entry;
-	if (archive_read_open_fd(archive, fd, BLOCK_BYTES) != ARCHIVE_OK || archive_read_next_header(archive, &entry) != ARCHIVE_OK) {
+	if (archive_read_open_fd(archive, fd, BLOCK_BYTES) != ARCHIVE_OK ||
+		archive_read_next_header(archive, &entry) != ARCHIVE_OK) {
 		*why = failure(arena, path, archive);
 		return -1;
 	}

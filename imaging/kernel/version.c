@@ -31,8 +31,10 @@ static const char *banner_version(struct arena *arena, const char *block, size_t
 	static const char banner[] = "Linux version ";
 	const size_t banner_length = sizeof banner - 1;
 	const char *end = block + length;
-	for (const char *p = block; (p = memmem(p, (size_t)(end - p), banner, banner_length)); p++) {
-		const char *version = kernel_version_word(arena, p + banner_length, (size_t)(end - p) - banner_length);
+	for (const char *p = block; (p = memmem(p, (size_t)(end - p), banner, banner_length));
+		p++) {
+		const char *version = kernel_version_word(
+			arena, p + banner_length, (size_t)(end - p) - banner_length);
 		if (version)
 			return version;
 	}
@@ -50,8 +52,9 @@ struct archive *kernel_file_open_plain(const struct kernel_file *file, const cha
 	archive_read_support_filter_gzip(archive);
 	archive_read_support_format_raw(archive);
 	struct archive_entry *entry;
-	if (lseek(file->fd, 0, SEEK_SET) == 0 && archive_read_open_fd(archive, file->fd, SCAN_BLOCK_BYTES) == ARCHIVE_OK &&
-	    archive_read_next_header(archive, &entry) == ARCHIVE_OK)
+	if (lseek(file->fd, 0, SEEK_SET) == 0 &&
+		archive_read_open_fd(archive, file->fd, SCAN_BLOCK_BYTES) == ARCHIVE_OK &&
+		archive_read_next_header(archive, &entry) == ARCHIVE_OK)
 		return archive;
 	*why = kernel_file_damaged(file, archive);
 	archive_read_free(archive);
@@ -59,12 +62,15 @@ struct archive *kernel_file_open_plain(const struct kernel_file *file, const cha
 }
 
 /* The banner may lie across two blocks: the end of the last one is kept. NULL, or what is wrong. */
-static const char *scan(const struct kernel_file *file, struct archive *archive, char *window, const char **version)
+static const char *scan(
+	const struct kernel_file *file, struct archive *archive, char *window, const char **version)
 {
-	const bool is_packed = archive_filter_count(archive) > 1; /* the file itself counts as one */
+	/* the file itself counts as one */
+	const bool is_packed = archive_filter_count(archive) > 1;
 	size_t kept = 0;
 	la_ssize_t got = 1;
-	for (uint64_t seen = 0; got > 0 && (is_packed || !*version) && seen < SCAN_LIMIT_BYTES; seen += (uint64_t)got) {
+	for (uint64_t seen = 0; got > 0 && (is_packed || !*version) && seen < SCAN_LIMIT_BYTES;
+		seen += (uint64_t)got) {
 		got = archive_read_data(archive, window + kept, SCAN_BLOCK_BYTES);
 		if (got < 0)
 			return kernel_file_damaged(file, archive);

@@ -31,7 +31,8 @@ enum {
 };
 
 enum {
-	SIZE_BYTES = 4, /* the payload ends with the size of what is in it: arch/x86/boot/compressed/mkpiggy.c */
+	/* the payload ends with the size of what is in it: arch/x86/boot/compressed/mkpiggy.c */
+	SIZE_BYTES = 4,
 	LIMIT_BYTES = 512 << 20, /* no kernel is larger */
 };
 
@@ -43,7 +44,10 @@ static const struct packing {
 	size_t trailer;
 } packings[] = {
 	{"gzip", "\x1f\x8b", 2, archive_read_support_filter_gzip, 0},
-	{"xz", "\xfd" "7zXZ\0", 6, archive_read_support_filter_xz, SIZE_BYTES},
+	{"xz",
+		"\xfd"
+		"7zXZ\0",
+		6, archive_read_support_filter_xz, SIZE_BYTES},
 	{"zstd", "\x28\xb5\x2f\xfd", 4, archive_read_support_filter_zstd, SIZE_BYTES},
 	{"lz4", "\x02\x21\x4c\x18", 4, archive_read_support_filter_lz4, SIZE_BYTES},
 	{"bzip2", "BZh", 3, archive_read_support_filter_bzip2, SIZE_BYTES},
@@ -59,12 +63,14 @@ struct unpacker {
 
 static bool broken(const struct unpacker *unpacker, const char *why)
 {
-	return diag_error(unpacker->diag, STATUS_INPUT, NULL, "broken-kernel", "cannot unpack the kernel %s: %s", unpacker->bzimage, why);
+	return diag_error(unpacker->diag, STATUS_INPUT, NULL, "broken-kernel",
+		"cannot unpack the kernel %s: %s", unpacker->bzimage, why);
 }
 
 static bool unwritable(const struct unpacker *unpacker)
 {
-	return diag_error(unpacker->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", unpacker->output, strerror(errno));
+	return diag_error(unpacker->diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot write %s: %s", unpacker->output, strerror(errno));
 }
 
 static uint32_t le32(const unsigned char *p)
@@ -80,10 +86,12 @@ struct payload {
 };
 
 /* Where it lies; false when the header says nothing that can be. */
-static bool payload_find(const unsigned char *setup, uint64_t size, uint64_t *offset, size_t *length)
+static bool payload_find(
+	const unsigned char *setup, uint64_t size, uint64_t *offset, size_t *length)
 {
-	if (memcmp(setup + SETUP_MAGIC, "HdrS", 4) != 0 || memcmp(setup + SETUP_BOOT_FLAG, "\x55\xaa", 2) != 0 ||
-	    (le32(setup + SETUP_PROTOCOL) & 0xffff) < PROTOCOL_PAYLOAD)
+	if (memcmp(setup + SETUP_MAGIC, "HdrS", 4) != 0 ||
+		memcmp(setup + SETUP_BOOT_FLAG, "\x55\xaa", 2) != 0 ||
+		(le32(setup + SETUP_PROTOCOL) & 0xffff) < PROTOCOL_PAYLOAD)
 		return false;
 	unsigned sectors = setup[SETUP_SECTORS] ? setup[SETUP_SECTORS] : SETUP_SECTORS_OLD;
 	*offset = (uint64_t)(sectors + 1) * SECTOR_BYTES + le32(setup + SETUP_PAYLOAD_OFFSET);
@@ -105,15 +113,18 @@ static bool payload_read(const struct unpacker *unpacker, struct payload *payloa
 		return broken(unpacker, strerror(errno));
 	uint64_t offset;
 	if (!payload_find(setup, (uint64_t)st.st_size, &offset, &payload->n))
-		return broken(unpacker, "its header names no packed kernel inside the file (is it truncated?)");
+		return broken(unpacker,
+			"its header names no packed kernel inside the file (is it truncated?)");
 	payload->p = arena_alloc(unpacker->arena, payload->n);
-	return fd_read_all(fd, payload->p, payload->n, (off_t)offset) || broken(unpacker, strerror(errno));
+	return fd_read_all(fd, payload->p, payload->n, (off_t)offset) ||
+		broken(unpacker, strerror(errno));
 }
 
 static const struct packing *packing_of(const struct payload *payload)
 {
 	for (size_t i = 0; i < countof(packings); i++)
-		if (payload->n > packings[i].length && memcmp(payload->p, packings[i].magic, packings[i].length) == 0)
+		if (payload->n > packings[i].length &&
+			memcmp(payload->p, packings[i].magic, packings[i].length) == 0)
 			return &packings[i];
 	return NULL;
 }
@@ -125,14 +136,16 @@ static void archive_close(struct archive **archive)
 	archive_read_free(*archive);
 }
 
-static bool copy_out(const struct unpacker *unpacker, struct archive *archive, int fd, uint64_t size)
+static bool copy_out(
+	const struct unpacker *unpacker, struct archive *archive, int fd, uint64_t size)
 {
 	uint64_t written = 0;
 	const void *block;
 	size_t count;
 	int64_t offset;
 	int status;
-	while ((status = archive_read_data_block(archive, &block, &count, &offset)) == ARCHIVE_OK && count <= size - written) {
+	while ((status = archive_read_data_block(archive, &block, &count, &offset)) == ARCHIVE_OK &&
+		count <= size - written) {
 		if (!fd_write_all(fd, block, count, (off_t)written))
 			return unwritable(unpacker);
 		written += count;
@@ -152,14 +165,19 @@ static bool unpack_to(const struct unpacker *unpacker, const struct payload *pay
 		return broken(unpacker, "it is packed in an unknown way");
 	if (size > LIMIT_BYTES)
 		return broken(unpacker, "it says that more than 512 MiB are packed in it");
-	__attribute__((cleanup(archive_close))) struct archive *archive = memory(archive_read_new());
+	__attribute__((cleanup(archive_close))) struct archive *archive =
+		memory(archive_read_new());
 	/* Less than OK: libarchive would run an external program. */
 	if (packing->support(archive) != ARCHIVE_OK)
-		return broken(unpacker, arena_printf(unpacker->arena, "it is packed with %s, which this libarchive has not", packing->name));
+		return broken(unpacker,
+			arena_printf(unpacker->arena,
+				"it is packed with %s, which this libarchive has not",
+				packing->name));
 	archive_read_support_format_raw(archive);
 	struct archive_entry *entry;
-	if (archive_read_open_memory(archive, payload->p, payload->n - packing->trailer) != ARCHIVE_OK ||
-	    archive_read_next_header(archive, &entry) != ARCHIVE_OK)
+	if (archive_read_open_memory(archive, payload->p, payload->n - packing->trailer) !=
+			ARCHIVE_OK ||
+		archive_read_next_header(archive, &entry) != ARCHIVE_OK)
 		return broken(unpacker, unpack_reason(archive));
 	return copy_out(unpacker, archive, fd, size);
 }
@@ -168,7 +186,8 @@ static bool check_kernel(const struct unpacker *unpacker)
 {
 	struct kernel kernel;
 	struct diag *quiet = diag_new(unpacker->arena); /* it would speak of the output */
-	if (kernel_inspect(unpacker->arena, quiet, unpacker->output, NULL, &kernel) && kernel.format == KERNEL_ELF && kernel.arch == KERNEL_X86_64)
+	if (kernel_inspect(unpacker->arena, quiet, unpacker->output, NULL, &kernel) &&
+		kernel.format == KERNEL_ELF && kernel.arch == KERNEL_X86_64)
 		return true;
 	return broken(unpacker, "what is packed in it is no x86_64 ELF kernel");
 }
@@ -181,7 +200,8 @@ static bool unpack(const struct unpacker *unpacker)
 	FD_CLEANUP int fd = open(unpacker->output, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return unwritable(unpacker);
-	bool ok = unpack_to(unpacker, &payload, fd) && (fchmod(fd, 0444) == 0 || unwritable(unpacker)) && check_kernel(unpacker);
+	bool ok = unpack_to(unpacker, &payload, fd) &&
+		(fchmod(fd, 0444) == 0 || unwritable(unpacker)) && check_kernel(unpacker);
 	if (!ok)
 		unlink(unpacker->output);
 	return ok;

@@ -7,7 +7,10 @@
 
 #include "base/diag.h"
 
-/* Creates `output` (it must not exist), mode 0444. On failure there is none; a broken bzImage is STATUS_INPUT. */
+/*
+ * Creates `output` (it must not exist), mode 0444. On failure there is none; a broken bzImage is
+ * STATUS_INPUT.
+ */
 bool kernel_unpack(struct diag *diag, const char *bzimage, const char *output);
 
 #endif

@@ -12,8 +12,9 @@
 
 static bool is_version_directory(struct arena *arena, const char *path)
 {
-	return path_exists(path_join(arena, path, "modules.order")) || path_exists(path_join(arena, path, "modules.builtin")) ||
-	       path_exists(path_join(arena, path, "modules.dep"));
+	return path_exists(path_join(arena, path, "modules.order")) ||
+		path_exists(path_join(arena, path, "modules.builtin")) ||
+		path_exists(path_join(arena, path, "modules.dep"));
 }
 
 static struct strings subdirectories(struct arena *arena, const char *path)
@@ -25,7 +26,8 @@ static struct strings subdirectories(struct arena *arena, const char *path)
 		return names;
 	}
 	for (const struct dirent *entry; (entry = directory_next(directory, path));)
-		if (entry->d_name[0] != '.' && path_is_directory(path_join(arena, path, entry->d_name)))
+		if (entry->d_name[0] != '.' &&
+			path_is_directory(path_join(arena, path, entry->d_name)))
 			vec_push(arena, &names, arena_strdup(arena, entry->d_name));
 	closedir(directory);
 	if (names.n)
@@ -45,28 +47,34 @@ static const char *versions_folder(struct arena *arena, const char *directory)
 	return directory;
 }
 
-static const char *no_version(struct diag *diag, const struct pos *where, const char *folder, const struct strings *found, const char *version)
+static const char *no_version(struct diag *diag, const struct pos *where, const char *folder,
+	const struct strings *found, const char *version)
 {
 	BUF_CLEANUP struct buf names = {0};
 	for (size_t i = 0; i < found->n; i++)
 		buf_printf(&names, "%s%s", i ? ", " : "", found->v[i]);
 	if (found->n == 0)
-		diag_error(diag, STATUS_INPUT, where, "no-modules", "%s has no kernel modules (no lib/modules/VERSION in it)", folder);
+		diag_error(diag, STATUS_INPUT, where, "no-modules",
+			"%s has no kernel modules (no lib/modules/VERSION in it)", folder);
 	else if (version)
-		diag_error(diag, STATUS_INPUT, where, "kernel-version", "%s has modules for kernel %s, but the kernel is version %s", folder,
-			   buf_text(&names), version);
+		diag_error(diag, STATUS_INPUT, where, "kernel-version",
+			"%s has modules for kernel %s, but the kernel is version %s", folder,
+			buf_text(&names), version);
 	else
 		diag_error(diag, STATUS_INPUT, where, "kernel-version",
-			   "%s has modules for several kernels, and the kernel does not say its version; name one of the directories: %s", folder,
-			   buf_text(&names));
+			"%s has modules for several kernels, and the kernel does not say its "
+			"version; name one of the directories: %s",
+			folder, buf_text(&names));
 	return NULL;
 }
 
-const char *module_directory_find(struct arena *arena, struct diag *diag, const char *directory, const char *version, const struct pos *where)
+const char *module_directory_find(struct arena *arena, struct diag *diag, const char *directory,
+	const char *version, const struct pos *where)
 {
 	if (!path_is_directory(directory)) {
-		diag_error(diag, STATUS_INPUT, where, "no-modules", "cannot read the kernel modules in %s: %s", directory,
-			   strerror(path_exists(directory) ? ENOTDIR : ENOENT));
+		diag_error(diag, STATUS_INPUT, where, "no-modules",
+			"cannot read the kernel modules in %s: %s", directory,
+			strerror(path_exists(directory) ? ENOTDIR : ENOENT));
 		return NULL;
 	}
 	if (is_version_directory(arena, directory))

@@ -6,7 +6,11 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
-/* `directory` and `version` as modules_resolve takes them. NULL with an error (STATUS_INPUT, at `where`). */
-const char *module_directory_find(struct arena *arena, struct diag *diag, const char *directory, const char *version, const struct pos *where);
+/*
+ * `directory` and `version` as modules_resolve takes them. NULL with an error (STATUS_INPUT, at
+ * `where`).
+ */
+const char *module_directory_find(struct arena *arena, struct diag *diag, const char *directory,
+	const char *version, const struct pos *where);
 
 #endif

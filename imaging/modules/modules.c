@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depmod's files are only used where they save reading modules: Debian's kernel packages come without them. A module's own .modinfo says what
- * it depends on, and only those that are wanted are read.
+ * depmod's files are only used where they save reading modules: Debian's kernel packages come
+ * without them. A module's own .modinfo says what it depends on, and only those that are wanted are
+ * read.
  */
 #include "imaging/modules/modules.h"
 
@@ -26,11 +27,13 @@ static bool module_check(struct resolver *resolver, struct module *module)
 {
 	const char *why = module_read(resolver->arena, module);
 	if (why)
-		return diag_error(resolver->diag, STATUS_INPUT, resolver->where, "unreadable-module", "cannot read the kernel module %s: %s",
-				  module->path, why);
+		return diag_error(resolver->diag, STATUS_INPUT, resolver->where,
+			"unreadable-module", "cannot read the kernel module %s: %s", module->path,
+			why);
 	if (resolver->version && *module->kernel && strcmp(module->kernel, resolver->version) != 0)
 		return diag_error(resolver->diag, STATUS_INPUT, resolver->where, "kernel-version",
-				  "%s is for kernel %s, but the kernel is version %s", module->path, module->kernel, resolver->version);
+			"%s is for kernel %s, but the kernel is version %s", module->path,
+			module->kernel, resolver->version);
 	return true;
 }
 
@@ -61,9 +64,10 @@ static bool add_dependencies(struct resolver *resolver, const struct module *mod
 		if (needed)
 			ok &= add_module(resolver, needed, may_fail);
 		else if (!module_tree_has_builtin(resolver->tree, module->depends.v[i]))
-			ok = diag_error(resolver->diag, STATUS_INPUT, resolver->where, "missing-module",
-					"the kernel module %s needs %s, which %s lacks", module->name, module->depends.v[i],
-					module_tree_path(resolver->tree));
+			ok = diag_error(resolver->diag, STATUS_INPUT, resolver->where,
+				"missing-module", "the kernel module %s needs %s, which %s lacks",
+				module->name, module->depends.v[i],
+				module_tree_path(resolver->tree));
 	}
 	return ok;
 }
@@ -71,7 +75,10 @@ static bool add_dependencies(struct resolver *resolver, const struct module *mod
 static bool add_module(struct resolver *resolver, struct module *module, bool may_fail)
 {
 	if (module->is_reached) {
-		/* Reached as a soft dependency before: now it and what it depends on are needed for sure. */
+		/*
+		 * Reached as a soft dependency before: now it and what it depends on are needed for
+		 * sure.
+		 */
 		bool promote = module->may_fail && !may_fail;
 		module->may_fail &= may_fail;
 		return !promote || add_dependencies(resolver, module, false);
@@ -102,28 +109,33 @@ static bool add_wish(struct resolver *resolver, const struct module_wish *wish)
 		ok &= add_module(resolver, matching.v[i], matching.n > 1 || wish->optional);
 	if (matching.n == 0 && !wish->optional)
 		return diag_error(resolver->diag, STATUS_INPUT, resolver->where, "missing-module",
-				  "the kernel has no module \"%s\", which is needed because %s (searched: %s)", wish->name, wish->why,
-				  module_tree_path(resolver->tree));
+			"the kernel has no module \"%s\", which is needed because %s (searched: "
+			"%s)",
+			wish->name, wish->why, module_tree_path(resolver->tree));
 	return ok;
 }
 
-static void list_files(struct arena *arena, const struct module_refs *order, struct module_list *out)
+static void list_files(
+	struct arena *arena, const struct module_refs *order, struct module_list *out)
 {
 	out->v = arena_alloc(arena, (order->n + 1) * sizeof *out->v);
 	for (; out->n < order->n; out->n++) {
 		const struct module *module = order->v[out->n];
-		out->v[out->n] = (struct module_file){arena_strdup(arena, module->file), arena_strdup(arena, module->path), module->may_fail};
+		out->v[out->n] = (struct module_file){arena_strdup(arena, module->file),
+			arena_strdup(arena, module->path), module->may_fail};
 	}
 }
 
-bool modules_resolve(struct arena *arena, struct diag *diag, const char *directory, const char *version, const struct pos *where,
-		     const struct module_wish *wishes, size_t count, struct module_list *out)
+bool modules_resolve(struct arena *arena, struct diag *diag, const char *directory,
+	const char *version, const struct pos *where, const struct module_wish *wishes,
+	size_t count, struct module_list *out)
 {
 	*out = (struct module_list){0};
 	if (!directory)
 		return true;
 	struct arena *scratch = arena_new(); /* the index of a kernel's modules takes some MB */
-	struct resolver resolver = {.arena = scratch, .diag = diag, .where = where, .version = version};
+	struct resolver resolver = {
+		.arena = scratch, .diag = diag, .where = where, .version = version};
 	resolver.tree = module_tree_open(scratch, diag, directory, version, where);
 	bool ok = resolver.tree;
 	for (size_t i = 0; resolver.tree && i < count; i++)
@@ -134,7 +146,8 @@ bool modules_resolve(struct arena *arena, struct diag *diag, const char *directo
 	return ok;
 }
 
-bool module_holds(struct arena *arena, const struct module_list *modules, const char *name, const char *text)
+bool module_holds(
+	struct arena *arena, const struct module_list *modules, const char *name, const char *text)
 {
 	const struct module_file *module = NULL;
 	for (size_t i = 0; i < modules->n; i++)

@@ -21,7 +21,8 @@ const char *module_name_normalize(struct arena *arena, const char *name, size_t 
 	return copy;
 }
 
-static void add_words(struct arena *arena, struct strings *out, const char *text, const char *separators)
+static void add_words(
+	struct arena *arena, struct strings *out, const char *text, const char *separators)
 {
 	for (;;) {
 		text += strspn(text, separators);
@@ -49,21 +50,26 @@ static void add_softdep(struct arena *arena, struct module *module, const char *
 	}
 }
 
-static void add_information(struct arena *arena, struct module *module, const char *key, const char *value)
+static void add_information(
+	struct arena *arena, struct module *module, const char *key, const char *value)
 {
 	if (strcmp(key, "depends") == 0)
 		add_words(arena, &module->depends, value, ",");
 	else if (strcmp(key, "softdep") == 0)
 		add_softdep(arena, module, value);
 	else if (strcmp(key, "alias") == 0)
-		vec_push(arena, &module->aliases, module_name_normalize(arena, value, strlen(value)));
+		vec_push(arena, &module->aliases,
+			module_name_normalize(arena, value, strlen(value)));
 	else if (strcmp(key, "vermagic") == 0)
 		module->kernel = arena_strndup(arena, value, strcspn(value, " "));
 }
 
 /* ---- the ELF file ---- */
 
-/* What the kernel itself takes (kernel/module/main.c:elf_validity_check): sections are found by their names, all tables lie inside. */
+/*
+ * What the kernel itself takes (kernel/module/main.c:elf_validity_check): sections are found by
+ * their names, all tables lie inside.
+ */
 struct elf {
 	const char *path;
 	int fd;
@@ -75,10 +81,15 @@ struct elf {
 };
 
 static const char no_module[] = "it is not a kernel module";
-static const char broken[] = "it is a broken kernel module: its sections do not lie inside the file";
+static const char broken[] =
+	"it is a broken kernel module: its sections do not lie inside the file";
 
-/* A range of the file and a 0 byte; NULL when it lies outside. A search passes over what is no module, but not over what cannot be read. */
-static const void *range_read(struct arena *arena, const struct elf *elf, uint64_t offset, uint64_t count)
+/*
+ * A range of the file and a 0 byte; NULL when it lies outside. A search passes over what is no
+ * module, but not over what cannot be read.
+ */
+static const void *range_read(
+	struct arena *arena, const struct elf *elf, uint64_t offset, uint64_t count)
 {
 	if (offset > elf->size || count > elf->size - offset)
 		return NULL;
@@ -96,13 +107,16 @@ static const char *elf_open(struct arena *arena, struct elf *elf)
 	if (!first)
 		return no_module;
 	memcpy(&header, first, sizeof header);
-	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 || header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
-	    header.e_type != ET_REL)
+	if (memcmp(header.e_ident, ELFMAG, SELFMAG) != 0 ||
+		header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
+		header.e_type != ET_REL)
 		return no_module;
-	if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shstrndx == SHN_UNDEF || header.e_shstrndx >= header.e_shnum)
+	if (header.e_shentsize != sizeof(Elf64_Shdr) || header.e_shstrndx == SHN_UNDEF ||
+		header.e_shstrndx >= header.e_shnum)
 		return broken;
 	elf->nsections = header.e_shnum;
-	elf->sections = range_read(arena, elf, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr));
+	elf->sections = range_read(
+		arena, elf, header.e_shoff, (uint64_t)header.e_shnum * sizeof(Elf64_Shdr));
 	if (!elf->sections)
 		return broken;
 	const Elf64_Shdr *names = &elf->sections[header.e_shstrndx];
@@ -116,14 +130,19 @@ static const Elf64_Shdr *section_find(const struct elf *elf, const char *name)
 {
 	for (size_t i = 1; i < elf->nsections; i++) {
 		const Elf64_Shdr *section = &elf->sections[i];
-		if (section->sh_name < elf->names_bytes && strcmp(elf->names + section->sh_name, name) == 0)
+		if (section->sh_name < elf->names_bytes &&
+			strcmp(elf->names + section->sh_name, name) == 0)
 			return section->sh_type == SHT_NOBITS ? NULL : section;
 	}
 	return NULL;
 }
 
-/* Reads the .modinfo section of the plain module file `fd`: "KEY=VALUE", each with 0 bytes behind it. Tables come into `scratch`. */
-static const char *information_read(struct arena *arena, struct arena *scratch, struct module *module, int fd, uint64_t size)
+/*
+ * Reads the .modinfo section of the plain module file `fd`: "KEY=VALUE", each with 0 bytes behind
+ * it. Tables come into `scratch`.
+ */
+static const char *information_read(
+	struct arena *arena, struct arena *scratch, struct module *module, int fd, uint64_t size)
 {
 	struct elf elf = {.path = module->path, .fd = fd, .size = size};
 	const char *why = elf_open(scratch, &elf);
@@ -136,7 +155,8 @@ static const char *information_read(struct arena *arena, struct arena *scratch, 
 	for (const char *item = text; item < text + section->sh_size; item += strlen(item) + 1) {
 		const char *value = strchr(item, '=');
 		if (value)
-			add_information(arena, module, arena_strndup(scratch, item, (size_t)(value - item)), value + 1);
+			add_information(arena, module,
+				arena_strndup(scratch, item, (size_t)(value - item)), value + 1);
 	}
 	return NULL;
 }

@@ -39,7 +39,8 @@ const char *module_tree_path(const struct module_tree *tree)
 /* ---- the lists beside the modules ---- */
 
 /* A list beside the modules; false when there is none, or an error was recorded. */
-static bool list_read(struct module_tree *tree, struct diag *diag, const char *name, struct bytes *out)
+static bool list_read(
+	struct module_tree *tree, struct diag *diag, const char *name, struct bytes *out)
 {
 	const char *path = path_join(tree->arena, tree->path, name);
 	return path_exists(path) && file_read(tree->arena, diag, path, LIST_LIMIT_BYTES, out);
@@ -56,13 +57,14 @@ static void index_builtin(struct module_tree *tree, struct diag *diag)
 		const char *file = path_base(path);
 		size_t length = module_name_length(file);
 		if (length)
-			vec_push(tree->arena, &tree->builtin, module_name_normalize(tree->arena, file, length));
+			vec_push(tree->arena, &tree->builtin,
+				module_name_normalize(tree->arena, file, length));
 	}
 }
 
 /*
- * modules.builtin.modinfo: "NAME.KEY=VALUE", 0-terminated, also for parts of the kernel that cannot be modules and that modules.builtin
- * therefore does not list.
+ * modules.builtin.modinfo: "NAME.KEY=VALUE", 0-terminated, also for parts of the kernel that cannot
+ * be modules and that modules.builtin therefore does not list.
  */
 static void index_builtin_information(struct module_tree *tree, struct diag *diag)
 {
@@ -78,7 +80,9 @@ static void index_builtin_information(struct module_tree *tree, struct diag *dia
 			vec_push(tree->arena, &tree->builtin, name);
 		if (strncmp(dot, ".alias=", 7) == 0)
 			vec_push(tree->arena, &tree->builtin_aliases,
-				 (struct alias){module_name_normalize(tree->arena, value + 1, strlen(value + 1)), name});
+				(struct alias){module_name_normalize(
+						       tree->arena, value + 1, strlen(value + 1)),
+					name});
 	}
 }
 
@@ -95,13 +99,14 @@ static void index_aliases(struct module_tree *tree, struct diag *diag)
 			name--;
 		if (strncmp(line, "alias ", 6) != 0 || name <= 7)
 			continue;
-		struct alias alias = {module_name_normalize(tree->arena, line + 6, name - 7), module_name_normalize(tree->arena, line + name, end - name)};
+		struct alias alias = {module_name_normalize(tree->arena, line + 6, name - 7),
+			module_name_normalize(tree->arena, line + name, end - name)};
 		vec_push(tree->arena, &tree->aliases, alias);
 	}
 }
 
-struct module_tree *module_tree_open(struct arena *arena, struct diag *diag, const char *directory, const char *version,
-				     const struct pos *where)
+struct module_tree *module_tree_open(struct arena *arena, struct diag *diag, const char *directory,
+	const char *version, const struct pos *where)
 {
 	size_t errors = diag_error_count(diag);
 	struct module_tree *tree = arena_alloc(arena, sizeof *tree);
@@ -128,7 +133,9 @@ static int compare_name(const void *name, const void *module)
 struct module *module_tree_find(struct module_tree *tree, const char *name)
 {
 	const char *wanted = module_name_normalize(tree->arena, name, strlen(name));
-	return tree->nmodules == 0 ? NULL : bsearch(wanted, tree->modules, tree->nmodules, sizeof *tree->modules, compare_name);
+	return tree->nmodules == 0 ? NULL
+				   : bsearch(wanted, tree->modules, tree->nmodules,
+					     sizeof *tree->modules, compare_name);
 }
 
 static bool matches(const char *pattern, const char *wanted)
@@ -138,8 +145,11 @@ static bool matches(const char *pattern, const char *wanted)
 
 bool module_tree_has_builtin(const struct module_tree *tree, const char *name_or_alias)
 {
-	const char *wanted = module_name_normalize(tree->arena, name_or_alias, strlen(name_or_alias));
-	if (tree->builtin.n && bsearch(&wanted, tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v, strings_compare))
+	const char *wanted =
+		module_name_normalize(tree->arena, name_or_alias, strlen(name_or_alias));
+	if (tree->builtin.n &&
+		bsearch(&wanted, tree->builtin.v, tree->builtin.n, sizeof *tree->builtin.v,
+			strings_compare))
 		return true;
 	for (size_t i = 0; i < tree->builtin_aliases.n; i++)
 		if (matches(tree->builtin_aliases.v[i].pattern, wanted))
@@ -166,11 +176,13 @@ static bool is_likely_place(const struct module *module, const char *wanted)
 	return strstr(module->inside, strncmp(wanted, "fs_", 3) == 0 ? "/fs/" : "/crypto/") != NULL;
 }
 
-static void match_by_reading(struct module_tree *tree, const char *wanted, bool likely, struct module_refs *out)
+static void match_by_reading(
+	struct module_tree *tree, const char *wanted, bool likely, struct module_refs *out)
 {
 	for (size_t i = 0; i < tree->nmodules; i++) {
 		struct module *module = &tree->modules[i];
-		if (is_likely_place(module, wanted) != likely || module_read(tree->arena, module) != NULL)
+		if (is_likely_place(module, wanted) != likely ||
+			module_read(tree->arena, module) != NULL)
 			continue;
 		for (size_t k = 0; k < module->aliases.n; k++)
 			if (matches(module->aliases.v[k], wanted))
@@ -178,12 +190,14 @@ static void match_by_reading(struct module_tree *tree, const char *wanted, bool 
 	}
 }
 
-void module_tree_match(struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out)
+void module_tree_match(
+	struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out)
 {
 	const char *wanted = module_name_normalize(tree->arena, alias, strlen(alias));
 	for (size_t i = 0; i < tree->aliases.n; i++) {
-		struct module *module =
-			matches(tree->aliases.v[i].pattern, wanted) ? module_tree_find(tree, tree->aliases.v[i].module) : NULL;
+		struct module *module = matches(tree->aliases.v[i].pattern, wanted)
+			? module_tree_find(tree, tree->aliases.v[i].module)
+			: NULL;
 		if (module)
 			add_unique(tree->arena, out, module);
 	}

@@ -16,8 +16,10 @@ struct module_tree;
 struct module {
 	const char *name; /* as the kernel knows it: '_' for every '-' */
 	const char *path;
-	const char *inside; /* the tree, with a slash before it: "/kernel/drivers/char/hw_random/virtio-rng.ko.xz" */
-	const char *file; /* the last part of `path` without the suffix of a compression: "virtio-rng.ko" */
+	const char *inside; /* the tree, with a slash before it:
+			       "/kernel/drivers/char/hw_random/virtio-rng.ko.xz" */
+	const char *file;   /* the last part of `path` without the suffix of a compression:
+			       "virtio-rng.ko" */
 
 	/* From its .modinfo section, once module_read has returned NULL. */
 	bool is_read;
@@ -35,9 +37,12 @@ struct module_refs {
 	size_t capacity;
 };
 
-/* `directory` as modules_resolve takes it; NULL with an error (STATUS_INPUT, at `where`). Nothing to close: all is in `arena`. */
-struct module_tree *module_tree_open(struct arena *arena, struct diag *diag, const char *directory, const char *version,
-				     const struct pos *where);
+/*
+ * `directory` as modules_resolve takes it; NULL with an error (STATUS_INPUT, at `where`). Nothing
+ * to close: all is in `arena`.
+ */
+struct module_tree *module_tree_open(struct arena *arena, struct diag *diag, const char *directory,
+	const char *version, const struct pos *where);
 /* The directory that belongs to the kernel's version. */
 const char *module_tree_path(const struct module_tree *tree);
 
@@ -46,10 +51,12 @@ struct module *module_tree_find(struct module_tree *tree, const char *name);
 /* Whether a module of that name, or one with that alias, is part of the kernel itself. */
 bool module_tree_has_builtin(const struct module_tree *tree, const char *name_or_alias);
 /*
- * Adds the modules with that alias to `out`, in the order of their paths. Without modules.alias the modules themselves must be read: those in likely
- * places, or, when `everywhere`, all of them if need be.
+ * Adds the modules with that alias to `out`, in the order of their paths. Without modules.alias the
+ * modules themselves must be read: those in likely places, or, when `everywhere`, all of them if
+ * need be.
  */
-void module_tree_match(struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out);
+void module_tree_match(
+	struct module_tree *tree, const char *alias, bool everywhere, struct module_refs *out);
 
 /* Reads the module's .modinfo, once. NULL, or why it failed. In read.c. */
 const char *module_read(struct arena *arena, struct module *module);

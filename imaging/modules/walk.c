@@ -56,17 +56,22 @@ static void add_found(struct walk *walk, const struct level *level, const char *
 {
 	struct arena *arena = walk->arena;
 	struct module module = {.name = module_name_normalize(arena, file, length),
-				.path = path_join(arena, level->path, file),
-				.file = arena_strndup(arena, file, length + strlen(".ko"))};
+		.path = path_join(arena, level->path, file),
+		.file = arena_strndup(arena, file, length + strlen(".ko"))};
 	const char *inside = module.path + strlen(walk->root);
 	module.inside = *inside == '/' ? inside : inside - 1;
 	vec_push(arena, &walk->found, module);
 }
 
-static void walk_directory(struct walk *walk, const struct level *up, int parent, const char *path, const char *name);
+static void walk_directory(
+	struct walk *walk, const struct level *up, int parent, const char *path, const char *name);
 
-/* Most file systems tell the type with the name: a kernel has some thousand modules. Links are followed: Nix joins packages' modules by them. */
-static void walk_entry(struct walk *walk, const struct level *level, int directory, const struct dirent *entry)
+/*
+ * Most file systems tell the type with the name: a kernel has some thousand modules. Links are
+ * followed: Nix joins packages' modules by them.
+ */
+static void walk_entry(
+	struct walk *walk, const struct level *level, int directory, const struct dirent *entry)
 {
 	const char *name = entry->d_name;
 	const size_t length = module_name_length(name);
@@ -83,10 +88,12 @@ static void walk_entry(struct walk *walk, const struct level *level, int directo
 	if (type == DT_REG && length)
 		add_found(walk, level, name, length);
 	else if (type == DT_DIR && !is_foreign(level, name))
-		walk_directory(walk, level, directory, path_join(walk->arena, level->path, name), name);
+		walk_directory(
+			walk, level, directory, path_join(walk->arena, level->path, name), name);
 }
 
-static void walk_directory(struct walk *walk, const struct level *up, int parent, const char *path, const char *name)
+static void walk_directory(
+	struct walk *walk, const struct level *up, int parent, const char *path, const char *name)
 {
 	struct stat st;
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -104,10 +111,15 @@ static void walk_directory(struct walk *walk, const struct level *up, int parent
 	closedir(stream);
 }
 
-/* What depmod prefers when two files have the same name: updates/, then the kernel's own, then others. */
+/*
+ * What depmod prefers when two files have the same name: updates/, then the kernel's own, then
+ * others.
+ */
 static int place_rank(const struct module *module)
 {
-	return strncmp(module->inside, "/updates/", 9) == 0 ? 0 : strncmp(module->inside, "/kernel/", 8) == 0 ? 1 : 2;
+	return strncmp(module->inside, "/updates/", 9) == 0   ? 0
+		: strncmp(module->inside, "/kernel/", 8) == 0 ? 1
+							      : 2;
 }
 
 static int compare_modules(const void *a, const void *b)

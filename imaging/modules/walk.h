@@ -6,8 +6,8 @@
 #include "imaging/modules/tree.h"
 
 /*
- * The modules below `root`, sorted by name; of files with the same name the one that depmod prefers. What cannot be read has none: if they are missed, that
- * is told. All is in `arena`.
+ * The modules below `root`, sorted by name; of files with the same name the one that depmod
+ * prefers. What cannot be read has none: if they are missed, that is told. All is in `arena`.
  */
 struct module *module_walk(struct arena *arena, const char *root, size_t *n);
 

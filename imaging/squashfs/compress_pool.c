@@ -146,7 +146,8 @@ struct compress_pool *pool_new(unsigned jobs, uint32_t block_size, int level)
 	/* Fewer threads than wished only cost time. */
 	for (; pool->nworkers < wanted; pool->nworkers++) {
 		struct worker *worker = &pool->workers[pool->nworkers];
-		*worker = (struct worker){.pool = pool, .compressor = compressor_new(block_size, level)};
+		*worker = (struct worker){
+			.pool = pool, .compressor = compressor_new(block_size, level)};
 		if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
 			compressor_free(&worker->compressor);
 			break;

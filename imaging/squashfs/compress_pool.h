@@ -8,17 +8,23 @@
 
 struct compress_pool;
 
-/* Belongs to the pool; to its user from pool_take to pool_submit, and from pool_retire to pool_release. */
+/*
+ * Belongs to the pool; to its user from pool_take to pool_submit, and from pool_retire to
+ * pool_release.
+ */
 struct block {
-	unsigned char *data;  /* has one byte more than a block, for readers that look for the end of a file */
-	uint32_t n;           /* bytes in `data`: raw ones when submitted, those to store when retired */
-	bool may_be_hole;     /* a block of zeros needs no bytes: `n` becomes 0 */
-	uint32_t size_word;   /* when retired: `n` as squashfs notes it, with the bit for uncompressed bytes */
-	uint64_t hash;        /* when retired: XXH3 of the bytes to store */
-	void *owner;          /* of the user, as the next two */
+	/* has one byte more than a block, for readers that look for the end of a file */
+	unsigned char *data;
+	/* bytes in `data`: raw ones when submitted, those to store when retired */
+	uint32_t n;
+	bool may_be_hole; /* a block of zeros needs no bytes: `n` becomes 0 */
+	/* when retired: `n` as squashfs notes it, with the bit for uncompressed bytes */
+	uint32_t size_word;
+	uint64_t hash; /* when retired: XXH3 of the bytes to store */
+	void *owner;   /* of the user, as the next two */
 	uint64_t record;
 	uint32_t index;
-	bool done;            /* the pool's own, guarded by its lock */
+	bool done; /* the pool's own, guarded by its lock */
 };
 
 /* `jobs` threads altogether, the caller's included: it compresses while it has to wait. */
@@ -29,7 +35,10 @@ void pool_free(struct compress_pool *pool);
 /* A block to fill; NULL when all are in use: retire one first. */
 struct block *pool_take(struct compress_pool *pool);
 void pool_submit(struct compress_pool *pool, struct block *block);
-/* The block that was submitted first, once it is compressed; NULL when none is under way, or (without `wait`) not ready. */
+/*
+ * The block that was submitted first, once it is compressed; NULL when none is under way, or
+ * (without `wait`) not ready.
+ */
 struct block *pool_retire(struct compress_pool *pool, bool wait);
 void pool_release(struct compress_pool *pool, struct block *block);
 

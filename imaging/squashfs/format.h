@@ -44,7 +44,8 @@ struct squashfs_super_block {
 	uint32_t s_magic, inodes, mkfs_time, block_size, fragments;
 	uint16_t compression, block_log, flags, no_ids, s_major, s_minor;
 	uint64_t root_inode, bytes_used;
-	uint64_t id_table_start, xattr_id_table_start, inode_table_start, directory_table_start, fragment_table_start, lookup_table_start;
+	uint64_t id_table_start, xattr_id_table_start, inode_table_start, directory_table_start,
+		fragment_table_start, lookup_table_start;
 } SQUASHFS_PACKED;
 
 struct squashfs_base_inode {

@@ -10,9 +10,13 @@
 
 enum {
 	DEFAULT_LEVEL = 3,
-	TABLES_LEVEL = 3,     /* at the most: every build makes the tables anew; level 15 makes them 0.05 MB smaller and takes 0.2 s for 28,000 files */
+	/*
+	 * at the most: every build makes the tables anew; level 15 makes them 0.05 MB smaller and
+	 * takes 0.2 s for 28,000 files
+	 */
+	TABLES_LEVEL = 3,
 	DEFAULT_BLOCK = 128 * 1024,
-	LEAST_BLOCK = 4096,   /* squashfs's limits */
+	LEAST_BLOCK = 4096, /* squashfs's limits */
 	MOST_BLOCK = 1 << 20,
 };
 
@@ -24,29 +28,38 @@ struct image {
 	struct linker *linker;
 };
 
-static bool settings_check(struct diag *diag, const struct store_disk_request *request, int level, const struct link_request *link)
+static bool settings_check(struct diag *diag, const struct store_disk_request *request, int level,
+	const struct link_request *link)
 {
 	if (strcmp(request->compression, "zstd") != 0)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
-				  "the store disk's linker compresses with zstd, not with \"%s\"; the mksquashfs engine has others",
-				  request->compression);
+			"the store disk's linker compresses with zstd, not with \"%s\"; the "
+			"mksquashfs engine has others",
+			request->compression);
 	if (level < 1 || level > ZSTD_maxCLevel())
-		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level", "zstd has levels 1 to %d, not %d", ZSTD_maxCLevel(), level);
-	if (link->block_size < LEAST_BLOCK || link->block_size > MOST_BLOCK || (link->block_size & (link->block_size - 1)))
+		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level",
+			"zstd has levels 1 to %d, not %d", ZSTD_maxCLevel(), level);
+	if (link->block_size < LEAST_BLOCK || link->block_size > MOST_BLOCK ||
+		(link->block_size & (link->block_size - 1)))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "block-size",
-				  "the block size of squashfs is a power of two from 4 KiB to 1 MiB, not %u bytes", link->block_size);
+			"the block size of squashfs is a power of two from 4 KiB to 1 MiB, not %u "
+			"bytes",
+			link->block_size);
 	return true;
 }
 
-static struct image *start(struct arena *arena, struct diag *diag, const struct store_disk_request *request, const char **settings)
+static struct image *start(struct arena *arena, struct diag *diag,
+	const struct store_disk_request *request, const char **settings)
 {
 	struct image *image = arena_alloc(arena, sizeof *image);
 	image->jobs = request->jobs ? request->jobs : 1;
 	image->level = request->level ? request->level : DEFAULT_LEVEL;
-	image->link = (struct link_request){.block_size = request->block_size ? request->block_size : DEFAULT_BLOCK,
-					    .level = image->level < TABLES_LEVEL ? image->level : TABLES_LEVEL,
-					    .time = request->time};
-	*settings = arena_printf(arena, "squashfs-%d-zstd-%s-%d-%u", OBJECT_FORMAT, ZSTD_versionString(), image->level, image->link.block_size);
+	image->link = (struct link_request){
+		.block_size = request->block_size ? request->block_size : DEFAULT_BLOCK,
+		.level = image->level < TABLES_LEVEL ? image->level : TABLES_LEVEL,
+		.time = request->time};
+	*settings = arena_printf(arena, "squashfs-%d-zstd-%s-%d-%u", OBJECT_FORMAT,
+		ZSTD_versionString(), image->level, image->link.block_size);
 	return settings_check(diag, request, image->level, &image->link) ? image : NULL;
 }
 
@@ -56,7 +69,8 @@ static void open_output(struct image *image, struct image_writer *writer)
 	image->linker = linker_new(&image->link);
 }
 
-static bool pack(struct image *image, struct diag *diag, const struct packing_request *request, struct packing **out)
+static bool pack(struct image *image, struct diag *diag, const struct packing_request *request,
+	struct packing **out)
 {
 	if (!image->pool)
 		image->pool = pool_new(image->jobs, image->link.block_size, image->level);
@@ -71,7 +85,8 @@ static bool proceed(struct image *image, struct diag *diag, bool wait, bool *mov
 	return !block || squashfs_packing_store(image->pool, diag, block);
 }
 
-static bool link_object(struct image *image, struct diag *diag, const char *name, const struct object *object)
+static bool link_object(
+	struct image *image, struct diag *diag, const char *name, const struct object *object)
 {
 	return linker_add(image->linker, diag, name, object);
 }

@@ -11,7 +11,8 @@
 
 enum {
 	FIRST_SLOTS = 64,
-	COMPARE_MOST = 16, /* of files that begin alike and differ later, no more than this are read */
+	/* of files that begin alike and differ later, no more than this are read */
+	COMPARE_MOST = 16,
 };
 
 /* Found by a hash of its start. */
@@ -22,7 +23,8 @@ struct known_file {
 
 void known_begin(struct known_files *known, struct packing *packing, uint32_t block_size)
 {
-	*known = (struct known_files){.packing = packing, .block_size = block_size, .arena = arena_new()};
+	*known = (struct known_files){
+		.packing = packing, .block_size = block_size, .arena = arena_new()};
 }
 
 void known_free(struct known_files *known)
@@ -58,15 +60,18 @@ void known_add(struct known_files *known, uint64_t hash, uint64_t record)
 {
 	if (known->n * 2 >= known->slots)
 		grow(known);
-	known->v[free_slot(known->v, known->slots, hash)] = (struct known_file){.hash = hash, .record = (uint32_t)(record / 8)};
+	known->v[free_slot(known->v, known->slots, hash)] =
+		(struct known_file){.hash = hash, .record = (uint32_t)(record / 8)};
 	known->n++;
 }
 
 void known_enter_directory(struct known_files *known, uint32_t number)
 {
 	const struct store_walk *walk = &known->packing->walk;
-	const char *below = walk->path.n > walk->root_length ? walk->path.p + walk->root_length + 1 : "";
-	vec_push(known->arena, &known->directories, (struct known_directory){number, arena_strdup(known->arena, below)});
+	const char *below =
+		walk->path.n > walk->root_length ? walk->path.p + walk->root_length + 1 : "";
+	vec_push(known->arena, &known->directories,
+		(struct known_directory){number, arena_strdup(known->arena, below)});
 }
 
 static const char *directory_path(const struct known_files *known, uint32_t number)
@@ -82,7 +87,8 @@ static const char *directory_path(const struct known_files *known, uint32_t numb
 	return known->directories.v[first].path;
 }
 
-static const struct object_record *record_of(const struct known_files *known, const struct known_file *file)
+static const struct object_record *record_of(
+	const struct known_files *known, const struct known_file *file)
 {
 	return (const void *)(known->packing->records.p + (uint64_t)file->record * 8);
 }
@@ -91,7 +97,8 @@ static int open_file(const struct known_files *known, const struct known_file *f
 {
 	const struct object_record *record = record_of(known, file);
 	BUF_CLEANUP struct buf path = {0};
-	buf_printf(&path, "%s/%s/%.*s", known->packing->root, directory_path(known, record->parent), record->name_length, object_record_name(record));
+	buf_printf(&path, "%s/%s/%.*s", known->packing->root, directory_path(known, record->parent),
+		record->name_length, object_record_name(record));
 	return open(buf_text(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
@@ -102,19 +109,23 @@ static bool rest_is_same(struct known_files *known, int fd, int other, uint64_t 
 	unsigned char *theirs = known->compare, *ours = known->compare + block;
 	for (; at < size; at += block) {
 		const size_t part = size - at < block ? (size_t)(size - at) : block;
-		if (!fd_read_all(fd, ours, part, (off_t)at) || !fd_read_all(other, theirs, part, (off_t)at) || memcmp(ours, theirs, part) != 0)
+		if (!fd_read_all(fd, ours, part, (off_t)at) ||
+			!fd_read_all(other, theirs, part, (off_t)at) ||
+			memcmp(ours, theirs, part) != 0)
 			return false;
 		store_walk_content(&known->packing->walk, ours, part);
 	}
 	return true;
 }
 
-static bool is_same(struct known_files *known, const struct known_file *file, int fd, const unsigned char *start, size_t n, uint64_t size)
+static bool is_same(struct known_files *known, const struct known_file *file, int fd,
+	const unsigned char *start, size_t n, uint64_t size)
 {
 	FD_CLEANUP int other = open_file(known, file);
 	if (!known->compare)
 		known->compare = memory(malloc(2 * (size_t)known->block_size));
-	if (other < 0 || !fd_read_all(other, known->compare, n, 0) || memcmp(known->compare, start, n) != 0)
+	if (other < 0 || !fd_read_all(other, known->compare, n, 0) ||
+		memcmp(known->compare, start, n) != 0)
 		return false;
 	if (n == size)
 		return true;
@@ -125,13 +136,16 @@ static bool is_same(struct known_files *known, const struct known_file *file, in
 	return same;
 }
 
-uint32_t known_find(struct known_files *known, uint64_t hash, int fd, const unsigned char *start, size_t n, uint64_t size)
+uint32_t known_find(struct known_files *known, uint64_t hash, int fd, const unsigned char *start,
+	size_t n, uint64_t size)
 {
 	const size_t mask = known->slots - 1;
 	unsigned compared = 0;
 	if (known->slots == 0)
 		return OBJECT_OWN_CONTENT;
-	for (size_t slot = (size_t)hash & mask; known->v[slot].record != OBJECT_OWN_CONTENT && compared < COMPARE_MOST; slot = (slot + 1) & mask) {
+	for (size_t slot = (size_t)hash & mask;
+		known->v[slot].record != OBJECT_OWN_CONTENT && compared < COMPARE_MOST;
+		slot = (slot + 1) & mask) {
 		const struct known_file *file = &known->v[slot];
 		if (file->hash != hash || object_record_file(record_of(known, file))->size != size)
 			continue;

@@ -33,9 +33,12 @@ void known_enter_directory(struct known_files *known, uint32_t number);
 /* The file of the record at `record` begins with what has this hash. */
 void known_add(struct known_files *known, uint64_t hash, uint64_t record);
 /*
- * The place of the record (/ 8) of a file that holds exactly the `size` bytes that are in `fd`; OBJECT_OWN_CONTENT when none does. `start`, of `n` bytes
- * and with that hash, were read from `fd` and given to the walk already. All bytes are compared; those of a file that is known go to the walk.
+ * The place of the record (/ 8) of a file that holds exactly the `size` bytes that are in `fd`;
+ * OBJECT_OWN_CONTENT when none does. `start`, of `n` bytes and with that hash, were read from `fd`
+ * and given to the walk already. All bytes are compared; those of a file that is known go to the
+ * walk.
  */
-uint32_t known_find(struct known_files *known, uint64_t hash, int fd, const unsigned char *start, size_t n, uint64_t size);
+uint32_t known_find(struct known_files *known, uint64_t hash, int fd, const unsigned char *start,
+	size_t n, uint64_t size);
 
 #endif

@@ -24,10 +24,10 @@ struct linker {
 	ZSTD_CCtx *compressor;
 	struct placer *placer;
 	struct inode_tables tables;
-	struct buf fragments;    /* struct squashfs_fragment_entry */
+	struct buf fragments; /* struct squashfs_fragment_entry */
 	uint64_t nfragments, ninodes;
-	struct entries root;     /* what stands in the image's root */
-	struct entries open;     /* nodes whose directory is still to come */
+	struct entries root; /* what stands in the image's root */
+	struct entries open; /* nodes whose directory is still to come */
 };
 
 static void entries_push(struct entries *entries, struct directory_entry entry)
@@ -41,13 +41,15 @@ static void entries_push(struct entries *entries, struct directory_entry entry)
 
 static void add_links_directory(struct linker *linker)
 {
-	const struct directory links = {.mode = STORE_LINKS_MODE, .number = LINKS_NUMBER, .parent = ROOT_NUMBER};
+	const struct directory links = {
+		.mode = STORE_LINKS_MODE, .number = LINKS_NUMBER, .parent = ROOT_NUMBER};
 	const uint64_t inode = inode_add_directory(&linker->tables, &links);
-	entries_push(&linker->root, (struct directory_entry){.name = STORE_LINKS_NAME,
-							     .name_length = sizeof STORE_LINKS_NAME - 1,
-							     .type = SQUASHFS_DIR_TYPE,
-							     .number = LINKS_NUMBER,
-							     .inode = inode});
+	entries_push(&linker->root,
+		(struct directory_entry){.name = STORE_LINKS_NAME,
+			.name_length = sizeof STORE_LINKS_NAME - 1,
+			.type = SQUASHFS_DIR_TYPE,
+			.number = LINKS_NUMBER,
+			.inode = inode});
 }
 
 struct linker *linker_new(const struct link_request *request)
@@ -58,7 +60,8 @@ struct linker *linker_new(const struct link_request *request)
 	ZSTD_CCtx_setParameter(linker->compressor, ZSTD_c_compressionLevel, request->level);
 	linker->placer = placer_new(request->image, DATA_START);
 	linker->tables.time = request->time;
-	linker->tables.inodes.compressor = linker->tables.directories.compressor = linker->compressor;
+	linker->tables.inodes.compressor = linker->tables.directories.compressor =
+		linker->compressor;
 	linker->ninodes = LINKS_NUMBER;
 	add_links_directory(linker);
 	return linker;
@@ -92,13 +95,16 @@ static void note_runs(struct placer *placer, const struct object *object)
 {
 	for (uint32_t i = 0; i < object->footer.fragments; i++) {
 		const struct object_fragment *f = &object->fragments[i];
-		placer_note_run(placer, (struct run){f->start, stored_bytes(&f->size_word, 1), f->hash});
+		placer_note_run(
+			placer, (struct run){f->start, stored_bytes(&f->size_word, 1), f->hash});
 	}
 	for (const struct object_record *r = NULL; (r = object_next(object, r));) {
 		if (r->type != SQUASHFS_REG_TYPE || r->count == 0)
 			continue;
 		const struct object_file *file = object_record_file(r);
-		placer_note_run(placer, (struct run){file->start, stored_bytes(object_record_payload(r), r->count), file->hash});
+		placer_note_run(placer,
+			(struct run){file->start, stored_bytes(object_record_payload(r), r->count),
+				file->hash});
 	}
 }
 
@@ -106,8 +112,9 @@ static void add_fragments(struct linker *linker, const struct object *object)
 {
 	for (uint32_t i = 0; i < object->footer.fragments; i++) {
 		const struct object_fragment *fragment = &object->fragments[i];
-		const struct squashfs_fragment_entry entry = {.start_block = htole64(placer_locate(linker->placer, fragment->start)),
-							      .size = htole32(fragment->size_word)};
+		const struct squashfs_fragment_entry entry = {
+			.start_block = htole64(placer_locate(linker->placer, fragment->start)),
+			.size = htole32(fragment->size_word)};
 		buf_add(&linker->fragments, &entry, sizeof entry);
 	}
 	linker->nfragments += object->footer.fragments;
@@ -118,8 +125,8 @@ struct bases {
 	uint32_t inode, fragment;
 };
 
-static bool add_file(struct linker *linker, const struct object *object, const struct object_record *record, struct bases bases,
-		     uint64_t *inode)
+static bool add_file(struct linker *linker, const struct object *object,
+	const struct object_record *record, struct bases bases, uint64_t *inode)
 {
 	const struct object_record *content = object_record_original(object, record);
 	if (!content)
@@ -127,77 +134,88 @@ static bool add_file(struct linker *linker, const struct object *object, const s
 	const struct object_file *file = object_record_file(content);
 	const bool in_fragment = file->fragment != OBJECT_NO_FRAGMENT;
 	const struct regular_file regular = {.mode = record->mode,
-					     .number = bases.inode + record->number,
-					     .start = content->count ? placer_locate(linker->placer, file->start) : 0,
-					     .size = file->size,
-					     .sparse = file->sparse,
-					     .fragment = in_fragment ? bases.fragment + file->fragment : SQUASHFS_INVALID_FRAG,
-					     .fragment_offset = file->fragment_offset,
-					     .block_sizes = object_record_payload(content),
-					     .blocks = content->count};
+		.number = bases.inode + record->number,
+		.start = content->count ? placer_locate(linker->placer, file->start) : 0,
+		.size = file->size,
+		.sparse = file->sparse,
+		.fragment = in_fragment ? bases.fragment + file->fragment : SQUASHFS_INVALID_FRAG,
+		.fragment_offset = file->fragment_offset,
+		.block_sizes = object_record_payload(content),
+		.blocks = content->count};
 	*inode = inode_add_file(&linker->tables, &regular);
 	return true;
 }
 
 /* Takes the last `count` open nodes into the directory. */
-static bool add_directory(struct linker *linker, const struct object_record *record, struct bases bases, uint64_t *inode)
+static bool add_directory(struct linker *linker, const struct object_record *record,
+	struct bases bases, uint64_t *inode)
 {
 	if (record->count > linker->open.n)
 		return false;
 	linker->open.n -= record->count;
 	const bool is_top = record->number == 0;
-	const struct directory directory = {.entries = linker->open.v ? linker->open.v + linker->open.n : NULL,
-					    .n = record->count,
-					    .mode = record->mode,
-					    .number = bases.inode + record->number,
-					    .parent = is_top ? ROOT_NUMBER : bases.inode + record->parent};
+	const struct directory directory = {
+		.entries = linker->open.v ? linker->open.v + linker->open.n : NULL,
+		.n = record->count,
+		.mode = record->mode,
+		.number = bases.inode + record->number,
+		.parent = is_top ? ROOT_NUMBER : bases.inode + record->parent};
 	*inode = inode_add_directory(&linker->tables, &directory);
 	return true;
 }
 
-static bool add_record(struct linker *linker, const struct object *object, const struct object_record *record, struct bases bases)
+static bool add_record(struct linker *linker, const struct object *object,
+	const struct object_record *record, struct bases bases)
 {
 	uint64_t inode;
 	if (record->type == SQUASHFS_SYMLINK_TYPE) {
-		inode = inode_add_symlink(&linker->tables, bases.inode + record->number, object_record_payload(record), record->count);
+		inode = inode_add_symlink(&linker->tables, bases.inode + record->number,
+			object_record_payload(record), record->count);
 	} else if (record->type == SQUASHFS_REG_TYPE) {
 		if (!add_file(linker, object, record, bases, &inode))
 			return false;
 	} else if (!add_directory(linker, record, bases, &inode)) {
 		return false;
 	}
-	entries_push(&linker->open, (struct directory_entry){.name = object_record_name(record),
-							     .name_length = record->name_length,
-							     .type = record->type,
-							     .number = bases.inode + record->number,
-							     .inode = inode});
+	entries_push(&linker->open,
+		(struct directory_entry){.name = object_record_name(record),
+			.name_length = record->name_length,
+			.type = record->type,
+			.number = bases.inode + record->number,
+			.inode = inode});
 	return true;
 }
 
 /* What cannot be numbered in 32 bits: inodes, fragments, places in the two tables. */
 static bool is_too_large(const struct linker *linker, const struct object *object)
 {
-	return linker->ninodes + object->footer.inodes >= UINT32_MAX || linker->nfragments + object->footer.fragments >= UINT32_MAX ||
-	       linker->tables.inodes.stored.n + object->footer.records_bytes >= UINT32_MAX ||
-	       linker->tables.directories.stored.n + object->footer.records_bytes >= UINT32_MAX;
+	return linker->ninodes + object->footer.inodes >= UINT32_MAX ||
+		linker->nfragments + object->footer.fragments >= UINT32_MAX ||
+		linker->tables.inodes.stored.n + object->footer.records_bytes >= UINT32_MAX ||
+		linker->tables.directories.stored.n + object->footer.records_bytes >= UINT32_MAX;
 }
 
-bool linker_add(struct linker *linker, struct diag *diag, const char *name, const struct object *object)
+bool linker_add(
+	struct linker *linker, struct diag *diag, const char *name, const struct object *object)
 {
 	if (is_too_large(linker, object))
-		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large", "the closure has too many files for squashfs");
+		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large",
+			"the closure has too many files for squashfs");
 	note_runs(linker->placer, object);
 	if (!placer_add(linker->placer, object))
 		return image_writer_failed(linker->request.image, diag);
-	const struct bases bases = {.inode = (uint32_t)linker->ninodes + 1, .fragment = (uint32_t)linker->nfragments};
+	const struct bases bases = {
+		.inode = (uint32_t)linker->ninodes + 1, .fragment = (uint32_t)linker->nfragments};
 	add_fragments(linker, object);
 	linker->ninodes += object->footer.inodes;
 	linker->open.n = 0;
 	bool ok = true;
-	for (const struct object_record *record = NULL; ok && (record = object_next(object, record));)
+	for (const struct object_record *record = NULL;
+		ok && (record = object_next(object, record));)
 		ok = add_record(linker, object, record, bases);
 	if (!ok || linker->open.n != 1)
-		return diag_error(diag, STATUS_FAILED, NULL, "damaged-object", "the cached object of %s is damaged", name);
+		return diag_error(diag, STATUS_FAILED, NULL, "damaged-object",
+			"the cached object of %s is damaged", name);
 	struct directory_entry top = linker->open.v[0];
 	top.name = name;
 	top.name_length = (uint8_t)strlen(name); /* what the object calls itself does not count */
@@ -212,7 +230,8 @@ static int entry_compare(const void *a, const void *b)
 	const struct directory_entry *x = a, *y = b;
 	const size_t shorter = x->name_length < y->name_length ? x->name_length : y->name_length;
 	int order = memcmp(x->name, y->name, shorter);
-	return order ? order : (x->name_length > y->name_length) - (x->name_length < y->name_length);
+	return order ? order
+		     : (x->name_length > y->name_length) - (x->name_length < y->name_length);
 }
 
 /* Two paths of one name, or one that is called as our own directory, would hide each other. */
@@ -222,19 +241,20 @@ static bool root_sort(struct linker *linker, struct diag *diag)
 	qsort(root->v, root->n, sizeof *root->v, entry_compare);
 	for (size_t i = 1; i < root->n; i++)
 		if (entry_compare(&root->v[i - 1], &root->v[i]) == 0)
-			return diag_error(diag, STATUS_INPUT, NULL, "duplicate-path", "two paths of the store disk are named \"%.*s\"",
-					  root->v[i].name_length, root->v[i].name);
+			return diag_error(diag, STATUS_INPUT, NULL, "duplicate-path",
+				"two paths of the store disk are named \"%.*s\"",
+				root->v[i].name_length, root->v[i].name);
 	return true;
 }
 
 static uint64_t add_root(struct linker *linker)
 {
 	const struct directory root = {.entries = linker->root.v,
-				       .n = linker->root.n,
-				       .mode = STORE_ROOT_MODE,
-				       .gid = ROOT_GID_INDEX,
-				       .number = ROOT_NUMBER,
-				       .parent = (uint32_t)linker->ninodes + 1}; /* as mksquashfs: one that no inode has */
+		.n = linker->root.n,
+		.mode = STORE_ROOT_MODE,
+		.gid = ROOT_GID_INDEX,
+		.number = ROOT_NUMBER,
+		.parent = (uint32_t)linker->ninodes + 1}; /* as mksquashfs: one that no inode has */
 	return inode_add_directory(&linker->tables, &root);
 }
 
@@ -243,22 +263,26 @@ static uint16_t log_of(uint32_t power_of_two)
 	return (uint16_t)__builtin_ctz(power_of_two);
 }
 
-/* The tables behind the data, in the order in which the kernel wants them (fs/squashfs/super.c), and the super block that finds them. */
-static struct squashfs_super_block tables_join(struct linker *linker, uint64_t start, struct buf *tail)
+/*
+ * The tables behind the data, in the order in which the kernel wants them (fs/squashfs/super.c),
+ * and the super block that finds them.
+ */
+static struct squashfs_super_block tables_join(
+	struct linker *linker, uint64_t start, struct buf *tail)
 {
 	struct squashfs_super_block super = {.s_magic = htole32(SQUASHFS_MAGIC),
-					     .inodes = htole32((uint32_t)linker->ninodes),
-					     .mkfs_time = htole32(linker->request.time),
-					     .block_size = htole32(linker->request.block_size),
-					     .fragments = htole32((uint32_t)linker->nfragments),
-					     .compression = htole16(SQUASHFS_COMPRESSION_ZSTD),
-					     .block_log = htole16(log_of(linker->request.block_size)),
-					     .flags = htole16(SQUASHFS_FLAG_NO_XATTRS | SQUASHFS_FLAG_DUPLICATES),
-					     .s_major = htole16(SQUASHFS_MAJOR),
-					     .s_minor = htole16(SQUASHFS_MINOR),
-					     .xattr_id_table_start = htole64(SQUASHFS_INVALID_BLK),
-					     .fragment_table_start = htole64(SQUASHFS_INVALID_BLK),
-					     .lookup_table_start = htole64(SQUASHFS_INVALID_BLK)};
+		.inodes = htole32((uint32_t)linker->ninodes),
+		.mkfs_time = htole32(linker->request.time),
+		.block_size = htole32(linker->request.block_size),
+		.fragments = htole32((uint32_t)linker->nfragments),
+		.compression = htole16(SQUASHFS_COMPRESSION_ZSTD),
+		.block_log = htole16(log_of(linker->request.block_size)),
+		.flags = htole16(SQUASHFS_FLAG_NO_XATTRS | SQUASHFS_FLAG_DUPLICATES),
+		.s_major = htole16(SQUASHFS_MAJOR),
+		.s_minor = htole16(SQUASHFS_MINOR),
+		.xattr_id_table_start = htole64(SQUASHFS_INVALID_BLK),
+		.fragment_table_start = htole64(SQUASHFS_INVALID_BLK),
+		.lookup_table_start = htole64(SQUASHFS_INVALID_BLK)};
 	super.root_inode = htole64(add_root(linker));
 	meta_flush(&linker->tables.inodes);
 	meta_flush(&linker->tables.directories);
@@ -267,16 +291,18 @@ static struct squashfs_super_block tables_join(struct linker *linker, uint64_t s
 	super.directory_table_start = htole64(start + tail->n);
 	buf_add(tail, linker->tables.directories.stored.p, linker->tables.directories.stored.n);
 	if (linker->nfragments)
-		super.fragment_table_start =
-			htole64(meta_add_table(tail, start, linker->compressor, linker->fragments.p, linker->fragments.n));
+		super.fragment_table_start = htole64(meta_add_table(
+			tail, start, linker->compressor, linker->fragments.p, linker->fragments.n));
 	const uint32_t ids[] = {htole32(0), htole32(STORE_ROOT_GID)};
 	super.no_ids = htole16((uint16_t)countof(ids));
-	super.id_table_start = htole64(meta_add_table(tail, start, linker->compressor, ids, sizeof ids));
+	super.id_table_start =
+		htole64(meta_add_table(tail, start, linker->compressor, ids, sizeof ids));
 	super.bytes_used = htole64(start + tail->n);
 	return super;
 }
 
-bool linker_finish(struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
+bool linker_finish(
+	struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
 {
 	uint64_t start;
 	if (!root_sort(linker, diag))
@@ -287,6 +313,7 @@ bool linker_finish(struct linker *linker, struct diag *diag, uint64_t *image_byt
 	const struct squashfs_super_block super = tables_join(linker, start, &tail);
 	*inodes = linker->ninodes;
 	*image_bytes = (start + tail.n + OBJECT_PAGE - 1) & ~(uint64_t)(OBJECT_PAGE - 1);
-	return (image_writer_put(linker->request.image, tail.p, tail.n, start) && image_writer_put(linker->request.image, &super, sizeof super, 0)) ||
-	       image_writer_failed(linker->request.image, diag);
+	return (image_writer_put(linker->request.image, tail.p, tail.n, start) &&
+		       image_writer_put(linker->request.image, &super, sizeof super, 0)) ||
+		image_writer_failed(linker->request.image, diag);
 }

@@ -15,15 +15,17 @@ struct linker;
 struct link_request {
 	struct image_writer *image; /* stays the caller's */
 	uint32_t block_size;
-	int level;           /* of zstd, for the metadata */
+	int level; /* of zstd, for the metadata */
 	uint32_t time;
 };
 
 struct linker *linker_new(const struct link_request *request);
 /* Adds the object as `name` (which must live on) to the image's root. */
-bool linker_add(struct linker *linker, struct diag *diag, const char *name, const struct object *object);
+bool linker_add(
+	struct linker *linker, struct diag *diag, const char *name, const struct object *object);
 /* The image has all that it needs, but for its end. */
-bool linker_finish(struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
+bool linker_finish(
+	struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
 void linker_free(struct linker *linker);
 
 #endif

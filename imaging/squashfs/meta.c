@@ -12,7 +12,10 @@
 
 enum { ROOT_ID = 0, SMALL_DIRECTORY_MOST = 0xffff, MAX_INDEX = 0xffff };
 
-/* The position of the next byte as a squashfs reference: the block's place in the stream << 16 | the offset in it. */
+/*
+ * The position of the next byte as a squashfs reference: the block's place in the stream << 16 |
+ * the offset in it.
+ */
 static uint64_t meta_position(const struct meta_stream *stream)
 {
 	return (uint64_t)stream->stored.n << 16 | stream->n;
@@ -23,7 +26,8 @@ void meta_flush(struct meta_stream *stream)
 	if (stream->n == 0)
 		return;
 	unsigned char packed[SQUASHFS_METADATA_SIZE];
-	size_t size = ZSTD_compress2(stream->compressor, packed, stream->n - 1, stream->block, stream->n);
+	size_t size =
+		ZSTD_compress2(stream->compressor, packed, stream->n - 1, stream->block, stream->n);
 	const bool raw = ZSTD_isError(size);
 	if (raw && ZSTD_getErrorCode(size) != ZSTD_error_dstSize_tooSmall)
 		ending("zstd cannot compress: %s", ZSTD_getErrorName(size));
@@ -50,7 +54,8 @@ static void meta_add(struct meta_stream *stream, const void *bytes, size_t count
 	}
 }
 
-uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compressor, const void *table, size_t count)
+uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compressor,
+	const void *table, size_t count)
 {
 	struct meta_stream stream = {.compressor = compressor};
 	BUF_CLEANUP struct buf places = {0};
@@ -58,7 +63,8 @@ uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compre
 		const uint64_t place = htole64(tail_start + tail->n + stream.stored.n);
 		buf_add(&places, &place, sizeof place);
 		size_t left = count - at;
-		meta_add(&stream, (const char *)table + at, left < SQUASHFS_METADATA_SIZE ? left : SQUASHFS_METADATA_SIZE);
+		meta_add(&stream, (const char *)table + at,
+			left < SQUASHFS_METADATA_SIZE ? left : SQUASHFS_METADATA_SIZE);
 		meta_flush(&stream);
 	}
 	buf_add(tail, stream.stored.p, stream.stored.n);
@@ -68,22 +74,25 @@ uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compre
 	return list;
 }
 
-static struct squashfs_base_inode base_inode(const struct inode_tables *tables, uint16_t type, uint16_t mode, uint32_t number)
+static struct squashfs_base_inode base_inode(
+	const struct inode_tables *tables, uint16_t type, uint16_t mode, uint32_t number)
 {
 	return (struct squashfs_base_inode){.inode_type = htole16(type),
-					    .mode = htole16(mode),
-					    .uid = htole16(ROOT_ID),
-					    .guid = htole16(ROOT_ID),
-					    .mtime = htole32(tables->time),
-					    .inode_number = htole32(number)};
+		.mode = htole16(mode),
+		.uid = htole16(ROOT_ID),
+		.guid = htole16(ROOT_ID),
+		.mtime = htole32(tables->time),
+		.inode_number = htole32(number)};
 }
 
-uint64_t inode_add_symlink(struct inode_tables *tables, uint32_t number, const char *target, uint32_t length)
+uint64_t inode_add_symlink(
+	struct inode_tables *tables, uint32_t number, const char *target, uint32_t length)
 {
 	const uint64_t position = meta_position(&tables->inodes);
-	const struct squashfs_symlink_inode inode = {.base = base_inode(tables, SQUASHFS_SYMLINK_TYPE, 0777, number),
-						     .nlink = htole32(1),
-						     .symlink_size = htole32(length)};
+	const struct squashfs_symlink_inode inode = {
+		.base = base_inode(tables, SQUASHFS_SYMLINK_TYPE, 0777, number),
+		.nlink = htole32(1),
+		.symlink_size = htole32(length)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
 	meta_add(&tables->inodes, target, length);
 	return position;
@@ -91,24 +100,26 @@ uint64_t inode_add_symlink(struct inode_tables *tables, uint32_t number, const c
 
 static void add_large_file(struct inode_tables *tables, const struct regular_file *file)
 {
-	const struct squashfs_lreg_inode inode = {.base = base_inode(tables, SQUASHFS_LREG_TYPE, file->mode, file->number),
-						  .start_block = htole64(file->start),
-						  .file_size = htole64(file->size),
-						  .sparse = htole64(file->sparse),
-						  .nlink = htole32(1),
-						  .fragment = htole32(file->fragment),
-						  .offset = htole32(file->fragment_offset),
-						  .xattr = htole32(SQUASHFS_INVALID_XATTR)};
+	const struct squashfs_lreg_inode inode = {
+		.base = base_inode(tables, SQUASHFS_LREG_TYPE, file->mode, file->number),
+		.start_block = htole64(file->start),
+		.file_size = htole64(file->size),
+		.sparse = htole64(file->sparse),
+		.nlink = htole32(1),
+		.fragment = htole32(file->fragment),
+		.offset = htole32(file->fragment_offset),
+		.xattr = htole32(SQUASHFS_INVALID_XATTR)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
 }
 
 static void add_plain_file(struct inode_tables *tables, const struct regular_file *file)
 {
-	const struct squashfs_reg_inode inode = {.base = base_inode(tables, SQUASHFS_REG_TYPE, file->mode, file->number),
-						 .start_block = htole32((uint32_t)file->start),
-						 .fragment = htole32(file->fragment),
-						 .offset = htole32(file->fragment_offset),
-						 .file_size = htole32((uint32_t)file->size)};
+	const struct squashfs_reg_inode inode = {
+		.base = base_inode(tables, SQUASHFS_REG_TYPE, file->mode, file->number),
+		.start_block = htole32((uint32_t)file->start),
+		.fragment = htole32(file->fragment),
+		.offset = htole32(file->fragment_offset),
+		.file_size = htole32((uint32_t)file->size)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
 }
 
@@ -128,11 +139,14 @@ uint64_t inode_add_file(struct inode_tables *tables, const struct regular_file *
 
 /* ---- directories ---- */
 
-/* The entries behind one header: they share the block of their inodes, and their numbers are near. */
+/*
+ * The entries behind one header: they share the block of their inodes, and their numbers are near.
+ */
 static size_t run_length(const struct directory_entry *entries, size_t n)
 {
 	size_t length = 1;
-	while (length < n && length < SQUASHFS_DIR_COUNT && entries[length].inode >> 16 == entries[0].inode >> 16) {
+	while (length < n && length < SQUASHFS_DIR_COUNT &&
+		entries[length].inode >> 16 == entries[0].inode >> 16) {
 		const int64_t distance = (int64_t)entries[length].number - entries[0].number;
 		if (distance < INT16_MIN || distance > INT16_MAX)
 			break;
@@ -144,16 +158,17 @@ static size_t run_length(const struct directory_entry *entries, size_t n)
 static uint32_t add_run(struct meta_stream *stream, const struct directory_entry *entries, size_t n)
 {
 	const struct squashfs_dir_header header = {.count = htole32((uint32_t)n - 1),
-						   .start_block = htole32((uint32_t)(entries[0].inode >> 16)),
-						   .inode_number = htole32(entries[0].number)};
+		.start_block = htole32((uint32_t)(entries[0].inode >> 16)),
+		.inode_number = htole32(entries[0].number)};
 	meta_add(stream, &header, sizeof header);
 	uint32_t bytes = sizeof header;
 	for (size_t i = 0; i < n; i++) {
 		const uint32_t distance = entries[i].number - entries[0].number;
-		const struct squashfs_dir_entry entry = {.offset = htole16((uint16_t)(entries[i].inode & 0xffff)),
-							 .inode_number = (int16_t)htole16((uint16_t)distance),
-							 .type = htole16(entries[i].type),
-							 .size = htole16((uint16_t)(entries[i].name_length - 1))};
+		const struct squashfs_dir_entry entry = {
+			.offset = htole16((uint16_t)(entries[i].inode & 0xffff)),
+			.inode_number = (int16_t)htole16((uint16_t)distance),
+			.type = htole16(entries[i].type),
+			.size = htole16((uint16_t)(entries[i].name_length - 1))};
 		meta_add(stream, &entry, sizeof entry);
 		meta_add(stream, entries[i].name, entries[i].name_length);
 		bytes += (uint32_t)sizeof entry + entries[i].name_length;
@@ -176,11 +191,12 @@ static size_t entries_bytes(const struct directory *directory)
 	return bytes;
 }
 
-static void listing_add_index(struct listing *listing, uint32_t block, const struct directory_entry *first)
+static void listing_add_index(
+	struct listing *listing, uint32_t block, const struct directory_entry *first)
 {
 	const struct squashfs_dir_index entry = {.index = htole32(listing->bytes),
-						 .start_block = htole32(block),
-						 .size = htole32((uint32_t)first->name_length - 1)};
+		.start_block = htole32(block),
+		.size = htole32((uint32_t)first->name_length - 1)};
 	buf_add(&listing->index, &entry, sizeof entry);
 	buf_add(&listing->index, first->name, first->name_length);
 	listing->index_entries++;
@@ -213,31 +229,31 @@ static uint32_t count_links(const struct directory *directory)
 	return links;
 }
 
-static void add_large_directory(struct inode_tables *tables, const struct directory *d, struct squashfs_base_inode base,
-				const struct listing *listing)
+static void add_large_directory(struct inode_tables *tables, const struct directory *d,
+	struct squashfs_base_inode base, const struct listing *listing)
 {
 	base.inode_type = htole16(SQUASHFS_LDIR_TYPE);
 	const struct squashfs_ldir_inode inode = {.base = base,
-						  .nlink = htole32(count_links(d)),
-						  .file_size = htole32(listing->bytes + SQUASHFS_LISTING_OVERHEAD),
-						  .start_block = htole32((uint32_t)(listing->position >> 16)),
-						  .parent_inode = htole32(d->parent),
-						  .i_count = htole16((uint16_t)listing->index_entries),
-						  .offset = htole16((uint16_t)(listing->position & 0xffff)),
-						  .xattr = htole32(SQUASHFS_INVALID_XATTR)};
+		.nlink = htole32(count_links(d)),
+		.file_size = htole32(listing->bytes + SQUASHFS_LISTING_OVERHEAD),
+		.start_block = htole32((uint32_t)(listing->position >> 16)),
+		.parent_inode = htole32(d->parent),
+		.i_count = htole16((uint16_t)listing->index_entries),
+		.offset = htole16((uint16_t)(listing->position & 0xffff)),
+		.xattr = htole32(SQUASHFS_INVALID_XATTR)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
 	meta_add(&tables->inodes, listing->index.p, listing->index.n);
 }
 
-static void add_plain_directory(struct inode_tables *tables, const struct directory *d, struct squashfs_base_inode base,
-				const struct listing *listing)
+static void add_plain_directory(struct inode_tables *tables, const struct directory *d,
+	struct squashfs_base_inode base, const struct listing *listing)
 {
 	const struct squashfs_dir_inode inode = {.base = base,
-						 .start_block = htole32((uint32_t)(listing->position >> 16)),
-						 .nlink = htole32(count_links(d)),
-						 .file_size = htole16((uint16_t)(listing->bytes + SQUASHFS_LISTING_OVERHEAD)),
-						 .offset = htole16((uint16_t)(listing->position & 0xffff)),
-						 .parent_inode = htole32(d->parent)};
+		.start_block = htole32((uint32_t)(listing->position >> 16)),
+		.nlink = htole32(count_links(d)),
+		.file_size = htole16((uint16_t)(listing->bytes + SQUASHFS_LISTING_OVERHEAD)),
+		.offset = htole16((uint16_t)(listing->position & 0xffff)),
+		.parent_inode = htole32(d->parent)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
 }
 
@@ -245,9 +261,11 @@ uint64_t inode_add_directory(struct inode_tables *tables, const struct directory
 {
 	struct listing listing = listing_write(&tables->directories, directory);
 	const uint64_t position = meta_position(&tables->inodes);
-	struct squashfs_base_inode base = base_inode(tables, SQUASHFS_DIR_TYPE, directory->mode, directory->number);
+	struct squashfs_base_inode base =
+		base_inode(tables, SQUASHFS_DIR_TYPE, directory->mode, directory->number);
 	base.guid = htole16(directory->gid);
-	if (listing.index_entries || listing.bytes + SQUASHFS_LISTING_OVERHEAD > SMALL_DIRECTORY_MOST)
+	if (listing.index_entries ||
+		listing.bytes + SQUASHFS_LISTING_OVERHEAD > SMALL_DIRECTORY_MOST)
 		add_large_directory(tables, directory, base, &listing);
 	else
 		add_plain_directory(tables, directory, base, &listing);

@@ -21,8 +21,12 @@ struct meta_stream {
 
 void meta_flush(struct meta_stream *stream);
 
-/* A table of `count` bytes that is found by a list of its blocks' places; `*image_end` is where the image ends so far. Returns the list's place. */
-uint64_t meta_add_table(struct buf *image_tail, uint64_t tail_start, ZSTD_CCtx *compressor, const void *table, size_t count);
+/*
+ * A table of `count` bytes that is found by a list of its blocks' places; `*image_end` is where the
+ * image ends so far. Returns the list's place.
+ */
+uint64_t meta_add_table(struct buf *image_tail, uint64_t tail_start, ZSTD_CCtx *compressor,
+	const void *table, size_t count);
 
 /* What all inodes share, and where they go. */
 struct inode_tables {
@@ -33,7 +37,7 @@ struct inode_tables {
 struct directory_entry {
 	const char *name; /* without a 0 byte */
 	uint32_t number;
-	uint64_t inode;   /* its position */
+	uint64_t inode; /* its position */
 	uint8_t name_length, type;
 };
 
@@ -46,7 +50,8 @@ struct directory {
 
 /* All return the position of the new inode. */
 uint64_t inode_add_directory(struct inode_tables *tables, const struct directory *directory);
-uint64_t inode_add_symlink(struct inode_tables *tables, uint32_t number, const char *target, uint32_t length);
+uint64_t inode_add_symlink(
+	struct inode_tables *tables, uint32_t number, const char *target, uint32_t length);
 
 struct regular_file {
 	uint16_t mode;

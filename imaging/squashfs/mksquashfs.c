@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mksquashfs: the same tree by squashfs-tools, for other compressors and as an oracle for the linker. Written for 4.5 and later. */
+/*
+ * mksquashfs: the same tree by squashfs-tools, for other compressors and as an oracle for the
+ * linker. Written for 4.5 and later.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,7 +31,8 @@ static void add(struct command *command, const char *word)
 	vec_push(command->arena, &command->argv, word);
 }
 
-__attribute__((format(printf, 3, 4))) static void add_pair(struct command *command, const char *option, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static void add_pair(
+	struct command *command, const char *option, const char *format, ...)
 {
 	va_list arguments;
 	char value[128];
@@ -41,7 +45,8 @@ __attribute__((format(printf, 3, 4))) static void add_pair(struct command *comma
 
 /* ---- what mksquashfs would take silently, or not tell ---- */
 
-static bool survey_closure(struct diag *diag, const struct closure *closure, struct store_disk_result *result)
+static bool survey_closure(
+	struct diag *diag, const struct closure *closure, struct store_disk_result *result)
 {
 	static const struct store_visitor nobody;
 	bool ok = true;
@@ -72,10 +77,16 @@ static const struct {
 	const char *name;
 	int default_level, most; /* most 0: has no levels */
 } compressors[] = {
-	{"gzip", 0, 9}, {"lzo", 0, 9}, {"lz4", 0, 0}, {"xz", 0, 0}, {"zstd", DEFAULT_ZSTD_LEVEL, 22}, {"none", 0, 0},
+	{"gzip", 0, 9},
+	{"lzo", 0, 9},
+	{"lz4", 0, 0},
+	{"xz", 0, 0},
+	{"zstd", DEFAULT_ZSTD_LEVEL, 22},
+	{"none", 0, 0},
 };
 
-static bool add_compression(struct command *command, struct diag *diag, const struct store_disk_request *request)
+static bool add_compression(
+	struct command *command, struct diag *diag, const struct store_disk_request *request)
 {
 	const char *name = request->compression;
 	size_t i = 0;
@@ -83,11 +94,13 @@ static bool add_compression(struct command *command, struct diag *diag, const st
 		i++;
 	if (i == countof(compressors))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
-				  "mksquashfs does not know the compression \"%s\"; it has gzip, lz4, lzo, xz, zstd and none", name);
+			"mksquashfs does not know the compression \"%s\"; it has gzip, lz4, lzo, "
+			"xz, zstd and none",
+			name);
 	if (request->level < 0 || request->level > compressors[i].most)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level",
-				  compressors[i].most ? "%s has levels 1 to %d, not %d" : "%s has no levels", name, compressors[i].most,
-				  request->level);
+			compressors[i].most ? "%s has levels 1 to %d, not %d" : "%s has no levels",
+			name, compressors[i].most, request->level);
 	if (strcmp(name, "none") == 0) {
 		static const char *const off[] = {"-noI", "-noId", "-noD", "-noF", "-noX"};
 		for (size_t k = 0; k < countof(off); k++)
@@ -103,15 +116,30 @@ static bool add_compression(struct command *command, struct diag *diag, const st
 }
 
 /*
- * Owners cannot be set by -all-root, which would take the root's group too: actions do it, for all below the root. Like that go the bits
- * that no store has. Names from the closure are in no option: they cannot be taken for a pattern.
+ * Owners cannot be set by -all-root, which would take the root's group too: actions do it, for all
+ * below the root. Like that go the bits that no store has. Names from the closure are in no option:
+ * they cannot be taken for a pattern.
  */
 static void add_options(struct command *command, const struct store_disk_request *request)
 {
 	static const char *const fixed[] = {
-		"-noappend",       "-no-recovery", "-exit-on-error", "-no-progress", "-quiet",    "-no-xattrs",
-		"-no-exports",     "-no-hardlinks", "-keep-as-directory", "-root-uid", "0",
-		"-action",         "guid(0,0)@depth(>0)", "-action", "chmod(a-s)@depth(>0)", "-action", "chmod(a-t)@depth(>0)",
+		"-noappend",
+		"-no-recovery",
+		"-exit-on-error",
+		"-no-progress",
+		"-quiet",
+		"-no-xattrs",
+		"-no-exports",
+		"-no-hardlinks",
+		"-keep-as-directory",
+		"-root-uid",
+		"0",
+		"-action",
+		"guid(0,0)@depth(>0)",
+		"-action",
+		"chmod(a-s)@depth(>0)",
+		"-action",
+		"chmod(a-t)@depth(>0)",
 	};
 	for (size_t i = 0; i < countof(fixed); i++)
 		add(command, fixed[i]);
@@ -127,7 +155,8 @@ static void add_options(struct command *command, const struct store_disk_request
 	add(command, "256M");
 }
 
-static bool command_make(struct command *command, struct diag *diag, const struct store_disk_request *request)
+static bool command_make(
+	struct command *command, struct diag *diag, const struct store_disk_request *request)
 {
 	/* With this variable set, mksquashfs refuses to be told times. */
 	add(command, "env");
@@ -145,8 +174,9 @@ static bool command_make(struct command *command, struct diag *diag, const struc
 		bytes += strlen(command->argv.v[i]) + 1 + sizeof(char *);
 	if (bytes > (size_t)sysconf(_SC_ARG_MAX))
 		return diag_error(diag, STATUS_FAILED, NULL, "too-many-paths",
-				  "the closure's %zu paths are too many for one command; the store disk's own linker takes them",
-				  request->closure->n);
+			"the closure's %zu paths are too many for one command; the store disk's "
+			"own linker takes them",
+			request->closure->n);
 	add(command, NULL);
 	return true;
 }
@@ -155,36 +185,44 @@ static bool run(struct arena *arena, struct diag *diag, const struct store_disk_
 {
 	struct command command = {.arena = arena};
 	struct process_result process;
-	if (!command_make(&command, diag, request) || !process_run(arena, diag, command.argv.v, &process))
+	if (!command_make(&command, diag, request) ||
+		!process_run(arena, diag, command.argv.v, &process))
 		return false;
 	if (process.exit_status == 127)
-		return diag_error(diag, STATUS_FAILED, NULL, "missing-program", "mksquashfs is not there; it is part of squashfs-tools");
+		return diag_error(diag, STATUS_FAILED, NULL, "missing-program",
+			"mksquashfs is not there; it is part of squashfs-tools");
 	if (process.exit_status != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "mksquashfs", "mksquashfs failed with status %d: %s", process.exit_status,
-				  process_complaint(arena, &process));
+		return diag_error(diag, STATUS_FAILED, NULL, "mksquashfs",
+			"mksquashfs failed with status %d: %s", process.exit_status,
+			process_complaint(arena, &process));
 	return true;
 }
 
-static bool finish(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+static bool finish(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
 {
 	struct stat st;
 	if (chmod(request->output, 0644) != 0 || stat(request->output, &st) != 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", request->output, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot write %s: %s", request->output, strerror(errno));
 	result->image_bytes = (uint64_t)st.st_size;
 	result->packed = request->closure->n;
 	if (request->progress)
-		request->progress(request->progress_context, result->content_bytes, result->content_bytes);
+		request->progress(
+			request->progress_context, result->content_bytes, result->content_bytes);
 	return true;
 }
 
-bool store_disk_mksquashfs(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result)
+bool store_disk_mksquashfs(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result)
 {
 	*result = (struct store_disk_result){0};
 	if (path_exists(request->output))
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", request->output, strerror(EEXIST));
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot create %s: %s", request->output, strerror(EEXIST));
 	struct arena *arena = arena_new();
 	bool ok = survey_closure(diag, request->closure, result) && run(arena, diag, request) &&
-		  verify_closure(diag, request->closure) && finish(diag, request, result);
+		verify_closure(diag, request->closure) && finish(diag, request, result);
 	if (!ok)
 		unlink(request->output);
 	arena_free(arena);

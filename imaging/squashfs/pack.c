@@ -46,8 +46,8 @@ static uint32_t *block_sizes_of(struct object_record *record)
 static void note_fragment(struct squashfs_packing *p, const struct block *block)
 {
 	struct object_fragment *fragments = (void *)p->common.fragments.p;
-	fragments[block->index] =
-		(struct object_fragment){.start = p->common.data_bytes, .hash = block->hash, .size_word = block->size_word};
+	fragments[block->index] = (struct object_fragment){
+		.start = p->common.data_bytes, .hash = block->hash, .size_word = block->size_word};
 }
 
 static void note_file_block(struct squashfs_packing *p, const struct block *block)
@@ -138,7 +138,8 @@ static ssize_t read_full(int fd, void *into, size_t count)
 	return (ssize_t)got;
 }
 
-static void record_duplicate(struct squashfs_packing *p, struct object_record record, uint64_t size, uint32_t original, const char *name)
+static void record_duplicate(struct squashfs_packing *p, struct object_record record, uint64_t size,
+	uint32_t original, const char *name)
 {
 	const struct object_file file = {
 		.size = size,
@@ -150,7 +151,8 @@ static void record_duplicate(struct squashfs_packing *p, struct object_record re
 }
 
 /* A file of less than a block shares a fragment with its neighbours. */
-static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int fd, struct object_record record, uint32_t size, const char *name)
+static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int fd,
+	struct object_record record, uint32_t size, const char *name)
 {
 	if (p->fragment && p->fragment->n + size > p->block_size)
 		submit_fragment(p);
@@ -170,8 +172,10 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 		record_duplicate(p, record, size, original, name);
 		return true;
 	}
-	const struct object_file file = {
-		.size = size, .fragment = p->nfragments, .fragment_offset = p->fragment->n, .original = OBJECT_OWN_CONTENT};
+	const struct object_file file = {.size = size,
+		.fragment = p->nfragments,
+		.fragment_offset = p->fragment->n,
+		.original = OBJECT_OWN_CONTENT};
 	known_add(&p->known, hash, packing_record_begin(&p->common, record, &file, name));
 	packing_record_end(&p->common);
 	p->fragment->n += size;
@@ -179,7 +183,8 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 }
 
 /* Reads block `index` of a file; the last one must end with the file. */
-static bool read_block(struct squashfs_packing *p, int fd, uint64_t size, uint32_t index, struct block *block)
+static bool read_block(
+	struct squashfs_packing *p, int fd, uint64_t size, uint32_t index, struct block *block)
 {
 	const uint64_t left = size - (uint64_t)index * p->block_size;
 	const bool last = left <= p->block_size;
@@ -193,7 +198,8 @@ static bool read_block(struct squashfs_packing *p, int fd, uint64_t size, uint32
 	return true;
 }
 
-static bool pack_blocks(struct squashfs_packing *p, struct diag *diag, int fd, uint64_t size, uint64_t record, uint32_t count, struct block *first)
+static bool pack_blocks(struct squashfs_packing *p, struct diag *diag, int fd, uint64_t size,
+	uint64_t record, uint32_t count, struct block *first)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct block *block = i == 0 ? first : take_block(p, diag);
@@ -211,11 +217,13 @@ static bool pack_blocks(struct squashfs_packing *p, struct diag *diag, int fd, u
 	return true;
 }
 
-static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
+static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int fd,
+	struct object_record record, uint64_t size, const char *name)
 {
 	const uint64_t count = (size + p->block_size - 1) / p->block_size;
 	if (count > UINT32_MAX)
-		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large", "%s is too large for squashfs", buf_text(&p->common.walk.path));
+		return diag_error(diag, STATUS_INPUT, NULL, "file-too-large",
+			"%s is too large for squashfs", buf_text(&p->common.walk.path));
 	struct block *first = take_block(p, diag);
 	if (!first)
 		return false;
@@ -243,7 +251,8 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 	return pack_blocks(p, diag, fd, size, at, record.count, first);
 }
 
-static bool add_file(struct packing *packing, struct diag *diag, int fd, struct object_record record, uint64_t size, const char *name)
+static bool add_file(struct packing *packing, struct diag *diag, int fd,
+	struct object_record record, uint64_t size, const char *name)
 {
 	struct squashfs_packing *p = of(packing);
 	if (size >= p->block_size)
@@ -266,7 +275,8 @@ static void enter_directory(struct packing *packing, uint32_t number)
 	known_enter_directory(&of(packing)->known, number);
 }
 
-struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_size, const struct packing_request *request)
+struct packing *squashfs_packing_new(
+	struct compress_pool *pool, uint32_t block_size, const struct packing_request *request)
 {
 	struct squashfs_packing *p = memory(calloc(1, sizeof *p));
 	packing_init(&p->common, request);
@@ -293,7 +303,8 @@ bool squashfs_packing_walk(struct packing *packing, struct diag *diag)
 
 bool squashfs_packing_is_complete(const struct packing *packing)
 {
-	return packing->walked && ((const struct squashfs_packing *)(const void *)packing)->pending == 0;
+	return packing->walked &&
+		((const struct squashfs_packing *)(const void *)packing)->pending == 0;
 }
 
 void squashfs_packing_free(struct packing *packing)

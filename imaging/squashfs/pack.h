@@ -9,7 +9,8 @@
 #include "imaging/cache/packing.h"
 #include "imaging/squashfs/compress_pool.h"
 
-struct packing *squashfs_packing_new(struct compress_pool *pool, uint32_t block_size, const struct packing_request *request);
+struct packing *squashfs_packing_new(
+	struct compress_pool *pool, uint32_t block_size, const struct packing_request *request);
 /* Reads the tree and submits its blocks; stores blocks that are ready, of other packings too. */
 bool squashfs_packing_walk(struct packing *packing, struct diag *diag);
 /* Stores a block that the pool retired, in the object that it is part of, and releases it. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nix's schema 10 (nix: src/libstore/schema.sql). The rollback journal mode matters: a database that was left in WAL mode cannot be opened by a Nix
- * with `use-sqlite-wal = false`, while the other way round Nix converts it.
+ * Nix's schema 10 (nix: src/libstore/schema.sql). The rollback journal mode matters: a database
+ * that was left in WAL mode cannot be opened by a Nix with `use-sqlite-wal = false`, while the
+ * other way round Nix converts it.
  */
 #include "imaging/store/database.h"
 
@@ -17,43 +18,51 @@
 static const char schema_version[] = {'1', '0'};
 
 /* All that could depend on how the library was built, before the first table. */
-static const char settings[] = "pragma page_size = 4096; pragma encoding = 'UTF-8'; pragma auto_vacuum = none; pragma journal_mode = off;"
-			       "pragma synchronous = off; pragma locking_mode = exclusive; pragma foreign_keys = off;"
-			       "pragma secure_delete = off; pragma temp_store = memory; pragma mmap_size = 0;";
+static const char settings[] =
+	"pragma page_size = 4096; pragma encoding = 'UTF-8'; pragma auto_vacuum = none; pragma "
+	"journal_mode = off;"
+	"pragma synchronous = off; pragma locking_mode = exclusive; pragma foreign_keys = off;"
+	"pragma secure_delete = off; pragma temp_store = memory; pragma mmap_size = 0;";
 
-static const char tables[] = "create table ValidPaths (\n"
-			     "    id               integer primary key autoincrement not null,\n"
-			     "    path             text unique not null,\n"
-			     "    hash             text not null, -- base16 representation\n"
-			     "    registrationTime integer not null,\n"
-			     "    deriver          text,\n"
-			     "    narSize          integer,\n"
-			     "    ultimate         integer, -- null implies \"false\"\n"
-			     "    sigs             text, -- space-separated\n"
-			     "    ca               text -- if not null, an assertion that the path is content-addressed; see ValidPathInfo\n"
-			     ");\n"
-			     "create table Refs (\n"
-			     "    referrer  integer not null,\n"
-			     "    reference integer not null,\n"
-			     "    primary key (referrer, reference),\n"
-			     "    foreign key (referrer) references ValidPaths(id) on delete cascade,\n"
-			     "    foreign key (reference) references ValidPaths(id) on delete restrict\n"
-			     ");\n"
-			     "create table DerivationOutputs (\n"
-			     "    drv  integer not null,\n"
-			     "    id   text not null, -- symbolic output id, usually \"out\"\n"
-			     "    path text not null,\n"
-			     "    primary key (drv, id),\n"
-			     "    foreign key (drv) references ValidPaths(id) on delete cascade\n"
-			     ");\n";
+static const char tables[] =
+	"create table ValidPaths (\n"
+	"    id               integer primary key autoincrement not null,\n"
+	"    path             text unique not null,\n"
+	"    hash             text not null, -- base16 representation\n"
+	"    registrationTime integer not null,\n"
+	"    deriver          text,\n"
+	"    narSize          integer,\n"
+	"    ultimate         integer, -- null implies \"false\"\n"
+	"    sigs             text, -- space-separated\n"
+	"    ca               text -- if not null, an assertion that the path is "
+	"content-addressed; see ValidPathInfo\n"
+	");\n"
+	"create table Refs (\n"
+	"    referrer  integer not null,\n"
+	"    reference integer not null,\n"
+	"    primary key (referrer, reference),\n"
+	"    foreign key (referrer) references ValidPaths(id) on delete cascade,\n"
+	"    foreign key (reference) references ValidPaths(id) on delete restrict\n"
+	");\n"
+	"create table DerivationOutputs (\n"
+	"    drv  integer not null,\n"
+	"    id   text not null, -- symbolic output id, usually \"out\"\n"
+	"    path text not null,\n"
+	"    primary key (drv, id),\n"
+	"    foreign key (drv) references ValidPaths(id) on delete cascade\n"
+	");\n";
 
-/* An index is cheaper to make when its rows are there. IndexReferrer, which old Nix has and new Nix drops, repeats the primary key of Refs. */
-static const char indices[] = "create index IndexReference on Refs(reference);\n"
-			      "create index IndexDerivationOutputs on DerivationOutputs(path);\n"
-			      "create trigger DeleteSelfRefs before delete on ValidPaths\n"
-			      "  begin\n"
-			      "    delete from Refs where referrer = old.id and reference = old.id;\n"
-			      "  end;\n";
+/*
+ * An index is cheaper to make when its rows are there. IndexReferrer, which old Nix has and new Nix
+ * drops, repeats the primary key of Refs.
+ */
+static const char indices[] =
+	"create index IndexReference on Refs(reference);\n"
+	"create index IndexDerivationOutputs on DerivationOutputs(path);\n"
+	"create trigger DeleteSelfRefs before delete on ValidPaths\n"
+	"  begin\n"
+	"    delete from Refs where referrer = old.id and reference = old.id;\n"
+	"  end;\n";
 
 struct writer {
 	struct diag *diag;
@@ -65,8 +74,8 @@ struct writer {
 
 static bool failed(const struct writer *writer)
 {
-	return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", writer->path,
-			  sqlite3_errmsg(writer->db));
+	return diag_error(writer->diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot write %s: %s", writer->path, sqlite3_errmsg(writer->db));
 }
 
 static bool execute(const struct writer *writer, const char *sql)
@@ -134,9 +143,10 @@ static bool insert_path(const struct writer *writer, sqlite3_stmt *statement, si
 
 static bool insert_paths(const struct writer *writer)
 {
-	STATEMENT_CLEANUP sqlite3_stmt *statement =
-		prepare(writer, "insert into ValidPaths (id, path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca)"
-				" values (?, ?, ?, ?, ?, ?, ?, ?, ?)");
+	STATEMENT_CLEANUP sqlite3_stmt *statement = prepare(writer,
+		"insert into ValidPaths (id, path, hash, registrationTime, deriver, narSize, "
+		"ultimate, sigs, ca)"
+		" values (?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	if (!statement)
 		return false;
 	for (size_t i = 0; i < writer->closure->n; i++)
@@ -147,7 +157,8 @@ static bool insert_paths(const struct writer *writer)
 
 static bool insert_references(const struct writer *writer)
 {
-	STATEMENT_CLEANUP sqlite3_stmt *statement = prepare(writer, "insert into Refs (referrer, reference) values (?, ?)");
+	STATEMENT_CLEANUP sqlite3_stmt *statement =
+		prepare(writer, "insert into Refs (referrer, reference) values (?, ?)");
 	if (!statement)
 		return false;
 	for (size_t i = 0; i < writer->closure->n; i++) {
@@ -168,7 +179,8 @@ static bool is_derivation(const struct store_path *path)
 	return length > 4 && strcmp(path->path + length - 4, ".drv") == 0;
 }
 
-static bool insert_outputs_of(const struct writer *writer, struct arena *arena, sqlite3_stmt *statement, size_t index)
+static bool insert_outputs_of(
+	const struct writer *writer, struct arena *arena, sqlite3_stmt *statement, size_t index)
 {
 	struct derivation_outputs outputs;
 	if (!derivation_read_outputs(arena, writer->diag, writer->closure->v[index].path, &outputs))
@@ -187,7 +199,8 @@ static bool insert_outputs_of(const struct writer *writer, struct arena *arena, 
 
 static bool insert_outputs(const struct writer *writer)
 {
-	STATEMENT_CLEANUP sqlite3_stmt *statement = prepare(writer, "insert into DerivationOutputs (drv, id, path) values (?, ?, ?)");
+	STATEMENT_CLEANUP sqlite3_stmt *statement =
+		prepare(writer, "insert into DerivationOutputs (drv, id, path) values (?, ?, ?)");
 	if (!statement)
 		return false;
 	bool ok = true;
@@ -204,11 +217,13 @@ static bool insert_outputs(const struct writer *writer)
 static bool write_database(struct writer *writer)
 {
 	/* "unix-none": nobody else knows the file yet, and not every file system has locks. */
-	if (sqlite3_open_v2(writer->path, &writer->db, SQLITE_OPEN_READWRITE, "unix-none") != SQLITE_OK)
+	if (sqlite3_open_v2(writer->path, &writer->db, SQLITE_OPEN_READWRITE, "unix-none") !=
+		SQLITE_OK)
 		return failed(writer);
 	sqlite3_db_config(writer->db, SQLITE_DBCONFIG_LEGACY_FILE_FORMAT, 0, NULL);
-	return execute(writer, settings) && execute(writer, "begin") && execute(writer, tables) && insert_paths(writer) &&
-	       insert_references(writer) && insert_outputs(writer) && execute(writer, indices) && execute(writer, "commit");
+	return execute(writer, settings) && execute(writer, "begin") && execute(writer, tables) &&
+		insert_paths(writer) && insert_references(writer) && insert_outputs(writer) &&
+		execute(writer, indices) && execute(writer, "commit");
 }
 
 static bool write_and_close(struct writer *writer)
@@ -224,34 +239,43 @@ static bool closure_is_sound(struct diag *diag, const struct closure *closure)
 {
 	for (size_t i = 0; i < closure->n; i++) {
 		const struct store_path *path = &closure->v[i];
-		if (!path->nar_hash || strlen(path->nar_hash) != 64 || strspn(path->nar_hash, "0123456789abcdef") != 64)
-			return diag_error(diag, STATUS_FAILED, NULL, "internal", "no hash is known for %s", path->path);
+		if (!path->nar_hash || strlen(path->nar_hash) != 64 ||
+			strspn(path->nar_hash, "0123456789abcdef") != 64)
+			return diag_error(diag, STATUS_FAILED, NULL, "internal",
+				"no hash is known for %s", path->path);
 		if (i && strcmp(path[-1].path, path->path) >= 0)
-			return diag_error(diag, STATUS_FAILED, NULL, "internal", "%s is not in its place in the closure", path->path);
+			return diag_error(diag, STATUS_FAILED, NULL, "internal",
+				"%s is not in its place in the closure", path->path);
 		for (size_t j = 0; j < path->nrefs; j++)
 			if (path->refs[j] >= closure->n)
-				return diag_error(diag, STATUS_FAILED, NULL, "internal", "%s refers to a path outside the closure", path->path);
+				return diag_error(diag, STATUS_FAILED, NULL, "internal",
+					"%s refers to a path outside the closure", path->path);
 	}
 	return true;
 }
 
 static bool write_files(struct writer *writer, const char *schema)
 {
-	/* Made here and not by sqlite: it must be new, and its mode must not depend on the umask. */
+	/*
+	 * Made here and not by sqlite: it must be new, and its mode must not depend on the umask.
+	 */
 	if (!file_write(writer->diag, writer->path, "", 0, 0644))
 		return false;
-	if (write_and_close(writer) && file_write(writer->diag, schema, schema_version, sizeof schema_version, 0644))
+	if (write_and_close(writer) &&
+		file_write(writer->diag, schema, schema_version, sizeof schema_version, 0644))
 		return true;
 	unlink(writer->path);
 	return false;
 }
 
-bool nix_db_write(struct diag *diag, const char *directory, const struct closure *closure, uint32_t registration_time)
+bool nix_db_write(struct diag *diag, const char *directory, const struct closure *closure,
+	uint32_t registration_time)
 {
 	if (!closure_is_sound(diag, closure))
 		return false;
 	struct arena *arena = arena_new();
-	struct writer writer = {.diag = diag, .closure = closure, .registration_time = registration_time};
+	struct writer writer = {
+		.diag = diag, .closure = closure, .registration_time = registration_time};
 	writer.path = path_join(arena, directory, "db.sqlite");
 	bool ok = write_files(&writer, path_join(arena, directory, "schema"));
 	arena_free(arena);

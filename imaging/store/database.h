@@ -10,9 +10,11 @@
 #include "imaging/store/store_path.h"
 
 /*
- * Writes DIRECTORY/db.sqlite and DIRECTORY/schema (existing directory) as Nix 2.8 and later read them. Every path needs its nar_hash; .drv files
- * are read where they are. Same bytes for the same closure. On failure there is neither file.
+ * Writes DIRECTORY/db.sqlite and DIRECTORY/schema (existing directory) as Nix 2.8 and later read
+ * them. Every path needs its nar_hash; .drv files are read where they are. Same bytes for the same
+ * closure. On failure there is neither file.
  */
-bool nix_db_write(struct diag *diag, const char *directory, const struct closure *closure, uint32_t registration_time);
+bool nix_db_write(struct diag *diag, const char *directory, const struct closure *closure,
+	uint32_t registration_time);
 
 #endif

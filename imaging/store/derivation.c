@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The format is an ATerm: Derive([("out","/nix/store/…","",""),…],…), newer ones DrvWithVersion("…",[…],…). */
+/*
+ * The format is an ATerm: Derive([("out","/nix/store/…","",""),…],…), newer ones
+ * DrvWithVersion("…",[…],…).
+ */
 #include "imaging/store/derivation.h"
 
 #include <string.h>
@@ -48,15 +51,19 @@ static bool take_string(struct reader *reader, const char **out)
 static bool take_output(struct reader *reader, struct derivation_output *output)
 {
 	const char *algorithm, *hash;
-	return take(reader, "(") && take_string(reader, &output->name) && take(reader, ",") && take_string(reader, &output->path) &&
-	       take(reader, ",") && take_string(reader, &algorithm) && take(reader, ",") && take_string(reader, &hash) && take(reader, ")");
+	return take(reader, "(") && take_string(reader, &output->name) && take(reader, ",") &&
+		take_string(reader, &output->path) && take(reader, ",") &&
+		take_string(reader, &algorithm) && take(reader, ",") &&
+		take_string(reader, &hash) && take(reader, ")");
 }
 
 static bool take_outputs(struct reader *reader, struct derivation_outputs *out)
 {
 	const char *version;
 	struct derivation_output output;
-	if (!take(reader, "Derive(") && !(take(reader, "DrvWithVersion(") && take_string(reader, &version) && take(reader, ",")))
+	if (!take(reader, "Derive(") &&
+		!(take(reader, "DrvWithVersion(") && take_string(reader, &version) &&
+			take(reader, ",")))
 		return false;
 	if (!take(reader, "["))
 		return false;
@@ -68,12 +75,15 @@ static bool take_outputs(struct reader *reader, struct derivation_outputs *out)
 	return take(reader, "],");
 }
 
-bool derivation_read_outputs(struct arena *arena, struct diag *diag, const char *path, struct derivation_outputs *out)
+bool derivation_read_outputs(
+	struct arena *arena, struct diag *diag, const char *path, struct derivation_outputs *out)
 {
 	struct bytes text;
 	*out = (struct derivation_outputs){0};
 	if (!file_read(arena, diag, path, LIMIT_BYTES, &text))
 		return false;
 	struct reader reader = {arena, text.p};
-	return take_outputs(&reader, out) || diag_error(diag, STATUS_INPUT, NULL, "broken-derivation", "%s is not a derivation", path);
+	return take_outputs(&reader, out) ||
+		diag_error(diag, STATUS_INPUT, NULL, "broken-derivation", "%s is not a derivation",
+			path);
 }

@@ -12,7 +12,8 @@ struct arena;
 
 struct derivation_output {
 	const char *name; /* "out" */
-	const char *path; /* "" when it is not known before the build (content-addressed derivations) */
+	const char *
+		path; /* "" when it is not known before the build (content-addressed derivations) */
 };
 
 struct derivation_outputs {
@@ -20,7 +21,11 @@ struct derivation_outputs {
 	size_t n, capacity;
 };
 
-/* Reads the outputs of the .drv file at `path`; the rest of it is not looked at. Errors are STATUS_INPUT. Strings live in `arena`. */
-bool derivation_read_outputs(struct arena *arena, struct diag *diag, const char *path, struct derivation_outputs *out);
+/*
+ * Reads the outputs of the .drv file at `path`; the rest of it is not looked at. Errors are
+ * STATUS_INPUT. Strings live in `arena`.
+ */
+bool derivation_read_outputs(
+	struct arena *arena, struct diag *diag, const char *path, struct derivation_outputs *out);
 
 #endif

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* nar: how Nix writes a tree as one text, its NAR, given part by part in the order of the text; of it the hash and the size are kept. */
+/*
+ * nar: how Nix writes a tree as one text, its NAR, given part by part in the order of the text; of
+ * it the hash and the size are kept.
+ */
 #ifndef MVM_IMAGING_STORE_NAR_H
 #define MVM_IMAGING_STORE_NAR_H
 
@@ -12,7 +15,7 @@ enum { NAR_HASH_DIGITS = 64, NAR_PENDING_BYTES = 4096 };
 struct nar {
 	void *digest, *marked; /* EVP_MD_CTX; NULL when only the size is wanted */
 	uint64_t size;
-	size_t pending;        /* bytes that are not hashed yet */
+	size_t pending; /* bytes that are not hashed yet */
 	unsigned char bytes[NAR_PENDING_BYTES];
 };
 
@@ -20,7 +23,10 @@ struct nar {
 void nar_begin(struct nar *nar, bool hashed);
 void nar_free(struct nar *nar);
 
-/* A tree is one node. A directory's entries hold one node each, and come in the order of their names as bytes. */
+/*
+ * A tree is one node. A directory's entries hold one node each, and come in the order of their
+ * names as bytes.
+ */
 void nar_directory_begin(struct nar *nar);
 void nar_directory_end(struct nar *nar);
 void nar_entry_begin(struct nar *nar, const char *name);

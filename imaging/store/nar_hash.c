@@ -44,9 +44,13 @@ bool nar_check(struct diag *diag, const char *path, const char *known, const cha
 	char wanted_text[NIX_HASH_MAX_DIGITS + 1], found_text[NIX_HASH_MAX_DIGITS + 1];
 	if (!known || strcmp(known, found) == 0)
 		return true;
-	diag_error(diag, STATUS_INPUT, NULL, "modified-path", "%s was modified: it had the hash sha256:%s, but its files have sha256:%s",
-		   path, shown(known, wanted_text), shown(found, found_text));
-	diag_note(diag, NULL, "modified-path", "nothing was made of it; what Nix has registered comes back by \"nix-store --repair-path %s\"", path);
+	diag_error(diag, STATUS_INPUT, NULL, "modified-path",
+		"%s was modified: it had the hash sha256:%s, but its files have sha256:%s", path,
+		shown(known, wanted_text), shown(found, found_text));
+	diag_note(diag, NULL, "modified-path",
+		"nothing was made of it; what Nix has registered comes back by \"nix-store "
+		"--repair-path %s\"",
+		path);
 	return false;
 }
 
@@ -54,5 +58,6 @@ bool nar_verify(struct diag *diag, const char *path, const char *known)
 {
 	char found[NAR_HASH_DIGITS + 1];
 	uint64_t size;
-	return !known || (nar_hash(diag, path, found, &size) && nar_check(diag, path, known, found));
+	return !known ||
+		(nar_hash(diag, path, found, &size) && nar_check(diag, path, known, found));
 }

@@ -4,12 +4,16 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-/* The path, its hash and size, its deriver, how many references, the references: a line each. 0 is a size that Nix does not know. */
+/*
+ * The path, its hash and size, its deriver, how many references, the references: a line each. 0 is
+ * a size that Nix does not know.
+ */
 static void add_path(struct buf *text, const struct closure *closure, size_t index)
 {
 	const struct store_path *path = &closure->v[index];
-	buf_printf(text, "%s\n%s\n%lld\n%s\n%zu\n", path->path, path->nar_hash, path->nar_size < 0 ? 0LL : (long long)path->nar_size,
-		   path->deriver ? path->deriver : "", path->nrefs);
+	buf_printf(text, "%s\n%s\n%lld\n%s\n%zu\n", path->path, path->nar_hash,
+		path->nar_size < 0 ? 0LL : (long long)path->nar_size,
+		path->deriver ? path->deriver : "", path->nrefs);
 	for (size_t i = 0; i < path->nrefs; i++)
 		buf_printf(text, "%s\n", closure->v[path->refs[i]].path);
 }

@@ -8,15 +8,22 @@
 #include <stdint.h>
 
 struct store_path {
-	const char *path;     /* absolute, in the store directory: /nix/store/HASH-NAME */
-	const char *name;     /* its last component, inside `path` */
-	const char *nar_hash; /* SHA-256 of its NAR in base 16, 64 digits; NULL when not known, which is never so in a plan's closure */
-	int64_t nar_size;     /* bytes; -1 when not known */
-	const char *deriver;  /* NULL when not known */
-	const char *sigs;     /* separated by spaces; NULL without */
-	const char *ca;       /* content address; NULL without */
-	bool ultimate;        /* built here, not fetched */
-	const size_t *refs;   /* indices into the closure, ascending, the path itself included where it refers to itself */
+	const char *path; /* absolute, in the store directory: /nix/store/HASH-NAME */
+	const char *name; /* its last component, inside `path` */
+	/*
+	 * SHA-256 of its NAR in base 16, 64 digits; NULL when not known, which is never so in a
+	 * plan's closure
+	 */
+	const char *nar_hash;
+	int64_t nar_size;    /* bytes; -1 when not known */
+	const char *deriver; /* NULL when not known */
+	const char *sigs;    /* separated by spaces; NULL without */
+	const char *ca;      /* content address; NULL without */
+	bool ultimate;       /* built here, not fetched */
+	/*
+	 * indices into the closure, ascending, the path itself included where it refers to itself
+	 */
+	const size_t *refs;
 	size_t nrefs;
 };
 

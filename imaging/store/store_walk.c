@@ -16,23 +16,28 @@ enum { READ_BYTES = 128 * 1024 };
 
 bool store_walk_failed(const struct store_walk *walk)
 {
-	return diag_error(walk->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", buf_text(&walk->path), strerror(errno));
+	return diag_error(walk->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s",
+		buf_text(&walk->path), strerror(errno));
 }
 
 bool store_walk_changed(const struct store_walk *walk)
 {
-	return diag_error(walk->diag, STATUS_INPUT, NULL, "file-changed", "%s changed while it was read", buf_text(&walk->path));
+	return diag_error(walk->diag, STATUS_INPUT, NULL, "file-changed",
+		"%s changed while it was read", buf_text(&walk->path));
 }
 
 static bool refuse_kind(const struct store_walk *walk)
 {
 	return diag_error(walk->diag, STATUS_INPUT, NULL, "unknown-file-kind",
-			  "%s is neither a file nor a directory nor a symbolic link; a store has no other kinds", buf_text(&walk->path));
+		"%s is neither a file nor a directory nor a symbolic link; a store has no other "
+		"kinds",
+		buf_text(&walk->path));
 }
 
 /* ---- links and files ---- */
 
-static bool walk_symlink(struct store_walk *walk, int parent, const struct store_node *node, const char *path)
+static bool walk_symlink(
+	struct store_walk *walk, int parent, const struct store_node *node, const char *path)
 {
 	const size_t size = (size_t)node->size;
 	char *target = memory(malloc(size + 1));
@@ -41,7 +46,8 @@ static bool walk_symlink(struct store_walk *walk, int parent, const struct store
 	if (ok) {
 		target[size] = '\0';
 		nar_symlink(&walk->nar, target);
-		ok = !walk->visitor->symlink || walk->visitor->symlink(walk->context, walk, node, target);
+		ok = !walk->visitor->symlink ||
+			walk->visitor->symlink(walk->context, walk, node, target);
 	} else if (n < 0) {
 		store_walk_failed(walk);
 	} else {
@@ -134,9 +140,11 @@ static bool names_read(DIR *stream, struct names *names)
 	return true;
 }
 
-static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind, uint32_t parent, const char *name);
+static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind,
+	uint32_t parent, const char *name);
 
-static bool walk_entries(struct store_walk *walk, int directory, const struct names *names, uint32_t number)
+static bool walk_entries(
+	struct store_walk *walk, int directory, const struct names *names, uint32_t number)
 {
 	const size_t length = walk->path.n;
 	bool ok = true;
@@ -152,7 +160,8 @@ static bool walk_entries(struct store_walk *walk, int directory, const struct na
 	return ok;
 }
 
-static bool walk_listed(struct store_walk *walk, const struct store_node *node, int directory, const struct names *names)
+static bool walk_listed(struct store_walk *walk, const struct store_node *node, int directory,
+	const struct names *names)
 {
 	const struct store_visitor *visitor = walk->visitor;
 	if (visitor->directory && !visitor->directory(walk->context, walk, node))
@@ -161,7 +170,8 @@ static bool walk_listed(struct store_walk *walk, const struct store_node *node, 
 	if (!walk_entries(walk, directory, names, node->number))
 		return false;
 	nar_directory_end(&walk->nar);
-	return !visitor->directory_end || visitor->directory_end(walk->context, walk, node, (uint32_t)names->n);
+	return !visitor->directory_end ||
+		visitor->directory_end(walk->context, walk, node, (uint32_t)names->n);
 }
 
 /* Takes over `fd`. */
@@ -173,7 +183,8 @@ static bool walk_directory(struct store_walk *walk, const struct store_node *nod
 		return store_walk_failed(walk);
 	}
 	struct names names = {0};
-	const bool ok = names_read(stream, &names) ? walk_listed(walk, node, dirfd(stream), &names) : store_walk_failed(walk);
+	const bool ok = names_read(stream, &names) ? walk_listed(walk, node, dirfd(stream), &names)
+						   : store_walk_failed(walk);
 	closedir(stream);
 	names_free(&names);
 	return ok;
@@ -200,15 +211,21 @@ static bool walk_opened(struct store_walk *walk, struct store_node *node, int fd
 }
 
 /* `kind` spares a call where the file system tells it. */
-static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind, uint32_t parent, const char *name)
+static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind,
+	uint32_t parent, const char *name)
 {
 	struct stat st = {0};
 	if (kind != DT_REG && kind != DT_DIR && fstatat(at, path, &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return store_walk_failed(walk);
 	if (walk->nodes == UINT32_MAX)
-		return diag_error(walk->diag, STATUS_INPUT, NULL, "too-many-files", "%.*s has too many files for an image",
-				  (int)walk->root_length, buf_text(&walk->path));
-	struct store_node node = {.name = name, .number = walk->nodes++, .parent = parent, .mode = 0777, .size = (uint64_t)st.st_size};
+		return diag_error(walk->diag, STATUS_INPUT, NULL, "too-many-files",
+			"%.*s has too many files for an image", (int)walk->root_length,
+			buf_text(&walk->path));
+	struct store_node node = {.name = name,
+		.number = walk->nodes++,
+		.parent = parent,
+		.mode = 0777,
+		.size = (uint64_t)st.st_size};
 	if (S_ISLNK(st.st_mode))
 		return walk_symlink(walk, at, &node, path);
 	if (st.st_mode && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))

@@ -14,7 +14,12 @@
 #include "base/file.h"
 #include "imaging/volume/identity.h"
 
-enum { BLOCK_BYTES = 4096, LOG_BLOCK = 2 /* 1024 << 2 */, INODE_BYTES = 256, LOST_AND_FOUND_BLOCKS = 4 };
+enum {
+	BLOCK_BYTES = 4096,
+	LOG_BLOCK = 2 /* 1024 << 2 */,
+	INODE_BYTES = 256,
+	LOST_AND_FOUND_BLOCKS = 4
+};
 enum { MIB = 1024 * 1024, RESERVED_PERCENT = 5, LOG_GROUPS_PER_FLEX = 4 };
 
 static const char *error_text(errcode_t code)
@@ -28,7 +33,10 @@ static const char *error_text(errcode_t code)
 
 static const char *const type_names[] = {[EXT2] = "ext2", [EXT3] = "ext3", [EXT4] = "ext4"};
 
-/* Bytes of volume per inode, as in Debian's mke2fs.conf (there by the types small, default and big). */
+/*
+ * Bytes of volume per inode, as in Debian's mke2fs.conf (there by the types small, default and
+ * big).
+ */
 static uint32_t inode_ratio(uint64_t size_bytes)
 {
 	uint64_t mib = size_bytes / MIB;
@@ -40,18 +48,22 @@ static uint32_t inode_ratio(uint64_t size_bytes)
 /* The features of mke2fs.conf. */
 static void features_add(struct ext2_super_block *super, enum ext_type type)
 {
-	super->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_RESIZE_INODE | EXT2_FEATURE_COMPAT_DIR_INDEX;
+	super->s_feature_compat = EXT2_FEATURE_COMPAT_EXT_ATTR | EXT2_FEATURE_COMPAT_RESIZE_INODE |
+		EXT2_FEATURE_COMPAT_DIR_INDEX;
 	super->s_feature_incompat = EXT2_FEATURE_INCOMPAT_FILETYPE;
-	super->s_feature_ro_compat = EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE;
+	super->s_feature_ro_compat =
+		EXT2_FEATURE_RO_COMPAT_SPARSE_SUPER | EXT2_FEATURE_RO_COMPAT_LARGE_FILE;
 	if (type >= EXT3)
 		super->s_feature_compat |= EXT3_FEATURE_COMPAT_HAS_JOURNAL;
 	if (type < EXT4)
 		return;
 	super->s_desc_size = EXT2_MIN_DESC_SIZE_64BIT;
 	super->s_log_groups_per_flex = LOG_GROUPS_PER_FLEX;
-	super->s_feature_incompat |= EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT | EXT4_FEATURE_INCOMPAT_FLEX_BG;
-	super->s_feature_ro_compat |= EXT4_FEATURE_RO_COMPAT_HUGE_FILE | EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
-				      EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
+	super->s_feature_incompat |= EXT3_FEATURE_INCOMPAT_EXTENTS | EXT4_FEATURE_INCOMPAT_64BIT |
+		EXT4_FEATURE_INCOMPAT_FLEX_BG;
+	super->s_feature_ro_compat |= EXT4_FEATURE_RO_COMPAT_HUGE_FILE |
+		EXT4_FEATURE_RO_COMPAT_DIR_NLINK | EXT4_FEATURE_RO_COMPAT_EXTRA_ISIZE |
+		EXT4_FEATURE_RO_COMPAT_METADATA_CSUM;
 }
 
 static struct ext2_super_block parameters(const struct ext_request *request)
@@ -61,7 +73,8 @@ static struct ext2_super_block parameters(const struct ext_request *request)
 		.s_log_block_size = LOG_BLOCK,
 		.s_log_cluster_size = LOG_BLOCK,
 		.s_inode_size = INODE_BYTES,
-		.s_inodes_count = (uint32_t)(request->size_bytes / inode_ratio(request->size_bytes)),
+		.s_inodes_count =
+			(uint32_t)(request->size_bytes / inode_ratio(request->size_bytes)),
 		.s_default_mount_opts = EXT2_DEFM_XATTR_USER | EXT2_DEFM_ACL,
 	};
 	features_add(&super, request->type);
@@ -84,7 +97,8 @@ static void identify(ext2_filsys fs, const struct ext_request *request)
 		super->s_checksum_type = EXT2_CRC32C_CHKSUM;
 	ext2fs_init_csum_seed(fs);
 	super->s_def_hash_version = EXT2_HASH_HALF_MD4;
-	super->s_flags = (super->s_flags & ~(uint32_t)EXT2_FLAGS_UNSIGNED_HASH) | EXT2_FLAGS_SIGNED_HASH;
+	super->s_flags =
+		(super->s_flags & ~(uint32_t)EXT2_FLAGS_UNSIGNED_HASH) | EXT2_FLAGS_SIGNED_HASH;
 	super->s_max_mnt_count = -1;
 	/* 0 also tells the library not to add what it happens to write. */
 	super->s_kbytes_written = 0;
@@ -93,7 +107,10 @@ static void identify(ext2_filsys fs, const struct ext_request *request)
 	super->s_mkfs_time = super->s_lastcheck = (uint32_t)fs->now;
 }
 
-/* The file is new, its inode tables are holes: says so, or the guest's kernel would write zeros for minutes. */
+/*
+ * The file is new, its inode tables are holes: says so, or the guest's kernel would write zeros for
+ * minutes.
+ */
 static void mark_tables_zeroed(ext2_filsys fs)
 {
 	for (dgrp_t group = 0; group < fs->group_desc_count; group++) {
@@ -138,7 +155,10 @@ static errcode_t make_bad_block_inode(ext2_filsys fs)
 	return ext2fs_update_bb_inode(fs, NULL);
 }
 
-/* Fills in the number of blocks that are lost to metadata, which saves the guest's kernel counting them at each mount. */
+/*
+ * Fills in the number of blocks that are lost to metadata, which saves the guest's kernel counting
+ * them at each mount.
+ */
 static errcode_t make_journal(ext2_filsys fs, blk64_t overhead)
 {
 	if (!ext2fs_has_feature_journal(fs->super)) {
@@ -150,7 +170,8 @@ static errcode_t make_journal(ext2_filsys fs, blk64_t overhead)
 		return EXT2_ET_JOURNAL_TOO_SMALL;
 	fs->super->s_overhead_clusters = (uint32_t)(overhead + (blk64_t)blocks);
 	/* Lazy: the journal's blocks stay holes, which read as the zeros that they must be. */
-	return ext2fs_add_journal_inode(fs, (blk_t)blocks, EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK);
+	return ext2fs_add_journal_inode(
+		fs, (blk_t)blocks, EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK);
 }
 
 static errcode_t fill(ext2_filsys fs)
@@ -158,12 +179,15 @@ static errcode_t fill(ext2_filsys fs)
 	blk64_t overhead = 0;
 	errcode_t error = ext2fs_allocate_tables(fs);
 	if (!error)
-		error = ext2fs_count_used_clusters(fs, fs->super->s_first_data_block, ext2fs_blocks_count(fs->super) - 1, &overhead);
+		error = ext2fs_count_used_clusters(fs, fs->super->s_first_data_block,
+			ext2fs_blocks_count(fs->super) - 1, &overhead);
 	if (error)
 		return error;
 	mark_tables_zeroed(fs);
-	if (!(error = write_reserved_inodes(fs)) && !(error = ext2fs_mkdir(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, NULL)) &&
-	    !(error = make_lost_and_found(fs)) && !(error = make_bad_block_inode(fs)) && !(error = ext2fs_create_resize_inode(fs)))
+	if (!(error = write_reserved_inodes(fs)) &&
+		!(error = ext2fs_mkdir(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, NULL)) &&
+		!(error = make_lost_and_found(fs)) && !(error = make_bad_block_inode(fs)) &&
+		!(error = ext2fs_create_resize_inode(fs)))
 		error = make_journal(fs, overhead);
 	return error;
 }
@@ -172,10 +196,14 @@ static errcode_t write_file_system(const struct ext_request *request)
 {
 	struct ext2_super_block super = parameters(request);
 	ext2_filsys fs = NULL;
-	errcode_t error = ext2fs_initialize(request->path, EXT2_FLAG_EXCLUSIVE | EXT2_FLAG_64BITS, &super, unix_io_manager, &fs);
+	errcode_t error = ext2fs_initialize(request->path, EXT2_FLAG_EXCLUSIVE | EXT2_FLAG_64BITS,
+		&super, unix_io_manager, &fs);
 	if (error)
 		return error;
-	/* Nothing may wait in the library's cache: ext2fs_free drops the error of a write that comes so late. */
+	/*
+	 * Nothing may wait in the library's cache: ext2fs_free drops the error of a write that
+	 * comes so late.
+	 */
 	fs->io->flags |= CHANNEL_FLAGS_WRITETHROUGH;
 	identify(fs, request);
 	error = fill(fs);
@@ -190,14 +218,17 @@ static bool request_is_valid(struct diag *diag, const struct ext_request *reques
 {
 	uint64_t mib = request->size_bytes / MIB;
 	if (request->size_bytes % MIB)
-		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-size", "the size of %s is not a whole number of MiB", request->path);
+		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-size",
+			"the size of %s is not a whole number of MiB", request->path);
 	if (mib < EXT_MINIMUM_MIB || mib > EXT_MAXIMUM_MIB)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-size",
-				  "the size of %s is %llu MiB; %s volumes have %d MiB to %d TiB", request->path,
-				  (unsigned long long)mib, type_names[request->type], EXT_MINIMUM_MIB, EXT_MAXIMUM_MIB / MIB);
+			"the size of %s is %llu MiB; %s volumes have %d MiB to %d TiB",
+			request->path, (unsigned long long)mib, type_names[request->type],
+			EXT_MINIMUM_MIB, EXT_MAXIMUM_MIB / MIB);
 	if (request->label && strlen(request->label) > EXT_LABEL_BYTES)
-		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-label", "the label \"%s\" has %zu bytes; %s takes %d at most",
-				  request->label, strlen(request->label), type_names[request->type], EXT_LABEL_BYTES);
+		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-label",
+			"the label \"%s\" has %zu bytes; %s takes %d at most", request->label,
+			strlen(request->label), type_names[request->type], EXT_LABEL_BYTES);
 	return true;
 }
 
@@ -205,23 +236,27 @@ static bool create_sparse(struct diag *diag, const char *path, uint64_t size_byt
 {
 	FD_CLEANUP int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", path, strerror(errno));
+		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot create %s: %s", path, strerror(errno));
 	if (fchmod(fd, 0644) == 0 && ftruncate(fd, (off_t)size_bytes) == 0)
 		return true;
-	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make %s %llu MiB large: %s", path,
-		   (unsigned long long)(size_bytes / MIB), strerror(errno));
+	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot make %s %llu MiB large: %s", path, (unsigned long long)(size_bytes / MIB),
+		strerror(errno));
 	unlink(path);
 	return false;
 }
 
 bool ext_create(struct diag *diag, const struct ext_request *request)
 {
-	if (!request_is_valid(diag, request) || !create_sparse(diag, request->path, request->size_bytes))
+	if (!request_is_valid(diag, request) ||
+		!create_sparse(diag, request->path, request->size_bytes))
 		return false;
 	errcode_t error = write_file_system(request);
 	if (!error)
 		return true;
 	unlink(request->path);
-	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot make the %s file system %s: %s",
-			  type_names[request->type], request->path, error_text(error));
+	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
+		"cannot make the %s file system %s: %s", type_names[request->type], request->path,
+		error_text(error));
 }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* identity: what tells one new file system from another, the same in every build of the same thing. */
+/*
+ * identity: what tells one new file system from another, the same in every build of the same thing.
+ */
 #ifndef MVM_IMAGING_VOLUME_IDENTITY_H
 #define MVM_IMAGING_VOLUME_IDENTITY_H
 

@@ -31,22 +31,23 @@ struct job {
 	int from, to;
 	uint64_t size;
 	uint32_t time;
-	char *buffer;      /* BUFFER_BYTES */
-	const char *zeros; /* ZEROS_BYTES */
+	char *buffer;         /* BUFFER_BYTES */
+	const char *zeros;    /* ZEROS_BYTES */
 	VEC(struct run) runs; /* ascending, never touching */
 };
 
 static bool read_failed(const struct job *job)
 {
-	return diag_error(job->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", job->source, strerror(errno));
+	return diag_error(job->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s",
+		job->source, strerror(errno));
 }
 
 static bool write_failed(const struct job *job, struct archive *archive)
 {
 	/* For a full disk libarchive's own text is just "Write error". */
 	int error = archive_errno(archive);
-	return diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", job->archive_path,
-			  error > 0 ? strerror(error) : unpack_reason(archive));
+	return diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s",
+		job->archive_path, error > 0 ? strerror(error) : unpack_reason(archive));
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -54,7 +55,10 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The next stretch of blocks at or behind `from` that the file system does not call a hole; empty at the end of the file. */
+/*
+ * The next stretch of blocks at or behind `from` that the file system does not call a hole; empty
+ * at the end of the file.
+ */
 static bool next_stretch(const struct job *job, uint64_t from, struct run *stretch)
 {
 	*stretch = (struct run){job->size, job->size};
@@ -70,7 +74,8 @@ static bool next_stretch(const struct job *job, uint64_t from, struct run *stret
 	if (hole < 0)
 		return read_failed(job);
 	stretch->start = (uint64_t)data / BLOCK_BYTES * BLOCK_BYTES;
-	stretch->end = smaller(((uint64_t)hole + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES, job->size);
+	stretch->end =
+		smaller(((uint64_t)hole + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES, job->size);
 	return true;
 }
 
@@ -121,25 +126,34 @@ static void entry_cleanup(struct archive_entry **entry)
 
 static bool write_header(struct job *job, struct archive *archive)
 {
-	__attribute__((cleanup(entry_cleanup))) struct archive_entry *entry = memory(archive_entry_new());
+	__attribute__((cleanup(entry_cleanup))) struct archive_entry *entry =
+		memory(archive_entry_new());
 	archive_entry_set_pathname(entry, job->member);
 	archive_entry_set_filetype(entry, AE_IFREG);
 	archive_entry_set_perm(entry, 0600);
 	archive_entry_set_size(entry, (int64_t)job->size);
 	archive_entry_set_mtime(entry, job->time, 0);
 	for (size_t i = 0; i < job->runs.n; i++)
-		archive_entry_sparse_add_entry(entry, (int64_t)job->runs.v[i].start, (int64_t)(job->runs.v[i].end - job->runs.v[i].start));
+		archive_entry_sparse_add_entry(entry, (int64_t)job->runs.v[i].start,
+			(int64_t)(job->runs.v[i].end - job->runs.v[i].start));
 	/* Without an entry libarchive would take the file for one without holes. */
 	if (job->runs.n == 0 && job->size)
 		archive_entry_sparse_add_entry(entry, 0, 0);
-	/* Neither function says that it found no room: without the name nothing could be unpacked, without a run its bytes would be lost. */
-	const bool whole = job->runs.n == 1 && job->runs.v[0].start == 0 && job->runs.v[0].end == job->size; /* it counts as none */
-	if (!archive_entry_pathname(entry) || (!whole && (size_t)archive_entry_sparse_count(entry) < job->runs.n))
+	/*
+	 * Neither function says that it found no room: without the name nothing could be unpacked,
+	 * without a run its bytes would be lost.
+	 */
+	/* it counts as none */
+	const bool whole =
+		job->runs.n == 1 && job->runs.v[0].start == 0 && job->runs.v[0].end == job->size;
+	if (!archive_entry_pathname(entry) ||
+		(!whole && (size_t)archive_entry_sparse_count(entry) < job->runs.n))
 		ending_out_of_memory();
 	return archive_write_header(archive, entry) == ARCHIVE_OK || write_failed(job, archive);
 }
 
-static bool write_bytes(const struct job *job, struct archive *archive, const char *bytes, size_t count)
+static bool write_bytes(
+	const struct job *job, struct archive *archive, const char *bytes, size_t count)
 {
 	while (count) {
 		la_ssize_t taken = archive_write_data(archive, bytes, count);
@@ -179,7 +193,8 @@ static bool write_content(const struct job *job, struct archive *archive)
 {
 	uint64_t at = 0;
 	for (size_t i = 0; i < job->runs.n; i++) {
-		if (!write_hole(job, archive, job->runs.v[i].start - at) || !write_run(job, archive, job->runs.v[i]))
+		if (!write_hole(job, archive, job->runs.v[i].start - at) ||
+			!write_run(job, archive, job->runs.v[i]))
 			return false;
 		at = job->runs.v[i].end;
 	}
@@ -193,13 +208,16 @@ static void archive_cleanup(struct archive **archive)
 
 static bool write_archive(struct job *job)
 {
-	__attribute__((cleanup(archive_cleanup))) struct archive *archive = memory(archive_write_new());
-	if (archive_write_set_format_pax(archive) != ARCHIVE_OK || archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
-	    archive_write_set_filter_option(archive, "gzip", "timestamp", NULL) != ARCHIVE_OK ||
-	    archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK || archive_write_open_fd(archive, job->to) != ARCHIVE_OK)
+	__attribute__((cleanup(archive_cleanup))) struct archive *archive =
+		memory(archive_write_new());
+	if (archive_write_set_format_pax(archive) != ARCHIVE_OK ||
+		archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
+		archive_write_set_filter_option(archive, "gzip", "timestamp", NULL) != ARCHIVE_OK ||
+		archive_write_set_bytes_in_last_block(archive, 1) != ARCHIVE_OK ||
+		archive_write_open_fd(archive, job->to) != ARCHIVE_OK)
 		return write_failed(job, archive);
 	return write_header(job, archive) && write_content(job, archive) &&
-	       (archive_write_close(archive) == ARCHIVE_OK || write_failed(job, archive));
+		(archive_write_close(archive) == ARCHIVE_OK || write_failed(job, archive));
 }
 
 static bool open_source(struct job *job)
@@ -207,9 +225,11 @@ static bool open_source(struct job *job)
 	struct stat st;
 	job->from = open(job->source, O_RDONLY | O_CLOEXEC);
 	if (job->from < 0 || fstat(job->from, &st) != 0)
-		return diag_error(job->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot open %s: %s", job->source, strerror(errno));
+		return diag_error(job->diag, STATUS_INPUT, NULL, "unreadable-file",
+			"cannot open %s: %s", job->source, strerror(errno));
 	if (!S_ISREG(st.st_mode))
-		return diag_error(job->diag, STATUS_INPUT, NULL, "unreadable-file", "%s is not a regular file", job->source);
+		return diag_error(job->diag, STATUS_INPUT, NULL, "unreadable-file",
+			"%s is not a regular file", job->source);
 	job->size = (uint64_t)st.st_size;
 	return true;
 }
@@ -218,9 +238,11 @@ static bool create_archive(struct job *job)
 {
 	job->to = open(job->archive_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (job->to < 0)
-		return diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", job->archive_path, strerror(errno));
+		return diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot create %s: %s", job->archive_path, strerror(errno));
 	if (fchmod(job->to, 0644) != 0)
-		diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s", job->archive_path, strerror(errno));
+		diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot create %s: %s", job->archive_path, strerror(errno));
 	else if (write_archive(job))
 		return true;
 	unlink(job->archive_path);
@@ -231,7 +253,8 @@ static bool run_job(struct job *job)
 {
 	void *zeros = mmap(NULL, ZEROS_BYTES, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (zeros == MAP_FAILED)
-		return diag_error(job->diag, STATUS_FAILED, NULL, "memory", "cannot map memory: %s", strerror(errno));
+		return diag_error(job->diag, STATUS_FAILED, NULL, "memory", "cannot map memory: %s",
+			strerror(errno));
 	job->zeros = zeros;
 	job->buffer = arena_alloc(job->arena, BUFFER_BYTES);
 	bool ok = open_source(job) && find_runs(job) && create_archive(job);
@@ -241,9 +264,16 @@ static bool run_job(struct job *job)
 	return ok;
 }
 
-bool sparse_archive_write(struct diag *diag, const char *source, const char *member, const char *archive, uint32_t time)
+bool sparse_archive_write(struct diag *diag, const char *source, const char *member,
+	const char *archive, uint32_t time)
 {
-	struct job job = {.diag = diag, .source = source, .archive_path = archive, .member = member, .from = -1, .to = -1, .time = time};
+	struct job job = {.diag = diag,
+		.source = source,
+		.archive_path = archive,
+		.member = member,
+		.from = -1,
+		.to = -1,
+		.time = time};
 	job.arena = arena_new();
 	bool ok = run_job(&job);
 	arena_free(job.arena);

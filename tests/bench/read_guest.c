@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest of read.sh, its first program and the only one: loads what is in /modules, then reads from every disk in turn, with cold caches. A disk that
- * has a file /verity/SERIAL is read through dm-verity: the file has its size in sectors and the target's parameters after the two devices.
- * Prints: read ROUND DISK SEQUENTIAL-NS RANDOM-NS SEQUENTIAL-SECTORS RANDOM-SECTORS SUM. The sectors are what the disk was asked for meanwhile. The sum of
- * the bytes is the same for every image of the same tree.
+ * The guest of read.sh, its first program and the only one: loads what is in /modules, then reads
+ * from every disk in turn, with cold caches. A disk that has a file /verity/SERIAL is read through
+ * dm-verity: the file has its size in sectors and the target's parameters after the two devices.
+ * Prints: read ROUND DISK SEQUENTIAL-NS RANDOM-NS SEQUENTIAL-SECTORS RANDOM-SECTORS SUM. The
+ * sectors are what the disk was asked for meanwhile. The sum of the bytes is the same for every
+ * image of the same tree.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -112,7 +114,8 @@ static uint64_t sectors_read(const struct disk *disk)
 {
 	char text[300] = "";
 	unsigned long long sectors;
-	if (pread(disk->statistics, text, sizeof text - 1, 0) < 0 || sscanf(text, "%*u %*u %llu", &sectors) != 1)
+	if (pread(disk->statistics, text, sizeof text - 1, 0) < 0 ||
+		sscanf(text, "%*u %*u %llu", &sectors) != 1)
 		die("stat");
 	return sectors;
 }
@@ -125,14 +128,19 @@ static struct reading read_sequentially(const struct disk *disk, FILE *list)
 	uint64_t most = strtoull(line_of(list), &name, 10);
 	const int fd = open_below(name + 1);
 	const uint64_t sectors = sectors_read(disk), start = now();
-	for (ssize_t n; most && (n = read(fd, bytes, most < sizeof bytes ? most : sizeof bytes)) > 0; most -= (uint64_t)n)
+	for (ssize_t n;
+		most && (n = read(fd, bytes, most < sizeof bytes ? most : sizeof bytes)) > 0;
+		most -= (uint64_t)n)
 		add(bytes, n);
 	const uint64_t took = now() - start;
 	close(fd);
 	return (struct reading){took, sectors_read(disk) - sectors};
 }
 
-/* The others are places and files. Opening is not counted, but what it brings into the cache is the same for all. */
+/*
+ * The others are places and files. Opening is not counted, but what it brings into the cache is the
+ * same for all.
+ */
 static struct reading read_randomly(const struct disk *disk, FILE *list)
 {
 	static unsigned char bytes[RANDOM];
@@ -153,7 +161,10 @@ static struct reading read_randomly(const struct disk *disk, FILE *list)
 	return all;
 }
 
-/* A device of its own for each mount: what the one before knows of the hash tree does not help. It stays. */
+/*
+ * A device of its own for each mount: what the one before knows of the hash tree does not help. It
+ * stays.
+ */
 static void map_disk(const struct disk *disk, FILE *verity, char path[300])
 {
 	static unsigned number;
@@ -179,12 +190,14 @@ static void mount_disk(const struct disk *disk)
 		map_disk(disk, verity, path);
 		fclose(verity);
 	}
-	if (mount(path, "/mnt", "squashfs", MS_RDONLY, NULL) != 0 && mount(path, "/mnt", "erofs", MS_RDONLY, NULL) != 0)
+	if (mount(path, "/mnt", "squashfs", MS_RDONLY, NULL) != 0 &&
+		mount(path, "/mnt", "erofs", MS_RDONLY, NULL) != 0)
 		die(path);
 	drop_caches();
 }
 
-static struct reading read_mounted(const struct disk *disk, struct reading (*read_it)(const struct disk *, FILE *), FILE *list)
+static struct reading read_mounted(
+	const struct disk *disk, struct reading (*read_it)(const struct disk *, FILE *), FILE *list)
 {
 	mount_disk(disk);
 	const struct reading reading = read_it(disk, list);
@@ -203,11 +216,14 @@ static void read_disk(int round, const char *device)
 	snprintf(disk.path, sizeof disk.path, "/dev/%s", device);
 	FILE *list = fopen("/list", "re");
 	sum = 0;
-	const struct reading sequential = read_mounted(&disk, read_sequentially, list), random = read_mounted(&disk, read_randomly, list);
+	const struct reading sequential = read_mounted(&disk, read_sequentially, list),
+			     random = read_mounted(&disk, read_randomly, list);
 	fclose(list);
 	close(disk.statistics);
-	printf("read %d %s %llu %llu %llu %llu %016llx\n", round, disk.serial, (unsigned long long)sequential.ns, (unsigned long long)random.ns,
-	       (unsigned long long)sequential.sectors, (unsigned long long)random.sectors, (unsigned long long)sum);
+	printf("read %d %s %llu %llu %llu %llu %016llx\n", round, disk.serial,
+		(unsigned long long)sequential.ns, (unsigned long long)random.ns,
+		(unsigned long long)sequential.sectors, (unsigned long long)random.sectors,
+		(unsigned long long)sum);
 	fflush(stdout);
 }
 
@@ -220,8 +236,9 @@ int main(int argc, char *argv[])
 {
 	const int rounds = argc > 1 ? atoi(argv[1]) : 1;
 	mkdir("/proc", 0755), mkdir("/sys", 0755), mkdir("/dev", 0755), mkdir("/mnt", 0755);
-	if (mount("proc", "/proc", "proc", 0, NULL) != 0 || mount("sysfs", "/sys", "sysfs", 0, NULL) != 0 ||
-	    mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) != 0)
+	if (mount("proc", "/proc", "proc", 0, NULL) != 0 ||
+		mount("sysfs", "/sys", "sysfs", 0, NULL) != 0 ||
+		mount("devtmpfs", "/dev", "devtmpfs", 0, NULL) != 0)
 		die("mount");
 	load_modules();
 	struct dirent **disks;

@@ -23,7 +23,8 @@ static int compare_entries(const void *a, const void *b)
 static void entry_mend(unsigned char *bytes, const struct bundle_header *h, struct bundle_entry *e)
 {
 	char name[256];
-	if (e->name >= h->names_bytes || e->bytes > h->entries || e->start < sizeof *h || e->start > h->entries - e->bytes)
+	if (e->name >= h->names_bytes || e->bytes > h->entries || e->start < sizeof *h ||
+		e->start > h->entries - e->bytes)
 		return;
 	const char *from = (const char *)bytes + h->entries + h->count * sizeof *e + e->name;
 	size_t length = strnlen(from, h->names_bytes - e->name);
@@ -67,7 +68,8 @@ static void bundle_mend(unsigned char *bytes, size_t size)
 
 static void look_up(struct bundle *bundle, const char *names, size_t index)
 {
-	const struct object_identity identity = {.name = names + bundle->entries[index].name, .settings = settings};
+	const struct object_identity identity = {
+		.name = names + bundle->entries[index].name, .settings = settings};
 	struct object_footer footer;
 	struct object object;
 	bundle_peek(bundle, &identity, &footer);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads, binds and checks any bytes as a description. Behind the first 0 byte follow arguments of --set, 0 bytes between them. */
+/*
+ * Reads, binds and checks any bytes as a description. Behind the first 0 byte follow arguments of
+ * --set, 0 bytes between them.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +19,8 @@ static void add_settings(struct session *session, const char *text, const char *
 	while (text < end) {
 		const char *stop = memchr(text, '\0', (size_t)(end - text));
 		size_t length = (size_t)((stop ? stop : end) - text);
-		vec_push(session->arena, &session->cli.sets, arena_strndup(session->arena, text, length));
+		vec_push(session->arena, &session->cli.sets,
+			arena_strndup(session->arena, text, length));
 		text += length + 1;
 	}
 }

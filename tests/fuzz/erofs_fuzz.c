@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads any bytes as an image of mkfs.erofs: every name in them is looked up in every directory, and the content of what is found is located. */
+/*
+ * Reads any bytes as an image of mkfs.erofs: every name in them is looked up in every directory,
+ * and the content of what is found is located.
+ */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,7 +26,8 @@ static unsigned touch(const struct erofs_image *image, const struct erofs_conten
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const names[] = {".", "..", "file", "a", "b", "directory", "text", "zzzz"};
+	static const char *const names[] = {
+		".", "..", "file", "a", "b", "directory", "text", "zzzz"};
 	struct erofs_image image;
 	volatile unsigned sum = 0;
 	if (!erofs_image_open(&image, data, size))
@@ -33,7 +37,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 			uint64_t found;
 			struct erofs_content content;
-			if (erofs_image_lookup(&image, directory, names[i], strlen(names[i]), &found) && erofs_image_content(&image, found, &content))
+			if (erofs_image_lookup(
+				    &image, directory, names[i], strlen(names[i]), &found) &&
+				erofs_image_content(&image, found, &content))
 				sum += touch(&image, &content);
 		}
 	}

@@ -17,8 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	liar.bytes = data;
 	liar.count = size;
-	if (http_request(&http, &request, clock_ms() + LIAR_PATIENCE_MS, &body) == HTTP_OK && json_object_parse(body.p, body.n, &object) &&
-	    json_member(object, "actual_mib", &member)) {
+	if (http_request(&http, &request, clock_ms() + LIAR_PATIENCE_MS, &body) == HTTP_OK &&
+		json_object_parse(body.p, body.n, &object) &&
+		json_member(object, "actual_mib", &member)) {
 		json_unsigned(member, &number);
 		json_string_copy(member, text, sizeof text);
 	}

@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	struct diag *diag = diag_new(arena);
 	int fd = memory_file(data, size);
-	const char *path = arena_printf(arena, "/proc/self/fd/%d", fd), *output = arena_printf(arena, "/dev/shm/mvm-kernel-fuzz-%ld", (long)getpid());
+	const char *path = arena_printf(arena, "/proc/self/fd/%d", fd),
+		   *output = arena_printf(arena, "/dev/shm/mvm-kernel-fuzz-%ld", (long)getpid());
 	struct kernel kernel;
 	if (kernel_inspect(arena, diag, path, NULL, &kernel)) {
 		struct kernel_config config = kernel_config_find(arena, &kernel, NULL);

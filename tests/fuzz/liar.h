@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A hypervisor that says any bytes and hangs up: `connect` leads to it. mvm-host's sources are included after this, they are no part of the library. */
+/*
+ * A hypervisor that says any bytes and hangs up: `connect` leads to it. mvm-host's sources are
+ * included after this, they are no part of the library.
+ */
 #ifndef MVM_TESTS_LIAR_H
 #define MVM_TESTS_LIAR_H
 
@@ -23,7 +26,8 @@ static int liar_connect(int fd, const struct sockaddr *address, socklen_t length
 	int ends[2];
 	(void)address, (void)length;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) != 0 ||
-	    send(ends[1], liar.bytes, liar.count, 0) != (ssize_t)liar.count || dup2(ends[0], fd) < 0)
+		send(ends[1], liar.bytes, liar.count, 0) != (ssize_t)liar.count ||
+		dup2(ends[0], fd) < 0)
 		abort();
 	close(ends[0]);
 	close(ends[1]);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as an object of the cache that goes into images, twice into each. Its hashes are made right first, as in object_fuzz.c. */
+/*
+ * Any bytes as an object of the cache that goes into images, twice into each. Its hashes are made
+ * right first, as in object_fuzz.c.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +21,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct image_writer *image_new(struct arena *arena, struct diag *diag)
 {
-	struct image_writer *image = image_writer_new(diag, arena_printf(arena, "/dev/shm/mvm-link-fuzz-%ld", (long)getpid()), true);
+	struct image_writer *image = image_writer_new(
+		diag, arena_printf(arena, "/dev/shm/mvm-link-fuzz-%ld", (long)getpid()), true);
 	if (!image)
 		abort();
 	return image;
@@ -41,7 +45,8 @@ static void link_erofs(struct arena *arena, struct diag *diag, const struct obje
 	uint64_t bytes, inodes;
 	struct image_writer *image = image_new(arena, diag);
 	struct erofs_linker *linker = erofs_linker_new(image, 1);
-	if (erofs_linker_add(linker, diag, "one", object) && erofs_linker_add(linker, diag, "two", object))
+	if (erofs_linker_add(linker, diag, "one", object) &&
+		erofs_linker_add(linker, diag, "two", object))
 		erofs_linker_finish(linker, diag, &bytes, &inodes);
 	erofs_linker_free(linker);
 	image_writer_free(image); /* which was not finished, and goes */

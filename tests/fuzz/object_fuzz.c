@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as an object of the cache. Its hashes and sizes are made right first, as of one that somebody with another program (or bad intent) put
- * there: behind them, too, nothing may be read that is not there.
+ * Any bytes as an object of the cache. Its hashes and sizes are made right first, as of one that
+ * somebody with another program (or bad intent) put there: behind them, too, nothing may be read
+ * that is not there.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -25,14 +26,17 @@ static unsigned walk(const struct object *object)
 		const unsigned char *byte = (const void *)r;
 		for (size_t i = 0; i < object_record_bytes(r); i++)
 			sum += byte[i];
-		const struct object_record *original = r->type == OBJECT_FILE ? object_record_original(object, r) : NULL;
+		const struct object_record *original =
+			r->type == OBJECT_FILE ? object_record_original(object, r) : NULL;
 		if (original)
-			sum += object_record_file(original)->fragment + *(const unsigned char *)object_record_name(original);
+			sum += object_record_file(original)->fragment +
+				*(const unsigned char *)object_record_name(original);
 	}
 	return sum;
 }
 
-static void open_file(const unsigned char *bytes, size_t size, const struct object_identity *identity)
+static void open_file(
+	const unsigned char *bytes, size_t size, const struct object_identity *identity)
 {
 	struct object object;
 	struct stat st;

@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-static inline void object_mend(unsigned char *bytes, size_t size, const struct object_identity *identity)
+static inline void object_mend(
+	unsigned char *bytes, size_t size, const struct object_identity *identity)
 {
 	struct object_footer f;
 	if (size < sizeof f)
@@ -24,7 +25,8 @@ static inline void object_mend(unsigned char *bytes, size_t size, const struct o
 	f.fragments %= (uint32_t)((room - f.tables_offset) / sizeof(struct object_fragment) + 1);
 	f.records_bytes = room - f.tables_offset - f.fragments * sizeof(struct object_fragment);
 	memset(bytes + f.data_bytes, 0, f.tables_offset - f.data_bytes);
-	const XXH128_hash_t data = XXH3_128bits(bytes, f.data_bytes), tables = XXH3_128bits(bytes + f.tables_offset, room - f.tables_offset);
+	const XXH128_hash_t data = XXH3_128bits(bytes, f.data_bytes),
+			    tables = XXH3_128bits(bytes + f.tables_offset, room - f.tables_offset);
 	f.data_hash[0] = data.low64;
 	f.data_hash[1] = data.high64;
 	f.tables_hash[0] = tables.low64;

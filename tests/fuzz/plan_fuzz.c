@@ -17,8 +17,10 @@ static size_t plan_walk(const struct plan *plan)
 	for (size_t i = 0; i < plan->nsteps; i++) {
 		const struct plan_step *step = &plan->steps[i];
 		if (step->kind == PLAN_STEP_MOUNT)
-			sum += strlen(step->mount.source) + strlen(step->mount.target) + strlen(step->mount.type) + strlen(step->mount.options);
-		for (char **word = step->kind == PLAN_STEP_RUN ? step->run.arguments : NULL; word && *word; word++)
+			sum += strlen(step->mount.source) + strlen(step->mount.target) +
+				strlen(step->mount.type) + strlen(step->mount.options);
+		for (char **word = step->kind == PLAN_STEP_RUN ? step->run.arguments : NULL;
+			word && *word; word++)
 			sum += strlen(*word);
 	}
 	return sum;

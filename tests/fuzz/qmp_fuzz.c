@@ -16,7 +16,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	liar.bytes = data;
 	liar.count = size;
 	if (qmp_open(&qmp, "nobody-listens.sock", deadline) == QMP_OK) {
-		if (qmp_command(&qmp, "{\"execute\":\"query-balloon\"}", deadline, &result) == QMP_OK)
+		if (qmp_command(&qmp, "{\"execute\":\"query-balloon\"}", deadline, &result) ==
+			QMP_OK)
 			json_member(result, "actual", &member);
 		qmp_wait_end(&qmp, deadline);
 	}

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs every file of the given corpus directories through a fuzz target, which must survive it. Prints TAP. */
+/*
+ * Runs every file of the given corpus directories through a fuzz target, which must survive it.
+ * Prints TAP.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -14,7 +17,10 @@ static int not_hidden(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-/* Reads a file into memory of exactly its size, so that a sanitizer sees a read beyond it. False when it cannot be read. */
+/*
+ * Reads a file into memory of exactly its size, so that a sanitizer sees a read beyond it. False
+ * when it cannot be read.
+ */
 static int run_file(const char *path)
 {
 	struct stat st;

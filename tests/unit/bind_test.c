@@ -45,7 +45,8 @@ static void assert_refused(struct fixture *f, const char *text, size_t errors, c
 static void defaults_are_set(void **state)
 {
 	struct fixture *f = *state;
-	const struct vm *vm = bound(f, "volumes: [{image: a, size: 1}]\nqemu: {pcieRootPorts: [{id: p}]}\n");
+	const struct vm *vm =
+		bound(f, "volumes: [{image: a, size: 1}]\nqemu: {pcieRootPorts: [{id: p}]}\n");
 	assert_string_equal(vm->host_name, "web1");
 	assert_string_equal(vm->store_dir, "/nix/store");
 	assert_string_equal(vm->hypervisor, "qemu");
@@ -67,9 +68,11 @@ static void defaults_are_set(void **state)
 static void values_arrive(void **state)
 {
 	struct fixture *f = *state;
-	const struct vm *vm = bound(f, "vcpu: 1024\nmem: 2G\nballoon: true\nkernelParams: [a, 'b c', 5, true]\ncpu: '0'\n"
-				       "credentialFiles: {b: /2, a: 1}\nhypervisor: crosvm\nstoreDisk: {level: 22}\n"
-				       "volumes:\n- {image: a, size: 512MiB, readOnly: true}\n- {image: b}\nforwardPorts: [{host: {port: 1}, guest: {port: 65535}}]\n");
+	const struct vm *vm = bound(f,
+		"vcpu: 1024\nmem: 2G\nballoon: true\nkernelParams: [a, 'b c', 5, true]\ncpu: '0'\n"
+		"credentialFiles: {b: /2, a: 1}\nhypervisor: crosvm\nstoreDisk: {level: 22}\n"
+		"volumes:\n- {image: a, size: 512MiB, readOnly: true}\n- {image: b}\nforwardPorts: "
+		"[{host: {port: 1}, guest: {port: 65535}}]\n");
 	assert_int_equal(vm->vcpu, 1024);
 	assert_int_equal(vm->mem_mib, 2048);
 	assert_true(vm->balloon);
@@ -101,7 +104,9 @@ static void assert_place(const struct pos *where, unsigned line, unsigned column
 static void fields_know_where_they_were_written(void **state)
 {
 	struct fixture *f = *state;
-	const struct vm *vm = bound(f, "vcpu: 2\nvolumes:\n  - image: a\n    size: 1\n  - {image: b}\nkernelParams: [x, y]\nbinScripts: {go: date}\nqemu:\n  machine: q35\n");
+	const struct vm *vm = bound(f,
+		"vcpu: 2\nvolumes:\n  - image: a\n    size: 1\n  - {image: b}\nkernelParams: [x, "
+		"y]\nbinScripts: {go: date}\nqemu:\n  machine: q35\n");
 	assert_place(vm_where(vm, &vm->host_name), 1, 11);
 	assert_place(vm_where(vm, &vm->vcpu), 3, 7);
 	assert_place(vm_where(vm, &vm->volumes.v), 5, 3);
@@ -139,20 +144,27 @@ static void wrong_values_are_refused(void **state)
 		{"vcpu: 9223372036854775808", "vcpu: expected a whole number"},
 		{"vcpu: 18446744073709551617", "vcpu: expected a whole number"},
 		{"vsock: {cid: 2}", "vsock.cid: expected a whole number from 3 to 4294967294"},
-		{"hypervisor: qemo", "vm.yaml:3:13: error: hypervisor: unknown value \"qemo\"; did you mean \"qemu\"? [unknown-value]"},
+		{"hypervisor: qemo",
+			"vm.yaml:3:13: error: hypervisor: unknown value \"qemo\"; did you mean "
+			"\"qemu\"? [unknown-value]"},
 		{"hypervisor: QEMU", "unknown value \"QEMU\"; did you mean \"qemu\"?"},
-		{"hypervisor: xen-server", "unknown value \"xen-server\"; it is one of qemu, cloud-hypervisor, firecracker, crosvm"},
+		{"hypervisor: xen-server",
+			"unknown value \"xen-server\"; it is one of qemu, cloud-hypervisor, "
+			"firecracker, crosvm"},
 		{"hypervisor: []", "hypervisor: expected a text, not a list"},
 		{"kernelParams: quiet", "kernelParams: expected a list of texts, not \"quiet\""},
 		{"kernelParams: {a: b}", "kernelParams: expected a list of texts, not a map"},
-		{"kernelParams: [a, ~, b]", "vm.yaml:3:19: error: kernelParams[1]: expected a text, not null"},
+		{"kernelParams: [a, ~, b]",
+			"vm.yaml:3:19: error: kernelParams[1]: expected a text, not null"},
 		{"kernelParams: [{a: b}]", "kernelParams[0]: expected a text, not a map"},
 		{"credentialFiles: [a]", "credentialFiles: expected a map of texts, not a list"},
-		{"credentialFiles: {a: [b]}", "vm.yaml:3:22: error: credentialFiles.a: expected a text, not a list"},
+		{"credentialFiles: {a: [b]}",
+			"vm.yaml:3:22: error: credentialFiles.a: expected a text, not a list"},
 		{"credentialFiles: {a: }", "credentialFiles.a: expected a text, not null"},
 		{"volumes: {image: a}", "volumes: expected a list, not a map"},
 		{"volumes: a.img", "volumes: expected a list, not \"a.img\""},
-		{"volumes: [a.img]", "vm.yaml:3:11: error: volumes[0]: expected a map, not \"a.img\""},
+		{"volumes: [a.img]",
+			"vm.yaml:3:11: error: volumes[0]: expected a map, not \"a.img\""},
 		{"volumes: [null]", "volumes[0]: expected a map"},
 		{"qemu: q35", "qemu: expected a map, not \"q35\""},
 		{"qemu: [q35]", "qemu: expected a map, not a list"},
@@ -161,7 +173,8 @@ static void wrong_values_are_refused(void **state)
 	for (size_t i = 0; i < countof(cases); i++)
 		assert_refused(f, cases[i].text, 1, cases[i].said);
 	/* Every wrong item is told. */
-	assert_refused(f, "kernelParams: [~, a, ~, []]", 3, "kernelParams[3]: expected a text, not a list");
+	assert_refused(f, "kernelParams: [~, a, ~, []]", 3,
+		"kernelParams[3]: expected a text, not a list");
 }
 
 static void sizes_are_read(void **state)
@@ -201,7 +214,9 @@ static void sizes_are_read(void **state)
 		{"1.5G", 0, "mem: \"1.5G\": expected a whole number; take a smaller unit"},
 		{"512MB", 0, "mem: \"512MB\": sizes are in powers of two: MiB, GiB or TiB"},
 		{"2GB", 0, "sizes are in powers of two"},
-		{"2g", 0, "unknown unit; sizes are MiB, or have one of M, MiB, G, GiB, T, TiB behind them"},
+		{"2g", 0,
+			"unknown unit; sizes are MiB, or have one of M, MiB, G, GiB, T, TiB behind "
+			"them"},
 		{"2K", 0, "unknown unit"},
 		{"2Gi", 0, "unknown unit"},
 		{"0x10", 0, "unknown unit"},
@@ -224,8 +239,11 @@ static void sizes_are_read(void **state)
 static void null_is_the_default(void **state)
 {
 	struct fixture *f = *state;
-	struct vm *vm = bound(f, "vcpu: null\nmem: ~\nhypervisor:\ncpu: null\nvolumes: null\nqemu: null\nkernelParams: null\nstoreOnDisk: null\n"
-				 "hotplugMem: 64\nhotpluggedMem: null\nmachineId: null\nsocket: null\nvsock: {cid: null}\nstoreDisk: null\n");
+	struct vm *vm = bound(f,
+		"vcpu: null\nmem: ~\nhypervisor:\ncpu: null\nvolumes: null\nqemu: "
+		"null\nkernelParams: null\nstoreOnDisk: null\n"
+		"hotplugMem: 64\nhotpluggedMem: null\nmachineId: null\nsocket: null\nvsock: {cid: "
+		"null}\nstoreDisk: null\n");
 	assert_int_equal(vm->vcpu, 1);
 	assert_int_equal(vm->mem_mib, 512);
 	assert_string_equal(vm->hypervisor, "qemu");
@@ -254,13 +272,19 @@ static void generated_options_are_noted(void **state)
 {
 	struct fixture *f = *state;
 	struct vm vm;
-	assert_ok(f, bind(f, NEEDED "runner: {qemu: /nix/store/r}\nbootDisk: x\nstoreDisk: /nix/store/disk\n", &vm));
+	assert_ok(f,
+		bind(f,
+			NEEDED
+			"runner: {qemu: /nix/store/r}\nbootDisk: x\nstoreDisk: /nix/store/disk\n",
+			&vm));
 	const char *said = messages(f);
 	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner: ignored [generated-option]"));
 	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk: ignored"));
 	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk: ignored"));
 	assert_string_equal(vm.store_disk.type, "squashfs");
-	assert_refused(f, "balloonMem: 64", 1, "vm.yaml:3:1: error: balloonMem does not exist any more: use balloon: true, and initialBalloonMem [removed-option]");
+	assert_refused(f, "balloonMem: 64", 1,
+		"vm.yaml:3:1: error: balloonMem does not exist any more: use balloon: true, and "
+		"initialBalloonMem [removed-option]");
 }
 
 static void required_options(void **state)
@@ -268,18 +292,28 @@ static void required_options(void **state)
 	static const struct {
 		const char *text, *said;
 	} cases[] = {
-		{"volumes: [{size: 5}]", "vm.yaml:3:11: error: volumes[0].image is missing [missing-option]"},
-		{"volumes: [{image: a}, {image: ''}]", "vm.yaml:3:31: error: volumes[1].image must not be empty [missing-option]"},
-		{"volumes: [{image: null}]", "vm.yaml:3:19: error: volumes[0].image must not be empty"},
+		{"volumes: [{size: 5}]",
+			"vm.yaml:3:11: error: volumes[0].image is missing [missing-option]"},
+		{"volumes: [{image: a}, {image: ''}]",
+			"vm.yaml:3:31: error: volumes[1].image must not be empty [missing-option]"},
+		{"volumes: [{image: null}]",
+			"vm.yaml:3:19: error: volumes[0].image must not be empty"},
 		{"interfaces: [{id: a}]", "vm.yaml:3:14: error: interfaces[0].type is missing"},
-		{"forwardPorts: [{host: {port: 1}}]", "vm.yaml:3:16: error: forwardPorts[0].guest.port is missing"},
-		{"forwardPorts: [{host: {port: 1}, guest: {}}]", "vm.yaml:3:41: error: forwardPorts[0].guest.port is missing"},
-		{"forwardPorts: [{host: {port: 1}, guest: null}]", "forwardPorts[0].guest.port is missing"},
+		{"forwardPorts: [{host: {port: 1}}]",
+			"vm.yaml:3:16: error: forwardPorts[0].guest.port is missing"},
+		{"forwardPorts: [{host: {port: 1}, guest: {}}]",
+			"vm.yaml:3:41: error: forwardPorts[0].guest.port is missing"},
+		{"forwardPorts: [{host: {port: 1}, guest: null}]",
+			"forwardPorts[0].guest.port is missing"},
 		/* One mistake is told once: not also as missing. */
-		{"volumes: [{imgae: a}]", "vm.yaml:3:12: error: unknown option \"volumes[0].imgae\"; did you mean \"volumes[0].image\"? [unknown-option]"},
+		{"volumes: [{imgae: a}]",
+			"vm.yaml:3:12: error: unknown option \"volumes[0].imgae\"; did you mean "
+			"\"volumes[0].image\"? [unknown-option]"},
 		{"volumes: [{image: [a]}]", "volumes[0].image: expected a text"},
-		{"forwardPorts: [{hots: {port: 1}, guest: {port: 1}}]", "did you mean \"forwardPorts[0].host\"?"},
-		{"forwardPorts: [{host: 1, guest: {port: 1}}]", "forwardPorts[0].host: expected a map"},
+		{"forwardPorts: [{hots: {port: 1}, guest: {port: 1}}]",
+			"did you mean \"forwardPorts[0].host\"?"},
+		{"forwardPorts: [{host: 1, guest: {port: 1}}]",
+			"forwardPorts[0].host: expected a map"},
 	};
 	struct fixture *f = *state;
 	struct vm vm;
@@ -299,14 +333,21 @@ static void required_options(void **state)
 static void unknown_options_have_suggestions(void **state)
 {
 	struct fixture *f = *state;
-	assert_refused(f, "vcpus: 2", 1, "vm.yaml:3:1: error: unknown option \"vcpus\"; did you mean \"vcpu\"? [unknown-option]");
-	assert_refused(f, "qemu: {machin: q35}", 1, "vm.yaml:3:8: error: unknown option \"qemu.machin\"; did you mean \"qemu.machine\"?");
-	assert_refused(f, "volumes: [{image: a, mountpoint: /x}]", 1, "did you mean \"volumes[0].mountPoint\"?");
-	assert_refused(f, "frobnicate: 1", 1, "error: unknown option \"frobnicate\" [unknown-option]");
+	assert_refused(f, "vcpus: 2", 1,
+		"vm.yaml:3:1: error: unknown option \"vcpus\"; did you mean \"vcpu\"? "
+		"[unknown-option]");
+	assert_refused(f, "qemu: {machin: q35}", 1,
+		"vm.yaml:3:8: error: unknown option \"qemu.machin\"; did you mean "
+		"\"qemu.machine\"?");
+	assert_refused(f, "volumes: [{image: a, mountpoint: /x}]", 1,
+		"did you mean \"volumes[0].mountPoint\"?");
+	assert_refused(
+		f, "frobnicate: 1", 1, "error: unknown option \"frobnicate\" [unknown-option]");
 	assert_refused(f, "'': 1", 1, "error: unknown option \"\" [unknown-option]");
 	/* What does not exist any more is no suggestion. */
 	assert_refused(f, "baloonMem: 5", 1, "unknown option \"baloonMem\"");
-	assert_refused(f, arena_printf(f->arena, "? '%0200d'\n: 1", 7), 1, "0000\" [unknown-option]");
+	assert_refused(
+		f, arena_printf(f->arena, "? '%0200d'\n: 1", 7), 1, "0000\" [unknown-option]");
 }
 
 /* What was refused is told, so that nobody builds on it. */
@@ -314,7 +355,10 @@ static void refused_fields_are_marked(void **state)
 {
 	struct fixture *f = *state;
 	struct vm *vm = arena_alloc(f->arena, sizeof *vm);
-	assert_false(bind(f, "toplevel: /x\nvcpu: x\nhypervsor: qemu\nqemu: 5\nvolumes: [a, {image: b, siez: 5}, {image: c, size: 5}]\nshares: 3\n", vm));
+	assert_false(bind(f,
+		"toplevel: /x\nvcpu: x\nhypervsor: qemu\nqemu: 5\nvolumes: [a, {image: b, siez: "
+		"5}, {image: c, size: 5}]\nshares: 3\n",
+		vm));
 	assert_true(vm_refused(vm, &vm->host_name));
 	assert_false(vm_refused(vm, &vm->toplevel));
 	assert_true(vm_refused(vm, &vm->vcpu));
@@ -340,19 +384,24 @@ struct row {
 	const char *name; /* as messages have it: "volumes[0].size" */
 };
 
-static void each_row(struct fixture *f, const struct option *table, const struct row *outer, void (*visit)(struct fixture *, const struct row *))
+static void each_row(struct fixture *f, const struct option *table, const struct row *outer,
+	void (*visit)(struct fixture *, const struct row *))
 {
 	for (; table->name; table++) {
-		const struct row row = {table, arena_printf(f->arena, "%s%s: ", outer->before, table->name), outer->after,
-					arena_printf(f->arena, "%s%s%s", outer->name, *outer->name ? "." : "", table->name)};
+		const struct row row = {table,
+			arena_printf(f->arena, "%s%s: ", outer->before, table->name), outer->after,
+			arena_printf(f->arena, "%s%s%s", outer->name, *outer->name ? "." : "",
+				table->name)};
 		bool list = table->kind == OPTION_LIST;
 		visit(f, &row);
 		if (table->sub)
 			each_row(f, table->sub,
-				 &(struct row){table, arena_printf(f->arena, list ? "%s[{" : "%s{", row.before),
-					       arena_printf(f->arena, list ? "}]%s" : "}%s", row.after),
-					       list ? arena_printf(f->arena, "%s[0]", row.name) : row.name},
-				 visit);
+				&(struct row){table,
+					arena_printf(f->arena, list ? "%s[{" : "%s{", row.before),
+					arena_printf(f->arena, list ? "}]%s" : "}%s", row.after),
+					list ? arena_printf(f->arena, "%s[0]", row.name)
+					     : row.name},
+				visit);
 	}
 }
 
@@ -393,9 +442,11 @@ static void limits_hold(struct fixture *f, const struct row *row)
 	const struct option *option = row->option;
 	if (option->kind != OPTION_INT && option->kind != OPTION_UINT && option->kind != OPTION_MIB)
 		return;
-	const int64_t inside[] = {option->minimum, option->maximum}, outside[] = {option->minimum - 1, option->maximum + 1};
+	const int64_t inside[] = {option->minimum, option->maximum},
+		      outside[] = {option->minimum - 1, option->maximum + 1};
 	for (size_t i = 0; i < 2; i++) {
-		const char *text = arena_printf(f->arena, "%lld", (long long)inside[i]), *said = said_of(f, row, text);
+		const char *text = arena_printf(f->arena, "%lld", (long long)inside[i]),
+			   *said = said_of(f, row, text);
 		if (strstr(said, "[wrong-type]") || strstr(said, "[wrong-size]"))
 			fail_msg("%s: %s is refused: %s", row->name, text, said);
 		text = arena_printf(f->arena, "%lld", (long long)outside[i]);
@@ -424,14 +475,18 @@ static void lengths_hold(struct fixture *f, const struct row *row)
 	if (kind != OPTION_STRING && kind != OPTION_STRINGS && kind != OPTION_PAIRS)
 		return;
 	memset(text, 'x', LONGEST + 1);
-	const char *value = kind == OPTION_STRINGS ? arena_printf(f->arena, "[%s]", text) : kind == OPTION_PAIRS ? arena_printf(f->arena, "{a: %s}", text) : text;
+	const char *value = kind == OPTION_STRINGS ? arena_printf(f->arena, "[%s]", text)
+		: kind == OPTION_PAIRS             ? arena_printf(f->arena, "{a: %s}", text)
+						   : text;
 	if (!strstr(said_of(f, row, value), "[too-long]") != row->option->code)
-		fail_msg("%s: a text of %d bytes is %s", row->name, LONGEST + 1, row->option->code ? "refused" : "taken");
+		fail_msg("%s: a text of %d bytes is %s", row->name, LONGEST + 1,
+			row->option->code ? "refused" : "taken");
 }
 
 static void every_option(void **state)
 {
-	void (*const visits[])(struct fixture *, const struct row *) = {default_is_accepted, wrong_kind_is_refused, limits_hold, choices_are_taken, lengths_hold};
+	void (*const visits[])(struct fixture *, const struct row *) = {default_is_accepted,
+		wrong_kind_is_refused, limits_hold, choices_are_taken, lengths_hold};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(visits); i++)
 		each_row(f, vm_options, &(struct row){NULL, "", "", ""}, visits[i]);
@@ -442,15 +497,22 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(defaults_are_set, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(values_arrive, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(fields_know_where_they_were_written, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(wrong_values_are_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			fields_know_where_they_were_written, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			wrong_values_are_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(sizes_are_read, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(null_is_the_default, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(null_can_mean_none, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(generated_options_are_noted, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			null_is_the_default, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			null_can_mean_none, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			generated_options_are_noted, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(required_options, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(unknown_options_have_suggestions, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(refused_fields_are_marked, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			unknown_options_have_suggestions, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			refused_fields_are_marked, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(every_option, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("bind", tests, NULL, NULL);

@@ -33,12 +33,16 @@ static void assert_shells_agree(struct fixture *f, struct quoted *quoted)
 		if (!have_program(f, shells[i]))
 			continue;
 		struct process_result result;
-		const char *const plain[] = {shells[i], path, NULL}, *const applet[] = {shells[i], "sh", path, NULL};
-		assert_ok(f, process_run(f->arena, f->diag, strcmp(shells[i], "busybox") == 0 ? applet : plain, &result));
+		const char *const plain[] = {shells[i], path, NULL},
+				  *const applet[] = {shells[i], "sh", path, NULL};
+		assert_ok(f,
+			process_run(f->arena, f->diag,
+				strcmp(shells[i], "busybox") == 0 ? applet : plain, &result));
 		if (result.exit_status != 0 || result.output.n != quoted->expected.n ||
-		    memcmp(result.output.p, quoted->expected.p, quoted->expected.n) != 0)
-			fail_msg("%s reads other words: exit status %d, %zu bytes for %zu; %s\n%s", shells[i], result.exit_status,
-				 result.output.n, quoted->expected.n, result.error.p, quoted->script.p);
+			memcmp(result.output.p, quoted->expected.p, quoted->expected.n) != 0)
+			fail_msg("%s reads other words: exit status %d, %zu bytes for %zu; %s\n%s",
+				shells[i], result.exit_status, result.output.n, quoted->expected.n,
+				result.error.p, quoted->script.p);
 	}
 	buf_free(&quoted->script);
 	buf_free(&quoted->expected);
@@ -47,11 +51,82 @@ static void assert_shells_agree(struct fixture *f, struct quoted *quoted)
 static void shells_read_back_the_word(void **state)
 {
 	static const char *const words[] = {
-		"", " ", "a b", "'", "''", "'''", "a'b", "'a'", "\"", "\\", "\\'", "a\\", "$HOME", "${HOME}", "$(id)", "`id`", "!", "!!", "a!b",
-		"-n", "-e", "--", "-", "~", "~root", "~/x", "a=~", "PATH=x:~", "*", "?", "[a-z]", "/*", "{a,b}", "{1..9}", ";", "&", "|", "<x", ">x",
-		"#", "#x", "x#y", "(", ")", "\n", "a\nb", "\na", "a\n", "\r\n", "\t", "if", "done", "a=b", "=x", "%s", "%%", "\\n", "\\0", "\\c",
-		"größe", "日本語", "\xff\xfe", "\x01", "\x7f", "\xc3", "\x81\x82\x88", "a\x1b[31m", "@", "@(a)", "+(b)", "^x", ":", ",",
-		"/nix/store/00000000000000000000000000000000-x_1.2+3/bin/run", "file=/tmp/a,if=virtio,id=vda", "1000:1000",
+		"",
+		" ",
+		"a b",
+		"'",
+		"''",
+		"'''",
+		"a'b",
+		"'a'",
+		"\"",
+		"\\",
+		"\\'",
+		"a\\",
+		"$HOME",
+		"${HOME}",
+		"$(id)",
+		"`id`",
+		"!",
+		"!!",
+		"a!b",
+		"-n",
+		"-e",
+		"--",
+		"-",
+		"~",
+		"~root",
+		"~/x",
+		"a=~",
+		"PATH=x:~",
+		"*",
+		"?",
+		"[a-z]",
+		"/*",
+		"{a,b}",
+		"{1..9}",
+		";",
+		"&",
+		"|",
+		"<x",
+		">x",
+		"#",
+		"#x",
+		"x#y",
+		"(",
+		")",
+		"\n",
+		"a\nb",
+		"\na",
+		"a\n",
+		"\r\n",
+		"\t",
+		"if",
+		"done",
+		"a=b",
+		"=x",
+		"%s",
+		"%%",
+		"\\n",
+		"\\0",
+		"\\c",
+		"größe",
+		"日本語",
+		"\xff\xfe",
+		"\x01",
+		"\x7f",
+		"\xc3",
+		"\x81\x82\x88",
+		"a\x1b[31m",
+		"@",
+		"@(a)",
+		"+(b)",
+		"^x",
+		":",
+		",",
+		"/nix/store/00000000000000000000000000000000-x_1.2+3/bin/run",
+		"file=/tmp/a,if=virtio,id=vda",
+		"1000:1000",
 	};
 	struct fixture *f = *state;
 	struct quoted quoted = {{0}, {0}};
@@ -101,7 +176,8 @@ static void words_stand_anywhere(void **state)
 
 static void plain_words_stay_readable(void **state)
 {
-	static const char *const words[] = {"-device", "virtio-blk-pci,drive=vda,serial=store", "/run/x.sock", "a_b+c:d@e%f", "0"};
+	static const char *const words[] = {"-device", "virtio-blk-pci,drive=vda,serial=store",
+		"/run/x.sock", "a_b+c:d@e%f", "0"};
 	(void)state;
 	for (size_t i = 0; i < countof(words); i++) {
 		BUF_CLEANUP struct buf buf = {0};
@@ -134,9 +210,12 @@ static void grows_and_stays_terminated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(shells_read_back_the_word, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(shells_read_back_every_byte, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(words_stand_anywhere, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			shells_read_back_the_word, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			shells_read_back_every_byte, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			words_stand_anywhere, fixture_setup, fixture_teardown),
 		cmocka_unit_test(plain_words_stay_readable),
 		cmocka_unit_test(grows_and_stays_terminated),
 	};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The Nix database as a source: whole, locked, broken, unknown, and being written to; then everything against real Nix. */
+/*
+ * The Nix database as a source: whole, locked, broken, unknown, and being written to; then
+ * everything against real Nix.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -14,18 +17,22 @@
 #include "closure_fixture.h"
 #include "compiler/closure/source.h"
 
-static const char tables[] =
-	"create table ValidPaths (id integer primary key autoincrement not null, path text unique not null, hash text not null,"
-	" registrationTime integer not null, deriver text, narSize integer, ultimate integer, sigs text, ca text);"
-	"create table Refs (referrer integer not null, reference integer not null, primary key (referrer, reference));";
+static const char tables[] = "create table ValidPaths (id integer primary key autoincrement not "
+			     "null, path text unique not null, hash text not null,"
+			     " registrationTime integer not null, deriver text, narSize integer, "
+			     "ultimate integer, sigs text, ca text);"
+			     "create table Refs (referrer integer not null, reference integer not "
+			     "null, primary key (referrer, reference));";
 
-static const char rows[] =
-	"insert into ValidPaths values (1, '$C', 'sha256:" HASH_A "', 1, null, 300, null, null, 'fixed:r:sha256:x'),"
-	" (2, '$B', 'sha256:" HASH_B "', 1, '', null, null, null, null),"
-	" (3, '$A', 'sha256:" HASH_A_NIX32 "', 1, '$R', 100, 1, 'k:s l:t', null), (4, '$D', 'sha256:" HASH_A "', 1, '', 1, null, null, null);"
-	"insert into Refs values (3, 3), (3, 2), (2, 1);";
+static const char rows[] = "insert into ValidPaths values (1, '$C', 'sha256:" HASH_A
+			   "', 1, null, 300, null, null, 'fixed:r:sha256:x'),"
+			   " (2, '$B', 'sha256:" HASH_B "', 1, '', null, null, null, null),"
+			   " (3, '$A', 'sha256:" HASH_A_NIX32
+			   "', 1, '$R', 100, 1, 'k:s l:t', null), (4, '$D', 'sha256:" HASH_A
+			   "', 1, '', 1, null, null, null);"
+			   "insert into Refs values (3, 3), (3, 2), (2, 1);";
 
-#define IN_DATABASE                                                                          \
+#define IN_DATABASE \
 	"app e3b0c442 100 deriver=app.drv sigs=k:s l:t ultimate: app lib\nlib ba7816bf -1: data\n" \
 	"data e3b0c442 300 ca=fixed:r:sha256:x:\n"
 
@@ -73,7 +80,8 @@ static void test_what_the_database_knows(void **state)
 	/* With a log: what is in it counts. */
 	sqlite3 *handle = database_open(database_path(f));
 	execute(f, handle, "insert into Refs values (1, 4)");
-	assert_string_equal(shell(f, "test -s state/db/db.sqlite-wal && echo log", NULL, NULL), "log\n");
+	assert_string_equal(
+		shell(f, "test -s state/db/db.sqlite-wal && echo log", NULL, NULL), "log\n");
 	struct closure closure;
 	assert_ok(f, load(f, expand(f, "$B"), NULL, &closure));
 	assert_int_equal(closure.n, 3);
@@ -100,7 +108,9 @@ static void test_missing_in_the_database(void **state)
 	sqlite3 *handle = database_open(database_path(f));
 	execute(f, handle, "delete from ValidPaths where id = 4");
 	assert_false(load(f, expand(f, "$D"), NULL, &closure));
-	assert_said(f, arena_printf(f->arena, "%s is not in the Nix database %s", expand(f, "$D"), database_path(f)));
+	assert_said(f,
+		arena_printf(f->arena, "%s is not in the Nix database %s", expand(f, "$D"),
+			database_path(f)));
 	unlink(expand(f, "$C"));
 	assert_false(load(f, expand(f, "$A"), NULL, &closure));
 	assert_said(f, expand(f, "$C does not exist; $B refers to it"));
@@ -114,7 +124,8 @@ static void test_absent_databases(void **state)
 {
 	struct fixture *f = *state;
 	sqlite3 *handle = database_open(database_path(f));
-	execute(f, handle, "delete from Refs; update ValidPaths set path = '/gnu/store/' || substr(path, 3)");
+	execute(f, handle,
+		"delete from Refs; update ValidPaths set path = '/gnu/store/' || substr(path, 3)");
 	assert_closure(f, expand(f, "$C"), NULL, "data read:\n");
 	execute(f, handle, "delete from ValidPaths");
 	assert_closure(f, expand(f, "$C"), NULL, "data read:\n");
@@ -150,10 +161,15 @@ static void test_unknown_schemas(void **state)
 static void test_corrupt_databases(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "cp state/db/db.sqlite good; printf junkjunkjunkjunkjunk | dd of=state/db/db.sqlite conv=notrunc status=none", NULL, NULL);
+	shell(f,
+		"cp state/db/db.sqlite good; printf junkjunkjunkjunkjunk | dd "
+		"of=state/db/db.sqlite conv=notrunc status=none",
+		NULL, NULL);
 	assert_refused(f, "is corrupt: file is not a database");
-	shell(f, "cp good state/db/db.sqlite; dd if=/dev/urandom of=state/db/db.sqlite bs=4096 seek=1 count=1 conv=notrunc status=none",
-	      NULL, NULL);
+	shell(f,
+		"cp good state/db/db.sqlite; dd if=/dev/urandom of=state/db/db.sqlite bs=4096 "
+		"seek=1 count=1 conv=notrunc status=none",
+		NULL, NULL);
 	assert_refused(f, "is corrupt");
 	shell(f, "cp good state/db/db.sqlite; truncate -s 4096 state/db/db.sqlite", NULL, NULL);
 	assert_refused(f, "is corrupt");
@@ -170,7 +186,9 @@ static void test_locked_database(void **state)
 {
 	struct fixture *f = *state;
 	sqlite3 *handle = database_open(database_path(f));
-	execute(f, handle, "pragma locking_mode = exclusive; begin exclusive; insert into Refs values (1, 4); commit; begin exclusive");
+	execute(f, handle,
+		"pragma locking_mode = exclusive; begin exclusive; insert into Refs values (1, 4); "
+		"commit; begin exclusive");
 	struct closure_table *table = closure_table_new(f->arena, f->diag, store_dir(f));
 	closure_table_intern(table, expand(f, "$A"), strlen(expand(f, "$A")));
 	table->nroots = 1;
@@ -190,9 +208,12 @@ static void make_chain(struct fixture *f)
 	for (int i = 0; i < CHAIN; i++) {
 		const char *path = arena_printf(f->arena, "%s/%032d-chain", store_dir(f), i);
 		put_file(f, path, "");
-		execute(f, handle, arena_printf(f->arena, "insert into ValidPaths values (%d, '%s', 'sha256:" HASH_A "', 1, null, 1, null,"
-							  " null, null); insert into Refs values (%d, %d)",
-						i, path, i, i + 1 < CHAIN ? i + 1 : i));
+		execute(f, handle,
+			arena_printf(f->arena,
+				"insert into ValidPaths values (%d, '%s', 'sha256:" HASH_A
+				"', 1, null, 1, null,"
+				" null, null); insert into Refs values (%d, %d)",
+				i, path, i, i + 1 < CHAIN ? i + 1 : i));
 	}
 	execute(f, handle, "commit");
 	sqlite3_close(handle);
@@ -311,18 +332,24 @@ static void test_readers_who_may_not_write(void **state)
 
 static const char expression[] =
 	"let\n"
-	"  sh = name: script: derivation { inherit name; system = builtins.currentSystem; builder = \"/bin/sh\";\n"
+	"  sh = name: script: derivation { inherit name; system = builtins.currentSystem; builder "
+	"= \"/bin/sh\";\n"
 	"    args = [ \"-ec\" script ]; PATH = \"/usr/bin:/bin\"; };\n"
 	"in rec {\n"
 	"  data = builtins.toFile \"data\" \"hello\";\n"
 	"  lib = sh \"lib\" \"echo ${data} > $out\";\n"
 	"  app = sh \"app\" \"mkdir $out; echo $out > $out/self; ln -s ${lib} $out/lib\";\n"
-	"  top = sh \"top\" \"mkdir $out; head -c 300000 /dev/zero > $out/file; echo ${app} >> $out/file; : > $out/${baseNameOf data}\";\n"
+	"  top = sh \"top\" \"mkdir $out; head -c 300000 /dev/zero > $out/file; echo ${app} >> "
+	"$out/file; : > $out/${baseNameOf data}\";\n"
 	"  other = sh \"other\" \"echo ${lib} > $out\";\n"
-	"  graph = derivation { name = \"graph\"; system = builtins.currentSystem; builder = \"/bin/sh\"; PATH = \"/usr/bin:/bin\";\n"
-	"    args = [ \"-ec\" \"cat graph > $out\" ]; exportReferencesGraph = [ \"graph\" top ]; };\n"
-	"  attributes = derivation { name = \"attributes\"; system = builtins.currentSystem; builder = \"/bin/bash\"; PATH = \"/usr/bin:/bin\";\n"
-	"    __structuredAttrs = true; args = [ \"-ec\" \". ./.attrs.sh; cat .attrs.json > \\${outputs[out]}\" ];\n"
+	"  graph = derivation { name = \"graph\"; system = builtins.currentSystem; builder = "
+	"\"/bin/sh\"; PATH = \"/usr/bin:/bin\";\n"
+	"    args = [ \"-ec\" \"cat graph > $out\" ]; exportReferencesGraph = [ \"graph\" top ]; "
+	"};\n"
+	"  attributes = derivation { name = \"attributes\"; system = builtins.currentSystem; "
+	"builder = \"/bin/bash\"; PATH = \"/usr/bin:/bin\";\n"
+	"    __structuredAttrs = true; args = [ \"-ec\" \". ./.attrs.sh; cat .attrs.json > "
+	"\\${outputs[out]}\" ];\n"
 	"    exportReferencesGraph.closure = [ top ]; };\n"
 	"}\n";
 
@@ -340,23 +367,30 @@ static int nix_setup(void **state)
 	struct fixture *f = *state;
 	static const struct {
 		const char *name, *directory;
-	} places[] = {{"NIX_STORE_DIR", "store"}, {"NIX_STATE_DIR", "state"}, {"NIX_LOG_DIR", "log"}, {"NIX_CONF_DIR", "etc"},
-		      {"XDG_CACHE_HOME", "cache"}, {"HOME", "home"}};
+	} places[] = {{"NIX_STORE_DIR", "store"}, {"NIX_STATE_DIR", "state"},
+		{"NIX_LOG_DIR", "log"}, {"NIX_CONF_DIR", "etc"}, {"XDG_CACHE_HOME", "cache"},
+		{"HOME", "home"}};
 	for (size_t i = 0; i < countof(places); i++) {
 		setenv(places[i].name, scratch_path(f, places[i].directory), 1);
 		if (!directory_make(f->diag, scratch_path(f, places[i].directory), 0755))
 			return -1;
 	}
-	static const char *const unset[] = {"NIX_ATTRS_JSON_FILE", "NIX_BUILD_TOP", "NIX_REMOTE", "NIX_PATH"};
+	static const char *const unset[] = {
+		"NIX_ATTRS_JSON_FILE", "NIX_BUILD_TOP", "NIX_REMOTE", "NIX_PATH"};
 	for (size_t i = 0; i < countof(unset); i++)
 		unsetenv(unset[i]);
 	setenv("NIX_CONFIG", "sandbox = false\nbuild-users-group =\nsubstitute = false", 1);
-	return file_write(f->diag, scratch_path(f, "x.nix"), expression, sizeof expression - 1, 0644) ? 0 : -1;
+	return file_write(
+		       f->diag, scratch_path(f, "x.nix"), expression, sizeof expression - 1, 0644)
+		? 0
+		: -1;
 }
 
 static const char *output(struct fixture *f, const char *attribute)
 {
-	return shell(f, "printf %s \"$(nix-build x.nix -A \"$1\" -o \"$1\" 2>log.txt || cat log.txt)\"", attribute, NULL);
+	return shell(f,
+		"printf %s \"$(nix-build x.nix -A \"$1\" -o \"$1\" 2>log.txt || cat log.txt)\"",
+		attribute, NULL);
 }
 
 /* As `nix-store --dump-db` prints it, or without the derivers, which not every source knows. */
@@ -365,8 +399,9 @@ static const char *dump(struct fixture *f, const struct closure *closure, bool d
 	BUF_CLEANUP struct buf text = {0};
 	for (size_t i = 0; i < closure->n; i++) {
 		const struct store_path *path = &closure->v[i];
-		buf_printf(&text, "%s\n%s\n%lld\n%s\n%zu\n", path->path, path->nar_hash, (long long)path->nar_size,
-			   derivers && path->deriver ? path->deriver : "", path->nrefs);
+		buf_printf(&text, "%s\n%s\n%lld\n%s\n%zu\n", path->path, path->nar_hash,
+			(long long)path->nar_size, derivers && path->deriver ? path->deriver : "",
+			path->nrefs);
 		for (size_t j = 0; j < path->nrefs; j++)
 			buf_printf(&text, "%s\n", closure->v[path->refs[j]].path);
 	}
@@ -377,7 +412,8 @@ static void assert_dump(struct nix *nix, const char *file, bool derivers)
 {
 	struct closure closure;
 	assert_ok(nix->f, load(nix->f, nix->top, file, &closure));
-	assert_string_equal(dump(nix->f, &closure, derivers), derivers ? nix->dump : nix->underived);
+	assert_string_equal(
+		dump(nix->f, &closure, derivers), derivers ? nix->dump : nix->underived);
 }
 
 static struct nix nix_build(struct fixture *f)
@@ -405,22 +441,26 @@ static void test_every_source_agrees_with_nix(void **state)
 	output(f, "other");
 	assert_dump(&nix, NULL, true);
 
-	shell(f, "nix-store --dump-db > all; nix-store -qR \"$1\" > list; mkdir info; cp list info/store-paths; cp all info/registration",
-	      nix.top, NULL);
+	shell(f,
+		"nix-store --dump-db > all; nix-store -qR \"$1\" > list; mkdir info; cp list "
+		"info/store-paths; cp all info/registration",
+		nix.top, NULL);
 	assert_dump(&nix, scratch_path(f, "all"), true);
 	assert_dump(&nix, scratch_path(f, "list"), false);
 	assert_dump(&nix, scratch_path(f, "info"), true);
 	assert_dump(&nix, output(f, "graph"), false);
 
-	shell(f, "nix --extra-experimental-features nix-command path-info --json -r \"$1\" > json", nix.top, NULL);
+	shell(f, "nix --extra-experimental-features nix-command path-info --json -r \"$1\" > json",
+		nix.top, NULL);
 	assert_dump(&nix, scratch_path(f, "json"), true);
 	if (have_program(f, "/bin/bash")) {
 		struct closure closure;
 		assert_ok(f, load(f, nix.top, output(f, "attributes"), &closure));
 		assert_string_equal(dump(f, &closure, false), nix.underived);
 		for (size_t i = 0; i < closure.n; i++)
-			assert_non_null(strstr(nix.dump, arena_printf(f->arena, "%s\n%s\n%lld\n", closure.v[i].path,
-								      closure.v[i].nar_hash, (long long)closure.v[i].nar_size)));
+			assert_non_null(strstr(nix.dump,
+				arena_printf(f->arena, "%s\n%s\n%lld\n", closure.v[i].path,
+					closure.v[i].nar_hash, (long long)closure.v[i].nar_size)));
 	}
 
 	shell(f, "mv state/db state/hidden", NULL, NULL);
@@ -436,8 +476,10 @@ static void test_while_nix_adds_paths(void **state)
 	struct nix nix = nix_build(f);
 	pid_t pid = fork();
 	if (pid == 0) {
-		shell(f, "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i > f; nix-store --add f; nix-store --delete $(nix-store --add f); done",
-		      NULL, NULL);
+		shell(f,
+			"for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $i > f; nix-store --add f; "
+			"nix-store --delete $(nix-store --add f); done",
+			NULL, NULL);
 		_exit(0);
 	}
 	int status, loads = 0;
@@ -462,14 +504,17 @@ static int ask_daemon(struct fixture *f)
 	size_t addressed = 0;
 	for (size_t i = 0; i < closure.n; i++)
 		addressed += closure.v[i].ca != NULL;
-	if (strcmp(closure.source, "nix path-info") != 0 || strcmp(dump(f, &closure, true), kept) != 0 || addressed != 1)
+	if (strcmp(closure.source, "nix path-info") != 0 ||
+		strcmp(dump(f, &closure, true), kept) != 0 || addressed != 1)
 		return 2;
 	/* A derivation as root. */
 	const char *derivation = shell(f, "printf %s \"$(cat derivation)\"", NULL, NULL);
-	if (!load(f, derivation, NULL, &closure) || strcmp(closure.source, "nix-store --dump-db") != 0 || closure.n < 4)
+	if (!load(f, derivation, NULL, &closure) ||
+		strcmp(closure.source, "nix-store --dump-db") != 0 || closure.n < 4)
 		return 3;
-	if (load(f, scratch_path(f, "store/0a000000000000000000000000000000-stray"), NULL, &closure) ||
-	    !strstr(messages(f), "-stray is not a valid path of the Nix store"))
+	if (load(f, scratch_path(f, "store/0a000000000000000000000000000000-stray"), NULL,
+		    &closure) ||
+		!strstr(messages(f), "-stray is not a valid path of the Nix store"))
 		return 4;
 	return 0;
 }
@@ -480,9 +525,13 @@ static void test_through_the_daemon(void **state)
 	if (!have_nix(f) || !have_program(f, "nix-daemon") || !is_root())
 		skip();
 	struct nix nix = nix_build(f);
-	assert_ok(f, file_write(f->diag, scratch_path(f, "expected"), nix.dump, strlen(nix.dump), 0644));
-	shell(f, "chmod 755 .; chmod 777 cache home; nix-store -q --deriver \"$1\" > derivation; chmod 700 state/db;"
-		 "echo > store/0a000000000000000000000000000000-stray", nix.top, NULL);
+	assert_ok(f,
+		file_write(f->diag, scratch_path(f, "expected"), nix.dump, strlen(nix.dump), 0644));
+	shell(f,
+		"chmod 755 .; chmod 777 cache home; nix-store -q --deriver \"$1\" > derivation; "
+		"chmod 700 state/db;"
+		"echo > store/0a000000000000000000000000000000-stray",
+		nix.top, NULL);
 	pid_t pid = fork();
 	if (pid == 0) {
 		int log = open(scratch_path(f, "daemon.log"), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
@@ -500,18 +549,30 @@ static void test_through_the_daemon(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_what_the_database_knows, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_rollback_mode, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_missing_in_the_database, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_absent_databases, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_unknown_schemas, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_corrupt_databases, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_locked_database, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_consistent_while_it_is_written, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_readers_who_may_not_write, database_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_every_source_agrees_with_nix, nix_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_while_nix_adds_paths, nix_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_through_the_daemon, nix_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_what_the_database_knows, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_rollback_mode, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_missing_in_the_database, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_absent_databases, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_unknown_schemas, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_corrupt_databases, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_locked_database, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_consistent_while_it_is_written, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_readers_who_may_not_write, database_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_every_source_agrees_with_nix, nix_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_while_nix_adds_paths, nix_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_through_the_daemon, nix_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

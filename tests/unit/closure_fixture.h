@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* closure_fixture: a store of a few paths, and what a closure looks like as text. Included after fixture.h. */
+/*
+ * closure_fixture: a store of a few paths, and what a closure looks like as text. Included after
+ * fixture.h.
+ */
 #ifndef MVM_TESTS_CLOSURE_FIXTURE_H
 #define MVM_TESTS_CLOSURE_FIXTURE_H
 
@@ -13,12 +16,17 @@
 #define HASH_A_BASE64 "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
 #define HASH_B "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
-/* $A to $D, $R: store paths app, lib, data, other, and the derivation app.drv; $a to $d, $r: their base names; $S: the store directory. */
+/*
+ * $A to $D, $R: store paths app, lib, data, other, and the derivation app.drv; $a to $d, $r: their
+ * base names; $S: the store directory.
+ */
 static inline const char *base_name(char letter)
 {
 	static const char *const names[] = {
-		['A'] = "0a000000000000000000000000000000-app",  ['B'] = "0b000000000000000000000000000000-lib",
-		['C'] = "0c000000000000000000000000000000-data", ['D'] = "0d000000000000000000000000000000-other",
+		['A'] = "0a000000000000000000000000000000-app",
+		['B'] = "0b000000000000000000000000000000-lib",
+		['C'] = "0c000000000000000000000000000000-data",
+		['D'] = "0d000000000000000000000000000000-other",
 		['R'] = "0f000000000000000000000000000000-app.drv",
 	};
 	return (size_t)letter < countof(names) ? names[(size_t)letter] : NULL;
@@ -33,7 +41,8 @@ static inline const char *expand(struct fixture *f, const char *pattern)
 {
 	BUF_CLEANUP struct buf text = {0};
 	for (const char *c = pattern; *c; c++) {
-		const char *upper = *c == '$' ? base_name(c[1]) : NULL, *lower = *c == '$' ? base_name((char)(c[1] - 32)) : NULL;
+		const char *upper = *c == '$' ? base_name(c[1]) : NULL,
+			   *lower = *c == '$' ? base_name((char)(c[1] - 32)) : NULL;
 		if (*c != '$')
 			buf_add(&text, c, 1);
 		else if (upper)
@@ -66,7 +75,8 @@ static inline void make_store(struct fixture *f)
 
 static inline int closure_setup(void **state)
 {
-	static const char *const variables[] = {"NIX_ATTRS_JSON_FILE", "NIX_BUILD_TOP", "NIX_STATE_DIR", "NIX_REMOTE"};
+	static const char *const variables[] = {
+		"NIX_ATTRS_JSON_FILE", "NIX_BUILD_TOP", "NIX_STATE_DIR", "NIX_REMOTE"};
 	if (fixture_setup(state) != 0)
 		return -1;
 	for (size_t i = 0; i < countof(variables); i++)
@@ -80,10 +90,14 @@ static inline bool is_read(struct fixture *f, const struct store_path *path)
 {
 	char hash[NAR_HASH_DIGITS + 1];
 	uint64_t size;
-	return nar_hash(f->diag, path->path, hash, &size) && strcmp(hash, path->nar_hash) == 0 && path->nar_size == (int64_t)size;
+	return nar_hash(f->diag, path->path, hash, &size) && strcmp(hash, path->nar_hash) == 0 &&
+		path->nar_size == (int64_t)size;
 }
 
-/* NAME HASH SIZE[ deriver=…][ sigs=…][ ca=…][ ultimate]: REFERENCE…; the hash is cut, a name is without its hash. "read" stands for what is there. */
+/*
+ * NAME HASH SIZE[ deriver=…][ sigs=…][ ca=…][ ultimate]: REFERENCE…; the hash is cut, a name is
+ * without its hash. "read" stands for what is there.
+ */
 static inline const char *render(struct fixture *f, const struct closure *closure)
 {
 	BUF_CLEANUP struct buf text = {0};
@@ -92,7 +106,8 @@ static inline const char *render(struct fixture *f, const struct closure *closur
 		if (is_read(f, path))
 			buf_printf(&text, "%s read", path->name + 33);
 		else
-			buf_printf(&text, "%s %.8s %lld", path->name + 33, path->nar_hash, (long long)path->nar_size);
+			buf_printf(&text, "%s %.8s %lld", path->name + 33, path->nar_hash,
+				(long long)path->nar_size);
 		if (path->deriver)
 			buf_printf(&text, " deriver=%s", path_base(path->deriver) + 33);
 		if (path->sigs)
@@ -107,10 +122,14 @@ static inline const char *render(struct fixture *f, const struct closure *closur
 	return arena_strdup(f->arena, buf_text(&text));
 }
 
-/* Loads the closure of one root (NULL: of none), from a file or (NULL) by default, and promises what closure.h promises. */
+/*
+ * Loads the closure of one root (NULL: of none), from a file or (NULL) by default, and promises
+ * what closure.h promises.
+ */
 static inline bool load(struct fixture *f, const char *root, const char *file, struct closure *out)
 {
-	struct closure_request request = {.store_dir = store_dir(f), .file = file, .state_dir = scratch_path(f, "state")};
+	struct closure_request request = {
+		.store_dir = store_dir(f), .file = file, .state_dir = scratch_path(f, "state")};
 	const char *roots[] = {root};
 	request.roots = (struct strings){roots, root ? 1 : 0, 1};
 	*out = (struct closure){0};
@@ -128,7 +147,8 @@ static inline bool load(struct fixture *f, const char *root, const char *file, s
 	return ok;
 }
 
-static inline void assert_closure(struct fixture *f, const char *root, const char *file, const char *expected)
+static inline void assert_closure(
+	struct fixture *f, const char *root, const char *file, const char *expected)
 {
 	struct closure closure;
 	bool ok = load(f, root, file, &closure);

@@ -12,17 +12,21 @@
 
 #define PLAIN "app e3b0c442 100: app lib\nlib ba7816bf 200: data\ndata e3b0c442 300:\n"
 #define UNHASHED "app read: app lib\nlib read: data\ndata read:\n"
-#define REGISTRATION(hash_a, deriver)                                                                                  \
-	"$D\n" HASH_B "\n9\n\n0\n$A\n" hash_a "\n100\n" deriver "\n2\n$B\n$A\n$C\nsha256:" HASH_A_NIX32 "\n300\n\n0\n" \
+#define REGISTRATION(hash_a, deriver) \
+	"$D\n" HASH_B "\n9\n\n0\n$A\n" hash_a "\n100\n" deriver \
+	"\n2\n$B\n$A\n$C\nsha256:" HASH_A_NIX32 "\n300\n\n0\n" \
 	"$B\n" HASH_B "\n200\n\n1\n$C\n"
 
 static const struct form {
 	const char *name, *text, *expected;
 } forms[] = {
-	{"dump-db", REGISTRATION(HASH_A, "$R"), "app e3b0c442 100 deriver=app.drv: app lib\nlib ba7816bf 200: data\ndata e3b0c442 300:\n"},
+	{"dump-db", REGISTRATION(HASH_A, "$R"),
+		"app e3b0c442 100 deriver=app.drv: app lib\nlib ba7816bf 200: data\ndata e3b0c442 "
+		"300:\n"},
 	{"closureInfo", REGISTRATION("sha256:" HASH_A_NIX32, ""), PLAIN},
 	{"twice the same", REGISTRATION(HASH_A, "") REGISTRATION(HASH_A, ""), PLAIN},
-	{"references repeated", "$A\n" HASH_A "\n1\n\n3\n$C\n$A\n$C\n$C\n" HASH_A "\n2\n\n0\n", "app e3b0c442 1: app data\ndata e3b0c442 2:\n"},
+	{"references repeated", "$A\n" HASH_A "\n1\n\n3\n$C\n$A\n$C\n$C\n" HASH_A "\n2\n\n0\n",
+		"app e3b0c442 1: app data\ndata e3b0c442 2:\n"},
 	{"no last newline", "$A\n" HASH_A "\n1\n\n1\n$A", "app e3b0c442 1: app\n"},
 	{"exportReferencesGraph", "$A\n\n2\n$A\n$B\n$C\n\n0\n$B\n\n1\n$C\n$D\n\n0\n", UNHASHED},
 	{"exportReferencesGraph with a deriver", "$A\n$R\n0\n", "app read deriver=app.drv:\n"},
@@ -30,31 +34,46 @@ static const struct form {
 	{"list of one", "$C\n$A\n$B", UNHASHED},
 	{"all of a list is wanted", "$D\n$A\n$B\n$C\n$A\n", UNHASHED "other read:\n"},
 	{"path-info, list",
-	 "[{\"path\":\"$A\",\"narHash\":\"sha256-" HASH_A_BASE64 "\",\"narSize\":100,\"references\":[\"$C\",\"$A\"],\"deriver\":\"$R\","
-	 "\"registrationTime\":1,\"ultimate\":true,\"signatures\":[\"k-1:x==\",\"k-2:y==\"]},"
-	 "{\"path\":\"$C\",\"narHash\":\"sha256:" HASH_A_NIX32 "\",\"narSize\":5,\"references\":[],\"ca\":\"fixed:r:sha256:" HASH_A_NIX32 "\"},"
-	 "{\"path\":\"$D\",\"valid\":false}]",
-	 "app e3b0c442 100 deriver=app.drv sigs=k-1:x== k-2:y== ultimate: app data\ndata e3b0c442 5 ca=fixed:r:sha256:" HASH_A_NIX32 ":\n"},
+		"[{\"path\":\"$A\",\"narHash\":\"sha256-" HASH_A_BASE64
+		"\",\"narSize\":100,\"references\":[\"$C\",\"$A\"],\"deriver\":\"$R\","
+		"\"registrationTime\":1,\"ultimate\":true,\"signatures\":[\"k-1:x==\",\"k-2:y==\"]}"
+		","
+		"{\"path\":\"$C\",\"narHash\":\"sha256:" HASH_A_NIX32
+		"\",\"narSize\":5,\"references\":[],\"ca\":\"fixed:r:sha256:" HASH_A_NIX32 "\"},"
+		"{\"path\":\"$D\",\"valid\":false}]",
+		"app e3b0c442 100 deriver=app.drv sigs=k-1:x== k-2:y== ultimate: app data\ndata "
+		"e3b0c442 5 ca=fixed:r:sha256:" HASH_A_NIX32 ":\n"},
 	{"path-info, format 1",
-	 " {\"$A\":{\"narHash\":\"sha256-" HASH_A_BASE64 "\",\"narSize\":100,\"references\":[],\"ca\":null,\"deriver\":null},\"$D\":null}\n",
-	 "app e3b0c442 100:\n"},
+		" {\"$A\":{\"narHash\":\"sha256-" HASH_A_BASE64
+		"\",\"narSize\":100,\"references\":[],\"ca\":null,\"deriver\":null},\"$D\":null}\n",
+		"app e3b0c442 100:\n"},
 	{"path-info, format 2",
-	 "{\"version\":2,\"storeDir\":\"$S\",\"info\":{\"$a\":{\"version\":2,\"storeDir\":\"$S\",\"narHash\":{\"algorithm\":\"sha256\","
-	 "\"format\":\"base64\",\"hash\":\"" HASH_A_BASE64 "\"},\"narSize\":7,\"references\":[\"$a\",\"$c\"],\"deriver\":\"$r\","
-	 "\"signatures\":[\"k:s\"],\"ultimate\":false,\"ca\":null},\"$c\":{\"narHash\":{\"algorithm\":\"sha256\",\"format\":\"base16\","
-	 "\"hash\":\"" HASH_A "\"},\"narSize\":8,\"references\":[],\"ca\":{\"method\":\"text\",\"hash\":{\"algorithm\":\"sha256\","
-	 "\"format\":\"base64\",\"hash\":\"" HASH_A_BASE64 "\"}}}}}",
-	 "app e3b0c442 7 deriver=app.drv sigs=k:s: app data\ndata e3b0c442 8 ca=text:sha256:" HASH_A_NIX32 ":\n"},
+		"{\"version\":2,\"storeDir\":\"$S\",\"info\":{\"$a\":{\"version\":2,\"storeDir\":"
+		"\"$S\",\"narHash\":{\"algorithm\":\"sha256\","
+		"\"format\":\"base64\",\"hash\":\"" HASH_A_BASE64
+		"\"},\"narSize\":7,\"references\":[\"$a\",\"$c\"],\"deriver\":\"$r\","
+		"\"signatures\":[\"k:s\"],\"ultimate\":false,\"ca\":null},\"$c\":{\"narHash\":{"
+		"\"algorithm\":\"sha256\",\"format\":\"base16\","
+		"\"hash\":\"" HASH_A "\"},\"narSize\":8,\"references\":[],\"ca\":{\"method\":"
+		"\"text\",\"hash\":{\"algorithm\":\"sha256\","
+		"\"format\":\"base64\",\"hash\":\"" HASH_A_BASE64 "\"}}}}}",
+		"app e3b0c442 7 deriver=app.drv sigs=k:s: app data\ndata e3b0c442 8 "
+		"ca=text:sha256:" HASH_A_NIX32 ":\n"},
 	{"path-info, format 3",
-	 "{\"$a\":{\"version\":3,\"storeDir\":\"$S\",\"narHash\":\"sha256-" HASH_A_BASE64 "\",\"narSize\":7,\"references\":[],"
-	 "\"signatures\":[{\"keyName\":\"k\",\"sig\":\"s==\"}],\"ca\":{\"method\":\"nar\",\"hash\":\"sha256-" HASH_A_BASE64 "\"}}}",
-	 "app e3b0c442 7 sigs=k:s== ca=fixed:r:sha256:" HASH_A_NIX32 ":\n"},
+		"{\"$a\":{\"version\":3,\"storeDir\":\"$S\",\"narHash\":\"sha256-" HASH_A_BASE64
+		"\",\"narSize\":7,\"references\":[],"
+		"\"signatures\":[{\"keyName\":\"k\",\"sig\":\"s==\"}],\"ca\":{\"method\":\"nar\","
+		"\"hash\":\"sha256-" HASH_A_BASE64 "\"}}}",
+		"app e3b0c442 7 sigs=k:s== ca=fixed:r:sha256:" HASH_A_NIX32 ":\n"},
 	{"structured attributes",
-	 "{\"name\":\"x\",\"outputs\":{\"out\":\"$D\"},\"list\":[1,{}],\"first\":[{\"path\":\"$A\",\"narHash\":\"sha256:" HASH_A_NIX32 "\","
-	 "\"narSize\":1,\"references\":[\"$C\"],\"valid\":true,\"closureSize\":9},{\"path\":\"$C\",\"narHash\":\"sha256:" HASH_A_NIX32
-	 "\",\"narSize\":2,\"references\":[]}],\"second\":[{\"path\":\"$C\",\"narHash\":\"sha256:" HASH_A_NIX32 "\",\"narSize\":2,"
-	 "\"references\":[]}]}",
-	 "app e3b0c442 1: data\ndata e3b0c442 2:\n"},
+		"{\"name\":\"x\",\"outputs\":{\"out\":\"$D\"},\"list\":[1,{}],\"first\":[{\"path\":"
+		"\"$A\",\"narHash\":\"sha256:" HASH_A_NIX32 "\","
+		"\"narSize\":1,\"references\":[\"$C\"],\"valid\":true,\"closureSize\":9},{\"path\":"
+		"\"$C\",\"narHash\":\"sha256:" HASH_A_NIX32
+		"\",\"narSize\":2,\"references\":[]}],\"second\":[{\"path\":\"$C\",\"narHash\":"
+		"\"sha256:" HASH_A_NIX32 "\",\"narSize\":2,"
+		"\"references\":[]}]}",
+		"app e3b0c442 1: data\ndata e3b0c442 2:\n"},
 };
 
 static void test_every_form(void **state)
@@ -68,7 +87,8 @@ static void test_every_form(void **state)
 			fail_msg("%s: %s", forms[i].name, messages(f));
 		/* The order is that of the paths: app, lib, data, other. */
 		if (strcmp(render(f, &closure), forms[i].expected) != 0)
-			fail_msg("%s: expected\n%sgot\n%s", forms[i].name, forms[i].expected, render(f, &closure));
+			fail_msg("%s: expected\n%sgot\n%s", forms[i].name, forms[i].expected,
+				render(f, &closure));
 		assert_string_equal(closure.source, file);
 		assert_string_equal(closure.store_dir, store_dir(f));
 	}
@@ -77,45 +97,75 @@ static void test_every_form(void **state)
 static const struct form mistakes[] = {
 	{"empty", "", "app is not in "},
 	{"junk", "hello\n", "closure:1:1: error: line \"hello\" is not a path of the store"},
-	{"junk behind a path", "$A\nhello\n", "closure:2:1: error: $A: \"hello\" is not a SHA-256 hash"},
-	{"ends after the path", "$A\n" HASH_A "\n", "closure:2:1: error: the file ends where the NAR size of $A should be"},
-	{"ends in the references", "$A\n" HASH_A "\n1\n\n2\n$A\n", "closure:6:1: error: the file ends where a reference of $A should be"},
-	{"size is no number", "$A\n" HASH_A "\n-1\n\n0\n", "closure:3:1: error: expected the NAR size of $A, a number, found \"-1\""},
-	{"size too large", "$A\n" HASH_A "\n9223372036854775808\n\n0\n", "closure:3:1: error: expected the NAR size"},
-	{"no count", "$A\n" HASH_A "\n1\n\n\n", "closure:5:1: error: expected the number of references"},
-	{"count too small", "$A\n" HASH_A "\n1\n\n0\n$A\n$B\n", "closure:7:1: error: $A: \"$B\" is not a SHA-256 hash"},
-	{"count too large", "$A\n" HASH_A "\n1\n\n2\n$A\n" HASH_A "\n", "closure:7:1: error: reference \"" HASH_A "\" is not a path"},
-	{"huge count", "$A\n" HASH_A "\n1\n\n9223372036854775807\n$A\n", "closure:5:1: error: more references than the rest"},
-	{"large count", "$A\n\n100000000\n$A\n", "closure:3:1: error: more references than the rest"},
-	{"bad hash", "$A\nsha256:zz\n1\n\n0\n", "closure:2:1: error: $A: \"sha256:zz\" is not a SHA-256 hash"},
-	{"bad deriver", "$A\n" HASH_A "\n1\n/tmp/x.drv\n0\n", "closure:4:1: error: $A: its deriver \"/tmp/x.drv\" is not a store path"},
-	{"two hashes", "$A\n" HASH_A "\n1\n\n0\n$A\n" HASH_B "\n1\n\n0\n", "closure:6:1: error: $A is described twice, with different hashes"},
-	{"other store", "/gnu/store/0a000000000000000000000000000000-app\n", "it is outside of the store directory"},
+	{"junk behind a path", "$A\nhello\n",
+		"closure:2:1: error: $A: \"hello\" is not a SHA-256 hash"},
+	{"ends after the path", "$A\n" HASH_A "\n",
+		"closure:2:1: error: the file ends where the NAR size of $A should be"},
+	{"ends in the references", "$A\n" HASH_A "\n1\n\n2\n$A\n",
+		"closure:6:1: error: the file ends where a reference of $A should be"},
+	{"size is no number", "$A\n" HASH_A "\n-1\n\n0\n",
+		"closure:3:1: error: expected the NAR size of $A, a number, found \"-1\""},
+	{"size too large", "$A\n" HASH_A "\n9223372036854775808\n\n0\n",
+		"closure:3:1: error: expected the NAR size"},
+	{"no count", "$A\n" HASH_A "\n1\n\n\n",
+		"closure:5:1: error: expected the number of references"},
+	{"count too small", "$A\n" HASH_A "\n1\n\n0\n$A\n$B\n",
+		"closure:7:1: error: $A: \"$B\" is not a SHA-256 hash"},
+	{"count too large", "$A\n" HASH_A "\n1\n\n2\n$A\n" HASH_A "\n",
+		"closure:7:1: error: reference \"" HASH_A "\" is not a path"},
+	{"huge count", "$A\n" HASH_A "\n1\n\n9223372036854775807\n$A\n",
+		"closure:5:1: error: more references than the rest"},
+	{"large count", "$A\n\n100000000\n$A\n",
+		"closure:3:1: error: more references than the rest"},
+	{"bad hash", "$A\nsha256:zz\n1\n\n0\n",
+		"closure:2:1: error: $A: \"sha256:zz\" is not a SHA-256 hash"},
+	{"bad deriver", "$A\n" HASH_A "\n1\n/tmp/x.drv\n0\n",
+		"closure:4:1: error: $A: its deriver \"/tmp/x.drv\" is not a store path"},
+	{"two hashes", "$A\n" HASH_A "\n1\n\n0\n$A\n" HASH_B "\n1\n\n0\n",
+		"closure:6:1: error: $A is described twice, with different hashes"},
+	{"other store", "/gnu/store/0a000000000000000000000000000000-app\n",
+		"it is outside of the store directory"},
 	{"the store itself", "$S/\n", "it is outside of the store directory"},
 	{"inside a path", "$A/bin\n", "its name has a character that store paths may not have"},
-	{"hash with an e", "$S/0e000000000000000000000000000000-app\n", "does not start with a hash of 32 characters"},
+	{"hash with an e", "$S/0e000000000000000000000000000000-app\n",
+		"does not start with a hash of 32 characters"},
 	{"no name", "$S/0a000000000000000000000000000000-\n", "no \"-NAME\""},
-	{"space in the name", "$S/0a000000000000000000000000000000-a b\n", "a character that store paths may not have"},
-	{"reference not described", "$A\n\n1\n$B\n", "closure:1:1: error: $B, to which $A refers, is not in "},
+	{"space in the name", "$S/0a000000000000000000000000000000-a b\n",
+		"a character that store paths may not have"},
+	{"reference not described", "$A\n\n1\n$B\n",
+		"closure:1:1: error: $B, to which $A refers, is not in "},
 	{"root not described", "$B\n\n0\n", "$A is not in "},
-	{"does not exist", "$A\n\n1\n$R\n$R\n\n0\n", "closure:5:1: error: $R does not exist; $A refers to it"},
+	{"does not exist", "$A\n\n1\n$R\n$R\n\n0\n",
+		"closure:5:1: error: $R does not exist; $A refers to it"},
 	{"list: does not exist", "$A\n$B\n$C\n$R\n", "closure:4:1: error: $R does not exist"},
-	{"half JSON", "[\n{\"path\":", "closure:2:1: error: the file ends in the middle of a JSON value"},
+	{"half JSON",
+		"[\n{\"path\":", "closure:2:1: error: the file ends in the middle of a JSON value"},
 	{"not JSON", "{\n\n\"a\" 1}", "closure:3:1: error: this is not JSON"},
 	{"two JSON values", "[]\n[]", "closure:2:1: error: this is not JSON"},
 	{"no path", "[{}]", "an entry has no \"path\""},
 	{"path is a number", "[{\"path\":1}]", "an entry has no \"path\""},
 	{"entry is a list", "{\"$A\":[]}", "$A: its description is not a map"},
 	{"no references", "[{\"path\":\"$A\"}]", "$A: references is not a list"},
-	{"reference is a number", "[{\"path\":\"$A\",\"references\":[1]}]", "$A: a reference is not a text"},
-	{"JSON hash", "[{\"path\":\"$A\",\"references\":[],\"narHash\":\"sha256-x\"}]", "$A: \"sha256-x\" is not a SHA-256 hash"},
-	{"JSON hash is a number", "[{\"path\":\"$A\",\"references\":[],\"narHash\":3}]", "$A: narHash is not a hash"},
-	{"JSON hash of another kind", "[{\"path\":\"$A\",\"references\":[],\"narHash\":{\"algorithm\":\"md5\",\"hash\":\"x\"}}]", "\"md5:x\" is not"},
-	{"JSON size", "[{\"path\":\"$A\",\"references\":[],\"narSize\":-3}]", "$A: narSize is not a number of bytes"},
-	{"JSON ca", "[{\"path\":\"$A\",\"references\":[],\"ca\":{\"method\":\"x\"}}]", "$A: ca is not a content address"},
-	{"JSON signatures", "[{\"path\":\"$A\",\"references\":[],\"signatures\":[{}]}]", "$A: a signature is not a text"},
-	{"JSON of another store", "[{\"path\":\"$A\",\"storeDir\":\"/x\",\"references\":[]}]", "$A: it is of the store /x, not of $S"},
-	{"JSON string with a 0 byte", "[{\"path\":\"$A\\u0000\",\"references\":[]}]", "an entry has no \"path\""},
+	{"reference is a number", "[{\"path\":\"$A\",\"references\":[1]}]",
+		"$A: a reference is not a text"},
+	{"JSON hash", "[{\"path\":\"$A\",\"references\":[],\"narHash\":\"sha256-x\"}]",
+		"$A: \"sha256-x\" is not a SHA-256 hash"},
+	{"JSON hash is a number", "[{\"path\":\"$A\",\"references\":[],\"narHash\":3}]",
+		"$A: narHash is not a hash"},
+	{"JSON hash of another kind",
+		"[{\"path\":\"$A\",\"references\":[],\"narHash\":{\"algorithm\":\"md5\",\"hash\":"
+		"\"x\"}}]",
+		"\"md5:x\" is not"},
+	{"JSON size", "[{\"path\":\"$A\",\"references\":[],\"narSize\":-3}]",
+		"$A: narSize is not a number of bytes"},
+	{"JSON ca", "[{\"path\":\"$A\",\"references\":[],\"ca\":{\"method\":\"x\"}}]",
+		"$A: ca is not a content address"},
+	{"JSON signatures", "[{\"path\":\"$A\",\"references\":[],\"signatures\":[{}]}]",
+		"$A: a signature is not a text"},
+	{"JSON of another store", "[{\"path\":\"$A\",\"storeDir\":\"/x\",\"references\":[]}]",
+		"$A: it is of the store /x, not of $S"},
+	{"JSON string with a 0 byte", "[{\"path\":\"$A\\u0000\",\"references\":[]}]",
+		"an entry has no \"path\""},
 	{"JSON: unknown to Nix", "{\"$A\":null}", "$A is not in "},
 	{"attributes without a graph", "{\"name\":\"x\"}", "$A is not in "},
 };
@@ -136,7 +186,9 @@ static void test_every_mistake(void **state)
 	}
 }
 
-/* Whatever a file is cut to, or whatever byte is changed, it is read or refused, and nothing else. */
+/*
+ * Whatever a file is cut to, or whatever byte is changed, it is read or refused, and nothing else.
+ */
 static void test_damaged_files(void **state)
 {
 	struct fixture *f = *state;
@@ -183,13 +235,16 @@ static void test_roots(void **state)
 	put_file(f, file, "$C\n\n0\n$D\n\n0\n");
 	const char *link = scratch_path(f, "result");
 	assert_int_equal(symlink(expand(f, "$D"), link), 0);
-	const char *good[] = {expand(f, "$D/bin/init"), expand(f, "$C"), expand(f, "$D"), expand(f, "$C/")};
-	struct closure_request request = {.store_dir = expand(f, "$S//"), .file = file, .roots = {good, countof(good), 0}};
+	const char *good[] = {
+		expand(f, "$D/bin/init"), expand(f, "$C"), expand(f, "$D"), expand(f, "$C/")};
+	struct closure_request request = {
+		.store_dir = expand(f, "$S//"), .file = file, .roots = {good, countof(good), 0}};
 	struct closure closure;
 	assert_ok(f, closure_load(f->arena, f->diag, &request, &closure));
 	assert_string_equal(render(f, &closure), "data read:\nother read:\n");
 
-	const char *bad[] = {"/tmp", link, expand(f, "$S"), expand(f, "$Sx/y"), expand(f, "$S/.links/x"), expand(f, "$R"), expand(f, "$A")};
+	const char *bad[] = {"/tmp", link, expand(f, "$S"), expand(f, "$Sx/y"),
+		expand(f, "$S/.links/x"), expand(f, "$R"), expand(f, "$A")};
 	struct pos places[countof(bad)];
 	for (size_t i = 0; i < countof(bad); i++)
 		places[i] = (struct pos){"vm.yaml", (unsigned)i + 1, 3, 1};
@@ -203,7 +258,8 @@ static void test_roots(void **state)
 		"/result is outside of the store directory $S; it is a link to $D [",
 		"vm.yaml:3:3: error: $S is outside of the store directory",
 		"vm.yaml:4:3: error: $Sx/y is outside of the store directory",
-		"vm.yaml:5:3: error: root \"$S/.links\" is not a path of the store $S: its name does not start with a hash",
+		"vm.yaml:5:3: error: root \"$S/.links\" is not a path of the store $S: its name "
+		"does not start with a hash",
 		"vm.yaml:6:3: error: $R does not exist",
 		"vm.yaml:7:3: error: $A is not in ",
 	};
@@ -225,19 +281,25 @@ static void test_many_errors_are_counted(void **state)
 	assert_false(load(f, expand(f, "$A"), file, &closure));
 	assert_int_equal(diag_error_count(f->diag), 21);
 	const char *said = messages(f);
-	assert_non_null(strstr(said, expand(f, "$S/00000000000000000000000000000019-missing does not exist; $A refers to it")));
+	assert_non_null(strstr(said,
+		expand(f,
+			"$S/00000000000000000000000000000019-missing does not exist; $A refers to "
+			"it")));
 	assert_non_null(strstr(said, "and 13 more errors in the closure"));
 }
 
 static void test_explicit_file_is_never_replaced(void **state)
 {
 	struct fixture *f = *state;
-	struct closure_request request = {.store_dir = store_dir(f), .file = scratch_path(f, "nothing")};
+	struct closure_request request = {
+		.store_dir = store_dir(f), .file = scratch_path(f, "nothing")};
 	struct pos where = {"vm.yaml", 7, 10, 1};
 	request.file_pos = &where;
 	struct closure closure;
 	assert_false(closure_load(f->arena, f->diag, &request, &closure));
-	assert_said(f, arena_printf(f->arena, "vm.yaml:7:10: error: cannot read %s: No such file", request.file));
+	assert_said(f,
+		arena_printf(f->arena, "vm.yaml:7:10: error: cannot read %s: No such file",
+			request.file));
 	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
 }
 
@@ -245,7 +307,9 @@ static void test_attributes_of_the_derivation(void **state)
 {
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, ".attrs.json");
-	put_file(f, file, "{\"g\":[{\"path\":\"$C\",\"narHash\":\"sha256:" HASH_B "\",\"narSize\":4,\"references\":[]}]}");
+	put_file(f, file,
+		"{\"g\":[{\"path\":\"$C\",\"narHash\":\"sha256:" HASH_B
+		"\",\"narSize\":4,\"references\":[]}]}");
 	assert_closure(f, expand(f, "$C"), NULL, "data read:\n");
 	setenv("NIX_BUILD_TOP", f->scratch, 1);
 	assert_closure(f, expand(f, "$C"), NULL, "data ba7816bf 4:\n");
@@ -281,14 +345,17 @@ static void test_scan_finds_what_nix_finds(void **state)
 	put_file(f, expand(f, "$B.chroot"), "");
 	assert_closure(f, expand(f, "$A"), NULL, UNHASHED);
 	/* In a name, without anything around it. */
-	put_file(f, path_join(f->arena, expand(f, "$A/bin"), "0d000000000000000000000000000000"), "");
-	assert_closure(f, expand(f, "$A"), NULL, "app read: app lib other\nlib read: data\ndata read:\nother read:\n");
+	put_file(f, path_join(f->arena, expand(f, "$A/bin"), "0d000000000000000000000000000000"),
+		"");
+	assert_closure(f, expand(f, "$A"), NULL,
+		"app read: app lib other\nlib read: data\ndata read:\nother read:\n");
 }
 
 static void test_scan_looks_at_every_byte(void **state)
 {
 	struct fixture *f = *state;
-	static const off_t offsets[] = {0, 1, 4095, 262112, 262113, 262127, 262143, 262144, 262145, 524256, 1000003};
+	static const off_t offsets[] = {
+		0, 1, 4095, 262112, 262113, 262127, 262143, 262144, 262145, 524256, 1000003};
 	for (size_t i = 0; i < countof(offsets); i++) {
 		const char *path = expand(f, "$D");
 		unlink(path);
@@ -297,11 +364,15 @@ static void test_scan_looks_at_every_byte(void **state)
 		assert_closure(f, path, NULL, "data read:\nother read: data\n");
 	}
 	/* Digits before it, so that no window starts anew at the hash. */
-	put_file(f, expand(f, "$D"), "0000000000000000000000000000c00c0000000000000000000000000000000c");
+	put_file(f, expand(f, "$D"),
+		"0000000000000000000000000000c00c0000000000000000000000000000000c");
 	assert_closure(f, expand(f, "$D"), NULL, "data read:\nother read: data\n");
-	put_file(f, expand(f, "$D"), "0C000000000000000000000000000000 0c00000000000000000000000000000-0c0000000000000000000000000000000");
+	put_file(f, expand(f, "$D"),
+		"0C000000000000000000000000000000 "
+		"0c00000000000000000000000000000-0c0000000000000000000000000000000");
 	assert_closure(f, expand(f, "$D"), NULL, "data read:\nother read: data\n");
-	put_file(f, expand(f, "$D"), "0C000000000000000000000000000000 0c00000000000000000000000000000");
+	put_file(f, expand(f, "$D"),
+		"0C000000000000000000000000000000 0c00000000000000000000000000000");
 	assert_closure(f, expand(f, "$D"), NULL, "other read:\n");
 }
 
@@ -354,7 +425,8 @@ static const char *make_numbered(struct fixture *f)
 	BUF_CLEANUP struct buf list = {0};
 	for (unsigned i = 1; i <= PATHS; i++) {
 		put_file(f, numbered(f, i),
-			 arena_printf(f->arena, "%s %s %s", numbered(f, 2 * i), numbered(f, 2 * i + 1), numbered(f, 1000 + i)));
+			arena_printf(f->arena, "%s %s %s", numbered(f, 2 * i),
+				numbered(f, 2 * i + 1), numbered(f, 1000 + i)));
 		put_file(f, numbered(f, 1000 + i), "");
 		buf_printf(&list, "%s\n", numbered(f, i));
 	}
@@ -371,8 +443,11 @@ static void test_any_number_of_threads(void **state)
 	for (int listed = 0; listed < 2; listed++) {
 		const char *first = NULL, *said = NULL;
 		for (unsigned jobs = 1; jobs < 9; jobs++) {
-			struct closure_request request = {.roots = {&root, 1, 0}, .store_dir = store_dir(f), .state_dir = scratch_path(f, "none"),
-							  .file = listed ? list : NULL, .jobs = jobs};
+			struct closure_request request = {.roots = {&root, 1, 0},
+				.store_dir = store_dir(f),
+				.state_dir = scratch_path(f, "none"),
+				.file = listed ? list : NULL,
+				.jobs = jobs};
 			struct closure closure;
 			assert_ok(f, closure_load(f->arena, f->diag, &request, &closure));
 			assert_int_equal(closure.n, listed ? PATHS : 3 * PATHS + 1);
@@ -386,16 +461,24 @@ static void test_any_number_of_threads(void **state)
 	}
 }
 
-static const char *text_with(struct fixture *f, struct closure_memo *memo, const char *root, const char *file)
+static const char *text_with(
+	struct fixture *f, struct closure_memo *memo, const char *root, const char *file)
 {
-	struct closure_request request = {
-		.roots = {&root, 1, 0}, .store_dir = store_dir(f), .state_dir = scratch_path(f, "none"), .file = file, .jobs = 2, .memo = memo};
+	struct closure_request request = {.roots = {&root, 1, 0},
+		.store_dir = store_dir(f),
+		.state_dir = scratch_path(f, "none"),
+		.file = file,
+		.jobs = 2,
+		.memo = memo};
 	struct closure closure;
 	assert_ok(f, closure_load(f->arena, f->diag, &request, &closure));
 	return arena_printf(f->arena, "%s%s", render(f, &closure), messages(f));
 }
 
-/* Whatever the first closure wanted to know of a path, a second one finds what it would have found alone, without reading it again. */
+/*
+ * Whatever the first closure wanted to know of a path, a second one finds what it would have found
+ * alone, without reading it again.
+ */
 static void test_further_closures_read_nothing_again(void **state)
 {
 	struct fixture *f = *state;
@@ -405,7 +488,8 @@ static void test_further_closures_read_nothing_again(void **state)
 	for (size_t first = 0; first < countof(files); first++)
 		for (size_t second = 0; second < countof(files); second++) {
 			struct closure_memo *memo = closure_memo_new();
-			const char *root = expand(f, "$A"), *alone = text_with(f, NULL, root, files[second]);
+			const char *root = expand(f, "$A"),
+				   *alone = text_with(f, NULL, root, files[second]);
 			text_with(f, memo, root, files[first]);
 			assert_string_equal(text_with(f, memo, root, files[second]), alone);
 			put_file(f, expand(f, "$A/bin/app"), "something else");
@@ -421,20 +505,33 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_form, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_every_mistake, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_damaged_files, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_closure_info_directory, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_every_mistake, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_damaged_files, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_closure_info_directory, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_roots, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_many_errors_are_counted, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_explicit_file_is_never_replaced, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_attributes_of_the_derivation, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_scan_finds_what_nix_finds, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_scan_looks_at_every_byte, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_incomplete_list_is_noticed, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_unreadable_file_stops_the_scan, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_pipe_stops_the_scan, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_any_number_of_threads, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_further_closures_read_nothing_again, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_many_errors_are_counted, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_explicit_file_is_never_replaced, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_attributes_of_the_derivation, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_scan_finds_what_nix_finds, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_scan_looks_at_every_byte, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_incomplete_list_is_noticed, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_unreadable_file_stops_the_scan, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_pipe_stops_the_scan, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_any_number_of_threads, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_further_closures_read_nothing_again, closure_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

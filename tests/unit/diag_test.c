@@ -42,8 +42,9 @@ static void counts_and_remembers_the_first_status(void **state)
 	assert_false(diag_error(f->diag, STATUS_INPUT, NULL, "two", "second"));
 	assert_int_equal(diag_error_count(f->diag), 2);
 	assert_int_equal(diag_status(f->diag), STATUS_DESCRIPTION);
-	assert_string_equal(printed(f, DIAG_HUMAN, false), "mvmbuild: warning: careful [w]\nmvmbuild: note: by the way [n]\n"
-							   "mvmbuild: error: first 1 [one]\nmvmbuild: error: second [two]\n");
+	assert_string_equal(printed(f, DIAG_HUMAN, false),
+		"mvmbuild: warning: careful [w]\nmvmbuild: note: by the way [n]\n"
+		"mvmbuild: error: first 1 [one]\nmvmbuild: error: second [two]\n");
 	/* What was printed is printed once. */
 	assert_string_equal(printed(f, DIAG_HUMAN, false), "");
 	diag_warning(f->diag, NULL, "w", "again");
@@ -62,12 +63,18 @@ static void shows_the_line_and_the_place(void **state)
 		struct pos where;
 		const char *expected;
 	} cases[] = {
-		{{"a.yaml", 1, 1, 8}, "a.yaml:1:1: error: bad [c]\n    1 | hostName: web\n      | ^~~~~~~~\n"},
-		{{"a.yaml", 1, 11, 3}, "a.yaml:1:11: error: bad [c]\n    1 | hostName: web\n      |           ^~~\n"},
+		{{"a.yaml", 1, 1, 8},
+			"a.yaml:1:1: error: bad [c]\n    1 | hostName: web\n      | ^~~~~~~~\n"},
+		{{"a.yaml", 1, 11, 3},
+			"a.yaml:1:11: error: bad [c]\n    1 | hostName: web\n      |           "
+			"^~~\n"},
 		/* A tab takes one column here as in the caret's line. */
-		{{"a.yaml", 2, 10, 1}, "a.yaml:2:10: error: bad [c]\n    2 |  memory: x\n      |          ^\n"},
+		{{"a.yaml", 2, 10, 1},
+			"a.yaml:2:10: error: bad [c]\n    2 |  memory: x\n      |          ^\n"},
 		/* Columns count characters. */
-		{{"a.yaml", 3, 11, 2}, "a.yaml:3:11: error: bad [c]\n    3 | größe: 日本 12\n      |           ^~\n"},
+		{{"a.yaml", 3, 11, 2},
+			"a.yaml:3:11: error: bad [c]\n    3 | größe: 日本 12\n      |           "
+			"^~\n"},
 		{{"a.yaml", 4, 1, 0}, "a.yaml:4:1: error: bad [c]\n    4 | \n      | ^\n"},
 		{{"a.yaml", 5, 5, 1}, "a.yaml:5:5: error: bad [c]\n    5 | last\n      |     ^\n"},
 		{{"a.yaml", 6, 1, 1}, "a.yaml:6:1: error: bad [c]\n"},
@@ -112,7 +119,8 @@ static void comes_in_the_order_of_the_text(void **state)
 	diag_add_source(f->diag, "b", "1\n2\n3\n", 6);
 	diag_add_source(f->diag, "a", "1\n", 2);
 	diag_error(f->diag, STATUS_INPUT, NULL, "no-place", "z");
-	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 1, 1}, "x", "in the second file");
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 1, 1}, "x",
+		"in the second file");
 	diag_note(f->diag, &(struct pos){"b", 3, 1, 1}, "alone", "a note of its own");
 	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"b", 2, 7, 1}, "x", "column 7");
 	diag_note(f->diag, &(struct pos){"b", 1, 1, 1}, "x", "first here");
@@ -121,10 +129,11 @@ static void comes_in_the_order_of_the_text(void **state)
 	diag_error(f->diag, STATUS_INPUT, &(struct pos){"unread", 9, 1, 1}, "x", "no source");
 	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
 	char *text = arena_strdup(f->arena, printed(f, DIAG_JSON, false)), *rest = NULL;
-	static const char *const expected[] = {"column 1",  "column 1 again", "column 7", "first here", "a note of its own",
-					       "in the second file", "no source", "z"};
+	static const char *const expected[] = {"column 1", "column 1 again", "column 7",
+		"first here", "a note of its own", "in the second file", "no source", "z"};
 	for (size_t i = 0; i < countof(expected); i++) {
-		struct json_object *object = json_tokener_parse(strtok_r(i ? NULL : text, "\n", &rest));
+		struct json_object *object =
+			json_tokener_parse(strtok_r(i ? NULL : text, "\n", &rest));
 		assert_string_equal(member(object, "message"), expected[i]);
 		json_object_put(object);
 	}
@@ -139,7 +148,8 @@ static void arguments_are_shown_without_numbers(void **state)
 	diag_add_argument(f->diag, second, "a=x");
 	const struct pos where = {second, 1, 3, 1};
 	diag_error(f->diag, STATUS_DESCRIPTION, &where, "c", "bad");
-	assert_string_equal(printed(f, DIAG_HUMAN, false), "--set a: error: bad [c]\n      | a=x\n      |   ^\n");
+	assert_string_equal(printed(f, DIAG_HUMAN, false),
+		"--set a: error: bad [c]\n      | a=x\n      |   ^\n");
 	diag_error(f->diag, STATUS_DESCRIPTION, &where, "c", "bad");
 	assert_null(strstr(printed(f, DIAG_JSON, false), "line"));
 }
@@ -147,24 +157,32 @@ static void arguments_are_shown_without_numbers(void **state)
 /* Nothing that a description or a file name holds reaches the terminal as a command. */
 static void commands_to_the_terminal_are_defused(void **state)
 {
-	static const char line[] = "x: \x1b]0;owned\x07 \xc2\x9b""31m \xff \x7f";
+	static const char line[] = "x: \x1b]0;owned\x07 \xc2\x9b"
+				   "31m \xff \x7f";
 	struct fixture *f = *state;
 	diag_add_source(f->diag, "\x1b[2J.yaml", line, sizeof line - 1);
-	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"\x1b[2J.yaml", 1, 1, 1}, "c", "no \"\x1b[31m\xc2\x9b\xc3\x28\xed\xa0\x80ok é\"");
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"\x1b[2J.yaml", 1, 1, 1}, "c",
+		"no \"\x1b[31m\xc2\x9b\xc3\x28\xed\xa0\x80ok é\"");
 	const char *shown = printed(f, DIAG_HUMAN, false);
-	assert_string_equal(shown, "\\x1b[2J.yaml:1:1: error: no \"\\x1b[31m\\xc2\\x9b\\xc3(\\xed\\xa0\\x80ok é\" [c]\n"
-				   "    1 | x:  ]0;owned   31m ?  \n      | ^\n");
+	assert_string_equal(shown,
+		"\\x1b[2J.yaml:1:1: error: no \"\\x1b[31m\\xc2\\x9b\\xc3(\\xed\\xa0\\x80ok é\" "
+		"[c]\n"
+		"    1 | x:  ]0;owned   31m ?  \n      | ^\n");
 }
 
 /* Nor does it change where what is around it stands, or look like a message of its own. */
 static void names_stay_in_their_place(void **state)
 {
 	struct fixture *f = *state;
-	diag_error(f->diag, STATUS_FAILED, NULL, "c", "%s", "a\u202egnp.exe \u2066b\u2069 \u200e\u061c\u2028\x7f naïve 日本");
+	diag_error(f->diag, STATUS_FAILED, NULL, "c", "%s",
+		"a\u202egnp.exe \u2066b\u2069 \u200e\u061c\u2028\x7f naïve 日本");
 	assert_string_equal(printed(f, DIAG_HUMAN, false),
-			    "mvmbuild: error: a\\xe2\\x80\\xaegnp.exe \\xe2\\x81\\xa6b\\xe2\\x81\\xa9 \\xe2\\x80\\x8e\\xd8\\x9c\\xe2\\x80\\xa8\\x7f naïve 日本 [c]\n");
-	diag_error(f->diag, STATUS_FAILED, NULL, "c", "cannot read %s", "x\nmvmbuild: error: all is lost");
-	assert_string_equal(printed(f, DIAG_HUMAN, false), "mvmbuild: error: cannot read x\n    mvmbuild: error: all is lost [c]\n");
+		"mvmbuild: error: a\\xe2\\x80\\xaegnp.exe \\xe2\\x81\\xa6b\\xe2\\x81\\xa9 "
+		"\\xe2\\x80\\x8e\\xd8\\x9c\\xe2\\x80\\xa8\\x7f naïve 日本 [c]\n");
+	diag_error(f->diag, STATUS_FAILED, NULL, "c", "cannot read %s",
+		"x\nmvmbuild: error: all is lost");
+	assert_string_equal(printed(f, DIAG_HUMAN, false),
+		"mvmbuild: error: cannot read x\n    mvmbuild: error: all is lost [c]\n");
 }
 
 static void json_has_one_object_a_line(void **state)
@@ -174,7 +192,8 @@ static void json_has_one_object_a_line(void **state)
 	for (int i = 1; i < 256; i++)
 		all[i - 1] = (char)i;
 	all[255] = '\0';
-	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a \"b\".yaml", 3, 4, 5}, "unknown-option", "unknown \"%s\"", "größe\n/x");
+	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a \"b\".yaml", 3, 4, 5},
+		"unknown-option", "unknown \"%s\"", "größe\n/x");
 	diag_warning(f->diag, NULL, "odd", "%s", all);
 	diag_note(f->diag, &(struct pos){all, 1, 1, 1}, "odd", "n");
 	char *text = arena_strdup(f->arena, printed(f, DIAG_JSON, false)), *rest = NULL;
@@ -191,7 +210,8 @@ static void json_has_one_object_a_line(void **state)
 		struct json_tokener *tokener = json_tokener_new();
 		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 		const char *line = strtok_r(NULL, "\n", &rest);
-		struct json_object *object = json_tokener_parse_ex(tokener, line, (int)strlen(line) + 1);
+		struct json_object *object =
+			json_tokener_parse_ex(tokener, line, (int)strlen(line) + 1);
 		assert_non_null(object);
 		assert_memory_equal(member(object, i ? "file" : "message"), all, 127);
 		json_object_put(object);
@@ -216,28 +236,39 @@ static void ten_thousand_errors(void **state)
 		buf_printf(&text, "key%d: x\n", i);
 	diag_add_source(f->diag, "a", text.p, text.n);
 	for (unsigned i = 0; i < 10000; i++)
-		diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", i + 1, 1, 3}, "unknown-option", "unknown option \"key%u\"", i);
+		diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", i + 1, 1, 3},
+			"unknown-option", "unknown option \"key%u\"", i);
 	assert_int_equal(diag_error_count(f->diag), 10000);
 	const char *shown = printed(f, DIAG_HUMAN, false);
 	assert_int_equal(count_lines(shown), 50 * 3 + 1);
 	assert_non_null(strstr(shown, "\nmvmbuild: 9950 more errors; --format json prints all\n"));
 	for (unsigned i = 0; i < 10000; i++)
-		diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", i + 1, 1, 3}, "unknown-option", "unknown option \"key%u\"", i);
+		diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", i + 1, 1, 3},
+			"unknown-option", "unknown option \"key%u\"", i);
 	assert_int_equal(count_lines(printed(f, DIAG_JSON, false)), 10000);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(counts_and_remembers_the_first_status, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(shows_the_line_and_the_place, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(long_lines_are_cut, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(comes_in_the_order_of_the_text, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(arguments_are_shown_without_numbers, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(commands_to_the_terminal_are_defused, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(names_stay_in_their_place, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(json_has_one_object_a_line, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(ten_thousand_errors, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			counts_and_remembers_the_first_status, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			shows_the_line_and_the_place, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			long_lines_are_cut, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			comes_in_the_order_of_the_text, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			arguments_are_shown_without_numbers, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			commands_to_the_terminal_are_defused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			names_stay_in_their_place, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			json_has_one_object_a_line, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			ten_thousand_errors, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("diag", tests, NULL, NULL);
 }

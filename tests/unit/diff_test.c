@@ -20,8 +20,10 @@ static struct closure closure_of(struct fixture *f, const char *const *names)
 	struct store_path *paths = arena_alloc(f->arena, MOST * sizeof *paths);
 	struct closure closure = {.v = paths};
 	for (; *names; names++, closure.n++) {
-		const char *path = arena_printf(f->arena, "/s/%c0000000000000000000000000000000-%s", **names, *names + 2);
-		paths[closure.n] = (struct store_path){.path = path, .name = path + 3, .nar_size = 100};
+		const char *path = arena_printf(
+			f->arena, "/s/%c0000000000000000000000000000000-%s", **names, *names + 2);
+		paths[closure.n] =
+			(struct store_path){.path = path, .name = path + 3, .nar_size = 100};
 	}
 	return closure;
 }
@@ -29,15 +31,18 @@ static struct closure closure_of(struct fixture *f, const char *const *names)
 /* As a line: "kind name before>after size;". */
 static const char *told(struct fixture *f, const char *const *before, const char *const *after)
 {
-	static const char kinds[] = {[PACKAGE_ADDED] = '+', [PACKAGE_REMOVED] = '-', [PACKAGE_VERSION] = 'v', [PACKAGE_REBUILT] = 'r'};
+	static const char kinds[] = {[PACKAGE_ADDED] = '+',
+		[PACKAGE_REMOVED] = '-',
+		[PACKAGE_VERSION] = 'v',
+		[PACKAGE_REBUILT] = 'r'};
 	const struct closure a = closure_of(f, before), b = closure_of(f, after);
 	struct closure_diff diff;
 	const char *text = "";
 	closure_diff(f->arena, &a, &b, &diff);
 	for (size_t i = 0; i < diff.packages.n; i++) {
 		const struct package_change *change = &diff.packages.v[i];
-		text = arena_printf(f->arena, "%s%c %s %s>%s %d;", text, kinds[change->kind], change->name, change->before, change->after,
-				    (int)change->size_change);
+		text = arena_printf(f->arena, "%s%c %s %s>%s %d;", text, kinds[change->kind],
+			change->name, change->before, change->after, (int)change->size_change);
 	}
 	return text;
 }
@@ -52,10 +57,14 @@ static void versions_change(void **state)
 	assert_string_equal(told(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-y-2")), "+ y >2 100;");
 	assert_string_equal(told(f, NAMES("a-x-1.0", "b-etc"), NAMES("a-x-1.0")), "- etc > -100;");
 	/* Outputs are of one package, and several versions may be there. */
-	assert_string_equal(told(f, NAMES("a-x-1.0", "b-x-1.0-bin", "c-x-1.0-dev"), NAMES("d-x-1.1", "e-x-1.1-bin")), "v x 1.0>1.1 -100;");
-	assert_string_equal(told(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-x-2.0")), "v x 1.0>1.0, 2.0 100;");
+	assert_string_equal(told(f, NAMES("a-x-1.0", "b-x-1.0-bin", "c-x-1.0-dev"),
+				    NAMES("d-x-1.1", "e-x-1.1-bin")),
+		"v x 1.0>1.1 -100;");
+	assert_string_equal(
+		told(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-x-2.0")), "v x 1.0>1.0, 2.0 100;");
 	/* One name is not the beginning of another. */
-	assert_string_equal(told(f, NAMES("a-x-1.0", "b-xy-1.0"), NAMES("c-x-2.0", "b-xy-1.0")), "v x 1.0>2.0 0;");
+	assert_string_equal(told(f, NAMES("a-x-1.0", "b-xy-1.0"), NAMES("c-x-2.0", "b-xy-1.0")),
+		"v x 1.0>2.0 0;");
 	assert_string_equal(told(f, NAMES("b-etc"), NAMES("a-etc")), "r etc > 0;");
 }
 
@@ -68,8 +77,9 @@ static const char *json_told(struct fixture *f, const char *before, const char *
 	const char *text = "";
 	json_diff(f->arena, "", a, b, &changes);
 	for (size_t i = 0; i < changes.n; i++)
-		text = arena_printf(f->arena, "%s%s:%s>%s;", text, changes.v[i].where, changes.v[i].before ? changes.v[i].before : "",
-				    changes.v[i].after ? changes.v[i].after : "");
+		text = arena_printf(f->arena, "%s%s:%s>%s;", text, changes.v[i].where,
+			changes.v[i].before ? changes.v[i].before : "",
+			changes.v[i].after ? changes.v[i].after : "");
 	json_object_put(a);
 	json_object_put(b);
 	return text;
@@ -88,8 +98,10 @@ static void values_change(void **state)
 		{"[\"a\",\"b\",\"c\"]", "[\"c\",\"a\",\"b\"]", ":>c;:c>;"},
 		{"[]", "[\"a\"]", ":>a;"},
 		{"[\"a\",\"a\",\"b\"]", "[\"a\",\"b\"]", ":a>;"},
-		{"{\"v\":[{\"id\":\"x\",\"n\":1},{\"id\":\"y\"}]}", "{\"v\":[{\"id\":\"y\"},{\"id\":\"x\",\"n\":2}]}", "v[x].n:1>2;"},
-		{"{\"v\":[{\"n\":1}]}", "{\"v\":[{\"n\":2},{\"n\":3}]}", "v[0].n:1>2;v[1]:>{\"n\":3};"},
+		{"{\"v\":[{\"id\":\"x\",\"n\":1},{\"id\":\"y\"}]}",
+			"{\"v\":[{\"id\":\"y\"},{\"id\":\"x\",\"n\":2}]}", "v[x].n:1>2;"},
+		{"{\"v\":[{\"n\":1}]}", "{\"v\":[{\"n\":2},{\"n\":3}]}",
+			"v[0].n:1>2;v[1]:>{\"n\":3};"},
 		{"{\"a\":[1]}", "{\"a\":\"x\"}", "a:[1]>x;"},
 	};
 	struct fixture *f = *state;

@@ -14,7 +14,8 @@
 static void dump(struct buf *out, const struct node *node, bool places)
 {
 	if (node->kind == NODE_SCALAR)
-		buf_printf(out, "%s%s%s", node->quoted ? "\"" : "", node->text, node->quoted ? "\"" : "");
+		buf_printf(out, "%s%s%s", node->quoted ? "\"" : "", node->text,
+			node->quoted ? "\"" : "");
 	buf_puts(out, node->kind == NODE_LIST ? "[" : node->kind == NODE_MAP ? "{" : "");
 	for (size_t i = 0; i < node->items.n; i++) {
 		buf_puts(out, i ? ", " : "");
@@ -33,7 +34,8 @@ static void dump(struct buf *out, const struct node *node, bool places)
 		buf_printf(out, "@%u:%u+%u", node->pos.line, node->pos.column, node->pos.width);
 }
 
-static bool read_bytes(struct fixture *f, const char *text, size_t size, struct documents *documents)
+static bool read_bytes(
+	struct fixture *f, const char *text, size_t size, struct documents *documents)
 {
 	const struct bytes bytes = {arena_strndup(f->arena, text, size), size};
 	*documents = (struct documents){0};
@@ -76,17 +78,22 @@ static void every_node_knows_its_place(void **state)
 	} cases[] = {
 		{"a: 1", "{a@1:1: 1@1:4+1}@1:1+1"},
 		{"# comment\n\nkey:   value # more\n", "{key@3:1: value@3:8+5}@3:1+1"},
-		{"a: 'it''s'\nb: \"x\\ny\"\n", "{a@1:1: \"it's\"@1:4+7, b@2:1: \"x\ny\"@2:4+6}@1:1+1"},
+		{"a: 'it''s'\nb: \"x\\ny\"\n",
+			"{a@1:1: \"it's\"@1:4+7, b@2:1: \"x\ny\"@2:4+6}@1:1+1"},
 		{"a:\n  b:\n    c: d\n", "{a@1:1: {b@2:3: {c@3:5: d@3:8+1}@3:5+1}@2:3+1}@1:1+1"},
 		{"a:\n- x\n-   y\n", "{a@1:1: [x@2:3+1, y@3:5+1]@2:1+1}@1:1+1"},
 		{"a: [x, {b: 'c'}]", "{a@1:1: [x@1:5+1, {b@1:9: \"c\"@1:12+3}@1:8+1]@1:4+1}@1:1+1"},
-		{"a: |\n  one\n  two\nb: 2\n", "{a@1:1: \"one\ntwo\n\"@1:4+1, b@4:1: 2@4:4+1}@1:1+1"},
+		{"a: |\n  one\n  two\nb: 2\n",
+			"{a@1:1: \"one\ntwo\n\"@1:4+1, b@4:1: 2@4:4+1}@1:1+1"},
 		{"a: one\n  two\n", "{a@1:1: one two@1:4+1}@1:1+1"},
 		{"a:\nb:\n", "{a@1:1: @1:3+1, b@2:1: @2:3+1}@1:1+1"},
 		/* Columns count characters, not bytes. */
-		{"größe: ü日本 # x\nb: {ö: é}", "{größe@1:1: ü日本@1:8+3, b@2:1: {ö@2:5: é@2:8+1}@2:4+1}@1:1+1"},
+		{"größe: ü日本 # x\nb: {ö: é}",
+			"{größe@1:1: ü日本@1:8+3, b@2:1: {ö@2:5: é@2:8+1}@2:4+1}@1:1+1"},
 		{"a: 1\r\nb: 2\r\n", "{a@1:1: 1@1:4+1, b@2:1: 2@2:4+1}@1:1+1"},
-		{"\xef\xbb\xbf" "a: 1\n", "{a@1:1: 1@1:4+1}@1:1+1"},
+		{"\xef\xbb\xbf"
+		 "a: 1\n",
+			"{a@1:1: 1@1:4+1}@1:1+1"},
 		{"---\na: 1\n...\n---\nb: 2\n", "{a@2:1: 1@2:4+1}@2:1+1\n{b@5:1: 2@5:4+1}@5:1+1"},
 	};
 	struct fixture *f = *state;
@@ -99,13 +106,16 @@ static void json_is_read_as_it_is(void **state)
 	static const struct {
 		const char *text, *expected;
 	} cases[] = {
-		{"{\"a\":1,\"b\":[true,false,null],\"c\":{}}", "{a: 1, b: [true, false, null], c: {}}"},
-		{"{\n\t\"a\" : \"x\",\n\t\"b\":\t[\n\t\t1,\n\t\t2\n\t]\n}\n", "{a: \"x\", b: [1, 2]}"},
+		{"{\"a\":1,\"b\":[true,false,null],\"c\":{}}",
+			"{a: 1, b: [true, false, null], c: {}}"},
+		{"{\n\t\"a\" : \"x\",\n\t\"b\":\t[\n\t\t1,\n\t\t2\n\t]\n}\n",
+			"{a: \"x\", b: [1, 2]}"},
 		{"{\"a\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", "{a: \"\"\\/\b\f\n\r\t\"}"},
 		{"{\"a\": \"\\u00e9\\u65e5\"}", "{a: \"é日\"}"},
 		{"{\"a\": \"\\ud83d\\ude00 \\uD834\\uDD1E\", \"b\": 1}", "{a: \"😀 𝄞\", b: 1}"},
 		/* Here the first backslash is what is escaped. */
-		{"{\"a\": \"\\\\ud83d\\\\ude00\", \"b\": \"\\ud83d\\ude00\"}", "{a: \"\\ud83d\\ude00\", b: \"😀\"}"},
+		{"{\"a\": \"\\\\ud83d\\\\ude00\", \"b\": \"\\ud83d\\ude00\"}",
+			"{a: \"\\ud83d\\ude00\", b: \"😀\"}"},
 		/* Not JSON: no escapes in single quotes. */
 		{"{a: '\\ud83d\\ude00'}", "{a: \"\\ud83d\\ude00\"}"},
 		{"{\"a\": -1.5e3, \"b\": \"\"}", "{a: -1.5e3, b: \"\"}"},
@@ -114,7 +124,8 @@ static void json_is_read_as_it_is(void **state)
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++)
 		assert_string_equal(tree(f, cases[i].text, false), cases[i].expected);
-	assert_refused(f, "{\"a\": \"\\ud83d\"}", "vm.yaml:1:10: error: found invalid Unicode character escape code");
+	assert_refused(f, "{\"a\": \"\\ud83d\"}",
+		"vm.yaml:1:10: error: found invalid Unicode character escape code");
 }
 
 static void aliases_and_merge_keys(void **state)
@@ -129,8 +140,9 @@ static void aliases_and_merge_keys(void **state)
 		{"a: &x {b: 1, c: 2}\nd: {c: 3, <<: *x}", "{a: {b: 1, c: 2}, d: {c: 3, b: 1}}"},
 		/* Of several sources the first wins, and merged keys are merged on. */
 		{"x: &x {a: 1, b: 1}\ny: &y {<<: *x, b: 2, c: 2}\nz: {<<: [*y, *x], c: 3}",
-		 "{x: {a: 1, b: 1}, y: {b: 2, c: 2, a: 1}, z: {c: 3, b: 2, a: 1}}"},
-		{"x: &x {a: 1}\ny: &y {b: 2}\nz: {<<: *x, <<: *y}", "{x: {a: 1}, y: {b: 2}, z: {a: 1, b: 2}}"},
+			"{x: {a: 1, b: 1}, y: {b: 2, c: 2, a: 1}, z: {c: 3, b: 2, a: 1}}"},
+		{"x: &x {a: 1}\ny: &y {b: 2}\nz: {<<: *x, <<: *y}",
+			"{x: {a: 1}, y: {b: 2}, z: {a: 1, b: 2}}"},
 		{"z: {<<: {a: 1}}", "{z: {a: 1}}"},
 		/* Maps inside are replaced, not merged. */
 		{"x: &x {m: {a: 1}}\ny: {<<: *x, m: {b: 2}}", "{x: {m: {a: 1}}, y: {m: {b: 2}}}"},
@@ -140,12 +152,17 @@ static void aliases_and_merge_keys(void **state)
 	for (size_t i = 0; i < countof(cases); i++)
 		assert_string_equal(tree(f, cases[i].text, false), cases[i].expected);
 	/* A value is where its alias stands, its parts where they were written. */
-	assert_string_equal(tree(f, "a: &x {b: 1}\nc: *x\n", true), "{a@1:1: {b@1:8: 1@1:11+1}@1:4+1, c@2:1: {b@1:8: 1@1:11+1}@2:4+2}@1:1+1");
-	assert_refused(f, "a: *x\n", "vm.yaml:1:4: error: there is no anchor \"&x\" before this alias [alias]");
+	assert_string_equal(tree(f, "a: &x {b: 1}\nc: *x\n", true),
+		"{a@1:1: {b@1:8: 1@1:11+1}@1:4+1, c@2:1: {b@1:8: 1@1:11+1}@2:4+2}@1:1+1");
+	assert_refused(f, "a: *x\n",
+		"vm.yaml:1:4: error: there is no anchor \"&x\" before this alias [alias]");
 	assert_refused(f, "a: &x 1\n---\nb: *x\n", "vm.yaml:3:4: error: there is no anchor");
-	assert_refused(f, "a: &x [1, *x]\n", "vm.yaml:1:11: error: the alias \"*x\" stands inside the value that it names [alias]");
+	assert_refused(f, "a: &x [1, *x]\n",
+		"vm.yaml:1:11: error: the alias \"*x\" stands inside the value that it names "
+		"[alias]");
 	assert_refused(f, "a: &x {b: {c: *x}}\n", "vm.yaml:1:15: error: the alias");
-	assert_refused(f, "a: {<<: 5}\n", "vm.yaml:1:9: error: \"<<\" wants a map or a list of maps [merge-key]");
+	assert_refused(f, "a: {<<: 5}\n",
+		"vm.yaml:1:9: error: \"<<\" wants a map or a list of maps [merge-key]");
 	assert_refused(f, "a: {<<: [5]}\n", "vm.yaml:1:10: error: \"<<\" wants");
 	assert_refused(f, "a: {<<: [[{}]]}\n", "vm.yaml:1:10: error: \"<<\" wants");
 }
@@ -180,12 +197,17 @@ static void alias_bombs_do_not_explode(void **state)
 	buf_puts(&list, "a0: &a0 x\n");
 	buf_puts(&map, "a0: &a0 {x: 1}\n");
 	for (int i = 1; i < 10; i++) {
-		buf_printf(&list, "a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1,
-			   i - 1, i - 1, i - 1);
-		buf_printf(&map, "a%d: &a%d {a: *a%d, b: *a%d, c: *a%d, d: *a%d, e: *a%d, f: *a%d, g: *a%d, h: *a%d, i: *a%d}\n", i, i, i - 1, i - 1,
-			   i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		buf_printf(&list,
+			"a%d: &a%d [*a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d, *a%d]\n", i, i,
+			i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+		buf_printf(&map,
+			"a%d: &a%d {a: *a%d, b: *a%d, c: *a%d, d: *a%d, e: *a%d, f: *a%d, g: *a%d, "
+			"h: *a%d, i: *a%d}\n",
+			i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	}
-	assert_refused(f, buf_text(&list), "error: the description has more than 500000 values; aliases count as often as they are used [too-many-nodes]");
+	assert_refused(f, buf_text(&list),
+		"error: the description has more than 500000 values; aliases count as often as "
+		"they are used [too-many-nodes]");
 	assert_refused(f, buf_text(&map), "[too-many-nodes]");
 }
 
@@ -211,7 +233,8 @@ static void documents_share_the_limits(void **state)
 	assert_ok(f, read_bytes(f, text.p, text.n, &documents));
 	assert_int_equal(documents.n, DOC_MAX_DOCUMENTS);
 	buf_puts(&text, "---\nx: 1\n");
-	assert_refused(f, buf_text(&text), "vm.yaml:66:1: error: more than 32 documents in one text [too-many-nodes]");
+	assert_refused(f, buf_text(&text),
+		"vm.yaml:66:1: error: more than 32 documents in one text [too-many-nodes]");
 }
 
 static void depth_is_limited(void **state)
@@ -233,8 +256,10 @@ static void depth_is_limited(void **state)
 			assert_ok(f, read_bytes(f, flow.p, flow.n, &documents));
 			assert_ok(f, read_bytes(f, block.p, block.n, &documents));
 		} else {
-			assert_refused_bytes(f, flow.p, flow.n, "nested deeper than 64 levels [too-deep]");
-			assert_refused_bytes(f, block.p, block.n, "nested deeper than 64 levels [too-deep]");
+			assert_refused_bytes(
+				f, flow.p, flow.n, "nested deeper than 64 levels [too-deep]");
+			assert_refused_bytes(
+				f, block.p, block.n, "nested deeper than 64 levels [too-deep]");
 		}
 	}
 	/* Each level is an alias of the one before. */
@@ -242,7 +267,8 @@ static void depth_is_limited(void **state)
 	buf_puts(&chain, "a0: &a0 [x]\n");
 	for (int i = 1; i < 70; i++)
 		buf_printf(&chain, "a%d: &a%d [*a%d]\n", i, i, i - 1);
-	assert_refused(f, buf_text(&chain), "error: the description is nested too deeply, by its aliases [too-deep]");
+	assert_refused(f, buf_text(&chain),
+		"error: the description is nested too deeply, by its aliases [too-deep]");
 }
 
 static void many_keys_are_refused(void **state)
@@ -256,7 +282,8 @@ static void many_keys_are_refused(void **state)
 	assert_string_equal(node_get(documents.v[0], "k19999")->text, "1");
 	assert_null(node_get(documents.v[0], "k20000"));
 	buf_puts(&text, "more: 1\n");
-	assert_refused(f, buf_text(&text), "vm.yaml:1:1: error: a map has more than 20000 keys [too-many-nodes]");
+	assert_refused(f, buf_text(&text),
+		"vm.yaml:1:1: error: a map has more than 20000 keys [too-many-nodes]");
 	/* No map has too many of its own, but merge keys bring them together. */
 	for (int i = 0; i < 3; i++) {
 		buf_printf(&merged, "m%d: &m%d\n", i, i);
@@ -264,7 +291,8 @@ static void many_keys_are_refused(void **state)
 			buf_printf(&merged, "  k%d-%d: 1\n", i, k);
 	}
 	buf_puts(&merged, "all: {<<: [*m0, *m1, *m2]}\n");
-	assert_refused(f, buf_text(&merged), "vm.yaml:30004:6: error: a map has more than 20000 keys");
+	assert_refused(
+		f, buf_text(&merged), "vm.yaml:30004:6: error: a map has more than 20000 keys");
 }
 
 /* What takes time in proportion to the square of the text would need minutes here. */
@@ -290,17 +318,33 @@ static void text_must_be_utf8(void **state)
 		size_t size;
 		const char *said;
 	} cases[] = {
-		{"a: 1\nb: \xff\n", 10, "vm.yaml:2:4: error: invalid leading UTF-8 octet; a description is UTF-8 [syntax]"},
-		{"a: 1\nb: ü\xc3\x28\n", 12, "vm.yaml:2:6: error: invalid trailing UTF-8 octet; a description is UTF-8 [syntax]"},
-		{"a: 1\n\n# \xed\xa0\x80\n", 11, "vm.yaml:3:3: error: invalid Unicode character [syntax]"},
-		{"a: \xc0\xaf\n", 6, "vm.yaml:1:4: error: invalid length of a UTF-8 sequence [syntax]"},
-		{"a: 1\nb: \x01\n", 10, "vm.yaml:2:4: error: control characters are not allowed [syntax]"},
-		{"a: 1\nb: x\0y\n", 12, "vm.yaml:2:5: error: control characters are not allowed [syntax]"},
-		{"a: \xc3", 4, "vm.yaml:1:4: error: incomplete UTF-8 octet sequence; a description is UTF-8 [syntax]"},
-		{"a: \"x\\0y\"\n", 10, "vm.yaml:1:4: error: a text must not contain a 0 byte [zero-byte]"},
-		{"\"x\\0y\": 1\n", 10, "vm.yaml:1:1: error: a text must not contain a 0 byte [zero-byte]"},
+		{"a: 1\nb: \xff\n", 10,
+			"vm.yaml:2:4: error: invalid leading UTF-8 octet; a description is UTF-8 "
+			"[syntax]"},
+		{"a: 1\nb: ü\xc3\x28\n", 12,
+			"vm.yaml:2:6: error: invalid trailing UTF-8 octet; a description is UTF-8 "
+			"[syntax]"},
+		{"a: 1\n\n# \xed\xa0\x80\n", 11,
+			"vm.yaml:3:3: error: invalid Unicode character [syntax]"},
+		{"a: \xc0\xaf\n", 6,
+			"vm.yaml:1:4: error: invalid length of a UTF-8 sequence [syntax]"},
+		{"a: 1\nb: \x01\n", 10,
+			"vm.yaml:2:4: error: control characters are not allowed [syntax]"},
+		{"a: 1\nb: x\0y\n", 12,
+			"vm.yaml:2:5: error: control characters are not allowed [syntax]"},
+		{"a: \xc3", 4,
+			"vm.yaml:1:4: error: incomplete UTF-8 octet sequence; a description is "
+			"UTF-8 [syntax]"},
+		{"a: \"x\\0y\"\n", 10,
+			"vm.yaml:1:4: error: a text must not contain a 0 byte [zero-byte]"},
+		{"\"x\\0y\": 1\n", 10,
+			"vm.yaml:1:1: error: a text must not contain a 0 byte [zero-byte]"},
 		/* UTF-16, with its mark. */
-		{"\xff\xfe" "a\0:\0", 6, "vm.yaml:1:1: error: invalid leading UTF-8 octet; a description is UTF-8 [syntax]"},
+		{"\xff\xfe"
+		 "a\0:\0",
+			6,
+			"vm.yaml:1:1: error: invalid leading UTF-8 octet; a description is UTF-8 "
+			"[syntax]"},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++)
@@ -315,19 +359,35 @@ static void what_is_no_description(void **state)
 		{"", "vm.yaml:1:1: error: the description is empty [empty-description]"},
 		{"# only a comment\n", "vm.yaml:1:1: error: the description is empty"},
 		{"\xef\xbb\xbf", "vm.yaml:1:1: error: the description is empty"},
-		{"---\n", "vm.yaml:2:1: error: a description is a map of options, as in \"hostName: web1\" [not-a-map]"},
+		{"---\n",
+			"vm.yaml:2:1: error: a description is a map of options, as in \"hostName: "
+			"web1\" [not-a-map]"},
 		{"- a\n", "vm.yaml:1:1: error: a description is a map"},
 		{"a: 1\n---\ntext\n", "vm.yaml:3:1: error: a description is a map"},
 		{"[a]: 1\n", "vm.yaml:1:1: error: a key must be a text [syntax]"},
-		{"a: [1\nb: 2\n", "vm.yaml:2:2: error: did not find expected ',' or ']' while parsing a flow sequence [syntax]"},
+		{"a: [1\nb: 2\n",
+			"vm.yaml:2:2: error: did not find expected ',' or ']' while parsing a flow "
+			"sequence [syntax]"},
 		{"a: [1\nb: 2\n", "vm.yaml:1:4: note: which begins here [syntax]"},
-		{"a: @b\n", "vm.yaml:1:4: error: found character that cannot start any token; a text that begins with it needs quotes [syntax]"},
+		{"a: @b\n",
+			"vm.yaml:1:4: error: found character that cannot start any token; a text "
+			"that begins with it needs quotes [syntax]"},
 		/* At the end there is nothing to show, so the last line is. */
-		{"a: [\n\n\n", "vm.yaml:1:5: error: did not find expected node content while parsing a flow node [syntax]\n    1 | a: [\n      |     ^\n"},
-		{"a: \"open\n", "error: found unexpected end of stream while scanning a quoted scalar [syntax]"},
-		{"a: 1\n\tb: 2\n", "vm.yaml:2:1: error: found a tab character that violates indentation; indent with blanks, not with tabs [syntax]"},
-		{"a: b: c\n", "vm.yaml:1:5: error: mapping values are not allowed in this context; a text with \": \" in it needs quotes [syntax]"},
-		{"a: !include x\n", "vm.yaml:1:4: error: unknown tag \"!include\"; a description needs none [unknown-tag]"},
+		{"a: [\n\n\n",
+			"vm.yaml:1:5: error: did not find expected node content while parsing a "
+			"flow node [syntax]\n    1 | a: [\n      |     ^\n"},
+		{"a: \"open\n",
+			"error: found unexpected end of stream while scanning a quoted scalar "
+			"[syntax]"},
+		{"a: 1\n\tb: 2\n",
+			"vm.yaml:2:1: error: found a tab character that violates indentation; "
+			"indent with blanks, not with tabs [syntax]"},
+		{"a: b: c\n",
+			"vm.yaml:1:5: error: mapping values are not allowed in this context; a "
+			"text with \": \" in it needs quotes [syntax]"},
+		{"a: !include x\n",
+			"vm.yaml:1:4: error: unknown tag \"!include\"; a description needs none "
+			"[unknown-tag]"},
 		{"a: !!binary x\n", "unknown tag \"tag:yaml.org,2002:binary\""},
 		{"a: !x [1]\n", "vm.yaml:1:4: error: unknown tag"},
 		{"a: !x {b: 1}\n", "vm.yaml:1:4: error: unknown tag"},
@@ -335,7 +395,9 @@ static void what_is_no_description(void **state)
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++)
 		assert_refused(f, cases[i].text, cases[i].said);
-	assert_string_equal(tree(f, "a: !!str 5\nb: ! 6\nc: !!int 7\nd: !!map {}\ne: !!seq []\n", false), "{a: \"5\", b: \"6\", c: 7, d: {}, e: []}");
+	assert_string_equal(
+		tree(f, "a: !!str 5\nb: ! 6\nc: !!int 7\nd: !!map {}\ne: !!seq []\n", false),
+		"{a: \"5\", b: \"6\", c: 7, d: {}, e: []}");
 }
 
 static void files_have_a_largest_size(void **state)
@@ -365,9 +427,13 @@ static const char *merged(struct fixture *f, const char *text)
 static void documents_are_merged(void **state)
 {
 	struct fixture *f = *state;
-	assert_string_equal(merged(f, "a: 1\nb: {x: 1, y: 1}\n---\nb: {y: 2, z: 2}\nc: 3\n"), "{a: 1, b: {x: 1, y: 2, z: 2}, c: 3}");
-	assert_string_equal(merged(f, "a: [1, 2]\nb: {x: 1}\nc: 1\n---\na: [3]\nb: null\nc: {d: 1}\n"), "{a: [3], b: null, c: {d: 1}}");
-	assert_string_equal(merged(f, "a: &x {b: 1}\nc: *x\n---\na: {b: 2}\n"), "{a: {b: 2}, c: {b: 1}}");
+	assert_string_equal(merged(f, "a: 1\nb: {x: 1, y: 1}\n---\nb: {y: 2, z: 2}\nc: 3\n"),
+		"{a: 1, b: {x: 1, y: 2, z: 2}, c: 3}");
+	assert_string_equal(
+		merged(f, "a: [1, 2]\nb: {x: 1}\nc: 1\n---\na: [3]\nb: null\nc: {d: 1}\n"),
+		"{a: [3], b: null, c: {d: 1}}");
+	assert_string_equal(
+		merged(f, "a: &x {b: 1}\nc: *x\n---\na: {b: 2}\n"), "{a: {b: 2}, c: {b: 1}}");
 }
 
 static void single_values_are_read(void **state)
@@ -387,20 +453,32 @@ static void single_values_are_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(every_node_knows_its_place, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(json_is_read_as_it_is, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(aliases_and_merge_keys, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(duplicate_keys_are_all_told, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(alias_bombs_do_not_explode, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(documents_share_the_limits, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			every_node_knows_its_place, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			json_is_read_as_it_is, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			aliases_and_merge_keys, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			duplicate_keys_are_all_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			alias_bombs_do_not_explode, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			documents_share_the_limits, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(depth_is_limited, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(many_keys_are_refused, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(large_texts_are_read_in_time, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			many_keys_are_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			large_texts_are_read_in_time, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(text_must_be_utf8, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(what_is_no_description, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(files_have_a_largest_size, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(documents_are_merged, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(single_values_are_read, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_no_description, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			files_have_a_largest_size, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			documents_are_merged, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			single_values_are_read, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("doc", tests, NULL, NULL);
 }

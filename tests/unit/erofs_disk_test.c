@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Erofs store disks of odd trees, judged by fsck.erofs, blkid and the kernel, and made by whatever mkfs.erofs is there, or by none. */
+/*
+ * Erofs store disks of odd trees, judged by fsck.erofs, blkid and the kernel, and made by whatever
+ * mkfs.erofs is there, or by none.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +17,8 @@
 
 #define SETTINGS "erofs-3-lz4hc-0-4096-tails-*"
 
-static struct store_disk_request erofs_request(struct fixture *f, const struct closure *closure, const char *output)
+static struct store_disk_request erofs_request(
+	struct fixture *f, const struct closure *closure, const char *output)
 {
 	struct store_disk_request request = request_of(f, closure, output);
 	request.format = &erofs_format;
@@ -44,10 +48,14 @@ static void make_odd_store(struct fixture *f)
 	shell(f, arena_printf(f->arena, "LONG=250\n%s", odd_store), NULL, NULL);
 }
 
-/* What the image's tree is, by erofs-utils; permissions of the source tree decide which bits are left. */
+/*
+ * What the image's tree is, by erofs-utils; permissions of the source tree decide which bits are
+ * left.
+ */
 static const char extract[] =
 	"fsck.erofs \"$1\" >log 2>&1 || { cat log; false; }\n"
-	"rm -rf x; fsck.erofs --extract=x --overwrite --no-preserve-owner --no-preserve-perms \"$1\" >log 2>&1 || { cat log; false; }\n"
+	"rm -rf x; fsck.erofs --extract=x --overwrite --no-preserve-owner --no-preserve-perms "
+	"\"$1\" >log 2>&1 || { cat log; false; }\n"
 	"diff -r --no-dereference -x .links store x; chmod -R u+w x; rm -rf x";
 
 static bool have_erofs(struct fixture *f)
@@ -62,9 +70,10 @@ static void holds_every_oddity_however_compressed(void **state)
 		int level;
 		uint32_t block_size;
 		bool tail_packing;
-	} ways[] = {{"none", 0, 0, true},      {"lz4", 0, 0, true},         {"lz4", 0, 0, false},       {"lz4hc", 0, 0, true},
-		    {"lz4hc", 12, 8192, true}, {"lz4hc", 0, 65536, true},   {"lz4", 0, 1 << 20, true}, {"lz4", 0, 32768, false},
-		    {"zstd", 0, 0, true},      {"zstd", 3, 65536, true},    {"deflate", 0, 0, true},    {"deflate", 0, 16384, true}};
+	} ways[] = {{"none", 0, 0, true}, {"lz4", 0, 0, true}, {"lz4", 0, 0, false},
+		{"lz4hc", 0, 0, true}, {"lz4hc", 12, 8192, true}, {"lz4hc", 0, 65536, true},
+		{"lz4", 0, 1 << 20, true}, {"lz4", 0, 32768, false}, {"zstd", 0, 0, true},
+		{"zstd", 3, 65536, true}, {"deflate", 0, 0, true}, {"deflate", 0, 16384, true}};
 	struct fixture *f = *state;
 	struct mkfs_erofs tool;
 	if (!have_erofs(f))
@@ -85,7 +94,9 @@ static void holds_every_oddity_however_compressed(void **state)
 		}
 		assert_ok(f, store_disk_link(f->diag, &request, &result));
 		shell(f, extract, "image", NULL);
-		assert_int_equal(result.inodes, atoi(shell(f, "find store -printf x | wc -c", NULL, NULL)) + 1); /* store stands for the root; .links */
+		/* store stands for the root; .links */
+		assert_int_equal(result.inodes,
+			atoi(shell(f, "find store -printf x | wc -c", NULL, NULL)) + 1);
 	}
 }
 
@@ -95,7 +106,9 @@ static bool can_mount(struct fixture *f)
 		return false;
 	shell(f, "mkdir -p store/x; echo x > store/x/y", NULL, NULL);
 	link_store(f, "probe");
-	const bool works = shell_try(f, "mkdir -p m; mount -t erofs -o loop,ro probe m && umount m", NULL, NULL).exit_status == 0;
+	const bool works = shell_try(f, "mkdir -p m; mount -t erofs -o loop,ro probe m && umount m",
+				   NULL, NULL)
+				   .exit_status == 0;
 	shell(f, "rm -rf store", NULL, NULL);
 	if (!works)
 		print_message("skipped: no loop devices or no erofs here\n");
@@ -116,14 +129,21 @@ static void the_kernel_reads_it(void **state)
 		request.time = 1234567;
 		assert_ok(f, store_disk_link(f->diag, &request, &result));
 		with_mount(f, "image",
-			   "diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g:%h m)\" = 1775:0:30000:5\n"
-			   "test \"$(stat -c %a:%u:%g:%h m/.links)\" = 755:0:0:2; test -z \"$(ls -A m/.links)\"\n"
-			   "test \"$(stat -c %i m/.links/..)\" = \"$(stat -c %i m)\"; test \"$(stat -c %i m/a-tree/sub/..)\" = \"$(stat -c %i m/a-tree)\"\n"
-			   "test -z \"$(find m ! -newermt @1234566 -o -newermt @1234567)\"; test -z \"$(find m -mindepth 1 ! -user 0 -o -mindepth 1 ! -group 0)\"\n"
-			   "test -z \"$(find m -mindepth 1 -perm /7000)\"; test -z \"$(find m -type f -links +1)\"\n"
-			   "(cd store; find . -mindepth 1 ! -type l -printf '%y %#m %P\\n' | sed 's/ 0*[0-7]*\\([0-7][0-7][0-7]\\) / \\1 /' | sort) > one\n"
-			   "(cd m; find . -mindepth 1 ! -type l ! -name .links -printf '%y %#m %P\\n' | sed 's/ 0*[0-7]*\\([0-7][0-7][0-7]\\) / \\1 /' | sort) > two\n"
-			   "diff one two; test $(stat -c %h m/a-tree) = $(stat -c %h store/a-tree)");
+			"diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g:%h "
+			"m)\" = 1775:0:30000:5\n"
+			"test \"$(stat -c %a:%u:%g:%h m/.links)\" = 755:0:0:2; test -z \"$(ls -A "
+			"m/.links)\"\n"
+			"test \"$(stat -c %i m/.links/..)\" = \"$(stat -c %i m)\"; test \"$(stat "
+			"-c %i m/a-tree/sub/..)\" = \"$(stat -c %i m/a-tree)\"\n"
+			"test -z \"$(find m ! -newermt @1234566 -o -newermt @1234567)\"; test -z "
+			"\"$(find m -mindepth 1 ! -user 0 -o -mindepth 1 ! -group 0)\"\n"
+			"test -z \"$(find m -mindepth 1 -perm /7000)\"; test -z \"$(find m -type f "
+			"-links +1)\"\n"
+			"(cd store; find . -mindepth 1 ! -type l -printf '%y %#m %P\\n' | sed 's/ "
+			"0*[0-7]*\\([0-7][0-7][0-7]\\) / \\1 /' | sort) > one\n"
+			"(cd m; find . -mindepth 1 ! -type l ! -name .links -printf '%y %#m %P\\n' "
+			"| sed 's/ 0*[0-7]*\\([0-7][0-7][0-7]\\) / \\1 /' | sort) > two\n"
+			"diff one two; test $(stat -c %h m/a-tree) = $(stat -c %h store/a-tree)");
 	}
 }
 
@@ -132,24 +152,32 @@ static void large_directories_and_files(void **state)
 	struct fixture *f = *state;
 	if (!can_mount(f))
 		skip();
-	shell(f, "mkdir -p store/many/names store/sparse\n"
-		 "cd store/many/names; seq -f 'a rather long name for one of very many files %06g' 5000 | tr '\\n' '\\0' | xargs -0 touch; cd ../..\n"
-		 "echo found > 'many/names/a rather long name for one of very many files 004999'\n"
-		 "mkdir many/dirs; cd many/dirs; seq 66000 | xargs mkdir; cd ../..\n"
-		 "truncate -s 4300000000 sparse/over-4g; printf end >> sparse/over-4g; printf mid | dd of=sparse/over-4g bs=1 seek=2200000001 conv=notrunc status=none",
-	      NULL, NULL);
+	shell(f,
+		"mkdir -p store/many/names store/sparse\n"
+		"cd store/many/names; seq -f 'a rather long name for one of very many files %06g' "
+		"5000 | tr '\\n' '\\0' | xargs -0 touch; cd ../..\n"
+		"echo found > 'many/names/a rather long name for one of very many files 004999'\n"
+		"mkdir many/dirs; cd many/dirs; seq 66000 | xargs mkdir; cd ../..\n"
+		"truncate -s 4300000000 sparse/over-4g; printf end >> sparse/over-4g; printf mid | "
+		"dd of=sparse/over-4g bs=1 seek=2200000001 conv=notrunc status=none",
+		NULL, NULL);
 	const struct closure closure = closure_of(f);
 	struct store_disk_request request = erofs_request(f, &closure, "image");
 	struct store_disk_result result;
 	request.compression = "lz4";
 	assert_ok(f, store_disk_link(f->diag, &request, &result));
-	with_mount(f, "image", "test $(ls m/many/names | wc -l) = 5000; test \"$(cat m/many/names/*004999)\" = found\n"
-			       "test -f 'm/many/names/a rather long name for one of very many files 000001'\n"
-			       "test ! -e 'm/many/names/a rather long name for one of very many files 005001'\n"
-			       "test $(stat -c %h m/many/dirs) = 66002; test -d m/many/dirs/66000; test $(stat -c %Y m/many/dirs) = 1\n"
-			       "test $(stat -c %s m/sparse/over-4g) = 4300000003; test \"$(tail -c 3 m/sparse/over-4g)\" = end\n"
-			       "test $(stat -c %Y m/sparse/over-4g) = 1\n"
-			       "test \"$(dd if=m/sparse/over-4g bs=1 skip=2200000001 count=3 status=none)\" = mid");
+	with_mount(f, "image",
+		"test $(ls m/many/names | wc -l) = 5000; test \"$(cat m/many/names/*004999)\" = "
+		"found\n"
+		"test -f 'm/many/names/a rather long name for one of very many files 000001'\n"
+		"test ! -e 'm/many/names/a rather long name for one of very many files 005001'\n"
+		"test $(stat -c %h m/many/dirs) = 66002; test -d m/many/dirs/66000; test $(stat -c "
+		"%Y m/many/dirs) = 1\n"
+		"test $(stat -c %s m/sparse/over-4g) = 4300000003; test \"$(tail -c 3 "
+		"m/sparse/over-4g)\" = end\n"
+		"test $(stat -c %Y m/sparse/over-4g) = 1\n"
+		"test \"$(dd if=m/sparse/over-4g bs=1 skip=2200000001 count=3 status=none)\" = "
+		"mid");
 }
 
 static void same_bytes_however_built(void **state)
@@ -176,15 +204,23 @@ static void same_bytes_however_built(void **state)
 		assert_ok(f, store_disk_link(f->diag, &request, &result));
 		assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "uncached"));
 	}
-	/* As auto-optimise-store leaves a store, or not; written in another order, by somebody else. */
-	shell(f, "rm -rf cache; cp -r --no-preserve=links,timestamps store copied; chmod 6755 copied/a-tree/setuid; rm -rf store; mv copied store\n"
-		 "cp store/a-tree/text-1 store/a-tree/again; rm store/a-tree/again; ln -f store/a-tree/random-1000000 store/a-tree/copy-large",
-	      NULL, NULL);
+	/*
+	 * As auto-optimise-store leaves a store, or not; written in another order, by somebody
+	 * else.
+	 */
+	shell(f,
+		"rm -rf cache; cp -r --no-preserve=links,timestamps store copied; chmod 6755 "
+		"copied/a-tree/setuid; rm -rf store; mv copied store\n"
+		"cp store/a-tree/text-1 store/a-tree/again; rm store/a-tree/again; ln -f "
+		"store/a-tree/random-1000000 store/a-tree/copy-large",
+		NULL, NULL);
 	if (geteuid() == 0)
 		shell(f, "chown -R 70000:70000 store", NULL, NULL);
 	link_store(f, "other");
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "other"));
-	assert_string_equal(shell(f, "ls -A cache/tmp; ls -A | grep -e object -e erofs- || true", NULL, NULL), "");
+	assert_string_equal(
+		shell(f, "ls -A cache/tmp; ls -A | grep -e object -e erofs- || true", NULL, NULL),
+		"");
 	shell(f, "rm -rf store/a-tree/* store/b-tree", NULL, NULL);
 	/* Warm, not even the paths have to be there. */
 	struct store_disk_request request = erofs_request(f, &closure, "warm");
@@ -214,9 +250,12 @@ static void blocks_that_are_there_are_shared(void **state)
 	struct fixture *f = *state;
 	if (!have_erofs(f))
 		skip();
-	shell(f, "mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; cp store/a/big store/b/other-name\n"
-		 "cp store/a/big store/a/copy; seq 500000 > store/a/text; cp store/a/text store/b; head -c 100 store/a/text > store/b/start",
-	      NULL, NULL);
+	shell(f,
+		"mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; cp "
+		"store/a/big store/b/other-name\n"
+		"cp store/a/big store/a/copy; seq 500000 > store/a/text; cp store/a/text store/b; "
+		"head -c 100 store/a/text > store/b/start",
+		NULL, NULL);
 	link_store(f, "image");
 	assert_in_range(contents(f, scratch_path(f, "image")).n, 4000000, 5500000);
 	shell(f, extract, "image", NULL);
@@ -227,8 +266,10 @@ static void small_paths_lie_side_by_side(void **state)
 	struct fixture *f = *state;
 	if (!have_erofs(f))
 		skip();
-	shell(f, "mkdir store; cd store; i=0; while [ $i -lt 200 ]; do mkdir path-$i; echo $i > path-$i/unit; ln -s ../path-$i link-$i; i=$((i + 1)); done",
-	      NULL, NULL);
+	shell(f,
+		"mkdir store; cd store; i=0; while [ $i -lt 200 ]; do mkdir path-$i; echo $i > "
+		"path-$i/unit; ln -s ../path-$i link-$i; i=$((i + 1)); done",
+		NULL, NULL);
 	assert_int_equal(link_store(f, "cold"), 400);
 	assert_int_equal(link_store(f, "warm"), 0);
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
@@ -243,7 +284,10 @@ static void another_compressor_makes_other_objects(void **state)
 	if (!have_erofs(f))
 		skip();
 	shell(f, "mkdir store lib; seq 20000 > store/p", NULL, NULL);
-	const char *library = shell(f, "LD_TRACE_LOADED_OBJECTS=1 mkfs.erofs -V | sed -n 's/.*liblz4[^ ]* => \\([^ ]*\\).*/\\1/p' | tr -d '\\n'", NULL, NULL);
+	const char *library = shell(f,
+		"LD_TRACE_LOADED_OBJECTS=1 mkfs.erofs -V | sed -n 's/.*liblz4[^ ]* => \\([^ "
+		"]*\\).*/\\1/p' | tr -d '\\n'",
+		NULL, NULL);
 	if (!*library) {
 		print_message("skipped: this mkfs.erofs loads no liblz4\n");
 		skip();
@@ -261,15 +305,20 @@ static void another_compressor_makes_other_objects(void **state)
 
 static void damaged_objects_are_made_again(void **state)
 {
-	static const char *const damages[] = {"truncate -s -1 $O", ": > $O", "printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 400)) conv=notrunc",
-					      "head -c 5000 /dev/urandom > $O", "cp cache/erofs-*/b $O"};
+	static const char *const damages[] = {"truncate -s -1 $O", ": > $O",
+		"printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 400)) conv=notrunc",
+		"head -c 5000 /dev/urandom > $O", "cp cache/erofs-*/b $O"};
 	struct fixture *f = *state;
 	if (!have_erofs(f))
 		skip();
-	shell(f, "mkdir -p store/a/d store/b; seq 100000 > store/a/d/numbers; echo a > store/a/small; seq 90000 > store/b/numbers", NULL, NULL);
+	shell(f,
+		"mkdir -p store/a/d store/b; seq 100000 > store/a/d/numbers; echo a > "
+		"store/a/small; seq 90000 > store/b/numbers",
+		NULL, NULL);
 	link_store(f, "good");
 	for (size_t i = 0; i < countof(damages); i++) {
-		shell(f, arena_printf(f->arena, "O=$(echo cache/" SETTINGS "/a); %s", damages[i]), NULL, NULL);
+		shell(f, arena_printf(f->arena, "O=$(echo cache/" SETTINGS "/a); %s", damages[i]),
+			NULL, NULL);
 		assert_int_equal(link_store(f, "image"), 1);
 		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 	}
@@ -277,7 +326,8 @@ static void damaged_objects_are_made_again(void **state)
 
 static void no_count_of_inodes_is_read_as_minix(void **state)
 {
-	static const uint64_t magics[] = {0x137f, 0x138f, 0x2468, 0x2478, 0x4d5a, 0x7f13, 0x8f13, 0x6824, 0x7824, 0x5a4d, 0x1137f};
+	static const uint64_t magics[] = {0x137f, 0x138f, 0x2468, 0x2478, 0x4d5a, 0x7f13, 0x8f13,
+		0x6824, 0x7824, 0x5a4d, 0x1137f};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(magics); i++)
 		assert_true(erofs_inode_count(magics[i]) == magics[i] + 1);
@@ -287,7 +337,10 @@ static void no_count_of_inodes_is_read_as_minix(void **state)
 	/* The root, .links and the directory are inodes too. */
 	shell(f, "mkdir -p store/many; cd store/many; seq 4988 | xargs touch", NULL, NULL);
 	link_store(f, "image");
-	shell(f, "PATH=$PATH:/usr/sbin:/sbin; blkid -p image > said; grep -q 'TYPE=\"erofs\"' said; grep -q 'LABEL=\"nix-store\"' said; fsck.erofs image", NULL, NULL);
+	shell(f,
+		"PATH=$PATH:/usr/sbin:/sbin; blkid -p image > said; grep -q 'TYPE=\"erofs\"' said; "
+		"grep -q 'LABEL=\"nix-store\"' said; fsck.erofs image",
+		NULL, NULL);
 }
 
 static void what_cannot_be_packed_is_named(void **state)
@@ -295,12 +348,18 @@ static void what_cannot_be_packed_is_named(void **state)
 	struct fixture *f = *state;
 	if (!have_erofs(f))
 		skip();
-	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL, NULL);
+	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL,
+		NULL);
 	link_fails(f, "/store/a/sub/pipe", "neither a file");
 	shell(f, "rm store/a/sub/pipe; echo x > store/a/lost+found-not", NULL, NULL);
-	if (shell_try(f, "mkfs.erofs t store/a >/dev/null; dump.erofs --path=/lost+found-not t", NULL, NULL).exit_status)
+	if (shell_try(f, "mkfs.erofs t store/a >/dev/null; dump.erofs --path=/lost+found-not t",
+		    NULL, NULL)
+			.exit_status)
 		link_fails(f, "/store/a", "lost+found-not");
-	shell(f, "rm store/a/lost*; mkdir -p \"store/a/$(head -c 255 /dev/zero | tr '\\0' n)\"; cd store/a/n*; echo x > f", NULL, NULL);
+	shell(f,
+		"rm store/a/lost*; mkdir -p \"store/a/$(head -c 255 /dev/zero | tr '\\0' n)\"; cd "
+		"store/a/n*; echo x > f",
+		NULL, NULL);
 	if (shell_try(f, "mkfs.erofs t store/a", NULL, NULL).exit_status)
 		link_fails(f, "/store/a", "mkfs.erofs failed with status 1");
 	shell(f, "rm -r store/a", NULL, NULL);
@@ -318,30 +377,42 @@ static void what_cannot_be_packed_is_named(void **state)
 static void with_tool(struct fixture *f, const char *script, const char *why, const char *which)
 {
 	const char *path = arena_strdup(f->arena, getenv("PATH"));
-	shell(f, "mkdir -p bin; printf '%s\\n' '#!/bin/sh' \"$1\" > bin/mkfs.erofs; chmod +x bin/mkfs.erofs", script, NULL);
+	shell(f,
+		"mkdir -p bin; printf '%s\\n' '#!/bin/sh' \"$1\" > bin/mkfs.erofs; chmod +x "
+		"bin/mkfs.erofs",
+		script, NULL);
 	setenv("PATH", arena_printf(f->arena, "%s/bin:%s", f->scratch, path), 1);
 	link_fails(f, why, which);
 	setenv("PATH", path, 1);
 }
 
-#define SAYS "[ $1 != -V ] || { echo mkfs.erofs 1.5; echo Available compressors are: lz4hc, lz4; exit 1; }; for image; do shift; [ $# != 1 ] || break; done; "
+#define SAYS \
+	"[ $1 != -V ] || { echo mkfs.erofs 1.5; echo Available compressors are: lz4hc, lz4; exit " \
+	"1; }; for image; do shift; [ $# != 1 ] || break; done; "
 
 static void a_bad_mkfs_erofs_is_told(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store/a; echo a > store/a/a; echo b > store/b; echo c > store/c", NULL, NULL);
+	shell(f, "mkdir -p store/a; echo a > store/a/a; echo b > store/b; echo c > store/c", NULL,
+		NULL);
 	with_tool(f, "echo nonsense", "does not tell its version", "mkfs.erofs");
-	with_tool(f, "[ $1 != -V ] || echo mkfs.erofs 1.5; echo Available compressors are: lzma", "does not compress with \"lz4hc\"", "it has lzma, none");
+	with_tool(f, "[ $1 != -V ] || echo mkfs.erofs 1.5; echo Available compressors are: lzma",
+		"does not compress with \"lz4hc\"", "it has lzma, none");
 	with_tool(f, SAYS "echo out of luck >&2; exit 3", "failed with status 3 on", "out of luck");
 	with_tool(f, SAYS "exit 0", "cannot read", "/erofs-");
 	with_tool(f, SAYS "head -c 8192 /dev/zero > $image", "cannot be read", "no super block");
 	with_tool(f, SAYS "kill -9 $$", "status 137", "/store/");
 	/* The tree of another directory. */
 	if (have_erofs(f))
-		with_tool(f, SAYS "PATH=${PATH#*:}; mkdir -p ${0%/*}/empty; exec mkfs.erofs $image ${0%/*}/empty >/dev/null", "cannot take", "a file is missing");
+		with_tool(f,
+			SAYS "PATH=${PATH#*:}; mkdir -p ${0%/*}/empty; exec mkfs.erofs $image "
+			     "${0%/*}/empty >/dev/null",
+			"cannot take", "a file is missing");
 	const char *path = arena_strdup(f->arena, getenv("PATH"));
 	setenv("PATH", "/nowhere", 1);
-	const struct closure closure = {.v = (const struct store_path[]){{.path = scratch_path(f, "store/b"), .name = "b"}}, .n = 1};
+	const struct closure closure = {
+		.v = (const struct store_path[]){{.path = scratch_path(f, "store/b"), .name = "b"}},
+		.n = 1};
 	const struct store_disk_request request = erofs_request(f, &closure, "image");
 	struct store_disk_result result;
 	assert_false(store_disk_link(f->diag, &request, &result));
@@ -395,7 +466,9 @@ static void whole_images_have_fragments(void **state)
 	/* fsck.erofs 1.9 cannot extract what has fragments. */
 	shell(f, "fsck.erofs image", NULL, NULL);
 	if (is_root())
-		with_mount(f, "image", "diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g m)\" = 1775:0:30000");
+		with_mount(f, "image",
+			"diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g "
+			"m)\" = 1775:0:30000");
 	request.output = scratch_path(f, "again");
 	request.jobs = 1;
 	assert_ok(f, store_disk_mkfs_erofs(f->diag, &request, &result));

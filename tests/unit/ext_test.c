@@ -17,11 +17,14 @@
 
 static const uint64_t mib = 1024 * 1024;
 
-static const char *make_type(struct fixture *f, const char *name, uint64_t size_mib, enum ext_type type)
+static const char *make_type(
+	struct fixture *f, const char *name, uint64_t size_mib, enum ext_type type)
 {
 	const char *path = scratch_path(f, name);
 	unlink(path);
-	assert_ok(f, ext_create(f->diag, &(struct ext_request){path, size_mib * mib, "data", "vm/data", 1, type}));
+	assert_ok(f,
+		ext_create(f->diag,
+			&(struct ext_request){path, size_mib * mib, "data", "vm/data", 1, type}));
 	return path;
 }
 
@@ -35,8 +38,19 @@ static void is_clean_at_any_size(void **state)
 	static const struct {
 		uint64_t mib, allocated_kib;
 	} cases[] = {
-		{8, 128}, {9, 128}, {31, 128}, {64, 128}, {127, 256}, {128, 256}, {129, 256}, {511, 1024}, {512, 1024}, {513, 1024},
-		{2048, 2048}, {65536, 5 * 1024}, {4 * 1024 * 1024, 64 * 1024},
+		{8, 128},
+		{9, 128},
+		{31, 128},
+		{64, 128},
+		{127, 256},
+		{128, 256},
+		{129, 256},
+		{511, 1024},
+		{512, 1024},
+		{513, 1024},
+		{2048, 2048},
+		{65536, 5 * 1024},
+		{4 * 1024 * 1024, 64 * 1024},
 	};
 	struct fixture *f = *state;
 	if (!have_program(f, "e2fsck"))
@@ -49,7 +63,8 @@ static void is_clean_at_any_size(void **state)
 		assert_in_range(allocated_kib(image), 1, cases[i].allocated_kib);
 		shell(f, WITH_SBIN "e2fsck -fn \"$1\"", image, NULL);
 		for (enum ext_type type = EXT2; type < EXT4 && cases[i].mib <= 2048; type++)
-			shell(f, WITH_SBIN "e2fsck -fn \"$1\"", make_type(f, "image", cases[i].mib, type), NULL);
+			shell(f, WITH_SBIN "e2fsck -fn \"$1\"",
+				make_type(f, "image", cases[i].mib, type), NULL);
 	}
 }
 
@@ -63,33 +78,41 @@ static void same_request_same_bytes(void **state)
 	setenv("MKE2FS_DEVICE_SECTSIZE", "4096", 1);
 	setenv("UNIX_IO_FORCE_BOUNCE", "1", 1);
 	const char *two = make(f, "two", 64);
-	static const char *const names[] = {"E2FSPROGS_FAKE_TIME", "SOURCE_DATE_EPOCH", "MKE2FS_CONFIG", "MKE2FS_DEVICE_SECTSIZE",
-					    "UNIX_IO_FORCE_BOUNCE"};
+	static const char *const names[] = {"E2FSPROGS_FAKE_TIME", "SOURCE_DATE_EPOCH",
+		"MKE2FS_CONFIG", "MKE2FS_DEVICE_SECTSIZE", "UNIX_IO_FORCE_BOUNCE"};
 	for (size_t i = 0; i < countof(names); i++)
 		unsetenv(names[i]);
 	assert_same_contents(f, one, two);
 	const char *zero = scratch_path(f, "zero");
-	assert_ok(f, ext_create(f->diag, &(struct ext_request){zero, 64 * mib, "data", "vm/data", 0, EXT4}));
+	assert_ok(f,
+		ext_create(f->diag,
+			&(struct ext_request){zero, 64 * mib, "data", "vm/data", 0, EXT4}));
 	assert_same_contents(f, one, zero);
 }
 
 static void seed_gives_the_uuid(void **state)
 {
 	struct fixture *f = *state;
-	struct identity one = identity_of("vm/data"), again = identity_of("vm/data"), other = identity_of("vm/logs");
+	struct identity one = identity_of("vm/data"), again = identity_of("vm/data"),
+			other = identity_of("vm/logs");
 	assert_memory_equal(&one, &again, sizeof one);
 	assert_memory_not_equal(one.uuid, other.uuid, sizeof one.uuid);
 	assert_int_equal(one.uuid[6] >> 4, 8);
 	assert_int_equal(one.uuid[8] >> 6, 2);
 	if (!have_program(f, "blkid"))
 		skip();
-	const char *said = shell(f, WITH_SBIN "blkid -p -o export \"$1\"", make(f, "image", 8), NULL);
-	assert_non_null(strstr(said, arena_printf(f->arena, "\nUUID=%s\n", uuid_text(f->arena, one.uuid))));
+	const char *said =
+		shell(f, WITH_SBIN "blkid -p -o export \"$1\"", make(f, "image", 8), NULL);
+	assert_non_null(
+		strstr(said, arena_printf(f->arena, "\nUUID=%s\n", uuid_text(f->arena, one.uuid))));
 	assert_non_null(strstr(said, "\nLABEL=data\n"));
 	assert_non_null(strstr(said, "\nTYPE=ext4\n"));
 }
 
-/* The same bytes as mkfs.ext4's, apart from the count of bytes that mkfs wrote, and the superblock's check sum over it. */
+/*
+ * The same bytes as mkfs.ext4's, apart from the count of bytes that mkfs wrote, and the
+ * superblock's check sum over it.
+ */
 static void is_what_mkfs_makes(void **state)
 {
 	static const char script[] = WITH_SBIN
@@ -97,30 +120,43 @@ static void is_what_mkfs_makes(void **state)
 		"mkfs.ext4 -V 2>&1 | grep -q 'mke2fs 1\\.47\\.0' || exit 9\n"
 		"field() { dumpe2fs -h \"$1\" 2>/dev/null | sed -n \"s/^$2: *//p\"; }\n"
 		"rm -f theirs; truncate -s \"${size}M\" theirs\n"
-		"E2FSPROGS_FAKE_TIME=1 mkfs.$type -q -b 4096 -L data -U \"$(field \"$1\" 'Filesystem UUID')\" -E \"hash_seed=$(field \"$1\" 'Directory Hash "
+		"E2FSPROGS_FAKE_TIME=1 mkfs.$type -q -b 4096 -L data -U \"$(field \"$1\" "
+		"'Filesystem UUID')\" -E \"hash_seed=$(field \"$1\" 'Directory Hash "
 		"Seed'),lazy_journal_init=1,assume_storage_prezeroed=1,nodiscard\" theirs\n"
-		"grep -q 'features = has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize$' /etc/mke2fs.conf || exit 9\n";
+		"grep -q 'features = "
+		"has_journal,extent,huge_file,flex_bg,metadata_csum,64bit,dir_nlink,extra_isize$' "
+		"/etc/mke2fs.conf || exit 9\n";
 	static const struct {
 		unsigned mib;
 		enum ext_type type;
 		const char *name;
-	} cases[] = {{8, EXT4, "ext4"}, {64, EXT4, "ext4"}, {160, EXT4, "ext4"}, {8, EXT3, "ext3"}, {160, EXT3, "ext3"}, {8, EXT2, "ext2"}, {600, EXT2, "ext2"}};
+	} cases[] = {{8, EXT4, "ext4"}, {64, EXT4, "ext4"}, {160, EXT4, "ext4"}, {8, EXT3, "ext3"},
+		{160, EXT3, "ext3"}, {8, EXT2, "ext2"}, {600, EXT2, "ext2"}};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++) {
-		const char *ours = make_type(f, "ours", cases[i].mib, cases[i].type), *theirs = scratch_path(f, "theirs");
-		struct process_result result = shell_try(f, script, ours, arena_printf(f->arena, "%s %u", cases[i].name, cases[i].mib));
+		const char *ours = make_type(f, "ours", cases[i].mib, cases[i].type),
+			   *theirs = scratch_path(f, "theirs");
+		struct process_result result = shell_try(f, script, ours,
+			arena_printf(f->arena, "%s %u", cases[i].name, cases[i].mib));
 		if (result.exit_status != 0) {
-			print_message("skipped: no mkfs.ext4 1.47.0 with Debian 12's configuration\n");
+			print_message(
+				"skipped: no mkfs.ext4 1.47.0 with Debian 12's configuration\n");
 			skip();
 		}
 		struct bytes a = contents(f, ours), b = contents(f, theirs);
 		assert_int_equal(a.n, b.n);
 		for (size_t at = 0; at < a.n; at++) {
-			/* Copies of the superblock start a block group of 128 MiB; the first one stands behind 1 KiB for a boot loader. */
-			size_t in_group = at % (128 * mib), in_super = in_group - (at < 128 * mib ? 1024 : 0);
-			bool counted = (in_super >= 0x178 && in_super < 0x180) || (in_super >= 0x3fc && in_super < 0x400);
+			/*
+			 * Copies of the superblock start a block group of 128 MiB; the first one
+			 * stands behind 1 KiB for a boot loader.
+			 */
+			size_t in_group = at % (128 * mib),
+			       in_super = in_group - (at < 128 * mib ? 1024 : 0);
+			bool counted = (in_super >= 0x178 && in_super < 0x180) ||
+				(in_super >= 0x3fc && in_super < 0x400);
 			if (a.p[at] != b.p[at] && !counted)
-				fail_msg("%u MiB: byte %zu differs from mkfs.%s's", cases[i].mib, at, cases[i].name);
+				fail_msg("%u MiB: byte %zu differs from mkfs.%s's", cases[i].mib,
+					at, cases[i].name);
 		}
 	}
 }
@@ -130,8 +166,10 @@ static void nothing_is_left_to_initialise(void **state)
 	struct fixture *f = *state;
 	if (!have_program(f, "dumpe2fs"))
 		skip();
-	shell(f, WITH_SBIN "dumpe2fs \"$1\" 2>/dev/null | grep '^Group [0-9]' >groups; test -s groups; ! grep -v ITABLE_ZEROED groups", make(f, "image", 2048),
-	      NULL);
+	shell(f,
+		WITH_SBIN "dumpe2fs \"$1\" 2>/dev/null | grep '^Group [0-9]' >groups; test -s "
+			  "groups; ! grep -v ITABLE_ZEROED groups",
+		make(f, "image", 2048), NULL);
 }
 
 static void grows(void **state)
@@ -139,8 +177,10 @@ static void grows(void **state)
 	struct fixture *f = *state;
 	if (!have_program(f, "resize2fs"))
 		skip();
-	const char *script = WITH_SBIN "truncate -s \"$2\" \"$1\"; resize2fs \"$1\"; e2fsck -fn \"$1\"; "
-				       "test \"$(dumpe2fs -h \"$1\" 2>/dev/null | sed -n 's/^Block count: *//p')\" -gt $((${2%M} * 255))";
+	const char *script =
+		WITH_SBIN "truncate -s \"$2\" \"$1\"; resize2fs \"$1\"; e2fsck -fn \"$1\"; "
+			  "test \"$(dumpe2fs -h \"$1\" 2>/dev/null | sed -n 's/^Block count: "
+			  "*//p')\" -gt $((${2%M} * 255))";
 	shell(f, script, make(f, "image", 64), "256M");
 	shell(f, script, make(f, "image", 8), "8000M");
 }
@@ -161,12 +201,18 @@ static void refuses(void **state)
 	struct fixture *f = *state;
 	const char *path = scratch_path(f, "refused");
 	for (size_t i = 0; i < countof(cases); i++) {
-		assert_false(ext_create(f->diag, &(struct ext_request){path, cases[i].bytes, cases[i].label, "seed", 1, EXT4}));
+		assert_false(ext_create(f->diag,
+			&(struct ext_request){
+				path, cases[i].bytes, cases[i].label, "seed", 1, EXT4}));
 		assert_said(f, cases[i].reason);
 		assert_false(path_exists(path));
 	}
-	assert_ok(f, ext_create(f->diag, &(struct ext_request){path, 64 * mib, "sixteen letters!", "seed", 1, EXT4}));
-	assert_false(ext_create(f->diag, &(struct ext_request){path, 8 * mib, NULL, "seed", 1, EXT4}));
+	assert_ok(f,
+		ext_create(f->diag,
+			&(struct ext_request){
+				path, 64 * mib, "sixteen letters!", "seed", 1, EXT4}));
+	assert_false(
+		ext_create(f->diag, &(struct ext_request){path, 8 * mib, NULL, "seed", 1, EXT4}));
 	assert_said(f, "File exists");
 	struct stat st;
 	assert_int_equal(stat(path, &st), 0);
@@ -180,7 +226,10 @@ static bool may_mount(struct fixture *f)
 		return false;
 	}
 	make(f, "probe", 8);
-	if (shell_try(f, "mkdir m; mount -o loop probe m; umount m; rmdir m probe 2>/dev/null || true", NULL, NULL).exit_status == 0)
+	if (shell_try(f,
+		    "mkdir m; mount -o loop probe m; umount m; rmdir m probe 2>/dev/null || true",
+		    NULL, NULL)
+			.exit_status == 0)
 		return true;
 	print_message("skipped: no loop mounts here\n");
 	return false;
@@ -193,24 +242,29 @@ static void kernel_mounts_and_grows(void **state)
 		skip();
 	const char *image = make(f, "image", 64);
 	const char *said = shell(f,
-	      WITH_SBIN "mkdir mnt; mount -o loop \"$1\" mnt\n"
-			"trap 'umount mnt' EXIT\n"
-			"test \"$(stat -c %a:%u:%g mnt)\" = 755:0:0\n"
-			"test \"$(stat -c %a:%u:%g mnt/lost+found)\" = 700:0:0\n"
-			"test \"$(ls -A mnt)\" = lost+found\n"
-			"head -c 20000000 /dev/zero | tr '\\0' x >mnt/file\n"
-			"truncate -s 256M \"$1\"; dev=$(findmnt -n -o SOURCE mnt); losetup -c \"$dev\"\n"
-			"if ! resize2fs \"$dev\" 2>said; then grep -q 'Permission denied' said\n"
-			"echo 'not tried: growing while mounted needs CAP_SYS_RESOURCE'\n"
-			"umount mnt; e2fsck -fp \"$1\" >/dev/null; resize2fs \"$1\"; mount -o loop \"$1\" mnt; fi\n"
-			"head -c 150000000 /dev/zero | tr '\\0' y >mnt/more\n"
-			"sync; umount mnt; trap - EXIT; e2fsck -fn \"$1\"",
-	      image, NULL);
+		WITH_SBIN
+		"mkdir mnt; mount -o loop \"$1\" mnt\n"
+		"trap 'umount mnt' EXIT\n"
+		"test \"$(stat -c %a:%u:%g mnt)\" = 755:0:0\n"
+		"test \"$(stat -c %a:%u:%g mnt/lost+found)\" = 700:0:0\n"
+		"test \"$(ls -A mnt)\" = lost+found\n"
+		"head -c 20000000 /dev/zero | tr '\\0' x >mnt/file\n"
+		"truncate -s 256M \"$1\"; dev=$(findmnt -n -o SOURCE mnt); losetup -c \"$dev\"\n"
+		"if ! resize2fs \"$dev\" 2>said; then grep -q 'Permission denied' said\n"
+		"echo 'not tried: growing while mounted needs CAP_SYS_RESOURCE'\n"
+		"umount mnt; e2fsck -fp \"$1\" >/dev/null; resize2fs \"$1\"; mount -o loop \"$1\" "
+		"mnt; fi\n"
+		"head -c 150000000 /dev/zero | tr '\\0' y >mnt/more\n"
+		"sync; umount mnt; trap - EXIT; e2fsck -fn \"$1\"",
+		image, NULL);
 	if (strncmp(said, "not tried", 9) == 0)
 		print_message("%.*s\n", (int)strcspn(said, "\n"), said);
 }
 
-/* With nothing but the guest's own mount, a sparse volume stays sparse: no background thread writes inode tables. */
+/*
+ * With nothing but the guest's own mount, a sparse volume stays sparse: no background thread writes
+ * inode tables.
+ */
 static void mounting_writes_little(void **state)
 {
 	struct fixture *f = *state;
@@ -218,7 +272,10 @@ static void mounting_writes_little(void **state)
 		skip();
 	const char *image = make(f, "image", 65536);
 	uint64_t before = allocated_kib(image);
-	shell(f, "mkdir -p mnt; mount -o loop,init_itable=0 \"$1\" mnt; sleep 2; sync -f mnt; umount mnt", image, NULL);
+	shell(f,
+		"mkdir -p mnt; mount -o loop,init_itable=0 \"$1\" mnt; sleep 2; sync -f mnt; "
+		"umount mnt",
+		image, NULL);
 	assert_in_range(allocated_kib(image) - before, 0, 256);
 }
 
@@ -232,7 +289,8 @@ static void full_disk_leaves_nothing(void **state)
 		const char *size = arena_printf(f->arena, "size=%u", pages * 4096);
 		shell(f, "mkdir -p small; mount -t tmpfs -o \"$1\" none small", size, NULL);
 		const char *path = scratch_path(f, "small/image");
-		bool made = ext_create(f->diag, &(struct ext_request){path, 513 * mib, NULL, "seed", 1, EXT4});
+		bool made = ext_create(
+			f->diag, &(struct ext_request){path, 513 * mib, NULL, "seed", 1, EXT4});
 		bool left = path_exists(path);
 		shell(f, "umount small", NULL, NULL);
 		assert_false(made);
@@ -244,16 +302,24 @@ static void full_disk_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(is_clean_at_any_size, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(same_request_same_bytes, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(seed_gives_the_uuid, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(is_what_mkfs_makes, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(nothing_is_left_to_initialise, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			is_clean_at_any_size, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			same_request_same_bytes, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			seed_gives_the_uuid, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			is_what_mkfs_makes, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			nothing_is_left_to_initialise, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(grows, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(refuses, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(kernel_mounts_and_grows, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(mounting_writes_little, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(full_disk_leaves_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			kernel_mounts_and_grows, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			mounting_writes_little, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			full_disk_leaves_nothing, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("ext", tests, NULL, NULL);
 }

@@ -36,7 +36,9 @@ static const char *in_out(struct fixture *f, const char *name)
 
 static void put(struct fixture *f, const char *directory, const char *name, const char *text)
 {
-	assert_ok(f, file_write(f->diag, path_join(f->arena, directory, name), text, strlen(text), 0644));
+	assert_ok(f,
+		file_write(
+			f->diag, path_join(f->arena, directory, name), text, strlen(text), 0644));
 }
 
 static void publish(struct fixture *f, const char *target, const char *name)
@@ -55,16 +57,22 @@ static void publishes_over_whatever_is_there(void **state)
 	struct fixture *f = *state;
 	const char *target = in_out(f, "result");
 	publish(f, target, "one");
-	assert_string_equal(shell(f, "ls -A out out/result; stat -c %a out/result", NULL, NULL), "out:\nresult\n\nout/result:\none\n755\n");
-	shell(f, "mkdir out/result/sealed; touch out/result/sealed/x; chmod 555 out/result/sealed", NULL, NULL);
+	assert_string_equal(shell(f, "ls -A out out/result; stat -c %a out/result", NULL, NULL),
+		"out:\nresult\n\nout/result:\none\n755\n");
+	shell(f, "mkdir out/result/sealed; touch out/result/sealed/x; chmod 555 out/result/sealed",
+		NULL, NULL);
 	publish(f, target, "two");
-	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\ntwo\n");
-	shell(f, "mkdir kept; touch kept/file; rm -r out/result; ln -s ../kept out/result", NULL, NULL);
+	assert_string_equal(
+		shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\ntwo\n");
+	shell(f, "mkdir kept; touch kept/file; rm -r out/result; ln -s ../kept out/result", NULL,
+		NULL);
 	publish(f, target, "three");
-	assert_string_equal(shell(f, "ls -A out out/result kept", NULL, NULL), "kept:\nfile\n\nout:\nresult\n\nout/result:\nthree\n");
+	assert_string_equal(shell(f, "ls -A out out/result kept", NULL, NULL),
+		"kept:\nfile\n\nout:\nresult\n\nout/result:\nthree\n");
 	shell(f, "rm -r out/result; ln -s nowhere out/result", NULL, NULL);
 	publish(f, arena_printf(f->arena, "%s//", target), "four");
-	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nfour\n");
+	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL),
+		"out:\nresult\n\nout/result:\nfour\n");
 }
 
 static void abandoned_leaves_the_old(void **state)
@@ -77,7 +85,8 @@ static void abandoned_leaves_the_old(void **state)
 	put(f, staging.directory, "new", "new");
 	staging_abandon(&staging);
 	staging_abandon(&staging);
-	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
+	assert_string_equal(
+		shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
 	assert_false(staging_begin(f->arena, f->diag, scratch_path(f, "no/such/place"), &staging));
 	assert_said(f, "no/such: No such file or directory");
 	staging_abandon(&staging);
@@ -124,10 +133,14 @@ static void litter_of_the_killed_goes_away(void **state)
 	struct fixture *f = *state;
 	const char *target = in_out(f, "result");
 	struct staging alive, other;
-	/* What is being built now is no litter, nor is another target's, nor what only looks like ours. */
+	/*
+	 * What is being built now is no litter, nor is another target's, nor what only looks like
+	 * ours.
+	 */
 	assert_ok(f, staging_begin(f->arena, f->diag, target, &alive));
 	assert_ok(f, staging_begin(f->arena, f->diag, in_out(f, "result2"), &other));
-	shell(f, "mkdir out/.result.mvmbuild-mine-is-longer; touch out/.result.mvmbuild-abcdef", NULL, NULL);
+	shell(f, "mkdir out/.result.mvmbuild-mine-is-longer; touch out/.result.mvmbuild-abcdef",
+		NULL, NULL);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(status_of(in_child(f, begin_and_die)), 128 + SIGKILL);
 	/* Each found the one before it; the last one is left. */
@@ -138,7 +151,8 @@ static void litter_of_the_killed_goes_away(void **state)
 	assert_true(path_is_directory(other.directory));
 	staging_abandon(&alive);
 	staging_abandon(&other);
-	assert_string_equal(listed(f), ".result.mvmbuild-abcdef\n.result.mvmbuild-mine-is-longer\nresult\n");
+	assert_string_equal(
+		listed(f), ".result.mvmbuild-abcdef\n.result.mvmbuild-mine-is-longer\nresult\n");
 }
 
 static int build_often(struct fixture *f)
@@ -148,7 +162,8 @@ static int build_often(struct fixture *f)
 		const char *me = arena_printf(f->arena, "%d.%d", (int)getpid(), i), *file = NULL;
 		bool ok = staging_begin(f->arena, f->diag, in_out(f, "result"), &staging);
 		file = ok ? path_join(f->arena, staging.directory, "builder") : NULL;
-		ok = ok && file_write(f->diag, file, me, strlen(me), 0644) && staging_publish(f->diag, &staging);
+		ok = ok && file_write(f->diag, file, me, strlen(me), 0644) &&
+			staging_publish(f->diag, &staging);
 		if (!ok) {
 			fprintf(stderr, "%s", messages(f));
 			return 1;
@@ -176,8 +191,10 @@ static int build_until_told_to_stop(struct fixture *f)
 {
 	struct staging staging;
 	interrupts_handle();
-	if (freopen("/dev/null", "w", stderr) && staging_begin(f->arena, f->diag, in_out(f, "result"), &staging) &&
-	    file_write(f->diag, path_join(f->arena, staging.directory, "half"), "x", 1, 0644) && kill(getpid(), SIGTERM) == 0)
+	if (freopen("/dev/null", "w", stderr) &&
+		staging_begin(f->arena, f->diag, in_out(f, "result"), &staging) &&
+		file_write(f->diag, path_join(f->arena, staging.directory, "half"), "x", 1, 0644) &&
+		kill(getpid(), SIGTERM) == 0)
 		sleep(20);
 	return 1;
 }
@@ -187,12 +204,14 @@ static void interrupted_leaves_the_old(void **state)
 	struct fixture *f = *state;
 	publish(f, in_out(f, "result"), "old");
 	assert_int_equal(status_of(in_child(f, build_until_told_to_stop)), STATUS_INTERRUPTED);
-	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
+	assert_string_equal(
+		shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
 }
 
 /* ---- what is ours ---- */
 
-static void make_listed(struct fixture *f, const char *target, const char *name, struct staging *staging)
+static void make_listed(
+	struct fixture *f, const char *target, const char *name, struct staging *staging)
 {
 	assert_ok(f, staging_begin(f->arena, f->diag, target, staging));
 	staging->listed = true;
@@ -206,13 +225,15 @@ static void foreign_files_stay(void **state)
 	const char *target = in_out(f, "result");
 	make_listed(f, target, "one", &staging);
 	assert_ok(f, staging_publish(f->diag, &staging));
-	assert_string_equal(shell(f, "cat out/result/" OWN_LIST, NULL, NULL), "one\nshare/mvmbuild/files\n");
+	assert_string_equal(
+		shell(f, "cat out/result/" OWN_LIST, NULL, NULL), "one\nshare/mvmbuild/files\n");
 	assert_true(staging_may_replace(f->arena, f->diag, target, "result", "one"));
 	make_listed(f, target, "two", &staging);
 	put(f, target, "volume", "precious"); /* while the new one is made */
 	assert_false(staging_publish(f->diag, &staging));
 	assert_non_null(strstr(messages(f), "result has the file volume, which was not built"));
-	assert_string_equal(shell(f, "ls -A out out/result; cat out/result/volume", NULL, NULL), "out:\nresult\n\nout/result:\none\nshare\nvolume\nprecious");
+	assert_string_equal(shell(f, "ls -A out out/result; cat out/result/volume", NULL, NULL),
+		"out:\nresult\n\nout/result:\none\nshare\nvolume\nprecious");
 	assert_false(staging_may_replace(f->arena, f->diag, target, "result", "one"));
 	assert_false(own_remove(target));
 	assert_string_equal(shell(f, "cd out/result && find . -type f", NULL, NULL), "./volume\n");
@@ -240,7 +261,8 @@ static bool failing_call(unsigned number, unsigned error)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	struct sock_fprog program = {countof(code), code};
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
 /* With EINVAL, as on a file system that lacks it. */
@@ -258,8 +280,11 @@ static int build_without_renameat2(struct fixture *f)
 	for (int i = 0; i < 3; i++) {
 		struct staging staging;
 		if (!staging_begin(f->arena, f->diag, in_out(f, "result"), &staging) ||
-		    !file_write(f->diag, path_join(f->arena, staging.directory, arena_printf(f->arena, "%d", i)), "x", 1, 0644) ||
-		    !staging_publish(f->diag, &staging)) {
+			!file_write(f->diag,
+				path_join(f->arena, staging.directory,
+					arena_printf(f->arena, "%d", i)),
+				"x", 1, 0644) ||
+			!staging_publish(f->diag, &staging)) {
 			fprintf(stderr, "%s", messages(f));
 			return 1;
 		}
@@ -282,10 +307,13 @@ static void publishes_where_names_cannot_be_exchanged(void **state)
 {
 	struct fixture *f = *state;
 	assert_int_equal(status_without_call(f, build_without_renameat2), 0);
-	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\n2\n");
-	shell(f, "rm -r out/result; mkdir kept; touch kept/file; ln -s ../kept out/result", NULL, NULL);
+	assert_string_equal(
+		shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\n2\n");
+	shell(f, "rm -r out/result; mkdir kept; touch kept/file; ln -s ../kept out/result", NULL,
+		NULL);
 	assert_int_equal(status_of(in_child(f, build_without_renameat2)), 0);
-	assert_string_equal(shell(f, "ls -A out out/result kept", NULL, NULL), "kept:\nfile\n\nout:\nresult\n\nout/result:\n2\n");
+	assert_string_equal(shell(f, "ls -A out out/result kept", NULL, NULL),
+		"kept:\nfile\n\nout:\nresult\n\nout/result:\n2\n");
 }
 
 /* Status 0: it was published, 1: it was not. */
@@ -295,7 +323,7 @@ static int publish_without_fsync(struct fixture *f, bool unsynced)
 	if (!without_call(SYS_fsync))
 		return NO_SECCOMP;
 	if (!staging_begin(f->arena, f->diag, in_out(f, "result"), &staging) ||
-	    !file_write(f->diag, path_join(f->arena, staging.directory, "file"), "x", 1, 0644))
+		!file_write(f->diag, path_join(f->arena, staging.directory, "file"), "x", 1, 0644))
 		return 2;
 	staging.unsynced = unsynced;
 	return staging_publish(f->diag, &staging) ? 0 : 1;
@@ -318,7 +346,8 @@ static void publishing_syncs(void **state)
 	assert_int_equal(status_without_call(f, publish_synced), 1);
 	assert_string_equal(shell(f, "ls -A out", NULL, NULL), "");
 	assert_int_equal(status_of(in_child(f, publish_unsynced)), 0);
-	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nfile\n");
+	assert_string_equal(shell(f, "ls -A out out/result", NULL, NULL),
+		"out:\nresult\n\nout/result:\nfile\n");
 }
 
 /* ---- files ---- */
@@ -326,7 +355,11 @@ static void publishing_syncs(void **state)
 static void copies_are_equal(void **state)
 {
 	static const char *const makes[] = {
-		": >a", "printf x >a", "head -c 4096 /dev/urandom >a", "head -c 3000001 /dev/urandom >a", "truncate -s 9M a; printf end >>a",
+		": >a",
+		"printf x >a",
+		"head -c 4096 /dev/urandom >a",
+		"head -c 3000001 /dev/urandom >a",
+		"truncate -s 9M a; printf end >>a",
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(makes); i++) {
@@ -334,7 +367,8 @@ static void copies_are_equal(void **state)
 		mode_t mask = umask(077);
 		assert_ok(f, file_copy(f->diag, scratch_path(f, "a"), scratch_path(f, "b"), 0555));
 		umask(mask);
-		assert_string_equal(shell(f, "cmp a b; stat -c %a b; rm -f a b", NULL, NULL), "555\n");
+		assert_string_equal(
+			shell(f, "cmp a b; stat -c %a b; rm -f a b", NULL, NULL), "555\n");
 	}
 }
 
@@ -357,16 +391,18 @@ static void copies_by_hand_where_it_must(void **state)
 static void copies_ranges(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "head -c 100000 /dev/urandom >a; head -c 100000 /dev/urandom >b; cp b c", NULL, NULL);
+	shell(f, "head -c 100000 /dev/urandom >a; head -c 100000 /dev/urandom >b; cp b c", NULL,
+		NULL);
 	FD_CLEANUP int from = open(scratch_path(f, "a"), O_RDONLY | O_CLOEXEC);
 	FD_CLEANUP int to = open(scratch_path(f, "b"), O_WRONLY | O_CLOEXEC);
 	assert_true(fd_copy_range(from, 4096, to, 8192, 16384));
 	assert_true(fd_copy_range(from, 33, to, 40001, 12345));
 	assert_true(fd_copy_range(from, 0, to, 0, 0));
 	shell(f,
-	      "dd if=a of=c bs=4096 skip=1 seek=2 count=4 conv=notrunc 2>/dev/null\n"
-	      "tail -c +34 a | head -c 12345 | dd of=c bs=1 seek=40001 conv=notrunc 2>/dev/null; cmp b c",
-	      NULL, NULL);
+		"dd if=a of=c bs=4096 skip=1 seek=2 count=4 conv=notrunc 2>/dev/null\n"
+		"tail -c +34 a | head -c 12345 | dd of=c bs=1 seek=40001 conv=notrunc 2>/dev/null; "
+		"cmp b c",
+		NULL, NULL);
 	/* A range behind the end is an error, not a short copy. */
 	assert_false(fd_copy_range(from, 99000, to, 0, 5000));
 	assert_int_equal(errno, EIO);
@@ -401,7 +437,9 @@ static void failures_say_why_and_leave_nothing(void **state)
 static void full_disk_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
-	if (geteuid() != 0 || shell_try(f, "mkdir small; mount -t tmpfs -o size=64k none small", NULL, NULL).exit_status != 0) {
+	if (geteuid() != 0 ||
+		shell_try(f, "mkdir small; mount -t tmpfs -o size=64k none small", NULL, NULL)
+				.exit_status != 0) {
 		print_message("skipped: a full disk needs root and a mount\n");
 		skip();
 	}
@@ -410,7 +448,8 @@ static void full_disk_leaves_nothing(void **state)
 	assert_int_equal(truncate(scratch_path(f, "source"), 1 << 20), 0);
 	bool written = file_write(f->diag, scratch_path(f, "small/a"), large, 1 << 20, 0644);
 	assert_said(f, "small/a: No space left on device");
-	bool copied = file_copy(f->diag, scratch_path(f, "source"), scratch_path(f, "small/b"), 0644);
+	bool copied =
+		file_copy(f->diag, scratch_path(f, "source"), scratch_path(f, "small/b"), 0644);
 	assert_said(f, "small/b: No space left on device");
 	const char *left = shell(f, "ls -A small; umount small", NULL, NULL);
 	assert_false(written);
@@ -424,40 +463,55 @@ static void removal_never_follows_links(void **state)
 {
 	struct fixture *f = *state;
 	shell(f,
-	      "mkdir -p kept/sub tree/a/b; touch kept/file kept/sub/file tree/a/b/c; ln -s ../kept tree/link; ln -s \"$PWD/kept/sub\" tree/a/link\n"
-	      "ln -s ../../kept/file tree/a/file; ln kept/file tree/hard; mkfifo tree/pipe; ln -s kept toplink\n"
-	      "mkdir -p tree/sealed/deep tree/dark; touch tree/sealed/deep/x tree/dark/x; chmod 555 tree/sealed/deep tree/sealed; chmod 0 tree/dark",
-	      NULL, NULL);
+		"mkdir -p kept/sub tree/a/b; touch kept/file kept/sub/file tree/a/b/c; ln -s "
+		"../kept tree/link; ln -s \"$PWD/kept/sub\" tree/a/link\n"
+		"ln -s ../../kept/file tree/a/file; ln kept/file tree/hard; mkfifo tree/pipe; ln "
+		"-s kept toplink\n"
+		"mkdir -p tree/sealed/deep tree/dark; touch tree/sealed/deep/x tree/dark/x; chmod "
+		"555 tree/sealed/deep tree/sealed; chmod 0 tree/dark",
+		NULL, NULL);
 	assert_true(tree_remove(scratch_path(f, "tree")));
 	assert_true(tree_remove(scratch_path(f, "toplink")));
 	assert_true(tree_remove(scratch_path(f, "never/was")));
 	assert_true(tree_remove(scratch_path(f, "missing")));
-	assert_string_equal(shell(f, "find . | LC_ALL=C sort; stat -c %a kept", NULL, NULL), ".\n./kept\n./kept/file\n./kept/sub\n./kept/sub/file\n755\n");
+	assert_string_equal(shell(f, "find . | LC_ALL=C sort; stat -c %a kept", NULL, NULL),
+		".\n./kept\n./kept/file\n./kept/sub\n./kept/sub/file\n755\n");
 	assert_true(tree_remove(scratch_path(f, "kept/file")));
 	assert_false(tree_remove(scratch_path(f, "kept/.")));
 }
 
-/* A directory and a file of `precious` are mounted in the tree: a bind mount has the device of what is around it. */
+/*
+ * A directory and a file of `precious` are mounted in the tree: a bind mount has the device of what
+ * is around it.
+ */
 static bool mount_in_tree(struct fixture *f)
 {
-	static const char script[] = "mkdir -p precious/deep tree/a/b/in tree/c; echo x >precious/photo; echo x >precious/deep/photo; touch tree/file tree/c/file\n"
-				     "mount --bind precious tree/a/b/in && mount --bind precious/photo tree/c/file && chmod 755 precious";
-	return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
-	       shell_try(f, script, NULL, NULL).exit_status == 0;
+	static const char script[] =
+		"mkdir -p precious/deep tree/a/b/in tree/c; echo x >precious/photo; echo x "
+		">precious/deep/photo; touch tree/file tree/c/file\n"
+		"mount --bind precious tree/a/b/in && mount --bind precious/photo tree/c/file && "
+		"chmod 755 precious";
+	return unshare(CLONE_NEWNS) == 0 &&
+		mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+		shell_try(f, script, NULL, NULL).exit_status == 0;
 }
 
 static bool stays_in_its_mount(struct fixture *f)
 {
 	BUF_CLEANUP struct buf found = {0};
 	const char *tree = scratch_path(f, "tree");
-	if (!tree_find_mount(tree, &found) || (strcmp(buf_text(&found), scratch_path(f, "tree/a/b/in")) != 0 &&
-					       strcmp(buf_text(&found), scratch_path(f, "tree/c/file")) != 0))
+	if (!tree_find_mount(tree, &found) ||
+		(strcmp(buf_text(&found), scratch_path(f, "tree/a/b/in")) != 0 &&
+			strcmp(buf_text(&found), scratch_path(f, "tree/c/file")) != 0))
 		return false;
-	if (tree_remove(tree) || errno != EBUSY || tree_remove(scratch_path(f, "tree/a/b/in")) || errno != EBUSY)
+	if (tree_remove(tree) || errno != EBUSY || tree_remove(scratch_path(f, "tree/a/b/in")) ||
+		errno != EBUSY)
 		return false;
-	return strcmp(shell(f, "find precious tree | LC_ALL=C sort | xargs; stat -c %a precious", NULL, NULL),
-		      "precious precious/deep precious/deep/photo precious/photo tree tree/a tree/a/b tree/a/b/in tree/a/b/in/deep "
-		      "tree/a/b/in/deep/photo tree/a/b/in/photo tree/c tree/c/file\n755\n") == 0;
+	return strcmp(shell(f, "find precious tree | LC_ALL=C sort | xargs; stat -c %a precious",
+			      NULL, NULL),
+		       "precious precious/deep precious/deep/photo precious/photo tree tree/a "
+		       "tree/a/b tree/a/b/in tree/a/b/in/deep "
+		       "tree/a/b/in/deep/photo tree/a/b/in/photo tree/c tree/c/file\n755\n") == 0;
 }
 
 static bool goes_without_mounts(struct fixture *f)
@@ -470,12 +524,16 @@ static bool goes_without_mounts(struct fixture *f)
 
 enum { NO_MOUNTS = 78 };
 
-/* Without a call, where its error is given: as on an older kernel, or in a container that forbids it. */
+/*
+ * Without a call, where its error is given: as on an older kernel, or in a container that forbids
+ * it.
+ */
 static int remove_mounted(struct fixture *f, unsigned openat2_error, unsigned statx_error)
 {
 	if (!mount_in_tree(f))
 		return NO_MOUNTS;
-	if ((openat2_error && !failing_call(SYS_openat2, openat2_error)) || (statx_error && !failing_call(SYS_statx, statx_error)))
+	if ((openat2_error && !failing_call(SYS_openat2, openat2_error)) ||
+		(statx_error && !failing_call(SYS_statx, statx_error)))
 		return NO_SECCOMP;
 	return stays_in_its_mount(f) && goes_without_mounts(f) ? 0 : 1;
 }
@@ -497,7 +555,8 @@ static int remove_mounted_by_proc(struct fixture *f)
 
 static void removal_stays_in_its_mount(void **state)
 {
-	static int (*const kernels[])(struct fixture *) = {remove_mounted_now, remove_mounted_by_statx, remove_mounted_by_proc};
+	static int (*const kernels[])(struct fixture *) = {
+		remove_mounted_now, remove_mounted_by_statx, remove_mounted_by_proc};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(kernels); i++) {
 		const int status = status_of(in_child(f, kernels[i]));
@@ -517,7 +576,8 @@ static void makes_directories(void **state)
 	assert_ok(f, directory_make(f->diag, scratch_path(f, "a//b/./c/"), 0755));
 	assert_ok(f, directory_make(f->diag, scratch_path(f, "link/x"), 0755));
 	assert_ok(f, directory_make(f->diag, "/", 0755));
-	assert_string_equal(shell(f, "stat -c '%a %n' a a/b a/b/c real/x", NULL, NULL), "700 a\n755 a/b\n755 a/b/c\n755 real/x\n");
+	assert_string_equal(shell(f, "stat -c '%a %n' a a/b a/b/c real/x", NULL, NULL),
+		"700 a\n755 a/b\n755 a/b/c\n755 real/x\n");
 	assert_false(directory_make(f->diag, scratch_path(f, "file/x"), 0755));
 	assert_said(f, "/file: ");
 }
@@ -527,7 +587,11 @@ static void takes_paths_apart(void **state)
 	static const struct {
 		const char *path, *base, *parent;
 	} cases[] = {
-		{"/a/b", "b", "/a"}, {"a", "a", "."}, {"/a", "a", "/"}, {"a/b/c", "c", "a/b"}, {"./x", "x", "."},
+		{"/a/b", "b", "/a"},
+		{"a", "a", "."},
+		{"/a", "a", "/"},
+		{"a/b/c", "c", "a/b"},
+		{"./x", "x", "."},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++) {
@@ -543,23 +607,37 @@ int main(int argc, char *argv[])
 {
 	interrupts_clean_up(argc, argv);
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(publishes_over_whatever_is_there, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(abandoned_leaves_the_old, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(in_the_working_directory, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(litter_of_the_killed_goes_away, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(many_builders_at_once, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(interrupted_leaves_the_old, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(publishes_where_names_cannot_be_exchanged, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(foreign_files_stay, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(odd_names_are_ours, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			publishes_over_whatever_is_there, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			abandoned_leaves_the_old, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			in_the_working_directory, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			litter_of_the_killed_goes_away, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			many_builders_at_once, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			interrupted_leaves_the_old, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			publishes_where_names_cannot_be_exchanged, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			foreign_files_stay, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			odd_names_are_ours, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(publishing_syncs, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_are_equal, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(copies_by_hand_where_it_must, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			copies_by_hand_where_it_must, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_ranges, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(failures_say_why_and_leave_nothing, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(full_disk_leaves_nothing, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(removal_never_follows_links, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(removal_stays_in_its_mount, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			failures_say_why_and_leave_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			full_disk_leaves_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			removal_never_follows_links, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			removal_stays_in_its_mount, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(makes_directories, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(takes_paths_apart, fixture_setup, fixture_teardown),
 	};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* fixture: what unit tests share: an arena, a diag, a scratch directory, and other programs to judge by. Included after <cmocka.h>. */
+/*
+ * fixture: what unit tests share: an arena, a diag, a scratch directory, and other programs to
+ * judge by. Included after <cmocka.h>.
+ */
 #ifndef MVM_TESTS_FIXTURE_H
 #define MVM_TESTS_FIXTURE_H
 
@@ -19,7 +22,7 @@ struct fixture {
 	struct diag *diag;
 	const char *scratch; /* an empty directory, removed afterwards */
 #ifdef FIXTURE_MORE
-	FIXTURE_MORE         /* what one file of tests has beside; its setup begins with fixture_setup */
+	FIXTURE_MORE /* what one file of tests has beside; its setup begins with fixture_setup */
 #endif
 };
 
@@ -28,7 +31,8 @@ static inline int fixture_setup(void **state)
 	const char *parent = getenv("TMPDIR");
 	struct arena *arena = arena_new();
 	struct fixture *f = arena_alloc(arena, sizeof *f);
-	char *scratch = arena_printf(arena, "%s/mvm-test.XXXXXX", parent && *parent ? parent : "/tmp");
+	char *scratch =
+		arena_printf(arena, "%s/mvm-test.XXXXXX", parent && *parent ? parent : "/tmp");
 	*f = (struct fixture){.arena = arena, .diag = diag_new(arena), .scratch = scratch};
 	*state = f;
 	return mkdtemp(scratch) ? 0 : -1;
@@ -91,27 +95,32 @@ static inline void flip_bit(const char *path, off_t at)
 }
 
 /* Runs a shell script in the scratch directory; $1 and $2 are the given words (maybe NULL). */
-static inline struct process_result shell_try(struct fixture *f, const char *script, const char *first, const char *second)
+static inline struct process_result shell_try(
+	struct fixture *f, const char *script, const char *first, const char *second)
 {
 	const char *in_scratch = arena_printf(f->arena, "cd \"$0\"\n%s", script);
-	const char *const argv[] = {"/bin/sh", "-ec", in_scratch, f->scratch, first ? first : "", second ? second : "", NULL};
+	const char *const argv[] = {"/bin/sh", "-ec", in_scratch, f->scratch, first ? first : "",
+		second ? second : "", NULL};
 	struct process_result result;
 	assert_ok(f, process_run(f->arena, f->diag, argv, &result));
 	return result;
 }
 
 /* Like shell_try, but the script must succeed; returns what it printed. */
-static inline const char *shell(struct fixture *f, const char *script, const char *first, const char *second)
+static inline const char *shell(
+	struct fixture *f, const char *script, const char *first, const char *second)
 {
 	struct process_result result = shell_try(f, script, first, second);
 	if (result.exit_status != 0)
-		fail_msg("exit status %d of: %s\n%s%s", result.exit_status, script, result.output.p, result.error.p);
+		fail_msg("exit status %d of: %s\n%s%s", result.exit_status, script, result.output.p,
+			result.error.p);
 	return result.output.p;
 }
 
 static inline bool have_program(struct fixture *f, const char *name)
 {
-	if (shell_try(f, "PATH=$PATH:/usr/sbin:/sbin command -v \"$1\"", name, NULL).exit_status == 0)
+	if (shell_try(f, "PATH=$PATH:/usr/sbin:/sbin command -v \"$1\"", name, NULL).exit_status ==
+		0)
 		return true;
 	print_message("skipped: no %s\n", name);
 	return false;

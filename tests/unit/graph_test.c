@@ -22,11 +22,15 @@ struct drawn {
 
 static void drawn_start(struct drawn *drawn, size_t n)
 {
-	static const char *const names[MOST] = {"/s/a", "/s/b", "/s/c", "/s/d", "/s/e", "/s/f", "/s/g", "/s/h", "/s/i", "/s/j", "/s/k", "/s/l",
-						"/s/m", "/s/n", "/s/o", "/s/p", "/s/q", "/s/r", "/s/s", "/s/t", "/s/u", "/s/v", "/s/w", "/s/x"};
+	static const char *const names[MOST] = {"/s/a", "/s/b", "/s/c", "/s/d", "/s/e", "/s/f",
+		"/s/g", "/s/h", "/s/i", "/s/j", "/s/k", "/s/l", "/s/m", "/s/n", "/s/o", "/s/p",
+		"/s/q", "/s/r", "/s/s", "/s/t", "/s/u", "/s/v", "/s/w", "/s/x"};
 	*drawn = (struct drawn){.closure = {.v = drawn->paths, .n = n, .store_dir = "/s"}};
 	for (size_t i = 0; i < n; i++) {
-		drawn->paths[i] = (struct store_path){.path = names[i], .name = names[i] + 3, .nar_size = (int64_t)1 << i, .refs = drawn->refs[i]};
+		drawn->paths[i] = (struct store_path){.path = names[i],
+			.name = names[i] + 3,
+			.nar_size = (int64_t)1 << i,
+			.refs = drawn->refs[i]};
 		drawn->stored[i] = (int64_t)3 << i;
 	}
 }
@@ -36,18 +40,24 @@ static void drawn_edge(struct drawn *drawn, size_t from, size_t to)
 	drawn->refs[from][drawn->paths[from].nrefs++] = to;
 }
 
-static struct sizes sizes_of(struct fixture *f, struct drawn *drawn, const size_t *roots, size_t nroots)
+static struct sizes sizes_of(
+	struct fixture *f, struct drawn *drawn, const size_t *roots, size_t nroots)
 {
 	struct packed *packed = arena_alloc(f->arena, sizeof *packed);
 	struct sizes sizes;
-	*packed = (struct packed){
-		.name = "drawn", .closure = drawn->closure, .roots = roots, .nroots = nroots, .on_disk = true, .stored = drawn->stored};
+	*packed = (struct packed){.name = "drawn",
+		.closure = drawn->closure,
+		.roots = roots,
+		.nroots = nroots,
+		.on_disk = true,
+		.stored = drawn->stored};
 	sizes_make(f->arena, packed, &sizes);
 	return sizes;
 }
 
 /* The sizes of what the roots lead to when one path is taken out, by the definition. */
-static uint64_t reached_without(const struct drawn *drawn, const size_t *roots, size_t nroots, size_t without)
+static uint64_t reached_without(
+	const struct drawn *drawn, const size_t *roots, size_t nroots, size_t without)
 {
 	bool seen[MOST] = {0};
 	size_t queue[MOST], queued = 0;
@@ -143,11 +153,16 @@ static void random_graphs_agree_with_the_definition(void **state)
 					drawn_edge(&drawn, i, j);
 		const size_t roots[] = {0, (size_t)rand_r(&seed) % n};
 		struct sizes sizes = sizes_of(&one, &drawn, roots, 2);
-		const uint64_t all = reached_without(&drawn, sizes.graph.roots, sizes.graph.nroots, n);
+		const uint64_t all =
+			reached_without(&drawn, sizes.graph.roots, sizes.graph.nroots, n);
 		assert_int_equal(all, sizes.total.raw);
 		for (size_t i = 0; i < n; i++) {
-			assert_int_equal(sizes.paths[i].alone.raw, all - reached_without(&drawn, sizes.graph.roots, sizes.graph.nroots, i));
-			assert_int_equal(sizes.paths[i].closure.raw, reached_without(&drawn, &i, 1, n));
+			assert_int_equal(sizes.paths[i].alone.raw,
+				all -
+					reached_without(
+						&drawn, sizes.graph.roots, sizes.graph.nroots, i));
+			assert_int_equal(
+				sizes.paths[i].closure.raw, reached_without(&drawn, &i, 1, n));
 		}
 		arena_free(arena);
 	}
@@ -161,7 +176,11 @@ static void a_long_chain(void **state)
 	size_t *refs = arena_alloc(f->arena, LONG * sizeof *refs);
 	for (size_t i = 0; i < LONG; i++) {
 		refs[i] = i + 1;
-		paths[i] = (struct store_path){.path = "/s/x", .name = "x", .nar_size = 1, .refs = &refs[i], .nrefs = i + 1 < LONG};
+		paths[i] = (struct store_path){.path = "/s/x",
+			.name = "x",
+			.nar_size = 1,
+			.refs = &refs[i],
+			.nrefs = i + 1 < LONG};
 	}
 	const struct closure closure = {.v = paths, .n = LONG};
 	const size_t root = 0;
@@ -182,8 +201,13 @@ static void sizes_are_estimated(void **state)
 	drawn_edge(&drawn, 0, 1);
 	drawn_edge(&drawn, 0, 2);
 	drawn.stored[0] = drawn.stored[1] = drawn.stored[2] = -1;
-	struct packed packed = {
-		.name = "x", .closure = drawn.closure, .roots = &root, .nroots = 1, .on_disk = true, .disk_bytes = 70, .stored = drawn.stored};
+	struct packed packed = {.name = "x",
+		.closure = drawn.closure,
+		.roots = &root,
+		.nroots = 1,
+		.on_disk = true,
+		.disk_bytes = 70,
+		.stored = drawn.stored};
 	struct sizes sizes;
 	sizes_make(f->arena, &packed, &sizes);
 	assert_true(sizes.estimated);
@@ -202,11 +226,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_diamond, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(a_root_that_others_need_saves_nothing, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(what_is_only_listed_is_a_root, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(random_graphs_agree_with_the_definition, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_root_that_others_need_saves_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_only_listed_is_a_root, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			random_graphs_agree_with_the_definition, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_long_chain, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(sizes_are_estimated, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			sizes_are_estimated, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("graph", tests, NULL, NULL);
 }

@@ -29,7 +29,8 @@ static struct text make_text(struct fixture *f, size_t n, unsigned kind)
 	return (struct text){bytes, n};
 }
 
-static const char *write_stream(struct fixture *f, const char *name, struct gzip_memo *memo, const struct text *texts, size_t n)
+static const char *write_stream(struct fixture *f, const char *name, struct gzip_memo *memo,
+	const struct text *texts, size_t n)
 {
 	const char *path = scratch_path(f, name);
 	FD_CLEANUP int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -44,16 +45,19 @@ static const char *write_stream(struct fixture *f, const char *name, struct gzip
 static void test_gzip_reads_it(void **state)
 {
 	struct fixture *f = *state;
-	const struct text texts[] = {make_text(f, 3, 1),      make_text(f, 100000, 2), make_text(f, 0, 3),
-				     make_text(f, 70000, 4), make_text(f, 100000, 2), make_text(f, 17 << 20, 5)};
+	const struct text texts[] = {make_text(f, 3, 1), make_text(f, 100000, 2),
+		make_text(f, 0, 3), make_text(f, 70000, 4), make_text(f, 100000, 2),
+		make_text(f, 17 << 20, 5)};
 	struct buf whole = {0};
 	for (size_t i = 0; i < countof(texts); i++)
 		buf_add(&whole, texts[i].bytes, texts[i].n);
-	const char *stream = write_stream(f, "stream", NULL, texts, countof(texts)), *plain = scratch_path(f, "plain");
+	const char *stream = write_stream(f, "stream", NULL, texts, countof(texts)),
+		   *plain = scratch_path(f, "plain");
 	assert_ok(f, file_write(f->diag, plain, whole.p, whole.n, 0600));
 	buf_free(&whole);
 	shell(f, "gzip -t \"$1\" && gzip -dc \"$1\" | cmp - \"$2\"", stream, plain);
-	shell(f, "gzip -dc \"$1\" | cmp - /dev/null", write_stream(f, "empty", NULL, NULL, 0), NULL);
+	shell(f, "gzip -dc \"$1\" | cmp - /dev/null", write_stream(f, "empty", NULL, NULL, 0),
+		NULL);
 }
 
 /* More pieces and bytes than it remembers, in another order each time. */
@@ -66,7 +70,8 @@ static void test_a_memo_changes_nothing(void **state)
 	const char *plain = write_stream(f, "plain", NULL, texts, countof(texts));
 	struct gzip_memo *memo = gzip_memo_new();
 	for (unsigned round = 0; round < 2; round++)
-		shell(f, "cmp \"$1\" \"$2\" && rm \"$2\"", plain, write_stream(f, "remembered", memo, texts, countof(texts)));
+		shell(f, "cmp \"$1\" \"$2\" && rm \"$2\"", plain,
+			write_stream(f, "remembered", memo, texts, countof(texts)));
 	gzip_memo_free(memo);
 	gzip_memo_free(NULL);
 }
@@ -83,9 +88,12 @@ static void test_a_full_disk_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_gzip_reads_it, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_a_memo_changes_nothing, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_a_full_disk_is_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_gzip_reads_it, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_memo_changes_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_a_full_disk_is_told, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mvm-host as the client of hypervisors that have a client program of their own (here a shell script), and its stand-in for macOS. */
+/*
+ * mvm-host as the client of hypervisors that have a client program of their own (here a shell
+ * script), and its stand-in for macOS.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -40,7 +43,10 @@ static void assert_calls(const char *expected)
 	assert_string_equal(calls, expected);
 }
 
-/* What it is told it notes in the file calls, and like crosvm it logs whatever happens; the VM is the process in the file pid. */
+/*
+ * What it is told it notes in the file calls, and like crosvm it logs whatever happens; the VM is
+ * the process in the file pid.
+ */
 static const char client_text[] =
 	"#!/bin/sh\n"
 	"cd \"$(dirname \"$0\")\" || exit 9\n"
@@ -51,7 +57,8 @@ static const char client_text[] =
 	"powerbtn) if [ ! -e deaf ]; then kill \"$(cat pid)\"; fi ;;\n"
 	"stop) kill \"$(cat pid)\" ;;\n"
 	"balloon) if [ \"$2\" != -n ]; then echo \"$2\" >actual; fi ;;\n"
-	"balloon_stats) printf '{\"BalloonStats\": {\"stats\": {\"balloon_actual\": 7}, \"balloon_actual\": %s}}' \"$(cat actual)\" ;;\n"
+	"balloon_stats) printf '{\"BalloonStats\": {\"stats\": {\"balloon_actual\": 7}, "
+	"\"balloon_actual\": %s}}' \"$(cat actual)\" ;;\n"
 	"esac\n";
 
 static int client_setup(void **state)
@@ -66,7 +73,8 @@ static int client_setup(void **state)
 
 static int client_teardown(void **state)
 {
-	static const char *const files[] = {"client", "pid", "calls", "deaf", "broken", "actual", "vm.sock", ".lkvm/vm.sock", ".lkvm/vm.balloon"};
+	static const char *const files[] = {"client", "pid", "calls", "deaf", "broken", "actual",
+		"vm.sock", ".lkvm/vm.sock", ".lkvm/vm.balloon"};
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		unlink(in_directory(files[i]));
 	rmdir(in_directory(".lkvm"));
@@ -85,7 +93,8 @@ static pid_t vm_start(const char *path, int type)
 	assert_true(vm >= 0);
 	if (!vm) {
 		int fd = socket(AF_UNIX, type, 0);
-		if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 8) < 0 || write(ready[1], "", 1) != 1)
+		if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+			listen(fd, 8) < 0 || write(ready[1], "", 1) != 1)
 			_exit(1);
 		for (;;)
 			pause();
@@ -132,7 +141,8 @@ static void test_cut_off(void **state)
 	assert_says(outcome.err, "cut off");
 	assert_null(strstr(outcome.err, "a log"));
 	char expected[600];
-	snprintf(expected, sizeof expected, "powerbtn %s\npowerbtn %s\nstop %s\n", vm_socket, vm_socket, vm_socket);
+	snprintf(expected, sizeof expected, "powerbtn %s\npowerbtn %s\nstop %s\n", vm_socket,
+		vm_socket, vm_socket);
 	assert_calls(expected);
 }
 
@@ -200,7 +210,8 @@ static void test_balloon(void **state)
 	assert_status(&strange, 1);
 	assert_says(strange.err, "tells no size");
 	char expected[300];
-	snprintf(expected, sizeof expected, "balloon 104857600 %s\nballoon_stats %s\n", vm_socket, vm_socket);
+	snprintf(expected, sizeof expected, "balloon 104857600 %s\nballoon_stats %s\n", vm_socket,
+		vm_socket);
 	assert_calls(expected);
 }
 
@@ -259,7 +270,8 @@ static pid_t vfkit_start(const char *last_word)
 	return vfkit;
 }
 
-static struct outcome macos(const char *verb, const char *what, const char *path, const char *seconds)
+static struct outcome macos(
+	const char *verb, const char *what, const char *path, const char *seconds)
 {
 	snprintf(program, sizeof program, "/bin/bash");
 	return RUN("templates/runner/mvm-host-macos.sh", verb, what, path, seconds);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* host_fixture: runs mvm-host ($MVM_HOST, else build/mvm-host) against sockets that a test makes. Included after <cmocka.h>. */
+/*
+ * host_fixture: runs mvm-host ($MVM_HOST, else build/mvm-host) against sockets that a test makes.
+ * Included after <cmocka.h>.
+ */
 #ifndef MVM_TESTS_HOST_FIXTURE_H
 #define MVM_TESTS_HOST_FIXTURE_H
 
@@ -76,7 +79,8 @@ static inline void assert_says(const char *text, const char *part)
 static inline void assert_status(const struct outcome *outcome, int status)
 {
 	if (outcome->status != status)
-		fail_msg("status %d, not %d, after %d ms; out '%s', err '%s'", outcome->status, status, outcome->ms, outcome->out, outcome->err);
+		fail_msg("status %d, not %d, after %d ms; out '%s', err '%s'", outcome->status,
+			status, outcome->ms, outcome->out, outcome->err);
 }
 
 static inline void assert_lasted(const struct outcome *outcome, int least_ms, int most_ms)
@@ -91,7 +95,8 @@ static inline int socket_listen(const char *path)
 	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
 	unlink(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 1) < 0)
+	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+		listen(fd, 1) < 0)
 		return -1;
 	return fd;
 }
@@ -124,8 +129,12 @@ static inline void stay(int fd)
 
 struct script;
 
-/* A process that listens on `monitor`; its status is what `play` returns. Each test says what its script is. */
-static inline pid_t server_start(const struct script *script, int (*play)(const struct script *script, int listener))
+/*
+ * A process that listens on `monitor`; its status is what `play` returns. Each test says what its
+ * script is.
+ */
+static inline pid_t server_start(
+	const struct script *script, int (*play)(const struct script *script, int listener))
 {
 	int ready[2];
 	assert_int_equal(pipe(ready), 0);
@@ -151,12 +160,14 @@ static inline int setup(void **state)
 	const char *given = getenv("MVM_HOST"), *tmp = getenv("TMPDIR");
 	char *path = realpath(given ? given : "build/mvm-host", NULL);
 	if (!path) {
-		print_message("no %s: build it, or set MVM_HOST\n", given ? given : "build/mvm-host");
+		print_message(
+			"no %s: build it, or set MVM_HOST\n", given ? given : "build/mvm-host");
 		return -1;
 	}
 	snprintf(program, sizeof program, "%s", path);
 	free(path);
-	snprintf(directory, sizeof directory, "%s/host.XXXXXX", tmp && strlen(tmp) < 80 ? tmp : "/tmp");
+	snprintf(directory, sizeof directory, "%s/host.XXXXXX",
+		tmp && strlen(tmp) < 80 ? tmp : "/tmp");
 	if (!mkdtemp(directory))
 		return -1;
 	snprintf(monitor, sizeof monitor, "%s/qmp", directory);

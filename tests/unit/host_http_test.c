@@ -10,19 +10,32 @@
 
 #include "tests/unit/host_fixture.h"
 
-#define REPLY(CODE, HEADERS) "HTTP/1.1 " CODE " \r\nServer: Test\r\nConnection: keep-alive\r\n" HEADERS "\r\n"
+#define REPLY(CODE, HEADERS) \
+	"HTTP/1.1 " CODE " \r\nServer: Test\r\nConnection: keep-alive\r\n" HEADERS "\r\n"
 #define DONE REPLY("204", "")
-#define REFUSED "HTTP/1.1 400 \r\nContent-Type: application/json\r\nContent-Length: 26\r\n\r\n{\"fault_message\":\"not so\"}"
+#define REFUSED \
+	"HTTP/1.1 400 \r\nContent-Type: application/json\r\nContent-Length: " \
+	"26\r\n\r\n{\"fault_message\":\"not so\"}"
 #define REFUSED_LIST "HTTP/1.1 500 \r\nContent-Length: 23\r\n\r\n[\"VM is not running\"]\r\n"
-#define STATISTICS(MIB) "HTTP/1.1 200 \r\ncontent-length:  31 \r\n\r\n{\"target_mib\":9,\"actual_mib\":" MIB "}"
+#define STATISTICS(MIB) \
+	"HTTP/1.1 200 \r\ncontent-length:  31 \r\n\r\n{\"target_mib\":9,\"actual_mib\":" MIB "}"
 /* 64 MiB and 32 MiB more, of which the balloon has some. */
 #define INFO(BYTES) \
-	"HTTP/1.1 200 \r\nContent-Length: 97\r\n\r\n{\"config\":{\"memory\":{\"size\":67108864,\"hotplugged_size\":33554432}},\"memory_actual_size\":" BYTES "}"
+	"HTTP/1.1 200 \r\nContent-Length: " \
+	"97\r\n\r\n{\"config\":{\"memory\":{\"size\":67108864,\"hotplugged_size\":33554432}}," \
+	"\"memory_actual_size\":" BYTES "}"
 
 /* What is asked before a guest is. */
-#define STATE(LENGTH, NAME) "HTTP/1.1 200 \r\nContent-Length: " LENGTH "\r\n\r\n{\"state\":\"" NAME "\"}"
-#define CH_RUNS {"GET /api/v1/vm.info HTTP/1.1\r\n", STATE("19", "Running")}
-#define FC_RUNS {"GET / HTTP/1.1\r\n", STATE("19", "Running")}
+#define STATE(LENGTH, NAME) \
+	"HTTP/1.1 200 \r\nContent-Length: " LENGTH "\r\n\r\n{\"state\":\"" NAME "\"}"
+#define CH_RUNS \
+	{ \
+		"GET /api/v1/vm.info HTTP/1.1\r\n", STATE("19", "Running") \
+	}
+#define FC_RUNS \
+	{ \
+		"GET / HTTP/1.1\r\n", STATE("19", "Running") \
+	}
 
 enum { EXCHANGES_MAX = 8 };
 
@@ -45,7 +58,9 @@ static size_t request_read(int fd, char *text, size_t size)
 	while (used < size - 1 && read(fd, text + used, 1) == 1) {
 		text[++used] = '\0';
 		end = strstr(text, "\r\n\r\n");
-		if (end && (!(length = strstr(text, "Content-Length: ")) || used == (size_t)(end - text) + 4 + strtoul(length + 16, NULL, 10)))
+		if (end &&
+			(!(length = strstr(text, "Content-Length: ")) ||
+				used == (size_t)(end - text) + 4 + strtoul(length + 16, NULL, 10)))
 			break;
 	}
 	return used;
@@ -59,7 +74,8 @@ static int script_play(const struct script *script, int listener)
 		int fd = accept(listener, NULL, NULL);
 		request_read(fd, text, sizeof text);
 		if (!strstr(text, exchange->expected) || !strstr(text, "Host: ")) {
-			fprintf(stderr, "server: expected '%s', got '%s'\n", exchange->expected, text);
+			fprintf(stderr, "server: expected '%s', got '%s'\n", exchange->expected,
+				text);
 			return 2;
 		}
 		if (exchange->reply)
@@ -93,7 +109,8 @@ static void server_end(pid_t server, int by_signal)
 }
 
 /* The server's process is reaped while mvm-host waits for it, as a zombie has ended too. */
-static struct outcome run_with(const struct script *script, const char *const *arguments, int by_signal)
+static struct outcome run_with(
+	const struct script *script, const char *const *arguments, int by_signal)
 {
 	pid_t server = server_start(script, script_play);
 	struct outcome outcome = host_run(arguments);
@@ -106,8 +123,14 @@ static void test_usage(void **state)
 {
 	(void)state;
 	static const char *const wrong[][6] = {
-		{"shutdown", "ch"}, {"shutdown", "fc", "s"}, {"shutdown", "ch", "s", "0"}, {"shutdown", "fc", "s", "5s"}, {"listens"},
-		{"balloon", "ch", "s", "512", "512"}, {"balloon", "fc", "s", "0", "0"}, {"balloon", "fc", "s", "512", "-1"},
+		{"shutdown", "ch"},
+		{"shutdown", "fc", "s"},
+		{"shutdown", "ch", "s", "0"},
+		{"shutdown", "fc", "s", "5s"},
+		{"listens"},
+		{"balloon", "ch", "s", "512", "512"},
+		{"balloon", "fc", "s", "0", "0"},
+		{"balloon", "fc", "s", "512", "-1"},
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct outcome outcome = host_run(wrong[i]);
@@ -121,7 +144,9 @@ static void test_usage(void **state)
 static void test_power_button(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {CH_RUNS, {"PUT /api/v1/vm.power-button HTTP/1.1\r\n", DONE}}, .ends_after_ms = 700};
+	static const struct script script = {
+		.exchanges = {CH_RUNS, {"PUT /api/v1/vm.power-button HTTP/1.1\r\n", DONE}},
+		.ends_after_ms = 700};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "30");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.err, "");
@@ -131,7 +156,9 @@ static void test_power_button(void **state)
 static void test_ctrl_alt_del(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {FC_RUNS, {"{\"action_type\":\"SendCtrlAltDel\"}", DONE}}, .ends_after_ms = 300};
+	static const struct script script = {
+		.exchanges = {FC_RUNS, {"{\"action_type\":\"SendCtrlAltDel\"}", DONE}},
+		.ends_after_ms = 300};
 	struct outcome outcome = WITH(&script, "shutdown", "fc", monitor, "30");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.err, "");
@@ -143,13 +170,17 @@ static void test_paused(void **state)
 {
 	(void)state;
 	static const struct script ch = {
-		.exchanges = {{"GET /api/v1/vm.info", STATE("18", "Paused")}, {"PUT /api/v1/vm.resume", DONE}, {"power-button", DONE}}, .ends_after_ms = 200,
+		.exchanges = {{"GET /api/v1/vm.info", STATE("18", "Paused")},
+			{"PUT /api/v1/vm.resume", DONE}, {"power-button", DONE}},
+		.ends_after_ms = 200,
 	};
 	struct outcome outcome = WITH(&ch, "shutdown", "ch", monitor, "30");
 	assert_status(&outcome, 0);
 	assert_says(outcome.err, "the VM is paused: it is told to go on");
 	static const struct script fc = {
-		.exchanges = {{"GET / ", STATE("18", "Paused")}, {"{\"state\":\"Resumed\"}", DONE}, {"SendCtrlAltDel", DONE}}, .ends_after_ms = 200,
+		.exchanges = {{"GET / ", STATE("18", "Paused")}, {"{\"state\":\"Resumed\"}", DONE},
+			{"SendCtrlAltDel", DONE}},
+		.ends_after_ms = 200,
 	};
 	outcome = WITH(&fc, "shutdown", "fc", monitor, "30");
 	assert_status(&outcome, 0);
@@ -159,7 +190,9 @@ static void test_paused(void **state)
 static void test_state(void **state)
 {
 	(void)state;
-	static const struct script runs = {.exchanges = {CH_RUNS}, .ends_after_ms = 0}, paused = {.exchanges = {{"GET / ", STATE("18", "Paused")}}, .ends_after_ms = 0};
+	static const struct script runs = {.exchanges = {CH_RUNS}, .ends_after_ms = 0},
+				   paused = {.exchanges = {{"GET / ", STATE("18", "Paused")}},
+					   .ends_after_ms = 0};
 	struct outcome outcome = WITH(&runs, "state", "ch", monitor);
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.out, "running\n");
@@ -174,7 +207,9 @@ static void test_state(void **state)
 static void test_asked_again(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {CH_RUNS, {"power-button", DONE}, {"power-button", DONE}}, .ends_after_ms = 0};
+	static const struct script script = {
+		.exchanges = {CH_RUNS, {"power-button", DONE}, {"power-button", DONE}},
+		.ends_after_ms = 0};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "3");
 	assert_status(&outcome, 0);
 	assert_lasted(&outcome, 900, 2900);
@@ -184,7 +219,9 @@ static void test_cut_off_by_request(void **state)
 {
 	(void)state;
 	static const struct script script = {
-		.exchanges = {CH_RUNS, {"power-button", DONE}, {"power-button", DONE}, {"PUT /api/v1/vmm.shutdown", DONE}}, .ends_after_ms = 200,
+		.exchanges = {CH_RUNS, {"power-button", DONE}, {"power-button", DONE},
+			{"PUT /api/v1/vmm.shutdown", DONE}},
+		.ends_after_ms = 200,
 	};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "2");
 	assert_status(&outcome, 3);
@@ -195,8 +232,11 @@ static void test_cut_off_by_request(void **state)
 static void test_cut_off_by_signal(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {FC_RUNS, {"/actions", DONE}, {"/actions", DONE}}, .ends_after_ms = -1};
-	struct outcome outcome = run_with(&script, (const char *const[]){"shutdown", "fc", monitor, "2", NULL}, SIGTERM);
+	static const struct script script = {
+		.exchanges = {FC_RUNS, {"/actions", DONE}, {"/actions", DONE}},
+		.ends_after_ms = -1};
+	struct outcome outcome = run_with(
+		&script, (const char *const[]){"shutdown", "fc", monitor, "2", NULL}, SIGTERM);
 	assert_status(&outcome, 3);
 	assert_says(outcome.err, "did not go down within 2 s: cut off");
 	assert_lasted(&outcome, 1900, 6000);
@@ -206,13 +246,17 @@ static void test_cut_off_by_signal(void **state)
 static void test_refused(void **state)
 {
 	(void)state;
-	static const struct script fc = {.exchanges = {FC_RUNS, {"/actions", REFUSED}}, .ends_after_ms = -1};
-	struct outcome outcome = run_with(&fc, (const char *const[]){"shutdown", "fc", monitor, "60", NULL}, SIGTERM);
+	static const struct script fc = {
+		.exchanges = {FC_RUNS, {"/actions", REFUSED}}, .ends_after_ms = -1};
+	struct outcome outcome = run_with(
+		&fc, (const char *const[]){"shutdown", "fc", monitor, "60", NULL}, SIGTERM);
 	assert_status(&outcome, 3);
 	assert_says(outcome.err, "not so (HTTP status 400)");
 	assert_lasted(&outcome, 1000, 8000);
 
-	static const struct script ch = {.exchanges = {CH_RUNS, {"power-button", REFUSED_LIST}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
+	static const struct script ch = {
+		.exchanges = {CH_RUNS, {"power-button", REFUSED_LIST}, {"vmm.shutdown", DONE}},
+		.ends_after_ms = 0};
 	outcome = WITH(&ch, "shutdown", "ch", monitor, "60");
 	assert_status(&outcome, 3);
 	assert_says(outcome.err, "VM is not running");
@@ -222,7 +266,8 @@ static void test_refused(void **state)
 static void test_refused_but_ends(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {CH_RUNS, {"power-button", REFUSED_LIST}}, .ends_after_ms = 300};
+	static const struct script script = {
+		.exchanges = {CH_RUNS, {"power-button", REFUSED_LIST}}, .ends_after_ms = 300};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "60");
 	assert_status(&outcome, 0);
 }
@@ -230,7 +275,9 @@ static void test_refused_but_ends(void **state)
 static void test_hangs(void **state)
 {
 	(void)state;
-	static const struct script script = {.exchanges = {CH_RUNS, {"power-button", NULL}, {"vmm.shutdown", DONE}}, .ends_after_ms = 0};
+	static const struct script script = {
+		.exchanges = {CH_RUNS, {"power-button", NULL}, {"vmm.shutdown", DONE}},
+		.ends_after_ms = 0};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "1");
 	assert_status(&outcome, 3);
 	assert_lasted(&outcome, 900, 5000);
@@ -259,12 +306,21 @@ static void test_not_http(void **state)
 {
 	(void)state;
 	static const char *const replies[] = {
-		"hello\r\n\r\n", "HTTP/2 204\r\n\r\n", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 2040 \r\n\r\n", "HTTP/1.1 204 \r\nContent-Length: -1\r\n\r\n",
-		"HTTP/1.1 200 \r\nContent-Length: 99999999999\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 9999999\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 5 x\r\n\r\n12345",
-		"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n1234", "HTTP/1.1 204 \r\nServ",
+		"hello\r\n\r\n",
+		"HTTP/2 204\r\n\r\n",
+		"HTTP/1.1 20\r\n\r\n",
+		"HTTP/1.1 2040 \r\n\r\n",
+		"HTTP/1.1 204 \r\nContent-Length: -1\r\n\r\n",
+		"HTTP/1.1 200 \r\nContent-Length: 99999999999\r\n\r\n",
+		"HTTP/1.1 200 \r\nContent-Length: 9999999\r\n\r\n",
+		"HTTP/1.1 200 \r\nContent-Length: 5 x\r\n\r\n12345",
+		"HTTP/1.1 200 \r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"HTTP/1.1 200 \r\nContent-Length: 5\r\n\r\n1234",
+		"HTTP/1.1 204 \r\nServ",
 	};
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
-		struct script script = {.exchanges = {CH_RUNS, {"power-button", replies[i]}}, .ends_after_ms = 0};
+		struct script script = {
+			.exchanges = {CH_RUNS, {"power-button", replies[i]}}, .ends_after_ms = 0};
 		pid_t server = server_start(&script, script_play);
 		struct outcome outcome = RUN("shutdown", "ch", monitor, "30");
 		if (outcome.status != 1)
@@ -279,8 +335,11 @@ static void test_balloon_firecracker(void **state)
 {
 	(void)state;
 	static const struct script script = {.exchanges = {
-		{"PATCH /balloon HTTP", DONE}, {"GET /balloon/statistics", STATISTICS("0")}, {"statistics", STATISTICS("8")}, {"statistics", STATISTICS("9")},
-	}};
+						     {"PATCH /balloon HTTP", DONE},
+						     {"GET /balloon/statistics", STATISTICS("0")},
+						     {"statistics", STATISTICS("8")},
+						     {"statistics", STATISTICS("9")},
+					     }};
 	struct outcome outcome = WITH(&script, "balloon", "fc", monitor, "64", "9");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.out, "9\n");
@@ -291,13 +350,16 @@ static void test_balloon_cloud_hypervisor(void **state)
 {
 	(void)state;
 	static const struct script script = {.exchanges = {
-		{"{\"desired_balloon\":16777216}", DONE}, {"GET /api/v1/vm.info", INFO("100663296")}, {"vm.info", INFO(" 83886080")},
-	}};
+						     {"{\"desired_balloon\":16777216}", DONE},
+						     {"GET /api/v1/vm.info", INFO("100663296")},
+						     {"vm.info", INFO(" 83886080")},
+					     }};
 	struct outcome outcome = WITH(&script, "balloon", "ch", monitor, "64", "16");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.out, "16\n");
 
-	static const struct script wrong = {.exchanges = {{"desired_balloon", DONE}, {"vm.info", INFO("109051904")}}};
+	static const struct script wrong = {
+		.exchanges = {{"desired_balloon", DONE}, {"vm.info", INFO("109051904")}}};
 	outcome = WITH(&wrong, "balloon", "ch", monitor, "64", "16");
 	assert_status(&outcome, 1);
 	assert_says(outcome.err, "has 104 MiB of memory, not 96");
@@ -313,8 +375,12 @@ static void test_balloon_refused(void **state)
 	assert_string_equal(outcome.out, "");
 
 	static const struct script nonsense[] = {
-		{.exchanges = {{"PATCH", DONE}, {"statistics", "HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\ntrue"}}},
-		{.exchanges = {{"PATCH", DONE}, {"statistics", "HTTP/1.1 200 \r\nContent-Length: 17\r\n\r\n{\"actual_mib\":-1}"}}},
+		{.exchanges = {{"PATCH", DONE},
+			 {"statistics", "HTTP/1.1 200 \r\nContent-Length: 4\r\n\r\ntrue"}}},
+		{.exchanges = {{"PATCH", DONE},
+			 {"statistics",
+				 "HTTP/1.1 200 \r\nContent-Length: "
+				 "17\r\n\r\n{\"actual_mib\":-1}"}}},
 		{.exchanges = {{"PATCH", DONE}, {"statistics", DONE}}},
 	};
 	for (size_t i = 0; i < sizeof nonsense / sizeof *nonsense; i++) {
@@ -344,7 +410,10 @@ static void test_listens(void **state)
 	assert_says(outcome.err, "socket");
 }
 
-/* What the guest says of itself reaches $NOTIFY_SOCKET, one datagram a connection; what it would have done to the host does not. */
+/*
+ * What the guest says of itself reaches $NOTIFY_SOCKET, one datagram a connection; what it would
+ * have done to the host does not.
+ */
 static void test_notify(void **state)
 {
 	(void)state;
@@ -366,7 +435,10 @@ static void test_notify(void **state)
 			execl(program, program, "notify", monitor, (char *)NULL);
 			_exit(127);
 		}
-		_exit(waitpid(helper, &status, 0) == helper && status == 0 && read(hypervisor[0], got, 1) == 0 ? 0 : 1);
+		_exit(waitpid(helper, &status, 0) == helper && status == 0 &&
+					read(hypervisor[0], got, 1) == 0
+				? 0
+				: 1);
 	}
 	close(hypervisor[0]);
 	for (int64_t end = now_ms() + 5000; (fd = socket_connect(monitor)) < 0 && now_ms() < end;)
@@ -387,7 +459,8 @@ static void test_notify(void **state)
 	close(hypervisor[1]);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_int_equal(status, 0);
-	for (int64_t end = now_ms() + 5000; (fd = socket_connect(monitor)) >= 0 && now_ms() < end; close(fd))
+	for (int64_t end = now_ms() + 5000; (fd = socket_connect(monitor)) >= 0 && now_ms() < end;
+		close(fd))
 		usleep(10000);
 	assert_true(fd < 0);
 	close(receiver);
@@ -401,7 +474,9 @@ int main(void)
 		cmocka_unit_test(test_usage),
 		cmocka_unit_test(test_power_button),
 		cmocka_unit_test(test_ctrl_alt_del),
-		cmocka_unit_test(test_paused), cmocka_unit_test(test_state), cmocka_unit_test(test_asked_again),
+		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_asked_again),
 		cmocka_unit_test(test_cut_off_by_request),
 		cmocka_unit_test(test_cut_off_by_signal),
 		cmocka_unit_test(test_refused),

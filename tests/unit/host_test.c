@@ -20,27 +20,45 @@
 
 #include "tests/unit/host_fixture.h"
 
-#define GREETING "{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, \"package\": \"return\"}, \"capabilities\": [\"oob\"]}}\r\n"
+#define GREETING \
+	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22, \"minor\": 2, \"major\": 7}, " \
+	"\"package\": \"return\"}, \"capabilities\": [\"oob\"]}}\r\n"
 #define DONE "{\"return\": {}}\r\n"
-#define STATUS(NAME) "{\"return\": {\"running\": false, \"singlestep\": false, \"status\": \"" NAME "\"}}\r\n"
+#define STATUS(NAME) \
+	"{\"return\": {\"running\": false, \"singlestep\": false, \"status\": \"" NAME "\"}}\r\n"
 #define RUNNING STATUS("running")
-#define EVENT(NAME) "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" NAME "\"}\r\n"
-/* As QEMU 7.2 answers query-block: the store disk without an error, a CD drive without a medium, a volume that the host had no room for. */
+#define EVENT(NAME) \
+	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" NAME "\"}\r\n"
+/*
+ * As QEMU 7.2 answers query-block: the store disk without an error, a CD drive without a medium, a
+ * volume that the host had no room for.
+ */
 #define NO_ROOM \
-	"{\"return\": [{\"device\": \"store\", \"io-status\": \"ok\", \"inserted\": {\"file\": \"store.img\"}}, {\"device\": \"cd\", \"removable\": true}, " \
-	"{\"device\": \"vdb\", \"inserted\": {\"image\": {\"filename\": \"x\", \"list\": [1, []]}, \"file\": \"data.img\"}, \"io-status\": \"nospace\"}]}\r\n"
+	"{\"return\": [{\"device\": \"store\", \"io-status\": \"ok\", \"inserted\": {\"file\": " \
+	"\"store.img\"}}, {\"device\": \"cd\", \"removable\": true}, " \
+	"{\"device\": \"vdb\", \"inserted\": {\"image\": {\"filename\": \"x\", \"list\": [1, " \
+	"[]]}, \"file\": \"data.img\"}, \"io-status\": \"nospace\"}]}\r\n"
 #define REFUSAL "{\"error\": {\"class\": \"GenericError\", \"desc\": \"not \\\"now\\\"\"}}\r\n"
-#define SHUTDOWN(REASON) "{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"SHUTDOWN\", \"data\": {\"guest\": true, \"reason\": \"" REASON "\"}}\r\n"
+#define SHUTDOWN(REASON) \
+	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"SHUTDOWN\", " \
+	"\"data\": {\"guest\": true, \"reason\": \"" REASON "\"}}\r\n"
 /* Whoever looks for words in the text instead of reading it takes these for replies. */
 #define DECOYS \
-	"{\"event\": \"NOTE\", \"data\": {\"return\": {\"actual\": 1}, \"error\": {\"desc\": \"x\"}}}\r\n" \
-	"{\"event\": \"NOTE\", \"data\": {\"text\": \"\\\"return\\\": {}, \\\"actual\\\": 2}\\n{\\\"return\\\": 1}\"}}\r\n" \
-	"{\"data\": [\"return\", \"error\", {\"event\": \"SHUTDOWN\", \"reason\": \"guest-panic\"}], \"event\": \"return\"}\r\n"
+	"{\"event\": \"NOTE\", \"data\": {\"return\": {\"actual\": 1}, \"error\": {\"desc\": " \
+	"\"x\"}}}\r\n" \
+	"{\"event\": \"NOTE\", \"data\": {\"text\": \"\\\"return\\\": {}, \\\"actual\\\": " \
+	"2}\\n{\\\"return\\\": 1}\"}}\r\n" \
+	"{\"data\": [\"return\", \"error\", {\"event\": \"SHUTDOWN\", \"reason\": " \
+	"\"guest-panic\"}], \"event\": \"return\"}\r\n"
 
 #define OPEN_16 "[[[[[[[[[[[[[[[["
 #define CLOSE_16 "]]]]]]]]]]]]]]]]"
-#define DEEP "{\"event\": \"NOTE\", \"data\": " OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 "}\r\n"
-#define TOO_DEEP "{\"QMP\": " OPEN_16 OPEN_16 OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 "}\r\n"
+#define DEEP \
+	"{\"event\": \"NOTE\", \"data\": " OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 \
+	"}\r\n"
+#define TOO_DEEP \
+	"{\"QMP\": " OPEN_16 OPEN_16 OPEN_16 OPEN_16 OPEN_16 CLOSE_16 CLOSE_16 CLOSE_16 CLOSE_16 \
+		CLOSE_16 "}\r\n"
 
 enum { EXCHANGES_MAX = 8 };
 
@@ -52,7 +70,8 @@ struct exchange {
 struct script {
 	const char *greeting; /* NULL: none */
 	struct exchange exchanges[EXCHANGES_MAX];
-	bool stays;           /* afterwards it keeps the connection, without a word, until the client leaves */
+	/* afterwards it keeps the connection, without a word, until the client leaves */
+	bool stays;
 	void (*afterwards)(int fd);
 };
 
@@ -109,7 +128,8 @@ static struct outcome shutdown_with(const struct script *script, const char *sec
 	return outcome;
 }
 
-static struct outcome balloon_with(const struct script *script, const char *memory, const char *balloon)
+static struct outcome balloon_with(
+	const struct script *script, const char *memory, const char *balloon)
 {
 	pid_t process = server_start(script, script_play);
 	struct outcome outcome = RUN("balloon", "qmp", monitor, memory, balloon);
@@ -123,11 +143,27 @@ static void test_usage(void **state)
 {
 	(void)state;
 	static const char *const wrong[][6] = {
-		{NULL}, {"frob"}, {"shutdown"}, {"shutdown", "http", "s", "1"}, {"shutdown", "qmp", "s"}, {"shutdown", "qmp", "s", "1", "2"}, {"accel", "x"},
-		{"shutdown", "qmp", "s", "0"}, {"shutdown", "qmp", "s", "-1"}, {"shutdown", "qmp", "s", "+1"}, {"shutdown", "qmp", "s", "5s"},
-		{"shutdown", "qmp", "s", " 5"}, {"shutdown", "qmp", "s", ""}, {"shutdown", "qmp", "s", "1e3"}, {"shutdown", "qmp", "s", "0x10"},
-		{"shutdown", "qmp", "s", "18446744073709551617"}, {"balloon", "qmp", "s", "512", "512"}, {"balloon", "qmp", "s", "512", "513"},
-		{"balloon", "qmp", "s", "0", "0"}, {"balloon", "qmp", "s", "512", "1.5"}, {"balloon", "qmp", "s", "18446744073709551615", "1"},
+		{NULL},
+		{"frob"},
+		{"shutdown"},
+		{"shutdown", "http", "s", "1"},
+		{"shutdown", "qmp", "s"},
+		{"shutdown", "qmp", "s", "1", "2"},
+		{"accel", "x"},
+		{"shutdown", "qmp", "s", "0"},
+		{"shutdown", "qmp", "s", "-1"},
+		{"shutdown", "qmp", "s", "+1"},
+		{"shutdown", "qmp", "s", "5s"},
+		{"shutdown", "qmp", "s", " 5"},
+		{"shutdown", "qmp", "s", ""},
+		{"shutdown", "qmp", "s", "1e3"},
+		{"shutdown", "qmp", "s", "0x10"},
+		{"shutdown", "qmp", "s", "18446744073709551617"},
+		{"balloon", "qmp", "s", "512", "512"},
+		{"balloon", "qmp", "s", "512", "513"},
+		{"balloon", "qmp", "s", "0", "0"},
+		{"balloon", "qmp", "s", "512", "1.5"},
+		{"balloon", "qmp", "s", "18446744073709551615", "1"},
 	};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		struct outcome outcome = host_run(wrong[i]);
@@ -197,7 +233,9 @@ static void test_power_button(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"\"qmp_capabilities\"", DONE}, {"query-status", RUNNING}, {"\"system_powerdown\"", DONE "{\"event\": \"POWERDOWN\"}\r\n" SHUTDOWN("guest-shutdown")}},
+		.exchanges = {{"\"qmp_capabilities\"", DONE}, {"query-status", RUNNING},
+			{"\"system_powerdown\"",
+				DONE "{\"event\": \"POWERDOWN\"}\r\n" SHUTDOWN("guest-shutdown")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
@@ -210,7 +248,9 @@ static void test_keys_after_grace(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}, {"\"data\":\"delete\"", DONE SHUTDOWN("guest-reset")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE},
+			{"\"data\":\"delete\"", DONE SHUTDOWN("guest-reset")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "3");
 	assert_status(&outcome, 0);
@@ -223,7 +263,9 @@ static void test_keys_at_once_when_refused(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", REFUSAL}, {"input-send-event", DONE SHUTDOWN("guest-reset")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", REFUSAL},
+			{"input-send-event", DONE SHUTDOWN("guest-reset")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
@@ -236,7 +278,9 @@ static void test_late_reply(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", NULL}, {"input-send-event", NULL}, {"quit", REFUSAL REFUSAL DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", NULL}, {"input-send-event", NULL},
+			{"quit", REFUSAL REFUSAL DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 3);
@@ -247,7 +291,9 @@ static void test_cut_off(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}, {"input-send-event", REFUSAL}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE}, {"input-send-event", REFUSAL},
+			{"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "2");
 	assert_status(&outcome, 3);
@@ -261,23 +307,31 @@ static void test_paused(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("io-error")}, {"query-block", NO_ROOM}, {"\"cont\"", EVENT("RESUME") DONE},
-			      {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("io-error")},
+			{"query-block", NO_ROOM}, {"\"cont\"", EVENT("RESUME") DONE},
+			{"system_powerdown", DONE SHUTDOWN("guest-shutdown")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
-	assert_says(outcome.err, "paused: io-error, no room on the host for data.img: it is told to go on");
+	assert_says(outcome.err,
+		"paused: io-error, no room on the host for data.img: it is told to go on");
 	assert_lasted(&outcome, 0, 5000);
 }
 
-/* It stops once more while the guest goes down; in the end it could be asked, and is asked again as it may have heard nothing. */
+/*
+ * It stops once more while the guest goes down; in the end it could be asked, and is asked again as
+ * it may have heard nothing.
+ */
 static void test_paused_again(void **state)
 {
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE EVENT("STOP")}, {"query-status", STATUS("io-error")},
-			      {"query-block", NO_ROOM}, {"\"cont\"", DONE EVENT("RESUME")}, {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE EVENT("STOP")},
+			{"query-status", STATUS("io-error")}, {"query-block", NO_ROOM},
+			{"\"cont\"", DONE EVENT("RESUME")},
+			{"system_powerdown", DONE SHUTDOWN("guest-shutdown")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
@@ -291,12 +345,15 @@ static void test_paused_for_ever(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("io-error")}, {"query-block", NO_ROOM}, {"\"cont\"", DONE EVENT("RESUME") EVENT("STOP")},
-			      {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("io-error")},
+			{"query-block", NO_ROOM}, {"\"cont\"", DONE EVENT("RESUME") EVENT("STOP")},
+			{"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 3);
-	assert_says(outcome.err, "the VM is still paused: io-error, no room on the host for data.img, and the guest did not go down within 1 s: cut off");
+	assert_says(outcome.err,
+		"the VM is still paused: io-error, no room on the host for data.img, and the guest "
+		"did not go down within 1 s: cut off");
 }
 
 /* There is nobody to ask. */
@@ -305,7 +362,8 @@ static void test_panicked(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("guest-panicked")}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE},
+			{"query-status", STATUS("guest-panicked")}, {"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "60");
 	assert_status(&outcome, 3);
@@ -318,7 +376,8 @@ static void test_was_down(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("shutdown")}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("shutdown")},
+			{"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "60");
 	assert_status(&outcome, 0);
@@ -331,7 +390,8 @@ static void test_elsewhere(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("postmigrate")}, {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", STATUS("postmigrate")},
+			{"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 3);
@@ -358,20 +418,29 @@ static void test_state(void **state)
 		{{{"query-status", RUNNING}}, "running\n"},
 		{{{"query-status", STATUS("paused")}}, "paused\n"},
 		{{{"query-status", STATUS("prelaunch")}}, "paused: prelaunch\n"},
-		{{{"query-status", STATUS("io-error")}, {"query-block", NO_ROOM}}, "paused: io-error, no room on the host for data.img\n"},
-		{{{"query-status", STATUS("io-error")}, {"query-block", "{\"return\": []}\r\n"}}, "paused: io-error\n"},
-		{{{"query-status", STATUS("io-error")}, {"query-block", "{\"return\": [1, {\"io-status\": \"failed\", \"inserted\": {\"file\": \"a\\tb\"}}]}\r\n"}},
-		 "paused: io-error, a b failed\n"},
-		{{{"query-status", STATUS("io-error")}, {"query-block", REFUSAL}}, "paused: io-error\n"},
+		{{{"query-status", STATUS("io-error")}, {"query-block", NO_ROOM}},
+			"paused: io-error, no room on the host for data.img\n"},
+		{{{"query-status", STATUS("io-error")}, {"query-block", "{\"return\": []}\r\n"}},
+			"paused: io-error\n"},
+		{{{"query-status", STATUS("io-error")},
+			 {"query-block",
+				 "{\"return\": [1, {\"io-status\": \"failed\", \"inserted\": "
+				 "{\"file\": \"a\\tb\"}}]}\r\n"}},
+			"paused: io-error, a b failed\n"},
+		{{{"query-status", STATUS("io-error")}, {"query-block", REFUSAL}},
+			"paused: io-error\n"},
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}}};
+		struct script script = {
+			.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}}};
 		memcpy(script.exchanges + 1, cases[i].exchanges, sizeof cases[i].exchanges);
 		struct outcome outcome = state_with(&script);
 		assert_status(&outcome, 0);
 		assert_string_equal(outcome.out, cases[i].out);
 	}
-	static const struct script hangs = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"query-status", NULL}}, .stays = true};
+	static const struct script hangs = {.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", NULL}},
+		.stays = true};
 	struct outcome outcome = state_with(&hangs);
 	assert_status(&outcome, 1);
 	assert_string_equal(outcome.out, "");
@@ -411,7 +480,9 @@ static void test_halted_but_kept(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE SHUTDOWN("guest-shutdown")}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE SHUTDOWN("guest-shutdown")},
+			{"input-send-event", DONE}, {"\"quit\"", DONE}},
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 0);
@@ -422,7 +493,8 @@ static void test_never_ends(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE}, {"input-send-event", DONE}, {"\"quit\"", DONE}},
 		.stays = true,
 	};
 	struct outcome outcome = shutdown_with(&script, "1");
@@ -436,7 +508,8 @@ static void test_panic_is_told(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE SHUTDOWN("guest-panic")}},
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE SHUTDOWN("guest-panic")}},
 	};
 	struct outcome outcome = shutdown_with(&script, "10");
 	assert_status(&outcome, 0);
@@ -448,7 +521,9 @@ static void test_decoys(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {{"qmp_capabilities", DECOYS DEEP DONE}, {"query-status", RUNNING}, {"system_powerdown", DECOYS REFUSAL DECOYS}, {"input-send-event", DECOYS DONE DECOYS}},
+		.exchanges = {{"qmp_capabilities", DECOYS DEEP DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DECOYS REFUSAL DECOYS},
+			{"input-send-event", DECOYS DONE DECOYS}},
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
@@ -460,9 +535,19 @@ static void test_not_qmp(void **state)
 {
 	(void)state;
 	static const char *const greetings[] = {
-		"QEMU 7.2.22 monitor - type 'help' for more information\r\n", "{\"QMP\": {}} {}\n", "{\"QMP\": {}\n", "{\"QMP\": {\"a\": \"\\x\"}}\n", "{\"QMP\": 01}\n",
-		"{\"QMP\": {},}\n", "[\"QMP\"]\n", "{\"text\": \"QMP\"}\n", "\n", "{\"QMP\": tru}\n", "{\"QMP\": \"\x01\"}\n",
-		TOO_DEEP, DONE,
+		"QEMU 7.2.22 monitor - type 'help' for more information\r\n",
+		"{\"QMP\": {}} {}\n",
+		"{\"QMP\": {}\n",
+		"{\"QMP\": {\"a\": \"\\x\"}}\n",
+		"{\"QMP\": 01}\n",
+		"{\"QMP\": {},}\n",
+		"[\"QMP\"]\n",
+		"{\"text\": \"QMP\"}\n",
+		"\n",
+		"{\"QMP\": tru}\n",
+		"{\"QMP\": \"\x01\"}\n",
+		TOO_DEEP,
+		DONE,
 	};
 	for (size_t i = 0; i < sizeof greetings / sizeof *greetings; i++) {
 		struct script script = {.greeting = greetings[i], .stays = true};
@@ -505,7 +590,10 @@ static void flood(int fd)
 static void test_flood_of_events(void **state)
 {
 	(void)state;
-	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}}, .afterwards = flood};
+	static const struct script script = {.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE}},
+		.afterwards = flood};
 	struct outcome outcome = shutdown_with(&script, "1");
 	assert_status(&outcome, 3);
 }
@@ -522,7 +610,11 @@ static void long_line(int fd)
 static void test_long_line(void **state)
 {
 	(void)state;
-	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING}, {"system_powerdown", DONE}}, .afterwards = long_line, .stays = true};
+	static const struct script script = {.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"query-status", RUNNING},
+			{"system_powerdown", DONE}},
+		.afterwards = long_line,
+		.stays = true};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 1);
 	assert_says(outcome.err, "a line of more than 1048576 bytes");
@@ -533,7 +625,10 @@ static void test_gone_midway(void **state)
 {
 	(void)state;
 	static const struct script scripts[] = {
-		{.greeting = NULL}, {.greeting = "{\"QMP\": "}, {.greeting = GREETING}, {.greeting = GREETING, .exchanges = {{"qmp_capabilities", "{\"ret"}}},
+		{.greeting = NULL},
+		{.greeting = "{\"QMP\": "},
+		{.greeting = GREETING},
+		{.greeting = GREETING, .exchanges = {{"qmp_capabilities", "{\"ret"}}},
 	};
 	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++) {
 		struct outcome outcome = shutdown_with(&scripts[i], "30");
@@ -579,13 +674,22 @@ static void test_balloon(void **state)
 	(void)state;
 	static const struct script script = {
 		.greeting = GREETING,
-		.exchanges = {
-			{"qmp_capabilities", DECOYS DONE},
-			{"{\"execute\":\"balloon\",\"arguments\":{\"value\":402653184}}", "{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": 7}}\r\n" DONE},
-			{"query-balloon", DECOYS "{\"return\": {\"actual\": 536870912}}\r\n"},
-			{"query-balloon", "{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": 9}}\r\n{\"return\": {\"text\": \"\\\"actual\\\": 3\", \"actual\": 503316480 } }\r\n"},
-			{"query-balloon", "{\"return\": {\"nested\": {\"actual\": 4}, \"actual\": 402653184}}\r\n" DECOYS},
-		},
+		.exchanges =
+			{
+				{"qmp_capabilities", DECOYS DONE},
+				{"{\"execute\":\"balloon\",\"arguments\":{\"value\":402653184}}",
+					"{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": "
+					"7}}\r\n" DONE},
+				{"query-balloon",
+					DECOYS "{\"return\": {\"actual\": 536870912}}\r\n"},
+				{"query-balloon",
+					"{\"event\": \"BALLOON_CHANGE\", \"data\": {\"actual\": "
+					"9}}\r\n{\"return\": {\"text\": \"\\\"actual\\\": 3\", "
+					"\"actual\": 503316480 } }\r\n"},
+				{"query-balloon",
+					"{\"return\": {\"nested\": {\"actual\": 4}, \"actual\": "
+					"402653184}}\r\n" DECOYS},
+			},
 	};
 	struct outcome outcome = balloon_with(&script, "512", "128");
 	assert_status(&outcome, 0);
@@ -602,7 +706,9 @@ static void same_size_always(int fd)
 static void test_balloon_falls_short(void **state)
 {
 	(void)state;
-	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE}}, .afterwards = same_size_always};
+	static const struct script script = {.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE}},
+		.afterwards = same_size_always};
 	struct outcome outcome = balloon_with(&script, "512", "128");
 	assert_status(&outcome, 0);
 	assert_string_equal(outcome.out, "32\n");
@@ -612,7 +718,8 @@ static void test_balloon_falls_short(void **state)
 static void test_balloon_refused(void **state)
 {
 	(void)state;
-	static const struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", REFUSAL}}};
+	static const struct script script = {.greeting = GREETING,
+		.exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", REFUSAL}}};
 	struct outcome outcome = balloon_with(&script, "512", "128");
 	assert_status(&outcome, 1);
 	assert_string_equal(outcome.out, "");
@@ -623,11 +730,19 @@ static void test_balloon_nonsense(void **state)
 {
 	(void)state;
 	static const char *const replies[] = {
-		"{\"return\": {\"actual\": \"1\"}}\r\n", "{\"return\": {\"actual\": -1}}\r\n", "{\"return\": {\"actual\": 1e3}}\r\n", "{\"return\": {\"actual\": 1.0}}\r\n",
-		"{\"return\": {\"a\": {\"actual\": 1}}}\r\n", "{\"return\": []}\r\n", "{\"return\": {\"actual\": 18446744073709551616}}\r\n",
+		"{\"return\": {\"actual\": \"1\"}}\r\n",
+		"{\"return\": {\"actual\": -1}}\r\n",
+		"{\"return\": {\"actual\": 1e3}}\r\n",
+		"{\"return\": {\"actual\": 1.0}}\r\n",
+		"{\"return\": {\"a\": {\"actual\": 1}}}\r\n",
+		"{\"return\": []}\r\n",
+		"{\"return\": {\"actual\": 18446744073709551616}}\r\n",
 	};
 	for (size_t i = 0; i < sizeof replies / sizeof *replies; i++) {
-		struct script script = {.greeting = GREETING, .exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE}, {"query-balloon", replies[i]}}, .stays = true};
+		struct script script = {.greeting = GREETING,
+			.exchanges = {{"qmp_capabilities", DONE}, {"\"balloon\"", DONE},
+				{"query-balloon", replies[i]}},
+			.stays = true};
 		struct outcome outcome = balloon_with(&script, "512", "0");
 		assert_status(&outcome, 1);
 		assert_string_equal(outcome.out, "");
@@ -649,7 +764,8 @@ static pid_t qemu_start(const char *machine, const char *const *more)
 {
 	char qmp[400];
 	snprintf(qmp, sizeof qmp, "unix:%s,server=on,wait=off", monitor);
-	const char *argv[32] = {"qemu-system-x86_64", "-M", machine, "-accel", "tcg", "-m", "64", "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-qmp", qmp};
+	const char *argv[32] = {"qemu-system-x86_64", "-M", machine, "-accel", "tcg", "-m", "64",
+		"-display", "none", "-nodefaults", "-no-user-config", "-no-reboot", "-qmp", qmp};
 	for (int i = 0; more[i]; i++)
 		argv[14 + i] = more[i];
 	pid_t child = fork();
@@ -771,8 +887,14 @@ int main(void)
 		cmocka_unit_test(test_keys_at_once_when_refused),
 		cmocka_unit_test(test_late_reply),
 		cmocka_unit_test(test_cut_off),
-		cmocka_unit_test(test_paused), cmocka_unit_test(test_paused_again), cmocka_unit_test(test_paused_for_ever), cmocka_unit_test(test_panicked),
-		cmocka_unit_test(test_was_down), cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_state), cmocka_unit_test(test_extend),
+		cmocka_unit_test(test_paused),
+		cmocka_unit_test(test_paused_again),
+		cmocka_unit_test(test_paused_for_ever),
+		cmocka_unit_test(test_panicked),
+		cmocka_unit_test(test_was_down),
+		cmocka_unit_test(test_elsewhere),
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_extend),
 		cmocka_unit_test(test_halted_but_kept),
 		cmocka_unit_test(test_never_ends),
 		cmocka_unit_test(test_panic_is_told),

@@ -20,7 +20,8 @@ static struct process_result tty(struct fixture *f, const char *arguments)
 {
 	char *real = realpath(host_program(), NULL);
 	assert_non_null(real);
-	struct process_result result = shell_try(f, arena_printf(f->arena, "%s tty %s", real, arguments), NULL, NULL);
+	struct process_result result =
+		shell_try(f, arena_printf(f->arena, "%s tty %s", real, arguments), NULL, NULL);
 	free(real);
 	return result;
 }
@@ -28,7 +29,9 @@ static struct process_result tty(struct fixture *f, const char *arguments)
 static void standard_input_is_a_terminal(void **state)
 {
 	struct fixture *f = *state;
-	struct process_result result = tty(f, "name sh -c 'tty; stty raw && echo \"$0\"; stty -a | grep -o -- -icanon' </dev/null");
+	struct process_result result = tty(f,
+		"name sh -c 'tty; stty raw && echo \"$0\"; stty -a | grep -o -- -icanon' "
+		"</dev/null");
 	assert_int_equal(result.exit_status, 0);
 	assert_non_null(strstr(result.output.p, "/dev/pts/"));
 	assert_non_null(strstr(result.output.p, "name\n-icanon"));
@@ -38,7 +41,8 @@ static void standard_input_is_a_terminal(void **state)
 static void nothing_else_changes(void **state)
 {
 	struct fixture *f = *state;
-	struct process_result result = tty(f, "name sh -c 'test ! -t 1; echo out; echo err >&2; exit 7' </dev/null");
+	struct process_result result =
+		tty(f, "name sh -c 'test ! -t 1; echo out; echo err >&2; exit 7' </dev/null");
 	assert_int_equal(result.exit_status, 7);
 	assert_string_equal(result.output.p, "out\n");
 	assert_string_equal(result.error.p, "err\n");
@@ -63,8 +67,10 @@ static void missing_program(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(standard_input_is_a_terminal, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(nothing_else_changes, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			standard_input_is_a_terminal, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			nothing_else_changes, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(input_never_ends, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(missing_program, fixture_setup, fixture_teardown),
 	};

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* mvm-host virtiofsd with scripted daemons: what only the wrong daemon, host or moment brings about. The real ones are in tests/e2e. */
+/*
+ * mvm-host virtiofsd with scripted daemons: what only the wrong daemon, host or moment brings
+ * about. The real ones are in tests/e2e.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -119,7 +122,8 @@ static struct server server_begin(const char *const *arguments, const char *noti
 	execv(program, argv);
 	_exit(127);
 }
-#define SERVE(notify, ...) server_begin((const char *const[]){"virtiofsd", __VA_ARGS__, NULL}, notify)
+#define SERVE(notify, ...) \
+	server_begin((const char *const[]){"virtiofsd", __VA_ARGS__, NULL}, notify)
 
 static int server_end(struct server *server, char *err)
 {
@@ -160,7 +164,8 @@ static void test_behind(void **state)
 	struct stat status;
 	pid_t vm = vm_begin();
 	snprintf(number, sizeof number, "%d", vm);
-	script(text, sizeof text, "pid", "test -S /proc/self/fd/3 -o -e /proc/self/fd/3 && " WAITING STAYS);
+	script(text, sizeof text, "pid",
+		"test -S /proc/self/fd/3 -o -e /proc/self/fd/3 && " WAITING STAYS);
 	struct server server = SERVE(NULL, "--with", number, "--share", "a", first, PROGRAM(text));
 	char err[OUTPUT_BYTES];
 	assert_int_equal(server_end(&server, err), 0);
@@ -184,7 +189,9 @@ static void test_again(void **state)
 	char text[600], number[16];
 	pid_t vm = vm_begin();
 	snprintf(number, sizeof number, "%d", vm);
-	snprintf(text, sizeof text, WAITING "test -e %s/left || { : >%s/left; exit 0; }; echo $$ >%s/pid; " STAYS, directory, directory, directory);
+	snprintf(text, sizeof text,
+		WAITING "test -e %s/left || { : >%s/left; exit 0; }; echo $$ >%s/pid; " STAYS,
+		directory, directory, directory);
 	struct server server = SERVE(NULL, "--with", number, "--share", "a", first, PROGRAM(text));
 	char err[OUTPUT_BYTES];
 	assert_int_equal(server_end(&server, err), 0);
@@ -203,9 +210,11 @@ static void test_not_started(void **state)
 	snprintf(number, sizeof number, "%d", getpid());
 	script(text, sizeof text, "pid", WAITING STAYS);
 	const char *const ends[] = {"echo 'what a pity' >&2; exit 7", "kill -SEGV $$", "exit 0"};
-	const char *const said[] = {"ended with status 7 before it was ready", "was killed by signal 11 before", "ended with status 0 before it was ready"};
+	const char *const said[] = {"ended with status 7 before it was ready",
+		"was killed by signal 11 before", "ended with status 0 before it was ready"};
 	for (size_t i = 0; i < 3; i++) {
-		struct server server = SERVE(NULL, "--with", number, "--share", "a", first, PROGRAM(text), "--share", "b", second, PROGRAM(ends[i]));
+		struct server server = SERVE(NULL, "--with", number, "--share", "a", first,
+			PROGRAM(text), "--share", "b", second, PROGRAM(ends[i]));
 		char err[OUTPUT_BYTES];
 		assert_int_equal(server_end(&server, err), 1);
 		assert_says(err, "the share b: virtiofsd ");
@@ -215,7 +224,8 @@ static void test_not_started(void **state)
 		UNTIL(!exists(first) && !exists(second) && !is_alive("pid"));
 	}
 	file_remove("pid");
-	struct outcome outcome = RUN("virtiofsd", "--share", "a", first, "--run", "1", "/nowhere/virtiofsd");
+	struct outcome outcome =
+		RUN("virtiofsd", "--share", "a", first, "--run", "1", "/nowhere/virtiofsd");
 	assert_status(&outcome, 1);
 	assert_says(outcome.err, "/nowhere/virtiofsd: No such file");
 }
@@ -247,10 +257,12 @@ static void test_sockets(void **state)
 	assert_true(S_ISREG(status.st_mode));
 	unlink(first);
 	/* The first share's socket goes when the second's cannot be had. */
-	struct server server = SERVE(NULL, "--share", "a", first, PROGRAM(STAYS), "--share", "b", "/nowhere/b.sock", PROGRAM(STAYS));
+	struct server server = SERVE(NULL, "--share", "a", first, PROGRAM(STAYS), "--share", "b",
+		"/nowhere/b.sock", PROGRAM(STAYS));
 	char err[OUTPUT_BYTES];
 	assert_int_equal(server_end(&server, err), 1);
-	assert_says(err, "the share b: the socket /nowhere/b.sock: the directory /nowhere: No such file");
+	assert_says(err,
+		"the share b: the socket /nowhere/b.sock: the directory /nowhere: No such file");
 	assert_false(exists(first));
 	server = SERVE(NULL, "--group", "no-such-group", "--share", "a", first, PROGRAM(STAYS));
 	assert_int_equal(server_end(&server, err), 1);
@@ -264,7 +276,10 @@ static void hear(int fd, char *text)
 	text[got > 0 ? got : 0] = '\0';
 }
 
-/* As systemd's Type=notify has it; the second daemon does not tell that it is ready, and neither goes by itself. */
+/*
+ * As systemd's Type=notify has it; the second daemon does not tell that it is ready, and neither
+ * goes by itself.
+ */
 static void test_notify(void **state)
 {
 	(void)state;
@@ -275,9 +290,11 @@ static void test_notify(void **state)
 	struct timeval limit = {.tv_sec = LIMIT_MS / 1000};
 	setsockopt(systemd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	assert_int_equal(bind(systemd, (struct sockaddr *)&address, sizeof address), 0);
-	script(one, sizeof one, "one", WAITING "trap '' TERM; sleep 300 & wait; wait; wait; sleep 300");
+	script(one, sizeof one, "one",
+		WAITING "trap '' TERM; sleep 300 & wait; wait; wait; sleep 300");
 	script(two, sizeof two, "two", STAYS);
-	struct server server = SERVE(address.sun_path, "--share", "a", first, PROGRAM(one), "--share", "b", second, "--silent", PROGRAM(two));
+	struct server server = SERVE(address.sun_path, "--share", "a", first, PROGRAM(one),
+		"--share", "b", second, "--silent", PROGRAM(two));
 	hear(systemd, text);
 	assert_string_equal(text, "READY=1\nSTATUS=2 shares are served\n");
 	assert_true(is_alive("one") && is_alive("two") && exists(first) && exists(second));
@@ -298,8 +315,10 @@ static void test_one_dies(void **state)
 	(void)state;
 	char one[600], two[600], err[OUTPUT_BYTES];
 	script(one, sizeof one, "one", WAITING STAYS);
-	script(two, sizeof two, "two", WAITING "sleep 300 & echo $! >/dev/null; sleep 0.3; kill -KILL $$");
-	struct server server = SERVE(NULL, "--share", "a", first, PROGRAM(one), "--share", "b", second, PROGRAM(two));
+	script(two, sizeof two, "two",
+		WAITING "sleep 300 & echo $! >/dev/null; sleep 0.3; kill -KILL $$");
+	struct server server = SERVE(
+		NULL, "--share", "a", first, PROGRAM(one), "--share", "b", second, PROGRAM(two));
 	assert_int_equal(server_end(&server, err), 1);
 	assert_says(err, "the share b: virtiofsd was killed by signal 9\n");
 	assert_false(is_alive("one") || exists(first) || exists(second));
@@ -307,7 +326,8 @@ static void test_one_dies(void **state)
 	file_remove("two");
 	/* The VM left: all end, and it is no failure. */
 	script(two, sizeof two, "two", WAITING "sleep 0.3; exit 0");
-	server = SERVE(NULL, "--share", "a", first, PROGRAM(one), "--share", "b", second, PROGRAM(two));
+	server = SERVE(
+		NULL, "--share", "a", first, PROGRAM(one), "--share", "b", second, PROGRAM(two));
 	assert_int_equal(server_end(&server, err), 0);
 	assert_false(is_alive("one") || exists(first) || exists(second));
 	file_remove("one");

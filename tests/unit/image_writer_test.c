@@ -31,7 +31,10 @@ static struct image_writer *writer_new(struct fixture *f, bool cached)
 	return writer;
 }
 
-/* Small and large copies side by side with bytes of our own, in no order, and a length that cuts the last page. */
+/*
+ * Small and large copies side by side with bytes of our own, in no order, and a length that cuts
+ * the last page.
+ */
 static void write_and_compare(struct fixture *f, bool cached)
 {
 	FD_CLEANUP int source = source_make(f);
@@ -45,11 +48,13 @@ static void write_and_compare(struct fixture *f, bool cached)
 	assert_ok(f, image_writer_finish(writer, f->diag));
 	image_writer_free(writer);
 	shell(f,
-	      "truncate -s $((20971520 + 9 * 4096 - 7)) expected\n"
-	      "dd if=source of=expected bs=4096 count=3 seek=5 conv=notrunc 2>said\n"
-	      "dd if=source of=expected bs=4096 skip=1 seek=10 conv=notrunc 2>said; truncate -s $((20971520 + 9 * 4096 - 7)) expected\n"
-	      "printf first | dd of=expected conv=notrunc 2>said; printf second | dd of=expected bs=1 seek=$((8 * 4096 + 100)) conv=notrunc 2>said",
-	      NULL, NULL);
+		"truncate -s $((20971520 + 9 * 4096 - 7)) expected\n"
+		"dd if=source of=expected bs=4096 count=3 seek=5 conv=notrunc 2>said\n"
+		"dd if=source of=expected bs=4096 skip=1 seek=10 conv=notrunc 2>said; truncate -s "
+		"$((20971520 + 9 * 4096 - 7)) expected\n"
+		"printf first | dd of=expected conv=notrunc 2>said; printf second | dd of=expected "
+		"bs=1 seek=$((8 * 4096 + 100)) conv=notrunc 2>said",
+		NULL, NULL);
 	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "expected"));
 }
 
@@ -63,7 +68,10 @@ static void through_the_cache(void **state)
 	write_and_compare(*state, true);
 }
 
-/* A reader gets what was asked for before, however much is still waiting; a source may be closed at once. */
+/*
+ * A reader gets what was asked for before, however much is still waiting; a source may be closed at
+ * once.
+ */
 static void reads_what_was_asked_for(void **state)
 {
 	struct fixture *f = *state;
@@ -72,7 +80,8 @@ static void reads_what_was_asked_for(void **state)
 	char wanted[PAGE], got[PAGE];
 	assert_true(fd_read_all(source, wanted, sizeof wanted, SOURCE_BYTES - PAGE));
 	for (unsigned i = 0; i < 100; i++)
-		assert_true(image_writer_copy(writer, source, 0, SOURCE_BYTES / 4, (uint64_t)i * PAGE));
+		assert_true(
+			image_writer_copy(writer, source, 0, SOURCE_BYTES / 4, (uint64_t)i * PAGE));
 	assert_true(image_writer_copy(writer, source, 0, SOURCE_BYTES, 200 * PAGE));
 	fd_close(&source);
 	assert_true(image_writer_read(writer, got, sizeof got, 199 * PAGE + SOURCE_BYTES));
@@ -116,7 +125,8 @@ static void full_disks_are_told(void **state)
 	struct rlimit before;
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &(struct rlimit){SOURCE_BYTES / 2, before.rlim_max}), 0);
+	assert_int_equal(
+		setrlimit(RLIMIT_FSIZE, &(struct rlimit){SOURCE_BYTES / 2, before.rlim_max}), 0);
 	struct image_writer *writer = writer_new(f, false);
 	image_writer_copy(writer, source, 0, SOURCE_BYTES, 0);
 	image_writer_end(writer, SOURCE_BYTES);
@@ -142,11 +152,16 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(past_the_cache, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(through_the_cache, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(reads_what_was_asked_for, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(abandoned_images_are_gone, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(sources_that_shrink_are_errors, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(full_disks_are_told, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(existing_files_stay, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			reads_what_was_asked_for, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			abandoned_images_are_gone, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			sources_that_shrink_are_errors, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			full_disks_are_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			existing_files_stay, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Configurations beside a kernel, beside its modules and in it; and a real Debian kernel's: MVM_TEST_KERNEL (tests/e2e/lib/kernel.sh). */
+/*
+ * Configurations beside a kernel, beside its modules and in it; and a real Debian kernel's:
+ * MVM_TEST_KERNEL (tests/e2e/lib/kernel.sh).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,8 +14,10 @@
 #include "imaging/kernel/config.h"
 #include "tests/unit/fixture.h"
 
-static const char config_text[] = "#\n# Linux/x86 6.1.0 Kernel Configuration\n#\nCONFIG_OVERLAY_FS_INDEX=y\nCONFIG_SQUASHFS=m\nCONFIG_EXT4_FS=y\n"
-				  "# CONFIG_SQUASHFS_ZSTD is not set\nCONFIG_HZ=250\nCONFIG_9P_FS=m";
+static const char config_text[] =
+	"#\n# Linux/x86 6.1.0 Kernel "
+	"Configuration\n#\nCONFIG_OVERLAY_FS_INDEX=y\nCONFIG_SQUASHFS=m\nCONFIG_EXT4_FS=y\n"
+	"# CONFIG_SQUASHFS_ZSTD is not set\nCONFIG_HZ=250\nCONFIG_9P_FS=m";
 
 static void put(struct fixture *f, const char *name, const void *bytes, size_t count)
 {
@@ -23,7 +28,8 @@ static void put(struct fixture *f, const char *name, const void *bytes, size_t c
 
 static struct kernel_config find(struct fixture *f, enum kernel_format format)
 {
-	const struct kernel kernel = {.path = scratch_path(f, "boot/kernel"), .format = format, .version = "6.1.0"};
+	const struct kernel kernel = {
+		.path = scratch_path(f, "boot/kernel"), .format = format, .version = "6.1.0"};
 	return kernel_config_find(f->arena, &kernel, scratch_path(f, "package"));
 }
 
@@ -45,7 +51,8 @@ static void places_are_looked_at(void **state)
 	put(f, "boot/kernel", "kernel", 6);
 	put(f, "boot/config", "CONFIG_EXT4_FS=y\n", 17); /* of something else */
 	assert_null(find(f, KERNEL_ELF).text);
-	static const char *const places[] = {"package/lib/modules/6.1.0/config", "package/boot/config-6.1.0", "boot/config-6.1.0"};
+	static const char *const places[] = {"package/lib/modules/6.1.0/config",
+		"package/boot/config-6.1.0", "boot/config-6.1.0"};
 	for (size_t i = 0; i < countof(places); i++) {
 		put(f, places[i], config_text, strlen(config_text));
 		const struct kernel_config config = find(f, KERNEL_ELF);
@@ -59,7 +66,8 @@ static void a_kernel_carries_its_own(void **state)
 	struct fixture *f = *state;
 	put(f, "config", config_text, strlen(config_text));
 	assert_ok(f, directory_make(f->diag, scratch_path(f, "boot"), 0755));
-	const char *script = "cd \"$0\" && { echo ELF; printf IKCFG_ST; gzip -c config; printf IKCFG_ED; echo rest; } >boot/kernel";
+	const char *script = "cd \"$0\" && { echo ELF; printf IKCFG_ST; gzip -c config; printf "
+			     "IKCFG_ED; echo rest; } >boot/kernel";
 	const char *const argv[] = {"sh", "-ec", script, f->scratch, NULL};
 	struct process_result result;
 	assert_ok(f, process_run(f->arena, f->diag, argv, &result) && result.exit_status == 0);
@@ -70,7 +78,8 @@ static void a_kernel_carries_its_own(void **state)
 	assert_null(find(f, KERNEL_BZIMAGE).text);
 	/* A broken one is none. */
 	put(f, "broken/kernel", "IKCFG_ST\x1f\x8bIKCFG_ED", 18);
-	const struct kernel broken = {.path = scratch_path(f, "broken/kernel"), .format = KERNEL_ELF};
+	const struct kernel broken = {
+		.path = scratch_path(f, "broken/kernel"), .format = KERNEL_ELF};
 	assert_null(kernel_config_find(f->arena, &broken, NULL).text);
 }
 
@@ -95,8 +104,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_are_told),
-		cmocka_unit_test_setup_teardown(places_are_looked_at, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(a_kernel_carries_its_own, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			places_are_looked_at, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_kernel_carries_its_own, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(debians_is_found, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("kernel_config", tests, NULL, NULL);

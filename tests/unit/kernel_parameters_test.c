@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What is passed as one parameter reaches the kernel as one, and never takes away what comes behind it. */
+/*
+ * What is passed as one parameter reaches the kernel as one, and never takes away what comes behind
+ * it.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +19,10 @@ static bool is_space(char c)
 	return strchr(" \t\n\v\f\r\xa0", c);
 }
 
-/* The kernel's own way, told anew from lib/cmdline.c: one parameter and its value (NULL: none) are cut out of the line; the rest is returned. */
+/*
+ * The kernel's own way, told anew from lib/cmdline.c: one parameter and its value (NULL: none) are
+ * cut out of the line; the rest is returned.
+ */
 static char *next_parameter(char *line, char **name, char **value)
 {
 	size_t end = 0, equals = 0;
@@ -49,7 +55,8 @@ static char *next_parameter(char *line, char **name, char **value)
 
 static void arrives_whole(struct arena *arena, const char *text)
 {
-	char *line = arena_printf(arena, "%s init=/x", parameter_quoted(arena, text)), *name, *value;
+	char *line = arena_printf(arena, "%s init=/x", parameter_quoted(arena, text)), *name,
+	     *value;
 	char *rest = next_parameter(line, &name, &value);
 	const char *seen = value ? arena_printf(arena, "%s=%s", name, value) : name;
 	if (!strchr(text, '"') && strcmp(seen, text) != 0)
@@ -60,7 +67,8 @@ static void arrives_whole(struct arena *arena, const char *text)
 
 static void one_stays_one(void **state)
 {
-	static const char *const texts[] = {"quiet", "a=b", "a b", "a=b c", "a b=c d", "dyndbg=\"file x.c +p\"", "\"a b=c\"", "a=\"b\"c", "x=à", "=", "a=", "a\tb"};
+	static const char *const texts[] = {"quiet", "a=b", "a b", "a=b c", "a b=c d",
+		"dyndbg=\"file x.c +p\"", "\"a b=c\"", "a=\"b\"c", "x=à", "=", "a=", "a\tb"};
 	struct arena *arena = arena_new();
 	(void)state;
 	for (size_t i = 0; i < countof(texts); i++) {
@@ -96,8 +104,15 @@ static void problems_are_told(void **state)
 	static const struct {
 		const char *text, *said;
 	} cases[] = {
-		{"x=\"y", "not closed"}, {"\"", "not closed"},	  {"a\"b\"c\"", "not closed"}, {"a=\"b\" c", "outside"}, {"\"a\" b", "outside"},
-		{"a\nb", "control"},	 {"a\x7f", "control"}, {"\x1b[31m", "control"},    {"--", "init"},
+		{"x=\"y", "not closed"},
+		{"\"", "not closed"},
+		{"a\"b\"c\"", "not closed"},
+		{"a=\"b\" c", "outside"},
+		{"\"a\" b", "outside"},
+		{"a\nb", "control"},
+		{"a\x7f", "control"},
+		{"\x1b[31m", "control"},
+		{"--", "init"},
 	};
 	(void)state;
 	for (size_t i = 0; i < countof(cases); i++) {
@@ -112,7 +127,13 @@ static void values_are_found(void **state)
 	static const struct {
 		const char *text, *value;
 	} cases[] = {
-		{"init=/x", "/x"}, {"init=", ""}, {"\"init=/x\"", "/x"}, {"init=\"/a b\"", "/a b"}, {"init", NULL}, {"inits=/x", NULL}, {"xinit=/x", NULL},
+		{"init=/x", "/x"},
+		{"init=", ""},
+		{"\"init=/x\"", "/x"},
+		{"init=\"/a b\"", "/a b"},
+		{"init", NULL},
+		{"inits=/x", NULL},
+		{"xinit=/x", NULL},
 	};
 	struct arena *arena = arena_new();
 	(void)state;
@@ -128,7 +149,8 @@ static void values_are_found(void **state)
 
 static void lines_are_split(void **state)
 {
-	static const char *const wanted[] = {"quiet", "dyndbg=\"file x.c +p\"", "\"a b=c\"", "last"};
+	static const char *const wanted[] = {
+		"quiet", "dyndbg=\"file x.c +p\"", "\"a b=c\"", "last"};
 	struct arena *arena = arena_new();
 	struct strings list = {0};
 	(void)state;
@@ -142,8 +164,11 @@ static void lines_are_split(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_stays_one),     cmocka_unit_test(whatever_is_no_problem_is_one), cmocka_unit_test(problems_are_told),
-		cmocka_unit_test(values_are_found), cmocka_unit_test(lines_are_split),
+		cmocka_unit_test(one_stays_one),
+		cmocka_unit_test(whatever_is_no_problem_is_one),
+		cmocka_unit_test(problems_are_told),
+		cmocka_unit_test(values_are_found),
+		cmocka_unit_test(lines_are_split),
 	};
 	return cmocka_run_group_tests_name("kernel_parameters", tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Made-up headers for what is rare, and a real Debian kernel: MVM_TEST_KERNEL (tests/e2e/lib/kernel.sh). */
+/*
+ * Made-up headers for what is rare, and a real Debian kernel: MVM_TEST_KERNEL
+ * (tests/e2e/lib/kernel.sh).
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -50,7 +53,8 @@ static void real_bzimage(void **state)
 	assert_int_equal(kernel.format, KERNEL_BZIMAGE);
 	assert_int_equal(kernel.arch, KERNEL_X86_64);
 	assert_non_null(kernel.version);
-	assert_true(path_is_directory(arena_printf(f->arena, "%s/lib/modules/%s", package, kernel.version)));
+	assert_true(path_is_directory(
+		arena_printf(f->arena, "%s/lib/modules/%s", package, kernel.version)));
 	assert_string_equal(kernel.version, path_base(kernel.path) + strlen("vmlinuz-"));
 }
 
@@ -61,7 +65,12 @@ enum { BZIMAGE_BYTES = 0x1000 };
 static void bzimage_fill(unsigned char *image, uint16_t version_offset)
 {
 	memset(image, 0, BZIMAGE_BYTES);
-	memcpy(image + 0x1fe, "\x55\xaa" "\0\0" "HdrS" "\x0f\x02", 10);
+	memcpy(image + 0x1fe,
+		"\x55\xaa"
+		"\0\0"
+		"HdrS"
+		"\x0f\x02",
+		10);
 	image[0x20e] = (unsigned char)version_offset;
 	image[0x20f] = (unsigned char)(version_offset >> 8);
 	image[0x236] = 1;
@@ -73,7 +82,8 @@ static void bzimage_version_is_bounded(void **state)
 	unsigned char image[BZIMAGE_BYTES];
 	bzimage_fill(image, 0x300);
 	strcpy((char *)image + 0x500, "6.6.1-custom (me@here) #1 SMP");
-	assert_string_equal(inspect(f, make_file(f, "good", image, sizeof image)).version, "6.6.1-custom");
+	assert_string_equal(
+		inspect(f, make_file(f, "good", image, sizeof image)).version, "6.6.1-custom");
 
 	/* Past the end; unterminated at the end; too long; none at all. */
 	bzimage_fill(image, 0xffff);
@@ -109,10 +119,18 @@ struct elf {
 static struct elf elf_make(uint16_t type, uint16_t machine)
 {
 	struct elf elf = {
-		.header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
-			   .e_type = type, .e_machine = machine, .e_version = EV_CURRENT, .e_phoff = offsetof(struct elf, note_segment),
-			   .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1},
-		.note_segment = {.p_type = PT_NOTE, .p_offset = offsetof(struct elf, note), .p_filesz = 24, .p_align = 4},
+		.header = {.e_ident = {ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS64, ELFDATA2LSB,
+				   EV_CURRENT},
+			.e_type = type,
+			.e_machine = machine,
+			.e_version = EV_CURRENT,
+			.e_phoff = offsetof(struct elf, note_segment),
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 1},
+		.note_segment = {.p_type = PT_NOTE,
+			.p_offset = offsetof(struct elf, note),
+			.p_filesz = 24,
+			.p_align = 4},
 		.note = {4, 8, 18},
 		.note_name = "Xen",
 		.text = "Linux version 6.6.1-elf (me@here) #1",
@@ -179,7 +197,10 @@ static void version_is_found_anywhere(void **state)
 	free(image);
 }
 
-/* As after a full disk, or a download that was interrupted: a guest would not start, and say nothing. */
+/*
+ * As after a full disk, or a download that was interrupted: a guest would not start, and say
+ * nothing.
+ */
 static void kernel_that_was_cut_off_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -188,19 +209,35 @@ static void kernel_that_was_cut_off_is_refused(void **state)
 	image[0x1f1] = 1;
 	image[0x1f4] = (BZIMAGE_BYTES - 1024) / 16 % 256;
 	image[0x1f5] = (BZIMAGE_BYTES - 1024) / 16 / 256;
-	assert_int_equal(inspect(f, make_file(f, "bzImage", image, sizeof image)).format, KERNEL_BZIMAGE);
-	assert_refused(f, make_file(f, "cut", image, sizeof image - 1), "cut off: its header speaks of");
+	assert_int_equal(
+		inspect(f, make_file(f, "bzImage", image, sizeof image)).format, KERNEL_BZIMAGE);
+	assert_refused(
+		f, make_file(f, "cut", image, sizeof image - 1), "cut off: its header speaks of");
 	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
 	elf.note_segment.p_filesz = sizeof elf;
 	assert_refused(f, make_file(f, "vmlinux", &elf, sizeof elf), "a truncated ELF file");
 	/* Two sections, the second of which ends at 8192: arch/arm64/kernel/efi-header.S */
-	unsigned char arm64[8192] = {[0x38] = 'A', 'R', 'M', 0x64, 0x40, [0x40] = 'P', 'E', 0, 0, [0x46] = 2, [0x54] = 16};
-	arm64[0x40 + 24 + 16 + 40 + 17] = arm64[0x40 + 24 + 16 + 40 + 21] = 0x10; /* 4096 bytes from 4096 on */
+	unsigned char arm64[8192] = {[0x38] = 'A',
+		'R',
+		'M',
+		0x64,
+		0x40,
+		[0x40] = 'P',
+		'E',
+		0,
+		0,
+		[0x46] = 2,
+		[0x54] = 16};
+	/* 4096 bytes from 4096 on */
+	arm64[0x40 + 24 + 16 + 40 + 17] = arm64[0x40 + 24 + 16 + 40 + 21] = 0x10;
 	strcpy((char *)arm64 + 2000, "Linux version 6.6.1-arm64 (me@here)");
-	assert_int_equal(inspect(f, make_file(f, "Image", arm64, sizeof arm64)).format, KERNEL_ARM64_IMAGE);
-	assert_refused(f, make_file(f, "Image", arm64, sizeof arm64 - 1), "cut off: its header speaks of 8192 bytes");
+	assert_int_equal(
+		inspect(f, make_file(f, "Image", arm64, sizeof arm64)).format, KERNEL_ARM64_IMAGE);
+	assert_refused(f, make_file(f, "Image", arm64, sizeof arm64 - 1),
+		"cut off: its header speaks of 8192 bytes");
 	/* The version is found early; what is missing comes at the very end. */
-	shell(f, "gzip \"$1\" && truncate -s -1 \"$1.gz\"", make_file(f, "Image", arm64, sizeof arm64), NULL);
+	shell(f, "gzip \"$1\" && truncate -s -1 \"$1.gz\"",
+		make_file(f, "Image", arm64, sizeof arm64), NULL);
 	assert_refused(f, scratch_path(f, "Image.gz"), "damaged, or cut off");
 }
 
@@ -243,14 +280,21 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(real_bzimage, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(bzimage_version_is_bounded, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(bzimage_of_32_bits_is_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			bzimage_version_is_bounded, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			bzimage_of_32_bits_is_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(vmlinux, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(broken_elf_is_survived, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(version_is_found_anywhere, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(kernel_that_was_cut_off_is_refused, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(other_files_are_named, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(package_has_exactly_one_kernel, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			broken_elf_is_survived, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			version_is_found_anywhere, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			kernel_that_was_cut_off_is_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			other_files_are_named, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			package_has_exactly_one_kernel, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

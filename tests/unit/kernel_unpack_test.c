@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Debian's kernels (MVM_TEST_KERNEL: tests/e2e/lib/kernel.sh, packed with XZ, cloud-amd64 with LZ4), and made-up bzImages packed by real programs. */
+/*
+ * Debian's kernels (MVM_TEST_KERNEL: tests/e2e/lib/kernel.sh, packed with XZ, cloud-amd64 with
+ * LZ4), and made-up bzImages packed by real programs.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,8 +21,12 @@ enum { PAYLOAD_AT = 5 * 512 + 0x40, ELF_BYTES = 300000 };
 static void make_elf(struct fixture *f)
 {
 	unsigned char *elf = arena_alloc(f->arena, ELF_BYTES);
-	Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT}, .e_type = ET_EXEC, .e_machine = EM_X86_64,
-			     .e_version = EV_CURRENT, .e_ehsize = sizeof header, .e_phentsize = sizeof(Elf64_Phdr)};
+	Elf64_Ehdr header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT},
+		.e_type = ET_EXEC,
+		.e_machine = EM_X86_64,
+		.e_version = EV_CURRENT,
+		.e_ehsize = sizeof header,
+		.e_phentsize = sizeof(Elf64_Phdr)};
 	for (size_t i = 0; i < ELF_BYTES; i++)
 		elf[i] = (unsigned char)(i * i >> 7);
 	memcpy(elf, &header, sizeof header);
@@ -39,7 +46,12 @@ static const char *make_bzimage(struct fixture *f, struct bytes payload, uint32_
 {
 	size_t size = PAYLOAD_AT + payload.n + 1000;
 	unsigned char *image = arena_alloc(f->arena, size);
-	memcpy(image + 0x1fe, "\x55\xaa" "\0\0" "HdrS" "\x0f\x02", 10);
+	memcpy(image + 0x1fe,
+		"\x55\xaa"
+		"\0\0"
+		"HdrS"
+		"\x0f\x02",
+		10);
 	image[0x1f1] = 4;
 	image[0x236] = 1;
 	put32(image + 0x248, 0x40);
@@ -79,7 +91,8 @@ static void assert_unpacks(struct fixture *f, const char *packer, bool with_size
 {
 	make_elf(f);
 	struct bytes payload = pack(f, packer, with_size);
-	const char *bzimage = make_bzimage(f, payload, (uint32_t)payload.n), *output = scratch_path(f, "vmlinux");
+	const char *bzimage = make_bzimage(f, payload, (uint32_t)payload.n),
+		   *output = scratch_path(f, "vmlinux");
 	assert_ok(f, kernel_unpack(f->diag, bzimage, output));
 	assert_same_contents(f, output, scratch_path(f, "elf"));
 	struct stat st;
@@ -142,7 +155,8 @@ static void lying_headers(void **state)
 	assert_refused(f, make_bzimage(f, payload, UINT32_MAX), "no packed kernel inside the file");
 	assert_refused(f, make_bzimage(f, payload, 0), "no packed kernel inside the file");
 	assert_refused(f, make_bzimage(f, payload, length - 100), "cannot unpack");
-	assert_refused(f, make_bzimage(f, (struct bytes){payload.p + 1, payload.n - 1}, length - 1), "unknown way");
+	assert_refused(f, make_bzimage(f, (struct bytes){payload.p + 1, payload.n - 1}, length - 1),
+		"unknown way");
 	char *lie = arena_alloc(f->arena, payload.n);
 	memcpy(lie, payload.p, payload.n);
 	put32((unsigned char *)lie + payload.n - 4, ELF_BYTES - 1);
@@ -167,7 +181,8 @@ static void an_existing_output_stays(void **state)
 	struct fixture *f = *state;
 	make_elf(f);
 	struct bytes payload = pack(f, "gzip -n", false);
-	const char *bzimage = make_bzimage(f, payload, (uint32_t)payload.n), *output = scratch_path(f, "there");
+	const char *bzimage = make_bzimage(f, payload, (uint32_t)payload.n),
+		   *output = scratch_path(f, "there");
 	assert_ok(f, file_write(f->diag, output, "mine", 4, 0644));
 	assert_false(kernel_unpack(f->diag, bzimage, output));
 	assert_string_equal(contents(f, output).p, "mine");
@@ -195,12 +210,15 @@ static void debian(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(every_packer_of_linux, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			every_packer_of_linux, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(lzo_is_told, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(truncated, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(lying_headers, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(what_is_inside_must_be_a_kernel, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(an_existing_output_stays, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			what_is_inside_must_be_a_kernel, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_existing_output_stays, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(debian, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

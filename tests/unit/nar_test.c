@@ -12,8 +12,10 @@
 #include "tests/unit/fixture.h"
 
 /* What Nix says of the path that $1 names. */
-static const char nix_says[] = "export HOME=\"$PWD\"; nix-store --dump \"$1\" >nar; printf '%s ' \"$(stat -c %s nar)\"; sha256sum <nar | cut -c1-64; rm nar\n"
-			       "test \"$(nix-hash --type sha256 \"$1\")\" = \"$(nix-store --dump \"$1\" | sha256sum | cut -c1-64)\"";
+static const char nix_says[] = "export HOME=\"$PWD\"; nix-store --dump \"$1\" >nar; printf '%s ' "
+			       "\"$(stat -c %s nar)\"; sha256sum <nar | cut -c1-64; rm nar\n"
+			       "test \"$(nix-hash --type sha256 \"$1\")\" = \"$(nix-store --dump "
+			       "\"$1\" | sha256sum | cut -c1-64)\"";
 
 static const char *we_say(struct fixture *f, const char *path)
 {
@@ -32,8 +34,12 @@ static void known_hashes(void **state)
 {
 	struct fixture *f = *state;
 	/* Made once with Nix 2.8: for machines without it. */
-	shell(f, "mkdir -p t/sub; printf 'hello\\n' >t/file; printf '#!/bin/sh\\n' >t/run; chmod 755 t/run; ln -s ../file t/sub/link", NULL, NULL);
-	assert_string_equal(we_say(f, scratch_path(f, "t")), "880 4124ea93e63e479fbac4b2d0428a999263f78d306ca9d7d65024bdff7f4e6a3b\n");
+	shell(f,
+		"mkdir -p t/sub; printf 'hello\\n' >t/file; printf '#!/bin/sh\\n' >t/run; chmod "
+		"755 t/run; ln -s ../file t/sub/link",
+		NULL, NULL);
+	assert_string_equal(we_say(f, scratch_path(f, "t")),
+		"880 4124ea93e63e479fbac4b2d0428a999263f78d306ca9d7d65024bdff7f4e6a3b\n");
 }
 
 static void every_shape_as_nix_does(void **state)
@@ -47,11 +53,15 @@ static void every_shape_as_nix_does(void **state)
 		"printf x >x; chmod 455 x",
 		"mkdir x",
 		"ln -s /nonexistent x",
-		"mkdir x; ln -s '' x/empty 2>/dev/null || true; ln -s \"$(printf '%04000d' 7)\" x/long",
-		"mkdir x; cd x; for n in B a Z _ - . .a .. é ~ 'a b' a.b a-b ab aB; do test -e \"$n\" || printf \"$n\" >\"$n\"; done; touch \"$(printf '\\377\\001')\"",
-		"mkdir -p x/1/2/3/4/5/6/7/8/9; ln -s 9 x/1/2/3/4/5/6/7/8/l; echo deep >x/1/2/3/4/5/6/7/8/9/f; chmod +x x/1/2/3/4/5/6/7/8/9/f",
+		"mkdir x; ln -s '' x/empty 2>/dev/null || true; ln -s \"$(printf '%04000d' 7)\" "
+		"x/long",
+		"mkdir x; cd x; for n in B a Z _ - . .a .. é ~ 'a b' a.b a-b ab aB; do test -e "
+		"\"$n\" || printf \"$n\" >\"$n\"; done; touch \"$(printf '\\377\\001')\"",
+		"mkdir -p x/1/2/3/4/5/6/7/8/9; ln -s 9 x/1/2/3/4/5/6/7/8/l; echo deep "
+		">x/1/2/3/4/5/6/7/8/9/f; chmod +x x/1/2/3/4/5/6/7/8/9/f",
 		"head -c 262144 /dev/urandom >x",
-		"mkdir x; for i in 1 2 3 4 5; do head -c $((262144 * i - 100 + 30 * i)) /dev/urandom >x/$i; done",
+		"mkdir x; for i in 1 2 3 4 5; do head -c $((262144 * i - 100 + 30 * i)) "
+		"/dev/urandom >x/$i; done",
 		"mkdir x; truncate -s 40M x/sparse; echo end >>x/sparse",
 		"mkdir x; cd x; seq 3000 | xargs touch",
 	};
@@ -89,8 +99,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(known_hashes, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(every_shape_as_nix_does, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(refuses_what_nix_does_not_keep, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			every_shape_as_nix_does, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			refuses_what_nix_does_not_keep, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("nar", tests, NULL, NULL);
 }

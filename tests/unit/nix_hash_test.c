@@ -30,7 +30,8 @@ static void test_every_form(void **state)
 		{"sha256:" EMPTY_BASE64, EMPTY_HEX},
 		{"sha256:" ABC_NIX32, ABC_HEX},
 		{"sha256-" ABC_BASE64, ABC_HEX},
-		{"sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD", ABC_HEX},
+		{"sha256:BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
+			ABC_HEX},
 	};
 	for (size_t i = 0; i < countof(rows); i++) {
 		char hex[NIX_HASH_DIGITS + 1] = "";
@@ -54,17 +55,21 @@ static void test_anything_else_is_refused(void **state)
 		" " EMPTY_HEX,
 		EMPTY_HEX " ",
 		EMPTY_HEX "0",
-		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",  /* a digit short */
+		/* a digit short */
+		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",
 		"g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		"e\0203b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8",
-		"emdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",             /* e is no digit */
-		"2mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",             /* more than 256 bits */
+		/* e is no digit */
+		"emdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",
+		/* more than 256 bits */
+		"2mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",
 		"0MDQA9W1P6CMLI6976V4WI0SW9R4P5PRKJ7LZFD1877WK11C9C73",
-		EMPTY_BASE64,                                                       /* bare */
+		EMPTY_BASE64, /* bare */
 		"sha256-" EMPTY_HEX,
 		"sha256-" EMPTY_NIX32,
-		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=",              /* bits in the padding */
-		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUA",              /* 33 bytes */
+		/* bits in the padding */
+		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=",
+		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUA", /* 33 bytes */
 		"sha256-47DEQpj8HBSa-/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
 	};
 	for (size_t i = 0; i < countof(rows); i++) {
@@ -99,8 +104,9 @@ static void test_nix_agrees(void **state)
 		{"md5", "d41d8cd98f00b204e9800998ecf8427e"},
 		{"sha1", "a9993e364706816aba3e25717850c26c9cd0d89d"},
 		{"sha256", ABC_HEX},
-		{"sha512", "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
-			   "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
+		{"sha512",
+			"ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+			"2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f"},
 	};
 	for (size_t i = 0; i < countof(rows); i++) {
 		unsigned char digest[NIX_HASH_MAX_BYTES];
@@ -108,7 +114,10 @@ static void test_nix_agrees(void **state)
 		size_t size = nix_hash_size(rows[i].algorithm);
 		assert_true(nix_hash_decode(rows[i].hex, digest, size));
 		nix32_encode(digest, size, text);
-		assert_string_equal(shell(f, "printf %s \"$(nix-hash --type \"$1\" --to-base32 \"$2\")\"", rows[i].algorithm, rows[i].hex), text);
+		assert_string_equal(
+			shell(f, "printf %s \"$(nix-hash --type \"$1\" --to-base32 \"$2\")\"",
+				rows[i].algorithm, rows[i].hex),
+			text);
 	}
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The cache of objects: small ones in bundles, caches that others fill. Judged by the images: they are the same whatever happened. */
+/*
+ * The cache of objects: small ones in bundles, caches that others fill. Judged by the images: they
+ * are the same whatever happened.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +23,8 @@ struct linked {
 	size_t packed, reused;
 };
 
-static struct linked link_with(struct fixture *f, const char *output, const struct cache_sharing *sharing)
+static struct linked link_with(
+	struct fixture *f, const char *output, const struct cache_sharing *sharing)
 {
 	const struct closure closure = closure_of(f);
 	struct store_disk_request request = request_of(f, &closure, output);
@@ -46,16 +50,18 @@ static bool link_is_refused(struct fixture *f, const struct cache_sharing *shari
 }
 
 /* 40 small paths: files, links, directories, of less than a page and of more; one large path. */
-static const char small_store[] =
-	"mkdir -p store; cd store\n"
-	"i=0; while [ $i -lt 40 ]; do case $((i % 4)) in\n"
-	"0) echo unit $i > $i-unit;; 1) mkdir $i-tree; echo $i > $i-tree/file; ln -s file $i-tree/link;;\n"
-	"2) head -c $((3500 + i * 80)) /dev/urandom > $i-page;; 3) ln -s /nowhere/$i $i-link;; esac; i=$((i + 1)); done\n"
-	"head -c 100000 /dev/urandom > large\n";
+static const char small_store[] = "mkdir -p store; cd store\n"
+				  "i=0; while [ $i -lt 40 ]; do case $((i % 4)) in\n"
+				  "0) echo unit $i > $i-unit;; 1) mkdir $i-tree; echo $i > "
+				  "$i-tree/file; ln -s file $i-tree/link;;\n"
+				  "2) head -c $((3500 + i * 80)) /dev/urandom > $i-page;; 3) ln -s "
+				  "/nowhere/$i $i-link;; esac; i=$((i + 1)); done\n"
+				  "head -c 100000 /dev/urandom > large\n";
 
 static long count(struct fixture *f, const char *find)
 {
-	return strtol(shell(f, arena_printf(f->arena, "find %s | wc -l", find), NULL, NULL), NULL, 10);
+	return strtol(
+		shell(f, arena_printf(f->arena, "find %s | wc -l", find), NULL, NULL), NULL, 10);
 }
 
 static void small_objects_share_a_file(void **state)
@@ -68,7 +74,9 @@ static void small_objects_share_a_file(void **state)
 	assert_int_equal(count(f, "cache/tmp -type f"), 0);
 	assert_int_equal(link_store(f, "warm"), 0);
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
-	shell(f, "unsquashfs -q -n -d x warm >/dev/null; diff -r --no-dereference x store -x .links", NULL, NULL);
+	shell(f,
+		"unsquashfs -q -n -d x warm >/dev/null; diff -r --no-dereference x store -x .links",
+		NULL, NULL);
 	const struct closure closure = closure_of(f);
 	int64_t stored[41];
 	memset(stored, 0xff, sizeof stored);
@@ -120,28 +128,46 @@ static void many_bundles_become_few(void **state)
 	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "warm"));
 }
 
-/* Wherever it is, and whatever: the build makes the same image, says what it found, and the next one finds all as it should be. */
+/*
+ * Wherever it is, and whatever: the build makes the same image, says what it found, and the next
+ * one finds all as it should be.
+ */
 static void what_stands_in_the_way(void **state)
 {
-	static const char *const places[] = {"lock", "tmp", SETTINGS, SETTINGS "/.bundles", SETTINGS "/.bundles/*", SETTINGS "/large"};
-	static const char *const things[] = {"mkdir $P", "mkdir -p $P/mine; echo precious > $P/mine/file", "mkfifo $P", "ln -s nowhere $P", "echo precious > $P",
-					     ": > $P", "mknod $P c 1 3"};
+	static const char *const places[] = {"lock", "tmp", SETTINGS, SETTINGS "/.bundles",
+		SETTINGS "/.bundles/*", SETTINGS "/large"};
+	static const char *const things[] = {"mkdir $P",
+		"mkdir -p $P/mine; echo precious > $P/mine/file", "mkfifo $P", "ln -s nowhere $P",
+		"echo precious > $P", ": > $P", "mknod $P c 1 3"};
 	struct fixture *f = *state;
 	shell(f, small_store, NULL, NULL);
 	link_store(f, "good");
 	shell(f, "cp -a cache pristine", NULL, NULL);
 	for (size_t i = 0; i < countof(places); i++)
 		for (size_t j = 0; j + !is_root() < countof(things); j++) {
-			shell(f, arena_printf(f->arena, "rm -rf cache; cp -a pristine cache; P=$(echo cache/%s); rm -rf $P; %s", places[i], things[j]), NULL, NULL);
+			shell(f,
+				arena_printf(f->arena,
+					"rm -rf cache; cp -a pristine cache; P=$(echo cache/%s); "
+					"rm -rf $P; %s",
+					places[i], things[j]),
+				NULL, NULL);
 			link_store(f, "image");
 			assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 			assert_int_equal(link_store(f, "image"), 0);
-			assert_int_equal(count(f, "cache/tmp -type f"), strstr(things[j], "mine") && i == 1);
-			/* What may be somebody's is there yet, but where it passes for damage: no file of the cache holds a word. */
-			const bool kept = strstr(things[j], "precious") && (strstr(things[j], "mine") || i == 1 || i == 2 || i == 3);
+			assert_int_equal(
+				count(f, "cache/tmp -type f"), strstr(things[j], "mine") && i == 1);
+			/*
+			 * What may be somebody's is there yet, but where it passes for damage: no
+			 * file of the cache holds a word.
+			 */
+			const bool kept = strstr(things[j], "precious") &&
+				(strstr(things[j], "mine") || i == 1 || i == 2 || i == 3);
 			if (kept)
 				shell(f, "grep -rqx precious cache", NULL, NULL);
-			assert_int_equal(count(f, "cache/lock cache/tmp cache/" SETTINGS " cache/" SETTINGS "/.bundles -maxdepth 0"), 4);
+			assert_int_equal(count(f,
+						 "cache/lock cache/tmp cache/" SETTINGS
+						 " cache/" SETTINGS "/.bundles -maxdepth 0"),
+				4);
 		}
 	assert_said(f, "/large is not a regular file: its store path is packed anew");
 }
@@ -150,8 +176,11 @@ static void somebodys_files_in_tmp_stay(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, small_store, NULL, NULL);
-	shell(f, "mkdir -p -m 700 cache cache/tmp; for n in notes 12 12-34-56 uses- bundle-x .x 12-a; do echo precious > cache/tmp/$n; done\n"
-		 "for n in 12-34 uses-12-0 bundle-1-1; do echo litter > cache/tmp/$n; done", NULL, NULL);
+	shell(f,
+		"mkdir -p -m 700 cache cache/tmp; for n in notes 12 12-34-56 uses- bundle-x .x "
+		"12-a; do echo precious > cache/tmp/$n; done\n"
+		"for n in 12-34 uses-12-0 bundle-1-1; do echo litter > cache/tmp/$n; done",
+		NULL, NULL);
 	link_store(f, "image");
 	assert_int_equal(count(f, "cache/tmp -type f"), 7);
 	shell(f, "! grep -r litter cache/tmp", NULL, NULL);
@@ -162,10 +191,13 @@ static void damage_is_told_and_goes(void **state)
 	struct fixture *f = *state;
 	shell(f, small_store, NULL, NULL);
 	link_store(f, "good");
-	const char *bundle = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL));
+	const char *bundle =
+		scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL));
 	flip_bit(bundle, 300);
 	assert_int_equal(link_store(f, "image"), 1);
-	assert_said(f, arena_printf(f->arena, "%s: 0-unit was damaged: its store path is packed anew", bundle));
+	assert_said(f,
+		arena_printf(
+			f->arena, "%s: 0-unit was damaged: its store path is packed anew", bundle));
 	assert_false(path_exists(bundle)); /* what is sound in it was taken over */
 	assert_int_equal(link_store(f, "image"), 0);
 	shell(f, "truncate -s -1 $(echo cache/" SETTINGS "/.bundles/*)", NULL, NULL);
@@ -182,9 +214,13 @@ static void use_is_noted_once_a_day(void **state)
 	struct fixture *f = *state;
 	shell(f, small_store, NULL, NULL);
 	link_store(f, "good");
-	const char *bundle = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL));
+	const char *bundle =
+		scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL));
 	const struct bytes before = contents(f, bundle);
-	shell(f, "printf '\\1\\0\\0\\0' | dd of=\"$1\" bs=1 seek=$(($(stat -c %s \"$1\") - 4)) conv=notrunc status=none", bundle, NULL);
+	shell(f,
+		"printf '\\1\\0\\0\\0' | dd of=\"$1\" bs=1 seek=$(($(stat -c %s \"$1\") - 4)) "
+		"conv=notrunc status=none",
+		bundle, NULL);
 	link_store(f, "image");
 	const struct bytes after = contents(f, bundle);
 	assert_int_equal(before.n, after.n);
@@ -198,14 +234,18 @@ static void use_is_noted_once_a_day(void **state)
 static void killed_at_any_moment(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store; cd store; i=0; while [ $i -lt 3000 ]; do echo $i > path-$i; i=$((i + 1)); done", NULL, NULL);
+	shell(f,
+		"mkdir -p store; cd store; i=0; while [ $i -lt 3000 ]; do echo $i > path-$i; "
+		"i=$((i + 1)); done",
+		NULL, NULL);
 	const struct closure closure = closure_of(f);
 	link_store(f, "good");
 	for (long milliseconds = 1; milliseconds < 100; milliseconds += 9) {
 		if (milliseconds % 3 == 0)
 			shell(f, "rm -rf cache", NULL, NULL);
 		else
-			shell(f, "for b in cache/*/.bundles/*; do rm \"$b\"; break; done", NULL, NULL);
+			shell(f, "for b in cache/*/.bundles/*; do rm \"$b\"; break; done", NULL,
+				NULL);
 		pid_t pid = fork();
 		if (pid == 0) {
 			const struct store_disk_request request = request_of(f, &closure, "killed");
@@ -260,7 +300,8 @@ static void a_shared_cache_is_read_and_never_written(void **state)
 	assert_int_equal(result.packed, 1);
 	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "other"));
 	shell(f, "mkdir empty", NULL, NULL);
-	const char *const empty[] = {scratch_path(f, "empty")}, *const missing[] = {scratch_path(f, "missing")};
+	const char *const empty[] = {scratch_path(f, "empty")},
+			  *const missing[] = {scratch_path(f, "missing")};
 	assert_false(link_is_refused(f, &(struct cache_sharing){.directories = empty, .n = 1}));
 	assert_true(link_is_refused(f, &(struct cache_sharing){.directories = missing, .n = 1}));
 	assert_said(f, "/missing: No such file or directory");
@@ -272,8 +313,12 @@ static void damage_in_a_shared_cache_is_healed(void **state)
 	struct cache_sharing sharing;
 	const char *const directories[] = {scratch_path(f, "theirs")};
 	share(f, &sharing, directories);
-	shell(f, "printf xx | dd of=$(echo theirs/*/large) bs=1 seek=50000 conv=notrunc status=none; chmod 444 theirs/*/large\n"
-		 "printf xx | dd of=$(echo theirs/*/.bundles/*) bs=1 seek=300 conv=notrunc status=none", NULL, NULL);
+	shell(f,
+		"printf xx | dd of=$(echo theirs/*/large) bs=1 seek=50000 conv=notrunc "
+		"status=none; chmod 444 theirs/*/large\n"
+		"printf xx | dd of=$(echo theirs/*/.bundles/*) bs=1 seek=300 conv=notrunc "
+		"status=none",
+		NULL, NULL);
 	struct linked linked = link_with(f, "image", &sharing);
 	assert_int_equal(linked.packed, 2);
 	assert_said(f, "/large was damaged: its store path is packed anew");
@@ -290,8 +335,10 @@ static void a_shared_cache_has_what_is_damaged_in_the_own(void **state)
 	const char *const directories[] = {scratch_path(f, "theirs")};
 	share(f, &sharing, directories);
 	shell(f, "cp -a theirs cache", NULL, NULL);
-	flip_bit(scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/large", NULL, NULL)), 50000);
-	flip_bit(scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL)), 300);
+	flip_bit(
+		scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/large", NULL, NULL)), 50000);
+	flip_bit(scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/.bundles/*", NULL, NULL)),
+		300);
 	assert_int_equal(link_with(f, "image", &sharing).packed, 0);
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 	const char *said = messages(f);
@@ -338,7 +385,10 @@ static void who_could_write_there(void **state)
 	assert_int_equal(link_with(f, "image", &sharing).packed, 41);
 	if (!is_root())
 		skip();
-	shell(f, "rm -rf cache; chmod 644 theirs/*/large theirs/*/.bundles/*; chown 12345 theirs/*/large", NULL, NULL);
+	shell(f,
+		"rm -rf cache; chmod 644 theirs/*/large theirs/*/.bundles/*; chown 12345 "
+		"theirs/*/large",
+		NULL, NULL);
 	assert_int_equal(link_with(f, "image", &sharing).packed, 1);
 	shell(f, "rm -rf cache; chown -R 12345 theirs", NULL, NULL);
 	assert_true(link_is_refused(f, &sharing));

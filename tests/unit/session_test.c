@@ -41,12 +41,16 @@ static struct session *run(struct fixture *f, const char *text, const char *cons
 static void settings_go_over_the_description(void **state)
 {
 	struct fixture *f = *state;
-	const struct session *session =
-		run(f, NEEDED "mem: 256\nqemu: {machine: q35, serialConsole: false}\nvolumes: [{image: a, size: 8}, {image: b, size: 8}]\nkernelParams: [a, b]\n",
-		    SETS("vcpu=4", "mem=1G", "qemu.machine=microvm", "volumes.1.size=2G", "volumes.0={readOnly: true}", "kernelParams.1='b c'",
-			 "preStart=a=b", "microvm.balloon=true", "socket=", "credentialFiles.a.b=/x", "vcpu=5"));
+	const struct session *session = run(f,
+		NEEDED "mem: 256\nqemu: {machine: q35, serialConsole: false}\nvolumes: [{image: a, "
+		       "size: 8}, {image: b, size: 8}]\nkernelParams: [a, b]\n",
+		SETS("vcpu=4", "mem=1G", "qemu.machine=microvm", "volumes.1.size=2G",
+			"volumes.0={readOnly: true}", "kernelParams.1='b c'", "preStart=a=b",
+			"microvm.balloon=true", "socket=", "credentialFiles.a.b=/x", "vcpu=5"));
 	assert_int_equal(diag_error_count(f->diag), 1); /* credentialFiles.a is a text */
-	assert_said(f, "--set credentialFiles.a.b: error: credentialFiles.a: expected a text, not a map [wrong-type]");
+	assert_said(f,
+		"--set credentialFiles.a.b: error: credentialFiles.a: expected a text, not a map "
+		"[wrong-type]");
 	assert_int_equal(session->vm.vcpu, 5);
 	assert_int_equal(session->vm.mem_mib, 1024);
 	assert_string_equal(session->vm.qemu.machine, "microvm");
@@ -67,10 +71,17 @@ static void wrong_settings_are_all_told(void **state)
 	} cases[] = {
 		{"vcpu", "mvmbuild: error: --set vcpu: expected KEY=VALUE [usage]"},
 		{"=1", "--set =1: expected KEY=VALUE [usage]"},
-		{"vcpu=x", "--set vcpu: error: vcpu: expected a whole number from 1 to 1024, not \"x\" [wrong-type]\n      | vcpu=x\n      |      ^\n"},
-		{"vcpus=1", "--set vcpus: error: unknown option \"vcpus\"; did you mean \"vcpu\"? [unknown-option]\n      | vcpus=1\n      | ^~~~~\n"},
+		{"vcpu=x",
+			"--set vcpu: error: vcpu: expected a whole number from 1 to 1024, not "
+			"\"x\" [wrong-type]\n      | vcpu=x\n      |      ^\n"},
+		{"vcpus=1",
+			"--set vcpus: error: unknown option \"vcpus\"; did you mean \"vcpu\"? "
+			"[unknown-option]\n      | vcpus=1\n      | ^~~~~\n"},
 		{"qemu.machin=1", "      | qemu.machin=1\n      |      ^~~~~~\n"},
-		{"volumes.2.size=1", "--set volumes.2.size: error: the list volumes has no element \"2\"; it has 0 to 1 [no-such-element]\n      | volumes.2.size=1\n      |         ^\n"},
+		{"volumes.2.size=1",
+			"--set volumes.2.size: error: the list volumes has no element \"2\"; it "
+			"has 0 to 1 [no-such-element]\n      | volumes.2.size=1\n      |         "
+			"^\n"},
 		{"volumes.x.size=1", "the list volumes has no element \"x\"; it has 0 to 1"},
 		{"volumes.-1.size=1", "the list volumes has no element \"-1\""},
 		{"volumes.99999999999999999999=1", "has no element \"99999999999999999999\""},
@@ -80,14 +91,19 @@ static void wrong_settings_are_all_told(void **state)
 		{".a=1", "expected names with one dot"},
 		{"a.=1", "expected names with one dot"},
 		{"microvm.=1", "expected names with one dot"},
-		{"mem=[1", "--set mem: error: did not find expected ',' or ']' while parsing a flow sequence [syntax]"},
+		{"mem=[1",
+			"--set mem: error: did not find expected ',' or ']' while parsing a flow "
+			"sequence [syntax]"},
 		{"mem=1\n---\n2", "a second document; one value is wanted"},
-		{"mem=\xff", "--set mem: error: invalid leading UTF-8 octet; a description is UTF-8 [syntax]\n      | mem=?\n      |     ^\n"},
+		{"mem=\xff",
+			"--set mem: error: invalid leading UTF-8 octet; a description is UTF-8 "
+			"[syntax]\n      | mem=?\n      |     ^\n"},
 	};
 	struct fixture *f = *state;
 	BUF_CLEANUP struct buf deep = {0};
 	for (size_t i = 0; i < countof(cases); i++) {
-		run(f, NEEDED "volumes: [{image: a, size: 8}, {image: b, size: 8}]\n", SETS(cases[i].set));
+		run(f, NEEDED "volumes: [{image: a, size: 8}, {image: b, size: 8}]\n",
+			SETS(cases[i].set));
 		assert_int_equal(diag_error_count(f->diag), 1);
 		assert_said(f, cases[i].said);
 	}
@@ -106,27 +122,34 @@ static void the_hypervisor_is_a_word(void **state)
 	struct session session = {.arena = f->arena, .diag = f->diag, .cli.hypervisor = "[qemu"};
 	vec_push(f->arena, &session.cli.arguments, description(f, "vm.yaml", NEEDED));
 	assert_false(session_check(&session));
-	assert_said(f, "--hypervisor: error: hypervisor: unknown value \"[qemu\"; did you mean \"qemu\"? [unknown-value]\n      | [qemu\n      | ^~~~~\n");
+	assert_said(f,
+		"--hypervisor: error: hypervisor: unknown value \"[qemu\"; did you mean \"qemu\"? "
+		"[unknown-value]\n      | [qemu\n      | ^~~~~\n");
 }
 
 static void descriptions_are_laid_over_each_other(void **state)
 {
 	struct fixture *f = *state;
 	struct session session = {.arena = f->arena, .diag = f->diag};
-	vec_push(f->arena, &session.cli.arguments, description(f, "base.yaml", "microvm: {hostName: a, vcpu: 2, mem: 64}\ntoplevel: /x\nvcpu: 3\n"));
-	vec_push(f->arena, &session.cli.arguments, description(f, "over.json", "{\"hostName\": \"b\"}"));
+	vec_push(f->arena, &session.cli.arguments,
+		description(f, "base.yaml",
+			"microvm: {hostName: a, vcpu: 2, mem: 64}\ntoplevel: /x\nvcpu: 3\n"));
+	vec_push(f->arena, &session.cli.arguments,
+		description(f, "over.json", "{\"hostName\": \"b\"}"));
 	assert_ok(f, session_check(&session));
 	assert_string_equal(session.vm.host_name, "b");
 	assert_int_equal(session.vm.vcpu, 3);
 	assert_int_equal(session.vm.mem_mib, 64);
 	/* The place is in the file that said it. */
-	assert_string_equal(vm_where(&session.vm, &session.vm.host_name)->file, scratch_path(f, "over.json"));
+	assert_string_equal(
+		vm_where(&session.vm, &session.vm.host_name)->file, scratch_path(f, "over.json"));
 	/* Both files' mistakes, in the order of the command line. */
 	session = (struct session){.arena = f->arena, .diag = f->diag};
 	vec_push(f->arena, &session.cli.arguments, description(f, "2.yaml", "a: [\n"));
 	vec_push(f->arena, &session.cli.arguments, description(f, "1.yaml", "b: {\n"));
 	assert_false(session_check(&session));
-	const char *said = messages(f), *second = strstr(said, "2.yaml"), *first = strstr(said, "1.yaml");
+	const char *said = messages(f), *second = strstr(said, "2.yaml"),
+		   *first = strstr(said, "1.yaml");
 	assert_true(second && first && second < first);
 }
 
@@ -134,7 +157,15 @@ static void descriptions_are_laid_over_each_other(void **state)
 static void every_error_counts(void **state)
 {
 	static const char *const texts[] = {
-		"hostName: a\n" NEEDED, NEEDED "vcpu: x\n", NEEDED "nope: 1\n", NEEDED "machineId: x\n", "hostName: a\n", "", "- a\n", "a: [\n", NEEDED "shares: [{}]\n",
+		"hostName: a\n" NEEDED,
+		NEEDED "vcpu: x\n",
+		NEEDED "nope: 1\n",
+		NEEDED "machineId: x\n",
+		"hostName: a\n",
+		"",
+		"- a\n",
+		"a: [\n",
+		NEEDED "shares: [{}]\n",
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(texts); i++) {
@@ -153,28 +184,43 @@ static void no_consequences_are_told(void **state)
 		const char *text;
 		size_t errors;
 	} cases[] = {
-		{"toplevel: /x\n", 1},                                                             /* names derived from hostName */
+		/* names derived from hostName */
+		{"toplevel: /x\n", 1},
 		{"toplevel: /x\ninterfaces: [{type: user, id: a}]\n", 1},
-		{NEEDED "hypervisor: qmeu\nballoon: true\nhotplugMem: 64\n", 1},                   /* what qemu can */
-		{NEEDED "volumes: [{image: a, size: 5TB}]\n", 1},                                  /* no size */
+		/* what qemu can */
+		{NEEDED "hypervisor: qmeu\nballoon: true\nhotplugMem: 64\n", 1},
+		/* no size */
+		{NEEDED "volumes: [{image: a, size: 5TB}]\n", 1},
 		{NEEDED "volumes: [{image: a, szie: 8}]\n", 1},
-		{NEEDED "volumes: [{image: a, autoCreate: no}]\n", 1},                             /* would be created */
+		/* would be created */
+		{NEEDED "volumes: [{image: a, autoCreate: no}]\n", 1},
 		{NEEDED "volumes: [{image: a, size: 8, imageType: qcow}]\n", 1},
-		{NEEDED "volumes: [{size: 8}, {size: 8}]\n", 2},                                   /* no image is used twice */
+		/* no image is used twice */
+		{NEEDED "volumes: [{size: 8}, {size: 8}]\n", 2},
 		{NEEDED "volumes: [a, b]\n", 2},
-		{NEEDED "interfaces: 5\nforwardPorts: [{host: {port: 1}, guest: {port: 1}}]\n", 1}, /* no interface */
-		{NEEDED "interfaces: [{type: usr, id: a}]\nforwardPorts: [{host: {port: 1}, guest: {port: 1}}]\n", 1},
-		{NEEDED "interfaces: [{type: user, id: a}, {type: user, id: a}]\n", 1},            /* nor a derived MAC */
+		/* no interface */
+		{NEEDED "interfaces: 5\nforwardPorts: [{host: {port: 1}, guest: {port: 1}}]\n", 1},
+		{NEEDED "interfaces: [{type: usr, id: a}]\nforwardPorts: [{host: {port: 1}, guest: "
+			"{port: 1}}]\n",
+			1},
+		/* nor a derived MAC */
+		{NEEDED "interfaces: [{type: user, id: a}, {type: user, id: a}]\n", 1},
 		{NEEDED "hotplugMem: x\nhotpluggedMem: 64\nqemu: {machine: q35}\n", 1},
 		{NEEDED "hotplugMem: 64\nqemu: {machine: [q35]}\n", 1},
 		{NEEDED "storeDisk: {engine: mksquash, compression: xz}\n", 1},
 		{NEEDED "nixDatabase: [prebuilt]\ninitrd: /x\n", 1},
-		{NEEDED "shares: [{tag: a, source: /nix/store, mountPoint: /nix/.ro-store}]\n", 0}, /* storeOnDisk */
+		/* storeOnDisk */
+		{NEEDED "shares: [{tag: a, source: /nix/store, mountPoint: /nix/.ro-store}]\n", 0},
 		{NEEDED "storeOnDisk: false\n", 1},
-		{NEEDED "storeOnDisk: false\nshares: [{tag: a, mountPoint: /a}]\n", 1},           /* may be the store */
-		{NEEDED "forwardPorts: [{from: gast, host: {port: 1}, guest: {port: 1}}]\ninterfaces: [{type: user, id: a}]\n", 1},
-		{NEEDED "forwardPorts: [{from: guest, proto: tcp, host: {port: 1, address: [a]}, guest: {port: 1, address: 10.0.2.9}}]\n"
-			"interfaces: [{type: user, id: a}]\n", 1},
+		/* may be the store */
+		{NEEDED "storeOnDisk: false\nshares: [{tag: a, mountPoint: /a}]\n", 1},
+		{NEEDED "forwardPorts: [{from: gast, host: {port: 1}, guest: {port: "
+			"1}}]\ninterfaces: [{type: user, id: a}]\n",
+			1},
+		{NEEDED "forwardPorts: [{from: guest, proto: tcp, host: {port: 1, address: [a]}, "
+			"guest: {port: 1, address: 10.0.2.9}}]\n"
+			"interfaces: [{type: user, id: a}]\n",
+			1},
 		/* But what is wrong by itself is told beside it. */
 		{NEEDED "volumes: [{image: a, szie: 8, serial: 'x y'}]\n", 2},
 		{NEEDED "vcpu: x\nmachineId: x\n", 2},
@@ -222,13 +268,20 @@ static void ten_thousand_errors_are_fast(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(settings_go_over_the_description, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(wrong_settings_are_all_told, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(the_hypervisor_is_a_word, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(descriptions_are_laid_over_each_other, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(every_error_counts, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(no_consequences_are_told, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(ten_thousand_errors_are_fast, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			settings_go_over_the_description, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			wrong_settings_are_all_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_hypervisor_is_a_word, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			descriptions_are_laid_over_each_other, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			every_error_counts, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			no_consequences_are_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			ten_thousand_errors_are_fast, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }

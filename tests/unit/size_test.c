@@ -21,7 +21,8 @@
 static bool overlap(const struct rectangle *a, const struct rectangle *b)
 {
 	const double e = 1e-6;
-	return a->x + a->width > b->x + e && b->x + b->width > a->x + e && a->y + a->height > b->y + e && b->y + b->height > a->y + e;
+	return a->x + a->width > b->x + e && b->x + b->width > a->x + e &&
+		a->y + a->height > b->y + e && b->y + b->height > a->y + e;
 }
 
 static void areas_are_shares(void **state)
@@ -34,7 +35,8 @@ static void areas_are_shares(void **state)
 		total += weights[i] = 1e9 / (double)((i + 1) * (i + 1));
 	treemap_fill(weights, N, (struct rectangle){10, 20, 300, 200}, out);
 	for (size_t i = 0; i < N; i++) {
-		assert_true(fabs(out[i].width * out[i].height - 300 * 200 * weights[i] / total) < 1e-3);
+		assert_true(
+			fabs(out[i].width * out[i].height - 300 * 200 * weights[i] / total) < 1e-3);
 		assert_true(out[i].x > 10 - 1e-6 && out[i].x + out[i].width < 310 + 1e-6);
 		assert_true(out[i].y > 20 - 1e-6 && out[i].y + out[i].height < 220 + 1e-6);
 		for (size_t j = 0; j < i; j++)
@@ -56,14 +58,18 @@ static void nothing_is_too_small(void **state)
 
 /* ---- the page ---- */
 
-/* Enough of XML for this page: tags are closed in order, "&" begins one of the five entities, "<" only tags, no control characters. */
+/*
+ * Enough of XML for this page: tags are closed in order, "&" begins one of the five entities, "<"
+ * only tags, no control characters.
+ */
 static const char *xml_problem(struct fixture *f, const char *text)
 {
 	struct strings open = {0};
 	for (const char *p = text; *p; p++) {
 		if ((unsigned char)*p < 0x20 && *p != '\n' && *p != '\t')
 			return "a control character";
-		if (*p == '&' && strncmp(p, "&amp;", 5) && strncmp(p, "&lt;", 4) && strncmp(p, "&gt;", 4) && strncmp(p, "&quot;", 6) && strncmp(p, "&#39;", 5))
+		if (*p == '&' && strncmp(p, "&amp;", 5) && strncmp(p, "&lt;", 4) &&
+			strncmp(p, "&gt;", 4) && strncmp(p, "&quot;", 6) && strncmp(p, "&#39;", 5))
 			return "a bare &";
 		if (*p != '<')
 			continue;
@@ -90,16 +96,28 @@ static void hostile_names_are_text(void **state)
 	static const char *const names[] = {
 		"/s/00000000000000000000000000000000-<script>alert(1)</script>",
 		"/s/11111111111111111111111111111111-]]>&amp;\"'\x1b[31m\x7f",
-		"/s/22222222222222222222222222222222-\xff\xfe\xc3\x28\xed\xa0\x80\xef\xbf\xbf\xf4\x90\x80\x80\xc0\xaf\xe2\x82",
-		"/s/33333333333333333333333333333333-gr\xc3\xbc\xc3\x9f\xe2\x82\xac\xf0\x9f\x98\x80",
+		"/s/"
+		"22222222222222222222222222222222-"
+		"\xff\xfe\xc3\x28\xed\xa0\x80\xef\xbf\xbf\xf4\x90\x80\x80\xc0\xaf\xe2\x82",
+		"/s/"
+		"33333333333333333333333333333333-gr\xc3\xbc\xc3\x9f\xe2\x82\xac\xf0\x9f\x98\x80",
 	};
 	struct fixture *f = *state;
 	struct store_path paths[4] = {{0}};
 	const size_t all[] = {1, 2, 3}, root = 0;
 	const int64_t stored[4] = {100, 200, 300, 400};
 	for (size_t i = 0; i < 4; i++)
-		paths[i] = (struct store_path){.path = names[i], .name = names[i] + 3, .nar_size = 1000, .refs = all, .nrefs = i ? 0 : 3};
-	const struct packed packed = {.name = "</title><script>\"&'", .closure = {.v = paths, .n = 4}, .roots = &root, .nroots = 1, .on_disk = true, .stored = stored};
+		paths[i] = (struct store_path){.path = names[i],
+			.name = names[i] + 3,
+			.nar_size = 1000,
+			.refs = all,
+			.nrefs = i ? 0 : 3};
+	const struct packed packed = {.name = "</title><script>\"&'",
+		.closure = {.v = paths, .n = 4},
+		.roots = &root,
+		.nroots = 1,
+		.on_disk = true,
+		.stored = stored};
 	struct sizes sizes;
 	BUF_CLEANUP struct buf page = {0};
 	sizes_make(f->arena, &packed, &sizes);
@@ -139,7 +157,10 @@ static void packages_have_names(void **state)
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++) {
 		struct package_name got;
-		package_name_parse(f->arena, arena_printf(f->arena, "00000000000000000000000000000000-%s", cases[i].path), &got);
+		package_name_parse(f->arena,
+			arena_printf(
+				f->arena, "00000000000000000000000000000000-%s", cases[i].path),
+			&got);
 		assert_string_equal(got.name, cases[i].name);
 		assert_string_equal(got.version, cases[i].version);
 		assert_string_equal(got.output, cases[i].output);
@@ -157,7 +178,10 @@ static void sizes_are_readable(void **state)
 	assert_string_equal(size_text(f->arena, UINT64_MAX), "18.4 EB");
 	assert_string_equal(size_change_text(f->arena, -1500), "-1.5 KB");
 	assert_string_equal(size_change_text(f->arena, INT64_MIN), "-9.2 EB");
-	assert_string_equal(printable(f->arena, "a\x1b[2J\n\xc2\x9b" "b\xc3\xbc"), "a\\x1b[2J\\x0a\\xc2\\x9bb\xc3\xbc");
+	assert_string_equal(printable(f->arena,
+				    "a\x1b[2J\n\xc2\x9b"
+				    "b\xc3\xbc"),
+		"a\\x1b[2J\\x0a\\xc2\\x9bb\xc3\xbc");
 }
 
 int main(void)
@@ -165,9 +189,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(areas_are_shares),
 		cmocka_unit_test(nothing_is_too_small),
-		cmocka_unit_test_setup_teardown(hostile_names_are_text, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(packages_have_names, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(sizes_are_readable, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			hostile_names_are_text, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			packages_have_names, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			sizes_are_readable, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("size", tests, NULL, NULL);
 }

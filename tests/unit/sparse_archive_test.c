@@ -19,7 +19,8 @@ struct piece {
 	uint64_t at, length; /* of bytes that are not zero */
 };
 
-static const char *make_file(struct fixture *f, const char *name, uint64_t size, const struct piece *pieces)
+static const char *make_file(
+	struct fixture *f, const char *name, uint64_t size, const struct piece *pieces)
 {
 	const char *path = scratch_path(f, name);
 	unlink(path);
@@ -52,8 +53,12 @@ static void assert_restored(struct fixture *f, const char *source, const char *a
 	for (size_t i = 0; i < countof(programs); i++) {
 		if (!have_program(f, programs[i]))
 			continue;
-		shell(f, arena_printf(f->arena, "rm -rf out; mkdir out; %s -xzf \"$1\" -C out; cmp \"$2\" out/data.img", programs[i]), archive,
-		      source);
+		shell(f,
+			arena_printf(f->arena,
+				"rm -rf out; mkdir out; %s -xzf \"$1\" -C out; cmp \"$2\" "
+				"out/data.img",
+				programs[i]),
+			archive, source);
 		const char *restored = scratch_path(f, "out/data.img");
 		struct stat st;
 		assert_int_equal(stat(restored, &st), 0);
@@ -127,28 +132,35 @@ static void huge_holes_take_no_time(void **state)
 	assert_true(contents(f, archive).n < 16 * KIB);
 	/* Reading 64 GiB of zeros to compare would take a while: the pieces must do. */
 	shell(f,
-	      "mkdir out; tar -xzf \"$1\" -C out; test \"$(stat -c %s out/data.img)\" = 68719476736\n"
-	      "for at in 0 8388608 16777215; do for x in \"$2\" out/data.img; do dd if=\"$x\" bs=4096 skip=$at count=2 2>/dev/null | sha256sum; done >sums\n"
-	      "test \"$(uniq sums | wc -l)\" = 1; done",
-	      archive, source);
+		"mkdir out; tar -xzf \"$1\" -C out; test \"$(stat -c %s out/data.img)\" = "
+		"68719476736\n"
+		"for at in 0 8388608 16777215; do for x in \"$2\" out/data.img; do dd if=\"$x\" "
+		"bs=4096 skip=$at count=2 2>/dev/null | sha256sum; done >sums\n"
+		"test \"$(uniq sums | wc -l)\" = 1; done",
+		archive, source);
 	assert_in_range(allocated_kib(scratch_path(f, "out/data.img")), 12, 128);
 }
 
 static void lists_as_a_plain_file(void **state)
 {
 	struct fixture *f = *state;
-	const char *source = make_file(f, "source", 8 * MIB, (const struct piece[]){{MIB, 1}, {0, 0}});
-	const char *said = shell(f, "TZ=UTC tar --numeric-owner -tvzf \"$1\"", pack(f, source, "a.tar.gz"), NULL);
+	const char *source =
+		make_file(f, "source", 8 * MIB, (const struct piece[]){{MIB, 1}, {0, 0}});
+	const char *said = shell(
+		f, "TZ=UTC tar --numeric-owner -tvzf \"$1\"", pack(f, source, "a.tar.gz"), NULL);
 	assert_string_equal(said, "-rw------- 0/0         8388608 1970-01-01 00:00 data.img\n");
 	/* The header of gzip: no time, no name. */
-	assert_memory_equal(contents(f, scratch_path(f, "a.tar.gz")).p, "\x1f\x8b\x08\x00\x00\x00\x00\x00", 8);
+	assert_memory_equal(
+		contents(f, scratch_path(f, "a.tar.gz")).p, "\x1f\x8b\x08\x00\x00\x00\x00\x00", 8);
 }
 
 static void failures_leave_nothing(void **state)
 {
 	struct fixture *f = *state;
-	const char *source = make_file(f, "source", MIB, NULL), *archive = scratch_path(f, "a.tar.gz");
-	assert_false(sparse_archive_write(f->diag, scratch_path(f, "missing"), "data.img", archive, 1));
+	const char *source = make_file(f, "source", MIB, NULL),
+		   *archive = scratch_path(f, "a.tar.gz");
+	assert_false(
+		sparse_archive_write(f->diag, scratch_path(f, "missing"), "data.img", archive, 1));
 	assert_said(f, "missing: No such file or directory");
 	assert_false(sparse_archive_write(f->diag, f->scratch, "data.img", archive, 1));
 	assert_said(f, "is not a regular file");
@@ -162,11 +174,15 @@ static void failures_leave_nothing(void **state)
 static void full_disk_leaves_nothing(void **state)
 {
 	struct fixture *f = *state;
-	if (geteuid() != 0 || shell_try(f, "mkdir small; mount -t tmpfs -o size=256k none small", NULL, NULL).exit_status != 0) {
+	if (geteuid() != 0 ||
+		shell_try(f, "mkdir small; mount -t tmpfs -o size=256k none small", NULL, NULL)
+				.exit_status != 0) {
 		print_message("skipped: a full disk needs root and a mount\n");
 		skip();
 	}
-	const char *source = make_file(f, "source", 8 * MIB, (const struct piece[]){{0, 2 * MIB}, {0, 0}}), *archive = scratch_path(f, "small/a");
+	const char *source = make_file(
+			   f, "source", 8 * MIB, (const struct piece[]){{0, 2 * MIB}, {0, 0}}),
+		   *archive = scratch_path(f, "small/a");
 	bool packed = sparse_archive_write(f->diag, source, "data.img", archive, 1);
 	bool left = path_exists(archive);
 	shell(f, "umount small", NULL, NULL);
@@ -178,13 +194,20 @@ static void full_disk_leaves_nothing(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(restores_every_shape, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(restores_many_pieces, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(bytes_depend_on_content_alone, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(huge_holes_take_no_time, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(lists_as_a_plain_file, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(failures_leave_nothing, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(full_disk_leaves_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			restores_every_shape, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			restores_many_pieces, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			bytes_depend_on_content_alone, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			huge_holes_take_no_time, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			lists_as_a_plain_file, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			failures_leave_nothing, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			full_disk_leaves_nothing, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("sparse_archive", tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The initramfs as libarchive and cpio read it, and the plan in it as mvm-init reads it. What it does in a VM: the end-to-end tests. */
+/*
+ * The initramfs as libarchive and cpio read it, and the plan in it as mvm-init reads it. What it
+ * does in a VM: the end-to-end tests.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +18,7 @@
 #include "imaging/guest/init/parameters.c"
 #include "imaging/guest/init/plan.c"
 
-#define FIXTURE_MORE                \
+#define FIXTURE_MORE \
 	struct module_list modules; \
 	struct stage1_request request;
 #include "tests/unit/fixture.h"
@@ -28,22 +31,32 @@ static const char *scratch_file(struct fixture *f, const char *name, const char 
 }
 
 #define ROOT "00112233445566778899aabbccddeeff000102030405060708090a0b0c0d0eff"
-#define ROOT_BYTES                                                                                                                             \
-	{0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, \
-	 12, 13, 14, 0xff}
+#define ROOT_BYTES \
+	{ \
+		0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, \
+			0xdd, 0xee, 0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff \
+	}
 
 static const struct strings arguments = {(const char *[]){"--seed", "/run/mvm/a seed", ""}, 3, 3};
 /* In an order that no kind of step would have of itself; the file's source is the fixture's. */
 static const struct stage1_step steps[] = {
-	{STAGE1_MOUNT, .mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true, NULL, false, NULL}},
+	{STAGE1_MOUNT,
+		.mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true, NULL,
+			false, NULL}},
 	{STAGE1_LINK, .link = {"/nix/var/nix/gcroots/a root", "/nix/store/aaaa-nixos"}},
 	{STAGE1_FILE, .file = {"/nix/var/nix/db/schema", NULL, 0644}},
 	{STAGE1_RUN, .run = {STAGE1_INIT, &arguments}},
 	{STAGE1_DIRECTORY, .directory = {"/rw/store", 01775, 0, 30000}},
-	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p", "trans=virtio,version=9p2000.L", false, NULL, false, NULL}},
+	{STAGE1_MOUNT,
+		.mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p",
+			"trans=virtio,version=9p2000.L", false, NULL, false, NULL}},
 	{STAGE1_RUN, .run = {STAGE1_INIT, NULL}},
-	{STAGE1_VERITY, .verity = {STAGE1_DISK_SERIAL, "the store", "store", {(uint64_t)1 << 40, ROOT_BYTES}}},
-	{STAGE1_MOUNT, .mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false, "label:a label", false, "an image.img"}},
+	{STAGE1_VERITY,
+		.verity = {STAGE1_DISK_SERIAL, "the store", "store",
+			{(uint64_t)1 << 40, ROOT_BYTES}}},
+	{STAGE1_MOUNT,
+		.mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false, "label:a label", false,
+			"an image.img"}},
 };
 
 static int setup(void **state)
@@ -54,15 +67,21 @@ static int setup(void **state)
 	struct module_file *modules = arena_alloc(f->arena, 3 * sizeof *modules);
 	const char *packed = scratch_file(f, "virtio-rng.ko", "module two");
 	shell(f, "xz --check=crc32 \"$1\"", packed, NULL);
-	modules[0] = (struct module_file){"virtio_ring.ko", scratch_file(f, "virtio_ring.ko", "module one"), false};
-	modules[1] = (struct module_file){"virtio-rng.ko", arena_printf(f->arena, "%s.xz", packed), true};
+	modules[0] = (struct module_file){
+		"virtio_ring.ko", scratch_file(f, "virtio_ring.ko", "module one"), false};
+	modules[1] = (struct module_file){
+		"virtio-rng.ko", arena_printf(f->arena, "%s.xz", packed), true};
 	f->modules = (struct module_list){modules, 2};
 	struct stage1_step *own = arena_alloc(f->arena, sizeof steps);
 	memcpy(own, steps, sizeof steps);
 	own[2].file.source = scratch_file(f, "schema", "10");
-	f->request = (struct stage1_request){
-		.output = scratch_path(f, "initrd"), .init = "/nix/store/aaaa-nixos/init", .nixos = true,
-		.root_options = "mode=0755,size=50%", .modules = &f->modules, .steps = {own, countof(steps), countof(steps)}, .time = 1};
+	f->request = (struct stage1_request){.output = scratch_path(f, "initrd"),
+		.init = "/nix/store/aaaa-nixos/init",
+		.nixos = true,
+		.root_options = "mode=0755,size=50%",
+		.modules = &f->modules,
+		.steps = {own, countof(steps), countof(steps)},
+		.time = 1};
 	return 0;
 }
 
@@ -92,18 +111,22 @@ static struct entries list(struct fixture *f)
 	archive_read_support_format_cpio(archive);
 	archive_read_support_filter_gzip(archive);
 	assert_int_equal(archive_read_open_filename(archive, f->request.output, 65536), ARCHIVE_OK);
-	for (struct archive_entry *entry; archive_read_next_header(archive, &entry) == ARCHIVE_OK;) {
+	for (struct archive_entry *entry;
+		archive_read_next_header(archive, &entry) == ARCHIVE_OK;) {
 		assert_int_equal(archive_entry_uid(entry), 0);
 		assert_int_equal(archive_entry_gid(entry), 0);
 		assert_int_equal(archive_entry_mtime(entry), f->request.time);
 		assert_int_equal(archive_entry_ino(entry), entries.n + 1);
 		if (archive_entry_filetype(entry) == S_IFCHR)
-			assert_true(archive_entry_rdevmajor(entry) == 5 && archive_entry_rdevminor(entry) == 1);
+			assert_true(archive_entry_rdevmajor(entry) == 5 &&
+				archive_entry_rdevminor(entry) == 1);
 		char *content = arena_alloc(f->arena, (size_t)archive_entry_size(entry) + 1);
-		assert_int_equal(archive_read_data(archive, content, (size_t)archive_entry_size(entry)), archive_entry_size(entry));
+		assert_int_equal(
+			archive_read_data(archive, content, (size_t)archive_entry_size(entry)),
+			archive_entry_size(entry));
 		vec_push(f->arena, &entries,
-			 (struct entry){arena_strdup(f->arena, archive_entry_pathname(entry)), content, archive_entry_mode(entry),
-					archive_entry_size(entry)});
+			(struct entry){arena_strdup(f->arena, archive_entry_pathname(entry)),
+				content, archive_entry_mode(entry), archive_entry_size(entry)});
 	}
 	assert_int_equal(archive_format(archive), ARCHIVE_FORMAT_CPIO_SVR4_NOCRC);
 	archive_read_free(archive);
@@ -128,9 +151,10 @@ static void holds_what_the_guest_needs(void **state)
 	assert_int_equal(result.bytes, st.st_size);
 	assert_int_equal(st.st_mode & 07777, 0644);
 
-	static const char *const names[] = {"init", "dev", "proc", "sys", "mvm", "mvm/modules", "mvm/files", "mvm/programs",
-					    "mvm/root", "dev/console", "mvm/plan", "mvm/modules/000-virtio_ring.ko",
-					    "mvm/modules/001-virtio-rng.ko", "mvm/files/2", "mvm/programs/mvm-init"};
+	static const char *const names[] = {"init", "dev", "proc", "sys", "mvm", "mvm/modules",
+		"mvm/files", "mvm/programs", "mvm/root", "dev/console", "mvm/plan",
+		"mvm/modules/000-virtio_ring.ko", "mvm/modules/001-virtio-rng.ko", "mvm/files/2",
+		"mvm/programs/mvm-init"};
 	struct entries entries = list(f);
 	assert_int_equal(entries.n, countof(names));
 	for (size_t i = 0; i < countof(names); i++)
@@ -139,7 +163,8 @@ static void holds_what_the_guest_needs(void **state)
 	assert_true(find(&entries, "init")->size < 72 * 1024);
 	assert_memory_equal(find(&entries, "init")->content, "\177ELF", 4);
 	assert_int_equal(find(&entries, "dev/console")->mode, S_IFCHR | 0600);
-	assert_string_equal(find(&entries, "mvm/modules/001-virtio-rng.ko")->content, "module two"); /* unpacked */
+	/* unpacked */
+	assert_string_equal(find(&entries, "mvm/modules/001-virtio-rng.ko")->content, "module two");
 	assert_string_equal(find(&entries, "mvm/files/2")->content, "10");
 	assert_int_equal(find(&entries, "mvm/programs/mvm-init")->mode, S_IFREG | 0755);
 	assert_memory_equal(find(&entries, "mvm/programs/mvm-init")->content, "\177ELF", 4);
@@ -161,7 +186,8 @@ static void the_program_is_of_the_guests_architecture(void **state)
 		unlink(f->request.output);
 		build(f);
 		struct entries entries = list(f);
-		assert_int_equal((unsigned char)find(&entries, "init")->content[18], machines[arch]);
+		assert_int_equal(
+			(unsigned char)find(&entries, "init")->content[18], machines[arch]);
 	}
 }
 
@@ -197,9 +223,12 @@ static void assert_same_run(const struct plan_run *read, const struct stage1_run
 
 static void assert_same_step(const struct plan_step *read, const struct stage1_step *asked)
 {
-	static const enum plan_kind kinds[] = {[STAGE1_VERITY] = PLAN_STEP_VERITY, [STAGE1_MOUNT] = PLAN_STEP_MOUNT, [STAGE1_DIRECTORY] = PLAN_STEP_DIRECTORY,
-					       [STAGE1_FILE] = PLAN_STEP_FILE,   [STAGE1_LINK] = PLAN_STEP_LINK,
-					       [STAGE1_RUN] = PLAN_STEP_RUN};
+	static const enum plan_kind kinds[] = {[STAGE1_VERITY] = PLAN_STEP_VERITY,
+		[STAGE1_MOUNT] = PLAN_STEP_MOUNT,
+		[STAGE1_DIRECTORY] = PLAN_STEP_DIRECTORY,
+		[STAGE1_FILE] = PLAN_STEP_FILE,
+		[STAGE1_LINK] = PLAN_STEP_LINK,
+		[STAGE1_RUN] = PLAN_STEP_RUN};
 	assert_int_equal(read->kind, kinds[asked->kind]);
 	if (asked->kind == STAGE1_MOUNT)
 		assert_same_mount(&read->mount, &asked->mount);
@@ -208,7 +237,8 @@ static void assert_same_step(const struct plan_step *read, const struct stage1_s
 		assert_string_equal(read->verity.source, asked->verity.source);
 		assert_string_equal(read->verity.name, asked->verity.name);
 		assert_int_equal(read->verity.blocks, asked->verity.verity.data_blocks);
-		assert_memory_equal(read->verity.root, asked->verity.verity.root, sizeof read->verity.root);
+		assert_memory_equal(
+			read->verity.root, asked->verity.verity.root, sizeof read->verity.root);
 	}
 	if (asked->kind == STAGE1_RUN)
 		assert_same_run(&read->run, &asked->run);
@@ -276,7 +306,8 @@ static void wrong_plans_are_refused(void **state)
 		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 7 " ROOT "\n", 0},
 		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 0 " ROOT "\n", 4},
 		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store -1 " ROOT "\n", 4},
-		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 99999999999999999999 " ROOT "\n", 4},
+		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 99999999999999999999 " ROOT "\n",
+			4},
 		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 7 " ROOT "0\n", 4},
 		{"mvm-plan 5\ninit /i\nroot -\nverity disk s store 7 G" ROOT "\n", 4},
 		{"mvm-plan 5\ninit /i\nroot -\nverity disk s ../store 7 " ROOT "\n", 4},
@@ -323,7 +354,9 @@ static void kernel_parameters_are_obeyed(void **state)
 	assert_false(p.debug || p.verity_panics);
 	assert_int_equal(p.end, END_PANIC);
 	assert_int_equal(p.wait_ms, 10000);
-	p = parse(line, "quiet  init=/nix/store/x/init console=ttyS0 console=hvc0 mvm.debug=1 mvm.wait=3 mvm.fail=poweroff mvm.shell=/bin/sh mvm.verity=panic\n");
+	p = parse(line,
+		"quiet  init=/nix/store/x/init console=ttyS0 console=hvc0 mvm.debug=1 mvm.wait=3 "
+		"mvm.fail=poweroff mvm.shell=/bin/sh mvm.verity=panic\n");
 	assert_true(p.verity_panics);
 	assert_string_equal(p.init, "/nix/store/x/init");
 	assert_string_equal(p.console, "hvc0");
@@ -331,7 +364,9 @@ static void kernel_parameters_are_obeyed(void **state)
 	assert_true(p.debug);
 	assert_int_equal(p.end, END_POWER_OFF);
 	assert_int_equal(p.wait_ms, 3000);
-	/* Quoted values; the last one counts; what follows "--" is init's; names are taken whole. */
+	/*
+	 * Quoted values; the last one counts; what follows "--" is init's; names are taken whole.
+	 */
 	p = parse(line, "init=/a init=\"/b c\" rdinit=/d xinit=/e -- init=/f");
 	assert_string_equal(p.init, "/b c");
 	p = parse(line, "init=/a --");
@@ -356,7 +391,9 @@ static void modules_get_their_parameters(void **state)
 		{"quiet", ""},
 	};
 	char line[512];
-	struct parameters p = parse(line, "quiet virtio_blk.poll_queues=2 virtio-blk.num_request_queues=1 nvme.name=\"a b\"\n");
+	struct parameters p = parse(line,
+		"quiet virtio_blk.poll_queues=2 virtio-blk.num_request_queues=1 nvme.name=\"a "
+		"b\"\n");
 	for (size_t i = 0; i < countof(cases); i++) {
 		char *options = parameters_of_module(&p, cases[i].module);
 		assert_string_equal(options, cases[i].options);
@@ -380,8 +417,10 @@ static void cpio_takes_it(void **state)
 {
 	struct fixture *f = *state;
 	build(f);
-	const char *script = "if cpio --version >/dev/null 2>&1; then cpio=cpio; elif busybox cpio --help 2>/dev/null; then cpio='busybox cpio';\n"
-			     "else exit 77; fi; gzip -dc initrd | $cpio -t 2>/dev/null | grep -qx mvm/plan";
+	const char *script =
+		"if cpio --version >/dev/null 2>&1; then cpio=cpio; elif busybox cpio --help "
+		"2>/dev/null; then cpio='busybox cpio';\n"
+		"else exit 77; fi; gzip -dc initrd | $cpio -t 2>/dev/null | grep -qx mvm/plan";
 	struct process_result result = shell_try(f, script, NULL, NULL);
 	if (result.exit_status == 77) {
 		print_message("skipped: neither cpio nor busybox\n");
@@ -396,7 +435,8 @@ static void failure_leaves_nothing(void **state)
 	f->modules.v[1].path = "/nonexistent/virtio_rng.ko";
 	struct stage1_result result;
 	assert_false(stage1_write(f->arena, f->diag, &f->request, &result));
-	assert_non_null(strstr(messages(f), "/nonexistent/virtio_rng.ko: No such file or directory"));
+	assert_non_null(
+		strstr(messages(f), "/nonexistent/virtio_rng.ko: No such file or directory"));
 	assert_false(path_exists(f->request.output));
 
 	f->request.output = "/dev/full/initrd";
@@ -416,8 +456,10 @@ static void existing_file_is_not_touched(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(holds_what_the_guest_needs, setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(the_program_is_of_the_guests_architecture, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			holds_what_the_guest_needs, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_program_is_of_the_guests_architecture, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(guest_reads_the_same_plan, setup, fixture_teardown),
 		cmocka_unit_test(wrong_plans_are_refused),
 		cmocka_unit_test(kernel_parameters_are_obeyed),
@@ -425,7 +467,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(is_reproducible, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(cpio_takes_it, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(failure_leaves_nothing, setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(existing_file_is_not_touched, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			existing_file_is_not_touched, setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Store disks of odd trees, judged by unsquashfs, mksquashfs and the kernel; the cache heals and is safe. */
+/*
+ * Store disks of odd trees, judged by unsquashfs, mksquashfs and the kernel; the cache heals and is
+ * safe.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -37,13 +40,17 @@ static void link_fails(struct fixture *f, const char *output, const char *why, c
 }
 
 /* Without the sizes of directories, which depend on the writer. */
-static const char listing[] = "unsquashfs -lln \"$1\" | sed -E 's/^(d[^ ]+ [^ ]+) +[0-9]+ /\\1 /' | sort";
+static const char listing[] =
+	"unsquashfs -lln \"$1\" | sed -E 's/^(d[^ ]+ [^ ]+) +[0-9]+ /\\1 /' | sort";
 
 static void assert_same_tree(struct fixture *f, const char *one, const char *two)
 {
 	assert_string_equal(shell(f, listing, one, NULL), shell(f, listing, two, NULL));
-	shell(f, "rm -rf x y; unsquashfs -q -n -no-xattrs -d x \"$1\" >/dev/null 2>&1 || true; unsquashfs -q -n -no-xattrs -d y \"$2\" >/dev/null 2>&1 || true\n"
-		 "diff -r --no-dereference x y && chmod -R u+w x y && rm -rf x y", one, two);
+	shell(f,
+		"rm -rf x y; unsquashfs -q -n -no-xattrs -d x \"$1\" >/dev/null 2>&1 || true; "
+		"unsquashfs -q -n -no-xattrs -d y \"$2\" >/dev/null 2>&1 || true\n"
+		"diff -r --no-dereference x y && chmod -R u+w x y && rm -rf x y",
+		one, two);
 }
 
 static void holds_every_oddity_at_any_block_size(void **state)
@@ -65,12 +72,18 @@ static void holds_every_oddity_at_any_block_size(void **state)
 		assert_same_tree(f, "linked", "made");
 		assert_int_equal(linked.inodes, made.inodes);
 		assert_int_equal(linked.content_bytes, made.content_bytes);
-		shell(f, "unsquashfs -q -n -d x linked >/dev/null 2>&1 || true; diff -r --no-dereference x store -x .links; chmod -R u+w x; rm -rf x", NULL, NULL);
+		shell(f,
+			"unsquashfs -q -n -d x linked >/dev/null 2>&1 || true; diff -r "
+			"--no-dereference x store -x .links; chmod -R u+w x; rm -rf x",
+			NULL, NULL);
 	}
-	const char *root = shell(f, "unsquashfs -lln linked | grep -E 'squashfs-root(/\\.links)?$'", NULL, NULL);
+	const char *root = shell(
+		f, "unsquashfs -lln linked | grep -E 'squashfs-root(/\\.links)?$'", NULL, NULL);
 	assert_non_null(strstr(root, "drwxrwxr-t 0/30000"));
 	assert_non_null(strstr(root, "drwxr-xr-x 0/0"));
-	assert_string_equal(shell(f, "unsquashfs -lln linked | grep -c -E '^-..s|^-.....s'||true", NULL, NULL), "0\n");
+	assert_string_equal(
+		shell(f, "unsquashfs -lln linked | grep -c -E '^-..s|^-.....s'||true", NULL, NULL),
+		"0\n");
 }
 
 static bool can_mount(struct fixture *f)
@@ -79,7 +92,8 @@ static bool can_mount(struct fixture *f)
 		return false;
 	shell(f, "mkdir -p store/x; echo x > store/x/y", NULL, NULL);
 	link_store(f, "probe");
-	bool works = shell_try(f, "mkdir -p m; mount -o loop,ro probe m && umount m", NULL, NULL).exit_status == 0;
+	bool works = shell_try(f, "mkdir -p m; mount -o loop,ro probe m && umount m", NULL, NULL)
+			     .exit_status == 0;
 	shell(f, "rm -rf store", NULL, NULL);
 	if (!works)
 		print_message("skipped: no loop devices or no squashfs here\n");
@@ -93,8 +107,10 @@ static void the_kernel_reads_it(void **state)
 		skip();
 	shell(f, odd_store, NULL, NULL);
 	link_store(f, "image");
-	with_mount(f, "image", "diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g m)\" = 1775:0:30000\n"
-			       "test -d m/.links; test $(stat -c %h m/a-tree) = $(stat -c %h store/a-tree)");
+	with_mount(f, "image",
+		"diff -r --no-dereference -x .links store m; test \"$(stat -c %a:%u:%g m)\" = "
+		"1775:0:30000\n"
+		"test -d m/.links; test $(stat -c %h m/a-tree) = $(stat -c %h store/a-tree)");
 }
 
 static void large_directories_and_files(void **state)
@@ -102,17 +118,24 @@ static void large_directories_and_files(void **state)
 	struct fixture *f = *state;
 	if (!can_mount(f))
 		skip();
-	shell(f, "mkdir -p store/many/names store/sparse\n"
-		 "cd store/many/names; seq -f 'a rather long name for one of very many files %06g' 70000 | tr '\\n' '\\0' | xargs -0 touch; cd ../..\n"
-		 "echo found > 'many/names/a rather long name for one of very many files 069999'\n"
-		 "truncate -s 4400000000 sparse/over-4g; printf end >> sparse/over-4g; printf mid | dd of=sparse/over-4g bs=1 seek=2200000001 conv=notrunc status=none",
-	      NULL, NULL);
+	shell(f,
+		"mkdir -p store/many/names store/sparse\n"
+		"cd store/many/names; seq -f 'a rather long name for one of very many files %06g' "
+		"70000 | tr '\\n' '\\0' | xargs -0 touch; cd ../..\n"
+		"echo found > 'many/names/a rather long name for one of very many files 069999'\n"
+		"truncate -s 4400000000 sparse/over-4g; printf end >> sparse/over-4g; printf mid | "
+		"dd of=sparse/over-4g bs=1 seek=2200000001 conv=notrunc status=none",
+		NULL, NULL);
 	link_store(f, "image");
-	with_mount(f, "image", "test $(ls m/many/names | wc -l) = 70000; test \"$(cat m/many/names/*069999)\" = found\n"
-			       "test -f 'm/many/names/a rather long name for one of very many files 000001'\n"
-			       "test ! -e 'm/many/names/a rather long name for one of very many files 070001'\n"
-			       "test $(stat -c %s m/sparse/over-4g) = 4400000003; test \"$(tail -c 3 m/sparse/over-4g)\" = end\n"
-			       "test \"$(dd if=m/sparse/over-4g bs=1 skip=2200000001 count=3 status=none)\" = mid");
+	with_mount(f, "image",
+		"test $(ls m/many/names | wc -l) = 70000; test \"$(cat m/many/names/*069999)\" = "
+		"found\n"
+		"test -f 'm/many/names/a rather long name for one of very many files 000001'\n"
+		"test ! -e 'm/many/names/a rather long name for one of very many files 070001'\n"
+		"test $(stat -c %s m/sparse/over-4g) = 4400000003; test \"$(tail -c 3 "
+		"m/sparse/over-4g)\" = end\n"
+		"test \"$(dd if=m/sparse/over-4g bs=1 skip=2200000001 count=3 status=none)\" = "
+		"mid");
 	assert_in_range(contents(f, scratch_path(f, "image")).n, 1, 4000000);
 }
 
@@ -136,7 +159,8 @@ static void same_bytes_however_built(void **state)
 		assert_ok(f, store_disk_link(f->diag, &request, &result));
 		assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "uncached"));
 	}
-	assert_string_equal(shell(f, "ls -A cache/tmp; ls -A | grep object || true", NULL, NULL), "");
+	assert_string_equal(
+		shell(f, "ls -A cache/tmp; ls -A | grep object || true", NULL, NULL), "");
 	shell(f, "rm -rf store/a-tree/* store/b-tree", NULL, NULL);
 	/* Warm, not even the paths have to be there. */
 	struct store_disk_request request = request_of(f, &closure, "warm");
@@ -148,9 +172,12 @@ static void same_bytes_however_built(void **state)
 static void blocks_that_are_there_are_shared(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; cp store/a/big store/b/other-name\n"
-		 "cp store/a/big store/a/copy; head -c 60000 /dev/urandom > store/a/s1; head -c 50000 /dev/urandom > store/a/s2; cp store/a/s? store/b",
-	      NULL, NULL);
+	shell(f,
+		"mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; cp "
+		"store/a/big store/b/other-name\n"
+		"cp store/a/big store/a/copy; head -c 60000 /dev/urandom > store/a/s1; head -c "
+		"50000 /dev/urandom > store/a/s2; cp store/a/s? store/b",
+		NULL, NULL);
 	link_store(f, "image");
 	assert_in_range(contents(f, scratch_path(f, "image")).n, 3110000, 3150000);
 	shell(f, "unsquashfs -q -n -d x image >/dev/null; diff -r x store -x .links", NULL, NULL);
@@ -159,28 +186,48 @@ static void blocks_that_are_there_are_shared(void **state)
 static void damaged_objects_are_made_again(void **state)
 {
 	static const char *const damages[] = {
-		"truncate -s -1 $O", "truncate -s 10 $O", ": > $O", "printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 300)) conv=notrunc",
-		"printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 20)) conv=notrunc", "head -c 5000 /dev/urandom > $O", "cp cache/*/b $O",
-		"rm $O; ln -s b $O", "rm $O; mkfifo $O", "rm $O; mkdir $O", "rm $O; mkdir -p $O/mine/deep", "rm $O; ln -s nowhere $O",
+		"truncate -s -1 $O",
+		"truncate -s 10 $O",
+		": > $O",
+		"printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 300)) conv=notrunc",
+		"printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 20)) conv=notrunc",
+		"head -c 5000 /dev/urandom > $O",
+		"cp cache/*/b $O",
+		"rm $O; ln -s b $O",
+		"rm $O; mkfifo $O",
+		"rm $O; mkdir $O",
+		"rm $O; mkdir -p $O/mine/deep",
+		"rm $O; ln -s nowhere $O",
 	};
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store/a/d store/b; seq 100000 > store/a/d/numbers; echo a > store/a/small; seq 90000 > store/b/numbers", NULL, NULL);
+	shell(f,
+		"mkdir -p store/a/d store/b; seq 100000 > store/a/d/numbers; echo a > "
+		"store/a/small; seq 90000 > store/b/numbers",
+		NULL, NULL);
 	link_store(f, "good");
 	for (size_t i = 0; i < countof(damages); i++) {
-		shell(f, arena_printf(f->arena, "O=$(echo cache/" SETTINGS "/a); %s", damages[i]), NULL, NULL);
+		shell(f, arena_printf(f->arena, "O=$(echo cache/" SETTINGS "/a); %s", damages[i]),
+			NULL, NULL);
 		assert_int_equal(link_store(f, "image"), 1);
 		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 		assert_int_equal(link_store(f, "image"), 0);
 	}
 }
 
-/* A disk that rots leaves size, times and mode as they are. It does so in the boot in which the object was written, and after it was used. */
+/*
+ * A disk that rots leaves size, times and mode as they are. It does so in the boot in which the
+ * object was written, and after it was used.
+ */
 static void rot_is_noticed_at_every_use(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store/a; seq 100000 > store/a/numbers; head -c 300000 /dev/urandom > store/a/noise", NULL, NULL);
+	shell(f,
+		"mkdir -p store/a; seq 100000 > store/a/numbers; head -c 300000 /dev/urandom > "
+		"store/a/noise",
+		NULL, NULL);
 	link_store(f, "good");
-	const char *object = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/a", NULL, NULL));
+	const char *object =
+		scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/a", NULL, NULL));
 	for (size_t i = 0; i < 10; i++) {
 		struct stat before;
 		assert_int_equal(link_store(f, "image"), 0);
@@ -221,7 +268,10 @@ static uint64_t fragment_hash(const char *path, const uint64_t *forged)
 static void equal_hashes_are_not_equal_blocks(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir store; head -c 100000 /dev/urandom > store/a; head -c 100000 /dev/urandom > store/b", NULL, NULL);
+	shell(f,
+		"mkdir store; head -c 100000 /dev/urandom > store/a; head -c 100000 /dev/urandom > "
+		"store/b",
+		NULL, NULL);
 	link_store(f, "image");
 	const char *a = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/a", NULL, NULL));
 	const char *b = scratch_path(f, shell(f, "printf %s cache/" SETTINGS "/b", NULL, NULL));
@@ -259,7 +309,8 @@ static void builds_at_the_same_time(void **state)
 			assert_int_equal(status, 0);
 		}
 		for (size_t i = 1; i < countof(names); i++)
-			assert_same_contents(f, scratch_path(f, names[0]), scratch_path(f, names[i]));
+			assert_same_contents(
+				f, scratch_path(f, names[0]), scratch_path(f, names[i]));
 		assert_string_equal(shell(f, "ls -A cache/tmp", NULL, NULL), "");
 	}
 }
@@ -267,7 +318,10 @@ static void builds_at_the_same_time(void **state)
 static void a_killed_build_leaves_nothing_behind(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store; for i in 1 2 3 4 5 6; do head -c 3000000 /dev/urandom > store/r$i; done", NULL, NULL);
+	shell(f,
+		"mkdir -p store; for i in 1 2 3 4 5 6; do head -c 3000000 /dev/urandom > "
+		"store/r$i; done",
+		NULL, NULL);
 	const struct closure closure = closure_of(f);
 	struct store_disk_request request = request_of(f, &closure, "good");
 	request.cache_dir = NULL;
@@ -306,14 +360,19 @@ static void a_full_disk_is_told(void **state)
 	if (!is_root())
 		skip();
 	shell(f, "mkdir -p store cache out; head -c 200000 /dev/urandom > store/a", NULL, NULL);
-	if (shell_try(f, "mount -t tmpfs -o size=1m,mode=700 none cache && mount -t tmpfs -o size=2m none out", NULL, NULL).exit_status != 0) {
+	if (shell_try(f,
+		    "mount -t tmpfs -o size=1m,mode=700 none cache && mount -t tmpfs -o size=2m "
+		    "none out",
+		    NULL, NULL)
+			.exit_status != 0) {
 		print_message("skipped: cannot mount\n");
 		skip();
 	}
 	assert_int_equal(link_store(f, "image"), 1);
 	shell(f, "head -c 3000000 /dev/urandom > store/b", NULL, NULL);
 	link_fails(f, "image", "No space left on device", "/cache");
-	const char *litter = shell(f, "ls -A cache/tmp", NULL, NULL), *left = shell(f, "ls -A cache/" SETTINGS, NULL, NULL);
+	const char *litter = shell(f, "ls -A cache/tmp", NULL, NULL),
+		   *left = shell(f, "ls -A cache/" SETTINGS, NULL, NULL);
 	shell(f, "umount cache", NULL, NULL);
 	link_fails(f, "out/image", "No space left on device", "/out/image");
 	const char *output = shell(f, "ls -A out; umount out", NULL, NULL);
@@ -325,7 +384,8 @@ static void a_full_disk_is_told(void **state)
 static void what_cannot_be_packed_is_named(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL, NULL);
+	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL,
+		NULL);
 	link_fails(f, "image", "/store/a/sub/pipe", "neither a file");
 	const struct closure closure = closure_of(f);
 	const struct store_disk_request request = request_of(f, &closure, "image");
@@ -342,14 +402,18 @@ static void what_cannot_be_packed_is_named(void **state)
 	assert_said(f, "/store/c: No such file");
 	assert_string_equal(shell(f, "ls cache/tmp; ls image 2>/dev/null || true", NULL, NULL), "");
 	if (geteuid() != 0) {
-		shell(f, "mkdir store/d; echo x > store/d/secret; chmod 0 store/d/secret", NULL, NULL);
+		shell(f, "mkdir store/d; echo x > store/d/secret; chmod 0 store/d/secret", NULL,
+			NULL);
 		link_fails(f, "image", "/store/d/secret", "Permission denied");
 	}
 }
 
 static void a_file_that_is_not_as_long_as_it_says(void **state)
 {
-	/* Kernel files that say 4096 and give less stand for one that shrinks; a block of 4096 bytes makes them large files. */
+	/*
+	 * Kernel files that say 4096 and give less stand for one that shrinks; a block of 4096
+	 * bytes makes them large files.
+	 */
 	static const char file[] = "/sys/kernel/mm/transparent_hugepage/enabled";
 	struct fixture *f = *state;
 	struct stat st;
@@ -364,14 +428,18 @@ static void a_file_that_is_not_as_long_as_it_says(void **state)
 		request.block_size = block;
 		struct store_disk_result result;
 		assert_false(store_disk_link(f->diag, &request, &result));
-		assert_said(f, "/sys/kernel/mm/transparent_hugepage/enabled changed while it was read");
+		assert_said(
+			f, "/sys/kernel/mm/transparent_hugepage/enabled changed while it was read");
 	}
 }
 
 static void many_paths_with_few_descriptors(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir store; cd store; i=0; while [ $i -lt 3000 ]; do echo $i > path-$i; i=$((i + 1)); done", NULL, NULL);
+	shell(f,
+		"mkdir store; cd store; i=0; while [ $i -lt 3000 ]; do echo $i > path-$i; i=$((i + "
+		"1)); done",
+		NULL, NULL);
 	struct rlimit old, few;
 	getrlimit(RLIMIT_NOFILE, &old);
 	few = old;
@@ -408,7 +476,10 @@ static void hear(void *context, uint64_t done, uint64_t total)
 static void progress_goes_forward_to_the_end(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; seq 1000 > store/b/small; cp store/a/big store/c", NULL, NULL);
+	shell(f,
+		"mkdir -p store/a store/b; head -c 3000000 /dev/urandom > store/a/big; seq 1000 > "
+		"store/b/small; cp store/a/big store/c",
+		NULL, NULL);
 	const struct closure closure = closure_of(f);
 	struct store_path paths[3];
 	for (size_t i = 0; i < closure.n; i++) {
@@ -429,15 +500,22 @@ static void progress_goes_forward_to_the_end(void **state)
 	}
 }
 
-/* Every build makes the tables, also with a warm cache: a high level is for what is compressed once. Images without data are the same at all. */
+/*
+ * Every build makes the tables, also with a warm cache: a high level is for what is compressed
+ * once. Images without data are the same at all.
+ */
 static void tables_cost_the_same_at_any_high_level(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store/tree; cd store/tree; for i in $(seq 400); do mkdir $i; ln -s ../$i/target-$((i * i)) $i/a; : >$i/empty$i; done", NULL, NULL);
+	shell(f,
+		"mkdir -p store/tree; cd store/tree; for i in $(seq 400); do mkdir $i; ln -s "
+		"../$i/target-$((i * i)) $i/a; : >$i/empty$i; done",
+		NULL, NULL);
 	const struct closure closure = closure_of(f);
 	static const int levels[] = {3, 19};
 	for (size_t i = 0; i < countof(levels); i++) {
-		struct store_disk_request request = request_of(f, &closure, arena_printf(f->arena, "level%d", levels[i]));
+		struct store_disk_request request =
+			request_of(f, &closure, arena_printf(f->arena, "level%d", levels[i]));
 		request.level = levels[i];
 		link_disk(f, &request);
 	}
@@ -447,7 +525,10 @@ static void tables_cost_the_same_at_any_high_level(void **state)
 static void an_emptied_cache_does_not_stop_a_build(void **state)
 {
 	struct fixture *f = *state;
-	shell(f, "mkdir -p store; for i in 1 2 3 4 5 6; do head -c 2000000 /dev/urandom > store/r$i; done", NULL, NULL);
+	shell(f,
+		"mkdir -p store; for i in 1 2 3 4 5 6; do head -c 2000000 /dev/urandom > "
+		"store/r$i; done",
+		NULL, NULL);
 	link_store(f, "good");
 	const struct closure closure = closure_of(f);
 	for (int cold = 0; cold < 2; cold++) {

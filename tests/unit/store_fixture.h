@@ -14,8 +14,10 @@ static inline struct closure closure_of(struct fixture *f)
 	const char *list = shell(f, "ls -A store", NULL, NULL);
 	VEC(struct store_path) paths = {0};
 	for (const char *name = list; *name; name += strcspn(name, "\n") + 1) {
-		const char *path = arena_printf(f->arena, "%s/store/%.*s", f->scratch, (int)strcspn(name, "\n"), name);
-		vec_push(f->arena, &paths, (struct store_path){.path = path, .name = path_base(path), .nar_size = -1});
+		const char *path = arena_printf(
+			f->arena, "%s/store/%.*s", f->scratch, (int)strcspn(name, "\n"), name);
+		vec_push(f->arena, &paths,
+			(struct store_path){.path = path, .name = path_base(path), .nar_size = -1});
 	}
 	return (struct closure){.v = paths.v, .n = paths.n, .store_dir = scratch_path(f, "store")};
 }
@@ -36,18 +38,19 @@ static inline struct closure registered_closure(struct fixture *f)
 	return closure;
 }
 
-static inline struct store_disk_request request_of(struct fixture *f, const struct closure *closure, const char *output)
+static inline struct store_disk_request request_of(
+	struct fixture *f, const struct closure *closure, const char *output)
 {
 	unlink(scratch_path(f, output));
 	return (struct store_disk_request){.format = &squashfs_format,
-					   .closure = closure,
-					   .output = scratch_path(f, output),
-					   .cache_dir = scratch_path(f, "cache"),
-					   .scratch_dir = f->scratch,
-					   .compression = "zstd",
-					   .block_size = 131072,
-					   .jobs = 2,
-					   .time = 1};
+		.closure = closure,
+		.output = scratch_path(f, output),
+		.cache_dir = scratch_path(f, "cache"),
+		.scratch_dir = f->scratch,
+		.compression = "zstd",
+		.block_size = 131072,
+		.jobs = 2,
+		.time = 1};
 }
 
 /* Links what is asked for; returns how many paths were packed. */
@@ -60,7 +63,8 @@ static inline size_t link_disk(struct fixture *f, const struct store_disk_reques
 }
 
 /* It fails, says both, and leaves nothing. */
-static inline void disk_fails(struct fixture *f, const struct store_disk_request *request, const char *why, const char *which)
+static inline void disk_fails(struct fixture *f, const struct store_disk_request *request,
+	const char *why, const char *which)
 {
 	struct store_disk_result result;
 	assert_false(store_disk_link(f->diag, request, &result));
@@ -68,7 +72,9 @@ static inline void disk_fails(struct fixture *f, const struct store_disk_request
 	if (!strstr(said, why) || !strstr(said, which))
 		fail_msg("expected \"%s\" and \"%s\" in: %s", why, which, said);
 	assert_false(path_exists(request->output));
-	assert_string_equal(shell(f, "ls -d erofs-* .object-* cache/tmp/* 2>/dev/null || true", NULL, NULL), "");
+	assert_string_equal(
+		shell(f, "ls -d erofs-* .object-* cache/tmp/* 2>/dev/null || true", NULL, NULL),
+		"");
 }
 
 static inline bool is_root(void)
@@ -79,30 +85,45 @@ static inline bool is_root(void)
 	return false;
 }
 
-/* A program that writes all the oddities that a store may hold. Sizes around the blocks' and the pages'; with LONG=250 no name has 255 bytes. */
+/*
+ * A program that writes all the oddities that a store may hold. Sizes around the blocks' and the
+ * pages'; with LONG=250 no name has 255 bytes.
+ */
 static const char odd_store[] =
 	"mkdir -p store/a-tree/empty-directory store/a-tree/sub/deeper/deepest store/b-tree/sub\n"
 	"cd store\n"
-	"printf 'a file at the root' > c-file; ln -s a-tree/sub d-link; ln -s /nowhere/at/all e-dangling; : > f-empty\n"
+	"printf 'a file at the root' > c-file; ln -s a-tree/sub d-link; ln -s /nowhere/at/all "
+	"e-dangling; : > f-empty\n"
 	"echo '#!/bin/sh' > g-program; chmod 555 g-program\n"
 	"cd a-tree\n"
 	": > empty; : > sub/empty\n"
-	"for size in 1 2 4095 4096 4097 65536 131071 131072 131073 262143 262144 262145 1000000; do\n"
-	"  head -c $size /dev/urandom > random-$size; yes mvm | head -c $size > text-$size; head -c $size /dev/zero > zeros-$size\n"
+	"for size in 1 2 4095 4096 4097 65536 131071 131072 131073 262143 262144 262145 1000000; "
+	"do\n"
+	"  head -c $size /dev/urandom > random-$size; yes mvm | head -c $size > text-$size; head "
+	"-c $size /dev/zero > zeros-$size\n"
 	"done\n"
-	"truncate -s 300000 holes; printf x | dd of=holes bs=1 seek=299999 conv=notrunc status=none\n"
-	"truncate -s 786432 middle; yes data | head -c 131072 | dd of=middle bs=131072 seek=3 conv=notrunc status=none\n"
-	"cp random-4097 copy-small; cp random-1000000 copy-large; ln random-65536 sub/hard; ln random-262145 sub/deeper/hard-large\n"
-	"cp random-1000000 almost; printf x | dd of=almost bs=1 seek=999999 conv=notrunc status=none\n"
+	"truncate -s 300000 holes; printf x | dd of=holes bs=1 seek=299999 conv=notrunc "
+	"status=none\n"
+	"truncate -s 786432 middle; yes data | head -c 131072 | dd of=middle bs=131072 seek=3 "
+	"conv=notrunc status=none\n"
+	"cp random-4097 copy-small; cp random-1000000 copy-large; ln random-65536 sub/hard; ln "
+	"random-262145 sub/deeper/hard-large\n"
+	"cp random-1000000 almost; printf x | dd of=almost bs=1 seek=999999 conv=notrunc "
+	"status=none\n"
 	"ln -s ../text-1 sub/link; ln -s \"$(head -c 4000 /dev/zero | tr '\\0' t)\" sub/long-link\n"
 	"long=$(head -c ${LONG:-251} /dev/zero | tr '\\0' n)\n"
 	"echo long > \"file$long\"; mkdir \"mapd$long\"; echo in > \"mapd$long/file$long\"\n"
-	"echo odd > '-rf'; echo odd > 'a b'; echo odd > \"$(printf 'new\\nline')\"; echo odd > \"$(printf '\\377\\201')\"; echo odd > '*?[]'\n"
-	"echo odd > 'sub/..two'; echo odd > '#'; echo 'odd' > '\"'; echo odd > \"'\"; echo odd > '\\'\n"
-	"echo s > setuid; chmod 6755 setuid; mkdir sticky; chmod 1755 sticky; echo r > readonly; chmod 444 readonly; chmod 555 sub/deeper/deepest\n"
+	"echo odd > '-rf'; echo odd > 'a b'; echo odd > \"$(printf 'new\\nline')\"; echo odd > "
+	"\"$(printf '\\377\\201')\"; echo odd > '*?[]'\n"
+	"echo odd > 'sub/..two'; echo odd > '#'; echo 'odd' > '\"'; echo odd > \"'\"; echo odd > "
+	"'\\'\n"
+	"echo s > setuid; chmod 6755 setuid; mkdir sticky; chmod 1755 sticky; echo r > readonly; "
+	"chmod 444 readonly; chmod 555 sub/deeper/deepest\n"
 	"i=0; while [ $i -lt 600 ]; do echo $((i % 7)) > sub/deeper/many-$i; i=$((i + 1)); done\n"
-	"cp random-1000000 ../b-tree/shared; cp text-1000000 ../b-tree/sub/shared-text; cp random-262144 ../b-tree\n"
-	"head -c 100000 /dev/urandom > ../b-tree/own; cp random-262145 ../b-tree/again; cp ../b-tree/own ../h-own\n";
+	"cp random-1000000 ../b-tree/shared; cp text-1000000 ../b-tree/sub/shared-text; cp "
+	"random-262144 ../b-tree\n"
+	"head -c 100000 /dev/urandom > ../b-tree/own; cp random-262145 ../b-tree/again; cp "
+	"../b-tree/own ../h-own\n";
 
 /* Runs the script with the image mounted at m. */
 static inline void with_mount(struct fixture *f, const char *image, const char *script)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Whichever program makes a store disk: of a path that is not what was registered nothing is made. */
+/*
+ * Whichever program makes a store disk: of a path that is not what was registered nothing is made.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +15,8 @@
 
 static const struct engine {
 	const char *name;
-	bool (*make)(struct diag *diag, const struct store_disk_request *request, struct store_disk_result *result);
+	bool (*make)(struct diag *diag, const struct store_disk_request *request,
+		struct store_disk_result *result);
 	const struct image_format *format;
 	const char *compression;
 	uint32_t block_size;
@@ -42,7 +45,8 @@ static bool have_engine(struct fixture *f, const struct engine *engine)
 	return false;
 }
 
-static struct store_disk_request engine_request(struct fixture *f, const struct engine *engine, const struct closure *closure)
+static struct store_disk_request engine_request(
+	struct fixture *f, const struct engine *engine, const struct closure *closure)
 {
 	struct store_disk_request request = request_of(f, closure, "image");
 	request.format = engine->format;
@@ -72,16 +76,31 @@ static const char *const changes[] = {
 	"printf x | dd of=sub/copy-of-large bs=1 seek=1199999 conv=notrunc status=none",
 	"printf x | dd of=sub/copy-of-small bs=1 seek=2 conv=notrunc status=none",
 	"printf x | dd of=zeros bs=1 seek=200000 conv=notrunc status=none",
-	"chmod +x small", "chmod -x program", "ln -sfn elsewhere link", ": >new", ": >sub/new", "rm empty", "mv small smaller", "rmdir sub/nothing",
-	"rm empty; mkdir empty", "printf x >empty", "truncate -s +1 small", "truncate -s -1 large", "cat small >sub/only",
+	"chmod +x small",
+	"chmod -x program",
+	"ln -sfn elsewhere link",
+	": >new",
+	": >sub/new",
+	"rm empty",
+	"mv small smaller",
+	"rmdir sub/nothing",
+	"rm empty; mkdir empty",
+	"printf x >empty",
+	"truncate -s +1 small",
+	"truncate -s -1 large",
+	"cat small >sub/only",
 };
 
 static void make_tree(struct fixture *f)
 {
-	shell(f, "rm -rf store; mkdir -p store/a store/b/sub/nothing store/c; echo a >store/a/a; echo c >store/c/c\n"
-		 "cd store/b; seq 100 >small; seq 1000000 | head -c 1200000 >large; cp large sub/copy-of-large; cp small sub/copy-of-small\n"
-		 "truncate -s 400000 zeros; echo only >sub/only; : >empty; ln -s target link; printf '#!/bin/sh\\n' >program; chmod 755 program",
-	      NULL, NULL);
+	shell(f,
+		"rm -rf store; mkdir -p store/a store/b/sub/nothing store/c; echo a >store/a/a; "
+		"echo c >store/c/c\n"
+		"cd store/b; seq 100 >small; seq 1000000 | head -c 1200000 >large; cp large "
+		"sub/copy-of-large; cp small sub/copy-of-small\n"
+		"truncate -s 400000 zeros; echo only >sub/only; : >empty; ln -s target link; "
+		"printf '#!/bin/sh\\n' >program; chmod 755 program",
+		NULL, NULL);
 }
 
 static const char *nix_form(struct fixture *f, const char *path)
@@ -90,22 +109,32 @@ static const char *nix_form(struct fixture *f, const char *path)
 	uint64_t size;
 	assert_ok(f, nar_hash(f->diag, path, hash, &size));
 	if (have_program(f, "nix-hash"))
-		return shell(f, "export HOME=\"$PWD\"; printf sha256:; nix-hash --type sha256 --to-base32 \"$1\" | tr -d '\\n'", hash, NULL);
+		return shell(f,
+			"export HOME=\"$PWD\"; printf sha256:; nix-hash --type sha256 --to-base32 "
+			"\"$1\" | tr -d '\\n'",
+			hash, NULL);
 	return "sha256:";
 }
 
-static void assert_refused(struct fixture *f, const struct engine *engine, const struct closure *closure, const char *registered)
+static void assert_refused(struct fixture *f, const struct engine *engine,
+	const struct closure *closure, const char *registered)
 {
 	const struct store_disk_request request = engine_request(f, engine, closure);
 	struct store_disk_result result;
 	const char *found = nix_form(f, scratch_path(f, "store/b"));
 	if (engine->make(f->diag, &request, &result))
 		fail_msg("%s made an image", engine->name);
-	const char *said = messages(f), *wanted = arena_printf(f->arena, "/store/b was modified: it had the hash %s", registered);
+	const char *said = messages(f),
+		   *wanted = arena_printf(
+			   f->arena, "/store/b was modified: it had the hash %s", registered);
 	if (!strstr(said, wanted) || !strstr(said, found) || !strstr(said, "[modified-path]"))
-		fail_msg("%s: expected \"%s\" and \"%s\" in: %s", engine->name, wanted, found, said);
+		fail_msg(
+			"%s: expected \"%s\" and \"%s\" in: %s", engine->name, wanted, found, said);
 	assert_false(path_exists(request.output));
-	assert_string_equal(shell(f, "ls -d cache/tmp/* cache/*/b erofs-* .object-* 2>/dev/null || true", NULL, NULL), "");
+	assert_string_equal(
+		shell(f, "ls -d cache/tmp/* cache/*/b erofs-* .object-* 2>/dev/null || true", NULL,
+			NULL),
+		"");
 }
 
 static void refuse_every_change(struct fixture *f, const struct engine *engine)
@@ -116,7 +145,10 @@ static void refuse_every_change(struct fixture *f, const struct engine *engine)
 		const struct closure closure = registered_closure(f);
 		const char *registered = nix_form(f, scratch_path(f, "store/b"));
 		const struct store_disk_request request = engine_request(f, engine, &closure);
-		shell(f, arena_printf(f->arena, "rm -rf cache; cp -a store/b kept; cd store/b\n%s", changes[i]), NULL, NULL);
+		shell(f,
+			arena_printf(f->arena, "rm -rf cache; cp -a store/b kept; cd store/b\n%s",
+				changes[i]),
+			NULL, NULL);
 		assert_refused(f, engine, &closure, registered);
 		shell(f, "rm -rf store/b; mv kept store/b", NULL, NULL);
 		assert_ok(f, engine->make(f->diag, &request, &result));
@@ -143,7 +175,10 @@ static size_t link_paths(struct fixture *f, struct store_path path, const char *
 	return result.packed;
 }
 
-/* What nobody had registered is taken from the cache by its name alone, but for a registered path by its hash. */
+/*
+ * What nobody had registered is taken from the cache by its name alone, but for a registered path
+ * by its hash.
+ */
 static void objects_are_known_by_their_hashes(void **state)
 {
 	struct fixture *f = *state;

@@ -9,7 +9,8 @@
 
 #include "base/suggest.h"
 
-static const char *const words[] = {"hostName", "vcpu", "mem", "kernelParams", "mountPoint", "9p", "virtiofs", "interfaces", "id"};
+static const char *const words[] = {"hostName", "vcpu", "mem", "kernelParams", "mountPoint", "9p",
+	"virtiofs", "interfaces", "id"};
 enum { WORDS = sizeof words / sizeof *words };
 
 static void misspellings_are_understood(void **state)
@@ -17,23 +18,42 @@ static void misspellings_are_understood(void **state)
 	static const struct {
 		const char *word, *meant;
 	} cases[] = {
-		{"hostname", "hostName"},    {"hostNmae", "hostName"},    {"hotsName", "hostName"}, {"hstName", "hostName"}, {"hostNames", "hostName"},
-		{"VCPU", "vcpu"},            {"vcpus", "vcpu"},           {"cpu", "vcpu"},          {"mme", "mem"},          {"memory", "mem"},
-		{"virtio-fs", "virtiofs"},   {"virtofs", "virtiofs"},     {"p9", "9p"},             {"kernel_params", "kernelParams"},
-		{"interface", "interfaces"}, {"mount_point", "mountPoint"}, {"hostName", "hostName"}, {"di", "id"},
-		{"host", "hostName"}, {"kernel", "kernelParams"}, {"vcpuCount", "vcpu"},
+		{"hostname", "hostName"},
+		{"hostNmae", "hostName"},
+		{"hotsName", "hostName"},
+		{"hstName", "hostName"},
+		{"hostNames", "hostName"},
+		{"VCPU", "vcpu"},
+		{"vcpus", "vcpu"},
+		{"cpu", "vcpu"},
+		{"mme", "mem"},
+		{"memory", "mem"},
+		{"virtio-fs", "virtiofs"},
+		{"virtofs", "virtiofs"},
+		{"p9", "9p"},
+		{"kernel_params", "kernelParams"},
+		{"interface", "interfaces"},
+		{"mount_point", "mountPoint"},
+		{"hostName", "hostName"},
+		{"di", "id"},
+		{"host", "hostName"},
+		{"kernel", "kernelParams"},
+		{"vcpuCount", "vcpu"},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const char *got = suggest(cases[i].word, words, WORDS);
 		if (!got || strcmp(got, cases[i].meant) != 0)
-			fail_msg("%s: %s, not %s", cases[i].word, got ? got : "nothing", cases[i].meant);
+			fail_msg("%s: %s, not %s", cases[i].word, got ? got : "nothing",
+				cases[i].meant);
 	}
 }
 
 static void other_words_are_not(void **state)
 {
-	static const char *const others[] = {"", "x", "zzz", "password", "frobnicate", "hostilities", "mountain-bike", "ho", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+	static const char *const others[] = {"", "x", "zzz", "password", "frobnicate",
+		"hostilities", "mountain-bike", "ho",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
 	(void)state;
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		const char *got = suggest(others[i], words, WORDS);

@@ -42,7 +42,10 @@ static uint64_t size_of(const char *path)
 	return (uint64_t)st.st_size;
 }
 
-/* Makes the tree of the same data by veritysetup, and compares all bytes and the root hash; and has it judge ours. */
+/*
+ * Makes the tree of the same data by veritysetup, and compares all bytes and the root hash; and has
+ * it judge ours.
+ */
 static void compare_with_veritysetup(struct fixture *f, size_t data, unsigned jobs)
 {
 	const char *ours = image_make(f, "ours", data), *theirs = image_make(f, "theirs", data);
@@ -51,14 +54,19 @@ static void compare_with_veritysetup(struct fixture *f, size_t data, unsigned jo
 	assert_int_equal(verity.data_blocks, blocks);
 	assert_int_equal(size_of(ours), blocks * BLOCK + verity_tree_bytes(&verity));
 	const char *format = arena_printf(f->arena,
-					  "PATH=$PATH:/usr/sbin:/sbin; truncate -s %llu \"$1\"; veritysetup format --hash-offset=%llu --data-blocks=%llu --salt=%s "
-					  "--uuid=%s \"$1\" \"$1\" >said; sed -n 's/^Root hash:[[:space:]]*//p' said | tr -d '\\n'",
-					  (unsigned long long)blocks * BLOCK, (unsigned long long)blocks * BLOCK, (unsigned long long)blocks,
-					  verity_salt_text(f->arena), verity_uuid_text(f->arena, &verity));
+		"PATH=$PATH:/usr/sbin:/sbin; truncate -s %llu \"$1\"; veritysetup format "
+		"--hash-offset=%llu --data-blocks=%llu --salt=%s "
+		"--uuid=%s \"$1\" \"$1\" >said; sed -n 's/^Root hash:[[:space:]]*//p' said | tr -d "
+		"'\\n'",
+		(unsigned long long)blocks * BLOCK, (unsigned long long)blocks * BLOCK,
+		(unsigned long long)blocks, verity_salt_text(f->arena),
+		verity_uuid_text(f->arena, &verity));
 	assert_string_equal(shell(f, format, theirs, NULL), verity_root_text(f->arena, &verity));
 	assert_same_contents(f, ours, theirs);
-	const char *verify = arena_printf(f->arena, "PATH=$PATH:/usr/sbin:/sbin; veritysetup verify --hash-offset=%llu \"$1\" \"$1\" \"$2\"",
-					  (unsigned long long)blocks * BLOCK);
+	const char *verify = arena_printf(f->arena,
+		"PATH=$PATH:/usr/sbin:/sbin; veritysetup verify --hash-offset=%llu \"$1\" \"$1\" "
+		"\"$2\"",
+		(unsigned long long)blocks * BLOCK);
 	shell(f, verify, ours, verity_root_text(f->arena, &verity));
 	unlink(ours);
 	unlink(theirs);
@@ -67,7 +75,8 @@ static void compare_with_veritysetup(struct fixture *f, size_t data, unsigned jo
 static void veritysetup_makes_the_same(void **state)
 {
 	struct fixture *f = *state;
-	static const size_t blocks[] = {1, 2, 3, FANOUT - 1, FANOUT, FANOUT + 1, 5 * FANOUT + 7, FANOUT * FANOUT, FANOUT * FANOUT + 1};
+	static const size_t blocks[] = {1, 2, 3, FANOUT - 1, FANOUT, FANOUT + 1, 5 * FANOUT + 7,
+		FANOUT * FANOUT, FANOUT * FANOUT + 1};
 	if (!have_program(f, "veritysetup"))
 		skip();
 	for (size_t i = 0; i < countof(blocks); i++)
@@ -104,8 +113,10 @@ static void root_hash_stays_what_it_is(void **state)
 {
 	struct fixture *f = *state;
 	const struct verity verity = append(f, image_make(f, "image", 200 * BLOCK), 2);
-	assert_string_equal(verity_root_text(f->arena, &verity), "8e31b8661033b34d22474ba0b637182ac5cee6065cddebf70ef8c9cf8acfe5aa");
-	assert_string_equal(verity_uuid_text(f->arena, &verity), "8e31b866-1033-834d-a247-4ba0b637182a");
+	assert_string_equal(verity_root_text(f->arena, &verity),
+		"8e31b8661033b34d22474ba0b637182ac5cee6065cddebf70ef8c9cf8acfe5aa");
+	assert_string_equal(
+		verity_uuid_text(f->arena, &verity), "8e31b866-1033-834d-a247-4ba0b637182a");
 	struct verity read = {0};
 	assert_true(verity_root_parse(verity_root_text(f->arena, &verity), &read));
 	assert_memory_equal(read.root, verity.root, sizeof read.root);
@@ -114,9 +125,10 @@ static void root_hash_stays_what_it_is(void **state)
 static void other_roots_are_none(void **state)
 {
 	(void)state;
-	static const char *const texts[] = {"", "0", "-", "000000000000000000000000000000000000000000000000000000000000000",
-					    "000000000000000000000000000000000000000000000000000000000000000g",
-					    "00000000000000000000000000000000000000000000000000000000000000000"};
+	static const char *const texts[] = {"", "0", "-",
+		"000000000000000000000000000000000000000000000000000000000000000",
+		"000000000000000000000000000000000000000000000000000000000000000g",
+		"00000000000000000000000000000000000000000000000000000000000000000"};
 	struct verity verity;
 	for (size_t i = 0; i < countof(texts); i++)
 		assert_false(verity_root_parse(texts[i], &verity));
@@ -135,10 +147,14 @@ static void failures_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(veritysetup_makes_the_same, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(data_are_filled_up_to_a_block, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(threads_make_no_difference, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(root_hash_stays_what_it_is, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			veritysetup_makes_the_same, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			data_are_filled_up_to_a_block, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			threads_make_no_difference, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			root_hash_stays_what_it_is, fixture_setup, fixture_teardown),
 		cmocka_unit_test(other_roots_are_none),
 		cmocka_unit_test_setup_teardown(failures_are_told, fixture_setup, fixture_teardown),
 	};

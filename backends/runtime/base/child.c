@@ -68,7 +68,8 @@ static void take(int fd, int64_t deadline, struct output *output)
 			continue;
 		if (got <= 0)
 			return;
-		size_t room = sizeof output->text - 1 - output->n, kept = (size_t)got < room ? (size_t)got : room;
+		size_t room = sizeof output->text - 1 - output->n,
+		       kept = (size_t)got < room ? (size_t)got : room;
 		memcpy(output->text + output->n, block, kept);
 		output->n += kept;
 		output->text[output->n] = '\0';
@@ -88,7 +89,8 @@ static bool end(pid_t child, int64_t deadline, int *status)
 	return true;
 }
 
-static bool run(const char *const *argv, int64_t deadline, const int *ends, int log, struct output *output, int highest, struct reason *why)
+static bool run(const char *const *argv, int64_t deadline, const int *ends, int log,
+	struct output *output, int highest, struct reason *why)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -106,11 +108,13 @@ static bool run(const char *const *argv, int64_t deadline, const int *ends, int 
 		return reason_set(why, "%s %s did not end in time", argv[0], argv[1]);
 	if (WIFEXITED(status) && WEXITSTATUS(status) <= highest)
 		return true;
-	return reason_set(why, "%s %s failed with status %d", argv[0], argv[1], WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	return reason_set(why, "%s %s failed with status %d", argv[0], argv[1],
+		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
 /* `log` gets what it says. */
-static bool run_streamed(const char *const *argv, const int *ends, int log, child_reader *reader, void *context, struct reason *why)
+static bool run_streamed(const char *const *argv, const int *ends, int log, child_reader *reader,
+	void *context, struct reason *why)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -126,9 +130,11 @@ static bool run_streamed(const char *const *argv, const int *ends, int log, chil
 	while (waitpid(child, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) != 0)
-		return reason_set(why, "%s %s failed with status %d", argv[0], argv[1], WEXITSTATUS(status));
+		return reason_set(
+			why, "%s %s failed with status %d", argv[0], argv[1], WEXITSTATUS(status));
 	if (ok && !WIFEXITED(status))
-		return reason_set(why, "%s %s was killed by signal %d", argv[0], argv[1], WTERMSIG(status));
+		return reason_set(
+			why, "%s %s was killed by signal %d", argv[0], argv[1], WTERMSIG(status));
 	return ok;
 }
 
@@ -149,7 +155,8 @@ bool child_stream(const char *const *argv, child_reader *reader, void *context, 
 	return ok;
 }
 
-static bool run_logged(const char *const *argv, int64_t deadline, struct output *output, int highest, struct reason *why)
+static bool run_logged(const char *const *argv, int64_t deadline, struct output *output,
+	int highest, struct reason *why)
 {
 	/* crosvm logs that all went well, each time. */
 	int ends[2], log = memfd_create("log", MFD_CLOEXEC);

@@ -29,11 +29,15 @@ static int pidfd_of(int fd)
 	return (int)syscall(SYS_pidfd_open, peer.pid, 0);
 }
 
-static enum peer_status address_make(const char *path, struct sockaddr_un *address, struct reason *why)
+static enum peer_status address_make(
+	const char *path, struct sockaddr_un *address, struct reason *why)
 {
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof address->sun_path) {
-		reason_set(why, "a socket's path has at most %zu bytes: give one relative to the VM's directory", sizeof address->sun_path - 1);
+		reason_set(why,
+			"a socket's path has at most %zu bytes: give one relative to the VM's "
+			"directory",
+			sizeof address->sun_path - 1);
 		return PEER_BROKEN;
 	}
 	strcpy(address->sun_path, path);
@@ -53,7 +57,8 @@ static bool socket_make(struct peer *peer, int type)
 	return peer->fd >= 0;
 }
 
-static enum peer_status path_connect(struct peer *peer, const char *path, int64_t deadline, struct reason *why)
+static enum peer_status path_connect(
+	struct peer *peer, const char *path, int64_t deadline, struct reason *why)
 {
 	struct sockaddr_un address;
 	enum peer_status status = address_make(path, &address, why);
@@ -65,7 +70,8 @@ static enum peer_status path_connect(struct peer *peer, const char *path, int64_
 	while (connect(peer->fd, (struct sockaddr *)&address, sizeof address) < 0) {
 		if (errno == ENOENT || errno == ECONNREFUSED)
 			return PEER_GONE;
-		if (errno == EPROTOTYPE && type == SOCK_STREAM && socket_make(peer, type = SOCK_SEQPACKET))
+		if (errno == EPROTOTYPE && type == SOCK_STREAM &&
+			socket_make(peer, type = SOCK_SEQPACKET))
 			continue;
 		/* EAGAIN: the backlog is full of other clients. */
 		if (errno != EAGAIN && errno != EINTR)
@@ -78,7 +84,8 @@ static enum peer_status path_connect(struct peer *peer, const char *path, int64_
 	return PEER_OK;
 }
 
-enum peer_status peer_open(struct peer *peer, const char *path, int64_t deadline, struct reason *why)
+enum peer_status peer_open(
+	struct peer *peer, const char *path, int64_t deadline, struct reason *why)
 {
 	*peer = (struct peer){-1, -1};
 	enum peer_status status = path_connect(peer, path, deadline, why);
@@ -96,9 +103,13 @@ void peer_close(struct peer *peer)
 	*peer = (struct peer){-1, -1};
 }
 
-enum peer_status peer_wait(const struct peer *peer, short events, int64_t deadline, struct reason *why)
+enum peer_status peer_wait(
+	const struct peer *peer, short events, int64_t deadline, struct reason *why)
 {
-	/* Without time left it is over even if bytes are ready: else a flood of them would hold us for ever. */
+	/*
+	 * Without time left it is over even if bytes are ready: else a flood of them would hold us
+	 * for ever.
+	 */
 	for (int left; (left = deadline_left(deadline)) > 0;) {
 		struct pollfd entry = {.fd = peer->fd, .events = events};
 		int ready = poll(&entry, 1, left);
@@ -114,7 +125,8 @@ bool process_wait(int process, int64_t deadline)
 {
 	struct pollfd entry = {.fd = process, .events = POLLIN};
 	int ended = 0;
-	while (process >= 0 && (ended = poll(&entry, 1, deadline_left(deadline))) < 0 && errno == EINTR)
+	while (process >= 0 && (ended = poll(&entry, 1, deadline_left(deadline))) < 0 &&
+		errno == EINTR)
 		;
 	return ended > 0;
 }

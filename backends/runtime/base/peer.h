@@ -21,11 +21,13 @@ struct peer {
 };
 
 /* Connects; on failure both are -1. */
-enum peer_status peer_open(struct peer *peer, const char *path, int64_t deadline, struct reason *why);
+enum peer_status peer_open(
+	struct peer *peer, const char *path, int64_t deadline, struct reason *why);
 void peer_close(struct peer *peer);
 
 /* Waits until the connection is readable (POLLIN) or writable (POLLOUT). */
-enum peer_status peer_wait(const struct peer *peer, short events, int64_t deadline, struct reason *why);
+enum peer_status peer_wait(
+	const struct peer *peer, short events, int64_t deadline, struct reason *why);
 /* Waits for the end of the process; false when the time is over or there is no pidfd. */
 bool process_wait(int process, int64_t deadline);
 /* Waits for the end of whoever listens on the socket; without a pidfd, until nobody does. */

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <time.h>
 
-
 void complain(const char *format, ...)
 {
 	va_list arguments;
@@ -69,14 +68,18 @@ bool reason_set(struct reason *reason, const char *format, ...)
 	return false;
 }
 
-bool balloon_sizes_parse(const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib)
+bool balloon_sizes_parse(
+	const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib)
 {
 	if (!number_parse(memory, 1, MEMORY_MAX_MIB, memory_mib)) {
-		complain("balloon: MEM_MIB is a number of 1 to %" PRIu64 ", not '%s'", MEMORY_MAX_MIB, memory);
+		complain("balloon: MEM_MIB is a number of 1 to %" PRIu64 ", not '%s'",
+			MEMORY_MAX_MIB, memory);
 		return false;
 	}
 	if (!number_parse(balloon, 0, *memory_mib - 1, balloon_mib)) {
-		complain("balloon: BALLOON_MIB is a number of 0 to %" PRIu64 " (the memory less 1), not '%s'", *memory_mib - 1, balloon);
+		complain("balloon: BALLOON_MIB is a number of 0 to %" PRIu64
+			 " (the memory less 1), not '%s'",
+			*memory_mib - 1, balloon);
 		return false;
 	}
 	return true;

@@ -28,15 +28,16 @@ bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value)
 /* More memory than any VM has, in MiB; as bytes it still fits 64 bits. */
 #define MEMORY_MAX_MIB (UINT64_C(1) << 32)
 /* The sizes that a verb "balloon" is given; complains when one is wrong. */
-bool balloon_sizes_parse(const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib);
-
+bool balloon_sizes_parse(
+	const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib);
 
 /* Why something is of no use: one line without the end. */
 struct reason {
 	char text[256];
 };
 /* Always false, so that a check can end with it. */
-bool reason_set(struct reason *reason, const char *format, ...) __attribute__((format(printf, 2, 3)));
+bool reason_set(struct reason *reason, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /* `format` filled in; ends the program when there is no memory. */
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -49,7 +50,7 @@ bool directory_sync(const char *path);
 int verb_accel(char **arguments);
 int verb_tsc_khz(char **arguments);
 int verb_pidfd(char **arguments); /* does not return when it works */
-int verb_tty(char **arguments); /* does not return when it works */
+int verb_tty(char **arguments);   /* does not return when it works */
 int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
 int verb_shutdown_crosvm(char **arguments);

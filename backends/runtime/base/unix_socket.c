@@ -31,14 +31,19 @@ static enum unix_owner unknown(struct reason *why, const char *problem)
 	return UNIX_UNKNOWN;
 }
 
-/* connect() of a type that nobody here listens with finds the socket and goes no further: EPROTOTYPE (unix_find_bsd, net/unix/af_unix.c). */
+/*
+ * connect() of a type that nobody here listens with finds the socket and goes no further:
+ * EPROTOTYPE (unix_find_bsd, net/unix/af_unix.c).
+ */
 enum unix_owner unix_owner(const char *path, struct reason *why)
 {
 	struct sockaddr_un address;
 	socklen_t size;
 	struct stat status;
 	if (!unix_address_make(path, &address, &size))
-		return unknown(why, "a socket's path has 1 to 107 bytes: give one relative to the VM's directory");
+		return unknown(why,
+			"a socket's path has 1 to 107 bytes: give one relative to the VM's "
+			"directory");
 	/* connect() would say "refused" to a plain file, as to a socket that nobody has. */
 	if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
 		return unknown(why, "it is no socket");
@@ -49,10 +54,14 @@ enum unix_owner unix_owner(const char *path, struct reason *why)
 	close(fd);
 	if (error == ENOENT || error == ECONNREFUSED)
 		return UNIX_NOBODY;
-	return error == 0 || error == EPROTOTYPE || error == EPERM ? UNIX_SOMEBODY : unknown(why, strerror(error));
+	return error == 0 || error == EPROTOTYPE || error == EPERM ? UNIX_SOMEBODY
+								   : unknown(why, strerror(error));
 }
 
-/* The directory of a path, locked: of two that start at once, one claims the socket, and the other sees that. -1 after an error. */
+/*
+ * The directory of a path, locked: of two that start at once, one claims the socket, and the other
+ * sees that. -1 after an error.
+ */
 static int directory_lock(const char *path, struct reason *why)
 {
 	char directory[sizeof((struct sockaddr_un *)0)->sun_path] = ".";
@@ -104,7 +113,8 @@ static bool claim_bound(struct unix_claim *claim, struct reason *why)
 	return true;
 }
 
-static bool claim_make(struct unix_claim *claim, const char *group, bool group_needed, struct reason *why)
+static bool claim_make(
+	struct unix_claim *claim, const char *group, bool group_needed, struct reason *why)
 {
 	struct sockaddr_un address;
 	socklen_t size;
@@ -115,7 +125,8 @@ static bool claim_make(struct unix_claim *claim, const char *group, bool group_n
 	if (there && !S_ISSOCK(status.st_mode))
 		return reason_set(why, "what is there is no socket: it stays");
 	if (there && unlink(claim->path) != 0 && errno != ENOENT)
-		return reason_set(why, "a socket that nobody has is in the way: %s", strerror(errno));
+		return reason_set(
+			why, "a socket that nobody has is in the way: %s", strerror(errno));
 	mode_t mask = umask(group ? 0117 : 0177);
 	int bound = bind(claim->fd, (struct sockaddr *)&address, size);
 	umask(mask);
@@ -131,13 +142,15 @@ static bool claim_make(struct unix_claim *claim, const char *group, bool group_n
 	return false;
 }
 
-bool unix_claim(const char *path, const char *group, bool group_needed, struct unix_claim *claim, struct reason *why)
+bool unix_claim(const char *path, const char *group, bool group_needed, struct unix_claim *claim,
+	struct reason *why)
 {
 	*claim = (struct unix_claim){.fd = -1};
 	struct sockaddr_un address;
 	socklen_t size;
 	if (path[0] == '@' || !unix_address_make(path, &address, &size))
-		return reason_set(why, "a socket's path has 1 to 107 bytes, and does not begin with '@'");
+		return reason_set(
+			why, "a socket's path has 1 to 107 bytes, and does not begin with '@'");
 	int directory = directory_lock(path, why);
 	if (directory < 0)
 		return false;
@@ -166,7 +179,8 @@ void unix_release(struct unix_claim *claim)
 	struct stat status;
 	if (!claim->path)
 		return;
-	if (lstat(claim->path, &status) == 0 && status.st_dev == claim->device && status.st_ino == claim->inode)
+	if (lstat(claim->path, &status) == 0 && status.st_dev == claim->device &&
+		status.st_ino == claim->inode)
 		unlink(claim->path);
 	close(claim->fd);
 	*claim = (struct unix_claim){.fd = -1};

@@ -14,7 +14,7 @@
 bool unix_address_make(const char *path, struct sockaddr_un *address, socklen_t *size);
 
 enum unix_owner {
-	UNIX_NOBODY,  /* there is no such socket, or its process is gone */
+	UNIX_NOBODY, /* there is no such socket, or its process is gone */
 	UNIX_SOMEBODY,
 	UNIX_UNKNOWN, /* the reason says why it cannot be told */
 };
@@ -31,10 +31,12 @@ struct unix_claim {
 };
 
 /*
- * Listens on `path`, in the place of a socket that nobody has any more. Whoever is of `group` may connect too; NULL: the own user alone. A group that
- * is not there, or not ours to give, is an error when `group_needed`.
+ * Listens on `path`, in the place of a socket that nobody has any more. Whoever is of `group` may
+ * connect too; NULL: the own user alone. A group that is not there, or not ours to give, is an
+ * error when `group_needed`.
  */
-bool unix_claim(const char *path, const char *group, bool group_needed, struct unix_claim *claim, struct reason *why);
+bool unix_claim(const char *path, const char *group, bool group_needed, struct unix_claim *claim,
+	struct reason *why);
 /* Removes the socket, unless another has taken its place. */
 void unix_release(struct unix_claim *claim);
 

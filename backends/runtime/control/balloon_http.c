@@ -20,9 +20,9 @@ struct balloon {
 };
 
 struct kind {
-	struct request set, get;   /* set.json is made with the size */
+	struct request set, get; /* set.json is made with the size */
 	const char *set_format;
-	uint64_t unit;             /* bytes of the number in set_format */
+	uint64_t unit; /* bytes of the number in set_format */
 	/* The balloon's size in the reply to get. */
 	bool (*read)(struct balloon *balloon, struct json reply, uint64_t *mib);
 };
@@ -35,11 +35,14 @@ static bool cloud_hypervisor_read(struct balloon *balloon, struct json reply, ui
 	if (!json_member(reply, "memory_actual_size", &actual) || !json_unsigned(actual, &bytes))
 		return reason_set(&balloon->http.problem, "vm.info tells no size");
 	/* null when there is no hotplug memory. */
-	if (json_member(reply, "config", &config) && json_member(config, "memory", &memory) && json_member(memory, "hotplugged_size", &plugged) &&
-	    json_unsigned(plugged, &more) && more <= MEMORY_MAX_MIB * MIB)
+	if (json_member(reply, "config", &config) && json_member(config, "memory", &memory) &&
+		json_member(memory, "hotplugged_size", &plugged) && json_unsigned(plugged, &more) &&
+		more <= MEMORY_MAX_MIB * MIB)
 		total += more;
 	if (bytes > total)
-		return reason_set(&balloon->http.problem, "the VM has %" PRIu64 " MiB of memory, not %" PRIu64, bytes / MIB, total / MIB);
+		return reason_set(&balloon->http.problem,
+			"the VM has %" PRIu64 " MiB of memory, not %" PRIu64, bytes / MIB,
+			total / MIB);
 	*mib = (total - bytes) / MIB;
 	return true;
 }
@@ -80,7 +83,8 @@ static enum http_status size_set(struct balloon *balloon, uint64_t mib, int64_t 
 static enum http_status size_read(struct balloon *balloon, int64_t deadline, uint64_t *mib)
 {
 	struct json body, reply;
-	enum http_status status = http_request(&balloon->http, &balloon->kind->get, deadline, &body);
+	enum http_status status =
+		http_request(&balloon->http, &balloon->kind->get, deadline, &body);
 	if (status != HTTP_OK)
 		return status;
 	if (!json_object_parse(body.p, body.n, &reply)) {
@@ -91,13 +95,15 @@ static enum http_status size_read(struct balloon *balloon, int64_t deadline, uin
 }
 
 /* The guest may stop short of the target: that is no error. */
-static enum http_status resize(struct balloon *balloon, uint64_t target, int64_t deadline, uint64_t *mib)
+static enum http_status resize(
+	struct balloon *balloon, uint64_t target, int64_t deadline, uint64_t *mib)
 {
 	enum http_status status = size_set(balloon, target, deadline);
 	if (status == HTTP_OK)
 		status = size_read(balloon, deadline, mib);
 	int64_t changed = clock_ms();
-	while (status == HTTP_OK && *mib != target && clock_ms() - changed < STABLE_MS && deadline_left(deadline) > POLL_MS) {
+	while (status == HTTP_OK && *mib != target && clock_ms() - changed < STABLE_MS &&
+		deadline_left(deadline) > POLL_MS) {
 		uint64_t before = *mib;
 		sleep_ms(POLL_MS);
 		status = size_read(balloon, deadline, mib);
@@ -116,7 +122,8 @@ static int report(const struct balloon *balloon, enum http_status status, uint64
 	if (status == HTTP_GONE)
 		complain("%s: no VM runs here", balloon->http.path);
 	else if (status == HTTP_TIMEOUT)
-		complain("%s: gave up after %d s: the hypervisor hangs", balloon->http.path, LIMIT_MS / 1000);
+		complain("%s: gave up after %d s: the hypervisor hangs", balloon->http.path,
+			LIMIT_MS / 1000);
 	else
 		complain("%s: %s", balloon->http.path, balloon->http.problem.text);
 	return STATUS_FAILED;

@@ -16,7 +16,8 @@ enum {
 static enum qmp_status memory_read(struct qmp *qmp, int64_t deadline, uint64_t *bytes)
 {
 	struct json result, actual;
-	enum qmp_status status = qmp_command(qmp, "{\"execute\":\"query-balloon\"}", deadline, &result);
+	enum qmp_status status =
+		qmp_command(qmp, "{\"execute\":\"query-balloon\"}", deadline, &result);
 	if (status != QMP_OK)
 		return status;
 	if (json_member(result, "actual", &actual) && json_unsigned(actual, bytes))
@@ -25,16 +26,22 @@ static enum qmp_status memory_read(struct qmp *qmp, int64_t deadline, uint64_t *
 	return QMP_BROKEN;
 }
 
-/* QMP counts what the guest keeps, not what the balloon takes. The guest may stop short of the target: that is no error. */
-static enum qmp_status memory_set(struct qmp *qmp, uint64_t target, int64_t deadline, uint64_t *bytes)
+/*
+ * QMP counts what the guest keeps, not what the balloon takes. The guest may stop short of the
+ * target: that is no error.
+ */
+static enum qmp_status memory_set(
+	struct qmp *qmp, uint64_t target, int64_t deadline, uint64_t *bytes)
 {
 	char command[96];
-	snprintf(command, sizeof command, "{\"execute\":\"balloon\",\"arguments\":{\"value\":%" PRIu64 "}}", target);
+	snprintf(command, sizeof command,
+		"{\"execute\":\"balloon\",\"arguments\":{\"value\":%" PRIu64 "}}", target);
 	enum qmp_status status = qmp_command(qmp, command, deadline, NULL);
 	if (status == QMP_OK)
 		status = memory_read(qmp, deadline, bytes);
 	int64_t changed = clock_ms();
-	while (status == QMP_OK && *bytes != target && clock_ms() - changed < STABLE_MS && deadline_left(deadline) > POLL_MS) {
+	while (status == QMP_OK && *bytes != target && clock_ms() - changed < STABLE_MS &&
+		deadline_left(deadline) > POLL_MS) {
 		uint64_t before = *bytes;
 		sleep_ms(POLL_MS);
 		status = memory_read(qmp, deadline, bytes);
@@ -51,7 +58,8 @@ static int report(const struct qmp *qmp, const char *path, enum qmp_status statu
 	else if (status == QMP_REFUSED && !strcmp(qmp->error_class, "DeviceNotActive"))
 		complain("%s: the VM has no balloon device", path);
 	else if (status == QMP_TIMEOUT)
-		complain("%s: gave up after %d s: %s", path, LIMIT_MS / 1000, *qmp->problem ? qmp->problem : "the hypervisor hangs");
+		complain("%s: gave up after %d s: %s", path, LIMIT_MS / 1000,
+			*qmp->problem ? qmp->problem : "the hypervisor hangs");
 	else
 		complain("%s: %s", path, qmp->problem);
 	return STATUS_FAILED;
@@ -67,7 +75,8 @@ static int resize(struct qmp *qmp, const char *path, uint64_t memory_mib, uint64
 	if (status != QMP_OK)
 		return report(qmp, path, status);
 	if (bytes > memory_mib * MIB) {
-		complain("%s: the VM has %" PRIu64 " MiB of memory, not %" PRIu64, path, bytes / MIB, memory_mib);
+		complain("%s: the VM has %" PRIu64 " MiB of memory, not %" PRIu64, path,
+			bytes / MIB, memory_mib);
 		return STATUS_FAILED;
 	}
 	printf("%" PRIu64 "\n", (memory_mib * MIB - bytes) / MIB);

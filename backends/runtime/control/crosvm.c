@@ -14,11 +14,15 @@
 #include "backends/runtime/shares/notify.h"
 
 enum {
-	GRACE_PART = 3,    /* of the time, before the button is pressed once more: the guest may not have listened yet */
+	/*
+	 * of the time, before the button is pressed once more: the guest may not have listened yet
+	 */
+	GRACE_PART = 3,
 	ANSWER_MS = 10000, /* for any single answer */
 	END_MS = 10000,    /* for the process to end once told to */
 	POLL_MS = 200,
-	STABLE_MS = 2000,  /* a balloon without change; a guest under load takes a second to begin */
+	/* a balloon without change; a guest under load takes a second to begin */
+	STABLE_MS = 2000,
 	NUMBER_BYTES = 24,
 };
 #define MIB UINT64_C(1048576)
@@ -34,7 +38,8 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /* Whether there is a VM; the connection itself is of no use. */
-static enum peer_status crosvm_find(struct crosvm *crosvm, const char *socket, const char *program, struct reason *why)
+static enum peer_status crosvm_find(
+	struct crosvm *crosvm, const char *socket, const char *program, struct reason *why)
 {
 	struct peer peer;
 	enum peer_status status = peer_open(&peer, socket, clock_ms() + ANSWER_MS, why);
@@ -46,7 +51,8 @@ static enum peer_status crosvm_find(struct crosvm *crosvm, const char *socket, c
 	return status;
 }
 
-static bool tell(const struct crosvm *crosvm, const char *command, int64_t deadline, struct reason *why)
+static bool tell(
+	const struct crosvm *crosvm, const char *command, int64_t deadline, struct reason *why)
 {
 	const char *const argv[] = {crosvm->program, command, crosvm->socket, NULL};
 	return child_run(argv, earlier(deadline, clock_ms() + ANSWER_MS), NULL, why);
@@ -56,7 +62,9 @@ static bool end(const struct crosvm *crosvm, struct reason *why)
 {
 	if (tell(crosvm, "stop", clock_ms() + ANSWER_MS, why))
 		return true;
-	return crosvm->process >= 0 && (syscall(SYS_pidfd_send_signal, crosvm->process, SIGTERM, NULL, 0) == 0 || errno == ESRCH);
+	return crosvm->process >= 0 &&
+		(syscall(SYS_pidfd_send_signal, crosvm->process, SIGTERM, NULL, 0) == 0 ||
+			errno == ESRCH);
 }
 
 static int cut_off(const struct crosvm *crosvm, uint64_t seconds)
@@ -67,16 +75,19 @@ static int cut_off(const struct crosvm *crosvm, uint64_t seconds)
 		return STATUS_FAILED;
 	}
 	if (!listener_wait(crosvm->socket, crosvm->process, clock_ms() + END_MS)) {
-		complain("%s: crosvm did not end within %d s of being told to: kill it", crosvm->socket, END_MS / 1000);
+		complain("%s: crosvm did not end within %d s of being told to: kill it",
+			crosvm->socket, END_MS / 1000);
 		return STATUS_FAILED;
 	}
-	complain("%s: the guest did not go down within %" PRIu64 " s: cut off", crosvm->socket, seconds);
+	complain("%s: the guest did not go down within %" PRIu64 " s: cut off", crosvm->socket,
+		seconds);
 	return STATUS_CUT_OFF;
 }
 
 static int bring_down(const struct crosvm *crosvm, uint64_t seconds)
 {
-	int64_t deadline = clock_ms() + (int64_t)seconds * 1000, grace = clock_ms() + (int64_t)seconds * 1000 / GRACE_PART;
+	int64_t deadline = clock_ms() + (int64_t)seconds * 1000,
+		grace = clock_ms() + (int64_t)seconds * 1000 / GRACE_PART;
 	struct reason why;
 	bool asked = tell(crosvm, "powerbtn", deadline, &why);
 	if (!asked)
@@ -112,21 +123,24 @@ int verb_shutdown_crosvm(char **arguments)
 }
 
 /* {"BalloonStats": {"stats": …, "balloon_actual": 268435456}} */
-static bool balloon_read(const struct crosvm *crosvm, int64_t deadline, uint64_t *bytes, struct reason *why)
+static bool balloon_read(
+	const struct crosvm *crosvm, int64_t deadline, uint64_t *bytes, struct reason *why)
 {
 	const char *const argv[] = {crosvm->program, "balloon_stats", crosvm->socket, NULL};
 	struct output output;
 	struct json answer, stats, actual;
 	if (!child_run(argv, deadline, &output, why))
 		return false;
-	if (json_object_parse(output.text, output.n, &answer) && json_member(answer, "BalloonStats", &stats) &&
-	    json_member(stats, "balloon_actual", &actual) && json_unsigned(actual, bytes))
+	if (json_object_parse(output.text, output.n, &answer) &&
+		json_member(answer, "BalloonStats", &stats) &&
+		json_member(stats, "balloon_actual", &actual) && json_unsigned(actual, bytes))
 		return true;
 	return reason_set(why, "%s balloon_stats tells no size", crosvm->program);
 }
 
 /* The guest may stop short of the target: that is no error. */
-static bool balloon_set(const struct crosvm *crosvm, uint64_t target, int64_t deadline, uint64_t *bytes, struct reason *why)
+static bool balloon_set(const struct crosvm *crosvm, uint64_t target, int64_t deadline,
+	uint64_t *bytes, struct reason *why)
 {
 	char number[NUMBER_BYTES];
 	snprintf(number, sizeof number, "%" PRIu64, target);
@@ -134,7 +148,8 @@ static bool balloon_set(const struct crosvm *crosvm, uint64_t target, int64_t de
 	if (!child_run(argv, deadline, NULL, why) || !balloon_read(crosvm, deadline, bytes, why))
 		return false;
 	int64_t changed = clock_ms();
-	while (*bytes != target && clock_ms() - changed < STABLE_MS && deadline_left(deadline) > 2 * POLL_MS) {
+	while (*bytes != target && clock_ms() - changed < STABLE_MS &&
+		deadline_left(deadline) > 2 * POLL_MS) {
 		uint64_t before = *bytes;
 		sleep_ms(POLL_MS);
 		if (!balloon_read(crosvm, deadline, bytes, why))
@@ -166,7 +181,8 @@ int verb_balloon_crosvm(char **arguments)
 	struct reason why;
 	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[2], &why);
 	if (status != PEER_OK)
-		complain("%s: %s", arguments[0], status == PEER_GONE ? "no VM runs here" : why.text);
+		complain(
+			"%s: %s", arguments[0], status == PEER_GONE ? "no VM runs here" : why.text);
 	int result = status == PEER_OK ? resize(&crosvm, balloon_mib) : STATUS_FAILED;
 	if (crosvm.process >= 0)
 		close(crosvm.process);

@@ -36,14 +36,18 @@ static enum http_status broken(struct http *http, const char *what)
 static enum http_status status_of(enum peer_status status)
 {
 	static const enum http_status words[] = {
-		[PEER_OK] = HTTP_OK, [PEER_TIMEOUT] = HTTP_TIMEOUT, [PEER_GONE] = HTTP_GONE, [PEER_BROKEN] = HTTP_BROKEN,
+		[PEER_OK] = HTTP_OK,
+		[PEER_TIMEOUT] = HTTP_TIMEOUT,
+		[PEER_GONE] = HTTP_GONE,
+		[PEER_BROKEN] = HTTP_BROKEN,
 	};
 	return words[status];
 }
 
 static enum http_status fd_wait(struct exchange *exchange, short events)
 {
-	return status_of(peer_wait(&exchange->peer, events, exchange->deadline, &exchange->http->problem));
+	return status_of(
+		peer_wait(&exchange->peer, events, exchange->deadline, &exchange->http->problem));
 }
 
 static enum http_status text_send(struct exchange *exchange, const char *text, size_t left)
@@ -71,9 +75,12 @@ static enum http_status request_send(struct exchange *exchange, const struct req
 {
 	char text[REQUEST_MAX_BYTES];
 	const char *json = request->json ? request->json : "";
-	int length = snprintf(text, sizeof text, "%s %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n", request->method, request->target);
+	int length = snprintf(text, sizeof text,
+		"%s %s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n",
+		request->method, request->target);
 	if (*json)
-		length += snprintf(text + length, sizeof text - (size_t)length, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(json));
+		length += snprintf(text + length, sizeof text - (size_t)length,
+			"Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(json));
 	length += snprintf(text + length, sizeof text - (size_t)length, "\r\n%s", json);
 	return text_send(exchange, text, (size_t)length);
 }
@@ -85,7 +92,8 @@ static enum http_status reply_fill(struct exchange *exchange)
 	enum http_status status = fd_wait(exchange, POLLIN);
 	if (status != HTTP_OK)
 		return status;
-	ssize_t got = recv(exchange->peer.fd, exchange->http->buffer + exchange->end, REPLY_MAX_BYTES - exchange->end, 0);
+	ssize_t got = recv(exchange->peer.fd, exchange->http->buffer + exchange->end,
+		REPLY_MAX_BYTES - exchange->end, 0);
 	if (got == 0 || (got < 0 && errno == ECONNRESET))
 		return HTTP_GONE;
 	if (got < 0 && errno != EINTR && errno != EAGAIN)
@@ -95,12 +103,17 @@ static enum http_status reply_fill(struct exchange *exchange)
 	return HTTP_OK;
 }
 
-/* The value of a header line "Name: value" in text that ends with a line's end; NULL: it is not there. */
+/*
+ * The value of a header line "Name: value" in text that ends with a line's end; NULL: it is not
+ * there.
+ */
 static const char *header_find(const char *text, const char *end, const char *name)
 {
 	size_t length = strlen(name);
-	for (const char *line = text; line < end; line = memchr(line, '\n', (size_t)(end - line)), line = line ? line + 1 : end)
-		if ((size_t)(end - line) > length && line[length] == ':' && !strncasecmp(line, name, length))
+	for (const char *line = text; line < end;
+		line = memchr(line, '\n', (size_t)(end - line)), line = line ? line + 1 : end)
+		if ((size_t)(end - line) > length && line[length] == ':' &&
+			!strncasecmp(line, name, length))
 			return line + length + 1;
 	return NULL;
 }
@@ -118,7 +131,8 @@ static bool length_parse(const char *text, size_t *length)
 
 static bool code_parse(const char *text, size_t length, unsigned *code)
 {
-	if (length < sizeof "HTTP/1.1 200" - 1 || memcmp(text, "HTTP/1.", 7) || text[8] != ' ' || strspn(text + 9, "0123456789") != 3)
+	if (length < sizeof "HTTP/1.1 200" - 1 || memcmp(text, "HTTP/1.", 7) || text[8] != ' ' ||
+		strspn(text + 9, "0123456789") != 3)
 		return false;
 	*code = (unsigned)strtoul(text + 9, NULL, 10);
 	return true;
@@ -129,10 +143,12 @@ static enum http_status head_parse(struct http *http, size_t head, struct reply 
 {
 	const char *value;
 	*reply = (struct reply){.body = head};
-	if (!code_parse(http->buffer, head, &reply->code) || header_find(http->buffer, http->buffer + head, "Transfer-Encoding"))
+	if (!code_parse(http->buffer, head, &reply->code) ||
+		header_find(http->buffer, http->buffer + head, "Transfer-Encoding"))
 		return broken(http, "what came is not the HTTP of a hypervisor");
 	value = header_find(http->buffer, http->buffer + head, "Content-Length");
-	if (value && (!length_parse(value, &reply->length) || reply->length > REPLY_MAX_BYTES - head))
+	if (value &&
+		(!length_parse(value, &reply->length) || reply->length > REPLY_MAX_BYTES - head))
 		return broken(http, "the reply's length is wrong, or too long");
 	return HTTP_OK;
 }
@@ -142,15 +158,19 @@ static enum http_status reply_read(struct exchange *exchange, struct reply *repl
 	static const char end[] = "\r\n\r\n";
 	const char *found;
 	enum http_status status = HTTP_OK;
-	while (!(found = memmem(exchange->http->buffer, exchange->end, end, sizeof end - 1)) && status == HTTP_OK)
+	while (!(found = memmem(exchange->http->buffer, exchange->end, end, sizeof end - 1)) &&
+		status == HTTP_OK)
 		status = reply_fill(exchange);
 	if (status == HTTP_GONE && exchange->end)
 		return broken(exchange->http, "the reply was cut off");
 	if (status == HTTP_OK)
-		status = head_parse(exchange->http, (size_t)(found - exchange->http->buffer) + sizeof end - 1, reply);
+		status = head_parse(exchange->http,
+			(size_t)(found - exchange->http->buffer) + sizeof end - 1, reply);
 	while (status == HTTP_OK && exchange->end - reply->body < reply->length)
 		status = reply_fill(exchange);
-	return status == HTTP_GONE && exchange->end ? broken(exchange->http, "the reply was cut off") : status;
+	return status == HTTP_GONE && exchange->end
+		? broken(exchange->http, "the reply was cut off")
+		: status;
 }
 
 /* Firecracker: {"fault_message": "…"}; Cloud Hypervisor: a list of texts, or text alone. */
@@ -158,8 +178,9 @@ static enum http_status error_note(struct http *http, unsigned code, struct json
 {
 	struct json object, message;
 	char text[200];
-	if (!json_object_parse(body.p, body.n, &object) || !json_member(object, "fault_message", &message) ||
-	    !json_string_copy(message, text, sizeof text)) {
+	if (!json_object_parse(body.p, body.n, &object) ||
+		!json_member(object, "fault_message", &message) ||
+		!json_string_copy(message, text, sizeof text)) {
 		size_t used = 0;
 		for (size_t i = 0; i < body.n && used + 1 < sizeof text; i++)
 			text[used++] = body.p[i] >= 0x20 && body.p[i] < 0x7f ? body.p[i] : '?';
@@ -169,7 +190,8 @@ static enum http_status error_note(struct http *http, unsigned code, struct json
 	return HTTP_REFUSED;
 }
 
-static enum http_status exchange_run(struct exchange *exchange, const struct request *request, struct json *body)
+static enum http_status exchange_run(
+	struct exchange *exchange, const struct request *request, struct json *body)
 {
 	struct reply reply = {0};
 	enum http_status status = request_send(exchange, request);
@@ -185,10 +207,12 @@ static enum http_status exchange_run(struct exchange *exchange, const struct req
 	return HTTP_OK;
 }
 
-enum http_status http_request(struct http *http, const struct request *request, int64_t deadline, struct json *body)
+enum http_status http_request(
+	struct http *http, const struct request *request, int64_t deadline, struct json *body)
 {
 	struct exchange exchange = {.http = http, .deadline = deadline};
-	enum http_status status = status_of(peer_open(&exchange.peer, http->path, deadline, &http->problem));
+	enum http_status status =
+		status_of(peer_open(&exchange.peer, http->path, deadline, &http->problem));
 	if (status == HTTP_OK)
 		status = exchange_run(&exchange, request, body);
 	if (http->process < 0) {

@@ -20,7 +20,8 @@ static bool skip_value(struct cursor *at, int depth);
 
 static void skip_space(struct cursor *at)
 {
-	while (at->p < at->end && (*at->p == ' ' || *at->p == '\t' || *at->p == '\r' || *at->p == '\n'))
+	while (at->p < at->end &&
+		(*at->p == ' ' || *at->p == '\t' || *at->p == '\r' || *at->p == '\n'))
 		at->p++;
 }
 
@@ -154,13 +155,20 @@ static bool skip_value(struct cursor *at, int depth)
 	if (at->p == at->end)
 		return false;
 	switch (*at->p) {
-	case '{': return skip_object(at, depth, NULL);
-	case '[': return skip_array(at, depth);
-	case '"': return skip_string(at);
-	case 't': return skip_word(at, "true");
-	case 'f': return skip_word(at, "false");
-	case 'n': return skip_word(at, "null");
-	default: return skip_number(at);
+	case '{':
+		return skip_object(at, depth, NULL);
+	case '[':
+		return skip_array(at, depth);
+	case '"':
+		return skip_string(at);
+	case 't':
+		return skip_word(at, "true");
+	case 'f':
+		return skip_word(at, "false");
+	case 'n':
+		return skip_word(at, "null");
+	default:
+		return skip_number(at);
 	}
 }
 
@@ -210,7 +218,8 @@ static bool is_string(struct json value)
 
 bool json_is_string(struct json value, const char *text)
 {
-	return is_string(value) && value.n == strlen(text) + 2 && !memcmp(value.p + 1, text, value.n - 2);
+	return is_string(value) && value.n == strlen(text) + 2 &&
+		!memcmp(value.p + 1, text, value.n - 2);
 }
 
 static char printable(char c)

@@ -12,7 +12,10 @@
 #include "backends/runtime/base/peer.h"
 #include "backends/runtime/base/runtime.h"
 
-/* kvmtool's balloon only grows and shrinks, and tells no size: it is remembered for as long as the process lives. */
+/*
+ * kvmtool's balloon only grows and shrinks, and tells no size: it is remembered for as long as the
+ * process lives.
+ */
 enum {
 	ANSWER_MS = 10000, /* for any single answer */
 	PATH_BYTES = 256,
@@ -21,7 +24,8 @@ enum {
 
 struct lkvm {
 	const char *program, *name;
-	int process;                                  /* a pidfd, -1 when the kernel does not tell */
+	/* a pidfd, -1 when the kernel does not tell */
+	int process;
 	char socket[PATH_BYTES], balloon[PATH_BYTES]; /* files below .lkvm */
 };
 
@@ -34,7 +38,8 @@ static bool home_set(struct reason *why)
 	return ok || reason_set(why, "the current directory: %s", strerror(errno));
 }
 
-static enum peer_status lkvm_find(struct lkvm *lkvm, const char *name, const char *program, struct reason *why)
+static enum peer_status lkvm_find(
+	struct lkvm *lkvm, const char *name, const char *program, struct reason *why)
 {
 	*lkvm = (struct lkvm){.program = program, .name = name, .process = -1};
 	snprintf(lkvm->socket, sizeof lkvm->socket, ".lkvm/%s.sock", name);
@@ -57,7 +62,8 @@ static int report(const struct lkvm *lkvm, const char *problem)
 	return STATUS_FAILED;
 }
 
-static bool tell(const struct lkvm *lkvm, const char *command, const char *option, const char *value, struct reason *why)
+static bool tell(const struct lkvm *lkvm, const char *command, const char *option,
+	const char *value, struct reason *why)
 {
 	const char *const argv[] = {lkvm->program, command, "-n", lkvm->name, option, value, NULL};
 	return child_run(argv, clock_ms() + ANSWER_MS, NULL, why);
@@ -89,20 +95,25 @@ static bool identity(int process, uint64_t *pid, uint64_t *start)
 static uint64_t remembered(FILE *file, uint64_t pid, uint64_t start)
 {
 	uint64_t its_pid, its_start, mib;
-	bool same = fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &its_pid, &its_start, &mib) == 3 && its_pid == pid && its_start == start;
+	bool same =
+		fscanf(file, "%" SCNu64 " %" SCNu64 " %" SCNu64, &its_pid, &its_start, &mib) == 3 &&
+		its_pid == pid && its_start == start;
 	return same ? mib : 0;
 }
 
 static bool remember(FILE *file, uint64_t pid, uint64_t start, uint64_t mib)
 {
 	rewind(file);
-	return ftruncate(fileno(file), 0) == 0 && fprintf(file, "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", pid, start, mib) > 0 && fflush(file) == 0;
+	return ftruncate(fileno(file), 0) == 0 &&
+		fprintf(file, "%" PRIu64 " %" PRIu64 " %" PRIu64 "\n", pid, start, mib) > 0 &&
+		fflush(file) == 0;
 }
 
 static bool change(const struct lkvm *lkvm, uint64_t before, uint64_t after, struct reason *why)
 {
 	char number[NUMBER_BYTES];
-	snprintf(number, sizeof number, "%" PRIu64, after > before ? after - before : before - after);
+	snprintf(number, sizeof number, "%" PRIu64,
+		after > before ? after - before : before - after);
 	return before == after || tell(lkvm, "balloon", after > before ? "-i" : "-d", number, why);
 }
 
@@ -147,7 +158,9 @@ int verb_balloon_lkvm(char **arguments)
 	struct lkvm lkvm;
 	struct reason why;
 	enum peer_status status = lkvm_find(&lkvm, arguments[0], arguments[2], &why);
-	int result = status == PEER_OK ? resize(&lkvm, balloon_mib) : report(&lkvm, status == PEER_GONE ? "no VM of that name runs here" : why.text);
+	int result = status == PEER_OK
+		? resize(&lkvm, balloon_mib)
+		: report(&lkvm, status == PEER_GONE ? "no VM of that name runs here" : why.text);
 	if (lkvm.process >= 0)
 		close(lkvm.process);
 	return result;

@@ -27,7 +27,10 @@ static enum qmp_status broken(struct qmp *qmp, const char *what, int error)
 static enum qmp_status status_of(struct qmp *qmp, enum peer_status status, const struct reason *why)
 {
 	static const enum qmp_status words[] = {
-		[PEER_OK] = QMP_OK, [PEER_TIMEOUT] = QMP_TIMEOUT, [PEER_GONE] = QMP_GONE, [PEER_BROKEN] = QMP_BROKEN,
+		[PEER_OK] = QMP_OK,
+		[PEER_TIMEOUT] = QMP_TIMEOUT,
+		[PEER_GONE] = QMP_GONE,
+		[PEER_BROKEN] = QMP_BROKEN,
 	};
 	if (status == PEER_BROKEN)
 		snprintf(qmp->problem, sizeof qmp->problem, "%s", why->text);
@@ -49,7 +52,8 @@ static enum qmp_status buffer_fill(struct qmp *qmp, int64_t deadline)
 		qmp->start = 0;
 	}
 	if (qmp->end == LINE_MAX_BYTES) {
-		snprintf(qmp->problem, sizeof qmp->problem, "a line of more than %d bytes", LINE_MAX_BYTES);
+		snprintf(qmp->problem, sizeof qmp->problem, "a line of more than %d bytes",
+			LINE_MAX_BYTES);
 		return QMP_BROKEN;
 	}
 	enum qmp_status status = fd_wait(qmp, POLLIN, deadline);
@@ -66,10 +70,12 @@ static enum qmp_status buffer_fill(struct qmp *qmp, int64_t deadline)
 }
 
 /* The line stays in the buffer until the next call. */
-static enum qmp_status line_read(struct qmp *qmp, int64_t deadline, const char **line, size_t *length)
+static enum qmp_status line_read(
+	struct qmp *qmp, int64_t deadline, const char **line, size_t *length)
 {
 	for (;;) {
-		const char *newline = memchr(qmp->buffer + qmp->scanned, '\n', qmp->end - qmp->scanned);
+		const char *newline =
+			memchr(qmp->buffer + qmp->scanned, '\n', qmp->end - qmp->scanned);
 		if (newline) {
 			*line = qmp->buffer + qmp->start;
 			*length = (size_t)(newline - *line);
@@ -89,11 +95,13 @@ static void event_note(struct qmp *qmp, const struct message *message)
 	struct json data, reason, guest;
 	if (json_is_string(message->value, "STOP") || json_is_string(message->value, "RESUME"))
 		qmp->stopped = json_is_string(message->value, "STOP");
-	if (!json_is_string(message->value, "SHUTDOWN") || !json_member(message->object, "data", &data))
+	if (!json_is_string(message->value, "SHUTDOWN") ||
+		!json_member(message->object, "data", &data))
 		return;
 	if (json_member(data, "reason", &reason))
 		json_string_copy(reason, qmp->reason, sizeof qmp->reason);
-	qmp->guest_down = json_member(data, "guest", &guest) && guest.n == 4 && !memcmp(guest.p, "true", 4);
+	qmp->guest_down =
+		json_member(data, "guest", &guest) && guest.n == 4 && !memcmp(guest.p, "true", 4);
 }
 
 static void message_note(struct qmp *qmp, const struct message *message)
@@ -107,7 +115,10 @@ static void message_note(struct qmp *qmp, const struct message *message)
 static enum qmp_status message_read(struct qmp *qmp, int64_t deadline, struct message *message)
 {
 	static const char *const members[] = {
-		[MESSAGE_GREETING] = "QMP", [MESSAGE_RESULT] = "return", [MESSAGE_ERROR] = "error", [MESSAGE_EVENT] = "event",
+		[MESSAGE_GREETING] = "QMP",
+		[MESSAGE_RESULT] = "return",
+		[MESSAGE_ERROR] = "error",
+		[MESSAGE_EVENT] = "event",
 	};
 	const char *line;
 	size_t length;
@@ -132,7 +143,10 @@ static enum qmp_status text_send(struct qmp *qmp, const char *text, int64_t dead
 	size_t left = strlen(text);
 	while (left) {
 		ssize_t sent = send(qmp->peer.fd, text, left, MSG_NOSIGNAL);
-		/* What came before the end, the SHUTDOWN event above all, is still to be read: the reader finds the end. */
+		/*
+		 * What came before the end, the SHUTDOWN event above all, is still to be read: the
+		 * reader finds the end.
+		 */
 		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
 			return QMP_OK;
 		if (sent >= 0) {
@@ -152,16 +166,22 @@ static enum qmp_status text_send(struct qmp *qmp, const char *text, int64_t dead
 static enum qmp_status error_note(struct qmp *qmp, struct json error)
 {
 	struct json class, text;
-	if (!json_member(error, "class", &class) || !json_string_copy(class, qmp->error_class, sizeof qmp->error_class))
+	if (!json_member(error, "class", &class) ||
+		!json_string_copy(class, qmp->error_class, sizeof qmp->error_class))
 		qmp->error_class[0] = '\0';
-	if (!json_member(error, "desc", &text) || !json_string_copy(text, qmp->problem, sizeof qmp->problem))
+	if (!json_member(error, "desc", &text) ||
+		!json_string_copy(text, qmp->problem, sizeof qmp->problem))
 		snprintf(qmp->problem, sizeof qmp->problem, "an error without description");
 	return QMP_REFUSED;
 }
 
-enum qmp_status qmp_command(struct qmp *qmp, const char *command, int64_t deadline, struct json *result)
+enum qmp_status qmp_command(
+	struct qmp *qmp, const char *command, int64_t deadline, struct json *result)
 {
-	/* In one piece: StratoVirt takes every piece that it reads for a command, and answers a lone line end with an error. */
+	/*
+	 * In one piece: StratoVirt takes every piece that it reads for a command, and answers a
+	 * lone line end with an error.
+	 */
 	char line[COMMAND_MAX_BYTES];
 	if (snprintf(line, sizeof line, "%s\n", command) >= (int)sizeof line)
 		return broken(qmp, "command", E2BIG);
@@ -214,11 +234,13 @@ enum qmp_status qmp_open(struct qmp *qmp, const char *path, int64_t deadline)
 	struct message message;
 	status = message_read(qmp, deadline, &message);
 	if (status == QMP_TIMEOUT)
-		snprintf(qmp->problem, sizeof qmp->problem, "no greeting: another client holds this monitor, or the hypervisor hangs");
+		snprintf(qmp->problem, sizeof qmp->problem,
+			"no greeting: another client holds this monitor, or the hypervisor hangs");
 	if (status != QMP_OK)
 		return status;
 	if (message.kind != MESSAGE_GREETING) {
-		snprintf(qmp->problem, sizeof qmp->problem, "what came first is not QMP's greeting");
+		snprintf(
+			qmp->problem, sizeof qmp->problem, "what came first is not QMP's greeting");
 		return QMP_BROKEN;
 	}
 	status = qmp_command(qmp, "{\"execute\":\"qmp_capabilities\"}", deadline, NULL);

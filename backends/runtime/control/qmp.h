@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A client of QEMU's machine protocol (docs/interop/qmp-spec in QEMU's sources): one JSON object a line over a unix socket. Every wait has a deadline. */
+/*
+ * A client of QEMU's machine protocol (docs/interop/qmp-spec in QEMU's sources): one JSON object a
+ * line over a unix socket. Every wait has a deadline.
+ */
 #ifndef MVM_BACKENDS_RUNTIME_CONTROL_QMP_H
 #define MVM_BACKENDS_RUNTIME_CONTROL_QMP_H
 
@@ -14,8 +17,8 @@ enum qmp_status {
 	QMP_OK,
 	QMP_REFUSED, /* the command had an error reply; problem says which */
 	QMP_TIMEOUT,
-	QMP_GONE,    /* nobody listens, or the other side closed: the process ended */
-	QMP_BROKEN,  /* the system failed, or what came is not QMP; problem says it */
+	QMP_GONE,   /* nobody listens, or the other side closed: the process ended */
+	QMP_BROKEN, /* the system failed, or what came is not QMP; problem says it */
 };
 
 struct qmp {
@@ -30,12 +33,19 @@ struct qmp {
 	char problem[256];
 };
 
-/* Connects and negotiates. QEMU serves one client at a time and leaves others waiting for the greeting: that ends as QMP_TIMEOUT. */
+/*
+ * Connects and negotiates. QEMU serves one client at a time and leaves others waiting for the
+ * greeting: that ends as QMP_TIMEOUT.
+ */
 enum qmp_status qmp_open(struct qmp *qmp, const char *path, int64_t deadline);
 void qmp_close(struct qmp *qmp);
 
-/* Sends a whole JSON command and waits for its reply; events in between are taken note of. result (may be NULL) lives until the next call. */
-enum qmp_status qmp_command(struct qmp *qmp, const char *command, int64_t deadline, struct json *result);
+/*
+ * Sends a whole JSON command and waits for its reply; events in between are taken note of. result
+ * (may be NULL) lives until the next call.
+ */
+enum qmp_status qmp_command(
+	struct qmp *qmp, const char *command, int64_t deadline, struct json *result);
 /* Waits for the end of the connection: QMP_GONE, or QMP_TIMEOUT, or QMP_BROKEN. */
 enum qmp_status qmp_wait_end(struct qmp *qmp, int64_t deadline);
 /* The monitor closes a moment before its process ends, and only then are taps and locks free. */

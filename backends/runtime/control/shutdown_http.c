@@ -13,10 +13,12 @@
 #include "backends/runtime/shares/notify.h"
 
 enum {
-	GRACE_PART = 3,        /* of the time, before the guest is asked once more: it may not have listened yet */
-	REFUSED_MS = 2000,     /* for a guest that goes down already, when the hypervisor refuses to ask it */
-	ANSWER_MS = 10000,     /* for any single answer */
-	END_MS = 10000,        /* for the process to end once told to */
+	/* of the time, before the guest is asked once more: it may not have listened yet */
+	GRACE_PART = 3,
+	/* for a guest that goes down already, when the hypervisor refuses to ask it */
+	REFUSED_MS = 2000,
+	ANSWER_MS = 10000, /* for any single answer */
+	END_MS = 10000,    /* for the process to end once told to */
 	POLL_MS = 100,
 };
 
@@ -33,21 +35,27 @@ static const struct manner cloud_hypervisor = {
 };
 
 /* The guest reboots, and Firecracker ends instead. */
-static const struct manner firecracker = {.ask = {"PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}"}, .state = &state_firecracker};
+static const struct manner firecracker = {
+	.ask = {"PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}"},
+	.state = &state_firecracker};
 
 static int64_t earlier(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
 }
 
-/* The interface goes before the process does (Cloud Hypervisor then still writes caches out), so the process decides. */
+/*
+ * The interface goes before the process does (Cloud Hypervisor then still writes caches out), so
+ * the process decides.
+ */
 static bool vm_wait(struct http *http, int64_t deadline)
 {
 	static const struct request any = {"GET", "/", NULL};
 	if (http->process >= 0)
 		return process_wait(http->process, deadline);
 	while (deadline_left(deadline)) {
-		if (http_request(http, &any, earlier(deadline, clock_ms() + ANSWER_MS), NULL) == HTTP_GONE)
+		if (http_request(http, &any, earlier(deadline, clock_ms() + ANSWER_MS), NULL) ==
+			HTTP_GONE)
 			return true;
 		sleep_ms(POLL_MS);
 	}
@@ -62,7 +70,8 @@ static enum http_status ask(struct http *http, const struct manner *manner, int6
 static bool quit(struct http *http, const struct manner *manner)
 {
 	if (manner->quit.method) {
-		enum http_status status = http_request(http, &manner->quit, clock_ms() + ANSWER_MS, NULL);
+		enum http_status status =
+			http_request(http, &manner->quit, clock_ms() + ANSWER_MS, NULL);
 		if (status == HTTP_TIMEOUT)
 			reason_set(&http->problem, "no answer");
 		return status == HTTP_OK || status == HTTP_GONE;
@@ -77,11 +86,13 @@ static bool quit(struct http *http, const struct manner *manner)
 static int cut_off(struct http *http, const struct manner *manner, const char *why)
 {
 	if (!quit(http, manner)) {
-		complain("%s: %s, and the hypervisor cannot be told to end: %s: kill it", http->path, why, http->problem.text);
+		complain("%s: %s, and the hypervisor cannot be told to end: %s: kill it",
+			http->path, why, http->problem.text);
 		return STATUS_FAILED;
 	}
 	if (!vm_wait(http, clock_ms() + END_MS)) {
-		complain("%s: the hypervisor did not end within %d s of being told to: kill it", http->path, END_MS / 1000);
+		complain("%s: the hypervisor did not end within %d s of being told to: kill it",
+			http->path, END_MS / 1000);
 		return STATUS_FAILED;
 	}
 	complain("%s: %s: cut off", http->path, why);
@@ -93,7 +104,8 @@ static void go_on(struct http *http, const struct manner *manner, int64_t deadli
 {
 	struct vm_state state;
 	deadline = earlier(deadline, clock_ms() + ANSWER_MS);
-	if (vm_state_http(http, manner->state, deadline, &state) != HTTP_OK || state.kind != VM_PAUSED)
+	if (vm_state_http(http, manner->state, deadline, &state) != HTTP_OK ||
+		state.kind != VM_PAUSED)
 		return;
 	complain("%s: the VM is %s: it is told to go on", http->path, state.text);
 	if (http_request(http, &manner->state->resume, deadline, NULL) == HTTP_REFUSED)
@@ -101,7 +113,8 @@ static void go_on(struct http *http, const struct manner *manner, int64_t deadli
 }
 
 /* Asks, and once more after a while; true when the VM went. */
-static bool ask_patiently(struct http *http, const struct manner *manner, int64_t deadline, enum http_status *status)
+static bool ask_patiently(
+	struct http *http, const struct manner *manner, int64_t deadline, enum http_status *status)
 {
 	int64_t grace = clock_ms() + deadline_left(deadline) / GRACE_PART;
 	*status = ask(http, manner, deadline);
@@ -134,7 +147,8 @@ static int bring_down(struct http *http, const struct manner *manner, uint64_t s
 		complain("%s: %s", http->path, http->problem.text);
 		return STATUS_FAILED;
 	case HTTP_REFUSED:
-		reason_set(&why, "the guest cannot be asked to go down: %.200s", http->problem.text);
+		reason_set(
+			&why, "the guest cannot be asked to go down: %.200s", http->problem.text);
 		return cut_off(http, manner, why.text);
 	default:
 		break;
@@ -149,7 +163,8 @@ static int run(const struct manner *manner, char **arguments)
 	if (!shutdown_seconds(arguments[1], &seconds))
 		return STATUS_USAGE;
 	struct http http;
-	int result = http_open(&http, arguments[0]) ? bring_down(&http, manner, seconds) : STATUS_FAILED;
+	int result =
+		http_open(&http, arguments[0]) ? bring_down(&http, manner, seconds) : STATUS_FAILED;
 	http_close(&http);
 	return result;
 }

@@ -8,17 +8,21 @@
 #include "backends/runtime/shares/notify.h"
 
 enum {
-	GRACE_PART = 3,        /* of the time, for the power button alone */
-	PAUSE_MS = 1000,       /* between two looks at whether the VM was paused, and is to go on */
-	QUIT_MS = 10000,       /* for the hypervisor to end once told to: it writes its disks' caches out first */
+	GRACE_PART = 3,  /* of the time, for the power button alone */
+	PAUSE_MS = 1000, /* between two looks at whether the VM was paused, and is to go on */
+	/* for the hypervisor to end once told to: it writes its disks' caches out first */
+	QUIT_MS = 10000,
 	PROCESS_END_MS = 2000, /* from the end of its monitor to the end of the process */
 };
 
 static const char power_button[] = "{\"execute\":\"system_powerdown\"}";
 static const char quit[] = "{\"execute\":\"quit\"}";
-#define KEY(NAME) "{\"type\":\"key\",\"data\":{\"down\":true,\"key\":{\"type\":\"qcode\",\"data\":\"" NAME "\"}}}"
+#define KEY(NAME) \
+	"{\"type\":\"key\",\"data\":{\"down\":true,\"key\":{\"type\":\"qcode\",\"data\":\"" NAME \
+	"\"}}}"
 static const char ctrl_alt_del[] =
-	"{\"execute\":\"input-send-event\",\"arguments\":{\"events\":[" KEY("ctrl") "," KEY("alt") "," KEY("delete") "]}}";
+	"{\"execute\":\"input-send-event\",\"arguments\":{\"events\":[" KEY("ctrl") "," KEY(
+		"alt") "," KEY("delete") "]}}";
 
 /* A VM on its way down. */
 struct descent {
@@ -41,7 +45,8 @@ static enum qmp_status go_on(struct descent *descent, int64_t deadline)
 	if (status != QMP_OK || descent->state.kind != VM_PAUSED)
 		return status;
 	if (strcmp(before.text, descent->state.text) != 0)
-		complain("%s: the VM is %s: it is told to go on", descent->path, descent->state.text);
+		complain("%s: the VM is %s: it is told to go on", descent->path,
+			descent->state.text);
 	descent->qmp->stopped = false;
 	status = qmp_command(descent->qmp, descent->state.resume, deadline, NULL);
 	/* What came meanwhile may have ended it. */
@@ -54,8 +59,9 @@ static bool can_be_asked(const struct descent *descent)
 }
 
 /*
- * Presses, then waits until the deadline, unless the hypervisor refuses. A VM that is paused on the way, as by a disk that is still full, goes on as
- * soon as it can, and the guest, which heard nothing, is asked once more.
+ * Presses, then waits until the deadline, unless the hypervisor refuses. A VM that is paused on the
+ * way, as by a disk that is still full, goes on as soon as it can, and the guest, which heard
+ * nothing, is asked once more.
  */
 static enum qmp_status ask(struct descent *descent, const char *command, int64_t deadline)
 {
@@ -96,7 +102,8 @@ static enum qmp_status ask_guest(struct descent *descent, int64_t deadline)
 
 static void report_reason(const char *path, const char *reason)
 {
-	static const char *const expected[] = {"", "guest-shutdown", "guest-reset", "host-qmp-quit"};
+	static const char *const expected[] = {
+		"", "guest-shutdown", "guest-reset", "host-qmp-quit"};
 	for (size_t i = 0; i < sizeof expected / sizeof *expected; i++)
 		if (!strcmp(reason, expected[i]))
 			return;
@@ -108,10 +115,12 @@ static void complain_cut_off(const struct descent *descent)
 	if (descent->state.kind == VM_BROKEN)
 		complain("%s: the VM is %s: cut off", descent->path, descent->state.text);
 	else if (descent->state.kind == VM_PAUSED && descent->qmp->stopped)
-		complain("%s: the VM is still %s, and the guest did not go down within %" PRIu64 " s: cut off", descent->path, descent->state.text,
-			 descent->seconds);
+		complain("%s: the VM is still %s, and the guest did not go down within %" PRIu64
+			 " s: cut off",
+			descent->path, descent->state.text, descent->seconds);
 	else
-		complain("%s: the guest did not go down within %" PRIu64 " s: cut off", descent->path, descent->seconds);
+		complain("%s: the guest did not go down within %" PRIu64 " s: cut off",
+			descent->path, descent->seconds);
 }
 
 static int cut_off(struct descent *descent)
@@ -133,7 +142,9 @@ static int cut_off(struct descent *descent)
 		complain("%s: quit: %s", descent->path, qmp->problem);
 		return STATUS_FAILED;
 	default:
-		complain("%s: the hypervisor did not end within %d s of being told to quit: kill it", descent->path, QUIT_MS / 1000);
+		complain(
+			"%s: the hypervisor did not end within %d s of being told to quit: kill it",
+			descent->path, QUIT_MS / 1000);
 		return STATUS_FAILED;
 	}
 }
@@ -145,7 +156,8 @@ static int bring_down(struct descent *descent)
 	int64_t deadline = clock_ms() + (int64_t)descent->seconds * 1000;
 	enum qmp_status status = qmp_open(qmp, path, deadline);
 	if (status == QMP_TIMEOUT) {
-		complain("%s: gave up after %" PRIu64 " s: %s", path, descent->seconds, qmp->problem);
+		complain("%s: gave up after %" PRIu64 " s: %s", path, descent->seconds,
+			qmp->problem);
 		return STATUS_FAILED;
 	}
 	if (status == QMP_OK)

@@ -8,7 +8,10 @@
 
 enum { LIMIT_MS = 2000 };
 
-/* ---- QMP: RunState in QEMU's qapi/run-state.json; StratoVirt has running, paused, shutdown and others of these names ---- */
+/*
+ * ---- QMP: RunState in QEMU's qapi/run-state.json; StratoVirt has running, paused, shutdown and
+ * others of these names ----
+ */
 
 static const struct {
 	const char *name;
@@ -26,7 +29,10 @@ static const struct {
 	{"guest-panicked", VM_BROKEN, NULL},
 };
 
-/* The disk by whose error the VM was paused, as `query-block` tells it: the first one whose io-status is not "ok". */
+/*
+ * The disk by whose error the VM was paused, as `query-block` tells it: the first one whose
+ * io-status is not "ok".
+ */
 static void add_disk(struct json blocks, struct vm_state *state)
 {
 	struct json block, status, inserted, file;
@@ -34,10 +40,15 @@ static void add_disk(struct json blocks, struct vm_state *state)
 	for (size_t at = 0; json_next(blocks, &at, &block);) {
 		if (!json_member(block, "io-status", &status) || json_is_string(status, "ok"))
 			continue;
-		if (!json_member(block, "inserted", &inserted) || !json_member(inserted, "file", &file) || !json_string_copy(file, name, sizeof name))
+		if (!json_member(block, "inserted", &inserted) ||
+			!json_member(inserted, "file", &file) ||
+			!json_string_copy(file, name, sizeof name))
 			continue;
 		size_t used = strlen(state->text);
-		snprintf(state->text + used, sizeof state->text - used, json_is_string(status, "nospace") ? ", no room on the host for %s" : ", %s failed", name);
+		snprintf(state->text + used, sizeof state->text - used,
+			json_is_string(status, "nospace") ? ", no room on the host for %s"
+							  : ", %s failed",
+			name);
 		return;
 	}
 }
@@ -46,10 +57,12 @@ enum qmp_status vm_state_qmp(struct qmp *qmp, int64_t deadline, struct vm_state 
 {
 	struct json result, member;
 	char name[32];
-	enum qmp_status status = qmp_command(qmp, "{\"execute\":\"query-status\"}", deadline, &result);
+	enum qmp_status status =
+		qmp_command(qmp, "{\"execute\":\"query-status\"}", deadline, &result);
 	if (status != QMP_OK)
 		return status;
-	if (!json_member(result, "status", &member) || !json_string_copy(member, name, sizeof name)) {
+	if (!json_member(result, "status", &member) ||
+		!json_string_copy(member, name, sizeof name)) {
 		snprintf(qmp->problem, sizeof qmp->problem, "query-status tells no status");
 		return QMP_BROKEN;
 	}
@@ -59,7 +72,11 @@ enum qmp_status vm_state_qmp(struct qmp *qmp, int64_t deadline, struct vm_state 
 			state->kind = run_states[i].kind;
 			state->resume = run_states[i].resume;
 		}
-	snprintf(state->text, sizeof state->text, state->kind == VM_RUNS ? "running" : strcmp(name, "paused") == 0 ? "paused" : "paused: %s", name);
+	snprintf(state->text, sizeof state->text,
+		state->kind == VM_RUNS                ? "running"
+			: strcmp(name, "paused") == 0 ? "paused"
+						      : "paused: %s",
+		name);
 	if (strcmp(name, "io-error") != 0)
 		return QMP_OK;
 	status = qmp_command(qmp, "{\"execute\":\"query-block\"}", deadline, &result);
@@ -70,12 +87,21 @@ enum qmp_status vm_state_qmp(struct qmp *qmp, int64_t deadline, struct vm_state 
 
 /* ---- HTTP ---- */
 
-/* vmm/src/api/openapi/cloud-hypervisor.yaml: VmInfo.state is Created, Running, Shutdown or Paused. A disk that fails is the guest's to deal with. */
-const struct state_requests state_cloud_hypervisor = {{"GET", "/api/v1/vm.info", NULL}, {"PUT", "/api/v1/vm.resume", NULL}};
-/* src/firecracker/swagger/firecracker.yaml: InstanceInfo.state is "Not started", "Running" or "Paused". */
-const struct state_requests state_firecracker = {{"GET", "/", NULL}, {"PATCH", "/vm", "{\"state\":\"Resumed\"}"}};
+/*
+ * vmm/src/api/openapi/cloud-hypervisor.yaml: VmInfo.state is Created, Running, Shutdown or Paused.
+ * A disk that fails is the guest's to deal with.
+ */
+const struct state_requests state_cloud_hypervisor = {
+	{"GET", "/api/v1/vm.info", NULL}, {"PUT", "/api/v1/vm.resume", NULL}};
+/*
+ * src/firecracker/swagger/firecracker.yaml: InstanceInfo.state is "Not started", "Running" or
+ * "Paused".
+ */
+const struct state_requests state_firecracker = {
+	{"GET", "/", NULL}, {"PATCH", "/vm", "{\"state\":\"Resumed\"}"}};
 
-enum http_status vm_state_http(struct http *http, const struct state_requests *requests, int64_t deadline, struct vm_state *state)
+enum http_status vm_state_http(struct http *http, const struct state_requests *requests,
+	int64_t deadline, struct vm_state *state)
 {
 	struct json body, member;
 	char name[32];
@@ -88,11 +114,18 @@ enum http_status vm_state_http(struct http *http, const struct state_requests *r
 	}
 	bool paused = strcmp(name, "Paused") == 0, runs = strcmp(name, "Running") == 0;
 	*state = (struct vm_state){.kind = paused ? VM_PAUSED : runs ? VM_RUNS : VM_ELSEWHERE};
-	snprintf(state->text, sizeof state->text, paused ? "paused" : runs ? "running" : "not running: %s", name);
+	snprintf(state->text, sizeof state->text,
+		paused         ? "paused"
+			: runs ? "running"
+			       : "not running: %s",
+		name);
 	return HTTP_OK;
 }
 
-/* ---- the verbs: they are asked on the way, so a hypervisor that hangs or speaks to somebody else keeps nobody waiting ---- */
+/*
+ * ---- the verbs: they are asked on the way, so a hypervisor that hangs or speaks to somebody else
+ * keeps nobody waiting ----
+ */
 
 static int print_state(const char *text)
 {
@@ -111,7 +144,9 @@ int verb_state_qmp(char **arguments)
 	if (status != QMP_OK && status != QMP_GONE)
 		complain("%s: %s", arguments[0], *qmp.problem ? qmp.problem : "no answer");
 	qmp_close(&qmp);
-	return status == QMP_OK ? print_state(state.text) : status == QMP_GONE ? print_state("stopped") : STATUS_FAILED;
+	return status == QMP_OK      ? print_state(state.text)
+		: status == QMP_GONE ? print_state("stopped")
+				     : STATUS_FAILED;
 }
 
 static int verb_state_http(const struct state_requests *requests, char **arguments)
@@ -126,7 +161,9 @@ static int verb_state_http(const struct state_requests *requests, char **argumen
 	else if (status != HTTP_OK && status != HTTP_GONE)
 		complain("%s: %s", arguments[0], http.problem.text);
 	http_close(&http);
-	return status == HTTP_OK ? print_state(state.text) : status == HTTP_GONE ? print_state("stopped") : STATUS_FAILED;
+	return status == HTTP_OK      ? print_state(state.text)
+		: status == HTTP_GONE ? print_state("stopped")
+				      : STATUS_FAILED;
 }
 
 int verb_state_ch(char **arguments)

@@ -28,10 +28,17 @@ static bool explain_missing(struct reason *why)
 	const char *feature = cpu_virtualization();
 #if defined __x86_64__
 	if (!feature)
-		return reason_set(why, "no " DEVICE ": the CPU has neither vmx nor svm (switched off in the firmware, or a VM without nesting)");
+		return reason_set(why,
+			"no " DEVICE ": the CPU has neither vmx nor svm (switched off in the "
+			"firmware, or a VM without nesting)");
 #endif
-	return reason_set(why, "no " DEVICE "%s%s: load the kvm module%s, or pass the device on into this container", feature ? ", though the CPU has " : "",
-		feature ? feature : "", !feature ? "" : !strcmp(feature, "vmx") ? " kvm_intel" : " kvm_amd");
+	return reason_set(why,
+		"no " DEVICE
+		"%s%s: load the kvm module%s, or pass the device on into this container",
+		feature ? ", though the CPU has " : "", feature ? feature : "",
+		!feature                          ? ""
+			: !strcmp(feature, "vmx") ? " kvm_intel"
+						  : " kvm_amd");
 }
 
 static bool explain_permission(struct reason *why)
@@ -45,8 +52,9 @@ static bool explain_permission(struct reason *why)
 	const char *name = group ? group->gr_name : number;
 	if ((status.st_mode & 060) == 060)
 		return reason_set(why, "no permission on " DEVICE ": it wants group %s", name);
-	return reason_set(why, "no permission on " DEVICE ": its mode is %04o, its owner %lu, its group %s", (unsigned)status.st_mode & 07777,
-		(unsigned long)status.st_uid, name);
+	return reason_set(why,
+		"no permission on " DEVICE ": its mode is %04o, its owner %lu, its group %s",
+		(unsigned)status.st_mode & 07777, (unsigned long)status.st_uid, name);
 }
 
 static int device_open(struct reason *why)
@@ -89,7 +97,8 @@ static int vm_create(int kvm, struct reason *why)
 		vm = ioctl(kvm, KVM_CREATE_VM, vm_type(kvm));
 	while (vm < 0 && errno == EINTR);
 	if (vm < 0)
-		reason_set(why, DEVICE " is there, but creates no VM: %s%s", strerror(errno), errno == EBUSY ? " (another hypervisor has the CPU)" : "");
+		reason_set(why, DEVICE " is there, but creates no VM: %s%s", strerror(errno),
+			errno == EBUSY ? " (another hypervisor has the CPU)" : "");
 	return vm;
 }
 

@@ -40,8 +40,9 @@ int verb_accel(char **arguments)
 enum {
 	WINDOWS = 3,
 	WINDOW_MS = 7,
-	READINGS = 5,       /* for one point in time: the closest counts */
-	KHZ_STEP = 100,     /* CPUs' real frequencies are multiples; the noise of a window is some 10 kHz */
+	READINGS = 5, /* for one point in time: the closest counts */
+	/* CPUs' real frequencies are multiples; the noise of a window is some 10 kHz */
+	KHZ_STEP = 100,
 	KHZ_MIN = 100000,
 	KHZ_MAX = 20000000,
 };
@@ -63,7 +64,8 @@ static struct instant instant_read(void)
 		if (taken >= closest)
 			continue;
 		closest = taken;
-		best = (struct instant){before + taken / 2, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
+		best = (struct instant){
+			before + taken / 2, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec};
 	}
 	return best;
 }
@@ -73,7 +75,8 @@ static uint64_t window_khz(void)
 	struct instant start = instant_read();
 	sleep_ms(WINDOW_MS);
 	struct instant end = instant_read();
-	return end.ns > start.ns ? (end.tsc - start.tsc) * 1000000 / (uint64_t)(end.ns - start.ns) : 0;
+	return end.ns > start.ns ? (end.tsc - start.tsc) * 1000000 / (uint64_t)(end.ns - start.ns)
+				 : 0;
 }
 
 static int khz_compare(const void *a, const void *b)
@@ -91,7 +94,8 @@ int verb_tsc_khz(char **arguments)
 	qsort(khz, WINDOWS, sizeof *khz, khz_compare);
 	uint64_t median = khz[WINDOWS / 2];
 	if (median < KHZ_MIN || median > KHZ_MAX) {
-		complain("the time stamp counter runs at %llu kHz: no use as a clock", (unsigned long long)median);
+		complain("the time stamp counter runs at %llu kHz: no use as a clock",
+			(unsigned long long)median);
 		return STATUS_FAILED;
 	}
 	printf("%llu\n", (unsigned long long)((median + KHZ_STEP / 2) / KHZ_STEP * KHZ_STEP));

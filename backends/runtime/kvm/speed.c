@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * That /dev/kvm creates a VM does not mean that it runs guests. kvm_pvm, on x86 hosts without vmx and svm, interprets every
- * guest that was not made for it, more than a thousand times slower, until an instruction comes that it does not know.
- * So a loop is timed in a VM and outside. Only the ratio tells: a VM whose own host emulates everything is slow throughout.
+ * That /dev/kvm creates a VM does not mean that it runs guests. kvm_pvm, on x86 hosts without vmx
+ * and svm, interprets every guest that was not made for it, more than a thousand times slower,
+ * until an instruction comes that it does not know. So a loop is timed in a VM and outside. Only
+ * the ratio tells: a VM whose own host emulates everything is slow throughout.
  */
 #include "backends/runtime/kvm/speed.h"
 
@@ -36,7 +37,7 @@ bool loop_runs_well(int kvm, int vm, struct reason *why)
 
 enum {
 	ROUNDS = 20000,
-	RUNS = 3, /* the best counts: others may have been interrupted */
+	RUNS = 3,        /* the best counts: others may have been interrupted */
 	RATIO_MAX = 100, /* hardware: 1 to 10, for entry and exit; interpreted: 1000 and more */
 	GIVE_UP_S = 1,
 	PAGE_BYTES = 4096,
@@ -71,7 +72,10 @@ struct kvm_segment {
 
 struct kvm_system_registers {
 	struct kvm_segment cs, ds, es, fs, gs, ss, tr, ldt;
-	struct { uint64_t base; uint16_t limit, padding[3]; } gdt, idt;
+	struct {
+		uint64_t base;
+		uint16_t limit, padding[3];
+	} gdt, idt;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base, interrupts[4];
 };
 
@@ -122,13 +126,22 @@ static int64_t time_native(void)
 	return clock_ns() - start;
 }
 
-/* 32-bit protected mode without paging: even CPUs that cannot run real mode in a VM run it natively. */
+/*
+ * 32-bit protected mode without paging: even CPUs that cannot run real mode in a VM run it
+ * natively.
+ */
 static bool enter_flat_mode(int vcpu)
 {
 	struct kvm_system_registers system;
 	if (call(vcpu, KVM_GET_SREGS, &system) < 0)
 		return false;
-	struct kvm_segment segment = {.limit = UINT32_MAX, .selector = 8, .type = 11, .present = 1, .db = 1, .s = 1, .g = 1};
+	struct kvm_segment segment = {.limit = UINT32_MAX,
+		.selector = 8,
+		.type = 11,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1};
 	system.cs = segment;
 	segment.selector = 16;
 	segment.type = 3;
@@ -140,7 +153,8 @@ static bool enter_flat_mode(int vcpu)
 static bool guest_make(int kvm, int vm, struct guest *guest)
 {
 	static const uint8_t code[] = {0x49, 0x75, 0xfd, 0xf4}; /* dec ecx; jnz -3; hlt */
-	guest->page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	guest->page =
+		mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (guest->page == MAP_FAILED)
 		return false;
 	memcpy(guest->page, code, sizeof code);
@@ -154,7 +168,8 @@ static bool guest_make(int kvm, int vm, struct guest *guest)
 	if (guest->vcpu < 0 || size < (int)sizeof *guest->run)
 		return false;
 	guest->run_size = (size_t)size;
-	guest->run = mmap(NULL, guest->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu, 0);
+	guest->run =
+		mmap(NULL, guest->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu, 0);
 	return guest->run != MAP_FAILED && enter_flat_mode(guest->vcpu);
 }
 
@@ -193,14 +208,16 @@ static bool compare(const struct guest *guest, struct reason *why)
 		native = taken < native ? taken : native;
 		taken = time_guest(guest);
 		if (taken < 0)
-			return reason_set(why, "/dev/kvm is there, but does not run a guest's code");
+			return reason_set(
+				why, "/dev/kvm is there, but does not run a guest's code");
 		inside = taken < inside ? taken : inside;
 	}
 	int64_t ratio = inside / (native > 0 ? native : 1);
 	if (ratio <= RATIO_MAX)
 		return true;
-	return reason_set(why, "/dev/kvm is there, but runs a guest's code %lld times slower than the CPU does%s", (long long)ratio,
-		cpu_virtualization() ? "" : " (it has neither vmx nor svm)");
+	return reason_set(why,
+		"/dev/kvm is there, but runs a guest's code %lld times slower than the CPU does%s",
+		(long long)ratio, cpu_virtualization() ? "" : " (it has neither vmx nor svm)");
 }
 
 static void on_alarm(int number)
@@ -210,14 +227,21 @@ static void on_alarm(int number)
 
 bool loop_runs_well(int kvm, int vm, struct reason *why)
 {
-	/* No SA_RESTART: the alarm ends a KVM_RUN that would not end. It repeats, as one could come just before. */
+	/*
+	 * No SA_RESTART: the alarm ends a KVM_RUN that would not end. It repeats, as one could come
+	 * just before.
+	 */
 	struct sigaction action = {.sa_handler = on_alarm};
 	sigaction(SIGALRM, &action, NULL);
-	struct itimerval timer = {.it_interval = {.tv_sec = GIVE_UP_S}, .it_value = {.tv_sec = GIVE_UP_S}}, off = {0};
+	struct itimerval timer = {.it_interval = {.tv_sec = GIVE_UP_S},
+				 .it_value = {.tv_sec = GIVE_UP_S}},
+			 off = {0};
 	setitimer(ITIMER_REAL, &timer, NULL);
 	struct guest guest = {.vcpu = -1, .page = MAP_FAILED, .run = MAP_FAILED};
-	bool good = guest_make(kvm, vm, &guest) ? compare(&guest, why)
-		: reason_set(why, "/dev/kvm is there, but makes no virtual CPU: %s", strerror(errno));
+	bool good = guest_make(kvm, vm, &guest)
+		? compare(&guest, why)
+		: reason_set(
+			  why, "/dev/kvm is there, but makes no virtual CPU: %s", strerror(errno));
 	setitimer(ITIMER_REAL, &off, NULL);
 	guest_free(&guest);
 	return good;

@@ -20,13 +20,14 @@ static const char waiting[] = "Waiting for vhost-user socket connection";
 static bool surroundings_make(const struct daemon *daemon, struct reason *why)
 {
 	return (!daemon->root_of_namespace || namespace_become_root(why)) &&
-	       (!daemon->read_only || namespace_make_read_only(daemon->read_only, why));
+		(!daemon->read_only || namespace_make_read_only(daemon->read_only, why));
 }
 
 static bool descriptors_make(const struct daemon *daemon, int output)
 {
 	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 || dup2(output, STDERR_FILENO) < 0)
+	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+		dup2(output, STDERR_FILENO) < 0)
 		return false;
 	if (daemon->claim.fd == DAEMON_SOCKET_FD)
 		return fcntl(DAEMON_SOCKET_FD, F_SETFD, 0) == 0;
@@ -98,7 +99,8 @@ static void text_drop(struct daemon *daemon, size_t count)
 
 void daemon_print(struct daemon *daemon)
 {
-	for (size_t length; daemon->n; text_drop(daemon, length < daemon->n ? length + 1 : length)) {
+	for (size_t length; daemon->n;
+		text_drop(daemon, length < daemon->n ? length + 1 : length)) {
 		const char *end = memchr(daemon->text, '\n', daemon->n);
 		length = end ? (size_t)(end - daemon->text) : daemon->n;
 		line_print(daemon, daemon->text, length);
@@ -111,7 +113,8 @@ static void lines_take(struct daemon *daemon, size_t at, bool print)
 	const char *end;
 	while ((end = memchr(daemon->text + at, '\n', daemon->n - at))) {
 		size_t length = (size_t)(end - daemon->text) - at;
-		daemon->ready |= memmem(daemon->text + at, length, waiting, sizeof waiting - 1) != NULL;
+		daemon->ready |=
+			memmem(daemon->text + at, length, waiting, sizeof waiting - 1) != NULL;
 		if (print) {
 			line_print(daemon, daemon->text + at, length);
 			text_drop(daemon, at + length + 1);
@@ -134,7 +137,8 @@ void daemon_hear(struct daemon *daemon, bool print)
 		if (daemon->n > sizeof daemon->text / 2)
 			text_drop(daemon, daemon->n / 2);
 		size_t at = line_begin(daemon);
-		ssize_t got = read(daemon->output, daemon->text + daemon->n, sizeof daemon->text - daemon->n);
+		ssize_t got = read(
+			daemon->output, daemon->text + daemon->n, sizeof daemon->text - daemon->n);
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0 && errno == EAGAIN)

@@ -17,11 +17,12 @@
 #include "backends/runtime/shares/notify.h"
 
 enum {
-	READY_MS = 30000,  /* until all wait for their clients */
-	SILENT_MS = 1000,  /* a daemon that does not tell is ready when it lives for so long */
-	LEAVE_MS = 2000,   /* between the first that its VM left and the last */
-	AGAIN_MS = 500,    /* until a daemon that was left starts anew: by then its VM is gone, or will come back */
-	STOP_MS = 5000,    /* for an end on request, then once more for a forced one */
+	READY_MS = 30000, /* until all wait for their clients */
+	SILENT_MS = 1000, /* a daemon that does not tell is ready when it lives for so long */
+	LEAVE_MS = 2000,  /* between the first that its VM left and the last */
+	/* until a daemon that was left starts anew: by then its VM is gone, or will come back */
+	AGAIN_MS = 500,
+	STOP_MS = 5000, /* for an end on request, then once more for a forced one */
 };
 
 enum phase {
@@ -34,14 +35,14 @@ enum phase {
 
 struct run {
 	struct fleet *fleet;
-	int caller;        /* hears when all are ready; -1: nobody */
-	int process;       /* a pidfd of fleet->with, or -1 */
+	int caller;  /* hears when all are ready; -1: nobody */
+	int process; /* a pidfd of fleet->with, or -1 */
 	int signals;
 	enum phase phase;
 	int64_t started, deadline; /* of the phase */
 	bool failed;
-	bool alone;        /* no child is left */
-	bool given_up;     /* one is, but it does not end */
+	bool alone;    /* no child is left */
+	bool given_up; /* one is, but it does not end */
 };
 
 static void tell(const char *message)
@@ -90,9 +91,11 @@ static void describe_end(const struct daemon *daemon, struct reason *end)
 {
 	const char *when = daemon->ready ? "" : " before it was ready";
 	if (WIFSIGNALED(daemon->status))
-		reason_set(end, "virtiofsd was killed by signal %d%s", WTERMSIG(daemon->status), when);
+		reason_set(
+			end, "virtiofsd was killed by signal %d%s", WTERMSIG(daemon->status), when);
 	else
-		reason_set(end, "virtiofsd ended with status %d%s", WEXITSTATUS(daemon->status), when);
+		reason_set(
+			end, "virtiofsd ended with status %d%s", WEXITSTATUS(daemon->status), when);
 }
 
 /* ---- starting ---- */
@@ -103,8 +106,10 @@ static bool claim_all(struct run *run)
 	for (size_t i = 0; i < fleet->n; i++) {
 		struct daemon *daemon = &fleet->daemons[i];
 		struct reason why;
-		if (!unix_claim(daemon->socket, fleet->group, fleet->group_needed, &daemon->claim, &why)) {
-			complain("the share %s: the socket %s: %s", daemon->share, daemon->socket, why.text);
+		if (!unix_claim(daemon->socket, fleet->group, fleet->group_needed, &daemon->claim,
+			    &why)) {
+			complain("the share %s: the socket %s: %s", daemon->share, daemon->socket,
+				why.text);
 			return false;
 		}
 	}
@@ -145,7 +150,8 @@ static bool all_ready(const struct run *run)
 static void announce(struct run *run)
 {
 	char status[100];
-	snprintf(status, sizeof status, "READY=1\nSTATUS=%zu share%s served\n", run->fleet->n, run->fleet->n == 1 ? " is" : "s are");
+	snprintf(status, sizeof status, "READY=1\nSTATUS=%zu share%s served\n", run->fleet->n,
+		run->fleet->n == 1 ? " is" : "s are");
 	tell(status);
 	if (run->caller >= 0) {
 		if (write(run->caller, "r", 1) != 1)
@@ -220,7 +226,10 @@ static void deadline_over(struct run *run)
 		give_up_waiting(run);
 		break;
 	case LEAVING:
-		/* A VM that lives left, as Cloud Hypervisor's does when its guest reboots. A client that is back waits in the socket's queue. */
+		/*
+		 * A VM that lives left, as Cloud Hypervisor's does when its guest reboots. A client
+		 * that is back waits in the socket's queue.
+		 */
 		if (run->fleet->with)
 			start_all(run);
 		else
@@ -260,7 +269,8 @@ static void wait_for_news(struct run *run, struct pollfd *entries)
 {
 	const struct fleet *fleet = run->fleet;
 	entries[0] = (struct pollfd){.fd = run->signals, .events = POLLIN};
-	entries[1] = (struct pollfd){.fd = run->phase < STOPPING ? run->process : -1, .events = POLLIN};
+	entries[1] =
+		(struct pollfd){.fd = run->phase < STOPPING ? run->process : -1, .events = POLLIN};
 	for (size_t i = 0; i < fleet->n; i++)
 		entries[2 + i] = (struct pollfd){.fd = fleet->daemons[i].output, .events = POLLIN};
 	if (poll(entries, 2 + fleet->n, timeout_of(run)) <= 0)
@@ -314,7 +324,10 @@ static int run_here(struct run *run)
 	return run->failed ? STATUS_FAILED : STATUS_OK;
 }
 
-/* The caller goes on when the shares are served. What is left behind has no terminal, and systemd does not hear of it. */
+/*
+ * The caller goes on when the shares are served. What is left behind has no terminal, and systemd
+ * does not hear of it.
+ */
 static int run_behind(struct run *run)
 {
 	int ends[2];

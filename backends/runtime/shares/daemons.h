@@ -12,9 +12,13 @@
 struct fleet {
 	struct daemon *daemons;
 	size_t n;
-	const char *group;      /* of the sockets; NULL: none */
+	const char *group; /* of the sockets; NULL: none */
 	bool group_needed;
-	pid_t with;             /* runs behind its caller, for as long as this process lives; 0: in the foreground, for one connection */
+	/*
+	 * runs behind its caller, for as long as this process lives; 0: in the foreground, for one
+	 * connection
+	 */
+	pid_t with;
 };
 
 /* Returns the exit status of the program, which, with `with`, is two programs from here on. */

@@ -2,12 +2,15 @@
 #include "backends/runtime/base/runtime.h"
 #include "backends/runtime/base/unix_socket.h"
 
-/* Whoever asks removes the socket when nobody listens; when that cannot be told, it is somebody's. */
+/*
+ * Whoever asks removes the socket when nobody listens; when that cannot be told, it is somebody's.
+ */
 int verb_listens(char **arguments)
 {
 	struct reason why;
 	enum unix_owner owner = unix_owner(arguments[0], &why);
 	if (owner == UNIX_UNKNOWN)
-		complain("%s: %s: whether a VM has it cannot be told; when none runs, remove it", arguments[0], why.text);
+		complain("%s: %s: whether a VM has it cannot be told; when none runs, remove it",
+			arguments[0], why.text);
 	return owner == UNIX_NOBODY ? STATUS_FAILED : STATUS_OK;
 }

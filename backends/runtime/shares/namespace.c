@@ -22,7 +22,8 @@ struct mount_attributes {
 static bool file_put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t length = (ssize_t)strlen(text), written = fd < 0 ? -1 : write(fd, text, (size_t)length);
+	ssize_t length = (ssize_t)strlen(text),
+		written = fd < 0 ? -1 : write(fd, text, (size_t)length);
 	int error = errno;
 	if (fd >= 0)
 		close(fd);
@@ -38,8 +39,10 @@ bool namespace_become_root(struct reason *why)
 	if (unshare(CLONE_NEWUSER) != 0)
 		return reason_set(why, "this user gets no user namespace: %s", strerror(errno));
 	/* user_namespaces(7): without the right to change groups, one's own may be mapped. */
-	if (!file_put("/proc/self/setgroups", "deny") || !file_put("/proc/self/uid_map", users) || !file_put("/proc/self/gid_map", groups))
-		return reason_set(why, "this user cannot be root of a user namespace: %s", strerror(errno));
+	if (!file_put("/proc/self/setgroups", "deny") || !file_put("/proc/self/uid_map", users) ||
+		!file_put("/proc/self/gid_map", groups))
+		return reason_set(
+			why, "this user cannot be root of a user namespace: %s", strerror(errno));
 	return true;
 }
 
@@ -48,9 +51,11 @@ bool namespace_make_read_only(const char *directory, struct reason *why)
 	struct mount_attributes attributes = {.set = MOUNT_RDONLY};
 	struct statvfs status;
 	if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) != 0 ||
-	    mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) != 0 ||
-	    syscall(NUMBER_MOUNT_SETATTR, AT_FDCWD, directory, RECURSIVE, &attributes, sizeof attributes) != 0)
-		return reason_set(why, "%s cannot be made read-only: %s", directory, strerror(errno));
+		mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) != 0 ||
+		syscall(NUMBER_MOUNT_SETATTR, AT_FDCWD, directory, RECURSIVE, &attributes,
+			sizeof attributes) != 0)
+		return reason_set(
+			why, "%s cannot be made read-only: %s", directory, strerror(errno));
 	/* What is found by the name is what counts: "/" stays as it was. */
 	if (statvfs(directory, &status) != 0 || !(status.f_flag & ST_RDONLY))
 		return reason_set(why, "%s cannot be made read-only", directory);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's systemd says over the vsock that it is ready (one connection a message: sd_notify(3), vsock-stream). The hypervisor connects to a
- * socket of the state directory, or the kernel to the host's own vsock; the host's systemd hears it from $NOTIFY_SOCKET.
+ * A guest's systemd says over the vsock that it is ready (one connection a message: sd_notify(3),
+ * vsock-stream). The hypervisor connects to a socket of the state directory, or the kernel to the
+ * host's own vsock; the host's systemd hears it from $NOTIFY_SOCKET.
  */
 #include "backends/runtime/shares/notify.h"
 
@@ -20,7 +21,11 @@
 
 enum {
 	MESSAGE_BYTES = 4096,
-	QUIET_MS = 200, /* until a message is taken to be whole: Cloud Hypervisor passes the guest's end of stream on since version 53 only */
+	/*
+	 * until a message is taken to be whole: Cloud Hypervisor passes the guest's end of stream
+	 * on since version 53 only
+	 */
+	QUIET_MS = 200,
 	LIMIT_MS = 2000,
 	BACKLOG = 64,
 };
@@ -52,9 +57,12 @@ static int listener_open(const char *where)
 {
 	size_t prefix = strlen(VSOCK_PREFIX);
 	uint64_t port;
-	if (strncmp(where, VSOCK_PREFIX, prefix) == 0 && number_parse(where + prefix, 1, UINT32_MAX - 1, &port))
-		return listener_at(AF_VSOCK, &(struct vsock_address){.family = AF_VSOCK, .port = (uint32_t)port, .cid = VSOCK_ANY},
-				   sizeof(struct vsock_address));
+	if (strncmp(where, VSOCK_PREFIX, prefix) == 0 &&
+		number_parse(where + prefix, 1, UINT32_MAX - 1, &port))
+		return listener_at(AF_VSOCK,
+			&(struct vsock_address){
+				.family = AF_VSOCK, .port = (uint32_t)port, .cid = VSOCK_ANY},
+			sizeof(struct vsock_address));
 	struct sockaddr_un address;
 	socklen_t size;
 	if (unix_address_make(where, &address, &size))
@@ -69,7 +77,8 @@ static size_t message_read(int fd, char *message)
 	int64_t limit = clock_ms() + LIMIT_MS;
 	struct reason why;
 	size_t used = 0;
-	while (used < MESSAGE_BYTES && clock_ms() < limit && peer_wait(&peer, POLLIN, clock_ms() + QUIET_MS, &why) == PEER_OK) {
+	while (used < MESSAGE_BYTES && clock_ms() < limit &&
+		peer_wait(&peer, POLLIN, clock_ms() + QUIET_MS, &why) == PEER_OK) {
 		ssize_t got = read(fd, message + used, MESSAGE_BYTES - used);
 		if (got <= 0)
 			break;
@@ -78,17 +87,22 @@ static size_t message_read(int fd, char *message)
 	return used;
 }
 
-/* The guest tells how it is. What it would have the host do (its main process, its files, its watchdog) is left out: the host's processes are not its. */
+/*
+ * The guest tells how it is. What it would have the host do (its main process, its files, its
+ * watchdog) is left out: the host's processes are not its.
+ */
 static size_t message_clean(char *message, size_t length)
 {
-	static const char *const names[] = {"READY=", "STATUS=", "STOPPING=", "RELOADING=", "MONOTONIC_USEC=", "EXTEND_TIMEOUT_USEC=", "ERRNO=", "EXIT_STATUS=", "X_"};
+	static const char *const names[] = {"READY=", "STATUS=", "STOPPING=", "RELOADING=",
+		"MONOTONIC_USEC=", "EXTEND_TIMEOUT_USEC=", "ERRNO=", "EXIT_STATUS=", "X_"};
 	size_t kept = 0;
 	for (size_t at = 0, next; at < length; at = next) {
 		const char *end = memchr(message + at, '\n', length - at);
 		next = end ? (size_t)(end - message) + 1 : length;
 		bool known = false;
 		for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-			known |= next - at >= strlen(names[i]) && !memcmp(message + at, names[i], strlen(names[i]));
+			known |= next - at >= strlen(names[i]) &&
+				!memcmp(message + at, names[i], strlen(names[i]));
 		if (!known)
 			continue;
 		memmove(message + kept, message + at, next - at);
@@ -103,7 +117,8 @@ void notify_send(const char *to, const char *message, size_t length)
 	struct sockaddr_un address;
 	socklen_t size;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && length && to && unix_address_make(to, &address, &size) && sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
+	if (fd >= 0 && length && to && unix_address_make(to, &address, &size) &&
+		sendto(fd, message, length, MSG_NOSIGNAL, (struct sockaddr *)&address, size) < 0)
 		complain("%s: %s", to, strerror(errno));
 	if (fd >= 0)
 		close(fd);
@@ -112,13 +127,17 @@ void notify_send(const char *to, const char *message, size_t length)
 void notify_extend(uint64_t seconds)
 {
 	char message[64];
-	int length = snprintf(message, sizeof message, "EXTEND_TIMEOUT_USEC=%llu", (unsigned long long)seconds * 1000000);
+	int length = snprintf(message, sizeof message, "EXTEND_TIMEOUT_USEC=%llu",
+		(unsigned long long)seconds * 1000000);
 	notify_send(getenv("NOTIFY_SOCKET"), message, (size_t)length);
 }
 
 bool shutdown_seconds(const char *text, uint64_t *seconds)
 {
-	/* What it takes to end a hypervisor and to see it end, behind that time: each of the verbs waits 10 s at most for an answer and for the end. */
+	/*
+	 * What it takes to end a hypervisor and to see it end, behind that time: each of the verbs
+	 * waits 10 s at most for an answer and for the end.
+	 */
 	enum { SECONDS_MAX = 24 * 60 * 60, END_SECONDS = 40 };
 	if (!number_parse(text, 1, SECONDS_MAX, seconds)) {
 		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, text);
@@ -133,7 +152,8 @@ int verb_extend(char **arguments)
 	enum { SECONDS_MAX = 24 * 60 * 60 };
 	uint64_t seconds;
 	if (!number_parse(arguments[0], 1, SECONDS_MAX, &seconds)) {
-		complain("extend: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, arguments[0]);
+		complain("extend: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX,
+			arguments[0]);
 		return STATUS_USAGE;
 	}
 	notify_extend(seconds);
@@ -154,7 +174,8 @@ static void message_pass(int listener)
 /* Until the process ends: that is the hypervisor. */
 static void serve(int listener, int process)
 {
-	struct pollfd events[] = {{.fd = process, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+	struct pollfd events[] = {
+		{.fd = process, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
 	while (poll(events, 2, -1) >= 0 || errno == EINTR) {
 		if (events[0].revents)
 			return;

@@ -50,8 +50,9 @@ static bool take_share(char ***at, struct daemon *daemon)
 	if (!take_value(at, "--share", &daemon->share) || !**at)
 		return false;
 	daemon->socket = *(*at)++;
-	while (take_value(at, "--read-only", &daemon->read_only) || take_flag(at, "--user-namespace", &daemon->root_of_namespace) ||
-	       take_flag(at, "--silent", &daemon->silent))
+	while (take_value(at, "--read-only", &daemon->read_only) ||
+		take_flag(at, "--user-namespace", &daemon->root_of_namespace) ||
+		take_flag(at, "--silent", &daemon->silent))
 		;
 	return take_program(at, daemon);
 }
@@ -89,10 +90,12 @@ static size_t shares_count(char **arguments)
 
 int verb_virtiofsd(char **arguments)
 {
-	struct fleet fleet = {.daemons = memory(calloc(shares_count(arguments) + 1, sizeof *fleet.daemons))};
+	struct fleet fleet = {
+		.daemons = memory(calloc(shares_count(arguments) + 1, sizeof *fleet.daemons))};
 	int status = STATUS_USAGE;
 	if (!take_all(arguments, &fleet))
-		complain("virtiofsd: [--with PROCESS] [--group GROUP] (--share TAG SOCKET ... --run COUNT PROGRAM [ARGUMENT]...)... is expected");
+		complain("virtiofsd: [--with PROCESS] [--group GROUP] (--share TAG SOCKET ... "
+			 "--run COUNT PROGRAM [ARGUMENT]...)... is expected");
 	else
 		status = fleet_run(&fleet);
 	for (size_t i = 0; i < fleet.n; i++)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An image is made under another name, which is locked as long as that is going on, and appears under its own one in one step. What a start that was
- * killed left behind is known by its name and by that nobody has the lock, wherever that start was.
+ * An image is made under another name, which is locked as long as that is going on, and appears
+ * under its own one in one step. What a start that was killed left behind is known by its name and
+ * by that nobody has the lock, wherever that start was.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -86,10 +87,14 @@ static void leftovers_remove(const char *directory)
 static bool is_still_there(const struct fresh *fresh)
 {
 	struct stat named, open;
-	return stat(fresh->path, &named) == 0 && fstat(fresh->fd, &open) == 0 && named.st_ino == open.st_ino && named.st_dev == open.st_dev;
+	return stat(fresh->path, &named) == 0 && fstat(fresh->fd, &open) == 0 &&
+		named.st_ino == open.st_ino && named.st_dev == open.st_dev;
 }
 
-/* No copy-on-write where the file system has it: a volume is rewritten in place. Only an empty file takes that (include/uapi/linux/fs.h). */
+/*
+ * No copy-on-write where the file system has it: a volume is rewritten in place. Only an empty file
+ * takes that (include/uapi/linux/fs.h).
+ */
 static void set_nocow(int fd)
 {
 	enum { NOCOW = 0x00800000 };
@@ -108,7 +113,8 @@ static bool fresh_make(struct fresh *fresh, struct reason *why)
 		fresh->path = text("%s" NEW "XXXXXX", fresh->directory);
 		fresh->fd = mkostemp(fresh->path, O_CLOEXEC);
 		if (fresh->fd < 0)
-			return reason_set(why, "cannot write to %s: %s", fresh->directory, strerror(errno));
+			return reason_set(
+				why, "cannot write to %s: %s", fresh->directory, strerror(errno));
 		doomed = fresh->path;
 		if (image_lock(fresh->fd, USE_WRITE, why) && is_still_there(fresh)) {
 			set_nocow(fresh->fd);
@@ -130,7 +136,8 @@ static bool unpack(int archive, void *image, struct reason *why)
 
 static bool fill_from_archive(struct fresh *fresh, const char *archive, struct reason *why)
 {
-	return child_stream((const char *const[]){"gzip", "-dc", archive, NULL}, unpack, &fresh->fd, why);
+	return child_stream(
+		(const char *const[]){"gzip", "-dc", archive, NULL}, unpack, &fresh->fd, why);
 }
 
 /* PROGRAM [ARGUMENT]... FILE */
@@ -157,31 +164,40 @@ static bool fill_by_mkfs(struct fresh *fresh, char **arguments, struct reason *w
 
 /* ---- its name ---- */
 
-/* Under a lock that all who come here take: where a name can neither be linked nor renamed with that condition. */
+/*
+ * Under a lock that all who come here take: where a name can neither be linked nor renamed with
+ * that condition.
+ */
 static bool publish_alone(const struct fresh *fresh, const char *image)
 {
 	struct stat st;
 	int directory = open(fresh->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
 		return false;
-	bool ok = flock(directory, LOCK_EX) == 0 && (lstat(image, &st) == 0 || (errno == ENOENT && rename(fresh->path, image) == 0));
+	bool ok = flock(directory, LOCK_EX) == 0 &&
+		(lstat(image, &st) == 0 || (errno == ENOENT && rename(fresh->path, image) == 0));
 	int error = errno;
 	close(directory);
 	errno = error;
 	return ok;
 }
 
-/* NFS, 9p and vboxsf know no RENAME_NOREPLACE; FAT, exFAT and SMB no hard links (linux/fs: nfs_rename, exfat_rename and the like). */
+/*
+ * NFS, 9p and vboxsf know no RENAME_NOREPLACE; FAT, exFAT and SMB no hard links (linux/fs:
+ * nfs_rename, exfat_rename and the like).
+ */
 static bool publish(const struct fresh *fresh, const char *image)
 {
 	enum { NO_REPLACE = 1 };
-	if (syscall(SYS_renameat2, AT_FDCWD, fresh->path, AT_FDCWD, image, NO_REPLACE) == 0 || errno == EEXIST)
+	if (syscall(SYS_renameat2, AT_FDCWD, fresh->path, AT_FDCWD, image, NO_REPLACE) == 0 ||
+		errno == EEXIST)
 		return true;
 	if (errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)
 		return false;
 	if (link(fresh->path, image) == 0 || errno == EEXIST)
 		return true;
-	if (errno != EPERM && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP && errno != EMLINK)
+	if (errno != EPERM && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP &&
+		errno != EMLINK)
 		return false;
 	return publish_alone(fresh, image);
 }
@@ -193,7 +209,8 @@ static bool fresh_publish(struct fresh *fresh, const char *image, struct reason 
 		return reason_set(why, "%s", strerror(errno));
 	if (!publish(fresh, image))
 		return reason_set(why, "cannot give it its name: %s", strerror(errno));
-	return directory_sync(image) || reason_set(why, "cannot sync %s: %s", fresh->directory, strerror(errno));
+	return directory_sync(image) ||
+		reason_set(why, "cannot sync %s: %s", fresh->directory, strerror(errno));
 }
 
 static bool create(char **arguments, struct reason *why)
@@ -203,10 +220,15 @@ static bool create(char **arguments, struct reason *why)
 	bool ok = true;
 	if (access(arguments[0], F_OK) != 0)
 		ok = fresh_make(&fresh, why) &&
-		     (strcmp(arguments[1], "archive") == 0 ? fill_from_archive(&fresh, arguments[2], why) : fill_by_mkfs(&fresh, arguments + 2, why)) &&
-		     fresh_publish(&fresh, arguments[0], why);
+			(strcmp(arguments[1], "archive") == 0
+					? fill_from_archive(&fresh, arguments[2], why)
+					: fill_by_mkfs(&fresh, arguments + 2, why)) &&
+			fresh_publish(&fresh, arguments[0], why);
 	doomed = NULL;
-	/* Closed before: NFS keeps an open file under a name of its own. It has the image's name by now, or is not wanted. */
+	/*
+	 * Closed before: NFS keeps an open file under a name of its own. It has the image's name by
+	 * now, or is not wanted.
+	 */
 	if (fresh.fd >= 0)
 		close(fresh.fd);
 	if (fresh.path)

@@ -10,8 +10,9 @@
 #include "backends/runtime/base/runtime.h"
 
 /*
- * Docker's and Podman's filters answer EPERM, as kernel.io_uring_disabled does (2 on RHEL 10); a kernel without it answers ENOSYS. The second argument
- * is struct io_uring_params of include/uapi/linux/io_uring.h, 120 bytes, all zero.
+ * Docker's and Podman's filters answer EPERM, as kernel.io_uring_disabled does (2 on RHEL 10); a
+ * kernel without it answers ENOSYS. The second argument is struct io_uring_params of
+ * include/uapi/linux/io_uring.h, 120 bytes, all zero.
  */
 int verb_aio(char **arguments)
 {
@@ -19,7 +20,9 @@ int verb_aio(char **arguments)
 	uint64_t parameters[15] = {0};
 	long fd = syscall(SYS_io_uring_setup, 1, parameters);
 	if (fd < 0)
-		complain("io_uring cannot be used here (%s): disks are read and written by threads, more slowly", strerror(errno));
+		complain("io_uring cannot be used here (%s): disks are read and written by "
+			 "threads, more slowly",
+			strerror(errno));
 	else
 		close((int)fd);
 	puts(fd < 0 ? "threads" : "io_uring");
@@ -53,7 +56,9 @@ int verb_volume_direct(char **arguments)
 {
 	int fd = direct_open(arguments[0]);
 	if (fd < 0 && errno == EINVAL) {
-		complain("the volume %s: its file system has no direct I/O (a tmpfs has it since Linux 6.6), so it goes by the page cache in spite of direct: true", arguments[0]);
+		complain("the volume %s: its file system has no direct I/O (a tmpfs has it since "
+			 "Linux 6.6), so it goes by the page cache in spite of direct: true",
+			arguments[0]);
 		return STATUS_FAILED;
 	}
 	if (fd >= 0)

@@ -9,14 +9,16 @@
 /* POSIX.1-2001's ustar and pax; GNU tar's manual, "Sparse Formats". */
 enum {
 	BLOCK = 512,
-	SIZE_AT = 124, SIZE_BYTES = 12, TYPE_AT = 156,
+	SIZE_AT = 124,
+	SIZE_BYTES = 12,
+	TYPE_AT = 156,
 	PAX_MAX = 64 * 1024,
 	COPY_BYTES = 64 * 1024,
 };
 
 struct reader {
 	int archive, image;
-	uint64_t left;          /* of the member's bytes in the archive */
+	uint64_t left; /* of the member's bytes in the archive */
 	struct reason *why;
 	unsigned char block[COPY_BYTES];
 };
@@ -33,7 +35,8 @@ static bool read_all(struct reader *reader, void *to, size_t count)
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got < 0)
-			return reason_set(reader->why, "cannot read its archive: %s", strerror(errno));
+			return reason_set(
+				reader->why, "cannot read its archive: %s", strerror(errno));
 		if (got == 0)
 			return broken(reader, "it is cut off");
 		at += got;
@@ -42,14 +45,16 @@ static bool read_all(struct reader *reader, void *to, size_t count)
 	return true;
 }
 
-static bool write_all(struct reader *reader, const unsigned char *from, size_t count, uint64_t offset)
+static bool write_all(
+	struct reader *reader, const unsigned char *from, size_t count, uint64_t offset)
 {
 	while (count) {
 		ssize_t put = pwrite(reader->image, from, count, (off_t)offset);
 		if (put < 0 && errno == EINTR)
 			continue;
 		if (put <= 0)
-			return reason_set(reader->why, "%s", put < 0 ? strerror(errno) : "nothing can be written");
+			return reason_set(reader->why, "%s",
+				put < 0 ? strerror(errno) : "nothing can be written");
 		from += put;
 		count -= (size_t)put;
 		offset += (uint64_t)put;
@@ -88,7 +93,8 @@ static bool pax_read(struct reader *reader, uint64_t size, struct member *member
 	for (char *line = text, *end = text + size; line < end;) {
 		char *key;
 		unsigned long long length = strtoull(line, &key, 10);
-		if (key == line || *key != ' ' || length < 3 || length > (unsigned long long)(end - line) || line[length - 1] != '\n')
+		if (key == line || *key != ' ' || length < 3 ||
+			length > (unsigned long long)(end - line) || line[length - 1] != '\n')
 			return broken(reader, "its header cannot be read");
 		line[length - 1] = '\0';
 		key++;
@@ -113,7 +119,9 @@ static bool member_find(struct reader *reader, struct member *member)
 		return false;
 	if (memcmp(header + 257, "ustar", 5) != 0)
 		return broken(reader, "it is no tar archive");
-	if (header[TYPE_AT] == 'x' && (!pax_read(reader, header_size(header), member) || !read_all(reader, header, sizeof header)))
+	if (header[TYPE_AT] == 'x' &&
+		(!pax_read(reader, header_size(header), member) ||
+			!read_all(reader, header, sizeof header)))
 		return false;
 	if (header[TYPE_AT] != '0')
 		return broken(reader, "there is no file in it");
@@ -133,7 +141,8 @@ static bool stretch_copy(struct reader *reader, uint64_t offset, uint64_t count)
 	reader->left -= count;
 	while (count) {
 		size_t part = count < COPY_BYTES ? (size_t)count : COPY_BYTES;
-		if (!read_all(reader, reader->block, part) || !write_all(reader, reader->block, part, offset))
+		if (!read_all(reader, reader->block, part) ||
+			!write_all(reader, reader->block, part, offset))
 			return false;
 		offset += part;
 		count -= part;
@@ -173,7 +182,8 @@ struct stretch {
 	uint64_t offset, count;
 };
 
-static bool map_read(struct reader *reader, uint64_t real_size, struct stretch **stretches, uint64_t *count)
+static bool map_read(
+	struct reader *reader, uint64_t real_size, struct stretch **stretches, uint64_t *count)
 {
 	struct map map = {.reader = reader, .at = BLOCK};
 	if (!number_next(&map, count))
@@ -210,7 +220,8 @@ static bool end_read(struct reader *reader)
 	for (ssize_t got = 1; got;) {
 		got = read(reader->archive, reader->block, sizeof reader->block);
 		if (got < 0 && errno != EINTR)
-			return reason_set(reader->why, "cannot read its archive: %s", strerror(errno));
+			return reason_set(
+				reader->why, "cannot read its archive: %s", strerror(errno));
 	}
 	return true;
 }
@@ -224,5 +235,7 @@ bool archive_unpack(int archive, int image, struct reason *why)
 	reader.left = member.size;
 	if (ftruncate(image, (off_t)member.real_size) != 0)
 		return reason_set(why, "%s", strerror(errno));
-	return (member.sparse ? sparse_copy(&reader, member.real_size) : stretch_copy(&reader, 0, member.size)) && end_read(&reader);
+	return (member.sparse ? sparse_copy(&reader, member.real_size)
+			      : stretch_copy(&reader, 0, member.size)) &&
+		end_read(&reader);
 }

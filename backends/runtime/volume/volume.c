@@ -25,7 +25,8 @@ struct volume_kind {
 		GROWS_HERE,    /* by its tools, before the VM starts */
 		GROWS_MOUNTED, /* in the guest, once the image is larger */
 	} grows;
-	uint64_t smallest_mib; /* that it may become when it grows; fs/btrfs/ioctl.c, btrfs_ioctl_resize: "new size should be at least 256MiB" */
+	uint64_t smallest_mib; /* that it may become when it grows; fs/btrfs/ioctl.c,
+				  btrfs_ioctl_resize: "new size should be at least 256MiB" */
 };
 static const struct volume_kind kinds[] = {
 	{"ext2", 0x438, "\x53\xef", GROWS_HERE, 0},
@@ -41,18 +42,23 @@ static const struct volume_kind *kind_find(const char *name, int image)
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
 		char found[MAGIC_BYTES];
 		size_t length = strlen(kinds[i].magic);
-		if (strcmp(kinds[i].name, name) == 0 && pread(image, found, length, kinds[i].offset) == (ssize_t)length &&
-		    memcmp(found, kinds[i].magic, length) == 0)
+		if (strcmp(kinds[i].name, name) == 0 &&
+			pread(image, found, length, kinds[i].offset) == (ssize_t)length &&
+			memcmp(found, kinds[i].magic, length) == 0)
 			return &kinds[i];
 	}
 	return NULL;
 }
 
-/* For writing where that is allowed. It is not closed when another program is started: while one of ours works on it, the lock is held. */
+/*
+ * For writing where that is allowed. It is not closed when another program is started: while one of
+ * ours works on it, the lock is held.
+ */
 static int image_open(const char *path)
 {
 	int fd = open(path, O_RDWR | O_NONBLOCK);
-	return fd < 0 && (errno == EACCES || errno == EROFS) ? open(path, O_RDONLY | O_NONBLOCK) : fd;
+	return fd < 0 && (errno == EACCES || errno == EROFS) ? open(path, O_RDONLY | O_NONBLOCK)
+							     : fd;
 }
 
 /* Takes over the descriptor that has the lock already, of whoever called this. */
@@ -65,7 +71,10 @@ static int descriptor_take(const char *number)
 	return -1;
 }
 
-/* Opens an image; `sized` false when there is nothing to do: it is not there yet, or it is a device. */
+/*
+ * Opens an image; `sized` false when there is nothing to do: it is not there yet, or it is a
+ * device.
+ */
 static bool volume_open(struct volume *volume, char **arguments, bool *sized, struct reason *why)
 {
 	uint64_t mib;
@@ -105,14 +114,18 @@ static bool is_interrupted(const struct volume *volume)
 static bool volume_judge(const struct volume *volume, const char *type, struct reason *why)
 {
 	if (volume->bytes > volume->wanted)
-		return reason_set(why, "it has %" PRIu64 " MiB, its size in the description is %" PRIu64 ": a volume is never made smaller",
-				  (volume->bytes + MIB - 1) / MIB, volume->wanted / MIB);
+		return reason_set(why,
+			"it has %" PRIu64 " MiB, its size in the description is %" PRIu64
+			": a volume is never made smaller",
+			(volume->bytes + MIB - 1) / MIB, volume->wanted / MIB);
 	if (!volume->kind || (volume->bytes == volume->wanted && !is_interrupted(volume)))
 		return true;
 	if (volume->kind->grows == GROWS_NOT)
-		return reason_set(why, "a %s cannot grow from %" PRIu64 " to %" PRIu64 " MiB", type, volume->bytes / MIB, volume->wanted / MIB);
+		return reason_set(why, "a %s cannot grow from %" PRIu64 " to %" PRIu64 " MiB", type,
+			volume->bytes / MIB, volume->wanted / MIB);
 	if (volume->wanted < volume->kind->smallest_mib * MIB)
-		return reason_set(why, "a %s grows to %" PRIu64 " MiB at least: give it that size", type, volume->kind->smallest_mib);
+		return reason_set(why, "a %s grows to %" PRIu64 " MiB at least: give it that size",
+			type, volume->kind->smallest_mib);
 	if (!is_writable(volume))
 		return reason_set(why, "it cannot be written, so it cannot grow");
 	return volume->kind->grows != GROWS_HERE || ext_can_grow(why);
@@ -146,17 +159,22 @@ static bool volume_measure(struct volume *volume, struct reason *why)
 /* Under the lock: what was seen before it may be over. */
 static bool volume_grow(struct volume *volume, const char *type, struct reason *why)
 {
-	if (!volume_lock(volume, why) || !ext_finish(volume, why) || !volume_measure(volume, why) || !volume_judge(volume, type, why))
+	if (!volume_lock(volume, why) || !ext_finish(volume, why) || !volume_measure(volume, why) ||
+		!volume_judge(volume, type, why))
 		return false;
 	if (volume->bytes == volume->wanted)
 		return true;
-	if (!(volume->kind->grows == GROWS_HERE ? ext_grow(volume, why) : volume_extend(volume, why)))
+	if (!(volume->kind->grows == GROWS_HERE ? ext_grow(volume, why)
+						: volume_extend(volume, why)))
 		return false;
 	puts(volume->kind->grows == GROWS_HERE ? "grown" : "extended");
 	return true;
 }
 
-/* What the host has mounted, or made a part of a larger device, is not a guest's: the kernel gives such a device to nobody who wants it alone. */
+/*
+ * What the host has mounted, or made a part of a larger device, is not a guest's: the kernel gives
+ * such a device to nobody who wants it alone.
+ */
 static bool device_is_free(const char *path, struct reason *why)
 {
 	struct stat st;
@@ -164,7 +182,9 @@ static bool device_is_free(const char *path, struct reason *why)
 		return true;
 	int fd = open(path, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == EBUSY)
-		return reason_set(why, "the host itself uses the device: it is mounted, or a part of another device");
+		return reason_set(why,
+			"the host itself uses the device: it is mounted, or a part of another "
+			"device");
 	if (fd >= 0)
 		close(fd);
 	return true;
@@ -184,15 +204,21 @@ int verb_volume_check(char **arguments)
 {
 	struct volume volume;
 	struct reason why;
-	bool sized, ok = volume_open(&volume, arguments, &sized, &why) && (!sized || volume_judge(&volume, arguments[2], &why));
+	bool sized,
+		ok = volume_open(&volume, arguments, &sized, &why) &&
+		(!sized || volume_judge(&volume, arguments[2], &why));
 	return finish(&volume, arguments[0], ok, &why);
 }
 
-/* A disk of the host is not opened for writing only to ask: when that is closed, udev looks at the disk, with a lock of its own. */
+/*
+ * A disk of the host is not opened for writing only to ask: when that is closed, udev looks at the
+ * disk, with a lock of its own.
+ */
 static int open_to_ask(const char *path)
 {
 	struct stat st;
-	return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? open(path, O_RDONLY | O_NONBLOCK) : image_open(path);
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? open(path, O_RDONLY | O_NONBLOCK)
+							   : image_open(path);
 }
 
 /* A volume that is not there, or may not be opened, is another's complaint. */
@@ -203,7 +229,9 @@ int verb_volume_free(char **arguments)
 	enum use use;
 	if (!use_parse(arguments[1], &use))
 		return STATUS_USAGE;
-	bool ok = volume.fd < 0 || (image_is_free(volume.fd, use, &why) && (use == USE_READ || device_is_free(arguments[0], &why)));
+	bool ok = volume.fd < 0 ||
+		(image_is_free(volume.fd, use, &why) &&
+			(use == USE_READ || device_is_free(arguments[0], &why)));
 	return finish(&volume, arguments[0], ok, &why);
 }
 
@@ -212,8 +240,10 @@ int verb_volume_clean(char **arguments)
 	struct volume volume = {.fd = open(arguments[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
 	struct reason why;
 	bool ok = volume.fd < 0 || !ext_is_unclean(volume.fd) ||
-		  reason_set(&why, "the VM that wrote to it last was cut off, and read-only it cannot be mended: start that VM once, or run e2fsck -fp %s",
-			     arguments[0]);
+		reason_set(&why,
+			"the VM that wrote to it last was cut off, and read-only it cannot be "
+			"mended: start that VM once, or run e2fsck -fp %s",
+			arguments[0]);
 	return finish(&volume, arguments[0], ok, &why);
 }
 
@@ -226,8 +256,11 @@ int verb_volume_lock(char **arguments)
 	int fd = descriptor_take(arguments[0]);
 	if (!use_parse(arguments[2], &use))
 		return STATUS_USAGE;
-	bool ok = image_lock(fd, use, &why) && (use == USE_READ || device_is_free(arguments[1], &why));
-	if (ok && (fstat(fd, &locked) != 0 || stat(arguments[1], &named) != 0 || locked.st_dev != named.st_dev || locked.st_ino != named.st_ino))
+	bool ok = image_lock(fd, use, &why) &&
+		(use == USE_READ || device_is_free(arguments[1], &why));
+	if (ok &&
+		(fstat(fd, &locked) != 0 || stat(arguments[1], &named) != 0 ||
+			locked.st_dev != named.st_dev || locked.st_ino != named.st_ino))
 		ok = reason_set(&why, "another file took its place: start again");
 	return finish(&(struct volume){.fd = -1}, arguments[1], ok, &why);
 }
@@ -242,9 +275,11 @@ int verb_volume_grow(char **arguments)
 	struct reason why;
 	bool sized, ok = volume_open(&volume, arguments, &sized, &why);
 	if (ok && sized && !volume.kind && volume.bytes < volume.wanted && !is_interrupted(&volume))
-		complain("the volume %s: it holds no %s, so it stays as large as it is", arguments[0], arguments[2]);
+		complain("the volume %s: it holds no %s, so it stays as large as it is",
+			arguments[0], arguments[2]);
 	else if (ok && sized)
 		ok = volume_judge(&volume, arguments[2], &why) &&
-		     ((volume.bytes == volume.wanted && !is_interrupted(&volume)) || volume_grow(&volume, arguments[2], &why));
+			((volume.bytes == volume.wanted && !is_interrupted(&volume)) ||
+				volume_grow(&volume, arguments[2], &why));
 	return finish(&volume, arguments[0], ok, &why);
 }

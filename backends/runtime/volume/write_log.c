@@ -9,12 +9,19 @@
 #include <unistd.h>
 
 enum {
-	BLOCK_BYTES = 1024,  /* the smallest block of a file system: beside what changes may be a guest's data, which the copies do not have */
-	SUPERBLOCK = 1024,   /* its place */
+	/*
+	 * the smallest block of a file system: beside what changes may be a guest's data, which the
+	 * copies do not have
+	 */
+	BLOCK_BYTES = 1024,
+	SUPERBLOCK = 1024,  /* its place */
 	SECTOR_BYTES = 512, /* what a disk writes whole or not at all when its power fails */
 };
 
-/* The log: this, then as many records. In the byte order of the machine, which does not change between two starts. */
+/*
+ * The log: this, then as many records. In the byte order of the machine, which does not change
+ * between two starts.
+ */
 struct header {
 	char magic[16];
 	uint64_t size; /* of the image, afterwards */
@@ -69,10 +76,12 @@ struct writer {
 static bool block_add(struct writer *writer, uint64_t offset)
 {
 	struct record record = {.offset = offset};
-	if (!block_read(writer->change->image, offset, record.before) || !block_read(writer->change->after, offset, record.after))
+	if (!block_read(writer->change->image, offset, record.before) ||
+		!block_read(writer->change->after, offset, record.after))
 		return false;
 	return memcmp(record.before, record.after, BLOCK_BYTES) == 0 ||
-	       all_written(writer->log, &record, sizeof record, sizeof(struct header) + writer->count++ * sizeof record);
+		all_written(writer->log, &record, sizeof record,
+			sizeof(struct header) + writer->count++ * sizeof record);
 }
 
 /* The first block at or behind `at` with data in one of the copies; -1 behind the last. */
@@ -87,7 +96,8 @@ static bool differences_add(struct writer *writer)
 {
 	unsigned char before[BLOCK_BYTES], after[BLOCK_BYTES];
 	for (off_t at = 0; (at = next_block(writer->change, at)) >= 0; at += BLOCK_BYTES) {
-		if (!block_read(writer->change->before, (uint64_t)at, before) || !block_read(writer->change->after, (uint64_t)at, after))
+		if (!block_read(writer->change->before, (uint64_t)at, before) ||
+			!block_read(writer->change->after, (uint64_t)at, after))
 			return false;
 		if (memcmp(before, after, BLOCK_BYTES) != 0 && !block_add(writer, (uint64_t)at))
 			return false;
@@ -99,7 +109,8 @@ static bool ranges_add(struct writer *writer)
 {
 	for (size_t i = 0; i < writer->change->nranges; i++) {
 		const struct range *range = &writer->change->ranges[i];
-		for (uint64_t at = range->offset; at < range->offset + range->bytes; at += BLOCK_BYTES)
+		for (uint64_t at = range->offset; at < range->offset + range->bytes;
+			at += BLOCK_BYTES)
 			if (!block_add(writer, at))
 				return false;
 	}
@@ -111,8 +122,10 @@ bool patch_write(const char *log, const struct change *change, struct reason *wh
 	struct stat st;
 	struct header header = {.count = 0};
 	memcpy(header.magic, magic, sizeof magic);
-	struct writer writer = {.log = open(log, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), .change = change};
-	bool ok = writer.log >= 0 && fstat(change->after, &st) == 0 && differences_add(&writer) && ranges_add(&writer);
+	struct writer writer = {
+		.log = open(log, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), .change = change};
+	bool ok = writer.log >= 0 && fstat(change->after, &st) == 0 && differences_add(&writer) &&
+		ranges_add(&writer);
 	if (ok) {
 		header.size = (uint64_t)st.st_size;
 		header.count = writer.count;
@@ -130,27 +143,33 @@ bool patch_write(const char *log, const struct change *change, struct reason *wh
 static bool header_read(int log, struct header *header, struct reason *why)
 {
 	struct stat st;
-	if (fstat(log, &st) != 0 || pread(log, header, sizeof *header, 0) != sizeof *header || memcmp(header->magic, magic, sizeof magic) != 0 ||
-	    (uint64_t)st.st_size != sizeof *header + header->count * sizeof(struct record))
+	if (fstat(log, &st) != 0 || pread(log, header, sizeof *header, 0) != sizeof *header ||
+		memcmp(header->magic, magic, sizeof magic) != 0 ||
+		(uint64_t)st.st_size != sizeof *header + header->count * sizeof(struct record))
 		return reason_set(why, "its log is not one of ours");
 	return true;
 }
 
 static bool record_read(int log, uint64_t number, struct record *record)
 {
-	return pread(log, record, sizeof *record, (off_t)(sizeof(struct header) + number * sizeof *record)) == sizeof *record;
+	return pread(log, record, sizeof *record,
+		       (off_t)(sizeof(struct header) + number * sizeof *record)) == sizeof *record;
 }
 
 /* Whether each sector is as before or as after. */
 static bool is_known(const struct record *record, const unsigned char block[BLOCK_BYTES])
 {
 	for (size_t at = 0; at < BLOCK_BYTES; at += SECTOR_BYTES)
-		if (memcmp(block + at, record->before + at, SECTOR_BYTES) != 0 && memcmp(block + at, record->after + at, SECTOR_BYTES) != 0)
+		if (memcmp(block + at, record->before + at, SECTOR_BYTES) != 0 &&
+			memcmp(block + at, record->after + at, SECTOR_BYTES) != 0)
 			return false;
 	return true;
 }
 
-/* Nobody else has written to these blocks since the log was made: the superblock is among them, which every mount changes. */
+/*
+ * Nobody else has written to these blocks since the log was made: the superblock is among them,
+ * which every mount changes.
+ */
 static bool is_unchanged(int log, int image, uint64_t count, bool *unchanged)
 {
 	struct record record;
@@ -171,7 +190,8 @@ static bool records_apply(int log, int image, uint64_t count, bool superblock)
 	for (uint64_t i = 0; i < count; i++) {
 		if (!record_read(log, i, &record))
 			return false;
-		if ((record.offset == SUPERBLOCK) == superblock && !all_written(image, record.after, BLOCK_BYTES, record.offset))
+		if ((record.offset == SUPERBLOCK) == superblock &&
+			!all_written(image, record.after, BLOCK_BYTES, record.offset))
 			return false;
 	}
 	return fsync(image) == 0;
@@ -195,8 +215,9 @@ static enum patch_result apply(int log, int image, struct reason *why)
 		reason_set(why, "somebody else has written to it in the middle of its growth");
 		return PATCH_FAILED;
 	}
-	if (ftruncate(image, (off_t)header.size) == 0 && fsync(image) == 0 && records_apply(log, image, header.count, false) &&
-	    records_apply(log, image, header.count, true))
+	if (ftruncate(image, (off_t)header.size) == 0 && fsync(image) == 0 &&
+		records_apply(log, image, header.count, false) &&
+		records_apply(log, image, header.count, true))
 		return PATCH_APPLIED;
 	reason_set(why, "%s", strerror(errno));
 	return PATCH_FAILED;

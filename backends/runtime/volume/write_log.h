@@ -15,10 +15,14 @@ struct range {
 	uint64_t offset, bytes;
 };
 
-/* The image, and two sparse copies of its metadata alone: what another program made of the first one is the second one. */
+/*
+ * The image, and two sparse copies of its metadata alone: what another program made of the first
+ * one is the second one.
+ */
 struct change {
 	int image, before, after;
-	struct range *ranges; /* bytes that become those of `after` even where both copies say nothing */
+	/* bytes that become those of `after` even where both copies say nothing */
+	struct range *ranges;
 	size_t nranges;
 };
 
@@ -27,10 +31,13 @@ bool patch_write(const char *log, const struct change *change, struct reason *wh
 
 enum patch_result {
 	PATCH_APPLIED,
-	PATCH_STALE,  /* the image has changed since, and nothing of the log is in it */
+	PATCH_STALE, /* the image has changed since, and nothing of the log is in it */
 	PATCH_FAILED,
 };
-/* Carries out what the log says, from wherever another was interrupted; the block with the superblock comes last. */
+/*
+ * Carries out what the log says, from wherever another was interrupted; the block with the
+ * superblock comes last.
+ */
 enum patch_result patch_apply(const char *log, int image, struct reason *why);
 
 #endif

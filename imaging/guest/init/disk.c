@@ -16,7 +16,8 @@ enum {
 	POLL_MS = 2,
 	ATTRIBUTE_BYTES = 600, /* of a path below /sys */
 	SERIAL_BYTES = 256,
-	VIRTIO_SERIAL_BYTES = 20, /* a longer serial number is cut by the device: VIRTIO_BLK_ID_BYTES */
+	/* a longer serial number is cut by the device: VIRTIO_BLK_ID_BYTES */
+	VIRTIO_SERIAL_BYTES = 20,
 };
 
 static bool serial_read(const char *disk, char serial[SERIAL_BYTES])
@@ -33,7 +34,8 @@ static bool serial_matches(const char *wanted, const char *serial)
 {
 	size_t length = strlen(wanted);
 	return strcmp(wanted, serial) == 0 ||
-	       (length > VIRTIO_SERIAL_BYTES && strlen(serial) == VIRTIO_SERIAL_BYTES && strncmp(wanted, serial, VIRTIO_SERIAL_BYTES) == 0);
+		(length > VIRTIO_SERIAL_BYTES && strlen(serial) == VIRTIO_SERIAL_BYTES &&
+			strncmp(wanted, serial, VIRTIO_SERIAL_BYTES) == 0);
 }
 
 static bool disk_find(const char *wanted, char path[DISK_PATH_BYTES])
@@ -44,7 +46,8 @@ static bool disk_find(const char *wanted, char path[DISK_PATH_BYTES])
 	bool found = false;
 	for (const struct dirent *entry; !found && (entry = readdir(disks));) {
 		char serial[SERIAL_BYTES];
-		if (entry->d_name[0] == '.' || !serial_read(entry->d_name, serial) || !serial_matches(wanted, serial))
+		if (entry->d_name[0] == '.' || !serial_read(entry->d_name, serial) ||
+			!serial_matches(wanted, serial))
 			continue;
 		snprintf(path, DISK_PATH_BYTES, "/dev/%s", entry->d_name);
 		found = access(path, F_OK) == 0;
@@ -122,5 +125,6 @@ void disks_tell(void)
 	if (disks)
 		closedir(disks);
 	if (count == 0)
-		message("  there is no disk at all; is the driver for the VM's disks among the modules?");
+		message("  there is no disk at all; is the driver for the VM's disks among the "
+			"modules?");
 }

@@ -104,7 +104,8 @@ bool directory_put(const char *path, unsigned mode, unsigned owner, unsigned gro
 	if (access(path, F_OK) == 0)
 		return directory_own(path, mode, owner, group);
 	char *part = text_join(path, ".mvm-new");
-	bool ok = directories_make_parent(path) && directory_make(part) && directory_own(part, mode, owner, group) && rename(part, path) == 0;
+	bool ok = directories_make_parent(path) && directory_make(part) &&
+		directory_own(part, mode, owner, group) && rename(part, path) == 0;
 	int error = errno;
 	if (!ok)
 		rmdir(part);
@@ -125,8 +126,11 @@ bool file_put(int at, const char *from, const char *to, unsigned mode)
 {
 	char *part = text_join(to, ".mvm-new");
 	int source = openat(at, from, O_RDONLY | O_CLOEXEC);
-	int target = source < 0 || !directories_make_parent(to) ? -1 : open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	bool ok = target >= 0 && copy_all(source, target) && fchmod(target, mode) == 0 && rename(part, to) == 0;
+	int target = source < 0 || !directories_make_parent(to)
+		? -1
+		: open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	bool ok = target >= 0 && copy_all(source, target) && fchmod(target, mode) == 0 &&
+		rename(part, to) == 0;
 	int error = errno;
 	if (target >= 0 && !ok)
 		unlink(part);

@@ -17,9 +17,13 @@
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/message.h"
 
-/* The kernel's interface, fs/xfs/libxfs/xfs_fs.h and include/uapi/linux/btrfs.h; musl has no headers of the kernel. */
+/*
+ * The kernel's interface, fs/xfs/libxfs/xfs_fs.h and include/uapi/linux/btrfs.h; musl has no
+ * headers of the kernel.
+ */
 struct xfs_geometry_v1 {
-	uint32_t block_bytes, extent_blocks, group_blocks, groups, log_blocks, sector_bytes, inode_bytes, inode_percent;
+	uint32_t block_bytes, extent_blocks, group_blocks, groups, log_blocks, sector_bytes,
+		inode_bytes, inode_percent;
 	uint64_t blocks, rest[9];
 };
 struct xfs_growth {
@@ -44,7 +48,8 @@ static bool disk_sectors(const char *target, uint64_t *sectors)
 	char path[64];
 	if (stat(target, &st) != 0)
 		return false;
-	snprintf(path, sizeof path, "/sys/dev/block/%u:%u/size", major(st.st_dev), minor(st.st_dev));
+	snprintf(
+		path, sizeof path, "/sys/dev/block/%u:%u/size", major(st.st_dev), minor(st.st_dev));
 	char line[32];
 	if (!file_line(path, line, sizeof line))
 		return false;
@@ -70,8 +75,9 @@ static int disk_open(const char *target)
 }
 
 /*
- * The copies of the superblock, one at the start of each group, are written last. Where the power went before, they say the old size, which
- * xfs_repair would take for the right one. (xfs_growfs_data in the kernel's fs/xfs/xfs_fsops.c; the field is xfs_dsb's sb_dblocks.)
+ * The copies of the superblock, one at the start of each group, are written last. Where the power
+ * went before, they say the old size, which xfs_repair would take for the right one.
+ * (xfs_growfs_data in the kernel's fs/xfs/xfs_fsops.c; the field is xfs_dsb's sb_dblocks.)
  */
 static bool xfs_copies_agree(const char *target, const struct xfs_geometry_v1 *geometry)
 {
@@ -80,7 +86,9 @@ static bool xfs_copies_agree(const char *target, const struct xfs_geometry_v1 *g
 	int disk = disk_open(target);
 	for (uint32_t group = 1; disk >= 0 && agree && group < geometry->groups; group++) {
 		unsigned char blocks[8];
-		off_t at = (off_t)((uint64_t)group * geometry->group_blocks * geometry->block_bytes) + BLOCKS_AT;
+		off_t at =
+			(off_t)((uint64_t)group * geometry->group_blocks * geometry->block_bytes) +
+			BLOCKS_AT;
 		uint64_t value = 0;
 		bool read = pread(disk, blocks, sizeof blocks, at) == sizeof blocks;
 		for (size_t i = 0; i < sizeof blocks; i++)
@@ -100,12 +108,16 @@ static bool xfs_grow(int directory, const char *target)
 	if (ioctl(directory, XFS_GEOMETRY_V1, &geometry) != 0 || !disk_sectors(target, &sectors))
 		return false;
 	struct xfs_growth growth = {sectors / (geometry.block_bytes / 512), geometry.inode_percent};
-	if (growth.blocks < geometry.blocks || (growth.blocks == geometry.blocks && xfs_copies_agree(target, &geometry)))
+	if (growth.blocks < geometry.blocks ||
+		(growth.blocks == geometry.blocks && xfs_copies_agree(target, &geometry)))
 		return true;
 	return ioctl(directory, XFS_GROW, &growth) == 0;
 }
 
-/* The kernel makes none larger that stays below 256 MiB (fs/btrfs/ioctl.c, btrfs_ioctl_resize), even when it has its size: the runner has not grown one. */
+/*
+ * The kernel makes none larger that stays below 256 MiB (fs/btrfs/ioctl.c, btrfs_ioctl_resize),
+ * even when it has its size: the runner has not grown one.
+ */
 static bool btrfs_grow(int directory, const char *target)
 {
 	enum { SMALLEST_SECTORS = 256 << 11 };

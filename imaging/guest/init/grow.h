@@ -5,7 +5,10 @@
 
 #include "imaging/guest/init/parameters.h"
 
-/* Makes the xfs or btrfs that is mounted on `target` as large as its disk. That it fails is told, and not the end: it is as good as before. */
+/*
+ * Makes the xfs or btrfs that is mounted on `target` as large as its disk. That it fails is told,
+ * and not the end: it is as good as before.
+ */
 void grow_make(const struct parameters *parameters, const char *target);
 
 #endif

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-init: PID 1 in the initramfs. It loads the modules of the plan (plan.h), does its steps and becomes the guest's own init.
+ * mvm-init: PID 1 in the initramfs. It loads the modules of the plan (plan.h), does its steps and
+ * becomes the guest's own init.
  *
- *     parameters.c  the kernel command line      message.c  the console, and the end of a VM that fails
+ *     parameters.c  the kernel command line      message.c  the console, and the end of a VM that
+ *     fails
  *     plan.c        what has to be done          disk.c     the guest's disks
  *     step.c        one step of it               mounts.c   its file systems
  *     file.c        files and directories        probe.c    what is on a disk
- *     grow.c        file systems on larger disks      verity.c  disks that are compared with a hash tree
+ *     grow.c        file systems on larger disks      verity.c  disks that are compared with a
+ *     hash tree
  *     mapper.c      the kernel's device mapper
  */
 #include <errno.h>
@@ -41,12 +44,14 @@ static void read_plan(const struct parameters *parameters, struct plan *plan)
 {
 	char *text = file_text("/" PLAN_FILE);
 	if (!text) {
-		message("FAILED: cannot read the plan of the initramfs, /" PLAN_FILE ": %s", strerror(errno));
+		message("FAILED: cannot read the plan of the initramfs, /" PLAN_FILE ": %s",
+			strerror(errno));
 		stop(parameters);
 	}
 	unsigned wrong = plan_parse(text, plan);
 	if (wrong) {
-		message("FAILED: line %u of the plan of the initramfs, /" PLAN_FILE ", is wrong", wrong);
+		message("FAILED: line %u of the plan of the initramfs, /" PLAN_FILE ", is wrong",
+			wrong);
 		stop(parameters);
 	}
 }
@@ -75,32 +80,43 @@ static void load_modules(const struct parameters *parameters, const struct plan 
 			message("cannot load the module %s: %s", module->name, strerror(error));
 			kernel_log_tell(log);
 		} else {
-			debug(parameters, "module %s%s", module->name, error ? " is not for this machine" : "");
+			debug(parameters, "module %s%s", module->name,
+				error ? " is not for this machine" : "");
 			kernel_log_close(log);
 		}
 	}
 }
 
-/* Whether the kernel writes to the console that its command line asks for, if that is one to wait for. */
+/*
+ * Whether the kernel writes to the console that its command line asks for, if that is one to wait
+ * for.
+ */
 static bool is_console_active(const struct parameters *parameters)
 {
 	char active[256];
-	return !parameters->console || !file_line("/sys/class/tty/console/active", active, sizeof active) ||
-	       strstr(active, parameters->console);
+	return !parameters->console ||
+		!file_line("/sys/class/tty/console/active", active, sizeof active) ||
+		strstr(active, parameters->console);
 }
 
-/* A virtio console appears some time after its module is loaded, and /dev/console means it only from then on. */
+/*
+ * A virtio console appears some time after its module is loaded, and /dev/console means it only
+ * from then on.
+ */
 static void wait_for_console(const struct parameters *parameters)
 {
 	long long end = milliseconds() + CONSOLE_WAIT_MS;
-	while (!(is_console_active(parameters) && console_open()) && parameters->console && milliseconds() < end)
+	while (!(is_console_active(parameters) && console_open()) && parameters->console &&
+		milliseconds() < end)
 		nanosleep(&(struct timespec){.tv_nsec = CONSOLE_POLL_MS * 1000000L}, NULL);
 }
 
 /* NixOS's activation and tools know by it that this is NixOS. */
 static void mark_nixos(void)
 {
-	int mark = directories_make("/etc") ? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644) : -1;
+	int mark = directories_make("/etc")
+		? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)
+		: -1;
 	if (mark >= 0)
 		close(mark);
 	else
@@ -112,11 +128,13 @@ static void explain_interpreter(const char *init)
 {
 	char line[256] = "";
 	if (!file_line(init, line, sizeof line) || strncmp(line, "#!", 2) != 0) {
-		message("  the file is there, but not the interpreter (the dynamic linker) that it names");
+		message("  the file is there, but not the interpreter (the dynamic linker) that it "
+			"names");
 		return;
 	}
 	const char *interpreter = line + 2 + strspn(line + 2, " \t");
-	message("  the file is there, but not its interpreter %.*s; is that in the closure?", (int)strcspn(interpreter, " \t"), interpreter);
+	message("  the file is there, but not its interpreter %.*s; is that in the closure?",
+		(int)strcspn(interpreter, " \t"), interpreter);
 }
 
 static _Noreturn void init_failed(const struct parameters *parameters, const char *init, int error)
@@ -127,16 +145,19 @@ static _Noreturn void init_failed(const struct parameters *parameters, const cha
 	if (error == ENOENT && access(init, F_OK) == 0)
 		explain_interpreter(init);
 	else if (error == ENOENT)
-		message("  is the toplevel in the closure that was packed, and is the store mounted?");
+		message("  is the toplevel in the closure that was packed, and is the store "
+			"mounted?");
 	else if (error == EACCES)
 		message("  it is not executable, or its file system is mounted noexec");
 	else if (error == ENOEXEC)
-		message("  it is neither a program for this machine nor a script that names its interpreter by #!");
+		message("  it is neither a program for this machine nor a script that names its "
+			"interpreter by #!");
 	stop(parameters);
 }
 
 /* Becomes the guest's init, with the arguments and the environment that the kernel gave us. */
-static _Noreturn void hand_over(const struct parameters *parameters, const char *init, char **arguments, int initramfs)
+static _Noreturn void hand_over(
+	const struct parameters *parameters, const char *init, char **arguments, int initramfs)
 {
 	if (access(init, X_OK) != 0)
 		init_failed(parameters, init, errno);
@@ -147,7 +168,10 @@ static _Noreturn void hand_over(const struct parameters *parameters, const char 
 	rmdir(PLAN_SCRATCH);
 	/* A virtio console may have come late. */
 	console_open();
-	setenv("PATH", "/run/wrappers/bin:/run/current-system/sw/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
+	setenv("PATH",
+		"/run/wrappers/bin:/run/current-system/sw/bin:/usr/local/sbin:/usr/local/bin:/usr/"
+		"sbin:/usr/bin:/sbin:/bin",
+		0);
 	debug(parameters, "handing over to %s", init);
 	arguments[0] = text_join(init, "");
 	execv(init, arguments);

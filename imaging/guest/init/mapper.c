@@ -8,7 +8,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* The kernel's interface, include/uapi/linux/dm-ioctl.h, as of version 4.0, which all later ones take; musl has no headers of the kernel. */
+/*
+ * The kernel's interface, include/uapi/linux/dm-ioctl.h, as of version 4.0, which all later ones
+ * take; musl has no headers of the kernel.
+ */
 struct dm_call {
 	uint32_t version[3], bytes, data_at, targets;
 	int32_t opened;
@@ -25,7 +28,9 @@ struct dm_target {
 /* musl wants an int, which holds all 32 bits of a request. */
 #define DM_DEV_CREATE (int)_IOWR(0xfd, 3, struct dm_call)
 #define DM_DEV_REMOVE (int)_IOWR(0xfd, 4, struct dm_call)
-#define DM_DEV_SUSPEND (int)_IOWR(0xfd, 6, struct dm_call) /* without DM_SUSPEND it resumes: the table that was loaded takes effect */
+#define DM_DEV_SUSPEND \
+	(int)_IOWR(0xfd, 6, struct dm_call) /* without DM_SUSPEND it resumes: the table that was \
+					       loaded takes effect */
 #define DM_TABLE_LOAD (int)_IOWR(0xfd, 9, struct dm_call)
 enum { DM_READ_ONLY = 1 };
 
@@ -42,7 +47,9 @@ static bool create(int control, const struct mapping *mapping, unsigned *minor)
 	strcpy(call.uuid, mapping->uuid);
 	if (ioctl(control, DM_DEV_CREATE, &call) != 0)
 		return false;
-	/* The lower and the upper bits of the minor number stand on either side of the major one. */
+	/*
+	 * The lower and the upper bits of the minor number stand on either side of the major one.
+	 */
 	*minor = (unsigned)((call.device & 0xff) | (call.device >> 12 & 0xfff00));
 	return true;
 }
@@ -88,7 +95,8 @@ bool mapper_create(const struct mapping *mapping, unsigned *minor)
 		errno = errno == ENOENT ? ENODEV : errno;
 		return false;
 	}
-	bool created = create(control, mapping, minor), ok = created && load(control, mapping) && resume(control, mapping);
+	bool created = create(control, mapping, minor),
+	     ok = created && load(control, mapping) && resume(control, mapping);
 	if (created && !ok)
 		give_up(control, mapping);
 	int error = errno;

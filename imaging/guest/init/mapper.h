@@ -7,13 +7,16 @@
 #include <stdint.h>
 
 struct mapping {
-	const char *name, *uuid;   /* shorter than 128 bytes */
-	uint64_t sectors;          /* of 512 bytes */
-	const char *target;        /* shorter than 16 bytes */
-	const char *parameters;    /* of the target */
+	const char *name, *uuid; /* shorter than 128 bytes */
+	uint64_t sectors;        /* of 512 bytes */
+	const char *target;      /* shorter than 16 bytes */
+	const char *parameters;  /* of the target */
 };
 
-/* Makes it, read-only and in use; `*minor` is its number: /dev/dm-N. False with errno set, ENODEV where the kernel has no device mapper. */
+/*
+ * Makes it, read-only and in use; `*minor` is its number: /dev/dm-N. False with errno set, ENODEV
+ * where the kernel has no device mapper.
+ */
 bool mapper_create(const struct mapping *mapping, unsigned *minor);
 
 #endif

@@ -125,12 +125,16 @@ static void set_sysctl(const char *path, const char *value)
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	ssize_t ignored = write(fd, value, strlen(value)); /* the panic is louder then, or waits as panic= says */
+	/* the panic is louder then, or waits as panic= says */
+	ssize_t ignored = write(fd, value, strlen(value));
 	(void)ignored;
 	close(fd);
 }
 
-/* The end of process 1 is a panic. With a console level of 0 it says nothing: what went wrong is the last that is read. */
+/*
+ * The end of process 1 is a panic. With a console level of 0 it says nothing: what went wrong is
+ * the last that is read.
+ */
 static _Noreturn void panic(void)
 {
 	set_sysctl("/proc/sys/kernel/printk", "0");
@@ -140,7 +144,9 @@ static _Noreturn void panic(void)
 
 _Noreturn void stop(const struct parameters *parameters)
 {
-	static const char *const ends[] = {[END_PANIC] = "ending as by a panic", [END_POWER_OFF] = "powering off", [END_REBOOT] = "rebooting"};
+	static const char *const ends[] = {[END_PANIC] = "ending as by a panic",
+		[END_POWER_OFF] = "powering off",
+		[END_REBOOT] = "rebooting"};
 	if (parameters->shell)
 		run_shell(parameters->shell);
 	message("giving up: %s", ends[parameters->end]);

@@ -5,13 +5,19 @@
 
 #include "imaging/guest/init/parameters.h"
 
-/* (Re)opens the console as standard input, output and error. False when there is none; then the kernel's log stands in. */
+/*
+ * (Re)opens the console as standard input, output and error. False when there is none; then the
+ * kernel's log stands in.
+ */
 bool console_open(void);
 
 void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A step, with the milliseconds since the kernel started; only with mvm.debug=1. */
-void debug(const struct parameters *parameters, const char *format, ...) __attribute__((format(printf, 2, 3)));
-/* Where the kernel's log ends now. What it says while something fails is often more than errno can. */
+void debug(const struct parameters *parameters, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/*
+ * Where the kernel's log ends now. What it says while something fails is often more than errno can.
+ */
 int kernel_log_mark(void);
 /* Tells what has come since; closes the mark. */
 void kernel_log_tell(int log);

@@ -31,9 +31,13 @@ void mounts_early(void)
 {
 	for (int i = 0; i < KERNEL_MOUNTS; i++) {
 		mkdir(kernel_mounts[i].target, 0755);
-		/* EBUSY: with CONFIG_DEVTMPFS_MOUNT /dev may be there. Without one of them the steps that need it tell. */
-		if (mount(kernel_mounts[i].type, kernel_mounts[i].target, kernel_mounts[i].type, kernel_mounts[i].flags, NULL) != 0 &&
-		    errno != EBUSY)
+		/*
+		 * EBUSY: with CONFIG_DEVTMPFS_MOUNT /dev may be there. Without one of them the
+		 * steps that need it tell.
+		 */
+		if (mount(kernel_mounts[i].type, kernel_mounts[i].target, kernel_mounts[i].type,
+			    kernel_mounts[i].flags, NULL) != 0 &&
+			errno != EBUSY)
 			message("cannot mount %s: %s", kernel_mounts[i].target, strerror(errno));
 	}
 }
@@ -64,7 +68,8 @@ static const struct {
 static bool take_flag(const char *option, size_t length, unsigned long *flags)
 {
 	for (size_t i = 0; i < sizeof flag_options / sizeof *flag_options; i++) {
-		if (strlen(flag_options[i].name) != length || memcmp(flag_options[i].name, option, length) != 0)
+		if (strlen(flag_options[i].name) != length ||
+			memcmp(flag_options[i].name, option, length) != 0)
 			continue;
 		*flags = (*flags | flag_options[i].set) & ~flag_options[i].clear;
 		return true;
@@ -72,7 +77,10 @@ static bool take_flag(const char *option, size_t length, unsigned long *flags)
 	return false;
 }
 
-/* Takes out of `options` what mount(2) wants as flags; the rest is for the file system, for the caller to free. */
+/*
+ * Takes out of `options` what mount(2) wants as flags; the rest is for the file system, for the
+ * caller to free.
+ */
 static char *split_options(const char *options, unsigned long *flags)
 {
 	char *rest = text_join("", options);
@@ -102,7 +110,8 @@ static void tell_file_systems(const char *type)
 			strcat(strcat(line, " "), tab + 1);
 	}
 	free(list);
-	message("  the kernel knows no file system \"%s\"; is its module among the loaded ones?", type);
+	message("  the kernel knows no file system \"%s\"; is its module among the loaded ones?",
+		type);
 	message("  it knows:%s", line);
 }
 
@@ -112,7 +121,8 @@ static void tell_tags(void)
 	unsigned count = 0;
 	for (const struct dirent *entry; devices && (entry = readdir(devices));) {
 		char path[512], tag[128];
-		snprintf(path, sizeof path, "/sys/bus/virtio/drivers/9pnet_virtio/%.255s/mount_tag", entry->d_name);
+		snprintf(path, sizeof path, "/sys/bus/virtio/drivers/9pnet_virtio/%.255s/mount_tag",
+			entry->d_name);
 		if (entry->d_name[0] == '.' || !file_line(path, tag, sizeof tag))
 			continue;
 		count++;
@@ -128,7 +138,12 @@ static void tell_tags(void)
 static const char *checker(const char *type)
 {
 	static const char *const checkers[][2] = {
-		{"ext2", "e2fsck -fp"}, {"ext3", "e2fsck -fp"}, {"ext4", "e2fsck -fp"}, {"xfs", "xfs_repair -n"}, {"btrfs", "btrfs check"}, {"vfat", "fsck.vfat -a"},
+		{"ext2", "e2fsck -fp"},
+		{"ext3", "e2fsck -fp"},
+		{"ext4", "e2fsck -fp"},
+		{"xfs", "xfs_repair -n"},
+		{"btrfs", "btrfs check"},
+		{"vfat", "fsck.vfat -a"},
 	};
 	for (size_t i = 0; i < sizeof checkers / sizeof *checkers; i++)
 		if (strcmp(checkers[i][0], type) == 0)
@@ -136,12 +151,18 @@ static const char *checker(const char *type)
 	return NULL;
 }
 
-/* A loss of power may tear a block of the journal: EBADMSG is a wrong checksum, EUCLEAN a structure that is wrong. */
+/*
+ * A loss of power may tear a block of the journal: EBADMSG is a wrong checksum, EUCLEAN a structure
+ * that is wrong.
+ */
 static void tell_check(const struct plan_mount *mount, int error)
 {
 	const char *check = checker(mount->type);
-	if (*mount->image && check && (error == EINVAL || error == EIO || error == EBADMSG || error == EUCLEAN))
-		message("  on the host, with the VM stopped, check the volume: %s %s; or microvm --fsck NAME, for a VM of microvm", check, mount->image);
+	if (*mount->image && check &&
+		(error == EINVAL || error == EIO || error == EBADMSG || error == EUCLEAN))
+		message("  on the host, with the VM stopped, check the volume: %s %s; or microvm "
+			"--fsck NAME, for a VM of microvm",
+			check, mount->image);
 }
 
 static void explain(const struct plan_mount *mount, int error)
@@ -151,23 +172,29 @@ static void explain(const struct plan_mount *mount, int error)
 	else if (strcmp(mount->type, "9p") == 0 && error == ENOENT)
 		tell_tags();
 	else if (strcmp(mount->type, "virtiofs") == 0 && error == EINVAL)
-		message("  there is no virtiofs share \"%s\", or its options are wrong", mount->source);
+		message("  there is no virtiofs share \"%s\", or its options are wrong",
+			mount->source);
 	else if (error == EROFS && mount->read_only) {
 		/* ext4 and xfs: "recovery required on readonly filesystem". */
-		message("  its last VM was probably cut off, and a read-only disk cannot be mended: start the VM that writes to it once,");
+		message("  its last VM was probably cut off, and a read-only disk cannot be "
+			"mended: start the VM that writes to it once,");
 		message("  or on the host run e2fsck -fp (for xfs: mount it once) on the image");
 	} else if (error == EACCES || error == EROFS)
 		message("  the disk is probably read-only; then it can only be mounted read-only");
 	else if (error == EINVAL)
-		message("  probably it is no %s file system, or it is damaged, or an option is wrong", mount->type);
+		message("  probably it is no %s file system, or it is damaged, or an option is "
+			"wrong",
+			mount->type);
 	tell_check(mount, error);
 }
 
-static _Noreturn void mount_failed(const struct parameters *parameters, const struct plan_mount *mount, const char *device, int log)
+static _Noreturn void mount_failed(const struct parameters *parameters,
+	const struct plan_mount *mount, const char *device, int log)
 {
 	int error = errno;
-	message("FAILED: cannot mount %s%s%s (%s) on %s: %s", mount->is_disk ? "disk " : "", mount->source,
-		mount->is_disk ? device : "", mount->type, mount->target, strerror(error));
+	message("FAILED: cannot mount %s%s%s (%s) on %s: %s", mount->is_disk ? "disk " : "",
+		mount->source, mount->is_disk ? device : "", mount->type, mount->target,
+		strerror(error));
 	if (*mount->options)
 		message("  options: %s", mount->options);
 	explain(mount, error);
@@ -186,21 +213,28 @@ static void must(const struct parameters *parameters, bool done, const char *wha
 }
 
 /* What mount(2) gets as source; does not return when it does not come. */
-static const char *source_wait(const struct parameters *parameters, const struct plan_mount *mount, char path[DISK_PATH_BYTES])
+static const char *source_wait(const struct parameters *parameters, const struct plan_mount *mount,
+	char path[DISK_PATH_BYTES])
 {
 	bool is_device = !mount->is_disk && strncmp(mount->source, "/dev/", 5) == 0;
 	if (!mount->is_disk && !is_device)
 		return mount->source;
-	if (mount->is_disk ? disk_wait(parameters, mount->source, path) : device_wait(parameters, mount->source))
+	if (mount->is_disk ? disk_wait(parameters, mount->source, path)
+			   : device_wait(parameters, mount->source))
 		return mount->is_disk ? path : mount->source;
-	message("FAILED: cannot mount %s (%s): no disk %s%s%s after %u s", mount->target, mount->type, mount->is_disk ? "with serial \"" : "",
-		mount->source, mount->is_disk ? "\"" : "", parameters->wait_ms / 1000);
+	message("FAILED: cannot mount %s (%s): no disk %s%s%s after %u s", mount->target,
+		mount->type, mount->is_disk ? "with serial \"" : "", mount->source,
+		mount->is_disk ? "\"" : "", parameters->wait_ms / 1000);
 	disks_tell();
 	stop(parameters);
 }
 
-/* The disk with the file system that is meant, which need not be the one at its place; does not return when it cannot be told which. */
-static const char *identified(const struct parameters *parameters, const struct plan_mount *mount, char path[DISK_PATH_BYTES])
+/*
+ * The disk with the file system that is meant, which need not be the one at its place; does not
+ * return when it cannot be told which.
+ */
+static const char *identified(const struct parameters *parameters, const struct plan_mount *mount,
+	char path[DISK_PATH_BYTES])
 {
 	if (disk_is(mount->source, mount->identity))
 		return mount->source;
@@ -211,17 +245,19 @@ static const char *identified(const struct parameters *parameters, const struct 
 	}
 	*path = '\0';
 	if (count == 0 && strncmp(mount->identity, "uuid:", 5) == 0) {
-		debug(parameters, "no disk has the %s: %s was made elsewhere", mount->identity, mount->source);
+		debug(parameters, "no disk has the %s: %s was made elsewhere", mount->identity,
+			mount->source);
 		return mount->source;
 	}
-	message("FAILED: cannot mount %s (%s): %s with the %s", mount->target, mount->type, count ? "there are several disks" : "there is no disk",
-		mount->identity);
+	message("FAILED: cannot mount %s (%s): %s with the %s", mount->target, mount->type,
+		count ? "there are several disks" : "there is no disk", mount->identity);
 	disks_tell();
 	stop(parameters);
 }
 
 /* Mounts it on `target`, its place for now. */
-static void mount_one(const struct parameters *parameters, const struct plan_mount *item, const char *target)
+static void mount_one(
+	const struct parameters *parameters, const struct plan_mount *item, const char *target)
 {
 	char path[DISK_PATH_BYTES] = "", device[DISK_PATH_BYTES + 3] = "";
 	const char *source = source_wait(parameters, item, path);
@@ -236,7 +272,8 @@ static void mount_one(const struct parameters *parameters, const struct plan_mou
 	if (mount(source, target, item->type, flags, options) != 0)
 		mount_failed(parameters, item, device, log);
 	/* A bind mount takes its flags only when it is mounted again. */
-	if ((flags & MS_BIND) && (flags & ~(MS_BIND | MS_REC)) && mount(NULL, target, NULL, flags | MS_REMOUNT, NULL) != 0)
+	if ((flags & MS_BIND) && (flags & ~(MS_BIND | MS_REC)) &&
+		mount(NULL, target, NULL, flags | MS_REMOUNT, NULL) != 0)
 		mount_failed(parameters, item, device, log);
 	kernel_log_close(log);
 	free(options);
@@ -251,7 +288,12 @@ static bool is_root(const struct plan_mount *mount)
 /* The tmpfs, unless the plan has something else for "/". */
 static void mount_root(const struct parameters *parameters, const struct plan *plan)
 {
-	struct plan_mount root = {.source = "tmpfs", .target = "/", .type = "tmpfs", .options = plan->root_options, .identity = "", .image = ""};
+	struct plan_mount root = {.source = "tmpfs",
+		.target = "/",
+		.type = "tmpfs",
+		.options = plan->root_options,
+		.identity = "",
+		.image = ""};
 	for (size_t i = 0; i < plan->nsteps; i++)
 		if (plan->steps[i].kind == PLAN_STEP_MOUNT && is_root(&plan->steps[i].mount))
 			root = plan->steps[i].mount;
@@ -259,22 +301,31 @@ static void mount_root(const struct parameters *parameters, const struct plan *p
 }
 
 /*
- * The new root becomes "/" before anything is mounted in it: so every path in the plan, in an overlay's options and later in /proc/mounts
- * is the same, and Nix's check of its overlay (check-mount) works.
+ * The new root becomes "/" before anything is mounted in it: so every path in the plan, in an
+ * overlay's options and later in /proc/mounts is the same, and Nix's check of its overlay
+ * (check-mount) works.
  */
 int mounts_enter_root(const struct parameters *parameters, const struct plan *plan)
 {
 	mount_root(parameters, plan);
 	for (int i = 0; i < KERNEL_MOUNTS; i++) {
 		char *target = text_join(NEW_ROOT, kernel_mounts[i].target);
-		must(parameters, directories_make(target) && mount(kernel_mounts[i].target, target, NULL, MS_MOVE, NULL) == 0, "move",
-		     kernel_mounts[i].target);
+		must(parameters,
+			directories_make(target) &&
+				mount(kernel_mounts[i].target, target, NULL, MS_MOVE, NULL) == 0,
+			"move", kernel_mounts[i].target);
 		free(target);
 	}
 	int initramfs = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(parameters, initramfs >= 0 && chdir(NEW_ROOT) == 0 && mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 && chdir("/") == 0,
-	     "change to the root at", NEW_ROOT);
-	must(parameters, directories_make("/run") && mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0, "mount", "/run");
+	must(parameters,
+		initramfs >= 0 && chdir(NEW_ROOT) == 0 &&
+			mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 &&
+			chdir("/") == 0,
+		"change to the root at", NEW_ROOT);
+	must(parameters,
+		directories_make("/run") &&
+			mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0,
+		"mount", "/run");
 	return initramfs;
 }
 

@@ -8,7 +8,10 @@
 
 /* Mounts what the kernel itself offers, below the initramfs: /proc, /sys and /dev. */
 void mounts_early(void);
-/* Makes the guest's root the root of everything, with /proc, /sys, /dev and /run; returns the directory of the initramfs. */
+/*
+ * Makes the guest's root the root of everything, with /proc, /sys, /dev and /run; returns the
+ * directory of the initramfs.
+ */
 int mounts_enter_root(const struct parameters *parameters, const struct plan *plan);
 /* Mounts one of the others; the root is there already. */
 void mount_make(const struct parameters *parameters, const struct plan_mount *mount);

@@ -6,7 +6,10 @@
 
 enum { WAIT_DEFAULT_MS = 10000, WAIT_LIMIT_S = 24 * 3600 };
 
-/* Separates the words by '\0'; blanks inside double quotes belong to their word. What follows "--" is init's own. */
+/*
+ * Separates the words by '\0'; blanks inside double quotes belong to their word. What follows "--"
+ * is init's own.
+ */
 static void separate(char *line)
 {
 	char *to = line;
@@ -58,14 +61,17 @@ static void obey(struct parameters *parameters, char *word)
 	else if ((value = value_of(word, "mvm.debug")))
 		parameters->debug = strcmp(value, "0") != 0;
 	else if ((value = value_of(word, "mvm.fail")))
-		parameters->end = strcmp(value, "poweroff") == 0 ? END_POWER_OFF : strcmp(value, "reboot") == 0 ? END_REBOOT : END_PANIC;
+		parameters->end = strcmp(value, "poweroff") == 0 ? END_POWER_OFF
+			: strcmp(value, "reboot") == 0           ? END_REBOOT
+								 : END_PANIC;
 	else if ((value = value_of(word, "mvm.verity")))
 		parameters->verity_panics = strcmp(value, "panic") == 0;
 	else if ((value = value_of(word, "mvm.shell")))
 		parameters->shell = *value == '/' ? value : NULL;
 	else if ((value = value_of(word, "mvm.wait"))) {
 		unsigned long seconds = strtoul(value, NULL, 10);
-		parameters->wait_ms = 1000 * (unsigned)(seconds < WAIT_LIMIT_S ? seconds : WAIT_LIMIT_S);
+		parameters->wait_ms =
+			1000 * (unsigned)(seconds < WAIT_LIMIT_S ? seconds : WAIT_LIMIT_S);
 	}
 }
 

@@ -83,7 +83,8 @@ static bool blocks_are(const char *digits, uint64_t *out)
 {
 	char *end;
 	*out = strtoull(digits, &end, 10);
-	return *digits >= '1' && *digits <= '9' && *end == '\0' && *out < INT64_MAX / VERITY_BLOCK / 2;
+	return *digits >= '1' && *digits <= '9' && *end == '\0' &&
+		*out < INT64_MAX / VERITY_BLOCK / 2;
 }
 
 static bool add_module(struct plan *plan, char **fields)
@@ -105,26 +106,35 @@ static bool add_verity(struct plan *plan, char **fields)
 	struct plan_verity *verity = &add_step(plan, PLAN_STEP_VERITY)->verity;
 	verity->source = fields[2];
 	verity->name = fields[3];
-	return *verity->name && strlen(verity->name) < PLAN_VERITY_NAME_BYTES && !strchr(verity->name, '/') && blocks_are(fields[4], &verity->blocks) &&
-	       hash_is(fields[5], verity->root) && word_is(fields[1], "disk", "name", &verity->is_disk);
+	return *verity->name && strlen(verity->name) < PLAN_VERITY_NAME_BYTES &&
+		!strchr(verity->name, '/') && blocks_are(fields[4], &verity->blocks) &&
+		hash_is(fields[5], verity->root) &&
+		word_is(fields[1], "disk", "name", &verity->is_disk);
 }
 
 static bool add_mount(struct plan *plan, char **fields)
 {
 	struct plan_mount *mount = &add_step(plan, PLAN_STEP_MOUNT)->mount;
-	*mount = (struct plan_mount){.source = fields[2], .target = fields[3], .type = fields[4], .options = fields[6], .identity = fields[7],
-				    .image = fields[8]};
-	return fields[3][0] == '/' && (!*fields[7] || strncmp(fields[7], "uuid:", 5) == 0 || strncmp(fields[7], "label:", 6) == 0) &&
-	       word_is(fields[1], "disk", "name", &mount->is_disk) &&
-	       word_is(fields[5], "ro", "rw", &mount->read_only);
+	*mount = (struct plan_mount){.source = fields[2],
+		.target = fields[3],
+		.type = fields[4],
+		.options = fields[6],
+		.identity = fields[7],
+		.image = fields[8]};
+	return fields[3][0] == '/' &&
+		(!*fields[7] || strncmp(fields[7], "uuid:", 5) == 0 ||
+			strncmp(fields[7], "label:", 6) == 0) &&
+		word_is(fields[1], "disk", "name", &mount->is_disk) &&
+		word_is(fields[5], "ro", "rw", &mount->read_only);
 }
 
 static bool add_directory(struct plan *plan, char **fields)
 {
 	struct plan_directory *directory = &add_step(plan, PLAN_STEP_DIRECTORY)->directory;
 	directory->target = fields[1];
-	return fields[1][0] == '/' && number_is(fields[2], 8, &directory->mode) && number_is(fields[3], 10, &directory->owner) &&
-	       number_is(fields[4], 10, &directory->group);
+	return fields[1][0] == '/' && number_is(fields[2], 8, &directory->mode) &&
+		number_is(fields[3], 10, &directory->owner) &&
+		number_is(fields[4], 10, &directory->group);
 }
 
 static bool add_file(struct plan *plan, char **fields)
@@ -177,8 +187,17 @@ static const struct keyword {
 	size_t fields; /* the keyword included; of `run` the fewest */
 	bool (*read)(struct plan *plan, char **fields);
 } keywords[] = {
-	{"init", 2, set_init}, {"root", 2, set_root}, {"nixos", 1, set_nixos}, {"module", 4, add_module}, {"verity", 6, add_verity}, {"mount", 9, add_mount},
-	{"directory", 5, add_directory}, {"file", 4, add_file}, {"link", 3, add_link}, {"grow", 2, add_grow}, {"run", 3, add_run},
+	{"init", 2, set_init},
+	{"root", 2, set_root},
+	{"nixos", 1, set_nixos},
+	{"module", 4, add_module},
+	{"verity", 6, add_verity},
+	{"mount", 9, add_mount},
+	{"directory", 5, add_directory},
+	{"file", 4, add_file},
+	{"link", 3, add_link},
+	{"grow", 2, add_grow},
+	{"run", 3, add_run},
 };
 
 static bool read_line(struct plan *plan, char *line, char **fields, size_t *used)
@@ -188,7 +207,8 @@ static bool read_line(struct plan *plan, char *line, char **fields, size_t *used
 	for (size_t i = 0; n && i < sizeof keywords / sizeof *keywords; i++) {
 		if (strcmp(fields[0], keywords[i].name) != 0)
 			continue;
-		bool fits = keywords[i].read == add_run ? n >= keywords[i].fields : n == keywords[i].fields;
+		bool fits = keywords[i].read == add_run ? n >= keywords[i].fields
+							: n == keywords[i].fields;
 		return fits && keywords[i].read(plan, fields);
 	}
 	return false;

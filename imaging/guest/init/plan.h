@@ -15,15 +15,23 @@
  *
  * and the steps, which are done strictly in the order in which they stand:
  *
- *     verity disk|name SOURCE NAME BLOCKS ROOT           make /dev/mapper/NAME of the disk, whose data are BLOCKS blocks of 4096 bytes with a hash tree
- *                                                        behind them (verity_format.h); ROOT is its root hash, 64 hex digits
+ *     verity disk|name SOURCE NAME BLOCKS ROOT           make /dev/mapper/NAME of the disk, whose
+ *     data are BLOCKS blocks of 4096 bytes with a hash tree
+ *                                                        behind them (verity_format.h); ROOT is
+ *                                                        its root hash, 64 hex digits
  *     mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS IDENTITY IMAGE
- *                                                        SOURCE of a disk is its serial number; TARGET "/": instead of the tmpfs, and first
- *     grow TARGET                                        make the xfs or btrfs that is mounted there as large as its disk
- *     directory TARGET MODE OWNER GROUP                  make it where it is missing, and give it these; numbers, MODE octal
+ *                                                        SOURCE of a disk is its serial number;
+ *                                                        TARGET "/": instead of the tmpfs, and
+ *                                                        first
+ *     grow TARGET                                        make the xfs or btrfs that is mounted
+ *     there as large as its disk
+ *     directory TARGET MODE OWNER GROUP                  make it where it is missing, and give it
+ *     these; numbers, MODE octal
  *     file FILE TARGET MODE                              put it there; MODE is octal
- *     link PATH TARGET                                   make TARGET a symbolic link to PATH, unless there is something
- *     run FILE NAME ARGUMENT...                          run this static program, which knows itself by NAME, and wait: its status must be 0
+ *     link PATH TARGET                                   make TARGET a symbolic link to PATH,
+ *     unless there is something
+ *     run FILE NAME ARGUMENT...                          run this static program, which knows
+ *     itself by NAME, and wait: its status must be 0
  *
  * IDENTITY, of a SOURCE below /dev/, is "uuid:UUID" or "label:LABEL" of the file system: another
  * disk is taken when that one has it. Where none has the UUID, SOURCE is: the volume was made
@@ -54,7 +62,7 @@ struct plan_module {
 enum { PLAN_VERITY_NAME_BYTES = 64 };
 
 struct plan_verity {
-	bool is_disk; /* `source` is a serial number */
+	bool is_disk;              /* `source` is a serial number */
 	const char *source, *name; /* the latter shorter than PLAN_VERITY_NAME_BYTES */
 	uint64_t blocks;
 	unsigned char root[VERITY_HASH_BYTES];
@@ -62,7 +70,8 @@ struct plan_verity {
 
 struct plan_mount {
 	bool is_disk; /* `source` is a serial number */
-	const char *source, *target, *type, *options, *identity, *image; /* the last two: "" for none */
+	const char *source, *target, *type, *options, *identity,
+		*image; /* the last two: "" for none */
 	bool read_only;
 };
 
@@ -89,7 +98,15 @@ struct plan_run {
 	char **arguments; /* as main() gets them: NAME first, NULL last */
 };
 
-enum plan_kind { PLAN_STEP_VERITY, PLAN_STEP_MOUNT, PLAN_STEP_DIRECTORY, PLAN_STEP_FILE, PLAN_STEP_LINK, PLAN_STEP_GROW, PLAN_STEP_RUN };
+enum plan_kind {
+	PLAN_STEP_VERITY,
+	PLAN_STEP_MOUNT,
+	PLAN_STEP_DIRECTORY,
+	PLAN_STEP_FILE,
+	PLAN_STEP_LINK,
+	PLAN_STEP_GROW,
+	PLAN_STEP_RUN
+};
 
 struct plan_step {
 	enum plan_kind kind;
@@ -113,7 +130,10 @@ struct plan {
 	char **words; /* every field of every line, a NULL after each line's last */
 };
 
-/* Reads a plan; strings point into `text`, which is changed. 0, or the number of the first line that is wrong. */
+/*
+ * Reads a plan; strings point into `text`, which is changed. 0, or the number of the first line
+ * that is wrong.
+ */
 unsigned plan_parse(char *text, struct plan *plan);
 
 #endif

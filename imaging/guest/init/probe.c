@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 /*
- * Places in bytes from the start of the disk: of what a file system is known by, its UUID and its label. Of the two layouts of FAT, FAT32 has
- * a name of its own where the other has boot code.
+ * Places in bytes from the start of the disk: of what a file system is known by, its UUID and its
+ * label. Of the two layouts of FAT, FAT32 has a name of its own where the other has boot code.
  */
 static const struct file_system {
 	const char *type;
@@ -64,10 +64,12 @@ bool probe_read(int disk, struct probe *probe)
 		const struct file_system *system = &file_systems[i];
 		char magic[8];
 		size_t length = strlen(system->magic);
-		if (!bytes_read(disk, magic, length, system->magic_at) || memcmp(magic, system->magic, length) != 0)
+		if (!bytes_read(disk, magic, length, system->magic_at) ||
+			memcmp(magic, system->magic, length) != 0)
 			continue;
 		probe->type = system->type;
-		return uuid_read(disk, system, probe->uuid) && label_read(disk, system, probe->label);
+		return uuid_read(disk, system, probe->uuid) &&
+			label_read(disk, system, probe->label);
 	}
 	return false;
 }

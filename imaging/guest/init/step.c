@@ -28,24 +28,32 @@ static void must(const struct parameters *parameters, bool done, const char *wha
 	stop(parameters);
 }
 
-static void make_directory(const struct parameters *parameters, const struct plan_directory *directory)
+static void make_directory(
+	const struct parameters *parameters, const struct plan_directory *directory)
 {
-	bool done = directory_put(directory->target, directory->mode, directory->owner, directory->group);
+	bool done = directory_put(
+		directory->target, directory->mode, directory->owner, directory->group);
 	must(parameters, done, "make the directory", directory->target);
 }
 
-static void put_file(const struct parameters *parameters, const struct plan_file *file, int initramfs)
+static void put_file(
+	const struct parameters *parameters, const struct plan_file *file, int initramfs)
 {
-	must(parameters, file_put(initramfs, file->file, file->target, file->mode), "write", file->target);
+	must(parameters, file_put(initramfs, file->file, file->target, file->mode), "write",
+		file->target);
 }
 
 static void make_link(const struct parameters *parameters, const struct plan_link *link)
 {
-	bool done = directories_make_parent(link->target) && (symlink(link->path, link->target) == 0 || errno == EEXIST);
+	bool done = directories_make_parent(link->target) &&
+		(symlink(link->path, link->target) == 0 || errno == EEXIST);
 	must(parameters, done, "make the link", link->target);
 }
 
-/* In the child: becomes the program, which lies in the initramfs and so is nowhere below the new root. */
+/*
+ * In the child: becomes the program, which lies in the initramfs and so is nowhere below the new
+ * root.
+ */
 static _Noreturn void become(const struct plan_run *run, int initramfs)
 {
 	int program = openat(initramfs, run->file, O_PATH | O_CLOEXEC);
@@ -55,7 +63,8 @@ static _Noreturn void become(const struct plan_run *run, int initramfs)
 	_exit(EXIT_NOT_STARTED);
 }
 
-static void run_program(const struct parameters *parameters, const struct plan_run *run, int initramfs)
+static void run_program(
+	const struct parameters *parameters, const struct plan_run *run, int initramfs)
 {
 	const char *name = run->arguments[0];
 	int status = 0;

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is trusted is the plan: it has the root hash and the number of blocks. The disk's own superblock is used for nothing; that it is as it was made
- * is asked for all the same, because a disk that differs there is another one. What is not looked at here, the kernel compares when it is read.
+ * What is trusted is the plan: it has the root hash and the number of blocks. The disk's own
+ * superblock is used for nothing; that it is as it was made is asked for all the same, because a
+ * disk that differs there is another one. What is not looked at here, the kernel compares when it
+ * is read.
  */
 #include "imaging/guest/init/verity.h"
 
@@ -22,29 +24,35 @@
 
 enum { SECTORS = VERITY_BLOCK / 512 };
 
-static _Noreturn void refuse(const struct parameters *parameters, const struct plan_verity *verity, const char *why)
+static _Noreturn void refuse(
+	const struct parameters *parameters, const struct plan_verity *verity, const char *why)
 {
-	message("FAILED: the disk %s is not the one that was built with this initramfs: %s", verity->source, why);
+	message("FAILED: the disk %s is not the one that was built with this initramfs: %s",
+		verity->source, why);
 	stop(parameters);
 }
 
-static _Noreturn void fail(const struct parameters *parameters, const struct plan_verity *verity, const char *what, int log)
+static _Noreturn void fail(const struct parameters *parameters, const struct plan_verity *verity,
+	const char *what, int log)
 {
 	message("FAILED: cannot %s the disk %s: %s", what, verity->source, strerror(errno));
 	if (errno == ENODEV)
-		message("  the kernel has no device mapper; is the module dm_mod among the loaded ones?");
+		message("  the kernel has no device mapper; is the module dm_mod among the loaded "
+			"ones?");
 	kernel_log_tell(log);
 	stop(parameters);
 }
 
 /* Of which disk; does not return when it does not come. */
-static const char *find(const struct parameters *parameters, const struct plan_verity *verity, char path[DISK_PATH_BYTES])
+static const char *find(const struct parameters *parameters, const struct plan_verity *verity,
+	char path[DISK_PATH_BYTES])
 {
 	if (verity->is_disk && disk_wait(parameters, verity->source, path))
 		return path;
 	if (!verity->is_disk && device_wait(parameters, verity->source))
 		return verity->source;
-	message("FAILED: cannot make /dev/mapper/%s: no disk %s%s%s after %u s", verity->name, verity->is_disk ? "with serial \"" : "", verity->source,
+	message("FAILED: cannot make /dev/mapper/%s: no disk %s%s%s after %u s", verity->name,
+		verity->is_disk ? "with serial \"" : "", verity->source,
 		verity->is_disk ? "\"" : "", parameters->wait_ms / 1000);
 	disks_tell();
 	stop(parameters);
@@ -52,25 +60,30 @@ static const char *find(const struct parameters *parameters, const struct plan_v
 
 /* ---- the disk ---- */
 
-static void check_size(const struct parameters *parameters, const struct plan_verity *verity, int disk)
+static void check_size(
+	const struct parameters *parameters, const struct plan_verity *verity, int disk)
 {
-	uint64_t bytes = 0, built = (verity->blocks + verity_tree_blocks(verity->blocks)) * VERITY_BLOCK;
+	uint64_t bytes = 0,
+		 built = (verity->blocks + verity_tree_blocks(verity->blocks)) * VERITY_BLOCK;
 	char why[128];
 	if (ioctl(disk, (int)BLKGETSIZE64, &bytes) != 0)
 		fail(parameters, verity, "measure", -1);
 	/* A hypervisor may round a disk up; nothing is read there. */
 	if (bytes >= built)
 		return;
-	snprintf(why, sizeof why, "it has %llu bytes of %llu", (unsigned long long)bytes, (unsigned long long)built);
+	snprintf(why, sizeof why, "it has %llu bytes of %llu", (unsigned long long)bytes,
+		(unsigned long long)built);
 	refuse(parameters, verity, why);
 }
 
-static void check_super(const struct parameters *parameters, const struct plan_verity *verity, int disk)
+static void check_super(
+	const struct parameters *parameters, const struct plan_verity *verity, int disk)
 {
 	struct verity_super built, found;
 	int log = kernel_log_mark();
 	verity_super_fill(verity->blocks, verity->root, &built);
-	if (pread(disk, &found, sizeof found, (off_t)(verity->blocks * VERITY_BLOCK)) != sizeof found)
+	if (pread(disk, &found, sizeof found, (off_t)(verity->blocks * VERITY_BLOCK)) !=
+		sizeof found)
 		fail(parameters, verity, "read", log);
 	kernel_log_close(log);
 	if (memcmp(&built, &found, sizeof found) != 0)
@@ -78,13 +91,16 @@ static void check_super(const struct parameters *parameters, const struct plan_v
 }
 
 /* The first block: with it, all from the root of the tree down to it is compared. */
-static void check_root(const struct parameters *parameters, const struct plan_verity *verity, const char *device)
+static void check_root(
+	const struct parameters *parameters, const struct plan_verity *verity, const char *device)
 {
 	char block[VERITY_BLOCK];
 	int log = kernel_log_mark(), mapped = open(device, O_RDONLY | O_CLOEXEC);
 	ssize_t n = mapped < 0 ? -1 : pread(mapped, block, sizeof block, 0);
 	if (n < 0 && errno == EIO) {
-		message("FAILED: the disk %s is not the one that was built with this initramfs: its first block or its hash tree was changed", verity->source);
+		message("FAILED: the disk %s is not the one that was built with this initramfs: "
+			"its first block or its hash tree was changed",
+			verity->source);
 		kernel_log_tell(log);
 		stop(parameters);
 	}
@@ -115,19 +131,25 @@ static void put_uuid(char *to, const struct plan_verity *verity)
 	strcpy(to, verity->name);
 }
 
-/* Documentation/admin-guide/device-mapper/verity.rst. By numbers: names may be others where the kernel looks. */
-static void put_parameters(char *to, const struct plan_verity *verity, const struct stat *disk, bool panics)
+/*
+ * Documentation/admin-guide/device-mapper/verity.rst. By numbers: names may be others where the
+ * kernel looks.
+ */
+static void put_parameters(
+	char *to, const struct plan_verity *verity, const struct stat *disk, bool panics)
 {
 	unsigned disk_major = major(disk->st_rdev), disk_minor = minor(disk->st_rdev);
-	to += sprintf(to, "1 %u:%u %u:%u %d %d %llu %llu " VERITY_ALGORITHM " ", disk_major, disk_minor, disk_major, disk_minor, VERITY_BLOCK, VERITY_BLOCK,
-		      (unsigned long long)verity->blocks, (unsigned long long)verity->blocks + 1);
+	to += sprintf(to, "1 %u:%u %u:%u %d %d %llu %llu " VERITY_ALGORITHM " ", disk_major,
+		disk_minor, disk_major, disk_minor, VERITY_BLOCK, VERITY_BLOCK,
+		(unsigned long long)verity->blocks, (unsigned long long)verity->blocks + 1);
 	to = put_hex(to, verity->root, VERITY_HASH_BYTES);
 	*to++ = ' ';
 	to = put_hex(to, VERITY_SALT, VERITY_SALT_BYTES);
 	strcpy(to, panics ? " 1 panic_on_corruption" : "");
 }
 
-static void make_device(const struct parameters *parameters, const struct plan_verity *verity, int disk, char device[DISK_PATH_BYTES])
+static void make_device(const struct parameters *parameters, const struct plan_verity *verity,
+	int disk, char device[DISK_PATH_BYTES])
 {
 	struct stat st;
 	unsigned number = 0;
@@ -137,7 +159,8 @@ static void make_device(const struct parameters *parameters, const struct plan_v
 		fail(parameters, verity, "look at", log);
 	put_uuid(uuid, verity);
 	put_parameters(target_parameters, verity, &st, parameters->verity_panics);
-	const struct mapping mapping = {verity->name, uuid, verity->blocks * SECTORS, "verity", target_parameters};
+	const struct mapping mapping = {
+		verity->name, uuid, verity->blocks * SECTORS, "verity", target_parameters};
 	if (!mapper_create(&mapping, &number))
 		fail(parameters, verity, "make a dm-verity device of", log);
 	kernel_log_close(log);
@@ -145,7 +168,8 @@ static void make_device(const struct parameters *parameters, const struct plan_v
 }
 
 /* Where everybody looks for it. */
-static void make_link(const struct parameters *parameters, const struct plan_verity *verity, const char *device)
+static void make_link(
+	const struct parameters *parameters, const struct plan_verity *verity, const char *device)
 {
 	char link[sizeof "/dev/mapper/" + PLAN_VERITY_NAME_BYTES];
 	snprintf(link, sizeof link, "/dev/mapper/%s", verity->name);
@@ -168,5 +192,6 @@ void verity_open(const struct parameters *parameters, const struct plan_verity *
 	close(disk);
 	make_link(parameters, verity, device);
 	check_root(parameters, verity, device);
-	debug(parameters, "%s (%s) is compared with its hash tree: %s", verity->source, source, device);
+	debug(parameters, "%s (%s) is compared with its hash tree: %s", verity->source, source,
+		device);
 }

@@ -6,7 +6,10 @@
 #include "imaging/guest/init/parameters.h"
 #include "imaging/guest/init/plan.h"
 
-/* Makes /dev/mapper/NAME of the disk. One that is not the disk that was built is told, and ends the VM. */
+/*
+ * Makes /dev/mapper/NAME of the disk. One that is not the disk that was built is told, and ends the
+ * VM.
+ */
 void verity_open(const struct parameters *parameters, const struct plan_verity *verity);
 
 #endif

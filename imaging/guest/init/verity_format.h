@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verity_format: the hash tree of dm-verity as it lies behind a disk's data: on-disk format 1 of veritysetup, which the wiki of cryptsetup describes
- * (DMVerity). First a block with the superblock, then the tree's levels, the root's first; a level holds the SHA-256 of each block of the one below,
- * 128 to a block, the rest of its last block zeros. The root hash, of the block at the top, is all that has to be trusted.
+ * verity_format: the hash tree of dm-verity as it lies behind a disk's data: on-disk format 1 of
+ * veritysetup, which the wiki of cryptsetup describes (DMVerity). First a block with the
+ * superblock, then the tree's levels, the root's first; a level holds the SHA-256 of each block of
+ * the one below, 128 to a block, the rest of its last block zeros. The root hash, of the block at
+ * the top, is all that has to be trusted.
  */
 #ifndef MVM_IMAGING_GUEST_INIT_VERITY_FORMAT_H
 #define MVM_IMAGING_GUEST_INIT_VERITY_FORMAT_H
@@ -21,8 +23,9 @@ enum {
 #define VERITY_ALGORITHM "sha256"
 
 /*
- * It stands before each block when that is hashed. Against somebody who waits for the image a salt would have to be a secret until then, and images
- * would differ from build to build. This one keeps the hashes apart from those of the same blocks elsewhere, and hashes of equal blocks equal.
+ * It stands before each block when that is hashed. Against somebody who waits for the image a salt
+ * would have to be a secret until then, and images would differ from build to build. This one keeps
+ * the hashes apart from those of the same blocks elsewhere, and hashes of equal blocks equal.
  */
 #define VERITY_SALT "mvmbuild: a store disk's blocks "
 
@@ -38,9 +41,13 @@ struct verity_super {
 	char salt[256];
 	unsigned char rest[VERITY_BLOCK - 344]; /* zeros */
 };
-_Static_assert(sizeof(struct verity_super) == VERITY_BLOCK, "the superblock has a block for itself");
+_Static_assert(
+	sizeof(struct verity_super) == VERITY_BLOCK, "the superblock has a block for itself");
 
-/* Made of the root hash, by which equal disks are equal and others differ: version 8, as RFC 9562 has it for such. */
+/*
+ * Made of the root hash, by which equal disks are equal and others differ: version 8, as RFC 9562
+ * has it for such.
+ */
 static inline void verity_uuid(const unsigned char root[VERITY_HASH_BYTES], unsigned char uuid[16])
 {
 	memcpy(uuid, root, 16);
@@ -48,7 +55,8 @@ static inline void verity_uuid(const unsigned char root[VERITY_HASH_BYTES], unsi
 	uuid[8] = (unsigned char)(0x80 | (uuid[8] & 0x3f));
 }
 
-static inline void verity_super_fill(uint64_t data_blocks, const unsigned char root[VERITY_HASH_BYTES], struct verity_super *super)
+static inline void verity_super_fill(uint64_t data_blocks,
+	const unsigned char root[VERITY_HASH_BYTES], struct verity_super *super)
 {
 	memset(super, 0, sizeof *super);
 	memcpy(super->signature, "verity", sizeof "verity");
@@ -62,7 +70,10 @@ static inline void verity_super_fill(uint64_t data_blocks, const unsigned char r
 	memcpy(super->salt, VERITY_SALT, VERITY_SALT_BYTES);
 }
 
-/* Fills in the blocks of each level, that of the data's hashes first, and returns how many levels there are: none over a single block of data. */
+/*
+ * Fills in the blocks of each level, that of the data's hashes first, and returns how many levels
+ * there are: none over a single block of data.
+ */
 static inline unsigned verity_levels(uint64_t data_blocks, uint64_t blocks[VERITY_LEVELS_MOST])
 {
 	unsigned levels = 0;

@@ -9,10 +9,11 @@
 #include "imaging/guest/nix_db/message.h"
 
 /*
- * Nobody else has the file open, so there are no locks and no shared index of the log: not every file system has them, and a share may have
- * them without effect.
+ * Nobody else has the file open, so there are no locks and no shared index of the log: not every
+ * file system has them, and a share may have them without effect.
  */
-static const char settings[] = "pragma locking_mode = exclusive; pragma foreign_keys = on; pragma synchronous = full; pragma temp_store = memory;";
+static const char settings[] = "pragma locking_mode = exclusive; pragma foreign_keys = on; pragma "
+			       "synchronous = full; pragma temp_store = memory;";
 
 void statement_cleanup(sqlite3_stmt **statement)
 {
@@ -22,7 +23,8 @@ void statement_cleanup(sqlite3_stmt **statement)
 bool database_damaged(const struct database *database, const char *reason)
 {
 	tell("the Nix database %s is damaged: %s", database->file, reason);
-	return fail("  it was left as it is; the kernel parameter mvm.nix-db=renew, given for one start, puts it aside and begins with a new one");
+	return fail("  it was left as it is; the kernel parameter mvm.nix-db=renew, given for one "
+		    "start, puts it aside and begins with a new one");
 }
 
 bool database_failed(const struct database *database)
@@ -46,14 +48,15 @@ const char *database_uri(struct arena *arena, const char *path, const char *opti
 
 bool database_execute(const struct database *database, const char *sql)
 {
-	return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK || database_failed(database);
+	return sqlite3_exec(database->handle, sql, NULL, NULL, NULL) == SQLITE_OK ||
+		database_failed(database);
 }
 
 sqlite3_stmt *database_prepare(const struct database *database, const char *sql, const char *text)
 {
 	sqlite3_stmt *statement = NULL;
 	if (sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL) == SQLITE_OK &&
-	    (!text || sqlite3_bind_text(statement, 1, text, -1, SQLITE_STATIC) == SQLITE_OK))
+		(!text || sqlite3_bind_text(statement, 1, text, -1, SQLITE_STATIC) == SQLITE_OK))
 		return statement;
 	database_failed(database);
 	sqlite3_finalize(statement);
@@ -75,7 +78,8 @@ bool database_open(struct arena *arena, const char *directory, struct database *
 {
 	*database = (struct database){arena, path_join(arena, directory, "db.sqlite"), NULL};
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE;
-	if (sqlite3_open_v2(database_uri(arena, database->file, ""), &database->handle, flags, "unix-none") != SQLITE_OK)
+	if (sqlite3_open_v2(database_uri(arena, database->file, ""), &database->handle, flags,
+		    "unix-none") != SQLITE_OK)
 		return database_failed(database);
 	return database_execute(database, settings);
 }
@@ -84,8 +88,11 @@ bool database_open_memory(struct arena *arena, struct database *database)
 {
 	*database = (struct database){arena, ":memory:", NULL};
 	/* SQLITE_OPEN_MEMORY would hold for what is attached, too. */
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI | SQLITE_OPEN_EXRESCODE;
-	return sqlite3_open_v2(database->file, &database->handle, flags, "unix-none") == SQLITE_OK || database_failed(database);
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI |
+		SQLITE_OPEN_EXRESCODE;
+	return sqlite3_open_v2(database->file, &database->handle, flags, "unix-none") ==
+		SQLITE_OK ||
+		database_failed(database);
 }
 
 bool database_close(struct database *database)
@@ -99,7 +106,9 @@ bool database_close(struct database *database)
 bool database_attach_seed(const struct database *database, const char *directory)
 {
 	const char *file = path_join(database->arena, directory, "db.sqlite");
-	STATEMENT_CLEANUP sqlite3_stmt *statement =
-		database_prepare(database, "attach ? as seed", database_uri(database->arena, file, "?immutable=1"));
-	return statement && (sqlite3_step(statement) == SQLITE_DONE || fail("cannot open %s: %s", file, sqlite3_errmsg(database->handle)));
+	STATEMENT_CLEANUP sqlite3_stmt *statement = database_prepare(
+		database, "attach ? as seed", database_uri(database->arena, file, "?immutable=1"));
+	return statement &&
+		(sqlite3_step(statement) == SQLITE_DONE ||
+			fail("cannot open %s: %s", file, sqlite3_errmsg(database->handle)));
 }

@@ -14,7 +14,10 @@ struct database {
 	sqlite3 *handle;
 };
 
-/* Opens db.sqlite in `directory` for writing; what a killed program left in its log becomes part of it. */
+/*
+ * Opens db.sqlite in `directory` for writing; what a killed program left in its log becomes part of
+ * it.
+ */
 bool database_open(struct arena *arena, const char *directory, struct database *database);
 /* One that is only there to attach the seed to. */
 bool database_open_memory(struct arena *arena, struct database *database);
@@ -24,7 +27,10 @@ bool database_close(struct database *database);
 bool database_attach_seed(const struct database *database, const char *directory);
 
 bool database_execute(const struct database *database, const char *sql);
-/* A statement for database_step; NULL when it fails. `text` is bound to its first parameter, unless NULL, and must live as long. */
+/*
+ * A statement for database_step; NULL when it fails. `text` is bound to its first parameter, unless
+ * NULL, and must live as long.
+ */
 sqlite3_stmt *database_prepare(const struct database *database, const char *sql, const char *text);
 /* The first column of the first row. */
 bool database_number(const struct database *database, const char *sql, sqlite3_int64 *number);

@@ -96,5 +96,6 @@ bool make_directories(struct arena *arena, const char *path)
 
 bool remove_file(const char *path)
 {
-	return unlink(path) == 0 || errno == ENOENT || fail("cannot remove %s: %s", path, strerror(errno));
+	return unlink(path) == 0 || errno == ENOENT ||
+		fail("cannot remove %s: %s", path, strerror(errno));
 }

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* files: writing so that a file is there as a whole or not at all, also after the power was cut. Failures are told. */
+/*
+ * files: writing so that a file is there as a whole or not at all, also after the power was cut.
+ * Failures are told.
+ */
 #ifndef MVM_IMAGING_GUEST_NIX_DB_FILES_H
 #define MVM_IMAGING_GUEST_NIX_DB_FILES_H
 
@@ -8,7 +11,10 @@
 
 struct arena;
 
-/* The beginning of a small file as a text in the arena; NULL, with nothing told, when it cannot be read. */
+/*
+ * The beginning of a small file as a text in the arena; NULL, with nothing told, when it cannot be
+ * read.
+ */
 const char *text_of(struct arena *arena, const char *path);
 /* Makes or replaces `path`. Durable when it returns. */
 bool publish_text(struct arena *arena, const char *path, const char *text);

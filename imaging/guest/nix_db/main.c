@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-nix-db: keeps Nix's database and what is in the store together. In a guest stage 1 runs it, before the overlay is mounted on the store; on the
- * host microvm-run does, for a VM that sees the host's database.
+ * mvm-nix-db: keeps Nix's database and what is in the store together. In a guest stage 1 runs it,
+ * before the overlay is mounted on the store; on the host microvm-run does, for a VM that sees the
+ * host's database.
  *
  *   main.c       the verbs
  *   reconcile.c  the database that is kept, and a new image: what is done, in which order
@@ -23,10 +24,14 @@
 enum { STATUS_FAILURE = 1, STATUS_WRONG_USAGE = 2 };
 
 static const char usage[] =
-	"usage: mvm-nix-db reconcile --seed DIR --store DIR --db DIR [--upper DIR] [--state DIR] [--layered] [--again] [--renew]\n"
-	"           bring the database in --db in line with the one in --seed, and the upper layer of the store with both;\n"
-	"           --again, or the kernel parameter mvm.nix-db=repair: even if nothing seems to have changed; --renew, or\n"
-	"           mvm.nix-db=renew: put the database that is there aside, and begin with the seed\n"
+	"usage: mvm-nix-db reconcile --seed DIR --store DIR --db DIR [--upper DIR] [--state DIR] "
+	"[--layered] [--again] [--renew]\n"
+	"           bring the database in --db in line with the one in --seed, and the upper layer "
+	"of the store with both;\n"
+	"           --again, or the kernel parameter mvm.nix-db=repair: even if nothing seems to "
+	"have changed; --renew, or\n"
+	"           mvm.nix-db=renew: put the database that is there aside, and begin with the "
+	"seed\n"
 	"       mvm-nix-db snapshot DB_DIR DIR\n"
 	"           make DIR a consistent copy of a Nix database that may be in use\n";
 
@@ -34,7 +39,8 @@ static const char usage[] =
 static bool kernel_says(const char *word)
 {
 	struct arena *arena = arena_new();
-	const char *line = text_of(arena, "/proc/cmdline"), *wanted = arena_printf(arena, "mvm.nix-db=%s", word);
+	const char *line = text_of(arena, "/proc/cmdline"),
+		   *wanted = arena_printf(arena, "mvm.nix-db=%s", word);
 	bool said = false;
 	for (size_t length; line && *line && !said; line += length) {
 		line += strspn(line, " \n");
@@ -48,23 +54,47 @@ static bool kernel_says(const char *word)
 static int verb_reconcile(int count, char **arguments)
 {
 	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},  {"store", required_argument, NULL, 'd'}, {"db", required_argument, NULL, 'b'},
-		{"upper", required_argument, NULL, 'u'}, {"state", required_argument, NULL, 't'}, {"layered", no_argument, NULL, 'l'},
-		{"again", no_argument, NULL, 'a'},       {"renew", no_argument, NULL, 'n'},       {0},
+		{"seed", required_argument, NULL, 's'},
+		{"store", required_argument, NULL, 'd'},
+		{"db", required_argument, NULL, 'b'},
+		{"upper", required_argument, NULL, 'u'},
+		{"state", required_argument, NULL, 't'},
+		{"layered", no_argument, NULL, 'l'},
+		{"again", no_argument, NULL, 'a'},
+		{"renew", no_argument, NULL, 'n'},
+		{0},
 	};
-	struct reconcile_request request = {.again = kernel_says("repair"), .renew = kernel_says("renew")};
+	struct reconcile_request request = {
+		.again = kernel_says("repair"), .renew = kernel_says("renew")};
 	const char *state_dir = NULL;
 	for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
 		switch (option) {
-		case 's': request.seed = optarg; break;
-		case 'd': request.store_dir = optarg; break;
-		case 'b': request.db_dir = optarg; break;
-		case 'u': request.upper = optarg; break;
-		case 't': state_dir = optarg; break;
-		case 'l': request.layered = true; break;
-		case 'a': request.again = true; break;
-		case 'n': request.renew = true; break;
-		default: return STATUS_WRONG_USAGE;
+		case 's':
+			request.seed = optarg;
+			break;
+		case 'd':
+			request.store_dir = optarg;
+			break;
+		case 'b':
+			request.db_dir = optarg;
+			break;
+		case 'u':
+			request.upper = optarg;
+			break;
+		case 't':
+			state_dir = optarg;
+			break;
+		case 'l':
+			request.layered = true;
+			break;
+		case 'a':
+			request.again = true;
+			break;
+		case 'n':
+			request.renew = true;
+			break;
+		default:
+			return STATUS_WRONG_USAGE;
 		}
 	}
 	if (optind != count || !request.seed || !request.store_dir || !request.db_dir) {

@@ -2,14 +2,19 @@
 /*
  * The order, and why being killed in between is harmless:
  *
- *   1. The mark (db_dir/mvm-seed: whose seed the database is in line with) goes. From here on each call does all of the following.
- *   2. Upper copies of packed paths, and whiteouts over them, go, each in one step. A row whose files are gone, should the next boot be with
- *      an image that does not pack that path, goes then: files first, so that no row ever describes other files than it was written for.
+ *   1. The mark (db_dir/mvm-seed: whose seed the database is in line with) goes. From here on each
+ *   call does all of the following.
+ *   2. Upper copies of packed paths, and whiteouts over them, go, each in one step. A row whose
+ *   files are gone, should the next boot be with
+ *      an image that does not pack that path, goes then: files first, so that no row ever
+ *      describes other files than it was written for.
  *   3. The rows change, in one transaction.
- *   4. Files of rows that went then go: files without a row are garbage, which Nix takes for nothing else.
+ *   4. Files of rows that went then go: files without a row are garbage, which Nix takes for
+ *   nothing else.
  *   5. The mark is written.
  *
- * What goes is moved away whole before it is deleted, so that nothing that looks like a store path is ever half a store path.
+ * What goes is moved away whole before it is deleted, so that nothing that looks like a store path
+ * is ever half a store path.
  */
 #include "imaging/guest/nix_db/reconcile.h"
 
@@ -49,11 +54,15 @@ static bool is_file(const char *path)
 
 #define MARK "mvm-seed"
 
-/* A second one is beside the upper layer, which may be in memory, or on another volume than the database, and be lost without it. */
+/*
+ * A second one is beside the upper layer, which may be in memory, or on another volume than the
+ * database, and be lost without it.
+ */
 static const char *upper_mark(const struct reconciler *reconciler)
 {
 	const char *upper = reconciler->request->upper;
-	return upper ? path_join(reconciler->arena, path_parent(reconciler->arena, upper), MARK) : NULL;
+	return upper ? path_join(reconciler->arena, path_parent(reconciler->arena, upper), MARK)
+		     : NULL;
 }
 
 static bool is_marked(const struct reconciler *reconciler, const char *path, const char *id)
@@ -65,9 +74,11 @@ static bool is_marked(const struct reconciler *reconciler, const char *path, con
 static bool is_current(const struct reconciler *reconciler, const char *id)
 {
 	const char *beside = upper_mark(reconciler);
-	bool whole = is_file(in_db(reconciler, "db.sqlite")) && is_file(in_db(reconciler, "schema"));
-	return is_marked(reconciler, in_db(reconciler, MARK), id) && (!beside || is_marked(reconciler, beside, id)) &&
-	       (whole || reconciler->request->layered);
+	bool whole =
+		is_file(in_db(reconciler, "db.sqlite")) && is_file(in_db(reconciler, "schema"));
+	return is_marked(reconciler, in_db(reconciler, MARK), id) &&
+		(!beside || is_marked(reconciler, beside, id)) &&
+		(whole || reconciler->request->layered);
 }
 
 static bool remove_mark(const struct reconciler *reconciler)
@@ -78,9 +89,11 @@ static bool remove_mark(const struct reconciler *reconciler)
 static bool write_mark(const struct reconciler *reconciler, const char *id)
 {
 	const char *beside = upper_mark(reconciler);
-	return (!beside || (make_directories(reconciler->arena, path_parent(reconciler->arena, beside)) &&
-			    publish_text(reconciler->arena, beside, id))) &&
-	       publish_text(reconciler->arena, in_db(reconciler, MARK), id);
+	return (!beside ||
+		       (make_directories(
+				reconciler->arena, path_parent(reconciler->arena, beside)) &&
+			       publish_text(reconciler->arena, beside, id))) &&
+		publish_text(reconciler->arena, in_db(reconciler, MARK), id);
 }
 
 /* ---- a database that is not there yet ---- */
@@ -95,16 +108,22 @@ static bool remove_companions(const struct reconciler *reconciler)
 	return ok && sync_directory(reconciler->request->db_dir);
 }
 
-/* Puts the seed where no database is, or one without a path in it; below an overlay the seed is there already. */
+/*
+ * Puts the seed where no database is, or one without a path in it; below an overlay the seed is
+ * there already.
+ */
 static bool place_seed(struct reconciler *reconciler)
 {
 	const struct reconcile_request *request = reconciler->request;
 	if (!remove_companions(reconciler))
 		return false;
 	if (request->layered)
-		return remove_file(in_db(reconciler, "db.sqlite")) && remove_file(in_db(reconciler, "schema"));
-	return publish_copy(reconciler->arena, path_join(reconciler->arena, request->seed, "db.sqlite"), in_db(reconciler, "db.sqlite")) &&
-	       publish_text(reconciler->arena, in_db(reconciler, "schema"), SEED_SCHEMA);
+		return remove_file(in_db(reconciler, "db.sqlite")) &&
+			remove_file(in_db(reconciler, "schema"));
+	return publish_copy(reconciler->arena,
+		       path_join(reconciler->arena, request->seed, "db.sqlite"),
+		       in_db(reconciler, "db.sqlite")) &&
+		publish_text(reconciler->arena, in_db(reconciler, "schema"), SEED_SCHEMA);
 }
 
 /* Beside the old name, under the first one that is free. */
@@ -117,7 +136,8 @@ static bool set_aside(const struct reconciler *reconciler)
 	while (path_exists(aside));
 	if (rename(db_dir, aside) != 0)
 		return errno == ENOENT || fail("cannot put %s aside: %s", db_dir, strerror(errno));
-	tell("the database in %s was put aside: %s; what the guest had built is not known any more", db_dir, aside);
+	tell("the database in %s was put aside: %s; what the guest had built is not known any more",
+		db_dir, aside);
 	return sync_directory(path_parent(reconciler->arena, db_dir));
 }
 
@@ -126,8 +146,9 @@ static bool check_schema(const struct reconciler *reconciler)
 	const char *path = in_db(reconciler, "schema"), *schema = text_of(reconciler->arena, path);
 	if (!schema || strcmp(schema, SEED_SCHEMA) == 0)
 		return true;
-	return fail("%s says that the database has schema \"%.20s\"; known is %s, of Nix 2.0 and later. Update mvmbuild, or Nix in the guest", path,
-		    schema, SEED_SCHEMA);
+	return fail("%s says that the database has schema \"%.20s\"; known is %s, of Nix 2.0 and "
+		    "later. Update mvmbuild, or Nix in the guest",
+		path, schema, SEED_SCHEMA);
 }
 
 /* ---- the upper layer ---- */
@@ -137,7 +158,10 @@ static const char *store_path(const struct reconciler *reconciler, const char *n
 	return path_join(reconciler->arena, reconciler->request->store_dir, name);
 }
 
-/* Takes away what covers packed paths; lists the guest's own paths. A copy that has lost the layer below is not whole, so nobody's. */
+/*
+ * Takes away what covers packed paths; lists the guest's own paths. A copy that has lost the layer
+ * below is not whole, so nobody's.
+ */
 static bool uncover(struct reconciler *reconciler, struct strings *own)
 {
 	struct upper *upper = &reconciler->upper;
@@ -147,7 +171,8 @@ static bool uncover(struct reconciler *reconciler, struct strings *own)
 		const struct upper_entry *entry = &upper->entries.v[i];
 		const char *path = store_path(reconciler, entry->name);
 		bool packed;
-		if (!rows_is_packed(&reconciler->database, path, &packed) || (packed && !upper_drop(upper, entry->name)))
+		if (!rows_is_packed(&reconciler->database, path, &packed) ||
+			(packed && !upper_drop(upper, entry->name)))
 			return false;
 		if (!packed && entry->kind == UPPER_OWN)
 			vec_push(reconciler->arena, own, path);
@@ -161,16 +186,19 @@ static bool drop_all(const struct reconciler *reconciler, const struct strings *
 	bool ok = true;
 	for (size_t i = 0; upper->directory && ok && i < gone->n; i++) {
 		const char *name = path_base(gone->v[i]);
-		ok = !path_exists(path_join(reconciler->arena, upper->directory, name)) || upper_drop(upper, name);
+		ok = !path_exists(path_join(reconciler->arena, upper->directory, name)) ||
+			upper_drop(upper, name);
 	}
 	return ok && upper_sync(upper) && upper_empty_trash(upper);
 }
 
 /* ---- all of it ---- */
 
-static void tell_change(const struct reconciler *reconciler, const struct rows_change *change, const struct strings *own)
+static void tell_change(const struct reconciler *reconciler, const struct rows_change *change,
+	const struct strings *own)
 {
-	tell("%lld store paths are new, %zu are gone, %zu are the guest's own", change->added, change->gone.n, own->n);
+	tell("%lld store paths are new, %zu are gone, %zu are the guest's own", change->added,
+		change->gone.n, own->n);
 	size_t told = 0;
 	for (size_t i = 0; i < change->gone.n; i++) {
 		/* Where there is no upper layer nothing was the guest's. */
@@ -189,7 +217,9 @@ static bool open_database(struct reconciler *reconciler)
 	reconciler->kept = is_file(in_db(reconciler, "db.sqlite"));
 	if (reconciler->kept) {
 		bool filled;
-		if (!check_schema(reconciler) || !database_open(reconciler->arena, request->db_dir, database) || !rows_check(database, &filled))
+		if (!check_schema(reconciler) ||
+			!database_open(reconciler->arena, request->db_dir, database) ||
+			!rows_check(database, &filled))
 			return false;
 		if (filled)
 			return database_attach_seed(database, request->seed);
@@ -197,7 +227,8 @@ static bool open_database(struct reconciler *reconciler)
 			return false;
 	}
 	reconciler->kept = false;
-	return place_seed(reconciler) && database_open_memory(reconciler->arena, database) && database_attach_seed(database, request->seed);
+	return place_seed(reconciler) && database_open_memory(reconciler->arena, database) &&
+		database_attach_seed(database, request->seed);
 }
 
 static bool bring_in_line(struct reconciler *reconciler)
@@ -213,17 +244,19 @@ static bool bring_in_line(struct reconciler *reconciler)
 	if (reconciler->kept)
 		tell_change(reconciler, &change, &own);
 	return reconciler->request->layered || path_exists(in_db(reconciler, "schema")) ||
-	       publish_text(reconciler->arena, in_db(reconciler, "schema"), SEED_SCHEMA);
+		publish_text(reconciler->arena, in_db(reconciler, "schema"), SEED_SCHEMA);
 }
 
 static bool run(struct reconciler *reconciler)
 {
 	const struct reconcile_request *request = reconciler->request;
-	const char *id = text_of(reconciler->arena, path_join(reconciler->arena, request->seed, SEED_ID));
+	const char *id =
+		text_of(reconciler->arena, path_join(reconciler->arena, request->seed, SEED_ID));
 	if (!id || !*id)
 		return fail("cannot read %s/" SEED_ID ": %s", request->seed, strerror(errno));
-	if ((request->renew && !set_aside(reconciler)) || !make_directories(reconciler->arena, request->db_dir) ||
-	    !upper_open(reconciler->arena, request->upper, &reconciler->upper))
+	if ((request->renew && !set_aside(reconciler)) ||
+		!make_directories(reconciler->arena, request->db_dir) ||
+		!upper_open(reconciler->arena, request->upper, &reconciler->upper))
 		return false;
 	if (!request->again && is_current(reconciler, id))
 		return true;

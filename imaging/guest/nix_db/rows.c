@@ -6,61 +6,77 @@
 #include "imaging/guest/nix_db/message.h"
 
 /*
- * Only what every Nix with schema 10 has is touched by name. What others add (Realisations and BuildTrace of content-addressed derivations) hangs on
- * ValidPaths by foreign keys and triggers of its own, which do their work here as in Nix.
+ * Only what every Nix with schema 10 has is touched by name. What others add (Realisations and
+ * BuildTrace of content-addressed derivations) hangs on ValidPaths by foreign keys and triggers of
+ * its own, which do their work here as in Nix.
  *
  * A row that does not change is not written.
  */
-static const char find_gone[] =
-	"insert into temp.Gone"
-	"  with recursive Found(id) as ("
-	"    select id from main.ValidPaths where path not in (select path from seed.ValidPaths) and path not in (select path from temp.Own)"
-	"    union"
-	"    select referrer from Found join main.Refs on reference = Found.id join main.ValidPaths on ValidPaths.id = referrer"
-	"      where path not in (select path from seed.ValidPaths)"
-	"  ) select id from Found";
+static const char find_gone[] = "insert into temp.Gone"
+				"  with recursive Found(id) as ("
+				"    select id from main.ValidPaths where path not in (select path "
+				"from seed.ValidPaths) and path not in (select path from temp.Own)"
+				"    union"
+				"    select referrer from Found join main.Refs on reference = "
+				"Found.id join main.ValidPaths on ValidPaths.id = referrer"
+				"      where path not in (select path from seed.ValidPaths)"
+				"  ) select id from Found";
 
 /* What only the guest knows of the same contents, a signature for example, is kept. */
 static const char add_paths[] =
-	"insert into main.ValidPaths (path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca)"
-	"  select path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca from seed.ValidPaths where true"
-	"  on conflict (path) do update set hash = excluded.hash, narSize = excluded.narSize, ultimate = excluded.ultimate,"
+	"insert into main.ValidPaths (path, hash, registrationTime, deriver, narSize, ultimate, "
+	"sigs, ca)"
+	"  select path, hash, registrationTime, deriver, narSize, ultimate, sigs, ca from "
+	"seed.ValidPaths where true"
+	"  on conflict (path) do update set hash = excluded.hash, narSize = excluded.narSize, "
+	"ultimate = excluded.ultimate,"
 	"    deriver = coalesce(excluded.deriver, iif(hash = excluded.hash, deriver, null)),"
 	"    sigs = coalesce(excluded.sigs, iif(hash = excluded.hash, sigs, null)),"
 	"    ca = coalesce(excluded.ca, iif(hash = excluded.hash, ca, null))"
-	"  where (hash, narSize, ultimate) is not (excluded.hash, excluded.narSize, excluded.ultimate)"
+	"  where (hash, narSize, ultimate) is not (excluded.hash, excluded.narSize, "
+	"excluded.ultimate)"
 	"    or excluded.deriver is not null and deriver is not excluded.deriver"
 	"    or excluded.sigs is not null and sigs is not excluded.sigs"
 	"    or excluded.ca is not null and ca is not excluded.ca";
 
-static const char map_packed[] = "insert into temp.Packed select seed.ValidPaths.id, main.ValidPaths.id"
-				 "  from seed.ValidPaths join main.ValidPaths using (path)";
+static const char map_packed[] =
+	"insert into temp.Packed select seed.ValidPaths.id, main.ValidPaths.id"
+	"  from seed.ValidPaths join main.ValidPaths using (path)";
 
 static const char add_references[] =
 	"insert into temp.PackedRefs select a.id, b.id from seed.Refs"
 	"  join temp.Packed a on a.seed = referrer join temp.Packed b on b.seed = reference;"
 	"delete from main.Refs where referrer in (select id from temp.Packed)"
-	"  and not exists (select 1 from temp.PackedRefs p where p.referrer = Refs.referrer and p.reference = Refs.reference);"
-	"insert or ignore into main.Refs (referrer, reference) select referrer, reference from temp.PackedRefs";
+	"  and not exists (select 1 from temp.PackedRefs p where p.referrer = Refs.referrer and "
+	"p.reference = Refs.reference);"
+	"insert or ignore into main.Refs (referrer, reference) select referrer, reference from "
+	"temp.PackedRefs";
 
-static const char remove_gone[] = "delete from main.Refs where referrer in (select id from temp.Gone);"
-				  "delete from main.ValidPaths where id in (select id from temp.Gone)";
+static const char remove_gone[] =
+	"delete from main.Refs where referrer in (select id from temp.Gone);"
+	"delete from main.ValidPaths where id in (select id from temp.Gone)";
 
 static const char add_outputs[] =
-	"delete from main.DerivationOutputs where drv in (select id from temp.Packed) and not exists (select 1 from seed.DerivationOutputs s"
-	"  join temp.Packed p on p.seed = s.drv where p.id = main.DerivationOutputs.drv and s.id = main.DerivationOutputs.id"
+	"delete from main.DerivationOutputs where drv in (select id from temp.Packed) and not "
+	"exists (select 1 from seed.DerivationOutputs s"
+	"  join temp.Packed p on p.seed = s.drv where p.id = main.DerivationOutputs.drv and s.id = "
+	"main.DerivationOutputs.id"
 	"  and s.path = main.DerivationOutputs.path);"
 	"insert or ignore into main.DerivationOutputs (drv, id, path)"
-	"  select p.id, s.id, s.path from seed.DerivationOutputs s join temp.Packed p on p.seed = s.drv";
+	"  select p.id, s.id, s.path from seed.DerivationOutputs s join temp.Packed p on p.seed = "
+	"s.drv";
 
-static const char scratch_tables[] =
-	"create temp table Own (path text primary key) without rowid; create temp table Gone (id integer primary key);"
-	"create temp table Packed (seed integer primary key, id integer not null); create index temp.PackedId on Packed (id);"
-	"create temp table PackedRefs (referrer integer, reference integer, primary key (referrer, reference)) without rowid;";
+static const char scratch_tables[] = "create temp table Own (path text primary key) without rowid; "
+				     "create temp table Gone (id integer primary key);"
+				     "create temp table Packed (seed integer primary key, id "
+				     "integer not null); create index temp.PackedId on Packed (id);"
+				     "create temp table PackedRefs (referrer integer, reference "
+				     "integer, primary key (referrer, reference)) without rowid;";
 
 bool rows_check(const struct database *database, bool *filled)
 {
-	STATEMENT_CLEANUP sqlite3_stmt *check = database_prepare(database, "pragma main.quick_check(1)", NULL);
+	STATEMENT_CLEANUP sqlite3_stmt *check =
+		database_prepare(database, "pragma main.quick_check(1)", NULL);
 	if (!check)
 		return false;
 	if (sqlite3_step(check) != SQLITE_ROW)
@@ -69,9 +85,13 @@ bool rows_check(const struct database *database, bool *filled)
 	if (!verdict || strcmp(verdict, "ok") != 0)
 		return database_damaged(database, verdict ? verdict : "out of memory");
 	sqlite3_int64 count;
-	if (!database_number(database, "select count(*) from main.sqlite_master where type = 'table' and name = 'ValidPaths'", &count))
+	if (!database_number(database,
+		    "select count(*) from main.sqlite_master where type = 'table' and name = "
+		    "'ValidPaths'",
+		    &count))
 		return false;
-	if (count && !database_number(database, "select exists (select 1 from main.ValidPaths)", &count))
+	if (count &&
+		!database_number(database, "select exists (select 1 from main.ValidPaths)", &count))
 		return false;
 	*filled = count > 0;
 	return true;
@@ -79,7 +99,8 @@ bool rows_check(const struct database *database, bool *filled)
 
 bool rows_is_packed(const struct database *database, const char *path, bool *packed)
 {
-	STATEMENT_CLEANUP sqlite3_stmt *statement = database_prepare(database, "select 1 from seed.ValidPaths where path = ?", path);
+	STATEMENT_CLEANUP sqlite3_stmt *statement =
+		database_prepare(database, "select 1 from seed.ValidPaths where path = ?", path);
 	if (!statement)
 		return false;
 	int step = sqlite3_step(statement);
@@ -89,7 +110,8 @@ bool rows_is_packed(const struct database *database, const char *path, bool *pac
 
 static bool add_own(const struct database *database, const struct strings *own)
 {
-	STATEMENT_CLEANUP sqlite3_stmt *statement = database_prepare(database, "insert into temp.Own values (?)", NULL);
+	STATEMENT_CLEANUP sqlite3_stmt *statement =
+		database_prepare(database, "insert into temp.Own values (?)", NULL);
 	for (size_t i = 0; statement && i < own->n; i++) {
 		sqlite3_bind_text(statement, 1, own->v[i], -1, SQLITE_STATIC);
 		bool done = sqlite3_step(statement) == SQLITE_DONE;
@@ -101,17 +123,22 @@ static bool add_own(const struct database *database, const struct strings *own)
 
 static bool list_gone(const struct database *database, struct strings *gone)
 {
-	STATEMENT_CLEANUP sqlite3_stmt *statement =
-		database_prepare(database, "select path from temp.Gone join main.ValidPaths using (id) order by path", NULL);
+	STATEMENT_CLEANUP sqlite3_stmt *statement = database_prepare(database,
+		"select path from temp.Gone join main.ValidPaths using (id) order by path", NULL);
 	int step = SQLITE_ERROR;
 	while (statement && (step = sqlite3_step(statement)) == SQLITE_ROW)
-		vec_push(database->arena, gone, arena_strdup(database->arena, (const char *)sqlite3_column_text(statement, 0)));
+		vec_push(database->arena, gone,
+			arena_strdup(
+				database->arena, (const char *)sqlite3_column_text(statement, 0)));
 	return statement && (step == SQLITE_DONE || database_failed(database));
 }
 
 static bool count_added(const struct database *database, sqlite3_int64 *added)
 {
-	return database_number(database, "select count(*) from seed.ValidPaths where path not in (select path from main.ValidPaths)", added);
+	return database_number(database,
+		"select count(*) from seed.ValidPaths where path not in (select path from "
+		"main.ValidPaths)",
+		added);
 }
 
 /* Nix 1's databases and foreign seeds may have no table of outputs. */
@@ -119,20 +146,25 @@ static bool have_outputs(const struct database *database, bool *have)
 {
 	sqlite3_int64 count;
 	bool ok = database_number(database,
-				  "select (select count(*) from main.sqlite_master where name = 'DerivationOutputs')"
-				  "  * (select count(*) from seed.sqlite_master where name = 'DerivationOutputs')",
-				  &count);
+		"select (select count(*) from main.sqlite_master where name = 'DerivationOutputs')"
+		"  * (select count(*) from seed.sqlite_master where name = 'DerivationOutputs')",
+		&count);
 	*have = ok && count;
 	return ok;
 }
 
-bool rows_reconcile(const struct database *database, const struct strings *own, struct rows_change *change)
+bool rows_reconcile(
+	const struct database *database, const struct strings *own, struct rows_change *change)
 {
 	*change = (struct rows_change){0};
 	bool outputs;
-	return database_execute(database, scratch_tables) && database_execute(database, "begin immediate") && add_own(database, own) &&
-	       count_added(database, &change->added) && database_execute(database, find_gone) && list_gone(database, &change->gone) &&
-	       database_execute(database, add_paths) && database_execute(database, map_packed) && database_execute(database, add_references) &&
-	       database_execute(database, remove_gone) && have_outputs(database, &outputs) &&
-	       (!outputs || database_execute(database, add_outputs)) && database_execute(database, "commit");
+	return database_execute(database, scratch_tables) &&
+		database_execute(database, "begin immediate") && add_own(database, own) &&
+		count_added(database, &change->added) && database_execute(database, find_gone) &&
+		list_gone(database, &change->gone) && database_execute(database, add_paths) &&
+		database_execute(database, map_packed) &&
+		database_execute(database, add_references) &&
+		database_execute(database, remove_gone) && have_outputs(database, &outputs) &&
+		(!outputs || database_execute(database, add_outputs)) &&
+		database_execute(database, "commit");
 }

@@ -12,14 +12,15 @@ bool rows_is_packed(const struct database *database, const char *path, bool *pac
 
 /* What rows_reconcile did. */
 struct rows_change {
-	sqlite3_int64 added;   /* paths of the seed that were not known */
-	struct strings gone;   /* paths that are not known any more, sorted */
+	sqlite3_int64 added; /* paths of the seed that were not known */
+	struct strings gone; /* paths that are not known any more, sorted */
 };
 
 /*
- * One transaction. Known are afterwards: all paths of the seed, as the seed describes them, and of the others those in `own`, unless they need,
- * by references, a path that is neither.
+ * One transaction. Known are afterwards: all paths of the seed, as the seed describes them, and of
+ * the others those in `own`, unless they need, by references, a path that is neither.
  */
-bool rows_reconcile(const struct database *database, const struct strings *own, struct rows_change *change);
+bool rows_reconcile(
+	const struct database *database, const struct strings *own, struct rows_change *change);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To read a database with a log SQLite needs the log's index, and makes it when it is not there. When the log is empty we go without ("immutable": no
- * log, no locks) and make sure that nobody wrote meanwhile: that works for those who may not write to the directory. Otherwise whoever
+ * To read a database with a log SQLite needs the log's index, and makes it when it is not there.
+ * When the log is empty we go without ("immutable": no log, no locks) and make sure that nobody
+ * wrote meanwhile: that works for those who may not write to the directory. Otherwise whoever
  * writes to the log has made its index.
  */
 #include "imaging/guest/nix_db/snapshot.h"
@@ -57,20 +58,28 @@ static int copy_pages(sqlite3 *from, sqlite3 *to)
 	return sqlite3_backup_finish(backup);
 }
 
-/* The copy has no log, and says so: a database in WAL mode cannot be opened by a Nix with `use-sqlite-wal = false`. */
+/*
+ * The copy has no log, and says so: a database in WAL mode cannot be opened by a Nix with
+ * `use-sqlite-wal = false`.
+ */
 static int copy_once(const struct copier *copier, const char *options)
 {
 	sqlite3 *from = NULL, *to = NULL;
 	unlink(copier->target);
-	int code = sqlite3_open_v2(database_uri(copier->arena, copier->source, options), &from, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
+	int code = sqlite3_open_v2(database_uri(copier->arena, copier->source, options), &from,
+		SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
 	if (code == SQLITE_OK)
-		code = sqlite3_open_v2(copier->target, &to, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "unix-none");
+		code = sqlite3_open_v2(copier->target, &to,
+			SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, "unix-none");
 	if (code == SQLITE_OK)
-		code = sqlite3_exec(to, "pragma locking_mode = exclusive; pragma synchronous = off", NULL, NULL, NULL);
+		code = sqlite3_exec(to, "pragma locking_mode = exclusive; pragma synchronous = off",
+			NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		code = copy_pages(from, to);
 	if (code == SQLITE_OK)
-		code = sqlite3_exec(to, "pragma journal_mode = delete; select 1 from ValidPaths, Refs limit 1", NULL, NULL, NULL);
+		code = sqlite3_exec(to,
+			"pragma journal_mode = delete; select 1 from ValidPaths, Refs limit 1",
+			NULL, NULL, NULL);
 	sqlite3_close(from);
 	if (sqlite3_close(to) != SQLITE_OK && code == SQLITE_OK)
 		code = SQLITE_IOERR;
@@ -87,7 +96,8 @@ static bool copy_failed(const struct copier *copier, int code)
 {
 	if (is_passing(code))
 		return fail("%s was in use for %d s", copier->source, WAIT_MS / 1000);
-	return fail("cannot copy %s to %s: %s", copier->source, copier->target, sqlite3_errstr(code));
+	return fail(
+		"cannot copy %s to %s: %s", copier->source, copier->target, sqlite3_errstr(code));
 }
 
 static bool copy(const struct copier *copier)
@@ -101,7 +111,9 @@ static bool copy(const struct copier *copier)
 		bool log = sqlite_has_log(copier->arena, copier->source);
 		if (log || sqlite_is_unchanged(copier->source, &before)) {
 			int code = copy_once(copier, log ? "" : "?immutable=1");
-			bool sound = log || (!sqlite_has_log(copier->arena, copier->source) && sqlite_is_unchanged(copier->source, &before));
+			bool sound = log ||
+				(!sqlite_has_log(copier->arena, copier->source) &&
+					sqlite_is_unchanged(copier->source, &before));
 			if (sound && code == SQLITE_OK)
 				return true;
 			if (sound && (!is_passing(code) || now_ms() >= end))
@@ -133,30 +145,36 @@ static bool check_schema(struct arena *arena, const char *from)
 		return fail("cannot read %s: %s", path, strerror(errno));
 	if (strcmp(schema, SEED_SCHEMA) == 0)
 		return true;
-	return fail("%s says that the host's Nix database has schema \"%.20s\", but " SEED_SCHEMA " is the one that guests are made for: update mvmbuild, "
+	return fail("%s says that the host's Nix database has schema \"%.20s\", but " SEED_SCHEMA
+		    " is the one that guests are made for: update mvmbuild, "
 		    "or choose nixDatabase: prebuilt",
-		    path, schema);
+		path, schema);
 }
 
 static bool publish(const struct copier *copier, const char *to)
 {
 	char id[17];
 	struct arena *arena = copier->arena;
-	const char *file = path_join(arena, to, "db.sqlite"), *id_file = path_join(arena, to, SEED_ID), *old = text_of(arena, id_file);
+	const char *file = path_join(arena, to, "db.sqlite"),
+		   *id_file = path_join(arena, to, SEED_ID), *old = text_of(arena, id_file);
 	if (!identify(copier, id))
 		return false;
 	if (old && strcmp(old, id) == 0 && path_exists(file))
 		return remove_file(copier->target);
 	/* Without an id it is no seed: one of another time must not stand beside the new file. */
-	return remove_file(id_file) && sync_directory(to) && publish_file(arena, copier->target, file) &&
-	       publish_text(arena, path_join(arena, to, "schema"), SEED_SCHEMA) && publish_text(arena, id_file, id);
+	return remove_file(id_file) && sync_directory(to) &&
+		publish_file(arena, copier->target, file) &&
+		publish_text(arena, path_join(arena, to, "schema"), SEED_SCHEMA) &&
+		publish_text(arena, id_file, id);
 }
 
 bool snapshot(const char *from, const char *to)
 {
 	struct arena *arena = arena_new();
-	const struct copier copier = {arena, path_join(arena, from, "db.sqlite"), path_join(arena, to, "db.sqlite.mvm-new")};
-	bool ok = check_schema(arena, from) && make_directories(arena, to) && copy(&copier) && publish(&copier, to);
+	const struct copier copier = {arena, path_join(arena, from, "db.sqlite"),
+		path_join(arena, to, "db.sqlite.mvm-new")};
+	bool ok = check_schema(arena, from) && make_directories(arena, to) && copy(&copier) &&
+		publish(&copier, to);
 	if (!ok)
 		unlink(copier.target);
 	arena_free(arena);

@@ -28,8 +28,9 @@ static bool clean(const char *path, const char *prefix)
 	bool ok = true;
 	errno = 0;
 	for (const struct dirent *entry; ok && (entry = readdir(stream)); errno = 0)
-		if (entry->d_name[0] != '.' && strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
-		    unlinkat(dirfd(stream), entry->d_name, 0) != 0 && errno != EISDIR)
+		if (entry->d_name[0] != '.' &&
+			strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
+			unlinkat(dirfd(stream), entry->d_name, 0) != 0 && errno != EISDIR)
 			ok = fail("cannot remove %s/%s: %s", path, entry->d_name, strerror(errno));
 	if (ok && errno)
 		ok = fail("cannot read %s: %s", path, strerror(errno));

@@ -6,8 +6,9 @@
 #include <stdbool.h>
 
 /*
- * Removes what only processes of the last boot meant: temporary roots, sockets that nobody listens on; and the garbage collector's roots of the
- * last image (gcroots/mvm-*), which stage 1 makes anew. Whatever is missing is fine.
+ * Removes what only processes of the last boot meant: temporary roots, sockets that nobody listens
+ * on; and the garbage collector's roots of the last image (gcroots/mvm-*), which stage 1 makes
+ * anew. Whatever is missing is fine.
  */
 bool state_clean(const char *state_dir);
 

@@ -15,7 +15,8 @@
 
 bool upper_empty_trash(const struct upper *upper)
 {
-	return !upper->directory || tree_remove(upper->trash) || fail("cannot remove %s: %s", upper->trash, strerror(errno));
+	return !upper->directory || tree_remove(upper->trash) ||
+		fail("cannot remove %s: %s", upper->trash, strerror(errno));
 }
 
 bool upper_open(struct arena *arena, const char *directory, struct upper *upper)
@@ -27,10 +28,14 @@ bool upper_open(struct arena *arena, const char *directory, struct upper *upper)
 	return upper_empty_trash(upper);
 }
 
-/* "trusted." when the overlay is mounted by the first user namespace, "user." with its option userxattr. */
+/*
+ * "trusted." when the overlay is mounted by the first user namespace, "user." with its option
+ * userxattr.
+ */
 static bool is_copied(const char *path)
 {
-	return lgetxattr(path, "trusted.overlay.origin", NULL, 0) >= 0 || lgetxattr(path, "user.overlay.origin", NULL, 0) >= 0;
+	return lgetxattr(path, "trusted.overlay.origin", NULL, 0) >= 0 ||
+		lgetxattr(path, "user.overlay.origin", NULL, 0) >= 0;
 }
 
 static bool add_entry(struct upper *upper, const char *name)
@@ -41,7 +46,8 @@ static bool add_entry(struct upper *upper, const char *name)
 		return fail("cannot read %s: %s", path, strerror(errno));
 	bool whiteout = S_ISCHR(st.st_mode) && st.st_rdev == makedev(0, 0);
 	enum upper_kind kind = whiteout ? UPPER_WHITEOUT : is_copied(path) ? UPPER_COPY : UPPER_OWN;
-	vec_push(upper->arena, &upper->entries, (struct upper_entry){arena_strdup(upper->arena, name), kind});
+	vec_push(upper->arena, &upper->entries,
+		(struct upper_entry){arena_strdup(upper->arena, name), kind});
 	return true;
 }
 
@@ -50,7 +56,8 @@ bool upper_list(struct upper *upper)
 {
 	DIR *stream = upper->directory ? opendir(upper->directory) : NULL;
 	if (!stream)
-		return !upper->directory || errno == ENOENT || fail("cannot read %s: %s", upper->directory, strerror(errno));
+		return !upper->directory || errno == ENOENT ||
+			fail("cannot read %s: %s", upper->directory, strerror(errno));
 	bool ok = true;
 	errno = 0;
 	for (const struct dirent *entry; ok && (entry = readdir(stream)); errno = 0)
@@ -84,5 +91,6 @@ bool upper_drop(const struct upper *upper, const char *name)
 
 bool upper_sync(const struct upper *upper)
 {
-	return !upper->directory || !path_exists(upper->directory) || sync_directory(upper->directory);
+	return !upper->directory || !path_exists(upper->directory) ||
+		sync_directory(upper->directory);
 }

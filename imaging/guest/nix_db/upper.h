@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upper: the upper layer of the overlay on the store, before the overlay is mounted. How overlayfs marks what it keeps there:
- * Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories" and "Non-directories".
+ * upper: the upper layer of the overlay on the store, before the overlay is mounted. How overlayfs
+ * marks what it keeps there: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque
+ * directories" and "Non-directories".
  */
 #ifndef MVM_IMAGING_GUEST_NIX_DB_UPPER_H
 #define MVM_IMAGING_GUEST_NIX_DB_UPPER_H
@@ -13,8 +14,12 @@
 
 enum upper_kind {
 	UPPER_WHITEOUT, /* hides what a lower layer has */
-	UPPER_COPY,     /* came from a lower layer when something in it was changed: without that layer it is not whole */
-	UPPER_OWN,      /* the guest made it */
+	/*
+	 * came from a lower layer when something in it was changed: without that layer it is not
+	 * whole
+	 */
+	UPPER_COPY,
+	UPPER_OWN, /* the guest made it */
 };
 
 struct upper_entry {
@@ -29,11 +34,17 @@ struct upper {
 	VEC(struct upper_entry) entries;
 };
 
-/* Finishes the removals of a run that was killed, and does no more: O(1) when there are none. `directory` may be NULL. */
+/*
+ * Finishes the removals of a run that was killed, and does no more: O(1) when there are none.
+ * `directory` may be NULL.
+ */
 bool upper_open(struct arena *arena, const char *directory, struct upper *upper);
 /* Reads what is there. */
 bool upper_list(struct upper *upper);
-/* Takes an entry away in one step. It is gone for good after upper_sync, and its blocks are free after upper_empty_trash. */
+/*
+ * Takes an entry away in one step. It is gone for good after upper_sync, and its blocks are free
+ * after upper_empty_trash.
+ */
 bool upper_drop(const struct upper *upper, const char *name);
 bool upper_sync(const struct upper *upper);
 bool upper_empty_trash(const struct upper *upper);

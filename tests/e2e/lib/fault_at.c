@@ -2,9 +2,11 @@
 /*
  * An LD_PRELOAD library: the Nth call of a function of the C library fails.
  *
- *   FAULT=FUNCTION:N:ERRNO[:sticky]   it fails with that number of errno; with "sticky", so do all that follow
+ *   FAULT=FUNCTION:N:ERRNO[:sticky]   it fails with that number of errno; with "sticky", so do all
+ *   that follow
  *   FAULT=FUNCTION:N:short            it transfers half of what it is asked for
- *   FAULT_COUNTS=FILE                 at the end, how often each was called: "FUNCTION COUNT", a line each
+ *   FAULT_COUNTS=FILE                 at the end, how often each was called: "FUNCTION COUNT", a
+ *   line each
  *   FAULT_PROGRAM=NAME                only in processes of that name, default mvmbuild
  */
 #include <dirent.h>
@@ -24,17 +26,21 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* clang-format off */
 #define FUNCTIONS(X) \
-	X(write) X(pwrite) X(fsync) X(rename) X(renameat) X(renameat2) X(mmap) X(fallocate) X(copy_file_range) X(malloc) X(calloc) X(realloc) \
-	X(open) X(openat) X(mkdir) X(mkdirat) X(mkdtemp) X(link) X(linkat) X(symlink) X(symlinkat) X(fchmod) X(ftruncate) X(opendir) X(fdopendir) \
-	X(pthread_create) X(fork) X(read) X(pread) X(close) X(flock) X(unlinkat) X(unlink) X(lseek) X(fstat) X(lstat) X(stat) X(fstatat) X(access) \
-	X(readlink) X(pipe2) X(readdir) X(fwrite) X(fflush) X(memfd_create)
+	X(write) X(pwrite) X(fsync) X(rename) X(renameat) X(renameat2) X(mmap) X(fallocate) \
+	X(copy_file_range) X(malloc) X(calloc) X(realloc) X(open) X(openat) X(mkdir) X(mkdirat) \
+	X(mkdtemp) X(link) X(linkat) X(symlink) X(symlinkat) X(fchmod) X(ftruncate) X(opendir) \
+	X(fdopendir) X(pthread_create) X(fork) X(read) X(pread) X(close) X(flock) X(unlinkat) \
+	X(unlink) X(lseek) X(fstat) X(lstat) X(stat) X(fstatat) X(access) X(readlink) X(pipe2) \
+	X(readdir) X(fwrite) X(fflush) X(memfd_create)
+/* clang-format on */
 
 enum function {
 #define NAME(name) CALL_##name,
 	FUNCTIONS(NAME)
 #undef NAME
-	NFUNCTIONS
+		NFUNCTIONS
 };
 
 static const char *const names[] = {
@@ -71,7 +77,8 @@ static bool is_hit(enum function function)
 	if (active == 0)
 		return false;
 	const long n = atomic_fetch_add(&counts[function], 1) + 1;
-	return target && strcmp(wanted, names[function]) == 0 && (sticky ? n >= target : n == target);
+	return target && strcmp(wanted, names[function]) == 0 &&
+		(sticky ? n >= target : n == target);
 }
 
 /* The destructor's calls are the kernel's: they are not counted. */
@@ -84,7 +91,8 @@ __attribute__((destructor)) static void counts_write(void)
 		return;
 	for (size_t i = 0; i < NFUNCTIONS; i++)
 		if (counts[i])
-			length += (size_t)snprintf(text + length, sizeof text - length, "%s %ld\n", names[i], (long)counts[i]);
+			length += (size_t)snprintf(text + length, sizeof text - length, "%s %ld\n",
+				names[i], (long)counts[i]);
 	int fd = (int)syscall(SYS_openat, AT_FDCWD, file, O_WRONLY | O_CREAT | O_TRUNC, 0644);
 	if (syscall(SYS_write, fd, text, length) < 0)
 		abort();
@@ -92,47 +100,63 @@ __attribute__((destructor)) static void counts_write(void)
 
 #define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
 /* `failed` is what the function returns when it fails. */
-#define FAIL(name, failed)             \
-	do {                           \
+#define FAIL(name, failed) \
+	do { \
 		if (is_hit(CALL_##name)) { \
-			errno = error;     \
-			return failed;     \
-		}                          \
+			errno = error; \
+			return failed; \
+		} \
 	} while (0)
-#define TRANSFER(name, count, ...)                                        \
-	do {                                                              \
-		static __typeof__(name) *next;                            \
-		if (!next)                                                \
-			next = NEXT(name);                                \
-		const bool hit = is_hit(CALL_##name);                     \
-		if (hit && !half) {                                       \
-			errno = error;                                    \
-			return -1;                                        \
-		}                                                         \
-		if (hit)                                                  \
-			count = count > 1 ? count / 2 : count;            \
-		return next(__VA_ARGS__);                                 \
+#define TRANSFER(name, count, ...) \
+	do { \
+		static __typeof__(name) *next; \
+		if (!next) \
+			next = NEXT(name); \
+		const bool hit = is_hit(CALL_##name); \
+		if (hit && !half) { \
+			errno = error; \
+			return -1; \
+		} \
+		if (hit) \
+			count = count > 1 ? count / 2 : count; \
+		return next(__VA_ARGS__); \
 	} while (0)
-#define PLAIN(type, name, failed, parameters, ...)   \
-	type name parameters                         \
-	{                                            \
-		static __typeof__(name) *next;       \
-		if (!next)                           \
-			next = NEXT(name);           \
-		FAIL(name, failed);                  \
-		return next(__VA_ARGS__);            \
+#define PLAIN(type, name, failed, parameters, ...) \
+	type name parameters \
+	{ \
+		static __typeof__(name) *next; \
+		if (!next) \
+			next = NEXT(name); \
+		FAIL(name, failed); \
+		return next(__VA_ARGS__); \
 	}
 
-ssize_t write(int fd, const void *bytes, size_t count) { TRANSFER(write, count, fd, bytes, count); }
-ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) { TRANSFER(pwrite, count, fd, bytes, count, at); }
-ssize_t read(int fd, void *bytes, size_t count) { TRANSFER(read, count, fd, bytes, count); }
-ssize_t pread(int fd, void *bytes, size_t count, off_t at) { TRANSFER(pread, count, fd, bytes, count, at); }
-ssize_t copy_file_range(int a, off_t *b, int c, off_t *d, size_t count, unsigned f) { TRANSFER(copy_file_range, count, a, b, c, d, count, f); }
+ssize_t write(int fd, const void *bytes, size_t count)
+{
+	TRANSFER(write, count, fd, bytes, count);
+}
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at)
+{
+	TRANSFER(pwrite, count, fd, bytes, count, at);
+}
+ssize_t read(int fd, void *bytes, size_t count)
+{
+	TRANSFER(read, count, fd, bytes, count);
+}
+ssize_t pread(int fd, void *bytes, size_t count, off_t at)
+{
+	TRANSFER(pread, count, fd, bytes, count, at);
+}
+ssize_t copy_file_range(int a, off_t *b, int c, off_t *d, size_t count, unsigned f)
+{
+	TRANSFER(copy_file_range, count, a, b, c, d, count, f);
+}
 PLAIN(int, fsync, -1, (int fd), fd)
 PLAIN(int, rename, -1, (const char *a, const char *b), a, b)
 PLAIN(int, renameat, -1, (int a, const char *b, int c, const char *d), a, b, c, d)
 PLAIN(int, renameat2, -1, (int a, const char *b, int c, const char *d, unsigned f), a, b, c, d, f)
-PLAIN(void *, mmap, MAP_FAILED, (void *a, size_t n, int p, int f, int fd, off_t o), a, n, p, f, fd, o)
+PLAIN(void *, mmap, MAP_FAILED, (void *a, size_t n, int p, int f, int fd, off_t o), a, n, p, f, fd,
+	o)
 PLAIN(int, fallocate, -1, (int fd, int m, off_t a, off_t n), fd, m, a, n)
 PLAIN(int, mkdir, -1, (const char *p, mode_t m), p, m)
 PLAIN(int, mkdirat, -1, (int d, const char *p, mode_t m), d, p, m)
@@ -145,7 +169,10 @@ PLAIN(int, fchmod, -1, (int fd, mode_t m), fd, m)
 PLAIN(int, ftruncate, -1, (int fd, off_t n), fd, n)
 PLAIN(DIR *, opendir, NULL, (const char *p), p)
 PLAIN(DIR *, fdopendir, NULL, (int fd), fd)
-PLAIN(int, pthread_create, error, (pthread_t *restrict t, const pthread_attr_t *restrict a, void *(*f)(void *), void *restrict x), t, a, f, x)
+PLAIN(int, pthread_create, error,
+	(pthread_t *restrict t, const pthread_attr_t *restrict a, void *(*f)(void *),
+		void *restrict x),
+	t, a, f, x)
 PLAIN(pid_t, fork, -1, (void), )
 PLAIN(int, flock, -1, (int fd, int o), fd, o)
 PLAIN(int, unlinkat, -1, (int d, const char *p, int f), d, p, f)
@@ -158,9 +185,9 @@ PLAIN(int, fstatat, -1, (int d, const char *restrict p, struct stat *restrict s,
 PLAIN(int, access, -1, (const char *p, int m), p, m)
 PLAIN(ssize_t, readlink, -1, (const char *restrict p, char *restrict b, size_t n), p, b, n)
 PLAIN(int, pipe2, -1, (int p[2], int f), p, f)
-PLAIN(struct dirent *, readdir, NULL, (DIR *d), d)
+PLAIN(struct dirent *, readdir, NULL, (DIR * d), d)
 PLAIN(size_t, fwrite, 0, (const void *restrict p, size_t s, size_t n, FILE *restrict f), p, s, n, f)
-PLAIN(int, fflush, EOF, (FILE *f), f)
+PLAIN(int, fflush, EOF, (FILE * f), f)
 PLAIN(int, memfd_create, -1, (const char *n, unsigned f), n, f)
 
 /* The descriptor is gone whatever close says. */
@@ -175,13 +202,13 @@ int close(int fd)
 }
 
 /* The mode is there only with some flags. */
-#define MODE(flags)                               \
-	mode_t mode = 0;                          \
-	if ((flags) & (O_CREAT | O_TMPFILE)) {    \
-		va_list arguments;                \
-		va_start(arguments, flags);       \
+#define MODE(flags) \
+	mode_t mode = 0; \
+	if ((flags) & (O_CREAT | O_TMPFILE)) { \
+		va_list arguments; \
+		va_start(arguments, flags); \
 		mode = va_arg(arguments, mode_t); \
-		va_end(arguments);                \
+		va_end(arguments); \
 	}
 
 int open(const char *path, int flags, ...)
@@ -199,7 +226,11 @@ int openat(int directory, const char *path, int flags, ...)
 }
 
 /* With _FILE_OFFSET_BITS=64 programs and libraries call these. */
-#define SAME64(type, name, parameters, ...) type name##64 parameters { return name(__VA_ARGS__); }
+#define SAME64(type, name, parameters, ...) \
+	type name##64 parameters \
+	{ \
+		return name(__VA_ARGS__); \
+	}
 SAME64(ssize_t, pwrite, (int fd, const void *b, size_t n, off_t o), fd, b, n, o)
 SAME64(ssize_t, pread, (int fd, void *b, size_t n, off_t o), fd, b, n, o)
 SAME64(void *, mmap, (void *a, size_t n, int p, int f, int fd, off_t o), a, n, p, f, fd, o)
@@ -209,8 +240,12 @@ SAME64(off_t, lseek, (int fd, off_t o, int w), fd, o, w)
 SAME64(int, fstat, (int fd, struct stat64 *s), fd, (struct stat *)s)
 SAME64(int, lstat, (const char *restrict p, struct stat64 *restrict s), p, (struct stat *)s)
 SAME64(int, stat, (const char *restrict p, struct stat64 *restrict s), p, (struct stat *)s)
-SAME64(int, fstatat, (int d, const char *restrict p, struct stat64 *restrict s, int f), d, p, (struct stat *)s, f)
-struct dirent64 *readdir64(DIR *directory) { return (struct dirent64 *)readdir(directory); }
+SAME64(int, fstatat, (int d, const char *restrict p, struct stat64 *restrict s, int f), d, p,
+	(struct stat *)s, f)
+struct dirent64 *readdir64(DIR *directory)
+{
+	return (struct dirent64 *)readdir(directory);
+}
 
 int open64(const char *path, int flags, ...)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kill_at NUMBER COMMAND...: runs the command and kills it (SIGKILL) when its first thread begins its NUMBERth system call that can change a file,
- * before that has any effect. Status 0: it was killed; 3: it ended before, with status 0; 1: it failed.
- * kill_at -TERM NUMBER COMMAND...: sends it SIGTERM then, and lets it go on. Status 3 as above, else the command's own.
+ * kill_at NUMBER COMMAND...: runs the command and kills it (SIGKILL) when its first thread begins
+ * its NUMBERth system call that can change a file, before that has any effect. Status 0: it was
+ * killed; 3: it ended before, with status 0; 1: it failed. kill_at -TERM NUMBER COMMAND...: sends
+ * it SIGTERM then, and lets it go on. Status 3 as above, else the command's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,10 +21,32 @@
 enum { ENDED = 3, SYSCALL_STOP = SIGTRAP | 0x80 };
 
 static const uint64_t changing[] = {
-	SYS_write,     SYS_pwrite64,   SYS_writev,    SYS_ftruncate, SYS_fallocate, SYS_copy_file_range, SYS_sendfile, SYS_renameat, SYS_renameat2,
-	SYS_unlinkat,  SYS_mkdirat,    SYS_symlinkat, SYS_linkat,    SYS_fchmod,    SYS_fchmodat,        SYS_fsync,    SYS_fdatasync, SYS_fsetxattr,
+	SYS_write,
+	SYS_pwrite64,
+	SYS_writev,
+	SYS_ftruncate,
+	SYS_fallocate,
+	SYS_copy_file_range,
+	SYS_sendfile,
+	SYS_renameat,
+	SYS_renameat2,
+	SYS_unlinkat,
+	SYS_mkdirat,
+	SYS_symlinkat,
+	SYS_linkat,
+	SYS_fchmod,
+	SYS_fchmodat,
+	SYS_fsync,
+	SYS_fdatasync,
+	SYS_fsetxattr,
 #ifdef SYS_rename
-	SYS_rename,    SYS_unlink,     SYS_rmdir,     SYS_mkdir,     SYS_symlink,   SYS_link,            SYS_chmod,
+	SYS_rename,
+	SYS_unlink,
+	SYS_rmdir,
+	SYS_mkdir,
+	SYS_symlink,
+	SYS_link,
+	SYS_chmod,
 #endif
 };
 
@@ -60,9 +83,12 @@ static int watch(pid_t pid, long number, bool terminated)
 	int status;
 	while (waitpid(pid, &status, 0) == pid && WIFSTOPPED(status)) {
 		struct __ptrace_syscall_info info = {0};
-		int signal = WSTOPSIG(status) == SYSCALL_STOP || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status);
-		if (WSTOPSIG(status) == SYSCALL_STOP && ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof info, &info) > 0 &&
-		    changes_files(&info) && --number == 0) {
+		int signal = WSTOPSIG(status) == SYSCALL_STOP || WSTOPSIG(status) == SIGTRAP
+			? 0
+			: WSTOPSIG(status);
+		if (WSTOPSIG(status) == SYSCALL_STOP &&
+			ptrace(PTRACE_GET_SYSCALL_INFO, pid, (void *)sizeof info, &info) > 0 &&
+			changes_files(&info) && --number == 0) {
 			if (terminated)
 				return terminate(pid);
 			kill(pid, SIGKILL);
@@ -93,7 +119,9 @@ int main(int count, char *arguments[])
 		_exit(127);
 	}
 	int status;
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) != 0) {
+	if (pid < 0 || waitpid(pid, &status, 0) != pid ||
+		ptrace(PTRACE_SETOPTIONS, pid, NULL,
+			(void *)(PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL)) != 0) {
 		perror("kill_at");
 		return 1;
 	}

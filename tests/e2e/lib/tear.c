@@ -29,13 +29,16 @@ int main(int argc, char **argv)
 		return 2;
 	int image = open(argv[1], O_RDWR), log = open(argv[2], O_RDONLY);
 	srandom((unsigned)strtoul(argv[3], NULL, 10));
-	if (image < 0 || log < 0 || read(log, &header, sizeof header) != sizeof header || ftruncate(image, (off_t)header.size) != 0)
+	if (image < 0 || log < 0 || read(log, &header, sizeof header) != sizeof header ||
+		ftruncate(image, (off_t)header.size) != 0)
 		return 1;
 	for (uint64_t i = 0; i < header.count; i++) {
 		if (read(log, &record, sizeof record) != sizeof record)
 			return 1;
 		for (size_t at = 0; at < BLOCK; at += SECTOR)
-			if (random() & 1 && pwrite(image, record.after + at, SECTOR, (off_t)(record.offset + at)) != SECTOR)
+			if (random() & 1 &&
+				pwrite(image, record.after + at, SECTOR,
+					(off_t)(record.offset + at)) != SECTOR)
 				return 1;
 	}
 	printf("%llu records\n", (unsigned long long)header.count);

@@ -2,19 +2,26 @@
 /*
  * What a disk may hold after the power was cut, from a log of all that was written to it.
  *
- *     replay all LOG START IMAGE                                 IMAGE becomes what the disk was in the end
+ *     replay all LOG START IMAGE                                 IMAGE becomes what the disk was
+ *     in the end
  *     replay points LOG START IMAGE SECTORS COUNT SEED PART/PARTS COMMAND...
- *                                                                runs COMMAND... MARK POINT for each of COUNT points, IMAGE being the disk then
+ *                                                                runs COMMAND... MARK POINT for
+ *                                                                each of COUNT points, IMAGE being
+ *                                                                the disk then
  *
- * Between two flushes a disk may lose any of what was written, so a point is all that was written before a flush, and of what was written between
- * it and the next one a part: nothing; about half of the writes; the first or the last ones; all but one; or about half of the sectors, where a disk tears a
- * block of its file system. The points that are taken are spread evenly over the log and are the same for the same SEED; of these, a process
- * takes every PARTS-th. SECTORS is the size of the file system: the disk is larger, and a write to the N-th block of 4096 bytes behind it is the mark N,
- * by which the guest says how far it is. COMMAND gets the highest mark that was written by then. Prints "bad POINT mark MARK" where COMMAND failed, and at
- * the end "points N bad N". Status 0 when there was no bad one.
+ * Between two flushes a disk may lose any of what was written, so a point is all that was written
+ * before a flush, and of what was written between it and the next one a part: nothing; about half
+ * of the writes; the first or the last ones; all but one; or about half of the sectors, where a
+ * disk tears a block of its file system. The points that are taken are spread evenly over the log
+ * and are the same for the same SEED; of these, a process takes every PARTS-th. SECTORS is the size
+ * of the file system: the disk is larger, and a write to the N-th block of 4096 bytes behind it is
+ * the mark N, by which the guest says how far it is. COMMAND gets the highest mark that was written
+ * by then. Prints "bad POINT mark MARK" where COMMAND failed, and at the end "points N bad N".
+ * Status 0 when there was no bad one.
  *
- * The log is the one of Linux's dm-log-writes, as QEMU's driver blklogwrites makes it (drivers/md/dm-log-writes.c, block/blklogwrites.c): a sector with
- * the superblock, then for each request a sector with its head, and the data behind it; all little endian.
+ * The log is the one of Linux's dm-log-writes, as QEMU's driver blklogwrites makes it
+ * (drivers/md/dm-log-writes.c, block/blklogwrites.c): a sector with the superblock, then for each
+ * request a sector with its head, and the data behind it; all little endian.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +66,8 @@ struct log {
 };
 
 enum kind { NOTHING, HALF, OTHER_HALF, FIRST, LAST, ALL_BUT_ONE, TORN, KINDS };
-static const char *const kind_names[] = {"nothing", "half", "other-half", "first", "last", "all-but-one", "torn"};
+static const char *const kind_names[] = {
+	"nothing", "half", "other-half", "first", "last", "all-but-one", "torn"};
 
 static _Noreturn void fail(const char *what)
 {
@@ -106,7 +114,8 @@ static void entry_add(struct log *log, const struct head *head, off_t data, uint
 		now->mark = mark > now->mark ? mark : now->mark;
 	} else if (head->count) {
 		log->entries = grown(log->entries, log->nentries, sizeof *log->entries);
-		log->entries[log->nentries++] = (struct entry){head->sector, head->count, head->flags, data};
+		log->entries[log->nentries++] =
+			(struct entry){head->sector, head->count, head->flags, data};
 		now->end = log->nentries;
 	}
 }
@@ -117,11 +126,16 @@ static void log_read(struct log *log, const char *path, uint64_t sectors)
 	struct head head;
 	*log = (struct log){.fd = file_open(path, O_RDONLY)};
 	errno = 0;
-	if (pread(log->fd, &super, sizeof super, 0) != sizeof super || super.magic != MAGIC || super.sector_bytes != SECTOR)
+	if (pread(log->fd, &super, sizeof super, 0) != sizeof super || super.magic != MAGIC ||
+		super.sector_bytes != SECTOR)
 		fail("the log's superblock");
 	interval_begin(log);
-	/* The superblock's count is of the last flush: behind it there are more. What follows the last of them is a hole. */
-	for (off_t at = SECTOR; pread(log->fd, &head, sizeof head, at) == sizeof head && (head.count || head.flags);) {
+	/*
+	 * The superblock's count is of the last flush: behind it there are more. What follows the
+	 * last of them is a hole.
+	 */
+	for (off_t at = SECTOR; pread(log->fd, &head, sizeof head, at) == sizeof head &&
+		(head.count || head.flags);) {
 		at += SECTOR;
 		entry_add(log, &head, at, sectors);
 		if (!(head.flags & DISCARD))
@@ -139,7 +153,8 @@ static void bytes_put(int image, const unsigned char *bytes, size_t n, off_t at)
 		part = BLOCK - (size_t)(at + (off_t)done) % BLOCK;
 		part = part < n - done ? part : n - done;
 		bool hole = memcmp(bytes + done, zeros, part) == 0 &&
-			    fallocate(image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at + (off_t)done, (off_t)part) == 0;
+			fallocate(image, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				at + (off_t)done, (off_t)part) == 0;
 		if (!hole && pwrite(image, bytes + done, part, at + (off_t)done) != (ssize_t)part)
 			fail("writing an image");
 	}
@@ -205,18 +220,24 @@ static void entry_tear(const struct log *log, const struct entry *entry, int ima
 		if (i == 0 || !goes_with_the_last(entry->sector + i))
 			lands = coin(state);
 		if (lands)
-			bytes_put(image, bytes + i * SECTOR, SECTOR, (off_t)(entry->sector + i) * SECTOR);
+			bytes_put(image, bytes + i * SECTOR, SECTOR,
+				(off_t)(entry->sector + i) * SECTOR);
 	}
 	free(bytes);
 }
 
-static void point_make(const struct log *log, const struct interval *interval, enum kind kind, int image, uint64_t state)
+static void point_make(const struct log *log, const struct interval *interval, enum kind kind,
+	int image, uint64_t state)
 {
 	size_t n = interval->end - interval->first, cut = n ? random_next(&state) % n : 0;
 	for (size_t i = 0; i < n; i++) {
 		const struct entry *entry = &log->entries[interval->first + i];
 		bool lands[KINDS] = {
-			[HALF] = coin(&state), [OTHER_HALF] = coin(&state), [FIRST] = i < cut, [LAST] = i >= cut, [ALL_BUT_ONE] = i != cut,
+			[HALF] = coin(&state),
+			[OTHER_HALF] = coin(&state),
+			[FIRST] = i < cut,
+			[LAST] = i >= cut,
+			[ALL_BUT_ONE] = i != cut,
 		};
 		if (lands[kind] || (entry->flags & FUA))
 			entry_put(log, entry, image);
@@ -225,7 +246,10 @@ static void point_make(const struct log *log, const struct interval *interval, e
 	}
 }
 
-/* How many kinds of loss there are at an interval: where one write may be lost, its halves are none. */
+/*
+ * How many kinds of loss there are at an interval: where one write may be lost, its halves are
+ * none.
+ */
 static enum kind kinds_at(const struct interval *interval, size_t number)
 {
 	static const enum kind one[] = {NOTHING, TORN};
@@ -265,7 +289,8 @@ static void point_look(struct walk *walk, size_t number, enum kind kind)
 	const struct interval *interval = &walk->log->intervals[number];
 	char mark[NAME_BYTES], name[NAME_BYTES];
 	file_copy(walk->durable, walk->image);
-	point_make(walk->log, interval, kind, walk->image, (walk->seed * 1000003 + number * KINDS + kind) | 1);
+	point_make(walk->log, interval, kind, walk->image,
+		(walk->seed * 1000003 + number * KINDS + kind) | 1);
 	snprintf(mark, sizeof mark, "%" PRIu64, interval->mark);
 	snprintf(name, sizeof name, "%zu-%s", number, kind_names[kind]);
 	walk->command[walk->ncommand] = mark;
@@ -282,7 +307,8 @@ static void point_look(struct walk *walk, size_t number, enum kind kind)
 static bool is_taken(const struct walk *walk, uint64_t i, uint64_t *number)
 {
 	*number = i * walk->count / walk->total;
-	return walk->count >= walk->total || i == 0 || (i - 1) * walk->count / walk->total != *number;
+	return walk->count >= walk->total || i == 0 ||
+		(i - 1) * walk->count / walk->total != *number;
 }
 
 static void walk_all(struct walk *walk)
@@ -293,7 +319,9 @@ static void walk_all(struct walk *walk)
 	for (size_t i = 0; i < walk->log->nintervals; i++) {
 		const struct interval *interval = &walk->log->intervals[i];
 		for (size_t k = 0; k < kinds_count(interval); k++, at++)
-			if (is_taken(walk, at, &number) && (walk->count >= walk->total ? at : number) % walk->parts == walk->part)
+			if (is_taken(walk, at, &number) &&
+				(walk->count >= walk->total ? at : number) % walk->parts ==
+					walk->part)
 				point_look(walk, i, kinds_at(interval, k));
 		for (size_t e = interval->first; e < interval->end; e++)
 			entry_put(walk->log, &walk->log->entries[e], walk->durable);
@@ -316,10 +344,14 @@ static int points(int argc, char **argv)
 {
 	struct log log;
 	struct walk walk = {
-		.log = &log, .count = strtoull(argv[4], NULL, 10), .seed = strtoull(argv[5], NULL, 10), .ncommand = argc - 7,
+		.log = &log,
+		.count = strtoull(argv[4], NULL, 10),
+		.seed = strtoull(argv[5], NULL, 10),
+		.ncommand = argc - 7,
 		.command = calloc((size_t)argc, sizeof *argv),
 	};
-	if (sscanf(argv[6], "%" SCNu64 "/%" SCNu64, &walk.part, &walk.parts) != 2 || walk.parts == 0 || walk.count == 0 || !walk.command)
+	if (sscanf(argv[6], "%" SCNu64 "/%" SCNu64, &walk.part, &walk.parts) != 2 ||
+		walk.parts == 0 || walk.count == 0 || !walk.command)
 		fail("COUNT or PART/PARTS");
 	memcpy(walk.command, argv + 7, (size_t)(argc - 7) * sizeof *argv);
 	log_read(&log, argv[0], strtoull(argv[3], NULL, 10));
@@ -341,6 +373,8 @@ int main(int argc, char **argv)
 		return all(argv + 2);
 	if (argc > 9 && strcmp(argv[1], "points") == 0)
 		return points(argc - 2, argv + 2);
-	fputs("usage: replay all LOG START IMAGE | replay points LOG START IMAGE SECTORS COUNT SEED PART/PARTS COMMAND...\n", stderr);
+	fputs("usage: replay all LOG START IMAGE | replay points LOG START IMAGE SECTORS COUNT "
+	      "SEED PART/PARTS COMMAND...\n",
+		stderr);
 	return 2;
 }
