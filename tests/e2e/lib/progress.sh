@@ -31,7 +31,13 @@ wait_while_alive() {
 # not count, and time in which they compute counts a fifth, as the machine may be that slow.
 progress_begin() {
 	progress_limit=$(($1 * 1000000)) progress_file=$2 progress_group=$3
-	progress_size='' progress_still=0 progress_at=${EPOCHREALTIME/./}
+	progress_size='' progress_at=0
+	progress_grown
+}
+
+# Begins to count at this moment.
+progress_grown() {
+	progress_since=${EPOCHREALTIME/./}
 	read -r progress_cpu progress_queued < <(progress_times)
 }
 
@@ -46,21 +52,23 @@ progress_times() {
 			END { printf "%d %d\n", cpu / 1000, queued / 1000 }'
 }
 
+# Times are those since FILE grew last, not since the call before: to read them takes long on a
+# busy machine, and the error of each reading would add up.
 progress() {
-	local now=${EPOCHREALTIME/./} size cpu queued elapsed had used
-	elapsed=$((now - progress_at))
-	[ "$elapsed" -ge 1000000 ] || return 0
-	read -r cpu queued < <(progress_times)
+	local now=${EPOCHREALTIME/./} size cpu queued elapsed
+	[ $((now - progress_at)) -ge 1000000 ] || return 0
+	progress_at=$now
 	size=$(stat -c %s -- "$progress_file" 2>/dev/null)
-	if [ "$size" = "$progress_size" ]; then
-		had=$((elapsed - (queued > progress_queued ? queued - progress_queued : 0)))
-		[ "$had" -gt 0 ] || had=0
-		used=$((cpu > progress_cpu ? cpu - progress_cpu : 0))
-		[ "$used" -lt "$had" ] || used=$had
-		progress_still=$((progress_still + had - used + used / 5))
-	else
-		progress_still=0
+	if [ "$size" != "$progress_size" ]; then
+		progress_size=$size
+		progress_grown
+		return 0
 	fi
-	progress_at=$now progress_size=$size progress_cpu=$cpu progress_queued=$queued
-	[ "$progress_still" -lt "$progress_limit" ]
+	read -r cpu queued < <(progress_times)
+	elapsed=$((now - progress_since))
+	cpu=$((cpu - progress_cpu)) queued=$((queued - progress_queued))
+	# Many threads have more time together than has passed.
+	cpu=$((cpu < 0 ? 0 : cpu < elapsed ? cpu : elapsed))
+	queued=$((queued < 0 ? 0 : queued < elapsed - cpu ? queued : elapsed - cpu))
+	[ $((elapsed - queued - cpu + cpu / 5)) -lt "$progress_limit" ]
 }
