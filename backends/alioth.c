@@ -108,8 +108,8 @@ static void alioth_lower(struct arena *arena, const struct guest *guest, struct 
 	add_kernel(&alioth);
 	for (size_t i = 0; i < guest->ndisks; i++)
 		add_disk(&alioth, &guest->disks[i]);
-	for (size_t i = 0; i < vm->shares.n; i++)
-		add_share(&alioth, &vm->shares.v[i], i);
+	for (size_t i = 0; i < guest->nshares; i++)
+		add_share(&alioth, guest->shares[i], i);
 	for (size_t i = 0; i < guest->nnics; i++)
 		add_interface(&alioth, &guest->nics[i]);
 	if (vm->vsock.cid >= 0)

@@ -97,8 +97,8 @@ static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
 
 static void add_shares(const struct crosvm *crosvm)
 {
-	for (size_t i = 0; i < crosvm->vm->shares.n; i++) {
-		const struct share *share = &crosvm->vm->shares.v[i];
+	for (size_t i = 0; i < crosvm->guest->nshares; i++) {
+		const struct share *share = crosvm->guest->shares[i];
 		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
 		command_add(crosvm->command, virtiofs ? "--vhost-user" : "--shared-dir");
 		if (virtiofs)
@@ -247,8 +247,9 @@ static bool crosvm_single_queue(const struct vm *vm, const struct interface *int
 /* x86_64/src/lib.rs, TooManyVcpus. Devices come as functions when there are no more slots. */
 enum { CPUS_MAX = 254 };
 
-static void crosvm_check(struct diag *diag, const struct vm *vm)
+static void crosvm_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
+	(void)guest;
 	check_cpus(diag, vm, "crosvm", CPUS_MAX);
 	const char *pivot_root = vm->crosvm.pivot_root;
 	if (pivot_root && pivot_root[0] != '/')

@@ -302,8 +302,9 @@ static void check_hotplug(struct diag *diag, const struct vm *vm)
 			"/hotplug/memory once it runs");
 }
 
-static void firecracker_check(struct diag *diag, const struct vm *vm)
+static void firecracker_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
+	(void)guest;
 	const struct node *cpu = vm->firecracker.cpu;
 	if (vm->vcpu > CPUS_MAX)
 		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker takes at most %d",
@@ -322,11 +323,11 @@ static void firecracker_check(struct diag *diag, const struct vm *vm)
 static bool firecracker_check_guest(struct diag *diag, const struct guest *guest)
 {
 	const struct vm *vm = guest->vm;
-	size_t devices = count_devices_of(vm) + since(vm, 4) + (vm->hotplug_mem_mib != 0);
+	size_t devices = count_devices_of(guest) + since(vm, 4) + (vm->hotplug_mem_mib != 0);
 	if (has_pci(vm))
-		return check_places(diag, vm, "firecracker", devices, PCI_SLOTS);
+		return check_places(diag, guest, "firecracker", devices, PCI_SLOTS);
 	return guest->arch != KERNEL_X86_64 ||
-		check_places(diag, vm, "firecracker before version 1.13", devices,
+		check_places(diag, guest, "firecracker before version 1.13", devices,
 			MMIO_PLACES - since(vm, 8));
 }
 

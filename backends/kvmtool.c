@@ -121,10 +121,9 @@ static void add_interfaces(const struct kvmtool *kvmtool)
 static void add_devices(const struct kvmtool *kvmtool)
 {
 	const struct vm *vm = kvmtool->vm;
-	for (size_t i = 0; i < vm->shares.n; i++) {
-		option_printf(kvmtool->command, "--9p", "%s,%s", vm->shares.v[i].source,
-			vm->shares.v[i].tag);
-	}
+	for (size_t i = 0; i < kvmtool->guest->nshares; i++)
+		option_printf(kvmtool->command, "--9p", "%s,%s", kvmtool->guest->shares[i]->source,
+			kvmtool->guest->shares[i]->tag);
 	for (size_t i = 0; i < vm->devices.n; i++)
 		command_printf(kvmtool->command, "--vfio-pci=%s", vm->devices.v[i].path);
 	if (vm->vsock.cid >= 0)
@@ -199,13 +198,13 @@ static void check_interfaces(struct diag *diag, const struct vm *vm)
 				i);
 }
 
-static void kvmtool_check(struct diag *diag, const struct vm *vm)
+static void kvmtool_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	check_disks(diag, vm);
 	check_shares(diag, vm);
 	check_interfaces(diag, vm);
 	check_cpus(diag, vm, "kvmtool", CPUS_MAX);
-	check_places(diag, vm, "kvmtool", OWN_DEVICES + count_devices_of(vm), PCI_SLOTS);
+	check_places(diag, guest, "kvmtool", OWN_DEVICES + count_devices_of(guest), PCI_SLOTS);
 }
 
 static bool qcow2_is_read_only(const struct vm *vm)

@@ -36,7 +36,8 @@ static void add_base(const struct stratovirt *stratovirt)
 		program_path(stratovirt->arena, vm->stratovirt.common.package, "stratovirt"));
 	option_add(command, "-name", vm->host_name);
 	/* virtiofsd maps the guest's memory. */
-	option_add(command, "-machine", vm->shares.n ? "microvm,mem-share=on" : "microvm");
+	option_add(command, "-machine",
+		stratovirt->guest->nshares ? "microvm,mem-share=on" : "microvm");
 	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
 	if (vm->hugepage_mem)
 		option_add(command, "-mem-path", "/dev/hugepages");
@@ -91,8 +92,8 @@ static void add_interface(const struct stratovirt *stratovirt, const struct nic 
 
 static void add_shares(const struct stratovirt *stratovirt)
 {
-	for (size_t i = 0; i < stratovirt->vm->shares.n; i++) {
-		const struct share *share = &stratovirt->vm->shares.v[i];
+	for (size_t i = 0; i < stratovirt->guest->nshares; i++) {
+		const struct share *share = stratovirt->guest->shares[i];
 		option_printf(stratovirt->command, "-chardev", "socket,id=fs%zu,path=%s", i,
 			share->socket);
 		option_printf(stratovirt->command, "-device",
@@ -155,7 +156,7 @@ static size_t stratovirt_parameter_bytes(const struct guest *guest)
 {
 	return guest->arch == KERNEL_X86_64
 		? mmio_parameter_bytes(DISKS_MAX + INTERFACES_MAX + 1 + guest->vm->balloon +
-			  (guest->vm->vsock.cid >= 0) + guest->vm->shares.n)
+			  (guest->vm->vsock.cid >= 0) + guest->nshares)
 		: 0;
 }
 
@@ -192,10 +193,10 @@ static void check_texts(struct diag *diag, const struct vm *vm)
 		check_text(diag, &vm->shares.v[i].where, "shares", i, vm->shares.v[i].socket);
 }
 
-static void check_devices(struct diag *diag, const struct vm *vm)
+static void check_devices(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	size_t disks = vm->volumes.n + vm->store_on_disk, plain = 0,
-	       others = 1 + vm->balloon + (vm->vsock.cid >= 0) + vm->shares.n;
+	size_t disks = guest->ndisks, plain = 0,
+	       others = 1 + vm->balloon + (vm->vsock.cid >= 0) + guest->nshares;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		*(has_vhost(&vm->interfaces.v[i]) ? &others : &plain) += 1;
 	if (disks > DISKS_MAX)
@@ -213,7 +214,7 @@ static void check_devices(struct diag *diag, const struct vm *vm)
 			OTHERS_MAX, others);
 }
 
-static void stratovirt_check(struct diag *diag, const struct vm *vm)
+static void stratovirt_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	if (vm->mem_mib < MEMORY_MIN_MIB || vm->mem_mib > MEMORY_MAX_MIB)
 		wrong(diag, vm_where(vm, &vm->mem_mib),
@@ -221,7 +222,7 @@ static void stratovirt_check(struct diag *diag, const struct vm *vm)
 			(unsigned long long)vm->mem_mib);
 	if (vm->vcpu > CPUS_MAX)
 		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: stratovirt takes at most %d", CPUS_MAX);
-	check_devices(diag, vm);
+	check_devices(diag, vm, guest);
 	check_texts(diag, vm);
 }
 

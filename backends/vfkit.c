@@ -76,10 +76,10 @@ static void add_disk(const struct vfkit *vfkit, const struct disk *disk)
 static void add_devices(const struct vfkit *vfkit)
 {
 	const struct vm *vm = vfkit->vm;
-	for (size_t i = 0; i < vm->shares.n; i++)
+	for (size_t i = 0; i < vfkit->guest->nshares; i++)
 		add_device(vfkit,
 			arena_printf(vfkit->arena, "virtio-fs,sharedDir=%s,mountTag=%s",
-				vm->shares.v[i].source, vm->shares.v[i].tag));
+				vfkit->guest->shares[i]->source, vfkit->guest->shares[i]->tag));
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		add_device(vfkit,
 			arena_printf(
@@ -137,8 +137,9 @@ static void vfkit_lower(struct arena *arena, const struct guest *guest, struct l
 		arena, &(const struct control){.protocol = "vfkit", .address = vm->socket}, out);
 }
 
-static void vfkit_check(struct diag *diag, const struct vm *vm)
+static void vfkit_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
+	(void)guest;
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		check_comma(diag, &vm->volumes.v[i].where, "vfkit", "volumes", i,
 			vm->volumes.v[i].image);

@@ -100,10 +100,10 @@ static void add_memory(const struct cloud_hypervisor *ch)
 	 * pages.
 	 */
 	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s",
-		(unsigned long long)vm->mem_mib, vm->shares.n ? "on" : "off");
+		(unsigned long long)vm->mem_mib, ch->guest->nshares ? "on" : "off");
 	if (vm->hugepage_mem)
 		text = ch_join(ch->arena, text, "hugepages=on");
-	else if (!vm->shares.n)
+	else if (!ch->guest->nshares)
 		text = ch_join(ch->arena, text, "mergeable=on");
 	if (vm->hotplug_mem_mib)
 		text = arena_printf(ch->arena,
@@ -267,8 +267,8 @@ static void cloud_hypervisor_lower(
 	const char *vsock = has_vsock(&ch) ? add_vsock(&ch) : NULL;
 	for (size_t i = 0; i < guest->ndisks; i++)
 		add_disk(&ch, &guest->disks[i], i);
-	for (size_t i = 0; i < vm->shares.n; i++)
-		add_share(&ch, &vm->shares.v[i], i);
+	for (size_t i = 0; i < guest->nshares; i++)
+		add_share(&ch, guest->shares[i], i);
 	lower_control(&ch, out);
 	if (vsock)
 		lower_vsock(&ch, vsock, out);
@@ -311,7 +311,8 @@ static void check_oem_strings(struct diag *diag, const struct vm *vm)
 	}
 }
 
-static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
+static void cloud_hypervisor_check(
+	struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	if (!since(vm, 35))
 		wrong(diag, vm_where(vm, &vm->cloud_hypervisor.common.version), "not-supported",
@@ -329,8 +330,8 @@ static void cloud_hypervisor_check(struct diag *diag, const struct vm *vm)
 	/* 8192 since version 48. */
 	if (!since(vm, 48))
 		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
-	check_places(diag, vm, "cloud-hypervisor",
-		OWN_DEVICES + count_devices_of(vm) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
+	check_places(diag, guest, "cloud-hypervisor",
+		OWN_DEVICES + count_devices_of(guest) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
 	ch_extra_check(diag, vm);
 	check_oem_strings(diag, vm);
 }

@@ -47,6 +47,9 @@ struct guest {
 	size_t ndisks;
 	const struct nic *nics;
 	size_t nnics;
+	/* the description's shares, then those that follow from other options */
+	const struct share *const *shares;
+	size_t nshares;
 };
 
 /* A program that serves the hypervisor and ends with it. It is ready when its socket is there. */
@@ -209,8 +212,11 @@ struct backend {
 	 * every kernel reads
 	 */
 	bool mmio_parameters;
-	/* Further rules of this hypervisor ("mem must be at least 128"); NULL: none. */
-	void (*check)(struct diag *diag, const struct vm *vm);
+	/*
+	 * Further rules of this hypervisor ("mem must be at least 128"); NULL: none. The guest has
+	 * its disks and shares, and nothing that depends on its kernel.
+	 */
+	void (*check)(struct diag *diag, const struct vm *vm, const struct guest *guest);
 	/* Rules that need the guest's kernel to be known; NULL: none. */
 	bool (*check_guest)(struct diag *diag, const struct guest *guest);
 	/*

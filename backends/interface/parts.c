@@ -102,8 +102,9 @@ bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, 
 }
 
 /* The last element of the longest of the lists that become devices; NULL when all are empty. */
-static const struct pos *longest_list(const struct vm *vm)
+static const struct pos *longest_list(const struct guest *guest)
 {
+	const struct vm *vm = guest->vm;
 	const struct {
 		size_t n;
 		const struct pos *last;
@@ -111,7 +112,7 @@ static const struct pos *longest_list(const struct vm *vm)
 		{vm->volumes.n, vm->volumes.n ? &vm->volumes.v[vm->volumes.n - 1].where : NULL},
 		{vm->interfaces.n,
 			vm->interfaces.n ? &vm->interfaces.v[vm->interfaces.n - 1].where : NULL},
-		{vm->shares.n, vm->shares.n ? &vm->shares.v[vm->shares.n - 1].where : NULL},
+		{guest->nshares, guest->nshares ? &guest->shares[guest->nshares - 1]->where : NULL},
 		{vm->devices.n, vm->devices.n ? &vm->devices.v[vm->devices.n - 1].where : NULL},
 	};
 	size_t longest = 0;
@@ -121,18 +122,21 @@ static const struct pos *longest_list(const struct vm *vm)
 	return lists[longest].last;
 }
 
-bool check_places(struct diag *diag, const struct vm *vm, const char *hypervisor, size_t devices,
-	unsigned places)
+bool check_places(struct diag *diag, const struct guest *guest, const char *hypervisor,
+	size_t devices, unsigned places)
 {
+	const struct vm *vm = guest->vm;
 	return devices <= places ||
-		diag_error(diag, STATUS_DESCRIPTION, longest_list(vm), "too-many",
+		diag_error(diag, STATUS_DESCRIPTION, longest_list(guest), "too-many",
 			"%s has places for %u devices, and here are %zu with those that it has by "
 			"itself: %zu volumes, %zu interfaces, %zu shares",
-			hypervisor, places, devices, vm->volumes.n, vm->interfaces.n, vm->shares.n);
+			hypervisor, places, devices, vm->volumes.n, vm->interfaces.n,
+			guest->nshares);
 }
 
-size_t count_devices_of(const struct vm *vm)
+size_t count_devices_of(const struct guest *guest)
 {
-	return vm->volumes.n + vm->store_on_disk + vm->interfaces.n + vm->shares.n + vm->devices.n +
+	const struct vm *vm = guest->vm;
+	return guest->ndisks + vm->interfaces.n + guest->nshares + vm->devices.n +
 		(vm->vsock.cid >= 0) + vm->balloon;
 }

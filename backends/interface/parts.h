@@ -68,13 +68,13 @@ const char *read_only_why(const struct share *share);
  * counts its own too.
  */
 bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, unsigned most);
-bool check_places(struct diag *diag, const struct vm *vm, const char *hypervisor, size_t devices,
-	unsigned places);
+bool check_places(struct diag *diag, const struct guest *guest, const char *hypervisor,
+	size_t devices, unsigned places);
 /*
  * Those that every hypervisor makes a device of: disks, interfaces, shares, devices of the host,
  * vsock and balloon.
  */
-size_t count_devices_of(const struct vm *vm);
+size_t count_devices_of(const struct guest *guest);
 
 /*
  * Refuses a path for a hypervisor whose options end at a comma, whatever stands around it; `list`

@@ -141,7 +141,8 @@ bool qemu_check_limits(struct diag *diag, const struct qemu *qemu)
 	if (!machine)
 		return true;
 	bool ok = check_cpus_of(diag, vm, machine, name);
-	return check_places(diag, vm, arena_printf(qemu->arena, "QEMU's machine %.40s", name),
+	return check_places(diag, qemu->guest,
+		       arena_printf(qemu->arena, "QEMU's machine %.40s", name),
 		       count_devices(qemu->command, qemu->pci),
 		       qemu->pci ? machine->slots : mmio_places(vm)) &&
 		ok;

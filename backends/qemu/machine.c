@@ -41,16 +41,17 @@ static bool has_device(const struct vm *vm, const char *bus)
 	return false;
 }
 
-bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch)
+bool qemu_has_pci(const struct guest *guest)
 {
-	return arch != KERNEL_X86_64 || !qemu_is_microvm(vm) || vm->graphics.enable ||
-		vm->shares.n || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
+	const struct vm *vm = guest->vm;
+	return guest->arch != KERNEL_X86_64 || !qemu_is_microvm(vm) || vm->graphics.enable ||
+		guest->nshares || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
 }
 
 /* virtiofs maps the guest's memory; huge pages come by a memory object too. */
-static bool has_memory_object(const struct vm *vm)
+static bool has_memory_object(const struct guest *guest)
 {
-	return vm->shares.n || vm->hugepage_mem;
+	return guest->nshares || guest->vm->hugepage_mem;
 }
 
 static const char *machine_options(const struct qemu *qemu)
@@ -118,7 +119,7 @@ void qemu_add_memory(const struct qemu *qemu)
 
 void qemu_add_memory_object(const struct qemu *qemu)
 {
-	if (!has_memory_object(qemu->vm))
+	if (!has_memory_object(qemu->guest))
 		return;
 	option_add(qemu->command, "-numa", "node,memdev=mem");
 	option_printf(qemu->command, "-object", "memory-backend-memfd,id=mem,size=%lluM,share=on%s",
@@ -136,8 +137,9 @@ void qemu_add_memory_devices(const struct qemu *qemu)
 		return;
 	/* With shares, virtiofsd maps this memory too. */
 	option_printf(qemu->command, "-object", "memory-backend-%s,id=vmem0,size=%lluM%s",
-		has_memory_object(vm) ? "memfd" : "ram", (unsigned long long)vm->hotplug_mem_mib,
-		has_memory_object(vm) ? ",share=on" : "");
+		has_memory_object(qemu->guest) ? "memfd" : "ram",
+		(unsigned long long)vm->hotplug_mem_mib,
+		has_memory_object(qemu->guest) ? ",share=on" : "");
 	option_printf(qemu->command, "-device",
 		"virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM",
 		(unsigned long long)vm->hotplugged_mem_mib);

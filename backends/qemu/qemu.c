@@ -144,8 +144,8 @@ static void add_control(const struct qemu *qemu)
 static void add_shares(const struct qemu *qemu)
 {
 	struct command *command = qemu->command;
-	for (size_t i = 0; i < qemu->vm->shares.n; i++) {
-		const struct share *share = &qemu->vm->shares.v[i];
+	for (size_t i = 0; i < qemu->guest->nshares; i++) {
+		const struct share *share = qemu->guest->shares[i];
 		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
 		const char *tag = qemu_escape(qemu->arena, share->tag);
 		if (virtiofs) {
@@ -279,8 +279,7 @@ static bool qemu_check_guest(struct diag *diag, const struct guest *guest)
 {
 	struct arena *arena = arena_new();
 	struct command command = {.arena = arena};
-	const struct qemu qemu = {
-		arena, guest, guest->vm, &command, qemu_has_pci(guest->vm, guest->arch)};
+	const struct qemu qemu = {arena, guest, guest->vm, &command, qemu_has_pci(guest)};
 	add_all(&qemu);
 	bool ok = qemu_check_limits(diag, &qemu);
 	arena_free(arena);
@@ -291,7 +290,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 {
 	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct qemu qemu = {arena, guest, vm, &out->command, qemu_has_pci(vm, guest->arch)};
+	const struct qemu qemu = {arena, guest, vm, &out->command, qemu_has_pci(guest)};
 	add_all(&qemu);
 	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
 	const struct control control = {.protocol = "qmp", .address = vm->socket};
@@ -306,7 +305,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 static void qemu_modules(
 	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
-	bool x86 = guest->arch == KERNEL_X86_64, pci = qemu_has_pci(guest->vm, guest->arch);
+	bool x86 = guest->arch == KERNEL_X86_64, pci = qemu_has_pci(guest);
 	/* The first one: what fails behind it is told. */
 	if (tells_panic(guest->vm))
 		vec_push(arena, wishes,

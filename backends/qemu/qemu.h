@@ -19,7 +19,7 @@ bool qemu_is_microvm(const struct vm *vm);
  * The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without
  * one.
  */
-bool qemu_has_pci(const struct vm *vm, enum kernel_arch arch);
+bool qemu_has_pci(const struct guest *guest);
 
 /* Its machine: the one that is asked for, or that of the architecture. */
 const char *qemu_machine_name(const struct vm *vm, enum kernel_arch arch);

@@ -33,9 +33,10 @@ static void (*const checks[])(const struct checker *) = {
 	check_capabilities,
 };
 
-bool vm_check(struct arena *arena, struct diag *diag, const struct vm *vm)
+bool vm_check(
+	struct arena *arena, struct diag *diag, const struct vm *vm, const struct storage *storage)
 {
-	const struct checker checker = {arena, diag, vm, backend_find(vm->hypervisor)};
+	const struct checker checker = {arena, diag, vm, storage, backend_find(vm->hypervisor)};
 	size_t before = diag_error_count(diag);
 	for (size_t i = 0; i < countof(checks); i++)
 		checks[i](&checker);

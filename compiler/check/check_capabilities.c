@@ -4,6 +4,7 @@
 #include "compiler/check/check.h"
 #include "compiler/check/checks.h"
 #include "compiler/check/required_features.h"
+#include "compiler/storage/storage.h"
 
 /* "; qemu and crosvm have" */
 static const char *who_can(const struct checker *checker, enum feature feature)
@@ -49,6 +50,17 @@ static void check_use(const struct checker *checker, const struct use *use)
 			capability->reason ? capability->reason : "");
 }
 
+/* The hypervisor's own, which look at whole elements: nothing may have been refused. */
+static void check_own_rules(struct arena *arena, struct diag *diag, const struct backend *backend,
+	const struct vm *vm, const struct storage *storage)
+{
+	struct guest guest = {.vm = vm};
+	if (!backend->check)
+		return;
+	storage_lower(arena, vm, storage, &guest);
+	backend->check(diag, vm, &guest);
+}
+
 void check_capabilities(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -58,26 +70,23 @@ void check_capabilities(const struct checker *checker)
 	vm_uses(checker->arena, vm, &uses);
 	for (size_t i = 0; i < uses.n; i++)
 		check_use(checker, &uses.v[i]);
-	/*
-	 * A backend's own rules look at whole elements, which are whole when nothing was refused.
-	 */
-	if (checker->backend->check && !vm_refused(vm, NULL))
-		checker->backend->check(checker->diag, vm);
+	if (!vm_refused(vm, NULL))
+		check_own_rules(
+			checker->arena, checker->diag, checker->backend, vm, checker->storage);
 }
 
 /* What the hypervisor's own rules say; their places do not matter here. */
 static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm,
-	struct json_object *reasons)
+	const struct storage *storage, struct json_object *reasons)
 {
-	if (!backend->check)
-		return;
 	struct diag *diag = diag_new(arena);
-	backend->check(diag, vm);
+	check_own_rules(arena, diag, backend, vm, storage);
 	for (size_t i = 0; i < diag_error_count(diag); i++)
 		json_object_array_add(reasons, json_object_new_string(diag_error_text(diag, i)));
 }
 
-struct json_object *vm_matrix(struct arena *arena, const struct vm *vm)
+struct json_object *vm_matrix(
+	struct arena *arena, const struct vm *vm, const struct storage *storage)
 {
 	struct json_object *matrix = json_object_new_object();
 	struct uses uses = {0};
@@ -89,7 +98,7 @@ struct json_object *vm_matrix(struct arena *arena, const struct vm *vm)
 			if (refusal)
 				json_object_array_add(reasons, json_object_new_string(refusal));
 		}
-		add_own_rules(arena, *backend, vm, reasons);
+		add_own_rules(arena, *backend, vm, storage, reasons);
 		json_object_object_add(matrix, (*backend)->name, reasons);
 	}
 	return matrix;

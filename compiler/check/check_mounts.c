@@ -3,7 +3,7 @@
 
 #include "base/shape.h"
 #include "compiler/check/checks.h"
-#include "compiler/storage/storage.h"
+#include "compiler/storage/host_store.h"
 
 void check_mount_point(
 	const struct checker *checker, const struct pos *where, const char *what, const char *point)
@@ -123,7 +123,7 @@ static void check_lower(const struct checker *checker, const struct store_overla
 				i, overlay->lower);
 	for (size_t i = 0; i < vm->shares.n; i++)
 		if (strcmp(vm->shares.v[i].mount_point, overlay->lower) == 0 &&
-			(vm->store_on_disk || strcmp(vm->shares.v[i].source, vm->store_dir) != 0))
+			(vm->store_on_disk || !share_is_store(vm, &vm->shares.v[i])))
 			wrong(checker,
 				place(checker, &vm->shares.v[i].mount_point,
 					&vm->shares.v[i].where),
@@ -137,22 +137,22 @@ void check_store_overlay(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	const struct pos *where = vm_where(vm, &vm->writable_store_overlay);
-	struct store_overlay overlay;
+	const struct store_overlay *overlay = &checker->storage->overlay;
 	/* Where the upper layer is depends on all mounts. */
-	if (vm_refused(vm, NULL) || !store_overlay_find(checker->arena, vm, &overlay))
+	if (vm_refused(vm, NULL) || !checker->storage->writable)
 		return;
-	check_lower(checker, &overlay);
-	const char *why = misplaced(checker, &overlay);
+	check_lower(checker, overlay);
+	const char *why = misplaced(checker, overlay);
 	if (why)
 		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: \"%.80s\": %s",
 			vm->writable_store_overlay, why);
-	else if (!is_overlay_path(overlay.lower))
+	else if (!is_overlay_path(overlay->lower))
 		wrong(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the store is mounted on \"%.80s\": no blanks, ':', "
 			"',' and '\\' there",
-			overlay.lower);
-	else if (overlay.volume)
-		check_overlay_volume(checker, where, overlay.volume);
-	else if (overlay.share)
-		check_overlay_share(checker, where, overlay.share);
+			overlay->lower);
+	else if (overlay->volume)
+		check_overlay_volume(checker, where, overlay->volume);
+	else if (overlay->share)
+		check_overlay_share(checker, where, overlay->share);
 }

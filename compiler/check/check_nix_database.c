@@ -51,18 +51,10 @@ static void check_registration(const struct checker *checker, const struct nix_s
 			"image");
 }
 
-static bool shares_store(const struct vm *vm)
-{
-	for (size_t i = 0; i < vm->shares.n; i++)
-		if (vm->shares.v[i].source && strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
-			return true;
-	return false;
-}
-
 static void check_host_overlay(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	if (vm->store_on_disk || !shares_store(vm))
+	if (!checker->storage->store)
 		wrong(checker, chosen(vm), "bad-nix-database",
 			"nixDatabase: hostOverlay shows the guest the host's database, but it has "
 			"a store of its own: share %s, without storeOnDisk",
@@ -104,17 +96,17 @@ void check_nix_database(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	if (vm_refused(vm, NULL)) /* it depends on all mounts */
 		return;
-	const struct nix_state state = nix_state_find(checker->arena, vm);
+	const struct nix_state *state = &checker->storage->nix;
 	if (vm->initrd) {
 		check_given_initrd(checker);
 		return;
 	}
-	if (state.database == NIX_DATABASE_NONE)
+	if (state->database == NIX_DATABASE_NONE)
 		check_none(checker);
-	if (state.database == NIX_DATABASE_REGISTRATION)
-		check_registration(checker, &state);
-	if (state.database == NIX_DATABASE_HOST_OVERLAY)
+	if (state->database == NIX_DATABASE_REGISTRATION)
+		check_registration(checker, state);
+	if (state->database == NIX_DATABASE_HOST_OVERLAY)
 		check_host_overlay(checker);
-	if (state.bound)
-		check_bound(checker, &state);
+	if (state->bound)
+		check_bound(checker, state);
 }

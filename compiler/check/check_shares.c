@@ -3,6 +3,7 @@
 
 #include "base/shape.h"
 #include "compiler/check/checks.h"
+#include "compiler/storage/host_store.h"
 
 enum { TAG_9P_BYTES = 31, TAG_VIRTIOFS_BYTES = 36, THREADS_DIGITS = 5 };
 
@@ -28,8 +29,8 @@ static void check_share(const struct checker *checker, const struct share *share
 			"shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+', no '.' "
 			"first",
 			i, longest);
-	if (strcmp(share->source, vm->store_dir) != 0 ||
-		strcmp(share->mount_point, vm->store_dir) != 0 || vm->store_on_disk)
+	if (!share_is_store(vm, share) || strcmp(share->mount_point, vm->store_dir) != 0 ||
+		vm->store_on_disk)
 		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i),
 			share->mount_point);
 	if (share->host_store && !share->read_only && sound(checker, &share->read_only))
@@ -115,5 +116,8 @@ void check_shares(const struct checker *checker)
 		warn_of_ignored(checker, share, i);
 		claim(checker, &tags, share->tag, &share->tag, &share->where);
 	}
+	if (checker->storage->database)
+		claim_derived(checker, &tags, checker->storage->database->tag,
+			&checker->storage->database->where);
 	refuse_twice(checker, &tags, "share tag");
 }

@@ -69,21 +69,26 @@ static void add_shares(const struct checker *checker, struct names *names)
 		const struct share *share = &checker->vm->shares.v[i];
 		if (!share->tag || !share->source || !share->mount_point)
 			continue; /* missing options have been reported */
-		bool copy = strcmp(share->tag, NIX_STATE_TAG) == 0;
-		if (copy)
-			add(checker, names, share->source,
-				(struct name){.what = "the copy of the host's Nix database"});
-		else
-			add_option(checker, names, share->source, &share->source, &share->where,
-				(struct name){.what = arena_printf(
-						      checker->arena, "shares[%zu].source", i),
-					.shared = true,
-					.read_only = true});
+		add_option(checker, names, share->source, &share->source, &share->where,
+			(struct name){.what = arena_printf(checker->arena, "shares[%zu].source", i),
+				.shared = true,
+				.read_only = true});
 		if (strcmp(share->proto, "virtiofs") == 0)
 			add_option(checker, names, share->socket, &share->socket, &share->where,
 				(struct name){.what = arena_printf(
 						      checker->arena, "shares[%zu].socket", i)});
 	}
+}
+
+static void add_database(const struct checker *checker, struct names *names)
+{
+	const struct share *database = checker->storage->database;
+	if (!database)
+		return;
+	add(checker, names, database->source,
+		(struct name){.what = "the copy of the host's Nix database"});
+	add(checker, names, database->socket,
+		(struct name){.what = "the socket of the host's Nix database"});
 }
 
 static void add_made(const struct checker *checker, struct names *names)
@@ -113,6 +118,7 @@ static void add_all(const struct checker *checker, struct names *names)
 				.read_only = true});
 	add_volumes(checker, names);
 	add_shares(checker, names);
+	add_database(checker, names);
 	add_made(checker, names);
 }
 

@@ -3,6 +3,7 @@
 
 #include "base/shape.h"
 #include "compiler/check/checks.h"
+#include "compiler/storage/host_store.h"
 
 void check_store_dir(const struct checker *checker)
 {
@@ -114,7 +115,7 @@ void check_store(const struct checker *checker)
 		return;
 	for (size_t i = 0; i < vm->shares.n; i++)
 		if (!sound(checker, &vm->shares.v[i].source) ||
-			strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
+			share_is_store(vm, &vm->shares.v[i]))
 			return;
 	wrong(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk",
 		"storeOnDisk: false needs a share whose source is %s", vm->store_dir);

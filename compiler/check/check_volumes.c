@@ -146,6 +146,9 @@ void check_volumes(const struct checker *checker)
 	for (size_t i = 0; i < vm->shares.n; i++)
 		claim(checker, &points, vm->shares.v[i].mount_point, &vm->shares.v[i].mount_point,
 			&vm->shares.v[i].where);
+	if (checker->storage->database)
+		claim_derived(checker, &points, checker->storage->database->mount_point,
+			&checker->storage->database->where);
 	refuse_twice(checker, &points, "mount point");
 	refuse_twice(checker, &serials, "serial");
 	refuse_twice(checker, &labels, "label");

@@ -55,6 +55,12 @@ void claim(const struct checker *checker, struct claims *claims, const char *val
 		vec_push(checker->arena, claims, (struct claim){value, *where, *element});
 }
 
+void claim_derived(const struct checker *checker, struct claims *claims, const char *value,
+	const struct pos *where)
+{
+	vec_push(checker->arena, claims, (struct claim){value, *where, *where});
+}
+
 void refuse_twice(const struct checker *checker, struct claims *claims, const char *what)
 {
 	if (claims->n)

@@ -13,11 +13,13 @@
 
 #include "backends/interface/backend.h"
 #include "backends/interface/vm.h"
+#include "compiler/storage/store_mount.h"
 
 struct checker {
 	struct arena *arena;
 	struct diag *diag;
 	const struct vm *vm;
+	const struct storage *storage; /* derived from `vm` */
 	const struct backend *backend; /* NULL: the hypervisor was refused */
 };
 
@@ -56,6 +58,9 @@ struct claims {
 /* Only what was written is claimed: derived values are as different as what they come from. */
 void claim(const struct checker *checker, struct claims *claims, const char *value,
 	const void *field, const struct pos *element);
+/* A value that follows from the option at `where`. */
+void claim_derived(const struct checker *checker, struct claims *claims, const char *value,
+	const struct pos *where);
 /* `what` is what the values are: "mount point". */
 void refuse_twice(const struct checker *checker, struct claims *claims, const char *what);
 

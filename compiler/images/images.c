@@ -74,7 +74,7 @@ static bool make_volumes(const struct maker *maker)
 /* The upper layer's root is the store's: as Nix wants it. */
 static void add_overlay_directories(const struct maker *maker, struct stage1_steps *steps)
 {
-	const struct store_overlay *overlay = &maker->plan->overlay;
+	const struct store_overlay *overlay = &maker->plan->storage->overlay;
 	const struct stage1_directory upper = {overlay->upper, STORE_ROOT_MODE, 0, STORE_ROOT_GID},
 				      work = {overlay->work, 0755, 0, 0};
 	vec_push(maker->arena, steps,
@@ -101,15 +101,15 @@ static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
 	const struct plan *plan = maker->plan;
 	if (plan->vm->store_disk.verity)
 		add_verity(maker, steps);
-	size_t below = plan->mounts.n - plan->writable_store;
+	size_t below = plan->mounts.n - plan->storage->writable;
 	for (size_t i = 0; i < below; i++)
 		vec_push(maker->arena, steps,
 			(struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
-	if (plan->writable_store)
+	if (plan->storage->writable)
 		add_overlay_directories(maker, steps);
 	if (!nix_images_before_store(maker->arena, maker->diag, plan, maker->scratch, steps))
 		return false;
-	if (plan->writable_store)
+	if (plan->storage->writable)
 		vec_push(maker->arena, steps,
 			(struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
 	return nix_images_after_store(maker->arena, maker->diag, plan, maker->scratch, steps);

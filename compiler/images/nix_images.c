@@ -78,8 +78,11 @@ static void add_directory(const struct maker *maker, const char *path)
 static void add_mount(const struct maker *maker, const char *source, const char *target,
 	const char *type, const char *options)
 {
-	const struct stage1_mount mount = {
-		STAGE1_NAME, source, target, type, options, false, NULL, false, NULL};
+	const struct stage1_mount mount = {.source_kind = STAGE1_NAME,
+		.source = source,
+		.target = target,
+		.type = type,
+		.options = options};
 	add_step(maker, (struct stage1_step){.kind = STAGE1_MOUNT, .mount = mount});
 }
 
@@ -91,11 +94,11 @@ static void add_reconcile(
 	const struct plan *plan = maker->plan;
 	struct strings *arguments = arena_alloc(arena, sizeof *arguments);
 	const char *const always[] = {"reconcile", "--seed", seed, "--store", plan->vm->store_dir,
-		"--db", database, "--state", plan->nix.dir};
+		"--db", database, "--state", plan->storage->nix.dir};
 	strings_add(arena, arguments, always, countof(always));
-	if (plan->writable_store) {
+	if (plan->storage->writable) {
 		vec_push(arena, arguments, "--upper");
-		vec_push(arena, arguments, plan->overlay.upper);
+		vec_push(arena, arguments, plan->storage->overlay.upper);
 	}
 	if (layered)
 		vec_push(arena, arguments, "--layered");
@@ -110,7 +113,8 @@ static bool add_kept_database(const struct maker *maker)
 	if (!source || !make_id(maker, source))
 		return false;
 	add_files(maker, SEED, source, names, countof(names));
-	add_reconcile(maker, SEED, path_join(maker->arena, maker->plan->nix.dir, "db"), false);
+	add_reconcile(
+		maker, SEED, path_join(maker->arena, maker->plan->storage->nix.dir, "db"), false);
 	return true;
 }
 
@@ -118,7 +122,7 @@ static bool add_kept_database(const struct maker *maker)
 static void add_layers(const struct maker *maker)
 {
 	struct arena *arena = maker->arena;
-	const struct nix_state *nix = &maker->plan->nix;
+	const struct nix_state *nix = &maker->plan->storage->nix;
 	const char *upper = path_join(arena, nix->layer, "upper"),
 		   *work = path_join(arena, nix->layer, "work");
 	add_directory(maker, upper);
@@ -132,7 +136,7 @@ bool nix_images_before_store(struct arena *arena, struct diag *diag, const struc
 	const char *scratch, struct stage1_steps *steps)
 {
 	const struct maker maker = {arena, diag, plan, scratch, steps};
-	const struct nix_state *nix = &plan->nix;
+	const struct nix_state *nix = &plan->storage->nix;
 	if (nix->bound) {
 		add_directory(&maker, nix->bound);
 		add_mount(&maker, nix->bound, nix->dir, "none", "bind");
@@ -147,8 +151,8 @@ static bool add_fresh_database(const struct maker *maker)
 	static const char *const names[] = {"db.sqlite", "schema"};
 	const char *source = make_database(maker);
 	if (source)
-		add_files(maker, path_join(maker->arena, maker->plan->nix.dir, "db"), source, names,
-			countof(names));
+		add_files(maker, path_join(maker->arena, maker->plan->storage->nix.dir, "db"),
+			source, names, countof(names));
 	return source != NULL;
 }
 
@@ -157,7 +161,7 @@ static bool add_registration(const struct maker *maker)
 	const char *source = path_join(maker->arena, maker->scratch, "registration");
 	if (!nix_registration_write(maker->diag, source, &maker->plan->closure))
 		return false;
-	add_file(maker, nix_registration_path(maker->arena, &maker->plan->nix), source);
+	add_file(maker, nix_registration_path(maker->arena, &maker->plan->storage->nix), source);
 	return true;
 }
 
@@ -165,7 +169,7 @@ bool nix_images_after_store(struct arena *arena, struct diag *diag, const struct
 	const char *scratch, struct stage1_steps *steps)
 {
 	const struct maker maker = {arena, diag, plan, scratch, steps};
-	const struct nix_state *nix = &plan->nix;
+	const struct nix_state *nix = &plan->storage->nix;
 	if (nix->database == NIX_DATABASE_PREBUILT && !nix->kept && !add_fresh_database(&maker))
 		return false;
 	if (nix->database == NIX_DATABASE_REGISTRATION && !add_registration(&maker))

@@ -130,16 +130,16 @@ static void plan_roots(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
 	const struct vm *vm = plan->vm;
-	if (plan->nix.database == NIX_DATABASE_NONE)
+	if (plan->storage->nix.database == NIX_DATABASE_NONE)
 		return;
 	vec_push(planner->arena, &plan->roots,
-		(struct stage1_link){
-			arena_printf(planner->arena, "%s/gcroots/mvm-system", plan->nix.dir),
+		(struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-system",
+					     plan->storage->nix.dir),
 			plan->system.toplevel});
 	for (size_t i = 0; i < vm->store_paths.n; i++)
 		vec_push(planner->arena, &plan->roots,
 			(struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-path-%zu",
-						     plan->nix.dir, i),
+						     plan->storage->nix.dir, i),
 				vm->store_paths.v[i]});
 }
 
@@ -174,7 +174,6 @@ static void plan_boot_files(struct planner *planner)
 	bool carried = plan->own_stage1 || plan->copies_initrd;
 	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true}
 				     : (struct file_ref){system->initrd, false};
-	plan->nix = nix_state_find(planner->arena, plan->vm);
 }
 
 /*
@@ -191,10 +190,10 @@ static const struct {
 	{"vfat", "nls_utf8"},
 	{"msdos", "nls_cp437"},
 };
-static bool has_share(const struct vm *vm, const char *proto)
+static bool has_share(const struct guest *guest, const char *proto)
 {
-	for (size_t i = 0; i < vm->shares.n; i++)
-		if (strcmp(vm->shares.v[i].proto, proto) == 0)
+	for (size_t i = 0; i < guest->nshares; i++)
+		if (strcmp(guest->shares[i]->proto, proto) == 0)
 			return true;
 	return false;
 }
@@ -214,7 +213,7 @@ static void wish_for_devices(struct planner *planner, struct module_wishes *wish
 		{vm->balloon, {"virtio_balloon", "the VM has a balloon", false}},
 		{vm->hotplug_mem_mib > 0, {"virtio_mem", "the VM has hotplug memory", false}},
 		{vm->vsock.cid >= 0, {"vmw_vsock_virtio_transport", "the VM has a vsock", false}},
-		{has_share(vm, "9p"), {"9pnet_virtio", "the VM has 9p shares", false}},
+		{has_share(&plan->guest, "9p"), {"9pnet_virtio", "the VM has 9p shares", false}},
 	};
 	for (size_t i = 0; i < countof(all); i++)
 		if (all[i].wanted)
@@ -277,7 +276,7 @@ static void wish_for_verity(struct planner *planner, struct module_wishes *wishe
 /* Whether the guest's database has to be brought in line with another one. */
 static bool runs_nix_db(const struct plan *plan)
 {
-	const struct nix_state *nix = &plan->nix;
+	const struct nix_state *nix = &plan->storage->nix;
 	return nix->database == NIX_DATABASE_HOST_OVERLAY ||
 		(nix->database == NIX_DATABASE_PREBUILT && nix->kept);
 }
@@ -307,7 +306,7 @@ static bool plan_modules(struct planner *planner)
 	wish_for_verity(planner, &wishes);
 	for (size_t i = 0; i < plan->mounts.n; i++)
 		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
-	if (plan->nix.database == NIX_DATABASE_HOST_OVERLAY)
+	if (plan->storage->nix.database == NIX_DATABASE_HOST_OVERLAY)
 		vec_push(planner->arena, &wishes,
 			(struct module_wish){
 				"overlay", "the guest's Nix database is an overlay", false});
@@ -486,9 +485,9 @@ static bool plan_parameters(struct planner *planner)
 	if (!has_init)
 		text = arena_printf(
 			planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
-	if (plan->nix.database == NIX_DATABASE_REGISTRATION)
+	if (plan->storage->nix.database == NIX_DATABASE_REGISTRATION)
 		text = arena_printf(planner->arena, "%s regInfo=%s", text,
-			nix_registration_path(planner->arena, &plan->nix));
+			nix_registration_path(planner->arena, &plan->storage->nix));
 	text = arena_printf(planner->arena, "%s%s", text, machine_id_parameter(planner));
 	plan->guest.parameters = text;
 	return true;
@@ -588,9 +587,11 @@ static uint32_t build_time(void)
 }
 
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
-	const struct system *system, struct shared *shared, unsigned jobs, struct plan *plan)
+	const struct storage *storage, const struct system *system, struct shared *shared,
+	unsigned jobs, struct plan *plan)
 {
 	*plan = (struct plan){.vm = vm,
+		.storage = storage,
 		.backend = backend_find(vm->hypervisor),
 		.system = *system,
 		.time = build_time(),
@@ -600,9 +601,8 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	shared_expect(shared, system->kernel.path);
 	bool ok = check_kernel(&planner), closed = plan_closure(&planner, jobs);
 	ok &= closed;
-	storage_disks(arena, vm, &plan->guest);
-	storage_mounts(arena, vm, plan->backend, &plan->guest, &plan->mounts);
-	plan->writable_store = store_overlay_find(arena, vm, &plan->overlay);
+	storage_lower(arena, vm, storage, &plan->guest);
+	storage_mounts(arena, vm, storage, plan->backend, &plan->guest, &plan->mounts);
 	plan_nics(&planner);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);

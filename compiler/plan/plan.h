@@ -31,6 +31,7 @@ struct created_volume {
 
 struct plan {
 	const struct vm *vm;
+	const struct storage *storage;
 	const struct backend *backend;
 	struct system system;
 	struct closure closure;
@@ -41,11 +42,8 @@ struct plan {
 	bool unpacks_kernel;  /* the hypervisor wants the ELF inside the bzImage */
 	bool copies_initrd;   /* the given initrd likewise */
 	bool tap_multi_queue; /* how the host makes taps: as the hypervisor opens them */
-	struct nix_state nix; /* the guest's Nix database */
 	struct module_list modules;
 	struct stage1_mounts mounts;
-	bool writable_store; /* `overlay` is the last of the mounts */
-	struct store_overlay overlay;
 	/* of the guest's garbage collector: what was asked to be packed */
 	VEC(struct stage1_link) roots;
 	VEC(struct created_volume) created;
@@ -56,6 +54,7 @@ struct plan {
 
 /* `jobs`: threads, where store paths must be read. */
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
-	const struct system *system, struct shared *shared, unsigned jobs, struct plan *plan);
+	const struct storage *storage, const struct system *system, struct shared *shared,
+	unsigned jobs, struct plan *plan);
 
 #endif

@@ -213,6 +213,22 @@ static struct json_object *disks_json(const struct guest *guest)
 	return array;
 }
 
+static struct json_object *shares_json(const struct guest *guest)
+{
+	struct json_object *array = json_object_new_array();
+	for (size_t i = 0; i < guest->nshares; i++) {
+		const struct share *share = guest->shares[i];
+		struct json_object *object = json_object_new_object();
+		set_text(object, "tag", share->tag);
+		set_text(object, "source", share->source);
+		set_text(object, "proto", share->proto);
+		set_text(object, "socket", share->socket);
+		set_bool(object, "readOnly", share->read_only);
+		json_object_array_add(array, object);
+	}
+	return array;
+}
+
 static struct json_object *nix_json(const struct nix_state *nix)
 {
 	struct json_object *object = json_object_new_object();
@@ -266,8 +282,9 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	set_text(object, "kernelParams", plan->guest.parameters);
 	set(object, "modules", modules_json(plan));
 	set(object, "disks", disks_json(&plan->guest));
-	set(object, "mounts", report_mounts(arena, plan->vm, &plan->mounts));
-	set(object, "nixState", nix_json(&plan->nix));
+	set(object, "shares", shares_json(&plan->guest));
+	set(object, "mounts", report_mounts(arena, plan->vm, plan->storage, &plan->mounts));
+	set(object, "nixState", nix_json(&plan->storage->nix));
 	set(object, "command", report_command(arena, &plan->lowered.command));
 	if (plan->lowered.config.name)
 		set(object, "config", document_json(arena, &plan->lowered));

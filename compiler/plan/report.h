@@ -14,13 +14,14 @@ struct json_object *report_vm(const struct vm *vm);
 /* What would be built: description, kernel, closure, disks, mounts, modules, arguments. */
 struct json_object *report_plan(struct arena *arena, const struct plan *plan);
 /* What the guest mounts, in order (report_storage.c). */
-struct json_object *report_mounts(
-	struct arena *arena, const struct vm *vm, const struct stage1_mounts *mounts);
+struct json_object *report_mounts(struct arena *arena, const struct vm *vm,
+	const struct storage *storage, const struct stage1_mounts *mounts);
 /*
  * The guest's file systems alone, which the description decides: for the configuration of a guest
  * with an initrd of its own.
  */
-struct json_object *report_storage(struct arena *arena, const struct vm *vm);
+struct json_object *report_storage(
+	struct arena *arena, const struct vm *vm, const struct storage *storage);
 /* Arguments as text: what is known only at the start stands in braces. */
 struct json_object *report_command(struct arena *arena, const struct command *command);
 /* Indented, with a line break at the end; valid as long as the object. */

@@ -9,29 +9,13 @@ static void set_text(struct json_object *object, const char *key, const char *te
 	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
 }
 
-/* The label of what is mounted there; NULL: it has none. */
-static const char *label_of(const struct vm *vm, const struct stage1_mount *mount)
-{
-	const char *target = mount->target;
-	/* The store disk is the first, and squashfs has no labels. */
-	if (vm->store_on_disk && strcmp(mount->source, "/dev/vda") == 0)
-		return strcmp(mount->type, "erofs") == 0 ? "nix-store" : NULL;
-	for (size_t i = 0; i < vm->volumes.n; i++)
-		if (vm->volumes.v[i].mount_point &&
-			strcmp(vm->volumes.v[i].mount_point, target) == 0)
-			return vm->volumes.v[i].label;
-	return NULL;
-}
-
 /* As udev names it. By its order only where there is nothing better. */
-static const char *device_of(
-	struct arena *arena, const struct vm *vm, const struct stage1_mount *mount)
+static const char *device_of(struct arena *arena, const struct stage1_mount *mount)
 {
-	const char *label = label_of(vm, mount);
 	if (mount->source_kind == STAGE1_DISK_SERIAL)
 		return arena_printf(arena, "/dev/disk/by-id/virtio-%s", mount->source);
-	return label && is_made_of(label, "-_.")
-		? arena_printf(arena, "/dev/disk/by-label/%s", label)
+	return mount->label && is_made_of(mount->label, "-_.")
+		? arena_printf(arena, "/dev/disk/by-label/%s", mount->label)
 		: mount->source;
 }
 
@@ -62,43 +46,42 @@ static struct json_object *layers_json(const struct store_overlay *overlay)
 	return layers;
 }
 
-static struct json_object *mount_json(
-	struct arena *arena, const struct vm *vm, const struct stage1_mount *mount)
+static struct json_object *mount_json(struct arena *arena, const struct vm *vm,
+	const struct storage *storage, const struct stage1_mount *mount)
 {
 	struct json_object *object = json_object_new_object(), *options = json_object_new_array();
-	struct store_overlay overlay;
 	set_text(object, "target", mount->target);
-	set_text(object, "device", device_of(arena, vm, mount));
+	set_text(object, "device", device_of(arena, mount));
 	set_text(object, "type", mount->type);
 	add_options(arena, options, mount);
 	json_object_object_add(object, "options", options);
-	if (strcmp(mount->type, "overlay") == 0 && store_overlay_find(arena, vm, &overlay))
-		json_object_object_add(object, "layers", layers_json(&overlay));
+	if (strcmp(mount->type, "overlay") == 0 && storage->writable)
+		json_object_object_add(object, "layers", layers_json(&storage->overlay));
 	json_object_object_add(object, "neededForBoot",
-		json_object_new_boolean(storage_is_early(arena, vm, mount->target)));
+		json_object_new_boolean(storage_is_early(vm, storage, mount->target)));
 	return object;
 }
 
-struct json_object *report_mounts(
-	struct arena *arena, const struct vm *vm, const struct stage1_mounts *mounts)
+struct json_object *report_mounts(struct arena *arena, const struct vm *vm,
+	const struct storage *storage, const struct stage1_mounts *mounts)
 {
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < mounts->n; i++)
-		json_object_array_add(array, mount_json(arena, vm, &mounts->v[i]));
+		json_object_array_add(array, mount_json(arena, vm, storage, &mounts->v[i]));
 	return array;
 }
 
-struct json_object *report_storage(struct arena *arena, const struct vm *vm)
+struct json_object *report_storage(
+	struct arena *arena, const struct vm *vm, const struct storage *storage)
 {
 	struct guest guest = {.vm = vm};
 	struct stage1_mounts mounts = {0};
-	storage_disks(arena, vm, &guest);
-	storage_mounts(arena, vm, backend_find(vm->hypervisor), &guest, &mounts);
+	storage_lower(arena, vm, storage, &guest);
+	storage_mounts(arena, vm, storage, backend_find(vm->hypervisor), &guest, &mounts);
 	struct json_object *object = json_object_new_object();
 	set_text(object, "storeDir", vm->store_dir);
-	set_text(object, "stateDir", nix_state_dir(arena, vm));
-	json_object_object_add(object, "writableStore",
-		json_object_new_boolean(vm->writable_store_overlay != NULL));
-	json_object_object_add(object, "mounts", report_mounts(arena, vm, &mounts));
+	set_text(object, "stateDir", storage->nix.dir);
+	json_object_object_add(object, "writableStore", json_object_new_boolean(storage->writable));
+	json_object_object_add(object, "mounts", report_mounts(arena, vm, storage, &mounts));
 	return object;
 }

@@ -10,7 +10,7 @@
 
 #include "base/file.h"
 #include "compiler/storage/host_store.h"
-#include "compiler/storage/nix_state.h"
+#include "compiler/storage/store_mount.h"
 #include "imaging/kernel/parameters.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20 };
@@ -49,14 +49,6 @@ static const char *derived_mac(struct arena *arena, const char *host_name, const
 		arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
 }
 
-static const struct share *host_store_share(const struct vm *vm)
-{
-	for (size_t i = 0; i < vm->shares.n; i++)
-		if (vm->shares.v[i].source && strcmp(vm->shares.v[i].source, vm->store_dir) == 0)
-			return &vm->shares.v[i];
-	return NULL;
-}
-
 /* A text that was not written at all: `null` is written, and means none. */
 static bool left_open(const struct vm *vm, const char *const *field)
 {
@@ -74,29 +66,6 @@ static void fill_from_name(struct arena *arena, struct vm *vm)
 		if (!vm->interfaces.v[i].mac && vm->interfaces.v[i].id)
 			vm->interfaces.v[i].mac =
 				derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
-}
-
-/* The copy of the host's database comes by a share that is as the store's. */
-static void add_database_share(struct arena *arena, struct vm *vm)
-{
-	const struct share *store = host_store_share(vm);
-	if (strcmp(vm->nix_database, "hostOverlay") != 0 || !store)
-		return;
-	const struct pos *where = vm_where(vm, &vm->nix_database);
-	struct share *shares = arena_alloc(arena, (vm->shares.n + 1) * sizeof *shares);
-	memcpy(shares, vm->shares.v, vm->shares.n * sizeof *shares);
-	shares[vm->shares.n] = (struct share){
-		.where = where ? *where : store->where,
-		.tag = NIX_STATE_TAG,
-		.source = NIX_STATE_COPY,
-		.mount_point = nix_state_lower(arena, vm),
-		.proto = store->proto,
-		.security_model = store->security_model,
-		.cache = store->cache,
-		.read_only = true,
-	};
-	vm->shares.v = shares;
-	vm->shares.n++;
 }
 
 static void fill_store_disk(struct vm *vm)
@@ -128,15 +97,13 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 	fill_store_disk(vm);
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
-	add_database_share(arena, vm);
 	if (!vm->graphics.socket)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		struct share *share = &vm->shares.v[i];
 		if (!share->socket && !vm_where(vm, &share->socket) &&
 			strcmp(share->proto, "virtiofs") == 0)
-			share->socket = arena_printf(
-				arena, "%s-virtiofs-%s.sock", vm->host_name, share->tag);
+			share->socket = share_default_socket(arena, vm, share);
 	}
 	return true;
 }

@@ -53,9 +53,9 @@ static bool put_interfaces(const struct facts *facts)
 
 static bool put_shares(const struct facts *facts)
 {
-	const struct vm *vm = facts->plan->vm;
-	for (size_t i = 0; i < vm->shares.n; i++) {
-		const struct share *share = &vm->shares.v[i];
+	const struct guest *guest = &facts->plan->guest;
+	for (size_t i = 0; i < guest->nshares; i++) {
+		const struct share *share = guest->shares[i];
 		const char *name = arena_printf(facts->arena, "virtiofs/%s", share->tag);
 		if (strcmp(share->proto, "virtiofs") != 0)
 			continue;

@@ -177,7 +177,7 @@ static bool write_host_programs(const struct writer *writer)
 		return put(writer, "libexec/mvm-host", text, strlen(text), 0555);
 	}
 	return write_program(writer, "mvm-host") &&
-		(writer->plan->nix.database != NIX_DATABASE_HOST_OVERLAY ||
+		(writer->plan->storage->nix.database != NIX_DATABASE_HOST_OVERLAY ||
 			write_program(writer, NIX_DB_PROGRAM));
 }
 

@@ -101,10 +101,10 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 
 static const char *copy_database(struct arena *arena, const struct plan *plan)
 {
-	if (plan->nix.database != NIX_DATABASE_HOST_OVERLAY)
+	if (plan->storage->nix.database != NIX_DATABASE_HOST_OVERLAY)
 		return "";
 	/* The store has the same place on the host, and so has what is beside it. */
-	const char *database = path_join(arena, plan->nix.dir, "db");
+	const char *database = path_join(arena, plan->storage->nix.dir, "db");
 	return arena_printf(arena, "copy_database %s %s", script_quoted(arena, database),
 		script_quoted(arena, NIX_STATE_COPY));
 }

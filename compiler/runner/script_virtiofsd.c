@@ -13,16 +13,15 @@ static bool is_served(const struct plan *plan, const struct share *share)
 /* The copy of the host's Nix database: microvm-run makes it. */
 static bool is_copied(const struct plan *plan, const struct share *share)
 {
-	return plan->nix.database == NIX_DATABASE_HOST_OVERLAY &&
-		strcmp(share->tag, NIX_STATE_TAG) == 0;
+	return share == plan->storage->database;
 }
 
 /* A line "share TAG SOCKET SOURCE READ-ONLY CACHE ACL ARGUMENT..." for each. */
 static const char *shares(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->vm->shares.n; i++) {
-		const struct share *share = &plan->vm->shares.v[i];
+	for (size_t i = 0; i < plan->guest.nshares; i++) {
+		const struct share *share = plan->guest.shares[i];
 		if (!is_served(plan, share))
 			continue;
 		/* The daemons may come first, as root under the host's units. */
@@ -60,8 +59,8 @@ static const char *threads(const struct vm *vm)
 const char *script_apart(struct arena *arena, const struct plan *plan)
 {
 	const struct strings stores = host_store_places(arena, plan->vm);
-	for (size_t i = 0; i < plan->vm->shares.n; i++)
-		if (!plan->vm->shares.v[i].read_only)
+	for (size_t i = 0; i < plan->guest.nshares; i++)
+		if (!plan->guest.shares[i]->read_only)
 			return arena_printf(arena, "stores=(%s)\n%s", script_words(arena, &stores),
 				script_part(arena, "apart"));
 	return "";
@@ -92,8 +91,8 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 const char *script_share_needs(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->vm->shares.n; i++) {
-		const struct share *share = &plan->vm->shares.v[i];
+	for (size_t i = 0; i < plan->guest.nshares; i++) {
+		const struct share *share = plan->guest.shares[i];
 		if (is_served(plan, share) || is_copied(plan, share))
 			continue;
 		const char *words = arena_printf(arena, "%s %s", script_quoted(arena, share->tag),
@@ -110,10 +109,10 @@ const char *script_share_needs(struct arena *arena, const struct plan *plan)
 const char *script_share_sockets(struct arena *arena, const struct plan *plan, const char *function)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->vm->shares.n; i++)
-		if (is_served(plan, &plan->vm->shares.v[i]))
+	for (size_t i = 0; i < plan->guest.nshares; i++)
+		if (is_served(plan, plan->guest.shares[i]))
 			buf_printf(&out, "%s %s", out.n ? "" : function,
-				script_quoted(arena, plan->vm->shares.v[i].socket));
+				script_quoted(arena, plan->guest.shares[i]->socket));
 	if (out.n)
 		buf_puts(&out, "\n");
 	return arena_strdup(arena, buf_text(&out));

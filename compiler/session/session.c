@@ -201,6 +201,7 @@ static bool read_and_bind(struct session *session)
 	vm_bind(session->arena, session->diag, description, &session->vm);
 	vm_fill(session->arena, &session->vm);
 	store_flags_apply(session->arena, session->diag, &session->vm);
+	storage_derive(session->arena, &session->vm, &session->storage);
 	return true;
 }
 
@@ -214,7 +215,7 @@ bool session_check(struct session *session)
 {
 	size_t before = diag_error_count(session->diag);
 	if (read_and_bind(session))
-		vm_check(session->arena, session->diag, &session->vm);
+		vm_check(session->arena, session->diag, &session->vm, &session->storage);
 	return diag_error_count(session->diag) == before;
 }
 
@@ -222,6 +223,6 @@ bool session_plan(struct session *session)
 {
 	return session_check(session) &&
 		vm_resolve(session->arena, session->diag, &session->vm, &session->system) &&
-		plan_make(session->arena, session->diag, &session->vm, &session->system,
-			session->shared, cli_jobs(&session->cli), &session->plan);
+		plan_make(session->arena, session->diag, &session->vm, &session->storage,
+			&session->system, session->shared, cli_jobs(&session->cli), &session->plan);
 }

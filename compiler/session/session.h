@@ -15,6 +15,7 @@ struct session {
 	struct node *given;
 	struct shared *shared; /* with other sessions of this run; NULL: nothing */
 	struct vm vm;
+	struct storage storage; /* derived from `vm` */
 	struct system system;
 	struct plan plan;
 	enum status status; /* of a command that came to its end */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/storage/storage.h"
+#include "compiler/storage/nix_state.h"
 
 #define USUAL_STORE "/nix/store"
 #define USUAL_STATE "/nix/var/nix"
@@ -22,6 +22,19 @@ struct strings host_store_places(struct arena *arena, const struct vm *vm)
 	if (strcmp(vm->store_dir, USUAL_STORE) != 0)
 		strings_add(arena, &places, (const char *const[]){USUAL_STORE, USUAL_STATE}, 2);
 	return places;
+}
+
+bool share_is_store(const struct vm *vm, const struct share *share)
+{
+	return share->source && strcmp(share->source, vm->store_dir) == 0;
+}
+
+const struct share *host_store_share(const struct vm *vm)
+{
+	for (size_t i = 0; i < vm->shares.n; i++)
+		if (share_is_store(vm, &vm->shares.v[i]))
+			return &vm->shares.v[i];
+	return NULL;
 }
 
 /* Whether one is the other or in it. */

@@ -15,6 +15,11 @@
  */
 struct strings host_store_places(struct arena *arena, const struct vm *vm);
 
+/* Whether a share is the store directory of the host itself. */
+bool share_is_store(const struct vm *vm, const struct share *share);
+/* The first such share; NULL: there is none. Elements may have been refused. */
+const struct share *host_store_share(const struct vm *vm);
+
 /*
  * Of every share of a description that may be in part refused: whether it reaches the store; it is
  * then read-only, unless it was said to be not.

@@ -32,7 +32,13 @@ struct nix_state {
 	const struct share *layer_share; /* on which `layer` is; NULL */
 };
 
-struct nix_state nix_state_find(struct arena *arena, const struct vm *vm);
+struct storage;
+/* Of a guest whose shares and overlay are known. */
+struct nix_state nix_state_find(
+	struct arena *arena, const struct vm *vm, const struct storage *storage);
+
+/* Nix's state directory, beside the store, as in Nix: /nix/store and /nix/var/nix. */
+const char *nix_state_dir(struct arena *arena, const struct vm *vm);
 
 /* Where the guest has the copy of the host's database: /nix/.ro-db */
 const char *nix_state_lower(struct arena *arena, const struct vm *vm);

@@ -51,6 +51,7 @@ struct stage1_mount {
 	const char *identity;
 	bool grows;        /* xfs or btrfs: its disk may have become larger */
 	const char *image; /* the host's name of it, for messages; NULL: it is no volume */
+	const char *label; /* of the file system; NULL: it has none that is known */
 };
 
 /* A directory. One that is there already gets the mode and the owner. */

@@ -145,7 +145,8 @@ start_case() { # NAME ACCELERATOR PLAN
 # The recorder replaces QEMU alone: taps and virtiofsds are missing.
 can_start() { # PLAN
 	jq -e '.hypervisor == "qemu" and (.description | (.hugepageMem | not)
-		and all(.interfaces[]; .type == "user") and all(.shares[]; .proto != "virtiofs"))' "$1" >/dev/null
+		and all(.interfaces[]; .type == "user"))
+		and all(.shares[]; .proto != "virtiofs")' "$1" >/dev/null
 }
 
 # The runner has all files that the hypervisor's arguments name.
@@ -179,7 +180,7 @@ serve_case() { # NAME KIND USER PLAN
 	echo "## $2, user $3"
 	(
 		cd "$state" || exit 1
-		jq -r '.description.shares[].source | select(startswith("missing") | not)' "$4" |
+		jq -r '.shares[].source | select(startswith("missing") | not)' "$4" |
 			while read -r source; do mkdir -p "$source"; done
 		PATH=$tools:$PATH "$runner/bin/virtiofsd-run" 2>&1 || echo "status $?"
 	)
@@ -241,7 +242,7 @@ test_case() { # DIRECTORY
 	fi
 	result $status "$name: the plan and the scripts are as expected"
 	if [ -x "$work/$name/bin/virtiofsd-run" ] &&
-		jq -e 'all(.description.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null
+		jq -e 'all(.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null
 		then
 		serve_cases "${1%/}" "$name" "$work/plan-$name.json"
 		result $? "$name: virtiofsd-run starts the expected daemons"
