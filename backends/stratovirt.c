@@ -171,7 +171,7 @@ static void stratovirt_modules(
 /* ---- its own rules ---- */
 
 #define wrong(diag, where, ...) \
-	diag_error((diag), STATUS_DESCRIPTION, (where), "stratovirt", __VA_ARGS__)
+	diag_error((diag), STATUS_DESCRIPTION, (where), "not-supported", __VA_ARGS__)
 
 /* Its parser splits options at these and knows no quoting. */
 static void check_text(struct diag *diag, const struct pos *where, const char *what, size_t index,
