@@ -204,9 +204,11 @@ struct backend {
 	 * kernel parameter.
 	 */
 	bool (*smbios)(const struct vm *vm, enum kernel_arch arch);
-	/* the guest's vsock is a socket of the state directory, not the kernel's */
-	bool vsock_socket;
-	bool macos; /* it runs on a Mac, so not on the machine that builds */
+	/* the guest's vsock is this socket of the state directory; NULL: it is the kernel's */
+	const char *vsock_socket;
+	bool vsock_by_arguments; /* extraArgs can give the guest a vsock, in place of vsock.cid */
+	bool notifies;           /* vsock.notify is true by default */
+	bool macos;              /* it runs on a Mac, so not on the machine that builds */
 	/*
 	 * on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not
 	 * every kernel reads

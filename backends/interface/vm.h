@@ -12,6 +12,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
+struct backend;
 struct node;
 struct places;
 
@@ -113,7 +114,7 @@ struct vm {
 	} stage1;
 
 	/* the machine */
-	const char *hypervisor;
+	const struct backend *hypervisor;
 	const char *cpu; /* NULL: the host's */
 	uint64_t vcpu;
 	uint64_t mem_mib;

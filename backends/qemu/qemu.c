@@ -275,6 +275,15 @@ static void add_all(const struct qemu *qemu)
 	command_add_all(command, &vm->qemu.common.extra_args);
 }
 
+static void qemu_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
+{
+	(void)guest;
+	if (qemu_is_microvm(vm) && vm->mem_mib == 2048)
+		diag_warning(diag, vm_where(vm, &vm->mem_mib), "qemu-2048",
+			"mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take "
+			"2047 or 2049");
+}
+
 static bool qemu_check_guest(struct diag *diag, const struct guest *guest)
 {
 	struct arena *arena = arena_new();
@@ -381,6 +390,7 @@ const struct backend qemu_backend = {
 	.locks_disks = locks_always,
 	.multi_queue = true,
 	.parameter_bytes = qemu_parameter_bytes,
+	.check = qemu_check,
 	.check_guest = qemu_check_guest,
 	.hugetlb = "default",
 	.smbios = qemu_smbios,

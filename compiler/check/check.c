@@ -36,7 +36,7 @@ static void (*const checks[])(const struct checker *) = {
 bool vm_check(
 	struct arena *arena, struct diag *diag, const struct vm *vm, const struct storage *storage)
 {
-	const struct checker checker = {arena, diag, vm, storage, backend_find(vm->hypervisor)};
+	const struct checker checker = {arena, diag, vm, storage, vm->hypervisor};
 	size_t before = diag_error_count(diag);
 	for (size_t i = 0; i < countof(checks); i++)
 		checks[i](&checker);

@@ -34,12 +34,6 @@ void check_memory(const struct checker *checker)
 		diag_warning(checker->diag, where, "little-memory",
 			"mem: %llu MiB is little for a Linux guest",
 			(unsigned long long)vm->mem_mib);
-	if (sound(checker, &vm->hypervisor, &vm->qemu.machine) &&
-		strcmp(vm->hypervisor, "qemu") == 0 && vm->mem_mib == 2048 &&
-		(!vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0))
-		diag_warning(checker->diag, where, "qemu-2048",
-			"mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take "
-			"2047 or 2049");
 	if (checker->backend && checker->backend->hugetlb &&
 		sound(checker, &vm->mem_mib, &vm->hugepage_mem) && vm->hugepage_mem &&
 		vm->mem_mib % HUGE_PAGE_MIB)
@@ -124,13 +118,12 @@ void check_versions(const struct checker *checker)
 				all[i].name, *all[i].version);
 }
 
-/* Cloud Hypervisor may have the address in its extraArgs. */
 void check_vsock(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	bool has_cid = vm->vsock.cid >= 0 || !sound(checker, &vm->vsock.cid);
 	if (vm->vsock.notify && !has_cid && sound(checker, &vm->hypervisor) &&
-		strcmp(vm->hypervisor, "cloud-hypervisor") != 0)
+		!vm->hypervisor->vsock_by_arguments)
 		wrong(checker, vm_where(vm, &vm->vsock.notify), "missing-option",
 			"vsock.notify: it needs vsock.cid");
 	const struct pos *startup = vm_where(vm, &vm->startup_timeout);

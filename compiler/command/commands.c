@@ -213,7 +213,8 @@ bool command_init(struct session *session)
 
 bool command_schema(struct session *session)
 {
-	struct json_object *schema = session->cli.host ? docgen_fleet_schema() : docgen_schema();
+	struct json_object *schema = session->cli.host ? docgen_fleet_schema(session->arena)
+						       : docgen_schema(session->arena);
 	fputs(report_text(session->arena, schema), stdout);
 	json_object_put(schema);
 	return true;
@@ -221,7 +222,10 @@ bool command_schema(struct session *session)
 
 bool command_options(struct session *session)
 {
-	(session->cli.host ? docgen_fleet_options : docgen_options)(stdout);
+	if (session->cli.host)
+		docgen_fleet_options(stdout);
+	else
+		docgen_options(session->arena, stdout);
 	return true;
 }
 

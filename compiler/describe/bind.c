@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backends/interface/backend.h"
 #include "backends/interface/positions.h"
 #include "base/suggest.h"
 #include "compiler/describe/options.h"
@@ -161,17 +162,19 @@ static bool bind_mib(struct binder *binder, const struct node *node, const struc
 	return true;
 }
 
-static bool bind_enum(struct binder *binder, const struct node *node, const struct target *target)
+/* Sets the index of the choice that the text names. */
+static bool find_choice(
+	struct binder *binder, const struct node *node, const struct target *target, size_t *chosen)
 {
 	const char *const *choices = target->option->choices;
 	if (node->kind != NODE_SCALAR)
 		return wrong(binder, node, target->path, "a text");
 	size_t count = 0;
-	for (; choices[count]; count++)
-		if (strcmp(choices[count], node->text) == 0) {
-			*(const char **)field_of(target) = choices[count];
+	while (choices[count])
+		count++;
+	for (*chosen = 0; *chosen < count; ++*chosen)
+		if (strcmp(choices[*chosen], node->text) == 0)
 			return true;
-		}
 	const char *near = suggest(node->text, choices, count);
 	if (near)
 		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value",
@@ -182,6 +185,25 @@ static bool bind_enum(struct binder *binder, const struct node *node, const stru
 		list = arena_printf(binder->arena, "%s%s%s", list, i ? ", " : "", choices[i]);
 	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value",
 		"%s: unknown value \"%.80s\"; it is one of %s", target->path, node->text, list);
+}
+
+static bool bind_enum(struct binder *binder, const struct node *node, const struct target *target)
+{
+	size_t chosen;
+	if (!find_choice(binder, node, target, &chosen))
+		return false;
+	*(const char **)field_of(target) = target->option->choices[chosen];
+	return true;
+}
+
+static bool bind_backend(
+	struct binder *binder, const struct node *node, const struct target *target)
+{
+	size_t chosen;
+	if (!find_choice(binder, node, target, &chosen))
+		return false;
+	*(const struct backend **)field_of(target) = backends[chosen];
+	return true;
 }
 
 /* A text inside a list or map; `*text` is set when it is one. */
@@ -364,6 +386,7 @@ static bool (*const bind_kind[])(struct binder *, const struct node *, const str
 	[OPTION_UINT] = bind_integer,
 	[OPTION_MIB] = bind_mib,
 	[OPTION_ENUM] = bind_enum,
+	[OPTION_BACKEND] = bind_backend,
 	[OPTION_STRINGS] = bind_strings,
 	[OPTION_PAIRS] = bind_pairs,
 	[OPTION_TREE] = bind_tree,
@@ -508,5 +531,5 @@ bool vm_bind(struct arena *arena, struct diag *diag, const struct node *descript
 {
 	struct places *places = places_new(arena);
 	*vm = (struct vm){.places = places};
-	return options_bind(arena, diag, places, vm_options, description, vm);
+	return options_bind(arena, diag, places, vm_options(arena), description, vm);
 }

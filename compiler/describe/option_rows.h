@@ -19,6 +19,8 @@
 	.kind = OPTION_MIB, .arg = "MiB", .offset = OFFSET(S, f, uint64_t), .minimum = (lo), \
 	.maximum = MAXIMUM_MIB
 #define ENUM(S, f, c) .kind = OPTION_ENUM, .offset = OFFSET(S, f, const char *), .choices = (c)
+/* `choices` are the names in the registry: vm_options */
+#define BACKEND(S, f) .kind = OPTION_BACKEND, .offset = OFFSET(S, f, const struct backend *)
 #define STRINGS(S, f) .kind = OPTION_STRINGS, .offset = OFFSET(S, f, struct strings)
 #define PAIRS(S, f) .kind = OPTION_PAIRS, .offset = OFFSET(S, f, struct pairs)
 #define TREE(S, f) .kind = OPTION_TREE, .offset = OFFSET(S, f, const struct node *)

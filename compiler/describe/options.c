@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "backends/interface/backend.h"
 #include "compiler/describe/option_rows.h"
 
 static const struct option volume_options[] = {
@@ -440,7 +443,7 @@ static const struct option stage1_options[] = {
 	{0},
 };
 
-const struct option vm_options[] = {
+static const struct option rows[] = {
 	{.name = "hostName",
 		STRING(struct vm, host_name),
 		.required = true,
@@ -495,9 +498,7 @@ const struct option vm_options[] = {
 	{.name = "stage1", GROUP(stage1_options), .doc = "Our stage 1."},
 
 	{.name = "hypervisor",
-		ENUM(struct vm, hypervisor,
-			CHOICES("qemu", "cloud-hypervisor", "firecracker", "crosvm", "kvmtool",
-				"stratovirt", "alioth", "vfkit")),
+		BACKEND(struct vm, hypervisor),
 		.def = "qemu",
 		.doc = "The hypervisor that the runner is for."},
 	{.name = "cpu",
@@ -698,3 +699,22 @@ const struct option vm_options[] = {
 		.doc = "use balloon: true, and initialBalloonMem"},
 	{0},
 };
+
+static const char *const *backend_names(struct arena *arena)
+{
+	struct strings names = {0};
+	for (const struct backend *const *backend = backends; *backend; backend++)
+		vec_push(arena, &names, (*backend)->name);
+	vec_push(arena, &names, NULL);
+	return names.v;
+}
+
+const struct option *vm_options(struct arena *arena)
+{
+	struct option *table = arena_alloc(arena, sizeof rows);
+	memcpy(table, rows, sizeof rows);
+	for (struct option *row = table; row->name; row++)
+		if (row->kind == OPTION_BACKEND)
+			row->choices = backend_names(arena);
+	return table;
+}

@@ -20,6 +20,7 @@ enum option_kind {
 	OPTION_ENUM,    /* const char *, one of `choices` */
 	OPTION_STRINGS, /* struct strings */
 	OPTION_PAIRS,   /* struct pairs: a map of texts */
+	OPTION_BACKEND, /* const struct backend *: the name of a hypervisor, one of `choices` */
 	OPTION_TREE,    /* const struct node *: any value */
 	OPTION_GROUP,   /* options of their own, in place */
 	OPTION_LIST,    /* a list of elements with options of their own */
@@ -44,7 +45,7 @@ struct option {
 	const char *def;            /* default, in the words of a description; NULL: none */
 	const char *def_doc;        /* how a default is found that depends on other options */
 	const char *arg;            /* what a value is, for people: "MiB" */
-	const char *const *choices; /* OPTION_ENUM, ends with NULL */
+	const char *const *choices; /* OPTION_ENUM, OPTION_BACKEND; ends with NULL */
 	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
 	bool required;              /* an element without it is an error */
 	bool code;                  /* its value is a program, by meaning */
@@ -55,9 +56,12 @@ struct option {
 	const char *doc;
 };
 
-/* The top of the table; ends with a row without name. */
-extern const struct option vm_options[];
-/* The same of host files: compiler/fleet/fleet.h. */
+/*
+ * The table of a whole description, which ends with a row without name. Its choices of a hypervisor
+ * are those of backends/registry.c.
+ */
+const struct option *vm_options(struct arena *arena);
+/* The table of a host file, which is bound to `struct fleet` (compiler/fleet/fleet.h). */
 extern const struct option fleet_options[];
 
 #endif

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/interface/backend.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/interrupts.h"
@@ -48,10 +49,10 @@ static const char *vsock_of(const struct host *host, const struct machine *machi
 {
 	const char *hypervisor = fact(host, machine, "hypervisor"),
 		   *cid = fact(host, machine, "vsock-cid");
-	bool carries = hypervisor &&
-		(strcmp(hypervisor, "cloud-hypervisor") == 0 ||
-			strcmp(hypervisor, "firecracker") == 0);
-	return cid && carries ? machine_path(host, machine, "notify.vsock") : cid;
+	const struct backend *backend = hypervisor ? backend_find(hypervisor) : NULL;
+	return cid && backend && backend->vsock_socket
+		? machine_path(host, machine, backend->vsock_socket)
+		: cid;
 }
 
 /* ssh gives it to a shell, behind an "exec" of its own, and takes % for its own. */

@@ -592,7 +592,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 {
 	*plan = (struct plan){.vm = vm,
 		.storage = storage,
-		.backend = backend_find(vm->hypervisor),
+		.backend = vm->hypervisor,
 		.system = *system,
 		.time = build_time(),
 		.shared = shared};

@@ -100,6 +100,8 @@ static struct json_object *value_json(const struct option *option, const char *b
 	case OPTION_STRING:
 	case OPTION_ENUM:
 		return text_or_null(*(const char *const *)field);
+	case OPTION_BACKEND:
+		return json_object_new_string((*(const struct backend *const *)field)->name);
 	case OPTION_BOOL:
 		return json_object_new_boolean(*(const bool *)field);
 	case OPTION_INT:
@@ -135,9 +137,9 @@ static struct json_object *table_json(const struct option *table, const char *ba
 	return object;
 }
 
-struct json_object *report_vm(const struct vm *vm)
+struct json_object *report_vm(struct arena *arena, const struct vm *vm)
 {
-	return table_json(vm_options, (const char *)vm);
+	return table_json(vm_options(arena), (const char *)vm);
 }
 
 /* ---- the plan ---- */
@@ -294,6 +296,6 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	set(closure, "paths", json_object_new_uint64(plan->closure.n));
 	set(closure, "narSize", json_object_new_int64(closure_bytes(&plan->closure)));
 	set(object, "closure", closure);
-	set(object, "description", report_vm(plan->vm));
+	set(object, "description", report_vm(arena, plan->vm));
 	return object;
 }

@@ -10,7 +10,7 @@
 /* Every returned object belongs to the caller (json_object_put). */
 
 /* The effective description, every option with its value, in the table's order. */
-struct json_object *report_vm(const struct vm *vm);
+struct json_object *report_vm(struct arena *arena, const struct vm *vm);
 /* What would be built: description, kernel, closure, disks, mounts, modules, arguments. */
 struct json_object *report_plan(struct arena *arena, const struct plan *plan);
 /* What the guest mounts, in order (report_storage.c). */

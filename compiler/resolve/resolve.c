@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backends/interface/backend.h"
 #include "base/file.h"
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/store_mount.h"
@@ -93,7 +94,7 @@ bool vm_fill(struct arena *arena, struct vm *vm)
 	if (!vm_where(vm, &vm->system_symlink))
 		vm->system_symlink = !vm->store_on_disk;
 	if (!vm_where(vm, &vm->vsock.notify))
-		vm->vsock.notify = strcmp(vm->hypervisor, "cloud-hypervisor") == 0;
+		vm->vsock.notify = vm->hypervisor->notifies;
 	fill_store_disk(vm);
 	if (!vm->nix_database)
 		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";

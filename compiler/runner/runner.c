@@ -193,7 +193,7 @@ static bool write_needed(const struct writer *writer)
 
 static bool write_facts(const struct writer *writer)
 {
-	struct json_object *description = report_vm(writer->plan->vm);
+	struct json_object *description = report_vm(writer->arena, writer->plan->vm);
 	bool ok = facts_write(writer->arena, writer->diag, writer->plan, writer->directory) &&
 		put_text(writer, RUNNER_DESCRIPTION, report_text(writer->arena, description));
 	json_object_put(description);

@@ -33,7 +33,7 @@ static void print_all(const struct session *session)
 	diag_print(session->diag, out, session->vm.vcpu % 2 ? DIAG_JSON : DIAG_HUMAN, false);
 	fclose(out);
 	free(text);
-	json_object_put(report_vm(&session->vm));
+	json_object_put(report_vm(session->arena, &session->vm));
 }
 
 static int file_with(const char *bytes, size_t count)

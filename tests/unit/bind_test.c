@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "backends/interface/backend.h"
 #include "compiler/describe/bind.h"
 #include "compiler/describe/options.h"
 #include "compiler/resolve/resolve.h"
@@ -49,7 +50,7 @@ static void defaults_are_set(void **state)
 		bound(f, "volumes: [{image: a, size: 1}]\nqemu: {pcieRootPorts: [{id: p}]}\n");
 	assert_string_equal(vm->host_name, "web1");
 	assert_string_equal(vm->store_dir, "/nix/store");
-	assert_string_equal(vm->hypervisor, "qemu");
+	assert_string_equal(vm->hypervisor->name, "qemu");
 	assert_int_equal(vm->vcpu, 1);
 	assert_int_equal(vm->mem_mib, 512);
 	assert_true(vm->deflate_on_oom);
@@ -84,7 +85,7 @@ static void values_arrive(void **state)
 	/* Sorted by key. */
 	assert_string_equal(vm->credential_files.v[0].key, "a");
 	assert_string_equal(vm->credential_files.v[1].value, "/2");
-	assert_string_equal(vm->hypervisor, "crosvm");
+	assert_string_equal(vm->hypervisor->name, "crosvm");
 	assert_int_equal(vm->store_disk.level, 22);
 	assert_int_equal(vm->volumes.n, 2);
 	assert_int_equal(vm->volumes.v[0].size_mib, 512);
@@ -246,7 +247,7 @@ static void null_is_the_default(void **state)
 		"null}\nstoreDisk: null\n");
 	assert_int_equal(vm->vcpu, 1);
 	assert_int_equal(vm->mem_mib, 512);
-	assert_string_equal(vm->hypervisor, "qemu");
+	assert_string_equal(vm->hypervisor->name, "qemu");
 	assert_null(vm->cpu);
 	assert_int_equal(vm->volumes.n, 0);
 	assert_null(vm_where(vm, &vm->kernel_params));
@@ -458,7 +459,7 @@ static void limits_hold(struct fixture *f, const struct row *row)
 
 static void choices_are_taken(struct fixture *f, const struct row *row)
 {
-	if (row->option->kind != OPTION_ENUM)
+	if (!row->option->choices)
 		return;
 	for (const char *const *choice = row->option->choices; *choice; choice++)
 		if (strstr(said_of(f, row, *choice), "[unknown-value]"))
@@ -489,7 +490,7 @@ static void every_option(void **state)
 		wrong_kind_is_refused, limits_hold, choices_are_taken, lengths_hold};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(visits); i++)
-		each_row(f, vm_options, &(struct row){NULL, "", "", ""}, visits[i]);
+		each_row(f, vm_options(f->arena), &(struct row){NULL, "", "", ""}, visits[i]);
 }
 
 int main(void)
