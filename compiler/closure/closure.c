@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * closure: chooses the source, follows the references from the roots, checks what is there and
- * brings it into order.
+ * closure: chooses the source, follows references from the roots, checks that every path exists and
+ * sorts the result.
  */
 #include "compiler/closure/closure.h"
 
@@ -15,9 +15,7 @@
 
 /* ---- the roots ---- */
 
-/*
- * A link outside of the store that leads into it is a common slip: "result", /run/current-system.
- */
+/* Users often pass a link that points into the store, such as "result" or /run/current-system. */
 static const char *link_hint(struct closure_table *table, const char *path)
 {
 	char *target = realpath(path, NULL);
@@ -37,7 +35,7 @@ static bool missing(struct closure_table *table, const struct pos *where, const 
 	if (error == ENOENT)
 		return closure_error(
 			table, where, "missing-path", "%s does not exist%s", path, also);
-	return closure_error(table, where, "missing-path", "cannot look at %s: %s%s", path,
+	return closure_error(table, where, "missing-path", "cannot access %s: %s%s", path,
 		strerror(error), also);
 }
 
@@ -82,7 +80,7 @@ static bool is_json(const struct bytes *text)
 	return text->p[blank] == '{' || text->p[blank] == '[';
 }
 
-/* closureInfo makes a directory; its registration says the most. */
+/* closureInfo creates a directory; its "registration" file has the most information. */
 static const char *file_in_directory(
 	struct closure_table *table, const char *directory, const struct pos *where)
 {
@@ -93,7 +91,8 @@ static const char *file_in_directory(
 			return file;
 	}
 	closure_error(table, where, "closure-file",
-		"the directory %s has neither \"registration\" nor \"store-paths\"", directory);
+		"the directory %s contains neither \"registration\" nor \"store-paths\"",
+		directory);
 	return NULL;
 }
 
@@ -120,11 +119,14 @@ static const char *environment(const char *name)
 	return value && *value ? value : NULL;
 }
 
-/* The attributes of the derivation that we run in, when they hold a graph with all the roots. */
+/*
+ * Reads the structured attributes of the derivation that runs us, if their graphs contain all
+ * roots.
+ */
 static enum source_result read_attributes(struct closure_table *table)
 {
 	const char *file = environment("NIX_ATTRS_JSON_FILE"), *top = environment("NIX_BUILD_TOP");
-	/* In its sandbox, Nix 2.8 names the file by its path outside. */
+	/* Inside its sandbox, Nix 2.8 sets the variable to the file's path on the host. */
 	if (top && (!file || !path_exists(file)))
 		file = path_join(table->arena, top, ".attrs.json");
 	if (!file || !path_exists(file) || table->nroots == 0)
@@ -158,11 +160,14 @@ static bool read_default(struct closure_table *table, const struct closure_reque
 
 /* ---- what the roots need ---- */
 
-/* The entries in the closure, in the order in which they were reached. */
+/* The entries of the closure, in the order in which they were reached. */
 struct reach {
 	struct closure_table *table;
 	VEC(size_t) queue;
-	/* of every entry: index + 1 of who needs it first; 0: a root, or listed */
+	/*
+	 * for every entry: index + 1 of the first entry that refers to it; 0 for roots and listed
+	 * paths
+	 */
 	size_t *referrer;
 	bool *seen;
 };
@@ -194,7 +199,7 @@ static const struct pos *place_of(const struct closure_entry *entry)
 	return entry->where.file ? &entry->where : NULL;
 }
 
-/* Every path of the closure must be described by the source and must exist. */
+/* Every path of the closure must exist and be described by the source. */
 static void check_entry(struct reach *reach, size_t index)
 {
 	struct closure_table *table = reach->table;
@@ -203,7 +208,7 @@ static void check_entry(struct reach *reach, size_t index)
 		reach->referrer[index] ? &table->entries.v[reach->referrer[index] - 1] : NULL;
 	const char *path = entry->info.path, *by = referrer ? referrer->info.path : NULL;
 	struct stat st;
-	/* Roots were looked at already. */
+	/* add_root has checked the roots. */
 	if (index >= table->nroots && lstat(path, &st) != 0)
 		missing(table, place_of(entry), path, by);
 	else if (!entry->described && referrer)
@@ -232,7 +237,7 @@ static int compare_indices(const void *a, const void *b)
 	return (first > second) - (first < second);
 }
 
-/* From indices of entries to ascending, unique indices of the closure. */
+/* Replaces indices of entries by indices of the closure, sorted and without duplicates. */
 static void translate_references(struct arena *arena, struct store_path *info, const size_t *rank)
 {
 	size_t *refs = arena_alloc(arena, info->nrefs * sizeof *refs), n = 0;

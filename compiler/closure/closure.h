@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* closure: which store paths the VM needs, from whatever source knows it. */
+/* closure: finds out which store paths the VM needs, from the first source that knows. */
 #ifndef MVM_COMPILER_CLOSURE_CLOSURE_H
 #define MVM_COMPILER_CLOSURE_CLOSURE_H
 
@@ -10,29 +10,29 @@
 #include "imaging/store/store_path.h"
 
 struct closure_request {
-	/* absolute store paths (or paths inside one): toplevel first, then further ones */
+	/* absolute store paths, or paths inside one; the toplevel comes first */
 	struct strings roots;
-	const struct pos *roots_pos; /* roots.n places, or NULL */
+	const struct pos *roots_pos; /* roots.n positions, or NULL */
 	const char *store_dir;       /* "/nix/store" */
-	const char *file;            /* the description's `closure`; NULL: find out */
+	const char *file;            /* the description's `closure`; NULL: use a default source */
 	const struct pos *file_pos;
 	/* Nix's state directory; NULL: $NIX_STATE_DIR, else /nix/var/nix */
 	const char *state_dir;
-	unsigned jobs;             /* threads, for what must be read; 0: one */
-	struct closure_memo *memo; /* of what further closures need, too; NULL: none */
+	unsigned jobs;             /* threads that read store paths; 0: one */
+	struct closure_memo *memo; /* shared with later closures of this run; NULL: none */
 };
 
 /*
- * Fills `out` with the closure of the roots. Every path exists on disk, every reference is inside;
- * errors (all of them, STATUS_INPUT) say which path is missing and who refers to it. Every path has
- * a NAR hash: the one that its source has for it, or, where the source has none (a scan, a list),
- * the hash of what is there now; the paths are read for that. So whoever reads one later can tell
- * whether it is still the same. Strings live in `arena`.
+ * Fills `out` with the closure of the roots. Every path in it exists on disk and every reference
+ * points to another path in it. All errors are reported (STATUS_INPUT); they name the missing path
+ * and its referrer. Every path has a NAR hash: the one that the source records or, if the source
+ * has none (a scan, a list), the hash of the present contents, which are read for this. A later
+ * reader can therefore detect a change. Strings live in `arena`.
  */
 bool closure_load(struct arena *arena, struct diag *diag, const struct closure_request *request,
 	struct closure *out);
 
-/* Whether a store path, STORE/HASH-NAME, is among them. */
+/* Whether the closure contains the store path STORE/HASH-NAME. */
 bool closure_has(const struct closure *closure, const char *path);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * db: Nix's own database, read while Nix writes to it. One read transaction sees one state of it,
- * the write-ahead log included.
+ * db: reads Nix's own database while Nix may be writing to it. A single read transaction sees a
+ * consistent state, including the write-ahead log.
  *
- * To read a database with a log, SQLite needs the log's index (db.sqlite-shm), makes it when it is
- * not there, and leaves it behind. When the log is empty we go without ("immutable": no log, no
- * locks), and make sure that nobody wrote meanwhile: that leaves no trace, and works for those who
- * may not write to the directory. Otherwise there is a log, and then its index: whoever writes to
- * the log has made it.
+ * To read a database that has a log, SQLite needs the log's index (db.sqlite-shm); it creates the
+ * file if it is missing and leaves it behind. If the log is empty, we therefore open the database
+ * as "immutable" (no log, no locks) and check afterwards that nobody wrote to it meanwhile: this
+ * leaves no files behind and needs no write permission for the directory. If the log is not empty,
+ * its index exists, because the writer created it.
  */
 #include <errno.h>
 #include <sqlite3.h>
@@ -23,10 +23,7 @@
 
 enum { QUIET_TRIES = 5, CLOCK_STEP_MS = 20 };
 
-/*
- * The one schema that there is since Nix 1.8; compiler and guest agree on it
- * (imaging/store/database.h).
- */
+/* The only schema since Nix 1.8; the guest's database uses it, too (imaging/store/database.h). */
 static const char known_schema[] = "10";
 
 enum statement { INFO, REFERENCES, ANY_PATH, NSTATEMENTS };
@@ -56,7 +53,7 @@ static void database_close(struct database *database)
 	database->handle = NULL;
 }
 
-/* What SQLite's last error means here. */
+/* Maps SQLite's last error to a result, and reports it unless another source can be tried. */
 static enum source_result database_failed(struct database *database)
 {
 	struct closure_table *table = database->table;
@@ -67,7 +64,7 @@ static enum source_result database_failed(struct database *database)
 	case SQLITE_PERM:
 	case SQLITE_READONLY:
 	case SQLITE_AUTH:
-		/* Another source knows it for those who may not read this one. */
+		/* We may not read this database; another source may still have the information. */
 		if (system_error)
 			ending_unless_absent(database->file, system_error);
 		return SOURCE_ABSENT;
@@ -163,7 +160,7 @@ static enum source_result read_row(struct database *database, size_t entry)
 	return result;
 }
 
-/* A path without a row stays undescribed: that is the closure's error. */
+/* A path without a row stays undescribed; closure.c reports it. */
 static enum source_result read_path(struct database *database, size_t entry)
 {
 	sqlite3_stmt *statement = database->statements[INFO];
@@ -177,7 +174,7 @@ static enum source_result read_path(struct database *database, size_t entry)
 	return result;
 }
 
-/* A database that is empty, or holds paths of another store, has nothing to say about ours. */
+/* A database that is empty or belongs to another store cannot describe our paths. */
 static enum source_result check_store(struct database *database)
 {
 	sqlite3_stmt *statement = database->statements[ANY_PATH];
@@ -192,7 +189,7 @@ static enum source_result check_store(struct database *database)
 
 static enum source_result database_read(struct database *database)
 {
-	/* The first statement inside takes the snapshot that all others see. */
+	/* The first statement inside the transaction takes the snapshot that all others read. */
 	if (sqlite3_exec(database->handle, "begin", NULL, NULL, NULL) != SQLITE_OK)
 		return database_failed(database);
 	for (size_t i = 0; i < NSTATEMENTS; i++)
@@ -207,7 +204,7 @@ static enum source_result database_read(struct database *database)
 
 /* ---- opening ---- */
 
-/* `file` as a URI: immutability can be asked for by that alone. */
+/* `file` as a URI: "immutable" can only be requested in a URI. */
 static const char *database_uri(struct arena *arena, const char *file, const char *options)
 {
 	BUF_CLEANUP struct buf uri = {0};
@@ -234,7 +231,7 @@ static enum source_result database_load(struct database *database, const char *o
 	return result;
 }
 
-/* Times of files advance in steps of some ms: a second write within the step would not show. */
+/* File times advance in steps of a few ms: a second write within the same step would not show. */
 static void wait_for_older(const struct stat *st)
 {
 	struct timespec now;
@@ -245,7 +242,7 @@ static void wait_for_older(const struct stat *st)
 		usleep((useconds_t)(CLOCK_STEP_MS - age_ms) * 1000);
 }
 
-/* Reads without locks, and without a message: what is wrong may be somebody's half-done writing. */
+/* Reads without locks and without messages: an error may only be a half-finished write. */
 static enum source_result load_silently(struct database *database)
 {
 	struct closure_table *table = database->table;
@@ -258,7 +255,7 @@ static enum source_result load_silently(struct database *database)
 	return result;
 }
 
-/* False when there is a log, or never a quiet moment. */
+/* Returns false if there is a log, or if every attempt was disturbed by a writer. */
 static bool load_quiet(struct database *database, enum source_result *result)
 {
 	for (int i = 0; i < QUIET_TRIES; i++) {
@@ -297,8 +294,8 @@ static bool check_schema(struct closure_table *table, const char *directory, con
 	if (schema.n == sizeof known_schema - 1 && memcmp(schema.p, known_schema, schema.n) == 0)
 		return true;
 	return closure_error(table, NULL, "nix-database-schema",
-		"the Nix database %s has schema \"%.*s\", known is \"%s\"; update mvmbuild, or "
-		"name a `closure` file",
+		"the Nix database %s has schema \"%.*s\", but mvmbuild knows only \"%s\"; update "
+		"mvmbuild, or name a `closure` file",
 		file, schema.n < 20 ? (int)schema.n : 20, schema.p, known_schema);
 }
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * json: what Nix writes about store paths as JSON.
+ * json: reads the JSON in which Nix describes store paths:
  *   `nix path-info --json`: a list (Nix < 2.19), a map by path (format 1), or {storeDir, info: map
- *   by base name} (formats 2 and 3)
- *   structured attributes:  .attrs.json, in which every name in exportReferencesGraph has become a
- *   list
+ *     by base name} (formats 2 and 3)
+ *   structured attributes (.attrs.json): each name in exportReferencesGraph has become a list
  */
 #include <json-c/json.h>
 #include <string.h>
@@ -17,7 +16,7 @@ enum { MAX_DEPTH = 512 };
 
 struct reader {
 	struct closure_table *table;
-	struct pos where; /* the file alone: the parser knows no lines afterwards */
+	struct pos where; /* only the file: json-c keeps no line numbers */
 };
 
 static void object_put(struct json_object **object)
@@ -30,7 +29,7 @@ static bool json_error(struct reader *reader, const char *path, const char *text
 	return closure_error(reader->table, &reader->where, "closure-syntax", "%s: %s", path, text);
 }
 
-/* NULL when it is not a string, or has a 0 byte inside. */
+/* Returns NULL if the value is not a string or contains a NUL byte. */
 static const char *string_of(struct json_object *value)
 {
 	if (!json_object_is_type(value, json_type_string))
@@ -49,7 +48,7 @@ static const char *string_member(struct json_object *object, const char *key)
 	return string_of(member(object, key));
 }
 
-/* Newer formats leave out the store directory. */
+/* Newer formats omit the store directory. */
 static const char *full_path(struct reader *reader, const char *path)
 {
 	return path[0] == '/' ? path
@@ -63,15 +62,15 @@ static bool check_store_dir(struct reader *reader, const char *what, struct json
 	if (!value || (store_dir && strcmp(store_dir, reader->table->store_dir) == 0))
 		return true;
 	return closure_error(reader->table, &reader->where, "closure-store",
-		"%s: it is of the store %s, not of %s", what, json_object_get_string(value),
-		reader->table->store_dir);
+		"the storeDir of %s is \"%s\", expected \"%s\"", what,
+		json_object_get_string(value), reader->table->store_dir);
 }
 
 /* ---- the fields of an entry ---- */
 
 /*
- * "sha256-BASE64", or {algorithm, hash} with or without format; NULL when it is neither. The text
- * is ALGORITHM:DIGITS or ALGORITHM-BASE64.
+ * Accepts "sha256-BASE64" and {algorithm, hash}, with or without "format". Returns ALGORITHM:DIGITS
+ * or ALGORITHM-BASE64, or NULL if the value is neither.
  */
 static const char *hash_text(struct reader *reader, struct json_object *value)
 {
@@ -106,13 +105,13 @@ static bool read_references(
 	struct reader *reader, struct json_object *value, struct store_path *info)
 {
 	if (!json_object_is_type(value, json_type_array))
-		return json_error(reader, info->path, "references is not a list");
+		return json_error(reader, info->path, "references is not an array");
 	size_t n = json_object_array_length(value),
 	       *refs = arena_alloc(reader->table->arena, n * sizeof *refs);
 	for (size_t i = 0; i < n; i++) {
 		const char *reference = string_of(json_object_array_get_idx(value, i));
 		if (!reference)
-			return json_error(reader, info->path, "a reference is not a text");
+			return json_error(reader, info->path, "a reference is not a string");
 		reference = full_path(reader, reference);
 		refs[i] = closure_table_add(
 			reader->table, &reader->where, "reference", reference, strlen(reference));
@@ -130,7 +129,7 @@ static bool read_deriver(struct reader *reader, struct json_object *value, struc
 		return true;
 	const char *deriver = string_of(value);
 	if (!deriver)
-		return json_error(reader, info->path, "deriver is not a text");
+		return json_error(reader, info->path, "deriver is not a string");
 	if (!*deriver)
 		return true;
 	info->deriver = closure_table_deriver(
@@ -138,7 +137,7 @@ static bool read_deriver(struct reader *reader, struct json_object *value, struc
 	return info->deriver;
 }
 
-/* "KEY:SIGNATURE", or {keyName, sig} since format 3. */
+/* A signature is "KEY:SIGNATURE" or, since format 3, {keyName, sig}. */
 static bool add_signature(struct json_object *value, struct buf *sigs)
 {
 	const char *key = string_member(value, "keyName"), *sig = string_member(value, "sig"),
@@ -160,17 +159,19 @@ static bool read_signatures(
 		return true;
 	BUF_CLEANUP struct buf sigs = {0};
 	if (!json_object_is_type(value, json_type_array))
-		return json_error(reader, info->path, "signatures is not a list");
+		return json_error(reader, info->path, "signatures is not an array");
 	for (size_t i = 0; i < json_object_array_length(value); i++)
 		if (!add_signature(json_object_array_get_idx(value, i), &sigs))
-			return json_error(reader, info->path, "a signature is not a text");
+			return json_error(reader, info->path,
+				"a signature is neither a string nor {keyName, sig}");
 	if (sigs.n)
 		info->sigs = arena_strdup(reader->table->arena, buf_text(&sigs));
 	return true;
 }
 
 /*
- * How the database writes {method, hash}: "fixed:r:sha256:NIX32". NULL when it is wrong or unknown.
+ * Converts {method, hash} to the database's form, "fixed:r:sha256:NIX32". Returns NULL if it is
+ * malformed or unknown.
  */
 static const char *content_address(struct reader *reader, struct json_object *value)
 {
@@ -220,11 +221,14 @@ static bool read_entry(struct reader *reader, const char *path, struct json_obje
 	if (entry == SIZE_MAX)
 		return false;
 	struct json_object *valid = member(object, "valid");
-	/* Nix's way to say that it does not know the path: it stays undescribed. */
+	/*
+	 * With null or "valid": false, Nix reports a path that it does not know: it stays
+	 * undescribed.
+	 */
 	if (!object || (valid && !json_object_get_boolean(valid)))
 		return true;
 	if (!json_object_is_type(object, json_type_object))
-		return json_error(reader, path, "its description is not a map");
+		return json_error(reader, path, "its description is not an object");
 	struct store_path info = {.path = path,
 		.nar_size = -1,
 		.ultimate = json_object_get_boolean(member(object, "ultimate"))};
@@ -253,7 +257,7 @@ static bool read_map(struct reader *reader, struct json_object *map)
 	return ok;
 }
 
-/* Whether a structured attribute is a graph rather than something of the derivation's own. */
+/* Whether a structured attribute is a graph, and not some other list of the derivation. */
 static bool is_graph(struct json_object *value)
 {
 	if (!json_object_is_type(value, json_type_array))
@@ -292,7 +296,7 @@ static bool read_document(struct reader *reader, struct json_object *document)
 	if (json_object_is_type(document, json_type_array))
 		return read_list(reader, document);
 	if (json_object_is_type(info, json_type_object) && member(document, "storeDir"))
-		return check_store_dir(reader, "its paths", document) && read_map(reader, info);
+		return check_store_dir(reader, "this file", document) && read_map(reader, info);
 	return is_map_by_path(document) ? read_map(reader, document)
 					: read_graphs(reader, document);
 }
@@ -332,8 +336,9 @@ static struct json_object *parse(
 		closure_error(table, &where, "closure-syntax",
 			"the file ends in the middle of a JSON value");
 	else
-		closure_error(table, &where, "closure-syntax", "this is not JSON: %s",
-			document ? "something follows the value" : json_tokener_error_desc(error));
+		closure_error(table, &where, "closure-syntax", "this is not valid JSON: %s",
+			document ? "there is extra text after the value"
+				 : json_tokener_error_desc(error));
 	json_object_put(document);
 	return NULL;
 }

@@ -13,7 +13,7 @@ struct known {
 struct closure_memo {
 	pthread_mutex_t lock;
 	struct arena *arena;
-	struct names paths; /* numbers of the next one */
+	struct names paths; /* path to its index in `known` */
 	VEC(struct known) known;
 };
 

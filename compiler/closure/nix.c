@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nix: asks Nix's own programs (and through them its daemon), for those who may not read the
+ * nix: queries Nix's own programs, and through them its daemon, for users who may not read the
  * database.
  */
 #include <stdlib.h>
@@ -10,10 +10,7 @@
 #include "base/process.h"
 #include "compiler/closure/source.h"
 
-/*
- * A command line must stay below the kernel's limit, which is 2 MiB on most machines; a path has up
- * to 300 bytes.
- */
+/* The kernel limits a command line, on most machines to 2 MiB; a path has up to 300 bytes. */
 enum { PATHS_AT_ONCE = 2000 };
 
 struct command {
@@ -53,13 +50,13 @@ static enum source_result broken(
 	struct closure_table *table, const char *what, const struct process_result *result)
 {
 	closure_error(table, NULL, "nix-failed", "%s failed with status %d: %s", what,
-		result->exit_status, result->error.n ? result->error.p : "it said nothing");
+		result->exit_status, result->error.n ? result->error.p : "it printed no error");
 	return SOURCE_BROKEN;
 }
 
 /*
- * Without a daemon and without a database of ours, Nix would make an empty store in our home and
- * know nothing.
+ * Without a daemon or a database, Nix would create an empty store in the user's home directory and
+ * know no path.
  */
 static bool is_installed(struct arena *arena, const char *state_dir)
 {
@@ -70,7 +67,7 @@ static bool is_installed(struct arena *arena, const char *state_dir)
 		(path_exists(database) && access(database, R_OK) != 0);
 }
 
-/* Says which roots Nix does not know; SOURCE_ABSENT when it cannot even be asked. */
+/* Reports the roots that Nix does not know; SOURCE_ABSENT if the query itself fails. */
 static enum source_result check_roots(struct closure_table *table)
 {
 	static const char *const words[] = {"nix-store", "--check-validity", "--print-invalid"};
@@ -100,7 +97,10 @@ static bool has_derivation(const struct closure_table *table)
 	return false;
 }
 
-/* One call that knows everything, but is experimental, and takes a .drv for what it would build. */
+/*
+ * `nix path-info` returns everything in one call, but it is experimental, and for a .drv it
+ * describes the outputs.
+ */
 static enum source_result ask_path_info(struct closure_table *table)
 {
 	static const char *const words[] = {"nix", "--extra-experimental-features", "nix-command",
@@ -119,7 +119,7 @@ static enum source_result ask_path_info(struct closure_table *table)
 								       : SOURCE_BROKEN;
 }
 
-/* The paths of the closure, one string each. */
+/* Appends the paths of the closure to `paths`. */
 static enum source_result ask_requisites(struct closure_table *table, struct command *paths)
 {
 	static const char *const words[] = {"nix-store", "--query", "--requisites"};
@@ -138,7 +138,10 @@ static enum source_result ask_requisites(struct closure_table *table, struct com
 	return SOURCE_READ;
 }
 
-/* The way that has always been there; it knows neither signatures nor content addresses. */
+/*
+ * `nix-store --dump-db` works with every version of Nix, but prints neither signatures nor content
+ * addresses.
+ */
 static enum source_result ask_dump(struct closure_table *table)
 {
 	static const char *const words[] = {"nix-store", "--dump-db"};

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * scan: what no source says of store paths is read from their contents: references, and the hash
- * and size of the NAR. Both come from one reading, so they are of the same bytes.
+ * scan: reads from the contents of store paths what no source records: references, and the hash and
+ * size of the NAR. Both are computed in one pass, so they describe the same bytes.
  *
- * All threads read, a round at a time; a round is what the one before found. In between, one thread
- * takes over what was found, in the order of the entries: the result is the same with any number of
- * threads.
+ * All threads read, one round at a time; a round consists of the paths that the previous one found.
+ * Between rounds, one thread stores the findings in the order of the entries, so that the result
+ * does not depend on the number of threads.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -20,9 +20,9 @@
 enum { WARNINGS_SHOWN = 20 };
 
 enum scan_mode {
-	SCAN_ALL,    /* what is found is in the closure */
-	SCAN_LISTED, /* find entries of the table only */
-	SCAN_HASHES, /* find nothing */
+	SCAN_ALL,    /* every reference found belongs to the closure */
+	SCAN_LISTED, /* only entries of the table are references */
+	SCAN_HASHES, /* compute hashes only */
 };
 
 struct scanner {
@@ -33,8 +33,8 @@ struct scanner {
 	struct searcher **searchers; /* one for each thread */
 	size_t nsearchers;
 	VEC(size_t) round;        /* entries */
-	struct finding *findings; /* of each of them */
-	atomic_size_t next;       /* of them: to be read; the threads' */
+	struct finding *findings; /* one for each entry of the round */
+	atomic_size_t next; /* index in the round of the next path to read; shared by the threads */
 	size_t warnings;
 };
 
@@ -66,7 +66,8 @@ static bool add_candidates(struct scanner *scanner)
 			add_candidate(scanner, table->entries.v[i].info.name, i);
 	if (add_directory(scanner))
 		return true;
-	scanner->memo = NULL; /* other lists have other candidates */
+	/* the candidates are this list's alone, so findings cannot be shared */
+	scanner->memo = NULL;
 	return scanner->mode == SCAN_LISTED ||
 		closure_error(table, NULL, "closure-scan", "cannot list the store directory %s: %s",
 			table->store_dir, strerror(errno));
@@ -110,7 +111,7 @@ static void read_round(struct scanner *scanner)
 	scanner->next = 0;
 	for (size_t i = 0; i < scanner->nsearchers; i++)
 		readers[i] = (struct reader){.scanner = scanner, .searcher = scanner->searchers[i]};
-	/* The last one is for this thread; fewer than wished only cost time. */
+	/* This thread is the last reader. If fewer threads start, reading only takes longer. */
 	while (started + 1 < scanner->nsearchers && started + 1 < scanner->round.n &&
 		pthread_create(&readers[started].thread, NULL, read_some, &readers[started]) == 0)
 		started++;
@@ -181,7 +182,10 @@ static bool scan_round(struct scanner *scanner)
 	return ok;
 }
 
-/* All entries, and what they lead to. What is missing is told later, with who refers to it. */
+/*
+ * Scans all entries and everything they lead to. Missing paths are reported later, with their
+ * referrers.
+ */
 static bool scan_table(struct scanner *scanner)
 {
 	struct closure_table *table = scanner->table;
@@ -234,8 +238,8 @@ bool closure_scan_listed(struct closure_table *table)
 	struct scanner scanner = {.table = table, .mode = SCAN_LISTED, .memo = table->memo};
 	bool ok = scan(&scanner);
 	if (scanner.warnings > WARNINGS_SHOWN)
-		diag_warning(table->diag, NULL, "closure-list", "and %zu more",
-			scanner.warnings - WARNINGS_SHOWN);
+		diag_warning(table->diag, NULL, "closure-list",
+			"there are %zu more such references", scanner.warnings - WARNINGS_SHOWN);
 	return ok;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * search: references as Nix itself finds them: the 32 characters of a store path's hash in a file,
- * a link or a name.
+ * search: finds references as Nix itself does: a reference is the 32 characters of a store path's
+ * hash in a file, a link's target or a file name.
  *
- * Most bytes are never looked at: 32 digits of base 32 in a row end at the first other byte, looked
- * for from the end of the window. Files are read in blocks and not mapped: one that shrinks
- * meanwhile must not kill the program.
+ * Most bytes are skipped: a window of 32 characters cannot be a hash if any of them is not a base
+ * 32 digit, and the window is checked from its end. Files are read in blocks and not mapped,
+ * because a mapped file that shrinks would kill the program.
  */
 #include "compiler/closure/search.h"
 
@@ -22,8 +22,8 @@ struct searcher {
 	struct arena *arena;
 	struct diag *diag;
 	const struct candidates *candidates;
-	size_t *found_in; /* of each candidate: number of the search that found it last */
-	size_t search;    /* number of the one under way, from 1 */
+	size_t *found_in; /* for each candidate: number of the last search that found it */
+	size_t search;    /* number of the current search, from 1 */
 	bool is_digit[256];
 	unsigned char *block;
 	struct strings names, where;
@@ -43,8 +43,8 @@ static size_t *hash_slot(const struct candidates *candidates, const char *hash)
 }
 
 /*
- * Nix puts HASH-NAME.lock and the like beside HASH-NAME: what was spoken of and then the shortest
- * name has the hash.
+ * Nix creates files such as HASH-NAME.lock beside HASH-NAME. Of several names with one hash, a name
+ * that something refers to is preferred, then the shortest.
  */
 static bool is_better(const struct candidate *a, const struct candidate *b)
 {
@@ -87,7 +87,7 @@ static void found(struct searcher *searcher, const struct store_walk *walk, cons
 static void search(struct searcher *searcher, const struct store_walk *walk,
 	const unsigned char *text, size_t length)
 {
-	size_t known = 0; /* so many bytes at the window's start are digits */
+	size_t known = 0; /* number of bytes at the window's start that are known to be digits */
 	for (size_t at = 0; at + HASH_PART <= length;) {
 		size_t end = HASH_PART;
 		while (end > known && searcher->is_digit[text[at + end - 1]])
@@ -103,7 +103,7 @@ static void search(struct searcher *searcher, const struct store_walk *walk,
 	}
 }
 
-/* The path's own name is nobody's content. */
+/* The name of the store path itself is not part of its contents. */
 static void search_name(
 	struct searcher *searcher, const struct store_walk *walk, const struct store_node *node)
 {
@@ -129,7 +129,7 @@ static bool search_file(
 	void *context, struct store_walk *walk, const struct store_node *node, int fd)
 {
 	struct searcher *searcher = context;
-	size_t kept = 0; /* the end of the last block, in which a hash may have begun */
+	size_t kept = 0; /* bytes kept from the end of the last block: a hash may span both */
 	search_name(searcher, walk, node);
 	for (uint64_t at = 0; at < node->size;) {
 		const size_t space = BLOCK_BYTES - kept,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* search: reads one store path: which others' hashes are in it, and what the hash of its NAR is. */
+/* search: reads one store path, finds the hashes of other paths in it and computes its NAR hash. */
 #ifndef MVM_COMPILER_CLOSURE_SEARCH_H
 #define MVM_COMPILER_CLOSURE_SEARCH_H
 
@@ -10,10 +10,10 @@
 #include "base/arena.h"
 #include "imaging/store/nar.h"
 
-/* A path that can be found. */
+/* A store path whose hash is searched for. */
 struct candidate {
 	const char *name;
-	size_t entry; /* SIZE_MAX while nobody has spoken of it */
+	size_t entry; /* SIZE_MAX until something refers to it */
 };
 
 struct candidates {
@@ -22,22 +22,22 @@ struct candidates {
 	size_t nslots; /* a power of 2 */
 };
 
-/* Makes all of them known by their hashes; none can be added after. */
+/* Builds the hash index; no candidate can be added afterwards. */
 void candidates_index(struct arena *arena, struct candidates *candidates);
-/* The one whose hash a name begins with; NULL when there is none. */
+/* Returns the candidate whose hash `name` starts with, or NULL. */
 struct candidate *candidates_find(const struct candidates *candidates, const char *name);
 
-/* What is in one store path; it lives as long as the searcher. */
+/* The result for one store path; it lives as long as the searcher. */
 struct finding {
-	const char *error;  /* why it could not be read; NULL: it was */
-	const char **names; /* of candidates, as they came */
-	const char **where; /* in which file each was found first */
+	const char *error;  /* why the path could not be read; NULL if it was read */
+	const char **names; /* names of the candidates found, in the order of discovery */
+	const char **where; /* the file in which each was found first */
 	size_t n;
 	char nar_hash[NAR_HASH_DIGITS + 1];
 	uint64_t nar_size;
 };
 
-/* One for each thread; the candidates do not change while it searches. */
+/* Each thread needs its own searcher; the candidates must not change while it searches. */
 struct searcher;
 struct searcher *searcher_new(const struct candidates *candidates);
 void searcher_free(struct searcher *searcher);

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * table: the store paths of a source by name, what store paths look like, and the errors of a
- * closure.
- */
+/* table: a source's store paths by name, the syntax of store paths, and the errors of a closure. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +32,7 @@ bool closure_errors_end(struct closure_table *table)
 {
 	if (table->errors > ERRORS_SHOWN)
 		diag_error(table->diag, STATUS_INPUT, NULL, "closure",
-			"and %zu more errors in the closure", table->errors - ERRORS_SHOWN);
+			"there are %zu more errors in the closure", table->errors - ERRORS_SHOWN);
 	return table->errors == 0;
 }
 
@@ -51,14 +48,14 @@ const char *store_name_problem(const char *name, size_t length)
 {
 	for (size_t i = 0; i < HASH_PART; i++)
 		if (i >= length || !nix32_is_digit(name[i]))
-			return "its name does not start with a hash of 32 characters";
+			return "its name does not start with a 32-character hash";
 	if (length < HASH_PART + 2 || name[HASH_PART] != '-')
-		return "its name has no \"-NAME\" behind the hash";
+		return "its name has no \"-NAME\" after the hash";
 	if (length > HASH_PART + 1 + NAME_MAX_LENGTH)
 		return "its name is longer than 211 characters";
 	for (size_t i = HASH_PART + 1; i < length; i++)
 		if (!is_name_character(name[i]))
-			return "its name has a character that store paths may not have";
+			return "its name contains a character that store paths may not contain";
 	return NULL;
 }
 
@@ -96,8 +93,8 @@ struct closure_table *closure_table_new(
 }
 
 /*
- * The hash part of a name is a good hash already; all of it is used, so that nobody can choose
- * names that fall together.
+ * The hash part of a name is a good hash already. All 160 bits are used, so that nobody can choose
+ * names that collide.
  */
 static uint64_t name_hash(const char *name)
 {
@@ -108,7 +105,7 @@ static uint64_t name_hash(const char *name)
 	return hash ^ hash >> 32;
 }
 
-/* The slot of a path in the store that has at least a hash part. */
+/* Returns the slot of a path, which must be in the store and have at least a hash part. */
 static size_t path_slot(const struct closure_table *table, const char *path, size_t length)
 {
 	size_t slot = name_hash(path + table->store_dir_length + 1) & (table->nslots - 1);
@@ -120,7 +117,7 @@ static size_t path_slot(const struct closure_table *table, const char *path, siz
 	return slot;
 }
 
-/* The entry of a path, well-formed or not; SIZE_MAX when there is none. */
+/* Returns the entry of a path, which need not be well-formed, or SIZE_MAX. */
 static size_t find(const struct closure_table *table, const char *path, size_t length)
 {
 	size_t start = table->store_dir_length;
@@ -171,7 +168,7 @@ size_t closure_table_intern(struct closure_table *table, const char *path, size_
 	return table->entries.n - 1;
 }
 
-/* An int for %.*s: enough of a text to recognise it. */
+/* Precision for %.*s: limits quoted text to a recognisable part. */
 static int shown(size_t length)
 {
 	return length < 300 ? (int)length : 300;
@@ -180,7 +177,7 @@ static int shown(size_t length)
 size_t closure_table_add(struct closure_table *table, const struct pos *where, const char *what,
 	const char *path, size_t length)
 {
-	/* Most references are to paths that were checked before. */
+	/* Most references are to paths that are in the table and hence checked. */
 	size_t entry = find(table, path, length);
 	if (entry != SIZE_MAX)
 		return entry;
@@ -192,7 +189,7 @@ size_t closure_table_add(struct closure_table *table, const struct pos *where, c
 	return SIZE_MAX;
 }
 
-/* Whether two descriptions of one path can both be true. */
+/* Whether two descriptions of one path are consistent. */
 static bool agree(const struct store_path *a, const struct store_path *b)
 {
 	return !a->nar_hash || !b->nar_hash || strcmp(a->nar_hash, b->nar_hash) == 0;

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * text: what Nix writes about store paths as lines.
- *   registration (`nix-store --dump-db`, closureInfo): path, NAR hash, NAR size, deriver or
- *   nothing, number of references, references
- *   exportReferencesGraph:                             path, deriver or nothing, number of
- *   references, references
+ * text: reads the line formats in which Nix describes store paths:
+ *   registration (`nix-store --dump-db`, closureInfo): path, NAR hash, NAR size, deriver or empty
+ *     line, number of references, references
+ *   exportReferencesGraph: path, deriver or empty line, number of references, references
  *   list (`nix-store -qR`, closureInfo's store-paths): paths
  */
 #include <inttypes.h>
@@ -13,7 +12,7 @@
 #include "compiler/closure/source.h"
 
 struct line {
-	const char *text; /* without the newline, not terminated */
+	const char *text; /* without the newline, not NUL-terminated */
 	size_t length;
 };
 
@@ -21,7 +20,7 @@ struct reader {
 	struct closure_table *table;
 	const char *file;
 	const char *next, *end;
-	unsigned number; /* of the line that was read last */
+	unsigned number; /* line number of the last line read */
 };
 
 static struct pos reader_pos(const struct reader *reader)
@@ -58,7 +57,7 @@ static bool expect_line(
 		"the file ends where %s of %s should be", what, path);
 }
 
-/* Decimal digits alone, at most INT64_MAX. */
+/* Accepts only decimal digits, and values up to INT64_MAX. */
 static bool number_parse(const struct line *line, int64_t *number)
 {
 	*number = 0;
@@ -81,7 +80,7 @@ static bool expect_number(
 		return true;
 	struct pos where = reader_pos(reader);
 	return closure_error(reader->table, &where, "closure-syntax",
-		"expected %s of %s, a number, found \"%.*s\"", what, path,
+		"%s of %s must be a number, found \"%.*s\"", what, path,
 		line.length < 100 ? (int)line.length : 100, line.text);
 }
 
@@ -115,12 +114,13 @@ static bool read_references(struct reader *reader, struct store_path *info)
 	if (!expect_number(reader, "the number of references", info->path, &count))
 		return false;
 	/*
-	 * Every reference is a line of at least this length: a wrong count cannot make us allocate
-	 * more than the file warrants.
+	 * Every reference is a line of at least this length, so a wrong count cannot make us
+	 * allocate more than a multiple of the file's size.
 	 */
 	size_t shortest = strlen(reader->table->store_dir) + sizeof "/-n\n" + 31;
 	if ((uint64_t)count > (size_t)(reader->end - reader->next) / shortest + 1)
-		return reader_error(reader, "more references than the rest of the file can hold");
+		return reader_error(reader,
+			"the number of references is larger than the rest of the file can hold");
 	size_t *refs = arena_alloc(reader->table->arena, (size_t)count * sizeof *refs);
 	for (int64_t i = 0; i < count; i++) {
 		struct line line;
@@ -155,10 +155,7 @@ static bool read_entries(struct reader *reader, bool hashes)
 	return true;
 }
 
-/*
- * A list says nothing about references: they are looked for in the contents, and everything listed
- * is wanted.
- */
+/* A list contains no references: we search the contents for them. All listed paths are wanted. */
 static bool read_list(struct reader *reader)
 {
 	bool ok = true;
@@ -179,8 +176,8 @@ static bool read_list(struct reader *reader)
 enum text_kind { TEXT_LIST, TEXT_GRAPH, TEXT_REGISTRATION };
 
 /*
- * The first three lines tell: a path is followed by a hash, by a deriver (or nothing) and a number,
- * or by a path.
+ * The first three lines identify the format: after a path comes a hash (registration), a deriver or
+ * an empty line and then a number (graph), or another path (list).
  */
 static enum text_kind text_kind(struct reader reader)
 {
@@ -198,8 +195,8 @@ bool closure_text_load(struct closure_table *table, const char *file, const stru
 	struct reader reader = {
 		.table = table, .file = file, .next = text->p, .end = text->p + text->n};
 	if (memchr(text->p, 0, text->n))
-		return closure_error(
-			table, &(struct pos){.file = file}, "closure-syntax", "this is not a text");
+		return closure_error(table, &(struct pos){.file = file}, "closure-syntax",
+			"this is not a text file: it contains a NUL byte");
 	switch (text_kind(reader)) {
 	case TEXT_LIST:
 		return read_list(&reader);

@@ -149,9 +149,9 @@ static void test_unknown_schemas(void **state)
 	struct fixture *f = *state;
 	const char *schema = scratch_path(f, "state/db/schema");
 	put_file(f, schema, "11");
-	assert_refused(f, "has schema \"11\", known is \"10\"");
+	assert_refused(f, "has schema \"11\", but mvmbuild knows only \"10\"");
 	put_file(f, schema, "10\n");
-	assert_refused(f, "known is \"10\"");
+	assert_refused(f, "knows only \"10\"");
 	put_file(f, schema, "");
 	assert_refused(f, "has schema \"\"");
 	unlink(schema);

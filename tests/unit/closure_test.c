@@ -104,19 +104,18 @@ static const struct form mistakes[] = {
 	{"ends in the references", "$A\n" HASH_A "\n1\n\n2\n$A\n",
 		"closure:6:1: error: the file ends where a reference of $A should be"},
 	{"size is no number", "$A\n" HASH_A "\n-1\n\n0\n",
-		"closure:3:1: error: expected the NAR size of $A, a number, found \"-1\""},
+		"closure:3:1: error: the NAR size of $A must be a number, found \"-1\""},
 	{"size too large", "$A\n" HASH_A "\n9223372036854775808\n\n0\n",
-		"closure:3:1: error: expected the NAR size"},
-	{"no count", "$A\n" HASH_A "\n1\n\n\n",
-		"closure:5:1: error: expected the number of references"},
+		"closure:3:1: error: the NAR size"},
+	{"no count", "$A\n" HASH_A "\n1\n\n\n", "closure:5:1: error: the number of references"},
 	{"count too small", "$A\n" HASH_A "\n1\n\n0\n$A\n$B\n",
 		"closure:7:1: error: $A: \"$B\" is not a SHA-256 hash"},
 	{"count too large", "$A\n" HASH_A "\n1\n\n2\n$A\n" HASH_A "\n",
 		"closure:7:1: error: reference \"" HASH_A "\" is not a path"},
 	{"huge count", "$A\n" HASH_A "\n1\n\n9223372036854775807\n$A\n",
-		"closure:5:1: error: more references than the rest"},
+		"closure:5:1: error: the number of references is larger than the rest"},
 	{"large count", "$A\n\n100000000\n$A\n",
-		"closure:3:1: error: more references than the rest"},
+		"closure:3:1: error: the number of references is larger than the rest"},
 	{"bad hash", "$A\nsha256:zz\n1\n\n0\n",
 		"closure:2:1: error: $A: \"sha256:zz\" is not a SHA-256 hash"},
 	{"bad deriver", "$A\n" HASH_A "\n1\n/tmp/x.drv\n0\n",
@@ -126,12 +125,13 @@ static const struct form mistakes[] = {
 	{"other store", "/gnu/store/0a000000000000000000000000000000-app\n",
 		"it is outside of the store directory"},
 	{"the store itself", "$S/\n", "it is outside of the store directory"},
-	{"inside a path", "$A/bin\n", "its name has a character that store paths may not have"},
+	{"inside a path", "$A/bin\n",
+		"its name contains a character that store paths may not contain"},
 	{"hash with an e", "$S/0e000000000000000000000000000000-app\n",
-		"does not start with a hash of 32 characters"},
+		"does not start with a 32-character hash"},
 	{"no name", "$S/0a000000000000000000000000000000-\n", "no \"-NAME\""},
 	{"space in the name", "$S/0a000000000000000000000000000000-a b\n",
-		"a character that store paths may not have"},
+		"a character that store paths may not contain"},
 	{"reference not described", "$A\n\n1\n$B\n",
 		"closure:1:1: error: $B, to which $A refers, is not in "},
 	{"root not described", "$B\n\n0\n", "$A is not in "},
@@ -140,14 +140,14 @@ static const struct form mistakes[] = {
 	{"list: does not exist", "$A\n$B\n$C\n$R\n", "closure:4:1: error: $R does not exist"},
 	{"half JSON",
 		"[\n{\"path\":", "closure:2:1: error: the file ends in the middle of a JSON value"},
-	{"not JSON", "{\n\n\"a\" 1}", "closure:3:1: error: this is not JSON"},
-	{"two JSON values", "[]\n[]", "closure:2:1: error: this is not JSON"},
+	{"not JSON", "{\n\n\"a\" 1}", "closure:3:1: error: this is not valid JSON"},
+	{"two JSON values", "[]\n[]", "closure:2:1: error: this is not valid JSON"},
 	{"no path", "[{}]", "an entry has no \"path\""},
 	{"path is a number", "[{\"path\":1}]", "an entry has no \"path\""},
-	{"entry is a list", "{\"$A\":[]}", "$A: its description is not a map"},
-	{"no references", "[{\"path\":\"$A\"}]", "$A: references is not a list"},
+	{"entry is a list", "{\"$A\":[]}", "$A: its description is not an object"},
+	{"no references", "[{\"path\":\"$A\"}]", "$A: references is not an array"},
 	{"reference is a number", "[{\"path\":\"$A\",\"references\":[1]}]",
-		"$A: a reference is not a text"},
+		"$A: a reference is not a string"},
 	{"JSON hash", "[{\"path\":\"$A\",\"references\":[],\"narHash\":\"sha256-x\"}]",
 		"$A: \"sha256-x\" is not a SHA-256 hash"},
 	{"JSON hash is a number", "[{\"path\":\"$A\",\"references\":[],\"narHash\":3}]",
@@ -161,9 +161,9 @@ static const struct form mistakes[] = {
 	{"JSON ca", "[{\"path\":\"$A\",\"references\":[],\"ca\":{\"method\":\"x\"}}]",
 		"$A: ca is not a content address"},
 	{"JSON signatures", "[{\"path\":\"$A\",\"references\":[],\"signatures\":[{}]}]",
-		"$A: a signature is not a text"},
+		"$A: a signature is neither a string"},
 	{"JSON of another store", "[{\"path\":\"$A\",\"storeDir\":\"/x\",\"references\":[]}]",
-		"$A: it is of the store /x, not of $S"},
+		"the storeDir of $A is \"/x\", expected \"$S\""},
 	{"JSON string with a 0 byte", "[{\"path\":\"$A\\u0000\",\"references\":[]}]",
 		"an entry has no \"path\""},
 	{"JSON: unknown to Nix", "{\"$A\":null}", "$A is not in "},
@@ -219,7 +219,7 @@ static void test_closure_info_directory(void **state)
 	assert_ok(f, directory_make(f->diag, directory, 0755));
 	struct closure closure;
 	assert_false(load(f, expand(f, "$A"), directory, &closure));
-	assert_said(f, "has neither \"registration\" nor \"store-paths\"");
+	assert_said(f, "contains neither \"registration\" nor \"store-paths\"");
 	put_file(f, path_join(f->arena, directory, "store-paths"), "$B\n$A\n$C\n");
 	assert_closure(f, expand(f, "$A"), directory, UNHASHED);
 	put_file(f, path_join(f->arena, directory, "registration"), REGISTRATION(HASH_A, ""));
@@ -259,7 +259,7 @@ static void test_roots(void **state)
 		"vm.yaml:3:3: error: $S is outside of the store directory",
 		"vm.yaml:4:3: error: $Sx/y is outside of the store directory",
 		"vm.yaml:5:3: error: root \"$S/.links\" is not a path of the store $S: its name "
-		"does not start with a hash",
+		"does not start with a 32-character hash",
 		"vm.yaml:6:3: error: $R does not exist",
 		"vm.yaml:7:3: error: $A is not in ",
 	};
@@ -285,7 +285,7 @@ static void test_many_errors_are_counted(void **state)
 		expand(f,
 			"$S/00000000000000000000000000000019-missing does not exist; $A refers to "
 			"it")));
-	assert_non_null(strstr(said, "and 13 more errors in the closure"));
+	assert_non_null(strstr(said, "there are 13 more errors in the closure"));
 }
 
 static void test_explicit_file_is_never_replaced(void **state)
