@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* diff: the command, and the verdict. */
+/* diff: the command `diff`; compares the plans and decides whether a reboot is needed. */
 #include "compiler/inspect/diff.h"
 
 #include <string.h>
@@ -9,8 +9,8 @@
 #include "compiler/session/session.h"
 
 /*
- * What the plan's keys are to a user. What is not here is called by its key, and taken for the
- * guest's.
+ * Titles for the plan's keys. A key that is not listed is its own title, and its changes need a
+ * reboot.
  */
 static const struct {
 	const char *key, *area;
@@ -36,7 +36,7 @@ static bool begins_option(const char *word)
 	return word[0] == '-' && word[1];
 }
 
-/* An option with its value is one thing to a reader. */
+/* Joins an option and its value, so that they are shown as one change. */
 static struct json_object *join_options(struct arena *arena, struct json_object *command)
 {
 	struct json_object *joined = json_object_new_array();
@@ -61,7 +61,7 @@ static struct json_object *join_options(struct arena *arena, struct json_object 
 	return joined;
 }
 
-/* What the hypervisor reads from a file is JSON where it is JSON. */
+/* A configuration file whose text is JSON is compared as JSON. */
 static struct json_object *parse_config(struct json_object *config)
 {
 	struct json_object *text = json_object_object_get(config, "text");
@@ -71,7 +71,7 @@ static struct json_object *parse_config(struct json_object *config)
 	return parsed ? parsed : json_object_get(config);
 }
 
-/* The value as it is compared. The caller's. */
+/* Returns the form in which a value is compared; the caller releases it. */
 static struct json_object *value_of(struct arena *arena, const char *key, struct json_object *value)
 {
 	if (strcmp(key, "command") == 0 && json_object_is_type(value, json_type_array))
@@ -113,7 +113,10 @@ static void diff_plan(struct arena *arena, struct diff *diff)
 
 /* ---- the rest ---- */
 
-/* For the reader: what of it reaches the guest is in the plan, in a script or in an image too. */
+/*
+ * These changes need no reboot of their own: those that affect the guest also change the plan, a
+ * script or an image.
+ */
 static void diff_description(struct arena *arena, struct diff *diff)
 {
 	struct json_changes changes = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * diff: what differs between two runners, and whether a VM of the one must be restarted to be one
- * of the other.
+ * diff: finds the differences between two runners, and whether a running VM must be restarted to
+ * switch from one to the other.
  */
 #ifndef MVM_COMPILER_INSPECT_DIFF_H
 #define MVM_COMPILER_INSPECT_DIFF_H
@@ -10,18 +10,18 @@
 
 struct change {
 	const char *area; /* "command line" */
-	const char *what; /* "kernel.path", the name of a file; "" when the area says it all */
-	const char *before, *after; /* NULL: not there; of a file that is there "" */
-	bool reboot;                /* a running VM has the old one until it is restarted */
+	const char *what; /* "kernel.path" or the name of a file; "" if the area is enough */
+	const char *before, *after; /* NULL: absent; "" for a file that is present */
+	bool reboot;                /* takes effect only when the VM is restarted */
 };
 
 enum package_kind { PACKAGE_ADDED, PACKAGE_REMOVED, PACKAGE_VERSION, PACKAGE_REBUILT };
 
-/* All store paths of one name. */
+/* A change in the store paths of one package name. */
 struct package_change {
 	enum package_kind kind;
 	const char *name;
-	const char *before, *after; /* versions, separated by ", "; "" where there is none */
+	const char *before, *after; /* versions, separated by ", "; "" if there are none */
 	int64_t size_change;
 };
 
@@ -30,22 +30,22 @@ struct closure_diff {
 		size_t paths;
 		uint64_t raw;
 	} before, after;
-	VEC(struct package_change) packages; /* by name */
+	VEC(struct package_change) packages; /* sorted by name */
 };
 
 struct diff {
 	const struct manifest *before, *after;
 	struct closure_diff closure;
 	VEC(struct change) changes;
-	struct strings reasons; /* areas for which a reboot is needed */
+	struct strings reasons; /* areas that require a reboot */
 };
 
 /* diff_closure.c */
 void closure_diff(struct arena *arena, const struct closure *before, const struct closure *after,
 	struct closure_diff *out);
 /*
- * diff_files.c: the runners' files but manifest.json and vm.json. False with an error for what
- * cannot be read.
+ * diff_files.c: compares the runners' files except manifest.json and vm.json. Returns false with an
+ * error if a file cannot be read.
  */
 bool files_diff(struct arena *arena, struct diag *diag, struct diff *diff);
 /* diff_report.c */

@@ -37,7 +37,7 @@ static struct side side_of(struct arena *arena, const struct closure *closure)
 	return side;
 }
 
-/* Takes those of that name from the front. */
+/* Removes the leading entries called `name` from `side` and returns them. */
 static struct side take(struct side *side, const char *name)
 {
 	struct side taken = {side->v, 0};
@@ -69,7 +69,7 @@ static bool is_same(const struct side *a, const struct side *b)
 	return true;
 }
 
-/* Each version once; the outputs of one package have the same. */
+/* Lists each version once: all outputs of a package share one. */
 static const char *versions_of(struct arena *arena, const struct side *side)
 {
 	BUF_CLEANUP struct buf text = {0};

@@ -13,15 +13,15 @@
 
 enum { BLOCK_BYTES = 64 * 1024 };
 
-/* The first that a name begins with. What is not known is taken for the guest's. */
+/* The first row whose prefix matches applies. Changes to unlisted files need a reboot. */
 static const struct {
 	const char *prefix, *area;
 	bool reboot;
 } areas[] = {
-	{RUNNER_MANIFEST, NULL, false}, /* compared by its contents, as the description is */
+	{RUNNER_MANIFEST, NULL, false}, /* compared by its contents, like the description */
 	{RUNNER_DESCRIPTION, NULL, false},
 	{RUNNER_SHARE "/gcroots", NULL, false},
-	{OWN_LIST, NULL, false}, /* the names of the others */
+	{OWN_LIST, NULL, false}, /* lists the names of the other files */
 	{"bin/microvm-run", "start of the VM", true},
 	{"bin/virtiofsd-run", "virtiofs daemons", true},
 	{"bin/", "scripts", false},
@@ -109,7 +109,7 @@ static enum verdict compare_contents(int a, int b)
 
 static enum verdict compare_links(const char *a, const char *b)
 {
-	char one[4096], two[4096]; /* no Linux file system keeps one of more than 4095 bytes */
+	char one[4096], two[4096]; /* Linux limits a link's target to 4095 bytes */
 	const ssize_t n = readlink(a, one, sizeof one), m = readlink(b, two, sizeof two);
 	if (n < 0 || m < 0)
 		return UNREADABLE;

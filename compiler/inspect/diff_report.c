@@ -57,7 +57,7 @@ static void print_change(struct arena *arena, const struct change *change)
 			printable(arena, one));
 }
 
-/* All of an area under one title, in the order in which they came first. */
+/* Groups the changes by area; areas keep the order of their first change. */
 static void print_changes(struct arena *arena, const struct diff *diff)
 {
 	bool *done = arena_alloc(arena, diff->changes.n + 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * graph: chains by breadth, dominators by the iterative algorithm of Cooper, Harvey and Kennedy ("A
- * Simple, Fast Dominance Algorithm"), which takes one round on what has no cycles; a store has none
- * but paths that refer to themselves.
+ * graph: shortest chains by breadth-first search, dominators by the iterative algorithm of Cooper,
+ * Harvey and Kennedy ("A Simple, Fast Dominance Algorithm"). It needs one pass on an acyclic graph,
+ * and store paths form no cycles except references to themselves.
  */
 #include "compiler/inspect/graph.h"
 
@@ -13,7 +13,7 @@
 struct maker {
 	struct arena *arena;
 	const struct closure *closure;
-	size_t n; /* paths; the number of what is above the roots */
+	size_t n; /* number of paths, and the index of the node above the roots */
 	VEC(size_t) roots;
 	size_t *referrer;      /* UNKNOWN: not reached yet */
 	size_t *queue, queued; /* of the breadth-first search */
@@ -45,7 +45,7 @@ static void add_root(struct maker *maker, size_t root)
 	vec_push(maker->arena, &maker->roots, root);
 }
 
-/* Follows the references of what is in the queue from `at` on. */
+/* Follows the references of the queued paths, starting at position `at`. */
 static void follow(struct maker *maker, size_t at)
 {
 	for (; at < maker->queued; at++) {
@@ -56,8 +56,8 @@ static void follow(struct maker *maker, size_t at)
 }
 
 /*
- * A closure that is a list may have more than the roots lead to: what nothing else refers to is a
- * root then, and one of each cycle.
+ * A closure read from a list may contain paths that no root leads to. Then each path without a
+ * referrer becomes a root, and one path of each cycle.
  */
 static void add_listed(struct maker *maker)
 {
@@ -82,12 +82,12 @@ struct dominance {
 	size_t n;
 	const size_t *roots;
 	size_t nroots;
-	size_t *first, *referrers; /* of path i: referrers[first[i]..first[i + 1]) */
-	size_t *order, *rank;      /* paths in postorder, and their places in it */
+	size_t *first, *referrers; /* path i has referrers[first[i]..first[i + 1]) */
+	size_t *order, *rank;      /* paths in postorder, and each path's position in it */
 	size_t *dominator;
 };
 
-/* Walks down without recursion: a chain of references may be as long as the closure. */
+/* Depth-first without recursion: a chain of references may be as long as the closure. */
 static size_t order_from(struct dominance *d, const struct closure *closure, size_t root,
 	size_t *stack, size_t *next, size_t ordered)
 {

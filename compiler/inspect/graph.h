@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* graph: which path keeps which other in a closure. */
+/* graph: computes which path keeps which other path in a closure. */
 #ifndef MVM_COMPILER_INSPECT_GRAPH_H
 #define MVM_COMPILER_INSPECT_GRAPH_H
 
@@ -8,19 +8,19 @@
 #include "base/arena.h"
 #include "imaging/store/store_path.h"
 
-/*
- * All arrays have a place for each path of the closure; a number of `closure->n` stands for what is
- * above the roots.
- */
+/* The arrays are indexed by path. The index `closure->n` stands for a node above all roots. */
 struct graph {
 	const struct closure *closure;
-	/* those asked for, then those that nothing else leads to, where the closure is a list */
+	/*
+	 * the requested roots, then, for a closure read from a list, paths that no other root leads
+	 * to
+	 */
 	const size_t *roots;
 	size_t nroots;
-	const size_t *referrer; /* the one before it on a shortest chain from a root */
-	/* the nearest path without which nothing would lead to it; cycles may have one too */
+	const size_t *referrer; /* the predecessor on a shortest chain from a root */
+	/* the immediate dominator: the nearest path that every chain to this path goes through */
 	const size_t *dominator;
-	const size_t *order; /* all paths, each behind those that it dominates */
+	const size_t *order; /* all paths; each comes after those that it dominates */
 };
 
 void graph_make(struct arena *arena, const struct closure *closure, const size_t *roots,

@@ -6,10 +6,10 @@
 #include <string.h>
 
 /*
- * Longer lists with more changes are told as replaced: the table of common parts grows with the
- * product.
+ * The table of the longest common subsequence grows with the product of both lengths. Lists that
+ * would need more cells are reported as replaced.
  */
-enum { TABLE_MOST = 1 << 22 };
+enum { MAX_TABLE_CELLS = 1 << 22 };
 
 static const char *text_of(struct arena *arena, struct json_object *value)
 {
@@ -77,12 +77,12 @@ static void added(
 	vec_push(arena, changes, (struct json_change){where, NULL, text});
 }
 
-/* By the longest common part of both. */
+/* Finds the differences by the longest common subsequence. */
 static void diff_middles(struct arena *arena, const char *where, struct texts a, struct texts b,
 	struct json_changes *changes)
 {
 	const size_t columns = b.n + 1;
-	const bool table = a.n < TABLE_MOST / columns;
+	const bool table = a.n < MAX_TABLE_CELLS / columns;
 	uint32_t *common = table ? arena_alloc(arena, (a.n + 1) * columns * sizeof *common) : NULL;
 	for (size_t i = a.n; table && i-- > 0;)
 		for (size_t j = b.n; j-- > 0;) {
@@ -133,7 +133,7 @@ static bool is_list_of_maps(struct json_object *array)
 	return true;
 }
 
-/* What an element is called in its list; its place where nothing names it. */
+/* Returns the name of a list element, or its index if it has no name. */
 static const char *name_of(struct arena *arena, struct json_object *element, size_t place)
 {
 	static const char *const keys[] = {"id", "target", "tag", "image", "path", "name"};
@@ -164,7 +164,7 @@ static struct texts names_of(struct arena *arena, struct json_object *array)
 	return names;
 }
 
-/* Matched by name only where every name is there once. */
+/* Elements are matched by name only if all names are unique. */
 static bool are_unique(const struct texts *names)
 {
 	for (size_t i = 0; i < names->n; i++)
@@ -191,7 +191,7 @@ static void diff_list_of_maps(struct arena *arena, const char *where, struct jso
 		if (!find_named(arena, before, b.v[i]))
 			json_diff(arena, arena_printf(arena, "%s[%s]", where, b.v[i]), NULL,
 				json_object_array_get_idx(after, i), changes);
-	/* The same elements in another order. */
+	/* Equal elements in a different order. */
 	if (changes->n == old)
 		diff_texts(arena, where, before, after, changes);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* json_diff: what differs between two JSON values. */
+/* json_diff: finds the differences between two JSON values. */
 #ifndef MVM_COMPILER_INSPECT_JSON_DIFF_H
 #define MVM_COMPILER_INSPECT_JSON_DIFF_H
 
@@ -9,7 +9,7 @@
 
 struct json_change {
 	const char *where;          /* "disks[data].file.path" */
-	const char *before, *after; /* NULL: not there, or null */
+	const char *before, *after; /* NULL: absent or null */
 };
 
 struct json_changes {
@@ -18,9 +18,9 @@ struct json_changes {
 };
 
 /*
- * Adds the differences, in the order of the first value. Lists of texts are compared as lists: what
- * was taken out and what was put in. Lists of maps are matched by what names their elements ("id",
- * "target", …), others by place.
+ * Adds the differences in the order of the first value. Lists of strings are compared as sequences
+ * (removals and insertions). Lists of objects are matched by the member that names their elements
+ * ("id", "target", …), or by index.
  */
 void json_diff(struct arena *arena, const char *where, struct json_object *before,
 	struct json_object *after, struct json_changes *changes);

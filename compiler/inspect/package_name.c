@@ -19,7 +19,7 @@ static const char *version_of(const char *name)
 	return NULL;
 }
 
-/* NULL when the last word is no output. */
+/* Returns NULL if the last word is not the name of an output. */
 static const char *output_of(const char *version)
 {
 	static const char *const outputs[] = {"bin", "data", "debug", "dev", "devdoc", "dist",

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* package_name: what people call a store path: openssl 3.0.11. */
+/* package_name: splits the name of a store path into the package's name, version and output. */
 #ifndef MVM_COMPILER_INSPECT_PACKAGE_NAME_H
 #define MVM_COMPILER_INSPECT_PACKAGE_NAME_H
 
 #include "base/arena.h"
 
 struct package_name {
-	const char *name, *version, *output; /* "" where there is none */
+	const char *name, *version, *output; /* "" if absent */
 };
 
 /*
- * Of HASH-NAME-VERSION-OUTPUT. The version starts behind the first dash that no letter follows, as
- * for Nix. Only behind a version a word that is known as one is the output ("bin", "dev", …).
+ * Parses HASH-NAME-VERSION-OUTPUT. As in Nix, the version starts after the first dash that is not
+ * followed by a letter. The last word is an output only after a version and only if it is a known
+ * output name ("bin", "dev", …).
  */
 void package_name_parse(struct arena *arena, const char *store_name, struct package_name *out);
 

@@ -48,6 +48,8 @@ bool packed_load(struct session *session, struct packed *out)
 			return arguments->n == 1
 				? load_runner(session, arguments->v[i], out)
 				: diag_error(session->diag, STATUS_USAGE, NULL, "usage",
-					  "%s is a runner; it stands alone", arguments->v[i]);
+					  "%s is a runner; it cannot be combined with other "
+					  "arguments",
+					  arguments->v[i]);
 	return load_description(session, out);
 }

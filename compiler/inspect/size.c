@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* size: the command, and its results as text and as JSON. */
+/* size: the command `size`, with its output as text and as JSON. */
 #include <string.h>
 
 #include "base/buf.h"
@@ -22,7 +22,7 @@ static void print_head(struct arena *arena, const struct sizes *sizes)
 		printf("; store disk %s%s\n", size_text(arena, packed->disk_bytes),
 			tree_text(arena, packed));
 	else
-		printf("; not built: %zu in the cache, compressed %s\n",
+		printf("; not built: %zu paths in the cache, compressed %s\n",
 			packed->closure.n - sizes->total.unknown,
 			stored_text(arena, sizes, &sizes->total));
 }
@@ -124,8 +124,8 @@ static bool write_page(struct session *session, const struct sizes *sizes)
 	BUF_CLEANUP struct buf page = {0};
 	sizes_html(session->arena, &page, sizes);
 	if (strcmp(session->cli.html, "-") == 0)
-		return fwrite(page.p, 1, page.n, stdout) ==
-			page.n; /* the end of the program tells errors */
+		/* Errors are reported when the program closes stdout. */
+		return fwrite(page.p, 1, page.n, stdout) == page.n;
 	return file_rewrite(
 		session->arena, session->diag, session->cli.html, buf_text(&page), page.n, 0644);
 }

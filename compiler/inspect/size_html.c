@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * size_html: the page of `size --html`: XHTML with SVG in it, no script, nothing from elsewhere. A
- * rectangle is a path; inside it is what goes when it goes (its part of the dominator tree), and
- * the size of the path itself as the plain part.
+ * size_html: the page of `size --html`: XHTML with embedded SVG, without scripts or external
+ * resources. A rectangle is a store path. It contains the paths that only this path keeps (its
+ * children in the dominator tree); the empty part stands for the path itself.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,8 +17,8 @@ enum {
 	MAP_HEIGHT = 700,
 	TITLE_HEIGHT = 14,
 	LETTER_WIDTH = 6,
-	LEAST_SIDE = 2,
-	LEAST_FRAME = 24,
+	MIN_SIDE = 2,
+	MIN_FRAME = 24,
 	COLOURS = 12,
 	HASH_AND_DASH = 33
 };
@@ -27,10 +27,10 @@ struct page {
 	struct arena *arena;
 	struct buf *out;
 	const struct sizes *sizes;
-	bool by_stored; /* areas are sizes in the store disk */
+	bool by_stored; /* areas show sizes in the store disk, not raw sizes */
 	/*
-	 * of path i (n: of the roots' level), those that it dominates: children[first[i]..first[i +
-	 * 1]), the largest first
+	 * path i (n: the node above the roots) dominates children[first[i]..first[i + 1]), largest
+	 * first
 	 */
 	size_t *first;
 	size_t *children;
@@ -38,10 +38,10 @@ struct page {
 
 /* ---- text ---- */
 
-/* The bytes of a well-formed UTF-8 character that XML may have; 0: these are none. */
+/* Returns the length of a well-formed UTF-8 character that XML permits, or 0. */
 static size_t character_bytes(const unsigned char *p)
 {
-	static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
+	static const unsigned min[] = {0, 0, 0x80, 0x800, 0x10000};
 	const size_t n = p[0] < 0x80          ? 1
 		: p[0] >= 0xf0 && p[0] < 0xf8 ? 4
 		: p[0] >= 0xe0                ? 3
@@ -59,7 +59,7 @@ static size_t character_bytes(const unsigned char *p)
 		(code < 0x20 && code != '\t' && code != '\n') || (code >= 0x7f && code < 0xa0);
 	const bool none = (code >= 0xd800 && code < 0xe000) || code == 0xfffe || code == 0xffff ||
 		code > 0x10ffff;
-	return control || none || code < least[n] ? 0 : n;
+	return control || none || code < min[n] ? 0 : n;
 }
 
 static void put_escaped(struct buf *out, const char *text)
@@ -81,7 +81,7 @@ static void put_escaped(struct buf *out, const char *text)
 	}
 }
 
-/* Without the hash, which nobody reads. */
+/* Omits the hash, which readers ignore. */
 static const char *short_name(const struct store_path *path)
 {
 	return strlen(path->name) > HASH_AND_DASH ? path->name + HASH_AND_DASH : path->name;
@@ -91,7 +91,7 @@ static const char *short_name(const struct store_path *path)
 
 static double weight_of(const struct page *page, const struct size *size)
 {
-	/* What is empty has a place too. */
+	/* Empty paths get a small area, too. */
 	return (double)(page->by_stored ? size->stored : size->raw) + 1;
 }
 
@@ -140,7 +140,8 @@ static void put_title(const struct page *page, size_t path)
 	buf_puts(page->out, "<title>");
 	put_escaped(page->out, sizes->packed->closure.v[path].path);
 	buf_printf(page->out,
-		"\nraw %s, compressed %s; with what only it brings: raw %s, compressed %s</title>",
+		"\nraw %s, compressed %s; with the paths that only it keeps: raw %s, compressed "
+		"%s</title>",
 		size_text(page->arena, size->own.raw), stored_text(page->arena, sizes, &size->own),
 		size_text(page->arena, size->alone.raw),
 		stored_text(page->arena, sizes, &size->alone));
@@ -152,7 +153,7 @@ static void put_label(const struct page *page, const char *name, struct rectangl
 	if (letters < 3 || r.height < TITLE_HEIGHT)
 		return;
 	buf_printf(page->out, "<text x=\"%.1f\" y=\"%.1f\">", r.x + 2, r.y + TITLE_HEIGHT - 3);
-	/* Cut at a byte of ASCII only: names are. */
+	/* Names of store paths are ASCII, so any byte is a character boundary. */
 	put_escaped(page->out,
 		arena_strndup(page->arena, name,
 			(size_t)letters < strlen(name) ? (size_t)letters : strlen(name)));
@@ -171,7 +172,7 @@ static void put_rectangle(const struct page *page, size_t path, struct rectangle
 	buf_puts(page->out, "</g>\n");
 }
 
-/* One path's place, and who is in it. */
+/* A store path and its rectangle. */
 struct place {
 	size_t path;
 	struct rectangle area;
@@ -183,8 +184,8 @@ struct places {
 };
 
 /*
- * Lays out the children of a path in `inner`; `own` is its own part, which is laid out as one of
- * them and stays empty.
+ * Lays out the children of a path in `inner`. The path's own size, `own`, gets an area among them,
+ * which stays empty.
  */
 static void place_children(const struct page *page, struct places *places, size_t path,
 	const struct size *own, struct rectangle inner)
@@ -210,14 +211,14 @@ static void place_children(const struct page *page, struct places *places, size_
 	}
 	treemap_fill(weights, count, inner, areas);
 	for (size_t i = 0; i < count; i++)
-		if (of[i] != path && areas[i].width >= LEAST_SIDE && areas[i].height >= LEAST_SIDE)
+		if (of[i] != path && areas[i].width >= MIN_SIDE && areas[i].height >= MIN_SIDE)
 			vec_push(page->arena, places, (struct place){of[i], areas[i]});
 }
 
 static bool has_room(const struct page *page, size_t path, struct rectangle r)
 {
-	return page->first[path + 1] > page->first[path] && r.width >= LEAST_FRAME &&
-		r.height >= LEAST_FRAME + TITLE_HEIGHT;
+	return page->first[path + 1] > page->first[path] && r.width >= MIN_FRAME &&
+		r.height >= MIN_FRAME + TITLE_HEIGHT;
 }
 
 static void put_map(const struct page *page)
@@ -314,7 +315,8 @@ static void put_head(const struct page *page)
 	if (packed->disk_bytes)
 		buf_printf(page->out, "; store disk %s%s",
 			size_text(page->arena, packed->disk_bytes), tree_text(page->arena, packed));
-	buf_printf(page->out, ". Areas are %s sizes; inside a path is what only it brings.</p>\n",
+	buf_printf(page->out,
+		". Areas show %s sizes; a rectangle contains the paths that only it keeps.</p>\n",
 		page->by_stored ? "compressed" : "raw");
 }
 

@@ -10,7 +10,7 @@ const char *size_text(struct arena *arena, uint64_t bytes)
 		return arena_printf(arena, "%u B", (unsigned)bytes);
 	double value = (double)bytes / 1e3;
 	size_t unit = 0;
-	/* 999.95 would be printed as 1000.0. */
+	/* %.1f prints 999.95 as 1000.0. */
 	for (; value >= 999.95 && unit + 1 < countof(units); unit++)
 		value /= 1e3;
 	return arena_printf(arena, "%.1f %s", value, units[unit]);

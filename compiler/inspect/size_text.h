@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* size_text: sizes as people read them. */
+/* size_text: formats sizes for people. */
 #ifndef MVM_COMPILER_INSPECT_SIZE_TEXT_H
 #define MVM_COMPILER_INSPECT_SIZE_TEXT_H
 

@@ -27,8 +27,8 @@ static void take_own(struct sizes *sizes, size_t i)
 }
 
 /*
- * A disk that was made as a whole says nothing of single paths: what it takes is shared out by
- * their raw sizes.
+ * A disk that was created as one image does not record the size of each path: the remaining bytes
+ * are distributed by raw size.
  */
 static void estimate(struct sizes *sizes)
 {
@@ -106,7 +106,7 @@ struct size root_alone(const struct sizes *sizes, size_t root)
 
 struct ranked {
 	uint64_t bytes;
-	size_t path; /* equal sizes stay in the order of names */
+	size_t path; /* breaks ties: paths are sorted by name */
 };
 
 static int larger_first(const void *a, const void *b)
@@ -148,7 +148,7 @@ void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *
 
 const char *tree_text(struct arena *arena, const struct packed *packed)
 {
-	return packed->tree_bytes ? arena_printf(arena, ", %s of it the hash tree",
+	return packed->tree_bytes ? arena_printf(arena, ", including a hash tree of %s",
 					    size_text(arena, packed->tree_bytes))
 				  : "";
 }

@@ -1,61 +1,66 @@
 /* SPDX-License-Identifier: MIT */
-/* sizes: what each store path of a VM takes, and what it keeps in the closure. */
+/*
+ * sizes: computes how much space each store path of a VM takes, and what it keeps in the closure.
+ */
 #ifndef MVM_COMPILER_INSPECT_SIZES_H
 #define MVM_COMPILER_INSPECT_SIZES_H
 
 #include "compiler/inspect/graph.h"
 #include "compiler/session/session.h"
 
-/* The closure of a runner, or of a description that may never have been built. */
+/* The closure of a runner, or of a description that need not have been built. */
 struct packed {
 	const char *name;       /* of the VM */
-	const char *runner;     /* NULL: a description */
+	const char *runner;     /* NULL: read from a description */
 	struct closure closure; /* every size is known */
 	const size_t *roots;
 	size_t nroots;
-	bool on_disk; /* it is, or would be, in a store disk */
-	/* of a runner's store disk; of its hash tree, which is part of it */
+	bool on_disk; /* the closure is, or would be, in a store disk */
+	/*
+	 * size of a runner's store disk; disk_bytes includes tree_bytes, the size of its hash tree
+	 */
 	uint64_t disk_bytes, tree_bytes;
-	const int64_t *stored; /* bytes of each path's data in the store disk; -1: not known */
+	const int64_t *stored; /* bytes of each path's data in the store disk; -1: unknown */
 };
 
-/*
- * Whatever the command line names: one runner, or descriptions. Builds nothing and writes nothing.
- */
+/* Loads what the command line names: one runner, or descriptions. Builds and writes nothing. */
 bool packed_load(struct session *session, struct packed *out);
 
 struct size {
-	uint64_t raw;    /* as NARs */
-	uint64_t stored; /* in the store disk, of those paths that it is known of */
+	uint64_t raw;    /* sum of the NAR sizes */
+	uint64_t stored; /* bytes in the store disk, without the `unknown` paths */
 	size_t paths, unknown;
 };
 
 struct path_size {
 	struct size own;
-	struct size closure; /* with all that it refers to, directly or not */
-	struct size alone;   /* itself and what only it brings: what goes when it goes */
+	struct size closure; /* the path and everything it refers to, directly or indirectly */
+	struct size alone;   /* the path and everything that only it keeps in the closure */
 };
 
 struct sizes {
 	const struct packed *packed;
 	struct graph graph;
 	struct size total;
-	bool estimated;          /* `stored` is a share of the store disk by the raw sizes */
-	struct path_size *paths; /* a place for each path */
-	/* all paths, the largest first: by stored size where it is known, else by raw size */
+	bool estimated;          /* `stored` is an estimate from the raw sizes */
+	struct path_size *paths; /* one for each path */
+	/* all paths, largest first; by stored size if all are known, else by raw size */
 	const size_t *by_size;
 };
 
 void sizes_make(struct arena *arena, const struct packed *packed, struct sizes *out);
-/* What goes when this root is not asked for any more: nothing, where another path refers to it. */
+/*
+ * Returns how much would go away if this root were no longer requested: nothing, if another path
+ * refers to it.
+ */
 struct size root_alone(const struct sizes *sizes, size_t root);
 
-/* ", 1.2 MB of it the hash tree"; "" without one. */
+/* ", including a hash tree of 1.2 MB"; "" without one. */
 const char *tree_text(struct arena *arena, const struct packed *packed);
-/* An XHTML page with all that it needs. */
+/* Writes a self-contained XHTML page. */
 struct buf;
 void sizes_html(struct arena *arena, struct buf *out, const struct sizes *sizes);
-/* "1.2 MB"; "~1.2 MB" for an estimate; "1.2 MB+" where some are not known, "-" where none is. */
+/* "1.2 MB"; "~1.2 MB" for an estimate; "1.2 MB+" if some sizes are unknown, "-" if all are. */
 const char *stored_text(struct arena *arena, const struct sizes *sizes, const struct size *size);
 
 #endif

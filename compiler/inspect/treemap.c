@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * treemap: rows along the shorter side, after Bruls, Huizing and van Wijk, "Squarified Treemaps"
- * (2000).
+ * treemap: lays out rows along the shorter side, after Bruls, Huizing and van Wijk, "Squarified
+ * Treemaps" (2000).
  */
 #include "compiler/inspect/treemap.h"
 
 #include <stdbool.h>
 
-/* Of a row of `sum` along a side, the worst ratio of sides; its weights lie between these two. */
+/*
+ * Worst aspect ratio in a row of total area `sum` along `side`, given its largest and smallest
+ * area.
+ */
 static double worst_ratio(double largest, double smallest, double sum, double side)
 {
 	const double flat = side * side * largest / (sum * sum),
@@ -15,7 +18,7 @@ static double worst_ratio(double largest, double smallest, double sum, double si
 	return flat > steep ? flat : steep;
 }
 
-/* How many of the next weights make the best row. All are areas. */
+/* Returns how many of the next weights make the best row, and their total area in `sum`. */
 static size_t row_length(const double *weights, size_t n, double scale, double side, double *sum)
 {
 	size_t count = 1;
@@ -32,7 +35,7 @@ static size_t row_length(const double *weights, size_t n, double scale, double s
 	return count;
 }
 
-/* Lays a row at the left or at the top and returns what is left. */
+/* Places a row at the left or at the top of `area` and returns the remaining area. */
 static struct rectangle row_place(const double *weights, size_t n, double scale, double sum,
 	struct rectangle area, struct rectangle *out)
 {
@@ -60,7 +63,7 @@ void treemap_fill(const double *weights, size_t n, struct rectangle area, struct
 	for (size_t i = 0; i < n;) {
 		const double side = area.width < area.height ? area.width : area.height;
 		double sum;
-		/* Rounding may leave nothing for the last ones. */
+		/* Rounding errors may leave no room for the last rectangles. */
 		if (!(side > 1e-9) || !(weights[i] * scale > 0)) {
 			out[i++] = (struct rectangle){area.x, area.y, 0, 0};
 			continue;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* treemap: rectangles whose areas are given. */
+/* treemap: divides a rectangle into rectangles of given areas. */
 #ifndef MVM_COMPILER_INSPECT_TREEMAP_H
 #define MVM_COMPILER_INSPECT_TREEMAP_H
 
@@ -10,8 +10,8 @@ struct rectangle {
 };
 
 /*
- * Fills `area` with n rectangles of these shares, as near to squares as can be; `weights` are
- * positive and the largest comes first.
+ * Fills `area` with n rectangles whose areas are proportional to `weights`, as square as possible.
+ * Weights are positive and sorted, the largest first.
  */
 void treemap_fill(const double *weights, size_t n, struct rectangle area, struct rectangle *out);
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* why: the command: what brings a path into a closure, and what goes with it. */
+/*
+ * why: the command `why`: shows what keeps a path in a closure, and what would be removed with it.
+ */
 #include <string.h>
 
 #include "base/printable.h"
@@ -13,13 +15,16 @@ struct answer {
 	const struct sizes *sizes;
 	size_t path;
 	VEC(size_t) chain;     /* from the root to the path */
-	VEC(size_t) referrers; /* all that refer to it directly, but itself */
-	VEC(size_t) goes;      /* the path and what only it brings, the largest first */
+	VEC(size_t) referrers; /* all paths that refer to it directly, except itself */
+	VEC(size_t) goes;      /* the path and everything that only it keeps, largest first */
 };
 
 /* ---- which path is meant ---- */
 
-/* A path or what lies in it, the last part of one, a package's name, or name and version. */
+/*
+ * `text` is a store path or a path inside one, the last component of a store path, a package's
+ * name, or a name and version.
+ */
 static bool is_meant(struct arena *arena, const struct store_path *path, const char *text)
 {
 	const size_t length = strlen(path->path);
@@ -49,7 +54,7 @@ static bool find_path(
 		return diag_error(session->diag, STATUS_INPUT, NULL, "not-in-closure",
 			"\"%s\" is not in the closure of %s", text, packed->name);
 	diag_error(session->diag, STATUS_USAGE, NULL, "ambiguous-path",
-		"\"%s\" may be any of %zu paths", text, found.n);
+		"\"%s\" matches %zu paths; give the full path", text, found.n);
 	for (size_t i = 0; i < found.n; i++)
 		diag_note(session->diag, NULL, "ambiguous-path", "%s",
 			packed->closure.v[found.v[i]].path);
@@ -113,7 +118,7 @@ static void print_answer(const struct answer *answer)
 	for (size_t i = 0; i < answer->referrers.n; i++)
 		printf("  %s\n", path_text(answer, answer->referrers.v[i]));
 	if (kept_by != sizes->packed->closure.n)
-		printf("only there with: %s\n", path_text(answer, kept_by));
+		printf("reached only through: %s\n", path_text(answer, kept_by));
 	printf("\nremoving it saves %s raw, %s compressed, in %zu of %zu store paths:\n",
 		size_text(answer->arena, size->alone.raw),
 		stored_text(answer->arena, sizes, &size->alone), answer->goes.n,
