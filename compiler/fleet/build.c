@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * First each different store disk; then the VMs, one thread each. So a hundred VMs that share a
- * closure cost one disk and a hundred times the little rest. A plan lives as long as what it is
- * for: of a hundred VMs, a few are in memory.
+ * build: creates each distinct store disk once, then the VMs' runners, one thread each. A hundred
+ * VMs with one closure therefore cost one disk and a hundred small runners. A plan is freed after
+ * each use, so that only a few VMs are in memory at a time.
  */
 #include <errno.h>
 #include <string.h>
@@ -17,20 +17,22 @@
 #include "compiler/runner/gcroots.h"
 #include "compiler/session/build.h"
 
-#define COMMON "common" /* while it is built */
+#define COMMON "common" /* exists only during the build */
 
 enum { MANIFEST_BYTES = 64 << 20 };
 
 struct builder {
 	struct session *session;
 	const struct fleet *fleet;
-	const char *directory; /* being made */
+	const char *directory; /* the staging directory */
 	struct image_settings settings;
 };
 
 /* ---- runners ---- */
 
-/* The host's own list of its VMs tells what was planned first. */
+/*
+ * The host's list of VMs records the fingerprints of the first planning, so the runner must match.
+ */
 static bool build_planned(const struct session *own, const struct fleet_vm *vm,
 	const struct image_settings *settings, const char *output)
 {
@@ -39,7 +41,7 @@ static bool build_planned(const struct session *own, const struct fleet_vm *vm,
 		return false;
 	return strcmp(result.fingerprint, vm->fingerprint) == 0 ||
 		diag_error(own->diag, STATUS_INPUT, NULL, "changed-input",
-			"what it is made of changed while it was built");
+			"its inputs changed during the build; build again");
 }
 
 static bool build_vm(
@@ -86,7 +88,7 @@ static bool is_up_to_date(
 		strcmp(text.p, fleet_manifest(session, fleet)) == 0;
 }
 
-/* `old`: what is there, when all of it is as it was built; its disks are taken over. */
+/* `old`: the existing output, if it is unmodified and its disks can be reused; else NULL. */
 static bool build(
 	struct session *session, const struct fleet *fleet, const char *output, const char *old)
 {
@@ -108,7 +110,7 @@ static bool build(
 		.progress_context = &progress};
 	const struct fleet_disks disks = {
 		fleet, old, staging.directory, &builder.settings, &progress};
-	/* Of the whole process: the same for all threads from here on. */
+	/* umask is per process: set it before the threads start. */
 	mode_t mask = umask(022);
 	bool ok = fleet_disks_make(session, &disks) && make_runners(&builder) &&
 		fleet_write(session, fleet, staging.directory);
@@ -118,7 +120,10 @@ static bool build(
 	if (ok)
 		return staging_publish(session->diag, &staging);
 	staging_abandon(&staging);
-	/* Its disks have had other links meanwhile. */
+	/*
+	 * Hard links to the old disks came and went, which changed their ctime and broke the old
+	 * seal.
+	 */
 	if (old)
 		own_seal(session->arena, old, !session->cli.no_sync);
 	return false;

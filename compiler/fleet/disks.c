@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Disks that lack much in the cache are made one after the other, by all threads: what the first of
- * them packs, the next ones find. The others hardly do more than place blocks and write tables,
- * which takes one thread each.
+ * disks: disks with many store paths missing from the cache are built one after the other, each by
+ * all threads, so that later ones find what earlier ones packed. The other disks only need blocks
+ * placed and tables written, which takes one thread each.
  */
 #include "compiler/fleet/disks.h"
 
@@ -16,15 +16,15 @@
 #define DISKS "store-disks"
 
 enum {
-	AT_ONCE = 4,            /* bounds memory, and what the file system has under way */
-	LITTLE_BYTES = 4 << 20, /* two threads may pack it both, when both lack it */
+	AT_ONCE = 4,            /* limits memory use and concurrent file system writes */
+	LITTLE_BYTES = 4 << 20, /* two disks built at once may both pack this much */
 };
 
 struct making {
 	const struct session *session;
 	const struct fleet_disks *disks;
 	struct image_settings settings;
-	struct store_disk_result *results; /* of the VMs */
+	struct store_disk_result *results; /* one for each VM */
 };
 
 const char *fleet_disk_path(struct arena *arena, const char *directory, const char *key)
@@ -32,7 +32,9 @@ const char *fleet_disk_path(struct arena *arena, const char *directory, const ch
 	return arena_printf(arena, "%s/" DISKS "/%s", directory, key);
 }
 
-/* A disk is never written to, and was complete when it was published. */
+/*
+ * Links the disk of the old output: disks are complete when published and never written to again.
+ */
 static bool take_old(
 	struct arena *arena, const struct fleet_disks *disks, const struct fleet_vm *vm)
 {
@@ -77,7 +79,7 @@ static void report(const struct making *making, const struct fleet_vm *vm)
 		result->packed, result->reused);
 }
 
-/* Whether the cache has all of it but little. */
+/* Whether the cache has all of the disk's store paths except for LITTLE_BYTES. */
 static bool is_ready(const struct session *own, const struct image_settings *settings)
 {
 	const struct closure *closure = &own->plan.closure;
@@ -91,7 +93,7 @@ static bool is_ready(const struct session *own, const struct image_settings *set
 	return lacks <= LITTLE_BYTES;
 }
 
-/* Makes a disk, or tells that it is ready. */
+/* Builds a disk unless it is `*ready`, that is, nearly all in the cache. */
 static bool make_unready(struct session *session, const struct making *making,
 	const struct fleet_vm *vm, bool *ready)
 {
@@ -114,7 +116,7 @@ struct numbers {
 	size_t capacity;
 };
 
-/* Makes what is not ready; `ready`: the VMs with the other disks. */
+/* Builds the disks that are not ready; `ready` gets the VMs whose disks remain. */
 static bool make_first(struct session *session, const struct making *making, struct numbers *ready)
 {
 	struct names known = {0};
@@ -143,7 +145,7 @@ static bool make_rest(struct session *session, struct making *making, const stru
 	if (!ready->n)
 		return true;
 	settings->jobs /= (unsigned)threads;
-	settings->progress = NULL; /* it is for one at a time */
+	settings->progress = NULL; /* it can show only one disk at a time */
 	const struct fleet_round round = {.fleet = making->disks->fleet,
 		.vms = ready->v,
 		.n = ready->n,

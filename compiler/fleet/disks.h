@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* disks: the store disks of a host's VMs. */
+/* disks: builds the store disks of a host's VMs. */
 #ifndef MVM_COMPILER_FLEET_DISKS_H
 #define MVM_COMPILER_FLEET_DISKS_H
 
@@ -9,15 +9,15 @@
 
 struct fleet_disks {
 	const struct fleet *fleet;
-	const char *old;       /* what is there, as it was built; NULL: nothing */
-	const char *directory; /* the one being made */
+	const char *old;       /* the existing output, unmodified; NULL if there is none */
+	const char *directory; /* the staging directory */
 	const struct image_settings *settings;
 	struct progress *progress;
 };
 
-/* Makes each different disk once. */
+/* Builds each distinct disk once. */
 bool fleet_disks_make(struct session *session, const struct fleet_disks *disks);
-/* Where that of a VM with this key is. */
+/* Returns the path of the disk with this key. */
 const char *fleet_disk_path(struct arena *arena, const char *directory, const char *key);
 
 #endif

@@ -24,7 +24,7 @@ static bool read_file(struct session *session, struct node **merged)
 	struct documents documents = {0};
 	if (session->cli.arguments.n != 1)
 		return diag_error(
-			session->diag, STATUS_USAGE, NULL, "usage", "host wants one file");
+			session->diag, STATUS_USAGE, NULL, "usage", "host takes one file");
 	const char *path = session->cli.arguments.v[0];
 	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) ||
 		!doc_parse(session->arena, session->diag, path, &text, &documents))
@@ -33,7 +33,7 @@ static bool read_file(struct session *session, struct node **merged)
 		*merged = node_merge(session->arena, *merged, documents.v[i]);
 	return *merged ||
 		diag_error(session->diag, STATUS_DESCRIPTION, NULL, "bad-host",
-			"%s describes no host", path);
+			"%s does not describe a host", path);
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -41,7 +41,7 @@ static int compare_entries(const void *a, const void *b)
 	return strcmp(((const struct entry *)a)->key, ((const struct entry *)b)->key);
 }
 
-/* The VMs by their names: in which order they were written makes no difference to the output. */
+/* Sorts the VMs by name, so that their order in the file does not change the output. */
 static void sort_vms(struct arena *arena, struct node **description)
 {
 	struct entry *vms = node_find(*description, "vms");
@@ -77,13 +77,14 @@ static bool check_vm(struct session *session, const struct fleet *fleet, const s
 		bad(session, &vm->where, diag_error_text(said, 0));
 	if (!vm->config == !vm->source)
 		ok = diag_error(diag, STATUS_DESCRIPTION, &vm->where, "bad-host",
-			"vms.%s: one of config and source is wanted", vm->name);
+			"vms.%s: expected either config or source", vm->name);
 	if (vm->update_from && !vm->source)
 		ok = bad(session, place(fleet, &vm->update_from, &vm->where),
-			"updateFrom goes with source: a config is changed in the host's file");
+			"updateFrom requires source; a VM with config is updated through the "
+			"host's file");
 	if (vm->update_from && strpbrk(vm->update_from, "\t\r\n"))
 		ok = bad(session, place(fleet, &vm->update_from, &vm->where),
-			"updateFrom has a line break or a tab");
+			"updateFrom contains a line break or a tab");
 	return ok;
 }
 
@@ -94,11 +95,16 @@ static bool check(struct session *session, struct fleet *fleet)
 			"stateDir must be an absolute path");
 	if (!is_made_of(fleet->state_dir ? fleet->state_dir : "", "/._-"))
 		ok = bad(session, place(fleet, &fleet->state_dir, NULL),
-			"stateDir: letters, digits, '.', '_' and '-' alone, for systemd's units");
+			"stateDir may contain only letters, digits, '/', '.', '_' and '-', because "
+			"systemd units refer to it");
 	if (!is_name(fleet->user))
-		ok = bad(session, place(fleet, &fleet->user, NULL), "user is no name of a user");
+		ok = bad(session, place(fleet, &fleet->user, NULL),
+			arena_printf(session->arena, "user: \"%.80s\" is not a valid user name",
+				fleet->user));
 	if (!is_name(fleet->group))
-		ok = bad(session, place(fleet, &fleet->group, NULL), "group is no name of a group");
+		ok = bad(session, place(fleet, &fleet->group, NULL),
+			arena_printf(session->arena, "group: \"%.80s\" is not a valid group name",
+				fleet->group));
 	for (size_t i = 0; i < fleet->vms.n; i++)
 		ok &= check_vm(session, fleet, &fleet->vms.v[i]);
 	return ok;
@@ -106,7 +112,7 @@ static bool check(struct session *session, struct fleet *fleet)
 
 /* ---- planning ---- */
 
-/* The VM's name, where its description says none. */
+/* Returns a copy of the description, in which hostName defaults to the VM's name. */
 static struct node *with_name(
 	struct arena *arena, const struct node *config, const struct fleet_vm *vm)
 {
@@ -141,7 +147,7 @@ bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
 	return session_plan(own);
 }
 
-/* What of the plan is wanted later. */
+/* Keeps the parts of the plan that are needed later. */
 static bool keep(
 	struct arena *arena, const struct session *own, struct fleet *fleet, struct fleet_vm *vm)
 {
@@ -158,7 +164,7 @@ static bool keep(
 	return true;
 }
 
-/* What there is only one of on a host: by its text, the VM that has it. */
+/* Values that must be unique on a host; `taken` maps each to the VM that has it. */
 struct unique {
 	struct session *session;
 	struct fleet *fleet;
@@ -174,7 +180,7 @@ static bool take(struct unique *unique, const char *what, const char *text, cons
 		names_set(unique->session->arena, &unique->taken, key, number);
 		return true;
 	}
-	if (other == number) /* its own check says so */
+	if (other == number) /* vm_check has reported it */
 		return true;
 	return diag_error(unique->session->diag, STATUS_DESCRIPTION,
 		where ? where : &unique->fleet->vms.v[number].where, "not-unique",

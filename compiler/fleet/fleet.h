@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fleet: all VMs of a host from one file, `mvmbuild host`. Its output is a directory, made and
- * published as a whole:
- *   runners/NAME            what is the same in several of them (kernels, programs) are hard links
- *   of one file, which nobody writes to
+ * fleet: builds all VMs of a host from one file, for `mvmbuild host`. The output is a directory
+ * that is published as a whole:
+ *   runners/NAME            one for each VM; files common to several (kernels, programs) are hard
+ *                           links to one file, which nobody writes to
  *   store-disks/KEY         one for all VMs with the same closure, linked into their runners
- *   bin/install-host        puts it in place, says what changed, restarts what is to be restarted
- *   share/                  what install-host reads: state-dir, group, vms (a line for each),
- *   systemd/ (units and their like)
- *   host.json               the same for programs
+ *   bin/install-host        installs it, reports what changed and restarts VMs
+ *   share/                  the input of install-host: state-dir, group, vms (a line for each),
+ *                           systemd/ (units and other configuration)
+ *   host.json               the same information for programs
  */
 #ifndef MVM_COMPILER_FLEET_FLEET_H
 #define MVM_COMPILER_FLEET_FLEET_H
@@ -19,16 +19,19 @@
 struct fleet_vm {
 	struct pos where;
 	const char *name;
-	const struct node *config; /* a description; NULL: `source` */
+	const struct node *config; /* the description; NULL: read it from `source` */
 	const char *source;
-	const char *update_from; /* NULL: it is the host's file that changes it */
+	const char *update_from; /* NULL: the VM is updated through the host's file */
 	bool autostart;
 	bool restart_if_changed;
 
-	/* of its plan, which is made anew when it is wanted: many of them must not add up */
+	/*
+	 * from its plan, which is freed and made again when needed: all plans would not fit into
+	 * memory
+	 */
 	const char *fingerprint;
 	const char *toplevel;
-	const char *disk; /* in the runner; NULL: it has no store disk */
+	const char *disk; /* path in the runner; NULL: the VM has no store disk */
 	const char *disk_key;
 };
 
@@ -44,20 +47,20 @@ struct fleet {
 };
 
 /*
- * Reads the host's file, checks and plans every VM; all mistakes are told in one run. End it by
- * fleet_free, however it went.
+ * Reads the host's file, checks and plans every VM, and reports all errors in one run. The caller
+ * must call fleet_free, also after a failure.
  */
 bool fleet_plan(struct session *session, struct fleet *fleet);
 void fleet_free(struct fleet *fleet);
-/* Plans one VM, in a session of that arena and diag. */
+/* Plans one VM in a session of its own, with the given arena and diag. */
 bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
 	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own);
-/* Builds what was planned at `output`; `*changed`: something was to do. */
+/* Builds the planned host at `output`; `*changed` is whether it was not up to date. */
 bool fleet_build(
 	struct session *session, const struct fleet *fleet, const char *output, bool *changed);
-/* Writes everything but runners and disks into `directory`. */
+/* Writes everything except runners and disks into `directory`. */
 bool fleet_write(struct session *session, const struct fleet *fleet, const char *directory);
-/* The text of host.json: equal texts are equal outputs. */
+/* Returns the text of host.json: equal texts mean equal outputs. */
 const char *fleet_manifest(struct session *session, const struct fleet *fleet);
 #define FLEET_MANIFEST "host.json"
 

@@ -5,25 +5,26 @@
 static const struct option fleet_vm_options[] = {
 	{.name = "config",
 		TREE(struct fleet_vm, config),
-		.doc = "The VM's description, as it would stand in a file of its own; hostName is "
-		       "the VM's name when it says none."},
+		.doc = "The VM's description, as in a file of its own. hostName defaults to the "
+		       "VM's name."},
 	{.name = "source",
 		STRING(struct fleet_vm, source),
 		.arg = "path",
-		.doc = "Instead: a file with the description, relative to the host's file."},
+		.doc = "Alternative to config: a file with the description, relative to the host's "
+		       "file."},
 	{.name = "updateFrom",
 		STRING(struct fleet_vm, update_from),
-		.doc = "With source: what `microvm -u` builds from later, a description (absolute) "
-		       "or a flake reference. Such a VM is installed once and then left to the "
-		       "command."},
+		.doc = "With source: the description (an absolute path) or flake reference from "
+		       "which `microvm -u` builds updates. Such a VM is installed once; later, "
+		       "only that command changes it."},
 	{.name = "autostart",
 		BOOL(struct fleet_vm, autostart),
 		.def = "true",
-		.doc = "It starts with the host."},
+		.doc = "Whether the VM starts with the host."},
 	{.name = "restartIfChanged",
 		BOOL(struct fleet_vm, restart_if_changed),
 		.def_doc = "true with config, false with source",
-		.doc = "A running VM is restarted when another runner is installed."},
+		.doc = "Whether a running VM is restarted when a different runner is installed."},
 	{0},
 };
 
@@ -35,15 +36,15 @@ const struct option fleet_options[] = {
 		STRING(struct fleet, state_dir),
 		.def = "/var/lib/microvms",
 		.arg = "path",
-		.doc = "Where the VMs' state is on the host."},
+		.doc = "The directory of the VMs' state on the host."},
 	{.name = "user",
 		STRING(struct fleet, user),
 		.def = "microvm",
-		.doc = "The host's user that runs the VMs."},
+		.doc = "The user on the host that runs the VMs."},
 	{.name = "group",
 		STRING(struct fleet, group),
 		.def = "microvm",
-		.doc = "Its group, that of the VMs' directories: nobody else should be in it. Who "
-		       "may use KVM is in the group kvm."},
+		.doc = "The group of that user and of the VMs' directories; it should have no "
+		       "other members. Access to KVM is granted by the group kvm."},
 	{0},
 };

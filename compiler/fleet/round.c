@@ -6,8 +6,8 @@
 
 struct worker {
 	const struct fleet_round *round;
-	struct diag **said; /* of each VM */
-	atomic_size_t next; /* to be made */
+	struct diag **said; /* one for each VM */
+	atomic_size_t next; /* index of the next VM */
 	atomic_bool failed;
 };
 
@@ -16,7 +16,7 @@ static const struct fleet_vm *vm_at(const struct fleet_round *round, size_t i)
 	return &round->fleet->vms.v[round->vms ? round->vms[i] : i];
 }
 
-/* Arenas and diagnostics are one thread's alone. */
+/* Arenas and diagnostics are not thread-safe: each VM gets its own. */
 static void *make_some(void *context)
 {
 	struct worker *worker = context;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* round: something that is made for each of some VMs, by several threads. */
+/* round: runs a function for several VMs in parallel. */
 #ifndef MVM_COMPILER_FLEET_ROUND_H
 #define MVM_COMPILER_FLEET_ROUND_H
 
@@ -7,11 +7,10 @@
 
 struct fleet_round {
 	const struct fleet *fleet;
-	const size_t *vms; /* numbers of the VMs; NULL: of the first `n` */
+	const size_t *vms; /* indices of the VMs; NULL: the first `n` */
 	size_t n;
 	/*
-	 * Called by several threads at once. `arena` ends with the call; what goes wrong is told in
-	 * `diag`.
+	 * Called by several threads at once. `arena` is freed after the call; errors go to `diag`.
 	 */
 	bool (*make)(
 		void *context, const struct fleet_vm *vm, struct arena *arena, struct diag *diag);
@@ -19,8 +18,8 @@ struct fleet_round {
 };
 
 /*
- * After a failure no further one is begun. What went wrong is told with the VMs' names, in the
- * host's order. `threads`: at least 1.
+ * Starts no further VM after a failure. Errors are reported with the VMs' names, in the host's
+ * order. `threads` is at least 1.
  */
 bool fleet_round_run(struct session *session, const struct fleet_round *round, unsigned threads);
 

@@ -14,7 +14,7 @@
 #define UNIT_ENDING ".in"
 #define INSTALLER "host/install-host.sh"
 #define SET_BOOTED "host/set-booted.sh"
-/* Where install-host puts it, as `make install-systemd` does by default. */
+/* Where install-host installs set-booted; the default of `make install-systemd`. */
 #define LIBEXEC_DIR "/usr/local/libexec/mvmbuild"
 
 struct output {
@@ -33,8 +33,8 @@ static bool put(const struct output *output, const char *name, const char *text,
 /* ---- units ---- */
 
 /*
- * The same holes as `make install-systemd` fills; none of the values has a character that means
- * something to systemd.
+ * Fills the placeholders that `make install-systemd` fills. No value contains a character that is
+ * special to systemd.
  */
 static const char *fill(const struct output *output, const char *text, size_t length)
 {
@@ -80,21 +80,24 @@ static bool write_script(const struct output *output, const char *name, const ch
 			return file_write(output->diag,
 				path_join(output->arena, output->directory, place), file->begin,
 				(size_t)(file->end - file->begin), 0555);
-	return diag_error(
-		output->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
+	return diag_error(output->diag, STATUS_FAILED, NULL, "internal",
+		"this program does not contain %s", name);
 }
 
 /* ---- VMs ---- */
 
-/* As source_parse has it, without looking: the file is on the host, which need not be here. */
+/*
+ * Decides as source_parse does, but without looking for the file: it is on the host, which may be
+ * another machine.
+ */
 static bool is_description(const char *text)
 {
 	return text[0] == '/';
 }
 
 /*
- * A line for each: name, place of the runner, its store disk and that one's key, autostart,
- * restart, toplevel, kind and text of what updates it; "-" is none.
+ * Returns a line for each VM: name, directory of the runner, its store disk and that disk's key,
+ * autostart, restart, toplevel, kind and text of the update source. "-" means none.
  */
 static const char *table(const struct output *output)
 {
