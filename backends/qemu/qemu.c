@@ -280,8 +280,8 @@ static void qemu_check(struct diag *diag, const struct vm *vm, const struct gues
 	(void)guest;
 	if (qemu_is_microvm(vm) && vm->mem_mib == 2048)
 		diag_warning(diag, vm_where(vm, &vm->mem_mib), "qemu-2048",
-			"mem: QEMU's microvm machine was seen to hang with exactly 2048 MiB; take "
-			"2047 or 2049");
+			"mem: QEMU's microvm machine may hang with exactly 2048 MiB; use 2047 or "
+			"2049");
 }
 
 static bool qemu_check_guest(struct diag *diag, const struct guest *guest)

@@ -3,7 +3,7 @@
 
 #include "compiler/check/checks.h"
 
-/* In the order in which mistakes are told. */
+/* The order is that of the error messages. */
 static void (*const checks[])(const struct checker *) = {
 	check_host_name,
 	check_store_dir,

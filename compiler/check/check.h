@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* check: what is wrong with a description as a whole. All checks run, whatever the others find. */
+/* check: checks a description as a whole. All checks run, whatever the others find. */
 #ifndef MVM_COMPILER_CHECK_CHECK_H
 #define MVM_COMPILER_CHECK_CHECK_H
 
@@ -12,15 +12,13 @@
 struct json_object;
 
 /*
- * Which hypervisors can run it: {"qemu": [], "firecracker": ["shares[0]: …"]}, the reasons why not.
- * Belongs to the caller.
+ * Returns why each hypervisor cannot run the VM: {"qemu": [], "firecracker": ["shares[0]: …"]}; an
+ * empty list means that it can. The caller releases the object.
  */
 struct json_object *vm_matrix(
 	struct arena *arena, const struct vm *vm, const struct storage *storage);
 
-/*
- * Checks everything that can be told from the description alone; it needs no file of this machine.
- */
+/* Checks everything that needs only the description, without reading files of this machine. */
 bool vm_check(
 	struct arena *arena, struct diag *diag, const struct vm *vm, const struct storage *storage);
 

@@ -6,7 +6,7 @@
 #include "compiler/check/required_features.h"
 #include "compiler/storage/storage.h"
 
-/* "; qemu and crosvm have" */
+/* "; supported by qemu, crosvm", or "" if no hypervisor supports it */
 static const char *who_can(const struct checker *checker, enum feature feature)
 {
 	const char *names = NULL;
@@ -17,7 +17,7 @@ static const char *who_can(const struct checker *checker, enum feature feature)
 	return names ? arena_printf(checker->arena, "; supported by %s", names) : "";
 }
 
-/* Why a hypervisor refuses a use; NULL when it does not. */
+/* Returns why a hypervisor refuses a use, or NULL if it does not. */
 static const char *use_refusal(struct arena *arena, const struct backend *backend,
 	const struct vm *vm, const struct use *use)
 {
@@ -35,7 +35,7 @@ static const char *use_refusal(struct arena *arena, const struct backend *backen
 static void check_use(const struct checker *checker, const struct use *use)
 {
 	const struct capability *capability = &checker->backend->capabilities[use->feature];
-	/* A condition may hang on an option that was refused. */
+	/* The condition may depend on an option that was refused. */
 	if (capability->can == CAN_WHEN && vm_refused(checker->vm, NULL))
 		return;
 	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
@@ -70,12 +70,16 @@ void check_capabilities(const struct checker *checker)
 	vm_uses(checker->arena, vm, &uses);
 	for (size_t i = 0; i < uses.n; i++)
 		check_use(checker, &uses.v[i]);
+	/*
+	 * A backend's own rules read whole elements, which are complete only if nothing was
+	 * refused.
+	 */
 	if (!vm_refused(vm, NULL))
 		check_own_rules(
 			checker->arena, checker->diag, checker->backend, vm, checker->storage);
 }
 
-/* What the hypervisor's own rules say; their places do not matter here. */
+/* Adds the errors of the hypervisor's own rules, without their positions. */
 static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm,
 	const struct storage *storage, struct json_object *reasons)
 {

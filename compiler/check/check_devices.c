@@ -4,14 +4,14 @@
 #include "base/shape.h"
 #include "compiler/check/checks.h"
 
-/* QEMU's own rule, id_wellformed in util/id.c: it does not start with another one. */
+/* QEMU refuses to start with any other id (id_wellformed in util/id.c). */
 static void check_qemu_id(const struct checker *checker, const char *const *id,
 	const struct pos *element, const char *what, size_t i)
 {
 	if (*id && sound(checker, id) && (!is_name(*id) || strchr("0123456789", **id)))
 		wrong(checker, place(checker, id, element), "bad-name",
-			"%s[%zu]: \"%.80s\" is no name for QEMU: letters, digits, '-', '_' and "
-			"'.', a letter first",
+			"%s[%zu]: \"%.80s\" is not a valid QEMU id: use letters, digits, '-', '_' "
+			"and '.', starting with a letter",
 			what, i, *id);
 }
 
@@ -28,13 +28,13 @@ void check_devices(const struct checker *checker)
 			continue;
 		if (strcmp(device->bus, "pci") == 0 && !is_pci_address(device->path))
 			wrong(checker, where, "bad-device",
-				"devices[%zu].path: \"%.80s\" is no PCI address such as "
+				"devices[%zu].path: \"%.80s\" is not a PCI address such as "
 				"0000:01:00.0",
 				i, device->path);
 		if (strcmp(device->bus, "usb") == 0 &&
 			(!*device->path || !is_made_of(device->path, "=,.-_")))
 			wrong(checker, where, "bad-device",
-				"devices[%zu].path: \"%.80s\" is no USB device such as "
+				"devices[%zu].path: \"%.80s\" is not a USB device such as "
 				"vendorid=0xabcd,productid=0x0123",
 				i, device->path);
 	}

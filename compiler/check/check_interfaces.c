@@ -14,21 +14,22 @@ static void check_interface_type(
 	     macvtap = strcmp(interface->type, "macvtap") == 0;
 	if (bridge && !interface->bridge)
 		wrong(checker, &interface->where, "missing-option",
-			"interfaces[%zu].bridge is missing: the bridge that it joins", i);
+			"interfaces[%zu].bridge is missing; name the bridge to join", i);
 	else if (interface->bridge && !bridge && strcmp(interface->type, "tap") != 0)
 		wrong(checker, place(checker, &interface->bridge, &interface->where),
 			"bad-interface",
-			"interfaces[%zu].bridge: only an interface of type bridge or tap joins one",
+			"interfaces[%zu].bridge: only interfaces of type bridge or tap can join a "
+			"bridge",
 			i);
 	if (interface->bridge)
 		check_name(checker, place(checker, &interface->bridge, &interface->where),
 			"interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
 	if (macvtap && (!interface->macvtap.link || !interface->macvtap.mode))
 		wrong(checker, &interface->where, "missing-option",
-			"interfaces[%zu]: a macvtap needs macvtap.link and macvtap.mode", i);
+			"interfaces[%zu]: type macvtap requires macvtap.link and macvtap.mode", i);
 	if (interface->tap.vhost && strcmp(interface->type, "tap") != 0)
 		wrong(checker, place(checker, &interface->tap.vhost, &interface->where),
-			"bad-interface", "interfaces[%zu].tap.vhost: only for type tap", i);
+			"bad-interface", "interfaces[%zu].tap.vhost requires type tap", i);
 }
 
 static void check_interface(
@@ -40,7 +41,7 @@ static void check_interface(
 			LINUX_INTERFACE_BYTES);
 	if (sound(checker, &interface->mac) && interface->mac && !is_unicast_mac(interface->mac))
 		wrong(checker, place(checker, &interface->mac, &interface->where), "bad-mac",
-			"interfaces[%zu].mac: \"%.80s\" is no unicast MAC address such as "
+			"interfaces[%zu].mac: \"%.80s\" is not a unicast MAC address such as "
 			"02:00:00:00:00:01",
 			i, interface->mac);
 	if (sound(checker, &interface->type))
@@ -62,7 +63,7 @@ void check_interfaces(const struct checker *checker)
 	refuse_twice(checker, &macs, "MAC address");
 }
 
-/* An interface whose type was refused may have been meant as one. */
+/* An interface whose type was refused may have been meant as a user interface. */
 static bool may_have_user_interface(const struct vm *vm)
 {
 	if (vm_refused(vm, &vm->interfaces.v))
@@ -80,34 +81,40 @@ static void check_endpoint(const struct checker *checker, const struct endpoint 
 	struct in_addr parsed;
 	if (*end->address && inet_pton(AF_INET, end->address, &parsed) != 1)
 		wrong(checker, place(checker, &end->address, element), "bad-address",
-			"forwardPorts[%zu].%s.address: \"%.80s\" is no IPv4 address", i, name,
+			"forwardPorts[%zu].%s.address: \"%.80s\" is not an IPv4 address", i, name,
 			end->address);
 }
 
-/* From the guest, QEMU connects a program to an address of the guest's network. */
+/* With `from: guest`, QEMU runs nc for each connection to an address of the guest's network. */
 static void check_from_guest(
 	const struct checker *checker, const struct forward_port *port, size_t i)
 {
 	if (strcmp(port->proto, "tcp") != 0)
 		wrong(checker, place(checker, &port->proto, &port->where), "bad-forwarding",
-			"forwardPorts[%zu].proto: from the guest only tcp is forwarded", i);
+			"forwardPorts[%zu].proto: only tcp can be forwarded from the guest", i);
 	if (!*port->host.address && sound(checker, &port->host.address))
 		wrong(checker, &port->where, "bad-forwarding",
-			"forwardPorts[%zu].host.address is missing; from the guest it is needed",
+			"forwardPorts[%zu].host.address is missing; forwarding from the guest "
+			"requires it",
 			i);
 	if (!*port->guest.address && sound(checker, &port->guest.address))
 		wrong(checker, &port->where, "bad-forwarding",
-			"forwardPorts[%zu].guest.address is missing; from the guest it is needed",
+			"forwardPorts[%zu].guest.address is missing; forwarding from the guest "
+			"requires it",
 			i);
 }
 
-/* The end at which connections are taken: the host's, or an address of the guest's network. */
+/*
+ * Returns the end that accepts connections: on the host, or at an address of the guest's network.
+ */
 static const struct endpoint *listening_end(const struct forward_port *port)
 {
 	return strcmp(port->from, "host") == 0 ? &port->host : &port->guest;
 }
 
-/* Whether one address takes what the other would: none, and 0.0.0.0, are all of them. */
+/*
+ * Whether two listening addresses conflict: an empty address and 0.0.0.0 stand for all addresses.
+ */
 static bool same_address(const char *a, const char *b)
 {
 	struct in_addr x = {0}, y = {0};
@@ -116,7 +123,7 @@ static bool same_address(const char *a, const char *b)
 		(x.s_addr == INADDR_ANY || y.s_addr == INADDR_ANY || x.s_addr == y.s_addr);
 }
 
-/* QEMU does not start when it cannot take a port. */
+/* QEMU does not start if it cannot bind a port. */
 static void check_port_twice(const struct checker *checker, size_t i)
 {
 	const struct forward_port *ports = checker->vm->forward_ports.v, *port = &ports[i];
@@ -128,7 +135,7 @@ static void check_port_twice(const struct checker *checker, size_t i)
 			!same_address(first->address, end->address))
 			continue;
 		wrong(checker, place(checker, &end->port, &port->where), "used-twice",
-			"forwardPorts[%zu].%s: the port %lld (%s) is used twice", i, port->from,
+			"forwardPorts[%zu].%s: port %lld (%s) is used twice", i, port->from,
 			(long long)end->port, port->proto);
 		diag_note(checker->diag, place(checker, &first->port, &ports[k].where),
 			"used-twice", "first used here");
@@ -145,11 +152,11 @@ void check_forward_ports(const struct checker *checker)
 		check_endpoint(checker, &port->guest, &port->where, i, "guest");
 		if (sound(checker, &port->from) && strcmp(port->from, "guest") == 0)
 			check_from_guest(checker, port, i);
-		if (!vm_refused(vm, NULL)) /* it looks at other elements too */
+		if (!vm_refused(vm, NULL)) /* it compares several elements */
 			check_port_twice(checker, i);
 	}
 	if (vm->forward_ports.n && !may_have_user_interface(vm))
 		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding",
-			"forwardPorts needs a network interface, as in \"interfaces: [{type: user, "
-			"id: eth0}]\"");
+			"forwardPorts requires a user interface, such as \"interfaces: [{type: "
+			"user, id: eth0}]\"");
 }

@@ -21,7 +21,7 @@ void check_machine_id(const struct checker *checker)
 	const char *id = checker->vm->machine_id;
 	if (id && !is_uuid(id))
 		wrong(checker, vm_where(checker->vm, &checker->vm->machine_id), "bad-machine-id",
-			"machineId: \"%.80s\" is no UUID of the form "
+			"machineId: \"%.80s\" is not a UUID of the form "
 			"01234567-89ab-cdef-0123-456789abcdef",
 			id);
 }
@@ -38,14 +38,15 @@ void check_memory(const struct checker *checker)
 		sound(checker, &vm->mem_mib, &vm->hugepage_mem) && vm->hugepage_mem &&
 		vm->mem_mib % HUGE_PAGE_MIB)
 		wrong(checker, where ? where : vm_where(vm, &vm->hugepage_mem), "bad-memory",
-			"mem: %llu MiB is no multiple of a huge page, which has at least %d MiB",
+			"mem: %llu MiB is not a multiple of the huge page size, which is at least "
+			"%d MiB",
 			(unsigned long long)vm->mem_mib, HUGE_PAGE_MIB);
 	if (vm->initial_balloon_mem_mib && sound(checker, &vm->balloon) && !vm->balloon)
 		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
-			"initialBalloonMem: it needs balloon: true");
+			"initialBalloonMem requires balloon: true");
 	if (sound(checker, &vm->mem_mib) && vm->initial_balloon_mem_mib >= vm->mem_mib)
 		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
-			"initialBalloonMem: %llu MiB leave nothing of mem: %llu MiB",
+			"initialBalloonMem: %llu MiB must be less than mem, which is %llu MiB",
 			(unsigned long long)vm->initial_balloon_mem_mib,
 			(unsigned long long)vm->mem_mib);
 }
@@ -56,22 +57,22 @@ void check_hotplug(const struct checker *checker)
 	const struct pos *all = vm_where(vm, &vm->hotplug_mem_mib),
 			 *plugged = vm_where(vm, &vm->hotplugged_mem_mib);
 	if (vm->hotplug_mem_mib % 2)
-		wrong(checker, all, "bad-memory", "hotplugMem: %llu MiB is no multiple of 2 MiB",
+		wrong(checker, all, "bad-memory", "hotplugMem: %llu MiB is not a multiple of 2 MiB",
 			(unsigned long long)vm->hotplug_mem_mib);
 	if (plugged && vm->hotplugged_mem_mib % 2)
 		wrong(checker, plugged, "bad-memory",
-			"hotpluggedMem: %llu MiB is no multiple of 2 MiB",
+			"hotpluggedMem: %llu MiB is not a multiple of 2 MiB",
 			(unsigned long long)vm->hotplugged_mem_mib);
 	if (sound(checker, &vm->hotplug_mem_mib) && vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
 		wrong(checker, plugged, "bad-memory",
-			"hotpluggedMem: %llu MiB are more than hotplugMem, which is %llu MiB",
+			"hotpluggedMem: %llu MiB is more than hotplugMem, which is %llu MiB",
 			(unsigned long long)vm->hotplugged_mem_mib,
 			(unsigned long long)vm->hotplug_mem_mib);
 }
 
 /*
- * The window is a PCI region, whose size is a power of two. QEMU reads the number alone, or with
- * one of these letters, as bytes.
+ * The window is a PCI BAR, so its size is a power of two. QEMU accepts a plain number of bytes or a
+ * number with one of these suffixes.
  */
 static bool is_window(const char *text)
 {
@@ -89,12 +90,12 @@ void check_graphics(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	if (sound(checker, &vm->graphics.hostmem) && !is_window(vm->graphics.hostmem))
 		wrong(checker, vm_where(vm, &vm->graphics.hostmem), "wrong-size",
-			"graphics.hostmem: \"%.40s\" is no size of a memory window: a power of "
-			"two, with K, M, G or T, such as 256M",
+			"graphics.hostmem: \"%.40s\" is not a valid window size: expected a power "
+			"of two, with K, M, G or T, such as 256M",
 			vm->graphics.hostmem);
 }
 
-/* Compared by numbers: any other text would count as the oldest version. */
+/* Versions are compared numerically; any other text would count as the oldest version. */
 void check_versions(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -113,8 +114,8 @@ void check_versions(const struct checker *checker)
 	for (size_t i = 0; i < countof(all); i++)
 		if (*all[i].version && !is_version(*all[i].version))
 			wrong(checker, vm_where(vm, all[i].version), "bad-version",
-				"%s.version: \"%.40s\" is no version such as 51 or 9.1; leave it "
-				"out for the current one",
+				"%s.version: \"%.40s\" is not a version such as 51 or 9.1; omit it "
+				"for the current version",
 				all[i].name, *all[i].version);
 }
 
@@ -125,20 +126,20 @@ void check_vsock(const struct checker *checker)
 	if (vm->vsock.notify && !has_cid && sound(checker, &vm->hypervisor) &&
 		!vm->hypervisor->vsock_by_arguments)
 		wrong(checker, vm_where(vm, &vm->vsock.notify), "missing-option",
-			"vsock.notify: it needs vsock.cid");
+			"vsock.notify requires vsock.cid");
 	const struct pos *startup = vm_where(vm, &vm->startup_timeout);
 	if (startup && !vm->vsock.notify)
 		diag_warning(checker->diag, startup, "ignored",
-			"startupTimeout: ignored, as the guest does not report that it is up: see "
-			"vsock.notify");
+			"startupTimeout: ignored, because the guest does not report its startup; "
+			"see vsock.notify");
 	if (vm->vsock.ssh.enable && !has_cid)
 		wrong(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option",
-			"vsock.ssh.enable: it needs vsock.cid");
+			"vsock.ssh.enable requires vsock.cid");
 }
 
 /*
- * QEMU's names of fw_cfg files have 55 bytes (FW_CFG_MAX_FILE_PATH, hw/nvram/fw_cfg.h), and
- * "opt/io.systemd.credentials/" takes 27 of them.
+ * A fw_cfg file name has at most 55 bytes (FW_CFG_MAX_FILE_PATH in QEMU's hw/nvram/fw_cfg.h), of
+ * which "opt/io.systemd.credentials/" takes 27.
  */
 enum { CREDENTIAL_BYTES = 28 };
 
@@ -150,8 +151,8 @@ void check_credentials(const struct checker *checker)
 		check_name(checker, where, "credentialFiles", files->v[i].key, CREDENTIAL_BYTES);
 		if (checker->vm->vsock.notify && strcmp(files->v[i].key, "vmm.notify_socket") == 0)
 			wrong(checker, where, "used-twice",
-				"credentialFiles.vmm.notify_socket: vsock.notify makes this "
-				"credential");
+				"credentialFiles.vmm.notify_socket: vsock.notify already provides "
+				"this credential");
 		if (!*files->v[i].value)
 			wrong(checker, where, "bad-path",
 				"credentialFiles.%.80s: the path is empty", files->v[i].key);
@@ -170,12 +171,12 @@ void check_parameters(const struct checker *checker)
 			wrong(checker, where, "bad-parameter", "kernelParams[%zu]: %s", i, problem);
 	}
 	/*
-	 * COMMAND_LINE_SIZE is 2048 on x86 and on arm64; what else is in it is known when the VM is
-	 * planned.
+	 * COMMAND_LINE_SIZE is 2048 on x86 and arm64. The length of the other parameters is known
+	 * only when the VM is planned.
 	 */
 	if (bytes > 1900)
 		wrong(checker, vm_where(checker->vm, parameters), "long-parameters",
-			"kernelParams: %zu bytes do not fit into a kernel's command line of 2048, "
-			"with what is added here",
+			"kernelParams: %zu bytes are too long for the kernel's command line of "
+			"2048 bytes, to which mvmbuild adds its own parameters",
 			bytes);
 }

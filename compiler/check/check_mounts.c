@@ -14,20 +14,19 @@ void check_mount_point(
 	if (!is_plain_path(point))
 		wrong(checker, where, "bad-mount-point",
 			"%s.mountPoint: \"%.80s\": expected an absolute path such as /var/lib, "
-			"without \"..\", \"//\" and a final \"/\"",
+			"without \"..\", \"//\" and a trailing \"/\"",
 			what, point);
 	else if (strcmp(point, store) == 0)
 		wrong(checker, where, "bad-mount-point",
-			"%s.mountPoint: it would hide the store %s", what, store);
+			"%s.mountPoint: a mount there would hide the store %s", what, store);
 	else if (is_within(point, store))
 		wrong(checker, where, "bad-mount-point",
-			"%s.mountPoint: %s is inside the store, which cannot be changed", what,
-			point);
+			"%s.mountPoint: %s is inside the store, which is read-only", what, point);
 }
 
 /* ---- the store's writable layer ---- */
 
-/* File systems without the extended attributes or the kinds of files that an upper layer needs. */
+/* These file systems lack the extended attributes or file types that an upper layer needs. */
 static bool can_hold_overlay(const char *type)
 {
 	static const char *const cannot[] = {
@@ -47,11 +46,11 @@ static void check_overlay_volume(
 	else if (!can_hold_overlay(volume->fs_type))
 		wrong(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the volume on %s is %.40s, which cannot hold an "
-			"overlay's upper layer; ext4 can",
+			"overlay's upper layer; use ext4",
 			volume->mount_point, volume->fs_type);
 	else
 		return;
-	diag_note(checker->diag, &volume->where, "bad-store-overlay", "the volume is here");
+	diag_note(checker->diag, &volume->where, "bad-store-overlay", "the volume is defined here");
 }
 
 static bool asks_for_xattr(const struct strings *arguments)
@@ -67,8 +66,8 @@ static void check_overlay_share(
 {
 	if (strcmp(share->proto, "9p") == 0)
 		wrong(checker, where, "bad-store-overlay",
-			"writableStoreOverlay: the share on %s is 9p, which the kernel takes for "
-			"no upper layer; put it on a volume, or share by virtiofs",
+			"writableStoreOverlay: the share on %s is 9p, which the kernel does not "
+			"accept as an upper layer; use a volume or a virtiofs share",
 			share->mount_point);
 	else if (share->read_only)
 		wrong(checker, where, "bad-store-overlay",
@@ -77,14 +76,14 @@ static void check_overlay_share(
 		!asks_for_xattr(&checker->vm->virtiofsd.extra_args))
 		wrong(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the share on %s has no extended attributes, which "
-			"an overlay needs; set posixAcl: true there",
+			"an overlay needs; set posixAcl: true for it",
 			share->mount_point);
 	else
 		return;
-	diag_note(checker->diag, &share->where, "bad-store-overlay", "the share is here");
+	diag_note(checker->diag, &share->where, "bad-store-overlay", "the share is defined here");
 }
 
-/* The kernel separates an overlay's options by commas, and its lower layers by colons. */
+/* In overlayfs mount options, commas separate options and colons separate lower layers. */
 static bool is_overlay_path(const char *path)
 {
 	return is_plain_path(path) && !strpbrk(path, ":,\\ ");
@@ -95,11 +94,11 @@ static const char *misplaced(const struct checker *checker, const struct store_o
 	const struct vm *vm = checker->vm;
 	if (!is_overlay_path(vm->writable_store_overlay))
 		return "expected an absolute path such as /nix/.rw-store, without \"..\", \"//\", "
-		       "a final \"/\", blanks, ':', ',' and '\\'";
+		       "a trailing \"/\", spaces, ':', ',' and '\\'";
 	if (is_within(vm->writable_store_overlay, vm->store_dir))
-		return "it is inside the store that it is to cover";
+		return "it is inside the store that it would cover";
 	if (is_within(vm->store_dir, vm->writable_store_overlay))
-		return "the store is in it";
+		return "it contains the store";
 	if (is_within(overlay->lower, vm->writable_store_overlay) ||
 		is_within(vm->writable_store_overlay, overlay->lower))
 		return arena_printf(
@@ -107,7 +106,7 @@ static const char *misplaced(const struct checker *checker, const struct store_o
 	return NULL;
 }
 
-/* Nothing else is mounted where the read-only store is. */
+/* No other mount may use the mount point of the read-only store. */
 static void check_lower(const struct checker *checker, const struct store_overlay *overlay)
 {
 	const struct vm *vm = checker->vm;
@@ -118,7 +117,7 @@ static void check_lower(const struct checker *checker, const struct store_overla
 				place(checker, &vm->volumes.v[i].mount_point,
 					&vm->volumes.v[i].where),
 				"bad-mount-point",
-				"volumes[%zu].mountPoint: under the writable store, the read-only "
+				"volumes[%zu].mountPoint: the read-only store below the writable "
 				"one is mounted on %s",
 				i, overlay->lower);
 	for (size_t i = 0; i < vm->shares.n; i++)
@@ -128,7 +127,7 @@ static void check_lower(const struct checker *checker, const struct store_overla
 				place(checker, &vm->shares.v[i].mount_point,
 					&vm->shares.v[i].where),
 				"bad-mount-point",
-				"shares[%zu].mountPoint: under the writable store, the read-only "
+				"shares[%zu].mountPoint: the read-only store below the writable "
 				"one is mounted on %s",
 				i, overlay->lower);
 }
@@ -138,7 +137,7 @@ void check_store_overlay(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	const struct pos *where = vm_where(vm, &vm->writable_store_overlay);
 	const struct store_overlay *overlay = &checker->storage->overlay;
-	/* Where the upper layer is depends on all mounts. */
+	/* The location of the upper layer depends on all mounts. */
 	if (vm_refused(vm, NULL) || !checker->storage->writable)
 		return;
 	check_lower(checker, overlay);
@@ -148,8 +147,8 @@ void check_store_overlay(const struct checker *checker)
 			vm->writable_store_overlay, why);
 	else if (!is_overlay_path(overlay->lower))
 		wrong(checker, where, "bad-store-overlay",
-			"writableStoreOverlay: the store is mounted on \"%.80s\": no blanks, ':', "
-			"',' and '\\' there",
+			"writableStoreOverlay: the store's mount point \"%.80s\" must not contain "
+			"spaces, ':', ',' or '\\'",
 			overlay->lower);
 	else if (overlay->volume)
 		check_overlay_volume(checker, where, overlay->volume);

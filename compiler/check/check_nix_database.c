@@ -6,7 +6,7 @@
 #include "compiler/check/checks.h"
 #include "compiler/storage/nix_state.h"
 
-/* Where the database was chosen; NULL: by default. */
+/* Returns where the description chose the database, or NULL for the default. */
 static const struct pos *chosen(const struct vm *vm)
 {
 	const struct pos *where = vm_where(vm, &vm->nix_database);
@@ -14,8 +14,8 @@ static const struct pos *chosen(const struct vm *vm)
 }
 
 /*
- * With an initrd that is not ours, nothing can be put into the guest; the guest's own configuration
- * can do it.
+ * Only our own initrd can put a database into the guest; with another one, the guest's own
+ * configuration has to do it.
  */
 static void check_given_initrd(const struct checker *checker)
 {
@@ -23,13 +23,14 @@ static void check_given_initrd(const struct checker *checker)
 	if (strcmp(vm->nix_database, "none") == 0)
 		return;
 	const char *instead = strcmp(vm->nix_database, "registration") == 0
-		? "; pack a closureInfo by storePaths, and name its registration by kernelParams: "
+		? "; add a closureInfo to storePaths, and name its registration in kernelParams: "
 		  "[regInfo=...]"
 		: "";
 	wrong(checker, chosen(vm), "bad-nix-database",
-		"nixDatabase: %s is put in place by our stage 1, but another initrd is given%s",
+		"nixDatabase: %s requires mvmbuild's own initrd, but another one is given%s",
 		vm->nix_database, instead);
-	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-nix-database", "given here");
+	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-nix-database",
+		"the initrd is given here");
 }
 
 static void check_none(const struct checker *checker)
@@ -37,17 +38,17 @@ static void check_none(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	if (vm->writable_store_overlay)
 		wrong(checker, chosen(vm), "bad-nix-database",
-			"nixDatabase: none with a writable store: a collection of garbage in the "
-			"guest would delete the running system");
+			"nixDatabase: none cannot be combined with a writable store: garbage "
+			"collection in the guest would delete the running system");
 }
 
-/* Rows of earlier images would stay for ever: only Nix writes to that database. */
+/* A kept database would accumulate rows of earlier images: only the guest's Nix removes any. */
 static void check_registration(const struct checker *checker, const struct nix_state *state)
 {
 	if (state->kept)
 		wrong(checker, chosen(checker->vm), "bad-nix-database",
-			"nixDatabase: registration is loaded into a database that is new at each "
-			"boot, but this one would be kept; prebuilt keeps it in line with the "
+			"nixDatabase: registration requires a database that is new at each boot, "
+			"but this one is kept; use prebuilt, which keeps it consistent with the "
 			"image");
 }
 
@@ -56,28 +57,28 @@ static void check_host_overlay(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	if (!checker->storage->store)
 		wrong(checker, chosen(vm), "bad-nix-database",
-			"nixDatabase: hostOverlay shows the guest the host's database, but it has "
-			"a store of its own: share %s, without storeOnDisk",
+			"nixDatabase: hostOverlay shows the guest the host's database, but the "
+			"guest has its own store; share %s and set storeOnDisk: false",
 			vm->store_dir);
 	if (checker->backend && checker->backend->macos)
 		wrong(checker, chosen(vm), "bad-nix-database",
-			"nixDatabase: hostOverlay copies the host's database by a program for "
-			"Linux, and %s runs on macOS",
+			"nixDatabase: hostOverlay copies the host's database with a Linux program, "
+			"but %s runs on macOS",
 			checker->backend->name);
 }
 
-/* What is mounted on the state directory would hide it. */
+/* The directory mounted on Nix's state directory would hide a mount inside it. */
 static void check_inner_mount(const struct checker *checker, const struct nix_state *state,
 	const char *point, const struct pos *where)
 {
 	if (!point || !is_within(point, state->dir))
 		return;
 	wrong(checker, where, "bad-nix-database",
-		"%s is inside %s, which is kept with the writable store; mount %s itself, or "
-		"nothing in it",
+		"the mount point %s is inside %s, which is kept with the writable store; mount %s "
+		"itself, or nothing in it",
 		point, state->dir, state->dir);
 	diag_note(checker->diag, vm_where(checker->vm, &checker->vm->writable_store_overlay),
-		"bad-nix-database", "the writable store is here");
+		"bad-nix-database", "the writable store is defined here");
 }
 
 static void check_bound(const struct checker *checker, const struct nix_state *state)

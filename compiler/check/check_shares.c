@@ -26,8 +26,8 @@ static void check_share(const struct checker *checker, const struct share *share
 	if (!*share->tag || strlen(share->tag) > longest || !is_made_of(share->tag, "-_.+") ||
 		share->tag[0] == '.')
 		wrong(checker, tag, "bad-share",
-			"shares[%zu].tag: 1 to %zu letters, digits, '-', '_', '.' and '+', no '.' "
-			"first",
+			"shares[%zu].tag: expected 1 to %zu letters, digits, '-', '_', '.' and "
+			"'+', not starting with '.'",
 			i, longest);
 	if (!share_is_store(vm, share) || strcmp(share->mount_point, vm->store_dir) != 0 ||
 		vm->store_on_disk)
@@ -35,29 +35,29 @@ static void check_share(const struct checker *checker, const struct share *share
 			share->mount_point);
 	if (share->host_store && !share->read_only && sound(checker, &share->read_only))
 		wrong(checker, place(checker, &share->read_only, &share->where), "bad-share",
-			"shares[%zu].readOnly: false: by %.80s the guest could delete and change "
-			"%s of the host; leave it out, and the share is read-only",
-			i, share->source, share->host_store);
+			"shares[%zu].readOnly: with false, the guest could change and delete %s of "
+			"the host through %.80s; omit it, and the share is read-only",
+			i, share->host_store, share->source);
 	if (!*share->source || strchr(share->source, '\n'))
 		wrong(checker, place(checker, &share->source, &share->where), "bad-path",
-			"shares[%zu].source: a path on one line is needed", i);
+			"shares[%zu].source: expected a path without line breaks", i);
 	if (virtiofs &&
 		(!share->socket || !*share->socket || share->socket[0] == '@' ||
 			strlen(share->socket) > SOCKET_PATH_BYTES))
 		wrong(checker, place(checker, &share->socket, &share->where), "bad-socket",
-			"shares[%zu].socket: virtiofs needs a socket's path, of at most %d bytes",
+			"shares[%zu].socket: virtiofs requires a socket path of at most %d bytes",
 			i, SOCKET_PATH_BYTES);
 	if (virtiofs && share->posix_acl &&
 		(translates_ids(&share->extra_args) || translates_ids(&vm->virtiofsd.extra_args)))
 		wrong(checker, place(checker, &share->posix_acl, &share->where), "bad-share",
-			"shares[%zu].posixAcl: virtiofsd cannot translate ids with ACLs; set "
-			"posixAcl: false",
+			"shares[%zu].posixAcl: virtiofsd cannot translate ids when ACLs are "
+			"enabled; set posixAcl: false",
 			i);
 }
 
 /*
- * What only the other protocol has. The defaults are no news: a description that was generated has
- * them all.
+ * Warns about options that only the other protocol has, but not about default values, which an
+ * exported description spells out.
  */
 static void warn_of_ignored(const struct checker *checker, const struct share *share, size_t i)
 {
@@ -77,14 +77,13 @@ static void warn_of_ignored(const struct checker *checker, const struct share *s
 	for (size_t k = 0; k < countof(options); k++)
 		if (options[k].wanted)
 			diag_warning(checker->diag, place(checker, options[k].field, &share->where),
-				"ignored", "shares[%zu].%s: a %s share has none; ignored", i,
-				options[k].name, share->proto);
+				"ignored",
+				"shares[%zu].%s: ignored, because a %s share does not have this "
+				"option",
+				i, options[k].name, share->proto);
 }
 
-/*
- * The text "`nproc`" is the reference's default, whose shell runs it; here it is one word with one
- * meaning.
- */
+/* microvm.nix's default is the text "`nproc`", which its shell evaluates; here it is a keyword. */
 void check_virtiofsd(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -93,15 +92,15 @@ void check_virtiofsd(const struct checker *checker)
 		(!*threads || strlen(threads) > THREADS_DIGITS ||
 			threads[strspn(threads, "0123456789")]))
 		wrong(checker, vm_where(vm, &vm->virtiofsd.thread_pool_size), "bad-virtiofsd",
-			"virtiofsd.threadPoolSize: \"%.40s\" is neither a number of at most %d "
-			"digits nor `nproc`",
+			"virtiofsd.threadPoolSize: \"%.40s\" is neither a number of 1 to %d digits "
+			"nor `nproc`",
 			threads, THREADS_DIGITS);
 	if (vm->virtiofsd.group)
 		check_name(checker, vm_where(vm, &vm->virtiofsd.group), "virtiofsd.group",
 			vm->virtiofsd.group, 32);
 	if (package && (!*package || strchr(package, '\n')))
 		wrong(checker, vm_where(vm, &vm->virtiofsd.package), "bad-path",
-			"virtiofsd.package: a path on one line is needed");
+			"virtiofsd.package: expected a path without line breaks");
 }
 
 void check_shares(const struct checker *checker)

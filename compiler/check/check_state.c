@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a VM has in its state directory: volumes, sockets, and what the runner and `microvm` make
- * there themselves. All of it is one namespace: a socket is removed before it is made again, and a
- * volume of its name with it.
+ * check_state: names in a VM's state directory: volumes, sockets, and files that the runner and
+ * `microvm` create themselves. They share one namespace: a stale socket is removed before it is
+ * created again, and so would be a volume of the same name.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -15,11 +15,14 @@
 struct name {
 	const char *path; /* simple_path */
 	const char *what; /* "volumes[0].image" */
-	bool shared;      /* only looked into: others may have it too, and be inside */
-	/* an image that the runner creates; a socket with others beside it, one for each port */
+	bool shared;      /* only read, so others may use the same path or lie inside it */
+	/*
+	 * `created`: an image that the runner creates; `vsock`: a socket with one more for each
+	 * port beside it
+	 */
 	bool created, vsock;
 	bool read_only;
-	struct pos where, element; /* line 0: nobody wrote it */
+	struct pos where, element; /* line 0: not from the description */
 };
 
 struct names {
@@ -37,7 +40,7 @@ static void add(
 		vec_push(checker->arena, names, name);
 }
 
-/* What an option names, or its default. */
+/* Adds the path that an option names, or the option's default. */
 static void add_option(const struct checker *checker, struct names *names, const char *path,
 	const void *field, const struct pos *element, struct name name)
 {
@@ -124,7 +127,7 @@ static void add_all(const struct checker *checker, struct names *names)
 
 /* ---- finding ---- */
 
-/* What is shared comes last, what was written before what was not. */
+/* By path; shared names come last, and names from the description after those that are not. */
 static int compare_names(const void *a, const void *b)
 {
 	const struct name *x = a, *y = b;
@@ -134,7 +137,7 @@ static int compare_names(const void *a, const void *b)
 	return order ? order : compare_places(&x->element, &y->element);
 }
 
-/* The first with the path of `length` bytes; NULL: there is none. */
+/* Returns the first name whose path is the first `length` bytes of `path`, or NULL. */
 static const struct name *find(const struct names *names, const char *path, size_t length)
 {
 	size_t low = 0, high = names->n;
@@ -147,7 +150,7 @@ static const struct name *find(const struct names *names, const char *path, size
 		else
 			high = middle;
 	}
-	/* Of all that begin so, the shortest comes first. */
+	/* The shortest path with this prefix sorts first. */
 	return low < names->n && strncmp(names->v[low].path, path, length) == 0 &&
 			!names->v[low].path[length]
 		? &names->v[low]
@@ -157,8 +160,8 @@ static const struct name *find(const struct names *names, const char *path, size
 /* ---- judging ---- */
 
 /*
- * At the later of two places, with the other one; elements that share the value by an alias or a
- * merge key are told by their own places.
+ * Reports an error at the later of two positions, with a note at the earlier one. Elements that
+ * share the value through an alias or a merge key are reported at their own positions.
  */
 static void refuse(const struct checker *checker, const char *code, const struct name *a,
 	const struct name *b, const char *text)
@@ -204,7 +207,7 @@ static bool is_all_digits(const char *text, size_t length)
 	return length > 0 && strspn(text, "0123456789") >= length;
 }
 
-/* The part of a path before `ending`; 0 when it does not end so. */
+/* Returns the length of the path before `ending`, or 0 if it does not end so. */
 static size_t before_ending(const char *path, size_t length, const char *ending)
 {
 	size_t n = strlen(ending);
@@ -222,8 +225,8 @@ static size_t before_number(const char *path, size_t length, const char *separat
 }
 
 /*
- * The image or the socket beside which the runner or the hypervisor makes files of this name; NULL:
- * there is none.
+ * Returns the image or socket beside which the runner or the hypervisor creates files of this name,
+ * or NULL.
  */
 static const struct name *owner_of(const struct names *names, const char *path, size_t length)
 {
@@ -240,14 +243,17 @@ static const struct name *owner_of(const struct names *names, const char *path, 
 	return vsock && vsock->vsock ? vsock : NULL;
 }
 
-/* The path of the name, or what is above it. */
+/* Checks the first `length` bytes of the name's path: the whole path or a directory above it. */
 static bool check_part(const struct checker *checker, const struct names *names,
 	const struct name *name, size_t length)
 {
 	bool whole = !name->path[length];
 	const struct name *other = find(names, name->path, length),
 			  *owner = owner_of(names, name->path, length);
-	/* What nobody wrote clashes only as what it comes from does. */
+	/*
+	 * Two names that are not from the description follow from options whose own clash is
+	 * reported.
+	 */
 	if (other && other != name && !other->shared && (other->where.line || name->where.line)) {
 		if (whole)
 			refuse_same(checker, other, name);
@@ -258,8 +264,8 @@ static bool check_part(const struct checker *checker, const struct names *names,
 	if (owner) {
 		refuse(checker, "reserved-name", owner, name,
 			arena_printf(checker->arena,
-				"%s: \"%.*s\" is a name that files beside %s get; give one of them "
-				"another name",
+				"%s: \"%.*s\" is the name of a file that is created beside %s; "
+				"give one of them another name",
 				name->what, (int)(length < 80 ? length : 80), name->path,
 				owner->what));
 		return false;
@@ -273,7 +279,8 @@ static void check_one(
 	size_t first = strcspn(name->path, "/");
 	if (!name->read_only && first && state_name_is_ours(name->path, first)) {
 		wrong(checker, name->where.line ? &name->where : NULL, "reserved-name",
-			"%s: \"%.*s\" is mvmbuild's own in a VM's directory; give another name",
+			"%s: \"%.*s\" is reserved for mvmbuild in a VM's directory; choose another "
+			"name",
 			name->what, (int)first, name->path);
 		return;
 	}

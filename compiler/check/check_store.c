@@ -10,12 +10,12 @@ void check_store_dir(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	if (!is_plain_path(vm->store_dir) || strpbrk(vm->store_dir, ":, "))
 		wrong(checker, vm_where(vm, &vm->store_dir), "bad-path",
-			"storeDir: \"%.80s\" is no absolute path of a directory, such as "
-			"/nix/store",
+			"storeDir: \"%.80s\" is not an absolute path such as /nix/store, without "
+			"':', ',' and spaces",
 			vm->store_dir);
 }
 
-/* Which compressors each way of making a disk has. */
+/* The compressors that each engine supports. */
 static const struct {
 	const char *type, *engine;
 	const char *compressions[8];
@@ -43,7 +43,7 @@ static const char *list(const struct checker *checker, const char *const compres
 	return text;
 }
 
-/* The other way of making such a disk, if that one has the compression. */
+/* Suggests another engine that supports the compression. */
 static const char *hint(const struct checker *checker, size_t engine)
 {
 	for (size_t i = 0; i < countof(engines); i++)
@@ -51,7 +51,7 @@ static const char *hint(const struct checker *checker, size_t engine)
 			has_compression(
 				engines[i].compressions, checker->vm->store_disk.compression))
 			return arena_printf(
-				checker->arena, "; storeDisk.engine: %s does", engines[i].engine);
+				checker->arena, "; use storeDisk.engine: %s", engines[i].engine);
 	return "";
 }
 
@@ -65,31 +65,33 @@ static void check_engine(const struct checker *checker)
 		i++;
 	if (i == countof(engines))
 		wrong(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk",
-			"storeDisk.engine: %s makes no %s", engine, type);
+			"storeDisk.engine: %s does not create %s", engine, type);
 	else if (!has_compression(engines[i].compressions, vm->store_disk.compression))
 		wrong(checker, vm->store_disk.compression_where, "bad-store-disk",
-			"storeDisk.compression: the engine \"%s\" makes %s with %s, not with %s%s",
+			"storeDisk.compression: the engine \"%s\" creates %s with %s, not with "
+			"%s%s",
 			engine, type, list(checker, engines[i].compressions),
 			vm->store_disk.compression, hint(checker, i));
 }
 
-/* What has the root hash must not be on the disk, nor be made before it. */
+/* The root hash must be kept outside the disk, in a file that is created after it. */
 static void check_verity(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	const struct pos *where = vm_where(vm, &vm->store_disk.verity);
 	if (!vm->store_on_disk) {
 		wrong(checker, where, "bad-store-disk",
-			"storeDisk.verity: there is no store disk: the store is a share, which the "
-			"host can change at any time");
+			"storeDisk.verity requires a store disk, but the store is a share, which "
+			"the host can change at any time");
 		return;
 	}
 	if (!vm->initrd)
 		return;
 	wrong(checker, where, "bad-store-disk",
-		"storeDisk.verity: our stage 1 opens the disk by its root hash, but another initrd "
-		"is given, which cannot know it");
-	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-store-disk", "given here");
+		"storeDisk.verity requires mvmbuild's own initrd, which contains the root hash, "
+		"but another one is given");
+	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-store-disk",
+		"the initrd is given here");
 }
 
 void check_store_disk(const struct checker *checker)
@@ -98,7 +100,7 @@ void check_store_disk(const struct checker *checker)
 	int64_t block = vm->store_disk.block_size;
 	if (sound(checker, &vm->store_disk.block_size) && (block & (block - 1)))
 		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk",
-			"storeDisk.blockSize: %lld is no power of two", (long long)block);
+			"storeDisk.blockSize: %lld is not a power of two", (long long)block);
 	if (sound(checker, &vm->store_disk.type, &vm->store_disk_type, &vm->store_disk.engine,
 		    &vm->store_disk.compression))
 		check_engine(checker);
@@ -107,7 +109,7 @@ void check_store_disk(const struct checker *checker)
 		check_verity(checker);
 }
 
-/* The guest's init is in the store: it must come from somewhere. */
+/* The guest's init is in the store, so the guest needs a store disk or a share of the store. */
 void check_store(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -118,5 +120,5 @@ void check_store(const struct checker *checker)
 			share_is_store(vm, &vm->shares.v[i]))
 			return;
 	wrong(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk",
-		"storeOnDisk: false needs a share whose source is %s", vm->store_dir);
+		"storeOnDisk: false requires a share whose source is %s", vm->store_dir);
 }

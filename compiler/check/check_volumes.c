@@ -7,7 +7,7 @@
 
 enum { VIRTIO_SERIAL_BYTES = 20 };
 
-/* The guest finds a volume by the UUID that it is made with. */
+/* The guest finds a volume by its UUID, which mvmbuild passes to mkfs. */
 static bool sets_uuid(const struct volume_type *type, const char *argument)
 {
 	return *type->uuid_prefix
@@ -22,12 +22,12 @@ static void check_mkfs(const struct checker *checker, const struct volume *volum
 	for (size_t k = 0; k < arguments->n; k++)
 		if (sets_uuid(type, arguments->v[k]))
 			wrong(checker, vm_where(checker->vm, arguments->v[k]), "bad-volume",
-				"volumes[%zu].mkfsExtraArgs: \"%.40s\": mvmbuild gives the UUID, "
-				"by which the guest finds the volume",
+				"volumes[%zu].mkfsExtraArgs: \"%.40s\": mvmbuild sets the UUID "
+				"itself, so that the guest finds the volume",
 				i, arguments->v[k]);
 	if (volume->size_mib && volume->size_mib < type->minimum_mib && !arguments->n)
 		wrong(checker, place(checker, &volume->size_mib, &volume->where), "wrong-size",
-			"volumes[%zu].size: %s needs %llu MiB", i, type->name,
+			"volumes[%zu].size: %s needs at least %llu MiB", i, type->name,
 			(unsigned long long)type->minimum_mib);
 }
 
@@ -53,16 +53,21 @@ static void check_created_volume(
 	if (sound(checker, &volume->image) && is_within(volume->image, "/dev") &&
 		!is_within(volume->image, "/dev/shm"))
 		wrong(checker, place(checker, &volume->image, &volume->where), "bad-volume",
-			"volumes[%zu].image: a device is not created; set autoCreate: false for "
-			"%.80s",
+			"volumes[%zu].image: mvmbuild does not create devices; set autoCreate: "
+			"false for %.80s",
 			i, volume->image);
 	if (volume->read_only)
 		diag_warning(checker->diag, place(checker, &volume->read_only, &volume->where),
 			"empty-volume",
-			"volumes[%zu]: created empty and read-only, so it stays empty", i);
+			"volumes[%zu]: the volume is created empty and is read-only, so it stays "
+			"empty",
+			i);
 }
 
-/* What is not created is not asked, so the longest label of any file system goes. */
+/*
+ * An existing volume of another file system may have a label of up to 255 bytes, the longest of any
+ * file system.
+ */
 static void check_label(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	enum { LONGEST = 255 };
@@ -71,27 +76,29 @@ static void check_label(const struct checker *checker, const struct volume *volu
 	size_t longest = type ? type->label_bytes : LONGEST;
 	if (strlen(volume->label) > longest || !*volume->label || strpbrk(volume->label, "\n/"))
 		wrong(checker, where, "bad-label",
-			"volumes[%zu].label: %.20s takes 1 to %zu bytes without '/' and line "
-			"breaks",
+			"volumes[%zu].label: %.20s labels have 1 to %zu bytes, without '/' and "
+			"line breaks",
 			i, volume->fs_type, longest);
 	else if (strcmp(volume->fs_type, "vfat") == 0 &&
 		strcspn(volume->label, "abcdefghijklmnopqrstuvwxyz*?.,;:\\|+=<>[]\"") <
 			strlen(volume->label))
 		wrong(checker, where, "bad-label",
-			"volumes[%zu].label: vfat takes capital letters, digits, '-' and '_'", i);
+			"volumes[%zu].label: vfat labels have only capital letters, digits, '-' "
+			"and '_'",
+			i);
 }
 
 static void check_image(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct pos *where = place(checker, &volume->image, &volume->where);
 	if (!*volume->image || strchr(volume->image, '\n'))
-		wrong(checker, where, "bad-path", "volumes[%zu].image: expected a path on one line",
-			i);
+		wrong(checker, where, "bad-path",
+			"volumes[%zu].image: expected a path without line breaks", i);
 	if (sound(checker, &volume->read_only) && !volume->read_only &&
 		is_within(volume->image, checker->vm->store_dir))
 		wrong(checker, where, "bad-volume",
-			"volumes[%zu].image: %s is in the store, which cannot be written; set "
-			"readOnly: true",
+			"volumes[%zu].image: %s is in the store, which is read-only; set readOnly: "
+			"true",
 			i, volume->image);
 }
 
@@ -105,8 +112,8 @@ static void check_serial(const struct checker *checker, const struct volume *vol
 			i, VIRTIO_SERIAL_BYTES);
 	else if (strncmp(volume->serial, "mvm-", 4) == 0)
 		wrong(checker, where, "bad-serial",
-			"volumes[%zu].serial: names that begin with \"mvm-\" are for the disks "
-			"that mvmbuild names",
+			"volumes[%zu].serial: names that start with \"mvm-\" are reserved for "
+			"mvmbuild",
 			i);
 }
 
@@ -120,7 +127,8 @@ static void check_volume(const struct checker *checker, const struct volume *vol
 		check_label(checker, volume, i);
 	if (!is_fs_type(volume->fs_type))
 		wrong(checker, place(checker, &volume->fs_type, &volume->where), "bad-volume",
-			"volumes[%zu].fsType: \"%.40s\" is no file system", i, volume->fs_type);
+			"volumes[%zu].fsType: \"%.40s\" is not a valid file system name", i,
+			volume->fs_type);
 	if (volume->mount_point)
 		check_mount_point(checker, place(checker, &volume->mount_point, &volume->where),
 			arena_printf(checker->arena, "volumes[%zu]", i), volume->mount_point);
@@ -129,7 +137,8 @@ static void check_volume(const struct checker *checker, const struct volume *vol
 	else if (volume->mkfs_extra_args.n)
 		diag_warning(checker->diag,
 			place(checker, &volume->mkfs_extra_args, &volume->where), "ignored",
-			"volumes[%zu].mkfsExtraArgs: ignored, as the volume is not created", i);
+			"volumes[%zu].mkfsExtraArgs: ignored, because the volume is not created",
+			i);
 }
 
 void check_volumes(const struct checker *checker)

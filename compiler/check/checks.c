@@ -25,8 +25,8 @@ void check_name(const struct checker *checker, const struct pos *where, const ch
 {
 	if (!is_name(name))
 		wrong(checker, where, "bad-name",
-			"%s: \"%.80s\" is no name: letters, digits, '-', '_' and '.', a letter or "
-			"digit first",
+			"%s: \"%.80s\" is not a valid name: use letters, digits, '-', '_' and '.', "
+			"starting with a letter or digit",
 			what, name);
 	else if (strlen(name) > longest)
 		wrong(checker, where, "bad-name", "%s: \"%.80s\" is longer than %zu bytes", what,
@@ -70,8 +70,8 @@ void refuse_twice(const struct checker *checker, struct claims *claims, const ch
 		if (strcmp(first->value, second->value) != 0)
 			continue;
 		/*
-		 * Elements that share the value by an alias or a merge key are told by their own
-		 * places.
+		 * Elements that share the value through an alias or a merge key are reported at
+		 * their own positions.
 		 */
 		bool shared = first->where.file == second->where.file &&
 			compare_places(&first->where, &second->where) == 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * checks: what the checks share; compiler/check/check.c runs them. To add one: a function in the
- * file of its noun, check_NOUN.c, its name below and in the table in check.c, its code's case in
- * tests/golden/errors. One element's rule goes where check_volume, check_interface or check_share
- * call the others.
+ * checks: declarations shared by the checks, which compiler/check/check.c runs. To add a check,
+ * write a function in the file of its noun, check_NOUN.c, add it below and to the table in check.c,
+ * and add a case for its error code in tests/golden/errors. Rules about one element are called by
+ * check_volume, check_interface or check_share.
  */
 #ifndef MVM_COMPILER_CHECK_CHECKS_H
 #define MVM_COMPILER_CHECK_CHECKS_H
@@ -23,28 +23,28 @@ struct checker {
 	const struct backend *backend; /* NULL: the hypervisor was refused */
 };
 
-/* Longest socket name that fits into sockaddr_un. */
+/* The longest path that fits into sockaddr_un. */
 enum { SOCKET_PATH_BYTES = 107 };
 
 #define wrong(checker, where, code, ...) \
 	diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
 /*
- * Whether all of these fields mean what the description says; a check of a refused one would tell
- * but a consequence, or find a NULL.
+ * Whether none of these fields was refused. Checking a refused field would report a follow-up
+ * error, or find NULL.
  */
 #define sound(checker, ...) all_sound((checker)->vm, (const void *const[]){__VA_ARGS__, NULL})
 bool all_sound(const struct vm *vm, const void *const *fields);
 
-/* Where a field of an element was written, else the element. */
+/* Returns where a field of an element was written, or the element's own position. */
 const struct pos *place(
 	const struct checker *checker, const void *field, const struct pos *element);
 
-/* A name that becomes part of file names and arguments. */
+/* Checks a name that becomes part of file names and arguments. */
 void check_name(const struct checker *checker, const struct pos *where, const char *what,
 	const char *name, size_t longest);
 
-/* What must be there only once. */
+/* A value that must be unique. */
 struct claim {
 	const char *value;
 	struct pos where, element;
@@ -55,16 +55,16 @@ struct claims {
 	size_t n, capacity;
 };
 
-/* Only what was written is claimed: derived values are as different as what they come from. */
+/* Claims a value only if the description contains it: derived values differ if their origins do. */
 void claim(const struct checker *checker, struct claims *claims, const char *value,
 	const void *field, const struct pos *element);
-/* A value that follows from the option at `where`. */
+/* Adds a value that follows from the option at `where`. */
 void claim_derived(const struct checker *checker, struct claims *claims, const char *value,
 	const struct pos *where);
-/* `what` is what the values are: "mount point". */
+/* `what` names the kind of value: "mount point". */
 void refuse_twice(const struct checker *checker, struct claims *claims, const char *what);
 
-/* check_mounts.c: where the guest mounts things, and the store's writable layer */
+/* check_mounts.c: mount points in the guest, and the store's writable layer */
 /* `what` is a volume or a share: "volumes[0]". */
 void check_mount_point(const struct checker *checker, const struct pos *where, const char *what,
 	const char *point);
@@ -80,7 +80,7 @@ void check_hotplug(const struct checker *checker);
 void check_vsock(const struct checker *checker);
 void check_credentials(const struct checker *checker);
 void check_parameters(const struct checker *checker);
-/* check_host.c: of the host and the runner */
+/* check_host.c: options of the host and the runner */
 void check_socket(const struct checker *checker);
 void check_user(const struct checker *checker);
 void check_bin_scripts(const struct checker *checker);
@@ -103,9 +103,9 @@ void check_shares(const struct checker *checker);
 void check_virtiofsd(const struct checker *checker);
 /* check_devices.c */
 void check_devices(const struct checker *checker);
-/* check_capabilities.c: what the hypervisor can do; its own rules */
+/* check_capabilities.c: the hypervisor's capabilities and its own rules */
 void check_capabilities(const struct checker *checker);
-/* The order of two places of one description, for qsort: -1, 0 or 1. */
+/* Compares two positions in one description, for qsort: -1, 0 or 1. */
 int compare_places(const struct pos *a, const struct pos *b);
 
 #endif

@@ -23,7 +23,7 @@ static void add_option(const struct user *user, bool wanted, enum feature featur
 	add(user, wanted && !vm_refused(user->vm, field), feature, what, vm_where(user->vm, field));
 }
 
-/* An option of an element: the place of the element will do. */
+/* Returns where an element's option was written, or the element's own position. */
 static const struct pos *place(
 	const struct user *user, const void *field, const struct pos *element)
 {
@@ -31,7 +31,7 @@ static const struct pos *place(
 	return where ? where : element;
 }
 
-static bool is(const char *value, const char *word)
+static bool equals(const char *value, const char *word)
 {
 	return value && strcmp(value, word) == 0;
 }
@@ -41,8 +41,8 @@ static void add_shares(const struct user *user)
 	for (size_t i = 0; i < user->vm->shares.n; i++) {
 		const struct share *share = &user->vm->shares.v[i];
 		const char *what = arena_printf(user->arena, "shares[%zu]", i);
-		add(user, is(share->proto, "9p"), FEATURE_9P, what, &share->where);
-		add(user, is(share->proto, "virtiofs"), FEATURE_VIRTIOFS, what, &share->where);
+		add(user, equals(share->proto, "9p"), FEATURE_9P, what, &share->where);
+		add(user, equals(share->proto, "virtiofs"), FEATURE_VIRTIOFS, what, &share->where);
 	}
 }
 
@@ -57,7 +57,7 @@ static void add_interfaces(const struct user *user)
 		const struct interface *interface = &user->vm->interfaces.v[i];
 		const char *what = arena_printf(user->arena, "interfaces[%zu]", i);
 		for (size_t k = 0; k < countof(types); k++)
-			add(user, is(interface->type, types[k].type), types[k].feature, what,
+			add(user, equals(interface->type, types[k].type), types[k].feature, what,
 				place(user, &interface->type, &interface->where));
 		add(user, interface->tap.vhost, FEATURE_VHOST_NET, what,
 			place(user, &interface->tap.vhost, &interface->where));
@@ -78,8 +78,8 @@ static void add_volumes(const struct user *user)
 			place(user, &volume->direct, &volume->where));
 		add(user, volume->serial, FEATURE_SERIAL, what,
 			place(user, &volume->serial, &volume->where));
-		add(user, is(volume->image_type, "qcow2"), FEATURE_QCOW2, what, type);
-		add(user, is(volume->image_type, "vhd") || is(volume->image_type, "vhdx"),
+		add(user, equals(volume->image_type, "qcow2"), FEATURE_QCOW2, what, type);
+		add(user, equals(volume->image_type, "vhd") || equals(volume->image_type, "vhdx"),
 			FEATURE_VHD, what, type);
 	}
 }
@@ -89,8 +89,8 @@ static void add_devices(const struct user *user)
 	for (size_t i = 0; i < user->vm->devices.n; i++) {
 		const struct device *device = &user->vm->devices.v[i];
 		const char *what = arena_printf(user->arena, "devices[%zu]", i);
-		add(user, is(device->bus, "pci"), FEATURE_PCI_DEVICES, what, &device->where);
-		add(user, is(device->bus, "usb"), FEATURE_USB_DEVICES, what, &device->where);
+		add(user, equals(device->bus, "pci"), FEATURE_PCI_DEVICES, what, &device->where);
+		add(user, equals(device->bus, "usb"), FEATURE_USB_DEVICES, what, &device->where);
 	}
 }
 

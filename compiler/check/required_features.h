@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* required_features: which features of a hypervisor a description asks for, and where. */
+/* required_features: finds the hypervisor features that a description requires, and where. */
 #ifndef MVM_COMPILER_CHECK_REQUIRED_FEATURES_H
 #define MVM_COMPILER_CHECK_REQUIRED_FEATURES_H
 
@@ -9,7 +9,7 @@
 struct use {
 	enum feature feature;
 	const char *what;        /* "shares[0]" */
-	const struct pos *where; /* NULL: nowhere in particular */
+	const struct pos *where; /* NULL: not from one position */
 };
 
 struct uses {
