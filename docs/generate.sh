@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Written to DIRECTORY: options.md, schema.json, the same of host files,
-# mvmbuild.1, microvm.1, README.md (the README with its table of hypervisors made anew).
+# Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Writes
+# options.md, schema.json, host-options.md, host-schema.json, errors.md, mvmbuild.1, microvm.1, and
+# README.md with its table of hypervisors, to DIRECTORY.
 set -euo pipefail
 mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -35,6 +36,19 @@ manual() { # PROGRAM
 }
 manual "$mvmbuild"
 manual "$microvm"
+
+# errors.md: the text of errors.in, with the statuses that the sources have for each code, and a
+# message that a test expects.
+error_examples() {
+	grep -H '\[[a-z0-9.-]*\]$' tests/golden/errors/*.txt |
+		sed -nE 's|^[^:]*/([^/]*)\.txt:(.*) \[([a-z0-9.-]*)\]$|\3\t\1\t\2|p' |
+		sed -E 's|/F/store/|/nix/store/|g; s|/F/|/srv/|g'
+}
+(
+	cd "$here/.."
+	bash docs/error_codes.sh | cut -f 1,2 | LC_ALL=C sort -u |
+		awk -F '\t' -f docs/errors.awk - <(error_examples) docs/errors.in
+) >"$out/errors.md"
 
 # The README has the short of it; the reasons are in the option reference.
 table=$(sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3 |
