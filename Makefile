@@ -106,12 +106,14 @@ STATEDIR ?= /var/lib/microvms
 HOSTUSER ?= microvm
 HOSTGROUP ?= microvm
 INSTALL ?= install
-DOCUMENTS = README.md CHANGELOG.md LICENSE $(wildcard docs/*.md docs/*schema.json)
+DOCUMENTS = $(wildcard docs/*.md docs/*schema.json)
 install: all
-	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)/nix'
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(DOCDIR)/docs' \
+		'$(DESTDIR)$(DATADIR)/nix'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'
 	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 docs/microvm.1 '$(DESTDIR)$(MANDIR)/man1/'
-	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/'
+	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE '$(DESTDIR)$(DOCDIR)/'
+	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/docs/'
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
 
 # What a host with systemd needs for VMs that start at boot.

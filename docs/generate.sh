@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Writes
-# options.md, schema.json, host-options.md, host-schema.json, errors.md, mvmbuild.1, microvm.1, and
-# README.md with its table of hypervisors, to DIRECTORY.
+# options.md, schema.json, host-options.md, host-schema.json, errors.md, hypervisors.md, runner.md,
+# mvmbuild.1 and microvm.1 to DIRECTORY.
 set -euo pipefail
 mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,10 +50,36 @@ error_examples() {
 		awk -F '\t' -f docs/errors.awk - <(error_examples) docs/errors.in
 ) >"$out/errors.md"
 
-# The README has the short of it; the reasons are in the option reference.
-table=$(sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3 |
-	sed -E '/^\| tested/!{ s/\| yes: [^|]*/| yes \\* /g; s/\| (no|ignored): [^|]*/| \1 /g; }')
-awk -v table="$table" '
-	/<!-- hypervisors end -->/ { skip = 0 }
-	!skip
-	/<!-- hypervisors -->/ { print table; skip = 1 }' "$here/../README.md" >"$out/README.md"
+# hypervisors.md and runner.md are written by hand, but for what stands between the lines
+# "<!-- generated: hypervisors -->" or "<!-- generated: report CASE [LINES] -->" and "<!-- end -->". The table
+# here has the short words of the option reference's; reports are those of tests/golden/reports.
+matrix() {
+	sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3 |
+		sed -E '/^\| tested/!{ s/\| yes: [^|]*/| yes \\* /g; s/\| (no|ignored): [^|]*/| \1 /g; }'
+}
+report() { # CASE [LINES]: so many lines and the last one
+	sed -E '1d; s/^./    &/; s/([a-z])0{31}-/\1…-/' "$here/../tests/golden/reports/$1.txt" |
+		awk -v most="${2:-1000}" '
+			NR <= most
+			NR == most + 1 { print "    …" }
+			{ last = $0 }
+			END { if (NR > most) print last }'
+}
+fill() { # FILE
+	local line words
+	while IFS= read -r line; do
+		case $line in '<!-- end -->') skip= ;; esac
+		[ -n "${skip:-}" ] || printf '%s\n' "$line"
+		case $line in
+		'<!-- generated: hypervisors -->') matrix ;;
+		'<!-- generated: report '*)
+			read -r -a words <<<"$line"
+			report "${words[@]:3:${#words[@]}-4}"
+			;;
+		*) continue ;;
+		esac
+		skip=yes
+	done <"$here/$1" >"$out/$1"
+}
+fill hypervisors.md
+fill runner.md

@@ -95,13 +95,16 @@ done < <(files 'tests/e2e/*_test.sh' 'tests/long/*_test.sh')
 echo "${missing:+# without:$missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "tests/README.md has a line for every test"
 
+mapfile -t documents < <(files '*.md')
+bash tests/markdown.sh links "${documents[@]}"
+result $? "every link in a document leads somewhere"
+
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1
-for file in options.md schema.json host-options.md host-schema.json errors.md mvmbuild.1 \
-	microvm.1; do
+for file in options.md schema.json host-options.md host-schema.json errors.md hypervisors.md \
+	runner.md mvmbuild.1 microvm.1; do
 	diff -u "docs/$file" "build/docs/$file" || status=1
 done
-diff -u README.md build/docs/README.md || status=1
 result $status "generated documents are current (make docs)"
 echo "1..$n"
 exit $bad

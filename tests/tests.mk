@@ -43,11 +43,11 @@ check-%: all unit-programs
 	@bash tests/check.sh $*
 
 # Documents that come from the program itself.
-GENERATED := options.md host-options.md schema.json host-schema.json errors.md mvmbuild.1 microvm.1
+GENERATED := options.md host-options.md schema.json host-schema.json errors.md hypervisors.md
+GENERATED += runner.md mvmbuild.1 microvm.1
 docs: all
 	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
 	@cp $(addprefix $(BUILD)/docs/,$(GENERATED)) docs/
-	@cp $(BUILD)/docs/README.md README.md
 
 # Looks for inputs that fail, with clang: make fuzz FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 60
