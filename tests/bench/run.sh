@@ -55,6 +55,7 @@ find "${base[@]}" -type f -exec cat {} + >/dev/null # into the page cache
 
 version() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo '?'; } # PACKAGE
 report() {
+	{
 	printf '%s. %s CPUs, %s, %.0f GB of memory, Linux %s; load %s before the run. squashfs-tools %s, squashfs-tools-ng %s, erofs-utils %s, libzstd %s.\n' \
 		"$(date -u +%F)" "$(nproc)" \
 			"$(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1)" \
@@ -64,6 +65,7 @@ report() {
 			"$(version erofs-utils)" "$(version libzstd1)"
 	printf '%d store paths, %s of files; the medians of %d rounds, ratios those of what ran in one round.\n' "${#base[@]}" \
 		"$(find "${base[@]}" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%.0f MB", s / 1e6 }')" "$rounds"
+	} | fmt -w 100
 
 	for part in $parts; do "bench_$part"; done
 
