@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * allocation: memory that is not there ends the program, in the libraries too. Not all of them
- * notice (json-c prints a string without what found no room, libarchive writes a header without a
- * path), so no check of what they return could tell a whole file from a broken one. A program may
- * replace these functions for everything that it is linked with ("Replacing malloc" in the manual
- * of glibc).
+ * allocation: running out of memory ends the program, inside libraries too. Not all libraries check
+ * for it (json-c drops a string that it cannot allocate, libarchive writes a header without a
+ * path), so their results cannot be trusted after a failed allocation. A program may replace these
+ * functions for everything that it is linked with ("Replacing malloc" in the manual of glibc).
  *
- * A wish for a gigabyte comes from a number in somebody's file: whoever has it says which file that
- * is.
+ * A request for a gigabyte or more comes from a number in an input file: it is left to fail, and
+ * the caller reports which file that is.
  */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -19,7 +18,7 @@
 
 #include "base/ending.h"
 
-/* The sanitizers and the fuzzer bring their own. */
+/* The sanitizers and the fuzzer bring their own allocator. */
 #if defined(__SANITIZE_ADDRESS__)
 #define OTHERS_ALLOCATE 1
 #elif defined(__has_feature)
@@ -32,7 +31,7 @@
 
 enum {
 	HUGE_BYTES = 1 << 30,
-	RESERVE_BYTES = 256 * 1024, /* for the removal of what is half-written */
+	RESERVE_BYTES = 256 * 1024, /* freed for the cleanup of half-written files */
 };
 
 typedef void *malloc_function(size_t);
@@ -50,7 +49,10 @@ __attribute__((constructor)) static void reserve_make(void)
 	reserve = malloc(RESERVE_BYTES);
 }
 
-/* All at the first call of any, which is the loader's, long before there is a second thread. */
+/*
+ * Looks all three up at the first call of any of them. The loader makes that call, long before
+ * there is a second thread.
+ */
 static void find_next(void)
 {
 	void *const found[] = {dlsym(RTLD_NEXT, "calloc"), dlsym(RTLD_NEXT, "realloc"),
@@ -70,7 +72,7 @@ static void *checked(void *p, size_t bytes)
 {
 	if (p || bytes == 0 || bytes >= HUGE_BYTES || is_ending)
 		return p;
-	is_ending = true; /* what is removed now may find no memory either */
+	is_ending = true; /* the cleanup may run out of memory too */
 	free(atomic_exchange(&reserve, NULL));
 	ending_out_of_memory();
 }

@@ -96,7 +96,7 @@ char *arena_hex(struct arena *arena, const void *bytes, size_t count)
 char *arena_printf(struct arena *arena, const char *format, ...)
 {
 	va_list arguments, again;
-	char first[256]; /* enough for most */
+	char first[256]; /* most texts fit */
 	va_start(arguments, format);
 	va_copy(again, arguments);
 	int length = vsnprintf(first, sizeof first, format, arguments);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arena: memory that lives as long as one build, freed in one go; running out of memory ends the
- * program.
+ * arena: memory that lives as long as one build and is freed in one go. Running out of memory ends
+ * the program.
  */
 #ifndef MVM_BASE_ARENA_H
 #define MVM_BASE_ARENA_H
@@ -10,18 +10,21 @@
 
 struct arena;
 
-/* A new, empty arena; the caller frees it with arena_free. */
+/* Returns an empty arena; the caller frees it with arena_free. */
 struct arena *arena_new(void);
 void arena_free(struct arena *arena);
 
-/* For memory outside of arenas: what malloc or its like has returned, never NULL. */
+/*
+ * For memory outside of arenas: returns `p`, the result of malloc or similar; ends the program if
+ * it is NULL.
+ */
 void *memory(void *p);
 
-/* Zeroed memory, aligned for any type. */
+/* Returns zeroed memory, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t bytes);
 char *arena_strdup(struct arena *arena, const char *text);
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
-/* two digits for each byte */
+/* Writes two digits for each byte. */
 char *arena_hex(struct arena *arena, const void *bytes, size_t count);
 char *arena_printf(struct arena *arena, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -44,14 +47,13 @@ char *arena_printf(struct arena *arena, const char *format, ...)
 	} while (0)
 void *arena_grow(struct arena *arena, const void *old, size_t *capacity, size_t item, size_t used);
 
-/* A list of strings; the strings belong to somebody else. */
+/* A list of strings, which it does not own. */
 struct strings {
 	const char **v;
 	size_t n;
 	size_t capacity;
 };
 
-/* Appends `n` strings. */
 void strings_add(struct arena *arena, struct strings *strings, const char *const *v, size_t n);
 /* Compares two elements, for qsort and bsearch. */
 int strings_compare(const void *a, const void *b);

@@ -6,7 +6,7 @@
 
 #include "base/buf.h"
 
-/* Values of getopt_long: of a word, and of long options, behind every letter. */
+/* Values that getopt_long returns for a word, and for the first row's long option. */
 enum { WORD = 1, FIRST_ROW = 256 };
 
 static int argument_kind(const struct argument_row *row)
@@ -17,7 +17,10 @@ static int argument_kind(const struct argument_row *row)
 static const char *letters_of(struct arena *arena, const struct argument_table *table)
 {
 	BUF_CLEANUP struct buf letters = {0};
-	/* words in their place; a missing argument is told from an unknown option */
+	/*
+	 * '-' returns words in their place; ':' distinguishes a missing argument from an unknown
+	 * option
+	 */
 	buf_puts(&letters, "-:");
 	for (size_t i = 0; i < table->count; i++)
 		if (table->rows[i].letter)
@@ -50,7 +53,7 @@ static bool take_found(struct arguments *arguments, const struct argument_table 
 {
 	if (found == ':')
 		return diag_error(
-			arguments->diag, STATUS_USAGE, NULL, "usage", "%s wants an argument", word);
+			arguments->diag, STATUS_USAGE, NULL, "usage", "%s needs an argument", word);
 	const struct argument_row *row = found == '?' ? NULL : row_of(table, found);
 	if (!row)
 		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
@@ -66,7 +69,7 @@ bool arguments_take(struct arguments *arguments, const struct argument_table *ta
 	arguments->argc = argc;
 	arguments->argv = argv;
 	opterr = 0;
-	optind = 0; /* also getopt's own state starts anew */
+	optind = 0; /* 0 also resets getopt's internal state */
 	int found;
 	while ((found = getopt_long(argc, argv, letters, names, NULL)) != -1) {
 		if (found == WORD)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* arguments: a command line, by a table of options that also makes the help. */
+/* arguments: parses a command line by a table of options, which also prints the help. */
 #ifndef MVM_BASE_ARGUMENTS_H
 #define MVM_BASE_ARGUMENTS_H
 
@@ -12,21 +12,21 @@
 struct arguments {
 	struct arena *arena;
 	struct diag *diag;
-	void *context; /* the program's own */
-	/* an option may set it: from the next word on all is for another program */
+	void *context; /* belongs to the program */
+	/* an option may set it: everything after the next word belongs to another program */
 	bool words_end_options;
-	struct strings words; /* what is no option */
-	bool dashed;          /* "--" stood before the rest of the words */
-	int argc;             /* while options are taken */
+	struct strings words; /* arguments that are not options */
+	bool dashed;          /* "--" preceded the remaining words */
+	int argc;             /* valid while options are parsed */
 	char *const *argv;
 };
 
 struct argument_row {
-	char letter; /* 0: none */
+	char letter; /* 0 without a short form */
 	const char *name;
-	const char *argument; /* what it wants, for help: "PATH"; NULL: nothing */
+	const char *argument; /* placeholder for help, such as "PATH"; NULL for a flag */
 	const char *doc;
-	bool optional; /* the argument */
+	bool optional; /* the argument may be left out */
 	bool (*take)(struct arguments *arguments, const char *value);
 };
 
@@ -36,12 +36,14 @@ struct argument_table {
 	size_t count;
 };
 
-/* Takes the options, anywhere among the words up to "--". Errors are STATUS_USAGE. */
+/*
+ * Parses the options, which may stand anywhere among the words up to "--". Errors are STATUS_USAGE.
+ */
 bool arguments_take(struct arguments *arguments, const struct argument_table *table, int argc,
 	char *const argv[]);
-/* For an option that wants more than one argument: the next one; NULL: there is none. */
+/* Returns the next argument, for an option that needs more than one; NULL at the end. */
 const char *arguments_next(struct arguments *arguments);
-/* A line for each option: "  -o, --output PATH   text". */
+/* Prints a line for each option: "  -o, --output PATH   text". */
 void arguments_help(const struct argument_table *table, FILE *out);
 
 #endif

@@ -68,7 +68,7 @@ void buf_shell_quote(struct buf *buf, const char *text)
 {
 	static const char plain[] =
 		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%";
-	/* `a=b` is a word only in argument position, which is where every value goes. */
+	/* A shell takes `a=b` for a word only in argument position, where every value goes. */
 	if (*text && text[strspn(text, plain)] == '\0') {
 		buf_puts(buf, text);
 		return;

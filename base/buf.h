@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * Start with `struct buf b = {0};`. `p` is always terminated by a 0 byte that `n` does not count
- * (NULL while empty).
+ * Start with `struct buf b = {0};`. A 0 byte that `n` does not count terminates `p` (NULL while
+ * empty).
  */
 struct buf {
 	char *p;
@@ -20,12 +20,12 @@ void buf_free(struct buf *buf);
 
 void buf_add(struct buf *buf, const void *bytes, size_t count);
 void buf_puts(struct buf *buf, const char *text);
-/* Takes away what is behind the first `count` bytes. */
+/* Cuts off everything after the first `count` bytes. */
 void buf_cut(struct buf *buf, size_t count);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Appends `text` so that a POSIX shell reads it as exactly this one word. */
 void buf_shell_quote(struct buf *buf, const char *text);
-/* The text so far ("" when empty); valid until the next change. */
+/* Returns the text so far ("" when empty), valid until the next change. */
 const char *buf_text(const struct buf *buf);
 
 #endif

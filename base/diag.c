@@ -13,8 +13,8 @@
 #include "base/printable.h"
 
 /*
- * More than this many errors on a terminal help nobody; the JSON format prints all. Of a long line,
- * the part around the place is shown.
+ * More than HUMAN_ERRORS_SHOWN errors on a terminal help nobody; the JSON format prints all. A long
+ * line is shown in part, around the place.
  */
 enum { HUMAN_ERRORS_SHOWN = 50, EXCERPT_COLUMNS = 120 };
 
@@ -27,13 +27,13 @@ struct message {
 
 struct source {
 	/*
-	 * where the caller's name was, which may be gone: arguments of one name are different
-	 * places
+	 * The caller's `file` pointer, which may be dangling: it distinguishes arguments of the
+	 * same name.
 	 */
 	uintptr_t given;
 	const char *file, *text; /* copies */
 	size_t length;
-	bool argument; /* of the command line */
+	bool argument; /* from the command line */
 };
 
 struct diag {
@@ -86,7 +86,7 @@ static const char *format_text(struct arena *arena, const char *format, va_list 
 	return text;
 }
 
-/* The name of a place, as long as the diag lives. */
+/* Returns a copy of a file's name that lives as long as the diag. */
 static const char *keep_file(const struct diag *diag, const char *file)
 {
 	for (size_t i = diag->sources.n; file && i-- > 0;)
@@ -167,7 +167,8 @@ enum status diag_failure(struct diag *diag)
 {
 	if (diag_error_count(diag) == 0)
 		diag_error(diag, STATUS_FAILED, NULL, "internal",
-			"it failed, and nothing said why: this is a bug of %s", diag->program);
+			"%s failed without an error message; please report this bug",
+			diag->program);
 	return diag_status(diag);
 }
 
@@ -198,7 +199,7 @@ const char *diag_summary(struct arena *arena, const struct diag *diag)
 
 /* ---- characters ---- */
 
-/* What a line of a source has, in its columns. */
+/* Prints a line of a source so that each character takes one column. */
 static void print_columns(FILE *out, const char *text, size_t length)
 {
 	for (size_t i = 0, n; i < length; i += n ? n : 1) {
@@ -212,7 +213,10 @@ static void print_columns(FILE *out, const char *text, size_t length)
 	}
 }
 
-/* A message, whose further lines (another program's words) cannot be taken for messages. */
+/*
+ * Prints a message. Its further lines (output of another program) are indented, so that they do not
+ * look like messages.
+ */
 static void print_text(FILE *out, const char *text)
 {
 	BUF_CLEANUP struct buf line = {0};
@@ -232,8 +236,8 @@ static void print_text(FILE *out, const char *text)
 static const char *const severity_names[] = {"note", "warning", "error"};
 
 /*
- * Two arguments may have one name ("--set vcpu" given twice), so that the place's own name goes
- * first.
+ * Two arguments may have the same name ("--set vcpu" given twice), so a match by pointer is
+ * preferred.
  */
 static const struct source *source_of(const struct diag *diag, const char *file)
 {
@@ -248,7 +252,7 @@ static const struct source *source_of(const struct diag *diag, const char *file)
 	return found;
 }
 
-/* The start of line `number` (from 1) and its length; NULL when there is no such line. */
+/* Returns the start of line `number` (from 1) and its length; NULL if there is no such line. */
 static const char *source_line(const struct source *source, unsigned number, size_t *length)
 {
 	const char *line = source->text, *end = source->text + source->length;
@@ -266,7 +270,7 @@ static const char *source_line(const struct source *source, unsigned number, siz
 	return line;
 }
 
-/* Where `columns` more characters of a line end; whatever is no character counts as one. */
+/* Returns the offset after `columns` characters of a line; an invalid byte counts as one. */
 static size_t skip_columns(const char *line, size_t length, unsigned columns)
 {
 	size_t at = 0;
@@ -333,7 +337,7 @@ static void print_human(const struct diag *diag, FILE *out, const struct message
 		print_excerpt(source, out, &message->where);
 }
 
-/* JSON is UTF-8; paths on disk may be anything. */
+/* JSON must be UTF-8; a path on disk may be any bytes. */
 static struct json_object *json_text(const char *text)
 {
 	BUF_CLEANUP struct buf clean = {0};
@@ -372,7 +376,7 @@ static void print_json(const struct diag *diag, FILE *out, const struct message 
 struct group {
 	const struct message *first;
 	size_t count;
-	size_t source; /* number of its source */
+	size_t source; /* rank of its source */
 };
 
 static int compare_numbers(size_t a, size_t b)
@@ -401,8 +405,8 @@ static bool belongs(const struct message *note, const struct message *first)
 }
 
 /*
- * Sources come in the order in which they were read, then what is in other files, then what has no
- * place.
+ * Sources come in the order in which they were read, then files that are not sources, then messages
+ * without a file.
  */
 static size_t source_rank(const struct diag *diag, const char *file)
 {
@@ -410,7 +414,7 @@ static size_t source_rank(const struct diag *diag, const char *file)
 	return source ? (size_t)(source - diag->sources.v) : diag->sources.n + !file;
 }
 
-/* What was recorded since the last call, sorted; `*count` groups. */
+/* Returns the messages recorded since the last call, grouped and sorted; `*count` groups. */
 static struct group *groups_in_order(const struct diag *diag, size_t *count)
 {
 	struct group *groups =
@@ -434,7 +438,7 @@ static void print_group(const struct diag *diag, FILE *out, enum diag_format for
 	const struct group *group)
 {
 	for (size_t i = 0; i < group->count; i++) {
-		/* The notes of an error are a part of it. */
+		/* The notes of an error are printed with it. */
 		if (quiet && group->first->severity != SEVERITY_ERROR)
 			continue;
 		if (format == DIAG_JSON)

@@ -9,24 +9,24 @@
 
 #include "base/diag.h"
 
-enum { MESSAGE_BYTES = 8192 }; /* two paths and some words */
+enum { MESSAGE_BYTES = 8192 }; /* enough for two paths and some words */
 
-static void (*last_deed)(void);
+static void (*last_action)(void);
 
-void ending_do_last(void (*deed)(void))
+void ending_do_last(void (*action)(void))
 {
-	last_deed = deed;
+	last_action = action;
 }
 
-/* No stdio: its lock may be another thread's, and its buffer would be memory. */
+/* Uses no stdio: another thread may hold its lock, and its buffer needs memory. */
 static _Noreturn void end(const char *reason)
 {
 	const char *const parts[] = {program_invocation_short_name, ": error: ", reason, "\n"};
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		if (write(STDERR_FILENO, parts[i], strlen(parts[i])) < 0)
 			break;
-	if (last_deed)
-		last_deed();
+	if (last_action)
+		last_action();
 	_exit(STATUS_FAILED);
 }
 
@@ -61,6 +61,6 @@ void ending_unless_absent(const char *path, int error)
 	case EROFS:
 		return;
 	default:
-		ending("cannot look at %s: %s", path, strerror(error));
+		ending("cannot examine %s: %s", path, strerror(error));
 	}
 }

@@ -120,7 +120,10 @@ static bool copy_by_hand(int from, off_t from_offset, int to, off_t to_offset, u
 	return ok;
 }
 
-/* Whether the kernel or the file system lacks the call, so that a plainer way should be tried. */
+/*
+ * Whether the kernel or the file system does not support the call, so that a simpler one should be
+ * tried.
+ */
 static bool copy_is_unsupported(int error)
 {
 	return error == EXDEV || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP ||
@@ -254,7 +257,7 @@ bool directory_is_empty(const char *path)
 	errno = 0;
 	while (entries <= 2 && readdir(stream))
 		entries++;
-	const bool empty = entries <= 2 && errno == 0; /* itself, and its parent */
+	const bool empty = entries <= 2 && errno == 0; /* "." and ".." */
 	closedir(stream);
 	return empty;
 }

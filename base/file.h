@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file: reading and writing, paths, trees. */
+/* file: reads and writes files; handles paths and trees. */
 #ifndef MVM_BASE_FILE_H
 #define MVM_BASE_FILE_H
 
@@ -32,12 +32,12 @@ bool file_read(
 /* Creates `path` (it must not exist) with exactly these bytes and mode, whatever the umask. */
 bool file_write(struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode);
 /*
- * The same for a file that may be there: whoever reads it sees the old bytes or the new ones, also
- * after a crash.
+ * As file_write, but replaces an existing file atomically: readers see the old bytes or the new
+ * ones, also after a crash.
  */
 bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes,
 	size_t count, mode_t mode);
-/* Writes all of it at `offset`; false with errno set. */
+/* Writes all bytes at `offset`; false with errno set. */
 bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset);
 /* Reads exactly `count` bytes at `offset`; false with errno set (EIO at an early end of file). */
 bool fd_read_all(int fd, void *bytes, size_t count, off_t offset);
@@ -54,50 +54,50 @@ bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_
 bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode);
 
 /*
- * False means that it is not so; a look that fails for another reason ends the program
- * (ending_unless_absent).
+ * These two return false only if the path is absent or not a directory; any other failure ends the
+ * program (ending_unless_absent).
  */
 bool path_exists(const char *path);
 bool path_is_directory(const char *path);
-/* A directory itself, no link to one, that has nothing in it and can be read. */
+/* Whether `path` is a directory, not a link to one, that is readable and empty. */
 bool directory_is_empty(const char *path);
 const char *path_join(struct arena *arena, const char *directory, const char *name);
-/* The part behind the last slash. */
+/* Returns the part after the last slash. */
 const char *path_base(const char *path);
-/* `path` without its last component ("." when it has none). */
+/* Returns `path` without its last component ("." if it has only one). */
 const char *path_parent(struct arena *arena, const char *path);
-/* As seen from /, without slashes at the end. */
+/* Returns an absolute path without trailing slashes. */
 const char *path_absolute(struct arena *arena, const char *path);
 /*
- * The next name; NULL at the end. A directory that cannot be read any further ends the program: its
- * first half is no list of what is there.
+ * Returns the next entry; NULL at the end. A read error ends the program, because a partial list
+ * must not be taken for all of the directory.
  */
 struct dirent *directory_next(DIR *stream, const char *path);
-/* realpath(3); NULL when there is no such thing. */
+/* realpath(3); NULL if the path does not exist. */
 const char *path_real(struct arena *arena, const char *path);
 /* `mkdir -p`; existing directories keep their modes. */
 bool directory_make(struct diag *diag, const char *path, mode_t mode);
 /*
  * Removes a file or a whole tree, without following links and within one mount; a missing one is
- * fine. False with errno set: EBUSY when something is mounted at `path` or below, which stays as it
- * is, with the directories that lead to it.
+ * fine. False with errno set: EBUSY if something is mounted at `path` or below. A mount is left
+ * alone, with the directories that lead to it.
  */
 bool tree_remove(const char *path);
-/* The same for a name in an open directory. */
+/* As tree_remove, for a name in an open directory. */
 bool tree_remove_at(int parent, const char *name);
 /*
- * tree_remove; false after an error, which says what is mounted where when that is the reason: then
- * nothing was removed.
+ * As tree_remove, but records an error. If something is mounted there, the error says where, and
+ * nothing is removed.
  */
 bool path_remove(struct diag *diag, const char *path);
 /*
- * Opens (O_PATH) a directory below another one; -1, errno set, when a link is on the way, or
+ * Opens (O_PATH) a directory below another one; -1 with errno set if a link is on the way, or
  * something is mounted there.
  */
 int tree_open_below(int directory, const char *path);
 /*
- * Whether something is mounted at `path` or below: `found` is where, the caller's (buf_free) in any
- * case.
+ * Whether something is mounted at `path` or below, with the place in `found`, which the caller
+ * frees (buf_free) in any case.
  */
 bool tree_find_mount(const char *path, struct buf *found);
 

@@ -17,9 +17,9 @@
 #include "base/own.h"
 
 /*
- * The cleaner's own name, by which it knows itself; no user types that. The status to end with
- * follows, then three lists with an empty argument behind each: the children, the clauses to say,
- * the doomed paths.
+ * argv[0] of the cleaner, by which it recognizes itself; no user types that. The exit status
+ * follows, then three lists, of which the first two end with an empty argument: the children, the
+ * clauses to report, the doomed paths.
  */
 #define CLEANER "mvmbuild (cleaning up)"
 
@@ -32,7 +32,9 @@ struct texts {
 	size_t n;
 };
 
-/* recursive; guards the records. Who has been told to stop takes it for ever */
+/*
+ * Recursive; guards the records. The thread that handles a signal takes it and never releases it.
+ */
 static pthread_mutex_t lock;
 static struct texts doomed, said, children;
 
@@ -139,7 +141,7 @@ bool interrupts_would_remove(const char *path)
 
 /* ---- the cleaner ---- */
 
-/* One that runs; one that was waited for already is none, whoever has its number now. */
+/* False for a process that was waited for already: its number may have been reused. */
 static bool is_child(pid_t process)
 {
 	return waitpid(process, NULL, WNOHANG) == 0;
@@ -158,35 +160,34 @@ static void end_children(char *const pids[], int number, int patience_ms)
 		}
 }
 
-/* One that does not listen is killed after a while. */
+/* Kills a child that does not react to SIGTERM. */
 static void wait_for_children(char *const pids[])
 {
 	end_children(pids, SIGTERM, 5000);
 	end_children(pids, SIGKILL, 5000);
 }
 
-static char *const *behind(char *const list[])
+static char *const *next_list(char *const list[])
 {
 	while (**list)
 		list++;
 	return list + 1;
 }
 
-/* What a child of a child may still add takes a further round. */
+/* Tries again, because a child's child may still add files. */
 static void remove_path(const char *path)
 {
 	for (int round = 0; round < 20 && !own_remove_litter(path); round++)
 		usleep(5000);
 }
 
-/* What was doomed had not taken the place of anything yet. */
-static void tell(char *const clauses[], bool removed_any)
+/* The doomed paths had not replaced anything yet. */
+static void print_interrupted(char *const clauses[], bool removed_any)
 {
 	fputs("interrupted", stderr);
 	for (char *const *clause = clauses; **clause; clause++)
 		fprintf(stderr, "%s%s", clause == clauses ? "; " : ", ", *clause);
-	fputs(!**clauses && removed_any ? "; what was there before stays as it was\n" : "\n",
-		stderr);
+	fputs(!**clauses && removed_any ? "; any previous output is unchanged\n" : "\n", stderr);
 }
 
 void interrupts_clean_up(int argc, char *argv[])
@@ -194,20 +195,20 @@ void interrupts_clean_up(int argc, char *argv[])
 	if (argc < 4 || strcmp(argv[0], CLEANER) != 0)
 		return;
 	const int status = atoi(argv[1]);
-	char *const *pids = argv + 2, *const *clauses = behind(pids),
-		    *const *paths = behind(clauses);
+	char *const *pids = argv + 2, *const *clauses = next_list(pids),
+		    *const *paths = next_list(clauses);
 	wait_for_children(pids);
 	for (char *const *path = paths; *path; path++)
 		remove_path(*path);
 	if (status == STATUS_INTERRUPTED)
-		tell(clauses, *paths);
+		print_interrupted(clauses, *paths);
 	_exit(status);
 }
 
 /*
- * The lock is ours. Returns only when the program cannot be executed (there is no /proc, say).
- * Needs no memory: there may be none. What there is no room for lies in what there is room for: a
- * runner in its host's directory.
+ * Called with the lock held. Returns only if the program cannot be executed (without /proc, for
+ * example). Allocates nothing, because there may be no memory. Paths that do not fit in argv lie
+ * below ones that do: a runner in its host's directory.
  */
 static void become_cleaner(enum status status)
 {
@@ -236,7 +237,7 @@ static void *wait_for_signal(void *set)
 		return NULL;
 	interrupts_hold();
 	become_cleaner(STATUS_INTERRUPTED);
-	/* Beside the other threads, then: better than leaving all of it. */
+	/* Removes files while other threads still run, which is better than leaving all of them. */
 	for (size_t i = 0; i < doomed.n; i++)
 		remove_path(doomed.v[i]);
 	static const char text[] = "interrupted\n";
@@ -246,12 +247,12 @@ static void *wait_for_signal(void *set)
 }
 
 /*
- * For a program that ends at once, and has said why (ending.h): what is on the list goes, and the
- * process ends with STATUS_FAILED.
+ * Runs after ending.h has printed its message: removes the doomed paths and exits with
+ * STATUS_FAILED.
  */
 static void end_now(void)
 {
-	/* Whoever holds the lock may be the one that ends, or may wait for it. */
+	/* The thread that ends may hold the lock itself, or its owner may be waiting for it. */
 	struct timespec patience;
 	clock_gettime(CLOCK_REALTIME, &patience);
 	patience.tv_sec += 2;
@@ -261,7 +262,7 @@ static void end_now(void)
 
 /* ---- the program ---- */
 
-/* What is ignored, as under nohup, stays so: a signal that is blocked waits for us even then. */
+/* A signal that is ignored, as under nohup, stays ignored: sigwait would receive it even then. */
 static void add_unless_ignored(sigset_t *set, int number)
 {
 	struct sigaction action;
@@ -274,7 +275,7 @@ void interrupts_handle(void)
 	static sigset_t set;
 	sigset_t before;
 	signal(SIGPIPE, SIG_IGN);
-	/* a file that may not become larger is an error of its writer: EFBIG */
+	/* makes a write beyond the file size limit fail with EFBIG */
 	signal(SIGXFSZ, SIG_IGN);
 	ending_do_last(end_now);
 	sigemptyset(&set);
@@ -286,8 +287,8 @@ void interrupts_handle(void)
 	if (pthread_create(&thread, NULL, wait_for_signal, &set) == 0)
 		pthread_detach(thread);
 	/*
-	 * no thread to be had: the signals end the process, and the next build removes what it
-	 * leaves
+	 * Without the thread the signals end the process, and the next build removes what it
+	 * leaves.
 	 */
 	else
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -295,10 +296,7 @@ void interrupts_handle(void)
 
 void interrupts_default(void)
 {
-	/*
-	 * A signal that the main thread does not block is its own, before it is the waiting
-	 * thread's.
-	 */
+	/* A process-directed signal goes to the main thread first if that does not block it. */
 	sigset_t none;
 	sigemptyset(&none);
 	pthread_sigmask(SIG_SETMASK, &none, NULL);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * interrupts: what becomes of a program that is told to stop (SIGINT, SIGTERM, SIGHUP).
+ * interrupts: how a program stops after SIGINT, SIGTERM or SIGHUP.
  *
- * Whoever stops a build wants what was there before, whole, or the new result, whole, and nothing
- * beside it. When the signal arrives, other threads and the programs that they started are at any
- * point of their work; whatever is removed under their hands they may make again, or exchange into
- * the place of the result. So nothing is removed beside them. The program executes itself anew as
- * its own cleaner: the kernel ends every other thread at the end of the system call it is in, the
- * cleaner waits for the children, and then removes what was doomed, says what has been done, and
- * exits with STATUS_INTERRUPTED. The caller waits for one and the same process all the time.
+ * A user who stops a build expects the old result or the new one, whole, and nothing beside it.
+ * When the signal arrives, other threads and the programs that they started are at any point of
+ * their work; they may recreate files that are removed under them, or move them into the place of
+ * the result. So the program does not clean up beside them: it executes itself again as its own
+ * cleaner. The kernel ends every other thread when its system call returns; the cleaner waits for
+ * the children, removes the doomed paths, reports what was completed, and exits with
+ * STATUS_INTERRUPTED. To the caller it is one process all the time.
  *
  * Steps that belong together (the rename that publishes, and the record that it is done) stand
  * between interrupts_hold and interrupts_go_on: the cleaner sees all of them or none. SIGKILL and a
- * crash leave litter that nobody holds (work_lock.h), which the next build of the same output
- * removes.
+ * crash leave unlocked litter (work_lock.h), which the next build of the same output removes.
  */
 #ifndef MVM_BASE_INTERRUPTS_H
 #define MVM_BASE_INTERRUPTS_H
@@ -21,52 +20,51 @@
 #include <stdbool.h>
 
 /*
- * The first thing in main of a program that calls interrupts_handle: in the cleaner it does not
- * return.
+ * Call first in the main of a program that calls interrupts_handle; does not return in the cleaner.
  */
 void interrupts_clean_up(int argc, char *argv[]);
 /*
- * From now on the signals are handled, and what is on the list goes when the program ends at once
- * (ending.h). To be called before any thread is started.
+ * Handles the signals from now on, and removes the doomed paths if the program ends by ending.h.
+ * Call before any thread is started.
  */
 void interrupts_handle(void);
-/* From now on the signals end the process as any other, without a word: it writes nothing. */
+/* From now on the signals end the process silently, by their default action: it writes no files. */
 void interrupts_default(void);
 /*
- * For a process that becomes another program (it calls nothing that a child after fork may not
- * call): no signal is blocked or ignored by us any more.
+ * For a child that executes another program: unblocks the signals and restores their default
+ * actions. Async-signal-safe.
  */
 void interrupts_forget(void);
 
 /*
- * A child that was started, to be called between the same interrupts_hold and interrupts_go_on as
- * its fork; and that it was waited for.
+ * Records a child that was started, or that was waited for. The first is called between the same
+ * interrupts_hold and interrupts_go_on as the fork.
  */
 void interrupts_child(long process);
 void interrupts_child_gone(long process);
 
 /*
- * `path` (absolute, copied) is removed when the program is told to stop; interrupts_keep takes it
- * off the list again.
+ * Dooms `path` (absolute, copied): it is removed if the program is interrupted. interrupts_keep
+ * takes it off the list again.
  */
 void interrupts_remove(const char *path);
 void interrupts_keep(const char *path);
 
 /*
- * Between the two no signal is acted on. They nest, within one thread. Keep it short: whoever
- * presses Ctrl-C waits for it, and so do other threads that come here; a publication, which looks
- * at all names of the result, is the longest.
+ * Delay signals between the two calls, which nest within one thread. Keep it short: Ctrl-C waits
+ * for it, and so do other threads that come here. The longest is a publication, which looks at all
+ * names of the result.
  */
 void interrupts_hold(void);
 void interrupts_go_on(void);
 
-/* Whether `path` is, or lies in, what is on the list. */
+/* Whether `path` is a doomed path, or lies in one. */
 bool interrupts_would_remove(const char *path);
 
 /*
- * What has been done for good, as a clause without a full stop ("/path/out is complete"), copied:
- * the cleaner tells the user. To be called between the same interrupts_hold and interrupts_go_on as
- * the deed.
+ * Records a completed result as a clause without a full stop ("/path/out is complete"), copied: the
+ * cleaner prints it. Call between the same interrupts_hold and interrupts_go_on as the step that
+ * completes it.
  */
 void interrupts_say(const char *clause);
 

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 
-/* Older headers lack some. */
+/* Older headers lack some of these. */
 #ifndef SMB2_SUPER_MAGIC
 #define SMB2_SUPER_MAGIC 0xFE534D42
 #endif
@@ -24,7 +24,7 @@
 
 bool fd_is_remote(int fd)
 {
-	/* FUSE is virtiofs and sshfs as well as local; for a local one this costs time alone. */
+	/* FUSE may be virtiofs or sshfs; treating a local one as remote only costs time. */
 	static const uint32_t types[] = {NFS_SUPER_MAGIC, SMB_SUPER_MAGIC, SMB2_SUPER_MAGIC,
 		CIFS_SUPER_MAGIC, CEPH_SUPER_MAGIC, FUSE_SUPER_MAGIC, V9FS_MAGIC, AFS_SUPER_MAGIC,
 		AFS_FS_MAGIC, CODA_SUPER_MAGIC};

@@ -24,7 +24,7 @@ static size_t base64_length(size_t size)
 	return (size + 2) / 3 * 4;
 }
 
-/* The value of a digit; -1 when it is none. */
+/* Returns -1 for a character that is not a digit. */
 static int digit_value(const char *digits, char c)
 {
 	const char *found = c ? strchr(digits, c) : NULL;
@@ -52,7 +52,9 @@ static bool hex_decode(const char *text, unsigned char *digest, size_t size)
 	return true;
 }
 
-/* The number is written with its last bits first: the last character has bits 0 to 4. */
+/*
+ * The digits are written from the highest bits to the lowest: the last character has bits 0 to 4.
+ */
 static bool nix32_decode(const char *text, unsigned char *digest, size_t size)
 {
 	size_t length = nix32_length(size);
@@ -146,7 +148,7 @@ bool nix_hash_parse(const char *text, char base16[NIX_HASH_DIGITS + 1])
 	const char *digits = prefixed ? text + sizeof prefix : text;
 	bool base64 = strlen(digits) == base64_length(NIX_HASH_BYTES);
 	unsigned char digest[NIX_HASH_BYTES];
-	/* Bare base 64 is no form of Nix's, "sha256-" allows nothing else. */
+	/* Nix does not accept bare base 64, and accepts nothing else after "sha256-". */
 	if ((sri && !base64) || (base64 && !prefixed) ||
 		!nix_hash_decode(digits, digest, sizeof digest))
 		return false;

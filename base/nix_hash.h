@@ -13,21 +13,24 @@ enum {
 	NIX_HASH_MAX_DIGITS = (NIX_HASH_MAX_BYTES * 8 + 4) / 5,
 };
 
-/* Whether `c` is a digit of Nix's base 32, which has no e, o, t and u. */
+/* Whether `c` is a digit of Nix's base 32, which lacks e, o, t and u. */
 bool nix32_is_digit(char c);
 
 /*
- * Reads a SHA-256 as "sha256:" and base 16, base 32 or base 64, as "sha256-" and base 64, or as
- * bare digits of base 16 or 32, told apart by their length. Writes 64 lower-case digits and a 0
- * byte. False when it is anything else.
+ * Reads a SHA-256 written as "sha256:" and base 16, base 32 or base 64, as "sha256-" and base 64,
+ * or as bare base 16 or 32; the length distinguishes the bases. Writes 64 lower-case digits and a 0
+ * byte. Returns false for anything else.
  */
 bool nix_hash_parse(const char *text, char base16[NIX_HASH_DIGITS + 1]);
 
-/* Bytes of a digest of the algorithm ("md5", "sha1", "sha256", "sha512"); 0 for any other. */
+/*
+ * Returns the digest size of the algorithm ("md5", "sha1", "sha256", "sha512") in bytes; 0 for any
+ * other.
+ */
 size_t nix_hash_size(const char *algorithm);
 /*
- * Decodes the bare digits (of any base, told apart by their number) of a digest of `size` bytes, at
- * most NIX_HASH_MAX_BYTES.
+ * Decodes the bare digits of a digest of `size` bytes, at most NIX_HASH_MAX_BYTES; their number
+ * distinguishes the bases.
  */
 bool nix_hash_decode(const char *digits, unsigned char *digest, size_t size);
 /* Writes a digest of `size` bytes in Nix's base 32, and a 0 byte. */

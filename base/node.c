@@ -6,7 +6,7 @@
 
 #include "base/string_map.h"
 
-/* A map of this size gets an index; below, looking at every key is as fast. */
+/* A map of this size gets an index; in a smaller one a linear search is as fast. */
 enum { INDEXED_ENTRIES = 16 };
 
 struct node *node_new(struct arena *arena, enum node_kind kind, const struct pos *pos)

@@ -35,7 +35,7 @@ static bool put_word(struct buf *out, const char *text)
 	return false;
 }
 
-/* 0x1F and 0o17. */
+/* Writes 0x1F and 0o17 in decimal. */
 static bool put_based(struct buf *out, const char *text)
 {
 	bool hex = strncmp(text, "0x", 2) == 0;
@@ -52,8 +52,8 @@ static bool put_based(struct buf *out, const char *text)
 }
 
 /*
- * [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?, digit for digit: no value is
- * rounded on the way.
+ * [-+]? ( \. [0-9]+ | [0-9]+ ( \. [0-9]* )? ) ( [eE] [-+]? [0-9]+ )?, copied digit by digit, so
+ * that no value is rounded.
  */
 static bool put_decimal(struct buf *out, const char *text)
 {

@@ -21,14 +21,17 @@
 
 enum { LIST_BYTES = 64 << 20, BOOT_ID_LENGTH = 36, HASH_DIGITS = 32 };
 
-/* ---- a walk over all that is no directory ---- */
+/* ---- walk over everything that is not a directory ---- */
 
 struct walk {
 	struct arena *arena;
 	dev_t device;
-	/* `name`: from the top; `directory` and path_base(name) open it. False ends the walk. */
+	/*
+	 * `name` is relative to the top; open it by `directory` and path_base(name). False ends the
+	 * walk.
+	 */
 	bool (*visit)(struct walk *walk, int directory, const char *name, const struct stat *st);
-	/* a directory, after all that was in it; may be NULL */
+	/* called for a directory after its contents; may be NULL */
 	void (*leave)(int parent, const char *name);
 	void *context;
 };
@@ -40,10 +43,7 @@ static bool walk_entry(struct walk *walk, int parent, const char *name)
 	struct stat st;
 	if (fstatat(parent, path_base(name), &st, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno == ENOENT;
-	/*
-	 * A directory that is mounted here is looked at like a file: as one thing, and never gone
-	 * into.
-	 */
+	/* A mount point is visited like a file and not entered. */
 	if (!S_ISDIR(st.st_mode) || st.st_dev != walk->device)
 		return walk->visit(walk, parent, name, &st);
 	const int directory =
@@ -56,7 +56,7 @@ static bool walk_entry(struct walk *walk, int parent, const char *name)
 	return ok;
 }
 
-/* Takes `directory` over. `name` is "" at the top. */
+/* Takes ownership of `directory`. `name` is "" at the top. */
 static bool walk_directory(struct walk *walk, int directory, const char *name)
 {
 	DIR *stream = fdopendir(directory);
@@ -84,7 +84,7 @@ static bool walk_top(struct walk *walk, const char *path)
 	return walk_directory(walk, directory, "");
 }
 
-/* In a runner or a host, and in a runner of a host. */
+/* Whether `name` was added after publication, in a runner, a host, or a runner of a host. */
 static bool is_added(const char *name)
 {
 	static const char host[] = "share/" OWN_ADDED "/",
@@ -97,8 +97,8 @@ static bool is_added(const char *name)
 }
 
 /*
- * work_lock.h's mark, while the directory is made, or where its build was killed right after it
- * published.
+ * Whether `name` is the lock file of work_lock.h, which exists while the directory is built, or if
+ * its build was killed right after publishing.
  */
 static bool is_mark(const char *name)
 {
@@ -143,7 +143,7 @@ bool own_list_write(struct arena *arena, struct diag *diag, const char *director
 {
 	struct strings names = {0};
 	struct walk walk = {.arena = arena, .visit = collect, .context = &names};
-	/* Whatever the umask is: the list is a part of what is published. */
+	/* The list is published too, so its mode must not depend on the umask. */
 	const char *place = path_join(arena, directory, OWN_DIRECTORY);
 	if (!directory_make(diag, path_parent(arena, place), 0755) ||
 		(mkdir(place, 0755) == 0 && chmod(place, 0755) != 0))
@@ -179,7 +179,7 @@ static enum listed list_read(struct arena *arena, const char *directory, struct 
 		vec_push(arena, names, unescaped(arena, line, length));
 		line += length + (line[length] == '\n');
 	}
-	/* What ends otherwise was cut off, by a crash before it was on the disk. */
+	/* A list with another last line was truncated by a crash before it was on the disk. */
 	if (names->n == 0 || strcmp(names->v[names->n - 1], OWN_LIST) != 0)
 		return UNLISTED;
 	qsort(names->v, names->n, sizeof *names->v, strings_compare);
@@ -244,7 +244,7 @@ static bool remove_own(struct walk *walk, int directory, const char *name, const
 	return true;
 }
 
-/* One that something foreign is in stays. */
+/* Fails for a directory that contains foreign files, which is intended. */
 static void remove_empty(int parent, const char *name)
 {
 	unlinkat(parent, name, AT_REMOVEDIR);
@@ -266,7 +266,7 @@ bool own_remove_litter(const char *directory)
 	struct arena *arena = arena_new();
 	struct stat st;
 	struct strings names = {0};
-	/* A link is removed as one: what it leads to is no litter. */
+	/* A link is removed itself: its target is not litter. */
 	const bool whole = lstat(directory, &st) == 0 && !S_ISDIR(st.st_mode);
 	const bool unfinished = whole || list_read(arena, directory, &names) == UNLISTED;
 	arena_free(arena);
@@ -307,7 +307,10 @@ static bool hash_files(const char *directory, const struct strings *names, struc
 	return ok;
 }
 
-/* "1 BOOT-ID HASH", BOOT-ID "-" when the data is on the disk. NULL: there can be none. */
+/*
+ * Returns "1 BOOT-ID HASH", with "-" for BOOT-ID if the data is on the disk; NULL if the files
+ * cannot be sealed.
+ */
 static const char *seal_text(
 	struct arena *arena, const char *directory, const char *boot, struct timespec *newest)
 {
@@ -329,7 +332,7 @@ static const char *seal_text(
 	return text;
 }
 
-/* NULL where the kernel does not tell. */
+/* NULL if the kernel does not provide it. */
 static const char *boot_id(struct arena *arena)
 {
 	char text[BOOT_ID_LENGTH];
@@ -340,8 +343,8 @@ static const char *boot_id(struct arena *arena)
 }
 
 /*
- * File systems keep times by the kernel's tick, some milliseconds: what is written within the tick
- * of the last change would keep its time. So the seal is set in a later one.
+ * File systems take timestamps from the kernel's tick, which is some milliseconds long: a write
+ * within the tick of the last change would not change the time. So the seal is set in a later tick.
  */
 static void wait_for_tick(const struct timespec *newest)
 {

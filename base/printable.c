@@ -46,11 +46,11 @@ bool character_commands(const char *text, size_t length)
 		unsigned first, last;
 	} ranges[] = {
 		{0, 0x1f}, /* C0 */
-		/* delete, and C1, whose U+009B starts a terminal's command like ESC [ does */
+		/* delete, and C1, of which U+009B starts a terminal command as ESC [ does */
 		{0x7f, 0x9f},
 		/*
-		 * the rest by the property Bidi_Control of Unicode's PropList.txt, and ends of
-		 * lines and paragraphs
+		 * Bidi_Control in Unicode's PropList.txt, and the separators of lines and
+		 * paragraphs
 		 */
 		{0x61c, 0x61c},
 		{0x200e, 0x200f},

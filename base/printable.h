@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * printable: text that somebody else wrote (a file's name, a description's value), as it may stand
- * in what people read.
+ * printable: makes text that somebody else wrote (a file's name, a description's value) safe to
+ * print.
  */
 #ifndef MVM_BASE_PRINTABLE_H
 #define MVM_BASE_PRINTABLE_H
@@ -12,16 +12,18 @@
 struct arena;
 struct buf;
 
-/* The bytes of the UTF-8 character that `text` starts with; 0 when it starts with none. */
+/*
+ * Returns the length of the UTF-8 character that `text` starts with, in bytes; 0 if it is invalid.
+ */
 size_t character_length(const char *text, size_t length);
 /*
- * Whether that character commands a terminal, or changes where others stand: control characters,
- * ends of lines, directions of writing.
+ * Whether that character controls a terminal or rearranges others: control characters, line ends,
+ * directions of writing.
  */
 bool character_commands(const char *text, size_t length);
-/* Appends it with \xNN for each byte of such a character, and of what is none. */
+/* Appends `text`, with \xNN for each byte of such a character and for each invalid byte. */
 void buf_printable(struct buf *buf, const char *text, size_t length);
-/* The same of a whole text. */
+/* As buf_printable, for a whole string. */
 const char *printable(struct arena *arena, const char *text);
 
 #endif

@@ -37,7 +37,7 @@ static _Noreturn void child(const char *const argv[], int input, int output, int
 	if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
 		dup2(error, STDERR_FILENO) < 0)
 		_exit(127);
-	/* execvp promises not to change the strings. */
+	/* POSIX: execvp does not change the strings, although its type allows it. */
 	union {
 		const char *const *given;
 		char *const *taken;
@@ -49,7 +49,7 @@ static _Noreturn void child(const char *const argv[], int input, int output, int
 	_exit(127);
 }
 
-/* Reads once; closes the descriptor at its end. */
+/* Reads once; closes the descriptor at end of file. */
 static void drain(int *fd, struct buf *into, size_t limit)
 {
 	char block[64 * 1024];
@@ -86,7 +86,7 @@ static void process_free(struct process *process)
 	free(process);
 }
 
-/* The child's standard error: a pipe, or our own. */
+/* Opens the child's standard error: a pipe, or a copy of ours. */
 static bool error_open(struct pipe_ends *ends, bool shown)
 {
 	if (!shown)
@@ -95,7 +95,7 @@ static bool error_open(struct pipe_ends *ends, bool shown)
 	return ends->write >= 0;
 }
 
-/* As a child that the program's cleaner would end (interrupts.h). */
+/* Forks a child that the cleaner would end (interrupts.h). */
 static pid_t fork_known(void)
 {
 	interrupts_hold();
@@ -150,7 +150,7 @@ static size_t first_ended(struct process *const v[], size_t n)
 	return i;
 }
 
-static void listen_to(struct process *process, const struct pollfd polled[2])
+static void read_ready(struct process *process, const struct pollfd polled[2])
 {
 	if (polled[0].revents)
 		drain(&process->output, &process->printed, SIZE_MAX);
@@ -169,7 +169,7 @@ size_t process_poll(struct process *const v[], size_t n, bool wait)
 		}
 		const int ready = poll(polled, 2 * n, wait ? -1 : 0);
 		for (size_t i = 0; ready > 0 && i < n; i++)
-			listen_to(v[i], &polled[2 * i]);
+			read_ready(v[i], &polled[2 * i]);
 		if (ready == 0)
 			break;
 	}
@@ -227,5 +227,5 @@ const char *process_complaint(struct arena *arena, const struct process_result *
 		*--end = '\0';
 	for (char *p = text; (p = strchr(p, '\n'));)
 		*p = ' ';
-	return *text ? text : "it did not say why";
+	return *text ? text : "it printed no reason";
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* process: run another program, never through a shell. */
+/* process: runs another program, never through a shell. */
 #ifndef MVM_BASE_PROCESS_H
 #define MVM_BASE_PROCESS_H
 
@@ -10,35 +10,35 @@
 struct arena;
 
 struct process_result {
-	/* 128 + signal when a signal ended it; 127 when it could not be started */
+	/* 128 + signal if a signal ended it; 127 if it could not be started */
 	int exit_status;
-	struct bytes output, error; /* what it printed, in the arena; `error` is cut at 64 KiB */
+	struct bytes output, error; /* its output, in the arena; `error` is cut at 64 KiB */
 };
 
 /*
- * Runs argv[0] (looked up in PATH) with nothing to read and waits. The child dies with us. False,
- * with an error, when it could not be started or waited for; an unsuccessful exit is for the caller
- * to judge.
+ * Runs argv[0] (looked up in PATH) with /dev/null as standard input, and waits. The child dies with
+ * us. False with an error if it could not be started or waited for; the caller judges the exit
+ * status.
  */
 bool process_run(struct arena *arena, struct diag *diag, const char *const argv[],
 	struct process_result *out);
-/* The same, but what it says on standard error is seen at once, and `error` is empty. */
+/* As process_run, but its standard error goes to ours, and `error` is empty. */
 bool process_run_shown(struct arena *arena, struct diag *diag, const char *const argv[],
 	struct process_result *out);
-/* What it complained of, on one line. */
+/* Returns its standard error on one line. */
 const char *process_complaint(struct arena *arena, const struct process_result *result);
 
 /* A program that runs beside us. */
 struct process;
 
 /*
- * Starts it as process_run does; NULL, with an error, when that fails. `argv` lives as long as the
- * process. With `feed` it reads from a pipe whose other end is the caller's.
+ * Starts a program as process_run does; NULL with an error if that fails. `argv` must live as long
+ * as the process. With `feed` it reads from a pipe, and the caller owns the other end.
  */
 struct process *process_start(struct diag *diag, const char *const argv[], int *feed);
 /*
- * Takes what they print; with `wait` until one has ended. The index of one that has, `n` when there
- * is none.
+ * Reads their output; with `wait`, until one has ended. Returns the index of one that has ended,
+ * else `n`.
  */
 size_t process_poll(struct process *const v[], size_t n, bool wait);
 /* Waits for its end and frees it. */

@@ -82,7 +82,7 @@ bool is_within(const char *path, const char *directory)
 		(path[length] == '/' || path[length] == '\0');
 }
 
-/* Takes the last part off, when it is a name; at the root ".." is the root. */
+/* Removes the last part unless that is ".."; at the root, ".." is the root itself. */
 static bool part_drop(const char *start, char **end)
 {
 	char *part = *end;

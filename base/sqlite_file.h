@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* sqlite_file: what a reader who takes no locks must know of a database's file. */
+/* sqlite_file: lets a reader use a database's file without taking locks. */
 #ifndef MVM_BASE_SQLITE_FILE_H
 #define MVM_BASE_SQLITE_FILE_H
 
@@ -8,11 +8,11 @@
 
 struct arena;
 
-/* Whether there are transactions that are not in the file itself, or not wholly. */
+/* Whether there are transactions that are not, or not completely, in the file itself. */
 bool sqlite_has_log(struct arena *arena, const char *file);
 /*
- * Whether it is the same file as `before`, and nobody wrote to it; times of files advance in steps
- * of some ms.
+ * Whether it is the file that `before` describes, and nobody has written to it. File timestamps
+ * advance in steps of some milliseconds.
  */
 bool sqlite_is_unchanged(const char *file, const struct stat *before);
 

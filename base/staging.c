@@ -18,15 +18,15 @@
 #define RANDOM_PART "XXXXXX"
 
 /*
- * The prefix of the names of unfinished siblings of `target`: ".NAME.mvmbuild-"; RANDOM_PART
- * follows.
+ * Returns the prefix of the names of unfinished siblings of `target`: ".NAME.mvmbuild-";
+ * RANDOM_PART follows.
  */
 static const char *litter_prefix(struct arena *arena, const char *target)
 {
 	return arena_printf(arena, ".%s.mvmbuild-", path_base(target));
 }
 
-/* An unfinished directory, or one that was replaced, is litter when nobody holds it any more. */
+/* An unfinished or replaced directory is litter once nobody holds it. */
 void staging_clean(struct arena *arena, const char *target)
 {
 	target = path_absolute(arena, target);
@@ -46,7 +46,7 @@ void staging_clean(struct arena *arena, const char *target)
 	closedir(stream);
 }
 
-/* No signal finds a directory that nobody would remove. */
+/* Signals are held, so that an interrupted program always removes the directory. */
 static bool make_doomed(char *directory)
 {
 	interrupts_hold();
@@ -59,7 +59,7 @@ static bool make_doomed(char *directory)
 	return made;
 }
 
-/* Makes and holds a directory in the place of `template`; false with errno set. */
+/* Makes and holds a directory named after `template`; false with errno set. */
 static bool make_held(struct arena *arena, const char *template, struct staging *staging)
 {
 	for (int tries = 0; tries < 1000; tries++) {
@@ -118,7 +118,7 @@ static bool visit_children(int directory, visit_function *visit)
 	return ok;
 }
 
-/* A regular file, or a directory after what is in it. Links have no data of their own. */
+/* Visits a regular file, or a directory after its contents. Links have no data of their own. */
 static bool visit_at(int parent, const char *name, visit_function *visit)
 {
 	struct stat st;
@@ -130,7 +130,7 @@ static bool visit_at(int parent, const char *name, visit_function *visit)
 	return fd >= 0 && (!S_ISDIR(st.st_mode) || visit_children(fd, visit)) && visit(fd);
 }
 
-/* No matter whether it does. */
+/* Only a hint: a failure does not matter. */
 static bool sync_start(int fd)
 {
 	sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
@@ -143,19 +143,19 @@ static bool sync_finish(int fd)
 }
 
 /*
- * Makes a tree durable. All of it is on its way before the first file is waited for: so they share
- * a commit of the file system's journal.
+ * Makes a tree durable. Writeback of all files starts before the first one is waited for, so that
+ * they share a commit of the file system's journal.
  */
 static bool tree_sync(const char *path)
 {
 	return visit_at(AT_FDCWD, path, sync_start) && visit_at(AT_FDCWD, path, sync_finish);
 }
 
-/* ---- into its place ---- */
+/* ---- publication ---- */
 
 /*
- * A name beside the directory that nothing has: reserved by making it, as only a directory could be
- * renamed over it.
+ * Returns an unused name beside the directory. Making a directory first reserves it: only another
+ * directory could be renamed over it.
  */
 static char *spare_name(const char *directory)
 {
@@ -167,10 +167,7 @@ static char *spare_name(const char *directory)
 	return NULL;
 }
 
-/*
- * For file systems that cannot exchange two names (NFS, 9p): for a moment there is nothing at the
- * target.
- */
+/* For file systems that cannot exchange two names (NFS, 9p): the target is absent for a moment. */
 static bool exchange_in_steps(const struct staging *staging)
 {
 	char *spare = spare_name(staging->directory);
@@ -186,13 +183,13 @@ static bool exchange_in_steps(const struct staging *staging)
 	return ok;
 }
 
-/* The file system, or the kernel, does not know the rename that was asked for. */
+/* Whether the file system or the kernel does not support the flags of renameat2. */
 static bool is_unknown(int error)
 {
 	return error == EINVAL || error == ENOSYS || error == EOPNOTSUPP;
 }
 
-/* What was at the target is at `directory` then. */
+/* Afterwards the old target is at `directory`. */
 static bool exchange(const struct staging *staging)
 {
 	return renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target,
@@ -205,15 +202,18 @@ static bool put_in_place(const struct staging *staging)
 	if (renameat2(AT_FDCWD, staging->directory, AT_FDCWD, staging->target, RENAME_NOREPLACE) ==
 		0)
 		return true;
-	/* Not after a look: another machine may just have put something there. */
+	/*
+	 * Tries the rename without looking first: another machine may just have put something
+	 * there.
+	 */
 	if (is_unknown(errno) && rename(staging->directory, staging->target) == 0)
 		return true;
 	return (errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR) && exchange(staging);
 }
 
 /*
- * Where the file system knows no such rename, one does not replace a directory that has something
- * in it.
+ * Without RENAME_NOREPLACE, a plain rename still fails if the target is a directory that is not
+ * empty.
  */
 static bool put_where_nothing_is(const struct staging *staging)
 {
@@ -222,7 +222,7 @@ static bool put_where_nothing_is(const struct staging *staging)
 		(is_unknown(errno) && rename(staging->directory, staging->target) == 0);
 }
 
-/* Makes the new name durable; what it names is. */
+/* Makes the new name durable; the contents already are. */
 static void sync_parent(const struct staging *staging)
 {
 	FD_CLEANUP int parent =
@@ -234,9 +234,8 @@ static void sync_parent(const struct staging *staging)
 static bool refuse_foreign(struct diag *diag, const char *target, const char *name)
 {
 	return diag_error(diag, STATUS_FAILED, NULL, "foreign-file",
-		"%s has the file %s, which was not built: it stays as it is. Move the file away "
-		"(is it the volume of a VM that was started there?), "
-		"or name another output",
+		"%s has the file %s, which was not built; nothing is replaced. Move the file away "
+		"(is it the volume of a VM that was started there?), or name another output",
 		target, name);
 }
 
@@ -246,18 +245,18 @@ bool staging_may_replace(struct arena *arena, struct diag *diag, const char *tar
 	struct stat st;
 	if (!path_exists(target) || directory_is_empty(target))
 		return true;
-	/* A link to one is something else. */
+	/* A link to a runner is not a runner. */
 	if (lstat(target, &st) != 0 || !S_ISDIR(st.st_mode) ||
 		!path_exists(path_join(arena, target, mark)))
 		return diag_error(diag, STATUS_FAILED, NULL, "output-exists",
-			"%s exists and is no %s; it stays as it is", target, kind);
+			"%s exists and is not a %s; it is left unchanged", target, kind);
 	const char *foreign = own_find_foreign(arena, target);
 	return !foreign || refuse_foreign(diag, target, foreign);
 }
 
 /*
- * What came while the new directory was made takes it back: from here on, by its name, nothing more
- * comes.
+ * Undoes the exchange if a foreign file was added to the old directory meanwhile. None is added by
+ * that name from now on.
  */
 static bool is_replaced(const struct staging *staging, struct diag *diag)
 {
@@ -272,8 +271,8 @@ static bool is_replaced(const struct staging *staging, struct diag *diag)
 	return true;
 }
 
-/* Seen from a signal, all of it is done or nothing. */
-static bool put_and_tell(
+/* A signal sees all of these steps or none. */
+static bool put_and_record(
 	struct diag *diag, const struct staging *staging, bool (*put)(const struct staging *))
 {
 	interrupts_hold();
@@ -296,7 +295,7 @@ static bool prepare(struct diag *diag, const struct staging *staging)
 			"cannot write %s to the disk: %s", staging->directory, strerror(errno));
 }
 
-/* A part of another directory that is being made gets no seal: that one will. */
+/* A directory that becomes a part of another unfinished one gets no seal; the outer one does. */
 static void seal(const struct staging *staging)
 {
 	if (staging->listed && !interrupts_would_remove(staging->target))
@@ -305,15 +304,15 @@ static void seal(const struct staging *staging)
 
 static bool publish(struct diag *diag, struct staging *staging, bool (*put)(const struct staging *))
 {
-	if (!prepare(diag, staging) || !put_and_tell(diag, staging, put)) {
+	if (!prepare(diag, staging) || !put_and_record(diag, staging, put)) {
 		staging_abandon(staging);
 		return false;
 	}
 	if (!staging->unsynced)
 		sync_parent(staging);
 	/*
-	 * What was there before, if anything. Where it cannot be removed it is litter, and the next
-	 * build tries again.
+	 * The old contents, if any. If they cannot be removed they are litter, and the next build
+	 * tries again.
 	 */
 	(staging->listed ? own_remove_litter : tree_remove)(staging->directory);
 	interrupts_keep(staging->directory);

@@ -9,7 +9,7 @@
 
 enum { FIRST_SLOTS = 64 };
 
-/* The slot of a name, or the free one where it belongs. */
+/* Returns the slot of a name, or the free one where it belongs. */
 static struct name *find(const struct names *names, const char *text)
 {
 	for (size_t at = XXH3_64bits(text, strlen(text));; at++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* string_map: a number for each name, found in constant time however many names there are. */
+/* string_map: maps names to numbers in constant time. */
 #ifndef MVM_BASE_STRING_MAP_H
 #define MVM_BASE_STRING_MAP_H
 
@@ -19,9 +19,9 @@ struct names {
 	size_t size, used; /* size is a power of two, at most half of it used */
 };
 
-/* SIZE_MAX when the name is not there. */
+/* Returns SIZE_MAX if the name is unknown. */
 size_t names_find(const struct names *names, const char *text);
-/* Adds a name or changes its number; `text` must live as long as the names. */
+/* Adds a name or changes its number; `text` must live as long as the map. */
 void names_set(struct arena *arena, struct names *names, const char *text, size_t number);
 
 #endif

@@ -13,7 +13,7 @@ static unsigned least(unsigned a, unsigned b)
 	return a < b ? a : b;
 }
 
-/* Edits (insert, delete, replace, swap neighbours) between two words, letters' case aside. */
+/* Counts the edits (insert, delete, replace, swap neighbours) between two words, ignoring case. */
 static unsigned distance(const char *a, size_t alen, const char *b, size_t blen)
 {
 	unsigned rows[3][LONGEST + 1];
@@ -36,7 +36,10 @@ static unsigned distance(const char *a, size_t alen, const char *b, size_t blen)
 	return rows[alen % 3][blen];
 }
 
-/* "memory" for mem, "host" for hostName: one is the other's beginning. */
+/*
+ * Finds a candidate of which `word` is a prefix, or the reverse: "memory" for mem, "host" for
+ * hostName.
+ */
 static const char *by_beginning(
 	const char *word, size_t length, const char *const *candidates, size_t count)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* tree: removing trees. */
+/* tree: removes trees. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@ static bool is_dot(const char *name)
 
 /* ---- mounts ---- */
 
-/* /proc has it since Linux 3.15. */
+/* For kernels before 5.8; mnt_id is in fdinfo since Linux 3.15. */
 static bool mount_from_proc(int fd, uint64_t *mount)
 {
 	char path[sizeof "/proc/self/fdinfo/" + 10], line[128];
@@ -37,16 +37,16 @@ static bool mount_from_proc(int fd, uint64_t *mount)
 }
 
 /*
- * Which mount an open file is of: a bind mount has the device of where it leads to. statx tells
- * since Linux 5.8; without /proc the device must do.
+ * Finds the mount that an open file is on: a bind mount has the same device as its source, so
+ * st_dev is not enough. statx returns it since Linux 5.8; without /proc, st_dev must do.
  */
 static bool mount_of(int fd, uint64_t *mount)
 {
-	struct statx told;
+	struct statx info;
 	struct stat st;
-	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &told) == 0 &&
-		(told.stx_mask & STATX_MNT_ID))
-		*mount = told.stx_mnt_id;
+	if (statx(fd, "", AT_EMPTY_PATH | AT_NO_AUTOMOUNT, STATX_MNT_ID, &info) == 0 &&
+		(info.stx_mask & STATX_MNT_ID))
+		*mount = info.stx_mnt_id;
 	else if (!mount_from_proc(fd, mount)) {
 		if (fstat(fd, &st) != 0)
 			return false;
@@ -68,7 +68,7 @@ static int refuse_crossing(int fd)
 	return -1;
 }
 
-/* Opens what is in a directory: EXDEV when something is mounted there. */
+/* Opens an entry of a directory; fails with EXDEV if something is mounted there. */
 static int open_within(int parent, const char *name, int flags)
 {
 	uint64_t mount;
@@ -79,14 +79,14 @@ static int open_within(int parent, const char *name, int flags)
 	if (opened >= 0 || (errno != ENOSYS && errno != EPERM))
 		return opened;
 #endif
-	/* Before Linux 5.6, or where a container forbids it. */
+	/* For kernels before 5.6, or where a container forbids openat2. */
 	if (!mount_of(parent, &mount))
 		return -1;
 	const int fd = openat(parent, name, flags);
 	return fd < 0 || is_of_mount(fd, mount) ? fd : refuse_crossing(fd);
 }
 
-/* The directory that a path's last name is in. */
+/* Opens the directory that contains the path's last component. */
 static int open_parent(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -108,7 +108,10 @@ static const char *last_name(const char *path)
 
 static bool find_mount_at(int parent, const char *name, struct buf *path);
 
-/* What cannot be read is not looked into: its removal crosses no mount either. */
+/*
+ * Takes ownership of `directory`. An unreadable directory is skipped; its removal does not cross a
+ * mount either.
+ */
 static bool find_mount_in(int directory, struct buf *path)
 {
 	DIR *stream = fdopendir(directory);
@@ -122,7 +125,7 @@ static bool find_mount_in(int directory, struct buf *path)
 	return found;
 }
 
-/* `path` leads to the parent; to what was found afterwards. */
+/* `path` is the parent's; if a mount is found, its place. */
 static bool find_mount_at(int parent, const char *name, struct buf *path)
 {
 	const size_t length = path->n;
@@ -169,7 +172,7 @@ int tree_open_below(int directory, const char *path)
 
 /* ---- removal ---- */
 
-/* The first failure is the one that is told. */
+/* Keeps the first error. */
 struct removal {
 	int error;
 };
@@ -202,20 +205,19 @@ static bool remove_children(struct removal *removal, int directory)
 }
 
 /*
- * A directory that was made read-only on purpose (a copied store path), or unreadable, must not
- * stop us.
+ * A directory that is unreadable, or read-only on purpose (a copied store path), must not stop us.
  */
 static void make_passable(int directory)
 {
-	char self[sizeof "/proc/self/fd/" + 10]; /* a path without permission allows no fchmod */
+	char self[sizeof "/proc/self/fd/" + 10]; /* fchmod does not work on an O_PATH descriptor */
 	snprintf(self, sizeof self, "/proc/self/fd/%d", directory);
 	chmod(self, 0700);
 }
 
 /*
- * Nothing leads out of the mount that the tree is of: a directory is opened as what is under no
- * mount, what is in it goes through that descriptor, and the kernel unlinks nothing that something
- * is mounted on (EBUSY).
+ * Never leaves the mount that the tree is on: a directory is opened only if nothing is mounted
+ * there, its entries are reached through that descriptor, and the kernel refuses to unlink a mount
+ * point (EBUSY).
  */
 static bool remove_at(struct removal *removal, int parent, const char *name)
 {

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/network_fs.h"
 
-/* The first thing in an unfinished directory, and the last that leaves it. */
+/* The first file in an unfinished directory, and the last to be removed. */
 #define HOLD_FILE ".held"
 
 enum { DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC };
@@ -20,7 +20,7 @@ static bool is_taken(int fd)
 	return flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
-/* Who takes the directory for litter meanwhile has removed the file, or holds its lock. */
+/* A process that takes the directory for litter has removed the file, or holds its lock. */
 static bool hold_for_others(struct hold *hold)
 {
 	struct stat st;
@@ -52,12 +52,12 @@ bool hold_take(const char *path, struct hold *hold)
 	return false;
 }
 
-/* ---- what others have left ---- */
+/* ---- leftovers of others ---- */
 
 /*
- * One that another machine has just made is empty: if we remove it, it makes another. One that has
- * files but not this one was finished before, was replaced, and could not be removed whole because
- * somebody had a file in it open.
+ * An empty directory was just made by another machine; if we remove it, that machine makes another.
+ * One that has files but not HOLD_FILE was finished and replaced, but could not be removed
+ * completely because a file in it was open.
  */
 static bool seize_from_others(int parent, const char *name, struct hold *hold)
 {
@@ -84,14 +84,14 @@ bool hold_seize(int parent, const char *name, struct hold *hold)
 	return false;
 }
 
-/* ---- its end ---- */
+/* ---- release ---- */
 
 void hold_remove(struct hold *hold, const char *path, bool (*remove)(const char *path))
 {
 	remove(path);
 	const bool was_open = hold->file >= 0;
 	drop(hold);
-	/* NFS keeps a file that is open under another name until it is closed. */
+	/* NFS keeps an open file under another name until it is closed. */
 	if (was_open)
 		rmdir(path);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * work_lock: that somebody is at work on an unfinished directory, so that others do not take it for
- * litter. It ends with the process. The directory is locked. Where other machines see it
- * (network_fs.h) they see no such lock: there a file in it is locked as well.
+ * work_lock: marks an unfinished directory as in use, so that others do not take it for litter. The
+ * lock ends with the process. The directory itself is locked. Other machines do not see that lock,
+ * so on a network file system (network_fs.h) a file in it is locked too.
  */
 #ifndef MVM_BASE_WORK_LOCK_H
 #define MVM_BASE_WORK_LOCK_H
@@ -11,23 +11,23 @@
 
 struct hold {
 	int directory;
-	int file; /* -1: there are no other machines */
+	int file; /* -1 unless on a network file system */
 };
 
 /*
- * Holds the directory that was just made. False with errno set: EAGAIN when another process saw it
- * without its lock, took it for litter, and is removing it. A file system without locks is fine:
- * there litter stays.
+ * Locks the directory that was just made. False with errno set: EAGAIN if another process saw it
+ * before it was locked, took it for litter, and is removing it. A file system without locks is
+ * fine; litter remains there.
  */
 bool hold_take(const char *path, struct hold *hold);
 /*
- * Takes over what nobody holds, so as to remove it. False when there is nothing to remove, also
- * when it was empty and is gone now.
+ * Locks a directory that nobody holds, in order to remove it. False if there is nothing to remove,
+ * also if it was empty and has just been removed.
  */
 bool hold_seize(int parent, const char *name, struct hold *hold);
-/* Removes the directory, by `remove`, and ends the hold. */
+/* Removes the directory by `remove`, and releases the lock. */
 void hold_remove(struct hold *hold, const char *path, bool (*remove)(const char *path));
-/* Ends the hold on a directory that is finished and has another name now. */
+/* Releases the lock on a directory that is finished and renamed. */
 void hold_finish(struct hold *hold);
 
 #endif

@@ -59,7 +59,7 @@ judge() {
 	elif [ "$1" != 130 ] && { [ "$1" != 0 ] || [ "$state" != new ]; }; then
 		complaint="status $1"
 	elif [ "$1" = 130 ] && [ "$state" = old ] &&
-		! grep -Eq '^interrupted(; what was there before stays as it was)?$' "$log"
+		! grep -Eq '^interrupted(; any previous output is unchanged)?$' "$log"
 	then
 		complaint="the old one is there, and it says: $(cat "$log")"
 	elif [ "$1" = 130 ] && [ "$state" = new ] &&
