@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Nix's schema 10 (nix: src/libstore/schema.sql). The rollback journal mode matters: a database
- * that was left in WAL mode cannot be opened by a Nix with `use-sqlite-wal = false`, while the
- * other way round Nix converts it.
+ * Nix's schema 10 (nix: src/libstore/schema.sql). The journal mode must be a rollback journal: a
+ * Nix with `use-sqlite-wal = false` cannot open a database in WAL mode, whereas any other Nix
+ * converts it to WAL.
  */
 #include "imaging/store/database.h"
 
@@ -14,10 +14,10 @@
 #include "base/file.h"
 #include "imaging/store/derivation.h"
 
-/* Without a newline: Nix calls "10\n" corrupt. */
+/* Nix takes "10\n" for a corrupt schema file. */
 static const char schema_version[] = {'1', '0'};
 
-/* All that could depend on how the library was built, before the first table. */
+/* Settings whose defaults depend on how the library was built. They come before the first table. */
 static const char settings[] =
 	"pragma page_size = 4096; pragma encoding = 'UTF-8'; pragma auto_vacuum = none; pragma "
 	"journal_mode = off;"
@@ -53,8 +53,8 @@ static const char tables[] =
 	");\n";
 
 /*
- * An index is cheaper to make when its rows are there. IndexReferrer, which old Nix has and new Nix
- * drops, repeats the primary key of Refs.
+ * Building an index is cheaper once its rows exist. IndexReferrer, which old Nix has and new Nix
+ * drops, duplicates the primary key of Refs.
  */
 static const char indices[] =
 	"create index IndexReference on Refs(reference);\n"
@@ -89,7 +89,7 @@ static void statement_cleanup(sqlite3_stmt **statement)
 }
 #define STATEMENT_CLEANUP __attribute__((cleanup(statement_cleanup)))
 
-/* NULL, with an error, when it fails. */
+/* NULL with an error on failure. */
 static sqlite3_stmt *prepare(const struct writer *writer, const char *sql)
 {
 	sqlite3_stmt *statement = NULL;
@@ -104,7 +104,7 @@ static bool insert(const struct writer *writer, sqlite3_stmt *statement)
 	return (sqlite3_reset(statement) == SQLITE_OK && done) || failed(writer);
 }
 
-/* The row of closure->v[index]: rows are numbered from 1, in the closure's order. */
+/* Returns the id of closure->v[index]: ids count from 1 in the closure's order. */
 static sqlite3_int64 row_id(size_t index)
 {
 	return (sqlite3_int64)index + 1;
@@ -216,7 +216,7 @@ static bool insert_outputs(const struct writer *writer)
 
 static bool write_database(struct writer *writer)
 {
-	/* "unix-none": nobody else knows the file yet, and not every file system has locks. */
+	/* "unix-none": no other process knows the file yet, and not every file system has locks. */
 	if (sqlite3_open_v2(writer->path, &writer->db, SQLITE_OPEN_READWRITE, "unix-none") !=
 		SQLITE_OK)
 		return failed(writer);
@@ -234,7 +234,7 @@ static bool write_and_close(struct writer *writer)
 	return ok;
 }
 
-/* What only a caller's mistake can break. */
+/* Checks what only a bug in the caller could violate. */
 static bool closure_is_sound(struct diag *diag, const struct closure *closure)
 {
 	for (size_t i = 0; i < closure->n; i++) {
@@ -242,10 +242,10 @@ static bool closure_is_sound(struct diag *diag, const struct closure *closure)
 		if (!path->nar_hash || strlen(path->nar_hash) != 64 ||
 			strspn(path->nar_hash, "0123456789abcdef") != 64)
 			return diag_error(diag, STATUS_FAILED, NULL, "internal",
-				"no hash is known for %s", path->path);
+				"the hash of %s is unknown", path->path);
 		if (i && strcmp(path[-1].path, path->path) >= 0)
 			return diag_error(diag, STATUS_FAILED, NULL, "internal",
-				"%s is not in its place in the closure", path->path);
+				"%s is out of order in the closure", path->path);
 		for (size_t j = 0; j < path->nrefs; j++)
 			if (path->refs[j] >= closure->n)
 				return diag_error(diag, STATUS_FAILED, NULL, "internal",
@@ -257,7 +257,8 @@ static bool closure_is_sound(struct diag *diag, const struct closure *closure)
 static bool write_files(struct writer *writer, const char *schema)
 {
 	/*
-	 * Made here and not by sqlite: it must be new, and its mode must not depend on the umask.
+	 * The file is created here, because it must be new and sqlite's mode would depend on the
+	 * umask.
 	 */
 	if (!file_write(writer->diag, writer->path, "", 0, 0644))
 		return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The format is an ATerm: Derive([("out","/nix/store/…","",""),…],…), newer ones
- * DrvWithVersion("…",[…],…).
+ * The format is an ATerm: Derive([("out","/nix/store/…","",""),…],…), or DrvWithVersion("…",[…],…)
+ * in newer versions.
  */
 #include "imaging/store/derivation.h"
 

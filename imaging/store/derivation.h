@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* derivation: which store paths a .drv file makes. */
+/* derivation: reads the outputs of a .drv file. */
 #ifndef MVM_IMAGING_STORE_DERIVATION_H
 #define MVM_IMAGING_STORE_DERIVATION_H
 
@@ -12,8 +12,8 @@ struct arena;
 
 struct derivation_output {
 	const char *name; /* "out" */
-	const char *
-		path; /* "" when it is not known before the build (content-addressed derivations) */
+	const char
+		*path; /* "" if it is not known before the build (content-addressed derivations) */
 };
 
 struct derivation_outputs {
@@ -22,8 +22,8 @@ struct derivation_outputs {
 };
 
 /*
- * Reads the outputs of the .drv file at `path`; the rest of it is not looked at. Errors are
- * STATUS_INPUT. Strings live in `arena`.
+ * Reads the outputs of the .drv file at `path`; the rest of it is ignored. Errors are STATUS_INPUT.
+ * Strings live in `arena`.
  */
 bool derivation_read_outputs(
 	struct arena *arena, struct diag *diag, const char *path, struct derivation_outputs *out);

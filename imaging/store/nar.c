@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/ending.h"
 
-/* What is at least so large is hashed where it lies. */
+/* Chunks of this size or more are hashed in place, not copied to the buffer first. */
 enum { DIRECT_BYTES = 1024 };
 
 static void must(int one)
@@ -44,7 +44,7 @@ static void put(struct nar *nar, const void *bytes, size_t count)
 		hash(nar, bytes, count);
 }
 
-/* Lengths are 64 bits, little endian. */
+/* Lengths are 64-bit little-endian. */
 static void put_length(struct nar *nar, uint64_t length)
 {
 	unsigned char bytes[8];
@@ -53,7 +53,7 @@ static void put_length(struct nar *nar, uint64_t length)
 	put(nar, bytes, sizeof bytes);
 }
 
-/* Zeros up to a multiple of eight. */
+/* Pads with zeros to a multiple of eight. */
 static void put_padding(struct nar *nar, uint64_t length)
 {
 	put(nar, "\0\0\0\0\0\0\0", (size_t)(-length & 7));

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nar: how Nix writes a tree as one text, its NAR, given part by part in the order of the text; of
- * it the hash and the size are kept.
+ * nar: computes the hash and size of a NAR, Nix's serialization of a tree, from its parts in order.
  */
 #ifndef MVM_IMAGING_STORE_NAR_H
 #define MVM_IMAGING_STORE_NAR_H
@@ -13,19 +12,19 @@
 enum { NAR_HASH_DIGITS = 64, NAR_PENDING_BYTES = 4096 };
 
 struct nar {
-	void *digest, *marked; /* EVP_MD_CTX; NULL when only the size is wanted */
+	void *digest, *marked; /* EVP_MD_CTX; NULL if only the size is wanted */
 	uint64_t size;
 	size_t pending; /* bytes that are not hashed yet */
 	unsigned char bytes[NAR_PENDING_BYTES];
 };
 
-/* Without `hashed` only the size is wanted: contents of files may be left out then. */
+/* Without `hashed` only the size is computed, and contents of files may be left out. */
 void nar_begin(struct nar *nar, bool hashed);
 void nar_free(struct nar *nar);
 
 /*
- * A tree is one node. A directory's entries hold one node each, and come in the order of their
- * names as bytes.
+ * A tree is one node. Each entry of a directory contains one node; entries are sorted by the bytes
+ * of their names.
  */
 void nar_directory_begin(struct nar *nar);
 void nar_directory_end(struct nar *nar);
@@ -33,15 +32,15 @@ void nar_entry_begin(struct nar *nar, const char *name);
 void nar_entry_end(struct nar *nar);
 void nar_symlink(struct nar *nar, const char *target);
 void nar_file_begin(struct nar *nar, bool executable, uint64_t size);
-/* As often as needed between the two. */
+/* Called as often as needed between the two. */
 void nar_content(struct nar *nar, const void *bytes, size_t count);
 void nar_file_end(struct nar *nar, uint64_t size);
 
-/* Goes back to the last mark, for contents that may turn out to come again. */
+/* Save and restore the state of the hash, for contents that may have to be read again. */
 void nar_mark(struct nar *nar);
 void nar_rewind(struct nar *nar);
 
-/* SHA-256 in lower-case digits of base 16, and a 0 byte. Nothing can be added after. */
+/* Writes SHA-256 in lower-case base 16, and a 0 byte. Nothing can be added afterwards. */
 void nar_end(struct nar *nar, char hash[NAR_HASH_DIGITS + 1]);
 
 #endif

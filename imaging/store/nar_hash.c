@@ -29,7 +29,7 @@ bool nar_size(struct diag *diag, const char *path, uint64_t *size)
 	return ok;
 }
 
-/* As Nix prints hashes: in base 32. */
+/* Formats a hash in base 32, as Nix prints it. */
 static const char *shown(const char *hash, char text[NIX_HASH_MAX_DIGITS + 1])
 {
 	unsigned char digest[NIX_HASH_BYTES];
@@ -45,11 +45,9 @@ bool nar_check(struct diag *diag, const char *path, const char *known, const cha
 	if (!known || strcmp(known, found) == 0)
 		return true;
 	diag_error(diag, STATUS_INPUT, NULL, "modified-path",
-		"%s was modified: it had the hash sha256:%s, but its files have sha256:%s", path,
-		shown(known, wanted_text), shown(found, found_text));
-	diag_note(diag, NULL, "modified-path",
-		"nothing was made of it; what Nix has registered comes back by \"nix-store "
-		"--repair-path %s\"",
+		"%s was modified: its recorded hash is sha256:%s, but its files have sha256:%s",
+		path, shown(known, wanted_text), shown(found, found_text));
+	diag_note(diag, NULL, "modified-path", "restore it with \"nix-store --repair-path %s\"",
 		path);
 	return false;
 }

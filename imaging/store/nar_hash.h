@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* nar_hash: the hash and the size that Nix knows a store path by. */
+/* nar_hash: the hash and size by which Nix identifies the contents of a store path. */
 #ifndef MVM_IMAGING_STORE_NAR_HASH_H
 #define MVM_IMAGING_STORE_NAR_HASH_H
 
@@ -7,20 +7,20 @@
 #include "imaging/store/nar.h"
 
 /*
- * SHA-256 of the NAR of `path` (not followed where it is a symbolic link), and the NAR's size in
- * bytes. False, with an error (STATUS_INPUT), for what cannot be read and for what Nix does not
- * keep: devices, sockets, pipes.
+ * SHA-256 of the NAR of `path` (a symbolic link is not followed), and the NAR's size in bytes.
+ * False with an error (STATUS_INPUT) if something cannot be read, or is a device, socket or pipe,
+ * which Nix does not store.
  */
 bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size);
-/* The size alone; no content is read. */
+/* Computes only the size; file contents are not read. */
 bool nar_size(struct diag *diag, const char *path, uint64_t *size);
 
 /*
- * Whether `path` is what it is known as, by the hashes of both; an error names them. `known` NULL:
- * nothing is known, which is fine.
+ * Compares the hash that was found with the known one (NULL: nothing to compare); records an error
+ * with both if they differ.
  */
 bool nar_check(struct diag *diag, const char *path, const char *known, const char *found);
-/* The same of what `path` is now: it is read, if its hash is known. */
+/* Reads `path` if its hash is known, and compares it as nar_check does. */
 bool nar_verify(struct diag *diag, const char *path, const char *known);
 
 #endif

@@ -5,8 +5,8 @@
 #include "base/file.h"
 
 /*
- * The path, its hash and size, its deriver, how many references, the references: a line each. 0 is
- * a size that Nix does not know.
+ * One line each: path, hash, size, deriver, number of references, references. A size of 0 means
+ * that it is unknown.
  */
 static void add_path(struct buf *text, const struct closure *closure, size_t index)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* registration: a closure as `nix-store --load-db` reads it. */
+/* registration: writes a closure in the format of `nix-store --load-db`. */
 #ifndef MVM_IMAGING_STORE_REGISTRATION_H
 #define MVM_IMAGING_STORE_REGISTRATION_H
 

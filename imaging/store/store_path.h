@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store_path: what Nix knows of one store path. */
+/* store_path: Nix's information about one store path. */
 #ifndef MVM_IMAGING_STORE_STORE_PATH_H
 #define MVM_IMAGING_STORE_STORE_PATH_H
 
@@ -11,18 +11,16 @@ struct store_path {
 	const char *path; /* absolute, in the store directory: /nix/store/HASH-NAME */
 	const char *name; /* its last component, inside `path` */
 	/*
-	 * SHA-256 of its NAR in base 16, 64 digits; NULL when not known, which is never so in a
-	 * plan's closure
+	 * SHA-256 of its NAR in base 16, 64 digits; NULL if unknown, which never occurs in a plan's
+	 * closure
 	 */
 	const char *nar_hash;
-	int64_t nar_size;    /* bytes; -1 when not known */
-	const char *deriver; /* NULL when not known */
+	int64_t nar_size;    /* bytes; -1 if unknown */
+	const char *deriver; /* NULL if unknown */
 	const char *sigs;    /* separated by spaces; NULL without */
 	const char *ca;      /* content address; NULL without */
 	bool ultimate;       /* built here, not fetched */
-	/*
-	 * indices into the closure, ascending, the path itself included where it refers to itself
-	 */
+	/* indices into the closure, ascending; includes the path itself if it refers to itself */
 	const size_t *refs;
 	size_t nrefs;
 };
@@ -32,7 +30,7 @@ struct closure {
 	const struct store_path *v;
 	size_t n;
 	const char *store_dir; /* "/nix/store" */
-	const char *source;    /* where it was read, for people */
+	const char *source;    /* description of its source, for messages */
 };
 
 #endif

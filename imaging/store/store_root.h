@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_root: what Nix wants of the directory that is its store: links of its own, and a root that
- * the build group may write to (nix's local-store.cc).
+ * store_root: Nix's requirements for its store directory: a directory of its own for links, and
+ * write permission for the build group (nix's local-store.cc).
  */
 #ifndef MVM_IMAGING_STORE_STORE_ROOT_H
 #define MVM_IMAGING_STORE_STORE_ROOT_H

@@ -29,8 +29,8 @@ bool store_walk_changed(const struct store_walk *walk)
 static bool refuse_kind(const struct store_walk *walk)
 {
 	return diag_error(walk->diag, STATUS_INPUT, NULL, "unknown-file-kind",
-		"%s is neither a file nor a directory nor a symbolic link; a store has no other "
-		"kinds",
+		"%s is not a regular file, a directory or a symbolic link; a store path cannot "
+		"contain anything else",
 		buf_text(&walk->path));
 }
 
@@ -62,7 +62,7 @@ void store_walk_content(struct store_walk *walk, const void *bytes, size_t count
 	nar_content(&walk->nar, bytes, count);
 }
 
-/* All of a file that no visitor reads. */
+/* Reads all of a file that no visitor reads. */
 static bool read_file(struct store_walk *walk, int fd, uint64_t size)
 {
 	if (!walk->buffer)
@@ -104,7 +104,7 @@ static void names_free(struct names *names)
 	free(names->v);
 }
 
-/* The first byte is the kind that the directory gave, DT_REG and so on; the name follows. */
+/* The first byte is the d_type of the entry; the name follows. */
 static void names_add(struct names *names, const struct dirent *entry)
 {
 	if (names->n == names->capacity) {
@@ -174,7 +174,7 @@ static bool walk_listed(struct store_walk *walk, const struct store_node *node, 
 		visitor->directory_end(walk->context, walk, node, (uint32_t)names->n);
 }
 
-/* Takes over `fd`. */
+/* Takes ownership of `fd`. */
 static bool walk_directory(struct store_walk *walk, const struct store_node *node, int fd)
 {
 	DIR *stream = fdopendir(fd);
@@ -210,7 +210,7 @@ static bool walk_opened(struct store_walk *walk, struct store_node *node, int fd
 	return ok;
 }
 
-/* `kind` spares a call where the file system tells it. */
+/* `kind` saves a system call if the file system provides it. */
 static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind,
 	uint32_t parent, const char *name)
 {
@@ -230,7 +230,7 @@ static bool walk_node(struct store_walk *walk, int at, const char *path, unsigne
 		return walk_symlink(walk, at, &node, path);
 	if (st.st_mode && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return refuse_kind(walk);
-	/* O_NONBLOCK: should it have become a fifo meanwhile, we do not hang. */
+	/* O_NONBLOCK: does not hang if it has meanwhile become a FIFO. */
 	const int fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	return fd < 0 ? store_walk_failed(walk) : walk_opened(walk, &node, fd);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_walk: reads the tree of a store path once, for those who make something of it and for its
- * hash at the same time. The order is that of its NAR: depth first, and what a directory holds by
- * name.
+ * store_walk: reads the tree of a store path once, both for a visitor and for its hash. The order
+ * is that of its NAR: depth first, and the entries of a directory sorted by name.
  */
 #ifndef MVM_IMAGING_STORE_STORE_WALK_H
 #define MVM_IMAGING_STORE_STORE_WALK_H
@@ -15,18 +14,19 @@
 
 struct store_walk;
 
-/* A file, directory or link that the walk came to. */
+/* A file, directory or link that the walk reached. */
 struct store_node {
 	const char *name; /* in its directory, or in the store */
 	/*
-	 * from 0, in the order of the walk; of the directory that holds it. The path itself is 0.
+	 * its number, from 0 in the order of the walk; the number of its directory. The path itself
+	 * is 0.
 	 */
 	uint32_t number, parent;
 	mode_t mode;   /* permission bits */
-	uint64_t size; /* of a file, and of a link's target */
+	uint64_t size; /* of a file, or of a link's target */
 };
 
-/* Who is told. Each returns false, with an error, to end the walk; NULL: not interested. */
+/* Each function returns false with an error to end the walk; it may be NULL. */
 struct store_visitor {
 	bool (*directory)(void *context, struct store_walk *walk, const struct store_node *node);
 	bool (*directory_end)(void *context, struct store_walk *walk, const struct store_node *node,
@@ -34,8 +34,8 @@ struct store_visitor {
 	bool (*symlink)(void *context, struct store_walk *walk, const struct store_node *node,
 		const char *target);
 	/*
-	 * `fd` is at its start. What is read of it, all of it in a walk with a hash, is given to
-	 * store_walk_content.
+	 * `fd` is at its start. The visitor passes the bytes that it reads to store_walk_content; a
+	 * walk with a hash needs all of them.
 	 */
 	bool (*file)(void *context, struct store_walk *walk, const struct store_node *node, int fd);
 };
@@ -45,25 +45,25 @@ struct store_walk {
 	const struct store_visitor *visitor;
 	void *context;
 	bool hashed;
-	/* The rest begins as zeros: */
+	/* The rest starts as zeros. */
 	struct nar nar;
-	struct buf path;        /* of the node at hand */
-	size_t root_length;     /* of the path to the store path itself */
-	uint32_t nodes;         /* so far, */
-	uint64_t content_bytes; /* and what their files hold */
+	struct buf path;        /* of the current node */
+	size_t root_length;     /* of the store path at the start of `path` */
+	uint32_t nodes;         /* so far */
+	uint64_t content_bytes; /* of all files so far */
 	unsigned char *buffer;  /* for files that no visitor reads */
 };
 
 /*
- * False, with an error (STATUS_INPUT), for what cannot be read, and for what a store does not hold:
- * devices, sockets, pipes. Once for each walk.
+ * False with an error (STATUS_INPUT) if something cannot be read, or is a device, socket or pipe,
+ * which a store does not contain. Call it once for each walk.
  */
 bool store_walk_run(struct store_walk *walk, const char *path);
 void store_walk_free(struct store_walk *walk);
 
-/* For visitors: the next bytes of the file at hand. */
+/* For visitors: adds the next bytes of the current file. */
 void store_walk_content(struct store_walk *walk, const void *bytes, size_t count);
-/* Errors about the node at hand; false. */
+/* Record an error about the current node; return false. */
 bool store_walk_failed(const struct store_walk *walk);
 bool store_walk_changed(const struct store_walk *walk);
 

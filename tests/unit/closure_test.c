@@ -405,11 +405,11 @@ static void test_pipe_stops_the_scan(void **state)
 	assert_int_equal(rename(expand(f, "$C.pipe"), expand(f, "$A/bin/pipe")), 0);
 	struct closure closure;
 	assert_false(load(f, expand(f, "$A"), NULL, &closure));
-	assert_said(f, expand(f, "$A/bin/pipe is neither a file nor a directory"));
+	assert_said(f, expand(f, "$A/bin/pipe is not a regular file, a directory"));
 	/* A source that has no hashes, but references, is read too. */
 	put_file(f, scratch_path(f, "graph"), "$A\n\n0\n");
 	assert_false(load(f, expand(f, "$A"), scratch_path(f, "graph"), &closure));
-	assert_said(f, expand(f, "$A/bin/pipe is neither a file nor a directory"));
+	assert_said(f, expand(f, "$A/bin/pipe is not a regular file, a directory"));
 }
 
 enum { PATHS = 60 };

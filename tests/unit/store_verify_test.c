@@ -41,7 +41,7 @@ static bool have_engine(struct fixture *f, const struct engine *engine)
 	assert_ok(f, mkfs_erofs_find(f->arena, f->diag, &tool));
 	if (engine->make == store_disk_link || mkfs_erofs_is_at_least(&tool, 1, 7))
 		return true;
-	print_message("skipped: mkfs.erofs %s takes no tar stream\n", tool.version);
+	print_message("skipped: mkfs.erofs %s cannot read a tar stream\n", tool.version);
 	return false;
 }
 
@@ -126,7 +126,7 @@ static void assert_refused(struct fixture *f, const struct engine *engine,
 		fail_msg("%s made an image", engine->name);
 	const char *said = messages(f),
 		   *wanted = arena_printf(
-			   f->arena, "/store/b was modified: it had the hash %s", registered);
+			   f->arena, "/store/b was modified: its recorded hash is %s", registered);
 	if (!strstr(said, wanted) || !strstr(said, found) || !strstr(said, "[modified-path]"))
 		fail_msg(
 			"%s: expected \"%s\" and \"%s\" in: %s", engine->name, wanted, found, said);

@@ -135,7 +135,7 @@ changes() { # PROGRAM [ARGUMENT]...
 		"$MVMBUILD" -q --progress none --cache cache "$@" vm.yaml -o out
 	cp .check log
 	expect "$program: the message names the store path" \
-		log "error: $data was modified: it had the hash sha256:"
+		log "error: $data was modified: its recorded hash is sha256:"
 	check "$program: no runner and no object is made of them" \
 		test ! -e out -a -z "$(find cache -name '*data*' 2>/dev/null)"
 	rm -r bin
