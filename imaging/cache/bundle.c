@@ -103,7 +103,7 @@ void bundle_close(struct bundle *b)
 	*b = (struct bundle){.fd = -1};
 }
 
-/* The first entry of the name, or where it would be. */
+/* Returns the first entry of the name, or the place where it would be. */
 static size_t entry_find(const struct bundle *b, uint64_t name_hash)
 {
 	size_t low = 0, high = (size_t)b->header.count;
@@ -127,8 +127,8 @@ static unsigned char *entry_read(const struct bundle *b, const struct bundle_ent
 }
 
 /*
- * In a file of its own, an object has its name beside the hash; here the record of the path itself,
- * the last one, has it.
+ * The name hash alone is not enough in a bundle: the last record, which is the path itself, has the
+ * name.
  */
 static bool is_named(const struct object *object, const char *name)
 {
@@ -201,7 +201,7 @@ bool bundle_is_sound(const struct bundle *b, size_t index, const char *settings,
 	return sound;
 }
 
-/* Raises each of the days in the file to the one in memory; false when all are as late already. */
+/* Raises each day in the file to the one in memory; false if none is lower. */
 static bool days_raise(const struct bundle *b, uint32_t *days)
 {
 	bool raised = false;
@@ -220,8 +220,8 @@ void bundle_write_days(struct bundle *b)
 	const size_t bytes = (size_t)b->header.count * sizeof(uint32_t);
 	uint32_t *days = memory(malloc(bytes + 1));
 	/*
-	 * Once more under the lock: another build may write as well. Where we may not write, nobody
-	 * cleans up on our behalf either.
+	 * Reads the days again under the lock, because another build may write too. If we cannot
+	 * write, our uses are not recorded and may be cleaned up.
 	 */
 	if (days_raise(b, days) && flock(b->fd, LOCK_EX) == 0) {
 		if (days_raise(b, days))
@@ -287,7 +287,7 @@ bool bundle_copy(
 	return bytes;
 }
 
-/* An entry, and its day. */
+/* an entry with its day */
 struct sorted {
 	struct bundle_entry entry;
 	uint32_t day;

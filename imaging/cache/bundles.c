@@ -12,9 +12,8 @@
 #include "base/file.h"
 
 enum {
-	MANY = 8,
-	/* bundles that are not large, */ LARGE =
-		BUNDLE_MOST / 2 /* bytes; with those at most so many are read by every build */
+	MANY = 8,                /* more small bundles than this are merged */
+	LARGE = BUNDLE_MOST / 2, /* bytes; smaller bundles are small */
 };
 
 static int open_bundles(const struct cache_directory *directory, int objects)
@@ -57,7 +56,7 @@ bool bundles_publish(const struct cache_directory *directory, int objects, const
 
 /* ---- merging ---- */
 
-/* An object of a bundle. */
+/* An object in a bundle. */
 struct place {
 	uint64_t name_hash, footer_hash;
 	uint32_t day;
@@ -69,7 +68,7 @@ struct places {
 	size_t n;
 };
 
-/* What is there twice stands side by side, what was used last first. */
+/* Sorts duplicates side by side, the most recently used one first. */
 static int place_compare(const void *a, const void *b)
 {
 	const struct place *x = a, *y = b;
@@ -130,7 +129,7 @@ static bool publish_all(
 	return ok;
 }
 
-/* A new bundle with the same objects as an old one has its name, too: it took its place. */
+/* A new bundle with the same objects as an old one also has its name, and has replaced it. */
 static void remove_old(const struct bundles_merge *merge)
 {
 	const struct shelf *shelf = merge->shelf;
@@ -161,7 +160,7 @@ bool bundles_merge(const struct bundles_merge *merge)
 	return ok;
 }
 
-/* Which are merged: small ones when they are many, and those with damage. */
+/* Chooses the bundles to merge: small ones if there are many, and damaged ones. */
 struct tidying {
 	const struct shelf *shelf;
 	const struct strings *damaged;
@@ -192,7 +191,7 @@ static void tidy(const struct cache_directory *directory, const struct shelf *sh
 	struct tidying tidying = {shelf, damaged, small > MANY};
 	if (tidying.many || damaged->n)
 		bundles_merge(&(struct bundles_merge){directory, shelf, is_untidy, NULL, &tidying});
-	/* What another machine wrote may not be wrong for long. */
+	/* On a network file system a bundle may only look broken until all of it has arrived. */
 	for (size_t i = 0; !directory->remote && i < shelf->broken.n; i++)
 		cache_remove(shelf->bundles, shelf->broken.v[i]);
 }
@@ -204,7 +203,7 @@ void bundles_tidy_locked(const struct cache_directory *directory, const char *pa
 	struct arena *arena = arena_new();
 	int objects =
 		openat(directory->top, settings, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	/* What does not work now is for the next one: more bundles than wished only cost time. */
+	/* Failure is harmless: the next build merges them; extra bundles only slow lookups. */
 	if (shelf_open(diag_new(arena), path, objects, settings, NULL, &shelf))
 		tidy(directory, &shelf, damaged);
 	shelf_close(&shelf);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Small objects wait in memory and become a bundle together, when there are enough of them and at
- * the end. A build that is killed loses those that wait, no more than BUNDLE_BYTES of them: the
- * next one packs them again.
+ * Small objects are collected in memory, and written as a bundle when there are enough of them and
+ * at the end. A build that is killed loses at most BUNDLE_BYTES of them: the next one packs them
+ * again.
  */
 #include "imaging/cache/cache.h"
 
@@ -21,8 +21,8 @@
 enum { BUNDLE_BYTES = 1 << 20 };
 
 /*
- * A temporary file whose object is in memory. The next one is written over it: on NFS, to empty a
- * file waits for the server's disk.
+ * The temporary file of an object that is in memory now. The next object overwrites it, because
+ * truncating a file on NFS waits for the server's disk.
  */
 struct spare {
 	int fd;
@@ -36,12 +36,12 @@ struct object_cache {
 	const char *settings;
 	const char *shelf_path;
 	bool keeps;
-	/* without a cache its `temporary` is the scratch directory */
+	/* without a cache, its `temporary` is the scratch directory */
 	struct cache_directory directory;
-	VEC(struct shelf) shelves; /* the own one is the first, if there is one */
+	VEC(struct shelf) shelves; /* our own comes first, if there is one */
 	struct cache_faults *faults;
 	unsigned serial;   /* of the last temporary name */
-	struct spare uses; /* what this build needs */
+	struct spare uses; /* records the objects that this build needs */
 	VEC(struct spare) spares;
 	struct bundle_writer waiting;
 	bool bundled, warned;
@@ -76,7 +76,7 @@ static bool open_kept(struct object_cache *cache, const struct cache_request *re
 {
 	if (!cache_directory_make(cache->diag, request->directory, &cache->directory))
 		return false;
-	/* Where there are no locks, nobody would hear it. */
+	/* Without locks, a garbage collection does not see the record. */
 	if (cache_lock(&cache->directory, LOCK_SH))
 		say_uses(cache, request->closure);
 	const bool ok = open_own_shelf(cache);
@@ -113,7 +113,7 @@ static void note_broken(const struct object_cache *cache, const struct shelf *sh
 		cache_faults_add(cache->faults,
 			arena_printf(
 				arena, "%s/" CACHE_BUNDLES "/%s", shelf->path, shelf->broken.v[i]),
-			NULL, OBJECT_DAMAGED, 0, "the small store paths in it are packed anew");
+			NULL, OBJECT_DAMAGED, 0, "the small store paths in it are packed again");
 	arena_free(arena);
 }
 
@@ -145,14 +145,14 @@ struct object_cache *cache_open(struct diag *diag, const struct cache_request *r
 /* ---- small objects ---- */
 
 /*
- * Not to keep them costs time in the next build, but this one has what it needs. If it fails, it
- * has said why.
+ * The build still succeeds; the next one just packs these store paths again. After an error, this
+ * warning would only distract.
  */
 static void warn_once(struct object_cache *cache)
 {
 	if (!cache->warned && diag_error_count(cache->diag) == 0)
 		diag_warning(cache->diag, NULL, "unwritable-cache",
-			"small store paths are not kept in the cache %s: %s", cache->where,
+			"cannot keep small store paths in the cache %s: %s", cache->where,
 			strerror(errno));
 	cache->warned = true;
 }
@@ -161,7 +161,7 @@ static void publish_waiting(struct object_cache *cache)
 {
 	if (cache->waiting.entries.n == 0)
 		return;
-	/* ENOENT: somebody emptied the cache meanwhile. */
+	/* ENOENT: the cache was emptied meanwhile. */
 	if (!bundles_publish(&cache->directory, cache->shelves.v[0].objects, cache->settings,
 		    &cache->waiting) &&
 		errno != ENOENT)
@@ -197,7 +197,7 @@ static void remove_temporary(struct object_cache *cache, struct spare *spare)
 	fd_close(&spare->fd);
 }
 
-/* Names of our own, which outlive the shelf. */
+/* Copies the names, because they are used after the shelf is closed. */
 static struct strings damaged_bundles(const struct object_cache *cache)
 {
 	struct strings names = {0};
@@ -250,7 +250,7 @@ static void note_fault(const struct object_cache *cache, const struct shelf *she
 		: path_join(arena, shelf->path, name);
 	cache_faults_add(cache->faults, path, fault->bundle ? name : NULL, fault->fault,
 		fault->error,
-		found ? "another cache has its store path" : "its store path is packed anew");
+		found ? "another cache has its store path" : "its store path is packed again");
 	arena_free(arena);
 }
 
@@ -261,8 +261,8 @@ bool cache_find(const struct object_cache *cache, const struct object_identity *
 	struct shelf_fault *faults = memory(calloc(cache->shelves.n + 1, sizeof *faults));
 	size_t n = 0;
 	/*
-	 * What another machine wrote is not taken away: it may only not have come to the server
-	 * yet.
+	 * On a network file system, a file that looks damaged is kept: not all of it may have
+	 * reached the server yet.
 	 */
 	while (!found && n < cache->shelves.n) {
 		found = shelf_find(
@@ -281,7 +281,7 @@ static void peek(const char *directory, const struct cache_owners *owners,
 {
 	struct arena *arena = arena_new();
 	struct shelf shelf;
-	/* What cannot be used is for the build to say. */
+	/* The build reports a cache that cannot be used. */
 	const bool ok =
 		shelf_open_foreign(diag_new(arena), directory, request->settings, owners, &shelf);
 	for (size_t i = 0; ok && i < request->closure->n; i++) {
@@ -339,11 +339,11 @@ bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_e
 		return true;
 	if (object_bytes(&object->footer) <= BUNDLE_OBJECT_MOST)
 		return take_small(cache, entry, name, object);
-	/* ENOENT: somebody emptied the cache meanwhile. This build still has the file. */
+	/* ENOENT: the cache was emptied meanwhile. This build still has the file open. */
 	if (!cache_rename(&cache->directory, entry->name, cache->shelves.v[0].objects, name) &&
 		errno != ENOENT)
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
-			"cannot put %s into the cache %s: %s", name, cache->where, strerror(errno));
+			"cannot add %s to the cache %s: %s", name, cache->where, strerror(errno));
 	entry->name[0] = '\0';
 	return true;
 }

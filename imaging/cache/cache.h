@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cache: where objects are kept from one build to the next, and where else they are looked for.
- * Several builds may use it at the same time.
+ * cache: finds objects in caches and stores new ones for the next builds. Several builds may use it
+ * at the same time.
  */
 #ifndef MVM_IMAGING_CACHE_CACHE_H
 #define MVM_IMAGING_CACHE_CACHE_H
@@ -16,16 +16,16 @@
 struct object_cache;
 
 /*
- * Caches that others fill, looked into after the own one, in this order, and never written to.
- * Objects there are linked straight from it: a machine that builds once, as those of a CI fleet do,
- * would copy each for nothing; rsync makes a copy for one that builds often.
+ * Caches that others fill. They are searched after our own, in this order, and never written to.
+ * Objects there are linked without copying them into our own cache: a machine that builds once,
+ * such as a CI worker, would copy them for nothing, and one that builds often can rsync the cache.
  *
- * An object is known by the name of its store path, which Nix made from all that went into it, the
- * settings, and the NAR hash of what was packed, which must be the one known here. Its hashes are
- * compared each time, those of its data too: what was damaged on a disk or on the way is packed
- * anew, into the own cache. But these hashes are no signature: who can write to the cache can put
- * anything there with hashes that fit. So it is read only when nobody but root, the caller and the
- * owners can write to its directories, and files of others in it are passed over.
+ * An object is identified by the name of its store path, which Nix derives from all inputs, by the
+ * settings, and by the NAR hash of what was packed, which must match if it is known here. All its
+ * hashes are checked at each use, including that of its data, so that damaged objects are packed
+ * again, into our own cache. These hashes are not signatures: a user who can write to the cache can
+ * store any contents with matching hashes. So a cache is read only if nobody but root, the caller
+ * and the `owners` can write to its directories, and files of other users in it are skipped.
  */
 struct cache_sharing {
 	const char *const *directories;
@@ -35,47 +35,50 @@ struct cache_sharing {
 
 struct cache_request {
 	/*
-	 * Created when it is missing, see directory.h. NULL: nothing is kept, and `scratch` takes
-	 * the objects while they are used.
+	 * Created if missing, see directory.h. With NULL nothing is kept, and objects are in
+	 * `scratch` while they are used.
 	 */
 	const char *directory;
 	const char *scratch;
 	const char *settings;
 	const struct cache_sharing *sharing; /* NULL: none */
-	const struct closure *closure;       /* nothing else is looked for */
+	const struct closure *closure;       /* only these paths are looked up */
 };
 
-/* `diag` takes warnings until the end; all of the request but itself lives as long as the cache. */
+/*
+ * `diag` receives warnings until cache_close. Everything that the request points to must outlive
+ * the cache; the request itself need not.
+ */
 struct object_cache *cache_open(struct diag *diag, const struct cache_request *request);
-/* Small objects are published now at the latest. */
+/* Publishes the small objects that remain. */
 void cache_close(struct object_cache *cache);
 
 struct object_identity cache_identity(
 	const struct object_cache *cache, const struct store_path *path);
-/* False when there is none, or none that is sound. Threads may look at the same time. */
+/* False if no cache has an intact object. Thread-safe. */
 bool cache_find(const struct object_cache *cache, const struct object_identity *identity,
 	struct object *out);
 
 /*
- * The bytes of data of the objects that are there, in the places of their paths in the closure;
- * other places are left as they are. Makes nothing.
+ * Sets stored[i] to the data bytes of the object of path i of the closure, if a cache has it; other
+ * elements are unchanged. Creates nothing.
  */
 void cache_peek(const struct cache_request *request, int64_t *stored);
 
-/* A new object's file. */
+/* The file of a new object. */
 struct cache_entry {
 	int fd;
-	char name[32];     /* in tmp; empty when it has no name */
-	const char *where; /* for messages: the directory; the cache's */
+	char name[32];     /* in tmp; empty if it has no name */
+	const char *where; /* the directory, for messages; belongs to the cache */
 };
 bool cache_create(struct object_cache *cache, struct diag *diag, struct cache_entry *out);
 /*
- * Gives the finished object its name, in place of an older one. A small one is taken into memory
- * instead, and its file is used again; it is published with others.
+ * Gives the finished object its name, replacing an older one. A small one is moved to memory
+ * instead, to be published in a bundle, and its file is reused.
  */
 bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_entry *entry,
 	const char *name, struct object *object);
-/* Removes the file, unless it was published; its descriptor is the caller's. */
+/* Removes the file, unless it was published; the caller owns its descriptor. */
 void cache_discard(struct object_cache *cache, struct cache_entry *entry);
 
 #endif

@@ -20,9 +20,9 @@ static const char uses_prefix[] = "uses-";
 
 enum { ASIDE_MOST = 100 };
 
-/* ---- who may write ---- */
+/* ---- trusted owners ---- */
 
-/* What others may write to could hold blocks of their choice. */
+/* Anyone who can write to the cache could plant blocks. */
 static bool is_ours_alone(struct diag *diag, int directory, const char *path)
 {
 	struct stat st;
@@ -31,16 +31,15 @@ static bool is_ours_alone(struct diag *diag, int directory, const char *path)
 			"cannot examine %s: %s", path, strerror(errno));
 	if (st.st_uid != geteuid())
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-			"the cache directory %s belongs to user %u and not to user %u, who "
-			"builds%s",
+			"the cache directory %s belongs to user %u, but user %u runs the build%s",
 			path, (unsigned)st.st_uid, (unsigned)geteuid(),
 			geteuid() == 0 && fd_is_remote(directory)
-				? ": its server may give what root makes to that user (root_squash)"
+				? "; its server may give root's files to that user (root_squash)"
 				: "");
 	if (st.st_mode & 022)
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-			"the cache directory %s can be written to by others (mode %04o); it should "
-			"have mode 0700",
+			"the cache directory %s is writable by others (mode %04o); change its mode "
+			"to 0700",
 			path, (unsigned)st.st_mode & 07777);
 	return true;
 }
@@ -67,16 +66,16 @@ bool cache_is_believed(
 			"cannot examine %s: %s", path, strerror(errno));
 	if (!is_believed(st.st_uid, owners))
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-			"%s, of a cache to read from, belongs to user %u, who could put anything "
-			"there; --cache-owner %u says that this user is trusted",
+			"the shared cache directory %s belongs to user %u, who could write "
+			"anything there; give --cache-owner %u to trust this user",
 			path, (unsigned)st.st_uid, (unsigned)st.st_uid);
 	return !(st.st_mode & 022) ||
 		diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
-			"%s, of a cache to read from, can be written to by others (mode %04o)",
-			path, (unsigned)st.st_mode & 07777);
+			"the shared cache directory %s is writable by others (mode %04o)", path,
+			(unsigned)st.st_mode & 07777);
 }
 
-/* ---- what is in the way ---- */
+/* ---- misplaced files ---- */
 
 static bool put_aside(int directory, const char *name)
 {
@@ -132,7 +131,7 @@ static int open_directory(int parent, const char *name)
 	return openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Whatever is no directory makes way; a link to one is one. */
+/* Moves away anything that is not a directory or a link to one. */
 static int make_directory(const struct cache_directory *directory, int parent, const char *name)
 {
 	int fd = -1;
@@ -160,8 +159,8 @@ int cache_directory_below(struct diag *diag, const struct cache_directory *direc
 }
 
 /*
- * As cache_temporary_create makes them: PREFIX, a process, a dash, a number. Others in a directory
- * that is called tmp may be somebody's.
+ * Whether cache_temporary_create made the name: PREFIX, process, dash, number. Other files in a
+ * directory that is called tmp may be the user's.
  */
 static bool is_temporary(const char *name)
 {
@@ -179,8 +178,8 @@ static bool is_temporary(const char *name)
 }
 
 /*
- * A temporary file is litter when its writer does not hold its lock any more. NFS locks exclusively
- * only what may be written to.
+ * A temporary file whose writer does not hold its lock any more is litter. On NFS an exclusive lock
+ * needs a writable descriptor.
  */
 static void remove_litter(int directory)
 {
@@ -284,14 +283,14 @@ void cache_unlock(const struct cache_directory *directory)
 }
 
 /*
- * Between the creation and the lock, somebody may take the new file for litter: then it holds the
- * lock, or the file has no name any more.
+ * Between its creation and its lock, another process may take the new file for litter: then it
+ * holds the lock, or the file has no name any more.
  */
 static bool lock_new(int fd)
 {
 	struct stat st;
 	if (flock(fd, LOCK_EX | LOCK_NB) != 0)
-		return errno != EWOULDBLOCK; /* without locks nobody takes it for litter either */
+		return errno != EWOULDBLOCK; /* without locks, nobody takes it for litter either */
 	return fstat(fd, &st) == 0 && st.st_nlink > 0;
 }
 
@@ -311,7 +310,7 @@ int cache_temporary_create(const struct cache_directory *directory, const char *
 	}
 }
 
-/* ---- what running builds need ---- */
+/* ---- objects that running builds need ---- */
 
 int cache_uses_write(const struct cache_directory *directory, const uint64_t *name_hashes, size_t n,
 	char name[static 32])
@@ -327,7 +326,7 @@ int cache_uses_write(const struct cache_directory *directory, const uint64_t *na
 	return fd;
 }
 
-/* One that nobody has locked is a killed build's. */
+/* A record that is not locked was left by a killed build. */
 static void read_uses_of(int directory, const char *name, struct buf *all)
 {
 	struct stat st;

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * directory: the directory of a cache, and how those who use it at the same time stay out of each
- * other's way.
+ * directory: the directory of a cache, and how concurrent users of it are kept from disturbing each
+ * other.
  *
  *   SETTINGS/          the objects made with these settings, by the names of their store paths
- *   SETTINGS/.bundles  small ones, many in a file
- *   tmp/               what is being written, and what each running build needs; the writers hold
- *   locks on their files, the rest is litter
- *   lock               who says what it needs locks it shared, who takes objects away exclusively
+ *   SETTINGS/.bundles  small objects, many in a file
+ *   tmp/               files being written, and one file for each running build that lists the
+ *                      objects it needs; their writers hold locks on them, the rest is litter
+ *   lock               locked shared to record the objects that a build needs, exclusively to
+ *                      remove objects
  *
- * Objects are added without a lock: they appear, whole, by a rename. They are taken away under the
- * exclusive lock, and only when no running build has said that it needs them: what a build needs it
- * says before it looks for the first object, and opens all bundles, under the shared lock. So it
- * either says so before, and is heard, or finds what is left, and makes the rest itself. Builds
- * wait for nobody but for the moments of a removal, and a removal does not wait for the end of
- * builds. Locks go with their processes: whoever is killed leaves nothing that others have to wait
- * for. Where files cannot be locked, or the cache is read-only, objects may go while a build runs.
- * It keeps those that it has opened, and makes others again.
+ * Objects are added without a lock: they appear, whole, by a rename. They are removed under the
+ * exclusive lock, and only if no running build needs them. A build records what it needs under the
+ * shared lock, before it looks for the first object, and opens all bundles under that lock. So
+ * either the remover sees the record, or the build finds the objects gone and packs them again. A
+ * build waits only while objects are being removed, and a removal does not wait for the end of
+ * builds. The kernel releases locks with their process, so a killed process leaves nothing that
+ * others wait for. Where files cannot be locked, or the cache is read-only, objects may vanish
+ * while a build runs. It keeps those that it has opened, and packs the others again.
  */
 #ifndef MVM_IMAGING_CACHE_DIRECTORY_H
 #define MVM_IMAGING_CACHE_DIRECTORY_H
@@ -33,7 +34,7 @@
 #define CACHE_TEMPORARY "tmp"
 #define CACHE_LOCK "lock"
 
-/* Users whose files are believed, beside root and the caller. */
+/* Users who are trusted in addition to root and the caller. */
 struct cache_owners {
 	const uid_t *v;
 	size_t n;
@@ -42,61 +43,61 @@ struct cache_owners {
 struct cache_directory {
 	const char *path;
 	int top, temporary;
-	int lock;    /* -1: cannot be locked */
-	bool remote; /* other machines may use it, too */
+	int lock;    /* -1 if it cannot be locked */
+	bool remote; /* on a network file system, so other machines may use it too */
 	/*
-	 * permission bits that group and others have of the directory: all below gets those that
-	 * fit
+	 * permission bits of the directory for group and others, which everything below it gets as
+	 * far as they apply
 	 */
 	mode_t share;
 };
 
 /*
- * Makes what is missing and removes litter. Refuses a directory that somebody else could have
- * written to.
+ * Creates what is missing and removes litter. Fails if another user could have written to the
+ * directory.
  */
 bool cache_directory_make(struct diag *diag, const char *path, struct cache_directory *out);
-/* For those who clean up: it must be there. */
+/* As cache_directory_make, but the directory must exist. */
 bool cache_directory_open(struct diag *diag, const char *path, struct cache_directory *out);
 void cache_directory_close(struct cache_directory *directory);
-/* A directory below; made when it is missing. -1, with an error. */
+/* Opens the directory `name` below `parent`, creating it if missing; -1 with an error. */
 int cache_directory_below(struct diag *diag, const struct cache_directory *directory, int parent,
 	const char *name, const char *path);
 
 /*
- * A directory of a cache that others fill. False, with an error, when users who are not believed
- * can write to it.
+ * Whether only trusted users can write to a directory of a cache that others fill; records an error
+ * otherwise.
  */
 bool cache_is_believed(
 	struct diag *diag, int directory, const char *path, const struct cache_owners *owners);
-/* Whether a file of such a cache is. */
+/* Whether only trusted users can write to a file of such a cache. */
 bool cache_file_is_believed(const struct stat *st, const struct cache_owners *owners);
 
 /*
- * What stands where the cache wants a file or a directory of its own goes when there is nothing in
- * it; a directory or file with something in it is somebody's, and is only called NAME.aside-0 or
- * the like from now on, where clean-ups name it. False with errno set.
+ * Removes whatever stands where the cache wants a file or directory of its own, if it is empty. One
+ * with contents may belong to somebody: it is renamed to NAME.aside-0 or the like, and cleaning up
+ * lists it. False with errno set.
  */
 bool cache_make_way(int directory, const char *name);
-/* Removes a file of the cache, and whatever else stands in its place as cache_make_way does. */
+/* Removes a file of the cache; anything else in its place is treated as by cache_make_way. */
 bool cache_remove(int directory, const char *name);
 /*
- * Gives a file in tmp its place in the directory `into`, whatever stands there. False with errno
- * set.
+ * Moves a file from tmp into the directory `into`, replacing whatever stands there. False with
+ * errno set.
  */
 bool cache_rename(
 	const struct cache_directory *directory, const char *temporary, int into, const char *name);
 
-/* A new file in tmp, locked. Its descriptor; -1 with errno set. */
+/* Creates and locks a file in tmp. Returns its descriptor; -1 with errno set. */
 int cache_temporary_create(const struct cache_directory *directory, const char *prefix,
 	unsigned *serial, char name[static 32]);
-/* Waits; false when files cannot be locked here. */
+/* Waits for the lock; false if files cannot be locked here. */
 bool cache_lock(const struct cache_directory *directory, int operation);
 void cache_unlock(const struct cache_directory *directory);
 
 /*
- * Says what a build needs, until the descriptor is closed and the name is removed from tmp. The
- * caller has the shared lock. -1: could not.
+ * Records the objects that a build needs, until the descriptor is closed and the name is removed
+ * from tmp. The caller holds the shared lock. Returns -1 on failure.
  */
 int cache_uses_write(const struct cache_directory *directory, const uint64_t *name_hashes, size_t n,
 	char name[static 32]);

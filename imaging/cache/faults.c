@@ -61,7 +61,7 @@ void cache_faults_tell(const struct cache_faults *faults, struct diag *diag)
 		diag_warning(diag, NULL, "damaged-cache", "%s", texts->v[i]);
 	if (texts->n > TOLD_MOST)
 		diag_warning(diag, NULL, "damaged-cache",
-			"%zu more pieces of caches were damaged or could not be read; \"mvmbuild "
-			"cache verify\" names those of a cache",
+			"%zu more cache objects are damaged or unreadable; run \"mvmbuild cache "
+			"verify\" to list them",
 			texts->n - TOLD_MOST);
 }

@@ -19,10 +19,10 @@ struct gc {
 	struct cache_directory directory;
 	struct cache_scan scan;
 	struct cache_uses uses;
-	bool *goes;        /* of each object */
-	size_t shelf;      /* the one at hand, */
-	bool **entry_goes; /* of each entry of each of its bundles, */
-	bool *bundle_goes; /* and whether any entry of a bundle does */
+	bool *goes;        /* of each object: whether it is removed */
+	size_t shelf;      /* the one being cleaned */
+	bool **entry_goes; /* of each entry of each of its bundles */
+	bool *bundle_goes; /* of each of its bundles: whether any entry is removed */
 };
 
 static int use_compare(const void *a, const void *b)
@@ -34,7 +34,7 @@ static int use_compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* The longest unused first. */
+/* Sorts the least recently used first. */
 static struct cache_object *const *by_use(struct gc *gc)
 {
 	const size_t n = gc->scan.objects.n;
@@ -126,8 +126,8 @@ static bool free_shelf(struct gc *gc, const struct cache_shelf *shelf)
 	bundles_tidy_locked(
 		&gc->directory, shelf->path, shelf->settings, &(const struct strings){0});
 	/*
-	 * A build that has opened the directory would lose what it puts there. Nothing else keeps
-	 * an empty one.
+	 * A build that has this directory open would lose what it publishes there. Otherwise an
+	 * empty directory serves no purpose.
 	 */
 	if (gc->uses.n == 0) {
 		unlinkat(shelf->shelf.objects, CACHE_BUNDLES, AT_REMOVEDIR);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gc: takes away what was not used for long, or what was used the longest ago when the cache is too
- * large.
+ * gc: removes objects that have not been used for long, and the least recently used ones of a cache
+ * that is too large.
  *
- * When an object was used is known to the day: of a large one it is its file's time, of a small one
- * a day in its bundle (bundle.h); builds set them once a day, so that a warm build writes nothing.
- * The doubt is the object's: it is taken for used at the end of that day. What a running build
- * needs stays, whatever its age and the cache's size (directory.h says how that is known). A bundle
- * of which some objects go is written anew without them, and many bundles become few.
+ * The last use is known to the day: for a large object it is its file's mtime, for a small one a
+ * day in its bundle (bundle.h). Builds set them at most once a day, so that a warm build writes
+ * nothing. An object counts as used at the end of that day. Objects that a running build needs are
+ * kept, whatever their age and the cache's size (directory.h describes how they are known). A
+ * bundle that loses objects is rewritten without them, and many bundles become few.
  */
 #ifndef MVM_IMAGING_CACHE_GC_H
 #define MVM_IMAGING_CACHE_GC_H
@@ -20,9 +20,9 @@
 
 struct cache_gc_request {
 	const char *path;     /* lives as long as the arena */
-	uint64_t most_bytes;  /* UINT64_MAX: any */
-	int64_t most_seconds; /* since the last use; -1: any */
-	bool dry;             /* takes nothing away */
+	uint64_t most_bytes;  /* UINT64_MAX: unlimited */
+	int64_t most_seconds; /* since the last use; -1: unlimited */
+	bool dry;             /* removes nothing */
 };
 
 struct cache_amount {
@@ -31,9 +31,9 @@ struct cache_amount {
 };
 
 struct cache_gc_result {
-	/* `needed`: of those left, what would have gone but for running builds */
+	/* `needed`: the part of `left` that was kept only for running builds */
 	struct cache_amount freed, left, needed;
-	struct strings unknown; /* paths that are not of a cache, left alone */
+	struct strings unknown; /* paths that do not belong to a cache; they are left alone */
 };
 
 bool cache_gc(struct arena *arena, struct diag *diag, const struct cache_gc_request *request,

@@ -15,8 +15,11 @@
 #include "base/file.h"
 
 enum {
-	VERIFY_BYTES = 64 * 1024 /* still in the processor's cache when it is hashed; measured: 16 %
-				    less CPU than 256 KiB */
+	/*
+	 * fits in the processor's cache while it is hashed; measured: 16 % less CPU time than 256
+	 * KiB
+	 */
+	VERIFY_BYTES = 64 * 1024
 };
 
 static const char object_magic[8] = "MVMOBJ\n";
@@ -140,7 +143,7 @@ static bool is_zero(const unsigned char *p, size_t n)
 	return n == 0;
 }
 
-/* Its data, then zeros up to the tables: both go into images. */
+/* Checks the data and the zeros between it and the tables, because both are copied to images. */
 static bool data_matches(
 	const struct object_footer *f, XXH128_hash_t hash, const unsigned char *padding)
 {
@@ -148,7 +151,7 @@ static bool data_matches(
 		is_zero(padding, (size_t)(f->tables_offset - f->data_bytes));
 }
 
-/* Hashes the data of the file; false with errno set. */
+/* Hashes the data in the file; false with errno set. */
 static bool data_hash(const struct object *object, unsigned char *block, XXH128_hash_t *hash)
 {
 	XXH3_state_t *state = memory(XXH3_createState());
@@ -194,7 +197,7 @@ static enum object_fault data_judge(const struct object *object)
 		: OBJECT_DAMAGED;
 }
 
-/* Ends the opening; true without a fault. */
+/* Finishes opening; true without a fault. */
 static bool opened(struct object *object, enum object_fault fault)
 {
 	const int error = errno;

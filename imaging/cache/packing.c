@@ -35,7 +35,7 @@ uint64_t packing_content_bytes(const struct packing *p)
 	return p->walk.content_bytes;
 }
 
-/* An error about the object's file; false. */
+/* Records an error about the object's file; returns false. */
 static bool write_failed(const struct packing *p, struct diag *diag)
 {
 	return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s",
@@ -83,7 +83,7 @@ void packing_record_end(struct packing *p)
 	pad_records(p, 8);
 }
 
-/* ---- the end ---- */
+/* ---- footer ---- */
 
 static struct object_footer footer_of(const struct packing *p)
 {
@@ -108,8 +108,8 @@ static struct object_footer footer_of(const struct packing *p)
 }
 
 /*
- * The file may have been a small object's: the gap is no hole then. What that has left behind the
- * end is there only if this one is small, too.
+ * The file is reused after small objects and may hold old bytes: the gap is not a hole, so the
+ * zeros are written. Old bytes past the end only occur if this object is small too.
  */
 static bool write_end(const struct packing *p, const struct object_footer *f)
 {

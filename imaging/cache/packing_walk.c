@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* packing_walk: the records of a tree. */
+/* packing_walk: makes the records of a tree. */
 #include <string.h>
 
 #include "imaging/cache/packing_internal.h"

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 
-enum { AHEAD = 32 /* bounds open files */ };
+enum { AHEAD = 32 /* bounds the number of open files */ };
 
 struct slot {
 	struct object object;
@@ -21,9 +21,9 @@ struct prefetch {
 
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t ready, room;
-	struct slot slots[AHEAD]; /* of path i in [i % AHEAD] */
-	size_t started, taken;    /* paths */
-	bool waits;               /* the caller, for the next one */
+	struct slot slots[AHEAD]; /* path i is in [i % AHEAD] */
+	size_t started, taken;    /* numbers of paths */
+	bool waits;               /* the caller waits for the next one */
 	bool stop;
 };
 
@@ -72,7 +72,7 @@ struct prefetch *prefetch_new(
 	pthread_cond_init(&p->ready, NULL);
 	pthread_cond_init(&p->room, NULL);
 	p->threads = memory(calloc(jobs, sizeof *p->threads));
-	/* Fewer threads than wished only cost time. */
+	/* Missing threads only cost time. */
 	while (p->nthreads + 1 < jobs &&
 		pthread_create(&p->threads[p->nthreads], NULL, work, p) == 0)
 		p->nthreads++;
@@ -118,7 +118,7 @@ bool prefetch_take(struct prefetch *p, struct object *out)
 		*out = found ? slot->object : (struct object){.fd = -1};
 	}
 	p->taken++;
-	/* Not for each: it is dear to wake threads up for little. */
+	/* Not after each path, because waking threads for little work is expensive. */
 	if (p->taken % (AHEAD / 2) == 0)
 		pthread_cond_broadcast(&p->room);
 	pthread_mutex_unlock(&p->lock);

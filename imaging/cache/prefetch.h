@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * prefetch: looks the objects of a closure up ahead of who links them, by several threads: they are
- * opened, read and compared with their hashes while others are linked. What is taken, and in which
- * order, does not depend on the threads.
+ * prefetch: looks up the objects of a closure ahead of the linker, in several threads: they are
+ * opened, read and hashed while others are linked. The results and their order do not depend on the
+ * threads.
  */
 #ifndef MVM_IMAGING_CACHE_PREFETCH_H
 #define MVM_IMAGING_CACHE_PREFETCH_H
@@ -11,14 +11,13 @@
 
 struct prefetch;
 
-/* `jobs` threads altogether, the caller's included. Cache and closure live longer. */
+/* `jobs` threads altogether, including the caller's. The cache and the closure must outlive it. */
 struct prefetch *prefetch_new(
 	const struct object_cache *cache, const struct closure *closure, unsigned jobs);
-/* Closes what was not taken. */
+/* Closes the objects that were not taken. */
 void prefetch_free(struct prefetch *prefetch);
 /*
- * The object of the next path, in the closure's order; false when the caches have none that is
- * sound.
+ * Returns the object of the next path, in the closure's order; false if no cache has an intact one.
  */
 bool prefetch_take(struct prefetch *prefetch, struct object *out);
 

@@ -13,8 +13,8 @@
 enum { HASH_DIGITS = 32 };
 
 /*
- * NFS's name for a file that was removed and is open on this machine: ".nfs" and numbers. It goes
- * when it is closed.
+ * NFS renames a file that is removed while open on this machine to ".nfs" and hex digits, and
+ * removes it when it is closed.
  */
 static bool is_removed(const char *name)
 {
@@ -22,7 +22,7 @@ static bool is_removed(const char *name)
 		!name[4 + strspn(name + 4, "0123456789abcdef")];
 }
 
-/* Names in a directory, sorted. */
+/* Returns the names in a directory, sorted. */
 static struct strings list(struct arena *arena, int directory)
 {
 	struct strings names = {0};
@@ -41,7 +41,7 @@ static struct strings list(struct arena *arena, int directory)
 	return names;
 }
 
-/* As a store path's: 32 digits of Nix's base 32, a dash, a name. */
+/* A store path's name: 32 digits of Nix's base 32, a dash, a name. */
 static bool is_object_name(const char *name)
 {
 	return strspn(name, "0123456789abcdfghijklmnpqrsvwxyz") == HASH_DIGITS &&
@@ -77,7 +77,10 @@ static void add_bundle(struct cache_scan *scan, size_t index, size_t bundle)
 	free(names);
 }
 
-/* Unless it came after the others were opened. */
+/*
+ * Lists the bundle as broken, unless it is an intact one that appeared after the others were
+ * opened.
+ */
 static void note_broken(struct cache_scan *scan, struct cache_shelf *shelf, const char *name)
 {
 	struct bundle bundle;
@@ -88,7 +91,7 @@ static void note_broken(struct cache_scan *scan, struct cache_shelf *shelf, cons
 		bundle_close(&bundle);
 }
 
-/* What stands in .bundles and is no bundle that was opened. */
+/* Examines the files in .bundles that were not opened as bundles. */
 static void scan_bundles(struct cache_scan *scan, struct cache_shelf *shelf)
 {
 	const struct strings names = list(scan->arena, shelf->shelf.bundles);

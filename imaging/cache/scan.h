@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* scan: all that a cache has, for those who count it, clean it up and verify it. */
+/* scan: lists everything in a cache, to count it, clean it up or verify it. */
 #ifndef MVM_IMAGING_CACHE_SCAN_H
 #define MVM_IMAGING_CACHE_SCAN_H
 
@@ -9,29 +9,32 @@
 enum { CACHE_USE_SECONDS = 24 * 60 * 60 };
 
 struct cache_object {
-	const char *name; /* of its store path; NULL when its bundle cannot tell */
+	const char *name; /* of its store path; NULL if its bundle's names are damaged */
 	uint64_t name_hash, bytes;
-	int64_t used;         /* seconds since 1970; maybe up to CACHE_USE_SECONDS later */
-	size_t shelf;         /* index in the scan's */
-	size_t bundle, entry; /* indices in the shelf's; SIZE_MAX: it has a file of its own */
+	/* seconds since 1970; the last use is up to CACHE_USE_SECONDS later */
+	int64_t used;
+	size_t shelf;         /* index in the scan's shelves */
+	size_t bundle, entry; /* indices in the shelf; SIZE_MAX if it has a file of its own */
 };
 
 struct cache_shelf {
 	const char *settings, *path;
 	struct shelf shelf;
-	struct strings broken; /* bundles whose index is damaged: what they hold cannot be told */
+	/* bundles whose index is damaged, so that their objects are unknown */
+	struct strings broken;
 };
 
 struct cache_scan {
 	struct arena *arena;
 	struct cache_owners owners;
-	VEC(struct cache_shelf) shelves; /* by name */
+	VEC(struct cache_shelf) shelves; /* sorted by name */
 	VEC(struct cache_object) objects;
-	struct strings unknown; /* paths of what is not of a cache; nobody touches it */
+	/* paths of files that do not belong to a cache; they are left alone */
+	struct strings unknown;
 };
 
 /*
- * `path` lives as long as the arena. False, with an error, when users other than the caller and the
+ * `path` must outlive the arena. False with an error if users other than the caller and the
  * directory's owner can write to it.
  */
 bool cache_scan(struct arena *arena, struct diag *diag, const char *path, struct cache_scan *out);

@@ -13,7 +13,7 @@
 
 enum { TOUCH_SECONDS = 24 * 60 * 60 };
 
-/* Of what could not be opened. A link is not followed, a socket has nobody who listens. */
+/* Maps the errno of open: ELOOP is a link, which is not followed, ENXIO a socket. */
 static enum object_fault fault_of(int error)
 {
 	if (error == ENOENT)
@@ -22,8 +22,7 @@ static enum object_fault fault_of(int error)
 }
 
 /*
- * A regular file of this name that is to be believed; -1 otherwise, without a fault where there is
- * none or one that is passed over.
+ * Opens a trusted regular file; -1 otherwise, without a fault if it is missing or another user's.
  */
 static int open_file(const struct shelf *shelf, int directory, const char *name, int how,
 	struct stat *st, enum object_fault *fault)
@@ -42,7 +41,7 @@ static int open_file(const struct shelf *shelf, int directory, const char *name,
 	return fd;
 }
 
-/* Its days are written where that is allowed. */
+/* Opens our own bundle for writing its days, if permissions allow it. */
 static int open_bundle(const struct shelf *shelf, const char *name, enum object_fault *fault)
 {
 	struct stat st;
@@ -147,7 +146,7 @@ void shelf_close(struct shelf *shelf)
 	shelf->arena = NULL;
 }
 
-/* Lets those who clean up see which objects are in use; once a day is enough. */
+/* Shows the garbage collector that the object is in use; once a day is enough. */
 static void touch(int fd, const struct stat *st)
 {
 	if (st->st_mtime + TOUCH_SECONDS < time(NULL))
@@ -155,8 +154,8 @@ static void touch(int fd, const struct stat *st)
 }
 
 /*
- * Unless another build has put a sound one there meanwhile; if it does so now, it will be made once
- * more.
+ * Keeps the file if another build has replaced it meanwhile. If it is replaced just now, it is
+ * packed once more.
  */
 static void discard(const struct shelf *shelf, const char *name, const struct stat *damaged)
 {

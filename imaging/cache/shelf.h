@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* shelf: the objects that one cache has for one setting, to be looked up. */
+/* shelf: looks up objects that one cache has for one setting. */
 #ifndef MVM_IMAGING_CACHE_SHELF_H
 #define MVM_IMAGING_CACHE_SHELF_H
 
@@ -8,48 +8,48 @@
 #include "imaging/cache/directory.h"
 
 struct shelf {
-	int objects, bundles; /* directories; -1 without */
+	int objects, bundles; /* directories; -1 if missing */
 	const char *path;     /* of `objects`, for messages */
 	const char *settings;
-	/* of a cache that others fill; NULL: our own, whose use is noted */
+	/* set for a cache that others fill; NULL for our own, whose uses are recorded */
 	const struct cache_owners *owners;
 	struct arena *arena;
 	VEC(struct bundle) v;
-	/* names of what stands in the place of bundles and cannot be told to be one */
+	/* names of files in the place of bundles that are damaged or unreadable */
 	struct strings broken;
 };
 
-/* Why an object was not taken that seems to be there. */
+/* Why an object that seems to be there was rejected. */
 struct shelf_fault {
-	enum object_fault fault; /* OBJECT_FAULTLESS: there is none */
-	int error;               /* of OBJECT_UNREADABLE */
-	const char *bundle;      /* the name of the one that holds it; NULL: a file of its own */
+	enum object_fault fault; /* OBJECT_FAULTLESS: nothing was rejected */
+	int error;               /* errno of OBJECT_UNREADABLE */
+	/* name of the bundle that holds it; NULL: it has a file of its own */
+	const char *bundle;
 };
 
 /*
- * Takes over `objects`, a directory or -1. What cannot be read is not there. False, with an error,
- * when it is not to be believed.
+ * Takes ownership of `objects`, a directory or -1. Unreadable files count as missing. False with an
+ * error if the cache is not trusted.
  */
 bool shelf_open(struct diag *diag, const char *path, int objects, const char *settings,
 	const struct cache_owners *owners, struct shelf *out);
 /*
- * Opens a shelf of a cache that others fill; without objects where that cache has none of the
- * setting.
+ * Opens a shelf of a cache that others fill; an empty one if that cache has none for the setting.
  */
 bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settings,
 	const struct cache_owners *owners, struct shelf *out);
-/* Has bundles read that are likely to be needed when so many objects are looked up. */
+/* Starts reading the bundles that are likely to be needed by that many lookups. */
 void shelf_advise(const struct shelf *shelf, size_t lookups);
-/* Notes what was used. */
+/* Records the uses. */
 void shelf_close(struct shelf *shelf);
 
 /*
- * False when there is none, or none that is sound: then `fault` says what was damaged or in the
- * way. Threads may look at the same time. With `discards`, a damaged file of our own goes at once.
+ * False if there is no intact object; `fault` then says what was damaged or misplaced. Thread-safe.
+ * With `discards`, a damaged file of our own cache is removed at once.
  */
 bool shelf_find(const struct shelf *shelf, const struct object_identity *identity, bool discards,
 	struct object *out, struct shelf_fault *fault);
-/* The footer alone; the rest may be damaged. */
+/* Reads only the footer; the rest may be damaged. */
 bool shelf_peek(const struct shelf *shelf, const struct object_identity *identity,
 	struct object_footer *footer);
 

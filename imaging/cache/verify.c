@@ -14,7 +14,7 @@
 #include "imaging/cache/bundles.h"
 #include "imaging/cache/scan.h"
 
-/* How an object was found. An inode number tells later whether it is still the same file. */
+/* Result for an object. The inode number shows later whether it is still the same file. */
 struct verdict {
 	bool damaged;
 	ino_t inode;
@@ -25,12 +25,12 @@ struct verify {
 	struct diag *diag;
 	struct cache_scan scan;
 	struct verdict *verdicts; /* of each object */
-	char ***names;            /* of each bundle of each shelf; NULL when damaged */
-	atomic_size_t next;       /* object that nobody looks at */
-	size_t shelf;             /* the one that is cleaned */
+	char ***names;            /* of each bundle of each shelf; NULL if damaged */
+	atomic_size_t next;       /* next object to be verified */
+	size_t shelf;             /* the one being cleaned */
 };
 
-/* ---- looking ---- */
+/* ---- verification ---- */
 
 static void judge_file(
 	const struct cache_shelf *shelf, const struct cache_object *o, struct verdict *verdict)
@@ -41,7 +41,7 @@ static void judge_file(
 	int fd = openat(
 		shelf->shelf.objects, o->name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
-		return; /* it went meanwhile */
+		return; /* removed meanwhile */
 	verdict->damaged = fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode);
 	verdict->inode = st.st_ino;
 	if (verdict->damaged)
@@ -80,7 +80,7 @@ static void look_at_all(struct verify *verify)
 	unsigned started = 0;
 	verify->verdicts =
 		arena_alloc(arena, (verify->scan.objects.n + 1) * sizeof *verify->verdicts);
-	/* Fewer threads than wished only cost time. */
+	/* Missing threads only cost time. */
 	while (started + 1 < verify->request->jobs &&
 		pthread_create(&threads[started], NULL, look, verify) == 0)
 		started++;
@@ -108,7 +108,7 @@ static void names_free(struct verify *verify)
 			free(verify->names[s][b]);
 }
 
-/* ---- telling ---- */
+/* ---- result ---- */
 
 static const char *path_of(const struct verify *verify, const struct cache_object *o)
 {
@@ -144,7 +144,7 @@ static void tell(struct verify *verify, struct cache_verify_result *result)
 	result->unknown = verify->scan.unknown;
 }
 
-/* ---- taking away ---- */
+/* ---- removal ---- */
 
 static bool has_damage(void *context, size_t bundle)
 {
@@ -156,7 +156,7 @@ static bool has_damage(void *context, size_t bundle)
 	return false;
 }
 
-/* A build may have put a sound one in its place. */
+/* Keeps a file that a build has replaced meanwhile. */
 static void remove_file(const struct shelf *shelf, const char *name, ino_t inode)
 {
 	struct stat st;

@@ -205,7 +205,7 @@ below_the_file_system() { # FS
 	mount -o loop "$test_dir/$1.img" "$mounted"
 	check "$title: the next build succeeds" build "$mounted/out" --cache "$cache"
 	expect "$title: the build warns of the damaged object" "$log" \
-		"warning: $object (was damaged|cannot be read \(Input/output error\)): its store path is packed anew"
+		"warning: $object (was damaged|cannot be read \(Input/output error\)): its store path is packed again"
 	unmount
 	mount -o loop "$test_dir/$1.img" "$mounted"
 	check "$title: the image, read from the disk, is right" \

@@ -169,7 +169,7 @@ static void what_stands_in_the_way(void **state)
 						 " cache/" SETTINGS "/.bundles -maxdepth 0"),
 				4);
 		}
-	assert_said(f, "/large is not a regular file: its store path is packed anew");
+	assert_said(f, "/large is not a regular file: its store path is packed again");
 }
 
 static void somebodys_files_in_tmp_stay(void **state)
@@ -196,13 +196,13 @@ static void damage_is_told_and_goes(void **state)
 	flip_bit(bundle, 300);
 	assert_int_equal(link_store(f, "image"), 1);
 	assert_said(f,
-		arena_printf(
-			f->arena, "%s: 0-unit was damaged: its store path is packed anew", bundle));
+		arena_printf(f->arena, "%s: 0-unit was damaged: its store path is packed again",
+			bundle));
 	assert_false(path_exists(bundle)); /* what is sound in it was taken over */
 	assert_int_equal(link_store(f, "image"), 0);
 	shell(f, "truncate -s -1 $(echo cache/" SETTINGS "/.bundles/*)", NULL, NULL);
 	link_store(f, "image");
-	assert_said(f, " was damaged: the small store paths in it are packed anew");
+	assert_said(f, " was damaged: the small store paths in it are packed again");
 	assert_int_equal(link_store(f, "image"), 0);
 	assert_string_equal(messages(f), "");
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
@@ -321,7 +321,7 @@ static void damage_in_a_shared_cache_is_healed(void **state)
 		NULL, NULL);
 	struct linked linked = link_with(f, "image", &sharing);
 	assert_int_equal(linked.packed, 2);
-	assert_said(f, "/large was damaged: its store path is packed anew");
+	assert_said(f, "/large was damaged: its store path is packed again");
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 	linked = link_with(f, "image", &sharing);
 	assert_int_equal(linked.packed, 0);
@@ -377,7 +377,7 @@ static void who_could_write_there(void **state)
 	for (size_t i = 0; i < countof(wide); i++) {
 		shell(f, arena_printf(f->arena, "chmod g+w %s", wide[i]), NULL, NULL);
 		assert_true(link_is_refused(f, &sharing));
-		assert_said(f, "can be written to by others");
+		assert_said(f, "is writable by others");
 		shell(f, arena_printf(f->arena, "chmod g-w %s", wide[i]), NULL, NULL);
 	}
 	/* Files that are not to be believed are not there. */

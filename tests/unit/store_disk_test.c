@@ -235,7 +235,7 @@ static void rot_is_noticed_at_every_use(void **state)
 		flip_bit(object, (off_t)((uint64_t)before.st_size * i / 10));
 		assert_int_equal(link_store(f, "image"), 1);
 		assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
-		assert_said(f, "/a was damaged: its store path is packed anew");
+		assert_said(f, "/a was damaged: its store path is packed again");
 	}
 }
 
@@ -343,9 +343,9 @@ static void a_cache_of_somebody_else_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, "mkdir -p store cache; echo x > store/x; chmod 777 cache", NULL, NULL);
-	link_fails(f, "image", "can be written to by others", "/cache");
+	link_fails(f, "image", "is writable by others", "/cache");
 	shell(f, "chmod 755 cache; mkdir -m 775 cache/tmp", NULL, NULL);
-	link_fails(f, "image", "can be written to by others", "/cache/tmp");
+	link_fails(f, "image", "is writable by others", "/cache/tmp");
 	shell(f, "rm -r cache; echo file > cache", NULL, NULL);
 	link_fails(f, "image", "cannot make the cache directory", "/cache");
 	if (!is_root())
