@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* format: what store_disk.c needs of a file system to link images of it. */
+/* format: the operations by which store_disk.c links images of a file system. */
 #ifndef MVM_IMAGING_DISK_FORMAT_H
 #define MVM_IMAGING_DISK_FORMAT_H
 
@@ -7,39 +7,39 @@
 #include "imaging/disk/store_disk.h"
 
 struct arena;
-struct image; /* one under way; each format has its own */
+struct image; /* an image being built; each format defines its own */
 struct image_writer;
 
 struct image_format {
 	/*
-	 * Judges the request and gives the word for all that changes an object's bytes; NULL when
-	 * it cannot be done so.
+	 * Validates the request; *settings becomes the cache key (format, compressor, level, block
+	 * size, library). NULL with an error if unsupported.
 	 */
 	struct image *(*start)(struct arena *arena, struct diag *diag,
 		const struct store_disk_request *request, const char **settings);
-	/* The image goes to `writer`, which stays the caller's. */
+	/* Sets the writer of the image, which the caller owns. */
 	void (*open)(struct image *image, struct image_writer *writer);
 	/*
-	 * Reads the tree of a path and has its contents compressed, which may go on after; *out
-	 * must be freed, also on failure.
+	 * Reads the tree of a path and starts compressing its contents, which may continue
+	 * afterwards. *out must be freed, also on failure.
 	 */
 	bool (*pack)(struct image *image, struct diag *diag, const struct packing_request *request,
 		struct packing **out);
 	/*
-	 * Stores something that was compressed meanwhile, of whichever packing; *moved tells
-	 * whether there was any. With `wait` it waits for it, as long as anything is under way.
+	 * Stores one result of compression, of any packing; *moved is false if none was ready. With
+	 * `wait`, waits for one as long as work is under way.
 	 */
 	bool (*proceed)(struct image *image, struct diag *diag, bool wait, bool *moved);
 	bool (*is_complete)(const struct packing *packing);
-	/* After `stop`, of packings that are not complete too. */
+	/* After `stop`, also frees packings that are not complete. */
 	void (*packing_free)(struct packing *packing);
-	/* Adds the object as `name` (which must live on) to the image's root. */
+	/* Adds the object as `name`, which must outlive the image, to the image's root. */
 	bool (*link)(struct image *image, struct diag *diag, const char *name,
 		const struct object *object);
-	/* Gives the writer the rest. */
+	/* Writes the rest of the image. */
 	bool (*finish)(
 		struct image *image, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
-	/* Ends what is under way. */
+	/* Cancels work that is under way. */
 	void (*stop)(struct image *image);
 	void (*free)(struct image *image);
 };

@@ -9,12 +9,12 @@
 
 enum {
 	PAGE = OBJECT_PAGE,
-	SMALL_AREA = 8 * PAGE, /* where data of less than a page lies side by side */
+	SMALL_AREA = 8 * PAGE, /* packs several objects, each with less than a page of data */
 	COMPARE_BYTES = 64 * 1024,
 	FIRST_SLOTS = 1024,
 };
 
-/* From `from` on, up to the next piece, the object's data lies at `to` in the image. */
+/* From `from` up to the next piece, the object's data is at `to` in the image. */
 struct piece {
 	uint64_t from, to;
 	bool shared; /* with an earlier object */
@@ -24,10 +24,13 @@ struct placer {
 	struct image_writer *image;
 	uint64_t end;
 	uint64_t small_start;
-	size_t small_used; /* SMALL_AREA: there is no area yet, or it is full */
+	size_t small_used; /* SMALL_AREA if there is no area yet, or it is full */
 	unsigned char small[SMALL_AREA];
 
-	/* of objects added before, `start` in the image; open addressing, bytes 0 where free */
+	/*
+	 * runs of earlier objects, with `start` in the image; open addressing, `bytes` is 0 in a
+	 * free slot
+	 */
 	struct run *known;
 	size_t nknown, slots;
 
@@ -79,7 +82,7 @@ static uint64_t page_down(uint64_t at)
 	return at & ~(uint64_t)(PAGE - 1);
 }
 
-/* ---- what earlier objects brought ---- */
+/* ---- runs of earlier objects ---- */
 
 static size_t known_slot(const struct run *known, size_t slots, const struct run *run)
 {
@@ -113,7 +116,7 @@ static void known_add(struct placer *placer, struct run run)
 	placer->nknown++;
 }
 
-/* The hash only finds candidates: what is shared was compared. */
+/* The hash only finds candidates: bytes are compared before they are shared. */
 static bool is_same(
 	struct placer *placer, const struct object *object, const struct run *run, uint64_t place)
 {
@@ -160,7 +163,7 @@ static void piece_add(struct placer *placer, struct piece piece)
 	placer->pieces[placer->npieces++] = piece;
 }
 
-/* Copies whole pages of the object to the end of the image; `from` and `to` are at pages. */
+/* Appends whole pages of the object to the image; `from` and `to` are multiples of a page. */
 static bool append(struct placer *placer, const struct object *object, uint64_t from, uint64_t to)
 {
 	const uint64_t at = placer->end;
@@ -174,7 +177,7 @@ static bool add_large(struct placer *placer, const struct object *object)
 {
 	if (placer->nruns)
 		qsort(placer->runs, placer->nruns, sizeof *placer->runs, run_compare);
-	uint64_t copied = 0; /* up to here the object's pages are in the image, or left out */
+	uint64_t copied = 0; /* the object's pages before this offset are in the image, or shared */
 	piece_add(placer, (struct piece){.from = 0, .to = placer->end});
 	for (size_t i = 0; i < placer->nruns; i++) {
 		const struct run *run = &placer->runs[i];

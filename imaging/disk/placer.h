@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* placer: puts the data of objects into an image and says where everything came to lie. */
+/*
+ * placer: places the data of objects in an image, and translates positions in the object to the
+ * image.
+ */
 #ifndef MVM_IMAGING_DISK_PLACER_H
 #define MVM_IMAGING_DISK_PLACER_H
 
@@ -11,28 +14,28 @@
 struct image_writer;
 struct placer;
 
-/* Data goes from `start` on. */
+/* Data is placed from `start` on. */
 struct placer *placer_new(struct image_writer *image, uint64_t start);
 void placer_free(struct placer *placer);
 
-/* Blocks that belong together: those of one file, or a fragment. */
+/* Consecutive blocks of one file, or a fragment. */
 struct run {
 	uint64_t start, bytes, hash; /* in the object's data */
 };
 
-/* What the object to be added next has. Only runs can be found again in later objects. */
+/* Adds a run of the object that is added next. Only runs can be shared with later objects. */
 void placer_note_run(struct placer *placer, struct run run);
 /*
- * Copies the object's data. Blocks that an earlier object brought already are left out, as far as
- * whole pages go: what stays keeps its place within a page, so that a file system can share it with
- * the object's file. False with errno set.
+ * Copies the object's data, except blocks that an earlier object has brought, as far as they fill
+ * whole pages. The copied data keeps its offset within a page, so that a file system can share it
+ * with the object's file. False with errno set.
  */
 bool placer_add(struct placer *placer, const struct object *object);
-/* Where `start`, a position in the data of the object added last, is in the image. */
+/* Returns where `start`, a position in the data of the object added last, is in the image. */
 uint64_t placer_locate(const struct placer *placer, uint64_t start);
-/* Takes whole pages at the end of the image for something else; their place. */
+/* Reserves whole pages at the end of the image and returns their position. */
 uint64_t placer_reserve(struct placer *placer, uint64_t bytes);
-/* Writes what is still in memory; `*end` is where the data ends. */
+/* Writes the data that is still in memory; `*end` is the end of the data. */
 bool placer_finish(struct placer *placer, uint64_t *end);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_disk: an image of a closure by linking objects. One thread reads trees, writes objects and
- * links; others compress, look objects up, and write the image. The queue holds the paths between
- * the two ends: walked or found in the cache, but not linked yet, because links are made in order.
+ * store_disk: makes an image of a closure by linking objects. One thread reads trees, writes
+ * objects and links; others compress, look objects up, and write the image. The queue holds the
+ * paths between both ends: read or found in the cache, but not linked yet, because they are linked
+ * in order.
  */
 #include "imaging/disk/store_disk.h"
 
@@ -16,7 +17,7 @@
 #include "imaging/disk/format.h"
 #include "imaging/disk/writer.h"
 
-enum { QUEUE_MOST = 128 /* bounds open files */ };
+enum { QUEUE_MOST = 128 /* bounds the number of open files */ };
 
 struct item {
 	const struct store_path *path;
@@ -36,23 +37,26 @@ struct job {
 	struct prefetch *prefetch;
 	struct item queue[QUEUE_MOST];
 	size_t first, n;
-	/* of the paths read or found so far; of all, as far as it is known */
+	/* of the paths read or found so far; of all paths with a known size */
 	uint64_t read_bytes, total_bytes;
 };
 
-/* Called with what was read of the path at hand. */
+/* `read_bytes`: of the current path. */
 static void report_progress(void *context, uint64_t read_bytes)
 {
 	const struct job *job = context;
 	if (!job->request->progress)
 		return;
-	/* A NAR is larger than its files: the end is told when it is reached. */
+	/*
+	 * total_bytes counts NARs, which are larger than their files, so the end is reported
+	 * separately.
+	 */
 	const uint64_t done = job->read_bytes + read_bytes;
 	job->request->progress(job->request->progress_context,
 		done < job->total_bytes ? done : job->total_bytes, job->total_bytes);
 }
 
-/* ---- the end of the queue that links ---- */
+/* ---- linking end of the queue ---- */
 
 static bool item_link(struct job *job, struct item *item)
 {
@@ -83,7 +87,7 @@ static void item_free(struct job *job, struct item *item)
 	object_close(&item->object);
 }
 
-/* Links the oldest item, once it is complete; without `wait` it may be left. */
+/* Links the oldest item once it is complete; without `wait`, *settled may be false. */
 static bool queue_settle_one(struct job *job, bool wait, bool *settled)
 {
 	struct item *item = &job->queue[job->first];
@@ -104,7 +108,7 @@ static bool queue_settle_one(struct job *job, bool wait, bool *settled)
 	return true;
 }
 
-/* Links what is ready, until at most `most` items are left. */
+/* Links complete items, and waits until at most `most` items are left. */
 static bool queue_settle(struct job *job, size_t most)
 {
 	for (bool settled = true; job->n && settled;)
@@ -113,7 +117,7 @@ static bool queue_settle(struct job *job, size_t most)
 	return true;
 }
 
-/* ---- the end of the queue that reads ---- */
+/* ---- reading end of the queue ---- */
 
 static bool item_pack(struct job *job, struct item *item, const struct object_identity *identity)
 {
@@ -161,7 +165,7 @@ static bool link_all(struct job *job)
 
 static void job_free(struct job *job)
 {
-	/* What is under way belongs to packings. */
+	/* Work that is under way uses the packings. */
 	if (job->image)
 		job->format->stop(job->image);
 	for (size_t i = 0; i < job->n; i++)
@@ -227,7 +231,7 @@ void store_disk_peek(const struct store_disk_request *request)
 {
 	const char *settings;
 	struct arena *arena = arena_new();
-	/* What keeps the image from being made is for the build to say. */
+	/* The build reports why the image cannot be made. */
 	if ((request->cache_dir || request->sharing) &&
 		request->format->start(arena, diag_new(arena), request, &settings)) {
 		const struct cache_request wanted = cache_request_of(request, settings);

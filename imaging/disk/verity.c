@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tree is made level by level. Its hash blocks are the pieces of work: each takes the 128
- * blocks below it, 512 KiB, from the file, and has one place in the file, so it does not matter
- * which thread makes which, and memory does not grow with the image.
+ * The tree is made level by level. The unit of work is a hash block: it is computed from the 128
+ * blocks (512 KiB) below it, and both are in the file. So any thread may compute any block, and
+ * memory does not grow with the image.
  */
 #include "imaging/disk/verity.h"
 
@@ -49,7 +49,7 @@ static void hasher_free(struct hasher *hasher)
 	free(hasher);
 }
 
-/* libcrypto fails here only for lack of memory. */
+/* libcrypto fails here only if it runs out of memory. */
 static void hash_block(struct hasher *hasher, const unsigned char *block, unsigned char *hash)
 {
 	if (EVP_DigestInit_ex(hasher->context, NULL, NULL) != 1 ||
@@ -59,16 +59,16 @@ static void hash_block(struct hasher *hasher, const unsigned char *block, unsign
 		abort();
 }
 
-/* Block numbers, in the file. */
+/* Block numbers in the file. */
 struct level {
-	uint64_t below, nbelow; /* what is hashed */
-	uint64_t at, n;         /* where the hashes go */
+	uint64_t below, nbelow; /* the blocks that are hashed */
+	uint64_t at, n;         /* the blocks of hashes */
 };
 
 struct work {
 	int image;
 	const struct level *level;
-	_Atomic uint64_t next; /* block of the level that nobody has begun */
+	_Atomic uint64_t next; /* next block of the level to be made */
 	atomic_int error;      /* errno of the first failure; 0: none */
 };
 
@@ -77,7 +77,7 @@ static off_t block_offset(uint64_t block)
 	return (off_t)(block * VERITY_BLOCK);
 }
 
-/* One block of hashes; false with errno set. */
+/* Makes one block of hashes; false with errno set. */
 static bool make_block(struct hasher *hasher, int image, const struct level *level, uint64_t index)
 {
 	const uint64_t first = index * VERITY_FANOUT, left = level->nbelow - first;
@@ -106,7 +106,7 @@ static void *make_blocks(void *context)
 }
 
 /*
- * The caller's thread is one of `jobs`; where no more can be started, it does what is left. False
+ * The caller's thread counts as one of `jobs`; without further threads it makes all blocks. False
  * with errno set.
  */
 static bool make_level(int image, const struct level *level, unsigned jobs)
@@ -137,7 +137,7 @@ static bool root_read(int image, uint64_t block, unsigned char root[VERITY_HASH_
 	return ok;
 }
 
-/* The root's level lies first, and is made last. */
+/* The level next to the root comes first in the file and is made last. */
 static bool make_tree(int image, unsigned jobs, struct verity *verity)
 {
 	uint64_t blocks[VERITY_LEVELS_MOST],

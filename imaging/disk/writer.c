@@ -13,8 +13,8 @@
 #include "base/file.h"
 
 enum {
-	QUEUE_MOST = 64, /* bounds open files */
-	/* below this, waiting for the disk each time costs more than copying */
+	QUEUE_MOST = 64, /* bounds the number of open files */
+	/* for less, waiting for the disk costs more than copying */
 	DIRECT_LEAST = 256 * 1024,
 	DIRECT_BYTES = 8 << 20, /* of one write */
 };
@@ -31,26 +31,26 @@ struct job {
 struct image_writer {
 	char *path;
 	int fd;
-	int direct; /* the same file past the page cache; -1: not so */
+	int direct; /* the same file opened with O_DIRECT; -1 if unsupported or unused */
 	bool cached;
 	bool finished;
-	bool alone; /* there is no thread to be had: the caller writes, which only takes longer */
+	bool alone; /* no thread could be started: the caller writes, which only takes longer */
 	pthread_t thread;
 
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t added, done;
 	struct job queue[QUEUE_MOST];
-	size_t first, n; /* of the queue; the first one may be under way */
-	int error;       /* errno of the first job that failed; those after it are dropped */
+	size_t first, n; /* of the queue; the first job may be under way */
+	int error;       /* errno of the first job that failed; later jobs are dropped */
 	bool stop;
 };
 
-/* ---- in the thread, if there is one ---- */
+/* ---- writing, in the thread if there is one ---- */
 
 /*
- * The disk takes the pages that the page cache has of the source, so that no processor copies them,
- * and nothing is left to wait for when the image is synced. The mapping is never touched from here:
- * of a source that has become shorter the kernel says EFAULT, nobody gets SIGBUS.
+ * The disk reads the source's pages in the page cache, so that no processor copies them, and the
+ * image is already on the disk when it is synced. Only the kernel touches the mapping: if the
+ * source has been truncated, the write fails with EFAULT, and there is no SIGBUS.
  */
 static bool copy_direct(const struct image_writer *writer, const struct job *job)
 {
@@ -70,10 +70,7 @@ static bool copy_direct(const struct image_writer *writer, const struct job *job
 	return true;
 }
 
-/*
- * What cannot go directly goes the ordinary way, which shares blocks as well and has the better
- * error.
- */
+/* Falls back to an ordinary copy, which can share blocks too and reports the better error. */
 static bool copy(const struct image_writer *writer, const struct job *job)
 {
 	if (writer->direct >= 0 && job->count >= DIRECT_LEAST &&
@@ -104,7 +101,7 @@ static void job_free(struct job *job)
 	free(job->bytes);
 }
 
-/* Called, and returns, with the lock held. */
+/* Called and returns with the lock held. */
 static void first_run(struct image_writer *writer)
 {
 	struct job job = writer->queue[writer->first];
@@ -135,12 +132,12 @@ static void *work(void *argument)
 	return NULL;
 }
 
-/* ---- the caller's side ---- */
+/* ---- interface ---- */
 
 static bool open_files(struct image_writer *writer)
 {
 	writer->fd = open(writer->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	/* Not every file system can. */
+	/* Not every file system supports O_DIRECT. */
 	writer->direct = writer->fd < 0 || writer->cached
 		? -1
 		: open(writer->path, O_WRONLY | O_DIRECT | O_CLOEXEC);
@@ -192,7 +189,7 @@ void image_writer_free(struct image_writer *writer)
 	writer_free(writer);
 }
 
-/* Takes the job over. */
+/* Takes ownership of the job's resources. */
 static bool job_add(struct image_writer *writer, struct job job)
 {
 	pthread_mutex_lock(&writer->lock);
