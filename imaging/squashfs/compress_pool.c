@@ -15,14 +15,14 @@
 #include "imaging/squashfs/format.h"
 
 enum {
-	BLOCKS_BYTES = 16 << 20, /* what the blocks may take together, */
-	BLOCKS_MOST = 96,        /* but no more of them than this, */
-	BLOCKS_SPARE = 8,        /* and always so many more than threads */
+	BLOCKS_BYTES = 16 << 20, /* memory limit for all blocks together */
+	BLOCKS_MOST = 96,        /* but never more blocks than this */
+	BLOCKS_SPARE = 8,        /* and at least this many more than threads */
 };
 
 struct compressor {
 	ZSTD_CCtx *context;
-	unsigned char *output; /* as large as the data of a block, with which it changes places */
+	unsigned char *output; /* as large as a block's data, with which it is swapped */
 	size_t capacity;
 };
 
@@ -77,7 +77,10 @@ static void block_compress(struct compressor *c, struct block *block)
 		block->hash = 0;
 		return;
 	}
-	/* With less room than the input takes, "no room" is the answer for what does not shrink. */
+	/*
+	 * Limits the output to less than the input, so that zstd fails for data that does not
+	 * shrink.
+	 */
 	size_t room = block->n - 1 < c->capacity ? block->n - 1 : c->capacity;
 	size_t size = ZSTD_compress2(c->context, c->output, room, block->data, block->n);
 	if (ZSTD_isError(size)) {
@@ -93,7 +96,7 @@ static void block_compress(struct compressor *c, struct block *block)
 	block->hash = XXH3_64bits(block->data, block->n);
 }
 
-/* Compresses the next block that nobody works on; called, and returns, with the lock held. */
+/* Compresses the next waiting block; called and returns with the lock held. */
 static void compress_next(struct compress_pool *pool, struct compressor *c)
 {
 	struct block *block = pool->ring[pool->started++ % pool->nblocks];
@@ -143,7 +146,7 @@ struct compress_pool *pool_new(unsigned jobs, uint32_t block_size, int level)
 	pthread_cond_init(&pool->ready, NULL);
 	size_t wanted = jobs > 1 ? jobs - 1 : 0;
 	pool->workers = memory(calloc(wanted + 1, sizeof *pool->workers));
-	/* Fewer threads than wished only cost time. */
+	/* Missing threads only cost time. */
 	for (; pool->nworkers < wanted; pool->nworkers++) {
 		struct worker *worker = &pool->workers[pool->nworkers];
 		*worker = (struct worker){

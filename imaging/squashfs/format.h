@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format: squashfs 4.0 as it lies on disk. Names and values are those of Linux's
- * fs/squashfs/squashfs_fs.h; all numbers little-endian.
+ * format: the on-disk format of squashfs 4.0. Names and values are those of Linux's
+ * fs/squashfs/squashfs_fs.h; all numbers are little-endian.
  */
 #ifndef MVM_IMAGING_SQUASHFS_FORMAT_H
 #define MVM_IMAGING_SQUASHFS_FORMAT_H
@@ -15,8 +15,8 @@ enum {
 
 	SQUASHFS_METADATA_SIZE = 8192,
 	SQUASHFS_NAME_LEN = 256,
-	SQUASHFS_DIR_COUNT = 256,      /* entries behind one header */
-	SQUASHFS_LISTING_OVERHEAD = 3, /* a directory's size counts "." and ".." as 3 bytes */
+	SQUASHFS_DIR_COUNT = 256,      /* most entries after one header */
+	SQUASHFS_LISTING_OVERHEAD = 3, /* the size of a directory counts "." and ".." as 3 bytes */
 
 	SQUASHFS_FLAG_DUPLICATES = 1 << 6,
 	SQUASHFS_FLAG_NO_XATTRS = 1 << 9,
@@ -34,7 +34,7 @@ enum {
 #define SQUASHFS_INVALID_XATTR 0xffffffffu
 #define SQUASHFS_INVALID_BLK 0xffffffffffffffffu
 
-/* Set in a stored size when the bytes are not compressed. */
+/* Set in a stored size if the bytes are not compressed. */
 #define SQUASHFS_COMPRESSED_BIT 0x8000u
 #define SQUASHFS_COMPRESSED_BIT_BLOCK (1u << 24)
 
@@ -65,40 +65,40 @@ struct squashfs_ldir_inode {
 	uint32_t nlink, file_size, start_block, parent_inode;
 	uint16_t i_count, offset;
 	uint32_t xattr;
-} SQUASHFS_PACKED; /* i_count times: squashfs_dir_index, name */
+} SQUASHFS_PACKED; /* followed by i_count times: squashfs_dir_index, name */
 
 struct squashfs_dir_index {
-	uint32_t index;       /* bytes of the listing before the header that this entry speaks of */
-	uint32_t start_block; /* the metadata block that the header starts in */
-	uint32_t size;        /* length of the name, less one */
+	uint32_t index;       /* bytes of the listing before the header that this entry refers to */
+	uint32_t start_block; /* the metadata block in which the header starts */
+	uint32_t size;        /* length of the name, minus one */
 } SQUASHFS_PACKED;
 
 struct squashfs_symlink_inode {
 	struct squashfs_base_inode base;
 	uint32_t nlink, symlink_size;
-} SQUASHFS_PACKED; /* target */
+} SQUASHFS_PACKED; /* followed by the target */
 
 struct squashfs_reg_inode {
 	struct squashfs_base_inode base;
 	uint32_t start_block, fragment, offset, file_size;
-} SQUASHFS_PACKED; /* block sizes */
+} SQUASHFS_PACKED; /* followed by block sizes */
 
 struct squashfs_lreg_inode {
 	struct squashfs_base_inode base;
 	uint64_t start_block, file_size, sparse;
 	uint32_t nlink, fragment, offset, xattr;
-} SQUASHFS_PACKED; /* block sizes */
+} SQUASHFS_PACKED; /* followed by block sizes */
 
 struct squashfs_dir_header {
-	uint32_t count; /* entries, less one */
+	uint32_t count; /* number of entries, minus one */
 	uint32_t start_block, inode_number;
 } SQUASHFS_PACKED;
 
 struct squashfs_dir_entry {
 	uint16_t offset;
-	int16_t inode_number; /* less the header's */
+	int16_t inode_number; /* minus the header's */
 	uint16_t type;
-	uint16_t size; /* length of the name, less one */
+	uint16_t size; /* length of the name, minus one */
 } SQUASHFS_PACKED;
 
 struct squashfs_fragment_entry {

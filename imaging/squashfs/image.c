@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* image: squashfs as store_disk.c sees it. */
+/* image: implements the operations of disk/format.h for squashfs. */
 #include <string.h>
 #include <zstd.h>
 
@@ -11,8 +11,8 @@
 enum {
 	DEFAULT_LEVEL = 3,
 	/*
-	 * at the most: every build makes the tables anew; level 15 makes them 0.05 MB smaller and
-	 * takes 0.2 s for 28,000 files
+	 * The maximum, because every build compresses the tables again: level 15 makes them 0.05 MB
+	 * smaller and takes 0.2 s for 28,000 files.
 	 */
 	TABLES_LEVEL = 3,
 	DEFAULT_BLOCK = 128 * 1024,
@@ -24,7 +24,7 @@ struct image {
 	unsigned jobs;
 	int level;
 	struct link_request link;
-	struct compress_pool *pool; /* started by the first path to pack */
+	struct compress_pool *pool; /* started for the first path to pack */
 	struct linker *linker;
 };
 
@@ -33,17 +33,17 @@ static bool settings_check(struct diag *diag, const struct store_disk_request *r
 {
 	if (strcmp(request->compression, "zstd") != 0)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
-			"the store disk's linker compresses with zstd, not with \"%s\"; the "
-			"mksquashfs engine has others",
+			"the store disk's linker supports only zstd, not \"%s\"; use the "
+			"mksquashfs engine for other compressors",
 			request->compression);
 	if (level < 1 || level > ZSTD_maxCLevel())
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level",
-			"zstd has levels 1 to %d, not %d", ZSTD_maxCLevel(), level);
+			"the zstd level must be from 1 to %d, not %d", ZSTD_maxCLevel(), level);
 	if (link->block_size < LEAST_BLOCK || link->block_size > MOST_BLOCK ||
 		(link->block_size & (link->block_size - 1)))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "block-size",
-			"the block size of squashfs is a power of two from 4 KiB to 1 MiB, not %u "
-			"bytes",
+			"the block size of squashfs must be a power of two from 4 KiB to 1 MiB, "
+			"not %u bytes",
 			link->block_size);
 	return true;
 }

@@ -11,14 +11,14 @@
 
 enum {
 	FIRST_SLOTS = 64,
-	/* of files that begin alike and differ later, no more than this are read */
+	/* limits how many files with the same start and size are compared */
 	COMPARE_MOST = 16,
 };
 
 /* Found by a hash of its start. */
 struct known_file {
 	uint64_t hash;
-	uint32_t record; /* place in the records / 8; OBJECT_OWN_CONTENT where the slot is free */
+	uint32_t record; /* its offset in the records / 8; OBJECT_OWN_CONTENT in a free slot */
 };
 
 void known_begin(struct known_files *known, struct packing *packing, uint32_t block_size)
@@ -102,7 +102,7 @@ static int open_file(const struct known_files *known, const struct known_file *f
 	return open(buf_text(&path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 }
 
-/* Compares what both files hold from `at` on; what is compared is what is hashed. */
+/* Compares the contents of both files from `at` on, and adds them to the walk's hash. */
 static bool rest_is_same(struct known_files *known, int fd, int other, uint64_t at, uint64_t size)
 {
 	const size_t block = known->block_size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * known: the files of a store path whose content is in its object already, so that equal ones are
- * stored once.
+ * known: finds files of a store path whose content is already in its object, so that equal files
+ * are stored once.
  */
 #ifndef MVM_IMAGING_SQUASHFS_KNOWN_H
 #define MVM_IMAGING_SQUASHFS_KNOWN_H
@@ -12,7 +12,7 @@ struct known_file;
 
 struct known_directory {
 	uint32_t number;
-	const char *path; /* below the root, "" for itself */
+	const char *path; /* below the root; "" for the root itself */
 };
 
 struct known_files {
@@ -20,23 +20,23 @@ struct known_files {
 	uint32_t block_size;
 	struct known_file *v; /* open addressing */
 	size_t n, slots;
-	unsigned char *compare; /* two buffers of a block; NULL until then */
-	struct arena *arena;    /* of the directories, in the order of their numbers */
+	unsigned char *compare; /* two buffers of a block; NULL until needed */
+	struct arena *arena;    /* of the directories, sorted by number */
 	VEC(struct known_directory) directories;
 };
 
 void known_begin(struct known_files *known, struct packing *packing, uint32_t block_size);
 void known_free(struct known_files *known);
 
-/* The walk comes to a directory. */
+/* Called when the walk enters a directory. */
 void known_enter_directory(struct known_files *known, uint32_t number);
-/* The file of the record at `record` begins with what has this hash. */
+/* Adds the file of the record at offset `record`; `hash` is that of its start. */
 void known_add(struct known_files *known, uint64_t hash, uint64_t record);
 /*
- * The place of the record (/ 8) of a file that holds exactly the `size` bytes that are in `fd`;
- * OBJECT_OWN_CONTENT when none does. `start`, of `n` bytes and with that hash, were read from `fd`
- * and given to the walk already. All bytes are compared; those of a file that is known go to the
- * walk.
+ * Returns the record offset / 8 of a file with exactly the `size` bytes that are in `fd`;
+ * OBJECT_OWN_CONTENT if there is no such file. `start`, `n` bytes with that hash, was read from
+ * `fd` and given to the walk already. All bytes are compared. If a file is found, the rest of its
+ * bytes is given to the walk.
  */
 uint32_t known_find(struct known_files *known, uint64_t hash, int fd, const unsigned char *start,
 	size_t n, uint64_t size);

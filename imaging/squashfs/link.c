@@ -26,8 +26,8 @@ struct linker {
 	struct inode_tables tables;
 	struct buf fragments; /* struct squashfs_fragment_entry */
 	uint64_t nfragments, ninodes;
-	struct entries root; /* what stands in the image's root */
-	struct entries open; /* nodes whose directory is still to come */
+	struct entries root; /* entries of the image's root */
+	struct entries open; /* nodes whose directory follows later */
 };
 
 static void entries_push(struct entries *entries, struct directory_entry entry)
@@ -120,7 +120,7 @@ static void add_fragments(struct linker *linker, const struct object *object)
 	linker->nfragments += object->footer.fragments;
 }
 
-/* The numbers that an object's own numbers start from. */
+/* Added to an object's own numbers. */
 struct bases {
 	uint32_t inode, fragment;
 };
@@ -146,7 +146,7 @@ static bool add_file(struct linker *linker, const struct object *object,
 	return true;
 }
 
-/* Takes the last `count` open nodes into the directory. */
+/* Moves the last `count` open nodes to the directory. */
 static bool add_directory(struct linker *linker, const struct object_record *record,
 	struct bases bases, uint64_t *inode)
 {
@@ -186,7 +186,7 @@ static bool add_record(struct linker *linker, const struct object *object,
 	return true;
 }
 
-/* What cannot be numbered in 32 bits: inodes, fragments, places in the two tables. */
+/* Inodes, fragments and offsets in the two tables are numbered in 32 bits. */
 static bool is_too_large(const struct linker *linker, const struct object *object)
 {
 	return linker->ninodes + object->footer.inodes >= UINT32_MAX ||
@@ -218,12 +218,12 @@ bool linker_add(
 			"the cached object of %s is damaged", name);
 	struct directory_entry top = linker->open.v[0];
 	top.name = name;
-	top.name_length = (uint8_t)strlen(name); /* what the object calls itself does not count */
+	top.name_length = (uint8_t)strlen(name); /* the name in the object is ignored */
 	entries_push(&linker->root, top);
 	return true;
 }
 
-/* ---- the end ---- */
+/* ---- root and tables ---- */
 
 static int entry_compare(const void *a, const void *b)
 {
@@ -234,7 +234,7 @@ static int entry_compare(const void *a, const void *b)
 		     : (x->name_length > y->name_length) - (x->name_length < y->name_length);
 }
 
-/* Two paths of one name, or one that is called as our own directory, would hide each other. */
+/* Two paths of the same name, or one with the name of our own directory, would hide each other. */
 static bool root_sort(struct linker *linker, struct diag *diag)
 {
 	const struct entries *root = &linker->root;
@@ -254,7 +254,8 @@ static uint64_t add_root(struct linker *linker)
 		.mode = STORE_ROOT_MODE,
 		.gid = ROOT_GID_INDEX,
 		.number = ROOT_NUMBER,
-		.parent = (uint32_t)linker->ninodes + 1}; /* as mksquashfs: one that no inode has */
+		/* as mksquashfs does: a number that no inode has */
+		.parent = (uint32_t)linker->ninodes + 1};
 	return inode_add_directory(&linker->tables, &root);
 }
 
@@ -264,8 +265,8 @@ static uint16_t log_of(uint32_t power_of_two)
 }
 
 /*
- * The tables behind the data, in the order in which the kernel wants them (fs/squashfs/super.c),
- * and the super block that finds them.
+ * Appends the tables to the data, in the order that the kernel requires (fs/squashfs/super.c), and
+ * returns the super block that refers to them.
  */
 static struct squashfs_super_block tables_join(
 	struct linker *linker, uint64_t start, struct buf *tail)

@@ -13,8 +13,8 @@
 enum { ROOT_ID = 0, SMALL_DIRECTORY_MOST = 0xffff, MAX_INDEX = 0xffff };
 
 /*
- * The position of the next byte as a squashfs reference: the block's place in the stream << 16 |
- * the offset in it.
+ * Returns the position of the next byte as a squashfs reference: the block's offset in the stream
+ * << 16 | the offset in the block.
  */
 static uint64_t meta_position(const struct meta_stream *stream)
 {
@@ -140,7 +140,8 @@ uint64_t inode_add_file(struct inode_tables *tables, const struct regular_file *
 /* ---- directories ---- */
 
 /*
- * The entries behind one header: they share the block of their inodes, and their numbers are near.
+ * Counts the entries that fit after one header: their inodes are in the same block and their
+ * numbers differ by at most 16 bits.
  */
 static size_t run_length(const struct directory_entry *entries, size_t n)
 {
@@ -179,7 +180,7 @@ static uint32_t add_run(struct meta_stream *stream, const struct directory_entry
 struct listing {
 	uint64_t position;
 	uint32_t bytes;
-	struct buf index; /* struct squashfs_dir_index and name, each */
+	struct buf index; /* repeated: struct squashfs_dir_index, name */
 	uint32_t index_entries;
 };
 
@@ -205,7 +206,7 @@ static void listing_add_index(
 static struct listing listing_write(struct meta_stream *stream, const struct directory *directory)
 {
 	struct listing listing = {.position = meta_position(stream)};
-	/* Below one block, an index finds nothing that is not there already. */
+	/* A listing of less than a block is found without an index. */
 	const bool indexed = entries_bytes(directory) > SQUASHFS_METADATA_SIZE;
 	size_t block = stream->stored.n;
 	for (size_t i = 0; i < directory->n;) {

@@ -14,7 +14,7 @@
 
 struct meta_stream {
 	struct buf stored;                           /* finished blocks */
-	unsigned char block[SQUASHFS_METADATA_SIZE]; /* being filled */
+	unsigned char block[SQUASHFS_METADATA_SIZE]; /* the block being filled */
 	size_t n;
 	ZSTD_CCtx *compressor; /* not owned */
 };
@@ -22,13 +22,13 @@ struct meta_stream {
 void meta_flush(struct meta_stream *stream);
 
 /*
- * A table of `count` bytes that is found by a list of its blocks' places; `*image_end` is where the
- * image ends so far. Returns the list's place.
+ * Appends a table of `count` bytes to the tail of the image, which starts at `tail_start`, followed
+ * by a list of its blocks' positions. Returns the list's position.
  */
-uint64_t meta_add_table(struct buf *image_tail, uint64_t tail_start, ZSTD_CCtx *compressor,
+uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compressor,
 	const void *table, size_t count);
 
-/* What all inodes share, and where they go. */
+/* The tables of all inodes, and their common mtime. */
 struct inode_tables {
 	struct meta_stream inodes, directories;
 	uint32_t time;
@@ -42,7 +42,7 @@ struct directory_entry {
 };
 
 struct directory {
-	const struct directory_entry *entries; /* sorted by name, bytewise */
+	const struct directory_entry *entries; /* sorted by the bytes of the name */
 	size_t n;
 	uint16_t mode, gid; /* gid: index into the id table */
 	uint32_t number, parent;

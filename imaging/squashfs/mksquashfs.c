@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mksquashfs: the same tree by squashfs-tools, for other compressors and as an oracle for the
- * linker. Written for 4.5 and later.
+ * mksquashfs: makes the same tree with squashfs-tools, for other compressors and as an oracle for
+ * the linker. Written for 4.5 and later.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -43,7 +43,7 @@ __attribute__((format(printf, 3, 4))) static void add_pair(
 	add(command, arena_strdup(command->arena, value));
 }
 
-/* ---- what mksquashfs would take silently, or not tell ---- */
+/* ---- checks and counts that mksquashfs does not provide ---- */
 
 static bool survey_closure(
 	struct diag *diag, const struct closure *closure, struct store_disk_result *result)
@@ -61,7 +61,7 @@ static bool survey_closure(
 	return ok;
 }
 
-/* After mksquashfs has read it: what was changed by then is found. */
+/* Runs after mksquashfs, so that files that changed before it read them are found. */
 static bool verify_closure(struct diag *diag, const struct closure *closure)
 {
 	bool ok = true;
@@ -70,12 +70,12 @@ static bool verify_closure(struct diag *diag, const struct closure *closure)
 	return ok;
 }
 
-/* ---- the command ---- */
+/* ---- command line ---- */
 
-/* How each compressor of mksquashfs is told its level. */
+/* Compressors of mksquashfs and their levels. */
 static const struct {
 	const char *name;
-	int default_level, most; /* most 0: has no levels */
+	int default_level, most; /* 0: has no levels */
 } compressors[] = {
 	{"gzip", 0, 9},
 	{"lzo", 0, 9},
@@ -94,12 +94,13 @@ static bool add_compression(
 		i++;
 	if (i == countof(compressors))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
-			"mksquashfs does not know the compression \"%s\"; it has gzip, lz4, lzo, "
-			"xz, zstd and none",
+			"mksquashfs does not support the compression \"%s\"; use gzip, lz4, lzo, "
+			"xz, zstd or none",
 			name);
 	if (request->level < 0 || request->level > compressors[i].most)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level",
-			compressors[i].most ? "%s has levels 1 to %d, not %d" : "%s has no levels",
+			compressors[i].most ? "the %s level must be from 1 to %d, not %d"
+					    : "%s has no compression levels",
 			name, compressors[i].most, request->level);
 	if (strcmp(name, "none") == 0) {
 		static const char *const off[] = {"-noI", "-noId", "-noD", "-noF", "-noX"};
@@ -116,9 +117,9 @@ static bool add_compression(
 }
 
 /*
- * Owners cannot be set by -all-root, which would take the root's group too: actions do it, for all
- * below the root. Like that go the bits that no store has. Names from the closure are in no option:
- * they cannot be taken for a pattern.
+ * -all-root would change the root's group too, so actions set the owners of everything below the
+ * root, and remove the set-ID and sticky bits, which no store has. Names from the closure never
+ * appear in options, so they are not taken for patterns.
  */
 static void add_options(struct command *command, const struct store_disk_request *request)
 {
@@ -150,7 +151,7 @@ static void add_options(struct command *command, const struct store_disk_request
 	add_pair(command, "-mkfs-time", "%u", request->time);
 	add_pair(command, "-b", "%u", request->block_size ? request->block_size : DEFAULT_BLOCK);
 	add_pair(command, "-processors", "%u", request->jobs ? request->jobs : 1);
-	/* Its own choice is a quarter of the machine's memory, for no gain. */
+	/* The default is a quarter of the machine's memory, which brings no gain. */
 	add(command, "-mem");
 	add(command, "256M");
 }
@@ -158,7 +159,7 @@ static void add_options(struct command *command, const struct store_disk_request
 static bool command_make(
 	struct command *command, struct diag *diag, const struct store_disk_request *request)
 {
-	/* With this variable set, mksquashfs refuses to be told times. */
+	/* mksquashfs refuses options that set times if this variable is set. */
 	add(command, "env");
 	add(command, "-u");
 	add(command, "SOURCE_DATE_EPOCH");
@@ -174,8 +175,8 @@ static bool command_make(
 		bytes += strlen(command->argv.v[i]) + 1 + sizeof(char *);
 	if (bytes > (size_t)sysconf(_SC_ARG_MAX))
 		return diag_error(diag, STATUS_FAILED, NULL, "too-many-paths",
-			"the closure's %zu paths are too many for one command; the store disk's "
-			"own linker takes them",
+			"the closure's %zu paths are too many for one mksquashfs command; use the "
+			"store disk's own linker",
 			request->closure->n);
 	add(command, NULL);
 	return true;
@@ -190,7 +191,7 @@ static bool run(struct arena *arena, struct diag *diag, const struct store_disk_
 		return false;
 	if (process.exit_status == 127)
 		return diag_error(diag, STATUS_FAILED, NULL, "missing-program",
-			"mksquashfs is not there; it is part of squashfs-tools");
+			"cannot find mksquashfs; install squashfs-tools");
 	if (process.exit_status != 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "mksquashfs",
 			"mksquashfs failed with status %d: %s", process.exit_status,

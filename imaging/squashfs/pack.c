@@ -11,11 +11,11 @@
 #include "imaging/squashfs/known.h"
 
 struct squashfs_packing {
-	struct packing common; /* first: the one is the other */
+	struct packing common; /* must be first: pointers to both are converted */
 	struct compress_pool *pool;
 	uint32_t block_size;
 	size_t pending;         /* blocks submitted and not stored */
-	struct block *fragment; /* being filled; NULL when none is */
+	struct block *fragment; /* being filled; NULL if there is none */
 	uint32_t nfragments;
 	struct known_files known;
 };
@@ -150,7 +150,7 @@ static void record_duplicate(struct squashfs_packing *p, struct object_record re
 	packing_record_end(&p->common);
 }
 
-/* A file of less than a block shares a fragment with its neighbours. */
+/* Packs a file of less than a block into a fragment, with its neighbours. */
 static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int fd,
 	struct object_record record, uint32_t size, const char *name)
 {
@@ -159,7 +159,7 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 	if (!p->fragment && !(p->fragment = take_block(p, diag)))
 		return false;
 	unsigned char *data = p->fragment->data + p->fragment->n;
-	/* One byte more than expected, to notice a file that grew. */
+	/* Reads one byte more than expected, to detect that the file has grown. */
 	ssize_t got = read_full(fd, data, (size_t)size + 1);
 	if (got < 0)
 		return store_walk_failed(&p->common.walk);
@@ -182,7 +182,7 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 	return true;
 }
 
-/* Reads block `index` of a file; the last one must end with the file. */
+/* Reads block `index` of a file; the file must end with the last one. */
 static bool read_block(
 	struct squashfs_packing *p, int fd, uint64_t size, uint32_t index, struct block *block)
 {
@@ -268,7 +268,7 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd,
 	return true;
 }
 
-/* ---- the end ---- */
+/* ---- interface ---- */
 
 static void enter_directory(struct packing *packing, uint32_t number)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pack: makes squashfs objects. Several may be under way: a path is walked while the blocks of
- * those before are compressed.
+ * pack: makes squashfs objects. Several may be under way: a path is read while the blocks of
+ * earlier ones are compressed.
  */
 #ifndef MVM_IMAGING_SQUASHFS_PACK_H
 #define MVM_IMAGING_SQUASHFS_PACK_H
@@ -13,11 +13,11 @@ struct packing *squashfs_packing_new(
 	struct compress_pool *pool, uint32_t block_size, const struct packing_request *request);
 /* Reads the tree and submits its blocks; stores blocks that are ready, of other packings too. */
 bool squashfs_packing_walk(struct packing *packing, struct diag *diag);
-/* Stores a block that the pool retired, in the object that it is part of, and releases it. */
+/* Stores a block that the pool has retired in its own object, and releases it. */
 bool squashfs_packing_store(struct compress_pool *pool, struct diag *diag, struct block *block);
-/* Walked, and no block is under way. */
+/* Whether it has been walked and no block is under way. */
 bool squashfs_packing_is_complete(const struct packing *packing);
-/* No block of it may be under way in a pool that still lives. */
+/* The pool must be freed first if blocks are still under way. */
 void squashfs_packing_free(struct packing *packing);
 
 #endif

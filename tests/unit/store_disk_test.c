@@ -588,13 +588,13 @@ static void mksquashfs_has_other_compressors(void **state)
 	request.compression = "zip";
 	struct store_disk_result result;
 	assert_false(store_disk_mksquashfs(f->diag, &request, &result));
-	assert_said(f, "does not know the compression \"zip\"");
+	assert_said(f, "does not support the compression \"zip\"");
 	request.compression = "lz4";
 	assert_false(store_disk_link(f->diag, &request, &result));
 	assert_said(f, "not with \"lz4\"");
 	request.level = 3;
 	assert_false(store_disk_mksquashfs(f->diag, &request, &result));
-	assert_said(f, "lz4 has no levels");
+	assert_said(f, "lz4 has no compression levels");
 }
 
 int main(void)
