@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * The payload of a file's record; then the map header and the indexes, whose blocks count from the
- * first of the file, and the tail.
+ * Payload of a file's record. The map header and indexes follow, whose block numbers are relative
+ * to the file's first block, and then the tail.
  */
 struct erofs_extents {
 	uint32_t layout; /* EROFS_PLAIN, EROFS_INLINE, EROFS_COMPRESSED */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * format: what EROFS looks like on disk, as far as we read and write it. After the kernel's
+ * format: the on-disk format of EROFS, as far as we read and write it. Based on the kernel's
  * Documentation/filesystems/erofs.rst and fs/erofs/erofs_fs.h. All numbers are little-endian; a
  * block has 4 KiB.
  *
- * An inode stands at a multiple of 32 bytes; that place is its number, "nid". Behind it come, for
- * compressed files, a header and the indexes of its clusters, and then, "inline", the tail of what
- * it holds, which must not cross the end of a block.
+ * An inode is at a multiple of 32 bytes, whose number is its "nid". It is followed, in a compressed
+ * file, by a header and the indexes of its clusters, and then by the inline tail of its contents,
+ * which must not cross the end of a block.
  */
 #ifndef MVM_IMAGING_EROFS_FORMAT_H
 #define MVM_IMAGING_EROFS_FORMAT_H
@@ -29,13 +29,13 @@ enum { EROFS_FEATURE_CHECKSUM = 1, EROFS_FEATURE_MTIME = 2 };
 /* feature_incompat */
 enum {
 	EROFS_FEATURE_ZERO_PADDING = 0x01,
-	EROFS_FEATURE_COMPR_CFGS = 0x02, /* and clusters of several blocks */
+	EROFS_FEATURE_COMPR_CFGS = 0x02, /* also allows clusters of several blocks */
 	EROFS_FEATURE_ZTAILPACKING = 0x10,
 };
 
 struct erofs_super {
 	uint32_t magic;
-	uint32_t checksum; /* CRC-32C of the rest of the block, with 0 here */
+	uint32_t checksum; /* CRC-32C of the rest of the block, computed with 0 here */
 	uint32_t feature_compat;
 	uint8_t block_bits;
 	uint8_t extension_slots;
@@ -49,7 +49,8 @@ struct erofs_super {
 	uint8_t uuid[16];
 	char label[16];
 	uint32_t feature_incompat;
-	uint16_t algorithms; /* bits, with EROFS_FEATURE_COMPR_CFGS; else how far back LZ4 refers */
+	/* bits, with EROFS_FEATURE_COMPR_CFGS; else the maximum distance of LZ4 references */
+	uint16_t algorithms;
 	uint16_t extra_devices;
 	uint16_t device_slots;
 	uint8_t directory_bits;
@@ -59,7 +60,7 @@ struct erofs_super {
 	uint8_t reserved[24];
 } __attribute__((packed));
 
-/* The layout of an inode, in bits 1 to 3 of its format; bit 0: it is an extended one. */
+/* The layout of an inode, in bits 1 to 3 of its format; bit 0 marks an extended inode. */
 enum { EROFS_EXTENDED = 1, EROFS_PLAIN = 0, EROFS_INLINE = 2, EROFS_COMPRESSED = 3 };
 
 struct erofs_inode_compact {
@@ -69,7 +70,7 @@ struct erofs_inode_compact {
 	uint16_t links;
 	uint32_t size;
 	uint32_t reserved;
-	uint32_t start; /* first block; of compressed files the number of blocks */
+	uint32_t start; /* first block; in compressed files the number of blocks */
 	uint32_t number;
 	uint16_t uid, gid;
 	uint32_t reserved2;
@@ -99,7 +100,7 @@ struct erofs_dirent {
 
 enum { EROFS_TYPE_FILE = 1, EROFS_TYPE_DIRECTORY = 2, EROFS_TYPE_SYMLINK = 7 };
 
-/* In front of the indexes of a compressed file. */
+/* Precedes the indexes of a compressed file. */
 struct erofs_map_header {
 	uint16_t reserved;
 	uint16_t tail_bytes; /* with EROFS_ADVISE_INLINE */
@@ -110,10 +111,10 @@ struct erofs_map_header {
 
 enum { EROFS_ADVISE_2B = 1, EROFS_ADVISE_BIG = 6, EROFS_ADVISE_INLINE = 8 };
 
-_Static_assert(sizeof(struct erofs_super) == 128, "of the format");
-_Static_assert(sizeof(struct erofs_inode_compact) == 32, "of the format");
-_Static_assert(sizeof(struct erofs_inode_extended) == 64, "of the format");
-_Static_assert(sizeof(struct erofs_dirent) == 12, "of the format");
-_Static_assert(sizeof(struct erofs_map_header) == 8, "of the format");
+_Static_assert(sizeof(struct erofs_super) == 128, "on-disk size");
+_Static_assert(sizeof(struct erofs_inode_compact) == 32, "on-disk size");
+_Static_assert(sizeof(struct erofs_inode_extended) == 64, "on-disk size");
+_Static_assert(sizeof(struct erofs_dirent) == 12, "on-disk size");
+_Static_assert(sizeof(struct erofs_map_header) == 8, "on-disk size");
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* image: erofs as store_disk.c sees it. */
+/* image: implements the operations of disk/format.h for erofs. */
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,8 +16,8 @@ struct image {
 	const struct store_disk_request *request;
 	struct strings command;
 	unsigned jobs, serial;
-	struct process **processes; /* at most `jobs`, and */
-	struct packing **packings;  /* for which each runs */
+	struct process **processes; /* at most `jobs` */
+	struct packing **packings;  /* the packing that each process works for */
 	size_t running;
 	struct erofs_linker *linker;
 };
@@ -38,7 +38,7 @@ static struct image *start(struct arena *arena, struct diag *diag,
 	image->processes = arena_alloc(arena, image->jobs * sizeof *image->processes);
 	image->packings = arena_alloc(arena, image->jobs * sizeof *image->packings);
 	mkfs_erofs_command(arena, &tool, request, 1, &image->command);
-	/* other owners need larger inodes, which leave less room beside them */
+	/* other owners need extended inodes, which leave less room for tails */
 	vec_push(arena, &image->command, "--all-root");
 	*settings = arena_printf(arena, "erofs-%d-%s-%d-%u-%s-%s-%s", OBJECT_FORMAT,
 		request->compression, request->level,

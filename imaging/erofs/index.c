@@ -8,21 +8,21 @@
 #include "imaging/erofs/format.h"
 
 enum {
-	SMALL_PACK = 8,  /* bytes, of 2 indexes of 16 bits */
-	LARGE_PACK = 32, /* bytes, of 16 indexes of 14 bits */
+	SMALL_PACK = 8,  /* bytes; holds 2 indexes of 16 bits */
+	LARGE_PACK = 32, /* bytes; holds 16 indexes of 14 bits */
 	/*
-	 * indexes in small packs, so that large ones begin at multiples of 32: a header of 8 bytes
-	 * stands behind the inode
+	 * number of leading indexes in small packs, so that large packs start at multiples of 32
+	 * after the inode and its header of 8 bytes
 	 */
 	LEADING = 6,
 	NUMBER = 4, /* bytes of the block number at the end of a pack */
 };
 
-/* An index: a number of 12 bits and above it a type of 2. */
+/* An index: a number of 12 bits, and above it a type of 2 bits. */
 enum {
 	NUMBER_MASK = EROFS_BLOCK - 1,
-	TYPE_INSIDE = 2,      /* not the first one of a cluster */
-	BLOCK_COUNT = 0x0800, /* then the number is that of the cluster's blocks */
+	TYPE_INSIDE = 2,      /* not the first index of a cluster */
+	BLOCK_COUNT = 0x0800, /* the number is then the cluster's block count */
 };
 
 static uint64_t count(struct erofs_index index)
@@ -30,7 +30,7 @@ static uint64_t count(struct erofs_index index)
 	return (index.size + EROFS_BLOCK - 1) >> EROFS_BLOCK_BITS;
 }
 
-/* How many of the indexes are in large packs. */
+/* Returns how many of the indexes are in large packs. */
 static uint64_t in_large_packs(struct erofs_index index)
 {
 	const uint64_t n = count(index);
@@ -77,7 +77,7 @@ static unsigned index_at(const unsigned char *pack, unsigned i, unsigned bits)
 uint64_t erofs_index_blocks(struct erofs_index index, const unsigned char *packs)
 {
 	uint64_t blocks = 0, content = 0;
-	unsigned last = 0; /* blocks of the cluster at hand */
+	unsigned last = 0; /* blocks of the current cluster */
 	for (size_t at = 0, next; content < index.size; at = next) {
 		const bool large = is_large_pack(index, at);
 		next = at + (large ? LARGE_PACK : SMALL_PACK);
@@ -88,7 +88,7 @@ uint64_t erofs_index_blocks(struct erofs_index index, const unsigned char *packs
 			const bool inside = value >> EROFS_BLOCK_BITS == TYPE_INSIDE;
 			if (inside && (index.advise & EROFS_ADVISE_BIG) && (number & BLOCK_COUNT))
 				last = number & ~(unsigned)BLOCK_COUNT;
-			/* the latter is where the file ends */
+			/* an index that points to the end of the file starts no cluster */
 			if (inside || content + number >= index.size)
 				continue;
 			blocks += last;

@@ -74,7 +74,7 @@ void erofs_entries_sort(struct erofs_entry *entries, size_t n)
 	qsort(entries, n, sizeof *entries, erofs_entry_compare);
 }
 
-/* How many of them fit into a block; the bytes that they take there. */
+/* Counts the entries that fit into a block, and the bytes that they occupy there. */
 static size_t fill_block(const struct erofs_entry *entries, size_t n, size_t *bytes)
 {
 	size_t count = 0;

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* inode: inodes and directories as they are on disk. */
+/* inode: writes inodes and directories in the on-disk format. */
 #ifndef MVM_IMAGING_EROFS_INODE_H
 #define MVM_IMAGING_EROFS_INODE_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Owner and group are 0, and extended inodes have the image's time. */
+/* The owner is 0; extended inodes store the image's time. */
 struct erofs_node {
 	uint64_t size;
-	uint32_t mode;   /* with its type */
+	uint32_t mode;   /* with the file type */
 	uint32_t layout; /* EROFS_PLAIN, EROFS_INLINE, EROFS_COMPRESSED */
-	uint32_t start;  /* block, or of compressed files the number of blocks */
-	uint32_t number; /* for programs that know 32 bits only */
+	uint32_t start;  /* block; in compressed files the number of blocks */
+	uint32_t number; /* the 32-bit inode number, for programs that cannot handle 64 bits */
 	uint32_t links, gid, time;
 };
 
-/* 32 or 64: what does not fit into the short form. */
+/* Returns 32, or 64 if the inode needs the extended form. */
 uint32_t erofs_inode_bytes(const struct erofs_node *node);
 void erofs_inode_write(const struct erofs_node *node, void *into);
 
@@ -28,16 +28,16 @@ struct erofs_entry {
 
 extern const struct erofs_entry erofs_dot, erofs_dot_dot; /* without a nid */
 
-/* How entries and the super block name the inode at this place of the image. */
+/* Returns the nid of the inode at this place in the image. */
 uint64_t erofs_nid(uint64_t place);
 
-/* Sorts them as the kernel looks for them. "." and ".." are entries like others. */
+/* Sorts entries in the order of the kernel's search; "." and ".." are sorted like others. */
 void erofs_entries_sort(struct erofs_entry *entries, size_t n);
 int erofs_entry_compare(const void *a, const void *b);
 uint64_t erofs_directory_bytes(const struct erofs_entry *entries, size_t n);
 /*
- * Writes a block of the directory, which begins with the first of these entries; returns how many
- * are in it. `into` has zeros.
+ * Writes a directory block that begins with the first of these entries, and returns the number of
+ * entries in it. `into` is zeroed.
  */
 size_t erofs_directory_block(const struct erofs_entry *entries, size_t n, unsigned char *into);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image: a block with the super block, the root and .links; then of each object the data, as
- * placer puts it, and new blocks of metadata; last the root's entries.
+ * The image: a block with the super block, the root and .links; then for each object its data, as
+ * placed by placer, and new blocks of metadata; finally the root's entries.
  */
 #include "imaging/erofs/link.h"
 
@@ -24,9 +24,7 @@
 #include "imaging/erofs/super.h"
 #include "imaging/store/store_root.h"
 
-/*
- * Behind the super block and the configurations. Both are inodes with room for their entries' tail.
- */
+/* After the super block and the configurations. Both inodes have room for inline entries. */
 enum { ROOT_PLACE = 1216, LINKS_PLACE = 1280 };
 
 struct erofs_linker {
@@ -40,7 +38,7 @@ struct erofs_linker {
 	bool has_setup;
 	uint32_t features;
 	uint64_t ninodes;
-	XXH3_state_t *content; /* of names and objects, for the UUID */
+	XXH3_state_t *content; /* hash of names and objects, for the UUID */
 	VEC(struct erofs_entry) root;
 };
 
@@ -87,7 +85,7 @@ static void note_runs(struct erofs_linker *linker, const struct object *object)
 	}
 }
 
-/* The super block is one for all: they must agree. */
+/* All objects must agree, because they share one super block. */
 static bool take_setup(struct erofs_linker *linker, const struct object *object)
 {
 	static const struct erofs_setup nothing;
@@ -136,9 +134,9 @@ bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char
 	return true;
 }
 
-/* ---- the end ---- */
+/* ---- root and super block ---- */
 
-/* Two paths of one name, or one that is called as our own directory, would hide each other. */
+/* Two paths of the same name, or one with the name of our own directory, would hide each other. */
 static bool root_complete(struct erofs_linker *linker, struct diag *diag)
 {
 	struct erofs_entry own[] = {erofs_dot, erofs_dot_dot,
@@ -216,7 +214,7 @@ static bool write_first_block(
 	XXH3_128bits_update(linker->content, &linker->time, sizeof linker->time);
 	XXH128_canonicalFromHash(&uuid, XXH3_128bits_digest(linker->content));
 	memcpy(super.uuid, uuid.digest, sizeof super.uuid);
-	super.uuid[6] = (super.uuid[6] & 0x0f) | 0x80; /* version 8, of one's own making */
+	super.uuid[6] = (super.uuid[6] & 0x0f) | 0x80; /* version 8: custom contents */
 	super.uuid[8] = (super.uuid[8] & 0x3f) | 0x80;
 	erofs_inode_write(&root, block + ROOT_PLACE);
 	write_links_directory(linker, block + LINKS_PLACE);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* link: makes one erofs image of objects, a store path at a time. */
+/* link: makes an erofs image of objects, one store path after the other. */
 #ifndef MVM_IMAGING_EROFS_LINK_H
 #define MVM_IMAGING_EROFS_LINK_H
 
@@ -12,12 +12,12 @@
 struct erofs_linker;
 struct image_writer;
 
-/* `image` stays the caller's. `time` is that of every inode. */
+/* The caller owns `image`. `time` is the mtime of every inode. */
 struct erofs_linker *erofs_linker_new(struct image_writer *image, uint32_t time);
-/* Adds the object as `name` (which must live on) to the image's root. */
+/* Adds the object as `name`, which must outlive the linker, to the image's root. */
 bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char *name,
 	const struct object *object);
-/* The image has all that it needs, but for its end. */
+/* Writes the rest of the image, except padding to *image_bytes. */
 bool erofs_linker_finish(
 	struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes);
 void erofs_linker_free(struct erofs_linker *linker);

@@ -9,8 +9,8 @@
 #include "imaging/erofs/format.h"
 
 enum {
-	OPEN_MOST = 64,  /* blocks with room that are remembered */
-	ROOM_LEAST = 64, /* bytes; less is not worth it */
+	OPEN_MOST = 64,  /* most blocks with free space that are remembered */
+	ROOM_LEAST = 64, /* bytes; less free space is ignored */
 };
 
 struct block {
@@ -21,14 +21,14 @@ struct block {
 /* A block of an earlier object, kept in memory. */
 struct kept {
 	uint64_t place;
-	bool written; /* as it is */
+	bool written; /* its present contents were written */
 	unsigned char bytes[EROFS_BLOCK];
 };
 
 struct erofs_meta {
 	struct image_writer *image;
 	uint64_t start;       /* of the new blocks */
-	unsigned char *fresh; /* their bytes */
+	unsigned char *fresh; /* contents of the new blocks */
 	size_t n, capacity;
 	struct block open[OPEN_MOST];
 	size_t nopen;
@@ -61,7 +61,7 @@ uint64_t erofs_meta_bytes(const struct erofs_meta *meta)
 	return meta->n;
 }
 
-/* ---- places ---- */
+/* ---- allocation ---- */
 
 static uint32_t slot_up(uint32_t at)
 {
@@ -95,7 +95,7 @@ static uint64_t place_in_open(struct erofs_meta *meta, size_t index, uint32_t by
 	return place;
 }
 
-/* The first of new blocks, zeroed. */
+/* Returns the place of the first of `count` new, zeroed blocks. */
 static uint64_t fresh_blocks(struct erofs_meta *meta, size_t count)
 {
 	const size_t bytes = count * EROFS_BLOCK, at = meta->n;
@@ -134,7 +134,7 @@ uint64_t erofs_meta_place(struct erofs_meta *meta, uint64_t bytes, uint32_t tail
 				  : place_in_fresh(meta, bytes, tail);
 }
 
-/* ---- bytes ---- */
+/* ---- contents ---- */
 
 unsigned char *erofs_meta_at(struct erofs_meta *meta, uint64_t place)
 {
@@ -156,7 +156,7 @@ static bool is_open(const struct erofs_meta *meta, uint64_t place)
 	return i < meta->nopen;
 }
 
-/* Forgets those that are not open any more. */
+/* Writes changed blocks, and drops those that are not open any more. */
 static bool kept_write(struct erofs_meta *meta, bool all)
 {
 	size_t n = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * meta: blocks of metadata. Things are first given their places and then written, an object at a
- * time; blocks that have room left stay open for the objects to come.
+ * meta: allocates and writes blocks of metadata. For each object, all places are allocated first
+ * and then filled; blocks with free space stay open for later objects.
  */
 #ifndef MVM_IMAGING_EROFS_META_H
 #define MVM_IMAGING_EROFS_META_H
@@ -16,23 +16,23 @@ struct image_writer;
 struct erofs_meta *erofs_meta_new(struct image_writer *image);
 void erofs_meta_free(struct erofs_meta *meta);
 
-/* New blocks are at `start`, a multiple of the block size, until erofs_meta_end. */
+/* Places new blocks at `start`, a multiple of the block size, until erofs_meta_end. */
 void erofs_meta_begin(struct erofs_meta *meta, uint64_t start);
 /*
- * A place, at a multiple of 32, for so many bytes, of which the last `tail` are in one block. Whole
- * blocks get blocks of their own.
+ * Allocates `bytes` at a multiple of 32, such that the last `tail` bytes are in one block. Whole
+ * blocks are not shared.
  */
 uint64_t erofs_meta_place(struct erofs_meta *meta, uint64_t bytes, uint32_t tail);
-/* The bytes of all new blocks so far. */
+/* Returns the bytes of all new blocks so far. */
 uint64_t erofs_meta_bytes(const struct erofs_meta *meta);
 /*
- * The memory of a place that was given since the begin; zeros at first. Valid until the next call
- * that is not this one.
+ * Returns the memory of a place that was allocated since erofs_meta_begin, initially zeros. Valid
+ * until the next call of another function.
  */
 unsigned char *erofs_meta_at(struct erofs_meta *meta, uint64_t place);
-/* Writes what is complete; false with errno set. */
+/* Writes the complete blocks; false with errno set. */
 bool erofs_meta_end(struct erofs_meta *meta);
-/* Writes the rest. */
+/* Writes the remaining blocks. */
 bool erofs_meta_finish(struct erofs_meta *meta);
 
 #endif

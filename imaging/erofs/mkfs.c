@@ -14,13 +14,13 @@
 
 enum { LEAST_CLUSTER = 4096, MOST_CLUSTER = 1 << 20 };
 
-/* Its compressors, and their levels; 0: has none. */
+/* Compressors of mkfs.erofs, and their levels; 0: has no levels. */
 static const struct {
 	const char *name;
 	int most;
 } compressors[] = {{"lz4", 0}, {"lz4hc", 12}, {"lzma", 9}, {"deflate", 9}, {"zstd", 22}};
 
-/* ---- what it says of itself ---- */
+/* ---- version and abilities ---- */
 
 /* "mkfs.erofs 1.5" or "mkfs.erofs (erofs-utils) 1.9.3" */
 static bool read_version(struct arena *arena, const char *text, struct mkfs_erofs *out)
@@ -55,7 +55,7 @@ static bool read_compressors(struct arena *arena, const char *text, struct mkfs_
 	return true;
 }
 
-/* Its output, with what it prints as errors. */
+/* Returns standard output and standard error. */
 static const char *answer(struct arena *arena, struct diag *diag, const char *question)
 {
 	const char *const argv[] = {"mkfs.erofs", question, NULL};
@@ -64,7 +64,7 @@ static const char *answer(struct arena *arena, struct diag *diag, const char *qu
 		return NULL;
 	if (result.exit_status == 127) {
 		diag_error(diag, STATUS_FAILED, NULL, "missing-program",
-			"mkfs.erofs is not there; it is part of erofs-utils");
+			"cannot find mkfs.erofs; install erofs-utils");
 		return NULL;
 	}
 	return arena_printf(arena, "%s\n%s", result.output.p, result.error.p);
@@ -78,13 +78,13 @@ bool mkfs_erofs_is_at_least(const struct mkfs_erofs *tool, unsigned major, unsig
 bool mkfs_erofs_find(struct arena *arena, struct diag *diag, struct mkfs_erofs *out)
 {
 	*out = (struct mkfs_erofs){0};
-	/* Before 1.8 there is no -V: it then complains, and says the same in other words. */
+	/* Before 1.8 -V is an error, whose message has the same information in other words. */
 	const char *text = answer(arena, diag, "-V");
 	if (!text)
 		return false;
 	if (!read_version(arena, text, out) || !read_compressors(arena, text, out))
 		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
-			"mkfs.erofs does not tell its version and compressors");
+			"mkfs.erofs does not print its version and compressors");
 	if (!mkfs_erofs_is_at_least(out, 1, 8))
 		return true;
 	text = answer(arena, diag, "--help");
@@ -94,8 +94,8 @@ bool mkfs_erofs_find(struct arena *arena, struct diag *diag, struct mkfs_erofs *
 }
 
 /*
- * "\tliblz4.so.1 => /lib/x86_64-linux-gnu/liblz4.so.1 (0x00007f391fcf1000)": the file's real name
- * has the whole version, as a rule.
+ * "\tliblz4.so.1 => /lib/x86_64-linux-gnu/liblz4.so.1 (0x00007f391fcf1000)": the real name of the
+ * file usually contains the whole version.
  */
 static void add_library(struct arena *arena, const char *line, size_t length, struct buf *out)
 {
@@ -116,7 +116,7 @@ static void add_library(struct arena *arena, const char *line, size_t length, st
 
 const char *mkfs_erofs_libraries(struct arena *arena, struct diag *diag)
 {
-	/* The loader then only tells what it would load (ld.so(8)). */
+	/* Makes the loader only print what it would load (ld.so(8)). */
 	static const char *const argv[] = {
 		"env", "LD_TRACE_LOADED_OBJECTS=1", "mkfs.erofs", "-V", NULL};
 	struct process_result result;
@@ -131,7 +131,7 @@ const char *mkfs_erofs_libraries(struct arena *arena, struct diag *diag)
 		: "own";
 }
 
-/* ---- what it is told ---- */
+/* ---- command line ---- */
 
 static bool has_compressor(const struct mkfs_erofs *tool, const char *name)
 {
@@ -155,8 +155,8 @@ static bool check_level(struct diag *diag, const struct store_disk_request *requ
 	if (request->level >= 0 && request->level <= most)
 		return true;
 	return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos, "compression-level",
-		most ? "mkfs.erofs's %s has levels 1 to %d, not %d"
-		     : "mkfs.erofs's %s has no levels",
+		most ? "mkfs.erofs: the %s level must be from 1 to %d, not %d"
+		     : "mkfs.erofs: %s has no compression levels",
 		request->compression, most, request->level);
 }
 
@@ -167,8 +167,8 @@ bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_
 	if (cluster &&
 		(cluster < LEAST_CLUSTER || cluster > MOST_CLUSTER || (cluster & (cluster - 1))))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "block-size",
-			"erofs compresses into clusters of a power of two from 4 KiB to 1 MiB, not "
-			"of %u bytes",
+			"the cluster size of erofs must be a power of two from 4 KiB to 1 MiB, not "
+			"%u bytes",
 			cluster);
 	if (strcmp(request->compression, "none") == 0)
 		return check_level(diag, request, 0);
@@ -178,7 +178,7 @@ bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_
 	if (i == countof(compressors) || !has_compressor(tool, request->compression))
 		return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos,
 			"unsupported-compression",
-			"this machine's mkfs.erofs (%s) does not compress with \"%s\"; it has %s",
+			"mkfs.erofs %s does not support the compression \"%s\"; it supports %s",
 			tool->version, request->compression, list_compressors(arena, tool));
 	return check_level(diag, request, compressors[i].most);
 }
@@ -201,7 +201,10 @@ static void add_compression(
 void mkfs_erofs_command(struct arena *arena, const struct mkfs_erofs *tool,
 	const struct store_disk_request *request, unsigned workers, struct strings *argv)
 {
-	/* With this variable set it makes larger inodes, which leave less room beside them. */
+	/*
+	 * If this variable is set, mkfs.erofs makes extended inodes, which leave less room for
+	 * tails.
+	 */
 	static const char *const start[] = {
 		"env", "-u", "SOURCE_DATE_EPOCH", "mkfs.erofs", "--quiet", "-x-1"};
 	strings_add(arena, argv, start, countof(start));
@@ -209,8 +212,8 @@ void mkfs_erofs_command(struct arena *arena, const struct mkfs_erofs *tool,
 	if (mkfs_erofs_is_at_least(tool, 1, 7))
 		vec_push(arena, argv, "-b4096");
 	/*
-	 * From 1.8 on, where the tail of a large file goes depends on its neighbours, and so on
-	 * links among them.
+	 * Since 1.8 the position of a large file's tail depends on its neighbours, and so on hard
+	 * links to them.
 	 */
 	if (tool->can_dereference)
 		vec_push(arena, argv, "--hard-dereference");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mkfs: the mkfs.erofs of this machine: what it can, and how it is told. Versions differ: Debian
- * 12's 1.5 takes one directory and no more.
+ * mkfs: the abilities of this machine's mkfs.erofs, and its command line. Versions differ: Debian
+ * 12's 1.5 accepts only a single directory.
  */
 #ifndef MVM_IMAGING_EROFS_MKFS_H
 #define MVM_IMAGING_EROFS_MKFS_H
@@ -13,24 +13,24 @@ struct mkfs_erofs {
 	const char *version; /* "1.5" */
 	unsigned major, minor;
 	struct strings compressors;
-	bool has_workers;     /* it may be told how many threads to use */
-	bool can_dereference; /* and not to look for hard links */
+	bool has_workers;     /* accepts the number of threads */
+	bool can_dereference; /* can ignore hard links */
 };
 
-/* Asks it; false, with an error, when there is none. */
+/* Runs it to find its abilities; false with an error if it is missing. */
 bool mkfs_erofs_find(struct arena *arena, struct diag *diag, struct mkfs_erofs *out);
 /*
- * A word for the compressors' libraries that it loads: their versions change the bytes, and it does
- * not tell them. "own" when it has them inside, or when it is a script.
+ * Returns a word that identifies the compression libraries that it loads: their versions change the
+ * bytes, and mkfs.erofs does not print them. "own" if it is static, or a script.
  */
 const char *mkfs_erofs_libraries(struct arena *arena, struct diag *diag);
 bool mkfs_erofs_is_at_least(const struct mkfs_erofs *tool, unsigned major, unsigned minor);
-/* Whether it compresses as the request wants; an error says what it can. */
+/* Whether it supports the request's compression; an error lists what it supports. */
 bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_erofs *tool,
 	const struct store_disk_request *request);
 /*
- * The command up to its options that are the same for every image: an image and a source are still
- * to come. `workers`: threads.
+ * Appends the command with all options that are the same for every image; the names of image and
+ * source must follow. `workers`: threads.
  */
 void mkfs_erofs_command(struct arena *arena, const struct mkfs_erofs *tool,
 	const struct store_disk_request *request, unsigned workers, struct strings *argv);

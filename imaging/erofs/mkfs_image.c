@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mkfs_image: the same tree by mkfs.erofs at once, for what single objects cannot have: fragments,
- * and blocks found twice. The tree goes to it as a tar stream, so nothing has to be staged. Written
- * for 1.7 and later.
+ * mkfs_image: makes the whole image with mkfs.erofs, for features that single objects cannot have:
+ * fragments and deduplicated blocks. The tree is sent as a tar stream, so nothing is staged.
+ * Written for 1.7 and later.
  */
 #include <archive.h>
 #include <archive_entry.h>
@@ -35,9 +35,9 @@ struct sender {
 	struct archive *tar;
 	const struct store_disk_request *request;
 	struct store_disk_result *result;
-	size_t store; /* how much of a path does not count in the image */
+	size_t store; /* length of the store directory and slash before names in the image */
 	unsigned char *copy;
-	bool broken; /* the reader went away: its own words are better than ours */
+	bool broken; /* the reader closed the pipe: its own error is more useful than ours */
 };
 
 static bool send_failed(struct sender *sender)
@@ -128,7 +128,7 @@ static bool send_closure(struct sender *sender)
 	return ok && (archive_write_close(sender->tar) == ARCHIVE_OK || send_failed(sender));
 }
 
-/* True also when the reader went away. Closes `fd`. */
+/* Returns true also if the reader closed the pipe. Closes `fd`. */
 static bool send_tar(struct diag *diag, const struct store_disk_request *request,
 	struct store_disk_result *result, int fd)
 {
@@ -137,7 +137,7 @@ static bool send_tar(struct diag *diag, const struct store_disk_request *request
 		.request = request,
 		.result = result,
 		.copy = memory(malloc(COPY_BYTES))};
-	/* it takes names as they are; pax wants them in UTF-8 */
+	/* stores names unchanged, whereas pax requires UTF-8 */
 	archive_write_set_format_gnutar(sender.tar);
 	archive_write_set_bytes_in_last_block(sender.tar, 1);
 	const bool ok =
@@ -150,7 +150,7 @@ static bool send_tar(struct diag *diag, const struct store_disk_request *request
 
 /* ---- the image ---- */
 
-/* Of what the closure says of itself. */
+/* Derives the UUID from names and hashes in the closure. */
 static const char *uuid_of(struct arena *arena, const struct closure *closure)
 {
 	XXH3_state_t *state = memory(XXH3_createState());
@@ -170,8 +170,8 @@ static const char *uuid_of(struct arena *arena, const struct closure *closure)
 }
 
 /*
- * mkfs.erofs knows nothing of the counts of inodes that are read as MINIX. *found: the count as it
- * was.
+ * mkfs.erofs does not avoid inode counts that look like a MINIX magic number. *found: the original
+ * count.
  */
 static bool correct_count(int fd, uint64_t *found)
 {
@@ -199,10 +199,10 @@ static bool complete(struct diag *diag, const struct store_disk_request *request
 	if (fd < 0 || fchmod(fd, 0644) != 0 || !correct_count(fd, &found) || fstat(fd, &st) != 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
 			"cannot write %s: %s", request->output, strerror(errno));
-	/* A header that it does not understand ends the stream for it. */
+	/* mkfs.erofs ends the stream at a header that it does not understand. */
 	if (found < result->inodes)
 		return diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
-			"mkfs.erofs left out %llu of %llu files",
+			"mkfs.erofs omitted %llu of %llu files",
 			(unsigned long long)(result->inodes - found),
 			(unsigned long long)result->inodes);
 	result->image_bytes = (uint64_t)st.st_size;
@@ -220,8 +220,8 @@ static bool check_tool(struct arena *arena, struct diag *diag,
 		return false;
 	if (!mkfs_erofs_is_at_least(tool, 1, 7))
 		return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos, "mkfs.erofs",
-			"this machine's mkfs.erofs (%s) takes no tar stream, which whole images "
-			"with %s need: 1.7 does",
+			"mkfs.erofs %s cannot read a tar stream, which an image with %s needs; "
+			"install 1.7 or later",
 			tool->version,
 			request->nfeatures ? request->features[0] : "the engine mkfs.erofs");
 	return mkfs_erofs_check(arena, diag, tool, request);

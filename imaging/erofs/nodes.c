@@ -14,27 +14,27 @@
 struct node {
 	const struct object_record *record;
 	uint64_t place;        /* of its inode */
-	uint64_t blocks_place; /* of a directory's whole blocks, or of a link's */
+	uint64_t blocks_place; /* of the whole blocks of a directory or link */
 	struct erofs_node inode;
-	uint32_t tail_bytes; /* behind the inode, of directories and links */
-	size_t first_child;  /* in `children` */
+	uint32_t tail_bytes; /* inline after the inode, in directories and links */
+	size_t first_child;  /* index in `children` */
 };
 
 struct erofs_nodes {
 	struct placer *placer;
 	struct erofs_meta *meta;
-	uint64_t root; /* its nid */
+	uint64_t root; /* nid of the image's root */
 	uint32_t time;
 	struct arena *arena;
 
-	/* of the object at hand; by number */
+	/* of the current object; indexed by number */
 	struct node *v;
 	size_t capacity;
 	uint64_t first_number;
 	uint32_t features;
-	VEC(uint32_t) open; /* numbers of nodes whose directory is still to come */
+	VEC(uint32_t) open; /* numbers of nodes whose directory follows later */
 	VEC(uint32_t) children;
-	VEC(struct erofs_entry) entries; /* of the directory at hand */
+	VEC(struct erofs_entry) entries; /* of the current directory */
 };
 
 struct erofs_nodes *erofs_nodes_new(
@@ -58,7 +58,7 @@ void erofs_nodes_free(struct erofs_nodes *nodes)
 	free(nodes);
 }
 
-/* ---- which inodes, and where ---- */
+/* ---- planning: inodes and their places ---- */
 
 static const struct erofs_extents *extents_of(const struct object_record *record)
 {
@@ -69,7 +69,7 @@ static const struct erofs_extents *extents_of(const struct object_record *record
 		: NULL;
 }
 
-/* Of a compressed file. */
+/* Returns the index of a compressed file. */
 static struct erofs_index index_of(
 	const struct object_file *file, const struct erofs_extents *extents)
 {
@@ -109,7 +109,7 @@ static bool plan_file(struct erofs_nodes *nodes, const struct object *object, st
 	return true;
 }
 
-/* What is less than a block stands behind the inode, if both fit into a block. */
+/* The last partial block is stored inline after the inode if both fit into a block. */
 static void place_flat(struct erofs_nodes *nodes, struct node *node)
 {
 	const uint32_t inode_bytes = erofs_inode_bytes(&node->inode),
@@ -138,7 +138,7 @@ static uint8_t entry_type(const struct object_record *record)
 						: EROFS_TYPE_SYMLINK;
 }
 
-/* Collects the directory's entries; those of nodes that have no place yet have none. */
+/* Collects the directory's entries; their nids are valid once all places are known. */
 static void collect_entries(struct erofs_nodes *nodes, const struct node *node, uint64_t parent)
 {
 	nodes->entries.n = 0;
@@ -157,7 +157,7 @@ static void collect_entries(struct erofs_nodes *nodes, const struct node *node, 
 	erofs_entries_sort(nodes->entries.v, nodes->entries.n);
 }
 
-/* Takes the last `count` open nodes into the directory. */
+/* Moves the last `count` open nodes to the directory. */
 static bool plan_directory(struct erofs_nodes *nodes, struct node *node)
 {
 	const size_t count = node->record->count;
@@ -200,7 +200,7 @@ static bool plan_record(
 	return true;
 }
 
-/* ---- what is there ---- */
+/* ---- writing ---- */
 
 static void write_file(struct erofs_nodes *nodes, const struct node *node, unsigned char *into)
 {
@@ -215,7 +215,7 @@ static void write_file(struct erofs_nodes *nodes, const struct node *node, unsig
 	erofs_index_move(index_of(file, extents), into + sizeof(struct erofs_map_header), start);
 }
 
-/* `into` is behind the inode. */
+/* `into` is after the inode. */
 static void write_directory(struct erofs_nodes *nodes, const struct node *node, unsigned char *into)
 {
 	const bool is_top = node->record->number == 0;

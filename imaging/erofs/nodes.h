@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * nodes: the inodes of one object after the other. All of an object's get their places first, and
- * then are written: a directory names its children's.
+ * nodes: writes the inodes of objects, one object after the other. Places of all inodes of an
+ * object are allocated before they are written, because a directory refers to its children.
  */
 #ifndef MVM_IMAGING_EROFS_NODES_H
 #define MVM_IMAGING_EROFS_NODES_H
@@ -17,17 +17,17 @@
 struct erofs_nodes;
 
 /*
- * `placer` and `meta` stay the caller's and live as long. `root` is the nid of the image's root,
- * `time` that of every inode.
+ * The caller owns `placer` and `meta`, which must outlive the nodes. `root` is the nid of the
+ * image's root, `time` the mtime of every inode.
  */
 struct erofs_nodes *erofs_nodes_new(
 	struct placer *placer, struct erofs_meta *meta, uint64_t root, uint32_t time);
 void erofs_nodes_free(struct erofs_nodes *nodes);
 
 /*
- * Of the object whose data the placer got last; `meta` has begun. Numbers count from
- * `first_number`. `*top` is told the nid and the type of the path itself, `*features` gets what
- * reading needs. False when the object is damaged.
+ * Adds the object whose data was last added to the placer; `meta` has begun. Inode numbers count
+ * from `first_number`. Sets nid and type of `*top`, the path itself, and adds to `*features` what a
+ * reader must support. False if the object is damaged.
  */
 bool erofs_nodes_add(struct erofs_nodes *nodes, const struct object *object, uint64_t first_number,
 	struct erofs_entry *top, uint32_t *features);

@@ -20,14 +20,14 @@
 #include "imaging/erofs/read.h"
 #include "imaging/store/nar_hash.h"
 
-#define ONLY_FILE "file" /* the name that a path that is a file itself has in its image */
+#define ONLY_FILE "file" /* name in the image of a path that is a file itself */
 
 struct erofs_packing {
-	struct packing common; /* first: the one is the other */
+	struct packing common; /* must be first: pointers to both are converted */
 	struct arena *arena;
-	const char *image; /* the file that mkfs.erofs makes; NULL: none */
+	const char *image; /* the file that mkfs.erofs creates; NULL: none */
 	const char *copy;  /* a directory with a copy of a path that is a file; NULL: none */
-	bool has_content;  /* a file that is not empty */
+	bool has_content;  /* a file is not empty */
 	bool is_file;
 	bool complete;
 };
@@ -91,7 +91,7 @@ bool erofs_packing_is_complete(const struct packing *packing)
 
 /* ---- the process ---- */
 
-/* mkfs.erofs takes a directory. */
+/* Returns a directory, because mkfs.erofs does not accept a file. */
 static const char *source(struct erofs_packing *p, struct diag *diag, const char *scratch)
 {
 	if (!p->is_file)
@@ -106,8 +106,8 @@ static const char *source(struct erofs_packing *p, struct diag *diag, const char
 static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image *image);
 
 /*
- * Whether the path is what it is known as. mkfs.erofs has read it before: what was changed by then
- * is found.
+ * Checks the path's hash. This runs after mkfs.erofs, so that files that changed before it read
+ * them are found.
  */
 static bool check(struct erofs_packing *p, struct diag *diag)
 {
@@ -141,16 +141,16 @@ bool erofs_packing_start(struct packing *packing, struct diag *diag, const struc
 	return *process;
 }
 
-/* ---- what it made ---- */
+/* ---- the image ---- */
 
-/* Finds the content of each file in the image, and gives it a place in the object. */
+/* Finds the content of each file in the image, and copies it to the object. */
 struct filler {
 	struct erofs_packing *p;
 	struct diag *diag;
 	struct erofs_image *image;
 	const struct object_record **records; /* by number */
 	uint64_t *nids;                       /* of directories, by number; 0: not looked up yet */
-	/* contents that have their place; open addressing, blocks 0 where free */
+	/* contents that are in the object; open addressing, `blocks` is 0 in a free slot */
 	struct known_run *known;
 	size_t nknown, slots;
 	struct buf out;
@@ -165,7 +165,7 @@ struct known_run {
 static bool filler_failed(const struct filler *filler, const struct object_record *record)
 {
 	return diag_error(filler->diag, STATUS_FAILED, NULL, "mkfs.erofs",
-		"mkfs.erofs made something of %s that the store disk's linker cannot take: %s (at "
+		"the store disk's linker cannot use the image that mkfs.erofs made of %s: %s (at "
 		"\"%.*s\")",
 		filler->p->common.root, filler->image->wrong, record->name_length,
 		object_record_name(record));
@@ -214,8 +214,7 @@ static void known_grow(struct filler *filler)
 }
 
 /*
- * Whether two names have the same inode or not, as in a store that was optimised, their blocks are
- * in the object once.
+ * Equal blocks are stored once, whether two names are hard links, as in an optimised store, or not.
  */
 static bool place_blocks(
 	struct filler *filler, const struct erofs_content *content, struct object_file *file)
@@ -240,7 +239,7 @@ static bool place_blocks(
 	return true;
 }
 
-/* Lets the packs count from the file's first block. */
+/* Makes the packs' block numbers relative to the file's first block. */
 static void add_index(struct buf *out, const struct erofs_content *content)
 {
 	if (content->index_bytes == 0)
@@ -297,10 +296,10 @@ static bool fill_file(struct filler *filler, const struct object_record *record)
 	return true;
 }
 
-/* `image` is NULL when no file has content. */
+/* `image` is NULL if no file has content. */
 static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image *image)
 {
-	/* The records as they were walked, seen as an object's. */
+	/* The records of the walk, viewed as an object's. */
 	const struct object walked = {.footer.records_bytes = p->common.records.n,
 		.records = (const void *)p->common.records.p};
 	struct filler filler = {.p = p, .diag = diag, .image = image};
@@ -340,7 +339,7 @@ static bool take_image(struct erofs_packing *p, struct diag *diag)
 	bool ok = erofs_image_open(&image, bytes, (uint64_t)st.st_size)
 		? fill(p, diag, &image)
 		: diag_error(diag, STATUS_FAILED, NULL, "mkfs.erofs",
-			  "mkfs.erofs made an image of %s that cannot be read: %s", p->common.root,
+			  "cannot read the image that mkfs.erofs made of %s: %s", p->common.root,
 			  image.wrong);
 	munmap(bytes, (size_t)st.st_size);
 	return ok;

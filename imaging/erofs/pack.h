@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pack: makes erofs objects. mkfs.erofs, one for each path, compresses; of its image the object
- * takes the contents of files, and no more.
+ * pack: makes erofs objects. One mkfs.erofs per path compresses the files; the object takes only
+ * their contents from its image.
  */
 #ifndef MVM_IMAGING_EROFS_PACK_H
 #define MVM_IMAGING_EROFS_PACK_H
@@ -15,13 +15,13 @@ struct process;
 
 struct packing *erofs_packing_new(const struct packing_request *request);
 /*
- * Reads the tree and starts `command` with an image and a source added; temporary files are called
- * SCRATCH and something. *process is NULL when there is nothing to compress: the packing is
- * complete then.
+ * Reads the tree, and starts `command` with the names of an image and a source added; names of
+ * temporary files start with SCRATCH. *process is NULL if there is nothing to compress: the packing
+ * is complete then.
  */
 bool erofs_packing_start(struct packing *packing, struct diag *diag, const struct strings *command,
 	const char *scratch, struct process **process);
-/* The process has ended: takes what it made. */
+/* Reads the image of the process, which has ended. */
 bool erofs_packing_take(struct packing *packing, struct diag *diag, struct process *process);
 bool erofs_packing_is_complete(const struct packing *packing);
 /* Its process must have ended. */

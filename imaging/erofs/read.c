@@ -18,7 +18,7 @@ static bool refuse(struct erofs_image *image, const char *wrong)
 
 /* ---- super block ---- */
 
-/* For each algorithm its length, in two bytes, and its configuration. */
+/* For each algorithm, a length of two bytes and that many bytes of configuration. */
 static bool read_configs(struct erofs_image *image)
 {
 	struct erofs_setup *setup = &image->setup;
@@ -49,7 +49,7 @@ bool erofs_image_open(struct erofs_image *image, const void *bytes, uint64_t n)
 	if (le32toh(super.magic) != EROFS_MAGIC)
 		return refuse(image, "no super block");
 	if (super.block_bits != EROFS_BLOCK_BITS || super.directory_bits != 0)
-		return refuse(image, "blocks of another size than 4 KiB");
+		return refuse(image, "a block size other than 4 KiB");
 	if (features &
 			~(uint32_t)(EROFS_FEATURE_ZERO_PADDING | EROFS_FEATURE_COMPR_CFGS |
 				EROFS_FEATURE_ZTAILPACKING) ||
@@ -65,13 +65,13 @@ bool erofs_image_open(struct erofs_image *image, const void *bytes, uint64_t n)
 /* ---- inodes ---- */
 
 struct inode {
-	uint64_t at; /* of its first byte behind it: indexes or inline data */
+	uint64_t at; /* offset after the inode: of indexes or inline data */
 	uint64_t size;
 	uint32_t start; /* or the number of blocks */
 	uint16_t mode, layout;
 };
 
-/* `count` bytes at `at`; NULL when the image has not so many. */
+/* Returns `count` bytes at `at`; NULL if the image is shorter. */
 static const unsigned char *bytes_at(const struct erofs_image *image, uint64_t at, uint64_t count)
 {
 	return at <= image->n && count <= image->n - at ? image->p + at : NULL;
@@ -156,7 +156,7 @@ static struct erofs_dirent entry_at(const struct dirblock *block, size_t index)
 	return entry;
 }
 
-/* As memcmp would; a name that does not fit compares like an empty one. */
+/* Compares like memcmp; a name out of bounds compares as empty. */
 static int compare_name(const struct dirblock *block, size_t index, const char *name, size_t length)
 {
 	const size_t from = le16toh(entry_at(block, index).name_offset);
@@ -170,7 +170,7 @@ static int compare_name(const struct dirblock *block, size_t index, const char *
 	return order ? order : (length > n) - (length < n);
 }
 
-/* The last block whose first name is not behind `name`. */
+/* Finds the last block whose first name is not greater than `name`. */
 static bool find_dirblock(struct erofs_image *image, const struct inode *inode, const char *name,
 	size_t length, struct dirblock *out)
 {
@@ -197,7 +197,7 @@ bool erofs_image_lookup(struct erofs_image *image, uint64_t directory, const cha
 		return false;
 	if (!S_ISDIR(inode.mode) || (inode.layout != EROFS_PLAIN && inode.layout != EROFS_INLINE) ||
 		inode.size == 0 || inode.size > image->n)
-		return refuse(image, "a directory of unknown form");
+		return refuse(image, "a directory of unknown layout");
 	if (!find_dirblock(image, &inode, name, length, &block))
 		return false;
 	for (size_t low = 0, high = block.entries; low < high;) {
@@ -234,8 +234,8 @@ static bool read_flat(
 }
 
 /*
- * A file's blocks lie one behind the other, and each pack counts from one of them; without clusters
- * of several blocks, from the one before.
+ * A file's blocks are consecutive, and each pack is relative to one of them; without clusters of
+ * several blocks, to the block before it.
  */
 static bool check_index(
 	struct erofs_image *image, struct erofs_content *content, struct erofs_index index)
@@ -250,7 +250,7 @@ static bool check_index(
 		if (is_first)
 			content->start = block;
 		if (block - content->start > blocks + 1)
-			return refuse(image, "indexes of other blocks");
+			return refuse(image, "indexes that refer to other blocks");
 	}
 	content->blocks = (uint32_t)blocks;
 	return check_blocks(image, content->start, blocks);
@@ -267,7 +267,7 @@ static bool read_compressed(
 	memcpy(&header, content->index, sizeof header);
 	const struct erofs_index index = {inode->size, le16toh(header.advise)};
 	if ((index.advise & ~known) || header.cluster_bits || header.reserved)
-		return refuse(image, "a compressed file of unknown form");
+		return refuse(image, "a compressed file of unknown layout");
 	const uint64_t index_bytes = sizeof header + erofs_index_bytes(index);
 	const uint32_t tail_bytes =
 		index.advise & EROFS_ADVISE_INLINE ? le16toh(header.tail_bytes) : 0;
@@ -288,10 +288,10 @@ bool erofs_image_content(struct erofs_image *image, uint64_t nid, struct erofs_c
 		return false;
 	*content = (struct erofs_content){.size = inode.size};
 	if (!S_ISREG(inode.mode))
-		return refuse(image, "something else in the place of a file");
+		return refuse(image, "a file that is not regular");
 	if (inode.layout == EROFS_COMPRESSED)
 		return read_compressed(image, &inode, content);
 	if (inode.layout == EROFS_PLAIN || inode.layout == EROFS_INLINE)
 		return read_flat(image, &inode, content);
-	return refuse(image, "a file of unknown form");
+	return refuse(image, "a file of unknown layout");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * read: finds the contents of files in an image that mkfs.erofs made. Nothing in it is believed:
- * what does not fit is refused.
+ * read: finds the contents of files in an image that mkfs.erofs made. The image is not trusted:
+ * whatever is inconsistent is refused.
  */
 #ifndef MVM_IMAGING_EROFS_READ_H
 #define MVM_IMAGING_EROFS_READ_H
@@ -11,14 +11,14 @@
 #include <stdint.h>
 
 /*
- * How the super block must be where compressed files of this kind are. The same for all images of
- * one mkfs.erofs and one set of flags.
+ * Fields of the super block that compressed files of this kind require. They are the same for all
+ * images of one mkfs.erofs and one set of options.
  */
 struct erofs_setup {
-	uint32_t features;   /* incompatible ones, but for those that single files need */
+	uint32_t features;   /* incompatible ones, except those that only some files need */
 	uint16_t algorithms; /* as in the super block */
 	uint16_t config_bytes;
-	unsigned char config[24]; /* what stands at EROFS_CONFIGS_OFFSET */
+	unsigned char config[24]; /* the bytes at EROFS_CONFIGS_OFFSET */
 };
 
 struct erofs_image {
@@ -40,7 +40,7 @@ struct erofs_content {
 	uint32_t index_bytes, tail_bytes;
 };
 
-/* `bytes` live as long as the image. */
+/* `bytes` must outlive the image. */
 bool erofs_image_open(struct erofs_image *image, const void *bytes, uint64_t n);
 bool erofs_image_lookup(struct erofs_image *image, uint64_t directory, const char *name,
 	size_t length, uint64_t *nid);

@@ -9,8 +9,8 @@
 #include "imaging/erofs/format.h"
 
 /*
- * The magic numbers of MINIX's versions, where the count of inodes has its low 16 bits (libblkid's
- * minix.c).
+ * Magic numbers of MINIX's versions, which libblkid's minix.c reads where the low 16 bits of the
+ * inode count are.
  */
 static const uint16_t minix_magics[] = {0x137f, 0x138f, 0x2468, 0x2478, 0x4d5a};
 

@@ -395,9 +395,9 @@ static void a_bad_mkfs_erofs_is_told(void **state)
 	struct fixture *f = *state;
 	shell(f, "mkdir -p store/a; echo a > store/a/a; echo b > store/b; echo c > store/c", NULL,
 		NULL);
-	with_tool(f, "echo nonsense", "does not tell its version", "mkfs.erofs");
+	with_tool(f, "echo nonsense", "does not print its version", "mkfs.erofs");
 	with_tool(f, "[ $1 != -V ] || echo mkfs.erofs 1.5; echo Available compressors are: lzma",
-		"does not compress with \"lz4hc\"", "it has lzma, none");
+		"does not support the compression \"lz4hc\"", "it supports lzma, none");
 	with_tool(f, SAYS "echo out of luck >&2; exit 3", "failed with status 3 on", "out of luck");
 	with_tool(f, SAYS "exit 0", "cannot read", "/erofs-");
 	with_tool(f, SAYS "head -c 8192 /dev/zero > $image", "cannot be read", "no super block");
@@ -407,7 +407,7 @@ static void a_bad_mkfs_erofs_is_told(void **state)
 		with_tool(f,
 			SAYS "PATH=${PATH#*:}; mkdir -p ${0%/*}/empty; exec mkfs.erofs $image "
 			     "${0%/*}/empty >/dev/null",
-			"cannot take", "a file is missing");
+			"cannot use", "a file is missing");
 	const char *path = arena_strdup(f->arena, getenv("PATH"));
 	setenv("PATH", "/nowhere", 1);
 	const struct closure closure = {
@@ -431,11 +431,11 @@ static void settings_that_cannot_be(void **state)
 	struct store_disk_result result;
 	request.compression = "zip";
 	assert_false(store_disk_link(f->diag, &request, &result));
-	assert_said(f, "does not compress with \"zip\"");
+	assert_said(f, "does not support the compression \"zip\"");
 	request.compression = "lz4";
 	request.level = 3;
 	assert_false(store_disk_link(f->diag, &request, &result));
-	assert_said(f, "lz4 has no levels");
+	assert_said(f, "lz4 has no compression levels");
 	request.level = 0;
 	request.block_size = 5000;
 	assert_false(store_disk_link(f->diag, &request, &result));
@@ -459,7 +459,7 @@ static void whole_images_have_fragments(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	if (!mkfs_erofs_is_at_least(&tool, 1, 7)) {
 		assert_false(store_disk_mkfs_erofs(f->diag, &request, &result));
-		assert_said(f, "takes no tar stream");
+		assert_said(f, "cannot read a tar stream");
 		return;
 	}
 	assert_ok(f, store_disk_mkfs_erofs(f->diag, &request, &result));
