@@ -25,7 +25,9 @@ enum { MIB = 1024 * 1024, RESERVED_PERCENT = 5, LOG_GROUPS_PER_FLEX = 4 };
 static const char *error_text(errcode_t code)
 {
 	long index = code - et_ext2_error_table.base;
-	/* The table is read directly: com_err would want it in its own global list first. */
+	/*
+	 * Reads the table directly, because com_err requires it to be registered in a global list.
+	 */
 	if (index >= 0 && index < et_ext2_error_table.n_msgs)
 		return et_ext2_error_table.msgs[index];
 	return strerror((int)code);
@@ -33,10 +35,7 @@ static const char *error_text(errcode_t code)
 
 static const char *const type_names[] = {[EXT2] = "ext2", [EXT3] = "ext3", [EXT4] = "ext4"};
 
-/*
- * Bytes of volume per inode, as in Debian's mke2fs.conf (there by the types small, default and
- * big).
- */
+/* Bytes of volume per inode, as in Debian's mke2fs.conf (its types small, default and big). */
 static uint32_t inode_ratio(uint64_t size_bytes)
 {
 	uint64_t mib = size_bytes / MIB;
@@ -84,7 +83,10 @@ static struct ext2_super_block parameters(const struct ext_request *request)
 	return super;
 }
 
-/* What ext2fs_initialize leaves to its caller; every later write depends on the check sum seed. */
+/*
+ * Sets the fields that ext2fs_initialize leaves to its caller. Every later write depends on the
+ * checksum seed.
+ */
 static void identify(ext2_filsys fs, const struct ext_request *request)
 {
 	struct ext2_super_block *super = fs->super;
@@ -100,16 +102,16 @@ static void identify(ext2_filsys fs, const struct ext_request *request)
 	super->s_flags =
 		(super->s_flags & ~(uint32_t)EXT2_FLAGS_UNSIGNED_HASH) | EXT2_FLAGS_SIGNED_HASH;
 	super->s_max_mnt_count = -1;
-	/* 0 also tells the library not to add what it happens to write. */
+	/* 0 also stops the library from counting what it writes. */
 	super->s_kbytes_written = 0;
-	/* The library asks the clock, or the environment, only where `now` is 0. */
+	/* The library uses the clock, or the environment, only if `now` is 0. */
 	fs->now = request->time ? (time_t)request->time : 1;
 	super->s_mkfs_time = super->s_lastcheck = (uint32_t)fs->now;
 }
 
 /*
- * The file is new, its inode tables are holes: says so, or the guest's kernel would write zeros for
- * minutes.
+ * The inode tables of a new file are holes. Unless they are marked as zeroed, the guest's kernel
+ * writes zeros for minutes.
  */
 static void mark_tables_zeroed(ext2_filsys fs)
 {
@@ -119,7 +121,7 @@ static void mark_tables_zeroed(ext2_filsys fs)
 	}
 }
 
-/* A zero inode without its check sum is a broken inode. */
+/* An inode of zeros is invalid without its checksum. */
 static errcode_t write_reserved_inodes(ext2_filsys fs)
 {
 	union {
@@ -156,8 +158,8 @@ static errcode_t make_bad_block_inode(ext2_filsys fs)
 }
 
 /*
- * Fills in the number of blocks that are lost to metadata, which saves the guest's kernel counting
- * them at each mount.
+ * Also sets the number of blocks used by metadata, so that the guest's kernel need not count them
+ * at each mount.
  */
 static errcode_t make_journal(ext2_filsys fs, blk64_t overhead)
 {
@@ -169,7 +171,9 @@ static errcode_t make_journal(ext2_filsys fs, blk64_t overhead)
 	if (blocks < 0)
 		return EXT2_ET_JOURNAL_TOO_SMALL;
 	fs->super->s_overhead_clusters = (uint32_t)(overhead + (blk64_t)blocks);
-	/* Lazy: the journal's blocks stay holes, which read as the zeros that they must be. */
+	/*
+	 * LAZYINIT leaves the journal's blocks as holes, which read as the zeros that they must be.
+	 */
 	return ext2fs_add_journal_inode(
 		fs, (blk_t)blocks, EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK);
 }
@@ -201,8 +205,7 @@ static errcode_t write_file_system(const struct ext_request *request)
 	if (error)
 		return error;
 	/*
-	 * Nothing may wait in the library's cache: ext2fs_free drops the error of a write that
-	 * comes so late.
+	 * Disables the library's write cache, because ext2fs_free ignores errors of delayed writes.
 	 */
 	fs->io->flags |= CHANNEL_FLAGS_WRITETHROUGH;
 	identify(fs, request);
@@ -222,12 +225,12 @@ static bool request_is_valid(struct diag *diag, const struct ext_request *reques
 			"the size of %s is not a whole number of MiB", request->path);
 	if (mib < EXT_MINIMUM_MIB || mib > EXT_MAXIMUM_MIB)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-size",
-			"the size of %s is %llu MiB; %s volumes have %d MiB to %d TiB",
+			"the size of %s is %llu MiB; %s volumes must have from %d MiB to %d TiB",
 			request->path, (unsigned long long)mib, type_names[request->type],
 			EXT_MINIMUM_MIB, EXT_MAXIMUM_MIB / MIB);
 	if (request->label && strlen(request->label) > EXT_LABEL_BYTES)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "volume-label",
-			"the label \"%s\" has %zu bytes; %s takes %d at most", request->label,
+			"the label \"%s\" has %zu bytes; %s allows at most %d", request->label,
 			strlen(request->label), type_names[request->type], EXT_LABEL_BYTES);
 	return true;
 }

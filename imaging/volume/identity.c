@@ -13,7 +13,7 @@ struct identity identity_of(const char *seed)
 	_Static_assert(sizeof identity == 32, "SHA-256 fills it");
 	if (EVP_Digest(seed, strlen(seed), identity.uuid, NULL, EVP_sha256(), NULL) != 1)
 		abort();
-	/* RFC 9562: version 8 (bits by the maker's own rule), variant 10. */
+	/* RFC 9562: version 8 (custom contents), variant 10. */
 	identity.uuid[6] = (identity.uuid[6] & 0x0f) | 0x80;
 	identity.uuid[8] = (identity.uuid[8] & 0x3f) | 0x80;
 	return identity;

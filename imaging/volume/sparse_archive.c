@@ -16,7 +16,7 @@
 #include "imaging/kernel/unpack.h"
 
 enum { BLOCK_BYTES = 4096, BUFFER_BYTES = 1024 * 1024 };
-/* How much of a hole is shown to libarchive at once; it skips it without looking. */
+/* Zeros passed to libarchive per call; it skips a hole without reading them. */
 enum { ZEROS_BYTES = 64 * 1024 * 1024 };
 
 /* Bytes [start, end) of the file that are not in a hole. */
@@ -33,7 +33,7 @@ struct job {
 	uint32_t time;
 	char *buffer;         /* BUFFER_BYTES */
 	const char *zeros;    /* ZEROS_BYTES */
-	VEC(struct run) runs; /* ascending, never touching */
+	VEC(struct run) runs; /* ascending, with gaps between them */
 };
 
 static bool read_failed(const struct job *job)
@@ -44,7 +44,7 @@ static bool read_failed(const struct job *job)
 
 static bool write_failed(const struct job *job, struct archive *archive)
 {
-	/* For a full disk libarchive's own text is just "Write error". */
+	/* For a full disk, libarchive's own text is only "Write error". */
 	int error = archive_errno(archive);
 	return diag_error(job->diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s",
 		job->archive_path, error > 0 ? strerror(error) : unpack_reason(archive));
@@ -56,8 +56,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 }
 
 /*
- * The next stretch of blocks at or behind `from` that the file system does not call a hole; empty
- * at the end of the file.
+ * Finds the next blocks at or after `from` that the file system does not report as a hole; empty at
+ * the end of the file.
  */
 static bool next_stretch(const struct job *job, uint64_t from, struct run *stretch)
 {
@@ -66,7 +66,7 @@ static bool next_stretch(const struct job *job, uint64_t from, struct run *stret
 	if (data < 0 && errno == ENXIO)
 		return true;
 	if (data < 0 && errno == EINVAL) {
-		/* No such call on this file system. */
+		/* The file system does not support SEEK_DATA. */
 		stretch->start = from;
 		return true;
 	}
@@ -136,14 +136,14 @@ static bool write_header(struct job *job, struct archive *archive)
 	for (size_t i = 0; i < job->runs.n; i++)
 		archive_entry_sparse_add_entry(entry, (int64_t)job->runs.v[i].start,
 			(int64_t)(job->runs.v[i].end - job->runs.v[i].start));
-	/* Without an entry libarchive would take the file for one without holes. */
+	/* Without an entry, libarchive takes the file for one without holes. */
 	if (job->runs.n == 0 && job->size)
 		archive_entry_sparse_add_entry(entry, 0, 0);
 	/*
-	 * Neither function says that it found no room: without the name nothing could be unpacked,
+	 * Neither function reports that memory ran out. Without the name nothing could be unpacked;
 	 * without a run its bytes would be lost.
 	 */
-	/* it counts as none */
+	/* a single run of the whole file is not counted */
 	const bool whole =
 		job->runs.n == 1 && job->runs.v[0].start == 0 && job->runs.v[0].end == job->size;
 	if (!archive_entry_pathname(entry) ||

@@ -192,10 +192,10 @@ static void refuses(void **state)
 		const char *label, *reason;
 	} cases[] = {
 		{0, NULL, "is 0 MiB"},
-		{7u << 20, NULL, "is 7 MiB; ext4 volumes have 8 MiB to 16 TiB"},
+		{7u << 20, NULL, "is 7 MiB; ext4 volumes must have from 8 MiB to 16 TiB"},
 		{(64u << 20) + 512, NULL, "not a whole number of MiB"},
 		{(16ull << 40) + (1u << 20), NULL, "is 16777217 MiB"},
-		{UINT64_MAX - (1u << 20) + 1, NULL, "ext4 volumes have"},
+		{UINT64_MAX - (1u << 20) + 1, NULL, "ext4 volumes must have"},
 		{64u << 20, "seventeen letters", "\"seventeen letters\" has 17 bytes"},
 	};
 	struct fixture *f = *state;
