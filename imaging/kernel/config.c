@@ -11,17 +11,17 @@
 #include "base/file.h"
 #include "imaging/kernel/unpack.h"
 
-enum { CONFIG_BYTES = 4 << 20 }; /* a full one has some 300 KB */
+enum { CONFIG_BYTES = 4 << 20 }; /* a complete one has about 300 KB */
 
-/* kernel/configs.c: these around a gzip of the .config. */
+/* In kernel/configs.c these enclose a gzip of the .config. */
 #define EMBEDDED_BEGIN "IKCFG_ST"
 #define EMBEDDED_END "IKCFG_ED"
-/* Kconfig writes it into the first lines of each. */
+/* Kconfig writes it near the start of every .config. */
 #define HEADING " Kernel Configuration\n"
 
 static const char *config_text(struct arena *arena, const char *path)
 {
-	struct diag *quiet = diag_new(arena); /* what cannot be read is no configuration */
+	struct diag *quiet = diag_new(arena); /* unreadable files are skipped */
 	struct bytes text;
 	return path_exists(path) && !path_is_directory(path) &&
 			file_read(arena, quiet, path, CONFIG_BYTES, &text) &&
@@ -30,7 +30,7 @@ static const char *config_text(struct arena *arena, const char *path)
 		: NULL;
 }
 
-/* The text of a gzip in memory; NULL when it is none. */
+/* Unpacks a .config from a gzip in memory; NULL if it is not one. */
 static const char *unpack_text(struct arena *arena, const void *packed, size_t bytes)
 {
 	struct archive *archive = memory(archive_read_new());

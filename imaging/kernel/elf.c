@@ -14,7 +14,7 @@ static size_t align_up(size_t value, size_t alignment)
 }
 
 /*
- * Whether these ELF notes hold Xen's PHYS32_ENTRY, the entry point of the PVH boot protocol
+ * Whether these ELF notes contain Xen's PHYS32_ENTRY, the entry point of the PVH boot protocol
  * (xen/include/public/elfnote.h).
  */
 static bool notes_have_pvh(const unsigned char *notes, size_t size, size_t alignment)
@@ -51,7 +51,7 @@ static bool segment_has_pvh(const struct kernel_file *file, const Elf64_Phdr *se
 	return found;
 }
 
-/* Reads program header `index`; false when it lies outside the file. */
+/* Reads program header `index`; false if it is outside the file. */
 static bool segment_read(
 	const struct kernel_file *file, const Elf64_Ehdr *header, unsigned index, Elf64_Phdr *out)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* file: a file that may be a kernel, for kernel.c and those who know its parts. */
+/* file: a file that may be a kernel, shared by kernel.c and the readers of its parts. */
 #ifndef MVM_IMAGING_KERNEL_FILE_H
 #define MVM_IMAGING_KERNEL_FILE_H
 
@@ -12,8 +12,8 @@
 struct archive;
 
 enum {
-	KERNEL_HEAD_BYTES = 4096,   /* enough for every header but a bzImage's version string */
-	KERNEL_VERSION_LIMIT = 128, /* of the kernel itself: __NEW_UTS_LEN is 64 */
+	KERNEL_HEAD_BYTES = 4096,   /* enough for every header except a bzImage's version string */
+	KERNEL_VERSION_LIMIT = 128, /* the kernel's own limit, __NEW_UTS_LEN, is 64 */
 };
 
 struct kernel_file {
@@ -26,24 +26,24 @@ struct kernel_file {
 };
 
 /*
- * The word that a version string starts with: "6.1.0 (debian…) #1 SMP" is "6.1.0". NULL when that
- * is no version.
+ * Returns the first word of a version string: "6.1.0" for "6.1.0 (debian…) #1 SMP". NULL if it is
+ * not a version.
  */
 const char *kernel_version_word(struct arena *arena, const char *text, size_t length);
 /*
- * The file, unpacked where it is compressed; the caller frees it. NULL with `why` when it cannot be
- * read.
+ * Opens the file, decompressing it if necessary; the caller frees the archive. NULL with `why` if
+ * it cannot be read.
  */
 struct archive *kernel_file_open_plain(const struct kernel_file *file, const char **why);
-/* For a file that cannot be unpacked, or read. */
+/* Returns the reason for a file that cannot be decompressed or read. */
 const char *kernel_file_damaged(const struct kernel_file *file, struct archive *archive);
 /*
- * Looks for the banner in the whole file, unpacked where it is compressed: then all of it is read,
- * so that a file that was cut off is noticed. *version is NULL when there is none. What is wrong
- * with the file, or NULL.
+ * Searches the whole file, decompressed, for the banner. A compressed file is read to its end, so
+ * that truncation is detected. *version is NULL if there is no banner. Returns the file's defect,
+ * or NULL.
  */
 const char *kernel_file_version(const struct kernel_file *file, const char **version);
-/* What is wrong with an ELF file, or NULL. */
+/* Returns the defect of an ELF file, or NULL. */
 const char *kernel_elf_inspect(const struct kernel_file *file, struct kernel *out);
 
 #endif

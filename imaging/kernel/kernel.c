@@ -28,7 +28,7 @@ static uint32_t le32(const unsigned char *p)
 static const char *cut_off(const struct kernel_file *file, uint64_t bytes)
 {
 	return arena_printf(file->arena,
-		"cut off: its header speaks of %llu bytes, and %llu are there",
+		"truncated: its header declares %llu bytes, but it has %llu",
 		(unsigned long long)bytes, (unsigned long long)file->size);
 }
 
@@ -42,14 +42,14 @@ static bool head_has(
 /* ---- x86 bzImage: Documentation/arch/x86/boot.rst in the kernel's source ---- */
 
 enum {
-	SETUP_SECTORS = 0x1f1, /* of 512 bytes, behind the first one */
-	SETUP_SECTORS_OLD = 4, /* what 0 means there */
-	SETUP_SYSSIZE = 0x1f4, /* of what follows, in units of 16 bytes */
+	SETUP_SECTORS = 0x1f1, /* of 512 bytes, after the first one */
+	SETUP_SECTORS_OLD = 4, /* 0 means this number */
+	SETUP_SYSSIZE = 0x1f4, /* size of the rest, in units of 16 bytes */
 	SYSSIZE_UNIT = 16,
 	SETUP_BOOT_FLAG = 0x1fe,
 	SETUP_MAGIC = 0x202,
 	SETUP_PROTOCOL = 0x206,
-	SETUP_KERNEL_VERSION = 0x20e, /* offset of the version string, less 0x200 */
+	SETUP_KERNEL_VERSION = 0x20e, /* offset of the version string, minus 0x200 */
 	SETUP_XLOADFLAGS = 0x236,
 	PROTOCOL_XLOADFLAGS = 0x020c,
 	XLF_KERNEL_64 = 1,
@@ -62,7 +62,7 @@ static bool is_bzimage(const struct kernel_file *file)
 		file->head_size > SETUP_XLOADFLAGS + 2;
 }
 
-/* What is wrong with it, or NULL. */
+/* Returns its defect, or NULL. */
 static const char *bzimage_inspect(const struct kernel_file *file, struct kernel *out)
 {
 	if (le16(file->head + SETUP_PROTOCOL) < PROTOCOL_XLOADFLAGS)
@@ -96,9 +96,9 @@ enum { ARM64_MAGIC_OFFSET = 0x38 };
 static const char arm64_magic[] = "ARM\x64";
 
 /*
- * The header speaks of memory, of which a part is not in the file. What is, the header for EFI
- * tells ("PE\0\0" and its sections: the Microsoft PE and COFF specification), which all kernels
- * have but those of a few embedded builds.
+ * The Image header has the size in memory, part of which is not in the file. The size of the file
+ * follows from the EFI header ("PE\0\0" and its sections: the Microsoft PE and COFF specification),
+ * which only a few embedded builds lack.
  */
 static const char *image_cut_off(const struct kernel_file *file)
 {
@@ -162,7 +162,7 @@ static bool is_text(const struct kernel_file *file)
 	return true;
 }
 
-/* What a file that is no kernel is, for people. */
+/* Describes a file that is not a kernel, for messages. */
 static const char *other_kind(const struct kernel_file *file)
 {
 	static const struct {
@@ -218,7 +218,7 @@ static bool file_inspect(struct arena *arena, struct diag *diag, const char *pat
 		return unreadable(diag, where, path);
 	if (!S_ISREG(st.st_mode))
 		return diag_error(diag, STATUS_INPUT, where, "not-a-kernel",
-			"%s is not a kernel that can be used: it is not a regular file", path);
+			"cannot use %s as a kernel: it is not a regular file", path);
 	struct kernel_file file = {
 		.arena = arena, .path = path, .fd = fd, .size = (uint64_t)st.st_size};
 	file.head_size = file.size < KERNEL_HEAD_BYTES ? (size_t)file.size : KERNEL_HEAD_BYTES;
@@ -228,14 +228,14 @@ static bool file_inspect(struct arena *arena, struct diag *diag, const char *pat
 	const char *wrong = content_inspect(&file, out);
 	if (wrong)
 		return diag_error(diag, STATUS_INPUT, where, "not-a-kernel",
-			"%s is not a kernel that can be used: it is %s", path, wrong);
+			"cannot use %s as a kernel: it is %s", path, wrong);
 	return true;
 }
 
 /* ---- kernel packages ---- */
 
 /*
- * Whether one of the files is `path` under another name: /vmlinuz is often a link to
+ * Whether `path` is another name of one of the files: /vmlinuz is often a link to
  * /boot/vmlinuz-VERSION.
  */
 static bool is_known(const struct strings *files, const char *path)
@@ -258,10 +258,7 @@ static int glob_failed(const char *path, int error)
 	return 0;
 }
 
-/*
- * Adds the files that match; only `pattern` is a pattern, the characters of `directory` stand for
- * themselves.
- */
+/* Adds the files that match `pattern`; `directory` is escaped. */
 static void package_glob(struct arena *arena, const char *directory, const char *subdirectory,
 	const char *pattern, struct strings *out)
 {
@@ -279,7 +276,7 @@ static void package_glob(struct arena *arena, const char *directory, const char 
 	globfree(&found);
 }
 
-/* The one kernel in a kernel package, or NULL with an error. */
+/* Returns the only kernel in a kernel package, or NULL with an error. */
 static const char *package_kernel(
 	struct arena *arena, struct diag *diag, const char *directory, const struct pos *where)
 {
@@ -303,7 +300,7 @@ static const char *package_kernel(
 	for (size_t i = 0; i < files.n; i++)
 		buf_printf(&names, "%s%s", i ? ", " : "", files.v[i]);
 	diag_error(diag, STATUS_INPUT, where, "several-kernels",
-		"%s has several kernels, name one of them: %s", directory, buf_text(&names));
+		"%s has several kernels; name one of them: %s", directory, buf_text(&names));
 	return NULL;
 }
 

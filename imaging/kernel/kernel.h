@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* kernel: what a kernel file is, told by its content. */
+/* kernel: identifies a kernel file by its content. */
 #ifndef MVM_IMAGING_KERNEL_KERNEL_H
 #define MVM_IMAGING_KERNEL_KERNEL_H
 
@@ -11,7 +11,7 @@ struct arena;
 
 enum kernel_format { KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE, KERNEL_ARM64_IMAGE_GZ };
 enum kernel_arch { KERNEL_X86_64, KERNEL_AARCH64 };
-/* Of the machine that this program is for. */
+/* The architecture that this program is built for. */
 #if defined __aarch64__
 #define KERNEL_HOST_ARCH KERNEL_AARCH64
 #else
@@ -19,10 +19,10 @@ enum kernel_arch { KERNEL_X86_64, KERNEL_AARCH64 };
 #endif
 
 struct kernel {
-	const char *path; /* the file itself, symbolic links as given */
+	const char *path; /* the file itself, with symbolic links as given */
 	enum kernel_format format;
 	enum kernel_arch arch;
-	const char *version; /* "6.1.0-56-amd64"; NULL when the file does not say */
+	const char *version; /* "6.1.0-56-amd64"; NULL if the file does not have one */
 	bool pvh;            /* ELF with a PVH entry note */
 };
 

@@ -3,9 +3,7 @@
 
 #include <string.h>
 
-/*
- * The kernel's isspace counts the byte 0xa0 as one, in whatever character it stands (lib/ctype.c).
- */
+/* The kernel's isspace includes the byte 0xa0, even inside a UTF-8 character (lib/ctype.c). */
 static const char blanks[] = " \t\n\v\f\r\xa0";
 
 static bool is_control(char c)
@@ -17,27 +15,27 @@ const char *parameter_problem(const char *text)
 {
 	bool quoted = false, quotes = strchr(text, '"') != NULL, blank_outside = false;
 	if (strcmp(text, "--") == 0)
-		return "what stands behind \"--\" is for init alone, and so would be what is added "
-		       "here";
+		return "the kernel passes everything after \"--\" to init, including the "
+		       "parameters that mvmbuild adds";
 	for (; *text; text++) {
 		if (is_control(*text))
-			return "a line break or another control character cannot be passed to a "
-			       "kernel";
+			return "a kernel parameter cannot contain a line break or another control "
+			       "character";
 		quoted ^= *text == '"';
 		blank_outside |= !quoted && strchr(blanks, *text) != NULL;
 	}
 	if (quoted)
-		return "a quotation mark is not closed: the kernel would take all that follows, "
-		       "init= too, for a part of this parameter";
+		return "a quotation mark is not closed, so the kernel would read everything that "
+		       "follows, including init=, as part of this parameter";
 	if (quotes && blank_outside)
-		return "the kernel would begin another parameter at the blank outside the "
+		return "the kernel would start another parameter at the blank outside the "
 		       "quotation marks";
 	return NULL;
 }
 
 const char *parameter_quoted(struct arena *arena, const char *text)
 {
-	/* The first character is never the equals sign to the kernel. */
+	/* The kernel never takes the first character for the equals sign. */
 	const char *equals = *text ? strchr(text + 1, '=') : NULL, *blank = strpbrk(text, blanks);
 	if (!blank || strchr(text, '"'))
 		return text;

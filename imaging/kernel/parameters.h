@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * parameters: single parameters of a kernel's command line, by the kernel's rules (lib/cmdline.c,
+ * parameters: single parameters of a kernel command line, by the kernel's rules (lib/cmdline.c,
  * next_arg; kernel/params.c, parse_args).
  */
 #ifndef MVM_IMAGING_KERNEL_PARAMETERS_H
@@ -10,13 +10,15 @@
 
 #include "base/arena.h"
 
-/* Why a text cannot be passed as one parameter, such as "a control character"; NULL: it can. */
+/* Returns why a text cannot be passed as one parameter, as a clause; NULL if it can. */
 const char *parameter_problem(const char *text);
-/* As it stands in the command line: in quotes where it has blanks. Of a text without a problem. */
+/*
+ * Quotes a parameter that has blanks for the command line; parameter_problem must have accepted it.
+ */
 const char *parameter_quoted(struct arena *arena, const char *text);
-/* The value of NAME=VALUE without its quotes; NULL: it is another parameter. */
+/* Returns the value of NAME=VALUE without its quotes; NULL for another parameter. */
 const char *parameter_value(struct arena *arena, const char *text, const char *name);
-/* The parameters of a command line. */
+/* Appends the parameters of a command line. */
 void parameters_split(struct arena *arena, const char *line, struct strings *list);
 
 #endif

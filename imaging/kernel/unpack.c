@@ -31,11 +31,11 @@ const char *unpack_reason(struct archive *archive)
 	return text ? text : "it is damaged";
 }
 
-/* Why it cannot be unpacked; a file that cannot be read ends the program. */
+/* Returns why it cannot be unpacked; a read error ends the program. */
 static const char *failure(struct arena *arena, const char *path, struct archive *archive)
 {
 	const int error = archive_errno(archive);
-	if (error > 0 && error != EILSEQ) /* what libarchive says of a wrong format */
+	if (error > 0 && error != EILSEQ) /* libarchive's errno for a wrong format */
 		ending_unless_absent(path, error);
 	return arena_strdup(arena, unpack_reason(archive));
 }

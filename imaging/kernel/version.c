@@ -25,7 +25,7 @@ const char *kernel_version_word(struct arena *arena, const char *text, size_t le
 	return arena_strndup(arena, text, n);
 }
 
-/* linux_banner in its read-only data: "Linux version 6.1.0-56-amd64 (builder@host) …". */
+/* Finds linux_banner in the read-only data: "Linux version 6.1.0-56-amd64 (builder@host) …". */
 static const char *banner_version(struct arena *arena, const char *block, size_t length)
 {
 	static const char banner[] = "Linux version ";
@@ -43,7 +43,7 @@ static const char *banner_version(struct arena *arena, const char *block, size_t
 
 const char *kernel_file_damaged(const struct kernel_file *file, struct archive *archive)
 {
-	return arena_printf(file->arena, "damaged, or cut off (%s)", unpack_reason(archive));
+	return arena_printf(file->arena, "damaged or truncated (%s)", unpack_reason(archive));
 }
 
 struct archive *kernel_file_open_plain(const struct kernel_file *file, const char **why)
@@ -61,11 +61,14 @@ struct archive *kernel_file_open_plain(const struct kernel_file *file, const cha
 	return NULL;
 }
 
-/* The banner may lie across two blocks: the end of the last one is kept. NULL, or what is wrong. */
+/*
+ * Keeps the end of each block, because the banner may cross into the next. Returns the file's
+ * defect, or NULL.
+ */
 static const char *scan(
 	const struct kernel_file *file, struct archive *archive, char *window, const char **version)
 {
-	/* the file itself counts as one */
+	/* the file itself counts as a filter */
 	const bool is_packed = archive_filter_count(archive) > 1;
 	size_t kept = 0;
 	la_ssize_t got = 1;

@@ -20,7 +20,7 @@
 enum {
 	SECTOR_BYTES = 512,
 	SETUP_SECTORS = 0x1f1,
-	SETUP_SECTORS_OLD = 4, /* what 0 means there */
+	SETUP_SECTORS_OLD = 4, /* 0 means this number */
 	SETUP_BOOT_FLAG = 0x1fe,
 	SETUP_MAGIC = 0x202,
 	SETUP_PROTOCOL = 0x206,
@@ -31,12 +31,12 @@ enum {
 };
 
 enum {
-	/* the payload ends with the size of what is in it: arch/x86/boot/compressed/mkpiggy.c */
+	/* the payload ends with its uncompressed size: arch/x86/boot/compressed/mkpiggy.c */
 	SIZE_BYTES = 4,
 	LIMIT_BYTES = 512 << 20, /* no kernel is larger */
 };
 
-/* How Linux can pack itself: scripts/Makefile.lib. Only gzip's own last bytes are the size. */
+/* Compressions of Linux: scripts/Makefile.lib. Only gzip's own trailer serves as the size. */
 static const struct packing {
 	const char *name, *magic;
 	size_t length;
@@ -85,7 +85,7 @@ struct payload {
 	size_t n;
 };
 
-/* Where it lies; false when the header says nothing that can be. */
+/* Finds the payload; false if the header is invalid. */
 static bool payload_find(
 	const unsigned char *setup, uint64_t size, uint64_t *offset, size_t *length)
 {
@@ -108,13 +108,14 @@ static bool payload_read(const struct unpacker *unpacker, struct payload *payloa
 	if (fd < 0 || fstat(fd, &st) != 0)
 		return broken(unpacker, strerror(errno));
 	if (!S_ISREG(st.st_mode) || st.st_size < SETUP_BYTES)
-		return broken(unpacker, "it is no bzImage");
+		return broken(unpacker, "it is not a bzImage");
 	if (!fd_read_all(fd, setup, sizeof setup, 0))
 		return broken(unpacker, strerror(errno));
 	uint64_t offset;
 	if (!payload_find(setup, (uint64_t)st.st_size, &offset, &payload->n))
 		return broken(unpacker,
-			"its header names no packed kernel inside the file (is it truncated?)");
+			"its header does not describe a payload inside the file (is it "
+			"truncated?)");
 	payload->p = arena_alloc(unpacker->arena, payload->n);
 	return fd_read_all(fd, payload->p, payload->n, (off_t)offset) ||
 		broken(unpacker, strerror(errno));
@@ -153,7 +154,7 @@ static bool copy_out(
 	if (status != ARCHIVE_OK && status != ARCHIVE_EOF)
 		return broken(unpacker, unpack_reason(archive));
 	if (status == ARCHIVE_OK || written != size)
-		return broken(unpacker, "what is packed in it has not the size that it says");
+		return broken(unpacker, "its payload does not have the declared size");
 	return true;
 }
 
@@ -162,16 +163,16 @@ static bool unpack_to(const struct unpacker *unpacker, const struct payload *pay
 	const struct packing *packing = packing_of(payload);
 	uint32_t size = le32(payload->p + payload->n - SIZE_BYTES);
 	if (!packing)
-		return broken(unpacker, "it is packed in an unknown way");
+		return broken(unpacker, "its compression is unknown");
 	if (size > LIMIT_BYTES)
-		return broken(unpacker, "it says that more than 512 MiB are packed in it");
+		return broken(unpacker, "its declared size is more than 512 MiB");
 	__attribute__((cleanup(archive_close))) struct archive *archive =
 		memory(archive_read_new());
-	/* Less than OK: libarchive would run an external program. */
+	/* ARCHIVE_WARN means that libarchive would run an external program. */
 	if (packing->support(archive) != ARCHIVE_OK)
 		return broken(unpacker,
 			arena_printf(unpacker->arena,
-				"it is packed with %s, which this libarchive has not",
+				"it is compressed with %s, which this libarchive does not support",
 				packing->name));
 	archive_read_support_format_raw(archive);
 	struct archive_entry *entry;
@@ -185,11 +186,11 @@ static bool unpack_to(const struct unpacker *unpacker, const struct payload *pay
 static bool check_kernel(const struct unpacker *unpacker)
 {
 	struct kernel kernel;
-	struct diag *quiet = diag_new(unpacker->arena); /* it would speak of the output */
+	struct diag *quiet = diag_new(unpacker->arena); /* its messages would name the output */
 	if (kernel_inspect(unpacker->arena, quiet, unpacker->output, NULL, &kernel) &&
 		kernel.format == KERNEL_ELF && kernel.arch == KERNEL_X86_64)
 		return true;
-	return broken(unpacker, "what is packed in it is no x86_64 ELF kernel");
+	return broken(unpacker, "its payload is not an x86_64 ELF kernel");
 }
 
 static bool unpack(const struct unpacker *unpacker)

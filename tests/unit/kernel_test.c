@@ -212,7 +212,7 @@ static void kernel_that_was_cut_off_is_refused(void **state)
 	assert_int_equal(
 		inspect(f, make_file(f, "bzImage", image, sizeof image)).format, KERNEL_BZIMAGE);
 	assert_refused(
-		f, make_file(f, "cut", image, sizeof image - 1), "cut off: its header speaks of");
+		f, make_file(f, "cut", image, sizeof image - 1), "truncated: its header declares");
 	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
 	elf.note_segment.p_filesz = sizeof elf;
 	assert_refused(f, make_file(f, "vmlinux", &elf, sizeof elf), "a truncated ELF file");
@@ -234,11 +234,11 @@ static void kernel_that_was_cut_off_is_refused(void **state)
 	assert_int_equal(
 		inspect(f, make_file(f, "Image", arm64, sizeof arm64)).format, KERNEL_ARM64_IMAGE);
 	assert_refused(f, make_file(f, "Image", arm64, sizeof arm64 - 1),
-		"cut off: its header speaks of 8192 bytes");
+		"truncated: its header declares 8192 bytes");
 	/* The version is found early; what is missing comes at the very end. */
 	shell(f, "gzip \"$1\" && truncate -s -1 \"$1.gz\"",
 		make_file(f, "Image", arm64, sizeof arm64), NULL);
-	assert_refused(f, scratch_path(f, "Image.gz"), "damaged, or cut off");
+	assert_refused(f, scratch_path(f, "Image.gz"), "damaged or truncated");
 }
 
 static void other_files_are_named(void **state)

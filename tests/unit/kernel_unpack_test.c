@@ -139,11 +139,11 @@ static void truncated(void **state)
 	assert_int_equal(truncate(bzimage, PAYLOAD_AT + (off_t)payload.n - 1), 0);
 	assert_refused(f, bzimage, "truncated");
 	assert_int_equal(truncate(bzimage, 0x24f), 0);
-	assert_refused(f, bzimage, "no bzImage");
+	assert_refused(f, bzimage, "it is not a bzImage");
 	assert_int_equal(truncate(bzimage, 0), 0);
-	assert_refused(f, bzimage, "no bzImage");
+	assert_refused(f, bzimage, "it is not a bzImage");
 	assert_refused(f, scratch_path(f, "missing"), "No such file");
-	assert_refused(f, f->scratch, "no bzImage");
+	assert_refused(f, f->scratch, "it is not a bzImage");
 }
 
 static void lying_headers(void **state)
@@ -152,11 +152,13 @@ static void lying_headers(void **state)
 	make_elf(f);
 	struct bytes payload = pack(f, "zstd -q", true);
 	uint32_t length = (uint32_t)payload.n;
-	assert_refused(f, make_bzimage(f, payload, UINT32_MAX), "no packed kernel inside the file");
-	assert_refused(f, make_bzimage(f, payload, 0), "no packed kernel inside the file");
+	assert_refused(f, make_bzimage(f, payload, UINT32_MAX),
+		"does not describe a payload inside the file");
+	assert_refused(
+		f, make_bzimage(f, payload, 0), "does not describe a payload inside the file");
 	assert_refused(f, make_bzimage(f, payload, length - 100), "cannot unpack");
 	assert_refused(f, make_bzimage(f, (struct bytes){payload.p + 1, payload.n - 1}, length - 1),
-		"unknown way");
+		"its compression is unknown");
 	char *lie = arena_alloc(f->arena, payload.n);
 	memcpy(lie, payload.p, payload.n);
 	put32((unsigned char *)lie + payload.n - 4, ELF_BYTES - 1);
@@ -173,7 +175,8 @@ static void what_is_inside_must_be_a_kernel(void **state)
 	make_elf(f);
 	shell(f, "printf MZ | dd of=elf conv=notrunc status=none", NULL, NULL);
 	struct bytes payload = pack(f, "gzip -n", false);
-	assert_refused(f, make_bzimage(f, payload, (uint32_t)payload.n), "no x86_64 ELF kernel");
+	assert_refused(
+		f, make_bzimage(f, payload, (uint32_t)payload.n), "is not an x86_64 ELF kernel");
 }
 
 static void an_existing_output_stays(void **state)
