@@ -35,7 +35,7 @@ static struct strings subdirectories(struct arena *arena, const char *path)
 	return names;
 }
 
-/* The folder that has one subdirectory per kernel version. */
+/* Returns the folder that has one subdirectory per kernel version. */
 static const char *versions_folder(struct arena *arena, const char *directory)
 {
 	static const char *const inner[] = {"lib/modules", "usr/lib/modules"};
@@ -55,15 +55,16 @@ static const char *no_version(struct diag *diag, const struct pos *where, const 
 		buf_printf(&names, "%s%s", i ? ", " : "", found->v[i]);
 	if (found->n == 0)
 		diag_error(diag, STATUS_INPUT, where, "no-modules",
-			"%s has no kernel modules (no lib/modules/VERSION in it)", folder);
+			"%s has no kernel modules: it does not contain lib/modules/VERSION",
+			folder);
 	else if (version)
 		diag_error(diag, STATUS_INPUT, where, "kernel-version",
 			"%s has modules for kernel %s, but the kernel is version %s", folder,
 			buf_text(&names), version);
 	else
 		diag_error(diag, STATUS_INPUT, where, "kernel-version",
-			"%s has modules for several kernels, and the kernel does not say its "
-			"version; name one of the directories: %s",
+			"%s has modules for several kernels, and the kernel's version is unknown; "
+			"name one of the directories: %s",
 			folder, buf_text(&names));
 	return NULL;
 }

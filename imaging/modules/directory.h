@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* directory: where a kernel's modules are: /lib/modules/VERSION, or a folder that holds it. */
+/* directory: finds a kernel's modules: /lib/modules/VERSION, or a folder that contains it. */
 #ifndef MVM_IMAGING_MODULES_DIRECTORY_H
 #define MVM_IMAGING_MODULES_DIRECTORY_H
 
@@ -7,7 +7,7 @@
 #include "base/diag.h"
 
 /*
- * `directory` and `version` as modules_resolve takes them. NULL with an error (STATUS_INPUT, at
+ * `directory` and `version` are those of modules_resolve. NULL with an error (STATUS_INPUT, at
  * `where`).
  */
 const char *module_directory_find(struct arena *arena, struct diag *diag, const char *directory,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * depmod's files are only used where they save reading modules: Debian's kernel packages come
- * without them. A module's own .modinfo says what it depends on, and only those that are wanted are
+ * depmod's files are used only where they save reading modules, because Debian's kernel packages do
+ * not include them. The dependencies are in each module's .modinfo, and only wanted modules are
  * read.
  */
 #include "imaging/modules/modules.h"
@@ -18,9 +18,9 @@ struct resolver {
 	struct arena *arena;
 	struct diag *diag;
 	const struct pos *where;
-	const char *version; /* NULL: not known */
+	const char *version; /* NULL: unknown */
 	struct module_tree *tree;
-	struct module_refs order; /* as they must be loaded */
+	struct module_refs order; /* in the order of loading */
 };
 
 static bool module_check(struct resolver *resolver, struct module *module)
@@ -39,7 +39,7 @@ static bool module_check(struct resolver *resolver, struct module *module)
 
 static bool add_module(struct resolver *resolver, struct module *module, bool may_fail);
 
-/* Dependencies that the hardware may not have, or that the kernel may lack. */
+/* Adds soft dependencies, which the hardware or the kernel may lack. */
 static bool add_soft(struct resolver *resolver, const struct strings *names)
 {
 	bool ok = true;
@@ -65,9 +65,9 @@ static bool add_dependencies(struct resolver *resolver, const struct module *mod
 			ok &= add_module(resolver, needed, may_fail);
 		else if (!module_tree_has_builtin(resolver->tree, module->depends.v[i]))
 			ok = diag_error(resolver->diag, STATUS_INPUT, resolver->where,
-				"missing-module", "the kernel module %s needs %s, which %s lacks",
-				module->name, module->depends.v[i],
-				module_tree_path(resolver->tree));
+				"missing-module",
+				"the kernel module %s needs %s, which is not in %s", module->name,
+				module->depends.v[i], module_tree_path(resolver->tree));
 	}
 	return ok;
 }
@@ -76,8 +76,8 @@ static bool add_module(struct resolver *resolver, struct module *module, bool ma
 {
 	if (module->is_reached) {
 		/*
-		 * Reached as a soft dependency before: now it and what it depends on are needed for
-		 * sure.
+		 * If it was reached as a soft dependency before, it and its dependencies are now
+		 * required.
 		 */
 		bool promote = module->may_fail && !may_fail;
 		module->may_fail &= may_fail;
@@ -104,7 +104,7 @@ static bool add_wish(struct resolver *resolver, const struct module_wish *wish)
 	struct module_refs matching = {0};
 	module_tree_match(resolver->tree, wish->name, !wish->optional, &matching);
 	bool ok = true;
-	/* Of several implementations, the machine may support only some. */
+	/* The machine may support only some of several implementations. */
 	for (size_t i = 0; i < matching.n; i++)
 		ok &= add_module(resolver, matching.v[i], matching.n > 1 || wish->optional);
 	if (matching.n == 0 && !wish->optional)

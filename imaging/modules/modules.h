@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* modules: the kernel modules that a guest's first stage loads, in order. */
+/* modules: finds the kernel modules that a guest's first stage loads, and their order. */
 #ifndef MVM_IMAGING_MODULES_MODULES_H
 #define MVM_IMAGING_MODULES_MODULES_H
 
@@ -9,12 +9,9 @@
 #include "base/diag.h"
 
 struct module_wish {
-	const char *name; /* module name or alias; '-' and '_' are the same */
-	const char *why;  /* for messages: "the store disk is squashfs" */
-	/*
-	 * fine when the kernel has no such module and it is not built in either, or when it does
-	 * not load
-	 */
+	const char *name; /* module name or alias; '-' and '_' are equivalent */
+	const char *why;  /* the reason, for messages: "the store disk is squashfs" */
+	/* not an error if the kernel lacks it, or it does not load */
 	bool optional;
 };
 
@@ -24,9 +21,10 @@ struct module_wishes {
 };
 
 struct module_file {
-	const char *name; /* file name in the initramfs: "virtio_blk.ko", decompressed */
-	const char *path; /* the file on this machine, maybe compressed (.xz, .zst, .gz) */
-	bool may_fail;    /* a soft dependency: the hardware may not have it */
+	/* file name in the initramfs, where it is uncompressed: "virtio_blk.ko" */
+	const char *name;
+	const char *path; /* the file on this machine, possibly compressed (.xz, .zst, .gz) */
+	bool may_fail;    /* a soft dependency, which the hardware may lack */
 };
 
 struct module_list {
@@ -35,19 +33,19 @@ struct module_list {
 };
 
 /*
- * Finds `DIRECTORY` (a tree with lib/modules/VERSION, lib/modules itself, or the VERSION directory)
- * for kernel `version` and resolves the wishes to the files to load, dependencies first, without
- * duplicates, built-in ones left out. Works without modules.dep. Errors (STATUS_INPUT, at `where`)
- * name the module that the kernel lacks and why it is needed. directory NULL: the kernel is
- * monolithic, nothing to load.
+ * Finds `directory` (a tree with lib/modules/VERSION, lib/modules itself, or the VERSION directory)
+ * for kernel `version`, and resolves the wishes to the files to load, dependencies first, without
+ * duplicates and built-in modules. Does not need modules.dep. An error (STATUS_INPUT, at `where`)
+ * names the missing module and why it is needed. With directory NULL the kernel is monolithic, and
+ * nothing is loaded.
  */
 bool modules_resolve(struct arena *arena, struct diag *diag, const char *directory,
 	const char *version, const struct pos *where, const struct module_wish *wishes,
 	size_t count, struct module_list *out);
 
 /*
- * Whether this text stands in a module that is in the list; true also when it is not in the list or
- * cannot be read.
+ * Whether a module in the list contains this text; true also if it is not in the list or cannot be
+ * read.
  */
 bool module_holds(
 	struct arena *arena, const struct module_list *modules, const char *name, const char *text);

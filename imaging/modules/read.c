@@ -34,7 +34,7 @@ static void add_words(
 	}
 }
 
-/* "pre: a b post: c"; words before the first label mean nothing, as for modprobe. */
+/* "pre: a b post: c"; words before the first label are ignored, as modprobe does. */
 static void add_softdep(struct arena *arena, struct module *module, const char *text)
 {
 	struct strings words = {0}, ignored = {0};
@@ -67,8 +67,8 @@ static void add_information(
 /* ---- the ELF file ---- */
 
 /*
- * What the kernel itself takes (kernel/module/main.c:elf_validity_check): sections are found by
- * their names, all tables lie inside.
+ * An ELF file as the kernel accepts it (kernel/module/main.c:elf_validity_check): sections have
+ * names, and all tables are inside the file.
  */
 struct elf {
 	const char *path;
@@ -81,12 +81,11 @@ struct elf {
 };
 
 static const char no_module[] = "it is not a kernel module";
-static const char broken[] =
-	"it is a broken kernel module: its sections do not lie inside the file";
+static const char broken[] = "it is a damaged kernel module: its sections are outside the file";
 
 /*
- * A range of the file and a 0 byte; NULL when it lies outside. A search passes over what is no
- * module, but not over what cannot be read.
+ * Reads a range of the file and appends a 0 byte; NULL if it is outside the file. A read error ends
+ * the program, because a search must not skip the module.
  */
 static const void *range_read(
 	struct arena *arena, const struct elf *elf, uint64_t offset, uint64_t count)
@@ -99,7 +98,7 @@ static const void *range_read(
 	return bytes;
 }
 
-/* NULL, or what is wrong. */
+/* Returns NULL, or the defect. */
 static const char *elf_open(struct arena *arena, struct elf *elf)
 {
 	Elf64_Ehdr header;
@@ -125,7 +124,7 @@ static const char *elf_open(struct arena *arena, struct elf *elf)
 	return elf->names ? NULL : broken;
 }
 
-/* NULL when there is none. */
+/* NULL if it is missing. */
 static const Elf64_Shdr *section_find(const struct elf *elf, const char *name)
 {
 	for (size_t i = 1; i < elf->nsections; i++) {
@@ -138,8 +137,8 @@ static const Elf64_Shdr *section_find(const struct elf *elf, const char *name)
 }
 
 /*
- * Reads the .modinfo section of the plain module file `fd`: "KEY=VALUE", each with 0 bytes behind
- * it. Tables come into `scratch`.
+ * Reads the .modinfo section of the uncompressed module file `fd`: "KEY=VALUE" items, each followed
+ * by 0 bytes. Tables are allocated in `scratch`.
  */
 static const char *information_read(
 	struct arena *arena, struct arena *scratch, struct module *module, int fd, uint64_t size)

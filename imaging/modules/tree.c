@@ -38,7 +38,7 @@ const char *module_tree_path(const struct module_tree *tree)
 
 /* ---- the lists beside the modules ---- */
 
-/* A list beside the modules; false when there is none, or an error was recorded. */
+/* Reads a list beside the modules; false if it does not exist, or with an error. */
 static bool list_read(
 	struct module_tree *tree, struct diag *diag, const char *name, struct bytes *out)
 {
@@ -46,7 +46,9 @@ static bool list_read(
 	return path_exists(path) && file_read(tree->arena, diag, path, LIST_LIMIT_BYTES, out);
 }
 
-/* modules.builtin: a line "kernel/fs/ext4/ext4.ko" for each module that is part of the kernel. */
+/*
+ * modules.builtin has a line "kernel/fs/ext4/ext4.ko" for each module that is part of the kernel.
+ */
 static void index_builtin(struct module_tree *tree, struct diag *diag)
 {
 	struct bytes list;
@@ -63,8 +65,8 @@ static void index_builtin(struct module_tree *tree, struct diag *diag)
 }
 
 /*
- * modules.builtin.modinfo: "NAME.KEY=VALUE", 0-terminated, also for parts of the kernel that cannot
- * be modules and that modules.builtin therefore does not list.
+ * modules.builtin.modinfo has 0-terminated "NAME.KEY=VALUE" items, also for parts of the kernel
+ * that cannot be modules and so are not in modules.builtin.
  */
 static void index_builtin_information(struct module_tree *tree, struct diag *diag)
 {
@@ -86,7 +88,7 @@ static void index_builtin_information(struct module_tree *tree, struct diag *dia
 	}
 }
 
-/* modules.alias, written by depmod: "alias PATTERN MODULE". */
+/* modules.alias, written by depmod, has lines "alias PATTERN MODULE". */
 static void index_aliases(struct module_tree *tree, struct diag *diag)
 {
 	struct bytes list;
@@ -170,7 +172,7 @@ static int compare_refs(const void *a, const void *b)
 	return strcmp((*(struct module *const *)a)->path, (*(struct module *const *)b)->path);
 }
 
-/* Algorithms are asked for by "crypto-NAME" or plain "NAME", file systems by "fs-NAME". */
+/* Algorithms are requested by "crypto-NAME" or plain "NAME", file systems by "fs-NAME". */
 static bool is_likely_place(const struct module *module, const char *wanted)
 {
 	return strstr(module->inside, strncmp(wanted, "fs_", 3) == 0 ? "/fs/" : "/crypto/") != NULL;

@@ -23,7 +23,7 @@ size_t module_name_length(const char *file)
 	return 0;
 }
 
-/* A directory that is being read, and those above it. */
+/* A directory that is being read, linked to those above it. */
 struct level {
 	const struct level *up; /* NULL: it is the root */
 	const char *path;
@@ -37,7 +37,7 @@ struct walk {
 	VEC(struct module) found;
 };
 
-/* A link to a directory above would never end. */
+/* Avoids an endless walk along a link to a directory above. */
 static bool is_above(const struct level *level, const struct stat *st)
 {
 	for (; level; level = level->up)
@@ -67,8 +67,8 @@ static void walk_directory(
 	struct walk *walk, const struct level *up, int parent, const char *path, const char *name);
 
 /*
- * Most file systems tell the type with the name: a kernel has some thousand modules. Links are
- * followed: Nix joins packages' modules by them.
+ * d_type saves a system call for each of some thousand modules. Links are followed, because Nix
+ * joins packages of modules with them.
  */
 static void walk_entry(
 	struct walk *walk, const struct level *level, int directory, const struct dirent *entry)
@@ -111,10 +111,7 @@ static void walk_directory(
 	closedir(stream);
 }
 
-/*
- * What depmod prefers when two files have the same name: updates/, then the kernel's own, then
- * others.
- */
+/* Ranks files of the same name as depmod does: updates/, then the kernel's own, then others. */
 static int place_rank(const struct module *module)
 {
 	return strncmp(module->inside, "/updates/", 9) == 0   ? 0
