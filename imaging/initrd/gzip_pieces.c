@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * RFC 1951: a deflate stream that was flushed ends at a byte, and what was compressed alone refers
- * to nothing before it. So such streams can follow each other as one, which an empty last block
- * ends.
+ * RFC 1951: a flushed deflate stream ends at a byte boundary, and one that was compressed alone has
+ * no references to earlier data. So such streams can be concatenated, and an empty last block ends
+ * them.
  */
 #include "imaging/initrd/gzip_pieces.h"
 
@@ -21,12 +21,12 @@ enum {
 	MEMO_PIECES = 128,
 	MEMO_BYTES = 16 << 20,
 	/*
-	 * 8 % larger than zlib's own choice of 6, in two fifths of the time: every build
-	 * compresses, and a boot reads some 16 KB more
+	 * 8 % larger than zlib's default of 6, in two fifths of the time: every build compresses,
+	 * and a boot reads some 16 KB more
 	 */
 	LEVEL = 2,
 	MEMORY_LEVEL = 8,
-	FLUSH_BYTES = 16, /* what ends a piece, beyond deflateBound */
+	FLUSH_BYTES = 16, /* end of a piece, in addition to deflateBound */
 };
 
 struct piece {
@@ -38,7 +38,7 @@ struct piece {
 struct remembered {
 	unsigned char digest[SHA256_DIGEST_LENGTH]; /* of the content */
 	struct piece piece;
-	uint64_t wanted; /* when it was last */
+	uint64_t wanted; /* the memo's clock at its last use */
 };
 
 struct gzip_memo {
@@ -65,7 +65,7 @@ void gzip_memo_free(struct gzip_memo *memo)
 	free(memo);
 }
 
-/* ---- the memo; the lock is held ---- */
+/* ---- memo; the lock is held ---- */
 
 static struct remembered *find(struct gzip_memo *memo, const unsigned char *digest)
 {
@@ -113,7 +113,7 @@ static void remember(struct gzip_memo *memo, const unsigned char *digest, const 
 	if (piece->n > MEMO_BYTES / 4)
 		return;
 	pthread_mutex_lock(&memo->lock);
-	if (!find(memo, digest)) { /* another thread may have been as fast */
+	if (!find(memo, digest)) { /* another thread may have added it meanwhile */
 		while (memo->npieces &&
 			(memo->npieces == MEMO_PIECES || memo->bytes + piece->n > MEMO_BYTES))
 			forget_one(memo);
@@ -130,14 +130,14 @@ static struct piece compress_piece(const void *bytes, size_t count)
 	z_stream deflater = {.next_in = bytes, .avail_in = (uInt)count};
 	if (deflateInit2(&deflater, LEVEL, Z_DEFLATED, -MAX_WBITS, MEMORY_LEVEL,
 		    Z_DEFAULT_STRATEGY) != Z_OK)
-		abort(); /* of memory alone */
+		abort(); /* fails only if memory runs out */
 	struct piece piece = {.crc = (uint32_t)crc32(0, bytes, (uInt)count)};
 	const size_t room = deflateBound(&deflater, (uLong)count) + FLUSH_BYTES;
 	piece.bytes = memory(malloc(room));
 	deflater.next_out = piece.bytes;
 	deflater.avail_out = (uInt)room;
 	if (deflate(&deflater, Z_FULL_FLUSH) != Z_OK || deflater.avail_in || !deflater.avail_out)
-		abort(); /* the room was too small: zlib says that it never is */
+		abort(); /* deflateBound is documented to be sufficient */
 	piece.n = room - deflater.avail_out;
 	deflateEnd(&deflater);
 	return piece;

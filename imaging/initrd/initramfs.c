@@ -18,8 +18,8 @@
 #include "imaging/kernel/unpack.h"
 
 enum {
-	PIECE_BYTES = 1 << 20, /* of a file, compressed at once */
-	SMALL_BYTES = 8 << 10, /* less than that shares a piece with what is around it */
+	PIECE_BYTES = 1 << 20, /* largest part of a file that is compressed as one piece */
+	SMALL_BYTES = 8 << 10, /* a smaller part shares a piece with its neighbours */
 };
 
 struct initramfs {
@@ -31,7 +31,7 @@ struct initramfs {
 	struct buf pending; /* of the archive, not compressed yet */
 	struct gzip_stream gzip;
 	uint32_t time;
-	uint32_t inodes; /* given so far */
+	uint32_t inodes; /* last number given */
 };
 
 static bool write_failed(struct initramfs *initramfs)
@@ -41,7 +41,7 @@ static bool write_failed(struct initramfs *initramfs)
 		"cannot write %s: %s", initramfs->path, why ? why : strerror(errno));
 }
 
-/* The archive's bytes, as libarchive makes them. */
+/* Receives the archive's bytes from libarchive. */
 static la_ssize_t take(struct archive *archive, void *context, const void *bytes, size_t count)
 {
 	struct initramfs *initramfs = context;
@@ -72,8 +72,8 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 	initramfs->archive = memory(archive_write_new());
 	struct archive *archive = initramfs->archive;
 	/*
-	 * Without blocks: the last one would be filled up, and the kernel look for another archive
-	 * in that.
+	 * Disables blocks: the last one would be padded, and the kernel would look for another
+	 * archive in the padding.
 	 */
 	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK &&
 		archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
@@ -96,7 +96,7 @@ static bool add_entry(
 	archive_entry_set_gid(entry, 0);
 	archive_entry_set_mtime(entry, initramfs->time, 0);
 	archive_entry_set_ino(entry, ++initramfs->inodes);
-	archive_entry_set_nlink(entry, 1); /* with more, the kernel would look for hard links */
+	archive_entry_set_nlink(entry, 1); /* for more, the kernel looks for hard links */
 	archive_entry_set_size(entry, (la_int64_t)size);
 	if (S_ISCHR(mode))
 		archive_entry_set_rdev(entry, device);
@@ -105,7 +105,7 @@ static bool add_entry(
 	return ok || write_failed(initramfs);
 }
 
-/* At most PIECE_BYTES. */
+/* Adds at most PIECE_BYTES. */
 static bool add_piece(struct initramfs *initramfs, const void *bytes, size_t count)
 {
 	bool alone = count >= SMALL_BYTES;
@@ -191,22 +191,22 @@ bool initramfs_add_file(
 	if (fd < 0)
 		return unreadable(initramfs, source, why);
 	if (size > UINT32_MAX)
-		return unreadable(initramfs, source,
-			"it is larger than 4 GiB, which an initramfs cannot hold");
+		return unreadable(
+			initramfs, source, "it is larger than 4 GiB, the limit of an initramfs");
 	return add_entry(initramfs, name, S_IFREG | mode, size, 0) &&
 		add_content(initramfs, fd, size, source);
 }
 
 static void release(struct initramfs *initramfs)
 {
-	archive_write_free(initramfs->archive); /* it may still write its end into `pending` */
+	archive_write_free(initramfs->archive); /* it may still write to `pending` */
 	buf_free(&initramfs->pending);
 	fd_close(&initramfs->fd);
 }
 
 bool initramfs_finish(struct initramfs *initramfs, uint64_t *bytes)
 {
-	/* Each says itself what failed, once. */
+	/* Each step reports its own failure. */
 	if (!(archive_write_close(initramfs->archive) == ARCHIVE_OK || write_failed(initramfs)) ||
 		!flush(initramfs, false) ||
 		!(gzip_end(&initramfs->gzip) || write_failed(initramfs))) {

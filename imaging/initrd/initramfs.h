@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * initramfs: a newc cpio archive, compressed by gzip, that is the same for the same content: owner
- * 0:0, one time, inodes in order.
+ * initramfs: writes a newc cpio archive, compressed with gzip, that depends only on its content:
+ * owner 0:0, the same time for all, inodes in order.
  */
 #ifndef MVM_IMAGING_INITRD_INITRAMFS_H
 #define MVM_IMAGING_INITRD_INITRAMFS_H
@@ -18,27 +18,25 @@ struct gzip_memo;
 struct initramfs;
 
 /*
- * Starts the file `path`, which must not exist; `memo` (NULL: none) spares compressing files that
- * other archives have, too. NULL with an error. End it by initramfs_finish or initramfs_abandon.
+ * Creates the file `path`, which must not exist. `memo` (may be NULL) saves compressing files that
+ * other archives contain too. NULL with an error. End it by initramfs_finish or initramfs_abandon.
  */
 struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path,
 	uint32_t time, struct gzip_memo *memo);
 
-/*
- * Names are relative ("dev/console"); a directory comes before what is in it. False with an error.
- */
+/* Names are relative ("dev/console"); a directory must precede its entries. False with an error. */
 bool initramfs_add_directory(struct initramfs *initramfs, const char *name, mode_t mode);
 bool initramfs_add_character_device(
 	struct initramfs *initramfs, const char *name, mode_t mode, unsigned major, unsigned minor);
 bool initramfs_add_bytes(struct initramfs *initramfs, const char *name, mode_t mode,
 	const void *bytes, size_t count);
-/* The file `source` of this machine; `unpack`: its plain content when it is compressed. */
+/* Adds the file `source` of this machine, decompressed if `unpack` is set. */
 bool initramfs_add_file(struct initramfs *initramfs, const char *name, mode_t mode,
 	const char *source, bool unpack);
 
-/* Completes the file and tells its size; false with an error, and without the file. */
+/* Completes the file and returns its size; false with an error, and without the file. */
 bool initramfs_finish(struct initramfs *initramfs, uint64_t *bytes);
-/* Drops the file. */
+/* Removes the file. */
 void initramfs_abandon(struct initramfs *initramfs);
 
 #endif

@@ -10,14 +10,14 @@
 #include "imaging/initrd/initramfs.h"
 #include "templates/embedded.h"
 
-/* Module 12 is mvm/modules/012-virtio_blk.ko: the order is visible, names are unique. */
+/* Module 12 is mvm/modules/012-virtio_blk.ko: the number shows the order and makes names unique. */
 static const char *module_path(
 	struct arena *arena, const struct stage1_request *request, size_t index)
 {
 	return arena_printf(arena, "mvm/modules/%03zu-%s", index, request->modules->v[index].name);
 }
 
-/* Files are numbered as the steps that they belong to. */
+/* A file is named after the number of its step. */
 static const char *file_path(struct arena *arena, size_t step)
 {
 	return arena_printf(arena, "mvm/files/%zu", step);
@@ -28,7 +28,7 @@ static const char *program_path(struct arena *arena, const char *name)
 	return arena_printf(arena, "mvm/programs/%s", name);
 }
 
-/* The kernel's name of a module: "virtio_rng" for "virtio-rng.ko". */
+/* Returns the kernel's name of a module: "virtio_rng" for "virtio-rng.ko". */
 static const char *module_name(struct arena *arena, const char *file)
 {
 	const char *suffix = strstr(file, ".ko");
@@ -39,7 +39,7 @@ static const char *module_name(struct arena *arena, const char *file)
 	return name;
 }
 
-/* ---- the plan: its format is described in imaging/guest/init/plan.h ---- */
+/* ---- plan, in the format of imaging/guest/init/plan.h ---- */
 
 static void add_field(struct buf *plan, const char *text)
 {
@@ -157,8 +157,8 @@ static void plan_write(struct arena *arena, const struct stage1_request *request
 /* ---- the initramfs ---- */
 
 /*
- * Carried inside this program: "NAME" for the host's architecture, "NAME-ARCH" for others, where
- * there was a compiler for them.
+ * Embedded programs are named "NAME" for the host's architecture and "NAME-ARCH" for others, which
+ * are included if there was a compiler for them.
  */
 static bool is_program(const char *file, const char *name, enum kernel_arch arch)
 {
@@ -204,7 +204,7 @@ static bool add_base(struct initramfs *initramfs, const struct buf *plan, enum k
 		initramfs_add_bytes(initramfs, PLAN_FILE, 0644, plan->p, plan->n);
 }
 
-/* Whether a step before runs the same program. */
+/* Whether an earlier step runs the same program. */
 static bool is_added(const struct stage1_steps *steps, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
@@ -214,7 +214,7 @@ static bool is_added(const struct stage1_steps *steps, size_t index)
 	return false;
 }
 
-/* What a step needs in the initramfs. */
+/* Adds the files that a step needs in the initramfs. */
 static bool add_step(struct arena *arena, struct initramfs *initramfs,
 	const struct stage1_request *request, size_t index)
 {

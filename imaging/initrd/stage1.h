@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* stage1: the initramfs that mounts the guest's file systems and hands over to its init. */
+/* stage1: makes the initramfs that mounts the guest's file systems and starts its init. */
 #ifndef MVM_IMAGING_INITRD_STAGE1_H
 #define MVM_IMAGING_INITRD_STAGE1_H
 
@@ -15,46 +15,50 @@
 
 enum stage1_source {
 	/*
-	 * the virtio or NVMe disk with this serial number; virtio disks keep only the first 20
-	 * bytes of one
+	 * the virtio or NVMe disk with this serial number, of which virtio keeps only the first 20
+	 * bytes
 	 */
 	STAGE1_DISK_SERIAL,
-	STAGE1_NAME, /* given to mount(2) as it is: a tag, "tmpfs", a path in the guest; a path
-			below /dev/ is waited for */
+	/*
+	 * passed to mount(2) unchanged: a tag, "tmpfs", a path in the guest; a path below /dev/ is
+	 * waited for
+	 */
+	STAGE1_NAME,
 };
 
 /*
- * A disk whose blocks are compared with the hash tree behind them as they are read; it can then be
+ * A disk whose blocks are verified on reading by the hash tree after its data; it can then be
  * mounted as STAGE1_MAPPED NAME.
  */
 #define STAGE1_MAPPED "/dev/mapper/"
 struct stage1_verity {
 	enum stage1_source source_kind; /* a disk, or a path below /dev/ */
 	const char *source;
-	const char *name; /* of at most 63 bytes, without a slash */
+	const char *name; /* at most 63 bytes, without a slash */
 	struct verity verity;
 };
 
 struct stage1_mount {
 	enum stage1_source source_kind;
 	const char *source;
-	const char *target; /* absolute, in the guest's final root; made if missing. "/": instead of
-			       the tmpfs */
-	const char *type;   /* file system */
-	const char *options; /* as for mount(8) ("noatime,discard"); may be ""; paths in them are
-				the guest's */
+	/* absolute, in the guest's final root; created if missing. "/" replaces the tmpfs */
+	const char *target;
+	const char *type; /* file system */
+	/* as for mount(8) ("noatime,discard"); may be ""; paths in them are the guest's */
+	const char *options;
 	bool read_only;
 	/*
-	 * Identity of the disk at a `source` below /dev/: "uuid:…" or "label:…", as
-	 * imaging/guest/init/plan.h has it. NULL: whatever disk is there is the right one.
+	 * Identity of the disk at a `source` below /dev/: "uuid:…" or "label:…", as in
+	 * imaging/guest/init/plan.h. NULL: any disk at that path is accepted.
 	 */
 	const char *identity;
-	bool grows;        /* xfs or btrfs: its disk may have become larger */
-	const char *image; /* the host's name of it, for messages; NULL: it is no volume */
-	const char *label; /* of the file system; NULL: it has none that is known */
+	bool grows; /* xfs or btrfs: its disk may have been enlarged */
+	/* its image's name on the host, for messages; NULL: it is not a volume */
+	const char *image;
+	const char *label; /* of the file system; NULL: it has none, or it is not known */
 };
 
-/* A directory. One that is there already gets the mode and the owner. */
+/* Creates a directory, or sets mode and owner of an existing one. */
 struct stage1_directory {
 	const char *target; /* absolute, in the guest's final root */
 	mode_t mode;
@@ -63,7 +67,8 @@ struct stage1_directory {
 };
 
 /*
- * A file put into the guest's root. Below STAGE1_SCRATCH it is gone when the guest's init starts.
+ * Copies a file to the guest's root. Below STAGE1_SCRATCH it is removed before the guest's init
+ * starts.
  */
 #define STAGE1_SCRATCH "/run/mvm"
 struct stage1_file {
@@ -72,15 +77,15 @@ struct stage1_file {
 	mode_t mode;
 };
 
-/* A symbolic link, likewise. One that is there already stays. */
+/* Creates a symbolic link; an existing one is kept. */
 struct stage1_link {
 	const char *target; /* absolute, in the guest's final root */
-	const char *path;   /* what it points to */
+	const char *path;   /* the link's contents */
 };
 
 /*
- * A program of the guest's architecture that this program carries ("mvm-nix-db"); it must end with
- * status 0.
+ * Runs an embedded program for the guest's architecture ("mvm-nix-db"); the boot fails unless it
+ * exits with status 0.
  */
 struct stage1_run {
 	const char *program;
@@ -114,15 +119,16 @@ struct stage1_steps {
 };
 
 struct stage1_request {
-	enum kernel_arch arch;    /* of the guest */
-	const char *output;       /* the initramfs to create (newc cpio, gzip); must not exist */
-	const char *init;         /* absolute path in the guest: TOPLEVEL/init */
-	bool nixos;               /* make /etc/NIXOS and what NixOS's second stage expects */
+	enum kernel_arch arch; /* of the guest */
+	const char *output;    /* the initramfs to create (newc cpio, gzip); must not exist */
+	const char *init;      /* absolute path in the guest: TOPLEVEL/init */
+	/* create /etc/NIXOS and whatever else NixOS's second stage expects */
+	bool nixos;
 	const char *root_options; /* of the tmpfs that is the guest's root: "mode=0755,size=50%" */
 	const struct module_list *modules; /* not NULL */
-	struct stage1_steps steps;         /* done in this order */
-	uint32_t time;                     /* seconds since 1970 of every entry */
-	struct gzip_memo *memo;            /* of the initramfs's pieces; NULL: none */
+	struct stage1_steps steps;         /* executed in this order */
+	uint32_t time;                     /* of every entry, in seconds since 1970 */
+	struct gzip_memo *memo;            /* of compressed pieces; NULL: none */
 };
 
 struct stage1_result {
@@ -130,14 +136,14 @@ struct stage1_result {
 };
 
 /*
- * Whether this program carries a program for guests of an architecture: the first stage itself, or
- * one to be run.
+ * Whether a program for guests of this architecture is embedded: the first stage itself, or one
+ * that a step runs.
  */
 #define STAGE1_INIT "mvm-init"
 bool stage1_has_program(const char *name, enum kernel_arch arch);
 
 /*
- * The guest's part obeys parameters of the kernel command line, such as mvm.debug=1:
+ * The guest's first stage reads parameters from the kernel command line, such as mvm.debug=1:
  * imaging/guest/init/parameters.h. On failure there is no output.
  */
 bool stage1_write(struct arena *arena, struct diag *diag, const struct stage1_request *request,
