@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# Prints an assembler source that carries the given files: what templates/embedded.h declares.
+# Prints an assembler source that embeds the given files, as templates/embedded.h declares them.
 set -eu
-# The contents of the files that runners are made of; the others are for their hosts.
+# Prints the files that become part of runners; the others are for their hosts.
 runner_contents() {
 	for file; do
 		case $file in

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * embedded: files carried inside the program, by their names in the source tree
+ * embedded: files that are embedded in the program, by their names in the source tree
  * ("runner/microvm-run.sh", "mvm-init").
  */
 #ifndef MVM_TEMPLATES_EMBEDDED_H
@@ -14,7 +14,7 @@ struct embedded_file {
 };
 extern const struct embedded_file embedded_files[];
 
-/* SHA-256, hexadecimal, of those that runners are made of. */
+/* SHA-256, in hex digits, of the files that become part of runners. */
 extern const char embedded_digest[];
 
 #endif

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# install-host [--root DIR]: puts a host's VMs and units in place, where `mvmbuild host` made them. Run again it does what has changed, and says it;
-# when nothing has, it does nothing. A VM that is not declared any more is named, never removed. With --root another system's tree is filled, and
-# nothing is started. Cut off, it is to be run again. The VMs' user makes files where this writes as root: set-booted says what counts there.
+# install-host [--root DIR]: installs the VMs and units of a host, which `mvmbuild host` made. Run
+# again, it applies and reports what has changed, and otherwise does nothing. It reports a VM that
+# is no longer declared, but never removes it. With --root it installs into another system's tree
+# and starts nothing. If it is interrupted, run it again. The VMs' user can create files where it
+# writes as root: set-booted explains which entries are trusted.
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 root=
 while [ $# -gt 0 ]; do
 	case $1 in
-	--root) root=$(cd "${2:?"install-host: --root wants a directory"}" && pwd) && shift 2 ;;
+	--root) root=$(cd "${2:?"install-host: --root needs a directory"}" && pwd) && shift 2 ;;
 	*)
 		echo "usage: install-host [--root DIR]" >&2
 		exit 2
@@ -25,10 +27,12 @@ if [ -z "$root" ] && [ -d /run/systemd/system ]; then live=yes; fi
 
 say() { echo "install-host: $*"; }
 
-# What changes something says so in `did`: nothing is called where a failure would not end the script.
+# Functions that change something set `did` instead of returning a status: bash ignores `set -e` in
+# a function that is called as a condition.
 did=
 
-# What is to follow a change is written down before it, in a line, for the case that this is cut off in between.
+# An action that must follow a change is recorded before the change, one per line, in case that
+# install-host is interrupted in between.
 intended() { [ -e "$pending" ] && grep -qxF -- "$*" "$pending"; }
 intend() {
 	if [ -n "$live" ] && [ $# -gt 0 ] && ! intended "$*"; then echo "$*" >>"$pending"; fi
@@ -40,7 +44,7 @@ settle() {
 	if [ -s "$target/.new" ]; then mv -- "$target/.new" "$pending"; else rm -- "$target/.new" "$pending"; fi
 }
 
-# put FILE PLACE MODE [INTENTION]: in one step, unless it is there already.
+# put FILE PLACE MODE [INTENTION]: installs a file in one step, unless it is already there.
 put() {
 	if cmp -s -- "$1" "$2"; then return; fi
 	intend "${@:4}"
@@ -50,22 +54,23 @@ put() {
 	mv -f -- "$2.new" "$2"
 }
 
-# Whether an entry is there, and of whoever runs this.
+# Whether an entry exists and belongs to the user who runs this.
 is_ours() { [ "$(stat -c %u -- "$1" 2>/dev/null)" = "$EUID" ]; }
 
-# Whether it counts: that of somebody else does where anybody could have made ours too.
+# Whether an entry is trusted: another user's is, if it is in a directory where anybody could have
+# created ours too.
 counts() {
 	[ -L "$1" ] || [ -e "$1" ] || return
 	is_ours "$1" || is_exposed "${1%/*}"
 }
 is_exposed() { [ -n "$(find "$1" -maxdepth 0 \( ! -uid "$EUID" -o -perm /022 ! -perm -1000 \))" ]; }
 
-# A name for what is ours: what somebody else put there goes.
+# Frees a name for our own entry by removing another user's.
 make_room() {
 	if ! is_ours "$1"; then rm -rf -- "$1"; fi
 }
 
-# link TARGET PLACE [INTENTION]: the same for a link.
+# link TARGET PLACE [INTENTION]: the same for a symbolic link.
 link() {
 	local directory=${2%/*} new=${2%/*}/.${2##*/}.new
 	if [ "$(readlink -- "$2")" = "$1" ] && is_ours "$2"; then return; fi
@@ -94,7 +99,8 @@ install_units() {
 	if [ -z "$did" ] && ! intended units; then return; fi
 	say "the units are installed"
 	if [ -n "$live" ]; then
-		# The units name users and groups that must be there when they are live: a running VM's stop is theirs as well.
+		# The users and groups that the units name must exist before the units are loaded: a
+		# running VM's stop uses them too.
 		systemd-sysusers mvmbuild.conf
 		systemd-tmpfiles --create mvmbuild.conf
 		systemctl daemon-reload
@@ -105,12 +111,12 @@ install_units() {
 # ---- a VM's files ----
 compared=' ' # keys of store disks
 
-# The store disk: one for all VMs that have the same.
+# Installs a store disk, which is shared by all VMs with the same one.
 install_disk() { # KEY PLACE
 	mkdir -p -- "$pool"
-	# What is there from before may have rotted since: who gets it now gets what was built.
+	# An existing copy may have rotted: each run compares it once, before a VM gets it.
 	if [[ $compared != *" $1 "* ]] && ! cmp -s -- "$here/store-disks/$1" "$pool/$1"; then
-		if [ -e "$pool/$1" ]; then say "the store disk $pool/$1 is not what was built; it is copied anew"; fi
+		if [ -e "$pool/$1" ]; then say "the store disk $pool/$1 differs from the one that was built; copying it again"; fi
 		cp -f --reflink=auto -- "$here/store-disks/$1" "$pool/$1.new"
 		chmod 444 -- "$pool/$1.new"
 		sync -- "$pool/$1.new"
@@ -120,7 +126,7 @@ install_disk() { # KEY PLACE
 	ln -- "$pool/$1" "$2"
 }
 
-# Copies: what is installed belongs to root, whoever built it.
+# Copies the runner, because what is installed must belong to root, whoever built it.
 install_runner() { # NAME PLACE DISK KEY
 	local from=$here/runners/$1 new=$target/$1/runners/.new
 	if [ -d "$target/$1/$2" ]; then return; fi
@@ -133,7 +139,8 @@ install_runner() { # NAME PLACE DISK KEY
 	mv -T -- "$new" "$target/$1/$2"
 }
 
-# What the runner needs of the host's store, and the links by which Nix finds the VM.
+# Protects the store paths that the runner needs from Nix, and adds the links by which Nix finds the
+# VM.
 install_roots() { # NAME PLACE
 	local path own=$roots/microvm/.runners/$1/${2##*/}
 	if [ ! -d "$roots" ]; then return; fi
@@ -144,7 +151,8 @@ install_roots() { # NAME PLACE
 	link "$state/$1/old" "$roots/microvm/old-$1"
 }
 
-# The first file in a runner that no build made: a VM was started there. The list of the others is own.h's.
+# Prints the first file in a runner that no build made, because a VM was started there. base/own.h
+# describes the list of files that a build made.
 foreign_file() { # RUNNER
 	[ ! -e "$1/share/mvmbuild/files" ] ||
 		(cd "$1" && find . ! -type d -printf '%P\n' | LC_ALL=C sort | LC_ALL=C comm -23 - share/mvmbuild/files | sed -n 1p)
@@ -161,7 +169,7 @@ remove_unnamed() { # NAME
 			say "the old runner $runner stays: it has the file $foreign, which was not built"
 			continue
 		fi
-		# Cut off, half a runner must not have a runner's name.
+		# If removal is interrupted, half a runner must not keep a runner's name.
 		mv -T -- "$runner" "$target/$1/runners/.gone-${runner##*/}"
 		rm -rf -- "$roots/microvm/.runners/$1/${runner##*/}"
 	done
@@ -188,34 +196,34 @@ autostart() { # NAME WANTED
 		if intended "start $1"; then started+=("$1"); fi
 	elif [ -L "$wants" ]; then
 		rm -- "$wants"
-		say "$1 does not start with the host any more"
+		say "$1 no longer starts with the host"
 	fi
 }
 
-# A file in a VM's directory; made where nobody else makes any.
+# Writes a file in a VM's directory. It is created where no other user can create files.
 remember() { # NAME FILE TEXT
 	printf %s "$3" >"$target/.new"
 	make_room "$target/$1/$2"
 	mv -fT -- "$target/.new" "$target/$1/$2"
 }
 
-# What the command microvm builds it from, or the mark that it does not.
+# Records the source from which the command microvm builds the VM, or marks the VM as declared.
 remember_source() { # NAME TOPLEVEL KIND SOURCE
 	if [ "$3" = - ]; then link "$2" "$target/$1/toplevel"; else remember "$1" "$3" "$4"; fi
 	if ! is_ours "$target/$1/declared"; then remember "$1" declared ''; fi
 }
 
-# A directory that is ours, as set-booted has it.
+# Creates a VM's directory, owned by root as set-booted requires.
 make_directory() { # NAME
 	local directory=$target/$1
 	if [ -L "$directory" ]; then
-		echo "install-host: $directory is a link" >&2
+		echo "install-host: $directory is a symbolic link, not a directory" >&2
 		exit 1
 	fi
 	if [ -d "$directory" ] && is_exposed "$directory"; then
-		say "$directory was of $(stat -c '%U:%G, mode %a' -- "$directory"): it is root's now, mode 1775"
+		say "$directory belonged to $(stat -c '%U:%G, mode %a' -- "$directory"); it belongs to root now, mode 1775"
 	elif [ -n "$live" ] && [ -d "$directory" ] && [ "$(stat -c %G -- "$directory")" != "$group" ]; then
-		say "$directory was of the group $(stat -c %G -- "$directory"): it is of the group $group now"
+		say "$directory belonged to the group $(stat -c %G -- "$directory"); it belongs to the group $group now"
 	fi
 	mkdir -p -- "$directory"
 	if [ -n "$live" ]; then chown -- "root:$group" "$directory"; else chown -- "$EUID" "$directory"; fi
@@ -226,14 +234,14 @@ make_directory() { # NAME
 
 install_vm() { # NAME PLACE DISK KEY AUTOSTART RESTART TOPLEVEL KIND SOURCE
 	if counts "$target/$1/current" && ! counts "$target/$1/declared"; then
-		echo "install-host: there is another VM $1 already, in $target/$1: it stays; microvm --remove $1 makes room" >&2
+		echo "install-host: another VM $1 exists in $target/$1 and is kept; \"microvm --remove $1\" removes it" >&2
 		status=1
 		return
 	fi
-	# With updateFrom it is the command's from the first time on.
+	# With updateFrom, the command microvm manages the VM once it is installed.
 	make_directory "$1"
 	if [ "$8" != - ] && counts "$target/$1/current"; then return; fi
-	# Before `current`: cut off here, the next time goes on.
+	# Before `current`: if interrupted here, the next run continues.
 	remember_source "$1" "$7" "$8" "$9"
 	make_current "$1" "$2" "$3" "$4" "$6"
 	remove_unnamed "$1"
@@ -246,12 +254,12 @@ name_undeclared() {
 	for directory in "$target"/*/; do
 		name=$(basename -- "$directory")
 		if counts "${directory}declared" && counts "${directory}current" && ! cut -f 1 "$here/share/vms" | grep -qxF -- "$name"; then
-			say "$name is not declared any more; it stays until microvm --remove $name"
+			say "$name is no longer declared; \"microvm --remove $name\" removes it"
 		fi
 	done
 }
 
-# It runs, and not what is current.
+# The VM runs from another runner than the current one.
 is_outdated() { # NAME
 	systemctl is-active -q "microvm@$1.service" && [ "$(readlink -- "$target/$1/booted")" != "$(readlink -- "$target/$1/current")" ]
 }
@@ -260,7 +268,7 @@ restart_and_start() {
 	local name
 	for name in "${changed[@]}"; do
 		if is_outdated "$name"; then
-			say "$name is restarted"
+			say "restarting $name"
 			systemctl restart "microvm@$name.service" || status=1
 		fi
 		settle "restart $name"
@@ -286,7 +294,7 @@ while IFS=$'\t' read -r name place disk key start restart toplevel kind source; 
 	install_vm "$name" "$place" "$disk" "$key" "$start" "$restart" "$toplevel" "$kind" "$source"
 	modes+="z $state/$name 1775 root $group -"$'\n'
 done <"$here/share/vms"
-# In another system's tree the group is made, and given, at its first boot.
+# In another system's tree, the group is created and applied at its first boot.
 if [ -n "$root" ]; then
 	printf %s "$modes" >"$target/.new"
 	put "$target/.new" "$root/etc/tmpfiles.d/mvmbuild-vms.conf" 644

@@ -1,22 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# set-booted DIRECTORY USER GROUP: a VM's directory is made safe, and what the VM boots from is remembered: in DIRECTORY/booted for people and
-# programs, in $RUNTIME_DIRECTORY/booted for root's units. As root, before all other units of the VM.
+# set-booted DIRECTORY USER GROUP: secures a VM's directory, and records the runner that the VM
+# boots from: in DIRECTORY/booted for people and programs, in $RUNTIME_DIRECTORY/booted for root's
+# units. Runs as root, before all other units of the VM.
 #
-# Why. USER runs the hypervisor, the very thing that one isolates, and it has to make files in DIRECTORY: volumes, sockets. But what root's units of
-# the VM run (tap-up, pci-setup, virtiofsd-run, ...) is found through a link in there. So that who escapes from a guest and is USER does not become root:
-# - The directory of all VMs is root's, and nobody else makes or moves anything in it: a VM's directory is what root made.
-# - DIRECTORY is root's with the mode 1775, sticky: USER makes names in it, but can neither move nor remove what belongs to somebody else.
-# - USER can still make a name that is not there. So an entry counts only when it belongs to root, and USER can give nothing to root (nor link to it from
-#   here: fs.protected_hardlinks).
-# - All of this is looked at once, here. Root's units take the runner from /run, where USER writes nothing: nothing that happens in DIRECTORY later,
-#   not even the removal of `current`, changes what they run until they stop.
-# - What `current` leads to must not be USER's either. That a runner says what is right is not judged: whoever is root made it `current`.
-# - GROUP, too, makes names in DIRECTORY: it is the VMs' alone. Where it was another one before (kvm, in which others may be), it is GROUP's from now on.
-# A directory as microvm.nix makes it (of USER, or writable by the group without the sticky bit) is mended. Its links are kept when they are root's;
-# one that is USER's could lead anywhere by now: it is refused, with what to do.
-# The other side of this is `microvm` (compiler/microvm/custody.h) and install-host, which read and
-# write the same names as root.
+# USER runs the hypervisor, which is to be isolated, and must create files in DIRECTORY: volumes,
+# sockets. But root's units of the VM (tap-up, pci-setup, virtiofsd-run, ...) find their programs by
+# a link in DIRECTORY. These rules keep somebody who escapes from a guest, and so is USER, from
+# becoming root:
+# - The directory of all VMs belongs to root, and only root can create or move entries in it: a VM's
+#   directory is one that root created.
+# - DIRECTORY belongs to root and has mode 1775, sticky: USER can create entries in it, but can
+#   neither move nor remove those of others.
+# - USER can still create an entry that does not exist. So an entry is trusted only if it belongs to
+#   root; USER cannot give entries to root, nor hard-link root's here (fs.protected_hardlinks).
+# - All of this is checked once, here. Root's units find the runner in /run, where USER cannot write:
+#   later changes in DIRECTORY, even the removal of `current`, do not change what they run until they
+#   stop.
+# - The target of `current` must not be writable by USER either. The contents of a runner are not
+#   judged: root made it `current`.
+# - GROUP can create entries in DIRECTORY too, so it must be reserved for the VMs. A directory of
+#   another group (kvm, which may have other members) is given to GROUP.
+# A directory of microvm.nix (owned by USER, or writable by the group without the sticky bit) is
+# repaired. Its links are kept if they belong to root; one that belongs to USER may point anywhere by
+# now, so it is refused with advice.
+# `microvm` (compiler/microvm/custody.h) and install-host read and write the same entries as root,
+# by the same rules.
 set -eu
 directory=$1 user=$2 group=$3
 
@@ -26,26 +35,27 @@ refuse() {
 	exit 1
 }
 
-# Whether a place, not what it leads to, is of that kind; when that cannot be told, nothing is run.
+# Whether the entry itself, not a link's target, passes the test; if that cannot be determined,
+# nothing is run.
 is() { # PLACE TEST...
 	place=$1
 	shift
-	found=$(find "$place" -maxdepth 0 \( "$@" \)) || refuse "nothing is known of $place"
+	found=$(find "$place" -maxdepth 0 \( "$@" \)) || refuse "cannot examine $place"
 	[ -n "$found" ]
 }
 
-# Somebody else than root can take entries away from it.
+# A user other than root can remove entries from it.
 is_exposed() { is "$1" ! -user root -o -perm /022 ! -perm -1000; }
 
-# USER, or GROUP, can change what is there.
+# USER or GROUP can change its contents.
 is_foreign() { is "$1" -user "$user" ! -user root -o -perm -0002 ! -perm -1000 -o -group "$group" -perm -0020 ! -perm -1000; }
 
 mend() { # DIRECTORY MODE
 	if is_exposed "$1"; then
-		[ ! -L "$1" ] || refuse "$1 is a link"
-		say "$1 was of $(stat -c '%U:%G, mode %a' -- "$1"): it is root's now, mode $2"
+		[ ! -L "$1" ] || refuse "$1 is a symbolic link"
+		say "$1 belonged to $(stat -c '%U:%G, mode %a' -- "$1"); it belongs to root now, mode $2"
 	elif is "$1" ! -group "$group"; then
-		say "$1 was of the group $(stat -c %G -- "$1"): it is of the group $group now"
+		say "$1 belonged to the group $(stat -c %G -- "$1"); it belongs to the group $group now"
 	else
 		return 0
 	fi
@@ -61,20 +71,20 @@ state=$(dirname -- "$directory")
 mend "$state" 0755
 mend "$directory" 1775
 cd -P -- "$directory"
-[ -L current ] || refuse "there is no link $directory/current"
+[ -L current ] || refuse "the link $directory/current is missing"
 target=$(readlink -- current)
-is_roots current || refuse "$directory/current belongs to $(stat -c %U -- current), who could have led it anywhere. If it should lead to $target:" \
+is_roots current || refuse "$directory/current belongs to $(stat -c %U -- current), who could point it anywhere; if $target is right, run as root:" \
 	"ln -sfn $target $directory/current"
-runner=$(readlink -e -- current) || refuse "$directory/current leads to nothing: $target"
+runner=$(readlink -e -- current) || refuse "$directory/current points to $target, which does not exist"
 
-# Inside, no second link: that could be USER's.
+# A target below DIRECTORY must not be another link, which could be USER's.
 here=$(pwd -P)
 case $target in /*) whole=$target ;; *) whole=$here/$target ;; esac
 case $whole in "$directory"/*) whole=$here/${whole#"$directory"/} ;; esac
-case $whole in "$here"/*) [ "$whole" = "$runner" ] || refuse "$directory/current leads to $target, which is a link itself" ;; esac
+case $whole in "$here"/*) [ "$whole" = "$runner" ] || refuse "$directory/current points to $target, which is itself a symbolic link" ;; esac
 above=$runner
 while [ "$above" != / ]; do
-	if is_foreign "$above"; then refuse "$above, where $directory/current leads to, can be changed by $user or the group $group"; fi
+	if is_foreign "$above"; then refuse "$directory/current leads through $above, which $user or the group $group can change"; fi
 	above=$(dirname -- "$above")
 done
 

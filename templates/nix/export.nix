@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: MIT
-# The description in an existing configuration of microvm.nix: the part of config.microvm that can be written as JSON, and toplevel. Needs
-# no nixpkgs.
+# Exports the description in an existing configuration of microvm.nix: toplevel, and the part of
+# config.microvm that can be written as JSON. Needs no nixpkgs.
 #
-#   nix eval --json --impure --expr 'import ./export.nix { config = (builtins.getFlake "…").nixosConfigurations.web1.config; }' >web1.json
+#   nix eval --json --impure --expr 'import ./export.nix {
+#     config = (builtins.getFlake "…").nixosConfigurations.web1.config;
+#   }' >web1.json
 #   mvmbuild web1.json
 #
-# (Or give the result to runner.nix, which makes Nix build the paths.) Left out: what microvm.nix generates (runners, disks), what only steers
-# its evaluation, functions, package sets, and values that cannot be evaluated. A package is written as its path.
+# (Or pass the result to runner.nix, which makes Nix build the paths.) Left out are options that
+# microvm.nix generates (runners, disks), options that only control its evaluation, functions,
+# package sets, and values that cannot be evaluated. A package is written as its path.
 {
   config,
   overrides ? { }, # attributes laid over the description, one level deep
@@ -20,13 +23,13 @@ let
   ];
 
   isPackage = value: isAttrs value && (value ? outPath || (value.type or null) == "derivation");
-  # nixpkgs and the like: an attribute set that is for choosing packages, not a value.
+  # Recognizes nixpkgs and the like: an attribute set to choose packages from, not a value.
   isPackageSet = value: isAttrs value && (value ? callPackage || value ? stdenv || value ? recurseForDerivations);
 
   nothing = [ ];
   one = value: [ value ];
 
-  # A list of zero or one values, so that "left out" differs from null.
+  # A list of zero or one values, which distinguishes "left out" from null.
   pick = value:
     let tried = tryEval (builtins.seq value value);
     in if !tried.success then nothing else pickEvaluated tried.value;
@@ -50,12 +53,13 @@ let
 
   microvm = removeAttrs config.microvm generated;
 
-  # A share's default, which cannot be told from what was written: the host's store is shared read-only where nothing is said.
+  # Drops the default readOnly = false, which cannot be distinguished from an explicit one:
+  # mvmbuild's default shares the host's store read-only.
   exportShare = share: if share.readOnly or false then share else removeAttrs share [ "readOnly" ];
   exported = pickAttributes microvm;
 
-  # regInfo= names a closureInfo that microvm.nix puts on its disk, beside the closure. Our stage 1 brings a database instead; with another initrd it
-  # is packed.
+  # regInfo= names a closureInfo that microvm.nix adds to its disk, beside the closure. Our stage 1
+  # brings a database instead; for another initrd the closureInfo is packed.
   startsWith = prefix: text: isString text && builtins.substring 0 (builtins.stringLength prefix) text == prefix;
   isRegistration = startsWith "regInfo=";
   registrations = filter isRegistration (exported.kernelParams or [ ]);

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: MIT
-# A NixOS module for a guest that boots with its own initrd (initrd: guest): its file systems are what mvmbuild plans. Needs no nixpkgs.
+# A NixOS module for a guest that boots with its own initrd (initrd: guest). Its file systems are
+# those that mvmbuild plans. Needs no nixpkgs.
 #
 #   mvmbuild plan --mounts web1.yaml >mounts.json       # web1.yaml needs no toplevel for that
 #
 #   { imports = [ (import ./guest.nix ./mounts.json) ]; }
 #
-# The argument is that file, or what stands in it. The mounts are the same as those of mvmbuild's own stage 1, and work with NixOS's scripted
-# and its systemd initrd.
+# The argument is that file, or its contents as an attribute set. The mounts are the same as those
+# of mvmbuild's own stage 1, and work with both the scripted and the systemd initrd of NixOS.
 plan:
 
 { config, ... }:
@@ -18,10 +19,11 @@ let
   inherit (storage) mounts storeDir stateDir writableStore;
 
   types = map (mount: mount.type) mounts;
-  # Not among those that fsck knows; and systemd's first stage loads boot.initrd.kernelModules while it mounts.
+  # fsck does not know these types, and systemd's first stage mounts while boot.initrd.kernelModules
+  # are still being loaded.
   afterModules = [ "9p" "virtiofs" "squashfs" "erofs" ];
 
-  # The root hash of a disk with a hash tree (storeDisk.verity) is in mvmbuild's stage 1 alone.
+  # Only mvmbuild's stage 1 has the root hash of a disk with a hash tree (storeDisk.verity).
   deviceOf = mount:
     if mount.device == "/dev/mapper/store" then throw "guest.nix: storeDisk.verity needs mvmbuild's own stage 1; leave it out for a guest with its own initrd"
     else mount.device;
@@ -35,7 +37,8 @@ let
     noCheck = elem mount.type afterModules;
   } // (
     if mount ? layers then {
-      # NixOS makes the directories, and puts before them where its initrd mounts.
+      # NixOS creates the directories, and prefixes them with the place where its initrd mounts the
+      # root.
       overlay = {
         lowerdir = [ mount.layers.lower ];
         upperdir = mount.layers.upper;
@@ -56,8 +59,10 @@ let
     };
   };
 
-  # The registration of the closure, which the kernel parameter regInfo= names, is a store path itself, or in one: it is registered too, with
-  # all that it names, and is a root. Otherwise the next collection of garbage deletes it, and the boot after it finds an empty database.
+  # The registration of the closure, named by the kernel parameter regInfo=, is a store path or in
+  # one. It is registered too, with all paths that it names as references, and made a garbage
+  # collector root. Otherwise the next garbage collection deletes it, and the boot after that finds
+  # an empty database.
   register = ''
     registration=
     for word in $(cat /proc/cmdline); do
@@ -100,7 +105,7 @@ in
   boot.loader.grub.enable = false;
   boot.postBootCommands = if config.nix.enable or true then register else "";
 
-  # Hard links between a layer and the one below it are copies. Without sync-before-registering a guest that is cut off may have registered paths
-  # with empty files.
+  # Hard links between a layer and the one below it are copies. Without sync-before-registering, a
+  # guest that loses power may have registered paths whose files are empty.
   nix = if writableStore then { settings = { auto-optimise-store = false; sync-before-registering = true; }; } else { };
 }

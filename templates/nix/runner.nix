@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
-# A microVM's runner as a Nix package. Needs no nixpkgs; with it:
+# Makes a microVM's runner as a Nix package. Needs no nixpkgs; with it:
 #
 #   import ./runner.nix {
 #     inherit (pkgs) bash coreutils gnutar gzip;
 #     inherit mvmbuild; # a package with bin/mvmbuild
-#     programs = [ pkgs.iproute2 pkgs.kmod ]; # the units' PATH has neither: taps and macvtaps need ip, PCI devices modprobe
+#     # The units' PATH lacks these: taps and macvtaps need ip, PCI devices modprobe.
+#     programs = [ pkgs.iproute2 pkgs.kmod ];
 #     description = {
 #       hostName = "web1";
 #       toplevel = nixos.config.system.build.toplevel;
@@ -12,23 +13,26 @@
 #     };
 #   }
 #
-# For an existing configuration of microvm.nix: description = (import ./export.nix { inherit config; }).
+# For an existing configuration of microvm.nix: description = (import ./export.nix { inherit config;
+# }).
 #
-# Two derivations. `image` is what mvmbuild makes. It names paths of the guest's system (init=, the list in manifest.json), which are packed
-# into its disk and need not be on the host; so its references are dropped, where Nix can do that (unsafeDiscardReferences, from 2.18 on
-# without an experimental feature; older ones keep them, so there copying a runner copies the guest's system as well). The result links to
-# it and names what the host does need: kernel, hypervisor, the scripts' programs. Their list is the image's own, made by mvmbuild.
+# There are two derivations. `image` is the output of mvmbuild. It names paths of the guest's system
+# (init=, the list in manifest.json), which are packed into its disk and are not needed on the host.
+# So its references are dropped if Nix can do that (unsafeDiscardReferences, since 2.18 without an
+# experimental feature; with older versions, copying a runner copies the guest's system too). The
+# result links to the image and names what the host does need: kernel, hypervisor, the scripts'
+# programs. mvmbuild writes their list into the image.
 {
   mvmbuild,
-  description, # as in YAML: attributes of the option reference; packages may stand for their paths
+  description, # as in YAML, see the option reference; a package may stand for its path
   system ? builtins.currentSystem,
   bash, # a package with bin/bash, for the builder and for the runner's scripts
   coreutils,
-  gnutar ? null, # for the runner: created volumes are unpacked with them
+  gnutar ? null, # tar and gzip unpack volumes that the runner creates
   gzip ? null,
   programs ? [ ], # further packages that the runner's scripts use: iproute2, kmod, mkfs of other file systems
-  extraArgs ? [ ], # of mvmbuild
-  extra ? { }, # attributes of the image's derivation
+  extraArgs ? [ ], # for mvmbuild
+  extra ? { }, # further attributes of the image's derivation
 }:
 
 let
@@ -51,7 +55,7 @@ let
   hypervisor = vm.hypervisor or "qemu";
   storeOnDisk = vm.storeOnDisk or true;
   canDiscard = storeOnDisk && compareVersions nixVersion "2.18" >= 0;
-  # A path that is only text is no input yet.
+  # A path that is plain text, without context, is not an input yet.
   input = path: if hasContext path then path else storePath path;
   closureRoots = map input ([ vm.toplevel ] ++ (vm.storePaths or [ ]));
   name = "microvm-${hypervisor}-${vm.hostName}";
@@ -59,14 +63,14 @@ let
   common = {
     inherit system;
     builder = "${bash}/bin/bash";
-    # Cheaper to make than to fetch, and large.
+    # They are large, and cheaper to make than to fetch.
     preferLocalBuild = true;
     allowSubstitutes = false;
     __structuredAttrs = true;
     outputs = [ "out" ];
   };
 
-  # Nix before 2.4 sets no variables; some later ones name, in their sandbox, a path outside of it.
+  # Nix before 2.4 sets no variables; some later versions set one to a path outside of the sandbox.
   attributes = ''
     [ -r "''${NIX_ATTRS_SH_FILE-}" ] || NIX_ATTRS_SH_FILE=$NIX_BUILD_TOP/.attrs.sh
     [ -r "''${NIX_ATTRS_JSON_FILE-}" ] || export NIX_ATTRS_JSON_FILE=$NIX_BUILD_TOP/.attrs.json
@@ -89,7 +93,7 @@ let
 
   runner = derivation (common // {
     inherit name;
-    # Inputs whose references are looked for in the output: everything that the list may name.
+    # Nix scans the output for references to these: all paths that the list may name.
     inputs = closureRoots ++ [ (toJSON vm) ];
     args = [ "-euc" ''
       ${attributes}
@@ -98,7 +102,7 @@ let
       mkdir -p "$out/nix-support"
       ln -s ${image}/bin ${image}/libexec ${image}/share "$out/"
       cp ${image}/share/microvm/host-store-paths "$out/nix-support/"
-      : # bash would become the last program; cp closes its output before it ends, and then Nix kills it
+      : # keeps bash from executing cp in its own place: Nix kills the builder once it closes its output
     '' ];
   });
 
@@ -107,7 +111,7 @@ let
     let hash = hashString "sha256" "microvm.nix:${vm.hostName}";
     in concatStringsSep "-" [ (substring 0 8 hash) (substring 8 4 hash) (substring 12 4 hash) (substring 16 4 hash) (substring 20 12 hash) ];
 
-  # What microvm.nix's host module reads.
+  # Attributes that microvm.nix's host module reads.
   passthru = {
     inherit hypervisor image;
     canShutdown = (vm.socket or "") != null;

@@ -1,5 +1,6 @@
-# A share that the guest may write to must not reach the store of the host's Nix or its database: what is deleted there is gone. The names were
-# compared when this was built; here it counts what they lead to, by symbolic links and mounts.
+# A share that the guest can write to must not include the store or the database of the host's Nix,
+# where deletions are final. The names were compared at build time; here the directories that they
+# lead to, by symbolic links and mounts, are compared.
 
 # Whether the directory, or one above it, is that place.
 is_below() { # DIRECTORY PLACE
@@ -10,13 +11,13 @@ is_below() { # DIRECTORY PLACE
 	done
 }
 
-meets() { # DIRECTORY PLACE: whether one is the other or in it
+meets() { # DIRECTORY PLACE: whether one is, or is in, the other
 	local place
 	place=$(CDPATH='' cd -P -- "$2" 2>/dev/null && pwd) || return
 	is_below "$1" "$2" || is_below "$place" "$1"
 }
 
-# Prints the place that it reaches; fails when there is none.
+# Prints the place that the directory includes or lies in; fails if there is no such place.
 store_reached() { # DIRECTORY
 	local directory place mount
 	directory=$(CDPATH='' cd -P -- "$1" 2>/dev/null && pwd) || return
@@ -24,7 +25,8 @@ store_reached() { # DIRECTORY
 		if meets "$directory" "$place"; then echo "$place" && return; fi
 	done
 	if [ ! -r /proc/self/mountinfo ]; then return 1; fi
-	# What is mounted below it is shared with it. Blanks and the like are written as \040.
+	# Mounts below the directory are shared with it. Special characters are written as \040 and
+	# the like.
 	while read -r _ _ _ _ mount _; do
 		printf -v mount %b "$mount"
 		case $mount in "${directory%/}"/*) ;; *) continue ;; esac
@@ -38,6 +40,6 @@ store_reached() { # DIRECTORY
 need_apart() { # TAG SOURCE
 	local place
 	if place=$(store_reached "$2"); then
-		complain "the share $1: by $2 the guest could delete and change $place of this host; set readOnly: true"
+		complain "the share $1: through $2 the guest could change and delete $place of this host; set readOnly: true"
 	fi
 }

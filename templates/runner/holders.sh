@@ -1,4 +1,4 @@
-# Who has an interface open, a VM or another program: that one is never taken away.
+# Finds the process that has an interface open. Such an interface is never removed.
 
 name_process() { # PROCESS
 	local name=
@@ -6,7 +6,7 @@ name_process() { # PROCESS
 	echo "${name:-a program} (process $1)"
 }
 
-# The kernel tells whether a tap is open: then it has a carrier, which can be read while the interface is up.
+# An open tap has a carrier, which can only be read while the interface is up.
 tap_is_open() { # NAME
 	local device=/sys/class/net/$1 carrier was_up
 	was_up=$(($(cat "$device/flags") & 1))
@@ -16,8 +16,9 @@ tap_is_open() { # NAME
 	[ "$carrier" = 1 ]
 }
 
-# tun.c writes the interface's name into /proc/PROCESS/fdinfo/FILE, which takes rights of root that a unit does not have.
-tap_holder() { # NAME: fails when nobody is seen that has it open
+# tun.c writes the interface's name to /proc/PROCESS/fdinfo/FILE. Reading it needs capabilities that
+# a unit lacks.
+tap_holder() { # NAME: fails if no process is found
 	local file text process
 	for file in /proc/[0-9]*/fdinfo/*; do
 		text=
@@ -31,11 +32,11 @@ tap_holder() { # NAME: fails when nobody is seen that has it open
 	return 1
 }
 tap_holder_or_how() { # NAME
-	tap_holder "$1" || echo "somebody (\"grep -ls 'iff:.*$1' /proc/*/fdinfo/*\" tells root who)"
+	tap_holder "$1" || echo "another process (\"grep -ls 'iff:.*$1' /proc/*/fdinfo/*\" as root finds it)"
 }
 
-# A macvtap is a file; nothing else tells that it is open.
-macvtap_holder() { # NAME: fails when nobody has it open
+# A macvtap is used through its device file; there is no other sign that it is open.
+macvtap_holder() { # NAME: fails if no process is found
 	local process links file
 	file=/dev/tap$(cat "/sys/class/net/$1/ifindex")
 	for process in /proc/[0-9]*; do
@@ -48,7 +49,8 @@ macvtap_holder() { # NAME: fails when nobody has it open
 	return 1
 }
 
-# Whether others' files can be seen: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE, which a unit does not have.
+# Whether the files of other users' processes are visible, which needs CAP_SYS_PTRACE and
+# CAP_DAC_READ_SEARCH or CAP_DAC_OVERRIDE. A unit lacks them.
 sees_files() {
 	local key value
 	while read -r key value; do

@@ -1,5 +1,6 @@
-# macvtap-down: removes the VM's macvtap interfaces, as root. What is gone already is no error; what is open, or another's, stays.
-# Some functions are for other scripts; values stand in single quotes, whatever is in them:
+# macvtap-down: removes the VM's macvtap interfaces, as root. A missing interface is fine; one that
+# is open, or not the VM's, is kept. Some functions are used only by other scripts; values are in
+# single quotes and may contain $:
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
 @path@
@@ -12,10 +13,10 @@ remove() { # NAME
 	if [ ! -e "$device" ]; then
 		return
 	elif [ ! -d "$device/macvtap" ]; then
-		say "the interface $1 is no macvtap, so not this VM's: it stays"
-	# Where a unit cannot see it, the VM has ended: that comes first.
+		say "keeping the interface $1: it is not a macvtap, so it is not this VM's"
+	# A unit cannot see this, but it runs after the VM has ended.
 	elif holder=$(macvtap_holder "$1"); then
-		say "$holder has the interface $1 open: it stays"
+		say "keeping the interface $1: $holder has it open"
 		status=1
 	else
 		ip link delete dev "$1" || status=1

@@ -1,5 +1,5 @@
-# microvm-balloon MIB: gives the balloon this size and prints the size that it has then. Run it in the state directory.
-# Values stand in single quotes, whatever is in them:
+# microvm-balloon MIB: sets the size of the balloon, and prints the size that it reached. Run it in
+# the state directory. Values are in single quotes and may contain $:
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@

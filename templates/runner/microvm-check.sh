@@ -1,5 +1,6 @@
-# microvm-check: would the VM start here, from this state directory? Says all that is missing; exit status 1 if anything is.
-# Some functions are for what other VMs have; values stand in single quotes, whatever is in them:
+# microvm-check: checks whether the VM could start in this state directory. Reports everything that
+# is missing; the exit status is 1 if anything is. Some functions are used only for other VMs;
+# values are in single quotes and may contain $:
 # shellcheck disable=SC2317,SC2016,SC2034
 set -euo pipefail
 @path@

@@ -1,5 +1,5 @@
-# microvm-register [PID]: tells the host's systemd-machined of the VM, whose hypervisor is the process PID; as root.
-# Values stand in single quotes, whatever is in them:
+# microvm-register [PID]: registers the VM with the host's systemd-machined, as root. PID is the
+# hypervisor's process. Values are in single quotes and may contain $:
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@
@@ -18,7 +18,7 @@ for interface in ${taps[@]+"${taps[@]}"}; do
 done
 
 if [[ $(busctl introspect "${manager[@]}" 2>/dev/null) == *RegisterMachineEx* ]]; then
-	# systemd 259 and newer: with the vsock, so that it knows the way in.
+	# systemd 259 and newer: also registers the vsock, by which it can reach the guest.
 	properties=(Id ay "${#id[@]}" "${id[@]}" Service s mvmbuild Class s vm LeaderPIDFD h 3 RootDirectory s /)
 	count=5
 	if [ -n "$cid" ]; then

@@ -1,8 +1,9 @@
-# microvm-shutdown: asks the guest to stop and waits until the VM is gone; after a while its power is cut.
-# Run it in the state directory. Exit status: 0 the guest went down by itself (or was not running), 3 it had to be cut off.
-#   MICROVM_SHUTDOWN_SECONDS=@seconds@  for how long the guest may take
-# A VM that is paused, by its hypervisor as the host had no room for a disk, or by somebody, is told to go on. Under systemd the unit waits as long.
-# Values stand in single quotes, whatever is in them:
+# microvm-shutdown: asks the guest to shut down and waits until the VM has ended; after a while it
+# cuts the VM's power. Run it in the state directory. Exit status: 0 if the guest shut down by
+# itself (or was not running), 3 if it had to be cut off.
+#   MICROVM_SHUTDOWN_SECONDS=@seconds@  how long the guest may take
+# A VM that is paused, by its hypervisor because the host's disk was full or by somebody, is resumed
+# first. Under systemd the unit waits as long. Values are in single quotes and may contain $:
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@

@@ -1,5 +1,5 @@
-# microvm-unregister: the VM is gone; as root. That systemd-machined knew nothing of it is no error.
-# Values stand in single quotes, whatever is in them:
+# microvm-unregister: tells systemd-machined that the VM has ended, as root. It is not an error if
+# the VM was not registered. Values are in single quotes and may contain $:
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@

@@ -1,17 +1,21 @@
-# mvm-host: what a runner's scripts need done on a Mac. There is no program for it: bash 3.2 and curl do, which every Mac has.
-#   mvm-host listens SOCKET                  does anybody listen there? The exit status tells
-#   mvm-host volume check IMAGE MIB TYPE     has the image this size, if it is there? No tool for another one is on a Mac
-#   mvm-host volume grow IMAGE MIB TYPE      the same
-#   mvm-host foreground                      may this process read from and change its terminal?
+# mvm-host: helper of a runner's scripts on a Mac. It is a script for bash 3.2 and curl, which every
+# Mac has, instead of a program.
+#   mvm-host listens SOCKET                  whether a process listens there, as the exit status
+#   mvm-host volume check IMAGE MIB TYPE     whether an existing image has this size, which a Mac
+#                                            has no tool to change
+#   mvm-host volume grow IMAGE MIB TYPE      the same as check
+#   mvm-host foreground                      whether this process may use its terminal
 #   mvm-host volume free IMAGE read|write    nothing: macOS locks the disks of its VMs itself
-#   mvm-host volume create IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...     makes an image that is not there, in one step
-#   mvm-host shutdown vfkit SOCKET SECONDS   ask the guest to go down, cut it off after SECONDS (status 3)
+#   mvm-host volume create IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...
+#                                            creates an image that does not exist, in one step
+#   mvm-host shutdown vfkit SOCKET SECONDS   asks the guest to shut down, and cuts it off after
+#                                            SECONDS (status 3)
 set -euo pipefail
 cut_off_seconds=10
 
 complain() { echo "mvm-host: $*" >&2; }
 
-# The state as vfkit tells it. curl's status is 7 when nobody listens.
+# Reads or changes the state of the VM. curl's status is 7 if no process listens.
 ask() { # SOCKET [STATE]
 	curl --silent --show-error --fail --max-time 5 --output /dev/null --unix-socket "$1" \
 		${2:+--header 'Content-Type: application/json' --data "{\"state\":\"$2\"}"} http://vfkit/vm/state 2>/dev/null
@@ -38,16 +42,16 @@ wait_for_end() { # SOCKET SECONDS
 
 shutdown_vfkit() { # SOCKET SECONDS
 	if ! listens "$1"; then return 0; fi
-	# Somebody has paused it: it hears nothing until it goes on.
+	# A paused VM does not react until it is resumed.
 	if is_paused "$1"; then
-		complain "$1: the VM is paused: it is told to go on"
+		complain "$1: the VM is paused; resuming it"
 		ask "$1" Resume || true
 	fi
-	ask "$1" Stop || complain "$1: the guest cannot be asked to stop"
+	ask "$1" Stop || complain "$1: cannot ask the guest to stop"
 	if wait_for_end "$1" "$2"; then return 0; fi
 	ask "$1" HardStop || true
 	if ! wait_for_end "$1" "$cut_off_seconds"; then
-		complain "$1: vfkit did not end within $cut_off_seconds s of being told to: kill it"
+		complain "$1: vfkit did not exit within $cut_off_seconds s of the request; kill it"
 		return 1
 	fi
 	complain "$1: the guest did not go down within $2 s: cut off"
@@ -59,11 +63,12 @@ has_size() { # IMAGE MIB TYPE
 	if [ ! -f "$1" ]; then return 0; fi
 	bytes=$(stat -L -f %z -- "$1")
 	if [ "$bytes" = $(($2 * 1048576)) ]; then return 0; fi
-	complain "the volume $1: it has $((bytes / 1048576)) MiB, its size in the description is $2: a volume keeps its size on a Mac"
+	complain "the volume $1 has $((bytes / 1048576)) MiB, but $2 in the description; a volume's size cannot change on macOS"
 	return 1
 }
 
-# Of two processes the terminal may have one as its foreground; without a terminal nobody is kept from it.
+# The terminal may have only one of two processes in its foreground; without a terminal there is no
+# restriction.
 is_foreground() {
 	local group terminal
 	read -r group terminal < <(ps -o pgid=,tpgid= -p $$) || return 0
@@ -71,7 +76,7 @@ is_foreground() {
 	[ "$group" = "$terminal" ]
 }
 
-# Starts that were killed leave IMAGE.new.PROCESS.
+# A start that was killed leaves IMAGE.new.PROCESS.
 remove_leftovers() { # IMAGE
 	local leftover
 	for leftover in "$1".new.*; do
@@ -82,7 +87,7 @@ remove_leftovers() { # IMAGE
 	done
 }
 
-# A backslash is tar's in an argument of -C.
+# Changes directory in a subshell, because tar interprets backslashes in the argument of -C.
 make_image() { # archive FILE | mkfs MIB PROGRAM [ARGUMENT]...
 	local kind=$1 mib=$2
 	shift 2
@@ -93,7 +98,8 @@ make_image() { # archive FILE | mkfs MIB PROGRAM [ARGUMENT]...
 	fi
 }
 
-# A link, not a rename: when another start was faster, its image stays. (macOS has no ln -T.)
+# Makes a link instead of renaming: if another start was faster, its image is kept. (macOS has no ln
+# -T.)
 create() { # IMAGE archive FILE | IMAGE mkfs MIB PROGRAM [ARGUMENT]...
 	local image=$1
 	shift

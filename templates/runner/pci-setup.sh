@@ -1,6 +1,7 @@
-# pci-setup: gives the VM's PCI devices to vfio-pci, as root. Those that it has already stay.
-#   MICROVM_USER=NAME MICROVM_GROUP=NAME  who may open them, names or numbers
-# Values stand in single quotes, whatever is in them:
+# pci-setup: binds the VM's PCI devices to vfio-pci, as root. Devices that it already has are left
+# alone.
+#   MICROVM_USER=NAME MICROVM_GROUP=NAME  owner of the group's file, names or numbers
+# Values are in single quotes and may contain $:
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@
@@ -20,13 +21,13 @@ driver() { # DEVICE
 
 pci() { # ADDRESS
 	local device=/sys/bus/pci/devices/$1
-	[ -e "$device" ] || fail "there is no PCI device $1"
-	[ -e "$device/iommu_group" ] || fail "the PCI device $1 has no IOMMU group: is the IOMMU on, in the firmware and by intel_iommu=on?"
+	[ -e "$device" ] || fail "the PCI device $1 does not exist"
+	[ -e "$device/iommu_group" ] || fail "the PCI device $1 has no IOMMU group; enable the IOMMU in the firmware, and with intel_iommu=on"
 	if [ "$(driver "$device")" != vfio-pci ]; then
 		echo vfio-pci >"$device/driver_override"
 		if [ -e "$device/driver" ]; then echo "$1" >"$device/driver/unbind"; fi
 		echo "$1" >/sys/bus/pci/drivers_probe
-		[ "$(driver "$device")" = vfio-pci ] || fail "vfio-pci does not take the PCI device $1"
+		[ "$(driver "$device")" = vfio-pci ] || fail "vfio-pci does not accept the PCI device $1"
 	fi
 	chown -- "$user${group:+:$group}" "/dev/vfio/$(basename -- "$(readlink -f -- "$device/iommu_group")")"
 }

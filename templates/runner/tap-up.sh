@@ -1,6 +1,7 @@
-# tap-up: makes the VM's tap interfaces, as root. One that is there as it should be stays: a VM may be using it.
-#   MICROVM_USER=NAME  who may open them, a name or a number
-# Some functions are for other scripts; values stand in single quotes, whatever is in them:
+# tap-up: creates the VM's tap interfaces, as root. An existing one that fits is kept, because a VM
+# may be using it.
+#   MICROVM_USER=NAME  the user who may open them, a name or a number
+# Some functions are used only by other scripts; values are in single quotes and may contain $:
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
 @path@
@@ -13,36 +14,37 @@ fail() {
 command -v ip >/dev/null || fail "ip is not installed (PATH is $PATH)"
 uid=$user
 if [[ $user == *[!0-9]* ]]; then
-	uid=$(id -u -- "$user" 2>/dev/null) || fail "there is no user $user: MICROVM_USER names another"
+	uid=$(id -u -- "$user" 2>/dev/null) || fail "the user $user does not exist; set MICROVM_USER"
 fi
 
-# Of <linux/if_tun.h>, as they stand in sysfs: IFF_TAP, IFF_PERSIST, IFF_MULTI_QUEUE. The others are those of who opened it last.
+# Flags of <linux/if_tun.h> in sysfs: IFF_TAP, IFF_PERSIST, IFF_MULTI_QUEUE. Other flags depend on
+# the last process that opened it.
 all=$((0x0002 | 0x0800 | 0x0100)) flags=$((0x0002 | 0x0800 | @multi_queue@))
 
 @holders@
-# Whether the interface is a tap of this user, as the hypervisor opens it.
+# Whether the interface is a tap of this user that the hypervisor can open.
 fits() { # DEVICE
 	[ $(($(cat "$1/tun_flags") & all)) = "$flags" ] && [ "$(cat "$1/owner")" = "$uid" ]
 }
 
-# One that is there but cannot be used is made anew, unless it is another's, or open.
+# Removes an interface that does not fit, unless it is not a tap, or is open.
 make_room() { # NAME
 	local device=/sys/class/net/$1 holder
-	[ -e "$device/tun_flags" ] || fail "the interface $1 is there and is no tap"
+	[ -e "$device/tun_flags" ] || fail "the interface $1 exists and is not a tap"
 	if [ $(($(cat "$device/tun_flags") & 0x0002)) = 0 ]; then
 		holder=$(tap_holder "$1") || true
-		fail "the interface $1 is there and is no tap but a TUN device${holder:+, which $holder has open}"
+		fail "the interface $1 exists and is a TUN device, not a tap${holder:+; $holder has it open}"
 	fi
 	if fits "$device"; then return; fi
 	if tap_is_open "$1"; then
-		fail "the interface $1 has not the queues and the owner that this VM needs, and $(tap_holder_or_how "$1") has it open: stop that first"
+		fail "the interface $1 does not have the queues and the owner that this VM needs, and $(tap_holder_or_how "$1") has it open; stop that first"
 	fi
 	ip link delete dev "$1"
 }
 
 tap() { # NAME [BRIDGE]
 	local device=/sys/class/net/$1
-	[ -z "${2:-}" ] || [ -d "/sys/class/net/$2/bridge" ] || fail "there is no bridge $2 for the interface $1"
+	[ -z "${2:-}" ] || [ -d "/sys/class/net/$2/bridge" ] || fail "the bridge $2 of the interface $1 does not exist"
 	if [ -e "$device" ]; then make_room "$1"; fi
 	if [ ! -e "$device" ]; then ip tuntap add dev "$1" mode tap user "$uid" @flags@; fi
 	if [ -n "${2:-}" ]; then ip link set dev "$1" master "$2"; fi

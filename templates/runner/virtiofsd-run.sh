@@ -1,9 +1,10 @@
-# virtiofsd-run: serves the VM's virtiofs shares until the VM leaves or this is stopped; run it in the state directory. Under systemd it tells
-# when they are ready (Type=notify). microvm-run starts it when nobody serves them.
-#   virtiofsd-run --check         only says what is in the way
+# virtiofsd-run: serves the VM's virtiofs shares until the VM disconnects or this is stopped. Run it
+# in the state directory. Under systemd it reports when they are ready (Type=notify). microvm-run
+# starts it if no process serves them.
+#   virtiofsd-run --check         only reports what is missing
 #   virtiofsd-run --with PROCESS  returns when they are ready, and serves them until that process ends
-#   MICROVM_USER=NAME             as root: who runs the VM, and shall not choose what is served
-# Some functions are for the other kind of virtiofsd; values stand in single quotes, whatever is in them:
+#   MICROVM_USER=NAME             as root: the user who runs the VM, and must not choose what is served
+# Some functions are for the other kind of virtiofsd; values are in single quotes and may contain $:
 # shellcheck disable=SC2016,SC2034,SC2317
 set -euo pipefail
 @path@
@@ -36,11 +37,11 @@ find_program() {
 			return
 		fi
 	done
-	warn "no virtiofsd is $([ -n "$package" ] && echo "in $package" || echo "installed (PATH is $PATH)")"
+	warn "virtiofsd is not $([ -n "$package" ] && echo "in $package" || echo "installed (PATH is $PATH)")"
 	return 1
 }
 
-# What a daemon can is told by its own help, not by its version.
+# A daemon's abilities are taken from its help, not from its version.
 has() { # TEXT
 	case $help in *"$1"*) true ;; *) false ;; esac
 }
@@ -49,9 +50,10 @@ has() { # TEXT
 compose_rust() {
 	argv=("$program" --fd=3 "--shared-dir=$directory" --thread-pool-size "$threads")
 	if [ "$acl" = true ]; then argv+=(--posix-acl --xattr); fi
-	if [ "$cache" = metadata ] && ! has metadata; then complain "the share $tag: $program has no cache: metadata"; fi
+	if [ "$cache" = metadata ] && ! has metadata; then complain "the share $tag: $program does not support cache: metadata"; fi
 	argv+=("--cache=$cache")
-	# With several file systems below the directory the guest has as many: their inode numbers may be the same. Given twice, virtiofsd refuses it.
+	# Submounts appear as file systems of their own in the guest, because their inode numbers
+	# may be the same. virtiofsd refuses the option if it is given twice.
 	case " ${extra[*]} " in
 	*' --announce-submounts '*) ;;
 	*) if has --announce-submounts; then argv+=(--announce-submounts); fi ;;
@@ -59,7 +61,7 @@ compose_rust() {
 	if has --inode-file-handles; then
 		argv+=("--inode-file-handles=$handles")
 	elif [ "$handles" = mandatory ]; then
-		complain "virtiofsd.inodeFileHandles: mandatory: $program has no such option"
+		complain "virtiofsd.inodeFileHandles: mandatory: $program does not support it"
 	fi
 	if [ "$tells_tag" = true ]; then
 		if has --tag; then argv+=("--tag=$tag"); else complain "the share $tag: $program has no option --tag, which the hypervisor needs"; fi
@@ -75,16 +77,16 @@ compose_qemu() {
 	argv=("$program" --fd=3 -o "source=${escaped//,/\\,}" "--thread-pool-size=$threads" -o announce_submounts)
 	if [ "$acl" = true ]; then argv+=(-o xattr -o posix_acl); fi
 	case $cache in
-	metadata) complain "the share $tag: $program has no cache: metadata" ;;
+	metadata) complain "the share $tag: $program does not support cache: metadata" ;;
 	never) argv+=(-o cache=none) ;;
 	*) argv+=(-o "cache=$cache") ;;
 	esac
-	if [ "$handles" = mandatory ]; then complain "virtiofsd.inodeFileHandles: mandatory: $program has no such option"; fi
+	if [ "$handles" = mandatory ]; then complain "virtiofsd.inodeFileHandles: mandatory: $program does not support it"; fi
 	if [ "$tells_tag" = true ]; then complain "the share $tag: $program has no option --tag, which the hypervisor needs"; fi
 	if [ "$read_only" = true ]; then options+=(--read-only "$directory"); fi
 }
 
-# Whether the daemon keeps to itself that it waits, and whether it is told how to be another user.
+# Whether the daemon's options suppress the message that it is waiting, or set its user namespace.
 read_extra() { # ARGUMENT...
 	local argument
 	for argument; do
@@ -95,9 +97,10 @@ read_extra() { # ARGUMENT...
 	done
 }
 
-# What the VM's user will write to, in the VM's directory, which may be his or for his group to write to.
+# Creates a directory for the VM's user to write to, in the VM's directory, which that user or its
+# group may be able to write to.
 make_directory() { # DIRECTORY
-	[ -d "$1" ] || mkdir -- "$1" || complain "there cannot be a directory $1"
+	[ -d "$1" ] || mkdir -- "$1" || complain "cannot create the directory $1"
 	need_fixed "$1" "$1"
 	if [ "$failed" = 0 ] && [ "$(id -u)" = 0 ]; then
 		chown --reference=. -- "$1"
@@ -105,9 +108,11 @@ make_directory() { # DIRECTORY
 	fi
 }
 
-# Under the host's units this is root, in a directory where the VM's user makes files: could he put a link in the place of a share, or of what is above
-# it, the guest would have any file of the host. So in a VM's directory that is root's and sticky what is above and what is shared becomes root's; its
-# group and mode stay, and it becomes sticky. (set-booted, of the host's units, has the whole argument.) Elsewhere such a share is refused.
+# Under the host's units this runs as root, in a directory where the VM's user creates files. If
+# that user could replace a share, or a directory above it, by a link, the guest could read any file
+# of the host. So in a VM's directory that is root's and sticky, the shared directory and those
+# above it are given to root and made sticky; their group and mode are kept otherwise. (The host's
+# set-booted has all the reasons.) Elsewhere such a share is refused.
 user=${MICROVM_USER:-@user@}
 here=$(pwd -P)
 look() { # PLACE [OPTION]: sets owner, owning_group and mode
@@ -119,12 +124,12 @@ user_writes() { [ "$owner" = "$uid" ] || [ $((mode & 2)) != 0 ] || { [[ " $gids 
 take_part() { # DIRECTORY PART
 	case $(realpath -- "$1")/ in "$here"/*) [ "$checking" = false ] || return 0 ;; *) return 1 ;; esac
 	[ ! -L "$2" ] && chown -h -- root "$2" || return
-	# From here on it stays what it is; what it became meanwhile must not be root's.
+	# From here on it cannot be replaced; a link that replaced it meanwhile must not be root's.
 	if [ -L "$2" ] || [ ! -d "$2" ]; then rm -f -- "$2" && return 1; fi
 	chmod +t -- "$2"
 }
 
-is_fixed() { # PATH: whether every name in it is looked up where the user cannot change it, links followed
+is_fixed() { # PATH: whether the user cannot change any entry on the way, links followed
 	local place='' part link owner owning_group mode
 	local -a parts
 	IFS=/ read -r -a parts <<<"$1"
@@ -147,11 +152,11 @@ is_fixed() { # PATH: whether every name in it is looked up where the user cannot
 need_fixed() { # TAG SOURCE
 	local uid gids path=$2
 	if [ "$(id -u)" != 0 ] || ! uid=$(id -u -- "$user" 2>/dev/null) || [ "$uid" = 0 ]; then return; fi
-	# As microvm.nix has it: everything in it is his.
+	# A directory as microvm.nix makes it: everything in it belongs to the VM's user.
 	if [ ! -O . ] || [ ! -k . ]; then return; fi
 	gids=$(id -G -- "$user")
 	case $path in /*) ;; *) path=$here/$path ;; esac
-	is_fixed "$path" || complain "the share $1: $user could put a link to any file in the place of $2, or above it"
+	is_fixed "$path" || complain "the share $1: $user could replace $2, or a directory above it, by a link to any file"
 }
 
 @apart@
@@ -159,19 +164,20 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	local tag=$1 socket=$2 source=$3 read_only=$4 cache=$5 acl=$6 directory silent=false own_namespace=true
 	local -a argv=() options=() extra=("${extra_args[@]}" "${@:7}")
 	if [ ! -d "$source" ]; then
-		complain "the share $tag: there is no directory $source"
+		complain "the share $tag: the directory $source does not exist"
 		return
 	fi
 	need_fixed "$tag" "$source"
 	directory=$(realpath -- "$source")
 	if [ "$read_only" = false ]; then need_apart "$tag" "$directory"; fi
-	# statfs(2) of ZFS.
+	# The type that statfs(2) returns for ZFS.
 	if [ "$acl" = true ] && [ "$(stat -f -c %t -- "$directory")" = 2fc12fc1 ]; then
 		warn "the share $tag: $directory is on ZFS: ACLs need a dataset with xattr=sa and acltype=posixacl"
 	fi
 	read_extra "${extra[@]}"
 	if [ "$silent" = true ]; then options+=(--silent); fi
-	# Another user than root becomes root of a namespace with one user: what is root's in the guest is this user's here.
+	# A user other than root becomes root of a namespace with only one user: files of the
+	# guest's root belong to this user here.
 	if [ "$(id -u)" != 0 ]; then
 		if [ "$own_namespace" = true ]; then options+=(--user-namespace); fi
 		if [ "$handles" = mandatory ]; then complain "virtiofsd.inodeFileHandles: mandatory needs root"; fi
@@ -181,7 +187,8 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	serve+=(--share "$tag" "$socket" "${options[@]}" --run "${#argv[@]}" "${argv[@]}")
 }
 
-# Of the VM's directory, where it is for its group to write to, as under our units, or the VMs' user's, as under the reference's.
+# Finds the group of the VM's directory, if the directory is writable for that group, as under our
+# units, or belongs to the VMs' user, as under those of microvm.nix.
 find_group() {
 	local owner owning_group mode
 	look . || return 0
@@ -207,7 +214,7 @@ if has --shared-dir; then
 elif has '-o source='; then
 	kind=qemu
 else
-	warn "$program is no virtiofsd that is known here"
+	warn "$program is not a known virtiofsd"
 	exit 1
 fi
 need_outside_runner . "${PWD:-.}"

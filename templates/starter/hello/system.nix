@@ -1,5 +1,6 @@
-# A small system: busybox as the guest's init, a web page on port 80. Nix makes it out of this machine's /usr/bin/busybox (Debian:
-# busybox-static), without network and without nixpkgs:  nix-build system.nix
+# A small system: busybox is the guest's init and serves a web page on port 80. Nix builds it from
+# this machine's /usr/bin/busybox (Debian: busybox-static), without a network and without nixpkgs:
+# nix-build system.nix
 let
   busybox = builtins.path {
     name = "busybox";
@@ -32,7 +33,7 @@ let
     echo "hello: ready, at ''${address:-no address}"
   '';
 
-  # What microvm-shutdown asks for arrives as Ctrl-Alt-Del.
+  # A request of microvm-shutdown arrives as Ctrl-Alt-Del.
   inittab = file "inittab" "444" ''
     ::sysinit:${start}
     ::ctrlaltdel:reboot

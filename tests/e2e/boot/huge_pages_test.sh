@@ -27,7 +27,7 @@ for script in microvm-check microvm-run; do
 	"$test_dir/pages/bin/$script" >"$log" 2>&1 </dev/null
 	check "$script fails without huge pages" test $? = 1
 	expect "$script says how many huge pages are needed and how to reserve them" "$log" \
-		"hugepageMem: 128 MiB take 64 huge pages of 2048 KiB, and $(free) are free: reserve them, as root, with \"echo [0-9]* >$pool/nr_hugepages\""
+		"hugepageMem: 128 MiB need 64 huge pages of 2048 KiB, but $(free) are free; reserve them, as root, with \"echo [0-9]* >$pool/nr_hugepages\""
 	expect_no "$script does not call the VM ready without them" "$log" 'ready'
 done
 # The command in the message must help.
@@ -48,6 +48,6 @@ if [ -e /dev/hugepages ]; then
 else
 	"$test_dir/hugetlbfs/bin/microvm-check" >"$log" 2>&1 </dev/null
 	expect "a hugetlbfs that is missing is named" \
-		"$log" 'there is no hugetlbfs on /dev/hugepages'
+		"$log" 'no hugetlbfs is mounted on /dev/hugepages'
 fi
 finish

@@ -74,7 +74,7 @@ expect "microvm-check names the hypervisor that is missing" \
 expect "microvm-check names the volume that is not created and missing" \
 	"$log" 'the volume no.img is missing'
 expect "microvm-check names the volume whose directory is missing" \
-	"$log" 'there is no directory no for the volume no/data.img'
+	"$log" 'the directory no of the volume no/data.img does not exist'
 expect_no "microvm-check names nothing else" "$log" 'ready|vmlinux'
 said "microvm-run names the first thing that is missing" 1 \
 	'^microvm-run: vm: /no/qemu/bin/qemu-system-x86_64 is not installed' \
@@ -93,8 +93,8 @@ said "the balloon gives the memory back" 0 '^0$' "$button/microvm-balloon" 0
 said "the balloon refuses more memory than the VM has" \
 	2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
 said "a second start of a running VM is refused" \
-	1 '^microvm-run: vm: the VM runs already, with the socket vm.sock$' "$button/microvm-run"
-said "microvm-check says that the VM runs" 1 'the VM runs already' "$button/microvm-check"
+	1 '^microvm-run: vm: the VM is already running, with the socket vm.sock$' "$button/microvm-run"
+said "microvm-check says that the VM runs" 1 'the VM is already running' "$button/microvm-check"
 said "a guest that ignores the request to stop is cut off, status 3" \
 	3 'did not go down within 3 s: cut off' \
 	env MICROVM_SHUTDOWN_SECONDS=3 "$button/microvm-shutdown"

@@ -84,7 +84,7 @@ check "set-booted fails when there is no runner" fails boots
 as_user ln -s "$evil" "$state/vm/current"
 check "set-booted fails when current is the user's" fails boots
 expect "set-booted says whose current is and what to do" "$log" \
-	"current belongs to .*, who could have led it anywhere. If it should lead to $evil: ln -sfn $evil $state/vm/current"
+	"current belongs to .*, who could point it anywhere; if $evil is right, run as root: ln -sfn $evil $state/vm/current"
 rm "$state/vm/current"
 as_user cp -r "$evil" "$state/vm/current"
 check "set-booted fails when current is a directory of the user's" fails boots
@@ -92,13 +92,13 @@ rm -r "$state/vm/current"
 as_user ln -s "$test_dir" "$state/vm/runners"
 ln -s runners/good "$state/vm/current"
 check "set-booted fails when the runner is reached by a second link" fails boots
-expect "set-booted says that it is a second link" "$log" 'which is a link itself'
+expect "set-booted says that it is a second link" "$log" 'which is itself a symbolic link'
 ln -sfn "$state/vm/runners/good" "$state/vm/current"
 check "set-booted fails for that runner when its whole path is written" fails boots
 ln -sfn "$evil" "$state/vm/current"
 check "set-booted fails for a runner in a directory of the user's" fails boots
 expect "set-booted names the directory that the user can change" \
-	"$log" "evil, where .*/current leads to, can be changed by $user"
+	"$log" "/current leads through .*evil, which $user"
 mkdir "$test_dir/shared"
 cp -r "$test_dir/good" "$test_dir/shared"
 chgrp $group "$test_dir/shared" && chmod 775 "$test_dir/shared"
@@ -110,9 +110,9 @@ check "no runner of the user's was booted" test "$(booted)" = "$test_dir/good"
 fresh command
 check "set-booted succeeds in a directory made by microvm.nix's command" boots
 expect "set-booted gives a VM's directory to root and reports it" \
-	"$log" "$state/vm was of root:.*, mode 775: it is root's now, mode 1775"
+	"$log" "$state/vm belonged to root:.*, mode 775; it belongs to root now, mode 1775"
 expect "set-booted gives the directory of all VMs to root and reports it" \
-	"$log" "$state was of .*, mode 775: it is root's now, mode 0755"
+	"$log" "$state belonged to .*, mode 775; it belongs to root now, mode 0755"
 check "both directories have root's owner and mode then" \
 	test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
 boots
@@ -137,7 +137,7 @@ check "set-booted succeeds with directories of another group" boots
 check "set-booted gives the directories to the units' group" \
 	test "$(mode "$state") $(mode "$state/vm")" = "0:$group:755 0:$group:1775"
 expect "set-booted reports the change of the group" \
-	"$log" "$state/vm was of the group .*: it is of the group $group now"
+	"$log" "$state/vm belonged to the group .*; it belongs to the group $group now"
 boots
 check "set-booted reports the change of the group once" test ! -s "$log"
 
@@ -248,7 +248,7 @@ as_user ln -s "$test_dir/secret" "$state/vm/a"
 serve
 check "virtiofsd-run serves nothing where the user has a link" test ! -e "$test_dir/served"
 expect "virtiofsd-run says that the user could put a link there" \
-	"$log" 'the share a: nobody could put a link to any file in the place of a/b'
+	"$log" 'the share a: nobody could replace a/b, or a directory above it, by a link to any file'
 check "the directory with the user's link stays the user's" \
 	test "$(stat -c %u "$state/vm/a")" = $user
 rm "$state/vm/a"
@@ -308,13 +308,13 @@ chmod 777 "$state/vm/disks"
 check "microvm-run creates no volume in a directory that everybody can change" \
 	fails start_as as_user
 expect "microvm-run names the directory that everybody can change" "$log" \
-	'everybody can change what is in disks, so the volume disks/log.img is not created there'
+	'everybody can write to disks, so the volume disks/log.img is not created there'
 chgrp 1 "$state/vm/disks"
 chmod 775 "$state/vm/disks"
 check "microvm-run creates no volume in a directory that another group can change" \
 	fails start_as as_user
 expect "microvm-run names the group that can change the directory" "$log" \
-	'the group 1 can change what is in disks, so the volume disks/log.img is not created there'
+	'the group 1 can write to disks, so the volume disks/log.img is not created there'
 check "no volume was created in these directories" test "$(find "$state/vm" -name '*.img*')" = ''
 chmod 755 "$state/vm/disks"
 start_as as_user

@@ -120,12 +120,12 @@ check "install-host leaves a changed VM running that is not to be restarted" \
 chgrp 1 "$state/same"
 check "install-host succeeds when a VM's directory has another group" install_host two
 expect "install-host reports that the directory's group changes" \
-	"$log" "$state/same was of the group .*: it is of the group $group now"
+	"$log" "$state/same belonged to the group .*; it belongs to the group $group now"
 check "the VM's directory has the host's group then" test "$(stat -c %G "$state/same")" = "$group"
 : >"$calls"
 check "install-host succeeds a second time" install_host two
 check "it names the VM that is not declared any more and nothing else" \
-	test "$(cat "$log")" = "install-host: gone is not declared any more; it stays until microvm --remove gone"
+	test "$(cat "$log")" = "install-host: gone is no longer declared; \"microvm --remove gone\" removes it"
 check "it calls systemctl for nothing but questions" test -z "$(grep -v is-active "$calls")"
 
 # A runner in which somebody started a VM stays.
@@ -147,7 +147,7 @@ disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
 printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
 check "install-host succeeds over a store disk that has rotted" install_host two
 expect "it reports that the store disk is copied again" \
-	"$log" "^install-host: the store disk $disk is not what was built; it is copied anew"
+	"$log" "^install-host: the store disk $disk differs from the one that was built; copying it again"
 check "the new VM has the store disk that was built" cmp "$test_dir/two/store-disks/${disk##*/}" \
 	"$state/new/current/share/microvm/stage1.squashfs"
 

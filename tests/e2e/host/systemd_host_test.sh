@@ -148,7 +148,7 @@ check "install-host succeeds with it" install_host
 expect "install-host reports the VM that changed" "$log" 'web2 is updated'
 expect_no "install-host reports nothing about the VM that did not change" "$log" 'web1'
 expect "install-host reports the VM that is not declared any more" \
-	"$log" 'web3 is not declared any more; it stays until microvm --remove web3'
+	"$log" 'web3 is no longer declared; "microvm --remove web3" removes it'
 check "that VM is still there" host test -x "$state/web3/current/bin/microvm-run"
 check "the changed VM restarts" console_says 2 '^probe: ready' microvm@web2
 check "the changed VM has its new tap" \

@@ -81,7 +81,7 @@ check "the VM's directory becomes root's and sticky" \
 	test "$(host stat -c %U:%G:%a "$state/vm")" = root:microvm:1775
 host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
 expect "the change of the owner is reported" \
-	"$log" "$state/vm was of microvm:kvm, mode 775: it is root's now"
+	"$log" "$state/vm belonged to microvm:kvm, mode 775; it belongs to root now"
 check "the hypervisor runs as the VMs' user" \
 	test "$(host ps -o user= -p "$(property MainPID microvm@vm)")" = microvm
 check "the VM's tap is in use" test "$(host cat /sys/class/net/mvm-one/carrier)" = 1
@@ -127,7 +127,7 @@ for unit in tap-interfaces pci-devices virtiofsd; do
 done
 host journalctl --no-pager -o cat -u microvm-set-booted@vm >"$log" 2>&1
 expect "the journal has the reason" \
-	"$log" "$state/vm/current belongs to microvm, who could have led it anywhere"
+	"$log" "$state/vm/current belongs to microvm, who could point it anywhere"
 check "no program of the user's has run as root" test ! -e "$test_dir/ran-as"
 host ln -sfnT "$test_dir/first" "$state/vm/current"
 host systemctl reset-failed

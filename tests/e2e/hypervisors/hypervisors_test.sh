@@ -204,7 +204,7 @@ for name in "${ending[@]}"; do
 	expect "$name: the balloon gives the memory back" \
 		"$console" "^lab: $name deflated status 0: 0$"
 	expect "$name: a second start of a running VM is refused" "$console" \
-		"^lab: $name second status 1: microvm-run: $name-ends: the VM runs already"
+		"^lab: $name second status 1: microvm-run: $name-ends: the VM is already running"
 	expect "$name: a guest that ignores the request to stop is cut off, status 3" \
 		"$console" "^lab: $name cut off status 3: .*did not go down within 3 s: cut off"
 	expect "$name: the hypervisor has ended when the guest was cut off" \

@@ -66,7 +66,7 @@ lab_run 240 "$console" "$test_dir"
 expect "pci-setup fails for a device that does not exist" \
 	"$console" '^lab: absent: status 1, driver e1000e, owner $'
 expect "pci-setup names the device that does not exist" \
-	"$console" '^pci-setup: there is no PCI device 0000:00:11\.0$'
+	"$console" '^pci-setup: the PCI device 0000:00:11\.0 does not exist$'
 expect "pci-setup takes the device from its driver for the VM's user" \
 	"$console" '^lab: first: status 0, driver vfio-pci, owner 1000:100$'
 expect "pci-setup mends a wrong owner when it runs again" \

@@ -39,7 +39,7 @@ index() { cat "/sys/class/net/$1/ifindex"; }
 up taps
 check "taps: tap-up fails without the bridge" test $? = 1
 expect "taps: tap-up names the bridge" \
-	"$log" '^tap-up: there is no bridge mvm-br for the interface mvm-a'
+	"$log" '^tap-up: the bridge mvm-br of the interface mvm-a does not exist'
 check "taps: tap-up leaves no interface when it fails" test ! -e /sys/class/net/mvm-a
 ip link add mvm-br type bridge
 check "taps: tap-up succeeds" up taps
@@ -65,7 +65,7 @@ check "taps: tap-up replaces the unfit tap" \
 	test "$(cat /sys/class/net/mvm-b/owner /sys/class/net/mvm-b/tun_flags)" = "$nobody"$'\n'0x5902
 MICROVM_USER=no-such-user "$test_dir/taps/bin/tap-up" >"$log" 2>&1
 check "taps: tap-up fails for an unknown user" test $? = 1
-expect "taps: tap-up names the unknown user" "$log" 'there is no user no-such-user'
+expect "taps: tap-up names the unknown user" "$log" 'the user no-such-user does not exist'
 check "taps: tap-down succeeds" down taps
 check "taps: tap-down removes both interfaces" \
 	test ! -e /sys/class/net/mvm-a -a ! -e /sys/class/net/mvm-b
@@ -74,7 +74,7 @@ ip link add mvm-b type bridge
 up taps
 check "taps: tap-up fails for an interface of another kind" test $? = 1
 expect "taps: tap-up says that the interface is not a tap" \
-	"$log" 'the interface mvm-b is there and is no tap'
+	"$log" 'the interface mvm-b exists and is not a tap'
 check "taps: tap-down succeeds beside that interface" down taps
 check "taps: tap-down keeps that interface" test -e /sys/class/net/mvm-b
 ip link delete dev mvm-b
@@ -90,7 +90,7 @@ mac=02:00:00:00:00:AB
 up macvtaps macvtap
 check "macvtap: macvtap-up fails without its link" test $? = 1
 expect "macvtap: macvtap-up names the link" \
-	"$log" '^macvtap-up: there is no interface mvm-eth for mvm-m to hang on'
+	"$log" '^macvtap-up: the interface mvm-eth, to which mvm-m is to be attached, does not exist'
 ip link add mvm-eth type bridge
 ip link set mvm-eth up
 if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then

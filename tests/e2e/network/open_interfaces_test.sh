@@ -58,14 +58,14 @@ check "tap-up makes a tap with several queues" run cpus2 tap-up
 check "microvm-check accepts the tap for a VM with two CPUs" run cpus2 microvm-check
 check "microvm-check refuses the tap for a VM with one CPU" fails cpus1 microvm-check
 expect "microvm-check says that the tap is for several queues" \
-	"$log" 'the tap interface mvm-a is made for several'
+	"$log" 'the tap interface mvm-a was created for several'
 before=$(index mvm-a)
 hold mvm-a 2
 check "tap-up succeeds for an open tap that fits" run cpus2 tap-up
 check "tap-up keeps an open tap that fits" test "$(index mvm-a)" = "$before"
 check "tap-up fails for an open tap with another number of queues" fails cpus1 tap-up
 expect "tap-up names the process that has the tap open" "$log" \
-	"^tap-up: the interface mvm-a has not the queues and the owner that this VM needs, and qemu-system-x86 \(process $holder\) has it open: stop that first"
+	"^tap-up: the interface mvm-a does not have the queues and the owner that this VM needs, and qemu-system-x86 \(process $holder\) has it open; stop that first"
 check "tap-up fails for an open tap of another user" fails cpus2 tap-up daemon
 expect "tap-up names the process that has that user's tap open" \
 	"$log" "qemu-system-x86 \(process $holder\) has it open"
@@ -73,7 +73,7 @@ check "microvm-check refuses a second VM with an open tap" fails cpus2 microvm-c
 expect "microvm-check says that the tap is in use" "$log" 'the tap interface mvm-a is in use'
 check "tap-down fails for an open tap" fails cpus2 tap-down
 expect "tap-down names the process that has the tap open" "$log" \
-	"^tap-down: qemu-system-x86 \(process $holder\) has the interface mvm-a open: it stays"
+	"^tap-down: keeping the interface mvm-a: qemu-system-x86 \(process $holder\) has it open"
 ip link set dev mvm-a down
 check "tap-down fails for an open tap that is down" fails cpus2 tap-down
 check "tap-down leaves that tap down" test $(($(cat /sys/class/net/mvm-a/flags) & 1)) = 0
@@ -96,11 +96,11 @@ ip tuntap add dev mvm-a mode tun
 before=$(index mvm-a)
 check "tap-up fails for a TUN device of the tap's name" fails cpus1 tap-up
 expect "tap-up says that it is a TUN device" \
-	"$log" '^tap-up: the interface mvm-a is there and is no tap but a TUN device$'
+	"$log" '^tap-up: the interface mvm-a exists and is a TUN device, not a tap$'
 check "microvm-check refuses a TUN device" fails cpus1 microvm-check
-expect "microvm-check says that it is not a tap" "$log" 'the interface mvm-a is no tap'
+expect "microvm-check says that it is not a tap" "$log" 'the interface mvm-a is not a tap'
 check "tap-down succeeds beside a TUN device" run cpus1 tap-down
-expect "tap-down says that it is not a tap" "$log" '^tap-down: the interface mvm-a is no tap'
+expect "tap-down says that it is not a tap" "$log" '^tap-down: keeping the interface mvm-a: it is not a tap'
 socat TUN,tun-name=mvm-a,iff-up EXEC:'sleep 9000' 2>"$test_dir/holder" &
 holder=$!
 wait_while_alive "$holder" is_open mvm-a
@@ -139,10 +139,10 @@ if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
 	holder=$!
 	check "macvtap-up fails for an open macvtap of another mode" fails private macvtap-up
 	expect "macvtap-up names the process that has it open" "$log" \
-		"^macvtap-up: the interface mvm-m has not the address, link and mode that this VM needs, and (sleep|bash|open_interfaces).* \(process $holder\) has it open"
+		"^macvtap-up: the interface mvm-m does not have the address, link and mode that this VM needs, and (sleep|bash|open_interfaces).* \(process $holder\) has it open"
 	check "macvtap-down fails for an open macvtap" fails bridge macvtap-down
 	expect "macvtap-down names the process that has it open" "$log" \
-		"^macvtap-down: .* \(process $holder\) has the interface mvm-m open: it stays"
+		"^macvtap-down: keeping the interface mvm-m: .* \(process $holder\) has it open"
 	check "an open macvtap is not replaced" test "$(index mvm-m)" = "$before"
 	end_holder
 	MICROVM_USER=nobody MICROVM_GROUP=0 setpriv --bounding-set -all,+net_admin,+chown \

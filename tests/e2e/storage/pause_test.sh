@@ -36,7 +36,7 @@ check "a full disk on the host pauses the VM" \
 	test "$(state)" = 'paused: io-error, no room on the host for data.img'
 "$runner/bin/microvm-check" >"$log" 2>&1
 expect "microvm-check says that the VM is paused and why" "$log" \
-	'^microvm-check: vm: the VM runs already, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
+	'^microvm-check: vm: the VM is already running, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l >"$log" 2>&1
 expect "microvm -l says that the VM is paused and why" \
 	"$log" ', paused: io-error, no room on the host for data.img$'
@@ -80,7 +80,7 @@ E2
 MICROVM_KERNEL_PARAMS="quiet probe.do=report" timeout $((20 * limit)) script -qec \
 	"bash $test_dir/shell" /dev/null </dev/null 2>&1 | tr -d '\r' >"$console"
 expect "a VM in the background says that its console takes no input" \
-	"$console" '^microvm-run: vm: in the background: the guest.s console takes no input'
+	"$console" '^microvm-run: vm: running in the background; the guest.s console accepts no input'
 expect "the console of a VM in the background is printed" "$console" '^probe: done'
 expect "a VM in the background runs to its end" "$console" '^status 0$'
 cd / && umount "$test_dir/vms/vm"

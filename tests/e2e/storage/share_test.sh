@@ -59,7 +59,7 @@ for script in microvm-run microvm-check; do
 	"$test_dir/missing/bin/$script" >"$log" 2>&1 </dev/null
 	check "$script fails when the directory of a share is missing" test $? = 1
 	expect "$script names the directory that is missing" \
-		"$log" 'the share data: there is no directory not/there'
+		"$log" 'the share data: the directory not/there does not exist'
 done
 
 {

@@ -69,7 +69,7 @@ refused() {
 		"$test_dir/$1/bin/$script" >"$log" 2>&1 </dev/null
 		check "$2: $script fails" test $? = 1
 		expect "$2: $script says what the guest could do" "$log" \
-			"the share data: by .* the guest could delete and change $NIX_STORE_DIR of this host; set readOnly: true"
+			"the share data: through .* the guest could change and delete $NIX_STORE_DIR of this host; set readOnly: true"
 	done
 }
 for proto in "${protos[@]}"; do

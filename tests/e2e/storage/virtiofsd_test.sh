@@ -234,11 +234,11 @@ state_make wrong
 rm -r seed
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
 expect "microvm-check names a share's source that is missing" \
-	"$log" 'the share seed: there is no directory seed'
+	"$log" 'the share seed: the directory seed does not exist'
 "$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
 check "microvm-run fails when a share's source is missing" test $? = 1
 expect "microvm-run names a share's source that is missing" \
-	"$log" 'the share seed: there is no directory seed'
+	"$log" 'the share seed: the directory seed does not exist'
 mkdir seed
 # shellcheck disable=SC2016 # the script's own
 printf '#!/bin/sh\ncase $1 in --help) echo "--shared-dir" ;; *) echo "what a pity" >&2; exit 7 ;; esac\n' >"$package/bin/virtiofsd"
@@ -249,6 +249,6 @@ expect "microvm-run names the share and virtiofsd's status" \
 expect "microvm-run prints what virtiofsd printed" "$log" '^(data|seed): what a pity'
 rm "$package/bin/virtiofsd"
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
-expect "microvm-check says that no virtiofsd is installed" "$log" 'no virtiofsd is in '
+expect "microvm-check says that no virtiofsd is installed" "$log" 'virtiofsd is not in '
 check "no process and no socket is left at the end" nothing_is_left
 finish

@@ -81,9 +81,9 @@ for case in "kvmtool||kvmtool: {package: $test_dir/fake}" \
 	describe "$name-32" "$name" "{image: data.img, size: 32}" "$more"
 	rm -rf ./*.img .lkvm
 	start "$name-16" || continue
-	refused "$name, a second start" "$name-16" "$in_use|the VM runs already"
+	refused "$name, a second start" "$name-16" "$in_use|the VM is already running"
 	refused "$name, a second start that would grow the disk" \
-		"$name-32" "$in_use|the VM runs already"
+		"$name-32" "$in_use|the VM is already running"
 	check "$name: a growth beside a running VM is refused" \
 		test "$("$test_dir/$name-32/libexec/real" volume grow data.img 32 ext4 >"$log" 2>&1; echo $?)" = 1
 	expect "$name: the message says that the volume is in use" \

@@ -80,7 +80,7 @@ sed 's|:/usr/sbin:/sbin||' "$test_dir/all/bin/microvm-run" >"$test_dir/all-few/b
 PATH=$test_dir/few "$test_dir/all-few/bin/microvm-run" </dev/null >"$log" 2>&1
 check "a start without the mkfs fails" test $? = 1
 expect "a start without the mkfs names its package" "$log" \
-	'^microvm-run: vm: mkfs.ext4 is needed to create the volume 4.img: it is in e2fsprogs'
+	'^microvm-run: vm: mkfs.ext4 is needed to create the volume 4.img; install e2fsprogs'
 check "a start without the mkfs creates nothing" test -z "$(ls -A)"
 
 # tool NAME COMMAND: what NAME does from now on; $real is the true one.
@@ -163,7 +163,7 @@ for image in 2.img 3.img data.img; do
 done
 check "xfs: the image has its size" test "$(mib x.img)" = 400
 expect "xfs: it is told who goes on" \
-	"$log" '^microvm-run: vm: the volume x.img has 400 MiB now; its xfs grows in the guest$'
+	"$log" '^microvm-run: vm: the volume x.img has 400 MiB now; its xfs file system grows in the guest$'
 check "btrfs: the image has its size" test "$(mib b.img)" = 256
 no_litter "grown"
 inode=$(stat -c '%i %Y %Z' data.img)

@@ -186,7 +186,7 @@ rm -f past.img
 ln -s "$test_dir/not-mounted/data.img" data.img
 check "an image that is a link to nothing is refused" test "$(start new; echo $?)" = 1
 expect "the message says that the link leads to nothing" \
-	"$log" 'data.img is a symbolic link to nothing'
+	"$log" 'data.img is a symbolic link whose target does not exist'
 rm data.img
 start_tiny() { (cd "$test_dir/tiny" && start new); }
 if [ "$(id -u)" = 0 ] && mkdir "$test_dir/tiny" && mount -t tmpfs -o size=32k tmpfs \
