@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The guest of read.sh, its first program and the only one: loads what is in /modules, then reads
- * from every disk in turn, with cold caches. A disk that has a file /verity/SERIAL is read through
- * dm-verity: the file has its size in sectors and the target's parameters after the two devices.
- * Prints: read ROUND DISK SEQUENTIAL-NS RANDOM-NS SEQUENTIAL-SECTORS RANDOM-SECTORS SUM. The
- * sectors are what the disk was asked for meanwhile. The sum of the bytes is the same for every
- * image of the same tree.
+ * The init program of read.sh's guest, and its only program. It loads every module in /modules,
+ * then reads from each disk in turn with cold caches. A disk for which /verity/SERIAL exists is
+ * read through dm-verity: that file holds the size in sectors, then the target's parameters that
+ * follow the two device names.
+ *
+ * Prints lines of the form
+ *     read ROUND DISK SEQUENTIAL-NS RANDOM-NS SEQUENTIAL-SECTORS RANDOM-SECTORS SUM
+ * The sector counts are those that the disk was asked for during the reads. SUM is a checksum of
+ * the bytes read, which must be equal for all images of one tree.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -92,7 +95,7 @@ static char *line_of(FILE *list)
 
 struct disk {
 	char serial[64], path[300];
-	int statistics; /* /sys/block/NAME/stat */
+	int statistics; /* descriptor of /sys/block/NAME/stat */
 };
 
 struct reading {
@@ -109,7 +112,7 @@ static int open_of(const char *device, const char *attribute)
 	return fd;
 }
 
-/* Documentation/block/stat.rst: the third number. */
+/* The third field is "read sectors" (Documentation/block/stat.rst). */
 static uint64_t sectors_read(const struct disk *disk)
 {
 	char text[300] = "";
@@ -120,7 +123,7 @@ static uint64_t sectors_read(const struct disk *disk)
 	return sectors;
 }
 
-/* The first line of /list is the large file, with how much of it is read. */
+/* The first line of /list gives the number of bytes to read and the name of the large file. */
 static struct reading read_sequentially(const struct disk *disk, FILE *list)
 {
 	static unsigned char bytes[SEQUENTIAL];
@@ -138,8 +141,8 @@ static struct reading read_sequentially(const struct disk *disk, FILE *list)
 }
 
 /*
- * The others are places and files. Opening is not counted, but what it brings into the cache is the
- * same for all.
+ * The remaining lines are offsets and files. Opening a file is not timed; it fills the caches
+ * equally for every disk.
  */
 static struct reading read_randomly(const struct disk *disk, FILE *list)
 {
@@ -162,8 +165,8 @@ static struct reading read_randomly(const struct disk *disk, FILE *list)
 }
 
 /*
- * A device of its own for each mount: what the one before knows of the hash tree does not help. It
- * stays.
+ * Each mount gets a new dm device, so that blocks of the hash tree verified for the previous mount
+ * are not reused. The devices are not removed.
  */
 static void map_disk(const struct disk *disk, FILE *verity, char path[300])
 {

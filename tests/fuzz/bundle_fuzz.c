@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as a bundle of the cache's objects; hashes are made right first, as for objects. */
+/*
+ * Reads arbitrary bytes as a bundle of cache objects. Hashes are corrected first, as in
+ * object_fuzz.c, so that the fuzzer gets past them.
+ */
 #include <string.h>
 
 #define XXH_INLINE_ALL
@@ -19,7 +22,7 @@ static int compare_entries(const void *a, const void *b)
 	return (x->name_hash > y->name_hash) - (x->name_hash < y->name_hash);
 }
 
-/* Each entry's hash becomes its name's, and its object one of that name. */
+/* Sets the entry's hash to the hash of its name, and corrects its object for that name. */
 static void entry_mend(unsigned char *bytes, const struct bundle_header *h, struct bundle_entry *e)
 {
 	char name[256];
@@ -80,7 +83,7 @@ static void look_up(struct bundle *bundle, const char *names, size_t index)
 		abort();
 }
 
-/* What is sound goes into another bundle, as when the cache is cleaned up. */
+/* Copies the intact objects into another bundle, as cleaning up the cache does. */
 static void copy_all(const struct bundle *bundle, const char *names)
 {
 	struct bundle_writer writer = {0};

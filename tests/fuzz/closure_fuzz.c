@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads any bytes as a list of store paths: JSON when they begin with a brace, else lines. */
+/*
+ * Reads arbitrary bytes as a list of store paths: as JSON if they start with a brace, else as
+ * lines.
+ */
 #include <stdint.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads, binds and checks any bytes as a description. Behind the first 0 byte follow arguments of
- * --set, 0 bytes between them.
+ * Reads, binds and checks arbitrary bytes as a description. Arguments of --set follow the first 0
+ * byte and are separated by 0 bytes.
  */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads any bytes as an image of mkfs.erofs: every name in them is looked up in every directory,
- * and the content of what is found is located.
+ * Reads arbitrary bytes as an image made by mkfs.erofs: looks up every name in them in every
+ * directory, and locates the content of each file found.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Reads what the reader says is there. */
+/* Reads all bytes that the reader returned, so that a sanitizer sees an invalid range. */
 static unsigned touch(const struct erofs_image *image, const struct erofs_content *content)
 {
 	unsigned sum = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as what a hypervisor's HTTP interface replies. */
+/* Reads arbitrary bytes as the reply of a hypervisor's HTTP interface. */
 #include "tests/fuzz/liar.h"
 
 #include "backends/runtime/control/http.c"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as JSON that mvm-host gets. What is found lies inside what was given. */
+/*
+ * Reads arbitrary bytes as JSON that mvm-host receives. Every value found must lie inside the
+ * input.
+ */
 #include <stdlib.h>
 
 #include "backends/runtime/control/json.c"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads any bytes as a kernel: what it is, its configuration, and what is packed in it. */
+/* Reads arbitrary bytes as a kernel: its format, its configuration and its compressed payload. */
 #include <stdio.h>
 
 #include "base/arena.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A hypervisor that says any bytes and hangs up: `connect` leads to it. mvm-host's sources are
- * included after this, they are no part of the library.
+ * A hypervisor that sends arbitrary bytes and closes the connection; `connect` is redirected to it.
+ * The sources of mvm-host are included after this because the library does not contain them.
  */
 #ifndef MVM_TESTS_LIAR_H
 #define MVM_TESTS_LIAR_H
@@ -20,7 +20,7 @@ static struct {
 	size_t count;
 } liar;
 
-/* All is said before the client listens: the kernel keeps so much. */
+/* All bytes are sent before the client reads: they fit into the kernel's socket buffer. */
 static int liar_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
 	int ends[2];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as an object of the cache that goes into images, twice into each. Its hashes are made
- * right first, as in object_fuzz.c.
+ * Links arbitrary bytes as a cache object into images, twice into each. Hashes are corrected first,
+ * as in object_fuzz.c.
  */
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +49,7 @@ static void link_erofs(struct arena *arena, struct diag *diag, const struct obje
 		erofs_linker_add(linker, diag, "two", object))
 		erofs_linker_finish(linker, diag, &bytes, &inodes);
 	erofs_linker_free(linker);
-	image_writer_free(image); /* which was not finished, and goes */
+	image_writer_free(image); /* deletes the unfinished image */
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

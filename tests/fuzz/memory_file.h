@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A file in memory, for readers that want a path or a descriptor. */
+/* A file in memory, for readers that take a path or a descriptor. */
 #ifndef MVM_TESTS_MEMORY_FILE_H
 #define MVM_TESTS_MEMORY_FILE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads any bytes as a kernel module. */
+/* Reads arbitrary bytes as a kernel module. */
 #include "imaging/modules/tree.h"
 #include "tests/fuzz/memory_file.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Any bytes as an object of the cache. Its hashes and sizes are made right first, as of one that
- * somebody with another program (or bad intent) put there: behind them, too, nothing may be read
- * that is not there.
+ * Reads arbitrary bytes as a cache object. Hashes and sizes are corrected first, as in an object
+ * that another (perhaps malicious) program wrote: even with valid hashes, no read may go out of
+ * bounds.
  */
 #include <string.h>
 #include <sys/stat.h>
@@ -16,7 +16,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Looks at all that linkers look at. */
+/* Reads all parts that the linkers read. */
 static unsigned walk(const struct object *object)
 {
 	unsigned sum = 0;
@@ -65,7 +65,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(bytes, data, size);
 	object_mend(bytes, size, &identity);
 	open_file(bytes, size, &identity);
-	if (object_open_memory(bytes, size, &identity, &object)) { /* takes the bytes */
+	if (object_open_memory(
+		    bytes, size, &identity, &object)) { /* takes ownership of the bytes */
 		sum += walk(&object);
 		object_close(&object);
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Makes an object's sizes fit and its hashes right, so that a fuzzer comes behind them. Included
- * after xxhash.h and imaging/cache/object.h.
+ * Makes an object's sizes consistent and its hashes valid, so that a fuzzer gets past those checks.
+ * Included after xxhash.h and imaging/cache/object.h.
  */
 #ifndef MVM_TESTS_OBJECT_MEND_H
 #define MVM_TESTS_OBJECT_MEND_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads any bytes as the first stage's plan. What it takes can be walked to its ends. */
+/* Reads arbitrary bytes as the plan of stage 1. All fields of an accepted plan must be readable. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The guest's reader is no part of the library. */
+/* The library does not contain the guest's reader. */
 #include "imaging/guest/init/plan.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Any bytes as what QEMU's monitor says. */
+/* Reads arbitrary bytes as messages of QEMU's monitor. */
 #include "tests/fuzz/liar.h"
 
 #include "backends/runtime/control/qmp.c"

@@ -18,8 +18,8 @@ static int not_hidden(const struct dirent *entry)
 }
 
 /*
- * Reads a file into memory of exactly its size, so that a sanitizer sees a read beyond it. False
- * when it cannot be read.
+ * Reads a file into memory of exactly its size, so that a sanitizer detects a read beyond its end.
+ * Returns false if it cannot be read.
  */
 static int run_file(const char *path)
 {
@@ -51,7 +51,7 @@ static unsigned run_directory(const char *directory, unsigned number, int *faile
 		int ok = run_file(path);
 		*failed |= !ok;
 		printf("%sok %u - %s\n", ok ? "" : "not ", ++number, path);
-		fflush(stdout); /* the next one may crash */
+		fflush(stdout); /* the next file may crash the process */
 		free(path);
 		free(entries[i]);
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An LD_PRELOAD library: the Nth call of a function of the C library fails.
+ * An LD_PRELOAD library that makes the Nth call of a C library function fail.
  *
- *   FAULT=FUNCTION:N:ERRNO[:sticky]   it fails with that number of errno; with "sticky", so do all
- *   that follow
- *   FAULT=FUNCTION:N:short            it transfers half of what it is asked for
- *   FAULT_COUNTS=FILE                 at the end, how often each was called: "FUNCTION COUNT", a
- *   line each
- *   FAULT_PROGRAM=NAME                only in processes of that name, default mvmbuild
+ *   FAULT=FUNCTION:N:ERRNO[:sticky]   the Nth call fails with this errno number; with "sticky",
+ *                                     all later calls fail too
+ *   FAULT=FUNCTION:N:short            the Nth call transfers half of the requested bytes
+ *   FAULT_COUNTS=FILE                 at exit, write the number of calls of each function, one
+ *                                     "FUNCTION COUNT" per line
+ *   FAULT_PROGRAM=NAME                act only in processes of this name (default: mvmbuild)
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -81,7 +81,7 @@ static bool is_hit(enum function function)
 		(sticky ? n >= target : n == target);
 }
 
-/* The destructor's calls are the kernel's: they are not counted. */
+/* Uses system calls directly, so that it does not count or fail its own calls. */
 __attribute__((destructor)) static void counts_write(void)
 {
 	const char *file = getenv("FAULT_COUNTS");
@@ -99,7 +99,7 @@ __attribute__((destructor)) static void counts_write(void)
 }
 
 #define NEXT(name) ((__typeof__(name) *)dlsym(RTLD_NEXT, #name))
-/* `failed` is what the function returns when it fails. */
+/* `failed` is the return value of a failed call. */
 #define FAIL(name, failed) \
 	do { \
 		if (is_hit(CALL_##name)) { \
@@ -190,7 +190,7 @@ PLAIN(size_t, fwrite, 0, (const void *restrict p, size_t s, size_t n, FILE *rest
 PLAIN(int, fflush, EOF, (FILE * f), f)
 PLAIN(int, memfd_create, -1, (const char *n, unsigned f), n, f)
 
-/* The descriptor is gone whatever close says. */
+/* close releases the descriptor even if it fails. */
 int close(int fd)
 {
 	const bool hit = is_hit(CALL_close);
@@ -201,7 +201,7 @@ int close(int fd)
 	return -1;
 }
 
-/* The mode is there only with some flags. */
+/* The mode argument is passed only with O_CREAT or O_TMPFILE. */
 #define MODE(flags) \
 	mode_t mode = 0; \
 	if ((flags) & (O_CREAT | O_TMPFILE)) { \
@@ -225,7 +225,7 @@ int openat(int directory, const char *path, int flags, ...)
 	return (int)syscall(SYS_openat, directory, path, flags, mode);
 }
 
-/* With _FILE_OFFSET_BITS=64 programs and libraries call these. */
+/* Programs and libraries built with _FILE_OFFSET_BITS=64 call these names. */
 #define SAME64(type, name, parameters, ...) \
 	type name##64 parameters \
 	{ \
@@ -259,7 +259,7 @@ int openat64(int directory, const char *path, int flags, ...)
 	return openat(directory, path, flags, mode);
 }
 
-/* dlsym may ask for memory: glibc's own names. */
+/* dlsym may allocate memory, so call glibc's internal names instead. */
 extern void *__libc_malloc(size_t);
 extern void *__libc_calloc(size_t, size_t);
 extern void *__libc_realloc(void *, size_t);

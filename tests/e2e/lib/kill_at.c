@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kill_at NUMBER COMMAND...: runs the command and kills it (SIGKILL) when its first thread begins
- * its NUMBERth system call that can change a file, before that has any effect. Status 0: it was
- * killed; 3: it ended before, with status 0; 1: it failed. kill_at -TERM NUMBER COMMAND...: sends
- * it SIGTERM then, and lets it go on. Status 3 as above, else the command's own.
+ * kill_at NUMBER COMMAND... runs the command and kills it with SIGKILL when its first thread enters
+ * its NUMBERth system call that can change a file, before the call has any effect. Exit status: 0
+ * if it was killed, 3 if it exited with status 0 before that, 1 if it failed.
+ *
+ * kill_at -TERM NUMBER COMMAND... sends SIGTERM at that point and lets the command continue. Exit
+ * status: 3 as above, otherwise the command's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -70,7 +72,7 @@ static int end_of(pid_t pid)
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
-/* Whatever it becomes by that, it is not traced any more. */
+/* Stops tracing too: a handler of SIGTERM runs freely. */
 static int terminate(pid_t pid)
 {
 	kill(pid, SIGTERM);

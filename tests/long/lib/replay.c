@@ -1,27 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a disk may hold after the power was cut, from a log of all that was written to it.
+ * Computes the states that a disk may have after a power cut, from a log of all writes to it.
  *
- *     replay all LOG START IMAGE                                 IMAGE becomes what the disk was
- *     in the end
+ *     replay all LOG START IMAGE
+ *         writes the disk's final state to IMAGE
  *     replay points LOG START IMAGE SECTORS COUNT SEED PART/PARTS COMMAND...
- *                                                                runs COMMAND... MARK POINT for
- *                                                                each of COUNT points, IMAGE being
- *                                                                the disk then
+ *         writes each of COUNT states to IMAGE and runs COMMAND... MARK POINT for it
  *
- * Between two flushes a disk may lose any of what was written, so a point is all that was written
- * before a flush, and of what was written between it and the next one a part: nothing; about half
- * of the writes; the first or the last ones; all but one; or about half of the sectors, where a
- * disk tears a block of its file system. The points that are taken are spread evenly over the log
- * and are the same for the same SEED; of these, a process takes every PARTS-th. SECTORS is the size
- * of the file system: the disk is larger, and a write to the N-th block of 4096 bytes behind it is
- * the mark N, by which the guest says how far it is. COMMAND gets the highest mark that was written
- * by then. Prints "bad POINT mark MARK" where COMMAND failed, and at the end "points N bad N".
- * Status 0 when there was no bad one.
+ * A disk may lose any of the writes between two flushes. So a point consists of all writes before a
+ * flush and a subset of those between it and the next flush: none; about half of the writes; the
+ * first or the last ones; all but one; or about half of the sectors, where the disk tears a block
+ * of its file system. The selected points are spread evenly over the log and depend only on SEED; a
+ * process takes every PARTS-th of them. SECTORS is the size of the file system. The disk is larger:
+ * a write to the Nth block of 4096 bytes behind the file system is mark N, with which the guest
+ * reports its progress. COMMAND gets the highest mark that had been written at that point. Prints
+ * "bad POINT mark MARK" when COMMAND fails, and "points N bad N" at the end. The exit status is 0
+ * if no point is bad.
  *
- * The log is the one of Linux's dm-log-writes, as QEMU's driver blklogwrites makes it
- * (drivers/md/dm-log-writes.c, block/blklogwrites.c): a sector with the superblock, then for each
- * request a sector with its head, and the data behind it; all little endian.
+ * The log has the format of Linux's dm-log-writes, as written by QEMU's blklogwrites driver
+ * (drivers/md/dm-log-writes.c, block/blklogwrites.c): one sector with the superblock, then for each
+ * request one sector with its header, followed by its data. All numbers are little endian.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -49,13 +47,13 @@ struct head {
 
 struct entry {
 	uint64_t sector, count, flags;
-	off_t data; /* in the log */
+	off_t data; /* offset in the log */
 };
 
-/* Writes between two flushes. */
+/* The writes between two flushes. */
 struct interval {
-	size_t first, end; /* entries */
-	uint64_t mark;     /* the highest so far */
+	size_t first, end; /* indices of entries */
+	uint64_t mark;     /* highest mark written so far */
 };
 
 struct log {
@@ -85,7 +83,7 @@ static int file_open(const char *path, int flags)
 
 static void *grown(void *v, size_t n, size_t bytes)
 {
-	if (n & (n - 1)) /* it doubles at each power of two */
+	if (n & (n - 1)) /* double the capacity at each power of two */
 		return v;
 	v = realloc(v, (n ? 2 * n : 1) * bytes);
 	if (!v)
@@ -102,10 +100,10 @@ static void interval_begin(struct log *log)
 	log->intervals[log->nintervals++] = (struct interval){log->nentries, log->nentries, mark};
 }
 
-/* Marks behind `sectors` are no writes; 0: all are. */
+/* Writes at or beyond `sectors` are marks, not data; with 0, there are no marks. */
 static void entry_add(struct log *log, const struct head *head, off_t data, uint64_t sectors)
 {
-	/* A flush comes before what is written with it. */
+	/* A request with the flush flag flushes the disk before it writes its own data. */
 	if (head->flags & FLUSH)
 		interval_begin(log);
 	struct interval *now = &log->intervals[log->nintervals - 1];
@@ -131,8 +129,8 @@ static void log_read(struct log *log, const char *path, uint64_t sectors)
 		fail("the log's superblock");
 	interval_begin(log);
 	/*
-	 * The superblock's count is of the last flush: behind it there are more. What follows the
-	 * last of them is a hole.
+	 * The superblock's count is as of the last flush, so more entries may follow. A hole
+	 * (zeros) comes after the last entry.
 	 */
 	for (off_t at = SECTOR; pread(log->fd, &head, sizeof head, at) == sizeof head &&
 		(head.count || head.flags);) {
@@ -145,7 +143,7 @@ static void log_read(struct log *log, const char *path, uint64_t sectors)
 
 /* ---- images ---- */
 
-/* Zeros become holes: of an image there are many copies. */
+/* Zeros become holes, to save space: many copies of the image exist. */
 static void bytes_put(int image, const unsigned char *bytes, size_t n, off_t at)
 {
 	static const unsigned char zeros[BLOCK];
@@ -192,7 +190,7 @@ static void file_copy(int from, int to)
 
 /* ---- points ---- */
 
-/* xorshift64*: the same everywhere. */
+/* xorshift64*, for the same numbers on every machine. */
 static uint64_t random_next(uint64_t *state)
 {
 	*state ^= *state >> 12;
@@ -206,7 +204,7 @@ static bool coin(uint64_t *state)
 	return random_next(state) >> 63;
 }
 
-/* The superblocks of ext and btrfs, which rely on them to be written as one. */
+/* The superblocks of ext4 and btrfs, which these file systems expect to be written atomically. */
 static bool goes_with_the_last(uint64_t sector)
 {
 	return sector == 3 || (sector > 128 && sector < 136);
@@ -247,8 +245,8 @@ static void point_make(const struct log *log, const struct interval *interval, e
 }
 
 /*
- * How many kinds of loss there are at an interval: where one write may be lost, its halves are
- * none.
+ * The kind of loss with this number at an interval. With a single write, only "nothing" and "torn"
+ * differ.
  */
 static enum kind kinds_at(const struct interval *interval, size_t number)
 {
@@ -303,7 +301,10 @@ static void point_look(struct walk *walk, size_t number, enum kind kind)
 	fflush(stdout);
 }
 
-/* Of `total` points the i-th is taken when it is the first one of its share. */
+/*
+ * Selects `count` of `total` points: the first point of each share. Sets *number to the index of
+ * the share.
+ */
 static bool is_taken(const struct walk *walk, uint64_t i, uint64_t *number)
 {
 	*number = i * walk->count / walk->total;
