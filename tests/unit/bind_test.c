@@ -13,7 +13,7 @@
 #include "compiler/resolve/resolve.h"
 #include "tests/unit/fixture.h"
 
-/* What every description needs. */
+/* The two options that every description must give. */
 #define NEEDED "hostName: web1\ntoplevel: /nix/store/x\n"
 
 static bool bind(struct fixture *f, const char *text, struct vm *vm)
@@ -32,7 +32,7 @@ static struct vm *bound(struct fixture *f, const char *text)
 	return vm;
 }
 
-/* Refused, with this and exactly so many errors. */
+/* The text is refused with exactly `errors` errors, among them the message `said`. */
 static void assert_refused(struct fixture *f, const char *text, size_t errors, const char *said)
 {
 	struct vm vm;
@@ -82,7 +82,7 @@ static void values_arrive(void **state)
 	assert_string_equal(vm->kernel_params.v[2], "5");
 	assert_string_equal(vm->kernel_params.v[3], "true");
 	assert_string_equal(vm->cpu, "0");
-	/* Sorted by key. */
+	/* Pairs are sorted by key. */
 	assert_string_equal(vm->credential_files.v[0].key, "a");
 	assert_string_equal(vm->credential_files.v[1].value, "/2");
 	assert_string_equal(vm->hypervisor->name, "crosvm");
@@ -173,7 +173,7 @@ static void wrong_values_are_refused(void **state)
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++)
 		assert_refused(f, cases[i].text, 1, cases[i].said);
-	/* Every wrong item is told. */
+	/* Every wrong item is reported, not only the first. */
 	assert_refused(f, "kernelParams: [~, a, ~, []]", 3,
 		"kernelParams[3]: expected a text, not a list");
 }
@@ -204,7 +204,7 @@ static void sizes_are_read(void **state)
 		{"18446744073709551615", 0, "the limit is 16 TiB"},
 		{"18446744073709551616", 0, "the size is too large"},
 		{"99999999999999999999999999999999", 0, "the size is too large"},
-		/* 2^64 MiB, whatever the unit. */
+		/* 2^64 MiB, in two units. */
 		{"18014398509481984G", 0, "the size is too large"},
 		{"17592186044416T", 0, "the size is too large"},
 		{"-1", 0, "mem: \"-1\": expected a size such as 64, 512MiB or 2G"},
@@ -236,7 +236,7 @@ static void sizes_are_read(void **state)
 	assert_int_equal(bound(f, "hotplugMem: 0\n")->hotplug_mem_mib, 0);
 }
 
-/* null says nothing, but where an option says what it means. */
+/* null counts as "not given", except for options that give it a meaning (null_can_mean_none). */
 static void null_is_the_default(void **state)
 {
 	struct fixture *f = *state;
@@ -306,7 +306,7 @@ static void required_options(void **state)
 			"vm.yaml:3:41: error: forwardPorts[0].guest.port is missing"},
 		{"forwardPorts: [{host: {port: 1}, guest: null}]",
 			"forwardPorts[0].guest.port is missing"},
-		/* One mistake is told once: not also as missing. */
+		/* A misspelt or ill-typed option is reported once, not as missing too. */
 		{"volumes: [{imgae: a}]",
 			"vm.yaml:3:12: error: unknown option \"volumes[0].imgae\"; did you mean "
 			"\"volumes[0].image\"? [unknown-option]"},
@@ -345,13 +345,13 @@ static void unknown_options_have_suggestions(void **state)
 	assert_refused(
 		f, "frobnicate: 1", 1, "error: unknown option \"frobnicate\" [unknown-option]");
 	assert_refused(f, "'': 1", 1, "error: unknown option \"\" [unknown-option]");
-	/* What does not exist any more is no suggestion. */
+	/* Removed options are not suggested. */
 	assert_refused(f, "baloonMem: 5", 1, "unknown option \"baloonMem\"");
 	assert_refused(
 		f, arena_printf(f->arena, "? '%0200d'\n: 1", 7), 1, "0000\" [unknown-option]");
 }
 
-/* What was refused is told, so that nobody builds on it. */
+/* Refused fields are marked, so that later checks do not use their values. */
 static void refused_fields_are_marked(void **state)
 {
 	struct fixture *f = *state;
@@ -378,11 +378,11 @@ static void refused_fields_are_marked(void **state)
 
 /* ---- every row of the table ---- */
 
-/* "volumes: [{size: VALUE}]": a description of one option, at `path` in the table. */
+/* The text of a description that sets one option of the table: "volumes: [{size: VALUE}]". */
 struct row {
 	const struct option *option;
 	const char *before, *after;
-	const char *name; /* as messages have it: "volumes[0].size" */
+	const char *name; /* as in messages: "volumes[0].size" */
 };
 
 static void each_row(struct fixture *f, const struct option *table, const struct row *outer,
@@ -406,7 +406,7 @@ static void each_row(struct fixture *f, const struct option *table, const struct
 	}
 }
 
-/* What is said when one option has a value. */
+/* The messages when the option has this value. */
 static const char *said_of(struct fixture *f, const struct row *row, const char *value)
 {
 	struct vm vm;
@@ -467,7 +467,7 @@ static void choices_are_taken(struct fixture *f, const struct row *row)
 	assert_non_null(strstr(said_of(f, row, "no-such-thing"), "[unknown-value]"));
 }
 
-/* An argument of a program has an end; a program has none. */
+/* A string becomes an argument of a program, whose length is limited. Scripts have no limit. */
 static void lengths_hold(struct fixture *f, const struct row *row)
 {
 	enum { LONGEST = 65000 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Quoting is judged by the shells themselves. */
+/* Quoting is checked by running real shells. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 static const char *const shells[] = {"bash", "dash", "busybox"};
 
-/* A script that prints each word with a 0 byte behind it, and what it must print. */
+/* A script that prints each word followed by a 0 byte, and its expected output. */
 struct quoted {
 	struct buf script, expected;
 };
@@ -136,7 +136,7 @@ static void shells_read_back_the_word(void **state)
 	assert_shells_agree(f, &quoted);
 }
 
-/* Every byte but 0: alone, between letters, all together. */
+/* Every byte except 0: alone, between letters, and all of them in one word. */
 static void shells_read_back_every_byte(void **state)
 {
 	struct fixture *f = *state;

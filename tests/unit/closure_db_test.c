@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The Nix database as a source: whole, locked, broken, unknown, and being written to; then
- * everything against real Nix.
+ * The Nix database as a closure source: complete, locked, corrupt, of an unknown schema, and while
+ * another program writes to it; then all sources compared with real Nix.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,9 +75,9 @@ static void test_what_the_database_knows(void **state)
 {
 	struct fixture *f = *state;
 	assert_closure(f, expand(f, "$A"), NULL, IN_DATABASE);
-	/* A quiet database is left as it was. */
+	/* Reading does not leave files behind. */
 	assert_string_equal(shell(f, "ls state/db", NULL, NULL), "db.sqlite\nschema\n");
-	/* With a log: what is in it counts. */
+	/* Transactions in the write-ahead log are read. */
 	sqlite3 *handle = database_open(database_path(f));
 	execute(f, handle, "insert into Refs values (1, 4)");
 	assert_string_equal(
@@ -85,7 +85,7 @@ static void test_what_the_database_knows(void **state)
 	struct closure closure;
 	assert_ok(f, load(f, expand(f, "$B"), NULL, &closure));
 	assert_int_equal(closure.n, 3);
-	/* What is not committed does not. */
+	/* Uncommitted changes are not read. */
 	execute(f, handle, "begin immediate; delete from Refs");
 	assert_ok(f, load(f, expand(f, "$B"), NULL, &closure));
 	assert_int_equal(closure.n, 3);
@@ -200,7 +200,10 @@ static void test_locked_database(void **state)
 
 enum { CHAIN = 500 };
 
-/* CHAIN paths in a row, with a narSize that is the same everywhere after each transaction. */
+/*
+ * A chain of CHAIN paths. Each transaction keeps narSize equal in all rows, so a reader that sees
+ * different values has read a torn state.
+ */
 static void make_chain(struct fixture *f)
 {
 	sqlite3 *handle = database_open(database_path(f));
@@ -230,7 +233,7 @@ static void write_for_ever(struct fixture *f)
 				execute(f, handle, "pragma wal_checkpoint(truncate)");
 		}
 		sqlite3_close(handle);
-		/* Quiet for so long that a reader begins without locks, and is not done. */
+		/* Long enough that a reader starts without locks, too short for it to finish. */
 		usleep(20000 + i % 10 * 500);
 	}
 }
@@ -277,7 +280,10 @@ static void test_consistent_while_it_is_written(void **state)
 
 /* ---- without write permission ---- */
 
-/* Runs as nobody in a child; its exit status is the number of the failing step. */
+/*
+ * Runs `steps` as nobody in a child process; returns its exit status, the number of the failed
+ * step.
+ */
 static int as_nobody(struct fixture *f, int (*steps)(struct fixture *f))
 {
 	pid_t pid = fork();
@@ -296,7 +302,7 @@ static bool is_root(void)
 	return false;
 }
 
-/* 10 and the number of paths when the database was read, 2 when it was another source. */
+/* Returns 10 plus the number of paths if the database was read, 2 if another source was used. */
 static int load_lib(struct fixture *f)
 {
 	struct closure closure;
@@ -314,11 +320,14 @@ static void test_readers_who_may_not_write(void **state)
 		skip();
 	assert_int_equal(chmod(f->scratch, 0755), 0);
 	assert_int_equal(as_nobody(f, load_lib), 12);
-	/* A log with its index, and somebody who holds them open. */
+	/* The log has its index (-shm) because another process holds the database open. */
 	sqlite3 *handle = database_open(database_path(f));
 	execute(f, handle, "insert into Refs values (1, 4)");
 	assert_int_equal(as_nobody(f, load_lib), 13);
-	/* A log, and nobody to make its index: the file alone would be out of date. */
+	/*
+	 * The log has no index, and nobody may not create one. Without the log the database is out
+	 * of date, so it must not be read.
+	 */
 	shell(f, "cp -r state kept && rm kept/db/*-shm", NULL, NULL);
 	sqlite3_close(handle);
 	assert_int_equal(as_nobody(f, load_lib), 13);
@@ -355,8 +364,8 @@ static const char expression[] =
 
 struct nix {
 	struct fixture *f;
-	const char *top;       /* its output */
-	const char *dump;      /* `nix-store --dump-db` of its closure, sorted */
+	const char *top;       /* output path */
+	const char *dump;      /* sorted `nix-store --dump-db` of its closure */
 	const char *underived; /* the same without derivers */
 };
 
@@ -393,7 +402,10 @@ static const char *output(struct fixture *f, const char *attribute)
 		attribute, NULL);
 }
 
-/* As `nix-store --dump-db` prints it, or without the derivers, which not every source knows. */
+/*
+ * Formats the closure like `nix-store --dump-db`, optionally without the derivers, which some
+ * sources do not know.
+ */
 static const char *dump(struct fixture *f, const struct closure *closure, bool derivers)
 {
 	BUF_CLEANUP struct buf text = {0};
@@ -507,7 +519,7 @@ static int ask_daemon(struct fixture *f)
 	if (strcmp(closure.source, "nix path-info") != 0 ||
 		strcmp(dump(f, &closure, true), kept) != 0 || addressed != 1)
 		return 2;
-	/* A derivation as root. */
+	/* The root is a derivation. */
 	const char *derivation = shell(f, "printf %s \"$(cat derivation)\"", NULL, NULL);
 	if (!load(f, derivation, NULL, &closure) ||
 		strcmp(closure.source, "nix-store --dump-db") != 0 || closure.n < 4)

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * closure_fixture: a store of a few paths, and what a closure looks like as text. Included after
- * fixture.h.
- */
+/* closure_fixture: a store of a few paths, and closures as text. Included after fixture.h. */
 #ifndef MVM_TESTS_CLOSURE_FIXTURE_H
 #define MVM_TESTS_CLOSURE_FIXTURE_H
 
@@ -17,8 +14,8 @@
 #define HASH_B "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 /*
- * $A to $D, $R: store paths app, lib, data, other, and the derivation app.drv; $a to $d, $r: their
- * base names; $S: the store directory.
+ * $A to $D and $R are the store paths app, lib, data, other and the derivation app.drv; $a to $d
+ * and $r are their base names; $S is the store directory.
  */
 static inline const char *base_name(char letter)
 {
@@ -61,7 +58,7 @@ static inline void put_file(struct fixture *f, const char *path, const char *pat
 	assert_ok(f, file_write(f->diag, path, text, strlen(text), 0644));
 }
 
-/* app refers to itself and to lib, lib to data; other stands alone. */
+/* app refers to itself and to lib, lib refers to data; other has no references. */
 static inline void make_store(struct fixture *f)
 {
 	assert_ok(f, directory_make(f->diag, store_dir(f), 0755));
@@ -85,7 +82,7 @@ static inline int closure_setup(void **state)
 	return 0;
 }
 
-/* Whether it was read, because its source has no hash: hash and size are those of what is there. */
+/* Whether hash and size were computed from the files, because the source has no hash. */
 static inline bool is_read(struct fixture *f, const struct store_path *path)
 {
 	char hash[NAR_HASH_DIGITS + 1];
@@ -95,8 +92,9 @@ static inline bool is_read(struct fixture *f, const struct store_path *path)
 }
 
 /*
- * NAME HASH SIZE[ deriver=…][ sigs=…][ ca=…][ ultimate]: REFERENCE…; the hash is cut, a name is
- * without its hash. "read" stands for what is there.
+ * One line per path: NAME HASH SIZE[ deriver=…][ sigs=…][ ca=…][ ultimate]: REFERENCE… The hash is
+ * shortened to 8 digits; names omit the store path's hash. "read" replaces hash and size that were
+ * computed from the files.
  */
 static inline const char *render(struct fixture *f, const struct closure *closure)
 {
@@ -123,8 +121,8 @@ static inline const char *render(struct fixture *f, const struct closure *closur
 }
 
 /*
- * Loads the closure of one root (NULL: of none), from a file or (NULL) by default, and promises
- * what closure.h promises.
+ * Loads the closure of `root` (no root if NULL) from `file` (the default sources if NULL) and
+ * checks what closure.h guarantees.
  */
 static inline bool load(struct fixture *f, const char *root, const char *file, struct closure *out)
 {

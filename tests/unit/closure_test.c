@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The forms in which a closure can be given, right and wrong. No Nix is needed. */
+/* The formats in which a closure can be given, valid and invalid. Nix is not needed. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -85,7 +85,7 @@ static void test_every_form(void **state)
 		put_file(f, file, forms[i].text);
 		if (!load(f, expand(f, "$A"), file, &closure))
 			fail_msg("%s: %s", forms[i].name, messages(f));
-		/* The order is that of the paths: app, lib, data, other. */
+		/* Paths are sorted by name: app, lib, data, other. */
 		if (strcmp(render(f, &closure), forms[i].expected) != 0)
 			fail_msg("%s: expected\n%sgot\n%s", forms[i].name, forms[i].expected,
 				render(f, &closure));
@@ -187,7 +187,8 @@ static void test_every_mistake(void **state)
 }
 
 /*
- * Whatever a file is cut to, or whatever byte is changed, it is read or refused, and nothing else.
+ * A file that is truncated anywhere, or has any byte changed, is either read or refused with a
+ * message.
  */
 static void test_damaged_files(void **state)
 {
@@ -313,9 +314,9 @@ static void test_attributes_of_the_derivation(void **state)
 	assert_closure(f, expand(f, "$C"), NULL, "data read:\n");
 	setenv("NIX_BUILD_TOP", f->scratch, 1);
 	assert_closure(f, expand(f, "$C"), NULL, "data ba7816bf 4:\n");
-	/* It says nothing of app: the next source is asked. */
+	/* The file does not list app, so the next source is used. */
 	assert_closure(f, expand(f, "$A"), NULL, UNHASHED);
-	/* Nix 2.8 names it by a path outside its sandbox. */
+	/* Nix 2.8 gives the path of the file outside its sandbox. */
 	setenv("NIX_ATTRS_JSON_FILE", "/nowhere", 1);
 	assert_closure(f, expand(f, "$C"), NULL, "data ba7816bf 4:\n");
 	unsetenv("NIX_BUILD_TOP");
@@ -340,11 +341,11 @@ static void test_scan_finds_what_nix_finds(void **state)
 {
 	struct fixture *f = *state;
 	assert_closure(f, expand(f, "$A"), NULL, UNHASHED);
-	/* Files that Nix leaves beside a path have its hash too. */
+	/* Nix leaves files beside a path whose names contain the path's hash. */
 	put_file(f, expand(f, "$B.lock"), "");
 	put_file(f, expand(f, "$B.chroot"), "");
 	assert_closure(f, expand(f, "$A"), NULL, UNHASHED);
-	/* In a name, without anything around it. */
+	/* A file name that is only a hash. */
 	put_file(f, path_join(f->arena, expand(f, "$A/bin"), "0d000000000000000000000000000000"),
 		"");
 	assert_closure(f, expand(f, "$A"), NULL,
@@ -363,7 +364,9 @@ static void test_scan_looks_at_every_byte(void **state)
 		put_at(path, offsets[i] + 32, i % 2 ? "zzzz" : "");
 		assert_closure(f, path, NULL, "data read:\nother read: data\n");
 	}
-	/* Digits before it, so that no window starts anew at the hash. */
+	/*
+	 * Hash digits before the hash, so that the scan must find it inside a longer run of digits.
+	 */
 	put_file(f, expand(f, "$D"),
 		"0000000000000000000000000000c00c0000000000000000000000000000000c");
 	assert_closure(f, expand(f, "$D"), NULL, "data read:\nother read: data\n");
@@ -406,7 +409,7 @@ static void test_pipe_stops_the_scan(void **state)
 	struct closure closure;
 	assert_false(load(f, expand(f, "$A"), NULL, &closure));
 	assert_said(f, expand(f, "$A/bin/pipe is not a regular file, a directory"));
-	/* A source that has no hashes, but references, is read too. */
+	/* A source that has references but no hashes makes us read the files too. */
 	put_file(f, scratch_path(f, "graph"), "$A\n\n0\n");
 	assert_false(load(f, expand(f, "$A"), scratch_path(f, "graph"), &closure));
 	assert_said(f, expand(f, "$A/bin/pipe is not a regular file, a directory"));
@@ -419,7 +422,7 @@ static const char *numbered(struct fixture *f, unsigned number)
 	return arena_printf(f->arena, "%s/%032u-p", store_dir(f), number);
 }
 
-/* Each refers to two further ones and to one that is not in the list. */
+/* Each path refers to two later ones and to one that is not in the list. */
 static const char *make_numbered(struct fixture *f)
 {
 	BUF_CLEANUP struct buf list = {0};
@@ -476,14 +479,14 @@ static const char *text_with(
 }
 
 /*
- * Whatever the first closure wanted to know of a path, a second one finds what it would have found
- * alone, without reading it again.
+ * Whatever the first load recorded about a path in the memo, a second load gets the same result as
+ * without a memo, and reads no file again.
  */
 static void test_further_closures_read_nothing_again(void **state)
 {
 	struct fixture *f = *state;
 	const char *const files[] = {NULL, scratch_path(f, "list"), scratch_path(f, "graph")};
-	put_file(f, files[1], "$A\n$B\n"); /* warns of $C */
+	put_file(f, files[1], "$A\n$B\n"); /* leaves out $C, with a warning */
 	put_file(f, files[2], "$A\n\n1\n$B\n$B\n\n0\n");
 	for (size_t first = 0; first < countof(files); first++)
 		for (size_t second = 0; second < countof(files); second++) {

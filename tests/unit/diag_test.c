@@ -45,7 +45,7 @@ static void counts_and_remembers_the_first_status(void **state)
 	assert_string_equal(printed(f, DIAG_HUMAN, false),
 		"mvmbuild: warning: careful [w]\nmvmbuild: note: by the way [n]\n"
 		"mvmbuild: error: first 1 [one]\nmvmbuild: error: second [two]\n");
-	/* What was printed is printed once. */
+	/* Messages that were printed are not printed again. */
 	assert_string_equal(printed(f, DIAG_HUMAN, false), "");
 	diag_warning(f->diag, NULL, "w", "again");
 	diag_error(f->diag, STATUS_FAILED, &(struct pos){.file = "vm.yaml"}, "three", "third");
@@ -68,7 +68,7 @@ static void shows_the_line_and_the_place(void **state)
 		{{"a.yaml", 1, 11, 3},
 			"a.yaml:1:11: error: bad [c]\n    1 | hostName: web\n      |           "
 			"^~~\n"},
-		/* A tab takes one column here as in the caret's line. */
+		/* A tab is shown as one space, so that the caret stands below the right column. */
 		{{"a.yaml", 2, 10, 1},
 			"a.yaml:2:10: error: bad [c]\n    2 |  memory: x\n      |          ^\n"},
 		/* Columns count characters. */
@@ -89,7 +89,7 @@ static void shows_the_line_and_the_place(void **state)
 	}
 }
 
-/* Of a long line the part around the place is shown, cut between characters. */
+/* Only the part of a long line around the position is shown, cut at character boundaries. */
 static void long_lines_are_cut(void **state)
 {
 	struct fixture *f = *state;
@@ -107,12 +107,12 @@ static void long_lines_are_cut(void **state)
 	assert_non_null(strstr(shown, "é…\n"));
 	const char *caret = strstr(shown, "      | ");
 	assert_int_equal(strspn(caret + 8, " "), 61);
-	/* Beyond the line's end. */
+	/* The column lies beyond the end of the line. */
 	diag_error(f->diag, STATUS_DESCRIPTION, &(struct pos){"a", 1, 4000000000u, 1}, "c", "bad");
 	assert_true(strlen(printed(f, DIAG_HUMAN, false)) < 200);
 }
 
-/* Of several passes' messages, and of several files'; notes stay with what they belong to. */
+/* Messages of several passes and files are sorted by position; notes stay with their message. */
 static void comes_in_the_order_of_the_text(void **state)
 {
 	struct fixture *f = *state;
@@ -139,7 +139,7 @@ static void comes_in_the_order_of_the_text(void **state)
 	}
 }
 
-/* An argument is one text, whose lines and columns nobody counts; and it may be given twice. */
+/* An argument is shown without line and column numbers. The same argument may be given twice. */
 static void arguments_are_shown_without_numbers(void **state)
 {
 	struct fixture *f = *state;
@@ -154,7 +154,7 @@ static void arguments_are_shown_without_numbers(void **state)
 	assert_null(strstr(printed(f, DIAG_JSON, false), "line"));
 }
 
-/* Nothing that a description or a file name holds reaches the terminal as a command. */
+/* Control sequences in a description or a file name must not reach the terminal. */
 static void commands_to_the_terminal_are_defused(void **state)
 {
 	static const char line[] = "x: \x1b]0;owned\x07 \xc2\x9b"
@@ -170,7 +170,10 @@ static void commands_to_the_terminal_are_defused(void **state)
 		"    1 | x:  ]0;owned   31m ?  \n      | ^\n");
 }
 
-/* Nor does it change where what is around it stands, or look like a message of its own. */
+/*
+ * Bidirectional controls must not reorder the text around a name, and line breaks in it must not
+ * imitate a second message.
+ */
 static void names_stay_in_their_place(void **state)
 {
 	struct fixture *f = *state;
@@ -206,7 +209,7 @@ static void json_has_one_object_a_line(void **state)
 	assert_string_equal(member(first, "column"), "4");
 	json_object_put(first);
 	for (int i = 0; i < 2; i++) {
-		/* A strict reader: it refuses what is not UTF-8. */
+		/* The tokener is strict: it refuses invalid UTF-8. */
 		struct json_tokener *tokener = json_tokener_new();
 		json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
 		const char *line = strtok_r(NULL, "\n", &rest);

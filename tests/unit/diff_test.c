@@ -14,7 +14,7 @@
 
 enum { MOST = 8 };
 
-/* Paths "X-NAME" of 100 bytes, where the letter X stands for the hash. */
+/* Each name is "X-NAME"; the letter X becomes the path's hash. Every path has 100 bytes. */
 static struct closure closure_of(struct fixture *f, const char *const *names)
 {
 	struct store_path *paths = arena_alloc(f->arena, MOST * sizeof *paths);
@@ -28,7 +28,7 @@ static struct closure closure_of(struct fixture *f, const char *const *names)
 	return closure;
 }
 
-/* As a line: "kind name before>after size;". */
+/* The differences as one line of "kind name before>after size;". */
 static const char *told(struct fixture *f, const char *const *before, const char *const *after)
 {
 	static const char kinds[] = {[PACKAGE_ADDED] = '+',
@@ -56,13 +56,13 @@ static void versions_change(void **state)
 	assert_string_equal(told(f, NAMES("a-x-1.0"), NAMES("b-x-1.0")), "r x 1.0>1.0 0;");
 	assert_string_equal(told(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-y-2")), "+ y >2 100;");
 	assert_string_equal(told(f, NAMES("a-x-1.0", "b-etc"), NAMES("a-x-1.0")), "- etc > -100;");
-	/* Outputs are of one package, and several versions may be there. */
+	/* Outputs belong to one package, and several versions may coexist. */
 	assert_string_equal(told(f, NAMES("a-x-1.0", "b-x-1.0-bin", "c-x-1.0-dev"),
 				    NAMES("d-x-1.1", "e-x-1.1-bin")),
 		"v x 1.0>1.1 -100;");
 	assert_string_equal(
 		told(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-x-2.0")), "v x 1.0>1.0, 2.0 100;");
-	/* One name is not the beginning of another. */
+	/* A name that is a prefix of another is a different package. */
 	assert_string_equal(told(f, NAMES("a-x-1.0", "b-xy-1.0"), NAMES("c-x-2.0", "b-xy-1.0")),
 		"v x 1.0>2.0 0;");
 	assert_string_equal(told(f, NAMES("b-etc"), NAMES("a-etc")), "r etc > 0;");
@@ -109,7 +109,9 @@ static void values_change(void **state)
 		assert_string_equal(json_told(f, cases[i].before, cases[i].after), cases[i].told);
 }
 
-/* Beyond what is compared word by word, everything is told as replaced: nothing is lost. */
+/*
+ * Lists too long to be compared item by item are reported as entirely replaced; nothing is omitted.
+ */
 static void long_lists(void **state)
 {
 	struct fixture *f = *state;

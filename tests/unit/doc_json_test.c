@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Scalars of a description as JSON, judged by json-c too. */
+/* Scalars of a description as JSON, also checked by json-c. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -25,7 +25,7 @@ static void assert_scalar(const char *text, bool quoted, const char *expected)
 	json_tokener_free(tokener);
 }
 
-/* YAML 1.2's core schema, chapter 10.3. */
+/* YAML 1.2's core schema, section 10.3. */
 static void plain_scalars(void **state)
 {
 	(void)state;

@@ -10,7 +10,7 @@
 #include "compiler/describe/doc.h"
 #include "tests/unit/fixture.h"
 
-/* A tree as text: {a: 1, b: [x, "y"]}; with places: {a@1:1: 1@1:4+1}. */
+/* Appends the tree as text: {a: 1, b: [x, "y"]}; with `places`: {a@1:1: 1@1:4+1}. */
 static void dump(struct buf *out, const struct node *node, bool places)
 {
 	if (node->kind == NODE_SCALAR)
@@ -42,7 +42,7 @@ static bool read_bytes(
 	return doc_parse(f->arena, f->diag, "vm.yaml", &bytes, documents);
 }
 
-/* All documents, a line each. */
+/* All documents, one per line. */
 static const char *tree(struct fixture *f, const char *text, bool places)
 {
 	struct documents documents;
@@ -55,11 +55,12 @@ static const char *tree(struct fixture *f, const char *text, bool places)
 	return arena_strdup(f->arena, buf_text(&out));
 }
 
-/* The text is refused, or an error recorded, and this is said. */
+/* The text is refused, or at least causes an error, and this message is among them. */
 static void assert_refused_bytes(struct fixture *f, const char *text, size_t size, const char *said)
 {
 	struct documents documents;
-	f->diag = diag_new(f->arena); /* every text has the same name */
+	f->diag = diag_new(f->arena); /* all texts have one file name, so the diag must not know an
+					 older one */
 	read_bytes(f, text, size, &documents);
 	assert_true(diag_error_count(f->diag) > 0);
 	assert_int_equal(diag_status(f->diag), STATUS_DESCRIPTION);
@@ -113,10 +114,10 @@ static void json_is_read_as_it_is(void **state)
 		{"{\"a\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", "{a: \"\"\\/\b\f\n\r\t\"}"},
 		{"{\"a\": \"\\u00e9\\u65e5\"}", "{a: \"é日\"}"},
 		{"{\"a\": \"\\ud83d\\ude00 \\uD834\\uDD1E\", \"b\": 1}", "{a: \"😀 𝄞\", b: 1}"},
-		/* Here the first backslash is what is escaped. */
+		/* The first backslash escapes the second one here. */
 		{"{\"a\": \"\\\\ud83d\\\\ude00\", \"b\": \"\\ud83d\\ude00\"}",
 			"{a: \"\\ud83d\\ude00\", b: \"😀\"}"},
-		/* Not JSON: no escapes in single quotes. */
+		/* YAML, not JSON: single quotes have no escapes. */
 		{"{a: '\\ud83d\\ude00'}", "{a: \"\\ud83d\\ude00\"}"},
 		{"{\"a\": -1.5e3, \"b\": \"\"}", "{a: -1.5e3, b: \"\"}"},
 		{"{\"nix\": \"${x} #no comment: [\"}", "{nix: \"${x} #no comment: [\"}"},
@@ -138,20 +139,26 @@ static void aliases_and_merge_keys(void **state)
 		{"a: &x 1\n*x : 2\n", "{a: 1, 1: 2}"},
 		{"a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}", "{a: {b: 1, c: 2}, d: {c: 3, b: 1}}"},
 		{"a: &x {b: 1, c: 2}\nd: {c: 3, <<: *x}", "{a: {b: 1, c: 2}, d: {c: 3, b: 1}}"},
-		/* Of several sources the first wins, and merged keys are merged on. */
+		/*
+		 * With several sources the first one wins, and merge keys inside a source are
+		 * followed.
+		 */
 		{"x: &x {a: 1, b: 1}\ny: &y {<<: *x, b: 2, c: 2}\nz: {<<: [*y, *x], c: 3}",
 			"{x: {a: 1, b: 1}, y: {b: 2, c: 2, a: 1}, z: {c: 3, b: 2, a: 1}}"},
 		{"x: &x {a: 1}\ny: &y {b: 2}\nz: {<<: *x, <<: *y}",
 			"{x: {a: 1}, y: {b: 2}, z: {a: 1, b: 2}}"},
 		{"z: {<<: {a: 1}}", "{z: {a: 1}}"},
-		/* Maps inside are replaced, not merged. */
+		/* Nested maps are replaced, not merged. */
 		{"x: &x {m: {a: 1}}\ny: {<<: *x, m: {b: 2}}", "{x: {m: {a: 1}}, y: {m: {b: 2}}}"},
 		{"a: {\"<<\": 1}", "{a: {<<: 1}}"},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++)
 		assert_string_equal(tree(f, cases[i].text, false), cases[i].expected);
-	/* A value is where its alias stands, its parts where they were written. */
+	/*
+	 * The value's position is that of its alias; its parts keep the position where they were
+	 * written.
+	 */
 	assert_string_equal(tree(f, "a: &x {b: 1}\nc: *x\n", true),
 		"{a@1:1: {b@1:8: 1@1:11+1}@1:4+1, c@2:1: {b@1:8: 1@1:11+1}@2:4+2}@1:1+1");
 	assert_refused(f, "a: *x\n",
@@ -171,7 +178,7 @@ static void duplicate_keys_are_all_told(void **state)
 {
 	struct fixture *f = *state;
 	struct documents documents;
-	/* The tree is good, so the reader goes on. */
+	/* The tree is valid, so reading continues. */
 	const char *text = "a: 1\nb: {x: 1, y: 2, x: 3}\na: 2\n";
 	assert_true(read_bytes(f, text, strlen(text), &documents));
 	assert_int_equal(diag_error_count(f->diag), 2);
@@ -181,7 +188,7 @@ static void duplicate_keys_are_all_told(void **state)
 	assert_non_null(strstr(said, "vm.yaml:3:1: error: \"a\" is given twice [duplicate-key]"));
 	assert_non_null(strstr(said, "vm.yaml:1:1: note: first given here"));
 	assert_string_equal(node_get(documents.v[0], "a")->text, "1");
-	/* Also in maps so large that they have an index. */
+	/* Also found in maps large enough to have an index. */
 	BUF_CLEANUP struct buf large = {0};
 	for (int i = 0; i < 100; i++)
 		buf_printf(&large, "k%d: 1\n", i);
@@ -211,7 +218,7 @@ static void alias_bombs_do_not_explode(void **state)
 	assert_refused(f, buf_text(&map), "[too-many-nodes]");
 }
 
-/* The same over many documents, each of them just small enough. */
+/* The limits also hold for the sum of many documents, each of them just small enough. */
 static void documents_share_the_limits(void **state)
 {
 	struct fixture *f = *state;
@@ -251,7 +258,7 @@ static void depth_is_limited(void **state)
 		for (int i = 0; i < depth; i++)
 			buf_puts(&flow, "]");
 		buf_printf(&block, "%*sb", depth, "");
-		/* The map and the lists; the maps and their text. */
+		/* One map plus the lists; the maps plus their text. */
 		if (depth + 1 <= DOC_MAX_DEPTH) {
 			assert_ok(f, read_bytes(f, flow.p, flow.n, &documents));
 			assert_ok(f, read_bytes(f, block.p, block.n, &documents));
@@ -284,7 +291,7 @@ static void many_keys_are_refused(void **state)
 	buf_puts(&text, "more: 1\n");
 	assert_refused(f, buf_text(&text),
 		"vm.yaml:1:1: error: a map has more than 20000 keys [too-many-nodes]");
-	/* No map has too many of its own, but merge keys bring them together. */
+	/* No map has too many keys of its own, but merge keys bring them together. */
 	for (int i = 0; i < 3; i++) {
 		buf_printf(&merged, "m%d: &m%d\n", i, i);
 		for (int k = 0; k < 10000; k++)
@@ -295,7 +302,7 @@ static void many_keys_are_refused(void **state)
 		f, buf_text(&merged), "vm.yaml:30004:6: error: a map has more than 20000 keys");
 }
 
-/* What takes time in proportion to the square of the text would need minutes here. */
+/* An algorithm of quadratic time would need minutes here. */
 static void large_texts_are_read_in_time(void **state)
 {
 	struct fixture *f = *state;
@@ -339,7 +346,7 @@ static void text_must_be_utf8(void **state)
 			"vm.yaml:1:4: error: a text must not contain a 0 byte [zero-byte]"},
 		{"\"x\\0y\": 1\n", 10,
 			"vm.yaml:1:1: error: a text must not contain a 0 byte [zero-byte]"},
-		/* UTF-16, with its mark. */
+		/* UTF-16 with its byte order mark. */
 		{"\xff\xfe"
 		 "a\0:\0",
 			6,
@@ -372,7 +379,7 @@ static void what_is_no_description(void **state)
 		{"a: @b\n",
 			"vm.yaml:1:4: error: found character that cannot start any token; a text "
 			"that begins with it needs quotes [syntax]"},
-		/* At the end there is nothing to show, so the last line is. */
+		/* An error at the end of the text points to the last line that is not empty. */
 		{"a: [\n\n\n",
 			"vm.yaml:1:5: error: did not find expected node content while parsing a "
 			"flow node [syntax]\n    1 | a: [\n      |     ^\n"},

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Erofs store disks of odd trees, judged by fsck.erofs, blkid and the kernel, and made by whatever
- * mkfs.erofs is there, or by none.
+ * Erofs store disks of unusual trees, checked by fsck.erofs, blkid and the kernel; with whichever
+ * mkfs.erofs is installed, or without one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@ static struct store_disk_request erofs_request(
 	return request;
 }
 
-/* Links scratch/store into scratch/OUTPUT; returns how many paths were packed. */
+/* Links scratch/store into scratch/OUTPUT; returns the number of packed paths. */
 static size_t link_store(struct fixture *f, const char *output)
 {
 	const struct closure closure = closure_of(f);
@@ -48,10 +48,7 @@ static void make_odd_store(struct fixture *f)
 	shell(f, arena_printf(f->arena, "LONG=250\n%s", odd_store), NULL, NULL);
 }
 
-/*
- * What the image's tree is, by erofs-utils; permissions of the source tree decide which bits are
- * left.
- */
+/* Compares the tree that erofs-utils extracts with the source tree, without owners and modes. */
 static const char extract[] =
 	"fsck.erofs \"$1\" >log 2>&1 || { cat log; false; }\n"
 	"rm -rf x; fsck.erofs --extract=x --overwrite --no-preserve-owner --no-preserve-perms "
@@ -94,7 +91,7 @@ static void holds_every_oddity_however_compressed(void **state)
 		}
 		assert_ok(f, store_disk_link(f->diag, &request, &result));
 		shell(f, extract, "image", NULL);
-		/* store stands for the root; .links */
+		/* `store` counts as the root; one more inode is .links */
 		assert_int_equal(result.inodes,
 			atoi(shell(f, "find store -printf x | wc -c", NULL, NULL)) + 1);
 	}
@@ -189,7 +186,7 @@ static void same_bytes_however_built(void **state)
 	assert_int_equal(link_store(f, "cold"), 8);
 	assert_int_equal(link_store(f, "warm"), 0);
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
-	/* One that has a file of its own, and the five small ones. */
+	/* The path with its own cache file, and the five small ones. */
 	shell(f, "rm -r cache/" SETTINGS "/a-tree cache/" SETTINGS "/.bundles", NULL, NULL);
 	setenv("SOURCE_DATE_EPOCH", "12345", 1);
 	assert_int_equal(link_store(f, "warm"), 6);
@@ -205,8 +202,8 @@ static void same_bytes_however_built(void **state)
 		assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "uncached"));
 	}
 	/*
-	 * As auto-optimise-store leaves a store, or not; written in another order, by somebody
-	 * else.
+	 * Either deduplicated as auto-optimise-store does it, or not; written in another order and
+	 * owned by another user.
 	 */
 	shell(f,
 		"rm -rf cache; cp -r --no-preserve=links,timestamps store copied; chmod 6755 "
@@ -222,7 +219,7 @@ static void same_bytes_however_built(void **state)
 		shell(f, "ls -A cache/tmp; ls -A | grep -e object -e erofs- || true", NULL, NULL),
 		"");
 	shell(f, "rm -rf store/a-tree/* store/b-tree", NULL, NULL);
-	/* Warm, not even the paths have to be there. */
+	/* With a warm cache the paths need not even exist. */
 	struct store_disk_request request = erofs_request(f, &closure, "warm");
 	struct store_disk_result result;
 	assert_ok(f, store_disk_link(f->diag, &request, &result));
@@ -277,7 +274,7 @@ static void small_paths_lie_side_by_side(void **state)
 	shell(f, extract, "cold", NULL);
 }
 
-/* It compresses by a library that changes without it. */
+/* mkfs.erofs compresses with a shared library that can be updated without it. */
 static void another_compressor_makes_other_objects(void **state)
 {
 	struct fixture *f = *state;
@@ -373,7 +370,7 @@ static void what_cannot_be_packed_is_named(void **state)
 	link_fails(f, "two paths of the store disk", ".links");
 }
 
-/* Runs with a directory in front of PATH in which mkfs.erofs is this script. */
+/* Runs with this script as mkfs.erofs, in a directory at the front of PATH. */
 static void with_tool(struct fixture *f, const char *script, const char *why, const char *which)
 {
 	const char *path = arena_strdup(f->arena, getenv("PATH"));
@@ -402,7 +399,7 @@ static void a_bad_mkfs_erofs_is_told(void **state)
 	with_tool(f, SAYS "exit 0", "cannot read", "/erofs-");
 	with_tool(f, SAYS "head -c 8192 /dev/zero > $image", "cannot be read", "no super block");
 	with_tool(f, SAYS "kill -9 $$", "status 137", "/store/");
-	/* The tree of another directory. */
+	/* An image of another directory. */
 	if (have_erofs(f))
 		with_tool(f,
 			SAYS "PATH=${PATH#*:}; mkdir -p ${0%/*}/empty; exec mkfs.erofs $image "
@@ -463,7 +460,7 @@ static void whole_images_have_fragments(void **state)
 		return;
 	}
 	assert_ok(f, store_disk_mkfs_erofs(f->diag, &request, &result));
-	/* fsck.erofs 1.9 cannot extract what has fragments. */
+	/* fsck.erofs 1.9 cannot extract images with fragments. */
 	shell(f, "fsck.erofs image", NULL, NULL);
 	if (is_root())
 		with_mount(f, "image",

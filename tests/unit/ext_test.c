@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Judged by e2fsck, mkfs.ext4, resize2fs and the kernel. */
+/* Checked by e2fsck, mkfs.ext4, resize2fs and the kernel. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -110,8 +110,8 @@ static void seed_gives_the_uuid(void **state)
 }
 
 /*
- * The same bytes as mkfs.ext4's, apart from the count of bytes that mkfs wrote, and the
- * superblock's check sum over it.
+ * The image has the same bytes as that of mkfs.ext4, except for the count of bytes that mkfs wrote
+ * and the superblock's checksum over it.
  */
 static void is_what_mkfs_makes(void **state)
 {
@@ -147,8 +147,8 @@ static void is_what_mkfs_makes(void **state)
 		assert_int_equal(a.n, b.n);
 		for (size_t at = 0; at < a.n; at++) {
 			/*
-			 * Copies of the superblock start a block group of 128 MiB; the first one
-			 * stands behind 1 KiB for a boot loader.
+			 * A copy of the superblock starts a block group of 128 MiB; the first
+			 * superblock follows 1 KiB for a boot loader.
 			 */
 			size_t in_group = at % (128 * mib),
 			       in_super = in_group - (at < 128 * mib ? 1024 : 0);
@@ -262,8 +262,8 @@ static void kernel_mounts_and_grows(void **state)
 }
 
 /*
- * With nothing but the guest's own mount, a sparse volume stays sparse: no background thread writes
- * inode tables.
+ * A sparse volume stays sparse when the guest only mounts it: no kernel thread writes inode tables
+ * in the background.
  */
 static void mounting_writes_little(void **state)
 {
@@ -284,7 +284,7 @@ static void full_disk_leaves_nothing(void **state)
 	struct fixture *f = *state;
 	if (!may_mount(f))
 		skip();
-	/* From "no room for a page" to "all but the last one". */
+	/* The sizes range from no free page at all to one page too few. */
 	for (unsigned pages = 2; pages < 40; pages += 3) {
 		const char *size = arena_printf(f->arena, "size=%u", pages * 4096);
 		shell(f, "mkdir -p small; mount -t tmpfs -o \"$1\" none small", size, NULL);

@@ -22,7 +22,7 @@
 #include "base/staging.h"
 #include "tests/unit/fixture.h"
 
-/* Names in the scratch directory's `out`, hidden ones too, each on a line. */
+/* The names in the scratch directory's `out`, including hidden ones, one per line. */
 static const char *listed(struct fixture *f)
 {
 	return shell(f, "ls -A out", NULL, NULL);
@@ -103,7 +103,7 @@ static void in_the_working_directory(void **state)
 	assert_string_equal(shell(f, "ls -A . result", NULL, NULL), ".:\nresult\n\nresult:\none\n");
 }
 
-/* What a child does; it ends with the status that is returned. */
+/* Runs `work` in a child, which exits with the returned status. */
 static pid_t in_child(struct fixture *f, int (*work)(struct fixture *f))
 {
 	pid_t pid = fork();
@@ -134,8 +134,8 @@ static void litter_of_the_killed_goes_away(void **state)
 	const char *target = in_out(f, "result");
 	struct staging alive, other;
 	/*
-	 * What is being built now is no litter, nor is another target's, nor what only looks like
-	 * ours.
+	 * These must not be removed: a build in progress, another target's staging directory, and
+	 * files that only resemble ours.
 	 */
 	assert_ok(f, staging_begin(f->arena, f->diag, target, &alive));
 	assert_ok(f, staging_begin(f->arena, f->diag, in_out(f, "result2"), &other));
@@ -143,7 +143,7 @@ static void litter_of_the_killed_goes_away(void **state)
 		NULL, NULL);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(status_of(in_child(f, begin_and_die)), 128 + SIGKILL);
-	/* Each found the one before it; the last one is left. */
+	/* Each child removed its predecessor's directory; the last one is left. */
 	assert_string_equal(shell(f, "ls -A out | wc -l", NULL, NULL), "5\n");
 	publish(f, target, "done");
 	assert_string_equal(shell(f, "ls -A out | wc -l", NULL, NULL), "5\n");
@@ -229,7 +229,7 @@ static void foreign_files_stay(void **state)
 		shell(f, "cat out/result/" OWN_LIST, NULL, NULL), "one\nshare/mvmbuild/files\n");
 	assert_true(staging_may_replace(f->arena, f->diag, target, "result", "one"));
 	make_listed(f, target, "two", &staging);
-	put(f, target, "volume", "precious"); /* while the new one is made */
+	put(f, target, "volume", "precious"); /* appears while the new one is being built */
 	assert_false(staging_publish(f->diag, &staging));
 	assert_non_null(strstr(messages(f), "result has the file volume, which was not built"));
 	assert_string_equal(shell(f, "ls -A out out/result; cat out/result/volume", NULL, NULL),
@@ -251,7 +251,7 @@ static void odd_names_are_ours(void **state)
 	assert_string_equal(own_find_foreign(f->arena, target), "a");
 }
 
-/* Makes the system call fail from here on. */
+/* Makes the system call fail with this error from now on. */
 static bool failing_call(unsigned number, unsigned error)
 {
 	struct sock_filter code[] = {
@@ -265,7 +265,7 @@ static bool failing_call(unsigned number, unsigned error)
 		prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
 }
 
-/* With EINVAL, as on a file system that lacks it. */
+/* EINVAL, as on a file system that does not support the call. */
 static bool without_call(unsigned number)
 {
 	return failing_call(number, EINVAL);
@@ -292,7 +292,7 @@ static int build_without_renameat2(struct fixture *f)
 	return 0;
 }
 
-/* Of a child that forbids itself a system call; the test is skipped where it cannot. */
+/* The status of a child that blocks a system call for itself; skips the test if it cannot. */
 static int status_without_call(struct fixture *f, int (*run)(struct fixture *f))
 {
 	const int status = status_of(in_child(f, run));
@@ -316,7 +316,7 @@ static void publishes_where_names_cannot_be_exchanged(void **state)
 		"kept:\nfile\n\nout:\nresult\n\nout/result:\n2\n");
 }
 
-/* Status 0: it was published, 1: it was not. */
+/* Returns 0 if the directory was published, 1 if not. */
 static int publish_without_fsync(struct fixture *f, bool unsynced)
 {
 	struct staging staging;
@@ -339,7 +339,7 @@ static int publish_unsynced(struct fixture *f)
 	return publish_without_fsync(f, true);
 }
 
-/* What cannot be synced is not published, unless nobody asked for it. */
+/* A directory that cannot be synced is not published, unless `unsynced` is set. */
 static void publishing_syncs(void **state)
 {
 	struct fixture *f = *state;
@@ -387,7 +387,7 @@ static void copies_by_hand_where_it_must(void **state)
 	shell(f, "cmp a b", NULL, NULL);
 }
 
-/* A part in the middle of one file to the middle of another. */
+/* Copies a range from the middle of one file to the middle of another. */
 static void copies_ranges(void **state)
 {
 	struct fixture *f = *state;
@@ -403,7 +403,7 @@ static void copies_ranges(void **state)
 		"tail -c +34 a | head -c 12345 | dd of=c bs=1 seek=40001 conv=notrunc 2>/dev/null; "
 		"cmp b c",
 		NULL, NULL);
-	/* A range behind the end is an error, not a short copy. */
+	/* A range beyond the end is an error, not a short copy. */
 	assert_false(fd_copy_range(from, 99000, to, 0, 5000));
 	assert_int_equal(errno, EIO);
 }
@@ -481,8 +481,8 @@ static void removal_never_follows_links(void **state)
 }
 
 /*
- * A directory and a file of `precious` are mounted in the tree: a bind mount has the device of what
- * is around it.
+ * Mounts a directory and a file of `precious` in the tree. A bind mount has the same device number
+ * as its surroundings.
  */
 static bool mount_in_tree(struct fixture *f)
 {
@@ -525,8 +525,8 @@ static bool goes_without_mounts(struct fixture *f)
 enum { NO_MOUNTS = 78 };
 
 /*
- * Without a call, where its error is given: as on an older kernel, or in a container that forbids
- * it.
+ * Runs with the calls failing for which an error is given, as on an older kernel or in a container
+ * that forbids them.
  */
 static int remove_mounted(struct fixture *f, unsigned openat2_error, unsigned statx_error)
 {

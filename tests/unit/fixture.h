@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fixture: what unit tests share: an arena, a diag, a scratch directory, and other programs to
- * judge by. Included after <cmocka.h>.
+ * fixture: an arena, a diag, a scratch directory and a shell for the unit tests. Included after
+ * <cmocka.h>.
  */
 #ifndef MVM_TESTS_FIXTURE_H
 #define MVM_TESTS_FIXTURE_H
@@ -20,9 +20,9 @@
 struct fixture {
 	struct arena *arena;
 	struct diag *diag;
-	const char *scratch; /* an empty directory, removed afterwards */
+	const char *scratch; /* an empty directory, removed after the test */
 #ifdef FIXTURE_MORE
-	FIXTURE_MORE /* what one file of tests has beside; its setup begins with fixture_setup */
+	FIXTURE_MORE /* fields of one test file, whose setup starts with fixture_setup */
 #endif
 };
 
@@ -52,7 +52,7 @@ static inline const char *scratch_path(struct fixture *f, const char *name)
 	return path_join(f->arena, f->scratch, name);
 }
 
-/* What was said since the last call. */
+/* The messages since the last call. */
 static inline const char *messages(struct fixture *f)
 {
 	char *text = NULL;
@@ -71,7 +71,7 @@ static inline void assert_ok(struct fixture *f, bool ok)
 		fail_msg("%s", messages(f));
 }
 
-/* The last failure said this. */
+/* The messages since the last call contain `part`. */
 static inline void assert_said(struct fixture *f, const char *part)
 {
 	const char *text = messages(f);
@@ -79,7 +79,7 @@ static inline void assert_said(struct fixture *f, const char *part)
 		fail_msg("expected \"%s\" in: %s", part, text);
 }
 
-/* Changes one bit of a file as a disk does: its times and its mode stay. */
+/* Flips one bit of a file as a failing disk does: without changing its times and mode. */
 static inline void flip_bit(const char *path, off_t at)
 {
 	struct stat st;
@@ -94,7 +94,7 @@ static inline void flip_bit(const char *path, off_t at)
 	assert_int_equal(futimens(fd, (struct timespec[]){st.st_atim, st.st_mtim}), 0);
 }
 
-/* Runs a shell script in the scratch directory; $1 and $2 are the given words (maybe NULL). */
+/* Runs a shell script in the scratch directory. $1 and $2 are the given words (empty if NULL). */
 static inline struct process_result shell_try(
 	struct fixture *f, const char *script, const char *first, const char *second)
 {
@@ -106,7 +106,7 @@ static inline struct process_result shell_try(
 	return result;
 }
 
-/* Like shell_try, but the script must succeed; returns what it printed. */
+/* Like shell_try, but fails the test if the script fails; returns its output. */
 static inline const char *shell(
 	struct fixture *f, const char *script, const char *first, const char *second)
 {

@@ -12,7 +12,7 @@
 
 enum { MOST = 24, RANDOM_GRAPHS = 2000 };
 
-/* A closure of n paths, of sizes 1, 2, 4, …: every sum tells its parts. */
+/* A closure of n paths with the sizes 1, 2, 4, …, so that a sum identifies its parts. */
 struct drawn {
 	struct store_path paths[MOST];
 	size_t refs[MOST][MOST];
@@ -55,7 +55,7 @@ static struct sizes sizes_of(
 	return sizes;
 }
 
-/* The sizes of what the roots lead to when one path is taken out, by the definition. */
+/* The total size of the paths reachable from the roots without passing through `without`. */
 static uint64_t reached_without(
 	const struct drawn *drawn, const size_t *roots, size_t nroots, size_t without)
 {
@@ -89,7 +89,7 @@ static void a_diamond(void **state)
 	drawn_edge(&drawn, 0, 2);
 	drawn_edge(&drawn, 1, 3);
 	drawn_edge(&drawn, 2, 3);
-	drawn_edge(&drawn, 3, 3); /* to itself */
+	drawn_edge(&drawn, 3, 3); /* a reference to itself */
 	drawn_edge(&drawn, 3, 4);
 	struct sizes sizes = sizes_of(f, &drawn, &root, 1);
 	assert_int_equal(sizes.graph.dominator[3], 0);
@@ -125,7 +125,7 @@ static void what_is_only_listed_is_a_root(void **state)
 	const size_t root = 0;
 	drawn_start(&drawn, 6);
 	drawn_edge(&drawn, 1, 2);
-	/* A cycle that nothing leads to. */
+	/* A cycle that cannot be reached from the root. */
 	drawn_edge(&drawn, 3, 4);
 	drawn_edge(&drawn, 4, 3);
 	drawn_edge(&drawn, 4, 5);
@@ -148,7 +148,7 @@ static void random_graphs_agree_with_the_definition(void **state)
 		drawn_start(&drawn, n);
 		for (size_t i = 0; i < n; i++)
 			for (size_t j = 0; j < n; j++)
-				/* Every other one without cycles, as stores are. */
+				/* Odd rounds allow cycles; even rounds have none, like stores. */
 				if ((round & 1 || j >= i) && rand_r(&seed) % 8 == 0)
 					drawn_edge(&drawn, i, j);
 		const size_t roots[] = {0, (size_t)rand_r(&seed) % n};
@@ -190,7 +190,7 @@ static void a_long_chain(void **state)
 	assert_int_equal(graph.referrer[LONG - 1], LONG - 2);
 }
 
-/* ---- a disk that was made as a whole ---- */
+/* ---- disks made as a whole ---- */
 
 static void sizes_are_estimated(void **state)
 {
@@ -214,7 +214,7 @@ static void sizes_are_estimated(void **state)
 	assert_int_equal(sizes.paths[1].own.stored, 20);
 	assert_int_equal(sizes.total.stored, 70);
 	assert_string_equal(stored_text(f->arena, &sizes, &sizes.total), "~70 B");
-	/* Of a description nothing is estimated. */
+	/* Without a disk, nothing is estimated. */
 	packed.disk_bytes = 0;
 	drawn.stored[0] = 5;
 	sizes_make(f->arena, &packed, &sizes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Streams of pieces as gzip reads them. */
+/* Streams of pieces, read by gzip. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@ struct text {
 	size_t n;
 };
 
-/* Neither zeros nor noise: `kind` makes others. */
+/* Moderately compressible text; each `kind` gives a different one. */
 static struct text make_text(struct fixture *f, size_t n, unsigned kind)
 {
 	char *bytes = arena_alloc(f->arena, n + 1);
@@ -60,7 +60,7 @@ static void test_gzip_reads_it(void **state)
 		NULL);
 }
 
-/* More pieces and bytes than it remembers, in another order each time. */
+/* More pieces and bytes than the memo holds. */
 static void test_a_memo_changes_nothing(void **state)
 {
 	struct fixture *f = *state;

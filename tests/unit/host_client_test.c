@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-host as the client of hypervisors that have a client program of their own (here a shell
- * script), and its stand-in for macOS.
+ * mvm-host with hypervisors that have a client program (a shell script here), and its shell
+ * replacement on macOS.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -44,8 +44,8 @@ static void assert_calls(const char *expected)
 }
 
 /*
- * What it is told it notes in the file calls, and like crosvm it logs whatever happens; the VM is
- * the process in the file pid.
+ * Records its arguments in the file `calls` and, like crosvm, always prints a log line. The VM is
+ * the process whose id is in the file `pid`.
  */
 static const char client_text[] =
 	"#!/bin/sh\n"
@@ -108,7 +108,7 @@ static pid_t vm_start(const char *path, int type)
 	return vm;
 }
 
-/* It was told to end by now, unless the test failed. */
+/* The VM has been asked to exit by now, unless the test failed. */
 static void vm_end(pid_t vm)
 {
 	kill(vm, SIGKILL);
@@ -239,7 +239,9 @@ static void test_balloon_is_remembered(void **state)
 	assert_lkvm("40", "balloon -n vm -d 60\n");
 	assert_lkvm("40", "");
 	vm_end(vm);
-	/* Another process has a balloon of its own. */
+	/*
+	 * The balloon's size belongs to one VM process; a new process starts with an empty balloon.
+	 */
 	vm = vm_start(path, SOCK_STREAM);
 	assert_lkvm("10", "balloon -n vm -i 10\n");
 	vm_end(vm);
@@ -247,7 +249,7 @@ static void test_balloon_is_remembered(void **state)
 
 /* ---- macOS ---- */
 
-/* vfkit: answers every request; ends when told to in that word. */
+/* vfkit: answers every request; exits when a request contains this word. */
 static pid_t vfkit_start(const char *last_word)
 {
 	int listener = socket_listen(vm_socket);

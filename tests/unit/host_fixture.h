@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host_fixture: runs mvm-host ($MVM_HOST, else build/mvm-host) against sockets that a test makes.
- * Included after <cmocka.h>.
+ * host_fixture: runs mvm-host ($MVM_HOST, otherwise build/mvm-host) against sockets that a test
+ * creates. Included after <cmocka.h>.
  */
 #ifndef MVM_TESTS_HOST_FIXTURE_H
 #define MVM_TESTS_HOST_FIXTURE_H
@@ -18,7 +18,7 @@
 
 enum { CLIENT_LIMIT_S = 60, OUTPUT_BYTES = 4096, ARGUMENTS_MAX = 8 };
 
-/* monitor: the socket's path */
+/* `monitor` is the path of the socket. */
 static char directory[100], program[4096], monitor[108];
 
 struct outcome {
@@ -130,8 +130,8 @@ static inline void stay(int fd)
 struct script;
 
 /*
- * A process that listens on `monitor`; its status is what `play` returns. Each test says what its
- * script is.
+ * Starts a process that listens on `monitor` and exits with the value that `play` returns. Each
+ * test file defines its own struct script.
  */
 static inline pid_t server_start(
 	const struct script *script, int (*play)(const struct script *script, int listener))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mvm-host against a scripted HTTP interface, as Cloud Hypervisor and Firecracker have one. */
+/* mvm-host against a scripted HTTP API like those of Cloud Hypervisor and Firecracker. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -19,13 +19,13 @@
 #define REFUSED_LIST "HTTP/1.1 500 \r\nContent-Length: 23\r\n\r\n[\"VM is not running\"]\r\n"
 #define STATISTICS(MIB) \
 	"HTTP/1.1 200 \r\ncontent-length:  31 \r\n\r\n{\"target_mib\":9,\"actual_mib\":" MIB "}"
-/* 64 MiB and 32 MiB more, of which the balloon has some. */
+/* 64 MiB plus 32 MiB of hotplugged memory; the balloon holds part of it. */
 #define INFO(BYTES) \
 	"HTTP/1.1 200 \r\nContent-Length: " \
 	"97\r\n\r\n{\"config\":{\"memory\":{\"size\":67108864,\"hotplugged_size\":33554432}}," \
 	"\"memory_actual_size\":" BYTES "}"
 
-/* What is asked before a guest is. */
+/* Replies to the requests that mvm-host sends before it asks the guest. */
 #define STATE(LENGTH, NAME) \
 	"HTTP/1.1 200 \r\nContent-Length: " LENGTH "\r\n\r\n{\"state\":\"" NAME "\"}"
 #define CH_RUNS \
@@ -40,15 +40,17 @@
 enum { EXCHANGES_MAX = 8 };
 
 struct exchange {
-	const char *expected; /* part of the request; NULL: the end */
+	const char *expected; /* part of the request; NULL ends the list */
 	const char *reply;
 };
 
-/* Each request comes on a connection of its own. */
+/* Each request arrives on its own connection. */
 struct script {
 	struct exchange exchanges[EXCHANGES_MAX];
-	int ends_after_ms;    /* of the process, after the last exchange; -1: not by itself */
-	bool keeps_listening; /* until then, without an answer; else the socket goes first */
+	int ends_after_ms;    /* delay from the last exchange to the exit of the process; -1: only a
+				 signal ends it */
+	bool keeps_listening; /* until it exits, without answering; otherwise the socket is closed
+				 first */
 };
 
 static size_t request_read(int fd, char *text, size_t size)
@@ -93,7 +95,7 @@ static int script_play(const struct script *script, int listener)
 	return 0;
 }
 
-/* The server heard what it expected; or was ended by that signal. */
+/* The server received the expected requests, or was killed by this signal. */
 static void server_end(pid_t server, int by_signal)
 {
 	int status;
@@ -108,7 +110,7 @@ static void server_end(pid_t server, int by_signal)
 	unlink(monitor);
 }
 
-/* The server's process is reaped while mvm-host waits for it, as a zombie has ended too. */
+/* The server is reaped only after mvm-host returns, which must treat a zombie as exited. */
 static struct outcome run_with(
 	const struct script *script, const char *const *arguments, int by_signal)
 {
@@ -140,7 +142,7 @@ static void test_usage(void **state)
 	}
 }
 
-/* Cloud Hypervisor's interface goes at once; the process takes its time, and is waited for. */
+/* Cloud Hypervisor's socket closes at once; mvm-host must wait until the process exits. */
 static void test_power_button(void **state)
 {
 	(void)state;
@@ -165,7 +167,7 @@ static void test_ctrl_alt_del(void **state)
 	assert_lasted(&outcome, 200, 5000);
 }
 
-/* Somebody has paused it, and nobody else makes it go on. */
+/* The VM was paused by somebody; mvm-host must resume it. */
 static void test_paused(void **state)
 {
 	(void)state;
@@ -242,7 +244,7 @@ static void test_cut_off_by_signal(void **state)
 	assert_lasted(&outcome, 1900, 6000);
 }
 
-/* Where the hypervisor has no such keys, there is nothing to wait for. */
+/* If the hypervisor refuses the request, there is nothing to wait for. */
 static void test_refused(void **state)
 {
 	(void)state;
@@ -262,7 +264,7 @@ static void test_refused(void **state)
 	assert_says(outcome.err, "VM is not running");
 }
 
-/* Refused because it goes down already. */
+/* The request is refused because the guest is already shutting down. */
 static void test_refused_but_ends(void **state)
 {
 	(void)state;
@@ -404,15 +406,15 @@ static void test_listens(void **state)
 	assert_status(&outcome, 1);
 	assert_string_equal(outcome.err, "");
 	unlink(monitor);
-	/* What is no socket is not to be removed as one. */
+	/* A file that is not a socket must not be removed as a stale one. */
 	outcome = RUN("listens", directory);
 	assert_status(&outcome, 0);
 	assert_says(outcome.err, "socket");
 }
 
 /*
- * What the guest says of itself reaches $NOTIFY_SOCKET, one datagram a connection; what it would
- * have done to the host does not.
+ * The guest's own status reaches $NOTIFY_SOCKET, one datagram per connection; variables that would
+ * affect the host's service do not.
  */
 static void test_notify(void **state)
 {
@@ -424,7 +426,7 @@ static void test_notify(void **state)
 	int receiver = socket(AF_UNIX, SOCK_DGRAM, 0);
 	assert_int_equal(bind(receiver, (struct sockaddr *)&address, sizeof address), 0);
 	setenv("NOTIFY_SOCKET", to, 1);
-	/* It ends with the process that calls it, which is the hypervisor in the end. */
+	/* mvm-host exits when its parent process does, which later becomes the hypervisor. */
 	int fd, status, hypervisor[2];
 	assert_int_equal(pipe(hypervisor), 0);
 	pid_t child = fork();
@@ -445,7 +447,7 @@ static void test_notify(void **state)
 		usleep(10000);
 	assert_true(fd >= 0);
 	say(fd, "STATUS=a\nMAINPID=1\nREADY=1\nFDSTORE=1\nREADY");
-	/* The end of the stream never comes. */
+	/* The client never closes the stream. */
 	ssize_t length = recv(receiver, got, sizeof got - 1, 0);
 	assert_int_equal(length, 17);
 	assert_memory_equal(got, "STATUS=a\nREADY=1\n", 17);

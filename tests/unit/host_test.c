@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* mvm-host ($MVM_HOST, else build/mvm-host) against a scripted monitor and against QEMU's own. */
+/*
+ * mvm-host ($MVM_HOST, otherwise build/mvm-host) against a scripted monitor and against real QEMU.
+ */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
@@ -30,8 +32,8 @@
 #define EVENT(NAME) \
 	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"" NAME "\"}\r\n"
 /*
- * As QEMU 7.2 answers query-block: the store disk without an error, a CD drive without a medium, a
- * volume that the host had no room for.
+ * The reply of QEMU 7.2 to query-block: a store disk without an error, a CD drive without a medium,
+ * and a volume for which the host has no space left.
  */
 #define NO_ROOM \
 	"{\"return\": [{\"device\": \"store\", \"io-status\": \"ok\", \"inserted\": {\"file\": " \
@@ -42,7 +44,7 @@
 #define SHUTDOWN(REASON) \
 	"{\"timestamp\": {\"seconds\": 1, \"microseconds\": 2}, \"event\": \"SHUTDOWN\", " \
 	"\"data\": {\"guest\": true, \"reason\": \"" REASON "\"}}\r\n"
-/* Whoever looks for words in the text instead of reading it takes these for replies. */
+/* Code that searches for words instead of parsing JSON mistakes these events for replies. */
 #define DECOYS \
 	"{\"event\": \"NOTE\", \"data\": {\"return\": {\"actual\": 1}, \"error\": {\"desc\": " \
 	"\"x\"}}}\r\n" \
@@ -70,12 +72,14 @@ struct exchange {
 struct script {
 	const char *greeting; /* NULL: none */
 	struct exchange exchanges[EXCHANGES_MAX];
-	/* afterwards it keeps the connection, without a word, until the client leaves */
+	/* keep the connection open at the end, silently, until the client closes it */
 	bool stays;
 	void (*afterwards)(int fd);
 };
 
-/* The scripted monitor: a process, as the client looks at whether the process is there. */
+/*
+ * The scripted monitor is a process, because mvm-host checks that the hypervisor's process exists.
+ */
 
 static bool hear(int fd, const char *expected)
 {
@@ -110,7 +114,7 @@ static int script_play(const struct script *script, int listener)
 	return 0;
 }
 
-/* The monitor said all its lines, and heard those that it expected. */
+/* The monitor sent all its lines and received the expected commands. */
 static void monitor_end(pid_t monitor_process)
 {
 	int status;
@@ -137,7 +141,7 @@ static struct outcome balloon_with(
 	return outcome;
 }
 
-/* Usage */
+/* ---- usage ---- */
 
 static void test_usage(void **state)
 {
@@ -176,7 +180,7 @@ static void test_usage(void **state)
 	assert_says(help.out, "shutdown qmp SOCKET SECONDS");
 }
 
-/* Probes */
+/* ---- probes ---- */
 
 static void test_accel(void **state)
 {
@@ -226,7 +230,7 @@ static void test_tsc(void **state)
 #endif
 }
 
-/* Shutdown */
+/* ---- shutdown ---- */
 
 static void test_power_button(void **state)
 {
@@ -272,7 +276,7 @@ static void test_keys_at_once_when_refused(void **state)
 	assert_lasted(&outcome, 0, 5000);
 }
 
-/* Replies that come late, and are errors, must not be taken for that of quit. */
+/* Late error replies to earlier commands must not be mistaken for the reply to quit. */
 static void test_late_reply(void **state)
 {
 	(void)state;
@@ -301,7 +305,7 @@ static void test_cut_off(void **state)
 	assert_lasted(&outcome, 1900, 5000);
 }
 
-/* Disk full, then room: the guest goes on, and is asked. */
+/* The disk was full and has room again: the guest is resumed, then asked to shut down. */
 static void test_paused(void **state)
 {
 	(void)state;
@@ -319,8 +323,8 @@ static void test_paused(void **state)
 }
 
 /*
- * It stops once more while the guest goes down; in the end it could be asked, and is asked again as
- * it may have heard nothing.
+ * The VM stops again while the guest shuts down. Once it can be resumed, the guest is asked again,
+ * because it may have missed the first request.
  */
 static void test_paused_again(void **state)
 {
@@ -339,7 +343,7 @@ static void test_paused_again(void **state)
 	assert_lasted(&outcome, 1900, 5000);
 }
 
-/* What is still full ends as it has to, and says why. */
+/* A VM whose disk stays full is cut off, with a message that gives the reason. */
 static void test_paused_for_ever(void **state)
 {
 	(void)state;
@@ -356,7 +360,7 @@ static void test_paused_for_ever(void **state)
 		"did not go down within 1 s: cut off");
 }
 
-/* There is nobody to ask. */
+/* A panicked guest cannot be asked. */
 static void test_panicked(void **state)
 {
 	(void)state;
@@ -384,7 +388,7 @@ static void test_was_down(void **state)
 	assert_string_equal(outcome.err, "");
 }
 
-/* A VM that was moved to another host must not run here too. */
+/* A VM that was migrated to another host must not be resumed here. */
 static void test_elsewhere(void **state)
 {
 	(void)state;
@@ -447,7 +451,10 @@ static void test_state(void **state)
 	assert_lasted(&outcome, 1000, 5000);
 }
 
-/* What a unit is told: its stop may take the seconds, and what it takes to end the hypervisor. */
+/*
+ * shutdown asks systemd for a stop timeout of the given seconds plus the time that ending the
+ * hypervisor may take.
+ */
 static void test_extend(void **state)
 {
 	(void)state;
@@ -586,7 +593,9 @@ static void flood(int fd)
 		;
 }
 
-/* Events that never pause do not hold up the deadline: the guest is cut off before they end. */
+/*
+ * A continuous flood of events does not delay the deadline: the guest is cut off during the flood.
+ */
 static void test_flood_of_events(void **state)
 {
 	(void)state;
@@ -620,7 +629,7 @@ static void test_long_line(void **state)
 	assert_says(outcome.err, "a line of more than 1048576 bytes");
 }
 
-/* The end may come at any point, in the middle of a line too. */
+/* The connection may end at any point, even in the middle of a line. */
 static void test_gone_midway(void **state)
 {
 	(void)state;
@@ -667,7 +676,7 @@ static void test_no_monitor(void **state)
 	assert_says(outcome.err, "107 bytes");
 }
 
-/* Balloon */
+/* ---- balloon ---- */
 
 static void test_balloon(void **state)
 {
@@ -750,7 +759,7 @@ static void test_balloon_nonsense(void **state)
 	}
 }
 
-/* QEMU itself */
+/* ---- real QEMU ---- */
 
 static bool qemu_is_here(void)
 {
@@ -783,7 +792,7 @@ static pid_t qemu_start(const char *machine, const char *const *more)
 		assert_true(now_ms() < deadline);
 		usleep(20000);
 	}
-	/* Bound is not yet listening. */
+	/* The socket exists after bind, shortly before QEMU listens on it. */
 	usleep(200000);
 	return child;
 }
@@ -821,7 +830,7 @@ static void test_qemu_cut_off(void **state)
 	}
 }
 
-/* SeaBIOS without anything to boot: deaf to the power button, but it resets on Ctrl-Alt-Del. */
+/* SeaBIOS with nothing to boot ignores the power button but resets on Ctrl-Alt-Del. */
 static void test_qemu_obeys_keys(void **state)
 {
 	(void)state;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* mvm-host tty, as microvm-run uses it: MVM_HOST names the program. */
+/* mvm-host tty, as microvm-run uses it. MVM_HOST names the program. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +15,6 @@ static const char *host_program(void)
 	return path && *path ? path : "build/mvm-host";
 }
 
-/* Runs `mvm-host tty ARGUMENTS`. */
 static struct process_result tty(struct fixture *f, const char *arguments)
 {
 	char *real = realpath(host_program(), NULL);
@@ -37,7 +36,7 @@ static void standard_input_is_a_terminal(void **state)
 	assert_non_null(strstr(result.output.p, "name\n-icanon"));
 }
 
-/* Output is what it was, the process is the one that was started, and its status is passed on. */
+/* Output is unchanged, the process keeps its id, and its exit status is passed on. */
 static void nothing_else_changes(void **state)
 {
 	struct fixture *f = *state;
@@ -48,7 +47,7 @@ static void nothing_else_changes(void **state)
 	assert_string_equal(result.error.p, "err\n");
 }
 
-/* Reading waits for a key that nobody presses: no end of file, no error. */
+/* Reading blocks, as if waiting for a key press: neither end of file nor an error. */
 static void input_never_ends(void **state)
 {
 	struct fixture *f = *state;
