@@ -122,7 +122,7 @@ static inline const char *render(struct fixture *f, const struct closure *closur
 
 /*
  * Loads the closure of `root` (no root if NULL) from `file` (the default sources if NULL) and
- * checks what closure.h guarantees.
+ * checks the guarantees of closure.h.
  */
 static inline bool load(struct fixture *f, const char *root, const char *file, struct closure *out)
 {

@@ -208,7 +208,7 @@ static void interrupted_leaves_the_old(void **state)
 		shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
 }
 
-/* ---- what is ours ---- */
+/* ---- own and foreign files ---- */
 
 static void make_listed(
 	struct fixture *f, const char *target, const char *name, struct staging *staging)

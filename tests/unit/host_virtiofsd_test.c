@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-host virtiofsd with scripted daemons: what only the wrong daemon, host or moment brings
- * about. The real ones are in tests/e2e.
+ * mvm-host virtiofsd with scripted daemons, for cases that need a faulty daemon, a race or an
+ * unusual host. Real daemons are tested in tests/e2e.
  */
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,9 +16,9 @@
 
 #include "tests/unit/host_fixture.h"
 
-/* As both virtiofsds say it. */
+/* The message that both implementations of virtiofsd print. */
 #define WAITING "echo '[INFO] Waiting for vhost-user socket connection...' >&2; "
-/* Its standard output is the supervisor's pipe, so that nothing of the fixture is held open. */
+/* sleep does not hold the fixture's pipes open: its standard output is the supervisor's pipe. */
 #define STAYS "exec sleep 300"
 #define LIMIT_MS 20000
 
@@ -46,7 +46,7 @@ static bool exists(const char *path)
 	return lstat(path, &status) == 0;
 }
 
-/* The process whose number a daemon wrote into the file; it is gone when it is nobody's. */
+/* Whether the process exists whose id a daemon wrote into this file. A zombie does not count. */
 static bool is_alive(const char *name)
 {
 	char path[200], text[32] = "";
@@ -81,7 +81,7 @@ static void file_remove(const char *name)
 		assert_true(condition); \
 	} while (0)
 
-/* A program that lives until it is killed: what a VM is to its supervisor. */
+/* A process that lives until it is killed, as the VM that the supervisor watches. */
 static pid_t vm_begin(void)
 {
 	pid_t vm = fork();
@@ -103,7 +103,7 @@ struct server {
 	FILE *err;
 };
 
-/* In the foreground, with its error output in a file. */
+/* Runs in the foreground, with standard error in a file. */
 static struct server server_begin(const char *const *arguments, const char *notify)
 {
 	struct server server = {.err = tmpfile()};
@@ -182,7 +182,10 @@ static void test_behind(void **state)
 	file_remove("pid");
 }
 
-/* A VM that leaves and lives, as one that starts anew in the same process, is served again. */
+/*
+ * A VM that disconnects but keeps running, such as one that reboots in the same process, is served
+ * again.
+ */
 static void test_again(void **state)
 {
 	(void)state;
@@ -234,7 +237,7 @@ static void test_sockets(void **state)
 {
 	(void)state;
 	struct stat status;
-	/* Somebody's: it stays, and is not connected to. */
+	/* A socket in use stays, and mvm-host does not connect to it. */
 	int listener = socket_listen(first);
 	struct outcome outcome = RUN("virtiofsd", "--share", "a", first, "--run", "1", "/bin/true");
 	assert_status(&outcome, 1);
@@ -243,12 +246,12 @@ static void test_sockets(void **state)
 	assert_true(accept(listener, NULL, NULL) < 0);
 	assert_true(exists(first));
 	close(listener);
-	/* Nobody's: it is replaced. */
+	/* A stale socket is replaced. */
 	outcome = RUN("virtiofsd", "--share", "a", first, "--run", "1", "/bin/true");
 	assert_status(&outcome, 1);
 	assert_says(outcome.err, "before it was ready");
 	assert_false(exists(first));
-	/* No socket: it stays. */
+	/* A file that is not a socket stays. */
 	close(open(first, O_CREAT | O_WRONLY, 0600));
 	outcome = RUN("virtiofsd", "--share", "a", first, "--run", "1", "/bin/true");
 	assert_status(&outcome, 1);
@@ -256,7 +259,7 @@ static void test_sockets(void **state)
 	assert_int_equal(lstat(first, &status), 0);
 	assert_true(S_ISREG(status.st_mode));
 	unlink(first);
-	/* The first share's socket goes when the second's cannot be had. */
+	/* The first share's socket is removed when the second one cannot be created. */
 	struct server server = SERVE(NULL, "--share", "a", first, PROGRAM(STAYS), "--share", "b",
 		"/nowhere/b.sock", PROGRAM(STAYS));
 	char err[OUTPUT_BYTES];
@@ -277,8 +280,8 @@ static void hear(int fd, char *text)
 }
 
 /*
- * As systemd's Type=notify has it; the second daemon does not tell that it is ready, and neither
- * goes by itself.
+ * Speaks systemd's Type=notify protocol. The first daemon ignores SIGTERM, the second one does not
+ * report that it is ready, and neither exits by itself.
  */
 static void test_notify(void **state)
 {
@@ -324,7 +327,7 @@ static void test_one_dies(void **state)
 	assert_false(is_alive("one") || exists(first) || exists(second));
 	file_remove("one");
 	file_remove("two");
-	/* The VM left: all end, and it is no failure. */
+	/* When the VM has disconnected, all daemons end, and this is not a failure. */
 	script(two, sizeof two, "two", WAITING "sleep 0.3; exit 0");
 	server = SERVE(
 		NULL, "--share", "a", first, PROGRAM(one), "--share", "b", second, PROGRAM(two));
@@ -334,7 +337,7 @@ static void test_one_dies(void **state)
 	file_remove("two");
 }
 
-/* What another has put in its place is not removed. */
+/* A socket that another process has put in its place is not removed. */
 static void test_replaced(void **state)
 {
 	(void)state;

@@ -32,8 +32,8 @@ static struct image_writer *writer_new(struct fixture *f, bool cached)
 }
 
 /*
- * Small and large copies side by side with bytes of our own, in no order, and a length that cuts
- * the last page.
+ * Small and large copies between small writes, not in order, and a length that is not a multiple of
+ * the page size.
  */
 static void write_and_compare(struct fixture *f, bool cached)
 {
@@ -69,8 +69,8 @@ static void through_the_cache(void **state)
 }
 
 /*
- * A reader gets what was asked for before, however much is still waiting; a source may be closed at
- * once.
+ * A read returns data of earlier requests even if they are still queued. A source may be closed as
+ * soon as its copy was requested.
  */
 static void reads_what_was_asked_for(void **state)
 {
@@ -100,7 +100,7 @@ static void abandoned_images_are_gone(void **state)
 	assert_false(path_exists(scratch_path(f, "image")));
 }
 
-/* A source that was cut off meanwhile is an error, not a signal and not a short image. */
+/* A source that was truncated in the meantime is an error, not a signal and not a short image. */
 static void sources_that_shrink_are_errors(void **state)
 {
 	struct fixture *f = *state;
@@ -111,7 +111,7 @@ static void sources_that_shrink_are_errors(void **state)
 	image_writer_end(writer, SOURCE_BYTES);
 	assert_false(image_writer_finish(writer, f->diag));
 	assert_said(f, "cannot write");
-	/* What was asked for later is dropped, and says so. */
+	/* Requests after a failure are dropped and return an error. */
 	assert_false(image_writer_put(writer, "more", 4, 0));
 	assert_int_equal(errno, EIO);
 	image_writer_free(writer);

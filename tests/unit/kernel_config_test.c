@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Configurations beside a kernel, beside its modules and in it; and a real Debian kernel's:
- * MVM_TEST_KERNEL (tests/e2e/lib/kernel.sh).
+ * Configurations beside a kernel, beside its modules and inside it; and that of a real Debian
+ * kernel, MVM_TEST_KERNEL (tests/e2e/lib/kernel.sh).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ static void places_are_looked_at(void **state)
 {
 	struct fixture *f = *state;
 	put(f, "boot/kernel", "kernel", 6);
-	put(f, "boot/config", "CONFIG_EXT4_FS=y\n", 17); /* of something else */
+	put(f, "boot/config", "CONFIG_EXT4_FS=y\n", 17); /* could belong to another kernel */
 	assert_null(find(f, KERNEL_ELF).text);
 	static const char *const places[] = {"package/lib/modules/6.1.0/config",
 		"package/boot/config-6.1.0", "boot/config-6.1.0"};
@@ -76,7 +76,7 @@ static void a_kernel_carries_its_own(void **state)
 	assert_string_equal(config.text, config_text);
 	assert_string_equal(config.path, scratch_path(f, "boot/kernel"));
 	assert_null(find(f, KERNEL_BZIMAGE).text);
-	/* A broken one is none. */
+	/* A broken configuration counts as missing. */
 	put(f, "broken/kernel", "IKCFG_ST\x1f\x8bIKCFG_ED", 18);
 	const struct kernel broken = {
 		.path = scratch_path(f, "broken/kernel"), .format = KERNEL_ELF};

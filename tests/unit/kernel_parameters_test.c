@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is passed as one parameter reaches the kernel as one, and never takes away what comes behind
- * it.
+ * A string given as one parameter reaches the kernel as one parameter and leaves those after it
+ * intact.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,8 +20,8 @@ static bool is_space(char c)
 }
 
 /*
- * The kernel's own way, told anew from lib/cmdline.c: one parameter and its value (NULL: none) are
- * cut out of the line; the rest is returned.
+ * The kernel's parser, reimplemented after lib/cmdline.c: cuts one parameter and its value (NULL if
+ * it has none) out of the line and returns the rest.
  */
 static char *next_parameter(char *line, char **name, char **value)
 {

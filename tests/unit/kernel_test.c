@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Made-up headers for what is rare, and a real Debian kernel: MVM_TEST_KERNEL
+ * Synthetic headers for rare cases, and a real Debian kernel, MVM_TEST_KERNEL
  * (tests/e2e/lib/kernel.sh).
  */
 #include <setjmp.h>
@@ -58,7 +58,7 @@ static void real_bzimage(void **state)
 	assert_string_equal(kernel.version, path_base(kernel.path) + strlen("vmlinuz-"));
 }
 
-/* ---- made-up kernels ---- */
+/* ---- synthetic kernels ---- */
 
 enum { BZIMAGE_BYTES = 0x1000 };
 
@@ -85,7 +85,7 @@ static void bzimage_version_is_bounded(void **state)
 	assert_string_equal(
 		inspect(f, make_file(f, "good", image, sizeof image)).version, "6.6.1-custom");
 
-	/* Past the end; unterminated at the end; too long; none at all. */
+	/* In turn: beyond the end; unterminated at the end; too long; missing. */
 	bzimage_fill(image, 0xffff);
 	assert_null(inspect(f, make_file(f, "outside", image, sizeof image)).version);
 	bzimage_fill(image, BZIMAGE_BYTES - 0x200 - 4);
@@ -174,7 +174,7 @@ static void broken_elf_is_survived(void **state)
 	assert_refused(f, make_file(f, "short", &elf, 20), "a truncated ELF file");
 }
 
-/* The version may lie across the blocks in which a file is read. */
+/* The version may straddle the blocks in which a file is read. */
 static void version_is_found_anywhere(void **state)
 {
 	struct fixture *f = *state;
@@ -190,7 +190,7 @@ static void version_is_found_anywhere(void **state)
 		assert_string_equal(kernel.version, "6.6.1-arm64");
 	}
 	shell(f, "gzip \"$1\"", make_file(f, "Image", image, BYTES), NULL);
-	struct kernel kernel = inspect(f, f->scratch); /* Image.gz is found in a package, too */
+	struct kernel kernel = inspect(f, f->scratch); /* Image.gz is found in a package too */
 	assert_int_equal(kernel.format, KERNEL_ARM64_IMAGE_GZ);
 	assert_int_equal(kernel.arch, KERNEL_AARCH64);
 	assert_string_equal(kernel.version, "6.6.1-arm64");
@@ -198,8 +198,8 @@ static void version_is_found_anywhere(void **state)
 }
 
 /*
- * As after a full disk, or a download that was interrupted: a guest would not start, and say
- * nothing.
+ * As left by a full disk or an interrupted download: a guest with such a kernel would not start,
+ * without any message.
  */
 static void kernel_that_was_cut_off_is_refused(void **state)
 {
@@ -216,7 +216,7 @@ static void kernel_that_was_cut_off_is_refused(void **state)
 	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
 	elf.note_segment.p_filesz = sizeof elf;
 	assert_refused(f, make_file(f, "vmlinux", &elf, sizeof elf), "a truncated ELF file");
-	/* Two sections, the second of which ends at 8192: arch/arm64/kernel/efi-header.S */
+	/* Two sections, the second of which ends at 8192; see arch/arm64/kernel/efi-header.S. */
 	unsigned char arm64[8192] = {[0x38] = 'A',
 		'R',
 		'M',
@@ -228,14 +228,14 @@ static void kernel_that_was_cut_off_is_refused(void **state)
 		0,
 		[0x46] = 2,
 		[0x54] = 16};
-	/* 4096 bytes from 4096 on */
+	/* 4096 bytes at offset 4096 */
 	arm64[0x40 + 24 + 16 + 40 + 17] = arm64[0x40 + 24 + 16 + 40 + 21] = 0x10;
 	strcpy((char *)arm64 + 2000, "Linux version 6.6.1-arm64 (me@here)");
 	assert_int_equal(
 		inspect(f, make_file(f, "Image", arm64, sizeof arm64)).format, KERNEL_ARM64_IMAGE);
 	assert_refused(f, make_file(f, "Image", arm64, sizeof arm64 - 1),
 		"truncated: its header declares 8192 bytes");
-	/* The version is found early; what is missing comes at the very end. */
+	/* The version is found early, but the missing byte is at the very end. */
 	shell(f, "gzip \"$1\" && truncate -s -1 \"$1.gz\"",
 		make_file(f, "Image", arm64, sizeof arm64), NULL);
 	assert_refused(f, scratch_path(f, "Image.gz"), "damaged or truncated");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Debian's kernels (MVM_TEST_KERNEL: tests/e2e/lib/kernel.sh, packed with XZ, cloud-amd64 with
- * LZ4), and made-up bzImages packed by real programs.
+ * Debian's kernels (MVM_TEST_KERNEL, see tests/e2e/lib/kernel.sh, is compressed with XZ,
+ * cloud-amd64 with LZ4) and synthetic bzImages compressed by real programs.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,7 +17,7 @@
 
 enum { PAYLOAD_AT = 5 * 512 + 0x40, ELF_BYTES = 300000 };
 
-/* An ELF kernel as small as kernel_inspect takes it. */
+/* The smallest ELF kernel that kernel_inspect accepts. */
 static void make_elf(struct fixture *f)
 {
 	unsigned char *elf = arena_alloc(f->arena, ELF_BYTES);
@@ -41,7 +41,10 @@ static void put32(unsigned char *at, uint32_t value)
 		at[i] = (unsigned char)(value >> 8 * i);
 }
 
-/* A bzImage around `payload`, with a tail as real ones have; the header says `length`. */
+/*
+ * A bzImage around `payload`, followed by some bytes as in real ones; `length` is the header's
+ * payload length.
+ */
 static const char *make_bzimage(struct fixture *f, struct bytes payload, uint32_t length)
 {
 	size_t size = PAYLOAD_AT + payload.n + 1000;
@@ -74,7 +77,7 @@ static void assert_refused(struct fixture *f, const char *bzimage, const char *r
 	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
 }
 
-/* The kernel's own build: the packer, then the plain size in 4 bytes. */
+/* The format of the kernel's own build: compressed data, then the uncompressed size in 4 bytes. */
 static struct bytes pack(struct fixture *f, const char *packer, bool with_size)
 {
 	shell(f, "eval \"$1\" < elf > packed", packer, NULL);
@@ -120,7 +123,7 @@ static void every_packer_of_linux(void **state)
 			assert_unpacks(f, packers[i].command, packers[i].with_size);
 }
 
-/* Debian's libarchive has no LZO: that is said, and no program is run. */
+/* Debian's libarchive has no LZO. The error must say so; no external program is run instead. */
 static void lzo_is_told(void **state)
 {
 	struct fixture *f = *state;
@@ -192,7 +195,7 @@ static void an_existing_output_stays(void **state)
 	assert_said(f, "File exists");
 }
 
-/* A real one: QEMU's PVH entry is there, and so is the version that the bzImage says. */
+/* The result has QEMU's PVH entry point and the same version as the bzImage. */
 static void debian(void **state)
 {
 	struct fixture *f = *state;

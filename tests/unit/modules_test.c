@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Real modules of a Debian kernel: MVM_TEST_KERNEL, a directory as unpacked from
- * linux-image-VERSION (tests/e2e/lib/kernel.sh makes one).
+ * Real modules of a Debian kernel. MVM_TEST_KERNEL is a directory with the unpacked package
+ * linux-image-VERSION (tests/e2e/lib/kernel.sh creates it).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +16,7 @@
 
 #define FIXTURE_MORE \
 	const char *kernel;  /* MVM_TEST_KERNEL or NULL */ \
-	const char *version; /* of its modules */
+	const char *version; /* version of its modules */
 #include "tests/unit/fixture.h"
 
 static int setup(void **state)
@@ -114,10 +114,9 @@ static void dash_and_underscore_are_the_same(void **state)
 }
 
 /*
- * ext4's and libcrc32c's soft dependency crypto-crc32c is an alias of a generic and of a
- * processor's own module.
+ * "virtio-mmio-cmdline" occurs only in kernels with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, which
+ * Debian does not set.
  */
-/* What only a kernel with CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES has, and Debian's has not. */
 static void modules_can_be_searched(void **state)
 {
 	struct fixture *f = *state;
@@ -128,6 +127,10 @@ static void modules_can_be_searched(void **state)
 	assert_true(module_holds(f->arena, &list, "not_in_the_list.ko", "virtio-mmio-cmdline"));
 }
 
+/*
+ * crypto-crc32c, the soft dependency of ext4 and libcrc32c, is an alias of a generic module and of
+ * one for a processor.
+ */
 static void soft_dependencies_may_fail(void **state)
 {
 	struct fixture *f = *state;
@@ -142,7 +145,7 @@ static void soft_dependencies_may_fail(void **state)
 	assert_true(list.v[position(&list, "crc32c_generic.ko")].may_fail);
 	assert_false(list.v[position(&list, "ext4.ko")].may_fail);
 
-	/* A module is needed for sure once somebody wants it by name. */
+	/* A module is mandatory as soon as somebody requests it by name. */
 	struct module_list wanted = RESOLVE(f, f->kernel, "ext4", "crc32c_generic");
 	assert_false(wanted.v[position(&wanted, "crc32c_generic.ko")].may_fail);
 }
@@ -194,8 +197,8 @@ static void other_version_is_refused(void **state)
 		modules_resolve(f->arena, f->diag, f->kernel, "6.6.6-test", NULL, &wish, 1, &list));
 	assert_non_null(strstr(messages(f), "but the kernel is version 6.6.6-test"));
 	/*
-	 * The version's own directory, whose name says nothing when it is a store path: the modules
-	 * say it.
+	 * The directory of one version. As a store path, its name does not contain the version, but
+	 * the modules do.
 	 */
 	const char *directory = arena_printf(f->arena, "%s/lib/modules/%s", f->kernel, f->version);
 	assert_false(
@@ -212,7 +215,7 @@ static void every_form_of_directory_works(void **state)
 	const char *folder = path_join(f->arena, f->kernel, "lib/modules");
 	assert_int_equal(RESOLVE(f, folder, "squashfs").n, 1);
 	assert_int_equal(RESOLVE(f, path_join(f->arena, folder, f->version), "squashfs").n, 1);
-	f->version = NULL; /* the kernel does not say */
+	f->version = NULL; /* the kernel's version is unknown */
 	assert_int_equal(RESOLVE(f, f->kernel, "squashfs").n, 1);
 }
 
@@ -228,8 +231,8 @@ static void directory_without_modules_is_refused(void **state)
 }
 
 /*
- * Nixpkgs' kernels have compressed modules, linked into place, and depmod's files; Alpine
- * compresses by gzip.
+ * Nixpkgs' kernels have compressed modules behind symbolic links, and depmod's files; Alpine uses
+ * gzip.
  */
 static void compressed_and_linked_modules_work(void **state)
 {
@@ -273,8 +276,8 @@ static void broken_module_is_named(void **state)
 }
 
 /*
- * A module with two sections, and what the kernel's loader refuses as well: libraries have fallen
- * over each of these.
+ * A module with two sections, and variants that the kernel's loader refuses too. ELF libraries have
+ * failed on each of them.
  */
 static void broken_section_table_is_named(void **state)
 {

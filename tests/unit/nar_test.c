@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Judged by nix-store --dump and nix-hash. */
+/* Checked by nix-store --dump and nix-hash. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 #include "imaging/store/nar_hash.h"
 #include "tests/unit/fixture.h"
 
-/* What Nix says of the path that $1 names. */
+/* Prints the size and the hash that Nix computes for the path $1. */
 static const char nix_says[] = "export HOME=\"$PWD\"; nix-store --dump \"$1\" >nar; printf '%s ' "
 			       "\"$(stat -c %s nar)\"; sha256sum <nar | cut -c1-64; rm nar\n"
 			       "test \"$(nix-hash --type sha256 \"$1\")\" = \"$(nix-store --dump "
@@ -33,7 +33,7 @@ static void assert_same_as_nix(struct fixture *f, const char *path)
 static void known_hashes(void **state)
 {
 	struct fixture *f = *state;
-	/* Made once with Nix 2.8: for machines without it. */
+	/* Computed once with Nix 2.8, for machines without Nix. */
 	shell(f,
 		"mkdir -p t/sub; printf 'hello\\n' >t/file; printf '#!/bin/sh\\n' >t/run; chmod "
 		"755 t/run; ln -s ../file t/sub/link",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Judged by Nix itself, in a store of its own that has every kind of path: outputs, sources, texts,
- * fixed outputs, derivations, signatures.
+ * Checked by Nix itself, in its own store with every kind of path: outputs, sources, texts, fixed
+ * outputs, derivations and signatures.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -52,7 +52,7 @@ static const char *nix(struct fixture *f, const char *script, const char *first,
 	return shell(f, arena_printf(f->arena, "%s%s", use_nix, script), first, second);
 }
 
-/* Builds, signs, and loads the closure by the compiler's own reader. */
+/* Builds and signs the closure, then loads it with the compiler's own reader. */
 static struct closure build_closure(struct fixture *f)
 {
 	assert_ok(f,
@@ -121,7 +121,10 @@ static void nix_takes_it_as_its_own(void **state)
 		"nix-store --gc --print-live 2>/dev/null | LC_ALL=C sort | diff paths -\n"
 		"rm new/gcroots/top; nix-store --gc --print-dead 2>/dev/null | grep -Fx -f paths | "
 		"LC_ALL=C sort | diff paths -\n"
-		/* Nix goes on from here: adds, and collects only what has no root. */
+		/*
+		 * Nix can continue with this database: it adds paths, and collects only those
+		 * without a root.
+		 */
 		"ln -s \"$1\" new/gcroots/top; echo more >more; more=$(nix-store --add more); "
 		"nix-store -q --hash \"$more\" >/dev/null\n"
 		"nix-store --gc >/dev/null 2>&1; ! test -e \"$more\" || exit 1; xargs ls -d <paths "
@@ -143,7 +146,7 @@ static void nix_without_wal_takes_it(void **state)
 		find_root(&closure), NULL);
 }
 
-/* Row by row what Nix had written itself, apart from numbers and times. */
+/* Each row equals the one that Nix wrote, except for ids and times. */
 static void rows_are_those_of_nix(void **state)
 {
 	static const char *const queries[] = {
@@ -154,8 +157,8 @@ static void rows_are_those_of_nix(void **state)
 		"d.drv",
 	};
 	/*
-	 * Nix's database has the whole store: its further rows must speak of paths outside the
-	 * closure.
+	 * Nix's database covers the whole store: its additional rows must be about paths outside
+	 * the closure.
 	 */
 	static const char script[] =
 		"sqlite3 new/db.sqlite \"$1\" | sort >ours; sqlite3 state/db/db.sqlite \"$1\" | "
@@ -180,7 +183,7 @@ static void rows_are_those_of_nix(void **state)
 	assert_string_equal(kinds, "1|1|1|1|1|1|3\n");
 }
 
-/* ---- closures that exist on paper ---- */
+/* ---- synthetic closures ---- */
 
 static struct closure paper_closure(struct fixture *f, size_t count)
 {
@@ -208,7 +211,7 @@ static struct closure paper_closure(struct fixture *f, size_t count)
 	return (struct closure){paths, count, "/nix/store", "a test"};
 }
 
-/* What a library that was built with other defaults would do. */
+/* Sets the defaults that a differently built SQLite library could have. */
 static int other_defaults(sqlite3 *db, const char **message, const struct sqlite3_api_routines *api)
 {
 	(void)message;
@@ -258,7 +261,7 @@ static void large_closures_take_no_time(void **state)
 	assert_ok(f, nix_db_write(f->diag, make_directory(f, "db"), &closure, 1));
 	double seconds = (double)(clock() - before) / CLOCKS_PER_SEC;
 	print_message("20000 paths, 139979 references: %.2f s of CPU time\n", seconds);
-	/* 0.3 s measured; sanitizers and busy machines get more. */
+	/* 0.3 s measured; the limit leaves room for sanitizers and busy machines. */
 	assert_true(seconds < 5);
 }
 
@@ -304,7 +307,7 @@ static void refuses_what_nix_would_not_take(void **state)
 	assert_said(f, "missing/db.sqlite: No such file or directory");
 }
 
-/* Escapes, several outputs, outputs without a path, the newer head. */
+/* Escapes, several outputs, outputs without a path, and the newer header. */
 static void reads_derivations(void **state)
 {
 	static const char text[] = "DrvWithVersion(\"xp-dyn-drv\",[(\"de\\\"v\",\"/nix/store/"

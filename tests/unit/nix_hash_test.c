@@ -8,7 +8,7 @@
 #include "base/nix_hash.h"
 #include "fixture.h"
 
-/* SHA-256 of nothing, and of "abc". */
+/* SHA-256 of the empty string and of "abc". */
 #define EMPTY_HEX "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define EMPTY_NIX32 "0mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73"
 #define EMPTY_BASE64 "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="
@@ -55,19 +55,19 @@ static void test_anything_else_is_refused(void **state)
 		" " EMPTY_HEX,
 		EMPTY_HEX " ",
 		EMPTY_HEX "0",
-		/* a digit short */
+		/* one digit short */
 		"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b85",
 		"g3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
 		"e\0203b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b8",
-		/* e is no digit */
+		/* "e" is not a digit */
 		"emdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",
 		/* more than 256 bits */
 		"2mdqa9w1p6cmli6976v4wi0sw9r4p5prkj7lzfd1877wk11c9c73",
 		"0MDQA9W1P6CMLI6976V4WI0SW9R4P5PRKJ7LZFD1877WK11C9C73",
-		EMPTY_BASE64, /* bare */
+		EMPTY_BASE64, /* without its prefix */
 		"sha256-" EMPTY_HEX,
 		"sha256-" EMPTY_NIX32,
-		/* bits in the padding */
+		/* the padding bits are not 0 */
 		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFV=",
 		"sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFUA", /* 33 bytes */
 		"sha256-47DEQpj8HBSa-/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",

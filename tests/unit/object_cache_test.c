@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cache of objects: small ones in bundles, caches that others fill. Judged by the images: they
- * are the same whatever happened.
+ * The object cache: small objects in bundles, and caches that others fill. The images must be equal
+ * whatever happened to the cache.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,7 +49,7 @@ static bool link_is_refused(struct fixture *f, const struct cache_sharing *shari
 	return !store_disk_link(f->diag, &request, &result);
 }
 
-/* 40 small paths: files, links, directories, of less than a page and of more; one large path. */
+/* 40 small paths (files, links and directories, smaller and larger than a page) and a large one. */
 static const char small_store[] = "mkdir -p store; cd store\n"
 				  "i=0; while [ $i -lt 40 ]; do case $((i % 4)) in\n"
 				  "0) echo unit $i > $i-unit;; 1) mkdir $i-tree; echo $i > "
@@ -129,8 +129,8 @@ static void many_bundles_become_few(void **state)
 }
 
 /*
- * Wherever it is, and whatever: the build makes the same image, says what it found, and the next
- * one finds all as it should be.
+ * A foreign file of any kind at any place in the cache: the build creates the same image and
+ * reports the file, and the next build finds the cache in order.
  */
 static void what_stands_in_the_way(void **state)
 {
@@ -157,8 +157,9 @@ static void what_stands_in_the_way(void **state)
 			assert_int_equal(
 				count(f, "cache/tmp -type f"), strstr(things[j], "mine") && i == 1);
 			/*
-			 * What may be somebody's is there yet, but where it passes for damage: no
-			 * file of the cache holds a word.
+			 * Files that may be the user's are kept somewhere in the cache, except
+			 * where they look like a damaged file of the cache. No file of the cache
+			 * itself contains this line.
 			 */
 			const bool kept = strstr(things[j], "precious") &&
 				(strstr(things[j], "mine") || i == 1 || i == 2 || i == 3);
@@ -198,7 +199,7 @@ static void damage_is_told_and_goes(void **state)
 	assert_said(f,
 		arena_printf(f->arena, "%s: 0-unit was damaged: its store path is packed again",
 			bundle));
-	assert_false(path_exists(bundle)); /* what is sound in it was taken over */
+	assert_false(path_exists(bundle)); /* its intact objects were copied to a new bundle */
 	assert_int_equal(link_store(f, "image"), 0);
 	shell(f, "truncate -s -1 $(echo cache/" SETTINGS "/.bundles/*)", NULL, NULL);
 	link_store(f, "image");
@@ -208,7 +209,7 @@ static void damage_is_told_and_goes(void **state)
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 }
 
-/* A bundle with days long ago: they are found again by a build, and written. */
+/* Sets a day of use in the bundle to long ago. A build that uses the object updates it. */
 static void use_is_noted_once_a_day(void **state)
 {
 	struct fixture *f = *state;
@@ -225,7 +226,7 @@ static void use_is_noted_once_a_day(void **state)
 	const struct bytes after = contents(f, bundle);
 	assert_int_equal(before.n, after.n);
 	assert_memory_equal(before.p, after.p, before.n);
-	/* A large object's time is its file's. */
+	/* A large object's day of use is its file's modification time. */
 	shell(f, "touch -d 2001-01-01 cache/" SETTINGS "/large", NULL, NULL);
 	link_store(f, "image");
 	assert_int_equal(count(f, "cache/" SETTINGS "/large -newermt 2001-01-02"), 1);
@@ -264,7 +265,7 @@ static void killed_at_any_moment(void **state)
 
 /* ---- caches that others fill ---- */
 
-/* Moves the cache of the small store to theirs; `sharing` reads from there. */
+/* Moves the cache of the small store to `theirs`, which `sharing` reads. */
 static void share(struct fixture *f, struct cache_sharing *sharing, const char *const *directories)
 {
 	shell(f, small_store, NULL, NULL);
@@ -290,7 +291,7 @@ static void a_shared_cache_is_read_and_never_written(void **state)
 	linked = link_with(f, "image", &sharing);
 	assert_int_equal(linked.packed, 1);
 	assert_string_equal(before, shell(f, listing, NULL, NULL));
-	/* Without a cache of its own. */
+	/* Without a writable cache. */
 	const struct closure closure = closure_of(f);
 	struct store_disk_request request = request_of(f, &closure, "other");
 	request.sharing = &sharing;
@@ -380,7 +381,7 @@ static void who_could_write_there(void **state)
 		assert_said(f, "is writable by others");
 		shell(f, arena_printf(f->arena, "chmod g-w %s", wide[i]), NULL, NULL);
 	}
-	/* Files that are not to be believed are not there. */
+	/* Files that others can write to are ignored. */
 	shell(f, "chmod 666 theirs/*/large theirs/*/.bundles/*", NULL, NULL);
 	assert_int_equal(link_with(f, "image", &sharing).packed, 41);
 	if (!is_root())

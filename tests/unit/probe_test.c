@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the first stage reads from file systems, compared with blkid. */
+/* Stage 1's probing of file systems, compared with blkid. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 
-/* The guest's reader is no part of the library. */
+/* The library does not contain the guest's reader. */
 #include "imaging/guest/init/probe.c"
 #include "tests/unit/fixture.h"
 
@@ -70,7 +70,7 @@ static void nothing_is_no_file_system(void **state)
 	assert_false(probe_path("/dev/null", &probe));
 	shell(f, "truncate -s 64M \"$1\"", scratch_path(f, "zeros"), NULL);
 	assert_false(probe_path(scratch_path(f, "zeros"), &probe));
-	/* It ends in the middle of a superblock. */
+	/* The disk ends inside the superblock. */
 	shell(f, "head -c 1080 /dev/zero >\"$1\"; printf '\\123\\357' >>\"$1\"",
 		scratch_path(f, "short"), NULL);
 	assert_false(probe_path(scratch_path(f, "short"), &probe));

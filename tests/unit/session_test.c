@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What one run says about descriptions and arguments together. */
+/* Descriptions and arguments of a run together: settings, overlays, and the number of errors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,7 +22,7 @@ static const char *description(struct fixture *f, const char *name, const char *
 	return path;
 }
 
-/* A run on one description, with arguments of --set; NULL ends them. */
+/* Runs on one description, with arguments of --set that end with NULL. */
 static struct session *run(struct fixture *f, const char *text, const char *const *sets)
 {
 	struct session *session = arena_alloc(f->arena, sizeof *session);
@@ -47,7 +47,7 @@ static void settings_go_over_the_description(void **state)
 		SETS("vcpu=4", "mem=1G", "qemu.machine=microvm", "volumes.1.size=2G",
 			"volumes.0={readOnly: true}", "kernelParams.1='b c'", "preStart=a=b",
 			"microvm.balloon=true", "socket=", "credentialFiles.a.b=/x", "vcpu=5"));
-	assert_int_equal(diag_error_count(f->diag), 1); /* credentialFiles.a is a text */
+	assert_int_equal(diag_error_count(f->diag), 1); /* credentialFiles.a is a string */
 	assert_said(f,
 		"--set credentialFiles.a.b: error: credentialFiles.a: expected a text, not a map "
 		"[wrong-type]");
@@ -140,10 +140,10 @@ static void descriptions_are_laid_over_each_other(void **state)
 	assert_string_equal(session.vm.host_name, "b");
 	assert_int_equal(session.vm.vcpu, 3);
 	assert_int_equal(session.vm.mem_mib, 64);
-	/* The place is in the file that said it. */
+	/* The position is in the file that gave the value. */
 	assert_string_equal(
 		vm_where(&session.vm, &session.vm.host_name)->file, scratch_path(f, "over.json"));
-	/* Both files' mistakes, in the order of the command line. */
+	/* Errors of both files, in the order of the command line. */
 	session = (struct session){.arena = f->arena, .diag = f->diag};
 	vec_push(f->arena, &session.cli.arguments, description(f, "2.yaml", "a: [\n"));
 	vec_push(f->arena, &session.cli.arguments, description(f, "1.yaml", "b: {\n"));
@@ -153,7 +153,7 @@ static void descriptions_are_laid_over_each_other(void **state)
 	assert_true(second && first && second < first);
 }
 
-/* A mistake of any stage is an error of the run. */
+/* An error in any stage is counted. */
 static void every_error_counts(void **state)
 {
 	static const char *const texts[] = {
@@ -177,42 +177,42 @@ static void every_error_counts(void **state)
 	assert_int_equal(diag_error_count(f->diag), 0);
 }
 
-/* The checks run on what could be bound, and tell nothing that follows from what could not. */
+/* Checks run on all fields that could be bound, and report no consequences of the others. */
 static void no_consequences_are_told(void **state)
 {
 	static const struct {
 		const char *text;
 		size_t errors;
 	} cases[] = {
-		/* names derived from hostName */
+		/* hostName is missing, and names are derived from it */
 		{"toplevel: /x\n", 1},
 		{"toplevel: /x\ninterfaces: [{type: user, id: a}]\n", 1},
-		/* what qemu can */
+		/* the hypervisor is unknown, and so are its capabilities */
 		{NEEDED "hypervisor: qmeu\nballoon: true\nhotplugMem: 64\n", 1},
-		/* no size */
+		/* the size was refused, so it is not missing */
 		{NEEDED "volumes: [{image: a, size: 5TB}]\n", 1},
 		{NEEDED "volumes: [{image: a, szie: 8}]\n", 1},
-		/* would be created */
+		/* whether the image is created is unknown */
 		{NEEDED "volumes: [{image: a, autoCreate: no}]\n", 1},
 		{NEEDED "volumes: [{image: a, size: 8, imageType: qcow}]\n", 1},
-		/* no image is used twice */
+		/* without names, no image is used twice */
 		{NEEDED "volumes: [{size: 8}, {size: 8}]\n", 2},
 		{NEEDED "volumes: [a, b]\n", 2},
-		/* no interface */
+		/* the interfaces were refused, so none is missing */
 		{NEEDED "interfaces: 5\nforwardPorts: [{host: {port: 1}, guest: {port: 1}}]\n", 1},
 		{NEEDED "interfaces: [{type: usr, id: a}]\nforwardPorts: [{host: {port: 1}, guest: "
 			"{port: 1}}]\n",
 			1},
-		/* nor a derived MAC */
+		/* equal ids also give equal derived MAC addresses */
 		{NEEDED "interfaces: [{type: user, id: a}, {type: user, id: a}]\n", 1},
 		{NEEDED "hotplugMem: x\nhotpluggedMem: 64\nqemu: {machine: q35}\n", 1},
 		{NEEDED "hotplugMem: 64\nqemu: {machine: [q35]}\n", 1},
 		{NEEDED "storeDisk: {engine: mksquash, compression: xz}\n", 1},
 		{NEEDED "nixDatabase: [prebuilt]\ninitrd: /x\n", 1},
-		/* storeOnDisk */
+		/* the default of storeOnDisk depends on the shares */
 		{NEEDED "shares: [{tag: a, source: /nix/store, mountPoint: /nix/.ro-store}]\n", 0},
 		{NEEDED "storeOnDisk: false\n", 1},
-		/* may be the store */
+		/* the share without a source may be the store */
 		{NEEDED "storeOnDisk: false\nshares: [{tag: a, mountPoint: /a}]\n", 1},
 		{NEEDED "forwardPorts: [{from: gast, host: {port: 1}, guest: {port: "
 			"1}}]\ninterfaces: [{type: user, id: a}]\n",
@@ -221,7 +221,7 @@ static void no_consequences_are_told(void **state)
 			"guest: {port: 1, address: 10.0.2.9}}]\n"
 			"interfaces: [{type: user, id: a}]\n",
 			1},
-		/* But what is wrong by itself is told beside it. */
+		/* Independent errors are reported too. */
 		{NEEDED "volumes: [{image: a, szie: 8, serial: 'x y'}]\n", 2},
 		{NEEDED "vcpu: x\nmachineId: x\n", 2},
 		{NEEDED "unknown: x\nvolumes: [{image: a, size: 8}, {image: ./a, size: 8}]\n", 2},
@@ -244,7 +244,7 @@ static double seconds_of(struct fixture *f, const char *text)
 	return (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9;
 }
 
-/* Well below a second; the limit leaves room for sanitizers and busy machines. */
+/* Takes well below a second; the limit leaves room for sanitizers and busy machines. */
 static void ten_thousand_errors_are_fast(void **state)
 {
 	struct fixture *f = *state;

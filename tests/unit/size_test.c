@@ -59,8 +59,8 @@ static void nothing_is_too_small(void **state)
 /* ---- the page ---- */
 
 /*
- * Enough of XML for this page: tags are closed in order, "&" begins one of the five entities, "<"
- * only tags, no control characters.
+ * A minimal XML parser, sufficient for this page: tags are closed in order, "&" starts one of the
+ * five entities, "<" starts only tags, and there are no control characters.
  */
 static const char *xml_problem(struct fixture *f, const char *text)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Judged by GNU tar and bsdtar. */
+/* Checked by GNU tar and bsdtar. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
 struct piece {
-	uint64_t at, length; /* of bytes that are not zero */
+	uint64_t at, length; /* a range of bytes that are not zero */
 };
 
 static const char *make_file(
@@ -46,7 +46,7 @@ static const char *pack(struct fixture *f, const char *source, const char *name)
 	return archive;
 }
 
-/* Unpacks with each program, compares bytes, size, mode, owner and holes. */
+/* Unpacks with each program and compares bytes, size, mode, owner and holes. */
 static void assert_restored(struct fixture *f, const char *source, const char *archive)
 {
 	static const char *const programs[] = {"tar", "bsdtar"};
@@ -96,7 +96,7 @@ static void restores_every_shape(void **state)
 	}
 }
 
-/* A thousand pieces: a long map. */
+/* A thousand pieces need a long map. */
 static void restores_many_pieces(void **state)
 {
 	struct fixture *f = *state;
@@ -130,7 +130,7 @@ static void huge_holes_take_no_time(void **state)
 	clock_gettime(CLOCK_MONOTONIC, &after);
 	assert_true(after.tv_sec - before.tv_sec < 2);
 	assert_true(contents(f, archive).n < 16 * KIB);
-	/* Reading 64 GiB of zeros to compare would take a while: the pieces must do. */
+	/* Comparing 64 GiB of zeros would take too long, so only the pieces are compared. */
 	shell(f,
 		"mkdir out; tar -xzf \"$1\" -C out; test \"$(stat -c %s out/data.img)\" = "
 		"68719476736\n"
@@ -149,7 +149,7 @@ static void lists_as_a_plain_file(void **state)
 	const char *said = shell(
 		f, "TZ=UTC tar --numeric-owner -tvzf \"$1\"", pack(f, source, "a.tar.gz"), NULL);
 	assert_string_equal(said, "-rw------- 0/0         8388608 1970-01-01 00:00 data.img\n");
-	/* The header of gzip: no time, no name. */
+	/* The gzip header has neither time nor name. */
 	assert_memory_equal(
 		contents(f, scratch_path(f, "a.tar.gz")).p, "\x1f\x8b\x08\x00\x00\x00\x00\x00", 8);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The initramfs as libarchive and cpio read it, and the plan in it as mvm-init reads it. What it
- * does in a VM: the end-to-end tests.
+ * The initramfs as libarchive and cpio read it, and the plan in it as mvm-init reads it. How it
+ * behaves in a VM is tested end to end.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 
 #include "imaging/initrd/stage1.h"
 
-/* The guest's readers are no part of the library. */
+/* The library does not contain the guest's readers. */
 #include "imaging/guest/init/parameters.c"
 #include "imaging/guest/init/plan.c"
 
@@ -38,7 +38,10 @@ static const char *scratch_file(struct fixture *f, const char *name, const char 
 	}
 
 static const struct strings arguments = {(const char *[]){"--seed", "/run/mvm/a seed", ""}, 3, 3};
-/* In an order that no kind of step would have of itself; the file's source is the fixture's. */
+/*
+ * The kinds are mixed, so that a plan grouped by kind is noticed. The fixture sets the file's
+ * source.
+ */
 static const struct stage1_step steps[] = {
 	{STAGE1_MOUNT,
 		.mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true, NULL,
@@ -92,7 +95,7 @@ static struct stage1_result build(struct fixture *f)
 	return result;
 }
 
-/* An entry of the initramfs, its content as text. */
+/* An entry of the initramfs with its content as text. */
 struct entry {
 	const char *name, *content;
 	mode_t mode;
@@ -163,14 +166,17 @@ static void holds_what_the_guest_needs(void **state)
 	assert_true(find(&entries, "init")->size < 72 * 1024);
 	assert_memory_equal(find(&entries, "init")->content, "\177ELF", 4);
 	assert_int_equal(find(&entries, "dev/console")->mode, S_IFCHR | 0600);
-	/* unpacked */
+	/* compressed modules are stored uncompressed */
 	assert_string_equal(find(&entries, "mvm/modules/001-virtio-rng.ko")->content, "module two");
 	assert_string_equal(find(&entries, "mvm/files/2")->content, "10");
 	assert_int_equal(find(&entries, "mvm/programs/mvm-init")->mode, S_IFREG | 0755);
 	assert_memory_equal(find(&entries, "mvm/programs/mvm-init")->content, "\177ELF", 4);
 }
 
-/* Each guest gets a program of its own architecture: e_machine, an ELF header's bytes 18 and 19. */
+/*
+ * Each guest gets a program for its own architecture: e_machine is bytes 18 and 19 of an ELF
+ * header.
+ */
 static void the_program_is_of_the_guests_architecture(void **state)
 {
 	struct fixture *f = *state;
@@ -191,7 +197,7 @@ static void the_program_is_of_the_guests_architecture(void **state)
 	}
 }
 
-/* The guest never frees it. */
+/* The guest never frees its plan. */
 static void plan_free(struct plan *plan)
 {
 	free(plan->modules);
@@ -334,7 +340,7 @@ static void wrong_plans_are_refused(void **state)
 	}
 }
 
-/* As the guest's file_text gives it. */
+/* Ends the line with two 0 bytes, like the guest's file_text. */
 static struct parameters parse(char line[512], const char *text)
 {
 	memset(line, 0xff, 512);
@@ -365,7 +371,8 @@ static void kernel_parameters_are_obeyed(void **state)
 	assert_int_equal(p.end, END_POWER_OFF);
 	assert_int_equal(p.wait_ms, 3000);
 	/*
-	 * Quoted values; the last one counts; what follows "--" is init's; names are taken whole.
+	 * Values may be quoted; the last value counts; parameters after "--" are init's; names
+	 * match as a whole.
 	 */
 	p = parse(line, "init=/a init=\"/b c\" rdinit=/d xinit=/e -- init=/f");
 	assert_string_equal(p.init, "/b c");
@@ -406,7 +413,7 @@ static void is_reproducible(void **state)
 	struct fixture *f = *state;
 	build(f);
 	const char *first = f->request.output;
-	sleep(1); /* gzip's own time stamp counts seconds */
+	sleep(1); /* gzip's time stamp has a resolution of one second */
 	f->request.output = scratch_path(f, "again");
 	shell(f, "touch schema", NULL, NULL);
 	build(f);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Store disks of odd trees, judged by unsquashfs, mksquashfs and the kernel; the cache heals and is
- * safe.
+ * Store disks of unusual trees, checked by unsquashfs, mksquashfs and the kernel; the cache repairs
+ * itself and is safe against others.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,7 +24,7 @@
 
 #define SETTINGS "squashfs-3-zstd-*-3-131072"
 
-/* Links scratch/store into scratch/OUTPUT; returns how many paths were packed. */
+/* Links scratch/store into scratch/OUTPUT; returns the number of packed paths. */
 static size_t link_store(struct fixture *f, const char *output)
 {
 	const struct closure closure = closure_of(f);
@@ -39,7 +39,7 @@ static void link_fails(struct fixture *f, const char *output, const char *why, c
 	disk_fails(f, &request, why, which);
 }
 
-/* Without the sizes of directories, which depend on the writer. */
+/* Leaves out the sizes of directories, which depend on the writer. */
 static const char listing[] =
 	"unsquashfs -lln \"$1\" | sed -E 's/^(d[^ ]+ [^ ]+) +[0-9]+ /\\1 /' | sort";
 
@@ -146,7 +146,7 @@ static void same_bytes_however_built(void **state)
 	assert_true(link_store(f, "cold") > 0);
 	assert_int_equal(link_store(f, "warm"), 0);
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
-	/* One that has a file of its own, and the five small ones. */
+	/* The path with its own cache file, and the five small ones. */
 	shell(f, "rm -r cache/" SETTINGS "/a-tree cache/" SETTINGS "/.bundles", NULL, NULL);
 	assert_int_equal(link_store(f, "warm"), 6);
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
@@ -162,7 +162,7 @@ static void same_bytes_however_built(void **state)
 	assert_string_equal(
 		shell(f, "ls -A cache/tmp; ls -A | grep object || true", NULL, NULL), "");
 	shell(f, "rm -rf store/a-tree/* store/b-tree", NULL, NULL);
-	/* Warm, not even the paths have to be there. */
+	/* With a warm cache the paths need not even exist. */
 	struct store_disk_request request = request_of(f, &closure, "warm");
 	struct store_disk_result result;
 	assert_ok(f, store_disk_link(f->diag, &request, &result));
@@ -215,8 +215,8 @@ static void damaged_objects_are_made_again(void **state)
 }
 
 /*
- * A disk that rots leaves size, times and mode as they are. It does so in the boot in which the
- * object was written, and after it was used.
+ * Bit rot leaves size, times and mode unchanged. It may happen during the boot in which the object
+ * was written, and after the object was used.
  */
 static void rot_is_noticed_at_every_use(void **state)
 {
@@ -239,7 +239,7 @@ static void rot_is_noticed_at_every_use(void **state)
 	}
 }
 
-/* The hash of an object's only fragment; `forged` replaces it. */
+/* Returns the hash of an object's only fragment; replaces it by `forged` unless that is NULL. */
 static uint64_t fragment_hash(const char *path, const uint64_t *forged)
 {
 	FD_CLEANUP int fd = open(path, O_RDWR);
@@ -281,7 +281,7 @@ static void equal_hashes_are_not_equal_blocks(void **state)
 	shell(f, "unsquashfs -q -n -d x image >/dev/null; diff -r x store -x .links", NULL, NULL);
 }
 
-/* Links in a child and ends it; returns its id. */
+/* Links in a child process, which then exits; returns its id. */
 static pid_t link_in_child(struct fixture *f, const struct closure *closure, const char *output)
 {
 	pid_t pid = fork();
@@ -411,8 +411,8 @@ static void what_cannot_be_packed_is_named(void **state)
 static void a_file_that_is_not_as_long_as_it_says(void **state)
 {
 	/*
-	 * Kernel files that say 4096 and give less stand for one that shrinks; a block of 4096
-	 * bytes makes them large files.
+	 * A file of sysfs with a size of 4096 that yields fewer bytes stands for one that shrinks.
+	 * Blocks of 4096 bytes make it a large file.
 	 */
 	static const char file[] = "/sys/kernel/mm/transparent_hugepage/enabled";
 	struct fixture *f = *state;
@@ -456,7 +456,7 @@ static void many_paths_with_few_descriptors(void **state)
 	assert_int_equal(mixed, 90);
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "mixed"));
-	/* Small paths lie side by side. */
+	/* Small paths are stored side by side. */
 	assert_in_range(contents(f, scratch_path(f, "cold")).n, 1, 3000 * 100);
 	shell(f, "unsquashfs -q -n -d x cold >/dev/null; diff -r x store -x .links", NULL, NULL);
 }
@@ -501,8 +501,9 @@ static void progress_goes_forward_to_the_end(void **state)
 }
 
 /*
- * Every build makes the tables, also with a warm cache: a high level is for what is compressed
- * once. Images without data are the same at all.
+ * Every build writes the tables, even with a warm cache, so they are compressed at a low level; a
+ * high level is meant for data, which is compressed once. Images without data are therefore equal
+ * at all levels.
  */
 static void tables_cost_the_same_at_any_high_level(void **state)
 {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* store_fixture: stores to make disks of, and a kernel to mount them. Included after <cmocka.h>. */
+/*
+ * store_fixture: stores to make disks of, and a kernel to mount the disks. Included after
+ * <cmocka.h>.
+ */
 #ifndef MVM_TESTS_STORE_FIXTURE_H
 #define MVM_TESTS_STORE_FIXTURE_H
 
@@ -8,7 +11,7 @@
 #include "imaging/disk/store_disk.h"
 #include "tests/unit/fixture.h"
 
-/* The store paths are what stands in scratch/store. */
+/* The closure of all files in scratch/store. */
 static inline struct closure closure_of(struct fixture *f)
 {
 	const char *list = shell(f, "ls -A store", NULL, NULL);
@@ -22,7 +25,7 @@ static inline struct closure closure_of(struct fixture *f)
 	return (struct closure){.v = paths.v, .n = paths.n, .store_dir = scratch_path(f, "store")};
 }
 
-/* The closure of scratch/store, registered as it is now. */
+/* The closure of scratch/store, registered with its current hashes. */
 static inline struct closure registered_closure(struct fixture *f)
 {
 	struct closure closure = closure_of(f);
@@ -53,7 +56,7 @@ static inline struct store_disk_request request_of(
 		.time = 1};
 }
 
-/* Links what is asked for; returns how many paths were packed. */
+/* Links the requested disk; returns the number of packed paths. */
 static inline size_t link_disk(struct fixture *f, const struct store_disk_request *request)
 {
 	struct store_disk_result result;
@@ -62,7 +65,7 @@ static inline size_t link_disk(struct fixture *f, const struct store_disk_reques
 	return result.packed;
 }
 
-/* It fails, says both, and leaves nothing. */
+/* The link fails, reports both strings, and leaves no file behind. */
 static inline void disk_fails(struct fixture *f, const struct store_disk_request *request,
 	const char *why, const char *which)
 {
@@ -86,8 +89,8 @@ static inline bool is_root(void)
 }
 
 /*
- * A program that writes all the oddities that a store may hold. Sizes around the blocks' and the
- * pages'; with LONG=250 no name has 255 bytes.
+ * A shell script that creates every oddity that a store may contain. File sizes lie around the
+ * block and page sizes; with LONG=250 no name has 255 bytes.
  */
 static const char odd_store[] =
 	"mkdir -p store/a-tree/empty-directory store/a-tree/sub/deeper/deepest store/b-tree/sub\n"

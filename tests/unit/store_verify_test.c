@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Whichever program makes a store disk: of a path that is not what was registered nothing is made.
- */
+/* No program makes a store disk from a path that differs from its registered hash. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,7 +67,7 @@ static void what_is_as_registered_is_packed(void **state)
 	}
 }
 
-/* Each from the tree that make_tree makes. */
+/* Each changes the tree that make_tree creates. */
 static const char *const changes[] = {
 	"printf x | dd of=small bs=1 seek=2 conv=notrunc status=none",
 	"printf x | dd of=large bs=1 seek=1199999 conv=notrunc status=none",
@@ -176,8 +174,8 @@ static size_t link_paths(struct fixture *f, struct store_path path, const char *
 }
 
 /*
- * What nobody had registered is taken from the cache by its name alone, but for a registered path
- * by its hash.
+ * An unregistered path is looked up in the cache by its name alone, a registered one also by its
+ * hash.
  */
 static void objects_are_known_by_their_hashes(void **state)
 {
@@ -189,7 +187,7 @@ static void objects_are_known_by_their_hashes(void **state)
 	assert_int_equal(link_paths(f, path, one), 0);
 	shell(f, "echo two >store/p", NULL, NULL);
 	const char *two = registered_closure(f).v[0].nar_hash;
-	assert_int_equal(link_paths(f, path, one), 0); /* it is not read */
+	assert_int_equal(link_paths(f, path, one), 0); /* found in the cache, so not read */
 	assert_int_equal(link_paths(f, path, NULL), 0);
 	assert_int_equal(link_paths(f, path, two), 1);
 	assert_int_equal(link_paths(f, path, two), 0);

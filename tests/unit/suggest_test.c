@@ -69,7 +69,7 @@ static void the_nearest_wins(void **state)
 	(void)state;
 	assert_string_equal(suggest("abcdxz", near, 3), "abcdxy");
 	assert_string_equal(suggest("abcde", near, 3), "abcdef");
-	/* Of equals, the first. */
+	/* The first one of equally similar words is suggested. */
 	assert_string_equal(suggest("abcdx", (const char *const[]){"abcdy", "abcdz"}, 2), "abcdy");
 }
 

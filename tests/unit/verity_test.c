@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Hash trees as veritysetup makes them and judges them. */
+/* Hash trees, compared with veritysetup's and checked by it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 enum { BLOCK = 4096, FANOUT = 128 };
 
-/* Bytes that are different in every block, and hardly ever zero. */
+/* Bytes that differ in every block and are hardly ever zero. */
 static const char *image_make(struct fixture *f, const char *name, size_t size)
 {
 	const char *path = scratch_path(f, name);
@@ -43,8 +43,8 @@ static uint64_t size_of(const char *path)
 }
 
 /*
- * Makes the tree of the same data by veritysetup, and compares all bytes and the root hash; and has
- * it judge ours.
+ * Lets veritysetup make the tree for the same data, compares all bytes and the root hash, and has
+ * it verify our tree.
  */
 static void compare_with_veritysetup(struct fixture *f, size_t data, unsigned jobs)
 {
@@ -108,7 +108,7 @@ static void threads_make_no_difference(void **state)
 	}
 }
 
-/* Written down, so that a machine without veritysetup notices too. */
+/* A constant, so that a change is noticed on machines without veritysetup too. */
 static void root_hash_stays_what_it_is(void **state)
 {
 	struct fixture *f = *state;
