@@ -66,7 +66,7 @@ static void defaults_are_set(void **state)
 	assert_null(vm_where(vm, &vm->volumes.v[0].auto_create));
 }
 
-static void values_arrive(void **state)
+static void values_are_bound(void **state)
 {
 	struct fixture *f = *state;
 	const struct vm *vm = bound(f,
@@ -178,7 +178,7 @@ static void wrong_values_are_refused(void **state)
 		"kernelParams[3]: expected a text, not a list");
 }
 
-static void sizes_are_read(void **state)
+static void sizes_are_parsed(void **state)
 {
 	static const struct {
 		const char *text;
@@ -288,7 +288,7 @@ static void generated_options_are_noted(void **state)
 		"initialBalloonMem [removed-option]");
 }
 
-static void required_options(void **state)
+static void required_options_are_reported(void **state)
 {
 	static const struct {
 		const char *text, *said;
@@ -484,7 +484,7 @@ static void lengths_hold(struct fixture *f, const struct row *row)
 			row->option->code ? "refused" : "taken");
 }
 
-static void every_option(void **state)
+static void every_option_keeps_its_limits(void **state)
 {
 	void (*const visits[])(struct fixture *, const struct row *) = {default_is_accepted,
 		wrong_kind_is_refused, limits_hold, choices_are_taken, lengths_hold};
@@ -497,24 +497,26 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(defaults_are_set, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(values_arrive, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(values_are_bound, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			fields_know_where_they_were_written, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			wrong_values_are_refused, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(sizes_are_read, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(sizes_are_parsed, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			null_is_the_default, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			null_can_mean_none, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			generated_options_are_noted, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(required_options, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			required_options_are_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			unknown_options_have_suggestions, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			refused_fields_are_marked, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(every_option, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			every_option_keeps_its_limits, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("bind", tests, NULL, NULL);
 }

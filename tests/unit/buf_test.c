@@ -155,7 +155,7 @@ static void shells_read_back_every_byte(void **state)
 	assert_shells_agree(f, &quoted);
 }
 
-static void words_stand_anywhere(void **state)
+static void quoted_words_may_stand_anywhere(void **state)
 {
 	struct fixture *f = *state;
 	struct quoted quoted = {{0}, {0}};
@@ -186,7 +186,7 @@ static void plain_words_stay_readable(void **state)
 	}
 }
 
-static void grows_and_stays_terminated(void **state)
+static void buffers_grow_and_stay_terminated(void **state)
 {
 	BUF_CLEANUP struct buf buf = {0};
 	(void)state;
@@ -215,9 +215,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			shells_read_back_every_byte, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			words_stand_anywhere, fixture_setup, fixture_teardown),
+			quoted_words_may_stand_anywhere, fixture_setup, fixture_teardown),
 		cmocka_unit_test(plain_words_stay_readable),
-		cmocka_unit_test(grows_and_stays_terminated),
+		cmocka_unit_test(buffers_grow_and_stay_terminated),
 	};
 	return cmocka_run_group_tests_name("buf", tests, NULL, NULL);
 }

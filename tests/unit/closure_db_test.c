@@ -71,7 +71,7 @@ static int database_setup(void **state)
 	return 0;
 }
 
-static void test_what_the_database_knows(void **state)
+static void committed_rows_are_read(void **state)
 {
 	struct fixture *f = *state;
 	assert_closure(f, expand(f, "$A"), NULL, IN_DATABASE);
@@ -92,7 +92,7 @@ static void test_what_the_database_knows(void **state)
 	sqlite3_close(handle);
 }
 
-static void test_rollback_mode(void **state)
+static void rollback_journals_are_supported(void **state)
 {
 	struct fixture *f = *state;
 	sqlite3 *handle = database_open(database_path(f));
@@ -101,7 +101,7 @@ static void test_rollback_mode(void **state)
 	assert_closure(f, expand(f, "$A"), NULL, IN_DATABASE);
 }
 
-static void test_missing_in_the_database(void **state)
+static void missing_rows_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct closure closure;
@@ -120,7 +120,7 @@ static void test_missing_in_the_database(void **state)
 	sqlite3_close(handle);
 }
 
-static void test_absent_databases(void **state)
+static void empty_or_absent_databases_are_skipped(void **state)
 {
 	struct fixture *f = *state;
 	sqlite3 *handle = database_open(database_path(f));
@@ -144,7 +144,7 @@ static void assert_refused(struct fixture *f, const char *said)
 	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
 }
 
-static void test_unknown_schemas(void **state)
+static void unknown_schemas_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	const char *schema = scratch_path(f, "state/db/schema");
@@ -158,7 +158,7 @@ static void test_unknown_schemas(void **state)
 	assert_refused(f, "has no schema file");
 }
 
-static void test_corrupt_databases(void **state)
+static void corrupt_databases_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	shell(f,
@@ -182,7 +182,7 @@ static void test_corrupt_databases(void **state)
 	assert_refused(f, "\"sha256:00\" is not a SHA-256 hash");
 }
 
-static void test_locked_database(void **state)
+static void locked_databases_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	sqlite3 *handle = database_open(database_path(f));
@@ -252,7 +252,7 @@ static bool is_torn(const struct closure *closure)
 	return closure->n != CHAIN;
 }
 
-static void test_consistent_while_it_is_written(void **state)
+static void reads_are_consistent_during_writes(void **state)
 {
 	struct fixture *f = *state;
 	make_chain(f);
@@ -313,7 +313,7 @@ static int load_lib(struct fixture *f)
 	return strstr(closure.source, "Nix database") ? 10 + (int)closure.n : 2;
 }
 
-static void test_readers_who_may_not_write(void **state)
+static void readers_need_no_write_permission(void **state)
 {
 	struct fixture *f = *state;
 	if (!is_root())
@@ -444,7 +444,7 @@ static bool have_nix(struct fixture *f)
 	return have_program(f, "nix-build") && have_program(f, "nix-store");
 }
 
-static void test_every_source_agrees_with_nix(void **state)
+static void every_source_agrees_with_nix(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_nix(f))
@@ -480,7 +480,7 @@ static void test_every_source_agrees_with_nix(void **state)
 	assert_string_equal(messages(f), "");
 }
 
-static void test_while_nix_adds_paths(void **state)
+static void reading_works_while_nix_adds_paths(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_nix(f))
@@ -531,7 +531,7 @@ static int ask_daemon(struct fixture *f)
 	return 0;
 }
 
-static void test_through_the_daemon(void **state)
+static void the_daemon_is_asked(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_nix(f) || !have_program(f, "nix-daemon") || !is_root())
@@ -562,29 +562,28 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			test_what_the_database_knows, database_setup, fixture_teardown),
+			committed_rows_are_read, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_rollback_mode, database_setup, fixture_teardown),
+			rollback_journals_are_supported, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_missing_in_the_database, database_setup, fixture_teardown),
+			missing_rows_are_reported, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_absent_databases, database_setup, fixture_teardown),
+			empty_or_absent_databases_are_skipped, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_unknown_schemas, database_setup, fixture_teardown),
+			unknown_schemas_are_refused, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_corrupt_databases, database_setup, fixture_teardown),
+			corrupt_databases_are_refused, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_locked_database, database_setup, fixture_teardown),
+			locked_databases_are_reported, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_consistent_while_it_is_written, database_setup, fixture_teardown),
+			reads_are_consistent_during_writes, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_readers_who_may_not_write, database_setup, fixture_teardown),
+			readers_need_no_write_permission, database_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_every_source_agrees_with_nix, nix_setup, fixture_teardown),
+			every_source_agrees_with_nix, nix_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_while_nix_adds_paths, nix_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_through_the_daemon, nix_setup, fixture_teardown),
+			reading_works_while_nix_adds_paths, nix_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(the_daemon_is_asked, nix_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,7 +76,7 @@ static const struct form {
 		"app e3b0c442 1: data\ndata e3b0c442 2:\n"},
 };
 
-static void test_every_form(void **state)
+static void every_format_is_read(void **state)
 {
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, "closure");
@@ -170,7 +170,7 @@ static const struct form mistakes[] = {
 	{"attributes without a graph", "{\"name\":\"x\"}", "$A is not in "},
 };
 
-static void test_every_mistake(void **state)
+static void every_mistake_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, "closure");
@@ -190,7 +190,7 @@ static void test_every_mistake(void **state)
  * A file that is truncated anywhere, or has any byte changed, is either read or refused with a
  * message.
  */
-static void test_damaged_files(void **state)
+static void damaged_files_are_read_or_refused(void **state)
 {
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, "closure"), *root = expand(f, "$A");
@@ -213,7 +213,7 @@ static void test_damaged_files(void **state)
 	}
 }
 
-static void test_closure_info_directory(void **state)
+static void closure_info_directories_are_read(void **state)
 {
 	struct fixture *f = *state;
 	const char *directory = scratch_path(f, "info");
@@ -229,7 +229,7 @@ static void test_closure_info_directory(void **state)
 	assert_closure(f, NULL, directory, "");
 }
 
-static void test_roots(void **state)
+static void roots_are_checked(void **state)
 {
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, "closure");
@@ -269,7 +269,7 @@ static void test_roots(void **state)
 			fail_msg("expected \"%s\" in: %s", expand(f, expected[i]), said);
 }
 
-static void test_many_errors_are_counted(void **state)
+static void many_errors_are_counted(void **state)
 {
 	struct fixture *f = *state;
 	BUF_CLEANUP struct buf text = {0};
@@ -289,7 +289,7 @@ static void test_many_errors_are_counted(void **state)
 	assert_non_null(strstr(said, "there are 13 more errors in the closure"));
 }
 
-static void test_explicit_file_is_never_replaced(void **state)
+static void explicit_file_is_never_replaced(void **state)
 {
 	struct fixture *f = *state;
 	struct closure_request request = {
@@ -304,7 +304,7 @@ static void test_explicit_file_is_never_replaced(void **state)
 	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
 }
 
-static void test_attributes_of_the_derivation(void **state)
+static void attributes_of_the_derivation_are_read(void **state)
 {
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, ".attrs.json");
@@ -337,7 +337,7 @@ static void put_at(const char *path, off_t offset, const char *text)
 	assert_true(fd >= 0 && fd_write_all(fd, text, strlen(text), offset));
 }
 
-static void test_scan_finds_what_nix_finds(void **state)
+static void scan_finds_the_references_nix_finds(void **state)
 {
 	struct fixture *f = *state;
 	assert_closure(f, expand(f, "$A"), NULL, UNHASHED);
@@ -352,7 +352,7 @@ static void test_scan_finds_what_nix_finds(void **state)
 		"app read: app lib other\nlib read: data\ndata read:\nother read:\n");
 }
 
-static void test_scan_looks_at_every_byte(void **state)
+static void scan_reads_every_byte(void **state)
 {
 	struct fixture *f = *state;
 	static const off_t offsets[] = {
@@ -379,7 +379,7 @@ static void test_scan_looks_at_every_byte(void **state)
 	assert_closure(f, expand(f, "$D"), NULL, "other read:\n");
 }
 
-static void test_incomplete_list_is_noticed(void **state)
+static void incomplete_list_is_noticed(void **state)
 {
 	struct fixture *f = *state;
 	const char *file = scratch_path(f, "list");
@@ -388,7 +388,7 @@ static void test_incomplete_list_is_noticed(void **state)
 	assert_said(f, expand(f, "warning: $B/link contains the hash of $C, which is not in "));
 }
 
-static void test_unreadable_file_stops_the_scan(void **state)
+static void unreadable_file_stops_the_scan(void **state)
 {
 	struct fixture *f = *state;
 	if (geteuid() == 0) {
@@ -401,7 +401,7 @@ static void test_unreadable_file_stops_the_scan(void **state)
 	assert_said(f, expand(f, "cannot read $A/bin/app: Permission denied"));
 }
 
-static void test_pipe_stops_the_scan(void **state)
+static void pipe_stops_the_scan(void **state)
 {
 	struct fixture *f = *state;
 	assert_int_equal(mkfifo(expand(f, "$C.pipe"), 0644), 0);
@@ -439,7 +439,7 @@ static const char *make_numbered(struct fixture *f)
 	return scratch_path(f, "list");
 }
 
-static void test_any_number_of_threads(void **state)
+static void the_number_of_threads_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	const char *list = make_numbered(f), *root = numbered(f, 1);
@@ -482,7 +482,7 @@ static const char *text_with(
  * Whatever the first load recorded about a path in the memo, a second load gets the same result as
  * without a memo, and reads no file again.
  */
-static void test_further_closures_read_nothing_again(void **state)
+static void further_closures_read_nothing_again(void **state)
 {
 	struct fixture *f = *state;
 	const char *const files[] = {NULL, scratch_path(f, "list"), scratch_path(f, "graph")};
@@ -507,34 +507,35 @@ static void test_further_closures_read_nothing_again(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_every_form, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_every_mistake, closure_setup, fixture_teardown),
+			every_format_is_read, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_damaged_files, closure_setup, fixture_teardown),
+			every_mistake_is_reported, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_closure_info_directory, closure_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(test_roots, closure_setup, fixture_teardown),
+			damaged_files_are_read_or_refused, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_many_errors_are_counted, closure_setup, fixture_teardown),
+			closure_info_directories_are_read, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(roots_are_checked, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_explicit_file_is_never_replaced, closure_setup, fixture_teardown),
+			many_errors_are_counted, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_attributes_of_the_derivation, closure_setup, fixture_teardown),
+			explicit_file_is_never_replaced, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_scan_finds_what_nix_finds, closure_setup, fixture_teardown),
+			attributes_of_the_derivation_are_read, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_scan_looks_at_every_byte, closure_setup, fixture_teardown),
+			scan_finds_the_references_nix_finds, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_incomplete_list_is_noticed, closure_setup, fixture_teardown),
+			scan_reads_every_byte, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_unreadable_file_stops_the_scan, closure_setup, fixture_teardown),
+			incomplete_list_is_noticed, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_pipe_stops_the_scan, closure_setup, fixture_teardown),
+			unreadable_file_stops_the_scan, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_any_number_of_threads, closure_setup, fixture_teardown),
+			pipe_stops_the_scan, closure_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_further_closures_read_nothing_again, closure_setup, fixture_teardown),
+			the_number_of_threads_changes_nothing, closure_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			further_closures_read_nothing_again, closure_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -52,7 +52,7 @@ static void counts_and_remembers_the_first_status(void **state)
 	assert_string_equal(printed(f, DIAG_HUMAN, true), "vm.yaml: error: third [three]\n");
 }
 
-static void shows_the_line_and_the_place(void **state)
+static void shows_the_line_and_a_caret(void **state)
 {
 	static const char text[] = "hostName: web\n"
 				   "\tmemory: x\r\n"
@@ -113,7 +113,7 @@ static void long_lines_are_cut(void **state)
 }
 
 /* Messages of several passes and files are sorted by position; notes stay with their message. */
-static void comes_in_the_order_of_the_text(void **state)
+static void messages_are_sorted_by_position(void **state)
 {
 	struct fixture *f = *state;
 	diag_add_source(f->diag, "b", "1\n2\n3\n", 6);
@@ -188,7 +188,7 @@ static void names_stay_in_their_place(void **state)
 		"mvmbuild: error: cannot read x\n    mvmbuild: error: all is lost [c]\n");
 }
 
-static void json_has_one_object_a_line(void **state)
+static void json_has_one_object_per_line(void **state)
 {
 	struct fixture *f = *state;
 	char all[256];
@@ -231,7 +231,7 @@ static size_t count_lines(const char *text)
 	return lines;
 }
 
-static void ten_thousand_errors(void **state)
+static void ten_thousand_errors_are_cut_short(void **state)
 {
 	struct fixture *f = *state;
 	BUF_CLEANUP struct buf text = {0};
@@ -257,11 +257,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			counts_and_remembers_the_first_status, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			shows_the_line_and_the_place, fixture_setup, fixture_teardown),
+			shows_the_line_and_a_caret, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			long_lines_are_cut, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			comes_in_the_order_of_the_text, fixture_setup, fixture_teardown),
+			messages_are_sorted_by_position, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			arguments_are_shown_without_numbers, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
@@ -269,9 +269,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			names_stay_in_their_place, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			json_has_one_object_a_line, fixture_setup, fixture_teardown),
+			json_has_one_object_per_line, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			ten_thousand_errors, fixture_setup, fixture_teardown),
+			ten_thousand_errors_are_cut_short, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("diag", tests, NULL, NULL);
 }

@@ -29,7 +29,8 @@ static struct closure closure_of(struct fixture *f, const char *const *names)
 }
 
 /* The differences as one line of "kind name before>after size;". */
-static const char *told(struct fixture *f, const char *const *before, const char *const *after)
+static const char *package_changes_of(
+	struct fixture *f, const char *const *before, const char *const *after)
 {
 	static const char kinds[] = {[PACKAGE_ADDED] = '+',
 		[PACKAGE_REMOVED] = '-',
@@ -48,29 +49,35 @@ static const char *told(struct fixture *f, const char *const *before, const char
 }
 #define NAMES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static void versions_change(void **state)
+static void version_changes_are_found(void **state)
 {
 	struct fixture *f = *state;
-	assert_string_equal(told(f, NAMES("a-x-1.0", "b-y-2"), NAMES("a-x-1.0", "b-y-2")), "");
-	assert_string_equal(told(f, NAMES("a-x-1.0"), NAMES("b-x-1.1")), "v x 1.0>1.1 0;");
-	assert_string_equal(told(f, NAMES("a-x-1.0"), NAMES("b-x-1.0")), "r x 1.0>1.0 0;");
-	assert_string_equal(told(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-y-2")), "+ y >2 100;");
-	assert_string_equal(told(f, NAMES("a-x-1.0", "b-etc"), NAMES("a-x-1.0")), "- etc > -100;");
+	assert_string_equal(
+		package_changes_of(f, NAMES("a-x-1.0", "b-y-2"), NAMES("a-x-1.0", "b-y-2")), "");
+	assert_string_equal(
+		package_changes_of(f, NAMES("a-x-1.0"), NAMES("b-x-1.1")), "v x 1.0>1.1 0;");
+	assert_string_equal(
+		package_changes_of(f, NAMES("a-x-1.0"), NAMES("b-x-1.0")), "r x 1.0>1.0 0;");
+	assert_string_equal(
+		package_changes_of(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-y-2")), "+ y >2 100;");
+	assert_string_equal(package_changes_of(f, NAMES("a-x-1.0", "b-etc"), NAMES("a-x-1.0")),
+		"- etc > -100;");
 	/* Outputs belong to one package, and several versions may coexist. */
-	assert_string_equal(told(f, NAMES("a-x-1.0", "b-x-1.0-bin", "c-x-1.0-dev"),
+	assert_string_equal(package_changes_of(f, NAMES("a-x-1.0", "b-x-1.0-bin", "c-x-1.0-dev"),
 				    NAMES("d-x-1.1", "e-x-1.1-bin")),
 		"v x 1.0>1.1 -100;");
-	assert_string_equal(
-		told(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-x-2.0")), "v x 1.0>1.0, 2.0 100;");
+	assert_string_equal(package_changes_of(f, NAMES("a-x-1.0"), NAMES("a-x-1.0", "b-x-2.0")),
+		"v x 1.0>1.0, 2.0 100;");
 	/* A name that is a prefix of another is a different package. */
-	assert_string_equal(told(f, NAMES("a-x-1.0", "b-xy-1.0"), NAMES("c-x-2.0", "b-xy-1.0")),
+	assert_string_equal(
+		package_changes_of(f, NAMES("a-x-1.0", "b-xy-1.0"), NAMES("c-x-2.0", "b-xy-1.0")),
 		"v x 1.0>2.0 0;");
-	assert_string_equal(told(f, NAMES("b-etc"), NAMES("a-etc")), "r etc > 0;");
+	assert_string_equal(package_changes_of(f, NAMES("b-etc"), NAMES("a-etc")), "r etc > 0;");
 }
 
 /* ---- JSON ---- */
 
-static const char *json_told(struct fixture *f, const char *before, const char *after)
+static const char *json_changes_of(struct fixture *f, const char *before, const char *after)
 {
 	struct json_object *a = json_tokener_parse(before), *b = json_tokener_parse(after);
 	struct json_changes changes = {0};
@@ -85,10 +92,10 @@ static const char *json_told(struct fixture *f, const char *before, const char *
 	return text;
 }
 
-static void values_change(void **state)
+static void value_changes_are_found(void **state)
 {
 	static const struct {
-		const char *before, *after, *told;
+		const char *before, *after, *expected;
 	} cases[] = {
 		{"{\"a\":1,\"b\":[1,{\"c\":2}]}", "{\"b\":[1,{\"c\":2}],\"a\":1}", ""},
 		{"{\"a\":{\"b\":1}}", "{\"a\":{\"b\":2}}", "a.b:1>2;"},
@@ -106,13 +113,14 @@ static void values_change(void **state)
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++)
-		assert_string_equal(json_told(f, cases[i].before, cases[i].after), cases[i].told);
+		assert_string_equal(
+			json_changes_of(f, cases[i].before, cases[i].after), cases[i].expected);
 }
 
 /*
  * Lists too long to be compared item by item are reported as entirely replaced; nothing is omitted.
  */
-static void long_lists(void **state)
+static void long_lists_are_replaced(void **state)
 {
 	struct fixture *f = *state;
 	enum { LONG = 3000 };
@@ -133,9 +141,12 @@ static void long_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(versions_change, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(values_change, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(long_lists, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			version_changes_are_found, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			value_changes_are_found, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			long_lists_are_replaced, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("diff", tests, NULL, NULL);
 }

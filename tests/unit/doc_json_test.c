@@ -26,7 +26,7 @@ static void assert_scalar(const char *text, bool quoted, const char *expected)
 }
 
 /* YAML 1.2's core schema, section 10.3. */
-static void plain_scalars(void **state)
+static void plain_scalars_are_typed(void **state)
 {
 	(void)state;
 	static const char *const cases[][2] = {
@@ -84,7 +84,7 @@ static void plain_scalars(void **state)
 		assert_scalar(cases[i][0], false, cases[i][1]);
 }
 
-static void quoted_scalars(void **state)
+static void quoted_scalars_are_strings(void **state)
 {
 	(void)state;
 	static const char *const cases[][2] = {
@@ -104,7 +104,7 @@ static void quoted_scalars(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plain_scalars), cmocka_unit_test(quoted_scalars)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(plain_scalars_are_typed),
+		cmocka_unit_test(quoted_scalars_are_strings)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,7 @@ static void every_node_knows_its_place(void **state)
 		assert_string_equal(tree(f, cases[i].text, true), cases[i].expected);
 }
 
-static void json_is_read_as_it_is(void **state)
+static void json_is_read_too(void **state)
 {
 	static const struct {
 		const char *text, *expected;
@@ -129,7 +129,7 @@ static void json_is_read_as_it_is(void **state)
 		"vm.yaml:1:10: error: found invalid Unicode character escape code");
 }
 
-static void aliases_and_merge_keys(void **state)
+static void aliases_and_merge_keys_are_resolved(void **state)
 {
 	static const struct {
 		const char *text, *expected;
@@ -174,7 +174,7 @@ static void aliases_and_merge_keys(void **state)
 	assert_refused(f, "a: {<<: [[{}]]}\n", "vm.yaml:1:10: error: \"<<\" wants");
 }
 
-static void duplicate_keys_are_all_told(void **state)
+static void all_duplicate_keys_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct documents documents;
@@ -358,7 +358,7 @@ static void text_must_be_utf8(void **state)
 		assert_refused_bytes(f, cases[i].text, cases[i].size, cases[i].said);
 }
 
-static void what_is_no_description(void **state)
+static void other_texts_are_refused(void **state)
 {
 	static const struct {
 		const char *text, *said;
@@ -407,7 +407,7 @@ static void what_is_no_description(void **state)
 		"{a: \"5\", b: \"6\", c: 7, d: {}, e: []}");
 }
 
-static void files_have_a_largest_size(void **state)
+static void file_sizes_are_limited(void **state)
 {
 	struct fixture *f = *state;
 	struct bytes bytes;
@@ -462,12 +462,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			every_node_knows_its_place, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(json_is_read_too, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			json_is_read_as_it_is, fixture_setup, fixture_teardown),
+			aliases_and_merge_keys_are_resolved, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			aliases_and_merge_keys, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			duplicate_keys_are_all_told, fixture_setup, fixture_teardown),
+			all_duplicate_keys_are_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			alias_bombs_do_not_explode, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
@@ -479,9 +478,9 @@ int main(void)
 			large_texts_are_read_in_time, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(text_must_be_utf8, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			what_is_no_description, fixture_setup, fixture_teardown),
+			other_texts_are_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			files_have_a_largest_size, fixture_setup, fixture_teardown),
+			file_sizes_are_limited, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			documents_are_merged, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -60,7 +60,7 @@ static bool have_erofs(struct fixture *f)
 	return have_program(f, "mkfs.erofs") && have_program(f, "fsck.erofs");
 }
 
-static void holds_every_oddity_however_compressed(void **state)
+static void holds_every_oddity_with_every_compression(void **state)
 {
 	static const struct {
 		const char *compression;
@@ -144,7 +144,7 @@ static void the_kernel_reads_it(void **state)
 	}
 }
 
-static void large_directories_and_files(void **state)
+static void large_directories_and_files_fit(void **state)
 {
 	struct fixture *f = *state;
 	if (!can_mount(f))
@@ -177,7 +177,7 @@ static void large_directories_and_files(void **state)
 		"mid");
 }
 
-static void same_bytes_however_built(void **state)
+static void equal_stores_give_equal_bytes(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_erofs(f))
@@ -226,7 +226,7 @@ static void same_bytes_however_built(void **state)
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
 }
 
-static void images_tell_themselves_apart(void **state)
+static void images_have_different_uuids(void **state)
 {
 	static const char uuid[] = "od -An -tx1 -j 1072 -N 16 \"$1\"";
 	struct fixture *f = *state;
@@ -242,7 +242,7 @@ static void images_tell_themselves_apart(void **state)
 	assert_string_not_equal(shell(f, uuid, "two", NULL), shell(f, uuid, "three", NULL));
 }
 
-static void blocks_that_are_there_are_shared(void **state)
+static void equal_blocks_are_shared(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_erofs(f))
@@ -258,7 +258,7 @@ static void blocks_that_are_there_are_shared(void **state)
 	shell(f, extract, "image", NULL);
 }
 
-static void small_paths_lie_side_by_side(void **state)
+static void small_paths_share_blocks(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_erofs(f))
@@ -300,7 +300,7 @@ static void another_compressor_makes_other_objects(void **state)
 	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "other"));
 }
 
-static void damaged_objects_are_made_again(void **state)
+static void damaged_objects_are_packed_again(void **state)
 {
 	static const char *const damages[] = {"truncate -s -1 $O", ": > $O",
 		"printf xx | dd of=$O bs=1 seek=$(($(stat -c %s $O) - 400)) conv=notrunc",
@@ -321,7 +321,7 @@ static void damaged_objects_are_made_again(void **state)
 	}
 }
 
-static void no_count_of_inodes_is_read_as_minix(void **state)
+static void no_inode_count_looks_like_minix(void **state)
 {
 	static const uint64_t magics[] = {0x137f, 0x138f, 0x2468, 0x2478, 0x4d5a, 0x7f13, 0x8f13,
 		0x6824, 0x7824, 0x5a4d, 0x1137f};
@@ -340,7 +340,7 @@ static void no_count_of_inodes_is_read_as_minix(void **state)
 		NULL, NULL);
 }
 
-static void what_cannot_be_packed_is_named(void **state)
+static void unsupported_files_are_named(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_erofs(f))
@@ -387,7 +387,7 @@ static void with_tool(struct fixture *f, const char *script, const char *why, co
 	"[ $1 != -V ] || { echo mkfs.erofs 1.5; echo Available compressors are: lz4hc, lz4; exit " \
 	"1; }; for image; do shift; [ $# != 1 ] || break; done; "
 
-static void a_bad_mkfs_erofs_is_told(void **state)
+static void a_failing_mkfs_erofs_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, "mkdir -p store/a; echo a > store/a/a; echo b > store/b; echo c > store/c", NULL,
@@ -417,7 +417,7 @@ static void a_bad_mkfs_erofs_is_told(void **state)
 	setenv("PATH", path, 1);
 }
 
-static void settings_that_cannot_be(void **state)
+static void impossible_settings_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_erofs(f))
@@ -481,19 +481,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(holds_every_oddity_however_compressed),
+		TEST(holds_every_oddity_with_every_compression),
 		TEST(the_kernel_reads_it),
-		TEST(large_directories_and_files),
-		TEST(same_bytes_however_built),
-		TEST(images_tell_themselves_apart),
-		TEST(blocks_that_are_there_are_shared),
-		TEST(small_paths_lie_side_by_side),
+		TEST(large_directories_and_files_fit),
+		TEST(equal_stores_give_equal_bytes),
+		TEST(images_have_different_uuids),
+		TEST(equal_blocks_are_shared),
+		TEST(small_paths_share_blocks),
 		TEST(another_compressor_makes_other_objects),
-		TEST(damaged_objects_are_made_again),
-		TEST(no_count_of_inodes_is_read_as_minix),
-		TEST(what_cannot_be_packed_is_named),
-		TEST(a_bad_mkfs_erofs_is_told),
-		TEST(settings_that_cannot_be),
+		TEST(damaged_objects_are_packed_again),
+		TEST(no_inode_count_looks_like_minix),
+		TEST(unsupported_files_are_named),
+		TEST(a_failing_mkfs_erofs_is_reported),
+		TEST(impossible_settings_are_refused),
 		TEST(whole_images_have_fragments),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

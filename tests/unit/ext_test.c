@@ -68,7 +68,7 @@ static void is_clean_at_any_size(void **state)
 	}
 }
 
-static void same_request_same_bytes(void **state)
+static void equal_requests_give_equal_bytes(void **state)
 {
 	struct fixture *f = *state;
 	const char *one = make(f, "one", 64);
@@ -90,7 +90,7 @@ static void same_request_same_bytes(void **state)
 	assert_same_contents(f, one, zero);
 }
 
-static void seed_gives_the_uuid(void **state)
+static void the_seed_determines_the_uuid(void **state)
 {
 	struct fixture *f = *state;
 	struct identity one = identity_of("vm/data"), again = identity_of("vm/data"),
@@ -113,7 +113,7 @@ static void seed_gives_the_uuid(void **state)
  * The image has the same bytes as that of mkfs.ext4, except for the count of bytes that mkfs wrote
  * and the superblock's checksum over it.
  */
-static void is_what_mkfs_makes(void **state)
+static void equals_the_output_of_mkfs(void **state)
 {
 	static const char script[] = WITH_SBIN
 		"type=${2% *} size=${2#* }\n"
@@ -265,7 +265,7 @@ static void kernel_mounts_and_grows(void **state)
  * A sparse volume stays sparse when the guest only mounts it: no kernel thread writes inode tables
  * in the background.
  */
-static void mounting_writes_little(void **state)
+static void mounting_writes_few_blocks(void **state)
 {
 	struct fixture *f = *state;
 	if (!may_mount(f))
@@ -305,11 +305,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			is_clean_at_any_size, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			same_request_same_bytes, fixture_setup, fixture_teardown),
+			equal_requests_give_equal_bytes, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			seed_gives_the_uuid, fixture_setup, fixture_teardown),
+			the_seed_determines_the_uuid, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			is_what_mkfs_makes, fixture_setup, fixture_teardown),
+			equals_the_output_of_mkfs, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			nothing_is_left_to_initialise, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(grows, fixture_setup, fixture_teardown),
@@ -317,7 +317,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			kernel_mounts_and_grows, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			mounting_writes_little, fixture_setup, fixture_teardown),
+			mounting_writes_few_blocks, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			full_disk_leaves_nothing, fixture_setup, fixture_teardown),
 	};

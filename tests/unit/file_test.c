@@ -75,7 +75,7 @@ static void publishes_over_whatever_is_there(void **state)
 		"out:\nresult\n\nout/result:\nfour\n");
 }
 
-static void abandoned_leaves_the_old(void **state)
+static void an_abandoned_build_leaves_the_old(void **state)
 {
 	struct fixture *f = *state;
 	const char *target = in_out(f, "result");
@@ -92,7 +92,7 @@ static void abandoned_leaves_the_old(void **state)
 	staging_abandon(&staging);
 }
 
-static void in_the_working_directory(void **state)
+static void publishes_in_the_working_directory(void **state)
 {
 	struct fixture *f = *state;
 	char *here = getcwd(NULL, 0);
@@ -128,7 +128,7 @@ static int begin_and_die(struct fixture *f)
 	return 1;
 }
 
-static void litter_of_the_killed_goes_away(void **state)
+static void directories_of_killed_builds_are_removed(void **state)
 {
 	struct fixture *f = *state;
 	const char *target = in_out(f, "result");
@@ -172,7 +172,7 @@ static int build_often(struct fixture *f)
 	return 0;
 }
 
-static void many_builders_at_once(void **state)
+static void many_builders_may_run_at_once(void **state)
 {
 	struct fixture *f = *state;
 	pid_t builders[6];
@@ -187,7 +187,7 @@ static void many_builders_at_once(void **state)
 	assert_string_equal(shell(f, "ls -A out/result", NULL, NULL), "builder\n");
 }
 
-static int build_until_told_to_stop(struct fixture *f)
+static int build_until_terminated(struct fixture *f)
 {
 	struct staging staging;
 	interrupts_handle();
@@ -199,11 +199,11 @@ static int build_until_told_to_stop(struct fixture *f)
 	return 1;
 }
 
-static void interrupted_leaves_the_old(void **state)
+static void an_interrupted_build_leaves_the_old(void **state)
 {
 	struct fixture *f = *state;
 	publish(f, in_out(f, "result"), "old");
-	assert_int_equal(status_of(in_child(f, build_until_told_to_stop)), STATUS_INTERRUPTED);
+	assert_int_equal(status_of(in_child(f, build_until_terminated)), STATUS_INTERRUPTED);
 	assert_string_equal(
 		shell(f, "ls -A out out/result", NULL, NULL), "out:\nresult\n\nout/result:\nold\n");
 }
@@ -239,7 +239,7 @@ static void foreign_files_stay(void **state)
 	assert_string_equal(shell(f, "cd out/result && find . -type f", NULL, NULL), "./volume\n");
 }
 
-static void odd_names_are_ours(void **state)
+static void odd_names_are_recognized_as_ours(void **state)
 {
 	struct fixture *f = *state;
 	struct staging staging;
@@ -379,7 +379,7 @@ static int copy_without_help(struct fixture *f)
 	return file_copy(f->diag, scratch_path(f, "a"), scratch_path(f, "b"), 0644) ? 0 : 1;
 }
 
-static void copies_by_hand_where_it_must(void **state)
+static void copies_without_copy_file_range(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, "head -c 3000001 /dev/urandom >a", NULL, NULL);
@@ -582,7 +582,7 @@ static void makes_directories(void **state)
 	assert_said(f, "/file: ");
 }
 
-static void takes_paths_apart(void **state)
+static void splits_and_joins_paths(void **state)
 {
 	static const struct {
 		const char *path, *base, *parent;
@@ -610,25 +610,25 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(
 			publishes_over_whatever_is_there, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			abandoned_leaves_the_old, fixture_setup, fixture_teardown),
+			an_abandoned_build_leaves_the_old, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			in_the_working_directory, fixture_setup, fixture_teardown),
+			publishes_in_the_working_directory, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			litter_of_the_killed_goes_away, fixture_setup, fixture_teardown),
+			directories_of_killed_builds_are_removed, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			many_builders_at_once, fixture_setup, fixture_teardown),
+			many_builders_may_run_at_once, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			interrupted_leaves_the_old, fixture_setup, fixture_teardown),
+			an_interrupted_build_leaves_the_old, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			publishes_where_names_cannot_be_exchanged, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			foreign_files_stay, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			odd_names_are_ours, fixture_setup, fixture_teardown),
+			odd_names_are_recognized_as_ours, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(publishing_syncs, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_are_equal, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			copies_by_hand_where_it_must, fixture_setup, fixture_teardown),
+			copies_without_copy_file_range, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(copies_ranges, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			failures_say_why_and_leave_nothing, fixture_setup, fixture_teardown),
@@ -639,7 +639,8 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(
 			removal_stays_in_its_mount, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(makes_directories, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(takes_paths_apart, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			splits_and_joins_paths, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("file", tests, NULL, NULL);
 }

@@ -79,7 +79,7 @@ static uint64_t reached_without(
 	return sum;
 }
 
-static void a_diamond(void **state)
+static void a_diamond_has_its_top_as_dominator(void **state)
 {
 	struct fixture *f = *state;
 	struct drawn drawn;
@@ -118,7 +118,7 @@ static void a_root_that_others_need_saves_nothing(void **state)
 	assert_int_equal(root_alone(&sizes, 0).raw, 1);
 }
 
-static void what_is_only_listed_is_a_root(void **state)
+static void unreachable_paths_become_roots(void **state)
 {
 	struct fixture *f = *state;
 	struct drawn drawn;
@@ -168,7 +168,7 @@ static void random_graphs_agree_with_the_definition(void **state)
 	}
 }
 
-static void a_long_chain(void **state)
+static void a_long_chain_needs_no_recursion(void **state)
 {
 	struct fixture *f = *state;
 	enum { LONG = 200000 };
@@ -225,14 +225,16 @@ static void sizes_are_estimated(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_diamond, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_diamond_has_its_top_as_dominator, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_root_that_others_need_saves_nothing, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			what_is_only_listed_is_a_root, fixture_setup, fixture_teardown),
+			unreachable_paths_become_roots, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			random_graphs_agree_with_the_definition, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(a_long_chain, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_long_chain_needs_no_recursion, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			sizes_are_estimated, fixture_setup, fixture_teardown),
 	};

@@ -42,7 +42,7 @@ static const char *write_stream(struct fixture *f, const char *name, struct gzip
 	return path;
 }
 
-static void test_gzip_reads_it(void **state)
+static void gzip_reads_the_stream(void **state)
 {
 	struct fixture *f = *state;
 	const struct text texts[] = {make_text(f, 3, 1), make_text(f, 100000, 2),
@@ -61,7 +61,7 @@ static void test_gzip_reads_it(void **state)
 }
 
 /* More pieces and bytes than the memo holds. */
-static void test_a_memo_changes_nothing(void **state)
+static void a_memo_changes_nothing(void **state)
 {
 	struct fixture *f = *state;
 	struct text texts[300];
@@ -76,7 +76,7 @@ static void test_a_memo_changes_nothing(void **state)
 	gzip_memo_free(NULL);
 }
 
-static void test_a_full_disk_is_told(void **state)
+static void a_full_disk_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	FD_CLEANUP int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -89,11 +89,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			test_gzip_reads_it, fixture_setup, fixture_teardown),
+			gzip_reads_the_stream, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_memo_changes_nothing, fixture_setup, fixture_teardown),
+			a_memo_changes_nothing, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			test_a_full_disk_is_told, fixture_setup, fixture_teardown),
+			a_full_disk_is_reported, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ static void vm_end(pid_t vm)
 	waitpid(vm, NULL, 0);
 }
 
-static void test_power_button(void **state)
+static void the_power_button_is_pressed(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
@@ -128,7 +128,7 @@ static void test_power_button(void **state)
 	assert_calls(expected);
 }
 
-static void test_cut_off(void **state)
+static void a_deaf_guest_is_cut_off(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
@@ -146,7 +146,7 @@ static void test_cut_off(void **state)
 	assert_calls(expected);
 }
 
-static void test_client_fails(void **state)
+static void a_failing_client_is_reported(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
@@ -160,7 +160,7 @@ static void test_client_fails(void **state)
 	assert_says(outcome.err, "balloon failed with status 1");
 }
 
-static void test_without_client(void **state)
+static void a_missing_client_is_reported(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
@@ -170,7 +170,7 @@ static void test_without_client(void **state)
 	assert_says(outcome.err, "/nowhere/crosvm");
 }
 
-static void test_not_running(void **state)
+static void a_stopped_vm_is_noticed(void **state)
 {
 	(void)state;
 	vm_end(vm_start(vm_socket, SOCK_SEQPACKET));
@@ -184,7 +184,7 @@ static void test_not_running(void **state)
 	assert_status(&outcome, 1);
 }
 
-static void test_listens(void **state)
+static void the_listener_is_found(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
@@ -194,7 +194,7 @@ static void test_listens(void **state)
 	assert_string_equal(outcome.err, "");
 }
 
-static void test_balloon(void **state)
+static void the_balloon_is_set(void **state)
 {
 	(void)state;
 	pid_t vm = vm_start(vm_socket, SOCK_SEQPACKET);
@@ -228,7 +228,7 @@ static void assert_lkvm(const char *mib, const char *calls)
 	assert_calls(calls);
 }
 
-static void test_balloon_is_remembered(void **state)
+static void the_balloon_is_remembered(void **state)
 {
 	(void)state;
 	char path[300];
@@ -279,7 +279,7 @@ static struct outcome macos(
 	return RUN("templates/runner/mvm-host-macos.sh", verb, what, path, seconds);
 }
 
-static void test_macos(void **state)
+static void the_macos_script_works(void **state)
 {
 	(void)state;
 	if (system("curl --version >/dev/null 2>&1") != 0) {
@@ -312,15 +312,15 @@ static void test_macos(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_power_button),
-		cmocka_unit_test(test_cut_off),
-		cmocka_unit_test(test_client_fails),
-		cmocka_unit_test(test_without_client),
-		cmocka_unit_test(test_not_running),
-		cmocka_unit_test(test_listens),
-		cmocka_unit_test(test_balloon),
-		cmocka_unit_test(test_balloon_is_remembered),
-		cmocka_unit_test(test_macos),
+		cmocka_unit_test(the_power_button_is_pressed),
+		cmocka_unit_test(a_deaf_guest_is_cut_off),
+		cmocka_unit_test(a_failing_client_is_reported),
+		cmocka_unit_test(a_missing_client_is_reported),
+		cmocka_unit_test(a_stopped_vm_is_noticed),
+		cmocka_unit_test(the_listener_is_found),
+		cmocka_unit_test(the_balloon_is_set),
+		cmocka_unit_test(the_balloon_is_remembered),
+		cmocka_unit_test(the_macos_script_works),
 	};
 	return cmocka_run_group_tests(tests, client_setup, client_teardown);
 }

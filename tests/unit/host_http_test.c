@@ -121,7 +121,7 @@ static struct outcome run_with(
 }
 #define WITH(SCRIPT, ...) run_with((SCRIPT), (const char *const[]){__VA_ARGS__, NULL}, 0)
 
-static void test_usage(void **state)
+static void wrong_usage_is_refused(void **state)
 {
 	(void)state;
 	static const char *const wrong[][6] = {
@@ -143,7 +143,7 @@ static void test_usage(void **state)
 }
 
 /* Cloud Hypervisor's socket closes at once; mvm-host must wait until the process exits. */
-static void test_power_button(void **state)
+static void the_power_button_is_pressed(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -155,7 +155,7 @@ static void test_power_button(void **state)
 	assert_lasted(&outcome, 600, 5000);
 }
 
-static void test_ctrl_alt_del(void **state)
+static void ctrl_alt_del_is_sent(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -168,7 +168,7 @@ static void test_ctrl_alt_del(void **state)
 }
 
 /* The VM was paused by somebody; mvm-host must resume it. */
-static void test_paused(void **state)
+static void a_paused_vm_is_resumed(void **state)
 {
 	(void)state;
 	static const struct script ch = {
@@ -189,7 +189,7 @@ static void test_paused(void **state)
 	assert_says(outcome.err, "the VM is paused: it is told to go on");
 }
 
-static void test_state(void **state)
+static void the_state_is_printed(void **state)
 {
 	(void)state;
 	static const struct script runs = {.exchanges = {CH_RUNS}, .ends_after_ms = 0},
@@ -206,7 +206,7 @@ static void test_state(void **state)
 	assert_string_equal(outcome.out, "stopped\n");
 }
 
-static void test_asked_again(void **state)
+static void the_guest_is_asked_again(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -217,7 +217,7 @@ static void test_asked_again(void **state)
 	assert_lasted(&outcome, 900, 2900);
 }
 
-static void test_cut_off_by_request(void **state)
+static void a_deaf_guest_is_cut_off_by_request(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -231,7 +231,7 @@ static void test_cut_off_by_request(void **state)
 	assert_lasted(&outcome, 1900, 6000);
 }
 
-static void test_cut_off_by_signal(void **state)
+static void a_deaf_guest_is_cut_off_by_signal(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -245,7 +245,7 @@ static void test_cut_off_by_signal(void **state)
 }
 
 /* If the hypervisor refuses the request, there is nothing to wait for. */
-static void test_refused(void **state)
+static void a_refusal_ends_the_wait(void **state)
 {
 	(void)state;
 	static const struct script fc = {
@@ -265,7 +265,7 @@ static void test_refused(void **state)
 }
 
 /* The request is refused because the guest is already shutting down. */
-static void test_refused_but_ends(void **state)
+static void a_refusal_may_mean_it_ends_already(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -274,7 +274,7 @@ static void test_refused_but_ends(void **state)
 	assert_status(&outcome, 0);
 }
 
-static void test_hangs(void **state)
+static void a_hanging_request_is_abandoned(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -285,7 +285,7 @@ static void test_hangs(void **state)
 	assert_lasted(&outcome, 900, 5000);
 }
 
-static void test_not_running(void **state)
+static void a_stopped_vm_is_noticed(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"ch", "fc"};
@@ -304,7 +304,7 @@ static void test_not_running(void **state)
 	unlink(monitor);
 }
 
-static void test_not_http(void **state)
+static void other_protocols_are_refused(void **state)
 {
 	(void)state;
 	static const char *const replies[] = {
@@ -333,7 +333,7 @@ static void test_not_http(void **state)
 	}
 }
 
-static void test_balloon_firecracker(void **state)
+static void firecrackers_balloon_is_set(void **state)
 {
 	(void)state;
 	static const struct script script = {.exchanges = {
@@ -348,7 +348,7 @@ static void test_balloon_firecracker(void **state)
 	assert_string_equal(outcome.err, "");
 }
 
-static void test_balloon_cloud_hypervisor(void **state)
+static void cloud_hypervisors_balloon_is_set(void **state)
 {
 	(void)state;
 	static const struct script script = {.exchanges = {
@@ -367,7 +367,7 @@ static void test_balloon_cloud_hypervisor(void **state)
 	assert_says(outcome.err, "has 104 MiB of memory, not 96");
 }
 
-static void test_balloon_refused(void **state)
+static void a_refused_balloon_is_reported(void **state)
 {
 	(void)state;
 	static const struct script refused = {.exchanges = {{"PATCH", REFUSED}}};
@@ -393,7 +393,7 @@ static void test_balloon_refused(void **state)
 	}
 }
 
-static void test_listens(void **state)
+static void the_listener_is_found(void **state)
 {
 	(void)state;
 	struct outcome outcome = RUN("listens", monitor);
@@ -416,7 +416,7 @@ static void test_listens(void **state)
  * The guest's own status reaches $NOTIFY_SOCKET, one datagram per connection; variables that would
  * affect the host's service do not.
  */
-static void test_notify(void **state)
+static void notifications_are_passed_on(void **state)
 {
 	(void)state;
 	char to[108], got[256];
@@ -473,24 +473,24 @@ static void test_notify(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_power_button),
-		cmocka_unit_test(test_ctrl_alt_del),
-		cmocka_unit_test(test_paused),
-		cmocka_unit_test(test_state),
-		cmocka_unit_test(test_asked_again),
-		cmocka_unit_test(test_cut_off_by_request),
-		cmocka_unit_test(test_cut_off_by_signal),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_refused_but_ends),
-		cmocka_unit_test(test_hangs),
-		cmocka_unit_test(test_not_running),
-		cmocka_unit_test(test_not_http),
-		cmocka_unit_test(test_balloon_firecracker),
-		cmocka_unit_test(test_balloon_cloud_hypervisor),
-		cmocka_unit_test(test_balloon_refused),
-		cmocka_unit_test(test_listens),
-		cmocka_unit_test(test_notify),
+		cmocka_unit_test(wrong_usage_is_refused),
+		cmocka_unit_test(the_power_button_is_pressed),
+		cmocka_unit_test(ctrl_alt_del_is_sent),
+		cmocka_unit_test(a_paused_vm_is_resumed),
+		cmocka_unit_test(the_state_is_printed),
+		cmocka_unit_test(the_guest_is_asked_again),
+		cmocka_unit_test(a_deaf_guest_is_cut_off_by_request),
+		cmocka_unit_test(a_deaf_guest_is_cut_off_by_signal),
+		cmocka_unit_test(a_refusal_ends_the_wait),
+		cmocka_unit_test(a_refusal_may_mean_it_ends_already),
+		cmocka_unit_test(a_hanging_request_is_abandoned),
+		cmocka_unit_test(a_stopped_vm_is_noticed),
+		cmocka_unit_test(other_protocols_are_refused),
+		cmocka_unit_test(firecrackers_balloon_is_set),
+		cmocka_unit_test(cloud_hypervisors_balloon_is_set),
+		cmocka_unit_test(a_refused_balloon_is_reported),
+		cmocka_unit_test(the_listener_is_found),
+		cmocka_unit_test(notifications_are_passed_on),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

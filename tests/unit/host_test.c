@@ -81,7 +81,7 @@ struct script {
  * The scripted monitor is a process, because mvm-host checks that the hypervisor's process exists.
  */
 
-static bool hear(int fd, const char *expected)
+static bool receive(int fd, const char *expected)
 {
 	char line[1024];
 	size_t used = 0;
@@ -102,7 +102,7 @@ static int script_play(const struct script *script, int listener)
 	if (script->greeting)
 		say(fd, script->greeting);
 	for (const struct exchange *exchange = script->exchanges; exchange->expected; exchange++) {
-		if (!hear(fd, exchange->expected))
+		if (!receive(fd, exchange->expected))
 			return 2;
 		if (exchange->reply)
 			say(fd, exchange->reply);
@@ -143,7 +143,7 @@ static struct outcome balloon_with(
 
 /* ---- usage ---- */
 
-static void test_usage(void **state)
+static void wrong_usage_is_refused(void **state)
 {
 	(void)state;
 	static const char *const wrong[][6] = {
@@ -182,7 +182,7 @@ static void test_usage(void **state)
 
 /* ---- probes ---- */
 
-static void test_accel(void **state)
+static void the_accelerator_is_chosen(void **state)
 {
 	(void)state;
 	unsetenv("MICROVM_ACCEL");
@@ -213,7 +213,7 @@ static void test_accel(void **state)
 	unsetenv("MICROVM_ACCEL");
 }
 
-static void test_tsc(void **state)
+static void the_tsc_frequency_is_stable(void **state)
 {
 	(void)state;
 	struct outcome first = RUN("tsc-khz");
@@ -232,7 +232,7 @@ static void test_tsc(void **state)
 
 /* ---- shutdown ---- */
 
-static void test_power_button(void **state)
+static void the_power_button_is_pressed(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -247,7 +247,7 @@ static void test_power_button(void **state)
 	assert_lasted(&outcome, 0, 5000);
 }
 
-static void test_keys_after_grace(void **state)
+static void keys_follow_after_a_grace_period(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -262,7 +262,7 @@ static void test_keys_after_grace(void **state)
 	assert_lasted(&outcome, 900, 2900);
 }
 
-static void test_keys_at_once_when_refused(void **state)
+static void keys_follow_a_refusal_at_once(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -277,7 +277,7 @@ static void test_keys_at_once_when_refused(void **state)
 }
 
 /* Late error replies to earlier commands must not be mistaken for the reply to quit. */
-static void test_late_reply(void **state)
+static void late_replies_are_not_mistaken(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -290,7 +290,7 @@ static void test_late_reply(void **state)
 	assert_status(&outcome, 3);
 }
 
-static void test_cut_off(void **state)
+static void a_deaf_guest_is_cut_off(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -306,7 +306,7 @@ static void test_cut_off(void **state)
 }
 
 /* The disk was full and has room again: the guest is resumed, then asked to shut down. */
-static void test_paused(void **state)
+static void a_paused_vm_is_resumed(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -326,7 +326,7 @@ static void test_paused(void **state)
  * The VM stops again while the guest shuts down. Once it can be resumed, the guest is asked again,
  * because it may have missed the first request.
  */
-static void test_paused_again(void **state)
+static void a_vm_may_pause_again(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -344,7 +344,7 @@ static void test_paused_again(void **state)
 }
 
 /* A VM whose disk stays full is cut off, with a message that gives the reason. */
-static void test_paused_for_ever(void **state)
+static void a_vm_that_stays_paused_is_cut_off(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -361,7 +361,7 @@ static void test_paused_for_ever(void **state)
 }
 
 /* A panicked guest cannot be asked. */
-static void test_panicked(void **state)
+static void a_panicked_guest_is_ended(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -375,7 +375,7 @@ static void test_panicked(void **state)
 	assert_lasted(&outcome, 0, 5000);
 }
 
-static void test_was_down(void **state)
+static void a_vm_already_down_is_ended(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -389,7 +389,7 @@ static void test_was_down(void **state)
 }
 
 /* A VM that was migrated to another host must not be resumed here. */
-static void test_elsewhere(void **state)
+static void a_migrated_vm_is_not_resumed(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -409,7 +409,7 @@ static struct outcome state_with(const struct script *script)
 	return outcome;
 }
 
-static void test_state(void **state)
+static void the_state_is_printed(void **state)
 {
 	(void)state;
 	struct outcome none = RUN("state", "qmp", monitor);
@@ -455,7 +455,7 @@ static void test_state(void **state)
  * shutdown asks systemd for a stop timeout of the given seconds plus the time that ending the
  * hypervisor may take.
  */
-static void test_extend(void **state)
+static void the_stop_timeout_is_extended(void **state)
 {
 	(void)state;
 	char path[108], text[128];
@@ -482,7 +482,7 @@ static void test_extend(void **state)
 	unlink(path);
 }
 
-static void test_halted_but_kept(void **state)
+static void a_halted_vm_is_ended(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -495,7 +495,7 @@ static void test_halted_but_kept(void **state)
 	assert_status(&outcome, 0);
 }
 
-static void test_never_ends(void **state)
+static void a_vm_that_never_ends_is_reported(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -510,7 +510,7 @@ static void test_never_ends(void **state)
 	assert_lasted(&outcome, 1000, 20000);
 }
 
-static void test_panic_is_told(void **state)
+static void a_panic_is_reported(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -523,7 +523,7 @@ static void test_panic_is_told(void **state)
 	assert_says(outcome.err, "guest-panic");
 }
 
-static void test_decoys(void **state)
+static void events_are_not_mistaken_for_replies(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -538,7 +538,7 @@ static void test_decoys(void **state)
 	assert_lasted(&outcome, 0, 5000);
 }
 
-static void test_not_qmp(void **state)
+static void other_greetings_are_refused(void **state)
 {
 	(void)state;
 	static const char *const greetings[] = {
@@ -567,7 +567,7 @@ static void test_not_qmp(void **state)
 	}
 }
 
-static void test_silence(void **state)
+static void silence_is_given_up(void **state)
 {
 	(void)state;
 	static const struct script scripts[] = {
@@ -596,7 +596,7 @@ static void flood(int fd)
 /*
  * A continuous flood of events does not delay the deadline: the guest is cut off during the flood.
  */
-static void test_flood_of_events(void **state)
+static void a_flood_of_events_delays_nothing(void **state)
 {
 	(void)state;
 	static const struct script script = {.greeting = GREETING,
@@ -616,7 +616,7 @@ static void long_line(int fd)
 			return;
 }
 
-static void test_long_line(void **state)
+static void long_lines_are_refused(void **state)
 {
 	(void)state;
 	static const struct script script = {.greeting = GREETING,
@@ -630,7 +630,7 @@ static void test_long_line(void **state)
 }
 
 /* The connection may end at any point, even in the middle of a line. */
-static void test_gone_midway(void **state)
+static void the_connection_may_end_anywhere(void **state)
 {
 	(void)state;
 	static const struct script scripts[] = {
@@ -646,7 +646,7 @@ static void test_gone_midway(void **state)
 	}
 }
 
-static void test_no_monitor(void **state)
+static void a_missing_monitor_is_noticed(void **state)
 {
 	(void)state;
 	unlink(monitor);
@@ -678,7 +678,7 @@ static void test_no_monitor(void **state)
 
 /* ---- balloon ---- */
 
-static void test_balloon(void **state)
+static void the_balloon_is_set(void **state)
 {
 	(void)state;
 	static const struct script script = {
@@ -708,11 +708,11 @@ static void test_balloon(void **state)
 
 static void same_size_always(int fd)
 {
-	while (hear(fd, "query-balloon"))
+	while (receive(fd, "query-balloon"))
 		say(fd, "{\"return\": {\"actual\": 503316480}}\r\n");
 }
 
-static void test_balloon_falls_short(void **state)
+static void a_balloon_may_fall_short(void **state)
 {
 	(void)state;
 	static const struct script script = {.greeting = GREETING,
@@ -724,7 +724,7 @@ static void test_balloon_falls_short(void **state)
 	assert_lasted(&outcome, 0, 9000);
 }
 
-static void test_balloon_refused(void **state)
+static void a_refused_balloon_is_reported(void **state)
 {
 	(void)state;
 	static const struct script script = {.greeting = GREETING,
@@ -735,7 +735,7 @@ static void test_balloon_refused(void **state)
 	assert_says(outcome.err, "not \"now\"");
 }
 
-static void test_balloon_nonsense(void **state)
+static void nonsense_replies_are_refused(void **state)
 {
 	(void)state;
 	static const char *const replies[] = {
@@ -813,7 +813,7 @@ static void qemu_kill(pid_t qemu)
 	unlink(monitor);
 }
 
-static void test_qemu_cut_off(void **state)
+static void qemu_is_cut_off(void **state)
 {
 	(void)state;
 	if (!qemu_is_here())
@@ -831,7 +831,7 @@ static void test_qemu_cut_off(void **state)
 }
 
 /* SeaBIOS with nothing to boot ignores the power button but resets on Ctrl-Alt-Del. */
-static void test_qemu_obeys_keys(void **state)
+static void qemu_obeys_keys(void **state)
 {
 	(void)state;
 	if (!qemu_is_here())
@@ -844,7 +844,7 @@ static void test_qemu_obeys_keys(void **state)
 	assert_qemu_ended(qemu);
 }
 
-static void test_qemu_monitor_is_held(void **state)
+static void a_held_monitor_is_reported(void **state)
 {
 	(void)state;
 	if (!qemu_is_here())
@@ -864,7 +864,7 @@ static void test_qemu_monitor_is_held(void **state)
 	assert_qemu_ended(qemu);
 }
 
-static void test_qemu_balloon(void **state)
+static void qemus_balloon_is_set(void **state)
 {
 	(void)state;
 	if (!qemu_is_here())
@@ -888,40 +888,40 @@ static void test_qemu_balloon(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_usage),
-		cmocka_unit_test(test_accel),
-		cmocka_unit_test(test_tsc),
-		cmocka_unit_test(test_power_button),
-		cmocka_unit_test(test_keys_after_grace),
-		cmocka_unit_test(test_keys_at_once_when_refused),
-		cmocka_unit_test(test_late_reply),
-		cmocka_unit_test(test_cut_off),
-		cmocka_unit_test(test_paused),
-		cmocka_unit_test(test_paused_again),
-		cmocka_unit_test(test_paused_for_ever),
-		cmocka_unit_test(test_panicked),
-		cmocka_unit_test(test_was_down),
-		cmocka_unit_test(test_elsewhere),
-		cmocka_unit_test(test_state),
-		cmocka_unit_test(test_extend),
-		cmocka_unit_test(test_halted_but_kept),
-		cmocka_unit_test(test_never_ends),
-		cmocka_unit_test(test_panic_is_told),
-		cmocka_unit_test(test_decoys),
-		cmocka_unit_test(test_not_qmp),
-		cmocka_unit_test(test_silence),
-		cmocka_unit_test(test_flood_of_events),
-		cmocka_unit_test(test_long_line),
-		cmocka_unit_test(test_gone_midway),
-		cmocka_unit_test(test_no_monitor),
-		cmocka_unit_test(test_balloon),
-		cmocka_unit_test(test_balloon_falls_short),
-		cmocka_unit_test(test_balloon_refused),
-		cmocka_unit_test(test_balloon_nonsense),
-		cmocka_unit_test(test_qemu_cut_off),
-		cmocka_unit_test(test_qemu_obeys_keys),
-		cmocka_unit_test(test_qemu_monitor_is_held),
-		cmocka_unit_test(test_qemu_balloon),
+		cmocka_unit_test(wrong_usage_is_refused),
+		cmocka_unit_test(the_accelerator_is_chosen),
+		cmocka_unit_test(the_tsc_frequency_is_stable),
+		cmocka_unit_test(the_power_button_is_pressed),
+		cmocka_unit_test(keys_follow_after_a_grace_period),
+		cmocka_unit_test(keys_follow_a_refusal_at_once),
+		cmocka_unit_test(late_replies_are_not_mistaken),
+		cmocka_unit_test(a_deaf_guest_is_cut_off),
+		cmocka_unit_test(a_paused_vm_is_resumed),
+		cmocka_unit_test(a_vm_may_pause_again),
+		cmocka_unit_test(a_vm_that_stays_paused_is_cut_off),
+		cmocka_unit_test(a_panicked_guest_is_ended),
+		cmocka_unit_test(a_vm_already_down_is_ended),
+		cmocka_unit_test(a_migrated_vm_is_not_resumed),
+		cmocka_unit_test(the_state_is_printed),
+		cmocka_unit_test(the_stop_timeout_is_extended),
+		cmocka_unit_test(a_halted_vm_is_ended),
+		cmocka_unit_test(a_vm_that_never_ends_is_reported),
+		cmocka_unit_test(a_panic_is_reported),
+		cmocka_unit_test(events_are_not_mistaken_for_replies),
+		cmocka_unit_test(other_greetings_are_refused),
+		cmocka_unit_test(silence_is_given_up),
+		cmocka_unit_test(a_flood_of_events_delays_nothing),
+		cmocka_unit_test(long_lines_are_refused),
+		cmocka_unit_test(the_connection_may_end_anywhere),
+		cmocka_unit_test(a_missing_monitor_is_noticed),
+		cmocka_unit_test(the_balloon_is_set),
+		cmocka_unit_test(a_balloon_may_fall_short),
+		cmocka_unit_test(a_refused_balloon_is_reported),
+		cmocka_unit_test(nonsense_replies_are_refused),
+		cmocka_unit_test(qemu_is_cut_off),
+		cmocka_unit_test(qemu_obeys_keys),
+		cmocka_unit_test(a_held_monitor_is_reported),
+		cmocka_unit_test(qemus_balloon_is_set),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

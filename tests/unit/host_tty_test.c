@@ -37,7 +37,7 @@ static void standard_input_is_a_terminal(void **state)
 }
 
 /* Output is unchanged, the process keeps its id, and its exit status is passed on. */
-static void nothing_else_changes(void **state)
+static void output_and_status_are_unchanged(void **state)
 {
 	struct fixture *f = *state;
 	struct process_result result =
@@ -54,7 +54,7 @@ static void input_never_ends(void **state)
 	assert_int_equal(tty(f, "name timeout 0.5 cat </dev/null").exit_status, 124);
 }
 
-static void missing_program(void **state)
+static void a_missing_program_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct process_result result = tty(f, "name /no/such/program </dev/null");
@@ -69,9 +69,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			standard_input_is_a_terminal, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			nothing_else_changes, fixture_setup, fixture_teardown),
+			output_and_status_are_unchanged, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(input_never_ends, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(missing_program, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_missing_program_is_reported, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -140,7 +140,7 @@ static void script(char *text, size_t size, const char *name, const char *rest)
 
 #define PROGRAM(text) "--run", "3", "/bin/sh", "-c", text
 
-static void test_usage(void **state)
+static void wrong_usage_is_refused(void **state)
 {
 	(void)state;
 	static const char *const wrong[][8] = {
@@ -157,7 +157,7 @@ static void test_usage(void **state)
 	}
 }
 
-static void test_behind(void **state)
+static void a_daemon_runs_in_the_background(void **state)
 {
 	(void)state;
 	char text[600], number[16];
@@ -186,7 +186,7 @@ static void test_behind(void **state)
  * A VM that disconnects but keeps running, such as one that reboots in the same process, is served
  * again.
  */
-static void test_again(void **state)
+static void a_returning_vm_is_served_again(void **state)
 {
 	(void)state;
 	char text[600], number[16];
@@ -206,7 +206,7 @@ static void test_again(void **state)
 	file_remove("left");
 }
 
-static void test_not_started(void **state)
+static void a_daemon_that_fails_to_start_is_reported(void **state)
 {
 	(void)state;
 	char text[600], number[16];
@@ -233,7 +233,7 @@ static void test_not_started(void **state)
 	assert_says(outcome.err, "/nowhere/virtiofsd: No such file");
 }
 
-static void test_sockets(void **state)
+static void only_stale_sockets_are_replaced(void **state)
 {
 	(void)state;
 	struct stat status;
@@ -273,7 +273,7 @@ static void test_sockets(void **state)
 	assert_false(exists(first));
 }
 
-static void hear(int fd, char *text)
+static void receive(int fd, char *text)
 {
 	ssize_t got = recv(fd, text, OUTPUT_BYTES - 1, 0);
 	text[got > 0 ? got : 0] = '\0';
@@ -283,7 +283,7 @@ static void hear(int fd, char *text)
  * Speaks systemd's Type=notify protocol. The first daemon ignores SIGTERM, the second one does not
  * report that it is ready, and neither exits by itself.
  */
-static void test_notify(void **state)
+static void systemd_is_notified(void **state)
 {
 	(void)state;
 	char text[OUTPUT_BYTES], one[600], two[600];
@@ -298,11 +298,11 @@ static void test_notify(void **state)
 	script(two, sizeof two, "two", STAYS);
 	struct server server = SERVE(address.sun_path, "--share", "a", first, PROGRAM(one),
 		"--share", "b", second, "--silent", PROGRAM(two));
-	hear(systemd, text);
+	receive(systemd, text);
 	assert_string_equal(text, "READY=1\nSTATUS=2 shares are served\n");
 	assert_true(is_alive("one") && is_alive("two") && exists(first) && exists(second));
 	kill(server.process, SIGTERM);
-	hear(systemd, text);
+	receive(systemd, text);
 	assert_string_equal(text, "STOPPING=1\n");
 	assert_int_equal(server_end(&server, text), 0);
 	assert_says(text, "a: [INFO] Waiting for");
@@ -313,7 +313,7 @@ static void test_notify(void **state)
 	file_remove("two");
 }
 
-static void test_one_dies(void **state)
+static void one_death_ends_all(void **state)
 {
 	(void)state;
 	char one[600], two[600], err[OUTPUT_BYTES];
@@ -338,7 +338,7 @@ static void test_one_dies(void **state)
 }
 
 /* A socket that another process has put in its place is not removed. */
-static void test_replaced(void **state)
+static void foreign_sockets_are_not_removed(void **state)
 {
 	(void)state;
 	char text[600], err[OUTPUT_BYTES];
@@ -353,7 +353,7 @@ static void test_replaced(void **state)
 	file_remove("pid");
 }
 
-static void test_supervisor_killed(void **state)
+static void daemons_end_with_their_supervisor(void **state)
 {
 	(void)state;
 	char text[600], err[OUTPUT_BYTES];
@@ -371,15 +371,21 @@ static void test_supervisor_killed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_usage, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_behind, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_again, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_not_started, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_sockets, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_notify, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_one_dies, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_replaced, each_setup, each_teardown),
-		cmocka_unit_test_setup_teardown(test_supervisor_killed, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(wrong_usage_is_refused, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_daemon_runs_in_the_background, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_returning_vm_is_served_again, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_daemon_that_fails_to_start_is_reported, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(
+			only_stale_sockets_are_replaced, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(systemd_is_notified, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(one_death_ends_all, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(
+			foreign_sockets_are_not_removed, each_setup, each_teardown),
+		cmocka_unit_test_setup_teardown(
+			daemons_end_with_their_supervisor, each_setup, each_teardown),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

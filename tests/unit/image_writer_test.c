@@ -58,12 +58,12 @@ static void write_and_compare(struct fixture *f, bool cached)
 	assert_same_contents(f, scratch_path(f, "image"), scratch_path(f, "expected"));
 }
 
-static void past_the_cache(void **state)
+static void writes_past_the_cache(void **state)
 {
 	write_and_compare(*state, false);
 }
 
-static void through_the_cache(void **state)
+static void writes_through_the_cache(void **state)
 {
 	write_and_compare(*state, true);
 }
@@ -72,7 +72,7 @@ static void through_the_cache(void **state)
  * A read returns data of earlier requests even if they are still queued. A source may be closed as
  * soon as its copy was requested.
  */
-static void reads_what_was_asked_for(void **state)
+static void reads_see_queued_writes(void **state)
 {
 	struct fixture *f = *state;
 	struct image_writer *writer = writer_new(f, false);
@@ -89,7 +89,7 @@ static void reads_what_was_asked_for(void **state)
 	image_writer_free(writer);
 }
 
-static void abandoned_images_are_gone(void **state)
+static void abandoned_images_are_deleted(void **state)
 {
 	struct fixture *f = *state;
 	FD_CLEANUP int source = source_make(f);
@@ -118,7 +118,7 @@ static void sources_that_shrink_are_errors(void **state)
 	assert_false(path_exists(scratch_path(f, "image")));
 }
 
-static void full_disks_are_told(void **state)
+static void full_disks_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	FD_CLEANUP int source = source_make(f);
@@ -150,16 +150,18 @@ static void existing_files_stay(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(past_the_cache, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(through_the_cache, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			reads_what_was_asked_for, fixture_setup, fixture_teardown),
+			writes_past_the_cache, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			abandoned_images_are_gone, fixture_setup, fixture_teardown),
+			writes_through_the_cache, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			reads_see_queued_writes, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			abandoned_images_are_deleted, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			sources_that_shrink_are_errors, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			full_disks_are_told, fixture_setup, fixture_teardown),
+			full_disks_are_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			existing_files_stay, fixture_setup, fixture_teardown),
 	};

@@ -33,7 +33,7 @@ static struct kernel_config find(struct fixture *f, enum kernel_format format)
 	return kernel_config_find(f->arena, &kernel, scratch_path(f, "package"));
 }
 
-static void options_are_told(void **state)
+static void options_are_found(void **state)
 {
 	(void)state;
 	const struct kernel_config config = {"config", config_text};
@@ -45,7 +45,7 @@ static void options_are_told(void **state)
 	assert_int_equal(kernel_config_option(&config, "EXT4"), OPTION_ABSENT);
 }
 
-static void places_are_looked_at(void **state)
+static void every_place_is_searched(void **state)
 {
 	struct fixture *f = *state;
 	put(f, "boot/kernel", "kernel", 6);
@@ -61,7 +61,7 @@ static void places_are_looked_at(void **state)
 	}
 }
 
-static void a_kernel_carries_its_own(void **state)
+static void an_embedded_configuration_is_read(void **state)
 {
 	struct fixture *f = *state;
 	put(f, "config", config_text, strlen(config_text));
@@ -83,7 +83,7 @@ static void a_kernel_carries_its_own(void **state)
 	assert_null(kernel_config_find(f->arena, &broken, NULL).text);
 }
 
-static void debians_is_found(void **state)
+static void debians_configuration_is_found(void **state)
 {
 	struct fixture *f = *state;
 	const char *package = getenv("MVM_TEST_KERNEL");
@@ -103,12 +103,13 @@ static void debians_is_found(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(options_are_told),
+		cmocka_unit_test(options_are_found),
 		cmocka_unit_test_setup_teardown(
-			places_are_looked_at, fixture_setup, fixture_teardown),
+			every_place_is_searched, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			a_kernel_carries_its_own, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(debians_is_found, fixture_setup, fixture_teardown),
+			an_embedded_configuration_is_read, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			debians_configuration_is_found, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("kernel_config", tests, NULL, NULL);
 }

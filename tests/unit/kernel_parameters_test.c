@@ -65,7 +65,7 @@ static void arrives_whole(struct arena *arena, const char *text)
 		fail_msg("behind \"%s\" there is \"%s\"", text, rest);
 }
 
-static void one_stays_one(void **state)
+static void one_parameter_stays_one(void **state)
 {
 	static const char *const texts[] = {"quiet", "a=b", "a b", "a=b c", "a b=c d",
 		"dyndbg=\"file x.c +p\"", "\"a b=c\"", "a=\"b\"c", "x=à", "=", "a=", "a\tb"};
@@ -78,7 +78,7 @@ static void one_stays_one(void **state)
 	arena_free(arena);
 }
 
-static void whatever_is_no_problem_is_one(void **state)
+static void accepted_texts_are_one_parameter(void **state)
 {
 	static const char letters[] = "a=\" \t-\n\xc3\xa0\x7f.";
 	struct arena *arena = arena_new();
@@ -99,7 +99,7 @@ static void whatever_is_no_problem_is_one(void **state)
 	arena_free(arena);
 }
 
-static void problems_are_told(void **state)
+static void problems_are_reported(void **state)
 {
 	static const struct {
 		const char *text, *said;
@@ -164,9 +164,9 @@ static void lines_are_split(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_stays_one),
-		cmocka_unit_test(whatever_is_no_problem_is_one),
-		cmocka_unit_test(problems_are_told),
+		cmocka_unit_test(one_parameter_stays_one),
+		cmocka_unit_test(accepted_texts_are_one_parameter),
+		cmocka_unit_test(problems_are_reported),
 		cmocka_unit_test(values_are_found),
 		cmocka_unit_test(lines_are_split),
 	};

@@ -41,7 +41,7 @@ static void assert_refused(struct fixture *f, const char *path, const char *reas
 	assert_int_equal(diag_status(f->diag), STATUS_INPUT);
 }
 
-static void real_bzimage(void **state)
+static void a_real_bzimage_is_read(void **state)
 {
 	struct fixture *f = *state;
 	const char *package = getenv("MVM_TEST_KERNEL");
@@ -138,7 +138,7 @@ static struct elf elf_make(uint16_t type, uint16_t machine)
 	return elf;
 }
 
-static void vmlinux(void **state)
+static void a_vmlinux_is_read(void **state)
 {
 	struct fixture *f = *state;
 	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
@@ -155,7 +155,7 @@ static void vmlinux(void **state)
 	assert_int_equal(inspect(f, make_file(f, "arm", &elf, sizeof elf)).arch, KERNEL_AARCH64);
 }
 
-static void broken_elf_is_survived(void **state)
+static void damaged_elf_notes_do_no_harm(void **state)
 {
 	struct fixture *f = *state;
 	struct elf elf = elf_make(ET_EXEC, EM_X86_64);
@@ -201,7 +201,7 @@ static void version_is_found_anywhere(void **state)
  * As left by a full disk or an interrupted download: a guest with such a kernel would not start,
  * without any message.
  */
-static void kernel_that_was_cut_off_is_refused(void **state)
+static void a_truncated_kernel_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	unsigned char image[BZIMAGE_BYTES];
@@ -279,18 +279,19 @@ static void package_has_exactly_one_kernel(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(real_bzimage, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_real_bzimage_is_read, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			bzimage_version_is_bounded, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			bzimage_of_32_bits_is_refused, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(vmlinux, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(a_vmlinux_is_read, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			broken_elf_is_survived, fixture_setup, fixture_teardown),
+			damaged_elf_notes_do_no_harm, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			version_is_found_anywhere, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			kernel_that_was_cut_off_is_refused, fixture_setup, fixture_teardown),
+			a_truncated_kernel_is_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			other_files_are_named, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -104,7 +104,7 @@ static void assert_unpacks(struct fixture *f, const char *packer, bool with_size
 	unlink(output);
 }
 
-static void every_packer_of_linux(void **state)
+static void every_compressor_of_linux_is_read(void **state)
 {
 	static const struct {
 		const char *program, *command;
@@ -124,7 +124,7 @@ static void every_packer_of_linux(void **state)
 }
 
 /* Debian's libarchive has no LZO. The error must say so; no external program is run instead. */
-static void lzo_is_told(void **state)
+static void lzo_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	static const char lzo[] = "\x89LZO\0\r\n\x1a\n and more bytes";
@@ -133,7 +133,7 @@ static void lzo_is_told(void **state)
 	assert_false(path_exists(scratch_path(f, "vmlinux")));
 }
 
-static void truncated(void **state)
+static void truncated_kernels_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	make_elf(f);
@@ -149,7 +149,7 @@ static void truncated(void **state)
 	assert_refused(f, f->scratch, "it is not a bzImage");
 }
 
-static void lying_headers(void **state)
+static void lying_headers_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	make_elf(f);
@@ -172,7 +172,7 @@ static void lying_headers(void **state)
 	assert_refused(f, make_bzimage(f, (struct bytes){lie, payload.n}, length), "512 MiB");
 }
 
-static void what_is_inside_must_be_a_kernel(void **state)
+static void the_payload_must_be_a_kernel(void **state)
 {
 	struct fixture *f = *state;
 	make_elf(f);
@@ -196,7 +196,7 @@ static void an_existing_output_stays(void **state)
 }
 
 /* The result has QEMU's PVH entry point and the same version as the bzImage. */
-static void debian(void **state)
+static void debians_kernels_are_unpacked(void **state)
 {
 	struct fixture *f = *state;
 	const char *package = getenv("MVM_TEST_KERNEL"), *output = scratch_path(f, "vmlinux");
@@ -217,15 +217,18 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			every_packer_of_linux, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(lzo_is_told, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(truncated, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(lying_headers, fixture_setup, fixture_teardown),
+			every_compressor_of_linux_is_read, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(lzo_is_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			what_is_inside_must_be_a_kernel, fixture_setup, fixture_teardown),
+			truncated_kernels_are_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			lying_headers_are_refused, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			the_payload_must_be_a_kernel, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_existing_output_stays, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(debian, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			debians_kernels_are_unpacked, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,7 +102,7 @@ static void dependencies_come_first(void **state)
 		assert_false(list.v[i].may_fail);
 }
 
-static void dash_and_underscore_are_the_same(void **state)
+static void dash_and_underscore_are_equal(void **state)
 {
 	struct fixture *f = *state;
 	need_kernel(f);
@@ -354,7 +354,7 @@ int main(void)
 			monolithic_kernel_needs_nothing, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(dependencies_come_first, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			dash_and_underscore_are_the_same, setup, fixture_teardown),
+			dash_and_underscore_are_equal, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(modules_can_be_searched, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			soft_dependencies_may_fail, setup, fixture_teardown),

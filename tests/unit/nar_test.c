@@ -12,12 +12,13 @@
 #include "tests/unit/fixture.h"
 
 /* Prints the size and the hash that Nix computes for the path $1. */
-static const char nix_says[] = "export HOME=\"$PWD\"; nix-store --dump \"$1\" >nar; printf '%s ' "
-			       "\"$(stat -c %s nar)\"; sha256sum <nar | cut -c1-64; rm nar\n"
-			       "test \"$(nix-hash --type sha256 \"$1\")\" = \"$(nix-store --dump "
-			       "\"$1\" | sha256sum | cut -c1-64)\"";
+static const char nix_hash_script[] =
+	"export HOME=\"$PWD\"; nix-store --dump \"$1\" >nar; printf '%s ' "
+	"\"$(stat -c %s nar)\"; sha256sum <nar | cut -c1-64; rm nar\n"
+	"test \"$(nix-hash --type sha256 \"$1\")\" = \"$(nix-store --dump "
+	"\"$1\" | sha256sum | cut -c1-64)\"";
 
-static const char *we_say(struct fixture *f, const char *path)
+static const char *our_hash(struct fixture *f, const char *path)
 {
 	char hash[65];
 	uint64_t size;
@@ -27,10 +28,10 @@ static const char *we_say(struct fixture *f, const char *path)
 
 static void assert_same_as_nix(struct fixture *f, const char *path)
 {
-	assert_string_equal(we_say(f, path), shell(f, nix_says, path, NULL));
+	assert_string_equal(our_hash(f, path), shell(f, nix_hash_script, path, NULL));
 }
 
-static void known_hashes(void **state)
+static void known_hashes_are_computed(void **state)
 {
 	struct fixture *f = *state;
 	/* Computed once with Nix 2.8, for machines without Nix. */
@@ -38,11 +39,11 @@ static void known_hashes(void **state)
 		"mkdir -p t/sub; printf 'hello\\n' >t/file; printf '#!/bin/sh\\n' >t/run; chmod "
 		"755 t/run; ln -s ../file t/sub/link",
 		NULL, NULL);
-	assert_string_equal(we_say(f, scratch_path(f, "t")),
+	assert_string_equal(our_hash(f, scratch_path(f, "t")),
 		"880 4124ea93e63e479fbac4b2d0428a999263f78d306ca9d7d65024bdff7f4e6a3b\n");
 }
 
-static void every_shape_as_nix_does(void **state)
+static void every_shape_hashes_as_in_nix(void **state)
 {
 	static const char *const shapes[] = {
 		": >x",
@@ -77,7 +78,7 @@ static void every_shape_as_nix_does(void **state)
 	assert_same_as_nix(f, "/usr/share/doc");
 }
 
-static void refuses_what_nix_does_not_keep(void **state)
+static void refuses_files_nix_does_not_store(void **state)
 {
 	struct fixture *f = *state;
 	char hash[65];
@@ -98,11 +99,12 @@ static void refuses_what_nix_does_not_keep(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(known_hashes, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			every_shape_as_nix_does, fixture_setup, fixture_teardown),
+			known_hashes_are_computed, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			refuses_what_nix_does_not_keep, fixture_setup, fixture_teardown),
+			every_shape_hashes_as_in_nix, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			refuses_files_nix_does_not_store, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("nar", tests, NULL, NULL);
 }

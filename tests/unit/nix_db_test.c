@@ -91,7 +91,7 @@ static const char *find_root(const struct closure *closure)
 	return NULL;
 }
 
-static void nix_takes_it_as_its_own(void **state)
+static void nix_accepts_the_database(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_program(f, "nix-build"))
@@ -133,7 +133,7 @@ static void nix_takes_it_as_its_own(void **state)
 }
 
 /* A guest with `use-sqlite-wal = false` opens it too. */
-static void nix_without_wal_takes_it(void **state)
+static void nix_without_wal_accepts_it(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_program(f, "nix-build"))
@@ -147,7 +147,7 @@ static void nix_without_wal_takes_it(void **state)
 }
 
 /* Each row equals the one that Nix wrote, except for ids and times. */
-static void rows_are_those_of_nix(void **state)
+static void rows_equal_those_of_nix(void **state)
 {
 	static const char *const queries[] = {
 		"select path, hash, deriver, narSize, ultimate, sigs, ca from ValidPaths",
@@ -222,7 +222,7 @@ static int other_defaults(sqlite3 *db, const char **message, const struct sqlite
 		NULL, NULL, NULL);
 }
 
-static void same_closure_same_bytes(void **state)
+static void equal_closures_give_equal_bytes(void **state)
 {
 	struct fixture *f = *state;
 	struct closure closure = paper_closure(f, 500);
@@ -253,7 +253,7 @@ static void same_closure_same_bytes(void **state)
 			&(struct closure){NULL, 0, "/nix/store", ""}, 1));
 }
 
-static void large_closures_take_no_time(void **state)
+static void large_closures_are_fast(void **state)
 {
 	struct fixture *f = *state;
 	struct closure closure = paper_closure(f, 20000);
@@ -273,7 +273,7 @@ static void assert_refused(struct fixture *f, const struct closure *closure, con
 	assert_string_equal(shell(f, "ls -A refused", NULL, NULL), "");
 }
 
-static void refuses_what_nix_would_not_take(void **state)
+static void refuses_rows_nix_would_refuse(void **state)
 {
 	struct fixture *f = *state;
 	struct store_path path = {
@@ -348,17 +348,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			nix_takes_it_as_its_own, fixture_setup, fixture_teardown),
+			nix_accepts_the_database, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			nix_without_wal_takes_it, fixture_setup, fixture_teardown),
+			nix_without_wal_accepts_it, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			rows_are_those_of_nix, fixture_setup, fixture_teardown),
+			rows_equal_those_of_nix, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			same_closure_same_bytes, fixture_setup, fixture_teardown),
+			equal_closures_give_equal_bytes, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			large_closures_take_no_time, fixture_setup, fixture_teardown),
+			large_closures_are_fast, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			refuses_what_nix_would_not_take, fixture_setup, fixture_teardown),
+			refuses_rows_nix_would_refuse, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(reads_derivations, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			full_disk_leaves_nothing, fixture_setup, fixture_teardown),

@@ -16,7 +16,7 @@
 #define ABC_NIX32 "1b8m03r63zqhnjf7l5wnldhh7c134ap5vpj0850ymkq1iyzicy5s"
 #define ABC_BASE64 "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
 
-static void test_every_form(void **state)
+static void every_form_is_read(void **state)
 {
 	(void)state;
 	static const struct {
@@ -41,7 +41,7 @@ static void test_every_form(void **state)
 	}
 }
 
-static void test_anything_else_is_refused(void **state)
+static void anything_else_is_refused(void **state)
 {
 	(void)state;
 	static const char *const rows[] = {
@@ -79,7 +79,7 @@ static void test_anything_else_is_refused(void **state)
 	}
 }
 
-static void test_encoding_is_the_inverse(void **state)
+static void encoding_is_the_inverse(void **state)
 {
 	(void)state;
 	for (size_t size = 16; size <= NIX_HASH_MAX_BYTES; size++) {
@@ -93,7 +93,7 @@ static void test_encoding_is_the_inverse(void **state)
 	}
 }
 
-static void test_nix_agrees(void **state)
+static void nix_agrees(void **state)
 {
 	struct fixture *f = *state;
 	if (!have_program(f, "nix-hash"))
@@ -124,10 +124,10 @@ static void test_nix_agrees(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_every_form),
-		cmocka_unit_test(test_anything_else_is_refused),
-		cmocka_unit_test(test_encoding_is_the_inverse),
-		cmocka_unit_test_setup_teardown(test_nix_agrees, fixture_setup, fixture_teardown),
+		cmocka_unit_test(every_form_is_read),
+		cmocka_unit_test(anything_else_is_refused),
+		cmocka_unit_test(encoding_is_the_inverse),
+		cmocka_unit_test_setup_teardown(nix_agrees, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -132,7 +132,7 @@ static void many_bundles_become_few(void **state)
  * A foreign file of any kind at any place in the cache: the build creates the same image and
  * reports the file, and the next build finds the cache in order.
  */
-static void what_stands_in_the_way(void **state)
+static void obstacles_are_reported_and_removed(void **state)
 {
 	static const char *const places[] = {"lock", "tmp", SETTINGS, SETTINGS "/.bundles",
 		SETTINGS "/.bundles/*", SETTINGS "/large"};
@@ -187,7 +187,7 @@ static void somebodys_files_in_tmp_stay(void **state)
 	shell(f, "! grep -r litter cache/tmp", NULL, NULL);
 }
 
-static void damage_is_told_and_goes(void **state)
+static void damage_is_reported_and_repaired(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, small_store, NULL, NULL);
@@ -210,7 +210,7 @@ static void damage_is_told_and_goes(void **state)
 }
 
 /* Sets a day of use in the bundle to long ago. A build that uses the object updates it. */
-static void use_is_noted_once_a_day(void **state)
+static void use_is_recorded_once_a_day(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, small_store, NULL, NULL);
@@ -232,7 +232,7 @@ static void use_is_noted_once_a_day(void **state)
 	assert_int_equal(count(f, "cache/" SETTINGS "/large -newermt 2001-01-02"), 1);
 }
 
-static void killed_at_any_moment(void **state)
+static void a_build_may_be_killed_at_any_moment(void **state)
 {
 	struct fixture *f = *state;
 	shell(f,
@@ -329,7 +329,7 @@ static void damage_in_a_shared_cache_is_healed(void **state)
 	assert_same_contents(f, scratch_path(f, "good"), scratch_path(f, "image"));
 }
 
-static void a_shared_cache_has_what_is_damaged_in_the_own(void **state)
+static void a_shared_cache_replaces_damaged_objects(void **state)
 {
 	struct fixture *f = *state;
 	struct cache_sharing sharing;
@@ -349,7 +349,7 @@ static void a_shared_cache_has_what_is_damaged_in_the_own(void **state)
 	assert_string_equal(messages(f), "");
 }
 
-static void another_build_of_a_path_is_not_taken(void **state)
+static void another_build_of_a_path_is_not_used(void **state)
 {
 	struct fixture *f = *state;
 	const char *const directories[] = {scratch_path(f, "theirs")};
@@ -368,7 +368,7 @@ static void another_build_of_a_path_is_not_taken(void **state)
 	assert_string_equal(shell(f, "unsquashfs -cat image p", NULL, NULL), "right\n");
 }
 
-static void who_could_write_there(void **state)
+static void caches_writable_by_others_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	struct cache_sharing sharing;
@@ -407,17 +407,17 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(small_objects_share_a_file),
 		TEST(any_wrong_byte_is_healed),
-		TEST(what_stands_in_the_way),
+		TEST(obstacles_are_reported_and_removed),
 		TEST(somebodys_files_in_tmp_stay),
-		TEST(damage_is_told_and_goes),
+		TEST(damage_is_reported_and_repaired),
 		TEST(many_bundles_become_few),
-		TEST(use_is_noted_once_a_day),
-		TEST(killed_at_any_moment),
+		TEST(use_is_recorded_once_a_day),
+		TEST(a_build_may_be_killed_at_any_moment),
 		TEST(a_shared_cache_is_read_and_never_written),
 		TEST(damage_in_a_shared_cache_is_healed),
-		TEST(a_shared_cache_has_what_is_damaged_in_the_own),
-		TEST(another_build_of_a_path_is_not_taken),
-		TEST(who_could_write_there),
+		TEST(a_shared_cache_replaces_damaged_objects),
+		TEST(another_build_of_a_path_is_not_used),
+		TEST(caches_writable_by_others_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

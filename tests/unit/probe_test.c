@@ -23,7 +23,7 @@ static bool probe_path(const char *path, struct probe *probe)
 	return known;
 }
 
-static void reads_what_blkid_reads(void **state)
+static void agrees_with_blkid(void **state)
 {
 	static const struct {
 		const char *program, *size, *make, *type, *label;
@@ -63,7 +63,7 @@ static void reads_what_blkid_reads(void **state)
 	}
 }
 
-static void nothing_is_no_file_system(void **state)
+static void empty_disks_have_no_file_system(void **state)
 {
 	struct fixture *f = *state;
 	struct probe probe;
@@ -79,10 +79,9 @@ static void nothing_is_no_file_system(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(agrees_with_blkid, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			reads_what_blkid_reads, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			nothing_is_no_file_system, fixture_setup, fixture_teardown),
+			empty_disks_have_no_file_system, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static struct session *run(struct fixture *f, const char *text, const char *cons
 
 #define SETS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
-static void settings_go_over_the_description(void **state)
+static void settings_override_the_description(void **state)
 {
 	struct fixture *f = *state;
 	const struct session *session = run(f,
@@ -64,7 +64,7 @@ static void settings_go_over_the_description(void **state)
 	assert_null(session->vm.socket);
 }
 
-static void wrong_settings_are_all_told(void **state)
+static void all_wrong_settings_are_reported(void **state)
 {
 	static const struct {
 		const char *set, *said;
@@ -116,7 +116,7 @@ static void wrong_settings_are_all_told(void **state)
 	assert_int_equal(diag_error_count(f->diag), 1);
 }
 
-static void the_hypervisor_is_a_word(void **state)
+static void the_hypervisor_option_is_plain_text(void **state)
 {
 	struct fixture *f = *state;
 	struct session session = {.arena = f->arena, .diag = f->diag, .cli.hypervisor = "[qemu"};
@@ -127,7 +127,7 @@ static void the_hypervisor_is_a_word(void **state)
 		"[unknown-value]\n      | [qemu\n      | ^~~~~\n");
 }
 
-static void descriptions_are_laid_over_each_other(void **state)
+static void descriptions_are_merged(void **state)
 {
 	struct fixture *f = *state;
 	struct session session = {.arena = f->arena, .diag = f->diag};
@@ -178,7 +178,7 @@ static void every_error_counts(void **state)
 }
 
 /* Checks run on all fields that could be bound, and report no consequences of the others. */
-static void no_consequences_are_told(void **state)
+static void consequences_are_not_reported(void **state)
 {
 	static const struct {
 		const char *text;
@@ -269,17 +269,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			settings_go_over_the_description, fixture_setup, fixture_teardown),
+			settings_override_the_description, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			wrong_settings_are_all_told, fixture_setup, fixture_teardown),
+			all_wrong_settings_are_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			the_hypervisor_is_a_word, fixture_setup, fixture_teardown),
+			the_hypervisor_option_is_plain_text, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			descriptions_are_laid_over_each_other, fixture_setup, fixture_teardown),
+			descriptions_are_merged, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			every_error_counts, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			no_consequences_are_told, fixture_setup, fixture_teardown),
+			consequences_are_not_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			ten_thousand_errors_are_fast, fixture_setup, fixture_teardown),
 	};

@@ -25,7 +25,7 @@ static bool overlap(const struct rectangle *a, const struct rectangle *b)
 		a->y + a->height > b->y + e && b->y + b->height > a->y + e;
 }
 
-static void areas_are_shares(void **state)
+static void areas_are_proportional(void **state)
 {
 	(void)state;
 	enum { N = 40 };
@@ -44,7 +44,7 @@ static void areas_are_shares(void **state)
 	}
 }
 
-static void nothing_is_too_small(void **state)
+static void extreme_weights_stay_finite(void **state)
 {
 	(void)state;
 	const double weights[] = {1e18, 1, 1e-300, 0};
@@ -187,8 +187,8 @@ static void sizes_are_readable(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(areas_are_shares),
-		cmocka_unit_test(nothing_is_too_small),
+		cmocka_unit_test(areas_are_proportional),
+		cmocka_unit_test(extreme_weights_stay_finite),
 		cmocka_unit_test_setup_teardown(
 			hostile_names_are_text, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -408,7 +408,7 @@ static void modules_get_their_parameters(void **state)
 	}
 }
 
-static void is_reproducible(void **state)
+static void the_archive_is_reproducible(void **state)
 {
 	struct fixture *f = *state;
 	build(f);
@@ -420,7 +420,7 @@ static void is_reproducible(void **state)
 	assert_same_contents(f, first, f->request.output);
 }
 
-static void cpio_takes_it(void **state)
+static void cpio_reads_the_archive(void **state)
 {
 	struct fixture *f = *state;
 	build(f);
@@ -436,7 +436,7 @@ static void cpio_takes_it(void **state)
 	assert_int_equal(result.exit_status, 0);
 }
 
-static void failure_leaves_nothing(void **state)
+static void failures_leave_nothing(void **state)
 {
 	struct fixture *f = *state;
 	f->modules.v[1].path = "/nonexistent/virtio_rng.ko";
@@ -451,7 +451,7 @@ static void failure_leaves_nothing(void **state)
 	assert_non_null(strstr(messages(f), "cannot create /dev/full/initrd"));
 }
 
-static void existing_file_is_not_touched(void **state)
+static void an_existing_file_is_not_touched(void **state)
 {
 	struct fixture *f = *state;
 	scratch_file(f, "initrd", "mine");
@@ -471,11 +471,12 @@ int main(void)
 		cmocka_unit_test(wrong_plans_are_refused),
 		cmocka_unit_test(kernel_parameters_are_obeyed),
 		cmocka_unit_test(modules_get_their_parameters),
-		cmocka_unit_test_setup_teardown(is_reproducible, setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(cpio_takes_it, setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(failure_leaves_nothing, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			existing_file_is_not_touched, setup, fixture_teardown),
+			the_archive_is_reproducible, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(cpio_reads_the_archive, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(failures_leave_nothing, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_existing_file_is_not_touched, setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,7 +113,7 @@ static void the_kernel_reads_it(void **state)
 		"test -d m/.links; test $(stat -c %h m/a-tree) = $(stat -c %h store/a-tree)");
 }
 
-static void large_directories_and_files(void **state)
+static void large_directories_and_files_fit(void **state)
 {
 	struct fixture *f = *state;
 	if (!can_mount(f))
@@ -139,7 +139,7 @@ static void large_directories_and_files(void **state)
 	assert_in_range(contents(f, scratch_path(f, "image")).n, 1, 4000000);
 }
 
-static void same_bytes_however_built(void **state)
+static void equal_stores_give_equal_bytes(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, odd_store, NULL, NULL);
@@ -169,7 +169,7 @@ static void same_bytes_however_built(void **state)
 	assert_same_contents(f, scratch_path(f, "cold"), scratch_path(f, "warm"));
 }
 
-static void blocks_that_are_there_are_shared(void **state)
+static void equal_blocks_are_shared(void **state)
 {
 	struct fixture *f = *state;
 	shell(f,
@@ -183,7 +183,7 @@ static void blocks_that_are_there_are_shared(void **state)
 	shell(f, "unsquashfs -q -n -d x image >/dev/null; diff -r x store -x .links", NULL, NULL);
 }
 
-static void damaged_objects_are_made_again(void **state)
+static void damaged_objects_are_packed_again(void **state)
 {
 	static const char *const damages[] = {
 		"truncate -s -1 $O",
@@ -292,7 +292,7 @@ static pid_t link_in_child(struct fixture *f, const struct closure *closure, con
 	_exit(store_disk_link(f->diag, &request, &result) ? 0 : 1);
 }
 
-static void builds_at_the_same_time(void **state)
+static void builds_may_run_at_the_same_time(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, odd_store, NULL, NULL);
@@ -339,7 +339,7 @@ static void a_killed_build_leaves_nothing_behind(void **state)
 	}
 }
 
-static void a_cache_of_somebody_else_is_refused(void **state)
+static void a_cache_of_another_user_is_refused(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, "mkdir -p store cache; echo x > store/x; chmod 777 cache", NULL, NULL);
@@ -354,7 +354,7 @@ static void a_cache_of_somebody_else_is_refused(void **state)
 	link_fails(f, "image", "belongs to user 12345", "/cache");
 }
 
-static void a_full_disk_is_told(void **state)
+static void a_full_disk_is_reported(void **state)
 {
 	struct fixture *f = *state;
 	if (!is_root())
@@ -381,7 +381,7 @@ static void a_full_disk_is_told(void **state)
 	assert_string_equal(output, "");
 }
 
-static void what_cannot_be_packed_is_named(void **state)
+static void unsupported_files_are_named(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL,
@@ -408,7 +408,7 @@ static void what_cannot_be_packed_is_named(void **state)
 	}
 }
 
-static void a_file_that_is_not_as_long_as_it_says(void **state)
+static void a_shrinking_file_is_reported(void **state)
 {
 	/*
 	 * A file of sysfs with a size of 4096 that yields fewer bytes stands for one that shrinks.
@@ -433,7 +433,7 @@ static void a_file_that_is_not_as_long_as_it_says(void **state)
 	}
 }
 
-static void many_paths_with_few_descriptors(void **state)
+static void many_paths_need_few_descriptors(void **state)
 {
 	struct fixture *f = *state;
 	shell(f,
@@ -461,16 +461,16 @@ static void many_paths_with_few_descriptors(void **state)
 	shell(f, "unsquashfs -q -n -d x cold >/dev/null; diff -r x store -x .links", NULL, NULL);
 }
 
-struct heard {
+struct progress_seen {
 	uint64_t done, total;
 	unsigned calls;
 };
 
-static void hear(void *context, uint64_t done, uint64_t total)
+static void progress_record(void *context, uint64_t done, uint64_t total)
 {
-	struct heard *heard = context;
-	assert_true(done >= heard->done && done <= total);
-	*heard = (struct heard){done, total, heard->calls + 1};
+	struct progress_seen *seen = context;
+	assert_true(done >= seen->done && done <= total);
+	*seen = (struct progress_seen){done, total, seen->calls + 1};
 }
 
 static void progress_goes_forward_to_the_end(void **state)
@@ -488,15 +488,15 @@ static void progress_goes_forward_to_the_end(void **state)
 	}
 	const struct closure sized = {.v = paths, .n = closure.n};
 	for (int warm = 0; warm < 2; warm++) {
-		struct heard heard = {0};
+		struct progress_seen seen = {0};
 		struct store_disk_request request = request_of(f, &sized, "image");
-		request.progress = hear;
-		request.progress_context = &heard;
+		request.progress = progress_record;
+		request.progress_context = &seen;
 		struct store_disk_result result;
 		assert_ok(f, store_disk_link(f->diag, &request, &result));
-		assert_int_equal(heard.done, 7500000);
-		assert_int_equal(heard.total, 7500000);
-		assert_true(heard.calls > (warm ? 2 : 20));
+		assert_int_equal(seen.done, 7500000);
+		assert_int_equal(seen.total, 7500000);
+		assert_true(seen.calls > (warm ? 2 : 20));
 	}
 }
 
@@ -505,7 +505,7 @@ static void progress_goes_forward_to_the_end(void **state)
  * high level is meant for data, which is compressed once. Images without data are therefore equal
  * at all levels.
  */
-static void tables_cost_the_same_at_any_high_level(void **state)
+static void tables_are_equal_at_all_high_levels(void **state)
 {
 	struct fixture *f = *state;
 	shell(f,
@@ -547,7 +547,7 @@ static void an_emptied_cache_does_not_stop_a_build(void **state)
 	}
 }
 
-static void paths_of_one_name_are_refused(void **state)
+static void equal_names_are_refused(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, "mkdir -p store; echo x > store/x", NULL, NULL);
@@ -604,23 +604,23 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(holds_every_oddity_at_any_block_size),
 		TEST(the_kernel_reads_it),
-		TEST(large_directories_and_files),
-		TEST(same_bytes_however_built),
-		TEST(blocks_that_are_there_are_shared),
-		TEST(damaged_objects_are_made_again),
+		TEST(large_directories_and_files_fit),
+		TEST(equal_stores_give_equal_bytes),
+		TEST(equal_blocks_are_shared),
+		TEST(damaged_objects_are_packed_again),
 		TEST(rot_is_noticed_at_every_use),
 		TEST(equal_hashes_are_not_equal_blocks),
-		TEST(builds_at_the_same_time),
+		TEST(builds_may_run_at_the_same_time),
 		TEST(a_killed_build_leaves_nothing_behind),
-		TEST(a_cache_of_somebody_else_is_refused),
-		TEST(a_full_disk_is_told),
-		TEST(what_cannot_be_packed_is_named),
-		TEST(a_file_that_is_not_as_long_as_it_says),
-		TEST(many_paths_with_few_descriptors),
+		TEST(a_cache_of_another_user_is_refused),
+		TEST(a_full_disk_is_reported),
+		TEST(unsupported_files_are_named),
+		TEST(a_shrinking_file_is_reported),
+		TEST(many_paths_need_few_descriptors),
 		TEST(progress_goes_forward_to_the_end),
-		TEST(tables_cost_the_same_at_any_high_level),
+		TEST(tables_are_equal_at_all_high_levels),
 		TEST(an_emptied_cache_does_not_stop_a_build),
-		TEST(paths_of_one_name_are_refused),
+		TEST(equal_names_are_refused),
 		TEST(mksquashfs_has_other_compressors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

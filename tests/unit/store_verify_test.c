@@ -53,7 +53,7 @@ static struct store_disk_request engine_request(
 	return request;
 }
 
-static void what_is_as_registered_is_packed(void **state)
+static void registered_content_is_packed(void **state)
 {
 	struct fixture *f = *state;
 	struct store_disk_result result;
@@ -177,7 +177,7 @@ static size_t link_paths(struct fixture *f, struct store_path path, const char *
  * An unregistered path is looked up in the cache by its name alone, a registered one also by its
  * hash.
  */
-static void objects_are_known_by_their_hashes(void **state)
+static void objects_are_found_by_their_hashes(void **state)
 {
 	struct fixture *f = *state;
 	shell(f, "mkdir store; echo one >store/p", NULL, NULL);
@@ -197,9 +197,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(what_is_as_registered_is_packed),
+		TEST(registered_content_is_packed),
 		TEST(every_change_is_refused),
-		TEST(objects_are_known_by_their_hashes),
+		TEST(objects_are_found_by_their_hashes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

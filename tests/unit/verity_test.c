@@ -72,7 +72,7 @@ static void compare_with_veritysetup(struct fixture *f, size_t data, unsigned jo
 	unlink(theirs);
 }
 
-static void veritysetup_makes_the_same(void **state)
+static void veritysetup_makes_the_same_tree(void **state)
 {
 	struct fixture *f = *state;
 	static const size_t blocks[] = {1, 2, 3, FANOUT - 1, FANOUT, FANOUT + 1, 5 * FANOUT + 7,
@@ -83,7 +83,7 @@ static void veritysetup_makes_the_same(void **state)
 		compare_with_veritysetup(f, blocks[i] * BLOCK, 1 + (unsigned)i % 4);
 }
 
-static void data_are_filled_up_to_a_block(void **state)
+static void data_is_padded_to_a_block(void **state)
 {
 	struct fixture *f = *state;
 	static const size_t sizes[] = {1, BLOCK - 1, BLOCK + 1, FANOUT * BLOCK + 100};
@@ -122,7 +122,7 @@ static void root_hash_stays_what_it_is(void **state)
 	assert_memory_equal(read.root, verity.root, sizeof read.root);
 }
 
-static void other_roots_are_none(void **state)
+static void malformed_root_hashes_are_refused(void **state)
 {
 	(void)state;
 	static const char *const texts[] = {"", "0", "-",
@@ -134,7 +134,7 @@ static void other_roots_are_none(void **state)
 		assert_false(verity_root_parse(texts[i], &verity));
 }
 
-static void failures_are_told(void **state)
+static void failures_are_reported(void **state)
 {
 	struct fixture *f = *state;
 	struct verity verity;
@@ -148,15 +148,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			veritysetup_makes_the_same, fixture_setup, fixture_teardown),
+			veritysetup_makes_the_same_tree, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
-			data_are_filled_up_to_a_block, fixture_setup, fixture_teardown),
+			data_is_padded_to_a_block, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			threads_make_no_difference, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			root_hash_stays_what_it_is, fixture_setup, fixture_teardown),
-		cmocka_unit_test(other_roots_are_none),
-		cmocka_unit_test_setup_teardown(failures_are_told, fixture_setup, fixture_teardown),
+		cmocka_unit_test(malformed_root_hashes_are_refused),
+		cmocka_unit_test_setup_teardown(
+			failures_are_reported, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
