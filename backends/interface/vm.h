@@ -226,7 +226,7 @@ struct vm {
 		} rosetta;
 	} vfkit;
 
-	const struct places *places; /* where each field was written: vm_where */
+	struct places *places; /* where each field was written: vm_where */
 };
 
 /* The place where a field (its address inside the vm) was written; NULL when it has its default. */

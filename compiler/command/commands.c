@@ -59,7 +59,7 @@ static bool plan_and_build(struct session *session, struct runner_result *result
 		return false;
 	const char *output = session->cli.output
 		? session->cli.output
-		: arena_printf(session->arena, "result-%s", session->vm.host_name);
+		: arena_printf(session->arena, "result-%s", session->vm->host_name);
 	if (!build_runner(session, &progress, output, result))
 		return false;
 	return !session->cli.depfile ||
@@ -114,7 +114,7 @@ static bool check_matrix(struct session *session)
 {
 	if (!session_read(session))
 		return false;
-	struct json_object *matrix = vm_matrix(session->arena, &session->vm, &session->storage);
+	struct json_object *matrix = vm_matrix(session->arena, session->vm, session->storage);
 	if (session->cli.json)
 		fputs(report_text(session->arena, matrix), stdout);
 	else
@@ -173,8 +173,7 @@ static bool plan_mounts(struct session *session)
 {
 	if (!session_check(session))
 		return false;
-	struct json_object *report =
-		report_storage(session->arena, &session->vm, &session->storage);
+	struct json_object *report = report_storage(session->arena, session->vm, session->storage);
 	fputs(report_text(session->arena, report), stdout);
 	json_object_put(report);
 	return true;

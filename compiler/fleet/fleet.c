@@ -157,8 +157,8 @@ static bool keep(
 	vm->fingerprint = arena_strdup(arena, fingerprint);
 	vm->toplevel = arena_strdup(arena, own->plan.system.toplevel);
 	gcroots_collect(arena, &own->plan, &fleet->roots);
-	if (own->vm.store_on_disk) {
-		vm->disk = storage_store_disk(&own->vm);
+	if (own->vm->store_on_disk) {
+		vm->disk = storage_store_disk(own->vm);
 		vm->disk_key = disk_image_key(arena, &own->plan);
 	}
 	return true;
@@ -215,7 +215,7 @@ static bool plan_one(struct unique *unique, struct fleet_vm *vm, size_t number)
 	struct session *session = unique->session, own;
 	struct arena *arena = arena_new();
 	bool ok = fleet_plan_vm(session, unique->fleet, vm, arena, session->diag, &own) &&
-		keep(session->arena, &own, unique->fleet, vm) && take_all(unique, &own.vm, number);
+		keep(session->arena, &own, unique->fleet, vm) && take_all(unique, own.vm, number);
 	arena_free(arena);
 	return ok;
 }

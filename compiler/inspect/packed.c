@@ -29,7 +29,8 @@ static bool load_description(struct session *session, struct packed *out)
 		return false;
 	const struct plan *plan = &session->plan;
 	const struct strings packed = plan_packed(arena, plan);
-	*out = (struct packed){.name = session->vm.host_name, .on_disk = session->vm.store_on_disk};
+	*out = (struct packed){
+		.name = session->vm->host_name, .on_disk = session->vm->store_on_disk};
 	if (!closure_measure(arena, session->diag, &plan->closure, &out->closure))
 		return false;
 	const struct cache_sharing *sharing;

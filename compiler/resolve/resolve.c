@@ -3,15 +3,11 @@
 
 #include <errno.h>
 #include <json-c/json.h>
-#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "backends/interface/backend.h"
 #include "base/file.h"
-#include "compiler/storage/host_store.h"
-#include "compiler/storage/store_mount.h"
 #include "imaging/kernel/parameters.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20 };
@@ -19,122 +15,10 @@ enum { SMALL_FILE_BYTES = 1 << 20 };
 struct resolver {
 	struct arena *arena;
 	struct diag *diag;
-	struct vm *vm;
+	const struct vm *vm;
 	struct system *system;
 	struct json_object *bootspec; /* org.nixos.bootspec.v1, or NULL */
 };
-
-/* ---- defaults that depend on other options ---- */
-
-/* SHA-256 of a text, in digits. */
-static const char *digest_hex(struct arena *arena, const char *text)
-{
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	SHA256((const unsigned char *)text, strlen(text), digest);
-	return arena_hex(arena, digest, sizeof digest);
-}
-
-/* The same id that the reference derives, so that a VM keeps its identity when it changes hands. */
-static const char *derived_machine_id(struct arena *arena, const char *host_name)
-{
-	const char *hex = digest_hex(arena, arena_printf(arena, "microvm.nix:%s", host_name));
-	return arena_printf(
-		arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-}
-
-/* Locally administered (0x02), and stable for a name. */
-static const char *derived_mac(struct arena *arena, const char *host_name, const char *id)
-{
-	const char *hex = digest_hex(arena, arena_printf(arena, "%s/%s", host_name, id));
-	return arena_printf(
-		arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
-}
-
-/* A text that was not written at all: `null` is written, and means none. */
-static bool left_open(const struct vm *vm, const char *const *field)
-{
-	return !*field && !vm_where(vm, field);
-}
-
-/* What is derived from the name; a vm without one is only checked. */
-static void fill_from_name(struct arena *arena, struct vm *vm)
-{
-	if (left_open(vm, &vm->socket))
-		vm->socket = arena_printf(arena, "%s.sock", vm->host_name);
-	if (left_open(vm, &vm->machine_id))
-		vm->machine_id = derived_machine_id(arena, vm->host_name);
-	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (!vm->interfaces.v[i].mac && vm->interfaces.v[i].id)
-			vm->interfaces.v[i].mac =
-				derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
-}
-
-static void fill_store_disk(struct vm *vm)
-{
-	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
-		vm->store_disk.type = vm->store_disk_type;
-	const bool erofs = vm->store_disk.type && strcmp(vm->store_disk.type, "erofs") == 0;
-	if (!vm_where(vm, &vm->store_disk.block_size))
-		vm->store_disk.block_size = erofs ? 4096 : 131072;
-	vm->store_disk.tail_packing = true;
-	vm->store_disk.compression_where = vm_where(vm, &vm->store_disk.compression);
-	if (!vm->store_disk.compression)
-		vm->store_disk.compression = erofs ? "lz4hc" : "zstd";
-}
-
-bool vm_fill(struct arena *arena, struct vm *vm)
-{
-	host_store_protect(arena, vm);
-	if (vm->host_name)
-		fill_from_name(arena, vm);
-	if (!vm_where(vm, &vm->hotplugged_mem_mib))
-		vm->hotplugged_mem_mib = vm->hotplug_mem_mib;
-	if (!vm_where(vm, &vm->store_on_disk))
-		vm->store_on_disk = !host_store_share(vm);
-	if (!vm_where(vm, &vm->system_symlink))
-		vm->system_symlink = !vm->store_on_disk;
-	if (!vm_where(vm, &vm->vsock.notify))
-		vm->vsock.notify = vm->hypervisor->notifies;
-	fill_store_disk(vm);
-	if (!vm->nix_database)
-		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
-	if (!vm->graphics.socket)
-		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
-	for (size_t i = 0; i < vm->shares.n; i++) {
-		struct share *share = &vm->shares.v[i];
-		if (!share->socket && !vm_where(vm, &share->socket) &&
-			strcmp(share->proto, "virtiofs") == 0)
-			share->socket = share_default_socket(arena, vm, share);
-	}
-	return true;
-}
-
-/* ---- paths ---- */
-
-/* A relative path is relative to the file that it stands in. */
-static void make_absolute(struct resolver *resolver, const char **field)
-{
-	if (!*field || (*field)[0] == '/')
-		return;
-	const struct pos *where = vm_where(resolver->vm, field);
-	const char *path = *field;
-	if (where && strchr(where->file, '/'))
-		path = path_join(resolver->arena, path_parent(resolver->arena, where->file), path);
-	const char *real = path_real(resolver->arena, path);
-	*field = real ? real : path;
-}
-
-/* A path outside the store that leads into it (./result) stands for the store path. */
-static const char *into_store(struct resolver *resolver, const char *path)
-{
-	size_t length = strlen(resolver->vm->store_dir);
-	if (strncmp(path, resolver->vm->store_dir, length) == 0 && path[length] == '/')
-		return path;
-	const char *real = path_real(resolver->arena, path);
-	return real && strncmp(real, resolver->vm->store_dir, length) == 0 && real[length] == '/'
-		? real
-		: path;
-}
 
 static const char *in_toplevel(struct resolver *resolver, const char *name)
 {
@@ -150,10 +34,8 @@ static const char *follow_link(struct resolver *resolver, const char *path)
 
 static bool resolve_toplevel(struct resolver *resolver)
 {
-	struct vm *vm = resolver->vm;
+	const struct vm *vm = resolver->vm;
 	const struct pos *where = vm_where(vm, &vm->toplevel);
-	make_absolute(resolver, &vm->toplevel);
-	vm->toplevel = into_store(resolver, vm->toplevel);
 	size_t length = strlen(vm->store_dir);
 	if (strncmp(vm->toplevel, vm->store_dir, length) != 0 || vm->toplevel[length] != '/')
 		return diag_error(resolver->diag, STATUS_INPUT, where, "not-in-store",
@@ -215,9 +97,8 @@ static const char *derived_path(
 
 static bool resolve_kernel(struct resolver *resolver)
 {
-	struct vm *vm = resolver->vm;
+	const struct vm *vm = resolver->vm;
 	const struct pos *where = vm_where(vm, &vm->kernel);
-	make_absolute(resolver, &vm->kernel);
 	const char *path = vm->kernel ? vm->kernel : derived_path(resolver, "kernel", "kernel");
 	if (!path)
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel),
@@ -255,8 +136,7 @@ static const char *modules_beside(struct resolver *resolver, const char *kernel)
 
 static bool resolve_modules(struct resolver *resolver)
 {
-	struct vm *vm = resolver->vm;
-	make_absolute(resolver, &vm->kernel_modules);
+	const struct vm *vm = resolver->vm;
 	const char *path = vm->kernel_modules;
 	if (path && !path_is_directory(path))
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->kernel_modules),
@@ -273,13 +153,11 @@ static bool resolve_modules(struct resolver *resolver)
 
 static bool resolve_initrd(struct resolver *resolver)
 {
-	struct vm *vm = resolver->vm;
+	const struct vm *vm = resolver->vm;
 	const struct pos *where = vm_where(vm, &vm->initrd);
 	if (!vm->initrd)
 		return true;
 	bool of_guest = strcmp(vm->initrd, "guest") == 0;
-	if (!of_guest)
-		make_absolute(resolver, &vm->initrd);
 	const char *path = of_guest ? derived_path(resolver, "initrd", "initrd") : vm->initrd;
 	if (!path)
 		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd",
@@ -324,15 +202,10 @@ static bool resolve_parameters(struct resolver *resolver)
 	return true;
 }
 
-bool vm_resolve(struct arena *arena, struct diag *diag, struct vm *vm, struct system *system)
+bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, struct system *system)
 {
 	struct resolver resolver = {arena, diag, vm, system, NULL};
 	*system = (struct system){0};
-	make_absolute(&resolver, &vm->closure);
-	for (size_t i = 0; i < vm->store_paths.n; i++) {
-		make_absolute(&resolver, &vm->store_paths.v[i]);
-		vm->store_paths.v[i] = into_store(&resolver, vm->store_paths.v[i]);
-	}
 	if (!resolve_toplevel(&resolver))
 		return false;
 	bool ok = load_bootspec(&resolver);

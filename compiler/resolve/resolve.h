@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* resolve: fill in what the description leaves open, from the toplevel and from other options. */
+/* resolve: finds what the description leaves open, in the toplevel and on this machine. */
 #ifndef MVM_COMPILER_RESOLVE_RESOLVE_H
 #define MVM_COMPILER_RESOLVE_RESOLVE_H
 
@@ -20,14 +20,8 @@ struct system {
 };
 
 /*
- * Computes the defaults that depend on other options; needs no file of this machine. Always true.
+ * Finds the system of a description. Errors: STATUS_INPUT for what is missing or broken.
  */
-bool vm_fill(struct arena *arena, struct vm *vm);
-
-/*
- * Finds the system (after vm_fill) and makes paths absolute. Errors: STATUS_INPUT for what is
- * missing or broken.
- */
-bool vm_resolve(struct arena *arena, struct diag *diag, struct vm *vm, struct system *system);
+bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, struct system *system);
 
 #endif

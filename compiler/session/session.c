@@ -7,8 +7,9 @@
 #include "base/file.h"
 #include "compiler/check/check.h"
 #include "compiler/describe/bind.h"
+#include "compiler/describe/defaults.h"
 #include "compiler/describe/doc.h"
-#include "compiler/resolve/store_flags.h"
+#include "compiler/storage/store_mount.h"
 
 /* ---- --set ---- */
 
@@ -198,10 +199,13 @@ static bool read_and_bind(struct session *session)
 	const struct node *description = read_all(session);
 	if (!description)
 		return false;
-	vm_bind(session->arena, session->diag, description, &session->vm);
-	vm_fill(session->arena, &session->vm);
-	store_flags_apply(session->arena, session->diag, &session->vm);
-	storage_derive(session->arena, &session->vm, &session->storage);
+	struct vm *vm = arena_alloc(session->arena, sizeof *vm);
+	struct storage *storage = arena_alloc(session->arena, sizeof *storage);
+	vm_bind(session->arena, session->diag, description, vm);
+	vm_complete(session->arena, session->diag, vm);
+	storage_derive(session->arena, vm, storage);
+	session->vm = vm;
+	session->storage = storage;
 	return true;
 }
 
@@ -215,14 +219,14 @@ bool session_check(struct session *session)
 {
 	size_t before = diag_error_count(session->diag);
 	if (read_and_bind(session))
-		vm_check(session->arena, session->diag, &session->vm, &session->storage);
+		vm_check(session->arena, session->diag, session->vm, session->storage);
 	return diag_error_count(session->diag) == before;
 }
 
 bool session_plan(struct session *session)
 {
 	return session_check(session) &&
-		vm_resolve(session->arena, session->diag, &session->vm, &session->system) &&
-		plan_make(session->arena, session->diag, &session->vm, &session->storage,
+		vm_resolve(session->arena, session->diag, session->vm, &session->system) &&
+		plan_make(session->arena, session->diag, session->vm, session->storage,
 			&session->system, session->shared, cli_jobs(&session->cli), &session->plan);
 }

@@ -13,9 +13,9 @@ struct session {
 	struct cli cli;
 	/* a description that is no file of its own; the command line's files are laid over it */
 	struct node *given;
-	struct shared *shared; /* with other sessions of this run; NULL: nothing */
-	struct vm vm;
-	struct storage storage; /* derived from `vm` */
+	struct shared *shared;         /* with other sessions of this run; NULL: nothing */
+	const struct vm *vm;           /* complete; NULL: no description could be read */
+	const struct storage *storage; /* derived from `vm` */
 	struct system system;
 	struct plan plan;
 	enum status status; /* of a command that came to its end */

@@ -30,10 +30,10 @@ static void print_all(const struct session *session)
 	char *text = NULL;
 	size_t size = 0;
 	FILE *out = open_memstream(&text, &size);
-	diag_print(session->diag, out, session->vm.vcpu % 2 ? DIAG_JSON : DIAG_HUMAN, false);
+	diag_print(session->diag, out, session->vm->vcpu % 2 ? DIAG_JSON : DIAG_HUMAN, false);
 	fclose(out);
 	free(text);
-	json_object_put(report_vm(session->arena, &session->vm));
+	json_object_put(report_vm(session->arena, session->vm));
 }
 
 static int file_with(const char *bytes, size_t count)
@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bool ok = session_check(&session);
 	if (ok != (diag_error_count(session.diag) == 0))
 		abort();
-	if (session.vm.places)
+	if (session.vm)
 		print_all(&session);
 	close(fd);
 	arena_free(arena);

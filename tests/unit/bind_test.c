@@ -9,8 +9,8 @@
 #include "base/buf.h"
 #include "backends/interface/backend.h"
 #include "compiler/describe/bind.h"
+#include "compiler/describe/defaults.h"
 #include "compiler/describe/options.h"
-#include "compiler/resolve/resolve.h"
 #include "tests/unit/fixture.h"
 
 /* The two options that every description must give. */
@@ -251,7 +251,7 @@ static void null_is_the_default(void **state)
 	assert_null(vm->cpu);
 	assert_int_equal(vm->volumes.n, 0);
 	assert_null(vm_where(vm, &vm->kernel_params));
-	vm_fill(f->arena, vm);
+	vm_complete(f->arena, f->diag, vm);
 	assert_true(vm->store_on_disk);
 	assert_int_equal(vm->hotplugged_mem_mib, 64);
 	assert_null(vm_where(vm, &vm->hotplugged_mem_mib));
@@ -261,8 +261,8 @@ static void null_can_mean_none(void **state)
 {
 	struct fixture *f = *state;
 	struct vm *none = bound(f, "machineId: null\nsocket: null\n"), *left_out = bound(f, "");
-	vm_fill(f->arena, none);
-	vm_fill(f->arena, left_out);
+	vm_complete(f->arena, f->diag, none);
+	vm_complete(f->arena, f->diag, left_out);
 	assert_null(none->socket);
 	assert_null(none->machine_id);
 	assert_string_equal(left_out->socket, "web1.sock");

@@ -51,17 +51,17 @@ static void settings_override_the_description(void **state)
 	assert_said(f,
 		"--set credentialFiles.a.b: error: credentialFiles.a: expected a text, not a map "
 		"[wrong-type]");
-	assert_int_equal(session->vm.vcpu, 5);
-	assert_int_equal(session->vm.mem_mib, 1024);
-	assert_string_equal(session->vm.qemu.machine, "microvm");
-	assert_false(session->vm.qemu.serial_console);
-	assert_int_equal(session->vm.volumes.v[0].size_mib, 8);
-	assert_true(session->vm.volumes.v[0].read_only);
-	assert_int_equal(session->vm.volumes.v[1].size_mib, 2048);
-	assert_string_equal(session->vm.kernel_params.v[1], "b c");
-	assert_string_equal(session->vm.pre_start, "a=b");
-	assert_true(session->vm.balloon);
-	assert_null(session->vm.socket);
+	assert_int_equal(session->vm->vcpu, 5);
+	assert_int_equal(session->vm->mem_mib, 1024);
+	assert_string_equal(session->vm->qemu.machine, "microvm");
+	assert_false(session->vm->qemu.serial_console);
+	assert_int_equal(session->vm->volumes.v[0].size_mib, 8);
+	assert_true(session->vm->volumes.v[0].read_only);
+	assert_int_equal(session->vm->volumes.v[1].size_mib, 2048);
+	assert_string_equal(session->vm->kernel_params.v[1], "b c");
+	assert_string_equal(session->vm->pre_start, "a=b");
+	assert_true(session->vm->balloon);
+	assert_null(session->vm->socket);
 }
 
 static void all_wrong_settings_are_reported(void **state)
@@ -127,6 +127,22 @@ static void the_hypervisor_option_is_plain_text(void **state)
 		"[unknown-value]\n      | [qemu\n      | ^~~~~\n");
 }
 
+static void paths_are_relative_to_their_file(void **state)
+{
+	struct fixture *f = *state;
+	const struct session *session = run(f,
+		"hostName: web1\ntoplevel: system\nstorePaths: [extra, /nix/store/y]\n"
+		"kernel: vmlinux\ninitrd: guest\n",
+		NULL);
+	const struct vm *vm = session->vm;
+	assert_string_equal(vm->toplevel, scratch_path(f, "system"));
+	assert_string_equal(vm->store_paths.v[0], scratch_path(f, "extra"));
+	assert_string_equal(vm->store_paths.v[1], "/nix/store/y");
+	assert_int_equal(vm_where(vm, vm->store_paths.v[0])->column, 14);
+	assert_string_equal(vm->kernel, scratch_path(f, "vmlinux"));
+	assert_string_equal(vm->initrd, "guest");
+}
+
 static void descriptions_are_merged(void **state)
 {
 	struct fixture *f = *state;
@@ -137,12 +153,12 @@ static void descriptions_are_merged(void **state)
 	vec_push(f->arena, &session.cli.arguments,
 		description(f, "over.json", "{\"hostName\": \"b\"}"));
 	assert_ok(f, session_check(&session));
-	assert_string_equal(session.vm.host_name, "b");
-	assert_int_equal(session.vm.vcpu, 3);
-	assert_int_equal(session.vm.mem_mib, 64);
+	assert_string_equal(session.vm->host_name, "b");
+	assert_int_equal(session.vm->vcpu, 3);
+	assert_int_equal(session.vm->mem_mib, 64);
 	/* The position is in the file that gave the value. */
 	assert_string_equal(
-		vm_where(&session.vm, &session.vm.host_name)->file, scratch_path(f, "over.json"));
+		vm_where(session.vm, &session.vm->host_name)->file, scratch_path(f, "over.json"));
 	/* Errors of both files, in the order of the command line. */
 	session = (struct session){.arena = f->arena, .diag = f->diag};
 	vec_push(f->arena, &session.cli.arguments, description(f, "2.yaml", "a: [\n"));
@@ -274,6 +290,8 @@ int main(void)
 			all_wrong_settings_are_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			the_hypervisor_option_is_plain_text, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			paths_are_relative_to_their_file, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			descriptions_are_merged, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "compiler/resolve/store_flags.h"
+#include "compiler/describe/store_flags.h"
 
 #include <stdlib.h>
 #include <string.h>

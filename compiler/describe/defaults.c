@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/describe/defaults.h"
+
+#include <openssl/sha.h>
+#include <string.h>
+
+#include "backends/interface/backend.h"
+#include "backends/interface/positions.h"
+#include "base/file.h"
+#include "compiler/describe/store_flags.h"
+#include "compiler/storage/host_store.h"
+#include "compiler/storage/store_mount.h"
+
+/* SHA-256 of a text, in digits. */
+static const char *digest_hex(struct arena *arena, const char *text)
+{
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	SHA256((const unsigned char *)text, strlen(text), digest);
+	return arena_hex(arena, digest, sizeof digest);
+}
+
+/* The same id that the reference derives, so that a VM keeps its identity when it changes hands. */
+static const char *derived_machine_id(struct arena *arena, const char *host_name)
+{
+	const char *hex = digest_hex(arena, arena_printf(arena, "microvm.nix:%s", host_name));
+	return arena_printf(
+		arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* Locally administered (0x02), and stable for a name. */
+static const char *derived_mac(struct arena *arena, const char *host_name, const char *id)
+{
+	const char *hex = digest_hex(arena, arena_printf(arena, "%s/%s", host_name, id));
+	return arena_printf(
+		arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
+}
+
+/* A text that was not written at all: `null` is written, and means none. */
+static bool left_open(const struct vm *vm, const char *const *field)
+{
+	return !*field && !vm_where(vm, field);
+}
+
+/* What is derived from the name; a vm without one is only checked. */
+static void fill_from_name(struct arena *arena, struct vm *vm)
+{
+	if (left_open(vm, &vm->socket))
+		vm->socket = arena_printf(arena, "%s.sock", vm->host_name);
+	if (left_open(vm, &vm->machine_id))
+		vm->machine_id = derived_machine_id(arena, vm->host_name);
+	for (size_t i = 0; i < vm->interfaces.n; i++)
+		if (!vm->interfaces.v[i].mac && vm->interfaces.v[i].id)
+			vm->interfaces.v[i].mac =
+				derived_mac(arena, vm->host_name, vm->interfaces.v[i].id);
+}
+
+static void fill_store_disk(struct vm *vm)
+{
+	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
+		vm->store_disk.type = vm->store_disk_type;
+	const bool erofs = vm->store_disk.type && strcmp(vm->store_disk.type, "erofs") == 0;
+	if (!vm_where(vm, &vm->store_disk.block_size))
+		vm->store_disk.block_size = erofs ? 4096 : 131072;
+	vm->store_disk.tail_packing = true;
+	vm->store_disk.compression_where = vm_where(vm, &vm->store_disk.compression);
+	if (!vm->store_disk.compression)
+		vm->store_disk.compression = erofs ? "lz4hc" : "zstd";
+}
+
+static void fill(struct arena *arena, struct vm *vm)
+{
+	host_store_protect(arena, vm);
+	if (vm->host_name)
+		fill_from_name(arena, vm);
+	if (!vm_where(vm, &vm->hotplugged_mem_mib))
+		vm->hotplugged_mem_mib = vm->hotplug_mem_mib;
+	if (!vm_where(vm, &vm->store_on_disk))
+		vm->store_on_disk = !host_store_share(vm);
+	if (!vm_where(vm, &vm->system_symlink))
+		vm->system_symlink = !vm->store_on_disk;
+	if (!vm_where(vm, &vm->vsock.notify))
+		vm->vsock.notify = vm->hypervisor->notifies;
+	fill_store_disk(vm);
+	if (!vm->nix_database)
+		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
+	if (!vm->graphics.socket)
+		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		struct share *share = &vm->shares.v[i];
+		if (!share->socket && !vm_where(vm, &share->socket) &&
+			strcmp(share->proto, "virtiofs") == 0)
+			share->socket = share_default_socket(arena, vm, share);
+	}
+}
+
+/* ---- paths ---- */
+
+/* A relative path is relative to the file that it stands in. */
+static const char *absolute(struct arena *arena, const char *path, const struct pos *where)
+{
+	if (!path || path[0] == '/')
+		return path;
+	if (where && strchr(where->file, '/'))
+		path = path_join(arena, path_parent(arena, where->file), path);
+	const char *real = path_real(arena, path);
+	return real ? real : path;
+}
+
+/* A path outside the store that leads into it (./result) stands for the store path. */
+static const char *into_store(struct arena *arena, const struct vm *vm, const char *path)
+{
+	size_t length = strlen(vm->store_dir);
+	if (!path || (strncmp(path, vm->store_dir, length) == 0 && path[length] == '/'))
+		return path;
+	const char *real = path_real(arena, path);
+	return real && strncmp(real, vm->store_dir, length) == 0 && real[length] == '/' ? real
+											: path;
+}
+
+static void make_absolute(struct arena *arena, struct vm *vm, const char **field)
+{
+	*field = absolute(arena, *field, vm_where(vm, field));
+}
+
+/* Positions in a list of strings are those of the strings: a new one takes its over. */
+static void make_store_paths(struct arena *arena, struct vm *vm)
+{
+	for (size_t i = 0; i < vm->store_paths.n; i++) {
+		const char *given = vm->store_paths.v[i];
+		const struct pos *where = vm_where(vm, given);
+		const char *path = into_store(arena, vm, absolute(arena, given, where));
+		if (where && path != given)
+			places_set(vm->places, path, where);
+		vm->store_paths.v[i] = path;
+	}
+}
+
+static void make_paths(struct arena *arena, struct vm *vm)
+{
+	make_absolute(arena, vm, &vm->closure);
+	make_store_paths(arena, vm);
+	make_absolute(arena, vm, &vm->toplevel);
+	vm->toplevel = into_store(arena, vm, vm->toplevel);
+	make_absolute(arena, vm, &vm->kernel);
+	make_absolute(arena, vm, &vm->kernel_modules);
+	if (vm->initrd && strcmp(vm->initrd, "guest") != 0)
+		make_absolute(arena, vm, &vm->initrd);
+}
+
+void vm_complete(struct arena *arena, struct diag *diag, struct vm *vm)
+{
+	fill(arena, vm);
+	store_flags_apply(arena, diag, vm);
+	make_paths(arena, vm);
+}
