@@ -4,16 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "compiler/plan/kernel_support.h"
+#include "compiler/plan/planner.h"
 #include "compiler/storage/volume.h"
-#include "imaging/kernel/parameters.h"
-
-/*
- * COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what microvm-run may add: "
- * tsc_early_khz=" and a number.
- */
-enum { COMMAND_LINE_BYTES = 2047, START_BYTES = 25 };
 
 /*
  * Of one argument, MAX_ARG_STRLEN in include/uapi/linux/binfmts.h with its 0 byte; of all, with the
@@ -22,16 +15,7 @@ enum { COMMAND_LINE_BYTES = 2047, START_BYTES = 25 };
  */
 enum { ARGUMENT_BYTES = 131071, ARGUMENTS_BYTES = 3 << 19, LATE_BYTES = 4096 };
 
-/* A line of 300 bytes for each of 200000 store paths. */
-enum { REGISTRATION_BYTES = 64 << 20 };
-
-struct planner {
-	struct arena *arena;
-	struct diag *diag;
-	struct plan *plan;
-};
-
-static bool in_store(const struct vm *vm, const char *path)
+bool is_in_store(const struct vm *vm, const char *path)
 {
 	size_t length = strlen(vm->store_dir);
 	return strncmp(path, vm->store_dir, length) == 0 && path[length] == '/';
@@ -166,359 +150,14 @@ static void plan_boot_files(struct planner *planner)
 	const struct system *system = &plan->system;
 	plan->own_stage1 = !system->initrd;
 	plan->unpacks_kernel = needs_unpacking(plan);
-	plan->copies_kernel = !plan->unpacks_kernel && !in_store(plan->vm, system->kernel.path);
+	plan->copies_kernel = !plan->unpacks_kernel && !is_in_store(plan->vm, system->kernel.path);
 	plan->guest.kernel = plan->unpacks_kernel ? (struct file_ref){RUNNER_VMLINUX, true}
 		: plan->copies_kernel             ? (struct file_ref){RUNNER_KERNEL, true}
 						  : (struct file_ref){system->kernel.path, false};
-	plan->copies_initrd = system->initrd && !in_store(plan->vm, system->initrd);
+	plan->copies_initrd = system->initrd && !is_in_store(plan->vm, system->initrd);
 	bool carried = plan->own_stage1 || plan->copies_initrd;
 	plan->guest.initrd = carried ? (struct file_ref){RUNNER_INITRD, true}
 				     : (struct file_ref){system->initrd, false};
-}
-
-/*
- * What a file system asks the kernel for when it is mounted, and no dependency tells: the kernel
- * would call modprobe, which our stage 1 has not. The character set is the kernel's choice:
- * CONFIG_FAT_DEFAULT_IOCHARSET is ascii in Debian's, iso8859-1 in others.
- */
-static const struct {
-	const char *type, *module;
-} mount_modules[] = {
-	{"vfat", "nls_cp437"},
-	{"vfat", "nls_ascii"},
-	{"vfat", "nls_iso8859-1"},
-	{"vfat", "nls_utf8"},
-	{"msdos", "nls_cp437"},
-};
-static bool has_share(const struct guest *guest, const char *proto)
-{
-	for (size_t i = 0; i < guest->nshares; i++)
-		if (strcmp(guest->shares[i]->proto, proto) == 0)
-			return true;
-	return false;
-}
-
-/* Every hypervisor's devices are virtio's; only the bus differs. */
-static void wish_for_devices(struct planner *planner, struct module_wishes *wishes)
-{
-	const struct plan *plan = planner->plan;
-	const struct vm *vm = plan->vm;
-	const struct {
-		bool wanted;
-		struct module_wish wish;
-	} all[] = {
-		{plan->guest.ndisks > 0, {"virtio_blk", "the VM has disks", false}},
-		{true, {"virtio_rng", "the hypervisor gives the guest random numbers", true}},
-		{plan->guest.nnics > 0, {"virtio_net", "the VM has network interfaces", false}},
-		{vm->balloon, {"virtio_balloon", "the VM has a balloon", false}},
-		{vm->hotplug_mem_mib > 0, {"virtio_mem", "the VM has hotplug memory", false}},
-		{vm->vsock.cid >= 0, {"vmw_vsock_virtio_transport", "the VM has a vsock", false}},
-		{has_share(&plan->guest, "9p"), {"9pnet_virtio", "the VM has 9p shares", false}},
-	};
-	for (size_t i = 0; i < countof(all); i++)
-		if (all[i].wanted)
-			vec_push(planner->arena, wishes, all[i].wish);
-}
-
-/*
- * The module names the device that stands for the command line. A kernel that has it built in does
- * not tell.
- */
-static bool check_mmio_parameters(struct planner *planner)
-{
-	const struct plan *plan = planner->plan;
-	bool needed = plan->backend->mmio_parameters && plan->guest.arch == KERNEL_X86_64;
-	if (!needed ||
-		module_holds(
-			planner->arena, &plan->modules, "virtio_mmio.ko", "virtio-mmio-cmdline"))
-		return true;
-	return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel),
-		"kernel-config",
-		"kernel: %s would find no devices: it was built without "
-		"CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, which %s needs",
-		plan->system.kernel.path, plan->backend->name);
-}
-
-static void wish_for_mount(
-	struct planner *planner, const struct stage1_mount *mount, struct module_wishes *wishes)
-{
-	if (strcmp(mount->type, "none") == 0) /* a bind mount */
-		return;
-	const char *why =
-		arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);
-	vec_push(planner->arena, wishes, (struct module_wish){mount->type, why, false});
-	for (size_t i = 0; i < countof(mount_modules); i++)
-		if (strcmp(mount->type, mount_modules[i].type) == 0)
-			vec_push(planner->arena, wishes,
-				(struct module_wish){
-					mount_modules[i].module, "names of files", true});
-}
-
-/*
- * dm-verity asks for its algorithm by name, and no dependency tells. The kernel may have a plain
- * one built in, which an alias would find; those for the processor, several times as fast, are
- * modules of their own (up to Linux 6.15; later ones have them in a library).
- */
-static void wish_for_verity(struct planner *planner, struct module_wishes *wishes)
-{
-	static const char *const algorithms[] = {
-		"crypto-sha256", "sha256_ssse3", "sha256_arm64", "sha2_ce"};
-	if (!planner->plan->vm->store_disk.verity)
-		return;
-	for (size_t i = 0; i < countof(algorithms); i++)
-		vec_push(planner->arena, wishes,
-			(struct module_wish){
-				algorithms[i], "storeDisk.verity hashes by SHA-256", true});
-	vec_push(planner->arena, wishes,
-		(struct module_wish){"dm_verity", "storeDisk.verity is on", false});
-}
-
-/* Whether the guest's database has to be brought in line with another one. */
-static bool runs_nix_db(const struct plan *plan)
-{
-	const struct nix_state *nix = &plan->storage->nix;
-	return nix->database == NIX_DATABASE_HOST_OVERLAY ||
-		(nix->database == NIX_DATABASE_PREBUILT && nix->kept);
-}
-
-static bool plan_modules(struct planner *planner)
-{
-	struct plan *plan = planner->plan;
-	if (!plan->own_stage1)
-		return true;
-	if (!stage1_has_program(STAGE1_INIT, plan->guest.arch))
-		return diag_error(planner->diag, STATUS_INPUT,
-			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
-			"this mvmbuild was built without a first stage for %s guests: build it "
-			"where %s-linux-gnu-gcc is, or give an initrd",
-			kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));
-	if (runs_nix_db(plan) && !stage1_has_program(NIX_DB_PROGRAM, plan->guest.arch))
-		return diag_error(planner->diag, STATUS_INPUT,
-			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
-			"this mvmbuild has no " NIX_DB_PROGRAM
-			" for %s guests, which a Nix database that is kept needs; without a volume "
-			"or share under it "
-			"and under the writable store, it is made anew at each boot",
-			kernel_arch_name(plan->guest.arch));
-	struct module_wishes wishes = {0};
-	plan->backend->modules(planner->arena, &plan->guest, &wishes);
-	wish_for_devices(planner, &wishes);
-	wish_for_verity(planner, &wishes);
-	for (size_t i = 0; i < plan->mounts.n; i++)
-		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
-	if (plan->storage->nix.database == NIX_DATABASE_HOST_OVERLAY)
-		vec_push(planner->arena, &wishes,
-			(struct module_wish){
-				"overlay", "the guest's Nix database is an overlay", false});
-	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
-		vec_push(planner->arena, &wishes,
-			(struct module_wish){plan->vm->stage1.modules.v[i],
-				"stage1.modules asks for it", false});
-	const struct module_question question = {.directory = plan->system.kernel_modules,
-		.version = plan->system.kernel.version,
-		.where = vm_where(plan->vm, &plan->vm->kernel),
-		.wishes = wishes.v,
-		.nwishes = wishes.n};
-	return shared_modules(
-		       plan->shared, planner->arena, planner->diag, &question, &plan->modules) &&
-		check_mmio_parameters(planner);
-}
-
-/* ---- the kernel's parameters ---- */
-
-/* Where a parameter was written, and what it is called there. */
-static const struct pos *parameter_place(const struct plan *plan, size_t i)
-{
-	const struct pos *where = vm_where(plan->vm, plan->system.parameters.v[i]);
-	return where ? where : vm_where(plan->vm, &plan->vm->toplevel);
-}
-
-static bool refuse_parameter(struct planner *planner, size_t i, const char *why)
-{
-	const struct plan *plan = planner->plan;
-	const char *parameter = plan->system.parameters.v[i];
-	const char *option =
-		vm_where(plan->vm, parameter) ? "kernelParams" : "toplevel: its kernel parameters";
-	return diag_error(planner->diag, STATUS_DESCRIPTION, parameter_place(plan, i),
-		"bad-parameter", "%s: \"%.200s\": %s", option, parameter, why);
-}
-
-/*
- * What it names in the store is in the guest, else the guest looks for an init, or for what its Nix
- * is to know, that is not there.
- */
-static bool check_named_path(struct planner *planner, size_t i)
-{
-	const struct plan *plan = planner->plan;
-	const char *store = plan->vm->store_dir, *at = plan->system.parameters.v[i];
-	for (size_t length = strlen(store); (at = strstr(at, store)); at += length) {
-		size_t end =
-			at[length] == '/' ? length + 1 + strcspn(at + length + 1, "/:,;\" ") : 0;
-		if (end <= length + 1)
-			continue;
-		const char *path = arena_strndup(planner->arena, at, end);
-		if (!closure_has(&plan->closure, path))
-			return refuse_parameter(planner, i,
-				arena_printf(planner->arena,
-					"%s is not in the closure of this VM, so the guest could "
-					"miss it; name it in storePaths",
-					path));
-	}
-	return true;
-}
-
-/*
- * A registration that does not know the running system makes of it what the guest's next collection
- * of garbage deletes.
- */
-static bool check_registers(struct planner *planner, size_t i, const char *file)
-{
-	const struct plan *plan = planner->plan;
-	struct bytes text;
-	if (!in_store(plan->vm, file))
-		return true;
-	if (!path_exists(file))
-		return refuse_parameter(planner, i, "there is no such file");
-	if (!file_read(planner->arena, planner->diag, file, REGISTRATION_BYTES, &text))
-		return false;
-	const char *line = arena_printf(planner->arena, "%s\n", plan->system.toplevel);
-	for (const char *at = text.p; (at = strstr(at, line)); at++)
-		if (at == text.p || at[-1] == '\n')
-			return true;
-	return refuse_parameter(planner, i,
-		arena_printf(planner->arena,
-			"it does not register %s: a collection of garbage in the guest would "
-			"delete the running system",
-			plan->system.toplevel));
-}
-
-static bool check_parameter(struct planner *planner, size_t i)
-{
-	const char *parameter = planner->plan->system.parameters.v[i],
-		   *problem = parameter_problem(parameter);
-	/* those of the description have been checked */
-	if (problem && !vm_where(planner->plan->vm, parameter))
-		return refuse_parameter(planner, i, problem);
-	if (!check_named_path(planner, i))
-		return false;
-	const char *registration = parameter_value(planner->arena, parameter, "regInfo"),
-		   *init = parameter_value(planner->arena, parameter, "init");
-	if (init && in_store(planner->plan->vm, init) && !path_exists(init))
-		return refuse_parameter(planner, i, "there is no such file");
-	return !registration || check_registers(planner, i, registration);
-}
-
-/*
- * With an initrd that is not ours, the guest's Nix knows what a registration tells it, and nothing
- * else.
- */
-static bool check_guest_database(struct planner *planner)
-{
-	const struct plan *plan = planner->plan;
-	const struct vm *vm = plan->vm;
-	if (plan->own_stage1 || !vm->writable_store_overlay)
-		return true;
-	for (size_t i = 0; i < plan->system.parameters.n; i++)
-		if (parameter_value(planner->arena, plan->system.parameters.v[i], "regInfo"))
-			return true;
-	diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(vm, &vm->writable_store_overlay),
-		"bad-nix-database",
-		"writableStoreOverlay: with an initrd that is not ours nothing tells the guest's "
-		"Nix what is in the store, and a collection of garbage in the guest "
-		"would delete the running system; pack a closureInfo by storePaths, and name its "
-		"registration by kernelParams: [regInfo=...]");
-	diag_note(planner->diag, vm_where(vm, &vm->initrd), "bad-nix-database",
-		"the initrd is given here");
-	return false;
-}
-
-/* All of them, so that all mistakes are told. */
-static bool check_parameters(struct planner *planner)
-{
-	bool ok = true;
-	for (size_t i = 0; i < planner->plan->system.parameters.n; i++)
-		ok &= check_parameter(planner, i);
-	return ok & check_guest_database(planner);
-}
-
-static bool has_parameter(const struct strings *parameters, const char *start)
-{
-	for (size_t i = 0; i < parameters->n; i++)
-		if (strncmp(parameters->v[i], start, strlen(start)) == 0)
-			return true;
-	return false;
-}
-
-#define MACHINE_ID "systemd.machine_id="
-
-/*
- * Where there is no SMBIOS to have it, the guest's systemd takes its machine id from this parameter
- * (systemd(1), machine-id(5)). It goes before what is in the guest's /etc/machine-id, so only an id
- * that was asked for is passed. Empty: none is.
- */
-static const char *machine_id_parameter(struct planner *planner)
-{
-	const struct plan *plan = planner->plan;
-	const char *id = plan->vm->machine_id;
-	if (!id || !vm_where(plan->vm, &plan->vm->machine_id) ||
-		has_parameter(&plan->system.parameters, MACHINE_ID) ||
-		(plan->backend->smbios && plan->backend->smbios(plan->vm, plan->guest.arch)))
-		return "";
-	char digits[33] = "";
-	for (size_t n = 0; *id && n < sizeof digits - 1; id++)
-		if (*id != '-')
-			digits[n++] = *id;
-	return arena_printf(planner->arena, " " MACHINE_ID "%s", digits);
-}
-
-static bool plan_parameters(struct planner *planner)
-{
-	struct plan *plan = planner->plan;
-	const char *text = "";
-	bool has_init = false;
-	for (size_t i = 0; i < plan->system.parameters.n; i++) {
-		const char *parameter = plan->system.parameters.v[i];
-		has_init |= parameter_value(planner->arena, parameter, "init") != NULL;
-		text = arena_printf(planner->arena, "%s%s%s", text, *text ? " " : "",
-			parameter_quoted(planner->arena, parameter));
-	}
-	if (!has_init)
-		text = arena_printf(
-			planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
-	if (plan->storage->nix.database == NIX_DATABASE_REGISTRATION)
-		text = arena_printf(planner->arena, "%s regInfo=%s", text,
-			nix_registration_path(planner->arena, &plan->storage->nix));
-	text = arena_printf(planner->arena, "%s%s", text, machine_id_parameter(planner));
-	plan->guest.parameters = text;
-	return true;
-}
-
-/* With those of ours for the hypervisor, when they are among its arguments. */
-static size_t known_parameter_bytes(const struct plan *plan)
-{
-	for (size_t i = 0; i < plan->lowered.command.arguments.n; i++) {
-		const struct pieces *pieces = &plan->lowered.command.arguments.v[i].pieces;
-		if (pieces->n > 1 && pieces->v[pieces->n - 1].kind == PIECE_PARAMETERS)
-			return strlen(pieces->v[0].text);
-	}
-	return strlen(plan->guest.parameters);
-}
-
-/* What the kernel does not read it cuts off, or the hypervisor refuses it when the VM starts. */
-static bool check_parameters_length(struct planner *planner)
-{
-	const struct plan *plan = planner->plan;
-	size_t added = START_BYTES +
-		(plan->backend->parameter_bytes ? plan->backend->parameter_bytes(&plan->guest) : 0);
-	size_t own = known_parameter_bytes(plan) - strlen(plan->guest.parameters) + added,
-	       length = strlen(plan->guest.parameters);
-	if (length + own <= COMMAND_LINE_BYTES)
-		return true;
-	return diag_error(planner->diag, STATUS_DESCRIPTION,
-		vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
-		"the kernel parameters have %zu bytes; a kernel's command line has room for %d, of "
-		"which %s takes %zu",
-		length, COMMAND_LINE_BYTES, plan->backend->name, own);
 }
 
 /* ---- the hypervisor's arguments ---- */
@@ -609,9 +248,9 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	plan_roots(&planner);
 	/* The module that is missing for the same reason would be told too. */
 	ok &= kernel_support_check(arena, diag, plan) && plan_modules(&planner);
-	ok &= plan_parameters(&planner);
+	plan_parameters(&planner);
 	/* Without a closure each would miss it. */
-	ok &= !closed || check_parameters(&planner);
+	ok &= !closed || plan_check_parameters(&planner);
 	if (plan->backend->check_guest)
 		ok &= plan->backend->check_guest(diag, &plan->guest);
 	if (!ok)
@@ -622,7 +261,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 		diag_warning(diag, shutdown, "ignored",
 			"shutdownTimeout: ignored, as %s cannot ask a guest to go down",
 			plan->backend->name);
-	ok &= check_parameters_length(&planner);
+	ok &= plan_check_parameters_length(&planner);
 	ok &= check_arguments_length(&planner);
 	return ok;
 }

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "compiler/plan/planner.h"
+
+/*
+ * What a file system asks the kernel for when it is mounted, and no dependency tells: the kernel
+ * would call modprobe, which our stage 1 has not. The character set is the kernel's choice:
+ * CONFIG_FAT_DEFAULT_IOCHARSET is ascii in Debian's, iso8859-1 in others.
+ */
+static const struct {
+	const char *type, *module;
+} mount_modules[] = {
+	{"vfat", "nls_cp437"},
+	{"vfat", "nls_ascii"},
+	{"vfat", "nls_iso8859-1"},
+	{"vfat", "nls_utf8"},
+	{"msdos", "nls_cp437"},
+};
+static bool has_share(const struct guest *guest, const char *proto)
+{
+	for (size_t i = 0; i < guest->nshares; i++)
+		if (strcmp(guest->shares[i]->proto, proto) == 0)
+			return true;
+	return false;
+}
+
+/* Every hypervisor's devices are virtio's; only the bus differs. */
+static void wish_for_devices(struct planner *planner, struct module_wishes *wishes)
+{
+	const struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	const struct {
+		bool wanted;
+		struct module_wish wish;
+	} all[] = {
+		{plan->guest.ndisks > 0, {"virtio_blk", "the VM has disks", false}},
+		{true, {"virtio_rng", "the hypervisor gives the guest random numbers", true}},
+		{plan->guest.nnics > 0, {"virtio_net", "the VM has network interfaces", false}},
+		{vm->balloon, {"virtio_balloon", "the VM has a balloon", false}},
+		{vm->hotplug_mem_mib > 0, {"virtio_mem", "the VM has hotplug memory", false}},
+		{vm->vsock.cid >= 0, {"vmw_vsock_virtio_transport", "the VM has a vsock", false}},
+		{has_share(&plan->guest, "9p"), {"9pnet_virtio", "the VM has 9p shares", false}},
+	};
+	for (size_t i = 0; i < countof(all); i++)
+		if (all[i].wanted)
+			vec_push(planner->arena, wishes, all[i].wish);
+}
+
+/*
+ * The module names the device that stands for the command line. A kernel that has it built in does
+ * not tell.
+ */
+static bool check_mmio_parameters(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	bool needed = plan->backend->mmio_parameters && plan->guest.arch == KERNEL_X86_64;
+	if (!needed ||
+		module_holds(
+			planner->arena, &plan->modules, "virtio_mmio.ko", "virtio-mmio-cmdline"))
+		return true;
+	return diag_error(planner->diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel),
+		"kernel-config",
+		"kernel: %s would find no devices: it was built without "
+		"CONFIG_VIRTIO_MMIO_CMDLINE_DEVICES, which %s needs",
+		plan->system.kernel.path, plan->backend->name);
+}
+
+static void wish_for_mount(
+	struct planner *planner, const struct stage1_mount *mount, struct module_wishes *wishes)
+{
+	if (strcmp(mount->type, "none") == 0) /* a bind mount */
+		return;
+	const char *why =
+		arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);
+	vec_push(planner->arena, wishes, (struct module_wish){mount->type, why, false});
+	for (size_t i = 0; i < countof(mount_modules); i++)
+		if (strcmp(mount->type, mount_modules[i].type) == 0)
+			vec_push(planner->arena, wishes,
+				(struct module_wish){
+					mount_modules[i].module, "names of files", true});
+}
+
+/*
+ * dm-verity asks for its algorithm by name, and no dependency tells. The kernel may have a plain
+ * one built in, which an alias would find; those for the processor, several times as fast, are
+ * modules of their own (up to Linux 6.15; later ones have them in a library).
+ */
+static void wish_for_verity(struct planner *planner, struct module_wishes *wishes)
+{
+	static const char *const algorithms[] = {
+		"crypto-sha256", "sha256_ssse3", "sha256_arm64", "sha2_ce"};
+	if (!planner->plan->vm->store_disk.verity)
+		return;
+	for (size_t i = 0; i < countof(algorithms); i++)
+		vec_push(planner->arena, wishes,
+			(struct module_wish){
+				algorithms[i], "storeDisk.verity hashes by SHA-256", true});
+	vec_push(planner->arena, wishes,
+		(struct module_wish){"dm_verity", "storeDisk.verity is on", false});
+}
+
+/* Whether the guest's database has to be brought in line with another one. */
+static bool runs_nix_db(const struct plan *plan)
+{
+	const struct nix_state *nix = &plan->storage->nix;
+	return nix->database == NIX_DATABASE_HOST_OVERLAY ||
+		(nix->database == NIX_DATABASE_PREBUILT && nix->kept);
+}
+
+bool plan_modules(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	if (!plan->own_stage1)
+		return true;
+	if (!stage1_has_program(STAGE1_INIT, plan->guest.arch))
+		return diag_error(planner->diag, STATUS_INPUT,
+			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
+			"this mvmbuild was built without a first stage for %s guests: build it "
+			"where %s-linux-gnu-gcc is, or give an initrd",
+			kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));
+	if (runs_nix_db(plan) && !stage1_has_program(NIX_DB_PROGRAM, plan->guest.arch))
+		return diag_error(planner->diag, STATUS_INPUT,
+			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
+			"this mvmbuild has no " NIX_DB_PROGRAM
+			" for %s guests, which a Nix database that is kept needs; without a volume "
+			"or share under it "
+			"and under the writable store, it is made anew at each boot",
+			kernel_arch_name(plan->guest.arch));
+	struct module_wishes wishes = {0};
+	plan->backend->modules(planner->arena, &plan->guest, &wishes);
+	wish_for_devices(planner, &wishes);
+	wish_for_verity(planner, &wishes);
+	for (size_t i = 0; i < plan->mounts.n; i++)
+		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
+	if (plan->storage->nix.database == NIX_DATABASE_HOST_OVERLAY)
+		vec_push(planner->arena, &wishes,
+			(struct module_wish){
+				"overlay", "the guest's Nix database is an overlay", false});
+	for (size_t i = 0; i < plan->vm->stage1.modules.n; i++)
+		vec_push(planner->arena, &wishes,
+			(struct module_wish){plan->vm->stage1.modules.v[i],
+				"stage1.modules asks for it", false});
+	const struct module_question question = {.directory = plan->system.kernel_modules,
+		.version = plan->system.kernel.version,
+		.where = vm_where(plan->vm, &plan->vm->kernel),
+		.wishes = wishes.v,
+		.nwishes = wishes.n};
+	return shared_modules(
+		       plan->shared, planner->arena, planner->diag, &question, &plan->modules) &&
+		check_mmio_parameters(planner);
+}

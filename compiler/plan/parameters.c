@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT */
+#include <string.h>
+
+#include "base/file.h"
+#include "compiler/plan/planner.h"
+#include "imaging/kernel/parameters.h"
+
+/*
+ * COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what microvm-run may add: "
+ * tsc_early_khz=" and a number.
+ */
+enum { COMMAND_LINE_BYTES = 2047, START_BYTES = 25 };
+
+/* A line of 300 bytes for each of 200000 store paths. */
+enum { REGISTRATION_BYTES = 64 << 20 };
+
+/* Where a parameter was written, and what it is called there. */
+static const struct pos *parameter_place(const struct plan *plan, size_t i)
+{
+	const struct pos *where = vm_where(plan->vm, plan->system.parameters.v[i]);
+	return where ? where : vm_where(plan->vm, &plan->vm->toplevel);
+}
+
+static bool refuse_parameter(struct planner *planner, size_t i, const char *why)
+{
+	const struct plan *plan = planner->plan;
+	const char *parameter = plan->system.parameters.v[i];
+	const char *option =
+		vm_where(plan->vm, parameter) ? "kernelParams" : "toplevel: its kernel parameters";
+	return diag_error(planner->diag, STATUS_DESCRIPTION, parameter_place(plan, i),
+		"bad-parameter", "%s: \"%.200s\": %s", option, parameter, why);
+}
+
+/*
+ * What it names in the store is in the guest, else the guest looks for an init, or for what its Nix
+ * is to know, that is not there.
+ */
+static bool check_named_path(struct planner *planner, size_t i)
+{
+	const struct plan *plan = planner->plan;
+	const char *store = plan->vm->store_dir, *at = plan->system.parameters.v[i];
+	for (size_t length = strlen(store); (at = strstr(at, store)); at += length) {
+		size_t end =
+			at[length] == '/' ? length + 1 + strcspn(at + length + 1, "/:,;\" ") : 0;
+		if (end <= length + 1)
+			continue;
+		const char *path = arena_strndup(planner->arena, at, end);
+		if (!closure_has(&plan->closure, path))
+			return refuse_parameter(planner, i,
+				arena_printf(planner->arena,
+					"%s is not in the closure of this VM, so the guest could "
+					"miss it; name it in storePaths",
+					path));
+	}
+	return true;
+}
+
+/*
+ * A registration that does not know the running system makes of it what the guest's next collection
+ * of garbage deletes.
+ */
+static bool check_registers(struct planner *planner, size_t i, const char *file)
+{
+	const struct plan *plan = planner->plan;
+	struct bytes text;
+	if (!is_in_store(plan->vm, file))
+		return true;
+	if (!path_exists(file))
+		return refuse_parameter(planner, i, "there is no such file");
+	if (!file_read(planner->arena, planner->diag, file, REGISTRATION_BYTES, &text))
+		return false;
+	const char *line = arena_printf(planner->arena, "%s\n", plan->system.toplevel);
+	for (const char *at = text.p; (at = strstr(at, line)); at++)
+		if (at == text.p || at[-1] == '\n')
+			return true;
+	return refuse_parameter(planner, i,
+		arena_printf(planner->arena,
+			"it does not register %s: a collection of garbage in the guest would "
+			"delete the running system",
+			plan->system.toplevel));
+}
+
+static bool check_parameter(struct planner *planner, size_t i)
+{
+	const char *parameter = planner->plan->system.parameters.v[i],
+		   *problem = parameter_problem(parameter);
+	/* those of the description have been checked */
+	if (problem && !vm_where(planner->plan->vm, parameter))
+		return refuse_parameter(planner, i, problem);
+	if (!check_named_path(planner, i))
+		return false;
+	const char *registration = parameter_value(planner->arena, parameter, "regInfo"),
+		   *init = parameter_value(planner->arena, parameter, "init");
+	if (init && is_in_store(planner->plan->vm, init) && !path_exists(init))
+		return refuse_parameter(planner, i, "there is no such file");
+	return !registration || check_registers(planner, i, registration);
+}
+
+/*
+ * With an initrd that is not ours, the guest's Nix knows what a registration tells it, and nothing
+ * else.
+ */
+static bool check_guest_database(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	const struct vm *vm = plan->vm;
+	if (plan->own_stage1 || !vm->writable_store_overlay)
+		return true;
+	for (size_t i = 0; i < plan->system.parameters.n; i++)
+		if (parameter_value(planner->arena, plan->system.parameters.v[i], "regInfo"))
+			return true;
+	diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(vm, &vm->writable_store_overlay),
+		"bad-nix-database",
+		"writableStoreOverlay: with an initrd that is not ours nothing tells the guest's "
+		"Nix what is in the store, and a collection of garbage in the guest "
+		"would delete the running system; pack a closureInfo by storePaths, and name its "
+		"registration by kernelParams: [regInfo=...]");
+	diag_note(planner->diag, vm_where(vm, &vm->initrd), "bad-nix-database",
+		"the initrd is given here");
+	return false;
+}
+
+/* All of them, so that all mistakes are told. */
+bool plan_check_parameters(struct planner *planner)
+{
+	bool ok = true;
+	for (size_t i = 0; i < planner->plan->system.parameters.n; i++)
+		ok &= check_parameter(planner, i);
+	return ok & check_guest_database(planner);
+}
+
+static bool has_parameter(const struct strings *parameters, const char *start)
+{
+	for (size_t i = 0; i < parameters->n; i++)
+		if (strncmp(parameters->v[i], start, strlen(start)) == 0)
+			return true;
+	return false;
+}
+
+#define MACHINE_ID "systemd.machine_id="
+
+/*
+ * Where there is no SMBIOS to have it, the guest's systemd takes its machine id from this parameter
+ * (systemd(1), machine-id(5)). It goes before what is in the guest's /etc/machine-id, so only an id
+ * that was asked for is passed. Empty: none is.
+ */
+static const char *machine_id_parameter(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	const char *id = plan->vm->machine_id;
+	if (!id || !vm_where(plan->vm, &plan->vm->machine_id) ||
+		has_parameter(&plan->system.parameters, MACHINE_ID) ||
+		(plan->backend->smbios && plan->backend->smbios(plan->vm, plan->guest.arch)))
+		return "";
+	char digits[33] = "";
+	for (size_t n = 0; *id && n < sizeof digits - 1; id++)
+		if (*id != '-')
+			digits[n++] = *id;
+	return arena_printf(planner->arena, " " MACHINE_ID "%s", digits);
+}
+
+void plan_parameters(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	const char *text = "";
+	bool has_init = false;
+	for (size_t i = 0; i < plan->system.parameters.n; i++) {
+		const char *parameter = plan->system.parameters.v[i];
+		has_init |= parameter_value(planner->arena, parameter, "init") != NULL;
+		text = arena_printf(planner->arena, "%s%s%s", text, *text ? " " : "",
+			parameter_quoted(planner->arena, parameter));
+	}
+	if (!has_init)
+		text = arena_printf(
+			planner->arena, "%s%sinit=%s", text, *text ? " " : "", plan->system.init);
+	if (plan->storage->nix.database == NIX_DATABASE_REGISTRATION)
+		text = arena_printf(planner->arena, "%s regInfo=%s", text,
+			nix_registration_path(planner->arena, &plan->storage->nix));
+	text = arena_printf(planner->arena, "%s%s", text, machine_id_parameter(planner));
+	plan->guest.parameters = text;
+}
+
+/* With those of ours for the hypervisor, when they are among its arguments. */
+static size_t known_parameter_bytes(const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->lowered.command.arguments.n; i++) {
+		const struct pieces *pieces = &plan->lowered.command.arguments.v[i].pieces;
+		if (pieces->n > 1 && pieces->v[pieces->n - 1].kind == PIECE_PARAMETERS)
+			return strlen(pieces->v[0].text);
+	}
+	return strlen(plan->guest.parameters);
+}
+
+/* What the kernel does not read it cuts off, or the hypervisor refuses it when the VM starts. */
+bool plan_check_parameters_length(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	size_t added = START_BYTES +
+		(plan->backend->parameter_bytes ? plan->backend->parameter_bytes(&plan->guest) : 0);
+	size_t own = known_parameter_bytes(plan) - strlen(plan->guest.parameters) + added,
+	       length = strlen(plan->guest.parameters);
+	if (length + own <= COMMAND_LINE_BYTES)
+		return true;
+	return diag_error(planner->diag, STATUS_DESCRIPTION,
+		vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
+		"the kernel parameters have %zu bytes; a kernel's command line has room for %d, of "
+		"which %s takes %zu",
+		length, COMMAND_LINE_BYTES, plan->backend->name, own);
+}
