@@ -161,8 +161,9 @@ static void print_plan(struct arena *arena, const struct plan *plan)
 			plan->guest.disks[i].read_only ? " (read-only)" : "");
 	printf("mounts:\n");
 	for (size_t i = 0; i < plan->mounts.n; i++)
-		printf("  %s %s %s\n", printable(arena, plan->mounts.v[i].target),
-			plan->mounts.v[i].type, printable(arena, plan->mounts.v[i].source));
+		printf("  %s %s %s\n", printable(arena, plan->mounts.v[i].stage1.target),
+			plan->mounts.v[i].stage1.type,
+			printable(arena, plan->mounts.v[i].stage1.source));
 	struct json_object *command = report_command(arena, &plan->lowered.command);
 	print_strings(arena, "command", command);
 	json_object_put(command);

@@ -13,7 +13,6 @@
 #include "compiler/storage/volume.h"
 #include "imaging/initrd/stage1.h"
 #include "imaging/kernel/vmlinux.h"
-#include "imaging/store/store_root.h"
 #include "imaging/volume/ext.h"
 #include "imaging/volume/sparse_archive.h"
 
@@ -71,56 +70,37 @@ static bool make_volumes(const struct maker *maker)
 	return true;
 }
 
-/* The upper layer's root is the store's: as Nix wants it. */
-static void add_overlay_directories(const struct maker *maker, struct stage1_steps *steps)
+/* With the hash tree of the store disk, which was made before. */
+static struct stage1_steps final_steps(const struct maker *maker)
 {
-	const struct store_overlay *overlay = &maker->plan->storage->overlay;
-	const struct stage1_directory upper = {overlay->upper, STORE_ROOT_MODE, 0, STORE_ROOT_GID},
-				      work = {overlay->work, 0755, 0, 0};
-	vec_push(maker->arena, steps,
-		(struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = upper});
-	vec_push(maker->arena, steps,
-		(struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = work});
+	const struct stage1_steps *planned = &maker->plan->steps;
+	const struct verity *tree = &maker->results->store_disk.verity;
+	struct stage1_steps steps = {0};
+	for (size_t i = 0; i < planned->n; i++) {
+		struct stage1_step step = planned->v[i];
+		if (step.kind == STAGE1_VERITY) {
+			step.verity.blocks = tree->data_blocks;
+			memcpy(step.verity.root, tree->root, sizeof step.verity.root);
+		}
+		vec_push(maker->arena, &steps, step);
+	}
+	return steps;
 }
 
-/* The store disk is the first, and was made before. */
-static void add_verity(const struct maker *maker, struct stage1_steps *steps)
+static struct stage1_contents final_contents(const struct maker *maker)
 {
-	const struct plan *plan = maker->plan;
-	struct stage1_verity verity = {
-		.name = STORE_MAPPED, .verity = maker->results->store_disk.verity};
-	verity.source_kind =
-		storage_disk_source(maker->arena, plan->backend, &plan->guest, 0, &verity.source);
-	vec_push(
-		maker->arena, steps, (struct stage1_step){.kind = STAGE1_VERITY, .verity = verity});
-}
-
-/* What the first stage does, in its order. */
-static bool make_steps(const struct maker *maker, struct stage1_steps *steps)
-{
-	const struct plan *plan = maker->plan;
-	if (plan->vm->store_disk.verity)
-		add_verity(maker, steps);
-	size_t below = plan->mounts.n - plan->storage->writable;
-	for (size_t i = 0; i < below; i++)
-		vec_push(maker->arena, steps,
-			(struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[i]});
-	if (plan->storage->writable)
-		add_overlay_directories(maker, steps);
-	if (!nix_images_before_store(maker->arena, maker->diag, plan, maker->scratch, steps))
-		return false;
-	if (plan->storage->writable)
-		vec_push(maker->arena, steps,
-			(struct stage1_step){.kind = STAGE1_MOUNT, .mount = plan->mounts.v[below]});
-	return nix_images_after_store(maker->arena, maker->diag, plan, maker->scratch, steps);
+	const struct stage1_contents *planned = &maker->plan->contents;
+	struct stage1_contents contents = {0};
+	for (size_t i = 0; i < planned->n; i++)
+		vec_push(maker->arena, &contents,
+			(struct stage1_content){planned->v[i].file,
+				path_join(maker->arena, maker->scratch, planned->v[i].source)});
+	return contents;
 }
 
 static bool make_stage1(const struct maker *maker)
 {
 	const struct plan *plan = maker->plan;
-	struct stage1_steps steps = {0};
-	if (!make_steps(maker, &steps))
-		return false;
 	const struct stage1_request request = {
 		.arch = plan->guest.arch,
 		.output = in_runner(maker, RUNNER_INITRD),
@@ -128,11 +108,14 @@ static bool make_stage1(const struct maker *maker)
 		.nixos = plan->system.nixos,
 		.root_options = "mode=0755",
 		.modules = &plan->modules,
-		.steps = steps,
+		.steps = final_steps(maker),
+		.contents = final_contents(maker),
 		.time = plan->time,
 		.memo = shared_gzip(plan->shared),
 	};
 	struct stage1_result result;
+	if (!nix_images_make(maker->arena, maker->diag, plan, maker->scratch))
+		return false;
 	if (!stage1_write(maker->arena, maker->diag, &request, &result))
 		return false;
 	maker->results->initrd_bytes = result.bytes;

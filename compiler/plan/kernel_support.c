@@ -76,6 +76,6 @@ bool kernel_support_check(struct arena *arena, struct diag *diag, const struct p
 		kernel_config_find(arena, &plan->system.kernel, plan->system.kernel_modules);
 	bool ok = true;
 	for (size_t i = 0; config.text && i < plan->mounts.n; i++)
-		ok &= check_mount(diag, plan, &config, &plan->mounts.v[i]);
+		ok &= check_mount(diag, plan, &config, &plan->mounts.v[i].stage1);
 	return ok;
 }

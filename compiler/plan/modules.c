@@ -132,7 +132,7 @@ bool plan_modules(struct planner *planner)
 	wish_for_devices(planner, &wishes);
 	wish_for_verity(planner, &wishes);
 	for (size_t i = 0; i < plan->mounts.n; i++)
-		wish_for_mount(planner, &plan->mounts.v[i], &wishes);
+		wish_for_mount(planner, &plan->mounts.v[i].stage1, &wishes);
 	if (plan->storage->nix.database == NIX_DATABASE_HOST_OVERLAY)
 		vec_push(planner->arena, &wishes,
 			(struct module_wish){

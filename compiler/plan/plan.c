@@ -109,24 +109,6 @@ static void plan_created_volumes(struct planner *planner)
 	}
 }
 
-/* With a database, the guest's Nix would collect what nothing roots: the running system. */
-static void plan_roots(struct planner *planner)
-{
-	struct plan *plan = planner->plan;
-	const struct vm *vm = plan->vm;
-	if (plan->storage->nix.database == NIX_DATABASE_NONE)
-		return;
-	vec_push(planner->arena, &plan->roots,
-		(struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-system",
-					     plan->storage->nix.dir),
-			plan->system.toplevel});
-	for (size_t i = 0; i < vm->store_paths.n; i++)
-		vec_push(planner->arena, &plan->roots,
-			(struct stage1_link){arena_printf(planner->arena, "%s/gcroots/mvm-path-%zu",
-						     plan->storage->nix.dir, i),
-				vm->store_paths.v[i]});
-}
-
 /* ---- kernel and stage 1 ---- */
 
 static bool takes_kernel(const struct plan *plan, enum kernel_format format)
@@ -245,7 +227,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	plan_nics(&planner);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);
-	plan_roots(&planner);
+	plan_steps(&planner);
 	/* The module that is missing for the same reason would be told too. */
 	ok &= kernel_support_check(arena, diag, plan) && plan_modules(&planner);
 	plan_parameters(&planner);

@@ -19,6 +19,13 @@
 /* A program that this one carries: imaging/guest/nix_db/main.c. */
 #define NIX_DB_PROGRAM "mvm-nix-db"
 
+/*
+ * What compiler/images/nix_images.c makes in a scratch directory: the directory of db.sqlite,
+ * schema and id, and the registration.
+ */
+#define PLAN_DATABASE "db"
+#define PLAN_REGISTRATION "registration"
+
 /* The first descriptor that the hypervisor is given: macvtaps, then locked images. */
 enum { FIRST_FREE_FD = 3 };
 
@@ -43,9 +50,13 @@ struct plan {
 	bool copies_initrd;   /* the given initrd likewise */
 	bool tap_multi_queue; /* how the host makes taps: as the hypervisor opens them */
 	struct module_list modules;
-	struct stage1_mounts mounts;
-	/* of the guest's garbage collector: what was asked to be packed */
-	VEC(struct stage1_link) roots;
+	struct guest_mounts mounts;
+	/*
+	 * What our stage 1 does, in its order; nothing when the initrd is another one. The hash
+	 * tree of a step STAGE1_VERITY is known when the disk is made.
+	 */
+	struct stage1_steps steps;
+	struct stage1_contents contents; /* of its files, by names in a scratch directory */
 	VEC(struct created_volume) created;
 	uint32_t time; /* seconds since 1970 of everything that has a time */
 	/* what is made once, with other VMs of this run if there are any; NULL: nothing is kept */

@@ -20,6 +20,9 @@ bool is_in_store(const struct vm *vm, const char *path);
  */
 bool plan_modules(struct planner *planner);
 
+/* steps.c: what our stage 1 does, after the mounts were planned. */
+void plan_steps(struct planner *planner);
+
 /* parameters.c: the kernel's parameters, those of the hypervisor not included. */
 void plan_parameters(struct planner *planner);
 /* Checks all of them, and that the guest's Nix knows its store. The closure must be known. */

@@ -286,6 +286,7 @@ struct json_object *report_plan(struct arena *arena, const struct plan *plan)
 	set(object, "disks", disks_json(&plan->guest));
 	set(object, "shares", shares_json(&plan->guest));
 	set(object, "mounts", report_mounts(arena, plan->vm, plan->storage, &plan->mounts));
+	set(object, "stage1", report_steps(arena, &plan->steps));
 	set(object, "nixState", nix_json(&plan->storage->nix));
 	set(object, "command", report_command(arena, &plan->lowered.command));
 	if (plan->lowered.config.name)

@@ -15,7 +15,9 @@ struct json_object *report_vm(struct arena *arena, const struct vm *vm);
 struct json_object *report_plan(struct arena *arena, const struct plan *plan);
 /* What the guest mounts, in order (report_storage.c). */
 struct json_object *report_mounts(struct arena *arena, const struct vm *vm,
-	const struct storage *storage, const struct stage1_mounts *mounts);
+	const struct storage *storage, const struct guest_mounts *mounts);
+/* What our stage 1 does, in order (report_steps.c). */
+struct json_object *report_steps(struct arena *arena, const struct stage1_steps *steps);
 /*
  * The guest's file systems alone, which the description decides: for the configuration of a guest
  * with an initrd of its own.

@@ -10,13 +10,13 @@ static void set_text(struct json_object *object, const char *key, const char *te
 }
 
 /* As udev names it. By its order only where there is nothing better. */
-static const char *device_of(struct arena *arena, const struct stage1_mount *mount)
+static const char *device_of(struct arena *arena, const struct guest_mount *mount)
 {
-	if (mount->source_kind == STAGE1_DISK_SERIAL)
-		return arena_printf(arena, "/dev/disk/by-id/virtio-%s", mount->source);
+	if (mount->stage1.is_disk)
+		return arena_printf(arena, "/dev/disk/by-id/virtio-%s", mount->stage1.source);
 	return mount->label && is_made_of(mount->label, "-_.")
 		? arena_printf(arena, "/dev/disk/by-label/%s", mount->label)
-		: mount->source;
+		: mount->stage1.source;
 }
 
 /* Told as layers. */
@@ -27,11 +27,11 @@ static bool is_layer(const char *option)
 }
 
 static void add_options(
-	struct arena *arena, struct json_object *list, const struct stage1_mount *mount)
+	struct arena *arena, struct json_object *list, const struct guest_mount *mount)
 {
-	if (mount->read_only)
+	if (mount->stage1.read_only)
 		json_object_array_add(list, json_object_new_string("ro"));
-	char *rest = arena_strdup(arena, mount->options);
+	char *rest = arena_strdup(arena, mount->stage1.options);
 	for (char *option; rest && (option = strsep(&rest, ","));)
 		if (*option && !is_layer(option))
 			json_object_array_add(list, json_object_new_string(option));
@@ -47,23 +47,23 @@ static struct json_object *layers_json(const struct store_overlay *overlay)
 }
 
 static struct json_object *mount_json(struct arena *arena, const struct vm *vm,
-	const struct storage *storage, const struct stage1_mount *mount)
+	const struct storage *storage, const struct guest_mount *mount)
 {
 	struct json_object *object = json_object_new_object(), *options = json_object_new_array();
-	set_text(object, "target", mount->target);
+	set_text(object, "target", mount->stage1.target);
 	set_text(object, "device", device_of(arena, mount));
-	set_text(object, "type", mount->type);
+	set_text(object, "type", mount->stage1.type);
 	add_options(arena, options, mount);
 	json_object_object_add(object, "options", options);
-	if (strcmp(mount->type, "overlay") == 0 && storage->writable)
+	if (strcmp(mount->stage1.type, "overlay") == 0 && storage->writable)
 		json_object_object_add(object, "layers", layers_json(&storage->overlay));
 	json_object_object_add(object, "neededForBoot",
-		json_object_new_boolean(storage_is_early(vm, storage, mount->target)));
+		json_object_new_boolean(storage_is_early(vm, storage, mount->stage1.target)));
 	return object;
 }
 
 struct json_object *report_mounts(struct arena *arena, const struct vm *vm,
-	const struct storage *storage, const struct stage1_mounts *mounts)
+	const struct storage *storage, const struct guest_mounts *mounts)
 {
 	struct json_object *array = json_object_new_array();
 	for (size_t i = 0; i < mounts->n; i++)
@@ -75,7 +75,7 @@ struct json_object *report_storage(
 	struct arena *arena, const struct vm *vm, const struct storage *storage)
 {
 	struct guest guest = {.vm = vm};
-	struct stage1_mounts mounts = {0};
+	struct guest_mounts mounts = {0};
 	storage_lower(arena, vm, storage, &guest);
 	storage_mounts(arena, vm, storage, vm->hypervisor, &guest, &mounts);
 	struct json_object *object = json_object_new_object();

@@ -58,8 +58,8 @@ void storage_lower(struct arena *arena, const struct vm *vm, const struct storag
 
 static int compare_targets(const void *a, const void *b)
 {
-	return strcmp(
-		((const struct stage1_mount *)a)->target, ((const struct stage1_mount *)b)->target);
+	const struct guest_mount *x = a, *y = b;
+	return strcmp(x->stage1.target, y->stage1.target);
 }
 
 /* The guest's name of a disk that has no serial number: the kernel names them in their order. */
@@ -70,11 +70,11 @@ static const char *disk_name(struct arena *arena, size_t number)
 				     (char)('a' + number % 26));
 }
 
-enum stage1_source storage_disk_source(struct arena *arena, const struct backend *backend,
+bool storage_disk_source(struct arena *arena, const struct backend *backend,
 	const struct guest *guest, size_t disk, const char **source)
 {
 	*source = backend->disk_serials ? guest->disks[disk].serial : disk_name(arena, disk);
-	return backend->disk_serials ? STAGE1_DISK_SERIAL : STAGE1_NAME;
+	return backend->disk_serials;
 }
 
 /*
@@ -109,56 +109,56 @@ struct lister {
 	struct arena *arena;
 	const struct vm *vm;
 	const struct storage *storage;
-	struct stage1_mounts *mounts;
+	struct guest_mounts *mounts;
 };
 
 static void add_mount(const struct lister *lister, struct stage1_mount mount)
 {
-	vec_push(lister->arena, lister->mounts, mount);
+	vec_push(lister->arena, lister->mounts, (struct guest_mount){.stage1 = mount});
 }
 
-static void add_volume(const struct lister *lister, const struct volume *volume,
-	enum stage1_source kind, const char *source)
+static void add_volume(
+	const struct lister *lister, const struct volume *volume, bool is_disk, const char *source)
 {
-	const char *identity =
-		kind == STAGE1_NAME ? identity_text(lister->arena, lister->vm, volume) : NULL;
 	if (!volume->mount_point)
 		return;
-	add_mount(lister,
-		(struct stage1_mount){.source_kind = kind,
-			.source = source,
-			.target = volume->mount_point,
-			.type = volume->fs_type,
-			.options = volume_options(volume, &lister->storage->overlay),
-			.read_only = volume->read_only,
-			.identity = identity,
-			.label = volume->label,
-			.grows = grows_mounted(volume),
-			.image = volume->image});
+	const struct stage1_mount mount = {
+		.is_disk = is_disk,
+		.source = source,
+		.target = volume->mount_point,
+		.type = volume->fs_type,
+		.options = volume_options(volume, &lister->storage->overlay),
+		.read_only = volume->read_only,
+		.identity = is_disk ? NULL : identity_text(lister->arena, lister->vm, volume),
+		.image = volume->image,
+	};
+	vec_push(lister->arena, lister->mounts,
+		(struct guest_mount){mount, volume->label, grows_mounted(volume)});
 }
 
 /* Under dm-verity, the disk is mounted by the name of the device that compares it. */
-static void add_store_disk(const struct lister *lister, enum stage1_source kind, const char *source)
+static void add_store_disk(const struct lister *lister, bool is_disk, const char *source)
 {
 	const struct vm *vm = lister->vm;
 	const bool verity = vm->store_disk.verity,
-		   erofs = strcmp(vm->store_disk.type, "erofs") == 0;
-	add_mount(lister,
-		(struct stage1_mount){.source_kind = verity ? STAGE1_NAME : kind,
-			.source = verity ? STAGE1_MAPPED STORE_MAPPED : source,
-			.target = lister->storage->store_target,
-			.type = vm->store_disk.type,
-			.options = "",
-			.read_only = true,
-			.label = erofs && !verity ? EROFS_STORE_LABEL : NULL});
+		   labelled = !verity && strcmp(vm->store_disk.type, "erofs") == 0;
+	const struct stage1_mount mount = {
+		.is_disk = is_disk && !verity,
+		.source = verity ? STAGE1_MAPPED STORE_MAPPED : source,
+		.target = lister->storage->store_target,
+		.type = vm->store_disk.type,
+		.options = "",
+		.read_only = true,
+	};
+	vec_push(lister->arena, lister->mounts,
+		(struct guest_mount){mount, labelled ? EROFS_STORE_LABEL : NULL, false});
 }
 
 static void add_share(const struct lister *lister, const struct share *share)
 {
 	const struct storage *storage = lister->storage;
 	add_mount(lister,
-		(struct stage1_mount){.source_kind = STAGE1_NAME,
-			.source = share->tag,
+		(struct stage1_mount){.source = share->tag,
 			.target = share == storage->store ? storage->store_target
 							  : share->mount_point,
 			.type = share->proto,
@@ -171,8 +171,7 @@ static void add_share(const struct lister *lister, const struct share *share)
 static struct stage1_mount overlay_mount(
 	struct arena *arena, const struct vm *vm, const struct store_overlay *overlay)
 {
-	return (struct stage1_mount){.source_kind = STAGE1_NAME,
-		.source = "overlay",
+	return (struct stage1_mount){.source = "overlay",
 		.target = vm->store_dir,
 		.type = "overlay",
 		.options = overlay_options(
@@ -184,17 +183,16 @@ static struct stage1_mount overlay_mount(
  * elsewhere as well.
  */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
-	const struct backend *backend, const struct guest *guest, struct stage1_mounts *mounts)
+	const struct backend *backend, const struct guest *guest, struct guest_mounts *mounts)
 {
 	const struct lister lister = {arena, vm, storage, mounts};
 	for (size_t i = 0; i < guest->ndisks; i++) {
 		const char *source;
-		const enum stage1_source kind =
-			storage_disk_source(arena, backend, guest, i, &source);
+		const bool is_disk = storage_disk_source(arena, backend, guest, i, &source);
 		if (guest->disks[i].volume)
-			add_volume(&lister, guest->disks[i].volume, kind, source);
+			add_volume(&lister, guest->disks[i].volume, is_disk, source);
 		else
-			add_store_disk(&lister, kind, source);
+			add_store_disk(&lister, is_disk, source);
 	}
 	for (size_t i = 0; i < storage->shares.n; i++)
 		add_share(&lister, storage->shares.v[i]);
@@ -204,8 +202,7 @@ void storage_mounts(struct arena *arena, const struct vm *vm, const struct stora
 		add_mount(&lister, overlay_mount(arena, vm, &storage->overlay));
 	else if (strcmp(storage->store_target, vm->store_dir) != 0)
 		add_mount(&lister,
-			(struct stage1_mount){.source_kind = STAGE1_NAME,
-				.source = storage->store_target,
+			(struct stage1_mount){.source = storage->store_target,
 				.target = vm->store_dir,
 				.type = "none",
 				.options = "bind",

@@ -8,8 +8,15 @@
 #include "compiler/storage/store_mount.h"
 #include "imaging/initrd/stage1.h"
 
-struct stage1_mounts {
-	struct stage1_mount *v;
+/* A mount of the guest, which our stage 1 or the guest itself makes. */
+struct guest_mount {
+	struct stage1_mount stage1;
+	const char *label; /* of the file system; NULL: it has none that is known */
+	bool grows;        /* its disk may have become larger than its file system */
+};
+
+struct guest_mounts {
+	struct guest_mount *v;
 	size_t n, capacity;
 };
 
@@ -17,14 +24,14 @@ struct stage1_mounts {
 const char *storage_store_disk(const struct vm *vm);
 /* By which it is mounted when it has a hash tree: STAGE1_MAPPED, and this. */
 #define STORE_MAPPED "store"
-/* How the guest finds a disk: by its serial number, or by its name where it has none. */
-enum stage1_source storage_disk_source(struct arena *arena, const struct backend *backend,
+/* How the guest finds a disk: true by its serial number, false by its name under /dev. */
+bool storage_disk_source(struct arena *arena, const struct backend *backend,
 	const struct guest *guest, size_t disk, const char **source);
 /* Fills in the guest's disks and shares. */
 void storage_lower(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	struct guest *guest);
 /* Of a guest that has its disks. The store's overlay, if any, is the last. */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
-	const struct backend *backend, const struct guest *guest, struct stage1_mounts *mounts);
+	const struct backend *backend, const struct guest *guest, struct guest_mounts *mounts);
 
 #endif

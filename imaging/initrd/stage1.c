@@ -17,17 +17,6 @@ static const char *module_path(
 	return arena_printf(arena, "mvm/modules/%03zu-%s", index, request->modules->v[index].name);
 }
 
-/* A file is named after the number of its step. */
-static const char *file_path(struct arena *arena, size_t step)
-{
-	return arena_printf(arena, "mvm/files/%zu", step);
-}
-
-static const char *program_path(struct arena *arena, const char *name)
-{
-	return arena_printf(arena, "mvm/programs/%s", name);
-}
-
 /* Returns the kernel's name of a module: "virtio_rng" for "virtio-rng.ko". */
 static const char *module_name(struct arena *arena, const char *file)
 {
@@ -67,30 +56,28 @@ static void add_line(struct buf *plan, const char *keyword, const char *const *f
 	add_line((plan), (keyword), (const char *const[]){__VA_ARGS__}, \
 		countof(((const char *const[]){__VA_ARGS__})))
 
-static const char *octal(struct arena *arena, mode_t mode)
+static const char *octal(struct arena *arena, unsigned mode)
 {
-	return arena_printf(arena, "%o", (unsigned)mode & 07777);
+	return arena_printf(arena, "%o", mode & 07777);
 }
 
-static const char *source_word(enum stage1_source kind)
+static const char *source_word(bool is_disk)
 {
-	return kind == STAGE1_DISK_SERIAL ? "disk" : "name";
+	return is_disk ? "disk" : "name";
 }
 
 static void verity_write(struct arena *arena, const struct stage1_verity *verity, struct buf *plan)
 {
-	LINE(plan, "verity", source_word(verity->source_kind), verity->source, verity->name,
-		arena_printf(arena, "%llu", (unsigned long long)verity->verity.data_blocks),
-		verity_root_text(arena, &verity->verity));
+	LINE(plan, "verity", source_word(verity->is_disk), verity->source, verity->name,
+		arena_printf(arena, "%llu", (unsigned long long)verity->blocks),
+		arena_hex(arena, verity->root, sizeof verity->root));
 }
 
 static void mount_write(const struct stage1_mount *mount, struct buf *plan)
 {
-	LINE(plan, "mount", source_word(mount->source_kind), mount->source, mount->target,
-		mount->type, mount->read_only ? "ro" : "rw", mount->options,
+	LINE(plan, "mount", source_word(mount->is_disk), mount->source, mount->target, mount->type,
+		mount->read_only ? "ro" : "rw", mount->options,
 		mount->identity ? mount->identity : "", mount->image ? mount->image : "");
-	if (mount->grows)
-		LINE(plan, "grow", mount->target);
 }
 
 static void directory_write(
@@ -104,17 +91,14 @@ static void directory_write(
 static void run_write(struct arena *arena, const struct stage1_run *run, struct buf *plan)
 {
 	struct strings fields = {0};
-	strings_add(arena, &fields,
-		(const char *const[]){program_path(arena, run->program), run->program}, 2);
-	if (run->arguments)
-		strings_add(arena, &fields, run->arguments->v, run->arguments->n);
+	vec_push(arena, &fields, run->file);
+	for (const char *const *argument = run->arguments; *argument; argument++)
+		vec_push(arena, &fields, *argument);
 	add_line(plan, "run", fields.v, fields.n);
 }
 
-static void step_write(
-	struct arena *arena, const struct stage1_request *request, size_t index, struct buf *plan)
+static void step_write(struct arena *arena, const struct stage1_step *step, struct buf *plan)
 {
-	const struct stage1_step *step = &request->steps.v[index];
 	switch (step->kind) {
 	case STAGE1_VERITY:
 		verity_write(arena, &step->verity, plan);
@@ -122,11 +106,14 @@ static void step_write(
 	case STAGE1_MOUNT:
 		mount_write(&step->mount, plan);
 		break;
+	case STAGE1_GROW:
+		LINE(plan, "grow", step->grow.target);
+		break;
 	case STAGE1_DIRECTORY:
 		directory_write(arena, &step->directory, plan);
 		break;
 	case STAGE1_FILE:
-		LINE(plan, "file", file_path(arena, index), step->file.target,
+		LINE(plan, "file", step->file.file, step->file.target,
 			octal(arena, step->file.mode));
 		break;
 	case STAGE1_LINK:
@@ -151,7 +138,7 @@ static void plan_write(struct arena *arena, const struct stage1_request *request
 			module_name(arena, module->name), module->may_fail ? "may-fail" : "needed");
 	}
 	for (size_t i = 0; i < request->steps.n; i++)
-		step_write(arena, request, i, plan);
+		step_write(arena, &request->steps.v[i], plan);
 }
 
 /* ---- the initramfs ---- */
@@ -209,22 +196,32 @@ static bool is_added(const struct stage1_steps *steps, size_t index)
 {
 	for (size_t i = 0; i < index; i++)
 		if (steps->v[i].kind == STAGE1_RUN &&
-			strcmp(steps->v[i].run.program, steps->v[index].run.program) == 0)
+			strcmp(steps->v[i].run.file, steps->v[index].run.file) == 0)
 			return true;
 	return false;
 }
 
+static const char *content_of(const struct stage1_contents *contents, const char *file)
+{
+	for (size_t i = 0; i < contents->n; i++)
+		if (strcmp(contents->v[i].file, file) == 0)
+			return contents->v[i].source;
+	return NULL;
+}
+
 /* Adds the files that a step needs in the initramfs. */
-static bool add_step(struct arena *arena, struct initramfs *initramfs,
-	const struct stage1_request *request, size_t index)
+static bool add_step(
+	struct initramfs *initramfs, const struct stage1_request *request, size_t index)
 {
 	const struct stage1_step *step = &request->steps.v[index];
-	if (step->kind == STAGE1_FILE)
-		return initramfs_add_file(
-			initramfs, file_path(arena, index), 0644, step->file.source, false);
+	if (step->kind == STAGE1_FILE) {
+		const char *source = content_of(&request->contents, step->file.file);
+		assert(source);
+		return initramfs_add_file(initramfs, step->file.file, 0644, source, false);
+	}
 	if (step->kind == STAGE1_RUN && !is_added(&request->steps, index))
-		return add_program(initramfs, program_path(arena, step->run.program),
-			step->run.program, request->arch);
+		return add_program(initramfs, step->run.file,
+			step->run.file + strlen(STAGE1_PROGRAMS), request->arch);
 	return true;
 }
 
@@ -238,7 +235,7 @@ static bool add_all(
 		ok = initramfs_add_file(initramfs, module_path(arena, request, i), 0644,
 			request->modules->v[i].path, true);
 	for (size_t i = 0; ok && i < request->steps.n; i++)
-		ok = add_step(arena, initramfs, request, i);
+		ok = add_step(initramfs, request, i);
 	return ok;
 }
 

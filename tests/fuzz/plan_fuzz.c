@@ -9,17 +9,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static size_t plan_walk(const struct plan *plan)
+static size_t plan_walk(const struct init_plan *plan)
 {
 	size_t sum = strlen(plan->init) + strlen(plan->root_options);
 	for (size_t i = 0; i < plan->nmodules; i++)
 		sum += strlen(plan->modules[i].file) + strlen(plan->modules[i].name);
 	for (size_t i = 0; i < plan->nsteps; i++) {
-		const struct plan_step *step = &plan->steps[i];
-		if (step->kind == PLAN_STEP_MOUNT)
+		const struct stage1_step *step = &plan->steps[i];
+		if (step->kind == STAGE1_MOUNT)
 			sum += strlen(step->mount.source) + strlen(step->mount.target) +
 				strlen(step->mount.type) + strlen(step->mount.options);
-		for (char **word = step->kind == PLAN_STEP_RUN ? step->run.arguments : NULL;
+		for (const char *const *word = step->kind == STAGE1_RUN ? step->run.arguments
+									: NULL;
 			word && *word; word++)
 			sum += strlen(*word);
 	}
@@ -33,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	memcpy(text, data, size);
 	text[size] = '\0';
-	struct plan plan;
+	struct init_plan plan;
 	if (plan_parse(text, &plan) == 0 && plan_walk(&plan) > size)
 		abort();
 	free(plan.modules);

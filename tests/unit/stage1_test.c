@@ -37,28 +37,23 @@ static const char *scratch_file(struct fixture *f, const char *name, const char 
 			0xdd, 0xee, 0xff, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff \
 	}
 
-static const struct strings arguments = {(const char *[]){"--seed", "/run/mvm/a seed", ""}, 3, 3};
-/*
- * The kinds are mixed, so that a plan grouped by kind is noticed. The fixture sets the file's
- * source.
- */
+static const char *const arguments[] = {"mvm-init", "--seed", "/run/mvm/a seed", "", NULL};
+static const char *const no_arguments[] = {"mvm-init", NULL};
+/* The kinds are mixed, so that a plan grouped by kind is noticed. */
 static const struct stage1_step steps[] = {
-	{STAGE1_MOUNT,
-		.mount = {STAGE1_DISK_SERIAL, "store", "/nix/store", "squashfs", "", true, NULL,
-			false, NULL}},
-	{STAGE1_LINK, .link = {"/nix/var/nix/gcroots/a root", "/nix/store/aaaa-nixos"}},
-	{STAGE1_FILE, .file = {"/nix/var/nix/db/schema", NULL, 0644}},
-	{STAGE1_RUN, .run = {STAGE1_INIT, &arguments}},
+	{STAGE1_MOUNT, .mount = {true, "store", "/nix/store", "squashfs", "", true, NULL, NULL}},
+	{STAGE1_LINK, .link = {"/nix/store/aaaa-nixos", "/nix/var/nix/gcroots/a root"}},
+	{STAGE1_FILE, .file = {"mvm/files/2", "/nix/var/nix/db/schema", 0644}},
+	{STAGE1_RUN, .run = {"mvm/programs/mvm-init", arguments}},
 	{STAGE1_DIRECTORY, .directory = {"/rw/store", 01775, 0, 30000}},
 	{STAGE1_MOUNT,
-		.mount = {STAGE1_NAME, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p",
-			"trans=virtio,version=9p2000.L", false, NULL, false, NULL}},
-	{STAGE1_RUN, .run = {STAGE1_INIT, NULL}},
-	{STAGE1_VERITY,
-		.verity = {STAGE1_DISK_SERIAL, "the store", "store",
-			{(uint64_t)1 << 40, ROOT_BYTES}}},
+		.mount = {false, "a tag\\with\tall \"of\" it", "/mnt/with space", "9p",
+			"trans=virtio,version=9p2000.L", false, NULL, NULL}},
+	{STAGE1_GROW, .grow = {"/mnt/with space"}},
+	{STAGE1_RUN, .run = {"mvm/programs/mvm-init", no_arguments}},
+	{STAGE1_VERITY, .verity = {true, "the store", "store", (uint64_t)1 << 40, ROOT_BYTES}},
 	{STAGE1_MOUNT,
-		.mount = {STAGE1_NAME, "-", "/dash", "tmpfs", "-", false, "label:a label", false,
+		.mount = {false, "-", "/dash", "tmpfs", "-", false, "label:a label",
 			"an image.img"}},
 };
 
@@ -77,13 +72,16 @@ static int setup(void **state)
 	f->modules = (struct module_list){modules, 2};
 	struct stage1_step *own = arena_alloc(f->arena, sizeof steps);
 	memcpy(own, steps, sizeof steps);
-	own[2].file.source = scratch_file(f, "schema", "10");
+	struct stage1_contents contents = {0};
+	vec_push(f->arena, &contents,
+		(struct stage1_content){"mvm/files/2", scratch_file(f, "schema", "10")});
 	f->request = (struct stage1_request){.output = scratch_path(f, "initrd"),
 		.init = "/nix/store/aaaa-nixos/init",
 		.nixos = true,
 		.root_options = "mode=0755,size=50%",
 		.modules = &f->modules,
 		.steps = {own, countof(steps), countof(steps)},
+		.contents = contents,
 		.time = 1};
 	return 0;
 }
@@ -198,16 +196,16 @@ static void the_program_is_of_the_guests_architecture(void **state)
 }
 
 /* The guest never frees its plan. */
-static void plan_free(struct plan *plan)
+static void plan_free(struct init_plan *plan)
 {
 	free(plan->modules);
 	free(plan->steps);
 	free(plan->words);
 }
 
-static void assert_same_mount(const struct plan_mount *read, const struct stage1_mount *asked)
+static void assert_same_mount(const struct stage1_mount *read, const struct stage1_mount *asked)
 {
-	assert_int_equal(read->is_disk, asked->source_kind == STAGE1_DISK_SERIAL);
+	assert_int_equal(read->is_disk, asked->is_disk);
 	assert_string_equal(read->source, asked->source);
 	assert_string_equal(read->target, asked->target);
 	assert_string_equal(read->type, asked->type);
@@ -217,35 +215,30 @@ static void assert_same_mount(const struct plan_mount *read, const struct stage1
 	assert_string_equal(read->image, asked->image ? asked->image : "");
 }
 
-static void assert_same_run(const struct plan_run *read, const struct stage1_run *asked)
+static void assert_same_run(const struct stage1_run *read, const struct stage1_run *asked)
 {
-	assert_string_equal(read->file, "mvm/programs/mvm-init");
-	assert_string_equal(read->arguments[0], "mvm-init");
-	size_t count = asked->arguments ? asked->arguments->n : 0;
-	for (size_t i = 0; i < count; i++)
-		assert_string_equal(read->arguments[i + 1], asked->arguments->v[i]);
-	assert_null(read->arguments[count + 1]);
+	size_t i = 0;
+	assert_string_equal(read->file, asked->file);
+	for (; asked->arguments[i]; i++)
+		assert_string_equal(read->arguments[i], asked->arguments[i]);
+	assert_null(read->arguments[i]);
 }
 
-static void assert_same_step(const struct plan_step *read, const struct stage1_step *asked)
+static void assert_same_step(const struct stage1_step *read, const struct stage1_step *asked)
 {
-	static const enum plan_kind kinds[] = {[STAGE1_VERITY] = PLAN_STEP_VERITY,
-		[STAGE1_MOUNT] = PLAN_STEP_MOUNT,
-		[STAGE1_DIRECTORY] = PLAN_STEP_DIRECTORY,
-		[STAGE1_FILE] = PLAN_STEP_FILE,
-		[STAGE1_LINK] = PLAN_STEP_LINK,
-		[STAGE1_RUN] = PLAN_STEP_RUN};
-	assert_int_equal(read->kind, kinds[asked->kind]);
+	assert_int_equal(read->kind, asked->kind);
 	if (asked->kind == STAGE1_MOUNT)
 		assert_same_mount(&read->mount, &asked->mount);
 	if (asked->kind == STAGE1_VERITY) {
 		assert_true(read->verity.is_disk);
 		assert_string_equal(read->verity.source, asked->verity.source);
 		assert_string_equal(read->verity.name, asked->verity.name);
-		assert_int_equal(read->verity.blocks, asked->verity.verity.data_blocks);
+		assert_int_equal(read->verity.blocks, asked->verity.blocks);
 		assert_memory_equal(
-			read->verity.root, asked->verity.verity.root, sizeof read->verity.root);
+			read->verity.root, asked->verity.root, sizeof read->verity.root);
 	}
+	if (asked->kind == STAGE1_GROW)
+		assert_string_equal(read->grow.target, asked->grow.target);
 	if (asked->kind == STAGE1_RUN)
 		assert_same_run(&read->run, &asked->run);
 	if (asked->kind == STAGE1_DIRECTORY) {
@@ -255,7 +248,7 @@ static void assert_same_step(const struct plan_step *read, const struct stage1_s
 		assert_int_equal(read->directory.group, asked->directory.group);
 	}
 	if (asked->kind == STAGE1_FILE) {
-		assert_string_equal(read->file.file, "mvm/files/2");
+		assert_string_equal(read->file.file, asked->file.file);
 		assert_string_equal(read->file.target, asked->file.target);
 		assert_int_equal(read->file.mode, asked->file.mode);
 	}
@@ -271,7 +264,7 @@ static void guest_reads_the_same_plan(void **state)
 	build(f);
 	struct entries entries = list(f);
 	char *text = arena_strdup(f->arena, find(&entries, "mvm/plan")->content);
-	struct plan plan;
+	struct init_plan plan;
 	assert_int_equal(plan_parse(text, &plan), 0);
 	assert_string_equal(plan.init, f->request.init);
 	assert_string_equal(plan.root_options, f->request.root_options);
@@ -332,7 +325,7 @@ static void wrong_plans_are_refused(void **state)
 	};
 	for (size_t i = 0; i < countof(cases); i++) {
 		char *text = strdup(cases[i].text);
-		struct plan plan;
+		struct init_plan plan;
 		if (plan_parse(text, &plan) != cases[i].line)
 			fail_msg("line %u of \"%s\" should be wrong", cases[i].line, cases[i].text);
 		plan_free(&plan);

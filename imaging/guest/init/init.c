@@ -40,7 +40,7 @@ static void read_parameters(struct parameters *parameters)
 	parameters_parse(line ? line : nothing, parameters);
 }
 
-static void read_plan(const struct parameters *parameters, struct plan *plan)
+static void read_plan(const struct parameters *parameters, struct init_plan *plan)
 {
 	char *text = file_text("/" PLAN_FILE);
 	if (!text) {
@@ -71,7 +71,7 @@ static int load_module(const struct parameters *parameters, const struct plan_mo
 }
 
 /* A module that fails is not the end: the mount that needs it will tell, or nothing does. */
-static void load_modules(const struct parameters *parameters, const struct plan *plan)
+static void load_modules(const struct parameters *parameters, const struct init_plan *plan)
 {
 	for (size_t i = 0; i < plan->nmodules; i++) {
 		const struct plan_module *module = &plan->modules[i];
@@ -162,10 +162,10 @@ static _Noreturn void hand_over(
 	if (access(init, X_OK) != 0)
 		init_failed(parameters, init, errno);
 	tree_delete(initramfs);
-	int scratch = open(PLAN_SCRATCH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int scratch = open(STAGE1_SCRATCH, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (scratch >= 0)
 		tree_delete(scratch);
-	rmdir(PLAN_SCRATCH);
+	rmdir(STAGE1_SCRATCH);
 	/* A virtio console may have come late. */
 	console_open();
 	setenv("PATH",
@@ -186,7 +186,7 @@ int main(int argument_count, char **arguments)
 		return 2;
 	}
 	struct parameters parameters;
-	struct plan plan;
+	struct init_plan plan;
 	long long started = milliseconds();
 	mounts_early();
 	console_open();

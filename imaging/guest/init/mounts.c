@@ -155,7 +155,7 @@ static const char *checker(const char *type)
  * A loss of power may tear a block of the journal: EBADMSG is a wrong checksum, EUCLEAN a structure
  * that is wrong.
  */
-static void tell_check(const struct plan_mount *mount, int error)
+static void tell_check(const struct stage1_mount *mount, int error)
 {
 	const char *check = checker(mount->type);
 	if (*mount->image && check &&
@@ -165,7 +165,7 @@ static void tell_check(const struct plan_mount *mount, int error)
 			check, mount->image);
 }
 
-static void explain(const struct plan_mount *mount, int error)
+static void explain(const struct stage1_mount *mount, int error)
 {
 	if (error == ENODEV)
 		tell_file_systems(mount->type);
@@ -189,7 +189,7 @@ static void explain(const struct plan_mount *mount, int error)
 }
 
 static _Noreturn void mount_failed(const struct parameters *parameters,
-	const struct plan_mount *mount, const char *device, int log)
+	const struct stage1_mount *mount, const char *device, int log)
 {
 	int error = errno;
 	message("FAILED: cannot mount %s%s%s (%s) on %s: %s", mount->is_disk ? "disk " : "",
@@ -213,8 +213,8 @@ static void must(const struct parameters *parameters, bool done, const char *wha
 }
 
 /* What mount(2) gets as source; does not return when it does not come. */
-static const char *source_wait(const struct parameters *parameters, const struct plan_mount *mount,
-	char path[DISK_PATH_BYTES])
+static const char *source_wait(const struct parameters *parameters,
+	const struct stage1_mount *mount, char path[DISK_PATH_BYTES])
 {
 	bool is_device = !mount->is_disk && strncmp(mount->source, "/dev/", 5) == 0;
 	if (!mount->is_disk && !is_device)
@@ -233,7 +233,7 @@ static const char *source_wait(const struct parameters *parameters, const struct
  * The disk with the file system that is meant, which need not be the one at its place; does not
  * return when it cannot be told which.
  */
-static const char *identified(const struct parameters *parameters, const struct plan_mount *mount,
+static const char *identified(const struct parameters *parameters, const struct stage1_mount *mount,
 	char path[DISK_PATH_BYTES])
 {
 	if (disk_is(mount->source, mount->identity))
@@ -257,7 +257,7 @@ static const char *identified(const struct parameters *parameters, const struct 
 
 /* Mounts it on `target`, its place for now. */
 static void mount_one(
-	const struct parameters *parameters, const struct plan_mount *item, const char *target)
+	const struct parameters *parameters, const struct stage1_mount *item, const char *target)
 {
 	char path[DISK_PATH_BYTES] = "", device[DISK_PATH_BYTES + 3] = "";
 	const char *source = source_wait(parameters, item, path);
@@ -280,22 +280,22 @@ static void mount_one(
 	debug(parameters, "mounted %s%s on %s", item->source, device, item->target);
 }
 
-static bool is_root(const struct plan_mount *mount)
+static bool is_root(const struct stage1_mount *mount)
 {
 	return strcmp(mount->target, "/") == 0;
 }
 
 /* The tmpfs, unless the plan has something else for "/". */
-static void mount_root(const struct parameters *parameters, const struct plan *plan)
+static void mount_root(const struct parameters *parameters, const struct init_plan *plan)
 {
-	struct plan_mount root = {.source = "tmpfs",
+	struct stage1_mount root = {.source = "tmpfs",
 		.target = "/",
 		.type = "tmpfs",
 		.options = plan->root_options,
 		.identity = "",
 		.image = ""};
 	for (size_t i = 0; i < plan->nsteps; i++)
-		if (plan->steps[i].kind == PLAN_STEP_MOUNT && is_root(&plan->steps[i].mount))
+		if (plan->steps[i].kind == STAGE1_MOUNT && is_root(&plan->steps[i].mount))
 			root = plan->steps[i].mount;
 	mount_one(parameters, &root, NEW_ROOT);
 }
@@ -305,7 +305,7 @@ static void mount_root(const struct parameters *parameters, const struct plan *p
  * overlay's options and later in /proc/mounts is the same, and Nix's check of its overlay
  * (check-mount) works.
  */
-int mounts_enter_root(const struct parameters *parameters, const struct plan *plan)
+int mounts_enter_root(const struct parameters *parameters, const struct init_plan *plan)
 {
 	mount_root(parameters, plan);
 	for (int i = 0; i < KERNEL_MOUNTS; i++) {
@@ -329,7 +329,7 @@ int mounts_enter_root(const struct parameters *parameters, const struct plan *pl
 	return initramfs;
 }
 
-void mount_make(const struct parameters *parameters, const struct plan_mount *mount)
+void mount_make(const struct parameters *parameters, const struct stage1_mount *mount)
 {
 	if (!is_root(mount))
 		mount_one(parameters, mount, mount->target);

@@ -12,8 +12,8 @@ void mounts_early(void);
  * Makes the guest's root the root of everything, with /proc, /sys, /dev and /run; returns the
  * directory of the initramfs.
  */
-int mounts_enter_root(const struct parameters *parameters, const struct plan *plan);
+int mounts_enter_root(const struct parameters *parameters, const struct init_plan *plan);
 /* Mounts one of the others; the root is there already. */
-void mount_make(const struct parameters *parameters, const struct plan_mount *mount);
+void mount_make(const struct parameters *parameters, const struct stage1_mount *mount);
 
 #endif

@@ -87,35 +87,35 @@ static bool blocks_are(const char *digits, uint64_t *out)
 		*out < INT64_MAX / VERITY_BLOCK / 2;
 }
 
-static bool add_module(struct plan *plan, char **fields)
+static bool add_module(struct init_plan *plan, char **fields)
 {
 	struct plan_module *module = &plan->modules[plan->nmodules++];
 	*module = (struct plan_module){.file = fields[1], .name = fields[2]};
 	return word_is(fields[3], "may-fail", "needed", &module->may_fail);
 }
 
-static struct plan_step *add_step(struct plan *plan, enum plan_kind kind)
+static struct stage1_step *add_step(struct init_plan *plan, enum stage1_kind kind)
 {
-	struct plan_step *step = &plan->steps[plan->nsteps++];
+	struct stage1_step *step = &plan->steps[plan->nsteps++];
 	step->kind = kind;
 	return step;
 }
 
-static bool add_verity(struct plan *plan, char **fields)
+static bool add_verity(struct init_plan *plan, char **fields)
 {
-	struct plan_verity *verity = &add_step(plan, PLAN_STEP_VERITY)->verity;
+	struct stage1_verity *verity = &add_step(plan, STAGE1_VERITY)->verity;
 	verity->source = fields[2];
 	verity->name = fields[3];
-	return *verity->name && strlen(verity->name) < PLAN_VERITY_NAME_BYTES &&
+	return *verity->name && strlen(verity->name) < STAGE1_VERITY_NAME_BYTES &&
 		!strchr(verity->name, '/') && blocks_are(fields[4], &verity->blocks) &&
 		hash_is(fields[5], verity->root) &&
 		word_is(fields[1], "disk", "name", &verity->is_disk);
 }
 
-static bool add_mount(struct plan *plan, char **fields)
+static bool add_mount(struct init_plan *plan, char **fields)
 {
-	struct plan_mount *mount = &add_step(plan, PLAN_STEP_MOUNT)->mount;
-	*mount = (struct plan_mount){.source = fields[2],
+	struct stage1_mount *mount = &add_step(plan, STAGE1_MOUNT)->mount;
+	*mount = (struct stage1_mount){.source = fields[2],
 		.target = fields[3],
 		.type = fields[4],
 		.options = fields[6],
@@ -128,54 +128,55 @@ static bool add_mount(struct plan *plan, char **fields)
 		word_is(fields[5], "ro", "rw", &mount->read_only);
 }
 
-static bool add_directory(struct plan *plan, char **fields)
+static bool add_directory(struct init_plan *plan, char **fields)
 {
-	struct plan_directory *directory = &add_step(plan, PLAN_STEP_DIRECTORY)->directory;
+	struct stage1_directory *directory = &add_step(plan, STAGE1_DIRECTORY)->directory;
 	directory->target = fields[1];
 	return fields[1][0] == '/' && number_is(fields[2], 8, &directory->mode) &&
 		number_is(fields[3], 10, &directory->owner) &&
 		number_is(fields[4], 10, &directory->group);
 }
 
-static bool add_file(struct plan *plan, char **fields)
+static bool add_file(struct init_plan *plan, char **fields)
 {
-	struct plan_file *file = &add_step(plan, PLAN_STEP_FILE)->file;
+	struct stage1_file *file = &add_step(plan, STAGE1_FILE)->file;
 	file->file = fields[1];
 	file->target = fields[2];
 	return fields[2][0] == '/' && number_is(fields[3], 8, &file->mode);
 }
 
-static bool add_link(struct plan *plan, char **fields)
+static bool add_link(struct init_plan *plan, char **fields)
 {
-	add_step(plan, PLAN_STEP_LINK)->link = (struct plan_link){fields[1], fields[2]};
+	add_step(plan, STAGE1_LINK)->link = (struct stage1_link){fields[1], fields[2]};
 	return *fields[1] && fields[2][0] == '/';
 }
 
-static bool add_grow(struct plan *plan, char **fields)
+static bool add_grow(struct init_plan *plan, char **fields)
 {
-	add_step(plan, PLAN_STEP_GROW)->grow.target = fields[1];
+	add_step(plan, STAGE1_GROW)->grow.target = fields[1];
 	return fields[1][0] == '/';
 }
 
-static bool add_run(struct plan *plan, char **fields)
+static bool add_run(struct init_plan *plan, char **fields)
 {
-	add_step(plan, PLAN_STEP_RUN)->run = (struct plan_run){fields[1], fields + 2};
+	add_step(plan, STAGE1_RUN)->run =
+		(struct stage1_run){fields[1], (const char *const *)(fields + 2)};
 	return *fields[1];
 }
 
-static bool set_init(struct plan *plan, char **fields)
+static bool set_init(struct init_plan *plan, char **fields)
 {
 	plan->init = fields[1];
 	return fields[1][0] == '/';
 }
 
-static bool set_root(struct plan *plan, char **fields)
+static bool set_root(struct init_plan *plan, char **fields)
 {
 	plan->root_options = fields[1];
 	return true;
 }
 
-static bool set_nixos(struct plan *plan, char **fields)
+static bool set_nixos(struct init_plan *plan, char **fields)
 {
 	(void)fields;
 	plan->nixos = true;
@@ -185,7 +186,7 @@ static bool set_nixos(struct plan *plan, char **fields)
 static const struct keyword {
 	const char *name;
 	size_t fields; /* the keyword included; of `run` the fewest */
-	bool (*read)(struct plan *plan, char **fields);
+	bool (*read)(struct init_plan *plan, char **fields);
 } keywords[] = {
 	{"init", 2, set_init},
 	{"root", 2, set_root},
@@ -200,7 +201,7 @@ static const struct keyword {
 	{"run", 3, add_run},
 };
 
-static bool read_line(struct plan *plan, char *line, char **fields, size_t *used)
+static bool read_line(struct init_plan *plan, char *line, char **fields, size_t *used)
 {
 	size_t n = split(line, fields);
 	*used = n + 1;
@@ -223,10 +224,10 @@ static size_t count_bytes(const char *text, char byte)
 }
 
 /* Room for everything that the text can say: a line has one field more than blanks, and a NULL. */
-static void plan_allocate(const char *text, struct plan *plan)
+static void plan_allocate(const char *text, struct init_plan *plan)
 {
 	size_t lines = count_bytes(text, '\n') + 1;
-	*plan = (struct plan){
+	*plan = (struct init_plan){
 		.modules = calloc(lines, sizeof *plan->modules),
 		.steps = calloc(lines, sizeof *plan->steps),
 		.words = calloc(count_bytes(text, ' ') + 2 * lines, sizeof *plan->words),
@@ -235,7 +236,7 @@ static void plan_allocate(const char *text, struct plan *plan)
 		abort();
 }
 
-unsigned plan_parse(char *text, struct plan *plan)
+unsigned plan_parse(char *text, struct init_plan *plan)
 {
 	plan_allocate(text, plan);
 	unsigned number = 1;

@@ -38,7 +38,7 @@
  * elsewhere; where none has the label, or several have, it is an error. IMAGE is the host's name of
  * a volume's image, for messages. FILE is relative to the root of the initramfs, other paths are
  * absolute in the guest's final root. OPTIONS are mount(8)'s, separated by commas. What is put
- * below PLAN_SCRATCH is gone when the guest's init starts: the place for what a program of `run`
+ * below STAGE1_SCRATCH is gone when the guest's init starts: the place for what a program of `run`
  * reads.
  */
 #ifndef MVM_IMAGING_GUEST_INIT_PLAN_H
@@ -46,86 +46,22 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "imaging/guest/init/verity_format.h"
+#include "imaging/guest/init/steps.h"
 
 #define PLAN_FILE "mvm/plan"
 #define PLAN_VERSION "mvm-plan 5"
-#define PLAN_SCRATCH "/run/mvm"
 
 struct plan_module {
 	const char *file, *name;
 	bool may_fail;
 };
 
-enum { PLAN_VERITY_NAME_BYTES = 64 };
-
-struct plan_verity {
-	bool is_disk;              /* `source` is a serial number */
-	const char *source, *name; /* the latter shorter than PLAN_VERITY_NAME_BYTES */
-	uint64_t blocks;
-	unsigned char root[VERITY_HASH_BYTES];
-};
-
-struct plan_mount {
-	bool is_disk; /* `source` is a serial number */
-	const char *source, *target, *type, *options, *identity,
-		*image; /* the last two: "" for none */
-	bool read_only;
-};
-
-struct plan_directory {
-	const char *target;
-	unsigned mode, owner, group;
-};
-
-struct plan_file {
-	const char *file, *target;
-	unsigned mode;
-};
-
-struct plan_link {
-	const char *path, *target;
-};
-
-struct plan_grow {
-	const char *target;
-};
-
-struct plan_run {
-	const char *file;
-	char **arguments; /* as main() gets them: NAME first, NULL last */
-};
-
-enum plan_kind {
-	PLAN_STEP_VERITY,
-	PLAN_STEP_MOUNT,
-	PLAN_STEP_DIRECTORY,
-	PLAN_STEP_FILE,
-	PLAN_STEP_LINK,
-	PLAN_STEP_GROW,
-	PLAN_STEP_RUN
-};
-
-struct plan_step {
-	enum plan_kind kind;
-	union {
-		struct plan_verity verity;
-		struct plan_mount mount;
-		struct plan_directory directory;
-		struct plan_file file;
-		struct plan_link link;
-		struct plan_grow grow;
-		struct plan_run run;
-	};
-};
-
-struct plan {
+struct init_plan {
 	const char *init, *root_options;
 	bool nixos;
 	struct plan_module *modules;
-	struct plan_step *steps;
+	struct stage1_step *steps;
 	size_t nmodules, nsteps;
 	char **words; /* every field of every line, a NULL after each line's last */
 };
@@ -134,6 +70,6 @@ struct plan {
  * Reads a plan; strings point into `text`, which is changed. 0, or the number of the first line
  * that is wrong.
  */
-unsigned plan_parse(char *text, struct plan *plan);
+unsigned plan_parse(char *text, struct init_plan *plan);
 
 #endif

@@ -29,7 +29,7 @@ static void must(const struct parameters *parameters, bool done, const char *wha
 }
 
 static void make_directory(
-	const struct parameters *parameters, const struct plan_directory *directory)
+	const struct parameters *parameters, const struct stage1_directory *directory)
 {
 	bool done = directory_put(
 		directory->target, directory->mode, directory->owner, directory->group);
@@ -37,13 +37,13 @@ static void make_directory(
 }
 
 static void put_file(
-	const struct parameters *parameters, const struct plan_file *file, int initramfs)
+	const struct parameters *parameters, const struct stage1_file *file, int initramfs)
 {
 	must(parameters, file_put(initramfs, file->file, file->target, file->mode), "write",
 		file->target);
 }
 
-static void make_link(const struct parameters *parameters, const struct plan_link *link)
+static void make_link(const struct parameters *parameters, const struct stage1_link *link)
 {
 	bool done = directories_make_parent(link->target) &&
 		(symlink(link->path, link->target) == 0 || errno == EEXIST);
@@ -54,7 +54,7 @@ static void make_link(const struct parameters *parameters, const struct plan_lin
  * In the child: becomes the program, which lies in the initramfs and so is nowhere below the new
  * root.
  */
-static _Noreturn void become(const struct plan_run *run, int initramfs)
+static _Noreturn void become(const struct stage1_run *run, int initramfs)
 {
 	int program = openat(initramfs, run->file, O_PATH | O_CLOEXEC);
 	if (program >= 0)
@@ -64,7 +64,7 @@ static _Noreturn void become(const struct plan_run *run, int initramfs)
 }
 
 static void run_program(
-	const struct parameters *parameters, const struct plan_run *run, int initramfs)
+	const struct parameters *parameters, const struct stage1_run *run, int initramfs)
 {
 	const char *name = run->arguments[0];
 	int status = 0;
@@ -85,28 +85,28 @@ static void run_program(
 	stop(parameters);
 }
 
-void step_do(const struct parameters *parameters, const struct plan_step *step, int initramfs)
+void step_do(const struct parameters *parameters, const struct stage1_step *step, int initramfs)
 {
 	switch (step->kind) {
-	case PLAN_STEP_VERITY:
+	case STAGE1_VERITY:
 		verity_open(parameters, &step->verity);
 		break;
-	case PLAN_STEP_MOUNT:
+	case STAGE1_MOUNT:
 		mount_make(parameters, &step->mount);
 		break;
-	case PLAN_STEP_DIRECTORY:
+	case STAGE1_DIRECTORY:
 		make_directory(parameters, &step->directory);
 		break;
-	case PLAN_STEP_FILE:
+	case STAGE1_FILE:
 		put_file(parameters, &step->file, initramfs);
 		break;
-	case PLAN_STEP_LINK:
+	case STAGE1_LINK:
 		make_link(parameters, &step->link);
 		break;
-	case PLAN_STEP_GROW:
+	case STAGE1_GROW:
 		grow_make(parameters, step->grow.target);
 		break;
-	case PLAN_STEP_RUN:
+	case STAGE1_RUN:
 		run_program(parameters, &step->run, initramfs);
 		break;
 	}

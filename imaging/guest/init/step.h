@@ -7,6 +7,6 @@
 #include "imaging/guest/init/plan.h"
 
 /* `initramfs` is its directory, open. A failure is told in full, and ends the VM. */
-void step_do(const struct parameters *parameters, const struct plan_step *step, int initramfs);
+void step_do(const struct parameters *parameters, const struct stage1_step *step, int initramfs);
 
 #endif

@@ -25,14 +25,14 @@
 enum { SECTORS = VERITY_BLOCK / 512 };
 
 static _Noreturn void refuse(
-	const struct parameters *parameters, const struct plan_verity *verity, const char *why)
+	const struct parameters *parameters, const struct stage1_verity *verity, const char *why)
 {
 	message("FAILED: the disk %s is not the one that was built with this initramfs: %s",
 		verity->source, why);
 	stop(parameters);
 }
 
-static _Noreturn void fail(const struct parameters *parameters, const struct plan_verity *verity,
+static _Noreturn void fail(const struct parameters *parameters, const struct stage1_verity *verity,
 	const char *what, int log)
 {
 	message("FAILED: cannot %s the disk %s: %s", what, verity->source, strerror(errno));
@@ -44,7 +44,7 @@ static _Noreturn void fail(const struct parameters *parameters, const struct pla
 }
 
 /* Of which disk; does not return when it does not come. */
-static const char *find(const struct parameters *parameters, const struct plan_verity *verity,
+static const char *find(const struct parameters *parameters, const struct stage1_verity *verity,
 	char path[DISK_PATH_BYTES])
 {
 	if (verity->is_disk && disk_wait(parameters, verity->source, path))
@@ -61,7 +61,7 @@ static const char *find(const struct parameters *parameters, const struct plan_v
 /* ---- the disk ---- */
 
 static void check_size(
-	const struct parameters *parameters, const struct plan_verity *verity, int disk)
+	const struct parameters *parameters, const struct stage1_verity *verity, int disk)
 {
 	uint64_t bytes = 0,
 		 built = (verity->blocks + verity_tree_blocks(verity->blocks)) * VERITY_BLOCK;
@@ -77,7 +77,7 @@ static void check_size(
 }
 
 static void check_super(
-	const struct parameters *parameters, const struct plan_verity *verity, int disk)
+	const struct parameters *parameters, const struct stage1_verity *verity, int disk)
 {
 	struct verity_super built, found;
 	int log = kernel_log_mark();
@@ -92,7 +92,7 @@ static void check_super(
 
 /* The first block: with it, all from the root of the tree down to it is compared. */
 static void check_root(
-	const struct parameters *parameters, const struct plan_verity *verity, const char *device)
+	const struct parameters *parameters, const struct stage1_verity *verity, const char *device)
 {
 	char block[VERITY_BLOCK];
 	int log = kernel_log_mark(), mapped = open(device, O_RDONLY | O_CLOEXEC);
@@ -121,7 +121,7 @@ static char *put_hex(char *to, const void *bytes, size_t count)
 }
 
 /* As cryptsetup names its own: `veritysetup status` knows it. */
-static void put_uuid(char *to, const struct plan_verity *verity)
+static void put_uuid(char *to, const struct stage1_verity *verity)
 {
 	unsigned char uuid[16];
 	verity_uuid(verity->root, uuid);
@@ -136,7 +136,7 @@ static void put_uuid(char *to, const struct plan_verity *verity)
  * kernel looks.
  */
 static void put_parameters(
-	char *to, const struct plan_verity *verity, const struct stat *disk, bool panics)
+	char *to, const struct stage1_verity *verity, const struct stat *disk, bool panics)
 {
 	unsigned disk_major = major(disk->st_rdev), disk_minor = minor(disk->st_rdev);
 	to += sprintf(to, "1 %u:%u %u:%u %d %d %llu %llu " VERITY_ALGORITHM " ", disk_major,
@@ -148,12 +148,12 @@ static void put_parameters(
 	strcpy(to, panics ? " 1 panic_on_corruption" : "");
 }
 
-static void make_device(const struct parameters *parameters, const struct plan_verity *verity,
+static void make_device(const struct parameters *parameters, const struct stage1_verity *verity,
 	int disk, char device[DISK_PATH_BYTES])
 {
 	struct stat st;
 	unsigned number = 0;
-	char uuid[sizeof "CRYPT-VERITY-" + 32 + PLAN_VERITY_NAME_BYTES], target_parameters[512];
+	char uuid[sizeof "CRYPT-VERITY-" + 32 + STAGE1_VERITY_NAME_BYTES], target_parameters[512];
 	int log = kernel_log_mark();
 	if (fstat(disk, &st) != 0)
 		fail(parameters, verity, "look at", log);
@@ -169,9 +169,9 @@ static void make_device(const struct parameters *parameters, const struct plan_v
 
 /* Where everybody looks for it. */
 static void make_link(
-	const struct parameters *parameters, const struct plan_verity *verity, const char *device)
+	const struct parameters *parameters, const struct stage1_verity *verity, const char *device)
 {
-	char link[sizeof "/dev/mapper/" + PLAN_VERITY_NAME_BYTES];
+	char link[sizeof "/dev/mapper/" + STAGE1_VERITY_NAME_BYTES];
 	snprintf(link, sizeof link, "/dev/mapper/%s", verity->name);
 	if (device_wait(parameters, device) && (symlink(device, link) == 0 || errno == EEXIST))
 		return;
@@ -179,7 +179,7 @@ static void make_link(
 	stop(parameters);
 }
 
-void verity_open(const struct parameters *parameters, const struct plan_verity *verity)
+void verity_open(const struct parameters *parameters, const struct stage1_verity *verity)
 {
 	char path[DISK_PATH_BYTES], device[DISK_PATH_BYTES];
 	const char *source = find(parameters, verity, path);

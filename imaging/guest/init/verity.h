@@ -10,6 +10,6 @@
  * Makes /dev/mapper/NAME of the disk. One that is not the disk that was built is told, and ends the
  * VM.
  */
-void verity_open(const struct parameters *parameters, const struct plan_verity *verity);
+void verity_open(const struct parameters *parameters, const struct stage1_verity *verity);
 
 #endif
