@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# make, make demo, make check, make bench, make install. Needs GNU make and pkg-config; `make deps` installs the rest on Debian 12.
+# make, make demo, make check, make bench, make install. Needs GNU make and pkg-config; `make deps`
+# installs the rest on Debian 12.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -9,14 +10,16 @@ CC ?= cc
 MUSL_CC ?= musl-gcc
 AARCH64_CC ?= aarch64-linux-gnu-gcc
 CFLAGS ?= -O2 -g
-WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wwrite-strings -Wcast-qual -Wvla
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes
+WARNINGS += -Wwrite-strings -Wcast-qual -Wvla
 WERROR ?=
 PACKAGES := yaml-0.1 libarchive zlib ext2fs com_err uuid sqlite3 libzstd libxxhash libcrypto json-c
 ifneq ($(MAKECMDGOALS),deps)
 PACKAGE_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PACKAGE_LIBS := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 endif
-STANDARD := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(BUILD) -DMVM_VERSION='"$(VERSION)"'
+STANDARD := -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -I. -I$(BUILD)
+STANDARD += -DMVM_VERSION='"$(VERSION)"'
 COMPILE = $(CC) $(STANDARD) $(WARNINGS) $(WERROR) $(CFLAGS) $(PACKAGE_CFLAGS) -pthread -MMD -MP
 LINK_LIBS = $(PACKAGE_LIBS) -pthread $(LDFLAGS)
 
@@ -33,7 +36,8 @@ LIBRARY_ROOMS := base compiler compiler/* imaging/*
 LIBRARY_ROOMS += backends backends/interface backends/qemu backends/cloud_hypervisor
 LIBRARY := $(filter-out $(MAINS),$(sort $(wildcard $(addsuffix /*.c,$(LIBRARY_ROOMS)))))
 OBJECTS := $(LIBRARY:%.c=$(BUILD)/%.o)
-EMBEDDED := $(sort $(wildcard templates/runner/*.sh templates/host/*.sh templates/systemd/*.in templates/starter/*/*))
+EMBEDDED := runner/*.sh host/*.sh systemd/*.in starter/*/*
+EMBEDDED := $(sort $(wildcard $(addprefix templates/,$(EMBEDDED))))
 
 all: $(BUILD)/mvmbuild $(BUILD)/microvm
 
@@ -58,7 +62,8 @@ $(BUILD)/mvm-init: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
 	$(say) MUSL $@
 	$(Q)$(MUSL_CC) $(CARRIED) $(SMALL) -o $@ $(filter %.c,$^)
 
-# The same for guests of the other architecture, where there is a compiler for it. Debian has no musl for it: with glibc it is ten times larger.
+# The same for guests of the other architecture, where there is a compiler for it. Debian has no
+# musl for it: with glibc it is ten times larger.
 $(BUILD)/mvm-init-aarch64: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
 	@mkdir -p $(@D)
 	$(say) CROSS $@
@@ -77,8 +82,8 @@ NIX_DB_BASE += $(addprefix base/,sqlite_file.c tree.c work_lock.c)
 $(BUILD)/mvm-nix-db: $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
 	@mkdir -p $(@D)
 	$(say) STATIC $@
-	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(WERROR) -Os -ffunction-sections -fdata-sections -static -s -Wl,--gc-sections,--wrap=dlopen -o $@ $(filter %.c,$^) \
-		-lsqlite3 -lm
+	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(WERROR) -Os -ffunction-sections -fdata-sections \
+		-static -s -Wl,--gc-sections,--wrap=dlopen -o $@ $(filter %.c,$^) -lsqlite3 -lm
 
 # Files that are carried inside the program: struct embedded_file, templates/embedded.h.
 PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host $(BUILD)/mvm-nix-db
@@ -108,8 +113,8 @@ HOSTGROUP ?= microvm
 INSTALL ?= install
 DOCUMENTS = $(wildcard docs/*.md docs/*schema.json)
 install: all
-	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' '$(DESTDIR)$(DOCDIR)/docs' \
-		'$(DESTDIR)$(DATADIR)/nix'
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
+		'$(DESTDIR)$(DOCDIR)/docs' '$(DESTDIR)$(DATADIR)/nix'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'
 	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 docs/microvm.1 '$(DESTDIR)$(MANDIR)/man1/'
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE '$(DESTDIR)$(DOCDIR)/'
@@ -117,22 +122,31 @@ install: all
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
 
 # What a host with systemd needs for VMs that start at boot.
-UNITS = $(notdir $(basename $(wildcard templates/systemd/*.service.in templates/systemd/*.target.in)))
-FILL_UNIT = sed -e 's|@statedir@|$(STATEDIR)|g' -e 's|@user@|$(HOSTUSER)|g' -e 's|@group@|$(HOSTGROUP)|g' \
-	-e 's|@libexecdir@|$(LIBEXECDIR)|g'
+UNIT_FILES = $(wildcard templates/systemd/*.service.in templates/systemd/*.target.in)
+UNITS = $(notdir $(basename $(UNIT_FILES)))
+FILL_UNIT = sed -e 's|@statedir@|$(STATEDIR)|g' -e 's|@user@|$(HOSTUSER)|g' \
+	-e 's|@group@|$(HOSTGROUP)|g' -e 's|@libexecdir@|$(LIBEXECDIR)|g'
 install-systemd:
-	$(Q)$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(LIBEXECDIR)' '$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(TMPFILESDIR)' '$(DESTDIR)$(MODULESDIR)'
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(LIBEXECDIR)' \
+		'$(DESTDIR)$(SYSUSERSDIR)' '$(DESTDIR)$(TMPFILESDIR)' '$(DESTDIR)$(MODULESDIR)'
 	$(Q)$(INSTALL) -m 755 templates/host/set-booted.sh '$(DESTDIR)$(LIBEXECDIR)/set-booted'
-	$(Q)for unit in $(UNITS); do $(FILL_UNIT) templates/systemd/$$unit.in > '$(DESTDIR)$(UNITDIR)'/$$unit || exit 1; done
-	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.sysusers.in > '$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf'
-	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.tmpfiles.in > '$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf'
-	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.modules.in > '$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
+	$(Q)for unit in $(UNITS); do \
+		$(FILL_UNIT) templates/systemd/$$unit.in > '$(DESTDIR)$(UNITDIR)'/$$unit || \
+			exit 1; done
+	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.sysusers.in > \
+		'$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf'
+	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.tmpfiles.in > \
+		'$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf'
+	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.modules.in > \
+		'$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
 
 uninstall:
-	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(BINDIR)/microvm' '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1' '$(DESTDIR)$(MANDIR)/man1/microvm.1'
+	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(BINDIR)/microvm'
+	rm -f '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1' '$(DESTDIR)$(MANDIR)/man1/microvm.1'
 	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)' '$(DESTDIR)$(LIBEXECDIR)'
-	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) '$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' \
-		'$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' '$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
+	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) \
+		'$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' '$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' \
+		'$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
 
 clean:
 	rm -rf $(BUILD)

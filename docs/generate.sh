@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY. Writes
-# options.md, schema.json, host-options.md, host-schema.json, errors.md, hypervisors.md, runner.md,
-# mvmbuild.1 and microvm.1 to DIRECTORY.
+# Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY.
+# Writes options.md, schema.json, host-options.md, host-schema.json, errors.md, hypervisors.md,
+# runner.md, mvmbuild.1 and microvm.1 to DIRECTORY.
 set -euo pipefail
 mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -50,9 +50,10 @@ error_examples() {
 		awk -F '\t' -f docs/errors.awk - <(error_examples) docs/errors.in
 ) >"$out/errors.md"
 
-# hypervisors.md and runner.md are written by hand, but for what stands between the lines
-# "<!-- generated: hypervisors -->" or "<!-- generated: report CASE [LINES] -->" and "<!-- end -->". The table
-# here has the short words of the option reference's; reports are those of tests/golden/reports.
+# hypervisors.md and runner.md are written by hand, but for what stands between the lines "<!--
+# generated: hypervisors -->" or "<!-- generated: report CASE [LINES] -->" and "<!-- end -->". The
+# table here has the short words of the option reference's; reports are those of
+# tests/golden/reports.
 matrix() {
 	sed -n '/^## Hypervisors/,$p' "$out/options.md" | tail -n +3 |
 		sed -E '/^\| tested/!{ s/\| yes: [^|]*/| yes \\* /g; s/\| (no|ignored): [^|]*/| \1 /g; }'

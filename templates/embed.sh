@@ -23,7 +23,8 @@ for file; do
 	printf '.Lname%d: .asciz "%s"\n' "$n" "$name"
 	n=$((n + 1))
 done
-printf '	.globl embedded_digest\nembedded_digest: .asciz "%s"\n' "$(runner_contents "$@" | sha256sum | cut -d ' ' -f 1)"
+printf '	.globl embedded_digest\nembedded_digest: .asciz "%s"\n' \
+	"$(runner_contents "$@" | sha256sum | cut -d ' ' -f 1)"
 printf '	.section .data.rel.ro, "aw"\n	.balign 8\n	.globl embedded_files\nembedded_files:\n'
 i=0
 while [ "$i" -lt "$n" ]; do

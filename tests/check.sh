@@ -108,7 +108,8 @@ tests_fuzz() {
 tests_asan() {
 	local flags='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined'
 	flags+=' -fno-omit-frame-pointer'
-	run asan/build 5400 bash -c "make -s -j$jobs BUILD=$build/asan CFLAGS='$flags' WERROR=-Werror \
+	run asan/build 5400 bash -c \
+		"make -s -j$jobs BUILD=$build/asan CFLAGS='$flags' WERROR=-Werror \
 		all unit-programs && echo 'ok 1 - mvmbuild builds with the sanitizers'"
 	settle
 	[ -x "$build/asan/mvmbuild" ] || return

@@ -17,7 +17,8 @@ mapfile -t scripts < <(files '*.sh' .ci/run | grep -v '^templates/runner/')
 shellcheck -x "${scripts[@]}"
 result $? "shellcheck accepts all ${#scripts[@]} scripts"
 
-missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do head -n 3 "$f" | grep -q SPDX || echo "$f"; done | grep -v '^templates/\(runner\|starter\)/')
+missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do head -n 3 "$f" |
+	grep -q SPDX || echo "$f"; done | grep -v '^templates/\(runner\|starter\)/')
 echo "${missing:+# without: $missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "every source names its license"
 
@@ -78,7 +79,8 @@ result "$([ -z "$missing" ] && echo 0 || echo 1)" "every error code has a case"
 # shellcheck disable=SC2016
 differing=$(diff <(printf '%s\n' "${codes[@]}") \
 	<(sed -n 's/^### `\(.*\)`$/\1/p' docs/errors.md | LC_ALL=C sort) | grep '^[<>]')
-overlooked=$(sed -nE 's/^[^ ].*(error|warning|note): .* \[([a-z0-9.-]+)\]$/\2/p' tests/golden/*/*.txt |
+overlooked=$(sed -nE 's/^[^ ].*(error|warning|note): .* \[([a-z0-9.-]+)\]$/\2/p' \
+	tests/golden/*/*.txt |
 	sort -u | grep -vxF "$(printf '%s\n' "${codes[@]}")")
 echo "${differing:+# $differing}${overlooked:+# overlooked: $overlooked}"
 result "$([ -z "$differing$overlooked" ] && echo 0 || echo 1)" "docs/errors.md has every error code"
@@ -94,6 +96,13 @@ while read -r script; do
 done < <(files 'tests/e2e/*_test.sh' 'tests/long/*_test.sh')
 echo "${missing:+# without:$missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "tests/README.md has a line for every test"
+
+mapfile -t wrapped < <(files '*.sh' '*.mk' '*.nix' Makefile .ci/run |
+	grep -v '^templates/\(runner\|host\)/')
+wide=$(LC_ALL=C awk -f tests/columns.awk "${wrapped[@]}")
+echo "${wide:+# $wide}"
+result "$([ -z "$wide" ] && echo 0 || echo 1)" \
+	"no line of shell, Nix or make that could be broken is wider than 100 columns"
 
 mapfile -t documents < <(files '*.md')
 bash tests/markdown.sh links "${documents[@]}"

@@ -40,7 +40,8 @@ listing() { # NAME
 	(
 		cd "$work/$1/runner" || exit
 		find . -path ./libexec -prune -o -type l -printf '%l l %P\n'
-		find . -path ./libexec -prune -o -type f -printf '%m %P\n' | while read -r mode path; do
+		find . -path ./libexec -prune -o -type f -printf '%m %P\n' |
+			while read -r mode path; do
 			echo "$(sha256sum <"$path" | cut -c -64) $mode $path"
 		done
 	) | sort -k 3
@@ -53,7 +54,8 @@ codes() { # NAME
 same=0 differ=0 refused=0
 for description in tests/golden/plan/*/vm.yaml; do
 	name=$(basename "$(dirname "$description")")
-	for hypervisor in qemu cloud-hypervisor firecracker crosvm kvmtool stratovirt alioth vfkit; do
+	for hypervisor in qemu cloud-hypervisor firecracker crosvm kvmtool stratovirt alioth \
+		vfkit; do
 		build "$old" old "$description" $hypervisor
 		old_status=$?
 		build "$new" new "$description" $hypervisor
@@ -65,7 +67,9 @@ for description in tests/golden/plan/*/vm.yaml; do
 		elif [ $old_status != 0 ]; then
 			refused=$((refused + 1))
 			diff <(codes old) <(codes new) >"$work/codes" ||
-				echo "$name, $hypervisor: refused for other reasons: $(paste -s "$work/codes")"
+				echo \
+					"$name, $hypervisor: refused for other reasons: $(paste \
+					-s "$work/codes")"
 		else
 			paths=$(comm -3 <(listing old | sort) <(listing new | sort) |
 				awk '{ print $3 }' | sort -u)

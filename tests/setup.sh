@@ -115,7 +115,8 @@ apt_install() {
 		as_root=(sudo)
 	fi
 	echo "setup: installing $*" >&2
-	local -a install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 install -y -q --no-install-recommends "$@")
+	local -a install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get \
+		-o Acquire::Retries=3 install -y -q --no-install-recommends "$@")
 	# The package lists may be missing or too old: they are read again only then.
 	"${install[@]}" >&2 || { "${as_root[@]}" apt-get update -q >&2 && "${install[@]}" >&2; }
 }
@@ -137,7 +138,8 @@ if $print; then
 	column 2
 	exit
 fi
-if [ "$(sed -n 's/^\(ID\|VERSION_ID\)="\?\([^"]*\)"\?$/\2/p' /etc/os-release 2>/dev/null | sort | paste -sd ' ')" != "12 debian" ]; then
+if [ "$(sed -n 's/^\(ID\|VERSION_ID\)="\?\([^"]*\)"\?$/\2/p' /etc/os-release 2>/dev/null | sort |
+	paste -sd ' ')" != "12 debian" ]; then
 	elsewhere
 	exit
 fi

@@ -32,13 +32,15 @@ check:
 	@$(MAKE) --no-print-directory WERROR=-Werror all unit-programs
 	@bash tests/check.sh
 
-# The campaigns of tests/long, beside `make check`: make check-long MVM_LONG=4 tries four times as often.
+# The campaigns of tests/long, beside `make check`: make check-long MVM_LONG=4 tries four times as
+# often.
 check-long:
 	@bash tests/setup.sh check
 	@$(MAKE) --no-print-directory WERROR=-Werror all unit-programs
 	@MVM_LONG='$(MVM_LONG)' bash tests/check.sh long
 
-# One kind of test alone: make check-unit, check-golden, check-fuzz, check-e2e, check-lint, check-asan, check-clang
+# One kind of test alone: make check-unit, check-golden, check-fuzz, check-e2e, check-lint,
+# check-asan, check-clang
 check-%: all unit-programs
 	@bash tests/check.sh $*
 
@@ -57,7 +59,8 @@ fuzz:
 golden-update: all
 	@bash tests/golden/run.sh --update
 
-# Parts, all of tests/bench/run.sh without: make bench BENCH="squashfs erofs". Those with guests are programs of their own beside it.
+# Parts, all of tests/bench/run.sh without: make bench BENCH="squashfs erofs". Those with guests are
+# programs of their own beside it.
 bench:
 	@bash tests/setup.sh bench
 	@$(MAKE) --no-print-directory all

@@ -16,15 +16,18 @@
 }:
 
 let
-  inherit (builtins) attrNames filter isAttrs isBool isFloat isFunction isInt isList isPath isString listToAttrs map removeAttrs toString tryEval;
+  inherit (builtins) attrNames filter isAttrs isBool isFloat isFunction isInt isList isPath
+    isString listToAttrs map removeAttrs toString tryEval;
 
   generated = [
-    "runner" "declaredRunner" "bootDisk" "storeDisk" "storeDiskPath" "kernelPath" "balloonMem" "guest" "optimize" "vmHostPackages" "prettyProcnamesPackage"
+    "runner" "declaredRunner" "bootDisk" "storeDisk" "storeDiskPath" "kernelPath"
+    "balloonMem" "guest" "optimize" "vmHostPackages" "prettyProcnamesPackage"
   ];
 
   isPackage = value: isAttrs value && (value ? outPath || (value.type or null) == "derivation");
   # Recognizes nixpkgs and the like: an attribute set to choose packages from, not a value.
-  isPackageSet = value: isAttrs value && (value ? callPackage || value ? stdenv || value ? recurseForDerivations);
+  isPackageSet = value: isAttrs value &&
+    (value ? callPackage || value ? stdenv || value ? recurseForDerivations);
 
   nothing = [ ];
   one = value: [ value ];
@@ -35,7 +38,8 @@ let
     in if !tried.success then nothing else pickEvaluated tried.value;
 
   pickEvaluated = value:
-    if value == null || isBool value || isInt value || isFloat value || isString value then one value
+    if value == null || isBool value || isInt value || isFloat value || isString value
+    then one value
     else if isPath value then one (toString value) # not copied to the store
     else if isPackage value then pickPackage value
     else if isFunction value || isPackageSet value then nothing
@@ -60,14 +64,17 @@ let
 
   # regInfo= names a closureInfo that microvm.nix adds to its disk, beside the closure. Our stage 1
   # brings a database instead; for another initrd the closureInfo is packed.
-  startsWith = prefix: text: isString text && builtins.substring 0 (builtins.stringLength prefix) text == prefix;
+  startsWith = prefix: text: isString text &&
+    builtins.substring 0 (builtins.stringLength prefix) text == prefix;
   isRegistration = startsWith "regInfo=";
   registrations = filter isRegistration (exported.kernelParams or [ ]);
   directoryOf = parameter: dirOf (builtins.substring 8 (builtins.stringLength parameter) parameter);
-  otherInitrd = (exported // overrides).initrd or (exported // overrides).initrdPath or null != null;
+  otherInitrd = (exported // overrides).initrd or
+    (exported // overrides).initrdPath or null != null;
   parameters =
     if registrations == [ ] then { }
-    else if otherInitrd then { storePaths = exported.storePaths or [ ] ++ map directoryOf registrations; }
+    else if otherInitrd
+    then { storePaths = exported.storePaths or [ ] ++ map directoryOf registrations; }
     else { kernelParams = filter (parameter: !isRegistration parameter) exported.kernelParams; };
   shares = if exported ? shares then { shares = map exportShare exported.shares; } else { };
 in

@@ -31,7 +31,8 @@ let
   fileSystem = mount: {
     inherit (mount) neededForBoot;
     options = # never empty
-      if elem mount.type afterModules then mount.options ++ [ "x-systemd.after=systemd-modules-load.service" ]
+      if elem mount.type afterModules
+      then mount.options ++ [ "x-systemd.after=systemd-modules-load.service" ]
       else if mount.options == [ ] then [ "defaults" ]
       else mount.options;
     noCheck = elem mount.type afterModules;
@@ -95,17 +96,22 @@ let
   '';
 in
 {
-  fileSystems = root // listToAttrs (map (mount: { name = mount.target; value = fileSystem mount; }) mounts);
+  fileSystems = root // listToAttrs
+    (map (mount: { name = mount.target; value = fileSystem mount; }) mounts);
 
   boot.initrd.availableKernelModules =
-    [ "virtio_mmio" "virtio_pci" "virtio_blk" ] ++ filter (type: type != "none" && type != "tmpfs") types;
+    [ "virtio_mmio" "virtio_pci" "virtio_blk" ] ++
+    filter (type: type != "none" && type != "tmpfs") types;
   boot.initrd.kernelModules = concatMap
-    (type: if type == "9p" then [ "9p" "9pnet_virtio" ] else if elem type [ "virtiofs" "overlay" ] then [ type ] else [ ])
+    (type: if type == "9p" then [ "9p" "9pnet_virtio" ]
+      else if elem type [ "virtiofs" "overlay" ] then [ type ] else [ ])
     types;
   boot.loader.grub.enable = false;
   boot.postBootCommands = if config.nix.enable or true then register else "";
 
   # Hard links between a layer and the one below it are copies. Without sync-before-registering, a
   # guest that loses power may have registered paths whose files are empty.
-  nix = if writableStore then { settings = { auto-optimise-store = false; sync-before-registering = true; }; } else { };
+  nix = if writableStore
+    then { settings = { auto-optimise-store = false; sync-before-registering = true; }; }
+    else { };
 }

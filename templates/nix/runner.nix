@@ -30,13 +30,15 @@
   coreutils,
   gnutar ? null, # tar and gzip unpack volumes that the runner creates
   gzip ? null,
-  programs ? [ ], # further packages that the runner's scripts use: iproute2, kmod, mkfs of other file systems
+  # further packages that the runner's scripts use: iproute2, kmod, mkfs of other file systems
+  programs ? [ ],
   extraArgs ? [ ], # for mvmbuild
   extra ? { }, # further attributes of the image's derivation
 }:
 
 let
-  inherit (builtins) compareVersions concatStringsSep filter hasContext hashString isAttrs isList map mapAttrs nixVersion removeAttrs storePath substring toJSON toString;
+  inherit (builtins) compareVersions concatStringsSep filter hasContext hashString isAttrs
+    isList map mapAttrs nixVersion removeAttrs storePath substring toJSON toString;
 
   # Packages become their paths, which keep their context.
   plain = value:
@@ -49,7 +51,8 @@ let
   given = plain ((removeAttrs description [ "microvm" ]) // (description.microvm or { }));
   vm = {
     hostShell = "${bash}/bin/bash";
-    hostPath = map (package: "${package}/bin") (filter (package: package != null) ([ coreutils gnutar gzip ] ++ programs));
+    hostPath = map (package: "${package}/bin")
+      (filter (package: package != null) ([ coreutils gnutar gzip ] ++ programs));
   } // given;
 
   hypervisor = vm.hypervisor or "qemu";
@@ -109,7 +112,10 @@ let
   # The id that microvm.nix and mvmbuild derive from the name.
   derivedId =
     let hash = hashString "sha256" "microvm.nix:${vm.hostName}";
-    in concatStringsSep "-" [ (substring 0 8 hash) (substring 8 4 hash) (substring 12 4 hash) (substring 16 4 hash) (substring 20 12 hash) ];
+    in concatStringsSep "-" [
+      (substring 0 8 hash) (substring 8 4 hash) (substring 12 4 hash) (substring 16 4 hash)
+      (substring 20 12 hash)
+    ];
 
   # Attributes that microvm.nix's host module reads.
   passthru = {

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A closure of Debian packages, one store path each, that refer to each other as the packages depend on each other; small paths as NixOS
-# has many; and a toplevel that refers to all. closure.sh writes the list of packages.
+# A closure of Debian packages, one store path each, that refer to each other as the packages depend
+# on each other; small paths as NixOS has many; and a toplevel that refers to all. closure.sh writes
+# the list of packages.
 {
   packages, # a JSON file: [{name, version, deb, leaf, dependsOn: [name]}], acyclic
   small ? "", # the small path of this leaf is different

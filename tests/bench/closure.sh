@@ -85,7 +85,8 @@ if [ ! -f packages.json ]; then
 	apt-cache show --no-all-versions "${names[@]}" 2>/dev/null | choose >chosen
 	mkdir -p debs
 	echo "closure: downloading $(wc -l <chosen) packages" >&2
-	(cd debs && cut -d ' ' -f 1 ../chosen | xargs apt-get -o APT::Sandbox::User="$(id -un)" download -q) >download.log 2>&1 || {
+	(cd debs && cut -d ' ' -f 1 ../chosen |
+		xargs apt-get -o APT::Sandbox::User="$(id -un)" download -q) >download.log 2>&1 || {
 		cat download.log >&2
 		exit 1
 	}
@@ -98,7 +99,8 @@ build() { # NAME [CHANGED NAME]
 	nix_roots=$PWD/roots-$1
 	mkdir -p "$nix_roots"
 	ln -sfn \
-		"$(nix_build "$here/closure.nix" toplevel --argstr packages "$PWD/packages.json" "${@:2}")" "$1"
+		"$(nix_build "$here/closure.nix" toplevel --argstr packages "$PWD/packages.json" \
+			"${@:2}")" "$1"
 }
 build base
 build small --argstr small git
@@ -114,5 +116,6 @@ find "${paths[@]}" -printf '%y %s\n' | awk -v paths="${#paths[@]}" '
 			paths, files, small, links, directories, bytes
 	}'
 for name in small large; do
-	echo "$name: $(comm -13 <(nix-store -qR ./base | sort) <(nix-store -qR "./$name" | sort) | wc -l) store paths are others"
+	echo "$name: $(comm -13 <(nix-store -qR ./base | sort) <(nix-store -qR "./$name" | sort) |
+		wc -l) store paths are others"
 done

@@ -22,7 +22,8 @@ peer_erofs() { # ROW COMPRESSION
 
 erofs_of() { # COMPRESSION
 	local compression=$1 round image=$scratch/out/share/microvm/stage1.erofs size whole
-	local -a flags=(--cache "$scratch/cache-erofs" --set storeDiskType=erofs --set storeDisk.compression="$compression")
+	local -a flags=(--cache "$scratch/cache-erofs" --set storeDiskType=erofs \
+		--set storeDisk.compression="$compression")
 	rm -rf "$scratch/cache-erofs"
 	ours "$compression-cold" base "${flags[@]}"
 	peer_erofs "$compression-whole" "$compression"

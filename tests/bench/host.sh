@@ -65,7 +65,8 @@ bench_host() {
 	for row in "host-$many" host-own; do
 		ran "$row" || continue
 		bar "$many VMs, $row: CPU against $many times gensquashfs at level 3, estimated from one" \
-			"$(awk -v ours="$(value "$row" cpu)" -v one="$(value gensquashfs3 cpu)" -v n="$many" 'BEGIN { print ours / (one * n) }')" '<=' 0.05
+			"$(awk -v ours="$(value "$row" cpu)" -v one="$(value gensquashfs3 cpu)" \
+				-v n="$many" 'BEGIN { print ours / (one * n) }')" '<=' 0.05
 		bar "$many VMs, $row: peak MiB" \
 			"$(awk -v kib="$(value "$row" memory)" 'BEGIN { print kib / 1024 }')" '<' \
 			200

@@ -30,7 +30,8 @@ value() { cut -d ' ' -f "$(column "$2")" "$scratch/rows/$1" | median; } # ROW cp
 # ratio ROW ROW cpu|wall: of what ran one after the other in one round; where one ran only once,
 # against that.
 ratio() {
-	awk -v column="$(column "$3")" 'NR == FNR { a[FNR] = $column; n = FNR; next } { b[FNR] = $column; m = FNR }
+	awk -v column="$(column "$3")" \
+		'NR == FNR { a[FNR] = $column; n = FNR; next } { b[FNR] = $column; m = FNR }
 		END { most = n > m ? n : m; for (i = 1; i <= most; i++) print a[i <= n ? i : n] / (b[i <= m ? i : m] + 0.0001) }' \
 		"$scratch/rows/$1" "$scratch/rows/$2" | median
 }
@@ -56,7 +57,8 @@ paths() { nix-store -qR "$(readlink -f "$work/nix/$1")" | sort; }
 
 # command_of VARIANT OUTPUT [ARGUMENT]...: sets $command_line to a whole build.
 command_of() {
-	command_line=("$mvmbuild" -q --progress none --set hostName=bench --set toplevel="$(readlink -f "$work/nix/$1")" --set storeDir="$NIX_STORE_DIR"
+	command_line=("$mvmbuild" -q --progress none --set hostName=bench \
+		--set toplevel="$(readlink -f "$work/nix/$1")" --set storeDir="$NIX_STORE_DIR"
 		--set kernel="$kernel" -o "$2" "${@:3}" "$scratch/empty.yaml")
 }
 timed_build() { # ROW VARIANT OUTPUT [ARGUMENT]...

@@ -18,7 +18,8 @@ nix_env_setup "$work/nix"
 kernel=$("$top/tests/e2e/lib/kernel.sh")
 rm -rf "$work/nix-files"
 nix_stage_nix "$work/nix-files"
-guest=$(nix_build "$top/tests/e2e/lib/nix/guest-with-nix.nix" toplevel --argstr nixFiles "$work/nix-files")
+guest=$(nix_build "$top/tests/e2e/lib/nix/guest-with-nix.nix" toplevel --argstr nixFiles \
+	"$work/nix-files")
 cd "$work/state"
 
 seconds() { # STEP CONSOLE: what `uptime` printed after it
@@ -31,7 +32,8 @@ median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 echo '| store paths | prebuilt, s | load-db, s | of that, load-db itself, s |'
 echo '|---|---|---|---|'
 for count in ${COUNTS:-100 2000}; do
-	paths=$(nix-build "$top/tests/bench/thousand.nix" --arg count "$count" -o "$work/nix/paths-$count" 2>"$work/log") || { tail "$work/log" >&2; exit 1; }
+	paths=$(nix-build "$top/tests/bench/thousand.nix" --arg count "$count" \
+		-o "$work/nix/paths-$count" 2>"$work/log") || { tail "$work/log" >&2; exit 1; }
 	: >"$work/prebuilt"; : >"$work/registration"; : >"$work/load"
 	for mode in prebuilt registration; do
 		printf 'storePaths: [%s]\nnixDatabase: %s\nmem: 1024\nkernelModules: %s\n' \
@@ -52,9 +54,12 @@ for count in ${COUNTS:-100 2000}; do
 					>"$work/console" 2>&1
 			seconds query "$work/console" >>"$work/$mode"
 			if [ "$mode" = registration ]; then
-				echo "$(seconds load-db "$work/console") $(seconds mounts "$work/console")" | awk '{ print $1 - $2 }' >>"$work/load"
+				echo \
+					"$(seconds load-db "$work/console") $(seconds mounts \
+					"$work/console")" | awk '{ print $1 - $2 }' >>"$work/load"
 			fi
 		done
 	done
-	echo "| $count | $(median <"$work/prebuilt") | $(median <"$work/registration") | $(median <"$work/load") |"
+	printf '| %s | %s | %s | %s |\n' "$count" "$(median <"$work/prebuilt")" \
+		"$(median <"$work/registration")" "$(median <"$work/load")"
 done

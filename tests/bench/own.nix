@@ -4,7 +4,8 @@
 
 let
   inherit (builtins) concatStringsSep genList toFile;
-  own = n: map (name: toFile "vm${toString (n + 1)}-${name}" "${name} of VM ${toString (n + 1)}\n") [ "etc" "network.service" "users.json" ];
+  own = n: map (name: toFile "vm${toString (n + 1)}-${name}" "${name} of VM ${toString (n + 1)}\n")
+    [ "etc" "network.service" "users.json" ];
 in
 derivation {
   name = "own-paths";

@@ -114,7 +114,8 @@ for ((i = 0; i < ${#images[@]}; i++)); do
 		"$scratch/${images[i]}.json" >"$root/verity/$i"
 done
 # The same places for everybody: files by their sizes, places by chance, both from a fixed seed.
-find "${base[@]}" -type f -size +7 -printf '%s %p\n' | LC_ALL=C sort -k 2 | awk -v reads="${READS:-120}" -v store="$NIX_STORE_DIR/" -v most="${MEGABYTES:-32}" '
+find "${base[@]}" -type f -size +7 -printf '%s %p\n' | LC_ALL=C sort -k 2 |
+	awk -v reads="${READS:-120}" -v store="$NIX_STORE_DIR/" -v most="${MEGABYTES:-32}" '
 	{ size[NR] = $1; total += $1; sub(/^[0-9]+ /, ""); name[NR] = substr($0, length(store) + 1) }
 	size[NR] > size[large] { large = NR }
 	END {
@@ -126,7 +127,8 @@ find "${base[@]}" -type f -size +7 -printf '%s %p\n' | LC_ALL=C sort -k 2 | awk 
 			printf "%.0f %s\n", int(place / 4096) * 4096, name[i]
 		}
 	}' >"$root/list"
-(cd "$root" && find . | LC_ALL=C sort | bsdtar -cf "$scratch/initrd" --format newc --no-recursion -T -)
+(cd "$root" && find . | LC_ALL=C sort |
+	bsdtar -cf "$scratch/initrd" --format newc --no-recursion -T -)
 
 arguments=(-nodefaults -no-user-config -display none -serial stdio -no-reboot -m 1024 -smp 1
 	-kernel "$(echo "$kernel"/boot/vmlinuz-*)" -initrd "$scratch/initrd")
@@ -140,7 +142,8 @@ else
 	parameters+=' idle=poll'
 fi
 for ((i = 0; i < ${#images[@]}; i++)); do
-	arguments+=(-drive "file=$scratch/${images[i]},format=raw,if=none,readonly=on,id=disk$i" -device "virtio-blk-pci,drive=disk$i,serial=$i")
+	arguments+=(-drive "file=$scratch/${images[i]},format=raw,if=none,readonly=on,id=disk$i" \
+		-device "virtio-blk-pci,drive=disk$i,serial=$i")
 done
 echo "read: the guest reads ($accelerator)" >&2
 timeout "${LIMIT:-3000}" qemu-system-x86_64 -accel "$accelerator" "${arguments[@]}" -append \
@@ -156,7 +159,9 @@ printf '%s, %s. Linux %s in the guest, %s; the least of %s rounds.\n\n' "$(date 
 	"$(basename "$kernel"/lib/modules/*)" "$accelerator" "${ROUNDS:-3}"
 echo '| image | MB | CPU s to make it | large file, MB/s | MB from the disk for it | random 4 KiB, ms | KiB from the disk for it | beside | large file: its time | random: its time |'
 echo '|---|---|---|---|---|---|---|---|---|---|'
-for ((i = 0; i < ${#images[@]}; i++)); do echo "${labels[i]};$(stat -c %s "$scratch/${images[i]}");${cpu[i]};${beside[i]}"; done >"$scratch/names"
+for ((i = 0; i < ${#images[@]}; i++)); do
+	echo "${labels[i]};$(stat -c %s "$scratch/${images[i]}");${cpu[i]};${beside[i]}"
+done >"$scratch/names"
 awk -v reads="${READS:-120}" -v most="${MEGABYTES:-32}" '
 	function keep(kind, image, v) { if (!((kind, image) in least) || v < least[kind, image]) least[kind, image] = v }
 	function ratio(kind, a, b) { return least[kind, a] / least[kind, b] }

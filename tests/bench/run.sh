@@ -64,7 +64,8 @@ report() {
 		"$(version squashfs-tools)" "$(version squashfs-tools-ng)" \
 			"$(version erofs-utils)" "$(version libzstd1)"
 	printf '%d store paths, %s of files; the medians of %d rounds, ratios those of what ran in one round.\n' "${#base[@]}" \
-		"$(find "${base[@]}" -type f -printf '%s\n' | awk '{ s += $1 } END { printf "%.0f MB", s / 1e6 }')" "$rounds"
+		"$(find "${base[@]}" -type f -printf '%s\n' |
+			awk '{ s += $1 } END { printf "%.0f MB", s / 1e6 }')" "$rounds"
 	} | fmt -w 100
 
 	for part in $parts; do "bench_$part"; done

@@ -33,7 +33,9 @@ bench_scaling() {
 		few=${few:-$count}
 		for kind in cold warm; do
 			row "mvmbuild, $count paths, $kind" "tiny-$count-$kind" \
-				"$([ "$count" = "$few" ] || per_path "tiny-$few-$kind" "tiny-$count-$kind" $((count - few)))"
+				"$([ "$count" = "$few" ] ||
+					per_path "tiny-$few-$kind" "tiny-$count-$kind" \
+					$((count - few)))"
 		done
 	done
 	ran tiny-10000-warm || return 0
@@ -41,7 +43,10 @@ bench_scaling() {
 	ran tiny-1000-warm || return 0
 	for kind in cold warm; do
 		bar "CPU for each of 10,000 paths against each of 1,000, $kind" \
-			"$(awk -v many="$(per_path "tiny-$few-$kind" "tiny-10000-$kind" 1)" -v some="$(per_path "tiny-$few-$kind" "tiny-1000-$kind" 1)" \
-				-v n=$((10000 - few)) -v m=$((1000 - few)) 'BEGIN { print (many / n) / (some / m + 0.0001) }')" '<=' 1.5
+			"$(awk -v many="$(per_path "tiny-$few-$kind" "tiny-10000-$kind" 1)" \
+				-v some="$(per_path "tiny-$few-$kind" "tiny-1000-$kind" 1)" \
+				-v n=$((10000 - few)) -v m=$((1000 - few)) \
+					'BEGIN { print (many / n) / (some / m + 0.0001) }')" '<=' \
+					1.5
 	done
 }

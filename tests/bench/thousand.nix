@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A toplevel whose closure has so many small store paths, each referring to some before it, as a NixOS system's units do.
+# A toplevel whose closure has so many small store paths, each referring to some before it, as a
+# NixOS system's units do.
 { count ? 1000 }:
 
 let

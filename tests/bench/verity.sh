@@ -23,7 +23,8 @@ bench_verity() {
 		peer_veritysetup veritysetup "$image"
 		ours verity base --cache "$scratch/cache" --set storeDisk.verity=true
 	done
-	tree=$(jq '.storeDisk.size - .storeDisk.verity.hashOffset' "$scratch/out/share/microvm/manifest.json")
+	tree=$(jq '.storeDisk.size - .storeDisk.verity.hashOffset' \
+		"$scratch/out/share/microvm/manifest.json")
 	table 'dm-verity, squashfs, warm cache' 'hash tree, MB'
 	row 'mvmbuild, without' plain
 	row 'mvmbuild, with a hash tree' verity \

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest that is measured by its host over each of its interfaces, eth0 and eth1: on port 1000 it takes bench.bytes and says so, on port 1001 it gives
-# them, on port 1002 it ends.
+# A guest that is measured by its host over each of its interfaces, eth0 and eth1: on port 1000 it
+# takes bench.bytes and says so, on port 1001 it gives them, on port 1002 it ends.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

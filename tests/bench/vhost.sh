@@ -78,6 +78,7 @@ echo "|---|---|---|---|"
 for way in to from; do
 	awk -v way="$way" -v mib="$mib" \
 		-v plain="$(values $way plain | median)" -v vhost="$(values $way vhost | median)" \
-		-v ratio="$(paste <(values $way plain) <(values $way vhost) | awk '{ print $1 / $2 }' | median)" \
+		-v ratio="$(paste <(values $way plain) <(values $way vhost) |
+			awk '{ print $1 / $2 }' | median)" \
 		'BEGIN { printf "| %s the guest | %.1f | %.1f | %.2f |\n", way, mib * 1e6 / plain, mib * 1e6 / vhost, ratio }'
 done

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A small system of a few store paths with real references, built from busybox alone and without network: nix-build demo.nix -A toplevel
+# A small system of a few store paths with real references, built from busybox alone and without
+# network: nix-build demo.nix -A toplevel
 { busyboxProgram ? "/usr/bin/busybox" }: # a static one, from this machine
 
 let

@@ -79,7 +79,8 @@ planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
 # Makes the files that the description expects in the current directory.
 make_state() { # PLAN
 	local file
-	jq -r '.description | .credentialFiles[], (.volumes[] | select(.autoCreate | not).image)' "$1" |
+	jq -r '.description | .credentialFiles[], (.volumes[] | select(.autoCreate | not).image)' \
+		"$1" |
 		while read -r file; do
 		mkdir -p "$(dirname "$file")" && : >"$file"
 	done
@@ -242,7 +243,8 @@ test_case() { # DIRECTORY
 	fi
 	result $status "$name: the plan and the scripts are as expected"
 	if [ -x "$work/$name/bin/virtiofsd-run" ] &&
-		jq -e 'all(.shares[].source; startswith("/") | not)' "$work/plan-$name.json" >/dev/null
+		jq -e 'all(.shares[].source; startswith("/") | not)' \
+			"$work/plan-$name.json" >/dev/null
 		then
 		serve_cases "${1%/}" "$name" "$work/plan-$name.json"
 		result $? "$name: virtiofsd-run starts the expected daemons"
@@ -260,7 +262,8 @@ run_microvm() { # FILE
 	while read -r -a args; do
 		(
 			cd "$work" || exit
-			NIX_STATE_DIR=$work/no-nix "$microvm" -q --no-cache --state-dir "$work/vms" "${args[@]}"
+			NIX_STATE_DIR=$work/no-nix "$microvm" \
+				-q --no-cache --state-dir "$work/vms" "${args[@]}"
 		) || return
 	done < <(sed -n "s|^# microvm: ||p" "$1" | sed "s|/F|$work|g")
 }
@@ -284,7 +287,8 @@ test_messages() { # KIND FILE
 	else
 		(
 			cd "$work" || exit
-			env "${environment[@]}" "$mvmbuild" "${command:-check}" "${subject[@]:-vm.yaml}" "${args[@]}"
+			env "${environment[@]}" "$mvmbuild" "${command:-check}" \
+				"${subject[@]:-vm.yaml}" "${args[@]}"
 		) >"$work/out" 2>&1 || status=$?
 	fi
 	{

@@ -128,7 +128,8 @@ try() {
 	fi
 	sum=$(sha256sum <"$1/out/share/microvm/stage1.$type")
 	packed=$(grep -oE '[0-9]+ store paths packed' "$log") packed=${packed%% *} \
-		said=$(grep -cE 'warning: .*(was damaged|is not a regular file|cannot be read)' "$log")
+		said=$(grep -cE 'warning: .*(was damaged|is not a regular file|cannot be read)' \
+			"$log")
 	if [ "$sum" != "$good" ]; then
 		echo "# $type, $2: $what: a wrong image"
 		return 1

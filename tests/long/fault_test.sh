@@ -17,7 +17,8 @@ nix_env_setup "$test_dir/nix"
 unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
 for mode in ${FAULT_MODES:-warm cold}; do
 	faults_begin "$kernel" "$mode"
-	for function in ${FAULT_FUNCTIONS:-$(printf '%s\n' "${!fault_errors[@]}" | LC_ALL=C sort)}; do
+	for function in ${FAULT_FUNCTIONS:-$(printf '%s\n' "${!fault_errors[@]}" |
+		LC_ALL=C sort)}; do
 		before=$fault_problems tries=$fault_tries
 		faults_sweep "${FAULT_MOST:-150}" "$function"
 		[ "$fault_tries" != "$tries" ] || continue

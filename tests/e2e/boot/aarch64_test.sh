@@ -16,7 +16,8 @@ grep -aq mvm-init-aarch64 "$mvmbuild" ||
 kernel=$("$top/tests/e2e/lib/kernel.sh" cloud-arm64) || skip_all "apt has no arm64 kernel"
 
 nix_env_setup "$test_dir/nix"
-system=$(nix_build "$top/tests/e2e/lib/nix/aarch64-guest.nix" toplevel --argstr guestBusybox "$kernel/bin/busybox") || exit 1
+system=$(nix_build "$top/tests/e2e/lib/nix/aarch64-guest.nix" toplevel --argstr guestBusybox \
+	"$kernel/bin/busybox") || exit 1
 cd "$test_dir" || exit 1
 cat >vm.yaml <<E
 hostName: arm

@@ -19,7 +19,8 @@ port=$((20000 + $$ % 10000))
 # answers: the guest's server does, at the forwarded port.
 # shellcheck disable=SC2317 # check calls it
 answers() {
-	[ "$({ exec 3<>"/dev/tcp/127.0.0.1/$port" && cat <&3; } 2>/dev/null)" = "hello from the guest" ]
+	[ "$({ exec 3<>"/dev/tcp/127.0.0.1/$port" &&
+		cat <&3; } 2>/dev/null)" = "hello from the guest" ]
 }
 
 everything() { # MACHINE

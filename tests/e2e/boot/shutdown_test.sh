@@ -93,7 +93,8 @@ said "the balloon gives the memory back" 0 '^0$' "$button/microvm-balloon" 0
 said "the balloon refuses more memory than the VM has" \
 	2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
 said "a second start of a running VM is refused" \
-	1 '^microvm-run: vm: the VM is already running, with the socket vm.sock$' "$button/microvm-run"
+	1 '^microvm-run: vm: the VM is already running, with the socket vm.sock$' \
+		"$button/microvm-run"
 said "microvm-check says that the VM runs" 1 'the VM is already running' "$button/microvm-check"
 said "a guest that ignores the request to stop is cut off, status 3" \
 	3 'did not go down within 3 s: cut off' \

@@ -10,7 +10,8 @@ guest_setup
 probe=$(guest_build probe-guest) || exit 1
 fast_kernel | compile vm "$probe" || finish
 chmod -R u+w "$test_dir/vm"
-plan=$(gzip -dc "$test_dir/vm/share/microvm/initrd" | busybox cpio -i --to-stdout mvm/plan 2>/dev/null)
+plan=$(gzip -dc "$test_dir/vm/share/microvm/initrd" |
+	busybox cpio -i --to-stdout mvm/plan 2>/dev/null)
 mkdir -p "$test_dir/more/mvm/programs" "$test_dir/more/mvm/files"
 cp "$(command -v busybox)" "$test_dir/more/mvm/programs/busybox"
 

@@ -43,7 +43,8 @@ fails() { ! "$@"; }
 empty() { [ -z "$(ls -A "$1")" ]; }
 # All that a runner is: names, types, modes, sizes, link targets, contents.
 all_of() {
-	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 |
+		LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 same() { diff <(all_of "$1") <(all_of "$2"); }
 # Prints what is in the output's directory besides the runners that are named.
@@ -101,7 +102,8 @@ for round in "cold 1 4" "warm 0 5"; do
 	check "a host of five such VMs builds with $cache_is cache" mvm host -j4 --progress plain \
 		--cache "$test_dir/own-cache" own-host.yaml -o "$out/host"
 	check "it packs $packed store paths for $disks of the five disks" \
-		test "$(grep -c "store disk of demo[1-5]: .* $packed store paths packed" "$log")" = "$disks"
+		test "$(grep -c "store disk of demo[1-5]: .* $packed store paths packed" \
+			"$log")" = "$disks"
 	for n in 1 2 3 4 5; do
 		check "VM $n of the five has the same bytes as alone" \
 			same "own$n-runner" "$out/host/runners/demo$n"
@@ -121,7 +123,8 @@ expect "the second build reports that everything is up to date" "$log" 'is up to
 check "the second build prints the path without the trailing slash" \
 	test "$(cat "$printed")" = "$out/first"
 check "the second build touches no file" \
-	test "$before" = "$(stat -c '%i %Y %Z' "$out/first" "$out/first/share/microvm/stage1.squashfs")"
+	test "$before" = "$(stat -c '%i %Y %Z' "$out/first" \
+		"$out/first/share/microvm/stage1.squashfs")"
 chmod u+w "$out/first/share/microvm"
 rm -f "$out/first/share/microvm/initrd"
 check "a build over a runner that lacks a file succeeds" \
@@ -244,7 +247,8 @@ ln -s "$test_dir/elsewhere-host" "$out/host"
 was=$(all_of "$test_dir/elsewhere-host")
 check "a symbolic link to a host is not replaced as a host" \
 	fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
-expect "the error says that the link is not a host" "$log" "error: $out/host exists and is not a host"
+expect "the error says that the link is not a host" "$log" \
+	"error: $out/host exists and is not a host"
 check "the host that the link leads to is left alone" \
 	test "$was" = "$(all_of "$test_dir/elsewhere-host")"
 rm -rf "$out/host" "$test_dir/elsewhere-host"
@@ -290,7 +294,8 @@ check "nothing else was created on the way there" \
 
 # ---- stopped ----
 
-slow=(--cache "$cache" -j1 --set toplevel="$bulk" --set storeDisk.level=19 --set volumes=[] "$test_dir/vm.yaml" -o "$out/slow")
+slow=(--cache "$cache" -j1 --set toplevel="$bulk" --set storeDisk.level=19 --set volumes=[] \
+	"$test_dir/vm.yaml" -o "$out/slow")
 quick=(--cache "$cache" --set toplevel="$bulk" --set volumes=[] "$test_dir/vm.yaml" -o "$out/slow")
 # begin ARGUMENT...: a build in the background, until it makes its disk.
 begin() {
@@ -512,7 +517,8 @@ start=$(date +%s%N)
 check "a description with ten thousand mistakes is refused" \
 	fails mvm --no-cache "$test_dir/wrong.yaml" -o "$out/wrong"
 check "ten thousand mistakes end with status 3" test "$status" = 3
-check "ten thousand mistakes are reported in linear time ($((($(date +%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 150000
+check "ten thousand mistakes are reported in linear time ($((($(date \
+	+%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 150000
 expect "the first of ten thousand mistakes is reported with its position" \
 	"$log" 'wrong.yaml:7:1: error: unknown option "unknown1"'
 check "ten thousand mistakes print nothing on standard output and leave no output" \

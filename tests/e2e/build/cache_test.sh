@@ -218,7 +218,8 @@ check "a build can be stopped while it packs" wait_while_alive "$builder" stop_i
 check "cache gc --max-size 0 succeeds beside a stopped build" \
 	timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
 check "cache gc leaves the objects that the stopped build needs" \
-	test "$(stat_of ".settings[\"$(basename "$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
+	test "$(stat_of ".settings[\"$(basename \
+		"$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
 check "cache gc --json succeeds beside a stopped build" \
 	timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
 expect "cache gc --json prints how much is needed" "$test_dir/.check" '"needed": *\{'
@@ -276,7 +277,8 @@ check "a damaged cache to read from gives the same bytes" same
 check "the new object is in the build's own cache" \
 	test "$(find "$cache"/squashfs-* -type f | wc -l)" = 1
 check "the cache to read from is not changed" \
-	test "$(diff "$test_dir/theirs.before" <(find "$theirs" -printf '%p %s %T@ %C@\n' | sort) | grep -c '^>')" = 1
+	test "$(diff "$test_dir/theirs.before" <(find "$theirs" -printf '%p %s %T@ %C@\n' | sort) |
+		grep -c '^>')" = 1
 chmod g+w "$theirs"
 check "a cache to read from that a group may write to is refused" fails build "${from[@]}"
 expect "the error says who else can write to it" \

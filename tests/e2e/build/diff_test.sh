@@ -62,9 +62,11 @@ check "a runner with a further store path builds" build --set storePaths="[$more
 check "a further store path is a difference" different 1 one closure
 check "the number of store paths grows by those of the further one's closure" \
 	test "$(jq -r '.after.paths - .before.paths' told.json)" = \
-	"$(comm -13 <(nix-store -qR "$system" | LC_ALL=C sort) <(nix-store -qR "$system" "$more" | LC_ALL=C sort -u) | wc -l)"
+	"$(comm -13 <(nix-store -qR "$system" | LC_ALL=C sort) <(nix-store -qR "$system" "$more" |
+		LC_ALL=C sort -u) | wc -l)"
 check "the size changes of the store paths add up to the whole" \
-	test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = "$(jq -r '.after.narSize - .before.narSize' told.json)"
+	test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = "$(jq \
+		-r '.after.narSize - .before.narSize' told.json)"
 check "another closure needs a reboot, for the closure and the store disk" \
 	test "$(jq -r '.reboot, (.reasons | index("closure") != null), (.reasons | index("store disk") != null)' told.json | tr '\n' ' ')" = 'true true true '
 check "the other way round it differs too" different 1 closure one

@@ -41,7 +41,8 @@ sweep "threads cannot be created" 9 pthread_create
 limited() {
 	fault_restore
 	status=0
-	(ulimit "$@" && exec "$MVMBUILD" --progress none "$faults/vm.yaml" --set mem=301 --cache "$faults/work/cache" -o "$faults/work/out") \
+	(ulimit "$@" && exec "$MVMBUILD" --progress none "$faults/vm.yaml" --set mem=301 \
+		--cache "$faults/work/cache" -o "$faults/work/out") \
 		>/dev/null 2>"$faults/log" </dev/null || status=$?
 }
 # ended STATUS REGEX: with that status and one message, which matches; the old runner is there, and

@@ -18,7 +18,8 @@ check "the description of init vm is valid" "$mvmbuild" check "$test_dir/web1/vm
 check "the description has the directory's name" grep -qx 'hostName: web1' "$test_dir/web1/vm.yaml"
 sed 's/^# \( *- \|[a-zA-Z]*:\)/\1/' "$test_dir/web1/vm.yaml" >"$test_dir/web1/all.yaml"
 check "it has further options as comments" \
-	test "$(grep -vc '^#' "$test_dir/web1/all.yaml")" -gt "$(($(grep -vc '^#' "$test_dir/web1/vm.yaml") + 8))"
+	test "$(grep -vc '^#' "$test_dir/web1/all.yaml")" -gt \
+		"$(($(grep -vc '^#' "$test_dir/web1/vm.yaml") + 8))"
 check "the description with all of its comments as options is valid" \
 	"$mvmbuild" check "$test_dir/web1/all.yaml"
 check "init vm writes two files and no more" \

@@ -146,7 +146,8 @@ command "read-only verify" verify --cache /mnt/theirs
 command "read-only gc" gc --max-size 0 --cache /mnt/theirs
 build "squashed" /mnt/squashed/cache units /tmp/squashed
 E2
-guest=$(guest_build lab --argstr labFiles "$test_dir/files" --argstr labRunners "$test_dir/data" --argstr labScript "$test_dir/script") || exit 1
+guest=$(guest_build lab --argstr labFiles "$test_dir/files" --argstr labRunners "$test_dir/data" \
+	--argstr labScript "$test_dir/script") || exit 1
 {
 	cat <<-E2
 		mem: 768

@@ -77,10 +77,13 @@ for fs in xfs btrfs; do
 		check "$fs, $type: the VM builds after its update" compile "$after" \
 			"$mounted/$type-after" --cache "$mounted/cache" "${with[@]}"
 		kib=$(($(used_kib) - kib)) percent=$(shared_percent "$mounted/$type-after/$image")
-		echo "# $fs, $type: the second runner takes $kib KiB; of its image, $(stat -c %s "$mounted/$type-after/$image") bytes, $percent % is shared"
+		echo "# $fs, $type: the second runner takes $kib KiB; of its image, $(stat -c %s \
+			"$mounted/$type-after/$image") bytes, $percent % is shared"
 		# The kernel is copied from another file system.
 		check "$fs, $type: the second image takes next to no space" \
-			test "$kib" -lt $((2048 + $(stat -c %s "$mounted/$type-after/share/microvm/kernel") / 1024))
+			test "$kib" -lt \
+				$((2048 + $(stat -c %s \
+				"$mounted/$type-after/share/microvm/kernel") / 1024))
 		check "$fs, $type: 95 % of the second image's blocks are the first one's" \
 			test "$percent" -ge 95
 		check "$fs, $type: the updated VM builds on another file system" \

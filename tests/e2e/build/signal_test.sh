@@ -37,7 +37,8 @@ printf '%s\n' 'vms:' "  a: {source: $PWD/601.yaml}" "  b: {source: $PWD/600.yaml
 
 # All that a tree is: names, types, modes, link targets, contents.
 all_of() {
-	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) 2>/dev/null
+	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 |
+		LC_ALL=C sort -z | xargs -0 sha256sum) 2>/dev/null
 }
 build() { "$MVMBUILD" -q "$1.yaml" -o out/vm --cache "$cache"; }
 build_host() { "$MVMBUILD" -q host "host-$1.yaml" -o out/vm --cache "$cache"; }
@@ -162,7 +163,8 @@ random_moments() {
 		if [ "$cold" = true ]; then rm -rf "$cache"; fi
 		begin=${EPOCHREALTIME/./}
 		"${@//\{\}/$mib}" >/dev/null 2>"$log" || return
-		seconds=$(awk -v us=$((${EPOCHREALTIME/./} - begin)) 'BEGIN { print us * 1.1 / 1e6 }')
+		seconds=$(awk -v us=$((${EPOCHREALTIME/./} - begin)) \
+			'BEGIN { print us * 1.1 / 1e6 }')
 		whole[$mib]=$(all_of out/vm)
 	done
 	while [ "$tries" -lt "$SIGNALS" ]; do

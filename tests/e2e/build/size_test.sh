@@ -41,7 +41,8 @@ check "mvmbuild size of the runner succeeds" to runner.json quiet size --json ru
 check "the cache knows the same sizes as the runner" \
 	diff <(of '.closure, .roots' after.json) <(of '.closure, .roots' runner.json)
 check "a cache of another level does not know compressed sizes" \
-	test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml | of .compressedSize)" = null
+	test "$(quiet size --json "${cache[@]}" --set storeDisk.level=7 vm.yaml |
+		of .compressedSize)" = null
 
 # ---- Nix ----
 
@@ -55,18 +56,23 @@ while read -r _ size; do sum=$((sum + size)); done <<<"$sizes"
 check "each store path has the size that Nix reports" diff <(echo "$sizes") \
 	<(of '.closure[] | "\(.path) \(.narSize)"' runner.json | LC_ALL=C sort)
 check "the sizes add up ($sum)" \
-	test "$sum" = "$(of .narSize runner.json)" -a "$sum" = "$(of '[.closure[].narSize] | add' runner.json)"
+	test "$sum" = "$(of .narSize runner.json)" \
+		-a "$sum" = "$(of '[.closure[].narSize] | add' runner.json)"
 check "the root's closure is the whole closure" \
 	test "$sum $sum" = "$(of '.roots[] | "\(.closureSize) \(.aloneSize)"' runner.json)"
 closure_size() { local sum=0 \
-	size; for size in $(nix-store -qR "$1" | xargs nix-store -q --size); do sum=$((sum + size)); done; echo "$sum"; }
+	size; for size in $(nix-store -qR "$1" |
+		xargs nix-store -q --size); do sum=$((sum + size)); done; echo "$sum"; }
 check "the closure size of each store path is Nix's" \
 	diff <(for path in "${paths[@]}"; do echo "$path $(closure_size "$path")"; done) \
 	<(of '.closure[] | "\(.path) \(.closureSize)"' runner.json | LC_ALL=C sort)
 nix-store --dump "$system" >nar
 # shellcheck disable=SC2016 # jq's own
-check "a size that the closure file lacks is measured" test "$(printf '%s\n' "${paths[@]}" >list && quiet size --json --no-cache --set closure="$test_dir/list" vm.yaml |
-	of --arg path "$system" '.closure[] | select(.path == $path).narSize')" = "$(stat -c %s nar)"
+check "a size that the closure file lacks is measured" test \
+	"$(printf '%s\n' "${paths[@]}" >list &&
+	quiet size --json --no-cache --set closure="$test_dir/list" vm.yaml |
+	of --arg path "$system" '.closure[] | select(.path == $path).narSize')" = "$(stat -c %s \
+		nar)"
 
 # ---- the image ----
 
@@ -83,7 +89,8 @@ check "the sizes for a disk by mksquashfs are called estimates" \
 	test "$(of .estimated whole.json)" = true -a "$(of .estimated runner.json)" = false
 whole=$(stat -c %s whole/share/microvm/stage1.squashfs)
 check "the estimates share out the disk" \
-	test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" -a $((whole - $(of .compressedSize whole.json))) -ge 0
+	test $((whole - $(of .compressedSize whole.json))) -lt "${#paths[@]}" \
+		-a $((whole - $(of .compressedSize whole.json))) -ge 0
 
 if command -v mkfs.erofs >/dev/null; then
 	check "an erofs store disk builds" \
@@ -92,7 +99,9 @@ if command -v mkfs.erofs >/dev/null; then
 	check "the cache knows the sizes of erofs objects" diff <(of .closure erofs.json) \
 		<(quiet size --json "${cache[@]}" --set storeDisk.type=erofs vm.yaml | of .closure)
 	check "the erofs sizes are within the disk's" \
-		test "$(of .compressedSize erofs.json)" -gt 0 -a "$(of .compressedSize erofs.json)" -lt "$(stat -c %s erofs/share/microvm/stage1.erofs)"
+		test "$(of .compressedSize erofs.json)" -gt 0 \
+			-a "$(of .compressedSize erofs.json)" -lt \
+			"$(stat -c %s erofs/share/microvm/stage1.erofs)"
 else
 	skip "an erofs store disk" "needs mkfs.erofs"
 fi
@@ -100,7 +109,8 @@ fi
 # ---- why ----
 
 # Another path that the toplevel does not refer to itself, if there is one, else any.
-far=$(comm -23 paths <(nix-store -q --references "$system" | LC_ALL=C sort) | grep -vxF "$system" | head -n 1)
+far=$(comm -23 paths <(nix-store -q --references "$system" | LC_ALL=C sort) | grep -vxF "$system" |
+	head -n 1)
 far=${far:-$(grep -vxF "$system" paths | head -n 1)}
 check "mvmbuild why succeeds" to why.json quiet why --json runner "$far"
 check "the chain goes from the root to the store path" \
@@ -141,7 +151,8 @@ check "mvmbuild why of a description prints the same as of a runner" diff \
 check "mvmbuild size --html succeeds" quiet size --html page.html runner
 check "it makes the page and no other file" test "$(find . -maxdepth 1 -name 'page*')" = ./page.html
 check "the page loads nothing from the network" \
-	test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep -v 'xmlns="http://www.w3.org/' page.html))" = 0
+	test "$(grep -cE '(src|href)=|https?://|@import|url\(' <(grep \
+		-v 'xmlns="http://www.w3.org/' page.html))" = 0
 check "the page names every store path" \
 	test "$(grep -o "<td>$NIX_STORE_DIR/[^<]*" page.html | sort -u | wc -l)" = "${#paths[@]}"
 if command -v xmllint >/dev/null; then

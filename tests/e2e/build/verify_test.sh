@@ -31,7 +31,8 @@ all_of() { (cd "$1" && find . -type f -printf '%p %m\n' -exec sha256sum {} + | L
 echo '{}' >"$test_dir/vm.yaml"
 
 # The largest file of the closure is in the path that is spoiled.
-file=$(nix-store -qR "$system" | xargs -I{} find {} -type f -printf '%s %p\n' | sort -n | tail -n 1 | cut -d ' ' -f 2-)
+file=$(nix-store -qR "$system" | xargs -I{} find {} -type f -printf '%s %p\n' | sort -n |
+	tail -n 1 | cut -d ' ' -f 2-)
 path=$NIX_STORE_DIR/$(cut -d / -f 1 <<<"${file#"$NIX_STORE_DIR"/}")
 cp -a "$file" "$test_dir/good"
 spoil() {
@@ -65,7 +66,8 @@ refused() {
 	check "$way: there is no runner and no litter" \
 		test -z "$(find "$out" -mindepth 1 -maxdepth 1 ! -name first)"
 	check "$way: the cache keeps no object of the changed path" \
-		test -z "$(find "$cache" -name "$(basename "$path")*" 2>/dev/null; find "$cache/tmp" -type f 2>/dev/null)"
+		test -z "$(find "$cache" -name "$(basename "$path")*" 2>/dev/null; find \
+			"$cache/tmp" -type f 2>/dev/null)"
 	check "$way: an existing runner is not replaced" fails mvm first --set mem=300 "$@"
 	check "$way: the existing runner stays as it was" as_before
 	repair

@@ -73,7 +73,8 @@ rm "$state/vm/booted"
 as_user cp -r "$evil" "$state/vm/booted"
 check "set-booted succeeds with a directory of the user's in the place of booted" boots
 check "set-booted replaces that directory by its link" \
-	test "$(readlink "$state/vm/booted")" = "$test_dir/good" -a "$(stat -c %u "$state/vm/booted")" = 0
+	test "$(readlink "$state/vm/booted")" = "$test_dir/good" \
+		-a "$(stat -c %u "$state/vm/booted")" = 0
 rm "$state/vm/booted"
 as_user ln -s "$evil" "$state/vm/booted"
 check "set-booted succeeds with a link of the user's in the place of booted" boots
@@ -157,7 +158,8 @@ create() {
 }
 memory() { jq -r .mem "$state/vm/current/share/microvm/vm.json"; }
 is_listed() {
-	[ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"vm\") | $1")" = "$2" ]
+	[ "$("$microvm" --state-dir "$state" -l --json |
+		jq -r ".vms[] | select(.name == \"vm\") | $1")" = "$2" ]
 }
 check "microvm creates a VM" create
 check "the VM's directory is root's and sticky" test "$(mode "$state/vm")" = "0:$group:1775"
@@ -274,7 +276,8 @@ create
 as_other() { setpriv --reuid 1 --regid $group --clear-groups "$@"; }
 # Its kernel is not a kernel: the messages come before it is read.
 start_as() {
-	(cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout "$patience" ./current/bin/microvm-run) >"$log" 2>&1 </dev/null
+	(cd "$state/vm" && "$1" env MICROVM_ACCEL=tcg timeout "$patience" \
+		./current/bin/microvm-run) >"$log" 2>&1 </dev/null
 }
 as_root() { "$@"; }
 as_user mkdir "$state/vm/disks"
@@ -319,7 +322,8 @@ check "no volume was created in these directories" test "$(find "$state/vm" -nam
 chmod 755 "$state/vm/disks"
 start_as as_user
 check "microvm-run creates volumes in the user's own directory" \
-	test "$(stat -c %u:%a "$state/vm/data.img" "$state/vm/disks/log.img" | xargs)" = "$user:600 $user:600"
+	test "$(stat -c %u:%a "$state/vm/data.img" "$state/vm/disks/log.img" |
+		xargs)" = "$user:600 $user:600"
 start_as as_root
 expect_no "root may start a VM with these volumes" "$log" 'belongs to another user'
 
@@ -336,7 +340,8 @@ expect "the update reports the owner that the VM's directory had" "$log" \
 expect "the update names the file to look at" "$log" \
 	"vm/source was of .*, who could have changed it: see that it is right: $test_dir/vm.yaml"
 check "the update gives all of the VM's files to root" \
-	test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" "$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"
+	test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" \
+		"$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"
 echo evil >&8
 check "the user cannot write by a descriptor from before" \
 	test "$(cat "$state/vm/source")" = "$test_dir/vm.yaml"

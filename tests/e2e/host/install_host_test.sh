@@ -95,7 +95,8 @@ echo '# another one' >>"$test_dir/two/share/systemd/microvm@.service"
 install_host() { "$test_dir/$1/bin/install-host" >"$log" 2>&1; }
 check "install-host installs the first host" install_host one
 check "install-host starts the first host's VMs" \
-	test "$(find "$world/active" -type f -printf "%f\n" | sort | xargs)" = "changed gone quiet same"
+	test "$(find "$world/active" -type f -printf "%f\n" | sort |
+		xargs)" = "changed gone quiet same"
 check "install-host leaves no work for another run" test ! -e "$state/.pending"
 
 # The places under which the world is mounted stay, what is in them changes.

@@ -94,7 +94,8 @@ check "an update from a wrong description fails" fails m -u web1
 check "a failed update changes nothing" unchanged
 check "the list shows a VM with a wrong description as unknown" is_listed web1 .state unknown
 check "the list has the position of the mistake" \
-	test "$(listed web1 .problem)" = "$test_dir/sources/vm.yaml:7:1: unknown option \"nonsense\""
+	test "$(listed web1 .problem)" = \
+		"$test_dir/sources/vm.yaml:7:1: unknown option \"nonsense\""
 describe sources/vm.yaml "mem: 200"
 check "an update succeeds" m -u web1
 second=$(target web1 current)
@@ -192,7 +193,8 @@ rm -rf "${state:?}/gone"
 expect "a garbage collector root without a target is reported" \
 	"$log" "^$roots/gone protects nothing"
 check "the list as JSON has all VMs and none of another state directory" \
-	test "$("$microvm" --state-dir "$state" -l --json | jq -r '.danglingRoots[]' | sort | xargs -n 1 basename | xargs)" = "gone booted-gone gone old-gone"
+	test "$("$microvm" --state-dir "$state" -l --json | jq -r '.danglingRoots[]' | sort |
+		xargs -n 1 basename | xargs)" = "gone booted-gone gone old-gone"
 rm -rf "$roots"
 
 # ---- flakes ----
@@ -302,7 +304,8 @@ answered() {
 		cmp - <(printf 'hello ' && letters X)
 }
 check "--connect passes on what is sent, and the whole answer" answered
-tail --pid=$$ -f /dev/null | "$microvm" --connect "$state/declared/notify.vsock" >hello 2>log.connect &
+tail --pid=$$ -f /dev/null | "$microvm" \
+	--connect "$state/declared/notify.vsock" >hello 2>log.connect &
 connected=$!
 wait_until test -s hello
 kill -HUP $connected

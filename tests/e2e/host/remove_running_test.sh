@@ -25,7 +25,8 @@ export NO_COLOR=1
 m() { "$microvm" -q --cache "$test_dir/cache" --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
 is_listed() {
-	[ "$("$microvm" --state-dir "$state" -l --json | jq -c '.vms[0] | [.running, .byHand]')" = "$1" ]
+	[ "$("$microvm" --state-dir "$state" -l --json |
+		jq -c '.vms[0] | [.running, .byHand]')" = "$1" ]
 }
 if m -c vm -f "$test_dir/vm.yaml"; then
 	ok "a VM is created"

@@ -31,7 +31,8 @@ build() { "$mvmbuild" host "$test_dir/host.yaml" --cache "$test_dir/cache" -o "$
 fails() { ! "$@"; }
 all_of() { (cd "$1" && find . -printf '%p %y %m %l %i\n' | LC_ALL=C sort); }
 contents() {
-	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 |
+		LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 same() { diff "$1" "$2"; }
 disks() { find "$1" -name 'stage1.squashfs' -printf '%i\n' | sort -u | wc -l; }
@@ -94,7 +95,8 @@ expect "install-host reports what it installed" "$log" 'web1 is installed'
 check "the tree has the VMs" test -x "$tree$state/web3/current/bin/microvm-run"
 check "the tree has one store disk" test "$(disks "$tree$state")" = 1
 check "two of the VMs start at boot" \
-	test "$(find "$tree/etc/systemd/system/microvms.target.wants" -name 'microvm@*' -printf '%f\n' | sort | xargs)" = \
+	test "$(find "$tree/etc/systemd/system/microvms.target.wants" -name 'microvm@*' \
+		-printf '%f\n' | sort | xargs)" = \
 	"microvm@web1.service microvm@web2.service"
 all_of "$tree" >"$test_dir/before"
 check "install-host --root succeeds a second time" \

@@ -118,7 +118,8 @@ check "that VM is removed with its volume" m --remove vm --volumes
 everything >"$test_dir/after"
 check "the host is as it was before" diff "$test_dir/before" "$test_dir/after"
 check "no unit of the VM is left" \
-	test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed 'microvm*' | grep -v 'slice\|target')"
+	test -z "$(host systemctl list-units --all --plain --no-legend --state=active,failed \
+		'microvm*' | grep -v 'slice\|target')"
 check "no interface of the VM is left" host sh -c '! ls -d /sys/class/net/mvm-*'
 
 # ---- a runner like the reference's, under our units and command ----

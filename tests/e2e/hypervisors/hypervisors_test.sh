@@ -17,7 +17,8 @@ set -u
 MVMBUILD=${MVMBUILD:-$top/build/mvmbuild}
 need_programs nix-build busybox qemu-system-x86_64 ldd ip socat
 # Not among them: StratoVirt, which finds no disks with a kernel of Debian's.
-declare -A programs=([cloud-hypervisor]=cloud-hypervisor [firecracker]=firecracker [crosvm]=crosvm [kvmtool]=lkvm [alioth]=alioth)
+declare -A programs=([cloud-hypervisor]=cloud-hypervisor [firecracker]=firecracker [crosvm]=crosvm \
+	[kvmtool]=lkvm [alioth]=alioth)
 
 # find_program NAME: prints where its program is, or why there is none.
 find_program() {
@@ -44,7 +45,8 @@ guest=$(nix_build "$top/tests/e2e/lib/nix/volume-guest.nix" toplevel) || exit 1
 
 probe=$(nix_build "$top/tests/e2e/lib/nix/probe-guest.nix" toplevel) || exit 1
 stage_programs "$test_dir/guest-files" socat
-net_guest=$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles "$test_dir/guest-files") || exit 1
+net_guest=$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles \
+	"$test_dir/guest-files") || exit 1
 
 # runner NAME TOPLEVEL: makes $test_dir/runners/NAME.
 # shellcheck disable=SC2317 # check calls it
@@ -76,7 +78,8 @@ for name in "${installed[@]}"; do
 	E2
 	check "$name: a VM with a volume compiles" runner "$name" "$guest"
 	{
-		echo "export MICROVM_KERNEL_PARAMS='quiet$([ "$name" != cloud-hypervisor ] || echo ' end=poweroff')'"
+		echo "export MICROVM_KERNEL_PARAMS='quiet$([ "$name" != cloud-hypervisor ] ||
+			echo ' end=poweroff')'"
 		echo "echo 'lab: start $name'"
 		for _ in 1 2; do
 			echo "timeout --foreground 1200 \"\$runners/$name/bin/microvm-run\" </dev/null 2>&1 | sed 's/^/$name: /'"

@@ -47,7 +47,8 @@ printf '%s\n' 'AuthorizedKeysFile /etc/ssh/authorized_keys' \
 	'HostKey /etc/ssh/ssh_host_ed25519_key' >"$test_dir/guest-files/etc/ssh/sshd_config"
 cp "$test_dir/right" "$test_dir/wrong" "$test_dir/runners/keys/"
 check "a VM with a tap and a vsock compiles" runner "$test_dir/net.yaml" \
-	"$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles "$test_dir/guest-files")"
+	"$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles \
+		"$test_dir/guest-files")"
 
 # What the host sees while the guest is connected to its vsock port. A vhost device has a thread
 # vhost-PID: the kernel's own, or since Linux 6.4 one of QEMU's.
@@ -133,7 +134,8 @@ expect_no "a guest cannot send what only the host may send" "$console" '^lab: no
 expect "ssh to a guest that does not run says that it cannot be reached" \
 	"$console" '^lab: ssh: microvm: error: cannot reach the guest by vsock 42: '
 check "ssh over vsock runs a command in this guest" \
-	test "$(sed -n 's/^net: boot //p' "$console")" = "$(sed -n 's/^lab: ssh: boot //p' "$console")"
+	test "$(sed -n 's/^net: boot //p' "$console")" = "$(sed -n 's/^lab: ssh: boot //p' \
+		"$console")"
 expect "the status of a command by ssh comes back" "$console" '^lab: ssh: right key, status 7$'
 expect "standard input reaches a command by ssh" "$console" '^lab: ssh: 6$'
 expect "ssh with another key is refused" "$console" '^lab: ssh: root@net: Permission denied'

@@ -60,8 +60,10 @@ lab_stage "$test_dir/files" && stage_programs "$test_dir/files" basename chown c
 lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" \
 	--set stage1.modules='[kvm-amd, e1000e, vfio-pci, vfio_iommu_type1]' \
 	--set kernelParams='[quiet, intel_iommu=on]' --set qemu.extraArgs="[-device, 'intel-iommu,intremap=on,caching-mode=on,aw-bits=48',
-		-netdev, 'user,id=spare,restrict=on,guestfwd=tcp:10.0.2.100:80-cmd:$(type -P busybox) httpd -i -h $test_dir/www',
-		-device, 'e1000e,netdev=spare,mac=$mac,bus=pcie.0,addr=10.0']" || { not_ok "the lab is built"; finish; }
+		-netdev, 'user,id=spare,restrict=on,guestfwd=tcp:10.0.2.100:80-cmd:$(type \
+			-P busybox) httpd -i -h $test_dir/www',
+		-device, 'e1000e,netdev=spare,mac=$mac,bus=pcie.0,addr=10.0']" ||
+			{ not_ok "the lab is built"; finish; }
 lab_run 240 "$console" "$test_dir"
 expect "pci-setup fails for a device that does not exist" \
 	"$console" '^lab: absent: status 1, driver e1000e, owner $'

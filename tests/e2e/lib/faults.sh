@@ -83,14 +83,16 @@ faults_try() {
 	if [ "$status" = 0 ]; then
 		[ "$sum" = "$fault_new" ] ||
 			fault_problem "$fault" \
-			"status 0, and the runner is $([ "$sum" = "$fault_old" ] && echo the old one || echo another)"
+			"status 0, and the runner is $([ "$sum" = "$fault_old" ] &&
+				echo the old one || echo another)"
 	elif [ "$status" -gt 4 ]; then
 		fault_problem "$fault" "status $status"
 	else
 		[ "$sum" = "$fault_old" ] || { [ "$sum" = "$fault_new" ] &&
 			fault_may_be_late "$1"; } ||
 			fault_problem "$fault" \
-				"status $status, and the old runner is $([ "$sum" = "$fault_new" ] && echo replaced || echo broken)"
+				"status $status, and the old runner is $([ \
+					"$sum" = "$fault_new" ] && echo replaced || echo broken)"
 		[ "$errors" = 1 ] || fault_problem "$fault" "status $status with $errors errors"
 	fi
 	# Files that cannot be removed stay; the next build removes them.
@@ -127,7 +129,8 @@ faults_sweep() {
 		[ -n "$count" ] || continue
 		for error in ${fault_errors[$function]:-5}; do
 			for ((i = 0; i < (count < most ? count : most); i++)); do
-				n=$((count <= most ? i + 1 : i < 2 ? i + 1 : 1 + (count - 1) * i / (most - 1)))
+				n=$((count <= most || i < 2 ? i + 1
+					: 1 + (count - 1) * i / (most - 1)))
 				faults_try "$function" "$n" "$error"
 			done
 		done

@@ -26,7 +26,8 @@ lab_stage() {
 	mkdir -p "$1/usr/share/qemu"
 	for program in bios-256k.bin bios-microvm.bin linuxboot_dma.bin linuxboot.bin kvmvapic.bin \
 		pvh.bin; do
-		program=$(find -L /usr/share/qemu /usr/share/seabios -name "$program" -print -quit 2>/dev/null)
+		program=$(find -L /usr/share/qemu /usr/share/seabios -name "$program" \
+			-print -quit 2>/dev/null)
 		cp -L "$program" "$1/usr/share/qemu/" || return
 	done
 }

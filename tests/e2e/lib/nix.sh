@@ -87,5 +87,6 @@ nix_stage_host() {
 		sync; do
 		cp -L "$(command -v "$program")" "$1/bin/"
 	done
-	cp -L "${MVMBUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/build/mvmbuild}" "$1/bin/mvmbuild"
+	cp -L "${MVMBUILD:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)/build/mvmbuild}" \
+		"$1/bin/mvmbuild"
 }

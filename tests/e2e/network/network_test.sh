@@ -44,7 +44,8 @@ check "taps: tap-up leaves no interface when it fails" test ! -e /sys/class/net/
 ip link add mvm-br type bridge
 check "taps: tap-up succeeds" up taps
 check "taps: the interfaces belong to the VM's user" \
-	test "$(cat /sys/class/net/mvm-a/owner /sys/class/net/mvm-b/owner)" = "$nobody"$'\n'"$nobody"
+	test "$(cat /sys/class/net/mvm-a/owner \
+		/sys/class/net/mvm-b/owner)" = "$nobody"$'\n'"$nobody"
 check "taps: a VM with several CPUs has several queues" \
 	test "$(cat /sys/class/net/mvm-a/tun_flags)" = 0x5902
 check "taps: the first interface is in its bridge" \
@@ -62,7 +63,8 @@ ip link delete dev mvm-b
 ip tuntap add dev mvm-b mode tap
 check "taps: tap-up succeeds where an unfit tap is in the way" up taps
 check "taps: tap-up replaces the unfit tap" \
-	test "$(cat /sys/class/net/mvm-b/owner /sys/class/net/mvm-b/tun_flags)" = "$nobody"$'\n'0x5902
+	test "$(cat /sys/class/net/mvm-b/owner \
+		/sys/class/net/mvm-b/tun_flags)" = "$nobody"$'\n'0x5902
 MICROVM_USER=no-such-user "$test_dir/taps/bin/tap-up" >"$log" 2>&1
 check "taps: tap-up fails for an unknown user" test $? = 1
 expect "taps: tap-up names the unknown user" "$log" 'the user no-such-user does not exist'
@@ -141,7 +143,8 @@ check "host: the guest ends with status 0" test "$status" = 0
 expect "host: the guest pings its host" "$console" '^lan: ping ok'
 expect "host: the guest fetches a file from its host" "$console" "^lan: fetched $sum\$"
 expect "host: the guest's address is derived from the names" "$console" \
-	"^lan: mac $(jq -r '.interfaces[0].mac' "$test_dir/host/share/microvm/vm.json" | tr A-F a-f)\$"
+	"^lan: mac $(jq -r '.interfaces[0].mac' "$test_dir/host/share/microvm/vm.json" |
+		tr A-F a-f)\$"
 down host
 
 # ---- two guests ----

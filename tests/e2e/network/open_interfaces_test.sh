@@ -100,7 +100,8 @@ expect "tap-up says that it is a TUN device" \
 check "microvm-check refuses a TUN device" fails cpus1 microvm-check
 expect "microvm-check says that it is not a tap" "$log" 'the interface mvm-a is not a tap'
 check "tap-down succeeds beside a TUN device" run cpus1 tap-down
-expect "tap-down says that it is not a tap" "$log" '^tap-down: keeping the interface mvm-a: it is not a tap'
+expect "tap-down says that it is not a tap" "$log" \
+	'^tap-down: keeping the interface mvm-a: it is not a tap'
 socat TUN,tun-name=mvm-a,iff-up EXEC:'sleep 9000' 2>"$test_dir/holder" &
 holder=$!
 wait_while_alive "$holder" is_open mvm-a

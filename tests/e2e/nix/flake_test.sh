@@ -56,7 +56,8 @@ E2
 m() { "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
 is_listed() {
-	[ "$("$microvm" --state-dir "$state" -l --json | jq -r ".vms[] | select(.name == \"$1\") | $2")" = "$3" ]
+	[ "$("$microvm" --state-dir "$state" -l --json |
+		jq -r ".vms[] | select(.name == \"$1\") | $2")" = "$3" ]
 }
 target() { readlink "$state/web1/$1"; }
 runs() { (cd "$state/$1" && ./current/bin/microvm-run); }

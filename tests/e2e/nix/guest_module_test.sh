@@ -31,14 +31,16 @@ is "disk: the mounts are in order" "$(jq -c '[.mounts[].target]' "$test_dir/disk
 is "disk: a disk is found by its serial number" "$(evaluated disk "fileSystems.\"/data\".device")" \
 	'"/dev/disk/by-id/virtio-mvm-volume-1"'
 is "disk: the store's mounts are needed for boot and others are not" \
-	"$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" '[true,false,true,true,true]'
+	"$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" \
+		'[true,false,true,true,true]'
 is "disk: NixOS places the layers of the overlay" \
 	"$(evaluated disk "fileSystems.\"$NIX_STORE_DIR\".overlay" | jq -c .)" \
 	"{\"lowerdir\":[\"$parent/.ro-store\"],\"upperdir\":\"$parent/.rw-store/store\",\"workdir\":\"$parent/.rw-store/work\"}"
 is "disk: the guest's Nix makes no links across layers" \
 	"$(evaluated disk nix.settings.auto-optimise-store)" false
 is "disk: the initrd has the modules" \
-	"$(evaluated disk boot.initrd.availableKernelModules | jq -c 'contains(["ext4","squashfs","overlay","virtio_blk"])')" true
+	"$(evaluated disk boot.initrd.availableKernelModules |
+		jq -c 'contains(["ext4","squashfs","overlay","virtio_blk"])')" true
 planned order 'hypervisor: firecracker' \
 	'volumes: [{image: a.img, size: 8, mountPoint: /a}, {image: b.img, size: 8, mountPoint: /b, label: b}]'
 is "order: disks are found by label or else by order" \
@@ -68,7 +70,8 @@ info_of() {
 # learns from a registration what is in there.
 boots() {
 	name=$1
-	system=$(nix_build "$top/tests/e2e/lib/nix/nixos-shape.nix" toplevel --argstr kernelPackage "$kernel" --argstr mountsFile "$test_dir/$1.json") || exit 1
+	system=$(nix_build "$top/tests/e2e/lib/nix/nixos-shape.nix" toplevel \
+		--argstr kernelPackage "$kernel" --argstr mountsFile "$test_dir/$1.json") || exit 1
 	info=$(info_of "$system")
 	{
 		sed 1,2d "$test_dir/$1-part.yaml"
@@ -89,7 +92,8 @@ expect "disk: the guest can write to the store" "$console" '^nixos: upper writte
 # guest collect its own system.
 refused() {
 	check "$1 is refused" \
-		test "$("$mvmbuild" plan "$test_dir/disk.yaml" "${@:3}" >/dev/null 2>"$test_dir/log"; echo $?)" = 3
+		test "$("$mvmbuild" plan "$test_dir/disk.yaml" \
+			"${@:3}" >/dev/null 2>"$test_dir/log"; echo $?)" = 3
 	expect "$1: the message has the reason" "$test_dir/log" "$2"
 }
 other=$(info_of "$(nix-store --add "$top/LICENSE")")
@@ -126,7 +130,9 @@ done
 check "registration: the guest's Nix knows the closure" \
 	diff <(nix-store -qR "$registered" | sort) <(in_guest nix-store -qR "$registered" | sort)
 check "registration: the guest's Nix knows the registration's own path and its references" \
-	test "$(in_guest nix-store -qR "$info" | sort)" = "$({ nix-store -qR "$registered"; echo "$info"; } | sort)"
+	test "$(in_guest nix-store -qR "$info" |
+		sort)" = "$({ nix-store -qR "$registered"; echo "$info"; } | sort)"
 check "registration: none of these paths is garbage" \
-	test -z "$(in_guest nix-store --gc --print-dead 2>/dev/null | grep -F -e "$info" -e "$registered")"
+	test -z "$(in_guest nix-store --gc --print-dead 2>/dev/null |
+		grep -F -e "$info" -e "$registered")"
 finish

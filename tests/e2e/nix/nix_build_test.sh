@@ -72,7 +72,8 @@ check "a runner without roots is collected" test ! -e "$runner" -a ! -e "$image"
 
 # In a sandbox: no network, no /home, no cache; the machine's libraries, which the machine's
 # programs want, are let in.
-sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths '/lib /lib64 /usr')
+sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths \
+	'/lib /lib64 /usr')
 # shellcheck disable=SC2016 # the builder's $out
 if nix-build --no-out-link "${sandbox[@]}" \
 	-E 'derivation { name = "probe"; system = builtins.currentSystem; builder = "/usr/bin/bash"; args = [ "-c" "echo > $out" ]; }' \
@@ -122,7 +123,8 @@ nix_build "$1/tests/e2e/lib/nix/host-runner.nix" runner "${@:3}"
 E2
 	lend "$top/templates" >/dev/null
 	sources=$(dirname "$(lend "$top/tests")")
-	user_runner=$(as_nobody env -i PATH="$PATH" bash "$test_dir/as-user" "$sources" "$test_dir/user" "${arguments[@]}" 2>"$log")
+	user_runner=$(as_nobody env -i PATH="$PATH" bash "$test_dir/as-user" "$sources" \
+		"$test_dir/user" "${arguments[@]}" 2>"$log")
 	check "nix-build as nobody makes the runner" test -x "$user_runner/bin/microvm-run"
 	[ -n "$user_runner" ] || not_ok "nix-build as nobody prints a path" "$log"
 else

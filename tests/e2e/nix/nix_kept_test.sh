@@ -15,7 +15,8 @@ nix_stage_nix "$test_dir/nix-files"
 top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
 data=$(nix_build "$top/tests/demo/demo.nix" data) || exit 1
 lib=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "lib" "1"' | tr -d '"') || exit 1
-app=$(nix-instantiate --eval --read-write-mode -E "builtins.toFile \"app\" \"\${builtins.storePath $lib}\"" | tr -d '"') || exit 1
+app=$(nix-instantiate --eval --read-write-mode -E \
+	"builtins.toFile \"app\" \"\${builtins.storePath $lib}\"" | tr -d '"') || exit 1
 other=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "other" "2"' | tr -d '"') ||
 	exit 1
 

@@ -161,7 +161,8 @@ sqlite3 "$volume/var/nix/db/db.sqlite" 'create index if not exists IndexReferrer
 	insert into RealisationsRefs values (2, 1)'
 check "a boot succeeds with tables of other versions of Nix" boot two
 check "the rows of these tables are kept" \
-	test "$(sqlite3 "$volume/var/nix/db/db.sqlite" 'select group_concat(id) from Realisations')" = 2
+	test "$(sqlite3 "$volume/var/nix/db/db.sqlite" \
+		'select group_concat(id) from Realisations')" = 2
 check "the store is sound with these tables" sound
 restore
 mkdir -p "$volume/var/nix/"{temproots,daemon-socket,gc-socket}
@@ -169,7 +170,8 @@ touch "$volume/var/nix/temproots/1" "$volume/var/nix/gc.lock" \
 	"$volume/var/nix/daemon-socket/socket" "$volume/var/nix/gc-socket/socket"
 check "a boot succeeds beside files of processes of the last one" boot one
 check "these files are removed" \
-	test -z "$(find "$volume/var/nix/temproots" "$volume/var/nix/daemon-socket" "$volume/var/nix/gc-socket" -type f)"
+	test -z "$(find "$volume/var/nix/temproots" "$volume/var/nix/daemon-socket" \
+		"$volume/var/nix/gc-socket" -type f)"
 
 # A Nix that is killed while it writes leaves a log, of which SQLite itself has to make what it is.
 restore

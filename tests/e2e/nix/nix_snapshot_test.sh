@@ -24,7 +24,8 @@ add() { # NAME [TEXT]: a store path that refers to another one
 take() { "$nix_db" snapshot "$db" "${1:-$copy}" 2>"$log"; }
 # whole DIR: it is a sound database, in rollback mode, and has nobody's log beside it.
 whole() {
-	[ "$(sqlite3 "file:$1/db.sqlite?immutable=1" 'pragma integrity_check; pragma foreign_key_check')" = ok ] &&
+	[ "$(sqlite3 "file:$1/db.sqlite?immutable=1" \
+		'pragma integrity_check; pragma foreign_key_check')" = ok ] &&
 		[ "$(od -An -tx1 -j18 -N2 "$1/db.sqlite")" = ' 01 01' ] &&
 			[ "$(cat "$1/schema")" = 10 ] && [ ${#id} = 16 ] &&
 		[ "$(find "$1" -mindepth 1 | wc -l)" = 3 ]
@@ -63,7 +64,8 @@ check "a database with a log is copied" take
 identity
 check "that copy is complete" whole "$copy"
 check "that copy has what is in the log" \
-	test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" "select count(*) from ValidPaths where path = '$third'")" = 1
+	test "$(sqlite3 "file:$copy/db.sqlite?immutable=1" \
+		"select count(*) from ValidPaths where path = '$third'")" = 1
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir "$test_dir/theirs"
 	chown 65534 "$test_dir/theirs"

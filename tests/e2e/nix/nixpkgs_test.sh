@@ -79,7 +79,8 @@ for program in bash coreutils gnutar gzip iproute2 kmod; do
 done
 
 # Packages of NixOS that the units name, each with Debian's programs of the same.
-declare -A packages=([bash]=bash [coreutils]=coreutils [findutils]=findutils [gnugrep]=grep [gnused]=sed [systemd]=systemd)
+declare -A packages=([bash]=bash [coreutils]=coreutils [findutils]=findutils [gnugrep]=grep \
+	[gnused]=sed [systemd]=systemd)
 script='s/^Environment="(LOCALE_ARCHIVE|TZDIR)=.*//'
 for package in "${!packages[@]}"; do
 	mkdir -p "$test_dir/sw/$package"

@@ -54,7 +54,8 @@ cp --sparse=always data.img "$test_dir/dirty.img"
 umount "$test_dir/mnt"
 # The last one's descriptor: half of its block did not get there.
 read -ra journal < <(debugfs -R 'blocks <8>' "$test_dir/dirty.img" 2>/dev/null)
-descriptor=$(debugfs -R 'logdump -O' "$test_dir/dirty.img" 2>/dev/null | sed -n 's/.*(descriptor block) at block //p' | tail -n 1)
+descriptor=$(debugfs -R 'logdump -O' "$test_dir/dirty.img" 2>/dev/null |
+	sed -n 's/.*(descriptor block) at block //p' | tail -n 1)
 cp --sparse=always "$test_dir/dirty.img" data.img
 head -c 512 /dev/zero | dd of=data.img bs=512 seek=$((journal[descriptor] * 2 + 1)) conv=notrunc \
 	status=none
@@ -109,8 +110,11 @@ check "--fsck leaves the broken xfs as it was" cmp x.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/good.img" x.img
 # A btrfs is only looked at: both copies of its tree of checksums.
 cp --sparse=always b.img "$test_dir/b.img"
-for place in $(btrfs inspect-internal dump-tree -r b.img 2>/dev/null | sed -n 's/.*ROOT_ITEM [0-9]*) \([0-9]*\) level.*/\1/p;s/.*root: \([0-9]*\) level.*/\1/p' | head -n 1); do
-	physical=$(btrfs-map-logical -l "$place" b.img 2>/dev/null | sed -n 's/.*physical \([0-9]*\) .*/\1/p')
+for place in $(btrfs inspect-internal dump-tree -r b.img 2>/dev/null |
+	sed -n 's/.*ROOT_ITEM [0-9]*) \([0-9]*\) level.*/\1/p;s/.*root: \([0-9]*\) level.*/\1/p' |
+	head -n 1); do
+	physical=$(btrfs-map-logical -l "$place" b.img 2>/dev/null |
+		sed -n 's/.*physical \([0-9]*\) .*/\1/p')
 	for at in $physical; do
 		dd if=/dev/zero of=b.img bs=512 seek=$((at / 512)) count=1 conv=notrunc status=none
 	done
@@ -162,7 +166,8 @@ mkdir "$test_dir/bin"
 printf '#!/bin/sh\necho active\n' >"$test_dir/bin/systemctl"
 chmod +x "$test_dir/bin/systemctl"
 check "--fsck refuses a running VM" \
-	test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+	test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; \
+		echo $?)" = 1
 expect "--fsck says how to stop the VM" \
 	"$log" 'vm is running: systemctl stop microvm@vm.service first'
 check "--fsck leaves the running VM's volumes alone" untouched
@@ -190,7 +195,8 @@ printf '#!/bin/sh\nid -u >&2\nexit 4\n' >"$test_dir/bin/e2fsck"
 chmod 755 "$test_dir/bin/e2fsck" "$test_dir/bin"
 rm "$test_dir/bin/systemctl"
 check "--fsck checks an image of the VMs' user" \
-	test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; echo $?)" = 1
+	test "$(PATH=$test_dir/bin:$PATH "$microvm" --state-dir "$state" --fsck vm >"$log" 2>&1; \
+		echo $?)" = 1
 expect "it does so with that user's rights" "$log" '^65534$'
 check "--fsck succeeds with that user's rights and the real tool" m --fsck vm
 expect "--fsck mends the image of the VMs' user" "$log" '^data.img \(ext4\): mended$'

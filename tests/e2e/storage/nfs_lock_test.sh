@@ -58,7 +58,8 @@ told "read here" "$host" volume lock 3 /mnt/a/data.img read
 told "read there" "$host" volume lock 4 /mnt/b/data.img read
 told "written beside readers" "$host" volume free /mnt/b/data.img write
 E2
-guest=$(guest_build lab --argstr labFiles "$test_dir/files" --argstr labRunners "$test_dir/data" --argstr labScript "$test_dir/script") || exit 1
+guest=$(guest_build lab --argstr labFiles "$test_dir/files" --argstr labRunners "$test_dir/data" \
+	--argstr labScript "$test_dir/script") || exit 1
 {
 	cat <<-E2
 		mem: 512

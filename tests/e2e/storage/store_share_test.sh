@@ -26,7 +26,8 @@ state_dir=$(dirname "$NIX_STORE_DIR")/var/nix
 : >"$state_dir/gcroots/of-the-host"
 ln -s "$NIX_STORE_DIR" "$test_dir/link"
 store_now() {
-	(cd "$(dirname "$NIX_STORE_DIR")" && find store var/nix/gcroots -printf '%p %y %m %s %l\n' | sort)
+	(cd "$(dirname "$NIX_STORE_DIR")" && find store var/nix/gcroots -printf '%p %y %m %s %l\n' |
+		sort)
 }
 
 # The store, what it is in, what is in it, a link to it, and what the host's Nix knows of it.

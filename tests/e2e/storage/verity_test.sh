@@ -84,7 +84,8 @@ works() {
 	expect "$name: the store is mounted from the verified device" \
 		"$console" "^verity: mount /dev/mapper/store $1 (squashfs|erofs) ro,"
 	expect "$name: the device is a read-only one of dm-verity" "$console" \
-		"^verity: device store CRYPT-VERITY-$(in_manifest .verity.uuid | tr -d -)-store read-only 1\$"
+		"^verity: device store CRYPT-VERITY-$(in_manifest .verity.uuid |
+			tr -d -)-store read-only 1\$"
 	expect "$name: a file has the contents that were built" \
 		"$console" "^verity: payload $(sha256sum "$payload" | cut -d ' ' -f 1)\$"
 }

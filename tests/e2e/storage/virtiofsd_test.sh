@@ -162,7 +162,8 @@ unit() {
 	check "$1: virtiofsd-run reports when it is ready" \
 		wait_until grep -q READY=1 "$test_dir/told"
 	check "$1: there is a socket for each share then" \
-		test "$(sockets | sort | paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
+		test "$(sockets | sort |
+			paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
 	check "$1: a second virtiofsd-run is refused" second_is_refused
 	expect "$1: the message says that the share is served already" "$log.second" \
 		'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'

@@ -63,7 +63,8 @@ refused() { # DESCRIPTION NAME REGEX
 	check "$1: nothing has changed" test "$before" = "$(state)"
 }
 in_use='the volume [^ ]*: it is in use: a running VM has it'
-qemu=(qemu-system-x86_64 -M "microvm,accel=tcg" -m 32 -S -nodefaults -display none -monitor stdio -device "virtio-blk-device,drive=x")
+qemu=(qemu-system-x86_64 -M "microvm,accel=tcg" -m 32 -S -nodefaults -display none -monitor stdio \
+	-device "virtio-blk-device,drive=x")
 # Whether QEMU would start with it.
 qemu_starts() { # IMAGE [,OPTION]
 	echo quit | timeout "$patience" "${qemu[@]}" -drive \
@@ -85,7 +86,8 @@ for case in "kvmtool||kvmtool: {package: $test_dir/fake}" \
 	refused "$name, a second start that would grow the disk" \
 		"$name-32" "$in_use|the VM is already running"
 	check "$name: a growth beside a running VM is refused" \
-		test "$("$test_dir/$name-32/libexec/real" volume grow data.img 32 ext4 >"$log" 2>&1; echo $?)" = 1
+		test "$("$test_dir/$name-32/libexec/real" volume grow data.img 32 \
+			ext4 >"$log" 2>&1; echo $?)" = 1
 	expect "$name: the message says that the volume is in use" \
 		"$log" 'it is to grow, but it is in use'
 	check "$name: QEMU cannot open the disk" test "$(qemu_starts data.img; echo $?)" = 1

@@ -251,7 +251,9 @@ calls='mkdir ftruncate pwrite64 fsync rename unlink rmdir'
 killed() { # CALL NUMBER
 	restore
 	# Runs in a shell of its own, so that nobody prints that it was killed.
-	(strace -q -o "$test_dir/trace" -e "trace=${calls// /,}" -e "inject=$1:signal=KILL:when=$2" "$test_dir/grow/libexec/mvm-host" volume grow data.img 256 ext4 >"$log" 2>&1; exit) 2>/dev/null
+	(strace -q -o "$test_dir/trace" -e "trace=${calls// /,}" \
+		-e "inject=$1:signal=KILL:when=$2" "$test_dir/grow/libexec/mvm-host" volume grow \
+		data.img 256 ext4 >"$log" 2>&1; exit) 2>/dev/null
 }
 # Some of CALL's numbers: all, or at the beginning, where the log ends and the image begins, and at
 # the end.
@@ -290,7 +292,9 @@ if strace -o /dev/null true 2>/dev/null; then
 	writes=$(grep -c '^pwrite64(' "$test_dir/all-calls")
 	# The start that completes it is killed too.
 	killed pwrite64 $((writes * 3 / 4))
-	(strace -q -o /dev/null -e trace=pwrite64 -e inject=pwrite64:signal=KILL:when=9 "$test_dir/grow/libexec/mvm-host" volume grow data.img 256 ext4 >"$log" 2>&1; exit) 2>/dev/null
+	(strace -q -o /dev/null -e trace=pwrite64 -e inject=pwrite64:signal=KILL:when=9 \
+		"$test_dir/grow/libexec/mvm-host" volume grow data.img 256 ext4 >"$log" 2>&1; \
+		exit) 2>/dev/null
 	check "killed twice: its log waits" test -e data.img.grow
 	check "killed twice: the next start completes it" grows_now
 	# Power fails while the log is carried out: any sector is old or new. This file system has
@@ -309,7 +313,10 @@ if strace -o /dev/null true 2>/dev/null; then
 		logs=0
 		while [ "$(mib data.img)" = 24 ]; do
 			cp --sparse=always data.img "$test_dir/log-before.img"
-			(strace -q -o /dev/null -e trace=ftruncate,unlink -e inject=unlink:signal=KILL:when=7 "$test_dir/grow/libexec/mvm-host" volume grow data.img 64 ext4 >"$log" 2>&1; exit) 2>/dev/null
+			(strace -q -o /dev/null -e trace=ftruncate,unlink \
+				-e inject=unlink:signal=KILL:when=7 \
+				"$test_dir/grow/libexec/mvm-host" volume grow data.img 64 \
+				ext4 >"$log" 2>&1; exit) 2>/dev/null
 			[ -e data.img.grow ] || break
 			logs=$((logs + 1))
 			cp data.img.grow "$test_dir/saved.grow"
@@ -330,13 +337,16 @@ if strace -o /dev/null true 2>/dev/null; then
 		done
 		check "torn sectors${journal:+, with a journal}: $logs logs" \
 			test "$logs" = "$([ -z "$journal" ] && echo 1 || echo 2)"
-		check "torn sectors${journal:+, with a journal}: the next start completes them, each time" test "$wrong" = 0
+		check \
+			"torn sectors${journal:+, with a journal}: the next start completes them, each time" \
+			test "$wrong" = 0
 		check "torn sectors${journal:+, with a journal}: sound" e2fsck -fn data.img
 		# Nothing but the log's own writer opens the image to write.
 		cp --sparse=always "$test_dir/whole.img" data.img
 		strace -f -q -o "$test_dir/opened" -e trace=open,openat \
 			"$test_dir/grow/libexec/mvm-host" volume grow data.img 64 ext4 >"$log" 2>&1
-		check "torn sectors${journal:+, with a journal}: nobody else writes" test "$(grep -cE '/data\.img", .*O_(RDWR|WRONLY)' "$test_dir/opened")" = 1
+		check "torn sectors${journal:+, with a journal}: nobody else writes" test \
+			"$(grep -cE '/data\.img", .*O_(RDWR|WRONLY)' "$test_dir/opened")" = 1
 	done
 	# Somebody else goes on with an image whose log waits: that log is of no use then.
 	killed ftruncate 3

@@ -149,7 +149,8 @@ if strace -o /dev/null true 2>/dev/null; then
 		"$log" 'io_uring cannot be used here \(Operation not permitted\)'
 	# A tmpfs before Linux 6.6.
 	check "mvm-host fails for a volume without direct I/O" \
-		test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 "$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
+		test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 \
+			"$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
 	expect "mvm-host says that the file system has no direct I/O" \
 		"$log" 'its file system has no direct I/O'
 else

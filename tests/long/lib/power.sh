@@ -115,7 +115,8 @@ scene_record() {
 	scene_script >"$test_dir/script"
 	rm -rf "$test_dir/lab"
 	local system
-	system=$(nix_build "$top/tests/e2e/lib/nix/lab.nix" toplevel --argstr labFiles "$test_dir/files" \
+	system=$(nix_build "$top/tests/e2e/lib/nix/lab.nix" toplevel --argstr labFiles \
+		"$test_dir/files" \
 		--argstr labRunners "$world" --argstr labScript "$test_dir/script") || return
 	{
 		echo "mem: 1536"

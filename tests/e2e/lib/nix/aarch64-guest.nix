@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest for aarch64, built on any machine: nothing of it runs here. It says what it runs on, counts its boots in /data and ends the VM.
+# A guest for aarch64, built on any machine: nothing of it runs here. It says what it runs on,
+# counts its boots in /data and ends the VM.
 {
   busyboxProgram ? "/usr/bin/busybox",
   guestBusybox, # a static one for aarch64
@@ -8,7 +9,8 @@
 let
   inherit (import ./guest.nix { inherit busyboxProgram; }) run system;
 
-  busybox = run "busybox-aarch64" { program = builtins.path { name = "busybox"; path = guestBusybox; }; } ''
+  program = builtins.path { name = "busybox"; path = guestBusybox; };
+  busybox = run "busybox-aarch64" { inherit program; } ''
     mkdir -p "$out/bin"
     cp "$program" "$out/bin/busybox"
     chmod +x "$out/bin/busybox"

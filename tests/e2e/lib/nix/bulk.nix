@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A system whose disk takes some time: tens of MB that compress slowly, and many small files. It does not boot.
+# A system whose disk takes some time: tens of MB that compress slowly, and many small files. It
+# does not boot.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let
@@ -11,5 +12,6 @@ let
   '';
 in
 {
-  toplevel = run "bulk-system" { inherit bulk; } ''mkdir "$out"; echo "$bulk" > "$out/init"; chmod +x "$out/init"'';
+  toplevel = run "bulk-system" { inherit bulk; }
+    ''mkdir "$out"; echo "$bulk" > "$out/init"; chmod +x "$out/init"'';
 }

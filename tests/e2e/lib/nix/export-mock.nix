@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
-# What a configuration of microvm.nix looks like to templates/nix/export.nix: packages, functions, package sets, values that throw.
+# What a configuration of microvm.nix looks like to templates/nix/export.nix: packages, functions,
+# package sets, values that throw.
 { initrd ? null }:
 
 let
-  package = name: derivation { inherit name; system = builtins.currentSystem; builder = "/bin/sh"; };
+  package = name:
+    derivation { inherit name; system = builtins.currentSystem; builder = "/bin/sh"; };
   pkgs = { callPackage = f: f; stdenv = throw "not to be evaluated"; hello = package "hello"; };
 in
 import ../../../../templates/nix/export.nix {
@@ -19,7 +21,13 @@ import ../../../../templates/nix/export.nix {
       balloon = false;
       user = null;
       volumes = [ { image = /var/data.img; size = 8; mountPoint = null; label = null; } ];
-      shares = [ { tag = "ro-store"; source = "/nix/store"; mountPoint = "/nix/.ro-store"; readOnly = false; } { tag = "ro"; source = "/srv"; mountPoint = "/srv"; readOnly = true; } ];
+      shares = [
+        {
+          tag = "ro-store"; source = "/nix/store"; mountPoint = "/nix/.ro-store";
+          readOnly = false;
+        }
+        { tag = "ro"; source = "/srv"; mountPoint = "/srv"; readOnly = true; }
+      ];
       interfaces = [ { type = "user"; id = "net0"; mac = "02:00:00:00:00:01"; } ];
       qemu = { package = package "package"; extraArgs = [ "-a" "b" ]; inherit pkgs; };
       apply = x: x;

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-# A guest in which Nix works: the machine's own nix program with all its libraries, as store paths. Its init does what the kernel parameter
-# mvm.test=STEP,STEP,... names, each between the lines "BEGIN STEP" and "END STEP STATUS", then says "nix-guest: done" and ends the VM.
+# A guest in which Nix works: the machine's own nix program with all its libraries, as store paths.
+# Its init does what the kernel parameter mvm.test=STEP,STEP,... names, each between the lines
+# "BEGIN STEP" and "END STEP STATUS", then says "nix-guest: done" and ends the VM.
 {
   busyboxProgram ? "/usr/bin/busybox",
-  nixFiles, # a directory with bin/nix and lib/ (all its libraries and ld.so): nix_stage_nix in ../nix.sh makes it
+  # a directory with bin/nix and lib/ (all its libraries and ld.so): nix_stage_nix in ../nix.sh
+  # makes it
+  nixFiles,
 }:
 
 let
@@ -52,7 +55,8 @@ let
       roots) nix-store --gc --print-roots ;;
       mounts) cat /proc/mounts ;;
       store) stat -c '%a %u:%g' ${builtins.storeDir} ;;
-      # A new path, of text that the parameter mvm.text tells apart; it is garbage unless `keep` comes after it.
+      # A new path, of text that the parameter mvm.text tells apart; it is garbage unless `keep`
+      # comes after it.
       add) echo "$(parameter mvm.text)" > /tmp/added && nix-store --add /tmp/added ;;
       keep) ln -sfn "$(nix-store --add /tmp/added)" ${stateDir}/gcroots/added ;;
       # New paths without end, each told when it is registered, with the text in it.

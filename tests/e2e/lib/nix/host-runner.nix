@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A runner made by templates/nix/runner.nix, of the system in nixos-shape.nix: kernel and modules come from the toplevel.
+# A runner made by templates/nix/runner.nix, of the system in nixos-shape.nix: kernel and modules
+# come from the toplevel.
 {
   busyboxProgram ? "/usr/bin/busybox",
   kernelPackage, # an unpacked Debian kernel: ../kernel.sh
@@ -9,7 +10,8 @@
 let
   inherit (import ./nixos-shape.nix { inherit busyboxProgram kernelPackage; }) toplevel linux;
   inherit (import ../../../demo/demo.nix { inherit busyboxProgram; }) data run;
-  host = run "host-tools" { files = builtins.path { name = "files"; path = hostTools; }; } ''cp -r $files $out'';
+  host = run "host-tools" { files = builtins.path { name = "files"; path = hostTools; }; }
+    ''cp -r $files $out'';
   mk = description: import ../../../../templates/nix/runner.nix {
     mvmbuild = host;
     bash = host;
@@ -21,5 +23,10 @@ in
   inherit host toplevel linux data;
   runner = mk { hostName = "nixbuilt"; volumes = [ { image = "data.img"; size = 8; } ]; };
   # A derivation as it is, in preStart's text, and further paths for the guest.
-  odd = mk { microvm = { hostName = "odd"; vcpu = 2; socket = null; storePaths = [ data ]; preStart = "cat ${data}/share/words/message"; }; };
+  odd = mk {
+    microvm = {
+      hostName = "odd"; vcpu = 2; socket = null; storePaths = [ data ];
+      preStart = "cat ${data}/share/words/message";
+    };
+  };
 }

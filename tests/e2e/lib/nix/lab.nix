@@ -2,7 +2,9 @@
 # The guest of ../lab.sh: a machine with /dev/kvm that runs a script on runners, and ends.
 {
   busyboxProgram ? "/usr/bin/busybox",
-  labFiles, # QEMU, bash and the like with their libraries, as they lie below / of this machine: lab_stage in ../lab.sh
+  # QEMU, bash and the like with their libraries, as they lie below / of this machine: lab_stage in
+  # ../lab.sh
+  labFiles,
   labRunners, # a directory: the runners under test
   labScript, # bash
 }:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A guest with one interface, on a network without DHCP. Its address is the kernel parameter lan.address; it fetches the file that the host
-# has at lan.host, or serves one itself (lan.serve) until its peer has fetched it, or fetches from its peer (lan.peer).
+# A guest with one interface, on a network without DHCP. Its address is the kernel parameter
+# lan.address; it fetches the file that the host has at lan.host, or serves one itself (lan.serve)
+# until its peer has fetched it, or fetches from its peer (lan.peer).
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

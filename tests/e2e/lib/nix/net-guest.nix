@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
-# A guest that says as systemd would that it is ready, reads from its host's ports 1024, of TCP by eth0 and of vsock, and ends. With an sshd it is
-# reached by ssh over vsock, for root, and ends when told so there. Says "net: WHAT VALUE".
+# A guest that says as systemd would that it is ready, reads from its host's ports 1024, of TCP by
+# eth0 and of vsock, and ends. With an sshd it is reached by ssh over vsock, for root, and ends when
+# told so there. Says "net: WHAT VALUE".
 {
   busyboxProgram ? "/usr/bin/busybox",
-  guestFiles, # socat with its libraries, as they lie below / of this machine: stage_programs in ../lab.sh; sshd and etc/ssh
+  # socat with its libraries, as they lie below / of this machine: stage_programs in ../lab.sh; sshd
+  # and etc/ssh
+  guestFiles,
 }:
 
 let

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-# A toplevel with everything that NixOS's has: kernel, modules, an initrd that boots, parameters, bootspec. Its init checks what NixOS's second
-# stage takes for granted, says "nixos: ok …" or "nixos: FAILED …" for each, and ends the VM.
+# A toplevel with everything that NixOS's has: kernel, modules, an initrd that boots, parameters,
+# bootspec. Its init checks what NixOS's second stage takes for granted, says "nixos: ok …" or
+# "nixos: FAILED …" for each, and ends the VM.
 {
   busyboxProgram ? "/usr/bin/busybox",
   kernelPackage, # an unpacked Debian kernel: ../kernel.sh
   bootspecOnly ? "", # "yes": without what the bootspec says, too
-  mountsFile ? "", # what `mvmbuild plan --mounts` printed: the initrd then mounts as templates/nix/guest.nix says
+  # what `mvmbuild plan --mounts` printed: the initrd then mounts as templates/nix/guest.nix says
+  mountsFile ? "",
 }:
 
 let
@@ -17,9 +19,12 @@ let
 
   # The few of Debian's modules that a guest may need, to keep the closure small.
   kept = [
-    "drivers/virtio" "drivers/block/virtio_blk.ko" "drivers/net/virtio_net.ko" "drivers/net/net_failover.ko" "net/core/failover.ko"
-    "drivers/char/hw_random" "drivers/char/virtio_console.ko" "drivers/firmware/qemu_fw_cfg.ko" "net/9p" "net/vmw_vsock"
-    "fs/9p" "fs/netfs" "fs/fscache" "fs/fuse" "fs/overlayfs" "fs/squashfs" "fs/erofs" "fs/ext4" "fs/jbd2" "fs/mbcache.ko"
+    "drivers/virtio" "drivers/block/virtio_blk.ko" "drivers/net/virtio_net.ko"
+    "drivers/net/net_failover.ko" "net/core/failover.ko"
+    "drivers/char/hw_random" "drivers/char/virtio_console.ko" "drivers/firmware/qemu_fw_cfg.ko"
+    "net/9p" "net/vmw_vsock"
+    "fs/9p" "fs/netfs" "fs/fscache" "fs/fuse" "fs/overlayfs" "fs/squashfs" "fs/erofs" "fs/ext4"
+    "fs/jbd2" "fs/mbcache.ko"
     "lib" "arch/x86/crypto" "crypto"
   ];
   isKept = path: type:
@@ -43,10 +48,13 @@ let
     depmod -b "$out" ${version}
   '';
 
-  # What NixOS makes of the module: mount(8), directories of an overlay made, its paths below the future root.
-  guest = import ../../../../templates/nix/guest.nix mountsFile { config.nix = { enable = true; package = "/no-nix"; }; };
+  # What NixOS makes of the module: mount(8), directories of an overlay made, its paths below the
+  # future root.
+  guest = import ../../../../templates/nix/guest.nix mountsFile
+    { config.nix = { enable = true; package = "/no-nix"; }; };
   layers = overlay: if overlay == null then [ ] else [
-    "lowerdir=/root${head overlay.lowerdir}" "upperdir=/root${overlay.upperdir}" "workdir=/root${overlay.workdir}"
+    "lowerdir=/root${head overlay.lowerdir}" "upperdir=/root${overlay.upperdir}"
+    "workdir=/root${overlay.workdir}"
   ];
   mountCommand = target:
     let
@@ -71,7 +79,8 @@ let
     ${builtins.concatStringsSep "" (map mountCommand targets)}
   '';
 
-  # Does what NixOS's own first stage does, as far as a microVM needs it: the store is the first disk.
+  # Does what NixOS's own first stage does, as far as a microVM needs it: the store is the first
+  # disk.
   initrd = run "initrd-linux-${version}" {
     init = ''
       #!/bin/busybox sh

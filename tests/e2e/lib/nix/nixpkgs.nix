@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# Real NixOS, evaluated and not built, for e2e/nix/nixpkgs_test.sh: `guest` with templates/nix/guest.nix, `host` with the host module of microvm.nix.
+# Real NixOS, evaluated and not built, for e2e/nix/nixpkgs_test.sh: `guest` with
+# templates/nix/guest.nix, `host` with the host module of microvm.nix.
 {
   nixpkgs,
   mounts ? null, # mvmbuild plan --mounts
@@ -37,7 +38,9 @@ in
   # From 24.05 on.
   knowsOverlay = known.fileSystems.type.getSubOptions [ ] ? overlay;
 
-  guest = (system [ machine (import ../../../../templates/nix/guest.nix mounts) { services.openssh.enable = true; } ]).config;
+  guest = (system [
+    machine (import ../../../../templates/nix/guest.nix mounts) { services.openssh.enable = true; }
+  ]).config;
 
   host = {
     units = lib.mapAttrs (name: unit: unit.text) (ours host.systemd.units);

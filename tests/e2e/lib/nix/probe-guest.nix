@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A guest that tells what its machine has, as lines "probe: WHAT VALUE". Its init does what the kernel parameter probe.do=STEP,STEP,... names
-# (without it: report), says "probe: done" and ends the VM.
+# A guest that tells what its machine has, as lines "probe: WHAT VALUE". Its init does what the
+# kernel parameter probe.do=STEP,STEP,... names (without it: report), says "probe: done" and ends
+# the VM.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

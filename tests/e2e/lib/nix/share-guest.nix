@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest with two shares: /data, which it writes to, and /seed, which it may not write to. With linger among the kernel's parameters it stays.
+# A guest with two shares: /data, which it writes to, and /seed, which it may not write to. With
+# linger among the kernel's parameters it stays.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

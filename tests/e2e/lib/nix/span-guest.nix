@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest with a share at /data that spans file systems: /data/a and /data/b have a file of two names each. It compares, copies and archives them.
+# A guest with a share at /data that spans file systems: /data/a and /data/b have a file of two
+# names each. It compares, copies and archives them.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A guest that does to the mounts of the kernel parameter mvm.try=NAME:DIRECTORY:PATH,... what a collection of garbage does to a store: PATH in
-# DIRECTORY is deleted, and something is made there. It tries again when the mount has become writable, as far as the guest can tell.
+# A guest that does to the mounts of the kernel parameter mvm.try=NAME:DIRECTORY:PATH,... what a
+# collection of garbage does to a store: PATH in DIRECTORY is deleted, and something is made there.
+# It tries again when the mount has become writable, as far as the guest can tell.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

@@ -5,9 +5,12 @@
 
 let
   inherit (import ../../../demo/demo.nix { inherit busyboxProgram; }) run;
-  units = builtins.genList (n: builtins.toFile "unit-${toString n}.service" "[Service]\nExecStart=/bin/true ${toString n}\n") 300;
-  large = builtins.genList (n: run "large-${toString n}" { } ''head -c 1500000 /dev/urandom | base64 > "$out"'') 3;
-  slow = run "slow" { inherit more; } ''head -c "$((more * 1000000))" /dev/urandom | base64 > "$out"'';
+  units = builtins.genList (n: builtins.toFile "unit-${toString n}.service"
+    "[Service]\nExecStart=/bin/true ${toString n}\n") 300;
+  large = builtins.genList (n: run "large-${toString n}" { }
+    ''head -c 1500000 /dev/urandom | base64 > "$out"'') 3;
+  slow = run "slow" { inherit more; }
+    ''head -c "$((more * 1000000))" /dev/urandom | base64 > "$out"'';
 in
 {
   toplevel = run "units-system" {

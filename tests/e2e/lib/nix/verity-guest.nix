@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest that tells what its store is mounted from, reads all of a large file in it, and ends the VM.
+# A guest that tells what its store is mounted from, reads all of a large file in it, and ends the
+# VM.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest that counts its boots on every disk that the first stage mounted, tells their sizes, and ends the VM.
+# A guest that counts its boots on every disk that the first stage mounted, tells their sizes, and
+# ends the VM.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

@@ -34,6 +34,7 @@ judge() {
 	must "a build of the old one" build old elsewhere
 	same elsewhere "$world/ref/old" || bad "what comes from the cache is wrong, of the old one"
 	rm -rf elsewhere
-	litter=$(find . -mindepth 1 -maxdepth 1 ! -name out ! -name cache ! -name lost+found | head -n 3)
+	litter=$(find . -mindepth 1 -maxdepth 1 ! -name out ! -name cache ! -name lost+found |
+		head -n 3)
 	[ -z "$litter" ] || bad "litter: $litter"
 }

@@ -75,7 +75,9 @@ judge() {
 			note "a log waits"
 			[ "$mark" -lt 2 ] || bad "$image: its log waits, after the start"
 		else
-			wrong=$(if [ "$mark" -lt 2 ]; then wrong_with "$(small "$image") $(grown "$image")" "$image"; else wrong_with "$(grown "$image")" "$image"; fi)
+			wrong=$(if [ "$mark" -lt 2 ]; then wrong_with \
+				"$(small "$image") $(grown "$image")" "$image"; else wrong_with \
+				"$(grown "$image")" "$image"; fi)
 			[ -z "$wrong" ] || bad "$wrong"
 		fi
 	done

@@ -10,7 +10,8 @@ scene_mib=400
 
 prepare() {
 	mkdir state
-	(cd state && tar -xzf "$world/ref/small/share/microvm/volumes/0.tar.gz" && mv image data.img && touch x.img b.img v.img m.img)
+	(cd state && tar -xzf "$world/ref/small/share/microvm/volumes/0.tar.gz" &&
+		mv image data.img && touch x.img b.img v.img m.img)
 	mkdir in
 	mount -o loop state/data.img in
 	for i in $(seq 60); do
@@ -24,7 +25,8 @@ prepare() {
 }
 
 grow() {
-	(cd "$data/state" && "$world/ref/large/libexec/mvm-host" volume grow data.img 128 ext4 >/dev/null)
+	(cd "$data/state" && "$world/ref/large/libexec/mvm-host" volume grow data.img 128 \
+		ext4 >/dev/null)
 }
 
 act() {

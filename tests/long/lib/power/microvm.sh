@@ -97,6 +97,7 @@ judge() {
 		[ "$(runner "$vm" current)" = old ] ||
 			bad "$vm, made again, has $(runner "$vm" current)"
 	done
-	litter=$(find vms -mindepth 1 -maxdepth 3 \( -path 'vms/*/runners/*' -o ! -path 'vms/*/*' \) -printf '%f\n' | grep -vxE "web|two|third|fourth|[0-9a-f]{32}")
+	litter=$(find vms -mindepth 1 -maxdepth 3 \( -path 'vms/*/runners/*' -o ! -path 'vms/*/*' \
+		\) -printf '%f\n' | grep -vxE "web|two|third|fourth|[0-9a-f]{32}")
 	[ -z "$litter" ] || bad "litter: $litter"
 }

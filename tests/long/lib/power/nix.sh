@@ -19,7 +19,8 @@ judge() {
 	must "the database is brought in line with $vm's" mvm-nix-db reconcile --seed \
 		"$world/seed/$vm" --store "$NIX_STORE_DIR" --db "$data/var/db" --upper \
 		"$data/store" --state "$data/var"
-	[ "$(sqlite3 var/db/db.sqlite 'pragma integrity_check; pragma foreign_key_check;')" = ok ] || bad "the database is not sound"
+	[ "$(sqlite3 var/db/db.sqlite 'pragma integrity_check; pragma foreign_key_check;')" = ok ] \
+		|| bad "the database is not sound"
 	mount -o loop,ro "$world/low-$vm.squashfs" "$world/low-$vm" ||
 		bad "the store disk cannot be mounted"
 	mount -t overlay overlay \
@@ -29,7 +30,8 @@ judge() {
 	if grep -qE 'error|warning|failed|cannot|invalid|disappeared|modified' <<<"$said"; then
 		bad "Nix complains: $(tail -n 5 <<<"$said")"
 	fi
-	known=$(nix_env nix path-info --all --offline --extra-experimental-features nix-command 2>/dev/null)
+	known=$(nix_env nix path-info \
+		--all --offline --extra-experimental-features nix-command 2>/dev/null)
 	for path in $wanted; do grep -qxF "$path" <<<"$known" || bad "not known: $path"; done
 	if [ "$vm" = second ] && grep -qxF -e "$app" -e "$lib" <<<"$known"; then
 		bad "what is gone is still known"
