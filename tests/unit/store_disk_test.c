@@ -386,7 +386,7 @@ static void unsupported_files_are_named(void **state)
 	struct fixture *f = *state;
 	shell(f, "mkdir -p store/a/sub store/c; echo x > store/c/y; mkfifo store/a/sub/pipe", NULL,
 		NULL);
-	link_fails(f, "image", "/store/a/sub/pipe", "neither a file");
+	link_fails(f, "image", "/store/a/sub/pipe", "is not a regular file");
 	const struct closure closure = closure_of(f);
 	const struct store_disk_request request = request_of(f, &closure, "image");
 	struct store_disk_result result;
@@ -592,7 +592,7 @@ static void mksquashfs_has_other_compressors(void **state)
 	assert_said(f, "does not support the compression \"zip\"");
 	request.compression = "lz4";
 	assert_false(store_disk_link(f->diag, &request, &result));
-	assert_said(f, "not with \"lz4\"");
+	assert_said(f, "not \"lz4\"");
 	request.level = 3;
 	assert_false(store_disk_mksquashfs(f->diag, &request, &result));
 	assert_said(f, "lz4 has no compression levels");
