@@ -175,7 +175,7 @@ static bool gc(struct session *session, const char *path)
 {
 	const struct cli *cli = &session->cli;
 	const struct cache_gc_request request = {
-		path, cli->most_bytes, cli->most_seconds, cli->dry_run};
+		path, cli->max_bytes, cli->max_age_seconds, cli->dry_run};
 	struct cache_gc_result result = {0};
 	if ((cli->cache_dir || path_exists(path)) &&
 		!cache_gc(session->arena, session->diag, &request, &result))

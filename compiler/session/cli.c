@@ -116,7 +116,7 @@ static bool take_max_size(struct arguments *arguments, const char *value)
 {
 	static const uint64_t factors[] = {
 		UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30, UINT64_C(1) << 40};
-	return read_quantity(value, "KMGT", factors, &cli_of(arguments)->most_bytes) ||
+	return read_quantity(value, "KMGT", factors, &cli_of(arguments)->max_bytes) ||
 		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
 			"--max-size: expected bytes, or a number with K, M, G or T, not \"%s\"",
 			value);
@@ -129,7 +129,7 @@ static bool take_max_age(struct arguments *arguments, const char *value)
 	if (!read_quantity(value, "dw", factors, &seconds) || !strpbrk(value, "dw"))
 		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
 			"--max-age: expected days or weeks, as 30d or 8w, not \"%s\"", value);
-	cli_of(arguments)->most_seconds = (int64_t)seconds;
+	cli_of(arguments)->max_age_seconds = (int64_t)seconds;
 	return true;
 }
 
@@ -293,7 +293,7 @@ bool cli_parse(struct arena *arena, struct diag *diag, const struct command_row 
 	char *const argv[], struct cli *cli)
 {
 	struct arguments arguments = {.arena = arena, .diag = diag, .context = cli};
-	*cli = (struct cli){.most_bytes = UINT64_MAX, .most_seconds = -1};
+	*cli = (struct cli){.max_bytes = UINT64_MAX, .max_age_seconds = -1};
 	if (!arguments_take(&arguments, &table, argc, argv))
 		return false;
 	if (cli->help || cli->version)

@@ -22,9 +22,9 @@ struct cli {
 	/* further caches, and whose files in them are believed: names or numbers */
 	struct strings cache_from, cache_owners;
 	bool no_cache, no_sync, force;
-	uint64_t most_bytes;  /* of the cache; UINT64_MAX: any */
-	int64_t most_seconds; /* since the last use; -1: any */
-	unsigned jobs;        /* 0: NIX_BUILD_CORES, then all */
+	uint64_t max_bytes;      /* of the cache; UINT64_MAX: any */
+	int64_t max_age_seconds; /* since the last use; -1: any */
+	unsigned jobs;           /* 0: NIX_BUILD_CORES, then all */
 	bool gcroot;
 	const char *gcroot_dir; /* NULL: indirect roots */
 	const char *html;       /* NULL: no page */

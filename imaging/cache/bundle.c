@@ -54,11 +54,11 @@ static off_t days_at(const struct bundle_header *h)
 
 static bool header_fits(const struct bundle_header *h, const char *settings, uint64_t file_bytes)
 {
-	const uint64_t most = UINT64_C(1) << 40; /* keeps the sums from wrapping */
+	const uint64_t limit = UINT64_C(1) << 40; /* keeps the sums from wrapping */
 	return memcmp(h->magic, bundle_magic, sizeof bundle_magic) == 0 &&
 		h->header_hash == header_hash(h) && h->settings_hash == settings_hash(settings) &&
-		h->entries >= sizeof *h && h->entries < most && h->count < most &&
-		h->names_bytes < most && h->names_bytes % sizeof(uint32_t) == 0 &&
+		h->entries >= sizeof *h && h->entries < limit && h->count < limit &&
+		h->names_bytes < limit && h->names_bytes % sizeof(uint32_t) == 0 &&
 		file_bytes == (uint64_t)days_at(h) + h->count * sizeof(uint32_t);
 }
 
@@ -67,7 +67,7 @@ static bool entries_fit(const struct bundle *b)
 	const struct bundle_header *h = &b->header;
 	for (size_t i = 0; i < h->count; i++) {
 		const struct bundle_entry *e = &b->entries[i];
-		if (e->bytes > BUNDLE_OBJECT_MOST || e->bytes > h->entries - sizeof *h ||
+		if (e->bytes > BUNDLE_OBJECT_MAX || e->bytes > h->entries - sizeof *h ||
 			e->start < sizeof *h || e->start > h->entries - e->bytes ||
 			e->name >= h->names_bytes || (i && e->name_hash < e[-1].name_hash))
 			return false;

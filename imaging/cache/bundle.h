@@ -16,9 +16,9 @@
 #include "imaging/cache/object.h"
 
 enum {
-	BUNDLE_OBJECT_MOST = 16 << 10, /* largest object that goes into a bundle, in bytes */
+	BUNDLE_OBJECT_MAX = 16 << 10, /* largest object that goes into a bundle, in bytes */
 	/* approximate size of a bundle, in bytes: it is assembled in memory */
-	BUNDLE_MOST = 32 << 20,
+	BUNDLE_MAX = 32 << 20,
 };
 
 struct bundle_entry {

@@ -12,8 +12,8 @@
 #include "base/file.h"
 
 enum {
-	MANY = 8,                /* more small bundles than this are merged */
-	LARGE = BUNDLE_MOST / 2, /* bytes; smaller bundles are small */
+	MANY = 8,               /* more small bundles than this are merged */
+	LARGE = BUNDLE_MAX / 2, /* bytes; smaller bundles are small */
 };
 
 static int open_bundles(const struct cache_directory *directory, int objects)
@@ -90,7 +90,7 @@ static struct places collect(const struct bundles_merge *merge)
 		const struct bundle *bundle = &merge->shelf->v.v[b];
 		for (size_t e = 0; merge->is_chosen(merge->context, b) && e < bundle->header.count;
 			e++)
-			if (!merge->stays || merge->stays(merge->context, b, e))
+			if (!merge->keeps || merge->keeps(merge->context, b, e))
 				places.v[places.n++] = (struct place){bundle->entries[e].name_hash,
 					bundle->entries[e].footer_hash, bundle->days[e], b, e};
 	}
@@ -118,7 +118,7 @@ static bool publish_all(
 			continue;
 		last = p;
 		ok = bundle_copy(&writer, bundle, p->entry, names[p->bundle]);
-		if (ok && writer.objects.n > BUNDLE_MOST - BUNDLE_OBJECT_MOST)
+		if (ok && writer.objects.n > BUNDLE_MAX - BUNDLE_OBJECT_MAX)
 			ok = bundles_publish(
 				merge->directory, shelf->objects, shelf->settings, &writer);
 	}

@@ -17,7 +17,7 @@ struct bundles_merge {
 	const struct shelf *shelf;
 	/* Which bundles are rewritten, and which of their objects are kept (NULL: all). */
 	bool (*is_chosen)(void *context, size_t bundle);
-	bool (*stays)(void *context, size_t bundle, size_t entry);
+	bool (*keeps)(void *context, size_t bundle, size_t entry);
 	void *context;
 };
 /*

@@ -49,7 +49,7 @@ struct object_cache {
 
 /* ---- opening ---- */
 
-static void say_uses(struct object_cache *cache, const struct closure *closure)
+static void record_uses(struct object_cache *cache, const struct closure *closure)
 {
 	uint64_t *hashes = arena_alloc(cache->arena, (closure->n + 1) * sizeof *hashes);
 	for (size_t i = 0; i < closure->n; i++) {
@@ -78,7 +78,7 @@ static bool open_kept(struct object_cache *cache, const struct cache_request *re
 		return false;
 	/* Without locks, a garbage collection does not see the record. */
 	if (cache_lock(&cache->directory, LOCK_SH))
-		say_uses(cache, request->closure);
+		record_uses(cache, request->closure);
 	const bool ok = open_own_shelf(cache);
 	cache_unlock(&cache->directory);
 	return ok;
@@ -171,7 +171,7 @@ static void publish_waiting(struct object_cache *cache)
 	cache->bundled = true;
 }
 
-static bool take_small(struct object_cache *cache, struct cache_entry *entry, const char *name,
+static bool bundle_small(struct object_cache *cache, struct cache_entry *entry, const char *name,
 	struct object *object)
 {
 	struct spare spare = {.fd = -1};
@@ -227,7 +227,7 @@ void cache_close(struct object_cache *cache)
 	if (cache->bundled || damaged.n)
 		bundles_tidy(&cache->directory, cache->shelf_path, cache->settings, &damaged);
 	cache_directory_close(&cache->directory);
-	cache_faults_tell(cache->faults, cache->diag);
+	cache_faults_report(cache->faults, cache->diag);
 	cache_faults_free(cache->faults);
 	arena_free(cache->arena);
 }
@@ -337,8 +337,8 @@ bool cache_publish(struct object_cache *cache, struct diag *diag, struct cache_e
 {
 	if (!cache->keeps)
 		return true;
-	if (object_bytes(&object->footer) <= BUNDLE_OBJECT_MOST)
-		return take_small(cache, entry, name, object);
+	if (object_bytes(&object->footer) <= BUNDLE_OBJECT_MAX)
+		return bundle_small(cache, entry, name, object);
 	/* ENOENT: the cache was emptied meanwhile. This build still has the file open. */
 	if (!cache_rename(&cache->directory, entry->name, cache->shelves.v[0].objects, name) &&
 		errno != ENOENT)

@@ -18,7 +18,7 @@
 
 static const char uses_prefix[] = "uses-";
 
-enum { ASIDE_MOST = 100 };
+enum { ASIDE_MAX = 100 };
 
 /* ---- trusted owners ---- */
 
@@ -44,7 +44,7 @@ static bool is_ours_alone(struct diag *diag, int directory, const char *path)
 	return true;
 }
 
-static bool is_believed(uid_t uid, const struct cache_owners *owners)
+static bool is_trusted(uid_t uid, const struct cache_owners *owners)
 {
 	bool found = uid == 0 || uid == geteuid();
 	for (size_t i = 0; i < owners->n; i++)
@@ -52,19 +52,19 @@ static bool is_believed(uid_t uid, const struct cache_owners *owners)
 	return found;
 }
 
-bool cache_file_is_believed(const struct stat *st, const struct cache_owners *owners)
+bool cache_file_is_trusted(const struct stat *st, const struct cache_owners *owners)
 {
-	return !(st->st_mode & 022) && is_believed(st->st_uid, owners);
+	return !(st->st_mode & 022) && is_trusted(st->st_uid, owners);
 }
 
-bool cache_is_believed(
+bool cache_is_trusted(
 	struct diag *diag, int directory, const char *path, const struct cache_owners *owners)
 {
 	struct stat st;
 	if (fstat(directory, &st) != 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
 			"cannot examine %s: %s", path, strerror(errno));
-	if (!is_believed(st.st_uid, owners))
+	if (!is_trusted(st.st_uid, owners))
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
 			"the shared cache directory %s belongs to user %u, who could write "
 			"anything there; give --cache-owner %u to trust this user",
@@ -80,7 +80,7 @@ bool cache_is_believed(
 static bool put_aside(int directory, const char *name)
 {
 	char aside[NAME_MAX + 1];
-	for (int i = 0; i < ASIDE_MOST; i++) {
+	for (int i = 0; i < ASIDE_MAX; i++) {
 		struct stat st;
 		if (snprintf(aside, sizeof aside, "%s.aside-%d", name, i) >= (int)sizeof aside)
 			break;

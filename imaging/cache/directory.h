@@ -68,10 +68,10 @@ int cache_directory_below(struct diag *diag, const struct cache_directory *direc
  * Whether only trusted users can write to a directory of a cache that others fill; records an error
  * otherwise.
  */
-bool cache_is_believed(
+bool cache_is_trusted(
 	struct diag *diag, int directory, const char *path, const struct cache_owners *owners);
 /* Whether only trusted users can write to a file of such a cache. */
-bool cache_file_is_believed(const struct stat *st, const struct cache_owners *owners);
+bool cache_file_is_trusted(const struct stat *st, const struct cache_owners *owners);
 
 /*
  * Removes whatever stands where the cache wants a file or directory of its own, if it is empty. One

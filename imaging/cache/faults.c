@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 
-enum { TOLD_MOST = 8 };
+enum { REPORTED_MAX = 8 };
 
 struct cache_faults {
 	pthread_mutex_t lock; /* guards the rest */
@@ -52,16 +52,16 @@ void cache_faults_add(struct cache_faults *faults, const char *path, const char 
 	pthread_mutex_unlock(&faults->lock);
 }
 
-void cache_faults_tell(const struct cache_faults *faults, struct diag *diag)
+void cache_faults_report(const struct cache_faults *faults, struct diag *diag)
 {
 	const struct strings *texts = &faults->texts;
 	if (texts->n)
 		qsort(texts->v, texts->n, sizeof *texts->v, strings_compare);
-	for (size_t i = 0; i < texts->n && i < TOLD_MOST; i++)
+	for (size_t i = 0; i < texts->n && i < REPORTED_MAX; i++)
 		diag_warning(diag, NULL, "damaged-cache", "%s", texts->v[i]);
-	if (texts->n > TOLD_MOST)
+	if (texts->n > REPORTED_MAX)
 		diag_warning(diag, NULL, "damaged-cache",
 			"%zu more cache objects are damaged or unreadable; run \"mvmbuild cache "
 			"verify\" to list them",
-			texts->n - TOLD_MOST);
+			texts->n - REPORTED_MAX);
 }

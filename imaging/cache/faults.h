@@ -23,6 +23,6 @@ void cache_faults_add(struct cache_faults *faults, const char *path, const char 
 /*
  * Records a warning for each fault, sorted by path; only for the first ones if there are very many.
  */
-void cache_faults_tell(const struct cache_faults *faults, struct diag *diag);
+void cache_faults_report(const struct cache_faults *faults, struct diag *diag);
 
 #endif

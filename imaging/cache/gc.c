@@ -19,10 +19,10 @@ struct gc {
 	struct cache_directory directory;
 	struct cache_scan scan;
 	struct cache_uses uses;
-	bool *goes;        /* of each object: whether it is removed */
-	size_t shelf;      /* the one being cleaned */
-	bool **entry_goes; /* of each entry of each of its bundles */
-	bool *bundle_goes; /* of each of its bundles: whether any entry is removed */
+	bool *is_removed;        /* of each object: whether it is removed */
+	size_t shelf;            /* the one being cleaned */
+	bool **entry_is_removed; /* of each entry of each of its bundles */
+	bool *bundle_is_changed; /* of each of its bundles: whether any entry is removed */
 };
 
 static int use_compare(const void *a, const void *b)
@@ -58,20 +58,21 @@ static void choose(struct gc *gc)
 	struct cache_object *const *order = by_use(gc);
 	const int64_t now = time(NULL);
 	uint64_t total = 0;
-	gc->goes = arena_alloc(gc->scan.arena, (gc->scan.objects.n + 1) * sizeof *gc->goes);
+	gc->is_removed =
+		arena_alloc(gc->scan.arena, (gc->scan.objects.n + 1) * sizeof *gc->is_removed);
 	for (size_t i = 0; i < gc->scan.objects.n; i++)
 		total += order[i]->bytes;
 	for (size_t i = 0; i < gc->scan.objects.n; i++) {
 		const struct cache_object *object = order[i];
-		const bool old = request->most_seconds >= 0 &&
-			object->used + CACHE_USE_SECONDS < now - request->most_seconds;
-		const bool unwanted = old || total > request->most_bytes,
+		const bool old = request->max_age_seconds >= 0 &&
+			object->used + CACHE_USE_SECONDS < now - request->max_age_seconds;
+		const bool unwanted = old || total > request->max_bytes,
 			   needed = cache_uses_has(&gc->uses, object->name_hash);
 		if (unwanted && needed)
 			count(&result->needed, object);
 		if (unwanted && !needed)
 			total -= object->bytes;
-		gc->goes[object - gc->scan.objects.v] = unwanted && !needed;
+		gc->is_removed[object - gc->scan.objects.v] = unwanted && !needed;
 		count(unwanted && !needed ? &result->freed : &result->left, object);
 	}
 }
@@ -85,29 +86,29 @@ static bool cannot_write(struct gc *gc, const char *what)
 static bool is_chosen(void *context, size_t bundle)
 {
 	const struct gc *gc = context;
-	return gc->bundle_goes[bundle];
+	return gc->bundle_is_changed[bundle];
 }
 
-static bool stays(void *context, size_t bundle, size_t entry)
+static bool keeps(void *context, size_t bundle, size_t entry)
 {
 	const struct gc *gc = context;
-	return !gc->entry_goes[bundle][entry];
+	return !gc->entry_is_removed[bundle][entry];
 }
 
 static void mark_bundles(struct gc *gc, const struct cache_shelf *shelf)
 {
 	struct arena *arena = gc->scan.arena;
 	const size_t n = shelf->shelf.v.n;
-	gc->bundle_goes = arena_alloc(arena, (n + 1) * sizeof *gc->bundle_goes);
-	gc->entry_goes = arena_alloc(arena, (n + 1) * sizeof *gc->entry_goes);
+	gc->bundle_is_changed = arena_alloc(arena, (n + 1) * sizeof *gc->bundle_is_changed);
+	gc->entry_is_removed = arena_alloc(arena, (n + 1) * sizeof *gc->entry_is_removed);
 	for (size_t b = 0; b < n; b++)
-		gc->entry_goes[b] =
+		gc->entry_is_removed[b] =
 			arena_alloc(arena, (size_t)shelf->shelf.v.v[b].header.count + 1);
 	for (size_t i = 0; i < gc->scan.objects.n; i++) {
 		const struct cache_object *object = &gc->scan.objects.v[i];
-		if (object->shelf == gc->shelf && object->bundle != SIZE_MAX && gc->goes[i])
-			gc->entry_goes[object->bundle][object->entry] =
-				gc->bundle_goes[object->bundle] = true;
+		if (object->shelf == gc->shelf && object->bundle != SIZE_MAX && gc->is_removed[i])
+			gc->entry_is_removed[object->bundle][object->entry] =
+				gc->bundle_is_changed[object->bundle] = true;
 	}
 }
 
@@ -115,12 +116,12 @@ static bool free_shelf(struct gc *gc, const struct cache_shelf *shelf)
 {
 	for (size_t i = 0; i < gc->scan.objects.n; i++) {
 		const struct cache_object *object = &gc->scan.objects.v[i];
-		if (object->shelf == gc->shelf && object->bundle == SIZE_MAX && gc->goes[i] &&
+		if (object->shelf == gc->shelf && object->bundle == SIZE_MAX && gc->is_removed[i] &&
 			unlinkat(shelf->shelf.objects, object->name, 0) != 0 && errno != ENOENT)
 			return cannot_write(gc, shelf->path);
 	}
 	mark_bundles(gc, shelf);
-	const struct bundles_merge merge = {&gc->directory, &shelf->shelf, is_chosen, stays, gc};
+	const struct bundles_merge merge = {&gc->directory, &shelf->shelf, is_chosen, keeps, gc};
 	if (!bundles_merge(&merge))
 		return cannot_write(gc, shelf->path);
 	bundles_tidy_locked(
@@ -143,7 +144,8 @@ static bool run(struct gc *gc, struct arena *arena)
 	bool ok = cache_scan(arena, gc->diag, gc->request->path, &gc->scan);
 	if (ok)
 		choose(gc);
-	for (gc->shelf = 0; ok && !gc->request->dry && gc->shelf < gc->scan.shelves.n; gc->shelf++)
+	for (gc->shelf = 0; ok && !gc->request->dry_run && gc->shelf < gc->scan.shelves.n;
+		gc->shelf++)
 		ok = free_shelf(gc, &gc->scan.shelves.v[gc->shelf]);
 	gc->result->unknown = gc->scan.unknown;
 	cache_scan_end(&gc->scan);

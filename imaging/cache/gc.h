@@ -19,10 +19,10 @@
 #include "base/diag.h"
 
 struct cache_gc_request {
-	const char *path;     /* lives as long as the arena */
-	uint64_t most_bytes;  /* UINT64_MAX: unlimited */
-	int64_t most_seconds; /* since the last use; -1: unlimited */
-	bool dry;             /* removes nothing */
+	const char *path;        /* lives as long as the arena */
+	uint64_t max_bytes;      /* UINT64_MAX: unlimited */
+	int64_t max_age_seconds; /* since the last use; -1: unlimited */
+	bool dry_run;            /* removes nothing */
 };
 
 struct cache_amount {

@@ -51,8 +51,8 @@ uint64_t object_bytes(const struct object_footer *f)
 
 static bool footer_fits(const struct object_footer *f, uint64_t file_bytes)
 {
-	const uint64_t most = UINT64_C(1) << 60; /* keeps the sums from wrapping */
-	if (file_bytes > most || f->data_bytes > most || f->records_bytes > most ||
+	const uint64_t limit = UINT64_C(1) << 60; /* keeps the sums from wrapping */
+	if (file_bytes > limit || f->data_bytes > limit || f->records_bytes > limit ||
 		f->records_bytes % 8)
 		return false;
 	return f->tables_offset == object_tables_offset(f->data_bytes) &&
@@ -82,7 +82,7 @@ static enum object_fault footer_read(int fd, uint64_t file_bytes,
 	return footer_judge(footer, file_bytes, identity);
 }
 
-static enum object_fault footer_take(const unsigned char *bytes, size_t count,
+static enum object_fault footer_copy(const unsigned char *bytes, size_t count,
 	const struct object_identity *identity, struct object_footer *footer)
 {
 	if (count < sizeof *footer)
@@ -100,7 +100,7 @@ bool object_read_footer(int fd, uint64_t file_bytes, const struct object_identit
 bool object_footer_of(const unsigned char *bytes, size_t count,
 	const struct object_identity *identity, struct object_footer *footer)
 {
-	return footer_take(bytes, count, identity, footer) == OBJECT_FAULTLESS;
+	return footer_copy(bytes, count, identity, footer) == OBJECT_FAULTLESS;
 }
 
 /* `object->memory` holds the file from `from` on. */
@@ -224,7 +224,7 @@ bool object_open_memory(unsigned char *bytes, size_t count, const struct object_
 	struct object *out)
 {
 	*out = (struct object){.fd = -1, .memory = bytes};
-	enum object_fault fault = footer_take(bytes, count, identity, &out->footer);
+	enum object_fault fault = footer_copy(bytes, count, identity, &out->footer);
 	if (fault == OBJECT_FAULTLESS)
 		fault = tables_find(out, 0) ? data_judge(out) : OBJECT_DAMAGED;
 	return opened(out, fault);

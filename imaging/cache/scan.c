@@ -161,7 +161,7 @@ bool cache_scan(struct arena *arena, struct diag *diag, const char *path, struct
 	uid_t *owner = arena_alloc(arena, sizeof *owner);
 	*owner = st.st_uid;
 	out->owners = (struct cache_owners){owner, 1};
-	bool ok = cache_is_believed(diag, top, path, &out->owners);
+	bool ok = cache_is_trusted(diag, top, path, &out->owners);
 	const struct strings names = list(arena, top);
 	for (size_t i = 0; ok && i < names.n; i++) {
 		int fd = is_settings_name(names.v[i])

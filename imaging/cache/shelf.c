@@ -36,7 +36,7 @@ static int open_file(const struct shelf *shelf, int directory, const char *name,
 	else if (!S_ISREG(st->st_mode))
 		*fault = OBJECT_MISPLACED;
 	if (*fault != OBJECT_FAULTLESS ||
-		(shelf->owners && !cache_file_is_believed(st, shelf->owners)))
+		(shelf->owners && !cache_file_is_trusted(st, shelf->owners)))
 		fd_close(&fd);
 	return fd;
 }
@@ -96,9 +96,9 @@ bool shelf_open(struct diag *diag, const char *path, int objects, const char *se
 		openat(objects, CACHE_BUNDLES, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	const struct cache_owners nobody_else = {0};
 	const char *below = path_join(out->arena, path, CACHE_BUNDLES);
-	if (!cache_is_believed(diag, objects, path, owners ? owners : &nobody_else) ||
+	if (!cache_is_trusted(diag, objects, path, owners ? owners : &nobody_else) ||
 		(out->bundles >= 0 &&
-			!cache_is_believed(
+			!cache_is_trusted(
 				diag, out->bundles, below, owners ? owners : &nobody_else)))
 		return false;
 	if (out->bundles >= 0)
@@ -114,7 +114,7 @@ bool shelf_open_foreign(struct diag *diag, const char *cache, const char *settin
 	if (top < 0)
 		return diag_error(diag, STATUS_FAILED, NULL, "unusable-cache",
 			"cannot open the cache %s: %s", cache, strerror(errno));
-	if (!cache_is_believed(diag, top, cache, owners))
+	if (!cache_is_trusted(diag, top, cache, owners))
 		return false;
 	int objects = openat(top, settings, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct arena *arena = arena_new();

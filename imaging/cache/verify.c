@@ -65,7 +65,7 @@ static void judge(struct verify *verify, size_t index)
 		!bundle_is_sound(&shelf->shelf.v.v[o->bundle], o->entry, shelf->settings, names);
 }
 
-static void *look(void *argument)
+static void *judge_remaining(void *argument)
 {
 	struct verify *verify = argument;
 	for (size_t i; (i = atomic_fetch_add(&verify->next, 1)) < verify->scan.objects.n;)
@@ -73,7 +73,7 @@ static void *look(void *argument)
 	return NULL;
 }
 
-static void look_at_all(struct verify *verify)
+static void judge_all(struct verify *verify)
 {
 	struct arena *arena = verify->scan.arena;
 	pthread_t *threads = arena_alloc(arena, verify->request->jobs * sizeof *threads);
@@ -82,9 +82,9 @@ static void look_at_all(struct verify *verify)
 		arena_alloc(arena, (verify->scan.objects.n + 1) * sizeof *verify->verdicts);
 	/* Missing threads only cost time. */
 	while (started + 1 < verify->request->jobs &&
-		pthread_create(&threads[started], NULL, look, verify) == 0)
+		pthread_create(&threads[started], NULL, judge_remaining, verify) == 0)
 		started++;
-	look(verify);
+	judge_remaining(verify);
 	while (started)
 		pthread_join(threads[--started], NULL);
 }
@@ -124,7 +124,7 @@ static const char *path_of(const struct verify *verify, const struct cache_objec
 				 (unsigned long long)bundle->entries[o->entry].start);
 }
 
-static void tell(struct verify *verify, struct cache_verify_result *result)
+static void collect_result(struct verify *verify, struct cache_verify_result *result)
 {
 	struct arena *arena = verify->scan.arena;
 	for (size_t i = 0; i < verify->scan.objects.n; i++) {
@@ -201,9 +201,9 @@ bool cache_verify(struct arena *arena, struct diag *diag,
 	bool ok = cache_scan(arena, diag, request->path, &verify.scan);
 	if (ok) {
 		names_read(&verify);
-		look_at_all(&verify);
-		tell(&verify, result);
-		if (!request->dry && result->damaged.n)
+		judge_all(&verify);
+		collect_result(&verify, result);
+		if (!request->dry_run && result->damaged.n)
 			ok = clean_all(&verify);
 	}
 	names_free(&verify);

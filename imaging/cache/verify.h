@@ -15,7 +15,7 @@
 struct cache_verify_request {
 	const char *path; /* lives as long as the arena */
 	unsigned jobs;    /* threads, at least 1 */
-	bool dry;         /* removes nothing: the cache may be read-only, or another user's */
+	bool dry_run;     /* removes nothing: the cache may be read-only, or another user's */
 };
 
 struct cache_verify_result {

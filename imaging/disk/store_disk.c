@@ -17,7 +17,7 @@
 #include "imaging/disk/format.h"
 #include "imaging/disk/writer.h"
 
-enum { QUEUE_MOST = 128 /* bounds the number of open files */ };
+enum { QUEUE_MAX = 128 /* bounds the number of open files */ };
 
 struct item {
 	const struct store_path *path;
@@ -35,7 +35,7 @@ struct job {
 	struct image_writer *writer;
 	struct object_cache *cache;
 	struct prefetch *prefetch;
-	struct item queue[QUEUE_MOST];
+	struct item queue[QUEUE_MAX];
 	size_t first, n;
 	/* of the paths read or found so far; of all paths with a known size */
 	uint64_t read_bytes, total_bytes;
@@ -102,17 +102,17 @@ static bool queue_settle_one(struct job *job, bool wait, bool *settled)
 	if (!item_link(job, item))
 		return false;
 	item_free(job, item);
-	job->first = (job->first + 1) % QUEUE_MOST;
+	job->first = (job->first + 1) % QUEUE_MAX;
 	job->n--;
 	*settled = true;
 	return true;
 }
 
-/* Links complete items, and waits until at most `most` items are left. */
-static bool queue_settle(struct job *job, size_t most)
+/* Links complete items, and waits until at most `limit` items are left. */
+static bool queue_settle(struct job *job, size_t limit)
 {
 	for (bool settled = true; job->n && settled;)
-		if (!queue_settle_one(job, job->n > most, &settled))
+		if (!queue_settle_one(job, job->n > limit, &settled))
 			return false;
 	return true;
 }
@@ -134,7 +134,7 @@ static bool item_pack(struct job *job, struct item *item, const struct object_id
 
 static bool queue_add(struct job *job, const struct store_path *path)
 {
-	struct item *item = &job->queue[(job->first + job->n) % QUEUE_MOST];
+	struct item *item = &job->queue[(job->first + job->n) % QUEUE_MAX];
 	*item = (struct item){.path = path, .object.fd = -1, .entry.fd = -1};
 	job->n++;
 	const struct object_identity identity = cache_identity(job->cache, path);
@@ -150,7 +150,7 @@ static bool link_all(struct job *job)
 {
 	const struct closure *closure = job->request->closure;
 	for (size_t i = 0; i < closure->n; i++)
-		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MOST - 1))
+		if (!queue_add(job, &closure->v[i]) || !queue_settle(job, QUEUE_MAX - 1))
 			return false;
 	if (!queue_settle(job, 0) ||
 		!job->format->finish(
@@ -169,7 +169,7 @@ static void job_free(struct job *job)
 	if (job->image)
 		job->format->stop(job->image);
 	for (size_t i = 0; i < job->n; i++)
-		item_free(job, &job->queue[(job->first + i) % QUEUE_MOST]);
+		item_free(job, &job->queue[(job->first + i) % QUEUE_MAX]);
 	if (job->image)
 		job->format->free(job->image);
 	image_writer_free(job->writer);

@@ -112,10 +112,10 @@ static void *make_blocks(void *context)
 static bool make_level(int image, const struct level *level, unsigned jobs)
 {
 	struct work work = {.image = image, .level = level};
-	const size_t most = level->n < jobs ? (size_t)level->n : jobs;
-	pthread_t *threads = memory(malloc((most + 1) * sizeof *threads));
+	const size_t wanted = level->n < jobs ? (size_t)level->n : jobs;
+	pthread_t *threads = memory(malloc((wanted + 1) * sizeof *threads));
 	size_t n = 0;
-	while (n + 1 < most && pthread_create(&threads[n], NULL, make_blocks, &work) == 0)
+	while (n + 1 < wanted && pthread_create(&threads[n], NULL, make_blocks, &work) == 0)
 		n++;
 	make_blocks(&work);
 	while (n > 0)

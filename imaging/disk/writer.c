@@ -13,9 +13,9 @@
 #include "base/file.h"
 
 enum {
-	QUEUE_MOST = 64, /* bounds the number of open files */
+	QUEUE_MAX = 64, /* bounds the number of open files */
 	/* for less, waiting for the disk costs more than copying */
-	DIRECT_LEAST = 256 * 1024,
+	DIRECT_MIN = 256 * 1024,
 	DIRECT_BYTES = 8 << 20, /* of one write */
 };
 
@@ -34,12 +34,13 @@ struct image_writer {
 	int direct; /* the same file opened with O_DIRECT; -1 if unsupported or unused */
 	bool cached;
 	bool finished;
-	bool alone; /* no thread could be started: the caller writes, which only takes longer */
+	bool is_synchronous; /* no thread could be started: the caller writes, which only takes
+				longer */
 	pthread_t thread;
 
 	pthread_mutex_t lock; /* guards the rest */
 	pthread_cond_t added, done;
-	struct job queue[QUEUE_MOST];
+	struct job queue[QUEUE_MAX];
 	size_t first, n; /* of the queue; the first job may be under way */
 	int error;       /* errno of the first job that failed; later jobs are dropped */
 	bool stop;
@@ -73,7 +74,7 @@ static bool copy_direct(const struct image_writer *writer, const struct job *job
 /* Falls back to an ordinary copy, which can share blocks too and reports the better error. */
 static bool copy(const struct image_writer *writer, const struct job *job)
 {
-	if (writer->direct >= 0 && job->count >= DIRECT_LEAST &&
+	if (writer->direct >= 0 && job->count >= DIRECT_MIN &&
 		(fd_clone_range(
 			 job->from, (off_t)job->start, writer->fd, (off_t)job->at, job->count) ||
 			copy_direct(writer, job)))
@@ -112,7 +113,7 @@ static void first_run(struct image_writer *writer)
 	pthread_mutex_lock(&writer->lock);
 	if (error)
 		writer->error = error;
-	writer->first = (writer->first + 1) % QUEUE_MOST;
+	writer->first = (writer->first + 1) % QUEUE_MAX;
 	writer->n--;
 	pthread_cond_signal(&writer->done);
 }
@@ -171,7 +172,7 @@ struct image_writer *image_writer_new(struct diag *diag, const char *path, bool 
 		writer_free(writer);
 		return NULL;
 	}
-	writer->alone = pthread_create(&writer->thread, NULL, work, writer) != 0;
+	writer->is_synchronous = pthread_create(&writer->thread, NULL, work, writer) != 0;
 	return writer;
 }
 
@@ -184,7 +185,7 @@ void image_writer_free(struct image_writer *writer)
 	writer->stop = true;
 	pthread_cond_signal(&writer->added);
 	pthread_mutex_unlock(&writer->lock);
-	if (!writer->alone)
+	if (!writer->is_synchronous)
 		pthread_join(writer->thread, NULL);
 	writer_free(writer);
 }
@@ -193,11 +194,11 @@ void image_writer_free(struct image_writer *writer)
 static bool job_add(struct image_writer *writer, struct job job)
 {
 	pthread_mutex_lock(&writer->lock);
-	while (writer->n == QUEUE_MOST)
+	while (writer->n == QUEUE_MAX)
 		pthread_cond_wait(&writer->done, &writer->lock);
-	writer->queue[(writer->first + writer->n++) % QUEUE_MOST] = job;
+	writer->queue[(writer->first + writer->n++) % QUEUE_MAX] = job;
 	pthread_cond_signal(&writer->added);
-	if (writer->alone)
+	if (writer->is_synchronous)
 		first_run(writer);
 	const int error = writer->error;
 	pthread_mutex_unlock(&writer->lock);
@@ -233,7 +234,7 @@ bool image_writer_copy(
 static bool is_waiting(const struct image_writer *writer, uint64_t start, uint64_t end)
 {
 	for (size_t i = 0; i < writer->n; i++) {
-		const struct job *job = &writer->queue[(writer->first + i) % QUEUE_MOST];
+		const struct job *job = &writer->queue[(writer->first + i) % QUEUE_MAX];
 		if (job->at < end && start < job->at + job->count)
 			return true;
 	}

@@ -86,7 +86,7 @@ static void note_runs(struct erofs_linker *linker, const struct object *object)
 }
 
 /* All objects must agree, because they share one super block. */
-static bool take_setup(struct erofs_linker *linker, const struct object *object)
+static bool agree_on_setup(struct erofs_linker *linker, const struct object *object)
 {
 	static const struct erofs_setup nothing;
 	struct erofs_setup setup;
@@ -118,7 +118,7 @@ bool erofs_linker_add(struct erofs_linker *linker, struct diag *diag, const char
 		return image_writer_failed(linker->image, diag);
 	erofs_meta_begin(linker->meta, placer_reserve(linker->placer, 0));
 	struct erofs_entry top = {.name = name, .name_length = (uint8_t)strlen(name)};
-	if (!take_setup(linker, object) ||
+	if (!agree_on_setup(linker, object) ||
 		!erofs_nodes_add(linker->nodes, object, linker->ninodes, &top, &linker->features))
 		return diag_error(diag, STATUS_FAILED, NULL, "damaged-object",
 			"the cached object of %s is damaged", name);

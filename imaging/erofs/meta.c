@@ -9,8 +9,8 @@
 #include "imaging/erofs/format.h"
 
 enum {
-	OPEN_MOST = 64,  /* most blocks with free space that are remembered */
-	ROOM_LEAST = 64, /* bytes; less free space is ignored */
+	OPEN_BLOCKS_MAX = 64, /* most blocks with free space that are remembered */
+	ROOM_MIN = 64,        /* bytes; less free space is ignored */
 };
 
 struct block {
@@ -19,7 +19,7 @@ struct block {
 };
 
 /* A block of an earlier object, kept in memory. */
-struct kept {
+struct kept_block {
 	uint64_t place;
 	bool written; /* its present contents were written */
 	unsigned char bytes[EROFS_BLOCK];
@@ -30,9 +30,9 @@ struct erofs_meta {
 	uint64_t start;       /* of the new blocks */
 	unsigned char *fresh; /* contents of the new blocks */
 	size_t n, capacity;
-	struct block open[OPEN_MOST];
+	struct block open[OPEN_BLOCKS_MAX];
 	size_t nopen;
-	struct kept kept[OPEN_MOST];
+	struct kept_block kept[OPEN_BLOCKS_MAX];
 	size_t nkept;
 };
 
@@ -70,10 +70,10 @@ static uint32_t slot_up(uint32_t at)
 
 static void open_add(struct erofs_meta *meta, struct block block)
 {
-	if (EROFS_BLOCK - block.used < ROOM_LEAST)
+	if (EROFS_BLOCK - block.used < ROOM_MIN)
 		return;
 	size_t fullest = 0;
-	if (meta->nopen < OPEN_MOST) {
+	if (meta->nopen < OPEN_BLOCKS_MAX) {
 		meta->open[meta->nopen++] = block;
 		return;
 	}
@@ -90,7 +90,7 @@ static uint64_t place_in_open(struct erofs_meta *meta, size_t index, uint32_t by
 	const uint32_t at = slot_up(block->used);
 	const uint64_t place = block->place + at;
 	block->used = at + bytes;
-	if (EROFS_BLOCK - block->used < ROOM_LEAST)
+	if (EROFS_BLOCK - block->used < ROOM_MIN)
 		*block = meta->open[--meta->nopen];
 	return place;
 }
@@ -161,7 +161,7 @@ static bool kept_write(struct erofs_meta *meta, bool all)
 {
 	size_t n = 0;
 	for (size_t i = 0; i < meta->nkept; i++) {
-		struct kept *kept = &meta->kept[i];
+		struct kept_block *kept = &meta->kept[i];
 		const bool stays = !all && is_open(meta, kept->place);
 		if (!stays && !kept->written &&
 			!image_writer_put(meta->image, kept->bytes, EROFS_BLOCK, kept->place))
@@ -182,7 +182,7 @@ bool erofs_meta_end(struct erofs_meta *meta)
 		const uint64_t place = meta->open[i].place;
 		if (place < meta->start)
 			continue;
-		struct kept *kept = &meta->kept[meta->nkept++];
+		struct kept_block *kept = &meta->kept[meta->nkept++];
 		kept->place = place;
 		kept->written = true;
 		memcpy(kept->bytes, meta->fresh + (place - meta->start), EROFS_BLOCK);

@@ -12,12 +12,12 @@
 #include "base/buf.h"
 #include "base/process.h"
 
-enum { LEAST_CLUSTER = 4096, MOST_CLUSTER = 1 << 20 };
+enum { CLUSTER_MIN = 4096, CLUSTER_MAX = 1 << 20 };
 
 /* Compressors of mkfs.erofs, and their levels; 0: has no levels. */
 static const struct {
 	const char *name;
-	int most;
+	int max_level;
 } compressors[] = {{"lz4", 0}, {"lz4hc", 12}, {"lzma", 9}, {"deflate", 9}, {"zstd", 22}};
 
 /* ---- version and abilities ---- */
@@ -150,14 +150,14 @@ static const char *list_compressors(struct arena *arena, const struct mkfs_erofs
 	return text;
 }
 
-static bool check_level(struct diag *diag, const struct store_disk_request *request, int most)
+static bool check_level(struct diag *diag, const struct store_disk_request *request, int max_level)
 {
-	if (request->level >= 0 && request->level <= most)
+	if (request->level >= 0 && request->level <= max_level)
 		return true;
 	return diag_error(diag, STATUS_DESCRIPTION, request->compression_pos, "compression-level",
-		most ? "mkfs.erofs: the %s level must be from 1 to %d, not %d"
-		     : "mkfs.erofs: %s has no compression levels",
-		request->compression, most, request->level);
+		max_level ? "mkfs.erofs: the %s level must be from 1 to %d, not %d"
+			  : "mkfs.erofs: %s has no compression levels",
+		request->compression, max_level, request->level);
 }
 
 bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_erofs *tool,
@@ -165,7 +165,7 @@ bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_
 {
 	const uint32_t cluster = request->block_size;
 	if (cluster &&
-		(cluster < LEAST_CLUSTER || cluster > MOST_CLUSTER || (cluster & (cluster - 1))))
+		(cluster < CLUSTER_MIN || cluster > CLUSTER_MAX || (cluster & (cluster - 1))))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "block-size",
 			"the cluster size of erofs must be a power of two from 4 KiB to 1 MiB, not "
 			"%u bytes",
@@ -180,7 +180,7 @@ bool mkfs_erofs_check(struct arena *arena, struct diag *diag, const struct mkfs_
 			"unsupported-compression",
 			"mkfs.erofs %s does not support the compression \"%s\"; it supports %s",
 			tool->version, request->compression, list_compressors(arena, tool));
-	return check_level(diag, request, compressors[i].most);
+	return check_level(diag, request, compressors[i].max_level);
 }
 
 static void add_compression(
@@ -192,7 +192,7 @@ static void add_compression(
 		request->level
 			? arena_printf(arena, "-z%s,%d", request->compression, request->level)
 			: arena_printf(arena, "-z%s", request->compression));
-	if (request->block_size > LEAST_CLUSTER)
+	if (request->block_size > CLUSTER_MIN)
 		vec_push(arena, argv, arena_printf(arena, "-C%u", request->block_size));
 	if (request->tail_packing)
 		vec_push(arena, argv, "-Eztailpacking");

@@ -32,7 +32,7 @@ struct erofs_packing {
 	bool complete;
 };
 
-static struct erofs_packing *of(struct packing *packing)
+static struct erofs_packing *as_erofs(struct packing *packing)
 {
 	return (void *)packing;
 }
@@ -42,7 +42,7 @@ static struct erofs_packing *of(struct packing *packing)
 static bool add_file(struct packing *packing, struct diag *diag, int fd,
 	struct object_record record, uint64_t size, const char *name)
 {
-	struct erofs_packing *p = of(packing);
+	struct erofs_packing *p = as_erofs(packing);
 	(void)diag, (void)fd;
 	const struct object_file file = {
 		.size = size,
@@ -77,7 +77,7 @@ static void remove_temporary(struct erofs_packing *p)
 
 void erofs_packing_free(struct packing *packing)
 {
-	struct erofs_packing *p = of(packing);
+	struct erofs_packing *p = as_erofs(packing);
 	remove_temporary(p);
 	packing_release(packing);
 	arena_free(p->arena);
@@ -120,7 +120,7 @@ static bool check(struct erofs_packing *p, struct diag *diag)
 bool erofs_packing_start(struct packing *packing, struct diag *diag, const struct strings *command,
 	const char *scratch, struct process **process)
 {
-	struct erofs_packing *p = of(packing);
+	struct erofs_packing *p = as_erofs(packing);
 	*process = NULL;
 	if (!packing_walk(packing, diag, false))
 		return false;
@@ -347,7 +347,7 @@ static bool take_image(struct erofs_packing *p, struct diag *diag)
 
 bool erofs_packing_take(struct packing *packing, struct diag *diag, struct process *process)
 {
-	struct erofs_packing *p = of(packing);
+	struct erofs_packing *p = as_erofs(packing);
 	struct process_result result;
 	if (!process_end(p->arena, diag, process, &result))
 		return false;

@@ -108,11 +108,11 @@ static bool add_entry(
 /* Adds at most PIECE_BYTES. */
 static bool add_piece(struct initramfs *initramfs, const void *bytes, size_t count)
 {
-	bool alone = count >= SMALL_BYTES;
-	return (!alone || flush(initramfs, false)) &&
+	bool is_piece = count >= SMALL_BYTES;
+	return (!is_piece || flush(initramfs, false)) &&
 		(archive_write_data(initramfs->archive, bytes, count) == (la_ssize_t)count ||
 			write_failed(initramfs)) &&
-		(!alone || flush(initramfs, true));
+		(!is_piece || flush(initramfs, true));
 }
 
 static bool add_data(struct initramfs *initramfs, const char *bytes, size_t count)

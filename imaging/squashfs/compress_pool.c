@@ -16,7 +16,7 @@
 
 enum {
 	BLOCKS_BYTES = 16 << 20, /* memory limit for all blocks together */
-	BLOCKS_MOST = 96,        /* but never more blocks than this */
+	BLOCKS_MAX = 96,         /* but never more blocks than this */
 	BLOCKS_SPARE = 8,        /* and at least this many more than threads */
 };
 
@@ -125,8 +125,8 @@ static void *work(void *argument)
 static size_t count_blocks(unsigned jobs, uint32_t block_size)
 {
 	size_t count = BLOCKS_BYTES / block_size;
-	if (count > BLOCKS_MOST)
-		count = BLOCKS_MOST;
+	if (count > BLOCKS_MAX)
+		count = BLOCKS_MAX;
 	return count < jobs + BLOCKS_SPARE ? jobs + BLOCKS_SPARE : count;
 }
 

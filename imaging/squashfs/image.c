@@ -16,20 +16,20 @@ enum {
 	 */
 	TABLES_LEVEL = 3,
 	DEFAULT_BLOCK = 128 * 1024,
-	LEAST_BLOCK = 4096, /* squashfs's limits */
-	MOST_BLOCK = 1 << 20,
+	BLOCK_MIN = 4096, /* squashfs's limits */
+	BLOCK_MAX = 1 << 20,
 };
 
 struct image {
 	unsigned jobs;
 	int level;
-	struct link_request link;
+	struct squashfs_link_request link;
 	struct compress_pool *pool; /* started for the first path to pack */
-	struct linker *linker;
+	struct squashfs_linker *linker;
 };
 
 static bool settings_check(struct diag *diag, const struct store_disk_request *request, int level,
-	const struct link_request *link)
+	const struct squashfs_link_request *link)
 {
 	if (strcmp(request->compression, "zstd") != 0)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "unsupported-compression",
@@ -39,7 +39,7 @@ static bool settings_check(struct diag *diag, const struct store_disk_request *r
 	if (level < 1 || level > ZSTD_maxCLevel())
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level",
 			"the zstd level must be from 1 to %d, not %d", ZSTD_maxCLevel(), level);
-	if (link->block_size < LEAST_BLOCK || link->block_size > MOST_BLOCK ||
+	if (link->block_size < BLOCK_MIN || link->block_size > BLOCK_MAX ||
 		(link->block_size & (link->block_size - 1)))
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "block-size",
 			"the block size of squashfs must be a power of two from 4 KiB to 1 MiB, "
@@ -54,7 +54,7 @@ static struct image *start(struct arena *arena, struct diag *diag,
 	struct image *image = arena_alloc(arena, sizeof *image);
 	image->jobs = request->jobs ? request->jobs : 1;
 	image->level = request->level ? request->level : DEFAULT_LEVEL;
-	image->link = (struct link_request){
+	image->link = (struct squashfs_link_request){
 		.block_size = request->block_size ? request->block_size : DEFAULT_BLOCK,
 		.level = image->level < TABLES_LEVEL ? image->level : TABLES_LEVEL,
 		.time = request->time};
@@ -66,7 +66,7 @@ static struct image *start(struct arena *arena, struct diag *diag,
 static void open_output(struct image *image, struct image_writer *writer)
 {
 	image->link.image = writer;
-	image->linker = linker_new(&image->link);
+	image->linker = squashfs_linker_new(&image->link);
 }
 
 static bool pack(struct image *image, struct diag *diag, const struct packing_request *request,
@@ -88,12 +88,12 @@ static bool proceed(struct image *image, struct diag *diag, bool wait, bool *mov
 static bool link_object(
 	struct image *image, struct diag *diag, const char *name, const struct object *object)
 {
-	return linker_add(image->linker, diag, name, object);
+	return squashfs_linker_add(image->linker, diag, name, object);
 }
 
 static bool finish(struct image *image, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
 {
-	return linker_finish(image->linker, diag, image_bytes, inodes);
+	return squashfs_linker_finish(image->linker, diag, image_bytes, inodes);
 }
 
 static void stop(struct image *image)
@@ -104,7 +104,7 @@ static void stop(struct image *image)
 
 static void free_image(struct image *image)
 {
-	linker_free(image->linker);
+	squashfs_linker_free(image->linker);
 }
 
 const struct image_format squashfs_format = {

@@ -12,7 +12,7 @@
 enum {
 	FIRST_SLOTS = 64,
 	/* limits how many files with the same start and size are compared */
-	COMPARE_MOST = 16,
+	COMPARED_MAX = 16,
 };
 
 /* Found by a hash of its start. */
@@ -144,7 +144,7 @@ uint32_t known_find(struct known_files *known, uint64_t hash, int fd, const unsi
 	if (known->slots == 0)
 		return OBJECT_OWN_CONTENT;
 	for (size_t slot = (size_t)hash & mask;
-		known->v[slot].record != OBJECT_OWN_CONTENT && compared < COMPARE_MOST;
+		known->v[slot].record != OBJECT_OWN_CONTENT && compared < COMPARED_MAX;
 		slot = (slot + 1) & mask) {
 		const struct known_file *file = &known->v[slot];
 		if (file->hash != hash || object_record_file(record_of(known, file))->size != size)

@@ -19,8 +19,8 @@ struct entries {
 	size_t n, capacity;
 };
 
-struct linker {
-	struct link_request request;
+struct squashfs_linker {
+	struct squashfs_link_request request;
 	ZSTD_CCtx *compressor;
 	struct placer *placer;
 	struct inode_tables tables;
@@ -39,7 +39,7 @@ static void entries_push(struct entries *entries, struct directory_entry entry)
 	entries->v[entries->n++] = entry;
 }
 
-static void add_links_directory(struct linker *linker)
+static void add_links_directory(struct squashfs_linker *linker)
 {
 	const struct directory links = {
 		.mode = STORE_LINKS_MODE, .number = LINKS_NUMBER, .parent = ROOT_NUMBER};
@@ -52,9 +52,9 @@ static void add_links_directory(struct linker *linker)
 			.inode = inode});
 }
 
-struct linker *linker_new(const struct link_request *request)
+struct squashfs_linker *squashfs_linker_new(const struct squashfs_link_request *request)
 {
-	struct linker *linker = memory(calloc(1, sizeof *linker));
+	struct squashfs_linker *linker = memory(calloc(1, sizeof *linker));
 	linker->request = *request;
 	linker->compressor = memory(ZSTD_createCCtx());
 	ZSTD_CCtx_setParameter(linker->compressor, ZSTD_c_compressionLevel, request->level);
@@ -67,7 +67,7 @@ struct linker *linker_new(const struct link_request *request)
 	return linker;
 }
 
-void linker_free(struct linker *linker)
+void squashfs_linker_free(struct squashfs_linker *linker)
 {
 	if (!linker)
 		return;
@@ -108,7 +108,7 @@ static void note_runs(struct placer *placer, const struct object *object)
 	}
 }
 
-static void add_fragments(struct linker *linker, const struct object *object)
+static void add_fragments(struct squashfs_linker *linker, const struct object *object)
 {
 	for (uint32_t i = 0; i < object->footer.fragments; i++) {
 		const struct object_fragment *fragment = &object->fragments[i];
@@ -125,7 +125,7 @@ struct bases {
 	uint32_t inode, fragment;
 };
 
-static bool add_file(struct linker *linker, const struct object *object,
+static bool add_file(struct squashfs_linker *linker, const struct object *object,
 	const struct object_record *record, struct bases bases, uint64_t *inode)
 {
 	const struct object_record *content = object_record_original(object, record);
@@ -147,7 +147,7 @@ static bool add_file(struct linker *linker, const struct object *object,
 }
 
 /* Moves the last `count` open nodes to the directory. */
-static bool add_directory(struct linker *linker, const struct object_record *record,
+static bool add_directory(struct squashfs_linker *linker, const struct object_record *record,
 	struct bases bases, uint64_t *inode)
 {
 	if (record->count > linker->open.n)
@@ -164,7 +164,7 @@ static bool add_directory(struct linker *linker, const struct object_record *rec
 	return true;
 }
 
-static bool add_record(struct linker *linker, const struct object *object,
+static bool add_record(struct squashfs_linker *linker, const struct object *object,
 	const struct object_record *record, struct bases bases)
 {
 	uint64_t inode;
@@ -187,7 +187,7 @@ static bool add_record(struct linker *linker, const struct object *object,
 }
 
 /* Inodes, fragments and offsets in the two tables are numbered in 32 bits. */
-static bool is_too_large(const struct linker *linker, const struct object *object)
+static bool is_too_large(const struct squashfs_linker *linker, const struct object *object)
 {
 	return linker->ninodes + object->footer.inodes >= UINT32_MAX ||
 		linker->nfragments + object->footer.fragments >= UINT32_MAX ||
@@ -195,8 +195,8 @@ static bool is_too_large(const struct linker *linker, const struct object *objec
 		linker->tables.directories.stored.n + object->footer.records_bytes >= UINT32_MAX;
 }
 
-bool linker_add(
-	struct linker *linker, struct diag *diag, const char *name, const struct object *object)
+bool squashfs_linker_add(struct squashfs_linker *linker, struct diag *diag, const char *name,
+	const struct object *object)
 {
 	if (is_too_large(linker, object))
 		return diag_error(diag, STATUS_FAILED, NULL, "store-too-large",
@@ -235,7 +235,7 @@ static int entry_compare(const void *a, const void *b)
 }
 
 /* Two paths of the same name, or one with the name of our own directory, would hide each other. */
-static bool root_sort(struct linker *linker, struct diag *diag)
+static bool root_sort(struct squashfs_linker *linker, struct diag *diag)
 {
 	const struct entries *root = &linker->root;
 	qsort(root->v, root->n, sizeof *root->v, entry_compare);
@@ -247,7 +247,7 @@ static bool root_sort(struct linker *linker, struct diag *diag)
 	return true;
 }
 
-static uint64_t add_root(struct linker *linker)
+static uint64_t add_root(struct squashfs_linker *linker)
 {
 	const struct directory root = {.entries = linker->root.v,
 		.n = linker->root.n,
@@ -269,7 +269,7 @@ static uint16_t log_of(uint32_t power_of_two)
  * returns the super block that refers to them.
  */
 static struct squashfs_super_block tables_join(
-	struct linker *linker, uint64_t start, struct buf *tail)
+	struct squashfs_linker *linker, uint64_t start, struct buf *tail)
 {
 	struct squashfs_super_block super = {.s_magic = htole32(SQUASHFS_MAGIC),
 		.inodes = htole32((uint32_t)linker->ninodes),
@@ -302,8 +302,8 @@ static struct squashfs_super_block tables_join(
 	return super;
 }
 
-bool linker_finish(
-	struct linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
+bool squashfs_linker_finish(
+	struct squashfs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
 {
 	uint64_t start;
 	if (!root_sort(linker, diag))

@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/ending.h"
 
-enum { ROOT_ID = 0, SMALL_DIRECTORY_MOST = 0xffff, MAX_INDEX = 0xffff };
+enum { ROOT_ID = 0, SMALL_DIRECTORY_MAX = 0xffff, INDEX_MAX = 0xffff };
 
 /*
  * Returns the position of the next byte as a squashfs reference: the block's offset in the stream
@@ -211,7 +211,7 @@ static struct listing listing_write(struct meta_stream *stream, const struct dir
 	size_t block = stream->stored.n;
 	for (size_t i = 0; i < directory->n;) {
 		const struct directory_entry *entries = directory->entries + i;
-		if (indexed && stream->stored.n != block && listing.index_entries < MAX_INDEX) {
+		if (indexed && stream->stored.n != block && listing.index_entries < INDEX_MAX) {
 			block = stream->stored.n;
 			listing_add_index(&listing, (uint32_t)block, entries);
 		}
@@ -266,7 +266,7 @@ uint64_t inode_add_directory(struct inode_tables *tables, const struct directory
 		base_inode(tables, SQUASHFS_DIR_TYPE, directory->mode, directory->number);
 	base.guid = htole16(directory->gid);
 	if (listing.index_entries ||
-		listing.bytes + SQUASHFS_LISTING_OVERHEAD > SMALL_DIRECTORY_MOST)
+		listing.bytes + SQUASHFS_LISTING_OVERHEAD > SMALL_DIRECTORY_MAX)
 		add_large_directory(tables, directory, base, &listing);
 	else
 		add_plain_directory(tables, directory, base, &listing);

@@ -48,11 +48,11 @@ __attribute__((format(printf, 3, 4))) static void add_pair(
 static bool survey_closure(
 	struct diag *diag, const struct closure *closure, struct store_disk_result *result)
 {
-	static const struct store_visitor nobody;
+	static const struct store_visitor no_visitor;
 	bool ok = true;
 	result->inodes = 2; /* the root and .links */
 	for (size_t i = 0; ok && i < closure->n; i++) {
-		struct store_walk walk = {.diag = diag, .visitor = &nobody};
+		struct store_walk walk = {.diag = diag, .visitor = &no_visitor};
 		ok = store_walk_run(&walk, closure->v[i].path);
 		result->inodes += walk.nodes;
 		result->content_bytes += walk.content_bytes;
@@ -75,7 +75,7 @@ static bool verify_closure(struct diag *diag, const struct closure *closure)
 /* Compressors of mksquashfs and their levels. */
 static const struct {
 	const char *name;
-	int default_level, most; /* 0: has no levels */
+	int default_level, max_level; /* 0: has no levels */
 } compressors[] = {
 	{"gzip", 0, 9},
 	{"lzo", 0, 9},
@@ -97,11 +97,11 @@ static bool add_compression(
 			"mksquashfs does not support the compression \"%s\"; use gzip, lz4, lzo, "
 			"xz, zstd or none",
 			name);
-	if (request->level < 0 || request->level > compressors[i].most)
+	if (request->level < 0 || request->level > compressors[i].max_level)
 		return diag_error(diag, STATUS_DESCRIPTION, NULL, "compression-level",
-			compressors[i].most ? "the %s level must be from 1 to %d, not %d"
-					    : "%s has no compression levels",
-			name, compressors[i].most, request->level);
+			compressors[i].max_level ? "the %s level must be from 1 to %d, not %d"
+						 : "%s has no compression levels",
+			name, compressors[i].max_level, request->level);
 	if (strcmp(name, "none") == 0) {
 		static const char *const off[] = {"-noI", "-noId", "-noD", "-noF", "-noX"};
 		for (size_t k = 0; k < countof(off); k++)

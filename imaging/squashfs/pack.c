@@ -20,7 +20,7 @@ struct squashfs_packing {
 	struct known_files known;
 };
 
-static struct squashfs_packing *of(struct packing *packing)
+static struct squashfs_packing *as_squashfs(struct packing *packing)
 {
 	return (void *)packing;
 }
@@ -254,7 +254,7 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 static bool add_file(struct packing *packing, struct diag *diag, int fd,
 	struct object_record record, uint64_t size, const char *name)
 {
-	struct squashfs_packing *p = of(packing);
+	struct squashfs_packing *p = as_squashfs(packing);
 	if (size >= p->block_size)
 		return pack_large_file(p, diag, fd, record, size, name);
 	if (size)
@@ -272,7 +272,7 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd,
 
 static void enter_directory(struct packing *packing, uint32_t number)
 {
-	known_enter_directory(&of(packing)->known, number);
+	known_enter_directory(&as_squashfs(packing)->known, number);
 }
 
 struct packing *squashfs_packing_new(
@@ -290,7 +290,7 @@ struct packing *squashfs_packing_new(
 
 bool squashfs_packing_walk(struct packing *packing, struct diag *diag)
 {
-	struct squashfs_packing *p = of(packing);
+	struct squashfs_packing *p = as_squashfs(packing);
 	const bool ok = packing_walk(packing, diag, true);
 	if (ok)
 		submit_fragment(p);
@@ -309,7 +309,7 @@ bool squashfs_packing_is_complete(const struct packing *packing)
 
 void squashfs_packing_free(struct packing *packing)
 {
-	struct squashfs_packing *p = of(packing);
+	struct squashfs_packing *p = as_squashfs(packing);
 	known_free(&p->known);
 	packing_release(packing);
 	free(p);

@@ -18,7 +18,7 @@ struct reader {
 	const char *at; /* the text ends with a 0 byte, which no literal matches */
 };
 
-static bool take(struct reader *reader, const char *literal)
+static bool match(struct reader *reader, const char *literal)
 {
 	size_t length = strlen(literal);
 	if (strncmp(reader->at, literal, length) != 0)
@@ -32,10 +32,10 @@ static char unescaped(char c)
 	return c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : c;
 }
 
-static bool take_string(struct reader *reader, const char **out)
+static bool read_string(struct reader *reader, const char **out)
 {
 	BUF_CLEANUP struct buf text = {0};
-	if (!take(reader, "\""))
+	if (!match(reader, "\""))
 		return false;
 	while (*reader->at && *reader->at != '"') {
 		bool escaped = *reader->at == '\\' && reader->at[1];
@@ -44,35 +44,35 @@ static bool take_string(struct reader *reader, const char **out)
 		reader->at++;
 	}
 	*out = arena_strdup(reader->arena, buf_text(&text));
-	return take(reader, "\"");
+	return match(reader, "\"");
 }
 
 /* ("name","path","hash algorithm","hash") */
-static bool take_output(struct reader *reader, struct derivation_output *output)
+static bool read_output(struct reader *reader, struct derivation_output *output)
 {
 	const char *algorithm, *hash;
-	return take(reader, "(") && take_string(reader, &output->name) && take(reader, ",") &&
-		take_string(reader, &output->path) && take(reader, ",") &&
-		take_string(reader, &algorithm) && take(reader, ",") &&
-		take_string(reader, &hash) && take(reader, ")");
+	return match(reader, "(") && read_string(reader, &output->name) && match(reader, ",") &&
+		read_string(reader, &output->path) && match(reader, ",") &&
+		read_string(reader, &algorithm) && match(reader, ",") &&
+		read_string(reader, &hash) && match(reader, ")");
 }
 
-static bool take_outputs(struct reader *reader, struct derivation_outputs *out)
+static bool read_outputs(struct reader *reader, struct derivation_outputs *out)
 {
 	const char *version;
 	struct derivation_output output;
-	if (!take(reader, "Derive(") &&
-		!(take(reader, "DrvWithVersion(") && take_string(reader, &version) &&
-			take(reader, ",")))
+	if (!match(reader, "Derive(") &&
+		!(match(reader, "DrvWithVersion(") && read_string(reader, &version) &&
+			match(reader, ",")))
 		return false;
-	if (!take(reader, "["))
+	if (!match(reader, "["))
 		return false;
 	do {
-		if (!take_output(reader, &output))
+		if (!read_output(reader, &output))
 			return false;
 		vec_push(reader->arena, out, output);
-	} while (take(reader, ","));
-	return take(reader, "],");
+	} while (match(reader, ","));
+	return match(reader, "],");
 }
 
 bool derivation_read_outputs(
@@ -83,7 +83,7 @@ bool derivation_read_outputs(
 	if (!file_read(arena, diag, path, LIMIT_BYTES, &text))
 		return false;
 	struct reader reader = {arena, text.p};
-	return take_outputs(&reader, out) ||
+	return read_outputs(&reader, out) ||
 		diag_error(diag, STATUS_INPUT, NULL, "broken-derivation", "%s is not a derivation",
 			path);
 }

@@ -12,7 +12,7 @@
 /* Chunks of this size or more are hashed in place, not copied to the buffer first. */
 enum { DIRECT_BYTES = 1024 };
 
-static void must(int one)
+static void require_success(int one)
 {
 	if (one != 1)
 		ending("libcrypto cannot compute SHA-256");
@@ -21,7 +21,7 @@ static void must(int one)
 static void hash_pending(struct nar *nar)
 {
 	if (nar->pending)
-		must(EVP_DigestUpdate(nar->digest, nar->bytes, nar->pending));
+		require_success(EVP_DigestUpdate(nar->digest, nar->bytes, nar->pending));
 	nar->pending = 0;
 }
 
@@ -30,7 +30,7 @@ static void hash(struct nar *nar, const void *bytes, size_t count)
 	if (count > sizeof nar->bytes - nar->pending || count >= DIRECT_BYTES)
 		hash_pending(nar);
 	if (count >= DIRECT_BYTES) {
-		must(EVP_DigestUpdate(nar->digest, bytes, count));
+		require_success(EVP_DigestUpdate(nar->digest, bytes, count));
 	} else {
 		memcpy(nar->bytes + nar->pending, bytes, count);
 		nar->pending += count;
@@ -79,7 +79,7 @@ void nar_begin(struct nar *nar, bool hashed)
 	*nar = (struct nar){0};
 	if (hashed) {
 		nar->digest = memory(EVP_MD_CTX_new());
-		must(EVP_DigestInit_ex(nar->digest, EVP_sha256(), NULL));
+		require_success(EVP_DigestInit_ex(nar->digest, EVP_sha256(), NULL));
 	}
 	put_string(nar, "nix-archive-1");
 }
@@ -145,7 +145,7 @@ void nar_mark(struct nar *nar)
 	if (!nar->marked)
 		nar->marked = memory(EVP_MD_CTX_new());
 	hash_pending(nar);
-	must(EVP_MD_CTX_copy_ex(nar->marked, nar->digest));
+	require_success(EVP_MD_CTX_copy_ex(nar->marked, nar->digest));
 }
 
 void nar_rewind(struct nar *nar)
@@ -153,14 +153,14 @@ void nar_rewind(struct nar *nar)
 	if (!nar->digest)
 		return;
 	nar->pending = 0;
-	must(EVP_MD_CTX_copy_ex(nar->digest, nar->marked));
+	require_success(EVP_MD_CTX_copy_ex(nar->digest, nar->marked));
 }
 
 void nar_end(struct nar *nar, char hash[NAR_HASH_DIGITS + 1])
 {
 	unsigned char digest[NAR_HASH_DIGITS / 2];
 	hash_pending(nar);
-	must(EVP_DigestFinal_ex(nar->digest, digest, NULL));
+	require_success(EVP_DigestFinal_ex(nar->digest, digest, NULL));
 	for (size_t i = 0; i < sizeof digest; i++)
 		snprintf(hash + 2 * i, 3, "%02x", digest[i]);
 }

@@ -6,11 +6,11 @@
 #include "base/nix_hash.h"
 #include "imaging/store/store_walk.h"
 
-static const struct store_visitor nobody;
+static const struct store_visitor no_visitor;
 
 bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size)
 {
-	struct store_walk walk = {.diag = diag, .visitor = &nobody, .hashed = true};
+	struct store_walk walk = {.diag = diag, .visitor = &no_visitor, .hashed = true};
 	const bool ok = store_walk_run(&walk, path);
 	if (ok) {
 		nar_end(&walk.nar, hash);
@@ -22,7 +22,7 @@ bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1
 
 bool nar_size(struct diag *diag, const char *path, uint64_t *size)
 {
-	struct store_walk walk = {.diag = diag, .visitor = &nobody};
+	struct store_walk walk = {.diag = diag, .visitor = &no_visitor};
 	const bool ok = store_walk_run(&walk, path);
 	*size = walk.nar.size;
 	store_walk_free(&walk);

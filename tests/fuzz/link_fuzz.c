@@ -32,11 +32,13 @@ static void link_squashfs(struct arena *arena, struct diag *diag, const struct o
 {
 	uint64_t bytes, inodes;
 	struct image_writer *image = image_new(arena, diag);
-	const struct link_request request = {.image = image, .block_size = 131072, .level = 1};
-	struct linker *linker = linker_new(&request);
-	if (linker_add(linker, diag, "one", object) && linker_add(linker, diag, "two", object))
-		linker_finish(linker, diag, &bytes, &inodes);
-	linker_free(linker);
+	const struct squashfs_link_request request = {
+		.image = image, .block_size = 131072, .level = 1};
+	struct squashfs_linker *linker = squashfs_linker_new(&request);
+	if (squashfs_linker_add(linker, diag, "one", object) &&
+		squashfs_linker_add(linker, diag, "two", object))
+		squashfs_linker_finish(linker, diag, &bytes, &inodes);
+	squashfs_linker_free(linker);
 	image_writer_free(image);
 }
 
