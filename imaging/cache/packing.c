@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/arena.h"
-#include "imaging/cache/packing_internal.h"
+#include "imaging/cache/packing.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "base/arena.h"
 #include "base/file.h"
 
 void packing_init(struct packing *p, const struct packing_request *request)

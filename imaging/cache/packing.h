@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * packing: the part of making a store path's object that all file systems share;
- * imaging/squashfs/pack.c and imaging/erofs/pack.c do the rest.
+ * packing: the part of making a store path's object that all file systems share. packing_walk.c
+ * makes records of the tree; imaging/squashfs/pack.c or imaging/erofs/pack.c packs the contents of
+ * its files.
  */
 #ifndef MVM_IMAGING_CACHE_PACKING_H
 #define MVM_IMAGING_CACHE_PACKING_H
@@ -9,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/diag.h"
 #include "imaging/cache/object.h"
+#include "imaging/store/store_walk.h"
 
 struct packing;
 
@@ -25,6 +28,45 @@ struct packing_request {
 	void *progress_context;
 };
 
+struct packing {
+	/* Packs a file that the walk reached; `fd` is at its start, `record` has no count yet. */
+	bool (*add_file)(struct packing *packing, struct diag *diag, int fd,
+		struct object_record record, uint64_t size, const char *name);
+	/* Called for each directory before its entries; may be NULL. */
+	void (*enter_directory)(struct packing *packing, uint32_t number);
+	const char *root;
+	struct object_identity identity;
+	void (*progress)(void *context, uint64_t read_bytes);
+	void *progress_context;
+	uint64_t read_bytes;
+	char *target;
+	int fd;
+
+	struct buf records, fragments;
+	uint64_t data_bytes;
+	void *data_hash;                    /* XXH3_state_t */
+	unsigned char setup[32];            /* of the footer */
+	char nar_hash[NAR_HASH_DIGITS + 1]; /* of what was packed */
+	struct store_walk walk;             /* freed after the walk, except for its numbers */
+	bool walked;
+};
+
+/* `packing` is zeroed memory. */
+void packing_init(struct packing *packing, const struct packing_request *request);
+void packing_release(struct packing *packing);
+/*
+ * Reads the tree: makes the records of directories and links, and calls `add_file`. With `hashed`,
+ * `add_file` feeds contents to the walk, and the NAR hash is compared with the expected one.
+ */
+bool packing_walk(struct packing *packing, struct diag *diag, bool hashed);
+/* Appends to the data. */
+bool packing_write(struct packing *packing, struct diag *diag, const void *bytes, size_t count);
+void packing_progress(struct packing *packing, uint64_t more_bytes);
+
+/* Begins a record, up to its payload; `file` is given only for files. Returns its offset. */
+uint64_t packing_record_begin(struct packing *packing, struct object_record record,
+	const struct object_file *file, const char *name);
+void packing_record_end(struct packing *packing);
 /* Writes the tables. Moves the file to the object; the packing is empty afterwards. */
 bool packing_finish(struct packing *packing, struct diag *diag, struct object *out);
 /* Returns the bytes of all files of the tree, after the walk. */

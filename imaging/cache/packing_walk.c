@@ -2,7 +2,7 @@
 /* packing_walk: makes the records of a tree. */
 #include <string.h>
 
-#include "imaging/cache/packing_internal.h"
+#include "imaging/cache/packing.h"
 #include "imaging/store/nar_hash.h"
 
 static struct object_record record_of(const struct store_node *node, uint8_t type, uint32_t count)

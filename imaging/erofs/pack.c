@@ -10,10 +10,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/process.h"
-#include "imaging/cache/packing_internal.h"
 #include "imaging/erofs/extents.h"
 #include "imaging/erofs/format.h"
 #include "imaging/erofs/index.h"

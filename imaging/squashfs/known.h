@@ -6,7 +6,8 @@
 #ifndef MVM_IMAGING_SQUASHFS_KNOWN_H
 #define MVM_IMAGING_SQUASHFS_KNOWN_H
 
-#include "imaging/cache/packing_internal.h"
+#include "base/arena.h"
+#include "imaging/cache/packing.h"
 
 struct known_file;
 
