@@ -21,7 +21,7 @@ struct arena {
 	struct chunk *chunks; /* the first one is being filled */
 };
 
-void *memory(void *p)
+void *require_memory(void *p)
 {
 	if (!p)
 		ending_out_of_memory();
@@ -30,7 +30,7 @@ void *memory(void *p)
 
 struct arena *arena_new(void)
 {
-	return memory(calloc(1, sizeof(struct arena)));
+	return require_memory(calloc(1, sizeof(struct arena)));
 }
 
 void arena_free(struct arena *arena)
@@ -48,7 +48,7 @@ static struct chunk *chunk_new(size_t size)
 {
 	if (size > SIZE_MAX - sizeof(struct chunk))
 		ending_out_of_memory();
-	struct chunk *chunk = memory(calloc(1, sizeof *chunk + size));
+	struct chunk *chunk = require_memory(calloc(1, sizeof *chunk + size));
 	chunk->size = size;
 	return chunk;
 }

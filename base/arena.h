@@ -18,7 +18,7 @@ void arena_free(struct arena *arena);
  * For memory outside of arenas: returns `p`, the result of malloc or similar; ends the program if
  * it is NULL.
  */
-void *memory(void *p);
+void *require_memory(void *p);
 
 /* Returns zeroed memory, aligned for any type. */
 void *arena_alloc(struct arena *arena, size_t bytes);

@@ -23,7 +23,7 @@ static void buf_reserve(struct buf *buf, size_t more)
 	if (buf->n + more + 1 <= buf->capacity)
 		return;
 	size_t capacity = (buf->n + more + 1) * 2;
-	buf->p = memory(realloc(buf->p, capacity));
+	buf->p = require_memory(realloc(buf->p, capacity));
 	buf->capacity = capacity;
 }
 

@@ -35,7 +35,7 @@ void ending_out_of_memory(void)
 	end("out of memory");
 }
 
-void ending(const char *format, ...)
+void ending_fatal(const char *format, ...)
 {
 	char text[MESSAGE_BYTES];
 	va_list arguments;
@@ -61,6 +61,6 @@ void ending_unless_absent(const char *path, int error)
 	case EROFS:
 		return;
 	default:
-		ending("cannot examine %s: %s", path, strerror(error));
+		ending_fatal("cannot examine %s: %s", path, strerror(error));
 	}
 }

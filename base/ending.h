@@ -12,7 +12,7 @@ void ending_do_last(void (*action)(void));
 
 /* Allocates no memory. */
 _Noreturn void ending_out_of_memory(void);
-_Noreturn void ending(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void ending_fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * Call after looking at `path` failed with `error`. Returns if that error is about the path (it

@@ -104,7 +104,7 @@ bool fd_read_all(int fd, void *bytes, size_t count, off_t offset)
 
 static bool copy_by_hand(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)
 {
-	char *block = memory(malloc(COPY_BUFFER_BYTES));
+	char *block = require_memory(malloc(COPY_BUFFER_BYTES));
 	bool ok = true;
 	while (ok && count) {
 		size_t part = count < COPY_BUFFER_BYTES ? (size_t)count : COPY_BUFFER_BYTES;
@@ -316,7 +316,7 @@ struct dirent *directory_next(DIR *stream, const char *path)
 	errno = 0;
 	struct dirent *entry = readdir(stream);
 	if (!entry && errno)
-		ending("cannot read the directory %s: %s", path, strerror(errno));
+		ending_fatal("cannot read the directory %s: %s", path, strerror(errno));
 	return entry;
 }
 

@@ -40,8 +40,8 @@ static struct texts doomed, said, children;
 
 static void texts_add(struct texts *texts, const char *text)
 {
-	char *copy = memory(strdup(text));
-	texts->v = memory(realloc(texts->v, (texts->n + 1) * sizeof *texts->v));
+	char *copy = require_memory(strdup(text));
+	texts->v = require_memory(realloc(texts->v, (texts->n + 1) * sizeof *texts->v));
 	texts->v[texts->n++] = copy;
 }
 
@@ -111,7 +111,7 @@ void interrupts_keep(const char *path)
 	record(texts_remove, &doomed, path);
 }
 
-void interrupts_say(const char *clause)
+void interrupts_report(const char *clause)
 {
 	record(texts_add, &said, clause);
 }

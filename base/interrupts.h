@@ -66,6 +66,6 @@ bool interrupts_would_remove(const char *path);
  * cleaner prints it. Call between the same interrupts_hold and interrupts_go_on as the step that
  * completes it.
  */
-void interrupts_say(const char *clause);
+void interrupts_report(const char *clause);
 
 #endif

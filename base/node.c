@@ -21,7 +21,7 @@ struct node *node_new(struct arena *arena, enum node_kind kind, const struct pos
 struct entry *node_find(const struct node *map, const char *key)
 {
 	if (map->index) {
-		size_t at = names_find(map->index, key);
+		size_t at = string_map_find(map->index, key);
 		return at == SIZE_MAX ? NULL : &map->entries.v[at];
 	}
 	for (size_t i = 0; i < map->entries.n; i++)
@@ -40,14 +40,14 @@ static void index_entries(struct arena *arena, struct node *map)
 {
 	map->index = arena_alloc(arena, sizeof *map->index);
 	for (size_t i = 0; i < map->entries.n; i++)
-		names_set(arena, map->index, map->entries.v[i].key, i);
+		string_map_set(arena, map->index, map->entries.v[i].key, i);
 }
 
 void node_add(struct arena *arena, struct node *map, const struct entry *entry)
 {
 	vec_push(arena, &map->entries, *entry);
 	if (map->index)
-		names_set(arena, map->index, entry->key, map->entries.n - 1);
+		string_map_set(arena, map->index, entry->key, map->entries.n - 1);
 	else if (map->entries.n == INDEXED_ENTRIES)
 		index_entries(arena, map);
 }

@@ -11,7 +11,7 @@
 enum node_kind { NODE_SCALAR, NODE_LIST, NODE_MAP };
 
 struct node;
-struct names;
+struct string_map;
 
 struct entry {
 	const char *key;
@@ -27,9 +27,9 @@ struct node {
 	VEC(struct node *) items;
 	/* in the order of the text, keys unique; filled by node_set and node_add */
 	VEC(struct entry) entries;
-	struct names *index; /* of the keys of a large map; NULL while it is small */
-	size_t weight;       /* number of nodes in it, aliases expanded */
-	unsigned height;     /* levels below it, aliases expanded */
+	struct string_map *index; /* of the keys of a large map; NULL while it is small */
+	size_t weight;            /* number of nodes in it, aliases expanded */
+	unsigned height;          /* levels below it, aliases expanded */
 };
 
 struct node *node_new(struct arena *arena, enum node_kind kind, const struct pos *pos);

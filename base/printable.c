@@ -78,7 +78,7 @@ void buf_printable(struct buf *buf, const char *text, size_t length)
 	}
 }
 
-const char *printable(struct arena *arena, const char *text)
+const char *printable_text(struct arena *arena, const char *text)
 {
 	BUF_CLEANUP struct buf out = {0};
 	buf_printable(&out, text, strlen(text));

@@ -24,6 +24,6 @@ bool character_commands(const char *text, size_t length);
 /* Appends `text`, with \xNN for each byte of such a character and for each invalid byte. */
 void buf_printable(struct buf *buf, const char *text, size_t length);
 /* As buf_printable, for a whole string. */
-const char *printable(struct arena *arena, const char *text);
+const char *printable_text(struct arena *arena, const char *text);
 
 #endif

@@ -113,7 +113,7 @@ static struct process *start(struct diag *diag, const char *const argv[], bool s
 {
 	struct pipe_ends to = {-1, -1}, output = {-1, -1}, error = {-1, -1};
 	FD_CLEANUP int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	struct process *process = memory(calloc(1, sizeof *process));
+	struct process *process = require_memory(calloc(1, sizeof *process));
 	*process = (struct process){.name = argv[0], .pid = -1};
 	if (null >= 0 && (!feed || pipe_open(&to)) && pipe_open(&output) &&
 		error_open(&error, shown))
@@ -160,7 +160,7 @@ static void read_ready(struct process *process, const struct pollfd polled[2])
 
 size_t process_poll(struct process *const v[], size_t n, bool wait)
 {
-	struct pollfd *polled = memory(calloc(n + 1, 2 * sizeof *polled));
+	struct pollfd *polled = require_memory(calloc(n + 1, 2 * sizeof *polled));
 	size_t ended;
 	while ((ended = first_ended(v, n)) == n && n) {
 		for (size_t i = 0; i < n; i++) {

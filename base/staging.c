@@ -38,10 +38,10 @@ void staging_clean(struct arena *arena, const char *target)
 		if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 ||
 			strlen(entry->d_name) != strlen(prefix) + strlen(RANDOM_PART))
 			continue;
-		struct hold hold;
-		if (hold_seize(dirfd(stream), entry->d_name, &hold))
-			hold_remove(
-				&hold, path_join(arena, parent, entry->d_name), own_remove_litter);
+		struct work_lock lock;
+		if (work_lock_seize(dirfd(stream), entry->d_name, &lock))
+			work_lock_remove(
+				&lock, path_join(arena, parent, entry->d_name), own_remove_litter);
 	}
 	closedir(stream);
 }
@@ -67,7 +67,7 @@ static bool make_held(struct arena *arena, const char *template, struct staging 
 		if (!make_doomed(directory))
 			return false;
 		staging->directory = directory;
-		if (hold_take(directory, &staging->hold))
+		if (work_lock_take(directory, &staging->lock))
 			return true;
 		int error = errno;
 		staging_abandon(staging);
@@ -82,7 +82,7 @@ bool staging_begin(
 	struct arena *arena, struct diag *diag, const char *target, struct staging *staging)
 {
 	*staging = (struct staging){
-		.arena = arena, .target = path_absolute(arena, target), .hold = {-1, -1}};
+		.arena = arena, .target = path_absolute(arena, target), .lock = {-1, -1}};
 	const char *parent = path_parent(arena, staging->target),
 		   *prefix = litter_prefix(arena, staging->target);
 	staging_clean(arena, target);
@@ -159,7 +159,7 @@ static bool tree_sync(const char *path)
  */
 static char *spare_name(const char *directory)
 {
-	char *spare = memory(strdup(directory));
+	char *spare = require_memory(strdup(directory));
 	memcpy(spare + strlen(spare) - strlen(RANDOM_PART), RANDOM_PART, strlen(RANDOM_PART));
 	if (mkdtemp(spare) && rmdir(spare) == 0)
 		return spare;
@@ -226,7 +226,7 @@ static bool put_where_nothing_is(const struct staging *staging)
 static void sync_parent(const struct staging *staging)
 {
 	FD_CLEANUP int parent =
-		openat(staging->hold.directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		openat(staging->lock.directory, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (parent >= 0)
 		fsync(parent);
 }
@@ -281,7 +281,7 @@ static bool put_and_record(
 			staging->target, strerror(errno));
 	placed = placed && is_replaced(staging, diag);
 	if (placed && !staging->aside && !interrupts_would_remove(staging->target))
-		interrupts_say(arena_printf(staging->arena, "%s is complete", staging->target));
+		interrupts_report(arena_printf(staging->arena, "%s is complete", staging->target));
 	interrupts_go_on();
 	return placed;
 }
@@ -316,7 +316,7 @@ static bool publish(struct diag *diag, struct staging *staging, bool (*put)(cons
 	 */
 	(staging->listed ? own_remove_litter : tree_remove)(staging->directory);
 	interrupts_keep(staging->directory);
-	hold_finish(&staging->hold);
+	work_lock_finish(&staging->lock);
 	seal(staging);
 	staging->directory = NULL;
 	return true;
@@ -336,7 +336,7 @@ void staging_abandon(struct staging *staging)
 {
 	if (!staging->directory)
 		return;
-	hold_remove(&staging->hold, staging->directory, tree_remove);
+	work_lock_remove(&staging->lock, staging->directory, tree_remove);
 	interrupts_keep(staging->directory);
 	staging->directory = NULL;
 }

@@ -18,7 +18,7 @@ struct staging {
 	struct arena *arena;
 	const char *target;    /* absolute, as the user named it */
 	const char *directory; /* the sibling being filled, absolute */
-	struct hold hold;      /* shows other builds that this directory is not litter */
+	struct work_lock lock; /* shows other builds that this directory is not litter */
 	bool unsynced;         /* set by the caller: publishing does not wait for the disk */
 	/* set by the caller: a side product, which the report of an interruption does not name */
 	bool aside;

@@ -10,36 +10,36 @@
 enum { FIRST_SLOTS = 64 };
 
 /* Returns the slot of a name, or the free one where it belongs. */
-static struct name *find(const struct names *names, const char *text)
+static struct string_map_slot *find(const struct string_map *map, const char *text)
 {
 	for (size_t at = XXH3_64bits(text, strlen(text));; at++) {
-		struct name *slot = &names->slots[at & (names->size - 1)];
+		struct string_map_slot *slot = &map->slots[at & (map->size - 1)];
 		if (!slot->text || strcmp(slot->text, text) == 0)
 			return slot;
 	}
 }
 
-static void grow(struct arena *arena, struct names *names)
+static void grow(struct arena *arena, struct string_map *map)
 {
-	const struct names old = *names;
-	names->size = old.size ? old.size * 2 : FIRST_SLOTS;
-	names->slots = arena_alloc(arena, names->size * sizeof *names->slots);
+	const struct string_map old = *map;
+	map->size = old.size ? old.size * 2 : FIRST_SLOTS;
+	map->slots = arena_alloc(arena, map->size * sizeof *map->slots);
 	for (size_t i = 0; i < old.size; i++)
 		if (old.slots[i].text)
-			*find(names, old.slots[i].text) = old.slots[i];
+			*find(map, old.slots[i].text) = old.slots[i];
 }
 
-size_t names_find(const struct names *names, const char *text)
+size_t string_map_find(const struct string_map *map, const char *text)
 {
-	const struct name *slot = names->size ? find(names, text) : NULL;
+	const struct string_map_slot *slot = map->size ? find(map, text) : NULL;
 	return slot && slot->text ? slot->number : SIZE_MAX;
 }
 
-void names_set(struct arena *arena, struct names *names, const char *text, size_t number)
+void string_map_set(struct arena *arena, struct string_map *map, const char *text, size_t number)
 {
-	if (names->used * 2 >= names->size)
-		grow(arena, names);
-	struct name *slot = find(names, text);
-	names->used += !slot->text;
-	*slot = (struct name){text, number};
+	if (map->used * 2 >= map->size)
+		grow(arena, map);
+	struct string_map_slot *slot = find(map, text);
+	map->used += !slot->text;
+	*slot = (struct string_map_slot){text, number};
 }

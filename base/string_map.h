@@ -8,20 +8,20 @@
 
 struct arena;
 
-struct name {
+struct string_map_slot {
 	const char *text; /* NULL: free */
 	size_t number;
 };
 
-/* Start with `struct names names = {0};`. */
-struct names {
-	struct name *slots;
+/* Start with `struct string_map map = {0};`. */
+struct string_map {
+	struct string_map_slot *slots;
 	size_t size, used; /* size is a power of two, at most half of it used */
 };
 
 /* Returns SIZE_MAX if the name is unknown. */
-size_t names_find(const struct names *names, const char *text);
+size_t string_map_find(const struct string_map *map, const char *text);
 /* Adds a name or changes its number; `text` must live as long as the map. */
-void names_set(struct arena *arena, struct names *names, const char *text, size_t number);
+void string_map_set(struct arena *arena, struct string_map *map, const char *text, size_t number);
 
 #endif

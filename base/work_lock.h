@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-struct hold {
+struct work_lock {
 	int directory;
 	int file; /* -1 unless on a network file system */
 };
@@ -19,15 +19,15 @@ struct hold {
  * before it was locked, took it for litter, and is removing it. A file system without locks is
  * fine; litter remains there.
  */
-bool hold_take(const char *path, struct hold *hold);
+bool work_lock_take(const char *path, struct work_lock *lock);
 /*
  * Locks a directory that nobody holds, in order to remove it. False if there is nothing to remove,
  * also if it was empty and has just been removed.
  */
-bool hold_seize(int parent, const char *name, struct hold *hold);
+bool work_lock_seize(int parent, const char *name, struct work_lock *lock);
 /* Removes the directory by `remove`, and releases the lock. */
-void hold_remove(struct hold *hold, const char *path, bool (*remove)(const char *path));
+void work_lock_remove(struct work_lock *lock, const char *path, bool (*remove)(const char *path));
 /* Releases the lock on a directory that is finished and renamed. */
-void hold_finish(struct hold *hold);
+void work_lock_finish(struct work_lock *lock);
 
 #endif

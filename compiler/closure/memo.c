@@ -13,7 +13,7 @@ struct known {
 struct closure_memo {
 	pthread_mutex_t lock;
 	struct arena *arena;
-	struct names paths; /* path to its index in `known` */
+	struct string_map paths; /* path to its index in `known` */
 	VEC(struct known) known;
 };
 
@@ -35,7 +35,7 @@ void closure_memo_free(struct closure_memo *memo)
 static bool find(
 	const struct closure_memo *memo, const char *path, bool searched, struct finding *out)
 {
-	const size_t number = names_find(&memo->paths, path);
+	const size_t number = string_map_find(&memo->paths, path);
 	if (number == SIZE_MAX || (searched && !memo->known.v[number].searched))
 		return false;
 	*out = memo->known.v[number].finding;
@@ -67,7 +67,7 @@ void closure_memo_add(
 	if (!find(memo, path, searched, &known.finding)) {
 		known.finding.names = copy(memo->arena, finding->names, finding->n);
 		known.finding.where = copy(memo->arena, finding->where, finding->n);
-		names_set(
+		string_map_set(
 			memo->arena, &memo->paths, arena_strdup(memo->arena, path), memo->known.n);
 		vec_push(memo->arena, &memo->known, known);
 	}

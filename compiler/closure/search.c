@@ -154,7 +154,7 @@ struct searcher *searcher_new(const struct candidates *candidates)
 	searcher->diag = diag_new(arena);
 	searcher->candidates = candidates;
 	searcher->found_in = arena_alloc(arena, (candidates->v.n + 1) * sizeof *searcher->found_in);
-	searcher->block = memory(malloc(BLOCK_BYTES));
+	searcher->block = require_memory(malloc(BLOCK_BYTES));
 	for (size_t i = 0; i < countof(searcher->is_digit); i++)
 		searcher->is_digit[i] = nix32_is_digit((char)i);
 	return searcher;

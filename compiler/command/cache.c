@@ -139,7 +139,8 @@ static bool stats(struct session *session, const char *path)
 			print_total(session->arena, scan.shelves.v[i].settings, &total);
 		}
 		print_total(session->arena,
-			arena_printf(session->arena, "all of %s", printable(session->arena, path)),
+			arena_printf(
+				session->arena, "all of %s", printable_text(session->arena, path)),
 			&all);
 	}
 	if (ok && !session->cli.json)
@@ -200,7 +201,7 @@ static bool gc(struct session *session, const char *path)
 static void print_verify(struct session *session, const struct cache_verify_result *result)
 {
 	for (size_t i = 0; i < result->damaged.n; i++)
-		printf("damaged: %s\n", printable(session->arena, result->damaged.v[i]));
+		printf("damaged: %s\n", printable_text(session->arena, result->damaged.v[i]));
 	printf("%zu objects, %s: ", result->objects, size_text(session->arena, result->bytes));
 	if (!result->damaged.n)
 		puts("all sound");

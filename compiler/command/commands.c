@@ -137,7 +137,7 @@ static void print_strings(struct arena *arena, const char *title, struct json_ob
 	printf("%s:\n", title);
 	for (size_t i = 0; i < json_object_array_length(array); i++)
 		printf("  %s\n",
-			printable(arena,
+			printable_text(arena,
 				json_object_get_string(json_object_array_get_idx(array, i))));
 }
 
@@ -145,25 +145,25 @@ static void print_plan(struct arena *arena, const struct plan *plan)
 {
 	const struct kernel *kernel = &plan->system.kernel;
 	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name,
-		printable(arena, plan->system.toplevel));
-	printf("kernel: %s (%s, %s%s%s)\n", printable(arena, kernel->path),
+		printable_text(arena, plan->system.toplevel));
+	printf("kernel: %s (%s, %s%s%s)\n", printable_text(arena, kernel->path),
 		kernel_format_name(kernel->format), kernel_arch_name(kernel->arch),
 		kernel->version ? ", " : "",
-		kernel->version ? printable(arena, kernel->version) : "");
+		kernel->version ? printable_text(arena, kernel->version) : "");
 	printf("initrd: %s\n",
-		plan->own_stage1 ? "our stage 1" : printable(arena, plan->system.initrd));
+		plan->own_stage1 ? "our stage 1" : printable_text(arena, plan->system.initrd));
 	printf("closure: %zu store paths, from %s\n", plan->closure.n,
-		printable(arena, plan->closure.source));
+		printable_text(arena, plan->closure.source));
 	printf("disks:\n");
 	for (size_t i = 0; i < plan->guest.ndisks; i++)
-		printf("  %s %s%s\n", printable(arena, plan->guest.disks[i].serial),
-			printable(arena, plan->guest.disks[i].file.path),
+		printf("  %s %s%s\n", printable_text(arena, plan->guest.disks[i].serial),
+			printable_text(arena, plan->guest.disks[i].file.path),
 			plan->guest.disks[i].read_only ? " (read-only)" : "");
 	printf("mounts:\n");
 	for (size_t i = 0; i < plan->mounts.n; i++)
-		printf("  %s %s %s\n", printable(arena, plan->mounts.v[i].stage1.target),
+		printf("  %s %s %s\n", printable_text(arena, plan->mounts.v[i].stage1.target),
 			plan->mounts.v[i].stage1.type,
-			printable(arena, plan->mounts.v[i].stage1.source));
+			printable_text(arena, plan->mounts.v[i].stage1.source));
 	struct json_object *command = report_command(arena, &plan->lowered.command);
 	print_strings(arena, "command", command);
 	json_object_put(command);

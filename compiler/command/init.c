@@ -86,7 +86,7 @@ static void keep_all(struct arena *arena, const struct strings *written)
 	interrupts_hold();
 	for (size_t i = 0; i < written->n; i++)
 		interrupts_keep(path_absolute(arena, written->v[i]));
-	interrupts_say("all files are there");
+	interrupts_report("all files are there");
 	interrupts_go_on();
 }
 

@@ -15,7 +15,7 @@ struct reader {
 	const struct bytes *text;
 	unsigned first_column; /* of the text, less 1: it may be the rest of a line */
 	yaml_parser_t parser;
-	struct names anchors;        /* to the number in `anchored` */
+	struct string_map anchors;   /* to the number in `anchored` */
 	VEC(struct node *) anchored; /* NULL while the node is still being read */
 	unsigned depth;
 	size_t weight; /* of the documents so far */
@@ -159,8 +159,8 @@ static size_t begin_anchor(struct reader *reader, const yaml_char_t *name)
 {
 	if (!name)
 		return SIZE_MAX;
-	names_set(reader->arena, &reader->anchors, arena_strdup(reader->arena, (const char *)name),
-		reader->anchored.n);
+	string_map_set(reader->arena, &reader->anchors,
+		arena_strdup(reader->arena, (const char *)name), reader->anchored.n);
 	vec_push(reader->arena, &reader->anchored, NULL);
 	return reader->anchored.n - 1;
 }
@@ -175,7 +175,7 @@ static struct node *read_alias(struct reader *reader, const yaml_event_t *event)
 {
 	const char *name = (const char *)event->data.alias.anchor;
 	struct pos pos = event_pos(reader, event);
-	size_t anchor = names_find(&reader->anchors, name);
+	size_t anchor = string_map_find(&reader->anchors, name);
 	if (anchor == SIZE_MAX) {
 		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "alias",
 			"there is no anchor \"&%.80s\" before this alias", name);
@@ -356,7 +356,7 @@ static struct node *read_node(struct reader *reader, yaml_event_t *event)
 
 static bool add_document(struct reader *reader, struct documents *documents, struct node *document)
 {
-	reader->anchors = (struct names){0}; /* an anchor is known in its own document */
+	reader->anchors = (struct string_map){0}; /* an anchor is known in its own document */
 	reader->weight += document->weight;
 	vec_push(reader->arena, documents, document);
 	return documents->n <= DOC_MAX_DOCUMENTS ||

@@ -119,13 +119,13 @@ struct numbers {
 /* Builds the disks that are not ready; `ready` gets the VMs whose disks remain. */
 static bool make_first(struct session *session, const struct making *making, struct numbers *ready)
 {
-	struct names known = {0};
+	struct string_map known = {0};
 	const struct fleet *fleet = making->disks->fleet;
 	for (size_t i = 0; i < fleet->vms.n; i++) {
 		const struct fleet_vm *vm = &fleet->vms.v[i];
-		if (!vm->disk_key || names_find(&known, vm->disk_key) != SIZE_MAX)
+		if (!vm->disk_key || string_map_find(&known, vm->disk_key) != SIZE_MAX)
 			continue;
-		names_set(session->arena, &known, vm->disk_key, i);
+		string_map_set(session->arena, &known, vm->disk_key, i);
 		bool left;
 		if (take_old(session->arena, making->disks, vm))
 			continue;

@@ -168,16 +168,16 @@ static bool keep(
 struct unique {
 	struct session *session;
 	struct fleet *fleet;
-	struct names taken;
+	struct string_map taken;
 };
 
 static bool take(struct unique *unique, const char *what, const char *text, const struct pos *where,
 	size_t number)
 {
 	const char *key = arena_printf(unique->session->arena, "%s %s", what, text);
-	size_t other = names_find(&unique->taken, key);
+	size_t other = string_map_find(&unique->taken, key);
 	if (other == SIZE_MAX) {
-		names_set(unique->session->arena, &unique->taken, key, number);
+		string_map_set(unique->session->arena, &unique->taken, key, number);
 		return true;
 	}
 	if (other == number) /* vm_check has reported it */

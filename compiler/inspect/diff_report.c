@@ -9,9 +9,9 @@
 
 static void print_package(struct arena *arena, const struct package_change *change)
 {
-	const char *name = printable(arena, change->name),
-		   *before = printable(arena, change->before),
-		   *after = printable(arena, change->after);
+	const char *name = printable_text(arena, change->name),
+		   *before = printable_text(arena, change->before),
+		   *after = printable_text(arena, change->after);
 	const char *size = size_change_text(arena, change->size_change);
 	switch (change->kind) {
 	case PACKAGE_ADDED:
@@ -45,16 +45,16 @@ static void print_closure(struct arena *arena, const struct diff *diff)
 
 static void print_change(struct arena *arena, const struct change *change)
 {
-	const char *what = printable(arena, change->what), *colon = *what ? ": " : "";
+	const char *what = printable_text(arena, change->what), *colon = *what ? ": " : "";
 	const char *one = change->before ? change->before : change->after;
 	if (change->before && change->after && !*change->before && !*change->after)
 		printf("  %s differs\n", what);
 	else if (change->before && change->after)
-		printf("  %s%s%s -> %s\n", what, colon, printable(arena, change->before),
-			printable(arena, change->after));
+		printf("  %s%s%s -> %s\n", what, colon, printable_text(arena, change->before),
+			printable_text(arena, change->after));
 	else
 		printf("  %c %s%s%s\n", change->before ? '-' : '+', what, *one ? colon : "",
-			printable(arena, one));
+			printable_text(arena, one));
 }
 
 /* Groups the changes by area; areas keep the order of their first change. */
@@ -64,7 +64,7 @@ static void print_changes(struct arena *arena, const struct diff *diff)
 	for (size_t i = 0; i < diff->changes.n; i++) {
 		if (done[i])
 			continue;
-		printf("%s:\n", printable(arena, diff->changes.v[i].area));
+		printf("%s:\n", printable_text(arena, diff->changes.v[i].area));
 		for (size_t j = i; j < diff->changes.n; j++)
 			if (!done[j] &&
 				strcmp(diff->changes.v[i].area, diff->changes.v[j].area) == 0) {
@@ -88,7 +88,7 @@ void diff_print(struct arena *arena, const struct diff *diff)
 	print_changes(arena, diff);
 	printf("reboot: %s", diff->reasons.n ? "yes: " : "no");
 	for (size_t i = 0; i < diff->reasons.n; i++)
-		printf("%s%s", i ? ", " : "", printable(arena, diff->reasons.v[i]));
+		printf("%s%s", i ? ", " : "", printable_text(arena, diff->reasons.v[i]));
 	putchar('\n');
 }
 

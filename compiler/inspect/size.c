@@ -14,7 +14,7 @@
 static void print_head(struct arena *arena, const struct sizes *sizes)
 {
 	const struct packed *packed = sizes->packed;
-	printf("%s: %zu store paths, %s", printable(arena, packed->name), packed->closure.n,
+	printf("%s: %zu store paths, %s", printable_text(arena, packed->name), packed->closure.n,
 		size_text(arena, sizes->total.raw));
 	if (!packed->on_disk)
 		puts("; no store disk");
@@ -34,7 +34,7 @@ static void print_row(
 	printf("%10s %11s %10s %10s %10s  %s\n", size_text(arena, size->own.raw),
 		stored_text(arena, sizes, &size->own), size_text(arena, size->closure.raw),
 		size_text(arena, alone->raw), size_text(arena, size->closure.raw - alone->raw),
-		printable(arena, sizes->packed->closure.v[path].path));
+		printable_text(arena, sizes->packed->closure.v[path].path));
 }
 
 static void print_columns(const char *what)

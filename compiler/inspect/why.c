@@ -104,7 +104,7 @@ static void find_going(struct answer *answer)
 
 static const char *path_text(const struct answer *answer, size_t path)
 {
-	return printable(answer->arena, answer->sizes->packed->closure.v[path].path);
+	return printable_text(answer->arena, answer->sizes->packed->closure.v[path].path);
 }
 
 static void print_answer(const struct answer *answer)

@@ -221,7 +221,7 @@ static bool run_tool(const struct host *host, const struct image *image, const c
 
 static bool tell(const struct host *host, const struct image *image, const char *what)
 {
-	printf("%s (%s): %s\n", printable(host->arena, image->name), image->type, what);
+	printf("%s (%s): %s\n", printable_text(host->arena, image->name), image->type, what);
 	return true;
 }
 

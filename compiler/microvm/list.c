@@ -134,8 +134,8 @@ static const char *label(const struct host *host, const struct product *product)
 	const char *base = product->system ? path_base(product->system) : "?",
 		   *dash = strchr(base, '-');
 	const char *name =
-		printable(host->arena, dash && product->system[0] == '/' ? dash + 1 : base);
-	return product->fingerprint ? printable(host->arena,
+		printable_text(host->arena, dash && product->system[0] == '/' ? dash + 1 : base);
+	return product->fingerprint ? printable_text(host->arena,
 					      arena_printf(host->arena, "%s@%.*s", name,
 						      FINGERPRINT_SHOWN, product->fingerprint))
 				    : name;
@@ -149,7 +149,7 @@ static void print_state(const struct host *host, const struct row *row)
 	const char *current = label(host, &row->current),
 		   *restart = arena_printf(host->arena, "systemctl restart %s", unit);
 	if (row->problem)
-		printf("%s, %s", state, printable(host->arena, row->problem));
+		printf("%s, %s", state, printable_text(host->arena, row->problem));
 	else if (row->state == STATE_OUTDATED)
 		printf("%s(%s), rebuild(%s) and reboot: %s", state,
 			host_coloured(host, COLOUR_BAD, current),
@@ -165,11 +165,11 @@ static void print_state(const struct host *host, const struct row *row)
 		printf("%s(%s)", state, host_coloured(host, COLOUR_GOOD, current));
 	if (row->paused)
 		printf(", %s",
-			host_coloured(host, COLOUR_BAD, printable(host->arena, row->paused)));
+			host_coloured(host, COLOUR_BAD, printable_text(host->arena, row->paused)));
 	else if (row->running)
 		fputs(", running", stdout);
 	else if (row->by_hand)
-		printf(", running by hand (%s)", printable(host->arena, row->by_hand));
+		printf(", running by hand (%s)", printable_text(host->arena, row->by_hand));
 	else if (row->machine.booted)
 		fputs(", booted but not running", stdout);
 	else
@@ -257,7 +257,8 @@ static void print_dangling(const struct host *host, const struct strings *dangli
 {
 	for (size_t i = 0; i < dangling->n; i++)
 		printf("%s protects nothing: its VM is gone\n",
-			host_coloured(host, COLOUR_BAD, printable(host->arena, dangling->v[i])));
+			host_coloured(
+				host, COLOUR_BAD, printable_text(host->arena, dangling->v[i])));
 }
 
 bool verb_list(struct host *host, const struct request *request)

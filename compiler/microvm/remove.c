@@ -176,7 +176,7 @@ static bool begin(const struct removal *removal)
 {
 	const struct host *host = removal->host;
 	const char *current = machine_path(host, &removal->machine, "current");
-	interrupts_say(arena_printf(host->arena,
+	interrupts_report(arena_printf(host->arena,
 		"a part of %s may be gone: microvm --remove %s again removes the rest",
 		removal->machine.name, removal->machine.name));
 	if (!removal->machine.current)
@@ -230,7 +230,7 @@ static void tell_kept(const struct removal *removal)
 		printf("Kept in %s: %s\n", machine->directory, buf_text(&kept));
 	for (size_t i = 0; i < removal->contents.elsewhere.n; i++)
 		printf("Kept: %s\n",
-			printable(removal->host->arena, removal->contents.elsewhere.v[i]));
+			printable_text(removal->host->arena, removal->contents.elsewhere.v[i]));
 }
 
 static bool has_kept(const struct removal *removal)

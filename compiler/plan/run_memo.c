@@ -18,12 +18,12 @@ struct shared {
 
 	pthread_mutex_t lock; /* for what VMs wait for each other to make, and for */
 	struct arena *arena;
-	struct names questions; /* numbers of answers */
+	struct string_map questions; /* numbers of answers */
 	VEC(struct module_list) answers;
 
 	pthread_mutex_t digests_lock; /* for the rest */
 	struct arena *digests_arena;
-	struct names files; /* numbers of digests */
+	struct string_map files; /* numbers of digests */
 	VEC(const unsigned char *) digests;
 	const char *expected; /* by `thread`; NULL: there is none */
 	pthread_t thread;
@@ -88,15 +88,15 @@ static bool modules_locked(struct shared *shared, struct diag *diag,
 {
 	BUF_CLEANUP struct buf text = {0};
 	question_text(question, &text);
-	const size_t known = names_find(&shared->questions, buf_text(&text));
+	const size_t known = string_map_find(&shared->questions, buf_text(&text));
 	if (known != SIZE_MAX) {
 		*out = shared->answers.v[known];
 		return true;
 	}
 	if (!resolve(shared->arena, diag, question, out))
 		return false;
-	names_set(shared->arena, &shared->questions, arena_strdup(shared->arena, buf_text(&text)),
-		shared->answers.n);
+	string_map_set(shared->arena, &shared->questions,
+		arena_strdup(shared->arena, buf_text(&text)), shared->answers.n);
 	vec_push(shared->arena, &shared->answers, *out);
 	return true;
 }
@@ -135,7 +135,7 @@ static bool digest_file(struct diag *diag, const char *path, unsigned char *dige
 static bool digest_locked(
 	struct shared *shared, struct diag *diag, const char *path, unsigned char *digest)
 {
-	const size_t known = names_find(&shared->files, path);
+	const size_t known = string_map_find(&shared->files, path);
 	if (known != SIZE_MAX) {
 		memcpy(digest, shared->digests.v[known], SHA256_DIGEST_LENGTH);
 		return true;
@@ -143,7 +143,7 @@ static bool digest_locked(
 	if (!digest_file(diag, path, digest))
 		return false;
 	struct arena *arena = shared->digests_arena;
-	names_set(arena, &shared->files, arena_strdup(arena, path), shared->digests.n);
+	string_map_set(arena, &shared->files, arena_strdup(arena, path), shared->digests.n);
 	unsigned char *kept = arena_alloc(arena, SHA256_DIGEST_LENGTH);
 	vec_push(arena, &shared->digests, memcpy(kept, digest, SHA256_DIGEST_LENGTH));
 	return true;

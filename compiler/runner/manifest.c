@@ -79,7 +79,7 @@ static struct json_object *numbers_json(const size_t *v, size_t n)
 		buf_printf(&text, "%s%zu", i ? "," : "[", v[i]);
 	}
 	buf_puts(&text, n ? "]" : "[]");
-	char *copy = memory(strdup(buf_text(&text)));
+	char *copy = require_memory(strdup(buf_text(&text)));
 	json_object_set_serializer(
 		array, json_object_userdata_to_json_string, copy, json_object_free_userdata);
 	return array;

@@ -47,7 +47,7 @@ static int64_t member_size(struct json_object *object, const char *key)
 /* NULL when it is no JSON object. */
 static struct json_object *parse(const struct bytes *text)
 {
-	struct json_tokener *tokener = memory(json_tokener_new_ex(JSON_DEPTH));
+	struct json_tokener *tokener = require_memory(json_tokener_new_ex(JSON_DEPTH));
 	struct json_object *object = json_tokener_parse_ex(tokener, text->p, (int)text->n + 1);
 	bool good = json_tokener_get_error(tokener) == json_tokener_success &&
 		json_object_is_type(object, json_type_object);

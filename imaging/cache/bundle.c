@@ -84,8 +84,8 @@ bool bundle_open(int fd, const char *settings, struct bundle *out)
 		header_fits(h, settings, (uint64_t)st.st_size)) {
 		const size_t entries = (size_t)h->count * sizeof *out->entries,
 			     days = (size_t)h->count * sizeof *out->days;
-		out->entries = memory(malloc(entries + 1));
-		out->days = memory(malloc(days + 1));
+		out->entries = require_memory(malloc(entries + 1));
+		out->days = require_memory(malloc(days + 1));
 		if (fd_read_all(fd, out->entries, entries, (off_t)h->entries) &&
 			XXH3_64bits(out->entries, entries) == h->entries_hash && entries_fit(out) &&
 			fd_read_all(fd, out->days, days, days_at(h)))
@@ -119,7 +119,7 @@ static size_t entry_find(const struct bundle *b, uint64_t name_hash)
 
 static unsigned char *entry_read(const struct bundle *b, const struct bundle_entry *e)
 {
-	unsigned char *bytes = memory(malloc(e->bytes + 1));
+	unsigned char *bytes = require_memory(malloc(e->bytes + 1));
 	if (fd_read_all(b->fd, bytes, e->bytes, (off_t)e->start))
 		return bytes;
 	free(bytes);
@@ -218,7 +218,7 @@ static bool days_raise(const struct bundle *b, uint32_t *days)
 void bundle_write_days(struct bundle *b)
 {
 	const size_t bytes = (size_t)b->header.count * sizeof(uint32_t);
-	uint32_t *days = memory(malloc(bytes + 1));
+	uint32_t *days = require_memory(malloc(bytes + 1));
 	/*
 	 * Reads the days again under the lock, because another build may write too. If we cannot
 	 * write, our uses are not recorded and may be cleaned up.
@@ -234,7 +234,7 @@ void bundle_write_days(struct bundle *b)
 char *bundle_names(const struct bundle *b)
 {
 	const size_t bytes = (size_t)b->header.names_bytes;
-	char *names = memory(malloc(bytes + 1));
+	char *names = require_memory(malloc(bytes + 1));
 	names[bytes] = '\0';
 	if (fd_read_all(b->fd, names, bytes, names_at(&b->header)) &&
 		XXH3_64bits(names, bytes) == b->header.names_hash)
@@ -306,7 +306,7 @@ static void sort(struct bundle_writer *writer)
 	struct bundle_entry *entries = (void *)writer->entries.p;
 	uint32_t *days = (void *)writer->days.p;
 	const size_t count = writer->entries.n / sizeof *entries;
-	struct sorted *all = memory(malloc((count + 1) * sizeof *all));
+	struct sorted *all = require_memory(malloc((count + 1) * sizeof *all));
 	for (size_t i = 0; i < count; i++)
 		all[i] = (struct sorted){entries[i], days[i]};
 	qsort(all, count, sizeof *all, sorted_compare);

@@ -85,7 +85,7 @@ static struct places collect(const struct bundles_merge *merge)
 	size_t count = 1;
 	for (size_t b = 0; b < merge->shelf->v.n; b++)
 		count += (size_t)merge->shelf->v.v[b].header.count;
-	places.v = memory(malloc(count * sizeof *places.v));
+	places.v = require_memory(malloc(count * sizeof *places.v));
 	for (size_t b = 0; b < merge->shelf->v.n; b++) {
 		const struct bundle *bundle = &merge->shelf->v.v[b];
 		for (size_t e = 0; merge->is_chosen(merge->context, b) && e < bundle->header.count;
@@ -147,7 +147,7 @@ bool bundles_merge(const struct bundles_merge *merge)
 {
 	const struct shelf *shelf = merge->shelf;
 	const struct places places = collect(merge);
-	char **names = memory(calloc(shelf->v.n + 1, sizeof *names));
+	char **names = require_memory(calloc(shelf->v.n + 1, sizeof *names));
 	for (size_t b = 0; b < shelf->v.n; b++)
 		names[b] = bundle_names(&shelf->v.v[b]);
 	const bool ok = publish_all(merge, &places, names);

@@ -258,7 +258,7 @@ bool cache_find(const struct object_cache *cache, const struct object_identity *
 	struct object *out)
 {
 	bool found = false;
-	struct shelf_fault *faults = memory(calloc(cache->shelves.n + 1, sizeof *faults));
+	struct shelf_fault *faults = require_memory(calloc(cache->shelves.n + 1, sizeof *faults));
 	size_t n = 0;
 	/*
 	 * On a network file system, a file that looks damaged is kept: not all of it may have

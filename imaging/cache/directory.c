@@ -334,7 +334,7 @@ static void read_uses_of(int directory, const char *name, struct buf *all)
 	if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || fstat(fd, &st) != 0 || st.st_size <= 0)
 		return;
 	const size_t bytes = (size_t)st.st_size / sizeof(uint64_t) * sizeof(uint64_t);
-	char *part = memory(malloc(bytes + 1));
+	char *part = require_memory(malloc(bytes + 1));
 	if (fd_read_all(fd, part, bytes, 0))
 		buf_add(all, part, bytes);
 	free(part);

@@ -17,7 +17,7 @@ struct cache_faults {
 
 struct cache_faults *cache_faults_new(void)
 {
-	struct cache_faults *faults = memory(calloc(1, sizeof *faults));
+	struct cache_faults *faults = require_memory(calloc(1, sizeof *faults));
 	pthread_mutex_init(&faults->lock, NULL);
 	faults->arena = arena_new();
 	return faults;

@@ -120,7 +120,7 @@ static enum object_fault tables_read(struct object *object)
 	const struct object_footer *f = &object->footer;
 	const uint64_t from = f->data_bytes < OBJECT_PAGE ? 0 : f->tables_offset;
 	const size_t bytes = (size_t)(object_bytes(f) - sizeof *f - from);
-	object->memory = memory(malloc(bytes + 1));
+	object->memory = require_memory(malloc(bytes + 1));
 	if (!fd_read_all(object->fd, object->memory, bytes, (off_t)from))
 		return OBJECT_UNREADABLE;
 	return tables_find(object, from) ? OBJECT_FAULTLESS : OBJECT_DAMAGED;
@@ -154,7 +154,7 @@ static bool data_matches(
 /* Hashes the data in the file; false with errno set. */
 static bool data_hash(const struct object *object, unsigned char *block, XXH128_hash_t *hash)
 {
-	XXH3_state_t *state = memory(XXH3_createState());
+	XXH3_state_t *state = require_memory(XXH3_createState());
 	XXH3_128bits_reset(state);
 	bool ok = true;
 	uint64_t at = 0;
@@ -174,7 +174,7 @@ static bool data_hash(const struct object *object, unsigned char *block, XXH128_
 static enum object_fault file_judge(const struct object *object)
 {
 	const struct object_footer *f = &object->footer;
-	unsigned char *block = memory(malloc(VERIFY_BYTES));
+	unsigned char *block = require_memory(malloc(VERIFY_BYTES));
 	XXH128_hash_t hash;
 	enum object_fault fault = OBJECT_UNREADABLE;
 	posix_fadvise(object->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
@@ -233,7 +233,7 @@ bool object_open_memory(unsigned char *bytes, size_t count, const struct object_
 bool object_load(struct object *object, int *fd)
 {
 	const size_t bytes = (size_t)object_bytes(&object->footer);
-	unsigned char *all = memory(malloc(bytes));
+	unsigned char *all = require_memory(malloc(bytes));
 	if (!fd_read_all(object->fd, all, bytes, 0)) {
 		free(all);
 		return false;

@@ -17,9 +17,9 @@ void packing_init(struct packing *p, const struct packing_request *request)
 	p->identity = request->identity;
 	p->progress = request->progress;
 	p->progress_context = request->progress_context;
-	p->target = memory(strdup(request->target));
+	p->target = require_memory(strdup(request->target));
 	p->fd = request->fd;
-	p->data_hash = memory(XXH3_createState());
+	p->data_hash = require_memory(XXH3_createState());
 	XXH3_128bits_reset(p->data_hash);
 }
 
@@ -131,7 +131,7 @@ bool packing_finish(struct packing *p, struct diag *diag, struct object *out)
 	*out = (struct object){.fd = p->fd, .footer = f};
 	p->fd = -1;
 	if (f.data_bytes < OBJECT_PAGE) {
-		out->memory = memory(malloc(f.tables_offset + p->records.n));
+		out->memory = require_memory(malloc(f.tables_offset + p->records.n));
 		if (!fd_read_all(out->fd, out->memory, f.tables_offset, 0)) {
 			object_close(out);
 			return write_failed(p, diag);

@@ -65,13 +65,13 @@ static void *work(void *argument)
 struct prefetch *prefetch_new(
 	const struct object_cache *cache, const struct closure *closure, unsigned jobs)
 {
-	struct prefetch *p = memory(calloc(1, sizeof *p));
+	struct prefetch *p = require_memory(calloc(1, sizeof *p));
 	p->cache = cache;
 	p->closure = closure;
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->ready, NULL);
 	pthread_cond_init(&p->room, NULL);
-	p->threads = memory(calloc(jobs, sizeof *p->threads));
+	p->threads = require_memory(calloc(jobs, sizeof *p->threads));
 	/* Missing threads only cost time. */
 	while (p->nthreads + 1 < jobs &&
 		pthread_create(&p->threads[p->nthreads], NULL, work, p) == 0)

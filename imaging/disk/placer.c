@@ -48,17 +48,17 @@ static void *grown(void *v, size_t n, size_t *capacity, size_t item)
 	if (n < *capacity)
 		return v;
 	*capacity = *capacity ? *capacity * 2 : 64;
-	return memory(realloc(v, *capacity * item));
+	return require_memory(realloc(v, *capacity * item));
 }
 
 struct placer *placer_new(struct image_writer *image, uint64_t start)
 {
-	struct placer *placer = memory(calloc(1, sizeof *placer));
+	struct placer *placer = require_memory(calloc(1, sizeof *placer));
 	placer->image = image;
 	placer->end = start;
 	placer->small_used = SMALL_AREA;
 	placer->slots = FIRST_SLOTS;
-	placer->known = memory(calloc(placer->slots, sizeof *placer->known));
+	placer->known = require_memory(calloc(placer->slots, sizeof *placer->known));
 	return placer;
 }
 
@@ -96,7 +96,7 @@ static size_t known_slot(const struct run *known, size_t slots, const struct run
 static void known_grow(struct placer *placer)
 {
 	const size_t slots = placer->slots * 2;
-	struct run *larger = memory(calloc(slots, sizeof *larger));
+	struct run *larger = require_memory(calloc(slots, sizeof *larger));
 	for (size_t i = 0; i < placer->slots; i++)
 		if (placer->known[i].bytes)
 			larger[known_slot(larger, slots, &placer->known[i])] = placer->known[i];

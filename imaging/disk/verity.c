@@ -34,9 +34,9 @@ struct hasher {
 
 static struct hasher *hasher_new(void)
 {
-	struct hasher *hasher = memory(malloc(sizeof *hasher));
-	hasher->context = memory(EVP_MD_CTX_new());
-	hasher->blocks = memory(malloc((size_t)VERITY_FANOUT * VERITY_BLOCK));
+	struct hasher *hasher = require_memory(malloc(sizeof *hasher));
+	hasher->context = require_memory(EVP_MD_CTX_new());
+	hasher->blocks = require_memory(malloc((size_t)VERITY_FANOUT * VERITY_BLOCK));
 	if (EVP_DigestInit_ex(hasher->context, EVP_sha256(), NULL) != 1)
 		abort();
 	return hasher;
@@ -113,7 +113,7 @@ static bool make_level(int image, const struct level *level, unsigned jobs)
 {
 	struct work work = {.image = image, .level = level};
 	const size_t wanted = level->n < jobs ? (size_t)level->n : jobs;
-	pthread_t *threads = memory(malloc((wanted + 1) * sizeof *threads));
+	pthread_t *threads = require_memory(malloc((wanted + 1) * sizeof *threads));
 	size_t n = 0;
 	while (n + 1 < wanted && pthread_create(&threads[n], NULL, make_blocks, &work) == 0)
 		n++;

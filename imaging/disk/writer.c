@@ -160,8 +160,8 @@ static void writer_free(struct image_writer *writer)
 
 struct image_writer *image_writer_new(struct diag *diag, const char *path, bool cached)
 {
-	struct image_writer *writer = memory(calloc(1, sizeof *writer));
-	writer->path = memory(strdup(path));
+	struct image_writer *writer = require_memory(calloc(1, sizeof *writer));
+	writer->path = require_memory(strdup(path));
 	writer->cached = cached;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->added, NULL);
@@ -210,7 +210,7 @@ bool image_writer_put(struct image_writer *writer, const void *bytes, size_t cou
 {
 	if (!count)
 		return true;
-	void *own = memory(malloc(count));
+	void *own = require_memory(malloc(count));
 	memcpy(own, bytes, count);
 	return job_add(writer,
 		(struct job){.kind = PUT, .bytes = own, .from = -1, .count = count, .at = at});

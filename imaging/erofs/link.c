@@ -44,14 +44,14 @@ struct erofs_linker {
 
 struct erofs_linker *erofs_linker_new(struct image_writer *image, uint32_t time)
 {
-	struct erofs_linker *linker = memory(calloc(1, sizeof *linker));
+	struct erofs_linker *linker = require_memory(calloc(1, sizeof *linker));
 	linker->image = image;
 	linker->time = time;
 	linker->placer = placer_new(image, EROFS_BLOCK);
 	linker->meta = erofs_meta_new(image);
 	linker->nodes = erofs_nodes_new(linker->placer, linker->meta, erofs_nid(ROOT_PLACE), time);
 	linker->arena = arena_new();
-	linker->content = memory(XXH3_createState());
+	linker->content = require_memory(XXH3_createState());
 	XXH3_128bits_reset(linker->content);
 	linker->ninodes = 2; /* the root and .links */
 	return linker;

@@ -38,7 +38,7 @@ struct erofs_meta {
 
 struct erofs_meta *erofs_meta_new(struct image_writer *image)
 {
-	struct erofs_meta *meta = memory(calloc(1, sizeof *meta));
+	struct erofs_meta *meta = require_memory(calloc(1, sizeof *meta));
 	meta->image = image;
 	return meta;
 }
@@ -101,7 +101,7 @@ static uint64_t fresh_blocks(struct erofs_meta *meta, size_t count)
 	const size_t bytes = count * EROFS_BLOCK, at = meta->n;
 	if (meta->capacity - meta->n < bytes) {
 		meta->capacity = (meta->n + bytes) * 2;
-		meta->fresh = memory(realloc(meta->fresh, meta->capacity));
+		meta->fresh = require_memory(realloc(meta->fresh, meta->capacity));
 	}
 	memset(meta->fresh + at, 0, bytes);
 	meta->n += bytes;

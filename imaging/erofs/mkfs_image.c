@@ -49,7 +49,7 @@ static bool send_failed(struct sender *sender)
 static bool send_header(struct sender *sender, const char *name, mode_t mode, int64_t gid,
 	uint64_t size, const char *target)
 {
-	struct archive_entry *entry = memory(archive_entry_new());
+	struct archive_entry *entry = require_memory(archive_entry_new());
 	archive_entry_copy_pathname(entry, name);
 	archive_entry_set_mode(entry, mode);
 	archive_entry_set_gid(entry, gid);
@@ -133,10 +133,10 @@ static bool send_tar(struct diag *diag, const struct store_disk_request *request
 	struct store_disk_result *result, int fd)
 {
 	struct sender sender = {.diag = diag,
-		.tar = memory(archive_write_new()),
+		.tar = require_memory(archive_write_new()),
 		.request = request,
 		.result = result,
-		.copy = memory(malloc(COPY_BYTES))};
+		.copy = require_memory(malloc(COPY_BYTES))};
 	/* stores names unchanged, whereas pax requires UTF-8 */
 	archive_write_set_format_gnutar(sender.tar);
 	archive_write_set_bytes_in_last_block(sender.tar, 1);
@@ -153,7 +153,7 @@ static bool send_tar(struct diag *diag, const struct store_disk_request *request
 /* Derives the UUID from names and hashes in the closure. */
 static const char *uuid_of(struct arena *arena, const struct closure *closure)
 {
-	XXH3_state_t *state = memory(XXH3_createState());
+	XXH3_state_t *state = require_memory(XXH3_createState());
 	XXH3_128bits_reset(state);
 	for (size_t i = 0; i < closure->n; i++) {
 		const struct store_path *path = &closure->v[i];

@@ -40,7 +40,7 @@ struct erofs_nodes {
 struct erofs_nodes *erofs_nodes_new(
 	struct placer *placer, struct erofs_meta *meta, uint64_t root, uint32_t time)
 {
-	struct erofs_nodes *nodes = memory(calloc(1, sizeof *nodes));
+	struct erofs_nodes *nodes = require_memory(calloc(1, sizeof *nodes));
 	nodes->placer = placer;
 	nodes->meta = meta;
 	nodes->root = root;
@@ -252,7 +252,7 @@ static void start(struct erofs_nodes *nodes, size_t n)
 	if (n > nodes->capacity) {
 		nodes->capacity = n;
 		free(nodes->v);
-		nodes->v = memory(malloc(n * sizeof *nodes->v));
+		nodes->v = require_memory(malloc(n * sizeof *nodes->v));
 	}
 	memset(nodes->v, 0, n * sizeof *nodes->v);
 	nodes->open.n = 0;

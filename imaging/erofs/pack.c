@@ -61,7 +61,7 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd,
 
 struct packing *erofs_packing_new(const struct packing_request *request)
 {
-	struct erofs_packing *p = memory(calloc(1, sizeof *p));
+	struct erofs_packing *p = require_memory(calloc(1, sizeof *p));
 	packing_init(&p->common, request);
 	p->common.add_file = add_file;
 	p->arena = arena_new();
@@ -206,7 +206,7 @@ static size_t known_slot(const struct known_run *known, size_t slots, const stru
 static void known_grow(struct filler *filler)
 {
 	const size_t slots = filler->slots ? filler->slots * 2 : 64;
-	struct known_run *larger = memory(calloc(slots, sizeof *larger));
+	struct known_run *larger = require_memory(calloc(slots, sizeof *larger));
 	for (size_t i = 0; i < filler->slots; i++)
 		if (filler->known[i].blocks)
 			larger[known_slot(larger, slots, &filler->known[i])] = filler->known[i];
@@ -305,8 +305,8 @@ static bool fill(struct erofs_packing *p, struct diag *diag, struct erofs_image 
 	const struct object walked = {.footer.records_bytes = p->common.records.n,
 		.records = (const void *)p->common.records.p};
 	struct filler filler = {.p = p, .diag = diag, .image = image};
-	filler.records = memory(calloc(p->common.walk.nodes, sizeof *filler.records));
-	filler.nids = memory(calloc(p->common.walk.nodes, sizeof *filler.nids));
+	filler.records = require_memory(calloc(p->common.walk.nodes, sizeof *filler.records));
+	filler.nids = require_memory(calloc(p->common.walk.nodes, sizeof *filler.nids));
 	bool ok = true;
 	for (const struct object_record *record = NULL; (record = object_next(&walked, record));)
 		filler.records[record->number] = record;

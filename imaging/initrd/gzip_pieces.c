@@ -50,7 +50,7 @@ struct gzip_memo {
 
 struct gzip_memo *gzip_memo_new(void)
 {
-	struct gzip_memo *memo = memory(calloc(1, sizeof *memo));
+	struct gzip_memo *memo = require_memory(calloc(1, sizeof *memo));
 	pthread_mutex_init(&memo->lock, NULL);
 	return memo;
 }
@@ -89,7 +89,7 @@ static void forget_one(struct gzip_memo *memo)
 static struct piece piece_copy(const struct piece *piece)
 {
 	struct piece copy = *piece;
-	copy.bytes = memory(malloc(piece->n));
+	copy.bytes = require_memory(malloc(piece->n));
 	memcpy(copy.bytes, piece->bytes, piece->n);
 	return copy;
 }
@@ -133,7 +133,7 @@ static struct piece compress_piece(const void *bytes, size_t count)
 		abort(); /* fails only if memory runs out */
 	struct piece piece = {.crc = (uint32_t)crc32(0, bytes, (uInt)count)};
 	const size_t room = deflateBound(&deflater, (uLong)count) + FLUSH_BYTES;
-	piece.bytes = memory(malloc(room));
+	piece.bytes = require_memory(malloc(room));
 	deflater.next_out = piece.bytes;
 	deflater.avail_out = (uInt)room;
 	if (deflate(&deflater, Z_FULL_FLUSH) != Z_OK || deflater.avail_in || !deflater.avail_out)

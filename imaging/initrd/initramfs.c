@@ -69,7 +69,7 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 	struct initramfs *initramfs = arena_alloc(arena, sizeof *initramfs);
 	*initramfs = (struct initramfs){
 		.arena = arena, .diag = diag, .path = path, .fd = fd, .time = time};
-	initramfs->archive = memory(archive_write_new());
+	initramfs->archive = require_memory(archive_write_new());
 	struct archive *archive = initramfs->archive;
 	/*
 	 * Disables blocks: the last one would be padded, and the kernel would look for another
@@ -89,7 +89,7 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 static bool add_entry(
 	struct initramfs *initramfs, const char *name, mode_t mode, uint64_t size, dev_t device)
 {
-	struct archive_entry *entry = memory(archive_entry_new());
+	struct archive_entry *entry = require_memory(archive_entry_new());
 	archive_entry_set_pathname(entry, name);
 	archive_entry_set_mode(entry, mode);
 	archive_entry_set_uid(entry, 0);

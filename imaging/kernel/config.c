@@ -33,7 +33,7 @@ static const char *config_text(struct arena *arena, const char *path)
 /* Unpacks a .config from a gzip in memory; NULL if it is not one. */
 static const char *unpack_text(struct arena *arena, const void *packed, size_t bytes)
 {
-	struct archive *archive = memory(archive_read_new());
+	struct archive *archive = require_memory(archive_read_new());
 	struct archive_entry *entry;
 	char *text = arena_alloc(arena, CONFIG_BYTES + 1);
 	archive_read_support_filter_gzip(archive);

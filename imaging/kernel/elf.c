@@ -44,7 +44,7 @@ static bool segment_has_pvh(const struct kernel_file *file, const Elf64_Phdr *se
 	if (segment->p_filesz > NOTES_LIMIT_BYTES || segment->p_offset > file->size ||
 		segment->p_filesz > file->size - segment->p_offset)
 		return false;
-	unsigned char *notes = memory(malloc(segment->p_filesz + 1));
+	unsigned char *notes = require_memory(malloc(segment->p_filesz + 1));
 	bool found = fd_read_all(file->fd, notes, segment->p_filesz, (off_t)segment->p_offset) &&
 		notes_have_pvh(notes, segment->p_filesz, segment->p_align == 8 ? 8 : 4);
 	free(notes);

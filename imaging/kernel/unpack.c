@@ -82,7 +82,7 @@ int unpack_open(struct arena *arena, const char *path, uint64_t *size, const cha
 		return -1;
 	}
 	__attribute__((cleanup(archive_close))) struct archive *archive =
-		memory(archive_read_new());
+		require_memory(archive_read_new());
 	archive_read_support_filter_gzip(archive);
 	archive_read_support_filter_xz(archive);
 	archive_read_support_filter_zstd(archive);

@@ -48,7 +48,7 @@ const char *kernel_file_damaged(const struct kernel_file *file, struct archive *
 
 struct archive *kernel_file_open_plain(const struct kernel_file *file, const char **why)
 {
-	struct archive *archive = memory(archive_read_new());
+	struct archive *archive = require_memory(archive_read_new());
 	archive_read_support_filter_gzip(archive);
 	archive_read_support_format_raw(archive);
 	struct archive_entry *entry;
@@ -93,7 +93,7 @@ const char *kernel_file_version(const struct kernel_file *file, const char **ver
 	struct archive *archive = kernel_file_open_plain(file, &why);
 	if (!archive)
 		return why;
-	char *window = memory(malloc(OVERLAP + SCAN_BLOCK_BYTES));
+	char *window = require_memory(malloc(OVERLAP + SCAN_BLOCK_BYTES));
 	why = scan(file, archive, window, version);
 	free(window);
 	archive_read_free(archive);

@@ -167,7 +167,7 @@ static bool unpack_to(const struct unpacker *unpacker, const struct payload *pay
 	if (size > LIMIT_BYTES)
 		return broken(unpacker, "its declared size is more than 512 MiB");
 	__attribute__((cleanup(archive_close))) struct archive *archive =
-		memory(archive_read_new());
+		require_memory(archive_read_new());
 	/* ARCHIVE_WARN means that libarchive would run an external program. */
 	if (packing->support(archive) != ARCHIVE_OK)
 		return broken(unpacker,

@@ -160,6 +160,6 @@ bool module_holds(
 		return true;
 	char *bytes = arena_alloc(arena, size);
 	if (!fd_read_all(fd, bytes, size, 0))
-		ending("cannot read the kernel module %s: %s", module->path, strerror(errno));
+		ending_fatal("cannot read the kernel module %s: %s", module->path, strerror(errno));
 	return memmem(bytes, size, text, strlen(text));
 }

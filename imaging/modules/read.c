@@ -94,7 +94,7 @@ static const void *range_read(
 		return NULL;
 	char *bytes = arena_alloc(arena, count + 1);
 	if (!fd_read_all(elf->fd, bytes, count, (off_t)offset))
-		ending("cannot read the kernel module %s: %s", elf->path, strerror(errno));
+		ending_fatal("cannot read the kernel module %s: %s", elf->path, strerror(errno));
 	return bytes;
 }
 

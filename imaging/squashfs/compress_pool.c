@@ -48,12 +48,13 @@ struct compress_pool {
 
 static unsigned char *block_memory(uint32_t block_size)
 {
-	return memory(malloc((size_t)block_size + 1));
+	return require_memory(malloc((size_t)block_size + 1));
 }
 
 static struct compressor compressor_new(uint32_t block_size, int level)
 {
-	struct compressor c = {.context = memory(ZSTD_createCCtx()), .capacity = block_size};
+	struct compressor c = {
+		.context = require_memory(ZSTD_createCCtx()), .capacity = block_size};
 	c.output = block_memory(block_size);
 	ZSTD_CCtx_setParameter(c.context, ZSTD_c_compressionLevel, level);
 	return c;
@@ -85,7 +86,7 @@ static void block_compress(struct compressor *c, struct block *block)
 	size_t size = ZSTD_compress2(c->context, c->output, room, block->data, block->n);
 	if (ZSTD_isError(size)) {
 		if (ZSTD_getErrorCode(size) != ZSTD_error_dstSize_tooSmall)
-			ending("zstd cannot compress: %s", ZSTD_getErrorName(size));
+			ending_fatal("zstd cannot compress: %s", ZSTD_getErrorName(size));
 		block->size_word = block->n | SQUASHFS_COMPRESSED_BIT_BLOCK;
 	} else {
 		unsigned char *const data = block->data;
@@ -132,12 +133,12 @@ static size_t count_blocks(unsigned jobs, uint32_t block_size)
 
 struct compress_pool *pool_new(unsigned jobs, uint32_t block_size, int level)
 {
-	struct compress_pool *pool = memory(calloc(1, sizeof *pool));
+	struct compress_pool *pool = require_memory(calloc(1, sizeof *pool));
 	pool->block_size = block_size;
 	pool->nblocks = count_blocks(jobs, block_size);
-	pool->blocks = memory(calloc(pool->nblocks, sizeof *pool->blocks));
-	pool->free = memory(calloc(pool->nblocks, sizeof *pool->free));
-	pool->ring = memory(calloc(pool->nblocks, sizeof *pool->ring));
+	pool->blocks = require_memory(calloc(pool->nblocks, sizeof *pool->blocks));
+	pool->free = require_memory(calloc(pool->nblocks, sizeof *pool->free));
+	pool->ring = require_memory(calloc(pool->nblocks, sizeof *pool->ring));
 	for (size_t i = pool->nblocks; i-- > 0;)
 		pool->free[pool->nfree++] = &pool->blocks[i];
 	pool->own = compressor_new(block_size, level);
@@ -145,7 +146,7 @@ struct compress_pool *pool_new(unsigned jobs, uint32_t block_size, int level)
 	pthread_cond_init(&pool->work, NULL);
 	pthread_cond_init(&pool->ready, NULL);
 	size_t wanted = jobs > 1 ? jobs - 1 : 0;
-	pool->workers = memory(calloc(wanted + 1, sizeof *pool->workers));
+	pool->workers = require_memory(calloc(wanted + 1, sizeof *pool->workers));
 	/* Missing threads only cost time. */
 	for (; pool->nworkers < wanted; pool->nworkers++) {
 		struct worker *worker = &pool->workers[pool->nworkers];

@@ -46,7 +46,7 @@ static size_t free_slot(const struct known_file *v, size_t slots, uint64_t hash)
 static void grow(struct known_files *known)
 {
 	size_t slots = known->slots ? known->slots * 2 : FIRST_SLOTS;
-	struct known_file *larger = memory(malloc(slots * sizeof *larger));
+	struct known_file *larger = require_memory(malloc(slots * sizeof *larger));
 	memset(larger, 0xff, slots * sizeof *larger);
 	for (size_t i = 0; i < known->slots; i++)
 		if (known->v[i].record != OBJECT_OWN_CONTENT)
@@ -123,7 +123,7 @@ static bool is_same(struct known_files *known, const struct known_file *file, in
 {
 	FD_CLEANUP int other = open_file(known, file);
 	if (!known->compare)
-		known->compare = memory(malloc(2 * (size_t)known->block_size));
+		known->compare = require_memory(malloc(2 * (size_t)known->block_size));
 	if (other < 0 || !fd_read_all(other, known->compare, n, 0) ||
 		memcmp(known->compare, start, n) != 0)
 		return false;

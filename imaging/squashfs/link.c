@@ -34,7 +34,8 @@ static void entries_push(struct entries *entries, struct directory_entry entry)
 {
 	if (entries->n == entries->capacity) {
 		entries->capacity = entries->capacity ? entries->capacity * 2 : 256;
-		entries->v = memory(realloc(entries->v, entries->capacity * sizeof *entries->v));
+		entries->v =
+			require_memory(realloc(entries->v, entries->capacity * sizeof *entries->v));
 	}
 	entries->v[entries->n++] = entry;
 }
@@ -54,9 +55,9 @@ static void add_links_directory(struct squashfs_linker *linker)
 
 struct squashfs_linker *squashfs_linker_new(const struct squashfs_link_request *request)
 {
-	struct squashfs_linker *linker = memory(calloc(1, sizeof *linker));
+	struct squashfs_linker *linker = require_memory(calloc(1, sizeof *linker));
 	linker->request = *request;
-	linker->compressor = memory(ZSTD_createCCtx());
+	linker->compressor = require_memory(ZSTD_createCCtx());
 	ZSTD_CCtx_setParameter(linker->compressor, ZSTD_c_compressionLevel, request->level);
 	linker->placer = placer_new(request->image, DATA_START);
 	linker->tables.time = request->time;

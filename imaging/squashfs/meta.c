@@ -30,7 +30,7 @@ void meta_flush(struct meta_stream *stream)
 		ZSTD_compress2(stream->compressor, packed, stream->n - 1, stream->block, stream->n);
 	const bool raw = ZSTD_isError(size);
 	if (raw && ZSTD_getErrorCode(size) != ZSTD_error_dstSize_tooSmall)
-		ending("zstd cannot compress: %s", ZSTD_getErrorName(size));
+		ending_fatal("zstd cannot compress: %s", ZSTD_getErrorName(size));
 	if (raw)
 		size = stream->n;
 	const uint16_t header = htole16((uint16_t)(raw ? size | SQUASHFS_COMPRESSED_BIT : size));

@@ -281,7 +281,7 @@ static void enter_directory(struct packing *packing, uint32_t number)
 struct packing *squashfs_packing_new(
 	struct compress_pool *pool, uint32_t block_size, const struct packing_request *request)
 {
-	struct squashfs_packing *p = memory(calloc(1, sizeof *p));
+	struct squashfs_packing *p = require_memory(calloc(1, sizeof *p));
 	packing_init(&p->common, request);
 	p->common.add_file = add_file;
 	p->common.enter_directory = enter_directory;

@@ -15,7 +15,7 @@ enum { DIRECT_BYTES = 1024 };
 static void require_success(int one)
 {
 	if (one != 1)
-		ending("libcrypto cannot compute SHA-256");
+		ending_fatal("libcrypto cannot compute SHA-256");
 }
 
 static void hash_pending(struct nar *nar)
@@ -78,7 +78,7 @@ void nar_begin(struct nar *nar, bool hashed)
 {
 	*nar = (struct nar){0};
 	if (hashed) {
-		nar->digest = memory(EVP_MD_CTX_new());
+		nar->digest = require_memory(EVP_MD_CTX_new());
 		require_success(EVP_DigestInit_ex(nar->digest, EVP_sha256(), NULL));
 	}
 	put_string(nar, "nix-archive-1");
@@ -143,7 +143,7 @@ void nar_mark(struct nar *nar)
 	if (!nar->digest)
 		return;
 	if (!nar->marked)
-		nar->marked = memory(EVP_MD_CTX_new());
+		nar->marked = require_memory(EVP_MD_CTX_new());
 	hash_pending(nar);
 	require_success(EVP_MD_CTX_copy_ex(nar->marked, nar->digest));
 }

@@ -40,7 +40,7 @@ static bool walk_symlink(
 	struct store_walk *walk, int parent, const struct store_node *node, const char *path)
 {
 	const size_t size = (size_t)node->size;
-	char *target = memory(malloc(size + 1));
+	char *target = require_memory(malloc(size + 1));
 	const ssize_t n = readlinkat(parent, path, target, size + 1);
 	bool ok = n > 0 && (size_t)n == size;
 	if (ok) {
@@ -66,7 +66,7 @@ void store_walk_content(struct store_walk *walk, const void *bytes, size_t count
 static bool read_file(struct store_walk *walk, int fd, uint64_t size)
 {
 	if (!walk->buffer)
-		walk->buffer = memory(malloc(READ_BYTES));
+		walk->buffer = require_memory(malloc(READ_BYTES));
 	for (uint64_t at = 0; at < size;) {
 		const size_t part = size - at < READ_BYTES ? (size_t)(size - at) : READ_BYTES;
 		if (!fd_read_all(fd, walk->buffer, part, (off_t)at))
@@ -109,10 +109,10 @@ static void names_add(struct names *names, const struct dirent *entry)
 {
 	if (names->n == names->capacity) {
 		names->capacity = names->capacity ? names->capacity * 2 : 16;
-		names->v = memory(realloc(names->v, names->capacity * sizeof *names->v));
+		names->v = require_memory(realloc(names->v, names->capacity * sizeof *names->v));
 	}
 	size_t length = strlen(entry->d_name);
-	char *name = memory(malloc(length + 2));
+	char *name = require_memory(malloc(length + 2));
 	name[0] = (char)entry->d_type;
 	memcpy(name + 1, entry->d_name, length + 1);
 	names->v[names->n++] = name;

@@ -127,7 +127,7 @@ static void entry_cleanup(struct archive_entry **entry)
 static bool write_header(struct job *job, struct archive *archive)
 {
 	__attribute__((cleanup(entry_cleanup))) struct archive_entry *entry =
-		memory(archive_entry_new());
+		require_memory(archive_entry_new());
 	archive_entry_set_pathname(entry, job->member);
 	archive_entry_set_filetype(entry, AE_IFREG);
 	archive_entry_set_perm(entry, 0600);
@@ -209,7 +209,7 @@ static void archive_cleanup(struct archive **archive)
 static bool write_archive(struct job *job)
 {
 	__attribute__((cleanup(archive_cleanup))) struct archive *archive =
-		memory(archive_write_new());
+		require_memory(archive_write_new());
 	if (archive_write_set_format_pax(archive) != ARCHIVE_OK ||
 		archive_write_add_filter_gzip(archive) != ARCHIVE_OK ||
 		archive_write_set_filter_option(archive, "gzip", "timestamp", NULL) != ARCHIVE_OK ||

@@ -178,7 +178,7 @@ static void sizes_are_readable(void **state)
 	assert_string_equal(size_text(f->arena, UINT64_MAX), "18.4 EB");
 	assert_string_equal(size_change_text(f->arena, -1500), "-1.5 KB");
 	assert_string_equal(size_change_text(f->arena, INT64_MIN), "-9.2 EB");
-	assert_string_equal(printable(f->arena,
+	assert_string_equal(printable_text(f->arena,
 				    "a\x1b[2J\n\xc2\x9b"
 				    "b\xc3\xbc"),
 		"a\\x1b[2J\\x0a\\xc2\\x9bb\xc3\xbc");
