@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * command: a hypervisor's argument list as data. Some parts are known only where and when the VM
+ * command: a hypervisor's argument list as data. Some parts are only known where and when the VM
  * starts.
  */
 #ifndef MVM_BACKENDS_INTERFACE_COMMAND_H
@@ -11,8 +11,8 @@
 #include "base/arena.h"
 
 /*
- * A file that the hypervisor opens: carried in the runner (path relative to it) or on the host (a
- * path as given).
+ * A file that the hypervisor opens: in the runner (a path relative to it) or on the host (a path as
+ * given).
  */
 struct file_ref {
 	const char *path; /* NULL: no file */
@@ -20,19 +20,19 @@ struct file_ref {
 };
 
 enum piece_kind {
-	PIECE_TEXT,          /* as it is */
+	PIECE_TEXT,          /* unchanged */
 	PIECE_RUNNER,        /* the runner's absolute path */
 	PIECE_RUNNER_COMMAS, /* the same with every comma doubled */
-	PIECE_RUNNER_JSON,   /* the same as it stands inside a JSON text, without the quotes */
-	/* kernel parameters found out at the start, each with a blank before it; may be empty */
+	PIECE_RUNNER_JSON,   /* the same, escaped for a JSON string, without the quotes */
+	/* kernel parameters determined at the start, each with a blank before it; may be empty */
 	PIECE_PARAMETERS,
 	PIECE_PARAMETERS_JSON,
 	PIECE_MACVTAP,       /* the device of the macvtap interface `text`: /dev/tap7 */
-	PIECE_BRIDGE_HELPER, /* where this host has qemu-bridge-helper */
-	PIECE_STATE_URL,     /* the state directory's absolute path, as a part of a URL */
+	PIECE_BRIDGE_HELPER, /* path of this host's qemu-bridge-helper */
+	PIECE_STATE_URL,     /* the state directory's absolute path, escaped for a URL */
 	PIECE_AIO,           /* "io_uring", or "threads" where that is forbidden */
-	PIECE_ENGINE_JSON,   /* the same in Firecracker's words: "Async", "Sync" */
-	/* `text` where the file system of the image `image` has direct I/O, else `otherwise` */
+	PIECE_ENGINE_JSON,   /* PIECE_AIO in Firecracker's words: "Async", "Sync" */
+	/* `text` if the file system of `image` supports direct I/O, else `otherwise` */
 	PIECE_DIRECT,
 	PIECE_WAYLAND, /* the socket of the user's Wayland compositor */
 };
@@ -43,7 +43,7 @@ struct piece {
 	const char *image, *otherwise; /* of PIECE_DIRECT */
 };
 
-/* Which accelerator an argument is for. */
+/* The accelerator that an argument is for. */
 enum when { WHEN_ALWAYS, WHEN_KVM, WHEN_TCG };
 
 struct pieces {
@@ -56,7 +56,7 @@ struct argument {
 	struct pieces pieces;
 };
 
-/* A text that is written when the VM starts. */
+/* A file that is written when the VM starts. */
 struct document {
 	const char *name; /* in the state directory */
 	struct pieces pieces;
@@ -67,7 +67,7 @@ struct command {
 	VEC(struct argument) arguments; /* the program first */
 };
 
-/* Whether the pieces of the kind are in it. */
+/* Whether there is a piece of the kind. */
 bool pieces_have(const struct pieces *pieces, enum piece_kind kind);
 bool command_has(const struct command *command, enum piece_kind kind);
 
@@ -76,18 +76,21 @@ void command_add(struct command *command, const char *text);
 void command_add_when(struct command *command, enum when when, const char *text);
 void command_printf(struct command *command, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
-/* An argument to be filled by the piece functions; valid until the next one is added. */
+/*
+ * Adds an empty argument to be filled by the functions for pieces; valid until the next one is
+ * added.
+ */
 struct argument *command_begin(struct command *command);
 void argument_text(struct command *command, struct argument *argument, const char *text);
-/* A piece of kind PIECE_MACVTAP. */
+/* Adds a piece of kind PIECE_DIRECT. */
 void argument_direct(struct command *command, struct argument *argument, const char *image,
 	const char *text, const char *otherwise);
 void argument_macvtap(struct command *command, struct argument *argument, const char *interface);
 void argument_piece(struct command *command, struct argument *argument, enum piece_kind kind);
-/* The file's path inside an argument; `kind` says how the runner's path is written. */
+/* Adds a file's path to an argument; `kind` selects how the runner's path is written. */
 void argument_file(struct command *command, struct argument *argument, const struct file_ref *file,
 	enum piece_kind kind);
-/* The file's path, as an argument of its own. */
+/* Adds a file's path as an argument. */
 void command_add_file(struct command *command, const struct file_ref *file);
 void command_add_all(struct command *command, const struct strings *arguments);
 
@@ -95,7 +98,7 @@ void command_add_all(struct command *command, const struct strings *arguments);
 void option_add(struct command *command, const char *option, const char *value);
 void option_printf(struct command *command, const char *option, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
-/* Neither of them when there is no file. */
+/* Adds neither if there is no file. */
 void option_file(struct command *command, const char *option, const struct file_ref *file);
 
 #endif

@@ -56,7 +56,7 @@ void config_add_file(
 		config_add_late(config, node, PIECE_RUNNER_JSON);
 }
 
-/* ---- the tree as a text ---- */
+/* ---- writing ---- */
 
 struct writer {
 	const struct config *config;
@@ -87,7 +87,7 @@ static void scalar_put(struct writer *writer, const struct node *node)
 	const struct late *late = late_find(writer->config, node);
 	BUF_CLEANUP struct buf json = {0};
 	json_put_scalar(&json, node);
-	/* The piece stands inside the quotes. */
+	/* The piece is inside the quotes. */
 	size_t before = !late ? json.n : late->kind == PIECE_RUNNER_JSON ? 1 : json.n - 1;
 	buf_add(&writer->text, json.p, before);
 	if (!late)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * config: a hypervisor's configuration file, a tree that is written as JSON; some of its texts are
- * complete only when the VM starts.
+ * config: a hypervisor's configuration file, as a tree that is written as JSON. Some of its strings
+ * are only complete when the VM starts.
  */
 #ifndef MVM_BACKENDS_INTERFACE_CONFIG_H
 #define MVM_BACKENDS_INTERFACE_CONFIG_H
@@ -12,10 +12,10 @@
 #include "backends/interface/command.h"
 #include "base/node.h"
 
-/* A text that is completed when the VM starts. */
+/* A string that is completed when the VM starts. */
 struct late {
 	const struct node *node;
-	enum piece_kind kind; /* PIECE_RUNNER_JSON before the text, or another one behind it */
+	enum piece_kind kind; /* PIECE_RUNNER_JSON before the string, or any other after it */
 };
 
 struct config {
@@ -24,8 +24,8 @@ struct config {
 };
 
 /*
- * Each adds a value to a map, which may replace the one of that key; to a list (`key` is NULL) at
- * its end.
+ * Each adds a value: to a map, replacing an existing one of that key, or to the end of a list
+ * (`key` is NULL).
  */
 struct node *config_add(
 	struct config *config, struct node *map, const char *key, enum node_kind kind);
@@ -36,7 +36,7 @@ void config_add_number(struct config *config, struct node *map, const char *key,
 void config_add_bool(struct config *config, struct node *map, const char *key, bool value);
 void config_add_file(
 	struct config *config, struct node *map, const char *key, const struct file_ref *file);
-/* Says that a text is to be completed. */
+/* Marks a string for completion. */
 void config_add_late(struct config *config, const struct node *text, enum piece_kind kind);
 
 void config_write(const struct config *config, const struct node *root, struct pieces *out);

@@ -101,7 +101,10 @@ bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, 
 			(unsigned long long)vm->vcpu);
 }
 
-/* The last element of the longest of the lists that become devices; NULL when all are empty. */
+/*
+ * Returns the position of the last element of the longest list that becomes devices; NULL if all
+ * are empty.
+ */
 static const struct pos *longest_list(const struct guest *guest)
 {
 	const struct vm *vm = guest->vm;

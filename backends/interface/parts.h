@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* parts: what several hypervisors have alike. */
+/* parts: functions that several backends share. */
 #ifndef MVM_BACKENDS_INTERFACE_PARTS_H
 #define MVM_BACKENDS_INTERFACE_PARTS_H
 
 #include "backends/interface/backend.h"
 
-/* Reasons in the tables of capabilities. */
+/* Reasons for the tables of capabilities. */
 #define GIVE_VIRTIOFS "give the shares proto: virtiofs"
 #define GIVE_TAP_OF_BRIDGE "give the interface type: tap, and the tap to the bridge"
 #define CPU_OF_HOST "the guest sees the host's CPU"
@@ -13,72 +13,75 @@
 #define NO_VIRTIO_MEM "it has no virtio-mem"
 #define CREDENTIALS_ARE_SEEN \
 	"it takes them as arguments only, which every user of the host can read"
-/* The guest learns from the credential vmm.notify_socket where to report. */
+/* The credential vmm.notify_socket tells the guest where to report. */
 #define NO_NOTIFY_SOCKET "it passes the guest no systemd credential"
 #define BALLOON_ONCE_IT_RUNS "use microvm-balloon once it runs"
 #define START_AS_USER "start it as that user"
 #define DISKS_BY_ORDER "volumes are mounted by their order"
 
-/* The program in its package, or (NULL) wherever PATH has it. */
+/* Returns the program's path in its package (NULL: found in PATH). */
 const char *program_path(struct arena *arena, const char *package, const char *name);
-/* The directory of a PCI device; its address may lack the domain, the directory's name does not. */
+/*
+ * Returns the sysfs directory of a PCI device. The address may lack the domain, which the
+ * directory's name includes.
+ */
 const char *pci_directory(struct arena *arena, const char *address);
 /*
- * The kernel's parameters: the hypervisor's own, the guest's, and what is found out at the start.
+ * Adds the kernel parameters: the hypervisor's own, the guest's, and those determined at the start.
  */
 void option_parameters(
 	struct command *command, const char *option, const char *own, const struct guest *guest);
-/* Own and the guest's, without those of the start. */
+/* Returns the hypervisor's own parameters and the guest's, without those of the start. */
 const char *parameters_known(struct arena *arena, const char *own, const struct guest *guest);
 
-/* " virtio_mmio.device=4K@0xd0000000:12" and the like, for each of so many devices. */
+/* Returns the bytes of " virtio_mmio.device=4K@0xd0000000:12" for each of `devices`. */
 size_t mmio_parameter_bytes(size_t devices);
-/* For locks_disks, when all versions do. */
+/* For locks_disks of a hypervisor all of whose versions do. */
 bool locks_always(const struct vm *vm);
 
-/* How mvm-host speaks to a running hypervisor. */
+/* How mvm-host controls a running hypervisor. */
 struct control {
-	/* a socket, or a name; address NULL: it cannot be spoken to */
+	/* address: a socket, or a name; NULL: it cannot be controlled */
 	const char *protocol, *address;
-	/* the hypervisor's own program that does the talking; NULL: none */
+	/* the hypervisor's own program for this; NULL: none */
 	const char *program;
 };
 
 void lower_state(struct arena *arena, const struct control *control, struct lowered *out);
 void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out);
-/* Nothing for a VM without a balloon. */
+/* Adds nothing for a VM without a balloon. */
 void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm,
 	struct lowered *out);
 /*
- * The host's port at which the guest reports that it is up: the guest's number, so that every VM
- * has its own, but none up to 1023, which only a privileged process may listen at
+ * Returns the host's vsock port at which the guest reports that it is up. It is the guest's CID, so
+ * that every VM has its own, but above 1023, as only privileged processes can listen on the others
  * (LAST_RESERVED_PORT, net/vmw_vsock/af_vsock.c).
  */
 long long notify_port(const struct vm *vm);
 /*
- * Where the guest reports when the host's kernel carries its vsock: at the port notify_port of the
- * host.
+ * Sets the address at which the guest reports if the host's kernel provides its vsock: notify_port
+ * of the host.
  */
 void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out);
 
-/* Why a share that the description does not call read-only is: "" when it does. */
+/* Returns why a share is read-only that the description does not declare so; "" if it does. */
 const char *read_only_why(const struct share *share);
 /*
- * Refuses more CPUs than a hypervisor has, and more devices than it has places; of those `devices`
- * counts its own too.
+ * Record an error for more CPUs than the hypervisor supports, or more devices than it has slots
+ * for; `devices` includes its own.
  */
 bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, unsigned most);
 bool check_places(struct diag *diag, const struct guest *guest, const char *hypervisor,
 	size_t devices, unsigned places);
 /*
- * Those that every hypervisor makes a device of: disks, interfaces, shares, devices of the host,
+ * Counts the devices that every hypervisor needs: disks, interfaces, shares, devices of the host,
  * vsock and balloon.
  */
 size_t count_devices_of(const struct guest *guest);
 
 /*
- * Refuses a path for a hypervisor whose options end at a comma, whatever stands around it; `list`
- * is "volumes" or "shares".
+ * Refuses a path for a hypervisor whose options end at a comma, which cannot be quoted; `list` is
+ * "volumes" or "shares".
  */
 void check_comma(struct diag *diag, const struct pos *where, const char *hypervisor,
 	const char *list, size_t i, const char *path);

@@ -7,7 +7,7 @@
 
 struct slot {
 	const void *field; /* NULL: free */
-	struct pos pos;    /* without file: not written */
+	struct pos pos;    /* without a file: has its default */
 	bool refused;
 };
 
@@ -49,7 +49,7 @@ static void grow(struct places *places)
 			*find(places, old[i].field) = old[i];
 }
 
-/* The slot of a field, made when it is not there. */
+/* Returns the slot of a field, adding it if necessary. */
 static struct slot *slot_of(struct places *places, const void *field)
 {
 	if (places->used * 2 >= places->size)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* positions: where each field of a vm was written, by the field's address. */
+/* positions: the source position of each field of a vm, by the field's address. */
 #ifndef MVM_BACKENDS_INTERFACE_POSITIONS_H
 #define MVM_BACKENDS_INTERFACE_POSITIONS_H
 
@@ -11,13 +11,13 @@
 struct places;
 
 struct places *places_new(struct arena *arena);
-/* The last word wins. */
+/* Replaces an earlier position. */
 void places_set(struct places *places, const void *field, const struct pos *pos);
-/* NULL when the field was not written. */
+/* Returns NULL if the field has its default. */
 const struct pos *places_get(const struct places *places, const void *field);
-/* What was written for a field could not be taken, or it is missing. */
+/* Marks a field as refused: its value is invalid, or it is missing. */
 void places_refuse(struct places *places, const void *field);
-/* Of a field; NULL: of any. */
+/* Whether `field` was refused; with NULL, whether any field was. */
 bool places_refused(const struct places *places, const void *field);
 
 #endif
