@@ -54,8 +54,8 @@ bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_
 bool file_copy(struct diag *diag, const char *source, const char *target, mode_t mode);
 
 /*
- * These two return false only if the path is absent or not a directory; any other failure ends the
- * program (ending_unless_absent).
+ * These two return false if the path is absent, inaccessible or not a directory. A failure of the
+ * machine ends the program (ending_unless_absent).
  */
 bool path_exists(const char *path);
 bool path_is_directory(const char *path);

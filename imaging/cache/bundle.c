@@ -220,8 +220,8 @@ void bundle_write_days(struct bundle *b)
 	const size_t bytes = (size_t)b->header.count * sizeof(uint32_t);
 	uint32_t *days = require_memory(malloc(bytes + 1));
 	/*
-	 * Reads the days again under the lock, because another build may write too. If we cannot
-	 * write, our uses are not recorded and may be cleaned up.
+	 * Reads the days again under the lock, because another build may write too. A failed write
+	 * is harmless: our uses are just not recorded.
 	 */
 	if (days_raise(b, days) && flock(b->fd, LOCK_EX) == 0) {
 		if (days_raise(b, days))

@@ -74,15 +74,15 @@ bool cache_is_trusted(
 bool cache_file_is_trusted(const struct stat *st, const struct cache_owners *owners);
 
 /*
- * Removes whatever stands where the cache wants a file or directory of its own, if it is empty. One
- * with contents may belong to somebody: it is renamed to NAME.aside-0 or the like, and cleaning up
- * lists it. False with errno set.
+ * Removes anything in the place of a file or directory of the cache, if it is empty. If it has
+ * contents it may be valuable: it is renamed to NAME.aside-0 or the like, and cleaning up lists it.
+ * False with errno set.
  */
 bool cache_make_way(int directory, const char *name);
 /* Removes a file of the cache; anything else in its place is treated as by cache_make_way. */
 bool cache_remove(int directory, const char *name);
 /*
- * Moves a file from tmp into the directory `into`, replacing whatever stands there. False with
+ * Moves a file from tmp into the directory `into`, replacing anything there. False with
  * errno set.
  */
 bool cache_rename(

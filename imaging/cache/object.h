@@ -67,7 +67,7 @@ struct object_footer {
 	uint64_t data_hash[2], tables_hash[2]; /* XXH3-128 */
 	/* settings for the image's super block that this data requires; zeros: none */
 	unsigned char setup[32];
-	/* of the NAR of what was packed; equals the expected hash if that was known */
+	/* of the NAR that was packed; equals the expected hash if that was known */
 	char nar_hash[64];
 	uint64_t footer_hash; /* of all fields before it; stays last */
 };

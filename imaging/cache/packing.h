@@ -46,7 +46,7 @@ struct packing {
 	uint64_t data_bytes;
 	void *data_hash;                    /* XXH3_state_t */
 	unsigned char setup[32];            /* of the footer */
-	char nar_hash[NAR_HASH_DIGITS + 1]; /* of what was packed */
+	char nar_hash[NAR_HASH_DIGITS + 1]; /* of the NAR that was packed */
 	struct store_walk walk;             /* freed after the walk, except for its numbers */
 	bool walked;
 };

@@ -18,7 +18,7 @@ struct squashfs_packing {
 	struct compress_pool *pool;
 	uint32_t block_size;
 	size_t pending;         /* blocks submitted and not stored */
-	struct block *fragment; /* being filled; NULL if there is none */
+	struct block *fragment; /* being filled; may be NULL */
 	uint32_t nfragments;
 	struct known_files known;
 };
