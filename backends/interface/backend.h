@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * backend: what each hypervisor can do, as data, and how it is started. Backends do not print, run,
- * quote or write anything.
+ * backend: what each hypervisor supports, as data, and how it is started. Backends never print,
+ * run, quote or write anything.
  */
 #ifndef MVM_BACKENDS_INTERFACE_BACKEND_H
 #define MVM_BACKENDS_INTERFACE_BACKEND_H
@@ -14,10 +14,10 @@
 #include "imaging/kernel/kernel.h"
 #include "imaging/modules/modules.h"
 
-/* A disk of the guest, in the order in which the guest sees them. */
+/* A disk of the guest, in the guest's order. */
 struct disk {
 	const char *id;     /* "store", "vdb" */
-	const char *serial; /* by which the guest finds it */
+	const char *serial; /* the guest finds it by this */
 	struct file_ref file;
 	const char *format; /* "raw", "qcow2", … */
 	bool read_only, direct;
@@ -26,22 +26,25 @@ struct disk {
 
 /*
  * A network interface. The runner opens a macvtap's device once for each queue, unless the backend
- * opens it by its name.
+ * opens it by name.
  */
 struct nic {
 	const struct interface *interface;
-	/* of a macvtap, open when the hypervisor starts; as many as `queues`. Else NULL */
+	/*
+	 * descriptors of a macvtap that are open when the hypervisor starts, one per queue; else
+	 * NULL
+	 */
 	const int *fds;
 	unsigned queues;
 };
 
-/* What a backend is given: the description and what the planner made of it. */
+/* Input of a backend: the description and the results of planning. */
 struct guest {
 	const struct vm *vm;
 	enum kernel_arch arch;
 	bool foreign; /* `arch` is not the host's */
 	struct file_ref kernel, initrd;
-	/* kernel parameters but for the console and the way to reboot */
+	/* kernel parameters, except for the console and the reboot method */
 	const char *parameters;
 	const struct disk *disks;
 	size_t ndisks;
@@ -52,19 +55,19 @@ struct guest {
 	size_t nshares;
 };
 
-/* A program that serves the hypervisor and ends with it. It is ready when its socket is there. */
+/* A program that serves the hypervisor and exits with it. It is ready once its socket exists. */
 struct companion {
-	struct command command; /* without arguments: there is none */
+	struct command command; /* without arguments: no companion */
 	const char *socket;
 };
 
 /*
- * What the hypervisor, or the runner for it, makes in the state directory without an option that
- * names it.
+ * A file that the hypervisor, or the runner on its behalf, creates in the state directory and that
+ * no option names.
  */
 struct made_file {
 	const char *path, *what;
-	bool vsock; /* a socket beside which there are PATH_PORT */
+	bool vsock; /* a socket with companions PATH_PORT */
 };
 
 struct made_files {
@@ -72,44 +75,44 @@ struct made_files {
 	size_t n, capacity;
 };
 
-/* What a backend answers. */
+/* Output of a backend. */
 struct lowered {
 	struct command command;
 	struct companion companion;
 	/* where mvm-host listens to the guest's systemd; NULL: nowhere */
 	const char *notify;
-	struct strings directories; /* made before the start */
-	/* an empty directory of the runner that it needs, relative to that; NULL: none */
+	struct strings directories; /* created before the start */
+	/* an empty directory that it needs in the runner, relative to that; NULL: none */
 	const char *empty;
-	/* its control files lie below $HOME, which is the state directory for it */
+	/* its control files are below $HOME, which is set to the state directory */
 	bool home;
 	/*
-	 * characters that no path in its arguments can have, the runner's neither; NULL: there are
-	 * none
+	 * characters that no path in its arguments can contain, not even the runner's; NULL: any
+	 * are allowed
 	 */
 	const char *unquotable;
-	bool terminal; /* it starts only when its standard input is a terminal */
-	/* written into the state directory before the start; name NULL: none */
+	bool terminal; /* its standard input must be a terminal */
+	/* written to the state directory before the start; name NULL: none */
 	struct document config;
 	/*
-	 * arguments of mvm-host before the seconds that the guest may take; empty: it cannot be
-	 * stopped from outside
+	 * arguments of mvm-host before the guest's time limit in seconds; empty: it cannot be shut
+	 * down from outside
 	 */
 	struct strings shutdown;
-	/* arguments of mvm-host that tell whether the VM is paused; empty: it does not tell */
+	/* arguments of mvm-host that print whether the VM is paused; empty: unsupported */
 	struct strings state;
 	/* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
 	struct strings balloon;
 	/*
-	 * sockets that the hypervisor makes in the state directory: what a crash left there is
+	 * sockets that the hypervisor creates in the state directory; leftovers of a crash are
 	 * removed
 	 */
 	struct strings stale;
 	enum {
-		ACCEL_KVM,   /* KVM is needed */
-		ACCEL_PROBE, /* KVM where it works, else TCG: found out at the start */
+		ACCEL_KVM,   /* requires KVM */
+		ACCEL_PROBE, /* KVM if it works, else TCG; determined at the start */
 		ACCEL_TCG,   /* a guest of another architecture */
-		ACCEL_MACOS, /* macOS's own, which is always there */
+		ACCEL_MACOS, /* macOS's own, which always exists */
 	} accel;
 };
 
@@ -150,10 +153,13 @@ struct capability {
 	enum {
 		CAN_NOT,
 		CAN,
-		CAN_WHEN,  /* `holds` decides */
-		CAN_IGNORE /* the VM runs without it: a warning */
+		CAN_WHEN,  /* if `holds` returns true */
+		CAN_IGNORE /* the VM runs without it, with a warning */
 	} can;
-	/* CAN_WHEN: "with another machine than microvm"; CAN_NOT, CAN_IGNORE: why, or NULL. */
+	/*
+	 * CAN_WHEN: the condition ("with another machine than microvm"); CAN_NOT, CAN_IGNORE: the
+	 * reason, or NULL.
+	 */
 	const char *reason;
 	bool (*holds)(const struct vm *vm);
 };
@@ -164,66 +170,70 @@ struct backend {
 	const char *tested; /* how its runners were tested */
 	struct capability capabilities[FEATURE_COUNT];
 	/*
-	 * Kernel formats that it boots, the best first; on x86_64 a bzImage is unpacked to an ELF
-	 * when only that is taken.
+	 * Kernel formats that it boots, the best first. On x86_64 a bzImage is unpacked to an ELF
+	 * if only that is supported.
 	 */
 	const enum kernel_format *kernels;
 	size_t nkernels;
-	/* Which of them this version boots; NULL: all. */
+	/* Whether this version boots the format; NULL: all formats. */
 	bool (*boots)(const struct vm *vm, enum kernel_format format);
-	/* disks have serial numbers; else the guest finds them by their order */
+	/* disks have serial numbers; otherwise the guest finds them by their order */
 	bool disk_serials;
 	/* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
 	bool macvtap_names;
 	/*
 	 * Whether this version locks its disks' images itself (docs/storage.md,
-	 * backends/runtime/volume/lock.c). NULL: no version does, so the runner takes the locks.
+	 * backends/runtime/volume/lock.c). NULL: no version does, so the runner locks them.
 	 */
 	bool (*locks_disks)(const struct vm *vm);
-	/* it learns a virtiofs share's tag from the virtiofsd, not from its arguments */
+	/* it gets a virtiofs share's tag from virtiofsd, not from its arguments */
 	bool asks_for_tags;
 	/*
-	 * its 9p server gives files the inode numbers that they have, also when several file
-	 * systems lie below one directory
+	 * its 9p server passes on inode numbers unchanged, even if several file systems are below
+	 * one directory
 	 */
 	bool plain_inodes;
-	/* network interfaces have a queue for each CPU, so taps are made with multi_queue */
+	/* network interfaces have a queue for each CPU, so taps are created with multi_queue */
 	bool multi_queue;
-	/* Those that have one queue all the same; NULL: none. */
+	/* Interfaces that get one queue although multi_queue is set; NULL: there are none. */
 	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
 	/*
-	 * What the hypervisor itself adds to the kernel's command line, at most, beside what is
-	 * among its arguments; NULL: nothing.
+	 * Maximum number of bytes that the hypervisor itself adds to the kernel's command line, not
+	 * counting its arguments; NULL: 0.
 	 */
 	size_t (*parameter_bytes)(const struct guest *guest);
-	const char *hugetlb;   /* huge pages are reserved ones of the host, and not what it makes by
-				  itself: of so many KiB, or "default"; NULL: they are not */
-	const char *hugetlbfs; /* where it takes them from; NULL: from the kernel */
 	/*
-	 * Whether the guest has its machine id from SMBIOS; NULL: it never has, and gets it as a
-	 * kernel parameter.
+	 * size in KiB, or "default", of huge pages that the host must have reserved; NULL: it
+	 * allocates huge pages by itself
+	 */
+	const char *hugetlb;
+	/* mount point from which it takes them; NULL: it gets them from the kernel */
+	const char *hugetlbfs;
+	/*
+	 * Whether the guest gets its machine id from SMBIOS; NULL: never, so it is a kernel
+	 * parameter.
 	 */
 	bool (*smbios)(const struct vm *vm, enum kernel_arch arch);
-	/* the guest's vsock is this socket of the state directory; NULL: it is the kernel's */
+	/* the guest's vsock is this socket in the state directory; NULL: it is the kernel's */
 	const char *vsock_socket;
 	bool vsock_by_arguments; /* extraArgs can give the guest a vsock, in place of vsock.cid */
 	bool notifies;           /* vsock.notify is true by default */
-	bool macos;              /* it runs on a Mac, so not on the machine that builds */
+	bool macos;              /* it runs on a Mac, so not on the build machine */
 	/*
-	 * on x86 the guest learns of its devices from parameters (virtio_mmio.device=) that not
-	 * every kernel reads
+	 * on x86 the guest finds its devices by parameters (virtio_mmio.device=) that not every
+	 * kernel supports
 	 */
 	bool mmio_parameters;
 	/*
-	 * Further rules of this hypervisor ("mem must be at least 128"); NULL: none. The guest has
-	 * its disks and shares, and nothing that depends on its kernel.
+	 * Checks further rules of this hypervisor ("mem must be at least 128"); NULL: none. The
+	 * guest has its disks and shares, but nothing that depends on its kernel.
 	 */
 	void (*check)(struct diag *diag, const struct vm *vm, const struct guest *guest);
-	/* Rules that need the guest's kernel to be known; NULL: none. */
+	/* Checks rules that depend on the guest's kernel; NULL: none. */
 	bool (*check_guest)(struct diag *diag, const struct guest *guest);
 	/*
-	 * Names in the state directory that are taken; NULL: none. hostName is there, the rest may
-	 * have been refused.
+	 * Lists names in the state directory that it uses; NULL: none. hostName is set; other
+	 * options may have been refused.
 	 */
 	void (*makes)(struct arena *arena, const struct vm *vm, struct made_files *out);
 	/* Modules that the guest needs for this hypervisor's devices. */
@@ -232,16 +242,16 @@ struct backend {
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);
 };
 
-/* In the order of the tables; NULL ends it. */
+/* In the order of the tables; ends with NULL. */
 extern const struct backend *const backends[];
-/* NULL when there is none of that name. */
+/* Returns NULL for an unknown name. */
 const struct backend *backend_find(const char *name);
-/* What a feature is called: "port forwarding". */
+/* Returns the name of a feature: "port forwarding". */
 const char *feature_name(enum feature feature);
 
 /*
  * Whether the description's version of a hypervisor ("51", "9.1.0"; NULL: the current one) is at
- * least this one.
+ * least MAJOR.MINOR.
  */
 bool version_at_least(const char *version, unsigned major, unsigned minor);
 

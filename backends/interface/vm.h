@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vm: the typed description of one microVM, which the passes and the backends share. Names are the
- * options' names.
+ * vm: the typed description of one microVM, which passes and backends share. Fields are named after
+ * the options.
  */
 #ifndef MVM_BACKENDS_INTERFACE_VM_H
 #define MVM_BACKENDS_INTERFACE_VM_H
@@ -26,7 +26,7 @@ struct pairs {
 	size_t n, capacity;
 };
 
-/* Every element of a list starts with the place where it was written. */
+/* Every element of a list starts with its position in the source. */
 struct volume {
 	struct pos where;
 	const char *image; /* absolute, or relative to the state directory */
@@ -61,7 +61,8 @@ struct share {
 	const char *tag, *socket, *source, *security_model, *mount_point, *proto;
 	bool read_only;
 	/*
-	 * the host's store or its database, when the guest could reach it by this share; else NULL
+	 * the host's store or its database, if the guest could reach it through this share; else
+	 * NULL
 	 */
 	const char *host_store;
 	const char *cache;
@@ -95,7 +96,7 @@ struct pcie_root_port {
 	const char *slot, *addr;
 };
 
-struct hypervisor_options { /* what every hypervisor has */
+struct hypervisor_options { /* options that every hypervisor has */
 	const char *package;
 	const char *version; /* "51", "9.1"; NULL: the current one */
 	struct strings extra_args;
@@ -144,9 +145,10 @@ struct vm {
 		int64_t level;      /* 0: the compressor's default here */
 		int64_t block_size; /* bytes */
 		bool verity;
-		bool tail_packing;                   /* the rest comes from flags: */
-		struct strings mkfs_features;        /* of mkfs.erofs: fragments and the like */
-		const struct pos *compression_where; /* what says the compression; NULL: nothing */
+		bool tail_packing;            /* the rest is from flags: */
+		struct strings mkfs_features; /* of mkfs.erofs: fragments and the like */
+		/* position of the compression; NULL: not given */
+		const struct pos *compression_where;
 	} store_disk;
 	const char *store_disk_type; /* the reference's name of store_disk.type */
 	struct strings store_disk_erofs_flags, store_disk_squashfs_flags;
@@ -191,11 +193,11 @@ struct vm {
 		struct strings extra_args;
 	} virtiofsd;
 
-	/* one hypervisor only */
+	/* options of single hypervisors */
 	struct {
 		struct hypervisor_options common;
-		const char *machine;       /* NULL: by architecture */
-		struct pairs machine_opts; /* replaces ours when given */
+		const char *machine;       /* NULL: depends on the architecture */
+		struct pairs machine_opts; /* replaces ours if given */
 		bool serial_console;
 		struct {
 			struct pcie_root_port *v;
@@ -226,14 +228,14 @@ struct vm {
 		} rosetta;
 	} vfkit;
 
-	struct places *places; /* where each field was written: vm_where */
+	struct places *places; /* positions of all fields: vm_where */
 };
 
-/* The place where a field (its address inside the vm) was written; NULL when it has its default. */
+/* Returns the position of a field (its address inside the vm); NULL if it has its default. */
 const struct pos *vm_where(const struct vm *vm, const void *field);
 /*
- * Whether what the description says of a field was refused, or must be said and is not: the field
- * then means nothing, and may be NULL.
+ * Whether the value of a field was refused, or is required and missing. The field is then
+ * meaningless, and may be NULL.
  */
 bool vm_refused(const struct vm *vm, const void *field);
 
