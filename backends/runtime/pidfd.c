@@ -12,7 +12,7 @@ enum { DESCRIPTOR = 3, PID_MAX = 4194304 }; /* PID_MAX_LIMIT */
 
 static bool move_to(int fd, int number)
 {
-	if (fd == number) /* dup2 would leave it to be closed */
+	if (fd == number) /* dup2 would leave FD_CLOEXEC set */
 		return fcntl(fd, F_SETFD, 0) == 0;
 	return dup2(fd, number) == number;
 }

@@ -9,9 +9,9 @@
 #include "backends/runtime/base/runtime.h"
 
 /*
- * The master stays open in the program itself: the terminal lives as long as it does, and nobody
- * types. The process, its output and its signals are the program's own, as a wrapper's would not
- * be.
+ * The master stays open in the program itself, so the terminal lives as long as the program, and
+ * has no input. Unlike with a wrapper, the process, its output and its signals are the program's
+ * own.
  */
 static bool terminal_as_input(void)
 {
@@ -28,8 +28,8 @@ static bool terminal_as_input(void)
 }
 
 /*
- * A process of another group than the terminal's is stopped when it reads from it or changes it
- * (SIGTTIN, SIGTTOU). That of another session is not.
+ * A process outside of the terminal's foreground group is stopped when it reads from the terminal
+ * or changes it (SIGTTIN, SIGTTOU). A process of another session is not.
  */
 static bool is_kept_from(int fd)
 {

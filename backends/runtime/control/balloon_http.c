@@ -9,7 +9,7 @@
 enum {
 	LIMIT_MS = 10000,
 	POLL_MS = 100,
-	STABLE_MS = 2000, /* without change; a guest under load takes a second to begin */
+	STABLE_MS = 2000, /* without a change; a guest under load takes a second to react */
 };
 #define MIB UINT64_C(1048576)
 
@@ -20,21 +20,21 @@ struct balloon {
 };
 
 struct kind {
-	struct request set, get; /* set.json is made with the size */
+	struct request set, get; /* set.json is formatted with the size */
 	const char *set_format;
-	uint64_t unit; /* bytes of the number in set_format */
-	/* The balloon's size in the reply to get. */
+	uint64_t unit; /* bytes per unit of the number in set_format */
+	/* Reads the balloon's size from the reply to `get`. */
 	bool (*read)(struct balloon *balloon, struct json reply, uint64_t *mib);
 };
 
-/* What the guest has, of its memory and of what is plugged in. */
+/* Subtracts the guest's actual memory from its total, including hotplugged memory. */
 static bool cloud_hypervisor_read(struct balloon *balloon, struct json reply, uint64_t *mib)
 {
 	struct json actual, config, memory, plugged;
 	uint64_t bytes, total = balloon->memory_mib * MIB, more = 0;
 	if (!json_member(reply, "memory_actual_size", &actual) || !json_unsigned(actual, &bytes))
 		return reason_set(&balloon->http.problem, "vm.info tells no size");
-	/* null when there is no hotplug memory. */
+	/* null if there is no hotplug memory. */
 	if (json_member(reply, "config", &config) && json_member(config, "memory", &memory) &&
 		json_member(memory, "hotplugged_size", &plugged) && json_unsigned(plugged, &more) &&
 		more <= MEMORY_MAX_MIB * MIB)
@@ -94,7 +94,7 @@ static enum http_status size_read(struct balloon *balloon, int64_t deadline, uin
 	return balloon->kind->read(balloon, reply, mib) ? HTTP_OK : HTTP_BROKEN;
 }
 
-/* The guest may stop short of the target: that is no error. */
+/* It is not an error if the guest stops short of the target. */
 static enum http_status resize(
 	struct balloon *balloon, uint64_t target, int64_t deadline, uint64_t *mib)
 {

@@ -9,7 +9,7 @@
 enum {
 	LIMIT_MS = 10000,
 	POLL_MS = 100,
-	STABLE_MS = 2000, /* without change; a guest under load takes a second to begin */
+	STABLE_MS = 2000, /* without a change; a guest under load takes a second to react */
 };
 #define MIB UINT64_C(1048576)
 
@@ -27,8 +27,8 @@ static enum qmp_status memory_read(struct qmp *qmp, int64_t deadline, uint64_t *
 }
 
 /*
- * QMP counts what the guest keeps, not what the balloon takes. The guest may stop short of the
- * target: that is no error.
+ * QMP counts the memory that the guest keeps, not the balloon's. It is not an error if the guest
+ * stops short of the target.
  */
 static enum qmp_status memory_set(
 	struct qmp *qmp, uint64_t target, int64_t deadline, uint64_t *bytes)

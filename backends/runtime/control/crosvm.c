@@ -15,13 +15,14 @@
 
 enum {
 	/*
-	 * of the time, before the button is pressed once more: the guest may not have listened yet
+	 * fraction of the time before the button is pressed again: the guest may not have listened
+	 * yet
 	 */
 	GRACE_PART = 3,
 	ANSWER_MS = 10000, /* for any single answer */
-	END_MS = 10000,    /* for the process to end once told to */
+	END_MS = 10000,    /* for the process to exit after the request */
 	POLL_MS = 200,
-	/* a balloon without change; a guest under load takes a second to begin */
+	/* without a change of the balloon; a guest under load takes a second to react */
 	STABLE_MS = 2000,
 	NUMBER_BYTES = 24,
 };
@@ -29,7 +30,7 @@ enum {
 
 struct crosvm {
 	const char *program, *socket;
-	int process; /* a pidfd, -1 when the kernel does not tell */
+	int process; /* a pidfd; -1 if the kernel does not provide one */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -37,7 +38,7 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Whether there is a VM; the connection itself is of no use. */
+/* Finds out whether there is a VM. The connection itself is not used. */
 static enum peer_status crosvm_find(
 	struct crosvm *crosvm, const char *socket, const char *program, struct reason *why)
 {
@@ -92,7 +93,7 @@ static int bring_down(const struct crosvm *crosvm, uint64_t seconds)
 	bool asked = tell(crosvm, "powerbtn", deadline, &why);
 	if (!asked)
 		complain("%s: %s", crosvm->socket, why.text);
-	/* What cannot be asked may be going down already. */
+	/* A guest that cannot be asked may already be shutting down. */
 	if (listener_wait(crosvm->socket, crosvm->process, grace))
 		return STATUS_OK;
 	if (asked)
@@ -138,7 +139,7 @@ static bool balloon_read(
 	return reason_set(why, "%s balloon_stats tells no size", crosvm->program);
 }
 
-/* The guest may stop short of the target: that is no error. */
+/* It is not an error if the guest stops short of the target. */
 static bool balloon_set(const struct crosvm *crosvm, uint64_t target, int64_t deadline,
 	uint64_t *bytes, struct reason *why)
 {

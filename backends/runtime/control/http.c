@@ -14,17 +14,17 @@
 
 enum { REPLY_MAX_BYTES = 1024 * 1024, REQUEST_MAX_BYTES = 1024 };
 
-/* One exchange. The reply's bytes are in http->buffer. */
+/* One request with its reply. The reply's bytes are in http->buffer. */
 struct exchange {
 	struct http *http;
 	struct peer peer;
 	int64_t deadline;
-	size_t end; /* of what was read */
+	size_t end; /* of the bytes read */
 };
 
 struct reply {
 	unsigned code;
-	size_t body, length; /* where it begins, how long it is */
+	size_t body, length; /* offset and length */
 };
 
 static enum http_status broken(struct http *http, const char *what)
@@ -54,7 +54,7 @@ static enum http_status text_send(struct exchange *exchange, const char *text, s
 {
 	while (left) {
 		ssize_t sent = send(exchange->peer.fd, text, left, MSG_NOSIGNAL);
-		/* A reply may have come before the end. */
+		/* The server may have replied before it received everything. */
 		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
 			return HTTP_OK;
 		if (sent >= 0) {
@@ -104,8 +104,8 @@ static enum http_status reply_fill(struct exchange *exchange)
 }
 
 /*
- * The value of a header line "Name: value" in text that ends with a line's end; NULL: it is not
- * there.
+ * Returns the value of a header line "Name: value" in text that ends with a newline; NULL if there
+ * is none.
  */
 static const char *header_find(const char *text, const char *end, const char *name)
 {
@@ -138,7 +138,7 @@ static bool code_parse(const char *text, size_t length, unsigned *code)
 	return true;
 }
 
-/* Without a length there is no body: these servers always tell it, and never chunk. */
+/* A reply without a length has no body: these servers always send it, and never use chunks. */
 static enum http_status head_parse(struct http *http, size_t head, struct reply *reply)
 {
 	const char *value;
@@ -173,7 +173,7 @@ static enum http_status reply_read(struct exchange *exchange, struct reply *repl
 		: status;
 }
 
-/* Firecracker: {"fault_message": "…"}; Cloud Hypervisor: a list of texts, or text alone. */
+/* Firecracker sends {"fault_message": "…"}; Cloud Hypervisor a list of strings, or plain text. */
 static enum http_status error_note(struct http *http, unsigned code, struct json body)
 {
 	struct json object, message;

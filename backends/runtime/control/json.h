@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A strict, bounded JSON scanner: it checks a whole text, then finds members in place. It allocates
- * nothing.
+ * json: a strict, bounded JSON scanner. It checks a whole text, then finds members in place, and
+ * allocates nothing.
  */
 #ifndef MVM_BACKENDS_RUNTIME_CONTROL_JSON_H
 #define MVM_BACKENDS_RUNTIME_CONTROL_JSON_H
@@ -10,32 +10,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The bytes of one JSON value, without white space around it. */
+/* The bytes of one JSON value, without surrounding white space. */
 struct json {
 	const char *p;
 	size_t n;
 };
 
-/* True when the text is one well-formed JSON object and nothing more. */
+/* Whether the text is a single well-formed JSON object. */
 bool json_object_parse(const char *text, size_t length, struct json *object);
 /*
- * The member of that name of this object itself, never of one inside it; the last one when it is
- * given twice. False when value is no object.
+ * Finds a member of this object itself, not of a nested one; the last one if it is given twice.
+ * False if there is none, or `value` is not an object.
  */
 bool json_member(struct json value, const char *name, struct json *member);
 /*
- * The element of an array that begins at or behind `*at`, 0 for the first, which is moved on. False
- * behind the last one, and when value is no array.
+ * Returns the element of an array that starts at or after `*at` (0 for the first), and advances
+ * `*at`. False after the last one, or if `value` is not an array.
  */
 bool json_next(struct json value, size_t *at, struct json *element);
-/* True when the value is that string, written without escapes. */
+/* Whether the value is that string, written without escapes. */
 bool json_is_string(struct json value, const char *text);
 /*
- * Copies a string for a message: cut to the size, what is not printable ASCII as '?'. False (and
- * "") when it is no string.
+ * Copies a string for a message, truncated to `size`, with '?' for anything but printable ASCII.
+ * False (and "") if it is not a string.
  */
 bool json_string_copy(struct json value, char *out, size_t size);
-/* A number without sign, fraction and exponent. */
+/* Reads a number without sign, fraction and exponent. */
 bool json_unsigned(struct json value, uint64_t *number);
 
 #endif

@@ -13,8 +13,8 @@
 #include "backends/runtime/base/runtime.h"
 
 /*
- * kvmtool's balloon only grows and shrinks, and tells no size: it is remembered for as long as the
- * process lives.
+ * kvmtool's balloon can only grow and shrink by a number, and its size cannot be read. So the size
+ * is stored in a file, for the lifetime of the process.
  */
 enum {
 	ANSWER_MS = 10000, /* for any single answer */
@@ -24,12 +24,15 @@ enum {
 
 struct lkvm {
 	const char *program, *name;
-	/* a pidfd, -1 when the kernel does not tell */
+	/* a pidfd; -1 if the kernel does not provide one */
 	int process;
 	char socket[PATH_BYTES], balloon[PATH_BYTES]; /* files below .lkvm */
 };
 
-/* lkvm looks for the socket below $HOME, which was the state directory when the VM was started. */
+/*
+ * lkvm looks for the socket below $HOME, which was set to the state directory when the VM was
+ * started.
+ */
 static bool home_set(struct reason *why)
 {
 	char *directory = getcwd(NULL, 0);
@@ -69,7 +72,10 @@ static bool tell(const struct lkvm *lkvm, const char *command, const char *optio
 	return child_run(argv, clock_ms() + ANSWER_MS, NULL, why);
 }
 
-/* When the process started, in clock ticks since the host's boot: with its number, who it is. */
+/*
+ * Reads the process's number and start time, in clock ticks since the host's boot, which together
+ * identify it.
+ */
 static bool identity(int process, uint64_t *pid, uint64_t *start)
 {
 	char path[64], line[1024];
@@ -85,7 +91,7 @@ static bool identity(int process, uint64_t *pid, uint64_t *start)
 	found = stat && fgets(line, sizeof line, stat);
 	if (stat)
 		fclose(stat);
-	/* The name, in parentheses, may have anything in it; field 22 is the 20th behind it. */
+	/* The name, in parentheses, may contain anything; field 22 is the 20th after it. */
 	const char *field = found ? strrchr(line, ')') : NULL;
 	for (int i = 0; field && i < 20; i++)
 		field = strchr(field + 1, ' ');

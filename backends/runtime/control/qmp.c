@@ -14,7 +14,7 @@ enum { LINE_MAX_BYTES = 1024 * 1024, COMMAND_MAX_BYTES = 1024 };
 
 struct message {
 	enum { MESSAGE_GREETING, MESSAGE_RESULT, MESSAGE_ERROR, MESSAGE_EVENT } kind;
-	struct json object, value; /* value: of the member that tells the kind */
+	struct json object, value; /* value: of the member that determines the kind */
 };
 
 static enum qmp_status broken(struct qmp *qmp, const char *what, int error)
@@ -23,7 +23,7 @@ static enum qmp_status broken(struct qmp *qmp, const char *what, int error)
 	return QMP_BROKEN;
 }
 
-/* What the socket's own functions say, in the monitor's words. */
+/* Converts the status of the socket functions. */
 static enum qmp_status status_of(struct qmp *qmp, enum peer_status status, const struct reason *why)
 {
 	static const enum qmp_status words[] = {
@@ -69,7 +69,7 @@ static enum qmp_status buffer_fill(struct qmp *qmp, int64_t deadline)
 	return QMP_OK;
 }
 
-/* The line stays in the buffer until the next call. */
+/* The line is valid until the next call. */
 static enum qmp_status line_read(
 	struct qmp *qmp, int64_t deadline, const char **line, size_t *length)
 {
@@ -144,8 +144,8 @@ static enum qmp_status text_send(struct qmp *qmp, const char *text, int64_t dead
 	while (left) {
 		ssize_t sent = send(qmp->peer.fd, text, left, MSG_NOSIGNAL);
 		/*
-		 * What came before the end, the SHUTDOWN event above all, is still to be read: the
-		 * reader finds the end.
+		 * Messages received before the end, above all the SHUTDOWN event, are still unread:
+		 * the reader detects the end.
 		 */
 		if (sent < 0 && (errno == EPIPE || errno == ECONNRESET))
 			return QMP_OK;
@@ -179,8 +179,8 @@ enum qmp_status qmp_command(
 	struct qmp *qmp, const char *command, int64_t deadline, struct json *result)
 {
 	/*
-	 * In one piece: StratoVirt takes every piece that it reads for a command, and answers a
-	 * lone line end with an error.
+	 * Sends the command in one piece: StratoVirt treats every piece that it reads as a command,
+	 * and answers a separate newline with an error.
 	 */
 	char line[COMMAND_MAX_BYTES];
 	if (snprintf(line, sizeof line, "%s\n", command) >= (int)sizeof line)

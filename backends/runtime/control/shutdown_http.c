@@ -13,18 +13,19 @@
 #include "backends/runtime/shares/notify.h"
 
 enum {
-	/* of the time, before the guest is asked once more: it may not have listened yet */
+	/* fraction of the time before the guest is asked again: it may not have listened yet */
 	GRACE_PART = 3,
-	/* for a guest that goes down already, when the hypervisor refuses to ask it */
+	/* for a guest that is already shutting down, if the hypervisor refuses to ask it */
 	REFUSED_MS = 2000,
 	ANSWER_MS = 10000, /* for any single answer */
-	END_MS = 10000,    /* for the process to end once told to */
+	END_MS = 10000,    /* for the process to exit after the request */
 	POLL_MS = 100,
 };
 
-/* How a hypervisor asks its guest to go down, and how it is ended itself. */
+/* How a hypervisor asks its guest to shut down, and how it is terminated itself. */
 struct manner {
-	struct request ask, quit; /* quit.method NULL: it has no such request; SIGTERM ends it */
+	/* quit.method NULL: it has no such request and is terminated by SIGTERM */
+	struct request ask, quit;
 	const struct state_requests *state;
 };
 
@@ -34,7 +35,7 @@ static const struct manner cloud_hypervisor = {
 	.state = &state_cloud_hypervisor,
 };
 
-/* The guest reboots, and Firecracker ends instead. */
+/* The guest reboots, upon which Firecracker exits. */
 static const struct manner firecracker = {
 	.ask = {"PUT", "/actions", "{\"action_type\":\"SendCtrlAltDel\"}"},
 	.state = &state_firecracker};
@@ -45,8 +46,8 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /*
- * The interface goes before the process does (Cloud Hypervisor then still writes caches out), so
- * the process decides.
+ * The interface closes before the process exits (Cloud Hypervisor still writes caches out), so the
+ * process decides.
  */
 static bool vm_wait(struct http *http, int64_t deadline)
 {
@@ -99,7 +100,10 @@ static int cut_off(struct http *http, const struct manner *manner, const char *w
 	return STATUS_CUT_OFF;
 }
 
-/* A guest that somebody has paused hears nothing. What cannot be found out here is no obstacle. */
+/*
+ * A paused guest does not react until it is resumed. If its state cannot be read, the shutdown
+ * continues.
+ */
 static void go_on(struct http *http, const struct manner *manner, int64_t deadline)
 {
 	struct vm_state state;
@@ -112,7 +116,7 @@ static void go_on(struct http *http, const struct manner *manner, int64_t deadli
 		complain("%s: it does not: %s", http->path, http->problem.text);
 }
 
-/* Asks, and once more after a while; true when the VM went. */
+/* Asks, and asks again after a while; returns whether the VM has ended. */
 static bool ask_patiently(
 	struct http *http, const struct manner *manner, int64_t deadline, enum http_status *status)
 {

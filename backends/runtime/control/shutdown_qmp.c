@@ -8,11 +8,11 @@
 #include "backends/runtime/shares/notify.h"
 
 enum {
-	GRACE_PART = 3,  /* of the time, for the power button alone */
-	PAUSE_MS = 1000, /* between two looks at whether the VM was paused, and is to go on */
-	/* for the hypervisor to end once told to: it writes its disks' caches out first */
+	GRACE_PART = 3,  /* fraction of the time for the power button alone */
+	PAUSE_MS = 1000, /* interval of checks whether the VM was paused and must be resumed */
+	/* for the hypervisor to exit after the request: it first writes its disks' caches out */
 	QUIT_MS = 10000,
-	PROCESS_END_MS = 2000, /* from the end of its monitor to the end of the process */
+	PROCESS_END_MS = 2000, /* from the end of its monitor to the exit of the process */
 };
 
 static const char power_button[] = "{\"execute\":\"system_powerdown\"}";
@@ -24,12 +24,12 @@ static const char ctrl_alt_del[] =
 	"{\"execute\":\"input-send-event\",\"arguments\":{\"events\":[" KEY("ctrl") "," KEY(
 		"alt") "," KEY("delete") "]}}";
 
-/* A VM on its way down. */
+/* A VM that is being shut down. */
 struct descent {
 	struct qmp *qmp;
 	const char *path;
 	uint64_t seconds;
-	struct vm_state state; /* as far as it is known */
+	struct vm_state state; /* as far as known */
 };
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -37,7 +37,10 @@ static int64_t earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* A guest that is paused hears nothing. It is told each time in other words only. */
+/*
+ * A paused guest does not react until it is resumed. A message is only printed if the state has
+ * changed.
+ */
 static enum qmp_status go_on(struct descent *descent, int64_t deadline)
 {
 	struct vm_state before = descent->state;
@@ -49,7 +52,7 @@ static enum qmp_status go_on(struct descent *descent, int64_t deadline)
 			descent->state.text);
 	descent->qmp->stopped = false;
 	status = qmp_command(descent->qmp, descent->state.resume, deadline, NULL);
-	/* What came meanwhile may have ended it. */
+	/* The VM may have ended meanwhile. */
 	return status == QMP_REFUSED ? QMP_OK : status;
 }
 
@@ -59,9 +62,9 @@ static bool can_be_asked(const struct descent *descent)
 }
 
 /*
- * Presses, then waits until the deadline, unless the hypervisor refuses. A VM that is paused on the
- * way, as by a disk that is still full, goes on as soon as it can, and the guest, which heard
- * nothing, is asked once more.
+ * Presses the button, then waits until the deadline, unless the hypervisor refuses. If the VM is
+ * paused meanwhile, as by a disk that is still full, it is resumed as soon as possible, and the
+ * guest, which has not noticed the button, is asked again.
  */
 static enum qmp_status ask(struct descent *descent, const char *command, int64_t deadline)
 {
@@ -74,7 +77,7 @@ static enum qmp_status ask(struct descent *descent, const char *command, int64_t
 			status = qmp_wait_end(qmp, earlier(deadline, clock_ms() + PAUSE_MS));
 		if (status != QMP_TIMEOUT || !deadline_left(deadline))
 			return status;
-		/* The hypervisor stops a guest that went down, too. */
+		/* The hypervisor also stops a guest that has shut down. */
 		if (*qmp->reason)
 			continue;
 		press = was_paused && !qmp->stopped;
@@ -94,7 +97,7 @@ static enum qmp_status ask_guest(struct descent *descent, int64_t deadline)
 	enum qmp_status status = ask(descent, power_button, grace);
 	if (status == QMP_TIMEOUT || status == QMP_REFUSED)
 		status = ask(descent, ctrl_alt_del, deadline);
-	/* Refused keys do not stop a guest that is going down already. */
+	/* Refused keys do not stop a guest that is already shutting down. */
 	if (status == QMP_REFUSED)
 		status = qmp_wait_end(descent->qmp, deadline);
 	return status;
@@ -126,7 +129,7 @@ static void complain_cut_off(const struct descent *descent)
 static int cut_off(struct descent *descent)
 {
 	struct qmp *qmp = descent->qmp;
-	/* Halted, but kept by -no-shutdown: nothing is lost. */
+	/* Halted, but kept by -no-shutdown, so nothing is lost. */
 	bool was_down = qmp->guest_down || descent->state.kind == VM_ENDED;
 	enum qmp_status status = qmp_command(qmp, quit, clock_ms() + QUIT_MS, NULL);
 	if (status == QMP_OK)

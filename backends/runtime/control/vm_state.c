@@ -9,8 +9,8 @@
 enum { LIMIT_MS = 2000 };
 
 /*
- * ---- QMP: RunState in QEMU's qapi/run-state.json; StratoVirt has running, paused, shutdown and
- * others of these names ----
+ * ---- QMP: RunState in QEMU's qapi/run-state.json, of which StratoVirt has running, paused,
+ * shutdown and others ----
  */
 
 static const struct {
@@ -30,7 +30,7 @@ static const struct {
 };
 
 /*
- * The disk by whose error the VM was paused, as `query-block` tells it: the first one whose
+ * Appends the disk whose error paused the VM, according to `query-block`: the first one whose
  * io-status is not "ok".
  */
 static void add_disk(struct json blocks, struct vm_state *state)
@@ -89,7 +89,7 @@ enum qmp_status vm_state_qmp(struct qmp *qmp, int64_t deadline, struct vm_state 
 
 /*
  * vmm/src/api/openapi/cloud-hypervisor.yaml: VmInfo.state is Created, Running, Shutdown or Paused.
- * A disk that fails is the guest's to deal with.
+ * The guest itself deals with a failing disk.
  */
 const struct state_requests state_cloud_hypervisor = {
 	{"GET", "/api/v1/vm.info", NULL}, {"PUT", "/api/v1/vm.resume", NULL}};
@@ -123,8 +123,8 @@ enum http_status vm_state_http(struct http *http, const struct state_requests *r
 }
 
 /*
- * ---- the verbs: they are asked on the way, so a hypervisor that hangs or speaks to somebody else
- * keeps nobody waiting ----
+ * ---- verbs, with a short limit: their callers must not wait for a hypervisor that hangs or serves
+ * another client ----
  */
 
 static int print_state(const char *text)

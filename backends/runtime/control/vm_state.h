@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* vm_state: whether the guest of a hypervisor runs, and if it does not, why. */
+/* vm_state: whether a hypervisor's guest is running, and if not, why. */
 #ifndef MVM_BACKENDS_RUNTIME_CONTROL_VM_STATE_H
 #define MVM_BACKENDS_RUNTIME_CONTROL_VM_STATE_H
 
@@ -9,19 +9,19 @@
 struct vm_state {
 	enum {
 		VM_RUNS,
-		VM_PAUSED, /* it goes on when it is told to */
-		VM_ENDED,  /* it went down, and its hypervisor stayed */
-		VM_BROKEN, /* it panicked, or its hypervisor cannot go on with it */
-		/* it is on its way to or from another host, or to a file, or did not begin yet */
+		VM_PAUSED, /* it can be resumed */
+		VM_ENDED,  /* it has shut down, but its hypervisor is still running */
+		VM_BROKEN, /* it panicked, or its hypervisor cannot resume it */
+		/* it is being migrated or saved, or has not started yet */
 		VM_ELSEWHERE,
 	} kind;
-	const char *resume; /* VM_PAUSED: the command for that */
+	const char *resume; /* VM_PAUSED: the command that resumes it */
 	char text[256];     /* "running", "paused: io-error, no room on the host for data.img" */
 };
 
 enum qmp_status vm_state_qmp(struct qmp *qmp, int64_t deadline, struct vm_state *state);
 
-/* Of an HTTP interface: where the state is told, and how to go on. */
+/* Requests of an HTTP interface that read the state and resume the VM. */
 struct state_requests {
 	struct request get, resume;
 };

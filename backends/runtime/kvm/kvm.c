@@ -73,7 +73,9 @@ static int device_open(struct reason *why)
 	return -1;
 }
 
-/* On Arm the type is the bits of guest addresses; 0 means 40, which small chips refuse. */
+/*
+ * On Arm the type is the number of bits of guest addresses; 0 means 40, which small chips refuse.
+ */
 static unsigned long vm_type(int kvm)
 {
 #if defined __aarch64__

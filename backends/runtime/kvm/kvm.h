@@ -6,7 +6,7 @@
 
 #include "backends/runtime/base/runtime.h"
 
-/* True when /dev/kvm runs virtual machines, and at the CPU's own speed. */
+/* Whether /dev/kvm runs virtual machines at the CPU's own speed. */
 bool kvm_usable(struct reason *why);
 
 #endif

@@ -40,8 +40,8 @@ int verb_accel(char **arguments)
 enum {
 	WINDOWS = 3,
 	WINDOW_MS = 7,
-	READINGS = 5, /* for one point in time: the closest counts */
-	/* CPUs' real frequencies are multiples; the noise of a window is some 10 kHz */
+	READINGS = 5, /* for one point in time, of which the fastest counts */
+	/* real CPU frequencies are multiples of this; the noise of a window is about 10 kHz */
 	KHZ_STEP = 100,
 	KHZ_MIN = 100000,
 	KHZ_MAX = 20000000,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * That /dev/kvm creates a VM does not mean that it runs guests. kvm_pvm, on x86 hosts without vmx
- * and svm, interprets every guest that was not made for it, more than a thousand times slower,
- * until an instruction comes that it does not know. So a loop is timed in a VM and outside. Only
- * the ratio tells: a VM whose own host emulates everything is slow throughout.
+ * Even if /dev/kvm creates a VM, it may not run guests. kvm_pvm, on x86 hosts without vmx and svm,
+ * interprets every guest that was not built for it, more than a thousand times slower, until it
+ * reaches an unknown instruction. So a loop is timed inside and outside of a VM. Only the ratio is
+ * meaningful: a VM whose own host emulates everything is always slow.
  */
 #include "backends/runtime/kvm/speed.h"
 
@@ -37,7 +37,7 @@ bool loop_runs_well(int kvm, int vm, struct reason *why)
 
 enum {
 	ROUNDS = 20000,
-	RUNS = 3,        /* the best counts: others may have been interrupted */
+	RUNS = 3,        /* the fastest counts; others may have been interrupted */
 	RATIO_MAX = 100, /* hardware: 1 to 10, for entry and exit; interpreted: 1000 and more */
 	GIVE_UP_S = 1,
 	PAGE_BYTES = 4096,
@@ -127,7 +127,7 @@ static int64_t time_native(void)
 }
 
 /*
- * 32-bit protected mode without paging: even CPUs that cannot run real mode in a VM run it
+ * Uses 32-bit protected mode without paging: even CPUs that cannot run real mode in a VM run it
  * natively.
  */
 static bool enter_flat_mode(int vcpu)
@@ -161,7 +161,7 @@ static bool guest_make(int kvm, int vm, struct guest *guest)
 	struct kvm_memory memory = {.size = PAGE_BYTES, .host_address = (uintptr_t)guest->page};
 	if (call(vm, KVM_SET_USER_MEMORY_REGION, &memory) < 0)
 		return false;
-	/* Old Intel CPUs want three pages of address space of their own; others ignore it. */
+	/* Old Intel CPUs need three pages of address space for themselves; others ignore it. */
 	ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000UL);
 	guest->vcpu = ioctl(vm, KVM_CREATE_VCPU, 0UL);
 	int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0UL);
@@ -183,7 +183,7 @@ static void guest_free(struct guest *guest)
 		munmap(guest->page, PAGE_BYTES);
 }
 
-/* The time until HLT; -1 when the guest does not come there. */
+/* Returns the time until HLT; -1 if the guest does not reach it. */
 static int64_t time_guest(const struct guest *guest)
 {
 	struct kvm_registers registers = {.rcx = ROUNDS, .rflags = 2};
@@ -228,8 +228,8 @@ static void on_alarm(int number)
 bool loop_runs_well(int kvm, int vm, struct reason *why)
 {
 	/*
-	 * No SA_RESTART: the alarm ends a KVM_RUN that would not end. It repeats, as one could come
-	 * just before.
+	 * Without SA_RESTART the alarm interrupts a KVM_RUN that does not return. It repeats,
+	 * because one may arrive just before the call.
 	 */
 	struct sigaction action = {.sa_handler = on_alarm};
 	sigaction(SIGALRM, &action, NULL);

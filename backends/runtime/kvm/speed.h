@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* speed: the part of the KVM probe that knows the architecture. */
+/* speed: the architecture-dependent part of the KVM probe. */
 #ifndef MVM_BACKENDS_RUNTIME_KVM_SPEED_H
 #define MVM_BACKENDS_RUNTIME_KVM_SPEED_H
 
@@ -7,9 +7,9 @@
 
 #include "backends/runtime/base/runtime.h"
 
-/* Runs a loop in that VM and compares its time with this CPU's. */
+/* Runs a loop in that VM and compares its time with the CPU's own. */
 bool loop_runs_well(int kvm, int vm, struct reason *why);
-/* "vmx", "svm", NULL when the CPU has neither. */
+/* Returns "vmx" or "svm"; NULL if the CPU has neither. */
 const char *cpu_virtualization(void);
 
 #endif

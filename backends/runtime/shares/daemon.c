@@ -12,9 +12,9 @@
 
 #include "backends/runtime/shares/namespace.h"
 
-enum { STATUS_NOT_STARTED = 127 /* as a shell says it */ };
+enum { STATUS_NOT_STARTED = 127 /* the status that a shell uses */ };
 
-/* What both virtiofsds say before they accept their client. */
+/* Both kinds of virtiofsd print this before they accept their client. */
 static const char waiting[] = "Waiting for vhost-user socket connection";
 
 static bool surroundings_make(const struct daemon *daemon, struct reason *why)
@@ -50,7 +50,10 @@ static _Noreturn void become(const struct daemon *daemon, int output, pid_t pare
 		complain("%s", why.text);
 		_exit(STATUS_NOT_STARTED);
 	}
-	/* Last, as new rights take it back (commit_creds). The daemons' own helpers have it too. */
+	/*
+	 * Comes last, because a change of credentials resets it (commit_creds). The daemons' own
+	 * helpers inherit it.
+	 */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(STATUS_NOT_STARTED);
@@ -75,10 +78,13 @@ bool daemon_start(struct daemon *daemon, struct reason *why)
 		daemon->process = 0;
 		return reason_set(why, "fork: %s", strerror(error));
 	}
-	/* Whoever is first: the child that runs it, or we who signal it. */
+	/*
+	 * Both parent and child call this, because either may be first: the child to execute, or
+	 * the parent to signal it.
+	 */
 	setpgid(daemon->process, daemon->process);
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	if (daemon->output >= 0) /* of one before, whose helper lives */
+	if (daemon->output >= 0) /* from an earlier daemon, whose helper is still running */
 		close(daemon->output);
 	daemon->output = ends[0];
 	daemon->running = true;
@@ -107,7 +113,7 @@ void daemon_print(struct daemon *daemon)
 	}
 }
 
-/* Whole lines from `at` on. */
+/* Handles complete lines from `at` on. */
 static void lines_take(struct daemon *daemon, size_t at, bool print)
 {
 	const char *end;
@@ -124,7 +130,7 @@ static void lines_take(struct daemon *daemon, size_t at, bool print)
 	}
 }
 
-/* The beginning of the line that is not whole yet. */
+/* Returns the start of the incomplete last line. */
 static size_t line_begin(const struct daemon *daemon)
 {
 	const char *last = memrchr(daemon->text, '\n', daemon->n);

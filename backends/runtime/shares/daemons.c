@@ -17,32 +17,32 @@
 #include "backends/runtime/shares/notify.h"
 
 enum {
-	READY_MS = 30000, /* until all wait for their clients */
-	SILENT_MS = 1000, /* a daemon that does not tell is ready when it lives for so long */
-	LEAVE_MS = 2000,  /* between the first that its VM left and the last */
-	/* until a daemon that was left starts anew: by then its VM is gone, or will come back */
+	READY_MS = 30000, /* until all of them wait for their clients */
+	SILENT_MS = 1000, /* a daemon that does not report is assumed to be ready after this time */
+	LEAVE_MS = 2000,  /* between the first and the last disconnect of the VM */
+	/* until a disconnected daemon is restarted: by then its VM has ended, or will reconnect */
 	AGAIN_MS = 500,
-	STOP_MS = 5000, /* for an end on request, then once more for a forced one */
+	STOP_MS = 5000, /* to exit on request, and again when killed */
 };
 
 enum phase {
 	STARTING,
 	SERVING,
-	LEAVING,  /* the VM left one */
-	STOPPING, /* all are asked to end */
+	LEAVING,  /* the VM disconnected from one */
+	STOPPING, /* all were asked to exit */
 	KILLING,
 };
 
 struct run {
 	struct fleet *fleet;
-	int caller;  /* hears when all are ready; -1: nobody */
+	int caller;  /* receives a byte when all are ready; -1: none */
 	int process; /* a pidfd of fleet->with, or -1 */
 	int signals;
 	enum phase phase;
 	int64_t started, deadline; /* of the phase */
 	bool failed;
 	bool alone;    /* no child is left */
-	bool given_up; /* one is, but it does not end */
+	bool given_up; /* a child is left, but does not exit */
 };
 
 static void tell(const char *message)
@@ -56,7 +56,7 @@ static void phase_set(struct run *run, enum phase phase, int64_t deadline)
 	run->deadline = deadline;
 }
 
-/* The sockets go first: whoever starts the VM anew at once makes its own. */
+/* Sockets are released first, because a new start of the VM creates its own at once. */
 static void release_all(struct run *run)
 {
 	for (size_t i = 0; i < run->fleet->n; i++)
@@ -126,7 +126,7 @@ static bool start_one(struct run *run, struct daemon *daemon)
 	return false;
 }
 
-/* All of them, or anew those that ended. */
+/* Starts all of them, or restarts those that have exited. */
 static void start_all(struct run *run)
 {
 	run->started = clock_ms();
@@ -206,7 +206,7 @@ static void daemon_ended(struct run *run, struct daemon *daemon, int status)
 	stop(run);
 }
 
-/* The daemons' helpers too: this process is the parent of those that lost theirs. */
+/* Includes the daemons' helpers: this process is the parent of orphans. */
 static void reap(struct run *run)
 {
 	int status;
@@ -227,8 +227,8 @@ static void deadline_over(struct run *run)
 		break;
 	case LEAVING:
 		/*
-		 * A VM that lives left, as Cloud Hypervisor's does when its guest reboots. A client
-		 * that is back waits in the socket's queue.
+		 * The VM disconnected but is still running, as Cloud Hypervisor's does when its
+		 * guest reboots. A client that has reconnected waits in the socket's queue.
 		 */
 		if (run->fleet->with)
 			start_all(run);
@@ -286,7 +286,7 @@ static void wait_for_news(struct run *run, struct pollfd *entries)
 
 static bool is_over(const struct run *run)
 {
-	/* Before it starts them anew, no daemon at all may be left. */
+	/* No daemon may be left before they are restarted. */
 	bool between = run->phase == LEAVING && run->fleet->with;
 	return run->given_up || (run->alone && !between);
 }
@@ -325,8 +325,8 @@ static int run_here(struct run *run)
 }
 
 /*
- * The caller goes on when the shares are served. What is left behind has no terminal, and systemd
- * does not hear of it.
+ * The caller continues once the shares are served. The background process has no terminal, and
+ * systemd does not get its messages.
  */
 static int run_behind(struct run *run)
 {

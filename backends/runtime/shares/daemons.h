@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* daemons: the virtiofsds of one VM. They are ready together and end together. */
+/* daemons: the virtiofsds of one VM. They become ready together and exit together. */
 #ifndef MVM_BACKENDS_RUNTIME_SHARES_DAEMONS_H
 #define MVM_BACKENDS_RUNTIME_SHARES_DAEMONS_H
 
@@ -15,13 +15,13 @@ struct fleet {
 	const char *group; /* of the sockets; NULL: none */
 	bool group_needed;
 	/*
-	 * runs behind its caller, for as long as this process lives; 0: in the foreground, for one
+	 * serve in the background for the lifetime of this process; 0: in the foreground, for one
 	 * connection
 	 */
 	pid_t with;
 };
 
-/* Returns the exit status of the program, which, with `with`, is two programs from here on. */
+/* Returns the program's exit status. With `with` it forks, and returns in both processes. */
 int fleet_run(struct fleet *fleet);
 
 #endif

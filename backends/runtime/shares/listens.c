@@ -3,7 +3,8 @@
 #include "backends/runtime/base/unix_socket.h"
 
 /*
- * Whoever asks removes the socket when nobody listens; when that cannot be told, it is somebody's.
+ * The caller removes a socket that no process listens on, so if that cannot be determined, it
+ * counts as in use.
  */
 int verb_listens(char **arguments)
 {

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* include/uapi/linux/mount.h, since Linux 5.12; the number is the same everywhere. */
+/* include/uapi/linux/mount.h, since Linux 5.12; the number is the same on all architectures. */
 enum { NUMBER_MOUNT_SETATTR = 442, MOUNT_RDONLY = 1, RECURSIVE = 0x8000 };
 
 struct mount_attributes {
@@ -38,7 +38,10 @@ bool namespace_become_root(struct reason *why)
 	snprintf(groups, sizeof groups, "0 %u 1\n", (unsigned)getegid());
 	if (unshare(CLONE_NEWUSER) != 0)
 		return reason_set(why, "this user gets no user namespace: %s", strerror(errno));
-	/* user_namespaces(7): without the right to change groups, one's own may be mapped. */
+	/*
+	 * user_namespaces(7): a process without the right to change groups may map its own after
+	 * this.
+	 */
 	if (!file_put("/proc/self/setgroups", "deny") || !file_put("/proc/self/uid_map", users) ||
 		!file_put("/proc/self/gid_map", groups))
 		return reason_set(
@@ -56,7 +59,10 @@ bool namespace_make_read_only(const char *directory, struct reason *why)
 			sizeof attributes) != 0)
 		return reason_set(
 			why, "%s cannot be made read-only: %s", directory, strerror(errno));
-	/* What is found by the name is what counts: "/" stays as it was. */
+	/*
+	 * Checks through the path: a bind mount over "/" leaves lookups of "/" on the old, writable
+	 * root.
+	 */
 	if (statvfs(directory, &status) != 0 || !(status.f_flag & ST_RDONLY))
 		return reason_set(why, "%s cannot be made read-only", directory);
 	return true;

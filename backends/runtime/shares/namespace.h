@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * namespace: what a daemon is to see otherwise than its host. Both end with the processes that are
- * in them.
+ * namespace: gives a daemon its own view of users and mounts. A namespace ends with the processes
+ * in it.
  */
 #ifndef MVM_BACKENDS_RUNTIME_SHARES_NAMESPACE_H
 #define MVM_BACKENDS_RUNTIME_SHARES_NAMESPACE_H
@@ -10,11 +10,11 @@
 
 #include "backends/runtime/base/runtime.h"
 
-/* This process becomes root of a user namespace with one user: its own, outside. */
+/* Makes this process root of a user namespace with only one user, its own one outside. */
 bool namespace_become_root(struct reason *why);
 /*
- * For this process and its children, nothing below the directory (an absolute path without links,
- * not "/") can be written. Needs root.
+ * Makes everything below the directory (an absolute path without links, not "/") read-only for this
+ * process and its children. Needs root.
  */
 bool namespace_make_read_only(const char *directory, struct reason *why);
 

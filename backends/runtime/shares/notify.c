@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A guest's systemd says over the vsock that it is ready (one connection a message: sd_notify(3),
- * vsock-stream). The hypervisor connects to a socket of the state directory, or the kernel to the
- * host's own vsock; the host's systemd hears it from $NOTIFY_SOCKET.
+ * A guest's systemd reports over the vsock that it is ready, with one connection per message
+ * (sd_notify(3), vsock-stream). The hypervisor connects to a socket of the state directory, or the
+ * kernel to the host's own vsock; the message is passed on to the host's systemd by $NOTIFY_SOCKET.
  */
 #include "backends/runtime/shares/notify.h"
 
@@ -22,8 +22,8 @@
 enum {
 	MESSAGE_BYTES = 4096,
 	/*
-	 * until a message is taken to be whole: Cloud Hypervisor passes the guest's end of stream
-	 * on since version 53 only
+	 * silence after which a message counts as complete: Cloud Hypervisor passes on the guest's
+	 * end of stream only since version 53
 	 */
 	QUIET_MS = 200,
 	LIMIT_MS = 2000,
@@ -88,8 +88,8 @@ static size_t message_read(int fd, char *message)
 }
 
 /*
- * The guest tells how it is. What it would have the host do (its main process, its files, its
- * watchdog) is left out: the host's processes are not its.
+ * Keeps the guest's reports about its own state. Anything that would affect the host (main process,
+ * file descriptors, watchdog) is dropped, because the host's processes are not the guest's.
  */
 static size_t message_clean(char *message, size_t length)
 {
@@ -111,7 +111,9 @@ static size_t message_clean(char *message, size_t length)
 	return kept;
 }
 
-/* There may be nobody to tell: then the guest is heard all the same, as it waits for that. */
+/*
+ * Without a receiver the message is dropped; it was read anyway, because the guest waits for that.
+ */
 void notify_send(const char *to, const char *message, size_t length)
 {
 	struct sockaddr_un address;
@@ -135,8 +137,8 @@ void notify_extend(uint64_t seconds)
 bool shutdown_seconds(const char *text, uint64_t *seconds)
 {
 	/*
-	 * What it takes to end a hypervisor and to see it end, behind that time: each of the verbs
-	 * waits 10 s at most for an answer and for the end.
+	 * The time after that limit to terminate the hypervisor and to see it exit: each of the
+	 * verbs waits at most 10 s for an answer and for the exit.
 	 */
 	enum { SECONDS_MAX = 24 * 60 * 60, END_SECONDS = 40 };
 	if (!number_parse(text, 1, SECONDS_MAX, seconds)) {
@@ -171,7 +173,7 @@ static void message_pass(int listener)
 	notify_send(getenv("NOTIFY_SOCKET"), message, message_clean(message, length));
 }
 
-/* Until the process ends: that is the hypervisor. */
+/* Serves until the process, which is the hypervisor, exits. */
 static void serve(int listener, int process)
 {
 	struct pollfd events[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* notify: what the host's systemd is told, sd_notify(3). */
+/* notify: sends messages to the host's systemd, sd_notify(3). */
 #ifndef MVM_BACKENDS_RUNTIME_SHARES_NOTIFY_H
 #define MVM_BACKENDS_RUNTIME_SHARES_NOTIFY_H
 
@@ -7,17 +7,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* To the socket `to`, $NOTIFY_SOCKET; NULL: to nobody. */
+/* Sends to the socket `to`, the value of $NOTIFY_SOCKET; NULL drops the message. */
 void notify_send(const char *to, const char *message, size_t length);
 
 /*
- * The start or stop of the unit that this process is of may take so many seconds from now on,
- * whatever the unit says: systemd.service(5), TimeoutStopSec=.
+ * Allows this process's unit `seconds` more for its start or stop, from now on, whatever the unit's
+ * limit is: systemd.service(5), TimeoutStopSec=.
  */
 void notify_extend(uint64_t seconds);
 /*
- * The time that a verb "shutdown" is given, which the unit that it stops is given too; complains
- * when it is wrong.
+ * Parses the time limit of a verb "shutdown" and extends the unit's stop by it; prints an error if
+ * it is invalid.
  */
 bool shutdown_seconds(const char *text, uint64_t *seconds);
 

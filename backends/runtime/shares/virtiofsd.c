@@ -4,7 +4,7 @@
 
 #include "backends/runtime/shares/daemons.h"
 
-/* Of one VM; each has a process. */
+/* For one VM; each share has a process. */
 enum { SHARES_MAX = 1000, ARGUMENTS_MAX = 100000 };
 
 static bool is(const char *argument, const char *name)
@@ -12,7 +12,7 @@ static bool is(const char *argument, const char *name)
 	return argument && strcmp(argument, name) == 0;
 }
 
-/* "--NAME VALUE"; moves behind it. */
+/* Parses "--NAME VALUE" and advances. */
 static bool take_value(char ***at, const char *name, const char **value)
 {
 	if (!is((*at)[0], name) || !(*at)[1])
@@ -30,7 +30,7 @@ static bool take_flag(char ***at, const char *name, bool *flag)
 	return there;
 }
 
-/* "--run COUNT PROGRAM [ARGUMENT]..." */
+/* Parses "--run COUNT PROGRAM [ARGUMENT]...". */
 static bool take_program(char ***at, struct daemon *daemon)
 {
 	const char *count = NULL;
@@ -43,7 +43,7 @@ static bool take_program(char ***at, struct daemon *daemon)
 	return i == n;
 }
 
-/* "--share TAG SOCKET", its options, its program. */
+/* Parses "--share TAG SOCKET", its options, and its program. */
 static bool take_share(char ***at, struct daemon *daemon)
 {
 	*daemon = (struct daemon){.claim = {.fd = -1}, .output = -1};
