@@ -15,8 +15,8 @@
 enum { HASH_LENGTH = 32 };
 
 /*
- * In the directory of the build's roots: gone when a runner's direct roots are published from
- * there.
+ * The build's roots, in the staging directory; removed before a runner's direct roots are published
+ * from there.
  */
 #define BUILD_ROOTS "build"
 
@@ -30,7 +30,7 @@ struct finder {
 
 static void found_add(struct finder *finder, const char *path)
 {
-	if (!path_exists(path)) /* only looks like a store path */
+	if (!path_exists(path)) /* the text only looks like a store path */
 		return;
 	for (size_t i = 0; i < finder->found.n; i++)
 		if (strcmp(finder->found.v[i], path) == 0)
@@ -38,7 +38,7 @@ static void found_add(struct finder *finder, const char *path)
 	vec_push(finder->arena, &finder->found, path);
 }
 
-/* Store paths anywhere in a text: STORE/HASH-NAME. */
+/* Finds the store paths (STORE/HASH-NAME) in a text. */
 static void find_in(struct finder *finder, const char *text)
 {
 	size_t store = strlen(finder->store_dir);
@@ -59,7 +59,7 @@ static void find_in_pieces(
 {
 	for (size_t i = 0; i < pieces->n; i++) {
 		const char *text = pieces->v[i].text;
-		/* The kernel's parameters name what is in the guest. */
+		/* Paths in kernel parameters are in the guest. */
 		if (text && !(*parameters && strstr(text, parameters)))
 			find_in(finder, text);
 	}
@@ -108,7 +108,7 @@ static void add(struct arena *arena, struct strings *to, const char *text)
 	vec_push(arena, to, arena_strdup(arena, text));
 }
 
-/* What is asked to be packed is read; its references Nix keeps with it. */
+/* The build reads only the requested paths and their closures; a root protects a whole closure. */
 void gcroots_collect(struct arena *arena, const struct plan *plan, struct gcroots_paths *paths)
 {
 	const struct vm *vm = plan->vm;
@@ -123,7 +123,7 @@ void gcroots_collect(struct arena *arena, const struct plan *plan, struct gcroot
 
 /* ---- making roots ---- */
 
-/* Sorted, one of each. */
+/* Returns the paths sorted and without duplicates. */
 static struct strings unique(struct arena *arena, const struct strings *given)
 {
 	struct strings paths = {0};
@@ -145,14 +145,14 @@ static bool roots_direct(
 		const char *link = path_join(roots->arena, directory, path_base(paths->v[i]));
 		if (symlink(paths->v[i], link) != 0 && errno != EEXIST)
 			return diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
-				"cannot make the link %s: %s", link, strerror(errno));
+				"cannot create the link %s: %s", link, strerror(errno));
 	}
 	return true;
 }
 
 /*
- * Nix makes the links (root, root-2, ...) and remembers where they are. One call: it holds all the
- * paths before it makes the first link.
+ * Nix creates the links (root, root-2, ...) and records where they are. A single call, because it
+ * protects all the paths before it creates the first link.
  */
 static bool roots_indirect(
 	const struct gcroots *roots, const char *directory, const struct strings *paths)
@@ -172,7 +172,7 @@ static bool roots_indirect(
 		return false;
 	return ran.exit_status == 0 ||
 		diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
-			"nix-store cannot protect what the VM is made from: %s", ran.error.p);
+			"nix-store cannot protect the VM's inputs: %s", ran.error.p);
 }
 
 static bool roots_make(
@@ -196,7 +196,7 @@ static bool is_our_root(const struct gcroots *roots, const char *link, const cha
 	return false;
 }
 
-/* It is replaced as a whole, so nothing else may be in it. */
+/* The directory is replaced as a whole, so it must contain nothing but our roots. */
 static bool check_directory(const struct gcroots *roots, const char *directory)
 {
 	DIR *stream = opendir(directory);
@@ -213,8 +213,8 @@ static bool check_directory(const struct gcroots *roots, const char *directory)
 	closedir(stream);
 	return !foreign ||
 		diag_error(roots->diag, STATUS_FAILED, NULL, "gcroot",
-			"%s has \"%s\", which is not of our making; --gcroot wants a directory for "
-			"this output alone",
+			"%s contains \"%s\", which mvmbuild did not create; --gcroot needs a "
+			"directory for this output alone",
 			directory, foreign);
 }
 

@@ -21,7 +21,7 @@ static bool put(const struct facts *facts, const char *name, const char *text)
 		strlen(text), 0444);
 }
 
-/* A file that is there only when it says something. */
+/* Writes a file unless its text is empty. */
 static bool put_if_any(const struct facts *facts, const char *name, const struct buf *text)
 {
 	return text->n == 0 || put(facts, name, buf_text(text));
@@ -91,10 +91,10 @@ static bool put_system(const struct facts *facts)
 	if (!facts->plan->vm->system_symlink || symlink(facts->plan->system.toplevel, path) == 0)
 		return true;
 	return diag_error(facts->diag, STATUS_FAILED, NULL, "unwritable-file",
-		"cannot make the link %s: %s", path, strerror(errno));
+		"cannot create the link %s: %s", path, strerror(errno));
 }
 
-/* The host's unit waits for such a guest. */
+/* The file makes the host's unit wait until the guest reports its startup. */
 static bool put_notify(const struct facts *facts)
 {
 	return !facts->plan->lowered.notify || put(facts, "notify", "");

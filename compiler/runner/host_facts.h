@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host_facts: the files of a runner by which the host's units and commands know it, in the
- * reference's format.
+ * host_facts: writes the files of a runner that the host's units and commands read, in
+ * microvm.nix's format.
  */
 #ifndef MVM_COMPILER_RUNNER_HOST_FACTS_H
 #define MVM_COMPILER_RUNNER_HOST_FACTS_H
@@ -10,7 +10,7 @@
 
 #include "compiler/plan/plan.h"
 
-/* Writes them into RUNNER/share/microvm, an existing directory. */
+/* Writes the files into RUNNER/share/microvm, which must exist. */
 bool facts_write(
 	struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner);
 

@@ -69,7 +69,7 @@ bool closure_measure(
 
 /* ---- writing ---- */
 
-/* On one line, where the rest is indented: a system has ten thousand of them. */
+/* Writes the numbers on one line, unlike the rest: a system has ten thousand references. */
 static struct json_object *numbers_json(const size_t *v, size_t n)
 {
 	BUF_CLEANUP struct buf text = {0};
@@ -101,7 +101,7 @@ static struct json_object *closure_json(const struct closure *closure, const int
 	return array;
 }
 
-/* The description is in vm.json, the closure has its own place. */
+/* Without the description, which is in vm.json, and the closure, which is a member of its own. */
 static struct json_object *plan_json(struct arena *arena, const struct plan *plan)
 {
 	struct json_object *object = report_plan(arena, plan);
@@ -110,7 +110,10 @@ static struct json_object *plan_json(struct arena *arena, const struct plan *pla
 	return object;
 }
 
-/* What `veritysetup verify --hash-offset=… DISK DISK ROOTHASH` wants to know, and what it finds. */
+/*
+ * The arguments of `veritysetup verify --hash-offset=… DISK DISK ROOTHASH`, and the superblock's
+ * salt and UUID.
+ */
 static struct json_object *verity_json(struct arena *arena, const struct verity *verity)
 {
 	if (!verity->data_blocks)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * manifest: what a runner says of itself: written by a build, read by the commands that judge
- * runners.
+ * manifest: a runner's description of itself, written by a build and read by the commands that
+ * inspect runners.
  */
 #ifndef MVM_COMPILER_RUNNER_MANIFEST_H
 #define MVM_COMPILER_RUNNER_MANIFEST_H
@@ -11,51 +11,57 @@
 #include "compiler/images/images.h"
 #include "compiler/plan/plan.h"
 
-/* 2: the plan, the roots, and of each path its references and its size in the store disk. */
+/* Version 2 added the plan, the roots, and each path's references and size in the store disk. */
 enum { MANIFEST_VERSION = 2 };
 
-/* All of it but the fingerprint and the list of files. The caller's (json_object_put). */
+/*
+ * Makes the manifest without the fingerprint and the list of files. The caller releases it
+ * (json_object_put).
+ */
 bool manifest_make(struct arena *arena, struct diag *diag, const struct plan *plan,
 	const struct image_results *results, struct json_object **out);
 
 struct manifest {
-	const char *runner; /* as named */
+	const char *runner; /* as the user named it */
 	const char *host_name;
 	struct json_object *json;        /* manifest.json; owned */
 	struct json_object *description; /* vm.json; owned */
-	struct json_object *plan;        /* in `json` */
-	/* with all sizes; derivers, signatures and addresses are not kept */
+	struct json_object *plan;        /* a member of `json` */
+	/* with all sizes, but without derivers, signatures and content addresses */
 	struct closure closure;
-	/* bytes of each path's data in the store disk; -1: not known */
+	/* bytes of each path's data in the store disk; -1: unknown */
 	const int64_t *stored;
 	const size_t *roots;
 	size_t nroots;
-	const char *disk;                /* in the runner; NULL: it has no store disk */
-	uint64_t disk_bytes, tree_bytes; /* all of it; its hash tree, which is part of it */
+	const char *disk; /* path in the runner; NULL: there is no store disk */
+	/* sizes of the disk, including its hash tree, and of the hash tree */
+	uint64_t disk_bytes, tree_bytes;
 };
 
 /*
- * Reads those of a runner; every number in it is in range. Errors are STATUS_INPUT. manifest_free
- * in any case.
+ * Reads a runner's manifest and description, and checks that every number is in range. Errors are
+ * STATUS_INPUT. The caller must call manifest_free in any case.
  */
 bool manifest_read(
 	struct arena *arena, struct diag *diag, const char *runner, struct manifest *out);
 void manifest_free(struct manifest *manifest);
 
-/* manifest.json of whatever version, where there is one, else NULL. The caller's. */
+/* Returns manifest.json of any version, or NULL if there is none. The caller releases it. */
 struct json_object *manifest_peek(struct arena *arena, const char *runner);
-/* "" where there is none. */
+/* Returns a member of the manifest, or "". */
 const char *manifest_text(struct json_object *manifest, const char *key);
 
 /*
- * The numbers of the paths that `roots` (absolute paths, or paths in one) are of; *n is at most
- * roots->n.
+ * Returns the indices of the store paths that contain `roots` (absolute paths, or paths inside
+ * one); *n is at most roots->n.
  */
 size_t *closure_roots(
 	struct arena *arena, const struct closure *closure, const struct strings *roots, size_t *n);
-/* What was asked to be packed: the toplevel first. */
+/* Returns the paths that were requested to be packed, the toplevel first. */
 struct strings plan_packed(struct arena *arena, const struct plan *plan);
-/* A closure in which every size is known: measures what its source left out. */
+/*
+ * Makes a copy of the closure in which every size is known; measures those that its source omitted.
+ */
 bool closure_measure(
 	struct arena *arena, struct diag *diag, const struct closure *closure, struct closure *out);
 

@@ -20,7 +20,7 @@ static bool refuse(const struct reader *reader, const char *what)
 		reader->diag, STATUS_INPUT, NULL, "bad-manifest", "%s: %s", reader->path, what);
 }
 
-/* A member of that type; NULL where there is none. */
+/* Returns a member of the given type, or NULL. */
 static struct json_object *member(struct json_object *object, const char *key, enum json_type type)
 {
 	struct json_object *value;
@@ -36,7 +36,7 @@ static const char *member_text(
 	return value ? arena_strdup(reader->arena, json_object_get_string(value)) : NULL;
 }
 
-/* -1 where there is none. */
+/* Returns -1 if there is no valid size. */
 static int64_t member_size(struct json_object *object, const char *key)
 {
 	struct json_object *value = member(object, key, json_type_int);
@@ -44,7 +44,7 @@ static int64_t member_size(struct json_object *object, const char *key)
 	return size < 0 ? -1 : size;
 }
 
-/* NULL when it is no JSON object. */
+/* Returns NULL if the text is not a JSON object. */
 static struct json_object *parse(const struct bytes *text)
 {
 	struct json_tokener *tokener = require_memory(json_tokener_new_ex(JSON_DEPTH));
@@ -70,7 +70,7 @@ static struct json_object *file_json(const struct reader *reader, const char *pa
 	return object;
 }
 
-/* Ascending numbers below `limit`. */
+/* Reads indices, which must be below `limit`. */
 static bool read_numbers(const struct reader *reader, struct json_object *object, const char *key,
 	size_t limit, const size_t **v, size_t *n)
 {
@@ -83,7 +83,7 @@ static bool read_numbers(const struct reader *reader, struct json_object *object
 			? json_object_get_int64(value)
 			: -1;
 		if (number < 0 || (uint64_t)number >= limit)
-			return refuse(reader, "a reference to a path that is not there");
+			return refuse(reader, "a reference to a store path is out of range");
 		numbers[i] = (size_t)number;
 	}
 	*v = numbers;
@@ -98,12 +98,12 @@ static bool read_path(const struct reader *reader, struct json_object *object, s
 	path->nar_size = member_size(object, "narSize");
 	*stored = member_size(object, "storedSize");
 	if (!path->path || path->nar_size < 0)
-		return refuse(reader, "a path without its name or its size");
+		return refuse(reader, "a store path has no name or no size");
 	path->name = path_base(path->path);
 	return read_numbers(reader, object, "references", count, &path->refs, &path->nrefs);
 }
 
-/* Nobody who adds sizes up needs to fear for the sum. */
+/* Guarantees that sums of sizes do not overflow. */
 static bool add_size(uint64_t *sum, int64_t size)
 {
 	*sum += size < 0 ? 0 : (uint64_t)size;
@@ -115,7 +115,7 @@ static bool read_closure(const struct reader *reader)
 	struct manifest *out = reader->out;
 	struct json_object *array = member(out->json, "closure", json_type_array);
 	if (!array)
-		return refuse(reader, "it has no closure");
+		return refuse(reader, "the closure is missing");
 	size_t n = json_object_array_length(array);
 	struct store_path *paths = arena_alloc(reader->arena, (n + 1) * sizeof *paths);
 	int64_t *stored = arena_alloc(reader->arena, (n + 1) * sizeof *stored);
@@ -125,14 +125,14 @@ static bool read_closure(const struct reader *reader)
 			    reader, json_object_array_get_idx(array, i), n, &paths[i], &stored[i]))
 			return false;
 		if (!add_size(&sum, paths[i].nar_size) || !add_size(&sum, stored[i]))
-			return refuse(reader, "sizes that no store has");
+			return refuse(reader, "the sizes are too large");
 	}
 	out->closure = (struct closure){.v = paths,
 		.n = n,
 		.store_dir = member_text(reader, out->json, "storeDir"),
 		.source = reader->path};
 	out->stored = stored;
-	return (out->closure.store_dir || refuse(reader, "it has no storeDir")) &&
+	return (out->closure.store_dir || refuse(reader, "storeDir is missing")) &&
 		read_numbers(reader, out->json, "roots", n, &out->roots, &out->nroots);
 }
 
@@ -142,12 +142,12 @@ static bool read_version(const struct reader *reader)
 	if (version == MANIFEST_VERSION)
 		return true;
 	if (version < 0)
-		return refuse(reader, "it has no manifestVersion");
+		return refuse(reader, "manifestVersion is missing");
 	return diag_error(reader->diag, STATUS_INPUT, NULL, "manifest-version",
-		"%s has version %lld, and this program reads version %d: %s", reader->path,
+		"%s has version %lld, but this mvmbuild reads version %d: %s", reader->path,
 		(long long)version, MANIFEST_VERSION,
 		version < MANIFEST_VERSION ? "build the runner again"
-					   : "a newer mvmbuild made the runner");
+					   : "the runner was built by a newer mvmbuild");
 }
 
 static bool read_disk(const struct reader *reader, struct json_object *disk)
@@ -158,9 +158,9 @@ static bool read_disk(const struct reader *reader, struct json_object *disk)
 		data = verity ? member_size(verity, "hashOffset") : size;
 	out->disk = member_text(reader, disk, "path");
 	if (!out->disk || size < 0)
-		return refuse(reader, "a store disk without its path or its size");
+		return refuse(reader, "the store disk has no path or no size");
 	if (data < 0 || data > size)
-		return refuse(reader, "a store disk whose hash tree is not in it");
+		return refuse(reader, "the hash tree is not inside the store disk");
 	out->disk_bytes = (uint64_t)size;
 	out->tree_bytes = (uint64_t)(size - data);
 	return true;
@@ -175,7 +175,7 @@ static bool read_all(const struct reader *reader)
 	out->plan = member(out->json, "plan", json_type_object);
 	struct json_object *disk = member(out->json, "storeDisk", json_type_object);
 	if (!out->host_name || !out->plan)
-		return refuse(reader, "it has no hostName or no plan");
+		return refuse(reader, "hostName or plan is missing");
 	return (!disk || read_disk(reader, disk)) && read_closure(reader);
 }
 

@@ -2,7 +2,6 @@
 #include "compiler/runner/runner.h"
 
 #include <errno.h>
-#include <errno.h>
 #include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +26,8 @@ struct writer {
 	struct diag *diag;
 	const struct plan *plan;
 	const struct runner_scripts *scripts;
-	const char *directory; /* the runner being made */
-	const char *common;    /* struct image_settings */
+	const char *directory; /* the staging directory */
+	const char *common;    /* see struct image_settings */
 };
 
 static bool put(
@@ -84,13 +83,13 @@ static bool hash_inputs(struct arena *arena, struct diag *diag, EVP_MD_CTX *hash
 		ok &= hash_file(plan->shared, diag, hash, plan->modules.v[i].path);
 	hash_scripts(hash, scripts);
 	struct json_object *report = report_plan(arena, plan);
-	json_object_object_del(report, "closure"); /* where it was read makes no difference */
+	json_object_object_del(report, "closure"); /* its source does not change the runner */
 	hash_text(hash, json_object_to_json_string_ext(report, JSON_C_TO_STRING_PLAIN));
 	json_object_put(report);
 	return ok;
 }
 
-/* NULL after an error. */
+/* Returns NULL after an error. */
 static const char *fingerprint(struct arena *arena, struct diag *diag, const struct plan *plan,
 	const struct runner_scripts *scripts)
 {
@@ -154,7 +153,7 @@ static bool make_program(void *context, const char *path)
 		(size_t)(program->file->end - program->file->begin), 0555);
 }
 
-/* libexec/NAME, one of the programs that this one carries. */
+/* Writes libexec/NAME, one of the programs embedded in this one. */
 static bool write_program(const struct writer *writer, const char *name)
 {
 	const char *target = path_join(
@@ -166,8 +165,8 @@ static bool write_program(const struct writer *writer, const char *name)
 				writer->common, name, target, make_program, &program};
 			return shared_file(writer->plan->shared, writer->diag, &shared);
 		}
-	return diag_error(
-		writer->diag, STATUS_FAILED, NULL, "internal", "this program carries no %s", name);
+	return diag_error(writer->diag, STATUS_FAILED, NULL, "internal",
+		"this program does not contain %s", name);
 }
 
 static bool write_host_programs(const struct writer *writer)
@@ -181,7 +180,7 @@ static bool write_host_programs(const struct writer *writer)
 			write_program(writer, NIX_DB_PROGRAM));
 }
 
-/* What must be on the host besides the runner, a store path a line. */
+/* Lists the store paths that the host needs besides the runner, one per line. */
 static bool write_needed(const struct writer *writer)
 {
 	const struct strings needed = gcroots_needed(writer->arena, writer->plan);
@@ -253,7 +252,7 @@ static bool make_directories(const struct writer *writer)
 			writer->diag, path_join(writer->arena, writer->directory, empty), 0755);
 }
 
-/* What imaging makes can be written to by its owner, as it is while it is made. */
+/* Images are created writable by their owner. */
 static bool make_read_only(const struct writer *writer)
 {
 	struct strings names = {0};
@@ -274,10 +273,7 @@ static bool make_read_only(const struct writer *writer)
 static bool write_all(const struct writer *writer, const struct image_settings *settings,
 	const char *wanted, struct image_results *results)
 {
-	/*
-	 * The same modes for everybody: the mask is for what a user keeps to himself, a runner is
-	 * for other users.
-	 */
+	/* Runners are for other users, too, so their modes must not depend on the user's umask. */
 	mode_t mask = umask(022);
 	bool ok = make_directories(writer) && write_scripts(writer) &&
 		write_host_programs(writer) && write_facts(writer) &&

@@ -43,7 +43,7 @@ static const char *script_custom(struct arena *arena, const struct plan *plan, c
 		*text && text[strlen(text) - 1] == '\n' ? "" : "\n");
 }
 
-/* NULL: this VM has no such script. */
+/* `make` returns NULL if this VM has no such script. */
 static const struct {
 	const char *name;
 	const char *(*make)(struct arena *arena, const struct plan *plan);
@@ -62,14 +62,15 @@ static const struct {
 	{"virtiofsd-run", script_virtiofsd},
 };
 
-/* microvm-run needs its own. */
+/* A custom virtiofsd-run is ignored: microvm-run depends on ours. */
 static bool is_ours_alone(const char *name)
 {
 	return strcmp(name, "virtiofsd-run") == 0;
 }
 
 /*
- * The reference makes its tap-up and the like as binScripts: an exported description brings them.
+ * microvm.nix defines scripts such as tap-up as binScripts, so an exported description contains
+ * them.
  */
 static bool is_custom(const struct pairs *custom, const char *name)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* script: a runner's scripts, from the templates carried in the program. */
+/* script: makes a runner's scripts from the embedded templates. */
 #ifndef MVM_COMPILER_RUNNER_SCRIPT_H
 #define MVM_COMPILER_RUNNER_SCRIPT_H
 
@@ -8,7 +8,7 @@
 /* One file of the runner's bin/. */
 struct runner_script {
 	const char *name;
-	const char *text; /* whole */
+	const char *text; /* the whole file */
 };
 
 struct runner_scripts {
@@ -17,11 +17,11 @@ struct runner_scripts {
 };
 
 /*
- * Every script of this VM's runner: its own, and the description's binScripts, which go before
- * ours.
+ * Makes every script of this VM's runner: ours, and the description's binScripts, which replace
+ * ours of the same name.
  */
 void scripts_make(struct arena *arena, const struct plan *plan, struct runner_scripts *scripts);
-/* The whole text of each, NULL when this VM has no such script: for scripts_make. */
+/* Each returns a script's whole text, or NULL if this VM has no such script; for scripts_make. */
 const char *script_run(struct arena *arena, const struct plan *plan);
 const char *script_check(struct arena *arena, const struct plan *plan);
 const char *script_tap_up(struct arena *arena, const struct plan *plan);
@@ -33,29 +33,29 @@ const char *script_register(struct arena *arena, const struct plan *plan);
 const char *script_unregister(struct arena *arena, const struct plan *plan);
 const char *script_virtiofsd(struct arena *arena, const struct plan *plan);
 /*
- * Lines that find out what is missing or wrong, by the functions of runner/needs.sh: that the VM
- * does not run; all the rest.
+ * Lines of a script that check the VM's requirements with the functions of runner/needs.sh:
+ * script_need_stopped, that the VM is not running; script_needs, everything else.
  */
 const char *script_need_stopped(struct arena *arena, const struct plan *plan);
 const char *script_needs(struct arena *arena, const struct plan *plan);
-/* The functions that those lines call. */
+/* The functions that these lines call. */
 const char *script_functions(struct arena *arena, const struct plan *plan);
 /*
- * Of these functions need_apart, with the places that it asks for; empty when the guest cannot
- * write to any share.
+ * The function need_apart among them, with the directories that it checks; empty if the guest can
+ * write to no share.
  */
 const char *script_apart(struct arena *arena, const struct plan *plan);
 /*
- * mvm-host's question how disks can be read and written here; NULL when the hypervisor does not
- * have to know.
+ * The call of mvm-host that finds out which I/O engine works on this host; NULL if the hypervisor
+ * does not need it.
  */
 const char *script_aio(const struct plan *plan);
-/* Of the lines of script_needs those for each share that the hypervisor serves by itself. */
+/* The lines of script_needs for the shares that the hypervisor serves itself. */
 const char *script_share_needs(struct arena *arena, const struct plan *plan);
-/* A line "FUNCTION 'SOCKET'..." with those of the virtiofsds; empty when there are none. */
+/* A line "FUNCTION 'SOCKET'..." with the sockets of the virtiofsds; empty if there are none. */
 const char *script_share_sockets(
 	struct arena *arena, const struct plan *plan, const char *function);
-/* libexec/mvm-host for a Mac. */
+/* libexec/mvm-host for macOS. */
 const char *script_macos_host(struct arena *arena, const struct plan *plan);
 
 #endif

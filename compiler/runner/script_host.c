@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Scripts that root runs on the host before and after the VM: its interfaces, its PCI devices, its
- * place among the machines.
+ * script_host: scripts that root runs on the host before and after the VM, for its interfaces, PCI
+ * devices and registration with systemd-machined.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
 
-/* One line of a script for each interface of the type; NULL without one. */
+/* Returns a line of a script for each interface of the type, or NULL if there are none. */
 static const char *interface_lines(struct arena *arena, const struct plan *plan, const char *type,
 	void (*put_line)(struct arena *arena, struct buf *out, const struct interface *interface))
 {
@@ -39,7 +39,7 @@ static void put_removal(struct arena *arena, struct buf *out, const struct inter
 	buf_printf(out, "remove %s\n", script_quoted(arena, interface->id));
 }
 
-/* The script `name`, whose hole `hole` gets the lines; without lines there is no such script. */
+/* Makes the script `name` with `lines` in the placeholder `hole`; returns NULL without lines. */
 static const char *host_script(struct arena *arena, const struct plan *plan, const char *name,
 	const char *hole, const char *lines)
 {
@@ -90,7 +90,7 @@ const char *script_pci_setup(struct arena *arena, const struct plan *plan)
 		out.n ? arena_strndup(arena, buf_text(&out), out.n - 1) : NULL);
 }
 
-/* The bytes of a UUID as busctl takes them: decimal numbers. */
+/* Writes the bytes of a UUID as busctl expects them: in decimal. */
 static void put_id(struct buf *out, const char *uuid)
 {
 	for (const char *digits = uuid; digits && *digits; digits += *digits == '-' ? 1 : 2) {
@@ -109,7 +109,7 @@ const char *script_register(struct arena *arena, const struct plan *plan)
 		if (strcmp(vm->interfaces.v[i].type, "tap") == 0)
 			buf_printf(&taps, "%s%s", taps.n ? " " : "",
 				script_quoted(arena, vm->interfaces.v[i].id));
-	/* Cloud Hypervisor's and Firecracker's vsocks are not the host's kernel's. */
+	/* The vsocks of Cloud Hypervisor and Firecracker are not in the host's kernel. */
 	bool has_cid = vm->vsock.cid >= 0 && !plan->backend->vsock_socket;
 	const struct hole holes[] = {
 		{"name", script_quoted(arena, vm->host_name)},

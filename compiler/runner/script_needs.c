@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * script_needs: what must be there when the VM starts. microvm-run and microvm-check ask by the
- * same lines and the same functions (templates/runner/needs.sh): what the one finds ready does not
- * fail in the other.
+ * script_needs: checks what the VM needs when it starts. microvm-run and microvm-check contain the
+ * same lines and functions (templates/runner/needs.sh), so that their answers agree.
  */
 #include <string.h>
 
@@ -10,7 +9,7 @@
 #include "compiler/runner/script_text.h"
 #include "compiler/storage/volume.h"
 
-/* Where lines are collected. */
+/* The lines written so far. */
 struct lines {
 	struct arena *arena;
 	struct buf text;
@@ -46,7 +45,7 @@ static void need_files(struct lines *lines, const struct plan *plan)
 		need_file(lines, "the credential", plan->vm->credential_files.v[i].value);
 }
 
-/* Those that others make before. */
+/* Interfaces that are created before the VM starts. */
 static void need_interfaces(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
@@ -100,7 +99,7 @@ static void need_volume_makers(struct lines *lines, const struct plan *plan)
 	}
 }
 
-/* Where there will be sockets. */
+/* Paths at which sockets will be created. */
 static void need_sockets(struct lines *lines, const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
@@ -145,7 +144,7 @@ const char *script_aio(const struct plan *plan)
 		: NULL;
 }
 
-/* Who tells of its state does so by the socket that the description names. */
+/* A hypervisor reports its state only on the socket that the description names. */
 static void need_stopped(struct lines *lines, const struct plan *plan, const char *socket)
 {
 	const struct strings *state = &plan->lowered.state;
@@ -155,7 +154,8 @@ static void need_stopped(struct lines *lines, const struct plan *plan, const cha
 }
 
 /*
- * Those of the hypervisor that are known to be left behind, and the one that the description names.
+ * Checks the hypervisor's sockets that a crash leaves behind, and the one that the description
+ * names.
  */
 const char *script_need_stopped(struct arena *arena, const struct plan *plan)
 {

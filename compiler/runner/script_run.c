@@ -12,7 +12,7 @@ static bool starts_option(const struct argument *argument)
 		argument->pieces.v[0].text[0] == '-';
 }
 
-/* One option with its values on a line. */
+/* Writes each option and its values on a line. */
 static const char *command(struct arena *arena, const struct command *command)
 {
 	static const char *const adders[] = {
@@ -33,8 +33,8 @@ static const char *command(struct arena *arena, const struct command *command)
 /* ---- locks ---- */
 
 /*
- * For hypervisors that take none: the runner's descriptors for them come behind those of the
- * macvtaps.
+ * Whether the runner locks the images, because the hypervisor does not. The descriptors of the
+ * locks follow those of the macvtaps.
  */
 static bool holds_locks(const struct plan *plan)
 {
@@ -57,7 +57,7 @@ static const char *lock_line(
 		script_quoted(arena, volume->image), volume_use(volume));
 }
 
-/* All that are there, before anything changes. */
+/* Locks the existing images before anything is changed. */
 static const char *lock_volumes(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
@@ -66,7 +66,7 @@ static const char *lock_volumes(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* What may live longer than the hypervisor does not get the descriptors. */
+/* Closes the locks' descriptors for programs that may outlive the hypervisor. */
 static const char *unlocked(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
@@ -88,7 +88,7 @@ static const char *create_volumes(struct arena *arena, const struct plan *plan)
 		else
 			buf_printf(&out, "create_volume %s mkfs %llu %s\n", image, mib,
 				script_words(arena, &created->mkfs));
-		/* Another one may have been faster. */
+		/* Another runner may have created the image first. */
 		buf_printf(&out, "need_owned 'the volume' %s\n", image);
 		buf_puts(&out, holds_locks(plan) ? lock_line(arena, plan, created->volume) : "");
 		buf_printf(&out, "grow_volume %s %llu %s", image, mib, created->volume->fs_type);
@@ -103,14 +103,14 @@ static const char *copy_database(struct arena *arena, const struct plan *plan)
 {
 	if (plan->storage->nix.database != NIX_DATABASE_HOST_OVERLAY)
 		return "";
-	/* The store has the same place on the host, and so has what is beside it. */
+	/* The host's store has the same path, and so has the Nix state directory beside it. */
 	const char *database = path_join(arena, plan->storage->nix.dir, "db");
 	return arena_printf(arena, "copy_database %s %s", script_quoted(arena, database),
 		script_quoted(arena, NIX_STATE_COPY));
 }
 
 /*
- * A macvtap's device is opened once for each queue; its number is known when the interface is up.
+ * A macvtap's device is opened once per queue. Its number is known only when the interface is up.
  */
 static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
 {
@@ -124,7 +124,7 @@ static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* What a crash left behind is removed, unless somebody still listens. */
+/* Removes sockets that a crash left behind, unless a process still listens on them. */
 static const char *remove_stale(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
@@ -146,7 +146,7 @@ static const char *write_config(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* What the hypervisor wants to find, and a program beside it. */
+/* Prepares the hypervisor's environment and starts its companion program. */
 static const char *surroundings(struct arena *arena, const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
@@ -158,8 +158,8 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 			&out, "mkdir -p -- %s\n", script_quoted(arena, lowered->directories.v[i]));
 	if (lowered->notify)
 		buf_printf(&out,
-			"\"$runner/libexec/mvm-host\" notify %s%s || fail 'the guest could not say "
-			"that it is ready'\n",
+			"\"$runner/libexec/mvm-host\" notify %s%s || fail 'cannot listen for the "
+			"guest to report its startup'\n",
 			script_quoted(arena, lowered->notify), unlocked(arena, plan));
 	if (lowered->companion.command.arguments.n) {
 		buf_printf(&out, "companion %s", script_quoted(arena, lowered->companion.socket));
@@ -171,7 +171,7 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* A hypervisor that needs a terminal gets one where there is none, as under systemd. */
+/* Starts the hypervisor; one that needs a terminal gets one if there is none, as under systemd. */
 static const char *exec(struct arena *arena, const struct plan *plan)
 {
 	const char *process = arena_printf(arena, "microvm@%s", plan->vm->host_name);
@@ -208,7 +208,10 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"macvtaps", open_macvtaps(arena, plan)},
 		{"config", write_config(arena, plan)},
 		{"surroundings", surroundings(arena, plan)},
-		/* Once for the volumes, and once for the guest. */
+		/*
+		 * The template uses it twice: before the volumes are created, and before the guest
+		 * starts.
+		 */
 		{"startup",
 			plan->lowered.notify ? arena_printf(arena, "give_time %llu",
 						       (unsigned long long)vm->startup_timeout)
@@ -220,7 +223,7 @@ const char *script_run(struct arena *arena, const struct plan *plan)
 		{"database", copy_database(arena, plan)},
 		{"needs", script_needs(arena, plan)},
 		{"command", command(arena, &plan->lowered.command)},
-		/* Its output is a line of words, split as the shell splits. */
+		/* The shell splits the script's output into words. */
 		{"extra_args",
 			vm->extra_args_script
 				? arena_printf(arena, "# shellcheck disable=SC2046\nadd $(%s)",

@@ -6,7 +6,7 @@
 
 #include "templates/embedded.h"
 
-/* runner/NAME.sh, which there is. */
+/* Returns the template runner/NAME.sh, which must exist. */
 static const struct embedded_file *template_find(struct arena *arena, const char *name)
 {
 	const char *wanted = arena_printf(arena, "runner/%s.sh", name);
@@ -33,7 +33,7 @@ static const char *hole_text(
 	return NULL;
 }
 
-/* Replaces `@name@` by the hole's text; an @ that begins no hole stays as it is. */
+/* Replaces each `@name@` with the placeholder's text and leaves any other @ unchanged. */
 static void fill(struct buf *out, const struct embedded_file *template, const char *path,
 	const struct hole *holes)
 {
@@ -59,7 +59,7 @@ const char *script_quoted(struct arena *arena, const char *text)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* The line that makes hostPath the first of PATH. */
+/* Returns the line that prepends hostPath to PATH. */
 static const char *path_line(struct arena *arena, const struct plan *plan)
 {
 	const struct strings *path = &plan->vm->host_path;
@@ -97,7 +97,7 @@ const char *script_words(struct arena *arena, const struct strings *list)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* runner/microvm-run.sh: where_direct. */
+/* Calls where_direct in runner/microvm-run.sh. */
 static void put_direct(struct buf *out, const struct piece *piece)
 {
 	const char *const words[] = {piece->image, piece->text, piece->otherwise};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * script_text: how a template becomes a script, and a value of the description a word of the shell.
- * Everything is allocated in the arena.
+ * script_text: fills templates, and quotes values of the description for the shell. Everything is
+ * allocated in the arena.
  */
 #ifndef MVM_COMPILER_RUNNER_SCRIPT_TEXT_H
 #define MVM_COMPILER_RUNNER_SCRIPT_TEXT_H
@@ -9,25 +9,25 @@
 #include "base/buf.h"
 #include "compiler/plan/plan.h"
 
-/* A text for a hole of a template: `@name@`. */
+/* The text for a placeholder `@name@` of a template. */
 struct hole {
 	const char *name;
 	const char *text; /* shell, already quoted */
 };
 
 /*
- * The template runner/NAME.sh with its holes filled; `holes` ends with a hole without a name.
- * @path@, the way to hostPath, is filled always.
+ * Returns the template runner/NAME.sh with its placeholders filled; `holes` ends with one without a
+ * name. @path@ becomes the line that prepends hostPath to PATH.
  */
 const char *script_fill(
 	struct arena *arena, const struct plan *plan, const char *name, const struct hole *holes);
-/* The template runner/NAME.sh as it is: for a hole of others. */
+/* Returns the template runner/NAME.sh unchanged, to fill a placeholder of another template. */
 const char *script_part(struct arena *arena, const char *name);
-/* One word. */
+/* Quotes a text as one word. */
 const char *script_quoted(struct arena *arena, const char *text);
-/* Words with blanks between them. */
+/* Quotes each text as a word, separated by spaces. */
 const char *script_words(struct arena *arena, const struct strings *list);
-/* One word out of pieces, of which some are known only when the VM starts. */
+/* Writes one word that consists of pieces, some of which are known only when the VM starts. */
 void script_put_pieces(struct buf *out, const struct pieces *pieces);
 
 #endif

@@ -10,13 +10,13 @@ static bool is_served(const struct plan *plan, const struct share *share)
 	return strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS;
 }
 
-/* The copy of the host's Nix database: microvm-run makes it. */
+/* Whether the share is the copy of the host's Nix database, which microvm-run creates. */
 static bool is_copied(const struct plan *plan, const struct share *share)
 {
 	return share == plan->storage->database;
 }
 
-/* A line "share TAG SOCKET SOURCE READ-ONLY CACHE ACL ARGUMENT..." for each. */
+/* Returns a line "share TAG SOCKET SOURCE READ-ONLY CACHE ACL ARGUMENT..." for each share. */
 static const char *shares(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
@@ -24,7 +24,9 @@ static const char *shares(struct arena *arena, const struct plan *plan)
 		const struct share *share = plan->guest.shares[i];
 		if (!is_served(plan, share))
 			continue;
-		/* The daemons may come first, as root under the host's units. */
+		/*
+		 * The host's units start the daemons before microvm-run, which fills the directory.
+		 */
 		if (is_copied(plan, share))
 			buf_printf(&out, "%smake_directory %s", out.n ? "\n" : "",
 				script_quoted(arena, share->source));
@@ -38,7 +40,7 @@ static const char *shares(struct arena *arena, const struct plan *plan)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* Who is the VMs' group is seen where it runs; one that was asked for must be there. */
+/* By default, virtiofsd-run finds the VMs' group when it runs; a group that is given must exist. */
 static const char *group(struct arena *arena, const struct vm *vm)
 {
 	if (!vm_where(vm, &vm->virtiofsd.group))
@@ -48,7 +50,7 @@ static const char *group(struct arena *arena, const struct vm *vm)
 				   : "";
 }
 
-/* The reference's default is a text that its shell runs; here it is a word. */
+/* microvm.nix's default is a text that its shell evaluates; here it is a keyword. */
 static const char *threads(const struct vm *vm)
 {
 	return strcmp(vm->virtiofsd.thread_pool_size, "`nproc`") == 0
