@@ -50,7 +50,7 @@ static void check_use(const struct checker *checker, const struct use *use)
 			capability->reason ? capability->reason : "");
 }
 
-/* The hypervisor's own, which look at whole elements: nothing may have been refused. */
+/* Runs the hypervisor's own rules, which read whole elements: no option may have been refused. */
 static void check_own_rules(struct arena *arena, struct diag *diag, const struct backend *backend,
 	const struct vm *vm, const struct storage *storage)
 {
@@ -70,10 +70,6 @@ void check_capabilities(const struct checker *checker)
 	vm_uses(checker->arena, vm, &uses);
 	for (size_t i = 0; i < uses.n; i++)
 		check_use(checker, &uses.v[i]);
-	/*
-	 * A backend's own rules read whole elements, which are complete only if nothing was
-	 * refused.
-	 */
 	if (!vm_refused(vm, NULL))
 		check_own_rules(
 			checker->arena, checker->diag, checker->backend, vm, checker->storage);

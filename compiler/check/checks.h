@@ -58,7 +58,7 @@ struct claims {
 /* Claims a value only if the description contains it: derived values differ if their origins do. */
 void claim(const struct checker *checker, struct claims *claims, const char *value,
 	const void *field, const struct pos *element);
-/* Adds a value that follows from the option at `where`. */
+/* Claims a value that follows from the option at `where`. */
 void claim_derived(const struct checker *checker, struct claims *claims, const char *value,
 	const struct pos *where);
 /* `what` names the kind of value: "mount point". */

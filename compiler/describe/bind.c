@@ -14,10 +14,10 @@ struct binder {
 	struct arena *arena;
 	struct diag *diag;
 	struct places *places;
-	bool defaults; /* binding the table's own defaults: no places, no complaints */
+	bool defaults; /* binding the table's own defaults, which have no positions */
 };
 
-/* What is being bound: an option of a table, its struct, and its name as a user would write it. */
+/* The option being bound, its struct, and its name as a user writes it. */
 struct target {
 	const struct option *option;
 	char *base;            /* the struct that the table describes */
@@ -36,7 +36,7 @@ static bool wrong(
 	const char *shown = node->kind == NODE_LIST ? "a list"
 		: node->kind == NODE_MAP            ? "a map"
 						    : arena_printf(binder->arena, "%s\"%.80s\"",
-                                                   node->quoted ? "the text " : "", node->text);
+                                                   node->quoted ? "the string " : "", node->text);
 	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type",
 		"%s: expected %s, not %s", path, expected, shown);
 }
@@ -44,9 +44,9 @@ static bool wrong(
 /* ---- values ---- */
 
 /*
- * PATH_MAX without its 0 byte; and what fits into one argument of a program, MAX_ARG_STRLEN in
- * include/uapi/linux/binfmts.h, also when a hypervisor's options double every character. Programs
- * are files.
+ * PATH_MAX without the NUL byte; the limit of a program's argument (MAX_ARG_STRLEN in
+ * include/uapi/linux/binfmts.h) if a hypervisor's option syntax doubles every character; the limit
+ * of a file name.
  */
 enum { PATH_BYTES = 4095, TEXT_BYTES = 65000, NAME_BYTES = 255 };
 
@@ -58,14 +58,14 @@ static bool fits(struct binder *binder, const struct option *option, const struc
 	if (option->code || length <= most)
 		return true;
 	return diag_error(binder->diag, STATUS_DESCRIPTION, where, "too-long",
-		"%.80s: %zu bytes; %s has at most %zu", path, length,
-		is_path ? "a path" : "a text that becomes an argument of a program", most);
+		"%.80s: the value has %zu bytes; %s has at most %zu", path, length,
+		is_path ? "a path" : "a program's argument", most);
 }
 
 static bool bind_string(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target->path, "a text");
+		return wrong(binder, node, target->path, "a string");
 	*(const char **)field_of(target) = node->text;
 	return fits(binder, target->option, &node->pos, node->text, target->path);
 }
@@ -122,7 +122,7 @@ const char *mib_parse(const char *text, uint64_t *mib)
 {
 	static const struct {
 		const char *suffix;
-		int shift; /* of one unit, in bits of a MiB */
+		int shift; /* log2 of the unit in MiB */
 	} units[] = {{"", 0}, {"M", 0}, {"MiB", 0}, {"G", 10}, {"GiB", 10}, {"T", 20}, {"TiB", 20}};
 	size_t digits = strspn(text, "0123456789");
 	if (digits == 0)
@@ -139,10 +139,10 @@ const char *mib_parse(const char *text, uint64_t *mib)
 		return NULL;
 	}
 	if (*suffix == '.' || *suffix == ',')
-		return "expected a whole number; take a smaller unit";
+		return "expected a whole number; use a smaller unit";
 	if (strcmp(suffix, "MB") == 0 || strcmp(suffix, "GB") == 0 || strcmp(suffix, "TB") == 0)
-		return "sizes are in powers of two: MiB, GiB or TiB";
-	return "unknown unit; sizes are MiB, or have one of M, MiB, G, GiB, T, TiB behind them";
+		return "units are powers of two: use MiB, GiB or TiB";
+	return "unknown unit; a size is a number of MiB, or ends in M, MiB, G, GiB, T or TiB";
 }
 
 static bool bind_mib(struct binder *binder, const struct node *node, const struct target *target)
@@ -168,7 +168,7 @@ static bool find_choice(
 {
 	const char *const *choices = target->option->choices;
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target->path, "a text");
+		return wrong(binder, node, target->path, "a string");
 	size_t count = 0;
 	while (choices[count])
 		count++;
@@ -184,7 +184,7 @@ static bool find_choice(
 	for (size_t i = 0; i < count; i++)
 		list = arena_printf(binder->arena, "%s%s%s", list, i ? ", " : "", choices[i]);
 	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value",
-		"%s: unknown value \"%.80s\"; it is one of %s", target->path, node->text, list);
+		"%s: unknown value \"%.80s\"; expected one of %s", target->path, node->text, list);
 }
 
 static bool bind_enum(struct binder *binder, const struct node *node, const struct target *target)
@@ -206,7 +206,7 @@ static bool bind_backend(
 	return true;
 }
 
-/* A text inside a list or map; `*text` is set when it is one. */
+/* Binds a string inside a list or map. */
 static bool bind_text(struct binder *binder, const struct node *node, const struct option *option,
 	const char *path, const char **text)
 {
@@ -214,7 +214,7 @@ static bool bind_text(struct binder *binder, const struct node *node, const stru
 	if (node->kind == NODE_SCALAR && !node_is_null(node))
 		return fits(binder, option, &node->pos, node->text, path);
 	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type",
-		"%s: expected a text, not %s", path,
+		"%s: expected a string, not %s", path,
 		node->kind == NODE_SCALAR         ? "null"
 			: node->kind == NODE_LIST ? "a list"
 						  : "a map");
@@ -226,7 +226,7 @@ static bool bind_strings(
 	struct strings list = {0};
 	bool ok = true;
 	if (node->kind != NODE_LIST)
-		return wrong(binder, node, target->path, "a list of texts");
+		return wrong(binder, node, target->path, "a list of strings");
 	for (size_t i = 0; i < node->items.n; i++) {
 		const struct node *item = node->items.v[i];
 		const char *text;
@@ -251,7 +251,7 @@ static bool bind_pairs(struct binder *binder, const struct node *node, const str
 	struct pairs pairs = {0};
 	bool ok = true;
 	if (node->kind != NODE_MAP)
-		return wrong(binder, node, target->path, "a map of texts");
+		return wrong(binder, node, target->path, "a map of strings");
 	for (size_t i = 0; i < node->entries.n; i++) {
 		const struct entry *entry = &node->entries.v[i];
 		struct pair pair = {.key = entry->key};
@@ -288,7 +288,7 @@ static void bind_table(struct binder *binder, const struct node *map, const stru
 
 static void refuse_table(struct binder *binder, const struct option *table, char *base);
 
-/* Whatever is said further of these fields would only be a consequence. */
+/* Marks an option's fields as refused, so that later checks report no follow-up errors. */
 static void refuse_option(struct binder *binder, const struct option *option, char *base)
 {
 	if (option->kind == OPTION_GROUP)
@@ -306,8 +306,8 @@ static void refuse_table(struct binder *binder, const struct option *table, char
 static bool bind_group(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind == NODE_SCALAR && target->option->generated_scalar) {
-		diag_note(
-			binder->diag, target->key, "generated-option", "%s: ignored", target->path);
+		diag_note(binder->diag, target->key, "generated-option", "%s is ignored",
+			target->path);
 		return true;
 	}
 	if (node->kind != NODE_MAP)
@@ -319,7 +319,8 @@ static bool bind_group(struct binder *binder, const struct node *node, const str
 static void bind_element(struct binder *binder, const struct node *node, const struct option *table,
 	char *element, const char *path)
 {
-	memcpy(element, &node->pos, sizeof node->pos); /* every element starts with its `where` */
+	/* every element's struct starts with its `where` */
+	memcpy(element, &node->pos, sizeof node->pos);
 	if (node->kind == NODE_MAP) {
 		bind_table(binder, node, table, element, path);
 		return;
@@ -371,14 +372,11 @@ static bool bind_generated(
 	struct binder *binder, const struct node *node, const struct target *target)
 {
 	(void)node;
-	diag_note(binder->diag, target->key, "generated-option", "%s: ignored", target->path);
+	diag_note(binder->diag, target->key, "generated-option", "%s is ignored", target->path);
 	return true;
 }
 
-/*
- * Each says whether the value could be taken; what is wrong inside a group or a list is refused
- * there.
- */
+/* Each returns whether the value was accepted; errors inside a group or list are refused there. */
 static bool (*const bind_kind[])(struct binder *, const struct node *, const struct target *) = {
 	[OPTION_STRING] = bind_string,
 	[OPTION_BOOL] = bind_bool,
@@ -396,7 +394,7 @@ static bool (*const bind_kind[])(struct binder *, const struct node *, const str
 	[OPTION_MAP] = bind_map,
 };
 
-/* An empty list, map or text says as little as null. */
+/* An empty list, map or string counts as missing, like null. */
 static bool says_nothing(const struct node *node)
 {
 	return node_is_null(node) ||
@@ -408,12 +406,12 @@ static void bind_option(struct binder *binder, const struct node *node, const st
 	const struct option *option = target->option;
 	if (option->state == OPTION_REMOVED) {
 		diag_error(binder->diag, STATUS_DESCRIPTION, target->key, "removed-option",
-			"%s does not exist any more: %s", target->path, option->doc);
+			"%s was removed; %s", target->path, option->doc);
 		return;
 	}
 	/*
-	 * A text that is null is one that was written: socket: null means none. Elsewhere null is
-	 * no word at all.
+	 * For a string, null is a value (socket: null means no socket). For other kinds, null means
+	 * that the option is not given.
 	 */
 	bool written = !node_is_null(node) || option->kind == OPTION_STRING;
 	if (written && !binder->defaults && option->kind != OPTION_GROUP &&
@@ -433,7 +431,7 @@ static const struct option *find_option(const struct option *table, const char *
 	return NULL;
 }
 
-/* The option that a wrong name may have meant; NULL when it is like none. */
+/* Returns the option that a misspelt name probably meant, or NULL. */
 static const struct option *similar_option(
 	struct binder *binder, const struct option *table, const char *name)
 {
@@ -459,7 +457,7 @@ static void unknown_option(struct binder *binder, const struct node *map,
 		refuse_option(binder, near, base);
 }
 
-/* A required option of a group counts also where the group is left out. */
+/* A required option of a group is required even if the group is omitted. */
 static void check_required(struct binder *binder, const struct node *map,
 	const struct option *table, char *base, const char *path)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* bind: from the tree of a description to the typed `struct vm`, by the option table. */
+/*
+ * bind: converts the tree of a description to the typed `struct vm`, according to the option table.
+ */
 #ifndef MVM_COMPILER_DESCRIBE_BIND_H
 #define MVM_COMPILER_DESCRIBE_BIND_H
 
@@ -9,20 +11,19 @@
 #include "compiler/describe/doc.h"
 
 /*
- * Fills a vm with the defaults and the description. Every mistake is reported (STATUS_DESCRIPTION);
- * false when there was one: the vm can then be checked further, but for the fields that vm_refused
- * tells.
+ * Fills a vm with the defaults and the description. All errors are reported (STATUS_DESCRIPTION).
+ * Returns false if there were any; the vm can then still be checked, except for the fields for
+ * which vm_refused is true.
  */
 bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm);
 
 struct option;
-/* The same for any table and its struct, which is zeroed. */
+/* Like vm_bind, for any table and its struct, which must be zeroed. */
 bool options_bind(struct arena *arena, struct diag *diag, struct places *places,
 	const struct option *table, const struct node *description, void *base);
 
 /*
- * Reads a size as a description has it ("64", "2G", "512MiB") into MiB; NULL, or what is wrong with
- * it.
+ * Parses a size of a description ("64", "2G", "512MiB") as MiB. Returns NULL, or an error message.
  */
 const char *mib_parse(const char *text, uint64_t *mib);
 

@@ -13,12 +13,12 @@ struct reader {
 	struct diag *diag;
 	const char *file;
 	const struct bytes *text;
-	unsigned first_column; /* of the text, less 1: it may be the rest of a line */
+	unsigned first_column; /* column at which the text starts in its line, from 0 */
 	yaml_parser_t parser;
-	struct string_map anchors;   /* to the number in `anchored` */
+	struct string_map anchors;   /* to the index in `anchored` */
 	VEC(struct node *) anchored; /* NULL while the node is still being read */
 	unsigned depth;
-	size_t weight; /* of the documents so far */
+	size_t weight; /* sum of the weights of all documents so far */
 };
 
 /* ---- places and errors ---- */
@@ -39,7 +39,7 @@ static struct pos event_pos(const struct reader *reader, const yaml_event_t *eve
 	return mark_pos(reader, &event->start_mark, &event->end_mark);
 }
 
-/* The place of a byte; columns count characters. */
+/* Returns the position of a byte; columns count characters. */
 static struct pos offset_pos(const struct reader *reader, size_t offset)
 {
 	struct pos pos = {reader->file, 1, reader->first_column + 1, 1};
@@ -60,7 +60,7 @@ static bool refuse(struct reader *reader, const struct pos *pos, const char *cod
 	return diag_error(reader->diag, STATUS_DESCRIPTION, pos, code, "%s", text);
 }
 
-/* The end of what is written, for a mistake that shows only there. */
+/* Returns the end of the text without trailing white space, for errors detected at its end. */
 static struct pos end_pos(const struct reader *reader)
 {
 	size_t length = reader->text->n;
@@ -78,19 +78,19 @@ static struct pos problem_pos(const struct reader *reader)
 	return pos.line > end.line ? end : pos;
 }
 
-/* What libyaml does not say: how to write it instead. */
+/* Suggests a correction, which libyaml's messages lack. */
 static const char *syntax_hint(const struct reader *reader, const char *problem)
 {
 	const yaml_parser_t *parser = &reader->parser;
-	/* what the scanner stumbled over */
+	/* the character that the scanner rejected */
 	const char *next = (const char *)parser->buffer.pointer;
 	if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
 		return next < (const char *)parser->buffer.last && *next == '\t'
-			? "; indent with blanks, not with tabs"
-			: "; a text that begins with it needs quotes";
+			? "; indent with spaces, not tabs"
+			: "; quote a string that starts with this character";
 	if (strstr(problem, "mapping values are not allowed"))
-		return "; a text with \": \" in it needs quotes";
-	return strstr(problem, "UTF-8 octet") ? "; a description is UTF-8" : "";
+		return "; quote a string that contains \": \"";
+	return strstr(problem, "UTF-8 octet") ? "; a description must be UTF-8" : "";
 }
 
 static bool syntax_error(struct reader *reader)
@@ -105,7 +105,7 @@ static bool syntax_error(struct reader *reader)
 		hint);
 	if (has_context && parser->context_mark.line < parser->problem_mark.line && !*hint) {
 		struct pos start = mark_pos(reader, &parser->context_mark, NULL);
-		diag_note(reader->diag, &start, "syntax", "which begins here");
+		diag_note(reader->diag, &start, "syntax", "it begins here");
 	}
 	return false;
 }
@@ -126,21 +126,21 @@ static bool check_tag(struct reader *reader, const yaml_event_t *event, const ya
 			return true;
 	struct pos pos = event_pos(reader, event);
 	return diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "unknown-tag",
-		"unknown tag \"%.80s\"; a description needs none", (const char *)tag);
+		"unknown tag \"%.80s\"; remove it", (const char *)tag);
 }
 
 static bool check_size(struct reader *reader, const struct node *node)
 {
 	if (node->height > DOC_MAX_DEPTH)
 		return refuse(reader, &node->pos, "too-deep",
-			"the description is nested too deeply, by its aliases");
+			"the description is nested too deeply through its aliases");
 	if (node->entries.n > DOC_MAX_KEYS)
 		return diag_error(reader->diag, STATUS_DESCRIPTION, &node->pos, "too-many-nodes",
 			"a map has more than %d keys", DOC_MAX_KEYS);
 	if (reader->weight + node->weight <= DOC_MAX_NODES)
 		return true;
 	return diag_error(reader->diag, STATUS_DESCRIPTION, &node->pos, "too-many-nodes",
-		"the description has more than %d values; aliases count as often as they are used",
+		"the description has more than %d values; each use of an alias counts",
 		DOC_MAX_NODES);
 }
 
@@ -154,7 +154,7 @@ static bool weigh(struct reader *reader, struct node *parent, const struct node 
 
 /* ---- anchors and aliases ---- */
 
-/* The number of the anchor, for finish_anchor; SIZE_MAX without one. */
+/* Returns the index of the anchor, for finish_anchor, or SIZE_MAX if there is none. */
 static size_t begin_anchor(struct reader *reader, const yaml_char_t *name)
 {
 	if (!name)
@@ -184,13 +184,10 @@ static struct node *read_alias(struct reader *reader, const yaml_event_t *event)
 	const struct node *node = reader->anchored.v[anchor];
 	if (!node) {
 		diag_error(reader->diag, STATUS_DESCRIPTION, &pos, "alias",
-			"the alias \"*%.80s\" stands inside the value that it names", name);
+			"the alias \"*%.80s\" is inside the value that it refers to", name);
 		return NULL;
 	}
-	/*
-	 * The value is here too: what is wrong with it is wrong at this place. Its parts are
-	 * shared.
-	 */
+	/* Errors in the value are reported at the alias. The value's parts are shared. */
 	struct node *here = arena_alloc(reader->arena, sizeof *here);
 	*here = *node;
 	here->pos = pos;
@@ -209,7 +206,7 @@ static struct node *read_scalar(struct reader *reader, const yaml_event_t *event
 	if (!check_tag(reader, event, tag))
 		return NULL;
 	if (strlen(text) != event->data.scalar.length) {
-		refuse(reader, &pos, "zero-byte", "a text must not contain a 0 byte");
+		refuse(reader, &pos, "zero-byte", "a string must not contain a NUL byte");
 		return NULL;
 	}
 	size_t anchor = begin_anchor(reader, event->data.scalar.anchor);
@@ -247,7 +244,10 @@ static struct node *read_list(struct reader *reader, const yaml_event_t *start)
 	return list;
 }
 
-/* `<<: *base` and `<<: [*a, *b]`: keys that the map does not give itself, the first source wins. */
+/*
+ * Merges `<<: *base` or `<<: [*a, *b]`: adds keys that the map does not have; the first source
+ * wins.
+ */
 static bool merge_into(
 	struct reader *reader, struct node *map, const struct node *source, bool in_list)
 {
@@ -258,8 +258,8 @@ static bool merge_into(
 		return true;
 	}
 	if (source->kind != NODE_MAP)
-		return refuse(
-			reader, &source->pos, "merge-key", "\"<<\" wants a map or a list of maps");
+		return refuse(reader, &source->pos, "merge-key",
+			"\"<<\" requires a map or a list of maps");
 	for (size_t i = 0; i < source->entries.n; i++)
 		if (!node_find(map, source->entries.v[i].key))
 			node_add(reader->arena, map, &source->entries.v[i]);
@@ -273,14 +273,15 @@ static void add_entry(struct reader *reader, struct node *map, const struct entr
 		node_add(reader->arena, map, entry);
 		return;
 	}
-	/* Go on: there may be more to say. */
+	/* Go on, to report further errors. */
 	diag_error(reader->diag, STATUS_DESCRIPTION, &entry->key_pos, "duplicate-key",
 		"\"%.80s\" is given twice", entry->key);
 	diag_note(reader->diag, &first->key_pos, "duplicate-key", "first given here");
 }
 
 /*
- * Reads "KEY: VALUE"; false at the end of the map (`*ended`) or after an error. `*key` is a scalar.
+ * Reads "KEY: VALUE", where the key is a scalar. Returns false at the end of the map (`*ended`) or
+ * after an error.
  */
 static bool read_entry(struct reader *reader, struct node **key, struct node **value, bool *ended)
 {
@@ -296,7 +297,7 @@ static bool read_entry(struct reader *reader, struct node **key, struct node **v
 	if (!*key)
 		return false;
 	if ((*key)->kind != NODE_SCALAR)
-		return refuse(reader, &(*key)->pos, "syntax", "a key must be a text");
+		return refuse(reader, &(*key)->pos, "syntax", "a key must be a string");
 	if (!next_event(reader, &event))
 		return false;
 	*value = read_node(reader, &event);
@@ -327,7 +328,7 @@ static struct node *read_map(struct reader *reader, const yaml_event_t *start)
 	return ended ? map : NULL;
 }
 
-/* Takes the event over. NULL after an error. */
+/* Takes ownership of the event. Returns NULL after an error. */
 static struct node *read_node(struct reader *reader, yaml_event_t *event)
 {
 	struct node *node = NULL;
@@ -356,12 +357,12 @@ static struct node *read_node(struct reader *reader, yaml_event_t *event)
 
 static bool add_document(struct reader *reader, struct documents *documents, struct node *document)
 {
-	reader->anchors = (struct string_map){0}; /* an anchor is known in its own document */
+	reader->anchors = (struct string_map){0}; /* anchors are local to their document */
 	reader->weight += document->weight;
 	vec_push(reader->arena, documents, document);
 	return documents->n <= DOC_MAX_DOCUMENTS ||
 		diag_error(reader->diag, STATUS_DESCRIPTION, &document->pos, "too-many-nodes",
-			"more than %d documents in one text", DOC_MAX_DOCUMENTS);
+			"there are more than %d documents in one file", DOC_MAX_DOCUMENTS);
 }
 
 static bool read_stream(struct reader *reader, struct documents *documents)
@@ -394,7 +395,7 @@ static bool parse(struct arena *arena, struct diag *diag, const char *name,
 		.first_column = first_column};
 	if (!yaml_parser_initialize(&reader.parser))
 		return diag_error(
-			diag, STATUS_FAILED, NULL, "out-of-memory", "libyaml cannot start");
+			diag, STATUS_FAILED, NULL, "out-of-memory", "cannot initialize libyaml");
 	yaml_parser_set_encoding(&reader.parser, YAML_UTF8_ENCODING);
 	yaml_parser_set_input_string(&reader.parser, (const unsigned char *)text->p, text->n);
 	bool ok = read_stream(&reader, documents);
@@ -421,7 +422,8 @@ bool doc_parse(struct arena *arena, struct diag *diag, const char *name, const s
 	for (size_t i = 0; i < read.n; i++) {
 		if (read.v[i]->kind != NODE_MAP)
 			ok = diag_error(diag, STATUS_DESCRIPTION, &read.v[i]->pos, "not-a-map",
-				"a description is a map of options, as in \"hostName: web1\"");
+				"a description must be a map of options, such as \"hostName: "
+				"web1\"");
 		vec_push(arena, documents, read.v[i]);
 	}
 	struct pos start = {name, 1, 1, 1};
@@ -450,7 +452,7 @@ struct node *doc_parse_value(
 		return read.v[0];
 	if (read.n) {
 		diag_error(diag, STATUS_DESCRIPTION, &read.v[1]->pos, "syntax",
-			"a second document; one value is wanted");
+			"expected a single value, found a second document");
 		return NULL;
 	}
 	struct node *nothing = node_new(arena, NODE_SCALAR, &start);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* doc: YAML and JSON texts as trees in which every node knows its place. */
+/* doc: parses YAML and JSON into trees in which every node has its position. */
 #ifndef MVM_COMPILER_DESCRIBE_DOC_H
 #define MVM_COMPILER_DESCRIBE_DOC_H
 
@@ -11,8 +11,8 @@
 #include "base/node.h"
 
 /*
- * Limits of a description; beyond them it is refused. Nodes count over all documents of a text, and
- * as often as aliases use them.
+ * Limits of a description, which is refused beyond them. DOC_MAX_NODES counts all documents of a
+ * text, and a node once for each alias that uses it.
  */
 enum {
 	DOC_MAX_BYTES = 8 << 20,
@@ -29,14 +29,14 @@ struct documents {
 
 /*
  * Parses all documents of a text into maps and appends them to `documents`. `name` is for messages
- * and must live as long as the nodes. Errors are STATUS_DESCRIPTION. True when the text could be
- * read to its end: mistakes that leave a good tree (duplicate keys) are only recorded.
+ * and must live as long as the nodes. Errors are STATUS_DESCRIPTION. Returns true if the text could
+ * be parsed to its end, even if errors that leave a usable tree (duplicate keys) were reported.
  */
 bool doc_parse(struct arena *arena, struct diag *diag, const char *name, const struct bytes *text,
 	struct documents *documents);
 /*
- * Parses a single value ("[a, b]", "2G"), as `--set` has it: `text` from byte `skip` on; places
- * count from the start of the text. NULL after an error.
+ * Parses a single value ("[a, b]", "2G") of `--set`: `text` from byte `skip` on. Positions count
+ * from the start of the text. Returns NULL after an error.
  */
 struct node *doc_parse_value(
 	struct arena *arena, struct diag *diag, const char *name, const char *text, size_t skip);

@@ -15,7 +15,7 @@ static int hex_digit(char c)
 	return at ? (int)(at - digits) : -1;
 }
 
-/* The value of "\uHHHH"; -1 when the text does not start with one. */
+/* Returns the value of "\uHHHH", or -1 if the text does not start with one. */
 static int escape_value(const char *text, const char *end)
 {
 	if (end - text < 6 || text[0] != '\\' || text[1] != 'u')
@@ -30,7 +30,7 @@ static int escape_value(const char *text, const char *end)
 	return value;
 }
 
-/* The character that a surrogate pair "\uHHHH\uHHHH" stands for; 0 when there is no pair. */
+/* Returns the character that a surrogate pair "\uHHHH\uHHHH" encodes, or 0 if there is no pair. */
 static unsigned pair_value(const char *text, const char *end)
 {
 	int high = escape_value(text, end);
@@ -40,7 +40,7 @@ static unsigned pair_value(const char *text, const char *end)
 	return 0x10000 + (((unsigned)high - 0xd800) << 10) + ((unsigned)low - 0xdc00);
 }
 
-/* Only in JSON is a backslash sure to be an escape. */
+/* Only in JSON is every backslash an escape. */
 static bool is_json(const struct bytes *text)
 {
 	struct json_tokener *tokener = json_tokener_new();

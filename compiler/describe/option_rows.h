@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* option_rows: the words of which tables of options are made. */
+/* option_rows: macros for the rows of option tables. */
 #ifndef MVM_COMPILER_DESCRIBE_OPTION_ROWS_H
 #define MVM_COMPILER_DESCRIBE_OPTION_ROWS_H
 
@@ -19,7 +19,7 @@
 	.kind = OPTION_MIB, .arg = "MiB", .offset = OFFSET(S, f, uint64_t), .minimum = (lo), \
 	.maximum = MAXIMUM_MIB
 #define ENUM(S, f, c) .kind = OPTION_ENUM, .offset = OFFSET(S, f, const char *), .choices = (c)
-/* `choices` are the names in the registry: vm_options */
+/* vm_options sets `choices` to the names in the registry */
 #define BACKEND(S, f) .kind = OPTION_BACKEND, .offset = OFFSET(S, f, const struct backend *)
 #define STRINGS(S, f) .kind = OPTION_STRINGS, .offset = OFFSET(S, f, struct strings)
 #define PAIRS(S, f) .kind = OPTION_PAIRS, .offset = OFFSET(S, f, struct pairs)
@@ -35,7 +35,8 @@
 #define GENERATED .kind = OPTION_NONE, .state = OPTION_GENERATED
 
 /*
- * 16 TiB: an ext4 file system of 4 KiB blocks, and more memory than any of the hypervisors takes.
+ * 16 TiB: the limit of an ext4 file system with 4 KiB blocks, and more memory than any hypervisor
+ * supports.
  */
 #define MAXIMUM_MIB (16LL * 1024 * 1024)
 

@@ -17,37 +17,38 @@ static const struct option volume_options[] = {
 	{.name = "direct",
 		BOOL(struct volume, direct),
 		.def = "false",
-		.doc = "Open the image with O_DIRECT, past the host's page cache."},
+		.doc = "Open the image with O_DIRECT, bypassing the host's page cache."},
 	{.name = "readOnly",
 		BOOL(struct volume, read_only),
 		.def = "false",
 		.doc = "The guest cannot write to the volume."},
 	{.name = "label",
 		STRING(struct volume, label),
-		.doc = "Label of the file system; given to it when it is created. At most 16 bytes "
-		       "(xfs 12, btrfs 255, vfat 11 without small letters)."},
+		.doc = "Label of the file system, set when it is created. At most 16 bytes (xfs "
+		       "12, btrfs 255, vfat 11 without lower-case letters)."},
 	{.name = "mountPoint",
 		STRING(struct volume, mount_point),
 		.arg = "path",
-		.doc = "Where the guest mounts the volume; null: it does not."},
+		.doc = "Where the guest mounts the volume; null: not mounted."},
 	{.name = "size",
 		MIB(struct volume, size_mib, 1),
-		.doc = "Size of the volume: MiB as a number, or a text such as 2G or 512MiB. A "
-		       "larger one makes an existing volume grow at the next start; a smaller one "
-		       "is refused then."},
+		.doc = "Size of the volume: a number of MiB, or a string such as 2G or 512MiB. If "
+		       "the size was increased, an existing volume grows at the next start; a "
+		       "smaller size is refused then."},
 	{.name = "autoCreate",
 		BOOL(struct volume, auto_create),
 		.def = "true",
 		.doc = "Create the image at the first start."},
 	{.name = "mkfsExtraArgs",
 		STRINGS(struct volume, mkfs_extra_args),
-		.doc = "Further arguments for the file system's mkfs. ext2, ext3 and ext4 too are "
-		       "then made by their mkfs, at the first start."},
+		.doc = "Further arguments for the file system's mkfs. With them, ext2, ext3 and "
+		       "ext4, too, are created by their mkfs at the first start."},
 	{.name = "fsType",
 		STRING(struct volume, fs_type),
 		.def = "ext4",
-		.doc = "File system of the volume. Created can be ext2, ext3, ext4 (at build "
-		       "time), xfs, btrfs and vfat (by their mkfs, at the first start)."},
+		.doc = "File system of the volume. mvmbuild can create ext2, ext3 and ext4 (at "
+		       "build time), and xfs, btrfs and vfat (with their mkfs, at the first "
+		       "start)."},
 	{.name = "imageType",
 		ENUM(struct volume, image_type, CHOICES("raw", "qcow2", "vhd", "vhdx")),
 		.def = "raw",
@@ -58,7 +59,7 @@ static const struct option volume_options[] = {
 static const struct option macvtap_options[] = {
 	{.name = "link",
 		STRING(struct interface, macvtap.link),
-		.doc = "The host's interface that a macvtap hangs on."},
+		.doc = "The host's interface that the macvtap is attached to."},
 	{.name = "mode",
 		ENUM(struct interface, macvtap.mode,
 			CHOICES("private", "vepa", "bridge", "passthru", "source")),
@@ -70,7 +71,7 @@ static const struct option tap_options[] = {
 	{.name = "vhost",
 		BOOL(struct interface, tap.vhost),
 		.def = "false",
-		.doc = "Move packets in the host's kernel (vhost-net)."},
+		.doc = "Process packets in the host's kernel (vhost-net)."},
 	{0},
 };
 
@@ -87,11 +88,11 @@ static const struct option interface_options[] = {
 	{.name = "bridge",
 		STRING(struct interface, bridge),
 		.doc = "The host's bridge that an interface of type bridge joins, or that tap-up "
-		       "puts a tap into."},
+		       "adds a tap to."},
 	{.name = "mac",
 		STRING(struct interface, mac),
 		.def_doc = "derived from hostName and id",
-		.doc = "MAC address of the guest's interface, as in 02:00:00:00:00:01."},
+		.doc = "MAC address of the guest's interface, such as 02:00:00:00:00:01."},
 	{.name = "tap", GROUP(tap_options), .doc = "Options of a tap interface."},
 	{0},
 };
@@ -100,7 +101,7 @@ static const struct option share_options[] = {
 	{.name = "tag",
 		STRING(struct share, tag),
 		.required = true,
-		.doc = "Name of the share between host and guest."},
+		.doc = "Name of the share, by which the guest finds it."},
 	{.name = "socket",
 		STRING(struct share, socket),
 		.def_doc = "HOSTNAME-virtiofs-TAG.sock for virtiofs",
@@ -115,22 +116,22 @@ static const struct option share_options[] = {
 		ENUM(struct share, security_model,
 			CHOICES("passthrough", "none", "mapped", "mapped-file")),
 		.def = "none",
-		.doc = "9p: how owners and modes of files are kept."},
+		.doc = "9p: how owners and modes of files are stored."},
 	{.name = "mountPoint",
 		STRING(struct share, mount_point),
 		.required = true,
 		.arg = "path",
-		.doc = "Where the guest mounts it."},
+		.doc = "Where the guest mounts the share."},
 	{.name = "proto",
 		ENUM(struct share, proto, CHOICES("9p", "virtiofs")),
 		.def = "9p",
 		.doc = "Protocol of the share."},
 	{.name = "readOnly",
 		BOOL(struct share, read_only),
-		.def_doc = "false, but true when source is, contains or is in storeDir or Nix's "
-			   "state beside it",
-		.doc = "The guest cannot write to it. What reaches the host's store is always "
-		       "read-only."},
+		.def_doc = "false, but true if source is, contains or is inside storeDir or the "
+			   "Nix state directory beside it",
+		.doc = "The guest cannot write to the share. A share that exposes the host's store "
+		       "is always read-only."},
 	{.name = "cache",
 		ENUM(struct share, cache, CHOICES("auto", "always", "metadata", "never")),
 		.def = "auto",
@@ -141,7 +142,7 @@ static const struct option share_options[] = {
 		.doc = "virtiofs: POSIX ACLs and extended attributes."},
 	{.name = "extraArgs",
 		STRINGS(struct share, extra_args),
-		.doc = "Further arguments for the share's virtiofsd, behind those for all."},
+		.doc = "Further arguments for the share's virtiofsd, after those for all shares."},
 	{0},
 };
 
@@ -171,8 +172,8 @@ static const struct option forward_port_options[] = {
 	{.name = "from",
 		ENUM(struct forward_port, from, CHOICES("host", "guest")),
 		.def = "host",
-		.doc = "host: connections to the host's port reach the guest. guest: the other way "
-		       "round."},
+		.doc = "host: connections to the host's port are forwarded to the guest. guest: "
+		       "the reverse."},
 	{.name = "proto",
 		ENUM(struct forward_port, proto, CHOICES("tcp", "udp")),
 		.def = "tcp",
@@ -183,13 +184,13 @@ static const struct option forward_port_options[] = {
 };
 
 static const struct option device_qemu_options[] = {
-	{.name = "id", STRING(struct device, qemu.id), .doc = "QEMU's name for the device."},
+	{.name = "id", STRING(struct device, qemu.id), .doc = "QEMU's id of the device."},
 	{.name = "bus",
 		STRING(struct device, qemu.bus),
-		.doc = "QEMU bus that the device is put on."},
+		.doc = "QEMU bus that the device is attached to."},
 	{.name = "deviceExtraArgs",
 		STRING(struct device, qemu.device_extra_args),
-		.doc = "Further properties, as QEMU takes them."},
+		.doc = "Further properties, in QEMU's syntax."},
 	{0},
 };
 static const struct option device_options[] = {
@@ -200,7 +201,8 @@ static const struct option device_options[] = {
 	{.name = "path",
 		STRING(struct device, path),
 		.required = true,
-		.doc = "Which device: 0000:01:00.0, or vendorid=0xabcd,productid=0x0123."},
+		.doc = "The device: 0000:01:00.0 on the PCI bus, or "
+		       "vendorid=0xabcd,productid=0x0123 on USB."},
 	{.name = "qemu", GROUP(device_qemu_options), .doc = "Options for QEMU."},
 	{0},
 };
@@ -210,7 +212,9 @@ static const struct option pcie_root_port_options[] = {
 		STRING(struct pcie_root_port, id),
 		.required = true,
 		.doc = "Name of the port."},
-	{.name = "bus", STRING(struct pcie_root_port, bus), .doc = "Bus that the port is on."},
+	{.name = "bus",
+		STRING(struct pcie_root_port, bus),
+		.doc = "Bus that the port is attached to."},
 	{.name = "chassis", INT(struct pcie_root_port, chassis, 0, 255), .doc = "Chassis number."},
 	{.name = "slot", STRING(struct pcie_root_port, slot), .doc = "Slot number."},
 	{.name = "addr", STRING(struct pcie_root_port, addr), .doc = "Address on the parent bus."},
@@ -220,18 +224,17 @@ static const struct option pcie_root_port_options[] = {
 #define PACKAGE(f, program) \
 	{ \
 		.name = "package", STRING(struct vm, f.package), .arg = "path", \
-		.doc = "Directory with bin/" program "; null: found in PATH." \
+		.doc = "Directory that contains bin/" program "; null: search PATH." \
 	}
 #define VERSION(f, program) \
 	{ \
-		.name = "version", STRING(struct vm, f.version), .def_doc = "the current one", \
-		.doc = "Version of " program \
-		       " that the arguments are for: numbers, such as 51 or 9.1." \
+		.name = "version", STRING(struct vm, f.version), .def_doc = "the current version", \
+		.doc = "Version of " program " that the runner is for, such as 51 or 9.1." \
 	}
 #define EXTRA_ARGS(f, program) \
 	{ \
 		.name = "extraArgs", STRINGS(struct vm, f.extra_args), \
-		.doc = "Further arguments for " program ", after ours." \
+		.doc = "Further arguments for " program ", after mvmbuild's own." \
 	}
 
 static const struct option qemu_options[] = {
@@ -279,7 +282,7 @@ static const struct option firecracker_options[] = {
 	{.name = "driveIoEngine",
 		ENUM(struct vm, firecracker.drive_io_engine, CHOICES("Async", "Sync")),
 		.def = "Async",
-		.doc = "How disks do their I/O."},
+		.doc = "The I/O engine of disks."},
 	EXTRA_ARGS(firecracker.common, "firecracker"),
 	{.name = "extraConfig",
 		TREE(struct vm, firecracker.extra_config),
@@ -302,11 +305,11 @@ static const struct option rosetta_options[] = {
 	{.name = "install",
 		BOOL(struct vm, vfkit.rosetta.install),
 		.def = "false",
-		.doc = "Install Rosetta when it is missing."},
+		.doc = "Install Rosetta if it is missing."},
 	{.name = "ignoreIfMissing",
 		BOOL(struct vm, vfkit.rosetta.ignore_if_missing),
 		.def = "false",
-		.doc = "Start without it when it cannot be had."},
+		.doc = "Start without Rosetta if it is not available."},
 	{0},
 };
 static const struct option vfkit_options[] = {
@@ -325,8 +328,8 @@ static const struct option ssh_options[] = {
 	{.name = "enable",
 		BOOL(struct vm, vsock.ssh.enable),
 		.def = "false",
-		.doc = "The guest's SSH server listens on its vsock: its own systemd (256 or "
-		       "newer) or configuration sees to that. Needs vsock.cid."},
+		.doc = "The guest's SSH server listens on its vsock; the guest's systemd (256 or "
+		       "newer) or configuration must set this up. Requires vsock.cid."},
 	{0},
 };
 
@@ -337,8 +340,8 @@ static const struct option vsock_options[] = {
 	{.name = "notify",
 		BOOL(struct vm, vsock.notify),
 		.def_doc = "true on cloud-hypervisor with a vsock",
-		.doc = "The guest's systemd (254 or newer) reports over the vsock that it is up, "
-		       "and the host's unit is ready then. Needs vsock.cid."},
+		.doc = "The guest's systemd (254 or newer) reports over the vsock when it is up; "
+		       "only then is the host's unit ready. Requires vsock.cid."},
 	{.name = "ssh", GROUP(ssh_options), .doc = "SSH over the vsock."},
 	{0},
 };
@@ -366,7 +369,8 @@ static const struct option graphics_options[] = {
 	{.name = "crosvmPackage",
 		STRING(struct vm, graphics.crosvm_package),
 		.arg = "path",
-		.doc = "Directory with bin/crosvm, whose GPU others use."},
+		.doc = "Directory that contains bin/crosvm, whose GPU device other hypervisors "
+		       "use."},
 	{0},
 };
 
@@ -375,25 +379,26 @@ static const struct option virtiofsd_options[] = {
 		ENUM(struct vm, virtiofsd.inode_file_handles,
 			CHOICES("never", "prefer", "mandatory")),
 		.def = "prefer",
-		.doc = "When virtiofsd uses file handles instead of open files, which takes root; "
-		       "QEMU's own virtiofsd never does."},
+		.doc = "Whether virtiofsd uses file handles instead of open files, which requires "
+		       "root; QEMU's own virtiofsd never uses them."},
 	{.name = "threadPoolSize",
 		STRING(struct vm, virtiofsd.thread_pool_size),
 		.def = "'`nproc`'",
-		.doc = "Threads of each virtiofsd, a number; this very text: one for each CPU of "
-		       "the host."},
+		.doc = "Number of threads of each virtiofsd. The default is this exact string, "
+		       "which means one for each CPU of the host."},
 	{.name = "group",
 		STRING(struct vm, virtiofsd.group),
-		.def_doc = "the one that may write to the VM's directory",
-		.doc = "Group that may connect to virtiofsd's sockets; null: their owner alone."},
+		.def_doc = "the group that may write to the VM's directory",
+		.doc = "Group that may connect to virtiofsd's sockets; null: only their owner "
+		       "may."},
 	{.name = "extraArgs",
 		STRINGS(struct vm, virtiofsd.extra_args),
-		.doc = "Further arguments for every virtiofsd, each an argument as it stands."},
+		.doc = "Further arguments for every virtiofsd, each passed unchanged."},
 	{.name = "package",
 		STRING(struct vm, virtiofsd.package),
 		.arg = "path",
-		.doc = "Directory with bin/virtiofsd; null: found in PATH and where distributions "
-		       "keep it."},
+		.doc = "Directory that contains bin/virtiofsd; null: search PATH and the places "
+		       "where distributions install it."},
 	{0},
 };
 
@@ -407,39 +412,39 @@ static const struct option store_disk_options[] = {
 			CHOICES("zstd", "lz4", "lz4hc", "deflate", "lzma", "gzip", "lzo", "xz",
 				"none")),
 		.def_doc = "zstd for squashfs, lz4hc for erofs",
-		.doc = "Compressor. squashfs: zstd, and with mksquashfs gzip, lz4, lzo, xz and "
-		       "none. erofs: lz4, lz4hc, deflate, lzma, zstd and none, as far as the "
-		       "mkfs.erofs that is there can."},
+		.doc = "Compressor. squashfs: zstd; with the engine mksquashfs also gzip, lz4, "
+		       "lzo, xz and none. erofs: lz4, lz4hc, deflate, lzma, zstd and none, if the "
+		       "installed mkfs.erofs supports it."},
 	{.name = "level",
 		INT(struct vm, store_disk.level, 0, 22),
 		.def = "0",
-		.doc = "Compression level; 0: the default, which is 3 for squashfs's zstd and "
-		       "mkfs.erofs's own for erofs."},
+		.doc = "Compression level; 0: the default, which is 3 for squashfs with zstd, and "
+		       "mkfs.erofs's own default for erofs."},
 	{.name = "blockSize",
 		INT(struct vm, store_disk.block_size, 4096, 1048576),
 		.def_doc = "131072 for squashfs, 4096 for erofs",
 		.arg = "bytes",
-		.doc = "Block size, a power of two. Of erofs it is the size that blocks are "
-		       "compressed to, at most."},
+		.doc = "Block size, a power of two. For erofs, it is the maximum size that blocks "
+		       "are compressed to."},
 	{.name = "engine",
 		ENUM(struct vm, store_disk.engine, CHOICES("linked", "mksquashfs", "mkfs.erofs")),
 		.def = "linked",
-		.doc = "linked: placed together from store paths compressed before. mksquashfs: "
-		       "made anew by squashfs-tools. mkfs.erofs: made anew by erofs-utils, 1.7 or "
-		       "later."},
+		.doc = "linked: assembled from store paths that are compressed once and cached. "
+		       "mksquashfs: created as a whole by squashfs-tools. mkfs.erofs: created as a "
+		       "whole by erofs-utils 1.7 or later."},
 	{.name = "verity",
 		BOOL(struct vm, store_disk.verity),
 		.def = "false",
-		.doc = "Every block of the store disk is compared with a hash tree when it is read "
-		       "(dm-verity), whose root hash is in our stage 1: a disk that was changed is "
-		       "refused."},
+		.doc = "Verify every block of the store disk against a hash tree when it is read "
+		       "(dm-verity). The root hash is in mvmbuild's own initrd, so a modified disk "
+		       "is rejected."},
 	{0},
 };
 
 static const struct option stage1_options[] = {
 	{.name = "modules",
 		STRINGS(struct vm, stage1.modules),
-		.doc = "Further kernel modules for our stage 1 to load."},
+		.doc = "Further kernel modules that mvmbuild's own initrd loads."},
 	{0},
 };
 
@@ -452,20 +457,21 @@ static const struct option rows[] = {
 		STRING(struct vm, toplevel),
 		.required = true,
 		.arg = "store path",
-		.doc = "The system: a store path with an `init`. What is not given is taken from "
-		       "it: kernel, initrd, kernel-modules, kernel-params, boot.json."},
+		.doc = "The system: a store path that contains `init`. Options that are not given "
+		       "are taken from its files kernel, initrd, kernel-modules, kernel-params and "
+		       "boot.json."},
 	{.name = "storePaths",
 		STRINGS(struct vm, store_paths),
 		.arg = "store path",
-		.doc = "Further store paths that the guest has, with all that they refer to."},
+		.doc = "Further store paths for the guest, with everything that they refer to."},
 	{.name = "closure",
 		STRING(struct vm, closure),
 		.arg = "path",
 		.def_doc = "the calling derivation's structured attributes, else the Nix database, "
 			   "else nix-store, else a scan for references",
-		.doc = "Where the closure is written down: a closureInfo directory, a registration "
-		       "or store-paths file, an exportReferencesGraph file, .attrs.json, path-info "
-		       "JSON."},
+		.doc = "File that describes the closure: a closureInfo directory, a registration "
+		       "or store-paths file, an exportReferencesGraph file, .attrs.json, or "
+		       "path-info JSON."},
 	{.name = "storeDir",
 		STRING(struct vm, store_dir),
 		.def = "/nix/store",
@@ -479,23 +485,23 @@ static const struct option rows[] = {
 	{.name = "initrd",
 		STRING(struct vm, initrd),
 		.arg = "path",
-		.def_doc = "our own stage 1",
-		.doc = "An initrd to use instead of our stage 1; guest: the one of toplevel."},
-	{.name = "initrdPath",
-		STRING(struct vm, initrd),
-		.arg = "path",
-		.doc = "The same as initrd."},
+		.def_doc = "mvmbuild's own initrd",
+		.doc = "An initrd to use instead of mvmbuild's own; guest: the one in toplevel."},
+	{.name = "initrdPath", STRING(struct vm, initrd), .arg = "path", .doc = "Same as initrd."},
 	{.name = "kernelModules",
 		STRING(struct vm, kernel_modules),
 		.arg = "path",
 		.def_doc = "toplevel/kernel-modules, else the kernel package's own",
-		.doc = "Directory with lib/modules/VERSION, for our stage 1."},
+		.doc = "Directory that contains lib/modules/VERSION, for mvmbuild's own initrd."},
 	{.name = "kernelParams",
 		STRINGS(struct vm, kernel_params),
 		.def_doc = "toplevel/kernel-params",
-		.doc = "Kernel parameters, behind ours: each is one to the kernel, also with "
-		       "blanks. Paths of the store must be in the closure."},
-	{.name = "stage1", GROUP(stage1_options), .doc = "Our stage 1."},
+		.doc = "Kernel parameters, placed after mvmbuild's own. Each is a single "
+		       "parameter, even if it contains spaces. Store paths in them must be in the "
+		       "closure."},
+	{.name = "stage1",
+		GROUP(stage1_options),
+		.doc = "mvmbuild's own initrd, also called stage 1."},
 
 	{.name = "hypervisor",
 		BACKEND(struct vm, hypervisor),
@@ -503,7 +509,7 @@ static const struct option rows[] = {
 		.doc = "The hypervisor that the runner is for."},
 	{.name = "cpu",
 		STRING(struct vm, cpu),
-		.doc = "A CPU to emulate, as QEMU names it; null: the host's own."},
+		.doc = "CPU model to emulate, by QEMU's name; null: the host's own."},
 	{.name = "vcpu",
 		UINT(struct vm, vcpu, 1, 1024),
 		.def = "1",
@@ -513,12 +519,12 @@ static const struct option rows[] = {
 		BOOL(struct vm, hugepage_mem),
 		.def = "false",
 		.doc = "Back the memory with huge pages. On qemu, cloud-hypervisor, firecracker, "
-		       "kvmtool and stratovirt the host must have reserved them: microvm-check "
-		       "says how many."},
+		       "kvmtool and stratovirt the host must have reserved them; microvm-check "
+		       "reports how many are needed."},
 	{.name = "hotplugMem",
 		MIB(struct vm, hotplug_mem_mib, 0),
 		.def = "0",
-		.doc = "Memory that can be added later, by virtio-mem."},
+		.doc = "Memory that can be added later, with virtio-mem."},
 	{.name = "hotpluggedMem",
 		MIB(struct vm, hotplugged_mem_mib, 0),
 		.def_doc = "hotplugMem",
@@ -526,7 +532,7 @@ static const struct option rows[] = {
 	{.name = "balloon",
 		BOOL(struct vm, balloon),
 		.def = "false",
-		.doc = "A balloon, by which the host takes memory back."},
+		.doc = "A balloon device, with which the host takes memory back."},
 	{.name = "initialBalloonMem",
 		MIB(struct vm, initial_balloon_mem_mib, 0),
 		.def = "0",
@@ -534,49 +540,49 @@ static const struct option rows[] = {
 	{.name = "deflateOnOOM",
 		BOOL(struct vm, deflate_on_oom),
 		.def = "true",
-		.doc = "The balloon gives memory back before the guest runs out of it."},
+		.doc = "The balloon releases memory before the guest runs out of it."},
 	{.name = "machineId",
 		STRING(struct vm, machine_id),
 		.def_doc = "derived from hostName",
-		.doc = "UUID of the VM, 8-4-4-4-12 hex digits; null: none. The guest has it in its "
-		       "SMBIOS; where there is none (QEMU's machine microvm, aarch64, firecracker, "
-		       "kvmtool, stratovirt, alioth, vfkit), one that is given here is the kernel "
-		       "parameter systemd.machine_id=."},
+		.doc = "UUID of the VM, 8-4-4-4-12 hex digits; null: none. The guest reads it from "
+		       "SMBIOS. Without SMBIOS (QEMU's machine microvm, aarch64, firecracker, "
+		       "kvmtool, stratovirt, alioth, vfkit), an id that is given here is passed as "
+		       "the kernel parameter systemd.machine_id=."},
 	{.name = "credentialFiles",
 		PAIRS(struct vm, credential_files),
 		.arg = "path",
-		.doc = "systemd credentials: name, of at most 28 bytes, and file on the host, read "
-		       "when the VM starts."},
+		.doc = "systemd credentials: names of at most 28 bytes, and files on the host, "
+		       "which are read when the VM starts."},
 	{.name = "vsock", GROUP(vsock_options), .doc = "Sockets between host and guest."},
 	{.name = "graphics", GROUP(graphics_options), .doc = "A display."},
 
 	{.name = "storeOnDisk",
 		BOOL(struct vm, store_on_disk),
-		.def_doc = "true, unless a share has the host's store",
-		.doc = "The guest has its store on a disk of its own."},
+		.def_doc = "true, unless a share contains the host's store",
+		.doc = "The guest's store is on a disk of its own."},
 	{.name = "storeDisk",
 		GROUP(store_disk_options),
 		.generated_scalar = true,
-		.doc = "The disk with the guest's store."},
+		.doc = "The disk that contains the guest's store."},
 	{.name = "storeDiskType",
 		ENUM(struct vm, store_disk_type, CHOICES("squashfs", "erofs")),
-		.doc = "The same as storeDisk.type."},
+		.doc = "Same as storeDisk.type."},
 	{.name = "storeDiskErofsFlags",
 		STRINGS(struct vm, store_disk_erofs_flags),
 		.doc = "Flags for mkfs.erofs: -z, -C and -E with ztailpacking, fragments, "
-		       "all-fragments, dedupe. The last three need the engine mkfs.erofs, and are "
-		       "left out of the reference's default, -zlz4hc -Eztailpacking -Efragments."},
+		       "all-fragments, dedupe. The last three require the engine mkfs.erofs, but "
+		       "are ignored in microvm.nix's default, -zlz4hc -Eztailpacking -Efragments."},
 	{.name = "storeDiskSquashfsFlags",
 		STRINGS(struct vm, store_disk_squashfs_flags),
-		.doc = "Flags for gensquashfs: -c, -X level=, -b; -j and -q say nothing here. "
-		       "storeDisk.compression, .level and .blockSize say the same."},
+		.doc = "Flags for gensquashfs: -c, -X level= and -b, which are the same as "
+		       "storeDisk.compression, .level and .blockSize; -j and -q are ignored."},
 	{.name = "nixDatabase",
 		ENUM(struct vm, nix_database,
 			CHOICES("prebuilt", "registration", "hostOverlay", "none")),
-		.def_doc = "prebuilt with our stage 1, else none",
-		.doc = "How the guest's Nix comes to know its store: a finished database "
-		       "(prebuilt), a text that the guest loads (registration), or the host's own, "
-		       "when the store is shared (hostOverlay)."},
+		.def_doc = "prebuilt with mvmbuild's own initrd, else none",
+		.doc = "How the guest's Nix learns what is in its store: from a finished database "
+		       "(prebuilt), from a registration file that the guest loads (registration), "
+		       "or from the host's database, if the store is shared (hostOverlay)."},
 	{.name = "registerClosure",
 		BOOL(struct vm, register_closure),
 		.def = "true",
@@ -586,13 +592,13 @@ static const struct option rows[] = {
 		.arg = "path",
 		.doc = "Directory in the guest for a writable layer over the store, such as "
 		       "/nix/.rw-store: in memory, or on the volume or virtiofs share that is "
-		       "mounted there or above."},
+		       "mounted there or above it."},
 	{.name = "volumes",
 		LIST(struct vm, volumes, struct volume, volume_options),
 		.doc = "Writable disks."},
 	{.name = "shares",
 		LIST(struct vm, shares, struct share, share_options),
-		.doc = "Directories of the host in the guest."},
+		.doc = "Directories of the host that the guest can mount."},
 	{.name = "interfaces",
 		LIST(struct vm, interfaces, struct interface, interface_options),
 		.doc = "Network interfaces."},
@@ -601,37 +607,37 @@ static const struct option rows[] = {
 		.doc = "Ports forwarded between host and guest, with an interface of type user."},
 	{.name = "devices",
 		LIST(struct vm, devices, struct device, device_options),
-		.doc = "PCI and USB devices of the host for the guest."},
+		.doc = "PCI and USB devices of the host that are passed to the guest."},
 
 	{.name = "socket",
 		STRING(struct vm, socket),
 		.def_doc = "HOSTNAME.sock",
 		.arg = "path",
-		.doc = "Control socket of the hypervisor; null: none, and then no "
+		.doc = "Control socket of the hypervisor; null: no socket, and no "
 		       "microvm-shutdown."},
 	{.name = "startupTimeout",
 		UINT(struct vm, startup_timeout, 1, 86400),
 		.def = "150",
 		.arg = "seconds",
-		.doc = "For how long the host's unit waits for a guest that reports that it is up "
-		       "(vsock.notify); less than the unit's own TimeoutStartSec=150s changes "
-		       "nothing."},
+		.doc = "How long the host's unit waits for a guest to report that it is up "
+		       "(vsock.notify). Less than the unit's own TimeoutStartSec=150s has no "
+		       "effect."},
 	{.name = "shutdownTimeout",
 		UINT(struct vm, shutdown_timeout, 1, 86400),
 		.def = "120",
 		.arg = "seconds",
-		.doc = "For how long microvm-shutdown, and so the host's unit, waits for the guest "
-		       "to go down before its power is cut; systemd in the guest gives each of its "
-		       "services 90 seconds. Where the hypervisor cannot ask a guest to go down, "
-		       "it is cut off at once."},
+		.doc = "How long microvm-shutdown, and thus the host's unit, waits for the guest "
+		       "to shut down before it is powered off; systemd in the guest gives each of "
+		       "its services 90 seconds. If the hypervisor cannot request a shutdown, the "
+		       "guest is powered off at once."},
 	{.name = "user",
 		STRING(struct vm, user),
-		.doc = "The user that the hypervisor becomes when it is started as root."},
+		.doc = "The user that the hypervisor switches to if it is started as root."},
 	{.name = "preStart",
 		STRING(struct vm, pre_start),
 		.def = "''",
 		.code = true,
-		.doc = "Shell commands before the hypervisor starts."},
+		.doc = "Shell commands that run before the hypervisor starts."},
 	{.name = "extraArgsScript",
 		STRING(struct vm, extra_args_script),
 		.code = true,
@@ -639,7 +645,7 @@ static const struct option rows[] = {
 	{.name = "binScripts",
 		PAIRS(struct vm, bin_scripts),
 		.code = true,
-		.doc = "Further scripts for the runner's bin/: name and shell text."},
+		.doc = "Further scripts for the runner's bin/: names and shell code."},
 	{.name = "prettyProcnames",
 		BOOL(struct vm, pretty_procnames),
 		.def = "true",
@@ -651,8 +657,8 @@ static const struct option rows[] = {
 	{.name = "registerWithMachined",
 		BOOL(struct vm, register_with_machined),
 		.def = "false",
-		.doc = "Register the VM with the host's systemd-machined, by microvm-register and "
-		       "microvm-unregister."},
+		.doc = "Register the VM with the host's systemd-machined, with microvm-register "
+		       "and microvm-unregister."},
 	{.name = "hostShell",
 		STRING(struct vm, host_shell),
 		.def = "/usr/bin/env bash",
@@ -661,17 +667,17 @@ static const struct option rows[] = {
 	{.name = "hostUser",
 		STRING(struct vm, host_user),
 		.def = "microvm",
-		.doc = "Who runs the VM on the host: owner of its tap and macvtap interfaces and "
-		       "PCI devices."},
+		.doc = "The user that runs the VM on the host and owns its tap and macvtap "
+		       "interfaces and PCI devices."},
 	{.name = "hostGroup",
 		STRING(struct vm, host_group),
-		.def_doc = "theirs stays",
+		.def_doc = "unchanged",
 		.doc = "The group of the macvtap interfaces and PCI devices."},
 	{.name = "hostPath",
 		STRINGS(struct vm, host_path),
 		.arg = "path",
 		.doc = "Directories with the programs that the runner's scripts use (coreutils, "
-		       "tar, gzip), put before PATH."},
+		       "tar, gzip), prepended to PATH."},
 	{.name = "virtiofsd",
 		GROUP(virtiofsd_options),
 		.doc = "The daemons behind virtiofs shares."},
@@ -685,14 +691,14 @@ static const struct option rows[] = {
 	{.name = "alioth", GROUP(alioth_options), .doc = "Alioth."},
 	{.name = "vfkit", GROUP(vfkit_options), .doc = "vfkit."},
 
-	{.name = "guest", GENERATED, .doc = "Of the guest's NixOS module."},
-	{.name = "optimize", GENERATED, .doc = "Of the guest's NixOS module."},
+	{.name = "guest", GENERATED, .doc = "An option of the guest's NixOS module."},
+	{.name = "optimize", GENERATED, .doc = "An option of the guest's NixOS module."},
 	{.name = "vmHostPackages",
 		GENERATED,
-		.doc = "Of the Nix evaluation; give packages by their paths."},
-	{.name = "runner", GENERATED, .doc = "What mvmbuild makes."},
-	{.name = "declaredRunner", GENERATED, .doc = "What mvmbuild makes."},
-	{.name = "bootDisk", GENERATED, .doc = "What mvmbuild makes."},
+		.doc = "An option of the Nix evaluation; give packages by their paths."},
+	{.name = "runner", GENERATED, .doc = "An output of mvmbuild."},
+	{.name = "declaredRunner", GENERATED, .doc = "An output of mvmbuild."},
+	{.name = "bootDisk", GENERATED, .doc = "An output of mvmbuild."},
 	{.name = "balloonMem",
 		.kind = OPTION_NONE,
 		.state = OPTION_REMOVED,

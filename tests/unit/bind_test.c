@@ -126,10 +126,10 @@ static void wrong_values_are_refused(void **state)
 	static const struct {
 		const char *text, *said;
 	} cases[] = {
-		{"cpu: [x]", "vm.yaml:3:6: error: cpu: expected a text, not a list [wrong-type]"},
-		{"cpu: {x: 1}", "cpu: expected a text, not a map"},
+		{"cpu: [x]", "vm.yaml:3:6: error: cpu: expected a string, not a list [wrong-type]"},
+		{"cpu: {x: 1}", "cpu: expected a string, not a map"},
 		{"balloon: yes", "balloon: expected true or false, not \"yes\""},
-		{"balloon: 'true'", "balloon: expected true or false, not the text \"true\""},
+		{"balloon: 'true'", "balloon: expected true or false, not the string \"true\""},
 		{"balloon: 1", "balloon: expected true or false, not \"1\""},
 		{"balloon: [true]", "balloon: expected true or false, not a list"},
 		{"vcpu: 0", "vcpu: expected a whole number from 1 to 1024, not \"0\""},
@@ -141,7 +141,7 @@ static void wrong_values_are_refused(void **state)
 		{"vcpu: 0x2", "vcpu: expected a whole number"},
 		{"vcpu: 2.0", "vcpu: expected a whole number"},
 		{"vcpu: 1e1", "vcpu: expected a whole number"},
-		{"vcpu: '2'", "vcpu: expected a whole number from 1 to 1024, not the text \"2\""},
+		{"vcpu: '2'", "vcpu: expected a whole number from 1 to 1024, not the string \"2\""},
 		{"vcpu: 9223372036854775808", "vcpu: expected a whole number"},
 		{"vcpu: 18446744073709551617", "vcpu: expected a whole number"},
 		{"vsock: {cid: 2}", "vsock.cid: expected a whole number from 3 to 4294967294"},
@@ -150,18 +150,18 @@ static void wrong_values_are_refused(void **state)
 			"\"qemu\"? [unknown-value]"},
 		{"hypervisor: QEMU", "unknown value \"QEMU\"; did you mean \"qemu\"?"},
 		{"hypervisor: xen-server",
-			"unknown value \"xen-server\"; it is one of qemu, cloud-hypervisor, "
+			"unknown value \"xen-server\"; expected one of qemu, cloud-hypervisor, "
 			"firecracker, crosvm"},
-		{"hypervisor: []", "hypervisor: expected a text, not a list"},
-		{"kernelParams: quiet", "kernelParams: expected a list of texts, not \"quiet\""},
-		{"kernelParams: {a: b}", "kernelParams: expected a list of texts, not a map"},
+		{"hypervisor: []", "hypervisor: expected a string, not a list"},
+		{"kernelParams: quiet", "kernelParams: expected a list of strings, not \"quiet\""},
+		{"kernelParams: {a: b}", "kernelParams: expected a list of strings, not a map"},
 		{"kernelParams: [a, ~, b]",
-			"vm.yaml:3:19: error: kernelParams[1]: expected a text, not null"},
-		{"kernelParams: [{a: b}]", "kernelParams[0]: expected a text, not a map"},
-		{"credentialFiles: [a]", "credentialFiles: expected a map of texts, not a list"},
+			"vm.yaml:3:19: error: kernelParams[1]: expected a string, not null"},
+		{"kernelParams: [{a: b}]", "kernelParams[0]: expected a string, not a map"},
+		{"credentialFiles: [a]", "credentialFiles: expected a map of strings, not a list"},
 		{"credentialFiles: {a: [b]}",
-			"vm.yaml:3:22: error: credentialFiles.a: expected a text, not a list"},
-		{"credentialFiles: {a: }", "credentialFiles.a: expected a text, not null"},
+			"vm.yaml:3:22: error: credentialFiles.a: expected a string, not a list"},
+		{"credentialFiles: {a: }", "credentialFiles.a: expected a string, not null"},
 		{"volumes: {image: a}", "volumes: expected a list, not a map"},
 		{"volumes: a.img", "volumes: expected a list, not \"a.img\""},
 		{"volumes: [a.img]",
@@ -175,7 +175,7 @@ static void wrong_values_are_refused(void **state)
 		assert_refused(f, cases[i].text, 1, cases[i].said);
 	/* Every wrong item is reported, not only the first. */
 	assert_refused(f, "kernelParams: [~, a, ~, []]", 3,
-		"kernelParams[3]: expected a text, not a list");
+		"kernelParams[3]: expected a string, not a list");
 }
 
 static void sizes_are_parsed(void **state)
@@ -212,12 +212,12 @@ static void sizes_are_parsed(void **state)
 		{"G", 0, "expected a size"},
 		{"' 1'", 0, "expected a size"},
 		{"''", 0, "expected a size"},
-		{"1.5G", 0, "mem: \"1.5G\": expected a whole number; take a smaller unit"},
-		{"512MB", 0, "mem: \"512MB\": sizes are in powers of two: MiB, GiB or TiB"},
-		{"2GB", 0, "sizes are in powers of two"},
+		{"1.5G", 0, "mem: \"1.5G\": expected a whole number; use a smaller unit"},
+		{"512MB", 0, "mem: \"512MB\": units are powers of two: use MiB, GiB or TiB"},
+		{"2GB", 0, "units are powers of two"},
 		{"2g", 0,
-			"unknown unit; sizes are MiB, or have one of M, MiB, G, GiB, T, TiB behind "
-			"them"},
+			"unknown unit; a size is a number of MiB, or ends in M, MiB, G, GiB, T or "
+			"TiB"},
 		{"2K", 0, "unknown unit"},
 		{"2Gi", 0, "unknown unit"},
 		{"0x10", 0, "unknown unit"},
@@ -279,12 +279,12 @@ static void generated_options_are_noted(void **state)
 			"runner: {qemu: /nix/store/r}\nbootDisk: x\nstoreDisk: /nix/store/disk\n",
 			&vm));
 	const char *said = messages(f);
-	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner: ignored [generated-option]"));
-	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk: ignored"));
-	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk: ignored"));
+	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner is ignored [generated-option]"));
+	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk is ignored"));
+	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk is ignored"));
 	assert_string_equal(vm.store_disk.type, "squashfs");
 	assert_refused(f, "balloonMem: 64", 1,
-		"vm.yaml:3:1: error: balloonMem does not exist any more: use balloon: true, and "
+		"vm.yaml:3:1: error: balloonMem was removed; use balloon: true, and "
 		"initialBalloonMem [removed-option]");
 }
 
@@ -310,7 +310,7 @@ static void required_options_are_reported(void **state)
 		{"volumes: [{imgae: a}]",
 			"vm.yaml:3:12: error: unknown option \"volumes[0].imgae\"; did you mean "
 			"\"volumes[0].image\"? [unknown-option]"},
-		{"volumes: [{image: [a]}]", "volumes[0].image: expected a text"},
+		{"volumes: [{image: [a]}]", "volumes[0].image: expected a string"},
 		{"forwardPorts: [{hots: {port: 1}, guest: {port: 1}}]",
 			"did you mean \"forwardPorts[0].host\"?"},
 		{"forwardPorts: [{host: 1, guest: {port: 1}}]",

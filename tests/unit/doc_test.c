@@ -165,13 +165,13 @@ static void aliases_and_merge_keys_are_resolved(void **state)
 		"vm.yaml:1:4: error: there is no anchor \"&x\" before this alias [alias]");
 	assert_refused(f, "a: &x 1\n---\nb: *x\n", "vm.yaml:3:4: error: there is no anchor");
 	assert_refused(f, "a: &x [1, *x]\n",
-		"vm.yaml:1:11: error: the alias \"*x\" stands inside the value that it names "
+		"vm.yaml:1:11: error: the alias \"*x\" is inside the value that it refers to "
 		"[alias]");
 	assert_refused(f, "a: &x {b: {c: *x}}\n", "vm.yaml:1:15: error: the alias");
 	assert_refused(f, "a: {<<: 5}\n",
-		"vm.yaml:1:9: error: \"<<\" wants a map or a list of maps [merge-key]");
-	assert_refused(f, "a: {<<: [5]}\n", "vm.yaml:1:10: error: \"<<\" wants");
-	assert_refused(f, "a: {<<: [[{}]]}\n", "vm.yaml:1:10: error: \"<<\" wants");
+		"vm.yaml:1:9: error: \"<<\" requires a map or a list of maps [merge-key]");
+	assert_refused(f, "a: {<<: [5]}\n", "vm.yaml:1:10: error: \"<<\" requires");
+	assert_refused(f, "a: {<<: [[{}]]}\n", "vm.yaml:1:10: error: \"<<\" requires");
 }
 
 static void all_duplicate_keys_are_reported(void **state)
@@ -213,8 +213,8 @@ static void alias_bombs_do_not_explode(void **state)
 			i, i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
 	}
 	assert_refused(f, buf_text(&list),
-		"error: the description has more than 500000 values; aliases count as often as "
-		"they are used [too-many-nodes]");
+		"error: the description has more than 500000 values; each use of an alias counts "
+		"[too-many-nodes]");
 	assert_refused(f, buf_text(&map), "[too-many-nodes]");
 }
 
@@ -241,7 +241,8 @@ static void documents_share_the_limits(void **state)
 	assert_int_equal(documents.n, DOC_MAX_DOCUMENTS);
 	buf_puts(&text, "---\nx: 1\n");
 	assert_refused(f, buf_text(&text),
-		"vm.yaml:66:1: error: more than 32 documents in one text [too-many-nodes]");
+		"vm.yaml:66:1: error: there are more than 32 documents in one file "
+		"[too-many-nodes]");
 }
 
 static void depth_is_limited(void **state)
@@ -275,7 +276,7 @@ static void depth_is_limited(void **state)
 	for (int i = 1; i < 70; i++)
 		buf_printf(&chain, "a%d: &a%d [*a%d]\n", i, i, i - 1);
 	assert_refused(f, buf_text(&chain),
-		"error: the description is nested too deeply, by its aliases [too-deep]");
+		"error: the description is nested too deeply through its aliases [too-deep]");
 }
 
 static void many_keys_are_refused(void **state)
@@ -326,11 +327,11 @@ static void text_must_be_utf8(void **state)
 		const char *said;
 	} cases[] = {
 		{"a: 1\nb: \xff\n", 10,
-			"vm.yaml:2:4: error: invalid leading UTF-8 octet; a description is UTF-8 "
-			"[syntax]"},
+			"vm.yaml:2:4: error: invalid leading UTF-8 octet; a description must be "
+			"UTF-8 [syntax]"},
 		{"a: 1\nb: ü\xc3\x28\n", 12,
-			"vm.yaml:2:6: error: invalid trailing UTF-8 octet; a description is UTF-8 "
-			"[syntax]"},
+			"vm.yaml:2:6: error: invalid trailing UTF-8 octet; a description must be "
+			"UTF-8 [syntax]"},
 		{"a: 1\n\n# \xed\xa0\x80\n", 11,
 			"vm.yaml:3:3: error: invalid Unicode character [syntax]"},
 		{"a: \xc0\xaf\n", 6,
@@ -340,18 +341,18 @@ static void text_must_be_utf8(void **state)
 		{"a: 1\nb: x\0y\n", 12,
 			"vm.yaml:2:5: error: control characters are not allowed [syntax]"},
 		{"a: \xc3", 4,
-			"vm.yaml:1:4: error: incomplete UTF-8 octet sequence; a description is "
-			"UTF-8 [syntax]"},
+			"vm.yaml:1:4: error: incomplete UTF-8 octet sequence; a description must "
+			"be UTF-8 [syntax]"},
 		{"a: \"x\\0y\"\n", 10,
-			"vm.yaml:1:4: error: a text must not contain a 0 byte [zero-byte]"},
+			"vm.yaml:1:4: error: a string must not contain a NUL byte [zero-byte]"},
 		{"\"x\\0y\": 1\n", 10,
-			"vm.yaml:1:1: error: a text must not contain a 0 byte [zero-byte]"},
+			"vm.yaml:1:1: error: a string must not contain a NUL byte [zero-byte]"},
 		/* UTF-16 with its byte order mark. */
 		{"\xff\xfe"
 		 "a\0:\0",
 			6,
-			"vm.yaml:1:1: error: invalid leading UTF-8 octet; a description is UTF-8 "
-			"[syntax]"},
+			"vm.yaml:1:1: error: invalid leading UTF-8 octet; a description must be "
+			"UTF-8 [syntax]"},
 	};
 	struct fixture *f = *state;
 	for (size_t i = 0; i < countof(cases); i++)
@@ -367,18 +368,18 @@ static void other_texts_are_refused(void **state)
 		{"# only a comment\n", "vm.yaml:1:1: error: the description is empty"},
 		{"\xef\xbb\xbf", "vm.yaml:1:1: error: the description is empty"},
 		{"---\n",
-			"vm.yaml:2:1: error: a description is a map of options, as in \"hostName: "
-			"web1\" [not-a-map]"},
-		{"- a\n", "vm.yaml:1:1: error: a description is a map"},
-		{"a: 1\n---\ntext\n", "vm.yaml:3:1: error: a description is a map"},
-		{"[a]: 1\n", "vm.yaml:1:1: error: a key must be a text [syntax]"},
+			"vm.yaml:2:1: error: a description must be a map of options, such as "
+			"\"hostName: web1\" [not-a-map]"},
+		{"- a\n", "vm.yaml:1:1: error: a description must be a map"},
+		{"a: 1\n---\ntext\n", "vm.yaml:3:1: error: a description must be a map"},
+		{"[a]: 1\n", "vm.yaml:1:1: error: a key must be a string [syntax]"},
 		{"a: [1\nb: 2\n",
 			"vm.yaml:2:2: error: did not find expected ',' or ']' while parsing a flow "
 			"sequence [syntax]"},
-		{"a: [1\nb: 2\n", "vm.yaml:1:4: note: which begins here [syntax]"},
+		{"a: [1\nb: 2\n", "vm.yaml:1:4: note: it begins here [syntax]"},
 		{"a: @b\n",
-			"vm.yaml:1:4: error: found character that cannot start any token; a text "
-			"that begins with it needs quotes [syntax]"},
+			"vm.yaml:1:4: error: found character that cannot start any token; quote a "
+			"string that starts with this character [syntax]"},
 		/* An error at the end of the text points to the last line that is not empty. */
 		{"a: [\n\n\n",
 			"vm.yaml:1:5: error: did not find expected node content while parsing a "
@@ -388,13 +389,12 @@ static void other_texts_are_refused(void **state)
 			"[syntax]"},
 		{"a: 1\n\tb: 2\n",
 			"vm.yaml:2:1: error: found a tab character that violates indentation; "
-			"indent with blanks, not with tabs [syntax]"},
+			"indent with spaces, not tabs [syntax]"},
 		{"a: b: c\n",
-			"vm.yaml:1:5: error: mapping values are not allowed in this context; a "
-			"text with \": \" in it needs quotes [syntax]"},
+			"vm.yaml:1:5: error: mapping values are not allowed in this context; quote "
+			"a string that contains \": \" [syntax]"},
 		{"a: !include x\n",
-			"vm.yaml:1:4: error: unknown tag \"!include\"; a description needs none "
-			"[unknown-tag]"},
+			"vm.yaml:1:4: error: unknown tag \"!include\"; remove it [unknown-tag]"},
 		{"a: !!binary x\n", "unknown tag \"tag:yaml.org,2002:binary\""},
 		{"a: !x [1]\n", "vm.yaml:1:4: error: unknown tag"},
 		{"a: !x {b: 1}\n", "vm.yaml:1:4: error: unknown tag"},
@@ -454,7 +454,7 @@ static void single_values_are_read(void **state)
 	assert_null(doc_parse_value(f->arena, f->diag, "--set a", "a=[x", 2));
 	assert_said(f, "did not find expected ',' or ']'");
 	assert_null(doc_parse_value(f->arena, f->diag, "--set a", "a=1\n---\n2", 2));
-	assert_said(f, "a second document; one value is wanted");
+	assert_said(f, "expected a single value, found a second document");
 }
 
 int main(void)

@@ -49,7 +49,7 @@ static void settings_override_the_description(void **state)
 			"microvm.balloon=true", "socket=", "credentialFiles.a.b=/x", "vcpu=5"));
 	assert_int_equal(diag_error_count(f->diag), 1); /* credentialFiles.a is a string */
 	assert_said(f,
-		"--set credentialFiles.a.b: error: credentialFiles.a: expected a text, not a map "
+		"--set credentialFiles.a.b: error: credentialFiles.a: expected a string, not a map "
 		"[wrong-type]");
 	assert_int_equal(session->vm->vcpu, 5);
 	assert_int_equal(session->vm->mem_mib, 1024);
@@ -86,7 +86,7 @@ static void all_wrong_settings_are_reported(void **state)
 		{"volumes.-1.size=1", "the list volumes has no element \"-1\""},
 		{"volumes.99999999999999999999=1", "has no element \"99999999999999999999\""},
 		{"devices.0.bus=pci", "the list devices has no element \"0\"; it is empty"},
-		{"volumes.0.image.0=x", "volumes[0].image: expected a text, not a map"},
+		{"volumes.0.image.0=x", "volumes[0].image: expected a string, not a map"},
 		{"a..b=1", "--set a..b: error: expected names with one dot between them [usage]"},
 		{".a=1", "expected names with one dot"},
 		{"a.=1", "expected names with one dot"},
@@ -94,10 +94,10 @@ static void all_wrong_settings_are_reported(void **state)
 		{"mem=[1",
 			"--set mem: error: did not find expected ',' or ']' while parsing a flow "
 			"sequence [syntax]"},
-		{"mem=1\n---\n2", "a second document; one value is wanted"},
+		{"mem=1\n---\n2", "expected a single value, found a second document"},
 		{"mem=\xff",
-			"--set mem: error: invalid leading UTF-8 octet; a description is UTF-8 "
-			"[syntax]\n      | mem=?\n      |     ^\n"},
+			"--set mem: error: invalid leading UTF-8 octet; a description must be "
+			"UTF-8 [syntax]\n      | mem=?\n      |     ^\n"},
 	};
 	struct fixture *f = *state;
 	BUF_CLEANUP struct buf deep = {0};
