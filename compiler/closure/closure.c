@@ -158,7 +158,7 @@ static bool read_default(struct closure_table *table, const struct closure_reque
 	return closure_scan_load(table);
 }
 
-/* ---- what the roots need ---- */
+/* ---- the roots' closure ---- */
 
 /* The entries of the closure, in the order in which they were reached. */
 struct reach {

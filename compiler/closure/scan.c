@@ -38,7 +38,7 @@ struct scanner {
 	size_t warnings;
 };
 
-/* ---- what can be found ---- */
+/* ---- candidates ---- */
 
 static void add_candidate(struct scanner *scanner, const char *name, size_t entry)
 {

@@ -29,7 +29,7 @@ struct searcher {
 	struct strings names, where;
 };
 
-/* ---- what can be found ---- */
+/* ---- candidates ---- */
 
 static size_t *hash_slot(const struct candidates *candidates, const char *hash)
 {

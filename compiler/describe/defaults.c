@@ -11,7 +11,7 @@
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/store_mount.h"
 
-/* SHA-256 of a text, in digits. */
+/* Returns the SHA-256 hash of a text in hex digits. */
 static const char *digest_hex(struct arena *arena, const char *text)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
@@ -19,7 +19,7 @@ static const char *digest_hex(struct arena *arena, const char *text)
 	return arena_hex(arena, digest, sizeof digest);
 }
 
-/* The same id that the reference derives, so that a VM keeps its identity when it changes hands. */
+/* Derives the same id as microvm.nix, so that a VM keeps its identity when it moves to mvmbuild. */
 static const char *derived_machine_id(struct arena *arena, const char *host_name)
 {
 	const char *hex = digest_hex(arena, arena_printf(arena, "microvm.nix:%s", host_name));
@@ -27,7 +27,7 @@ static const char *derived_machine_id(struct arena *arena, const char *host_name
 		arena, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
 }
 
-/* Locally administered (0x02), and stable for a name. */
+/* Derives a locally administered address (0x02) that is stable for a name. */
 static const char *derived_mac(struct arena *arena, const char *host_name, const char *id)
 {
 	const char *hex = digest_hex(arena, arena_printf(arena, "%s/%s", host_name, id));
@@ -35,13 +35,13 @@ static const char *derived_mac(struct arena *arena, const char *host_name, const
 		arena, "02:%.2s:%.2s:%.2s:%.2s:%.2s", hex, hex + 2, hex + 4, hex + 6, hex + 8);
 }
 
-/* A text that was not written at all: `null` is written, and means none. */
+/* Whether the description lacks a string. A written `null` counts as given and means none. */
 static bool left_open(const struct vm *vm, const char *const *field)
 {
 	return !*field && !vm_where(vm, field);
 }
 
-/* What is derived from the name; a vm without one is only checked. */
+/* Fills what is derived from the name; a vm without a name is only checked. */
 static void fill_from_name(struct arena *arena, struct vm *vm)
 {
 	if (left_open(vm, &vm->socket))
@@ -95,7 +95,7 @@ static void fill(struct arena *arena, struct vm *vm)
 
 /* ---- paths ---- */
 
-/* A relative path is relative to the file that it stands in. */
+/* Resolves a relative path against the directory of the file that contains it. */
 static const char *absolute(struct arena *arena, const char *path, const struct pos *where)
 {
 	if (!path || path[0] == '/')
@@ -106,7 +106,7 @@ static const char *absolute(struct arena *arena, const char *path, const struct 
 	return real ? real : path;
 }
 
-/* A path outside the store that leads into it (./result) stands for the store path. */
+/* Replaces a path outside the store that leads into it (./result) by the store path. */
 static const char *into_store(struct arena *arena, const struct vm *vm, const char *path)
 {
 	size_t length = strlen(vm->store_dir);
@@ -122,7 +122,7 @@ static void make_absolute(struct arena *arena, struct vm *vm, const char **field
 	*field = absolute(arena, *field, vm_where(vm, field));
 }
 
-/* Positions in a list of strings are those of the strings: a new one takes its over. */
+/* Positions belong to the strings of a list: a replaced string passes its position on. */
 static void make_store_paths(struct arena *arena, struct vm *vm)
 {
 	for (size_t i = 0; i < vm->store_paths.n; i++) {

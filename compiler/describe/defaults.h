@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* defaults: what a bound description leaves open and other options decide. */
+/* defaults: completes a bound description with defaults that depend on other options. */
 #ifndef MVM_COMPILER_DESCRIBE_DEFAULTS_H
 #define MVM_COMPILER_DESCRIBE_DEFAULTS_H
 
 #include "backends/interface/vm.h"
 
 /*
- * Completes a description that vm_bind has filled, of which a part may have been refused: computes
- * defaults, translates microvm.nix's flags for the store disk, and makes paths absolute. Afterwards
- * the description does not change any more.
+ * Completes a description that vm_bind has filled and partly refused, if it has errors: computes
+ * defaults, translates microvm.nix's flags for the store disk, and makes paths absolute. The
+ * description does not change afterwards.
  */
 void vm_complete(struct arena *arena, struct diag *diag, struct vm *vm);
 

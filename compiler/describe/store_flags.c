@@ -26,7 +26,7 @@ static void refuse(const struct flags *flags, const struct word *word, const cha
 		flags->option, word->text, why);
 }
 
-/* The reference puts blanks between the strings and leaves it to a shell to split them. */
+/* microvm.nix joins the strings with spaces and lets a shell split them. */
 static void split(struct flags *flags, const struct strings *strings)
 {
 	for (size_t i = 0; i < strings->n; i++) {
@@ -43,9 +43,9 @@ static void split(struct flags *flags, const struct strings *strings)
 	}
 }
 
-/* ---- what a flag says ---- */
+/* ---- the meaning of a flag ---- */
 
-static void say_compression(const struct flags *flags, const struct word *word, const char *name)
+static void set_compression(const struct flags *flags, const struct word *word, const char *name)
 {
 	struct vm *vm = flags->vm;
 	if (vm_where(vm, &vm->store_disk.compression) &&
@@ -57,7 +57,7 @@ static void say_compression(const struct flags *flags, const struct word *word, 
 	vm->store_disk.compression_where = word->where;
 }
 
-static void say_number(const struct flags *flags, const struct word *word, int64_t *field,
+static void set_number(const struct flags *flags, const struct word *word, int64_t *field,
 	int64_t number, const char *contradicts)
 {
 	if (vm_where(flags->vm, field) && *field != number)
@@ -66,7 +66,7 @@ static void say_number(const struct flags *flags, const struct word *word, int64
 		*field = number;
 }
 
-/* A number with nothing behind it, but maybe K or M; -1 when it is none. */
+/* Parses a number with an optional suffix K or M. Returns -1 if the text is anything else. */
 static int64_t number_of(const char *text)
 {
 	char *end;
@@ -79,27 +79,27 @@ static int64_t number_of(const char *text)
 								     : -1;
 }
 
-static void say_level(const struct flags *flags, const struct word *word, const char *text)
+static void set_level(const struct flags *flags, const struct word *word, const char *text)
 {
 	const int64_t level = number_of(text);
 	if (level < 0 || level > 22)
-		refuse(flags, word, "has no level that there is");
+		refuse(flags, word, "has an invalid level; levels are 0 to 22");
 	else
-		say_number(flags, word, &flags->vm->store_disk.level, level,
+		set_number(flags, word, &flags->vm->store_disk.level, level,
 			"contradicts storeDisk.level");
 }
 
-static void say_block_size(const struct flags *flags, const struct word *word, const char *text)
+static void set_block_size(const struct flags *flags, const struct word *word, const char *text)
 {
 	const int64_t bytes = number_of(text);
 	if (bytes < 4096 || bytes > 1 << 20 || (bytes & (bytes - 1)))
-		refuse(flags, word, "is no power of two from 4096 to 1048576");
+		refuse(flags, word, "is not a power of two from 4096 to 1048576");
 	else
-		say_number(flags, word, &flags->vm->store_disk.block_size, bytes,
+		set_number(flags, word, &flags->vm->store_disk.block_size, bytes,
 			"contradicts storeDisk.blockSize");
 }
 
-static void say_engine(const struct flags *flags, const struct word *word, const char *engine,
+static void set_engine(const struct flags *flags, const struct word *word, const char *engine,
 	const char *contradicts)
 {
 	struct vm *vm = flags->vm;
@@ -122,10 +122,10 @@ static void read_z(const struct flags *flags, const struct word *word, const cha
 		refuse(flags, word, "has several compressors; the store disk has one");
 		return;
 	}
-	say_compression(flags, word,
+	set_compression(flags, word,
 		comma ? arena_strndup(flags->arena, value, (size_t)(comma - value)) : value);
 	if (level)
-		say_level(flags, word, level);
+		set_level(flags, word, level);
 }
 
 static void read_feature(const struct flags *flags, const struct word *word, const char *feature)
@@ -141,12 +141,12 @@ static void read_feature(const struct flags *flags, const struct word *word, con
 		known |= strcmp(feature, whole[i]) == 0;
 	if (!known) {
 		refuse(flags, &(struct word){feature, word->where},
-			"is no feature that the store disk can have: ztailpacking, fragments, "
-			"all-fragments, dedupe");
+			"is not a feature of the store disk: use ztailpacking, fragments, "
+			"all-fragments or dedupe");
 		return;
 	}
 	vec_push(flags->arena, &vm->store_disk.mkfs_features, feature);
-	say_engine(flags, word, "mkfs.erofs", "needs storeDisk.engine: mkfs.erofs");
+	set_engine(flags, word, "mkfs.erofs", "requires storeDisk.engine: mkfs.erofs");
 }
 
 static void read_e(const struct flags *flags, const struct word *word, const char *value)
@@ -160,27 +160,27 @@ static void read_e(const struct flags *flags, const struct word *word, const cha
 
 static void read_c(const struct flags *flags, const struct word *word, const char *value)
 {
-	say_block_size(flags, word, value);
+	set_block_size(flags, word, value);
 }
 
 /* ---- gensquashfs ---- */
 
 static void read_compressor(const struct flags *flags, const struct word *word, const char *value)
 {
-	say_compression(flags, word, value);
+	set_compression(flags, word, value);
 	if (strcmp(value, "zstd") != 0)
-		say_engine(flags, word, "mksquashfs", "needs storeDisk.engine: mksquashfs");
+		set_engine(flags, word, "mksquashfs", "requires storeDisk.engine: mksquashfs");
 }
 
 static void read_extra(const struct flags *flags, const struct word *word, const char *value)
 {
 	if (strncmp(value, "level=", 6) == 0)
-		say_level(flags, word, value + 6);
+		set_level(flags, word, value + 6);
 	else
-		refuse(flags, word, "is understood with level= only");
+		refuse(flags, word, "is only supported with level=");
 }
 
-/* The number of threads is the build's. */
+/* Ignores the number of threads: the build determines it. */
 static void read_nothing(const struct flags *flags, const struct word *word, const char *value)
 {
 	(void)flags, (void)word, (void)value;
@@ -190,7 +190,7 @@ static void read_nothing(const struct flags *flags, const struct word *word, con
 
 struct flag {
 	const char *name;
-	/* NULL: takes no value, and says nothing here */
+	/* NULL: the flag has no value and is ignored */
 	void (*read)(const struct flags *flags, const struct word *word, const char *value);
 };
 
@@ -220,7 +220,7 @@ static const struct flag squashfs_flags[] = {
 	{0},
 };
 
-/* The value of a flag that begins so: behind it, behind "=", or the next word. */
+/* Returns the value of a flag: the rest of the word, the text after "=", or the next word. */
 static const char *value_of(struct flags *flags, const struct word *word, const char *name)
 {
 	const char *rest = word->text + strlen(name);
@@ -246,8 +246,7 @@ static void read_word(struct flags *flags, const struct flag *table)
 			!is_flag(table, word.text)))
 		table++;
 	if (!table->name) {
-		refuse(flags, &word,
-			"is not understood; storeDisk says how the store disk is made");
+		refuse(flags, &word, "is not supported; use the options of storeDisk");
 		return;
 	}
 	if (!table->read)
@@ -256,12 +255,12 @@ static void read_word(struct flags *flags, const struct flag *table)
 	if (value && *value)
 		table->read(flags, &word, value);
 	else
-		refuse(flags, &word, "lacks its value");
+		refuse(flags, &word, "has no value");
 }
 
 /*
- * What the reference has when nobody says anything: an exported description holds it too. Fragments
- * are worth no whole image then.
+ * microvm.nix's default flags, which every exported description contains. -Efragments is dropped
+ * from them, because it would force the engine mkfs.erofs.
  */
 static bool is_erofs_default(const struct flags *flags)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* store_flags: what microvm.nix's flags for mkfs.erofs and gensquashfs mean for our store disk. */
+/* store_flags: translates microvm.nix's flags for mkfs.erofs and gensquashfs into storeDisk. */
 #ifndef MVM_COMPILER_DESCRIBE_STORE_FLAGS_H
 #define MVM_COMPILER_DESCRIBE_STORE_FLAGS_H
 
@@ -7,9 +7,9 @@
 #include "base/diag.h"
 
 /*
- * Translates storeDiskErofsFlags or storeDiskSquashfsFlags, that of the disk's type, into storeDisk
- * (after its defaults). A flag that means nothing here, and one that contradicts storeDisk, is an
- * error.
+ * Applies storeDiskErofsFlags or storeDiskSquashfsFlags, depending on the disk's type, to
+ * storeDisk, after its defaults are set. A flag that has no equivalent or contradicts storeDisk is
+ * an error.
  */
 void store_flags_apply(struct arena *arena, struct diag *diag, struct vm *vm);
 

@@ -20,7 +20,7 @@ enum { HASH_LENGTH = 32 };
  */
 #define BUILD_ROOTS "build"
 
-/* ---- what a runner needs ---- */
+/* ---- a runner's store paths ---- */
 
 struct finder {
 	struct arena *arena;

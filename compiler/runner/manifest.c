@@ -20,7 +20,7 @@ static void set_text(struct json_object *object, const char *key, const char *te
 	set(object, key, text ? json_object_new_string(text) : NULL);
 }
 
-/* ---- what a plan gives ---- */
+/* ---- from the plan ---- */
 
 struct strings plan_packed(struct arena *arena, const struct plan *plan)
 {

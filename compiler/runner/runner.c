@@ -110,7 +110,7 @@ const char *runner_fingerprint(struct arena *arena, struct diag *diag, const str
 	return fingerprint(arena, diag, plan, &scripts);
 }
 
-/* ---- what is there already ---- */
+/* ---- an existing runner ---- */
 
 const char *runner_fingerprint_of(struct arena *arena, const char *path)
 {
