@@ -97,8 +97,7 @@ done < <(files 'tests/e2e/*_test.sh' 'tests/long/*_test.sh')
 echo "${missing:+# without:$missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "tests/README.md has a line for every test"
 
-mapfile -t wrapped < <(files '*.sh' '*.mk' '*.nix' Makefile .ci/run |
-	grep -v '^templates/\(runner\|host\)/')
+mapfile -t wrapped < <(files '*.sh' '*.mk' '*.nix' Makefile .ci/run)
 wide=$(LC_ALL=C awk -f tests/columns.awk "${wrapped[@]}")
 echo "${wide:+# $wide}"
 result "$([ -z "$wide" ] && echo 0 || echo 1)" \
@@ -107,6 +106,8 @@ result "$([ -z "$wide" ] && echo 0 || echo 1)" \
 mapfile -t documents < <(files '*.md')
 bash tests/markdown.sh links "${documents[@]}"
 result $? "every link in a document leads somewhere"
+bash tests/markdown.sh columns "${documents[@]}"
+result $? "no line of prose is wider than 100 columns"
 
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1

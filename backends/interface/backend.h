@@ -21,7 +21,7 @@ struct disk {
 	struct file_ref file;
 	const char *format; /* "raw", "qcow2", … */
 	bool read_only, direct;
-	const struct volume *volume; /* NULL for the store disk */
+	const struct volume *volume; /* NULL: the store disk */
 };
 
 /*
@@ -42,7 +42,7 @@ struct nic {
 struct guest {
 	const struct vm *vm;
 	enum kernel_arch arch;
-	bool foreign; /* `arch` differs from the host's architecture */
+	bool foreign; /* `arch` is not the host's */
 	struct file_ref kernel, initrd;
 	/* kernel parameters, except for the console and the reboot method */
 	const char *parameters;
@@ -50,7 +50,7 @@ struct guest {
 	size_t ndisks;
 	const struct nic *nics;
 	size_t nnics;
-	/* the shares of the description, then those derived from other options */
+	/* the description's shares, then those that follow from other options */
 	const struct share *const *shares;
 	size_t nshares;
 };
@@ -79,7 +79,7 @@ struct made_files {
 struct lowered {
 	struct command command;
 	struct companion companion;
-	/* the socket on which mvm-host receives notifications of the guest's systemd; NULL: none */
+	/* where mvm-host listens to the guest's systemd; NULL: nowhere */
 	const char *notify;
 	struct strings directories; /* created before the start */
 	/* an empty directory that it needs in the runner, relative to that; NULL: none */
@@ -101,7 +101,7 @@ struct lowered {
 	struct strings shutdown;
 	/* arguments of mvm-host that print whether the VM is paused; empty: unsupported */
 	struct strings state;
-	/* mvm-host's arguments for the balloon, followed by its size in MiB; empty: no balloon */
+	/* arguments of mvm-host before the wanted size in MiB; empty: it has no balloon */
 	struct strings balloon;
 	/*
 	 * sockets that the hypervisor creates in the state directory; leftovers of a crash are
@@ -179,7 +179,7 @@ struct backend {
 	bool (*boots)(const struct vm *vm, enum kernel_format format);
 	/* disks have serial numbers; otherwise the guest finds them by their order */
 	bool disk_serials;
-	/* it opens macvtaps by device name (PIECE_MACVTAP) instead of descriptor */
+	/* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
 	bool macvtap_names;
 	/*
 	 * Whether this version locks its disks' images itself (docs/storage.md,
@@ -236,7 +236,7 @@ struct backend {
 	 * options may have been refused.
 	 */
 	void (*makes)(struct arena *arena, const struct vm *vm, struct made_files *out);
-	/* Kernel modules for this hypervisor's devices. */
+	/* Modules that the guest needs for this hypervisor's devices. */
 	void (*modules)(
 		struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);

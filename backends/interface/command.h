@@ -34,13 +34,13 @@ enum piece_kind {
 	PIECE_ENGINE_JSON,   /* PIECE_AIO in Firecracker's words: "Async", "Sync" */
 	/* `text` if the file system of `image` supports direct I/O, else `otherwise` */
 	PIECE_DIRECT,
-	PIECE_WAYLAND, /* socket of the user's Wayland compositor */
+	PIECE_WAYLAND, /* the socket of the user's Wayland compositor */
 };
 
 struct piece {
 	enum piece_kind kind;
 	const char *text;
-	const char *image, *otherwise; /* for PIECE_DIRECT */
+	const char *image, *otherwise; /* of PIECE_DIRECT */
 };
 
 /* The accelerator that an argument is for. */
@@ -58,13 +58,13 @@ struct argument {
 
 /* A file that is written when the VM starts. */
 struct document {
-	const char *name; /* file name in the state directory */
+	const char *name; /* in the state directory */
 	struct pieces pieces;
 };
 
 struct command {
 	struct arena *arena;
-	VEC(struct argument) arguments; /* the program comes first */
+	VEC(struct argument) arguments; /* the program first */
 };
 
 /* Whether there is a piece of the kind. */

@@ -11,7 +11,7 @@ struct slot {
 	bool refused;
 };
 
-/* Hash table with open addressing, at most half full. */
+/* Open addressing, at most half full. */
 struct places {
 	struct arena *arena;
 	struct slot *slots;

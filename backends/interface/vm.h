@@ -98,7 +98,7 @@ struct pcie_root_port {
 
 struct hypervisor_options { /* options that every hypervisor has */
 	const char *package;
-	const char *version; /* "51", "9.1"; NULL: the current version */
+	const char *version; /* "51", "9.1"; NULL: the current one */
 	struct strings extra_args;
 };
 
@@ -116,7 +116,7 @@ struct vm {
 
 	/* the machine */
 	const struct backend *hypervisor;
-	const char *cpu; /* NULL: the host's CPU */
+	const char *cpu; /* NULL: the host's */
 	uint64_t vcpu;
 	uint64_t mem_mib;
 	bool hugepage_mem;
@@ -142,7 +142,7 @@ struct vm {
 	bool store_on_disk;
 	struct {
 		const char *type, *compression, *engine;
-		int64_t level;      /* 0: our default for the compressor */
+		int64_t level;      /* 0: the compressor's default here */
 		int64_t block_size; /* bytes */
 		bool verity;
 		bool tail_packing;            /* the rest is from flags: */
@@ -150,7 +150,7 @@ struct vm {
 		/* position of the compression; NULL: not given */
 		const struct pos *compression_where;
 	} store_disk;
-	const char *store_disk_type; /* store_disk.type under microvm.nix's name */
+	const char *store_disk_type; /* the reference's name of store_disk.type */
 	struct strings store_disk_erofs_flags, store_disk_squashfs_flags;
 	const char *nix_database;
 	bool register_closure;

@@ -20,7 +20,8 @@ while [ $# -gt 0 ]; do
 done
 if [ "$root" = / ]; then root=; fi
 state=$(cat "$here/share/state-dir") group=$(cat "$here/share/group")
-target=$root$state pool=$root$state/.store-disks pending=$root$state/.pending roots=$root/nix/var/nix/gcroots
+target=$root$state pool=$root$state/.store-disks pending=$root$state/.pending
+roots=$root/nix/var/nix/gcroots
 units=$root/etc/systemd/system
 live=
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then live=yes; fi
@@ -41,7 +42,11 @@ intend() {
 settle() {
 	if ! intended "$*"; then return; fi
 	grep -vxF -- "$*" "$pending" >"$target/.new" || true
-	if [ -s "$target/.new" ]; then mv -- "$target/.new" "$pending"; else rm -- "$target/.new" "$pending"; fi
+	if [ -s "$target/.new" ]; then
+		mv -- "$target/.new" "$pending"
+	else
+		rm -- "$target/.new" "$pending"
+	fi
 }
 
 # put FILE PLACE MODE [INTENTION]: installs a file in one step, unless it is already there.
@@ -95,7 +100,8 @@ install_units() {
 		esac
 	done
 	put "$here/share/set-booted" "$root/usr/local/libexec/mvmbuild/set-booted" 755 units
-	link /etc/systemd/system/microvms.target "$units/multi-user.target.wants/microvms.target" units
+	link /etc/systemd/system/microvms.target "$units/multi-user.target.wants/microvms.target" \
+		units
 	if [ -z "$did" ] && ! intended units; then return; fi
 	say "the units are installed"
 	if [ -n "$live" ]; then
@@ -116,7 +122,9 @@ install_disk() { # KEY PLACE
 	mkdir -p -- "$pool"
 	# An existing copy may have rotted: each run compares it once, before a VM gets it.
 	if [[ $compared != *" $1 "* ]] && ! cmp -s -- "$here/store-disks/$1" "$pool/$1"; then
-		if [ -e "$pool/$1" ]; then say "the store disk $pool/$1 differs from the one that was built; copying it again"; fi
+		if [ -e "$pool/$1" ]; then
+			say "the store disk $pool/$1 differs from the one that was built; copying it again"
+		fi
 		cp -f --reflink=auto -- "$here/store-disks/$1" "$pool/$1.new"
 		chmod 444 -- "$pool/$1.new"
 		sync -- "$pool/$1.new"
@@ -133,7 +141,8 @@ install_runner() { # NAME PLACE DISK KEY
 	rm -rf -- "$new"
 	mkdir -- "$new"
 	(cd "$from" && find . -mindepth 1 -type d -print0 | (cd "$new" && xargs -0 -r mkdir -p --))
-	(cd "$from" && find . \( -type f -o -type l \) ! -path "./$3" -print0 | xargs -0 -r cp -P --reflink=auto --parents -t "$new" --)
+	(cd "$from" && find . \( -type f -o -type l \) ! -path "./$3" -print0 |
+		xargs -0 -r cp -P --reflink=auto --parents -t "$new" --)
 	if [ "$3" != - ]; then install_disk "$4" "$new/$3"; fi
 	sync -f -- "$new"
 	mv -T -- "$new" "$target/$1/$2"
@@ -145,7 +154,9 @@ install_roots() { # NAME PLACE
 	local path own=$roots/microvm/.runners/$1/${2##*/}
 	if [ ! -d "$roots" ]; then return; fi
 	mkdir -p -- "$own"
-	while read -r path; do ln -sfn -- "$path" "$own/${path##*/}"; done <"$here/runners/$1/share/microvm/host-store-paths"
+	while read -r path; do
+		ln -sfn -- "$path" "$own/${path##*/}"
+	done <"$here/runners/$1/share/microvm/host-store-paths"
 	link "$state/$1/current" "$roots/microvm/$1"
 	link "$state/$1/booted" "$roots/microvm/booted-$1"
 	link "$state/$1/old" "$roots/microvm/old-$1"
@@ -155,7 +166,8 @@ install_roots() { # NAME PLACE
 # describes the list of files that a build made.
 foreign_file() { # RUNNER
 	[ ! -e "$1/share/mvmbuild/files" ] ||
-		(cd "$1" && find . ! -type d -printf '%P\n' | LC_ALL=C sort | LC_ALL=C comm -23 - share/mvmbuild/files | sed -n 1p)
+		(cd "$1" && find . ! -type d -printf '%P\n' | LC_ALL=C sort |
+			LC_ALL=C comm -23 - share/mvmbuild/files | sed -n 1p)
 }
 
 remove_unnamed() { # NAME
@@ -163,7 +175,11 @@ remove_unnamed() { # NAME
 	rm -rf -- "$target/$1"/runners/.gone-*
 	for runner in "$target/$1"/runners/*; do
 		place=runners/${runner##*/}
-		case $place in "$(readlink -- "$target/$1/current")" | "$(readlink -- "$target/$1/booted")" | "$(readlink -- "$target/$1/old")") continue ;; esac
+		case $place in
+		"$(readlink -- "$target/$1/current")") continue ;;
+		"$(readlink -- "$target/$1/booted")") continue ;;
+		"$(readlink -- "$target/$1/old")") continue ;;
+		esac
 		foreign=$(foreign_file "$runner")
 		if [ -n "$foreign" ]; then
 			say "the old runner $runner stays: it has the file $foreign, which was not built"
@@ -185,7 +201,11 @@ make_current() { # NAME PLACE DISK KEY RESTART
 	install_roots "$1" "$2"
 	install_runner "$1" "$2" "$3" "$4"
 	if [ -n "$before" ]; then link "$before" "$target/$1/old"; fi
-	if [ "$5" = yes ] && [ -n "$before" ]; then link "$2" "$target/$1/current" "restart $1"; else link "$2" "$target/$1/current"; fi
+	if [ "$5" = yes ] && [ -n "$before" ]; then
+		link "$2" "$target/$1/current" "restart $1"
+	else
+		link "$2" "$target/$1/current"
+	fi
 	say "$1 is $(if [ -n "$before" ]; then echo updated; else echo installed; fi)"
 }
 
@@ -221,12 +241,19 @@ make_directory() { # NAME
 		exit 1
 	fi
 	if [ -d "$directory" ] && is_exposed "$directory"; then
-		say "$directory belonged to $(stat -c '%U:%G, mode %a' -- "$directory"); it belongs to root now, mode 1775"
-	elif [ -n "$live" ] && [ -d "$directory" ] && [ "$(stat -c %G -- "$directory")" != "$group" ]; then
-		say "$directory belonged to the group $(stat -c %G -- "$directory"); it belongs to the group $group now"
+		say "$directory belonged to $(stat -c '%U:%G, mode %a' \
+			-- "$directory"); it belongs to root now, mode 1775"
+	elif [ -n "$live" ] && [ -d "$directory" ] &&
+		[ "$(stat -c %G -- "$directory")" != "$group" ]; then
+		say "$directory belonged to the group $(stat -c %G \
+			-- "$directory"); it belongs to the group $group now"
 	fi
 	mkdir -p -- "$directory"
-	if [ -n "$live" ]; then chown -- "root:$group" "$directory"; else chown -- "$EUID" "$directory"; fi
+	if [ -n "$live" ]; then
+		chown -- "root:$group" "$directory"
+	else
+		chown -- "$EUID" "$directory"
+	fi
 	chmod 1775 -- "$directory"
 	make_room "$directory/runners"
 	if [ ! -d "$directory/runners" ]; then mkdir -- "$directory/runners"; fi
@@ -253,7 +280,8 @@ name_undeclared() {
 	local directory name
 	for directory in "$target"/*/; do
 		name=$(basename -- "$directory")
-		if counts "${directory}declared" && counts "${directory}current" && ! cut -f 1 "$here/share/vms" | grep -qxF -- "$name"; then
+		if counts "${directory}declared" && counts "${directory}current" &&
+			! cut -f 1 "$here/share/vms" | grep -qxF -- "$name"; then
 			say "$name is no longer declared; \"microvm --remove $name\" removes it"
 		fi
 	done
@@ -261,7 +289,8 @@ name_undeclared() {
 
 # The VM runs from another runner than the current one.
 is_outdated() { # NAME
-	systemctl is-active -q "microvm@$1.service" && [ "$(readlink -- "$target/$1/booted")" != "$(readlink -- "$target/$1/current")" ]
+	systemctl is-active -q "microvm@$1.service" &&
+		[ "$(readlink -- "$target/$1/booted")" != "$(readlink -- "$target/$1/current")" ]
 }
 
 restart_and_start() {

@@ -14,16 +14,16 @@
 #   neither move nor remove those of others.
 # - USER can still create an entry that does not exist. So an entry is trusted only if it belongs to
 #   root; USER cannot give entries to root, nor hard-link root's here (fs.protected_hardlinks).
-# - All of this is checked once, here. Root's units find the runner in /run, where USER cannot write:
-#   later changes in DIRECTORY, even the removal of `current`, do not change what they run until they
-#   stop.
+# - All of this is checked once, here. Root's units find the runner in /run, where USER cannot
+#   write: later changes in DIRECTORY, even the removal of `current`, do not change what they run
+#   until they stop.
 # - The target of `current` must not be writable by USER either. The contents of a runner are not
 #   judged: root made it `current`.
 # - GROUP can create entries in DIRECTORY too, so it must be reserved for the VMs. A directory of
 #   another group (kvm, which may have other members) is given to GROUP.
 # A directory of microvm.nix (owned by USER, or writable by the group without the sticky bit) is
-# repaired. Its links are kept if they belong to root; one that belongs to USER may point anywhere by
-# now, so it is refused with advice.
+# repaired. Its links are kept if they belong to root; one that belongs to USER may point anywhere
+# by now, so it is refused with advice.
 # `microvm` (compiler/microvm/custody.h) and install-host read and write the same entries as root,
 # by the same rules.
 set -eu
@@ -48,14 +48,19 @@ is() { # PLACE TEST...
 is_exposed() { is "$1" ! -user root -o -perm /022 ! -perm -1000; }
 
 # USER or GROUP can change its contents.
-is_foreign() { is "$1" -user "$user" ! -user root -o -perm -0002 ! -perm -1000 -o -group "$group" -perm -0020 ! -perm -1000; }
+is_foreign() {
+	is "$1" -user "$user" ! -user root -o -perm -0002 ! -perm -1000 -o \
+		-group "$group" -perm -0020 ! -perm -1000
+}
 
 mend() { # DIRECTORY MODE
 	if is_exposed "$1"; then
 		[ ! -L "$1" ] || refuse "$1 is a symbolic link"
-		say "$1 belonged to $(stat -c '%U:%G, mode %a' -- "$1"); it belongs to root now, mode $2"
+		say "$1 belonged to $(stat -c '%U:%G, mode %a' \
+			-- "$1"); it belongs to root now, mode $2"
 	elif is "$1" ! -group "$group"; then
-		say "$1 belonged to the group $(stat -c %G -- "$1"); it belongs to the group $group now"
+		say "$1 belonged to the group $(stat -c %G \
+			-- "$1"); it belongs to the group $group now"
 	else
 		return 0
 	fi
@@ -73,18 +78,27 @@ mend "$directory" 1775
 cd -P -- "$directory"
 [ -L current ] || refuse "the link $directory/current is missing"
 target=$(readlink -- current)
-is_roots current || refuse "$directory/current belongs to $(stat -c %U -- current), who could point it anywhere; if $target is right, run as root:" \
+is_roots current || refuse "$directory/current belongs to $(stat -c %U \
+	-- current), who could point it anywhere; if $target is right, run as root:" \
 	"ln -sfn $target $directory/current"
-runner=$(readlink -e -- current) || refuse "$directory/current points to $target, which does not exist"
+runner=$(readlink -e -- current) ||
+	refuse "$directory/current points to $target, which does not exist"
 
 # A target below DIRECTORY must not be another link, which could be USER's.
 here=$(pwd -P)
 case $target in /*) whole=$target ;; *) whole=$here/$target ;; esac
 case $whole in "$directory"/*) whole=$here/${whole#"$directory"/} ;; esac
-case $whole in "$here"/*) [ "$whole" = "$runner" ] || refuse "$directory/current points to $target, which is itself a symbolic link" ;; esac
+case $whole in
+"$here"/*)
+	[ "$whole" = "$runner" ] ||
+		refuse "$directory/current points to $target, which is itself a symbolic link"
+	;;
+esac
 above=$runner
 while [ "$above" != / ]; do
-	if is_foreign "$above"; then refuse "$directory/current leads through $above, which $user or the group $group can change"; fi
+	if is_foreign "$above"; then
+		refuse "$directory/current leads through $above, which $user or the group $group can change"
+	fi
 	above=$(dirname -- "$above")
 done
 

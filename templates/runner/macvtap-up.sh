@@ -18,7 +18,8 @@ command -v ip >/dev/null || fail "ip is not installed (PATH is $PATH)"
 @holders@
 # Whether the interface is the macvtap that the VM needs; sysfs has the address in lower case.
 fits() { # NAME MAC LINK MODE
-	[ -e "/sys/class/net/$1/lower_$3" ] && [ "$(cat "/sys/class/net/$1/address")" = "${2,,}" ] &&
+	[ -e "/sys/class/net/$1/lower_$3" ] &&
+		[ "$(cat "/sys/class/net/$1/address")" = "${2,,}" ] &&
 		[[ $(ip -details link show dev "$1") == *"macvtap mode $4 "* ]]
 }
 
@@ -27,7 +28,9 @@ make_room() { # NAME MAC LINK MODE
 	local holder
 	[ -d "/sys/class/net/$1/macvtap" ] || fail "the interface $1 exists and is not a macvtap"
 	if fits "$@"; then return; fi
-	if holder=$(macvtap_holder "$1"); then fail "the interface $1 does not have the address, link and mode that this VM needs, and $holder has it open; stop that first"; fi
+	if holder=$(macvtap_holder "$1"); then
+		fail "the interface $1 does not have the address, link and mode that this VM needs, and $holder has it open; stop that first"
+	fi
 	sees_files || fail "the interface $1 does not have the address, link and mode that this VM needs, and it may be open in a process that is invisible here; \"ip link delete dev $1\" removes it, as root"
 	ip link delete dev "$1"
 }
@@ -36,19 +39,25 @@ make_room() { # NAME MAC LINK MODE
 wait_for_file() { # DEVICE
 	local tenths=0
 	until [ -e "$1" ]; do
-		[ $((tenths += 1)) -le "$wait_tenths" ] || fail "$1 did not appear within $((wait_tenths / 10)) s"
+		[ $((tenths += 1)) -le "$wait_tenths" ] ||
+			fail "$1 did not appear within $((wait_tenths / 10)) s"
 		sleep 0.1
 	done
 }
 
 macvtap() { # NAME MAC LINK MODE
 	local device=/sys/class/net/$1 file
-	[ -e "/sys/class/net/$3" ] || fail "the interface $3, to which $1 is to be attached, does not exist"
+	[ -e "/sys/class/net/$3" ] ||
+		fail "the interface $3, to which $1 is to be attached, does not exist"
 	if [ -e "$device" ]; then make_room "$@"; fi
-	if [ ! -e "$device" ]; then ip link add link "$3" name "$1" address "$2" type macvtap mode "$4"; fi
+	if [ ! -e "$device" ]; then
+		ip link add link "$3" name "$1" address "$2" type macvtap mode "$4"
+	fi
 	ip link set dev "$1" allmulticast on
 	# The addresses belong to the guest, not to the host.
-	if [ -e "/proc/sys/net/ipv6/conf/$1/disable_ipv6" ]; then echo 1 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"; fi
+	if [ -e "/proc/sys/net/ipv6/conf/$1/disable_ipv6" ]; then
+		echo 1 >"/proc/sys/net/ipv6/conf/$1/disable_ipv6"
+	fi
 	ip link set dev "$1" up
 	file=/dev/tap$(cat "$device/ifindex")
 	wait_for_file "$file"

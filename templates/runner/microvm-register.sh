@@ -14,12 +14,15 @@ taps=(@taps@)
 
 indexes=()
 for interface in ${taps[@]+"${taps[@]}"}; do
-	if [ -e "/sys/class/net/$interface/ifindex" ]; then indexes+=("$(cat "/sys/class/net/$interface/ifindex")"); fi
+	if [ -e "/sys/class/net/$interface/ifindex" ]; then
+		indexes+=("$(cat "/sys/class/net/$interface/ifindex")")
+	fi
 done
 
 if [[ $(busctl introspect "${manager[@]}" 2>/dev/null) == *RegisterMachineEx* ]]; then
 	# systemd 259 and newer: also registers the vsock, by which it can reach the guest.
-	properties=(Id ay "${#id[@]}" "${id[@]}" Service s mvmbuild Class s vm LeaderPIDFD h 3 RootDirectory s /)
+	properties=(Id ay "${#id[@]}" "${id[@]}" Service s mvmbuild Class s vm LeaderPIDFD h 3 \
+		RootDirectory s /)
 	count=5
 	if [ -n "$cid" ]; then
 		properties+=(VSockCID u "$cid" SSHAddress s "vsock/$cid")
@@ -29,6 +32,8 @@ if [[ $(busctl introspect "${manager[@]}" 2>/dev/null) == *RegisterMachineEx* ]]
 		properties+=(NetworkInterfaces ai "${#indexes[@]}" "${indexes[@]}")
 		count=$((count + 1))
 	fi
-	exec "$runner/libexec/mvm-host" pidfd "$leader" busctl call "${manager[@]}" RegisterMachineEx 'sa(sv)' "$name" "$count" "${properties[@]}"
+	exec "$runner/libexec/mvm-host" pidfd "$leader" busctl call "${manager[@]}" \
+		RegisterMachineEx 'sa(sv)' "$name" "$count" "${properties[@]}"
 fi
-exec busctl call "${manager[@]}" RegisterMachineWithNetwork sayssusai "$name" "${#id[@]}" "${id[@]}" mvmbuild vm "$leader" / "${#indexes[@]}" ${indexes[@]+"${indexes[@]}"}
+exec busctl call "${manager[@]}" RegisterMachineWithNetwork sayssusai "$name" "${#id[@]}" \
+	"${id[@]}" mvmbuild vm "$leader" / "${#indexes[@]}" ${indexes[@]+"${indexes[@]}"}

@@ -8,7 +8,9 @@
 set -euo pipefail
 # The hypervisor's console uses 0 and 1; if they were closed, its own files would get these numbers.
 # (macOS has no /proc, and a small /dev no fd.)
-for fd in 0 1 2; do [ -e "/proc/self/fd/$fd" ] || [ -e "/dev/fd/$fd" ] || eval "exec $fd<>/dev/null"; done
+for fd in 0 1 2; do
+	[ -e "/proc/self/fd/$fd" ] || [ -e "/dev/fd/$fd" ] || eval "exec $fd<>/dev/null"
+done
 @path@
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-run
@@ -38,7 +40,8 @@ lock_volume() { # DESCRIPTOR IMAGE read|write
 
 # Copies the present state of the host's Nix database, which the guest sees through a share.
 copy_database() { # FROM TO
-	"$runner/libexec/mvm-nix-db" snapshot "$1" "$2" || fail "cannot copy the host's Nix database $1 for the guest"
+	"$runner/libexec/mvm-nix-db" snapshot "$1" "$2" ||
+		fail "cannot copy the host's Nix database $1 for the guest"
 }
 
 # Enlarges a volume whose size in the description has increased; an existing volume is changed only
@@ -46,7 +49,9 @@ copy_database() { # FROM TO
 grow_volume() { # IMAGE MIB TYPE [DESCRIPTOR]
 	local grown
 	grown=$("$runner/libexec/mvm-host" volume grow "$@") || exit 1
-	if [ "$grown" = extended ]; then echo "microvm-run: $name: the volume $1 has $2 MiB now; its $3 file system grows in the guest" >&2; fi
+	if [ "$grown" = extended ]; then
+		echo "microvm-run: $name: the volume $1 has $2 MiB now; its $3 file system grows in the guest" >&2
+	fi
 }
 
 # Under the host's units the shares are served already. Otherwise they are served for the lifetime
@@ -56,7 +61,8 @@ serve_shares() { # SOCKET...
 	for socket; do
 		need_socket "$socket"
 		if ! "$runner/libexec/mvm-host" listens "$socket"; then
-			"$runner/bin/virtiofsd-run" --with $$@unlocked@ || fail "cannot serve the VM's shares"
+			"$runner/bin/virtiofsd-run" --with $$@unlocked@ ||
+				fail "cannot serve the VM's shares"
 			return
 		fi
 		need_owned 'the socket' "$socket"
@@ -67,7 +73,9 @@ serve_shares() { # SOCKET...
 # start fails: a hypervisor would remove it, and it may be a volume that was just created.
 remove_stale() { # SOCKET
 	need_socket "$1"
-	if "$runner/libexec/mvm-host" listens "$1"; then fail "$1 is in use; is the VM already running?"; fi
+	if "$runner/libexec/mvm-host" listens "$1"; then
+		fail "$1 is in use; is the VM already running?"
+	fi
 	if [ -S "$1" ]; then rm -f -- "$1"; fi
 }
 
@@ -90,7 +98,8 @@ companion() { # SOCKET COMMAND...
 	remove_stale "$socket"
 	"$@" </dev/null@unlocked@ &
 	until [ -S "$socket" ]; do
-		kill -0 $! 2>/dev/null || fail "${1##*/} exited before it created its socket $socket"
+		kill -0 $! 2>/dev/null ||
+			fail "${1##*/} exited before it created its socket $socket"
 		[ $((tries += 1)) -le 200 ] || fail "${1##*/} did not create its socket $socket"
 		sleep 0.05
 	done
@@ -105,7 +114,8 @@ give_time() { # SECONDS
 # hypervisors do for their console. The guest's output remains visible.
 leave_terminal() {
 	if { [ ! -t 0 ] && [ ! -t 1 ]; } || "$runner/libexec/mvm-host" foreground; then return; fi
-	echo "microvm-run: $name: running in the background; the guest's console accepts no input" >&2
+	echo "microvm-run: $name: running in the background; the guest's console accepts no input" \
+		>&2
 	if [ -t 0 ]; then exec </dev/null; fi
 	if [ -t 1 ]; then exec > >(exec cat@unlocked@); fi
 }
@@ -113,7 +123,11 @@ leave_terminal() {
 # Selects the hypervisor's argument for a disk that bypasses the page cache, if the image's file
 # system supports that.
 where_direct() { # IMAGE TEXT OTHERWISE
-	if "$runner/libexec/mvm-host" volume direct "$1" 2>/dev/null; then printf '%s' "$2"; else printf '%s' "$3"; fi
+	if "$runner/libexec/mvm-host" volume direct "$1" 2>/dev/null; then
+		printf '%s' "$2"
+	else
+		printf '%s' "$3"
+	fi
 }
 
 # Escapes a path for use in a URL.

@@ -3,4 +3,5 @@
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@
-busctl call org.freedesktop.machine1 /org/freedesktop/machine1 org.freedesktop.machine1.Manager UnregisterMachine s @name@ 2>/dev/null || true
+busctl call org.freedesktop.machine1 /org/freedesktop/machine1 org.freedesktop.machine1.Manager \
+	UnregisterMachine s @name@ 2>/dev/null || true

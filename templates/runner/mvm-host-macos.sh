@@ -18,7 +18,8 @@ complain() { echo "mvm-host: $*" >&2; }
 # Reads or changes the state of the VM. curl's status is 7 if no process listens.
 ask() { # SOCKET [STATE]
 	curl --silent --show-error --fail --max-time 5 --output /dev/null --unix-socket "$1" \
-		${2:+--header 'Content-Type: application/json' --data "{\"state\":\"$2\"}"} http://vfkit/vm/state 2>/dev/null
+		${2:+--header 'Content-Type: application/json' --data "{\"state\":\"$2\"}"} \
+			http://vfkit/vm/state 2>/dev/null
 }
 
 listens() { # SOCKET
@@ -29,7 +30,10 @@ listens() { # SOCKET
 }
 
 is_paused() { # SOCKET
-	case $(curl --silent --fail --max-time 5 --unix-socket "$1" http://vfkit/vm/state 2>/dev/null) in *VirtualMachineStatePaused*) true ;; *) false ;; esac
+	local state
+	state=$(curl --silent --fail --max-time 5 --unix-socket "$1" http://vfkit/vm/state \
+		2>/dev/null) || true
+	case $state in *VirtualMachineStatePaused*) true ;; *) false ;; esac
 }
 
 wait_for_end() { # SOCKET SECONDS
@@ -81,7 +85,10 @@ remove_leftovers() { # IMAGE
 	local leftover
 	for leftover in "$1".new.*; do
 		case ${leftover##*.} in *[!0-9]*) continue ;; esac
-		if [ ! -O "$leftover" ] || [ -L "$leftover" ] || [ ! -d "$leftover" ] || kill -0 "${leftover##*.}" 2>/dev/null; then continue; fi
+		if [ ! -O "$leftover" ] || [ -L "$leftover" ] || [ ! -d "$leftover" ] ||
+			kill -0 "${leftover##*.}" 2>/dev/null; then
+			continue
+		fi
 		rm -f -- "$leftover/image"
 		rmdir -- "$leftover" 2>/dev/null || true
 	done
@@ -94,7 +101,9 @@ make_image() { # archive FILE | mkfs MIB PROGRAM [ARGUMENT]...
 	if [ "$kind" = archive ]; then
 		(cd -- "$temporary" && tar -xzf "$mib" --no-same-owner)
 	else
-		(umask 077 && dd if=/dev/zero of="$temporary/image" bs=1048576 count=0 seek="$mib" 2>/dev/null) && PATH=$PATH:/usr/sbin:/sbin "$@" "$temporary/image" >&2
+		(umask 077 && dd if=/dev/zero of="$temporary/image" bs=1048576 count=0 \
+			seek="$mib" 2>/dev/null) &&
+			PATH=$PATH:/usr/sbin:/sbin "$@" "$temporary/image" >&2
 	fi
 }
 

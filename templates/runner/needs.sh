@@ -42,24 +42,30 @@ need_file() { # WHAT PATH
 need_huge_pages() { # MIB KIB|default [HUGETLBFS]
 	local kib=$2 pool key value wanted free
 	if [ "$kib" = default ]; then
-		while read -r key value _; do if [ "$key" = Hugepagesize: ]; then kib=$value; fi; done </proc/meminfo
+		while read -r key value _; do
+			if [ "$key" = Hugepagesize: ]; then kib=$value; fi
+		done </proc/meminfo
 	fi
 	pool=/sys/kernel/mm/hugepages/hugepages-${kib}kB
 	if [ ! -d "$pool" ]; then
-		complain "hugepageMem: the host's kernel has no huge pages$([ "$kib" = default ] || echo " of $kib KiB")"
+		complain "hugepageMem: the host's kernel has no huge pages$([ "$kib" = default ] ||
+			echo " of $kib KiB")"
 	elif [ $(($1 * 1024 % kib)) != 0 ]; then
 		complain "hugepageMem: mem ($1 MiB) is not a multiple of the host's huge page size ($kib KiB)"
 	else
 		wanted=$(($1 * 1024 / kib))
-		free=$(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") + $(cat "$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
+		free=$(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") + $(cat \
+			"$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
 		[ "$free" -ge "$wanted" ] ||
 			complain "hugepageMem: $1 MiB need $wanted huge pages of $kib KiB, but $((free > 0 ? free : 0)) are free; reserve them, as root, with \"echo $(($(cat "$pool/nr_hugepages") + wanted - free)) >$pool/nr_hugepages\""
 	fi
-	[ -z "${3:-}" ] || [ "$(stat -f -c %t -- "$3" 2>/dev/null)" = 958458f6 ] || complain "hugepageMem: no hugetlbfs is mounted on $3; run \"mount -t hugetlbfs hugetlbfs $3\" as root"
+	[ -z "${3:-}" ] || [ "$(stat -f -c %t -- "$3" 2>/dev/null)" = 958458f6 ] ||
+		complain "hugepageMem: no hugetlbfs is mounted on $3; run \"mount -t hugetlbfs hugetlbfs $3\" as root"
 }
 
 need_interface() { # TYPE NAME
-	[ -e "/sys/class/net/$2/ifindex" ] || complain "the $1 interface $2 is missing; run $runner/bin/$1-up as root to create it"
+	[ -e "/sys/class/net/$2/ifindex" ] ||
+		complain "the $1 interface $2 is missing; run $runner/bin/$1-up as root to create it"
 }
 
 # Reports a tap that the hypervisor could not open, for the reasons in tun.c: another kind of
@@ -93,7 +99,11 @@ need_one_file_system() { # TAG SOURCE
 	source=$(readlink -f -- "$2") device=$(stat -c %d -- "$source")
 	while read -r _ _ _ _ point _; do
 		printf -v point %b "$point"
-		if [[ $point != "${source%/}"/* ]] || [ "$(stat -c %d -- "$point" 2>/dev/null || echo "$device")" = "$device" ]; then continue; fi
+		if [[ $point != "${source%/}"/* ]] ||
+			[ "$(stat -c %d -- "$point" 2>/dev/null ||
+				echo "$device")" = "$device" ]; then
+			continue
+		fi
 		complain "the share $1: $point, below $2, is another file system, whose inode numbers may be the same; share each file system separately"
 		return
 	done </proc/self/mountinfo
@@ -107,8 +117,10 @@ need_volume() { # IMAGE READ-ONLY CREATED
 	fi
 	need_file 'the volume' "$1"
 	[ "$2" = true ] || need_outside_runner "$(dirname -- "$1")" "the volume $1"
-	[ "$2" = true ] || [ ! -r "$1" ] || [ -w "$1" ] || complain "the volume $1 is not writable$(device_owner "$1")"
-	[ "$3" = true ] || [ ! -e "$(readlink -f -- "$1").grow" ] || complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
+	[ "$2" = true ] || [ ! -r "$1" ] || [ -w "$1" ] ||
+		complain "the volume $1 is not writable$(device_owner "$1")"
+	[ "$3" = true ] || [ ! -e "$(readlink -f -- "$1").grow" ] ||
+		complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
 }
 
 # Two writers of one image destroy it.
@@ -155,8 +167,13 @@ need_owned() { # WHAT PATH
 	if [ ! -L "$2" ] && [ ! -e "$2" ]; then return; fi
 	# shellcheck disable=SC2034 # unused fields; ls, because macOS has another stat
 	read -r mode links owner more < <(ls -ldn -- "$2") || return 0
-	if [ "$owner" = "$(id -u)" ] || [ "$owner" = 0 ] || [ "$owner" = "$(owner_of "$above")" ]; then return; fi
-	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "$(vm_user)" 2>/dev/null)" ]; then return; fi
+	if [ "$owner" = "$(id -u)" ] || [ "$owner" = 0 ] ||
+		[ "$owner" = "$(owner_of "$above")" ]; then
+		return
+	fi
+	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "$(vm_user)" 2>/dev/null)" ]; then
+		return
+	fi
 	complain "$1 $2 belongs to another user ($owner), who could read and change the guest's data in it; chown it, or start the VM as that user"
 }
 

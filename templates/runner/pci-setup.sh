@@ -13,7 +13,9 @@ fail() {
 	exit 1
 }
 # It may be built in.
-if [ ! -e /sys/bus/pci/drivers/vfio-pci ]; then modprobe vfio-pci || fail "the kernel has no vfio-pci"; fi
+if [ ! -e /sys/bus/pci/drivers/vfio-pci ]; then
+	modprobe vfio-pci || fail "the kernel has no vfio-pci"
+fi
 
 driver() { # DEVICE
 	if [ -e "$1/driver" ]; then basename -- "$(readlink -f -- "$1/driver")"; fi
@@ -22,13 +24,16 @@ driver() { # DEVICE
 pci() { # ADDRESS
 	local device=/sys/bus/pci/devices/$1
 	[ -e "$device" ] || fail "the PCI device $1 does not exist"
-	[ -e "$device/iommu_group" ] || fail "the PCI device $1 has no IOMMU group; enable the IOMMU in the firmware, and with intel_iommu=on"
+	[ -e "$device/iommu_group" ] ||
+		fail "the PCI device $1 has no IOMMU group; enable the IOMMU in the firmware, and with intel_iommu=on"
 	if [ "$(driver "$device")" != vfio-pci ]; then
 		echo vfio-pci >"$device/driver_override"
 		if [ -e "$device/driver" ]; then echo "$1" >"$device/driver/unbind"; fi
 		echo "$1" >/sys/bus/pci/drivers_probe
-		[ "$(driver "$device")" = vfio-pci ] || fail "vfio-pci does not accept the PCI device $1"
+		[ "$(driver "$device")" = vfio-pci ] ||
+			fail "vfio-pci does not accept the PCI device $1"
 	fi
-	chown -- "$user${group:+:$group}" "/dev/vfio/$(basename -- "$(readlink -f -- "$device/iommu_group")")"
+	chown -- "$user${group:+:$group}" \
+		"/dev/vfio/$(basename -- "$(readlink -f -- "$device/iommu_group")")"
 }
 @devices@

@@ -3,7 +3,8 @@
 need_outside_runner() { # DIRECTORY WHAT
 	local above=$1
 	until [ "$above" -ef / ] || [ ! -e "$above" ]; do
-		if [ "$above" -ef "$runner" ] || [ -e "$above/share/microvm/manifest.json" ] || { [ -e "$above/host.json" ] && [ -e "$above/bin/install-host" ]; }; then
+		if [ "$above" -ef "$runner" ] || [ -e "$above/share/microvm/manifest.json" ] ||
+			{ [ -e "$above/host.json" ] && [ -e "$above/bin/install-host" ]; }; then
 			complain "$2 is in a runner, which the next build replaces; start the VM in a directory of its own:" \
 				"mkdir -p ~/$name && cd ~/$name && $runner/bin/microvm-run"
 			return

@@ -14,7 +14,8 @@ fail() {
 command -v ip >/dev/null || fail "ip is not installed (PATH is $PATH)"
 uid=$user
 if [[ $user == *[!0-9]* ]]; then
-	uid=$(id -u -- "$user" 2>/dev/null) || fail "the user $user does not exist; set MICROVM_USER"
+	uid=$(id -u -- "$user" 2>/dev/null) ||
+		fail "the user $user does not exist; set MICROVM_USER"
 fi
 
 # Flags of <linux/if_tun.h> in sysfs: IFF_TAP, IFF_PERSIST, IFF_MULTI_QUEUE. Other flags depend on
@@ -44,7 +45,8 @@ make_room() { # NAME
 
 tap() { # NAME [BRIDGE]
 	local device=/sys/class/net/$1
-	[ -z "${2:-}" ] || [ -d "/sys/class/net/$2/bridge" ] || fail "the bridge $2 of the interface $1 does not exist"
+	[ -z "${2:-}" ] || [ -d "/sys/class/net/$2/bridge" ] ||
+		fail "the bridge $2 of the interface $1 does not exist"
 	if [ -e "$device" ]; then make_room "$1"; fi
 	if [ ! -e "$device" ]; then ip tuntap add dev "$1" mode tap user "$uid" @flags@; fi
 	if [ -n "${2:-}" ]; then ip link set dev "$1" master "$2"; fi

@@ -29,7 +29,8 @@ find_program() {
 	local candidate
 	local -a candidates=("$package/bin/virtiofsd" "$package/libexec/virtiofsd")
 	if [ -z "$package" ]; then
-		candidates=("$(command -v virtiofsd || true)" /usr/libexec/virtiofsd /usr/lib/virtiofsd /usr/lib/qemu/virtiofsd)
+		candidates=("$(command -v virtiofsd || true)" /usr/libexec/virtiofsd \
+			/usr/lib/virtiofsd /usr/lib/qemu/virtiofsd)
 	fi
 	for candidate in "${candidates[@]}"; do
 		if [ -f "$candidate" ] && [ -x "$candidate" ]; then
@@ -37,7 +38,8 @@ find_program() {
 			return
 		fi
 	done
-	warn "virtiofsd is not $([ -n "$package" ] && echo "in $package" || echo "installed (PATH is $PATH)")"
+	warn "virtiofsd is not $([ -n "$package" ] && echo "in $package" ||
+		echo "installed (PATH is $PATH)")"
 	return 1
 }
 
@@ -50,7 +52,9 @@ has() { # TEXT
 compose_rust() {
 	argv=("$program" --fd=3 "--shared-dir=$directory" --thread-pool-size "$threads")
 	if [ "$acl" = true ]; then argv+=(--posix-acl --xattr); fi
-	if [ "$cache" = metadata ] && ! has metadata; then complain "the share $tag: $program does not support cache: metadata"; fi
+	if [ "$cache" = metadata ] && ! has metadata; then
+		complain "the share $tag: $program does not support cache: metadata"
+	fi
 	argv+=("--cache=$cache")
 	# Submounts appear as file systems of their own in the guest, because their inode numbers
 	# may be the same. virtiofsd refuses the option if it is given twice.
@@ -64,25 +68,38 @@ compose_rust() {
 		complain "virtiofsd.inodeFileHandles: mandatory: $program does not support it"
 	fi
 	if [ "$tells_tag" = true ]; then
-		if has --tag; then argv+=("--tag=$tag"); else complain "the share $tag: $program has no option --tag, which the hypervisor needs"; fi
+		if has --tag; then
+			argv+=("--tag=$tag")
+		else
+			complain "the share $tag: $program has no option --tag, which the hypervisor needs"
+		fi
 	fi
 	if [ "$read_only" = true ]; then
-		if has --readonly; then argv+=(--readonly); else options+=(--read-only "$directory"); fi
+		if has --readonly; then
+			argv+=(--readonly)
+		else
+			options+=(--read-only "$directory")
+		fi
 	fi
 }
 
 # The C daemon, of QEMU up to 7.2.
 compose_qemu() {
 	local escaped=${directory//\\/\\\\}
-	argv=("$program" --fd=3 -o "source=${escaped//,/\\,}" "--thread-pool-size=$threads" -o announce_submounts)
+	argv=("$program" --fd=3 -o "source=${escaped//,/\\,}" "--thread-pool-size=$threads" \
+		-o announce_submounts)
 	if [ "$acl" = true ]; then argv+=(-o xattr -o posix_acl); fi
 	case $cache in
 	metadata) complain "the share $tag: $program does not support cache: metadata" ;;
 	never) argv+=(-o cache=none) ;;
 	*) argv+=(-o "cache=$cache") ;;
 	esac
-	if [ "$handles" = mandatory ]; then complain "virtiofsd.inodeFileHandles: mandatory: $program does not support it"; fi
-	if [ "$tells_tag" = true ]; then complain "the share $tag: $program has no option --tag, which the hypervisor needs"; fi
+	if [ "$handles" = mandatory ]; then
+		complain "virtiofsd.inodeFileHandles: mandatory: $program does not support it"
+	fi
+	if [ "$tells_tag" = true ]; then
+		complain "the share $tag: $program has no option --tag, which the hypervisor needs"
+	fi
 	if [ "$read_only" = true ]; then options+=(--read-only "$directory"); fi
 }
 
@@ -119,10 +136,16 @@ look() { # PLACE [OPTION]: sets owner, owning_group and mode
 	read -r owner owning_group mode < <(stat "${@:2}" -c '%u %g %a' -- "$1") || return
 	mode=$((8#$mode))
 }
-user_writes() { [ "$owner" = "$uid" ] || [ $((mode & 2)) != 0 ] || { [[ " $gids " == *" $owning_group "* ]] && [ $((mode & 16)) != 0 ]; }; }
+user_writes() {
+	[ "$owner" = "$uid" ] || [ $((mode & 2)) != 0 ] ||
+		{ [[ " $gids " == *" $owning_group "* ]] && [ $((mode & 16)) != 0 ]; }
+}
 
 take_part() { # DIRECTORY PART
-	case $(realpath -- "$1")/ in "$here"/*) [ "$checking" = false ] || return 0 ;; *) return 1 ;; esac
+	case $(realpath -- "$1")/ in
+	"$here"/*) [ "$checking" = false ] || return 0 ;;
+	*) return 1 ;;
+	esac
 	[ ! -L "$2" ] && chown -h -- root "$2" || return
 	# From here on it cannot be replaced; a link that replaced it meanwhile must not be root's.
 	if [ -L "$2" ] || [ ! -d "$2" ]; then rm -f -- "$2" && return 1; fi
@@ -137,13 +160,17 @@ is_fixed() { # PATH: whether the user cannot change any entry on the way, links 
 		if [ -z "$part" ] || [ "$part" = . ]; then continue; fi
 		look "${place:-/}" -L || return
 		if user_writes; then
-			[ "$owner" != "$uid" ] && [ $((mode & 512)) != 0 ] && look "$place/$part" || return
-			if [ "$owner" = "$uid" ]; then take_part "${place:-/}" "$place/$part" || return; fi
+			[ "$owner" != "$uid" ] && [ $((mode & 512)) != 0 ] && look "$place/$part" ||
+				return
+			if [ "$owner" = "$uid" ]; then
+				take_part "${place:-/}" "$place/$part" || return
+			fi
 		fi
 		if [ -L "$place/$part" ]; then
 			look "$place/$part" && [ "$owner" != "$uid" ] || return
 			link=$(readlink -- "$place/$part")
-			case $link in /*) is_fixed "$link" ;; *) is_fixed "$place/$link" ;; esac || return
+			case $link in /*) is_fixed "$link" ;; *) is_fixed "$place/$link" ;; esac ||
+				return
 		fi
 		place=$place/$part
 	done
@@ -151,17 +178,21 @@ is_fixed() { # PATH: whether the user cannot change any entry on the way, links 
 
 need_fixed() { # TAG SOURCE
 	local uid gids path=$2
-	if [ "$(id -u)" != 0 ] || ! uid=$(id -u -- "$user" 2>/dev/null) || [ "$uid" = 0 ]; then return; fi
+	if [ "$(id -u)" != 0 ] || ! uid=$(id -u -- "$user" 2>/dev/null) || [ "$uid" = 0 ]; then
+		return
+	fi
 	# A directory as microvm.nix makes it: everything in it belongs to the VM's user.
 	if [ ! -O . ] || [ ! -k . ]; then return; fi
 	gids=$(id -G -- "$user")
 	case $path in /*) ;; *) path=$here/$path ;; esac
-	is_fixed "$path" || complain "the share $1: $user could replace $2, or a directory above it, by a link to any file"
+	is_fixed "$path" ||
+		complain "the share $1: $user could replace $2, or a directory above it, by a link to any file"
 }
 
 @apart@
 share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
-	local tag=$1 socket=$2 source=$3 read_only=$4 cache=$5 acl=$6 directory silent=false own_namespace=true
+	local tag=$1 socket=$2 source=$3 read_only=$4 cache=$5 acl=$6 directory silent=false \
+		own_namespace=true
 	local -a argv=() options=() extra=("${extra_args[@]}" "${@:7}")
 	if [ ! -d "$source" ]; then
 		complain "the share $tag: the directory $source does not exist"
@@ -180,7 +211,9 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 	# guest's root belong to this user here.
 	if [ "$(id -u)" != 0 ]; then
 		if [ "$own_namespace" = true ]; then options+=(--user-namespace); fi
-		if [ "$handles" = mandatory ]; then complain "virtiofsd.inodeFileHandles: mandatory needs root"; fi
+		if [ "$handles" = mandatory ]; then
+			complain "virtiofsd.inodeFileHandles: mandatory needs root"
+		fi
 	fi
 	"compose_$kind"
 	argv+=("${extra[@]}")
@@ -192,7 +225,8 @@ share() { # TAG SOCKET SOURCE READ-ONLY CACHE ACL [ARGUMENT]...
 find_group() {
 	local owner owning_group mode
 	look . || return 0
-	if [ $((mode & 16)) != 0 ] || { [ "$(id -u)" = 0 ] && [ "$owner" != 0 ] && [ "$owner" = "$(id -u -- "$user" 2>/dev/null)" ]; }; then
+	if [ $((mode & 16)) != 0 ] || { [ "$(id -u)" = 0 ] && [ "$owner" != 0 ] &&
+		[ "$owner" = "$(id -u -- "$user" 2>/dev/null)" ]; }; then
 		group=(--group-if-any "$owning_group")
 	fi
 }
