@@ -89,7 +89,7 @@ static void add_interface(const struct alioth *alioth, const struct nic *nic)
 	const struct interface *interface = nic->interface;
 	command_add(alioth->command, "--net");
 	struct argument *net = command_begin(alioth->command);
-	bool macvtap = strcmp(interface->type, "macvtap") == 0;
+	bool macvtap = interface->type == INTERFACE_MACVTAP;
 	argument_text(alioth->command, net,
 		macvtap ? "tap=" : arena_printf(alioth->arena, "if_name=%s", interface->id));
 	if (macvtap)

@@ -99,7 +99,7 @@ static void add_shares(const struct crosvm *crosvm)
 {
 	for (size_t i = 0; i < crosvm->guest->nshares; i++) {
 		const struct share *share = crosvm->guest->shares[i];
-		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
+		bool virtiofs = share->proto == SHARE_VIRTIOFS;
 		command_add(crosvm->command, virtiofs ? "--vhost-user" : "--shared-dir");
 		if (virtiofs)
 			command_printf(crosvm->command, "type=fs,socket=%s",
@@ -241,7 +241,7 @@ static bool crosvm_single_queue(const struct vm *vm, const struct interface *int
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		if (vm->interfaces.v[i].tap.vhost)
 			return true;
-	return strcmp(interface->type, "macvtap") == 0;
+	return interface->type == INTERFACE_MACVTAP;
 }
 
 /* x86_64/src/lib.rs, TooManyVcpus. Devices come as functions when there are no more slots. */
@@ -257,7 +257,7 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 			"bad-path", "crosvm.pivotRoot: \"%.80s\" is no absolute path", pivot_root);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
-		if (strcmp(share->proto, "9p") != 0)
+		if (share->proto != SHARE_9P)
 			continue;
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",

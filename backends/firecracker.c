@@ -105,9 +105,10 @@ static void drives_add(struct config *config, const struct guest *guest, struct 
 		if (!disk->read_only)
 			config_add_text(config, drive, "cache_type", "Writeback");
 		/* Async is io_uring. */
-		bool async = strcmp(guest->vm->firecracker.drive_io_engine, "Async") == 0;
-		const struct node *engine = config_add_text(config, drive, "io_engine",
-			async ? "" : guest->vm->firecracker.drive_io_engine);
+		const enum drive_io_engine wanted = guest->vm->firecracker.drive_io_engine;
+		const bool async = wanted == DRIVE_IO_ASYNC;
+		const struct node *engine = config_add_text(
+			config, drive, "io_engine", async ? "" : drive_io_engine_names[wanted]);
 		if (async)
 			config_add_late(config, engine, PIECE_ENGINE_JSON);
 	}

@@ -90,7 +90,7 @@ static void add_tap(
 	unsigned long long queues =
 		kvmtool->vm->vcpu < QUEUE_PAIRS_MAX ? kvmtool->vm->vcpu : QUEUE_PAIRS_MAX;
 	argument_text(command, argument, "mode=tap,tapif=");
-	if (strcmp(interface->type, "macvtap") == 0)
+	if (interface->type == INTERFACE_MACVTAP)
 		argument_macvtap(command, argument, interface->id);
 	else
 		argument_text(command, argument, interface->id);
@@ -108,7 +108,7 @@ static void add_interfaces(const struct kvmtool *kvmtool)
 	for (size_t i = 0; i < kvmtool->guest->nnics; i++) {
 		const struct interface *interface = kvmtool->guest->nics[i].interface;
 		command_add(command, "-n");
-		if (strcmp(interface->type, "user") == 0)
+		if (interface->type == INTERFACE_USER)
 			command_printf(command, "mode=user,guest_mac=%s", interface->mac);
 		else
 			add_tap(kvmtool, command_begin(command), interface);
@@ -179,7 +179,7 @@ static void check_shares(struct diag *diag, const struct vm *vm)
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		check_comma(diag, &share->where, "kvmtool", "shares", i, share->source);
-		if (share->read_only && strcmp(share->proto, "9p") == 0)
+		if (share->read_only && share->proto == SHARE_9P)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				"shares[%zu]: kvmtool does not support read-only shares%s", i,
 				read_only_why(share));
@@ -190,7 +190,7 @@ static void check_interfaces(struct diag *diag, const struct vm *vm)
 {
 	size_t users = 0;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (strcmp(vm->interfaces.v[i].type, "user") == 0 && ++users == 2)
+		if (vm->interfaces.v[i].type == INTERFACE_USER && ++users == 2)
 			diag_error(diag, STATUS_DESCRIPTION, &vm->interfaces.v[i].where,
 				"not-supported",
 				"interfaces[%zu]: kvmtool does not support more than one interface "
@@ -210,8 +210,7 @@ static void kvmtool_check(struct diag *diag, const struct vm *vm, const struct g
 static bool qcow2_is_read_only(const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->volumes.n; i++)
-		if (strcmp(vm->volumes.v[i].image_type, "qcow2") == 0 &&
-			!vm->volumes.v[i].read_only)
+		if (vm->volumes.v[i].image_type == IMAGE_QCOW2 && !vm->volumes.v[i].read_only)
 			return false;
 	return true;
 }

@@ -25,7 +25,7 @@ static void add_base(const struct vfkit *vfkit)
 	command_add(command, program_path(vfkit->arena, vm->vfkit.common.package, "vfkit"));
 	option_printf(command, "--cpus", "%llu", (unsigned long long)vm->vcpu);
 	option_printf(command, "--memory", "%llu", (unsigned long long)vm->mem_mib);
-	option_add(command, "--log-level", vm->vfkit.log_level);
+	option_add(command, "--log-level", log_level_names[vm->vfkit.log_level]);
 	if (vm->graphics.enable)
 		command_add(command, "--gui");
 }

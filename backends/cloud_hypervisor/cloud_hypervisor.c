@@ -180,8 +180,8 @@ static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk,
 	 * written.
 	 */
 	if (since(ch->vm, 51))
-		argument_text(
-			ch->command, argument, arena_printf(arena, ",image_type=%s", disk->format));
+		argument_text(ch->command, argument,
+			arena_printf(arena, ",image_type=%s", image_type_names[disk->format]));
 	if (ch->vm->vcpu > 1)
 		argument_text(ch->command, argument,
 			arena_printf(arena, ",num_queues=%llu", (unsigned long long)ch->vm->vcpu));

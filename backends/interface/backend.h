@@ -19,7 +19,7 @@ struct disk {
 	const char *id;     /* "store", "vdb" */
 	const char *serial; /* the guest finds it by this */
 	struct file_ref file;
-	const char *format; /* "raw", "qcow2", … */
+	enum image_type format;
 	bool read_only, direct;
 	const struct volume *volume; /* NULL: the store disk */
 };

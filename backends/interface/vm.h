@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "backends/interface/choices.h"
 #include "base/arena.h"
 #include "base/diag.h"
 
@@ -39,15 +40,16 @@ struct volume {
 	bool auto_create;
 	struct strings mkfs_extra_args;
 	const char *fs_type;
-	const char *image_type;
+	enum image_type image_type;
 };
 
 struct interface {
 	struct pos where;
-	const char *type;
+	enum interface_type type;
 	const char *id;
 	struct {
-		const char *link, *mode;
+		const char *link;
+		enum macvtap_mode mode;
 	} macvtap;
 	const char *bridge;
 	const char *mac;
@@ -58,14 +60,17 @@ struct interface {
 
 struct share {
 	struct pos where;
-	const char *tag, *socket, *source, *security_model, *mount_point, *proto;
+	const char *tag, *socket, *source;
+	enum security_model security_model;
+	const char *mount_point;
+	enum share_proto proto;
 	bool read_only;
 	/*
 	 * the host's store or its database, if the guest could reach it through this share; else
 	 * NULL
 	 */
 	const char *host_store;
-	const char *cache;
+	enum share_cache cache;
 	bool posix_acl;
 	struct strings extra_args;
 };
@@ -77,13 +82,15 @@ struct endpoint {
 
 struct forward_port {
 	struct pos where;
-	const char *from, *proto;
+	enum forward_from from;
+	enum transport proto;
 	struct endpoint host, guest;
 };
 
 struct device {
 	struct pos where;
-	const char *bus, *path;
+	enum device_bus bus;
+	const char *path;
 	struct {
 		const char *id, *bus, *device_extra_args;
 	} qemu;
@@ -135,14 +142,19 @@ struct vm {
 	} vsock;
 	struct {
 		bool enable;
-		const char *backend, *socket, *vulkan, *hostmem, *crosvm_package;
+		enum display backend;
+		const char *socket;
+		enum vulkan vulkan;
+		const char *hostmem, *crosvm_package;
 	} graphics;
 
 	/* storage, network, devices */
 	bool store_on_disk;
 	struct {
-		const char *type, *compression, *engine;
-		int64_t level;      /* 0: the compressor's default here */
+		enum store_type type;
+		enum compression compression;
+		enum store_engine engine;
+		int64_t level;      /* 0: our default for the compressor */
 		int64_t block_size; /* bytes */
 		bool verity;
 		bool tail_packing;            /* the rest is from flags: */
@@ -150,9 +162,9 @@ struct vm {
 		/* position of the compression; NULL: not given */
 		const struct pos *compression_where;
 	} store_disk;
-	const char *store_disk_type; /* the reference's name of store_disk.type */
+	enum store_type store_disk_type; /* store_disk.type under microvm.nix's name */
 	struct strings store_disk_erofs_flags, store_disk_squashfs_flags;
-	const char *nix_database;
+	enum nix_database nix_database;
 	bool register_closure;
 	const char *writable_store_overlay;
 	struct {
@@ -189,7 +201,8 @@ struct vm {
 	bool system_symlink;
 	bool register_with_machined;
 	struct {
-		const char *inode_file_handles, *thread_pool_size, *group, *package;
+		enum inode_file_handles inode_file_handles;
+		const char *thread_pool_size, *group, *package;
 		struct strings extra_args;
 	} virtiofsd;
 
@@ -211,7 +224,7 @@ struct vm {
 	struct {
 		struct hypervisor_options common;
 		const struct node *cpu, *extra_config;
-		const char *drive_io_engine;
+		enum drive_io_engine drive_io_engine;
 	} firecracker;
 	struct {
 		struct hypervisor_options common;
@@ -222,7 +235,7 @@ struct vm {
 	} kvmtool, stratovirt, alioth;
 	struct {
 		struct hypervisor_options common;
-		const char *log_level;
+		enum log_level log_level;
 		struct {
 			bool enable, install, ignore_if_missing;
 		} rosetta;

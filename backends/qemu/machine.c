@@ -33,10 +33,10 @@ bool qemu_is_microvm(const struct vm *vm)
 	return !vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0;
 }
 
-static bool has_device(const struct vm *vm, const char *bus)
+static bool has_device(const struct vm *vm, enum device_bus bus)
 {
 	for (size_t i = 0; i < vm->devices.n; i++)
-		if (strcmp(vm->devices.v[i].bus, bus) == 0)
+		if (vm->devices.v[i].bus == bus)
 			return true;
 	return false;
 }
@@ -45,7 +45,7 @@ bool qemu_has_pci(const struct guest *guest)
 {
 	const struct vm *vm = guest->vm;
 	return guest->arch != KERNEL_X86_64 || !qemu_is_microvm(vm) || vm->graphics.enable ||
-		guest->nshares || has_device(vm, "pci") || vm->qemu.pcie_root_ports.n;
+		guest->nshares || has_device(vm, BUS_PCI) || vm->qemu.pcie_root_ports.n;
 }
 
 /* virtiofs maps the guest's memory; huge pages come by a memory object too. */
@@ -63,7 +63,7 @@ static const char *machine_options(const struct qemu *qemu)
 	/* The kernel finds virtio-mmio devices by ACPI. */
 	return arena_printf(qemu->arena,
 		",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s",
-		qemu->pci ? "on" : "off", has_device(qemu->vm, "usb") ? "on" : "off");
+		qemu->pci ? "on" : "off", has_device(qemu->vm, BUS_USB) ? "on" : "off");
 }
 
 static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, const char *with_tcg)

@@ -8,14 +8,16 @@ static const char *forwardings(const struct qemu *qemu)
 	const char *text = "";
 	for (size_t i = 0; i < qemu->vm->forward_ports.n; i++) {
 		const struct forward_port *port = &qemu->vm->forward_ports.v[i];
-		if (strcmp(port->from, "host") == 0)
+		if (port->from == FROM_HOST)
 			text = arena_printf(qemu->arena, "%s,hostfwd=%s:%s:%lld-%s:%lld", text,
-				port->proto, port->host.address, (long long)port->host.port,
-				port->guest.address, (long long)port->guest.port);
+				transport_names[port->proto], port->host.address,
+				(long long)port->host.port, port->guest.address,
+				(long long)port->guest.port);
 		else
 			text = arena_printf(qemu->arena, "%s,guestfwd=%s:%s:%lld-cmd:nc %s %lld",
-				text, port->proto, port->guest.address, (long long)port->guest.port,
-				port->host.address, (long long)port->host.port);
+				text, transport_names[port->proto], port->guest.address,
+				(long long)port->guest.port, port->host.address,
+				(long long)port->host.port);
 	}
 	return text;
 }
@@ -24,7 +26,7 @@ static void add_tap_source(
 	const struct qemu *qemu, struct argument *argument, const struct nic *nic)
 {
 	const struct interface *interface = nic->interface;
-	if (strcmp(interface->type, "macvtap") == 0) {
+	if (interface->type == INTERFACE_MACVTAP) {
 		const char *fds = "";
 		for (unsigned i = 0; i < nic->queues; i++)
 			fds = arena_printf(qemu->arena, "%s%s%d", fds, i ? ":" : "", nic->fds[i]);
@@ -44,14 +46,16 @@ static void add_tap_source(
 static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forwards)
 {
 	const struct interface *interface = nic->interface;
-	const char *type = strcmp(interface->type, "macvtap") == 0 ? "tap" : interface->type;
+	/* QEMU takes a macvtap for a tap that is open already. */
+	const enum interface_type type =
+		interface->type == INTERFACE_MACVTAP ? INTERFACE_TAP : interface->type;
 	command_add(qemu->command, "-netdev");
 	struct argument *argument = command_begin(qemu->command);
 	argument_text(qemu->command, argument,
-		arena_printf(qemu->arena, "%s,id=%s", type, interface->id));
-	if (strcmp(type, "tap") == 0) {
+		arena_printf(qemu->arena, "%s,id=%s", interface_type_names[type], interface->id));
+	if (type == INTERFACE_TAP) {
 		add_tap_source(qemu, argument, nic);
-	} else if (strcmp(type, "bridge") == 0) {
+	} else if (type == INTERFACE_BRIDGE) {
 		argument_text(qemu->command, argument,
 			arena_printf(qemu->arena, ",br=%s,helper=", interface->bridge));
 		argument_piece(qemu->command, argument, PIECE_BRIDGE_HELPER);
@@ -66,7 +70,7 @@ void qemu_add_interfaces(const struct qemu *qemu)
 	bool forwarded = false;
 	for (size_t i = 0; i < qemu->guest->nnics; i++) {
 		const struct nic *nic = &qemu->guest->nics[i];
-		bool user = strcmp(nic->interface->type, "user") == 0;
+		bool user = nic->interface->type == INTERFACE_USER;
 		add_netdev(qemu, nic, user && !forwarded);
 		forwarded |= user;
 		/*

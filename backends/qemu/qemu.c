@@ -99,9 +99,9 @@ static void add_root_ports(const struct qemu *qemu)
 }
 
 /* What QEMU calls the format of a vhd image. */
-static const char *format_name(const char *format)
+static const char *format_name(enum image_type format)
 {
-	return strcmp(format, "vhd") == 0 ? "vpc" : format;
+	return format == IMAGE_VHD ? "vpc" : image_type_names[format];
 }
 
 static void add_disk(const struct qemu *qemu, const struct disk *disk)
@@ -146,7 +146,7 @@ static void add_shares(const struct qemu *qemu)
 	struct command *command = qemu->command;
 	for (size_t i = 0; i < qemu->guest->nshares; i++) {
 		const struct share *share = qemu->guest->shares[i];
-		bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
+		bool virtiofs = share->proto == SHARE_VIRTIOFS;
 		const char *tag = qemu_escape(qemu->arena, share->tag);
 		if (virtiofs) {
 			option_printf(command, "-chardev", "socket,id=fs%zu,path=%s", i,
@@ -161,7 +161,8 @@ static void add_shares(const struct qemu *qemu)
 		 */
 		option_printf(command, "-fsdev",
 			"local,id=fs%zu,path=%s,security_model=%s,readonly=%s,multidevs=remap", i,
-			qemu_escape(qemu->arena, share->source), share->security_model,
+			qemu_escape(qemu->arena, share->source),
+			security_model_names[share->security_model],
 			share->read_only ? "true" : "false");
 		option_printf(command, "-device", "virtio-9p-%s,fsdev=fs%zu,mount_tag=%s",
 			qemu_suffix(qemu), i, tag);
@@ -192,7 +193,7 @@ static void add_devices(const struct qemu *qemu)
 	bool controller = qemu_is_microvm(qemu->vm) || qemu->vm->graphics.enable;
 	for (size_t i = 0; i < qemu->vm->devices.n; i++) {
 		const struct device *device = &qemu->vm->devices.v[i];
-		if (strcmp(device->bus, "pci") == 0) {
+		if (device->bus == BUS_PCI) {
 			add_pci_device(qemu, device);
 			continue;
 		}
@@ -205,29 +206,26 @@ static void add_devices(const struct qemu *qemu)
 
 static void add_display(const struct qemu *qemu)
 {
-	static const struct {
-		const char *backend, *display, *device;
+	static const struct display_words {
+		const char *display, *device;
 		bool vulkan;
 	} displays[] = {
-		{"gtk", "gtk,gl=on", "virtio-vga-gl", true},
-		{"cocoa", "cocoa", "virtio-gpu", false},
-		{"headless", "egl-headless", "virtio-gpu-gl", true},
+		[DISPLAY_GTK] = {"gtk,gl=on", "virtio-vga-gl", true},
+		[DISPLAY_COCOA] = {"cocoa", "virtio-gpu", false},
+		[DISPLAY_HEADLESS] = {"egl-headless", "virtio-gpu-gl", true},
 	};
 	const struct vm *vm = qemu->vm;
 	if (!vm->graphics.enable) {
 		command_add(qemu->command, "-nographic");
 		return;
 	}
-	for (size_t i = 0; i < countof(displays); i++) {
-		if (strcmp(vm->graphics.backend, displays[i].backend) != 0)
-			continue;
-		const char *vulkan = vm->graphics.vulkan && displays[i].vulkan
-			? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on",
-				  vm->graphics.hostmem, vm->graphics.vulkan)
-			: "";
-		option_add(qemu->command, "-display", displays[i].display);
-		option_printf(qemu->command, "-device", "%s%s", displays[i].device, vulkan);
-	}
+	const struct display_words *words = &displays[vm->graphics.backend];
+	const char *vulkan = vm->graphics.vulkan != NO_VULKAN && words->vulkan
+		? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on", vm->graphics.hostmem,
+			  vulkan_names[vm->graphics.vulkan])
+		: "";
+	option_add(qemu->command, "-display", words->display);
+	option_printf(qemu->command, "-device", "%s%s", words->device, vulkan);
 	static const char *const inputs[] = {"qemu-xhci", "usb-tablet", "usb-kbd"};
 	for (size_t i = 0; i < countof(inputs); i++)
 		option_add(qemu->command, "-device", inputs[i]);

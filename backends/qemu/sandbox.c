@@ -49,7 +49,7 @@ static bool has_option(const struct vm *vm, const char *option)
 static bool has_bridge(const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (strcmp(vm->interfaces.v[i].type, "bridge") == 0)
+		if (vm->interfaces.v[i].type == INTERFACE_BRIDGE)
 			return true;
 	return false;
 }
@@ -58,7 +58,7 @@ static bool has_bridge(const struct vm *vm)
 static bool forwards_from_guest(const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->forward_ports.n; i++)
-		if (strcmp(vm->forward_ports.v[i].from, "guest") == 0)
+		if (vm->forward_ports.v[i].from == FROM_GUEST)
 			return true;
 	return false;
 }
@@ -71,7 +71,8 @@ static bool starts_programs(const struct vm *vm)
 			return true;
 	return forwards_from_guest(vm) ||
 		(vm->graphics.enable &&
-			(vm->graphics.vulkan || strcmp(vm->graphics.backend, "headless") != 0));
+			(vm->graphics.vulkan != NO_VULKAN ||
+				vm->graphics.backend != DISPLAY_HEADLESS));
 }
 
 /* QEMU puts the filter up before it becomes the user. */

@@ -24,14 +24,14 @@ void check_devices(const struct checker *checker)
 		const struct device *device = &checker->vm->devices.v[i];
 		const struct pos *where = place(checker, &device->path, &device->where);
 		check_qemu_id(checker, &device->qemu.id, &device->where, "devices", i);
-		if (!device->bus || !device->path)
+		if (device->bus == BUS_REFUSED || !device->path)
 			continue;
-		if (strcmp(device->bus, "pci") == 0 && !is_pci_address(device->path))
+		if (device->bus == BUS_PCI && !is_pci_address(device->path))
 			wrong(checker, where, "bad-device",
 				"devices[%zu].path: \"%.80s\" is not a PCI address such as "
 				"0000:01:00.0",
 				i, device->path);
-		if (strcmp(device->bus, "usb") == 0 &&
+		if (device->bus == BUS_USB &&
 			(!*device->path || !is_made_of(device->path, "=,.-_")))
 			wrong(checker, where, "bad-device",
 				"devices[%zu].path: \"%.80s\" is not a USB device such as "

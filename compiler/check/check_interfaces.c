@@ -10,12 +10,12 @@ enum { LINUX_INTERFACE_BYTES = 15 };
 static void check_interface_type(
 	const struct checker *checker, const struct interface *interface, size_t i)
 {
-	bool bridge = strcmp(interface->type, "bridge") == 0,
-	     macvtap = strcmp(interface->type, "macvtap") == 0;
+	const bool bridge = interface->type == INTERFACE_BRIDGE,
+		   macvtap = interface->type == INTERFACE_MACVTAP;
 	if (bridge && !interface->bridge)
 		wrong(checker, &interface->where, "missing-option",
 			"interfaces[%zu].bridge is missing; name the bridge to join", i);
-	else if (interface->bridge && !bridge && strcmp(interface->type, "tap") != 0)
+	else if (interface->bridge && !bridge && interface->type != INTERFACE_TAP)
 		wrong(checker, place(checker, &interface->bridge, &interface->where),
 			"bad-interface",
 			"interfaces[%zu].bridge: only interfaces of type bridge or tap can join a "
@@ -24,10 +24,10 @@ static void check_interface_type(
 	if (interface->bridge)
 		check_name(checker, place(checker, &interface->bridge, &interface->where),
 			"interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
-	if (macvtap && (!interface->macvtap.link || !interface->macvtap.mode))
+	if (macvtap && (!interface->macvtap.link || interface->macvtap.mode == MACVTAP_NO_MODE))
 		wrong(checker, &interface->where, "missing-option",
 			"interfaces[%zu]: type macvtap requires macvtap.link and macvtap.mode", i);
-	if (interface->tap.vhost && strcmp(interface->type, "tap") != 0)
+	if (interface->tap.vhost && interface->type != INTERFACE_TAP)
 		wrong(checker, place(checker, &interface->tap.vhost, &interface->where),
 			"bad-interface", "interfaces[%zu].tap.vhost requires type tap", i);
 }
@@ -70,7 +70,7 @@ static bool may_have_user_interface(const struct vm *vm)
 		return true;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		if (vm_refused(vm, &vm->interfaces.v[i].type) ||
-			strcmp(vm->interfaces.v[i].type, "user") == 0)
+			vm->interfaces.v[i].type == INTERFACE_USER)
 			return true;
 	return false;
 }
@@ -89,7 +89,7 @@ static void check_endpoint(const struct checker *checker, const struct endpoint 
 static void check_from_guest(
 	const struct checker *checker, const struct forward_port *port, size_t i)
 {
-	if (strcmp(port->proto, "tcp") != 0)
+	if (port->proto != TRANSPORT_TCP)
 		wrong(checker, place(checker, &port->proto, &port->where), "bad-forwarding",
 			"forwardPorts[%zu].proto: only tcp can be forwarded from the guest", i);
 	if (!*port->host.address && sound(checker, &port->host.address))
@@ -109,7 +109,7 @@ static void check_from_guest(
  */
 static const struct endpoint *listening_end(const struct forward_port *port)
 {
-	return strcmp(port->from, "host") == 0 ? &port->host : &port->guest;
+	return port->from == FROM_HOST ? &port->host : &port->guest;
 }
 
 /*
@@ -130,13 +130,13 @@ static void check_port_twice(const struct checker *checker, size_t i)
 	const struct endpoint *end = listening_end(port);
 	for (size_t k = 0; k < i; k++) {
 		const struct endpoint *first = listening_end(&ports[k]);
-		if (strcmp(ports[k].from, port->from) != 0 ||
-			strcmp(ports[k].proto, port->proto) != 0 || first->port != end->port ||
-			!same_address(first->address, end->address))
+		if (ports[k].from != port->from || ports[k].proto != port->proto ||
+			first->port != end->port || !same_address(first->address, end->address))
 			continue;
 		wrong(checker, place(checker, &end->port, &port->where), "used-twice",
-			"forwardPorts[%zu].%s: port %lld (%s) is used twice", i, port->from,
-			(long long)end->port, port->proto);
+			"forwardPorts[%zu].%s: port %lld (%s) is used twice", i,
+			forward_from_names[port->from], (long long)end->port,
+			transport_names[port->proto]);
 		diag_note(checker->diag, place(checker, &first->port, &ports[k].where),
 			"used-twice", "first used here");
 		return;
@@ -150,7 +150,7 @@ void check_forward_ports(const struct checker *checker)
 		const struct forward_port *port = &vm->forward_ports.v[i];
 		check_endpoint(checker, &port->host, &port->where, i, "host");
 		check_endpoint(checker, &port->guest, &port->where, i, "guest");
-		if (sound(checker, &port->from) && strcmp(port->from, "guest") == 0)
+		if (sound(checker, &port->from) && port->from == FROM_GUEST)
 			check_from_guest(checker, port, i);
 		if (!vm_refused(vm, NULL)) /* it compares several elements */
 			check_port_twice(checker, i);

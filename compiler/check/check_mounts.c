@@ -64,7 +64,7 @@ static bool asks_for_xattr(const struct strings *arguments)
 static void check_overlay_share(
 	const struct checker *checker, const struct pos *where, const struct share *share)
 {
-	if (strcmp(share->proto, "9p") == 0)
+	if (share->proto == SHARE_9P)
 		wrong(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the share on %s is 9p, which the kernel does not "
 			"accept as an upper layer; use a volume or a virtiofs share",

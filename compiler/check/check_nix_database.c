@@ -20,15 +20,15 @@ static const struct pos *chosen(const struct vm *vm)
 static void check_given_initrd(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	if (strcmp(vm->nix_database, "none") == 0)
+	if (vm->nix_database == NIX_DATABASE_NONE)
 		return;
-	const char *instead = strcmp(vm->nix_database, "registration") == 0
+	const char *instead = vm->nix_database == NIX_DATABASE_REGISTRATION
 		? "; add a closureInfo to storePaths, and name its registration in kernelParams: "
 		  "[regInfo=...]"
 		: "";
 	wrong(checker, chosen(vm), "bad-nix-database",
 		"nixDatabase: %s requires mvmbuild's own initrd, but another one is given%s",
-		vm->nix_database, instead);
+		nix_database_names[vm->nix_database], instead);
 	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-nix-database",
 		"the initrd is given here");
 }

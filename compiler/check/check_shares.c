@@ -19,7 +19,7 @@ static bool translates_ids(const struct strings *arguments)
 static void check_share(const struct checker *checker, const struct share *share, size_t i)
 {
 	const struct vm *vm = checker->vm;
-	bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
+	bool virtiofs = share->proto == SHARE_VIRTIOFS;
 	size_t longest = virtiofs ? TAG_VIRTIOFS_BYTES : TAG_9P_BYTES;
 	const struct pos *tag = place(checker, &share->tag, &share->where),
 			 *point = place(checker, &share->mount_point, &share->where);
@@ -61,17 +61,17 @@ static void check_share(const struct checker *checker, const struct share *share
  */
 static void warn_of_ignored(const struct checker *checker, const struct share *share, size_t i)
 {
-	bool virtiofs = strcmp(share->proto, "virtiofs") == 0;
+	bool virtiofs = share->proto == SHARE_VIRTIOFS;
 	const struct {
 		const char *name;
 		bool wanted;
 		const void *field;
 	} options[] = {
-		{"cache", !virtiofs && strcmp(share->cache, "auto") != 0, &share->cache},
+		{"cache", !virtiofs && share->cache != CACHE_AUTO, &share->cache},
 		{"posixAcl", !virtiofs && !share->posix_acl, &share->posix_acl},
 		{"extraArgs", !virtiofs && share->extra_args.n, &share->extra_args},
 		{"socket", !virtiofs && share->socket, &share->socket},
-		{"securityModel", virtiofs && strcmp(share->security_model, "none") != 0,
+		{"securityModel", virtiofs && share->security_model != SECURITY_NONE,
 			&share->security_model},
 	};
 	for (size_t k = 0; k < countof(options); k++)
@@ -80,7 +80,7 @@ static void warn_of_ignored(const struct checker *checker, const struct share *s
 				"ignored",
 				"shares[%zu].%s: ignored, because a %s share does not have this "
 				"option",
-				i, options[k].name, share->proto);
+				i, options[k].name, share_proto_names[share->proto]);
 }
 
 /* microvm.nix's default is the text "`nproc`", which its shell evaluates; here it is a keyword. */

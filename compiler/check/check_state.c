@@ -76,7 +76,7 @@ static void add_shares(const struct checker *checker, struct names *names)
 			(struct name){.what = arena_printf(checker->arena, "shares[%zu].source", i),
 				.shared = true,
 				.read_only = true});
-		if (strcmp(share->proto, "virtiofs") == 0)
+		if (share->proto == SHARE_VIRTIOFS)
 			add_option(checker, names, share->socket, &share->socket, &share->where,
 				(struct name){.what = arena_printf(
 						      checker->arena, "shares[%zu].socket", i)});

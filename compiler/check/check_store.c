@@ -15,63 +15,79 @@ void check_store_dir(const struct checker *checker)
 			vm->store_dir);
 }
 
-/* The compressors that each engine supports. */
-static const struct {
-	const char *type, *engine;
-	const char *compressions[8];
-} engines[] = {
-	{"squashfs", "linked", {"zstd"}},
-	{"squashfs", "mksquashfs", {"gzip", "lz4", "lzo", "xz", "zstd", "none"}},
-	{"erofs", "linked", {"lz4", "lz4hc", "deflate", "lzma", "zstd", "none"}},
-	{"erofs", "mkfs.erofs", {"lz4", "lz4hc", "deflate", "lzma", "zstd", "none"}},
+enum { COMPRESSIONS_MAX = 6 };
+
+/* The compressors of each way to make a disk, in the order of messages. */
+static const struct way {
+	enum store_type type;
+	enum store_engine engine;
+	size_t n;
+	enum compression compressions[COMPRESSIONS_MAX];
+} ways[] = {
+	{STORE_SQUASHFS, ENGINE_LINKED, 1, {COMPRESSION_ZSTD}},
+	{STORE_SQUASHFS, ENGINE_MKSQUASHFS, 6,
+		{COMPRESSION_GZIP, COMPRESSION_LZ4, COMPRESSION_LZO, COMPRESSION_XZ,
+			COMPRESSION_ZSTD, COMPRESSION_NONE}},
+	{STORE_EROFS, ENGINE_LINKED, 6,
+		{COMPRESSION_LZ4, COMPRESSION_LZ4HC, COMPRESSION_DEFLATE, COMPRESSION_LZMA,
+			COMPRESSION_ZSTD, COMPRESSION_NONE}},
+	{STORE_EROFS, ENGINE_MKFS_EROFS, 6,
+		{COMPRESSION_LZ4, COMPRESSION_LZ4HC, COMPRESSION_DEFLATE, COMPRESSION_LZMA,
+			COMPRESSION_ZSTD, COMPRESSION_NONE}},
 };
 
-static bool has_compression(const char *const compressions[8], const char *name)
+/* NULL when the engine does not make disks of the type. */
+static const struct way *find_way(enum store_type type, enum store_engine engine)
 {
-	size_t i = 0;
-	while (compressions[i] && strcmp(compressions[i], name) != 0)
-		i++;
-	return compressions[i];
+	for (size_t i = 0; i < countof(ways); i++)
+		if (ways[i].type == type && ways[i].engine == engine)
+			return &ways[i];
+	return NULL;
 }
 
-static const char *list(const struct checker *checker, const char *const compressions[8])
+static bool has_compression(const struct way *way, enum compression compression)
 {
-	const char *text = compressions[0];
-	for (size_t i = 1; compressions[i]; i++)
-		text = arena_printf(checker->arena, "%s%s%s", text,
-			compressions[i + 1] ? ", " : " and ", compressions[i]);
+	for (size_t i = 0; i < way->n; i++)
+		if (way->compressions[i] == compression)
+			return true;
+	return false;
+}
+
+static const char *list(const struct checker *checker, const struct way *way)
+{
+	const char *text = compression_names[way->compressions[0]];
+	for (size_t i = 1; i < way->n; i++)
+		text = arena_printf(checker->arena, "%s%s%s", text, i + 1 < way->n ? ", " : " and ",
+			compression_names[way->compressions[i]]);
 	return text;
 }
 
 /* Suggests another engine that supports the compression. */
-static const char *hint(const struct checker *checker, size_t engine)
+static const char *hint(const struct checker *checker, const struct way *way)
 {
-	for (size_t i = 0; i < countof(engines); i++)
-		if (i != engine && strcmp(engines[i].type, engines[engine].type) == 0 &&
-			has_compression(
-				engines[i].compressions, checker->vm->store_disk.compression))
-			return arena_printf(
-				checker->arena, "; use storeDisk.engine: %s", engines[i].engine);
+	for (size_t i = 0; i < countof(ways); i++)
+		if (&ways[i] != way && ways[i].type == way->type &&
+			has_compression(&ways[i], checker->vm->store_disk.compression))
+			return arena_printf(checker->arena, "; use storeDisk.engine: %s",
+				store_engine_names[ways[i].engine]);
 	return "";
 }
 
 static void check_engine(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	const char *type = vm->store_disk.type, *engine = vm->store_disk.engine;
-	size_t i = 0;
-	while (i < countof(engines) &&
-		(strcmp(engines[i].type, type) != 0 || strcmp(engines[i].engine, engine) != 0))
-		i++;
-	if (i == countof(engines))
+	const char *type = store_type_names[vm->store_disk.type],
+		   *engine = store_engine_names[vm->store_disk.engine];
+	const struct way *way = find_way(vm->store_disk.type, vm->store_disk.engine);
+	if (!way)
 		wrong(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk",
 			"storeDisk.engine: %s does not create %s", engine, type);
-	else if (!has_compression(engines[i].compressions, vm->store_disk.compression))
+	else if (!has_compression(way, vm->store_disk.compression))
 		wrong(checker, vm->store_disk.compression_where, "bad-store-disk",
 			"storeDisk.compression: the engine \"%s\" creates %s with %s, not with "
 			"%s%s",
-			engine, type, list(checker, engines[i].compressions),
-			vm->store_disk.compression, hint(checker, i));
+			engine, type, list(checker, way),
+			compression_names[vm->store_disk.compression], hint(checker, way));
 }
 
 /* The root hash must be kept outside the disk, in a file that is created after it. */

@@ -45,11 +45,11 @@ static void check_created_volume(
 			"volumes[%zu].fsType: mvmbuild creates ext2, ext3, ext4, xfs, btrfs and "
 			"vfat; set autoCreate: false for an existing %.40s",
 			i, volume->fs_type);
-	if (strcmp(volume->image_type, "raw") != 0)
+	if (volume->image_type != IMAGE_RAW)
 		wrong(checker, place(checker, &volume->image_type, &volume->where), "bad-volume",
 			"volumes[%zu].imageType: created images are raw; set autoCreate: false for "
 			"an existing %s image",
-			i, volume->image_type);
+			i, image_type_names[volume->image_type]);
 	if (sound(checker, &volume->image) && is_within(volume->image, "/dev") &&
 		!is_within(volume->image, "/dev/shm"))
 		wrong(checker, place(checker, &volume->image, &volume->where), "bad-volume",

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/check/required_features.h"
 
-#include <string.h>
-
 struct user {
 	struct arena *arena;
 	const struct vm *vm;
@@ -31,33 +29,29 @@ static const struct pos *place(
 	return where ? where : element;
 }
 
-static bool equals(const char *value, const char *word)
-{
-	return value && strcmp(value, word) == 0;
-}
-
 static void add_shares(const struct user *user)
 {
 	for (size_t i = 0; i < user->vm->shares.n; i++) {
 		const struct share *share = &user->vm->shares.v[i];
 		const char *what = arena_printf(user->arena, "shares[%zu]", i);
-		add(user, equals(share->proto, "9p"), FEATURE_9P, what, &share->where);
-		add(user, equals(share->proto, "virtiofs"), FEATURE_VIRTIOFS, what, &share->where);
+		add(user, share->proto == SHARE_9P, FEATURE_9P, what, &share->where);
+		add(user, share->proto == SHARE_VIRTIOFS, FEATURE_VIRTIOFS, what, &share->where);
 	}
 }
 
 static void add_interfaces(const struct user *user)
 {
-	static const struct {
-		const char *type;
-		enum feature feature;
-	} types[] = {{"user", FEATURE_USER_NETWORK}, {"tap", FEATURE_TAP},
-		{"macvtap", FEATURE_MACVTAP}, {"bridge", FEATURE_BRIDGE}};
+	static const enum feature features[] = {
+		[INTERFACE_USER] = FEATURE_USER_NETWORK,
+		[INTERFACE_TAP] = FEATURE_TAP,
+		[INTERFACE_MACVTAP] = FEATURE_MACVTAP,
+		[INTERFACE_BRIDGE] = FEATURE_BRIDGE,
+	};
 	for (size_t i = 0; i < user->vm->interfaces.n; i++) {
 		const struct interface *interface = &user->vm->interfaces.v[i];
 		const char *what = arena_printf(user->arena, "interfaces[%zu]", i);
-		for (size_t k = 0; k < countof(types); k++)
-			add(user, equals(interface->type, types[k].type), types[k].feature, what,
+		if (interface->type != INTERFACE_REFUSED)
+			add(user, true, features[interface->type], what,
 				place(user, &interface->type, &interface->where));
 		add(user, interface->tap.vhost, FEATURE_VHOST_NET, what,
 			place(user, &interface->tap.vhost, &interface->where));
@@ -78,8 +72,8 @@ static void add_volumes(const struct user *user)
 			place(user, &volume->direct, &volume->where));
 		add(user, volume->serial, FEATURE_SERIAL, what,
 			place(user, &volume->serial, &volume->where));
-		add(user, equals(volume->image_type, "qcow2"), FEATURE_QCOW2, what, type);
-		add(user, equals(volume->image_type, "vhd") || equals(volume->image_type, "vhdx"),
+		add(user, volume->image_type == IMAGE_QCOW2, FEATURE_QCOW2, what, type);
+		add(user, volume->image_type == IMAGE_VHD || volume->image_type == IMAGE_VHDX,
 			FEATURE_VHD, what, type);
 	}
 }
@@ -89,8 +83,8 @@ static void add_devices(const struct user *user)
 	for (size_t i = 0; i < user->vm->devices.n; i++) {
 		const struct device *device = &user->vm->devices.v[i];
 		const char *what = arena_printf(user->arena, "devices[%zu]", i);
-		add(user, equals(device->bus, "pci"), FEATURE_PCI_DEVICES, what, &device->where);
-		add(user, equals(device->bus, "usb"), FEATURE_USB_DEVICES, what, &device->where);
+		add(user, device->bus == BUS_PCI, FEATURE_PCI_DEVICES, what, &device->where);
+		add(user, device->bus == BUS_USB, FEATURE_USB_DEVICES, what, &device->where);
 	}
 }
 

@@ -162,16 +162,22 @@ static bool bind_mib(struct binder *binder, const struct node *node, const struc
 	return true;
 }
 
+static size_t count_choices(const struct option *option)
+{
+	size_t count = 0;
+	while (option->choices[count])
+		count++;
+	return count;
+}
+
 /* Sets the index of the choice that the text names. */
 static bool find_choice(
 	struct binder *binder, const struct node *node, const struct target *target, size_t *chosen)
 {
 	const char *const *choices = target->option->choices;
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target->path, "a string");
-	size_t count = 0;
-	while (choices[count])
-		count++;
+		return wrong(binder, node, target->path, "a text");
+	const size_t count = count_choices(target->option);
 	for (*chosen = 0; *chosen < count; ++*chosen)
 		if (strcmp(choices[*chosen], node->text) == 0)
 			return true;
@@ -192,7 +198,7 @@ static bool bind_enum(struct binder *binder, const struct node *node, const stru
 	size_t chosen;
 	if (!find_choice(binder, node, target, &chosen))
 		return false;
-	*(const char **)field_of(target) = target->option->choices[chosen];
+	*(unsigned *)field_of(target) = (unsigned)chosen;
 	return true;
 }
 
@@ -507,6 +513,9 @@ static void set_defaults(struct binder *binder, const struct option *table, char
 			set_defaults(binder, table->sub, base);
 		else if (table->kind == OPTION_INT && !table->def)
 			*(int64_t *)(void *)(base + table->offset) = -1;
+		else if (table->kind == OPTION_ENUM && !table->def)
+			*(unsigned *)(void *)(base + table->offset) =
+				(unsigned)count_choices(table);
 		else if (table->def)
 			bind_option(&quiet,
 				doc_parse_value(

@@ -56,15 +56,15 @@ static void fill_from_name(struct arena *arena, struct vm *vm)
 
 static void fill_store_disk(struct vm *vm)
 {
-	if (vm->store_disk_type && !vm_where(vm, &vm->store_disk.type))
+	if (vm->store_disk_type != STORE_TYPE_OPEN && !vm_where(vm, &vm->store_disk.type))
 		vm->store_disk.type = vm->store_disk_type;
-	const bool erofs = vm->store_disk.type && strcmp(vm->store_disk.type, "erofs") == 0;
+	const bool erofs = vm->store_disk.type == STORE_EROFS;
 	if (!vm_where(vm, &vm->store_disk.block_size))
 		vm->store_disk.block_size = erofs ? 4096 : 131072;
 	vm->store_disk.tail_packing = true;
 	vm->store_disk.compression_where = vm_where(vm, &vm->store_disk.compression);
-	if (!vm->store_disk.compression)
-		vm->store_disk.compression = erofs ? "lz4hc" : "zstd";
+	if (vm->store_disk.compression == COMPRESSION_OPEN)
+		vm->store_disk.compression = erofs ? COMPRESSION_LZ4HC : COMPRESSION_ZSTD;
 }
 
 static void fill(struct arena *arena, struct vm *vm)
@@ -81,14 +81,15 @@ static void fill(struct arena *arena, struct vm *vm)
 	if (!vm_where(vm, &vm->vsock.notify))
 		vm->vsock.notify = vm->hypervisor->notifies;
 	fill_store_disk(vm);
-	if (!vm->nix_database)
-		vm->nix_database = vm->register_closure && !vm->initrd ? "prebuilt" : "none";
+	if (vm->nix_database == NIX_DATABASE_OPEN)
+		vm->nix_database = vm->register_closure && !vm->initrd ? NIX_DATABASE_PREBUILT
+								       : NIX_DATABASE_NONE;
 	if (!vm->graphics.socket)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		struct share *share = &vm->shares.v[i];
 		if (!share->socket && !vm_where(vm, &share->socket) &&
-			strcmp(share->proto, "virtiofs") == 0)
+			share->proto == SHARE_VIRTIOFS)
 			share->socket = share_default_socket(arena, vm, share);
 	}
 }

@@ -18,8 +18,9 @@
 #define MIB(S, f, lo) \
 	.kind = OPTION_MIB, .arg = "MiB", .offset = OFFSET(S, f, uint64_t), .minimum = (lo), \
 	.maximum = MAXIMUM_MIB
-#define ENUM(S, f, c) .kind = OPTION_ENUM, .offset = OFFSET(S, f, const char *), .choices = (c)
-/* vm_options sets `choices` to the names in the registry */
+/* `T` is an enum of backends/interface/choices.h, which has its T_names beside it. */
+#define ENUM(S, f, T) .kind = OPTION_ENUM, .offset = OFFSET(S, f, enum T), .choices = T##_names
+/* `choices` are the names in the registry: vm_options */
 #define BACKEND(S, f) .kind = OPTION_BACKEND, .offset = OFFSET(S, f, const struct backend *)
 #define STRINGS(S, f) .kind = OPTION_STRINGS, .offset = OFFSET(S, f, struct strings)
 #define PAIRS(S, f) .kind = OPTION_PAIRS, .offset = OFFSET(S, f, struct pairs)
@@ -39,7 +40,5 @@
  * supports.
  */
 #define MAXIMUM_MIB (16LL * 1024 * 1024)
-
-#define CHOICES(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 #endif

@@ -50,7 +50,7 @@ static const struct option volume_options[] = {
 		       "build time), and xfs, btrfs and vfat (with their mkfs, at the first "
 		       "start)."},
 	{.name = "imageType",
-		ENUM(struct volume, image_type, CHOICES("raw", "qcow2", "vhd", "vhdx")),
+		ENUM(struct volume, image_type, image_type),
 		.def = "raw",
 		.doc = "Format of an existing image; created images are raw."},
 	{0},
@@ -61,8 +61,7 @@ static const struct option macvtap_options[] = {
 		STRING(struct interface, macvtap.link),
 		.doc = "The host's interface that the macvtap is attached to."},
 	{.name = "mode",
-		ENUM(struct interface, macvtap.mode,
-			CHOICES("private", "vepa", "bridge", "passthru", "source")),
+		ENUM(struct interface, macvtap.mode, macvtap_mode),
 		.doc = "The macvlan mode."},
 	{0},
 };
@@ -77,7 +76,7 @@ static const struct option tap_options[] = {
 
 static const struct option interface_options[] = {
 	{.name = "type",
-		ENUM(struct interface, type, CHOICES("user", "tap", "macvtap", "bridge")),
+		ENUM(struct interface, type, interface_type),
 		.required = true,
 		.doc = "How the interface is connected to the network."},
 	{.name = "id",
@@ -113,8 +112,7 @@ static const struct option share_options[] = {
 		.doc = "The shared directory on the host; a relative path is relative to the state "
 		       "directory."},
 	{.name = "securityModel",
-		ENUM(struct share, security_model,
-			CHOICES("passthrough", "none", "mapped", "mapped-file")),
+		ENUM(struct share, security_model, security_model),
 		.def = "none",
 		.doc = "9p: how owners and modes of files are stored."},
 	{.name = "mountPoint",
@@ -123,7 +121,7 @@ static const struct option share_options[] = {
 		.arg = "path",
 		.doc = "Where the guest mounts the share."},
 	{.name = "proto",
-		ENUM(struct share, proto, CHOICES("9p", "virtiofs")),
+		ENUM(struct share, proto, share_proto),
 		.def = "9p",
 		.doc = "Protocol of the share."},
 	{.name = "readOnly",
@@ -133,7 +131,7 @@ static const struct option share_options[] = {
 		.doc = "The guest cannot write to the share. A share that exposes the host's store "
 		       "is always read-only."},
 	{.name = "cache",
-		ENUM(struct share, cache, CHOICES("auto", "always", "metadata", "never")),
+		ENUM(struct share, cache, share_cache),
 		.def = "auto",
 		.doc = "virtiofs: caching policy."},
 	{.name = "posixAcl",
@@ -170,12 +168,12 @@ static const struct option forward_guest_options[] = {
 };
 static const struct option forward_port_options[] = {
 	{.name = "from",
-		ENUM(struct forward_port, from, CHOICES("host", "guest")),
+		ENUM(struct forward_port, from, forward_from),
 		.def = "host",
 		.doc = "host: connections to the host's port are forwarded to the guest. guest: "
 		       "the reverse."},
 	{.name = "proto",
-		ENUM(struct forward_port, proto, CHOICES("tcp", "udp")),
+		ENUM(struct forward_port, proto, transport),
 		.def = "tcp",
 		.doc = "Protocol."},
 	{.name = "host", GROUP(forward_host_options), .doc = "The host's end."},
@@ -195,7 +193,7 @@ static const struct option device_qemu_options[] = {
 };
 static const struct option device_options[] = {
 	{.name = "bus",
-		ENUM(struct device, bus, CHOICES("pci", "usb")),
+		ENUM(struct device, bus, device_bus),
 		.required = true,
 		.doc = "Bus of the device on the host."},
 	{.name = "path",
@@ -280,7 +278,7 @@ static const struct option crosvm_options[] = {
 static const struct option firecracker_options[] = {
 	{.name = "cpu", TREE(struct vm, firecracker.cpu), .doc = "CPU template."},
 	{.name = "driveIoEngine",
-		ENUM(struct vm, firecracker.drive_io_engine, CHOICES("Async", "Sync")),
+		ENUM(struct vm, firecracker.drive_io_engine, drive_io_engine),
 		.def = "Async",
 		.doc = "The I/O engine of disks."},
 	EXTRA_ARGS(firecracker.common, "firecracker"),
@@ -315,7 +313,7 @@ static const struct option rosetta_options[] = {
 static const struct option vfkit_options[] = {
 	EXTRA_ARGS(vfkit.common, "vfkit"),
 	{.name = "logLevel",
-		ENUM(struct vm, vfkit.log_level, CHOICES("debug", "info", "error")),
+		ENUM(struct vm, vfkit.log_level, log_level),
 		.def = "info",
 		.doc = "How much vfkit logs."},
 	PACKAGE(vfkit.common, "vfkit"),
@@ -352,7 +350,7 @@ static const struct option graphics_options[] = {
 		.def = "false",
 		.doc = "A display for the guest."},
 	{.name = "backend",
-		ENUM(struct vm, graphics.backend, CHOICES("gtk", "cocoa", "headless")),
+		ENUM(struct vm, graphics.backend, display),
 		.def = "gtk",
 		.doc = "QEMU's display."},
 	{.name = "socket",
@@ -360,8 +358,8 @@ static const struct option graphics_options[] = {
 		.def_doc = "HOSTNAME-gpu.sock",
 		.doc = "Socket of the vhost-user GPU."},
 	{.name = "vulkan",
-		ENUM(struct vm, graphics.vulkan, CHOICES("venus", "drm_native_context")),
-		.doc = "Give the guest Vulkan."},
+		ENUM(struct vm, graphics.vulkan, vulkan),
+		.doc = "Vulkan for the guest."},
 	{.name = "hostmem",
 		STRING(struct vm, graphics.hostmem),
 		.def = "256M",
@@ -376,8 +374,7 @@ static const struct option graphics_options[] = {
 
 static const struct option virtiofsd_options[] = {
 	{.name = "inodeFileHandles",
-		ENUM(struct vm, virtiofsd.inode_file_handles,
-			CHOICES("never", "prefer", "mandatory")),
+		ENUM(struct vm, virtiofsd.inode_file_handles, inode_file_handles),
 		.def = "prefer",
 		.doc = "Whether virtiofsd uses file handles instead of open files, which requires "
 		       "root; QEMU's own virtiofsd never uses them."},
@@ -404,13 +401,11 @@ static const struct option virtiofsd_options[] = {
 
 static const struct option store_disk_options[] = {
 	{.name = "type",
-		ENUM(struct vm, store_disk.type, CHOICES("squashfs", "erofs")),
+		ENUM(struct vm, store_disk.type, store_type),
 		.def = "squashfs",
 		.doc = "File system of the store disk."},
 	{.name = "compression",
-		ENUM(struct vm, store_disk.compression,
-			CHOICES("zstd", "lz4", "lz4hc", "deflate", "lzma", "gzip", "lzo", "xz",
-				"none")),
+		ENUM(struct vm, store_disk.compression, compression),
 		.def_doc = "zstd for squashfs, lz4hc for erofs",
 		.doc = "Compressor. squashfs: zstd; with the engine mksquashfs also gzip, lz4, "
 		       "lzo, xz and none. erofs: lz4, lz4hc, deflate, lzma, zstd and none, if the "
@@ -427,7 +422,7 @@ static const struct option store_disk_options[] = {
 		.doc = "Block size, a power of two. For erofs, it is the maximum size that blocks "
 		       "are compressed to."},
 	{.name = "engine",
-		ENUM(struct vm, store_disk.engine, CHOICES("linked", "mksquashfs", "mkfs.erofs")),
+		ENUM(struct vm, store_disk.engine, store_engine),
 		.def = "linked",
 		.doc = "linked: assembled from store paths that are compressed once and cached. "
 		       "mksquashfs: created as a whole by squashfs-tools. mkfs.erofs: created as a "
@@ -565,8 +560,8 @@ static const struct option rows[] = {
 		.generated_scalar = true,
 		.doc = "The disk that contains the guest's store."},
 	{.name = "storeDiskType",
-		ENUM(struct vm, store_disk_type, CHOICES("squashfs", "erofs")),
-		.doc = "Same as storeDisk.type."},
+		ENUM(struct vm, store_disk_type, store_type),
+		.doc = "The same as storeDisk.type."},
 	{.name = "storeDiskErofsFlags",
 		STRINGS(struct vm, store_disk_erofs_flags),
 		.doc = "Flags for mkfs.erofs: -z, -C and -E with ztailpacking, fragments, "
@@ -577,12 +572,11 @@ static const struct option rows[] = {
 		.doc = "Flags for gensquashfs: -c, -X level= and -b, which are the same as "
 		       "storeDisk.compression, .level and .blockSize; -j and -q are ignored."},
 	{.name = "nixDatabase",
-		ENUM(struct vm, nix_database,
-			CHOICES("prebuilt", "registration", "hostOverlay", "none")),
-		.def_doc = "prebuilt with mvmbuild's own initrd, else none",
-		.doc = "How the guest's Nix learns what is in its store: from a finished database "
-		       "(prebuilt), from a registration file that the guest loads (registration), "
-		       "or from the host's database, if the store is shared (hostOverlay)."},
+		ENUM(struct vm, nix_database, nix_database),
+		.def_doc = "prebuilt with our stage 1, else none",
+		.doc = "How the guest's Nix comes to know its store: a finished database "
+		       "(prebuilt), a text that the guest loads (registration), or the host's own, "
+		       "when the store is shared (hostOverlay)."},
 	{.name = "registerClosure",
 		BOOL(struct vm, register_closure),
 		.def = "true",

@@ -14,10 +14,14 @@
 enum option_kind {
 	OPTION_STRING,
 	OPTION_BOOL,
-	OPTION_INT,     /* int64_t; without a default, -1 means "not given" */
-	OPTION_UINT,    /* uint64_t */
-	OPTION_MIB,     /* uint64_t MiB; a number, or a string such as "2G", "512MiB" */
-	OPTION_ENUM,    /* const char *, one of `choices` */
+	OPTION_INT,  /* int64_t; -1 is "not given" where there is no default */
+	OPTION_UINT, /* uint64_t */
+	OPTION_MIB,  /* uint64_t MiB; a number, or a text such as "2G", "512MiB" */
+	/*
+	 * An enum whose values are the indices in `choices`, stored as gcc and clang do: unsigned.
+	 * Not given, and without a default, it has the index of the NULL at their end.
+	 */
+	OPTION_ENUM,
 	OPTION_STRINGS, /* struct strings */
 	OPTION_PAIRS,   /* struct pairs: a map of strings */
 	OPTION_BACKEND, /* const struct backend *: the name of a hypervisor, one of `choices` */

@@ -48,12 +48,19 @@ static void split(struct flags *flags, const struct strings *strings)
 static void set_compression(const struct flags *flags, const struct word *word, const char *name)
 {
 	struct vm *vm = flags->vm;
+	enum compression compression = 0;
+	while (compression != COMPRESSION_OPEN && strcmp(compression_names[compression], name) != 0)
+		compression++;
+	if (compression == COMPRESSION_OPEN) {
+		refuse(flags, word, "names a compressor that no store disk has");
+		return;
+	}
 	if (vm_where(vm, &vm->store_disk.compression) &&
-		strcmp(vm->store_disk.compression, name) != 0) {
+		vm->store_disk.compression != compression) {
 		refuse(flags, word, "contradicts storeDisk.compression");
 		return;
 	}
-	vm->store_disk.compression = name;
+	vm->store_disk.compression = compression;
 	vm->store_disk.compression_where = word->where;
 }
 
@@ -99,11 +106,11 @@ static void set_block_size(const struct flags *flags, const struct word *word, c
 			"contradicts storeDisk.blockSize");
 }
 
-static void set_engine(const struct flags *flags, const struct word *word, const char *engine,
+static void say_engine(const struct flags *flags, const struct word *word, enum store_engine engine,
 	const char *contradicts)
 {
 	struct vm *vm = flags->vm;
-	if (vm_where(vm, &vm->store_disk.engine) && strcmp(vm->store_disk.engine, engine) != 0)
+	if (vm_where(vm, &vm->store_disk.engine) && vm->store_disk.engine != engine)
 		refuse(flags, word, contradicts);
 	else
 		vm->store_disk.engine = engine;
@@ -146,7 +153,7 @@ static void read_feature(const struct flags *flags, const struct word *word, con
 		return;
 	}
 	vec_push(flags->arena, &vm->store_disk.mkfs_features, feature);
-	set_engine(flags, word, "mkfs.erofs", "requires storeDisk.engine: mkfs.erofs");
+	say_engine(flags, word, ENGINE_MKFS_EROFS, "needs storeDisk.engine: mkfs.erofs");
 }
 
 static void read_e(const struct flags *flags, const struct word *word, const char *value)
@@ -169,7 +176,7 @@ static void read_compressor(const struct flags *flags, const struct word *word, 
 {
 	set_compression(flags, word, value);
 	if (strcmp(value, "zstd") != 0)
-		set_engine(flags, word, "mksquashfs", "requires storeDisk.engine: mksquashfs");
+		say_engine(flags, word, ENGINE_MKSQUASHFS, "needs storeDisk.engine: mksquashfs");
 }
 
 static void read_extra(const struct flags *flags, const struct word *word, const char *value)
@@ -273,9 +280,9 @@ static bool is_erofs_default(const struct flags *flags)
 
 void store_flags_apply(struct arena *arena, struct diag *diag, struct vm *vm)
 {
-	if (vm_refused(vm, &vm->store_disk.type) || !vm->store_disk.type)
+	if (vm_refused(vm, &vm->store_disk.type))
 		return;
-	const bool erofs = strcmp(vm->store_disk.type, "erofs") == 0;
+	const bool erofs = vm->store_disk.type == STORE_EROFS;
 	const struct strings *given =
 		erofs ? &vm->store_disk_erofs_flags : &vm->store_disk_squashfs_flags;
 	struct flags flags = {.arena = arena,

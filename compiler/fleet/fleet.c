@@ -202,8 +202,7 @@ static bool take_all(struct unique *unique, const struct vm *vm, size_t number)
 				lower_case(unique->session->arena, interface->mac),
 				vm_where(vm, &interface->mac), number);
 		if (interface->id &&
-			(strcmp(interface->type, "tap") == 0 ||
-				strcmp(interface->type, "macvtap") == 0))
+			(interface->type == INTERFACE_TAP || interface->type == INTERFACE_MACVTAP))
 			ok &= take(unique, "interface", interface->id, vm_where(vm, &interface->id),
 				number);
 	}

@@ -14,12 +14,12 @@
 
 enum { SIZES_BYTES = 16 << 20 };
 
-static const struct {
-	const char *name;
-	bool (*make)(struct diag *diag, const struct store_disk_request *request,
-		struct store_disk_result *result);
-} engines[] = {{"linked", store_disk_link}, {"mksquashfs", store_disk_mksquashfs},
-	{"mkfs.erofs", store_disk_mkfs_erofs}};
+static bool (*const engines[])(struct diag *diag, const struct store_disk_request *request,
+	struct store_disk_result *result) = {
+	[ENGINE_LINKED] = store_disk_link,
+	[ENGINE_MKSQUASHFS] = store_disk_mksquashfs,
+	[ENGINE_MKFS_EROFS] = store_disk_mkfs_erofs,
+};
 
 int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan)
 {
@@ -35,11 +35,10 @@ static struct store_disk_request described_disk(
 {
 	const struct vm *vm = plan->vm;
 	return (struct store_disk_request){
-		.format = strcmp(vm->store_disk.type, "erofs") == 0 ? &erofs_format
-								    : &squashfs_format,
+		.format = vm->store_disk.type == STORE_EROFS ? &erofs_format : &squashfs_format,
 		.closure = &plan->closure,
 		.cache_dir = cache_dir,
-		.compression = vm->store_disk.compression,
+		.compression = compression_names[vm->store_disk.compression],
 		.level = (int)vm->store_disk.level,
 		.compression_pos = vm->store_disk.compression_where,
 		.block_size = (uint32_t)vm->store_disk.block_size,
@@ -76,11 +75,8 @@ static bool make_disk(struct diag *diag, const struct plan *plan,
 	request.cached = settings->no_sync || plan->vm->store_disk.verity;
 	request.progress = settings->progress;
 	request.progress_context = settings->progress_context;
-	for (size_t i = 0; i < countof(engines); i++)
-		if (strcmp(plan->vm->store_disk.engine, engines[i].name) == 0)
-			return engines[i].make(diag, &request, result) &&
-				(!plan->vm->store_disk.verity || add_tree(diag, &request, result));
-	return false; /* check_store_disk knows the same names */
+	return engines[plan->vm->store_disk.engine](diag, &request, result) &&
+		(!plan->vm->store_disk.verity || add_tree(diag, &request, result));
 }
 
 int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const char *cache_dir,
@@ -89,7 +85,7 @@ int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const cha
 	int64_t *stored = disk_image_nothing_known(arena, plan);
 	struct store_disk_request request = described_disk(plan, cache_dir, stored);
 	request.sharing = sharing;
-	if (plan->vm->store_on_disk && strcmp(plan->vm->store_disk.engine, "linked") == 0)
+	if (plan->vm->store_on_disk && plan->vm->store_disk.engine == ENGINE_LINKED)
 		store_disk_peek(&request);
 	return stored;
 }
@@ -161,8 +157,9 @@ const char *disk_image_key(struct arena *arena, const struct plan *plan)
 {
 	const struct vm *vm = plan->vm;
 	BUF_CLEANUP struct buf text = {0};
-	buf_printf(&text, "%s %s %s %s %lld %lld %d %d %u\n", MVM_VERSION, vm->store_disk.type,
-		vm->store_disk.engine, vm->store_disk.compression, (long long)vm->store_disk.level,
+	buf_printf(&text, "%s %s %s %s %lld %lld %d %d %u\n", MVM_VERSION,
+		store_type_names[vm->store_disk.type], store_engine_names[vm->store_disk.engine],
+		compression_names[vm->store_disk.compression], (long long)vm->store_disk.level,
 		(long long)vm->store_disk.block_size, vm->store_disk.tail_packing,
 		vm->store_disk.verity, (unsigned)plan->time);
 	for (size_t i = 0; i < vm->store_disk.mkfs_features.n; i++)

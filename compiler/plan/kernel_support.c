@@ -56,13 +56,14 @@ static bool check_mount(struct diag *diag, const struct plan *plan,
 	const struct kernel_config *config, const struct stage1_mount *mount)
 {
 	/* Volumes are not made of these. */
-	bool is_store =
-		plan->vm->store_on_disk && strcmp(mount->type, plan->vm->store_disk.type) == 0;
+	bool is_store = plan->vm->store_on_disk &&
+		strcmp(mount->type, store_type_names[plan->vm->store_disk.type]) == 0;
 	const bool is_mapped = strncmp(mount->source, STAGE1_MAPPED, strlen(STAGE1_MAPPED)) == 0;
 	bool ok = !is_mapped || check_option(diag, plan, config, mount, "DM_VERITY");
 	for (size_t i = 0; ok && i < countof(needs); i++) {
 		bool is_compression = needs[i].compression && is_store &&
-			strcmp(needs[i].compression, plan->vm->store_disk.compression) == 0;
+			strcmp(needs[i].compression,
+				compression_names[plan->vm->store_disk.compression]) == 0;
 		if (strcmp(mount->type, needs[i].type) == 0 &&
 			(!needs[i].compression || is_compression))
 			ok = check_option(diag, plan, config, mount, needs[i].option);

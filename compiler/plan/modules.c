@@ -17,10 +17,10 @@ static const struct {
 	{"vfat", "nls_utf8"},
 	{"msdos", "nls_cp437"},
 };
-static bool has_share(const struct guest *guest, const char *proto)
+static bool has_share(const struct guest *guest, enum share_proto proto)
 {
 	for (size_t i = 0; i < guest->nshares; i++)
-		if (strcmp(guest->shares[i]->proto, proto) == 0)
+		if (guest->shares[i]->proto == proto)
 			return true;
 	return false;
 }
@@ -40,7 +40,8 @@ static void wish_for_devices(struct planner *planner, struct module_wishes *wish
 		{vm->balloon, {"virtio_balloon", "the VM has a balloon", false}},
 		{vm->hotplug_mem_mib > 0, {"virtio_mem", "the VM has hotplug memory", false}},
 		{vm->vsock.cid >= 0, {"vmw_vsock_virtio_transport", "the VM has a vsock", false}},
-		{has_share(&plan->guest, "9p"), {"9pnet_virtio", "the VM has 9p shares", false}},
+		{has_share(&plan->guest, SHARE_9P),
+			{"9pnet_virtio", "the VM has 9p shares", false}},
 	};
 	for (size_t i = 0; i < countof(all); i++)
 		if (all[i].wanted)

@@ -48,7 +48,7 @@ static bool plan_closure(struct planner *planner, unsigned jobs)
 
 static bool is_macvtap(const struct interface *interface)
 {
-	return strcmp(interface->type, "macvtap") == 0;
+	return interface->type == INTERFACE_MACVTAP;
 }
 
 /* One queue for each CPU where the hypervisor and the kind of interface can. */
@@ -56,7 +56,7 @@ static unsigned nic_queues(const struct plan *plan, const struct interface *inte
 {
 	const struct backend *backend = plan->backend;
 	bool can = backend->multi_queue &&
-		(is_macvtap(interface) || strcmp(interface->type, "tap") == 0) &&
+		(is_macvtap(interface) || interface->type == INTERFACE_TAP) &&
 		!(backend->single_queue && backend->single_queue(plan->vm, interface));
 	return can ? (unsigned)plan->vm->vcpu : 1;
 }
@@ -65,7 +65,7 @@ static unsigned nic_queues(const struct plan *plan, const struct interface *inte
 static bool taps_have_queues(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++)
-		if (strcmp(plan->guest.nics[i].interface->type, "tap") == 0 &&
+		if (plan->guest.nics[i].interface->type == INTERFACE_TAP &&
 			plan->guest.nics[i].queues == 1)
 			return false;
 	return plan->backend->multi_queue && plan->vm->vcpu > 1;

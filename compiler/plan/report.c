@@ -98,8 +98,9 @@ static struct json_object *value_json(const struct option *option, const char *b
 	const void *field = base + option->offset;
 	switch (option->kind) {
 	case OPTION_STRING:
-	case OPTION_ENUM:
 		return text_or_null(*(const char *const *)field);
+	case OPTION_ENUM:
+		return text_or_null(option->choices[*(const unsigned *)field]);
 	case OPTION_BACKEND:
 		return json_object_new_string((*(const struct backend *const *)field)->name);
 	case OPTION_BOOL:
@@ -208,7 +209,7 @@ static struct json_object *disks_json(const struct guest *guest)
 		set_text(object, "id", disk->id);
 		set_text(object, "serial", disk->serial);
 		set(object, "file", file_json(&disk->file));
-		set_text(object, "format", disk->format);
+		set_text(object, "format", image_type_names[disk->format]);
 		set_bool(object, "readOnly", disk->read_only);
 		json_object_array_add(array, object);
 	}
@@ -223,7 +224,7 @@ static struct json_object *shares_json(const struct guest *guest)
 		struct json_object *object = json_object_new_object();
 		set_text(object, "tag", share->tag);
 		set_text(object, "source", share->source);
-		set_text(object, "proto", share->proto);
+		set_text(object, "proto", share_proto_names[share->proto]);
 		set_text(object, "socket", share->socket);
 		set_bool(object, "readOnly", share->read_only);
 		json_object_array_add(array, object);

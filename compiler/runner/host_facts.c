@@ -27,11 +27,6 @@ static bool put_if_any(const struct facts *facts, const char *name, const struct
 	return text->n == 0 || put(facts, name, buf_text(text));
 }
 
-static bool is_type(const struct interface *interface, const char *type)
-{
-	return strcmp(interface->type, type) == 0;
-}
-
 static bool put_interfaces(const struct facts *facts)
 {
 	const struct vm *vm = facts->plan->vm;
@@ -39,11 +34,12 @@ static bool put_interfaces(const struct facts *facts)
 	BUF_CLEANUP struct buf macvtaps = {0};
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
-		if (is_type(interface, "tap"))
+		if (interface->type == INTERFACE_TAP)
 			buf_printf(&taps, "%s\n", interface->id);
-		else if (is_type(interface, "macvtap"))
+		else if (interface->type == INTERFACE_MACVTAP)
 			buf_printf(&macvtaps, "%s %s %s %s\n", interface->id, interface->mac,
-				interface->macvtap.link, interface->macvtap.mode);
+				interface->macvtap.link,
+				macvtap_mode_names[interface->macvtap.mode]);
 	}
 	return put(facts, "tap-flags",
 		       facts->plan->tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n") &&
@@ -57,7 +53,7 @@ static bool put_shares(const struct facts *facts)
 	for (size_t i = 0; i < guest->nshares; i++) {
 		const struct share *share = guest->shares[i];
 		const char *name = arena_printf(facts->arena, "virtiofs/%s", share->tag);
-		if (strcmp(share->proto, "virtiofs") != 0)
+		if (share->proto != SHARE_VIRTIOFS)
 			continue;
 		if (!directory_make(
 			    facts->diag, path_join(facts->arena, facts->directory, name), 0755) ||
@@ -72,14 +68,14 @@ static bool put_shares(const struct facts *facts)
 
 static bool put_devices(const struct facts *facts)
 {
-	static const char *const buses[] = {"pci", "usb"};
 	const struct vm *vm = facts->plan->vm;
-	for (size_t bus = 0; bus < countof(buses); bus++) {
+	for (enum device_bus bus = 0; bus < BUS_REFUSED; bus++) {
 		BUF_CLEANUP struct buf text = {0};
 		for (size_t i = 0; i < vm->devices.n; i++)
-			if (strcmp(vm->devices.v[i].bus, buses[bus]) == 0)
+			if (vm->devices.v[i].bus == bus)
 				buf_printf(&text, "%s\n", vm->devices.v[i].path);
-		if (!put_if_any(facts, arena_printf(facts->arena, "%s-devices", buses[bus]), &text))
+		if (!put_if_any(facts,
+			    arena_printf(facts->arena, "%s-devices", device_bus_names[bus]), &text))
 			return false;
 	}
 	return true;

@@ -9,13 +9,14 @@
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
 
-/* Returns a line of a script for each interface of the type, or NULL if there are none. */
-static const char *interface_lines(struct arena *arena, const struct plan *plan, const char *type,
+/* One line of a script for each interface of the type; NULL without one. */
+static const char *interface_lines(struct arena *arena, const struct plan *plan,
+	enum interface_type type,
 	void (*put_line)(struct arena *arena, struct buf *out, const struct interface *interface))
 {
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->interfaces.n; i++)
-		if (strcmp(plan->vm->interfaces.v[i].type, type) == 0)
+		if (plan->vm->interfaces.v[i].type == type)
 			put_line(arena, &out, &plan->vm->interfaces.v[i]);
 	return out.n ? arena_strndup(arena, buf_text(&out), out.n - 1) : NULL;
 }
@@ -31,7 +32,7 @@ static void put_macvtap(struct arena *arena, struct buf *out, const struct inter
 {
 	buf_printf(out, "macvtap %s %s %s %s\n", script_quoted(arena, interface->id),
 		script_quoted(arena, interface->mac), script_quoted(arena, interface->macvtap.link),
-		script_quoted(arena, interface->macvtap.mode));
+		script_quoted(arena, macvtap_mode_names[interface->macvtap.mode]));
 }
 
 static void put_removal(struct arena *arena, struct buf *out, const struct interface *interface)
@@ -57,33 +58,33 @@ static const char *host_script(struct arena *arena, const struct plan *plan, con
 
 const char *script_tap_up(struct arena *arena, const struct plan *plan)
 {
-	return host_script(
-		arena, plan, "tap-up", "interfaces", interface_lines(arena, plan, "tap", put_tap));
+	return host_script(arena, plan, "tap-up", "interfaces",
+		interface_lines(arena, plan, INTERFACE_TAP, put_tap));
 }
 
 const char *script_tap_down(struct arena *arena, const struct plan *plan)
 {
 	return host_script(arena, plan, "tap-down", "interfaces",
-		interface_lines(arena, plan, "tap", put_removal));
+		interface_lines(arena, plan, INTERFACE_TAP, put_removal));
 }
 
 const char *script_macvtap_up(struct arena *arena, const struct plan *plan)
 {
 	return host_script(arena, plan, "macvtap-up", "interfaces",
-		interface_lines(arena, plan, "macvtap", put_macvtap));
+		interface_lines(arena, plan, INTERFACE_MACVTAP, put_macvtap));
 }
 
 const char *script_macvtap_down(struct arena *arena, const struct plan *plan)
 {
 	return host_script(arena, plan, "macvtap-down", "interfaces",
-		interface_lines(arena, plan, "macvtap", put_removal));
+		interface_lines(arena, plan, INTERFACE_MACVTAP, put_removal));
 }
 
 const char *script_pci_setup(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
 	for (size_t i = 0; i < plan->vm->devices.n; i++)
-		if (strcmp(plan->vm->devices.v[i].bus, "pci") == 0)
+		if (plan->vm->devices.v[i].bus == BUS_PCI)
 			buf_printf(&out, "pci %s\n",
 				script_quoted(arena, plan->vm->devices.v[i].path));
 	return host_script(arena, plan, "pci-setup", "devices",
@@ -106,7 +107,7 @@ const char *script_register(struct arena *arena, const struct plan *plan)
 	BUF_CLEANUP struct buf id = {0}, taps = {0};
 	put_id(&id, vm->machine_id);
 	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (strcmp(vm->interfaces.v[i].type, "tap") == 0)
+		if (vm->interfaces.v[i].type == INTERFACE_TAP)
 			buf_printf(&taps, "%s%s", taps.n ? " " : "",
 				script_quoted(arena, vm->interfaces.v[i].id));
 	/* The vsocks of Cloud Hypervisor and Firecracker are not in the host's kernel. */

@@ -50,10 +50,10 @@ static void need_interfaces(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct interface *interface = plan->guest.nics[i].interface;
-		if (strcmp(interface->type, "tap") == 0)
+		if (interface->type == INTERFACE_TAP)
 			buf_printf(&lines->text, "need_tap %s %s\n", interface->id,
 				plan->tap_multi_queue ? "several" : "one");
-		else if (strcmp(interface->type, "macvtap") == 0)
+		else if (interface->type == INTERFACE_MACVTAP)
 			buf_printf(&lines->text, "need_interface macvtap %s\n", interface->id);
 	}
 }
@@ -77,8 +77,8 @@ static void need_volumes(struct lines *lines, const struct plan *plan)
 			volume->read_only ? "true" : "false",
 			volume->auto_create ? "true" : "false");
 		buf_printf(&lines->text, "need_free %s %s\n", image, volume_use(volume));
-		if (volume->read_only && volume->mount_point &&
-			strcmp(volume->image_type, "raw") == 0 && !plan->backend->macos)
+		if (volume->read_only && volume->mount_point && volume->image_type == IMAGE_RAW &&
+			!plan->backend->macos)
 			buf_printf(&lines->text, "need_clean %s\n", image);
 		if (volume->direct && plan->backend->capabilities[FEATURE_DIRECT].can != CAN_IGNORE)
 			buf_printf(&lines->text, "need_direct %s\n", image);

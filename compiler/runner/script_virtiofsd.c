@@ -7,7 +7,7 @@
 
 static bool is_served(const struct plan *plan, const struct share *share)
 {
-	return strcmp(share->proto, "virtiofs") == 0 && plan->lowered.accel != ACCEL_MACOS;
+	return share->proto == SHARE_VIRTIOFS && plan->lowered.accel != ACCEL_MACOS;
 }
 
 /* Whether the share is the copy of the host's Nix database, which microvm-run creates. */
@@ -33,7 +33,7 @@ static const char *shares(struct arena *arena, const struct plan *plan)
 		buf_printf(&out, "%sshare %s %s %s %s %s %s", out.n ? "\n" : "",
 			script_quoted(arena, share->tag), script_quoted(arena, share->socket),
 			script_quoted(arena, share->source), share->read_only ? "true" : "false",
-			share->cache, share->posix_acl ? "true" : "false");
+			share_cache_names[share->cache], share->posix_acl ? "true" : "false");
 		if (share->extra_args.n)
 			buf_printf(&out, " %s", script_words(arena, &share->extra_args));
 	}
@@ -78,7 +78,7 @@ const char *script_virtiofsd(struct arena *arena, const struct plan *plan)
 		{"package",
 			script_quoted(arena, vm->virtiofsd.package ? vm->virtiofsd.package : "")},
 		{"threads", threads(vm)},
-		{"handles", vm->virtiofsd.inode_file_handles},
+		{"handles", inode_file_handles_names[vm->virtiofsd.inode_file_handles]},
 		{"tells_tag", plan->backend->asks_for_tags ? "true" : "false"},
 		{"extra_args", script_words(arena, &vm->virtiofsd.extra_args)},
 		{"apart", script_apart(arena, plan)},

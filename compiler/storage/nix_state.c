@@ -16,20 +16,6 @@ const char *nix_state_lower(struct arena *arena, const struct vm *vm)
 	return path_join(arena, path_parent(arena, vm->store_dir), ".ro-db");
 }
 
-static enum nix_database find_database(const char *name)
-{
-	static const char *const names[] = {
-		[NIX_DATABASE_NONE] = "none",
-		[NIX_DATABASE_PREBUILT] = "prebuilt",
-		[NIX_DATABASE_REGISTRATION] = "registration",
-		[NIX_DATABASE_HOST_OVERLAY] = "hostOverlay",
-	};
-	for (size_t i = 0; i < countof(names); i++)
-		if (strcmp(names[i], name) == 0)
-			return (enum nix_database)i;
-	return NIX_DATABASE_NONE;
-}
-
 static bool is_kept(const struct storage_place *place)
 {
 	return (place->volume && !place->volume->read_only) ||
@@ -54,8 +40,7 @@ static void find_layer(struct arena *arena, const struct vm *vm, const struct st
 struct nix_state nix_state_find(
 	struct arena *arena, const struct vm *vm, const struct storage *storage)
 {
-	struct nix_state state = {
-		.database = find_database(vm->nix_database), .dir = nix_state_dir(arena, vm)};
+	struct nix_state state = {.database = vm->nix_database, .dir = nix_state_dir(arena, vm)};
 	const struct store_overlay *overlay = &storage->overlay;
 	struct storage_place place = storage_find(vm, storage, path_join(arena, state.dir, "db"));
 	bool own_place = is_kept(&place);

@@ -13,13 +13,6 @@
 #define NIX_STATE_TAG "mvm-nix-db"
 #define NIX_STATE_COPY "nix-db"
 
-enum nix_database {
-	NIX_DATABASE_NONE,
-	NIX_DATABASE_PREBUILT,
-	NIX_DATABASE_REGISTRATION,
-	NIX_DATABASE_HOST_OVERLAY,
-};
-
 struct nix_state {
 	enum nix_database database;
 	const char *dir; /* Nix's state directory: /nix/var/nix */

@@ -20,8 +20,8 @@
 
 const char *storage_store_disk(const struct vm *vm)
 {
-	return strcmp(vm->store_disk.type, "erofs") == 0 ? RUNNER_SHARE "/stage1.erofs"
-							 : RUNNER_SHARE "/stage1.squashfs";
+	return vm->store_disk.type == STORE_EROFS ? RUNNER_SHARE "/stage1.erofs"
+						  : RUNNER_SHARE "/stage1.squashfs";
 }
 
 static const char *volume_id(struct arena *arena, size_t number)
@@ -39,7 +39,7 @@ void storage_lower(struct arena *arena, const struct vm *vm, const struct storag
 		disks[n++] = (struct disk){.id = "store",
 			.serial = STORE_SERIAL,
 			.file = {storage_store_disk(vm), true},
-			.format = "raw",
+			.format = IMAGE_RAW,
 			.read_only = true};
 	for (size_t i = 0; i < vm->volumes.n; i++, n++) {
 		const struct volume *volume = &vm->volumes.v[i];
@@ -141,12 +141,12 @@ static void add_store_disk(const struct lister *lister, bool is_disk, const char
 {
 	const struct vm *vm = lister->vm;
 	const bool verity = vm->store_disk.verity,
-		   labelled = !verity && strcmp(vm->store_disk.type, "erofs") == 0;
+		   labelled = !verity && vm->store_disk.type == STORE_EROFS;
 	const struct stage1_mount mount = {
 		.is_disk = is_disk && !verity,
 		.source = verity ? STAGE1_MAPPED STORE_MAPPED : source,
 		.target = lister->storage->store_target,
-		.type = vm->store_disk.type,
+		.type = store_type_names[vm->store_disk.type],
 		.options = "",
 		.read_only = true,
 	};
@@ -161,8 +161,8 @@ static void add_share(const struct lister *lister, const struct share *share)
 		(struct stage1_mount){.source = share->tag,
 			.target = share == storage->store ? storage->store_target
 							  : share->mount_point,
-			.type = share->proto,
-			.options = strcmp(share->proto, "9p") == 0
+			.type = share_proto_names[share->proto],
+			.options = share->proto == SHARE_9P
 				? "trans=virtio,version=9p2000.L,msize=65536"
 				: "",
 			.read_only = share->read_only});

@@ -22,7 +22,7 @@ const char *share_default_socket(
 static const struct share *database_share(struct arena *arena, const struct vm *vm)
 {
 	const struct share *store = host_store_share(vm);
-	if (strcmp(vm->nix_database, "hostOverlay") != 0 || !store)
+	if (vm->nix_database != NIX_DATABASE_HOST_OVERLAY || !store)
 		return NULL;
 	const struct pos *where = vm_where(vm, &vm->nix_database);
 	struct share *share = arena_alloc(arena, sizeof *share);
@@ -36,7 +36,7 @@ static const struct share *database_share(struct arena *arena, const struct vm *
 		.cache = store->cache,
 		.read_only = true,
 	};
-	if (strcmp(share->proto, "virtiofs") == 0)
+	if (share->proto == SHARE_VIRTIOFS)
 		share->socket = share_default_socket(arena, vm, share);
 	return share;
 }

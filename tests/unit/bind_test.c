@@ -57,7 +57,7 @@ static void defaults_are_set(void **state)
 	assert_int_equal(vm->vsock.cid, -1);
 	assert_null(vm->cpu);
 	assert_string_equal(vm->pre_start, "");
-	assert_string_equal(vm->store_disk.engine, "linked");
+	assert_int_equal(vm->store_disk.engine, ENGINE_LINKED);
 	assert_string_equal(vm->virtiofsd.thread_pool_size, "`nproc`");
 	assert_true(vm->volumes.v[0].auto_create);
 	assert_string_equal(vm->volumes.v[0].fs_type, "ext4");
@@ -279,10 +279,10 @@ static void generated_options_are_noted(void **state)
 			"runner: {qemu: /nix/store/r}\nbootDisk: x\nstoreDisk: /nix/store/disk\n",
 			&vm));
 	const char *said = messages(f);
-	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner is ignored [generated-option]"));
-	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk is ignored"));
-	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk is ignored"));
-	assert_string_equal(vm.store_disk.type, "squashfs");
+	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner: ignored [generated-option]"));
+	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk: ignored"));
+	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk: ignored"));
+	assert_int_equal(vm.store_disk.type, STORE_SQUASHFS);
 	assert_refused(f, "balloonMem: 64", 1,
 		"vm.yaml:3:1: error: balloonMem was removed; use balloon: true, and "
 		"initialBalloonMem [removed-option]");
