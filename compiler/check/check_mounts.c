@@ -3,6 +3,7 @@
 
 #include "base/shape.h"
 #include "compiler/check/checks.h"
+#include "compiler/storage/file_systems.h"
 #include "compiler/storage/host_store.h"
 
 void check_mount_point(
@@ -26,15 +27,11 @@ void check_mount_point(
 
 /* ---- the store's writable layer ---- */
 
-/* These file systems lack the extended attributes or file types that an upper layer needs. */
+/* One without a row may have the extended attributes that an upper layer needs. */
 static bool can_hold_overlay(const char *type)
 {
-	static const char *const cannot[] = {
-		"vfat", "msdos", "exfat", "ntfs", "ntfs3", "iso9660", "squashfs", "erofs"};
-	for (size_t i = 0; i < countof(cannot); i++)
-		if (strcmp(type, cannot[i]) == 0)
-			return false;
-	return true;
+	const struct file_system *system = file_system_find(type);
+	return !system || !system->no_overlay;
 }
 
 static void check_overlay_volume(

@@ -8,43 +8,56 @@
 enum { VIRTIO_SERIAL_BYTES = 20 };
 
 /* The guest finds a volume by its UUID, which mvmbuild passes to mkfs. */
-static bool sets_uuid(const struct volume_type *type, const char *argument)
+static bool sets_uuid(const struct file_system *system, const char *argument)
 {
-	return *type->uuid_prefix
-		? strstr(argument, type->uuid_prefix) != NULL
-		: strncmp(argument, type->uuid_option, strlen(type->uuid_option)) == 0;
+	return *system->uuid_prefix
+		? strstr(argument, system->uuid_prefix) != NULL
+		: strncmp(argument, system->uuid_option, strlen(system->uuid_option)) == 0;
 }
 
 static void check_mkfs(const struct checker *checker, const struct volume *volume,
-	const struct volume_type *type, size_t i)
+	const struct file_system *system, size_t i)
 {
 	const struct strings *arguments = &volume->mkfs_extra_args;
 	for (size_t k = 0; k < arguments->n; k++)
-		if (sets_uuid(type, arguments->v[k]))
+		if (sets_uuid(system, arguments->v[k]))
 			wrong(checker, vm_where(checker->vm, arguments->v[k]), "bad-volume",
 				"volumes[%zu].mkfsExtraArgs: \"%.40s\": mvmbuild sets the UUID "
 				"itself, so that the guest finds the volume",
 				i, arguments->v[k]);
-	if (volume->size_mib && volume->size_mib < type->minimum_mib && !arguments->n)
+	if (volume->size_mib && volume->size_mib < system->minimum_mib && !arguments->n)
 		wrong(checker, place(checker, &volume->size_mib, &volume->where), "wrong-size",
-			"volumes[%zu].size: %s needs at least %llu MiB", i, type->name,
-			(unsigned long long)type->minimum_mib);
+			"volumes[%zu].size: %s needs at least %llu MiB", i, system->name,
+			(unsigned long long)system->minimum_mib);
+}
+
+/* "ext2, ext3, ext4, xfs, btrfs and vfat" */
+static const char *created_file_systems(struct arena *arena)
+{
+	const char *text = NULL, *last = NULL;
+	for (const struct file_system *system = file_systems; system->name; system++) {
+		if (!system->mkfs)
+			continue;
+		text = text ? arena_printf(arena, "%s, %s", text, last) : last;
+		last = system->name;
+	}
+	return arena_printf(arena, "%s and %s", text, last);
 }
 
 static void check_created_volume(
 	const struct checker *checker, const struct volume *volume, size_t i)
 {
-	const struct volume_type *type = volume_type_find(volume->fs_type);
+	const struct file_system *system = file_system_created(volume->fs_type);
 	if (sound(checker, &volume->size_mib) && !volume->size_mib)
 		wrong(checker, &volume->where, "missing-option",
 			"volumes[%zu].size is missing; give it, or set autoCreate: false", i);
-	if (type)
-		check_mkfs(checker, volume, type, i);
+	if (system)
+		check_mkfs(checker, volume, system, i);
 	else if (is_fs_type(volume->fs_type))
 		wrong(checker, place(checker, &volume->fs_type, &volume->where), "bad-volume",
-			"volumes[%zu].fsType: mvmbuild creates ext2, ext3, ext4, xfs, btrfs and "
-			"vfat; set autoCreate: false for an existing %.40s",
-			i, volume->fs_type);
+			"volumes[%zu].fsType: mvmbuild creates %s; set autoCreate: false for an "
+			"existing %.40s",
+			i, created_file_systems(checker->arena), volume->fs_type);
 	if (volume->image_type != IMAGE_RAW)
 		wrong(checker, place(checker, &volume->image_type, &volume->where), "bad-volume",
 			"volumes[%zu].imageType: created images are raw; set autoCreate: false for "
@@ -71,21 +84,17 @@ static void check_created_volume(
 static void check_label(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	enum { LONGEST = 255 };
-	const struct volume_type *type = volume_type_find(volume->fs_type);
+	const struct file_system *system = file_system_created(volume->fs_type);
 	const struct pos *where = place(checker, &volume->label, &volume->where);
-	size_t longest = type ? type->label_bytes : LONGEST;
+	size_t longest = system && system->label_bytes ? system->label_bytes : LONGEST;
 	if (strlen(volume->label) > longest || !*volume->label || strpbrk(volume->label, "\n/"))
 		wrong(checker, where, "bad-label",
 			"volumes[%zu].label: %.20s labels have 1 to %zu bytes, without '/' and "
 			"line breaks",
 			i, volume->fs_type, longest);
-	else if (strcmp(volume->fs_type, "vfat") == 0 &&
-		strcspn(volume->label, "abcdefghijklmnopqrstuvwxyz*?.,;:\\|+=<>[]\"") <
-			strlen(volume->label))
-		wrong(checker, where, "bad-label",
-			"volumes[%zu].label: vfat labels have only capital letters, digits, '-' "
-			"and '_'",
-			i);
+	else if (system && system->label_cannot && strpbrk(volume->label, system->label_cannot))
+		wrong(checker, where, "bad-label", "volumes[%zu].label: %s labels have only %s", i,
+			system->name, system->label_can);
 }
 
 static void check_image(const struct checker *checker, const struct volume *volume, size_t i)

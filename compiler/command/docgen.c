@@ -6,6 +6,7 @@
 
 #include "backends/interface/backend.h"
 #include "compiler/describe/options.h"
+#include "compiler/storage/file_systems.h"
 
 /* ---- schema ---- */
 
@@ -283,6 +284,37 @@ static void print_hypervisors(FILE *out)
 	fputs(" |\n", out);
 }
 
+/* ---- file systems of volumes ---- */
+
+static void print_file_system(FILE *out, const struct file_system *system)
+{
+	fprintf(out, "| %s | ", system->name);
+	if (!system->mkfs)
+		fputs("no | | ", out);
+	else if (system->in_process)
+		fprintf(out, "at build time | %llu MiB | ",
+			(unsigned long long)system->minimum_mib);
+	else
+		fprintf(out, "by %s, at the first start | %llu MiB | ", system->mkfs,
+			(unsigned long long)system->minimum_mib);
+	if (system->label_bytes)
+		fprintf(out, "%zu bytes%s%s", system->label_bytes, system->label_can ? ": " : "",
+			system->label_can ? system->label_can : "");
+	fprintf(out, " | %s |\n", system->no_overlay ? "no" : "yes");
+}
+
+static void print_file_systems(FILE *out)
+{
+	fputs("## File systems of volumes\n\nAn existing image can have any file system that the "
+	      "guest's kernel can mount.\n\n"
+	      "| | created | smallest size | longest label | can hold the writable store |\n"
+	      "|---|---|---|---|---|\n",
+		out);
+	for (const struct file_system *system = file_systems; system->name; system++)
+		print_file_system(out, system);
+	fputs("\n", out);
+}
+
 /* ---- whole documents ---- */
 
 enum { COLUMNS = 100 };
@@ -314,8 +346,10 @@ static void print_document(FILE *out, const char *head, const struct option *tab
 		abort();
 	fputs(head, document);
 	print_table(document, table, "");
-	if (is_vm)
+	if (is_vm) {
+		print_file_systems(document);
 		print_hypervisors(document);
+	}
 	if (fclose(document) != 0)
 		abort();
 	print_wrapped(out, text);

@@ -24,8 +24,8 @@ static const struct option volume_options[] = {
 		.doc = "The guest cannot write to the volume."},
 	{.name = "label",
 		STRING(struct volume, label),
-		.doc = "Label of the file system, set when it is created. At most 16 bytes (xfs "
-		       "12, btrfs 255, vfat 11 without lower-case letters)."},
+		.doc = "Label of the file system; given to it when it is created. How long it can "
+		       "be depends on the file system: see the table of file systems."},
 	{.name = "mountPoint",
 		STRING(struct volume, mount_point),
 		.arg = "path",
@@ -41,14 +41,14 @@ static const struct option volume_options[] = {
 		.doc = "Create the image at the first start."},
 	{.name = "mkfsExtraArgs",
 		STRINGS(struct volume, mkfs_extra_args),
-		.doc = "Further arguments for the file system's mkfs. With them, ext2, ext3 and "
-		       "ext4, too, are created by their mkfs at the first start."},
+		.doc = "Further arguments for the file system's mkfs. A file system that is "
+		       "otherwise created at build time is then created by its mkfs, at the first "
+		       "start."},
 	{.name = "fsType",
 		STRING(struct volume, fs_type),
 		.def = "ext4",
-		.doc = "File system of the volume. mvmbuild can create ext2, ext3 and ext4 (at "
-		       "build time), and xfs, btrfs and vfat (with their mkfs, at the first "
-		       "start)."},
+		.doc = "File system of the volume. The table of file systems says which ones can "
+		       "be created, and how."},
 	{.name = "imageType",
 		ENUM(struct volume, image_type, image_type),
 		.def = "raw",

@@ -47,7 +47,7 @@ static bool make_volume(const struct maker *maker, const struct created_volume *
 		.label = created->volume->label,
 		.seed = volume_seed(maker->arena, maker->plan->vm, created->volume),
 		.time = maker->plan->time,
-		.type = volume_type_find(created->volume->fs_type)->ext,
+		.type = file_system_created(created->volume->fs_type)->ext,
 	};
 	bool ok = ext_create(maker->diag, &request) &&
 		sparse_archive_write(maker->diag, image, VOLUME_MEMBER,

@@ -24,62 +24,13 @@
 #include "compiler/microvm/machine.h"
 #include "compiler/microvm/units.h"
 #include "compiler/plan/plan.h"
-#include "compiler/storage/volume.h"
+#include "compiler/storage/file_systems.h"
 
 enum {
 	DESCRIPTION_BYTES = 64 << 20,
 	JSON_DEPTH = 128 /* a description may have 64 levels */,
 	NOT_STARTED = 127
 };
-
-/* ---- the tools ---- */
-
-enum { TRIES = 3, WORDS = 7 };
-
-struct check {
-	const char *type;
-	const char *tries[TRIES][WORDS];
-	int next; /* the exit status at which the next one is tried */
-	/* the bits of an exit status that say, without others, that all is mended */
-	int mended;
-	const char *advice; /* when it is not */
-};
-
-/*
- * Where the superblock is torn, by its first copy, which lies there for blocks of 4096 and of 1024
- * bytes.
- */
-#define BY_E2FSCK \
-	.tries = {{"e2fsck", "-fp"}, {"e2fsck", "-fp", "-b", "32768", "-B", "4096"}, \
-		{"e2fsck", "-fp", "-b", "8193", "-B", "1024"}}, \
-	.next = 8, .mended = 3, \
-	.advice = "make a copy of the image, then let e2fsck -f ask what to do"
-static const struct check checks[] = {
-	{"ext2", BY_E2FSCK},
-	{"ext3", BY_E2FSCK},
-	{"ext4", BY_E2FSCK},
-	/*
-	 * It only looks: repaired after a growth that was cut off, a file system gets the size that
-	 * most copies of its superblock have, the old one, and what lies behind it is lost. A
-	 * journal that waits to be replayed looks like damage.
-	 */
-	{"xfs", {{"xfs_repair", "-n", "-f"}},
-		.advice = "a start replays its journal, which may be all that it needs; where the "
-			  "start fails, make a copy of the image, then run xfs_repair on it"},
-	{"btrfs", {{"btrfs", "check", "--readonly"}},
-		.advice = "make a copy of the image before anything else; btrfs-check(8) says what "
-			  "can be done"},
-	{"vfat", {{"fsck.vfat", "-a"}}, .mended = 1,
-		.advice = "make a copy of the image, then let fsck.vfat -r ask what to do"},
-};
-
-static const struct check *check_find(const char *type)
-{
-	for (size_t i = 0; i < countof(checks); i++)
-		if (strcmp(checks[i].type, type) == 0)
-			return &checks[i];
-	return NULL;
-}
 
 /* ---- the image ---- */
 
@@ -225,8 +176,10 @@ static bool tell(const struct host *host, const struct image *image, const char 
 	return true;
 }
 
-static bool look(const struct host *host, const struct image *image, const struct check *check)
+static bool look(
+	const struct host *host, const struct image *image, const struct file_system *system)
 {
+	const struct fsck *check = &system->fsck;
 	struct process_result result;
 	const char *handle = arena_printf(host->arena, "/proc/self/fd/%d", image->fd);
 	size_t at = 0;
@@ -237,8 +190,8 @@ static bool look(const struct host *host, const struct image *image, const struc
 	if (result.exit_status == NOT_STARTED)
 		return refuse(host, image,
 			arena_printf(host->arena, "%s is needed, from %s", check->tries[at][0],
-				volume_type_find(check->type)->package));
-	while (result.exit_status == check->next && ++at < TRIES && check->tries[at][0])
+				system->package));
+	while (result.exit_status == check->next && ++at < FSCK_TRIES && check->tries[at][0])
 		if (!run_tool(host, image, check->tries[at], handle, &result))
 			return false;
 	show(image, handle, &result);
@@ -273,14 +226,14 @@ static bool no_growth_waits(const struct host *host, const struct image *image)
 
 static bool image_check(const struct host *host, struct image *image, int directory)
 {
-	const struct check *check = check_find(image->type);
+	const struct file_system *system = file_system_find(image->type);
 	struct stat st;
-	if (!check)
+	if (!system || !system->fsck.tries[0][0])
 		return tell(host, image, "no check is known for it");
 	if (fstatat(directory, image->name, &st, 0) != 0 && errno == ENOENT)
 		return tell(host, image, "not there yet");
 	return image_open(host, image, directory) && image_lock(host, image) &&
-		no_growth_waits(host, image) && look(host, image, check);
+		no_growth_waits(host, image) && look(host, image, system);
 }
 
 /* ---- the volumes ---- */

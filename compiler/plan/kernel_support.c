@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "compiler/storage/file_systems.h"
 #include "imaging/kernel/config.h"
 
 /* What a mount needs; of the store disk also what unpacks it. */
@@ -10,23 +11,17 @@ static const struct {
 	const char *type, *compression; /* NULL: any */
 	const char *option;
 } needs[] = {
-	{"squashfs", NULL, "SQUASHFS"},
 	{"squashfs", "zstd", "SQUASHFS_ZSTD"},
 	{"squashfs", "gzip", "SQUASHFS_ZLIB"},
 	{"squashfs", "xz", "SQUASHFS_XZ"},
 	{"squashfs", "lz4", "SQUASHFS_LZ4"},
 	{"squashfs", "lzo", "SQUASHFS_LZO"},
-	{"erofs", NULL, "EROFS_FS"},
 	{"erofs", "lz4", "EROFS_FS_ZIP"},
 	{"erofs", "lz4hc", "EROFS_FS_ZIP"},
 	{"erofs", "lzma", "EROFS_FS_ZIP_LZMA"},
 	{"erofs", "deflate", "EROFS_FS_ZIP_DEFLATE"},
 	{"erofs", "zstd", "EROFS_FS_ZIP_ZSTD"},
 	{"overlay", NULL, "OVERLAY_FS"},
-	{"ext4", NULL, "EXT4_FS"},
-	{"xfs", NULL, "XFS_FS"},
-	{"btrfs", NULL, "BTRFS_FS"},
-	{"vfat", NULL, "VFAT_FS"},
 	{"9p", NULL, "9P_FS"},
 	{"9p", NULL, "NET_9P_VIRTIO"},
 	{"virtiofs", NULL, "VIRTIO_FS"},
@@ -59,7 +54,10 @@ static bool check_mount(struct diag *diag, const struct plan *plan,
 	bool is_store = plan->vm->store_on_disk &&
 		strcmp(mount->type, store_type_names[plan->vm->store_disk.type]) == 0;
 	const bool is_mapped = strncmp(mount->source, STAGE1_MAPPED, strlen(STAGE1_MAPPED)) == 0;
+	const struct file_system *system = file_system_find(mount->type);
 	bool ok = !is_mapped || check_option(diag, plan, config, mount, "DM_VERITY");
+	if (ok && system && system->kernel_option)
+		ok = check_option(diag, plan, config, mount, system->kernel_option);
 	for (size_t i = 0; ok && i < countof(needs); i++) {
 		bool is_compression = needs[i].compression && is_store &&
 			strcmp(needs[i].compression,

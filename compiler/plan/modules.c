@@ -2,21 +2,8 @@
 #include <string.h>
 
 #include "compiler/plan/planner.h"
+#include "compiler/storage/file_systems.h"
 
-/*
- * What a file system asks the kernel for when it is mounted, and no dependency tells: the kernel
- * would call modprobe, which our stage 1 has not. The character set is the kernel's choice:
- * CONFIG_FAT_DEFAULT_IOCHARSET is ascii in Debian's, iso8859-1 in others.
- */
-static const struct {
-	const char *type, *module;
-} mount_modules[] = {
-	{"vfat", "nls_cp437"},
-	{"vfat", "nls_ascii"},
-	{"vfat", "nls_iso8859-1"},
-	{"vfat", "nls_utf8"},
-	{"msdos", "nls_cp437"},
-};
 static bool has_share(const struct guest *guest, enum share_proto proto)
 {
 	for (size_t i = 0; i < guest->nshares; i++)
@@ -75,11 +62,10 @@ static void wish_for_mount(
 	const char *why =
 		arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);
 	vec_push(planner->arena, wishes, (struct module_wish){mount->type, why, false});
-	for (size_t i = 0; i < countof(mount_modules); i++)
-		if (strcmp(mount->type, mount_modules[i].type) == 0)
-			vec_push(planner->arena, wishes,
-				(struct module_wish){
-					mount_modules[i].module, "names of files", true});
+	const struct file_system *system = file_system_find(mount->type);
+	for (size_t i = 0; system && i < FS_MODULES && system->modules[i]; i++)
+		vec_push(planner->arena, wishes,
+			(struct module_wish){system->modules[i], "names of files", true});
 }
 
 /*

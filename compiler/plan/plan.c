@@ -100,7 +100,7 @@ static void plan_created_volumes(struct planner *planner)
 		struct created_volume created = {.volume = volume};
 		if (!volume->auto_create)
 			continue;
-		if (volume_by_mkfs(volume, volume_type_find(volume->fs_type)))
+		if (volume_by_mkfs(volume, file_system_created(volume->fs_type)))
 			volume_mkfs(planner->arena, vm, volume, &created.mkfs);
 		else
 			created.archive =

@@ -95,7 +95,7 @@ static void need_volume_makers(struct lines *lines, const struct plan *plan)
 			(unsigned long long)volume->size_mib, volume->fs_type);
 		if (created->mkfs.n)
 			buf_printf(&lines->text, "need_mkfs %s %s %s\n", image, created->mkfs.v[0],
-				volume_type_find(volume->fs_type)->package);
+				file_system_created(volume->fs_type)->package);
 	}
 }
 

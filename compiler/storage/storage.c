@@ -77,16 +77,11 @@ bool storage_disk_source(struct arena *arena, const struct backend *backend,
 	return backend->disk_serials;
 }
 
-/*
- * Nix registers a path without waiting for its files to be on the disk, and its database gets there
- * by other ways than they: when a VM is cut off, a registered path may have empty files
- * (sync-before-registering in nix.conf prevents it). In ext4's journal, data keep their order.
- */
 static const char *volume_options(const struct volume *volume, const struct store_overlay *overlay)
 {
-	bool journals =
-		strcmp(volume->fs_type, "ext4") == 0 || strcmp(volume->fs_type, "ext3") == 0;
-	return volume == overlay->volume && journals ? "data=journal" : "";
+	const struct file_system *system = file_system_find(volume->fs_type);
+	const char *options = system ? system->overlay_options : NULL;
+	return volume == overlay->volume && options ? options : "";
 }
 
 /* By which the guest knows a disk without a serial number; NULL when nothing is known of it. */
@@ -101,8 +96,8 @@ static const char *identity_text(
 
 static bool grows_mounted(const struct volume *volume)
 {
-	return volume->auto_create && !volume->read_only &&
-		(strcmp(volume->fs_type, "xfs") == 0 || strcmp(volume->fs_type, "btrfs") == 0);
+	const struct file_system *system = file_system_created(volume->fs_type);
+	return volume->auto_create && !volume->read_only && system && system->grows_mounted;
 }
 
 struct lister {
