@@ -4,6 +4,7 @@
 #include "base/shape.h"
 #include "compiler/check/checks.h"
 #include "compiler/storage/host_store.h"
+#include "compiler/storage/store_formats.h"
 
 void check_store_dir(const struct checker *checker)
 {
@@ -15,37 +16,7 @@ void check_store_dir(const struct checker *checker)
 			vm->store_dir);
 }
 
-enum { COMPRESSIONS_MAX = 6 };
-
-/* The compressors of each way to make a disk, in the order of messages. */
-static const struct way {
-	enum store_type type;
-	enum store_engine engine;
-	size_t n;
-	enum compression compressions[COMPRESSIONS_MAX];
-} ways[] = {
-	{STORE_SQUASHFS, ENGINE_LINKED, 1, {COMPRESSION_ZSTD}},
-	{STORE_SQUASHFS, ENGINE_MKSQUASHFS, 6,
-		{COMPRESSION_GZIP, COMPRESSION_LZ4, COMPRESSION_LZO, COMPRESSION_XZ,
-			COMPRESSION_ZSTD, COMPRESSION_NONE}},
-	{STORE_EROFS, ENGINE_LINKED, 6,
-		{COMPRESSION_LZ4, COMPRESSION_LZ4HC, COMPRESSION_DEFLATE, COMPRESSION_LZMA,
-			COMPRESSION_ZSTD, COMPRESSION_NONE}},
-	{STORE_EROFS, ENGINE_MKFS_EROFS, 6,
-		{COMPRESSION_LZ4, COMPRESSION_LZ4HC, COMPRESSION_DEFLATE, COMPRESSION_LZMA,
-			COMPRESSION_ZSTD, COMPRESSION_NONE}},
-};
-
-/* NULL when the engine does not make disks of the type. */
-static const struct way *find_way(enum store_type type, enum store_engine engine)
-{
-	for (size_t i = 0; i < countof(ways); i++)
-		if (ways[i].type == type && ways[i].engine == engine)
-			return &ways[i];
-	return NULL;
-}
-
-static bool has_compression(const struct way *way, enum compression compression)
+static bool has_compression(const struct store_way *way, enum compression compression)
 {
 	for (size_t i = 0; i < way->n; i++)
 		if (way->compressions[i] == compression)
@@ -53,7 +24,7 @@ static bool has_compression(const struct way *way, enum compression compression)
 	return false;
 }
 
-static const char *list(const struct checker *checker, const struct way *way)
+static const char *list(const struct checker *checker, const struct store_way *way)
 {
 	const char *text = compression_names[way->compressions[0]];
 	for (size_t i = 1; i < way->n; i++)
@@ -63,10 +34,11 @@ static const char *list(const struct checker *checker, const struct way *way)
 }
 
 /* Suggests another engine that supports the compression. */
-static const char *hint(const struct checker *checker, const struct way *way)
+static const char *hint(const struct checker *checker, const struct store_way *way)
 {
-	for (size_t i = 0; i < countof(ways); i++)
-		if (&ways[i] != way && ways[i].type == way->type &&
+	const struct store_way *ways = store_formats[checker->vm->store_disk.type].ways;
+	for (size_t i = 0; i < STORE_WAYS; i++)
+		if (&ways[i] != way &&
 			has_compression(&ways[i], checker->vm->store_disk.compression))
 			return arena_printf(checker->arena, "; use storeDisk.engine: %s",
 				store_engine_names[ways[i].engine]);
@@ -78,7 +50,7 @@ static void check_engine(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	const char *type = store_type_names[vm->store_disk.type],
 		   *engine = store_engine_names[vm->store_disk.engine];
-	const struct way *way = find_way(vm->store_disk.type, vm->store_disk.engine);
+	const struct store_way *way = store_way_find(vm->store_disk.type, vm->store_disk.engine);
 	if (!way)
 		wrong(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk",
 			"storeDisk.engine: %s does not create %s", engine, type);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "compiler/describe/store_flags.h"
 #include "compiler/storage/host_store.h"
+#include "compiler/storage/store_formats.h"
 #include "compiler/storage/store_mount.h"
 
 /* Returns the SHA-256 hash of a text in hex digits. */
@@ -58,13 +59,13 @@ static void fill_store_disk(struct vm *vm)
 {
 	if (vm->store_disk_type != STORE_TYPE_OPEN && !vm_where(vm, &vm->store_disk.type))
 		vm->store_disk.type = vm->store_disk_type;
-	const bool erofs = vm->store_disk.type == STORE_EROFS;
+	const struct store_format *format = &store_formats[vm->store_disk.type];
 	if (!vm_where(vm, &vm->store_disk.block_size))
-		vm->store_disk.block_size = erofs ? 4096 : 131072;
+		vm->store_disk.block_size = format->block_size;
 	vm->store_disk.tail_packing = true;
 	vm->store_disk.compression_where = vm_where(vm, &vm->store_disk.compression);
 	if (vm->store_disk.compression == COMPRESSION_OPEN)
-		vm->store_disk.compression = erofs ? COMPRESSION_LZ4HC : COMPRESSION_ZSTD;
+		vm->store_disk.compression = format->compression;
 }
 
 static void fill(struct arena *arena, struct vm *vm)

@@ -278,22 +278,39 @@ static bool is_erofs_default(const struct flags *flags)
 	return same;
 }
 
+static bool has_no_default(const struct flags *flags)
+{
+	(void)flags;
+	return false;
+}
+
+/* The option of each format with the flags of its program. */
+static const struct dialect {
+	const char *option;
+	size_t offset; /* of its strings in the vm */
+	const struct flag *flags;
+	/* Whether these are the reference's own flags; the last of them is then not followed. */
+	bool (*is_default)(const struct flags *flags);
+	bool packs_tails; /* its flags, where there are any, also say whether tails are packed */
+} dialects[] = {
+	[STORE_SQUASHFS] = {"storeDiskSquashfsFlags",
+		offsetof(struct vm, store_disk_squashfs_flags), squashfs_flags, has_no_default,
+		false},
+	[STORE_EROFS] = {"storeDiskErofsFlags", offsetof(struct vm, store_disk_erofs_flags),
+		erofs_flags, is_erofs_default, true},
+};
+
 void store_flags_apply(struct arena *arena, struct diag *diag, struct vm *vm)
 {
 	if (vm_refused(vm, &vm->store_disk.type))
 		return;
-	const bool erofs = vm->store_disk.type == STORE_EROFS;
-	const struct strings *given =
-		erofs ? &vm->store_disk_erofs_flags : &vm->store_disk_squashfs_flags;
-	struct flags flags = {.arena = arena,
-		.diag = diag,
-		.vm = vm,
-		.option = erofs ? "storeDiskErofsFlags" : "storeDiskSquashfsFlags"};
-	split(&flags, given);
-	if (erofs && is_erofs_default(&flags))
+	const struct dialect *dialect = &dialects[vm->store_disk.type];
+	struct flags flags = {.arena = arena, .diag = diag, .vm = vm, .option = dialect->option};
+	split(&flags, (const struct strings *)(const void *)((const char *)vm + dialect->offset));
+	if (dialect->is_default(&flags))
 		flags.words.n--;
-	if (erofs && flags.words.n)
+	if (dialect->packs_tails && flags.words.n)
 		vm->store_disk.tail_packing = false;
 	while (flags.next < flags.words.n)
-		read_word(&flags, erofs ? erofs_flags : squashfs_flags);
+		read_word(&flags, dialect->flags);
 }

@@ -10,16 +10,9 @@
 
 #include "base/buf.h"
 #include "base/file.h"
-#include "imaging/disk/format.h"
+#include "compiler/storage/store_formats.h"
 
 enum { SIZES_BYTES = 16 << 20 };
-
-static bool (*const engines[])(struct diag *diag, const struct store_disk_request *request,
-	struct store_disk_result *result) = {
-	[ENGINE_LINKED] = store_disk_link,
-	[ENGINE_MKSQUASHFS] = store_disk_mksquashfs,
-	[ENGINE_MKFS_EROFS] = store_disk_mkfs_erofs,
-};
 
 int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan)
 {
@@ -35,7 +28,7 @@ static struct store_disk_request described_disk(
 {
 	const struct vm *vm = plan->vm;
 	return (struct store_disk_request){
-		.format = vm->store_disk.type == STORE_EROFS ? &erofs_format : &squashfs_format,
+		.format = store_formats[vm->store_disk.type].links,
 		.closure = &plan->closure,
 		.cache_dir = cache_dir,
 		.compression = compression_names[vm->store_disk.compression],
@@ -75,7 +68,9 @@ static bool make_disk(struct diag *diag, const struct plan *plan,
 	request.cached = settings->no_sync || plan->vm->store_disk.verity;
 	request.progress = settings->progress;
 	request.progress_context = settings->progress_context;
-	return engines[plan->vm->store_disk.engine](diag, &request, result) &&
+	const struct store_way *way =
+		store_way_find(plan->vm->store_disk.type, plan->vm->store_disk.engine);
+	return way->make(diag, &request, result) &&
 		(!plan->vm->store_disk.verity || add_tree(diag, &request, result));
 }
 

@@ -4,27 +4,17 @@
 #include <string.h>
 
 #include "compiler/storage/file_systems.h"
+#include "compiler/storage/store_formats.h"
 #include "imaging/kernel/config.h"
 
-/* What a mount needs; of the store disk also what unpacks it. */
+/* For mounts that are not of a disk; compiler/storage/file_systems.c has the rest. */
 static const struct {
-	const char *type, *compression; /* NULL: any */
-	const char *option;
+	const char *type, *option;
 } needs[] = {
-	{"squashfs", "zstd", "SQUASHFS_ZSTD"},
-	{"squashfs", "gzip", "SQUASHFS_ZLIB"},
-	{"squashfs", "xz", "SQUASHFS_XZ"},
-	{"squashfs", "lz4", "SQUASHFS_LZ4"},
-	{"squashfs", "lzo", "SQUASHFS_LZO"},
-	{"erofs", "lz4", "EROFS_FS_ZIP"},
-	{"erofs", "lz4hc", "EROFS_FS_ZIP"},
-	{"erofs", "lzma", "EROFS_FS_ZIP_LZMA"},
-	{"erofs", "deflate", "EROFS_FS_ZIP_DEFLATE"},
-	{"erofs", "zstd", "EROFS_FS_ZIP_ZSTD"},
-	{"overlay", NULL, "OVERLAY_FS"},
-	{"9p", NULL, "9P_FS"},
-	{"9p", NULL, "NET_9P_VIRTIO"},
-	{"virtiofs", NULL, "VIRTIO_FS"},
+	{"overlay", "OVERLAY_FS"},
+	{"9p", "9P_FS"},
+	{"9p", "NET_9P_VIRTIO"},
+	{"virtiofs", "VIRTIO_FS"},
 };
 
 static bool refuse(struct diag *diag, const struct plan *plan, const struct kernel_config *config,
@@ -47,25 +37,30 @@ static bool check_option(struct diag *diag, const struct plan *plan,
 	return true;
 }
 
+/* What unpacks the store disk; NULL when nothing more than its file system is needed. */
+static const char *unpack_option(const struct vm *vm, const struct stage1_mount *mount)
+{
+	const bool is_store = vm->store_on_disk &&
+		strcmp(mount->type, store_type_names[vm->store_disk.type]) == 0;
+	return is_store
+		? store_formats[vm->store_disk.type].kernel_options[vm->store_disk.compression]
+		: NULL;
+}
+
 static bool check_mount(struct diag *diag, const struct plan *plan,
 	const struct kernel_config *config, const struct stage1_mount *mount)
 {
-	/* Volumes are not made of these. */
-	bool is_store = plan->vm->store_on_disk &&
-		strcmp(mount->type, store_type_names[plan->vm->store_disk.type]) == 0;
 	const bool is_mapped = strncmp(mount->source, STAGE1_MAPPED, strlen(STAGE1_MAPPED)) == 0;
 	const struct file_system *system = file_system_find(mount->type);
+	const char *unpack = unpack_option(plan->vm, mount);
 	bool ok = !is_mapped || check_option(diag, plan, config, mount, "DM_VERITY");
 	if (ok && system && system->kernel_option)
 		ok = check_option(diag, plan, config, mount, system->kernel_option);
-	for (size_t i = 0; ok && i < countof(needs); i++) {
-		bool is_compression = needs[i].compression && is_store &&
-			strcmp(needs[i].compression,
-				compression_names[plan->vm->store_disk.compression]) == 0;
-		if (strcmp(mount->type, needs[i].type) == 0 &&
-			(!needs[i].compression || is_compression))
+	if (ok && unpack)
+		ok = check_option(diag, plan, config, mount, unpack);
+	for (size_t i = 0; ok && i < countof(needs); i++)
+		if (strcmp(mount->type, needs[i].type) == 0)
 			ok = check_option(diag, plan, config, mount, needs[i].option);
-	}
 	return ok;
 }
 

@@ -7,8 +7,8 @@
 #include "base/file.h"
 #include "base/shape.h"
 #include "compiler/storage/runner_paths.h"
+#include "compiler/storage/store_formats.h"
 #include "compiler/storage/volume.h"
-#include "imaging/erofs/super.h"
 
 /*
  * Serial numbers by which the guest finds its disks; letters change with the order of the devices.
@@ -20,8 +20,7 @@
 
 const char *storage_store_disk(const struct vm *vm)
 {
-	return vm->store_disk.type == STORE_EROFS ? RUNNER_SHARE "/stage1.erofs"
-						  : RUNNER_SHARE "/stage1.squashfs";
+	return store_formats[vm->store_disk.type].image;
 }
 
 static const char *volume_id(struct arena *arena, size_t number)
@@ -135,8 +134,8 @@ static void add_volume(
 static void add_store_disk(const struct lister *lister, bool is_disk, const char *source)
 {
 	const struct vm *vm = lister->vm;
-	const bool verity = vm->store_disk.verity,
-		   labelled = !verity && vm->store_disk.type == STORE_EROFS;
+	const bool verity = vm->store_disk.verity;
+	const char *label = verity ? NULL : store_formats[vm->store_disk.type].label;
 	const struct stage1_mount mount = {
 		.is_disk = is_disk && !verity,
 		.source = verity ? STAGE1_MAPPED STORE_MAPPED : source,
@@ -145,8 +144,7 @@ static void add_store_disk(const struct lister *lister, bool is_disk, const char
 		.options = "",
 		.read_only = true,
 	};
-	vec_push(lister->arena, lister->mounts,
-		(struct guest_mount){mount, labelled ? EROFS_STORE_LABEL : NULL, false});
+	vec_push(lister->arena, lister->mounts, (struct guest_mount){mount, label, false});
 }
 
 static void add_share(const struct lister *lister, const struct share *share)
