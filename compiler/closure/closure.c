@@ -123,8 +123,9 @@ static const char *environment(const char *name)
  * Reads the structured attributes of the derivation that runs us, if their graphs contain all
  * roots.
  */
-static enum source_result read_attributes(struct closure_table *table)
+static enum source_result read_attributes(struct closure_table *table, const char *state_dir)
 {
+	(void)state_dir;
 	const char *file = environment("NIX_ATTRS_JSON_FILE"), *top = environment("NIX_BUILD_TOP");
 	/* Inside its sandbox, Nix 2.8 sets the variable to the file's path on the host. */
 	if (top && (!file || !path_exists(file)))
@@ -133,29 +134,34 @@ static enum source_result read_attributes(struct closure_table *table)
 		return SOURCE_ABSENT;
 	if (!read_file(table, file, NULL))
 		return SOURCE_BROKEN;
-	if (has_roots(table))
-		return SOURCE_READ;
-	closure_table_clear(table);
-	return SOURCE_ABSENT;
+	return has_roots(table) ? SOURCE_READ : SOURCE_ABSENT;
 }
+
+static enum source_result read_database(struct closure_table *table, const char *state_dir)
+{
+	return closure_db_load(table, state_dir, CLOSURE_DB_BUSY_MS);
+}
+
+static enum source_result scan_paths(struct closure_table *table, const char *state_dir)
+{
+	(void)state_dir;
+	return closure_scan_load(table) ? SOURCE_READ : SOURCE_BROKEN;
+}
+
+/* The sources of a closure that no file describes. The first one that is not absent counts. */
+static enum source_result (*const sources[])(struct closure_table *table, const char *state_dir) = {
+	read_attributes, read_database, closure_nix_load, scan_paths};
 
 static bool read_default(struct closure_table *table, const struct closure_request *request)
 {
 	const char *state_dir =
 		request->state_dir ? request->state_dir : environment("NIX_STATE_DIR");
-	if (!state_dir)
-		state_dir = "/nix/var/nix";
-	enum source_result result = read_attributes(table);
-	if (result == SOURCE_ABSENT)
-		result = closure_db_load(table, state_dir, CLOSURE_DB_BUSY_MS);
-	if (result == SOURCE_ABSENT) {
+	enum source_result result = SOURCE_ABSENT;
+	for (size_t i = 0; i < countof(sources) && result == SOURCE_ABSENT; i++) {
 		closure_table_clear(table);
-		result = closure_nix_load(table, state_dir);
+		result = sources[i](table, state_dir ? state_dir : "/nix/var/nix");
 	}
-	if (result != SOURCE_ABSENT)
-		return result == SOURCE_READ;
-	closure_table_clear(table);
-	return closure_scan_load(table);
+	return result == SOURCE_READ;
 }
 
 /* ---- the roots' closure ---- */
