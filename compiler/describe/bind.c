@@ -30,6 +30,12 @@ static void *field_of(const struct target *target)
 	return target->base + target->option->offset;
 }
 
+/* The struct that the table of a group describes; NULL before its defaults are set. */
+static char *group_base(const struct option *group, char *base)
+{
+	return group->stride ? *(char **)(void *)(base + group->offset) : base;
+}
+
 static bool wrong(
 	struct binder *binder, const struct node *node, const char *path, const char *expected)
 {
@@ -298,7 +304,7 @@ static void refuse_table(struct binder *binder, const struct option *table, char
 static void refuse_option(struct binder *binder, const struct option *option, char *base)
 {
 	if (option->kind == OPTION_GROUP)
-		refuse_table(binder, option->sub, base);
+		refuse_table(binder, option->sub, group_base(option, base));
 	else if (option->kind != OPTION_NONE)
 		places_refuse(binder->places, base + option->offset);
 }
@@ -318,7 +324,8 @@ static bool bind_group(struct binder *binder, const struct node *node, const str
 	}
 	if (node->kind != NODE_MAP)
 		return wrong(binder, node, target->path, "a map");
-	bind_table(binder, node, target->option->sub, target->base, target->path);
+	bind_table(binder, node, target->option->sub, group_base(target->option, target->base),
+		target->path);
 	return true;
 }
 
@@ -473,7 +480,7 @@ static void check_required(struct binder *binder, const struct node *map,
 					 : table->name;
 		if (table->kind == OPTION_GROUP && (!given || node_is_null(given)))
 			check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos),
-				table->sub, base, full);
+				table->sub, group_base(table, base), full);
 		if (!table->required || (given && !says_nothing(given)) ||
 			places_refused(binder->places, base + table->offset))
 			continue;
@@ -502,6 +509,14 @@ static void bind_table(struct binder *binder, const struct node *map, const stru
 	check_required(binder, map, table, base, path);
 }
 
+static void set_group_defaults(struct binder *binder, const struct option *group, char *base)
+{
+	if (group->stride)
+		*(void **)(void *)(base + group->offset) =
+			arena_alloc(binder->arena, group->stride);
+	set_defaults(binder, group->sub, group_base(group, base));
+}
+
 static void set_defaults(struct binder *binder, const struct option *table, char *base)
 {
 	struct binder quiet = {.arena = binder->arena,
@@ -510,7 +525,7 @@ static void set_defaults(struct binder *binder, const struct option *table, char
 		.defaults = true};
 	for (; table->name; table++) {
 		if (table->kind == OPTION_GROUP)
-			set_defaults(binder, table->sub, base);
+			set_group_defaults(binder, table, base);
 		else if (table->kind == OPTION_INT && !table->def)
 			*(int64_t *)(void *)(base + table->offset) = -1;
 		else if (table->kind == OPTION_ENUM && !table->def)

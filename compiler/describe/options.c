@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "backends/interface/backend.h"
-#include "compiler/describe/option_rows.h"
+#include "backends/interface/option_rows.h"
+#include "compiler/describe/options.h"
 
 static const struct option volume_options[] = {
 	{.name = "image",

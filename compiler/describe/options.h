@@ -1,67 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * options: the table of everything that a description can contain. Binding, defaults, schema and
- * reference are all derived from it.
- */
+/* options: the tables of everything that a description and a host file can say. */
 #ifndef MVM_COMPILER_DESCRIBE_OPTIONS_H
 #define MVM_COMPILER_DESCRIBE_OPTIONS_H
 
-#include <stddef.h>
-#include <stdint.h>
-
-#include "backends/interface/vm.h"
-
-enum option_kind {
-	OPTION_STRING,
-	OPTION_BOOL,
-	OPTION_INT,  /* int64_t; -1 is "not given" where there is no default */
-	OPTION_UINT, /* uint64_t */
-	OPTION_MIB,  /* uint64_t MiB; a number, or a text such as "2G", "512MiB" */
-	/*
-	 * An enum whose values are the indices in `choices`, stored as gcc and clang do: unsigned.
-	 * Not given, and without a default, it has the index of the NULL at their end.
-	 */
-	OPTION_ENUM,
-	OPTION_STRINGS, /* struct strings */
-	OPTION_PAIRS,   /* struct pairs: a map of strings */
-	OPTION_BACKEND, /* const struct backend *: the name of a hypervisor, one of `choices` */
-	OPTION_TREE,    /* const struct node *: any value */
-	OPTION_GROUP,   /* a map of options in the same struct */
-	OPTION_LIST,    /* a list of structs, each with its own options */
-	OPTION_MAP,     /* a map of names to such structs */
-	OPTION_NONE,    /* nothing is stored */
-};
-
-enum option_state {
-	OPTION_READY,
-	OPTION_GENERATED, /* generated or evaluated by microvm.nix; ignored with a note */
-	OPTION_REMOVED,   /* `doc` names the replacement */
-};
-
-struct option {
-	const char *name;
-	enum option_kind kind;
-	enum option_state state;
-	size_t offset;              /* of the field in the struct that the table describes */
-	size_t count_offset;        /* OPTION_LIST, OPTION_MAP: of the number of elements */
-	size_t stride;              /* OPTION_LIST, OPTION_MAP: size of an element */
-	size_t name_offset;         /* OPTION_MAP: of the name in an element */
-	const char *def;            /* default, as a description would write it; NULL: none */
-	const char *def_doc;        /* describes a default that depends on other options */
-	const char *arg;            /* kind of value, for people: "MiB" */
-	const char *const *choices; /* OPTION_ENUM, OPTION_BACKEND; ends with NULL */
-	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
-	bool required;              /* an element without it is an error */
-	bool code; /* the value is a program, not an argument, so its length is not limited */
-	/* OPTION_GROUP: microvm.nix may put a generated path here; it is ignored with a note */
-	bool generated_scalar;
-	/*
-	 * OPTION_GROUP, OPTION_LIST, OPTION_MAP: the table of their options, which ends with a row
-	 * without name
-	 */
-	const struct option *sub;
-	const char *doc;
-};
+#include "backends/interface/option.h"
+#include "base/arena.h"
 
 /*
  * Returns the table of a whole description, which ends with a row without name. The choices of

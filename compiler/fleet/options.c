@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#include "compiler/describe/option_rows.h"
+#include "backends/interface/option_rows.h"
+#include "compiler/describe/options.h"
 #include "compiler/fleet/fleet.h"
 
 static const struct option fleet_vm_options[] = {

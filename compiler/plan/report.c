@@ -119,7 +119,7 @@ static struct json_object *value_json(const struct option *option, const char *b
 	case OPTION_TREE:
 		return tree_json(*(const struct node *const *)field);
 	case OPTION_GROUP:
-		return table_json(option->sub, base);
+		return table_json(option->sub, option->stride ? *(const char *const *)field : base);
 	case OPTION_LIST:
 		return list_json(option, base);
 	case OPTION_MAP: /* a description has none */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* option_rows: macros for the rows of option tables. */
-#ifndef MVM_COMPILER_DESCRIBE_OPTION_ROWS_H
-#define MVM_COMPILER_DESCRIBE_OPTION_ROWS_H
+/* option_rows: the words of which tables of options are made. */
+#ifndef MVM_BACKENDS_INTERFACE_OPTION_ROWS_H
+#define MVM_BACKENDS_INTERFACE_OPTION_ROWS_H
 
-#include "compiler/describe/options.h"
+#include "backends/interface/option.h"
+#include "backends/interface/vm.h"
 
 /* The offset of a field, refused by the compiler unless the field has type T. */
 #define OFFSET(S, f, T) \
