@@ -21,7 +21,10 @@ struct disk {
 	struct file_ref file;
 	enum image_type format;
 	bool read_only, direct;
-	const struct volume *volume; /* NULL: the store disk */
+	const struct volume *volume; /* NULL for the store disk */
+	/* by which the guest finds it: its serial number if `by_serial`, else its name in /dev/ */
+	const char *source;
+	bool by_serial;
 };
 
 /*

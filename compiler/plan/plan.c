@@ -223,7 +223,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	bool ok = check_kernel(&planner), closed = plan_closure(&planner, jobs);
 	ok &= closed;
 	storage_lower(arena, vm, storage, &plan->guest);
-	storage_mounts(arena, vm, storage, plan->backend, &plan->guest, &plan->mounts);
+	storage_mounts(arena, vm, storage, &plan->guest, &plan->mounts);
 	plan_nics(&planner);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);

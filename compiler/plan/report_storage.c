@@ -77,7 +77,7 @@ struct json_object *report_storage(
 	struct guest guest = {.vm = vm};
 	struct guest_mounts mounts = {0};
 	storage_lower(arena, vm, storage, &guest);
-	storage_mounts(arena, vm, storage, vm->hypervisor, &guest, &mounts);
+	storage_mounts(arena, vm, storage, &guest, &mounts);
 	struct json_object *object = json_object_new_object();
 	set_text(object, "storeDir", vm->store_dir);
 	set_text(object, "stateDir", storage->nix.dir);

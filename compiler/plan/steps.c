@@ -158,10 +158,9 @@ static void add_roots(struct planner *planner)
 /* The store disk is the first. */
 static void add_verity(struct planner *planner)
 {
-	const struct plan *plan = planner->plan;
-	struct stage1_verity verity = {.name = STORE_MAPPED};
-	verity.is_disk =
-		storage_disk_source(planner->arena, plan->backend, &plan->guest, 0, &verity.source);
+	const struct disk *disk = &planner->plan->guest.disks[0];
+	const struct stage1_verity verity = {
+		.is_disk = disk->by_serial, .source = disk->source, .name = STORE_MAPPED};
 	add(planner, (struct stage1_step){.kind = STAGE1_VERITY, .verity = verity});
 }
 

@@ -29,23 +29,49 @@ static const char *volume_id(struct arena *arena, size_t number)
 			   : arena_printf(arena, "disk%zu", number);
 }
 
+static struct disk store_disk(const struct vm *vm)
+{
+	return (struct disk){.id = "store",
+		.serial = STORE_SERIAL,
+		.file = {storage_store_disk(vm), true},
+		.format = IMAGE_RAW,
+		.read_only = true};
+}
+
+static struct disk volume_disk(struct arena *arena, const struct vm *vm, size_t i)
+{
+	const struct volume *volume = &vm->volumes.v[i];
+	return (struct disk){
+		.id = volume_id(arena, i + vm->store_on_disk),
+		.serial = volume->serial ? volume->serial : arena_printf(arena, VOLUME_SERIAL, i),
+		.file = {volume->image, false},
+		.format = volume->image_type,
+		.read_only = volume->read_only,
+		.direct = volume->direct,
+		.volume = volume,
+	};
+}
+
+/* The kernel names disks in their order. */
+static const char *device_name(struct arena *arena, size_t number)
+{
+	return number < 26 ? arena_printf(arena, "/dev/vd%c", (char)('a' + number))
+			   : arena_printf(arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1),
+				     (char)('a' + number % 26));
+}
+
 void storage_lower(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	struct guest *guest)
 {
 	struct disk *disks = arena_alloc(arena, (vm->volumes.n + 1) * sizeof *disks);
 	size_t n = 0;
 	if (vm->store_on_disk)
-		disks[n++] = (struct disk){.id = "store",
-			.serial = STORE_SERIAL,
-			.file = {storage_store_disk(vm), true},
-			.format = IMAGE_RAW,
-			.read_only = true};
-	for (size_t i = 0; i < vm->volumes.n; i++, n++) {
-		const struct volume *volume = &vm->volumes.v[i];
-		const char *serial =
-			volume->serial ? volume->serial : arena_printf(arena, VOLUME_SERIAL, i);
-		disks[n] = (struct disk){volume_id(arena, n), serial, {volume->image, false},
-			volume->image_type, volume->read_only, volume->direct, volume};
+		disks[n++] = store_disk(vm);
+	for (size_t i = 0; i < vm->volumes.n; i++)
+		disks[n++] = volume_disk(arena, vm, i);
+	for (size_t i = 0; i < n; i++) {
+		disks[i].by_serial = vm->hypervisor->disk_serials;
+		disks[i].source = disks[i].by_serial ? disks[i].serial : device_name(arena, i);
 	}
 	guest->disks = disks;
 	guest->ndisks = n;
@@ -59,21 +85,6 @@ static int compare_targets(const void *a, const void *b)
 {
 	const struct guest_mount *x = a, *y = b;
 	return strcmp(x->stage1.target, y->stage1.target);
-}
-
-/* The guest's name of a disk that has no serial number: the kernel names them in their order. */
-static const char *disk_name(struct arena *arena, size_t number)
-{
-	return number < 26 ? arena_printf(arena, "/dev/vd%c", (char)('a' + number))
-			   : arena_printf(arena, "/dev/vd%c%c", (char)('a' + number / 26 - 1),
-				     (char)('a' + number % 26));
-}
-
-bool storage_disk_source(struct arena *arena, const struct backend *backend,
-	const struct guest *guest, size_t disk, const char **source)
-{
-	*source = backend->disk_serials ? guest->disks[disk].serial : disk_name(arena, disk);
-	return backend->disk_serials;
 }
 
 static const char *volume_options(const struct volume *volume, const struct store_overlay *overlay)
@@ -111,19 +122,20 @@ static void add_mount(const struct lister *lister, struct stage1_mount mount)
 	vec_push(lister->arena, lister->mounts, (struct guest_mount){.stage1 = mount});
 }
 
-static void add_volume(
-	const struct lister *lister, const struct volume *volume, bool is_disk, const char *source)
+static void add_volume(const struct lister *lister, const struct disk *disk)
 {
+	const struct volume *volume = disk->volume;
 	if (!volume->mount_point)
 		return;
 	const struct stage1_mount mount = {
-		.is_disk = is_disk,
-		.source = source,
+		.is_disk = disk->by_serial,
+		.source = disk->source,
 		.target = volume->mount_point,
 		.type = volume->fs_type,
 		.options = volume_options(volume, &lister->storage->overlay),
 		.read_only = volume->read_only,
-		.identity = is_disk ? NULL : identity_text(lister->arena, lister->vm, volume),
+		.identity =
+			disk->by_serial ? NULL : identity_text(lister->arena, lister->vm, volume),
 		.image = volume->image,
 	};
 	vec_push(lister->arena, lister->mounts,
@@ -131,14 +143,14 @@ static void add_volume(
 }
 
 /* Under dm-verity, the disk is mounted by the name of the device that compares it. */
-static void add_store_disk(const struct lister *lister, bool is_disk, const char *source)
+static void add_store_disk(const struct lister *lister, const struct disk *disk)
 {
 	const struct vm *vm = lister->vm;
 	const bool verity = vm->store_disk.verity;
 	const char *label = verity ? NULL : store_formats[vm->store_disk.type].label;
 	const struct stage1_mount mount = {
-		.is_disk = is_disk && !verity,
-		.source = verity ? STAGE1_MAPPED STORE_MAPPED : source,
+		.is_disk = disk->by_serial && !verity,
+		.source = verity ? STAGE1_MAPPED STORE_MAPPED : disk->source,
 		.target = lister->storage->store_target,
 		.type = store_type_names[vm->store_disk.type],
 		.options = "",
@@ -176,16 +188,14 @@ static struct stage1_mount overlay_mount(
  * elsewhere as well.
  */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
-	const struct backend *backend, const struct guest *guest, struct guest_mounts *mounts)
+	const struct guest *guest, struct guest_mounts *mounts)
 {
 	const struct lister lister = {arena, vm, storage, mounts};
 	for (size_t i = 0; i < guest->ndisks; i++) {
-		const char *source;
-		const bool is_disk = storage_disk_source(arena, backend, guest, i, &source);
 		if (guest->disks[i].volume)
-			add_volume(&lister, guest->disks[i].volume, is_disk, source);
+			add_volume(&lister, &guest->disks[i]);
 		else
-			add_store_disk(&lister, is_disk, source);
+			add_store_disk(&lister, &guest->disks[i]);
 	}
 	for (size_t i = 0; i < storage->shares.n; i++)
 		add_share(&lister, storage->shares.v[i]);

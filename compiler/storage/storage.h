@@ -24,14 +24,11 @@ struct guest_mounts {
 const char *storage_store_disk(const struct vm *vm);
 /* By which it is mounted when it has a hash tree: STAGE1_MAPPED, and this. */
 #define STORE_MAPPED "store"
-/* How the guest finds a disk: true by its serial number, false by its name under /dev. */
-bool storage_disk_source(struct arena *arena, const struct backend *backend,
-	const struct guest *guest, size_t disk, const char **source);
 /* Fills in the guest's disks and shares. */
 void storage_lower(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	struct guest *guest);
 /* Of a guest that has its disks. The store's overlay, if any, is the last. */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
-	const struct backend *backend, const struct guest *guest, struct guest_mounts *mounts);
+	const struct guest *guest, struct guest_mounts *mounts);
 
 #endif
