@@ -3,6 +3,7 @@
  * alioth: Alioth, with KVM. Facts of the command line: Alioth's source,
  * alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/interface/parts.h"
@@ -10,7 +11,6 @@
 struct alioth {
 	struct arena *arena;
 	const struct guest *guest;
-	const struct vm *vm;
 	struct command *command;
 };
 
@@ -33,17 +33,17 @@ static void add_object(const struct alioth *alioth, const char *id, const struct
 
 static void add_base(const struct alioth *alioth)
 {
-	const struct vm *vm = alioth->vm;
+	const struct guest *guest = alioth->guest;
 	struct command *command = alioth->command;
-	command_add(command, program_path(alioth->arena, vm->alioth.common.package, "alioth"));
+	command_add(command, program_path(alioth->arena, guest->options->package, "alioth"));
 	command_add(command, "run");
 	/* A memfd is shared memory, which virtiofsd and vhost map. */
 	option_printf(command, "--memory", "size=%lluM,backend=memfd%s",
-		(unsigned long long)vm->mem_mib, vm->hugepage_mem ? ",thp=on" : "");
-	if (version_at_least(vm->alioth.common.version, 0, 10))
-		option_printf(command, "--cpu", "count=%llu", (unsigned long long)vm->vcpu);
+		(unsigned long long)guest->mem_mib, guest->hugepage_mem ? ",thp=on" : "");
+	if (version_at_least(guest->options->version, 0, 10))
+		option_printf(command, "--cpu", "count=%llu", (unsigned long long)guest->vcpu);
 	else
-		option_printf(command, "--num-cpu", "%llu", (unsigned long long)vm->vcpu);
+		option_printf(command, "--num-cpu", "%llu", (unsigned long long)guest->vcpu);
 }
 
 static void add_kernel(const struct alioth *alioth)
@@ -101,9 +101,8 @@ static void add_interface(const struct alioth *alioth, const struct nic *nic)
 
 static void alioth_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct alioth alioth = {arena, guest, vm, &out->command};
+	const struct alioth alioth = {arena, guest, &out->command};
 	add_base(&alioth);
 	add_kernel(&alioth);
 	for (size_t i = 0; i < guest->ndisks; i++)
@@ -112,9 +111,10 @@ static void alioth_lower(struct arena *arena, const struct guest *guest, struct 
 		add_share(&alioth, guest->shares[i], i);
 	for (size_t i = 0; i < guest->nnics; i++)
 		add_interface(&alioth, &guest->nics[i]);
-	if (vm->vsock.cid >= 0)
-		option_printf(&out->command, "--vsock", "vhost,cid=%lld", (long long)vm->vsock.cid);
-	command_add_all(&out->command, &vm->alioth.common.extra_args);
+	if (guest->vsock.cid >= 0)
+		option_printf(
+			&out->command, "--vsock", "vhost,cid=%lld", (long long)guest->vsock.cid);
+	command_add_all(&out->command, &guest->options->extra_args);
 
 	out->accel = ACCEL_KVM;
 	/* its console sets the modes of standard input and fails when that is no terminal */
@@ -131,9 +131,9 @@ static void alioth_modules(
 }
 
 /* 8f95f75 of 2026-01, "add file lock to disk image". */
-static bool locks_disks(const struct vm *vm)
+static bool locks_disks(const struct guest *guest)
 {
-	return version_at_least(vm->alioth.common.version, 0, 11);
+	return version_at_least(guest->options->version, 0, 11);
 }
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE};
@@ -143,6 +143,7 @@ const struct backend alioth_backend = {
 	.doc = "Alioth: KVM only; young, no control socket",
 	.tested = "version 0.12 boots with KVM inside a VM, by the tests where it is installed or "
 		  "cargo can install it",
+	.options = offsetof(struct vm, alioth),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

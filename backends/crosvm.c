@@ -4,6 +4,7 @@
  * devices/src/virtio in its sources (2026-08).
  */
 #include <ctype.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/interface/parts.h"
@@ -15,9 +16,13 @@
 struct crosvm {
 	struct arena *arena;
 	const struct guest *guest;
-	const struct vm *vm;
 	struct command *command;
 };
+
+static const struct crosvm_options *own(const struct guest *guest)
+{
+	return (const struct crosvm_options *)guest->options;
+}
 
 /* A quoted value keeps everything but these two. */
 static const char *quote(struct arena *arena, const char *text)
@@ -40,19 +45,19 @@ static const char *value(struct arena *arena, const char *text)
 	return bare ? text : quote(arena, text);
 }
 
-static const char *program(struct arena *arena, const struct vm *vm)
+static const char *program(struct arena *arena, const struct guest *guest)
 {
-	return program_path(arena, vm->crosvm.common.package, "crosvm");
+	return program_path(arena, guest->options->package, "crosvm");
 }
 
 static void add_base(const struct crosvm *crosvm)
 {
 	struct command *command = crosvm->command;
-	const struct vm *vm = crosvm->vm;
-	command_add(command, program(crosvm->arena, vm));
+	const struct guest *guest = crosvm->guest;
+	command_add(command, program(crosvm->arena, guest));
 	command_add(command, "run");
-	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
-	option_printf(command, "-c", "%llu", (unsigned long long)vm->vcpu);
+	option_printf(command, "-m", "%llu", (unsigned long long)guest->mem_mib);
+	option_printf(command, "-c", "%llu", (unsigned long long)guest->vcpu);
 	/* crosvm itself tells the kernel of this console. */
 	option_add(command, "--serial", "type=stdout,console=true,stdin=true");
 	/* A reset ends crosvm: after a panic too. */
@@ -61,15 +66,15 @@ static void add_base(const struct crosvm *crosvm)
 
 static void add_memory(const struct crosvm *crosvm)
 {
-	const struct vm *vm = crosvm->vm;
-	if (vm->hugepage_mem)
+	const struct guest *guest = crosvm->guest;
+	if (guest->hugepage_mem)
 		command_add(crosvm->command, "--hugepages");
-	command_add(crosvm->command, vm->balloon ? "--balloon-page-reporting" : "--no-balloon");
-	if (!vm->initial_balloon_mem_mib)
+	command_add(crosvm->command, guest->balloon ? "--balloon-page-reporting" : "--no-balloon");
+	if (!guest->initial_balloon_mem_mib)
 		return;
 	/* What is outside the balloon. */
 	option_printf(crosvm->command, "--init-mem", "%llu",
-		(unsigned long long)(vm->mem_mib - vm->initial_balloon_mem_mib));
+		(unsigned long long)(guest->mem_mib - guest->initial_balloon_mem_mib));
 }
 
 static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
@@ -127,9 +132,9 @@ static void add_interfaces(const struct crosvm *crosvm)
 
 static void add_devices(const struct crosvm *crosvm)
 {
-	for (size_t i = 0; i < crosvm->vm->devices.n; i++)
+	for (size_t i = 0; i < crosvm->guest->ndevices; i++)
 		option_printf(crosvm->command, "--vfio", "%s,iommu=viommu",
-			pci_directory(crosvm->arena, crosvm->vm->devices.v[i].path));
+			pci_directory(crosvm->arena, crosvm->guest->devices[i].path));
 }
 
 /*
@@ -138,7 +143,7 @@ static void add_devices(const struct crosvm *crosvm)
  */
 static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
 {
-	const char *given = crosvm->vm->crosvm.pivot_root;
+	const char *given = own(crosvm->guest)->pivot_root;
 	const struct file_ref root =
 		given ? (struct file_ref){given, false} : (struct file_ref){EMPTY, true};
 	option_file(crosvm->command, "--pivot-root", &root);
@@ -154,14 +159,14 @@ static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
  */
 static void add_smbios(const struct crosvm *crosvm)
 {
-	const struct vm *vm = crosvm->vm;
+	const struct guest *guest = crosvm->guest;
 	const char *uuid =
-		vm->machine_id ? arena_printf(crosvm->arena, "uuid=%s", vm->machine_id) : "";
-	const char *notify = vm->vsock.notify ? arena_printf(crosvm->arena,
-							"oem-strings=[io.systemd.credential:vmm."
-							"notify_socket=vsock-stream:2:%lld]",
-							notify_port(vm))
-					      : "";
+		guest->machine_id ? arena_printf(crosvm->arena, "uuid=%s", guest->machine_id) : "";
+	const char *notify = guest->vsock.notify ? arena_printf(crosvm->arena,
+							   "oem-strings=[io.systemd.credential:vmm."
+							   "notify_socket=vsock-stream:2:%lld]",
+							   notify_port(guest))
+						 : "";
 	if (crosvm->guest->arch == KERNEL_X86_64 && (*uuid || *notify))
 		option_printf(crosvm->command, "--smbios", "%s%s%s", uuid,
 			*uuid && *notify ? "," : "", notify);
@@ -169,30 +174,30 @@ static void add_smbios(const struct crosvm *crosvm)
 
 static void add_control(const struct crosvm *crosvm)
 {
-	const struct vm *vm = crosvm->vm;
+	const struct guest *guest = crosvm->guest;
 	add_smbios(crosvm);
-	if (vm->socket)
-		option_add(crosvm->command, "-s", vm->socket);
-	if (vm->vsock.cid >= 0)
-		option_printf(crosvm->command, "--vsock", "%lld", (long long)vm->vsock.cid);
+	if (guest->socket)
+		option_add(crosvm->command, "-s", guest->socket);
+	if (guest->vsock.cid >= 0)
+		option_printf(crosvm->command, "--vsock", "%lld", (long long)guest->vsock.cid);
 }
 
 /* The GPU is a process of its own, which draws on the user's Wayland display. */
 static void add_graphics(const struct crosvm *crosvm, struct companion *companion)
 {
-	const struct vm *vm = crosvm->vm;
-	if (!vm->graphics.enable)
+	const struct guest *guest = crosvm->guest;
+	if (!guest->graphics.enable)
 		return;
 	option_printf(crosvm->command, "--vhost-user", "gpu,socket=%s",
-		value(crosvm->arena, vm->graphics.socket));
+		value(crosvm->arena, guest->graphics.socket));
 
 	struct command *gpu = &companion->command;
-	*companion =
-		(struct companion){.command.arena = crosvm->arena, .socket = vm->graphics.socket};
-	command_add(gpu, program(crosvm->arena, vm));
+	*companion = (struct companion){
+		.command.arena = crosvm->arena, .socket = guest->graphics.socket};
+	command_add(gpu, program(crosvm->arena, guest));
 	command_add(gpu, "device");
 	command_add(gpu, "gpu");
-	option_add(gpu, "--socket", vm->graphics.socket);
+	option_add(gpu, "--socket", guest->graphics.socket);
 	command_add(gpu, "--wayland-sock");
 	argument_piece(gpu, command_begin(gpu), PIECE_WAYLAND);
 	option_add(gpu, "--params",
@@ -203,14 +208,13 @@ static void add_kernel(const struct crosvm *crosvm)
 {
 	option_file(crosvm->command, "--initrd", &crosvm->guest->initrd);
 	command_add_file(crosvm->command, &crosvm->guest->kernel);
-	command_add_all(crosvm->command, &crosvm->vm->crosvm.common.extra_args);
+	command_add_all(crosvm->command, &crosvm->guest->options->extra_args);
 }
 
 static void crosvm_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct crosvm crosvm = {arena, guest, vm, &out->command};
+	const struct crosvm crosvm = {arena, guest, &out->command};
 	add_base(&crosvm);
 	add_memory(&crosvm);
 	for (size_t i = 0; i < guest->ndisks; i++)
@@ -222,13 +226,13 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 	add_interfaces(&crosvm);
 	add_devices(&crosvm);
 	add_kernel(&crosvm);
-	if (vm->socket)
-		vec_push(arena, &out->stale, vm->socket);
+	if (guest->socket)
+		vec_push(arena, &out->stale, guest->socket);
 	/* By crosvm's own program: what goes over its socket changes with its version. */
-	const struct control control = {"crosvm", vm->socket, program(arena, vm)};
+	const struct control control = {"crosvm", guest->socket, program(arena, guest)};
 	lower_shutdown(arena, &control, out);
-	lower_balloon(arena, &control, vm, out);
-	lower_notify(arena, vm, out);
+	lower_balloon(arena, &control, guest, out);
+	lower_notify(arena, guest, out);
 	out->accel = ACCEL_KVM;
 }
 
@@ -236,10 +240,10 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
  * vhost-net opens its tap without multi_queue, which is set for all taps of a VM; a macvtap is one
  * descriptor.
  */
-static bool crosvm_single_queue(const struct vm *vm, const struct interface *interface)
+static bool crosvm_single_queue(const struct guest *guest, const struct interface *interface)
 {
-	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (vm->interfaces.v[i].tap.vhost)
+	for (size_t i = 0; i < guest->nnics; i++)
+		if (guest->nics[i].interface->tap.vhost)
 			return true;
 	return interface->type == INTERFACE_MACVTAP;
 }
@@ -286,12 +290,12 @@ static size_t crosvm_parameter_bytes(const struct guest *guest)
  * Its command line takes printable characters of ASCII and no others:
  * kernel_cmdline/src/kernel_cmdline.rs.
  */
-static bool crosvm_check_guest(struct diag *diag, const struct guest *guest)
+static bool crosvm_check_guest(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	for (const char *at = guest->parameters; *at; at++)
 		if (*at < ' ' || *at > '~')
 			return diag_error(diag, STATUS_DESCRIPTION,
-				vm_where(guest->vm, &guest->vm->kernel_params), "not-supported",
+				vm_where(vm, &vm->kernel_params), "not-supported",
 				"kernelParams: crosvm does not pass characters outside ASCII to a "
 				"kernel");
 	return true;
@@ -306,10 +310,9 @@ static void crosvm_modules(
 }
 
 /* On aarch64 the guest has a device tree alone. */
-static bool crosvm_smbios(const struct vm *vm, enum kernel_arch arch)
+static bool crosvm_smbios(const struct guest *guest)
 {
-	(void)vm;
-	return arch == KERNEL_X86_64;
+	return guest->arch == KERNEL_X86_64;
 }
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
@@ -318,6 +321,7 @@ const struct backend crosvm_backend = {
 	.name = "crosvm",
 	.doc = "crosvm: KVM, sandboxed devices, Wayland graphics",
 	.tested = "of 2026-08 boots with KVM inside a VM, by the tests where it is installed",
+	.options = offsetof(struct vm, crosvm),
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},

@@ -4,6 +4,7 @@
  * (VmmConfig, the file given by --config-file), src/vmm/src/vmm_config/ and CHANGELOG.md, versions
  * 1.4 to 1.16.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/interface/config.h"
@@ -20,24 +21,29 @@
  */
 enum { CPUS_MAX = 32, HOTPLUG_SLOT_MIB = 128, PCI_SLOTS = 31, MMIO_PLACES = 19 };
 
-static bool since(const struct vm *vm, unsigned minor)
+static const struct firecracker_options *own(const struct guest *guest)
 {
-	return version_at_least(vm->firecracker.common.version, 1, minor);
+	return (const struct firecracker_options *)guest->options;
 }
 
-static bool has_huge_pages(const struct vm *vm)
+static bool since(const struct guest *guest, unsigned minor)
 {
-	return since(vm, 7);
+	return version_at_least(guest->options->version, 1, minor);
 }
 
-static bool has_pci(const struct vm *vm)
+static bool has_huge_pages(const struct guest *guest)
 {
-	return since(vm, 13);
+	return since(guest, 7);
 }
 
-static bool has_memory_hotplug(const struct vm *vm)
+static bool has_pci(const struct guest *guest)
 {
-	return since(vm, 14);
+	return since(guest, 13);
+}
+
+static bool has_memory_hotplug(const struct guest *guest)
+{
+	return since(guest, 14);
 }
 
 /* ---- its configuration ---- */
@@ -60,11 +66,10 @@ static const char *own_parameters(enum kernel_arch arch)
  */
 static size_t firecracker_parameter_bytes(const struct guest *guest)
 {
-	const struct vm *vm = guest->vm;
-	size_t devices = guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0) +
-		(vm->hotplug_mem_mib > 0);
+	size_t devices = guest->ndisks + guest->nnics + 1 + guest->balloon +
+		(guest->vsock.cid >= 0) + (guest->hotplug_mem_mib > 0);
 	return strlen(own_parameters(guest->arch)) + 1 +
-		(has_pci(vm) ? 40 : 40 + mmio_parameter_bytes(devices));
+		(has_pci(guest) ? 40 : 40 + mmio_parameter_bytes(devices));
 }
 
 static void boot_source_add(struct config *config, const struct guest *guest, struct node *root)
@@ -80,14 +85,13 @@ static void boot_source_add(struct config *config, const struct guest *guest, st
 
 static void machine_add(struct config *config, const struct guest *guest, struct node *root)
 {
-	const struct vm *vm = guest->vm;
 	struct node *machine = config_add(config, root, "machine-config", NODE_MAP);
-	config_add_number(config, machine, "vcpu_count", vm->vcpu);
-	config_add_number(config, machine, "mem_size_mib", vm->mem_mib);
+	config_add_number(config, machine, "vcpu_count", guest->vcpu);
+	config_add_number(config, machine, "mem_size_mib", guest->mem_mib);
 	/* Two threads a core: the CPUs come in pairs. */
 	config_add_bool(config, machine, "smt",
-		guest->arch == KERNEL_X86_64 && (vm->vcpu == 1 || vm->vcpu % 2 == 0));
-	if (vm->hugepage_mem)
+		guest->arch == KERNEL_X86_64 && (guest->vcpu == 1 || guest->vcpu % 2 == 0));
+	if (guest->hugepage_mem)
 		config_add_text(config, machine, "huge_pages", "2M");
 }
 
@@ -105,7 +109,7 @@ static void drives_add(struct config *config, const struct guest *guest, struct 
 		if (!disk->read_only)
 			config_add_text(config, drive, "cache_type", "Writeback");
 		/* Async is io_uring. */
-		const enum drive_io_engine wanted = guest->vm->firecracker.drive_io_engine;
+		const enum drive_io_engine wanted = own(guest)->drive_io_engine;
 		const bool async = wanted == DRIVE_IO_ASYNC;
 		const struct node *engine = config_add_text(
 			config, drive, "io_engine", async ? "" : drive_io_engine_names[wanted]);
@@ -128,52 +132,50 @@ static void interfaces_add(struct config *config, const struct guest *guest, str
 
 static void memory_devices_add(struct config *config, const struct guest *guest, struct node *root)
 {
-	const struct vm *vm = guest->vm;
-	if (vm->balloon) {
+	if (guest->balloon) {
 		struct node *balloon = config_add(config, root, "balloon", NODE_MAP);
-		config_add_number(config, balloon, "amount_mib", vm->initial_balloon_mem_mib);
-		config_add_bool(config, balloon, "deflate_on_oom", vm->deflate_on_oom);
+		config_add_number(config, balloon, "amount_mib", guest->initial_balloon_mem_mib);
+		config_add_bool(config, balloon, "deflate_on_oom", guest->deflate_on_oom);
 		/* Without statistics the size that the balloon has reached cannot be read. */
 		config_add_number(config, balloon, "stats_polling_interval_s", 1);
-		if (since(vm, 14))
+		if (since(guest, 14))
 			config_add_bool(config, balloon, "free_page_reporting", true);
 	}
-	if (vm->hotplug_mem_mib) {
+	if (guest->hotplug_mem_mib) {
 		struct node *hotplug = config_add(config, root, "memory-hotplug", NODE_MAP);
-		config_add_number(config, hotplug, "total_size_mib", vm->hotplug_mem_mib);
+		config_add_number(config, hotplug, "total_size_mib", guest->hotplug_mem_mib);
 	}
 }
 
 static struct node *config_make(struct config *config, const struct guest *guest)
 {
 	static const struct pos nowhere;
-	const struct vm *vm = guest->vm;
 	struct node *root = node_new(config->arena, NODE_MAP, &nowhere);
 	boot_source_add(config, guest, root);
 	machine_add(config, guest, root);
 	drives_add(config, guest, root);
 	interfaces_add(config, guest, root);
 	memory_devices_add(config, guest, root);
-	if (since(vm, 4))
+	if (since(guest, 4))
 		config_add(config, root, "entropy", NODE_MAP);
-	if (vm->vsock.cid >= 0) {
+	if (guest->vsock.cid >= 0) {
 		struct node *vsock = config_add(config, root, "vsock", NODE_MAP);
-		config_add_number(config, vsock, "guest_cid", (uint64_t)vm->vsock.cid);
+		config_add_number(config, vsock, "guest_cid", (uint64_t)guest->vsock.cid);
 		config_add_text(config, vsock, "uds_path", VSOCK);
 	}
-	if (vm->firecracker.cpu)
-		*config_add(config, root, "cpu-config", NODE_MAP) = *vm->firecracker.cpu;
-	if (!vm->firecracker.extra_config)
+	if (own(guest)->cpu)
+		*config_add(config, root, "cpu-config", NODE_MAP) = *own(guest)->cpu;
+	if (!own(guest)->extra_config)
 		return root;
-	struct node extra = *vm->firecracker.extra_config;
+	struct node extra = *own(guest)->extra_config;
 	return node_merge(config->arena, root, &extra);
 }
 
 /* ---- the backend ---- */
 
-static const char *config_name(struct arena *arena, const struct vm *vm)
+static const char *config_name(struct arena *arena, const struct guest *guest)
 {
-	return arena_printf(arena, "%s-firecracker.json", vm->host_name);
+	return arena_printf(arena, "%s-firecracker.json", guest->host_name);
 }
 
 /* The vsock's socket, which extraConfig may name; NULL: there is none. */
@@ -186,53 +188,55 @@ static const char *vsock_path(const struct node *config)
 	return path && path->kind == NODE_SCALAR && *path->text ? path->text : NULL;
 }
 
-static void firecracker_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
+static void firecracker_makes(
+	struct arena *arena, const struct guest *guest, struct made_files *out)
 {
-	const char *socket = vsock_path(vm->firecracker.extra_config);
+	const char *socket = vsock_path(own(guest)->extra_config);
 	vec_push(arena, out,
-		(struct made_file){config_name(arena, vm), "firecracker's configuration", false});
-	if (socket || vm->vsock.cid >= 0)
+		(struct made_file){
+			config_name(arena, guest), "firecracker's configuration", false});
+	if (socket || guest->vsock.cid >= 0)
 		vec_push(arena, out,
 			(struct made_file){socket ? socket : VSOCK, "the vsock's socket", true});
 }
 
-static void lower_control(
-	struct arena *arena, const struct vm *vm, const struct node *config, struct lowered *out)
+static void lower_control(struct arena *arena, const struct guest *guest, const struct node *config,
+	struct lowered *out)
 {
 	const char *vsock = vsock_path(config);
-	if (vm->socket)
-		vec_push(arena, &out->stale, vm->socket);
+	if (guest->socket)
+		vec_push(arena, &out->stale, guest->socket);
 	if (vsock)
 		vec_push(arena, &out->stale, vsock);
-	const struct control control = {.protocol = "fc", .address = vm->socket};
+	const struct control control = {.protocol = "fc", .address = guest->socket};
 	lower_shutdown(arena, &control, out);
 	lower_state(arena, &control, out);
-	lower_balloon(arena, &control, vm, out);
+	lower_balloon(arena, &control, guest, out);
 }
 
 static void lower_command(
-	struct arena *arena, const struct vm *vm, struct command *command, const char *config)
+	struct arena *arena, const struct guest *guest, struct command *command, const char *config)
 {
-	command_add(command, program_path(arena, vm->firecracker.common.package, "firecracker"));
+	command_add(command, program_path(arena, guest->options->package, "firecracker"));
 	option_add(command, "--config-file", config);
-	command_add(command, vm->socket ? "--api-sock" : "--no-api");
-	if (vm->socket)
-		command_add(command, vm->socket);
-	if (has_pci(vm))
+	command_add(command, guest->socket ? "--api-sock" : "--no-api");
+	if (guest->socket)
+		command_add(command, guest->socket);
+	if (has_pci(guest))
 		command_add(command, "--enable-pci");
-	command_add_all(command, &vm->firecracker.common.extra_args);
+	command_add_all(command, &guest->options->extra_args);
 }
 
 static void firecracker_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
 	struct config config = {.arena = arena};
 	const struct node *root = config_make(&config, guest);
-	out->config.name = config_name(arena, guest->vm);
+	out->config.name = config_name(arena, guest);
 	config_write(&config, root, &out->config.pieces);
 
 	out->command.arena = arena;
-	lower_command(arena, guest->vm, &out->command, out->config.name);
-	lower_control(arena, guest->vm, root, out);
+	lower_command(arena, guest, &out->command, out->config.name);
+	lower_control(arena, guest, root, out);
 	out->accel = ACCEL_KVM;
 }
 
@@ -240,7 +244,7 @@ static void firecracker_modules(
 	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	vec_push(arena, wishes,
-		(struct module_wish){has_pci(guest->vm) ? "virtio_pci" : "virtio_mmio",
+		(struct module_wish){has_pci(guest) ? "virtio_pci" : "virtio_mmio",
 			"the bus of Firecracker's devices", false});
 	static const char why[] = "microvm-shutdown presses Ctrl-Alt-Del";
 	vec_push(arena, wishes, (struct module_wish){"i8042", why, true});
@@ -305,7 +309,6 @@ static void check_hotplug(struct diag *diag, const struct vm *vm)
 
 static void firecracker_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	(void)guest;
 	const struct node *cpu = vm->firecracker.cpu;
 	if (vm->vcpu > CPUS_MAX)
 		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker takes at most %d",
@@ -314,22 +317,23 @@ static void firecracker_check(struct diag *diag, const struct vm *vm, const stru
 	if (cpu && cpu->kind != NODE_MAP)
 		diag_error(diag, STATUS_DESCRIPTION, &cpu->pos, "wrong-type",
 			"firecracker.cpu: expected a map");
-	if (cpu && !since(vm, 13))
+	if (cpu && !since(guest, 13))
 		wrong(diag, &cpu->pos,
 			"firecracker.cpu: a template in the configuration needs version 1.13");
 	if (vm->firecracker.extra_config)
 		check_extra_config(diag, vm->firecracker.extra_config);
 }
 
-static bool firecracker_check_guest(struct diag *diag, const struct guest *guest)
+static bool firecracker_check_guest(
+	struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	const struct vm *vm = guest->vm;
-	size_t devices = count_devices_of(guest) + since(vm, 4) + (vm->hotplug_mem_mib != 0);
-	if (has_pci(vm))
+	(void)vm;
+	size_t devices = count_devices_of(guest) + since(guest, 4) + (guest->hotplug_mem_mib != 0);
+	if (has_pci(guest))
 		return check_places(diag, guest, "firecracker", devices, PCI_SLOTS);
 	return guest->arch != KERNEL_X86_64 ||
 		check_places(diag, guest, "firecracker before version 1.13", devices,
-			MMIO_PLACES - since(vm, 8));
+			MMIO_PLACES - since(guest, 8));
 }
 
 static const enum kernel_format kernels[] = {KERNEL_ELF, KERNEL_ARM64_IMAGE};
@@ -340,6 +344,7 @@ const struct backend firecracker_backend = {
 	.name = "firecracker",
 	.doc = "Firecracker: KVM only; small and fast, disks and taps",
 	.tested = "version 1.16 boots with KVM inside a VM, by the tests where it is installed",
+	.options = offsetof(struct vm, firecracker),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, "it shares no directories", NULL},

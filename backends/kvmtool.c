@@ -3,6 +3,7 @@
  * kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c
  * in its sources (2024-08).
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/interface/parts.h"
@@ -18,13 +19,12 @@ enum {
 struct kvmtool {
 	struct arena *arena;
 	const struct guest *guest;
-	const struct vm *vm;
 	struct command *command;
 };
 
-static const char *program(struct arena *arena, const struct vm *vm)
+static const char *program(struct arena *arena, const struct guest *guest)
 {
-	return program_path(arena, vm->kvmtool.common.package, "lkvm");
+	return program_path(arena, guest->options->package, "lkvm");
 }
 
 /*
@@ -49,18 +49,18 @@ static void add_kernel(const struct kvmtool *kvmtool)
 static void add_base(const struct kvmtool *kvmtool)
 {
 	struct command *command = kvmtool->command;
-	const struct vm *vm = kvmtool->vm;
-	command_add(command, program(kvmtool->arena, vm));
+	const struct guest *guest = kvmtool->guest;
+	command_add(command, program(kvmtool->arena, guest));
 	command_add(command, "run");
 	command_add(command, "--nodefaults");
-	option_add(command, "--name", vm->host_name);
-	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
-	option_printf(command, "-c", "%llu", (unsigned long long)vm->vcpu);
+	option_add(command, "--name", guest->host_name);
+	option_printf(command, "-m", "%llu", (unsigned long long)guest->mem_mib);
+	option_printf(command, "-c", "%llu", (unsigned long long)guest->vcpu);
 	option_add(command, "--console", "serial");
 	command_add(command, "--rng");
-	if (vm->hugepage_mem)
+	if (guest->hugepage_mem)
 		option_add(command, "--hugetlbfs", "/dev/hugepages");
-	if (vm->balloon)
+	if (guest->balloon)
 		command_add(command, "--balloon");
 }
 
@@ -88,7 +88,7 @@ static void add_tap(
 {
 	struct command *command = kvmtool->command;
 	unsigned long long queues =
-		kvmtool->vm->vcpu < QUEUE_PAIRS_MAX ? kvmtool->vm->vcpu : QUEUE_PAIRS_MAX;
+		kvmtool->guest->vcpu < QUEUE_PAIRS_MAX ? kvmtool->guest->vcpu : QUEUE_PAIRS_MAX;
 	argument_text(command, argument, "mode=tap,tapif=");
 	if (interface->type == INTERFACE_MACVTAP)
 		argument_macvtap(command, argument, interface->id);
@@ -120,28 +120,27 @@ static void add_interfaces(const struct kvmtool *kvmtool)
 
 static void add_devices(const struct kvmtool *kvmtool)
 {
-	const struct vm *vm = kvmtool->vm;
+	const struct guest *guest = kvmtool->guest;
 	for (size_t i = 0; i < kvmtool->guest->nshares; i++)
 		option_printf(kvmtool->command, "--9p", "%s,%s", kvmtool->guest->shares[i]->source,
 			kvmtool->guest->shares[i]->tag);
-	for (size_t i = 0; i < vm->devices.n; i++)
-		command_printf(kvmtool->command, "--vfio-pci=%s", vm->devices.v[i].path);
-	if (vm->vsock.cid >= 0)
-		option_printf(kvmtool->command, "--vsock", "%lld", (long long)vm->vsock.cid);
-	command_add_all(kvmtool->command, &vm->kvmtool.common.extra_args);
+	for (size_t i = 0; i < guest->ndevices; i++)
+		command_printf(kvmtool->command, "--vfio-pci=%s", guest->devices[i].path);
+	if (guest->vsock.cid >= 0)
+		option_printf(kvmtool->command, "--vsock", "%lld", (long long)guest->vsock.cid);
+	command_add_all(kvmtool->command, &guest->options->extra_args);
 }
 
-static void kvmtool_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
+static void kvmtool_makes(struct arena *arena, const struct guest *guest, struct made_files *out)
 {
-	(void)vm;
+	(void)guest;
 	vec_push(arena, out, (struct made_file){".lkvm", "kvmtool's directory", false});
 }
 
 static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct kvmtool kvmtool = {arena, guest, vm, &out->command};
+	const struct kvmtool kvmtool = {arena, guest, &out->command};
 	add_base(&kvmtool);
 	add_kernel(&kvmtool);
 	for (size_t i = 0; i < guest->ndisks; i++)
@@ -150,15 +149,15 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	add_devices(&kvmtool);
 	out->accel = ACCEL_KVM;
 	out->home = true;
-	vec_push(arena, &out->stale, arena_printf(arena, ".lkvm/%s.sock", vm->host_name));
+	vec_push(arena, &out->stale, arena_printf(arena, ".lkvm/%s.sock", guest->host_name));
 	out->unquotable = ",";
 	/*
 	 * No shutdown: there is neither ACPI nor a keyboard, and "lkvm debug" gets a SysRq to the
 	 * guest only when somebody types on lkvm's own terminal. "lkvm stop" is no better than
 	 * SIGTERM.
 	 */
-	const struct control control = {"lkvm", vm->host_name, program(arena, vm)};
-	lower_balloon(arena, &control, vm, out);
+	const struct control control = {"lkvm", guest->host_name, program(arena, guest)};
+	lower_balloon(arena, &control, guest, out);
 }
 
 static void check_disks(struct diag *diag, const struct vm *vm)
@@ -207,10 +206,10 @@ static void kvmtool_check(struct diag *diag, const struct vm *vm, const struct g
 	check_places(diag, guest, "kvmtool", OWN_DEVICES + count_devices_of(guest), PCI_SLOTS);
 }
 
-static bool qcow2_is_read_only(const struct vm *vm)
+static bool qcow2_is_read_only(const struct guest *guest)
 {
-	for (size_t i = 0; i < vm->volumes.n; i++)
-		if (vm->volumes.v[i].image_type == IMAGE_QCOW2 && !vm->volumes.v[i].read_only)
+	for (size_t i = 0; i < guest->ndisks; i++)
+		if (guest->disks[i].format == IMAGE_QCOW2 && !guest->disks[i].read_only)
 			return false;
 	return true;
 }
@@ -229,6 +228,7 @@ const struct backend kvmtool_backend = {
 	.name = "kvmtool",
 	.doc = "kvmtool: the smallest that KVM needs",
 	.tested = "of 2024-08 boots with KVM inside a VM, by the tests where it is installed",
+	.options = offsetof(struct vm, kvmtool),
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},

@@ -4,6 +4,7 @@
  * source, machine_manager/src/{cmdline.rs,config/} and machine/src/{lib.rs,micro_common/}, version
  * 2.5.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/interface/parts.h"
@@ -19,7 +20,6 @@ enum { MEMORY_MIN_MIB = 128, MEMORY_MAX_MIB = 512 << 10, CPUS_MAX = 254 };
 struct stratovirt {
 	struct arena *arena;
 	const struct guest *guest;
-	const struct vm *vm;
 	struct command *command;
 };
 
@@ -30,18 +30,18 @@ static bool has_vhost(const struct interface *interface)
 
 static void add_base(const struct stratovirt *stratovirt)
 {
-	const struct vm *vm = stratovirt->vm;
+	const struct guest *guest = stratovirt->guest;
 	struct command *command = stratovirt->command;
-	command_add(command,
-		program_path(stratovirt->arena, vm->stratovirt.common.package, "stratovirt"));
-	option_add(command, "-name", vm->host_name);
+	command_add(
+		command, program_path(stratovirt->arena, guest->options->package, "stratovirt"));
+	option_add(command, "-name", guest->host_name);
 	/* virtiofsd maps the guest's memory. */
 	option_add(command, "-machine",
 		stratovirt->guest->nshares ? "microvm,mem-share=on" : "microvm");
-	option_printf(command, "-m", "%llu", (unsigned long long)vm->mem_mib);
-	if (vm->hugepage_mem)
+	option_printf(command, "-m", "%llu", (unsigned long long)guest->mem_mib);
+	if (guest->hugepage_mem)
 		option_add(command, "-mem-path", "/dev/hugepages");
-	option_printf(command, "-smp", "%llu", (unsigned long long)vm->vcpu);
+	option_printf(command, "-smp", "%llu", (unsigned long long)guest->vcpu);
 }
 
 static void add_kernel(const struct stratovirt *stratovirt)
@@ -103,49 +103,48 @@ static void add_shares(const struct stratovirt *stratovirt)
 
 static void add_devices(const struct stratovirt *stratovirt)
 {
-	const struct vm *vm = stratovirt->vm;
+	const struct guest *guest = stratovirt->guest;
 	struct command *command = stratovirt->command;
 	option_add(command, "-object", "rng-random,id=rng,filename=/dev/random");
 	option_add(command, "-device", "virtio-rng-device,rng=rng,id=rng_dev");
-	if (vm->balloon)
+	if (guest->balloon)
 		option_printf(command, "-device",
 			"virtio-balloon-device,id=balloon0,free-page-reporting=true,deflate-on-oom="
 			"%s",
-			vm->deflate_on_oom ? "true" : "false");
-	if (vm->vsock.cid >= 0)
+			guest->deflate_on_oom ? "true" : "false");
+	if (guest->vsock.cid >= 0)
 		option_printf(command, "-device", "vhost-vsock-device,id=vsock0,guest-cid=%lld",
-			(long long)vm->vsock.cid);
+			(long long)guest->vsock.cid);
 }
 
 static void stratovirt_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct stratovirt stratovirt = {arena, guest, vm, &out->command};
+	const struct stratovirt stratovirt = {arena, guest, &out->command};
 	add_base(&stratovirt);
 	add_kernel(&stratovirt);
 	add_devices(&stratovirt);
 	for (size_t i = 0; i < guest->ndisks; i++)
 		add_disk(&stratovirt, &guest->disks[i]);
-	if (vm->socket)
-		option_printf(&out->command, "-qmp", "unix:%s,server,nowait", vm->socket);
+	if (guest->socket)
+		option_printf(&out->command, "-qmp", "unix:%s,server,nowait", guest->socket);
 	add_shares(&stratovirt);
 	for (size_t i = 0; i < guest->nnics; i++)
 		add_interface(&stratovirt, &guest->nics[i]);
-	command_add_all(&out->command, &vm->stratovirt.common.extra_args);
+	command_add_all(&out->command, &guest->options->extra_args);
 
 	out->accel = ACCEL_KVM;
 	out->unquotable = ",=";
 	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
-	if (vm->socket)
-		vec_push(arena, &out->stale, vm->socket);
+	if (guest->socket)
+		vec_push(arena, &out->stale, guest->socket);
 	/*
 	 * No shutdown: the microvm machine has no power button, and its system_powerdown cuts the
 	 * power.
 	 */
-	const struct control control = {.protocol = "qmp", .address = vm->socket};
+	const struct control control = {.protocol = "qmp", .address = guest->socket};
 	lower_state(arena, &control, out);
-	lower_balloon(arena, &control, vm, out);
+	lower_balloon(arena, &control, guest, out);
 }
 
 /*
@@ -155,8 +154,8 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 static size_t stratovirt_parameter_bytes(const struct guest *guest)
 {
 	return guest->arch == KERNEL_X86_64
-		? mmio_parameter_bytes(DISKS_MAX + INTERFACES_MAX + 1 + guest->vm->balloon +
-			  (guest->vm->vsock.cid >= 0) + guest->nshares)
+		? mmio_parameter_bytes(DISKS_MAX + INTERFACES_MAX + 1 + guest->balloon +
+			  (guest->vsock.cid >= 0) + guest->nshares)
 		: 0;
 }
 
@@ -234,6 +233,7 @@ const struct backend stratovirt_backend = {
 	.name = "stratovirt",
 	.doc = "StratoVirt: KVM only; small, a few virtio-mmio devices",
 	.tested = "version 2.5 boots with KVM inside a VM, not in every run of the tests",
+	.options = offsetof(struct vm, stratovirt),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

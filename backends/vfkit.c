@@ -3,6 +3,7 @@
  * vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and
  * pkg/rest in its sources (0.6.4).
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/interface/parts.h"
@@ -14,19 +15,23 @@ enum { SOCKET_PATH_BYTES = 103 };
 struct vfkit {
 	struct arena *arena;
 	const struct guest *guest;
-	const struct vm *vm;
 	struct command *command;
 };
+
+static const struct vfkit_options *own(const struct guest *guest)
+{
+	return (const struct vfkit_options *)guest->options;
+}
 
 static void add_base(const struct vfkit *vfkit)
 {
 	struct command *command = vfkit->command;
-	const struct vm *vm = vfkit->vm;
-	command_add(command, program_path(vfkit->arena, vm->vfkit.common.package, "vfkit"));
-	option_printf(command, "--cpus", "%llu", (unsigned long long)vm->vcpu);
-	option_printf(command, "--memory", "%llu", (unsigned long long)vm->mem_mib);
-	option_add(command, "--log-level", log_level_names[vm->vfkit.log_level]);
-	if (vm->graphics.enable)
+	const struct guest *guest = vfkit->guest;
+	command_add(command, program_path(vfkit->arena, guest->options->package, "vfkit"));
+	option_printf(command, "--cpus", "%llu", (unsigned long long)guest->vcpu);
+	option_printf(command, "--memory", "%llu", (unsigned long long)guest->mem_mib);
+	option_add(command, "--log-level", log_level_names[own(guest)->log_level]);
+	if (guest->graphics.enable)
 		command_add(command, "--gui");
 }
 
@@ -40,8 +45,8 @@ static void add_kernel(const struct vfkit *vfkit)
 	option_file(command, "--kernel", &vfkit->guest->kernel);
 	option_file(command, "--initrd", &vfkit->guest->initrd);
 	option_parameters(command, "--kernel-cmdline",
-		vfkit->vm->graphics.enable ? "console=tty0 reboot=t panic=-1"
-					   : "console=hvc0 reboot=t panic=-1",
+		vfkit->guest->graphics.enable ? "console=tty0 reboot=t panic=-1"
+					      : "console=hvc0 reboot=t panic=-1",
 		vfkit->guest);
 }
 
@@ -53,7 +58,7 @@ static void add_device(const struct vfkit *vfkit, const char *device)
 static void add_console(const struct vfkit *vfkit)
 {
 	add_device(vfkit, "virtio-rng");
-	if (!vfkit->vm->graphics.enable) {
+	if (!vfkit->guest->graphics.enable) {
 		add_device(vfkit, "virtio-serial,stdio");
 		return;
 	}
@@ -75,22 +80,22 @@ static void add_disk(const struct vfkit *vfkit, const struct disk *disk)
 
 static void add_devices(const struct vfkit *vfkit)
 {
-	const struct vm *vm = vfkit->vm;
+	const struct guest *guest = vfkit->guest;
 	for (size_t i = 0; i < vfkit->guest->nshares; i++)
 		add_device(vfkit,
 			arena_printf(vfkit->arena, "virtio-fs,sharedDir=%s,mountTag=%s",
 				vfkit->guest->shares[i]->source, vfkit->guest->shares[i]->tag));
-	for (size_t i = 0; i < vm->interfaces.n; i++)
+	for (size_t i = 0; i < guest->nnics; i++)
 		add_device(vfkit,
-			arena_printf(
-				vfkit->arena, "virtio-net,nat,mac=%s", vm->interfaces.v[i].mac));
+			arena_printf(vfkit->arena, "virtio-net,nat,mac=%s",
+				guest->nics[i].interface->mac));
 	/* Its documentation writes ignoreIfMissing, its parser takes this alone. */
-	if (vm->vfkit.rosetta.enable)
+	if (own(guest)->rosetta.enable)
 		add_device(vfkit,
 			arena_printf(vfkit->arena, "rosetta,mountTag=rosetta%s%s",
-				vm->vfkit.rosetta.install ? ",install" : "",
-				vm->vfkit.rosetta.ignore_if_missing ? ",ignore-if-missing" : ""));
-	command_add_all(vfkit->command, &vm->vfkit.common.extra_args);
+				own(guest)->rosetta.install ? ",install" : "",
+				own(guest)->rosetta.ignore_if_missing ? ",ignore-if-missing" : ""));
+	command_add_all(vfkit->command, &guest->options->extra_args);
 }
 
 static const char *escape_url(struct arena *arena, const char *path)
@@ -104,7 +109,7 @@ static const char *escape_url(struct arena *arena, const char *path)
 /* The URL has an absolute path. */
 static void add_socket(const struct vfkit *vfkit)
 {
-	const char *socket = vfkit->vm->socket;
+	const char *socket = vfkit->guest->socket;
 	if (!socket)
 		return;
 	command_add(vfkit->command, "--restful-uri");
@@ -119,9 +124,8 @@ static void add_socket(const struct vfkit *vfkit)
 
 static void vfkit_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct vfkit vfkit = {arena, guest, vm, &out->command};
+	const struct vfkit vfkit = {arena, guest, &out->command};
 	add_base(&vfkit);
 	add_kernel(&vfkit);
 	add_console(&vfkit);
@@ -131,10 +135,10 @@ static void vfkit_lower(struct arena *arena, const struct guest *guest, struct l
 	add_socket(&vfkit);
 	out->accel = ACCEL_MACOS;
 	out->unquotable = ",";
-	if (vm->socket)
-		vec_push(arena, &out->stale, vm->socket);
+	if (guest->socket)
+		vec_push(arena, &out->stale, guest->socket);
 	lower_shutdown(
-		arena, &(const struct control){.protocol = "vfkit", .address = vm->socket}, out);
+		arena, &(const struct control){.protocol = "vfkit", .address = guest->socket}, out);
 }
 
 static void vfkit_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
@@ -157,10 +161,9 @@ static void vfkit_check(struct diag *diag, const struct vm *vm, const struct gue
 			"socket: macOS has room for %d bytes of its path", SOCKET_PATH_BYTES);
 }
 
-static bool vfkit_check_guest(struct diag *diag, const struct guest *guest)
+static bool vfkit_check_guest(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	const struct vm *vm = guest->vm;
-	if (!vm->vfkit.rosetta.enable || guest->arch == KERNEL_AARCH64)
+	if (!own(guest)->rosetta.enable || guest->arch == KERNEL_AARCH64)
 		return true;
 	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vfkit.rosetta.enable),
 		"not-supported",
@@ -184,6 +187,7 @@ const struct backend vfkit_backend = {
 	.name = "vfkit",
 	.doc = "vfkit: macOS's Virtualization.framework",
 	.tested = "by its arguments alone, never on a Mac",
+	.options = offsetof(struct vm, vfkit),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

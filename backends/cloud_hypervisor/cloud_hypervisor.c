@@ -3,6 +3,7 @@
  * cloud-hypervisor: Cloud Hypervisor, with KVM. Facts of the command line: its source,
  * cloud-hypervisor/src/main.rs, vmm/src/config.rs and option_parser/src/lib.rs, versions 35 to 53.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/cloud_hypervisor/extra_args.h"
@@ -20,14 +21,18 @@ enum { HOTPLUG_MIB = 128, PCI_SLOTS = 31, OWN_DEVICES = 2, CPUS_MAX_OLD = 254 };
 struct cloud_hypervisor {
 	struct arena *arena;
 	const struct guest *guest;
-	const struct vm *vm;
 	struct command *command;
 	struct ch_extra extra;
 };
 
-static bool since(const struct vm *vm, unsigned major)
+static const struct cloud_hypervisor_options *own(const struct guest *guest)
 {
-	return version_at_least(vm->cloud_hypervisor.common.version, major, 0);
+	return (const struct cloud_hypervisor_options *)guest->options;
+}
+
+static bool since(const struct guest *guest, unsigned major)
+{
+	return version_at_least(guest->options->version, major, 0);
 }
 
 /* A value with what the parser splits at is written in double quotes, a quote in it twice. */
@@ -48,18 +53,18 @@ static const char *quoted(struct arena *arena, const char *text)
 /* "--disk A B", but versions 30 to 35 want "--disk A --disk B". */
 static void add_of_many(const struct cloud_hypervisor *ch, const char *option, size_t index)
 {
-	if (index == 0 || !since(ch->vm, 36))
+	if (index == 0 || !since(ch->guest, 36))
 		command_add(ch->command, option);
 }
 
 static void add_base(const struct cloud_hypervisor *ch)
 {
-	const struct vm *vm = ch->vm;
-	command_add(ch->command,
-		program_path(ch->arena, vm->cloud_hypervisor.common.package, "cloud-hypervisor"));
+	const struct guest *guest = ch->guest;
+	command_add(
+		ch->command, program_path(ch->arena, guest->options->package, "cloud-hypervisor"));
 	option_add(ch->command, "--cpus",
 		ch_join(ch->arena,
-			arena_printf(ch->arena, "boot=%llu", (unsigned long long)vm->vcpu),
+			arena_printf(ch->arena, "boot=%llu", (unsigned long long)guest->vcpu),
 			ch->extra.cpus));
 	option_add(ch->command, "--seccomp", "true");
 }
@@ -94,39 +99,40 @@ static void add_kernel(const struct cloud_hypervisor *ch)
 
 static void add_memory(const struct cloud_hypervisor *ch)
 {
-	const struct vm *vm = ch->vm;
+	const struct guest *guest = ch->guest;
 	/*
 	 * virtiofsd maps the guest's memory; such memory cannot be merged, and neither can huge
 	 * pages.
 	 */
 	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s",
-		(unsigned long long)vm->mem_mib, ch->guest->nshares ? "on" : "off");
-	if (vm->hugepage_mem)
+		(unsigned long long)guest->mem_mib, ch->guest->nshares ? "on" : "off");
+	if (guest->hugepage_mem)
 		text = ch_join(ch->arena, text, "hugepages=on");
 	else if (!ch->guest->nshares)
 		text = ch_join(ch->arena, text, "mergeable=on");
-	if (vm->hotplug_mem_mib)
+	if (guest->hotplug_mem_mib)
 		text = arena_printf(ch->arena,
 			"%s,hotplug_method=virtio-mem,hotplug_size=%lluM,hotplugged_size=%lluM",
-			text, (unsigned long long)vm->hotplug_mem_mib,
-			(unsigned long long)vm->hotplugged_mem_mib);
+			text, (unsigned long long)guest->hotplug_mem_mib,
+			(unsigned long long)guest->hotplugged_mem_mib);
 	option_add(ch->command, "--memory", text);
-	if (vm->balloon)
+	if (guest->balloon)
 		option_printf(ch->command, "--balloon", "size=%lluM,free_page_reporting=on%s",
-			(unsigned long long)vm->initial_balloon_mem_mib,
-			vm->deflate_on_oom ? ",deflate_on_oom=on" : "");
+			(unsigned long long)guest->initial_balloon_mem_mib,
+			guest->deflate_on_oom ? ",deflate_on_oom=on" : "");
 }
 
 static bool has_vsock(const struct cloud_hypervisor *ch)
 {
-	return ch->vm->vsock.cid >= 0 || ch_value_of(ch->arena, ch->extra.vsock, "cid");
+	return ch->guest->vsock.cid >= 0 || ch_value_of(ch->arena, ch->extra.vsock, "cid");
 }
 
-static void cloud_hypervisor_makes(struct arena *arena, const struct vm *vm, struct made_files *out)
+static void cloud_hypervisor_makes(
+	struct arena *arena, const struct guest *guest, struct made_files *out)
 {
 	const struct cloud_hypervisor ch = {.arena = arena,
-		.vm = vm,
-		.extra = ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+		.guest = guest,
+		.extra = ch_extra_read(arena, &guest->options->extra_args)};
 	const char *given = ch_value_of(arena, ch.extra.vsock, "socket");
 	if (has_vsock(&ch))
 		vec_push(arena, out,
@@ -135,20 +141,20 @@ static void cloud_hypervisor_makes(struct arena *arena, const struct vm *vm, str
 
 static void add_platform(const struct cloud_hypervisor *ch)
 {
-	const struct strings *strings = &ch->vm->cloud_hypervisor.platform_oem_strings;
+	const struct strings *strings = &own(ch->guest)->platform_oem_strings;
 	const char *list = NULL, *text = NULL;
 	for (size_t i = 0; i < strings->n; i++)
 		list = ch_join(ch->arena, list, strings->v[i]);
-	if (has_vsock(ch) && ch->vm->vsock.notify)
+	if (has_vsock(ch) && ch->guest->vsock.notify)
 		list = ch_join(ch->arena, list,
 			"io.systemd.credential:vmm.notify_socket=vsock-stream:2:" NOTIFY_PORT);
 	if (list)
 		text = arena_printf(ch->arena, "oem_strings=[%s]", list);
-	const char *key = since(ch->vm, 53) ? "system_uuid" : "uuid";
-	if (ch->vm->machine_id && !ch_value_of(ch->arena, ch->extra.platform, "system_uuid") &&
+	const char *key = since(ch->guest, 53) ? "system_uuid" : "uuid";
+	if (ch->guest->machine_id && !ch_value_of(ch->arena, ch->extra.platform, "system_uuid") &&
 		!ch_value_of(ch->arena, ch->extra.platform, "uuid"))
-		text = ch_join(
-			ch->arena, text, arena_printf(ch->arena, "%s=%s", key, ch->vm->machine_id));
+		text = ch_join(ch->arena, text,
+			arena_printf(ch->arena, "%s=%s", key, ch->guest->machine_id));
 	text = ch_join(ch->arena, text, ch->extra.platform);
 	if (text)
 		option_add(ch->command, "--platform", text);
@@ -179,12 +185,13 @@ static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk,
 	 * Without it the format is guessed, and then the first sector of a raw image cannot be
 	 * written.
 	 */
-	if (since(ch->vm, 51))
+	if (since(ch->guest, 51))
 		argument_text(ch->command, argument,
 			arena_printf(arena, ",image_type=%s", image_type_names[disk->format]));
-	if (ch->vm->vcpu > 1)
+	if (ch->guest->vcpu > 1)
 		argument_text(ch->command, argument,
-			arena_printf(arena, ",num_queues=%llu", (unsigned long long)ch->vm->vcpu));
+			arena_printf(
+				arena, ",num_queues=%llu", (unsigned long long)ch->guest->vcpu));
 	argument_text(ch->command, argument,
 		arena_printf(arena, ",serial=%s", quoted(arena, disk->serial)));
 }
@@ -220,9 +227,9 @@ static const char *add_vsock(const struct cloud_hypervisor *ch)
 	const char *text = ch->extra.vsock, *socket = ch_value_of(ch->arena, text, "socket");
 	if (!socket)
 		text = ch_join(ch->arena, "socket=" VSOCK, text);
-	if (ch->vm->vsock.cid >= 0)
+	if (ch->guest->vsock.cid >= 0)
 		text = ch_join(ch->arena,
-			arena_printf(ch->arena, "cid=%lld", (long long)ch->vm->vsock.cid), text);
+			arena_printf(ch->arena, "cid=%lld", (long long)ch->guest->vsock.cid), text);
 	option_add(ch->command, "--vsock", text);
 	return socket ? socket : VSOCK;
 }
@@ -232,7 +239,7 @@ static const char *add_vsock(const struct cloud_hypervisor *ch)
 static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out)
 {
 	struct arena *arena = ch->arena;
-	const char *socket = ch->vm->socket;
+	const char *socket = ch->guest->socket;
 	if (!socket)
 		return;
 	option_add(ch->command, "--api-socket", socket);
@@ -240,14 +247,14 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 	const struct control control = {.protocol = "ch", .address = socket};
 	lower_shutdown(arena, &control, out);
 	lower_state(arena, &control, out);
-	lower_balloon(arena, &control, ch->vm, out);
+	lower_balloon(arena, &control, ch->guest, out);
 }
 
 /* A connection of the guest to a port of the host arrives at the socket "PATH_PORT". */
 static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, struct lowered *out)
 {
 	vec_push(ch->arena, &out->stale, socket);
-	if (!ch->vm->vsock.notify)
+	if (!ch->guest->vsock.notify)
 		return;
 	out->notify = arena_printf(ch->arena, "%s_" NOTIFY_PORT, socket);
 	vec_push(ch->arena, &out->stale, out->notify);
@@ -256,10 +263,9 @@ static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, s
 static void cloud_hypervisor_lower(
 	struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct cloud_hypervisor ch = {arena, guest, vm, &out->command,
-		ch_extra_read(arena, &vm->cloud_hypervisor.common.extra_args)};
+	const struct cloud_hypervisor ch = {
+		arena, guest, &out->command, ch_extra_read(arena, &guest->options->extra_args)};
 	add_base(&ch);
 	add_kernel(&ch);
 	add_memory(&ch);
@@ -274,8 +280,8 @@ static void cloud_hypervisor_lower(
 		lower_vsock(&ch, vsock, out);
 	for (size_t i = 0; i < guest->nnics; i++)
 		add_interface(&ch, &guest->nics[i], i);
-	for (size_t i = 0; i < vm->devices.n; i++)
-		add_device(&ch, &vm->devices.v[i], i);
+	for (size_t i = 0; i < guest->ndevices; i++)
+		add_device(&ch, &guest->devices[i], i);
 	for (size_t i = 0; i < ch.extra.rest.n; i++)
 		command_add(&out->command, ch.extra.rest.v[i]);
 	out->accel = ACCEL_KVM;
@@ -314,7 +320,7 @@ static void check_oem_strings(struct diag *diag, const struct vm *vm)
 static void cloud_hypervisor_check(
 	struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	if (!since(vm, 35))
+	if (!since(guest, 35))
 		wrong(diag, vm_where(vm, &vm->cloud_hypervisor.common.version), "not-supported",
 			"cloud-hypervisor.version: disks have serial numbers, by which the guest "
 			"finds them, since version 35");
@@ -328,7 +334,7 @@ static void cloud_hypervisor_check(
 			"socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s",
 			vm->socket, vm->socket);
 	/* 8192 since version 48. */
-	if (!since(vm, 48))
+	if (!since(guest, 48))
 		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
 	check_places(diag, guest, "cloud-hypervisor",
 		OWN_DEVICES + count_devices_of(guest) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
@@ -337,22 +343,21 @@ static void cloud_hypervisor_check(
 }
 
 /* A bzImage since version 39. */
-static bool cloud_hypervisor_boots(const struct vm *vm, enum kernel_format format)
+static bool cloud_hypervisor_boots(const struct guest *guest, enum kernel_format format)
 {
-	return format != KERNEL_BZIMAGE || since(vm, 39);
+	return format != KERNEL_BZIMAGE || since(guest, 39);
 }
 
 /* On aarch64 the guest has a device tree alone. */
-static bool cloud_hypervisor_smbios(const struct vm *vm, enum kernel_arch arch)
+static bool cloud_hypervisor_smbios(const struct guest *guest)
 {
-	(void)vm;
-	return arch == KERNEL_X86_64;
+	return guest->arch == KERNEL_X86_64;
 }
 
 /* CHANGELOG: "advisory locks for disk image files", 05968f5c2 of 2025-05. */
-static bool locks_disks(const struct vm *vm)
+static bool locks_disks(const struct guest *guest)
 {
-	return since(vm, 46);
+	return since(guest, 46);
 }
 
 static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_ARM64_IMAGE};
@@ -361,6 +366,7 @@ const struct backend cloud_hypervisor_backend = {
 	.name = "cloud-hypervisor",
 	.doc = "Cloud Hypervisor: KVM only; virtiofs, hotplug memory, PCI devices of the host",
 	.tested = "version 53 boots with KVM inside a VM, by the tests where it is installed",
+	.options = offsetof(struct vm, cloud_hypervisor),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

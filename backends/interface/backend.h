@@ -41,14 +41,27 @@ struct nic {
 	unsigned queues;
 };
 
-/* Input of a backend: the description and the results of planning. */
+/*
+ * Input of a backend: the parts of the description that it lowers, and the results of planning.
+ * Elements of lists are the description's own.
+ */
 struct guest {
-	const struct vm *vm;
-	enum kernel_arch arch;
-	bool foreign; /* `arch` is not the host's */
-	struct file_ref kernel, initrd;
-	/* kernel parameters, except for the console and the reboot method */
-	const char *parameters;
+	/* the backend's own options: the first member of struct qemu_options and the like */
+	const struct hypervisor_options *options;
+	const char *host_name;
+	const char *cpu; /* NULL: the host's */
+	uint64_t vcpu;
+	uint64_t mem_mib;
+	bool hugepage_mem;
+	uint64_t hotplug_mem_mib, hotplugged_mem_mib;
+	bool balloon;
+	uint64_t initial_balloon_mem_mib;
+	bool deflate_on_oom;
+	const char *machine_id; /* NULL: none */
+	struct pairs credential_files;
+	struct vsock vsock;
+	struct graphics graphics;
+	const char *socket, *user; /* NULL: none */
 	const struct disk *disks;
 	size_t ndisks;
 	const struct nic *nics;
@@ -56,6 +69,17 @@ struct guest {
 	/* the description's shares, then those that follow from other options */
 	const struct share *const *shares;
 	size_t nshares;
+	const struct device *devices;
+	size_t ndevices;
+	const struct forward_port *forward_ports;
+	size_t nforward_ports;
+
+	/* these depend on the kernel: */
+	enum kernel_arch arch;
+	bool foreign; /* `arch` differs from the host's architecture */
+	struct file_ref kernel, initrd;
+	/* kernel parameters, except for the console and the reboot method */
+	const char *parameters;
 };
 
 /* A program that serves the hypervisor and exits with it. It is ready once its socket exists. */
@@ -164,13 +188,14 @@ struct capability {
 	 * reason, or NULL.
 	 */
 	const char *reason;
-	bool (*holds)(const struct vm *vm);
+	bool (*holds)(const struct guest *guest);
 };
 
 struct backend {
 	const char *name;
 	const char *doc;    /* one line for the table of hypervisors */
 	const char *tested; /* how its runners were tested */
+	size_t options;     /* offset in struct vm of its own options */
 	struct capability capabilities[FEATURE_COUNT];
 	/*
 	 * Kernel formats that it boots, the best first. On x86_64 a bzImage is unpacked to an ELF
@@ -179,7 +204,7 @@ struct backend {
 	const enum kernel_format *kernels;
 	size_t nkernels;
 	/* Whether this version boots the format; NULL: all formats. */
-	bool (*boots)(const struct vm *vm, enum kernel_format format);
+	bool (*boots)(const struct guest *guest, enum kernel_format format);
 	/* disks have serial numbers; otherwise the guest finds them by their order */
 	bool disk_serials;
 	/* it opens macvtaps by the names of their devices (PIECE_MACVTAP), not by descriptors */
@@ -188,7 +213,7 @@ struct backend {
 	 * Whether this version locks its disks' images itself (docs/storage.md,
 	 * backends/runtime/volume/lock.c). NULL: no version does, so the runner locks them.
 	 */
-	bool (*locks_disks)(const struct vm *vm);
+	bool (*locks_disks)(const struct guest *guest);
 	/* it gets a virtiofs share's tag from virtiofsd, not from its arguments */
 	bool asks_for_tags;
 	/*
@@ -199,7 +224,7 @@ struct backend {
 	/* network interfaces have a queue for each CPU, so taps are created with multi_queue */
 	bool multi_queue;
 	/* Interfaces that get one queue although multi_queue is set; NULL: there are none. */
-	bool (*single_queue)(const struct vm *vm, const struct interface *interface);
+	bool (*single_queue)(const struct guest *guest, const struct interface *interface);
 	/*
 	 * Maximum number of bytes that the hypervisor itself adds to the kernel's command line, not
 	 * counting its arguments; NULL: 0.
@@ -216,7 +241,7 @@ struct backend {
 	 * Whether the guest gets its machine id from SMBIOS; NULL: never, so it is a kernel
 	 * parameter.
 	 */
-	bool (*smbios)(const struct vm *vm, enum kernel_arch arch);
+	bool (*smbios)(const struct guest *guest);
 	/* the guest's vsock is this socket in the state directory; NULL: it is the kernel's */
 	const char *vsock_socket;
 	bool vsock_by_arguments; /* extraArgs can give the guest a vsock, in place of vsock.cid */
@@ -228,18 +253,18 @@ struct backend {
 	 */
 	bool mmio_parameters;
 	/*
-	 * Checks further rules of this hypervisor ("mem must be at least 128"); NULL: none. The
-	 * guest has its disks and shares, but nothing that depends on its kernel.
+	 * Checks further rules of this hypervisor ("mem must be at least 128"); NULL: none.
+	 * Whatever depends on the guest's kernel is not known yet.
 	 */
 	void (*check)(struct diag *diag, const struct vm *vm, const struct guest *guest);
 	/* Checks rules that depend on the guest's kernel; NULL: none. */
-	bool (*check_guest)(struct diag *diag, const struct guest *guest);
+	bool (*check_guest)(struct diag *diag, const struct vm *vm, const struct guest *guest);
 	/*
 	 * Lists names in the state directory that it uses; NULL: none. hostName is set; other
 	 * options may have been refused.
 	 */
-	void (*makes)(struct arena *arena, const struct vm *vm, struct made_files *out);
-	/* Modules that the guest needs for this hypervisor's devices. */
+	void (*makes)(struct arena *arena, const struct guest *guest, struct made_files *out);
+	/* Kernel modules for this hypervisor's devices. */
 	void (*modules)(
 		struct arena *arena, const struct guest *guest, struct module_wishes *wishes);
 	void (*lower)(struct arena *arena, const struct guest *guest, struct lowered *out);

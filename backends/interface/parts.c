@@ -49,28 +49,29 @@ void lower_shutdown(struct arena *arena, const struct control *control, struct l
 			control->program ? 4 : 3);
 }
 
-void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm,
+void lower_balloon(struct arena *arena, const struct control *control, const struct guest *guest,
 	struct lowered *out)
 {
-	if (!control->address || !vm->balloon)
+	if (!control->address || !guest->balloon)
 		return;
-	const char *memory = arena_printf(arena, "%llu", (unsigned long long)vm->mem_mib);
+	const char *memory = arena_printf(arena, "%llu", (unsigned long long)guest->mem_mib);
 	strings_add(arena, &out->balloon,
 		(const char *const[]){
 			"balloon", control->protocol, control->address, memory, control->program},
 		control->program ? 5 : 4);
 }
 
-long long notify_port(const struct vm *vm)
+long long notify_port(const struct guest *guest)
 {
 	enum { UNPRIVILEGED = 1024, ABOVE_GUESTS = 0x6d760000 };
-	return vm->vsock.cid < UNPRIVILEGED ? ABOVE_GUESTS + vm->vsock.cid : vm->vsock.cid;
+	const long long cid = guest->vsock.cid;
+	return cid < UNPRIVILEGED ? ABOVE_GUESTS + cid : cid;
 }
 
-void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out)
+void lower_notify(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	if (vm->vsock.notify && vm->vsock.cid >= 0)
-		out->notify = arena_printf(arena, "vsock:%lld", notify_port(vm));
+	if (guest->vsock.notify && guest->vsock.cid >= 0)
+		out->notify = arena_printf(arena, "vsock:%lld", notify_port(guest));
 }
 
 const char *read_only_why(const struct share *share)
@@ -78,9 +79,9 @@ const char *read_only_why(const struct share *share)
 	return share->host_store ? ", and the host's store is shared in no other way" : "";
 }
 
-bool locks_always(const struct vm *vm)
+bool locks_always(const struct guest *guest)
 {
-	(void)vm;
+	(void)guest;
 	return true;
 }
 
@@ -101,22 +102,30 @@ bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, 
 			(unsigned long long)vm->vcpu);
 }
 
+static size_t count_volumes(const struct guest *guest)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < guest->ndisks; i++)
+		n += guest->disks[i].volume != NULL;
+	return n;
+}
+
 /*
  * Returns the position of the last element of the longest list that becomes devices; NULL if all
  * are empty.
  */
 static const struct pos *longest_list(const struct guest *guest)
 {
-	const struct vm *vm = guest->vm;
+	const size_t volumes = count_volumes(guest), nics = guest->nnics, shares = guest->nshares,
+		     devices = guest->ndevices;
 	const struct {
 		size_t n;
 		const struct pos *last;
 	} lists[] = {
-		{vm->volumes.n, vm->volumes.n ? &vm->volumes.v[vm->volumes.n - 1].where : NULL},
-		{vm->interfaces.n,
-			vm->interfaces.n ? &vm->interfaces.v[vm->interfaces.n - 1].where : NULL},
-		{guest->nshares, guest->nshares ? &guest->shares[guest->nshares - 1]->where : NULL},
-		{vm->devices.n, vm->devices.n ? &vm->devices.v[vm->devices.n - 1].where : NULL},
+		{volumes, volumes ? &guest->disks[guest->ndisks - 1].volume->where : NULL},
+		{nics, nics ? &guest->nics[nics - 1].interface->where : NULL},
+		{shares, shares ? &guest->shares[shares - 1]->where : NULL},
+		{devices, devices ? &guest->devices[devices - 1].where : NULL},
 	};
 	size_t longest = 0;
 	for (size_t i = 1; i < countof(lists); i++)
@@ -128,18 +137,16 @@ static const struct pos *longest_list(const struct guest *guest)
 bool check_places(struct diag *diag, const struct guest *guest, const char *hypervisor,
 	size_t devices, unsigned places)
 {
-	const struct vm *vm = guest->vm;
 	return devices <= places ||
 		diag_error(diag, STATUS_DESCRIPTION, longest_list(guest), "too-many",
 			"%s has places for %u devices, and here are %zu with those that it has by "
 			"itself: %zu volumes, %zu interfaces, %zu shares",
-			hypervisor, places, devices, vm->volumes.n, vm->interfaces.n,
+			hypervisor, places, devices, count_volumes(guest), guest->nnics,
 			guest->nshares);
 }
 
 size_t count_devices_of(const struct guest *guest)
 {
-	const struct vm *vm = guest->vm;
-	return guest->ndisks + vm->interfaces.n + guest->nshares + vm->devices.n +
-		(vm->vsock.cid >= 0) + vm->balloon;
+	return guest->ndisks + guest->nnics + guest->nshares + guest->ndevices +
+		(guest->vsock.cid >= 0) + guest->balloon;
 }

@@ -37,7 +37,7 @@ const char *parameters_known(struct arena *arena, const char *own, const struct 
 /* Returns the bytes of " virtio_mmio.device=4K@0xd0000000:12" for each of `devices`. */
 size_t mmio_parameter_bytes(size_t devices);
 /* For locks_disks of a hypervisor all of whose versions do. */
-bool locks_always(const struct vm *vm);
+bool locks_always(const struct guest *guest);
 
 /* How mvm-host controls a running hypervisor. */
 struct control {
@@ -50,19 +50,19 @@ struct control {
 void lower_state(struct arena *arena, const struct control *control, struct lowered *out);
 void lower_shutdown(struct arena *arena, const struct control *control, struct lowered *out);
 /* Adds nothing for a VM without a balloon. */
-void lower_balloon(struct arena *arena, const struct control *control, const struct vm *vm,
+void lower_balloon(struct arena *arena, const struct control *control, const struct guest *guest,
 	struct lowered *out);
 /*
  * Returns the host's vsock port at which the guest reports that it is up. It is the guest's CID, so
  * that every VM has its own, but above 1023, as only privileged processes can listen on the others
  * (LAST_RESERVED_PORT, net/vmw_vsock/af_vsock.c).
  */
-long long notify_port(const struct vm *vm);
+long long notify_port(const struct guest *guest);
 /*
  * Sets the address at which the guest reports if the host's kernel provides its vsock: notify_port
  * of the host.
  */
-void lower_notify(struct arena *arena, const struct vm *vm, struct lowered *out);
+void lower_notify(struct arena *arena, const struct guest *guest, struct lowered *out);
 
 /* Returns why a share is read-only that the description does not declare so; "" if it does. */
 const char *read_only_why(const struct share *share);

@@ -109,6 +109,58 @@ struct hypervisor_options { /* options that every hypervisor has */
 	struct strings extra_args;
 };
 
+/* Options of single hypervisors; the common ones come first. */
+struct qemu_options {
+	struct hypervisor_options common;
+	const char *machine;       /* NULL: depends on the architecture */
+	struct pairs machine_opts; /* replaces ours if given */
+	bool serial_console;
+	struct {
+		struct pcie_root_port *v;
+		size_t n;
+	} pcie_root_ports;
+};
+
+struct cloud_hypervisor_options {
+	struct hypervisor_options common;
+	struct strings platform_oem_strings;
+};
+
+struct firecracker_options {
+	struct hypervisor_options common;
+	const struct node *cpu, *extra_config;
+	enum drive_io_engine drive_io_engine;
+};
+
+struct crosvm_options {
+	struct hypervisor_options common;
+	const char *pivot_root;
+};
+
+struct vfkit_options {
+	struct hypervisor_options common;
+	enum log_level log_level;
+	struct {
+		bool enable, install, ignore_if_missing;
+	} rosetta;
+};
+
+struct vsock {
+	int64_t cid; /* -1: no vsock */
+	bool notify;
+	struct {
+		bool enable;
+	} ssh;
+};
+
+struct graphics {
+	bool enable;
+	enum display backend;
+	const char *socket;
+	enum vulkan vulkan;
+	const char *hostmem, *crosvm_package;
+};
+
 struct vm {
 	/* the system */
 	const char *host_name;
@@ -133,20 +185,8 @@ struct vm {
 	bool deflate_on_oom;
 	const char *machine_id; /* 8-4-4-4-12 hex digits; NULL: none */
 	struct pairs credential_files;
-	struct {
-		int64_t cid; /* -1: no vsock */
-		bool notify;
-		struct {
-			bool enable;
-		} ssh;
-	} vsock;
-	struct {
-		bool enable;
-		enum display backend;
-		const char *socket;
-		enum vulkan vulkan;
-		const char *hostmem, *crosvm_package;
-	} graphics;
+	struct vsock vsock;
+	struct graphics graphics;
 
 	/* storage, network, devices */
 	bool store_on_disk;
@@ -207,39 +247,14 @@ struct vm {
 	} virtiofsd;
 
 	/* options of single hypervisors */
-	struct {
-		struct hypervisor_options common;
-		const char *machine;       /* NULL: depends on the architecture */
-		struct pairs machine_opts; /* replaces ours if given */
-		bool serial_console;
-		struct {
-			struct pcie_root_port *v;
-			size_t n;
-		} pcie_root_ports;
-	} qemu;
-	struct {
-		struct hypervisor_options common;
-		struct strings platform_oem_strings;
-	} cloud_hypervisor;
-	struct {
-		struct hypervisor_options common;
-		const struct node *cpu, *extra_config;
-		enum drive_io_engine drive_io_engine;
-	} firecracker;
-	struct {
-		struct hypervisor_options common;
-		const char *pivot_root;
-	} crosvm;
+	struct qemu_options qemu;
+	struct cloud_hypervisor_options cloud_hypervisor;
+	struct firecracker_options firecracker;
+	struct crosvm_options crosvm;
 	struct {
 		struct hypervisor_options common;
 	} kvmtool, stratovirt, alioth;
-	struct {
-		struct hypervisor_options common;
-		enum log_level log_level;
-		struct {
-			bool enable, install, ignore_if_missing;
-		} rosetta;
-	} vfkit;
+	struct vfkit_options vfkit;
 
 	struct places *places; /* positions of all fields: vm_where */
 };

@@ -48,39 +48,40 @@ static const struct machine *find_machine(const char *name)
 	return NULL;
 }
 
-static bool has_more_cpus(const struct vm *vm, const struct machine *machine, const char *name)
+static bool has_more_cpus(
+	const struct guest *guest, const struct machine *machine, const char *name)
 {
 	bool versioned = strcmp(name, machine->name) != 0;
 	return machine->cpus == Q35_CPUS && strcmp(machine->name, "q35") == 0 &&
 		version_at_least(
-			versioned ? name + strlen(machine->versioned) : vm->qemu.common.version, 8,
+			versioned ? name + strlen(machine->versioned) : guest->options->version, 8,
 			1);
 }
 
-static bool check_cpus_of(
-	struct diag *diag, const struct vm *vm, const struct machine *machine, const char *name)
+static bool check_cpus_of(struct diag *diag, const struct vm *vm, const struct guest *guest,
+	const struct machine *machine, const char *name)
 {
-	if (vm->vcpu <= machine->cpus || has_more_cpus(vm, machine, name))
+	if (vm->vcpu <= machine->cpus || has_more_cpus(guest, machine, name))
 		return true;
 	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many",
 		"vcpu: QEMU's machine %.40s has at most %u, not %llu", name, machine->cpus,
 		(unsigned long long)vm->vcpu);
 }
 
-static const char *machine_option(const struct vm *vm, const char *key)
+static const char *machine_option(const struct guest *guest, const char *key)
 {
-	for (size_t i = 0; i < vm->qemu.machine_opts.n; i++)
-		if (strcmp(vm->qemu.machine_opts.v[i].key, key) == 0)
-			return vm->qemu.machine_opts.v[i].value;
+	for (size_t i = 0; i < qemu_options(guest)->machine_opts.n; i++)
+		if (strcmp(qemu_options(guest)->machine_opts.v[i].key, key) == 0)
+			return qemu_options(guest)->machine_opts.v[i].value;
 	return "";
 }
 
 /* The second I/O APIC came with 6.0. */
-static unsigned mmio_places(const struct vm *vm)
+static unsigned mmio_places(const struct guest *guest)
 {
-	bool off = strcmp(machine_option(vm, "acpi"), "off") == 0 ||
-		strcmp(machine_option(vm, "ioapic2"), "off") == 0;
-	return off || !version_at_least(vm->qemu.common.version, 6, 0) ? MMIO_PLACES_ONE_IOAPIC
+	bool off = strcmp(machine_option(guest, "acpi"), "off") == 0 ||
+		strcmp(machine_option(guest, "ioapic2"), "off") == 0;
+	return off || !version_at_least(guest->options->version, 6, 0) ? MMIO_PLACES_ONE_IOAPIC
 								       : MMIO_PLACES;
 }
 
@@ -133,17 +134,16 @@ static size_t count_devices(const struct command *command, bool pci)
 	return n;
 }
 
-bool qemu_check_limits(struct diag *diag, const struct qemu *qemu)
+bool qemu_check_limits(struct diag *diag, const struct vm *vm, const struct qemu *qemu)
 {
-	const struct vm *vm = qemu->vm;
-	const char *name = qemu_machine_name(vm, qemu->guest->arch);
+	const char *name = qemu_machine_name(qemu->guest);
 	const struct machine *machine = find_machine(name);
 	if (!machine)
 		return true;
-	bool ok = check_cpus_of(diag, vm, machine, name);
+	bool ok = check_cpus_of(diag, vm, qemu->guest, machine, name);
 	return check_places(diag, qemu->guest,
 		       arena_printf(qemu->arena, "QEMU's machine %.40s", name),
 		       count_devices(qemu->command, qemu->pci),
-		       qemu->pci ? machine->slots : mmio_places(vm)) &&
+		       qemu->pci ? machine->slots : mmio_places(qemu->guest)) &&
 		ok;
 }

@@ -23,47 +23,54 @@ const char *qemu_escape(struct arena *arena, const char *text)
 	return arena_strdup(arena, buf_text(&escaped));
 }
 
-const char *qemu_machine_name(const struct vm *vm, enum kernel_arch arch)
+const struct qemu_options *qemu_options(const struct guest *guest)
 {
-	return vm->qemu.machine ? vm->qemu.machine : arch == KERNEL_X86_64 ? "microvm" : "virt";
+	return (const struct qemu_options *)guest->options;
 }
 
-bool qemu_is_microvm(const struct vm *vm)
+const char *qemu_machine_name(const struct guest *guest)
 {
-	return !vm->qemu.machine || strcmp(vm->qemu.machine, "microvm") == 0;
+	const char *given = qemu_options(guest)->machine;
+	return given ? given : guest->arch == KERNEL_X86_64 ? "microvm" : "virt";
 }
 
-static bool has_device(const struct vm *vm, enum device_bus bus)
+bool qemu_is_microvm(const struct guest *guest)
 {
-	for (size_t i = 0; i < vm->devices.n; i++)
-		if (vm->devices.v[i].bus == bus)
+	return !qemu_options(guest)->machine ||
+		strcmp(qemu_options(guest)->machine, "microvm") == 0;
+}
+
+static bool has_device(const struct guest *guest, enum device_bus bus)
+{
+	for (size_t i = 0; i < guest->ndevices; i++)
+		if (guest->devices[i].bus == bus)
 			return true;
 	return false;
 }
 
 bool qemu_has_pci(const struct guest *guest)
 {
-	const struct vm *vm = guest->vm;
-	return guest->arch != KERNEL_X86_64 || !qemu_is_microvm(vm) || vm->graphics.enable ||
-		guest->nshares || has_device(vm, BUS_PCI) || vm->qemu.pcie_root_ports.n;
+	return guest->arch != KERNEL_X86_64 || !qemu_is_microvm(guest) || guest->graphics.enable ||
+		guest->nshares || has_device(guest, BUS_PCI) ||
+		qemu_options(guest)->pcie_root_ports.n;
 }
 
 /* virtiofs maps the guest's memory; huge pages come by a memory object too. */
 static bool has_memory_object(const struct guest *guest)
 {
-	return guest->nshares || guest->vm->hugepage_mem;
+	return guest->nshares || guest->hugepage_mem;
 }
 
 static const char *machine_options(const struct qemu *qemu)
 {
 	if (!qemu_is_x86(qemu))
 		return ",gic-version=max";
-	if (!qemu_is_microvm(qemu->vm))
+	if (!qemu_is_microvm(qemu->guest))
 		return ",acpi=on,mem-merge=on";
 	/* The kernel finds virtio-mmio devices by ACPI. */
 	return arena_printf(qemu->arena,
 		",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s",
-		qemu->pci ? "on" : "off", has_device(qemu->vm, BUS_USB) ? "on" : "off");
+		qemu->pci ? "on" : "off", has_device(qemu->guest, BUS_USB) ? "on" : "off");
 }
 
 static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, const char *with_tcg)
@@ -75,13 +82,14 @@ static void add_by_accelerator(const struct qemu *qemu, const char *with_kvm, co
 
 void qemu_add_machine(const struct qemu *qemu)
 {
-	const struct vm *vm = qemu->vm;
-	const char *machine = qemu_machine_name(vm, qemu->guest->arch), *text = machine;
+	const struct guest *guest = qemu->guest;
+	const char *machine = qemu_machine_name(guest), *text = machine;
 	command_add(qemu->command, "-M");
-	for (size_t i = 0; i < vm->qemu.machine_opts.n; i++)
-		text = arena_printf(qemu->arena, "%s,%s=%s", text, vm->qemu.machine_opts.v[i].key,
-			qemu_escape(qemu->arena, vm->qemu.machine_opts.v[i].value));
-	if (vm->qemu.machine_opts.n) {
+	for (size_t i = 0; i < qemu_options(guest)->machine_opts.n; i++)
+		text = arena_printf(qemu->arena, "%s,%s=%s", text,
+			qemu_options(guest)->machine_opts.v[i].key,
+			qemu_escape(qemu->arena, qemu_options(guest)->machine_opts.v[i].value));
+	if (qemu_options(guest)->machine_opts.n) {
 		command_add(qemu->command, text);
 		return;
 	}
@@ -93,8 +101,8 @@ void qemu_add_machine(const struct qemu *qemu)
 void qemu_add_cpu(const struct qemu *qemu)
 {
 	command_add(qemu->command, "-cpu");
-	if (qemu->vm->cpu) {
-		command_add(qemu->command, qemu->vm->cpu);
+	if (qemu->guest->cpu) {
+		command_add(qemu->command, qemu->guest->cpu);
 		return;
 	}
 	/*
@@ -108,13 +116,14 @@ void qemu_add_cpu(const struct qemu *qemu)
 
 void qemu_add_memory(const struct qemu *qemu)
 {
-	const struct vm *vm = qemu->vm;
+	const struct guest *guest = qemu->guest;
 	command_add(qemu->command, "-m");
-	if (vm->hotplug_mem_mib)
-		command_printf(qemu->command, "%lluM,maxmem=%lluM", (unsigned long long)vm->mem_mib,
-			(unsigned long long)(vm->mem_mib + vm->hotplug_mem_mib));
+	if (guest->hotplug_mem_mib)
+		command_printf(qemu->command, "%lluM,maxmem=%lluM",
+			(unsigned long long)guest->mem_mib,
+			(unsigned long long)(guest->mem_mib + guest->hotplug_mem_mib));
 	else
-		command_printf(qemu->command, "%lluM", (unsigned long long)vm->mem_mib);
+		command_printf(qemu->command, "%lluM", (unsigned long long)guest->mem_mib);
 }
 
 void qemu_add_memory_object(const struct qemu *qemu)
@@ -123,24 +132,25 @@ void qemu_add_memory_object(const struct qemu *qemu)
 		return;
 	option_add(qemu->command, "-numa", "node,memdev=mem");
 	option_printf(qemu->command, "-object", "memory-backend-memfd,id=mem,size=%lluM,share=on%s",
-		(unsigned long long)qemu->vm->mem_mib, qemu->vm->hugepage_mem ? ",hugetlb=on" : "");
+		(unsigned long long)qemu->guest->mem_mib,
+		qemu->guest->hugepage_mem ? ",hugetlb=on" : "");
 }
 
 void qemu_add_memory_devices(const struct qemu *qemu)
 {
-	const struct vm *vm = qemu->vm;
-	if (vm->balloon)
+	const struct guest *guest = qemu->guest;
+	if (guest->balloon)
 		option_printf(qemu->command, "-device",
 			"virtio-balloon-%s,free-page-reporting=on,id=balloon0%s", qemu_suffix(qemu),
-			vm->deflate_on_oom ? ",deflate-on-oom=on" : "");
-	if (!vm->hotplug_mem_mib)
+			guest->deflate_on_oom ? ",deflate-on-oom=on" : "");
+	if (!guest->hotplug_mem_mib)
 		return;
 	/* With shares, virtiofsd maps this memory too. */
 	option_printf(qemu->command, "-object", "memory-backend-%s,id=vmem0,size=%lluM%s",
 		has_memory_object(qemu->guest) ? "memfd" : "ram",
-		(unsigned long long)vm->hotplug_mem_mib,
+		(unsigned long long)guest->hotplug_mem_mib,
 		has_memory_object(qemu->guest) ? ",share=on" : "");
 	option_printf(qemu->command, "-device",
 		"virtio-mem-pci,id=vm0,memdev=vmem0,requested-size=%lluM",
-		(unsigned long long)vm->hotplugged_mem_mib);
+		(unsigned long long)guest->hotplugged_mem_mib);
 }

@@ -6,8 +6,8 @@
 static const char *forwardings(const struct qemu *qemu)
 {
 	const char *text = "";
-	for (size_t i = 0; i < qemu->vm->forward_ports.n; i++) {
-		const struct forward_port *port = &qemu->vm->forward_ports.v[i];
+	for (size_t i = 0; i < qemu->guest->nforward_ports; i++) {
+		const struct forward_port *port = &qemu->guest->forward_ports[i];
 		if (port->from == FROM_HOST)
 			text = arena_printf(qemu->arena, "%s,hostfwd=%s:%s:%lld-%s:%lld", text,
 				transport_names[port->proto], port->host.address,

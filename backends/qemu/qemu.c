@@ -3,13 +3,14 @@
  * qemu: QEMU on x86_64, with KVM or without. Facts of the command line: QEMU's own documentation
  * (invocation), tried with 7.2.
  */
+#include <stddef.h>
 #include <string.h>
 
 #include "backends/qemu/qemu.h"
 
-static bool machine_has_hotplug(const struct vm *vm)
+static bool machine_has_hotplug(const struct guest *guest)
 {
-	return !qemu_is_microvm(vm);
+	return !qemu_is_microvm(guest);
 }
 
 /* A relative name with a colon would be read as a protocol ("nbd:…"). */
@@ -29,14 +30,14 @@ static void add_kernel(const struct qemu *qemu)
 	/* With -no-reboot a reset ends QEMU: after a panic too. */
 	option_parameters(qemu->command, "-append",
 		arena_printf(qemu->arena, "%sreboot=t panic=-1",
-			qemu->vm->qemu.serial_console ? serial : ""),
+			qemu_options(qemu->guest)->serial_console ? serial : ""),
 		qemu->guest);
 }
 
 /* -action panic=exit-failure came with 7.1. */
-static bool tells_panic(const struct vm *vm)
+static bool tells_panic(const struct guest *guest)
 {
-	return version_at_least(vm->qemu.common.version, 7, 1);
+	return version_at_least(guest->options->version, 7, 1);
 }
 
 /*
@@ -45,7 +46,7 @@ static bool tells_panic(const struct vm *vm)
  */
 static void add_panic(const struct qemu *qemu)
 {
-	if (!tells_panic(qemu->vm))
+	if (!tells_panic(qemu->guest))
 		return;
 	option_add(qemu->command, "-device", qemu_is_x86(qemu) ? "pvpanic" : "pvpanic-pci");
 	option_add(qemu->command, "-action", "panic=exit-failure");
@@ -55,31 +56,33 @@ static void add_panic(const struct qemu *qemu)
  * The machine microvm makes no tables (hw/i386/microvm.c), and on aarch64 it takes an UEFI to pass
  * them on.
  */
-static bool qemu_smbios(const struct vm *vm, enum kernel_arch arch)
+static bool qemu_smbios(const struct guest *guest)
 {
-	return arch == KERNEL_X86_64 && !qemu_is_microvm(vm);
+	return guest->arch == KERNEL_X86_64 && !qemu_is_microvm(guest);
 }
 
 static void add_identity(const struct qemu *qemu)
 {
-	const struct vm *vm = qemu->vm;
-	if (vm->machine_id && qemu_smbios(vm, qemu->guest->arch))
-		option_printf(qemu->command, "-smbios", "type=1,uuid=%s", vm->machine_id);
-	if (vm->vsock.notify)
+	const struct guest *guest = qemu->guest;
+	if (guest->machine_id && qemu_smbios(guest))
+		option_printf(qemu->command, "-smbios", "type=1,uuid=%s", guest->machine_id);
+	if (guest->vsock.notify)
 		option_printf(qemu->command, "-fw_cfg",
 			"name=opt/io.systemd.credentials/"
 			"vmm.notify_socket,string=vsock-stream:2:%lld",
-			notify_port(vm));
-	for (size_t i = 0; i < vm->credential_files.n; i++)
+			notify_port(guest));
+	for (size_t i = 0; i < guest->credential_files.n; i++)
 		option_printf(qemu->command, "-fw_cfg",
-			"name=opt/io.systemd.credentials/%s,file=%s", vm->credential_files.v[i].key,
-			qemu_escape(qemu->arena, vm->credential_files.v[i].value));
+			"name=opt/io.systemd.credentials/%s,file=%s",
+			guest->credential_files.v[i].key,
+			qemu_escape(qemu->arena, guest->credential_files.v[i].value));
 }
 
 static void add_root_ports(const struct qemu *qemu)
 {
-	for (size_t i = 0; i < qemu->vm->qemu.pcie_root_ports.n; i++) {
-		const struct pcie_root_port *port = &qemu->vm->qemu.pcie_root_ports.v[i];
+	for (size_t i = 0; i < qemu_options(qemu->guest)->pcie_root_ports.n; i++) {
+		const struct pcie_root_port *port =
+			&qemu_options(qemu->guest)->pcie_root_ports.v[i];
 		const char *text = arena_printf(
 			qemu->arena, "pcie-root-port,id=%s", qemu_escape(qemu->arena, port->id));
 		if (port->bus)
@@ -129,16 +132,16 @@ static void add_disk(const struct qemu *qemu, const struct disk *disk)
 
 static void add_control(const struct qemu *qemu)
 {
-	const struct vm *vm = qemu->vm;
+	const struct guest *guest = qemu->guest;
 	qemu_add_sandbox(qemu);
 	/* -run-with user= came with 9.1, and -runas went with 10.0. */
-	if (vm->user && version_at_least(vm->qemu.common.version, 9, 1))
-		option_printf(qemu->command, "-run-with", "user=%s", vm->user);
-	else if (vm->user)
-		option_add(qemu->command, "-runas", vm->user);
-	if (vm->socket)
+	if (guest->user && version_at_least(guest->options->version, 9, 1))
+		option_printf(qemu->command, "-run-with", "user=%s", guest->user);
+	else if (guest->user)
+		option_add(qemu->command, "-runas", guest->user);
+	if (guest->socket)
 		option_printf(qemu->command, "-qmp", "unix:%s,server=on,wait=off",
-			qemu_escape(qemu->arena, vm->socket));
+			qemu_escape(qemu->arena, guest->socket));
 }
 
 static void add_shares(const struct qemu *qemu)
@@ -190,9 +193,9 @@ static void add_pci_device(const struct qemu *qemu, const struct device *device)
  */
 static void add_devices(const struct qemu *qemu)
 {
-	bool controller = qemu_is_microvm(qemu->vm) || qemu->vm->graphics.enable;
-	for (size_t i = 0; i < qemu->vm->devices.n; i++) {
-		const struct device *device = &qemu->vm->devices.v[i];
+	bool controller = qemu_is_microvm(qemu->guest) || qemu->guest->graphics.enable;
+	for (size_t i = 0; i < qemu->guest->ndevices; i++) {
+		const struct device *device = &qemu->guest->devices[i];
 		if (device->bus == BUS_PCI) {
 			add_pci_device(qemu, device);
 			continue;
@@ -214,15 +217,15 @@ static void add_display(const struct qemu *qemu)
 		[DISPLAY_COCOA] = {"cocoa", "virtio-gpu", false},
 		[DISPLAY_HEADLESS] = {"egl-headless", "virtio-gpu-gl", true},
 	};
-	const struct vm *vm = qemu->vm;
-	if (!vm->graphics.enable) {
+	const struct guest *guest = qemu->guest;
+	if (!guest->graphics.enable) {
 		command_add(qemu->command, "-nographic");
 		return;
 	}
-	const struct display_words *words = &displays[vm->graphics.backend];
-	const char *vulkan = vm->graphics.vulkan != NO_VULKAN && words->vulkan
-		? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on", vm->graphics.hostmem,
-			  vulkan_names[vm->graphics.vulkan])
+	const struct display_words *words = &displays[guest->graphics.backend];
+	const char *vulkan = guest->graphics.vulkan != NO_VULKAN && words->vulkan
+		? arena_printf(qemu->arena, ",blob=true,hostmem=%s,%s=on", guest->graphics.hostmem,
+			  vulkan_names[guest->graphics.vulkan])
 		: "";
 	option_add(qemu->command, "-display", words->display);
 	option_printf(qemu->command, "-device", "%s%s", words->device, vulkan);
@@ -235,14 +238,14 @@ static void add_display(const struct qemu *qemu)
 static void add_all(const struct qemu *qemu)
 {
 	struct command *command = qemu->command;
-	const struct vm *vm = qemu->vm;
+	const struct guest *guest = qemu->guest;
 	const char *name =
 		arena_printf(qemu->arena, "qemu-system-%s", kernel_arch_name(qemu->guest->arch));
-	command_add(command, program_path(qemu->arena, vm->qemu.common.package, name));
-	option_add(command, "-name", vm->host_name);
+	command_add(command, program_path(qemu->arena, guest->options->package, name));
+	option_add(command, "-name", guest->host_name);
 	qemu_add_machine(qemu);
 	qemu_add_memory(qemu);
-	option_printf(command, "-smp", "%llu", (unsigned long long)vm->vcpu);
+	option_printf(command, "-smp", "%llu", (unsigned long long)guest->vcpu);
 	command_add(command, "-nodefaults");
 	command_add(command, "-no-user-config");
 	command_add(command, "-no-reboot");
@@ -253,7 +256,7 @@ static void add_all(const struct qemu *qemu)
 	qemu_add_memory_object(qemu);
 	add_identity(qemu);
 	add_root_ports(qemu);
-	if (vm->qemu.serial_console)
+	if (qemu_options(guest)->serial_console)
 		option_add(command, "-serial", "chardev:stdio");
 	qemu_add_cpu(qemu);
 	if (qemu_is_x86(qemu))
@@ -267,46 +270,44 @@ static void add_all(const struct qemu *qemu)
 	add_shares(qemu);
 	qemu_add_interfaces(qemu);
 	add_devices(qemu);
-	if (vm->vsock.cid >= 0)
+	if (guest->vsock.cid >= 0)
 		option_printf(command, "-device", "vhost-vsock-%s,guest-cid=%lld",
-			qemu_suffix(qemu), (long long)vm->vsock.cid);
-	command_add_all(command, &vm->qemu.common.extra_args);
+			qemu_suffix(qemu), (long long)guest->vsock.cid);
+	command_add_all(command, &guest->options->extra_args);
 }
 
 static void qemu_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	(void)guest;
-	if (qemu_is_microvm(vm) && vm->mem_mib == 2048)
+	if (qemu_is_microvm(guest) && vm->mem_mib == 2048)
 		diag_warning(diag, vm_where(vm, &vm->mem_mib), "qemu-2048",
 			"mem: QEMU's microvm machine may hang with exactly 2048 MiB; use 2047 or "
 			"2049");
 }
 
-static bool qemu_check_guest(struct diag *diag, const struct guest *guest)
+static bool qemu_check_guest(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	struct arena *arena = arena_new();
 	struct command command = {.arena = arena};
-	const struct qemu qemu = {arena, guest, guest->vm, &command, qemu_has_pci(guest)};
+	const struct qemu qemu = {arena, guest, &command, qemu_has_pci(guest)};
 	add_all(&qemu);
-	bool ok = qemu_check_limits(diag, &qemu);
+	bool ok = qemu_check_limits(diag, vm, &qemu);
 	arena_free(arena);
 	return ok;
 }
 
 static void qemu_lower(struct arena *arena, const struct guest *guest, struct lowered *out)
 {
-	const struct vm *vm = guest->vm;
 	out->command.arena = arena;
-	const struct qemu qemu = {arena, guest, vm, &out->command, qemu_has_pci(guest)};
+	const struct qemu qemu = {arena, guest, &out->command, qemu_has_pci(guest)};
 	add_all(&qemu);
 	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
-	const struct control control = {.protocol = "qmp", .address = vm->socket};
-	if (vm->socket)
-		vec_push(arena, &out->stale, vm->socket);
+	const struct control control = {.protocol = "qmp", .address = guest->socket};
+	if (guest->socket)
+		vec_push(arena, &out->stale, guest->socket);
 	lower_shutdown(arena, &control, out);
 	lower_state(arena, &control, out);
-	lower_balloon(arena, &control, vm, out);
-	lower_notify(arena, vm, out);
+	lower_balloon(arena, &control, guest, out);
+	lower_notify(arena, guest, out);
 }
 
 static void qemu_modules(
@@ -314,14 +315,14 @@ static void qemu_modules(
 {
 	bool x86 = guest->arch == KERNEL_X86_64, pci = qemu_has_pci(guest);
 	/* The first one: what fails behind it is told. */
-	if (tells_panic(guest->vm))
+	if (tells_panic(guest))
 		vec_push(arena, wishes,
 			(struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci",
 				"a panic is told to QEMU", true});
 	vec_push(arena, wishes,
 		(struct module_wish){
 			pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
-	if (guest->vm->credential_files.n || guest->vm->vsock.notify)
+	if (guest->credential_files.n || guest->vsock.notify)
 		vec_push(arena, wishes,
 			(struct module_wish){"qemu_fw_cfg", "the VM has credentials", false});
 }
@@ -332,10 +333,10 @@ static void qemu_modules(
  */
 static size_t qemu_parameter_bytes(const struct guest *guest)
 {
-	const struct vm *vm = guest->vm;
-	bool told = guest->arch == KERNEL_X86_64 && qemu_is_microvm(vm) && vm->qemu.machine_opts.n;
-	return told ? mmio_parameter_bytes(
-			      guest->ndisks + guest->nnics + 1 + vm->balloon + (vm->vsock.cid >= 0))
+	bool told = guest->arch == KERNEL_X86_64 && qemu_is_microvm(guest) &&
+		qemu_options(guest)->machine_opts.n;
+	return told ? mmio_parameter_bytes(guest->ndisks + guest->nnics + 1 + guest->balloon +
+			      (guest->vsock.cid >= 0))
 		    : 0;
 }
 
@@ -347,6 +348,7 @@ const struct backend qemu_backend = {
 	.doc = "QEMU: KVM where it works, else emulation; every device",
 	.tested = "boots under TCG, and with KVM inside a VM (with vhost-net, vsock and a PCI "
 		  "device), in every run of the tests",
+	.options = offsetof(struct vm, qemu),
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},

@@ -8,13 +8,14 @@
 struct qemu {
 	struct arena *arena;
 	const struct guest *guest;
-	const struct vm *vm;
 	struct command *command;
 	bool pci; /* virtio devices are on a PCI bus, else virtio-mmio */
 };
 
+/* Its own options. */
+const struct qemu_options *qemu_options(const struct guest *guest);
 /* The only x86 machine without a PCI bus, unless it is asked for one. */
-bool qemu_is_microvm(const struct vm *vm);
+bool qemu_is_microvm(const struct guest *guest);
 /*
  * The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without
  * one.
@@ -22,7 +23,7 @@ bool qemu_is_microvm(const struct vm *vm);
 bool qemu_has_pci(const struct guest *guest);
 
 /* Its machine: the one that is asked for, or that of the architecture. */
-const char *qemu_machine_name(const struct vm *vm, enum kernel_arch arch);
+const char *qemu_machine_name(const struct guest *guest);
 
 /* machine.c */
 /* QEMU's option parser splits at commas; two of them are one. */
@@ -36,7 +37,7 @@ void qemu_add_memory(const struct qemu *qemu);
 void qemu_add_memory_object(const struct qemu *qemu);
 void qemu_add_memory_devices(const struct qemu *qemu);
 /* limits.c: of the whole command line */
-bool qemu_check_limits(struct diag *diag, const struct qemu *qemu);
+bool qemu_check_limits(struct diag *diag, const struct vm *vm, const struct qemu *qemu);
 /* sandbox.c */
 void qemu_add_sandbox(const struct qemu *qemu);
 /* network.c */

@@ -34,9 +34,9 @@ static const char *option_name(const char *argument)
 	return argument[0] != '-' ? NULL : argument + (argument[1] == '-' ? 2 : 1);
 }
 
-static bool has_option(const struct vm *vm, const char *option)
+static bool has_option(const struct guest *guest, const char *option)
 {
-	const struct strings *arguments = &vm->qemu.common.extra_args;
+	const struct strings *arguments = &guest->options->extra_args;
 	for (size_t i = 0; i < arguments->n; i++) {
 		const char *name = option_name(arguments->v[i]);
 		if (name && strcmp(name, option) == 0)
@@ -46,51 +46,51 @@ static bool has_option(const struct vm *vm, const char *option)
 }
 
 /* The setuid helper has to gain privileges, which a process with a filter cannot. */
-static bool has_bridge(const struct vm *vm)
+static bool has_bridge(const struct guest *guest)
 {
-	for (size_t i = 0; i < vm->interfaces.n; i++)
-		if (vm->interfaces.v[i].type == INTERFACE_BRIDGE)
+	for (size_t i = 0; i < guest->nnics; i++)
+		if (guest->nics[i].interface->type == INTERFACE_BRIDGE)
 			return true;
 	return false;
 }
 
 /* That starts nc for each connection. */
-static bool forwards_from_guest(const struct vm *vm)
+static bool forwards_from_guest(const struct guest *guest)
 {
-	for (size_t i = 0; i < vm->forward_ports.n; i++)
-		if (vm->forward_ports.v[i].from == FROM_GUEST)
+	for (size_t i = 0; i < guest->nforward_ports; i++)
+		if (guest->forward_ports[i].from == FROM_GUEST)
 			return true;
 	return false;
 }
 
 /* GTK may start a session bus, and Vulkan is served by a process of virglrenderer's. */
-static bool starts_programs(const struct vm *vm)
+static bool starts_programs(const struct guest *guest)
 {
 	for (size_t i = 0; i < countof(needs); i++)
-		if (needs[i].starts && has_option(vm, needs[i].option))
+		if (needs[i].starts && has_option(guest, needs[i].option))
 			return true;
-	return forwards_from_guest(vm) ||
-		(vm->graphics.enable &&
-			(vm->graphics.vulkan != NO_VULKAN ||
-				vm->graphics.backend != DISPLAY_HEADLESS));
+	return forwards_from_guest(guest) ||
+		(guest->graphics.enable &&
+			(guest->graphics.vulkan != NO_VULKAN ||
+				guest->graphics.backend != DISPLAY_HEADLESS));
 }
 
 /* QEMU puts the filter up before it becomes the user. */
-static bool is_privileged(const struct vm *vm)
+static bool is_privileged(const struct guest *guest)
 {
 	for (size_t i = 0; i < countof(needs); i++)
-		if (needs[i].privileged && has_option(vm, needs[i].option))
+		if (needs[i].privileged && has_option(guest, needs[i].option))
 			return true;
-	return vm->user != NULL || forwards_from_guest(vm);
+	return guest->user != NULL || forwards_from_guest(guest);
 }
 
 /* Two filters would both hold, so one among the extra arguments is the only one. */
 void qemu_add_sandbox(const struct qemu *qemu)
 {
-	const struct vm *vm = qemu->vm;
-	if (has_bridge(vm) || has_option(vm, "sandbox"))
+	const struct guest *guest = qemu->guest;
+	if (has_bridge(guest) || has_option(guest, "sandbox"))
 		return;
 	option_printf(qemu->command, "-sandbox",
 		"on,obsolete=deny,elevateprivileges=%s,spawn=%s,resourcecontrol=deny",
-		is_privileged(vm) ? "allow" : "deny", starts_programs(vm) ? "allow" : "deny");
+		is_privileged(guest) ? "allow" : "deny", starts_programs(guest) ? "allow" : "deny");
 }

@@ -2,6 +2,7 @@
 #include "compiler/check/check.h"
 
 #include "compiler/check/checks.h"
+#include "compiler/storage/guest.h"
 
 /* The order is that of the error messages. */
 static void (*const checks[])(const struct checker *) = {
@@ -36,7 +37,9 @@ static void (*const checks[])(const struct checker *) = {
 bool vm_check(
 	struct arena *arena, struct diag *diag, const struct vm *vm, const struct storage *storage)
 {
-	const struct checker checker = {arena, diag, vm, storage, vm->hypervisor};
+	struct checker checker = {arena, diag, vm, storage, vm->hypervisor, {0}};
+	if (checker.backend)
+		guest_lower(arena, vm, storage, checker.backend, &checker.guest);
 	size_t before = diag_error_count(diag);
 	for (size_t i = 0; i < countof(checks); i++)
 		checks[i](&checker);

@@ -4,7 +4,7 @@
 #include "compiler/check/check.h"
 #include "compiler/check/checks.h"
 #include "compiler/check/required_features.h"
-#include "compiler/storage/storage.h"
+#include "compiler/storage/guest.h"
 
 /* "; supported by qemu, crosvm", or "" if no hypervisor supports it */
 static const char *who_can(const struct checker *checker, enum feature feature)
@@ -19,14 +19,14 @@ static const char *who_can(const struct checker *checker, enum feature feature)
 
 /* Returns why a hypervisor refuses a use, or NULL if it does not. */
 static const char *use_refusal(struct arena *arena, const struct backend *backend,
-	const struct vm *vm, const struct use *use)
+	const struct guest *guest, const struct use *use)
 {
 	const struct capability *capability = &backend->capabilities[use->feature];
 	const char *name = feature_name(use->feature), *reason = capability->reason;
 	if (capability->can == CAN_NOT)
 		return arena_printf(arena, "%s: %s does not support %s%s%s", use->what,
 			backend->name, name, reason ? ": " : "", reason ? reason : "");
-	if (capability->can == CAN_WHEN && !capability->holds(vm))
+	if (capability->can == CAN_WHEN && !capability->holds(guest))
 		return arena_printf(arena, "%s: %s supports %s only %s", use->what, backend->name,
 			name, reason);
 	return NULL;
@@ -38,7 +38,7 @@ static void check_use(const struct checker *checker, const struct use *use)
 	/* The condition may depend on an option that was refused. */
 	if (capability->can == CAN_WHEN && vm_refused(checker->vm, NULL))
 		return;
-	const char *refusal = use_refusal(checker->arena, checker->backend, checker->vm, use);
+	const char *refusal = use_refusal(checker->arena, checker->backend, &checker->guest, use);
 	if (refusal)
 		wrong(checker, use->where, "not-supported", "%s%s", refusal,
 			who_can(checker, use->feature));
@@ -50,17 +50,6 @@ static void check_use(const struct checker *checker, const struct use *use)
 			capability->reason ? capability->reason : "");
 }
 
-/* Runs the hypervisor's own rules, which read whole elements: no option may have been refused. */
-static void check_own_rules(struct arena *arena, struct diag *diag, const struct backend *backend,
-	const struct vm *vm, const struct storage *storage)
-{
-	struct guest guest = {.vm = vm};
-	if (!backend->check)
-		return;
-	storage_lower(arena, vm, storage, &guest);
-	backend->check(diag, vm, &guest);
-}
-
 void check_capabilities(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -70,17 +59,21 @@ void check_capabilities(const struct checker *checker)
 	vm_uses(checker->arena, vm, &uses);
 	for (size_t i = 0; i < uses.n; i++)
 		check_use(checker, &uses.v[i]);
-	if (!vm_refused(vm, NULL))
-		check_own_rules(
-			checker->arena, checker->diag, checker->backend, vm, checker->storage);
+	/*
+	 * A backend's own rules read whole elements, which are complete only if nothing was
+	 * refused.
+	 */
+	if (checker->backend->check && !vm_refused(vm, NULL))
+		checker->backend->check(checker->diag, vm, &checker->guest);
 }
 
 /* Adds the errors of the hypervisor's own rules, without their positions. */
 static void add_own_rules(struct arena *arena, const struct backend *backend, const struct vm *vm,
-	const struct storage *storage, struct json_object *reasons)
+	const struct guest *guest, struct json_object *reasons)
 {
 	struct diag *diag = diag_new(arena);
-	check_own_rules(arena, diag, backend, vm, storage);
+	if (backend->check)
+		backend->check(diag, vm, guest);
 	for (size_t i = 0; i < diag_error_count(diag); i++)
 		json_object_array_add(reasons, json_object_new_string(diag_error_text(diag, i)));
 }
@@ -93,12 +86,14 @@ struct json_object *vm_matrix(
 	vm_uses(arena, vm, &uses);
 	for (const struct backend *const *backend = backends; *backend; backend++) {
 		struct json_object *reasons = json_object_new_array();
+		struct guest guest;
+		guest_lower(arena, vm, storage, *backend, &guest);
 		for (size_t i = 0; i < uses.n; i++) {
-			const char *refusal = use_refusal(arena, *backend, vm, &uses.v[i]);
+			const char *refusal = use_refusal(arena, *backend, &guest, &uses.v[i]);
 			if (refusal)
 				json_object_array_add(reasons, json_object_new_string(refusal));
 		}
-		add_own_rules(arena, *backend, vm, storage, reasons);
+		add_own_rules(arena, *backend, vm, &guest, reasons);
 		json_object_object_add(matrix, (*backend)->name, reasons);
 	}
 	return matrix;

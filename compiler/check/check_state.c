@@ -99,7 +99,7 @@ static void add_made(const struct checker *checker, struct names *names)
 	struct made_files made = {0};
 	if (!checker->backend || !checker->backend->makes || !checker->vm->host_name)
 		return;
-	checker->backend->makes(checker->arena, checker->vm, &made);
+	checker->backend->makes(checker->arena, &checker->guest, &made);
 	for (size_t i = 0; i < made.n; i++)
 		add(checker, names, made.v[i].path,
 			(struct name){.what = made.v[i].what, .vsock = made.v[i].vsock});

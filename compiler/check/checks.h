@@ -21,6 +21,8 @@ struct checker {
 	const struct vm *vm;
 	const struct storage *storage; /* derived from `vm` */
 	const struct backend *backend; /* NULL: the hypervisor was refused */
+	/* for `backend`; of what was refused a part is missing */
+	struct guest guest;
 };
 
 /* The longest path that fits into sockaddr_un. */

@@ -150,7 +150,7 @@ static const char *machine_id_parameter(struct planner *planner)
 	const char *id = plan->vm->machine_id;
 	if (!id || !vm_where(plan->vm, &plan->vm->machine_id) ||
 		has_parameter(&plan->system.parameters, MACHINE_ID) ||
-		(plan->backend->smbios && plan->backend->smbios(plan->vm, plan->guest.arch)))
+		(plan->backend->smbios && plan->backend->smbios(&plan->guest)))
 		return "";
 	char digits[33] = "";
 	for (size_t n = 0; *id && n < sizeof digits - 1; id++)

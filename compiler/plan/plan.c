@@ -6,6 +6,7 @@
 
 #include "compiler/plan/kernel_support.h"
 #include "compiler/plan/planner.h"
+#include "compiler/storage/guest.h"
 #include "compiler/storage/volume.h"
 
 /*
@@ -46,21 +47,6 @@ static bool plan_closure(struct planner *planner, unsigned jobs)
 
 /* ---- network ---- */
 
-static bool is_macvtap(const struct interface *interface)
-{
-	return interface->type == INTERFACE_MACVTAP;
-}
-
-/* One queue for each CPU where the hypervisor and the kind of interface can. */
-static unsigned nic_queues(const struct plan *plan, const struct interface *interface)
-{
-	const struct backend *backend = plan->backend;
-	bool can = backend->multi_queue &&
-		(is_macvtap(interface) || interface->type == INTERFACE_TAP) &&
-		!(backend->single_queue && backend->single_queue(plan->vm, interface));
-	return can ? (unsigned)plan->vm->vcpu : 1;
-}
-
 /* The reference's units make all of a VM's taps alike. */
 static bool taps_have_queues(const struct plan *plan)
 {
@@ -69,27 +55,6 @@ static bool taps_have_queues(const struct plan *plan)
 			plan->guest.nics[i].queues == 1)
 			return false;
 	return plan->backend->multi_queue && plan->vm->vcpu > 1;
-}
-
-static void plan_nics(struct planner *planner)
-{
-	struct plan *plan = planner->plan;
-	const struct vm *vm = plan->vm;
-	struct nic *nics = arena_alloc(planner->arena, vm->interfaces.n * sizeof *nics);
-	int fd = FIRST_FREE_FD;
-	for (size_t i = 0; i < vm->interfaces.n; i++) {
-		const struct interface *interface = &vm->interfaces.v[i];
-		unsigned queues = nic_queues(plan, interface);
-		int *fds = is_macvtap(interface) && !plan->backend->macvtap_names
-			? arena_alloc(planner->arena, queues * sizeof *fds)
-			: NULL;
-		for (unsigned k = 0; fds && k < queues; k++)
-			fds[k] = fd++;
-		nics[i] = (struct nic){interface, fds, queues};
-	}
-	plan->guest.nics = nics;
-	plan->guest.nnics = vm->interfaces.n;
-	plan->tap_multi_queue = taps_have_queues(plan);
 }
 
 static void plan_created_volumes(struct planner *planner)
@@ -116,7 +81,7 @@ static bool takes_kernel(const struct plan *plan, enum kernel_format format)
 	const struct backend *backend = plan->backend;
 	for (size_t i = 0; i < backend->nkernels; i++)
 		if (backend->kernels[i] == format)
-			return !backend->boots || backend->boots(plan->vm, format);
+			return !backend->boots || backend->boots(&plan->guest, format);
 	return false;
 }
 
@@ -217,14 +182,13 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 		.system = *system,
 		.time = build_time(),
 		.shared = shared};
-	plan->guest.vm = vm;
+	guest_lower(arena, vm, storage, plan->backend, &plan->guest);
 	struct planner planner = {arena, diag, plan};
 	shared_expect(shared, system->kernel.path);
 	bool ok = check_kernel(&planner), closed = plan_closure(&planner, jobs);
 	ok &= closed;
-	storage_lower(arena, vm, storage, &plan->guest);
 	storage_mounts(arena, vm, storage, &plan->guest, &plan->mounts);
-	plan_nics(&planner);
+	plan->tap_multi_queue = taps_have_queues(plan);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);
 	plan_steps(&planner);
@@ -234,7 +198,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	/* Without a closure each would miss it. */
 	ok &= !closed || plan_check_parameters(&planner);
 	if (plan->backend->check_guest)
-		ok &= plan->backend->check_guest(diag, &plan->guest);
+		ok &= plan->backend->check_guest(diag, vm, &plan->guest);
 	if (!ok)
 		return false;
 	plan->backend->lower(arena, &plan->guest, &plan->lowered);

@@ -10,6 +10,7 @@
 #include "compiler/closure/closure.h"
 #include "compiler/plan/run_memo.h"
 #include "compiler/resolve/resolve.h"
+#include "compiler/storage/guest.h"
 #include "compiler/storage/nix_state.h"
 #include "compiler/storage/runner_paths.h"
 #include "compiler/storage/storage.h"
@@ -25,9 +26,6 @@
  */
 #define PLAN_DATABASE "db"
 #define PLAN_REGISTRATION "registration"
-
-/* The first descriptor that the hypervisor is given: macvtaps, then locked images. */
-enum { FIRST_FREE_FD = 3 };
 
 /* An image that the runner creates at its first start. */
 struct created_volume {

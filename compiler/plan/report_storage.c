@@ -3,6 +3,7 @@
 
 #include "base/shape.h"
 #include "compiler/plan/report.h"
+#include "compiler/storage/guest.h"
 
 static void set_text(struct json_object *object, const char *key, const char *text)
 {
@@ -74,9 +75,9 @@ struct json_object *report_mounts(struct arena *arena, const struct vm *vm,
 struct json_object *report_storage(
 	struct arena *arena, const struct vm *vm, const struct storage *storage)
 {
-	struct guest guest = {.vm = vm};
+	struct guest guest;
 	struct guest_mounts mounts = {0};
-	storage_lower(arena, vm, storage, &guest);
+	guest_lower(arena, vm, storage, vm->hypervisor, &guest);
 	storage_mounts(arena, vm, storage, &guest, &mounts);
 	struct json_object *object = json_object_new_object();
 	set_text(object, "storeDir", vm->store_dir);

@@ -60,8 +60,8 @@ static const char *device_name(struct arena *arena, size_t number)
 				     (char)('a' + number % 26));
 }
 
-void storage_lower(struct arena *arena, const struct vm *vm, const struct storage *storage,
-	struct guest *guest)
+const struct disk *storage_disks(
+	struct arena *arena, const struct vm *vm, const struct backend *backend, size_t *count)
 {
 	struct disk *disks = arena_alloc(arena, (vm->volumes.n + 1) * sizeof *disks);
 	size_t n = 0;
@@ -70,13 +70,11 @@ void storage_lower(struct arena *arena, const struct vm *vm, const struct storag
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		disks[n++] = volume_disk(arena, vm, i);
 	for (size_t i = 0; i < n; i++) {
-		disks[i].by_serial = vm->hypervisor->disk_serials;
+		disks[i].by_serial = backend->disk_serials;
 		disks[i].source = disks[i].by_serial ? disks[i].serial : device_name(arena, i);
 	}
-	guest->disks = disks;
-	guest->ndisks = n;
-	guest->shares = storage->shares.v;
-	guest->nshares = storage->shares.n;
+	*count = n;
+	return disks;
 }
 
 /* ---- mounts ---- */

@@ -22,12 +22,12 @@ struct guest_mounts {
 
 /* The store disk's image, in the runner. */
 const char *storage_store_disk(const struct vm *vm);
-/* By which it is mounted when it has a hash tree: STAGE1_MAPPED, and this. */
+/* With a hash tree, the store disk is mounted from STAGE1_MAPPED and this name. */
 #define STORE_MAPPED "store"
-/* Fills in the guest's disks and shares. */
-void storage_lower(struct arena *arena, const struct vm *vm, const struct storage *storage,
-	struct guest *guest);
-/* Of a guest that has its disks. The store's overlay, if any, is the last. */
+/* The store disk, if there is one, and the volumes. */
+const struct disk *storage_disks(
+	struct arena *arena, const struct vm *vm, const struct backend *backend, size_t *count);
+/* Lists what the guest mounts, in order; the store's overlay, if there is one, comes last. */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	const struct guest *guest, struct guest_mounts *mounts);
 
