@@ -3,10 +3,13 @@
  * alioth: Alioth, with KVM. Facts of the command line: Alioth's source,
  * alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12.
  */
-#include <stddef.h>
 #include <string.h>
 
+#include "backends/interface/option_rows.h"
 #include "backends/interface/parts.h"
+
+static const struct option options[] = {
+	PACKAGE("alioth"), VERSION("alioth"), EXTRA_ARGS("alioth"), {0}};
 
 struct alioth {
 	struct arena *arena;
@@ -143,7 +146,9 @@ const struct backend alioth_backend = {
 	.doc = "Alioth: KVM only; young, no control socket",
 	.tested = "version 0.12 boots with KVM inside a VM, by the tests where it is installed or "
 		  "cargo can install it",
-	.options = offsetof(struct vm, alioth),
+	.title = "Alioth",
+	.options = options,
+	.options_bytes = sizeof(struct hypervisor_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

@@ -4,11 +4,26 @@
  * devices/src/virtio in its sources (2026-08).
  */
 #include <ctype.h>
-#include <stddef.h>
 #include <string.h>
 
+#include "backends/interface/option_rows.h"
 #include "backends/interface/parts.h"
 #include "base/buf.h"
+
+struct crosvm_options {
+	struct hypervisor_options common;
+	const char *pivot_root;
+};
+
+static const struct option options[] = {
+	EXTRA_ARGS("crosvm"),
+	{.name = "pivotRoot",
+		STRING(struct crosvm_options, pivot_root),
+		.doc = "Empty directory for crosvm's sandbox; null: one in the runner."},
+	PACKAGE("crosvm"),
+	VERSION("crosvm"),
+	{0},
+};
 
 /* In the runner: where a sandboxed device finds nothing. */
 #define EMPTY "share/microvm/empty"
@@ -255,9 +270,9 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 {
 	(void)guest;
 	check_cpus(diag, vm, "crosvm", CPUS_MAX);
-	const char *pivot_root = vm->crosvm.pivot_root;
+	const char *pivot_root = own(guest)->pivot_root;
 	if (pivot_root && pivot_root[0] != '/')
-		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->crosvm.pivot_root),
+		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &own(guest)->pivot_root),
 			"bad-path", "crosvm.pivotRoot: \"%.80s\" is no absolute path", pivot_root);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
@@ -321,7 +336,9 @@ const struct backend crosvm_backend = {
 	.name = "crosvm",
 	.doc = "crosvm: KVM, sandboxed devices, Wayland graphics",
 	.tested = "of 2026-08 boots with KVM inside a VM, by the tests where it is installed",
-	.options = offsetof(struct vm, crosvm),
+	.title = "crosvm",
+	.options = options,
+	.options_bytes = sizeof(struct crosvm_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},

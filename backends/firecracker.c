@@ -4,12 +4,40 @@
  * (VmmConfig, the file given by --config-file), src/vmm/src/vmm_config/ and CHANGELOG.md, versions
  * 1.4 to 1.16.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "backends/interface/config.h"
+#include "backends/interface/option_rows.h"
 #include "backends/interface/parts.h"
 #include "base/suggest.h"
+
+enum drive_io_engine { DRIVE_IO_ASYNC, DRIVE_IO_SYNC };
+static const char *const drive_io_engine_names[] = {
+	[DRIVE_IO_ASYNC] = "Async",
+	[DRIVE_IO_SYNC] = "Sync",
+	NULL,
+};
+
+struct firecracker_options {
+	struct hypervisor_options common;
+	const struct node *cpu, *extra_config;
+	enum drive_io_engine drive_io_engine;
+};
+
+static const struct option options[] = {
+	{.name = "cpu", TREE(struct firecracker_options, cpu), .doc = "CPU template."},
+	{.name = "driveIoEngine",
+		ENUM(struct firecracker_options, drive_io_engine, drive_io_engine),
+		.def = "Async",
+		.doc = "How disks do their I/O."},
+	EXTRA_ARGS("firecracker"),
+	{.name = "extraConfig",
+		TREE(struct firecracker_options, extra_config),
+		.doc = "Merged into firecracker's configuration."},
+	PACKAGE("firecracker"),
+	VERSION("firecracker"),
+	{0},
+};
 
 /* The name that the reference's host expects. */
 #define VSOCK "notify.vsock"
@@ -309,7 +337,7 @@ static void check_hotplug(struct diag *diag, const struct vm *vm)
 
 static void firecracker_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	const struct node *cpu = vm->firecracker.cpu;
+	const struct node *cpu = own(guest)->cpu;
 	if (vm->vcpu > CPUS_MAX)
 		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker takes at most %d",
 			CPUS_MAX);
@@ -320,8 +348,8 @@ static void firecracker_check(struct diag *diag, const struct vm *vm, const stru
 	if (cpu && !since(guest, 13))
 		wrong(diag, &cpu->pos,
 			"firecracker.cpu: a template in the configuration needs version 1.13");
-	if (vm->firecracker.extra_config)
-		check_extra_config(diag, vm->firecracker.extra_config);
+	if (own(guest)->extra_config)
+		check_extra_config(diag, own(guest)->extra_config);
 }
 
 static bool firecracker_check_guest(
@@ -344,7 +372,9 @@ const struct backend firecracker_backend = {
 	.name = "firecracker",
 	.doc = "Firecracker: KVM only; small and fast, disks and taps",
 	.tested = "version 1.16 boots with KVM inside a VM, by the tests where it is installed",
-	.options = offsetof(struct vm, firecracker),
+	.title = "Firecracker",
+	.options = options,
+	.options_bytes = sizeof(struct firecracker_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, "it shares no directories", NULL},

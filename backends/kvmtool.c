@@ -3,10 +3,12 @@
  * kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c
  * in its sources (2024-08).
  */
-#include <stddef.h>
 #include <string.h>
 
+#include "backends/interface/option_rows.h"
 #include "backends/interface/parts.h"
+
+static const struct option options[] = {PACKAGE("lkvm"), VERSION("lkvm"), EXTRA_ARGS("lkvm"), {0}};
 
 enum {
 	DISKS_MAX = 4,  /* MAX_DISK_IMAGES */
@@ -228,7 +230,9 @@ const struct backend kvmtool_backend = {
 	.name = "kvmtool",
 	.doc = "kvmtool: the smallest that KVM needs",
 	.tested = "of 2024-08 boots with KVM inside a VM, by the tests where it is installed",
-	.options = offsetof(struct vm, kvmtool),
+	.title = "kvmtool",
+	.options = options,
+	.options_bytes = sizeof(struct hypervisor_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},

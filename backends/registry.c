@@ -3,26 +3,24 @@
 
 #include "backends/interface/backend.h"
 
-extern const struct backend qemu_backend;
-extern const struct backend cloud_hypervisor_backend;
-extern const struct backend firecracker_backend;
-extern const struct backend crosvm_backend;
-extern const struct backend kvmtool_backend;
-extern const struct backend stratovirt_backend;
-extern const struct backend alioth_backend;
-extern const struct backend vfkit_backend;
+/* The hypervisors, in the order of tables: NAME of NAME_backend. */
+#define BACKENDS(X) \
+	X(qemu) \
+	X(cloud_hypervisor) \
+	X(firecracker) \
+	X(crosvm) \
+	X(kvmtool) \
+	X(stratovirt) \
+	X(alioth) \
+	X(vfkit)
 
-const struct backend *const backends[] = {
-	&qemu_backend,
-	&cloud_hypervisor_backend,
-	&firecracker_backend,
-	&crosvm_backend,
-	&kvmtool_backend,
-	&stratovirt_backend,
-	&alioth_backend,
-	&vfkit_backend,
-	NULL,
-};
+#define DECLARE(name) extern const struct backend name##_backend;
+BACKENDS(DECLARE)
+
+#define ADDRESS(name) &name##_backend,
+const struct backend *const backends[] = {BACKENDS(ADDRESS) NULL};
+
+_Static_assert(countof(backends) - 1 <= BACKENDS_MAX, "vm->own has a place for each backend");
 
 const struct backend *backend_find(const char *name)
 {

@@ -4,10 +4,13 @@
  * source, machine_manager/src/{cmdline.rs,config/} and machine/src/{lib.rs,micro_common/}, version
  * 2.5.
  */
-#include <stddef.h>
 #include <string.h>
 
+#include "backends/interface/option_rows.h"
 #include "backends/interface/parts.h"
+
+static const struct option options[] = {
+	PACKAGE("stratovirt"), VERSION("stratovirt"), EXTRA_ARGS("stratovirt"), {0}};
 
 /*
  * The machine has places for so many disks and plain network interfaces, used or not; on x86 the
@@ -233,7 +236,9 @@ const struct backend stratovirt_backend = {
 	.name = "stratovirt",
 	.doc = "StratoVirt: KVM only; small, a few virtio-mmio devices",
 	.tested = "version 2.5 boots with KVM inside a VM, not in every run of the tests",
-	.options = offsetof(struct vm, stratovirt),
+	.title = "StratoVirt",
+	.options = options,
+	.options_bytes = sizeof(struct hypervisor_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

@@ -3,11 +3,55 @@
  * vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and
  * pkg/rest in its sources (0.6.4).
  */
-#include <stddef.h>
 #include <string.h>
 
+#include "backends/interface/option_rows.h"
 #include "backends/interface/parts.h"
 #include "base/buf.h"
+
+enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_ERROR };
+static const char *const log_level_names[] = {
+	[LOG_LEVEL_DEBUG] = "debug",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_ERROR] = "error",
+	NULL,
+};
+
+struct vfkit_options {
+	struct hypervisor_options common;
+	enum log_level log_level;
+	struct {
+		bool enable, install, ignore_if_missing;
+	} rosetta;
+};
+
+static const struct option rosetta_options[] = {
+	{.name = "enable",
+		BOOL(struct vfkit_options, rosetta.enable),
+		.def = "false",
+		.doc = "Run x86_64 programs on Apple silicon."},
+	{.name = "install",
+		BOOL(struct vfkit_options, rosetta.install),
+		.def = "false",
+		.doc = "Install Rosetta when it is missing."},
+	{.name = "ignoreIfMissing",
+		BOOL(struct vfkit_options, rosetta.ignore_if_missing),
+		.def = "false",
+		.doc = "Start without it when it cannot be had."},
+	{0},
+};
+
+static const struct option options[] = {
+	EXTRA_ARGS("vfkit"),
+	{.name = "logLevel",
+		ENUM(struct vfkit_options, log_level, log_level),
+		.def = "info",
+		.doc = "How much vfkit logs."},
+	PACKAGE("vfkit"),
+	VERSION("vfkit"),
+	{.name = "rosetta", GROUP(rosetta_options), .doc = "Rosetta, Apple's translator."},
+	{0},
+};
 
 /* sun_path of macOS has 104 bytes. */
 enum { SOCKET_PATH_BYTES = 103 };
@@ -165,7 +209,7 @@ static bool vfkit_check_guest(struct diag *diag, const struct vm *vm, const stru
 {
 	if (!own(guest)->rosetta.enable || guest->arch == KERNEL_AARCH64)
 		return true;
-	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vfkit.rosetta.enable),
+	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &own(guest)->rosetta.enable),
 		"not-supported",
 		"vfkit.rosetta: Rosetta is for guests on Apple silicon, and this kernel is for %s",
 		kernel_arch_name(guest->arch));
@@ -187,7 +231,9 @@ const struct backend vfkit_backend = {
 	.name = "vfkit",
 	.doc = "vfkit: macOS's Virtualization.framework",
 	.tested = "by its arguments alone, never on a Mac",
-	.options = offsetof(struct vm, vfkit),
+	.title = "vfkit",
+	.options = options,
+	.options_bytes = sizeof(struct vfkit_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

@@ -3,12 +3,27 @@
  * cloud-hypervisor: Cloud Hypervisor, with KVM. Facts of the command line: its source,
  * cloud-hypervisor/src/main.rs, vmm/src/config.rs and option_parser/src/lib.rs, versions 35 to 53.
  */
-#include <stddef.h>
 #include <string.h>
 
 #include "backends/cloud_hypervisor/extra_args.h"
+#include "backends/interface/option_rows.h"
 #include "backends/interface/parts.h"
 #include "base/buf.h"
+
+struct cloud_hypervisor_options {
+	struct hypervisor_options common;
+	struct strings platform_oem_strings;
+};
+
+static const struct option options[] = {
+	{.name = "platformOEMStrings",
+		STRINGS(struct cloud_hypervisor_options, platform_oem_strings),
+		.doc = "SMBIOS strings for the guest."},
+	EXTRA_ARGS("cloud-hypervisor"),
+	PACKAGE("cloud-hypervisor"),
+	VERSION("cloud-hypervisor"),
+	{0},
+};
 
 /* The name that the reference's host expects. */
 #define VSOCK "notify.vsock"
@@ -302,9 +317,9 @@ static void cloud_hypervisor_modules(
 	diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
 /* The parser does not take quotes off the items of a list. */
-static void check_oem_strings(struct diag *diag, const struct vm *vm)
+static void check_oem_strings(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	const struct strings *strings = &vm->cloud_hypervisor.platform_oem_strings;
+	const struct strings *strings = &own(guest)->platform_oem_strings;
 	for (size_t i = 0; i < strings->n; i++) {
 		const char *text = strings->v[i];
 		size_t length = strlen(text);
@@ -321,7 +336,7 @@ static void cloud_hypervisor_check(
 	struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	if (!since(guest, 35))
-		wrong(diag, vm_where(vm, &vm->cloud_hypervisor.common.version), "not-supported",
+		wrong(diag, vm_where(vm, &guest->options->version), "not-supported",
 			"cloud-hypervisor.version: disks have serial numbers, by which the guest "
 			"finds them, since version 35");
 	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
@@ -338,8 +353,8 @@ static void cloud_hypervisor_check(
 		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
 	check_places(diag, guest, "cloud-hypervisor",
 		OWN_DEVICES + count_devices_of(guest) + (vm->hotplug_mem_mib != 0), PCI_SLOTS);
-	ch_extra_check(diag, vm);
-	check_oem_strings(diag, vm);
+	ch_extra_check(diag, vm, &guest->options->extra_args);
+	check_oem_strings(diag, vm, guest);
 }
 
 /* A bzImage since version 39. */
@@ -366,7 +381,9 @@ const struct backend cloud_hypervisor_backend = {
 	.name = "cloud-hypervisor",
 	.doc = "Cloud Hypervisor: KVM only; virtiofs, hotplug memory, PCI devices of the host",
 	.tested = "version 53 boots with KVM inside a VM, by the tests where it is installed",
-	.options = offsetof(struct vm, cloud_hypervisor),
+	.title = "Cloud Hypervisor",
+	.options = options,
+	.options_bytes = sizeof(struct cloud_hypervisor_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {CAN_NOT, GIVE_VIRTIOFS, NULL},

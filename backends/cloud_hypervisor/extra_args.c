@@ -74,10 +74,9 @@ const char *ch_value_of(struct arena *arena, const char *text, const char *key)
 #define wrong(diag, where, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), "bad-extra-args", __VA_ARGS__)
 
-void ch_extra_check(struct diag *diag, const struct vm *vm)
+void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings *arguments)
 {
 	struct arena *arena = arena_new();
-	const struct strings *arguments = &vm->cloud_hypervisor.common.extra_args;
 	const struct pos *where = vm_where(vm, arguments);
 	struct ch_extra extra = ch_extra_read(arena, arguments);
 	if (ch_value_of(arena, extra.cpus, "boot"))

@@ -17,7 +17,7 @@ struct ch_extra {
 
 struct ch_extra ch_extra_read(struct arena *arena, const struct strings *arguments);
 /* Refuses what is an option of the description. */
-void ch_extra_check(struct diag *diag, const struct vm *vm);
+void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings *arguments);
 
 /* "a,b", or the one that is there. */
 const char *ch_join(struct arena *arena, const char *a, const char *b);

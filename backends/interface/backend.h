@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "backends/interface/command.h"
+#include "backends/interface/option.h"
 #include "backends/interface/vm.h"
 #include "base/diag.h"
 #include "imaging/kernel/kernel.h"
@@ -195,7 +196,10 @@ struct backend {
 	const char *name;
 	const char *doc;    /* one line for the table of hypervisors */
 	const char *tested; /* how its runners were tested */
-	size_t options;     /* offset in struct vm of its own options */
+	const char *title;  /* its name in texts */
+	/* Its group of options, and the size of the structure that they describe. */
+	const struct option *options;
+	size_t options_bytes;
 	struct capability capabilities[FEATURE_COUNT];
 	/*
 	 * Kernel formats that it boots, the best first. On x86_64 a bzImage is unpacked to an ELF

@@ -121,16 +121,3 @@ const char *const nix_database_names[] = {
 	[NIX_DATABASE_NONE] = "none",
 	[NIX_DATABASE_OPEN] = NULL,
 };
-
-const char *const drive_io_engine_names[] = {
-	[DRIVE_IO_ASYNC] = "Async",
-	[DRIVE_IO_SYNC] = "Sync",
-	NULL,
-};
-
-const char *const log_level_names[] = {
-	[LOG_LEVEL_DEBUG] = "debug",
-	[LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_ERROR] = "error",
-	NULL,
-};

@@ -86,10 +86,4 @@ enum nix_database {
 };
 extern const char *const nix_database_names[];
 
-enum drive_io_engine { DRIVE_IO_ASYNC, DRIVE_IO_SYNC };
-extern const char *const drive_io_engine_names[];
-
-enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_ERROR };
-extern const char *const log_level_names[];
-
 #endif

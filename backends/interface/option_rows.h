@@ -42,4 +42,23 @@
  */
 #define MAXIMUM_MIB (16LL * 1024 * 1024)
 
+/* Rows of `struct hypervisor_options`, with which a backend's own structure begins. */
+#define PACKAGE(program) \
+	{ \
+		.name = "package", STRING(struct hypervisor_options, package), .arg = "path", \
+		.doc = "Directory with bin/" program "; null: found in PATH." \
+	}
+#define VERSION(program) \
+	{ \
+		.name = "version", STRING(struct hypervisor_options, version), \
+		.def_doc = "the current one", \
+		.doc = "Version of " program \
+		       " that the arguments are for: numbers, such as 51 or 9.1." \
+	}
+#define EXTRA_ARGS(program) \
+	{ \
+		.name = "extraArgs", STRINGS(struct hypervisor_options, extra_args), \
+		.doc = "Further arguments for " program ", after ours." \
+	}
+
 #endif

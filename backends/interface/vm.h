@@ -103,47 +103,19 @@ struct pcie_root_port {
 	const char *slot, *addr;
 };
 
-struct hypervisor_options { /* options that every hypervisor has */
+/* What every hypervisor has. A backend's own structure of options begins with it. */
+struct hypervisor_options {
 	const char *package;
 	const char *version; /* "51", "9.1"; NULL: the current one */
 	struct strings extra_args;
-};
-
-/* Options of single hypervisors; the common ones come first. */
-struct qemu_options {
-	struct hypervisor_options common;
-	const char *machine;       /* NULL: depends on the architecture */
-	struct pairs machine_opts; /* replaces ours if given */
-	bool serial_console;
+	/* with FEATURE_ROOT_PORTS; none elsewhere */
 	struct {
 		struct pcie_root_port *v;
 		size_t n;
 	} pcie_root_ports;
 };
 
-struct cloud_hypervisor_options {
-	struct hypervisor_options common;
-	struct strings platform_oem_strings;
-};
-
-struct firecracker_options {
-	struct hypervisor_options common;
-	const struct node *cpu, *extra_config;
-	enum drive_io_engine drive_io_engine;
-};
-
-struct crosvm_options {
-	struct hypervisor_options common;
-	const char *pivot_root;
-};
-
-struct vfkit_options {
-	struct hypervisor_options common;
-	enum log_level log_level;
-	struct {
-		bool enable, install, ignore_if_missing;
-	} rosetta;
-};
+enum { BACKENDS_MAX = 16 };
 
 struct vsock {
 	int64_t cid; /* -1: no vsock */
@@ -246,15 +218,11 @@ struct vm {
 		struct strings extra_args;
 	} virtiofsd;
 
-	/* options of single hypervisors */
-	struct qemu_options qemu;
-	struct cloud_hypervisor_options cloud_hypervisor;
-	struct firecracker_options firecracker;
-	struct crosvm_options crosvm;
-	struct {
-		struct hypervisor_options common;
-	} kvmtool, stratovirt, alioth;
-	struct vfkit_options vfkit;
+	/*
+	 * The options of every backend, also of those that are not chosen, in the order of the
+	 * registry: each points to the first member of the backend's own structure.
+	 */
+	struct hypervisor_options *own[BACKENDS_MAX];
 
 	struct places *places; /* positions of all fields: vm_where */
 };

@@ -51,8 +51,7 @@ static bool has_device(const struct guest *guest, enum device_bus bus)
 bool qemu_has_pci(const struct guest *guest)
 {
 	return guest->arch != KERNEL_X86_64 || !qemu_is_microvm(guest) || guest->graphics.enable ||
-		guest->nshares || has_device(guest, BUS_PCI) ||
-		qemu_options(guest)->pcie_root_ports.n;
+		guest->nshares || has_device(guest, BUS_PCI) || guest->options->pcie_root_ports.n;
 }
 
 /* virtiofs maps the guest's memory; huge pages come by a memory object too. */

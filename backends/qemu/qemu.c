@@ -3,10 +3,44 @@
  * qemu: QEMU on x86_64, with KVM or without. Facts of the command line: QEMU's own documentation
  * (invocation), tried with 7.2.
  */
-#include <stddef.h>
 #include <string.h>
 
+#include "backends/interface/option_rows.h"
 #include "backends/qemu/qemu.h"
+
+static const struct option pcie_root_port_options[] = {
+	{.name = "id",
+		STRING(struct pcie_root_port, id),
+		.required = true,
+		.doc = "Name of the port."},
+	{.name = "bus", STRING(struct pcie_root_port, bus), .doc = "Bus that the port is on."},
+	{.name = "chassis", INT(struct pcie_root_port, chassis, 0, 255), .doc = "Chassis number."},
+	{.name = "slot", STRING(struct pcie_root_port, slot), .doc = "Slot number."},
+	{.name = "addr", STRING(struct pcie_root_port, addr), .doc = "Address on the parent bus."},
+	{0},
+};
+
+static const struct option options[] = {
+	{.name = "machine",
+		STRING(struct qemu_options, machine),
+		.def_doc = "microvm on x86_64, virt on aarch64",
+		.doc = "Machine type, such as microvm or q35."},
+	{.name = "machineOpts",
+		PAIRS(struct qemu_options, machine_opts),
+		.doc = "Replaces the options of the machine type."},
+	EXTRA_ARGS("QEMU"),
+	{.name = "serialConsole",
+		BOOL(struct qemu_options, serial_console),
+		.def = "true",
+		.doc = "A serial console on standard input and output."},
+	{.name = "pcieRootPorts",
+		LIST(struct hypervisor_options, pcie_root_ports, struct pcie_root_port,
+			pcie_root_port_options),
+		.doc = "PCIe root ports, for hot-plugging and fixed addresses."},
+	PACKAGE("qemu-system-*"),
+	VERSION("QEMU"),
+	{0},
+};
 
 static bool machine_has_hotplug(const struct guest *guest)
 {
@@ -80,9 +114,8 @@ static void add_identity(const struct qemu *qemu)
 
 static void add_root_ports(const struct qemu *qemu)
 {
-	for (size_t i = 0; i < qemu_options(qemu->guest)->pcie_root_ports.n; i++) {
-		const struct pcie_root_port *port =
-			&qemu_options(qemu->guest)->pcie_root_ports.v[i];
+	for (size_t i = 0; i < qemu->guest->options->pcie_root_ports.n; i++) {
+		const struct pcie_root_port *port = &qemu->guest->options->pcie_root_ports.v[i];
 		const char *text = arena_printf(
 			qemu->arena, "pcie-root-port,id=%s", qemu_escape(qemu->arena, port->id));
 		if (port->bus)
@@ -348,7 +381,9 @@ const struct backend qemu_backend = {
 	.doc = "QEMU: KVM where it works, else emulation; every device",
 	.tested = "boots under TCG, and with KVM inside a VM (with vhost-net, vsock and a PCI "
 		  "device), in every run of the tests",
-	.options = offsetof(struct vm, qemu),
+	.title = "QEMU",
+	.options = options,
+	.options_bytes = sizeof(struct qemu_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},

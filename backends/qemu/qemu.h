@@ -5,6 +5,13 @@
 
 #include "backends/interface/parts.h"
 
+struct qemu_options {
+	struct hypervisor_options common;
+	const char *machine;       /* NULL: by architecture */
+	struct pairs machine_opts; /* replaces ours when given */
+	bool serial_console;
+};
+
 struct qemu {
 	struct arena *arena;
 	const struct guest *guest;

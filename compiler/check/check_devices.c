@@ -15,11 +15,19 @@ static void check_qemu_id(const struct checker *checker, const char *const *id,
 			what, i, *id);
 }
 
+static void check_root_ports(const struct checker *checker, const char *hypervisor,
+	const struct hypervisor_options *options)
+{
+	const char *what = arena_printf(checker->arena, "%s.pcieRootPorts", hypervisor);
+	for (size_t i = 0; i < options->pcie_root_ports.n; i++)
+		check_qemu_id(checker, &options->pcie_root_ports.v[i].id,
+			&options->pcie_root_ports.v[i].where, what, i);
+}
+
 void check_devices(const struct checker *checker)
 {
-	for (size_t i = 0; i < checker->vm->qemu.pcie_root_ports.n; i++)
-		check_qemu_id(checker, &checker->vm->qemu.pcie_root_ports.v[i].id,
-			&checker->vm->qemu.pcie_root_ports.v[i].where, "qemu.pcieRootPorts", i);
+	for (size_t i = 0; backends[i]; i++)
+		check_root_ports(checker, backends[i]->name, checker->vm->own[i]);
 	for (size_t i = 0; i < checker->vm->devices.n; i++) {
 		const struct device *device = &checker->vm->devices.v[i];
 		const struct pos *where = place(checker, &device->path, &device->where);

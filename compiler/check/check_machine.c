@@ -99,24 +99,14 @@ void check_graphics(const struct checker *checker)
 void check_versions(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	const struct {
-		const char *name, *const *version;
-	} all[] = {
-		{"qemu", &vm->qemu.common.version},
-		{"cloud-hypervisor", &vm->cloud_hypervisor.common.version},
-		{"firecracker", &vm->firecracker.common.version},
-		{"crosvm", &vm->crosvm.common.version},
-		{"kvmtool", &vm->kvmtool.common.version},
-		{"stratovirt", &vm->stratovirt.common.version},
-		{"alioth", &vm->alioth.common.version},
-		{"vfkit", &vm->vfkit.common.version},
-	};
-	for (size_t i = 0; i < countof(all); i++)
-		if (*all[i].version && !is_version(*all[i].version))
-			wrong(checker, vm_where(vm, all[i].version), "bad-version",
+	for (size_t i = 0; backends[i]; i++) {
+		const char *const *version = &vm->own[i]->version;
+		if (*version && !is_version(*version))
+			wrong(checker, vm_where(vm, version), "bad-version",
 				"%s.version: \"%.40s\" is not a version such as 51 or 9.1; omit it "
 				"for the current version",
-				all[i].name, *all[i].version);
+				backends[i]->name, *version);
+	}
 }
 
 void check_vsock(const struct checker *checker)

@@ -109,8 +109,10 @@ static void add_machine(const struct user *user)
 		"vsock.notify", &vm->vsock.notify);
 	add_option(user, vm->graphics.enable, FEATURE_GRAPHICS, "graphics.enable",
 		&vm->graphics.enable);
-	add_option(user, vm->qemu.pcie_root_ports.n, FEATURE_ROOT_PORTS, "qemu.pcieRootPorts",
-		&vm->qemu.pcie_root_ports.v);
+	for (size_t i = 0; backends[i]; i++)
+		add_option(user, vm->own[i]->pcie_root_ports.n, FEATURE_ROOT_PORTS,
+			arena_printf(user->arena, "%s.pcieRootPorts", backends[i]->name),
+			&vm->own[i]->pcie_root_ports.v);
 }
 
 void vm_uses(struct arena *arena, const struct vm *vm, struct uses *uses)

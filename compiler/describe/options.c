@@ -206,123 +206,6 @@ static const struct option device_options[] = {
 	{0},
 };
 
-static const struct option pcie_root_port_options[] = {
-	{.name = "id",
-		STRING(struct pcie_root_port, id),
-		.required = true,
-		.doc = "Name of the port."},
-	{.name = "bus",
-		STRING(struct pcie_root_port, bus),
-		.doc = "Bus that the port is attached to."},
-	{.name = "chassis", INT(struct pcie_root_port, chassis, 0, 255), .doc = "Chassis number."},
-	{.name = "slot", STRING(struct pcie_root_port, slot), .doc = "Slot number."},
-	{.name = "addr", STRING(struct pcie_root_port, addr), .doc = "Address on the parent bus."},
-	{0},
-};
-
-#define PACKAGE(f, program) \
-	{ \
-		.name = "package", STRING(struct vm, f.package), .arg = "path", \
-		.doc = "Directory that contains bin/" program "; null: search PATH." \
-	}
-#define VERSION(f, program) \
-	{ \
-		.name = "version", STRING(struct vm, f.version), .def_doc = "the current version", \
-		.doc = "Version of " program " that the runner is for, such as 51 or 9.1." \
-	}
-#define EXTRA_ARGS(f, program) \
-	{ \
-		.name = "extraArgs", STRINGS(struct vm, f.extra_args), \
-		.doc = "Further arguments for " program ", after mvmbuild's own." \
-	}
-
-static const struct option qemu_options[] = {
-	{.name = "machine",
-		STRING(struct vm, qemu.machine),
-		.def_doc = "microvm on x86_64, virt on aarch64",
-		.doc = "Machine type, such as microvm or q35."},
-	{.name = "machineOpts",
-		PAIRS(struct vm, qemu.machine_opts),
-		.doc = "Replaces the options of the machine type."},
-	EXTRA_ARGS(qemu.common, "QEMU"),
-	{.name = "serialConsole",
-		BOOL(struct vm, qemu.serial_console),
-		.def = "true",
-		.doc = "A serial console on standard input and output."},
-	{.name = "pcieRootPorts",
-		LIST(struct vm, qemu.pcie_root_ports, struct pcie_root_port,
-			pcie_root_port_options),
-		.doc = "PCIe root ports, for hot-plugging and fixed addresses."},
-	PACKAGE(qemu.common, "qemu-system-*"),
-	VERSION(qemu.common, "QEMU"),
-	{0},
-};
-
-static const struct option cloud_hypervisor_options[] = {
-	{.name = "platformOEMStrings",
-		STRINGS(struct vm, cloud_hypervisor.platform_oem_strings),
-		.doc = "SMBIOS strings for the guest."},
-	EXTRA_ARGS(cloud_hypervisor.common, "cloud-hypervisor"),
-	PACKAGE(cloud_hypervisor.common, "cloud-hypervisor"),
-	VERSION(cloud_hypervisor.common, "cloud-hypervisor"),
-	{0},
-};
-static const struct option crosvm_options[] = {
-	EXTRA_ARGS(crosvm.common, "crosvm"),
-	{.name = "pivotRoot",
-		STRING(struct vm, crosvm.pivot_root),
-		.doc = "Empty directory for crosvm's sandbox; null: one in the runner."},
-	PACKAGE(crosvm.common, "crosvm"),
-	VERSION(crosvm.common, "crosvm"),
-	{0},
-};
-static const struct option firecracker_options[] = {
-	{.name = "cpu", TREE(struct vm, firecracker.cpu), .doc = "CPU template."},
-	{.name = "driveIoEngine",
-		ENUM(struct vm, firecracker.drive_io_engine, drive_io_engine),
-		.def = "Async",
-		.doc = "The I/O engine of disks."},
-	EXTRA_ARGS(firecracker.common, "firecracker"),
-	{.name = "extraConfig",
-		TREE(struct vm, firecracker.extra_config),
-		.doc = "Merged into firecracker's configuration."},
-	PACKAGE(firecracker.common, "firecracker"),
-	VERSION(firecracker.common, "firecracker"),
-	{0},
-};
-static const struct option kvmtool_options[] = {PACKAGE(kvmtool.common, "lkvm"),
-	VERSION(kvmtool.common, "lkvm"), EXTRA_ARGS(kvmtool.common, "lkvm"), {0}};
-static const struct option stratovirt_options[] = {PACKAGE(stratovirt.common, "stratovirt"),
-	VERSION(stratovirt.common, "stratovirt"), EXTRA_ARGS(stratovirt.common, "stratovirt"), {0}};
-static const struct option alioth_options[] = {PACKAGE(alioth.common, "alioth"),
-	VERSION(alioth.common, "alioth"), EXTRA_ARGS(alioth.common, "alioth"), {0}};
-static const struct option rosetta_options[] = {
-	{.name = "enable",
-		BOOL(struct vm, vfkit.rosetta.enable),
-		.def = "false",
-		.doc = "Run x86_64 programs on Apple silicon."},
-	{.name = "install",
-		BOOL(struct vm, vfkit.rosetta.install),
-		.def = "false",
-		.doc = "Install Rosetta if it is missing."},
-	{.name = "ignoreIfMissing",
-		BOOL(struct vm, vfkit.rosetta.ignore_if_missing),
-		.def = "false",
-		.doc = "Start without Rosetta if it is not available."},
-	{0},
-};
-static const struct option vfkit_options[] = {
-	EXTRA_ARGS(vfkit.common, "vfkit"),
-	{.name = "logLevel",
-		ENUM(struct vm, vfkit.log_level, log_level),
-		.def = "info",
-		.doc = "How much vfkit logs."},
-	PACKAGE(vfkit.common, "vfkit"),
-	VERSION(vfkit.common, "vfkit"),
-	{.name = "rosetta", GROUP(rosetta_options), .doc = "Rosetta, Apple's translator."},
-	{0},
-};
-
 static const struct option ssh_options[] = {
 	{.name = "enable",
 		BOOL(struct vm, vsock.ssh.enable),
@@ -444,7 +327,7 @@ static const struct option stage1_options[] = {
 	{0},
 };
 
-static const struct option rows[] = {
+static const struct option first_rows[] = {
 	{.name = "hostName",
 		STRING(struct vm, host_name),
 		.required = true,
@@ -677,17 +560,13 @@ static const struct option rows[] = {
 		GROUP(virtiofsd_options),
 		.doc = "The daemons behind virtiofs shares."},
 
-	{.name = "qemu", GROUP(qemu_options), .doc = "QEMU."},
-	{.name = "cloud-hypervisor", GROUP(cloud_hypervisor_options), .doc = "Cloud Hypervisor."},
-	{.name = "firecracker", GROUP(firecracker_options), .doc = "Firecracker."},
-	{.name = "crosvm", GROUP(crosvm_options), .doc = "crosvm."},
-	{.name = "kvmtool", GROUP(kvmtool_options), .doc = "kvmtool."},
-	{.name = "stratovirt", GROUP(stratovirt_options), .doc = "StratoVirt."},
-	{.name = "alioth", GROUP(alioth_options), .doc = "Alioth."},
-	{.name = "vfkit", GROUP(vfkit_options), .doc = "vfkit."},
+	{0},
+};
 
-	{.name = "guest", GENERATED, .doc = "An option of the guest's NixOS module."},
-	{.name = "optimize", GENERATED, .doc = "An option of the guest's NixOS module."},
+/* Behind the groups of the backends. */
+static const struct option last_rows[] = {
+	{.name = "guest", GENERATED, .doc = "Of the guest's NixOS module."},
+	{.name = "optimize", GENERATED, .doc = "Of the guest's NixOS module."},
 	{.name = "vmHostPackages",
 		GENERATED,
 		.doc = "An option of the Nix evaluation; give packages by their paths."},
@@ -710,12 +589,32 @@ static const char *const *backend_names(struct arena *arena)
 	return names.v;
 }
 
+/* One group for each backend, with a structure of its own: vm->own. */
+static size_t add_backends(struct arena *arena, struct option *table)
+{
+	size_t n = 0;
+	for (; backends[n]; n++)
+		table[n] = (struct option){
+			.name = backends[n]->name,
+			.kind = OPTION_GROUP,
+			.offset =
+				offsetof(struct vm, own) + n * sizeof(struct hypervisor_options *),
+			.stride = backends[n]->options_bytes,
+			.sub = backends[n]->options,
+			.doc = arena_printf(arena, "%s.", backends[n]->title),
+		};
+	return n;
+}
+
 const struct option *vm_options(struct arena *arena)
 {
-	struct option *table = arena_alloc(arena, sizeof rows);
-	memcpy(table, rows, sizeof rows);
+	const size_t first = countof(first_rows) - 1;
+	struct option *table = arena_alloc(
+		arena, sizeof first_rows + sizeof last_rows + BACKENDS_MAX * sizeof *table);
+	memcpy(table, first_rows, sizeof first_rows);
 	for (struct option *row = table; row->name; row++)
 		if (row->kind == OPTION_BACKEND)
 			row->choices = backend_names(arena);
+	memcpy(table + first + add_backends(arena, table + first), last_rows, sizeof last_rows);
 	return table;
 }

@@ -42,8 +42,10 @@ static void lower_nics(struct arena *arena, const struct vm *vm, const struct ba
 static const struct hypervisor_options *options_of(
 	const struct vm *vm, const struct backend *backend)
 {
-	return (const struct hypervisor_options *)(const void *)((const char *)vm +
-		backend->options);
+	size_t i = 0;
+	while (backends[i] != backend)
+		i++;
+	return vm->own[i];
 }
 
 void guest_lower(struct arena *arena, const struct vm *vm, const struct storage *storage,

@@ -6,12 +6,19 @@
 
 #include <cmocka.h>
 
+#include "backends/qemu/qemu.h"
 #include "base/buf.h"
 #include "backends/interface/backend.h"
 #include "compiler/describe/bind.h"
 #include "compiler/describe/defaults.h"
 #include "compiler/describe/options.h"
 #include "tests/unit/fixture.h"
+
+/* QEMU is the first one of the registry. */
+static const struct qemu_options *qemu_of(const struct vm *vm)
+{
+	return (const struct qemu_options *)vm->own[0];
+}
 
 /* The two options that every description must give. */
 #define NEEDED "hostName: web1\ntoplevel: /nix/store/x\n"
@@ -61,7 +68,7 @@ static void defaults_are_set(void **state)
 	assert_string_equal(vm->virtiofsd.thread_pool_size, "`nproc`");
 	assert_true(vm->volumes.v[0].auto_create);
 	assert_string_equal(vm->volumes.v[0].fs_type, "ext4");
-	assert_int_equal(vm->qemu.pcie_root_ports.v[0].chassis, -1);
+	assert_int_equal(vm->own[0]->pcie_root_ports.v[0].chassis, -1);
 	assert_null(vm_where(vm, &vm->vcpu));
 	assert_null(vm_where(vm, &vm->volumes.v[0].auto_create));
 }
@@ -117,7 +124,7 @@ static void fields_know_where_they_were_written(void **state)
 	assert_place(vm_where(vm, &vm->volumes.v[1].image), 7, 13);
 	assert_place(vm_where(vm, vm->kernel_params.v[1]), 8, 19);
 	assert_place(vm_where(vm, vm->bin_scripts.v[0].key), 9, 14);
-	assert_place(vm_where(vm, &vm->qemu.machine), 11, 12);
+	assert_place(vm_where(vm, &qemu_of(vm)->machine), 11, 12);
 	assert_null(vm_where(vm, &vm->mem_mib));
 }
 
@@ -364,8 +371,8 @@ static void refused_fields_are_marked(void **state)
 	assert_false(vm_refused(vm, &vm->toplevel));
 	assert_true(vm_refused(vm, &vm->vcpu));
 	assert_true(vm_refused(vm, &vm->hypervisor));
-	assert_true(vm_refused(vm, &vm->qemu.machine));
-	assert_true(vm_refused(vm, &vm->qemu.pcie_root_ports.v));
+	assert_true(vm_refused(vm, &qemu_of(vm)->machine));
+	assert_true(vm_refused(vm, &vm->own[0]->pcie_root_ports.v));
 	assert_int_equal(vm->volumes.n, 3);
 	assert_true(vm_refused(vm, &vm->volumes.v[0].image));
 	assert_false(vm_refused(vm, &vm->volumes.v[1].image));

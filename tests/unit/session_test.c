@@ -8,9 +8,16 @@
 #include <cmocka.h>
 #include <time.h>
 
+#include "backends/qemu/qemu.h"
 #include "base/buf.h"
 #include "compiler/session/session.h"
 #include "tests/unit/fixture.h"
+
+/* QEMU is the first one of the registry. */
+static const struct qemu_options *qemu_of(const struct vm *vm)
+{
+	return (const struct qemu_options *)vm->own[0];
+}
 
 #define NEEDED "hostName: web1\ntoplevel: /nix/store/x\n"
 
@@ -53,8 +60,8 @@ static void settings_override_the_description(void **state)
 		"[wrong-type]");
 	assert_int_equal(session->vm->vcpu, 5);
 	assert_int_equal(session->vm->mem_mib, 1024);
-	assert_string_equal(session->vm->qemu.machine, "microvm");
-	assert_false(session->vm->qemu.serial_console);
+	assert_string_equal(qemu_of(session->vm)->machine, "microvm");
+	assert_false(qemu_of(session->vm)->serial_console);
 	assert_int_equal(session->vm->volumes.v[0].size_mib, 8);
 	assert_true(session->vm->volumes.v[0].read_only);
 	assert_int_equal(session->vm->volumes.v[1].size_mib, 2048);
