@@ -101,12 +101,16 @@ static struct json_object *closure_json(const struct closure *closure, const int
 	return array;
 }
 
-/* Without the description, which is in vm.json, and the closure, which is a member of its own. */
+/*
+ * The description is in vm.json, the closure has its own place. Shares and the steps of stage 1
+ * follow from the rest: `mvmbuild diff` would report one change twice.
+ */
 static struct json_object *plan_json(struct arena *arena, const struct plan *plan)
 {
+	static const char *const elsewhere[] = {"closure", "description", "shares", "stage1"};
 	struct json_object *object = report_plan(arena, plan);
-	json_object_object_del(object, "closure");
-	json_object_object_del(object, "description");
+	for (size_t i = 0; i < countof(elsewhere); i++)
+		json_object_object_del(object, elsewhere[i]);
 	return object;
 }
 
