@@ -37,23 +37,27 @@ static bool check_option(struct diag *diag, const struct plan *plan,
 	return true;
 }
 
-/* What unpacks the store disk; NULL when nothing more than its file system is needed. */
-static const char *unpack_option(const struct vm *vm, const struct stage1_mount *mount)
+static bool is_store_disk(const struct guest_mount *mount)
 {
-	const bool is_store = vm->store_on_disk &&
-		strcmp(mount->type, store_type_names[vm->store_disk.type]) == 0;
-	return is_store
-		? store_formats[vm->store_disk.type].kernel_options[vm->store_disk.compression]
-		: NULL;
+	return mount->disk && !mount->disk->volume;
+}
+
+/* Returns what unpacks the store disk; NULL if its file system alone is needed. */
+static const char *unpack_option(const struct vm *vm)
+{
+	return store_formats[vm->store_disk.type].kernel_options[vm->store_disk.compression];
 }
 
 static bool check_mount(struct diag *diag, const struct plan *plan,
-	const struct kernel_config *config, const struct stage1_mount *mount)
+	const struct kernel_config *config, const struct guest_mount *guest_mount)
 {
-	const bool is_mapped = strncmp(mount->source, STAGE1_MAPPED, strlen(STAGE1_MAPPED)) == 0;
+	const struct stage1_mount *mount = &guest_mount->stage1;
+	const bool is_store = is_store_disk(guest_mount);
 	const struct file_system *system = file_system_find(mount->type);
-	const char *unpack = unpack_option(plan->vm, mount);
-	bool ok = !is_mapped || check_option(diag, plan, config, mount, "DM_VERITY");
+	const char *unpack = is_store ? unpack_option(plan->vm) : NULL;
+	bool ok = true;
+	if (is_store && plan->vm->store_disk.verity)
+		ok = check_option(diag, plan, config, mount, "DM_VERITY");
 	if (ok && system && system->kernel_option)
 		ok = check_option(diag, plan, config, mount, system->kernel_option);
 	if (ok && unpack)
@@ -70,6 +74,6 @@ bool kernel_support_check(struct arena *arena, struct diag *diag, const struct p
 		kernel_config_find(arena, &plan->system.kernel, plan->system.kernel_modules);
 	bool ok = true;
 	for (size_t i = 0; config.text && i < plan->mounts.n; i++)
-		ok &= check_mount(diag, plan, &config, &plan->mounts.v[i].stage1);
+		ok &= check_mount(diag, plan, &config, &plan->mounts.v[i]);
 	return ok;
 }

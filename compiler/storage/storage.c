@@ -137,7 +137,7 @@ static void add_volume(const struct lister *lister, const struct disk *disk)
 		.image = volume->image,
 	};
 	vec_push(lister->arena, lister->mounts,
-		(struct guest_mount){mount, volume->label, grows_mounted(volume)});
+		(struct guest_mount){mount, disk, volume->label, grows_mounted(volume)});
 }
 
 /* Under dm-verity, the disk is mounted by the name of the device that compares it. */
@@ -154,7 +154,7 @@ static void add_store_disk(const struct lister *lister, const struct disk *disk)
 		.options = "",
 		.read_only = true,
 	};
-	vec_push(lister->arena, lister->mounts, (struct guest_mount){mount, label, false});
+	vec_push(lister->arena, lister->mounts, (struct guest_mount){mount, disk, label, false});
 }
 
 static void add_share(const struct lister *lister, const struct share *share)

@@ -11,8 +11,9 @@
 /* A mount of the guest, which our stage 1 or the guest itself makes. */
 struct guest_mount {
 	struct stage1_mount stage1;
-	const char *label; /* of the file system; NULL: it has none that is known */
-	bool grows;        /* its disk may have become larger than its file system */
+	const struct disk *disk; /* NULL: it is not of a disk */
+	const char *label;       /* of the file system; NULL: it has none that is known */
+	bool grows;              /* its disk may have become larger than its file system */
 };
 
 struct guest_mounts {
