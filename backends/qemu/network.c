@@ -46,21 +46,29 @@ static void add_tap_source(
 static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forwards)
 {
 	const struct interface *interface = nic->interface;
-	/* QEMU takes a macvtap for a tap that is open already. */
+	/* To QEMU, a macvtap is a tap that is already open. */
 	const enum interface_type type =
 		interface->type == INTERFACE_MACVTAP ? INTERFACE_TAP : interface->type;
 	command_add(qemu->command, "-netdev");
 	struct argument *argument = command_begin(qemu->command);
 	argument_text(qemu->command, argument,
 		arena_printf(qemu->arena, "%s,id=%s", interface_type_names[type], interface->id));
-	if (type == INTERFACE_TAP) {
+	switch (interface->type) {
+	case INTERFACE_TAP:
+	case INTERFACE_MACVTAP:
 		add_tap_source(qemu, argument, nic);
-	} else if (type == INTERFACE_BRIDGE) {
+		break;
+	case INTERFACE_BRIDGE:
 		argument_text(qemu->command, argument,
 			arena_printf(qemu->arena, ",br=%s,helper=", interface->bridge));
 		argument_piece(qemu->command, argument, PIECE_BRIDGE_HELPER);
-	} else if (forwards) {
-		argument_text(qemu->command, argument, forwardings(qemu));
+		break;
+	case INTERFACE_USER:
+		if (forwards)
+			argument_text(qemu->command, argument, forwardings(qemu));
+		break;
+	case INTERFACE_REFUSED: /* such a description is not lowered */
+		break;
 	}
 }
 

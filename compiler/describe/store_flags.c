@@ -45,6 +45,15 @@ static void split(struct flags *flags, const struct strings *strings)
 
 /* ---- the meaning of a flag ---- */
 
+static void unknown_compressor(const struct flags *flags, const struct word *word, const char *name)
+{
+	const char *all = compression_names[0];
+	for (size_t i = 1; compression_names[i]; i++)
+		all = arena_printf(flags->arena, "%s, %s", all, compression_names[i]);
+	diag_error(flags->diag, STATUS_DESCRIPTION, word->where, "bad-store-disk",
+		"%s: unknown compressor \"%.80s\"; use one of %s", flags->option, name, all);
+}
+
 static void set_compression(const struct flags *flags, const struct word *word, const char *name)
 {
 	struct vm *vm = flags->vm;
@@ -52,7 +61,7 @@ static void set_compression(const struct flags *flags, const struct word *word, 
 	while (compression != COMPRESSION_OPEN && strcmp(compression_names[compression], name) != 0)
 		compression++;
 	if (compression == COMPRESSION_OPEN) {
-		refuse(flags, word, "names a compressor that no store disk has");
+		unknown_compressor(flags, word, name);
 		return;
 	}
 	if (vm_where(vm, &vm->store_disk.compression) &&

@@ -34,12 +34,20 @@ static bool put_interfaces(const struct facts *facts)
 	BUF_CLEANUP struct buf macvtaps = {0};
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
-		if (interface->type == INTERFACE_TAP)
+		switch (interface->type) {
+		case INTERFACE_TAP:
 			buf_printf(&taps, "%s\n", interface->id);
-		else if (interface->type == INTERFACE_MACVTAP)
+			break;
+		case INTERFACE_MACVTAP:
 			buf_printf(&macvtaps, "%s %s %s %s\n", interface->id, interface->mac,
 				interface->macvtap.link,
 				macvtap_mode_names[interface->macvtap.mode]);
+			break;
+		case INTERFACE_USER:
+		case INTERFACE_BRIDGE:
+		case INTERFACE_REFUSED:
+			break; /* the hypervisor makes them */
+		}
 	}
 	return put(facts, "tap-flags",
 		       facts->plan->tap_multi_queue ? "vnet_hdr\nmulti_queue\n" : "vnet_hdr\n") &&

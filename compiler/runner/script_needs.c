@@ -50,11 +50,19 @@ static void need_interfaces(struct lines *lines, const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++) {
 		const struct interface *interface = plan->guest.nics[i].interface;
-		if (interface->type == INTERFACE_TAP)
+		switch (interface->type) {
+		case INTERFACE_TAP:
 			buf_printf(&lines->text, "need_tap %s %s\n", interface->id,
 				plan->tap_multi_queue ? "several" : "one");
-		else if (interface->type == INTERFACE_MACVTAP)
+			break;
+		case INTERFACE_MACVTAP:
 			buf_printf(&lines->text, "need_interface macvtap %s\n", interface->id);
+			break;
+		case INTERFACE_USER:
+		case INTERFACE_BRIDGE:
+		case INTERFACE_REFUSED:
+			break; /* the hypervisor makes them */
+		}
 	}
 }
 

@@ -65,6 +65,9 @@ static void defaults_are_set(void **state)
 	assert_null(vm->cpu);
 	assert_string_equal(vm->pre_start, "");
 	assert_int_equal(vm->store_disk.engine, ENGINE_LINKED);
+	assert_int_equal(vm->store_disk_type, STORE_TYPE_OPEN);
+	assert_int_equal(vm->graphics.vulkan, NO_VULKAN);
+	assert_null(vulkan_names[NO_VULKAN]);
 	assert_string_equal(vm->virtiofsd.thread_pool_size, "`nproc`");
 	assert_true(vm->volumes.v[0].auto_create);
 	assert_string_equal(vm->volumes.v[0].fs_type, "ext4");
