@@ -11,13 +11,9 @@
 
 static enum status run(struct session *session, int argc, char *argv[])
 {
-	bool ok = cli_parse(session->arena, session->diag, commands, argc, argv, &session->cli);
-	if (ok && session->cli.help)
-		cli_help(commands, stdout);
-	else if (ok && session->cli.version)
-		puts("mvmbuild " MVM_VERSION);
-	else if (ok)
-		ok = session->cli.command->run(session);
+	bool ok = cli_parse(session->arena, session->diag, argc, argv, stdout, &session->cli);
+	if (ok && !session->cli.help && !session->cli.version)
+		ok = command_run(session);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		ok = diag_error(session->diag, STATUS_FAILED, NULL, "output",
 			"cannot write to standard output");

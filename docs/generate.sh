@@ -12,24 +12,60 @@ mkdir -p "$out"
 "$mvmbuild" options --host >"$out/host-options.md"
 "$mvmbuild" schema --host >"$out/host-schema.json"
 
-# "  name  arguments   text" and "  -o, --output PATH   text" as items of a list.
-help_items() { # PROGRAM SECTION
-	"$1" --help | awk -v section="$2:" '
-		/^[a-z ]*:$/ { on = $0 == section; next }
-		/^$/ { on = 0 }
-		on {
-			sub(/^ +/, "")
-			at = match($0, /  +/)
-			rest = $0; last = ""
-			while ((at = match(rest, /  +/)) > 0) { last = last substr(rest, 1, at - 1) " "; rest = substr(rest, at + RLENGTH) }
-			gsub(/-/, "\\-", last); sub(/ $/, "", last)
-			print ".It " last "\n" rest
+# The commands of mvmbuild: the first words of the heads in its help.
+commands() { "$mvmbuild" --help | sed -n '/^commands:/,/^$/s/^  \([a-z]\+\( [a-z]\+\)\?\).*/\1/p'; }
+
+# The items of a section of a help text as "HEAD<tab>TEXT": "  HEAD   TEXT", the text in column 29
+# and on the lines below.
+items() { # SECTION
+	awk -v section="$1:" '
+		function flush() { if (head) print head "\t" text; head = text = "" }
+		function add(more) { text = text (text == "" ? "" : " ") more }
+		/^[a-z ]*:$/ { flush(); on = $0 == section; next }
+		/^$/ { flush(); on = 0 }
+		!on { next }
+		substr($0, 1, 28) ~ /^ +$/ { add(substr($0, 29)); next }
+		{
+			flush()
+			head = $0; gsub(/^ +/, "", head)
+			if ((at = match(head, /  +/)) > 0) {
+				text = substr(head, at + RLENGTH); head = substr(head, 1, at - 1)
+			}
+		}
+		END { flush() }'
+}
+
+# Every option of mvmbuild once, with the commands that have it.
+options_of_commands() {
+	local command
+	commands | while read -r command; do
+		# shellcheck disable=SC2086 # "cache gc" is two words
+		"$mvmbuild" $command --help | items options | sed "s/\$/\t$command/"
+	done | awk -F '\t' '
+		{ key = $1 FS $2 }
+		!(key in list) { order[++n] = key; list[key] = $3; count[key] = 1; next }
+		{ list[key] = list[key] ", " $3; count[key]++ }
+		END {
+			for (i = 1; i <= n; i++) if (count[order[i]] > most) most = count[order[i]]
+			for (i = 1; i <= n; i++)
+				if (count[order[i]] < most) print order[i] " (" list[order[i]] ")"
+			for (i = 1; i <= n; i++) if (count[order[i]] == most) print order[i]
 		}'
+}
+
+# Items as a list of mdoc(7).
+as_list() { sed 's/-/\\-/g; s/^\([^\t]*\)\t/.It \1\n/'; }
+list() { # PROGRAM SECTION
+	if [ "$1 $2" = "$mvmbuild options" ]; then
+		options_of_commands
+	else
+		"$1" --help | items "$2"
+	fi | as_list
 }
 manual() { # PROGRAM
 	while IFS= read -r line; do
 		case $line in
-		@actions@ | @commands@ | @options@) help_items "$1" "$(tr -d @ <<<"$line")" ;;
+		@actions@ | @commands@ | @options@) list "$1" "$(tr -d @ <<<"$line")" ;;
 		*) printf '%s\n' "$line" ;;
 		esac
 	done <"$here/$(basename "$1").1.in" >"$out/$(basename "$1").1"

@@ -85,6 +85,24 @@ overlooked=$(sed -nE 's/^[^ ].*(error|warning|note): .* \[([a-z0-9.-]+)\]$/\2/p'
 echo "${differing:+# $differing}${overlooked:+# overlooked: $overlooked}"
 result "$([ -z "$differing$overlooked" ] && echo 0 || echo 1)" "docs/errors.md has every error code"
 
+# The program's own help names the commands.
+build=${BUILD:-build}
+mapfile -t commands < <("$build/mvmbuild" --help |
+	sed -n '/^commands:/,/^$/s/^  \([a-z]\+\( [a-z]\+\)\?\).*/\1/p')
+wide=$({
+	"$build/mvmbuild" --help
+	"$build/microvm" --help
+	# shellcheck disable=SC2086 # "cache gc" is two words
+	for command in "${commands[@]}"; do "$build/mvmbuild" $command --help; done
+	# shellcheck disable=SC2086
+	for action in '-c x' -u -l '-r x' '-s x' '--rollback x' '--fsck x' '--remove x'; do
+		"$build/microvm" --help $action
+	done
+} | grep -E '^.{81,}')
+echo "${wide:+# $wide}"
+result "$([ ${#commands[@]} -gt 10 ] && [ -z "$wide" ] && echo 0 || echo 1)" \
+	"the help of every command fits 80 columns"
+
 mapfile -t users < <(files templates | xargs grep -l 'tests/')
 echo "${users:+# these name it: ${users[*]}}"
 result ${#users[@]} "templates/ uses nothing of tests/"

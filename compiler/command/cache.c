@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/printable.h"
+#include "compiler/command/commands.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/plan/report.h"
 #include "compiler/session/build.h"
@@ -123,8 +124,11 @@ static void print_stats_json(
 	print_json(session, report);
 }
 
-static bool stats(struct session *session, const char *path)
+bool cache_stats(struct session *session)
 {
+	const char *path = build_own_cache(session);
+	if (!path)
+		return false;
 	struct cache_scan scan = {0};
 	const bool ok = (!session->cli.cache_dir && !path_exists(path)) ||
 		cache_scan(session->arena, session->diag, path, &scan);
@@ -172,8 +176,11 @@ static void print_gc(struct session *session, const struct cache_gc_result *resu
 	putchar('\n');
 }
 
-static bool gc(struct session *session, const char *path)
+bool cache_collect(struct session *session)
 {
+	const char *path = build_own_cache(session);
+	if (!path)
+		return false;
 	const struct cli *cli = &session->cli;
 	const struct cache_gc_request request = {
 		path, cli->max_bytes, cli->max_age_seconds, cli->dry_run};
@@ -210,8 +217,11 @@ static void print_verify(struct session *session, const struct cache_verify_resu
 			session->cli.dry_run ? "" : " and removed; the next build packs them anew");
 }
 
-static bool verify(struct session *session, const char *path)
+bool cache_check(struct session *session)
 {
+	const char *path = build_own_cache(session);
+	if (!path)
+		return false;
 	const struct cli *cli = &session->cli;
 	const struct cache_verify_request request = {path, cli_jobs(cli), cli->dry_run};
 	struct cache_verify_result result = {0};
@@ -232,22 +242,4 @@ static bool verify(struct session *session, const char *path)
 	json_object_object_add(report, "unknown", array(&result.unknown));
 	print_json(session, report);
 	return true;
-}
-
-/* ---- */
-
-bool command_cache(struct session *session)
-{
-	static const struct {
-		const char *name;
-		bool (*run)(struct session *session, const char *path);
-	} actions[] = {{"stats", stats}, {"gc", gc}, {"verify", verify}};
-	const struct strings *arguments = &session->cli.arguments;
-	for (size_t i = 0; arguments->n == 1 && i < countof(actions); i++)
-		if (strcmp(arguments->v[0], actions[i].name) == 0) {
-			const char *path = build_own_cache(session);
-			return path && actions[i].run(session, path);
-		}
-	return diag_error(session->diag, STATUS_USAGE, NULL, "usage",
-		"cache wants one of stats, gc and verify");
 }

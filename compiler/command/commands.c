@@ -18,39 +18,6 @@
 #include "compiler/session/depfile.h"
 #include "compiler/session/session.h"
 
-const struct command_row commands[] = {
-	{"build", "VM.yaml...", "make the runner directory (the default)", command_build},
-	{"check", "VM.yaml...", "report every mistake at once, build nothing", command_check},
-	{"plan", "VM.yaml...", "show what would be built and run, write nothing", command_plan},
-	{"run", "VM.yaml...", "build, then run the VM in the foreground", command_run},
-	{"size", "RUNNER|VM.yaml...",
-		"what takes the space, by root and by store path, the largest first; of a "
-		"description what is known without a build",
-		command_size},
-	{"why", "RUNNER|VM.yaml... PATH",
-		"which references bring a store path in, and what goes with it; PATH may be a "
-		"package's name",
-		command_why},
-	{"diff", "RUNNER RUNNER",
-		"what differs between two builds, and whether a running VM needs a reboot; status "
-		"1 when anything does",
-		command_diff},
-	{"init", "[TEMPLATE [DIR]]",
-		"files to start from: vm (every option that matters, the default) or hello (a "
-		"small system)",
-		command_init},
-	{"host", "HOST.yaml",
-		"every VM of a host, its systemd units, and bin/install-host to put them in place",
-		command_host},
-	{"cache", "stats|gc|verify",
-		"what the cache of compressed store paths has; what to keep of it; whether it is "
-		"sound, without what is not",
-		command_cache},
-	{"schema", "", "the JSON Schema of descriptions", command_schema},
-	{"options", "", "the option reference, in Markdown", command_options},
-	{0},
-};
-
 static bool plan_and_build(struct session *session, struct runner_result *result)
 {
 	struct progress progress;
@@ -76,7 +43,7 @@ static bool build(struct session *session, struct runner_result *result)
 	return ok;
 }
 
-bool command_build(struct session *session)
+static bool run_build(struct session *session)
 {
 	struct runner_result result = {0};
 	if (!build(session, &result))
@@ -85,7 +52,7 @@ bool command_build(struct session *session)
 	return true;
 }
 
-bool command_run(struct session *session)
+static bool run_vm(struct session *session)
 {
 	struct runner_result result = {0};
 	if (!build(session, &result))
@@ -123,7 +90,7 @@ static bool check_matrix(struct session *session)
 	return true;
 }
 
-bool command_check(struct session *session)
+static bool run_check(struct session *session)
 {
 	if (session->cli.matrix)
 		return check_matrix(session);
@@ -180,7 +147,7 @@ static bool plan_mounts(struct session *session)
 	return true;
 }
 
-bool command_plan(struct session *session)
+static bool run_plan(struct session *session)
 {
 	if (session->cli.mounts)
 		return plan_mounts(session);
@@ -196,13 +163,10 @@ bool command_plan(struct session *session)
 	return true;
 }
 
-bool command_init(struct session *session)
+static bool run_init(struct session *session)
 {
 	const struct strings *arguments = &session->cli.arguments;
 	struct strings written = {0};
-	if (arguments->n > 2)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage",
-			"init takes a template and a directory");
 	if (!init_write(session->arena, session->diag, arguments->n > 0 ? arguments->v[0] : "vm",
 		    arguments->n > 1 ? arguments->v[1] : ".", &written))
 		return false;
@@ -211,7 +175,7 @@ bool command_init(struct session *session)
 	return true;
 }
 
-bool command_schema(struct session *session)
+static bool run_schema(struct session *session)
 {
 	struct json_object *schema = session->cli.host ? docgen_fleet_schema(session->arena)
 						       : docgen_schema(session->arena);
@@ -220,7 +184,7 @@ bool command_schema(struct session *session)
 	return true;
 }
 
-bool command_options(struct session *session)
+static bool run_options(struct session *session)
 {
 	if (session->cli.host)
 		docgen_fleet_options(stdout);
@@ -229,7 +193,7 @@ bool command_options(struct session *session)
 	return true;
 }
 
-bool command_host(struct session *session)
+static bool run_host(struct session *session)
 {
 	struct fleet *fleet = arena_alloc(session->arena, sizeof *fleet);
 	const char *output = session->cli.output ? session->cli.output : "result-host";
@@ -243,4 +207,25 @@ bool command_host(struct session *session)
 			fleet->vms.n);
 	printf("%s\n", path_absolute(session->arena, output));
 	return true;
+}
+
+bool command_run(struct session *session)
+{
+	static bool (*const runs[])(struct session *) = {
+		[COMMAND_BUILD] = run_build,
+		[COMMAND_CHECK] = run_check,
+		[COMMAND_PLAN] = run_plan,
+		[COMMAND_RUN] = run_vm,
+		[COMMAND_SIZE] = command_size,
+		[COMMAND_WHY] = command_why,
+		[COMMAND_DIFF] = command_diff,
+		[COMMAND_INIT] = run_init,
+		[COMMAND_HOST] = run_host,
+		[COMMAND_CACHE_STATS] = cache_stats,
+		[COMMAND_CACHE_GC] = cache_collect,
+		[COMMAND_CACHE_VERIFY] = cache_check,
+		[COMMAND_SCHEMA] = run_schema,
+		[COMMAND_OPTIONS] = run_options,
+	};
+	return runs[session->cli.command](session);
 }

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* commands: the table of mvmbuild's commands, and what each of them does. */
+/* commands: what each command of mvmbuild does. */
 #ifndef MVM_COMPILER_COMMAND_COMMANDS_H
 #define MVM_COMPILER_COMMAND_COMMANDS_H
 
-#include "compiler/session/cli.h"
+#include "compiler/session/session.h"
 
-/* Ends with a row without a name. The first row runs when no command was named. */
-extern const struct command_row commands[];
+/* Runs the command that the command line names; false after an error. */
+bool command_run(struct session *session);
+
+/* cache.c */
+bool cache_stats(struct session *session);
+bool cache_collect(struct session *session);
+bool cache_check(struct session *session);
 
 #endif

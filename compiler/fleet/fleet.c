@@ -22,9 +22,6 @@ static bool read_file(struct session *session, struct node **merged)
 {
 	struct bytes text;
 	struct documents documents = {0};
-	if (session->cli.arguments.n != 1)
-		return diag_error(
-			session->diag, STATUS_USAGE, NULL, "usage", "host takes one file");
 	const char *path = session->cli.arguments.v[0];
 	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) ||
 		!doc_parse(session->arena, session->diag, path, &text, &documents))

@@ -172,9 +172,6 @@ bool command_diff(struct session *session)
 	const struct strings *arguments = &session->cli.arguments;
 	struct manifest before = {0}, after = {0};
 	struct diff diff = {.before = &before, .after = &after};
-	if (arguments->n != 2)
-		return diag_error(
-			session->diag, STATUS_USAGE, NULL, "usage", "diff takes two runners");
 	bool ok = manifest_read(session->arena, session->diag, arguments->v[0], &before);
 	ok &= manifest_read(session->arena, session->diag, arguments->v[1], &after);
 	if (ok && compare(session, &diff)) {

@@ -182,9 +182,6 @@ bool command_why(struct session *session)
 	struct packed packed;
 	struct sizes sizes;
 	struct answer answer = {.arena = session->arena, .sizes = &sizes};
-	if (arguments->n < 2)
-		return diag_error(session->diag, STATUS_USAGE, NULL, "usage",
-			"why takes a runner or descriptions, and a path");
 	const char *text = arguments->v[--arguments->n];
 	if (!packed_load(session, &packed) || !find_path(session, &packed, text, &answer.path))
 		return false;

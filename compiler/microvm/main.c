@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * microvm: the VMs of a host, made, changed and looked after. The map of the sources is in
- * compiler/main.c.
+ * microvm: creates, updates, lists, checks and removes the VMs of a host. docs/architecture.md is
+ * the map of the sources.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,317 +10,219 @@
 
 #include "base/arguments.h"
 #include "base/file.h"
+#include "base/help.h"
 #include "base/interrupts.h"
 #include "compiler/microvm/host.h"
 #include "compiler/microvm/roots.h"
 
 #define DEFAULT_STATE_DIR "/var/lib/microvms"
 
-/* Whose name stands where, and what else may be said. */
-enum names { NAMES_NONE, NAMES_OPTION, NAMES_WORDS, NAMES_PROGRAM };
-
-struct verb {
-	const char *option; /* long, as the table has it */
-	enum names names;
-	bool makes_roots; /* for Nix's garbage collector */
-	bool (*run)(struct host *host, const struct request *request);
+enum verb {
+	VERB_CREATE,
+	VERB_UPDATE,
+	VERB_LIST,
+	VERB_RUN,
+	VERB_SSH,
+	VERB_ROLLBACK,
+	VERB_FSCK,
+	VERB_REMOVE,
+	VERB_CONNECT, /* ssh calls it, people do not */
+	VERB_COUNT
 };
 
-static const struct verb verbs[] = {
-	{"create", NAMES_OPTION, true, verb_create},
-	{"update", NAMES_WORDS, true, verb_update},
-	{"rollback", NAMES_OPTION, false, verb_rollback},
-	{"run", NAMES_OPTION, false, verb_run},
-	{"list", NAMES_NONE, false, verb_list},
-	{"ssh", NAMES_PROGRAM, false, verb_ssh},
-	{"remove", NAMES_OPTION, true, verb_remove},
-	{"connect", NAMES_OPTION, false, verb_connect},
-	{"fsck", NAMES_OPTION, false, verb_fsck},
+static const struct {
+	bool makes_roots; /* for Nix's garbage collector */
+	bool (*run)(struct host *host, const struct request *request);
+} verbs[] = {
+	[VERB_CREATE] = {true, verb_create},
+	[VERB_UPDATE] = {true, verb_update},
+	[VERB_LIST] = {false, verb_list},
+	[VERB_RUN] = {false, verb_run},
+	[VERB_SSH] = {false, verb_ssh},
+	[VERB_ROLLBACK] = {false, verb_rollback},
+	[VERB_FSCK] = {false, verb_fsck},
+	[VERB_REMOVE] = {true, verb_remove},
+	[VERB_CONNECT] = {false, verb_connect},
 };
 
 struct command_line {
 	struct host host;
 	struct request request;
-	const struct verb *verb;
 	bool help, version;
 };
 
-static struct command_line *line_of(const struct arguments *arguments)
-{
-	return arguments->context;
-}
+/* ---- actions and options ---- */
 
-/* ---- options ---- */
+#define ANY ((unsigned)-1)
 
-static bool choose(struct arguments *arguments, const char *option, const char *name)
-{
-	struct command_line *line = line_of(arguments);
-	if (line->verb)
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-			"--%s and --%s: one thing at a time", line->verb->option, option);
-	for (size_t i = 0; i < countof(verbs); i++)
-		if (strcmp(verbs[i].option, option) == 0)
-			line->verb = &verbs[i];
-	line->request.name = name;
-	arguments->words_end_options = line->verb->names == NAMES_PROGRAM;
-	return true;
-}
-
-static bool take_create(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "create", value);
-}
-
-static bool take_update(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "update", value);
-}
-
-static bool take_rollback(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "rollback", value);
-}
-
-static bool take_run(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "run", value);
-}
-
-static bool take_list(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "list", value);
-}
-
-static bool take_ssh(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "ssh", value);
-}
-
-static bool take_fsck(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "fsck", value);
-}
-
-static bool take_remove(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "remove", value);
-}
-
-static bool take_connect(struct arguments *arguments, const char *value)
-{
-	return choose(arguments, "connect", value);
-}
-
-static bool take_source(struct arguments *arguments, const char *value)
-{
-	line_of(arguments)->request.source = value;
-	return true;
-}
-
-static bool take_restart(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->request.restart = true;
-}
-
-static bool take_stop(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->request.stop = true;
-}
-
-static bool take_volumes(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->request.volumes = true;
-}
-
-static bool take_all_files(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->request.all_files = true;
-}
-
-static bool take_json(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->request.json = true;
-}
-
-static bool take_state_dir(struct arguments *arguments, const char *value)
-{
-	line_of(arguments)->host.state_dir = value;
-	return *value ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-			"--state-dir wants a directory");
-}
-
-static bool take_cache(struct arguments *arguments, const char *value)
-{
-	line_of(arguments)->host.cache_dir = value;
-	return *value ||
-		diag_error(
-			arguments->diag, STATUS_USAGE, NULL, "usage", "--cache wants a directory");
-}
-
-static bool take_cache_from(struct arguments *arguments, const char *value)
-{
-	vec_push(arguments->arena, &line_of(arguments)->host.cache_from, value);
-	return *value ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-			"--cache-from wants a directory");
-}
-
-static bool take_cache_owner(struct arguments *arguments, const char *value)
-{
-	vec_push(arguments->arena, &line_of(arguments)->host.cache_owners, value);
-	return *value ||
-		diag_error(
-			arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-owner wants a user");
-}
-
-static bool take_no_cache(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->host.no_cache = true;
-}
-
-static bool take_force(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->host.force = true;
-}
-
-static bool take_verbose(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->host.verbose = true;
-}
-
-static bool take_quiet(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->host.quiet = true;
-}
-
-static bool take_help(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->help = true;
-}
-
-static bool take_version(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return line_of(arguments)->version = true;
-}
-
-static const struct argument_row actions[] = {
-	{'c', "create", "NAME", "make a VM, from --source", false, take_create},
-	{'u', "update", NULL, "build the VMs NAME... anew, from the source that each remembers",
-		false, take_update},
-	{'l', "list", NULL, "all VMs: current, outdated, stale; running, paused or not", false,
-		take_list},
-	{'r', "run", "NAME", "run a VM in the foreground", false, take_run},
-	{'s', "ssh", "NAME",
-		"log in over the VM's vsock; COMMAND... runs it there, -- OPTION... are ssh's",
-		false, take_ssh},
-	{0, "rollback", "NAME", "back to what was current before the last update", false,
-		take_rollback},
-	{0, "fsck", "NAME",
-		"check the volumes of a VM that is stopped, and mend what can be mended without a "
-		"loss",
-		false, take_fsck},
-	{0, "remove", "NAME", "take a VM away; its volumes stay", false, take_remove},
+/* The name of the VM is the action's own value. */
+static const struct argument_command commands[] = {
+	[VERB_CREATE] = {"--create", "", "create a VM, from --source", 0, 0},
+	[VERB_UPDATE] = {"--update", "NAME...",
+		"build the VMs again, each from the source that it remembers", 1, ANY},
+	[VERB_LIST] = {"--list", "",
+		"list all VMs: whether they are current, outdated or stale, and whether they run",
+		0, 0},
+	[VERB_RUN] = {"--run", "", "run a VM in the foreground", 0, 0},
+	[VERB_SSH] = {"--ssh", "[COMMAND...] | -- [OPTION...]",
+		"log in over the VM's vsock, or run COMMAND there; after -- come options of ssh", 0,
+		ANY},
+	[VERB_ROLLBACK] = {"--rollback", "", "go back to the runner before the last update", 0, 0},
+	[VERB_FSCK] = {"--fsck", "",
+		"check the volumes of a stopped VM, and repair what can be repaired without a loss",
+		0, 0},
+	[VERB_REMOVE] = {"--remove", "", "remove a VM and keep its volumes", 0, 0},
+	[VERB_CONNECT] = {"--connect", "", NULL, 0, 0},
 };
 
-static const struct argument_row rest[] = {
-	{'f', "source", "SOURCE",
-		"create: a description, a directory with NAME.yaml or vm.yaml, or a flake", false,
-		take_source},
-	{'R', "restart", NULL, "update, rollback: restart the VM when it changed", false,
-		take_restart},
-	{0, "force", NULL, "update: build also what is up to date", false, take_force},
-	{0, "stop", NULL, "remove: stop the VM first", false, take_stop},
-	{0, "volumes", NULL, "remove: the volumes of its runners too", false, take_volumes},
-	{0, "all-files", NULL, "remove: everything in its directory, also what others put there",
-		false, take_all_files},
-	{0, "json", NULL, "list: as JSON", false, take_json},
-	{0, "state-dir", "DIR", "where the VMs are (default: " DEFAULT_STATE_DIR ")", false,
-		take_state_dir},
-	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)",
-		false, take_cache},
-	{0, "cache-from", "DIR",
-		"another cache to take compressed store paths from, which is never written to; may "
-		"be given again",
-		false, take_cache_from},
-	{0, "cache-owner", "USER",
-		"a user who may write to such a cache, beside root and you; may be given again",
-		false, take_cache_owner},
-	{0, "no-cache", NULL, "neither use nor fill the own cache", false, take_no_cache},
-	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},
-	{'q', "quiet", NULL, "errors only", false, take_quiet},
-	{'h', "help", NULL, "this text", false, take_help},
-	{0, "version", NULL, "the version", false, take_version},
+#define BIT(verb) (1u << VERB_##verb)
+#define BUILDS (BIT(CREATE) | BIT(UPDATE))
+#define ALL ((1u << VERB_COUNT) - 1)
+
+#define ACTION(a) .argument = (a), .kind = ARGUMENT_COMMAND, .commands = ALL, .doc = ""
+#define FLAG(f) ARGUMENT_IS_FLAG(struct command_line, f)
+#define STRING(f, a) ARGUMENT_IS_STRING(struct command_line, f, a)
+#define STRINGS(f, a) ARGUMENT_IS_STRINGS(struct command_line, f, a)
+
+/* The first rows are the actions, in the order of the verbs. */
+static const struct argument_row rows[] = {
+	{'c', "create", ACTION("NAME")},
+	{'u', "update", ACTION(NULL)},
+	{'l', "list", ACTION(NULL)},
+	{'r', "run", ACTION("NAME")},
+	{'s', "ssh", ACTION("NAME"), .program_follows = true},
+	{.name = "rollback", ACTION("NAME")},
+	{.name = "fsck", ACTION("NAME")},
+	{.name = "remove", ACTION("NAME")},
+	{.name = "connect", .argument = "VSOCK", .kind = ARGUMENT_COMMAND, .commands = ALL},
+	{'f', "source", STRING(request.source, "SOURCE"), .commands = BIT(CREATE),
+		.doc = "use this description, directory with NAME.yaml or vm.yaml, or flake"},
+	{'R', "restart", FLAG(request.restart), .commands = BIT(UPDATE) | BIT(ROLLBACK),
+		.doc = "restart the VM if it changed"},
+	{.name = "force",
+		FLAG(host.force),
+		.commands = BIT(UPDATE),
+		.doc = "build even what is up to date"},
+	{.name = "stop", FLAG(request.stop), .commands = BIT(REMOVE), .doc = "stop the VM first"},
+	{.name = "volumes",
+		FLAG(request.volumes),
+		.commands = BIT(REMOVE),
+		.doc = "also remove the volumes of its runners"},
+	{.name = "all-files",
+		FLAG(request.all_files),
+		.commands = BIT(REMOVE),
+		.doc = "remove everything in its directory, also what others put there"},
+	{.name = "json", FLAG(request.json), .commands = BIT(LIST), .doc = "print JSON"},
+	{.name = "cache",
+		STRING(host.cache_dir, "DIR"),
+		.commands = BUILDS,
+		.doc = "keep compressed store paths in DIR (default: ~/.cache/mvmbuild)"},
+	{.name = "cache-from",
+		STRINGS(host.cache_from, "DIR"),
+		.commands = BUILDS,
+		.doc = "also take compressed store paths from the cache DIR, without writing to "
+		       "it; may be repeated"},
+	{.name = "cache-owner",
+		STRINGS(host.cache_owners, "USER"),
+		.commands = BUILDS,
+		.doc = "trust files of USER in such a cache, beside root's and your own; may be "
+		       "repeated"},
+	{.name = "no-cache",
+		FLAG(host.no_cache),
+		.commands = BUILDS,
+		.doc = "neither read nor fill your own cache"},
+	{'v', "verbose", FLAG(host.verbose), .commands = BUILDS,
+		.doc = "print the time since the start with each step"},
+	{.name = "state-dir",
+		STRING(host.state_dir, "DIR"),
+		.commands = ALL,
+		.doc = "find the VMs in DIR (default: " DEFAULT_STATE_DIR ")"},
+	{'q', "quiet", FLAG(host.quiet), .commands = ALL, .doc = "print only errors"},
+	{'h', "help", FLAG(help), .commands = ALL, .doc = "print this help"},
+	{.name = "version", FLAG(version), .commands = ALL, .doc = "print the version"},
 };
 
-/* ssh calls it, people do not. */
-static const struct argument_row internal = {0, "connect", "VSOCK", "", false, take_connect};
+static const struct argument_table table = {
+	"microvm", rows, countof(rows), commands, countof(commands)};
 
-static void help(void)
+static void print_actions(void)
 {
-	const struct argument_table shown[] = {
-		{"microvm", actions, countof(actions)}, {"microvm", rest, countof(rest)}};
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (commands[i].doc)
+			help_option(stdout, &rows[i], commands[i].doc);
+}
+
+static void print_help(size_t verb)
+{
+	if (verb != ARGUMENT_NO_COMMAND && commands[verb].doc) {
+		help_command(stdout, &table, verb);
+		return;
+	}
 	puts("microvm: the VMs of this host\n\nusage: microvm ACTION [OPTIONS]\n\nactions:");
-	arguments_help(&shown[0], stdout);
+	print_actions();
 	puts("\noptions:");
-	arguments_help(&shown[1], stdout);
-	puts("\nexit status: 0 ok, 1 it failed, 2 usage, 3 a description is wrong, 4 an input is "
-	     "missing or broken, 130 interrupted");
-}
-
-static bool parse(struct arguments *arguments, int argc, char *argv[])
-{
-	struct argument_row rows[countof(actions) + countof(rest) + 1];
-	memcpy(rows, actions, sizeof actions);
-	memcpy(rows + countof(actions), rest, sizeof rest);
-	rows[countof(rows) - 1] = internal;
-	const struct argument_table table = {"microvm", rows, countof(rows)};
-	return arguments_take(arguments, &table, argc, argv);
+	help_all_options(stdout, &table);
+	puts("\nexit status:");
+	help_item(stdout, "0", "success");
+	help_item(stdout, "1", "the action failed");
+	help_item(stdout, "2", "the command line is wrong");
+	help_item(stdout, "3", "a description is wrong");
+	help_item(stdout, "4", "an input is missing or broken");
+	help_item(stdout, "130", "a signal interrupted the program");
 }
 
 /* ---- the program ---- */
 
-static bool check_words(const struct command_line *line, const struct arguments *arguments)
+/* Finds the one action of the command line; ARGUMENT_NO_COMMAND when there is none. */
+static bool find_verb(struct command_line *line, const struct arguments *arguments, size_t *verb)
 {
-	if (!line->verb)
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-			"nothing to do; see microvm --help");
-	bool wanted = line->verb->names == NAMES_WORDS || line->verb->names == NAMES_PROGRAM;
-	return wanted || arguments->words.n == 0 ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-			"--%s: what is \"%s\" for? see microvm --help", line->verb->option,
-			arguments->words.v[0]);
+	*verb = ARGUMENT_NO_COMMAND;
+	for (size_t i = 0; i < arguments->options.n; i++) {
+		const struct argument *option = &arguments->options.v[i];
+		if (!option->row || option->row->kind != ARGUMENT_COMMAND)
+			continue;
+		const size_t found = (size_t)(option->row - rows);
+		if (*verb != ARGUMENT_NO_COMMAND)
+			return diag_error(line->host.diag, STATUS_USAGE, NULL, "usage",
+				"%s and %s cannot be given together", commands[*verb].name,
+				commands[found].name);
+		*verb = found;
+		line->request.name = option->value;
+	}
+	return true;
 }
 
-static bool run(struct command_line *line, struct arguments *arguments, int argc, char *argv[])
+static bool run_verb(struct command_line *line, size_t verb, const struct arguments *arguments)
 {
-	if (!parse(arguments, argc, argv))
-		return false;
-	if (line->help)
-		help();
-	else if (line->version)
-		puts("microvm " MVM_VERSION);
-	if (line->help || line->version)
-		return true;
-	if (!check_words(line, arguments))
+	struct host *host = &line->host;
+	if (verb == ARGUMENT_NO_COMMAND)
+		return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
+			"an action is missing; see microvm --help");
+	if (!arguments_check_words(host->diag, &table, verb, &arguments->words))
 		return false;
 	line->request.words = arguments->words;
 	line->request.dashed = arguments->dashed;
-	line->host.state_dir = path_absolute(arguments->arena, line->host.state_dir);
-	line->host.gcroots =
-		roots_directory(arguments->arena, arguments->diag, line->verb->makes_roots);
-	return line->verb->run(&line->host, &line->request);
+	host->state_dir = path_absolute(host->arena, host->state_dir);
+	host->gcroots = roots_directory(host->arena, host->diag, verbs[verb].makes_roots);
+	return verbs[verb].run(host, &line->request);
+}
+
+static bool run(struct command_line *line, int argc, char *argv[])
+{
+	struct arena *arena = line->host.arena;
+	struct diag *diag = line->host.diag;
+	struct arguments arguments;
+	size_t verb;
+	if (!arguments_read(arena, diag, &table, argc, argv, &arguments) ||
+		!find_verb(line, &arguments, &verb) ||
+		!arguments_check(arena, diag, &table, verb, &arguments) ||
+		!arguments_store(arena, diag, &table, verb, &arguments, line))
+		return false;
+	if (line->help)
+		print_help(verb);
+	else if (line->version)
+		puts("microvm " MVM_VERSION);
+	return line->help || line->version || run_verb(line, verb, &arguments);
 }
 
 static bool colours_wanted(void)
@@ -341,9 +243,8 @@ int main(int argc, char *argv[])
 			.state_dir = DEFAULT_STATE_DIR,
 			.colours = colours_wanted()},
 	};
-	struct arguments arguments = {.arena = arena, .diag = diag, .context = &line};
 	diag_name_program(diag, "microvm");
-	bool ok = run(&line, &arguments, argc, argv);
+	bool ok = run(&line, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout))
 		ok = diag_error(
 			diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");

@@ -80,8 +80,7 @@ static bool update_one(const struct host *host, const char *name, bool restart)
 
 bool verb_update(struct host *host, const struct request *request)
 {
-	bool ok = request->words.n ||
-		diag_error(host->diag, STATUS_USAGE, NULL, "usage", "--update wants names of VMs");
+	bool ok = true;
 	for (size_t i = 0; i < request->words.n; i++)
 		ok &= update_one(host, request->words.v[i], request->restart);
 	return ok;

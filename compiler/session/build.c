@@ -57,10 +57,8 @@ const char *build_cache(struct session *session)
 
 const char *build_own_cache(struct session *session)
 {
-	if (session->cli.no_cache)
-		diag_error(session->diag, STATUS_USAGE, NULL, "usage", "--no-cache is for builds");
 	const char *path = build_cache(session);
-	if (!path && !session->cli.no_cache)
+	if (!path)
 		diag_error(session->diag, STATUS_FAILED, NULL, "unusable-cache",
 			"there is no cache; --cache names one");
 	return path;

@@ -7,97 +7,85 @@
 #include <unistd.h>
 
 #include "base/arguments.h"
+#include "base/file.h"
+#include "base/help.h"
+#include "base/suggest.h"
 
-static struct cli *cli_of(const struct arguments *arguments)
-{
-	return arguments->context;
-}
+/* ---- commands ---- */
 
-static bool take_output(struct arguments *arguments, const char *value)
-{
-	cli_of(arguments)->output = value;
-	return *value ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--output wants a path");
-}
+#define ANY ((unsigned)-1)
 
-/* -MD FILE, as compilers have it: the D is taken for the argument. */
-static bool take_depfile(struct arguments *arguments, const char *value)
-{
-	const char *next = strcmp(value, "D") == 0 ? arguments_next(arguments) : NULL;
-	cli_of(arguments)->depfile = next ? next : value;
-	return *value ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "-MD wants a path");
-}
+static const struct argument_command commands[] = {
+	[COMMAND_BUILD] = {"build", "VM.yaml...",
+		"build the runner directory of a VM; this is the default command", 1, ANY},
+	[COMMAND_CHECK] = {"check", "VM.yaml...",
+		"report all mistakes of a description at once, and build nothing", 1, ANY},
+	[COMMAND_PLAN] = {"plan", "VM.yaml...",
+		"show what would be built and run, and write nothing", 1, ANY},
+	[COMMAND_RUN] = {"run", "VM.yaml...", "build, then run the VM in the foreground", 1, ANY},
+	[COMMAND_SIZE] = {"size", "RUNNER|VM.yaml...",
+		"list what takes the space, by root and by store path, largest first; for a "
+		"description, only what is known without a build",
+		1, ANY},
+	[COMMAND_WHY] = {"why", "RUNNER|VM.yaml... PATH",
+		"show which references bring in a store path, and what would go with it; PATH may "
+		"be the name of a package",
+		2, ANY},
+	[COMMAND_DIFF] = {"diff", "RUNNER RUNNER",
+		"show what differs between two builds, and whether a running VM needs a reboot; "
+		"the status is 1 if anything differs",
+		2, 2},
+	[COMMAND_INIT] = {"init", "[TEMPLATE [DIR]]",
+		"write files to start from; TEMPLATE is vm (all options that matter, the default) "
+		"or hello (a small system)",
+		0, 2},
+	[COMMAND_HOST] = {"host", "HOST.yaml",
+		"build all VMs of a host, their systemd units, and bin/install-host, which "
+		"installs them",
+		1, 1},
+	[COMMAND_CACHE_STATS] = {"cache stats", "",
+		"show how much is in the cache of compressed store paths", 0, 0},
+	[COMMAND_CACHE_GC] = {"cache gc", "", "remove from the cache what was not used lately", 0,
+		0},
+	[COMMAND_CACHE_VERIFY] = {"cache verify", "",
+		"compare the whole cache with its hashes and remove what is damaged", 0, 0},
+	[COMMAND_SCHEMA] = {"schema", "", "print the JSON Schema of descriptions", 0, 0},
+	[COMMAND_OPTIONS] = {"options", "", "print the reference of all options, in Markdown", 0,
+		0},
+};
 
-static bool take_hypervisor(struct arguments *arguments, const char *value)
-{
-	cli_of(arguments)->hypervisor = value;
-	return true;
-}
+/* ---- options ---- */
 
-static bool take_set(struct arguments *arguments, const char *value)
-{
-	vec_push(arguments->arena, &cli_of(arguments)->sets, value);
-	return true;
-}
+#define BIT(command) (1u << COMMAND_##command)
+#define BUILDS (BIT(BUILD) | BIT(RUN) | BIT(HOST))
+#define PLANS (BUILDS | BIT(PLAN) | BIT(SIZE) | BIT(WHY))
+#define DESCRIPTIONS (PLANS | BIT(CHECK))
+#define CACHE (BIT(CACHE_STATS) | BIT(CACHE_GC) | BIT(CACHE_VERIFY))
+#define READS_CACHE (BUILDS | BIT(SIZE) | BIT(WHY))
+#define PRINTS_JSON (BIT(PLAN) | BIT(SIZE) | BIT(WHY) | BIT(DIFF) | CACHE)
+#define ALL ((1u << COMMAND_COUNT) - 1)
 
-static bool take_jobs(struct arguments *arguments, const char *value)
+#define FLAG(f) ARGUMENT_IS_FLAG(struct cli, f)
+#define STRING(f, a) ARGUMENT_IS_STRING(struct cli, f, a)
+#define STRINGS(f, a) ARGUMENT_IS_STRINGS(struct cli, f, a)
+#define CHOICE(f, T, a, ...) ARGUMENT_IS_CHOICE(struct cli, f, T, a, __VA_ARGS__)
+
+static bool take_jobs(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
+	(void)arena;
 	char *end;
 	errno = 0;
-	unsigned long jobs = strtoul(value, &end, 10);
-	if (errno || *end || !*value || jobs < 1 || jobs > 256)
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+	const unsigned long jobs = strtoul(value, &end, 10);
+	if (errno || *end || jobs < 1 || jobs > 256)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"--jobs: expected a number from 1 to 256, not \"%s\"", value);
-	cli_of(arguments)->jobs = (unsigned)jobs;
+	((struct cli *)target)->jobs = (unsigned)jobs;
 	return true;
-}
-
-static bool take_cache(struct arguments *arguments, const char *value)
-{
-	cli_of(arguments)->cache_dir = value;
-	return *value ||
-		diag_error(
-			arguments->diag, STATUS_USAGE, NULL, "usage", "--cache wants a directory");
-}
-
-static bool take_cache_from(struct arguments *arguments, const char *value)
-{
-	vec_push(arguments->arena, &cli_of(arguments)->cache_from, value);
-	return *value ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-			"--cache-from wants a directory");
-}
-
-static bool take_cache_owner(struct arguments *arguments, const char *value)
-{
-	vec_push(arguments->arena, &cli_of(arguments)->cache_owners, value);
-	return *value ||
-		diag_error(
-			arguments->diag, STATUS_USAGE, NULL, "usage", "--cache-owner wants a user");
-}
-
-static bool take_no_cache(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->no_cache = true;
-}
-
-static bool take_no_sync(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->no_sync = true;
-}
-
-static bool take_force(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->force = true;
 }
 
 /*
- * A number and one of the letters, which stand for the factors; false when it is something else or
- * does not fit.
+ * Reads a number and one of the letters, which stand for the factors; false if it is something else
+ * or does not fit.
  */
 static bool read_quantity(
 	const char *value, const char *letters, const uint64_t *factors, uint64_t *out)
@@ -112,204 +100,302 @@ static bool read_quantity(
 		number <= INT64_MAX / factor;
 }
 
-static bool take_max_size(struct arguments *arguments, const char *value)
+static bool take_max_size(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
 	static const uint64_t factors[] = {
 		UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30, UINT64_C(1) << 40};
-	return read_quantity(value, "KMGT", factors, &cli_of(arguments)->max_bytes) ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+	(void)arena;
+	return read_quantity(value, "KMGT", factors, &((struct cli *)target)->max_bytes) ||
+		diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"--max-size: expected bytes, or a number with K, M, G or T, not \"%s\"",
 			value);
 }
 
-static bool take_max_age(struct arguments *arguments, const char *value)
+static bool take_max_age(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
 	static const uint64_t factors[] = {24 * 60 * 60, 7 * 24 * 60 * 60};
 	uint64_t seconds;
+	(void)arena;
 	if (!read_quantity(value, "dw", factors, &seconds) || !strpbrk(value, "dw"))
-		return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"--max-age: expected days or weeks, as 30d or 8w, not \"%s\"", value);
-	cli_of(arguments)->max_age_seconds = (int64_t)seconds;
+	((struct cli *)target)->max_age_seconds = (int64_t)seconds;
 	return true;
 }
 
-static bool take_dry_run(struct arguments *arguments, const char *value)
+static bool take_gcroot(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
-	(void)value;
-	return cli_of(arguments)->dry_run = true;
-}
-
-static bool take_gcroot(struct arguments *arguments, const char *value)
-{
-	cli_of(arguments)->gcroot = true;
-	cli_of(arguments)->gcroot_dir = value;
+	(void)arena;
+	(void)diag;
+	((struct cli *)target)->gcroot = true;
+	((struct cli *)target)->gcroot_dir = value;
 	return true;
-}
-
-static bool take_progress(struct arguments *arguments, const char *value)
-{
-	static const char *const styles[] = {[PROGRESS_AUTO] = "auto",
-		[PROGRESS_PLAIN] = "plain",
-		[PROGRESS_JSON] = "json",
-		[PROGRESS_NONE] = "none"};
-	for (size_t i = 0; i < countof(styles); i++)
-		if (strcmp(value, styles[i]) == 0) {
-			cli_of(arguments)->progress = (enum progress_style)i;
-			return true;
-		}
-	return diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-		"--progress: expected auto, plain, json or none, not \"%s\"", value);
-}
-
-static bool take_format(struct arguments *arguments, const char *value)
-{
-	cli_of(arguments)->format = strcmp(value, "json") == 0 ? DIAG_JSON : DIAG_HUMAN;
-	return cli_of(arguments)->format == DIAG_JSON || strcmp(value, "human") == 0 ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage",
-			"--format: expected human or json, not \"%s\"", value);
-}
-
-static bool take_json(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->json = true;
-}
-
-static bool take_html(struct arguments *arguments, const char *value)
-{
-	cli_of(arguments)->html = value;
-	return *value ||
-		diag_error(arguments->diag, STATUS_USAGE, NULL, "usage", "--html wants a path");
-}
-
-static bool take_matrix(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->matrix = true;
-}
-
-static bool take_mounts(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->mounts = true;
-}
-
-static bool take_host(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->host = true;
-}
-
-static bool take_verbose(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->verbose = true;
-}
-
-static bool take_quiet(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->quiet = true;
-}
-
-static bool take_help(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->help = true;
-}
-
-static bool take_version(struct arguments *arguments, const char *value)
-{
-	(void)value;
-	return cli_of(arguments)->version = true;
 }
 
 static const struct argument_row rows[] = {
-	{'o', "output", "PATH", "the runner to make (default: result-HOSTNAME)", false,
-		take_output},
-	{'M', "depfile", "FILE",
-		"(also -MD FILE) write what the build read, as a rule for make or ninja", false,
-		take_depfile},
-	{0, "hypervisor", "NAME", "instead of the description's", false, take_hypervisor},
-	{0, "set", "KEY=VALUE", "lays KEY=VALUE over the description: --set volumes.0.size=2G",
-		false, take_set},
-	{'j', "jobs", "N", "threads (default: $NIX_BUILD_CORES, then all CPUs)", false, take_jobs},
-	{0, "cache", "DIR", "where compressed store paths are kept (default: ~/.cache/mvmbuild)",
-		false, take_cache},
-	{0, "cache-from", "DIR",
-		"another cache to take compressed store paths from, which is never written to; may "
-		"be given again",
-		false, take_cache_from},
-	{0, "cache-owner", "USER",
-		"a user who may write to such a cache, beside root and you; may be given again",
-		false, take_cache_owner},
-	{0, "no-cache", NULL, "neither use nor fill the own cache", false, take_no_cache},
-	{0, "force", NULL, "build also when the output is there and up to date", false, take_force},
-	{0, "no-sync", NULL,
-		"do not wait until the output is on the disk: after a crash of the machine it may "
-		"have holes",
-		false, take_no_sync},
-	{0, "max-size", "SIZE",
-		"cache gc: down to so many bytes, as 10G, what was not used for the longest goes "
-		"first",
-		false, take_max_size},
-	{0, "max-age", "AGE", "cache gc: nothing that was not used for so long, as 30d or 8w",
-		false, take_max_age},
-	{0, "dry-run", NULL, "cache gc, cache verify: tell, change nothing", false, take_dry_run},
-	{0, "gcroot", "DIR",
-		"protect the store paths that the runner uses from Nix's garbage collector", true,
-		take_gcroot},
-	{0, "json", NULL, "plan, check --matrix, size, why, diff, cache: as JSON", false,
-		take_json},
-	{0, "html", "FILE",
-		"size: a page with a map of the closure and its tables, instead of the text; - is "
-		"standard output",
-		false, take_html},
-	{0, "matrix", NULL, "check: which hypervisors can run it, and why not", false, take_matrix},
-	{0, "mounts", NULL,
-		"plan: what the guest mounts alone, as JSON; the description may lack its toplevel",
-		false, take_mounts},
-	{0, "host", NULL, "schema, options: of host files", false, take_host},
-	{0, "progress", "STYLE", "auto, plain, json or none, on standard error", false,
-		take_progress},
-	{0, "format", "FORMAT", "of messages: human or json", false, take_format},
-	{'v', "verbose", NULL, "each step with the time since the start", false, take_verbose},
-	{'q', "quiet", NULL, "errors only", false, take_quiet},
-	{'h', "help", NULL, "this text", false, take_help},
-	{0, "version", NULL, "the version", false, take_version},
+	{'o', "output", STRING(output, "PATH"), .commands = BIT(BUILD) | BIT(RUN),
+		.doc = "build the runner at PATH (default: result-HOSTNAME)"},
+	{'o', "output", STRING(output, "PATH"), .commands = BIT(HOST),
+		.doc = "build the directory at PATH (default: result-host)"},
+	{'M', "depfile", STRING(depfile, "FILE"), .commands = BIT(BUILD) | BIT(RUN),
+		.doc = "write what the build read to FILE, as a rule for make or ninja; also -MD "
+		       "FILE"},
+	{.name = "hypervisor",
+		STRING(hypervisor, "NAME"),
+		.commands = DESCRIPTIONS,
+		.doc = "use this hypervisor instead of the description's"},
+	{.name = "set",
+		STRINGS(sets, "KEY=VALUE"),
+		.commands = DESCRIPTIONS,
+		.doc = "set an option over the description, as in --set volumes.0.size=2G; may be "
+		       "repeated"},
+	{'j', "jobs", ARGUMENT_IS_TAKEN(take_jobs, "N"), .commands = PLANS | BIT(CACHE_VERIFY),
+		.doc = "use N threads (default: $NIX_BUILD_CORES, else one per CPU)"},
+	{.name = "cache",
+		STRING(cache_dir, "DIR"),
+		.commands = READS_CACHE | CACHE,
+		.doc = "keep compressed store paths in DIR (default: ~/.cache/mvmbuild)"},
+	{.name = "cache-from",
+		STRINGS(cache_from, "DIR"),
+		.commands = READS_CACHE,
+		.doc = "also take compressed store paths from the cache DIR, without writing to "
+		       "it; may be repeated"},
+	{.name = "cache-owner",
+		STRINGS(cache_owners, "USER"),
+		.commands = READS_CACHE,
+		.doc = "trust files of USER in such a cache, beside root's and your own; may be "
+		       "repeated"},
+	{.name = "no-cache",
+		FLAG(no_cache),
+		.commands = READS_CACHE,
+		.doc = "neither read nor fill your own cache"},
+	{.name = "force",
+		FLAG(force),
+		.commands = BUILDS,
+		.doc = "build even if the output is up to date"},
+	{.name = "no-sync",
+		FLAG(no_sync),
+		.commands = BUILDS,
+		.doc = "do not wait until the output is on the disk; it may be incomplete if the "
+		       "machine crashes"},
+	{.name = "gcroot",
+		ARGUMENT_IS_TAKEN(take_gcroot, "DIR"),
+		.optional = true,
+		.commands = BUILDS,
+		.doc = "protect the store paths that the output uses from Nix's garbage collector, "
+		       "by roots in DIR or indirect ones"},
+	{.name = "json", FLAG(json), .commands = PRINTS_JSON, .doc = "print JSON"},
+	{.name = "html",
+		STRING(html, "FILE"),
+		.commands = BIT(SIZE),
+		.doc = "write an HTML page with a map of the closure and its tables to FILE "
+		       "instead; - is standard output"},
+	{.name = "matrix",
+		FLAG(matrix),
+		.commands = BIT(CHECK),
+		.doc = "print which hypervisors can run the VM, and why the others cannot"},
+	{.name = "json", FLAG(json), .commands = BIT(CHECK), .doc = "print the matrix as JSON"},
+	{.name = "mounts",
+		FLAG(mounts),
+		.commands = BIT(PLAN),
+		.doc = "print only what the guest mounts, as JSON; the description needs no "
+		       "toplevel"},
+	{.name = "host",
+		FLAG(host),
+		.commands = BIT(SCHEMA) | BIT(OPTIONS),
+		.doc = "print those of host files instead"},
+	{.name = "max-size",
+		ARGUMENT_IS_TAKEN(take_max_size, "SIZE"),
+		.commands = BIT(CACHE_GC),
+		.doc = "remove the entries that were unused for longest until at most SIZE is "
+		       "left, as 10G"},
+	{.name = "max-age",
+		ARGUMENT_IS_TAKEN(take_max_age, "AGE"),
+		.commands = BIT(CACHE_GC),
+		.doc = "remove entries unused for AGE, as 30d or 8w"},
+	{.name = "dry-run",
+		FLAG(dry_run),
+		.commands = BIT(CACHE_GC) | BIT(CACHE_VERIFY),
+		.doc = "report what would be removed, and change nothing"},
+	{.name = "progress",
+		CHOICE(progress, enum progress_style, "STYLE", "auto", "plain", "json", "none"),
+		.commands = BUILDS,
+		.doc = "report progress on standard error: auto, plain, json or none"},
+	{'v', "verbose", FLAG(verbose), .commands = BUILDS,
+		.doc = "print the time since the start with each step"},
+	{.name = "format",
+		CHOICE(format, enum diag_format, "FORMAT", "human", "json"),
+		.commands = ALL,
+		.doc = "print messages as human (the default) or json"},
+	{'q', "quiet", FLAG(quiet), .commands = ALL, .doc = "print only errors"},
+	{'h', "help", FLAG(help), .commands = ALL, .doc = "print this help"},
+	{.name = "version", FLAG(version), .commands = ALL, .doc = "print the version"},
 };
 
-static const struct argument_table table = {"mvmbuild", rows, countof(rows)};
+static const struct argument_table table = {
+	"mvmbuild", rows, countof(rows), commands, countof(commands)};
 
-static const struct command_row *command_find(const struct command_row *commands, const char *name)
+/* ---- the command ---- */
+
+/* How many words name the command; 0: they are not its name. */
+static size_t name_length(const char *name, const struct strings *words)
 {
-	for (const struct command_row *row = commands; row->name; row++)
-		if (strcmp(row->name, name) == 0)
-			return row;
-	return NULL;
+	const char *space = strchr(name, ' ');
+	const size_t length = space ? (size_t)(space - name) : strlen(name);
+	if (words->n == 0 || strncmp(words->v[0], name, length) != 0 || words->v[0][length])
+		return 0;
+	if (!space)
+		return 1;
+	return words->n > 1 && strcmp(words->v[1], space + 1) == 0 ? 2 : 0;
 }
 
-bool cli_parse(struct arena *arena, struct diag *diag, const struct command_row *commands, int argc,
-	char *const argv[], struct cli *cli)
+/* Whether commands of two words begin so: "cache". */
+static bool is_group(const char *word)
 {
-	struct arguments arguments = {.arena = arena, .diag = diag, .context = cli};
+	const size_t length = strlen(word);
+	for (size_t i = 0; i < countof(commands); i++)
+		if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
+			return true;
+	return false;
+}
+
+static bool is_path(const char *word)
+{
+	return strcmp(word, "-") == 0 || strpbrk(word, "./") || path_exists(word);
+}
+
+/* `mvmbuild VM.yaml` builds. `*named`: how many words name the command. */
+static size_t find_command(const struct strings *words, size_t *named)
+{
+	for (size_t i = 0; i < countof(commands); i++)
+		if ((*named = name_length(commands[i].name, words)) > 0)
+			return i;
+	return words->n && !is_group(words->v[0]) && is_path(words->v[0]) ? COMMAND_BUILD
+									  : ARGUMENT_NO_COMMAND;
+}
+
+static bool no_action(struct arena *arena, struct diag *diag, const struct strings *words)
+{
+	const char *names[countof(commands)], *group = words->v[0];
+	if (words->n == 1)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"%s needs an action; see mvmbuild %s --help", group, group);
+	for (size_t i = 0; i < countof(commands); i++)
+		names[i] = commands[i].name;
+	const char *near =
+		suggest(arena_printf(arena, "%s %s", group, words->v[1]), names, countof(names));
+	if (near)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"%s has no action \"%s\"; did you mean \"%s\"?", group, words->v[1], near);
+	return diag_error(diag, STATUS_USAGE, NULL, "usage",
+		"%s has no action \"%s\"; see mvmbuild %s --help", group, words->v[1], group);
+}
+
+static bool no_command(struct arena *arena, struct diag *diag, const struct strings *words)
+{
+	const char *names[countof(commands)];
+	if (words->n == 0)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"a command or a description is missing; see mvmbuild --help");
+	if (is_group(words->v[0]))
+		return no_action(arena, diag, words);
+	for (size_t i = 0; i < countof(commands); i++)
+		names[i] = commands[i].name;
+	const char *near = suggest(words->v[0], names, countof(names));
+	if (near)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"there is no command \"%s\"; did you mean \"%s\"?", words->v[0], near);
+	return diag_error(diag, STATUS_USAGE, NULL, "usage",
+		"\"%s\" is neither a command nor a file; see mvmbuild --help", words->v[0]);
+}
+
+/* ---- help ---- */
+
+static void print_overview(FILE *out)
+{
+	fputs("mvmbuild: a compiler for microVMs\n\n"
+	      "usage: mvmbuild [OPTIONS] VM.yaml...\n"
+	      "       mvmbuild COMMAND [OPTIONS] ARGUMENTS\n"
+	      "       mvmbuild COMMAND --help\n\n",
+		out);
+	help_text(out,
+		"Several descriptions are merged, from left to right. \"mvmbuild build --help\" "
+		"lists the options of a build.");
+	fputs("\ncommands:\n", out);
+	help_commands(out, &table);
+	fputs("\noptions of all commands:\n", out);
+	help_common_options(out, &table);
+	fputs("\nexit status:\n", out);
+	help_item(out, "0", "success");
+	help_item(
+		out, "1", "the build failed, diff found differences, or cache verify found damage");
+	help_item(out, "2", "the command line is wrong");
+	help_item(out, "3", "the description is wrong");
+	help_item(out, "4", "an input is missing or broken");
+	help_item(out, "130", "a signal interrupted the program");
+}
+
+/* The help of `command`, or of all that begin with the word, or of the whole program. */
+static void print_help(FILE *out, size_t command, const struct strings *words)
+{
+	const char *between = "";
+	if (command != ARGUMENT_NO_COMMAND)
+		help_command(out, &table, command);
+	else if (words->n && is_group(words->v[0]))
+		for (size_t i = 0; i < countof(commands); i++) {
+			if (strncmp(commands[i].name, words->v[0], strlen(words->v[0])) != 0)
+				continue;
+			fputs(between, out);
+			help_command(out, &table, i);
+			between = "\n";
+		}
+	else
+		print_overview(out);
+}
+
+/* ---- parsing ---- */
+
+static bool check_combination(struct diag *diag, const struct cli *cli)
+{
+	return cli->command != COMMAND_CHECK || !cli->json || cli->matrix ||
+		diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"check --json prints the matrix and needs --matrix; for messages as JSON "
+			"there is --format json");
+}
+
+/* The words behind the command's name. */
+static bool take_words(
+	struct diag *diag, const struct strings *words, size_t named, struct cli *cli)
+{
+	const size_t left = words->n - named;
+	cli->arguments = (struct strings){words->v + named, left, left};
+	return arguments_check_words(diag, &table, cli->command, &cli->arguments) &&
+		check_combination(diag, cli);
+}
+
+bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const argv[], FILE *out,
+	struct cli *cli)
+{
+	struct arguments arguments;
+	size_t named;
 	*cli = (struct cli){.max_bytes = UINT64_MAX, .max_age_seconds = -1};
-	if (!arguments_take(&arguments, &table, argc, argv))
+	if (!arguments_read(arena, diag, &table, argc, argv, &arguments))
 		return false;
+	const size_t command = find_command(&arguments.words, &named);
+	/* Values first: --format says how a wrong option is reported. */
+	const bool stored = arguments_store(arena, diag, &table, command, &arguments, cli);
+	if (!arguments_check(arena, diag, &table, command, &arguments) || !stored)
+		return false;
+	if (cli->help)
+		print_help(out, command, &arguments.words);
+	else if (cli->version)
+		fputs("mvmbuild " MVM_VERSION "\n", out);
 	if (cli->help || cli->version)
 		return true;
-	cli->arguments = arguments.words;
-	if (cli->arguments.n == 0)
-		return diag_error(
-			diag, STATUS_USAGE, NULL, "usage", "no description; see mvmbuild --help");
-	cli->command = command_find(commands, cli->arguments.v[0]);
-	if (!cli->command) {
-		cli->command = commands; /* `mvmbuild VM.yaml` builds */
-		return true;
-	}
-	size_t left = arguments.words.n - 1;
-	cli->arguments = (struct strings){arguments.words.v + 1, left, left};
-	return true;
+	if (command == ARGUMENT_NO_COMMAND)
+		return no_command(arena, diag, &arguments.words);
+	cli->command = (enum subcommand)command;
+	return take_words(diag, &arguments.words, named, cli);
 }
 
 unsigned cli_jobs(const struct cli *cli)
@@ -321,21 +407,4 @@ unsigned cli_jobs(const struct cli *cli)
 	if (n < 1)
 		n = sysconf(_SC_NPROCESSORS_ONLN);
 	return n < 1 ? 1 : n > 256 ? 256 : (unsigned)n;
-}
-
-void cli_help(const struct command_row *commands, FILE *out)
-{
-	fputs("mvmbuild: a compiler for microVMs\n\n"
-	      "usage: mvmbuild [OPTIONS] VM.yaml...            build (several descriptions are "
-	      "merged, left to right)\n"
-	      "       mvmbuild COMMAND [OPTIONS] ARGUMENTS\n\ncommands:\n",
-		out);
-	for (const struct command_row *row = commands; row->name; row++)
-		fprintf(out, "  %-8s %-23s %s\n", row->name, row->arguments, row->doc);
-	fputs("\noptions:\n", out);
-	arguments_help(&table, out);
-	fputs("\nexit status: 0 ok, 1 the build failed, diff found differences or cache verify "
-	      "damage, 2 usage, 3 the description is wrong, 4 an input is missing or broken, 130 "
-	      "interrupted\n",
-		out);
 }

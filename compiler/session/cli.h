@@ -1,18 +1,37 @@
 /* SPDX-License-Identifier: MIT */
-/* cli: the command line. One table of options and one of commands drive parsing and help. */
+/* cli: the command line of mvmbuild: its commands, and the options that each of them has. */
 #ifndef MVM_COMPILER_SESSION_CLI_H
 #define MVM_COMPILER_SESSION_CLI_H
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/arena.h"
 #include "base/diag.h"
 
 enum progress_style { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_NONE };
 
+enum subcommand {
+	COMMAND_BUILD, /* also without a command's name */
+	COMMAND_CHECK,
+	COMMAND_PLAN,
+	COMMAND_RUN,
+	COMMAND_SIZE,
+	COMMAND_WHY,
+	COMMAND_DIFF,
+	COMMAND_INIT,
+	COMMAND_HOST,
+	COMMAND_CACHE_STATS,
+	COMMAND_CACHE_GC,
+	COMMAND_CACHE_VERIFY,
+	COMMAND_SCHEMA,
+	COMMAND_OPTIONS,
+	COMMAND_COUNT
+};
+
 struct cli {
-	const struct command_row *command;
+	enum subcommand command;
 	struct strings arguments; /* behind the command */
 	struct strings sets;      /* "a.b=c" */
 	const char *depfile;      /* NULL: none */
@@ -30,25 +49,17 @@ struct cli {
 	const char *html;       /* NULL: no page */
 	enum progress_style progress;
 	enum diag_format format;
-	bool dry_run, json, matrix, mounts, host, quiet, verbose, help, version;
+	bool dry_run, json, matrix, mounts, host, quiet, verbose;
+	bool help, version; /* the command, if any, is not to run */
 };
 
-struct session;
-
-struct command_row {
-	const char *name;
-	const char *arguments; /* for help: "VM.yaml..." */
-	const char *doc;
-	bool (*run)(struct session *session);
-};
 /*
- * Fills `cli`. `commands` ends with a row without a name; its first row runs when no command was
- * named. Errors are STATUS_USAGE.
+ * Fills `cli`. When help or the version was asked for, it is printed, and no command is to run.
+ * Errors are STATUS_USAGE.
  */
-bool cli_parse(struct arena *arena, struct diag *diag, const struct command_row *commands, int argc,
-	char *const argv[], struct cli *cli);
+bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const argv[], FILE *out,
+	struct cli *cli);
 /* How many threads: --jobs, else NIX_BUILD_CORES, else all CPUs. */
 unsigned cli_jobs(const struct cli *cli);
-void cli_help(const struct command_row *commands, FILE *out);
 
 #endif

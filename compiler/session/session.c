@@ -177,9 +177,7 @@ static struct node *read_all(struct session *session)
 {
 	const struct cli *cli = &session->cli;
 	struct node *merged = session->given ? unwrap(session->arena, session->given) : NULL;
-	bool ok = merged || cli->arguments.n ||
-		diag_error(session->diag, STATUS_USAGE, NULL, "usage",
-			"no description; see mvmbuild --help");
+	bool ok = true;
 	for (size_t i = 0; i < cli->arguments.n; i++)
 		ok &= read_description(session, cli->arguments.v[i], &merged);
 	if (!ok)

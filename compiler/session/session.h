@@ -31,17 +31,6 @@ bool session_check(struct session *session);
 /* The same, and plans. */
 bool session_plan(struct session *session);
 
-/* compiler/command/commands.c */
-bool command_build(struct session *session);
-bool command_check(struct session *session);
-bool command_plan(struct session *session);
-bool command_run(struct session *session);
-bool command_init(struct session *session);
-bool command_host(struct session *session);
-bool command_schema(struct session *session);
-bool command_options(struct session *session);
-/* compiler/command/cache.c */
-bool command_cache(struct session *session);
 /* compiler/inspect/size.c, compiler/inspect/why.c, compiler/inspect/diff.c */
 bool command_size(struct session *session);
 bool command_why(struct session *session);

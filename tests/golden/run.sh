@@ -262,8 +262,8 @@ run_microvm() { # FILE
 	while read -r -a args; do
 		(
 			cd "$work" || exit
-			NIX_STATE_DIR=$work/no-nix "$microvm" \
-				-q --no-cache --state-dir "$work/vms" "${args[@]}"
+			NIX_STATE_DIR=$work/no-nix XDG_CACHE_HOME=$work/xdg \
+				"$microvm" -q --state-dir "$work/vms" "${args[@]}"
 		) || return
 	done < <(sed -n "s|^# microvm: ||p" "$1" | sed "s|/F|$work|g")
 }

@@ -50,6 +50,13 @@ same() { diff <(all_of "$1") <(all_of "$2"); }
 # Prints what is in the output's directory besides the runners that are named.
 litter() { (shopt -s dotglob; cd "$out" && printf '%s\n' * | grep -vxF "$(printf '%s\n' "$@")"); }
 
+# ---- the command line ----
+
+check "an option of another command is refused" fails mvm --dry-run "$test_dir/vm.yaml" \
+	-o "$out/refused"
+check "a misspelt command is refused" fails mvm biuld "$test_dir/vm.yaml" -o "$out/refused"
+check "a refused command line makes nothing" test ! -e "$out/refused"
+
 # ---- the same bytes ----
 
 cache=$test_dir/cache

@@ -97,7 +97,7 @@ expect "after a change one store path is packed" \
 cp -a out before
 change fourth
 check "a runner with the third contents and one with the fourth build" mvm vm.yaml -o out
-mvm diff --json before out
+"$MVMBUILD" diff --json before out >printed 2>log
 check "mvmbuild diff reports that the two runners differ in this path alone" \
 	test "$(jq -r '[.packages[] | .name] | join(" ")' printed)" = data
 

@@ -21,7 +21,7 @@ kernel: $kernel
 E2
 cd "$test_dir" || exit
 cache=(--cache "$test_dir/cache")
-quiet() { "$MVMBUILD" -q --progress none "$@" </dev/null; }
+quiet() { "$MVMBUILD" -q "$@" </dev/null; }
 # to FILE COMMAND...: its output in a file.
 to() { "${@:2}" >"$1"; }
 # of FILTER FILE: jq, raw.

@@ -34,7 +34,7 @@ boots() {
 	RUNTIME_DIRECTORY=$test_dir/run sh "$top/templates/host/set-booted.sh" "$state/vm" $user \
 		$group >"$log" 2>&1
 }
-m() { "$microvm" -q --no-cache --state-dir "$state" "$@" >"$log" 2>&1; }
+m() { XDG_CACHE_HOME=$test_dir/cache "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
 mode() { stat -c %u:%g:%a "$1"; }
 booted() { readlink "$test_dir/run/booted"; }
 # A VM's directory: as microvm.nix makes it by its command, by its module, or as we do.
@@ -349,6 +349,6 @@ check "set-booted succeeds with that VM" boots
 fresh module
 as_user ln -s "$test_dir/vm.yaml" "$state/vm/source"
 as_user mkfifo "$state/vm/flake"
-timeout "$patience" "$microvm" -q --no-cache --state-dir "$state" --rollback vm >"$log" 2>&1
+timeout "$patience" "$microvm" -q --state-dir "$state" --rollback vm >"$log" 2>&1
 check "a pipe of the user's does not stop a rollback" test $? = 1
 finish

@@ -22,13 +22,13 @@ export NO_COLOR=1
 	echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
 	fast_kernel
 } >"$test_dir/vm.yaml"
-m() { "$microvm" -q --cache "$test_dir/cache" --state-dir "$state" "$@" >"$log" 2>&1; }
+m() { "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
 is_listed() {
 	[ "$("$microvm" --state-dir "$state" -l --json |
 		jq -c '.vms[0] | [.running, .byHand]')" = "$1" ]
 }
-if m -c vm -f "$test_dir/vm.yaml"; then
+if m --cache "$test_dir/cache" -c vm -f "$test_dir/vm.yaml"; then
 	ok "a VM is created"
 else
 	not_ok "a VM is created" "$log"

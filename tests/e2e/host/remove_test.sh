@@ -28,7 +28,7 @@ describe() { # [LINE]...
 			'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]' \
 		"$@" >vm.yaml
 }
-m() { "$microvm" -q --no-cache --state-dir "$state" "$@" >"$log" 2>&1; }
+m() { XDG_CACHE_HOME=$test_dir/cache "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
 names() {
 	find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | LC_ALL=C sort | paste -sd ' '
@@ -196,7 +196,7 @@ cut_off() { # WHAT KEPT [OPTION]...
 	while :; do
 		fresh
 		status=0
-		./kill_at $n "$microvm" -q --no-cache --state-dir "$state" --remove vm "${@:3}" \
+		./kill_at $n "$microvm" -q --state-dir "$state" --remove vm "${@:3}" \
 			>/dev/null 2>&1 || status=$?
 		[ "$status" = 0 ] || break
 		case " $2 " in *' data.img '*) [ -e "$state/vm/data.img" ] || lost+=" $n" ;; esac
@@ -242,7 +242,7 @@ int unlinkat(int directory, const char *name, int flags)
 E2
 cc -D_GNU_SOURCE -shared -fPIC -o interrupt.so interrupt.c -ldl || exit 1
 fresh
-LD_PRELOAD=$PWD/interrupt.so "$microvm" -q --no-cache --state-dir "$state" --remove vm >"$log" 2>&1
+LD_PRELOAD=$PWD/interrupt.so "$microvm" -q --state-dir "$state" --remove vm >"$log" 2>&1
 check "an interrupted removal ends with status 130" test $? = 130
 expect "it says that a part of the VM may be gone" \
 	"$log" '^interrupted; a part of vm may be gone: microvm --remove vm again removes the rest$'

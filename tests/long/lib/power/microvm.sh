@@ -4,7 +4,7 @@
 # removed, with its volumes.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
-m() { microvm -q --state-dir "$data/vms" --cache "$data/cache" "$@"; }
+m() { XDG_CACHE_HOME=$data/cache microvm -q --state-dir "$data/vms" "$@"; }
 source_of() { cp "$world/$1.yaml" "$data/src/$2.yaml"; }
 
 prepare() {
