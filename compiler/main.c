@@ -7,20 +7,18 @@
 
 #include "base/interrupts.h"
 #include "compiler/command/commands.h"
-#include "compiler/session/session.h"
 
-static enum status run(struct session *session, int argc, char *argv[])
+static enum status run(struct invocation *call, int argc, char *argv[])
 {
-	bool ok = cli_parse(session->arena, session->diag, argc, argv, stdout, &session->cli);
-	if (ok && !session->cli.help && !session->cli.version)
-		ok = command_run(session);
+	bool ok = cli_parse(call->arena, call->diag, argc, argv, stdout, &call->cli);
+	if (ok && !call->cli.help && !call->cli.version)
+		ok = command_run(call);
 	if (fflush(stdout) != 0 || ferror(stdout))
-		ok = diag_error(session->diag, STATUS_FAILED, NULL, "output",
+		ok = diag_error(call->diag, STATUS_FAILED, NULL, "output",
 			"cannot write to standard output");
-	const enum status status = ok && diag_error_count(session->diag) == 0
-		? session->status
-		: diag_failure(session->diag);
-	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
+	const enum status status =
+		ok && diag_error_count(call->diag) == 0 ? call->status : diag_failure(call->diag);
+	diag_print(call->diag, stderr, call->cli.format, call->cli.settings.quiet);
 	return status;
 }
 
@@ -29,8 +27,8 @@ int main(int argc, char *argv[])
 	interrupts_clean_up(argc, argv);
 	interrupts_handle();
 	struct arena *arena = arena_new();
-	struct session session = {.arena = arena, .diag = diag_new(arena)};
-	enum status status = run(&session, argc, argv);
+	struct invocation call = {.arena = arena, .diag = diag_new(arena)};
+	enum status status = run(&call, argc, argv);
 	arena_free(arena);
 	return (int)status;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* cache: the commands that look after the cache of compressed store paths. */
+/* cache: the commands that count, trim and verify the cache of compressed store paths. */
 #include <json-c/json.h>
 #include <string.h>
 #include <time.h>
@@ -9,17 +9,26 @@
 #include "compiler/command/commands.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/plan/report.h"
-#include "compiler/session/build.h"
-#include "compiler/session/session.h"
+#include "compiler/session/cache_settings.h"
 #include "imaging/cache/gc.h"
 #include "imaging/cache/scan.h"
 #include "imaging/cache/verify.h"
 
-static void warn_unknown(struct session *session, const struct strings *unknown)
+/* The directory of the cache, which need not exist yet; NULL, with an error, when there is none. */
+static const char *find_cache(struct invocation *call)
+{
+	const char *path = settings_cache(call->arena, call->diag, &call->cli.settings);
+	if (!path)
+		diag_error(call->diag, STATUS_FAILED, NULL, "unusable-cache",
+			"there is no usable cache; name one with --cache");
+	return path;
+}
+
+static void warn_unknown(struct invocation *call, const struct strings *unknown)
 {
 	for (size_t i = 0; i < unknown->n; i++)
-		diag_warning(session->diag, NULL, "unknown-file",
-			"%s is nothing of a cache; it stays as it is", unknown->v[i]);
+		diag_warning(call->diag, NULL, "unknown-file",
+			"%s does not belong to a cache and was left alone", unknown->v[i]);
 }
 
 static struct json_object *number(uint64_t value)
@@ -35,9 +44,9 @@ static struct json_object *array(const struct strings *strings)
 	return out;
 }
 
-static void print_json(struct session *session, struct json_object *report)
+static void print_json(struct invocation *call, struct json_object *report)
 {
-	fputs(report_text(session->arena, report), stdout);
+	fputs(report_text(call->arena, report), stdout);
 	json_object_put(report);
 }
 
@@ -63,7 +72,7 @@ static void total_add(struct total *total, const struct cache_object *object)
 	}
 }
 
-/* Of one shelf, or of all: SIZE_MAX. */
+/* The total of one shelf, or of all with SIZE_MAX. */
 static struct total total_of(const struct cache_scan *scan, size_t shelf)
 {
 	struct total total = {0};
@@ -110,7 +119,7 @@ static struct json_object *total_json(const struct total *total)
 }
 
 static void print_stats_json(
-	struct session *session, const char *path, const struct cache_scan *scan)
+	struct invocation *call, const char *path, const struct cache_scan *scan)
 {
 	const struct total all = total_of(scan, SIZE_MAX);
 	struct json_object *report = total_json(&all), *settings = json_object_new_object();
@@ -121,34 +130,33 @@ static void print_stats_json(
 	}
 	json_object_object_add(report, "settings", settings);
 	json_object_object_add(report, "unknown", array(&scan->unknown));
-	print_json(session, report);
+	print_json(call, report);
 }
 
-bool cache_stats(struct session *session)
+bool cache_stats(struct invocation *call)
 {
-	const char *path = build_own_cache(session);
+	const char *path = find_cache(call);
 	if (!path)
 		return false;
 	struct cache_scan scan = {0};
-	const bool ok = (!session->cli.cache_dir && !path_exists(path)) ||
-		cache_scan(session->arena, session->diag, path, &scan);
-	if (ok && session->cli.json) {
-		print_stats_json(session, path, &scan);
+	const bool ok = (!call->cli.settings.cache_dir && !path_exists(path)) ||
+		cache_scan(call->arena, call->diag, path, &scan);
+	if (ok && call->cli.json) {
+		print_stats_json(call, path, &scan);
 	} else if (ok) {
 		const struct total all = total_of(&scan, SIZE_MAX);
 		printf("%9s %10s %9s %7s  %-10s  %-10s  %s\n", "objects", "size", "bundled",
 			"bundles", "oldest use", "newest use", "settings");
 		for (size_t i = 0; i < scan.shelves.n; i++) {
 			const struct total total = total_of(&scan, i);
-			print_total(session->arena, scan.shelves.v[i].settings, &total);
+			print_total(call->arena, scan.shelves.v[i].settings, &total);
 		}
-		print_total(session->arena,
-			arena_printf(
-				session->arena, "all of %s", printable_text(session->arena, path)),
+		print_total(call->arena,
+			arena_printf(call->arena, "all of %s", printable_text(call->arena, path)),
 			&all);
 	}
-	if (ok && !session->cli.json)
-		warn_unknown(session, &scan.unknown);
+	if (ok && !call->cli.json)
+		warn_unknown(call, &scan.unknown);
 	cache_scan_end(&scan);
 	return ok;
 }
@@ -163,11 +171,11 @@ static struct json_object *amount_json(const struct cache_amount *amount)
 	return out;
 }
 
-static void print_gc(struct session *session, const struct cache_gc_result *result)
+static void print_gc(struct invocation *call, const struct cache_gc_result *result)
 {
-	struct arena *arena = session->arena;
+	struct arena *arena = call->arena;
 	printf("%s %zu objects, %s; %zu objects, %s stay",
-		session->cli.dry_run ? "would free" : "freed", result->freed.objects,
+		call->cli.dry_run ? "would free" : "freed", result->freed.objects,
 		size_text(arena, result->freed.bytes), result->left.objects,
 		size_text(arena, result->left.bytes));
 	if (result->needed.objects)
@@ -176,21 +184,21 @@ static void print_gc(struct session *session, const struct cache_gc_result *resu
 	putchar('\n');
 }
 
-bool cache_collect(struct session *session)
+bool cache_collect(struct invocation *call)
 {
-	const char *path = build_own_cache(session);
+	const char *path = find_cache(call);
 	if (!path)
 		return false;
-	const struct cli *cli = &session->cli;
+	const struct cli *cli = &call->cli;
 	const struct cache_gc_request request = {
 		path, cli->max_bytes, cli->max_age_seconds, cli->dry_run};
 	struct cache_gc_result result = {0};
-	if ((cli->cache_dir || path_exists(path)) &&
-		!cache_gc(session->arena, session->diag, &request, &result))
+	if ((cli->settings.cache_dir || path_exists(path)) &&
+		!cache_gc(call->arena, call->diag, &request, &result))
 		return false;
 	if (!cli->json) {
-		print_gc(session, &result);
-		warn_unknown(session, &result.unknown);
+		print_gc(call, &result);
+		warn_unknown(call, &result.unknown);
 		return true;
 	}
 	struct json_object *report = json_object_new_object();
@@ -199,39 +207,40 @@ bool cache_collect(struct session *session)
 	json_object_object_add(report, "left", amount_json(&result.left));
 	json_object_object_add(report, "needed", amount_json(&result.needed));
 	json_object_object_add(report, "unknown", array(&result.unknown));
-	print_json(session, report);
+	print_json(call, report);
 	return true;
 }
 
 /* ---- verify ---- */
 
-static void print_verify(struct session *session, const struct cache_verify_result *result)
+static void print_verify(struct invocation *call, const struct cache_verify_result *result)
 {
 	for (size_t i = 0; i < result->damaged.n; i++)
-		printf("damaged: %s\n", printable_text(session->arena, result->damaged.v[i]));
-	printf("%zu objects, %s: ", result->objects, size_text(session->arena, result->bytes));
+		printf("damaged: %s\n", printable_text(call->arena, result->damaged.v[i]));
+	printf("%zu objects, %s: ", result->objects, size_text(call->arena, result->bytes));
 	if (!result->damaged.n)
 		puts("all sound");
 	else
 		printf("%zu damaged%s\n", result->damaged.n,
-			session->cli.dry_run ? "" : " and removed; the next build packs them anew");
+			call->cli.dry_run ? "" : " and removed; the next build packs them again");
 }
 
-bool cache_check(struct session *session)
+bool cache_check(struct invocation *call)
 {
-	const char *path = build_own_cache(session);
+	const char *path = find_cache(call);
 	if (!path)
 		return false;
-	const struct cli *cli = &session->cli;
-	const struct cache_verify_request request = {path, cli_jobs(cli), cli->dry_run};
+	const struct cli *cli = &call->cli;
+	const struct cache_verify_request request = {
+		path, settings_jobs(&cli->settings), cli->dry_run};
 	struct cache_verify_result result = {0};
-	if ((cli->cache_dir || path_exists(path)) &&
-		!cache_verify(session->arena, session->diag, &request, &result))
+	if ((cli->settings.cache_dir || path_exists(path)) &&
+		!cache_verify(call->arena, call->diag, &request, &result))
 		return false;
-	session->status = result.damaged.n ? STATUS_FAILED : STATUS_OK;
+	call->status = result.damaged.n ? STATUS_FAILED : STATUS_OK;
 	if (!cli->json) {
-		print_verify(session, &result);
-		warn_unknown(session, &result.unknown);
+		print_verify(call, &result);
+		warn_unknown(call, &result.unknown);
 		return true;
 	}
 	struct json_object *report = json_object_new_object();
@@ -240,6 +249,6 @@ bool cache_check(struct session *session)
 	json_object_object_add(report, "bytes", number(result.bytes));
 	json_object_object_add(report, "damaged", array(&result.damaged));
 	json_object_object_add(report, "unknown", array(&result.unknown));
-	print_json(session, report);
+	print_json(call, report);
 	return true;
 }

@@ -13,57 +13,65 @@
 #include "compiler/command/docgen.h"
 #include "compiler/command/init.h"
 #include "compiler/fleet/fleet.h"
+#include "compiler/inspect/inspect.h"
 #include "compiler/plan/report.h"
 #include "compiler/session/build.h"
 #include "compiler/session/depfile.h"
 #include "compiler/session/session.h"
 
-static bool plan_and_build(struct session *session, struct runner_result *result)
+/* ---- building ---- */
+
+static bool plan_and_build(struct invocation *call, struct runner_result *result)
 {
+	const struct cli *cli = &call->cli;
+	struct session *session = &call->session;
 	struct progress progress;
-	progress_begin(&progress, &session->cli);
+	progress_begin(&progress, &cli->settings);
 	if (!session_plan(session))
 		return false;
-	const char *output = session->cli.output
-		? session->cli.output
-		: arena_printf(session->arena, "result-%s", session->vm->host_name);
+	const char *output = cli->output
+		? cli->output
+		: arena_printf(call->arena, "result-%s", session->vm->host_name);
 	if (!build_runner(session, &progress, output, result))
 		return false;
-	return !session->cli.depfile ||
-		depfile_write(session->arena, session->diag, session->cli.depfile, output,
-			&session->cli.arguments, &session->plan);
+	return !cli->depfile ||
+		depfile_write(
+			call->arena, call->diag, cli->depfile, output, &cli->words, &session->plan);
 }
 
-static bool build(struct session *session, struct runner_result *result)
+static bool build(struct invocation *call, struct runner_result *result)
 {
+	struct session *session = &call->session;
 	session->shared = shared_new();
-	const bool ok = plan_and_build(session, result);
+	const bool ok = plan_and_build(call, result);
 	shared_free(session->shared);
 	session->shared = session->plan.shared = NULL;
 	return ok;
 }
 
-static bool run_build(struct session *session)
+static bool run_build(struct invocation *call)
 {
 	struct runner_result result = {0};
-	if (!build(session, &result))
+	if (!build(call, &result))
 		return false;
 	printf("%s\n", result.path);
 	return true;
 }
 
-static bool run_vm(struct session *session)
+static bool run_vm(struct invocation *call)
 {
 	struct runner_result result = {0};
-	if (!build(session, &result))
+	if (!build(call, &result))
 		return false;
-	diag_print(session->diag, stderr, session->cli.format, session->cli.quiet);
-	const char *script = path_join(session->arena, result.path, "bin/microvm-run");
+	diag_print(call->diag, stderr, call->cli.format, call->cli.settings.quiet);
+	const char *script = path_join(call->arena, result.path, "bin/microvm-run");
 	interrupts_forget();
 	execl(script, script, (char *)NULL);
-	return diag_error(session->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", script,
+	return diag_error(call->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", script,
 		strerror(errno));
 }
+
+/* ---- check ---- */
 
 static void print_matrix(struct json_object *matrix)
 {
@@ -77,12 +85,12 @@ static void print_matrix(struct json_object *matrix)
 	}
 }
 
-static bool check_matrix(struct session *session)
+static bool check_matrix(struct session *session, bool json)
 {
 	if (!session_read(session))
 		return false;
 	struct json_object *matrix = vm_matrix(session->arena, session->vm, session->storage);
-	if (session->cli.json)
+	if (json)
 		fputs(report_text(session->arena, matrix), stdout);
 	else
 		print_matrix(matrix);
@@ -90,11 +98,11 @@ static bool check_matrix(struct session *session)
 	return true;
 }
 
-static bool run_check(struct session *session)
+static bool run_check(struct invocation *call)
 {
-	if (session->cli.matrix)
-		return check_matrix(session);
-	return session_check(session);
+	if (call->cli.matrix)
+		return check_matrix(&call->session, call->cli.json);
+	return session_check(&call->session);
 }
 
 /* ---- plan ---- */
@@ -136,9 +144,10 @@ static void print_plan(struct arena *arena, const struct plan *plan)
 	json_object_put(command);
 }
 
-/* Before there is a system: its own configuration says what it mounts. */
+/* The configuration of the guest reads this report, so the guest may not be built yet. */
 static bool plan_mounts(struct session *session)
 {
+	session->input.no_system = true;
 	if (!session_check(session))
 		return false;
 	struct json_object *report = report_storage(session->arena, session->vm, session->storage);
@@ -147,13 +156,14 @@ static bool plan_mounts(struct session *session)
 	return true;
 }
 
-static bool run_plan(struct session *session)
+static bool run_plan(struct invocation *call)
 {
-	if (session->cli.mounts)
+	struct session *session = &call->session;
+	if (call->cli.mounts)
 		return plan_mounts(session);
 	if (!session_plan(session))
 		return false;
-	if (!session->cli.json) {
+	if (!call->cli.json) {
 		print_plan(session->arena, &session->plan);
 		return true;
 	}
@@ -163,11 +173,13 @@ static bool run_plan(struct session *session)
 	return true;
 }
 
-static bool run_init(struct session *session)
+/* ---- without a VM ---- */
+
+static bool run_init(struct invocation *call)
 {
-	const struct strings *arguments = &session->cli.arguments;
+	const struct strings *arguments = &call->cli.words;
 	struct strings written = {0};
-	if (!init_write(session->arena, session->diag, arguments->n > 0 ? arguments->v[0] : "vm",
+	if (!init_write(call->arena, call->diag, arguments->n > 0 ? arguments->v[0] : "vm",
 		    arguments->n > 1 ? arguments->v[1] : ".", &written))
 		return false;
 	for (size_t i = 0; i < written.n; i++)
@@ -175,50 +187,79 @@ static bool run_init(struct session *session)
 	return true;
 }
 
-static bool run_schema(struct session *session)
+static bool run_schema(struct invocation *call)
 {
-	struct json_object *schema = session->cli.host ? docgen_fleet_schema(session->arena)
-						       : docgen_schema(session->arena);
-	fputs(report_text(session->arena, schema), stdout);
+	struct json_object *schema =
+		call->cli.host ? docgen_fleet_schema(call->arena) : docgen_schema(call->arena);
+	fputs(report_text(call->arena, schema), stdout);
 	json_object_put(schema);
 	return true;
 }
 
-static bool run_options(struct session *session)
+static bool run_options(struct invocation *call)
 {
-	if (session->cli.host)
+	if (call->cli.host)
 		docgen_fleet_options(stdout);
 	else
-		docgen_options(session->arena, stdout);
+		docgen_options(call->arena, stdout);
 	return true;
 }
 
-static bool run_host(struct session *session)
+static bool run_host(struct invocation *call)
 {
-	struct fleet *fleet = arena_alloc(session->arena, sizeof *fleet);
-	const char *output = session->cli.output ? session->cli.output : "result-host";
+	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
+	const char *output = call->cli.output ? call->cli.output : "result-host";
 	bool changed,
-		ok = fleet_plan(session, fleet) && fleet_build(session, fleet, output, &changed);
+		ok = fleet_plan(&call->session, call->cli.words.v[0], fleet) &&
+		fleet_build(&call->session, fleet, output, &changed);
 	fleet_free(fleet);
 	if (!ok)
 		return false;
-	if (!session->cli.quiet)
+	if (!call->cli.settings.quiet)
 		fprintf(stderr, changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n",
 			fleet->vms.n);
-	printf("%s\n", path_absolute(session->arena, output));
+	printf("%s\n", path_absolute(call->arena, output));
 	return true;
 }
 
-bool command_run(struct session *session)
+/* ---- reports ---- */
+
+static bool run_size(struct invocation *call)
 {
-	static bool (*const runs[])(struct session *) = {
+	return call->cli.html ? inspect_size_page(&call->session, call->cli.html)
+			      : inspect_size(&call->session, call->cli.json);
+}
+
+static bool run_why(struct invocation *call)
+{
+	/* the last word is the path */
+	const struct strings *words = &call->cli.words;
+	call->session.input.files.n = words->n - 1;
+	return inspect_why(&call->session, words->v[words->n - 1], call->cli.json);
+}
+
+static bool run_diff(struct invocation *call)
+{
+	const char *const *runners = call->cli.words.v;
+	bool differ;
+	if (!inspect_diff(call->arena, call->diag, runners[0], runners[1], call->cli.json, &differ))
+		return false;
+	call->status = differ ? STATUS_DIFFERENT : STATUS_OK;
+	return true;
+}
+
+/* ---- */
+
+bool command_run(struct invocation *call)
+{
+	static bool (*const runs[])(struct invocation *) = {
 		[COMMAND_BUILD] = run_build,
 		[COMMAND_CHECK] = run_check,
 		[COMMAND_PLAN] = run_plan,
 		[COMMAND_RUN] = run_vm,
-		[COMMAND_SIZE] = command_size,
-		[COMMAND_WHY] = command_why,
-		[COMMAND_DIFF] = command_diff,
+		[COMMAND_SIZE] = run_size,
+		[COMMAND_WHY] = run_why,
+		[COMMAND_DIFF] = run_diff,
 		[COMMAND_INIT] = run_init,
 		[COMMAND_HOST] = run_host,
 		[COMMAND_CACHE_STATS] = cache_stats,
@@ -227,5 +268,10 @@ bool command_run(struct session *session)
 		[COMMAND_SCHEMA] = run_schema,
 		[COMMAND_OPTIONS] = run_options,
 	};
-	return runs[session->cli.command](session);
+	const struct cli *cli = &call->cli;
+	call->session = (struct session){.arena = call->arena,
+		.diag = call->diag,
+		.input = {.files = cli->words, .sets = cli->sets, .hypervisor = cli->hypervisor},
+		.settings = cli->settings};
+	return runs[cli->command](call);
 }

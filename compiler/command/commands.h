@@ -3,14 +3,24 @@
 #ifndef MVM_COMPILER_COMMAND_COMMANDS_H
 #define MVM_COMPILER_COMMAND_COMMANDS_H
 
+#include "compiler/command/cli.h"
 #include "compiler/session/session.h"
 
+/* One run of the program. */
+struct invocation {
+	struct arena *arena;
+	struct diag *diag;
+	struct cli cli;
+	struct session session; /* of the commands that read a description */
+	enum status status;     /* of a command that did not fail */
+};
+
 /* Runs the command that the command line names; false after an error. */
-bool command_run(struct session *session);
+bool command_run(struct invocation *call);
 
 /* cache.c */
-bool cache_stats(struct session *session);
-bool cache_collect(struct session *session);
-bool cache_check(struct session *session);
+bool cache_stats(struct invocation *call);
+bool cache_collect(struct invocation *call);
+bool cache_check(struct invocation *call);
 
 #endif

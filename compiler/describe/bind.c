@@ -14,7 +14,8 @@ struct binder {
 	struct arena *arena;
 	struct diag *diag;
 	struct places *places;
-	bool defaults; /* binding the table's own defaults, which have no positions */
+	const char *may_lack; /* a required option that may be missing; NULL: none */
+	bool defaults;        /* binding the table's own defaults, which have no positions */
 };
 
 /* The option being bound, its struct, and its name as a user writes it. */
@@ -482,6 +483,7 @@ static void check_required(struct binder *binder, const struct node *map,
 			check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos),
 				table->sub, group_base(table, base), full);
 		if (!table->required || (given && !says_nothing(given)) ||
+			(binder->may_lack && strcmp(binder->may_lack, full) == 0) ||
 			places_refused(binder->places, base + table->offset))
 			continue;
 		diag_error(binder->diag, STATUS_DESCRIPTION, given ? &given->pos : &map->pos,
@@ -539,14 +541,20 @@ static void set_defaults(struct binder *binder, const struct option *table, char
 	}
 }
 
+static bool bind_all(struct binder *binder, const struct option *table,
+	const struct node *description, void *base)
+{
+	size_t before = diag_error_count(binder->diag);
+	set_defaults(binder, table, base);
+	bind_table(binder, description, table, base, "");
+	return diag_error_count(binder->diag) == before;
+}
+
 bool options_bind(struct arena *arena, struct diag *diag, struct places *places,
 	const struct option *table, const struct node *description, void *base)
 {
 	struct binder binder = {.arena = arena, .diag = diag, .places = places};
-	size_t before = diag_error_count(diag);
-	set_defaults(&binder, table, base);
-	bind_table(&binder, description, table, base, "");
-	return diag_error_count(diag) == before;
+	return bind_all(&binder, table, description, base);
 }
 
 bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm)
@@ -554,4 +562,13 @@ bool vm_bind(struct arena *arena, struct diag *diag, const struct node *descript
 	struct places *places = places_new(arena);
 	*vm = (struct vm){.places = places};
 	return options_bind(arena, diag, places, vm_options(arena), description, vm);
+}
+
+bool vm_bind_without_system(
+	struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm)
+{
+	struct binder binder = {
+		.arena = arena, .diag = diag, .places = places_new(arena), .may_lack = "toplevel"};
+	*vm = (struct vm){.places = binder.places};
+	return bind_all(&binder, vm_options(arena), description, vm);
 }

@@ -16,6 +16,9 @@
  * which vm_refused is true.
  */
 bool vm_bind(struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm);
+/* As vm_bind, for a description whose toplevel may be missing. */
+bool vm_bind_without_system(
+	struct arena *arena, struct diag *diag, const struct node *description, struct vm *vm);
 
 struct option;
 /* Like vm_bind, for any table and its struct, which must be zeroed. */

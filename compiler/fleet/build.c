@@ -15,7 +15,9 @@
 #include "compiler/fleet/fleet.h"
 #include "compiler/fleet/round.h"
 #include "compiler/runner/gcroots.h"
-#include "compiler/session/build.h"
+#include "compiler/runner/runner.h"
+#include "compiler/session/cache_settings.h"
+#include "compiler/session/progress.h"
 
 #define COMMON "common" /* exists only during the build */
 
@@ -83,7 +85,7 @@ static bool is_up_to_date(
 {
 	struct bytes text;
 	const char *path = path_join(session->arena, output, FLEET_MANIFEST);
-	return whole && !session->cli.force && path_exists(path) &&
+	return whole && !session->settings.force && path_exists(path) &&
 		file_read(session->arena, diag_new(session->arena), path, MANIFEST_BYTES, &text) &&
 		strcmp(text.p, fleet_manifest(session, fleet)) == 0;
 }
@@ -95,17 +97,18 @@ static bool build(
 	struct progress progress;
 	struct staging staging;
 	const struct cache_sharing *sharing;
-	if (!build_sharing(session, &sharing))
+	if (!settings_sharing(session->arena, session->diag, &session->settings, &sharing))
 		return false;
 	if (!staging_begin(session->arena, session->diag, output, &staging))
 		return false;
-	progress_begin(&progress, &session->cli);
+	progress_begin(&progress, &session->settings);
 	struct builder builder = {
 		.session = session, .fleet = fleet, .directory = staging.directory};
-	builder.settings = (struct image_settings){.cache_dir = build_cache(session),
+	builder.settings = (struct image_settings){
+		.cache_dir = settings_cache(session->arena, session->diag, &session->settings),
 		.sharing = sharing,
-		.jobs = cli_jobs(&session->cli),
-		.no_sync = session->cli.no_sync,
+		.jobs = settings_jobs(&session->settings),
+		.no_sync = session->settings.no_sync,
 		.progress = progress_bytes,
 		.progress_context = &progress};
 	const struct fleet_disks disks = {
@@ -115,7 +118,7 @@ static bool build(
 	bool ok = fleet_disks_make(session, &disks) && make_runners(&builder) &&
 		fleet_write(session, fleet, staging.directory);
 	umask(mask);
-	staging.unsynced = session->cli.no_sync;
+	staging.unsynced = session->settings.no_sync;
 	staging.listed = true;
 	if (ok)
 		return staging_publish(session->diag, &staging);
@@ -125,7 +128,7 @@ static bool build(
 	 * seal.
 	 */
 	if (old)
-		own_seal(session->arena, old, !session->cli.no_sync);
+		own_seal(session->arena, old, !session->settings.no_sync);
 	return false;
 }
 
@@ -136,15 +139,15 @@ bool fleet_build(
 	output = path_absolute(session->arena, output);
 	if (!staging_may_replace(session->arena, session->diag, output, "host", FLEET_MANIFEST))
 		return false;
-	const bool whole = own_seal_holds(session->arena, output, !session->cli.no_sync);
-	const char *old = whole && !session->cli.force ? output : NULL;
+	const bool whole = own_seal_holds(session->arena, output, !session->settings.no_sync);
+	const char *old = whole && !session->settings.force ? output : NULL;
 	*changed = !is_up_to_date(session, fleet, output, whole);
 	if (!*changed)
 		staging_clean(session->arena, output);
-	if (!session->cli.gcroot)
+	if (!session->settings.gcroot)
 		return !*changed || build(session, fleet, output, old);
 	if (!gcroots_begin(session->arena, session->diag, &fleet->roots, output,
-		    session->cli.gcroot_dir, &roots))
+		    session->settings.gcroot_dir, &roots))
 		return false;
 	if (!*changed || build(session, fleet, output, old))
 		return gcroots_publish(&roots, path_join(session->arena, output, "share/gcroots"));

@@ -18,11 +18,10 @@
 
 /* ---- reading ---- */
 
-static bool read_file(struct session *session, struct node **merged)
+static bool read_file(struct session *session, const char *path, struct node **merged)
 {
 	struct bytes text;
 	struct documents documents = {0};
-	const char *path = session->cli.arguments.v[0];
 	if (!file_read(session->arena, session->diag, path, DOC_MAX_BYTES, &text) ||
 		!doc_parse(session->arena, session->diag, path, &text, &documents))
 		return false;
@@ -127,17 +126,19 @@ static struct node *with_name(
 bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
 	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own)
 {
-	*own = (struct session){
-		.arena = arena, .diag = diag, .cli = session->cli, .shared = fleet->shared};
-	own->cli.arguments = (struct strings){0};
+	*own = (struct session){.arena = arena,
+		.diag = diag,
+		.input = {.sets = session->input.sets, .hypervisor = session->input.hypervisor},
+		.settings = session->settings,
+		.shared = fleet->shared};
 	if (vm->config && vm->config->kind != NODE_MAP)
 		return diag_error(diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type",
 			"vms.%s.config: expected a map", vm->name);
 	if (vm->config)
-		own->given = with_name(arena, vm->config, vm);
+		own->input.given = with_name(arena, vm->config, vm);
 	else {
-		const char *directory = path_parent(arena, session->cli.arguments.v[0]);
-		vec_push(arena, &own->cli.arguments,
+		const char *directory = path_parent(arena, fleet->file);
+		vec_push(arena, &own->input.files,
 			vm->source[0] == '/' ? vm->source
 					     : path_join(arena, directory, vm->source));
 	}
@@ -216,11 +217,12 @@ static bool plan_one(struct unique *unique, struct fleet_vm *vm, size_t number)
 	return ok;
 }
 
-bool fleet_plan(struct session *session, struct fleet *fleet)
+bool fleet_plan(struct session *session, const char *file, struct fleet *fleet)
 {
 	struct node *description = NULL;
-	*fleet = (struct fleet){.places = places_new(session->arena), .shared = shared_new()};
-	if (!read_file(session, &description))
+	*fleet = (struct fleet){
+		.file = file, .places = places_new(session->arena), .shared = shared_new()};
+	if (!read_file(session, file, &description))
 		return false;
 	sort_vms(session->arena, &description);
 	if (!options_bind(session->arena, session->diag, fleet->places, fleet_options, description,

@@ -36,6 +36,7 @@ struct fleet_vm {
 };
 
 struct fleet {
+	const char *file; /* that describes it */
 	const char *state_dir, *user, *group;
 	struct {
 		struct fleet_vm *v;
@@ -47,10 +48,11 @@ struct fleet {
 };
 
 /*
- * Reads the host's file, checks and plans every VM, and reports all errors in one run. The caller
- * must call fleet_free, also after a failure.
+ * Reads the host's file, and checks and plans every VM, so that all mistakes are reported in one
+ * run. --set and --hypervisor of the session are laid over each VM. fleet_free frees it, also after
+ * an error.
  */
-bool fleet_plan(struct session *session, struct fleet *fleet);
+bool fleet_plan(struct session *session, const char *file, struct fleet *fleet);
 void fleet_free(struct fleet *fleet);
 /* Plans one VM in a session of its own, with the given arena and diag. */
 bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,

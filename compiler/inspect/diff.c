@@ -6,7 +6,7 @@
 
 #include "compiler/inspect/json_diff.h"
 #include "compiler/plan/report.h"
-#include "compiler/session/session.h"
+#include "compiler/inspect/inspect.h"
 
 /*
  * Titles for the plan's keys. A key that is not listed is its own title, and its changes need a
@@ -144,44 +144,40 @@ static void judge(struct arena *arena, struct diff *diff)
 			add_reason(arena, diff, diff->changes.v[i].area);
 }
 
-static bool compare(struct session *session, struct diff *diff)
+static bool compare(struct arena *arena, struct diag *diag, struct diff *diff)
 {
-	struct arena *arena = session->arena;
 	closure_diff(arena, &diff->before->closure, &diff->after->closure, &diff->closure);
 	diff_plan(arena, diff);
-	if (!files_diff(arena, session->diag, diff))
+	if (!files_diff(arena, diag, diff))
 		return false;
 	diff_description(arena, diff);
 	judge(arena, diff);
 	return true;
 }
 
-static void report(const struct session *session, const struct diff *diff)
+static void report(struct arena *arena, const struct diff *diff, bool json)
 {
-	if (!session->cli.json) {
-		diff_print(session->arena, diff);
+	if (!json) {
+		diff_print(arena, diff);
 		return;
 	}
 	struct json_object *object = diff_json(diff);
-	fputs(report_text(session->arena, object), stdout);
+	fputs(report_text(arena, object), stdout);
 	json_object_put(object);
 }
 
-bool command_diff(struct session *session)
+bool inspect_diff(struct arena *arena, struct diag *diag, const char *before, const char *after,
+	bool json, bool *differ)
 {
-	const struct strings *arguments = &session->cli.arguments;
-	struct manifest before = {0}, after = {0};
-	struct diff diff = {.before = &before, .after = &after};
-	bool ok = manifest_read(session->arena, session->diag, arguments->v[0], &before);
-	ok &= manifest_read(session->arena, session->diag, arguments->v[1], &after);
-	if (ok && compare(session, &diff)) {
-		report(session, &diff);
-		if (diff.changes.n || diff.closure.packages.n)
-			session->status = STATUS_DIFFERENT;
-	} else {
-		ok = false;
-	}
-	manifest_free(&before);
-	manifest_free(&after);
+	struct manifest old = {0}, new = {0};
+	struct diff diff = {.before = &old, .after = &new};
+	bool ok = manifest_read(arena, diag, before, &old);
+	ok &= manifest_read(arena, diag, after, &new);
+	ok = ok && compare(arena, diag, &diff);
+	if (ok)
+		report(arena, &diff, json);
+	*differ = diff.changes.n || diff.closure.packages.n;
+	manifest_free(&old);
+	manifest_free(&new);
 	return ok;
 }

@@ -3,7 +3,7 @@
 #include "compiler/images/disk_image.h"
 #include "compiler/inspect/sizes.h"
 #include "compiler/runner/manifest.h"
-#include "compiler/session/build.h"
+#include "compiler/session/cache_settings.h"
 
 static bool load_runner(struct session *session, const char *runner, struct packed *out)
 {
@@ -34,23 +34,24 @@ static bool load_description(struct session *session, struct packed *out)
 	if (!closure_measure(arena, session->diag, &plan->closure, &out->closure))
 		return false;
 	const struct cache_sharing *sharing;
-	if (!build_sharing(session, &sharing))
+	if (!settings_sharing(arena, session->diag, &session->settings, &sharing))
 		return false;
-	out->stored = disk_image_peek(arena, plan, build_cache(session), sharing);
+	const char *cache = settings_cache(arena, session->diag, &session->settings);
+	out->stored = disk_image_peek(arena, plan, cache, sharing);
 	out->roots = closure_roots(arena, &out->closure, &packed, &out->nroots);
 	return true;
 }
 
 bool packed_load(struct session *session, struct packed *out)
 {
-	const struct strings *arguments = &session->cli.arguments;
-	for (size_t i = 0; i < arguments->n; i++)
-		if (path_is_directory(arguments->v[i]))
-			return arguments->n == 1
-				? load_runner(session, arguments->v[i], out)
+	const struct strings *files = &session->input.files;
+	for (size_t i = 0; i < files->n; i++)
+		if (path_is_directory(files->v[i]))
+			return files->n == 1
+				? load_runner(session, files->v[i], out)
 				: diag_error(session->diag, STATUS_USAGE, NULL, "usage",
 					  "%s is a runner; it cannot be combined with other "
-					  "arguments",
-					  arguments->v[i]);
+					  "files",
+					  files->v[i]);
 	return load_description(session, out);
 }

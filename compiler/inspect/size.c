@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/printable.h"
+#include "compiler/inspect/inspect.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
 #include "compiler/plan/report.h"
@@ -119,27 +120,35 @@ static struct json_object *sizes_json(const struct sizes *sizes)
 
 /* ---- the command ---- */
 
-static bool write_page(struct session *session, const struct sizes *sizes)
+static bool measure(struct session *session, struct packed *packed, struct sizes *sizes)
 {
-	BUF_CLEANUP struct buf page = {0};
-	sizes_html(session->arena, &page, sizes);
-	if (strcmp(session->cli.html, "-") == 0)
-		/* Errors are reported when the program closes stdout. */
-		return fwrite(page.p, 1, page.n, stdout) == page.n;
-	return file_rewrite(
-		session->arena, session->diag, session->cli.html, buf_text(&page), page.n, 0644);
+	if (!packed_load(session, packed))
+		return false;
+	sizes_make(session->arena, packed, sizes);
+	return true;
 }
 
-bool command_size(struct session *session)
+bool inspect_size_page(struct session *session, const char *path)
+{
+	BUF_CLEANUP struct buf page = {0};
+	struct packed packed;
+	struct sizes sizes;
+	if (!measure(session, &packed, &sizes))
+		return false;
+	sizes_html(session->arena, &page, &sizes);
+	if (strcmp(path, "-") == 0)
+		/* Errors are reported when the program closes stdout. */
+		return fwrite(page.p, 1, page.n, stdout) == page.n;
+	return file_rewrite(session->arena, session->diag, path, buf_text(&page), page.n, 0644);
+}
+
+bool inspect_size(struct session *session, bool json)
 {
 	struct packed packed;
 	struct sizes sizes;
-	if (!packed_load(session, &packed))
+	if (!measure(session, &packed, &sizes))
 		return false;
-	sizes_make(session->arena, &packed, &sizes);
-	if (session->cli.html)
-		return write_page(session, &sizes);
-	if (!session->cli.json) {
+	if (!json) {
 		sizes_print(session->arena, &sizes);
 		return true;
 	}

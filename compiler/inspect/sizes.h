@@ -23,7 +23,7 @@ struct packed {
 	const int64_t *stored; /* bytes of each path's data in the store disk; -1: unknown */
 };
 
-/* Loads what the command line names: one runner, or descriptions. Builds and writes nothing. */
+/* Loads the files of the session: one runner, or descriptions. Builds and writes nothing. */
 bool packed_load(struct session *session, struct packed *out);
 
 struct size {

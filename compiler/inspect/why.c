@@ -6,6 +6,7 @@
 
 #include "base/printable.h"
 #include "compiler/inspect/package_name.h"
+#include "compiler/inspect/inspect.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
 #include "compiler/plan/report.h"
@@ -165,30 +166,28 @@ static struct json_object *answer_json(const struct answer *answer)
 	return object;
 }
 
-static void report(const struct session *session, const struct answer *answer)
+static void report(struct arena *arena, const struct answer *answer, bool json)
 {
-	if (!session->cli.json) {
+	if (!json) {
 		print_answer(answer);
 		return;
 	}
 	struct json_object *object = answer_json(answer);
-	fputs(report_text(session->arena, object), stdout);
+	fputs(report_text(arena, object), stdout);
 	json_object_put(object);
 }
 
-bool command_why(struct session *session)
+bool inspect_why(struct session *session, const char *path, bool json)
 {
-	struct strings *arguments = &session->cli.arguments;
 	struct packed packed;
 	struct sizes sizes;
 	struct answer answer = {.arena = session->arena, .sizes = &sizes};
-	const char *text = arguments->v[--arguments->n];
-	if (!packed_load(session, &packed) || !find_path(session, &packed, text, &answer.path))
+	if (!packed_load(session, &packed) || !find_path(session, &packed, path, &answer.path))
 		return false;
 	sizes_make(session->arena, &packed, &sizes);
 	find_chain(&answer);
 	find_referrers(&answer);
 	find_going(&answer);
-	report(session, &answer);
+	report(session->arena, &answer, json);
 	return true;
 }

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "compiler/session/settings.h"
 
 struct host {
 	struct arena *arena;
@@ -14,10 +15,7 @@ struct host {
 	const char *state_dir; /* absolute; a directory of each VM is in it */
 	/* the directory for microVMs among Nix's roots; NULL: there is no Nix */
 	const char *gcroots;
-	const char *cache_dir;                   /* of builds; NULL: the user's own */
-	bool no_cache, force;                    /* as mvmbuild takes them */
-	struct strings cache_from, cache_owners; /* as mvmbuild takes them */
-	bool verbose, quiet;
+	struct build_settings settings;
 	bool colours; /* on standard output */
 };
 

@@ -100,7 +100,7 @@ static const struct argument_row rows[] = {
 	{'R', "restart", FLAG(request.restart), .commands = BIT(UPDATE) | BIT(ROLLBACK),
 		.doc = "restart the VM if it changed"},
 	{.name = "force",
-		FLAG(host.force),
+		FLAG(host.settings.force),
 		.commands = BIT(UPDATE),
 		.doc = "build even what is up to date"},
 	{.name = "stop", FLAG(request.stop), .commands = BIT(REMOVE), .doc = "stop the VM first"},
@@ -114,30 +114,30 @@ static const struct argument_row rows[] = {
 		.doc = "remove everything in its directory, also what others put there"},
 	{.name = "json", FLAG(request.json), .commands = BIT(LIST), .doc = "print JSON"},
 	{.name = "cache",
-		STRING(host.cache_dir, "DIR"),
+		STRING(host.settings.cache_dir, "DIR"),
 		.commands = BUILDS,
 		.doc = "keep compressed store paths in DIR (default: ~/.cache/mvmbuild)"},
 	{.name = "cache-from",
-		STRINGS(host.cache_from, "DIR"),
+		STRINGS(host.settings.cache_from, "DIR"),
 		.commands = BUILDS,
 		.doc = "also take compressed store paths from the cache DIR, without writing to "
 		       "it; may be repeated"},
 	{.name = "cache-owner",
-		STRINGS(host.cache_owners, "USER"),
+		STRINGS(host.settings.cache_owners, "USER"),
 		.commands = BUILDS,
 		.doc = "trust files of USER in such a cache, beside root's and your own; may be "
 		       "repeated"},
 	{.name = "no-cache",
-		FLAG(host.no_cache),
+		FLAG(host.settings.no_cache),
 		.commands = BUILDS,
 		.doc = "neither read nor fill your own cache"},
-	{'v', "verbose", FLAG(host.verbose), .commands = BUILDS,
+	{'v', "verbose", FLAG(host.settings.verbose), .commands = BUILDS,
 		.doc = "print the time since the start with each step"},
 	{.name = "state-dir",
 		STRING(host.state_dir, "DIR"),
 		.commands = ALL,
 		.doc = "find the VMs in DIR (default: " DEFAULT_STATE_DIR ")"},
-	{'q', "quiet", FLAG(host.quiet), .commands = ALL, .doc = "print only errors"},
+	{'q', "quiet", FLAG(host.settings.quiet), .commands = ALL, .doc = "print only errors"},
 	{'h', "help", FLAG(help), .commands = ALL, .doc = "print this help"},
 	{.name = "version", FLAG(version), .commands = ALL, .doc = "print the version"},
 };
@@ -250,7 +250,7 @@ int main(int argc, char *argv[])
 			diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
 	const enum status status =
 		ok && diag_error_count(diag) == 0 ? STATUS_OK : diag_failure(diag);
-	diag_print(diag, stderr, DIAG_HUMAN, line.host.quiet);
+	diag_print(diag, stderr, DIAG_HUMAN, line.host.settings.quiet);
 	arena_free(arena);
 	return (int)status;
 }

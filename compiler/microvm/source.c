@@ -118,15 +118,8 @@ static bool plan_description(const struct host *host, struct arena *arena, const
 	if (!description)
 		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source",
 			"%s has no %s.yaml, vm.yaml, vm.json or flake.nix", path, name);
-	*session = (struct session){.arena = arena, .diag = host->diag};
-	session->cli.cache_dir = host->cache_dir;
-	session->cli.no_cache = host->no_cache;
-	session->cli.force = host->force;
-	session->cli.cache_from = host->cache_from;
-	session->cli.cache_owners = host->cache_owners;
-	session->cli.verbose = host->verbose;
-	session->cli.quiet = host->quiet;
-	vec_push(arena, &session->cli.arguments, description);
+	*session = (struct session){.arena = arena, .diag = host->diag, .settings = host->settings};
+	vec_push(arena, &session->input.files, description);
 	return session_plan(session);
 }
 
@@ -149,10 +142,10 @@ static bool build_description(const struct host *host, const char *path, const c
 	if (!plan_description(host, host->arena, path, name, session) ||
 		!fill_product(host, session, product))
 		return false;
-	progress_begin(&progress, &session->cli);
+	progress_begin(&progress, &session->settings);
 	product->target = runner_place(host->arena, product->fingerprint);
-	session->cli.gcroot_dir = roots_of_runner(host, name, product->fingerprint);
-	session->cli.gcroot = session->cli.gcroot_dir;
+	session->settings.gcroot_dir = roots_of_runner(host, name, product->fingerprint);
+	session->settings.gcroot = session->settings.gcroot_dir;
 	const char *runners = path_join(host->arena, directory, RUNNERS);
 	return directory_make(host->diag, runners, 0755) && custody_check(host, runners) &&
 		build_runner(session, &progress, path_join(host->arena, directory, product->target),

@@ -110,7 +110,7 @@ bool verb_run(struct host *host, const struct request *request)
 		(geteuid() == 0 && !custody_take(host, machine.directory)) ||
 		!machine_get(host, request->name, &machine))
 		return false;
-	diag_print(host->diag, stderr, DIAG_HUMAN, host->quiet);
+	diag_print(host->diag, stderr, DIAG_HUMAN, host->settings.quiet);
 	if (chdir(machine.directory) != 0)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot enter %s: %s",
 			machine.directory, strerror(errno));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* build: a planned session made into a runner, as its command line says. */
+/* build: makes a runner of a planned session, as its settings say. */
 #ifndef MVM_COMPILER_SESSION_BUILD_H
 #define MVM_COMPILER_SESSION_BUILD_H
 
@@ -7,22 +7,7 @@
 #include "compiler/session/progress.h"
 #include "compiler/session/session.h"
 
-/* Where compressed store paths are kept; NULL: nowhere. */
-const char *build_cache(struct session *session);
-/*
- * The same for those who look after it: there is one, or an error says why not. It may not be there
- * yet.
- */
-const char *build_own_cache(struct session *session);
-/*
- * Further caches to look into, NULL when there are none. False, with an error, when an owner is no
- * user.
- */
-bool build_sharing(struct session *session, const struct cache_sharing **out);
-/*
- * Builds what was planned at `output`, with its roots for Nix's garbage collector when they are
- * asked for.
- */
+/* Builds what was planned at `output`, and registers garbage collector roots if they are wanted. */
 bool build_runner(struct session *session, struct progress *progress, const char *output,
 	struct runner_result *result);
 

@@ -3,22 +3,23 @@
 
 #include <json-c/json.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/printable.h"
 
-void progress_begin(struct progress *progress, const struct cli *cli)
+void progress_begin(struct progress *progress, const struct build_settings *settings)
 {
 	bool terminal = isatty(STDERR_FILENO);
-	enum progress_style style = cli->progress;
+	enum progress_style style = settings->progress;
 	if (style == PROGRESS_AUTO)
-		style = cli->quiet ? PROGRESS_NONE : PROGRESS_PLAIN;
+		style = settings->quiet ? PROGRESS_NONE : PROGRESS_PLAIN;
 	*progress = (struct progress){.style = style,
 		.terminal = terminal && style == PROGRESS_PLAIN,
 		.percent = -1,
-		.timed = cli->verbose && style == PROGRESS_PLAIN};
+		.timed = settings->verbose && style == PROGRESS_PLAIN};
 	clock_gettime(CLOCK_MONOTONIC, &progress->started);
 }
 

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "compiler/session/cli.h"
+#include "compiler/session/settings.h"
 
 struct progress {
 	enum progress_style style; /* never PROGRESS_AUTO */
@@ -16,7 +16,7 @@ struct progress {
 	struct timespec started;
 };
 
-void progress_begin(struct progress *progress, const struct cli *cli);
+void progress_begin(struct progress *progress, const struct build_settings *settings);
 /* A step of the build: "closure: 173 store paths". */
 void progress_step(struct progress *progress, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

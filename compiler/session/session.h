@@ -1,24 +1,31 @@
 /* SPDX-License-Identifier: MIT */
-/* session: one run of the program: its command line and the passes that its commands share. */
+/* session: a description and the passes over it, in their order. */
 #ifndef MVM_COMPILER_SESSION_SESSION_H
 #define MVM_COMPILER_SESSION_SESSION_H
 
 #include "backends/interface/vm.h"
 #include "compiler/plan/plan.h"
-#include "compiler/session/cli.h"
+#include "compiler/session/settings.h"
+
+/* Where the description comes from. What stands below is laid over what stands above. */
+struct input {
+	struct node *given; /* NULL: only files */
+	struct strings files;
+	struct strings sets;    /* "a.0.b=c" */
+	const char *hypervisor; /* NULL: as described */
+	bool no_system;         /* the toplevel may be missing */
+};
 
 struct session {
 	struct arena *arena;
 	struct diag *diag;
-	struct cli cli;
-	/* a description that is no file of its own; the command line's files are laid over it */
-	struct node *given;
+	struct input input;
+	struct build_settings settings;
 	struct shared *shared;         /* with other sessions of this run; NULL: nothing */
 	const struct vm *vm;           /* complete; NULL: no description could be read */
 	const struct storage *storage; /* derived from `vm` */
 	struct system system;
 	struct plan plan;
-	enum status status; /* of a command that came to its end */
 };
 
 /* Reads, merges and binds the descriptions, without checking the whole. */
@@ -30,10 +37,5 @@ bool session_read(struct session *session);
 bool session_check(struct session *session);
 /* The same, and plans. */
 bool session_plan(struct session *session);
-
-/* compiler/inspect/size.c, compiler/inspect/why.c, compiler/inspect/diff.c */
-bool command_size(struct session *session);
-bool command_why(struct session *session);
-bool command_diff(struct session *session);
 
 #endif

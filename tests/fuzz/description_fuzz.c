@@ -19,7 +19,7 @@ static void add_settings(struct session *session, const char *text, const char *
 	while (text < end) {
 		const char *stop = memchr(text, '\0', (size_t)(end - text));
 		size_t length = (size_t)((stop ? stop : end) - text);
-		vec_push(session->arena, &session->cli.sets,
+		vec_push(session->arena, &session->input.sets,
 			arena_strndup(session->arena, text, length));
 		text += length + 1;
 	}
@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena *arena = arena_new();
 	struct session session = {.arena = arena, .diag = diag_new(arena)};
 	int fd = file_with(text, length);
-	vec_push(arena, &session.cli.arguments, arena_printf(arena, "/proc/self/fd/%d", fd));
+	vec_push(arena, &session.input.files, arena_printf(arena, "/proc/self/fd/%d", fd));
 	add_settings(&session, text + length + 1, text + size);
 	bool ok = session_check(&session);
 	if (ok != (diag_error_count(session.diag) == 0))

@@ -35,9 +35,9 @@ static struct session *run(struct fixture *f, const char *text, const char *cons
 	struct session *session = arena_alloc(f->arena, sizeof *session);
 	f->diag = diag_new(f->arena);
 	*session = (struct session){.arena = f->arena, .diag = f->diag};
-	vec_push(f->arena, &session->cli.arguments, description(f, "vm.yaml", text));
+	vec_push(f->arena, &session->input.files, description(f, "vm.yaml", text));
 	for (; sets && *sets; sets++)
-		vec_push(f->arena, &session->cli.sets, *sets);
+		vec_push(f->arena, &session->input.sets, *sets);
 	bool ok = session_check(session);
 	assert_int_equal(ok, diag_error_count(f->diag) == 0);
 	return session;
@@ -126,8 +126,8 @@ static void all_wrong_settings_are_reported(void **state)
 static void the_hypervisor_option_is_plain_text(void **state)
 {
 	struct fixture *f = *state;
-	struct session session = {.arena = f->arena, .diag = f->diag, .cli.hypervisor = "[qemu"};
-	vec_push(f->arena, &session.cli.arguments, description(f, "vm.yaml", NEEDED));
+	struct session session = {.arena = f->arena, .diag = f->diag, .input.hypervisor = "[qemu"};
+	vec_push(f->arena, &session.input.files, description(f, "vm.yaml", NEEDED));
 	assert_false(session_check(&session));
 	assert_said(f,
 		"--hypervisor: error: hypervisor: unknown value \"[qemu\"; did you mean \"qemu\"? "
@@ -154,10 +154,10 @@ static void descriptions_are_merged(void **state)
 {
 	struct fixture *f = *state;
 	struct session session = {.arena = f->arena, .diag = f->diag};
-	vec_push(f->arena, &session.cli.arguments,
+	vec_push(f->arena, &session.input.files,
 		description(f, "base.yaml",
 			"microvm: {hostName: a, vcpu: 2, mem: 64}\ntoplevel: /x\nvcpu: 3\n"));
-	vec_push(f->arena, &session.cli.arguments,
+	vec_push(f->arena, &session.input.files,
 		description(f, "over.json", "{\"hostName\": \"b\"}"));
 	assert_ok(f, session_check(&session));
 	assert_string_equal(session.vm->host_name, "b");
@@ -168,8 +168,8 @@ static void descriptions_are_merged(void **state)
 		vm_where(session.vm, &session.vm->host_name)->file, scratch_path(f, "over.json"));
 	/* Errors of both files, in the order of the command line. */
 	session = (struct session){.arena = f->arena, .diag = f->diag};
-	vec_push(f->arena, &session.cli.arguments, description(f, "2.yaml", "a: [\n"));
-	vec_push(f->arena, &session.cli.arguments, description(f, "1.yaml", "b: {\n"));
+	vec_push(f->arena, &session.input.files, description(f, "2.yaml", "a: [\n"));
+	vec_push(f->arena, &session.input.files, description(f, "1.yaml", "b: {\n"));
 	assert_false(session_check(&session));
 	const char *said = messages(f), *second = strstr(said, "2.yaml"),
 		   *first = strstr(said, "1.yaml");

@@ -113,7 +113,7 @@ check "a build succeeds with a directory in an object's place" build
 check "the directory is moved aside with its contents" grep -qx mine "$damaged.aside-0/mine"
 check "cache gc succeeds with that directory in the cache" cache_command gc
 expect "cache gc warns about the directory that was moved aside" \
-	"$log" "warning: $damaged.aside-0 is nothing of a cache"
+	"$log" "warning: $damaged.aside-0 does not belong to a cache"
 rm -r "$damaged.aside-0"
 rot "$damaged" 4321
 check "cache verify --dry-run fails for a damaged object" fails cache_command verify --dry-run
@@ -151,9 +151,9 @@ echo mine >"$cache/notes"
 echo mine >"$(dirname "$(large)")/notes"
 check "cache verify succeeds with a foreign file in the cache" cache_command verify
 expect "cache verify warns about the foreign file" \
-	"$log" "warning: $cache/notes is nothing of a cache"
+	"$log" "warning: $cache/notes does not belong to a cache"
 expect "cache verify warns about a foreign file among the objects too" \
-	"$log" 'warning: .*squashfs-.*/notes is nothing of a cache'
+	"$log" 'warning: .*squashfs-.*/notes does not belong to a cache'
 check "cache gc succeeds with a foreign file in the cache" cache_command gc --max-size 0
 check "cache gc leaves the foreign file alone" test -s "$cache/notes"
 rm "$cache/notes" "$cache"/*/notes

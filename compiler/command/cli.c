@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "compiler/session/cli.h"
+#include "compiler/command/cli.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/arguments.h"
 #include "base/file.h"
@@ -79,7 +78,7 @@ static bool take_jobs(struct arena *arena, struct diag *diag, void *target, cons
 	if (errno || *end || jobs < 1 || jobs > 256)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"--jobs: expected a number from 1 to 256, not \"%s\"", value);
-	((struct cli *)target)->jobs = (unsigned)jobs;
+	((struct cli *)target)->settings.jobs = (unsigned)jobs;
 	return true;
 }
 
@@ -127,8 +126,8 @@ static bool take_gcroot(struct arena *arena, struct diag *diag, void *target, co
 {
 	(void)arena;
 	(void)diag;
-	((struct cli *)target)->gcroot = true;
-	((struct cli *)target)->gcroot_dir = value;
+	((struct cli *)target)->settings.gcroot = true;
+	((struct cli *)target)->settings.gcroot_dir = value;
 	return true;
 }
 
@@ -152,29 +151,29 @@ static const struct argument_row rows[] = {
 	{'j', "jobs", ARGUMENT_IS_TAKEN(take_jobs, "N"), .commands = PLANS | BIT(CACHE_VERIFY),
 		.doc = "use N threads (default: $NIX_BUILD_CORES, else one per CPU)"},
 	{.name = "cache",
-		STRING(cache_dir, "DIR"),
+		STRING(settings.cache_dir, "DIR"),
 		.commands = READS_CACHE | CACHE,
 		.doc = "keep compressed store paths in DIR (default: ~/.cache/mvmbuild)"},
 	{.name = "cache-from",
-		STRINGS(cache_from, "DIR"),
+		STRINGS(settings.cache_from, "DIR"),
 		.commands = READS_CACHE,
 		.doc = "also take compressed store paths from the cache DIR, without writing to "
 		       "it; may be repeated"},
 	{.name = "cache-owner",
-		STRINGS(cache_owners, "USER"),
+		STRINGS(settings.cache_owners, "USER"),
 		.commands = READS_CACHE,
 		.doc = "trust files of USER in such a cache, beside root's and your own; may be "
 		       "repeated"},
 	{.name = "no-cache",
-		FLAG(no_cache),
+		FLAG(settings.no_cache),
 		.commands = READS_CACHE,
 		.doc = "neither read nor fill your own cache"},
 	{.name = "force",
-		FLAG(force),
+		FLAG(settings.force),
 		.commands = BUILDS,
 		.doc = "build even if the output is up to date"},
 	{.name = "no-sync",
-		FLAG(no_sync),
+		FLAG(settings.no_sync),
 		.commands = BUILDS,
 		.doc = "do not wait until the output is on the disk; it may be incomplete if the "
 		       "machine crashes"},
@@ -218,16 +217,17 @@ static const struct argument_row rows[] = {
 		.commands = BIT(CACHE_GC) | BIT(CACHE_VERIFY),
 		.doc = "report what would be removed, and change nothing"},
 	{.name = "progress",
-		CHOICE(progress, enum progress_style, "STYLE", "auto", "plain", "json", "none"),
+		CHOICE(settings.progress, enum progress_style, "STYLE", "auto", "plain", "json",
+			"none"),
 		.commands = BUILDS,
 		.doc = "report progress on standard error: auto, plain, json or none"},
-	{'v', "verbose", FLAG(verbose), .commands = BUILDS,
+	{'v', "verbose", FLAG(settings.verbose), .commands = BUILDS,
 		.doc = "print the time since the start with each step"},
 	{.name = "format",
 		CHOICE(format, enum diag_format, "FORMAT", "human", "json"),
 		.commands = ALL,
 		.doc = "print messages as human (the default) or json"},
-	{'q', "quiet", FLAG(quiet), .commands = ALL, .doc = "print only errors"},
+	{'q', "quiet", FLAG(settings.quiet), .commands = ALL, .doc = "print only errors"},
 	{'h', "help", FLAG(help), .commands = ALL, .doc = "print this help"},
 	{.name = "version", FLAG(version), .commands = ALL, .doc = "print the version"},
 };
@@ -368,8 +368,8 @@ static bool take_words(
 	struct diag *diag, const struct strings *words, size_t named, struct cli *cli)
 {
 	const size_t left = words->n - named;
-	cli->arguments = (struct strings){words->v + named, left, left};
-	return arguments_check_words(diag, &table, cli->command, &cli->arguments) &&
+	cli->words = (struct strings){words->v + named, left, left};
+	return arguments_check_words(diag, &table, cli->command, &cli->words) &&
 		check_combination(diag, cli);
 }
 
@@ -396,15 +396,4 @@ bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const arg
 		return no_command(arena, diag, &arguments.words);
 	cli->command = (enum subcommand)command;
 	return take_words(diag, &arguments.words, named, cli);
-}
-
-unsigned cli_jobs(const struct cli *cli)
-{
-	if (cli->jobs)
-		return cli->jobs;
-	const char *cores = getenv("NIX_BUILD_CORES");
-	long n = cores ? strtol(cores, NULL, 10) : 0; /* 0: all */
-	if (n < 1)
-		n = sysconf(_SC_NPROCESSORS_ONLN);
-	return n < 1 ? 1 : n > 256 ? 256 : (unsigned)n;
 }

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/session/set.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "compiler/describe/doc.h"
+
+/* "volumes.0.size=2G" and how far its name was followed. */
+struct setting {
+	struct arena *arena;
+	struct diag *diag;
+	const char *name; /* for messages: "--set volumes.0.size" */
+	const char *text;
+	size_t key_length; /* of the part before '=' */
+	unsigned depth;
+	struct node *value;
+};
+
+static bool no_element(
+	const struct setting *setting, const struct pos *where, const struct node *list)
+{
+	size_t start = where->column - 1;
+	const char *are = list && list->items.n
+		? arena_printf(setting->arena, "it has 0 to %zu", list->items.n - 1)
+		: "it is empty";
+	return diag_error(setting->diag, STATUS_USAGE, where, "no-such-element",
+		"the list %.*s has no element \"%.*s\"; %s", start ? (int)start - 1 : 0,
+		setting->text, (int)where->width, setting->text + start, are);
+}
+
+/* The element of a list that a part of the name tells; NULL after an error. */
+static struct node **find_element(
+	const struct setting *setting, struct node *list, const struct pos *where)
+{
+	const char *digits = setting->text + where->column - 1;
+	size_t number = 0;
+	for (size_t i = 0; i < where->width && number < list->items.n; i++)
+		number = strchr("0123456789", digits[i]) ? number * 10 + (size_t)(digits[i] - '0')
+							 : SIZE_MAX;
+	if (number < list->items.n)
+		return &list->items.v[number];
+	no_element(setting, where, list);
+	return NULL;
+}
+
+/*
+ * What `base` (NULL: nothing there) becomes when the rest of the name, from byte `start` on, is set
+ * in it. NULL after an error.
+ */
+static struct node *set_inside(struct setting *setting, struct node *base, size_t start)
+{
+	struct arena *arena = setting->arena;
+	if (start > setting->key_length)
+		return node_merge(arena, base, setting->value);
+	const char *part = setting->text + start;
+	size_t left = setting->key_length - start;
+	const char *dot = memchr(part, '.', left);
+	size_t length = dot ? (size_t)(dot - part) : left;
+	const struct pos where = {
+		setting->name, 1, (unsigned)start + 1, (unsigned)(length ? length : 1)};
+	if (length == 0 || setting->depth++ >= DOC_MAX_DEPTH) {
+		diag_error(setting->diag, STATUS_USAGE, &where, "usage",
+			"expected names with one dot between them");
+		return NULL;
+	}
+	if (base && base->kind == NODE_LIST) {
+		struct node *list = node_copy(arena, base),
+			    **element = find_element(setting, list, &where);
+		return element && (*element = set_inside(setting, *element, start + length + 1))
+			? list
+			: NULL;
+	}
+	if ((!base || node_is_null(base)) && strspn(part, "0123456789") == length) {
+		no_element(setting, &where, NULL);
+		return NULL;
+	}
+	struct node *map = base && base->kind == NODE_MAP ? node_copy(arena, base)
+							  : node_new(arena, NODE_MAP, &where);
+	const char *key = arena_strndup(arena, part, length);
+	struct node *value = set_inside(setting, node_get(map, key), start + length + 1);
+	if (value)
+		node_set(arena, map, &(struct entry){key, where, value});
+	return value ? map : NULL;
+}
+
+bool set_option(struct arena *arena, struct diag *diag, const char *text, struct node **merged)
+{
+	static const char wrapper[] = "microvm.";
+	const char *equals = strchr(text, '=');
+	size_t length = equals ? (size_t)(equals - text) : strlen(text);
+	const char *name =
+		arena_printf(arena, "--set %.*s", (int)(length < 200 ? length : 200), text);
+	if (!length || !equals)
+		return diag_error(
+			diag, STATUS_USAGE, NULL, "usage", "--set %.80s: expected KEY=VALUE", text);
+	diag_add_argument(diag, name, text);
+	struct setting setting = {
+		.arena = arena, .diag = diag, .name = name, .text = text, .key_length = length};
+	setting.value = doc_parse_value(arena, diag, name, text, length + 1);
+	if (!setting.value)
+		return false;
+	struct node *changed = set_inside(&setting, *merged,
+		strncmp(text, wrapper, strlen(wrapper)) == 0 ? strlen(wrapper) : 0);
+	*merged = changed ? changed : *merged;
+	return changed;
+}
+
+void set_hypervisor(
+	struct arena *arena, struct diag *diag, const char *hypervisor, struct node **merged)
+{
+	const struct pos where = {"--hypervisor", 1, 1, (unsigned)strlen(hypervisor)};
+	struct node *value = node_new(arena, NODE_SCALAR, &where);
+	value->text = hypervisor;
+	value->quoted = true;
+	diag_add_argument(diag, where.file, hypervisor);
+	*merged = node_copy(arena, *merged);
+	node_set(arena, *merged, &(struct entry){"hypervisor", where, value});
+}
