@@ -19,7 +19,7 @@
 #include "compiler/microvm/runners.h"
 
 enum { PROC_BYTES = 64 * 1024 };
-/* A guest of KVM among what a process has open (virt/kvm/kvm_main.c). */
+/* The name of a KVM guest among the open files of a process (virt/kvm/kvm_main.c). */
 #define KVM_GUEST "anon_inode:kvm-vm"
 
 static bool is_below(const char *path, const char *directory)
@@ -44,12 +44,12 @@ static const char *process_text(const struct host *host, pid_t pid, const char *
 		: "";
 }
 
-/* What the units of the VM in whose directory it is have started is no work by hand. */
+/* Whether a unit of the VM in whose directory the process works has started it. */
 static bool is_of_unit(const struct host *host, pid_t pid, const char *directory)
 {
 	const char *unit = arena_printf(host->arena, "@%s.service", path_base(directory));
 	const char *groups = process_text(host, pid, "cgroup");
-	/* A part of the path that begins so: user@1000.service is where uid 1000 has logged in. */
+	/* The component must begin with "microvm": user@1000.service is the login of uid 1000. */
 	for (const char *at = groups; (at = strstr(at, unit)); at++) {
 		const char *start = at;
 		while (start > groups && start[-1] != '/')
@@ -120,7 +120,7 @@ static const char *worker_text(const struct host *host, const struct worker *wor
 
 /* ---- VMs ---- */
 
-/* The directories of runners that the VM's links lead to: those of flakes are in Nix's store. */
+/* The directories of the VM's runners; those of flakes are in Nix's store. */
 static struct strings runners_of(
 	const struct host *host, const struct machine *machine, const char *directory)
 {
@@ -145,7 +145,7 @@ static bool has_guest(const struct worker *worker, const struct strings *runners
 }
 
 /*
- * connect() of a type that nobody here listens with finds the socket, and does not become its
+ * connect() with another socket type than the listener's finds the listener without becoming its
  * client: EPROTOTYPE (unix_find_bsd, net/unix/af_unix.c).
  */
 static bool socket_listens(const struct host *host, int directory, const char *name)
@@ -168,7 +168,7 @@ const char *socket_in_use(const struct host *host, const struct machine *machine
 		struct stat st;
 		if (fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 			S_ISSOCK(st.st_mode) && socket_listens(host, dirfd(stream), entry->d_name))
-			found = arena_printf(host->arena, "somebody listens on %s", entry->d_name);
+			found = arena_printf(host->arena, "a process listens on %s", entry->d_name);
 	}
 	if (stream)
 		closedir(stream);
@@ -190,12 +190,12 @@ const char *by_hand(
 
 /* ---- files ---- */
 
-/* QEMU and Cloud Hypervisor lock their disks by records, crosvm and we whole files. */
+/* QEMU and Cloud Hypervisor use record locks, crosvm and our scripts lock whole files. */
 static bool is_locked(int directory, const char *path)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
 	struct stat st;
-	/* NFS locks whole files for whoever can write them. */
+	/* NFS requires write access for an exclusive lock. */
 	int opened = openat(directory, path, O_RDWR | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
 	if (opened < 0)
 		opened = openat(directory, path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
@@ -214,5 +214,5 @@ const char *file_user(const struct host *host, const struct workers *workers,
 	for (size_t i = 0; i < workers->found.n; i++)
 		if (strcmp(workers->found.v[i].path, whole) == 0)
 			return worker_text(host, &workers->found.v[i]);
-	return is_locked(machine->lock, path) ? "a program that has locked it" : NULL;
+	return is_locked(machine->lock, path) ? "a program that holds a lock on it" : NULL;
 }

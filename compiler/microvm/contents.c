@@ -18,7 +18,7 @@
 
 enum { DESCRIPTION_BYTES = 64 << 20 };
 
-/* By a runner, and by kvmtool in what it takes for its home. */
+/* Made by a runner, and by kvmtool, whose HOME is the VM's directory. */
 static const char *const made_by_runner[] = {NIX_STATE_COPY, ".lkvm"};
 #define FIRECRACKER_CONFIG "-firecracker.json"
 
@@ -47,7 +47,7 @@ static bool is_made(const char *name, mode_t mode)
 
 /* ---- volumes ---- */
 
-/* An image's path in the VM's directory; NULL: it is elsewhere. */
+/* The path of an image within the VM's directory; NULL: the image is elsewhere. */
 static const char *path_inside(
 	const struct host *host, const struct machine *machine, const char *image)
 {
@@ -77,7 +77,7 @@ static void add_volume(const struct host *host, const struct machine *machine, c
 	vec_push(host->arena, list, kept);
 }
 
-/* Those that a runner's description names. A runner of microvm.nix has none. */
+/* Adds the volumes of a runner's description. Runners of microvm.nix have no description. */
 static void add_volumes_of(const struct host *host, const struct machine *machine,
 	const char *runner, struct strings *volumes, struct contents *contents)
 {
@@ -99,7 +99,7 @@ static void add_volumes_of(const struct host *host, const struct machine *machin
 	json_object_put(description);
 }
 
-/* Of all its runners, older ones too: what was a volume once still is. */
+/* Older runners count too: their volumes are still volumes. */
 static void find_volumes(const struct host *host, const struct machine *machine,
 	struct strings *volumes, struct contents *contents)
 {
@@ -118,9 +118,7 @@ static void find_volumes(const struct host *host, const struct machine *machine,
 		closedir(stream);
 }
 
-/*
- * An image, the log of its growth, and where a killed start was making it. A directory is no image.
- */
+/* An image, the log of its growth, or a temporary directory of a killed start; images are files. */
 static bool is_of_volume(const char *name, mode_t mode, const char *image)
 {
 	const size_t length = strlen(image);
@@ -137,7 +135,7 @@ static bool is_volume(
 	const size_t length = strlen(directory);
 	for (size_t i = 0; i < volumes->n; i++) {
 		const char *image = path_base(volumes->v[i]);
-		const size_t above = (size_t)(image - volumes->v[i]); /* with its slash */
+		const size_t above = (size_t)(image - volumes->v[i]); /* includes the slash */
 		if ((above ? above - 1 : 0) == length &&
 			strncmp(volumes->v[i], directory, length) == 0 &&
 			(is_of_volume(name, mode, image) ||
@@ -171,7 +169,7 @@ static bool list(const struct host *host, int place, const char *directory,
 			continue;
 		const char *name = arena_strdup(host->arena, entry->d_name);
 		const enum content_kind kind = kind_of(name, st.st_mode, directory, volumes);
-		/* Of a directory that is not ours, what is ours alone. */
+		/* From directories of others, list only our own files. */
 		if (!*directory || kind != CONTENT_OTHER)
 			vec_push(host->arena, &contents->in,
 				(struct content){kind, directory, name,
@@ -182,7 +180,7 @@ static bool list(const struct host *host, int place, const char *directory,
 	return true;
 }
 
-/* The directories of volumes, each once. */
+/* Lists the directories of volumes, each once. */
 static void list_below(const struct host *host, const struct machine *machine,
 	const struct strings *volumes, struct contents *contents)
 {

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* contents: what is in a VM's directory, and whose it is. */
+/* contents: the entries of a VM's directory, sorted by who made them. */
 #ifndef MVM_COMPILER_MICROVM_CONTENTS_H
 #define MVM_COMPILER_MICROVM_CONTENTS_H
 
 #include "compiler/microvm/machine.h"
 
 enum content_kind {
-	CONTENT_MADE,   /* by `microvm`, or by the runner, which makes it anew at each start */
-	CONTENT_VOLUME, /* an image that a runner's description names, or what belongs to one */
-	CONTENT_OTHER,  /* not ours */
+	CONTENT_MADE,   /* made by `microvm`, or by the runner at each start */
+	CONTENT_VOLUME, /* an image that a runner's description names, or a file that belongs to one
+			 */
+	CONTENT_OTHER,  /* made by somebody else */
 };
 
 struct content {
 	enum content_kind kind;
-	const char *directory; /* in the VM's; "" */
+	const char *directory; /* below the VM's directory; "": directly in it */
 	const char *name;
-	const char *path; /* both */
+	const char *path; /* directory and name */
 };
 
 struct contents {
@@ -23,13 +24,13 @@ struct contents {
 	struct strings elsewhere; /* volumes that are not in the VM's directory */
 };
 
-/* A VM that is being taken away has this, and is none: the link `current` under another name. */
+/* The link `current` under another name: the directory is not a VM any more, but not yet empty. */
 #define REMOVING STATE_REMOVING
 
-/* Of a directory that is locked: all that is in it, and volumes further below. */
+/* Finds all entries of the directory, and volumes further below. The directory is locked. */
 bool contents_find(
 	const struct host *host, const struct machine *machine, struct contents *contents);
-/* Whether something of a VM is left, though it is none: a removal or a creation was cut off. */
+/* Whether an interrupted removal or creation left files of ours in a directory without a VM. */
 bool contents_are_left(const struct host *host, const struct machine *machine);
 
 #endif

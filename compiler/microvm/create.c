@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* create: built beside, checked, then one rename. */
+/* create: builds a VM in a temporary directory and renames it into place. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -35,8 +35,8 @@ static bool fill(const struct creation *creation)
 }
 
 /*
- * A directory that was there already keeps what is in it: volumes of a VM that was removed. It is a
- * VM's from `current` on; what else an interrupted creation or removal left goes, or is replaced.
+ * An existing directory keeps its other files, such as the volumes of a removed VM. It becomes a VM
+ * with `current`. Everything that an interrupted creation or removal left is removed or replaced.
  */
 static bool move_into(const struct creation *creation, const struct machine *machine)
 {
@@ -60,7 +60,7 @@ static bool move_into(const struct creation *creation, const struct machine *mac
 static bool refuse_existing(const struct creation *creation, const struct machine *machine)
 {
 	return diag_error(creation->host->diag, STATUS_FAILED, NULL, "vm-exists",
-		"the VM \"%s\" is there already: %s", creation->name, machine->directory);
+		"the VM \"%s\" already exists: %s", creation->name, machine->directory);
 }
 
 static bool publish(struct creation *creation)

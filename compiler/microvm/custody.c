@@ -24,7 +24,7 @@ static bool is_ours(const struct stat *st)
 	return st->st_uid == 0 || st->st_uid == geteuid();
 }
 
-/* Whether somebody else can take entries away from it. */
+/* Whether others can remove entries from the directory. */
 static bool is_exposed(const struct stat *directory)
 {
 	return !is_ours(directory) ||
@@ -49,7 +49,7 @@ bool custody_check(const struct host *host, const char *directory)
 {
 	return !path_exists(directory) || custody_holds(directory) ||
 		diag_error(host->diag, STATUS_FAILED, NULL, "not-ours",
-			"%s can be changed by others than root: remove it", directory);
+			"%s can be changed by users other than root; remove it", directory);
 }
 
 /* ---- taking ---- */
@@ -62,8 +62,8 @@ static const char *user_name(const struct host *host, uid_t uid)
 }
 
 /*
- * The group of the state directory, as the host's units have it; where that is root's own, the one
- * that they have by default, or the reference's.
+ * The group of the state directory, which is that of the host's units; if that is root's, the
+ * default group of our units or of microvm.nix.
  */
 static gid_t group_of_vms(const struct host *host)
 {
@@ -104,7 +104,7 @@ bool custody_open_to_group(const struct host *host, const char *directory)
 	return fd >= 0 && change(host, fd, directory, MODE_VM);
 }
 
-/* `*taken`: it was exposed, and this process could change that. */
+/* `*taken`: the directory was exposed and now is not. */
 static bool take(const struct host *host, const char *directory, mode_t mode, bool *taken)
 {
 	struct stat st;
@@ -116,14 +116,14 @@ static bool take(const struct host *host, const char *directory, mode_t mode, bo
 	if (fd < 0 || fstat(fd, &st) != 0 || !change(host, fd, directory, mode))
 		return false;
 	diag_warning(host->diag, NULL, "custody",
-		"%s was of %s, mode %o: the VMs' user could change what root starts; it is %s's "
-		"now, mode %o",
+		"%s belonged to %s with mode %o, so that the VMs' user could change what root "
+		"starts; it now belongs to %s with mode %o",
 		directory, user_name(host, st.st_uid), (unsigned)(st.st_mode & 07777),
 		user_name(host, geteuid()), (unsigned)mode);
 	return *taken = true;
 }
 
-/* What it is may change while it is looked at: only a file is read, and that one. */
+/* The entry may be replaced meanwhile, so open it once and read only a regular file. */
 static bool read_plain(const struct host *host, const char *path, struct bytes *bytes)
 {
 	struct stat st;
@@ -135,12 +135,12 @@ static bool read_plain(const struct host *host, const char *path, struct bytes *
 
 static bool discard(const struct host *host, const char *path, const struct stat *st)
 {
-	diag_warning(host->diag, NULL, "custody", "%s was put there by %s: it is removed", path,
+	diag_warning(host->diag, NULL, "custody", "removing %s, which %s put there", path,
 		user_name(host, st->st_uid));
 	return path_remove(host->diag, path);
 }
 
-/* Another link, or file: who has the old one open can still write to it. */
+/* Makes a new link or file, because others may have the old file open for writing. */
 static bool adopt(const struct host *host, const char *path, const struct stat *st)
 {
 	const char *target = link_read(host->arena, path);
@@ -151,7 +151,7 @@ static bool adopt(const struct host *host, const char *path, const struct stat *
 		     : file_rewrite(host->arena, host->diag, path, bytes.p, bytes.n, 0644)))
 		return false;
 	diag_warning(host->diag, NULL, "custody",
-		"%s was of %s, who could have changed it: see that it is right: %.*s", path,
+		"%s belonged to %s, who could have changed it; check its contents: %.*s", path,
 		user_name(host, st->st_uid), (int)strcspn(target ? target : bytes.p, "\n"),
 		target ? target : bytes.p);
 	return true;
@@ -164,7 +164,7 @@ static const char *group_name(const struct host *host, gid_t gid)
 		     : arena_printf(host->arena, "%u", (unsigned)gid);
 }
 
-/* The host's units have got another group since the directory was made. */
+/* Changes the directory's group if that of the host's units has changed. */
 static bool regroup(const struct host *host, const char *directory)
 {
 	struct stat st;
@@ -176,7 +176,7 @@ static bool regroup(const struct host *host, const char *directory)
 	if (fd < 0 || !change(host, fd, directory, MODE_VM))
 		return false;
 	diag_warning(host->diag, NULL, "custody",
-		"%s was of the group %s, it is of the group %s now", directory,
+		"%s belonged to the group %s and now belongs to the group %s", directory,
 		group_name(host, st.st_gid), group_name(host, wanted));
 	return true;
 }

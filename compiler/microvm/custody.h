@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * custody: which entries of a VM's directory count. The VMs' user, who may be somebody that escaped
- * from a guest, makes files there, and root reads and writes beside them:
- * templates/host/set-booted.sh has the whole argument, and is the other side of this. Here:
- * - A directory in custody is root's (or of whoever runs this), and sticky where others may write.
- *   In it an entry with one of our names counts when it
- *   is root's or one's own; what somebody else put there is as if it were not there, and goes when
- *   the VM is changed. `booted` is for information, and
- *   may be the VMs' user's: the reference's units make it so. Nothing is run through it.
- * - In one that is not, as the reference makes them, everything counts as it does for the
- *   reference, until a change takes it into custody.
- * - Files are made under names that must not exist, links are never followed when something is
- *   written, and trees are removed by descriptors: what is
- *   put in the way meanwhile makes the command fail, no more.
+ * custody: which entries of a VM's directory are trusted. The VMs' user makes files there, and may
+ * be an attacker who escaped from a guest; root reads and writes in the same directory.
+ * templates/host/set-booted.sh is the counterpart and explains the reasons. The rules:
+ * - A directory in custody belongs to root (or to the user of this program) and is sticky if others
+ *   may write to it. An entry with one of our names counts if it belongs to root or to that user.
+ *   Other entries are ignored, and removed when the VM is changed. `booted` is only for
+ *   information and may belong to the VMs' user, as with microvm.nix's units; nothing is run
+ *   through it.
+ * - In a directory that is not in custody, as microvm.nix makes them, every entry counts, until an
+ *   action that changes the VM takes the directory into custody.
+ * - New files get names that must not exist, writing never follows links, and trees are removed by
+ *   descriptor, so that an entry that is put in the way can only make the command fail.
  */
 #ifndef MVM_COMPILER_MICROVM_CUSTODY_H
 #define MVM_COMPILER_MICROVM_CUSTODY_H
@@ -21,23 +20,23 @@
 
 #include "compiler/microvm/host.h"
 
-/* Whether there is such an entry, and it counts. */
+/* Whether the entry exists and counts. */
 bool custody_counts(const struct host *host, const char *directory, const char *name);
-/* A VM's directory, new or as it is, for the VMs' group to make files in. */
+/* Lets the VMs' group make files in a VM's directory. */
 bool custody_open_to_group(const struct host *host, const char *directory);
 /*
- * Takes the state directory and a VM's in it into custody, and says so; what does not count goes.
- * Somebody who may not change it leaves it.
+ * Takes the state directory and a VM's directory into custody, with a warning, and removes entries
+ * that do not count. Does nothing if this user may not change the directories.
  */
 bool custody_take(const struct host *host, const char *directory);
-/* The state directory alone. */
+/* As custody_take, for the state directory alone. */
 bool custody_take_state(const struct host *host);
 /*
- * That nobody else can put anything into a directory in a VM's, nor another one in its place, if it
- * is there; an error otherwise.
+ * Reports an error if others can write to a directory inside a VM's directory, or replace it. The
+ * directory need not exist.
  */
 bool custody_check(const struct host *host, const char *directory);
-/* The same, and that it is there: what is looked up in it from now on is ours. */
+/* Whether the directory exists and only we can write to it. */
 bool custody_holds(const char *directory);
 
 #endif

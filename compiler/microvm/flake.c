@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* flake: VMs of NixOS configurations, built by Nix. */
+/* flake: builds VMs of NixOS configurations with Nix. */
 #include <string.h>
 #include <unistd.h>
 
@@ -9,13 +9,10 @@
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/source.h"
 
-/*
- * Whoever gives a flake wants flakes, also where Nix calls them experimental and has them off, as
- * in Debian.
- */
+/* Flakes are experimental in Nix and disabled by default, as in Debian. */
 #define NIX "nix", "--extra-experimental-features", "nix-command flakes"
 
-/* Where Nix puts its result before it becomes `current`. */
+/* The link to Nix's result, before it becomes `current`. */
 #define RESULT ".result"
 
 static const char *attribute(
@@ -30,8 +27,8 @@ static bool failed(const struct host *host, const char *what, const struct proce
 {
 	if (ran->exit_status == 127)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "flake",
-			"a flake needs Nix: the program nix cannot be started");
-	/* What Nix says last is what is wrong. */
+			"cannot start the program nix, which a flake needs");
+	/* The last line of Nix's messages has the error. */
 	const char *text = ran->error.n ? ran->error.p : "";
 	size_t length = strlen(text);
 	while (length && text[length - 1] == '\n')
@@ -40,8 +37,8 @@ static bool failed(const struct host *host, const char *what, const struct proce
 	while (start > text && start[-1] != '\n')
 		start--;
 	return diag_error(host->diag, STATUS_FAILED, NULL, "flake",
-		"nix cannot %s, its status is %d%s%.*s", what, ran->exit_status, length ? ": " : "",
-		(int)(text + length - start), start);
+		"nix cannot %s and returned status %d%s%.*s", what, ran->exit_status,
+		length ? ": " : "", (int)(text + length - start), start);
 }
 
 bool flake_build(const struct host *host, const char *flake, const char *name,
@@ -60,7 +57,7 @@ bool flake_build(const struct host *host, const char *flake, const char *name,
 	if (product->target)
 		product->system = link_read(host->arena,
 			path_join(host->arena, product->target, "share/microvm/system"));
-	return product->target || failed(host, "build it", &ran);
+	return product->target || failed(host, "build the VM", &ran);
 }
 
 void flake_forget_result(const struct host *host, const char *directory)
@@ -77,7 +74,7 @@ bool flake_wanted(
 	if (!process_run(host->arena, host->diag, argv, &ran))
 		return false;
 	product->system = ran.output.p;
-	return (ran.exit_status == 0 && ran.output.n) || failed(host, "evaluate it", &ran);
+	return (ran.exit_status == 0 && ran.output.n) || failed(host, "evaluate the VM", &ran);
 }
 
 void flake_show_difference(const struct host *host, const char *before, const char *after)

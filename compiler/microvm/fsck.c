@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fsck: the volumes of a VM that does not run are checked, each by the tool of its file system, and
- * mended where that loses nothing. What the VMs' user put in a VM's directory is touched with that
- * user's rights alone: a tool of root's reads nothing that somebody else wrote.
+ * fsck: checks the volumes of a stopped VM with the tools of their file systems, and repairs what
+ * can be repaired without a loss. A tool runs with the rights of the image's owner, because no
+ * program of root may read what somebody else wrote.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,19 +36,19 @@ enum {
 
 struct image {
 	const struct machine *machine;
-	const char *name; /* as the description has it */
+	const char *name; /* as in the description */
 	const char *type;
-	int fd; /* held, and locked */
+	int fd; /* open and locked */
 	struct stat st;
 };
 
 static bool refuse(const struct host *host, const struct image *image, const char *why)
 {
-	return diag_error(
-		host->diag, STATUS_FAILED, NULL, "fsck", "the volume %s: %s", image->name, why);
+	return diag_error(host->diag, STATUS_FAILED, NULL, "fsck", "cannot check the volume %s: %s",
+		image->name, why);
 }
 
-/* A link counts when it is ours: another one leads wherever its owner likes. */
+/* Follows only links of root: the owner of a link decides where it leads. */
 static int open_entry(const struct host *host, const struct image *image, int directory)
 {
 	struct stat st;
@@ -57,7 +57,7 @@ static int open_entry(const struct host *host, const struct image *image, int di
 		.flags = O_PATH | O_CLOEXEC, .resolve = is_nested ? RESOLVE_NO_SYMLINKS : 0};
 	if (fstatat(directory, image->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode) &&
 		geteuid() == 0 && st.st_uid != 0) {
-		refuse(host, image, "it is a link that is not root's");
+		refuse(host, image, "it is a symbolic link that does not belong to root");
 		return -1;
 	}
 	const int flags = O_PATH | O_CLOEXEC | (S_ISLNK(st.st_mode) ? 0 : O_NOFOLLOW);
@@ -70,8 +70,8 @@ static int open_entry(const struct host *host, const struct image *image, int di
 }
 
 /*
- * Not closed when the tool is started, which gets at the file by it: no other one is checked than
- * the one that is held.
+ * The descriptor is inherited by the tool, which opens the file through it, so that it checks the
+ * file that is locked.
  */
 static bool image_open(const struct host *host, struct image *image, int directory)
 {
@@ -80,11 +80,11 @@ static bool image_open(const struct host *host, struct image *image, int directo
 		return false;
 	if (fstat(entry, &image->st) != 0 ||
 		!(S_ISREG(image->st.st_mode) || S_ISBLK(image->st.st_mode)))
-		return refuse(host, image, "it is neither a file nor a disk");
+		return refuse(host, image, "it is neither a file nor a block device");
 	const char *handle = arena_printf(host->arena, "/proc/self/fd/%d", entry);
 	/*
-	 * A disk that this host has mounted cannot be opened so. The tools open it so themselves,
-	 * so it is not kept.
+	 * O_EXCL fails for a device that this host has mounted. The tools use O_EXCL too, so close
+	 * it again.
 	 */
 	if (S_ISBLK(image->st.st_mode)) {
 		FD_CLEANUP int alone = open(handle, O_RDONLY | O_EXCL | O_NONBLOCK | O_CLOEXEC);
@@ -95,20 +95,17 @@ static bool image_open(const struct host *host, struct image *image, int directo
 	return image->fd >= 0 || refuse(host, image, strerror(errno));
 }
 
-/*
- * Hypervisors lock their disks by records or by flock: with both of them nobody has it, and nobody
- * gets it.
- */
+/* Hypervisors use record locks or flock; with both kinds, nobody else uses the image. */
 static bool image_lock(const struct host *host, const struct image *image)
 {
 	/*
-	 * As mvm-host has it: without an end it would be a mandatory one on some servers of NFSv4
-	 * (backends/runtime/volume/lock.c).
+	 * The same range as mvm-host's: without an end, the lock would be mandatory on some NFSv4
+	 * servers (backends/runtime/volume/lock.c).
 	 */
 	struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = (off_t)1 << 62};
 	const bool locked = flock(image->fd, LOCK_EX | LOCK_NB) == 0 &&
 		fcntl(image->fd, F_OFD_SETLK, &all) == 0;
-	/* A file system may know no locks. */
+	/* Some file systems do not support locks. */
 	return locked || errno == ENOLCK || errno == EOPNOTSUPP ||
 		refuse(host, image,
 			errno == EWOULDBLOCK || errno == EACCES ? "it is in use" : strerror(errno));
@@ -116,7 +113,7 @@ static bool image_lock(const struct host *host, const struct image *image)
 
 /* ---- checking ---- */
 
-/* What a tool says of an image has the guest's words in it: labels, names of files. */
+/* The tools' output may have text of the guest in it: labels and file names. */
 static void print_lines(const struct buf *text)
 {
 	for (const char *line = buf_text(text); *line;) {
@@ -128,7 +125,7 @@ static void print_lines(const struct buf *text)
 	}
 }
 
-/* Its messages name the image, not how the tool got at it. */
+/* Prints the tool's output with the image's name instead of the path in /proc. */
 static void show(const struct image *image, const char *handle, const struct process_result *result)
 {
 	const struct bytes texts[] = {result->output, result->error};
@@ -161,7 +158,7 @@ static bool run_tool(const struct host *host, const struct image *image, const c
 		strings_add(host->arena, &argv,
 			(const char *const[]){"--clear-groups", "--pdeathsig", "TERM", "--"}, 4);
 	}
-	/* xfs_repair has to be told what is a file. */
+	/* xfs_repair needs -f for a regular file. */
 	for (; *tool; tool++)
 		if (strcmp(*tool, "-f") != 0 || S_ISREG(image->st.st_mode))
 			vec_push(host->arena, &argv, *tool);
@@ -170,7 +167,7 @@ static bool run_tool(const struct host *host, const struct image *image, const c
 	return process_run(host->arena, host->diag, argv.v, result);
 }
 
-static bool tell(const struct host *host, const struct image *image, const char *what)
+static bool report(const struct host *host, const struct image *image, const char *what)
 {
 	printf("%s (%s): %s\n", printable_text(host->arena, image->name), image->type, what);
 	return true;
@@ -186,31 +183,27 @@ static bool look(
 	if (!run_tool(host, image, check->tries[at], handle, &result))
 		return false;
 	if (result.exit_status == 0)
-		return tell(host, image, "sound");
+		return report(host, image, "sound");
 	if (result.exit_status == NOT_STARTED)
 		return refuse(host, image,
-			arena_printf(host->arena, "%s is needed, from %s", check->tries[at][0],
+			arena_printf(host->arena, "%s is missing; install %s", check->tries[at][0],
 				system->package));
 	while (result.exit_status == check->next && ++at < FSCK_TRIES && check->tries[at][0])
 		if (!run_tool(host, image, check->tries[at], handle, &result))
 			return false;
 	show(image, handle, &result);
-	/*
-	 * fsck.fat ends with the same status where it gives up: what is mended is sound when it is
-	 * looked at again.
-	 */
+	/* fsck.fat returns the same status when it gives up, so check again. */
 	if ((result.exit_status & ~check->mended) == 0) {
 		if (!run_tool(host, image, check->tries[0], handle, &result))
 			return false;
 		if (result.exit_status == 0)
-			return tell(host, image, "mended");
+			return report(host, image, "mended");
 	}
-	return refuse(host, image, arena_printf(host->arena, "it is not sound: %s", check->advice));
+	return diag_error(host->diag, STATUS_FAILED, NULL, "fsck", "the volume %s is damaged; %s",
+		image->name, check->advice);
 }
 
-/*
- * The log lies beside the image itself, whatever link leads there
- * (backends/runtime/volume/volume.c).
+/* The log is beside the image itself, not beside a link to it (backends/runtime/volume/volume.c).
  */
 static bool no_growth_waits(const struct host *host, const struct image *image)
 {
@@ -220,8 +213,7 @@ static bool no_growth_waits(const struct host *host, const struct image *image)
 		return refuse(host, image, strerror(errno));
 	return access(arena_printf(host->arena, "%s.grow", path), F_OK) != 0 ||
 		refuse(host, image,
-			"its growth was interrupted: the next start completes it, so start the VM "
-			"first");
+			"its growth was interrupted; start the VM first, which completes it");
 }
 
 static bool image_check(const struct host *host, struct image *image, int directory)
@@ -229,9 +221,9 @@ static bool image_check(const struct host *host, struct image *image, int direct
 	const struct file_system *system = file_system_find(image->type);
 	struct stat st;
 	if (!system || !system->fsck.tries[0][0])
-		return tell(host, image, "no check is known for it");
+		return report(host, image, "no check is known for it");
 	if (fstatat(directory, image->name, &st, 0) != 0 && errno == ENOENT)
-		return tell(host, image, "not there yet");
+		return report(host, image, "not there yet");
 	return image_open(host, image, directory) && image_lock(host, image) &&
 		no_growth_waits(host, image) && look(host, image, system);
 }
@@ -275,9 +267,10 @@ static bool check_volume(const struct host *host, const struct machine *machine,
 		.fd = -1};
 	if (!image.name || !image.type)
 		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-manifest",
-			"a volume without its image or its file system");
+			"a volume in the description of %s has no image or no file system",
+			machine->name);
 	bool ok = format && strcmp(format, "raw") != 0
-		? tell(host, &image,
+		? report(host, &image,
 			  arena_printf(host->arena, "no check is known for %s images", format))
 		: image_check(host, &image, directory);
 	fd_close(&image.fd);

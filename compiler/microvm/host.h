@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* host: what all verbs of the `microvm` command share: where VMs are, and who is told what. */
+/* host: what all actions of the `microvm` command share: where the VMs are, and how to report. */
 #ifndef MVM_COMPILER_MICROVM_HOST_H
 #define MVM_COMPILER_MICROVM_HOST_H
 
@@ -12,23 +12,23 @@
 struct host {
 	struct arena *arena;
 	struct diag *diag;
-	const char *state_dir; /* absolute; a directory of each VM is in it */
-	/* the directory for microVMs among Nix's roots; NULL: there is no Nix */
+	const char *state_dir; /* absolute; has a directory for each VM */
+	/* the directory of the VMs' Nix garbage collector roots; NULL: there is no Nix */
 	const char *gcroots;
 	struct build_settings settings;
-	bool colours; /* on standard output */
+	bool colours; /* standard output is coloured */
 };
 
-/* The command line as the verbs see it. */
+/* The command line, as the actions see it. */
 struct request {
-	struct strings words; /* names, or what is for another program */
+	struct strings words; /* names of VMs, or arguments for ssh */
 	bool dashed;          /* "--" stood before the words */
 	const char *name;
 	const char *source; /* NULL: not given */
 	bool restart, stop, volumes, all_files, json;
 };
 
-/* Each does what its name says; false after an error. The files are called like the verbs. */
+/* The actions, each in the file of its name. They return false after an error. */
 bool verb_create(struct host *host, const struct request *request);
 bool verb_update(struct host *host, const struct request *request);
 bool verb_rollback(struct host *host, const struct request *request);
@@ -47,7 +47,7 @@ enum colour {
 	COLOUR_BOOTED,
 	COLOUR_STOPPED
 };
-/* `text` in a colour, where there are colours. */
+/* Returns `text` in a colour if standard output is coloured. */
 const char *host_coloured(const struct host *host, enum colour colour, const char *text);
 
 #endif

@@ -39,7 +39,7 @@ void directory_sync(const char *path)
 }
 
 /*
- * One name for each path, not one for each process: what a killed one left is replaced by the next.
+ * The name does not depend on the process, so that the next run replaces what a killed one left.
  * The VM's lock is held.
  */
 static const char *temporary_of(struct arena *arena, const char *path)
@@ -68,8 +68,8 @@ bool link_set(struct arena *arena, struct diag *diag, const char *path, const ch
 	tree_remove(temporary);
 	if (path_exists(path) && !link_read(arena, path))
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-state",
-			"%s is no link; it stays as it is", path);
-	/* Told to stop, both steps have been done or none. */
+			"%s is not a symbolic link and was left alone", path);
+	/* A signal to stop must not come between the two steps. */
 	interrupts_hold();
 	const bool ok = symlink(target, temporary) == 0 ? put_in_place(arena, diag, temporary, path)
 							: cannot_write(diag, path);

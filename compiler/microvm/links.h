@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* links: symbolic links that change in one step. */
+/* links: symbolic links that are changed atomically. */
 #ifndef MVM_COMPILER_MICROVM_LINKS_H
 #define MVM_COMPILER_MICROVM_LINKS_H
 
@@ -8,18 +8,18 @@
 #include "base/arena.h"
 #include "base/diag.h"
 
-/* What a link names; NULL when it is none. */
+/* The target of a symbolic link; NULL if `path` is not one. */
 const char *link_read(struct arena *arena, const char *path);
 /*
- * Makes `path` a link to `target`: a link that is there is replaced in one step, durably; anything
- * else there is an error.
+ * Makes `path` a link to `target`, atomically and durably. An existing link is replaced; any other
+ * existing file is an error.
  */
 bool link_set(struct arena *arena, struct diag *diag, const char *path, const char *target);
-/* Removes what a killed link_set left beside `path`. */
+/* Removes the temporary link that a killed link_set left beside `path`. */
 void link_tidy(struct arena *arena, const char *path);
-/* Exchanges two links in one step, durably. */
+/* Exchanges two links, atomically and durably. */
 bool links_swap(struct arena *arena, struct diag *diag, const char *a, const char *b);
-/* What was made, renamed or removed in it stays so, whatever happens to the machine. */
+/* Makes creations, renames and removals in a directory durable. */
 void directory_sync(const char *path);
 
 #endif

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * list: how every VM stands to its source. One that is broken, or whose source is, has that on its
- * line and stops nothing.
- */
+/* list: compares every VM with its source. A broken VM or source is shown in its line. */
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -22,11 +19,11 @@
 enum { DESCRIPTION_BYTES = 64 << 20, FINGERPRINT_SHOWN = 8 };
 
 enum state {
-	STATE_CURRENT,  /* a build now would make the same */
-	STATE_OUTDATED, /* it would make another */
-	STATE_STALE,    /* `current` is, but what runs is not */
-	STATE_UNKNOWN,  /* its source cannot be built or evaluated */
-	STATE_BROKEN,   /* `current` leads to no runner */
+	STATE_CURRENT,  /* a build now would make the same runner */
+	STATE_OUTDATED, /* a build now would make another runner */
+	STATE_STALE,    /* the current runner is up to date, but the booted one is not */
+	STATE_UNKNOWN,  /* the source cannot be read or evaluated */
+	STATE_BROKEN,   /* `current` does not lead to a runner */
 };
 
 static const char *const state_names[] = {
@@ -40,9 +37,9 @@ static const char *const state_names[] = {
 struct row {
 	struct machine machine;
 	struct source source;
-	bool running;        /* by its unit */
-	const char *by_hand; /* how it is known that it runs without; NULL: it does not */
-	const char *paused;  /* NULL: it is not */
+	bool running;        /* its unit is active */
+	const char *by_hand; /* the process that runs it without its unit; NULL: none */
+	const char *paused;  /* NULL: not paused */
 	enum state state;
 	struct product current, booted, wanted;
 	const char *problem; /* NULL: none */
@@ -50,7 +47,7 @@ struct row {
 
 /* ---- finding out ---- */
 
-/* Where a runner does not say by a link what its system is: our description of the VM does. */
+/* For runners without the link to their system, which is in the description, too. */
 static const char *described_system(const struct host *host, const char *runner)
 {
 	struct bytes text;
@@ -82,7 +79,7 @@ static struct product runner_behind(const struct host *host, const struct machin
 	return product;
 }
 
-/* By what both say of themselves: our fingerprint, else the system, else the place. */
+/* Compares what both have: the fingerprint, else the system, else the path. */
 static bool is_same(const struct product *a, const struct product *b)
 {
 	if (a->fingerprint && b->fingerprint)
@@ -92,7 +89,7 @@ static bool is_same(const struct product *a, const struct product *b)
 	return a->target && b->target && strcmp(a->target, b->target) == 0;
 }
 
-/* What the source says, and what is wrong with it. */
+/* Finds out what a build would make, or what is wrong with the source. */
 static bool ask_source(const struct host *host, struct row *row)
 {
 	struct host quiet = *host;
@@ -108,7 +105,7 @@ static enum state find_state(const struct host *host, struct row *row)
 {
 	const struct machine *machine = &row->machine;
 	if (!path_exists(machine_path(host, machine, "current/bin/microvm-run"))) {
-		row->problem = arena_printf(host->arena, "%s is no runner", machine->current);
+		row->problem = arena_printf(host->arena, "%s is not a runner", machine->current);
 		return STATE_BROKEN;
 	}
 	row->current = runner_behind(host, machine, "current", machine->current);
@@ -117,7 +114,7 @@ static enum state find_state(const struct host *host, struct row *row)
 		return STATE_UNKNOWN;
 	if (row->source.kind != SOURCE_UNKNOWN && !row->wanted.fingerprint &&
 		!row->current.system) {
-		row->problem = "its runner does not tell its system";
+		row->problem = "its runner does not name its system";
 		return STATE_UNKNOWN;
 	}
 	if (row->source.kind != SOURCE_UNKNOWN && !is_same(&row->current, &row->wanted))
@@ -128,7 +125,7 @@ static enum state find_state(const struct host *host, struct row *row)
 
 /* ---- for people ---- */
 
-/* The name of a system without its hash, and the beginning of the fingerprint. */
+/* The name of the system without its hash, and the first digits of the fingerprint. */
 static const char *label(const struct host *host, const struct product *product)
 {
 	const char *base = product->system ? path_base(product->system) : "?",
@@ -230,7 +227,7 @@ static struct json_object *json_row(const struct row *row)
 
 /* ---- the verb ---- */
 
-/* The sockets of a VM that has booted are those of its unit, which may be starting or stopping. */
+/* If the VM was booted, its sockets belong to its unit, which may be starting or stopping. */
 static const char *find_by_hand(
 	const struct host *host, const struct workers *workers, const struct machine *machine)
 {

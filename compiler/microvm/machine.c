@@ -13,7 +13,7 @@
 #include "compiler/microvm/custody.h"
 #include "compiler/microvm/links.h"
 
-/* Behind these, other roots of Nix's garbage collector would stand for another VM. */
+/* With these prefixes, the names of two VMs' garbage collector roots could collide. */
 static const char *const reserved[] = {"booted-", "old-"};
 
 /*
@@ -26,13 +26,13 @@ bool machine_name_check(struct diag *diag, const char *name)
 {
 	if (!is_name(name) || strlen(name) > NAME_LIMIT)
 		return diag_error(diag, STATUS_USAGE, NULL, "bad-vm-name",
-			"\"%.80s\" can be no VM's name: letters, digits, '-', '_' and '.', the "
-			"first one a letter or digit, at most %d",
+			"\"%.80s\" is not a valid name of a VM: use at most %d letters, digits, "
+			"'-', '_' and '.', starting with a letter or digit",
 			name, NAME_LIMIT);
 	for (size_t i = 0; i < countof(reserved); i++)
 		if (strncmp(name, reserved[i], strlen(reserved[i])) == 0)
 			return diag_error(diag, STATUS_USAGE, NULL, "bad-vm-name",
-				"\"%s\" can be no VM's name: it begins with \"%s\"", name,
+				"\"%s\" is not a valid name of a VM: it begins with \"%s\"", name,
 				reserved[i]);
 	return true;
 }
@@ -79,7 +79,7 @@ bool machine_lock(const struct host *host, struct machine *machine)
 	int taken;
 	while ((taken = flock(machine->lock, LOCK_EX)) != 0 && errno == EINTR)
 		;
-	/* A file system may know no locks. */
+	/* Some file systems do not support locks. */
 	if (taken != 0 && errno != ENOLCK && errno != EOPNOTSUPP)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "state", "cannot lock %s: %s",
 			machine->directory, strerror(errno));
@@ -138,7 +138,7 @@ bool machines_find(const struct host *host, struct strings *names)
 	return true;
 }
 
-/* Digits of the fingerprint in names: 128 bits are enough to tell runners apart. */
+/* Hex digits of the fingerprint in names; 128 bits are enough to distinguish runners. */
 enum { PLACE_DIGITS = 32 };
 
 const char *runner_place(struct arena *arena, const char *fingerprint)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* machine: a VM's directory. It is a VM's when it has the link `current`. */
+/* machine: a VM's directory, which has the link `current`. */
 #ifndef MVM_COMPILER_MICROVM_MACHINE_H
 #define MVM_COMPILER_MICROVM_MACHINE_H
 
@@ -9,39 +9,34 @@
 struct machine {
 	const char *name;
 	const char *directory; /* absolute */
-	/* what the links name; NULL: there is none that counts (custody.h) */
+	/* the targets of the links; NULL: there is no link that counts (custody.h) */
 	const char *current, *booted, *old;
-	/* against another `microvm` at work on it; -1: not taken */
+	/* keeps another `microvm` out; -1: not locked */
 	int lock;
 };
 
-/* Whether it can name a VM: in file names, units and roots. An error tells what is wrong. */
+/* Reports an error if the name cannot be used for files, units and roots. */
 bool machine_name_check(struct diag *diag, const char *name);
-/* Fills a machine from its name, whether it is a VM or not; nothing is locked. */
+/* Fills a machine from its name, whether it is a VM or not. Locks nothing. */
 void machine_find(const struct host *host, const char *name, struct machine *machine);
-/* Reads its links anew. */
+/* Reads its links again. */
 void machine_read_links(const struct host *host, struct machine *machine);
-/* Whether there is a VM: one of ours, or one that the host declares. */
+/* Whether there is a VM, ours or one that the host's configuration declares. */
 bool machine_is_vm(const struct host *host, const struct machine *machine);
-/* The error that there is none; false. */
+/* Reports that there is no such VM; returns false. */
 bool machine_is_missing(const struct host *host, const struct machine *machine);
-/* The same for a VM that must be there. */
+/* As machine_find, for a VM that must exist. */
 bool machine_get(const struct host *host, const char *name, struct machine *machine);
-/*
- * The same for one that is to be changed: it is taken into custody, and locked until machine_close.
- */
+/* As machine_get, and locks the VM until machine_close and takes its directory into custody. */
 bool machine_open(const struct host *host, const char *name, struct machine *machine);
-/*
- * Locks its directory, when another one has finished with it, takes it into custody, and reads its
- * links anew.
- */
+/* Waits for the lock of its directory, takes it into custody, and reads its links again. */
 bool machine_lock(const struct host *host, struct machine *machine);
 void machine_close(struct machine *machine);
 #define MACHINE_CLEANUP __attribute__((cleanup(machine_close)))
 
-/* A file in its directory. */
+/* The path of a file in its directory. */
 const char *machine_path(const struct host *host, const struct machine *machine, const char *name);
-/* The place of a runner in it, as the link `current` has it. */
+/* The path of a runner below it, which is the target of the link `current`. */
 #define RUNNERS STATE_RUNNERS
 const char *runner_place(struct arena *arena, const char *fingerprint);
 /* The names of all VMs, sorted. */

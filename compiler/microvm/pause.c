@@ -12,8 +12,8 @@
 #include "templates/embedded.h"
 
 /*
- * The program that a runner has too, as this one carries it: nothing that is in a VM's directory is
- * run for a list. -1: there is none.
+ * Opens the mvm-host that is embedded in this program, because a list must not run programs from a
+ * VM's directory. -1: there is none.
  */
 static int open_program(void)
 {
@@ -32,8 +32,8 @@ static int open_program(void)
 }
 
 /*
- * What mvm-host is to be asked, from the manifest of what runs; false: it is no runner of ours, or
- * its hypervisor tells nothing.
+ * Reads mvm-host's arguments from the manifest of the running VM; false if the runner is not ours
+ * or its hypervisor cannot be asked.
  */
 static bool read_question(
 	const struct host *host, const struct machine *machine, struct strings *argv)

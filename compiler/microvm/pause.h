@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* pause: whether a VM that runs is paused, as its hypervisor tells it. */
+/* pause: whether the hypervisor reports that a running VM is paused. */
 #ifndef MVM_COMPILER_MICROVM_PAUSE_H
 #define MVM_COMPILER_MICROVM_PAUSE_H
 
 #include "compiler/microvm/machine.h"
 
 /*
- * "paused: io-error, no room on the host for data.img"; NULL: it is not, or its hypervisor does not
- * tell (us).
+ * "paused: io-error, no room on the host for data.img"; NULL: the VM is not paused, or the
+ * hypervisor cannot be asked.
  */
 const char *machine_pause(const struct host *host, const struct machine *machine);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * remove: what `microvm` and the runner made of a VM goes; its volumes stay, unless they are to go
- * too, and so does what others put into its directory.
+ * remove: removes the files of a VM that `microvm` and the runner made. Volumes and files of others
+ * stay, unless they are to be removed too.
  *
- * Everything is looked at before anything goes. Then `current` gets another name, in one step: from
- * then on it is no VM, and no unit starts it, but its runner can still be asked for its volumes,
- * and whoever removes it again goes on where this was cut off. The new name goes last.
+ * Everything is checked before anything is removed. Then `current` is renamed: from that moment the
+ * directory is not a VM, and no unit starts it, but its runner can still be read for its volumes,
+ * and another removal can complete an interrupted one. The renamed link is removed last.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ static bool goes(const struct removal *removal, const struct content *content)
 
 /* ---- before ---- */
 
-/* A VM, or what a removal of one has left. */
+/* Finds a VM, or the rest of one after an interrupted removal. */
 static bool find(struct removal *removal)
 {
 	const struct host *host = removal->host;
@@ -59,7 +59,7 @@ static bool find(struct removal *removal)
 	machine_find(host, removal->request->name, machine);
 	if (!machine->current && !contents_are_left(host, machine))
 		return machine_is_missing(host, machine);
-	/* Somebody else may have removed it before the lock was ours. */
+	/* Another process may have removed it before we had the lock. */
 	return machine_lock(host, machine) &&
 		(machine->current || contents_are_left(host, machine) ||
 			machine_is_missing(host, machine));
@@ -75,7 +75,8 @@ static bool refuse_mounts(const struct removal *removal)
 				machine_path(removal->host, &removal->machine, content->path),
 				&found))
 			return diag_error(removal->host->diag, STATUS_FAILED, NULL, "mounted",
-				"something is mounted at %s: nothing is removed; umount it first",
+				"a file system is mounted at %s; nothing is removed; unmount it "
+				"first",
 				buf_text(&found));
 	}
 	return true;
@@ -89,10 +90,10 @@ static bool look(struct removal *removal)
 }
 
 /*
- * systemctl does not wait for the units that stop with the VM's; the last of them takes this link
- * away.
+ * Waits for the units that stop after the VM's, for which systemctl does not wait: the last of them
+ * removes the link `booted`.
  */
-static bool booted_goes(const struct host *host, const struct machine *machine)
+static bool wait_for_units(const struct host *host, const struct machine *machine)
 {
 	struct stat st;
 	for (int tries = 0; lstat(machine_path(host, machine, "booted"), &st) == 0; tries++) {
@@ -103,27 +104,27 @@ static bool booted_goes(const struct host *host, const struct machine *machine)
 	return true;
 }
 
-/* What does not run may still be about to start again. */
+/* A unit that does not run may be about to start again. */
 static bool unit_be_stopped(const struct host *host, const struct machine *machine, bool stop)
 {
 	if (stop) {
 		/*
-		 * Its taps are taken away by the runner's own script. A link that stays is from a
+		 * The runner's own script removes the taps. A link that stays is left over from a
 		 * crash.
 		 */
 		const bool stopped = unit_stop(host, machine->name);
 		if (stopped)
-			booted_goes(host, machine);
+			wait_for_units(host, machine);
 		return stopped;
 	}
-	return (!unit_runs(host, machine->name) && booted_goes(host, machine)) ||
+	return (!unit_runs(host, machine->name) && wait_for_units(host, machine)) ||
 		diag_error(host->diag, STATUS_FAILED, NULL, "running",
-			"%s is running; --stop stops it first", machine->name);
+			"%s is running; add --stop to stop it first", machine->name);
 }
 
 /*
- * Without the unit it may run as well: removing its volumes would be as bad, and without its socket
- * nobody could stop it.
+ * A VM may also run without its unit. Its volumes must not be removed then, nor its socket, without
+ * which it could not be stopped.
  */
 static bool nobody_uses(const struct removal *removal)
 {
@@ -136,7 +137,7 @@ static bool nobody_uses(const struct removal *removal)
 		user = socket_in_use(host, machine);
 	if (user)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "running",
-			"%s runs without its unit (%s); to stop it first: cd %s && "
+			"%s runs without its unit (%s); stop it first: cd %s && "
 			"current/bin/microvm-shutdown",
 			machine->name, user, machine->directory);
 	for (size_t i = 0; i < removal->contents.in.n; i++) {
@@ -146,15 +147,15 @@ static bool nobody_uses(const struct removal *removal)
 			: NULL;
 		if (user)
 			return diag_error(host->diag, STATUS_FAILED, NULL, "in-use",
-				"%s is in use by %s: nothing is removed",
+				"%s is in use by %s; nothing is removed",
 				machine_path(host, machine, content->path), user);
 	}
 	return true;
 }
 
 /*
- * Mounts first: a VM is not stopped for a removal that does not come. What is there when it has
- * stopped is what goes.
+ * Looks at the directory first, so that a VM is not stopped for a removal that fails, and again
+ * when the VM has stopped.
  */
 static bool be_ready(struct removal *removal)
 {
@@ -177,12 +178,12 @@ static bool begin(const struct removal *removal)
 	const struct host *host = removal->host;
 	const char *current = machine_path(host, &removal->machine, "current");
 	interrupts_report(arena_printf(host->arena,
-		"a part of %s may be gone: microvm --remove %s again removes the rest",
+		"a part of %s may be removed: run microvm --remove %s again to remove the rest",
 		removal->machine.name, removal->machine.name));
 	if (!removal->machine.current)
 		return true;
 	const char *removing = machine_path(host, &removal->machine, REMOVING);
-	/* A link replaces a link; whatever else is there is not ours. */
+	/* rename replaces a link; anything else there is not ours. */
 	if (!link_read(host->arena, removing) && !path_remove(host->diag, removing))
 		return false;
 	if (rename(current, removing) != 0)
@@ -191,7 +192,7 @@ static bool begin(const struct removal *removal)
 	return true;
 }
 
-/* A volume may have gone with the directory that it is in. */
+/* The directory of a volume may have been removed together with it. */
 static bool remove_content(const struct removal *removal, const struct content *content)
 {
 	FD_CLEANUP int place = tree_open_below(removal->machine.lock, content->directory);
@@ -200,7 +201,7 @@ static bool remove_content(const struct removal *removal, const struct content *
 			removal, machine_path(removal->host, &removal->machine, content->path));
 }
 
-/* Runners last: they know the volumes. The mark stays until all is done. */
+/* Removes runners last, because they name the volumes. The renamed link stays until the end. */
 static bool remove_contents(const struct removal *removal)
 {
 	bool ok = true;
@@ -215,7 +216,7 @@ static bool remove_contents(const struct removal *removal)
 	return ok;
 }
 
-static void tell_kept(const struct removal *removal)
+static void print_kept(const struct removal *removal)
 {
 	const struct machine *machine = &removal->machine;
 	BUF_CLEANUP struct buf kept = {0};
@@ -277,7 +278,7 @@ bool verb_remove(struct host *host, const struct request *request)
 	machine_close(&removal.machine);
 	if (!ok)
 		return false;
-	tell_kept(&removal);
+	print_kept(&removal);
 	printf("%s\n",
 		host_coloured(host, COLOUR_GOOD,
 			arena_printf(host->arena, "Removed MicroVM %s.", removal.machine.name)));

@@ -29,7 +29,8 @@ const char *roots_directory(struct arena *arena, struct diag *diag, bool needed)
 		return directory;
 	if (needed)
 		diag_warning(diag, NULL, "gcroot",
-			"no roots are made in %s: Nix may collect what the VM needs of its store",
+			"cannot make garbage collector roots in %s; Nix may delete what the VM "
+			"needs",
 			directory);
 	return NULL;
 }
@@ -68,7 +69,7 @@ void roots_forget(const struct host *host, const char *name)
 	for (size_t i = 0; i < countof(links); i++)
 		unlink(arena_printf(host->arena, "%s/%s%s", host->gcroots, links[i].prefix, name));
 	tree_remove(runner_roots(host, name));
-	rmdir(path_join(host->arena, host->gcroots, RUNNER_ROOTS)); /* when it was the last one */
+	rmdir(path_join(host->arena, host->gcroots, RUNNER_ROOTS)); /* fails unless it is empty */
 }
 
 void roots_forget_runner(const struct host *host, const char *name, const char *place)
@@ -84,7 +85,7 @@ static bool is_vm(const struct host *host, const char *directory)
 	return custody_counts(host, directory, "current");
 }
 
-/* Roots for VMs of another state directory are not ours to judge. */
+/* Roots for VMs of another state directory are none of our business. */
 static bool leads_nowhere(const struct host *host, const char *root)
 {
 	const char *target = link_read(host->arena, root),
@@ -107,7 +108,7 @@ static void add_found(const struct host *host, struct strings *found, const char
 	closedir(stream);
 }
 
-/* Those of runners name no state directory, but the VM's root beside them does. */
+/* The roots of runners do not name a state directory, but the VM's root beside them does. */
 static bool runner_is_gone(const struct host *host, const char *roots)
 {
 	const char *name = path_base(roots), *root = path_join(host->arena, host->gcroots, name);

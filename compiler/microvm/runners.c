@@ -18,7 +18,7 @@
 static bool is_named(const char *link, const char *directory, const char *name)
 {
 	size_t length = strlen(directory);
-	if (link && link[0] == '/') /* the whole path is as good */
+	if (link && link[0] == '/') /* an absolute path is accepted too */
 		link = strncmp(link, directory, length) == 0 && link[length] == '/'
 			? link + length + 1
 			: NULL;
@@ -33,34 +33,32 @@ static bool is_needed(const struct machine *machine, const char *name)
 		is_named(machine->old, machine->directory, name);
 }
 
-/* What killed builds left has a name with a dot. */
+/* The remains of killed builds have names that start with a dot. */
 static const char *foreign_in(const struct host *host, const char *path)
 {
 	return path_base(path)[0] == '.' ? NULL : own_find_foreign(host->arena, path);
 }
 
-/*
- * A runner in which something is that no build made, the volume of a VM that was started there,
- * stays.
+/* Keeps a runner with a file that no build made, such as a volume of a VM that was started there.
  */
 static bool remove_runner(const struct host *host, const char *path)
 {
 	const char *foreign = foreign_in(host, path);
-	/* Cut off, half a runner must not have a runner's name. */
+	/* If the removal is interrupted, the rest must not have the name of a runner. */
 	const char *gone = arena_printf(
 		host->arena, "%s/.gone-%s", path_parent(host->arena, path), path_base(path));
 	if (!foreign)
 		return path_remove(host->diag,
 			path_base(path)[0] != '.' && rename(path, gone) == 0 ? gone : path);
 	diag_warning(host->diag, NULL, "foreign-file",
-		"the old runner %s stays: it has the file %s, which was not built", path, foreign);
+		"keeping the old runner %s, because no build made its file %s", path, foreign);
 	return true;
 }
 
 bool runners_prune(const struct host *host, const struct machine *machine)
 {
 	const char *directory = machine_path(host, machine, RUNNERS);
-	/* In a flake's VM it is not there, and somebody else may put a link in its place. */
+	/* VMs of flakes do not have it, so that the VMs' user may put a link there. */
 	DIR *stream = custody_holds(directory) ? opendir(directory) : NULL;
 	if (!stream)
 		return true;
@@ -86,7 +84,7 @@ bool runners_are_ours(const struct host *host, const struct machine *machine)
 			   *foreign = foreign_in(host, path);
 		if (foreign)
 			ok = diag_error(host->diag, STATUS_FAILED, NULL, "foreign-file",
-				"the runner %s has the file %s, which was not built: nothing is "
+				"the runner %s has the file %s, which no build made; nothing is "
 				"removed; move it away first",
 				path, foreign);
 	}
@@ -99,7 +97,7 @@ void disks_prune(const struct host *host)
 {
 	const char *directory = path_join(host->arena, host->state_dir, ".store-disks");
 	FD_CLEANUP int lock = open(host->state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* install-host holds it while it has disks that are no runner's yet. */
+	/* install-host holds this lock while no runner uses its new disks yet. */
 	DIR *stream = lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0 ? opendir(directory) : NULL;
 	if (!stream)
 		return;

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* runners: the runners that descriptions became, in their VM's directory: runners/FINGERPRINT. */
+/* runners: the runners of descriptions, runners/FINGERPRINT in the VM's directory. */
 #ifndef MVM_COMPILER_MICROVM_RUNNERS_H
 #define MVM_COMPILER_MICROVM_RUNNERS_H
 
 #include "compiler/microvm/machine.h"
 
-/* Removes those that none of the VM's links names, with their roots. */
+/* Removes the runners that none of the VM's links names, and their roots. */
 bool runners_prune(const struct host *host, const struct machine *machine);
 /*
- * False after an error when a file that no build made is in a runner, the volume of a VM that was
- * started there: who removes them all asks first.
+ * Reports an error if a runner has a file that no build made, such as a volume of a VM that was
+ * started there. To be called before all runners are removed.
  */
 bool runners_are_ours(const struct host *host, const struct machine *machine);
 /*
- * Removes store disks that no runner has any more from those that install-host keeps for several
- * VMs, .store-disks in the state directory.
+ * Removes the shared store disks that no runner uses any more. install-host keeps them in
+ * .store-disks in the state directory.
  */
 void disks_prune(const struct host *host);
 

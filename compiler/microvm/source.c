@@ -30,9 +30,7 @@ static bool looks_like_path(const char *text)
 		ends_with(text, ".yml") || ends_with(text, ".json");
 }
 
-/*
- * The description in a directory: of this VM, else the one that stands there for any; NULL: none.
- */
+/* The description in a directory: NAME.yaml, else vm.yaml; NULL: none. */
 static const char *description_in(const struct host *host, const char *directory, const char *name)
 {
 	static const char *const endings[] = {"yaml", "yml", "json"};
@@ -58,13 +56,13 @@ bool source_parse(const struct host *host, const char *text, struct source *sour
 	if (!text || (!path_exists(text) && !looks_like_path(text)))
 		return !text || *text ||
 			diag_error(host->diag, STATUS_USAGE, NULL, "usage",
-				"--source wants a description or a flake");
+				"--source needs a description or a flake");
 	if (strpbrk(text, "\n\r"))
 		return diag_error(host->diag, STATUS_USAGE, NULL, "bad-source",
-			"a source has no line break in its name");
+			"the name of a source must not contain a line break");
 	source->text = path_absolute(host->arena, text);
 	if (!path_exists(text))
-		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "there is no %s",
+		return diag_error(host->diag, STATUS_INPUT, NULL, "bad-source", "%s does not exist",
 			source->text);
 	if (!path_is_directory(text) || !has_flake(host, text))
 		source->kind = SOURCE_DESCRIPTION;
@@ -102,7 +100,7 @@ bool source_read(const struct host *host, const char *directory, struct source *
 
 bool source_write(const struct host *host, const char *directory, const struct source *source)
 {
-	/* No line break, as the reference has it. */
+	/* Without a line break, as microvm.nix writes it. */
 	const char *name = source->kind == SOURCE_FLAKE ? "flake" : "source";
 	return file_rewrite(host->arena, host->diag, path_join(host->arena, directory, name),
 		source->text, strlen(source->text), 0644);
@@ -110,7 +108,7 @@ bool source_write(const struct host *host, const char *directory, const struct s
 
 /* ---- descriptions ---- */
 
-/* The description's plan, in a session of `arena`. */
+/* Plans the description in a session that uses `arena`. */
 static bool plan_description(const struct host *host, struct arena *arena, const char *path,
 	const char *name, struct session *session)
 {
@@ -152,7 +150,7 @@ static bool build_description(const struct host *host, const char *path, const c
 			&result);
 }
 
-/* A plan is large: many of them must not add up. */
+/* A plan is large: each has an arena of its own, so that the memory is freed. */
 static bool description_wanted(
 	const struct host *host, const char *path, const char *name, struct product *product)
 {
@@ -176,9 +174,9 @@ static bool nothing_to_build(const struct host *host, const struct source *sourc
 {
 	if (source->kind == SOURCE_DECLARED)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "declared",
-			"%s is declared by the host's configuration: change it there", name);
+			"%s is declared by the host's configuration; change it there", name);
 	return diag_error(host->diag, STATUS_FAILED, NULL, "bad-source",
-		"%s remembers no source; create it again", name);
+		"the source of %s is not known; create the VM again", name);
 }
 
 bool source_build(const struct host *host, const struct source *source, const char *name,
@@ -195,7 +193,7 @@ bool source_build(const struct host *host, const struct source *source, const ch
 bool source_wanted(const struct host *host, const struct source *source, const char *name,
 	struct product *product)
 {
-	*product = (struct product){.system = source->text}; /* of what the host declares */
+	*product = (struct product){.system = source->text}; /* of a VM that the host declares */
 	if (source->kind == SOURCE_DESCRIPTION)
 		return description_wanted(host, source->text, name, product);
 	return source->kind != SOURCE_FLAKE || flake_wanted(host, source->text, name, product);

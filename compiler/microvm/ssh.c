@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * ssh: into a running VM over its vsock; and run: a VM in the foreground. Both become another
- * program.
- */
+/* ssh: logs in to a VM over its vsock; run: runs a VM in the foreground. Both exec a program. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +18,7 @@ enum { FACT_BYTES = 4096 };
 
 static bool become(const struct host *host, const struct strings *argv)
 {
-	/* execvp promises not to change the strings. */
+	/* POSIX guarantees that execvp does not change the strings. */
 	union {
 		const char *const *given;
 		char *const *taken;
@@ -32,7 +29,7 @@ static bool become(const struct host *host, const struct strings *argv)
 		strerror(errno));
 }
 
-/* The line of a file of the current runner; NULL when there is none. */
+/* The first line of a file of the current runner; NULL when there is none. */
 static const char *fact(const struct host *host, const struct machine *machine, const char *name)
 {
 	const char *path =
@@ -44,7 +41,7 @@ static const char *fact(const struct host *host, const struct machine *machine, 
 	return arena_strndup(host->arena, bytes.p, strcspn(bytes.p, "\n"));
 }
 
-/* The guest's vsock: a number, or the path of a socket; NULL: it has none. */
+/* The address of the guest's vsock: a number or the path of a socket; NULL: it has no vsock. */
 static const char *vsock_of(const struct host *host, const struct machine *machine)
 {
 	const char *hypervisor = fact(host, machine, "hypervisor"),
@@ -55,7 +52,7 @@ static const char *vsock_of(const struct host *host, const struct machine *machi
 		: cid;
 }
 
-/* ssh gives it to a shell, behind an "exec" of its own, and takes % for its own. */
+/* ssh runs it in a shell with exec, and expands %. */
 static const char *proxy_command(const struct host *host, const char *vsock)
 {
 	const char *self = link_read(host->arena, "/proc/self/exe");
@@ -70,7 +67,7 @@ static const char *proxy_command(const struct host *host, const char *vsock)
 	return arena_strdup(host->arena, buf_text(&text));
 }
 
-/* The user's own options come first: ssh takes the first word of each. */
+/* The user's options come first: for each option, ssh takes the first value. */
 static struct strings ssh_arguments(
 	const struct host *host, const struct request *request, const char *vsock)
 {
@@ -96,7 +93,7 @@ bool verb_ssh(struct host *host, const struct request *request)
 	const char *vsock = vsock_of(host, &machine);
 	if (!vsock)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "vsock",
-			"%s has no vsock: vsock.cid gives it one", machine.name);
+			"%s has no vsock; set vsock.cid in its description", machine.name);
 	const struct strings argv = ssh_arguments(host, request, vsock);
 	return become(host, &argv);
 }
@@ -105,7 +102,7 @@ bool verb_run(struct host *host, const struct request *request)
 {
 	struct machine machine;
 	struct strings argv = {0};
-	/* What root runs is root's. */
+	/* root must not run programs that others can change. */
 	if (!machine_get(host, request->name, &machine) ||
 		(geteuid() == 0 && !custody_take(host, machine.directory)) ||
 		!machine_get(host, request->name, &machine))

@@ -5,7 +5,7 @@
 
 #include "base/process.h"
 
-/* systemctl is not there; base/process.h. */
+/* The status of a program that could not be started; base/process.h. */
 enum { NOT_STARTED = 127 };
 
 const char *unit_name(struct arena *arena, const char *name)
@@ -13,7 +13,7 @@ const char *unit_name(struct arena *arena, const char *name)
 	return arena_printf(arena, "microvm@%s.service", name);
 }
 
-/* The states, a line each in the order of the units. */
+/* The states of the units, one per line, in their order. */
 static const char *ask_states(const struct host *host, const struct strings *names)
 {
 	struct strings argv = {0};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* update: another runner becomes `current`, and what that was, `old`; and back. */
+/* update: makes another runner `current` and the previous one `old`; rollback swaps them. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "compiler/microvm/source.h"
 #include "compiler/microvm/units.h"
 
-/* As the reference says it: what runs is not what is current. */
+/* Prints the same text as microvm.nix does. */
 static bool advise_or_restart(const struct host *host, const struct machine *machine, bool restart)
 {
 	if (machine->booted && strcmp(machine->booted, machine->current) == 0) {
@@ -31,7 +31,7 @@ static bool advise_or_restart(const struct host *host, const struct machine *mac
 	return true;
 }
 
-/* First `old`: stopped in between, both name the same, which is as good as before. */
+/* `old` first: if interrupted in between, both links name the old runner, which is harmless. */
 static bool make_current(const struct host *host, struct machine *machine, const char *target)
 {
 	if (!link_set(host->arena, host->diag, machine_path(host, machine, "old"),
@@ -66,7 +66,7 @@ static bool update_one(const struct host *host, const char *name, bool restart)
 	if (!machine_open(host, name, &machine))
 		return false;
 	bool ok = update(host, &machine, &changed);
-	machine_read_links(host, &machine); /* it may have started or stopped meanwhile */
+	machine_read_links(host, &machine); /* the VM may have started or stopped meanwhile */
 	link_tidy(host->arena, machine_path(host, &machine, "current"));
 	link_tidy(host->arena, machine_path(host, &machine, "old"));
 	ok &= runners_prune(host, &machine);
@@ -86,9 +86,7 @@ bool verb_update(struct host *host, const struct request *request)
 	return ok;
 }
 
-/*
- * Its own source does not change by that: the list will call it outdated, and an update goes
- * forward again.
+/* The source does not change: the list shows the VM as outdated, and an update goes forward again.
  */
 bool verb_rollback(struct host *host, const struct request *request)
 {
@@ -100,7 +98,8 @@ bool verb_rollback(struct host *host, const struct request *request)
 			"%s has nothing to roll back to", machine.name);
 	if (!path_exists(machine_path(host, &machine, "old/bin/microvm-run")))
 		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old",
-			"the old runner of %s is gone: %s", machine.name, machine.old);
+			"the old runner of %s does not exist any more: %s", machine.name,
+			machine.old);
 	if (!links_swap(host->arena, host->diag, machine_path(host, &machine, "old"),
 		    machine_path(host, &machine, "current")))
 		return false;

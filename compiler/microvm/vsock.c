@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vsock: ssh's way to a guest. A guest is reached by its number (AF_VSOCK), or by the socket of a
- * hypervisor that carries its vsock itself (Cloud Hypervisor, Firecracker): there "CONNECT PORT" is
- * answered by "OK NUMBER".
+ * vsock: ssh's proxy to a guest. A guest has a vsock address (AF_VSOCK), or its hypervisor has a
+ * Unix socket for it (Cloud Hypervisor, Firecracker), which answers "CONNECT PORT" with "OK
+ * NUMBER".
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ enum { SSH_PORT = 22, ANSWER_BYTES = 64, BLOCK_BYTES = 64 * 1024, ANSWER_MILLISE
 static bool no_guest(const struct host *host, const char *what)
 {
 	return diag_error(host->diag, STATUS_FAILED, NULL, "vsock",
-		"cannot reach the guest by %s: %s", what, strerror(errno));
+		"cannot connect to the guest through %s: %s", what, strerror(errno));
 }
 
 static bool connect_number(const struct host *host, const char *text, int *fd)
@@ -35,7 +35,7 @@ static bool connect_number(const struct host *host, const char *text, int *fd)
 	unsigned long cid = strtoul(text, &end, 10);
 	if (errno || *end || !*text || cid >= VMADDR_CID_ANY)
 		return diag_error(host->diag, STATUS_USAGE, NULL, "vsock",
-			"\"%s\" is no vsock address", text);
+			"\"%s\" is not a vsock address", text);
 	const struct sockaddr_vm address = {
 		.svm_family = AF_VSOCK, .svm_cid = (unsigned)cid, .svm_port = SSH_PORT};
 	*fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -43,7 +43,7 @@ static bool connect_number(const struct host *host, const char *text, int *fd)
 		no_guest(host, arena_printf(host->arena, "vsock %lu", cid));
 }
 
-/* A byte at a time: what comes behind the answer is the guest's. */
+/* Reads byte by byte: whatever follows the answer is data of the guest. */
 static bool read_answer(int fd, char answer[ANSWER_BYTES])
 {
 	struct pollfd polled = {.fd = fd, .events = POLLIN};
@@ -56,7 +56,8 @@ static bool read_answer(int fd, char answer[ANSWER_BYTES])
 		if (got < 0 && errno == EINTR)
 			continue;
 		if (got <= 0) {
-			errno = got == 0 ? ECONNREFUSED : errno; /* nobody listens in the guest */
+			errno = got == 0 ? ECONNREFUSED
+					 : errno; /* no process listens in the guest */
 			return false;
 		}
 		if (answer[n++] == '\n') {
@@ -82,7 +83,7 @@ static bool ask_for_port(int fd)
 static bool connect_socket(const struct host *host, const char *path, int *fd)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	/* By its directory: a path may be longer than an address. */
+	/* Through the directory's descriptor: the path may be too long for an address. */
 	FD_CLEANUP int directory =
 		open(path_parent(host->arena, path), O_PATH | O_DIRECTORY | O_CLOEXEC);
 	const char *name =
@@ -113,7 +114,7 @@ static bool write_out(int fd, const char *bytes, size_t count)
 	return true;
 }
 
-/* Once; false at the end, or when the other side is gone. */
+/* Copies one block; false at the end, or when the other side is closed. */
 static bool pass(int from, int to)
 {
 	char block[BLOCK_BYTES];
@@ -123,7 +124,7 @@ static bool pass(int from, int to)
 	return got > 0 && write_out(to, block, (size_t)got);
 }
 
-/* Until the guest ends the connection: ssh's end is told to it, and it may still answer. */
+/* Returns when the guest closes the connection. After ssh's end of input it may still answer. */
 static void pass_both_ways(int guest)
 {
 	struct pollfd polled[] = {{guest, POLLIN, 0}, {STDIN_FILENO, POLLIN, 0}};
@@ -143,7 +144,7 @@ bool verb_connect(struct host *host, const struct request *request)
 {
 	FD_CLEANUP int fd = -1;
 	const char *where = request->name;
-	interrupts_default(); /* ssh ends its session so */
+	interrupts_default(); /* ssh sends signals to end its proxy */
 	bool connected = where[0] == '/' ? connect_socket(host, where, &fd)
 					 : connect_number(host, where, &fd);
 	if (connected)

@@ -181,7 +181,7 @@ chgrp 1 "$state/vm"
 check "an update gives the VM's directory the group of the state directory" \
 	test "$(mode "$state/vm")" = "0:$group:1775"
 expect "the update reports the change of the group" \
-	"$log" "$state/vm was of the group .*, it is of the group .* now"
+	"$log" "$state/vm belonged to the group .* and now belongs to the group .*"
 # A VM of a flake has no runners of its own.
 rm -rf "$state/vm"
 mkdir "$state/vm" && chgrp $group "$state/vm" && chmod 1775 "$state/vm"
@@ -190,7 +190,7 @@ echo "$test_dir/vm.yaml" >"$state/vm/source"
 as_user mkdir "$state/vm/runners"
 check "an update fails when the directory of the runners is the user's" fails m -u vm
 expect "the update names the directory that others than root can change" \
-	"$log" "$state/vm/runners can be changed by others than root"
+	"$log" "$state/vm/runners can be changed by users other than root"
 rmdir "$state/vm/runners"
 rm "$state/vm/current"
 as_user ln -s "$evil" "$state/vm/current"
@@ -336,9 +336,9 @@ check "microvm -l lists a VM that microvm.nix's module made" is_listed .sourceKi
 "$microvm" --no-cache --state-dir "$state" -u vm >"$log" 2>&1
 check "an update succeeds for a VM that microvm.nix's module made" test $? = 0
 expect "the update reports the owner that the VM's directory had" "$log" \
-	"$state/vm was of .*, mode 755: the VMs' user could change what root starts; it is root's now, mode 1775"
+	"$state/vm belonged to .* with mode 755, so that .*; it now belongs to root with mode 1775"
 expect "the update names the file to look at" "$log" \
-	"vm/source was of .*, who could have changed it: see that it is right: $test_dir/vm.yaml"
+	"vm/source belonged to .*, who could have changed it; check its contents: $test_dir/vm.yaml"
 check "the update gives all of the VM's files to root" \
 	test "$(mode "$state") $(mode "$state/vm") $(stat -c %u "$state/vm/source" \
 		"$state/vm/current" | xargs)" = "0:$group:755 0:$group:1775 0 0"

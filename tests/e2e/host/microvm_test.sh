@@ -110,7 +110,7 @@ check "it keeps a runner that a VM was started in" \
 check "a third update without -q succeeds" "$microvm" --no-cache --state-dir "$state" -u web1
 cp "$test_dir/.check" "$log"
 expect "it reports why that runner stays" "$log" \
-	"the old runner $state/web1/$first stays: it has the file data.img, which was not built"
+	"keeping the old runner $state/web1/$first, because no build made its file data.img"
 rm "$state/web1/$first/data.img"
 check "an update succeeds when the volume is gone from that runner" m -u web1
 check "it removes the runners without a name" \
@@ -314,5 +314,5 @@ check "--connect ends silently by a signal of ssh" test $? = 129 -a ! -s log.con
 kill $guest && wait $guest 2>/dev/null
 check "--connect fails when nobody listens" fails m --connect "$state/declared/notify.vsock"
 expect "--connect says that the guest cannot be reached" \
-	"$log" 'cannot reach the guest by .*notify.vsock: Connection refused'
+	"$log" 'cannot connect to the guest through .*notify.vsock: Connection refused'
 finish

@@ -50,7 +50,7 @@ runs_by_hand() { # HOW COMMAND...
 		"$log" '^vm: .*, running by hand \(process [0-9]+, qemu'
 	check "$1: the VM is not removed" fails m --remove vm
 	expect "$1: the message has the reason and what to do" "$log" \
-		"vm runs without its unit \\(process [0-9]+, qemu.*\\); to stop it first: cd $state/vm && current/bin/microvm-shutdown"
+		"vm runs without its unit \\(process [0-9]+, qemu.*\\); stop it first: cd $state/vm && current/bin/microvm-shutdown"
 	check "$1: the VM's socket is still there" test -S "$state/vm/vm.sock"
 	check "$1: the VM is not removed with --volumes" fails m --remove vm --volumes
 	check "$1: its volume and its runner are still there" \

@@ -93,7 +93,7 @@ runner=$state/vm/$(readlink "$state/vm/current")
 echo precious >"$runner/data.img"
 check "a VM with a volume in a runner is not removed" fails m --remove vm --volumes
 expect "the message names the volume in the runner" \
-	"$log" "the runner $runner has the file data.img, which was not built"
+	"$log" "the runner $runner has the file data.img, which no build made"
 check "that VM is complete after the refusal" vm_is_whole
 check "--all-files removes a VM with a volume in a runner" m --remove vm --all-files
 fresh
@@ -116,7 +116,7 @@ if [ "$(id -u)" = 0 ]; then
 	check "a VM with a mount in its directory is not removed with all files" \
 		fails m --remove vm --all-files
 	expect "the message names the mount" \
-		"$log" "something is mounted at $state/vm/shared: nothing is removed"
+		"$log" "a file system is mounted at $state/vm/shared; nothing is removed"
 	check "the VM with a mount is complete after the refusal" vm_is_whole
 	check "the mounted files are untouched after the refusal" untouched
 	check "the VM with a mount is removed with its volumes" m --remove vm --volumes
@@ -130,7 +130,7 @@ if [ "$(id -u)" = 0 ]; then
 	mount --bind precious/photo "$state/vm/data.img"
 	check "a VM with a mount among its runners is not removed" fails m --remove vm
 	expect "the message names the mount among the runners" \
-		"$log" "something is mounted at $state/vm/runners/deep/x: nothing is removed"
+		"$log" "a file system is mounted at $state/vm/runners/deep/x; nothing is removed"
 	check "that VM is complete after the refusal" vm_is_whole
 	check "the files of that mount are untouched" untouched
 	check "an update succeeds beside that mount" m -u vm
@@ -139,7 +139,7 @@ if [ "$(id -u)" = 0 ]; then
 	check "a VM whose volume is a mount is not removed with its volumes" \
 		fails m --remove vm --volumes
 	expect "the message names the volume that is a mount" \
-		"$log" "something is mounted at $state/vm/data.img: nothing is removed"
+		"$log" "a file system is mounted at $state/vm/data.img; nothing is removed"
 	check "the VM whose volume is a mount is complete after the refusal" vm_is_whole
 	umount "$state/vm/data.img"
 	fresh
@@ -162,7 +162,7 @@ fresh
 wait_until fails flock -n "$state/vm/disks/log.img" true
 check "a VM with a locked volume is not removed with its volumes" fails m --remove vm --volumes
 expect "the message says who has the volume locked" \
-	"$log" "$state/vm/disks/log.img is in use by .*: nothing is removed"
+	"$log" "$state/vm/disks/log.img is in use by .*; nothing is removed"
 check "the VM with a locked volume is complete after the refusal" vm_is_whole
 kill $!
 wait $! 2>/dev/null
@@ -181,7 +181,7 @@ wait_until test -S "$state/vm/vm.sock"
 cd "$test_dir" || exit
 check "a VM whose socket somebody listens on is not removed" fails m --remove vm
 expect "the message names that socket" \
-	"$log" 'vm runs without its unit \(somebody listens on vm.sock\)'
+	"$log" 'vm runs without its unit \(a process listens on vm.sock\)'
 check "the VM with that socket is complete after the refusal" \
 	test -S "$state/vm/vm.sock" -a -x "$state/vm/current/bin/microvm-run"
 kill $!
@@ -245,7 +245,7 @@ fresh
 LD_PRELOAD=$PWD/interrupt.so "$microvm" -q --state-dir "$state" --remove vm >"$log" 2>&1
 check "an interrupted removal ends with status 130" test $? = 130
 expect "it says that a part of the VM may be gone" \
-	"$log" '^interrupted; a part of vm may be gone: microvm --remove vm again removes the rest$'
+	"$log" '^interrupted; a part of vm may be removed: run microvm --remove vm again to remove the rest$'
 check "the same removal again succeeds" m --remove vm
 check "it removes the rest" holds 'data.img data.img.bak data.img.new.123 disks former.img notes'
 
@@ -258,7 +258,7 @@ mkdir "$state/odd"
 ln -s $'../gone\e[2J' "$state/odd/current"
 "$microvm" --state-dir "$state" -l >"$log" 2>&1
 expect "the list shows control characters of a link as text" \
-	"$log" 'odd: broken, \.\./gone\\x1b\[2J is no runner'
+	"$log" 'odd: broken, \.\./gone\\x1b\[2J is not a runner'
 expect_no "the list sends no control characters to the terminal" "$log" $'[\e\a]'
 check "a VM with a file of a hostile name is removed" m --remove vm
 expect "the removal shows the hostile name as text" \

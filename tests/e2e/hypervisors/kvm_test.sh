@@ -132,7 +132,7 @@ expect "the guest's status text reaches the host's service manager" \
 	"$console" '^lab: notified STATUS=from the guest$'
 expect_no "a guest cannot send what only the host may send" "$console" '^lab: notified MAINPID'
 expect "ssh to a guest that does not run says that it cannot be reached" \
-	"$console" '^lab: ssh: microvm: error: cannot reach the guest by vsock 42: '
+	"$console" '^lab: ssh: microvm: error: cannot connect to the guest through vsock 42: '
 check "ssh over vsock runs a command in this guest" \
 	test "$(sed -n 's/^net: boot //p' "$console")" = "$(sed -n 's/^lab: ssh: boot //p' \
 		"$console")"

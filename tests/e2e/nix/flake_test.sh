@@ -113,7 +113,7 @@ check "the list shows the VM as outdated after a rollback" is_listed web1 .state
 echo 'this is no Nix' >"$flake/flake.nix"
 check "an update from a broken flake fails" fails m -u web1
 expect "the message has Nix's exit status" \
-	"$log" 'microvm: error: nix cannot build it, its status is 1'
+	"$log" 'microvm: error: nix cannot build the VM and returned status 1'
 check "the failed update changes nothing" \
 	test "$(target current)" = "$second" -a ! -e "$state/web1/.result"
 check "the list shows the VM of a broken flake as unknown" is_listed web1 .state unknown

@@ -85,7 +85,7 @@ truncate -s 7M small && mkfs.ext4 -q -b 1024 small && dd if=/dev/zero of=small b
 	count=1 conv=notrunc status=none && cp small data.img
 check "--fsck fails for an ext4 without a copy of its superblock" fails m --fsck vm
 expect "--fsck says to make a copy of the image" \
-	"$log" 'error: the volume data.img: it is not sound: make a copy of the image'
+	"$log" 'error: the volume data.img is damaged; make a copy of the image'
 expect "--fsck looks at the volumes behind a failed one" "$log" '^v.img \(vfat\): sound$'
 check "--fsck leaves the ext4 that it cannot mend as it was" cmp small data.img
 rm small
@@ -98,14 +98,14 @@ cp --sparse=always x.img "$test_dir/good.img"
 cp --sparse=always "$test_dir/x.img" x.img
 check "--fsck fails for an xfs whose journal is to be replayed" fails m --fsck vm
 expect "--fsck says that a start replays the journal" \
-	"$log" 'the volume x.img: it is not sound: a start replays its journal'
+	"$log" 'the volume x.img is damaged; a start replays its journal'
 check "--fsck leaves the xfs with the journal as it was" cmp x.img "$test_dir/x.img"
 cp --sparse=always "$test_dir/good.img" x.img
 # Its second superblock is broken.
 xfs_db -x -c 'sb 1' -c 'write -d dblocks 1' x.img >/dev/null
 cp --sparse=always x.img "$test_dir/broken.img"
 check "--fsck fails for an xfs with a broken structure" fails m --fsck vm
-expect "--fsck reports the broken xfs" "$log" 'the volume x.img: it is not sound'
+expect "--fsck reports the broken xfs" "$log" 'the volume x.img is damaged'
 check "--fsck leaves the broken xfs as it was" cmp x.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/good.img" x.img
 # A btrfs is only looked at: both copies of its tree of checksums.
@@ -122,7 +122,7 @@ done
 cmp -s b.img "$test_dir/b.img" && not_ok "the btrfs is broken"
 cp --sparse=always b.img "$test_dir/broken.img"
 check "--fsck fails for a broken btrfs" fails m --fsck vm
-expect "--fsck reports the broken btrfs" "$log" 'the volume b.img: it is not sound'
+expect "--fsck reports the broken btrfs" "$log" 'the volume b.img is damaged'
 check "--fsck leaves the broken btrfs as it was" cmp b.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/b.img" b.img
 
@@ -131,7 +131,7 @@ cp --sparse=always "$test_dir/b.img" b.img
 cp v.img "$test_dir/v.img"
 truncate -s 0 v.img && truncate -s 16M v.img
 check "--fsck fails for a vfat whose structures are gone" fails m --fsck vm
-expect "--fsck reports the broken vfat" "$log" 'the volume v.img: it is not sound'
+expect "--fsck reports the broken vfat" "$log" 'the volume v.img is damaged'
 cp "$test_dir/v.img" v.img
 # The first entry of the directory, which has a bad name and no file behind it. (FAT16: reserved
 # sectors, two tables, then the directory.)
@@ -159,7 +159,7 @@ check "--fsck leaves the image in use alone" untouched
 : >data.img.grow
 check "--fsck refuses a volume whose growth was interrupted" fails m --fsck vm
 expect "--fsck says that the next start completes the growth" \
-	"$log" 'the volume data.img: its growth was interrupted: the next start completes it'
+	"$log" 'the volume data.img: its growth was interrupted; start the VM first'
 check "--fsck leaves that volume alone" untouched
 rm data.img.grow
 mkdir "$test_dir/bin"
@@ -176,7 +176,7 @@ mv data.img "$test_dir/kept.img"
 ln -s "$test_dir/roots.img" data.img && chown -h 65534 data.img
 check "--fsck refuses a link of the VMs' user to a file of root's" fails m --fsck vm
 expect "--fsck says that the link is not root's" \
-	"$log" 'the volume data.img: it is a link that is not root.s'
+	"$log" 'the volume data.img: it is a symbolic link that does not belong to root'
 check "--fsck leaves the file behind that link alone" \
 	cmp "$test_dir/roots.img" "$test_dir/dirty.img"
 chown -h 0 data.img
