@@ -153,7 +153,7 @@ struct json_object *docgen_schema(struct arena *arena)
 	return schema;
 }
 
-/* A VM's own description is any that a file could be, but for its name, which it has already. */
+/* The description of a VM in a host file needs no required options: its name is its key there. */
 static struct json_object *config_schema(struct arena *arena)
 {
 	struct json_object *schema = docgen_schema(arena);
@@ -319,7 +319,7 @@ static void print_file_systems(FILE *out)
 
 enum { COLUMNS = 100 };
 
-/* Breaks lines of prose at blanks; headings and tables stay as they are. */
+/* Breaks lines of prose at blanks, but not headings and tables. */
 static void print_wrapped(FILE *out, const char *text)
 {
 	while (*text) {

@@ -14,7 +14,7 @@
 struct json_object *docgen_schema(struct arena *arena);
 /* The option reference and the table of hypervisors, in Markdown. */
 void docgen_options(struct arena *arena, FILE *out);
-/* The same of host files. */
+/* The same documents for host files. */
 struct json_object *docgen_fleet_schema(struct arena *arena);
 void docgen_fleet_options(FILE *out);
 

@@ -14,7 +14,7 @@
 #define NAME_HOLE "@name@"
 #define DEFAULT_NAME "vm1"
 
-/* The file's name inside the template; NULL when it is none of this one's. */
+/* The file's name inside the template; NULL if it belongs to another one. */
 static const char *name_in(const struct embedded_file *file, const char *template)
 {
 	size_t length = strlen(template);
@@ -61,15 +61,16 @@ static bool check_free(
 		found |= name != NULL;
 		if (name && path_exists(path_join(arena, directory, name)))
 			ok = diag_error(diag, STATUS_FAILED, NULL, "output-exists",
-				"%s exists; it stays as it is", path_join(arena, directory, name));
+				"%s already exists and was left alone",
+				path_join(arena, directory, name));
 	}
 	return found ? ok
 		     : diag_error(diag, STATUS_USAGE, NULL, "usage",
-			       "there is no template \"%s\"; there are %s", template,
+			       "there is no template \"%s\"; use one of %s", template,
 			       template_names(arena));
 }
 
-/* Told to stop before all of them are there, the program takes them away again. */
+/* A signal to stop removes the file again, until all of them are written. */
 static bool write_one(
 	struct arena *arena, struct diag *diag, const char *path, const struct buf *text)
 {

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* init: the files to start from, carried in the program as starter/TEMPLATE/FILE. */
+/* init: writes files to start from, which the program has as starter/TEMPLATE/FILE. */
 #ifndef MVM_COMPILER_COMMAND_INIT_H
 #define MVM_COMPILER_COMMAND_INIT_H
 
 #include "base/arena.h"
 #include "base/diag.h"
 
-/* Writes the template's files into `directory`, which is made when it is not there; their @name@
- * becomes its name. All of them or none: a file that is there already is an error, and stays.
- * `written` gets their paths. */
+/*
+ * Writes the template's files to `directory`, which is created if it does not exist; its name
+ * replaces @name@ in the files. Writes all of them or none: an existing file is an error and is not
+ * changed. `written` gets the paths.
+ */
 bool init_write(struct arena *arena, struct diag *diag, const char *template, const char *directory,
 	struct strings *written);
 

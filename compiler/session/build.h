@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* build: makes a runner of a planned session, as its settings say. */
+/* build: builds the runner of a planned session with its settings. */
 #ifndef MVM_COMPILER_SESSION_BUILD_H
 #define MVM_COMPILER_SESSION_BUILD_H
 

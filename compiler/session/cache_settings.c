@@ -11,7 +11,7 @@
 
 #include "base/file.h"
 
-/* Why a cache that nobody asked for is not used; NULL: it can be. */
+/* Why the default cache cannot be used; NULL: it can. */
 static const char *cache_problem(struct arena *arena, const char *path)
 {
 	struct stat st;
@@ -26,8 +26,8 @@ static const char *cache_problem(struct arena *arena, const char *path)
 }
 
 /*
- * The user's own cache; NULL where there is no place for one: in a Nix sandbox HOME does not exist,
- * under sudo it may be somebody else's.
+ * The user's own cache; NULL if there is no place for it: HOME does not exist in a Nix sandbox, and
+ * may belong to another user under sudo.
  */
 static const char *default_cache(struct arena *arena, struct diag *diag)
 {
@@ -39,8 +39,8 @@ static const char *default_cache(struct arena *arena, struct diag *diag)
 	const char *problem = path ? cache_problem(arena, path) : NULL;
 	if (!problem)
 		return path;
-	diag_warning(diag, NULL, "unusable-cache", "no cache is used: %s; --cache names another",
-		problem);
+	diag_warning(diag, NULL, "unusable-cache",
+		"building without a cache: %s; name another one with --cache", problem);
 	return NULL;
 }
 

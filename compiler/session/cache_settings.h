@@ -8,14 +8,14 @@
 #include "imaging/cache/cache.h"
 
 /*
- * The directory of the own cache, which need not exist yet; NULL when there is none, with a warning
- * unless nobody wants one.
+ * The directory of the user's own cache, which need not exist yet; NULL when there is none, with a
+ * warning unless no_cache is set.
  */
 const char *settings_cache(
 	struct arena *arena, struct diag *diag, const struct build_settings *settings);
 /*
- * Further caches to take objects from, NULL when there are none. False, with an error, when one of
- * the owners is not a user.
+ * Sets `*out` to the further caches, NULL when there are none. Reports an error if one of the
+ * owners is not a user.
  */
 bool settings_sharing(struct arena *arena, struct diag *diag, const struct build_settings *settings,
 	const struct cache_sharing **out);

@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-/* As gcc -MD writes names, and make and ninja read them. */
+/* Quotes a name as gcc -MD does, and as make and ninja expect it. */
 static void put_name(struct buf *out, const char *name)
 {
 	for (; *name; name++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* progress: what a build is doing, on standard error. */
+/* progress: reports the steps of a build on standard error. */
 #ifndef MVM_COMPILER_SESSION_PROGRESS_H
 #define MVM_COMPILER_SESSION_PROGRESS_H
 
@@ -10,14 +10,14 @@
 
 struct progress {
 	enum progress_style style; /* never PROGRESS_AUTO */
-	bool terminal;             /* one line, rewritten */
-	int percent;               /* last shown */
-	bool timed;                /* each step with the time since the start */
+	bool terminal;             /* the percentage is rewritten in place */
+	int percent;               /* shown last */
+	bool timed;                /* print the time since the start with each step */
 	struct timespec started;
 };
 
 void progress_begin(struct progress *progress, const struct build_settings *settings);
-/* A step of the build: "closure: 173 store paths". */
+/* Reports a step of the build: "closure: 173 store paths". */
 void progress_step(struct progress *progress, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* For image_settings.progress; `context` is a struct progress. */

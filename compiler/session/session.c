@@ -14,8 +14,8 @@
 /* ---- reading ---- */
 
 /*
- * The wrapper key says the same as its contents at the top; it goes first, so that everything else
- * is laid over one shape.
+ * Moves the contents of the key "microvm" to the top level, where they mean the same, before
+ * anything is merged.
  */
 static struct node *unwrap(struct arena *arena, struct node *description)
 {
@@ -29,7 +29,7 @@ static struct node *unwrap(struct arena *arena, struct node *description)
 	return node_merge(arena, wrapped, rest);
 }
 
-/* Lays the documents of a file over what was read before. */
+/* Merges the documents of a file over the description. */
 static bool read_description(struct session *session, const char *path, struct node **merged)
 {
 	struct bytes text;
@@ -44,7 +44,7 @@ static bool read_description(struct session *session, const char *path, struct n
 	return true;
 }
 
-/* NULL after an error: an incomplete description would only cause more of them. */
+/* NULL after an error, because an incomplete description would cause further errors. */
 static struct node *read_all(struct session *session)
 {
 	const struct input *input = &session->input;
@@ -61,7 +61,7 @@ static struct node *read_all(struct session *session)
 	return ok ? merged : NULL;
 }
 
-/* What does not bind is reported; the rest is bound all the same, so that it can be checked. */
+/* Values that do not bind are reported; the others are bound, so that they can be checked. */
 static bool read_and_bind(struct session *session)
 {
 	const struct node *description = read_all(session);

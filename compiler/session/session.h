@@ -7,9 +7,9 @@
 #include "compiler/plan/plan.h"
 #include "compiler/session/settings.h"
 
-/* Where the description comes from. What stands below is laid over what stands above. */
+/* The parts of a description. Each field is merged over those before it. */
 struct input {
-	struct node *given; /* NULL: only files */
+	struct node *given; /* not from a file; NULL: none */
 	struct strings files;
 	struct strings sets;    /* "a.0.b=c" */
 	const char *hypervisor; /* NULL: as described */
@@ -21,21 +21,18 @@ struct session {
 	struct diag *diag;
 	struct input input;
 	struct build_settings settings;
-	struct shared *shared;         /* with other sessions of this run; NULL: nothing */
-	const struct vm *vm;           /* complete; NULL: no description could be read */
+	struct shared *shared; /* between the sessions of this run; NULL: nothing is shared */
+	const struct vm *vm;   /* complete; NULL: no description could be read */
 	const struct storage *storage; /* derived from `vm` */
 	struct system system;
 	struct plan plan;
 };
 
-/* Reads, merges and binds the descriptions, without checking the whole. */
+/* Reads, merges and binds the description. */
 bool session_read(struct session *session);
-/*
- * Reads and merges the descriptions, with the command line's --set and --hypervisor on top, binds
- * and checks them.
- */
+/* As session_read, and checks the description as a whole. */
 bool session_check(struct session *session);
-/* The same, and plans. */
+/* As session_check, and makes the plan. */
 bool session_plan(struct session *session);
 
 #endif

@@ -6,14 +6,14 @@
 
 #include "compiler/describe/doc.h"
 
-/* "volumes.0.size=2G" and how far its name was followed. */
+/* A setting such as "volumes.0.size=2G". */
 struct setting {
 	struct arena *arena;
 	struct diag *diag;
 	const char *name; /* for messages: "--set volumes.0.size" */
 	const char *text;
 	size_t key_length; /* of the part before '=' */
-	unsigned depth;
+	unsigned depth;    /* of the part of the name that was followed */
 	struct node *value;
 };
 
@@ -22,14 +22,14 @@ static bool no_element(
 {
 	size_t start = where->column - 1;
 	const char *are = list && list->items.n
-		? arena_printf(setting->arena, "it has 0 to %zu", list->items.n - 1)
+		? arena_printf(setting->arena, "its elements are 0 to %zu", list->items.n - 1)
 		: "it is empty";
 	return diag_error(setting->diag, STATUS_USAGE, where, "no-such-element",
 		"the list %.*s has no element \"%.*s\"; %s", start ? (int)start - 1 : 0,
 		setting->text, (int)where->width, setting->text + start, are);
 }
 
-/* The element of a list that a part of the name tells; NULL after an error. */
+/* The element of a list at `where` in the name; NULL after an error. */
 static struct node **find_element(
 	const struct setting *setting, struct node *list, const struct pos *where)
 {
@@ -45,8 +45,8 @@ static struct node **find_element(
 }
 
 /*
- * What `base` (NULL: nothing there) becomes when the rest of the name, from byte `start` on, is set
- * in it. NULL after an error.
+ * Returns a copy of `base` (NULL: not given) in which the rest of the name, from byte `start` on,
+ * is set. NULL after an error.
  */
 static struct node *set_inside(struct setting *setting, struct node *base, size_t start)
 {
@@ -61,7 +61,7 @@ static struct node *set_inside(struct setting *setting, struct node *base, size_
 		setting->name, 1, (unsigned)start + 1, (unsigned)(length ? length : 1)};
 	if (length == 0 || setting->depth++ >= DOC_MAX_DEPTH) {
 		diag_error(setting->diag, STATUS_USAGE, &where, "usage",
-			"expected names with one dot between them");
+			"the parts of an option's name must be separated by one dot");
 		return NULL;
 	}
 	if (base && base->kind == NODE_LIST) {

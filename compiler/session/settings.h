@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* settings: how to build, as somebody asked for it. No field changes what a runner consists of. */
+/* settings: how to build. No field changes the bytes of a runner. */
 #ifndef MVM_COMPILER_SESSION_SETTINGS_H
 #define MVM_COMPILER_SESSION_SETTINGS_H
 

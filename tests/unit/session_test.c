@@ -86,18 +86,22 @@ static void all_wrong_settings_are_reported(void **state)
 			"[unknown-option]\n      | vcpus=1\n      | ^~~~~\n"},
 		{"qemu.machin=1", "      | qemu.machin=1\n      |      ^~~~~~\n"},
 		{"volumes.2.size=1",
-			"--set volumes.2.size: error: the list volumes has no element \"2\"; it "
-			"has 0 to 1 [no-such-element]\n      | volumes.2.size=1\n      |         "
+			"--set volumes.2.size: error: the list volumes has no element \"2\"; its "
+			"elements are 0 to 1 [no-such-element]\n      | volumes.2.size=1\n      |  "
+			"       "
 			"^\n"},
-		{"volumes.x.size=1", "the list volumes has no element \"x\"; it has 0 to 1"},
+		{"volumes.x.size=1",
+			"the list volumes has no element \"x\"; its elements are 0 to 1"},
 		{"volumes.-1.size=1", "the list volumes has no element \"-1\""},
 		{"volumes.99999999999999999999=1", "has no element \"99999999999999999999\""},
 		{"devices.0.bus=pci", "the list devices has no element \"0\"; it is empty"},
 		{"volumes.0.image.0=x", "volumes[0].image: expected a string, not a map"},
-		{"a..b=1", "--set a..b: error: expected names with one dot between them [usage]"},
-		{".a=1", "expected names with one dot"},
-		{"a.=1", "expected names with one dot"},
-		{"microvm.=1", "expected names with one dot"},
+		{"a..b=1",
+			"--set a..b: error: the parts of an option's name must be separated by one "
+			"dot [usage]"},
+		{".a=1", "must be separated by one dot"},
+		{"a.=1", "must be separated by one dot"},
+		{"microvm.=1", "must be separated by one dot"},
 		{"mem=[1",
 			"--set mem: error: did not find expected ',' or ']' while parsing a flow "
 			"sequence [syntax]"},

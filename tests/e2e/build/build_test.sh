@@ -420,7 +420,7 @@ if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
 	HOME=$test_dir/home mvm "$test_dir/vm.yaml" -o "$out/full"
 	check "a build succeeds when the default cache is another user's" test "$status" = 0
 	expect "the build warns that it uses no cache" \
-		"$log" 'warning: no cache is used: .*/home/.cache/mvmbuild belongs to user 65534'
+		"$log" 'warning: building without a cache: .*/home/.cache/mvmbuild belongs to user 65534'
 	check "another user's default cache is left alone" empty "$test_dir/home/.cache/mvmbuild"
 	rm -rf "$out/full"
 else

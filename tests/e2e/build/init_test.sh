@@ -13,7 +13,7 @@ log=$test_dir/log
 # ---- vm: the commented description ----
 check "init vm" "$mvmbuild" init vm "$test_dir/web1"
 check "mvmbuild init a second time leaves what is there" \
-	test "$("$mvmbuild" init vm "$test_dir/web1" 2>&1 | grep -c 'stays as it is')" = 1
+	test "$("$mvmbuild" init vm "$test_dir/web1" 2>&1 | grep -c 'was left alone')" = 1
 check "the description of init vm is valid" "$mvmbuild" check "$test_dir/web1/vm.yaml"
 check "the description has the directory's name" grep -qx 'hostName: web1' "$test_dir/web1/vm.yaml"
 sed 's/^# \( *- \|[a-zA-Z]*:\)/\1/' "$test_dir/web1/vm.yaml" >"$test_dir/web1/all.yaml"
@@ -26,7 +26,7 @@ check "init vm writes two files and no more" \
 	test "$(find "$test_dir/web1" -newer "$mvmbuild" -type f | wc -l)" = 2
 "$mvmbuild" init no-such "$test_dir/none" >"$log" 2>&1
 check "an unknown template is a usage error" test $? = 2
-expect "the message names the templates" "$log" 'there are hello, vm'
+expect "the message names the templates" "$log" 'use one of hello, vm'
 check "an unknown template makes nothing" test ! -e "$test_dir/none"
 
 # ---- hello: a system ----
