@@ -23,16 +23,16 @@ static const struct argument_command commands[] = {
 		"show what would be built and run, and write nothing", 1, ANY},
 	[COMMAND_RUN] = {"run", "VM.yaml...", "build, then run the VM in the foreground", 1, ANY},
 	[COMMAND_SIZE] = {"size", "RUNNER|VM.yaml...",
-		"list what takes the space, by root and by store path, largest first; for a "
-		"description, only what is known without a build",
+		"list the space that each root and store path takes, largest first; for a "
+		"description, as far as it is known without a build",
 		1, ANY},
 	[COMMAND_WHY] = {"why", "RUNNER|VM.yaml... PATH",
-		"show which references bring in a store path, and what would go with it; PATH may "
-		"be the name of a package",
+		"show the references that bring in a store path, and the paths that would go with "
+		"it; PATH may be the name of a package",
 		2, ANY},
 	[COMMAND_DIFF] = {"diff", "RUNNER RUNNER",
-		"show what differs between two builds, and whether a running VM needs a reboot; "
-		"the status is 1 if anything differs",
+		"show the differences between two builds, and whether a running VM needs a "
+		"reboot; the status is 1 if they differ",
 		2, 2},
 	[COMMAND_INIT] = {"init", "[TEMPLATE [DIR]]",
 		"write files to start from; TEMPLATE is vm (all options that matter, the default) "
@@ -43,11 +43,10 @@ static const struct argument_command commands[] = {
 		"installs them",
 		1, 1},
 	[COMMAND_CACHE_STATS] = {"cache stats", "",
-		"show how much is in the cache of compressed store paths", 0, 0},
-	[COMMAND_CACHE_GC] = {"cache gc", "", "remove from the cache what was not used lately", 0,
-		0},
+		"show the size of the cache of compressed store paths", 0, 0},
+	[COMMAND_CACHE_GC] = {"cache gc", "", "trim the cache to a size or an age", 0, 0},
 	[COMMAND_CACHE_VERIFY] = {"cache verify", "",
-		"compare the whole cache with its hashes and remove what is damaged", 0, 0},
+		"compare the whole cache with its hashes and remove damaged entries", 0, 0},
 	[COMMAND_SCHEMA] = {"schema", "", "print the JSON Schema of descriptions", 0, 0},
 	[COMMAND_OPTIONS] = {"options", "", "print the reference of all options, in Markdown", 0,
 		0},
@@ -137,8 +136,8 @@ static const struct argument_row rows[] = {
 	{'o', "output", STRING(output, "PATH"), .commands = BIT(HOST),
 		.doc = "build the directory at PATH (default: result-host)"},
 	{'M', "depfile", STRING(depfile, "FILE"), .commands = BIT(BUILD) | BIT(RUN),
-		.doc = "write what the build read to FILE, as a rule for make or ninja; also -MD "
-		       "FILE"},
+		.doc = "write the inputs of the build to FILE, as a rule for make or ninja; also "
+		       "-MD FILE"},
 	{.name = "hypervisor",
 		STRING(hypervisor, "NAME"),
 		.commands = DESCRIPTIONS,
@@ -146,7 +145,7 @@ static const struct argument_row rows[] = {
 	{.name = "set",
 		STRINGS(sets, "KEY=VALUE"),
 		.commands = DESCRIPTIONS,
-		.doc = "set an option over the description, as in --set volumes.0.size=2G; may be "
+		.doc = "override an option of the description, such as volumes.0.size=2G; may be "
 		       "repeated"},
 	{'j', "jobs", ARGUMENT_IS_TAKEN(take_jobs, "N"), .commands = PLANS | BIT(CACHE_VERIFY),
 		.doc = "use N threads (default: $NIX_BUILD_CORES, else one per CPU)"},
@@ -182,7 +181,7 @@ static const struct argument_row rows[] = {
 		.optional = true,
 		.commands = BUILDS,
 		.doc = "protect the store paths that the output uses from Nix's garbage collector, "
-		       "by roots in DIR or indirect ones"},
+		       "with roots in DIR or with indirect roots"},
 	{.name = "json", FLAG(json), .commands = PRINTS_JSON, .doc = "print JSON"},
 	{.name = "html",
 		STRING(html, "FILE"),
@@ -197,21 +196,21 @@ static const struct argument_row rows[] = {
 	{.name = "mounts",
 		FLAG(mounts),
 		.commands = BIT(PLAN),
-		.doc = "print only what the guest mounts, as JSON; the description needs no "
+		.doc = "print only the guest's mounts, as JSON; the description needs no "
 		       "toplevel"},
 	{.name = "host",
 		FLAG(host),
 		.commands = BIT(SCHEMA) | BIT(OPTIONS),
-		.doc = "print those of host files instead"},
+		.doc = "print the schema or the options of host files"},
 	{.name = "max-size",
 		ARGUMENT_IS_TAKEN(take_max_size, "SIZE"),
 		.commands = BIT(CACHE_GC),
-		.doc = "remove the entries that were unused for longest until at most SIZE is "
-		       "left, as 10G"},
+		.doc = "remove the entries that were unused for longest until at most SIZE (such "
+		       "as 10G) is left"},
 	{.name = "max-age",
 		ARGUMENT_IS_TAKEN(take_max_age, "AGE"),
 		.commands = BIT(CACHE_GC),
-		.doc = "remove entries unused for AGE, as 30d or 8w"},
+		.doc = "remove entries unused for AGE, such as 30d or 8w"},
 	{.name = "dry-run",
 		FLAG(dry_run),
 		.commands = BIT(CACHE_GC) | BIT(CACHE_VERIFY),
