@@ -42,16 +42,26 @@ static bool load_description(struct session *session, struct packed *out)
 	return true;
 }
 
+/* A runner is complete: no option can be set in it, and nothing is merged over it. */
+static bool check_alone(struct diag *diag, const struct input *input, const char *runner)
+{
+	if (input->files.n > 1)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"%s is a runner; it cannot be combined with other files", runner);
+	if (input->sets.n || input->hypervisor)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"%s is a runner; --set and --hypervisor are for descriptions", runner);
+	return true;
+}
+
 bool packed_load(struct session *session, struct packed *out)
 {
-	const struct strings *files = &session->input.files;
-	for (size_t i = 0; i < files->n; i++)
-		if (path_is_directory(files->v[i]))
-			return files->n == 1
-				? load_runner(session, files->v[i], out)
-				: diag_error(session->diag, STATUS_USAGE, NULL, "usage",
-					  "%s is a runner; it cannot be combined with other "
-					  "files",
-					  files->v[i]);
+	const struct input *input = &session->input;
+	for (size_t i = 0; i < input->files.n; i++) {
+		const char *file = input->files.v[i];
+		if (path_is_directory(file))
+			return check_alone(session->diag, input, file) &&
+				load_runner(session, file, out);
+	}
 	return load_description(session, out);
 }
