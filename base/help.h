@@ -7,17 +7,17 @@
 
 /* "  --jobs N    number of threads", with the text in a column of its own. */
 void help_item(FILE *out, const char *head, const char *text);
-/* A paragraph. */
+/* Prints a paragraph. */
 void help_text(FILE *out, const char *text);
 /* "  -o, --output PATH    build the runner at PATH" */
 void help_option(FILE *out, const struct argument_row *row, const char *doc);
-/* The commands that have a description. */
+/* Lists the commands that have a description. */
 void help_commands(FILE *out, const struct argument_table *table);
-/* What one command takes: its usage, what it does, and its options. */
+/* Prints the usage, the description and the options of one command. */
 void help_command(FILE *out, const struct argument_table *table, size_t command);
-/* The options that all commands have. */
+/* Lists the options that all commands have. */
 void help_common_options(FILE *out, const struct argument_table *table);
-/* The options of all commands, each with the commands that have it. */
+/* Lists all options, each with the commands that have it. */
 void help_all_options(FILE *out, const struct argument_table *table);
 
 #endif

@@ -82,8 +82,8 @@ static bool take_jobs(struct arena *arena, struct diag *diag, void *target, cons
 }
 
 /*
- * Reads a number and one of the letters, which stand for the factors; false if it is something else
- * or does not fit.
+ * Reads a number with an optional letter, which stands for a factor; false if it is something else
+ * or too large.
  */
 static bool read_quantity(
 	const char *value, const char *letters, const uint64_t *factors, uint64_t *out)
@@ -236,7 +236,7 @@ static const struct argument_table table = {
 
 /* ---- the command ---- */
 
-/* How many words name the command; 0: they are not its name. */
+/* The number of words that are the command's name; 0: they are not its name. */
 static size_t name_length(const char *name, const struct strings *words)
 {
 	const char *space = strchr(name, ' ');
@@ -248,7 +248,7 @@ static size_t name_length(const char *name, const struct strings *words)
 	return words->n > 1 && strcmp(words->v[1], space + 1) == 0 ? 2 : 0;
 }
 
-/* Whether commands of two words begin so: "cache". */
+/* Whether `word` is the first of the two words of a command: "cache". */
 static bool is_group(const char *word)
 {
 	const size_t length = strlen(word);
@@ -263,7 +263,7 @@ static bool is_path(const char *word)
 	return strcmp(word, "-") == 0 || strpbrk(word, "./") || path_exists(word);
 }
 
-/* `mvmbuild VM.yaml` builds. `*named`: how many words name the command. */
+/* A description in place of a command is built. `*named` words are the command's name. */
 static size_t find_command(const struct strings *words, size_t *named)
 {
 	for (size_t i = 0; i < countof(commands); i++)
@@ -273,16 +273,22 @@ static size_t find_command(const struct strings *words, size_t *named)
 									  : ARGUMENT_NO_COMMAND;
 }
 
+/* The command whose name is most like `word`; NULL when none is. */
+static const char *similar_command(const char *word)
+{
+	const char *names[countof(commands)];
+	for (size_t i = 0; i < countof(commands); i++)
+		names[i] = commands[i].name;
+	return suggest(word, names, countof(names));
+}
+
 static bool no_action(struct arena *arena, struct diag *diag, const struct strings *words)
 {
-	const char *names[countof(commands)], *group = words->v[0];
+	const char *group = words->v[0];
 	if (words->n == 1)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"%s needs an action; see mvmbuild %s --help", group, group);
-	for (size_t i = 0; i < countof(commands); i++)
-		names[i] = commands[i].name;
-	const char *near =
-		suggest(arena_printf(arena, "%s %s", group, words->v[1]), names, countof(names));
+	const char *near = similar_command(arena_printf(arena, "%s %s", group, words->v[1]));
 	if (near)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"%s has no action \"%s\"; did you mean \"%s\"?", group, words->v[1], near);
@@ -292,15 +298,12 @@ static bool no_action(struct arena *arena, struct diag *diag, const struct strin
 
 static bool no_command(struct arena *arena, struct diag *diag, const struct strings *words)
 {
-	const char *names[countof(commands)];
 	if (words->n == 0)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"a command or a description is missing; see mvmbuild --help");
 	if (is_group(words->v[0]))
 		return no_action(arena, diag, words);
-	for (size_t i = 0; i < countof(commands); i++)
-		names[i] = commands[i].name;
-	const char *near = suggest(words->v[0], names, countof(names));
+	const char *near = similar_command(words->v[0]);
 	if (near)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"there is no command \"%s\"; did you mean \"%s\"?", words->v[0], near);
@@ -334,7 +337,7 @@ static void print_overview(FILE *out)
 	help_item(out, "130", "a signal interrupted the program");
 }
 
-/* The help of `command`, or of all that begin with the word, or of the whole program. */
+/* Prints the help of `command`, or of all commands of a group, or of the whole program. */
 static void print_help(FILE *out, size_t command, const struct strings *words)
 {
 	const char *between = "";
@@ -358,8 +361,8 @@ static bool check_combination(struct diag *diag, const struct cli *cli)
 {
 	return cli->command != COMMAND_CHECK || !cli->json || cli->matrix ||
 		diag_error(diag, STATUS_USAGE, NULL, "usage",
-			"check --json prints the matrix and needs --matrix; for messages as JSON "
-			"there is --format json");
+			"check --json prints the matrix and needs --matrix; use --format json for "
+			"messages as JSON");
 }
 
 /* The words behind the command's name. */
@@ -381,7 +384,7 @@ bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const arg
 	if (!arguments_read(arena, diag, &table, argc, argv, &arguments))
 		return false;
 	const size_t command = find_command(&arguments.words, &named);
-	/* Values first: --format says how a wrong option is reported. */
+	/* Store values first, because --format decides how a wrong option is reported. */
 	const bool stored = arguments_store(arena, diag, &table, command, &arguments, cli);
 	if (!arguments_check(arena, diag, &table, command, &arguments) || !stored)
 		return false;

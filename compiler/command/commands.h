@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* commands: what each command of mvmbuild does. */
+/* commands: runs the commands of mvmbuild. */
 #ifndef MVM_COMPILER_COMMAND_COMMANDS_H
 #define MVM_COMPILER_COMMAND_COMMANDS_H
 
