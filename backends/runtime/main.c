@@ -9,7 +9,7 @@
  *   kvm/      accel, tsc-khz: whether /dev/kvm can run a guest
  *   shares/   virtiofsd: one daemon and all of a VM's (daemons.c), the namespaces they run in;
  *             listens, notify and extend
- *   volume/   volume: sizes, locks, creation, archives, growth with a write-ahead log; aio
+ *   volume/   volume: sizes, locks, creation, archives; aio
  *
  * tty.c beside this file has the verbs tty and foreground, pidfd.c the verb pidfd.
  */
@@ -108,8 +108,8 @@ static const struct verb verbs[] = {
 		"status 0: its file system knows direct I/O, or it cannot be told", 1,
 		verb_volume_direct},
 	{{"volume", "grow"}, "IMAGE MIB TYPE [DESCRIPTOR]",
-		"make the image as large as this, print 'grown', or 'extended' when the guest has "
-		"to go on; DESCRIPTOR is where the caller has it open and locked",
+		"make the image as large as this; print 'extended' when its file system has to "
+		"grow in the guest; DESCRIPTOR is where the caller has it open and locked",
 		AT_LEAST(3), verb_volume_grow},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };

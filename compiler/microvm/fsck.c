@@ -203,7 +203,9 @@ static bool look(
 		image->name, check->advice);
 }
 
-/* The log is beside the image itself, not beside a link to it (backends/runtime/volume/volume.c).
+/*
+ * The log lies beside the image itself, whatever link leads there
+ * (backends/runtime/volume/growth_log.c).
  */
 static bool no_growth_waits(const struct host *host, const struct image *image)
 {

@@ -60,6 +60,8 @@ static struct json_object *mount_json(struct arena *arena, const struct vm *vm,
 		json_object_object_add(object, "layers", layers_json(&storage->overlay));
 	json_object_object_add(object, "neededForBoot",
 		json_object_new_boolean(storage_is_early(vm, storage, mount->stage1.target)));
+	if (mount->grows)
+		json_object_object_add(object, "grows", json_object_new_boolean(true));
 	return object;
 }
 

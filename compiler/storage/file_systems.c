@@ -3,20 +3,20 @@
 
 #include <string.h>
 
-/* If the superblock is torn, by its first copy, which depends on the size of the blocks. */
+/* If the superblock is torn, use its first backup: its place for blocks of 4096 and 1024 bytes. */
 #define E2FSCK \
 	{ \
 		.tries = {{"e2fsck", "-fp"}, {"e2fsck", "-fp", "-b", "32768", "-B", "4096"}, \
 			{"e2fsck", "-fp", "-b", "8193", "-B", "1024"}}, \
 		.next = 8, .mended = 3, \
-		.advice = "make a copy of the image, then let e2fsck -f ask what to do", \
+		.advice = "make a copy of the image, then run e2fsck -f on it", \
 	}
 
 #define EXT(number) \
 	.name = "ext" #number, .mkfs = "mkfs.ext" #number, .package = "e2fsprogs", .quiet = "-q", \
 	.label_option = "-L", .uuid_option = "-U", .uuid_prefix = "", .in_process = true, \
 	.ext = EXT##number, .minimum_mib = EXT_MINIMUM_MIB, .label_bytes = EXT_LABEL_BYTES, \
-	.fsck = E2FSCK
+	.grows_mounted = true, .fsck = E2FSCK
 
 /*
  * Nix registers a path without waiting for its files to reach the disk, and its database gets there
@@ -46,14 +46,13 @@ const struct file_system file_systems[] = {
 		.grows_mounted = true,
 		.kernel_option = "XFS_FS",
 		/*
-		 * xfs_repair only looks: repaired after a growth that was cut off, a file system
-		 * gets the size that most copies of its superblock have, the old one, and loses
-		 * the data behind it. A journal that waits to be replayed looks like damage.
+		 * Check only: after an interrupted growth, a repair would restore the old size,
+		 * which most copies of the superblock have, and lose everything beyond it. A
+		 * journal that is not replayed yet looks like damage.
 		 */
 		.fsck = {.tries = {{"xfs_repair", "-n", "-f"}},
-			.advice = "a start replays its journal, which may be all that it needs; "
-				  "where the start fails, make a copy of the image, then run "
-				  "xfs_repair on it"},
+			.advice = "a start replays its journal, which may be enough; if the start "
+				  "fails, make a copy of the image, then run xfs_repair on it"},
 	},
 	{
 		.name = "btrfs",
@@ -66,10 +65,11 @@ const struct file_system file_systems[] = {
 		.minimum_mib = 109,
 		.label_bytes = 255,
 		.grows_mounted = true,
+		.grows_minimum_mib = 256, /* fs/btrfs/ioctl.c */
 		.kernel_option = "BTRFS_FS",
 		.fsck = {.tries = {{"btrfs", "check", "--readonly"}},
-			.advice = "make a copy of the image before anything else; btrfs-check(8) "
-				  "says what can be done"},
+			.advice = "make a copy of the image first; btrfs-check(8) describes the "
+				  "repairs"},
 	},
 	{
 		.name = "vfat",
@@ -92,7 +92,7 @@ const struct file_system file_systems[] = {
 		.modules = {"nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8"},
 		.fsck = {.tries = {{"fsck.vfat", "-a"}},
 			.mended = 1,
-			.advice = "make a copy of the image, then let fsck.vfat -r ask what to do"},
+			.advice = "make a copy of the image, then run fsck.vfat -r on it"},
 	},
 	{.name = "msdos", .no_overlay = true, .modules = {"nls_cp437"}},
 	{.name = "exfat", .no_overlay = true},

@@ -3,7 +3,7 @@
  * file_systems: the file systems of volumes, one row for each. To add one, add its row. Two carried
  * programs, which cannot read the table, may need a row of their own:
  * imaging/guest/init/probe.c finds a disk by its label or UUID when it has no serial number, and
- * backends/runtime/volume/volume.c makes images larger.
+ * imaging/guest/init/grow.c has the kernel enlarge one.
  */
 #ifndef MVM_COMPILER_STORAGE_FILE_SYSTEMS_H
 #define MVM_COMPILER_STORAGE_FILE_SYSTEMS_H
@@ -49,6 +49,7 @@ struct file_system {
 	bool no_overlay;             /* it cannot hold the upper layer of the store's overlay */
 	const char *overlay_options; /* options of a mount that does; NULL: none */
 	bool grows_mounted;          /* stage 1 has the kernel enlarge it (guest/init/grow.c) */
+	uint64_t grows_minimum_mib;  /* the kernel enlarges none that stays below; 0: any */
 	const char *kernel_option;   /* without CONFIG_; NULL: not checked */
 	/* Modules that the kernel asks modprobe for when it mounts one, and no dependency names. */
 	const char *modules[FS_MODULES];

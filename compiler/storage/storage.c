@@ -102,10 +102,12 @@ static const char *identity_text(
 				   : NULL;
 }
 
+/* Whether stage 1 has the kernel enlarge the file system of a volume that has become larger. */
 static bool grows_mounted(const struct volume *volume)
 {
 	const struct file_system *system = file_system_created(volume->fs_type);
-	return volume->auto_create && !volume->read_only && system && system->grows_mounted;
+	return volume->auto_create && !volume->read_only && system && system->grows_mounted &&
+		volume->size_mib >= system->grows_minimum_mib;
 }
 
 struct lister {

@@ -71,7 +71,8 @@ scene microvm 150
 scene host 120
 scene volumes 80
 scene grow 120
-scene grow_dirty 80
+scene guest_ext4 80
+scene guest_ext3 60
 scene guest_xfs 60
 scene guest_btrfs 60
 finish

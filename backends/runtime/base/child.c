@@ -90,7 +90,7 @@ static bool end(pid_t child, int64_t deadline, int *status)
 }
 
 static bool run(const char *const *argv, int64_t deadline, const int *ends, int log,
-	struct output *output, int highest, struct reason *why)
+	struct output *output, struct reason *why)
 {
 	int status = 0;
 	pid_t child = fork();
@@ -106,7 +106,7 @@ static bool run(const char *const *argv, int64_t deadline, const int *ends, int 
 	}
 	if (!end(child, deadline, &status))
 		return reason_set(why, "%s %s did not end in time", argv[0], argv[1]);
-	if (WIFEXITED(status) && WEXITSTATUS(status) <= highest)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return true;
 	return reason_set(why, "%s %s failed with status %d", argv[0], argv[1],
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
@@ -155,8 +155,7 @@ bool child_stream(const char *const *argv, child_reader *reader, void *context, 
 	return ok;
 }
 
-static bool run_logged(const char *const *argv, int64_t deadline, struct output *output,
-	int highest, struct reason *why)
+bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
 {
 	/* crosvm logs that all went well, each time. */
 	int ends[2], log = memfd_create("log", MFD_CLOEXEC);
@@ -167,7 +166,7 @@ static bool run_logged(const char *const *argv, int64_t deadline, struct output 
 		close(log);
 		return false;
 	}
-	bool ok = run(argv, deadline, ends, log, output, highest, why);
+	bool ok = run(argv, deadline, ends, log, output, why);
 	close(ends[0]);
 	if (!ok)
 		log_show(log);
@@ -175,25 +174,7 @@ static bool run_logged(const char *const *argv, int64_t deadline, struct output 
 	return ok;
 }
 
-bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
+bool child_work(const char *const *argv, struct reason *why)
 {
-	return run_logged(argv, deadline, output, 0, why);
-}
-
-bool child_succeeds(const char *const *argv)
-{
-	int status = -1;
-	pid_t child = fork();
-	if (child == 0) {
-		int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
-		become(argv, nowhere, nowhere);
-	}
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-bool child_work(const char *const *argv, int highest, struct reason *why)
-{
-	return run_logged(argv, INT64_MAX, NULL, highest, why);
+	return child_run(argv, INT64_MAX, NULL, why);
 }

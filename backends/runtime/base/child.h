@@ -24,14 +24,8 @@ struct output {
  */
 bool child_run(
 	const char *const *argv, int64_t deadline, struct output *output, struct reason *why);
-/*
- * Runs it for as long as it takes. True when it ended with a status up to `highest`; else what it
- * printed is shown.
- */
-bool child_work(const char *const *argv, int highest, struct reason *why);
-
-/* Whether it ends with status 0; what it prints is of no interest. */
-bool child_succeeds(const char *const *argv);
+/* Runs it for as long as it takes. Unless it ends with status 0, what it printed is shown. */
+bool child_work(const char *const *argv, struct reason *why);
 
 /* Reads a child's output to its end; false, with the reason, when that is not what it wants. */
 typedef bool child_reader(int output, void *context, struct reason *why);

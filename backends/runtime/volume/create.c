@@ -157,7 +157,7 @@ static bool fill_by_mkfs(struct fresh *fresh, char **arguments, struct reason *w
 	memcpy(command, arguments + 1, count * sizeof *command);
 	command[count] = fresh->path;
 	path_extend();
-	bool ok = child_work(command, 0, why);
+	bool ok = child_work(command, why);
 	free(command);
 	return ok;
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "backends/runtime/volume/volume.h"
-
+/*
+ * The image of a volume: its size, its locks, and whether it can be used. On the host a volume
+ * grows by its image alone; its file system grows in the guest (imaging/guest/init/grow.c).
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,31 +12,39 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends/runtime/base/runtime.h"
+#include "backends/runtime/volume/growth_log.h"
 #include "backends/runtime/volume/lock.h"
 
 #define MIB UINT64_C(1048576)
 enum { SIZE_MAX_MIB = 1 << 24, MAGIC_BYTES = 8 };
 
-/* The file systems that mvmbuild makes, and how they become larger. */
+/* The file systems that mvmbuild makes. Those that grow do so in the guest, once mounted. */
 struct volume_kind {
 	const char *name;
 	off_t offset; /* of what it is known by */
 	const char *magic;
-	enum {
-		GROWS_NOT,
-		GROWS_HERE,    /* by its tools, before the VM starts */
-		GROWS_MOUNTED, /* in the guest, once the image is larger */
-	} grows;
+	bool grows;
 	uint64_t smallest_mib; /* that it may become when it grows; fs/btrfs/ioctl.c,
 				  btrfs_ioctl_resize: "new size should be at least 256MiB" */
 };
 static const struct volume_kind kinds[] = {
-	{"ext2", 0x438, "\x53\xef", GROWS_HERE, 0},
-	{"ext3", 0x438, "\x53\xef", GROWS_HERE, 0},
-	{"ext4", 0x438, "\x53\xef", GROWS_HERE, 0},
-	{"xfs", 0, "XFSB", GROWS_MOUNTED, 0},
-	{"btrfs", 0x10040, "_BHRfS_M", GROWS_MOUNTED, 256},
-	{"vfat", 0x1fe, "\x55\xaa", GROWS_NOT, 0},
+	{"ext2", 0x438, "\x53\xef", true, 0},
+	{"ext3", 0x438, "\x53\xef", true, 0},
+	{"ext4", 0x438, "\x53\xef", true, 0},
+	{"xfs", 0, "XFSB", true, 0},
+	{"btrfs", 0x10040, "_BHRfS_M", true, 256},
+	{"vfat", 0x1fe, "\x55\xaa", false, 0},
+};
+
+struct volume {
+	char *path; /* without symbolic links */
+	int fd;
+	bool locked;     /* by whoever gave us the descriptor */
+	uint64_t bytes;  /* of the image */
+	uint64_t wanted; /* bytes that the image is to have, from the description */
+	/* NULL: it holds something else than the description says */
+	const struct volume_kind *kind;
 };
 
 static const struct volume_kind *kind_find(const char *name, int image)
@@ -102,14 +112,6 @@ static bool is_writable(const struct volume *volume)
 	return (fcntl(volume->fd, F_GETFL) & O_ACCMODE) == O_RDWR;
 }
 
-static bool is_interrupted(const struct volume *volume)
-{
-	char *log = text("%s.grow", volume->path);
-	bool there = access(log, F_OK) == 0;
-	free(log);
-	return there;
-}
-
 /* Whether the image can have its size; touches nothing. */
 static bool volume_judge(const struct volume *volume, const char *type, struct reason *why)
 {
@@ -118,9 +120,9 @@ static bool volume_judge(const struct volume *volume, const char *type, struct r
 			"it has %" PRIu64 " MiB, its size in the description is %" PRIu64
 			": a volume is never made smaller",
 			(volume->bytes + MIB - 1) / MIB, volume->wanted / MIB);
-	if (!volume->kind || (volume->bytes == volume->wanted && !is_interrupted(volume)))
+	if (!volume->kind || (volume->bytes == volume->wanted && !growth_log_exists(volume->path)))
 		return true;
-	if (volume->kind->grows == GROWS_NOT)
+	if (!volume->kind->grows)
 		return reason_set(why, "a %s cannot grow from %" PRIu64 " to %" PRIu64 " MiB", type,
 			volume->bytes / MIB, volume->wanted / MIB);
 	if (volume->wanted < volume->kind->smallest_mib * MIB)
@@ -128,7 +130,7 @@ static bool volume_judge(const struct volume *volume, const char *type, struct r
 			type, volume->kind->smallest_mib);
 	if (!is_writable(volume))
 		return reason_set(why, "it cannot be written, so it cannot grow");
-	return volume->kind->grows != GROWS_HERE || ext_can_grow(why);
+	return true;
 }
 
 /* Nobody writes to it before this, and no VM has it until the program ends. */
@@ -159,15 +161,15 @@ static bool volume_measure(struct volume *volume, struct reason *why)
 /* Under the lock: what was seen before it may be over. */
 static bool volume_grow(struct volume *volume, const char *type, struct reason *why)
 {
-	if (!volume_lock(volume, why) || !ext_finish(volume, why) || !volume_measure(volume, why) ||
-		!volume_judge(volume, type, why))
+	if (!volume_lock(volume, why) || !growth_log_finish(volume->path, volume->fd, why))
+		return false;
+	if (!volume_measure(volume, why) || !volume_judge(volume, type, why))
 		return false;
 	if (volume->bytes == volume->wanted)
 		return true;
-	if (!(volume->kind->grows == GROWS_HERE ? ext_grow(volume, why)
-						: volume_extend(volume, why)))
+	if (!volume_extend(volume, why))
 		return false;
-	puts(volume->kind->grows == GROWS_HERE ? "grown" : "extended");
+	puts("extended");
 	return true;
 }
 
@@ -235,6 +237,20 @@ int verb_volume_free(char **arguments)
 	return finish(&volume, arguments[0], ok, &why);
 }
 
+/*
+ * Whether an ext journal waits to be carried out: s_magic, and RECOVER in s_feature_incompat, of
+ * struct ext4_super_block, fs/ext4/ext4.h.
+ */
+static bool ext_is_unclean(int image)
+{
+	enum { MAGIC_AT = 1024 + 0x38, FEATURE_INCOMPAT_AT = 1024 + 0x60, RECOVER = 0x4 };
+	unsigned char sign[2], feature;
+	if (pread(image, sign, sizeof sign, MAGIC_AT) != sizeof sign ||
+		pread(image, &feature, sizeof feature, FEATURE_INCOMPAT_AT) != sizeof feature)
+		return false;
+	return sign[0] == 0x53 && sign[1] == 0xef && (feature & RECOVER);
+}
+
 int verb_volume_clean(char **arguments)
 {
 	struct volume volume = {.fd = open(arguments[0], O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
@@ -274,12 +290,13 @@ int verb_volume_grow(char **arguments)
 	struct volume volume;
 	struct reason why;
 	bool sized, ok = volume_open(&volume, arguments, &sized, &why);
-	if (ok && sized && !volume.kind && volume.bytes < volume.wanted && !is_interrupted(&volume))
+	const bool waits = ok && sized && growth_log_exists(volume.path);
+	if (ok && sized && !volume.kind && volume.bytes < volume.wanted && !waits)
 		complain("the volume %s: it holds no %s, so it stays as large as it is",
 			arguments[0], arguments[2]);
 	else if (ok && sized)
 		ok = volume_judge(&volume, arguments[2], &why) &&
-			((volume.bytes == volume.wanted && !is_interrupted(&volume)) ||
+			((volume.bytes == volume.wanted && !waits) ||
 				volume_grow(&volume, arguments[2], &why));
 	return finish(&volume, arguments[0], ok, &why);
 }

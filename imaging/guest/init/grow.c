@@ -18,8 +18,8 @@
 #include "imaging/guest/init/message.h"
 
 /*
- * The kernel's interface, fs/xfs/libxfs/xfs_fs.h and include/uapi/linux/btrfs.h; musl has no
- * headers of the kernel.
+ * The kernel's interface, include/uapi/linux/ext4.h, fs/xfs/libxfs/xfs_fs.h and
+ * include/uapi/linux/btrfs.h; musl has no headers of the kernel.
  */
 struct xfs_geometry_v1 {
 	uint32_t block_bytes, extent_blocks, group_blocks, groups, log_blocks, sector_bytes,
@@ -35,9 +35,11 @@ struct btrfs_volume {
 	char name[4088];
 };
 /* musl wants an int, which holds all 32 bits of a request. */
+#define EXT4_RESIZE (int)_IOW('f', 16, uint64_t)
 #define XFS_GEOMETRY_V1 (int)_IOR('X', 100, struct xfs_geometry_v1)
 #define XFS_GROW (int)_IOW('X', 110, struct xfs_growth)
 #define BTRFS_RESIZE (int)_IOW(0x94, 3, struct btrfs_volume)
+#define EXT_MAGIC 0xef53 /* ext2, ext3 and ext4 */
 #define XFS_MAGIC 0x58465342
 #define BTRFS_MAGIC 0x9123683e
 
@@ -72,6 +74,71 @@ static int disk_open(const char *target)
 	const char *name = strrchr(place, '/');
 	snprintf(path, sizeof path, "/dev/%.100s", name ? name + 1 : place);
 	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Fields of struct ext4_super_block, fs/ext4/ext4.h, and where they are on the disk. */
+enum {
+	EXT_SUPER_AT = 1024,
+	EXT_BLOCKS_LOW_AT = 0x4,
+	EXT_FEATURE_INCOMPAT_AT = 0x60,
+	EXT_BLOCKS_HIGH_AT = 0x150,
+	EXT_64BIT = 0x80,
+	EXT_READ_BYTES = 0x154,
+};
+
+static uint64_t little_endian(const unsigned char bytes[4])
+{
+	return bytes[0] | (uint64_t)bytes[1] << 8 | (uint64_t)bytes[2] << 16 |
+		(uint64_t)bytes[3] << 24;
+}
+
+struct ext_size {
+	uint64_t blocks, largest; /* of the file system, and that its block numbers allow */
+};
+
+static bool ext_measure(const char *target, struct ext_size *size)
+{
+	unsigned char super[EXT_READ_BYTES];
+	int disk = disk_open(target);
+	if (disk < 0)
+		return false;
+	bool read = pread(disk, super, sizeof super, EXT_SUPER_AT) == sizeof super;
+	close(disk);
+	if (!read)
+		return false;
+	bool wide = super[EXT_FEATURE_INCOMPAT_AT] & EXT_64BIT;
+	size->blocks = little_endian(super + EXT_BLOCKS_LOW_AT);
+	if (wide)
+		size->blocks |= little_endian(super + EXT_BLOCKS_HIGH_AT) << 32;
+	size->largest = wide ? UINT64_MAX : UINT32_MAX;
+	return true;
+}
+
+/* The kernel is asked only where it has to grow: it would refuse one with errors in any case. */
+static bool ext_grow(int directory, const char *target, uint32_t block_bytes)
+{
+	struct ext_size size;
+	uint64_t sectors;
+	if (!disk_sectors(target, &sectors) || !ext_measure(target, &size))
+		return false;
+	uint64_t blocks = sectors / (block_bytes / 512);
+	if (blocks > size.largest)
+		blocks = size.largest;
+	return blocks <= size.blocks || ioctl(directory, EXT4_RESIZE, &blocks) == 0;
+}
+
+/* Why the kernel did not make an ext larger, and what helps. */
+static const char *ext_failure(int error)
+{
+	switch (error) {
+	case ENOTTY:
+		return "this kernel mounts it with its ext2 driver, which cannot; resize2fs can, "
+		       "on the host while the VM is stopped";
+	case EPERM:
+		return "it has errors: stop the VM and let e2fsck -f mend them";
+	default:
+		return strerror(error);
+	}
 }
 
 /*
@@ -128,19 +195,31 @@ static bool btrfs_grow(int directory, const char *target)
 	return ioctl(directory, BTRFS_RESIZE, &volume) == 0;
 }
 
+/* Sets errno when it fails. */
+static bool file_system_grow(int directory, const struct statfs *fs, const char *target)
+{
+	switch ((unsigned long)fs->f_type) {
+	case EXT_MAGIC:
+		return ext_grow(directory, target, (uint32_t)fs->f_bsize);
+	case XFS_MAGIC:
+		return xfs_grow(directory, target);
+	case BTRFS_MAGIC:
+		return btrfs_grow(directory, target);
+	default:
+		return true;
+	}
+}
+
 void grow_make(const struct parameters *parameters, const char *target)
 {
-	struct statfs fs;
+	struct statfs fs = {0};
 	int directory = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool ok = directory >= 0 && fstatfs(directory, &fs) == 0;
-	if (ok && fs.f_type == XFS_MAGIC)
-		ok = xfs_grow(directory, target);
-	else if (ok && fs.f_type == BTRFS_MAGIC)
-		ok = btrfs_grow(directory, target);
-	if (!ok)
-		message("cannot make %s as large as its disk: %s", target, strerror(errno));
-	else
+	if (directory >= 0 && fstatfs(directory, &fs) == 0 &&
+		file_system_grow(directory, &fs, target))
 		debug(parameters, "%s is as large as its disk", target);
+	else
+		message("cannot make %s as large as its disk: %s", target,
+			fs.f_type == EXT_MAGIC ? ext_failure(errno) : strerror(errno));
 	if (directory >= 0)
 		close(directory);
 }

@@ -6,8 +6,8 @@
 #include "imaging/guest/init/parameters.h"
 
 /*
- * Makes the xfs or btrfs that is mounted on `target` as large as its disk. That it fails is told,
- * and not the end: it is as good as before.
+ * Makes the ext2, ext3, ext4, xfs or btrfs that is mounted on `target` as large as its disk. A
+ * failure is reported and the boot goes on: the file system keeps its size and its files.
  */
 void grow_make(const struct parameters *parameters, const char *target);
 

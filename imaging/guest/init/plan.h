@@ -23,8 +23,8 @@
  *                                                        SOURCE of a disk is its serial number;
  *                                                        TARGET "/": instead of the tmpfs, and
  *                                                        first
- *     grow TARGET                                        make the xfs or btrfs that is mounted
- *     there as large as its disk
+ *     grow TARGET                                        make the file system that is mounted
+ *                                                        there as large as its disk
  *     directory TARGET MODE OWNER GROUP                  make it where it is missing, and give it
  *     these; numbers, MODE octal
  *     file FILE TARGET MODE                              put it there; MODE is octal

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * tear IMAGE LOG SEED: what a power failure may leave of an image while the log is carried out
- * (backends/runtime/volume/write_log.c): it has its new size, and of each sector of 512 bytes that
+ * (backends/runtime/volume/growth_log.c): it has its new size, and of each sector of 512 bytes that
  * changes, either the old or the new content.
  */
 #include <fcntl.h>

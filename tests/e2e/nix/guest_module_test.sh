@@ -33,6 +33,9 @@ is "disk: a disk is found by its serial number" "$(evaluated disk "fileSystems.\
 is "disk: the store's mounts are needed for boot and others are not" \
 	"$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" \
 		'[true,false,true,true,true]'
+is "disk: the volumes grow and nothing else does" \
+	"$(evaluated disk fileSystems | jq -c '[to_entries[] | select(.value.autoResize) | .key]')" \
+	"[\"/data\",\"$parent/.rw-store\"]"
 is "disk: NixOS places the layers of the overlay" \
 	"$(evaluated disk "fileSystems.\"$NIX_STORE_DIR\".overlay" | jq -c .)" \
 	"{\"lowerdir\":[\"$parent/.ro-store\"],\"upperdir\":\"$parent/.rw-store/store\",\"workdir\":\"$parent/.rw-store/work\"}"
@@ -47,6 +50,14 @@ is "order: disks are found by label or else by order" \
 	"$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
 	'["/dev/vdb","/dev/disk/by-label/b","/dev/vda"]'
 is "order: a read-only store sets no option of Nix" "$(evaluated order nix)" '{}'
+# NixOS's autoResize refuses ext2. A btrfs below 256 MiB never grows.
+planned growth 'volumes: [{image: 2.img, size: 8, fsType: ext2, mountPoint: /2}, {image: b.img, fsType: btrfs, size: 128, mountPoint: /b}]'
+is "growth: an ext2 grows by systemd's option" \
+	"$(evaluated growth 'fileSystems."/2"' | jq -c '[.autoResize, .options]')" \
+	'[false,["x-systemd.growfs"]]'
+is "growth: a small btrfs does not grow" \
+	"$(evaluated growth 'fileSystems."/b"' | jq -c '[.autoResize, .options]')" \
+	'[false,["defaults"]]'
 planned verity 'storeDisk: {verity: true}'
 evaluated verity fileSystems >"$test_dir/verity.log" 2>&1
 expect "verity: another initrd than mvmbuild's own is refused" \

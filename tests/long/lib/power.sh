@@ -40,7 +40,7 @@ power_setup() {
 		find flock grep head id ln ls mkdir mkfs.btrfs mkfs.vfat mkfs.xfs mke2fs mkfs.ext4 \
 			mktemp mount mv readlink realpath rm rmdir sed sha256sum sleep sort stat \
 			sync tail tar \
-		gzip timeout touch tr truncate uname umount xargs e2fsck e2image resize2fs || exit 1
+		gzip timeout touch tr truncate uname umount xargs || exit 1
 	# QEMU, but that the disk of this name is logged.
 	mkdir -p "$test_dir/qemu/bin"
 	cat >"$test_dir/qemu/bin/qemu-system-x86_64" <<-'Q'
@@ -76,6 +76,7 @@ scene_mkfs() { # IMAGE
 	ext4) mkfs.ext4 -q -F -b 4096 "$1" "${scene_mib}M" && if [ -n "$scene_writeback" ]
 	then tune2fs -o journal_data_writeback "$1"
 	fi ;;
+	ext3) mkfs.ext3 -q -F -b 4096 "$1" "${scene_mib}M" ;;
 	xfs) mkfs.xfs -q -d "size=${scene_mib}m" "$1" ;;
 	btrfs) mkfs.btrfs -q -b "${scene_mib}M" "$1" ;;
 	esac
@@ -147,7 +148,7 @@ scene_judge() {
 	local part parts
 	parts=$(nproc)
 	# The kernel does not mount two copies of one of these file systems.
-	[ "$scene_type" = ext4 ] || parts=1
+	case $scene_type in ext[34]) ;; *) parts=1 ;; esac
 	for ((part = 0; part < parts; part++)); do
 		unshare -m "$test_dir/replay" points "$scene_dir/disk.log" "$scene_dir/start" \
 			"$scene_dir/point$part" "$sectors" "$1" "${MVM_SEED:-1}" "$part/$parts" \
