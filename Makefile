@@ -56,11 +56,23 @@ $(BUILD)/%.o: %.c
 CARRIED := -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s
 SMALL := -Wl,-z,noseparate-code
 
+# The kernel's headers for musl, which has none: links to those that the C compiler finds
+# (linux-libc-dev). Last in order, so that musl's own headers come first.
+KERNEL_HEADERS := $(BUILD)/kernel-headers
+MUSL_COMPILE = $(MUSL_CC) $(CARRIED) $(SMALL) -idirafter $(KERNEL_HEADERS)
+$(KERNEL_HEADERS):
+	$(Q)rm -rf $@ $@.tmp && mkdir -p $@.tmp
+	$(Q)for room in linux asm asm-generic; do \
+		header=$$(echo "#include <$$room/types.h>" | $(CC) -M -xc - | tr ' ' '\n' | \
+			grep "/$$room/types.h$$") || exit 1; \
+		ln -s "$$(cd "$${header%/*}" && pwd)" $@.tmp/$$room || exit 1; \
+	done && mv $@.tmp $@
+
 # The guest's first program: static, against musl, for the guest alone.
-$(BUILD)/mvm-init: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
+$(BUILD)/mvm-init: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h) | $(KERNEL_HEADERS)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) $(CARRIED) $(SMALL) -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)
 
 # The same for guests of the other architecture, where there is a compiler for it. Debian has no
 # musl for it: with glibc it is ten times larger.
@@ -70,10 +82,10 @@ $(BUILD)/mvm-init-aarch64: $(wildcard imaging/guest/init/*.c imaging/guest/init/
 	$(Q)$(AARCH64_CC) $(CARRIED) -o $@ $(filter %.c,$^)
 
 # What the runner's scripts use on the host: static, so that it runs on any.
-$(BUILD)/mvm-host: $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h))
+$(BUILD)/mvm-host: $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h)) | $(KERNEL_HEADERS)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
-	$(Q)$(MUSL_CC) $(CARRIED) $(SMALL) -o $@ $(filter %.c,$^)
+	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)
 
 # What keeps a guest's Nix database: static as well. SQLite's static library is built for glibc.
 # (no_dlopen.c says why dlopen is wrapped.)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/kvm.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -13,15 +14,6 @@
 #include "backends/runtime/kvm/speed.h"
 
 #define DEVICE "/dev/kvm"
-
-/* include/uapi/linux/kvm.h, which never changes; musl-gcc does not find the kernel's headers. */
-enum {
-	KVM_API_VERSION = 12,
-	KVM_GET_API_VERSION = 0xae00,
-	KVM_CREATE_VM = 0xae01,
-	KVM_CHECK_EXTENSION = 0xae03,
-	KVM_CAP_ARM_VM_IPA_SIZE = 165,
-};
 
 static bool explain_missing(struct reason *why)
 {

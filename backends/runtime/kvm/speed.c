@@ -26,6 +26,7 @@ bool loop_runs_well(int kvm, int vm, struct reason *why)
 
 #include <cpuid.h>
 #include <errno.h>
+#include <linux/kvm.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -43,51 +44,6 @@ enum {
 	PAGE_BYTES = 4096,
 };
 
-/* include/uapi/linux/kvm.h and arch/x86/include/uapi/asm/kvm.h. */
-enum { KVM_EXIT_HLT = 5 };
-#define KVM_GET_VCPU_MMAP_SIZE 0xae04u
-#define KVM_CREATE_VCPU 0xae41u
-#define KVM_SET_USER_MEMORY_REGION 0x4020ae46u
-#define KVM_SET_TSS_ADDR 0xae47u
-#define KVM_RUN 0xae80u
-#define KVM_SET_REGS 0x4090ae82u
-#define KVM_GET_SREGS 0x8138ae83u
-#define KVM_SET_SREGS 0x4138ae84u
-
-struct kvm_memory {
-	uint32_t slot, flags;
-	uint64_t guest_address, size, host_address;
-};
-
-struct kvm_registers {
-	uint64_t rax, rbx, rcx, rdx, rsi, rdi, rsp, rbp, r8_r15[8], rip, rflags;
-};
-
-struct kvm_segment {
-	uint64_t base;
-	uint32_t limit;
-	uint16_t selector;
-	uint8_t type, present, dpl, db, s, l, g, avl, unusable, padding;
-};
-
-struct kvm_system_registers {
-	struct kvm_segment cs, ds, es, fs, gs, ss, tr, ldt;
-	struct {
-		uint64_t base;
-		uint16_t limit, padding[3];
-	} gdt, idt;
-	uint64_t cr0, cr2, cr3, cr4, cr8, efer, apic_base, interrupts[4];
-};
-
-struct kvm_run {
-	uint8_t request_interrupt_window, immediate_exit, padding[6];
-	uint32_t exit_reason;
-};
-
-_Static_assert(sizeof(struct kvm_memory) == 0x20, "KVM_SET_USER_MEMORY_REGION");
-_Static_assert(sizeof(struct kvm_registers) == 0x90, "KVM_SET_REGS");
-_Static_assert(sizeof(struct kvm_system_registers) == 0x138, "KVM_SET_SREGS");
-
 struct guest {
 	int vcpu;
 	void *page;
@@ -95,8 +51,8 @@ struct guest {
 	size_t run_size;
 };
 
-/* libcs disagree on the type of the request. */
-static int call(int fd, unsigned request, void *argument)
+/* C libraries disagree on the type of the request; an int holds all 32 bits of it. */
+static int call(int fd, unsigned long request, void *argument)
 {
 	return ioctl(fd, (int)request, argument);
 }
@@ -132,7 +88,7 @@ static int64_t time_native(void)
  */
 static bool enter_flat_mode(int vcpu)
 {
-	struct kvm_system_registers system;
+	struct kvm_sregs system;
 	if (call(vcpu, KVM_GET_SREGS, &system) < 0)
 		return false;
 	struct kvm_segment segment = {.limit = UINT32_MAX,
@@ -158,7 +114,8 @@ static bool guest_make(int kvm, int vm, struct guest *guest)
 	if (guest->page == MAP_FAILED)
 		return false;
 	memcpy(guest->page, code, sizeof code);
-	struct kvm_memory memory = {.size = PAGE_BYTES, .host_address = (uintptr_t)guest->page};
+	struct kvm_userspace_memory_region memory = {
+		.memory_size = PAGE_BYTES, .userspace_addr = (uintptr_t)guest->page};
 	if (call(vm, KVM_SET_USER_MEMORY_REGION, &memory) < 0)
 		return false;
 	/* Old Intel CPUs need three pages of address space for themselves; others ignore it. */
@@ -186,7 +143,7 @@ static void guest_free(struct guest *guest)
 /* Returns the time until HLT; -1 if the guest does not reach it. */
 static int64_t time_guest(const struct guest *guest)
 {
-	struct kvm_registers registers = {.rcx = ROUNDS, .rflags = 2};
+	struct kvm_regs registers = {.rcx = ROUNDS, .rflags = 2};
 	if (call(guest->vcpu, KVM_SET_REGS, &registers) < 0)
 		return -1;
 	int64_t start = clock_ns(), taken;

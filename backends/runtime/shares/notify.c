@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <linux/vm_sockets.h> /* after sys/socket.h, whose types it uses */
+
 #include "backends/runtime/base/peer.h"
 #include "backends/runtime/base/runtime.h"
 #include "backends/runtime/base/unix_socket.h"
@@ -30,14 +32,6 @@ enum {
 	BACKLOG = 64,
 };
 
-/* include/uapi/linux/vm_sockets.h: struct sockaddr_vm and VMADDR_CID_ANY. */
-struct vsock_address {
-	sa_family_t family;
-	uint16_t reserved;
-	uint32_t port, cid;
-	uint8_t flags, zero[3];
-};
-#define VSOCK_ANY UINT32_MAX
 #define VSOCK_PREFIX "vsock:"
 
 static int listener_at(int family, const void *address, socklen_t size)
@@ -60,9 +54,10 @@ static int listener_open(const char *where)
 	if (strncmp(where, VSOCK_PREFIX, prefix) == 0 &&
 		number_parse(where + prefix, 1, UINT32_MAX - 1, &port))
 		return listener_at(AF_VSOCK,
-			&(struct vsock_address){
-				.family = AF_VSOCK, .port = (uint32_t)port, .cid = VSOCK_ANY},
-			sizeof(struct vsock_address));
+			&(struct sockaddr_vm){.svm_family = AF_VSOCK,
+				.svm_port = (uint32_t)port,
+				.svm_cid = VMADDR_CID_ANY},
+			sizeof(struct sockaddr_vm));
 	struct sockaddr_un address;
 	socklen_t size;
 	if (unix_address_make(where, &address, &size))

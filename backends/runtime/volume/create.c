@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,16 +94,14 @@ static bool is_still_there(const struct fresh *fresh)
 
 /*
  * No copy-on-write where the file system has it: a volume is rewritten in place. Only an empty file
- * takes that (include/uapi/linux/fs.h).
+ * takes that.
  */
 static void set_nocow(int fd)
 {
-	enum { NOCOW = 0x00800000 };
-	const unsigned long get = _IOR('f', 1, long), set = _IOW('f', 2, long);
 	int flags = 0;
-	if (ioctl(fd, (int)get, &flags) == 0) {
-		flags |= NOCOW;
-		ioctl(fd, (int)set, &flags);
+	if (ioctl(fd, (int)FS_IOC_GETFLAGS, &flags) == 0) {
+		flags |= FS_NOCOW_FL;
+		ioctl(fd, (int)FS_IOC_SETFLAGS, &flags);
 	}
 }
 

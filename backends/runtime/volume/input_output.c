@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,14 +12,13 @@
 
 /*
  * Docker's and Podman's filters answer EPERM, as kernel.io_uring_disabled does (2 on RHEL 10); a
- * kernel without it answers ENOSYS. The second argument is struct io_uring_params of
- * include/uapi/linux/io_uring.h, 120 bytes, all zero.
+ * kernel without it answers ENOSYS.
  */
 int verb_aio(char **arguments)
 {
 	(void)arguments;
-	uint64_t parameters[15] = {0};
-	long fd = syscall(SYS_io_uring_setup, 1, parameters);
+	struct io_uring_params parameters = {0};
+	long fd = syscall(SYS_io_uring_setup, 1, &parameters);
 	if (fd < 0)
 		complain("io_uring cannot be used here (%s): disks are read and written by "
 			 "threads, more slowly",

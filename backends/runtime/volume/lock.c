@@ -20,6 +20,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -48,17 +49,13 @@ static const struct stretch reading[] = {{100, 1}, {102, 1}, {201, 1}, {203, 1},
  */
 static const struct stretch far_byte[] = {{FAR, 1}, {0, 0}};
 
-/* include/uapi/linux/magic.h */
-enum { SMB = 0x517b, NFS = 0x6969 };
-#define CIFS 0xff534d42u
-#define SMB2 0xfe534d42u
-
 static const struct stretch *stretches(int image, enum use use)
 {
 	struct statfs fs;
 	if (fstatfs(image, &fs) == 0 &&
-		((unsigned)fs.f_type == SMB || (unsigned)fs.f_type == CIFS ||
-			(unsigned)fs.f_type == SMB2))
+		((unsigned)fs.f_type == SMB_SUPER_MAGIC ||
+			(unsigned)fs.f_type == CIFS_SUPER_MAGIC ||
+			(unsigned)fs.f_type == SMB2_SUPER_MAGIC))
 		return far_byte;
 	return use == USE_WRITE ? all_bytes : reading;
 }
@@ -109,7 +106,7 @@ static bool flock_take(int image, enum use use)
 	enum { PATIENCE_MS = 3000, STEP_MS = 20 };
 	struct stat st;
 	struct statfs fs;
-	if (use == USE_READ && fstatfs(image, &fs) == 0 && (unsigned)fs.f_type == NFS)
+	if (use == USE_READ && fstatfs(image, &fs) == 0 && (unsigned)fs.f_type == NFS_SUPER_MAGIC)
 		return true;
 	const bool is_disk = fstat(image, &st) == 0 && S_ISBLK(st.st_mode);
 	for (int ms = 0; flock(image, (use == USE_WRITE ? LOCK_EX : LOCK_SH) | LOCK_NB) != 0;

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +19,7 @@
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/message.h"
 
-/*
- * The kernel's interface, include/uapi/linux/ext4.h, fs/xfs/libxfs/xfs_fs.h and
- * include/uapi/linux/btrfs.h; musl has no headers of the kernel.
- */
+/* fs/xfs/libxfs/xfs_fs.h, which is among the headers of xfsprogs, not of the kernel. */
 struct xfs_geometry_v1 {
 	uint32_t block_bytes, extent_blocks, group_blocks, groups, log_blocks, sector_bytes,
 		inode_bytes, inode_percent;
@@ -30,18 +29,17 @@ struct xfs_growth {
 	uint64_t blocks;
 	uint32_t inode_percent;
 };
-struct btrfs_volume {
-	int64_t fd;
-	char name[4088];
-};
+#define XFS_GEOMETRY_V1 _IOR('X', 100, struct xfs_geometry_v1)
+#define XFS_GROW _IOW('X', 110, struct xfs_growth)
+
+/* include/uapi/linux/ext4.h, which Debian 12 does not have yet. */
+#define EXT4_RESIZE _IOW('f', 16, uint64_t)
+
 /* musl wants an int, which holds all 32 bits of a request. */
-#define EXT4_RESIZE (int)_IOW('f', 16, uint64_t)
-#define XFS_GEOMETRY_V1 (int)_IOR('X', 100, struct xfs_geometry_v1)
-#define XFS_GROW (int)_IOW('X', 110, struct xfs_growth)
-#define BTRFS_RESIZE (int)_IOW(0x94, 3, struct btrfs_volume)
-#define EXT_MAGIC 0xef53 /* ext2, ext3 and ext4 */
-#define XFS_MAGIC 0x58465342
-#define BTRFS_MAGIC 0x9123683e
+static int call(int directory, unsigned long request, void *argument)
+{
+	return ioctl(directory, (int)request, argument);
+}
 
 /* The size of the disk below a mounted file system, in 512 bytes, which is what /sys counts in. */
 static bool disk_sectors(const char *target, uint64_t *sectors)
@@ -124,7 +122,7 @@ static bool ext_grow(int directory, const char *target, uint32_t block_bytes)
 	uint64_t blocks = sectors / (block_bytes / 512);
 	if (blocks > size.largest)
 		blocks = size.largest;
-	return blocks <= size.blocks || ioctl(directory, EXT4_RESIZE, &blocks) == 0;
+	return blocks <= size.blocks || call(directory, EXT4_RESIZE, &blocks) == 0;
 }
 
 /* Why the kernel did not make an ext larger, and what helps. */
@@ -172,13 +170,13 @@ static bool xfs_grow(int directory, const char *target)
 {
 	struct xfs_geometry_v1 geometry;
 	uint64_t sectors;
-	if (ioctl(directory, XFS_GEOMETRY_V1, &geometry) != 0 || !disk_sectors(target, &sectors))
+	if (call(directory, XFS_GEOMETRY_V1, &geometry) != 0 || !disk_sectors(target, &sectors))
 		return false;
 	struct xfs_growth growth = {sectors / (geometry.block_bytes / 512), geometry.inode_percent};
 	if (growth.blocks < geometry.blocks ||
 		(growth.blocks == geometry.blocks && xfs_copies_agree(target, &geometry)))
 		return true;
-	return ioctl(directory, XFS_GROW, &growth) == 0;
+	return call(directory, XFS_GROW, &growth) == 0;
 }
 
 /*
@@ -188,22 +186,22 @@ static bool xfs_grow(int directory, const char *target)
 static bool btrfs_grow(int directory, const char *target)
 {
 	enum { SMALLEST_SECTORS = 256 << 11 };
-	struct btrfs_volume volume = {.name = "max"};
+	struct btrfs_ioctl_vol_args volume = {.name = "max"};
 	uint64_t sectors;
 	if (disk_sectors(target, &sectors) && sectors < SMALLEST_SECTORS)
 		return true;
-	return ioctl(directory, BTRFS_RESIZE, &volume) == 0;
+	return call(directory, BTRFS_IOC_RESIZE, &volume) == 0;
 }
 
 /* Sets errno when it fails. */
 static bool file_system_grow(int directory, const struct statfs *fs, const char *target)
 {
 	switch ((unsigned long)fs->f_type) {
-	case EXT_MAGIC:
+	case EXT4_SUPER_MAGIC:
 		return ext_grow(directory, target, (uint32_t)fs->f_bsize);
-	case XFS_MAGIC:
+	case XFS_SUPER_MAGIC:
 		return xfs_grow(directory, target);
-	case BTRFS_MAGIC:
+	case BTRFS_SUPER_MAGIC:
 		return btrfs_grow(directory, target);
 	default:
 		return true;
@@ -219,7 +217,7 @@ void grow_make(const struct parameters *parameters, const char *target)
 		debug(parameters, "%s is as large as its disk", target);
 	else
 		message("cannot make %s as large as its disk: %s", target,
-			fs.f_type == EXT_MAGIC ? ext_failure(errno) : strerror(errno));
+			fs.f_type == EXT4_SUPER_MAGIC ? ext_failure(errno) : strerror(errno));
 	if (directory >= 0)
 		close(directory);
 }
