@@ -7,39 +7,35 @@
 
 #include "base/arena.h"
 
-enum { FIRST_SLOTS = 64 };
-
-/* Returns the slot of a name, or the free one where it belongs. */
-static struct string_map_slot *find(const struct string_map *map, const char *text)
+/* Returns the entry of a name, or NULL. */
+static struct string_map_entry *find(const struct string_map *map, const char *text, uint64_t hash)
 {
-	for (size_t at = XXH3_64bits(text, strlen(text));; at++) {
-		struct string_map_slot *slot = &map->slots[at & (map->size - 1)];
-		if (!slot->text || strcmp(slot->text, text) == 0)
-			return slot;
-	}
+	struct table_search search = table_search(hash);
+	for (size_t i; table_next(&map->table, &search, &i);)
+		if (strcmp(map->entries.v[i].text, text) == 0)
+			return &map->entries.v[i];
+	return NULL;
 }
 
-static void grow(struct arena *arena, struct string_map *map)
+static uint64_t hash_of(const char *text)
 {
-	const struct string_map old = *map;
-	map->size = old.size ? old.size * 2 : FIRST_SLOTS;
-	map->slots = arena_alloc(arena, map->size * sizeof *map->slots);
-	for (size_t i = 0; i < old.size; i++)
-		if (old.slots[i].text)
-			*find(map, old.slots[i].text) = old.slots[i];
+	return XXH3_64bits(text, strlen(text));
 }
 
 size_t string_map_find(const struct string_map *map, const char *text)
 {
-	const struct string_map_slot *slot = map->size ? find(map, text) : NULL;
-	return slot && slot->text ? slot->number : SIZE_MAX;
+	const struct string_map_entry *entry = find(map, text, hash_of(text));
+	return entry ? entry->number : SIZE_MAX;
 }
 
 void string_map_set(struct arena *arena, struct string_map *map, const char *text, size_t number)
 {
-	if (map->used * 2 >= map->size)
-		grow(arena, map);
-	struct string_map_slot *slot = find(map, text);
-	map->used += !slot->text;
-	*slot = (struct string_map_slot){text, number};
+	const uint64_t hash = hash_of(text);
+	struct string_map_entry *entry = find(map, text, hash);
+	if (entry) {
+		*entry = (struct string_map_entry){text, number};
+		return;
+	}
+	table_add(arena, &map->table, hash, map->entries.n);
+	vec_push(arena, &map->entries, (struct string_map_entry){text, number});
 }

@@ -6,17 +6,18 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-struct arena;
+#include "base/arena.h"
+#include "base/table.h"
 
-struct string_map_slot {
-	const char *text; /* NULL: free */
+struct string_map_entry {
+	const char *text;
 	size_t number;
 };
 
 /* Start with `struct string_map map = {0};`. */
 struct string_map {
-	struct string_map_slot *slots;
-	size_t size, used; /* size is a power of two, at most half of it used */
+	VEC(struct string_map_entry) entries;
+	struct table table; /* of indices of entries */
 };
 
 /* Returns SIZE_MAX if the name is unknown. */

@@ -4,18 +4,18 @@
 #include <stdint.h>
 
 #include "backends/interface/vm.h"
+#include "base/table.h"
 
-struct slot {
-	const void *field; /* NULL: free */
-	struct pos pos;    /* without a file: has its default */
+struct place {
+	const void *field;
+	struct pos pos; /* without a file: has its default */
 	bool refused;
 };
 
-/* Open addressing, at most half full. */
 struct places {
 	struct arena *arena;
-	struct slot *slots;
-	size_t size, used; /* size is a power of two */
+	VEC(struct place) v;
+	struct table table; /* of indices of v, by field */
 	bool any_refused;
 };
 
@@ -23,63 +23,58 @@ struct places *places_new(struct arena *arena)
 {
 	struct places *places = arena_alloc(arena, sizeof *places);
 	places->arena = arena;
-	places->size = 256;
-	places->slots = arena_alloc(arena, places->size * sizeof *places->slots);
 	return places;
 }
 
-static struct slot *find(const struct places *places, const void *field)
+static uint64_t hash_of(const void *field)
 {
-	size_t at = (size_t)(((uintptr_t)field >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 20);
-	for (;; at++) {
-		struct slot *slot = &places->slots[at & (places->size - 1)];
-		if (!slot->field || slot->field == field)
-			return slot;
-	}
+	return ((uintptr_t)field >> 2) * UINT64_C(0x9e3779b97f4a7c15) >> 20;
 }
 
-static void grow(struct places *places)
+/* Returns the place of a field, or NULL. */
+static struct place *find(const struct places *places, const void *field)
 {
-	struct slot *old = places->slots;
-	size_t size = places->size;
-	places->size *= 2;
-	places->slots = arena_alloc(places->arena, places->size * sizeof *places->slots);
-	for (size_t i = 0; i < size; i++)
-		if (old[i].field)
-			*find(places, old[i].field) = old[i];
+	struct table_search search = table_search(hash_of(field));
+	for (size_t i; table_next(&places->table, &search, &i);)
+		if (places->v.v[i].field == field)
+			return &places->v.v[i];
+	return NULL;
 }
 
-/* Returns the slot of a field, adding it if necessary. */
-static struct slot *slot_of(struct places *places, const void *field)
+/* Returns the place of a field, adding it if necessary. */
+static struct place *place_of(struct places *places, const void *field)
 {
-	if (places->used * 2 >= places->size)
-		grow(places);
-	struct slot *slot = find(places, field);
-	places->used += !slot->field;
-	slot->field = field;
-	return slot;
+	struct place *place = find(places, field);
+	if (place)
+		return place;
+	table_add(places->arena, &places->table, hash_of(field), places->v.n);
+	vec_push(places->arena, &places->v, (struct place){.field = field});
+	return &places->v.v[places->v.n - 1];
 }
 
 void places_set(struct places *places, const void *field, const struct pos *pos)
 {
-	slot_of(places, field)->pos = *pos;
+	place_of(places, field)->pos = *pos;
 }
 
 const struct pos *places_get(const struct places *places, const void *field)
 {
-	const struct slot *slot = find(places, field);
-	return slot->field && slot->pos.file ? &slot->pos : NULL;
+	const struct place *place = find(places, field);
+	return place && place->pos.file ? &place->pos : NULL;
 }
 
 void places_refuse(struct places *places, const void *field)
 {
-	slot_of(places, field)->refused = true;
+	place_of(places, field)->refused = true;
 	places->any_refused = true;
 }
 
 bool places_refused(const struct places *places, const void *field)
 {
-	return field ? find(places, field)->refused : places->any_refused;
+	if (!field)
+		return places->any_refused;
+	const struct place *place = find(places, field);
+	return place && place->refused;
 }
 
 const struct pos *vm_where(const struct vm *vm, const void *field)

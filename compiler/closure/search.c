@@ -31,15 +31,21 @@ struct searcher {
 
 /* ---- candidates ---- */
 
-static size_t *hash_slot(const struct candidates *candidates, const char *hash)
+static uint64_t hash_of(const char *hash)
 {
 	uint64_t key;
 	memcpy(&key, hash, sizeof key);
-	size_t slot = (key * 0x9e3779b97f4a7c15) >> 32 & (candidates->nslots - 1);
-	while (candidates->slots[slot] &&
-		memcmp(candidates->v.v[candidates->slots[slot] - 1].name, hash, HASH_PART) != 0)
-		slot = (slot + 1) & (candidates->nslots - 1);
-	return &candidates->slots[slot];
+	return key * 0x9e3779b97f4a7c15 >> 32;
+}
+
+/* Returns the index of the candidate with this hash part, or SIZE_MAX. */
+static size_t find(const struct candidates *candidates, const char *hash)
+{
+	struct table_search search = table_search(hash_of(hash));
+	for (size_t i; table_next(&candidates->table, &search, &i);)
+		if (memcmp(candidates->v.v[i].name, hash, HASH_PART) == 0)
+			return i;
+	return SIZE_MAX;
 }
 
 /*
@@ -55,31 +61,31 @@ static bool is_better(const struct candidate *a, const struct candidate *b)
 
 void candidates_index(struct arena *arena, struct candidates *candidates)
 {
-	for (candidates->nslots = 64; candidates->nslots < 2 * candidates->v.n;)
-		candidates->nslots *= 2;
-	candidates->slots = arena_alloc(arena, candidates->nslots * sizeof *candidates->slots);
 	for (size_t i = 0; i < candidates->v.n; i++) {
-		size_t *slot = hash_slot(candidates, candidates->v.v[i].name);
-		if (*slot == 0 || is_better(&candidates->v.v[i], &candidates->v.v[*slot - 1]))
-			*slot = i + 1;
+		const char *name = candidates->v.v[i].name;
+		const size_t other = find(candidates, name);
+		if (other == SIZE_MAX)
+			table_add(arena, &candidates->table, hash_of(name), i);
+		else if (is_better(&candidates->v.v[i], &candidates->v.v[other]))
+			table_replace(&candidates->table, hash_of(name), other, i);
 	}
 }
 
 struct candidate *candidates_find(const struct candidates *candidates, const char *name)
 {
-	const size_t slot = *hash_slot(candidates, name);
-	return slot ? &candidates->v.v[slot - 1] : NULL;
+	const size_t i = find(candidates, name);
+	return i == SIZE_MAX ? NULL : &candidates->v.v[i];
 }
 
 /* ---- searching ---- */
 
 static void found(struct searcher *searcher, const struct store_walk *walk, const char *hash)
 {
-	const size_t slot = *hash_slot(searcher->candidates, hash);
-	if (!slot || searcher->found_in[slot - 1] == searcher->search)
+	const size_t i = find(searcher->candidates, hash);
+	if (i == SIZE_MAX || searcher->found_in[i] == searcher->search)
 		return;
-	searcher->found_in[slot - 1] = searcher->search;
-	vec_push(searcher->arena, &searcher->names, searcher->candidates->v.v[slot - 1].name);
+	searcher->found_in[i] = searcher->search;
+	vec_push(searcher->arena, &searcher->names, searcher->candidates->v.v[i].name);
 	vec_push(searcher->arena, &searcher->where,
 		arena_strdup(searcher->arena, buf_text(&walk->path)));
 }

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/table.h"
 #include "imaging/store/nar.h"
 
 /* A store path whose hash is searched for. */
@@ -18,8 +19,7 @@ struct candidate {
 
 struct candidates {
 	VEC(struct candidate) v;
-	size_t *slots; /* by hash; index + 1 */
-	size_t nslots; /* a power of 2 */
+	struct table table; /* of indices of v, by hash part */
 };
 
 /* Builds the hash index; no candidate can be added afterwards. */

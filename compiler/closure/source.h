@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/diag.h"
 #include "base/file.h"
+#include "base/table.h"
 #include "imaging/store/store_path.h"
 
 struct closure_request;
@@ -31,8 +32,7 @@ struct closure_table {
 	VEC(struct closure_entry) entries;
 	size_t nroots; /* the first entries are the roots */
 	bool whole;    /* the source lists the wanted paths, including those no root refers to */
-	size_t *slots; /* open hash table of index + 1 */
-	size_t nslots; /* a power of 2 */
+	struct table table; /* of indices of entries, by path */
 	size_t errors; /* of this closure; after the first 20 they are only counted */
 	unsigned jobs; /* threads that read store paths, at least 1 */
 	struct closure_memo *memo; /* NULL: none */

@@ -8,7 +8,7 @@
 #include "base/nix_hash.h"
 #include "compiler/closure/source.h"
 
-enum { ERRORS_SHOWN = 20, HASH_PART = 32, NAME_MAX_LENGTH = 211, FIRST_SLOTS = 1024 };
+enum { ERRORS_SHOWN = 20, HASH_PART = 32, NAME_MAX_LENGTH = 211 };
 
 /* ---- errors ---- */
 
@@ -87,8 +87,6 @@ struct closure_table *closure_table_new(
 	table->store_dir = store_dir;
 	table->store_dir_length = strlen(store_dir);
 	table->jobs = 1;
-	table->nslots = FIRST_SLOTS;
-	table->slots = arena_alloc(arena, FIRST_SLOTS * sizeof *table->slots);
 	return table;
 }
 
@@ -105,16 +103,21 @@ static uint64_t name_hash(const char *name)
 	return hash ^ hash >> 32;
 }
 
-/* Returns the slot of a path, which must be in the store and have at least a hash part. */
-static size_t path_slot(const struct closure_table *table, const char *path, size_t length)
+/* Returns the entry of a path, which is in the store and has at least a hash part, or SIZE_MAX. */
+static size_t path_find(const struct closure_table *table, const char *path, size_t length)
 {
-	size_t slot = name_hash(path + table->store_dir_length + 1) & (table->nslots - 1);
-	for (; table->slots[slot]; slot = (slot + 1) & (table->nslots - 1)) {
-		const char *other = table->entries.v[table->slots[slot] - 1].info.path;
+	struct table_search search = table_search(name_hash(path + table->store_dir_length + 1));
+	for (size_t i; table_next(&table->table, &search, &i);) {
+		const char *other = table->entries.v[i].info.path;
 		if (strncmp(other, path, length) == 0 && other[length] == 0)
-			break;
+			return i;
 	}
-	return slot;
+	return SIZE_MAX;
+}
+
+static void path_add(struct closure_table *table, size_t entry)
+{
+	table_add(table->arena, &table->table, name_hash(table->entries.v[entry].info.name), entry);
 }
 
 /* Returns the entry of a path, which need not be well-formed, or SIZE_MAX. */
@@ -123,17 +126,7 @@ static size_t find(const struct closure_table *table, const char *path, size_t l
 	size_t start = table->store_dir_length;
 	if (length < start + 1 + HASH_PART || memcmp(path, table->store_dir, start) != 0)
 		return SIZE_MAX;
-	size_t slot = path_slot(table, path, length);
-	return table->slots[slot] ? table->slots[slot] - 1 : SIZE_MAX;
-}
-
-static void refill(struct closure_table *table)
-{
-	memset(table->slots, 0, table->nslots * sizeof *table->slots);
-	for (size_t i = 0; i < table->entries.n; i++) {
-		const char *path = table->entries.v[i].info.path;
-		table->slots[path_slot(table, path, strlen(path))] = i + 1;
-	}
+	return path_find(table, path, length);
 }
 
 void closure_table_clear(struct closure_table *table)
@@ -142,29 +135,21 @@ void closure_table_clear(struct closure_table *table)
 	table->whole = false;
 	for (size_t i = 0; i < table->nroots; i++)
 		table->entries.v[i].described = false;
-	refill(table);
-}
-
-static void grow(struct closure_table *table)
-{
-	if (table->entries.n < table->nslots / 2)
-		return;
-	table->nslots *= 2;
-	table->slots = arena_alloc(table->arena, table->nslots * sizeof *table->slots);
-	refill(table);
+	table_clear(&table->table);
+	for (size_t i = 0; i < table->entries.n; i++)
+		path_add(table, i);
 }
 
 size_t closure_table_intern(struct closure_table *table, const char *path, size_t length)
 {
-	grow(table);
-	size_t slot = path_slot(table, path, length);
-	if (table->slots[slot])
-		return table->slots[slot] - 1;
+	const size_t known = path_find(table, path, length);
+	if (known != SIZE_MAX)
+		return known;
 	struct closure_entry entry = {
 		.info = {.path = arena_strndup(table->arena, path, length), .nar_size = -1}};
 	entry.info.name = entry.info.path + table->store_dir_length + 1;
 	vec_push(table->arena, &table->entries, entry);
-	table->slots[slot] = table->entries.n;
+	path_add(table, table->entries.n - 1);
 	return table->entries.n - 1;
 }
 

@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/table.h"
 #include "imaging/disk/writer.h"
 
 enum {
 	PAGE = OBJECT_PAGE,
 	SMALL_AREA = 8 * PAGE, /* packs several objects, each with less than a page of data */
 	COMPARE_BYTES = 64 * 1024,
-	FIRST_SLOTS = 1024,
 };
 
 /* From `from` up to the next piece, the object's data is at `to` in the image. */
@@ -27,12 +27,10 @@ struct placer {
 	size_t small_used; /* SMALL_AREA if there is no area yet, or it is full */
 	unsigned char small[SMALL_AREA];
 
-	/*
-	 * runs of earlier objects, with `start` in the image; open addressing, `bytes` is 0 in a
-	 * free slot
-	 */
+	/* runs of earlier objects, with `start` in the image */
 	struct run *known;
-	size_t nknown, slots;
+	size_t nknown, known_capacity;
+	struct table table; /* of indices of known */
 
 	/* of the object to be added, or added last */
 	struct run *runs;
@@ -57,8 +55,6 @@ struct placer *placer_new(struct image_writer *image, uint64_t start)
 	placer->image = image;
 	placer->end = start;
 	placer->small_used = SMALL_AREA;
-	placer->slots = FIRST_SLOTS;
-	placer->known = require_memory(calloc(placer->slots, sizeof *placer->known));
 	return placer;
 }
 
@@ -66,6 +62,7 @@ void placer_free(struct placer *placer)
 {
 	if (!placer)
 		return;
+	table_free(&placer->table);
 	free(placer->known);
 	free(placer->runs);
 	free(placer->pieces);
@@ -84,36 +81,29 @@ static uint64_t page_down(uint64_t at)
 
 /* ---- runs of earlier objects ---- */
 
-static size_t known_slot(const struct run *known, size_t slots, const struct run *run)
+static uint64_t known_hash(const struct run *run)
 {
-	size_t slot = (size_t)(run->hash ^ run->bytes) & (slots - 1);
-	while (known[slot].bytes &&
-		(known[slot].hash != run->hash || known[slot].bytes != run->bytes))
-		slot = (slot + 1) & (slots - 1);
-	return slot;
+	return run->hash ^ run->bytes;
 }
 
-static void known_grow(struct placer *placer)
+/* Returns an earlier run with the same hash and size, or NULL. */
+static const struct run *known_find(const struct placer *placer, const struct run *run)
 {
-	const size_t slots = placer->slots * 2;
-	struct run *larger = require_memory(calloc(slots, sizeof *larger));
-	for (size_t i = 0; i < placer->slots; i++)
-		if (placer->known[i].bytes)
-			larger[known_slot(larger, slots, &placer->known[i])] = placer->known[i];
-	free(placer->known);
-	placer->known = larger;
-	placer->slots = slots;
+	struct table_search search = table_search(known_hash(run));
+	for (size_t i; table_next(&placer->table, &search, &i);)
+		if (placer->known[i].hash == run->hash && placer->known[i].bytes == run->bytes)
+			return &placer->known[i];
+	return NULL;
 }
 
 static void known_add(struct placer *placer, struct run run)
 {
-	if (placer->nknown * 2 >= placer->slots)
-		known_grow(placer);
-	struct run *slot = &placer->known[known_slot(placer->known, placer->slots, &run)];
-	if (slot->bytes)
+	if (known_find(placer, &run))
 		return;
-	*slot = run;
-	placer->nknown++;
+	placer->known = grown(
+		placer->known, placer->nknown, &placer->known_capacity, sizeof *placer->known);
+	table_add(NULL, &placer->table, known_hash(&run), placer->nknown);
+	placer->known[placer->nknown++] = run;
 }
 
 /* The hash only finds candidates: bytes are compared before they are shared. */
@@ -181,12 +171,11 @@ static bool add_large(struct placer *placer, const struct object *object)
 	piece_add(placer, (struct piece){.from = 0, .to = placer->end});
 	for (size_t i = 0; i < placer->nruns; i++) {
 		const struct run *run = &placer->runs[i];
-		const struct run *known =
-			&placer->known[known_slot(placer->known, placer->slots, run)];
+		const struct run *known = known_find(placer, run);
 		const uint64_t run_end = run->start + run->bytes,
 			       data_bytes = object->footer.data_bytes;
 		if (run->start < copied || run->bytes > data_bytes ||
-			run->start > data_bytes - run->bytes || !known->bytes ||
+			run->start > data_bytes - run->bytes || !known ||
 			!is_same(placer, object, run, known->start))
 			continue;
 		if (!append(placer, object, copied, page_up(run->start)))

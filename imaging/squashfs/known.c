@@ -10,15 +10,8 @@
 #include "base/file.h"
 
 enum {
-	FIRST_SLOTS = 64,
 	/* limits how many files with the same start and size are compared */
 	COMPARED_MAX = 16,
-};
-
-/* Found by a hash of its start. */
-struct known_file {
-	uint64_t hash;
-	uint32_t record; /* its offset in the records / 8; OBJECT_OWN_CONTENT in a free slot */
 };
 
 void known_begin(struct known_files *known, struct packing *packing, uint32_t block_size)
@@ -29,40 +22,15 @@ void known_begin(struct known_files *known, struct packing *packing, uint32_t bl
 
 void known_free(struct known_files *known)
 {
-	free(known->v);
+	table_free(&known->table);
 	free(known->compare);
 	arena_free(known->arena);
 	*known = (struct known_files){0};
 }
 
-static size_t free_slot(const struct known_file *v, size_t slots, uint64_t hash)
-{
-	size_t slot = (size_t)hash & (slots - 1);
-	while (v[slot].record != OBJECT_OWN_CONTENT)
-		slot = (slot + 1) & (slots - 1);
-	return slot;
-}
-
-static void grow(struct known_files *known)
-{
-	size_t slots = known->slots ? known->slots * 2 : FIRST_SLOTS;
-	struct known_file *larger = require_memory(malloc(slots * sizeof *larger));
-	memset(larger, 0xff, slots * sizeof *larger);
-	for (size_t i = 0; i < known->slots; i++)
-		if (known->v[i].record != OBJECT_OWN_CONTENT)
-			larger[free_slot(larger, slots, known->v[i].hash)] = known->v[i];
-	free(known->v);
-	known->v = larger;
-	known->slots = slots;
-}
-
 void known_add(struct known_files *known, uint64_t hash, uint64_t record)
 {
-	if (known->n * 2 >= known->slots)
-		grow(known);
-	known->v[free_slot(known->v, known->slots, hash)] =
-		(struct known_file){.hash = hash, .record = (uint32_t)(record / 8)};
-	known->n++;
+	table_add(NULL, &known->table, hash, (size_t)(record / 8));
 }
 
 void known_enter_directory(struct known_files *known, uint32_t number)
@@ -87,15 +55,15 @@ static const char *directory_path(const struct known_files *known, uint32_t numb
 	return known->directories.v[first].path;
 }
 
-static const struct object_record *record_of(
-	const struct known_files *known, const struct known_file *file)
+/* A file's number is the offset of its record / 8. */
+static const struct object_record *record_of(const struct known_files *known, size_t number)
 {
-	return (const void *)(known->packing->records.p + (uint64_t)file->record * 8);
+	return (const void *)(known->packing->records.p + (uint64_t)number * 8);
 }
 
-static int open_file(const struct known_files *known, const struct known_file *file)
+static int open_file(const struct known_files *known, size_t number)
 {
-	const struct object_record *record = record_of(known, file);
+	const struct object_record *record = record_of(known, number);
 	BUF_CLEANUP struct buf path = {0};
 	buf_printf(&path, "%s/%s/%.*s", known->packing->root, directory_path(known, record->parent),
 		record->name_length, object_record_name(record));
@@ -118,10 +86,10 @@ static bool rest_is_same(struct known_files *known, int fd, int other, uint64_t 
 	return true;
 }
 
-static bool is_same(struct known_files *known, const struct known_file *file, int fd,
-	const unsigned char *start, size_t n, uint64_t size)
+static bool is_same(struct known_files *known, size_t number, int fd, const unsigned char *start,
+	size_t n, uint64_t size)
 {
-	FD_CLEANUP int other = open_file(known, file);
+	FD_CLEANUP int other = open_file(known, number);
 	if (!known->compare)
 		known->compare = require_memory(malloc(2 * (size_t)known->block_size));
 	if (other < 0 || !fd_read_all(other, known->compare, n, 0) ||
@@ -139,18 +107,14 @@ static bool is_same(struct known_files *known, const struct known_file *file, in
 uint32_t known_find(struct known_files *known, uint64_t hash, int fd, const unsigned char *start,
 	size_t n, uint64_t size)
 {
-	const size_t mask = known->slots - 1;
+	struct table_search search = table_search(hash);
 	unsigned compared = 0;
-	if (known->slots == 0)
-		return OBJECT_OWN_CONTENT;
-	for (size_t slot = (size_t)hash & mask;
-		known->v[slot].record != OBJECT_OWN_CONTENT && compared < COMPARED_MAX;
-		slot = (slot + 1) & mask) {
-		const struct known_file *file = &known->v[slot];
-		if (file->hash != hash || object_record_file(record_of(known, file))->size != size)
+	for (size_t number;
+		compared < COMPARED_MAX && table_next(&known->table, &search, &number);) {
+		if (object_record_file(record_of(known, number))->size != size)
 			continue;
-		if (is_same(known, file, fd, start, n, size))
-			return file->record;
+		if (is_same(known, number, fd, start, n, size))
+			return (uint32_t)number;
 		compared++;
 	}
 	return OBJECT_OWN_CONTENT;

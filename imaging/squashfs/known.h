@@ -7,9 +7,8 @@
 #define MVM_IMAGING_SQUASHFS_KNOWN_H
 
 #include "base/arena.h"
+#include "base/table.h"
 #include "imaging/cache/packing.h"
-
-struct known_file;
 
 struct known_directory {
 	uint32_t number;
@@ -19,8 +18,7 @@ struct known_directory {
 struct known_files {
 	struct packing *packing;
 	uint32_t block_size;
-	struct known_file *v; /* open addressing */
-	size_t n, slots;
+	struct table table;     /* of records' offsets / 8, by a hash of a file's start */
 	unsigned char *compare; /* two buffers of a block; NULL until needed */
 	struct arena *arena;    /* of the directories, sorted by number */
 	VEC(struct known_directory) directories;
