@@ -29,7 +29,7 @@ static const struct option options[] = {
 	{.name = "driveIoEngine",
 		ENUM(struct firecracker_options, drive_io_engine, drive_io_engine),
 		.def = "Async",
-		.doc = "How disks do their I/O."},
+		.doc = "The I/O engine of disks."},
 	EXTRA_ARGS("firecracker"),
 	{.name = "extraConfig",
 		TREE(struct firecracker_options, extra_config),

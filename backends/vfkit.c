@@ -33,11 +33,11 @@ static const struct option rosetta_options[] = {
 	{.name = "install",
 		BOOL(struct vfkit_options, rosetta.install),
 		.def = "false",
-		.doc = "Install Rosetta when it is missing."},
+		.doc = "Install Rosetta if it is missing."},
 	{.name = "ignoreIfMissing",
 		BOOL(struct vfkit_options, rosetta.ignore_if_missing),
 		.def = "false",
-		.doc = "Start without it when it cannot be had."},
+		.doc = "Start without Rosetta if it is not available."},
 	{0},
 };
 

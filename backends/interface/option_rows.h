@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* option_rows: the words of which tables of options are made. */
+/* option_rows: macros for the rows of option tables. */
 #ifndef MVM_BACKENDS_INTERFACE_OPTION_ROWS_H
 #define MVM_BACKENDS_INTERFACE_OPTION_ROWS_H
 
@@ -21,7 +21,7 @@
 	.maximum = MAXIMUM_MIB
 /* `T` is an enum of backends/interface/choices.h, which has its T_names beside it. */
 #define ENUM(S, f, T) .kind = OPTION_ENUM, .offset = OFFSET(S, f, enum T), .choices = T##_names
-/* `choices` are the names in the registry: vm_options */
+/* vm_options sets `choices` to the names in the registry */
 #define BACKEND(S, f) .kind = OPTION_BACKEND, .offset = OFFSET(S, f, const struct backend *)
 #define STRINGS(S, f) .kind = OPTION_STRINGS, .offset = OFFSET(S, f, struct strings)
 #define PAIRS(S, f) .kind = OPTION_PAIRS, .offset = OFFSET(S, f, struct pairs)
@@ -46,19 +46,18 @@
 #define PACKAGE(program) \
 	{ \
 		.name = "package", STRING(struct hypervisor_options, package), .arg = "path", \
-		.doc = "Directory with bin/" program "; null: found in PATH." \
+		.doc = "Directory that contains bin/" program "; null: search PATH." \
 	}
 #define VERSION(program) \
 	{ \
 		.name = "version", STRING(struct hypervisor_options, version), \
-		.def_doc = "the current one", \
-		.doc = "Version of " program \
-		       " that the arguments are for: numbers, such as 51 or 9.1." \
+		.def_doc = "the current version", \
+		.doc = "Version of " program " that the runner is for, such as 51 or 9.1." \
 	}
 #define EXTRA_ARGS(program) \
 	{ \
 		.name = "extraArgs", STRINGS(struct hypervisor_options, extra_args), \
-		.doc = "Further arguments for " program ", after ours." \
+		.doc = "Further arguments for " program ", after mvmbuild's own." \
 	}
 
 #endif

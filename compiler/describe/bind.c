@@ -183,7 +183,7 @@ static bool find_choice(
 {
 	const char *const *choices = target->option->choices;
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target->path, "a text");
+		return wrong(binder, node, target->path, "a string");
 	const size_t count = count_choices(target->option);
 	for (*chosen = 0; *chosen < count; ++*chosen)
 		if (strcmp(choices[*chosen], node->text) == 0)

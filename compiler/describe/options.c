@@ -25,7 +25,7 @@ static const struct option volume_options[] = {
 		.doc = "The guest cannot write to the volume."},
 	{.name = "label",
 		STRING(struct volume, label),
-		.doc = "Label of the file system; given to it when it is created. How long it can "
+		.doc = "Label of the file system, set when it is created. How long it can "
 		       "be depends on the file system: see the table of file systems."},
 	{.name = "mountPoint",
 		STRING(struct volume, mount_point),
@@ -243,7 +243,7 @@ static const struct option graphics_options[] = {
 		.doc = "Socket of the vhost-user GPU."},
 	{.name = "vulkan",
 		ENUM(struct vm, graphics.vulkan, vulkan),
-		.doc = "Vulkan for the guest."},
+		.doc = "Give the guest Vulkan."},
 	{.name = "hostmem",
 		STRING(struct vm, graphics.hostmem),
 		.def = "256M",
@@ -445,7 +445,7 @@ static const struct option first_rows[] = {
 		.doc = "The disk that contains the guest's store."},
 	{.name = "storeDiskType",
 		ENUM(struct vm, store_disk_type, store_type),
-		.doc = "The same as storeDisk.type."},
+		.doc = "Same as storeDisk.type."},
 	{.name = "storeDiskErofsFlags",
 		STRINGS(struct vm, store_disk_erofs_flags),
 		.doc = "Flags for mkfs.erofs: -z, -C and -E with ztailpacking, fragments, "
@@ -457,10 +457,10 @@ static const struct option first_rows[] = {
 		       "storeDisk.compression, .level and .blockSize; -j and -q are ignored."},
 	{.name = "nixDatabase",
 		ENUM(struct vm, nix_database, nix_database),
-		.def_doc = "prebuilt with our stage 1, else none",
-		.doc = "How the guest's Nix comes to know its store: a finished database "
-		       "(prebuilt), a text that the guest loads (registration), or the host's own, "
-		       "when the store is shared (hostOverlay)."},
+		.def_doc = "prebuilt with mvmbuild's own initrd, else none",
+		.doc = "How the guest's Nix learns what is in its store: from a finished database "
+		       "(prebuilt), from a registration file that the guest loads (registration), "
+		       "or from the host's database, if the store is shared (hostOverlay)."},
 	{.name = "registerClosure",
 		BOOL(struct vm, register_closure),
 		.def = "true",
@@ -565,8 +565,8 @@ static const struct option first_rows[] = {
 
 /* Behind the groups of the backends. */
 static const struct option last_rows[] = {
-	{.name = "guest", GENERATED, .doc = "Of the guest's NixOS module."},
-	{.name = "optimize", GENERATED, .doc = "Of the guest's NixOS module."},
+	{.name = "guest", GENERATED, .doc = "An option of the guest's NixOS module."},
+	{.name = "optimize", GENERATED, .doc = "An option of the guest's NixOS module."},
 	{.name = "vmHostPackages",
 		GENERATED,
 		.doc = "An option of the Nix evaluation; give packages by their paths."},

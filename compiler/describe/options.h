@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* options: the tables of everything that a description and a host file can say. */
+/* options: the tables of everything that a description and a host file can contain. */
 #ifndef MVM_COMPILER_DESCRIBE_OPTIONS_H
 #define MVM_COMPILER_DESCRIBE_OPTIONS_H
 

@@ -115,7 +115,7 @@ static void set_block_size(const struct flags *flags, const struct word *word, c
 			"contradicts storeDisk.blockSize");
 }
 
-static void say_engine(const struct flags *flags, const struct word *word, enum store_engine engine,
+static void set_engine(const struct flags *flags, const struct word *word, enum store_engine engine,
 	const char *contradicts)
 {
 	struct vm *vm = flags->vm;
@@ -162,7 +162,7 @@ static void read_feature(const struct flags *flags, const struct word *word, con
 		return;
 	}
 	vec_push(flags->arena, &vm->store_disk.mkfs_features, feature);
-	say_engine(flags, word, ENGINE_MKFS_EROFS, "needs storeDisk.engine: mkfs.erofs");
+	set_engine(flags, word, ENGINE_MKFS_EROFS, "requires storeDisk.engine: mkfs.erofs");
 }
 
 static void read_e(const struct flags *flags, const struct word *word, const char *value)
@@ -185,7 +185,7 @@ static void read_compressor(const struct flags *flags, const struct word *word, 
 {
 	set_compression(flags, word, value);
 	if (strcmp(value, "zstd") != 0)
-		say_engine(flags, word, ENGINE_MKSQUASHFS, "needs storeDisk.engine: mksquashfs");
+		set_engine(flags, word, ENGINE_MKSQUASHFS, "requires storeDisk.engine: mksquashfs");
 }
 
 static void read_extra(const struct flags *flags, const struct word *word, const char *value)

@@ -9,7 +9,7 @@
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
 
-/* One line of a script for each interface of the type; NULL without one. */
+/* Returns a line of a script for each interface of the type, or NULL if there are none. */
 static const char *interface_lines(struct arena *arena, const struct plan *plan,
 	enum interface_type type,
 	void (*put_line)(struct arena *arena, struct buf *out, const struct interface *interface))

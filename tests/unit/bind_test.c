@@ -289,9 +289,9 @@ static void generated_options_are_noted(void **state)
 			"runner: {qemu: /nix/store/r}\nbootDisk: x\nstoreDisk: /nix/store/disk\n",
 			&vm));
 	const char *said = messages(f);
-	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner: ignored [generated-option]"));
-	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk: ignored"));
-	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk: ignored"));
+	assert_non_null(strstr(said, "vm.yaml:3:1: note: runner is ignored [generated-option]"));
+	assert_non_null(strstr(said, "vm.yaml:4:1: note: bootDisk is ignored"));
+	assert_non_null(strstr(said, "vm.yaml:5:1: note: storeDisk is ignored"));
 	assert_int_equal(vm.store_disk.type, STORE_SQUASHFS);
 	assert_refused(f, "balloonMem: 64", 1,
 		"vm.yaml:3:1: error: balloonMem was removed; use balloon: true, and "
