@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# make, make demo, make check, make bench, make install. Needs GNU make and pkg-config; `make deps`
-# installs the rest on Debian 12.
+# Main targets: all (the default), demo, check, bench, install. Needs GNU make and pkg-config; `make
+# deps` installs the rest on Debian 12.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -52,7 +52,7 @@ $(BUILD)/%.o: %.c
 	$(say) CC $<
 	$(Q)$(COMPILE) -c -o $@ $<
 
-# Programs that are carried inside mvmbuild, and the linker's option that makes those of musl small.
+# Programs that are carried inside mvmbuild, and the linker's option that makes the musl ones small.
 CARRIED := -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s
 SMALL := -Wl,-z,noseparate-code
 
@@ -74,8 +74,8 @@ $(BUILD)/mvm-init: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h) | $
 	$(say) MUSL $@
 	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)
 
-# The same for guests of the other architecture, where there is a compiler for it. Debian has no
-# musl for it: with glibc it is ten times larger.
+# The same program for guests of the other architecture, if a compiler for it is installed. Debian
+# has no musl for it; with glibc it is ten times larger.
 $(BUILD)/mvm-init-aarch64: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
 	@mkdir -p $(@D)
 	$(say) CROSS $@
@@ -87,8 +87,8 @@ $(BUILD)/mvm-host: $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h)
 	$(say) MUSL $@
 	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)
 
-# What keeps a guest's Nix database: static as well. SQLite's static library is built for glibc.
-# (no_dlopen.c says why dlopen is wrapped.)
+# The program that keeps a guest's Nix database: static, too, but with glibc, for which SQLite's
+# static library is built. no_dlopen.c explains why dlopen is wrapped.
 NIX_DB_BASE := $(addprefix base/,arena.c buf.c ending.c file.c network_fs.c)
 NIX_DB_BASE += $(addprefix base/,sqlite_file.c tree.c work_lock.c)
 $(BUILD)/mvm-nix-db: $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
@@ -108,7 +108,7 @@ $(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(PROGRAMS)
 $(BUILD)/embedded.o: $(BUILD)/embedded.S
 	$(Q)$(CC) -c -o $@ $<
 
-# Plain files, so that packagers find them where they expect them: DESTDIR=… PREFIX=/usr.
+# The usual variables for packagers: DESTDIR=… PREFIX=/usr.
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/mvmbuild
@@ -118,7 +118,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/mvmbuild
 SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 MODULESDIR ?= $(PREFIX)/lib/modules-load.d
-# Of the host's VMs: where their state is, and who runs them.
+# The state directory of the host's VMs, and the user and group that run them.
 STATEDIR ?= /var/lib/microvms
 HOSTUSER ?= microvm
 HOSTGROUP ?= microvm
@@ -133,7 +133,7 @@ install: all
 	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/docs/'
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
 
-# What a host with systemd needs for VMs that start at boot.
+# Units and settings for a host with systemd whose VMs start at boot.
 UNIT_FILES = $(wildcard templates/systemd/*.service.in templates/systemd/*.target.in)
 UNITS = $(notdir $(basename $(UNIT_FILES)))
 FILL_UNIT = sed -e 's|@statedir@|$(STATEDIR)|g' -e 's|@user@|$(HOSTUSER)|g' \

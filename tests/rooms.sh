@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Proves that no include and no call runs upwards. The rooms stand below in one order, from the
-# ground up; a file may use its own room and those that stand before it. So there is no circle.
+# Proves that no include and no call runs upwards. The rooms are listed below in one order, from the
+# ground up; a file may use its own room and those listed before it. So the rooms have no cycles.
 # Calls are read from the objects of mvmbuild and microvm; the carried programs are compiled in one
-# step each and have includes alone. Usage: tests/rooms.sh [BUILD]
+# step each, so only their includes are checked. Usage: tests/rooms.sh [BUILD]
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${1:-build}

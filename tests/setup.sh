@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Installs what mvmbuild needs on Debian 12: tests/setup.sh [--print] [build|demo|check|bench],
-# default build; each level holds the ones before it. It says what it installs, by apt and with sudo
-# when not root, and does nothing when all is there. On other systems it only looks for the tools
-# and libraries and fails when one is missing. --print: the names of the packages, nothing else.
+# default build; each level includes the ones before it. It prints what it installs (with apt, and
+# with sudo if not root), and does nothing if nothing is missing. On other systems it only looks for
+# the tools and libraries and fails if one is missing. --print prints only the names of the
+# packages.
 set -euo pipefail
 
 # level, Debian package, how another system shows that it has the same: a program, or lib: and a

@@ -18,7 +18,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(REPLAY) $(OBJECTS) $(BUILD)/embedded.o
 
 unit-programs: $(UNIT) $(FUZZ)
 
-# Installs by apt what is missing, on Debian 12; elsewhere says what is needed.
+# Installs missing packages on Debian 12; on other systems prints what is needed.
 deps:
 	@bash tests/setup.sh check
 
@@ -32,26 +32,26 @@ check:
 	@$(MAKE) --no-print-directory WERROR=-Werror all unit-programs
 	@bash tests/check.sh
 
-# The campaigns of tests/long, beside `make check`: make check-long MVM_LONG=4 tries four times as
-# often.
+# The campaigns of tests/long, which are not part of `make check`. make check-long MVM_LONG=4 tries
+# four times as often.
 check-long:
 	@bash tests/setup.sh check
 	@$(MAKE) --no-print-directory WERROR=-Werror all unit-programs
 	@MVM_LONG='$(MVM_LONG)' bash tests/check.sh long
 
-# One kind of test alone: make check-unit, check-golden, check-fuzz, check-e2e, check-lint,
-# check-asan, check-clang
+# One kind of test: make check-unit, check-golden, check-fuzz, check-e2e, check-lint, check-asan,
+# check-clang.
 check-%: all unit-programs
 	@bash tests/check.sh $*
 
-# Documents that come from the program itself.
+# Documents that are generated from the program and the sources.
 GENERATED := options.md host-options.md schema.json host-schema.json errors.md hypervisors.md
 GENERATED += runner.md mvmbuild.1 microvm.1
 docs: all
 	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
 	@cp $(addprefix $(BUILD)/docs/,$(GENERATED)) docs/
 
-# Looks for inputs that fail, with clang: make fuzz FUZZ_SECONDS=600
+# Looks for inputs that fail; needs clang: make fuzz FUZZ_SECONDS=600
 FUZZ_SECONDS ?= 60
 fuzz:
 	@bash tests/fuzz/run.sh $(BUILD)/fuzz $(FUZZ_SECONDS)
@@ -59,8 +59,8 @@ fuzz:
 golden-update: all
 	@bash tests/golden/run.sh --update
 
-# Parts, all of tests/bench/run.sh without: make bench BENCH="squashfs erofs". Those with guests are
-# programs of their own beside it.
+# All parts of tests/bench/run.sh, or some: make bench BENCH="squashfs erofs". Benchmarks with
+# guests are separate programs.
 bench:
 	@bash tests/setup.sh bench
 	@$(MAKE) --no-print-directory all

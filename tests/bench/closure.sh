@@ -59,9 +59,9 @@ choose() {
 		}'
 }
 
-# Those lines and the files debs/* to the list that closure.nix reads. Store paths cannot refer to
-# each other in circles: what tsort puts before a package stays a dependency of it (it fails, but
-# goes on, when there are circles).
+# Makes the list that closure.nix reads from those lines and the files debs/*. Store paths cannot
+# refer to each other in cycles, so only packages that tsort puts before a package stay its
+# dependencies. (If there are cycles, tsort reports failure but goes on.)
 to_json() {
 	awk '{ print $1, $1; for (i = 4; i <= NF; i++) print $i, $1 }' chosen |
 		{ tsort 2>/dev/null || true; } |

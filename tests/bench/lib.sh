@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2154 # run.sh sets what all parts use
-# What the parts of tests/bench/run.sh share: measuring, rows, bars. It sets $scratch, $mvmbuild,
-# $rounds, $kernel and Nix's variables.
+# Functions that the parts of tests/bench/run.sh share: measurements, rows, bars. run.sh sets
+# $scratch, $mvmbuild, $rounds, $kernel and Nix's variables.
 
 # timed ROW COMMAND...: runs it and adds "CPU WALL KIB" to the row's file. A command that fails ends
 # the run. What others have left to write is on the disk before.
@@ -70,7 +70,7 @@ ours() { # ROW VARIANT [ARGUMENT]...: its output is at $scratch/out
 	timed_build "$1" "$2" "$scratch/out" "${@:3}"
 }
 
-# What gensquashfs and mkfs.erofs want: one directory with the store paths in it.
+# gensquashfs and mkfs.erofs need one directory that contains the store paths.
 stage() {
 	[ -e "$scratch/stage" ] && return
 	mkdir "$scratch/stage.new"
@@ -78,8 +78,8 @@ stage() {
 	mv "$scratch/stage.new" "$scratch/stage"
 }
 
-# mount_loop FILESYSTEM GIGABYTES: a file with it, mounted at $scratch/mounted; false, having said
-# why, when that cannot be.
+# mount_loop FILESYSTEM GIGABYTES: makes a file with this file system and mounts it at
+# $scratch/mounted. If that is impossible, prints the reason and returns false.
 mount_loop() {
 	local fs=$1 image=$scratch/$1.img
 	if [ "$(id -u)" != 0 ]; then

@@ -113,7 +113,8 @@ for ((i = 0; i < ${#images[@]}; i++)); do
 		jq -r '.storeDisk.verity | (.hashOffset / 4096) as $blocks | "\($blocks * 8) 4096 4096 \($blocks) \($blocks + 1) sha256 \(.rootHash) \(.salt)"' \
 		"$scratch/${images[i]}.json" >"$root/verity/$i"
 done
-# The same places for everybody: files by their sizes, places by chance, both from a fixed seed.
+# All images are read at the same places: files are chosen by their sizes, places at random, both
+# with a fixed seed.
 find "${base[@]}" -type f -size +7 -printf '%s %p\n' | LC_ALL=C sort -k 2 |
 	awk -v reads="${READS:-120}" -v store="$NIX_STORE_DIR/" -v most="${MEGABYTES:-32}" '
 	{ size[NR] = $1; total += $1; sub(/^[0-9]+ /, ""); name[NR] = substr($0, length(store) + 1) }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A guest that is measured by its host over each of its interfaces, eth0 and eth1: on port 1000 it
-# takes bench.bytes and says so, on port 1001 it gives them, on port 1002 it ends.
+# A guest that its host measures over each of its interfaces, eth0 and eth1: on port 1000 it
+# receives bench.bytes and confirms it, on port 1001 it sends them, and a connection to port 1002
+# ends it.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

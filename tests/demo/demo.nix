@@ -66,7 +66,7 @@ let
     ln -s "$message" "$out/motd"
   '';
 
-  # What the guest must read, as this machine read it.
+  # Checksums of the files that the guest must read, made on this machine.
   checksums = run "checksums" { } ''
     find ${busybox} ${data} ${etc} ${message} -type f | sort | tr '\n' '\0' | xargs -0 sha256sum > "$out"
   '';

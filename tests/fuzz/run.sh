@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Fuzzes for real: tests/fuzz/run.sh BUILD SECONDS [TARGET...]. Needs clang with its runtime
-# (libclang-rt-14-dev). New inputs are kept in BUILD/corpus; what fails goes, with a name that says
-# what it is, to tests/fuzz/corpus, which `make check` replays.
+# Fuzzes: tests/fuzz/run.sh BUILD SECONDS [TARGET...]. Needs clang with its runtime
+# (libclang-rt-14-dev). New inputs are kept in BUILD/corpus. Put an input that fails, under a
+# descriptive name, into tests/fuzz/corpus, which `make check` replays.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=$1 seconds=$2

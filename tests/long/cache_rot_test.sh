@@ -113,8 +113,8 @@ damage() {
 	rm -f "$test_dir/times"
 }
 
-# try FOLDER WHOSE: one damage of a copy of the cache FOLDER/whole. What is wrong is told, and
-# false.
+# try FOLDER WHOSE: damages a copy of the cache FOLDER/whole once. Prints what is wrong, and returns
+# false then.
 try() {
 	local cache=$1/cache with what again packed sum said
 	rm -rf "$cache" "$1/own"

@@ -10,8 +10,8 @@ guest_setup
 probe=$(guest_build probe-guest) || exit 1
 log=$test_dir/log
 
-# said DESCRIPTION STATUS REGEX COMMAND...: the command has this exit status and prints a line that
-# matches; '': it prints nothing.
+# said DESCRIPTION STATUS REGEX COMMAND...: checks that the command has this exit status and prints
+# a line that matches; with '' it must print nothing.
 said() {
 	local description=$1 wanted=$2 regex=$3 found=0
 	shift 3

@@ -9,8 +9,8 @@ need_programs mke2fs
 guest_setup
 probe=$(guest_build probe-guest) || exit 1
 
-# fails DESCRIPTION NAME REGEX [PARAMETER]...: the first stage gives up and says it; of its console,
-# $console, more can be asked. A guest has mvm.wait seconds for a disk to come.
+# fails DESCRIPTION NAME REGEX [PARAMETER]...: checks that the first stage gives up with this
+# message. The console is in $console for further checks. A guest waits mvm.wait seconds for a disk.
 fails() {
 	description=$1
 	boot "$2" '^stage1: giving up' mvm.wait=1 "${@:4}"

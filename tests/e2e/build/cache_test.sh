@@ -30,8 +30,8 @@ kernel: $kernel
 nixDatabase: none
 E2
 
-# build_to SUFFIX [ARGUMENT]...: into $out and the suffix, from nothing; what it says in $log and
-# the suffix. build: without one.
+# build_to SUFFIX [ARGUMENT]...: builds into $out with the suffix, after removing it; the output is
+# in $log with the suffix. build has no suffix.
 build_to() {
 	rm -rf "$out$1"
 	"$MVMBUILD" -v --progress plain --cache "$cache" "$test_dir/vm.yaml" -o "$out$1" "${@:2}" \
@@ -84,8 +84,8 @@ expect "cache verify reports how many objects are sound" "$printed" '304 objects
 
 touch -d 2001-01-01 "$(large)"
 damaged=$(large)
-# As a disk rots: in the boot in which it was written, after it was used, and neither its times nor
-# its mode tell.
+# Damages a file as a failing disk does: in the same boot, after it was used, without a change of
+# its times or its mode.
 rot() {
 	cp -a --attributes-only "$1" "$test_dir/times" && damage "$@" &&
 		chmod --reference "$test_dir/times" "$1" && touch -r "$test_dir/times" "$1"

@@ -27,7 +27,8 @@ cd "$test_dir" || exit
 build() {
 	"$MVMBUILD" -q --progress none --cache "$test_dir/cache" vm.yaml "$@" </dev/null >/dev/null
 }
-# different STATUS A B: diff's text in `told`, its JSON in told.json; both end with the status.
+# different STATUS A B: writes diff's text to `told` and its JSON to told.json; both must end with
+# the status.
 different() {
 	local text=0 json=0
 	"$MVMBUILD" diff "$2" "$3" >told 2>said || text=$?

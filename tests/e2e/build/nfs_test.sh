@@ -59,7 +59,7 @@ args="--set kernel=$runners/vmlinuz --set initrd=$runners/initrd --set nixDataba
 mvm() {
 	exec mvmbuild "$runners/$2.yaml" $args --set closure="$runners/$2.registration" --cache "$1" -o "$3" "${@:4}" >"log.${log:-}" 2>&1
 }
-# told NAME STATUS OUTPUT: how a build went, in one line, with the disk's hash.
+# told NAME STATUS OUTPUT: prints the result of a build in one line, with the hash of the disk.
 told() {
 	echo "lab: $1: status $2, $(sed -n 's/.*, \([0-9]* store paths packed, .*\)/\1/p' "log.${log:-}"), $(sha256sum <"$3/share/microvm/stage1.squashfs")"
 	sed -n "s/.*\(error\|warning\):/lab: $1: \1:/p" "log.${log:-}"

@@ -225,8 +225,8 @@ microvm_quietly() { "$microvm" -q --cache "$cache" --state-dir "$state" "$@"; }
 cp 600.yaml vm.yaml
 check "microvm creates a VM" microvm_quietly -c vm -f "$PWD/vm.yaml"
 echo precious >"$state/vm/data.img"
-# is_whole LINK [VM]: whether the runner behind a link is, as its own list and a build of the same
-# say.
+# is_whole LINK [VM]: whether the runner that a link points to is complete, according to its own
+# list of files and to another build of the same description.
 is_whole() {
 	local mib
 	for mib in 600 601; do

@@ -268,8 +268,8 @@ check "virtiofsd-run fails for a link of root's to where the user makes files" f
 check "virtiofsd-run serves nothing by that link of root's" test ! -e "$test_dir/served"
 
 # ---- others in the VMs' group ----
-# The VMs' user has a group that others are in as well. What they put into his directory before he
-# does is not his.
+# The group of the VMs' user has other members. Files that they put into a VM's directory first do
+# not belong to that user.
 describe "$test_dir/vm.yaml" "hostUser: nobody" \
 	'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]'
 create

@@ -74,7 +74,7 @@ expect "the conflict between two VMs is reported" \
 	"$log" 'the VMs web1 and web5 have the same interface mvm-one'
 contents "$out" >"$test_dir/after"
 check "the old output stays after mistakes" same "$test_dir/before" "$test_dir/after"
-# The plan is good, but there is no room for one of the volumes.
+# The plan succeeds, but the disk has no room for one of the volumes.
 failing() {
 	three
 	vm web4 mvm-four 'autostart: true' 'volumes: [{image: a, size: 200}]'

@@ -151,8 +151,8 @@ E2
 script tap-down <<'E2'
 ip link delete ref-tap
 E2
-# What macvtap-up and pci-setup do to the host, where this kernel has neither: the hardened units
-# let them.
+# Does what macvtap-up and pci-setup do to the host, because this kernel supports neither, and shows
+# that the hardened units allow it.
 script macvtap-up <<'E2'
 ip link add ref-mac type bridge
 ip link set dev ref-mac allmulticast on

@@ -20,7 +20,7 @@ need_programs nix-build busybox qemu-system-x86_64 ldd ip socat
 declare -A programs=([cloud-hypervisor]=cloud-hypervisor [firecracker]=firecracker [crosvm]=crosvm \
 	[kvmtool]=lkvm [alioth]=alioth)
 
-# find_program NAME: prints where its program is, or why there is none.
+# find_program NAME: prints the path of its program, or why it is missing.
 find_program() {
 	case $1 in
 	alioth) cargo_tool alioth-cli alioth 0.12.0 ;;
@@ -151,7 +151,7 @@ done
 cat >"$test_dir/script" <<'E2'
 say() { echo "lab: $name $*"; }
 free_memory() { sed -n 's/^probe: free \([0-9]*\).*/\1/p' out | tail -n 1; }
-# tell WHAT COMMAND...: its exit status, and the last of its lines.
+# tell WHAT COMMAND...: prints the exit status of the command and its last lines.
 tell() {
 	local what=$1 status=0
 	shift

@@ -50,8 +50,8 @@ check "a VM with a tap and a vsock compiles" runner "$test_dir/net.yaml" \
 	"$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles \
 		"$test_dir/guest-files")"
 
-# What the host sees while the guest is connected to its vsock port. A vhost device has a thread
-# vhost-PID: the kernel's own, or since Linux 6.4 one of QEMU's.
+# What the host shows while the guest is connected to its vsock port. A vhost device has a thread
+# vhost-PID, which is a kernel thread, or since Linux 6.4 a thread of QEMU.
 cat >"$test_dir/runners/look" <<'E2'
 mapfile -t threads <<<"$(grep -hs '^vhost-' /proc/[0-9]*/task/*/comm)"
 echo "lab: ${#threads[@]} vhost threads: ${threads[*]}" >&2

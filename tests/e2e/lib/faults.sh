@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# What a build does when a call fails: source it behind lib.sh and nix.sh, call faults_begin, then
-# faults_try. A build that fails has one error and leaves the old runner and no litter; one that
-# does not fail makes the same as without a fault; and the next one works (not asked for when
-# $fault_quick is set).
+# Tests what a build does when a system call fails: source this file after lib.sh and nix.sh, call
+# faults_begin, then faults_try. A build that fails must print one error, leave the old runner
+# unchanged and leave nothing else behind; one that succeeds must make the same runner as without a
+# fault. The next build must succeed (not tested if $fault_quick is set).
 # shellcheck disable=SC2154 # test_dir, top: of lib.sh
 
 # The errors that a function can return; calls that allocate memory have one.

@@ -130,8 +130,8 @@ sound_inside() {
 		diff /dev/null -
 }
 
-# What --dump-db wrote, one line a path, without the deriver, which the guest may know better;
-# references sorted.
+# The output of --dump-db, one line per path, with sorted references and without the deriver, which
+# the guest may know better.
 reconcile_sort() {
 	awk '
 		state == 0 { path = $0; state = 1; next }

@@ -43,7 +43,7 @@ survivors() {
 	[ ${#alive[@]} = 0 ] || printf '%s\n' "${!alive[@]}" | sort
 }
 
-# What the guest knows and no image packs now.
+# Paths that the guest knows and that no image packs now.
 known() {
 	sqlite3 "$volume/var/nix/db/db.sqlite" 'select path from ValidPaths' | sort |
 		comm -23 - "$images/$booted/paths"

@@ -95,8 +95,8 @@ check "a boot with the first image succeeds again" boot one
 check "the store is sound after the way back" sound
 check "the guest's own store paths are known after the way back" valid "$free" "$on_common" "$tree"
 
-# What covers packed paths: a guest without roots collects the system itself; a copy that came up
-# when something in it was changed.
+# Entries that hide packed paths: a guest without roots has deleted the system itself; a copy was
+# made when something in it was changed.
 restore
 rm -f "$volume/var/nix/gcroots/"mvm-*
 check "a collection without roots succeeds" guest nix-store --gc
@@ -212,7 +212,7 @@ else
 	not_ok "$wrong of $n kills did harm" "$test_dir/wrong.log"
 fi
 
-# The same for the first boot of all.
+# Repeats this for the very first boot.
 n=0 wrong=0
 while :; do
 	n=$((n + 1))

@@ -16,7 +16,7 @@ cd "$test_dir" || exit
 log=$test_dir/log
 started=$test_dir/started
 
-# Each removes what is at the path of its socket, as QEMU does, and says which files there are.
+# Each removes whatever is at the path of its socket, as QEMU does, and prints which files exist.
 mkdir -p tools/bin
 for program in qemu-system-x86_64 cloud-hypervisor firecracker crosvm stratovirt vfkit lkvm \
 	alioth; do

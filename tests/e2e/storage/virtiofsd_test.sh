@@ -10,7 +10,7 @@ set -u
 # shellcheck source=tests/e2e/lib/cargo.sh
 . "$top/tests/e2e/lib/cargo.sh"
 
-# Prints where a kind of virtiofsd is, or why there is none.
+# Prints the path of this kind of virtiofsd, or why it is missing.
 daemon_find() { # KIND
 	local candidate
 	for candidate in $(type -P virtiofsd) /usr/libexec/virtiofsd /usr/lib/virtiofsd \
@@ -42,8 +42,8 @@ guest=$(guest_build share-guest) || exit 1
 log=$test_dir/log
 data="a, 'b'"
 
-# What this test started: every virtiofsd has its share's directory in its arguments, and mvm-host
-# the runner in its name.
+# Processes that this test started: every virtiofsd has the directory of its share in its arguments,
+# and mvm-host has the runner in its name.
 processes() { pgrep -f -- "(virtiofsd|mvm-host) .*$test_dir/" || true; }
 sockets() { find . -name '*virtiofs*' -o -name '*.pid'; }
 quiet() { [ -z "$(processes)$(sockets)" ]; }

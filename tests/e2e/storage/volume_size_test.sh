@@ -89,8 +89,8 @@ tool() {
 	printf '#!/bin/bash\nreal=%q\n%s\n' "$(command -v "$1")" "$2" >"$test_dir/bad/$1"
 	chmod +x "$test_dir/bad/$1"
 }
-# A start in a process group of its own, as a host's unit has it: a tool that says "kill -KILL 0"
-# ends all of it.
+# A start in a process group of its own, as in a host's unit: a tool that runs "kill -KILL 0" ends
+# all of it.
 start_group() {
 	PATH=$test_dir/bad:$PATH setsid -w "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1
 }

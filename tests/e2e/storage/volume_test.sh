@@ -157,8 +157,8 @@ else
 	skip "other file systems" "no program can be traced here"
 fi
 
-# A hypervisor that says with what it was started, on a file system with direct I/O and on one
-# without, by what mvm-host says of it.
+# A hypervisor that prints its arguments, on a file system with direct I/O and on one that lacks it
+# according to mvm-host.
 mkdir -p "$test_dir/words/bin"
 printf '#!/bin/sh\nprintf "%%s\\n" "$@"\n' >"$test_dir/words/bin/qemu-system-x86_64"
 chmod +x "$test_dir/words/bin/qemu-system-x86_64"

@@ -82,8 +82,8 @@ scene_mkfs() { # IMAGE
 	esac
 }
 
-# What the scene prepares lies on a new disk, which has a MiB more than the file system: for the
-# marks.
+# The files that the scene prepares are on a new disk, which has one MiB more than the file system,
+# for the marks.
 scene_prepare() {
 	truncate -s "${scene_disk}M" "$scene_dir/start"
 	# shellcheck disable=SC2016

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest for aarch64, built on any machine: nothing of it runs here. It says what it runs on,
-# counts its boots in /data and ends the VM.
+# A guest for aarch64 that can be built on any machine, because none of it runs here. It prints its
+# architecture, counts its boots in /data and ends the VM.
 {
   busyboxProgram ? "/usr/bin/busybox",
   guestBusybox, # a static one for aarch64

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# What a configuration of microvm.nix looks like to templates/nix/export.nix: packages, functions,
-# package sets, values that throw.
+# A configuration of microvm.nix as templates/nix/export.nix sees it: packages, functions, package
+# sets, values that throw.
 { initrd ? null }:
 
 let

@@ -55,11 +55,10 @@ let
       roots) nix-store --gc --print-roots ;;
       mounts) cat /proc/mounts ;;
       store) stat -c '%a %u:%g' ${builtins.storeDir} ;;
-      # A new path, of text that the parameter mvm.text tells apart; it is garbage unless `keep`
-      # comes after it.
+      # A new path, whose text contains the parameter mvm.text; it is garbage unless `keep` follows.
       add) echo "$(parameter mvm.text)" > /tmp/added && nix-store --add /tmp/added ;;
       keep) ln -sfn "$(nix-store --add /tmp/added)" ${stateDir}/gcroots/added ;;
-      # New paths without end, each told when it is registered, with the text in it.
+      # New paths without end. Each is printed when it is registered, with the text in it.
       busy)
         i=0
         while :; do

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What the tests' guests are made with: a system of one script, its init.
+# Builds the guests of the tests: a system with one script, its init.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

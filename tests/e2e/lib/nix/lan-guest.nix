@@ -36,7 +36,7 @@ in
       seq "$serve" >/www/file
       busybox httpd -p 80 -h /www
       say "serving"
-      # The peer says that it is done.
+      # The peer has reported that it is done.
       i=0
       until [ -e /www/done ]; do
         busybox nc -l -p 81 -w 60 >/dev/null && : >/www/done

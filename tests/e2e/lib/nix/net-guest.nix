@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# A guest that says as systemd would that it is ready, reads from its host's ports 1024, of TCP by
-# eth0 and of vsock, and ends. With an sshd it is reached by ssh over vsock, for root, and ends when
-# told so there. Says "net: WHAT VALUE".
+# A guest that reports its readiness as systemd would, reads from its host's port 1024 by TCP over
+# eth0 and by vsock, and ends. With an sshd, root can log in by ssh over vsock, and the guest ends
+# on command there. It prints "net: WHAT VALUE".
 {
   busyboxProgram ? "/usr/bin/busybox",
   # socat with its libraries, as they lie below / of this machine: stage_programs in ../lab.sh; sshd

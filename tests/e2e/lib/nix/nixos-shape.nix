@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # A toplevel with everything that NixOS's has: kernel, modules, an initrd that boots, parameters,
-# bootspec. Its init checks what NixOS's second stage takes for granted, says "nixos: ok …" or
-# "nixos: FAILED …" for each, and ends the VM.
+# bootspec. Its init checks each assumption of NixOS's second stage, prints "nixos: ok …" or "nixos:
+# FAILED …" for it, and ends the VM.
 {
   busyboxProgram ? "/usr/bin/busybox",
   kernelPackage, # an unpacked Debian kernel: ../kernel.sh
@@ -48,8 +48,8 @@ let
     depmod -b "$out" ${version}
   '';
 
-  # What NixOS makes of the module: mount(8), directories of an overlay made, its paths below the
-  # future root.
+  # Does what NixOS does with the module: it mounts with mount(8), makes the directories of an
+  # overlay, and puts its paths below the future root.
   guest = import ../../../../templates/nix/guest.nix mountsFile
     { config.nix = { enable = true; package = "/no-nix"; }; };
   layers = overlay: if overlay == null then [ ] else [

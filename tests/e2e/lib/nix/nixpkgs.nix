@@ -8,7 +8,7 @@
 }:
 
 let
-  # What microvm.nix's module takes from a nixpkgs that is newer than the one given.
+  # Functions that microvm.nix's module uses and that only a newer nixpkgs has.
   lib = (import (nixpkgs + "/lib")).extend (self: super: {
     getExe' = super.getExe' or (package: name: "${super.getBin package}/bin/${name}");
     literalExpression = super.literalExpression or super.literalExample;

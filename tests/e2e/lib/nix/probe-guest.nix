@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# A guest that tells what its machine has, as lines "probe: WHAT VALUE". Its init does what the
-# kernel parameter probe.do=STEP,STEP,... names (without it: report), says "probe: done" and ends
+# A guest that reports what its machine has, in lines "probe: WHAT VALUE". Its init does the steps
+# of the kernel parameter probe.do=STEP,STEP,... (by default: report), prints "probe: done" and ends
 # the VM.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
@@ -13,7 +13,7 @@ let
     kib() { sed -n "s|^$1: *\([0-9]*\) kB|\1|p" /proc/meminfo; }
   '';
 
-  # What busybox's init does: it is there for the ways to ask a guest to stop.
+  # Behaves like busybox's init, to test the ways of asking a guest to stop.
   powerKey = script "power-key" ''
     echo "probe: power button"
     poweroff
@@ -100,7 +100,7 @@ let
         ln -s ${inittab} /etc/inittab
         exec init
         ;;
-      # The kernel reboots at Ctrl-Alt-Del, unless it is told to leave that to process 1.
+      # The kernel reboots at Ctrl-Alt-Del, unless that is left to process 1.
       deaf)
         trap "" INT
         echo 0 > /proc/sys/kernel/ctrl-alt-del

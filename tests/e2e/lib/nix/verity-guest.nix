@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
-# A guest that tells what its store is mounted from, reads all of a large file in it, and ends the
-# VM.
+# A guest that prints the device of its store, reads a large file in it completely, and ends the VM.
 { busyboxProgram ? "/usr/bin/busybox" }:
 
 let

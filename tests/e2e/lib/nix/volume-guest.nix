@@ -21,7 +21,7 @@ in
     sync
     umount /data && say unmounted
     say done
-    # Cloud Hypervisor starts anew at a reboot.
+    # Cloud Hypervisor starts the guest again at a reboot.
     case " $(cat /proc/cmdline) " in *" end=poweroff "*) poweroff -f ;; esac
     reboot -f
   '';

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# A guest that counts its boots on every disk that the first stage mounted, tells their sizes, and
+# A guest that counts its boots on every disk that the first stage mounted, prints their sizes, and
 # ends the VM.
 { busyboxProgram ? "/usr/bin/busybox" }:
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# What the scenes with volumes share: how they start the VM, whose hypervisor does nothing, and what
-# a sound volume is.
+# Functions that the scenes with volumes share: they start the VM, whose hypervisor does nothing,
+# and check that a volume is sound.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 start() { (cd "$data/state" && "$world/ref/$1/bin/microvm-run" </dev/null); }
@@ -23,8 +23,8 @@ image_is() {
 	case " $1 " in *" $mib "*) ;; *) echo "$2 has $mib MiB, not $1" ;; esac
 }
 
-# What is left beside the images; of what a killed start left, not what a process of the same number
-# may be at work on.
+# Files that are left beside the images, except those of a killed start that a process with the same
+# number may be using.
 leftovers() {
 	local entry
 	find state -mindepth 1 -maxdepth 1 ! -name '*.img' -printf '%f\n' | while read -r entry; do
