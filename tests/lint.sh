@@ -122,9 +122,10 @@ result "$([ -z "$wide" ] && echo 0 || echo 1)" \
 	"no line of shell, Nix or make that could be broken is wider than 100 columns"
 
 mapfile -t documents < <(files '*.md')
+mapfile -t texts < <(files docs/errors.in 'docs/*.1.in')
 bash tests/markdown.sh links "${documents[@]}"
 result $? "every link in a document leads somewhere"
-bash tests/markdown.sh columns "${documents[@]}"
+bash tests/markdown.sh columns "${documents[@]}" "${texts[@]}"
 result $? "no line of prose is wider than 100 columns"
 
 status=0

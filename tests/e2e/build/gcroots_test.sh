@@ -158,7 +158,8 @@ ln -s "$host" "$NIX_STATE_DIR/gcroots/mine/precious"
 inputs
 check "a directory with foreign roots is refused" \
 	fails compile --gcroot="$NIX_STATE_DIR/gcroots/mine" -o "$runner"
-expect "the message names the foreign root" "$log" 'mine contains "precious", which mvmbuild did not create'
+expect "the message names the foreign root" "$log" \
+	'mine contains "precious", which mvmbuild did not create'
 check "the foreign root is left alone" \
 	test "$(readlink "$NIX_STATE_DIR/gcroots/mine/precious")" = "$host"
 
