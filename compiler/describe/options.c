@@ -48,8 +48,8 @@ static const struct option volume_options[] = {
 	{.name = "fsType",
 		STRING(struct volume, fs_type),
 		.def = "ext4",
-		.doc = "File system of the volume. The table of file systems says which ones can "
-		       "be created, and how."},
+		.doc = "File system of the volume. docs/storage.md lists those that mvmbuild "
+		       "can create."},
 	{.name = "imageType",
 		ENUM(struct volume, image_type, image_type),
 		.def = "raw",
