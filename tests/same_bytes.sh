@@ -67,9 +67,8 @@ for description in tests/golden/plan/*/vm.yaml; do
 		elif [ $old_status != 0 ]; then
 			refused=$((refused + 1))
 			diff <(codes old) <(codes new) >"$work/codes" ||
-				echo \
-					"$name, $hypervisor: refused for other reasons: $(paste \
-					-s "$work/codes")"
+				echo "$name, $hypervisor: refused for other reasons:" \
+					"$(paste -s "$work/codes")"
 		else
 			paths=$(comm -3 <(listing old | sort) <(listing new | sort) |
 				awk '{ print $3 }' | sort -u)

@@ -54,8 +54,8 @@ need_huge_pages() { # MIB KIB|default [HUGETLBFS]
 		complain "hugepageMem: mem ($1 MiB) is not a multiple of the host's huge page size ($kib KiB)"
 	else
 		wanted=$(($1 * 1024 / kib))
-		free=$(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") + $(cat \
-			"$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
+		free=$(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") +
+			$(cat "$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
 		[ "$free" -ge "$wanted" ] ||
 			complain "hugepageMem: $1 MiB need $wanted huge pages of $kib KiB, but $((free > 0 ? free : 0)) are free; reserve them, as root, with \"echo $(($(cat "$pool/nr_hugepages") + wanted - free)) >$pool/nr_hugepages\""
 	fi

@@ -54,9 +54,9 @@ for count in ${COUNTS:-100 2000}; do
 					>"$work/console" 2>&1
 			seconds query "$work/console" >>"$work/$mode"
 			if [ "$mode" = registration ]; then
-				echo \
-					"$(seconds load-db "$work/console") $(seconds mounts \
-					"$work/console")" | awk '{ print $1 - $2 }' >>"$work/load"
+				echo "$(seconds load-db "$work/console")" \
+					"$(seconds mounts "$work/console")" |
+					awk '{ print $1 - $2 }' >>"$work/load"
 			fi
 		done
 	done

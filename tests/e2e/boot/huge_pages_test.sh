@@ -18,8 +18,8 @@ before=$(cat "$pool/nr_hugepages")
 give_back() { echo "$before" >"$pool/nr_hugepages"; }
 at_end=give_back
 free() {
-	echo $(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") + $(cat \
-		"$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
+	echo $(($(cat "$pool/free_hugepages") - $(cat "$pool/resv_hugepages") +
+		$(cat "$pool/nr_overcommit_hugepages") - $(cat "$pool/surplus_hugepages")))
 }
 [ "$(free)" -lt 64 ] || skip_all "others have huge pages here, or get them at any time"
 

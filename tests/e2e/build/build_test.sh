@@ -524,8 +524,8 @@ start=$(date +%s%N)
 check "a description with ten thousand mistakes is refused" \
 	fails mvm --no-cache "$test_dir/wrong.yaml" -o "$out/wrong"
 check "ten thousand mistakes end with status 3" test "$status" = 3
-check "ten thousand mistakes are reported in linear time ($((($(date \
-	+%s%N) - start) / 1000000)) ms)" test $((($(date +%s%N) - start) / 1000000)) -lt 150000
+elapsed=$((($(date +%s%N) - start) / 1000000))
+check "ten thousand mistakes are reported in linear time ($elapsed ms)" test $elapsed -lt 150000
 expect "the first of ten thousand mistakes is reported with its position" \
 	"$log" 'wrong.yaml:7:1: error: unknown option "unknown1"'
 check "ten thousand mistakes print nothing on standard output and leave no output" \

@@ -218,8 +218,8 @@ check "a build can be stopped while it packs" wait_while_alive "$builder" stop_i
 check "cache gc --max-size 0 succeeds beside a stopped build" \
 	timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache"
 check "cache gc leaves the objects that the stopped build needs" \
-	test "$(stat_of ".settings[\"$(basename \
-		"$(echo "$cache"/squashfs-*-19-*)")\"].objects")" -ge "$((paths - 1))"
+	test "$(stat_of ".settings[\"$(basename "$(echo "$cache"/squashfs-*-19-*)")\"].objects")" \
+		-ge "$((paths - 1))"
 check "cache gc --json succeeds beside a stopped build" \
 	timeout "$patience" "$MVMBUILD" cache gc --max-size 0 --cache "$cache" --json
 expect "cache gc --json prints how much is needed" "$test_dir/.check" '"needed": *\{'

@@ -66,8 +66,8 @@ check "the number of store paths grows by those of the further one's closure" \
 	"$(comm -13 <(nix-store -qR "$system" | LC_ALL=C sort) <(nix-store -qR "$system" "$more" |
 		LC_ALL=C sort -u) | wc -l)"
 check "the size changes of the store paths add up to the whole" \
-	test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = "$(jq \
-		-r '.after.narSize - .before.narSize' told.json)"
+	test "$(jq -r '[.packages[].sizeChange] | add' told.json)" = \
+		"$(jq -r '.after.narSize - .before.narSize' told.json)"
 check "another closure needs a reboot, for the closure and the store disk" \
 	test "$(jq -r '.reboot, (.reasons | index("closure") != null), (.reasons | index("store disk") != null)' told.json | tr '\n' ' ')" = 'true true true '
 check "the other way round it differs too" different 1 closure one

@@ -57,11 +57,11 @@ E2
 seq 20000 >"$test_dir/www/file"
 lab_stage "$test_dir/files" && stage_programs "$test_dir/files" basename chown chroot stat || exit 1
 # The card's network has one server, which QEMU starts for each connection.
+httpd=$(type -P busybox)
 lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" \
 	--set stage1.modules='[kvm-amd, e1000e, vfio-pci, vfio_iommu_type1]' \
 	--set kernelParams='[quiet, intel_iommu=on]' --set qemu.extraArgs="[-device, 'intel-iommu,intremap=on,caching-mode=on,aw-bits=48',
-		-netdev, 'user,id=spare,restrict=on,guestfwd=tcp:10.0.2.100:80-cmd:$(type \
-			-P busybox) httpd -i -h $test_dir/www',
+		-netdev, 'user,id=spare,restrict=on,guestfwd=tcp:10.0.2.100:80-cmd:$httpd httpd -i -h $test_dir/www',
 		-device, 'e1000e,netdev=spare,mac=$mac,bus=pcie.0,addr=10.0']" ||
 			{ not_ok "the lab is built"; finish; }
 lab_run 240 "$console" "$test_dir"

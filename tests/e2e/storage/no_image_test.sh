@@ -47,9 +47,11 @@ for proto in 9p virtiofs; do
 		vm_before=vm_before
 	fi
 	boot "$proto" '^demo: '
-	if [ "$status" = 0 \
-		]; then ok "$proto: the guest ends with status 0"; else not_ok \
-			"$proto: the guest ends well (status $status)" "$console"; fi
+	if [ "$status" = 0 ]; then
+		ok "$proto: the guest ends with status 0"
+	else
+		not_ok "$proto: the guest ends with status 0, not $status" "$console"
+	fi
 	expect "$proto: the guest's root is a directory of the host" \
 		"$console" "^demo: mount / $proto rw root"
 	expect "$proto: the guest's store is the host's and read-only" \

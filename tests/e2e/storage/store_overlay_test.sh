@@ -29,9 +29,11 @@ step() { sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d'; }
 # boots TEXT: the guest adds a path with this text, builds another and looks around.
 boots() {
 	boot "$name" '^BEGIN store' mvm.test=store,add,build,paths,ls,mounts "mvm.text=$1"
-	if [ "$status" = 0 \
-		]; then ok "$name: the guest ends with status 0"; else not_ok \
-			"$name: the guest ends well (status $status)" "$console"; fi
+	if [ "$status" = 0 ]; then
+		ok "$name: the guest ends with status 0"
+	else
+		not_ok "$name: the guest ends with status 0, not $status" "$console"
+	fi
 	expect "$name: the store has the mode and owner that Nix wants" \
 		<(step store) '^1775 0:30000$'
 	for each in add build paths; do

@@ -58,8 +58,13 @@ wrong_with() { # SIZES IMAGE
 	same_files "$2"
 }
 grown() {
-	case $1 in x.img) echo 400 ;; b.img) echo 256 ;; v.img) echo 16 ;; m.img) echo 64 ;; *) \
-		echo 128 ;; esac
+	case $1 in
+	x.img) echo 400 ;;
+	b.img) echo 256 ;;
+	v.img) echo 16 ;;
+	m.img) echo 64 ;;
+	*) echo 128 ;;
+	esac
 }
 small() {
 	case $1 in x.img) echo 300 ;; b.img) echo 128 ;; v.img) echo 16 ;; *) echo 64 ;; esac
