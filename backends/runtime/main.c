@@ -32,20 +32,20 @@ struct verb {
 #define AT_LEAST(n) (-(n))
 
 static const struct verb verbs[] = {
-	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg decides it",
+	{{"accel"}, "", "print kvm or tcg, by trying /dev/kvm; $MICROVM_ACCEL=kvm|tcg overrides it",
 		0, verb_accel},
 	{{"aio"}, "", "print io_uring or threads, by trying io_uring", 0, verb_aio},
 	{{"tsc-khz"}, "", "print the frequency of the time stamp counter", 0, verb_tsc_khz},
 	{{"notify"}, "SOCKET|vsock:PORT",
-		"pass what the guest's systemd says on to $NOTIFY_SOCKET, as long as the process "
-		"runs that called this",
+		"pass the messages of the guest's systemd to $NOTIFY_SOCKET, until the calling "
+		"process exits",
 		1, verb_notify},
 	{{"extend"}, "SECONDS",
-		"tell $NOTIFY_SOCKET that the start or stop of the unit may take SECONDS more", 1,
+		"allow the unit at $NOTIFY_SOCKET SECONDS more for its start or stop", 1,
 		verb_extend},
 	{{"pidfd"}, "PID PROGRAM [ARGUMENT]...",
-		"run a program that has a descriptor of the process PID as its number 3",
-		AT_LEAST(2), verb_pidfd},
+		"run a program with a pidfd of the process PID as descriptor 3", AT_LEAST(2),
+		verb_pidfd},
 	{{"virtiofsd"}, "[--with PROCESS] [--group[-if-any] GROUP] SHARE...",
 		"serve shares, in the foreground for one connection each, or in the background for "
 		"as long as PROCESS lives; a SHARE is\n"
@@ -53,36 +53,35 @@ static const struct verb verbs[] = {
 		"[--silent] --run COUNT PROGRAM [ARGUMENT]...\n"
 		"           and its virtiofsd has the listening socket as descriptor 3",
 		AT_LEAST(6), verb_virtiofsd},
-	{{"listens"}, "SOCKET", "status 0: somebody listens on it, 1: nobody does", 1,
-		verb_listens},
+	{{"listens"}, "SOCKET", "status 0: a process listens on it, 1: none does", 1, verb_listens},
 	{{"foreground"}, "",
 		"status 0: this process may read from and change the terminal that is its standard "
 		"input or output",
 		0, verb_foreground},
 	{{"tty"}, "NAME PROGRAM [ARGUMENT]...",
-		"run a program, called NAME, with a terminal as its standard input when there is "
-		"none",
+		"run a program, called NAME, with a new terminal as its standard input if that is "
+		"not one",
 		AT_LEAST(2), verb_tty},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS",
-		"ask the guest to go down, cut it off after SECONDS (status 3)", 2,
+		"ask the guest to shut down, cut it off after SECONDS (status 3)", 2,
 		verb_shutdown_qmp},
-	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same, of Cloud Hypervisor", 2,
+	{{"shutdown", "ch"}, "SOCKET SECONDS", "the same for Cloud Hypervisor", 2,
 		verb_shutdown_ch},
-	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same, of Firecracker", 2, verb_shutdown_fc},
-	{{"shutdown", "crosvm"}, "SOCKET CROSVM SECONDS", "the same, by the program CROSVM", 3,
+	{{"shutdown", "fc"}, "SOCKET SECONDS", "the same for Firecracker", 2, verb_shutdown_fc},
+	{{"shutdown", "crosvm"}, "SOCKET CROSVM SECONDS", "the same with the program CROSVM", 3,
 		verb_shutdown_crosvm},
 	{{"state", "qmp"}, "SOCKET", "print 'running', 'stopped', or 'paused' and why", 1,
 		verb_state_qmp},
-	{{"state", "ch"}, "SOCKET", "the same, of Cloud Hypervisor", 1, verb_state_ch},
-	{{"state", "fc"}, "SOCKET", "the same, of Firecracker", 1, verb_state_fc},
+	{{"state", "ch"}, "SOCKET", "the same for Cloud Hypervisor", 1, verb_state_ch},
+	{{"state", "fc"}, "SOCKET", "the same for Firecracker", 1, verb_state_fc},
 	{{"balloon", "qmp"}, "SOCKET MEM_MIB BALLOON_MIB",
 		"set the balloon's size, print the size it reached", 3, verb_balloon_qmp},
-	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Cloud Hypervisor", 3,
+	{{"balloon", "ch"}, "SOCKET MEM_MIB BALLOON_MIB", "the same for Cloud Hypervisor", 3,
 		verb_balloon_ch},
-	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same, of Firecracker", 3,
+	{{"balloon", "fc"}, "SOCKET MEM_MIB BALLOON_MIB", "the same for Firecracker", 3,
 		verb_balloon_fc},
 	{{"balloon", "crosvm"}, "SOCKET MEM_MIB CROSVM BALLOON_MIB",
-		"the same, by the program CROSVM", 4, verb_balloon_crosvm},
+		"the same with the program CROSVM", 4, verb_balloon_crosvm},
 	{{"balloon", "lkvm"}, "NAME MEM_MIB LKVM BALLOON_MIB",
 		"set the balloon's size, by the program LKVM, and print it", 4, verb_balloon_lkvm},
 	{{"volume", "check"}, "IMAGE MIB TYPE",
@@ -154,7 +153,7 @@ static int run(int argc, char **argv)
 	}
 	int given = argc - 1 - used, wanted = verb->argument_count;
 	if (wanted < 0 ? given < -wanted : given != wanted) {
-		complain("%s: %d arguments expected, %d given", argv[1], abs(wanted), given);
+		complain("%s: expected %d arguments, but got %d", argv[1], abs(wanted), given);
 		usage(stderr);
 		return STATUS_USAGE;
 	}

@@ -21,7 +21,7 @@ int verb_pidfd(char **arguments)
 {
 	uint64_t process;
 	if (!number_parse(arguments[0], 1, PID_MAX, &process)) {
-		complain("'%s' is no process", arguments[0]);
+		complain("'%s' is not a process number", arguments[0]);
 		return STATUS_USAGE;
 	}
 	int fd = (int)syscall(SYS_pidfd_open, (pid_t)process, 0);

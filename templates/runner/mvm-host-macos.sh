@@ -58,7 +58,7 @@ shutdown_vfkit() { # SOCKET SECONDS
 		complain "$1: vfkit did not exit within $cut_off_seconds s of the request; kill it"
 		return 1
 	fi
-	complain "$1: the guest did not go down within $2 s: cut off"
+	complain "$1: the guest did not shut down within $2 s; it was cut off"
 	return 3
 }
 

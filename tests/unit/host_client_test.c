@@ -178,7 +178,7 @@ static void a_stopped_vm_is_noticed(void **state)
 	assert_status(&outcome, 0);
 	outcome = RUN("balloon", "crosvm", vm_socket, "512", client, "10");
 	assert_status(&outcome, 1);
-	assert_says(outcome.err, "no VM runs here");
+	assert_says(outcome.err, "no VM is running here");
 	assert_calls("");
 	outcome = RUN("listens", vm_socket);
 	assert_status(&outcome, 1);
@@ -208,7 +208,7 @@ static void the_balloon_is_set(void **state)
 	assert_string_equal(outcome.err, "");
 	assert_status(&too_much, 2);
 	assert_status(&strange, 1);
-	assert_says(strange.err, "tells no size");
+	assert_says(strange.err, "reports no size");
 	char expected[300];
 	snprintf(expected, sizeof expected, "balloon 104857600 %s\nballoon_stats %s\n", vm_socket,
 		vm_socket);

@@ -178,7 +178,7 @@ static void a_paused_vm_is_resumed(void **state)
 	};
 	struct outcome outcome = WITH(&ch, "shutdown", "ch", monitor, "30");
 	assert_status(&outcome, 0);
-	assert_says(outcome.err, "the VM is paused: it is told to go on");
+	assert_says(outcome.err, "the VM is paused; resuming it");
 	static const struct script fc = {
 		.exchanges = {{"GET / ", STATE("18", "Paused")}, {"{\"state\":\"Resumed\"}", DONE},
 			{"SendCtrlAltDel", DONE}},
@@ -186,7 +186,7 @@ static void a_paused_vm_is_resumed(void **state)
 	};
 	outcome = WITH(&fc, "shutdown", "fc", monitor, "30");
 	assert_status(&outcome, 0);
-	assert_says(outcome.err, "the VM is paused: it is told to go on");
+	assert_says(outcome.err, "the VM is paused; resuming it");
 }
 
 static void the_state_is_printed(void **state)
@@ -227,7 +227,7 @@ static void a_deaf_guest_is_cut_off_by_request(void **state)
 	};
 	struct outcome outcome = WITH(&script, "shutdown", "ch", monitor, "2");
 	assert_status(&outcome, 3);
-	assert_says(outcome.err, "did not go down within 2 s: cut off");
+	assert_says(outcome.err, "did not shut down within 2 s; it was cut off");
 	assert_lasted(&outcome, 1900, 6000);
 }
 
@@ -240,7 +240,7 @@ static void a_deaf_guest_is_cut_off_by_signal(void **state)
 	struct outcome outcome = run_with(
 		&script, (const char *const[]){"shutdown", "fc", monitor, "2", NULL}, SIGTERM);
 	assert_status(&outcome, 3);
-	assert_says(outcome.err, "did not go down within 2 s: cut off");
+	assert_says(outcome.err, "did not shut down within 2 s; it was cut off");
 	assert_lasted(&outcome, 1900, 6000);
 }
 
@@ -295,7 +295,7 @@ static void a_stopped_vm_is_noticed(void **state)
 		assert_string_equal(outcome.err, "");
 		outcome = RUN("balloon", names[i], monitor, "64", "5");
 		assert_status(&outcome, 1);
-		assert_says(outcome.err, "no VM runs here");
+		assert_says(outcome.err, "no VM is running here");
 	}
 	int listener = socket_listen(monitor);
 	close(listener);

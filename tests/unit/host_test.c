@@ -301,7 +301,7 @@ static void a_deaf_guest_is_cut_off(void **state)
 	};
 	struct outcome outcome = shutdown_with(&script, "2");
 	assert_status(&outcome, 3);
-	assert_says(outcome.err, "did not go down within 2 s");
+	assert_says(outcome.err, "did not shut down within 2 s");
 	assert_lasted(&outcome, 1900, 5000);
 }
 
@@ -317,8 +317,7 @@ static void a_paused_vm_is_resumed(void **state)
 	};
 	struct outcome outcome = shutdown_with(&script, "30");
 	assert_status(&outcome, 0);
-	assert_says(outcome.err,
-		"paused: io-error, no room on the host for data.img: it is told to go on");
+	assert_says(outcome.err, "paused: io-error, no room on the host for data.img; resuming it");
 	assert_lasted(&outcome, 0, 5000);
 }
 
@@ -357,7 +356,7 @@ static void a_vm_that_stays_paused_is_cut_off(void **state)
 	assert_status(&outcome, 3);
 	assert_says(outcome.err,
 		"the VM is still paused: io-error, no room on the host for data.img, and the guest "
-		"did not go down within 1 s: cut off");
+		"did not shut down within 1 s; it was cut off");
 }
 
 /* A panicked guest cannot be asked. */
@@ -371,7 +370,7 @@ static void a_panicked_guest_is_ended(void **state)
 	};
 	struct outcome outcome = shutdown_with(&script, "60");
 	assert_status(&outcome, 3);
-	assert_says(outcome.err, "guest-panicked: cut off");
+	assert_says(outcome.err, "guest-panicked; it was cut off");
 	assert_lasted(&outcome, 0, 5000);
 }
 
@@ -654,7 +653,7 @@ static void a_missing_monitor_is_noticed(void **state)
 	assert_status(&outcome, 0);
 	outcome = RUN("balloon", "qmp", monitor, "512", "1");
 	assert_status(&outcome, 1);
-	assert_says(outcome.err, "no VM runs here");
+	assert_says(outcome.err, "no VM is running here");
 
 	close(socket_listen(monitor));
 	outcome = RUN("shutdown", "qmp", monitor, "5");
@@ -755,7 +754,7 @@ static void nonsense_replies_are_refused(void **state)
 		struct outcome outcome = balloon_with(&script, "512", "0");
 		assert_status(&outcome, 1);
 		assert_string_equal(outcome.out, "");
-		assert_says(outcome.err, "tells no size");
+		assert_says(outcome.err, "reports no size");
 	}
 }
 

@@ -213,8 +213,8 @@ static void a_daemon_that_fails_to_start_is_reported(void **state)
 	snprintf(number, sizeof number, "%d", getpid());
 	script(text, sizeof text, "pid", WAITING STAYS);
 	const char *const ends[] = {"echo 'what a pity' >&2; exit 7", "kill -SEGV $$", "exit 0"};
-	const char *const said[] = {"ended with status 7 before it was ready",
-		"was killed by signal 11 before", "ended with status 0 before it was ready"};
+	const char *const said[] = {"exited with status 7 before it was ready",
+		"was killed by signal 11 before", "exited with status 0 before it was ready"};
 	for (size_t i = 0; i < 3; i++) {
 		struct server server = SERVE(NULL, "--with", number, "--share", "a", first,
 			PROGRAM(text), "--share", "b", second, PROGRAM(ends[i]));

@@ -33,7 +33,7 @@ static bool cloud_hypervisor_read(struct balloon *balloon, struct json reply, ui
 	struct json actual, config, memory, plugged;
 	uint64_t bytes, total = balloon->memory_mib * MIB, more = 0;
 	if (!json_member(reply, "memory_actual_size", &actual) || !json_unsigned(actual, &bytes))
-		return reason_set(&balloon->http.problem, "vm.info tells no size");
+		return reason_set(&balloon->http.problem, "vm.info reports no size");
 	/* null if there is no hotplug memory. */
 	if (json_member(reply, "config", &config) && json_member(config, "memory", &memory) &&
 		json_member(memory, "hotplugged_size", &plugged) && json_unsigned(plugged, &more) &&
@@ -52,7 +52,7 @@ static bool firecracker_read(struct balloon *balloon, struct json reply, uint64_
 	struct json actual;
 	if (json_member(reply, "actual_mib", &actual) && json_unsigned(actual, mib))
 		return true;
-	return reason_set(&balloon->http.problem, "its statistics tell no size");
+	return reason_set(&balloon->http.problem, "its statistics report no size");
 }
 
 static const struct kind cloud_hypervisor = {
@@ -120,7 +120,7 @@ static int report(const struct balloon *balloon, enum http_status status, uint64
 		return STATUS_OK;
 	}
 	if (status == HTTP_GONE)
-		complain("%s: no VM runs here", balloon->http.path);
+		complain("%s: no VM is running here", balloon->http.path);
 	else if (status == HTTP_TIMEOUT)
 		complain("%s: gave up after %d s: the hypervisor hangs", balloon->http.path,
 			LIMIT_MS / 1000);

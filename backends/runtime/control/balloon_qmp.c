@@ -22,7 +22,7 @@ static enum qmp_status memory_read(struct qmp *qmp, int64_t deadline, uint64_t *
 		return status;
 	if (json_member(result, "actual", &actual) && json_unsigned(actual, bytes))
 		return QMP_OK;
-	snprintf(qmp->problem, sizeof qmp->problem, "query-balloon tells no size");
+	snprintf(qmp->problem, sizeof qmp->problem, "query-balloon reports no size");
 	return QMP_BROKEN;
 }
 
@@ -54,7 +54,7 @@ static enum qmp_status memory_set(
 static int report(const struct qmp *qmp, const char *path, enum qmp_status status)
 {
 	if (status == QMP_GONE)
-		complain("%s: no VM runs here", path);
+		complain("%s: no VM is running here", path);
 	else if (status == QMP_REFUSED && !strcmp(qmp->error_class, "DeviceNotActive"))
 		complain("%s: the VM has no balloon device", path);
 	else if (status == QMP_TIMEOUT)

@@ -72,16 +72,16 @@ static int cut_off(const struct crosvm *crosvm, uint64_t seconds)
 {
 	struct reason why;
 	if (!end(crosvm, &why)) {
-		complain("%s: crosvm cannot be told to end: %s: kill it", crosvm->socket, why.text);
+		complain("%s: cannot terminate crosvm: %s; kill it", crosvm->socket, why.text);
 		return STATUS_FAILED;
 	}
 	if (!listener_wait(crosvm->socket, crosvm->process, clock_ms() + END_MS)) {
-		complain("%s: crosvm did not end within %d s of being told to: kill it",
+		complain("%s: crosvm did not exit within %d s of the request; kill it",
 			crosvm->socket, END_MS / 1000);
 		return STATUS_FAILED;
 	}
-	complain("%s: the guest did not go down within %" PRIu64 " s: cut off", crosvm->socket,
-		seconds);
+	complain("%s: the guest did not shut down within %" PRIu64 " s; it was cut off",
+		crosvm->socket, seconds);
 	return STATUS_CUT_OFF;
 }
 
@@ -136,7 +136,7 @@ static bool balloon_read(
 		json_member(answer, "BalloonStats", &stats) &&
 		json_member(stats, "balloon_actual", &actual) && json_unsigned(actual, bytes))
 		return true;
-	return reason_set(why, "%s balloon_stats tells no size", crosvm->program);
+	return reason_set(why, "%s balloon_stats reports no size", crosvm->program);
 }
 
 /* It is not an error if the guest stops short of the target. */
@@ -182,8 +182,8 @@ int verb_balloon_crosvm(char **arguments)
 	struct reason why;
 	enum peer_status status = crosvm_find(&crosvm, arguments[0], arguments[2], &why);
 	if (status != PEER_OK)
-		complain(
-			"%s: %s", arguments[0], status == PEER_GONE ? "no VM runs here" : why.text);
+		complain("%s: %s", arguments[0],
+			status == PEER_GONE ? "no VM is running here" : why.text);
 	int result = status == PEER_OK ? resize(&crosvm, balloon_mib) : STATUS_FAILED;
 	if (crosvm.process >= 0)
 		close(crosvm.process);

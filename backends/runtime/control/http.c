@@ -145,7 +145,7 @@ static enum http_status head_parse(struct http *http, size_t head, struct reply 
 	*reply = (struct reply){.body = head};
 	if (!code_parse(http->buffer, head, &reply->code) ||
 		header_find(http->buffer, http->buffer + head, "Transfer-Encoding"))
-		return broken(http, "what came is not the HTTP of a hypervisor");
+		return broken(http, "the reply is not HTTP");
 	value = header_find(http->buffer, http->buffer + head, "Content-Length");
 	if (value &&
 		(!length_parse(value, &reply->length) || reply->length > REPLY_MAX_BYTES - head))
@@ -162,14 +162,14 @@ static enum http_status reply_read(struct exchange *exchange, struct reply *repl
 		status == HTTP_OK)
 		status = reply_fill(exchange);
 	if (status == HTTP_GONE && exchange->end)
-		return broken(exchange->http, "the reply was cut off");
+		return broken(exchange->http, "the reply is truncated");
 	if (status == HTTP_OK)
 		status = head_parse(exchange->http,
 			(size_t)(found - exchange->http->buffer) + sizeof end - 1, reply);
 	while (status == HTTP_OK && exchange->end - reply->body < reply->length)
 		status = reply_fill(exchange);
 	return status == HTTP_GONE && exchange->end
-		? broken(exchange->http, "the reply was cut off")
+		? broken(exchange->http, "the reply is truncated")
 		: status;
 }
 
@@ -227,7 +227,7 @@ bool http_open(struct http *http, const char *path)
 {
 	*http = (struct http){.path = path, .process = -1, .buffer = malloc(REPLY_MAX_BYTES)};
 	if (!http->buffer)
-		complain("no memory");
+		complain("out of memory");
 	return http->buffer;
 }
 

@@ -128,7 +128,7 @@ static int resize_remembered(const struct lkvm *lkvm, FILE *file, uint64_t mib)
 	uint64_t pid = 0, start = 0;
 	struct reason why;
 	if (!identity(lkvm->process, &pid, &start))
-		return report(lkvm, "the kernel does not tell which process it is");
+		return report(lkvm, "cannot determine its process");
 	if (!change(lkvm, remembered(file, pid, start), mib, &why))
 		return report(lkvm, why.text);
 	if (!remember(file, pid, start, mib)) {
@@ -166,7 +166,8 @@ int verb_balloon_lkvm(char **arguments)
 	enum peer_status status = lkvm_find(&lkvm, arguments[0], arguments[2], &why);
 	int result = status == PEER_OK
 		? resize(&lkvm, balloon_mib)
-		: report(&lkvm, status == PEER_GONE ? "no VM of that name runs here" : why.text);
+		: report(&lkvm,
+			  status == PEER_GONE ? "no VM of that name is running here" : why.text);
 	if (lkvm.process >= 0)
 		close(lkvm.process);
 	return result;

@@ -134,7 +134,7 @@ static enum qmp_status message_read(struct qmp *qmp, int64_t deadline, struct me
 			return QMP_OK;
 		}
 	}
-	snprintf(qmp->problem, sizeof qmp->problem, "what came is not QMP");
+	snprintf(qmp->problem, sizeof qmp->problem, "the reply is not QMP");
 	return QMP_BROKEN;
 }
 
@@ -239,8 +239,8 @@ enum qmp_status qmp_open(struct qmp *qmp, const char *path, int64_t deadline)
 	if (status != QMP_OK)
 		return status;
 	if (message.kind != MESSAGE_GREETING) {
-		snprintf(
-			qmp->problem, sizeof qmp->problem, "what came first is not QMP's greeting");
+		snprintf(qmp->problem, sizeof qmp->problem,
+			"the first message is not a QMP greeting");
 		return QMP_BROKEN;
 	}
 	status = qmp_command(qmp, "{\"execute\":\"qmp_capabilities\"}", deadline, NULL);

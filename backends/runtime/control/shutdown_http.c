@@ -78,7 +78,7 @@ static bool quit(struct http *http, const struct manner *manner)
 		return status == HTTP_OK || status == HTTP_GONE;
 	}
 	if (http->process < 0)
-		return reason_set(&http->problem, "it is not known which process it is");
+		return reason_set(&http->problem, "its process is unknown");
 	if (syscall(SYS_pidfd_send_signal, http->process, SIGTERM, NULL, 0) == 0 || errno == ESRCH)
 		return true;
 	return reason_set(&http->problem, "%s", strerror(errno));
@@ -87,16 +87,16 @@ static bool quit(struct http *http, const struct manner *manner)
 static int cut_off(struct http *http, const struct manner *manner, const char *why)
 {
 	if (!quit(http, manner)) {
-		complain("%s: %s, and the hypervisor cannot be told to end: %s: kill it",
-			http->path, why, http->problem.text);
+		complain("%s: %s, and the hypervisor cannot be terminated: %s; kill it", http->path,
+			why, http->problem.text);
 		return STATUS_FAILED;
 	}
 	if (!vm_wait(http, clock_ms() + END_MS)) {
-		complain("%s: the hypervisor did not end within %d s of being told to: kill it",
+		complain("%s: the hypervisor did not exit within %d s of the request; kill it",
 			http->path, END_MS / 1000);
 		return STATUS_FAILED;
 	}
-	complain("%s: %s: cut off", http->path, why);
+	complain("%s: %s; it was cut off", http->path, why);
 	return STATUS_CUT_OFF;
 }
 
@@ -111,9 +111,9 @@ static void go_on(struct http *http, const struct manner *manner, int64_t deadli
 	if (vm_state_http(http, manner->state, deadline, &state) != HTTP_OK ||
 		state.kind != VM_PAUSED)
 		return;
-	complain("%s: the VM is %s: it is told to go on", http->path, state.text);
+	complain("%s: the VM is %s; resuming it", http->path, state.text);
 	if (http_request(http, &manner->state->resume, deadline, NULL) == HTTP_REFUSED)
-		complain("%s: it does not: %s", http->path, http->problem.text);
+		complain("%s: cannot resume the VM: %s", http->path, http->problem.text);
 }
 
 /* Asks, and asks again after a while; returns whether the VM has ended. */
@@ -151,13 +151,12 @@ static int bring_down(struct http *http, const struct manner *manner, uint64_t s
 		complain("%s: %s", http->path, http->problem.text);
 		return STATUS_FAILED;
 	case HTTP_REFUSED:
-		reason_set(
-			&why, "the guest cannot be asked to go down: %.200s", http->problem.text);
+		reason_set(&why, "cannot ask the guest to shut down: %.200s", http->problem.text);
 		return cut_off(http, manner, why.text);
 	default:
 		break;
 	}
-	reason_set(&why, "the guest did not go down within %" PRIu64 " s", seconds);
+	reason_set(&why, "the guest did not shut down within %" PRIu64 " s", seconds);
 	return cut_off(http, manner, why.text);
 }
 

@@ -48,8 +48,7 @@ static enum qmp_status go_on(struct descent *descent, int64_t deadline)
 	if (status != QMP_OK || descent->state.kind != VM_PAUSED)
 		return status;
 	if (strcmp(before.text, descent->state.text) != 0)
-		complain("%s: the VM is %s: it is told to go on", descent->path,
-			descent->state.text);
+		complain("%s: the VM is %s; resuming it", descent->path, descent->state.text);
 	descent->qmp->stopped = false;
 	status = qmp_command(descent->qmp, descent->state.resume, deadline, NULL);
 	/* The VM may have ended meanwhile. */
@@ -116,13 +115,13 @@ static void report_reason(const char *path, const char *reason)
 static void complain_cut_off(const struct descent *descent)
 {
 	if (descent->state.kind == VM_BROKEN)
-		complain("%s: the VM is %s: cut off", descent->path, descent->state.text);
+		complain("%s: the VM is %s; it was cut off", descent->path, descent->state.text);
 	else if (descent->state.kind == VM_PAUSED && descent->qmp->stopped)
-		complain("%s: the VM is still %s, and the guest did not go down within %" PRIu64
-			 " s: cut off",
+		complain("%s: the VM is still %s, and the guest did not shut down within %" PRIu64
+			 " s; it was cut off",
 			descent->path, descent->state.text, descent->seconds);
 	else
-		complain("%s: the guest did not go down within %" PRIu64 " s: cut off",
+		complain("%s: the guest did not shut down within %" PRIu64 " s; it was cut off",
 			descent->path, descent->seconds);
 }
 
@@ -145,8 +144,8 @@ static int cut_off(struct descent *descent)
 		complain("%s: quit: %s", descent->path, qmp->problem);
 		return STATUS_FAILED;
 	default:
-		complain(
-			"%s: the hypervisor did not end within %d s of being told to quit: kill it",
+		complain("%s: the hypervisor did not exit within %d s of the request to quit; kill "
+			 "it",
 			descent->path, QUIT_MS / 1000);
 		return STATUS_FAILED;
 	}

@@ -63,7 +63,7 @@ enum qmp_status vm_state_qmp(struct qmp *qmp, int64_t deadline, struct vm_state 
 		return status;
 	if (!json_member(result, "status", &member) ||
 		!json_string_copy(member, name, sizeof name)) {
-		snprintf(qmp->problem, sizeof qmp->problem, "query-status tells no status");
+		snprintf(qmp->problem, sizeof qmp->problem, "query-status reports no status");
 		return QMP_BROKEN;
 	}
 	*state = (struct vm_state){.kind = VM_ELSEWHERE};
@@ -109,7 +109,7 @@ enum http_status vm_state_http(struct http *http, const struct state_requests *r
 	if (status != HTTP_OK)
 		return status;
 	if (!json_member(body, "state", &member) || !json_string_copy(member, name, sizeof name)) {
-		reason_set(&http->problem, "it tells no state");
+		reason_set(&http->problem, "it reports no state");
 		return HTTP_BROKEN;
 	}
 	bool paused = strcmp(name, "Paused") == 0, runs = strcmp(name, "Running") == 0;

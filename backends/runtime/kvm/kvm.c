@@ -22,7 +22,7 @@ static bool explain_missing(struct reason *why)
 	if (!feature)
 		return reason_set(why,
 			"no " DEVICE ": the CPU has neither vmx nor svm (switched off in the "
-			"firmware, or a VM without nesting)");
+				     "firmware, or a VM without nesting)");
 #endif
 	return reason_set(why,
 		"no " DEVICE
@@ -43,7 +43,8 @@ static bool explain_permission(struct reason *why)
 	snprintf(number, sizeof number, "%lu", (unsigned long)status.st_gid);
 	const char *name = group ? group->gr_name : number;
 	if ((status.st_mode & 060) == 060)
-		return reason_set(why, "no permission on " DEVICE ": it wants group %s", name);
+		return reason_set(
+			why, "no permission on " DEVICE ": it requires the group %s", name);
 	return reason_set(why,
 		"no permission on " DEVICE ": its mode is %04o, its owner %lu, its group %s",
 		(unsigned)status.st_mode & 07777, (unsigned long)status.st_uid, name);
@@ -59,7 +60,7 @@ static int device_open(struct reason *why)
 	else if (errno == EACCES)
 		explain_permission(why);
 	else if (errno == ENXIO || errno == ENODEV)
-		reason_set(why, DEVICE " is there, but no kvm module is loaded");
+		reason_set(why, DEVICE " exists, but no kvm module is loaded");
 	else
 		reason_set(why, "cannot open " DEVICE ": %s", strerror(errno));
 	return -1;
@@ -83,7 +84,7 @@ static int vm_create(int kvm, struct reason *why)
 {
 	int version = ioctl(kvm, KVM_GET_API_VERSION, 0UL);
 	if (version != KVM_API_VERSION) {
-		reason_set(why, DEVICE " is there, but is not KVM");
+		reason_set(why, DEVICE " exists, but is not KVM");
 		return -1;
 	}
 	int vm;
@@ -91,7 +92,7 @@ static int vm_create(int kvm, struct reason *why)
 		vm = ioctl(kvm, KVM_CREATE_VM, vm_type(kvm));
 	while (vm < 0 && errno == EINTR);
 	if (vm < 0)
-		reason_set(why, DEVICE " is there, but creates no VM: %s%s", strerror(errno),
+		reason_set(why, DEVICE " exists, but cannot create a VM: %s%s", strerror(errno),
 			errno == EBUSY ? " (another hypervisor has the CPU)" : "");
 	return vm;
 }

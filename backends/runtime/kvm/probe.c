@@ -14,7 +14,7 @@ int verb_accel(char **arguments)
 	if (forced && !*forced)
 		forced = NULL;
 	if (forced && strcmp(forced, "kvm") && strcmp(forced, "tcg")) {
-		complain("MICROVM_ACCEL is kvm or tcg, not '%s'", forced);
+		complain("MICROVM_ACCEL must be kvm or tcg, not '%s'", forced);
 		return STATUS_USAGE;
 	}
 	if (forced && !strcmp(forced, "tcg")) {
@@ -30,7 +30,7 @@ int verb_accel(char **arguments)
 		complain("MICROVM_ACCEL=kvm, but %s", why.text);
 		return STATUS_FAILED;
 	}
-	complain("%s: the guest runs without KVM, and slowly", why.text);
+	complain("%s; the guest runs slowly, without KVM", why.text);
 	puts("tcg");
 	return STATUS_OK;
 }
@@ -94,7 +94,7 @@ int verb_tsc_khz(char **arguments)
 	qsort(khz, WINDOWS, sizeof *khz, khz_compare);
 	uint64_t median = khz[WINDOWS / 2];
 	if (median < KHZ_MIN || median > KHZ_MAX) {
-		complain("the time stamp counter runs at %llu kHz: no use as a clock",
+		complain("the time stamp counter runs at %llu kHz, which is useless as a clock",
 			(unsigned long long)median);
 		return STATUS_FAILED;
 	}

@@ -165,15 +165,14 @@ static bool compare(const struct guest *guest, struct reason *why)
 		native = taken < native ? taken : native;
 		taken = time_guest(guest);
 		if (taken < 0)
-			return reason_set(
-				why, "/dev/kvm is there, but does not run a guest's code");
+			return reason_set(why, "/dev/kvm exists, but does not run a guest's code");
 		inside = taken < inside ? taken : inside;
 	}
 	int64_t ratio = inside / (native > 0 ? native : 1);
 	if (ratio <= RATIO_MAX)
 		return true;
 	return reason_set(why,
-		"/dev/kvm is there, but runs a guest's code %lld times slower than the CPU does%s",
+		"/dev/kvm exists, but runs a guest's code %lld times slower than the CPU itself%s",
 		(long long)ratio, cpu_virtualization() ? "" : " (it has neither vmx nor svm)");
 }
 
@@ -197,8 +196,8 @@ bool loop_runs_well(int kvm, int vm, struct reason *why)
 	struct guest guest = {.vcpu = -1, .page = MAP_FAILED, .run = MAP_FAILED};
 	bool good = guest_make(kvm, vm, &guest)
 		? compare(&guest, why)
-		: reason_set(
-			  why, "/dev/kvm is there, but makes no virtual CPU: %s", strerror(errno));
+		: reason_set(why, "/dev/kvm exists, but cannot create a virtual CPU: %s",
+			  strerror(errno));
 	setitimer(ITIMER_REAL, &off, NULL);
 	guest_free(&guest);
 	return good;

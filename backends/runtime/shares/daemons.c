@@ -94,8 +94,8 @@ static void describe_end(const struct daemon *daemon, struct reason *end)
 		reason_set(
 			end, "virtiofsd was killed by signal %d%s", WTERMSIG(daemon->status), when);
 	else
-		reason_set(
-			end, "virtiofsd ended with status %d%s", WEXITSTATUS(daemon->status), when);
+		reason_set(end, "virtiofsd exited with status %d%s", WEXITSTATUS(daemon->status),
+			when);
 }
 
 /* ---- starting ---- */
@@ -155,7 +155,7 @@ static void announce(struct run *run)
 	tell(status);
 	if (run->caller >= 0) {
 		if (write(run->caller, "r", 1) != 1)
-			complain("the caller does not hear that the shares are served");
+			complain("cannot notify the caller that the shares are served");
 		close(run->caller);
 		run->caller = -1;
 	}
@@ -166,7 +166,7 @@ static void give_up_waiting(struct run *run)
 {
 	for (size_t i = 0; i < run->fleet->n; i++)
 		if (!run->fleet->daemons[i].ready)
-			fail(run, &run->fleet->daemons[i], "virtiofsd does not get ready");
+			fail(run, &run->fleet->daemons[i], "virtiofsd did not become ready");
 	stop(run);
 }
 
@@ -240,7 +240,7 @@ static void deadline_over(struct run *run)
 		phase_set(run, KILLING, clock_ms() + STOP_MS);
 		break;
 	case KILLING:
-		complain("processes of virtiofsd are left: they do not end");
+		complain("processes of virtiofsd did not exit");
 		run->failed = run->given_up = true;
 		break;
 	case SERVING:

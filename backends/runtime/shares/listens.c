@@ -11,7 +11,8 @@ int verb_listens(char **arguments)
 	struct reason why;
 	enum unix_owner owner = unix_owner(arguments[0], &why);
 	if (owner == UNIX_UNKNOWN)
-		complain("%s: %s: whether a VM has it cannot be told; when none runs, remove it",
+		complain("%s: %s: cannot determine whether a VM uses it; remove it if none is "
+			 "running",
 			arguments[0], why.text);
 	return owner == UNIX_NOBODY ? STATUS_FAILED : STATUS_OK;
 }

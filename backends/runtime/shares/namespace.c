@@ -37,7 +37,7 @@ bool namespace_become_root(struct reason *why)
 	snprintf(users, sizeof users, "0 %u 1\n", (unsigned)geteuid());
 	snprintf(groups, sizeof groups, "0 %u 1\n", (unsigned)getegid());
 	if (unshare(CLONE_NEWUSER) != 0)
-		return reason_set(why, "this user gets no user namespace: %s", strerror(errno));
+		return reason_set(why, "cannot create a user namespace: %s", strerror(errno));
 	/*
 	 * user_namespaces(7): a process without the right to change groups may map its own after
 	 * this.
@@ -45,7 +45,7 @@ bool namespace_become_root(struct reason *why)
 	if (!file_put("/proc/self/setgroups", "deny") || !file_put("/proc/self/uid_map", users) ||
 		!file_put("/proc/self/gid_map", groups))
 		return reason_set(
-			why, "this user cannot be root of a user namespace: %s", strerror(errno));
+			why, "cannot become root of a user namespace: %s", strerror(errno));
 	return true;
 }
 
@@ -57,13 +57,12 @@ bool namespace_make_read_only(const char *directory, struct reason *why)
 		mount(directory, directory, NULL, MS_BIND | MS_REC, NULL) != 0 ||
 		syscall(NUMBER_MOUNT_SETATTR, AT_FDCWD, directory, RECURSIVE, &attributes,
 			sizeof attributes) != 0)
-		return reason_set(
-			why, "%s cannot be made read-only: %s", directory, strerror(errno));
+		return reason_set(why, "cannot make %s read-only: %s", directory, strerror(errno));
 	/*
 	 * Checks through the path: a bind mount over "/" leaves lookups of "/" on the old, writable
 	 * root.
 	 */
 	if (statvfs(directory, &status) != 0 || !(status.f_flag & ST_RDONLY))
-		return reason_set(why, "%s cannot be made read-only", directory);
+		return reason_set(why, "cannot make %s read-only", directory);
 	return true;
 }

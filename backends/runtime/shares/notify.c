@@ -137,7 +137,8 @@ bool shutdown_seconds(const char *text, uint64_t *seconds)
 	 */
 	enum { SECONDS_MAX = 24 * 60 * 60, END_SECONDS = 40 };
 	if (!number_parse(text, 1, SECONDS_MAX, seconds)) {
-		complain("shutdown: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX, text);
+		complain("shutdown: SECONDS must be a number from 1 to %d, not '%s'", SECONDS_MAX,
+			text);
 		return false;
 	}
 	notify_extend(*seconds + END_SECONDS);
@@ -149,7 +150,7 @@ int verb_extend(char **arguments)
 	enum { SECONDS_MAX = 24 * 60 * 60 };
 	uint64_t seconds;
 	if (!number_parse(arguments[0], 1, SECONDS_MAX, &seconds)) {
-		complain("extend: SECONDS is a number of 1 to %d, not '%s'", SECONDS_MAX,
+		complain("extend: SECONDS must be a number from 1 to %d, not '%s'", SECONDS_MAX,
 			arguments[0]);
 		return STATUS_USAGE;
 	}
@@ -193,6 +194,6 @@ int verb_notify(char **arguments)
 	if (child == 0)
 		serve(listener, process);
 	else if (child < 0)
-		complain("cannot go on in the background: %s", strerror(errno));
+		complain("cannot continue in the background: %s", strerror(errno));
 	return child < 0 ? STATUS_FAILED : STATUS_OK;
 }

@@ -94,8 +94,8 @@ int verb_virtiofsd(char **arguments)
 		.daemons = memory(calloc(shares_count(arguments) + 1, sizeof *fleet.daemons))};
 	int status = STATUS_USAGE;
 	if (!take_all(arguments, &fleet))
-		complain("virtiofsd: [--with PROCESS] [--group GROUP] (--share TAG SOCKET ... "
-			 "--run COUNT PROGRAM [ARGUMENT]...)... is expected");
+		complain("virtiofsd: expected [--with PROCESS] [--group GROUP] (--share TAG SOCKET "
+			 "... --run COUNT PROGRAM [ARGUMENT]...)...");
 	else
 		status = fleet_run(&fleet);
 	for (size_t i = 0; i < fleet.n; i++)

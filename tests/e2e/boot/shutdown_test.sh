@@ -64,7 +64,7 @@ keys=$test_dir/keys/bin
 
 # No VM.
 said "microvm-shutdown succeeds when no VM runs" 0 '' "$button/microvm-shutdown"
-said "microvm-balloon fails when no VM runs" 1 'no VM runs here' "$button/microvm-balloon" 64
+said "microvm-balloon fails when no VM runs" 1 'no VM is running here' "$button/microvm-balloon" 64
 said "microvm-check finds a VM ready that can start" \
 	0 '^microvm-check: ready$' "$button/microvm-check"
 said "microvm-check fails for a VM that cannot start and names the credential" \
@@ -97,7 +97,7 @@ said "a second start of a running VM is refused" \
 		"$button/microvm-run"
 said "microvm-check says that the VM runs" 1 'the VM is already running' "$button/microvm-check"
 said "a guest that ignores the request to stop is cut off, status 3" \
-	3 'did not go down within 3 s: cut off' \
+	3 'did not shut down within 3 s; it was cut off' \
 	env MICROVM_SHUTDOWN_SECONDS=3 "$button/microvm-shutdown"
 gone "QEMU has ended when a guest was cut off"
 vm_wait

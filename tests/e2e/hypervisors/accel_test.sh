@@ -32,7 +32,7 @@ boots() {
 	check "$where: the demo ends well under TCG" test "$status" = 0
 	expect "$where: the guest's own checks pass" "$console" '^demo: done, 0 failures'
 	[ -z "$reason" ] || expect "$where: mvm-host says why there is no KVM" "$console" \
-		"^mvm-host: .*$reason.*: the guest runs without KVM"
+		"^mvm-host: .*$reason.*; the guest runs slowly, without KVM"
 }
 
 # refuses WHERE STATUS REASON COMMAND...: nothing is started.
@@ -62,7 +62,7 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 		MICROVM_ACCEL=kvm "${with_dev[@]}"
 	if [ -e /dev/kvm ]; then
 		with_dev 'mount --bind /dev/null /dev/kvm' "$run"
-		boots "a /dev/kvm that is another device" '/dev/kvm is there, but is not KVM' \
+		boots "a /dev/kvm that is another device" '/dev/kvm exists, but is not KVM' \
 			"${with_dev[@]}"
 	fi
 	if [ -e /dev/kvm ] && ! setpriv --reuid 65534 --regid 65534 --clear-groups \
@@ -86,11 +86,11 @@ else
 	refuses "a KVM that is of no use, but forced" 1 'MICROVM_ACCEL=kvm, but' env \
 		MICROVM_ACCEL=kvm "$run"
 	expect "microvm-check says that the guest would run without KVM" \
-		<("$test_dir/runner/bin/microvm-check" 2>&1) 'runs without KVM'
+		<("$test_dir/runner/bin/microvm-check" 2>&1) 'runs slowly, without KVM'
 fi
 
 boots "MICROVM_ACCEL=tcg" '' env MICROVM_ACCEL=tcg "$run"
 expect_no "MICROVM_ACCEL=tcg: no reason is given" "$console" '^mvm-host:'
-refuses "MICROVM_ACCEL=nonsense" 1 "MICROVM_ACCEL is kvm or tcg, not 'nonsense'" env \
+refuses "MICROVM_ACCEL=nonsense" 1 "MICROVM_ACCEL must be kvm or tcg, not 'nonsense'" env \
 	MICROVM_ACCEL=nonsense "$run"
 finish

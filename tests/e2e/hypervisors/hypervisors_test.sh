@@ -209,7 +209,7 @@ for name in "${ending[@]}"; do
 	expect "$name: a second start of a running VM is refused" "$console" \
 		"^lab: $name second status 1: microvm-run: $name-ends: the VM is already running"
 	expect "$name: a guest that ignores the request to stop is cut off, status 3" \
-		"$console" "^lab: $name cut off status 3: .*did not go down within 3 s: cut off"
+		"$console" "^lab: $name cut off status 3: .*did not shut down within 3 s; it was cut off"
 	expect "$name: the hypervisor has ended when the guest was cut off" \
 		"$console" "^lab: $name cut off gone"
 	expect "$name: microvm-shutdown sees that a killed VM has ended" \

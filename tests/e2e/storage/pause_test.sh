@@ -46,9 +46,9 @@ expect "the list as JSON says that the VM is paused" "$log" '"paused": *"paused:
 # The host gets room while the VM is being stopped.
 MICROVM_SHUTDOWN_SECONDS=1200 "$runner/bin/microvm-shutdown" >"$log" 2>&1 &
 shutdown=$!
-wait_while_alive "$shutdown" grep -q 'told to go on' "$log"
+wait_while_alive "$shutdown" grep -q 'resuming it' "$log"
 expect "microvm-shutdown says that the VM is paused and why" "$log" \
-	'vm.sock: the VM is paused: io-error, no room on the host for data.img: it is told to go on'
+	'vm.sock: the VM is paused: io-error, no room on the host for data.img; resuming it'
 sleep 2.5
 check "microvm-shutdown waits while the disk is full" kill -0 "$shutdown"
 mount -o remount,size=64m "$test_dir/vms/vm"

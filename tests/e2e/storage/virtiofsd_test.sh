@@ -125,7 +125,7 @@ killed() {
 	kill -KILL "$(daemons_of seed | tail -n 1)"
 	check "$1: all daemons end when one virtiofsd dies" nothing_is_left
 	expect "$1: the console names the share whose virtiofsd died" \
-		"$console" 'the share seed: virtiofsd (was killed|ended with status)'
+		"$console" 'the share seed: virtiofsd (was killed|exited with status)'
 	vm_kill
 
 	linger "$1" || return
@@ -246,7 +246,7 @@ printf '#!/bin/sh\ncase $1 in --help) echo "--shared-dir" ;; *) echo "what a pit
 "$runner/bin/microvm-run" >"$log" 2>&1 </dev/null
 check "microvm-run fails when a virtiofsd fails" test $? = 1
 expect "microvm-run names the share and virtiofsd's status" \
-	"$log" 'the share (data|seed): virtiofsd ended with status 7 before it was ready'
+	"$log" 'the share (data|seed): virtiofsd exited with status 7 before it was ready'
 expect "microvm-run prints what virtiofsd printed" "$log" '^(data|seed): what a pity'
 rm "$package/bin/virtiofsd"
 "$runner/bin/microvm-check" >"$log" 2>&1 </dev/null
