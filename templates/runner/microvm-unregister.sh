@@ -1,5 +1,5 @@
-# microvm-unregister: tells systemd-machined that the VM has ended, as root. It is not an error if
-# the VM was not registered. Values are in single quotes and may contain $:
+# microvm-unregister: unregisters the VM from systemd-machined after it has ended, as root. It is
+# not an error if the VM was not registered. Values are in single quotes and may contain $:
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@
