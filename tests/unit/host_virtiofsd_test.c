@@ -241,7 +241,7 @@ static void only_stale_sockets_are_replaced(void **state)
 	int listener = socket_listen(first);
 	struct outcome outcome = RUN("virtiofsd", "--share", "a", first, "--run", "1", "/bin/true");
 	assert_status(&outcome, 1);
-	assert_says(outcome.err, "somebody serves it already");
+	assert_says(outcome.err, "another process serves it already");
 	fcntl(listener, F_SETFL, O_NONBLOCK);
 	assert_true(accept(listener, NULL, NULL) < 0);
 	assert_true(exists(first));
@@ -255,7 +255,7 @@ static void only_stale_sockets_are_replaced(void **state)
 	close(open(first, O_CREAT | O_WRONLY, 0600));
 	outcome = RUN("virtiofsd", "--share", "a", first, "--run", "1", "/bin/true");
 	assert_status(&outcome, 1);
-	assert_says(outcome.err, "it is no socket");
+	assert_says(outcome.err, "it is not a socket");
 	assert_int_equal(lstat(first, &status), 0);
 	assert_true(S_ISREG(status.st_mode));
 	unlink(first);
@@ -269,7 +269,7 @@ static void only_stale_sockets_are_replaced(void **state)
 	assert_false(exists(first));
 	server = SERVE(NULL, "--group", "no-such-group", "--share", "a", first, PROGRAM(STAYS));
 	assert_int_equal(server_end(&server, err), 1);
-	assert_says(err, "there is no group no-such-group");
+	assert_says(err, "the group no-such-group does not exist");
 	assert_false(exists(first));
 }
 

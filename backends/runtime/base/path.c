@@ -23,7 +23,7 @@ void *memory(void *p)
 {
 	if (p)
 		return p;
-	complain("no memory");
+	complain("out of memory");
 	exit(STATUS_FAILED);
 }
 
@@ -32,7 +32,7 @@ bool directory_sync(const char *path)
 	const char *slash = strrchr(path, '/');
 	char *directory = slash ? text("%.*s", (int)(slash - path) + 1, path) : text(".");
 	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Some file systems cannot sync a directory, and say EINVAL. */
+	/* Some file systems cannot sync a directory, and return EINVAL. */
 	bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EOPNOTSUPP);
 	int error = errno;
 	if (fd >= 0)

@@ -19,7 +19,9 @@ static enum peer_status broken(struct reason *why, const char *what, int error)
 	return PEER_BROKEN;
 }
 
-/* Fails softly: an old kernel, or a process of another PID namespace (its number is 0 here). */
+/*
+ * Returns -1 on an old kernel, or for a process of another PID namespace (whose number is 0 here).
+ */
 static int pidfd_of(int fd)
 {
 	struct ucred peer = {0};
@@ -35,20 +37,23 @@ static enum peer_status address_make(
 	*address = (struct sockaddr_un){.sun_family = AF_UNIX};
 	if (strlen(path) >= sizeof address->sun_path) {
 		reason_set(why,
-			"a socket's path has at most %zu bytes: give one relative to the VM's "
-			"directory",
+			"a socket's path must have at most %zu bytes; give one relative to the "
+			"VM's directory",
 			sizeof address->sun_path - 1);
 		return PEER_BROKEN;
 	}
 	strcpy(address->sun_path, path);
 	struct stat status;
-	/* connect() would say "refused" to a plain file, as to a socket that nobody listens on. */
+	/*
+	 * connect() returns ECONNREFUSED for a regular file too, as for a socket without a
+	 * listener.
+	 */
 	if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
 		return broken(why, "connect", ENOTSOCK);
 	return PEER_OK;
 }
 
-/* crosvm's socket keeps messages apart. */
+/* crosvm's socket preserves message boundaries. */
 static bool socket_make(struct peer *peer, int type)
 {
 	if (peer->fd >= 0)
@@ -107,8 +112,8 @@ enum peer_status peer_wait(
 	const struct peer *peer, short events, int64_t deadline, struct reason *why)
 {
 	/*
-	 * Without time left it is over even if bytes are ready: else a flood of them would hold us
-	 * for ever.
+	 * Ends at the deadline even if bytes are ready, because a flood of them would last for
+	 * ever.
 	 */
 	for (int left; (left = deadline_left(deadline)) > 0;) {
 		struct pollfd entry = {.fd = peer->fd, .events = events};

@@ -11,16 +11,16 @@
 enum peer_status {
 	PEER_OK,
 	PEER_TIMEOUT,
-	PEER_GONE,   /* there is no such socket, or nobody listens on it */
-	PEER_BROKEN, /* the reason says why */
+	PEER_GONE,   /* the socket does not exist, or no process listens on it */
+	PEER_BROKEN, /* described by the reason */
 };
 
 struct peer {
-	int fd;      /* the connection, which never blocks */
-	int process; /* a pidfd, -1 when the kernel does not tell */
+	int fd;      /* the non-blocking connection */
+	int process; /* a pidfd; -1 if the kernel does not provide one */
 };
 
-/* Connects; on failure both are -1. */
+/* Connects; on failure both members are -1. */
 enum peer_status peer_open(
 	struct peer *peer, const char *path, int64_t deadline, struct reason *why);
 void peer_close(struct peer *peer);
@@ -28,9 +28,11 @@ void peer_close(struct peer *peer);
 /* Waits until the connection is readable (POLLIN) or writable (POLLOUT). */
 enum peer_status peer_wait(
 	const struct peer *peer, short events, int64_t deadline, struct reason *why);
-/* Waits for the end of the process; false when the time is over or there is no pidfd. */
+/* Waits for the process to exit; false at the deadline, or without a pidfd. */
 bool process_wait(int process, int64_t deadline);
-/* Waits for the end of whoever listens on the socket; without a pidfd, until nobody does. */
+/*
+ * Waits for the listening process to exit; without a pidfd, until no process listens on the socket.
+ */
 bool listener_wait(const char *path, int process, int64_t deadline);
 
 #endif

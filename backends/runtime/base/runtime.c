@@ -72,13 +72,13 @@ bool balloon_sizes_parse(
 	const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib)
 {
 	if (!number_parse(memory, 1, MEMORY_MAX_MIB, memory_mib)) {
-		complain("balloon: MEM_MIB is a number of 1 to %" PRIu64 ", not '%s'",
+		complain("balloon: MEM_MIB must be a number from 1 to %" PRIu64 ", not '%s'",
 			MEMORY_MAX_MIB, memory);
 		return false;
 	}
 	if (!number_parse(balloon, 0, *memory_mib - 1, balloon_mib)) {
-		complain("balloon: BALLOON_MIB is a number of 0 to %" PRIu64
-			 " (the memory less 1), not '%s'",
+		complain("balloon: BALLOON_MIB must be a number from 0 to %" PRIu64
+			 " (the memory minus 1), not '%s'",
 			*memory_mib - 1, balloon);
 		return false;
 	}

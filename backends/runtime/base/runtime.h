@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the verbs of mvm-host share. mvm-host stands alone: libc only, nothing of the compiler. */
+/*
+ * runtime: functions that the verbs of mvm-host share. mvm-host is independent of the compiler and
+ * uses only libc.
+ */
 #ifndef MVM_BACKENDS_RUNTIME_BASE_RUNTIME_H
 #define MVM_BACKENDS_RUNTIME_BASE_RUNTIME_H
 
@@ -10,47 +13,50 @@ enum {
 	STATUS_OK = 0,
 	STATUS_FAILED = 1,
 	STATUS_USAGE = 2,
-	STATUS_CUT_OFF = 3, /* the guest did not go down by itself */
+	STATUS_CUT_OFF = 3, /* the guest did not shut down by itself */
 };
 
-/* One line on stderr, with the program's name before it. */
+/* Prints one line on stderr, with the program's name before it. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Milliseconds of CLOCK_MONOTONIC. Deadlines are such times. */
+/* Milliseconds of CLOCK_MONOTONIC, in which deadlines are given. */
 int64_t clock_ms(void);
-/* Milliseconds left until the deadline, as poll() wants them: never negative. */
+/* Milliseconds left until the deadline, for poll(): never negative. */
 int deadline_left(int64_t deadline);
 void sleep_ms(int ms);
 
-/* Decimal digits and nothing else, min..max. */
+/* Parses decimal digits, and nothing else, in the range min..max. */
 bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
-/* More memory than any VM has, in MiB; as bytes it still fits 64 bits. */
+/* Exceeds the memory of any VM, in MiB; in bytes it still fits into 64 bits. */
 #define MEMORY_MAX_MIB (UINT64_C(1) << 32)
-/* The sizes that a verb "balloon" is given; complains when one is wrong. */
+/* Parses the sizes of a verb "balloon"; prints an error if one is invalid. */
 bool balloon_sizes_parse(
 	const char *memory, const char *balloon, uint64_t *memory_mib, uint64_t *balloon_mib);
 
-/* Why something is of no use: one line without the end. */
+/* A reason for a failure, as one line without the newline. */
 struct reason {
 	char text[256];
 };
-/* Always false, so that a check can end with it. */
+/* Always returns false, so that a check can end with it. */
 bool reason_set(struct reason *reason, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* `format` filled in; ends the program when there is no memory. */
+/* Returns the formatted text; ends the program if memory runs out. */
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* What malloc or its like has returned; ends the program when that is NULL. */
+/* Returns `p`, the result of malloc or similar; ends the program if it is NULL. */
 void *memory(void *p);
-/* Makes the names in the directory of `path` last. */
+/* Makes the names in the directory of `path` durable. */
 bool directory_sync(const char *path);
 
-/* A verb gets its own arguments, as many as its row in main.c says, and returns the exit status. */
+/*
+ * A verb receives its own arguments, as many as its row in main.c requires, and returns the exit
+ * status.
+ */
 int verb_accel(char **arguments);
 int verb_tsc_khz(char **arguments);
-int verb_pidfd(char **arguments); /* does not return when it works */
-int verb_tty(char **arguments);   /* does not return when it works */
+int verb_pidfd(char **arguments); /* returns only on failure */
+int verb_tty(char **arguments);   /* returns only on failure */
 int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
 int verb_shutdown_crosvm(char **arguments);
@@ -62,7 +68,7 @@ int verb_state_fc(char **arguments);
 int verb_extend(char **arguments);
 int verb_foreground(char **arguments);
 int verb_listens(char **arguments);
-int verb_notify(char **arguments); /* listens, and goes on in the background */
+int verb_notify(char **arguments); /* continues in the background */
 int verb_virtiofsd(char **arguments);
 int verb_shutdown_ch(char **arguments);
 int verb_shutdown_fc(char **arguments);

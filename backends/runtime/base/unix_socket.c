@@ -18,7 +18,7 @@ bool unix_address_make(const char *path, struct sockaddr_un *address, socklen_t 
 		return false;
 	memcpy(address->sun_path, path, length);
 	*size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + 1);
-	if (path[0] == '@') { /* an abstract name has no end but the address's */
+	if (path[0] == '@') { /* an abstract name is not terminated; the address's size ends it */
 		address->sun_path[0] = '\0';
 		--*size;
 	}
@@ -32,7 +32,7 @@ static enum unix_owner unknown(struct reason *why, const char *problem)
 }
 
 /*
- * connect() of a type that nobody here listens with finds the socket and goes no further:
+ * connect() with a type that no listener here uses finds the socket but does not connect:
  * EPROTOTYPE (unix_find_bsd, net/unix/af_unix.c).
  */
 enum unix_owner unix_owner(const char *path, struct reason *why)
@@ -42,11 +42,14 @@ enum unix_owner unix_owner(const char *path, struct reason *why)
 	struct stat status;
 	if (!unix_address_make(path, &address, &size))
 		return unknown(why,
-			"a socket's path has 1 to 107 bytes: give one relative to the VM's "
+			"a socket's path must have 1 to 107 bytes; give one relative to the VM's "
 			"directory");
-	/* connect() would say "refused" to a plain file, as to a socket that nobody has. */
+	/*
+	 * connect() returns ECONNREFUSED for a regular file too, as for a socket without a
+	 * listener.
+	 */
 	if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
-		return unknown(why, "it is no socket");
+		return unknown(why, "it is not a socket");
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return unknown(why, strerror(errno));
@@ -59,8 +62,8 @@ enum unix_owner unix_owner(const char *path, struct reason *why)
 }
 
 /*
- * The directory of a path, locked: of two that start at once, one claims the socket, and the other
- * sees that. -1 after an error.
+ * Locks the directory of a path: of two processes that start at once, one claims the socket, and
+ * the other finds it in use. Returns -1 after an error.
  */
 static int directory_lock(const char *path, struct reason *why)
 {
@@ -80,7 +83,7 @@ static int directory_lock(const char *path, struct reason *why)
 	return -1;
 }
 
-/* A name or a number. */
+/* The group is a name or a number. */
 static bool group_find(const char *group, gid_t *number)
 {
 	const struct group *entry = getgrnam(group);
@@ -97,10 +100,10 @@ static bool group_set(const char *path, const char *group, bool needed, struct r
 	if (!group)
 		return true;
 	if (!group_find(group, &number))
-		return !needed || reason_set(why, "there is no group %s", group);
+		return !needed || reason_set(why, "the group %s does not exist", group);
 	if (lchown(path, (uid_t)-1, number) == 0 || !needed)
 		return true;
-	return reason_set(why, "it cannot be given to the group %s: %s", group, strerror(errno));
+	return reason_set(why, "cannot give it to the group %s: %s", group, strerror(errno));
 }
 
 static bool claim_bound(struct unix_claim *claim, struct reason *why)
@@ -119,21 +122,21 @@ static bool claim_make(
 	struct sockaddr_un address;
 	socklen_t size;
 	if (!unix_address_make(claim->path, &address, &size))
-		return reason_set(why, "a socket's path has 1 to 107 bytes");
+		return reason_set(why, "a socket's path must have 1 to 107 bytes");
 	struct stat status;
 	bool there = lstat(claim->path, &status) == 0;
 	if (there && !S_ISSOCK(status.st_mode))
-		return reason_set(why, "what is there is no socket: it stays");
+		return reason_set(why, "a file that is not a socket is in the way");
 	if (there && unlink(claim->path) != 0 && errno != ENOENT)
-		return reason_set(
-			why, "a socket that nobody has is in the way: %s", strerror(errno));
+		return reason_set(why, "cannot remove an unused socket that is in the way: %s",
+			strerror(errno));
 	mode_t mask = umask(group ? 0117 : 0177);
 	int bound = bind(claim->fd, (struct sockaddr *)&address, size);
 	umask(mask);
 	if (bound != 0)
 		return reason_set(why, "%s", strerror(errno));
 	if (claim_bound(claim, why) && group_set(claim->path, group, group_needed, why)) {
-		/* One client is served; before listen() nobody gets in. */
+		/* Only one client is served; before listen() none can connect. */
 		if (listen(claim->fd, 1) == 0)
 			return true;
 		reason_set(why, "%s", strerror(errno));
@@ -149,14 +152,14 @@ bool unix_claim(const char *path, const char *group, bool group_needed, struct u
 	struct sockaddr_un address;
 	socklen_t size;
 	if (path[0] == '@' || !unix_address_make(path, &address, &size))
-		return reason_set(
-			why, "a socket's path has 1 to 107 bytes, and does not begin with '@'");
+		return reason_set(why,
+			"a socket's path must have 1 to 107 bytes, and must not begin with '@'");
 	int directory = directory_lock(path, why);
 	if (directory < 0)
 		return false;
 	enum unix_owner owner = unix_owner(path, why);
 	if (owner == UNIX_SOMEBODY)
-		reason_set(why, "somebody serves it already");
+		reason_set(why, "another process serves it already");
 	if (owner == UNIX_NOBODY) {
 		claim->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		claim->path = path;

@@ -166,7 +166,7 @@ unit() {
 			paste -sd ' ')" = './vm-virtiofs-data.sock ./vm-virtiofs-seed.sock'
 	check "$1: a second virtiofsd-run is refused" second_is_refused
 	expect "$1: the message says that the share is served already" "$log.second" \
-		'the share data: the socket vm-virtiofs-data.sock: somebody serves it already'
+		'the share data: the socket vm-virtiofs-data.sock: another process serves it already'
 	if [ "$user" = root ]; then
 		check "$1: the group of the VM's directory may connect" \
 			test "$(stat -c %a:%g vm-virtiofs-data.sock)" = 660:1
