@@ -16,7 +16,7 @@ enum {
 	POLL_MS = 2,
 	ATTRIBUTE_BYTES = 600, /* of a path below /sys */
 	SERIAL_BYTES = 256,
-	/* a longer serial number is cut by the device: VIRTIO_BLK_ID_BYTES */
+	/* The device truncates a longer serial number: VIRTIO_BLK_ID_BYTES. */
 	VIRTIO_SERIAL_BYTES = 20,
 };
 

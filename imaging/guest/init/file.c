@@ -78,7 +78,10 @@ bool directories_make_parent(const char *path)
 	bool ok = true;
 	for (char *slash = strchr(copy + 1, '/'); ok && slash; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		/* Where only a part of the path can be written, what exists need not be made. */
+		/*
+		 * In a file system that is not writable, mkdir may fail although the directory
+		 * exists.
+		 */
 		ok = directory_make(copy) || access(copy, F_OK) == 0;
 		*slash = '/';
 	}
@@ -95,7 +98,7 @@ bool directories_make(const char *path)
 
 static bool directory_own(const char *path, unsigned mode, unsigned owner, unsigned group)
 {
-	/* In this order: chown takes away setuid and setgid. */
+	/* The order matters: chown clears setuid and setgid. */
 	return lchown(path, owner, group) == 0 && chmod(path, mode) == 0;
 }
 

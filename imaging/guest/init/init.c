@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-init: PID 1 in the initramfs. It loads the modules of the plan (plan.h), does its steps and
- * becomes the guest's own init.
+ * mvm-init: PID 1 in the initramfs. It loads the modules of the plan (plan.h), executes its steps
+ * and becomes the guest's own init.
  *
- *     parameters.c  the kernel command line      message.c  the console, and the end of a VM that
- *     fails
- *     plan.c        what has to be done          disk.c     the guest's disks
- *     step.c        one step of it               mounts.c   its file systems
- *     file.c        files and directories        probe.c    what is on a disk
- *     grow.c        file systems on larger disks      verity.c  disks that are compared with a
- *     hash tree
+ *     parameters.c  the kernel command line
+ *     message.c     the console, and the end of a VM after a failure
+ *     plan.c        reads the plan
+ *     step.c        executes one step
+ *     disk.c        finds the guest's disks
+ *     mounts.c      mounts file systems
+ *     file.c        files and directories
+ *     probe.c       identifies file systems
+ *     grow.c        enlarges file systems to the size of their disks
+ *     verity.c      disks that are verified by a hash tree
  *     mapper.c      the kernel's device mapper
  */
 #include <errno.h>
@@ -56,7 +59,7 @@ static void read_plan(const struct parameters *parameters, struct init_plan *pla
 	}
 }
 
-/* 0, or the errno. */
+/* Returns 0 or an errno. */
 static int load_module(const struct parameters *parameters, const struct plan_module *module)
 {
 	int fd = open(module->file, O_RDONLY | O_CLOEXEC);
@@ -70,7 +73,10 @@ static int load_module(const struct parameters *parameters, const struct plan_mo
 	return error;
 }
 
-/* A module that fails is not the end: the mount that needs it will tell, or nothing does. */
+/*
+ * A module that cannot be loaded does not end the boot: if a mount needs it, the mount reports the
+ * failure.
+ */
 static void load_modules(const struct parameters *parameters, const struct init_plan *plan)
 {
 	for (size_t i = 0; i < plan->nmodules; i++) {
@@ -88,8 +94,8 @@ static void load_modules(const struct parameters *parameters, const struct init_
 }
 
 /*
- * Whether the kernel writes to the console that its command line asks for, if that is one to wait
- * for.
+ * Whether the kernel writes to the console that its command line names, if that is a virtio
+ * console.
  */
 static bool is_console_active(const struct parameters *parameters)
 {
@@ -100,8 +106,8 @@ static bool is_console_active(const struct parameters *parameters)
 }
 
 /*
- * A virtio console appears some time after its module is loaded, and /dev/console means it only
- * from then on.
+ * A virtio console appears some time after its module is loaded; only then does /dev/console refer
+ * to it.
  */
 static void wait_for_console(const struct parameters *parameters)
 {
@@ -111,7 +117,7 @@ static void wait_for_console(const struct parameters *parameters)
 		nanosleep(&(struct timespec){.tv_nsec = CONSOLE_POLL_MS * 1000000L}, NULL);
 }
 
-/* NixOS's activation and tools know by it that this is NixOS. */
+/* NixOS's activation and tools recognize NixOS by this file. */
 static void mark_nixos(void)
 {
 	int mark = directories_make("/etc")
@@ -123,7 +129,7 @@ static void mark_nixos(void)
 		message("cannot make /etc/NIXOS: %s", strerror(errno));
 }
 
-/* ENOENT of an existing script or program means its interpreter. */
+/* ENOENT for an existing script or program refers to its interpreter. */
 static void explain_interpreter(const char *init)
 {
 	char line[256] = "";
@@ -155,7 +161,7 @@ static _Noreturn void init_failed(const struct parameters *parameters, const cha
 	stop(parameters);
 }
 
-/* Becomes the guest's init, with the arguments and the environment that the kernel gave us. */
+/* Becomes the guest's init, with the arguments and the environment from the kernel. */
 static _Noreturn void hand_over(
 	const struct parameters *parameters, const char *init, char **arguments, int initramfs)
 {
@@ -166,7 +172,7 @@ static _Noreturn void hand_over(
 	if (scratch >= 0)
 		tree_delete(scratch);
 	rmdir(STAGE1_SCRATCH);
-	/* A virtio console may have come late. */
+	/* The virtio console may have appeared since. */
 	console_open();
 	setenv("PATH",
 		"/run/wrappers/bin:/run/current-system/sw/bin:/usr/local/sbin:/usr/local/bin:/usr/"

@@ -38,7 +38,7 @@ long long milliseconds(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-/* One line in one write: the kernel's log takes each write as one record. */
+/* Each line is one write, because the kernel's log makes a record of each write. */
 static void put_line(const char *prefix, const char *format, va_list arguments)
 {
 	char line[LINE_BYTES];
@@ -47,7 +47,7 @@ static void put_line(const char *prefix, const char *format, va_list arguments)
 	if (n > LINE_BYTES - 2)
 		n = LINE_BYTES - 2;
 	line[n++] = '\n';
-	/* When the console is gone there is nobody to tell. */
+	/* Without a console, nobody can read the message. */
 	ssize_t ignored = write(STDERR_FILENO, line, (size_t)n);
 	(void)ignored;
 }
@@ -90,12 +90,15 @@ void kernel_log_tell(int log)
 {
 	char record[LINE_BYTES];
 	ssize_t n;
-	/* One record a read: "priority,sequence,time,flags;text", then lines of properties. */
+	/*
+	 * Each read returns one record: "priority,sequence,time,flags;text", followed by lines of
+	 * properties.
+	 */
 	for (int told = 0; told < LOG_LINES && (n = read(log, record, sizeof record - 1)) > 0;) {
 		record[n] = '\0';
 		record[strcspn(record, "\n")] = '\0';
 		const char *text = strchr(record, ';');
-		/* What the first stage said is there too when the log stands in for the console. */
+		/* If the log replaces the console, it also has the messages of the first stage. */
 		if (!text || strncmp(text + 1, "stage1: ", 8) == 0)
 			continue;
 		message("  kernel: %s", text + 1);
@@ -115,7 +118,7 @@ static void run_shell(const char *path)
 		message("cannot start %s: %s", path, strerror(errno));
 		_exit(127);
 	}
-	/* As PID 1 every orphan is ours to collect, too. */
+	/* As PID 1 we must also reap every orphan. */
 	while (child > 0 && wait(NULL) != child)
 		;
 }
@@ -125,15 +128,15 @@ static void set_sysctl(const char *path, const char *value)
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	/* the panic is louder then, or waits as panic= says */
+	/* If this fails, the panic prints more, or waits as panic= says. */
 	ssize_t ignored = write(fd, value, strlen(value));
 	(void)ignored;
 	close(fd);
 }
 
 /*
- * The end of process 1 is a panic. With a console level of 0 it says nothing: what went wrong is
- * the last that is read.
+ * When process 1 ends, the kernel panics. With console level 0 it prints nothing then, so that our
+ * message stays the last one.
  */
 static _Noreturn void panic(void)
 {

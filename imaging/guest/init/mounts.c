@@ -32,8 +32,8 @@ void mounts_early(void)
 	for (int i = 0; i < KERNEL_MOUNTS; i++) {
 		mkdir(kernel_mounts[i].target, 0755);
 		/*
-		 * EBUSY: with CONFIG_DEVTMPFS_MOUNT /dev may be there. Without one of them the
-		 * steps that need it tell.
+		 * EBUSY: with CONFIG_DEVTMPFS_MOUNT the kernel has mounted /dev. If one is missing,
+		 * the steps that need it report it.
 		 */
 		if (mount(kernel_mounts[i].type, kernel_mounts[i].target, kernel_mounts[i].type,
 			    kernel_mounts[i].flags, NULL) != 0 &&
@@ -78,8 +78,8 @@ static bool take_flag(const char *option, size_t length, unsigned long *flags)
 }
 
 /*
- * Takes out of `options` what mount(2) wants as flags; the rest is for the file system, for the
- * caller to free.
+ * Separates `options`: mount flags are added to `*flags`; the options of the file system are
+ * returned, for the caller to free.
  */
 static char *split_options(const char *options, unsigned long *flags)
 {
@@ -134,7 +134,10 @@ static void tell_tags(void)
 		message("  there is no 9p share at all");
 }
 
-/* What looks at a file system on the host, and mends it where that loses nothing. */
+/*
+ * Names the command that checks the file system on the host, and repairs it if nothing is lost by
+ * that.
+ */
 static const char *checker(const char *type)
 {
 	static const char *const checkers[][2] = {
@@ -152,8 +155,8 @@ static const char *checker(const char *type)
 }
 
 /*
- * A loss of power may tear a block of the journal: EBADMSG is a wrong checksum, EUCLEAN a structure
- * that is wrong.
+ * A power failure may tear a block of the journal. EBADMSG means a wrong checksum, EUCLEAN an
+ * invalid structure.
  */
 static void tell_check(const struct stage1_mount *mount, int error)
 {
@@ -175,7 +178,7 @@ static void explain(const struct stage1_mount *mount, int error)
 		message("  there is no virtiofs share \"%s\", or its options are wrong",
 			mount->source);
 	else if (error == EROFS && mount->read_only) {
-		/* ext4 and xfs: "recovery required on readonly filesystem". */
+		/* ext4 and xfs log "recovery required on readonly filesystem". */
 		message("  its last VM was probably cut off, and a read-only disk cannot be "
 			"mended: start the VM that writes to it once,");
 		message("  or on the host run e2fsck -fp (for xfs: mount it once) on the image");
@@ -212,7 +215,10 @@ static void must(const struct parameters *parameters, bool done, const char *wha
 	stop(parameters);
 }
 
-/* What mount(2) gets as source; does not return when it does not come. */
+/*
+ * Waits for the source, and returns the argument of mount(2). Does not return if the source never
+ * appears.
+ */
 static const char *source_wait(const struct parameters *parameters,
 	const struct stage1_mount *mount, char path[DISK_PATH_BYTES])
 {
@@ -230,8 +236,8 @@ static const char *source_wait(const struct parameters *parameters,
 }
 
 /*
- * The disk with the file system that is meant, which need not be the one at its place; does not
- * return when it cannot be told which.
+ * Finds the disk with the file system of this identity, which may be at another path than expected.
+ * Does not return if it cannot be determined.
  */
 static const char *identified(const struct parameters *parameters, const struct stage1_mount *mount,
 	char path[DISK_PATH_BYTES])
@@ -255,7 +261,7 @@ static const char *identified(const struct parameters *parameters, const struct 
 	stop(parameters);
 }
 
-/* Mounts it on `target`, its place for now. */
+/* Mounts it on `target`, which may be a temporary place. */
 static void mount_one(
 	const struct parameters *parameters, const struct stage1_mount *item, const char *target)
 {
@@ -271,7 +277,7 @@ static void mount_one(
 	int log = kernel_log_mark();
 	if (mount(source, target, item->type, flags, options) != 0)
 		mount_failed(parameters, item, device, log);
-	/* A bind mount takes its flags only when it is mounted again. */
+	/* A bind mount accepts flags only in a remount. */
 	if ((flags & MS_BIND) && (flags & ~(MS_BIND | MS_REC)) &&
 		mount(NULL, target, NULL, flags | MS_REMOUNT, NULL) != 0)
 		mount_failed(parameters, item, device, log);
@@ -285,7 +291,7 @@ static bool is_root(const struct stage1_mount *mount)
 	return strcmp(mount->target, "/") == 0;
 }
 
-/* The tmpfs, unless the plan has something else for "/". */
+/* Mounts a tmpfs, unless the plan has another file system for "/". */
 static void mount_root(const struct parameters *parameters, const struct init_plan *plan)
 {
 	struct stage1_mount root = {.source = "tmpfs",
@@ -301,9 +307,9 @@ static void mount_root(const struct parameters *parameters, const struct init_pl
 }
 
 /*
- * The new root becomes "/" before anything is mounted in it: so every path in the plan, in an
- * overlay's options and later in /proc/mounts is the same, and Nix's check of its overlay
- * (check-mount) works.
+ * The new root becomes "/" before anything is mounted in it. So paths are the same in the plan, in
+ * an overlay's options and later in /proc/mounts, and Nix's check of its overlay (check-mount)
+ * works.
  */
 int mounts_enter_root(const struct parameters *parameters, const struct init_plan *plan)
 {

@@ -7,8 +7,8 @@
 enum { WAIT_DEFAULT_MS = 10000, WAIT_LIMIT_S = 24 * 3600 };
 
 /*
- * Separates the words by '\0'; blanks inside double quotes belong to their word. What follows "--"
- * is init's own.
+ * Separates the words by '\0'. Blanks inside double quotes belong to their word. Words after "--"
+ * are init's.
  */
 static void separate(char *line)
 {
@@ -31,12 +31,12 @@ static void separate(char *line)
 			word = to;
 		}
 	}
-	/* There is room for two: parameters.h. */
+	/* The text has room for two: parameters.h. */
 	*to++ = '\0';
 	*to = '\0';
 }
 
-/* The value when `word` is NAME=VALUE; its quotes are taken off. */
+/* Returns VALUE without quotes if `word` is NAME=VALUE, else NULL. */
 static const char *value_of(char *word, const char *name)
 {
 	size_t length = strlen(name);
@@ -86,7 +86,7 @@ void parameters_parse(char *line, struct parameters *parameters)
 	}
 }
 
-/* Whether `word` starts with NAME and a dot, '-' and '_' being the same. */
+/* Whether `word` starts with NAME and a dot; '-' and '_' are equivalent. */
 static bool is_for_module(const char *word, const char *name)
 {
 	for (; *name; name++, word++)

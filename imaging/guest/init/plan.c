@@ -12,7 +12,7 @@ static bool is_octal(const char *digits)
 	return true;
 }
 
-/* Decodes in place; false at a bad escape. */
+/* Decodes escapes in place; false if one is invalid. */
 static bool decode(char *field)
 {
 	char *to = field;
@@ -32,7 +32,7 @@ static bool decode(char *field)
 	return true;
 }
 
-/* Splits a line at its blanks into `fields`, with a NULL at their end; 0 when one is bad. */
+/* Splits a line at its blanks into `fields`, followed by NULL; returns 0 if a field is invalid. */
 static size_t split(char *line, char **fields)
 {
 	size_t n = 0;
@@ -78,7 +78,7 @@ static bool hash_is(const char *digits, unsigned char hash[VERITY_HASH_BYTES])
 	return true;
 }
 
-/* So many that their tree has a place too. */
+/* The number must leave room for the hash tree. */
 static bool blocks_are(const char *digits, uint64_t *out)
 {
 	char *end;
@@ -185,7 +185,7 @@ static bool set_nixos(struct init_plan *plan, char **fields)
 
 static const struct keyword {
 	const char *name;
-	size_t fields; /* the keyword included; of `run` the fewest */
+	size_t fields; /* including the keyword; for `run` the minimum */
 	bool (*read)(struct init_plan *plan, char **fields);
 } keywords[] = {
 	{"init", 2, set_init},
@@ -223,7 +223,9 @@ static size_t count_bytes(const char *text, char byte)
 	return count;
 }
 
-/* Room for everything that the text can say: a line has one field more than blanks, and a NULL. */
+/*
+ * Allocates the maximum that the text can need: a line has one field more than blanks, and a NULL.
+ */
 static void plan_allocate(const char *text, struct init_plan *plan)
 {
 	size_t lines = count_bytes(text, '\n') + 1;
@@ -245,7 +247,7 @@ unsigned plan_parse(char *text, struct init_plan *plan)
 		return number;
 	while ((line = strsep(&text, "\n"))) {
 		number++;
-		/* Text ends with its last line's end. */
+		/* The text after the last newline is empty. */
 		if (*line == '\0' && !text)
 			break;
 		size_t used;

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 /*
- * Places in bytes from the start of the disk: of what a file system is known by, its UUID and its
- * label. Of the two layouts of FAT, FAT32 has a name of its own where the other has boot code.
+ * Offsets in bytes from the start of the disk: of a file system's magic number, its UUID and its
+ * label. Of the two layouts of FAT, FAT32 has its type's name where the other has boot code.
  */
 static const struct file_system {
 	const char *type;
@@ -44,7 +44,7 @@ static bool uuid_read(int disk, const struct file_system *system, char uuid[PROB
 	return true;
 }
 
-/* FAT fills up with blanks, and names what has no label. */
+/* FAT pads labels with blanks, and has a special name for no label. */
 static bool label_read(int disk, const struct file_system *system, char label[PROBE_LABEL_BYTES])
 {
 	if (!bytes_read(disk, label, system->label_bytes, system->label_at))

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* probe: what a file system says of itself in its superblock. */
+/* probe: identifies a file system by its superblock. */
 #ifndef MVM_IMAGING_GUEST_INIT_PROBE_H
 #define MVM_IMAGING_GUEST_INIT_PROBE_H
 
@@ -9,11 +9,11 @@ enum { PROBE_UUID_BYTES = 37, PROBE_LABEL_BYTES = 257 };
 
 struct probe {
 	const char *type;              /* ext (2, 3 or 4), xfs, btrfs, vfat or erofs */
-	char uuid[PROBE_UUID_BYTES];   /* as blkid writes it */
-	char label[PROBE_LABEL_BYTES]; /* "" when it has none */
+	char uuid[PROBE_UUID_BYTES];   /* as blkid prints it */
+	char label[PROBE_LABEL_BYTES]; /* "" if it has none */
 };
 
-/* False when it is none of these, or cannot be read. */
+/* False if the file system is none of these, or the disk cannot be read. */
 bool probe_read(int disk, struct probe *probe);
 /* `identity`: "uuid:" or "label:", and the text. */
 bool probe_matches(const struct probe *probe, const char *identity);

@@ -51,8 +51,8 @@ static void make_link(const struct parameters *parameters, const struct stage1_l
 }
 
 /*
- * In the child: becomes the program, which lies in the initramfs and so is nowhere below the new
- * root.
+ * Runs in the child: executes the program, which lies in the initramfs and so has no path below the
+ * new root.
  */
 static _Noreturn void become(const struct stage1_run *run, int initramfs)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is trusted is the plan: it has the root hash and the number of blocks. The disk's own
- * superblock is used for nothing; that it is as it was made is asked for all the same, because a
- * disk that differs there is another one. What is not looked at here, the kernel compares when it
- * is read.
+ * Only the plan is trusted: it has the root hash and the number of blocks. The disk's superblock
+ * provides nothing, but it is compared, because a disk with a different one is a different disk.
+ * The kernel verifies everything else when it is read.
  */
 #include "imaging/guest/init/verity.h"
 
@@ -43,7 +42,7 @@ static _Noreturn void fail(const struct parameters *parameters, const struct sta
 	stop(parameters);
 }
 
-/* Of which disk; does not return when it does not come. */
+/* Waits for the disk and returns its path. Does not return if the disk never appears. */
 static const char *find(const struct parameters *parameters, const struct stage1_verity *verity,
 	char path[DISK_PATH_BYTES])
 {
@@ -68,7 +67,7 @@ static void check_size(
 	char why[128];
 	if (ioctl(disk, (int)BLKGETSIZE64, &bytes) != 0)
 		fail(parameters, verity, "measure", -1);
-	/* A hypervisor may round a disk up; nothing is read there. */
+	/* A hypervisor may round the size of a disk up; nothing is read there. */
 	if (bytes >= built)
 		return;
 	snprintf(why, sizeof why, "it has %llu bytes of %llu", (unsigned long long)bytes,
@@ -90,7 +89,7 @@ static void check_super(
 		refuse(parameters, verity, "its dm-verity superblock is another one");
 }
 
-/* The first block: with it, all from the root of the tree down to it is compared. */
+/* Reading the first block verifies the tree from its root down to that block. */
 static void check_root(
 	const struct parameters *parameters, const struct stage1_verity *verity, const char *device)
 {
@@ -120,7 +119,7 @@ static char *put_hex(char *to, const void *bytes, size_t count)
 	return to;
 }
 
-/* As cryptsetup names its own: `veritysetup status` knows it. */
+/* The format of cryptsetup's UUIDs, so that `veritysetup status` recognizes the device. */
 static void put_uuid(char *to, const struct stage1_verity *verity)
 {
 	unsigned char uuid[16];
@@ -132,8 +131,8 @@ static void put_uuid(char *to, const struct stage1_verity *verity)
 }
 
 /*
- * Documentation/admin-guide/device-mapper/verity.rst. By numbers: names may be others where the
- * kernel looks.
+ * Documentation/admin-guide/device-mapper/verity.rst. The disk is given by numbers, because the
+ * kernel may see other names.
  */
 static void put_parameters(
 	char *to, const struct stage1_verity *verity, const struct stat *disk, bool panics)
@@ -167,7 +166,7 @@ static void make_device(const struct parameters *parameters, const struct stage1
 	snprintf(device, DISK_PATH_BYTES, "/dev/dm-%u", number);
 }
 
-/* Where everybody looks for it. */
+/* Other programs look for the device there. */
 static void make_link(
 	const struct parameters *parameters, const struct stage1_verity *verity, const char *device)
 {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * verity_format: the hash tree of dm-verity as it lies behind a disk's data: on-disk format 1 of
- * veritysetup, which the wiki of cryptsetup describes (DMVerity). First a block with the
- * superblock, then the tree's levels, the root's first; a level holds the SHA-256 of each block of
- * the one below, 128 to a block, the rest of its last block zeros. The root hash, of the block at
- * the top, is all that has to be trusted.
+ * verity_format: the hash tree of dm-verity, which follows a disk's data: on-disk format 1 of
+ * veritysetup, which cryptsetup's wiki describes (DMVerity). First comes a block with the
+ * superblock, then the levels of the tree, from the root down. A level has the SHA-256 of each
+ * block of the level below, 128 per block; the rest of its last block is zeros. Only the root hash,
+ * that of the top block, must be trusted.
  */
 #ifndef MVM_IMAGING_GUEST_INIT_VERITY_FORMAT_H
 #define MVM_IMAGING_GUEST_INIT_VERITY_FORMAT_H
@@ -23,9 +23,10 @@ enum {
 #define VERITY_ALGORITHM "sha256"
 
 /*
- * It stands before each block when that is hashed. Against somebody who waits for the image a salt
- * would have to be a secret until then, and images would differ from build to build. This one keeps
- * the hashes apart from those of the same blocks elsewhere, and hashes of equal blocks equal.
+ * It precedes each block when the block is hashed. To hinder an attacker who prepares for an image
+ * in advance, a salt would have to be secret until the build, and images would differ from build to
+ * build. This one only makes the hashes differ from those of the same blocks elsewhere, while equal
+ * blocks have equal hashes.
  */
 #define VERITY_SALT "mvmbuild: a store disk's blocks "
 
@@ -45,8 +46,8 @@ _Static_assert(
 	sizeof(struct verity_super) == VERITY_BLOCK, "the superblock has a block for itself");
 
 /*
- * Made of the root hash, by which equal disks are equal and others differ: version 8, as RFC 9562
- * has it for such.
+ * Derived from the root hash, so that equal disks have equal UUIDs and different ones differ:
+ * version 8, which RFC 9562 provides for such uses.
  */
 static inline void verity_uuid(const unsigned char root[VERITY_HASH_BYTES], unsigned char uuid[16])
 {
@@ -71,8 +72,8 @@ static inline void verity_super_fill(uint64_t data_blocks,
 }
 
 /*
- * Fills in the blocks of each level, that of the data's hashes first, and returns how many levels
- * there are: none over a single block of data.
+ * Sets the number of blocks of each level, beginning with the hashes of the data, and returns the
+ * number of levels: 0 for a single block of data.
  */
 static inline unsigned verity_levels(uint64_t data_blocks, uint64_t blocks[VERITY_LEVELS_MOST])
 {
@@ -84,7 +85,7 @@ static inline unsigned verity_levels(uint64_t data_blocks, uint64_t blocks[VERIT
 	return levels;
 }
 
-/* All that lies behind the data: the superblock and the tree. */
+/* Number of blocks after the data: the superblock and the tree. */
 static inline uint64_t verity_tree_blocks(uint64_t data_blocks)
 {
 	uint64_t blocks[VERITY_LEVELS_MOST], sum = 1;

@@ -9,8 +9,8 @@
 #include "imaging/guest/nix_db/message.h"
 
 /*
- * Nobody else has the file open, so there are no locks and no shared index of the log: not every
- * file system has them, and a share may have them without effect.
+ * No other process has the file open. Locks and a shared index of the log are therefore not used:
+ * not every file system supports them, and on a share they may have no effect.
  */
 static const char settings[] = "pragma locking_mode = exclusive; pragma foreign_keys = on; pragma "
 			       "synchronous = full; pragma temp_store = memory;";
@@ -87,7 +87,7 @@ bool database_open(struct arena *arena, const char *directory, struct database *
 bool database_open_memory(struct arena *arena, struct database *database)
 {
 	*database = (struct database){arena, ":memory:", NULL};
-	/* SQLITE_OPEN_MEMORY would hold for what is attached, too. */
+	/* SQLITE_OPEN_MEMORY would also apply to attached databases. */
 	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_URI |
 		SQLITE_OPEN_EXRESCODE;
 	return sqlite3_open_v2(database->file, &database->handle, flags, "unix-none") ==

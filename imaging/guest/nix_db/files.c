@@ -25,13 +25,13 @@ const char *text_of(struct arena *arena, const char *path)
 bool sync_directory(const char *path)
 {
 	FD_CLEANUP int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* EINVAL: a file system that has nothing to sync. */
+	/* EINVAL: the file system does not support syncing. */
 	if (fd >= 0 && (fsync(fd) == 0 || errno == EINVAL))
 		return true;
 	return fail("cannot sync %s: %s", path, strerror(errno));
 }
 
-/* A sibling that nobody reads; what a killed run left of it is overwritten. */
+/* Opens a sibling that no other program reads. One that a killed run left is overwritten. */
 static int sibling_open(struct arena *arena, const char *path, const char **sibling)
 {
 	*sibling = arena_printf(arena, "%s.mvm-new", path);

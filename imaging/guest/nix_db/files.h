@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * files: writing so that a file is there as a whole or not at all, also after the power was cut.
- * Failures are told.
+ * files: writes files that exist completely or not at all, even after a power failure. Failures are
+ * reported.
  */
 #ifndef MVM_IMAGING_GUEST_NIX_DB_FILES_H
 #define MVM_IMAGING_GUEST_NIX_DB_FILES_H
@@ -12,20 +12,20 @@
 struct arena;
 
 /*
- * The beginning of a small file as a text in the arena; NULL, with nothing told, when it cannot be
- * read.
+ * Returns the beginning of a small file, allocated in the arena; NULL if it cannot be read, which
+ * is not reported.
  */
 const char *text_of(struct arena *arena, const char *path);
-/* Makes or replaces `path`. Durable when it returns. */
+/* Creates or replaces `path`. It is durable on return. */
 bool publish_text(struct arena *arena, const char *path, const char *text);
 bool publish_copy(struct arena *arena, const char *source, const char *path);
-/* The same with a finished file beside it, which becomes it. */
+/* Renames `finished`, in the same directory, to `path`. It is durable on return. */
 bool publish_file(struct arena *arena, const char *finished, const char *path);
-/* What was renamed, made or unlinked in the directory is so for good when it returns. */
+/* Makes the creations, renames and removals in the directory durable. */
 bool sync_directory(const char *path);
-/* `mkdir -p` */
+/* as `mkdir -p` */
 bool make_directories(struct arena *arena, const char *path);
-/* Removes a file that may be missing. */
+/* Removes a file if it exists. */
 bool remove_file(const char *path);
 
 #endif

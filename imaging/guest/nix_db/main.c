@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mvm-nix-db: keeps Nix's database and what is in the store together. In a guest stage 1 runs it,
- * before the overlay is mounted on the store; on the host microvm-run does, for a VM that sees the
+ * mvm-nix-db: keeps Nix's database consistent with the store. In a guest, stage 1 runs it before
+ * the overlay is mounted on the store. On the host, microvm-run runs it for a VM that sees the
  * host's database.
  *
  *   main.c       the verbs
- *   reconcile.c  the database that is kept, and a new image: what is done, in which order
- *   rows.c       what is in it                   upper.c  the upper layer of the overlay
- *   state.c      leftovers of the last boot      snapshot.c  a copy of a database in use
- *   database.c   SQLite                          files.c     files that appear as a whole
- *   message.c    what is told
+ *   reconcile.c  adapts the kept database to a new image: the steps and their order
+ *   rows.c       the rows of the database
+ *   upper.c      the upper layer of the overlay
+ *   state.c      leftovers of the last boot
+ *   snapshot.c   copies a database that is in use
+ *   database.c   access to SQLite
+ *   files.c      files that appear complete
+ *   message.c    messages
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -35,7 +38,7 @@ static const char usage[] =
 	"       mvm-nix-db snapshot DB_DIR DIR\n"
 	"           make DIR a consistent copy of a Nix database that may be in use\n";
 
-/* Whether the kernel was told mvm.nix-db=WORD. */
+/* Whether the kernel command line has mvm.nix-db=WORD. */
 static bool kernel_says(const char *word)
 {
 	struct arena *arena = arena_new();

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* message: what mvm-nix-db tells, on standard error: in a guest that is the console. */
+/* message: messages of mvm-nix-db on standard error, which is the console in a guest. */
 #ifndef MVM_IMAGING_GUEST_NIX_DB_MESSAGE_H
 #define MVM_IMAGING_GUEST_NIX_DB_MESSAGE_H
 
 #include <stdbool.h>
 
 void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* The same, for `return fail(...)`: always false. */
+/* As tell, but always returns false, for `return fail(...)`. */
 bool fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

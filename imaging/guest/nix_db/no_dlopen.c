@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * SQLite loads extensions by dlopen. A static program has none to load, and the linker warns of the
- * call: the Makefile wraps it.
+ * SQLite loads extensions by dlopen, of which the linker warns in a static program. This program
+ * loads none, so the Makefile wraps the call.
  */
 #include <stddef.h>
 

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The order, and why being killed in between is harmless:
+ * The order of the steps, and why it is harmless to be killed between them:
  *
- *   1. The mark (db_dir/mvm-seed: whose seed the database is in line with) goes. From here on each
- *   call does all of the following.
- *   2. Upper copies of packed paths, and whiteouts over them, go, each in one step. A row whose
- *   files are gone, should the next boot be with
- *      an image that does not pack that path, goes then: files first, so that no row ever
- *      describes other files than it was written for.
+ *   1. The mark (db_dir/mvm-seed: which seed the database agrees with) is removed. From here on,
+ *   each call performs all the following steps.
+ *   2. Upper copies of packed paths, and whiteouts over them, are removed, each in one step. If the
+ *   next boot uses an image that does not pack such a path, the files of its row are missing, and
+ *   the row is removed then. As files are removed first, a row never describes other files than it
+ *   was written for.
  *   3. The rows change, in one transaction.
- *   4. Files of rows that went then go: files without a row are garbage, which Nix takes for
- *   nothing else.
+ *   4. The files of removed rows are removed. Files without a row are garbage, and Nix treats them
+ * as such.
  *   5. The mark is written.
  *
- * What goes is moved away whole before it is deleted, so that nothing that looks like a store path
- * is ever half a store path.
+ * Files are moved away as a whole before they are deleted, so that a store path never exists in
+ * part.
  */
 #include "imaging/guest/nix_db/reconcile.h"
 
@@ -35,8 +35,8 @@ struct reconciler {
 	struct arena *arena;
 	const struct reconcile_request *request;
 	struct upper upper;
-	struct database database; /* of db_dir, with the seed attached */
-	bool kept;                /* there is a database in db_dir */
+	struct database database; /* the database in db_dir, with the seed attached */
+	bool kept;                /* db_dir contains a database */
 };
 
 static const char *in_db(const struct reconciler *reconciler, const char *name)
@@ -55,8 +55,8 @@ static bool is_file(const char *path)
 #define MARK "mvm-seed"
 
 /*
- * A second one is beside the upper layer, which may be in memory, or on another volume than the
- * database, and be lost without it.
+ * A second mark lies beside the upper layer. That layer may be in memory, or on another volume than
+ * the database, and so may be lost alone.
  */
 static const char *upper_mark(const struct reconciler *reconciler)
 {
@@ -98,7 +98,7 @@ static bool write_mark(const struct reconciler *reconciler, const char *id)
 
 /* ---- a database that is not there yet ---- */
 
-/* SQLite would take what lies beside the old file for the new one's. */
+/* SQLite would attribute companions of the old file to the new one. */
 static bool remove_companions(const struct reconciler *reconciler)
 {
 	static const char *const names[] = {"db.sqlite-wal", "db.sqlite-shm", "db.sqlite-journal"};
@@ -109,8 +109,8 @@ static bool remove_companions(const struct reconciler *reconciler)
 }
 
 /*
- * Puts the seed where no database is, or one without a path in it; below an overlay the seed is
- * there already.
+ * Installs the seed where no database exists, or one without any path. Below an overlay the seed
+ * exists already.
  */
 static bool place_seed(struct reconciler *reconciler)
 {
@@ -126,7 +126,7 @@ static bool place_seed(struct reconciler *reconciler)
 		publish_text(reconciler->arena, in_db(reconciler, "schema"), SEED_SCHEMA);
 }
 
-/* Beside the old name, under the first one that is free. */
+/* Renames the database's directory to the first free name beside it. */
 static bool set_aside(const struct reconciler *reconciler)
 {
 	const char *db_dir = reconciler->request->db_dir, *aside;
@@ -159,8 +159,8 @@ static const char *store_path(const struct reconciler *reconciler, const char *n
 }
 
 /*
- * Takes away what covers packed paths; lists the guest's own paths. A copy that has lost the layer
- * below is not whole, so nobody's.
+ * Removes the entries that hide packed paths, and lists the guest's own paths. A copy that has lost
+ * the layer below is incomplete, so it belongs to neither.
  */
 static bool uncover(struct reconciler *reconciler, struct strings *own)
 {
@@ -201,7 +201,7 @@ static void tell_change(const struct reconciler *reconciler, const struct rows_c
 		change->gone.n, own->n);
 	size_t told = 0;
 	for (size_t i = 0; i < change->gone.n; i++) {
-		/* Where there is no upper layer nothing was the guest's. */
+		/* Without an upper layer, nothing belonged to the guest. */
 		if (reconciler->upper.directory && told++ < NAMES_TOLD)
 			tell("  gone: %s", path_base(change->gone.v[i]));
 	}
@@ -209,7 +209,10 @@ static void tell_change(const struct reconciler *reconciler, const struct rows_c
 		tell("  and %zu more", told - NAMES_TOLD);
 }
 
-/* The seed is the database of a new guest; of one that has its own, it is compared with that. */
+/*
+ * The seed becomes the database of a new guest. If the guest has a database, the seed is attached
+ * for comparison.
+ */
 static bool open_database(struct reconciler *reconciler)
 {
 	const struct reconcile_request *request = reconciler->request;

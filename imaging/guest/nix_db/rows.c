@@ -6,11 +6,11 @@
 #include "imaging/guest/nix_db/message.h"
 
 /*
- * Only what every Nix with schema 10 has is touched by name. What others add (Realisations and
- * BuildTrace of content-addressed derivations) hangs on ValidPaths by foreign keys and triggers of
- * its own, which do their work here as in Nix.
+ * Only tables and columns that every Nix with schema 10 has are used by name. Others (Realisations
+ * and BuildTrace of content-addressed derivations) depend on ValidPaths by their own foreign keys
+ * and triggers, which work here as in Nix.
  *
- * A row that does not change is not written.
+ * An unchanged row is not written.
  */
 static const char find_gone[] = "insert into temp.Gone"
 				"  with recursive Found(id) as ("
@@ -22,7 +22,9 @@ static const char find_gone[] = "insert into temp.Gone"
 				"      where path not in (select path from seed.ValidPaths)"
 				"  ) select id from Found";
 
-/* What only the guest knows of the same contents, a signature for example, is kept. */
+/*
+ * If the contents are the same, information that only the guest has, such as a signature, is kept.
+ */
 static const char add_paths[] =
 	"insert into main.ValidPaths (path, hash, registrationTime, deriver, narSize, ultimate, "
 	"sigs, ca)"
@@ -141,7 +143,7 @@ static bool count_added(const struct database *database, sqlite3_int64 *added)
 		added);
 }
 
-/* Nix 1's databases and foreign seeds may have no table of outputs. */
+/* Nix 1's databases and foreign seeds may lack the table of outputs. */
 static bool have_outputs(const struct database *database, bool *have)
 {
 	sqlite3_int64 count;

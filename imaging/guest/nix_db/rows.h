@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* rows: what Nix's database knows, brought in line with the seed. */
+/* rows: makes the rows of Nix's database agree with the seed. */
 #ifndef MVM_IMAGING_GUEST_NIX_DB_ROWS_H
 #define MVM_IMAGING_GUEST_NIX_DB_ROWS_H
 
 #include "imaging/guest/nix_db/database.h"
 
-/* Looks the database over: `*filled` says whether it knows any path. False when it is damaged. */
+/* Checks the database's integrity. *filled: whether it has any path. False if it is damaged. */
 bool rows_check(const struct database *database, bool *filled);
-/* Whether the seed has this path. */
+/* *packed: whether the seed has this path. */
 bool rows_is_packed(const struct database *database, const char *path, bool *packed);
 
-/* What rows_reconcile did. */
+/* Changes made by rows_reconcile. */
 struct rows_change {
-	sqlite3_int64 added; /* paths of the seed that were not known */
-	struct strings gone; /* paths that are not known any more, sorted */
+	sqlite3_int64 added; /* number of paths of the seed that the database did not have */
+	struct strings gone; /* removed paths, sorted */
 };
 
 /*
- * One transaction. Known are afterwards: all paths of the seed, as the seed describes them, and of
- * the others those in `own`, unless they need, by references, a path that is neither.
+ * Runs one transaction. Afterwards the database has all paths of the seed as the seed describes
+ * them, and those of the other paths that are in `own`, except for ones that refer, directly or
+ * indirectly, to a path in neither set.
  */
 bool rows_reconcile(
 	const struct database *database, const struct strings *own, struct rows_change *change);

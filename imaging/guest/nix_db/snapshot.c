@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * To read a database with a log SQLite needs the log's index, and makes it when it is not there.
- * When the log is empty we go without ("immutable": no log, no locks) and make sure that nobody
- * wrote meanwhile: that works for those who may not write to the directory. Otherwise whoever
- * writes to the log has made its index.
+ * To read a database with a log, SQLite needs the log's index, and creates it if it is missing. If
+ * the log is empty, we use neither log nor locks ("immutable") and verify that nobody wrote
+ * meanwhile: this also works for users who may not write to the directory. Otherwise the process
+ * that writes to the log has created its index.
  */
 #include "imaging/guest/nix_db/snapshot.h"
 
@@ -25,15 +25,15 @@
 #include "imaging/guest/nix_db/reconcile.h"
 
 enum {
-	WAIT_MS = 20000, /* for a quiet moment, or the end of somebody's lock */
-	PAUSE_MS = 25,   /* longer than the steps in which times of files advance */
+	WAIT_MS = 20000, /* for an unchanged moment, or for a lock to be released */
+	PAUSE_MS = 25,   /* longer than the steps in which file timestamps advance */
 	BLOCK_BYTES = 64 * 1024,
 };
 
 struct copier {
 	struct arena *arena;
-	const char *source; /* the file */
-	const char *target; /* the file being written, a sibling of what it will be */
+	const char *source; /* the database file */
+	const char *target; /* the file being written, beside the final one */
 };
 
 static long long now_ms(void)
@@ -48,7 +48,10 @@ static void pause_shortly(void)
 	nanosleep(&(struct timespec){.tv_nsec = PAUSE_MS * 1000000L}, NULL);
 }
 
-/* All pages in one step, which holds SQLite's read lock: one state. A code of SQLite. */
+/*
+ * Copies all pages in one step, which holds SQLite's read lock, so that the copy is consistent.
+ * Returns an SQLite code.
+ */
 static int copy_pages(sqlite3 *from, sqlite3 *to)
 {
 	sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
@@ -59,8 +62,8 @@ static int copy_pages(sqlite3 *from, sqlite3 *to)
 }
 
 /*
- * The copy has no log, and says so: a database in WAL mode cannot be opened by a Nix with
- * `use-sqlite-wal = false`.
+ * The copy's header does not mention a log: a Nix with `use-sqlite-wal = false` cannot open a
+ * database in WAL mode.
  */
 static int copy_once(const struct copier *copier, const char *options)
 {
@@ -124,7 +127,7 @@ static bool copy(const struct copier *copier)
 	}
 }
 
-/* FNV-1a: tells one database from another, not from one made to deceive. */
+/* FNV-1a: distinguishes different databases, but not one that is forged. */
 static bool identify(const struct copier *copier, char id[17])
 {
 	uint64_t hash = 0xcbf29ce484222325;
@@ -161,7 +164,10 @@ static bool publish(const struct copier *copier, const char *to)
 		return false;
 	if (old && strcmp(old, id) == 0 && path_exists(file))
 		return remove_file(copier->target);
-	/* Without an id it is no seed: one of another time must not stand beside the new file. */
+	/*
+	 * Without an id the directory is not a seed; an outdated id must not lie beside the new
+	 * file.
+	 */
 	return remove_file(id_file) && sync_directory(to) &&
 		publish_file(arena, copier->target, file) &&
 		publish_text(arena, path_join(arena, to, "schema"), SEED_SCHEMA) &&

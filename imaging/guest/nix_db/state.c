@@ -12,7 +12,7 @@
 #include "imaging/guest/nix_db/message.h"
 
 static const struct {
-	const char *directory, *prefix; /* of the names that go */
+	const char *directory, *prefix; /* of the names to remove */
 } stale[] = {
 	{"gcroots", "mvm-"},
 	{"temproots", ""},

@@ -29,8 +29,8 @@ bool upper_open(struct arena *arena, const char *directory, struct upper *upper)
 }
 
 /*
- * "trusted." when the overlay is mounted by the first user namespace, "user." with its option
- * userxattr.
+ * The prefix is "trusted." if the overlay is mounted in the first user namespace, "user." with the
+ * mount option userxattr.
  */
 static bool is_copied(const char *path)
 {
@@ -51,7 +51,7 @@ static bool add_entry(struct upper *upper, const char *name)
 	return true;
 }
 
-/* No store path begins with a dot; Nix's own ".links" does. */
+/* No store path begins with a dot, but Nix's own ".links" does. */
 bool upper_list(struct upper *upper)
 {
 	DIR *stream = upper->directory ? opendir(upper->directory) : NULL;
@@ -69,7 +69,7 @@ bool upper_list(struct upper *upper)
 	return ok;
 }
 
-/* Who is not root cannot move a directory that he may not write to. */
+/* Without root, a directory can be moved only if we may write to it. */
 static bool move(const char *from, const char *to)
 {
 	if (rename(from, to) == 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * upper: the upper layer of the overlay on the store, before the overlay is mounted. How overlayfs
- * marks what it keeps there: Documentation/filesystems/overlayfs.rst, "whiteouts and opaque
- * directories" and "Non-directories".
+ * upper: the upper layer of the overlay on the store, before the overlay is mounted. For
+ * overlayfs's marks see Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories"
+ * and "Non-directories".
  */
 #ifndef MVM_IMAGING_GUEST_NIX_DB_UPPER_H
 #define MVM_IMAGING_GUEST_NIX_DB_UPPER_H
@@ -13,13 +13,13 @@
 #include "base/arena.h"
 
 enum upper_kind {
-	UPPER_WHITEOUT, /* hides what a lower layer has */
+	UPPER_WHITEOUT, /* hides an entry of a lower layer */
 	/*
-	 * came from a lower layer when something in it was changed: without that layer it is not
-	 * whole
+	 * copied from a lower layer when something in it was changed: without that layer it is
+	 * incomplete
 	 */
 	UPPER_COPY,
-	UPPER_OWN, /* the guest made it */
+	UPPER_OWN, /* created by the guest */
 };
 
 struct upper_entry {
@@ -29,21 +29,18 @@ struct upper_entry {
 
 struct upper {
 	struct arena *arena;
-	const char *directory; /* NULL: there is no upper layer */
-	const char *trash;     /* beside it */
+	const char *directory; /* NULL: no upper layer */
+	const char *trash;     /* a directory beside it */
 	VEC(struct upper_entry) entries;
 };
 
-/*
- * Finishes the removals of a run that was killed, and does no more: O(1) when there are none.
- * `directory` may be NULL.
- */
+/* Completes the removals of a killed run; O(1) if there are none. `directory` may be NULL. */
 bool upper_open(struct arena *arena, const char *directory, struct upper *upper);
-/* Reads what is there. */
+/* Lists the entries. */
 bool upper_list(struct upper *upper);
 /*
- * Takes an entry away in one step. It is gone for good after upper_sync, and its blocks are free
- * after upper_empty_trash.
+ * Moves an entry to the trash in one step. The move is durable after upper_sync, and the blocks are
+ * free after upper_empty_trash.
  */
 bool upper_drop(const struct upper *upper, const char *name);
 bool upper_sync(const struct upper *upper);
