@@ -108,7 +108,7 @@ unsigned disks_identify(const char *identity, char path[DISK_PATH_BYTES])
 	return count;
 }
 
-void disks_tell(void)
+void disks_print(void)
 {
 	DIR *disks = opendir("/sys/block");
 	unsigned count = 0;

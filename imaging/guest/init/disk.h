@@ -18,6 +18,6 @@ unsigned disks_identify(const char *identity, char path[DISK_PATH_BYTES]);
 /* Whether the disk at `path` has this identity. */
 bool disk_is(const char *path, const char *identity);
 /* Prints a list of the disks. */
-void disks_tell(void);
+void disks_print(void);
 
 #endif

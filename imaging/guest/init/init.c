@@ -84,7 +84,7 @@ static void load_modules(const struct parameters *parameters, const struct init_
 		int log = kernel_log_mark(), error = load_module(parameters, module);
 		if (error && !module->may_fail) {
 			message("cannot load the module %s: %s", module->name, strerror(error));
-			kernel_log_tell(log);
+			kernel_log_print(log);
 		} else {
 			debug(parameters, "module %s%s", module->name,
 				error ? " is not for this machine" : "");

@@ -86,7 +86,7 @@ void kernel_log_close(int log)
 		close(log);
 }
 
-void kernel_log_tell(int log)
+void kernel_log_print(int log)
 {
 	char record[LINE_BYTES];
 	ssize_t n;
@@ -94,7 +94,8 @@ void kernel_log_tell(int log)
 	 * Each read returns one record: "priority,sequence,time,flags;text", followed by lines of
 	 * properties.
 	 */
-	for (int told = 0; told < LOG_LINES && (n = read(log, record, sizeof record - 1)) > 0;) {
+	for (int printed = 0;
+		printed < LOG_LINES && (n = read(log, record, sizeof record - 1)) > 0;) {
 		record[n] = '\0';
 		record[strcspn(record, "\n")] = '\0';
 		const char *text = strchr(record, ';');
@@ -102,7 +103,7 @@ void kernel_log_tell(int log)
 		if (!text || strncmp(text + 1, "stage1: ", 8) == 0)
 			continue;
 		message("  kernel: %s", text + 1);
-		told++;
+		printed++;
 	}
 	kernel_log_close(log);
 }

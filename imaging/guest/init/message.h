@@ -21,7 +21,7 @@ void debug(const struct parameters *parameters, const char *format, ...)
  */
 int kernel_log_mark(void);
 /* Prints the kernel's log from the mark on, and closes the mark. */
-void kernel_log_tell(int log);
+void kernel_log_print(int log);
 void kernel_log_close(int log);
 
 /* Returns the milliseconds since the kernel started. */

@@ -65,7 +65,7 @@ static const struct {
 	{"rbind", MS_BIND | MS_REC, 0},
 };
 
-static bool take_flag(const char *option, size_t length, unsigned long *flags)
+static bool match_flag(const char *option, size_t length, unsigned long *flags)
 {
 	for (size_t i = 0; i < sizeof flag_options / sizeof *flag_options; i++) {
 		if (strlen(flag_options[i].name) != length ||
@@ -87,7 +87,7 @@ static char *split_options(const char *options, unsigned long *flags)
 	size_t n = 0;
 	while (*options) {
 		size_t length = strcspn(options, ",");
-		if (length && !take_flag(options, length, flags)) {
+		if (length && !match_flag(options, length, flags)) {
 			if (n)
 				rest[n++] = ',';
 			memcpy(rest + n, options, length);
@@ -101,7 +101,7 @@ static char *split_options(const char *options, unsigned long *flags)
 
 /* ---- explanations ---- */
 
-static void tell_file_systems(const char *type)
+static void list_file_systems(const char *type)
 {
 	char *list = file_text("/proc/filesystems"), line[512] = "";
 	for (char *rest = list, *name; rest && (name = strsep(&rest, "\n"));) {
@@ -115,7 +115,7 @@ static void tell_file_systems(const char *type)
 	message("  it knows:%s", line);
 }
 
-static void tell_tags(void)
+static void list_tags(void)
 {
 	DIR *devices = opendir("/sys/bus/virtio/drivers/9pnet_virtio");
 	unsigned count = 0;
@@ -158,7 +158,7 @@ static const char *checker(const char *type)
  * A power failure may tear a block of the journal. EBADMSG means a wrong checksum, EUCLEAN an
  * invalid structure.
  */
-static void tell_check(const struct stage1_mount *mount, int error)
+static void suggest_check(const struct stage1_mount *mount, int error)
 {
 	const char *check = checker(mount->type);
 	if (*mount->image && check &&
@@ -171,9 +171,9 @@ static void tell_check(const struct stage1_mount *mount, int error)
 static void explain(const struct stage1_mount *mount, int error)
 {
 	if (error == ENODEV)
-		tell_file_systems(mount->type);
+		list_file_systems(mount->type);
 	else if (strcmp(mount->type, "9p") == 0 && error == ENOENT)
-		tell_tags();
+		list_tags();
 	else if (strcmp(mount->type, "virtiofs") == 0 && error == EINVAL)
 		message("  there is no virtiofs share \"%s\", or its options are wrong",
 			mount->source);
@@ -188,7 +188,7 @@ static void explain(const struct stage1_mount *mount, int error)
 		message("  probably it is no %s file system, or it is damaged, or an option is "
 			"wrong",
 			mount->type);
-	tell_check(mount, error);
+	suggest_check(mount, error);
 }
 
 static _Noreturn void mount_failed(const struct parameters *parameters,
@@ -201,13 +201,14 @@ static _Noreturn void mount_failed(const struct parameters *parameters,
 	if (*mount->options)
 		message("  options: %s", mount->options);
 	explain(mount, error);
-	kernel_log_tell(log);
+	kernel_log_print(log);
 	stop(parameters);
 }
 
 /* ---- mounting ---- */
 
-static void must(const struct parameters *parameters, bool done, const char *what, const char *path)
+static void require(
+	const struct parameters *parameters, bool done, const char *what, const char *path)
 {
 	if (done)
 		return;
@@ -231,7 +232,7 @@ static const char *source_wait(const struct parameters *parameters,
 	message("FAILED: cannot mount %s (%s): no disk %s%s%s after %u s", mount->target,
 		mount->type, mount->is_disk ? "with serial \"" : "", mount->source,
 		mount->is_disk ? "\"" : "", parameters->wait_ms / 1000);
-	disks_tell();
+	disks_print();
 	stop(parameters);
 }
 
@@ -257,7 +258,7 @@ static const char *identified(const struct parameters *parameters, const struct 
 	}
 	message("FAILED: cannot mount %s (%s): %s with the %s", mount->target, mount->type,
 		count ? "there are several disks" : "there is no disk", mount->identity);
-	disks_tell();
+	disks_print();
 	stop(parameters);
 }
 
@@ -273,7 +274,7 @@ static void mount_one(
 		snprintf(device, sizeof device, " (%s)", path);
 	unsigned long flags = item->read_only ? MS_RDONLY : 0;
 	char *options = split_options(item->options, &flags);
-	must(parameters, directories_make(target), "make the directory", item->target);
+	require(parameters, directories_make(target), "make the directory", item->target);
 	int log = kernel_log_mark();
 	if (mount(source, target, item->type, flags, options) != 0)
 		mount_failed(parameters, item, device, log);
@@ -316,19 +317,19 @@ int mounts_enter_root(const struct parameters *parameters, const struct init_pla
 	mount_root(parameters, plan);
 	for (int i = 0; i < KERNEL_MOUNTS; i++) {
 		char *target = text_join(NEW_ROOT, kernel_mounts[i].target);
-		must(parameters,
+		require(parameters,
 			directories_make(target) &&
 				mount(kernel_mounts[i].target, target, NULL, MS_MOVE, NULL) == 0,
 			"move", kernel_mounts[i].target);
 		free(target);
 	}
 	int initramfs = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	must(parameters,
+	require(parameters,
 		initramfs >= 0 && chdir(NEW_ROOT) == 0 &&
 			mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 &&
 			chdir("/") == 0,
 		"change to the root at", NEW_ROOT);
-	must(parameters,
+	require(parameters,
 		directories_make("/run") &&
 			mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0,
 		"mount", "/run");

@@ -18,7 +18,8 @@ extern char **environ;
 
 enum { EXIT_NOT_STARTED = 127 };
 
-static void must(const struct parameters *parameters, bool done, const char *what, const char *path)
+static void require(
+	const struct parameters *parameters, bool done, const char *what, const char *path)
 {
 	if (done) {
 		debug(parameters, "%s %s: done", what, path);
@@ -33,13 +34,13 @@ static void make_directory(
 {
 	bool done = directory_put(
 		directory->target, directory->mode, directory->owner, directory->group);
-	must(parameters, done, "make the directory", directory->target);
+	require(parameters, done, "make the directory", directory->target);
 }
 
 static void put_file(
 	const struct parameters *parameters, const struct stage1_file *file, int initramfs)
 {
-	must(parameters, file_put(initramfs, file->file, file->target, file->mode), "write",
+	require(parameters, file_put(initramfs, file->file, file->target, file->mode), "write",
 		file->target);
 }
 
@@ -47,14 +48,14 @@ static void make_link(const struct parameters *parameters, const struct stage1_l
 {
 	bool done = directories_make_parent(link->target) &&
 		(symlink(link->path, link->target) == 0 || errno == EEXIST);
-	must(parameters, done, "make the link", link->target);
+	require(parameters, done, "make the link", link->target);
 }
 
 /*
  * Runs in the child: executes the program, which lies in the initramfs and so has no path below the
  * new root.
  */
-static _Noreturn void become(const struct stage1_run *run, int initramfs)
+static _Noreturn void execute(const struct stage1_run *run, int initramfs)
 {
 	int program = openat(initramfs, run->file, O_PATH | O_CLOEXEC);
 	if (program >= 0)
@@ -70,8 +71,8 @@ static void run_program(
 	int status = 0;
 	pid_t pid = fork();
 	if (pid == 0)
-		become(run, initramfs);
-	must(parameters, pid > 0, "start", name);
+		execute(run, initramfs);
+	require(parameters, pid > 0, "start", name);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {

@@ -38,7 +38,7 @@ static _Noreturn void fail(const struct parameters *parameters, const struct sta
 	if (errno == ENODEV)
 		message("  the kernel has no device mapper; is the module dm_mod among the loaded "
 			"ones?");
-	kernel_log_tell(log);
+	kernel_log_print(log);
 	stop(parameters);
 }
 
@@ -53,7 +53,7 @@ static const char *find(const struct parameters *parameters, const struct stage1
 	message("FAILED: cannot make /dev/mapper/%s: no disk %s%s%s after %u s", verity->name,
 		verity->is_disk ? "with serial \"" : "", verity->source,
 		verity->is_disk ? "\"" : "", parameters->wait_ms / 1000);
-	disks_tell();
+	disks_print();
 	stop(parameters);
 }
 
@@ -100,7 +100,7 @@ static void check_root(
 		message("FAILED: the disk %s is not the one that was built with this initramfs: "
 			"its first block or its hash tree was changed",
 			verity->source);
-		kernel_log_tell(log);
+		kernel_log_print(log);
 		stop(parameters);
 	}
 	if (n != sizeof block)

@@ -22,7 +22,7 @@ void statement_cleanup(sqlite3_stmt **statement)
 
 bool database_damaged(const struct database *database, const char *reason)
 {
-	tell("the Nix database %s is damaged: %s", database->file, reason);
+	report("the Nix database %s is damaged: %s", database->file, reason);
 	return fail("  it was left as it is; the kernel parameter mvm.nix-db=renew, given for one "
 		    "start, puts it aside and begins with a new one");
 }

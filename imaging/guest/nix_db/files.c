@@ -14,7 +14,7 @@
 
 enum { TEXT_BYTES = 4096 };
 
-const char *text_of(struct arena *arena, const char *path)
+const char *read_text(struct arena *arena, const char *path)
 {
 	char text[TEXT_BYTES];
 	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -15,7 +15,7 @@ struct arena;
  * Returns the beginning of a small file, allocated in the arena; NULL if it cannot be read, which
  * is not reported.
  */
-const char *text_of(struct arena *arena, const char *path);
+const char *read_text(struct arena *arena, const char *path);
 /* Creates or replaces `path`. It is durable on return. */
 bool publish_text(struct arena *arena, const char *path, const char *text);
 bool publish_copy(struct arena *arena, const char *source, const char *path);

@@ -42,7 +42,7 @@ static const char usage[] =
 static bool kernel_says(const char *word)
 {
 	struct arena *arena = arena_new();
-	const char *line = text_of(arena, "/proc/cmdline"),
+	const char *line = read_text(arena, "/proc/cmdline"),
 		   *wanted = arena_printf(arena, "mvm.nix-db=%s", word);
 	bool said = false;
 	for (size_t length; line && *line && !said; line += length) {

@@ -11,7 +11,7 @@ static void print(const char *format, va_list arguments)
 	fputc('\n', stderr);
 }
 
-void tell(const char *format, ...)
+void report(const char *format, ...)
 {
 	va_list arguments;
 	va_start(arguments, format);

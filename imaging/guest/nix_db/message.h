@@ -5,8 +5,8 @@
 
 #include <stdbool.h>
 
-void tell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* As tell, but always returns false, for `return fail(...)`. */
+void report(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* As report, but always returns false, for `return fail(...)`. */
 bool fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

@@ -29,7 +29,7 @@
 #include "imaging/guest/nix_db/rows.h"
 #include "imaging/guest/nix_db/upper.h"
 
-enum { NAMES_TOLD = 20 };
+enum { NAMES_SHOWN = 20 };
 
 struct reconciler {
 	struct arena *arena;
@@ -67,7 +67,7 @@ static const char *upper_mark(const struct reconciler *reconciler)
 
 static bool is_marked(const struct reconciler *reconciler, const char *path, const char *id)
 {
-	const char *mark = text_of(reconciler->arena, path);
+	const char *mark = read_text(reconciler->arena, path);
 	return mark && strcmp(mark, id) == 0;
 }
 
@@ -136,14 +136,16 @@ static bool set_aside(const struct reconciler *reconciler)
 	while (path_exists(aside));
 	if (rename(db_dir, aside) != 0)
 		return errno == ENOENT || fail("cannot put %s aside: %s", db_dir, strerror(errno));
-	tell("the database in %s was put aside: %s; what the guest had built is not known any more",
+	report("the database in %s was put aside: %s; what the guest had built is not known any "
+	       "more",
 		db_dir, aside);
 	return sync_directory(path_parent(reconciler->arena, db_dir));
 }
 
 static bool check_schema(const struct reconciler *reconciler)
 {
-	const char *path = in_db(reconciler, "schema"), *schema = text_of(reconciler->arena, path);
+	const char *path = in_db(reconciler, "schema"),
+		   *schema = read_text(reconciler->arena, path);
 	if (!schema || strcmp(schema, SEED_SCHEMA) == 0)
 		return true;
 	return fail("%s says that the database has schema \"%.20s\"; known is %s, of Nix 2.0 and "
@@ -194,19 +196,19 @@ static bool drop_all(const struct reconciler *reconciler, const struct strings *
 
 /* ---- all of it ---- */
 
-static void tell_change(const struct reconciler *reconciler, const struct rows_change *change,
+static void report_change(const struct reconciler *reconciler, const struct rows_change *change,
 	const struct strings *own)
 {
-	tell("%lld store paths are new, %zu are gone, %zu are the guest's own", change->added,
+	report("%lld store paths are new, %zu are gone, %zu are the guest's own", change->added,
 		change->gone.n, own->n);
-	size_t told = 0;
+	size_t shown = 0;
 	for (size_t i = 0; i < change->gone.n; i++) {
 		/* Without an upper layer, nothing belonged to the guest. */
-		if (reconciler->upper.directory && told++ < NAMES_TOLD)
-			tell("  gone: %s", path_base(change->gone.v[i]));
+		if (reconciler->upper.directory && shown++ < NAMES_SHOWN)
+			report("  gone: %s", path_base(change->gone.v[i]));
 	}
-	if (told > NAMES_TOLD)
-		tell("  and %zu more", told - NAMES_TOLD);
+	if (shown > NAMES_SHOWN)
+		report("  and %zu more", shown - NAMES_SHOWN);
 }
 
 /*
@@ -245,7 +247,7 @@ static bool bring_in_line(struct reconciler *reconciler)
 	if (!database_close(&reconciler->database) || !drop_all(reconciler, &change.gone))
 		return false;
 	if (reconciler->kept)
-		tell_change(reconciler, &change, &own);
+		report_change(reconciler, &change, &own);
 	return reconciler->request->layered || path_exists(in_db(reconciler, "schema")) ||
 		publish_text(reconciler->arena, in_db(reconciler, "schema"), SEED_SCHEMA);
 }
@@ -254,7 +256,7 @@ static bool run(struct reconciler *reconciler)
 {
 	const struct reconcile_request *request = reconciler->request;
 	const char *id =
-		text_of(reconciler->arena, path_join(reconciler->arena, request->seed, SEED_ID));
+		read_text(reconciler->arena, path_join(reconciler->arena, request->seed, SEED_ID));
 	if (!id || !*id)
 		return fail("cannot read %s/" SEED_ID ": %s", request->seed, strerror(errno));
 	if ((request->renew && !set_aside(reconciler)) ||

@@ -143,7 +143,7 @@ static bool identify(const struct copier *copier, char id[17])
 
 static bool check_schema(struct arena *arena, const char *from)
 {
-	const char *path = path_join(arena, from, "schema"), *schema = text_of(arena, path);
+	const char *path = path_join(arena, from, "schema"), *schema = read_text(arena, path);
 	if (!schema)
 		return fail("cannot read %s: %s", path, strerror(errno));
 	if (strcmp(schema, SEED_SCHEMA) == 0)
@@ -159,7 +159,7 @@ static bool publish(const struct copier *copier, const char *to)
 	char id[17];
 	struct arena *arena = copier->arena;
 	const char *file = path_join(arena, to, "db.sqlite"),
-		   *id_file = path_join(arena, to, SEED_ID), *old = text_of(arena, id_file);
+		   *id_file = path_join(arena, to, SEED_ID), *old = read_text(arena, id_file);
 	if (!identify(copier, id))
 		return false;
 	if (old && strcmp(old, id) == 0 && path_exists(file))
