@@ -134,12 +134,12 @@ static void explain_interpreter(const char *init)
 {
 	char line[256] = "";
 	if (!file_line(init, line, sizeof line) || strncmp(line, "#!", 2) != 0) {
-		message("  the file is there, but not the interpreter (the dynamic linker) that it "
-			"names");
+		message("  the file exists, but the interpreter (the dynamic linker) that it names "
+			"does not");
 		return;
 	}
 	const char *interpreter = line + 2 + strspn(line + 2, " \t");
-	message("  the file is there, but not its interpreter %.*s; is that in the closure?",
+	message("  the file exists, but its interpreter %.*s does not; is that in the closure?",
 		(int)strcspn(interpreter, " \t"), interpreter);
 }
 
@@ -188,7 +188,7 @@ int main(int argument_count, char **arguments)
 {
 	(void)argument_count;
 	if (getpid() != 1) {
-		message("this is the first program of a VM, of no use elsewhere");
+		message("mvm-init is the first program of a VM, and does nothing elsewhere");
 		return 2;
 	}
 	struct parameters parameters;

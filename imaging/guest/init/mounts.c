@@ -110,9 +110,10 @@ static void list_file_systems(const char *type)
 			strcat(strcat(line, " "), tab + 1);
 	}
 	free(list);
-	message("  the kernel knows no file system \"%s\"; is its module among the loaded ones?",
+	message("  the kernel does not support the file system \"%s\"; is its module among the "
+		"loaded ones?",
 		type);
-	message("  it knows:%s", line);
+	message("  it supports:%s", line);
 }
 
 static void list_tags(void)
@@ -179,13 +180,14 @@ static void explain(const struct stage1_mount *mount, int error)
 			mount->source);
 	else if (error == EROFS && mount->read_only) {
 		/* ext4 and xfs log "recovery required on readonly filesystem". */
-		message("  its last VM was probably cut off, and a read-only disk cannot be "
-			"mended: start the VM that writes to it once,");
-		message("  or on the host run e2fsck -fp (for xfs: mount it once) on the image");
+		message("  the last VM that wrote to it probably did not end cleanly, and a "
+			"read-only disk cannot be repaired:");
+		message("  start the VM that writes to it once, or run e2fsck -fp on its image on "
+			"the host (for xfs: mount it once)");
 	} else if (error == EACCES || error == EROFS)
 		message("  the disk is probably read-only; then it can only be mounted read-only");
 	else if (error == EINVAL)
-		message("  probably it is no %s file system, or it is damaged, or an option is "
+		message("  it is probably not a %s file system or is damaged, or an option is "
 			"wrong",
 			mount->type);
 	suggest_check(mount, error);

@@ -86,7 +86,7 @@ static void check_super(
 		fail(parameters, verity, "read", log);
 	kernel_log_close(log);
 	if (memcmp(&built, &found, sizeof found) != 0)
-		refuse(parameters, verity, "its dm-verity superblock is another one");
+		refuse(parameters, verity, "its dm-verity superblock differs");
 }
 
 /* Reading the first block verifies the tree from its root down to that block. */
@@ -191,6 +191,6 @@ void verity_open(const struct parameters *parameters, const struct stage1_verity
 	close(disk);
 	make_link(parameters, verity, device);
 	check_root(parameters, verity, device);
-	debug(parameters, "%s (%s) is compared with its hash tree: %s", verity->source, source,
+	debug(parameters, "%s (%s) is verified by its hash tree: %s", verity->source, source,
 		device);
 }

@@ -23,8 +23,8 @@ void statement_cleanup(sqlite3_stmt **statement)
 bool database_damaged(const struct database *database, const char *reason)
 {
 	report("the Nix database %s is damaged: %s", database->file, reason);
-	return fail("  it was left as it is; the kernel parameter mvm.nix-db=renew, given for one "
-		    "start, puts it aside and begins with a new one");
+	return fail("  it was left unchanged; to set it aside and begin with a new one, start the "
+		    "guest once with the kernel parameter mvm.nix-db=renew");
 }
 
 bool database_failed(const struct database *database)

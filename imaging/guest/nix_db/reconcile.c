@@ -135,9 +135,9 @@ static bool set_aside(const struct reconciler *reconciler)
 		aside = arena_printf(reconciler->arena, "%s.aside-%u", db_dir, number++);
 	while (path_exists(aside));
 	if (rename(db_dir, aside) != 0)
-		return errno == ENOENT || fail("cannot put %s aside: %s", db_dir, strerror(errno));
-	report("the database in %s was put aside: %s; what the guest had built is not known any "
-	       "more",
+		return errno == ENOENT || fail("cannot set %s aside: %s", db_dir, strerror(errno));
+	report("the database in %s was set aside as %s; Nix no longer knows the paths that the "
+	       "guest built",
 		db_dir, aside);
 	return sync_directory(path_parent(reconciler->arena, db_dir));
 }
@@ -148,8 +148,8 @@ static bool check_schema(const struct reconciler *reconciler)
 		   *schema = read_text(reconciler->arena, path);
 	if (!schema || strcmp(schema, SEED_SCHEMA) == 0)
 		return true;
-	return fail("%s says that the database has schema \"%.20s\"; known is %s, of Nix 2.0 and "
-		    "later. Update mvmbuild, or Nix in the guest",
+	return fail("%s says that the database has schema \"%.20s\", but only %s, that of Nix 2.0 "
+		    "and later, is supported: update mvmbuild, or Nix in the guest",
 		path, schema, SEED_SCHEMA);
 }
 

@@ -148,9 +148,8 @@ static bool check_schema(struct arena *arena, const char *from)
 		return fail("cannot read %s: %s", path, strerror(errno));
 	if (strcmp(schema, SEED_SCHEMA) == 0)
 		return true;
-	return fail("%s says that the host's Nix database has schema \"%.20s\", but " SEED_SCHEMA
-		    " is the one that guests are made for: update mvmbuild, "
-		    "or choose nixDatabase: prebuilt",
+	return fail("%s says that the host's Nix database has schema \"%.20s\", but guests "
+		    "require " SEED_SCHEMA ": update mvmbuild, or choose nixDatabase: prebuilt",
 		path, schema);
 }
 

@@ -86,7 +86,7 @@ bool upper_drop(const struct upper *upper, const char *name)
 		return fail("cannot make %s: %s", upper->trash, strerror(errno));
 	if (move(from, path_join(upper->arena, upper->trash, name)) || errno == ENOENT)
 		return true;
-	return fail("cannot take away %s: %s", from, strerror(errno));
+	return fail("cannot move %s away: %s", from, strerror(errno));
 }
 
 bool upper_sync(const struct upper *upper)

@@ -64,7 +64,7 @@ told "the serial number of the store disk" 'there is vd[ab], with serial "mvm-st
 fails "a file system without its module" \
 	vm 'cannot mount disk the-data .*ext4.*: No such device$' module_blacklist=ext4
 told "the likely reason" \
-	'the kernel knows no file system "ext4"; is its module among the loaded ones\?$'
+	'the kernel does not support the file system "ext4"; is its module among the loaded ones\?$'
 expect "$description: the module that was not loaded is named before" \
 	"$console" '^stage1: cannot load the module ext4: '
 fails "a bus whose module is not loaded" \

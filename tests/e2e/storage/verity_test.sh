@@ -133,11 +133,11 @@ unread "a changed bit of the tree" "metadata block $hashes"
 
 changed
 flip $((data + 20))
-refused "a changed bit of the dm-verity superblock" 'its dm-verity superblock is another one'
+refused "a changed bit of the dm-verity superblock" 'its dm-verity superblock differs'
 
 changed
 flip $((data + block - 1))
-refused "a changed bit behind the dm-verity superblock" 'its dm-verity superblock is another one'
+refused "a changed bit behind the dm-verity superblock" 'its dm-verity superblock differs'
 
 changed
 truncate -s -$block "$changed"
