@@ -165,7 +165,7 @@ static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
 	if (given)
 		vec_push(crosvm->arena, &out->directories, given);
 	else
-		out->empty = EMPTY;
+		out->empty_directory = EMPTY;
 }
 
 /*
@@ -242,7 +242,7 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 	add_devices(&crosvm);
 	add_kernel(&crosvm);
 	if (guest->socket)
-		vec_push(arena, &out->stale, guest->socket);
+		vec_push(arena, &out->sockets, guest->socket);
 	/* By crosvm's own program: what goes over its socket changes with its version. */
 	const struct control control = {"crosvm", guest->socket, program(arena, guest)};
 	lower_shutdown(arena, &control, out);

@@ -233,9 +233,9 @@ static void lower_control(struct arena *arena, const struct guest *guest, const 
 {
 	const char *vsock = vsock_path(config);
 	if (guest->socket)
-		vec_push(arena, &out->stale, guest->socket);
+		vec_push(arena, &out->sockets, guest->socket);
 	if (vsock)
-		vec_push(arena, &out->stale, vsock);
+		vec_push(arena, &out->sockets, vsock);
 	const struct control control = {.protocol = "fc", .address = guest->socket};
 	lower_shutdown(arena, &control, out);
 	lower_state(arena, &control, out);

@@ -150,9 +150,9 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	add_interfaces(&kvmtool);
 	add_devices(&kvmtool);
 	out->accel = ACCEL_KVM;
-	out->home = true;
-	vec_push(arena, &out->stale, arena_printf(arena, ".lkvm/%s.sock", guest->host_name));
-	out->unquotable = ",";
+	out->sets_home = true;
+	vec_push(arena, &out->sockets, arena_printf(arena, ".lkvm/%s.sock", guest->host_name));
+	out->forbidden_characters = ",";
 	/*
 	 * No shutdown: there is neither ACPI nor a keyboard, and "lkvm debug" gets a SysRq to the
 	 * guest only when somebody types on lkvm's own terminal. "lkvm stop" is no better than

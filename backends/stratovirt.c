@@ -137,10 +137,10 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 	command_add_all(&out->command, &guest->options->extra_args);
 
 	out->accel = ACCEL_KVM;
-	out->unquotable = ",=";
+	out->forbidden_characters = ",=";
 	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
 	if (guest->socket)
-		vec_push(arena, &out->stale, guest->socket);
+		vec_push(arena, &out->sockets, guest->socket);
 	/*
 	 * No shutdown: the microvm machine has no power button, and its system_powerdown cuts the
 	 * power.

@@ -178,9 +178,9 @@ static void vfkit_lower(struct arena *arena, const struct guest *guest, struct l
 	add_devices(&vfkit);
 	add_socket(&vfkit);
 	out->accel = ACCEL_MACOS;
-	out->unquotable = ",";
+	out->forbidden_characters = ",";
 	if (guest->socket)
-		vec_push(arena, &out->stale, guest->socket);
+		vec_push(arena, &out->sockets, guest->socket);
 	lower_shutdown(
 		arena, &(const struct control){.protocol = "vfkit", .address = guest->socket}, out);
 }

@@ -258,7 +258,7 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 	if (!socket)
 		return;
 	option_add(ch->command, "--api-socket", socket);
-	vec_push(arena, &out->stale, socket);
+	vec_push(arena, &out->sockets, socket);
 	const struct control control = {.protocol = "ch", .address = socket};
 	lower_shutdown(arena, &control, out);
 	lower_state(arena, &control, out);
@@ -268,11 +268,11 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 /* A connection of the guest to a port of the host arrives at the socket "PATH_PORT". */
 static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, struct lowered *out)
 {
-	vec_push(ch->arena, &out->stale, socket);
+	vec_push(ch->arena, &out->sockets, socket);
 	if (!ch->guest->vsock.notify)
 		return;
 	out->notify = arena_printf(ch->arena, "%s_" NOTIFY_PORT, socket);
-	vec_push(ch->arena, &out->stale, out->notify);
+	vec_push(ch->arena, &out->sockets, out->notify);
 }
 
 static void cloud_hypervisor_lower(
@@ -300,7 +300,7 @@ static void cloud_hypervisor_lower(
 	for (size_t i = 0; i < ch.extra.rest.n; i++)
 		command_add(&out->command, ch.extra.rest.v[i]);
 	out->accel = ACCEL_KVM;
-	out->unquotable = "\"";
+	out->forbidden_characters = "\"";
 }
 
 static void cloud_hypervisor_modules(

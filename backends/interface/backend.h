@@ -111,14 +111,14 @@ struct lowered {
 	const char *notify;
 	struct strings directories; /* created before the start */
 	/* an empty directory that it needs in the runner, relative to that; NULL: none */
-	const char *empty;
+	const char *empty_directory;
 	/* its control files are below $HOME, which is set to the state directory */
-	bool home;
+	bool sets_home;
 	/*
 	 * characters that no path in its arguments can contain, not even the runner's; NULL: any
 	 * are allowed
 	 */
-	const char *unquotable;
+	const char *forbidden_characters;
 	bool terminal; /* its standard input must be a terminal */
 	/* written to the state directory before the start; name NULL: none */
 	struct document config;
@@ -135,7 +135,7 @@ struct lowered {
 	 * sockets that the hypervisor creates in the state directory; leftovers of a crash are
 	 * removed
 	 */
-	struct strings stale;
+	struct strings sockets;
 	enum {
 		ACCEL_KVM,   /* requires KVM */
 		ACCEL_PROBE, /* KVM if it works, else TCG; determined at the start */

@@ -338,7 +338,7 @@ static void qemu_lower(struct arena *arena, const struct guest *guest, struct lo
 	out->accel = guest->foreign ? ACCEL_TCG : ACCEL_PROBE;
 	const struct control control = {.protocol = "qmp", .address = guest->socket};
 	if (guest->socket)
-		vec_push(arena, &out->stale, guest->socket);
+		vec_push(arena, &out->sockets, guest->socket);
 	lower_shutdown(arena, &control, out);
 	lower_state(arena, &control, out);
 	lower_balloon(arena, &control, guest, out);

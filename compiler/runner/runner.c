@@ -246,7 +246,7 @@ static bool make_directories(const struct writer *writer)
 		if (!directory_make(writer->diag,
 			    path_join(writer->arena, writer->directory, names[i]), 0755))
 			return false;
-	const char *empty = writer->plan->lowered.empty;
+	const char *empty = writer->plan->lowered.empty_directory;
 	return !empty ||
 		directory_make(
 			writer->diag, path_join(writer->arena, writer->directory, empty), 0755);

@@ -24,9 +24,9 @@ static void need_program(struct lines *lines, const struct plan *plan)
 
 static void need_quotable_runner(struct lines *lines, const struct plan *plan)
 {
-	if (plan->lowered.unquotable)
+	if (plan->lowered.forbidden_characters)
 		buf_printf(&lines->text, "need_runner_without %s\n",
-			script_quoted(lines->arena, plan->lowered.unquotable));
+			script_quoted(lines->arena, plan->lowered.forbidden_characters));
 }
 
 static void need_file(struct lines *lines, const char *what, const char *path)
@@ -111,9 +111,9 @@ static void need_volume_makers(struct lines *lines, const struct plan *plan)
 static void need_sockets(struct lines *lines, const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
-	for (size_t i = 0; i < lowered->stale.n; i++)
+	for (size_t i = 0; i < lowered->sockets.n; i++)
 		buf_printf(&lines->text, "need_socket %s\n",
-			script_quoted(lines->arena, lowered->stale.v[i]));
+			script_quoted(lines->arena, lowered->sockets.v[i]));
 	if (lowered->companion.socket)
 		buf_printf(&lines->text, "need_socket %s\n",
 			script_quoted(lines->arena, lowered->companion.socket));
@@ -168,12 +168,12 @@ static void need_stopped(struct lines *lines, const struct plan *plan, const cha
 const char *script_need_stopped(struct arena *arena, const struct plan *plan)
 {
 	const char *socket = plan->vm->socket;
-	const struct strings *stale = &plan->lowered.stale;
+	const struct strings *sockets = &plan->lowered.sockets;
 	struct lines lines = {.arena = arena};
 	bool named = false;
-	for (size_t i = 0; i < stale->n; i++) {
-		need_stopped(&lines, plan, stale->v[i]);
-		named = named || (socket && strcmp(socket, stale->v[i]) == 0);
+	for (size_t i = 0; i < sockets->n; i++) {
+		need_stopped(&lines, plan, sockets->v[i]);
+		named = named || (socket && strcmp(socket, sockets->v[i]) == 0);
 	}
 	if (socket && !named)
 		need_stopped(&lines, plan, socket);

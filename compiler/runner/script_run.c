@@ -128,9 +128,9 @@ static const char *open_macvtaps(struct arena *arena, const struct plan *plan)
 static const char *remove_stale(struct arena *arena, const struct plan *plan)
 {
 	BUF_CLEANUP struct buf out = {0};
-	for (size_t i = 0; i < plan->lowered.stale.n; i++)
-		buf_printf(
-			&out, "remove_stale %s\n", script_quoted(arena, plan->lowered.stale.v[i]));
+	for (size_t i = 0; i < plan->lowered.sockets.n; i++)
+		buf_printf(&out, "remove_stale %s\n",
+			script_quoted(arena, plan->lowered.sockets.v[i]));
 	return arena_strdup(arena, buf_text(&out));
 }
 
@@ -151,7 +151,7 @@ static const char *surroundings(struct arena *arena, const struct plan *plan)
 {
 	const struct lowered *lowered = &plan->lowered;
 	BUF_CLEANUP struct buf out = {0};
-	if (lowered->home)
+	if (lowered->sets_home)
 		buf_puts(&out, "export HOME=$PWD\n");
 	for (size_t i = 0; i < lowered->directories.n; i++)
 		buf_printf(
