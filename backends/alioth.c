@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * alioth: Alioth, with KVM. Facts of the command line: Alioth's source,
- * alioth-cli/src/{boot/boot.rs,objects.rs}, tried with version 0.12.
+ * alioth: Alioth, with KVM. Command line according to Alioth's source,
+ * alioth-cli/src/{boot/boot.rs,objects.rs}; tested with version 0.12.
  */
 #include <string.h>
 
@@ -18,8 +18,8 @@ struct alioth {
 };
 
 /*
- * Its parser splits at these; such a value stands in an object of its own, and "id_…" stands for
- * it.
+ * The parser splits at these characters. Such a value goes into an object of its own, and "id_…"
+ * refers to it.
  */
 static bool needs_object(const char *text)
 {
@@ -40,7 +40,7 @@ static void add_base(const struct alioth *alioth)
 	struct command *command = alioth->command;
 	command_add(command, program_path(alioth->arena, guest->options->package, "alioth"));
 	command_add(command, "run");
-	/* A memfd is shared memory, which virtiofsd and vhost map. */
+	/* virtiofsd and vhost map the guest's memory, and a memfd is shared memory. */
 	option_printf(command, "--memory", "size=%lluM,backend=memfd%s",
 		(unsigned long long)guest->mem_mib, guest->hugepage_mem ? ",thp=on" : "");
 	if (version_at_least(guest->options->version, 0, 10))
@@ -56,8 +56,8 @@ static void add_kernel(const struct alioth *alioth)
 	option_file(command, "-k", &guest->kernel);
 	option_file(command, "-i", &guest->initrd);
 	/*
-	 * A triple fault ends Alioth; the keyboard controller is not there, and a reset by ACPI
-	 * starts the guest again.
+	 * A triple fault ends Alioth. It has no keyboard controller, and a reset by ACPI would
+	 * reboot the guest.
 	 */
 	option_parameters(command, "-c",
 		guest->arch == KERNEL_X86_64 ? "console=ttyS0 reboot=t panic=-1"
@@ -66,7 +66,7 @@ static void add_kernel(const struct alioth *alioth)
 	command_add(command, "--entropy");
 }
 
-/* Where the runner lies is known only at the start: its path is always given as an object. */
+/* The runner's path is known only at the start, so it might need an object: it always gets one. */
 static void add_disk(const struct alioth *alioth, const struct disk *disk)
 {
 	bool object = disk->file.in_runner || needs_object(disk->file.path);
@@ -120,9 +120,9 @@ static void alioth_lower(struct arena *arena, const struct guest *guest, struct 
 	command_add_all(&out->command, &guest->options->extra_args);
 
 	out->accel = ACCEL_KVM;
-	/* its console sets the modes of standard input and fails when that is no terminal */
+	/* the console sets terminal modes on standard input and fails if that is not a terminal */
 	out->terminal = true;
-	/* No shutdown, no balloon: it has no control socket. */
+	/* Alioth has no control socket, hence neither shutdown nor balloon. */
 }
 
 static void alioth_modules(
@@ -133,7 +133,7 @@ static void alioth_modules(
 		(struct module_wish){"virtio_pci", "the bus of Alioth's devices", false});
 }
 
-/* 8f95f75 of 2026-01, "add file lock to disk image". */
+/* Since commit 8f95f75 of 2026-01, "add file lock to disk image". */
 static bool locks_disks(const struct guest *guest)
 {
 	return version_at_least(guest->options->version, 0, 11);

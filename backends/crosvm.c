@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * crosvm: Google's VMM. Facts of the command line: src/crosvm/cmdline.rs, serde_keyvalue and
- * devices/src/virtio in its sources (2026-08).
+ * crosvm: Google's VMM. Command line according to its source (2026-08): src/crosvm/cmdline.rs,
+ * serde_keyvalue and devices/src/virtio.
  */
 #include <ctype.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static const struct option options[] = {
 	{0},
 };
 
-/* In the runner: where a sandboxed device finds nothing. */
+/* The root directory of sandboxed devices, empty and part of the runner. */
 #define EMPTY "share/microvm/empty"
 
 struct crosvm {
@@ -39,7 +39,7 @@ static const struct crosvm_options *own(const struct guest *guest)
 	return (const struct crosvm_options *)guest->options;
 }
 
-/* A quoted value keeps everything but these two. */
+/* Inside quotes only these two characters need an escape. */
 static const char *quote(struct arena *arena, const char *text)
 {
 	BUF_CLEANUP struct buf quoted = {0};
@@ -51,7 +51,8 @@ static const char *quote(struct arena *arena, const char *text)
 }
 
 /*
- * A value of a key: bare when nobody can take it for more than one, or for a number or a boolean.
+ * Quotes a key's value unless it can only be read as one string, not as several values, a number or
+ * a boolean.
  */
 static const char *value(struct arena *arena, const char *text)
 {
@@ -73,9 +74,9 @@ static void add_base(const struct crosvm *crosvm)
 	command_add(command, "run");
 	option_printf(command, "-m", "%llu", (unsigned long long)guest->mem_mib);
 	option_printf(command, "-c", "%llu", (unsigned long long)guest->vcpu);
-	/* crosvm itself tells the kernel of this console. */
+	/* crosvm adds this console to the kernel's parameters. */
 	option_add(command, "--serial", "type=stdout,console=true,stdin=true");
-	/* A reset ends crosvm: after a panic too. */
+	/* A reset ends crosvm, after a panic too. */
 	option_parameters(command, "-p", "reboot=k panic=-1", crosvm->guest);
 }
 
@@ -87,7 +88,7 @@ static void add_memory(const struct crosvm *crosvm)
 	command_add(crosvm->command, guest->balloon ? "--balloon-page-reporting" : "--no-balloon");
 	if (!guest->initial_balloon_mem_mib)
 		return;
-	/* What is outside the balloon. */
+	/* The memory outside the balloon. */
 	option_printf(crosvm->command, "--init-mem", "%llu",
 		(unsigned long long)(guest->mem_mib - guest->initial_balloon_mem_mib));
 }
@@ -99,7 +100,7 @@ static void add_disk(const struct crosvm *crosvm, const struct disk *disk)
 	struct argument *block = command_begin(command);
 	argument_text(command, block, "path=");
 	if (disk->file.in_runner) {
-		/* JSON's quoting is crosvm's. */
+		/* crosvm quotes strings like JSON. */
 		argument_text(command, block, "\"");
 		argument_file(command, block, &disk->file, PIECE_RUNNER_JSON);
 		argument_text(command, block, "\"");
@@ -153,8 +154,8 @@ static void add_devices(const struct crosvm *crosvm)
 }
 
 /*
- * crosvm's own default is /var/empty, which few hosts have; without the directory there is no
- * start.
+ * crosvm's default is /var/empty, which few hosts have, and it does not start if the directory is
+ * missing.
  */
 static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
 {
@@ -169,7 +170,7 @@ static void add_sandbox(const struct crosvm *crosvm, struct lowered *out)
 }
 
 /*
- * The guest's process of systemd looks for its notify socket among the OEM strings:
+ * The guest's systemd reads the address of its notify socket from the OEM strings; see
  * systemd.system-credentials(7).
  */
 static void add_smbios(const struct crosvm *crosvm)
@@ -197,7 +198,7 @@ static void add_control(const struct crosvm *crosvm)
 		option_printf(crosvm->command, "--vsock", "%lld", (long long)guest->vsock.cid);
 }
 
-/* The GPU is a process of its own, which draws on the user's Wayland display. */
+/* The GPU device runs in its own process and draws on the user's Wayland display. */
 static void add_graphics(const struct crosvm *crosvm, struct companion *companion)
 {
 	const struct guest *guest = crosvm->guest;
@@ -252,8 +253,8 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 }
 
 /*
- * vhost-net opens its tap without multi_queue, which is set for all taps of a VM; a macvtap is one
- * descriptor.
+ * vhost-net opens its tap without multi_queue, which is set for all taps of a VM or none. A macvtap
+ * has a single descriptor.
  */
 static bool crosvm_single_queue(const struct guest *guest, const struct interface *interface)
 {
@@ -263,7 +264,10 @@ static bool crosvm_single_queue(const struct guest *guest, const struct interfac
 	return interface->type == INTERFACE_MACVTAP;
 }
 
-/* x86_64/src/lib.rs, TooManyVcpus. Devices come as functions when there are no more slots. */
+/*
+ * TooManyVcpus in x86_64/src/lib.rs. Devices have no limit: they become functions of used slots
+ * when no slot is free.
+ */
 enum { CPUS_MAX = 254 };
 
 static void crosvm_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
@@ -292,7 +296,7 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 }
 
 /*
- * For its console " console=ttyS0", and more on machines that it emulates in part:
+ * " console=ttyS0" for its console, and more on machines that it emulates partially:
  * x86_64/src/lib.rs.
  */
 static size_t crosvm_parameter_bytes(const struct guest *guest)
@@ -301,10 +305,7 @@ static size_t crosvm_parameter_bytes(const struct guest *guest)
 	return 160;
 }
 
-/*
- * Its command line takes printable characters of ASCII and no others:
- * kernel_cmdline/src/kernel_cmdline.rs.
- */
+/* crosvm accepts only printable ASCII characters: kernel_cmdline/src/kernel_cmdline.rs. */
 static bool crosvm_check_guest(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	for (const char *at = guest->parameters; *at; at++)
@@ -324,7 +325,7 @@ static void crosvm_modules(
 		(struct module_wish){"virtio_pci", "the bus of crosvm's devices", false});
 }
 
-/* On aarch64 the guest has a device tree alone. */
+/* On aarch64 the guest has only a device tree. */
 static bool crosvm_smbios(const struct guest *guest)
 {
 	return guest->arch == KERNEL_X86_64;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * firecracker: Firecracker, with KVM. Facts: Firecracker's source, src/vmm/src/resources.rs
- * (VmmConfig, the file given by --config-file), src/vmm/src/vmm_config/ and CHANGELOG.md, versions
- * 1.4 to 1.16.
+ * firecracker: Firecracker, with KVM. Configuration according to its source, versions 1.4 to 1.16:
+ * src/vmm/src/resources.rs (VmmConfig, the file of --config-file), src/vmm/src/vmm_config/ and
+ * CHANGELOG.md.
  */
 #include <string.h>
 
@@ -39,13 +39,13 @@ static const struct option options[] = {
 	{0},
 };
 
-/* The name that the reference's host expects. */
+/* The name that microvm.nix's host module expects. */
 #define VSOCK "notify.vsock"
 
 /*
- * Devices: slots of the PCI bus but for the host bridge (src/vmm/src/devices/pci/pci_segment.rs);
- * without PCI, on x86, the interrupts 5 to 23 (arch/x86_64/layout.rs), of which VMGenID takes one
- * since 1.8.
+ * Device limits: the slots of the PCI bus without the host bridge
+ * (src/vmm/src/devices/pci/pci_segment.rs). Without PCI, on x86, the interrupts 5 to 23
+ * (arch/x86_64/layout.rs), one of which VMGenID takes since 1.8.
  */
 enum { CPUS_MAX = 32, HOTPLUG_SLOT_MIB = 128, PCI_SLOTS = 31, MMIO_PLACES = 19 };
 
@@ -74,11 +74,11 @@ static bool has_memory_hotplug(const struct guest *guest)
 	return since(guest, 14);
 }
 
-/* ---- its configuration ---- */
+/* ---- the configuration file ---- */
 
 /*
- * A reset by the keyboard controller ends Firecracker; a triple fault would be an error.
- * Ctrl-Alt-Del comes through that controller as well, which guests with ACPI find only without
+ * A reset by the keyboard controller ends Firecracker cleanly; a triple fault would be an error.
+ * Ctrl-Alt-Del also comes through that controller. Guests with ACPI find it only without
  * i8042.nopnp.
  */
 static const char *own_parameters(enum kernel_arch arch)
@@ -89,8 +89,8 @@ static const char *own_parameters(enum kernel_arch arch)
 }
 
 /*
- * Without PCI "pci=off", and for each device how it is found: src/vmm/src/builder.rs. On arm64
- * "earlycon=uart,mmio,0x40002000".
+ * Without PCI, Firecracker adds "pci=off" and a parameter for each device (src/vmm/src/builder.rs);
+ * on arm64, "earlycon=uart,mmio,0x40002000".
  */
 static size_t firecracker_parameter_bytes(const struct guest *guest)
 {
@@ -116,7 +116,7 @@ static void machine_add(struct config *config, const struct guest *guest, struct
 	struct node *machine = config_add(config, root, "machine-config", NODE_MAP);
 	config_add_number(config, machine, "vcpu_count", guest->vcpu);
 	config_add_number(config, machine, "mem_size_mib", guest->mem_mib);
-	/* Two threads a core: the CPUs come in pairs. */
+	/* With two threads per core, Firecracker accepts only an even number of CPUs, or 1. */
 	config_add_bool(config, machine, "smt",
 		guest->arch == KERNEL_X86_64 && (guest->vcpu == 1 || guest->vcpu % 2 == 0));
 	if (guest->hugepage_mem)
@@ -133,7 +133,7 @@ static void drives_add(struct config *config, const struct guest *guest, struct 
 		config_add_file(config, drive, "path_on_host", &disk->file);
 		config_add_bool(config, drive, "is_root_device", false);
 		config_add_bool(config, drive, "is_read_only", disk->read_only);
-		/* The default, "Unsafe", does not flush when the guest asks for it. */
+		/* The default, "Unsafe", ignores the guest's flush requests. */
 		if (!disk->read_only)
 			config_add_text(config, drive, "cache_type", "Writeback");
 		/* Async is io_uring. */
@@ -164,7 +164,7 @@ static void memory_devices_add(struct config *config, const struct guest *guest,
 		struct node *balloon = config_add(config, root, "balloon", NODE_MAP);
 		config_add_number(config, balloon, "amount_mib", guest->initial_balloon_mem_mib);
 		config_add_bool(config, balloon, "deflate_on_oom", guest->deflate_on_oom);
-		/* Without statistics the size that the balloon has reached cannot be read. */
+		/* Without statistics the balloon's actual size cannot be queried. */
 		config_add_number(config, balloon, "stats_polling_interval_s", 1);
 		if (since(guest, 14))
 			config_add_bool(config, balloon, "free_page_reporting", true);
@@ -206,7 +206,7 @@ static const char *config_name(struct arena *arena, const struct guest *guest)
 	return arena_printf(arena, "%s-firecracker.json", guest->host_name);
 }
 
-/* The vsock's socket, which extraConfig may name; NULL: there is none. */
+/* The path of the vsock's socket, which extraConfig may set; NULL: no vsock. */
 static const char *vsock_path(const struct node *config)
 {
 	const struct node *vsock =
@@ -282,7 +282,7 @@ static void firecracker_modules(
 #define wrong(diag, where, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), "not-supported", __VA_ARGS__)
 
-/* Firecracker itself takes any key at the top, and ignores it. */
+/* Firecracker silently ignores unknown keys at the top level. */
 static void check_extra_config(struct diag *diag, const struct node *extra)
 {
 	static const char *const keys[] = {

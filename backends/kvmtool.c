@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * kvmtool: lkvm. Facts of the command line: builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c
- * in its sources (2024-08).
+ * kvmtool: lkvm. Command line according to builtin-run.c, disk/core.c, virtio/net.c and x86/kvm.c
+ * in its source (2024-08).
  */
 #include <string.h>
 
@@ -14,7 +14,7 @@ enum {
 	DISKS_MAX = 4,  /* MAX_DISK_IMAGES */
 	CPUS_MAX = 255, /* MPTABLE_MAX_CPUS */
 	PCI_SLOTS = 32,
-	OWN_DEVICES = 1,     /* random numbers; it has no host bridge */
+	OWN_DEVICES = 1,     /* a random number generator; there is no host bridge */
 	QUEUE_PAIRS_MAX = 8, /* VIRTIO_NET_NUM_QUEUES */
 };
 
@@ -30,9 +30,10 @@ static const char *program(struct arena *arena, const struct guest *guest)
 }
 
 /*
- * With --nodefaults the kernel gets these parameters and no others, and no device comes uncalled.
- * Without it kvmtool adds root=/dev/vda, and cuts what is longer than 2047 bytes. Its own
- * parameters for x86 are the first ones: there is no ACPI, and i8042 is not to be looked for.
+ * With --nodefaults the kernel gets exactly these parameters, and kvmtool adds no devices. Without
+ * it, kvmtool would add root=/dev/vda and truncate the command line to 2047 bytes. The x86
+ * parameters at the beginning are those that kvmtool adds itself: there is no ACPI, and the kernel
+ * must not probe for the i8042.
  */
 static void add_kernel(const struct kvmtool *kvmtool)
 {
@@ -71,7 +72,7 @@ static void add_disk(const struct kvmtool *kvmtool, const struct disk *disk)
 	struct command *command = kvmtool->command;
 	command_add(command, "-d");
 	struct argument *argument = command_begin(command);
-	/* "scsi:…" would be a vhost-scsi target. */
+	/* "scsi:…" would mean a vhost-scsi target. */
 	if (strncmp(disk->file.path, "scsi:", 5) == 0)
 		argument_text(command, argument, "./");
 	argument_file(command, argument, &disk->file, PIECE_RUNNER);
@@ -82,8 +83,8 @@ static void add_disk(const struct kvmtool *kvmtool, const struct disk *disk)
 }
 
 /*
- * kvmtool opens a tap once, without IFF_MULTI_QUEUE, and serves all queues of the guest by it; with
- * vhost there is one queue. A macvtap is a tapif that starts with '/'.
+ * kvmtool opens a tap once, without IFF_MULTI_QUEUE, for all queues of the guest; with vhost there
+ * is one queue. A tapif that starts with '/' is a macvtap.
  */
 static void add_tap(
 	const struct kvmtool *kvmtool, struct argument *argument, const struct interface *interface)
@@ -115,7 +116,7 @@ static void add_interfaces(const struct kvmtool *kvmtool)
 		else
 			add_tap(kvmtool, command_begin(command), interface);
 	}
-	/* Without any there would be one. */
+	/* Without an interface kvmtool would add one. */
 	if (kvmtool->guest->nnics == 0)
 		option_add(command, "-n", "mode=none");
 }
@@ -154,9 +155,9 @@ static void kvmtool_lower(struct arena *arena, const struct guest *guest, struct
 	vec_push(arena, &out->sockets, arena_printf(arena, ".lkvm/%s.sock", guest->host_name));
 	out->forbidden_characters = ",";
 	/*
-	 * No shutdown: there is neither ACPI nor a keyboard, and "lkvm debug" gets a SysRq to the
-	 * guest only when somebody types on lkvm's own terminal. "lkvm stop" is no better than
-	 * SIGTERM.
+	 * There is no shutdown: the guest has neither ACPI nor a keyboard, "lkvm debug" sends SysRq
+	 * to the guest only after a key press on lkvm's own terminal, and "lkvm stop" is no better
+	 * than SIGTERM.
 	 */
 	const struct control control = {"lkvm", guest->host_name, program(arena, guest)};
 	lower_balloon(arena, &control, guest, out);

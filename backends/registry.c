@@ -3,7 +3,7 @@
 
 #include "backends/interface/backend.h"
 
-/* The hypervisors, in the order of tables: NAME of NAME_backend. */
+/* X(NAME) for every NAME_backend, in the order of the tables in the documentation. */
 #define BACKENDS(X) \
 	X(qemu) \
 	X(cloud_hypervisor) \

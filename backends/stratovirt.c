@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stratovirt: StratoVirt's machine "microvm", with KVM. Facts of the command line: StratoVirt's
- * source, machine_manager/src/{cmdline.rs,config/} and machine/src/{lib.rs,micro_common/}, version
- * 2.5.
+ * stratovirt: StratoVirt's machine "microvm", with KVM. Command line according to its source,
+ * version 2.5: machine_manager/src/{cmdline.rs,config/} and machine/src/{lib.rs,micro_common/}.
  */
 #include <string.h>
 
@@ -13,8 +12,8 @@ static const struct option options[] = {
 	PACKAGE("stratovirt"), VERSION("stratovirt"), EXTRA_ARGS("stratovirt"), {0}};
 
 /*
- * The machine has places for so many disks and plain network interfaces, used or not; on x86 the
- * interrupts 5 to 15 are all that there are, so what remains is for other devices
+ * The machine reserves slots for this many disks and network interfaces without vhost, used or not.
+ * On x86 there are only the interrupts 5 to 15, so the rest is left for other devices
  * (micro_common/mod.rs, devices/src/sysbus/mod.rs).
  */
 enum { DISKS_MAX = 4, INTERFACES_MAX = 2, OTHERS_MAX = 11 - DISKS_MAX - INTERFACES_MAX };
@@ -53,7 +52,10 @@ static void add_kernel(const struct stratovirt *stratovirt)
 	struct command *command = stratovirt->command;
 	option_file(command, "-kernel", &guest->kernel);
 	option_file(command, "-initrd", &guest->initrd);
-	/* There is no BIOS to ask for disks. A reset ends the VM: after a panic too. */
+	/*
+	 * Without a BIOS the kernel must not query disks (edd=off). A reset ends the VM, after a
+	 * panic too.
+	 */
 	const char *console =
 		guest->arch == KERNEL_X86_64 ? "console=ttyS0 edd=off" : "console=ttyAMA0";
 	option_parameters(command, "-append",
@@ -80,7 +82,9 @@ static void add_disk(const struct stratovirt *stratovirt, const struct disk *dis
 		disk->id, disk->id, disk->serial);
 }
 
-/* One queue each: the microvm machine makes its interfaces before it knows how many are wanted. */
+/*
+ * One queue each: the microvm machine creates its interfaces before it knows the number of queues.
+ */
 static void add_interface(const struct stratovirt *stratovirt, const struct nic *nic)
 {
 	const struct interface *interface = nic->interface;
@@ -142,8 +146,8 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 	if (guest->socket)
 		vec_push(arena, &out->sockets, guest->socket);
 	/*
-	 * No shutdown: the microvm machine has no power button, and its system_powerdown cuts the
-	 * power.
+	 * There is no shutdown: the microvm machine has no power button, and its system_powerdown
+	 * cuts the power.
 	 */
 	const struct control control = {.protocol = "qmp", .address = guest->socket};
 	lower_state(arena, &control, out);
@@ -151,8 +155,7 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 }
 
 /*
- * virtio_mmio.device= for each place of a disk or an interface, used or not, and for each other
- * device.
+ * virtio_mmio.device= for each slot of a disk or interface, used or not, and for each other device.
  */
 static size_t stratovirt_parameter_bytes(const struct guest *guest)
 {
@@ -170,12 +173,12 @@ static void stratovirt_modules(
 		(struct module_wish){"virtio_mmio", "the bus of StratoVirt's devices", false});
 }
 
-/* ---- its own rules ---- */
+/* ---- rules of StratoVirt ---- */
 
 #define wrong(diag, where, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), "not-supported", __VA_ARGS__)
 
-/* Its parser splits options at these and knows no quoting. */
+/* The parser splits options at these characters and supports no quoting. */
 static void check_text(struct diag *diag, const struct pos *where, const char *what, size_t index,
 	const char *text)
 {

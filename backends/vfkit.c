@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * vfkit: Apple's Virtualization.framework. Facts of the command line: pkg/cmdline, pkg/config and
- * pkg/rest in its sources (0.6.4).
+ * vfkit: Apple's Virtualization.framework. Command line according to pkg/cmdline, pkg/config and
+ * pkg/rest in its source (0.6.4).
  */
 #include <string.h>
 
@@ -53,7 +53,7 @@ static const struct option options[] = {
 	{0},
 };
 
-/* sun_path of macOS has 104 bytes. */
+/* sun_path has 104 bytes on macOS, including the terminating 0. */
 enum { SOCKET_PATH_BYTES = 103 };
 
 struct vfkit {
@@ -80,8 +80,8 @@ static void add_base(const struct vfkit *vfkit)
 }
 
 /*
- * Not --bootloader linux,…: neither a file with a comma nor a parameter with a double quote goes
- * through it.
+ * --bootloader linux,… would take neither a file name with a comma nor a parameter with a double
+ * quote.
  */
 static void add_kernel(const struct vfkit *vfkit)
 {
@@ -133,7 +133,7 @@ static void add_devices(const struct vfkit *vfkit)
 		add_device(vfkit,
 			arena_printf(vfkit->arena, "virtio-net,nat,mac=%s",
 				guest->nics[i].interface->mac));
-	/* Its documentation writes ignoreIfMissing, its parser takes this alone. */
+	/* The documentation says ignoreIfMissing, but the parser accepts only this spelling. */
 	if (own(guest)->rosetta.enable)
 		add_device(vfkit,
 			arena_printf(vfkit->arena, "rosetta,mountTag=rosetta%s%s",
@@ -150,7 +150,7 @@ static const char *escape_url(struct arena *arena, const char *path)
 	return arena_strdup(arena, buf_text(&escaped));
 }
 
-/* The URL has an absolute path. */
+/* The URL needs an absolute path. */
 static void add_socket(const struct vfkit *vfkit)
 {
 	const char *socket = vfkit->guest->socket;
@@ -224,7 +224,7 @@ static void vfkit_modules(
 	vec_push(arena, wishes, (struct module_wish){"virtio_console", "vfkit's console", false});
 }
 
-/* Apple silicon, and Macs with an Intel CPU. */
+/* For Apple silicon, and for Macs with an Intel CPU. */
 static const enum kernel_format kernels[] = {KERNEL_ARM64_IMAGE, KERNEL_BZIMAGE};
 
 const struct backend vfkit_backend = {

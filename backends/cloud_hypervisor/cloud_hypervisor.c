@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cloud-hypervisor: Cloud Hypervisor, with KVM. Facts of the command line: its source,
- * cloud-hypervisor/src/main.rs, vmm/src/config.rs and option_parser/src/lib.rs, versions 35 to 53.
+ * cloud-hypervisor: Cloud Hypervisor, with KVM. Command line according to its source, versions 35
+ * to 53: cloud-hypervisor/src/main.rs, vmm/src/config.rs and option_parser/src/lib.rs.
  */
 #include <string.h>
 
@@ -25,12 +25,15 @@ static const struct option options[] = {
 	{0},
 };
 
-/* The name that the reference's host expects. */
+/* The name that microvm.nix's host module expects. */
 #define VSOCK "notify.vsock"
-/* Where the guest's systemd says that it is ready. */
+/* The port on which the guest's systemd reports that it is ready. */
 #define NOTIFY_PORT "8888"
 
-/* pci/src/bus.rs: 32 with the host bridge. By itself it has a console and random numbers. */
+/*
+ * pci/src/bus.rs: 32 slots including the host bridge. Its own devices are a console and a random
+ * number generator.
+ */
 enum { HOTPLUG_MIB = 128, PCI_SLOTS = 31, OWN_DEVICES = 2, CPUS_MAX_OLD = 254 };
 
 struct cloud_hypervisor {
@@ -50,7 +53,10 @@ static bool since(const struct guest *guest, unsigned major)
 	return version_at_least(guest->options->version, major, 0);
 }
 
-/* A value with what the parser splits at is written in double quotes, a quote in it twice. */
+/*
+ * A value with characters at which the parser splits goes into double quotes; quotes in it are
+ * doubled.
+ */
 static const char *quoted(struct arena *arena, const char *text)
 {
 	size_t length = strlen(text);
@@ -65,7 +71,7 @@ static const char *quoted(struct arena *arena, const char *text)
 	return arena_strdup(arena, buf_text(&out));
 }
 
-/* "--disk A B", but versions 30 to 35 want "--disk A --disk B". */
+/* "--disk A B" since version 36; versions 30 to 35 need "--disk A --disk B". */
 static void add_of_many(const struct cloud_hypervisor *ch, const char *option, size_t index)
 {
 	if (index == 0 || !since(ch->guest, 36))
@@ -98,9 +104,8 @@ static void add_kernel(const struct cloud_hypervisor *ch)
 	option_file(ch->command, "--kernel", &guest->kernel);
 	option_file(ch->command, "--initramfs", &guest->initrd);
 	/*
-	 * A guest that reboots starts again in the same process, however it does it. After a panic
-	 * it takes a while, so that it does not spin; when stage 1 fails, nothing would be better
-	 * the next time.
+	 * However a guest reboots, it boots again in the same process. After a panic it waits, so
+	 * that it does not spin. If stage 1 fails, it would fail again, so the guest powers off.
 	 */
 	option_parameters(ch->command, "--cmdline",
 		arena_printf(
@@ -116,7 +121,7 @@ static void add_memory(const struct cloud_hypervisor *ch)
 {
 	const struct guest *guest = ch->guest;
 	/*
-	 * virtiofsd maps the guest's memory; such memory cannot be merged, and neither can huge
+	 * virtiofsd maps the guest's memory. Shared memory cannot be merged, and neither can huge
 	 * pages.
 	 */
 	const char *text = arena_printf(ch->arena, "size=%lluM,shared=%s",
@@ -181,7 +186,10 @@ static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk,
 	add_of_many(ch, "--disk", index);
 	struct argument *argument = command_begin(ch->command);
 	if (disk->file.in_runner) {
-		/* The runner's path may have what the parser splits at, so it is in quotes. */
+		/*
+		 * The runner's path is quoted because it may contain characters at which the parser
+		 * splits.
+		 */
 		argument_text(ch->command, argument, "path=\"");
 		argument_file(ch->command, argument, &disk->file, PIECE_RUNNER);
 		argument_text(ch->command, argument, "\"");
@@ -197,8 +205,8 @@ static void add_disk(const struct cloud_hypervisor *ch, const struct disk *disk,
 	else if (disk->volume)
 		argument_text(ch->command, argument, ",direct=off");
 	/*
-	 * Without it the format is guessed, and then the first sector of a raw image cannot be
-	 * written.
+	 * Without it the format is guessed, and the guest cannot write the first sector of a raw
+	 * image.
 	 */
 	if (since(ch->guest, 51))
 		argument_text(ch->command, argument,
@@ -236,7 +244,7 @@ static void add_device(const struct cloud_hypervisor *ch, const struct device *d
 	command_printf(ch->command, "path=%s", pci_directory(ch->arena, device->path));
 }
 
-/* Ours, completed by what extraArgs say; the socket's path. */
+/* Adds our vsock, completed by extraArgs; returns the socket's path. */
 static const char *add_vsock(const struct cloud_hypervisor *ch)
 {
 	const char *text = ch->extra.vsock, *socket = ch_value_of(ch->arena, text, "socket");
@@ -265,7 +273,7 @@ static void lower_control(const struct cloud_hypervisor *ch, struct lowered *out
 	lower_balloon(arena, &control, ch->guest, out);
 }
 
-/* A connection of the guest to a port of the host arrives at the socket "PATH_PORT". */
+/* A connection from the guest to a port of the host arrives at the socket "PATH_PORT". */
 static void lower_vsock(const struct cloud_hypervisor *ch, const char *socket, struct lowered *out)
 {
 	vec_push(ch->arena, &out->sockets, socket);
@@ -316,7 +324,7 @@ static void cloud_hypervisor_modules(
 #define wrong(diag, where, code, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
-/* The parser does not take quotes off the items of a list. */
+/* The parser does not remove quotes from list items. */
 static void check_oem_strings(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	const struct strings *strings = &own(guest)->platform_oem_strings;
@@ -342,13 +350,13 @@ static void cloud_hypervisor_check(
 	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
 		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported",
 			"hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
-	/* --api-socket takes a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
+	/* --api-socket accepts a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
 	if (vm->socket &&
 		(strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
 		wrong(diag, vm_where(vm, &vm->socket), "bad-socket",
 			"socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s",
 			vm->socket, vm->socket);
-	/* 8192 since version 48. */
+	/* The limit is 8192 since version 48. */
 	if (!since(guest, 48))
 		check_cpus(diag, vm, "cloud-hypervisor before version 48", CPUS_MAX_OLD);
 	check_places(diag, guest, "cloud-hypervisor",
@@ -357,13 +365,13 @@ static void cloud_hypervisor_check(
 	check_oem_strings(diag, vm, guest);
 }
 
-/* A bzImage since version 39. */
+/* bzImages are supported since version 39. */
 static bool cloud_hypervisor_boots(const struct guest *guest, enum kernel_format format)
 {
 	return format != KERNEL_BZIMAGE || since(guest, 39);
 }
 
-/* On aarch64 the guest has a device tree alone. */
+/* On aarch64 the guest has only a device tree. */
 static bool cloud_hypervisor_smbios(const struct guest *guest)
 {
 	return guest->arch == KERNEL_X86_64;

@@ -4,8 +4,8 @@
 #include <string.h>
 
 /*
- * The value of an option in "--option value" or "--option=value"; NULL: it is another argument.
- * `used` counts arguments.
+ * The value of an option in "--option value" or "--option=value"; NULL for another argument. Sets
+ * *used to the number of arguments.
  */
 static const char *option_value(
 	const struct strings *arguments, size_t i, const char *option, size_t *used)
@@ -31,7 +31,7 @@ struct ch_extra ch_extra_read(struct arena *arena, const struct strings *argumen
 	struct ch_extra extra = {0};
 	const struct {
 		const char *option, **value;
-		bool ours; /* taken out */
+		bool ours; /* removed from the rest */
 	} options[] = {
 		{"--cpus", &extra.cpus, true},
 		{"--platform", &extra.platform, true},

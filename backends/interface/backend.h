@@ -23,7 +23,9 @@ struct disk {
 	enum image_type format;
 	bool read_only, direct;
 	const struct volume *volume; /* NULL for the store disk */
-	/* by which the guest finds it: its serial number if `by_serial`, else its name in /dev/ */
+	/*
+	 * how the guest identifies it: the serial number if `by_serial`, otherwise its path in /dev
+	 */
 	const char *source;
 	bool by_serial;
 };
@@ -44,13 +46,16 @@ struct nic {
 
 /*
  * Input of a backend: the parts of the description that it lowers, and the results of planning.
- * Elements of lists are the description's own.
+ * List elements belong to the description.
  */
 struct guest {
-	/* the backend's own options: the first member of struct qemu_options and the like */
+	/*
+	 * the backend's own options: a pointer to the first member of struct qemu_options and the
+	 * like
+	 */
 	const struct hypervisor_options *options;
 	const char *host_name;
-	const char *cpu; /* NULL: the host's */
+	const char *cpu; /* NULL: the host's CPU */
 	uint64_t vcpu;
 	uint64_t mem_mib;
 	bool hugepage_mem;
@@ -75,7 +80,7 @@ struct guest {
 	const struct forward_port *forward_ports;
 	size_t nforward_ports;
 
-	/* these depend on the kernel: */
+	/* the rest depends on the kernel */
 	enum kernel_arch arch;
 	bool foreign; /* `arch` differs from the host's architecture */
 	struct file_ref kernel, initrd;
@@ -196,8 +201,8 @@ struct backend {
 	const char *name;
 	const char *doc;    /* one line for the table of hypervisors */
 	const char *tested; /* how its runners were tested */
-	const char *title;  /* its name in texts */
-	/* Its group of options, and the size of the structure that they describe. */
+	const char *title;  /* its name in messages and documents */
+	/* The table of its options, and the size of the structure that they fill. */
 	const struct option *options;
 	size_t options_bytes;
 	struct capability capabilities[FEATURE_COUNT];
@@ -257,8 +262,8 @@ struct backend {
 	 */
 	bool mmio_parameters;
 	/*
-	 * Checks further rules of this hypervisor ("mem must be at least 128"); NULL: none.
-	 * Whatever depends on the guest's kernel is not known yet.
+	 * Checks further rules of this hypervisor ("mem must be at least 128"); NULL: none. Fields
+	 * of the guest that depend on its kernel are not set yet.
 	 */
 	void (*check)(struct diag *diag, const struct vm *vm, const struct guest *guest);
 	/* Checks rules that depend on the guest's kernel; NULL: none. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * choices: options with a fixed set of values. Each enum has a table with the value's words in a
- * description, in the enum's order, which ends with NULL. Where an option need not be given, or was
- * refused, its field has the enum's last value, whose name is that NULL.
+ * choices: options with a fixed set of values. Each enum has a table of the names used in
+ * descriptions, in the enum's order, which ends with NULL. If an option without a default is not
+ * given, or was refused, its field has the enum's last value, whose name is that NULL.
  */
 #ifndef MVM_BACKENDS_INTERFACE_CHOICES_H
 #define MVM_BACKENDS_INTERFACE_CHOICES_H
@@ -38,7 +38,7 @@ extern const char *const security_model_names[];
 enum share_cache { CACHE_AUTO, CACHE_ALWAYS, CACHE_METADATA, CACHE_NEVER };
 extern const char *const share_cache_names[];
 
-/* Which end takes the connections that are forwarded. */
+/* The end that accepts the forwarded connections. */
 enum forward_from { FROM_HOST, FROM_GUEST };
 extern const char *const forward_from_names[];
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * option: one row of a table of options. Reading, defaults, schema and reference come from the
- * tables: compiler/describe/options.c has those of descriptions, each backend has its own, and
- * compiler/fleet/options.c has those of host files.
+ * option: one row of a table of options. The parser, defaults, schema and reference are driven by
+ * these tables: compiler/describe/options.c has those of descriptions, each backend its own, and
+ * compiler/fleet/options.c those of host files.
  */
 #ifndef MVM_BACKENDS_INTERFACE_OPTION_H
 #define MVM_BACKENDS_INTERFACE_OPTION_H
@@ -42,8 +42,8 @@ struct option {
 	const char *name;
 	enum option_kind kind;
 	enum option_state state;
-	size_t offset;       /* of the field in the struct that the table describes */
-	size_t count_offset; /* OPTION_LIST, OPTION_MAP: of the number of elements */
+	size_t offset;       /* of the field, in the struct that the table fills */
+	size_t count_offset; /* OPTION_LIST, OPTION_MAP: offset of the number of elements */
 	/*
 	 * OPTION_LIST, OPTION_MAP: the size of an element. OPTION_GROUP: 0 if `sub` describes the
 	 * same struct as this table; otherwise the size of another struct, to which the field

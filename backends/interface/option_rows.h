@@ -19,7 +19,7 @@
 #define MIB(S, f, lo) \
 	.kind = OPTION_MIB, .arg = "MiB", .offset = OFFSET(S, f, uint64_t), .minimum = (lo), \
 	.maximum = MAXIMUM_MIB
-/* `T` is an enum of backends/interface/choices.h, which has its T_names beside it. */
+/* `T` is an enum of backends/interface/choices.h, where T_names is declared too. */
 #define ENUM(S, f, T) .kind = OPTION_ENUM, .offset = OFFSET(S, f, enum T), .choices = T##_names
 /* vm_options sets `choices` to the names in the registry */
 #define BACKEND(S, f) .kind = OPTION_BACKEND, .offset = OFFSET(S, f, const struct backend *)
@@ -42,7 +42,7 @@
  */
 #define MAXIMUM_MIB (16LL * 1024 * 1024)
 
-/* Rows of `struct hypervisor_options`, with which a backend's own structure begins. */
+/* The rows for `struct hypervisor_options`, the first member of a backend's own structure. */
 #define PACKAGE(program) \
 	{ \
 		.name = "package", STRING(struct hypervisor_options, package), .arg = "path", \

@@ -103,12 +103,12 @@ struct pcie_root_port {
 	const char *slot, *addr;
 };
 
-/* What every hypervisor has. A backend's own structure of options begins with it. */
+/* Options that every hypervisor has; the first member of a backend's own structure of options. */
 struct hypervisor_options {
 	const char *package;
 	const char *version; /* "51", "9.1"; NULL: the current one */
 	struct strings extra_args;
-	/* with FEATURE_ROOT_PORTS; none elsewhere */
+	/* empty without FEATURE_ROOT_PORTS */
 	struct {
 		struct pcie_root_port *v;
 		size_t n;
@@ -147,7 +147,7 @@ struct vm {
 
 	/* the machine */
 	const struct backend *hypervisor;
-	const char *cpu; /* NULL: the host's */
+	const char *cpu; /* NULL: the host's CPU */
 	uint64_t vcpu;
 	uint64_t mem_mib;
 	bool hugepage_mem;
@@ -219,8 +219,8 @@ struct vm {
 	} virtiofsd;
 
 	/*
-	 * The options of every backend, also of those that are not chosen, in the order of the
-	 * registry: each points to the first member of the backend's own structure.
+	 * The options of all backends, even those not selected, in the registry's order. Each
+	 * points to the first member of the backend's own structure.
 	 */
 	struct hypervisor_options *own[BACKENDS_MAX];
 

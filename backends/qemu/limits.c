@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * limits: how many CPUs and devices QEMU's machines have room for. Facts:
- * hw/i386/{microvm,pc_q35,pc_piix}.c, hw/arm/virt.c; tried with 7.2, whose message is "No
- * 'virtio-bus' bus found", or "no slot/function available".
+ * limits: the number of CPUs and devices that QEMU's machines support, according to
+ * hw/i386/{microvm,pc_q35,pc_piix}.c and hw/arm/virt.c. Tested with 7.2, whose messages are "No
+ * 'virtio-bus' bus found" and "no slot/function available".
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,19 +11,19 @@
 
 enum {
 	/*
-	 * The second I/O APIC has 24 interrupts, but a disk at the last one never answered the
-	 * guest (7.2, TCG): it waits for ever.
+	 * The second I/O APIC has 24 interrupts, but a disk on the last one never answers the
+	 * guest, which waits forever (7.2, TCG).
 	 */
 	MMIO_PLACES = 23,
 	MMIO_PLACES_ONE_IOAPIC = 8,
 };
 
 struct machine {
-	const char *name, *versioned; /* "q35"; "pc-q35-", of pc-q35-7.2 */
-	unsigned cpus, slots;         /* of its PCI bus but for what it has there itself */
+	const char *name, *versioned; /* "q35"; "pc-q35-", the prefix of pc-q35-7.2 */
+	unsigned cpus, slots;         /* free slots of its PCI bus, without its own devices */
 };
 
-/* q35 had 288 CPUs up to 8.0; more than the option vcpu takes since. */
+/* q35 supported 288 CPUs up to QEMU 8.0; since then, more than the option vcpu allows. */
 enum { Q35_CPUS = 288 };
 static const struct machine machines[] = {
 	{"microvm", NULL, 288, 31},
@@ -39,7 +39,7 @@ static bool has_name(const struct machine *machine, const char *name)
 			strncmp(name, machine->versioned, strlen(machine->versioned)) == 0);
 }
 
-/* NULL: nothing is known of it. */
+/* Returns NULL if the machine's limits are not known. */
 static const struct machine *find_machine(const char *name)
 {
 	for (size_t i = 0; i < countof(machines); i++)
@@ -76,7 +76,7 @@ static const char *machine_option(const struct guest *guest, const char *key)
 	return "";
 }
 
-/* The second I/O APIC came with 6.0. */
+/* QEMU 6.0 added the second I/O APIC. */
 static unsigned mmio_places(const struct guest *guest)
 {
 	bool off = strcmp(machine_option(guest, "acpi"), "off") == 0 ||
@@ -104,8 +104,8 @@ static bool is_pci(const char *driver, size_t length)
 }
 
 /*
- * Whether a device takes a place of the machine's own bus: not one behind a port, and of those at
- * one address only the first function.
+ * Whether a device occupies a slot of the machine's own bus. Devices behind a port do not, and of
+ * the functions at one address only the first does.
  */
 static bool takes_place(const char *device, bool pci)
 {

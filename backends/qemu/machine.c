@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* machine: the machine, its CPU and its memory, by accelerator. */
+/* machine: the machine, its CPU and its memory, depending on the accelerator. */
 #include <string.h>
 
 #include "backends/qemu/qemu.h"
@@ -54,7 +54,7 @@ bool qemu_has_pci(const struct guest *guest)
 		guest->nshares || has_device(guest, BUS_PCI) || guest->options->pcie_root_ports.n;
 }
 
-/* virtiofs maps the guest's memory; huge pages come by a memory object too. */
+/* virtiofsd maps the guest's memory, and huge pages need a memory object too. */
 static bool has_memory_object(const struct guest *guest)
 {
 	return guest->nshares || guest->hugepage_mem;
@@ -66,7 +66,7 @@ static const char *machine_options(const struct qemu *qemu)
 		return ",gic-version=max";
 	if (!qemu_is_microvm(qemu->guest))
 		return ",acpi=on,mem-merge=on";
-	/* The kernel finds virtio-mmio devices by ACPI. */
+	/* The kernel finds virtio-mmio devices through ACPI. */
 	return arena_printf(qemu->arena,
 		",acpi=on,mem-merge=on,pcie=%s,pic=off,pit=off,rtc=on,usb=%s",
 		qemu->pci ? "on" : "off", has_device(qemu->guest, BUS_USB) ? "on" : "off");
@@ -106,8 +106,7 @@ void qemu_add_cpu(const struct qemu *qemu)
 	}
 	/*
 	 * SGX crashes microvm machines: gitlab.com/qemu-project/qemu/-/issues/2142. Emulating the
-	 * architecture's own algorithm of pointer authentication makes a guest start four times
-	 * slower.
+	 * architected algorithm of pointer authentication makes a guest boot four times slower.
 	 */
 	add_by_accelerator(qemu, qemu_is_x86(qemu) ? "host,+x2apic,-sgx" : "host",
 		qemu_is_x86(qemu) ? "max" : "max,pauth-impdef=on");

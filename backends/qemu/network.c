@@ -74,7 +74,7 @@ static void add_netdev(const struct qemu *qemu, const struct nic *nic, bool forw
 
 void qemu_add_interfaces(const struct qemu *qemu)
 {
-	/* ports are forwarded by one interface: the host's port can be bound once */
+	/* only one interface forwards ports, because a port of the host can be bound only once */
 	bool forwarded = false;
 	for (size_t i = 0; i < qemu->guest->nnics; i++) {
 		const struct nic *nic = &qemu->guest->nics[i];
@@ -82,8 +82,8 @@ void qemu_add_interfaces(const struct qemu *qemu)
 		add_netdev(qemu, nic, user && !forwarded);
 		forwarded |= user;
 		/*
-		 * More queues than the backend serves would swallow packets: user and bridge have
-		 * one.
+		 * With more queues than the network backend serves, packets would get lost: user
+		 * and bridge have one queue.
 		 */
 		const char *queues = nic->queues > 1 && qemu->pci
 			? arena_printf(qemu->arena, ",mq=on,vectors=%u", 2 * nic->queues + 2)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * qemu: QEMU on x86_64, with KVM or without. Facts of the command line: QEMU's own documentation
- * (invocation), tried with 7.2.
+ * qemu: QEMU, with or without KVM. Command line according to QEMU's documentation (invocation);
+ * tested with 7.2.
  */
 #include <string.h>
 
@@ -49,7 +49,7 @@ static bool machine_has_hotplug(const struct guest *guest)
 	return !qemu_is_microvm(guest);
 }
 
-/* A relative name with a colon would be read as a protocol ("nbd:…"). */
+/* QEMU reads a relative name with a colon as a protocol ("nbd:…"). */
 static const char *file_name(struct arena *arena, const char *path)
 {
 	const char *colon = strchr(path, ':');
@@ -63,22 +63,22 @@ static void add_kernel(const struct qemu *qemu)
 	option_file(qemu->command, "-initrd", &qemu->guest->initrd);
 	const char *serial =
 		qemu_is_x86(qemu) ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
-	/* With -no-reboot a reset ends QEMU: after a panic too. */
+	/* With -no-reboot a reset ends QEMU, after a panic too. */
 	option_parameters(qemu->command, "-append",
 		arena_printf(qemu->arena, "%sreboot=t panic=-1",
 			qemu_options(qemu->guest)->serial_console ? serial : ""),
 		qemu->guest);
 }
 
-/* -action panic=exit-failure came with 7.1. */
+/* QEMU 7.1 added -action panic=exit-failure. */
 static bool tells_panic(const struct guest *guest)
 {
 	return version_at_least(guest->options->version, 7, 1);
 }
 
 /*
- * A panic ends QEMU with status 1, when the guest has the device's driver; the reset that follows a
- * panic would be status 0.
+ * A panic ends QEMU with status 1 if the guest has the device's driver. Otherwise the reset that
+ * follows a panic ends it with status 0.
  */
 static void add_panic(const struct qemu *qemu)
 {
@@ -89,8 +89,8 @@ static void add_panic(const struct qemu *qemu)
 }
 
 /*
- * The machine microvm makes no tables (hw/i386/microvm.c), and on aarch64 it takes an UEFI to pass
- * them on.
+ * The machine microvm creates no SMBIOS tables (hw/i386/microvm.c), and on aarch64 only UEFI would
+ * pass them on.
  */
 static bool qemu_smbios(const struct guest *guest)
 {
@@ -136,7 +136,7 @@ static void add_root_ports(const struct qemu *qemu)
 	}
 }
 
-/* What QEMU calls the format of a vhd image. */
+/* QEMU's name of the format; it calls vhd "vpc". */
 static const char *format_name(enum image_type format)
 {
 	return format == IMAGE_VHD ? "vpc" : image_type_names[format];
@@ -169,7 +169,7 @@ static void add_control(const struct qemu *qemu)
 {
 	const struct guest *guest = qemu->guest;
 	qemu_add_sandbox(qemu);
-	/* -run-with user= came with 9.1, and -runas went with 10.0. */
+	/* QEMU 9.1 added -run-with user=, and 10.0 removed -runas. */
 	if (guest->user && version_at_least(guest->options->version, 9, 1))
 		option_printf(qemu->command, "-run-with", "user=%s", guest->user);
 	else if (guest->user)
@@ -194,8 +194,8 @@ static void add_shares(const struct qemu *qemu)
 			continue;
 		}
 		/*
-		 * Of several file systems below one directory two files can have one inode number,
-		 * by which the guest would take one for the other.
+		 * Files of different file systems below one directory can have equal inode numbers,
+		 * and the guest would mistake one for the other.
 		 */
 		option_printf(command, "-fsdev",
 			"local,id=fs%zu,path=%s,security_model=%s,readonly=%s,multidevs=remap", i,
@@ -222,10 +222,7 @@ static void add_pci_device(const struct qemu *qemu, const struct device *device)
 	option_add(qemu->command, "-device", text);
 }
 
-/*
- * Devices come behind the bus that they are on. The machine "microvm" has a USB controller of its
- * own.
- */
+/* A device must follow the bus that it is on. The machine "microvm" has its own USB controller. */
 static void add_devices(const struct qemu *qemu)
 {
 	bool controller = qemu_is_microvm(qemu->guest) || qemu->guest->graphics.enable;
@@ -269,7 +266,7 @@ static void add_display(const struct qemu *qemu)
 		option_add(qemu->command, "-device", inputs[i]);
 }
 
-/* The whole command line, in its order. */
+/* Adds the arguments in the order of the command line. */
 static void add_all(const struct qemu *qemu)
 {
 	struct command *command = qemu->command;
@@ -349,7 +346,7 @@ static void qemu_modules(
 	struct arena *arena, const struct guest *guest, struct module_wishes *wishes)
 {
 	bool x86 = guest->arch == KERNEL_X86_64, pci = qemu_has_pci(guest);
-	/* The first one: what fails behind it is told. */
+	/* First, so that a panic in a later module is reported. */
 	if (tells_panic(guest))
 		vec_push(arena, wishes,
 			(struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci",
@@ -363,8 +360,8 @@ static void qemu_modules(
 }
 
 /*
- * A microvm machine without ACPI, which machineOpts can make, tells of its devices by parameters:
- * hw/i386/microvm.c, microvm_fix_kernel_cmdline.
+ * A microvm machine without ACPI, possible through machineOpts, announces its devices by kernel
+ * parameters: hw/i386/microvm.c, microvm_fix_kernel_cmdline.
  */
 static size_t qemu_parameter_bytes(const struct guest *guest)
 {

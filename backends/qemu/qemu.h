@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* qemu: what the files of this backend share; qemu.c has the command line in its order. */
+/*
+ * qemu: declarations shared by the files of this backend; qemu.c has the order of the command line.
+ */
 #ifndef MVM_BACKENDS_QEMU_QEMU_H
 #define MVM_BACKENDS_QEMU_QEMU_H
 
@@ -7,8 +9,8 @@
 
 struct qemu_options {
 	struct hypervisor_options common;
-	const char *machine;       /* NULL: by architecture */
-	struct pairs machine_opts; /* replaces ours when given */
+	const char *machine;       /* NULL: depends on the architecture */
+	struct pairs machine_opts; /* replaces our options if given */
 	bool serial_console;
 };
 
@@ -16,26 +18,23 @@ struct qemu {
 	struct arena *arena;
 	const struct guest *guest;
 	struct command *command;
-	bool pci; /* virtio devices are on a PCI bus, else virtio-mmio */
+	bool pci; /* virtio devices are on a PCI bus; otherwise they use virtio-mmio */
 };
 
-/* Its own options. */
+/* The backend's own options. */
 const struct qemu_options *qemu_options(const struct guest *guest);
-/* The only x86 machine without a PCI bus, unless it is asked for one. */
+/* The only x86 machine without a PCI bus, unless one is requested. */
 bool qemu_is_microvm(const struct guest *guest);
-/*
- * The machine "microvm" has virtio-mmio devices, and a PCI bus only for what does not work without
- * one.
- */
+/* The machine "microvm" has virtio-mmio devices. It has a PCI bus only if a device needs one. */
 bool qemu_has_pci(const struct guest *guest);
 
-/* Its machine: the one that is asked for, or that of the architecture. */
+/* The requested machine, or the default of the architecture. */
 const char *qemu_machine_name(const struct guest *guest);
 
 /* machine.c */
-/* QEMU's option parser splits at commas; two of them are one. */
+/* QEMU's option parser splits at commas; a doubled comma stands for one. */
 const char *qemu_escape(struct arena *arena, const char *text);
-/* "pci" or "device", of virtio-net-… */
+/* "pci" or "device", the end of virtio-net-… */
 const char *qemu_suffix(const struct qemu *qemu);
 bool qemu_is_x86(const struct qemu *qemu);
 void qemu_add_machine(const struct qemu *qemu);
@@ -43,7 +42,7 @@ void qemu_add_cpu(const struct qemu *qemu);
 void qemu_add_memory(const struct qemu *qemu);
 void qemu_add_memory_object(const struct qemu *qemu);
 void qemu_add_memory_devices(const struct qemu *qemu);
-/* limits.c: of the whole command line */
+/* limits.c: checks the whole command line */
 bool qemu_check_limits(struct diag *diag, const struct vm *vm, const struct qemu *qemu);
 /* sandbox.c */
 void qemu_add_sandbox(const struct qemu *qemu);

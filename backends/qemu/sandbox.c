@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * sandbox: what QEMU may not do once it runs. Whoever reaches its control socket could have it
- * start programs ("migrate exec:"), were that not denied; its filter ends QEMU when it tries all
- * the same (system/qemu-seccomp.c). All is denied but what the VM itself needs.
+ * sandbox: restricts QEMU while it runs. A process with access to its control socket could
+ * otherwise make it start programs ("migrate exec:"). A denied system call ends QEMU
+ * (system/qemu-seccomp.c). Everything is denied that the VM itself does not need.
  */
 #include <string.h>
 
 #include "backends/qemu/qemu.h"
 
 /*
- * Arguments of one's own that have QEMU start a program, or call what counts as privileged: to
- * become another user, and setsid, which the user network calls in each process that it starts
- * (libslirp, src/misc.c: fork_exec_child_setup).
+ * extraArgs with which QEMU starts a program or makes a call that counts as privileged: changing
+ * the user, or setsid, which the user network calls in each process that it starts (libslirp,
+ * src/misc.c: fork_exec_child_setup).
  */
 static const struct {
 	const char *option;
 	bool starts, privileged;
 } needs[] = {
-	{"daemonize", true, true}, /* it forks, and begins a session */
+	{"daemonize", true, true}, /* forks and starts a session */
 	{"display", true, false},
 	{"incoming", true, false}, /* exec:… */
-	/* scripts of a tap, helpers, guestfwd and smb of the user network */
+	/* tap scripts and helpers; guestfwd and smb of the user network */
 	{"net", true, true},
 	{"netdev", true, true},
 	{"nic", true, true},
@@ -28,7 +28,7 @@ static const struct {
 	{"run-with", false, true},
 };
 
-/* An option without its dashes, of which QEMU takes one or two; NULL: it is none. */
+/* The option without its one or two dashes; NULL if the argument is not an option. */
 static const char *option_name(const char *argument)
 {
 	return argument[0] != '-' ? NULL : argument + (argument[1] == '-' ? 2 : 1);
@@ -45,7 +45,7 @@ static bool has_option(const struct guest *guest, const char *option)
 	return false;
 }
 
-/* The setuid helper has to gain privileges, which a process with a filter cannot. */
+/* The setuid bridge helper must gain privileges, which is impossible in a process with a filter. */
 static bool has_bridge(const struct guest *guest)
 {
 	for (size_t i = 0; i < guest->nnics; i++)
@@ -54,7 +54,7 @@ static bool has_bridge(const struct guest *guest)
 	return false;
 }
 
-/* That starts nc for each connection. */
+/* Such a port starts nc for each connection. */
 static bool forwards_from_guest(const struct guest *guest)
 {
 	for (size_t i = 0; i < guest->nforward_ports; i++)
@@ -63,7 +63,7 @@ static bool forwards_from_guest(const struct guest *guest)
 	return false;
 }
 
-/* GTK may start a session bus, and Vulkan is served by a process of virglrenderer's. */
+/* GTK may start a session bus, and virglrenderer serves Vulkan in a separate process. */
 static bool starts_programs(const struct guest *guest)
 {
 	for (size_t i = 0; i < countof(needs); i++)
@@ -75,7 +75,7 @@ static bool starts_programs(const struct guest *guest)
 				guest->graphics.backend != DISPLAY_HEADLESS));
 }
 
-/* QEMU puts the filter up before it becomes the user. */
+/* QEMU installs the filter before it changes to the user. */
 static bool is_privileged(const struct guest *guest)
 {
 	for (size_t i = 0; i < countof(needs); i++)
@@ -84,7 +84,7 @@ static bool is_privileged(const struct guest *guest)
 	return guest->user != NULL || forwards_from_guest(guest);
 }
 
-/* Two filters would both hold, so one among the extra arguments is the only one. */
+/* Two filters would both apply, so one among extraArgs replaces ours. */
 void qemu_add_sandbox(const struct qemu *qemu)
 {
 	const struct guest *guest = qemu->guest;
