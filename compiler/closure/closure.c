@@ -148,7 +148,7 @@ static enum source_result scan_paths(struct closure_table *table, const char *st
 	return closure_scan_load(table) ? SOURCE_READ : SOURCE_BROKEN;
 }
 
-/* The sources of a closure that no file describes. The first one that is not absent counts. */
+/* The sources of a closure that no file describes. The first one that is present is used. */
 static enum source_result (*const sources[])(struct closure_table *table, const char *state_dir) = {
 	read_attributes, read_database, closure_nix_load, scan_paths};
 

@@ -22,7 +22,7 @@ int64_t *disk_image_nothing_known(struct arena *arena, const struct plan *plan)
 	return stored;
 }
 
-/* What the description decides of it. */
+/* The request as far as the description determines it. */
 static struct store_disk_request described_disk(
 	const struct plan *plan, const char *cache_dir, int64_t *stored)
 {
@@ -43,7 +43,7 @@ static struct store_disk_request described_disk(
 	};
 }
 
-/* A disk without its tree is none. */
+/* Deletes the disk if its hash tree cannot be appended. */
 static bool add_tree(struct diag *diag, const struct store_disk_request *request,
 	struct store_disk_result *result)
 {
@@ -88,8 +88,8 @@ int64_t *disk_image_peek(struct arena *arena, const struct plan *plan, const cha
 /* ---- a disk for several VMs ---- */
 
 /*
- * What is known of the disk: the blocks of its data and the root hash of their tree ("0 -" without
- * one), and of each path of the closure what it takes, a line each.
+ * The file with the known facts of a disk: the blocks of its data and the root hash of their tree
+ * ("0 -" without one), then the stored size of each path of the closure, one per line.
  */
 const char *disk_image_sizes(struct arena *arena, const char *disk)
 {
@@ -112,7 +112,7 @@ bool disk_image_make_shared(struct arena *arena, struct diag *diag, const struct
 	return file_write(diag, disk_image_sizes(arena, output), buf_text(&sizes), sizes.n, 0444);
 }
 
-/* Where it ends in the text; NULL when it is not what this disk must have. */
+/* Returns the end of the entry in the text; NULL if it does not match this disk. */
 static const char *read_verity(
 	struct arena *arena, const struct plan *plan, const char *text, struct verity *verity)
 {

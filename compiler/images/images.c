@@ -22,7 +22,7 @@ struct maker {
 	const struct plan *plan;
 	const struct image_settings *settings;
 	const char *runner;
-	const char *scratch; /* a directory in the runner that is gone when it is published */
+	const char *scratch; /* a directory in the runner, deleted before the runner is published */
 	struct image_results *results;
 };
 
@@ -70,7 +70,7 @@ static bool make_volumes(const struct maker *maker)
 	return true;
 }
 
-/* With the hash tree of the store disk, which was made before. */
+/* Completes the steps with the hash tree of the store disk, which must exist. */
 static struct stage1_steps final_steps(const struct maker *maker)
 {
 	const struct stage1_steps *planned = &maker->plan->steps;
@@ -134,7 +134,7 @@ static bool unpack_kernel(void *context, const char *path)
 	return kernel_unpack(maker->diag, maker->plan->system.kernel.path, path);
 }
 
-/* By its content: VMs may have different kernels. */
+/* The shared file is named by the kernel's digest, because VMs may have different kernels. */
 static bool make_kernel(
 	const struct maker *maker, const char *place, bool (*make)(void *context, const char *path))
 {
@@ -172,7 +172,7 @@ static bool make_others(const struct maker *maker)
 	return make_boot_files(maker) && make_volumes(maker);
 }
 
-/* ---- both at once ---- */
+/* ---- store disk and other files in parallel ---- */
 
 struct side {
 	struct maker maker;
@@ -186,7 +186,7 @@ static void *make_side(void *context)
 	return NULL;
 }
 
-/* Arenas and diagnostics are one thread's alone. */
+/* A thread needs its own arena and diag. */
 static bool make_beside_disk(const struct maker *maker)
 {
 	struct side side = {.maker = *maker};
@@ -199,7 +199,7 @@ static bool make_beside_disk(const struct maker *maker)
 		pthread_join(thread, NULL);
 	else if (ok)
 		make_side(&side);
-	if (ok) /* or else a full disk would be told twice */
+	if (ok) /* otherwise a full disk would be reported twice */
 		diag_take(maker->diag, side.maker.diag);
 	arena_free(side.maker.arena);
 	return ok && side.ok;
@@ -211,8 +211,8 @@ static bool make_all(const struct maker *maker)
 	if (!vm->store_on_disk)
 		return make_others(maker);
 	/*
-	 * The initramfs has the root hash of the store disk; one that is there already is only
-	 * linked.
+	 * With dm-verity the initramfs contains the root hash of the store disk; an existing disk
+	 * is only linked, which takes no time.
 	 */
 	if (vm->store_disk.verity || maker->settings->store_disk)
 		return make_store_disk(maker) && make_others(maker);

@@ -15,7 +15,7 @@ static bool make_database(struct diag *diag, const struct plan *plan, const char
 		nix_db_write(diag, directory, &plan->closure, plan->time);
 }
 
-/* The same database has the same id. */
+/* The id is a digest of the database, so that equal databases have equal ids. */
 static bool make_id(struct diag *diag, const char *directory)
 {
 	struct bytes database;

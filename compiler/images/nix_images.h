@@ -5,7 +5,7 @@
 
 #include "compiler/plan/plan.h"
 
-/* Makes what the plan's contents name, in the directory `scratch`. */
+/* Makes the files that the plan's contents name, in the directory `scratch`. */
 bool nix_images_make(
 	struct arena *arena, struct diag *diag, const struct plan *plan, const char *scratch);
 

@@ -7,7 +7,7 @@
 #include "compiler/storage/store_formats.h"
 #include "imaging/kernel/config.h"
 
-/* For mounts that are not of a disk; compiler/storage/file_systems.c has the rest. */
+/* For mounts without a disk; compiler/storage/file_systems.c has those of disks. */
 static const struct {
 	const char *type, *option;
 } needs[] = {
@@ -42,7 +42,10 @@ static bool is_store_disk(const struct guest_mount *mount)
 	return mount->disk && !mount->disk->volume;
 }
 
-/* Returns what unpacks the store disk; NULL if its file system alone is needed. */
+/*
+ * The kernel option that decompresses the store disk; NULL if its file system needs no other
+ * option.
+ */
 static const char *unpack_option(const struct vm *vm)
 {
 	return store_formats[vm->store_disk.type].kernel_options[vm->store_disk.compression];

@@ -12,7 +12,7 @@ static bool has_share(const struct guest *guest, enum share_proto proto)
 	return false;
 }
 
-/* Every hypervisor's devices are virtio's; only the bus differs. */
+/* All hypervisors have virtio devices; only the bus differs. */
 static void wish_for_devices(struct planner *planner, struct module_wishes *wishes)
 {
 	const struct plan *plan = planner->plan;
@@ -36,8 +36,8 @@ static void wish_for_devices(struct planner *planner, struct module_wishes *wish
 }
 
 /*
- * The module names the device that stands for the command line. A kernel that has it built in does
- * not tell.
+ * virtio_mmio.ko contains "virtio-mmio-cmdline" only if built with CMDLINE_DEVICES. If it is built
+ * into the kernel we cannot check, and assume it.
  */
 static bool check_mmio_parameters(struct planner *planner)
 {
@@ -69,9 +69,9 @@ static void wish_for_mount(
 }
 
 /*
- * dm-verity asks for its algorithm by name, and no dependency tells. The kernel may have a plain
- * one built in, which an alias would find; those for the processor, several times as fast, are
- * modules of their own (up to Linux 6.15; later ones have them in a library).
+ * dm-verity requests its algorithm by name, which is not a dependency. The kernel may have a
+ * generic implementation built in, which satisfies an alias. Those for the processor, several times
+ * as fast, are separate modules (up to Linux 6.15; later kernels have them in a library).
  */
 static void wish_for_verity(struct planner *planner, struct module_wishes *wishes)
 {
@@ -87,7 +87,7 @@ static void wish_for_verity(struct planner *planner, struct module_wishes *wishe
 		(struct module_wish){"dm_verity", "storeDisk.verity is on", false});
 }
 
-/* Whether the guest's database has to be brought in line with another one. */
+/* Whether stage 1 must merge another database into the guest's. */
 static bool runs_nix_db(const struct plan *plan)
 {
 	const struct nix_state *nix = &plan->storage->nix;

@@ -6,15 +6,15 @@
 #include "imaging/kernel/parameters.h"
 
 /*
- * COMMAND_LINE_SIZE of x86 and arm64, less the final 0 byte; and what microvm-run may add: "
- * tsc_early_khz=" and a number.
+ * COMMAND_LINE_SIZE of x86 and arm64 without the terminating 0 byte, and the bytes that microvm-run
+ * may add: " tsc_early_khz=" and a number.
  */
 enum { COMMAND_LINE_BYTES = 2047, START_BYTES = 25 };
 
-/* A line of 300 bytes for each of 200000 store paths. */
+/* 200000 store paths with a line of 300 bytes each. */
 enum { REGISTRATION_BYTES = 64 << 20 };
 
-/* Where a parameter was written, and what it is called there. */
+/* The position of a parameter, or that of the toplevel that it comes from. */
 static const struct pos *parameter_place(const struct plan *plan, size_t i)
 {
 	const struct pos *where = vm_where(plan->vm, plan->system.parameters.v[i]);
@@ -32,8 +32,8 @@ static bool refuse_parameter(struct planner *planner, size_t i, const char *why)
 }
 
 /*
- * What it names in the store is in the guest, else the guest looks for an init, or for what its Nix
- * is to know, that is not there.
+ * Store paths in parameters must be in the guest; otherwise it would look for a missing init, or
+ * its Nix for a missing registration.
  */
 static bool check_named_path(struct planner *planner, size_t i)
 {
@@ -56,8 +56,8 @@ static bool check_named_path(struct planner *planner, size_t i)
 }
 
 /*
- * A registration that does not know the running system makes of it what the guest's next collection
- * of garbage deletes.
+ * If the registration does not contain the running system, the guest's next garbage collection
+ * deletes it.
  */
 static bool check_registers(struct planner *planner, size_t i, const char *file)
 {
@@ -84,7 +84,7 @@ static bool check_parameter(struct planner *planner, size_t i)
 {
 	const char *parameter = planner->plan->system.parameters.v[i],
 		   *problem = parameter_problem(parameter);
-	/* those of the description have been checked */
+	/* those of the description were checked before */
 	if (problem && !vm_where(planner->plan->vm, parameter))
 		return refuse_parameter(planner, i, problem);
 	if (!check_named_path(planner, i))
@@ -96,10 +96,7 @@ static bool check_parameter(struct planner *planner, size_t i)
 	return !registration || check_registers(planner, i, registration);
 }
 
-/*
- * With an initrd that is not ours, the guest's Nix knows what a registration tells it, and nothing
- * else.
- */
+/* With a foreign initrd, the guest's Nix knows only the paths of a registration. */
 static bool check_guest_database(struct planner *planner)
 {
 	const struct plan *plan = planner->plan;
@@ -120,7 +117,7 @@ static bool check_guest_database(struct planner *planner)
 	return false;
 }
 
-/* All of them, so that all mistakes are told. */
+/* Checks every parameter, so that all errors are reported. */
 bool plan_check_parameters(struct planner *planner)
 {
 	bool ok = true;
@@ -140,9 +137,9 @@ static bool has_parameter(const struct strings *parameters, const char *start)
 #define MACHINE_ID "systemd.machine_id="
 
 /*
- * Where there is no SMBIOS to have it, the guest's systemd takes its machine id from this parameter
- * (systemd(1), machine-id(5)). It goes before what is in the guest's /etc/machine-id, so only an id
- * that was asked for is passed. Empty: none is.
+ * Without SMBIOS, the guest's systemd takes its machine id from this parameter (systemd(1),
+ * machine-id(5)). The parameter overrides the guest's /etc/machine-id, so it is set only if the
+ * description gives an id; otherwise this returns "".
  */
 static const char *machine_id_parameter(struct planner *planner)
 {
@@ -180,7 +177,7 @@ void plan_parameters(struct planner *planner)
 	plan->guest.parameters = text;
 }
 
-/* With those of ours for the hypervisor, when they are among its arguments. */
+/* Includes our parameters for the hypervisor if they are among its arguments. */
 static size_t known_parameter_bytes(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->lowered.command.arguments.n; i++) {
@@ -191,7 +188,7 @@ static size_t known_parameter_bytes(const struct plan *plan)
 	return strlen(plan->guest.parameters);
 }
 
-/* What the kernel does not read it cuts off, or the hypervisor refuses it when the VM starts. */
+/* The kernel truncates a longer line, or the hypervisor refuses it when the VM starts. */
 bool plan_check_parameters_length(struct planner *planner)
 {
 	const struct plan *plan = planner->plan;

@@ -10,9 +10,9 @@
 #include "compiler/storage/volume.h"
 
 /*
- * Of one argument, MAX_ARG_STRLEN in include/uapi/linux/binfmts.h with its 0 byte; of all, with the
- * environment: a quarter of the stack's limit, which is 8 MiB as a rule (fs/exec.c,
- * bprm_stack_limits). What is known at the start only is a path, or parameters of the kernel.
+ * Limits of one argument (MAX_ARG_STRLEN in include/uapi/linux/binfmts.h, including its 0 byte) and
+ * of all arguments with the environment (a quarter of the stack limit, usually 8 MiB; fs/exec.c,
+ * bprm_stack_limits). Pieces that are known only at the start are a path or kernel parameters.
  */
 enum { ARGUMENT_BYTES = 131071, ARGUMENTS_BYTES = 3 << 19, LATE_BYTES = 4096 };
 
@@ -47,7 +47,7 @@ static bool plan_closure(struct planner *planner, unsigned jobs)
 
 /* ---- network ---- */
 
-/* The reference's units make all of a VM's taps alike. */
+/* microvm.nix's units create all taps of a VM alike. */
 static bool taps_have_queues(const struct plan *plan)
 {
 	for (size_t i = 0; i < plan->guest.nnics; i++)
@@ -119,7 +119,7 @@ static size_t argument_bytes(const struct argument *argument)
 	return bytes;
 }
 
-/* What one value cannot be has been said where it is written; several can be together. */
+/* Single values were checked where they are bound; here several add up to one argument. */
 static bool check_arguments_length(struct planner *planner)
 {
 	const struct plan *plan = planner->plan;
@@ -163,7 +163,7 @@ static bool check_kernel(struct planner *planner)
 		kernel_format_name(kernel->format), plan->backend->name);
 }
 
-/* SOURCE_DATE_EPOCH, else 1, which is the time of everything in a Nix store. */
+/* SOURCE_DATE_EPOCH, or 1, the time stamp of all files in a Nix store. */
 static uint32_t build_time(void)
 {
 	const char *text = getenv("SOURCE_DATE_EPOCH");
@@ -192,10 +192,10 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);
 	plan_steps(&planner);
-	/* The module that is missing for the same reason would be told too. */
+	/* If the kernel lacks support, the missing module would only repeat the error. */
 	ok &= kernel_support_check(arena, diag, plan) && plan_modules(&planner);
 	plan_parameters(&planner);
-	/* Without a closure each would miss it. */
+	/* Without a closure each parameter with a store path would be refused. */
 	ok &= !closed || plan_check_parameters(&planner);
 	if (plan->backend->check_guest)
 		ok &= plan->backend->check_guest(diag, vm, &plan->guest);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* plan: everything that a build will do, as data. Making it reads files and writes none. */
+/* plan: all actions of a build, as data. Making a plan reads files but writes none. */
 #ifndef MVM_COMPILER_PLAN_PLAN_H
 #define MVM_COMPILER_PLAN_PLAN_H
 
@@ -17,12 +17,12 @@
 #include "imaging/initrd/stage1.h"
 #include "imaging/modules/modules.h"
 
-/* A program that this one carries: imaging/guest/nix_db/main.c. */
+/* A program embedded in this one: imaging/guest/nix_db/main.c. */
 #define NIX_DB_PROGRAM "mvm-nix-db"
 
 /*
- * What compiler/images/nix_images.c makes in a scratch directory: the directory of db.sqlite,
- * schema and id, and the registration.
+ * Names in the scratch directory where compiler/images/nix_images.c writes: the directory with
+ * db.sqlite, schema and id; and the registration.
  */
 #define PLAN_DATABASE "db"
 #define PLAN_REGISTRATION "registration"
@@ -30,8 +30,8 @@
 /* An image that the runner creates at its first start. */
 struct created_volume {
 	const struct volume *volume;
-	const char *archive; /* in the runner; NULL: mkfs makes it */
-	struct strings mkfs; /* the command, without the image */
+	const char *archive; /* path in the runner; NULL: mkfs creates it */
+	struct strings mkfs; /* the command without the image */
 };
 
 struct plan {
@@ -43,25 +43,27 @@ struct plan {
 	struct guest guest;
 	struct lowered lowered;
 	bool own_stage1;      /* the initrd is ours */
-	bool copies_kernel;   /* the kernel is not in the store, so the runner carries it */
-	bool unpacks_kernel;  /* the hypervisor wants the ELF inside the bzImage */
-	bool copies_initrd;   /* the given initrd likewise */
-	bool tap_multi_queue; /* how the host makes taps: as the hypervisor opens them */
+	bool copies_kernel;   /* the kernel is outside the store, so the runner contains it */
+	bool unpacks_kernel;  /* the hypervisor needs the ELF file inside the bzImage */
+	bool copies_initrd;   /* the same for the given initrd */
+	bool tap_multi_queue; /* the host creates taps with multi_queue, as the hypervisor opens
+				 them */
 	struct module_list modules;
 	struct guest_mounts mounts;
 	/*
-	 * What our stage 1 does, in its order; nothing when the initrd is another one. The hash
-	 * tree of a step STAGE1_VERITY is known when the disk is made.
+	 * The steps of our stage 1, in order; empty with a foreign initrd. The hash tree of a step
+	 * STAGE1_VERITY is known only when the disk is made.
 	 */
 	struct stage1_steps steps;
-	struct stage1_contents contents; /* of its files, by names in a scratch directory */
+	struct stage1_contents
+		contents; /* files of the steps, by their names in a scratch directory */
 	VEC(struct created_volume) created;
-	uint32_t time; /* seconds since 1970 of everything that has a time */
-	/* what is made once, with other VMs of this run if there are any; NULL: nothing is kept */
+	uint32_t time; /* time stamp of all files, in seconds since 1970 */
+	/* results shared with the other VMs of this run; NULL: nothing is shared */
 	struct shared *shared;
 };
 
-/* `jobs`: threads, where store paths must be read. */
+/* `jobs` is the number of threads for reading store paths. */
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	const struct storage *storage, const struct system *system, struct shared *shared,
 	unsigned jobs, struct plan *plan);

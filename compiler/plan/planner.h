@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* planner: what the files that make a plan share. */
+/* planner: shared by the files that make a plan. */
 #ifndef MVM_COMPILER_PLAN_PLANNER_H
 #define MVM_COMPILER_PLAN_PLANNER_H
 
@@ -11,23 +11,26 @@ struct planner {
 	struct plan *plan;
 };
 
-/* Whether a path is that of a store path, or below one. */
+/* Whether a path is a store path or lies below one. */
 bool is_in_store(const struct vm *vm, const char *path);
 
 /*
- * modules.c: the kernel modules that stage 1 loads. False, with an error, when one is missing, or a
- * program that stage 1 runs.
+ * modules.c: the kernel modules that stage 1 loads. Returns false after an error if a module or a
+ * program of stage 1 is missing.
  */
 bool plan_modules(struct planner *planner);
 
-/* steps.c: what our stage 1 does, after the mounts were planned. */
+/* steps.c: the steps of our stage 1. The mounts must be planned. */
 void plan_steps(struct planner *planner);
 
-/* parameters.c: the kernel's parameters, those of the hypervisor not included. */
+/* parameters.c: the kernel's parameters, without those of the hypervisor. */
 void plan_parameters(struct planner *planner);
-/* Checks all of them, and that the guest's Nix knows its store. The closure must be known. */
+/* Checks all parameters, and that the guest's Nix knows its store. The closure must be loaded. */
 bool plan_check_parameters(struct planner *planner);
-/* Checks that a command line has room for them, with those of the hypervisor: after lowering. */
+/*
+ * Checks that the command line has room for them and for the hypervisor's own. Called after
+ * lowering.
+ */
 bool plan_check_parameters_length(struct planner *planner);
 
 #endif

@@ -35,7 +35,7 @@ const char *report_text(struct arena *arena, struct json_object *object)
 				JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
-/* ---- the description, by the option table ---- */
+/* ---- the description, following the option table ---- */
 
 static struct json_object *strings_json(const struct strings *list)
 {
@@ -122,7 +122,7 @@ static struct json_object *value_json(const struct option *option, const char *b
 		return table_json(option->sub, option->stride ? *(const char *const *)field : base);
 	case OPTION_LIST:
 		return list_json(option, base);
-	case OPTION_MAP: /* a description has none */
+	case OPTION_MAP: /* descriptions have none */
 	case OPTION_NONE:
 		break;
 	}
@@ -145,7 +145,7 @@ struct json_object *report_vm(struct arena *arena, const struct vm *vm)
 
 /* ---- the plan ---- */
 
-/* As it is before the start, with what is found out then in braces. */
+/* The argument as known before the start, with braces around later values. */
 static const char *pieces_text(struct arena *arena, const struct pieces *pieces)
 {
 	static const char *const braces[] = {[PIECE_TEXT] = NULL,

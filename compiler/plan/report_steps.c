@@ -42,7 +42,7 @@ static void set_run(struct json_object *object, const struct stage1_run *run)
 	json_object_object_add(object, "command", command);
 }
 
-/* The hash tree of a disk is not known before the disk is made. */
+/* A disk's hash tree is not printed, because it is known only after the disk was made. */
 static void set_step(
 	struct arena *arena, struct json_object *object, const struct stage1_step *step)
 {

@@ -10,7 +10,10 @@ static void set_text(struct json_object *object, const char *key, const char *te
 	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
 }
 
-/* As udev names it. By its order only where there is nothing better. */
+/*
+ * The disk's name in udev's terms. The kernel's name, which depends on the order of disks, is the
+ * last resort.
+ */
 static const char *device_of(struct arena *arena, const struct guest_mount *mount)
 {
 	if (mount->stage1.is_disk)
@@ -20,7 +23,7 @@ static const char *device_of(struct arena *arena, const struct guest_mount *moun
 		: mount->stage1.source;
 }
 
-/* Told as layers. */
+/* Reported as layers, not as options. */
 static bool is_layer(const char *option)
 {
 	return strncmp(option, "lowerdir=", 9) == 0 || strncmp(option, "upperdir=", 9) == 0 ||

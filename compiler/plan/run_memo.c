@@ -16,16 +16,16 @@ struct shared {
 	struct gzip_memo *gzip;
 	struct closure_memo *closures;
 
-	pthread_mutex_t lock; /* for what VMs wait for each other to make, and for */
+	pthread_mutex_t lock; /* protects files made once for several VMs, and the next fields */
 	struct arena *arena;
-	struct string_map questions; /* numbers of answers */
+	struct string_map questions; /* maps to indices of answers */
 	VEC(struct module_list) answers;
 
-	pthread_mutex_t digests_lock; /* for the rest */
+	pthread_mutex_t digests_lock; /* protects the remaining fields */
 	struct arena *digests_arena;
-	struct string_map files; /* numbers of digests */
+	struct string_map files; /* maps to indices of digests */
 	VEC(const unsigned char *) digests;
-	const char *expected; /* by `thread`; NULL: there is none */
+	const char *expected; /* being hashed by `thread`; NULL: none */
 	pthread_t thread;
 };
 
@@ -160,7 +160,7 @@ bool shared_digest(struct shared *shared, struct diag *diag, const char *path,
 	return ok;
 }
 
-/* What is wrong with the file is told by who asks. */
+/* Errors are dropped here: shared_digest reports them to its caller. */
 static void *make_expected(void *context)
 {
 	struct shared *shared = context;

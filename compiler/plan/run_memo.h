@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * run_memo: what several VMs of one run have in common is read, compressed and written once. Safe
- * for threads; no output depends on it. In all functions `shared` may be NULL: nothing is kept.
- * Nothing that is read may change while it lives.
+ * run_memo: shares work between the VMs of one run: files are read, compressed and written once. It
+ * is thread-safe and does not change any output. `shared` may be NULL in all functions; then
+ * nothing is shared. The input files must not change during its lifetime.
  */
 #ifndef MVM_COMPILER_PLAN_RUN_MEMO_H
 #define MVM_COMPILER_PLAN_RUN_MEMO_H
@@ -18,8 +18,7 @@ struct shared *shared_new(void);
 void shared_free(struct shared *shared);
 
 /*
- * modules_resolve, once for each different question. The list lives as long as `arena` and
- * `shared`.
+ * Calls modules_resolve once per distinct question. The list lives as long as `arena` and `shared`.
  */
 struct module_question {
 	const char *directory, *version;
@@ -30,20 +29,20 @@ struct module_question {
 bool shared_modules(struct shared *shared, struct arena *arena, struct diag *diag,
 	const struct module_question *question, struct module_list *out);
 
-/* The digest of this file (NULL: none) will be asked for: it is made in the background. */
+/* Starts to hash a file (NULL: none) in the background, because its digest will be needed. */
 void shared_expect(struct shared *shared, const char *path);
 /* SHA-256 of a file. */
 bool shared_digest(struct shared *shared, struct diag *diag, const char *path,
 	unsigned char digest[SHA256_DIGEST_LENGTH]);
 
-/* For what is compressed, and for what is read in store paths; NULL without `shared`. */
+/* The memos for compressed data and for store paths read; NULL if `shared` is NULL. */
 struct gzip_memo *shared_gzip(struct shared *shared);
 struct closure_memo *shared_closures(struct shared *shared);
 
 /*
- * Where to make a file that many runners have: they get links to it. shared_file calls `make` when
- * `name` is not in `directory` yet, and links it as `target`; make leaves nothing when it fails.
- * Without `directory`, it makes the target itself.
+ * A file that many runners contain as a hard link. shared_file calls `make` if `name` does not
+ * exist in `directory` yet, and links it as `target`. `make` leaves no file behind if it fails.
+ * Without `directory`, it makes the target directly.
  */
 struct shared_file {
 	const char *directory, *name, *target;

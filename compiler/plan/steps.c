@@ -3,7 +3,7 @@
 #include "compiler/plan/planner.h"
 #include "imaging/store/store_root.h"
 
-/* What mvm-nix-db reads in the guest: imaging/guest/nix_db/reconcile.h. */
+/* The directory that mvm-nix-db reads in the guest: imaging/guest/nix_db/reconcile.h. */
 #define SEED STAGE1_SCRATCH "/nix-db"
 
 /* ---- steps ---- */
@@ -13,7 +13,7 @@ static void add(struct planner *planner, struct stage1_step step)
 	vec_push(planner->arena, &planner->plan->steps, step);
 }
 
-/* Files are numbered by the steps before them, but for those that make a file system larger. */
+/* A file's number is the number of steps before it, without STAGE1_GROW. */
 static size_t next_number(const struct stage1_steps *steps)
 {
 	size_t n = 0;
@@ -22,7 +22,7 @@ static size_t next_number(const struct stage1_steps *steps)
 	return n;
 }
 
-/* `source` is a name below the scratch directory of compiler/images/nix_images.c. */
+/* `source` is a name in the scratch directory of compiler/images/nix_images.c. */
 static void add_file(struct planner *planner, const char *target, const char *source)
 {
 	struct plan *plan = planner->plan;
@@ -69,7 +69,7 @@ static void add_link(struct planner *planner, const char *path, const char *targ
 
 /* ---- Nix's database ---- */
 
-/* Brings the database in the directory `database` in line with the one at `seed`. */
+/* Merges the database at `seed` into the one in the directory `database`. */
 static void add_reconcile(
 	struct planner *planner, const char *seed, const char *database, bool layered)
 {
@@ -98,7 +98,7 @@ static void add_kept_database(struct planner *planner)
 	add_reconcile(planner, SEED, database, false);
 }
 
-/* The host's database lies below; what the guest writes lies above. */
+/* The host's database is the lower layer; the guest writes to the upper one. */
 static void add_database_layers(struct planner *planner)
 {
 	struct arena *arena = planner->arena;
@@ -112,7 +112,7 @@ static void add_database_layers(struct planner *planner)
 		overlay_options(arena, nix->lower, upper, work, nix->layer_share));
 }
 
-/* What must be done before the overlay covers the store. */
+/* Steps that must precede the overlay over the store. */
 static void add_database(struct planner *planner)
 {
 	const struct nix_state *nix = &planner->plan->storage->nix;
@@ -126,7 +126,10 @@ static void add_database(struct planner *planner)
 		add_kept_database(planner);
 }
 
-/* A database that is new at each boot, or what the guest's Nix makes one of. */
+/*
+ * The files of a database that is new at each boot, or the registration from which the guest's Nix
+ * makes one.
+ */
 static void add_fresh_database(struct planner *planner)
 {
 	static const char *const names[] = {"db.sqlite", "schema"};
@@ -138,7 +141,9 @@ static void add_fresh_database(struct planner *planner)
 		add_file(planner, nix_registration_path(arena, nix), PLAN_REGISTRATION);
 }
 
-/* With a database, the guest's Nix would collect what nothing roots: the running system. */
+/*
+ * With a database, the guest's Nix would collect paths without a root, such as the running system.
+ */
 static void add_roots(struct planner *planner)
 {
 	struct arena *arena = planner->arena;
@@ -153,9 +158,9 @@ static void add_roots(struct planner *planner)
 			arena_printf(arena, "%s/gcroots/mvm-path-%zu", nix->dir, i));
 }
 
-/* ---- all ---- */
+/* ---- the whole plan ---- */
 
-/* The store disk is the first. */
+/* The store disk is the first disk. */
 static void add_verity(struct planner *planner)
 {
 	const struct disk *disk = &planner->plan->guest.disks[0];
@@ -177,7 +182,10 @@ void plan_steps(struct planner *planner)
 	for (size_t i = 0; i < below; i++)
 		add_planned_mount(planner, &plan->mounts.v[i]);
 	if (writable) {
-		/* The upper layer's root is the store's: as Nix wants it. */
+		/*
+		 * The upper layer's root becomes the store directory, with the mode and group that
+		 * Nix expects.
+		 */
 		add_directory(planner, overlay->upper, STORE_ROOT_MODE, STORE_ROOT_GID);
 		add_directory(planner, overlay->work, 0755, 0);
 	}

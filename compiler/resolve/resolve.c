@@ -25,7 +25,7 @@ static const char *in_toplevel(struct resolver *resolver, const char *name)
 	return path_join(resolver->arena, resolver->system->toplevel, name);
 }
 
-/* What a symbolic link of the toplevel points to; the path itself when it is none. */
+/* The target of a symbolic link in the toplevel; other paths are returned unchanged. */
 static const char *follow_link(struct resolver *resolver, const char *path)
 {
 	const char *real = path_real(resolver->arena, path);
@@ -83,7 +83,7 @@ static const char *bootspec_text(struct resolver *resolver, const char *key)
 	return arena_strdup(resolver->arena, json_object_get_string(value));
 }
 
-/* A file of the toplevel, else what the bootspec says; NULL when neither knows it. */
+/* A file of the toplevel, otherwise the path in the bootspec; NULL if both lack it. */
 static const char *derived_path(
 	struct resolver *resolver, const char *name, const char *bootspec_key)
 {
@@ -109,7 +109,7 @@ static bool resolve_kernel(struct resolver *resolver)
 		resolver->arena, resolver->diag, path, where, &resolver->system->kernel);
 }
 
-/* A machine's own /lib/modules may be other kernels'. */
+/* A machine's /lib/modules may belong to other kernels, so there the version must match. */
 static bool has_modules(struct resolver *resolver, const char *directory)
 {
 	const char *version = resolver->system->kernel.version,
@@ -120,8 +120,8 @@ static bool has_modules(struct resolver *resolver, const char *directory)
 }
 
 /*
- * lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage,
- * PACKAGE/boot/vmlinuz-*, a machine's /boot/vmlinuz.
+ * The directory with the lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage,
+ * PACKAGE/boot/vmlinuz-*, or /boot/vmlinuz of a machine.
  */
 static const char *modules_beside(struct resolver *resolver, const char *kernel)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* resolve: finds what the description leaves open, in the toplevel and on this machine. */
+/*
+ * resolve: derives the fields that the description leaves open from the toplevel and this machine.
+ */
 #ifndef MVM_COMPILER_RESOLVE_RESOLVE_H
 #define MVM_COMPILER_RESOLVE_RESOLVE_H
 
@@ -8,9 +10,9 @@
 #include "backends/interface/vm.h"
 #include "imaging/kernel/kernel.h"
 
-/* What the toplevel says of itself, and what was derived from it. */
+/* The system in a toplevel, from its files and from options that override them. */
 struct system {
-	const char *toplevel; /* in the store directory, symbolic links followed */
+	const char *toplevel; /* in the store directory, symbolic links resolved */
 	const char *init;     /* TOPLEVEL/init */
 	bool nixos;           /* it is a NixOS system */
 	struct kernel kernel;
@@ -19,9 +21,7 @@ struct system {
 	struct strings parameters;  /* kernel parameters, without ours */
 };
 
-/*
- * Finds the system of a description. Errors: STATUS_INPUT for what is missing or broken.
- */
+/* Finds the system of a description. Missing or broken files are errors with STATUS_INPUT. */
 bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, struct system *system);
 
 #endif

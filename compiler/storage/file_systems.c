@@ -19,15 +19,15 @@
 	.grows_mounted = true, .fsck = E2FSCK
 
 /*
- * Nix registers a path without waiting for its files to reach the disk, and its database gets there
- * another way: when a VM is cut off, a registered path may have empty files
- * (sync-before-registering in nix.conf prevents it). In ext's journal, data keep their order.
+ * Nix registers a path without waiting until its files are on disk, and the database reaches the
+ * disk independently of them: after a power cut, a registered path may have empty files
+ * (sync-before-registering in nix.conf prevents it). data=journal preserves the order.
  */
 #define DATA_IN_JOURNAL "data=journal"
 
 /*
- * The smallest sizes are those of Debian 12's programs: xfsprogs 6.1, btrfs-progs 6.2 (metadata
- * twice), dosfstools 4.2.
+ * The minimum sizes are those of Debian 12's programs: xfsprogs 6.1, btrfs-progs 6.2 (with
+ * duplicated metadata), dosfstools 4.2.
  */
 const struct file_system file_systems[] = {
 	{EXT(2)},
@@ -86,8 +86,8 @@ const struct file_system file_systems[] = {
 		.no_overlay = true,
 		.kernel_option = "VFAT_FS",
 		/*
-		 * The character set is the kernel's choice: CONFIG_FAT_DEFAULT_IOCHARSET is ascii
-		 * in Debian's, iso8859-1 in others.
+		 * The character set depends on the kernel: CONFIG_FAT_DEFAULT_IOCHARSET is ascii in
+		 * Debian's, iso8859-1 in others.
 		 */
 		.modules = {"nls_cp437", "nls_ascii", "nls_iso8859-1", "nls_utf8"},
 		.fsck = {.tries = {{"fsck.vfat", "-a"}},

@@ -22,30 +22,34 @@ enum {
 
 /* How `microvm --fsck` checks a file system. */
 struct fsck {
-	/* Command lines, without the image; the first always, the others as `next` says. */
+	/*
+	 * Commands without the image. Each one after the first runs only if the one before ended
+	 * with status `next`.
+	 */
 	const char *tries[FSCK_TRIES][FSCK_WORDS];
-	int next;   /* the exit status at which the next one is tried */
-	int mended; /* bits of an exit status that mean, without others, that all is mended */
-	const char *advice; /* when the file system is not sound */
+	int next;           /* the exit status after which the next command is tried */
+	int mended;         /* exit status bits which, without other bits, mean that all errors were
+			       corrected */
+	const char *advice; /* for a damaged file system */
 };
 
 struct file_system {
-	const char *name; /* in fsType, and for mount(2) */
+	const char *name; /* used in fsType and by mount(2) */
 
-	/* How it is created; mkfs NULL: not at all, so only existing images can have it. */
-	const char *mkfs, *package;             /* the program and the package that has it */
-	const char *quiet;                      /* the options of mkfs; NULL: none */
+	/* Creation. Without mkfs, only existing images can have this file system. */
+	const char *mkfs, *package;             /* the program and its package */
+	const char *quiet;                      /* the option that silences mkfs; NULL: none */
 	const char *label_option, *uuid_option; /* each is followed by its value */
-	const char *uuid_prefix;                /* of the UUID in the value of uuid_option */
-	bool short_uuid;                        /* the UUID has 32 bits: FAT's volume id */
-	bool in_process;                        /* libext2fs makes it at build time, as: */
+	const char *uuid_prefix;                /* precedes the UUID in the value of uuid_option */
+	bool short_uuid;                        /* the UUID has only 32 bits, as FAT's volume id */
+	bool in_process;                        /* created at build time with libext2fs, as `ext` */
 	enum ext_type ext;
-	uint64_t minimum_mib;     /* what mkfs needs, without further arguments */
-	size_t label_bytes;       /* the longest label; 0: not known */
-	const char *label_cannot; /* characters that a label cannot have; NULL: any can */
-	const char *label_can;    /* which it can, for the message */
+	uint64_t minimum_mib;     /* minimum size with mkfs's default options */
+	size_t label_bytes;       /* maximum length of a label; 0: unknown */
+	const char *label_cannot; /* characters that a label cannot contain; NULL: none */
+	const char *label_can;    /* the allowed characters, for messages */
 
-	/* How it is mounted. */
+	/* Mounting. */
 	bool no_overlay;             /* it cannot hold the upper layer of the store's overlay */
 	const char *overlay_options; /* options of a mount that does; NULL: none */
 	bool grows_mounted;          /* stage 1 has the kernel enlarge it (guest/init/grow.c) */
@@ -54,15 +58,15 @@ struct file_system {
 	/* Modules that the kernel asks modprobe for when it mounts one, and no dependency names. */
 	const char *modules[FS_MODULES];
 
-	struct fsck fsck; /* tries[0][0] NULL: no check is known */
+	struct fsck fsck; /* no check is known if tries[0][0] is NULL */
 };
 
-/* Ends with a row without name. */
+/* Ends with a row without a name. */
 extern const struct file_system file_systems[];
 
-/* NULL for a file system without a row: the guest may know it. */
+/* Returns NULL for a file system without a row, which the guest may support nevertheless. */
 const struct file_system *file_system_find(const char *name);
-/* NULL when volumes of it cannot be created. */
+/* Returns NULL if volumes with this file system cannot be created. */
 const struct file_system *file_system_created(const char *name);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include "compiler/storage/storage.h"
 
-/* One queue for each CPU where the hypervisor and the kind of interface can. */
+/* One queue per CPU if the hypervisor and the kind of interface support it. */
 static unsigned nic_queues(
 	const struct backend *backend, const struct guest *guest, const struct interface *interface)
 {
@@ -21,7 +21,7 @@ static const int *descriptors(struct arena *arena, unsigned n, int *next)
 	return fds;
 }
 
-/* How many queues one has can depend on the others. */
+/* All interfaces are set before the queues, because their number can depend on the others. */
 static void lower_nics(struct arena *arena, const struct vm *vm, const struct backend *backend,
 	struct guest *guest)
 {

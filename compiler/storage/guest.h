@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* guest: what a backend is given, as far as the description alone decides it. */
+/* guest: the part of a backend's input that depends on the description alone. */
 #ifndef MVM_COMPILER_STORAGE_GUEST_H
 #define MVM_COMPILER_STORAGE_GUEST_H
 
 #include "backends/interface/backend.h"
 #include "compiler/storage/store_mount.h"
 
-/* The first descriptor that a hypervisor is given: macvtaps, then locked images. */
+/* First descriptor passed to the hypervisor: macvtaps, then locked images. */
 enum { FIRST_FREE_FD = 3 };
 
 /*
- * Fills in all but what depends on the kernel, for this backend, which need not be the one of the
- * description. Elements that were refused may lack what they need.
+ * Sets all fields that do not depend on the kernel. The backend may differ from the description's.
+ * Refused elements may lack required fields.
  */
 void guest_lower(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	const struct backend *backend, struct guest *guest);

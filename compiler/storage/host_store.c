@@ -15,8 +15,8 @@ struct strings host_store_places(struct arena *arena, const struct vm *vm)
 	struct strings places = {0};
 	vec_push(arena, &places, vm->store_dir);
 	/*
-	 * By the database and the roots in it, the host's next collection is told what is garbage;
-	 * profiles are what the host boots.
+	 * Through the database and its roots the host's next garbage collection decides what is
+	 * garbage, and the host boots from profiles.
 	 */
 	vec_push(arena, &places, nix_state_dir(arena, vm));
 	if (strcmp(vm->store_dir, USUAL_STORE) != 0)
@@ -37,15 +37,14 @@ const struct share *host_store_share(const struct vm *vm)
 	return NULL;
 }
 
-/* Whether one is the other or in it. */
+/* Whether the paths are equal, or one lies in the other. */
 static bool overlap(const char *a, const char *b)
 {
 	return strcmp(a, "/") == 0 || strcmp(b, "/") == 0 || is_within(a, b) || is_within(b, a);
 }
 
 /*
- * As it is written, and as this machine knows it; the second is the first where there is no such
- * file.
+ * The path as written, and as resolved on this machine. If it does not exist here, both are equal.
  */
 struct names {
 	const char *written, *real;
@@ -66,7 +65,9 @@ static bool reaches(const struct names *source, const struct names *place)
 		overlap(source->real, place->real);
 }
 
-/* Where a relative path lies is known when the VM starts: templates/runner/apart.sh asks then. */
+/*
+ * A relative path is resolved when the VM starts, where templates/runner/apart.sh checks it again.
+ */
 static const char *place_reached(
 	struct arena *arena, const struct strings *places, const char *source)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * host_store: which shares reach the store of the host's Nix. What a guest deletes or changes there
- * is lost to the host, whatever is mounted over it in the guest: a collection of garbage in the
- * guest takes away all that the guest does not root. So such shares are served read-only.
+ * host_store: finds the shares through which a guest reaches the store of the host's Nix. Whatever
+ * the guest deletes or changes there is lost for the host, even below an overlay in the guest: a
+ * garbage collection in the guest deletes all paths that have no root in the guest. Such shares are
+ * therefore served read-only.
  */
 #ifndef MVM_COMPILER_STORAGE_HOST_STORE_H
 #define MVM_COMPILER_STORAGE_HOST_STORE_H
@@ -10,19 +11,19 @@
 #include "backends/interface/vm.h"
 
 /*
- * The store directory and the directory of its database and roots; those of /nix too, when the VM
- * has another store.
+ * The store directory and the directory of its database and roots; also those of /nix if the VM has
+ * another store.
  */
 struct strings host_store_places(struct arena *arena, const struct vm *vm);
 
-/* Whether a share is the store directory of the host itself. */
+/* Whether a share is the host's store directory itself. */
 bool share_is_store(const struct vm *vm, const struct share *share);
-/* The first such share; NULL: there is none. Elements may have been refused. */
+/* The first such share, or NULL. Elements of `vm` may have been refused. */
 const struct share *host_store_share(const struct vm *vm);
 
 /*
- * Of every share of a description that may be in part refused: whether it reaches the store; it is
- * then read-only, unless it was said to be not.
+ * Sets host_store of every share that reaches the store, and makes such a share read-only unless
+ * the description sets readOnly. The description may be refused in part.
  */
 void host_store_protect(struct arena *arena, struct vm *vm);
 

@@ -23,8 +23,8 @@ static bool is_kept(const struct storage_place *place)
 }
 
 /*
- * The upper layer and the work directory of the database: with the store's, else beside what the
- * guest keeps there, else in memory.
+ * Finds the upper layer and the work directory of the database: with the store's, otherwise beside
+ * the state that the guest keeps, otherwise in memory.
  */
 static void find_layer(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	bool own_place, struct nix_state *state)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* runner_paths: where files lie inside a runner directory. */
+/* runner_paths: paths of files in a runner directory. */
 #ifndef MVM_COMPILER_STORAGE_RUNNER_PATHS_H
 #define MVM_COMPILER_STORAGE_RUNNER_PATHS_H
 

@@ -27,7 +27,7 @@ static bool starts(const char *name, size_t length, const char *text)
 	return length >= strlen(text) && strncmp(name, text, strlen(text)) == 0;
 }
 
-/* compiler/microvm/links.c and file_rewrite. */
+/* See compiler/microvm/links.c and file_rewrite. */
 static bool is_version_of(const char *name, size_t length, const char *of)
 {
 	const size_t n = strlen(of);

@@ -11,7 +11,7 @@
 #include "compiler/storage/volume.h"
 
 /*
- * Serial numbers by which the guest finds its disks; letters change with the order of the devices.
+ * Serial numbers by which the guest finds its disks. Device letters depend on the order of devices.
  */
 #define STORE_SERIAL "mvm-store"
 #define VOLUME_SERIAL "mvm-volume-%zu"
@@ -52,7 +52,7 @@ static struct disk volume_disk(struct arena *arena, const struct vm *vm, size_t 
 	};
 }
 
-/* The kernel names disks in their order. */
+/* The kernel numbers disks in their order. */
 static const char *device_name(struct arena *arena, size_t number)
 {
 	return number < 26 ? arena_printf(arena, "/dev/vd%c", (char)('a' + number))
@@ -92,7 +92,10 @@ static const char *volume_options(const struct volume *volume, const struct stor
 	return volume == overlay->volume && options ? options : "";
 }
 
-/* By which the guest knows a disk without a serial number; NULL when nothing is known of it. */
+/*
+ * The label or UUID by which the guest identifies a disk without a serial number; NULL if neither
+ * is known.
+ */
 static const char *identity_text(
 	struct arena *arena, const struct vm *vm, const struct volume *volume)
 {
@@ -142,7 +145,7 @@ static void add_volume(const struct lister *lister, const struct disk *disk)
 		(struct guest_mount){mount, disk, volume->label, grows_mounted(volume)});
 }
 
-/* Under dm-verity, the disk is mounted by the name of the device that compares it. */
+/* With dm-verity, the mount's source is the device that verifies the disk. */
 static void add_store_disk(const struct lister *lister, const struct disk *disk)
 {
 	const struct vm *vm = lister->vm;
@@ -184,8 +187,8 @@ static struct stage1_mount overlay_mount(
 }
 
 /*
- * Parents come before what is mounted inside them: sorted by path, but for the store that is
- * elsewhere as well.
+ * Parents come before the mounts inside them: sorted by path, except for a store that is also
+ * mounted at another path.
  */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	const struct guest *guest, struct guest_mounts *mounts)

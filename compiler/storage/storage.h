@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* storage: the guest's disks, and what it mounts in order, as the description alone decides it. */
+/* storage: the guest's disks and its mounts in order, derived from the description alone. */
 #ifndef MVM_COMPILER_STORAGE_STORAGE_H
 #define MVM_COMPILER_STORAGE_STORAGE_H
 
@@ -8,11 +8,11 @@
 #include "compiler/storage/store_mount.h"
 #include "imaging/initrd/stage1.h"
 
-/* A mount of the guest, which our stage 1 or the guest itself makes. */
+/* A mount of the guest, made by our stage 1 or by the guest itself. */
 struct guest_mount {
 	struct stage1_mount stage1;
-	const struct disk *disk; /* NULL: it is not of a disk */
-	const char *label;       /* of the file system; NULL: it has none that is known */
+	const struct disk *disk; /* NULL: not a disk */
+	const char *label;       /* label of the file system; NULL: none or unknown */
 	bool grows;              /* its disk may have become larger than its file system */
 };
 
@@ -21,14 +21,16 @@ struct guest_mounts {
 	size_t n, capacity;
 };
 
-/* The store disk's image, in the runner. */
+/* The path of the store disk's image in the runner. */
 const char *storage_store_disk(const struct vm *vm);
-/* With a hash tree, the store disk is mounted from STAGE1_MAPPED and this name. */
+/*
+ * Device-mapper name of the store disk under dm-verity; its device is STAGE1_MAPPED followed by it.
+ */
 #define STORE_MAPPED "store"
-/* The store disk, if there is one, and the volumes. */
+/* The store disk, if the VM has one, and the volumes. */
 const struct disk *storage_disks(
 	struct arena *arena, const struct vm *vm, const struct backend *backend, size_t *count);
-/* Lists what the guest mounts, in order; the store's overlay, if there is one, comes last. */
+/* Lists the guest's mounts in order; the store's overlay, if there is one, comes last. */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	const struct guest *guest, struct guest_mounts *mounts);
 

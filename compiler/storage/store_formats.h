@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_formats: the formats of store disks, one row for each. To add one, add it to enum
- * store_type (backends/interface/choices.h), add its row, and name it among the file systems
- * (compiler/storage/file_systems.c), where its kernel option is.
+ * store_formats: the formats of store disks, one row each. To add one, add it to enum store_type
+ * (backends/interface/choices.h), add its row, and add its file system with the kernel option
+ * (compiler/storage/file_systems.c).
  */
 #ifndef MVM_COMPILER_STORAGE_STORE_FORMATS_H
 #define MVM_COMPILER_STORAGE_STORE_FORMATS_H
@@ -20,25 +20,27 @@ struct store_way {
 	enum store_engine engine;
 	bool (*make)(struct diag *diag, const struct store_disk_request *request,
 		struct store_disk_result *result);
-	enum compression compressions[COMPRESSIONS_MAX]; /* in the order of messages */
+	enum compression compressions[COMPRESSIONS_MAX]; /* in the order that messages list them */
 	size_t n;
 };
 
 struct store_format {
-	const char *image;                /* the disk's name in the runner */
-	const char *label;                /* by which udev names the disk; NULL: it has none */
+	const char *image;                /* the disk's file name in the runner */
+	const char *label;                /* label in udev's name of the disk; NULL: none */
 	const struct image_format *links; /* for the engine "linked" */
 	enum compression compression;     /* the default */
 	int64_t block_size;               /* the default, in bytes */
 	struct store_way ways[STORE_WAYS];
-	/* What the kernel needs to unpack each compression, without CONFIG_; NULL: nothing more. */
+	/*
+	 * Kernel options that decompress each compression, without CONFIG_; NULL: none is needed.
+	 */
 	const char *kernel_options[COMPRESSION_OPEN];
 };
 
-/* By enum store_type. */
+/* Indexed by enum store_type. */
 extern const struct store_format store_formats[];
 
-/* NULL when the engine does not make disks of the format. */
+/* Returns NULL if the engine does not make disks of this format. */
 const struct store_way *store_way_find(enum store_type type, enum store_engine engine);
 
 #endif

@@ -97,11 +97,11 @@ static struct store_overlay store_overlay(
 }
 
 /*
- * The lower layer is another one after an update, which the kernel allows only when the upper one
- * remembers nothing of it: Documentation/filesystems/overlayfs.rst, "Changes to underlying
- * filesystems". In a share, attributes trusted.* would take a virtiofsd with CAP_SYS_ADMIN;
- * userxattr takes user.*, and switches redirect_dir off by itself (redirect_dir=off would mean to
- * follow those that are there).
+ * The lower layer changes with an update of the VM. The kernel allows this only if the upper layer
+ * has no references to it: Documentation/filesystems/overlayfs.rst, "Changes to underlying
+ * filesystems". In a share, trusted.* attributes would need a virtiofsd with CAP_SYS_ADMIN;
+ * userxattr uses user.* instead and disables redirect_dir (redirect_dir=off would follow existing
+ * redirects).
  */
 const char *overlay_options(struct arena *arena, const char *lower, const char *upper,
 	const char *work, const struct share *upper_share)

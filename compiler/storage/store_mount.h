@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * store_mount: what a description decides about the guest's store and its database: where they come
- * from, where they are mounted, and what the guest can write to.
+ * store_mount: the guest's store and its database, derived from the description: their sources,
+ * their mount points, and the places where the guest can write.
  */
 #ifndef MVM_COMPILER_STORAGE_STORE_MOUNT_H
 #define MVM_COMPILER_STORAGE_STORE_MOUNT_H
@@ -13,24 +13,23 @@
 
 /* A writable layer over the store. */
 struct store_overlay {
-	const char *lower;           /* where the store that nobody can write to is mounted */
+	const char *lower;           /* where the read-only store is mounted */
 	const char *upper, *work;    /* in writableStoreOverlay */
-	const struct volume *volume; /* on which `upper` is; NULL: on none */
-	const struct share *share;   /* likewise. Both NULL: in memory */
+	const struct volume *volume; /* the volume that holds `upper`, or NULL */
+	const struct share *share; /* the share that holds `upper`, or NULL; if both are NULL, it is
+				      in memory */
 };
 
 /*
- * Computed once, from the complete description, before it is checked: an element that was refused
- * is passed over.
+ * Computed once, from the complete description, before it is checked; refused elements are skipped.
  */
 struct storage {
 	/* all shares of the guest: the description's, then `database` */
 	VEC(const struct share *) shares;
-	/* of the copy of the host's database (nixDatabase: hostOverlay); NULL: there is no such */
+	/* the share of the copy of the host's database (nixDatabase: hostOverlay); NULL: none */
 	const struct share *database;
-	const struct share *store; /* the share of the host's store; NULL: there is a store disk */
-	/* where the store is mounted that nobody can write to: in its place, unless that is covered
-	 */
+	const struct share *store; /* the share of the host's store; NULL: a store disk is used */
+	/* mount point of the read-only store: the store directory, unless an overlay covers it */
 	const char *store_target;
 	bool writable; /* `overlay` covers the store */
 	struct store_overlay overlay;
@@ -40,8 +39,8 @@ struct storage {
 void storage_derive(struct arena *arena, const struct vm *vm, struct storage *storage);
 
 /*
- * The innermost mount that a path of the guest is on: a volume, a share, or neither, which is
- * memory.
+ * The innermost mount that holds a path of the guest: a volume or a share; if both are NULL, the
+ * path is in memory.
  */
 struct storage_place {
 	const struct volume *volume;
@@ -50,15 +49,17 @@ struct storage_place {
 struct storage_place storage_find(
 	const struct vm *vm, const struct storage *storage, const char *path);
 
-/* The socket of a virtiofs share that names none. */
+/* The default socket of a virtiofs share. */
 const char *share_default_socket(
 	struct arena *arena, const struct vm *vm, const struct share *share);
 
-/* The options of an overlay; `upper_share` is the share that its upper layer is on, or NULL. */
+/*
+ * The mount options of an overlay; `upper_share` is the share that holds its upper layer, or NULL.
+ */
 const char *overlay_options(struct arena *arena, const char *lower, const char *upper,
 	const char *work, const struct share *upper_share);
 
-/* Whether the guest's init needs what is mounted there: the store, its layers, Nix's state. */
+/* Whether the guest's init needs this mount: the store, its layers, or Nix's state. */
 bool storage_is_early(const struct vm *vm, const struct storage *storage, const char *target);
 
 #endif

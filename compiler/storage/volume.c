@@ -18,7 +18,7 @@ const char *volume_seed(struct arena *arena, const struct vm *vm, const struct v
 	return arena_printf(arena, "%s/%s", vm->host_name, volume->image);
 }
 
-/* FAT has but 32 bits, which are written with capitals. */
+/* FAT has only 32 bits, written in upper case. */
 const char *volume_uuid(struct arena *arena, const struct vm *vm, const struct volume *volume)
 {
 	struct identity identity = identity_of(volume_seed(arena, vm, volume));

@@ -13,7 +13,7 @@
 #include "compiler/session/session.h"
 #include "tests/unit/fixture.h"
 
-/* QEMU is the first one of the registry. */
+/* QEMU is the first backend in the registry. */
 static const struct qemu_options *qemu_of(const struct vm *vm)
 {
 	return (const struct qemu_options *)vm->own[0];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Facts that follow from a description, and the guest that a backend is given. */
+/* The facts derived from a description, and a backend's input. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,7 +19,7 @@
 	"shares: [{tag: store, source: /nix/store, mountPoint: /nix/.ro-store, proto: virtiofs}, " \
 	"{tag: a, source: /a, mountPoint: /a, proto: virtiofs, socket: null}]\n"
 
-/* Binds and completes a description, of which a part may be refused. */
+/* Binds and completes a description, parts of which may be refused. */
 static const struct vm *complete(struct fixture *f, const char *text)
 {
 	struct vm *vm = arena_alloc(f->arena, sizeof *vm);
@@ -83,7 +83,7 @@ static void the_overlay_knows_its_volume(void **state)
 	assert_false(storage_is_early(vm, &storage, "/home"));
 }
 
-/* A check looks at what is derived from a description in which elements lack what they need. */
+/* Checks read derived facts even if elements of the description lack required fields. */
 static void refused_elements_are_passed_over(void **state)
 {
 	struct fixture *f = *state;
