@@ -15,8 +15,8 @@ struct strings host_store_places(struct arena *arena, const struct vm *vm)
 	struct strings places = {0};
 	vec_push(arena, &places, vm->store_dir);
 	/*
-	 * Through the database and its roots the host's next garbage collection decides what is
-	 * garbage, and the host boots from profiles.
+	 * Through the database and its roots the host's next garbage collection decides which paths
+	 * are garbage, and the host boots from profiles.
 	 */
 	vec_push(arena, &places, nix_state_dir(arena, vm));
 	if (strcmp(vm->store_dir, USUAL_STORE) != 0)
