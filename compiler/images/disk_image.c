@@ -133,7 +133,7 @@ static bool read_sizes(struct arena *arena, struct diag *diag, const struct plan
 	const char *at = read_verity(arena, plan, text.p, &results->store_disk.verity);
 	if (!at)
 		return diag_error(diag, STATUS_FAILED, NULL, "unreadable-file",
-			"%s does not say what the hash tree of its disk is",
+			"%s does not describe the hash tree of its disk",
 			disk_image_sizes(arena, disk));
 	for (size_t i = 0; i < plan->closure.n; i++) {
 		char *end;

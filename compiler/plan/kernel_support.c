@@ -21,7 +21,7 @@ static bool refuse(struct diag *diag, const struct plan *plan, const struct kern
 	const struct stage1_mount *mount, const char *option, const char *why)
 {
 	return diag_error(diag, STATUS_INPUT, vm_where(plan->vm, &plan->vm->kernel),
-		"kernel-config", "kernel: %s cannot mount %s (%s): CONFIG_%s %s, says %s",
+		"kernel-config", "kernel: %s cannot mount %s (%s): CONFIG_%s %s; see %s",
 		plan->system.kernel.path, mount->target, mount->type, option, why, config->path);
 }
 
@@ -33,7 +33,7 @@ static bool check_option(struct diag *diag, const struct plan *plan,
 		return refuse(diag, plan, config, mount, option, "is not set");
 	if (is == OPTION_MODULE && plan->own_stage1 && !plan->system.kernel_modules)
 		return refuse(diag, plan, config, mount, option,
-			"is a module, and kernelModules are not given");
+			"is a module, but kernelModules is not set");
 	return true;
 }
 

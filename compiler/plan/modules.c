@@ -103,16 +103,16 @@ bool plan_modules(struct planner *planner)
 	if (!stage1_has_program(STAGE1_INIT, plan->guest.arch))
 		return diag_error(planner->diag, STATUS_INPUT,
 			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
-			"this mvmbuild was built without a first stage for %s guests: build it "
-			"where %s-linux-gnu-gcc is, or give an initrd",
+			"this mvmbuild was built without stage 1 for %s guests; build it with "
+			"%s-linux-gnu-gcc installed, or set initrd",
 			kernel_arch_name(plan->guest.arch), kernel_arch_name(plan->guest.arch));
 	if (runs_nix_db(plan) && !stage1_has_program(NIX_DB_PROGRAM, plan->guest.arch))
 		return diag_error(planner->diag, STATUS_INPUT,
 			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
 			"this mvmbuild has no " NIX_DB_PROGRAM
-			" for %s guests, which a Nix database that is kept needs; without a volume "
-			"or share under it "
-			"and under the writable store, it is made anew at each boot",
+			" for %s guests, which a persistent Nix database needs; without a volume "
+			"or share for it and for the writable store, the database is created at "
+			"each boot",
 			kernel_arch_name(plan->guest.arch));
 	struct module_wishes wishes = {0};
 	plan->backend->modules(planner->arena, &plan->guest, &wishes);

@@ -48,8 +48,8 @@ static bool check_named_path(struct planner *planner, size_t i)
 		if (!closure_has(&plan->closure, path))
 			return refuse_parameter(planner, i,
 				arena_printf(planner->arena,
-					"%s is not in the closure of this VM, so the guest could "
-					"miss it; name it in storePaths",
+					"%s is not in the closure of this VM, so the guest may "
+					"lack it; add it to storePaths",
 					path));
 	}
 	return true;
@@ -66,7 +66,7 @@ static bool check_registers(struct planner *planner, size_t i, const char *file)
 	if (!is_in_store(plan->vm, file))
 		return true;
 	if (!path_exists(file))
-		return refuse_parameter(planner, i, "there is no such file");
+		return refuse_parameter(planner, i, "the file does not exist");
 	if (!file_read(planner->arena, planner->diag, file, REGISTRATION_BYTES, &text))
 		return false;
 	const char *line = arena_printf(planner->arena, "%s\n", plan->system.toplevel);
@@ -75,8 +75,8 @@ static bool check_registers(struct planner *planner, size_t i, const char *file)
 			return true;
 	return refuse_parameter(planner, i,
 		arena_printf(planner->arena,
-			"it does not register %s: a collection of garbage in the guest would "
-			"delete the running system",
+			"the registration lacks %s: a garbage collection in the guest would delete "
+			"the running system",
 			plan->system.toplevel));
 }
 
@@ -92,7 +92,7 @@ static bool check_parameter(struct planner *planner, size_t i)
 	const char *registration = parameter_value(planner->arena, parameter, "regInfo"),
 		   *init = parameter_value(planner->arena, parameter, "init");
 	if (init && is_in_store(planner->plan->vm, init) && !path_exists(init))
-		return refuse_parameter(planner, i, "there is no such file");
+		return refuse_parameter(planner, i, "the file does not exist");
 	return !registration || check_registers(planner, i, registration);
 }
 
@@ -108,10 +108,10 @@ static bool check_guest_database(struct planner *planner)
 			return true;
 	diag_error(planner->diag, STATUS_DESCRIPTION, vm_where(vm, &vm->writable_store_overlay),
 		"bad-nix-database",
-		"writableStoreOverlay: with an initrd that is not ours nothing tells the guest's "
-		"Nix what is in the store, and a collection of garbage in the guest "
-		"would delete the running system; pack a closureInfo by storePaths, and name its "
-		"registration by kernelParams: [regInfo=...]");
+		"writableStoreOverlay: with a foreign initrd the guest's Nix does not know which "
+		"paths are in the store, so a garbage collection in the guest would delete the "
+		"running system; add a closureInfo to storePaths, and pass its registration with "
+		"kernelParams: [regInfo=...]");
 	diag_note(planner->diag, vm_where(vm, &vm->initrd), "bad-nix-database",
 		"the initrd is given here");
 	return false;
@@ -200,7 +200,7 @@ bool plan_check_parameters_length(struct planner *planner)
 		return true;
 	return diag_error(planner->diag, STATUS_DESCRIPTION,
 		vm_where(plan->vm, &plan->vm->kernel_params), "long-parameters",
-		"the kernel parameters have %zu bytes; a kernel's command line has room for %d, of "
-		"which %s takes %zu",
+		"the kernel parameters have %zu bytes; a kernel command line holds %d, of which %s "
+		"uses %zu",
 		length, COMMAND_LINE_BYTES, plan->backend->name, own);
 }

@@ -131,8 +131,8 @@ static bool check_arguments_length(struct planner *planner)
 		size_t bytes = argument_bytes(argument);
 		if (bytes > ARGUMENT_BYTES)
 			return diag_error(planner->diag, STATUS_DESCRIPTION, where, "too-long",
-				"%s could not start: its argument %.40s would have %zu bytes, and "
-				"Linux passes %d",
+				"%s could not start: its argument %.40s would have %zu bytes; "
+				"Linux allows %d",
 				plan->backend->name, option, bytes, ARGUMENT_BYTES);
 		all += bytes + 1 + sizeof(char *);
 		option = argument->pieces.n ? argument->pieces.v[0].text : NULL;
@@ -140,8 +140,8 @@ static bool check_arguments_length(struct planner *planner)
 	}
 	return all <= ARGUMENTS_BYTES ||
 		diag_error(planner->diag, STATUS_DESCRIPTION, where, "too-long",
-			"%s could not start: its arguments would have %zu bytes, and as a rule "
-			"Linux passes 2 MiB, with the environment",
+			"%s could not start: its arguments would have %zu bytes; Linux usually "
+			"allows 2 MiB, including the environment",
 			plan->backend->name, all);
 }
 
@@ -205,7 +205,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	const struct pos *shutdown = vm_where(plan->vm, &plan->vm->shutdown_timeout);
 	if (shutdown && !plan->lowered.shutdown.n)
 		diag_warning(diag, shutdown, "ignored",
-			"shutdownTimeout: ignored, as %s cannot ask a guest to go down",
+			"shutdownTimeout: ignored, because %s cannot ask a guest to shut down",
 			plan->backend->name);
 	ok &= plan_check_parameters_length(&planner);
 	ok &= check_arguments_length(&planner);

@@ -69,7 +69,7 @@ static bool load_bootspec(struct resolver *resolver)
 		resolver->bootspec = json_object_get(spec);
 	else
 		diag_warning(resolver->diag, NULL, "bootspec",
-			"%s has no org.nixos.bootspec.v1; it is not used", path);
+			"%s is ignored: it has no org.nixos.bootspec.v1", path);
 	json_object_put(document);
 	return true;
 }
@@ -103,7 +103,7 @@ static bool resolve_kernel(struct resolver *resolver)
 	if (!path)
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel),
 			"missing-kernel",
-			"no kernel: %s has none, and the description does not say \"kernel\"",
+			"no kernel found: %s has none, and the description does not set \"kernel\"",
 			vm->toplevel);
 	return kernel_inspect(
 		resolver->arena, resolver->diag, path, where, &resolver->system->kernel);

@@ -88,7 +88,7 @@ refused() {
 	expect "$1: the message names the kernel and what it cannot mount" "$test_dir/$1.log" \
 		"error: kernel: .*/boot/vmlinux cannot mount .* $3.*\[kernel-config\]"
 }
-refused compressor SQUASHFS_ZSTD '\(squashfs\): CONFIG_SQUASHFS_ZSTD is not set, says .*/config-'
+refused compressor SQUASHFS_ZSTD '\(squashfs\): CONFIG_SQUASHFS_ZSTD is not set; see .*/config-'
 refused overlay OVERLAY_FS '\(overlay\): CONFIG_OVERLAY_FS is not set'
 
 # The other ways to fail.

@@ -112,7 +112,7 @@ refused "a system without a registration" \
 	'writableStoreOverlay: .* would delete the running system' --set 'kernelParams=[loglevel=4]'
 refused "a registration outside of the closure" \
 	"$info is not in the closure of this VM" --set 'storePaths=[]'
-refused "a registration of another system" "it does not register $system" \
+refused "a registration of another system" "the registration lacks $system" \
 	--set "storePaths=[$other]" --set "kernelParams=[regInfo=$other/registration]"
 refused "an init outside of the closure" "$other is not in the closure of this VM" \
 	--set "kernelParams=[regInfo=$info/registration, init=$other/init]"
