@@ -277,7 +277,8 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 	const char *pivot_root = own(guest)->pivot_root;
 	if (pivot_root && pivot_root[0] != '/')
 		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &own(guest)->pivot_root),
-			"bad-path", "crosvm.pivotRoot: \"%.80s\" is no absolute path", pivot_root);
+			"bad-path", "crosvm.pivotRoot: \"%.80s\" is not an absolute path",
+			pivot_root);
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
 		if (share->proto != SHARE_9P)
@@ -285,7 +286,7 @@ static void crosvm_check(struct diag *diag, const struct vm *vm, const struct gu
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				"shares[%zu]: crosvm does not support read-only 9p shares%s; "
-				"virtiofs has them",
+				"virtiofs supports them",
 				i, read_only_why(share));
 		if (share->source && strchr(share->source, ':'))
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
@@ -336,7 +337,8 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ELF, KERNEL_
 const struct backend crosvm_backend = {
 	.name = "crosvm",
 	.doc = "crosvm: KVM, sandboxed devices, Wayland graphics",
-	.tested = "of 2026-08 boots with KVM inside a VM, by the tests where it is installed",
+	.tested = "the version of 2026-08 boots with KVM inside a VM, by the tests where it is "
+		  "installed",
 	.title = "crosvm",
 	.options = options,
 	.options_bytes = sizeof(struct crosvm_options),

@@ -322,24 +322,24 @@ static void check_hotplug(struct diag *diag, const struct vm *vm)
 {
 	if (vm->hotplug_mem_mib % HOTPLUG_SLOT_MIB)
 		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib),
-			"hotplugMem: firecracker takes multiples of %d MiB", HOTPLUG_SLOT_MIB);
+			"hotplugMem: firecracker requires a multiple of %d MiB", HOTPLUG_SLOT_MIB);
 	if (!vm->hotplugged_mem_mib)
 		return;
 	if (vm_where(vm, &vm->hotplugged_mem_mib))
 		wrong(diag, vm_where(vm, &vm->hotplugged_mem_mib),
-			"hotpluggedMem: firecracker starts without; set 0, and ask for it by PATCH "
-			"/hotplug/memory");
+			"hotpluggedMem: firecracker cannot start with hotplugged memory; set 0, "
+			"and request it with PATCH /hotplug/memory once the VM runs");
 	else
 		diag_warning(diag, vm_where(vm, &vm->hotplug_mem_mib), "ignored",
-			"hotplugMem: firecracker starts without; ask for it by PATCH "
-			"/hotplug/memory once it runs");
+			"hotplugMem: firecracker starts without this memory; request it with PATCH "
+			"/hotplug/memory once the VM runs");
 }
 
 static void firecracker_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	const struct node *cpu = own(guest)->cpu;
 	if (vm->vcpu > CPUS_MAX)
-		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker takes at most %d",
+		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker supports at most %d",
 			CPUS_MAX);
 	check_hotplug(diag, vm);
 	if (cpu && cpu->kind != NODE_MAP)
@@ -366,7 +366,7 @@ static bool firecracker_check_guest(
 
 static const enum kernel_format kernels[] = {KERNEL_ELF, KERNEL_ARM64_IMAGE};
 
-#define TAP_ONLY "it has taps only; give the interface type: tap"
+#define TAP_ONLY "it supports only taps; set type: tap for the interface"
 
 const struct backend firecracker_backend = {
 	.name = "firecracker",
@@ -377,8 +377,8 @@ const struct backend firecracker_backend = {
 	.options_bytes = sizeof(struct firecracker_options),
 	.capabilities =
 		{
-			[FEATURE_9P] = {CAN_NOT, "it shares no directories", NULL},
-			[FEATURE_VIRTIOFS] = {CAN_NOT, "it shares no directories", NULL},
+			[FEATURE_9P] = {CAN_NOT, "it cannot share directories", NULL},
+			[FEATURE_VIRTIOFS] = {CAN_NOT, "it cannot share directories", NULL},
 			[FEATURE_USER_NETWORK] = {CAN_NOT, TAP_ONLY, NULL},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},
@@ -400,12 +400,13 @@ const struct backend firecracker_backend = {
 			[FEATURE_MACHINE_ID] = {.can = CAN},
 			[FEATURE_CREDENTIALS] = {CAN_NOT, NO_SMBIOS_NO_FW_CFG, NULL},
 			[FEATURE_NO_SOCKET] = {.can = CAN},
-			[FEATURE_USER] = {CAN_NOT, "start it as that user, or by its jailer", NULL},
+			[FEATURE_USER] = {CAN_NOT, "start it as that user, or through its jailer",
+				NULL},
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN_IGNORE},
 			[FEATURE_SERIAL] = {CAN_IGNORE, DISKS_BY_ORDER, NULL},
-			[FEATURE_QCOW2] = {CAN_NOT, "it takes raw images", NULL},
-			[FEATURE_VHD] = {CAN_NOT, "it takes raw images", NULL},
+			[FEATURE_QCOW2] = {CAN_NOT, "it supports only raw images", NULL},
+			[FEATURE_VHD] = {CAN_NOT, "it supports only raw images", NULL},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},
 		},
 	.kernels = kernels,

@@ -172,8 +172,8 @@ static void check_disks(struct diag *diag, const struct vm *vm)
 	if (disks > DISKS_MAX)
 		diag_error(diag, STATUS_DESCRIPTION, &vm->volumes.v[vm->volumes.n - 1].where,
 			"not-supported",
-			"volumes: kvmtool does not support more than %d disks, and here are %zu%s",
-			DISKS_MAX, disks, vm->store_on_disk ? ", one of them the store" : "");
+			"volumes: kvmtool supports at most %d disks, but there are %zu%s",
+			DISKS_MAX, disks, vm->store_on_disk ? ", one of them the store disk" : "");
 }
 
 static void check_shares(struct diag *diag, const struct vm *vm)
@@ -229,15 +229,16 @@ static const enum kernel_format kernels[] = {KERNEL_BZIMAGE, KERNEL_ARM64_IMAGE}
 
 const struct backend kvmtool_backend = {
 	.name = "kvmtool",
-	.doc = "kvmtool: the smallest that KVM needs",
-	.tested = "of 2024-08 boots with KVM inside a VM, by the tests where it is installed",
+	.doc = "kvmtool: a minimal VMM for KVM",
+	.tested = "the version of 2024-08 boots with KVM inside a VM, by the tests where it is "
+		  "installed",
 	.title = "kvmtool",
 	.options = options,
 	.options_bytes = sizeof(struct hypervisor_options),
 	.capabilities =
 		{
 			[FEATURE_9P] = {.can = CAN},
-			[FEATURE_VIRTIOFS] = {CAN_NOT, "give the shares proto: 9p", NULL},
+			[FEATURE_VIRTIOFS] = {CAN_NOT, "set proto: 9p for the shares", NULL},
 			[FEATURE_USER_NETWORK] = {.can = CAN},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
 			[FEATURE_TAP] = {.can = CAN},

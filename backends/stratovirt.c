@@ -183,15 +183,17 @@ static void check_text(struct diag *diag, const struct pos *where, const char *w
 	const char *text)
 {
 	if (text && strpbrk(text, ",="))
-		wrong(diag, where, "%s[%zu]: stratovirt takes no path with ',' or '=': \"%.80s\"",
-			what, index, text);
+		wrong(diag, where,
+			"%s[%zu]: stratovirt cannot use a path with ',' or '=': \"%.80s\"", what,
+			index, text);
 }
 
 static void check_texts(struct diag *diag, const struct vm *vm)
 {
 	if (vm->socket && strpbrk(vm->socket, ",="))
 		wrong(diag, vm_where(vm, &vm->socket),
-			"socket: stratovirt takes no path with ',' or '=': \"%.80s\"", vm->socket);
+			"socket: stratovirt cannot use a path with ',' or '=': \"%.80s\"",
+			vm->socket);
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		check_text(diag, &vm->volumes.v[i].where, "volumes", i, vm->volumes.v[i].image);
 	for (size_t i = 0; i < vm->shares.n; i++)
@@ -206,16 +208,17 @@ static void check_devices(struct diag *diag, const struct vm *vm, const struct g
 		*(has_vhost(&vm->interfaces.v[i]) ? &others : &plain) += 1;
 	if (disks > DISKS_MAX)
 		wrong(diag, &vm->volumes.v[vm->volumes.n - 1].where,
-			"volumes: stratovirt has %d disks%s, not %zu", DISKS_MAX,
+			"volumes: stratovirt supports %d disks%s, not %zu", DISKS_MAX,
 			vm->store_on_disk ? " with the store disk" : "", disks);
 	if (plain > INTERFACES_MAX)
 		wrong(diag, vm_where(vm, &vm->interfaces.v),
-			"interfaces: stratovirt has %d without tap.vhost, not %zu", INTERFACES_MAX,
-			plain);
+			"interfaces: stratovirt supports %d without tap.vhost, not %zu",
+			INTERFACES_MAX, plain);
 	if (others > OTHERS_MAX)
 		wrong(diag, vm_where(vm, &vm->shares.v),
-			"stratovirt has %d devices beside disks and plain network interfaces, not "
-			"%zu: random numbers, balloon, vsock, shares, tap.vhost",
+			"stratovirt supports %d devices other than disks and interfaces without "
+			"tap.vhost, not %zu: random number generator, balloon, vsock, shares, "
+			"interfaces with tap.vhost",
 			OTHERS_MAX, others);
 }
 
@@ -223,10 +226,11 @@ static void stratovirt_check(struct diag *diag, const struct vm *vm, const struc
 {
 	if (vm->mem_mib < MEMORY_MIN_MIB || vm->mem_mib > MEMORY_MAX_MIB)
 		wrong(diag, vm_where(vm, &vm->mem_mib),
-			"mem: stratovirt takes %d MiB to 512 GiB, not %llu MiB", MEMORY_MIN_MIB,
+			"mem: stratovirt supports %d MiB to 512 GiB, not %llu MiB", MEMORY_MIN_MIB,
 			(unsigned long long)vm->mem_mib);
 	if (vm->vcpu > CPUS_MAX)
-		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: stratovirt takes at most %d", CPUS_MAX);
+		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: stratovirt supports at most %d",
+			CPUS_MAX);
 	check_devices(diag, vm, guest);
 	check_texts(diag, vm);
 }
@@ -272,7 +276,8 @@ const struct backend stratovirt_backend = {
 			[FEATURE_READ_ONLY_VOLUMES] = {.can = CAN},
 			[FEATURE_DIRECT] = {.can = CAN},
 			[FEATURE_SERIAL] = {.can = CAN},
-			[FEATURE_QCOW2] = {CAN_NOT, "its microvm machine takes raw images", NULL},
+			[FEATURE_QCOW2] = {CAN_NOT, "its microvm machine supports only raw images",
+				NULL},
 			[FEATURE_VHD] = {.can = CAN_NOT},
 			[FEATURE_EXTRA_ARGS] = {.can = CAN},
 		},

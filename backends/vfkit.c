@@ -202,7 +202,8 @@ static void vfkit_check(struct diag *diag, const struct vm *vm, const struct gue
 	}
 	if (vm->socket && strlen(vm->socket) > SOCKET_PATH_BYTES)
 		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->socket), "bad-socket",
-			"socket: macOS has room for %d bytes of its path", SOCKET_PATH_BYTES);
+			"socket: its path is longer than the %d bytes that macOS allows",
+			SOCKET_PATH_BYTES);
 }
 
 static bool vfkit_check_guest(struct diag *diag, const struct vm *vm, const struct guest *guest)
@@ -230,7 +231,7 @@ static const enum kernel_format kernels[] = {KERNEL_ARM64_IMAGE, KERNEL_BZIMAGE}
 const struct backend vfkit_backend = {
 	.name = "vfkit",
 	.doc = "vfkit: macOS's Virtualization.framework",
-	.tested = "by its arguments alone, never on a Mac",
+	.tested = "only its arguments are tested, never on a Mac",
 	.title = "vfkit",
 	.options = options,
 	.options_bytes = sizeof(struct vfkit_options),
@@ -240,11 +241,11 @@ const struct backend vfkit_backend = {
 			[FEATURE_VIRTIOFS] = {.can = CAN},
 			[FEATURE_USER_NETWORK] = {.can = CAN},
 			[FEATURE_FORWARD_PORTS] = {.can = CAN_NOT},
-			[FEATURE_TAP] = {CAN_NOT, "give the interface type: user", NULL},
+			[FEATURE_TAP] = {CAN_NOT, "set type: user for the interface", NULL},
 			[FEATURE_VHOST_NET] = {.can = CAN_NOT},
-			[FEATURE_MACVTAP] = {CAN_NOT, "give the interface type: user", NULL},
-			[FEATURE_BRIDGE] = {CAN_NOT, "give the interface type: user", NULL},
-			[FEATURE_VSOCK] = {CAN_NOT, "it has single ports, no address", NULL},
+			[FEATURE_MACVTAP] = {CAN_NOT, "set type: user for the interface", NULL},
+			[FEATURE_BRIDGE] = {CAN_NOT, "set type: user for the interface", NULL},
+			[FEATURE_VSOCK] = {CAN_NOT, "it offers single ports, not an address", NULL},
 			[FEATURE_NOTIFY] = {CAN_NOT, NO_NOTIFY_SOCKET, NULL},
 			[FEATURE_PCI_DEVICES] = {.can = CAN_NOT},
 			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
@@ -253,8 +254,7 @@ const struct backend vfkit_backend = {
 			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 			[FEATURE_HUGEPAGES] = {.can = CAN_IGNORE},
 			[FEATURE_HOTPLUG_MEMORY] = {.can = CAN_NOT},
-			[FEATURE_BALLOON] = {CAN_NOT, "nothing can change the size of its balloon",
-				NULL},
+			[FEATURE_BALLOON] = {CAN_NOT, "its balloon cannot be resized", NULL},
 			[FEATURE_INITIAL_BALLOON] = {.can = CAN_NOT},
 			[FEATURE_MACHINE_ID] = {.can = CAN},
 			[FEATURE_CREDENTIALS] = {.can = CAN_NOT},

@@ -334,8 +334,9 @@ static void check_oem_strings(struct diag *diag, const struct vm *vm, const stru
 		if (!length || strpbrk(text, ",\"[]\n") || strchr(" \t", text[0]) ||
 			strchr(" \t", text[length - 1]) || strncmp(text, "oem_strings", 11) == 0)
 			wrong(diag, vm_where(vm, text), "bad-oem-string",
-				"cloud-hypervisor.platformOEMStrings[%zu]: one string, without "
-				"',', '\"', '[', ']' and blanks at its ends: \"%.80s\"",
+				"cloud-hypervisor.platformOEMStrings[%zu]: expected one string "
+				"without ',', '\"', '[', ']' and without blanks at its ends: "
+				"\"%.80s\"",
 				i, text);
 	}
 }
@@ -345,16 +346,16 @@ static void cloud_hypervisor_check(
 {
 	if (!since(guest, 35))
 		wrong(diag, vm_where(vm, &guest->options->version), "not-supported",
-			"cloud-hypervisor.version: disks have serial numbers, by which the guest "
-			"finds them, since version 35");
+			"cloud-hypervisor.version: expected at least 35: older versions lack the "
+			"serial numbers by which the guest finds its disks");
 	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
 		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported",
-			"hotplugMem: cloud-hypervisor takes multiples of %d MiB", HOTPLUG_MIB);
+			"hotplugMem: cloud-hypervisor requires a multiple of %d MiB", HOTPLUG_MIB);
 	/* --api-socket accepts a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
 	if (vm->socket &&
 		(strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
 		wrong(diag, vm_where(vm, &vm->socket), "bad-socket",
-			"socket: cloud-hypervisor takes \"%.40s\" for an option; write ./%.40s",
+			"socket: cloud-hypervisor would read \"%.40s\" as an option; write ./%.40s",
 			vm->socket, vm->socket);
 	/* The limit is 8192 since version 48. */
 	if (!since(guest, 48))
@@ -407,7 +408,7 @@ const struct backend cloud_hypervisor_backend = {
 			[FEATURE_PCI_DEVICES] = {.can = CAN},
 			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
 			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
-			[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it knows --gpu", NULL},
+			[FEATURE_GRAPHICS] = {CAN_NOT, "only a fork of it supports --gpu", NULL},
 			[FEATURE_CPU] = {CAN_IGNORE, CPU_OF_HOST, NULL},
 			[FEATURE_HUGEPAGES] = {.can = CAN},
 			[FEATURE_HOTPLUG_MEMORY] = {.can = CAN},

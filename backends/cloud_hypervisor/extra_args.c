@@ -80,11 +80,11 @@ void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings
 	const struct pos *where = vm_where(vm, arguments);
 	struct ch_extra extra = ch_extra_read(arena, arguments);
 	if (ch_value_of(arena, extra.cpus, "boot"))
-		wrong(diag, where, "cloud-hypervisor.extraArgs: --cpus boot= is vcpu here");
+		wrong(diag, where, "cloud-hypervisor.extraArgs: set vcpu instead of --cpus boot=");
 	if (extra.platform && strstr(extra.platform, "oem_strings="))
 		wrong(diag, where,
-			"cloud-hypervisor.extraArgs: --platform oem_strings= is "
-			"cloud-hypervisor.platformOEMStrings here");
+			"cloud-hypervisor.extraArgs: set cloud-hypervisor.platformOEMStrings "
+			"instead of --platform oem_strings=");
 	if (vm->vsock.cid >= 0 && ch_value_of(arena, extra.vsock, "cid"))
 		wrong(diag, where,
 			"cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");

@@ -76,7 +76,7 @@ void lower_notify(struct arena *arena, const struct guest *guest, struct lowered
 
 const char *read_only_why(const struct share *share)
 {
-	return share->host_store ? ", and the host's store is shared in no other way" : "";
+	return share->host_store ? ", and the host's store is only shared read-only" : "";
 }
 
 bool locks_always(const struct guest *guest)
@@ -98,7 +98,7 @@ bool check_cpus(struct diag *diag, const struct vm *vm, const char *hypervisor, 
 {
 	return vm->vcpu <= most ||
 		diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many",
-			"vcpu: %s has at most %u, not %llu", hypervisor, most,
+			"vcpu: %s supports at most %u, not %llu", hypervisor, most,
 			(unsigned long long)vm->vcpu);
 }
 
@@ -139,8 +139,8 @@ bool check_places(struct diag *diag, const struct guest *guest, const char *hype
 {
 	return devices <= places ||
 		diag_error(diag, STATUS_DESCRIPTION, longest_list(guest), "too-many",
-			"%s has places for %u devices, and here are %zu with those that it has by "
-			"itself: %zu volumes, %zu interfaces, %zu shares",
+			"%s supports %u devices, but there are %zu including its own: %zu volumes, "
+			"%zu interfaces, %zu shares",
 			hypervisor, places, devices, count_volumes(guest), guest->nnics,
 			guest->nshares);
 }

@@ -6,13 +6,13 @@
 #include "backends/interface/backend.h"
 
 /* Reasons for the tables of capabilities. */
-#define GIVE_VIRTIOFS "give the shares proto: virtiofs"
-#define GIVE_TAP_OF_BRIDGE "give the interface type: tap, and the tap to the bridge"
+#define GIVE_VIRTIOFS "set proto: virtiofs for the shares"
+#define GIVE_TAP_OF_BRIDGE "set type: tap for the interface, and add the tap to the bridge"
 #define CPU_OF_HOST "the guest sees the host's CPU"
 #define NO_SMBIOS_NO_FW_CFG "it has neither SMBIOS nor fw_cfg"
 #define NO_VIRTIO_MEM "it has no virtio-mem"
 #define CREDENTIALS_ARE_SEEN \
-	"it takes them as arguments only, which every user of the host can read"
+	"it accepts them only as arguments, which every user of the host can read"
 /* The credential vmm.notify_socket tells the guest where to report. */
 #define NO_NOTIFY_SOCKET "it passes the guest no systemd credential"
 #define BALLOON_ONCE_IT_RUNS "use microvm-balloon once it runs"

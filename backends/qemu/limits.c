@@ -64,7 +64,7 @@ static bool check_cpus_of(struct diag *diag, const struct vm *vm, const struct g
 	if (vm->vcpu <= machine->cpus || has_more_cpus(guest, machine, name))
 		return true;
 	return diag_error(diag, STATUS_DESCRIPTION, vm_where(vm, &vm->vcpu), "too-many",
-		"vcpu: QEMU's machine %.40s has at most %u, not %llu", name, machine->cpus,
+		"vcpu: QEMU's machine %.40s supports at most %u, not %llu", name, machine->cpus,
 		(unsigned long long)vm->vcpu);
 }
 

@@ -350,7 +350,7 @@ static void qemu_modules(
 	if (tells_panic(guest))
 		vec_push(arena, wishes,
 			(struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci",
-				"a panic is told to QEMU", true});
+				"a panic is reported to QEMU", true});
 	vec_push(arena, wishes,
 		(struct module_wish){
 			pci ? "virtio_pci" : "virtio_mmio", "the bus of QEMU's devices", false});
@@ -377,7 +377,7 @@ static const enum kernel_format kernels[] = {
 
 const struct backend qemu_backend = {
 	.name = "qemu",
-	.doc = "QEMU: KVM where it works, else emulation; every device",
+	.doc = "QEMU: KVM if it works, otherwise emulation; every device",
 	.tested = "boots under TCG, and with KVM inside a VM (with vhost-net, vsock and a PCI "
 		  "device), in every run of the tests",
 	.title = "QEMU",

@@ -30,5 +30,5 @@ description 22 >"$test_dir/more.yaml"
 	--set storeDir="$NIX_STORE_DIR" >"$test_dir/log" 2>&1
 check "a 24th device is refused" test $? = 3
 expect "the message has both numbers" \
-	"$test_dir/log" "error: QEMU's machine microvm has places for 23 devices, and here are 24"
+	"$test_dir/log" "error: QEMU's machine microvm supports 23 devices, but there are 24"
 finish
