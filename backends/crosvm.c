@@ -313,8 +313,8 @@ static bool crosvm_check_guest(struct diag *diag, const struct vm *vm, const str
 		if (*at < ' ' || *at > '~')
 			return diag_error(diag, STATUS_DESCRIPTION,
 				vm_where(vm, &vm->kernel_params), "not-supported",
-				"kernelParams: crosvm does not pass characters outside ASCII to a "
-				"kernel");
+				"kernelParams: crosvm passes only printable ASCII characters to "
+				"the kernel");
 	return true;
 }
 

@@ -347,7 +347,7 @@ static void firecracker_check(struct diag *diag, const struct vm *vm, const stru
 			"firecracker.cpu: expected a map");
 	if (cpu && !since(guest, 13))
 		wrong(diag, &cpu->pos,
-			"firecracker.cpu: a template in the configuration needs version 1.13");
+			"firecracker.cpu: a template in the configuration requires version 1.13");
 	if (own(guest)->extra_config)
 		check_extra_config(diag, own(guest)->extra_config);
 }
@@ -391,7 +391,7 @@ const struct backend firecracker_backend = {
 			[FEATURE_USB_DEVICES] = {.can = CAN_NOT},
 			[FEATURE_ROOT_PORTS] = {.can = CAN_IGNORE},
 			[FEATURE_GRAPHICS] = {.can = CAN_NOT},
-			[FEATURE_CPU] = {CAN_IGNORE, "firecracker.cpu takes a CPU template", NULL},
+			[FEATURE_CPU] = {CAN_IGNORE, "use a CPU template in firecracker.cpu", NULL},
 			[FEATURE_HUGEPAGES] = {CAN_WHEN, "since version 1.7", has_huge_pages},
 			[FEATURE_HOTPLUG_MEMORY] = {CAN_WHEN, "since version 1.14",
 				has_memory_hotplug},

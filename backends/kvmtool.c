@@ -195,8 +195,7 @@ static void check_interfaces(struct diag *diag, const struct vm *vm)
 		if (vm->interfaces.v[i].type == INTERFACE_USER && ++users == 2)
 			diag_error(diag, STATUS_DESCRIPTION, &vm->interfaces.v[i].where,
 				"not-supported",
-				"interfaces[%zu]: kvmtool does not support more than one interface "
-				"of type user",
+				"interfaces[%zu]: kvmtool supports only one interface of type user",
 				i);
 }
 

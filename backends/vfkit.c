@@ -197,7 +197,7 @@ static void vfkit_check(struct diag *diag, const struct vm *vm, const struct gue
 		if (share->read_only)
 			diag_error(diag, STATUS_DESCRIPTION, &share->where, "not-supported",
 				"shares[%zu]: vfkit does not support read-only shares%s: the guest "
-				"could write to it",
+				"could write to the share",
 				i, read_only_why(share));
 	}
 	if (vm->socket && strlen(vm->socket) > SOCKET_PATH_BYTES)

@@ -14,7 +14,7 @@
 #define CREDENTIALS_ARE_SEEN \
 	"it accepts them only as arguments, which every user of the host can read"
 /* The credential vmm.notify_socket tells the guest where to report. */
-#define NO_NOTIFY_SOCKET "it passes the guest no systemd credential"
+#define NO_NOTIFY_SOCKET "it does not pass systemd credentials"
 #define BALLOON_ONCE_IT_RUNS "use microvm-balloon once it runs"
 #define START_AS_USER "start it as that user"
 #define DISKS_BY_ORDER "volumes are mounted by their order"

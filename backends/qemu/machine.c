@@ -143,7 +143,7 @@ void qemu_add_memory_devices(const struct qemu *qemu)
 			guest->deflate_on_oom ? ",deflate-on-oom=on" : "");
 	if (!guest->hotplug_mem_mib)
 		return;
-	/* With shares, virtiofsd maps this memory too. */
+	/* With shares, virtiofsd also maps this memory. */
 	option_printf(qemu->command, "-object", "memory-backend-%s,id=vmem0,size=%lluM%s",
 		has_memory_object(qemu->guest) ? "memfd" : "ram",
 		(unsigned long long)guest->hotplug_mem_mib,

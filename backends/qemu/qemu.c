@@ -82,7 +82,7 @@ static bool tells_panic(const struct guest *guest)
  */
 static void add_panic(const struct qemu *qemu)
 {
-	if (!tells_panic(qemu->guest))
+	if (!reports_panic(qemu->guest))
 		return;
 	option_add(qemu->command, "-device", qemu_is_x86(qemu) ? "pvpanic" : "pvpanic-pci");
 	option_add(qemu->command, "-action", "panic=exit-failure");
@@ -293,7 +293,8 @@ static void add_all(const struct qemu *qemu)
 	qemu_add_cpu(qemu);
 	if (qemu_is_x86(qemu))
 		option_add(command, "-device",
-			"i8042"); /* Ctrl-Alt-Del, the second way to ask a guest to stop */
+			/* needed for Ctrl-Alt-Del, the second way to request a shutdown */
+			"i8042");
 	add_display(qemu);
 	for (size_t i = 0; i < qemu->guest->ndisks; i++)
 		add_disk(qemu, &qemu->guest->disks[i]);
