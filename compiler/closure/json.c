@@ -232,14 +232,21 @@ static bool read_entry(struct reader *reader, const char *path, struct json_obje
 	struct store_path info = {.path = path,
 		.nar_size = -1,
 		.ultimate = json_object_get_boolean(member(object, "ultimate"))};
-	return check_store_dir(reader, path, object) &&
-		read_hash(reader, member(object, "narHash"), &info) &&
-		read_size(reader, member(object, "narSize"), &info) &&
-		read_references(reader, member(object, "references"), &info) &&
-		read_deriver(reader, member(object, "deriver"), &info) &&
-		read_signatures(reader, member(object, "signatures"), &info) &&
-		read_content_address(reader, member(object, "ca"), &info) &&
-		closure_table_describe(reader->table, entry, &info, &reader->where);
+	if (!check_store_dir(reader, path, object))
+		return false;
+	if (!read_hash(reader, member(object, "narHash"), &info))
+		return false;
+	if (!read_size(reader, member(object, "narSize"), &info))
+		return false;
+	if (!read_references(reader, member(object, "references"), &info))
+		return false;
+	if (!read_deriver(reader, member(object, "deriver"), &info))
+		return false;
+	if (!read_signatures(reader, member(object, "signatures"), &info))
+		return false;
+	if (!read_content_address(reader, member(object, "ca"), &info))
+		return false;
+	return closure_table_describe(reader->table, entry, &info, &reader->where);
 }
 
 static bool read_list(struct reader *reader, struct json_object *list)

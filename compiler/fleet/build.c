@@ -71,11 +71,14 @@ static bool make_runners(struct builder *builder)
 		.n = builder->fleet->vms.n,
 		.make = build_vm,
 		.context = builder};
-	return directory_make(session->diag,
-		       path_join(session->arena, builder->directory, "runners"), 0755) &&
-		directory_make(session->diag, common, 0700) &&
-		fleet_round_run(session, &round, builder->settings.jobs) &&
-		path_remove(session->diag, common);
+	if (!directory_make(
+		    session->diag, path_join(session->arena, builder->directory, "runners"), 0755))
+		return false;
+	if (!directory_make(session->diag, common, 0700))
+		return false;
+	if (!fleet_round_run(session, &round, builder->settings.jobs))
+		return false;
+	return path_remove(session->diag, common);
 }
 
 /* ---- the whole ---- */

@@ -147,13 +147,22 @@ const char *fleet_manifest(struct session *session, const struct fleet *fleet)
 bool fleet_write(struct session *session, const struct fleet *fleet, const char *directory)
 {
 	const struct output output = {session->arena, session->diag, fleet, directory};
-	return directory_make(session->diag, path_join(session->arena, directory, "share/systemd"),
-		       0755) &&
-		directory_make(session->diag, path_join(session->arena, directory, "bin"), 0755) &&
-		write_units(&output) && write_script(&output, INSTALLER, "bin/install-host") &&
-		write_script(&output, SET_BOOTED, "share/set-booted") &&
-		put(&output, "share/state-dir", fleet->state_dir, 0444) &&
-		put(&output, "share/group", fleet->group, 0444) &&
-		put(&output, "share/vms", table(&output), 0444) &&
-		put(&output, FLEET_MANIFEST, fleet_manifest(session, fleet), 0444);
+	if (!directory_make(
+		    session->diag, path_join(session->arena, directory, "share/systemd"), 0755))
+		return false;
+	if (!directory_make(session->diag, path_join(session->arena, directory, "bin"), 0755))
+		return false;
+	if (!write_units(&output))
+		return false;
+	if (!write_script(&output, INSTALLER, "bin/install-host"))
+		return false;
+	if (!write_script(&output, SET_BOOTED, "share/set-booted"))
+		return false;
+	if (!put(&output, "share/state-dir", fleet->state_dir, 0444))
+		return false;
+	if (!put(&output, "share/group", fleet->group, 0444))
+		return false;
+	if (!put(&output, "share/vms", table(&output), 0444))
+		return false;
+	return put(&output, FLEET_MANIFEST, fleet_manifest(session, fleet), 0444);
 }

@@ -27,11 +27,14 @@ static bool fill(const struct creation *creation)
 	const struct host *host = creation->host;
 	const char *directory = creation->staging.directory;
 	struct product product;
-	return source_build(host, &creation->source, creation->name, directory, &product) &&
-		source_write(host, directory, &creation->source) &&
-		link_set(host->arena, host->diag, path_join(host->arena, directory, "current"),
-			product.target) &&
-		custody_open_to_group(host, directory);
+	if (!source_build(host, &creation->source, creation->name, directory, &product))
+		return false;
+	if (!source_write(host, directory, &creation->source))
+		return false;
+	if (!link_set(host->arena, host->diag, path_join(host->arena, directory, "current"),
+		    product.target))
+		return false;
+	return custody_open_to_group(host, directory);
 }
 
 /*

@@ -226,8 +226,13 @@ static bool image_check(const struct host *host, struct image *image, int direct
 		return report(host, image, "no check is known for it");
 	if (fstatat(directory, image->name, &st, 0) != 0 && errno == ENOENT)
 		return report(host, image, "not there yet");
-	return image_open(host, image, directory) && image_lock(host, image) &&
-		no_growth_waits(host, image) && look(host, image, system);
+	if (!image_open(host, image, directory))
+		return false;
+	if (!image_lock(host, image))
+		return false;
+	if (!no_growth_waits(host, image))
+		return false;
+	return look(host, image, system);
 }
 
 /* ---- the volumes ---- */

@@ -159,10 +159,15 @@ static bool nobody_uses(const struct removal *removal)
  */
 static bool be_ready(struct removal *removal)
 {
-	return look(removal) &&
-		unit_be_stopped(removal->host, &removal->machine, removal->request->stop) &&
-		look(removal) && nobody_uses(removal) &&
-		unit_disable(removal->host, removal->machine.name);
+	if (!look(removal))
+		return false;
+	if (!unit_be_stopped(removal->host, &removal->machine, removal->request->stop))
+		return false;
+	if (!look(removal))
+		return false;
+	if (!nobody_uses(removal))
+		return false;
+	return unit_disable(removal->host, removal->machine.name);
 }
 
 /* ---- the removal ---- */

@@ -115,8 +115,19 @@ bool facts_write(
 	struct arena *arena, struct diag *diag, const struct plan *plan, const char *runner)
 {
 	const struct facts facts = {arena, diag, plan, path_join(arena, runner, RUNNER_SHARE)};
-	return put(&facts, "hypervisor", arena_printf(arena, "%s\n", plan->backend->name)) &&
-		put(&facts, "host-user", arena_printf(arena, "%s\n", plan->vm->host_user)) &&
-		put_interfaces(&facts) && put_shares(&facts) && put_devices(&facts) &&
-		put_cid(&facts) && put_notify(&facts) && put_system(&facts);
+	if (!put(&facts, "hypervisor", arena_printf(arena, "%s\n", plan->backend->name)))
+		return false;
+	if (!put(&facts, "host-user", arena_printf(arena, "%s\n", plan->vm->host_user)))
+		return false;
+	if (!put_interfaces(&facts))
+		return false;
+	if (!put_shares(&facts))
+		return false;
+	if (!put_devices(&facts))
+		return false;
+	if (!put_cid(&facts))
+		return false;
+	if (!put_notify(&facts))
+		return false;
+	return put_system(&facts);
 }

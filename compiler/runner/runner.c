@@ -270,16 +270,31 @@ static bool make_read_only(const struct writer *writer)
 	return true;
 }
 
+static bool write_parts(const struct writer *writer, const struct image_settings *settings,
+	const char *wanted, struct image_results *results)
+{
+	if (!make_directories(writer))
+		return false;
+	if (!write_scripts(writer))
+		return false;
+	if (!write_host_programs(writer))
+		return false;
+	if (!write_facts(writer))
+		return false;
+	if (!images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory,
+		    results))
+		return false;
+	if (!make_read_only(writer))
+		return false;
+	return write_manifest(writer, wanted, results);
+}
+
 static bool write_all(const struct writer *writer, const struct image_settings *settings,
 	const char *wanted, struct image_results *results)
 {
 	/* Runners are for other users, too, so their modes must not depend on the user's umask. */
 	mode_t mask = umask(022);
-	bool ok = make_directories(writer) && write_scripts(writer) &&
-		write_host_programs(writer) && write_facts(writer) &&
-		images_make(writer->arena, writer->diag, writer->plan, settings, writer->directory,
-			results) &&
-		make_read_only(writer) && write_manifest(writer, wanted, results);
+	bool ok = write_parts(writer, settings, wanted, results);
 	umask(mask);
 	return ok;
 }

@@ -75,22 +75,29 @@ static bool entries_fit(const struct bundle *b)
 	return true;
 }
 
+/* Reads what follows the header; false: it does not fit it. */
+static bool entries_read(int fd, struct bundle *out)
+{
+	const struct bundle_header *h = &out->header;
+	const size_t entries = (size_t)h->count * sizeof *out->entries,
+		     days = (size_t)h->count * sizeof *out->days;
+	out->entries = require_memory(malloc(entries + 1));
+	out->days = require_memory(malloc(days + 1));
+	if (!fd_read_all(fd, out->entries, entries, (off_t)h->entries))
+		return false;
+	if (XXH3_64bits(out->entries, entries) != h->entries_hash || !entries_fit(out))
+		return false;
+	return fd_read_all(fd, out->days, days, days_at(h));
+}
+
 bool bundle_open(int fd, const char *settings, struct bundle *out)
 {
 	struct stat st;
 	*out = (struct bundle){.fd = fd};
 	struct bundle_header *h = &out->header;
 	if (fstat(fd, &st) == 0 && fd_read_all(fd, h, sizeof *h, 0) &&
-		header_fits(h, settings, (uint64_t)st.st_size)) {
-		const size_t entries = (size_t)h->count * sizeof *out->entries,
-			     days = (size_t)h->count * sizeof *out->days;
-		out->entries = require_memory(malloc(entries + 1));
-		out->days = require_memory(malloc(days + 1));
-		if (fd_read_all(fd, out->entries, entries, (off_t)h->entries) &&
-			XXH3_64bits(out->entries, entries) == h->entries_hash && entries_fit(out) &&
-			fd_read_all(fd, out->days, days, days_at(h)))
-			return true;
-	}
+		header_fits(h, settings, (uint64_t)st.st_size) && entries_read(fd, out))
+		return true;
 	bundle_close(out);
 	return false;
 }
@@ -330,9 +337,13 @@ bool bundle_write(struct bundle_writer *writer, const char *settings, int fd, ch
 	memcpy(h.magic, bundle_magic, sizeof h.magic);
 	h.header_hash = header_hash(&h);
 	snprintf(name, 24, "%016llx", (unsigned long long)h.header_hash);
-	return fd_write_all(fd, &h, sizeof h, 0) &&
-		fd_write_all(fd, writer->objects.p, writer->objects.n, sizeof h) &&
-		fd_write_all(fd, writer->entries.p, writer->entries.n, (off_t)h.entries) &&
-		fd_write_all(fd, writer->names.p, writer->names.n, names_at(&h)) &&
-		fd_write_all(fd, writer->days.p, writer->days.n, days_at(&h));
+	if (!fd_write_all(fd, &h, sizeof h, 0))
+		return false;
+	if (!fd_write_all(fd, writer->objects.p, writer->objects.n, sizeof h))
+		return false;
+	if (!fd_write_all(fd, writer->entries.p, writer->entries.n, (off_t)h.entries))
+		return false;
+	if (!fd_write_all(fd, writer->names.p, writer->names.n, names_at(&h)))
+		return false;
+	return fd_write_all(fd, writer->days.p, writer->days.n, days_at(&h));
 }

@@ -222,6 +222,17 @@ static bool write_first_block(
 	return image_writer_put(linker->image, block, sizeof block, 0);
 }
 
+static bool image_end(struct erofs_linker *linker, uint64_t root_place, uint64_t *image_bytes)
+{
+	if (!erofs_meta_finish(linker->meta))
+		return false;
+	if (!placer_finish(linker->placer, image_bytes))
+		return false;
+	if (!write_root_entries(linker, root_place))
+		return false;
+	return write_first_block(linker, root_place, *image_bytes);
+}
+
 bool erofs_linker_finish(
 	struct erofs_linker *linker, struct diag *diag, uint64_t *image_bytes, uint64_t *inodes)
 {
@@ -230,8 +241,6 @@ bool erofs_linker_finish(
 	const uint64_t root_place = placer_reserve(
 		linker->placer, erofs_directory_bytes(linker->root.v, linker->root.n));
 	*inodes = linker->ninodes;
-	return (erofs_meta_finish(linker->meta) && placer_finish(linker->placer, image_bytes) &&
-		       write_root_entries(linker, root_place) &&
-		       write_first_block(linker, root_place, *image_bytes)) ||
+	return image_end(linker, root_place, image_bytes) ||
 		image_writer_failed(linker->image, diag);
 }

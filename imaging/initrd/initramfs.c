@@ -57,6 +57,20 @@ static bool flush(struct initramfs *initramfs, bool common)
 	return ok || write_failed(initramfs);
 }
 
+static bool archive_begin(struct initramfs *initramfs)
+{
+	struct archive *archive = initramfs->archive;
+	if (archive_write_set_format_cpio_newc(archive) != ARCHIVE_OK)
+		return false;
+	/*
+	 * Disables blocks: the last one would be padded, and the kernel would look for another
+	 * archive in the padding.
+	 */
+	if (archive_write_set_bytes_per_block(archive, 0) != ARCHIVE_OK)
+		return false;
+	return archive_write_open(archive, initramfs, NULL, take, NULL) == ARCHIVE_OK;
+}
+
 struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const char *path,
 	uint32_t time, struct gzip_memo *memo)
 {
@@ -70,15 +84,8 @@ struct initramfs *initramfs_create(struct arena *arena, struct diag *diag, const
 	*initramfs = (struct initramfs){
 		.arena = arena, .diag = diag, .path = path, .fd = fd, .time = time};
 	initramfs->archive = require_memory(archive_write_new());
-	struct archive *archive = initramfs->archive;
-	/*
-	 * Disables blocks: the last one would be padded, and the kernel would look for another
-	 * archive in the padding.
-	 */
-	if (archive_write_set_format_cpio_newc(archive) == ARCHIVE_OK &&
-		archive_write_set_bytes_per_block(archive, 0) == ARCHIVE_OK &&
-		archive_write_open(archive, initramfs, NULL, take, NULL) == ARCHIVE_OK &&
-		fchmod(fd, 0644) == 0 && gzip_begin(&initramfs->gzip, fd, memo))
+	if (archive_begin(initramfs) && fchmod(fd, 0644) == 0 &&
+		gzip_begin(&initramfs->gzip, fd, memo))
 		return initramfs;
 	write_failed(initramfs);
 	initramfs_abandon(initramfs);

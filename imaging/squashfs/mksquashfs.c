@@ -214,6 +214,16 @@ static bool finish(struct diag *diag, const struct store_disk_request *request,
 	return true;
 }
 
+static bool make_and_verify(struct arena *arena, struct diag *diag,
+	const struct store_disk_request *request, struct store_disk_result *result)
+{
+	if (!survey_closure(diag, request->closure, result))
+		return false;
+	if (!run(arena, diag, request))
+		return false;
+	return verify_closure(diag, request->closure) && finish(diag, request, result);
+}
+
 bool store_disk_mksquashfs(struct diag *diag, const struct store_disk_request *request,
 	struct store_disk_result *result)
 {
@@ -222,8 +232,7 @@ bool store_disk_mksquashfs(struct diag *diag, const struct store_disk_request *r
 		return diag_error(diag, STATUS_FAILED, NULL, "unwritable-file",
 			"cannot create %s: %s", request->output, strerror(EEXIST));
 	struct arena *arena = arena_new();
-	bool ok = survey_closure(diag, request->closure, result) && run(arena, diag, request) &&
-		verify_closure(diag, request->closure) && finish(diag, request, result);
+	bool ok = make_and_verify(arena, diag, request, result);
 	if (!ok)
 		unlink(request->output);
 	arena_free(arena);

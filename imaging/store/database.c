@@ -221,9 +221,21 @@ static bool write_database(struct writer *writer)
 		SQLITE_OK)
 		return failed(writer);
 	sqlite3_db_config(writer->db, SQLITE_DBCONFIG_LEGACY_FILE_FORMAT, 0, NULL);
-	return execute(writer, settings) && execute(writer, "begin") && execute(writer, tables) &&
-		insert_paths(writer) && insert_references(writer) && insert_outputs(writer) &&
-		execute(writer, indices) && execute(writer, "commit");
+	if (!execute(writer, settings))
+		return false;
+	if (!execute(writer, "begin"))
+		return false;
+	if (!execute(writer, tables))
+		return false;
+	if (!insert_paths(writer))
+		return false;
+	if (!insert_references(writer))
+		return false;
+	if (!insert_outputs(writer))
+		return false;
+	if (!execute(writer, indices))
+		return false;
+	return execute(writer, "commit");
 }
 
 static bool write_and_close(struct writer *writer)

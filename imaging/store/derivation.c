@@ -47,25 +47,35 @@ static bool read_string(struct reader *reader, const char **out)
 	return match(reader, "\"");
 }
 
+static bool read_field(struct reader *reader, const char *before, const char **out)
+{
+	return match(reader, before) && read_string(reader, out);
+}
+
 /* ("name","path","hash algorithm","hash") */
 static bool read_output(struct reader *reader, struct derivation_output *output)
 {
 	const char *algorithm, *hash;
-	return match(reader, "(") && read_string(reader, &output->name) && match(reader, ",") &&
-		read_string(reader, &output->path) && match(reader, ",") &&
-		read_string(reader, &algorithm) && match(reader, ",") &&
-		read_string(reader, &hash) && match(reader, ")");
+	if (!read_field(reader, "(", &output->name) || !read_field(reader, ",", &output->path))
+		return false;
+	if (!read_field(reader, ",", &algorithm) || !read_field(reader, ",", &hash))
+		return false;
+	return match(reader, ")");
+}
+
+static bool read_start(struct reader *reader)
+{
+	const char *version;
+	if (match(reader, "Derive("))
+		return true;
+	return match(reader, "DrvWithVersion(") && read_string(reader, &version) &&
+		match(reader, ",");
 }
 
 static bool read_outputs(struct reader *reader, struct derivation_outputs *out)
 {
-	const char *version;
 	struct derivation_output output;
-	if (!match(reader, "Derive(") &&
-		!(match(reader, "DrvWithVersion(") && read_string(reader, &version) &&
-			match(reader, ",")))
-		return false;
-	if (!match(reader, "["))
+	if (!read_start(reader) || !match(reader, "["))
 		return false;
 	do {
 		if (!read_output(reader, &output))

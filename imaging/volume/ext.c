@@ -178,6 +178,20 @@ static errcode_t make_journal(ext2_filsys fs, blk64_t overhead)
 		fs, (blk_t)blocks, EXT2_MKJOURNAL_LAZYINIT | EXT2_MKJOURNAL_NO_MNT_CHECK);
 }
 
+static errcode_t write_inodes(ext2_filsys fs)
+{
+	errcode_t error = write_reserved_inodes(fs);
+	if (!error)
+		error = ext2fs_mkdir(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, NULL);
+	if (!error)
+		error = make_lost_and_found(fs);
+	if (!error)
+		error = make_bad_block_inode(fs);
+	if (!error)
+		error = ext2fs_create_resize_inode(fs);
+	return error;
+}
+
 static errcode_t fill(ext2_filsys fs)
 {
 	blk64_t overhead = 0;
@@ -188,12 +202,9 @@ static errcode_t fill(ext2_filsys fs)
 	if (error)
 		return error;
 	mark_tables_zeroed(fs);
-	if (!(error = write_reserved_inodes(fs)) &&
-		!(error = ext2fs_mkdir(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, NULL)) &&
-		!(error = make_lost_and_found(fs)) && !(error = make_bad_block_inode(fs)) &&
-		!(error = ext2fs_create_resize_inode(fs)))
-		error = make_journal(fs, overhead);
-	return error;
+	if ((error = write_inodes(fs)))
+		return error;
+	return make_journal(fs, overhead);
 }
 
 static errcode_t write_file_system(const struct ext_request *request)

@@ -115,6 +115,15 @@ static bool records_apply(int log, int image, uint64_t count, bool superblock)
 	return fsync(image) == 0;
 }
 
+static bool log_apply(int log, int image, const struct header *header, struct reason *why)
+{
+	const bool sized = ftruncate(image, (off_t)header->size) == 0 && fsync(image) == 0;
+	if (sized && records_apply(log, image, header->count, false) &&
+		records_apply(log, image, header->count, true))
+		return true;
+	return reason_set(why, "%s", strerror(errno));
+}
+
 static bool apply(int log, int image, struct reason *why)
 {
 	struct header header;
@@ -131,11 +140,7 @@ static bool apply(int log, int image, struct reason *why)
 		return reason_set(why,
 			"its growth was interrupted, and something has written to it since: check "
 			"a copy of it with e2fsck -f, then remove the file .grow beside it");
-	if (ftruncate(image, (off_t)header.size) == 0 && fsync(image) == 0 &&
-		records_apply(log, image, header.count, false) &&
-		records_apply(log, image, header.count, true))
-		return true;
-	return reason_set(why, "%s", strerror(errno));
+	return log_apply(log, image, &header, why);
 }
 
 static bool log_carry_out(const char *log, int image, struct reason *why)

@@ -107,8 +107,8 @@ bool directory_put(const char *path, unsigned mode, unsigned owner, unsigned gro
 	if (access(path, F_OK) == 0)
 		return directory_own(path, mode, owner, group);
 	char *part = text_join(path, ".mvm-new");
-	bool ok = directories_make_parent(path) && directory_make(part) &&
-		directory_own(part, mode, owner, group) && rename(part, path) == 0;
+	bool made = directories_make_parent(path) && directory_make(part);
+	bool ok = made && directory_own(part, mode, owner, group) && rename(part, path) == 0;
 	int error = errno;
 	if (!ok)
 		rmdir(part);

@@ -314,6 +314,15 @@ static void mount_root(const struct parameters *parameters, const struct init_pl
  * an overlay's options and later in /proc/mounts, and Nix's check of its overlay (check-mount)
  * works.
  */
+static bool enter_new_root(void)
+{
+	if (chdir(NEW_ROOT) != 0)
+		return false;
+	if (mount(".", "/", NULL, MS_MOVE, NULL) != 0)
+		return false;
+	return chroot(".") == 0 && chdir("/") == 0;
+}
+
 int mounts_enter_root(const struct parameters *parameters, const struct init_plan *plan)
 {
 	mount_root(parameters, plan);
@@ -326,11 +335,7 @@ int mounts_enter_root(const struct parameters *parameters, const struct init_pla
 		free(target);
 	}
 	int initramfs = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	require(parameters,
-		initramfs >= 0 && chdir(NEW_ROOT) == 0 &&
-			mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 &&
-			chdir("/") == 0,
-		"change to the root at", NEW_ROOT);
+	require(parameters, initramfs >= 0 && enter_new_root(), "change to the root at", NEW_ROOT);
 	require(parameters,
 		directories_make("/run") &&
 			mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0,

@@ -160,13 +160,29 @@ bool rows_reconcile(
 {
 	*change = (struct rows_change){0};
 	bool outputs;
-	return database_execute(database, scratch_tables) &&
-		database_execute(database, "begin immediate") && add_own(database, own) &&
-		count_added(database, &change->added) && database_execute(database, find_gone) &&
-		list_gone(database, &change->gone) && database_execute(database, add_paths) &&
-		database_execute(database, map_packed) &&
-		database_execute(database, add_references) &&
-		database_execute(database, remove_gone) && have_outputs(database, &outputs) &&
-		(!outputs || database_execute(database, add_outputs)) &&
-		database_execute(database, "commit");
+	if (!database_execute(database, scratch_tables))
+		return false;
+	if (!database_execute(database, "begin immediate"))
+		return false;
+	if (!add_own(database, own))
+		return false;
+	if (!count_added(database, &change->added))
+		return false;
+	if (!database_execute(database, find_gone))
+		return false;
+	if (!list_gone(database, &change->gone))
+		return false;
+	if (!database_execute(database, add_paths))
+		return false;
+	if (!database_execute(database, map_packed))
+		return false;
+	if (!database_execute(database, add_references))
+		return false;
+	if (!database_execute(database, remove_gone))
+		return false;
+	if (!have_outputs(database, &outputs))
+		return false;
+	if (outputs && !database_execute(database, add_outputs))
+		return false;
+	return database_execute(database, "commit");
 }

@@ -167,10 +167,25 @@ static bool publish(const struct copier *copier, const char *to)
 	 * Without an id the directory is not a seed; an outdated id must not lie beside the new
 	 * file.
 	 */
-	return remove_file(id_file) && sync_directory(to) &&
-		publish_file(arena, copier->target, file) &&
-		publish_text(arena, path_join(arena, to, "schema"), SEED_SCHEMA) &&
-		publish_text(arena, id_file, id);
+	if (!remove_file(id_file))
+		return false;
+	if (!sync_directory(to))
+		return false;
+	if (!publish_file(arena, copier->target, file))
+		return false;
+	if (!publish_text(arena, path_join(arena, to, "schema"), SEED_SCHEMA))
+		return false;
+	return publish_text(arena, id_file, id);
+}
+
+static bool copy_and_publish(
+	const struct copier *copier, struct arena *arena, const char *from, const char *to)
+{
+	if (!check_schema(arena, from))
+		return false;
+	if (!make_directories(arena, to))
+		return false;
+	return copy(copier) && publish(copier, to);
 }
 
 bool snapshot(const char *from, const char *to)
@@ -178,8 +193,7 @@ bool snapshot(const char *from, const char *to)
 	struct arena *arena = arena_new();
 	const struct copier copier = {arena, path_join(arena, from, "db.sqlite"),
 		path_join(arena, to, "db.sqlite.mvm-new")};
-	bool ok = check_schema(arena, from) && make_directories(arena, to) && copy(&copier) &&
-		publish(&copier, to);
+	bool ok = copy_and_publish(&copier, arena, from, to);
 	if (!ok)
 		unlink(copier.target);
 	arena_free(arena);
