@@ -71,7 +71,7 @@ static void add_kernel(const struct qemu *qemu)
 }
 
 /* QEMU 7.1 added -action panic=exit-failure. */
-static bool tells_panic(const struct guest *guest)
+static bool reports_panic(const struct guest *guest)
 {
 	return version_at_least(guest->options->version, 7, 1);
 }
@@ -348,7 +348,7 @@ static void qemu_modules(
 {
 	bool x86 = guest->arch == KERNEL_X86_64, pci = qemu_has_pci(guest);
 	/* First, so that a panic in a later module is reported. */
-	if (tells_panic(guest))
+	if (reports_panic(guest))
 		vec_push(arena, wishes,
 			(struct module_wish){x86 ? "pvpanic_mmio" : "pvpanic_pci",
 				"a panic is reported to QEMU", true});

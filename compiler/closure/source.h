@@ -32,9 +32,9 @@ struct closure_table {
 	VEC(struct closure_entry) entries;
 	size_t nroots; /* the first entries are the roots */
 	bool whole;    /* the source lists the wanted paths, including those no root refers to */
-	struct table table; /* of indices of entries, by path */
-	size_t errors; /* of this closure; after the first 20 they are only counted */
-	unsigned jobs; /* threads that read store paths, at least 1 */
+	struct table table;        /* of indices of entries, by path */
+	size_t errors;             /* of this closure; after the first 20 they are only counted */
+	unsigned jobs;             /* threads that read store paths, at least 1 */
 	struct closure_memo *memo; /* NULL: none */
 };
 

@@ -397,7 +397,8 @@ static void a_failing_mkfs_erofs_is_reported(void **state)
 		"does not support the compression \"lz4hc\"", "it supports lzma, none");
 	with_tool(f, SAYS "echo out of luck >&2; exit 3", "failed with status 3 on", "out of luck");
 	with_tool(f, SAYS "exit 0", "cannot read", "/erofs-");
-	with_tool(f, SAYS "head -c 8192 /dev/zero > $image", "cannot read the image", "no super block");
+	with_tool(f, SAYS "head -c 8192 /dev/zero > $image", "cannot read the image",
+		"no super block");
 	with_tool(f, SAYS "kill -9 $$", "status 137", "/store/");
 	/* An image of another directory. */
 	if (have_erofs(f))

@@ -22,7 +22,7 @@ static bool explain_missing(struct reason *why)
 	if (!feature)
 		return reason_set(why,
 			"no " DEVICE ": the CPU has neither vmx nor svm (switched off in the "
-				     "firmware, or a VM without nesting)");
+			"firmware, or a VM without nesting)");
 #endif
 	return reason_set(why,
 		"no " DEVICE

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * growth_log: completes the growth of an ext image that an older mvm-host began. It made file
- * systems larger on the host, by way of a log beside the image, IMAGE.grow; a start that was killed,
- * or lost its power, left the log and an image that is changed in part.
+ * systems larger on the host, by way of a log beside the image, IMAGE.grow; a start that was
+ * killed, or lost its power, left the log and an image that is changed in part.
  */
 #ifndef MVM_BACKENDS_RUNTIME_VOLUME_GROWTH_LOG_H
 #define MVM_BACKENDS_RUNTIME_VOLUME_GROWTH_LOG_H
