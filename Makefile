@@ -81,8 +81,9 @@ $(BUILD)/mvm-init-aarch64: $(wildcard imaging/guest/init/*.c imaging/guest/init/
 	$(say) CROSS $@
 	$(Q)$(AARCH64_CC) $(CARRIED) -o $@ $(filter %.c,$^)
 
-# What the runner's scripts use on the host: static, so that it runs on any.
-$(BUILD)/mvm-host: $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h)) | $(KERNEL_HEADERS)
+# The program that the runner's scripts call: static, so that it runs on any host.
+RUNTIME := $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h))
+$(BUILD)/mvm-host: $(RUNTIME) | $(KERNEL_HEADERS)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
 	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)

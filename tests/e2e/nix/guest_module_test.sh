@@ -34,7 +34,8 @@ is "disk: the store's mounts are needed for boot and others are not" \
 	"$(evaluated disk fileSystems | jq -c '[.[] | .neededForBoot]')" \
 		'[true,false,true,true,true]'
 is "disk: the volumes grow and nothing else does" \
-	"$(evaluated disk fileSystems | jq -c '[to_entries[] | select(.value.autoResize) | .key]')" \
+	"$(evaluated disk fileSystems |
+		jq -c '[to_entries[] | select(.value.autoResize) | .key]')" \
 	"[\"/data\",\"$parent/.rw-store\"]"
 is "disk: NixOS places the layers of the overlay" \
 	"$(evaluated disk "fileSystems.\"$NIX_STORE_DIR\".overlay" | jq -c .)" \

@@ -195,7 +195,8 @@ mv data.img "$test_dir/elsewhere/"
 ln -s "$test_dir/elsewhere/data.img" data.img
 check "a start with a link to an image succeeds" start grow
 check "what the link points to becomes larger" test "$(mib "$test_dir/elsewhere/data.img")" = 256
-check "nothing else is beside what the link points to" test "$(ls -A "$test_dir/elsewhere")" = data.img
+check "nothing else is beside what the link points to" test \
+	"$(ls -A "$test_dir/elsewhere")" = data.img
 
 restore
 (
@@ -251,7 +252,8 @@ mkdir data.img.grow.new
 : >data.img.grow.new/log
 check "a start without a log removes what was left before the log had its name" start old
 check "the image is larger" test "$(mib data.img)" = 200
-check "nothing is left beside it" test "$(find . -mindepth 1 | sort | xargs)" = "./data.img ./other.grow"
+check "nothing is left beside it" test \
+	"$(find . -mindepth 1 | sort | xargs)" = "./data.img ./other.grow"
 interrupted
 echo "not a log" >data.img.grow
 refused "a file of this name that is not a log" old \

@@ -31,7 +31,10 @@ sound() {
 }
 enter() {
 	mount -o loop "$image" "$data" 2>/dev/null && return
-	case ${scene_type:-ext4}$point in ext[34]*-torn) ;; *) bad "the disk cannot be mounted" ;; esac
+	case ${scene_type:-ext4}$point in
+	ext[34]*-torn) ;;
+	*) bad "the disk cannot be mounted" ;;
+	esac
 	e2fsck -fp "$image" >/dev/null 2>&1
 	[ $? -le 3 ] && [[ ${scene_type:-ext4} = ext[34] ]] && mount -o loop "$image" "$data" &&
 		note "mounted after e2fsck -fp" && return
