@@ -366,11 +366,11 @@ static void qemu_modules(
  */
 static size_t qemu_parameter_bytes(const struct guest *guest)
 {
-	bool told = guest->arch == KERNEL_X86_64 && qemu_is_microvm(guest) &&
+	bool announced = guest->arch == KERNEL_X86_64 && qemu_is_microvm(guest) &&
 		qemu_options(guest)->machine_opts.n;
-	return told ? mmio_parameter_bytes(guest->ndisks + guest->nnics + 1 + guest->balloon +
-			      (guest->vsock.cid >= 0))
-		    : 0;
+	return announced ? mmio_parameter_bytes(guest->ndisks + guest->nnics + 1 + guest->balloon +
+				   (guest->vsock.cid >= 0))
+			 : 0;
 }
 
 static const enum kernel_format kernels[] = {

@@ -37,7 +37,7 @@ static char *group_base(const struct option *group, char *base)
 	return group->stride ? *(char **)(void *)(base + group->offset) : base;
 }
 
-static bool wrong(
+static bool wrong_type(
 	struct binder *binder, const struct node *node, const char *path, const char *expected)
 {
 	const char *shown = node->kind == NODE_LIST ? "a list"
@@ -72,7 +72,7 @@ static bool fits(struct binder *binder, const struct option *option, const struc
 static bool bind_string(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target->path, "a string");
+		return wrong_type(binder, node, target->path, "a string");
 	*(const char **)field_of(target) = node->text;
 	return fits(binder, target->option, &node->pos, node->text, target->path);
 }
@@ -85,7 +85,7 @@ static bool bind_bool(struct binder *binder, const struct node *node, const stru
 		if (*field || strcmp(node->text, "false") == 0)
 			return true;
 	}
-	return wrong(binder, node, target->path, "true or false");
+	return wrong_type(binder, node, target->path, "true or false");
 }
 
 static bool parse_integer(const char *text, int64_t *value)
@@ -105,7 +105,7 @@ static bool in_range(struct binder *binder, const struct node *node, const struc
 	const struct option *option = target->option;
 	if (parsed && value >= option->minimum && value <= option->maximum)
 		return true;
-	return wrong(binder, node, target->path,
+	return wrong_type(binder, node, target->path,
 		arena_printf(binder->arena, "a whole number from %lld to %lld",
 			(long long)option->minimum, (long long)option->maximum));
 }
@@ -155,7 +155,7 @@ const char *mib_parse(const char *text, uint64_t *mib)
 static bool bind_mib(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target->path, "a size");
+		return wrong_type(binder, node, target->path, "a size");
 	uint64_t mib = 0;
 	const char *problem = mib_parse(node->text, &mib);
 	if (!problem && mib < (uint64_t)target->option->minimum)
@@ -183,7 +183,7 @@ static bool find_choice(
 {
 	const char *const *choices = target->option->choices;
 	if (node->kind != NODE_SCALAR)
-		return wrong(binder, node, target->path, "a string");
+		return wrong_type(binder, node, target->path, "a string");
 	const size_t count = count_choices(target->option);
 	for (*chosen = 0; *chosen < count; ++*chosen)
 		if (strcmp(choices[*chosen], node->text) == 0)
@@ -239,7 +239,7 @@ static bool bind_strings(
 	struct strings list = {0};
 	bool ok = true;
 	if (node->kind != NODE_LIST)
-		return wrong(binder, node, target->path, "a list of strings");
+		return wrong_type(binder, node, target->path, "a list of strings");
 	for (size_t i = 0; i < node->items.n; i++) {
 		const struct node *item = node->items.v[i];
 		const char *text;
@@ -264,7 +264,7 @@ static bool bind_pairs(struct binder *binder, const struct node *node, const str
 	struct pairs pairs = {0};
 	bool ok = true;
 	if (node->kind != NODE_MAP)
-		return wrong(binder, node, target->path, "a map of strings");
+		return wrong_type(binder, node, target->path, "a map of strings");
 	for (size_t i = 0; i < node->entries.n; i++) {
 		const struct entry *entry = &node->entries.v[i];
 		struct pair pair = {.key = entry->key};
@@ -324,7 +324,7 @@ static bool bind_group(struct binder *binder, const struct node *node, const str
 		return true;
 	}
 	if (node->kind != NODE_MAP)
-		return wrong(binder, node, target->path, "a map");
+		return wrong_type(binder, node, target->path, "a map");
 	bind_table(binder, node, target->option->sub, group_base(target->option, target->base),
 		target->path);
 	return true;
@@ -339,7 +339,7 @@ static void bind_element(struct binder *binder, const struct node *node, const s
 		bind_table(binder, node, table, element, path);
 		return;
 	}
-	wrong(binder, node, path, "a map");
+	wrong_type(binder, node, path, "a map");
 	refuse_table(binder, table, element);
 }
 
@@ -347,7 +347,7 @@ static bool bind_list(struct binder *binder, const struct node *node, const stru
 {
 	const struct option *option = target->option;
 	if (node->kind != NODE_LIST)
-		return wrong(binder, node, target->path, "a list");
+		return wrong_type(binder, node, target->path, "a list");
 	char *elements = arena_alloc(binder->arena, node->items.n * option->stride),
 	     *blank = arena_alloc(binder->arena, option->stride);
 	set_defaults(binder, option->sub, blank);
@@ -366,7 +366,7 @@ static bool bind_map(struct binder *binder, const struct node *node, const struc
 {
 	const struct option *option = target->option;
 	if (node->kind != NODE_MAP)
-		return wrong(binder, node, target->path, "a map");
+		return wrong_type(binder, node, target->path, "a map");
 	char *elements = arena_alloc(binder->arena, node->entries.n * option->stride);
 	for (size_t i = 0; i < node->entries.n; i++) {
 		const struct entry *entry = &node->entries.v[i];

@@ -7,7 +7,7 @@
 
 /* The files of the session are one runner, or descriptions. A report goes to standard output. */
 bool inspect_size(struct session *session, bool json);
-/* The same as a page for a browser, written to `path`; "-" is standard output. */
+/* Like inspect_size: writes a page for a browser to `path`; "-" is standard output. */
 bool inspect_size_page(struct session *session, const char *path);
 /* Why the closure has a path, which may also be the name of a package. */
 bool inspect_why(struct session *session, const char *path, bool json);

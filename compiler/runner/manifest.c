@@ -102,8 +102,9 @@ static struct json_object *closure_json(const struct closure *closure, const int
 }
 
 /*
- * The description is in vm.json, the closure has its own place. Shares and the steps of stage 1
- * follow from the rest: `mvmbuild diff` would report one change twice.
+ * Omits the description, which is in vm.json, the closure, which is a member of its own, and the
+ * shares and the steps of stage 1, which follow from the rest: `mvmbuild diff` would otherwise
+ * report one change twice.
  */
 static struct json_object *plan_json(struct arena *arena, const struct plan *plan)
 {
