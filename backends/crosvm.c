@@ -244,7 +244,10 @@ static void crosvm_lower(struct arena *arena, const struct guest *guest, struct 
 	add_kernel(&crosvm);
 	if (guest->socket)
 		vec_push(arena, &out->sockets, guest->socket);
-	/* By crosvm's own program: what goes over its socket changes with its version. */
+	/*
+	 * Through crosvm's own program, because the protocol of its socket changes between
+	 * versions.
+	 */
 	const struct control control = {"crosvm", guest->socket, program(arena, guest)};
 	lower_shutdown(arena, &control, out);
 	lower_balloon(arena, &control, guest, out);

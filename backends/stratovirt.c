@@ -142,7 +142,7 @@ static void stratovirt_lower(struct arena *arena, const struct guest *guest, str
 
 	out->accel = ACCEL_KVM;
 	out->forbidden_characters = ",=";
-	out->terminal = true; /* -serial stdio sets its modes and fails when there is none */
+	out->terminal = true; /* -serial stdio sets terminal modes and fails without a terminal */
 	if (guest->socket)
 		vec_push(arena, &out->sockets, guest->socket);
 	/*

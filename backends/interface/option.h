@@ -56,7 +56,7 @@ struct option {
 	const char *arg;            /* kind of value, for people: "MiB" */
 	const char *const *choices; /* OPTION_ENUM, OPTION_BACKEND; ends with NULL */
 	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
-	bool required;              /* an element without it is an error */
+	bool required;              /* it must be given in every element */
 	bool code; /* the value is a program, not an argument, so its length is not limited */
 	/* OPTION_GROUP: microvm.nix may put a generated path here; it is ignored with a note */
 	bool generated_scalar;

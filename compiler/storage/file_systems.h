@@ -51,11 +51,13 @@ struct file_system {
 
 	/* Mounting. */
 	bool no_overlay;             /* it cannot hold the upper layer of the store's overlay */
-	const char *overlay_options; /* options of a mount that does; NULL: none */
-	bool grows_mounted;          /* stage 1 has the kernel enlarge it (guest/init/grow.c) */
+	const char *overlay_options; /* mount options if it holds that layer; NULL: none */
+	bool grows_mounted;          /* the kernel enlarges it for stage 1 (guest/init/grow.c) */
 	uint64_t grows_minimum_mib;  /* the kernel enlarges none that stays below; 0: any */
-	const char *kernel_option;   /* without CONFIG_; NULL: not checked */
-	/* Modules that the kernel asks modprobe for when it mounts one, and no dependency names. */
+	const char *kernel_option;   /* name without CONFIG_; NULL: not checked */
+	/*
+	 * Modules that the kernel requests from modprobe at a mount and that are not dependencies.
+	 */
 	const char *modules[FS_MODULES];
 
 	struct fsck fsck; /* no check is known if tries[0][0] is NULL */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Stage 1's step that makes a mounted file system as large as its disk, alone: grow_step DIRECTORY.
- * Compiled with imaging/guest/init/grow.c and file.c.
+ * grow_step DIRECTORY runs only stage 1's step that enlarges a mounted file system to the size of
+ * its disk. Compiled with imaging/guest/init/grow.c and file.c.
  */
 #include <stddef.h>
 

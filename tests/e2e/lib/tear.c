@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tear IMAGE LOG SEED: what a power failure may leave of an image while the log is carried out
- * (backends/runtime/volume/growth_log.c): it has its new size, and of each sector of 512 bytes that
- * changes, either the old or the new content.
+ * tear IMAGE LOG SEED puts the image into a state that a power failure may leave while the log is
+ * replayed (backends/runtime/volume/growth_log.c): the image has its new size, and each changed
+ * sector of 512 bytes has either the old or the new content.
  */
 #include <fcntl.h>
 #include <stdint.h>
