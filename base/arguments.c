@@ -7,14 +7,14 @@
 #include "base/buf.h"
 #include "base/suggest.h"
 
-/* Values that getopt_long returns for a word, and for the first row's long option. */
+/* Values that getopt_long returns for a word, and for the long option of the first row. */
 enum { WORD = 1, FIRST_ROW = 256 };
 
 _Static_assert(sizeof(enum argument_kind) == sizeof(int), "enums are stored as int");
 
 /* ---- reading ---- */
 
-/* Commands may have rows of their own for one name; getopt is given the first. */
+/* Several commands may each have a row for one name; getopt is given only the first. */
 static bool is_first(const struct argument_table *table, size_t row)
 {
 	for (size_t i = 0; i < row; i++)
@@ -31,10 +31,7 @@ static int value_kind(const struct argument_row *row)
 static const char *letters_of(struct arena *arena, const struct argument_table *table)
 {
 	BUF_CLEANUP struct buf letters = {0};
-	/*
-	 * '-' returns words in their place; ':' distinguishes a missing value from an unknown
-	 * option
-	 */
+	/* '-' returns words in order; ':' distinguishes a missing value from an unknown option */
 	buf_puts(&letters, "-:");
 	for (size_t i = 0; i < table->count; i++)
 		if (table->rows[i].letter && is_first(table, i))
@@ -70,7 +67,7 @@ static bool needs_value(struct diag *diag, const struct argument_row *row)
 		row->name, row->name, row->argument);
 }
 
-/* "-MD FILE", as compilers have it: the letter's value is D, and FILE the next word. */
+/* "-MD FILE", as for compilers: the letter's value is D, and FILE is the next word. */
 static const char *value_of(const struct argument_row *row, int argc, char *const argv[])
 {
 	const bool joined = row->letter == 'M' && optarg && strcmp(optarg, "D") == 0;
@@ -79,7 +76,7 @@ static const char *value_of(const struct argument_row *row, int argc, char *cons
 
 static struct argument unknown_argument(struct arena *arena, const char *word)
 {
-	/* getopt sets optopt to the letter, or to 0 for a long name that it does not know. */
+	/* getopt sets optopt to the letter, or to 0 for an unknown long name. */
 	const char *text = optopt > 0 && optopt < FIRST_ROW ? arena_printf(arena, "-%c", optopt)
 							    : arena_strdup(arena, word);
 	return (struct argument){.text = text};
@@ -124,7 +121,7 @@ bool arguments_read(struct arena *arena, struct diag *diag, const struct argumen
 		if (found != WORD && out->options.v[out->options.n - 1].row)
 			program_follows |= out->options.v[out->options.n - 1].row->program_follows;
 	}
-	out->dashed = found == -1 && strcmp(argv[optind - 1], "--") == 0;
+	out->has_separator = found == -1 && strcmp(argv[optind - 1], "--") == 0;
 	for (; optind < argc; optind++)
 		vec_push(arena, &out->words, argv[optind]);
 	return true;
@@ -132,17 +129,17 @@ bool arguments_read(struct arena *arena, struct diag *diag, const struct argumen
 
 /* ---- checking ---- */
 
-static bool has(const struct argument_row *row, size_t command)
+static bool has_command(const struct argument_row *row, size_t command)
 {
 	return command == ARGUMENT_NO_COMMAND || (row->commands >> command & 1) != 0;
 }
 
-/* The command's own row of that name; NULL when it has none. */
+/* Returns the command's own row of that name, or NULL. */
 static const struct argument_row *row_for(
 	const struct argument_table *table, size_t command, const char *name)
 {
 	for (size_t i = 0; i < table->count; i++)
-		if (strcmp(table->rows[i].name, name) == 0 && has(&table->rows[i], command))
+		if (strcmp(table->rows[i].name, name) == 0 && has_command(&table->rows[i], command))
 			return &table->rows[i];
 	return NULL;
 }
@@ -152,7 +149,7 @@ static bool refuse_unknown(struct arena *arena, struct diag *diag,
 {
 	struct strings names = {0};
 	for (size_t i = 0; i < table->count; i++)
-		if (table->rows[i].doc && has(&table->rows[i], command))
+		if (table->rows[i].doc && has_command(&table->rows[i], command))
 			vec_push(arena, &names, table->rows[i].name);
 	const char *word = text + strspn(text, "-");
 	word = arena_strndup(arena, word, strcspn(word, "="));
@@ -165,7 +162,7 @@ static bool refuse_unknown(struct arena *arena, struct diag *diag,
 	return diag_error(diag, STATUS_USAGE, NULL, "usage", "unknown option %s; %s", text, hint);
 }
 
-/* "cache gc and cache verify have it" */
+/* Returns "cache gc and cache verify have it". */
 static const char *who_has_it(
 	struct arena *arena, const struct argument_table *table, const char *name)
 {
@@ -200,14 +197,14 @@ bool arguments_check_words(struct diag *diag, const struct argument_table *table
 	const struct strings *words)
 {
 	const struct argument_command *row = &table->commands[command];
-	if (words->n < row->least)
+	if (words->n < row->words_min)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"%s needs %s; see %s %s --help", row->name, row->words, table->program,
 			row->name);
-	if (words->n > row->most)
+	if (words->n > row->words_max)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"%s takes %s; \"%s\" is one argument too many", row->name,
-			*row->words ? row->words : "no argument", words->v[row->most]);
+			*row->words ? row->words : "no argument", words->v[row->words_max]);
 	return true;
 }
 
@@ -248,8 +245,8 @@ static bool store(struct arena *arena, struct diag *diag, const struct argument_
 		break;
 	case ARGUMENT_CHOICE:
 		return store_choice(diag, row, field, value);
-	case ARGUMENT_TAKEN:
-		return row->take(arena, diag, target, value);
+	case ARGUMENT_CUSTOM:
+		return row->store(arena, diag, target, value);
 	case ARGUMENT_COMMAND:
 		break;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * arguments: a command line, read by a table of options. Each command of a program knows some of
- * the options and refuses the others. The help is printed from the same table.
+ * arguments: reads a command line by a table of options. Each command of a program has some of the
+ * options and refuses the others. The help is printed from the same table.
  */
 #ifndef MVM_BASE_ARGUMENTS_H
 #define MVM_BASE_ARGUMENTS_H
@@ -14,28 +14,28 @@
 #include "base/diag.h"
 
 enum argument_kind {
-	ARGUMENT_FLAG,    /* bool: true when it was given */
+	ARGUMENT_FLAG,    /* bool: true if given */
 	ARGUMENT_STRING,  /* const char *, never empty */
-	ARGUMENT_STRINGS, /* struct strings: the option may be given again */
-	ARGUMENT_CHOICE,  /* an enum: the number of the choice */
-	ARGUMENT_TAKEN,   /* `take` stores it */
+	ARGUMENT_STRINGS, /* struct strings: the option may be repeated */
+	ARGUMENT_CHOICE,  /* an enum: the index of the choice */
+	ARGUMENT_CUSTOM,  /* the member `store` stores it */
 	ARGUMENT_COMMAND, /* chooses the command; nothing is stored */
 };
 
-/* The program's own struct is `target`. */
+/* `target` is the program's own struct. */
 struct argument_row {
-	char letter; /* 0: none */
+	char letter; /* 0: no letter */
 	const char *name;
 	const char *argument; /* the value's name in the help: "PATH"; NULL: no value */
 	const char *doc;      /* NULL: the help does not show the option */
-	unsigned commands;    /* the commands that know it: a bit for each */
-	bool optional;        /* the value may be left out: --gcroot, --gcroot=DIR */
-	bool program_follows; /* from the next word on, everything is for another program */
+	unsigned commands;    /* a bit for each command that has the option */
+	bool optional;        /* the value may be omitted: --gcroot, --gcroot=DIR */
+	bool program_follows; /* everything from the next word on belongs to another program */
 	enum argument_kind kind;
 	size_t offset;              /* in `target` */
 	const char *const *choices; /* ends with NULL */
-	/* `value` is NULL when an optional one was left out */
-	bool (*take)(struct arena *arena, struct diag *diag, void *target, const char *value);
+	/* ARGUMENT_CUSTOM; `value` is NULL if an optional value was omitted */
+	bool (*store)(struct arena *arena, struct diag *diag, void *target, const char *value);
 };
 
 /* The offset of a field, refused by the compiler unless the field has type T. */
@@ -53,14 +53,15 @@ struct argument_row {
 	{ \
 		__VA_ARGS__, NULL \
 	}
-#define ARGUMENT_IS_TAKEN(function, a) .argument = (a), .kind = ARGUMENT_TAKEN, .take = (function)
+#define ARGUMENT_IS_CUSTOM(function, a) \
+	.argument = (a), .kind = ARGUMENT_CUSTOM, .store = (function)
 
-/* A command whose number is the place of its row. */
+/* A command. Its number is the index of its row. */
 struct argument_command {
 	const char *name;  /* as a user writes it: "build", "cache gc", "--list" */
-	const char *words; /* for help and messages: "VM.yaml..."; "": it takes none */
+	const char *words; /* for help and messages: "VM.yaml..."; "": none */
 	const char *doc;
-	unsigned least, most; /* how many words it takes */
+	unsigned words_min, words_max;
 };
 
 struct argument_table {
@@ -71,25 +72,25 @@ struct argument_table {
 	size_t ncommands;
 };
 
-/* For `command`, where none was found. */
+/* Passed as `command` if there is none. */
 #define ARGUMENT_NO_COMMAND ((size_t)-1)
 
-/* An option as it was found. */
+/* An option of the command line. */
 struct argument {
-	const struct argument_row *row; /* the first of its name; NULL: no row has the name */
-	const char *text;               /* as it was written, for messages; NULL when row is set */
+	const struct argument_row *row; /* the first of its name; NULL if no row has the name */
+	const char *text;               /* for messages, as the user wrote it; NULL if row is set */
 	const char *value;
 };
 
 struct arguments {
 	VEC(struct argument) options;
 	struct strings words; /* everything that is not an option */
-	bool dashed;          /* "--" stood before the rest of the words */
+	bool has_separator;   /* "--" precedes the rest of the words */
 };
 
 /*
- * Splits the command line into options, which may stand anywhere before "--", and words. An option
- * without its value is an error (STATUS_USAGE); an unknown one is not yet.
+ * Splits the command line into options, which may be anywhere before "--", and words. A missing
+ * value is an error (STATUS_USAGE); an unknown option is not yet.
  */
 bool arguments_read(struct arena *arena, struct diag *diag, const struct argument_table *table,
 	int argc, char *const argv[], struct arguments *out);
@@ -99,7 +100,7 @@ bool arguments_read(struct arena *arena, struct diag *diag, const struct argumen
  */
 bool arguments_check(struct arena *arena, struct diag *diag, const struct argument_table *table,
 	size_t command, const struct arguments *arguments);
-/* Checks how many words there are. */
+/* Checks the number of words. */
 bool arguments_check_words(struct diag *diag, const struct argument_table *table, size_t command,
 	const struct strings *words);
 /* Stores the values in `target`, except those of options that `command` does not have. */

@@ -68,7 +68,7 @@ static const struct argument_command commands[] = {
 #define STRINGS(f, a) ARGUMENT_IS_STRINGS(struct cli, f, a)
 #define CHOICE(f, T, a, ...) ARGUMENT_IS_CHOICE(struct cli, f, T, a, __VA_ARGS__)
 
-static bool take_jobs(struct arena *arena, struct diag *diag, void *target, const char *value)
+static bool store_jobs(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
 	(void)arena;
 	char *end;
@@ -98,7 +98,7 @@ static bool read_quantity(
 		number <= INT64_MAX / factor;
 }
 
-static bool take_max_size(struct arena *arena, struct diag *diag, void *target, const char *value)
+static bool store_max_size(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
 	static const uint64_t factors[] = {
 		UINT64_C(1) << 10, UINT64_C(1) << 20, UINT64_C(1) << 30, UINT64_C(1) << 40};
@@ -109,7 +109,7 @@ static bool take_max_size(struct arena *arena, struct diag *diag, void *target, 
 			value);
 }
 
-static bool take_max_age(struct arena *arena, struct diag *diag, void *target, const char *value)
+static bool store_max_age(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
 	static const uint64_t factors[] = {24 * 60 * 60, 7 * 24 * 60 * 60};
 	uint64_t seconds;
@@ -121,7 +121,7 @@ static bool take_max_age(struct arena *arena, struct diag *diag, void *target, c
 	return true;
 }
 
-static bool take_gcroot(struct arena *arena, struct diag *diag, void *target, const char *value)
+static bool store_gcroot(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
 	(void)arena;
 	(void)diag;
@@ -147,7 +147,7 @@ static const struct argument_row rows[] = {
 		.commands = DESCRIPTIONS,
 		.doc = "override an option of the description, such as volumes.0.size=2G; may be "
 		       "repeated"},
-	{'j', "jobs", ARGUMENT_IS_TAKEN(take_jobs, "N"), .commands = PLANS | BIT(CACHE_VERIFY),
+	{'j', "jobs", ARGUMENT_IS_CUSTOM(store_jobs, "N"), .commands = PLANS | BIT(CACHE_VERIFY),
 		.doc = "use N threads (default: $NIX_BUILD_CORES, else one per CPU)"},
 	{.name = "cache",
 		STRING(settings.cache_dir, "DIR"),
@@ -177,7 +177,7 @@ static const struct argument_row rows[] = {
 		.doc = "do not wait until the output is on the disk; it may be incomplete if the "
 		       "machine crashes"},
 	{.name = "gcroot",
-		ARGUMENT_IS_TAKEN(take_gcroot, "DIR"),
+		ARGUMENT_IS_CUSTOM(store_gcroot, "DIR"),
 		.optional = true,
 		.commands = BUILDS,
 		.doc = "protect the store paths that the output uses from Nix's garbage collector, "
@@ -203,12 +203,12 @@ static const struct argument_row rows[] = {
 		.commands = BIT(SCHEMA) | BIT(OPTIONS),
 		.doc = "print the schema or the options of host files"},
 	{.name = "max-size",
-		ARGUMENT_IS_TAKEN(take_max_size, "SIZE"),
+		ARGUMENT_IS_CUSTOM(store_max_size, "SIZE"),
 		.commands = BIT(CACHE_GC),
 		.doc = "remove the entries that were unused for longest until at most SIZE (such "
 		       "as 10G) is left"},
 	{.name = "max-age",
-		ARGUMENT_IS_TAKEN(take_max_age, "AGE"),
+		ARGUMENT_IS_CUSTOM(store_max_age, "AGE"),
 		.commands = BIT(CACHE_GC),
 		.doc = "remove entries unused for AGE, such as 30d or 8w"},
 	{.name = "dry-run",

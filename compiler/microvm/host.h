@@ -22,7 +22,7 @@ struct host {
 /* The command line, as the actions see it. */
 struct request {
 	struct strings words; /* names of VMs, or arguments for ssh */
-	bool dashed;          /* "--" stood before the words */
+	bool has_separator;   /* "--" precedes the words */
 	const char *name;
 	const char *source; /* NULL: not given */
 	bool restart, stop, volumes, all_files, json;

@@ -201,7 +201,7 @@ static bool run_verb(struct command_line *line, size_t verb, const struct argume
 	if (!arguments_check_words(host->diag, &table, verb, &arguments->words))
 		return false;
 	line->request.words = arguments->words;
-	line->request.dashed = arguments->dashed;
+	line->request.has_separator = arguments->has_separator;
 	host->state_dir = path_absolute(host->arena, host->state_dir);
 	host->gcroots = roots_directory(host->arena, host->diag, verbs[verb].makes_roots);
 	return verbs[verb].run(host, &line->request);

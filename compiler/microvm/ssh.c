@@ -76,10 +76,10 @@ static struct strings ssh_arguments(
 		request->name};
 	struct strings argv = {0};
 	vec_push(host->arena, &argv, "ssh");
-	if (request->dashed)
+	if (request->has_separator)
 		strings_add(host->arena, &argv, request->words.v, request->words.n);
 	strings_add(host->arena, &argv, ours, countof(ours));
-	if (!request->dashed)
+	if (!request->has_separator)
 		strings_add(host->arena, &argv, request->words.v, request->words.n);
 	vec_push(host->arena, &argv, NULL);
 	return argv;

@@ -60,7 +60,7 @@ static const struct argument_table table = {
 #define WORD(text) ((char[]){text})
 
 /* Reads, checks and stores a command line of `command`; false after an error. */
-static bool take(struct fixture *f, size_t command, char *const argv[], struct target *target,
+static bool read_line(struct fixture *f, size_t command, char *const argv[], struct target *target,
 	struct arguments *arguments)
 {
 	int argc = 0;
@@ -79,7 +79,7 @@ static void values_are_stored(void **state)
 	struct fixture *f = *state;
 	struct target target;
 	struct arguments arguments;
-	assert_true(take(f, BUILD,
+	assert_true(read_line(f, BUILD,
 		LINE(WORD("-o"), WORD("there"), WORD("a"), WORD("--force"), WORD("--set=x"),
 			WORD("-MD"), WORD("dep"), WORD("--set"), WORD("y"), WORD("--style"),
 			WORD("fancy"), WORD("--"), WORD("-b")),
@@ -92,7 +92,7 @@ static void values_are_stored(void **state)
 	assert_int_equal(target.style, FANCY);
 	assert_int_equal(arguments.words.n, 2);
 	assert_string_equal(arguments.words.v[1], "-b");
-	assert_true(arguments.dashed);
+	assert_true(arguments.has_separator);
 }
 
 static void a_program_keeps_its_options(void **state)
@@ -100,8 +100,9 @@ static void a_program_keeps_its_options(void **state)
 	struct fixture *f = *state;
 	struct target target;
 	struct arguments arguments;
-	assert_true(take(f, SHELL, LINE(WORD("--shell"), WORD("ls"), WORD("--force"), WORD("-o")),
-		&target, &arguments));
+	assert_true(
+		read_line(f, SHELL, LINE(WORD("--shell"), WORD("ls"), WORD("--force"), WORD("-o")),
+			&target, &arguments));
 	assert_int_equal(arguments.words.n, 3);
 	assert_string_equal(arguments.words.v[1], "--force");
 }
@@ -131,7 +132,7 @@ static void what_a_command_does_not_know_is_refused(void **state)
 		struct arguments arguments;
 		for (size_t k = 0; k < 3 && cases[i].words[k]; k++)
 			line[k + 1] = arena_strdup(f->arena, cases[i].words[k]);
-		assert_false(take(f, cases[i].command, line, &target, &arguments));
+		assert_false(read_line(f, cases[i].command, line, &target, &arguments));
 		assert_string_equal(diag_error_text(f->diag, 0), cases[i].said);
 	}
 }
