@@ -14,7 +14,7 @@
 
 enum {
 	POLL_MS = 5,
-	STATUS_NOT_STARTED = 127, /* as a shell says it */
+	STATUS_NOT_STARTED = 127, /* the status that shells use */
 };
 
 static void log_show(int log)
@@ -36,7 +36,7 @@ void path_extend(void)
 
 static void become(const char *const *argv, int output, int log)
 {
-	/* Nothing that it does may go on without us: another start would not know of it. */
+	/* The child must not outlive us: another start would not know of it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (nothing >= 0)
@@ -44,7 +44,7 @@ static void become(const char *const *argv, int output, int log)
 	dup2(output, STDOUT_FILENO);
 	dup2(log, STDERR_FILENO);
 	signal(SIGPIPE, SIG_DFL);
-	/* execvp changes neither the array nor its texts. */
+	/* execvp changes neither the array nor its strings. */
 	union {
 		const char *const *constant;
 		char *const *argv;
@@ -54,7 +54,7 @@ static void become(const char *const *argv, int output, int log)
 	_exit(STATUS_NOT_STARTED);
 }
 
-/* Until the end of its output or the deadline. */
+/* Reads until the end of the output or the deadline. */
 static void take(int fd, int64_t deadline, struct output *output)
 {
 	for (int left; (left = deadline_left(deadline)) > 0;) {
@@ -112,7 +112,7 @@ static bool run(const char *const *argv, int64_t deadline, const int *ends, int 
 		WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }
 
-/* `log` gets what it says. */
+/* `log` receives the child's standard error. */
 static bool run_streamed(const char *const *argv, const int *ends, int log, child_reader *reader,
 	void *context, struct reason *why)
 {
@@ -157,7 +157,7 @@ bool child_stream(const char *const *argv, child_reader *reader, void *context, 
 
 bool child_run(const char *const *argv, int64_t deadline, struct output *output, struct reason *why)
 {
-	/* crosvm logs that all went well, each time. */
+	/* The output is shown only on failure, because crosvm also logs each success. */
 	int ends[2], log = memfd_create("log", MFD_CLOEXEC);
 	if (log < 0)
 		return reason_set(why, "memfd_create: %s", strerror(errno));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An image is made under another name, which is locked as long as that is going on, and appears
- * under its own one in one step. What a start that was killed left behind is known by its name and
- * by that nobody has the lock, wherever that start was.
+ * An image is created under a temporary name, which is locked meanwhile, and renamed to its final
+ * name when it is complete. A file with such a name that nobody has locked is left from a killed
+ * start, on this host or another.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +26,7 @@
 #define NEW ".mvm-new-"
 enum { TRIES = 100, SIZE_MAX_MIB = 1 << 24 };
 
-/* The new file; `path` is also what a signal removes. */
+/* The new file. A signal also removes `path`. */
 struct fresh {
 	char *directory, *path;
 	int fd;
@@ -40,7 +40,7 @@ static void stop(int signal)
 	_exit(128 + signal);
 }
 
-/* Those that are ignored, as under nohup, stay ignored. */
+/* Signals that are ignored, as under nohup, stay ignored. */
 static void signals_handle(void)
 {
 	static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGQUIT};
@@ -93,8 +93,8 @@ static bool is_still_there(const struct fresh *fresh)
 }
 
 /*
- * No copy-on-write where the file system has it: a volume is rewritten in place. Only an empty file
- * takes that.
+ * Prevents copy-on-write if the file system supports that, because a volume is rewritten in place.
+ * Only an empty file accepts the flag.
  */
 static void set_nocow(int fd)
 {
@@ -105,7 +105,10 @@ static void set_nocow(int fd)
 	}
 }
 
-/* Until it is locked, another start may take it for a leftover: then there is another one. */
+/*
+ * Until the file is locked, another start may remove it as a leftover; then another file is
+ * created.
+ */
 static bool fresh_make(struct fresh *fresh, struct reason *why)
 {
 	for (int i = 0; i < TRIES; i++) {
@@ -139,7 +142,7 @@ static bool fill_from_archive(struct fresh *fresh, const char *archive, struct r
 		(const char *const[]){"gzip", "-dc", archive, NULL}, unpack, &fresh->fd, why);
 }
 
-/* PROGRAM [ARGUMENT]... FILE */
+/* The arguments are PROGRAM [ARGUMENT]... FILE. */
 static bool fill_by_mkfs(struct fresh *fresh, char **arguments, struct reason *why)
 {
 	uint64_t mib;
@@ -164,8 +167,8 @@ static bool fill_by_mkfs(struct fresh *fresh, char **arguments, struct reason *w
 /* ---- its name ---- */
 
 /*
- * Under a lock that all who come here take: where a name can neither be linked nor renamed with
- * that condition.
+ * Renames under a lock that all callers take, for file systems that support neither hard links nor
+ * RENAME_NOREPLACE.
  */
 static bool publish_alone(const struct fresh *fresh, const char *image)
 {
@@ -182,8 +185,8 @@ static bool publish_alone(const struct fresh *fresh, const char *image)
 }
 
 /*
- * NFS, 9p and vboxsf know no RENAME_NOREPLACE; FAT, exFAT and SMB no hard links (linux/fs:
- * nfs_rename, exfat_rename and the like).
+ * NFS, 9p and vboxsf do not support RENAME_NOREPLACE; FAT, exFAT and SMB do not support hard links
+ * (linux/fs: nfs_rename, exfat_rename and similar).
  */
 static bool publish(const struct fresh *fresh, const char *image)
 {
@@ -201,7 +204,7 @@ static bool publish(const struct fresh *fresh, const char *image)
 	return publish_alone(fresh, image);
 }
 
-/* When another start was faster, its image stays. */
+/* If another start was faster, its image stays. */
 static bool fresh_publish(struct fresh *fresh, const char *image, struct reason *why)
 {
 	if (fsync(fresh->fd) != 0)
@@ -225,8 +228,8 @@ static bool create(char **arguments, struct reason *why)
 			fresh_publish(&fresh, arguments[0], why);
 	doomed = NULL;
 	/*
-	 * Closed before: NFS keeps an open file under a name of its own. It has the image's name by
-	 * now, or is not wanted.
+	 * The descriptor is closed first, because NFS keeps an open file under another name. The
+	 * file has the image's name by now, or is not needed.
 	 */
 	if (fresh.fd >= 0)
 		close(fresh.fd);

@@ -10,14 +10,17 @@
 
 enum {
 	BLOCK_BYTES = 1024, /* of a record */
-	SUPERBLOCK = 1024,  /* its place in the image */
-	SECTOR_BYTES = 512, /* a disk writes a sector whole or not at all when its power fails */
+	SUPERBLOCK = 1024,  /* offset in the image */
+	/* the unit that a disk writes completely or not at all in a power failure */
+	SECTOR_BYTES = 512,
 };
 
-/* The log begins with a header; its records follow. Numbers are in the machine's byte order. */
+/*
+ * The log begins with a header, which the records follow. Numbers are in the machine's byte order.
+ */
 struct header {
 	char magic[16];
-	uint64_t size; /* bytes of the image, afterwards */
+	uint64_t size; /* bytes of the image after the growth */
 	uint64_t count;
 };
 static const char magic[16] = "mvm image log 1";
@@ -27,7 +30,7 @@ struct record {
 	unsigned char before[BLOCK_BYTES], after[BLOCK_BYTES];
 };
 
-/* Reads zeros behind the end of the file. */
+/* Bytes after the end of the file are read as zeros. */
 static bool block_read(int fd, uint64_t offset, unsigned char block[BLOCK_BYTES])
 {
 	size_t n = 0;
@@ -74,7 +77,7 @@ static bool record_read(int log, uint64_t number, struct record *record)
 	return pread(log, record, sizeof *record, at) == sizeof *record;
 }
 
-/* Whether each sector is as before or as after. */
+/* Whether each sector is as before or as after the growth. */
 static bool is_known(const struct record *record, const unsigned char block[BLOCK_BYTES])
 {
 	for (size_t at = 0; at < BLOCK_BYTES; at += SECTOR_BYTES)
@@ -85,8 +88,8 @@ static bool is_known(const struct record *record, const unsigned char block[BLOC
 }
 
 /*
- * Whether nobody else has written to these blocks since the log was made: the superblock is among
- * them, which every mount changes.
+ * Whether nothing else has written to these blocks since the log was made. They include the
+ * superblock, which every mount changes.
  */
 static bool is_unchanged(int log, int image, uint64_t count, bool *unchanged)
 {
@@ -101,7 +104,7 @@ static bool is_unchanged(int log, int image, uint64_t count, bool *unchanged)
 	return true;
 }
 
-/* Writes all blocks but the superblock, or that one alone. */
+/* Writes either all blocks but the superblock, or only the superblock. */
 static bool records_apply(int log, int image, uint64_t count, bool superblock)
 {
 	struct record record;
@@ -133,7 +136,7 @@ static bool apply(int log, int image, struct reason *why)
 		return false;
 	if (fstat(image, &st) != 0 || !is_unchanged(log, image, header.count, &unchanged))
 		return reason_set(why, "%s", strerror(errno));
-	/* The size was the first thing that changed: nothing of the log is in the image. */
+	/* The size changes first. If it has not changed, no record was applied. */
 	if (!unchanged && (uint64_t)st.st_size != header.size)
 		return true;
 	if (!unchanged)
@@ -158,7 +161,7 @@ static bool log_carry_out(const char *log, int image, struct reason *why)
 	return true;
 }
 
-/* Removes what the older program worked on before its log had its name. */
+/* Removes temporary files that the older program used before it renamed its log. */
 static void shadow_remove(const char *directory)
 {
 	static const char *const files[] = {"before", "after", "log"};

@@ -11,8 +11,8 @@
 #include "backends/runtime/base/runtime.h"
 
 /*
- * Docker's and Podman's filters answer EPERM, as kernel.io_uring_disabled does (2 on RHEL 10); a
- * kernel without it answers ENOSYS.
+ * The filters of Docker and Podman make it fail with EPERM, as does kernel.io_uring_disabled (2 on
+ * RHEL 10). A kernel without io_uring returns ENOSYS.
  */
 int verb_aio(char **arguments)
 {
@@ -29,7 +29,7 @@ int verb_aio(char **arguments)
 	return STATUS_OK;
 }
 
-/* An image that is not there: a file without a name in its directory. */
+/* If the image does not exist, an unnamed file in its directory is tried. */
 static int direct_open(const char *image)
 {
 	int fd = open(image, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECT);
@@ -39,7 +39,7 @@ static int direct_open(const char *image)
 	char *directory = slash ? text("%.*s", (int)(slash - image) + 1, image) : text(".");
 	fd = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC | O_DIRECT, 0600);
 	if (fd < 0 && errno == EINVAL) {
-		/* Which of the two does it not know? */
+		/* EINVAL may refer to O_TMPFILE or to O_DIRECT. */
 		int plain = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600);
 		int error = plain >= 0 ? EINVAL : EOPNOTSUPP;
 		if (plain >= 0)

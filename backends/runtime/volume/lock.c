@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who locks an image how (sources read in 2026-11):
- *   QEMU              read locks of open file descriptions on single bytes: 100 + N for what it
- *   does, 200 + N for what others may not do (N: 0 reads,
- *                     1 writes, 3 resizes), and looks whether others have those of what it minds
+ * How hypervisors lock an image (sources read in 2026-11):
+ *   QEMU              read locks of open file descriptions on single bytes: 100 + N for its own
+ *                     operations, 200 + N for operations that it forbids others (N: 0 reads,
+ *                     1 writes, 3 resizes); it then looks for conflicting locks of others
  *                     (block/file-posix.c)
- *   Cloud Hypervisor  since 46 an open file description's lock of the whole file, since 50 of its
- *   bytes; to read or to write (block/src/io/fcntl.rs)
- *   StratoVirt        since 2.2 a process's locks (F_SETLK) on the bytes 101, 102 and 202; to read
- *   or to write (util/src/file.rs)
+ *   Cloud Hypervisor  since 46 a lock of its open file description on the whole file, since 50 on
+ *                     the image's bytes; for reading or for writing (block/src/io/fcntl.rs)
+ *   StratoVirt        since 2.2 a process's locks (F_SETLK) on bytes 101, 102 and 202; for reading
+ *                     or for writing (util/src/file.rs)
  *   crosvm            flock, shared or exclusive (disk/src/sys/linux.rs)
- *   Alioth            since 0.11 the same (File::try_lock, alioth/src/virtio/dev/blk.rs)
- *   Firecracker, kvmtool  nothing (no call of flock or of fcntl for locks in src/vmm, disk/)
- * To write takes a lock over all bytes and flock's, so it conflicts with each of them. To read
- * conflicts with those that write, and with nobody who reads: QEMU would take a reader's lock on
- * 101 for a writer.
+ *   Alioth            since 0.11 flock as well (File::try_lock, alioth/src/virtio/dev/blk.rs)
+ *   Firecracker, kvmtool  none (no call of flock or of fcntl for locks in src/vmm, disk/)
+ * For writing we lock all bytes and take flock, which conflicts with all of these. For reading our
+ * locks conflict with writers, and not with readers: QEMU would mistake a reader's lock on byte 101
+ * for a writer's.
  */
 #include "backends/runtime/volume/lock.h"
 
@@ -28,7 +28,7 @@
 #include <time.h>
 
 /*
- * Behind any image. A lock without an end would be a mandatory one on some servers of NFSv4
+ * Beyond the end of any image. Some NFSv4 servers treat a lock without an end as mandatory
  * (block/src/io/fcntl.rs of Cloud Hypervisor).
  */
 #define FAR ((off_t)1 << 62)
@@ -39,13 +39,13 @@ struct stretch {
 
 static const struct stretch all_bytes[] = {{0, FAR}, {0, 0}};
 /*
- * 100: QEMU and Cloud Hypervisor; 102: StratoVirt that writes; 201, 203: nobody may write or
- * resize.
+ * 100: QEMU and Cloud Hypervisor; 102: a StratoVirt that writes; 201, 203: forbid others to write
+ * or resize.
  */
 static const struct stretch reading[] = {{100, 1}, {102, 1}, {201, 1}, {203, 1}, {0, 0}};
 /*
- * SMB's locks are mandatory: they would keep the hypervisor itself, which opens the image another
- * time, from its bytes.
+ * Locks on SMB are mandatory: they would keep the hypervisor, which opens the image again, from
+ * accessing the locked bytes.
  */
 static const struct stretch far_byte[] = {{FAR, 1}, {0, 0}};
 
@@ -68,7 +68,7 @@ static struct flock lock_of(const struct stretch *stretch, enum use use)
 		.l_len = stretch->length};
 }
 
-/* False but where there are no locks. */
+/* Returns true if the file system has no locks, else false. */
 static bool refused(struct reason *why)
 {
 	if (errno == EAGAIN || errno == EACCES || errno == EWOULDBLOCK)
@@ -76,8 +76,8 @@ static bool refused(struct reason *why)
 			"it is in use: a running VM has it, or another start works on it, here or "
 			"on another host");
 	/*
-	 * A file system without locks is no reason not to start: that nobody else has the image is
-	 * then the user's to see to.
+	 * A file system without locks is no reason not to start. Then the user must ensure that no
+	 * other program uses the image.
 	 */
 	if (errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
 		return true;
@@ -85,8 +85,8 @@ static bool refused(struct reason *why)
 }
 
 /*
- * QEMU that writes has a reader's lock on 101, with which a reader's of ours go together: a
- * writer's alone would meet it.
+ * When QEMU writes, it holds a read lock on byte 101, which is compatible with our read locks; only
+ * a write lock would conflict.
  */
 static bool is_written_by_qemu(int image, enum use use)
 {
@@ -97,9 +97,9 @@ static bool is_written_by_qemu(int image, enum use use)
 }
 
 /*
- * udev has a lock of this kind on a disk of the host for a moment, whenever somebody who could
- * write to it has closed it (systemd's BLOCK_DEVICE_LOCKING): so it is asked for again. NFS makes
- * of it a lock of all bytes, which QEMU minds also where both only read.
+ * When a process that could write to a disk of the host closes it, udev holds this kind of lock for
+ * a moment (systemd's BLOCK_DEVICE_LOCKING), so we retry. NFS turns it into a lock of all bytes,
+ * which conflicts with QEMU's even if both only read.
  */
 static bool flock_take(int image, enum use use)
 {
@@ -125,7 +125,7 @@ bool image_lock(int image, enum use use, struct reason *why)
 		if (fcntl(image, F_OFD_SETLK, &lock) != 0)
 			return refused(why);
 	}
-	/* Behind our own locks: who begins to write now meets those. */
+	/* This follows our own locks: a program that begins to write now conflicts with them. */
 	errno = EAGAIN;
 	return (!is_written_by_qemu(image, use) && flock_take(image, use)) || refused(why);
 }
@@ -141,8 +141,8 @@ bool image_is_free(int image, enum use use, struct reason *why)
 			return refused(why);
 	}
 	/*
-	 * NFS wants a descriptor for writing for this one, which whoever may only read does not
-	 * have.
+	 * On NFS this requires a descriptor open for writing, which a process with read permission
+	 * only does not have.
 	 */
 	bool writes = (fcntl(image, F_GETFL) & O_ACCMODE) != O_RDONLY;
 	errno = EAGAIN;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* POSIX.1-2001's ustar and pax; GNU tar's manual, "Sparse Formats". */
+/* Sources: POSIX.1-2001, ustar and pax; GNU tar's manual, "Sparse Formats". */
 enum {
 	BLOCK = 512,
 	SIZE_AT = 124,
@@ -18,7 +18,7 @@ enum {
 
 struct reader {
 	int archive, image;
-	uint64_t left; /* of the member's bytes in the archive */
+	uint64_t left; /* bytes of the member that have not been read */
 	struct reason *why;
 	unsigned char block[COPY_BYTES];
 };
@@ -62,7 +62,7 @@ static bool write_all(
 	return true;
 }
 
-/* A header's size: octal digits, or with the first bit set a number of base 256. */
+/* Parses a header's size: octal digits, or a number of base 256 if the first bit is set. */
 static uint64_t header_size(const unsigned char *header)
 {
 	uint64_t value = 0;
@@ -75,13 +75,13 @@ static uint64_t header_size(const unsigned char *header)
 	return value;
 }
 
-/* What pax says of the member that follows. */
+/* Attributes of the following member from its pax header. */
 struct member {
 	uint64_t size, real_size;
 	bool sparse, has_size;
 };
 
-/* Lines "LENGTH KEY=VALUE\n", LENGTH counting all of it. */
+/* Lines have the form "LENGTH KEY=VALUE\n", where LENGTH includes the whole line. */
 static bool pax_read(struct reader *reader, uint64_t size, struct member *member)
 {
 	char text[PAX_MAX + 1];
@@ -150,7 +150,7 @@ static bool stretch_copy(struct reader *reader, uint64_t offset, uint64_t count)
 	return true;
 }
 
-/* The map: decimal numbers, each with a line of its own, the last block filled up. */
+/* The map consists of decimal numbers, one per line; its last block is padded. */
 struct map {
 	struct reader *reader;
 	unsigned char block[BLOCK];
@@ -214,7 +214,7 @@ static bool sparse_copy(struct reader *reader, uint64_t real_size)
 	return ok;
 }
 
-/* Whoever packed it shall not be told that nobody reads on. */
+/* Otherwise the packing program might receive SIGPIPE. */
 static bool end_read(struct reader *reader)
 {
 	for (ssize_t got = 1; got;) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * unpack: the archive of a volume's image, as imaging/volume/sparse_archive.c writes it: one file,
- * pax with GNU's sparse format 1.0, or plain.
+ * unpack: unpacks a volume's image from the archive that imaging/volume/sparse_archive.c writes:
+ * one file, in pax with GNU's sparse format 1.0 or plain.
  */
 #ifndef MVM_BACKENDS_RUNTIME_VOLUME_UNPACK_H
 #define MVM_BACKENDS_RUNTIME_VOLUME_UNPACK_H
@@ -9,8 +9,8 @@
 #include "backends/runtime/base/runtime.h"
 
 /*
- * Reads the archive, which is not compressed any more, to its end, and writes the file in it to
- * `image`, an empty file, with its holes.
+ * Reads the archive, which is already decompressed, to its end, and writes its file to `image`, an
+ * empty file, with its holes.
  */
 bool archive_unpack(int archive, int image, struct reason *why);
 

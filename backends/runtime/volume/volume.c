@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The image of a volume: its size, its locks, and whether it can be used. On the host a volume
- * grows by its image alone; its file system grows in the guest (imaging/guest/init/grow.c).
+ * The image of a volume: its size, its locks, and whether it is usable. On the host only the image
+ * of a volume grows; the guest enlarges the file system (imaging/guest/init/grow.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,14 +19,20 @@
 #define MIB UINT64_C(1048576)
 enum { SIZE_MAX_MIB = 1 << 24, MAGIC_BYTES = 8 };
 
-/* The file systems that mvmbuild makes. Those that grow do so in the guest, once mounted. */
+/*
+ * The file systems that mvmbuild creates. The guest enlarges those that can grow, after mounting
+ * them.
+ */
 struct volume_kind {
 	const char *name;
-	off_t offset; /* of what it is known by */
+	off_t offset; /* of the magic number */
 	const char *magic;
 	bool grows;
-	uint64_t smallest_mib; /* that it may become when it grows; fs/btrfs/ioctl.c,
-				  btrfs_ioctl_resize: "new size should be at least 256MiB" */
+	/*
+	 * minimum size after a growth; fs/btrfs/ioctl.c, btrfs_ioctl_resize: "new size should be at
+	 * least 256MiB"
+	 */
+	uint64_t smallest_mib;
 };
 static const struct volume_kind kinds[] = {
 	{"ext2", 0x438, "\x53\xef", true, 0},
@@ -40,10 +46,10 @@ static const struct volume_kind kinds[] = {
 struct volume {
 	char *path; /* without symbolic links */
 	int fd;
-	bool locked;     /* by whoever gave us the descriptor */
+	bool locked;     /* by the process that passed us the descriptor */
 	uint64_t bytes;  /* of the image */
-	uint64_t wanted; /* bytes that the image is to have, from the description */
-	/* NULL: it holds something else than the description says */
+	uint64_t wanted; /* size of the image in the description, in bytes */
+	/* NULL: the contents are not what the description names */
 	const struct volume_kind *kind;
 };
 
@@ -61,8 +67,8 @@ static const struct volume_kind *kind_find(const char *name, int image)
 }
 
 /*
- * For writing where that is allowed. It is not closed when another program is started: while one of
- * ours works on it, the lock is held.
+ * Opens for writing if permitted. The descriptor is inherited by programs that we start, so that
+ * the lock is held while they work on the image.
  */
 static int image_open(const char *path)
 {
@@ -71,7 +77,7 @@ static int image_open(const char *path)
 							     : fd;
 }
 
-/* Takes over the descriptor that has the lock already, of whoever called this. */
+/* Returns a descriptor that the caller passed, which has the lock already. */
 static int descriptor_take(const char *number)
 {
 	uint64_t fd;
@@ -82,8 +88,8 @@ static int descriptor_take(const char *number)
 }
 
 /*
- * Opens an image; `sized` false when there is nothing to do: it is not there yet, or it is a
- * device.
+ * Opens an image. *sized is false if there is nothing to do, because the image does not exist yet
+ * or is a device.
  */
 static bool volume_open(struct volume *volume, char **arguments, bool *sized, struct reason *why)
 {
@@ -112,7 +118,7 @@ static bool is_writable(const struct volume *volume)
 	return (fcntl(volume->fd, F_GETFL) & O_ACCMODE) == O_RDWR;
 }
 
-/* Whether the image can have its size; touches nothing. */
+/* Whether the image can get its size; changes nothing. */
 static bool volume_judge(const struct volume *volume, const char *type, struct reason *why)
 {
 	if (volume->bytes > volume->wanted)
@@ -133,7 +139,7 @@ static bool volume_judge(const struct volume *volume, const char *type, struct r
 	return true;
 }
 
-/* Nobody writes to it before this, and no VM has it until the program ends. */
+/* Nothing has written to the image before this, and no VM can use it until the program ends. */
 static bool volume_lock(const struct volume *volume, struct reason *why)
 {
 	struct reason refused;
@@ -158,7 +164,7 @@ static bool volume_measure(struct volume *volume, struct reason *why)
 	return true;
 }
 
-/* Under the lock: what was seen before it may be over. */
+/* Repeats the checks under the lock, because the earlier results may be outdated. */
 static bool volume_grow(struct volume *volume, const char *type, struct reason *why)
 {
 	if (!volume_lock(volume, why) || !growth_log_finish(volume->path, volume->fd, why))
@@ -174,8 +180,8 @@ static bool volume_grow(struct volume *volume, const char *type, struct reason *
 }
 
 /*
- * What the host has mounted, or made a part of a larger device, is not a guest's: the kernel gives
- * such a device to nobody who wants it alone.
+ * A device that the host has mounted, or uses as a part of a larger device, cannot be a guest's.
+ * The kernel does not open such a device exclusively.
  */
 static bool device_is_free(const char *path, struct reason *why)
 {
@@ -213,8 +219,8 @@ int verb_volume_check(char **arguments)
 }
 
 /*
- * A disk of the host is not opened for writing only to ask: when that is closed, udev looks at the
- * disk, with a lock of its own.
+ * A disk of the host is not opened for writing just for a query: when it is closed, udev would
+ * probe the disk and lock it meanwhile.
  */
 static int open_to_ask(const char *path)
 {
@@ -223,7 +229,7 @@ static int open_to_ask(const char *path)
 							   : image_open(path);
 }
 
-/* A volume that is not there, or may not be opened, is another's complaint. */
+/* A volume that does not exist or cannot be opened is reported elsewhere. */
 int verb_volume_free(char **arguments)
 {
 	struct volume volume = {.fd = open_to_ask(arguments[0])};
@@ -238,8 +244,8 @@ int verb_volume_free(char **arguments)
 }
 
 /*
- * Whether an ext journal waits to be carried out: s_magic, and RECOVER in s_feature_incompat, of
- * struct ext4_super_block, fs/ext4/ext4.h.
+ * Whether an ext journal must be replayed: s_magic, and RECOVER in s_feature_incompat, of struct
+ * ext4_super_block, fs/ext4/ext4.h.
  */
 static bool ext_is_unclean(int image)
 {
@@ -263,7 +269,7 @@ int verb_volume_clean(char **arguments)
 	return finish(&volume, arguments[0], ok, &why);
 }
 
-/* The descriptor is the caller's, and so is the lock when this has ended. */
+/* The descriptor belongs to the caller, which keeps the lock after this program has ended. */
 int verb_volume_lock(char **arguments)
 {
 	struct stat locked, named;

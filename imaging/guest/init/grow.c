@@ -19,7 +19,7 @@
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/message.h"
 
-/* fs/xfs/libxfs/xfs_fs.h, which is among the headers of xfsprogs, not of the kernel. */
+/* fs/xfs/libxfs/xfs_fs.h, a header of xfsprogs, not of the kernel. */
 struct xfs_geometry_v1 {
 	uint32_t block_bytes, extent_blocks, group_blocks, groups, log_blocks, sector_bytes,
 		inode_bytes, inode_percent;
@@ -32,16 +32,16 @@ struct xfs_growth {
 #define XFS_GEOMETRY_V1 _IOR('X', 100, struct xfs_geometry_v1)
 #define XFS_GROW _IOW('X', 110, struct xfs_growth)
 
-/* include/uapi/linux/ext4.h, which Debian 12 does not have yet. */
+/* include/uapi/linux/ext4.h, which Debian 12 lacks. */
 #define EXT4_RESIZE _IOW('f', 16, uint64_t)
 
-/* musl wants an int, which holds all 32 bits of a request. */
+/* musl declares the request as int, which holds all its 32 bits. */
 static int call(int directory, unsigned long request, void *argument)
 {
 	return ioctl(directory, (int)request, argument);
 }
 
-/* The size of the disk below a mounted file system, in 512 bytes, which is what /sys counts in. */
+/* Returns the size of the disk below a mounted file system, in units of 512 bytes, as in /sys. */
 static bool disk_sectors(const char *target, uint64_t *sectors)
 {
 	struct stat st;
@@ -57,7 +57,7 @@ static bool disk_sectors(const char *target, uint64_t *sectors)
 	return true;
 }
 
-/* The disk below it, under the name that the kernel gave it; -1 when it cannot be opened. */
+/* Opens the disk below a mounted file system, by the kernel's name for it; -1 on failure. */
 static int disk_open(const char *target)
 {
 	struct stat st;
@@ -74,7 +74,7 @@ static int disk_open(const char *target)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Fields of struct ext4_super_block, fs/ext4/ext4.h, and where they are on the disk. */
+/* Fields of struct ext4_super_block, fs/ext4/ext4.h, and their offsets. */
 enum {
 	EXT_SUPER_AT = 1024,
 	EXT_BLOCKS_LOW_AT = 0x4,
@@ -91,7 +91,7 @@ static uint64_t little_endian(const unsigned char bytes[4])
 }
 
 struct ext_size {
-	uint64_t blocks, largest; /* of the file system, and that its block numbers allow */
+	uint64_t blocks, largest; /* of the file system, and the maximum for its block numbers */
 };
 
 static bool ext_measure(const char *target, struct ext_size *size)
@@ -112,7 +112,10 @@ static bool ext_measure(const char *target, struct ext_size *size)
 	return true;
 }
 
-/* The kernel is asked only where it has to grow: it would refuse one with errors in any case. */
+/*
+ * The kernel is called only if the file system must grow, because it refuses a file system with
+ * errors in any case.
+ */
 static bool ext_grow(int directory, const char *target, uint32_t block_bytes)
 {
 	struct ext_size size;
@@ -125,7 +128,7 @@ static bool ext_grow(int directory, const char *target, uint32_t block_bytes)
 	return blocks <= size.blocks || call(directory, EXT4_RESIZE, &blocks) == 0;
 }
 
-/* Why the kernel did not make an ext larger, and what helps. */
+/* Explains why the kernel did not enlarge an ext file system, and what helps. */
 static const char *ext_failure(int error)
 {
 	switch (error) {
@@ -140,9 +143,9 @@ static const char *ext_failure(int error)
 }
 
 /*
- * The copies of the superblock, one at the start of each group, are written last. Where the power
- * went before, they say the old size, which xfs_repair would take for the right one.
- * (xfs_growfs_data in the kernel's fs/xfs/xfs_fsops.c; the field is xfs_dsb's sb_dblocks.)
+ * The copies of the superblock, one at the start of each group, are written last. After a power
+ * failure they may contain the old size, which xfs_repair would believe. (xfs_growfs_data in the
+ * kernel's fs/xfs/xfs_fsops.c; the field is xfs_dsb's sb_dblocks.)
  */
 static bool xfs_copies_agree(const char *target, const struct xfs_geometry_v1 *geometry)
 {
@@ -165,7 +168,7 @@ static bool xfs_copies_agree(const char *target, const struct xfs_geometry_v1 *g
 	return agree;
 }
 
-/* The same size again writes the copies. */
+/* A growth to the current size writes the copies again. */
 static bool xfs_grow(int directory, const char *target)
 {
 	struct xfs_geometry_v1 geometry;
@@ -180,8 +183,8 @@ static bool xfs_grow(int directory, const char *target)
 }
 
 /*
- * The kernel makes none larger that stays below 256 MiB (fs/btrfs/ioctl.c, btrfs_ioctl_resize),
- * even when it has its size: the runner has not grown one.
+ * The kernel refuses to resize a file system that stays below 256 MiB (fs/btrfs/ioctl.c,
+ * btrfs_ioctl_resize), even to its current size. The runner does not enlarge such images.
  */
 static bool btrfs_grow(int directory, const char *target)
 {
@@ -193,7 +196,7 @@ static bool btrfs_grow(int directory, const char *target)
 	return call(directory, BTRFS_IOC_RESIZE, &volume) == 0;
 }
 
-/* Sets errno when it fails. */
+/* Sets errno on failure. */
 static bool file_system_grow(int directory, const struct statfs *fs, const char *target)
 {
 	switch ((unsigned long)fs->f_type) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* grow: file systems that grow while they are mounted. */
+/* grow: enlarges mounted file systems. */
 #ifndef MVM_IMAGING_GUEST_INIT_GROW_H
 #define MVM_IMAGING_GUEST_INIT_GROW_H
 

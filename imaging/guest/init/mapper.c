@@ -9,7 +9,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-/* musl wants an int, which holds all 32 bits of a request. */
+/* musl declares the request as int, which holds all its 32 bits. */
 static int call(int control, unsigned long request, void *argument)
 {
 	return ioctl(control, (int)request, argument);
@@ -18,7 +18,7 @@ static int call(int control, unsigned long request, void *argument)
 static struct dm_ioctl request_for(const struct mapping *mapping)
 {
 	struct dm_ioctl request = {
-		.version = {4, 0, 0}, /* what every kernel since 2.6 takes */
+		.version = {4, 0, 0}, /* accepted by every kernel since 2.6 */
 		.data_size = sizeof request,
 		.data_start = sizeof request,
 	};
@@ -33,7 +33,7 @@ static bool create(int control, const struct mapping *mapping, unsigned *minor)
 	if (call(control, DM_DEV_CREATE, &request) != 0)
 		return false;
 	/*
-	 * The lower and the upper bits of the minor number stand on either side of the major one.
+	 * The lower and the upper bits of the minor number are on either side of the major number.
 	 */
 	*minor = (unsigned)((request.dev & 0xff) | (request.dev >> 12 & 0xfff00));
 	return true;
@@ -62,7 +62,7 @@ static bool load(int control, const struct mapping *mapping)
 static bool resume(int control, const struct mapping *mapping)
 {
 	struct dm_ioctl request = request_for(mapping);
-	/* Without DM_SUSPEND_FLAG it resumes: the table that was loaded takes effect. */
+	/* Without DM_SUSPEND_FLAG it resumes the device and activates the loaded table. */
 	return call(control, DM_DEV_SUSPEND, &request) == 0;
 }
 
