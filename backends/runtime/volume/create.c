@@ -148,7 +148,8 @@ static bool fill_by_mkfs(struct fresh *fresh, char **arguments, struct reason *w
 	uint64_t mib;
 	size_t count = 0;
 	if (!arguments[0] || !arguments[1] || !number_parse(arguments[0], 1, SIZE_MAX_MIB, &mib))
-		return reason_set(why, "'%s' is no size in MiB", arguments[0] ? arguments[0] : "");
+		return reason_set(
+			why, "'%s' is not a size in MiB", arguments[0] ? arguments[0] : "");
 	if (ftruncate(fresh->fd, (off_t)(mib * MIB)) != 0)
 		return reason_set(why, "%s", strerror(errno));
 	while (arguments[1 + count])
@@ -210,7 +211,7 @@ static bool fresh_publish(struct fresh *fresh, const char *image, struct reason 
 	if (fsync(fresh->fd) != 0)
 		return reason_set(why, "%s", strerror(errno));
 	if (!publish(fresh, image))
-		return reason_set(why, "cannot give it its name: %s", strerror(errno));
+		return reason_set(why, "cannot rename it to its final name: %s", strerror(errno));
 	return directory_sync(image) ||
 		reason_set(why, "cannot sync %s: %s", fresh->directory, strerror(errno));
 }

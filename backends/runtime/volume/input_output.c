@@ -20,8 +20,8 @@ int verb_aio(char **arguments)
 	struct io_uring_params parameters = {0};
 	long fd = syscall(SYS_io_uring_setup, 1, &parameters);
 	if (fd < 0)
-		complain("io_uring cannot be used here (%s): disks are read and written by "
-			 "threads, more slowly",
+		complain("io_uring is not available here (%s): disks use threads instead, which is "
+			 "slower",
 			strerror(errno));
 	else
 		close((int)fd);
@@ -56,8 +56,8 @@ int verb_volume_direct(char **arguments)
 {
 	int fd = direct_open(arguments[0]);
 	if (fd < 0 && errno == EINVAL) {
-		complain("the volume %s: its file system has no direct I/O (a tmpfs has it since "
-			 "Linux 6.6), so it goes by the page cache in spite of direct: true",
+		complain("the volume %s: its file system does not support direct I/O (tmpfs does "
+			 "since Linux 6.6), so it uses the page cache in spite of direct: true",
 			arguments[0]);
 		return STATUS_FAILED;
 	}

@@ -25,7 +25,7 @@ struct reader {
 
 static bool broken(struct reader *reader, const char *how)
 {
-	return reason_set(reader->why, "its archive in the runner is broken: %s", how);
+	return reason_set(reader->why, "its archive in the runner is damaged: %s", how);
 }
 
 static bool read_all(struct reader *reader, void *to, size_t count)
@@ -38,7 +38,7 @@ static bool read_all(struct reader *reader, void *to, size_t count)
 			return reason_set(
 				reader->why, "cannot read its archive: %s", strerror(errno));
 		if (got == 0)
-			return broken(reader, "it is cut off");
+			return broken(reader, "it is truncated");
 		at += got;
 		count -= (size_t)got;
 	}
@@ -54,7 +54,7 @@ static bool write_all(
 			continue;
 		if (put <= 0)
 			return reason_set(reader->why, "%s",
-				put < 0 ? strerror(errno) : "nothing can be written");
+				put < 0 ? strerror(errno) : "no bytes could be written");
 		from += put;
 		count -= (size_t)put;
 		offset += (uint64_t)put;
@@ -95,7 +95,7 @@ static bool pax_read(struct reader *reader, uint64_t size, struct member *member
 		unsigned long long length = strtoull(line, &key, 10);
 		if (key == line || *key != ' ' || length < 3 ||
 			length > (unsigned long long)(end - line) || line[length - 1] != '\n')
-			return broken(reader, "its header cannot be read");
+			return broken(reader, "its header is invalid");
 		line[length - 1] = '\0';
 		key++;
 		if (strncmp(key, "size=", 5) == 0) {
@@ -118,13 +118,13 @@ static bool member_find(struct reader *reader, struct member *member)
 	if (!read_all(reader, header, sizeof header))
 		return false;
 	if (memcmp(header + 257, "ustar", 5) != 0)
-		return broken(reader, "it is no tar archive");
+		return broken(reader, "it is not a tar archive");
 	if (header[TYPE_AT] == 'x' &&
 		(!pax_read(reader, header_size(header), member) ||
 			!read_all(reader, header, sizeof header)))
 		return false;
 	if (header[TYPE_AT] != '0')
-		return broken(reader, "there is no file in it");
+		return broken(reader, "it contains no file");
 	if (!member->has_size)
 		member->size = header_size(header);
 	if (!member->sparse)
@@ -137,7 +137,7 @@ static bool member_find(struct reader *reader, struct member *member)
 static bool stretch_copy(struct reader *reader, uint64_t offset, uint64_t count)
 {
 	if (count > reader->left)
-		return broken(reader, "there are fewer bytes than its map says");
+		return broken(reader, "it has fewer bytes than its map says");
 	reader->left -= count;
 	while (count) {
 		size_t part = count < COPY_BYTES ? (size_t)count : COPY_BYTES;
@@ -163,7 +163,7 @@ static bool number_next(struct map *map, uint64_t *number)
 	for (int digits = 0;; digits++) {
 		if (map->at == BLOCK) {
 			if (map->reader->left < BLOCK)
-				return broken(map->reader, "its map is cut off");
+				return broken(map->reader, "its map is truncated");
 			if (!read_all(map->reader, map->block, BLOCK))
 				return false;
 			map->reader->left -= BLOCK;
@@ -173,7 +173,7 @@ static bool number_next(struct map *map, uint64_t *number)
 		if (c == '\n' && digits)
 			return true;
 		if (c < '0' || c > '9' || digits > 18)
-			return broken(map->reader, "its map cannot be read");
+			return broken(map->reader, "its map is invalid");
 		*number = *number * 10 + (c - '0');
 	}
 }
@@ -189,7 +189,7 @@ static bool map_read(
 	if (!number_next(&map, count))
 		return false;
 	if (*count > reader->left)
-		return broken(reader, "its map cannot be read");
+		return broken(reader, "its map is invalid");
 	*stretches = calloc((size_t)*count + 1, sizeof **stretches);
 	if (!*stretches)
 		return reason_set(reader->why, "%s", strerror(errno));

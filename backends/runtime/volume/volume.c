@@ -98,7 +98,7 @@ static bool volume_open(struct volume *volume, char **arguments, bool *sized, st
 	*sized = false;
 	*volume = (struct volume){.fd = -1};
 	if (!number_parse(arguments[1], 1, SIZE_MAX_MIB, &mib))
-		return reason_set(why, "'%s' is no size in MiB", arguments[1]);
+		return reason_set(why, "'%s' is not a size in MiB", arguments[1]);
 	volume->path = realpath(arguments[0], NULL);
 	if (!volume->path)
 		return errno == ENOENT || reason_set(why, "%s", strerror(errno));
@@ -132,10 +132,11 @@ static bool volume_judge(const struct volume *volume, const char *type, struct r
 		return reason_set(why, "a %s cannot grow from %" PRIu64 " to %" PRIu64 " MiB", type,
 			volume->bytes / MIB, volume->wanted / MIB);
 	if (volume->wanted < volume->kind->smallest_mib * MIB)
-		return reason_set(why, "a %s grows to %" PRIu64 " MiB at least: give it that size",
-			type, volume->kind->smallest_mib);
+		return reason_set(why,
+			"a %s can only grow to %" PRIu64 " MiB or more: set that size", type,
+			volume->kind->smallest_mib);
 	if (!is_writable(volume))
-		return reason_set(why, "it cannot be written, so it cannot grow");
+		return reason_set(why, "it is not writable, so it cannot grow");
 	return true;
 }
 
@@ -145,7 +146,7 @@ static bool volume_lock(const struct volume *volume, struct reason *why)
 	struct reason refused;
 	if (volume->locked || image_lock(volume->fd, USE_WRITE, &refused))
 		return true;
-	return reason_set(why, "it is to grow, but %s", refused.text);
+	return reason_set(why, "it must grow, but %s", refused.text);
 }
 
 static bool volume_extend(const struct volume *volume, struct reason *why)
@@ -263,8 +264,8 @@ int verb_volume_clean(char **arguments)
 	struct reason why;
 	bool ok = volume.fd < 0 || !ext_is_unclean(volume.fd) ||
 		reason_set(&why,
-			"the VM that wrote to it last was cut off, and read-only it cannot be "
-			"mended: start that VM once, or run e2fsck -fp %s",
+			"the last VM that wrote to it did not end cleanly, and it cannot be "
+			"repaired read-only: start that VM once, or run e2fsck -fp %s",
 			arguments[0]);
 	return finish(&volume, arguments[0], ok, &why);
 }
@@ -283,14 +284,14 @@ int verb_volume_lock(char **arguments)
 	if (ok &&
 		(fstat(fd, &locked) != 0 || stat(arguments[1], &named) != 0 ||
 			locked.st_dev != named.st_dev || locked.st_ino != named.st_ino))
-		ok = reason_set(&why, "another file took its place: start again");
+		ok = reason_set(&why, "another file has replaced it meanwhile: start again");
 	return finish(&(struct volume){.fd = -1}, arguments[1], ok, &why);
 }
 
 int verb_volume_grow(char **arguments)
 {
 	if (arguments[3] && arguments[4]) {
-		complain("volume grow: what is '%s'?", arguments[4]);
+		complain("volume grow: unexpected argument '%s'", arguments[4]);
 		return STATUS_USAGE;
 	}
 	struct volume volume;
@@ -298,7 +299,7 @@ int verb_volume_grow(char **arguments)
 	bool sized, ok = volume_open(&volume, arguments, &sized, &why);
 	const bool waits = ok && sized && growth_log_exists(volume.path);
 	if (ok && sized && !volume.kind && volume.bytes < volume.wanted && !waits)
-		complain("the volume %s: it holds no %s, so it stays as large as it is",
+		complain("the volume %s: it contains no %s, so its size is left unchanged",
 			arguments[0], arguments[2]);
 	else if (ok && sized)
 		ok = volume_judge(&volume, arguments[2], &why) &&

@@ -89,7 +89,7 @@ for case in "kvmtool||kvmtool: {package: $test_dir/fake}" \
 		test "$("$test_dir/$name-32/libexec/real" volume grow data.img 32 \
 			ext4 >"$log" 2>&1; echo $?)" = 1
 	expect "$name: the message says that the volume is in use" \
-		"$log" 'it is to grow, but it is in use'
+		"$log" 'it must grow, but it is in use'
 	check "$name: QEMU cannot open the disk" test "$(qemu_starts data.img; echo $?)" = 1
 	expect "$name: QEMU says that it cannot get a lock" "$log" 'lock'
 	check "$name: flock, as crosvm and Alioth use it, cannot lock the disk" \

@@ -188,7 +188,7 @@ unchanged "a vfat that is to be larger"
 describe narrow "{image: data.img, size: 256}, {image: b.img, fsType: btrfs, size: 200}"
 restore data.img b.img
 refused "a btrfs that the kernel would not make larger" \
-	narrow 'the volume b.img: a btrfs grows to 256 MiB at least'
+	narrow 'the volume b.img: a btrfs can only grow to 256 MiB or more'
 unchanged "a btrfs that the kernel would not make larger"
 mkdir "$test_dir/elsewhere"
 mv data.img "$test_dir/elsewhere/"
@@ -208,7 +208,7 @@ unchanged "an image in use"
 echo "something else" >data.img
 check "a start with something else than a file system succeeds" start grow
 expect "the message says that something else stays as it is" \
-	"$log" 'the volume data.img: it holds no ext4, so it stays as large as it is$'
+	"$log" 'the volume data.img: it contains no ext4, so its size is left unchanged$'
 check "something else than a file system stays as it is" test "$(cat data.img)" = "something else"
 
 # ---- a growth that an older version began and did not complete ----

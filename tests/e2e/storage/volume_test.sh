@@ -136,7 +136,7 @@ if strace -o /dev/null true 2>/dev/null; then
 	check "a volume that cannot be given its name fails" \
 		test "$(create renameat2:error=EIO; echo $?)" = 1
 	expect "the message has the reason" \
-		"$log" 'the volume data.img: cannot give it its name: I/O error$'
+		"$log" 'the volume data.img: cannot rename it to its final name: I/O error$'
 	check "a volume on a disk that fails to sync fails" \
 		test "$(create fsync:error=EIO; echo $?)" = 1
 	expect "the message has the disk's error" "$log" 'the volume data.img: I/O error$'
@@ -146,13 +146,13 @@ if strace -o /dev/null true 2>/dev/null; then
 		"$test_dir/new/libexec/mvm-host" aio >"$log" 2>&1
 	expect "mvm-host chooses threads where io_uring cannot be used" "$log" '^threads$'
 	expect "mvm-host says why io_uring cannot be used" \
-		"$log" 'io_uring cannot be used here \(Operation not permitted\)'
+		"$log" 'io_uring is not available here \(Operation not permitted\)'
 	# A tmpfs before Linux 6.6.
 	check "mvm-host fails for a volume without direct I/O" \
 		test "$(strace -q -o /dev/null -e inject=open:error=EINVAL:when=2 \
 			"$test_dir/new/libexec/mvm-host" volume direct . >"$log" 2>&1; echo $?)" = 1
-	expect "mvm-host says that the file system has no direct I/O" \
-		"$log" 'its file system has no direct I/O'
+	expect "mvm-host says that the file system does not support direct I/O" \
+		"$log" 'its file system does not support direct I/O'
 else
 	skip "other file systems" "no program can be traced here"
 fi
