@@ -414,7 +414,7 @@ static void a_failing_mkfs_erofs_is_reported(void **state)
 	const struct store_disk_request request = erofs_request(f, &closure, "image");
 	struct store_disk_result result;
 	assert_false(store_disk_link(f->diag, &request, &result));
-	assert_said(f, "mkfs.erofs is not there");
+	assert_said(f, "cannot find mkfs.erofs");
 	setenv("PATH", path, 1);
 }
 

@@ -91,7 +91,7 @@ check "the balloon took memory from the guest, which had $before KiB free" \
 	wait_while_alive "$vm_pid" memory_is_taken
 said "the balloon gives the memory back" 0 '^0$' "$button/microvm-balloon" 0
 said "the balloon refuses more memory than the VM has" \
-	2 'BALLOON_MIB is a number' "$button/microvm-balloon" 256
+	2 'BALLOON_MIB must be a number' "$button/microvm-balloon" 256
 said "a second start of a running VM is refused" \
 	1 '^microvm-run: vm: the VM is already running, with the socket vm.sock$' \
 		"$button/microvm-run"
@@ -102,7 +102,7 @@ said "a guest that ignores the request to stop is cut off, status 3" \
 gone "QEMU has ended when a guest was cut off"
 vm_wait
 said "MICROVM_SHUTDOWN_SECONDS must be a number" \
-	2 'SECONDS is a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
+	2 'SECONDS must be a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
 
 # Killed: what is left does no harm.
 boot_start keys probe.do=init

@@ -100,7 +100,7 @@ if [ "$(id -u)" = 0 ]; then
 		by_mount "$place" >"$log" 2>&1 </dev/null
 		check "the store mounted on $place below a share is refused" test $? = 1
 		expect "the message names the store mounted on $place" \
-			"$log" "could delete and change $NIX_STORE_DIR of this host"
+			"$log" "could change and delete $NIX_STORE_DIR of this host"
 	done
 else
 	skip "mounts of the store" "needs root"

@@ -54,5 +54,5 @@ judge() {
 			bad "the unit ${one##*/} is not the one of the host"
 	done
 	must "another installation has nothing to do" \
-		test -z "$(install 2>&1 | grep -v 'not declared')"
+		test -z "$(install 2>&1 | grep -v 'no longer declared')"
 }
