@@ -3,14 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/workers.h"
 #include "imaging/cache/bundles.h"
 #include "imaging/cache/scan.h"
 
@@ -26,7 +25,6 @@ struct verify {
 	struct cache_scan scan;
 	struct verdict *verdicts; /* of each object */
 	char ***names;            /* of each bundle of each shelf; NULL if damaged */
-	atomic_size_t next;       /* next object to be verified */
 	size_t shelf;             /* the one being cleaned */
 };
 
@@ -52,41 +50,27 @@ static void judge_file(
 		object_close(&object);
 }
 
-static void judge(struct verify *verify, size_t index)
+static bool judge(void *context, size_t worker, size_t index)
 {
+	(void)worker;
+	struct verify *verify = context;
 	const struct cache_object *o = &verify->scan.objects.v[index];
 	const struct cache_shelf *shelf = &verify->scan.shelves.v[o->shelf];
 	if (o->bundle == SIZE_MAX) {
 		judge_file(shelf, o, &verify->verdicts[index]);
-		return;
+		return true;
 	}
 	const char *names = verify->names[o->shelf][o->bundle];
 	verify->verdicts[index].damaged = !names ||
 		!bundle_is_sound(&shelf->shelf.v.v[o->bundle], o->entry, shelf->settings, names);
-}
-
-static void *judge_remaining(void *argument)
-{
-	struct verify *verify = argument;
-	for (size_t i; (i = atomic_fetch_add(&verify->next, 1)) < verify->scan.objects.n;)
-		judge(verify, i);
-	return NULL;
+	return true;
 }
 
 static void judge_all(struct verify *verify)
 {
-	struct arena *arena = verify->scan.arena;
-	pthread_t *threads = arena_alloc(arena, verify->request->jobs * sizeof *threads);
-	unsigned started = 0;
-	verify->verdicts =
-		arena_alloc(arena, (verify->scan.objects.n + 1) * sizeof *verify->verdicts);
-	/* Missing threads only cost time. */
-	while (started + 1 < verify->request->jobs &&
-		pthread_create(&threads[started], NULL, judge_remaining, verify) == 0)
-		started++;
-	judge_remaining(verify);
-	while (started)
-		pthread_join(threads[--started], NULL);
+	const size_t n = verify->scan.objects.n;
+	verify->verdicts = arena_alloc(verify->scan.arena, (n + 1) * sizeof *verify->verdicts);
+	workers_run(verify->request->jobs, n, judge, verify);
 }
 
 static void names_read(struct verify *verify)
