@@ -9,10 +9,9 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <string.h>
 
+#include "base/workers.h"
 #include "compiler/closure/memo.h"
 #include "compiler/closure/search.h"
 #include "compiler/closure/source.h"
@@ -31,10 +30,9 @@ struct scanner {
 	struct candidates candidates;
 	struct closure_memo *memo;   /* NULL: none */
 	struct searcher **searchers; /* one for each thread */
-	size_t nsearchers;
+	unsigned nsearchers;
 	VEC(size_t) round;        /* entries */
 	struct finding *findings; /* one for each entry of the round */
-	atomic_size_t next; /* index in the round of the next path to read; shared by the threads */
 	size_t warnings;
 };
 
@@ -75,49 +73,25 @@ static bool add_candidates(struct scanner *scanner)
 
 /* ---- reading ---- */
 
-struct reader {
-	struct scanner *scanner;
-	struct searcher *searcher;
-	pthread_t thread;
-};
-
-static void read_path(const struct reader *reader, const char *path, struct finding *out)
+static bool read_path(void *context, size_t worker, size_t index)
 {
-	const struct scanner *scanner = reader->scanner;
+	const struct scanner *scanner = context;
+	const char *path = scanner->table->entries.v[scanner->round.v[index]].info.path;
+	struct finding *out = &scanner->findings[index];
 	const bool searched = scanner->mode != SCAN_HASHES;
 	if (scanner->memo && closure_memo_find(scanner->memo, path, searched, out))
-		return;
-	searcher_search(reader->searcher, path, out);
+		return true;
+	searcher_search(scanner->searchers[worker], path, out);
 	if (scanner->memo && !out->error)
 		closure_memo_add(scanner->memo, path, searched, out);
-}
-
-static void *read_some(void *context)
-{
-	const struct reader *reader = context;
-	struct scanner *scanner = reader->scanner;
-	for (size_t i; (i = atomic_fetch_add(&scanner->next, 1)) < scanner->round.n;)
-		read_path(reader, scanner->table->entries.v[scanner->round.v[i]].info.path,
-			&scanner->findings[i]);
-	return NULL;
+	return true;
 }
 
 static void read_round(struct scanner *scanner)
 {
-	struct arena *arena = scanner->table->arena;
-	struct reader *readers = arena_alloc(arena, scanner->nsearchers * sizeof *readers);
-	size_t started = 0;
-	scanner->findings = arena_alloc(arena, (scanner->round.n + 1) * sizeof *scanner->findings);
-	scanner->next = 0;
-	for (size_t i = 0; i < scanner->nsearchers; i++)
-		readers[i] = (struct reader){.scanner = scanner, .searcher = scanner->searchers[i]};
-	/* This thread is the last reader. If fewer threads start, reading only takes longer. */
-	while (started + 1 < scanner->nsearchers && started + 1 < scanner->round.n &&
-		pthread_create(&readers[started].thread, NULL, read_some, &readers[started]) == 0)
-		started++;
-	read_some(&readers[scanner->nsearchers - 1]);
-	while (started)
-		pthread_join(readers[--started].thread, NULL);
+	const size_t n = scanner->round.n;
+	scanner->findings = arena_alloc(scanner->table->arena, (n + 1) * sizeof *scanner->findings);
+	workers_run(scanner->nsearchers, n, read_path, scanner);
 }
 
 /* ---- taking over ---- */
