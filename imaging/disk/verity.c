@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/workers.h"
 #include "imaging/guest/init/verity_format.h"
 
 _Static_assert((int)VERITY_ROOT_BYTES == (int)VERITY_HASH_BYTES &&
@@ -68,8 +67,6 @@ struct level {
 struct work {
 	int image;
 	const struct level *level;
-	_Atomic uint64_t next; /* next block of the level to be made */
-	atomic_int error;      /* errno of the first failure; 0: none */
 };
 
 static off_t block_offset(uint64_t block)
@@ -78,7 +75,7 @@ static off_t block_offset(uint64_t block)
 }
 
 /* Makes one block of hashes; false with errno set. */
-static bool make_block(struct hasher *hasher, int image, const struct level *level, uint64_t index)
+static bool hash_blocks(struct hasher *hasher, int image, const struct level *level, uint64_t index)
 {
 	const uint64_t first = index * VERITY_FANOUT, left = level->nbelow - first;
 	const size_t n = left < VERITY_FANOUT ? (size_t)left : VERITY_FANOUT;
@@ -92,37 +89,14 @@ static bool make_block(struct hasher *hasher, int image, const struct level *lev
 	return fd_write_all(image, hasher->hashes, VERITY_BLOCK, block_offset(level->at + index));
 }
 
-static void *make_blocks(void *context)
+static bool make_block(void *context, size_t worker, size_t index)
 {
-	struct work *work = context;
+	(void)worker;
+	const struct work *work = context;
 	struct hasher *hasher = hasher_new();
-	uint64_t index;
-	while (atomic_load(&work->error) == 0 &&
-		(index = atomic_fetch_add(&work->next, 1)) < work->level->n)
-		if (!make_block(hasher, work->image, work->level, index))
-			atomic_store(&work->error, errno);
+	const bool ok = hash_blocks(hasher, work->image, work->level, index);
 	hasher_free(hasher);
-	return NULL;
-}
-
-/*
- * The caller's thread counts as one of `jobs`; without further threads it makes all blocks. False
- * with errno set.
- */
-static bool make_level(int image, const struct level *level, unsigned jobs)
-{
-	struct work work = {.image = image, .level = level};
-	const size_t wanted = level->n < jobs ? (size_t)level->n : jobs;
-	pthread_t *threads = require_memory(malloc((wanted + 1) * sizeof *threads));
-	size_t n = 0;
-	while (n + 1 < wanted && pthread_create(&threads[n], NULL, make_blocks, &work) == 0)
-		n++;
-	make_blocks(&work);
-	while (n > 0)
-		pthread_join(threads[--n], NULL);
-	free(threads);
-	errno = atomic_load(&work.error);
-	return errno == 0;
+	return ok;
 }
 
 /* ---- the tree ---- */
@@ -144,11 +118,12 @@ static bool make_tree(int image, unsigned jobs, struct verity *verity)
 		end = verity->data_blocks + verity_tree_blocks(verity->data_blocks);
 	const unsigned levels = verity_levels(verity->data_blocks, blocks);
 	struct level level = {.at = 0, .n = verity->data_blocks};
+	struct work work = {.image = image, .level = &level};
 	for (unsigned i = 0; i < levels; i++) {
 		end -= blocks[i];
 		level = (struct level){
 			.below = level.at, .nbelow = level.n, .at = end, .n = blocks[i]};
-		if (!make_level(image, &level, jobs))
+		if (!workers_run(jobs, (size_t)level.n, make_block, &work))
 			return false;
 	}
 	return root_read(image, level.at, verity->root);
