@@ -54,6 +54,7 @@ $(BUILD)/%.o: %.c
 
 # Programs that are carried inside mvmbuild, and the linker's option that makes the musl ones small.
 CARRIED := -std=c11 -D_GNU_SOURCE -I. $(WARNINGS) $(WERROR) -Os -static -s
+CARRIED += -ffunction-sections -fdata-sections -Wl,--gc-sections
 SMALL := -Wl,-z,noseparate-code
 
 # The kernel's headers for musl, which has none: links to those that the C compiler finds
@@ -68,21 +69,25 @@ $(KERNEL_HEADERS):
 		ln -s "$$(cd "$${header%/*}" && pwd)" $@.tmp/$$room || exit 1; \
 	done && mv $@.tmp $@
 
+# The part of base/ that depends on libc alone.
+PLAIN_BASE := $(addprefix base/,number.c number.h plain_file.c plain_file.h)
+
 # The guest's first program: static, against musl, for the guest alone.
-$(BUILD)/mvm-init: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h) | $(KERNEL_HEADERS)
+INIT := $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h) $(PLAIN_BASE)
+$(BUILD)/mvm-init: $(INIT) | $(KERNEL_HEADERS)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
 	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)
 
 # The same program for guests of the other architecture, if a compiler for it is installed. Debian
 # has no musl for it; with glibc it is ten times larger.
-$(BUILD)/mvm-init-aarch64: $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h)
+$(BUILD)/mvm-init-aarch64: $(INIT)
 	@mkdir -p $(@D)
 	$(say) CROSS $@
 	$(Q)$(AARCH64_CC) $(CARRIED) -o $@ $(filter %.c,$^)
 
 # The program that the runner's scripts call: static, so that it runs on any host.
-RUNTIME := $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h))
+RUNTIME := $(wildcard $(addprefix backends/runtime/,*.c *.h */*.c */*.h)) $(PLAIN_BASE)
 $(BUILD)/mvm-host: $(RUNTIME) | $(KERNEL_HEADERS)
 	@mkdir -p $(@D)
 	$(say) MUSL $@
@@ -91,7 +96,7 @@ $(BUILD)/mvm-host: $(RUNTIME) | $(KERNEL_HEADERS)
 # The program that keeps a guest's Nix database: static, too, but with glibc, for which SQLite's
 # static library is built. no_dlopen.c explains why dlopen is wrapped.
 NIX_DB_BASE := $(addprefix base/,arena.c buf.c ending.c file.c network_fs.c)
-NIX_DB_BASE += $(addprefix base/,sqlite_file.c tree.c work_lock.c)
+NIX_DB_BASE += $(addprefix base/,sqlite_file.c tree.c work_lock.c) $(PLAIN_BASE)
 $(BUILD)/mvm-nix-db: $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
 	@mkdir -p $(@D)
 	$(say) STATIC $@

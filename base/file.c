@@ -17,13 +17,6 @@
 
 enum { COPY_BUFFER_BYTES = 256 * 1024 };
 
-void fd_close(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
 static bool read_stream(int fd, size_t limit, struct buf *buf)
 {
 	char block[64 * 1024];
@@ -62,44 +55,6 @@ bool file_read(
 			"%s is larger than %zu MiB", path, limit >> 20);
 	return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s", path,
 		strerror(errno));
-}
-
-bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset)
-{
-	const char *from = bytes;
-	while (count) {
-		ssize_t put = pwrite(fd, from, count, offset);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0) {
-			if (put == 0)
-				errno = ENOSPC;
-			return false;
-		}
-		from += put;
-		offset += put;
-		count -= (size_t)put;
-	}
-	return true;
-}
-
-bool fd_read_all(int fd, void *bytes, size_t count, off_t offset)
-{
-	char *to = bytes;
-	while (count) {
-		ssize_t got = pread(fd, to, count, offset);
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0) {
-			if (got == 0)
-				errno = EIO;
-			return false;
-		}
-		to += got;
-		offset += got;
-		count -= (size_t)got;
-	}
-	return true;
 }
 
 static bool copy_by_hand(int from, off_t from_offset, int to, off_t to_offset, uint64_t count)
@@ -201,10 +156,7 @@ bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, cons
 	if (!fd_write_all(fd, bytes, count, 0) || fsync(fd) != 0)
 		return write_failed(diag, temporary);
 	if (rename(temporary, path) == 0) {
-		FD_CLEANUP int directory =
-			open(path_parent(arena, path), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (directory >= 0)
-			fsync(directory);
+		directory_sync(path_parent(arena, path));
 		return true;
 	}
 	int error = errno;
@@ -281,10 +233,8 @@ const char *path_base(const char *path)
 
 const char *path_parent(struct arena *arena, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	if (!slash)
-		return ".";
-	return slash == path ? "/" : arena_strndup(arena, path, (size_t)(slash - path));
+	const size_t length = path_parent_length(path);
+	return length ? arena_strndup(arena, path, length) : ".";
 }
 
 const char *path_absolute(struct arena *arena, const char *path)
@@ -322,19 +272,10 @@ struct dirent *directory_next(DIR *stream, const char *path)
 
 bool directory_make(struct diag *diag, const char *path, mode_t mode)
 {
-	BUF_CLEANUP struct buf part = {0};
-	const char *from = path;
-	while (*from) {
-		size_t slashes = strspn(from, "/"), name = strcspn(from + slashes, "/");
-		buf_add(&part, from, slashes + name);
-		from += slashes + name;
-		if (name && mkdir(buf_text(&part), mode) != 0 &&
-			!path_is_directory(buf_text(&part)))
-			return diag_error(diag, STATUS_FAILED, NULL, "unwritable-directory",
-				"cannot make the directory %s: %s", buf_text(&part),
-				strerror(errno));
-	}
-	return true;
+	size_t failed;
+	return directories_make(path, mode, &failed) ||
+		diag_error(diag, STATUS_FAILED, NULL, "unwritable-directory",
+			"cannot make the directory %.*s: %s", (int)failed, path, strerror(errno));
 }
 
 bool path_remove(struct diag *diag, const char *path)

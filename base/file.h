@@ -10,13 +10,10 @@
 #include <sys/types.h>
 
 #include "base/diag.h"
+#include "base/plain_file.h"
 
 struct arena;
 struct buf;
-
-/* Closes `*fd` at the end of its scope; set it to -1 to keep the descriptor. */
-void fd_close(int *fd);
-#define FD_CLEANUP __attribute__((cleanup(fd_close)))
 
 struct bytes {
 	const char *p; /* terminated by a 0 byte that `n` does not count */
@@ -37,10 +34,6 @@ bool file_write(struct diag *diag, const char *path, const void *bytes, size_t c
  */
 bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes,
 	size_t count, mode_t mode);
-/* Writes all bytes at `offset`; false with errno set. */
-bool fd_write_all(int fd, const void *bytes, size_t count, off_t offset);
-/* Reads exactly `count` bytes at `offset`; false with errno set (EIO at an early end of file). */
-bool fd_read_all(int fd, void *bytes, size_t count, off_t offset);
 /*
  * Shares the blocks of a range, all of it multiples of 4 KiB; false where the file system cannot.
  */
@@ -75,7 +68,7 @@ const char *path_absolute(struct arena *arena, const char *path);
 struct dirent *directory_next(DIR *stream, const char *path);
 /* realpath(3); NULL if the path does not exist. */
 const char *path_real(struct arena *arena, const char *path);
-/* `mkdir -p`; existing directories keep their modes. */
+/* As directories_make, but records an error. */
 bool directory_make(struct diag *diag, const char *path, mode_t mode);
 /*
  * Removes a file or a whole tree, without following links and within one mount; a missing one is

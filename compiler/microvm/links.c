@@ -31,13 +31,6 @@ static bool cannot_write(struct diag *diag, const char *path)
 		path, strerror(errno));
 }
 
-void directory_sync(const char *path)
-{
-	FD_CLEANUP int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		fsync(fd);
-}
-
 /*
  * The name does not depend on the process, so that the next run replaces what a killed one left.
  * The VM's lock is held.

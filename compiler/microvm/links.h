@@ -19,7 +19,5 @@ bool link_set(struct arena *arena, struct diag *diag, const char *path, const ch
 void link_tidy(struct arena *arena, const char *path);
 /* Exchanges two links, atomically and durably. */
 bool links_swap(struct arena *arena, struct diag *diag, const char *a, const char *b);
-/* Makes creations, renames and removals in a directory durable. */
-void directory_sync(const char *path);
 
 #endif

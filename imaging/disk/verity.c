@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/number.h"
 #include "base/workers.h"
 #include "imaging/guest/init/verity_format.h"
 
@@ -180,11 +181,5 @@ const char *verity_uuid_text(struct arena *arena, const struct verity *verity)
 
 bool verity_root_parse(const char *text, struct verity *verity)
 {
-	if (strlen(text) != 2 * VERITY_HASH_BYTES ||
-		strspn(text, "0123456789abcdef") != 2 * VERITY_HASH_BYTES)
-		return false;
-	for (size_t i = 0; i < VERITY_HASH_BYTES; i++)
-		verity->root[i] = (unsigned char)strtoul(
-			(const char[]){text[2 * i], text[2 * i + 1], '\0'}, NULL, 16);
-	return true;
+	return hex_parse(text, verity->root, VERITY_HASH_BYTES);
 }

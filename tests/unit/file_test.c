@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -582,6 +583,52 @@ static void makes_directories(void **state)
 	assert_said(f, "/file: ");
 }
 
+/* sysfs refuses new directories with another error than the one for a path that is absent. */
+static void a_refused_directory_says_why(void **state)
+{
+	struct fixture *f = *state;
+	if (mkdir("/sys/mvm-test", 0755) == 0 || errno == ENOENT)
+		skip();
+	const char *why = arena_printf(f->arena, "directory /sys/mvm-test: %s", strerror(errno));
+	assert_false(directory_make(f->diag, "/sys/mvm-test/below", 0755));
+	assert_said(f, why);
+}
+
+static void makes_parents(void **state)
+{
+	struct fixture *f = *state;
+	assert_true(parents_make(scratch_path(f, "p/q//file"), 0700));
+	assert_string_equal(
+		shell(f, "stat -c '%a %n' p p/q; ls p/q", NULL, NULL), "700 p\n700 p/q\n");
+	assert_true(parents_make("file", 0700));
+	size_t failed = 0;
+	shell(f, "touch p/q/file", NULL, NULL);
+	const char *path = scratch_path(f, "p/q/file/below");
+	assert_false(directories_make(path, 0700, &failed));
+	assert_int_equal(failed, strlen(path) - strlen("/below"));
+	assert_int_equal(errno, EEXIST);
+	char *longer = memset(arena_alloc(f->arena, PATH_MAX + 1), 'x', PATH_MAX);
+	longer[PATH_MAX] = '\0';
+	assert_false(directories_make(longer, 0700, NULL));
+	assert_int_equal(errno, ENAMETOOLONG);
+}
+
+static void reads_the_start_of_a_file(void **state)
+{
+	struct fixture *f = *state;
+	char text[4];
+	shell(f, "printf abcdef >start; : >empty", NULL, NULL);
+	assert_int_equal(file_start(scratch_path(f, "start"), text, sizeof text), 3);
+	assert_string_equal(text, "abc");
+	assert_int_equal(file_start(scratch_path(f, "empty"), text, sizeof text), 0);
+	assert_string_equal(text, "");
+	assert_int_equal(file_start(scratch_path(f, "absent"), text, sizeof text), -1);
+	assert_int_equal(errno, ENOENT);
+	assert_true(directory_sync(scratch_path(f, ".")));
+	assert_false(directory_sync(scratch_path(f, "start")));
+	assert_int_equal(errno, ENOTDIR);
+}
+
 static void splits_and_joins_paths(void **state)
 {
 	static const struct {
@@ -639,6 +686,11 @@ int main(int argc, char *argv[])
 		cmocka_unit_test_setup_teardown(
 			removal_stays_in_its_mount, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(makes_directories, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_refused_directory_says_why, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(makes_parents, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			reads_the_start_of_a_file, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			splits_and_joins_paths, fixture_setup, fixture_teardown),
 	};

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "backends/runtime/base/runtime.h"
 
@@ -27,17 +24,8 @@ void *memory(void *p)
 	exit(STATUS_FAILED);
 }
 
-bool directory_sync(const char *path)
+char *directory_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	char *directory = slash ? text("%.*s", (int)(slash - path) + 1, path) : text(".");
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* Some file systems cannot sync a directory, and return EINVAL. */
-	bool ok = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL || errno == EOPNOTSUPP);
-	int error = errno;
-	if (fd >= 0)
-		close(fd);
-	free(directory);
-	errno = error;
-	return ok;
+	return slash ? text("%.*s", (int)(slash - path) + 1, path) : text("./");
 }

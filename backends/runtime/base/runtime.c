@@ -40,25 +40,6 @@ void sleep_ms(int ms)
 		;
 }
 
-bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value)
-{
-	uint64_t number = 0;
-	if (!*text)
-		return false;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return false;
-		uint64_t digit = (uint64_t)(*text - '0');
-		if (number > (UINT64_MAX - digit) / 10)
-			return false;
-		number = number * 10 + digit;
-	}
-	if (number < min || number > max)
-		return false;
-	*value = number;
-	return true;
-}
-
 bool reason_set(struct reason *reason, const char *format, ...)
 {
 	va_list arguments;

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/number.h"
+
 enum {
 	STATUS_OK = 0,
 	STATUS_FAILED = 1,
@@ -24,9 +26,6 @@ int64_t clock_ms(void);
 /* Milliseconds left until the deadline, for poll(): never negative. */
 int deadline_left(int64_t deadline);
 void sleep_ms(int ms);
-
-/* Parses decimal digits, and nothing else, in the range min..max. */
-bool number_parse(const char *text, uint64_t min, uint64_t max, uint64_t *value);
 
 /* Exceeds the memory of any VM, in MiB; in bytes it still fits into 64 bits. */
 #define MEMORY_MAX_MIB (UINT64_C(1) << 32)
@@ -46,8 +45,8 @@ bool reason_set(struct reason *reason, const char *format, ...)
 char *text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Returns `p`, the result of malloc or similar; ends the program if it is NULL. */
 void *memory(void *p);
-/* Makes the names in the directory of `path` durable. */
-bool directory_sync(const char *path);
+/* Returns the directory of `path`, with a slash at its end. */
+char *directory_of(const char *path);
 
 /*
  * A verb receives its own arguments, as many as its row in main.c requires, and returns the exit

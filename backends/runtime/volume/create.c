@@ -21,6 +21,7 @@
 #include "backends/runtime/base/child.h"
 #include "backends/runtime/volume/lock.h"
 #include "backends/runtime/volume/unpack.h"
+#include "base/plain_file.h"
 
 #define MIB UINT64_C(1048576)
 #define NEW ".mvm-new-"
@@ -48,12 +49,6 @@ static void signals_handle(void)
 	for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
 		if (sigaction(signals[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 			sigaction(signals[i], &ours, NULL);
-}
-
-static char *directory_of(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	return slash ? text("%.*s", (int)(slash - path) + 1, path) : text("./");
 }
 
 /* ---- what others left ---- */
@@ -212,7 +207,7 @@ static bool fresh_publish(struct fresh *fresh, const char *image, struct reason 
 		return reason_set(why, "%s", strerror(errno));
 	if (!publish(fresh, image))
 		return reason_set(why, "cannot rename it to its final name: %s", strerror(errno));
-	return directory_sync(image) ||
+	return directory_sync(fresh->directory) ||
 		reason_set(why, "cannot sync %s: %s", fresh->directory, strerror(errno));
 }
 

@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/plain_file.h"
+
 enum {
 	BLOCK_BYTES = 1024, /* of a record */
 	SUPERBLOCK = 1024,  /* offset in the image */
@@ -45,19 +47,6 @@ static bool block_read(int fd, uint64_t offset, unsigned char block[BLOCK_BYTES]
 		n += (size_t)got;
 	}
 	memset(block + n, 0, BLOCK_BYTES - n);
-	return true;
-}
-
-static bool block_write(int fd, uint64_t offset, const unsigned char block[BLOCK_BYTES])
-{
-	for (size_t n = 0; n < BLOCK_BYTES;) {
-		ssize_t put = pwrite(fd, block + n, BLOCK_BYTES - n, (off_t)(offset + n));
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return false;
-		n += (size_t)put;
-	}
 	return true;
 }
 
@@ -112,7 +101,7 @@ static bool records_apply(int log, int image, uint64_t count, bool superblock)
 		if (!record_read(log, i, &record))
 			return false;
 		if ((record.offset == SUPERBLOCK) == superblock &&
-			!block_write(image, record.offset, record.after))
+			!fd_write_all(image, record.after, BLOCK_BYTES, (off_t)record.offset))
 			return false;
 	}
 	return fsync(image) == 0;
@@ -146,6 +135,14 @@ static bool apply(int log, int image, struct reason *why)
 	return log_apply(log, image, &header, why);
 }
 
+static bool log_remove(const char *log)
+{
+	char *directory = directory_of(log);
+	const bool ok = unlink(log) == 0 && directory_sync(directory);
+	free(directory);
+	return ok;
+}
+
 static bool log_carry_out(const char *log, int image, struct reason *why)
 {
 	int fd = open(log, O_RDONLY | O_CLOEXEC);
@@ -156,9 +153,7 @@ static bool log_carry_out(const char *log, int image, struct reason *why)
 	close(fd);
 	if (!ok)
 		return false;
-	if (unlink(log) != 0 || !directory_sync(log))
-		return reason_set(why, "cannot remove %s: %s", log, strerror(errno));
-	return true;
+	return log_remove(log) || reason_set(why, "cannot remove %s: %s", log, strerror(errno));
 }
 
 /* Removes temporary files that the older program used before it renamed its log. */

@@ -35,8 +35,7 @@ static int direct_open(const char *image)
 	int fd = open(image, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_DIRECT);
 	if (fd >= 0 || errno != ENOENT)
 		return fd;
-	const char *slash = strrchr(image, '/');
-	char *directory = slash ? text("%.*s", (int)(slash - image) + 1, image) : text(".");
+	char *directory = directory_of(image);
 	fd = open(directory, O_RDWR | O_TMPFILE | O_CLOEXEC | O_DIRECT, 0600);
 	if (fd < 0 && errno == EINVAL) {
 		/* EINVAL may refer to O_TMPFILE or to O_DIRECT. */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/plain_file.h"
+
 /* Sources: POSIX.1-2001, ustar and pax; GNU tar's manual, "Sparse Formats". */
 enum {
 	BLOCK = 512,
@@ -48,18 +50,8 @@ static bool read_all(struct reader *reader, void *to, size_t count)
 static bool write_all(
 	struct reader *reader, const unsigned char *from, size_t count, uint64_t offset)
 {
-	while (count) {
-		ssize_t put = pwrite(reader->image, from, count, (off_t)offset);
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put <= 0)
-			return reason_set(reader->why, "%s",
-				put < 0 ? strerror(errno) : "no bytes could be written");
-		from += put;
-		count -= (size_t)put;
-		offset += (uint64_t)put;
-	}
-	return true;
+	return fd_write_all(reader->image, from, count, (off_t)offset) ||
+		reason_set(reader->why, "%s", strerror(errno));
 }
 
 /* Parses a header's size: octal digits, or a number of base 256 if the first bit is set. */

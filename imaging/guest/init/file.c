@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/plain_file.h"
+
 char *text_join(const char *first, const char *second)
 {
 	char *text = malloc(strlen(first) + strlen(second) + 1);
@@ -21,7 +23,7 @@ char *text_join(const char *first, const char *second)
 
 char *file_text_at(int at, const char *path)
 {
-	int fd = openat(at, path, O_RDONLY | O_CLOEXEC);
+	FD_CLEANUP int fd = openat(at, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return NULL;
 	size_t n = 0, room = 4096;
@@ -34,11 +36,8 @@ char *file_text_at(int at, const char *path)
 	}
 	if (!text)
 		abort();
-	int error = errno;
-	close(fd);
 	if (got < 0) {
 		free(text);
-		errno = error;
 		return NULL;
 	}
 	text[n] = text[n + 1] = '\0';
@@ -52,48 +51,13 @@ char *file_text(const char *path)
 
 bool file_line(const char *path, char *line, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (file_start(path, line, size) < 0)
 		return false;
-	ssize_t n = read(fd, line, size - 1);
-	close(fd);
-	if (n < 0)
-		return false;
-	line[n] = '\0';
-	n = (ssize_t)strcspn(line, "\n");
+	size_t n = strcspn(line, "\n");
 	while (n > 0 && line[n - 1] == ' ')
 		n--;
 	line[n] = '\0';
 	return true;
-}
-
-static bool directory_make(const char *path)
-{
-	return mkdir(path, 0755) == 0 || errno == EEXIST;
-}
-
-bool directories_make_parent(const char *path)
-{
-	char *copy = text_join(path, "");
-	bool ok = true;
-	for (char *slash = strchr(copy + 1, '/'); ok && slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		/*
-		 * In a file system that is not writable, mkdir may fail although the directory
-		 * exists.
-		 */
-		ok = directory_make(copy) || access(copy, F_OK) == 0;
-		*slash = '/';
-	}
-	int error = errno;
-	free(copy);
-	errno = error;
-	return ok;
-}
-
-bool directories_make(const char *path)
-{
-	return directories_make_parent(path) && (directory_make(path) || access(path, F_OK) == 0);
 }
 
 static bool directory_own(const char *path, unsigned mode, unsigned owner, unsigned group)
@@ -107,8 +71,8 @@ bool directory_put(const char *path, unsigned mode, unsigned owner, unsigned gro
 	if (access(path, F_OK) == 0)
 		return directory_own(path, mode, owner, group);
 	char *part = text_join(path, ".mvm-new");
-	bool made = directories_make_parent(path) && directory_make(part);
-	bool ok = made && directory_own(part, mode, owner, group) && rename(part, path) == 0;
+	bool ok = directories_make(part, 0755, NULL) && directory_own(part, mode, owner, group) &&
+		rename(part, path) == 0;
 	int error = errno;
 	if (!ok)
 		rmdir(part);
@@ -127,20 +91,17 @@ static bool copy_all(int from, int to)
 
 bool file_put(int at, const char *from, const char *to, unsigned mode)
 {
+	FD_CLEANUP int source = openat(at, from, O_RDONLY | O_CLOEXEC);
+	if (source < 0 || !parents_make(to, 0755))
+		return false;
 	char *part = text_join(to, ".mvm-new");
-	int source = openat(at, from, O_RDONLY | O_CLOEXEC);
-	int target = source < 0 || !directories_make_parent(to)
-		? -1
-		: open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+	FD_CLEANUP int target =
+		open(part, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	bool ok = target >= 0 && copy_all(source, target) && fchmod(target, mode) == 0 &&
 		rename(part, to) == 0;
 	int error = errno;
 	if (target >= 0 && !ok)
 		unlink(part);
-	if (source >= 0)
-		close(source);
-	if (target >= 0)
-		close(target);
 	free(part);
 	errno = error;
 	return ok;

@@ -18,10 +18,6 @@ char *file_text(const char *path);
  */
 bool file_line(const char *path, char *line, size_t size);
 
-/* As `mkdir -p`; the second function creates only the parent of `path`. False with errno set. */
-bool directories_make(const char *path);
-bool directories_make_parent(const char *path);
-
 /*
  * Creates a directory with this mode and owner, or sets them on an existing one. A new directory
  * appears complete. False with errno set.

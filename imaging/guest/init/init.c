@@ -25,6 +25,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/plain_file.h"
 #include "imaging/guest/init/disk.h"
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/message.h"
@@ -120,7 +121,7 @@ static void wait_for_console(const struct parameters *parameters)
 /* NixOS's activation and tools recognize NixOS by this file. */
 static void mark_nixos(void)
 {
-	int mark = directories_make("/etc")
+	int mark = directories_make("/etc", 0755, NULL)
 		? open("/etc/NIXOS", O_WRONLY | O_CREAT | O_CLOEXEC, 0644)
 		: -1;
 	if (mark >= 0)

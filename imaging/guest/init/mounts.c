@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/plain_file.h"
 #include "imaging/guest/init/disk.h"
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/message.h"
@@ -276,7 +277,8 @@ static void mount_one(
 		snprintf(device, sizeof device, " (%s)", path);
 	unsigned long flags = item->read_only ? MS_RDONLY : 0;
 	char *options = split_options(item->options, &flags);
-	require(parameters, directories_make(target), "make the directory", item->target);
+	require(parameters, directories_make(target, 0755, NULL), "make the directory",
+		item->target);
 	int log = kernel_log_mark();
 	if (mount(source, target, item->type, flags, options) != 0)
 		mount_failed(parameters, item, device, log);
@@ -329,7 +331,7 @@ int mounts_enter_root(const struct parameters *parameters, const struct init_pla
 	for (int i = 0; i < KERNEL_MOUNTS; i++) {
 		char *target = text_join(NEW_ROOT, kernel_mounts[i].target);
 		require(parameters,
-			directories_make(target) &&
+			directories_make(target, 0755, NULL) &&
 				mount(kernel_mounts[i].target, target, NULL, MS_MOVE, NULL) == 0,
 			"move", kernel_mounts[i].target);
 		free(target);
@@ -337,7 +339,7 @@ int mounts_enter_root(const struct parameters *parameters, const struct init_pla
 	int initramfs = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	require(parameters, initramfs >= 0 && enter_new_root(), "change to the root at", NEW_ROOT);
 	require(parameters,
-		directories_make("/run") &&
+		directories_make("/run", 0755, NULL) &&
 			mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0,
 		"mount", "/run");
 	return initramfs;

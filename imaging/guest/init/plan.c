@@ -1,8 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "imaging/guest/init/plan.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/number.h"
+
+/* leaves room for the hash tree */
+#define BLOCKS_MAX ((uint64_t)INT64_MAX / VERITY_BLOCK / 2 - 1)
 
 static bool is_octal(const char *digits)
 {
@@ -51,40 +57,12 @@ static bool word_is(const char *word, const char *yes, const char *no, bool *out
 	return *out || strcmp(word, no) == 0;
 }
 
-static bool number_is(const char *digits, int base, unsigned *out)
+static bool number_is(const char *digits, unsigned base, unsigned *out)
 {
-	char *end;
-	*out = (unsigned)strtoul(digits, &end, base);
-	return *digits >= '0' && *digits <= '9' && *end == '\0';
-}
-
-static int digit_value(char digit)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *found = digit ? strchr(digits, digit) : NULL;
-	return found ? (int)(found - digits) : -1;
-}
-
-static bool hash_is(const char *digits, unsigned char hash[VERITY_HASH_BYTES])
-{
-	if (strlen(digits) != 2 * VERITY_HASH_BYTES)
-		return false;
-	for (size_t i = 0; i < VERITY_HASH_BYTES; i++) {
-		int high = digit_value(digits[2 * i]), low = digit_value(digits[2 * i + 1]);
-		if (high < 0 || low < 0)
-			return false;
-		hash[i] = (unsigned char)(high << 4 | low);
-	}
-	return true;
-}
-
-/* The number must leave room for the hash tree. */
-static bool blocks_are(const char *digits, uint64_t *out)
-{
-	char *end;
-	*out = strtoull(digits, &end, 10);
-	return *digits >= '1' && *digits <= '9' && *end == '\0' &&
-		*out < INT64_MAX / VERITY_BLOCK / 2;
+	uint64_t number = 0;
+	bool ok = number_parse_base(digits, base, 0, UINT_MAX, &number);
+	*out = (unsigned)number;
+	return ok;
 }
 
 static bool add_module(struct init_plan *plan, char **fields)
@@ -107,8 +85,9 @@ static bool add_verity(struct init_plan *plan, char **fields)
 	verity->source = fields[2];
 	verity->name = fields[3];
 	return *verity->name && strlen(verity->name) < STAGE1_VERITY_NAME_BYTES &&
-		!strchr(verity->name, '/') && blocks_are(fields[4], &verity->blocks) &&
-		hash_is(fields[5], verity->root) &&
+		!strchr(verity->name, '/') &&
+		number_parse(fields[4], 1, BLOCKS_MAX, &verity->blocks) &&
+		hex_parse(fields[5], verity->root, VERITY_HASH_BYTES) &&
 		word_is(fields[1], "disk", "name", &verity->is_disk);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/plain_file.h"
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/grow.h"
 #include "imaging/guest/init/message.h"
@@ -46,7 +47,7 @@ static void put_file(
 
 static void make_link(const struct parameters *parameters, const struct stage1_link *link)
 {
-	bool done = directories_make_parent(link->target) &&
+	bool done = parents_make(link->target, 0755) &&
 		(symlink(link->path, link->target) == 0 || errno == EEXIST);
 	require(parameters, done, "make the link", link->target);
 }

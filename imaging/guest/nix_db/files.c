@@ -17,18 +17,12 @@ enum { TEXT_BYTES = 4096 };
 const char *read_text(struct arena *arena, const char *path)
 {
 	char text[TEXT_BYTES];
-	FD_CLEANUP int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
-	return n < 0 ? NULL : arena_strndup(arena, text, (size_t)n);
+	return file_start(path, text, sizeof text) < 0 ? NULL : arena_strdup(arena, text);
 }
 
 bool sync_directory(const char *path)
 {
-	FD_CLEANUP int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	/* EINVAL: the file system does not support syncing. */
-	if (fd >= 0 && (fsync(fd) == 0 || errno == EINVAL))
-		return true;
-	return fail("cannot sync %s: %s", path, strerror(errno));
+	return directory_sync(path) || fail("cannot sync %s: %s", path, strerror(errno));
 }
 
 /* Opens a sibling that no other program reads. One that a killed run left is overwritten. */

@@ -12,7 +12,7 @@ need_programs mkfs.xfs xfs_repair losetup cc
 losetup -f >/dev/null 2>&1 || skip_all "needs loop devices"
 cd "$test_dir" || exit
 cc -std=c11 -D_GNU_SOURCE -I "$top" -o grow "$top/tests/e2e/lib/grow_step.c" \
-	"$top/imaging/guest/init/grow.c" "$top/imaging/guest/init/file.c" || exit 1
+	"$top"/imaging/guest/init/{grow,file}.c "$top"/base/{plain_file,number}.c || exit 1
 mkdir mnt
 grow() { mount -o loop "$1" mnt && ./grow mnt && umount mnt; }
 group=$((19200 * 4096)) # of mkfs.xfs for 300 MiB: four of them

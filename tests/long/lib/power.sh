@@ -32,7 +32,8 @@ power_setup() {
 	mkdir -p "$world/bin" "$data"
 	cc -std=c11 -D_GNU_SOURCE -O2 -o "$test_dir/replay" "$top/tests/long/lib/replay.c" || exit 1
 	cc -std=c11 -D_GNU_SOURCE -I "$top" -o "$world/bin/grow_step" \
-		"$top/tests/e2e/lib/grow_step.c" "$top"/imaging/guest/init/{grow,file}.c || exit 1
+		"$top/tests/e2e/lib/grow_step.c" "$top"/imaging/guest/init/{grow,file}.c \
+		"$top"/base/{plain_file,number}.c || exit 1
 	cp "$mvmbuild" "$(dirname "$mvmbuild")/microvm" "$world/bin/"
 	cp /etc/mke2fs.conf "$world/"
 	stage_programs "$test_dir/files" "$mvmbuild" "$(dirname "$mvmbuild")/microvm" bash awk \
