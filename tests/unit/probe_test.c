@@ -76,12 +76,36 @@ static void empty_disks_have_no_file_system(void **state)
 	assert_false(probe_path(scratch_path(f, "short"), &probe));
 }
 
+static bool journal_waits(const char *path)
+{
+	int disk = open(path, O_RDONLY | O_CLOEXEC);
+	bool waits = probe_journal_waits(disk);
+	close(disk);
+	return waits;
+}
+
+static void a_journal_that_waits_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+	const char *image = scratch_path(f, "image");
+	if (!have_program(f, "debugfs"))
+		skip();
+	shell(f, WITH_SBIN "truncate -s 64M \"$1\"; mkfs.ext4 -q \"$1\" >&2", image, NULL);
+	assert_false(journal_waits(image));
+	shell(f, WITH_SBIN "printf 'jo\njw -b 5000 /dev/zero\njc\n' | debugfs -w -f - \"$1\" >&2",
+		image, NULL);
+	assert_true(journal_waits(image));
+	assert_false(journal_waits("/dev/null"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(agrees_with_blkid, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			empty_disks_have_no_file_system, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			a_journal_that_waits_is_noticed, fixture_setup, fixture_teardown),
 	};
 	return cmocka_run_group_tests_name("probe", tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include "imaging/guest/init/disk.h"
 #include "imaging/guest/init/file.h"
 #include "imaging/guest/init/message.h"
+#include "imaging/guest/init/probe.h"
 
 #define NEW_ROOT "/mvm/root"
 
@@ -265,6 +266,23 @@ static const char *identified(const struct parameters *parameters, const struct 
 	stop(parameters);
 }
 
+/*
+ * The kernel counts the groups of an ext file system before it replays the journal
+ * (ext4_fill_super, fs/ext4/super.c). If the journal enlarges the file system, the counts are wrong
+ * until the next mount, and writes fail with EUCLEAN. So a mount of its own replays the journal. If
+ * that fails, so does the mount that follows, which reports it.
+ */
+static void replay_journal(const struct parameters *parameters, const struct stage1_mount *item,
+	const char *source, const char *target, unsigned long flags)
+{
+	int disk = open(source, O_RDONLY | O_CLOEXEC);
+	bool waits = disk >= 0 && probe_journal_waits(disk);
+	if (disk >= 0)
+		close(disk);
+	if (waits && mount(source, target, item->type, flags, NULL) == 0 && umount(target) == 0)
+		debug(parameters, "replayed the journal of %s", item->target);
+}
+
 /* Mounts it on `target`, which may be a temporary place. */
 static void mount_one(
 	const struct parameters *parameters, const struct stage1_mount *item, const char *target)
@@ -279,6 +297,8 @@ static void mount_one(
 	char *options = split_options(item->options, &flags);
 	require(parameters, directories_make(target, 0755, NULL), "make the directory",
 		item->target);
+	if (strncmp(item->type, "ext", 3) == 0 && !item->read_only)
+		replay_journal(parameters, item, source, target, flags);
 	int log = kernel_log_mark();
 	if (mount(source, target, item->type, flags, options) != 0)
 		mount_failed(parameters, item, device, log);

@@ -74,6 +74,16 @@ bool probe_read(int disk, struct probe *probe)
 	return false;
 }
 
+/* EXT4_FEATURE_INCOMPAT_RECOVER in s_feature_incompat; fs/ext4/ext4.h. */
+bool probe_journal_waits(int disk)
+{
+	enum { FEATURE_INCOMPAT_AT = 0x460, RECOVER = 0x4 };
+	struct probe probe;
+	unsigned char features;
+	return probe_read(disk, &probe) && strcmp(probe.type, "ext") == 0 &&
+		bytes_read(disk, &features, 1, FEATURE_INCOMPAT_AT) && (features & RECOVER);
+}
+
 bool probe_matches(const struct probe *probe, const char *identity)
 {
 	const char *text = strchr(identity, ':') + 1;

@@ -15,6 +15,8 @@ struct probe {
 
 /* False if the file system is none of these, or the disk cannot be read. */
 bool probe_read(int disk, struct probe *probe);
+/* Whether the disk holds an ext file system with a journal that the next mount replays. */
+bool probe_journal_waits(int disk);
 /* `identity`: "uuid:" or "label:", and the text. */
 bool probe_matches(const struct probe *probe, const char *identity);
 

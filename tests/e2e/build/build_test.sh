@@ -412,7 +412,7 @@ if [ -n "${MVM_TEST_MOUNTS:-}" ]; then
 	check "another user's cache gives status 1 and one line" \
 		test "$status $(wc -l <"$log")" = "1 1"
 	expect "the message names both users" \
-		"$log" 'theirs belongs to user 65534 and not to user 0'
+		"$log" 'theirs belongs to user 65534, but user 0 runs the build'
 	check "another user's cache leaves no output and no litter" \
 		test -z "$(litter first masked slow twice alone)"
 	mkdir -p "$test_dir/home/.cache"

@@ -213,15 +213,15 @@ expect "a cache that root may not read (root_squash) is an error" \
 	"$console" '^lab: unreadable: error: cannot open the cache /mnt/shared: Permission denied'
 went "a cache to read from on NFS that everybody may read is used" shared 0 "$paths"
 expect "a cache of the user nobody is refused" "$console" \
-	"^lab: nobody's: error: /mnt/theirs, .* belongs to user 65534, .* --cache-owner 65534"
+	"^lab: nobody's: error: the shared cache directory /mnt/theirs belongs to user 65534, .* --cache-owner 65534"
 went "a cache of the user nobody is used when he is named" "nobody's, believed" 0 "$paths"
 expect "cache stats works on a read-only cache" \
 	"$console" "^lab: read-only stats: +$paths .* all of /mnt/theirs$"
 expect "cache verify works on a read-only cache" \
 	"$console" "^lab: read-only verify: $paths objects, .*: all sound$"
 expect "cache gc refuses another user's cache" "$console" \
-	'^lab: read-only gc: .*error: the cache directory /mnt/theirs belongs to user 65534 and not to user 0'
+	'^lab: read-only gc: .*error: the cache directory /mnt/theirs belongs to user 65534, but user 0 runs the build'
 expect "root's own cache is refused where root is squashed" "$console" \
-	'^lab: squashed: error: the cache directory .* belongs to user 65534 .*root_squash'
+	'^lab: squashed: error: the cache directory .* belongs to user 65534, .*root_squash'
 expect "the guest ends with status 0" "$console" '^lab: done, status 0'
 finish

@@ -29,7 +29,14 @@ sound() {
 	*) said=$(e2fsck -fn "$image" 2>&1) ;;
 	esac || bad "$1: the disk's own file system: $(tail -n 5 <<<"$said")"
 }
+# A kernel that replays the growth of an ext file system has the right number of groups only at the
+# next mount; stage 1 mounts it twice, too (imaging/guest/init/mounts.c).
+replay_journal() {
+	dumpe2fs -h "$image" 2>/dev/null | grep -q '^Filesystem features:.* needs_recovery' &&
+		mount -o loop "$image" "$data" 2>/dev/null && umount "$data"
+}
 enter() {
+	replay_journal
 	mount -o loop "$image" "$data" 2>/dev/null && return
 	case ${scene_type:-ext4}$point in
 	ext[34]*-torn) ;;
