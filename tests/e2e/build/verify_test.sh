@@ -62,7 +62,7 @@ refused() {
 	registered=$(nix-store -q --hash "$path")
 	check "$way: Nix finds the change too" fails nix-store --verify-path "$path"
 	expect "$way: the message has the path and both hashes, as Nix prints them" \
-		"$log" "error: $path was modified: .* hash $registered, .* sha256:$spoilt "
+		"$log" "error: $path was modified: .* hash is $registered, .* sha256:$spoilt "
 	check "$way: there is no runner and no litter" \
 		test -z "$(find "$out" -mindepth 1 -maxdepth 1 ! -name first)"
 	check "$way: the cache keeps no object of the changed path" \
