@@ -70,7 +70,7 @@ $(KERNEL_HEADERS):
 	done && mv $@.tmp $@
 
 # The part of base/ that depends on libc alone.
-PLAIN_BASE := $(addprefix base/,number.c number.h plain_file.c plain_file.h)
+PLAIN_BASE := $(wildcard base/number.[ch] base/plain_*.[ch])
 
 # The guest's first program: static, against musl, for the guest alone.
 INIT := $(wildcard imaging/guest/init/*.c imaging/guest/init/*.h) $(PLAIN_BASE)

@@ -3,39 +3,17 @@
 #include <string.h>
 
 #include "backends/runtime/shares/daemons.h"
+#include "base/plain_options.h"
 
 /* For one VM; each share has a process. */
 enum { SHARES_MAX = 1000, ARGUMENTS_MAX = 100000 };
-
-static bool is(const char *argument, const char *name)
-{
-	return argument && strcmp(argument, name) == 0;
-}
-
-/* Parses "--NAME VALUE" and advances. */
-static bool take_value(char ***at, const char *name, const char **value)
-{
-	if (!is((*at)[0], name) || !(*at)[1])
-		return false;
-	*value = (*at)[1];
-	*at += 2;
-	return true;
-}
-
-static bool take_flag(char ***at, const char *name, bool *flag)
-{
-	bool there = is(**at, name);
-	*flag |= there;
-	*at += there;
-	return there;
-}
 
 /* Parses "--run COUNT PROGRAM [ARGUMENT]...". */
 static bool take_program(char ***at, struct daemon *daemon)
 {
 	const char *count = NULL;
 	uint64_t n = 0, i = 0;
-	if (!take_value(at, "--run", &count) || !number_parse(count, 1, ARGUMENTS_MAX, &n))
+	if (!option_take_value(at, "--run", &count) || !number_parse(count, 1, ARGUMENTS_MAX, &n))
 		return false;
 	daemon->argv = memory(calloc(n + 1, sizeof *daemon->argv));
 	for (; i < n && **at; i++)
@@ -47,12 +25,12 @@ static bool take_program(char ***at, struct daemon *daemon)
 static bool take_share(char ***at, struct daemon *daemon)
 {
 	*daemon = (struct daemon){.claim = {.fd = -1}, .output = -1};
-	if (!take_value(at, "--share", &daemon->share) || !**at)
+	if (!option_take_value(at, "--share", &daemon->share) || !**at)
 		return false;
 	daemon->socket = *(*at)++;
-	while (take_value(at, "--read-only", &daemon->read_only) ||
-		take_flag(at, "--user-namespace", &daemon->root_of_namespace) ||
-		take_flag(at, "--silent", &daemon->silent))
+	while (option_take_value(at, "--read-only", &daemon->read_only) ||
+		option_take_flag(at, "--user-namespace", &daemon->root_of_namespace) ||
+		option_take_flag(at, "--silent", &daemon->silent))
 		;
 	return take_program(at, daemon);
 }
@@ -61,7 +39,7 @@ static bool take_process(char ***at, struct fleet *fleet)
 {
 	const char *text = NULL;
 	uint64_t number = 0;
-	if (!take_value(at, "--with", &text))
+	if (!option_take_value(at, "--with", &text))
 		return true;
 	bool ok = number_parse(text, 1, INT32_MAX, &number);
 	fleet->with = (pid_t)number;
@@ -72,8 +50,8 @@ static bool take_all(char **at, struct fleet *fleet)
 {
 	if (!take_process(&at, fleet))
 		return false;
-	fleet->group_needed = take_value(&at, "--group", &fleet->group);
-	take_value(&at, "--group-if-any", &fleet->group);
+	fleet->group_needed = option_take_value(&at, "--group", &fleet->group);
+	option_take_value(&at, "--group-if-any", &fleet->group);
 	while (*at && fleet->n < SHARES_MAX)
 		if (!take_share(&at, &fleet->daemons[fleet->n++]))
 			return false;
@@ -84,7 +62,7 @@ static size_t shares_count(char **arguments)
 {
 	size_t n = 0;
 	for (; *arguments; arguments++)
-		n += is(*arguments, "--share");
+		n += strcmp(*arguments, "--share") == 0;
 	return n < SHARES_MAX ? n : SHARES_MAX;
 }
 

@@ -14,11 +14,11 @@
  *   files.c      files that appear complete
  *   message.c    messages
  */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/plain_options.h"
 #include "imaging/guest/nix_db/files.h"
 #include "imaging/guest/nix_db/reconcile.h"
 #include "imaging/guest/nix_db/snapshot.h"
@@ -54,53 +54,21 @@ static bool kernel_says(const char *word)
 	return said;
 }
 
-static int verb_reconcile(int count, char **arguments)
+static int verb_reconcile(char **at)
 {
-	static const struct option options[] = {
-		{"seed", required_argument, NULL, 's'},
-		{"store", required_argument, NULL, 'd'},
-		{"db", required_argument, NULL, 'b'},
-		{"upper", required_argument, NULL, 'u'},
-		{"state", required_argument, NULL, 't'},
-		{"layered", no_argument, NULL, 'l'},
-		{"again", no_argument, NULL, 'a'},
-		{"renew", no_argument, NULL, 'n'},
-		{0},
-	};
 	struct reconcile_request request = {
 		.again = kernel_says("repair"), .renew = kernel_says("renew")};
 	const char *state_dir = NULL;
-	for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
-		switch (option) {
-		case 's':
-			request.seed = optarg;
-			break;
-		case 'd':
-			request.store_dir = optarg;
-			break;
-		case 'b':
-			request.db_dir = optarg;
-			break;
-		case 'u':
-			request.upper = optarg;
-			break;
-		case 't':
-			state_dir = optarg;
-			break;
-		case 'l':
-			request.layered = true;
-			break;
-		case 'a':
-			request.again = true;
-			break;
-		case 'n':
-			request.renew = true;
-			break;
-		default:
-			return STATUS_WRONG_USAGE;
-		}
-	}
-	if (optind != count || !request.seed || !request.store_dir || !request.db_dir) {
+	while (option_take_value(&at, "--seed", &request.seed) ||
+		option_take_value(&at, "--store", &request.store_dir) ||
+		option_take_value(&at, "--db", &request.db_dir) ||
+		option_take_value(&at, "--upper", &request.upper) ||
+		option_take_value(&at, "--state", &state_dir) ||
+		option_take_flag(&at, "--layered", &request.layered) ||
+		option_take_flag(&at, "--again", &request.again) ||
+		option_take_flag(&at, "--renew", &request.renew))
+		;
+	if (*at || !request.seed || !request.store_dir || !request.db_dir) {
 		fputs(usage, stderr);
 		return STATUS_WRONG_USAGE;
 	}
@@ -110,7 +78,7 @@ static int verb_reconcile(int count, char **arguments)
 int main(int count, char **arguments)
 {
 	if (count > 1 && strcmp(arguments[1], "reconcile") == 0)
-		return verb_reconcile(count - 1, arguments + 1);
+		return verb_reconcile(arguments + 2);
 	if (count == 4 && strcmp(arguments[1], "snapshot") == 0)
 		return snapshot(arguments[2], arguments[3]) ? 0 : STATUS_FAILURE;
 	bool help = count == 2 && strcmp(arguments[1], "--help") == 0;
