@@ -8,6 +8,7 @@
 #include "base/arguments.h"
 #include "base/file.h"
 #include "base/help.h"
+#include "base/number.h"
 #include "base/suggest.h"
 
 /* ---- commands ---- */
@@ -71,10 +72,8 @@ static const struct argument_command commands[] = {
 static bool store_jobs(struct arena *arena, struct diag *diag, void *target, const char *value)
 {
 	(void)arena;
-	char *end;
-	errno = 0;
-	const unsigned long jobs = strtoul(value, &end, 10);
-	if (errno || *end || jobs < 1 || jobs > 256)
+	uint64_t jobs;
+	if (!number_parse(value, 1, 256, &jobs))
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"--jobs: expected a number from 1 to 256, not \"%s\"", value);
 	((struct cli *)target)->settings.jobs = (unsigned)jobs;

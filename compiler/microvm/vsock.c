@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <linux/vm_sockets.h>
 #include <poll.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -16,6 +15,7 @@
 
 #include "base/file.h"
 #include "base/interrupts.h"
+#include "base/number.h"
 #include "compiler/microvm/host.h"
 
 enum { SSH_PORT = 22, ANSWER_BYTES = 64, BLOCK_BYTES = 64 * 1024, ANSWER_MILLISECONDS = 30000 };
@@ -30,17 +30,15 @@ static bool no_guest(const struct host *host, const char *what)
 
 static bool connect_number(const struct host *host, const char *text, int *fd)
 {
-	char *end;
-	errno = 0;
-	unsigned long cid = strtoul(text, &end, 10);
-	if (errno || *end || !*text || cid >= VMADDR_CID_ANY)
+	uint64_t cid;
+	if (!number_parse(text, 0, VMADDR_CID_ANY - 1, &cid))
 		return diag_error(host->diag, STATUS_USAGE, NULL, "vsock",
 			"\"%s\" is not a vsock address", text);
 	const struct sockaddr_vm address = {
 		.svm_family = AF_VSOCK, .svm_cid = (unsigned)cid, .svm_port = SSH_PORT};
 	*fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	return (*fd >= 0 && connect(*fd, (const struct sockaddr *)&address, sizeof address) == 0) ||
-		no_guest(host, arena_printf(host->arena, "vsock %lu", cid));
+		no_guest(host, arena_printf(host->arena, "vsock %u", address.svm_cid));
 }
 
 /* Reads byte by byte: whatever follows the answer is data of the guest. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "compiler/plan/kernel_support.h"
 #include "compiler/plan/planner.h"
 #include "compiler/storage/guest.h"
@@ -167,9 +168,8 @@ static bool check_kernel(struct planner *planner)
 static uint32_t build_time(void)
 {
 	const char *text = getenv("SOURCE_DATE_EPOCH");
-	char *end;
-	unsigned long long seconds = text && *text ? strtoull(text, &end, 10) : 1;
-	return !text || !*text || *end || seconds > UINT32_MAX ? 1 : (uint32_t)seconds;
+	uint64_t seconds;
+	return text && number_parse(text, 0, UINT32_MAX, &seconds) ? (uint32_t)seconds : 1;
 }
 
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/number.h"
 
 /* Why the default cache cannot be used; NULL: it can. */
 static const char *cache_problem(struct arena *arena, const char *path)
@@ -54,12 +55,11 @@ const char *settings_cache(
 
 static bool find_user(struct diag *diag, const char *name, uid_t *out)
 {
-	char *end;
-	errno = 0;
+	uint64_t number = 0;
 	const struct passwd *user = getpwnam(name);
-	const unsigned long number = strtoul(name, &end, 10);
+	const bool found = user || number_parse(name, 0, UINT32_MAX - 1, &number);
 	*out = user ? user->pw_uid : (uid_t)number;
-	return user || (*name >= '0' && *name <= '9' && !*end && number < UINT32_MAX) ||
+	return found ||
 		diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"--cache-owner: there is no user \"%s\"", name);
 }
