@@ -19,10 +19,10 @@
 #include "base/ending.h"
 
 /* The sanitizers and the fuzzer bring their own allocator. */
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define OTHERS_ALLOCATE 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define OTHERS_ALLOCATE 1
 #endif
 #endif

@@ -85,30 +85,28 @@ static const struct verb verbs[] = {
 	{{"balloon", "lkvm"}, "NAME MEM_MIB LKVM BALLOON_MIB",
 		"set the balloon's size, by the program LKVM, and print it", 4, verb_balloon_lkvm},
 	{{"volume", "check"}, "IMAGE MIB TYPE",
-		"can the image have this size? An image that is not there can", 3,
-		verb_volume_check},
+		"status 0: the image can get this size, or does not exist", 3, verb_volume_check},
 	{{"volume", "free"}, "IMAGE read|write",
-		"status 0: nobody has the image who minds that it is read or written; or it is not "
-		"there",
+		"status 0: no other user of the image forbids to read or write it, or it does not "
+		"exist",
 		2, verb_volume_free},
 	{{"volume", "lock"}, "DESCRIPTOR IMAGE read|write",
 		"lock the image, which the caller has open as DESCRIPTOR, for as long as that "
 		"stays open",
 		3, verb_volume_lock},
 	{{"volume", "create"}, "IMAGE archive FILE | mkfs MIB PROGRAM [ARGUMENT]...",
-		"make an image that is not there, in one step: what the archive has, or what "
-		"PROGRAM ARGUMENT... FILE makes",
+		"create an image that does not exist, in one step: from the archive, or by PROGRAM "
+		"ARGUMENT... FILE",
 		AT_LEAST(3), verb_volume_create},
 	{{"volume", "clean"}, "IMAGE",
-		"status 0: it can be mounted though it cannot be written: no ext journal waits to "
-		"be carried out",
-		1, verb_volume_clean},
+		"status 0: it can be mounted read-only: no ext journal must be replayed", 1,
+		verb_volume_clean},
 	{{"volume", "direct"}, "IMAGE",
-		"status 0: its file system knows direct I/O, or it cannot be told", 1,
+		"status 0: its file system supports direct I/O, or this is not known", 1,
 		verb_volume_direct},
 	{{"volume", "grow"}, "IMAGE MIB TYPE [DESCRIPTOR]",
-		"make the image as large as this; print 'extended' when its file system has to "
-		"grow in the guest; DESCRIPTOR is where the caller has it open and locked",
+		"enlarge the image to MIB; print 'extended' if its file system has to grow in the "
+		"guest; the caller has it open and locked as DESCRIPTOR",
 		AT_LEAST(3), verb_volume_grow},
 };
 enum { VERB_COUNT = sizeof verbs / sizeof *verbs };

@@ -133,10 +133,10 @@ static const char *ext_failure(int error)
 {
 	switch (error) {
 	case ENOTTY:
-		return "this kernel mounts it with its ext2 driver, which cannot; resize2fs can, "
-		       "on the host while the VM is stopped";
+		return "this kernel mounts it with its ext2 driver, which cannot grow it; run "
+		       "resize2fs on the host while the VM is stopped";
 	case EPERM:
-		return "it has errors: stop the VM and let e2fsck -f mend them";
+		return "it has errors; stop the VM and repair them with e2fsck -f";
 	default:
 		return strerror(error);
 	}

@@ -74,7 +74,7 @@ done
 dumpe2fs -h fixed.img >"$log" 2>&1
 expect "fixed: it has meta block groups" "$log" '^Filesystem features: .*meta_bg'
 expect "errors: the message says what to do" "$console" \
-	'^stage1: cannot make /errors as large as its disk: it has errors: stop the VM and let e2fsck -f mend them$'
+	'^stage1: cannot make /errors as large as its disk: it has errors; stop the VM and repair them with e2fsck -f$'
 check "errors: the file system keeps its size" test "$(bytes errors)" = $((64 << 20))
 check "errors: its files are the same" same_files errors
 check "only the one with errors does not grow" test "$(grep -c 'cannot make' "$console")" = 1
