@@ -114,7 +114,7 @@ expect "the guest has KVM's clock, which only KVM offers" \
 expect "the demo's own checks pass under KVM" "$console" '^demo: done, 0 failures'
 expect "the demo ends with status 0 under KVM" "$console" '^lab: status 0'
 expect "a start without its tap names the tap" \
-	"$console" '^microvm-run: net: the tap interface tap0 is missing: '
+	"$console" '^microvm-run: net: the tap interface tap0 is missing; run '
 expect "a start without its tap fails" "$console" '^lab: without tap status 1$'
 expect "a file reaches the guest by the tap undamaged" \
 	"$console" "^net: file $(seq 100000 | sha256sum)"

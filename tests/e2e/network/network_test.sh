@@ -8,6 +8,8 @@ set -u
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
+# shellcheck source=tests/e2e/lib/macvtap.sh
+. "$top/tests/e2e/lib/macvtap.sh"
 need_root
 need_programs ip unshare busybox
 mount -t sysfs sysfs /sys || skip_all "no sysfs of the network namespace"
@@ -26,7 +28,6 @@ up() { # RUNNER [KIND]
 down() { # RUNNER [KIND]
 	"$test_dir/$1/bin/${2:-tap}-down" >"$log" 2>&1
 }
-index() { cat "/sys/class/net/$1/ifindex"; }
 
 # ---- taps ----
 {
@@ -95,17 +96,8 @@ expect "macvtap: macvtap-up names the link" \
 	"$log" '^macvtap-up: the interface mvm-eth, to which mvm-m is to be attached, does not exist'
 ip link add mvm-eth type bridge
 ip link set mvm-eth up
-if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
-	ip link delete dev mvm-probe
-	# Where no udev makes the device file, the test does.
-	file_watch() {
-		wait_until test -e /sys/class/net/mvm-m/macvtap
-		local device
-		device=$(cat /sys/class/net/mvm-m/macvtap/tap*/dev)
-		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" \
-			"${device#*:}"
-	}
-	file_watch &
+if macvtap_possible mvm-eth "$log"; then
+	macvtap_file mvm-m &
 	check "macvtap: macvtap-up succeeds" up macvtaps macvtap
 	wait
 	tap=/dev/tap$(index mvm-m)

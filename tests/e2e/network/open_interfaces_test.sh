@@ -8,6 +8,8 @@ set -u
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
+# shellcheck source=tests/e2e/lib/macvtap.sh
+. "$top/tests/e2e/lib/macvtap.sh"
 need_root
 need_programs ip unshare socat
 mount -t sysfs sysfs /sys || skip_all "no sysfs of the network namespace"
@@ -34,7 +36,6 @@ run() { # RUNNER SCRIPT [USER]
 }
 # shellcheck disable=SC2317
 fails() { ! run "$@"; }
-index() { cat "/sys/class/net/$1/ifindex"; }
 flags() { cat "/sys/class/net/$1/tun_flags"; }
 
 # Somebody has it open.
@@ -83,7 +84,7 @@ MICROVM_USER=nobody setpriv --bounding-set -all,+net_admin --inh-caps -all,+net_
 	"$test_dir/cpus2/bin/tap-down" >"$log" 2>&1
 check "tap-down fails for an open tap though it may not see who has it open" test $? = 1
 expect "tap-down says how to find out who has it open" \
-	"$log" '^tap-down: (somebody \("grep|qemu-system-x86).* has the interface mvm-a open'
+	"$log" '^tap-down: keeping the interface mvm-a: (another process \("grep|qemu-system-x86).* has it open'
 check "the process that has the tap open still runs" kill -0 "$holder"
 end_holder
 check "tap-up succeeds when the tap is closed" run cpus1 tap-up
@@ -107,7 +108,7 @@ holder=$!
 wait_while_alive "$holder" is_open mvm-a
 check "tap-up fails for an open TUN device" fails cpus1 tap-up
 expect "tap-up names the process that has the TUN device open" \
-	"$log" "but a TUN device, which socat \(process $holder\) has open"
+	"$log" "is a TUN device, not a tap; socat \(process $holder\) has it open"
 check "the TUN device is not replaced" test "$(index mvm-a)" = "$before"
 end_holder
 ip link delete dev mvm-a
@@ -122,17 +123,8 @@ for mode in bridge private; do
 done
 ip link add mvm-eth type bridge
 ip link set mvm-eth up
-if ip link add link mvm-eth name mvm-probe type macvtap 2>"$log"; then
-	ip link delete dev mvm-probe
-	# Where no udev makes the device file, the test does.
-	file_watch() {
-		wait_until test -e /sys/class/net/mvm-m/macvtap
-		local device
-		device=$(cat /sys/class/net/mvm-m/macvtap/tap*/dev)
-		[ -e "/dev/tap$(index mvm-m)" ] || mknod "/dev/tap$(index mvm-m)" c "${device%:*}" \
-			"${device#*:}"
-	}
-	file_watch &
+if macvtap_possible mvm-eth "$log"; then
+	macvtap_file mvm-m &
 	check "macvtap-up succeeds" run bridge macvtap-up
 	wait
 	before=$(index mvm-m) file=/dev/tap$(index mvm-m)
