@@ -273,9 +273,17 @@ struct dirent *directory_next(DIR *stream, const char *path)
 bool directory_make(struct diag *diag, const char *path, mode_t mode)
 {
 	size_t failed;
-	return directories_make(path, mode, &failed) ||
-		diag_error(diag, STATUS_FAILED, NULL, "unwritable-directory",
-			"cannot make the directory %.*s: %s", (int)failed, path, strerror(errno));
+	while (!directories_make(path, mode, &failed)) {
+		const int error = errno;
+		BUF_CLEANUP struct buf part = {0};
+		buf_add(&part, path, failed);
+		/* Ends the program if the machine cannot tell; then mkdir's error says nothing. */
+		if (!path_is_directory(buf_text(&part)))
+			return diag_error(diag, STATUS_FAILED, NULL, "unwritable-directory",
+				"cannot make the directory %s: %s", buf_text(&part),
+				strerror(error));
+	}
+	return true;
 }
 
 bool path_remove(struct diag *diag, const char *path)
