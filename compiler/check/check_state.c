@@ -230,7 +230,7 @@ static size_t before_number(const char *path, size_t length, const char *separat
  */
 static const struct name *owner_of(const struct names *names, const char *path, size_t length)
 {
-	/* backends/runtime/volume/ext_grow.c; mvm-host-macos.sh: create. */
+	/* backends/runtime/volume/growth_log.c; mvm-host-macos.sh: create. */
 	const size_t images[] = {before_ending(path, length, ".grow"),
 		before_ending(path, length, ".grow.new"), before_number(path, length, ".new.")};
 	for (size_t i = 0; i < countof(images); i++) {

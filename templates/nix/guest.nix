@@ -28,18 +28,16 @@ let
     if mount.device == "/dev/mapper/store" then throw "guest.nix: storeDisk.verity needs mvmbuild's own stage 1; leave it out for a guest with its own initrd"
     else mount.device;
 
-  # systemd-growfs makes the file system of a volume larger when its image became larger. NixOS's
-  # autoResize refuses ext2, which the kernel's ext4 driver can make larger too.
+  # systemd-growfs enlarges the file system of a volume whose image has become larger. The option
+  # autoResize would refuse ext2 and, in older NixOS, xfs and btrfs.
   grows = mount: mount.grows or false;
-  growsByOption = mount: grows mount && mount.type == "ext2";
 
   fileSystem = mount: {
     inherit (mount) neededForBoot;
-    autoResize = grows mount && !growsByOption mount;
     options = # never empty
       if elem mount.type afterModules
       then mount.options ++ [ "x-systemd.after=systemd-modules-load.service" ]
-      else if growsByOption mount then mount.options ++ [ "x-systemd.growfs" ]
+      else if grows mount then mount.options ++ [ "x-systemd.growfs" ]
       else if mount.options == [ ] then [ "defaults" ]
       else mount.options;
     noCheck = elem mount.type afterModules;

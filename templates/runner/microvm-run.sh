@@ -50,7 +50,7 @@ grow_volume() { # IMAGE MIB TYPE [DESCRIPTOR]
 	local grown
 	grown=$("$runner/libexec/mvm-host" volume grow "$@") || exit 1
 	if [ "$grown" = extended ]; then
-		echo "microvm-run: $name: the volume $1 has $2 MiB now; its $3 file system grows in the guest" >&2
+		echo "microvm-run: $name: the volume $1 has $2 MiB now; its $3 file system has to grow in the guest" >&2
 	fi
 }
 

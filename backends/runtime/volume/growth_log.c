@@ -156,33 +156,39 @@ static bool log_carry_out(const char *log, int image, struct reason *why)
 	return log_remove(log) || reason_set(why, "cannot remove %s: %s", log, strerror(errno));
 }
 
-/* Removes temporary files that the older program used before it renamed its log. */
-static void shadow_remove(const char *directory)
+bool growth_log_exists(const char *path)
+{
+	char *log = text("%s.grow", path);
+	bool exists = access(log, F_OK) == 0;
+	free(log);
+	return exists;
+}
+
+bool growth_log_draft_exists(const char *path)
+{
+	char *directory = text("%s.grow.new", path);
+	bool exists = access(directory, F_OK) == 0;
+	free(directory);
+	return exists;
+}
+
+void growth_log_draft_remove(const char *path)
 {
 	static const char *const files[] = {"before", "after", "log"};
+	char *directory = text("%s.grow.new", path);
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
 		char *file = text("%s/%s", directory, files[i]);
 		unlink(file);
 		free(file);
 	}
 	rmdir(directory);
-}
-
-bool growth_log_exists(const char *path)
-{
-	char *log = text("%s.grow", path), *shadow = text("%s.grow.new", path);
-	bool exists = access(log, F_OK) == 0 || access(shadow, F_OK) == 0;
-	free(shadow);
-	free(log);
-	return exists;
+	free(directory);
 }
 
 bool growth_log_finish(const char *path, int image, struct reason *why)
 {
-	char *log = text("%s.grow", path), *shadow = text("%s.grow.new", path);
-	shadow_remove(shadow);
+	char *log = text("%s.grow", path);
 	bool ok = log_carry_out(log, image, why);
-	free(shadow);
 	free(log);
 	return ok;
 }

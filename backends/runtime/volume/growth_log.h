@@ -9,11 +9,18 @@
 
 #include "backends/runtime/base/runtime.h"
 
-/* Whether files of such a growth lie beside the image. `path` must be without symbolic links. */
+/* Whether the log of such a growth lies beside the image. Paths must be without symbolic links. */
 bool growth_log_exists(const char *path);
 
 /*
- * Applies the log and removes the files beside the image; may be repeated. `image` is open for
+ * The older program renamed its draft of the log, IMAGE.grow.new, before it changed the image. To
+ * remove one, the image must be locked.
+ */
+bool growth_log_draft_exists(const char *path);
+void growth_log_draft_remove(const char *path);
+
+/*
+ * Applies the log and removes it; may be repeated. `image` is open for
  * writing and locked. If the image was used before any record was applied, the log is discarded.
  */
 bool growth_log_finish(const char *path, int image, struct reason *why);

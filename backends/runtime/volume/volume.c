@@ -165,14 +165,33 @@ static bool volume_measure(struct volume *volume, struct reason *why)
 	return true;
 }
 
+/* Whether the contents are not what the description names; reports that the size stays then. */
+static bool is_foreign(const struct volume *volume, char **arguments)
+{
+	if (!volume->kind)
+		complain("the volume %s: it contains no %s, so its size is left unchanged",
+			arguments[0], arguments[2]);
+	return !volume->kind;
+}
+
+/* A draft without its log is litter: the growth never began. */
+static void draft_clean(const struct volume *volume)
+{
+	struct reason ignored;
+	if (growth_log_draft_exists(volume->path) && is_writable(volume) &&
+		volume_lock(volume, &ignored))
+		growth_log_draft_remove(volume->path);
+}
+
 /* Repeats the checks under the lock, because the earlier results may be outdated. */
-static bool volume_grow(struct volume *volume, const char *type, struct reason *why)
+static bool volume_grow(struct volume *volume, char **arguments, struct reason *why)
 {
 	if (!volume_lock(volume, why) || !growth_log_finish(volume->path, volume->fd, why))
 		return false;
-	if (!volume_measure(volume, why) || !volume_judge(volume, type, why))
+	volume->kind = kind_find(arguments[2], volume->fd);
+	if (!volume_measure(volume, why) || !volume_judge(volume, arguments[2], why))
 		return false;
-	if (volume->bytes == volume->wanted)
+	if (volume->bytes == volume->wanted || is_foreign(volume, arguments))
 		return true;
 	if (!volume_extend(volume, why))
 		return false;
@@ -297,13 +316,13 @@ int verb_volume_grow(char **arguments)
 	struct volume volume;
 	struct reason why;
 	bool sized, ok = volume_open(&volume, arguments, &sized, &why);
+	if (ok && sized)
+		draft_clean(&volume);
 	const bool waits = ok && sized && growth_log_exists(volume.path);
-	if (ok && sized && !volume.kind && volume.bytes < volume.wanted && !waits)
-		complain("the volume %s: it contains no %s, so its size is left unchanged",
-			arguments[0], arguments[2]);
-	else if (ok && sized)
-		ok = volume_judge(&volume, arguments[2], &why) &&
-			((volume.bytes == volume.wanted && !waits) ||
-				volume_grow(&volume, arguments[2], &why));
+	const bool grows = waits || (ok && sized && volume.bytes < volume.wanted);
+	if (ok && sized)
+		ok = volume_judge(&volume, arguments[2], &why);
+	if (ok && grows && (waits || !is_foreign(&volume, arguments)))
+		ok = volume_grow(&volume, arguments, &why);
 	return finish(&volume, arguments[0], ok, &why);
 }

@@ -218,7 +218,7 @@ printf '%s\n' 'hostName: vm' "toplevel: $guest" "storeDir: $NIX_STORE_DIR" \
 check "a kernel without dm-verity is refused" \
 	test "$("$mvmbuild" plan "$test_dir/unable.yaml" >"$test_dir/unable.log" 2>&1; echo $?)" = 4
 expect "the message names the kernel's configuration" "$test_dir/unable.log" \
-	'cannot mount .* \(squashfs\): CONFIG_DM_VERITY is not set, says .*/config-.*\[kernel-config\]'
+	'cannot mount .* \(squashfs\): CONFIG_DM_VERITY is not set; see .*/config-.*\[kernel-config\]'
 rm "$test_dir/boot/${config##*/}"
 mkdir -p "$test_dir/modules/lib"
 cp -r "$kernel/lib/modules" "$test_dir/modules/lib/"

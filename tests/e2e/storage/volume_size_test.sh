@@ -162,7 +162,7 @@ for volume in "2.img ext2 256" "3.img ext3 256" "data.img ext4 256" "x.img xfs 4
 	read -r image type size <<<"$volume"
 	check "$type: the image is larger and its file system as it was" larger "$image" "$size"
 	expect "$type: the message says where the file system grows" "$test_dir/said" \
-		"^microvm-run: vm: the volume $image has $size MiB now; its $type file system grows in the guest$"
+		"^microvm-run: vm: the volume $image has $size MiB now; its $type file system has to grow in the guest$"
 done
 for image in 2.img 3.img data.img; do
 	sound "$image, larger" "$image"
@@ -172,7 +172,7 @@ no_litter "larger volumes"
 inode=$(stat -c '%i %Y %Z' data.img)
 check "the next start succeeds" start large
 check "the next start leaves the image alone" test "$(stat -c '%i %Y %Z' data.img)" = "$inode"
-expect_no "the next start says nothing of the images" "$log" 'grows in the guest'
+expect_no "the next start says nothing of the images" "$log" 'grow in the guest'
 cp --sparse=always data.img "$test_dir/grown.img"
 refused "a volume that is to be smaller" small \
 	'^mvm-host: the volume 2.img: it has 256 MiB, its size in the description is 64: a volume is never made smaller$'
@@ -254,6 +254,18 @@ check "a start without a log removes what was left before the log had its name" 
 check "the image is larger" test "$(mib data.img)" = 200
 check "nothing is left beside it" test \
 	"$(find . -mindepth 1 | sort | xargs)" = "./data.img ./other.grow"
+mkdir data.img.grow.new
+exec 8<data.img
+check "what was left before the log had its name does not stop a read-only user of the image" \
+	"$test_dir/old/libexec/mvm-host" volume grow data.img 200 ext4 8
+exec 8<&-
+interrupted
+echo LUKS >data.img
+truncate -s 16M data.img
+check "something else than a file system is not an error beside a log" complete
+expect "the message says that something else stays as it is, beside a log too" \
+	"$log" 'it contains no ext4, so its size is left unchanged$'
+check "something else keeps its size, beside a log too" test "$(mib data.img)" = 16
 interrupted
 echo "not a log" >data.img.grow
 refused "a file of this name that is not a log" old \
