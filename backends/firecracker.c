@@ -279,7 +279,7 @@ static void firecracker_modules(
 	vec_push(arena, wishes, (struct module_wish){"atkbd", why, true});
 }
 
-#define wrong(diag, where, ...) \
+#define firecracker_error(diag, where, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), "not-supported", __VA_ARGS__)
 
 /* Firecracker silently ignores unknown keys at the top level. */
@@ -318,15 +318,15 @@ static void check_extra_config(struct diag *diag, const struct node *extra)
 	}
 }
 
-static void check_hotplug(struct diag *diag, const struct vm *vm)
+static void firecracker_check_hotplug(struct diag *diag, const struct vm *vm)
 {
 	if (vm->hotplug_mem_mib % HOTPLUG_SLOT_MIB)
-		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib),
+		firecracker_error(diag, vm_where(vm, &vm->hotplug_mem_mib),
 			"hotplugMem: firecracker requires a multiple of %d MiB", HOTPLUG_SLOT_MIB);
 	if (!vm->hotplugged_mem_mib)
 		return;
 	if (vm_where(vm, &vm->hotplugged_mem_mib))
-		wrong(diag, vm_where(vm, &vm->hotplugged_mem_mib),
+		firecracker_error(diag, vm_where(vm, &vm->hotplugged_mem_mib),
 			"hotpluggedMem: firecracker cannot start with hotplugged memory; set 0, "
 			"and request it with PATCH /hotplug/memory once the VM runs");
 	else
@@ -339,14 +339,14 @@ static void firecracker_check(struct diag *diag, const struct vm *vm, const stru
 {
 	const struct node *cpu = own(guest)->cpu;
 	if (vm->vcpu > CPUS_MAX)
-		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: firecracker supports at most %d",
-			CPUS_MAX);
-	check_hotplug(diag, vm);
+		firecracker_error(diag, vm_where(vm, &vm->vcpu),
+			"vcpu: firecracker supports at most %d", CPUS_MAX);
+	firecracker_check_hotplug(diag, vm);
 	if (cpu && cpu->kind != NODE_MAP)
 		diag_error(diag, STATUS_DESCRIPTION, &cpu->pos, "wrong-type",
 			"firecracker.cpu: expected a map");
 	if (cpu && !since(guest, 13))
-		wrong(diag, &cpu->pos,
+		firecracker_error(diag, &cpu->pos,
 			"firecracker.cpu: a template in the configuration requires version 1.13");
 	if (own(guest)->extra_config)
 		check_extra_config(diag, own(guest)->extra_config);

@@ -176,7 +176,7 @@ static void check_disks(struct diag *diag, const struct vm *vm)
 			DISKS_MAX, disks, vm->store_on_disk ? ", one of them the store disk" : "");
 }
 
-static void check_shares(struct diag *diag, const struct vm *vm)
+static void kvmtool_check_shares(struct diag *diag, const struct vm *vm)
 {
 	for (size_t i = 0; i < vm->shares.n; i++) {
 		const struct share *share = &vm->shares.v[i];
@@ -188,7 +188,7 @@ static void check_shares(struct diag *diag, const struct vm *vm)
 	}
 }
 
-static void check_interfaces(struct diag *diag, const struct vm *vm)
+static void kvmtool_check_interfaces(struct diag *diag, const struct vm *vm)
 {
 	size_t users = 0;
 	for (size_t i = 0; i < vm->interfaces.n; i++)
@@ -202,8 +202,8 @@ static void check_interfaces(struct diag *diag, const struct vm *vm)
 static void kvmtool_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	check_disks(diag, vm);
-	check_shares(diag, vm);
-	check_interfaces(diag, vm);
+	kvmtool_check_shares(diag, vm);
+	kvmtool_check_interfaces(diag, vm);
 	check_cpus(diag, vm, "kvmtool", CPUS_MAX);
 	check_places(diag, guest, "kvmtool", OWN_DEVICES + count_devices_of(guest), PCI_SLOTS);
 }

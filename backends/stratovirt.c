@@ -175,7 +175,7 @@ static void stratovirt_modules(
 
 /* ---- rules of StratoVirt ---- */
 
-#define wrong(diag, where, ...) \
+#define stratovirt_error(diag, where, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), "not-supported", __VA_ARGS__)
 
 /* The parser splits options at these characters and supports no quoting. */
@@ -183,7 +183,7 @@ static void check_text(struct diag *diag, const struct pos *where, const char *w
 	const char *text)
 {
 	if (text && strpbrk(text, ",="))
-		wrong(diag, where,
+		stratovirt_error(diag, where,
 			"%s[%zu]: stratovirt cannot use a path with ',' or '=': \"%.80s\"", what,
 			index, text);
 }
@@ -191,7 +191,7 @@ static void check_text(struct diag *diag, const struct pos *where, const char *w
 static void check_texts(struct diag *diag, const struct vm *vm)
 {
 	if (vm->socket && strpbrk(vm->socket, ",="))
-		wrong(diag, vm_where(vm, &vm->socket),
+		stratovirt_error(diag, vm_where(vm, &vm->socket),
 			"socket: stratovirt cannot use a path with ',' or '=': \"%.80s\"",
 			vm->socket);
 	for (size_t i = 0; i < vm->volumes.n; i++)
@@ -207,15 +207,15 @@ static void check_devices(struct diag *diag, const struct vm *vm, const struct g
 	for (size_t i = 0; i < vm->interfaces.n; i++)
 		*(has_vhost(&vm->interfaces.v[i]) ? &others : &plain) += 1;
 	if (disks > DISKS_MAX)
-		wrong(diag, &vm->volumes.v[vm->volumes.n - 1].where,
+		stratovirt_error(diag, &vm->volumes.v[vm->volumes.n - 1].where,
 			"volumes: stratovirt supports %d disks%s, not %zu", DISKS_MAX,
 			vm->store_on_disk ? " with the store disk" : "", disks);
 	if (plain > INTERFACES_MAX)
-		wrong(diag, vm_where(vm, &vm->interfaces.v),
+		stratovirt_error(diag, vm_where(vm, &vm->interfaces.v),
 			"interfaces: stratovirt supports %d without tap.vhost, not %zu",
 			INTERFACES_MAX, plain);
 	if (others > OTHERS_MAX)
-		wrong(diag, vm_where(vm, &vm->shares.v),
+		stratovirt_error(diag, vm_where(vm, &vm->shares.v),
 			"stratovirt supports %d devices other than disks and interfaces without "
 			"tap.vhost, not %zu: random number generator, balloon, vsock, shares, "
 			"interfaces with tap.vhost",
@@ -225,12 +225,12 @@ static void check_devices(struct diag *diag, const struct vm *vm, const struct g
 static void stratovirt_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	if (vm->mem_mib < MEMORY_MIN_MIB || vm->mem_mib > MEMORY_MAX_MIB)
-		wrong(diag, vm_where(vm, &vm->mem_mib),
+		stratovirt_error(diag, vm_where(vm, &vm->mem_mib),
 			"mem: stratovirt supports %d MiB to 512 GiB, not %llu MiB", MEMORY_MIN_MIB,
 			(unsigned long long)vm->mem_mib);
 	if (vm->vcpu > CPUS_MAX)
-		wrong(diag, vm_where(vm, &vm->vcpu), "vcpu: stratovirt supports at most %d",
-			CPUS_MAX);
+		stratovirt_error(diag, vm_where(vm, &vm->vcpu),
+			"vcpu: stratovirt supports at most %d", CPUS_MAX);
 	check_devices(diag, vm, guest);
 	check_texts(diag, vm);
 }

@@ -321,7 +321,7 @@ static void cloud_hypervisor_modules(
 		(struct module_wish){"button", "microvm-shutdown presses the power button", true});
 }
 
-#define wrong(diag, where, code, ...) \
+#define ch_error(diag, where, code, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
 /* The parser does not remove quotes from list items. */
@@ -333,7 +333,7 @@ static void check_oem_strings(struct diag *diag, const struct vm *vm, const stru
 		size_t length = strlen(text);
 		if (!length || strpbrk(text, ",\"[]\n") || strchr(" \t", text[0]) ||
 			strchr(" \t", text[length - 1]) || strncmp(text, "oem_strings", 11) == 0)
-			wrong(diag, vm_where(vm, text), "bad-oem-string",
+			ch_error(diag, vm_where(vm, text), "bad-oem-string",
 				"cloud-hypervisor.platformOEMStrings[%zu]: expected one string "
 				"without ',', '\"', '[', ']' and without blanks at its ends: "
 				"\"%.80s\"",
@@ -345,16 +345,16 @@ static void cloud_hypervisor_check(
 	struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
 	if (!since(guest, 35))
-		wrong(diag, vm_where(vm, &guest->options->version), "not-supported",
+		ch_error(diag, vm_where(vm, &guest->options->version), "not-supported",
 			"cloud-hypervisor.version: expected at least 35: older versions lack the "
 			"serial numbers by which the guest finds its disks");
 	if (vm->hotplug_mem_mib % HOTPLUG_MIB)
-		wrong(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported",
+		ch_error(diag, vm_where(vm, &vm->hotplug_mem_mib), "not-supported",
 			"hotplugMem: cloud-hypervisor requires a multiple of %d MiB", HOTPLUG_MIB);
 	/* --api-socket accepts a path, or path= and fd=: cloud-hypervisor/src/main.rs. */
 	if (vm->socket &&
 		(strncmp(vm->socket, "path=", 5) == 0 || strncmp(vm->socket, "fd=", 3) == 0))
-		wrong(diag, vm_where(vm, &vm->socket), "bad-socket",
+		ch_error(diag, vm_where(vm, &vm->socket), "bad-socket",
 			"socket: cloud-hypervisor would read \"%.40s\" as an option; write ./%.40s",
 			vm->socket, vm->socket);
 	/* The limit is 8192 since version 48. */

@@ -71,7 +71,7 @@ const char *ch_value_of(struct arena *arena, const char *text, const char *key)
 	return NULL;
 }
 
-#define wrong(diag, where, ...) \
+#define extra_args_error(diag, where, ...) \
 	diag_error((diag), STATUS_DESCRIPTION, (where), "bad-extra-args", __VA_ARGS__)
 
 void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings *arguments)
@@ -80,13 +80,14 @@ void ch_extra_check(struct diag *diag, const struct vm *vm, const struct strings
 	const struct pos *where = vm_where(vm, arguments);
 	struct ch_extra extra = ch_extra_read(arena, arguments);
 	if (ch_value_of(arena, extra.cpus, "boot"))
-		wrong(diag, where, "cloud-hypervisor.extraArgs: set vcpu instead of --cpus boot=");
+		extra_args_error(diag, where,
+			"cloud-hypervisor.extraArgs: set vcpu instead of --cpus boot=");
 	if (extra.platform && strstr(extra.platform, "oem_strings="))
-		wrong(diag, where,
+		extra_args_error(diag, where,
 			"cloud-hypervisor.extraArgs: set cloud-hypervisor.platformOEMStrings "
 			"instead of --platform oem_strings=");
 	if (vm->vsock.cid >= 0 && ch_value_of(arena, extra.vsock, "cid"))
-		wrong(diag, where,
+		extra_args_error(diag, where,
 			"cloud-hypervisor.extraArgs: --vsock cid= and vsock.cid are both given");
 	arena_free(arena);
 }

@@ -2,7 +2,6 @@
 #include <json-c/json.h>
 
 #include "compiler/check/check.h"
-#include "compiler/check/checks.h"
 #include "compiler/check/required_features.h"
 #include "compiler/storage/guest.h"
 
@@ -40,7 +39,7 @@ static void check_use(const struct checker *checker, const struct use *use)
 		return;
 	const char *refusal = use_refusal(checker->arena, checker->backend, &checker->guest, use);
 	if (refusal)
-		wrong(checker, use->where, "not-supported", "%s%s", refusal,
+		check_error(checker, use->where, "not-supported", "%s%s", refusal,
 			who_can(checker, use->feature));
 	else if (capability->can == CAN_IGNORE)
 		diag_warning(checker->diag, use->where, "ignored",
@@ -53,7 +52,7 @@ static void check_use(const struct checker *checker, const struct use *use)
 void check_capabilities(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	if (!sound(checker, &vm->hypervisor))
+	if (!check_accepted(checker, &vm->hypervisor))
 		return;
 	struct uses uses = {0};
 	vm_uses(checker->arena, vm, &uses);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 
 enum { LINUX_INTERFACE_BYTES = 15 };
 
@@ -13,38 +13,41 @@ static void check_interface_type(
 	const bool bridge = interface->type == INTERFACE_BRIDGE,
 		   macvtap = interface->type == INTERFACE_MACVTAP;
 	if (bridge && !interface->bridge)
-		wrong(checker, &interface->where, "missing-option",
+		check_error(checker, &interface->where, "missing-option",
 			"interfaces[%zu].bridge is missing; name the bridge to join", i);
 	else if (interface->bridge && !bridge && interface->type != INTERFACE_TAP)
-		wrong(checker, place(checker, &interface->bridge, &interface->where),
+		check_error(checker, check_position(checker, &interface->bridge, &interface->where),
 			"bad-interface",
 			"interfaces[%zu].bridge: only interfaces of type bridge or tap can join a "
 			"bridge",
 			i);
 	if (interface->bridge)
-		check_name(checker, place(checker, &interface->bridge, &interface->where),
+		check_name(checker, check_position(checker, &interface->bridge, &interface->where),
 			"interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
 	if (macvtap && (!interface->macvtap.link || interface->macvtap.mode == MACVTAP_NO_MODE))
-		wrong(checker, &interface->where, "missing-option",
+		check_error(checker, &interface->where, "missing-option",
 			"interfaces[%zu]: type macvtap requires macvtap.link and macvtap.mode", i);
 	if (interface->tap.vhost && interface->type != INTERFACE_TAP)
-		wrong(checker, place(checker, &interface->tap.vhost, &interface->where),
+		check_error(checker,
+			check_position(checker, &interface->tap.vhost, &interface->where),
 			"bad-interface", "interfaces[%zu].tap.vhost requires type tap", i);
 }
 
 static void check_interface(
 	const struct checker *checker, const struct interface *interface, size_t i)
 {
-	if (sound(checker, &interface->id))
-		check_name(checker, place(checker, &interface->id, &interface->where),
+	if (check_accepted(checker, &interface->id))
+		check_name(checker, check_position(checker, &interface->id, &interface->where),
 			arena_printf(checker->arena, "interfaces[%zu].id", i), interface->id,
 			LINUX_INTERFACE_BYTES);
-	if (sound(checker, &interface->mac) && interface->mac && !is_unicast_mac(interface->mac))
-		wrong(checker, place(checker, &interface->mac, &interface->where), "bad-mac",
+	if (check_accepted(checker, &interface->mac) && interface->mac &&
+		!is_unicast_mac(interface->mac))
+		check_error(checker, check_position(checker, &interface->mac, &interface->where),
+			"bad-mac",
 			"interfaces[%zu].mac: \"%.80s\" is not a unicast MAC address such as "
 			"02:00:00:00:00:01",
 			i, interface->mac);
-	if (sound(checker, &interface->type))
+	if (check_accepted(checker, &interface->type))
 		check_interface_type(checker, interface, i);
 }
 
@@ -55,12 +58,12 @@ void check_interfaces(const struct checker *checker)
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
 		check_interface(checker, interface, i);
-		claim(checker, &ids, interface->id, &interface->id, &interface->where);
-		claim(checker, &macs, lower_case(checker->arena, interface->mac), &interface->mac,
-			&interface->where);
+		check_claim(checker, &ids, interface->id, &interface->id, &interface->where);
+		check_claim(checker, &macs, lower_case(checker->arena, interface->mac),
+			&interface->mac, &interface->where);
 	}
-	refuse_twice(checker, &ids, "interface id");
-	refuse_twice(checker, &macs, "MAC address");
+	check_unique(checker, &ids, "interface id");
+	check_unique(checker, &macs, "MAC address");
 }
 
 /* An interface whose type was refused may have been meant as a user interface. */
@@ -80,7 +83,7 @@ static void check_endpoint(const struct checker *checker, const struct endpoint 
 {
 	struct in_addr parsed;
 	if (*end->address && inet_pton(AF_INET, end->address, &parsed) != 1)
-		wrong(checker, place(checker, &end->address, element), "bad-address",
+		check_error(checker, check_position(checker, &end->address, element), "bad-address",
 			"forwardPorts[%zu].%s.address: \"%.80s\" is not an IPv4 address", i, name,
 			end->address);
 }
@@ -90,15 +93,16 @@ static void check_from_guest(
 	const struct checker *checker, const struct forward_port *port, size_t i)
 {
 	if (port->proto != TRANSPORT_TCP)
-		wrong(checker, place(checker, &port->proto, &port->where), "bad-forwarding",
+		check_error(checker, check_position(checker, &port->proto, &port->where),
+			"bad-forwarding",
 			"forwardPorts[%zu].proto: only tcp can be forwarded from the guest", i);
-	if (!*port->host.address && sound(checker, &port->host.address))
-		wrong(checker, &port->where, "bad-forwarding",
+	if (!*port->host.address && check_accepted(checker, &port->host.address))
+		check_error(checker, &port->where, "bad-forwarding",
 			"forwardPorts[%zu].host.address is missing; forwarding from the guest "
 			"requires it",
 			i);
-	if (!*port->guest.address && sound(checker, &port->guest.address))
-		wrong(checker, &port->where, "bad-forwarding",
+	if (!*port->guest.address && check_accepted(checker, &port->guest.address))
+		check_error(checker, &port->where, "bad-forwarding",
 			"forwardPorts[%zu].guest.address is missing; forwarding from the guest "
 			"requires it",
 			i);
@@ -133,11 +137,11 @@ static void check_port_twice(const struct checker *checker, size_t i)
 		if (ports[k].from != port->from || ports[k].proto != port->proto ||
 			first->port != end->port || !same_address(first->address, end->address))
 			continue;
-		wrong(checker, place(checker, &end->port, &port->where), "used-twice",
-			"forwardPorts[%zu].%s: port %lld (%s) is used twice", i,
+		check_error(checker, check_position(checker, &end->port, &port->where),
+			"used-twice", "forwardPorts[%zu].%s: port %lld (%s) is used twice", i,
 			forward_from_names[port->from], (long long)end->port,
 			transport_names[port->proto]);
-		diag_note(checker->diag, place(checker, &first->port, &ports[k].where),
+		diag_note(checker->diag, check_position(checker, &first->port, &ports[k].where),
 			"used-twice", "first used here");
 		return;
 	}
@@ -150,13 +154,13 @@ void check_forward_ports(const struct checker *checker)
 		const struct forward_port *port = &vm->forward_ports.v[i];
 		check_endpoint(checker, &port->host, &port->where, i, "host");
 		check_endpoint(checker, &port->guest, &port->where, i, "guest");
-		if (sound(checker, &port->from) && port->from == FROM_GUEST)
+		if (check_accepted(checker, &port->from) && port->from == FROM_GUEST)
 			check_from_guest(checker, port, i);
 		if (!vm_refused(vm, NULL)) /* it compares several elements */
 			check_port_twice(checker, i);
 	}
 	if (vm->forward_ports.n && !may_have_user_interface(vm))
-		wrong(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding",
+		check_error(checker, vm_where(vm, &vm->forward_ports.v), "bad-forwarding",
 			"forwardPorts requires a user interface, such as \"interfaces: [{type: "
 			"user, id: eth0}]\"");
 }

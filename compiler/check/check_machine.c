@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 #include "imaging/kernel/parameters.h"
 
 enum { HOST_NAME_BYTES = 63, HUGE_PAGE_MIB = 2 };
@@ -11,7 +11,7 @@ enum { HOST_NAME_BYTES = 63, HUGE_PAGE_MIB = 2 };
 void check_host_name(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	if (sound(checker, &vm->host_name))
+	if (check_accepted(checker, &vm->host_name))
 		check_name(checker, vm_where(vm, &vm->host_name), "hostName", vm->host_name,
 			HOST_NAME_BYTES);
 }
@@ -20,7 +20,8 @@ void check_machine_id(const struct checker *checker)
 {
 	const char *id = checker->vm->machine_id;
 	if (id && !is_uuid(id))
-		wrong(checker, vm_where(checker->vm, &checker->vm->machine_id), "bad-machine-id",
+		check_error(checker, vm_where(checker->vm, &checker->vm->machine_id),
+			"bad-machine-id",
 			"machineId: \"%.80s\" is not a UUID of the form "
 			"01234567-89ab-cdef-0123-456789abcdef",
 			id);
@@ -30,22 +31,22 @@ void check_memory(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	const struct pos *where = vm_where(vm, &vm->mem_mib);
-	if (sound(checker, &vm->mem_mib) && vm->mem_mib < 32)
+	if (check_accepted(checker, &vm->mem_mib) && vm->mem_mib < 32)
 		diag_warning(checker->diag, where, "little-memory",
 			"mem: %llu MiB is little for a Linux guest",
 			(unsigned long long)vm->mem_mib);
 	if (checker->backend && checker->backend->hugetlb &&
-		sound(checker, &vm->mem_mib, &vm->hugepage_mem) && vm->hugepage_mem &&
+		check_accepted(checker, &vm->mem_mib, &vm->hugepage_mem) && vm->hugepage_mem &&
 		vm->mem_mib % HUGE_PAGE_MIB)
-		wrong(checker, where ? where : vm_where(vm, &vm->hugepage_mem), "bad-memory",
+		check_error(checker, where ? where : vm_where(vm, &vm->hugepage_mem), "bad-memory",
 			"mem: %llu MiB is not a multiple of the huge page size, which is at least "
 			"%d MiB",
 			(unsigned long long)vm->mem_mib, HUGE_PAGE_MIB);
-	if (vm->initial_balloon_mem_mib && sound(checker, &vm->balloon) && !vm->balloon)
-		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
+	if (vm->initial_balloon_mem_mib && check_accepted(checker, &vm->balloon) && !vm->balloon)
+		check_error(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
 			"initialBalloonMem requires balloon: true");
-	if (sound(checker, &vm->mem_mib) && vm->initial_balloon_mem_mib >= vm->mem_mib)
-		wrong(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
+	if (check_accepted(checker, &vm->mem_mib) && vm->initial_balloon_mem_mib >= vm->mem_mib)
+		check_error(checker, vm_where(vm, &vm->initial_balloon_mem_mib), "bad-memory",
 			"initialBalloonMem: %llu MiB must be less than mem, which is %llu MiB",
 			(unsigned long long)vm->initial_balloon_mem_mib,
 			(unsigned long long)vm->mem_mib);
@@ -57,14 +58,16 @@ void check_hotplug(const struct checker *checker)
 	const struct pos *all = vm_where(vm, &vm->hotplug_mem_mib),
 			 *plugged = vm_where(vm, &vm->hotplugged_mem_mib);
 	if (vm->hotplug_mem_mib % 2)
-		wrong(checker, all, "bad-memory", "hotplugMem: %llu MiB is not a multiple of 2 MiB",
+		check_error(checker, all, "bad-memory",
+			"hotplugMem: %llu MiB is not a multiple of 2 MiB",
 			(unsigned long long)vm->hotplug_mem_mib);
 	if (plugged && vm->hotplugged_mem_mib % 2)
-		wrong(checker, plugged, "bad-memory",
+		check_error(checker, plugged, "bad-memory",
 			"hotpluggedMem: %llu MiB is not a multiple of 2 MiB",
 			(unsigned long long)vm->hotplugged_mem_mib);
-	if (sound(checker, &vm->hotplug_mem_mib) && vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
-		wrong(checker, plugged, "bad-memory",
+	if (check_accepted(checker, &vm->hotplug_mem_mib) &&
+		vm->hotplugged_mem_mib > vm->hotplug_mem_mib)
+		check_error(checker, plugged, "bad-memory",
 			"hotpluggedMem: %llu MiB is more than hotplugMem, which is %llu MiB",
 			(unsigned long long)vm->hotplugged_mem_mib,
 			(unsigned long long)vm->hotplug_mem_mib);
@@ -88,8 +91,8 @@ static bool is_window(const char *text)
 void check_graphics(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	if (sound(checker, &vm->graphics.hostmem) && !is_window(vm->graphics.hostmem))
-		wrong(checker, vm_where(vm, &vm->graphics.hostmem), "wrong-size",
+	if (check_accepted(checker, &vm->graphics.hostmem) && !is_window(vm->graphics.hostmem))
+		check_error(checker, vm_where(vm, &vm->graphics.hostmem), "wrong-size",
 			"graphics.hostmem: \"%.40s\" is not a valid window size: expected a power "
 			"of two, with K, M, G or T, such as 256M",
 			vm->graphics.hostmem);
@@ -102,7 +105,7 @@ void check_versions(const struct checker *checker)
 	for (size_t i = 0; backends[i]; i++) {
 		const char *const *version = &vm->own[i]->version;
 		if (*version && !is_version(*version))
-			wrong(checker, vm_where(vm, version), "bad-version",
+			check_error(checker, vm_where(vm, version), "bad-version",
 				"%s.version: \"%.40s\" is not a version such as 51 or 9.1; omit it "
 				"for the current version",
 				backends[i]->name, *version);
@@ -112,10 +115,10 @@ void check_versions(const struct checker *checker)
 void check_vsock(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	bool has_cid = vm->vsock.cid >= 0 || !sound(checker, &vm->vsock.cid);
-	if (vm->vsock.notify && !has_cid && sound(checker, &vm->hypervisor) &&
+	bool has_cid = vm->vsock.cid >= 0 || !check_accepted(checker, &vm->vsock.cid);
+	if (vm->vsock.notify && !has_cid && check_accepted(checker, &vm->hypervisor) &&
 		!vm->hypervisor->vsock_by_arguments)
-		wrong(checker, vm_where(vm, &vm->vsock.notify), "missing-option",
+		check_error(checker, vm_where(vm, &vm->vsock.notify), "missing-option",
 			"vsock.notify requires vsock.cid");
 	const struct pos *startup = vm_where(vm, &vm->startup_timeout);
 	if (startup && !vm->vsock.notify)
@@ -123,7 +126,7 @@ void check_vsock(const struct checker *checker)
 			"startupTimeout: ignored, because the guest does not report its startup; "
 			"see vsock.notify");
 	if (vm->vsock.ssh.enable && !has_cid)
-		wrong(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option",
+		check_error(checker, vm_where(vm, &vm->vsock.ssh.enable), "missing-option",
 			"vsock.ssh.enable requires vsock.cid");
 }
 
@@ -140,11 +143,11 @@ void check_credentials(const struct checker *checker)
 		const struct pos *where = vm_where(checker->vm, files->v[i].key);
 		check_name(checker, where, "credentialFiles", files->v[i].key, CREDENTIAL_BYTES);
 		if (checker->vm->vsock.notify && strcmp(files->v[i].key, "vmm.notify_socket") == 0)
-			wrong(checker, where, "used-twice",
+			check_error(checker, where, "used-twice",
 				"credentialFiles.vmm.notify_socket: vsock.notify already provides "
 				"this credential");
 		if (!*files->v[i].value)
-			wrong(checker, where, "bad-path",
+			check_error(checker, where, "bad-path",
 				"credentialFiles.%.80s: the path is empty", files->v[i].key);
 	}
 }
@@ -158,14 +161,15 @@ void check_parameters(const struct checker *checker)
 		bytes += strlen(parameters->v[i]) + 1;
 		const char *problem = parameter_problem(parameters->v[i]);
 		if (problem)
-			wrong(checker, where, "bad-parameter", "kernelParams[%zu]: %s", i, problem);
+			check_error(checker, where, "bad-parameter", "kernelParams[%zu]: %s", i,
+				problem);
 	}
 	/*
 	 * COMMAND_LINE_SIZE is 2048 on x86 and arm64. The length of the other parameters is known
 	 * only when the VM is planned.
 	 */
 	if (bytes > 1900)
-		wrong(checker, vm_where(checker->vm, parameters), "long-parameters",
+		check_error(checker, vm_where(checker->vm, parameters), "long-parameters",
 			"kernelParams: %zu bytes are too long for the kernel's command line of "
 			"2048 bytes, to which mvmbuild adds its own parameters",
 			bytes);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 #include "compiler/storage/file_systems.h"
 #include "compiler/storage/host_store.h"
 
@@ -13,15 +13,15 @@ void check_mount_point(
 	if (strcmp(point, "/") == 0)
 		return;
 	if (!is_plain_path(point))
-		wrong(checker, where, "bad-mount-point",
+		check_error(checker, where, "bad-mount-point",
 			"%s.mountPoint: \"%.80s\": expected an absolute path such as /var/lib, "
 			"without \"..\", \"//\" and a trailing \"/\"",
 			what, point);
 	else if (strcmp(point, store) == 0)
-		wrong(checker, where, "bad-mount-point",
+		check_error(checker, where, "bad-mount-point",
 			"%s.mountPoint: a mount there would hide the store %s", what, store);
 	else if (is_within(point, store))
-		wrong(checker, where, "bad-mount-point",
+		check_error(checker, where, "bad-mount-point",
 			"%s.mountPoint: %s is inside the store, which is read-only", what, point);
 }
 
@@ -38,10 +38,10 @@ static void check_overlay_volume(
 	const struct checker *checker, const struct pos *where, const struct volume *volume)
 {
 	if (volume->read_only)
-		wrong(checker, where, "bad-store-overlay",
+		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the volume on %s is read-only", volume->mount_point);
 	else if (!can_hold_overlay(volume->fs_type))
-		wrong(checker, where, "bad-store-overlay",
+		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the volume on %s is %.40s, which cannot hold an "
 			"overlay's upper layer; use ext4",
 			volume->mount_point, volume->fs_type);
@@ -62,16 +62,16 @@ static void check_overlay_share(
 	const struct checker *checker, const struct pos *where, const struct share *share)
 {
 	if (share->proto == SHARE_9P)
-		wrong(checker, where, "bad-store-overlay",
+		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the share on %s is 9p, which the kernel does not "
 			"accept as an upper layer; use a volume or a virtiofs share",
 			share->mount_point);
 	else if (share->read_only)
-		wrong(checker, where, "bad-store-overlay",
+		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the share on %s is read-only", share->mount_point);
 	else if (!share->posix_acl && !asks_for_xattr(&share->extra_args) &&
 		!asks_for_xattr(&checker->vm->virtiofsd.extra_args))
-		wrong(checker, where, "bad-store-overlay",
+		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the share on %s has no extended attributes, which "
 			"an overlay needs; set posixAcl: true for it",
 			share->mount_point);
@@ -110,8 +110,8 @@ static void check_lower(const struct checker *checker, const struct store_overla
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		if (vm->volumes.v[i].mount_point &&
 			strcmp(vm->volumes.v[i].mount_point, overlay->lower) == 0)
-			wrong(checker,
-				place(checker, &vm->volumes.v[i].mount_point,
+			check_error(checker,
+				check_position(checker, &vm->volumes.v[i].mount_point,
 					&vm->volumes.v[i].where),
 				"bad-mount-point",
 				"volumes[%zu].mountPoint: the read-only store below the writable "
@@ -120,8 +120,8 @@ static void check_lower(const struct checker *checker, const struct store_overla
 	for (size_t i = 0; i < vm->shares.n; i++)
 		if (strcmp(vm->shares.v[i].mount_point, overlay->lower) == 0 &&
 			(vm->store_on_disk || !share_is_store(vm, &vm->shares.v[i])))
-			wrong(checker,
-				place(checker, &vm->shares.v[i].mount_point,
+			check_error(checker,
+				check_position(checker, &vm->shares.v[i].mount_point,
 					&vm->shares.v[i].where),
 				"bad-mount-point",
 				"shares[%zu].mountPoint: the read-only store below the writable "
@@ -140,10 +140,10 @@ void check_store_overlay(const struct checker *checker)
 	check_lower(checker, overlay);
 	const char *why = misplaced(checker, overlay);
 	if (why)
-		wrong(checker, where, "bad-store-overlay", "writableStoreOverlay: \"%.80s\": %s",
-			vm->writable_store_overlay, why);
+		check_error(checker, where, "bad-store-overlay",
+			"writableStoreOverlay: \"%.80s\": %s", vm->writable_store_overlay, why);
 	else if (!is_overlay_path(overlay->lower))
-		wrong(checker, where, "bad-store-overlay",
+		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the store's mount point \"%.80s\" must not contain "
 			"spaces, ':', ',' or '\\'",
 			overlay->lower);

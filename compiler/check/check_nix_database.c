@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 #include "compiler/storage/nix_state.h"
 
 /* Returns where the description chose the database, or NULL for the default. */
@@ -26,7 +26,7 @@ static void check_given_initrd(const struct checker *checker)
 		? "; add a closureInfo to storePaths, and name its registration in kernelParams: "
 		  "[regInfo=...]"
 		: "";
-	wrong(checker, chosen(vm), "bad-nix-database",
+	check_error(checker, chosen(vm), "bad-nix-database",
 		"nixDatabase: %s requires mvmbuild's own initrd, but another one is given%s",
 		nix_database_names[vm->nix_database], instead);
 	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-nix-database",
@@ -37,7 +37,7 @@ static void check_none(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (vm->writable_store_overlay)
-		wrong(checker, chosen(vm), "bad-nix-database",
+		check_error(checker, chosen(vm), "bad-nix-database",
 			"nixDatabase: none cannot be combined with a writable store: garbage "
 			"collection in the guest would delete the running system");
 }
@@ -46,7 +46,7 @@ static void check_none(const struct checker *checker)
 static void check_registration(const struct checker *checker, const struct nix_state *state)
 {
 	if (state->kept)
-		wrong(checker, chosen(checker->vm), "bad-nix-database",
+		check_error(checker, chosen(checker->vm), "bad-nix-database",
 			"nixDatabase: registration requires a database that is new at each boot, "
 			"but this one is kept; use prebuilt, which keeps it consistent with the "
 			"image");
@@ -56,12 +56,12 @@ static void check_host_overlay(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (!checker->storage->store)
-		wrong(checker, chosen(vm), "bad-nix-database",
+		check_error(checker, chosen(vm), "bad-nix-database",
 			"nixDatabase: hostOverlay shows the guest the host's database, but the "
 			"guest has its own store; share %s and set storeOnDisk: false",
 			vm->store_dir);
 	if (checker->backend && checker->backend->macos)
-		wrong(checker, chosen(vm), "bad-nix-database",
+		check_error(checker, chosen(vm), "bad-nix-database",
 			"nixDatabase: hostOverlay copies the host's database with a Linux program, "
 			"but %s runs on macOS",
 			checker->backend->name);
@@ -73,7 +73,7 @@ static void check_inner_mount(const struct checker *checker, const struct nix_st
 {
 	if (!point || !is_within(point, state->dir))
 		return;
-	wrong(checker, where, "bad-nix-database",
+	check_error(checker, where, "bad-nix-database",
 		"the mount point %s is inside %s, which is kept with the writable store; mount %s "
 		"itself, or nothing in it",
 		point, state->dir, state->dir);
@@ -86,10 +86,12 @@ static void check_bound(const struct checker *checker, const struct nix_state *s
 	const struct vm *vm = checker->vm;
 	for (size_t i = 0; i < vm->volumes.n; i++)
 		check_inner_mount(checker, state, vm->volumes.v[i].mount_point,
-			place(checker, &vm->volumes.v[i].mount_point, &vm->volumes.v[i].where));
+			check_position(
+				checker, &vm->volumes.v[i].mount_point, &vm->volumes.v[i].where));
 	for (size_t i = 0; i < vm->shares.n; i++)
 		check_inner_mount(checker, state, vm->shares.v[i].mount_point,
-			place(checker, &vm->shares.v[i].mount_point, &vm->shares.v[i].where));
+			check_position(
+				checker, &vm->shares.v[i].mount_point, &vm->shares.v[i].where));
 }
 
 void check_nix_database(const struct checker *checker)

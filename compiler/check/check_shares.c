@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 #include "compiler/storage/host_store.h"
 
 enum { TAG_9P_BYTES = 31, TAG_VIRTIOFS_BYTES = 36, THREADS_DIGITS = 5 };
@@ -21,11 +21,11 @@ static void check_share(const struct checker *checker, const struct share *share
 	const struct vm *vm = checker->vm;
 	bool virtiofs = share->proto == SHARE_VIRTIOFS;
 	size_t longest = virtiofs ? TAG_VIRTIOFS_BYTES : TAG_9P_BYTES;
-	const struct pos *tag = place(checker, &share->tag, &share->where),
-			 *point = place(checker, &share->mount_point, &share->where);
+	const struct pos *tag = check_position(checker, &share->tag, &share->where),
+			 *point = check_position(checker, &share->mount_point, &share->where);
 	if (!*share->tag || strlen(share->tag) > longest || !is_made_of(share->tag, "-_.+") ||
 		share->tag[0] == '.')
-		wrong(checker, tag, "bad-share",
+		check_error(checker, tag, "bad-share",
 			"shares[%zu].tag: expected 1 to %zu letters, digits, '-', '_', '.' and "
 			"'+', not starting with '.'",
 			i, longest);
@@ -33,23 +33,26 @@ static void check_share(const struct checker *checker, const struct share *share
 		vm->store_on_disk)
 		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i),
 			share->mount_point);
-	if (share->host_store && !share->read_only && sound(checker, &share->read_only))
-		wrong(checker, place(checker, &share->read_only, &share->where), "bad-share",
+	if (share->host_store && !share->read_only && check_accepted(checker, &share->read_only))
+		check_error(checker, check_position(checker, &share->read_only, &share->where),
+			"bad-share",
 			"shares[%zu].readOnly: with false, the guest could change and delete %s of "
 			"the host through %.80s; omit it, and the share is read-only",
 			i, share->host_store, share->source);
 	if (!*share->source || strchr(share->source, '\n'))
-		wrong(checker, place(checker, &share->source, &share->where), "bad-path",
-			"shares[%zu].source: expected a path without line breaks", i);
+		check_error(checker, check_position(checker, &share->source, &share->where),
+			"bad-path", "shares[%zu].source: expected a path without line breaks", i);
 	if (virtiofs &&
 		(!share->socket || !*share->socket || share->socket[0] == '@' ||
 			strlen(share->socket) > SOCKET_PATH_BYTES))
-		wrong(checker, place(checker, &share->socket, &share->where), "bad-socket",
+		check_error(checker, check_position(checker, &share->socket, &share->where),
+			"bad-socket",
 			"shares[%zu].socket: virtiofs requires a socket path of at most %d bytes",
 			i, SOCKET_PATH_BYTES);
 	if (virtiofs && share->posix_acl &&
 		(translates_ids(&share->extra_args) || translates_ids(&vm->virtiofsd.extra_args)))
-		wrong(checker, place(checker, &share->posix_acl, &share->where), "bad-share",
+		check_error(checker, check_position(checker, &share->posix_acl, &share->where),
+			"bad-share",
 			"shares[%zu].posixAcl: virtiofsd cannot translate ids when ACLs are "
 			"enabled; set posixAcl: false",
 			i);
@@ -76,8 +79,8 @@ static void warn_of_ignored(const struct checker *checker, const struct share *s
 	};
 	for (size_t k = 0; k < countof(options); k++)
 		if (options[k].wanted)
-			diag_warning(checker->diag, place(checker, options[k].field, &share->where),
-				"ignored",
+			diag_warning(checker->diag,
+				check_position(checker, options[k].field, &share->where), "ignored",
 				"shares[%zu].%s: ignored, because a %s share does not have this "
 				"option",
 				i, options[k].name, share_proto_names[share->proto]);
@@ -91,7 +94,7 @@ void check_virtiofsd(const struct checker *checker)
 	if (strcmp(threads, "`nproc`") != 0 &&
 		(!*threads || strlen(threads) > THREADS_DIGITS ||
 			threads[strspn(threads, "0123456789")]))
-		wrong(checker, vm_where(vm, &vm->virtiofsd.thread_pool_size), "bad-virtiofsd",
+		check_error(checker, vm_where(vm, &vm->virtiofsd.thread_pool_size), "bad-virtiofsd",
 			"virtiofsd.threadPoolSize: \"%.40s\" is neither a number of 1 to %d digits "
 			"nor `nproc`",
 			threads, THREADS_DIGITS);
@@ -99,7 +102,7 @@ void check_virtiofsd(const struct checker *checker)
 		check_name(checker, vm_where(vm, &vm->virtiofsd.group), "virtiofsd.group",
 			vm->virtiofsd.group, 32);
 	if (package && (!*package || strchr(package, '\n')))
-		wrong(checker, vm_where(vm, &vm->virtiofsd.package), "bad-path",
+		check_error(checker, vm_where(vm, &vm->virtiofsd.package), "bad-path",
 			"virtiofsd.package: expected a path without line breaks");
 }
 
@@ -113,10 +116,10 @@ void check_shares(const struct checker *checker)
 			continue; /* missing options have been reported */
 		check_share(checker, share, i);
 		warn_of_ignored(checker, share, i);
-		claim(checker, &tags, share->tag, &share->tag, &share->where);
+		check_claim(checker, &tags, share->tag, &share->tag, &share->where);
 	}
 	if (checker->storage->database)
-		claim_derived(checker, &tags, checker->storage->database->tag,
+		check_claim_derived(checker, &tags, checker->storage->database->tag,
 			&checker->storage->database->where);
-	refuse_twice(checker, &tags, "share tag");
+	check_unique(checker, &tags, "share tag");
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 #include "compiler/storage/nix_state.h"
 #include "compiler/storage/state_names.h"
 
@@ -45,7 +45,7 @@ static void add_option(const struct checker *checker, struct names *names, const
 	const void *field, const struct pos *element, struct name name)
 {
 	const struct pos *where = vm_where(checker->vm, field);
-	if (!sound(checker, field))
+	if (!check_accepted(checker, field))
 		return;
 	if (where)
 		name.where = *where;
@@ -134,7 +134,7 @@ static int compare_names(const void *a, const void *b)
 	int order = strcmp(x->path, y->path);
 	if (!order)
 		order = x->shared - y->shared;
-	return order ? order : compare_places(&x->element, &y->element);
+	return order ? order : check_compare_positions(&x->element, &y->element);
 }
 
 /* Returns the first name whose path is the first `length` bytes of `path`, or NULL. */
@@ -167,10 +167,10 @@ static void refuse(const struct checker *checker, const char *code, const struct
 	const struct name *b, const char *text)
 {
 	bool shared = a->where.line && a->where.file == b->where.file &&
-		compare_places(&a->where, &b->where) == 0;
+		check_compare_positions(&a->where, &b->where) == 0;
 	const struct pos *first = shared ? &a->element : &a->where,
 			 *second = shared ? &b->element : &b->where;
-	if (first->line && second->line && compare_places(first, second) > 0) {
+	if (first->line && second->line && check_compare_positions(first, second) > 0) {
 		const struct pos *swap = first;
 		first = second;
 		second = swap;
@@ -179,7 +179,7 @@ static void refuse(const struct checker *checker, const char *code, const struct
 		second = first;
 		first = NULL;
 	}
-	wrong(checker, second && second->line ? second : NULL, code, "%s", text);
+	check_error(checker, second && second->line ? second : NULL, code, "%s", text);
 	if (first && first->line)
 		diag_note(checker->diag, first, code, "the other one is here");
 }
@@ -278,7 +278,7 @@ static void check_one(
 {
 	size_t first = strcspn(name->path, "/");
 	if (!name->read_only && first && state_name_is_ours(name->path, first)) {
-		wrong(checker, name->where.line ? &name->where : NULL, "reserved-name",
+		check_error(checker, name->where.line ? &name->where : NULL, "reserved-name",
 			"%s: \"%.*s\" is reserved for mvmbuild in a VM's directory; choose another "
 			"name",
 			name->what, (int)first, name->path);

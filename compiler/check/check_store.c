@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/store_formats.h"
 
@@ -10,7 +10,7 @@ void check_store_dir(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	if (!is_plain_path(vm->store_dir) || strpbrk(vm->store_dir, ":, "))
-		wrong(checker, vm_where(vm, &vm->store_dir), "bad-path",
+		check_error(checker, vm_where(vm, &vm->store_dir), "bad-path",
 			"storeDir: \"%.80s\" is not an absolute path such as /nix/store, without "
 			"':', ',' and spaces",
 			vm->store_dir);
@@ -52,10 +52,10 @@ static void check_engine(const struct checker *checker)
 		   *engine = store_engine_names[vm->store_disk.engine];
 	const struct store_way *way = store_way_find(vm->store_disk.type, vm->store_disk.engine);
 	if (!way)
-		wrong(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk",
+		check_error(checker, vm_where(vm, &vm->store_disk.engine), "bad-store-disk",
 			"storeDisk.engine: %s does not create %s", engine, type);
 	else if (!has_compression(way, vm->store_disk.compression))
-		wrong(checker, vm->store_disk.compression_where, "bad-store-disk",
+		check_error(checker, vm->store_disk.compression_where, "bad-store-disk",
 			"storeDisk.compression: the engine \"%s\" creates %s with %s, not with "
 			"%s%s",
 			engine, type, list(checker, way),
@@ -68,14 +68,14 @@ static void check_verity(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	const struct pos *where = vm_where(vm, &vm->store_disk.verity);
 	if (!vm->store_on_disk) {
-		wrong(checker, where, "bad-store-disk",
+		check_error(checker, where, "bad-store-disk",
 			"storeDisk.verity requires a store disk, but the store is a share, which "
 			"the host can change at any time");
 		return;
 	}
 	if (!vm->initrd)
 		return;
-	wrong(checker, where, "bad-store-disk",
+	check_error(checker, where, "bad-store-disk",
 		"storeDisk.verity requires mvmbuild's own initrd, which contains the root hash, "
 		"but another one is given");
 	diag_note(checker->diag, vm_where(vm, &vm->initrd), "bad-store-disk",
@@ -86,13 +86,13 @@ void check_store_disk(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	int64_t block = vm->store_disk.block_size;
-	if (sound(checker, &vm->store_disk.block_size) && (block & (block - 1)))
-		wrong(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk",
+	if (check_accepted(checker, &vm->store_disk.block_size) && (block & (block - 1)))
+		check_error(checker, vm_where(vm, &vm->store_disk.block_size), "bad-store-disk",
 			"storeDisk.blockSize: %lld is not a power of two", (long long)block);
-	if (sound(checker, &vm->store_disk.type, &vm->store_disk_type, &vm->store_disk.engine,
-		    &vm->store_disk.compression))
+	if (check_accepted(checker, &vm->store_disk.type, &vm->store_disk_type,
+		    &vm->store_disk.engine, &vm->store_disk.compression))
 		check_engine(checker);
-	if (sound(checker, &vm->store_disk.verity, &vm->store_on_disk, &vm->initrd) &&
+	if (check_accepted(checker, &vm->store_disk.verity, &vm->store_on_disk, &vm->initrd) &&
 		vm->store_disk.verity)
 		check_verity(checker);
 }
@@ -101,12 +101,12 @@ void check_store_disk(const struct checker *checker)
 void check_store(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
-	if (!sound(checker, &vm->store_on_disk, &vm->shares.v) || vm->store_on_disk)
+	if (!check_accepted(checker, &vm->store_on_disk, &vm->shares.v) || vm->store_on_disk)
 		return;
 	for (size_t i = 0; i < vm->shares.n; i++)
-		if (!sound(checker, &vm->shares.v[i].source) ||
+		if (!check_accepted(checker, &vm->shares.v[i].source) ||
 			share_is_store(vm, &vm->shares.v[i]))
 			return;
-	wrong(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk",
+	check_error(checker, vm_where(vm, &vm->store_on_disk), "bad-store-disk",
 		"storeOnDisk: false requires a share whose source is %s", vm->store_dir);
 }

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "base/shape.h"
-#include "compiler/check/checks.h"
+#include "compiler/check/check.h"
 #include "compiler/storage/volume.h"
 
 enum { VIRTIO_SERIAL_BYTES = 20 };
@@ -21,14 +21,14 @@ static void check_mkfs(const struct checker *checker, const struct volume *volum
 	const struct strings *arguments = &volume->mkfs_extra_args;
 	for (size_t k = 0; k < arguments->n; k++)
 		if (sets_uuid(system, arguments->v[k]))
-			wrong(checker, vm_where(checker->vm, arguments->v[k]), "bad-volume",
+			check_error(checker, vm_where(checker->vm, arguments->v[k]), "bad-volume",
 				"volumes[%zu].mkfsExtraArgs: \"%.40s\": mvmbuild sets the UUID "
 				"itself, so that the guest finds the volume",
 				i, arguments->v[k]);
 	if (volume->size_mib && volume->size_mib < system->minimum_mib && !arguments->n)
-		wrong(checker, place(checker, &volume->size_mib, &volume->where), "wrong-size",
-			"volumes[%zu].size: %s needs at least %llu MiB", i, system->name,
-			(unsigned long long)system->minimum_mib);
+		check_error(checker, check_position(checker, &volume->size_mib, &volume->where),
+			"wrong-size", "volumes[%zu].size: %s needs at least %llu MiB", i,
+			system->name, (unsigned long long)system->minimum_mib);
 }
 
 /* "ext2, ext3, ext4, xfs, btrfs and vfat" */
@@ -48,30 +48,33 @@ static void check_created_volume(
 	const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct file_system *system = file_system_created(volume->fs_type);
-	if (sound(checker, &volume->size_mib) && !volume->size_mib)
-		wrong(checker, &volume->where, "missing-option",
+	if (check_accepted(checker, &volume->size_mib) && !volume->size_mib)
+		check_error(checker, &volume->where, "missing-option",
 			"volumes[%zu].size is missing; give it, or set autoCreate: false", i);
 	if (system)
 		check_mkfs(checker, volume, system, i);
 	else if (is_fs_type(volume->fs_type))
-		wrong(checker, place(checker, &volume->fs_type, &volume->where), "bad-volume",
+		check_error(checker, check_position(checker, &volume->fs_type, &volume->where),
+			"bad-volume",
 			"volumes[%zu].fsType: mvmbuild creates %s; set autoCreate: false for an "
 			"existing %.40s",
 			i, created_file_systems(checker->arena), volume->fs_type);
 	if (volume->image_type != IMAGE_RAW)
-		wrong(checker, place(checker, &volume->image_type, &volume->where), "bad-volume",
+		check_error(checker, check_position(checker, &volume->image_type, &volume->where),
+			"bad-volume",
 			"volumes[%zu].imageType: created images are raw; set autoCreate: false for "
 			"an existing %s image",
 			i, image_type_names[volume->image_type]);
-	if (sound(checker, &volume->image) && is_within(volume->image, "/dev") &&
+	if (check_accepted(checker, &volume->image) && is_within(volume->image, "/dev") &&
 		!is_within(volume->image, "/dev/shm"))
-		wrong(checker, place(checker, &volume->image, &volume->where), "bad-volume",
+		check_error(checker, check_position(checker, &volume->image, &volume->where),
+			"bad-volume",
 			"volumes[%zu].image: mvmbuild does not create devices; set autoCreate: "
 			"false for %.80s",
 			i, volume->image);
 	if (volume->read_only)
-		diag_warning(checker->diag, place(checker, &volume->read_only, &volume->where),
-			"empty-volume",
+		diag_warning(checker->diag,
+			check_position(checker, &volume->read_only, &volume->where), "empty-volume",
 			"volumes[%zu]: the volume is created empty and is read-only, so it stays "
 			"empty",
 			i);
@@ -85,27 +88,28 @@ static void check_label(const struct checker *checker, const struct volume *volu
 {
 	enum { LONGEST = 255 };
 	const struct file_system *system = file_system_created(volume->fs_type);
-	const struct pos *where = place(checker, &volume->label, &volume->where);
+	const struct pos *where = check_position(checker, &volume->label, &volume->where);
 	size_t longest = system && system->label_bytes ? system->label_bytes : LONGEST;
 	if (strlen(volume->label) > longest || !*volume->label || strpbrk(volume->label, "\n/"))
-		wrong(checker, where, "bad-label",
+		check_error(checker, where, "bad-label",
 			"volumes[%zu].label: %.20s labels have 1 to %zu bytes, without '/' and "
 			"line breaks",
 			i, volume->fs_type, longest);
 	else if (system && system->label_cannot && strpbrk(volume->label, system->label_cannot))
-		wrong(checker, where, "bad-label", "volumes[%zu].label: %s labels have only %s", i,
-			system->name, system->label_can);
+		check_error(checker, where, "bad-label",
+			"volumes[%zu].label: %s labels have only %s", i, system->name,
+			system->label_can);
 }
 
 static void check_image(const struct checker *checker, const struct volume *volume, size_t i)
 {
-	const struct pos *where = place(checker, &volume->image, &volume->where);
+	const struct pos *where = check_position(checker, &volume->image, &volume->where);
 	if (!*volume->image || strchr(volume->image, '\n'))
-		wrong(checker, where, "bad-path",
+		check_error(checker, where, "bad-path",
 			"volumes[%zu].image: expected a path without line breaks", i);
-	if (sound(checker, &volume->read_only) && !volume->read_only &&
+	if (check_accepted(checker, &volume->read_only) && !volume->read_only &&
 		is_within(volume->image, checker->vm->store_dir))
-		wrong(checker, where, "bad-volume",
+		check_error(checker, where, "bad-volume",
 			"volumes[%zu].image: %s is in the store, which is read-only; set readOnly: "
 			"true",
 			i, volume->image);
@@ -113,14 +117,14 @@ static void check_image(const struct checker *checker, const struct volume *volu
 
 static void check_serial(const struct checker *checker, const struct volume *volume, size_t i)
 {
-	const struct pos *where = place(checker, &volume->serial, &volume->where);
+	const struct pos *where = check_position(checker, &volume->serial, &volume->where);
 	if (strlen(volume->serial) > VIRTIO_SERIAL_BYTES || !*volume->serial ||
 		!is_made_of(volume->serial, "-_."))
-		wrong(checker, where, "bad-serial",
+		check_error(checker, where, "bad-serial",
 			"volumes[%zu].serial: expected 1 to %d letters, digits, '-', '_' and '.'",
 			i, VIRTIO_SERIAL_BYTES);
 	else if (strncmp(volume->serial, "mvm-", 4) == 0)
-		wrong(checker, where, "bad-serial",
+		check_error(checker, where, "bad-serial",
 			"volumes[%zu].serial: names that start with \"mvm-\" are reserved for "
 			"mvmbuild",
 			i);
@@ -128,24 +132,27 @@ static void check_serial(const struct checker *checker, const struct volume *vol
 
 static void check_volume(const struct checker *checker, const struct volume *volume, size_t i)
 {
-	if (sound(checker, &volume->image))
+	if (check_accepted(checker, &volume->image))
 		check_image(checker, volume, i);
 	if (volume->serial)
 		check_serial(checker, volume, i);
 	if (volume->label)
 		check_label(checker, volume, i);
 	if (!is_fs_type(volume->fs_type))
-		wrong(checker, place(checker, &volume->fs_type, &volume->where), "bad-volume",
+		check_error(checker, check_position(checker, &volume->fs_type, &volume->where),
+			"bad-volume",
 			"volumes[%zu].fsType: \"%.40s\" is not a valid file system name", i,
 			volume->fs_type);
 	if (volume->mount_point)
-		check_mount_point(checker, place(checker, &volume->mount_point, &volume->where),
+		check_mount_point(checker,
+			check_position(checker, &volume->mount_point, &volume->where),
 			arena_printf(checker->arena, "volumes[%zu]", i), volume->mount_point);
-	if (sound(checker, &volume->auto_create) && volume->auto_create)
+	if (check_accepted(checker, &volume->auto_create) && volume->auto_create)
 		check_created_volume(checker, volume, i);
 	else if (volume->mkfs_extra_args.n)
 		diag_warning(checker->diag,
-			place(checker, &volume->mkfs_extra_args, &volume->where), "ignored",
+			check_position(checker, &volume->mkfs_extra_args, &volume->where),
+			"ignored",
 			"volumes[%zu].mkfsExtraArgs: ignored, because the volume is not created",
 			i);
 }
@@ -157,17 +164,18 @@ void check_volumes(const struct checker *checker)
 	for (size_t i = 0; i < vm->volumes.n; i++) {
 		const struct volume *volume = &vm->volumes.v[i];
 		check_volume(checker, volume, i);
-		claim(checker, &points, volume->mount_point, &volume->mount_point, &volume->where);
-		claim(checker, &serials, volume->serial, &volume->serial, &volume->where);
-		claim(checker, &labels, volume->label, &volume->label, &volume->where);
+		check_claim(checker, &points, volume->mount_point, &volume->mount_point,
+			&volume->where);
+		check_claim(checker, &serials, volume->serial, &volume->serial, &volume->where);
+		check_claim(checker, &labels, volume->label, &volume->label, &volume->where);
 	}
 	for (size_t i = 0; i < vm->shares.n; i++)
-		claim(checker, &points, vm->shares.v[i].mount_point, &vm->shares.v[i].mount_point,
-			&vm->shares.v[i].where);
+		check_claim(checker, &points, vm->shares.v[i].mount_point,
+			&vm->shares.v[i].mount_point, &vm->shares.v[i].where);
 	if (checker->storage->database)
-		claim_derived(checker, &points, checker->storage->database->mount_point,
+		check_claim_derived(checker, &points, checker->storage->database->mount_point,
 			&checker->storage->database->where);
-	refuse_twice(checker, &points, "mount point");
-	refuse_twice(checker, &serials, "serial");
-	refuse_twice(checker, &labels, "label");
+	check_unique(checker, &points, "mount point");
+	check_unique(checker, &serials, "serial");
+	check_unique(checker, &labels, "label");
 }

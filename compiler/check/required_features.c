@@ -22,7 +22,7 @@ static void add_option(const struct user *user, bool wanted, enum feature featur
 }
 
 /* Returns where an element's option was written, or the element's own position. */
-static const struct pos *place(
+static const struct pos *where_of(
 	const struct user *user, const void *field, const struct pos *element)
 {
 	const struct pos *where = vm_where(user->vm, field);
@@ -52,9 +52,9 @@ static void add_interfaces(const struct user *user)
 		const char *what = arena_printf(user->arena, "interfaces[%zu]", i);
 		if (interface->type != INTERFACE_REFUSED)
 			add(user, true, features[interface->type], what,
-				place(user, &interface->type, &interface->where));
+				where_of(user, &interface->type, &interface->where));
 		add(user, interface->tap.vhost, FEATURE_VHOST_NET, what,
-			place(user, &interface->tap.vhost, &interface->where));
+			where_of(user, &interface->tap.vhost, &interface->where));
 	}
 	add_option(user, user->vm->forward_ports.n, FEATURE_FORWARD_PORTS, "forwardPorts",
 		&user->vm->forward_ports.v);
@@ -65,13 +65,13 @@ static void add_volumes(const struct user *user)
 	for (size_t i = 0; i < user->vm->volumes.n; i++) {
 		const struct volume *volume = &user->vm->volumes.v[i];
 		const char *what = arena_printf(user->arena, "volumes[%zu]", i);
-		const struct pos *type = place(user, &volume->image_type, &volume->where);
+		const struct pos *type = where_of(user, &volume->image_type, &volume->where);
 		add(user, volume->read_only, FEATURE_READ_ONLY_VOLUMES, what,
-			place(user, &volume->read_only, &volume->where));
+			where_of(user, &volume->read_only, &volume->where));
 		add(user, volume->direct, FEATURE_DIRECT, what,
-			place(user, &volume->direct, &volume->where));
+			where_of(user, &volume->direct, &volume->where));
 		add(user, volume->serial, FEATURE_SERIAL, what,
-			place(user, &volume->serial, &volume->where));
+			where_of(user, &volume->serial, &volume->where));
 		add(user, volume->image_type == IMAGE_QCOW2, FEATURE_QCOW2, what, type);
 		add(user, volume->image_type == IMAGE_VHD || volume->image_type == IMAGE_VHDX,
 			FEATURE_VHD, what, type);

@@ -54,7 +54,7 @@ static void sort_vms(struct arena *arena, struct node **description)
 	node_set(arena, *description, &changed);
 }
 
-static const struct pos *place(
+static const struct pos *where_of(
 	const struct fleet *fleet, const void *field, const struct pos *otherwise)
 {
 	const struct pos *where = places_get(fleet->places, field);
@@ -75,11 +75,11 @@ static bool check_vm(struct session *session, const struct fleet *fleet, const s
 		ok = diag_error(diag, STATUS_DESCRIPTION, &vm->where, "bad-host",
 			"vms.%s: expected either config or source", vm->name);
 	if (vm->update_from && !vm->source)
-		ok = bad(session, place(fleet, &vm->update_from, &vm->where),
+		ok = bad(session, where_of(fleet, &vm->update_from, &vm->where),
 			"updateFrom requires source; a VM with config is updated through the "
 			"host's file");
 	if (vm->update_from && strpbrk(vm->update_from, "\t\r\n"))
-		ok = bad(session, place(fleet, &vm->update_from, &vm->where),
+		ok = bad(session, where_of(fleet, &vm->update_from, &vm->where),
 			"updateFrom contains a line break or a tab");
 	return ok;
 }
@@ -87,18 +87,18 @@ static bool check_vm(struct session *session, const struct fleet *fleet, const s
 static bool check(struct session *session, struct fleet *fleet)
 {
 	bool ok = is_plain_path(fleet->state_dir) ||
-		bad(session, place(fleet, &fleet->state_dir, NULL),
+		bad(session, where_of(fleet, &fleet->state_dir, NULL),
 			"stateDir must be an absolute path");
 	if (!is_made_of(fleet->state_dir ? fleet->state_dir : "", "/._-"))
-		ok = bad(session, place(fleet, &fleet->state_dir, NULL),
+		ok = bad(session, where_of(fleet, &fleet->state_dir, NULL),
 			"stateDir may contain only letters, digits, '/', '.', '_' and '-', because "
 			"systemd units refer to it");
 	if (!is_name(fleet->user))
-		ok = bad(session, place(fleet, &fleet->user, NULL),
+		ok = bad(session, where_of(fleet, &fleet->user, NULL),
 			arena_printf(session->arena, "user: \"%.80s\" is not a valid user name",
 				fleet->user));
 	if (!is_name(fleet->group))
-		ok = bad(session, place(fleet, &fleet->group, NULL),
+		ok = bad(session, where_of(fleet, &fleet->group, NULL),
 			arena_printf(session->arena, "group: \"%.80s\" is not a valid group name",
 				fleet->group));
 	for (size_t i = 0; i < fleet->vms.n; i++)
