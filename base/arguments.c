@@ -144,6 +144,20 @@ static const struct argument_row *row_for(
 	return NULL;
 }
 
+/* A command has help of its own. One that is spelt as an option takes "--help" for its argument. */
+static bool has_help(const struct argument_command *command)
+{
+	return command->name[0] != '-';
+}
+
+/* Returns the program, with the command if that has help of its own. */
+static const char *help_of(struct arena *arena, const struct argument_table *table, size_t command)
+{
+	return command == ARGUMENT_NO_COMMAND || !has_help(&table->commands[command])
+		? table->program
+		: arena_printf(arena, "%s %s", table->program, table->commands[command].name);
+}
+
 static bool refuse_unknown(struct arena *arena, struct diag *diag,
 	const struct argument_table *table, size_t command, const char *text)
 {
@@ -154,11 +168,9 @@ static bool refuse_unknown(struct arena *arena, struct diag *diag,
 	const char *word = text + strspn(text, "-");
 	word = arena_strndup(arena, word, strcspn(word, "="));
 	const char *near = text[1] == '-' ? suggest(word, names.v, names.n) : NULL;
-	const char *hint = near ? arena_printf(arena, "did you mean --%s?", near)
-		: command == ARGUMENT_NO_COMMAND
-		? arena_printf(arena, "see %s --help", table->program)
-		: arena_printf(
-			  arena, "see %s %s --help", table->program, table->commands[command].name);
+	const char *hint = near
+		? arena_printf(arena, "did you mean --%s?", near)
+		: arena_printf(arena, "see %s --help", help_of(arena, table, command));
 	return diag_error(diag, STATUS_USAGE, NULL, "usage", "unknown option %s; %s", text, hint);
 }
 
@@ -199,8 +211,8 @@ bool arguments_check_words(struct diag *diag, const struct argument_table *table
 	const struct argument_command *row = &table->commands[command];
 	if (words->n < row->words_min)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
-			"%s needs %s; see %s %s --help", row->name, row->words, table->program,
-			row->name);
+			"%s needs %s; see %s%s%s --help", row->name, row->words, table->program,
+			has_help(row) ? " " : "", has_help(row) ? row->name : "");
 	if (words->n > row->words_max)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"%s takes %s; \"%s\" is one argument too many", row->name,

@@ -23,7 +23,8 @@ static void check_interface_type(
 			i);
 	if (interface->bridge)
 		check_name(checker, check_position(checker, &interface->bridge, &interface->where),
-			"interfaces.bridge", interface->bridge, LINUX_INTERFACE_BYTES);
+			arena_printf(checker->arena, "interfaces[%zu].bridge", i),
+			interface->bridge, LINUX_INTERFACE_BYTES);
 	if (macvtap && (!interface->macvtap.link || interface->macvtap.mode == MACVTAP_NO_MODE))
 		check_error(checker, &interface->where, "missing-option",
 			"interfaces[%zu]: type macvtap requires macvtap.link and macvtap.mode", i);

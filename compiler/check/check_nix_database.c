@@ -73,10 +73,16 @@ static void check_inner_mount(const struct checker *checker, const struct nix_st
 {
 	if (!point || !is_within(point, state->dir))
 		return;
-	check_error(checker, where, "bad-nix-database",
-		"the mount point %s is inside %s, which is kept with the writable store; mount %s "
-		"itself, or nothing in it",
-		point, state->dir, state->dir);
+	if (strcmp(point, state->dir) == 0)
+		check_error(checker, where, "bad-nix-database",
+			"the mount on %s is read-only, but the state of the writable store is kept "
+			"there; make it writable, or mount nothing there",
+			point);
+	else
+		check_error(checker, where, "bad-nix-database",
+			"the mount point %s is inside %s, which is kept with the writable store; "
+			"mount %s itself, or nothing in it",
+			point, state->dir, state->dir);
 	diag_note(checker->diag, vm_where(checker->vm, &checker->vm->writable_store_overlay),
 		"bad-nix-database", "the writable store is defined here");
 }

@@ -179,6 +179,9 @@ static bool run_init(struct invocation *call)
 {
 	const struct strings *arguments = &call->cli.words;
 	struct strings written = {0};
+	if (arguments->n > 1 && !*arguments->v[1])
+		return diag_error(call->diag, STATUS_USAGE, NULL, "usage",
+			"init: the name of the directory is empty");
 	if (!init_write(call->arena, call->diag, arguments->n > 0 ? arguments->v[0] : "vm",
 		    arguments->n > 1 ? arguments->v[1] : ".", &written))
 		return false;

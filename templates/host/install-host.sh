@@ -11,7 +11,11 @@ here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
 root=
 while [ $# -gt 0 ]; do
 	case $1 in
-	--root) root=$(cd "${2:?"install-host: --root needs a directory"}" && pwd) && shift 2 ;;
+	--root)
+		root=${2:?"install-host: --root needs a directory"}
+		root=$(cd -- "$root" && pwd)
+		shift 2
+		;;
 	*)
 		echo "usage: install-host [--root DIR]" >&2
 		exit 2

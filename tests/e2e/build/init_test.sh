@@ -28,6 +28,8 @@ check "init vm writes two files and no more" \
 check "an unknown template is a usage error" test $? = 2
 expect "the message names the templates" "$log" 'use one of hello, vm'
 check "an unknown template makes nothing" test ! -e "$test_dir/none"
+(cd "$test_dir" && "$mvmbuild" init vm '') >"$log" 2>&1
+check "an empty name of the directory is a usage error" test $? = 2
 
 # ---- hello: a system ----
 check "mvmbuild init hello succeeds" "$mvmbuild" init hello "$test_dir/hello1"

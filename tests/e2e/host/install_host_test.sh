@@ -93,6 +93,10 @@ check "the host builds after its description changed" build two after
 chmod u+w "$test_dir/two/share/systemd/microvm@.service"
 echo '# another one' >>"$test_dir/two/share/systemd/microvm@.service"
 install_host() { "$test_dir/$1/bin/install-host" >"$log" 2>&1; }
+for wrong in "" "$test_dir/nowhere"; do
+	timeout 20 "$test_dir/one/bin/install-host" --root ${wrong:+"$wrong"} >"$log" 2>&1
+	check "--root ${wrong:-without a directory} ends install-host with status 1" test $? = 1
+done
 check "install-host installs the first host" install_host one
 check "install-host starts the first host's VMs" \
 	test "$(find "$world/active" -type f -printf "%f\n" | sort |
