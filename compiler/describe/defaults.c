@@ -8,9 +8,9 @@
 #include "backends/interface/positions.h"
 #include "base/file.h"
 #include "compiler/describe/store_flags.h"
+#include "compiler/storage/derive.h"
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/store_formats.h"
-#include "compiler/storage/store_mount.h"
 
 /* Returns the SHA-256 hash of a text in hex digits. */
 static const char *digest_hex(struct arena *arena, const char *text)

@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "compiler/plan/planner.h"
+#include "compiler/storage/host_store.h"
 #include "imaging/kernel/parameters.h"
 
 /*

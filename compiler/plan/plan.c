@@ -7,6 +7,7 @@
 #include "base/number.h"
 #include "compiler/plan/kernel_support.h"
 #include "compiler/plan/planner.h"
+#include "compiler/storage/host_store.h"
 #include "compiler/storage/guest.h"
 #include "compiler/storage/volume.h"
 
@@ -16,12 +17,6 @@
  * bprm_stack_limits). Pieces that are known only at the start are a path or kernel parameters.
  */
 enum { ARGUMENT_BYTES = 131071, ARGUMENTS_BYTES = 3 << 19, LATE_BYTES = 4096 };
-
-bool is_in_store(const struct vm *vm, const char *path)
-{
-	size_t length = strlen(vm->store_dir);
-	return strncmp(path, vm->store_dir, length) == 0 && path[length] == '/';
-}
 
 /* ---- closure ---- */
 

@@ -11,9 +11,6 @@ struct planner {
 	struct plan *plan;
 };
 
-/* Whether a path is a store path or lies below one. */
-bool is_in_store(const struct vm *vm, const char *path);
-
 /*
  * modules.c: the kernel modules that stage 1 loads. Returns false after an error if a module or a
  * program of stage 1 is missing.

@@ -9,7 +9,7 @@
 #include "compiler/describe/defaults.h"
 #include "compiler/describe/doc.h"
 #include "compiler/session/set.h"
-#include "compiler/storage/store_mount.h"
+#include "compiler/storage/derive.h"
 
 /* ---- reading ---- */
 

@@ -97,3 +97,9 @@ void host_store_protect(struct arena *arena, struct vm *vm)
 			share->read_only = true;
 	}
 }
+
+bool is_in_store(const struct vm *vm, const char *path)
+{
+	size_t length = strlen(vm->store_dir);
+	return strncmp(path, vm->store_dir, length) == 0 && path[length] == '/';
+}

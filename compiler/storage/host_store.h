@@ -27,4 +27,7 @@ const struct share *host_store_share(const struct vm *vm);
  */
 void host_store_protect(struct arena *arena, struct vm *vm);
 
+/* Whether a path is a store path or lies below one. */
+bool is_in_store(const struct vm *vm, const char *path);
+
 #endif

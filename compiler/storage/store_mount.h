@@ -21,7 +21,8 @@ struct store_overlay {
 };
 
 /*
- * Computed once, from the complete description, before it is checked; refused elements are skipped.
+ * Computed once (storage_derive), from the complete description, before it is checked; refused
+ * elements are skipped.
  */
 struct storage {
 	/* all shares of the guest: the description's, then `database` */
@@ -36,8 +37,6 @@ struct storage {
 	struct nix_state nix;
 };
 
-void storage_derive(struct arena *arena, const struct vm *vm, struct storage *storage);
-
 /*
  * The innermost mount that holds a path of the guest: a volume or a share; if both are NULL, the
  * path is in memory.
@@ -48,10 +47,6 @@ struct storage_place {
 };
 struct storage_place storage_find(
 	const struct vm *vm, const struct storage *storage, const char *path);
-
-/* The default socket of a virtiofs share. */
-const char *share_default_socket(
-	struct arena *arena, const struct vm *vm, const struct share *share);
 
 /*
  * The mount options of an overlay; `upper_share` is the share that holds its upper layer, or NULL.

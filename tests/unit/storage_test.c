@@ -10,6 +10,7 @@
 #include "compiler/describe/bind.h"
 #include "compiler/describe/defaults.h"
 #include "compiler/describe/doc.h"
+#include "compiler/storage/derive.h"
 #include "compiler/storage/guest.h"
 #include "compiler/storage/storage.h"
 #include "tests/unit/fixture.h"
