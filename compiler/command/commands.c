@@ -32,11 +32,12 @@ static bool plan_and_build(struct invocation *call, struct runner_result *result
 	const char *output = cli->output
 		? cli->output
 		: arena_printf(call->arena, "result-%s", session->vm->host_name);
-	if (!build_runner(session, &progress, output, result))
+	/* Before the runner: a build that fails leaves the old one. */
+	if (cli->depfile &&
+		!depfile_write(
+			call->arena, call->diag, cli->depfile, output, &cli->words, &session->plan))
 		return false;
-	return !cli->depfile ||
-		depfile_write(
-			call->arena, call->diag, cli->depfile, output, &cli->words, &session->plan);
+	return build_runner(session, &progress, output, result);
 }
 
 static bool build(struct invocation *call, struct runner_result *result)

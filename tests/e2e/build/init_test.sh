@@ -65,6 +65,12 @@ check "hello: the VM ends with status 0" test $? = 0
 	echo "$test_dir/hello: ; @echo made anew"
 	cat "$test_dir/hello.d"
 } >"$test_dir/Makefile"
+before=$(sha256sum "$test_dir/hello/share/microvm/vm.json")
+"$mvmbuild" -q "$test_dir/hello1/test.yaml" --set mem=999 --cache \
+	"$test_dir/cache" -o "$test_dir/hello" -MD "$test_dir/nowhere/hello.d" >"$log" 2>&1
+check "a build whose rule cannot be written fails with status 1" test $? = 1
+check "a build whose rule cannot be written leaves the old runner" \
+	test "$(sha256sum "$test_dir/hello/share/microvm/vm.json")" = "$before"
 check "make reads the rule of -MD and finds the runner current" \
 	test -z "$(make -s -f "$test_dir/Makefile" "$test_dir/hello")"
 touch "$test_dir/hello1/test.yaml"
