@@ -10,13 +10,13 @@ logs=$build/tests/logs
 mkdir -p "$logs"
 passed=0 failed=0 skipped=0
 jobs=$(nproc)
-# A VM under emulation keeps one processor busy.
+# An emulated VM keeps one processor busy.
 at_once=$((jobs > 1 ? jobs : 1))
 [ "$at_once" -le 4 ] || at_once=4
 counts=()
 
-# run NAME SECONDS COMMAND...: one test program, beside others; settle waits for all. It is ended
-# when it has printed nothing for SECONDS, with much to spare for a machine that is slow or busy.
+# run NAME SECONDS COMMAND...: starts one test program beside others; settle waits for all. It is
+# ended when it has printed nothing for SECONDS, which leaves much room for a slow or busy machine.
 run() {
 	while [ "$(jobs -rp | wc -l)" -ge "$at_once" ]; do wait -n; done
 	local log=$logs/${1//\//-}
@@ -25,7 +25,7 @@ run() {
 	run_one "$log" "$@" >"$log.summary" 2>&1 && cat "$log.summary" &
 }
 
-# Waits for the programs that run, and adds their results up. One that left none has failed.
+# Waits for the programs that run, and adds up their results. One without a result has failed.
 settle() {
 	local file ok not_ok skips
 	wait
@@ -47,7 +47,7 @@ run_one() { # LOG NAME SECONDS COMMAND...
 	ok=$((ok - $(grep -ciE '^ok .*# SKIP' "$log")))
 	not_ok=$(grep '^not ok ' "$log" | grep -civE '# SKIP')
 	if [ "$status" != 0 ] && [ "$not_ok" = 0 ]; then not_ok=1; fi # it died
-	# it tested nothing
+	# It tested nothing.
 	if [ "$status" = 0 ] && [ $((ok + not_ok + skips)) = 0 ]; then not_ok=1; fi
 	echo "$ok $not_ok $skips" >"${log%.log}.counts"
 	printf '%-5s %s: %d passed, %d failed, %d skipped, %d s\n' \
@@ -104,7 +104,7 @@ tests_fuzz() {
 	done
 }
 
-# Everything above, compiled with the sanitizers.
+# Runs everything above, compiled with the sanitizers.
 tests_asan() {
 	local flags='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined'
 	flags+=' -fno-omit-frame-pointer'
@@ -139,7 +139,8 @@ tests_e2e() { # [e2e/ROOM[/NAME_test]]
 	[ -n "$found" ] || no_such_kind "$wanted"
 }
 
-# Campaigns: many tries each, so that rare faults are seen. MVM_LONG=N asks for N times as many.
+# Runs the campaigns, which make many tries each to find rare faults; MVM_LONG=N makes N times as
+# many.
 tests_long() {
 	local script
 	tests/e2e/lib/kernel.sh >/dev/null || true

@@ -7,8 +7,8 @@ set -u
 check=$1
 shift
 
-# Lines of prose as "FILE:LINE:TEXT". Code is between fences, or indented behind an empty line, by
-# four columns more than the item of a list that it is in.
+# Prints lines of prose as "FILE:LINE:TEXT". Code stands between fences, or after an empty line and
+# indented by four columns more than its list item.
 prose() {
 	LC_ALL=C.UTF-8 awk '
 		FNR == 1 { fenced = code = item = 0; empty = 1 }

@@ -23,7 +23,7 @@ common=(--no-cache --set storeDir="$work/store"
 	--set toplevel="$work/store/$fixture_hash-system" --set closure="$work/registration"
 	--set kernel="$work/kernel")
 
-# The runner's place is in the runner: both are made at the same one and then moved.
+# A runner contains its own path, so both are built at the same path and then moved.
 build() { # PROGRAM NAME DESCRIPTION HYPERVISOR
 	SOURCE_DATE_EPOCH=1 HOME=$work/home timeout 120 "$1" "${common[@]}" \
 		--set hypervisor="$4" -o "$work/runner" "$3" >"$work/$2.log" 2>&1
@@ -32,7 +32,8 @@ build() { # PROGRAM NAME DESCRIPTION HYPERVISOR
 	return $status
 }
 
-# Prints what of a runner is compared: "HASH MODE PATH" or "TARGET MODE PATH" of a link.
+# Prints the parts of a runner that are compared: "HASH MODE PATH", or "TARGET MODE PATH" for a
+# link.
 listing() { # NAME
 	local manifest=$work/$1/runner/share/microvm/manifest.json
 	chmod u+w "$(dirname "$manifest")" "$manifest"

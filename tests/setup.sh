@@ -7,8 +7,8 @@
 # packages.
 set -euo pipefail
 
-# level, Debian package, how another system shows that it has the same: a program, or lib: and a
-# pkg-config module
+# Columns: level, Debian package, and what shows that another system has the same: a program, or
+# lib: and a pkg-config module
 table='
 build pkg-config         pkg-config
 build gcc                gcc
@@ -118,7 +118,7 @@ apt_install() {
 	echo "setup: installing $*" >&2
 	local -a install=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get \
 		-o Acquire::Retries=3 install -y -q --no-install-recommends "$@")
-	# The package lists may be missing or too old: they are read again only then.
+	# The package lists are read again only if they are missing or too old.
 	"${install[@]}" >&2 || { "${as_root[@]}" apt-get update -q >&2 && "${install[@]}" >&2; }
 }
 

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Makes the closures that the benchmarks build images of, with real Nix from Debian packages:
-# tests/bench/closure.sh DIR The results are links to toplevels in a store of their own, DIR/store:
-# DIR/base, 1 GB in 185 store paths; DIR/small, the same with one small path changed; DIR/large,
-# with a package of 40 MB changed. Needs the network the first time (260 MB) and 2 GB of disk; a
-# second call has nothing to do. Use the results with: . tests/e2e/lib/nix.sh; nix_env_setup DIR
+# Makes the closures for the benchmarks from Debian packages with real Nix:
+# tests/bench/closure.sh DIR. The results are links to toplevels in their own store, DIR/store:
+# DIR/base has 1 GB in 185 store paths; DIR/small differs from it in one small path, DIR/large in a
+# package of 40 MB. The first call needs the network (260 MB) and 2 GB of disk; a second one has
+# nothing to do. Use the results with: . tests/e2e/lib/nix.sh; nix_env_setup DIR
 set -euo pipefail
 
 [ $# = 1 ] || {
@@ -18,18 +18,18 @@ nix_env_setup "$1"
 cd "$1"
 NIX_CONFIG+=$'\nmax-jobs = auto'
 
-# Kinds of content as on a server: many small files, big libraries, text that compresses well, data
-# that does not.
+# The packages resemble a server: many small files, big libraries, text that compresses well, and
+# data that does not.
 leaves=(systemd git vim g++-12 postgresql-15 python3-numpy locales golang-1.19-src fonts-noto-cjk)
 
-# apt-cache's closure takes all alternatives of each dependency; choose takes the first.
+# apt-cache follows all alternatives of a dependency; choose() takes the first one.
 all_dependencies() {
 	apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
 		--no-replaces --no-enhances "${leaves[@]}" |
 		grep '^[a-z0-9]' | grep -v : | sort -u
 }
 
-# Package records to lines of: name version leaf dependency...
+# Converts package records to lines of: name version leaf dependency...
 choose() {
 	awk -v leaves="${leaves[*]}" '
 		/^Package: / { name = $2; known[name] }
@@ -59,9 +59,9 @@ choose() {
 		}'
 }
 
-# Makes the list that closure.nix reads from those lines and the files debs/*. Store paths cannot
-# refer to each other in cycles, so only packages that tsort puts before a package stay its
-# dependencies. (If there are cycles, tsort reports failure but goes on.)
+# Makes the list that closure.nix reads, from those lines and the files debs/*. Store paths cannot
+# refer to each other in cycles, so a package keeps only the dependencies that tsort puts before it.
+# (tsort reports a failure for a cycle, but goes on.)
 to_json() {
 	awk '{ print $1, $1; for (i = 4; i <= NF; i++) print $i, $1 }' chosen |
 		{ tsort 2>/dev/null || true; } |

@@ -4,15 +4,15 @@
 # Part of tests/bench/run.sh: erofs.
 
 mkfs_erofs=${MKFS_EROFS:-mkfs.erofs}
-erofs_version() { # 1.5 does not say
+erofs_version() { # mkfs.erofs 1.5 does not print its version
 	local version
 	version=$("$mkfs_erofs" -V 2>/dev/null | grep -o '[0-9][0-9]*\.[0-9][0-9.]*' | head -n 1) ||
 		true
 	echo "${version:-1.5}"
 }
 
-# The reference's flags; before 1.6, mkfs.erofs takes the unknown -Efragments silently, and has no
-# labels.
+# Uses the reference's flags. Before version 1.6, mkfs.erofs silently ignores -Efragments, which it
+# does not know, and has no labels.
 peer_erofs() { # ROW COMPRESSION
 	local -a flags=("-z$2" -Eztailpacking)
 	"$mkfs_erofs" --help 2>&1 | grep -q -- ' -L' && flags+=(-Efragments -L nix-store)

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2154 # run.sh sets what all parts use
-# Part of tests/bench/run.sh: host. `mvmbuild host`: VMs of one closure, with their own names and
-# taps; and VMs with three small store paths of their own.
+# Part of tests/bench/run.sh: host. Times `mvmbuild host` for VMs that share one closure and have
+# their own names and taps, and for VMs that also have three small store paths of their own.
 
-host_file() { # COUNT [FILE with a line of store paths for each]
+host_file() { # COUNT [FILE with a line of store paths for each VM]
 	local i own=
 	echo 'vms:'
 	for ((i = 1; i <= $1; i++)); do
@@ -12,9 +12,9 @@ host_file() { # COUNT [FILE with a line of store paths for each]
 		echo "  vm$i: {config: {toplevel: $(readlink -f "$work/nix/base"), storeDir: $NIX_STORE_DIR, kernel: $kernel, interfaces: [{type: tap, id: vm$i}]$own}}"
 	done
 }
-used() { du -sm "$1" | cut -f 1; } # DIRECTORY: MB on disk; what is linked counts once
+used() { du -sm "$1" | cut -f 1; } # DIRECTORY: MB on disk; hard links count once
 
-# ROW DIRECTORY
+# Arguments: ROW DIRECTORY
 host_build() {
 	timed "$1" "$mvmbuild" -q host "$scratch/host.yaml" --cache "$2/cache" -o "$2/host"
 }
@@ -29,7 +29,7 @@ host_of() { # COUNT
 	rm -rf "$scratch/host"
 }
 
-# On a file system that shares blocks: elsewhere each of these VMs has a whole image.
+# Runs on a file system that shares blocks; elsewhere each of these VMs has a whole image.
 host_own() { # COUNT
 	local before
 	mount_loop xfs 8 || return 0

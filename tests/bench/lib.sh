@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2154 # run.sh sets what all parts use
-# Functions that the parts of tests/bench/run.sh share: measurements, rows, bars. run.sh sets
+# Measures commands and prints rows and bars, for the parts of tests/bench/run.sh, which sets
 # $scratch, $mvmbuild, $rounds, $kernel and Nix's variables.
 
-# timed ROW COMMAND...: runs it and adds "CPU WALL KIB" to the row's file. A command that fails ends
-# the run. What others have left to write is on the disk before.
+# timed ROW COMMAND...: runs the command and adds "CPU WALL KIB" to the row's file, after a sync, so
+# that earlier writes do not count. A command that fails ends the run.
 timed() {
 	local row=$1 log=$scratch/log
 	shift
 	sync
-	# The shell counts milliseconds, time(1) hundredths of a second.
+	# The shell measures milliseconds, time(1) only hundredths of a second.
 	local TIMEFORMAT='%3U %3S %3R' status=0
 	{ time command time -o "$scratch/memory" -f %M "$@" >"$log" 2>&1 ||
 		status=$?; } 2>"$scratch/time"
@@ -27,8 +27,8 @@ ran() { [ -s "$scratch/rows/$1" ]; }
 column() { case $1 in cpu) echo 1 ;; wall) echo 2 ;; memory) echo 3 ;; esac; }
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 value() { cut -d ' ' -f "$(column "$2")" "$scratch/rows/$1" | median; } # ROW cpu|wall|memory
-# ratio ROW ROW cpu|wall: of what ran one after the other in one round; where one ran only once,
-# against that.
+# ratio ROW ROW cpu|wall: the median of the rounds' ratios, since both commands of a round ran one
+# after the other; a command that ran only once is compared with every round.
 ratio() {
 	awk -v column="$(column "$3")" \
 		'NR == FNR { a[FNR] = $column; n = FNR; next } { b[FNR] = $column; m = FNR }
@@ -36,7 +36,7 @@ ratio() {
 		"$scratch/rows/$1" "$scratch/rows/$2" | median
 }
 
-# WHAT [LAST COLUMN]
+# Arguments: WHAT [LAST COLUMN]
 table() { printf '\n| %s | CPU s | wall s | peak MiB | %s |\n|---|---|---|---|---|\n' "$1" "$2"; }
 row() { # TITLE ROW [LAST COLUMN]
 	awk -v title="$1" -v last="${3:-}" -v cpu="$(value "$2" cpu)" -v wall="$(value "$2" wall)" \
@@ -45,7 +45,7 @@ row() { # TITLE ROW [LAST COLUMN]
 }
 megabytes() { awk -v bytes="$(stat -c %s "$1")" 'BEGIN { printf "%.1f", bytes / 1e6 }'; } # FILE
 
-# bar TEXT MEASURED OPERATOR LIMIT: a line of the table of bars; nothing fails by it.
+# bar TEXT MEASURED OPERATOR LIMIT: adds a line to the table of bars; a missed bar is not a failure.
 bar() {
 	awk -v text="$1" -v measured="$2" -v operator="$3" -v limit="$4" 'BEGIN {
 		met = operator == "<=" ? measured <= limit : operator == ">=" ? measured >= limit : measured < limit
@@ -55,7 +55,7 @@ bar() {
 
 paths() { nix-store -qR "$(readlink -f "$work/nix/$1")" | sort; }
 
-# command_of VARIANT OUTPUT [ARGUMENT]...: sets $command_line to a whole build.
+# command_of VARIANT OUTPUT [ARGUMENT]...: sets $command_line to the command of a whole build.
 command_of() {
 	command_line=("$mvmbuild" -q --progress none --set hostName=bench \
 		--set toplevel="$(readlink -f "$work/nix/$1")" --set storeDir="$NIX_STORE_DIR"
@@ -65,7 +65,7 @@ timed_build() { # ROW VARIANT OUTPUT [ARGUMENT]...
 	command_of "${@:2}"
 	timed "$1" "${command_line[@]}"
 }
-ours() { # ROW VARIANT [ARGUMENT]...: its output is at $scratch/out
+ours() { # ROW VARIANT [ARGUMENT]...: builds to $scratch/out
 	rm -rf "$scratch/out"
 	timed_build "$1" "$2" "$scratch/out" "${@:3}"
 }
@@ -79,7 +79,7 @@ stage() {
 }
 
 # mount_loop FILESYSTEM GIGABYTES: makes a file with this file system and mounts it at
-# $scratch/mounted. If that is impossible, prints the reason and returns false.
+# $scratch/mounted. Prints the reason and returns false if that is impossible.
 mount_loop() {
 	local fs=$1 image=$scratch/$1.img
 	if [ "$(id -u)" != 0 ]; then

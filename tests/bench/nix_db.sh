@@ -1,11 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# From the start of the guest's kernel until `nix-store -qR` works: the prebuilt database against
-# `nix-store --load-db` in the guest, side by side, for closures of 100 and 2,000 store paths:
-# tests/bench/nix_db.sh [MVMBUILD]. Prints a table in Markdown. Under emulation, so ratios tell more
-# than times.
-#   ROUNDS=3   how often each is run; the median is printed
-#   COUNTS="100 2000"   other sizes
+# Measures the time from the start of the guest's kernel until `nix-store -qR` works, with the
+# prebuilt database and with `nix-store --load-db` in the guest: tests/bench/nix_db.sh [MVMBUILD].
+# Prints a table in Markdown. The guests are emulated, so ratios mean more than times.
+#   ROUNDS=3            runs of each; the median is printed
+#   COUNTS="100 2000"   sizes of the closures, in store paths
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
@@ -22,7 +21,7 @@ guest=$(nix_build "$top/tests/e2e/lib/nix/guest-with-nix.nix" toplevel --argstr 
 	"$work/nix-files")
 cd "$work/state"
 
-seconds() { # STEP CONSOLE: what `uptime` printed after it
+seconds() { # STEP CONSOLE: the uptime that was printed after the step
 	sed 's/\r*$//' "$2" |
 		awk -v step="END $1 0" \
 		'$0 == step { seen = 1 } seen && found { print; exit } seen && $0 == "BEGIN uptime" { found = 1 }'

@@ -1,18 +1,20 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# How fast a guest reads its store disk: tests/bench/read.sh [MVMBUILD]. Images of the closure of
-# tests/bench/closure.sh by mvmbuild and by mksquashfs and mkfs.erofs, of several levels and with
-# dm-verity, are disks of one guest, which reads from them in turn, with cold caches: a large file
-# from its start, and 4 KiB at random places of random files. Prints a table in Markdown. The guest
-# is emulated, and its clock counts instructions, a nanosecond each; it waits for disks in a loop
-# (idle=poll), so other work on this machine hardly counts. What is measured is mostly the
-# decompressor; ratios tell more than times. Of dm-verity it is SHA-256 without the instructions
-# that processors have for it, which QEMU 7.2's does not: there, the bytes that are read tell more.
-#   KVM=1   a guest that is not emulated, with a real clock
-#   ROUNDS=3   the least time counts     READS=120   random reads of each round     MEGABYTES=32
-#              of the large file
-#   LEVELS="9 15 19"   of zstd, beside its default; 19 alone takes minutes
-#   BENCH_DIR=build/bench   where the closure is, and where 8 GB more are needed, which do not stay
+# Measures how fast a guest reads its store disk: tests/bench/read.sh [MVMBUILD]. Prints a table in
+# Markdown. The disks of one guest are images of tests/bench/closure.sh's closure that mvmbuild,
+# mksquashfs and mkfs.erofs made, at several levels and with dm-verity. With cold caches, the guest
+# reads from each in turn: a large file from its start, and 4 KiB at random places of random files.
+#
+# The guest is emulated. Its clock counts instructions, one nanosecond each, and it waits for disks
+# in a loop (idle=poll), so other work on this machine hardly matters. The result is mostly the time
+# of the decompressor; ratios mean more than times. For dm-verity it is SHA-256 without the
+# processor's instructions for it, which QEMU 7.2 does not emulate: compare the bytes read instead.
+#   KVM=1                   uses a guest that is not emulated, with a real clock
+#   ROUNDS=3                rounds; the shortest time counts
+#   READS=120               random reads in each round
+#   MEGABYTES=32            size of the part of the large file that is read
+#   LEVELS="9 15 19"        zstd's levels, beside its default; 19 takes minutes
+#   BENCH_DIR=build/bench   the closure's directory; needs 8 GB more while the benchmark runs
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
@@ -32,10 +34,10 @@ mapfile -t base < <(nix-store -qR "$toplevel" | sort)
 
 # ---- images ----
 
-# In the order of the table: files, what they are called there, the image that each is set beside
-# (its number, or nothing), and the CPU time of making it.
+# The rows in the table's order: the image's file, its label, the number of the image that it is
+# compared with (or nothing), and the CPU time of making it.
 images=() labels=() beside=() cpu=()
-made() { # NAME LABEL BESIDE COMMAND...: counts its CPU time
+made() { # NAME LABEL BESIDE COMMAND...: measures the command's CPU time
 	local TIMEFORMAT='%U %S' status=0
 	images+=("$1") labels+=("$2") beside+=("$3")
 	{ time "${@:4}" >"$scratch/log" 2>&1 || status=$?; } 2>"$scratch/time"
@@ -50,7 +52,7 @@ ours() { # NAME LABEL BESIDE [ARGUMENT]...
 	mv "$scratch/runner/share/microvm/manifest.json" "$scratch/$1.json"
 	rm -rf "$scratch/runner"
 }
-# Each with the peer's image of the same kind after it.
+# Each makes mvmbuild's image and then the peer's image of the same kind.
 squashfs() { # NAME BLOCK
 	ours "$1" "${1//-/, }" $((${#images[@]} + 1)) --set storeDisk.blockSize="$2"
 	made "$1-whole" 'mksquashfs, the same' '' mksquashfs "${base[@]}" "$scratch/$1-whole" \
@@ -89,7 +91,8 @@ rm -rf "$scratch/stage"
 # ---- the guest ----
 
 modules=()
-# add_module NAME: after those that it needs; what is not there as a file is in the kernel.
+# add_module NAME: adds the module after those that it needs. A module without a file is built into
+# the kernel.
 add_module() {
 	local file depends
 	file=$(find "$kernel/lib/modules" -name "$1.ko*" -print -quit)
@@ -113,8 +116,8 @@ for ((i = 0; i < ${#images[@]}; i++)); do
 		jq -r '.storeDisk.verity | (.hashOffset / 4096) as $blocks | "\($blocks * 8) 4096 4096 \($blocks) \($blocks + 1) sha256 \(.rootHash) \(.salt)"' \
 		"$scratch/${images[i]}.json" >"$root/verity/$i"
 done
-# All images are read at the same places: files are chosen by their sizes, places at random, both
-# with a fixed seed.
+# All images are read at the same places: files are chosen by size and places at random, with a
+# fixed seed.
 find "${base[@]}" -type f -size +7 -printf '%s %p\n' | LC_ALL=C sort -k 2 |
 	awk -v reads="${READS:-120}" -v store="$NIX_STORE_DIR/" -v most="${MEGABYTES:-32}" '
 	{ size[NR] = $1; total += $1; sub(/^[0-9]+ /, ""); name[NR] = substr($0, length(store) + 1) }

@@ -1,19 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Times mvmbuild against its peers, in turn, in one run: tests/bench/run.sh [MVMBUILD]. Prints
-# tables in Markdown; docs/performance.md holds them. Last come the bars that the project has set
-# itself, met or missed: neither fails the run.
-# Whole processes: CPU is user and system time. Of mvmbuild the whole build is timed, stage 1,
-# syncing and publishing included; of the peers the image alone.
-#   BENCH="squashfs level15 erofs reflink verity scaling host"   parts, in an order in which one can
-#                                                                use what another left
-#   ROUNDS=3   how often each is run; the median is printed
-#   MKFS_EROFS=mkfs.erofs   the peer's program; what it cannot of the reference's flags is left out
-#   FILESYSTEMS="xfs btrfs"   for reflink     COUNTS="10 100 1000 10000"   of scaling     HOSTS=200
-#                             VMs of the largest host
-#   DOCUMENT=docs/performance.md   puts the tables there, too, in place of those that it has
-#   BENCH_DIR=build/bench   where the closure is made, 2 GB, which stays, and where 8 GB more are
-#                           needed, which do not
+# Times mvmbuild and its peers in turn, in one run: tests/bench/run.sh [MVMBUILD]. Prints tables in
+# Markdown, which docs/performance.md holds. The last table compares the results with the project's
+# own bars; a missed bar is not a failure.
+#
+# Whole processes are timed; CPU is user and system time. For mvmbuild that is the whole build with
+# stage 1, syncing and publishing; for the peers it is the image alone.
+#   BENCH="squashfs level15 erofs reflink verity scaling host"
+#                             parts; a later one may use an earlier one's results
+#   ROUNDS=3                  runs of each command; the median is printed
+#   MKFS_EROFS=mkfs.erofs     the peer's program; reference flags that it lacks are left out
+#   FILESYSTEMS="xfs btrfs"   file systems for reflink
+#   COUNTS="10 100 1000 10000"  store paths for scaling
+#   HOSTS=200                 VMs of the largest host
+#   DOCUMENT=docs/performance.md  also replaces the tables in this file
+#   BENCH_DIR=build/bench     the directory of the closure (2 GB, which stays); needs 8 GB more while
+#                             the benchmark runs
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 mvmbuild=$(realpath "${1:-$top/build/mvmbuild}")
@@ -51,7 +53,7 @@ echo '{}' >"$scratch/empty.yaml"
 export mvmbuild scratch NIX_STORE_DIR kernel
 
 mapfile -t base < <(paths base)
-find "${base[@]}" -type f -exec cat {} + >/dev/null # into the page cache
+find "${base[@]}" -type f -exec cat {} + >/dev/null # reads them into the page cache
 
 version() { dpkg-query -W -f '${Version}' "$1" 2>/dev/null || echo '?'; } # PACKAGE
 report() {

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # shellcheck disable=SC2154 # run.sh sets what all parts use
-# Part of tests/bench/run.sh: scaling. Closures of tiny store paths, in a real database.
+# Part of tests/bench/run.sh: scaling. The closures have tiny store paths, in a real database.
 
-# per_path ROW ROW COUNT: microseconds of CPU for each path more than there are in the first row.
+# per_path ROW ROW COUNT: microseconds of CPU for each path that the second row has more.
 per_path() {
 	awk -v few="$(value "$1" cpu)" -v many="$(value "$2" cpu)" -v n="$3" \
 		'BEGIN { printf "%.0f", (many - few) / n * 1e6 }'

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # run.sh sets what all parts use
 # Parts of tests/bench/run.sh: squashfs, level15, reflink.
 
-# Where they write to is emptied before the clock runs.
+# The output is removed before the clock starts.
 peer_mksquashfs() { # ROW LEVEL
 	rm -f "$scratch/mk"
 	timed "$1" mksquashfs "${base[@]}" "$scratch/mk" -no-progress -quiet -comp zstd \
@@ -14,8 +14,8 @@ peer_gensquashfs() { # ROW LEVEL
 	timed "$1" gensquashfs -q -D "$scratch/stage" -c zstd -X level="$2" -j "$(nproc)" \
 		--all-root "$scratch/gen"
 }
-# cp of a file as a build has left it, which reads from the disk what went past the page cache or
-# shares the blocks of others, and again from the cache.
+# Copies a file twice: as a build has left it, when parts that bypassed the page cache or share
+# other files' blocks are read from the disk, and again from the page cache.
 copy() { # ROW FILE
 	rm -f "$2.copy"
 	timed "$1-left" cp --reflink=never "$2" "$2.copy"
@@ -27,7 +27,7 @@ copy() { # ROW FILE
 copy_and_sync() { cp --reflink=never "$1" "$1.copy" && sync "$1.copy"; }
 export -f copy_and_sync
 
-# The CPU of a cold build without that of hashing, which is openssl's but for reading, against a
+# The CPU time of a cold build, less that of hashing (openssl's without reading), divided by the
 # peer's in the same round.
 unhashed_ratio() { # ROW
 	paste -d ' ' "$scratch/rows/cold" "$scratch/rows/hashing" "$scratch/rows/reading" \
@@ -94,7 +94,7 @@ bench_squashfs() {
 	bar 'squashfs, warm: CPU against the better peer' "$(ratio warm $better cpu)" '<=' 0.05
 }
 
-# The reference's default. It takes minutes, and does not vary much: once.
+# The reference's default runs only once: it takes minutes, and hardly varies.
 bench_level15() {
 	stage
 	ran small || {
@@ -110,7 +110,7 @@ bench_level15() {
 		"$(ratio gensquashfs15 small cpu)" '>=' 400
 }
 
-# Where files can share blocks: the cache and the output on one file system.
+# The cache and the output are on one file system where files can share blocks.
 reflink_on() { # FILESYSTEM GIGABYTES ROW TITLE [ARGUMENT]...
 	local row=$3 title=$4 round image output
 	mount_loop "$1" "$2" || return 0
@@ -139,7 +139,7 @@ reflink_on() { # FILESYSTEM GIGABYTES ROW TITLE [ARGUMENT]...
 	unmount_loop
 }
 
-# Adds two store paths of 1 GB that does not compress, the same ones in every run; prints them.
+# Adds two store paths of 1 GB of data that does not compress, equal in every run; prints them.
 more_paths() {
 	local name
 	mkdir -p "$scratch/more"

@@ -3,7 +3,7 @@
 # shellcheck disable=SC2154 # run.sh sets what all parts use
 # Part of tests/bench/run.sh: verity.
 
-# The tree of a plain image, as somebody without ours would make it.
+# Makes the hash tree of a plain image as somebody without mvmbuild would.
 peer_veritysetup() { # ROW IMAGE
 	local bytes
 	cp --reflink=never --no-preserve=mode "$2" "$scratch/plain"

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# How fast a guest's tap is with vhost-net and without: tests/bench/vhost.sh [MVMBUILD]. In the lab
-# of tests/e2e/lib/lab.sh, where there is a vhost-net anywhere: one guest under KVM has a tap of
-# each kind, and TCP goes each way over each, in turn. Prints rows in Markdown; docs/performance.md
-# has them.
-#   ROUNDS=5   how often; medians are printed, of the ratio too      MIB=8   how much goes over in
-#              one      CPUS=1   the lab's
-#   COUNT=1    the lab's clock counts instructions: ratios that do not depend on this machine's
-#              load, and speeds without a meaning
+# Measures how fast a guest's tap is with vhost-net and without: tests/bench/vhost.sh [MVMBUILD].
+# Prints rows in Markdown for docs/performance.md. It runs in the lab of tests/e2e/lib/lab.sh, which
+# always has vhost-net: one guest under KVM has a tap of each kind, and TCP goes each way over each,
+# in turn.
+#   ROUNDS=5   rounds; medians of the speeds and of the ratio are printed
+#   MIB=8      data sent in each round
+#   CPUS=1     the lab's processors
+#   COUNT=1    the lab's clock counts instructions: ratios do not depend on this machine's load, and
+#              speeds mean nothing
 set -euo pipefail
 rounds=${ROUNDS:-5} mib=${MIB:-8}
 MVMBUILD=$(realpath "${1:-$(dirname "$0")/../../build/mvmbuild}")
@@ -69,8 +70,7 @@ lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" --set vcpu="${CPUS:
 	${COUNT:+--set "qemu.extraArgs=[-icount, 'shift=1,sleep=off']"}
 lab_run 900 "$test_dir/console" "$test_dir" || { tail -n 30 "$test_dir/console" >&2; exit 1; }
 
-# median WAY [KIND]: microseconds, in the order of the rounds; without KIND the ratio of the two of
-# each round.
+# median WAY [KIND]: the median of the microseconds; without KIND, of the rounds' ratios.
 values() { sed -n "s/^lab: took $1 $2 //p" "$test_dir/console"; }
 median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 echo "| | tap, MiB/s | with vhost, MiB/s | ratio |"

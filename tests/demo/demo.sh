@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Builds the demo system with Nix, compiles it to a runner and boots it: tests/demo/demo.sh
-# [MVMBUILD], default build/mvmbuild Its store paths go to /nix/store where this user may build,
+# [MVMBUILD], default build/mvmbuild. The store paths go to /nix/store where this user may build,
 # else to a store in build/.
 set -euo pipefail
 

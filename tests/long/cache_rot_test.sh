@@ -1,9 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A cache that rots: a thousand damages at random places, and not one wrong image. The cache is the
-# own one, in the boot in which it was filled and in others, or one that others fill; the image is a
-# squashfs or an erofs, its blocks are copied or shared (on an XFS and a btrfs in files).
-#   TRIES=125   damages of each kind of cache and image     SEED=1   of their choice
+# Damages a cache at a thousand random places: none of them may lead to a wrong image. The cache is
+# the user's own, in the boot in which it was filled or in a later one, or a cache that others fill.
+# The image is a squashfs or an erofs; its blocks are copied or shared (on an XFS and a btrfs in
+# files).
+#   TRIES=125   damages for each kind of cache and image
+#   SEED=1      seed of their choice
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
@@ -25,8 +27,8 @@ unmount() { mountpoint -q "$mounted" && umount "$mounted"; }
 at_end=unmount
 RANDOM=${SEED:-1}
 
-# Small paths of less than a page and of more, links, directories; large ones that share content,
-# compress and do not.
+# Small paths of less than a page and of more, links, directories; large ones with content that is
+# shared, that compresses, and that does not.
 cat >"$test_dir/vm.nix" <<'EOF2'
 { busyboxProgram }:
 let
@@ -61,7 +63,7 @@ pick() { # NAME...: sets $picked
 	shift "$n"
 	picked=$1
 }
-# A bit of the byte at a place.
+# Flips a bit of the byte at a place.
 flip() { # FILE PLACE
 	local byte
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
@@ -70,8 +72,8 @@ flip() { # FILE PLACE
 		conv=notrunc status=none
 }
 
-# damage CACHE: damages one of its files; $what names the damage. Where a disk would leave the
-# times and the mode, they stay.
+# damage CACHE: damages one of its files; $what names the damage. Times and mode stay as they are
+# where a disk's fault would not change them.
 damage() {
 	local files file size kind
 	mapfile -t files < <(find "$1" -mindepth 2 -type f ! -path "$1/tmp/*" | LC_ALL=C sort)
@@ -113,8 +115,8 @@ damage() {
 	rm -f "$test_dir/times"
 }
 
-# try FOLDER WHOSE: damages a copy of the cache FOLDER/whole once. Prints what is wrong, and returns
-# false then.
+# try FOLDER WHOSE: damages a copy of the cache FOLDER/whole once. If the result is wrong, prints
+# how and returns false.
 try() {
 	local cache=$1/cache with what again packed sum said
 	rm -rf "$cache" "$1/own"
@@ -163,7 +165,7 @@ campaign() {
 	good=$(sha256sum <"$1/out/share/microvm/stage1.$type")
 	for ((i = 0; i < tries; i++)); do
 		if [ -n "${MVM_TEST_MOUNTS:-}" ] && [ $((i % 2)) = 1 ]; then
-			# In every second one the machine was started again meanwhile.
+			# Every second time the machine has rebooted since.
 			printf '%08d-1111-4111-8111-111111111111\n' "$i" >"$test_dir/boot_id"
 			mount --bind "$test_dir/boot_id" "$boot_id" && try "$1" "$2" ||
 				wrong=$((wrong + 1))
@@ -177,7 +179,8 @@ campaign() {
 	check "$3: most of the damages were read by a build" test "$healed" -gt $((tries / 2))
 }
 
-# mount_new FS: one in a file; false, and skipped as TITLE, where that cannot be.
+# mount_new FS TITLE: makes the file system in a file and mounts it. Skips TITLE and returns false
+# where that is impossible.
 mount_new() { # FS TITLE
 	rm -f "$test_dir/$1.img"
 	truncate -s 1G "$test_dir/$1.img"
@@ -187,8 +190,8 @@ mount_new() { # FS TITLE
 	return 1
 }
 
-# A byte of an object rots on the disk, below the file system, of which nothing is in memory: btrfs
-# notices it itself, others do not.
+# A byte of an object rots on the disk below the file system, whose page cache is empty: btrfs
+# notices it, other file systems do not.
 below_the_file_system() { # FS
 	local cache=$mounted/cache image=$mounted/out/share/microvm/stage1.$type \
 		title="$type, on a disk with $1 that rots" object pattern place places good
@@ -199,7 +202,7 @@ below_the_file_system() { # FS
 	pattern=$(od -An -v -tx1 -j 100000 -N 24 "$object" | tr -d ' \n' | sed 's/../\\x&/g')
 	rm -r "$mounted/out"
 	unmount
-	# a removed image has it, too
+	# A removed image has the byte too.
 	mapfile -t places < <(LC_ALL=C grep -obUaP -e "$pattern" "$test_dir/$1.img" | cut -d : -f 1)
 	for place in "${places[@]}"; do flip "$test_dir/$1.img" "$place"; done
 	check "$title: a byte of an object was changed" test "${#places[@]}" -gt 0

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Every call that a build makes fails once (of those with more than 150, 150), with a warm cache and
-# with a cold one. Takes an hour or so.
-# FAULT_FUNCTIONS="a b" takes only these functions, FAULT_MOST=N at most N calls of each.
+# Lets every call of a build fail once (at most 150 calls of each function), with a warm cache and
+# with a cold one. Takes about an hour.
+# FAULT_FUNCTIONS="a b" tests only these functions, FAULT_MOST=N at most N calls of each.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../e2e/lib/lib.sh"

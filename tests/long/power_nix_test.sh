@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Cuts the power at any time of what a guest with a writable Nix store does: its first build, an
-# update to another closure, a garbage collection. After each cut this machine's Nix looks at the
-# store as the next boot would have it.
+# Cuts the power of a guest with a writable Nix store at any time during its first build, an update
+# to another closure, and a garbage collection. After each cut this machine's Nix checks the store
+# as the next boot would see it.
 # shellcheck disable=SC2317,SC2154,SC2034 # power.sh calls the functions
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -26,7 +26,7 @@ lib=$(text lib 1) && app=$(text app "\${builtins.storePath $lib}") && other=$(te
 	exit 1
 cp "$(dirname "$mvmbuild")/mvm-nix-db" "$world/bin/"
 
-# ---- two closures of one VM; of each what its first stage has: the seed of the database ----
+# ---- two closures of one VM, each with the seed of the database from its first stage ----
 vm_of() { # NAME STORE PATH...
 	{
 		echo "storePaths: [$(printf '%s, ' "${@:2}")]"
@@ -51,7 +51,7 @@ vm_of second "$data_path" "$other"
 check "the images' databases are found" \
 	test -s "$world/seed/first/id" -a -s "$world/seed/second/db.sqlite"
 
-# From where a scene starts: as new, and after a boot that left a root and garbage.
+# Scenes start from a new store, or after a boot that left a root and garbage.
 mkdir "$test_dir/starts"
 tar -xzf "$test_dir/first/share/microvm/volumes/0.tar.gz" -C "$test_dir/starts" &&
 	mv "$test_dir/starts/image" "$test_dir/starts/new"

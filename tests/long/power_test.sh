@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Cuts the power at any time of what a host does: nothing that was there before is lost, what is
-# new is there completely or not at all, and what a finished command made is there. lib/power.sh
-# has the details.
+# Cuts the power of a host at any time: nothing that existed before is lost, new files exist
+# completely or not at all, and the results of a finished command are there. lib/power.sh has the
+# details.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../e2e/lib/guest.sh"
@@ -51,7 +51,7 @@ volumes() { # NAME MIB-OF-EXT4 MIB-OF-XFS MIB-OF-BTRFS
 	V
 }
 volumes small 64 300 128
-# btrfs becomes no smaller than 256 MiB when it grows.
+# A btrfs that grows must get at least 256 MiB.
 volumes large 128 400 256
 host() { # NAME VM...
 	{

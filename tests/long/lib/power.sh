@@ -1,31 +1,30 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# The power is cut while a host works. A guest does what a scene says, on a disk whose writes QEMU
-# logs; replay.c makes of the log what the disk may hold after a cut at any time; each of these
-# images is mounted, looked at, and worked on further, by this machine. Source it after guest.sh.
+# Cuts the power of a host that works. A guest runs a scene on a disk whose writes QEMU logs.
+# replay.c makes images from the log that the disk may hold after a cut at any time, and this
+# machine mounts each of them, checks it and goes on with it. Source it after guest.sh.
 #
 # A scene is a file power/NAME.sh with three functions. They run as root in the directory $data,
-# which is the disk, and have $world, a directory of what they need, at the same path in the guest
-# and here:
-#   prepare  what is on the disk in the beginning; here
-#   act      what is logged; in the guest, between calls of `mark N`, N = 1, 2, ...
-#   judge    what must be true after the cut, with $mark the last mark that was reached; here. It
-#            calls `bad WHAT` for all that is wrong
-# The guest has the store paths $paths too.
+# which is the disk, and find what they need in $world, which has the same path in the guest and on
+# this machine:
+#   prepare  fills the disk, on this machine
+#   act      works while writes are logged, in the guest; it calls `mark N` with N = 1, 2, ...
+#   judge    checks the disk after the cut, on this machine; $mark is the last mark that was
+#            reached. It calls `bad WHAT` for every fault
+# The guest also has the store paths $paths.
 #
-# A scene may say how large its file system is, in MiB, and that it is another one: scene_mib=128,
-# scene_type=xfs. With scene_writeback=yes ext4 does not order data before what it says of them: a
-# file may have its size, and zeros in it. With scene_disk=400 the disk has so many MiB, of which
-# the file system becomes all; there are no marks then. MVM_LONG=N takes N times as many points,
-# MVM_SCENES="a b" these alone.
+# A scene may set the size and the type of its file system: scene_mib=128 (MiB), scene_type=xfs.
+# With scene_writeback=yes, ext4 does not write data before the metadata that refers to them: a file
+# may have its size, but contain zeros. With scene_disk=400 the disk has 400 MiB, to which the file
+# system grows; such a scene has no marks. MVM_LONG=N tries N times as many points, MVM_SCENES="a b"
+# runs only these scenes.
 
 # shellcheck disable=SC2154,SC2034,SC2317 # set and used by what sources it
 power_mib=320
 # Further variables that scenes use.
 power_names=()
 
-# power_setup: the world, and what a guest is made of. `world` below it is filled by the scenes'
-# fixtures.
+# power_setup: makes the world and the parts of a guest. The scenes' fixtures fill `world` below it.
 power_setup() {
 	need_programs qemu-system-x86_64 e2fsck losetup mkfs.ext4 unshare nix-build cc
 	world=$test_dir/world data=$test_dir/data
@@ -42,7 +41,7 @@ power_setup() {
 			mktemp mount mv readlink realpath rm rmdir sed sha256sum sleep sort stat \
 			sync tail tar \
 		gzip timeout touch tr truncate uname umount xargs || exit 1
-	# QEMU, but that the disk of this name is logged.
+	# Runs QEMU with a log of the disk of this name.
 	mkdir -p "$test_dir/qemu/bin"
 	cat >"$test_dir/qemu/bin/qemu-system-x86_64" <<-'Q'
 		#!/bin/bash
@@ -60,13 +59,13 @@ power_setup() {
 	chmod +x "$test_dir/qemu/bin/qemu-system-x86_64"
 }
 
-# Prints what the scenes may use, for the guest and the judges.
+# Prints the functions that scenes may use, for the guest and the judges.
 power_words() {
 	declare -p test_dir world data sectors NIX_STORE_DIR "${power_names[@]}"
 	cat <<-'W'
 		export PATH=$world/bin:$PATH:/usr/sbin:/sbin MKE2FS_CONFIG=$world/mke2fs.conf NO_COLOR=1 MICROVM_ACCEL=tcg XDG_CACHE_HOME=$test_dir/none
 		export NIX_STATE_DIR=$test_dir/none
-		# Two trees are the same when this prints the same.
+		# Trees are equal if this prints the same for both.
 		tree() { (cd "$1" 2>/dev/null && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 | LC_ALL=C sort -z | xargs -0r sha256sum) | sha256sum; }
 		same() { [ -d "$1" ] && [ "$(tree "$1")" = "$(tree "$2")" ]; }
 	W
@@ -83,7 +82,7 @@ scene_mkfs() { # IMAGE
 	esac
 }
 
-# The files that the scene prepares are on a new disk, which has one MiB more than the file system,
+# Makes a new disk with the files that the scene prepares. It has one MiB more than the file system,
 # for the marks.
 scene_prepare() {
 	truncate -s "${scene_disk}M" "$scene_dir/start"
@@ -94,8 +93,8 @@ scene_prepare() {
 			"$test_dir" "$scene_file" "$scene_dir/start"
 }
 
-# The guest's part: the marks are written past the file system, to the disk itself. Waiting, it lets
-# the kernel write back what nobody has synced.
+# The guest's part. Marks are written behind the file system, directly to the disk. The pauses give
+# the kernel time to write back data that nobody has synced.
 scene_script() {
 	power_words
 	cat <<-'S'
@@ -104,7 +103,8 @@ scene_script() {
 			dd if=/dev/zero of="$(sed -n "s|^\([^ ]*\) $data .*|\1|p" /proc/mounts)" bs=4096 seek=$((sectors / 8 + $1)) count=1 oflag=direct conv=notrunc status=none
 			echo "mark $1"
 		}
-		mount -o remount,commit=1 "$data" 2>/dev/null || true # where it has that option
+		# Not every file system has this option.
+		mount -o remount,commit=1 "$data" 2>/dev/null || true
 		echo 20 >/proc/sys/vm/dirty_writeback_centisecs
 		echo 50 >/proc/sys/vm/dirty_expire_centisecs
 		cd "$data"
@@ -144,7 +144,7 @@ scene_reset() {
 	truncate -s 4G "$scene_dir/disk.log"
 }
 
-# scene_judge COUNT: so many points, by as many processes as there are processors.
+# scene_judge COUNT: judges COUNT points with one process for each processor.
 scene_judge() {
 	local part parts
 	parts=$(nproc)
@@ -160,8 +160,8 @@ scene_judge() {
 	cat "$scene_dir"/judged*
 }
 
-# scene NAME POINTS [FILE]: records it, and judges so many points. Its file is power/NAME.sh, or
-# power/FILE.sh.
+# scene NAME POINTS [FILE]: records the scene of power/NAME.sh or power/FILE.sh, and judges that
+# number of points.
 scene() {
 	case " ${MVM_SCENES:-$1} " in *" $1 "*) ;; *) return ;; esac
 	scene_file=$top/tests/long/lib/power/${3:-$1}.sh scene_dir=$test_dir/scene

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# One point: power_judge.sh TEST_DIR SCENE IMAGE MARK POINT, in a mount namespace of its own. What
-# is wrong is on standard output; status 0 when nothing is. A torn block may need e2fsck before the
-# disk can be mounted, as on any machine; whoever runs one does that.
+# Judges one point in its own mount namespace: power_judge.sh TEST_DIR SCENE IMAGE MARK POINT.
+# Prints each fault; the status is 0 if there is none. A torn block may require e2fsck before the
+# disk can be mounted, as on any machine, so it runs first.
 # shellcheck disable=SC2154,SC1091,SC2317 # of the words; the scene calls the functions
 set -u
 . "$1/words"
@@ -15,7 +15,7 @@ bad() {
 	echo "bad: $point, mark $mark: $*"
 }
 note() { echo "note: $*"; }
-# ok NAME COMMAND...: it succeeds, else what it said is wrong.
+# ok NAME COMMAND...: runs the command, which must succeed; otherwise its output is a fault.
 must() {
 	local said
 	said=$("${@:2}" 2>&1) || bad "$1: $(tail -n 8 <<<"$said")"
@@ -29,8 +29,8 @@ sound() {
 	*) said=$(e2fsck -fn "$image" 2>&1) ;;
 	esac || bad "$1: the disk's own file system: $(tail -n 5 <<<"$said")"
 }
-# A kernel that replays the growth of an ext file system has the right number of groups only at the
-# next mount; stage 1 mounts it twice, too (imaging/guest/init/mounts.c).
+# A kernel that replays the growth of an ext file system counts its groups right only at the next
+# mount; stage 1 mounts it twice too (imaging/guest/init/mounts.c).
 replay_journal() {
 	dumpe2fs -h "$image" 2>/dev/null | grep -q '^Filesystem features:.* needs_recovery' &&
 		mount -o loop "$image" "$data" 2>/dev/null && umount "$data"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A runner is built over another one, then the cache is cleaned up.
+# Builds a runner over another one, then cleans up the cache.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 build() { mvmbuild -q "$world/$1.yaml" -o "$data/$2" --cache "$data/cache" "${@:3}"; }

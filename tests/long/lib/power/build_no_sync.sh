@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A build that does not wait for the disk: whatever the power cut destroyed is noticed and built
-# again.
+# Builds without waiting for the disk: whatever the cut destroyed must be noticed and built again.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 scene_writeback=yes
 

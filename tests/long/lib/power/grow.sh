@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A start makes the images of volumes larger that have files in them.
+# A start enlarges the images of volumes with files in them.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 scene_mib=1000
 

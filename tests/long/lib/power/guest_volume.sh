@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Files that are written one after the other, each synced before the next one begins: a file that is
-# there is whole, and so are those before it.
+# Writes files one after the other, each synced before the next one begins: a file that exists is
+# complete, and so are those before it.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 put() { seq "$1" $(($1 * 3000)) >"$1.new" && sync "$1.new" && mv "$1.new" "$1" && sync .; }
@@ -20,7 +20,7 @@ act() {
 	done
 }
 
-# Every fifth one is removed some time after.
+# Every fifth file is removed some time later.
 judge() {
 	local i last=10
 	for i in $(seq 11 40); do

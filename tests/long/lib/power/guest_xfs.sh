@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A guest's volume, xfs, that becomes larger when the guest mounts it, and is then written to.
+# A guest's xfs volume grows when the guest mounts it, and is then written to.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 scene_type=xfs
 scene_mib=300

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A host is built again, and installed over the older one.
+# Builds a host again and installs it over the older one.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 host() { mvmbuild -q host "$world/host-$1.yaml" -o "$data/host" --cache "$data/cache"; }

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Functions that the scenes with volumes share: they start the VM, whose hypervisor does nothing,
-# and check that a volume is sound.
+# Functions of the scenes with volumes: they start a VM whose hypervisor does nothing, and check
+# that a volume is sound.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 start() { (cd "$data/state" && "$world/ref/$1/bin/microvm-run" </dev/null); }
 
 images=(data.img x.img b.img v.img m.img)
 
-# image_is SIZE-IN-MIB IMAGE: prints what is wrong with it.
+# image_is SIZE-IN-MIB IMAGE: prints each fault of the image.
 image_is() {
 	local place=state/$2 label=data said mib
 	case $2 in
@@ -23,8 +23,8 @@ image_is() {
 	case " $1 " in *" $mib "*) ;; *) echo "$2 has $mib MiB, not $1" ;; esac
 }
 
-# Files that are left beside the images, except those of a killed start that a process with the same
-# number may be using.
+# Prints files that were left beside the images, except those of a killed start whose process number
+# is in use again.
 leftovers() {
 	local entry
 	find state -mindepth 1 -maxdepth 1 ! -name '*.img' -printf '%f\n' | while read -r entry; do

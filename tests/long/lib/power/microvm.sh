@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# The verbs of microvm: a VM is updated, another one created, the first rolled back, a third one
-# removed, with its volumes.
+# Uses microvm's commands: updates a VM, creates another one, rolls the first one back, and removes
+# a third one with its volumes.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 m() { XDG_CACHE_HOME=$data/cache microvm -q --state-dir "$data/vms" "$@"; }
@@ -32,7 +32,7 @@ act() {
 	mark 6
 }
 
-# The runner that a link of a VM names: old, new, none, or what is wrong with it.
+# The runner that a VM's link leads to: old, new, none, or a fault.
 runner() { # VM LINK
 	local place=vms/$1/$2
 	if [ ! -L "$place" ]; then
@@ -89,7 +89,7 @@ judge() {
 	[ "$(runner two current)" != none ] || must "creation" m -c two -f "$data/src/new.yaml"
 	[ "$(runner two current)" = old ] || bad "after its creation two has $(runner two current)"
 	for vm in third fourth; do
-		# A removal that was cut off can be done again; a VM that is gone can be made again.
+		# An interrupted removal can be repeated; a VM that is gone can be created again.
 		if [ -e "vms/$vm/current" ] || [ -e "vms/$vm/runners" ]; then
 			must "the removal of $vm" m --remove "$vm"
 		fi

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A guest's store after a cut, brought up by the next boot with either closure: what mvm-nix-db does
-# there, then Nix on the overlay.
+# Brings a guest's store up after a cut as the next boot would, with either closure: mvm-nix-db
+# first, then Nix on the overlay.
 # shellcheck disable=SC2317,SC2154,SC2034 # ../power.sh calls the functions, and sets what they use
 
 nix_env() {
@@ -12,7 +12,7 @@ nix_env() {
 
 judge() {
 	local vm=second said known path wanted="$top_path $data_path $scene_keeps"
-	# Two of three boots have the other closure.
+	# Two of three boots use the other closure.
 	[ $((${point%%-*} % 3)) != 0 ] || vm=first
 	case $vm in first) wanted+=" $app $lib" ;; second) wanted+=" $other" ;; esac
 	mkdir -p store work var
