@@ -26,7 +26,8 @@ mapfile -t sources < <(files '*.c' '*.h')
 clang-format --dry-run -Werror "${sources[@]}"
 result $? "clang-format would change nothing (clang-format -i FILE)"
 
-# Columns, not bytes: a tab goes to the next multiple of 8, a character in UTF-8 takes one.
+# This counts columns, not bytes: a tab goes to the next multiple of 8, a character in UTF-8 takes
+# one.
 wide=$(for file in "${sources[@]}"; do
 	expand "$file" | LC_ALL=C.UTF-8 grep -nE '^.{101,}' | sed "s|^|$file:|"
 done)
@@ -43,8 +44,8 @@ result $status "headers stand alone"
 bash tests/rooms.sh "${BUILD:-build}"
 result $? "no include and no call runs upwards (tests/rooms.sh)"
 
-# A code is printed by a case in tests/golden/errors. Exempt are codes that a description and some
-# files alone cannot bring about:
+# Every error code is printed by a case in tests/golden/errors. Exempt are codes that need more than
+# a description and some files:
 # those that need Nix, a database, a damaged cache or store, or a kernel: tests/unit and tests/e2e
 # look for the text of the message
 exempt=' broken-derivation broken-kernel closure-list closure-scan damaged-cache damaged-object'
@@ -74,8 +75,8 @@ done
 echo "${missing:+# without:$missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "every error code has a case"
 
-# Both ways: a code without a text, and a text without a code. The codes that tests expect are among
-# them, which shows that docs/error_codes.awk overlooks none.
+# Every code has a text, and every text a code. The codes that tests expect must be among them, so
+# docs/error_codes.awk has not overlooked one.
 # shellcheck disable=SC2016
 differing=$(diff <(printf '%s\n' "${codes[@]}") \
 	<(sed -n 's/^### `\(.*\)`$/\1/p' docs/errors.md | LC_ALL=C sort) | grep '^[<>]')

@@ -34,7 +34,7 @@ result() { # STATUS DESCRIPTION
 	if [ "$1" = 0 ]; then echo "ok $n - $2"; else bad=1; echo "not ok $n - $2"; fi
 }
 
-# The caret's line is as long as the path above it.
+# The caret's position depends on the length of the path above it.
 normalise() {
 	awk -v work="$work" '
 		{ shorter = 0; line = $0 }
@@ -61,8 +61,8 @@ arguments_of() { # FILE
 	read -r -a args < <(sed -n "s|^# args: ||p" "$1" | sed "s|/F|$work|g")
 }
 
-# Prints the hypervisor's arguments of the plan, each with a 0 byte behind it. Commas in names
-# are doubled in the values of -drive.
+# Prints the hypervisor's arguments of the plan, each followed by a 0 byte. Commas in names are
+# doubled in the values of -drive.
 planned_arguments() { # ACCELERATOR RUNNER PARAMETERS PLAN
 	jq -j --arg accel "$1" --arg runner "$2" --arg parameters "$3" '
 		[.command[1:][]
@@ -102,8 +102,8 @@ check_volumes() { # PLAN
 	return $status
 }
 
-# Starts a runner of a hostile name from an empty state directory. Its mvm-host knows both
-# accelerators, and with TCG no io_uring.
+# Starts a runner with a hostile name in an empty state directory. Its mvm-host finds both
+# accelerators, but no io_uring with TCG.
 start_case() { # NAME ACCELERATOR PLAN
 	local runner="$work/a, 'runner' \$(touch pwned)/$1" state="$work/state/$1-$2" \
 		parameters=" x='y z'"
@@ -143,7 +143,7 @@ start_case() { # NAME ACCELERATOR PLAN
 	fi
 }
 
-# The recorder replaces QEMU alone: taps and virtiofsds are missing.
+# The recorder replaces only QEMU: there are no taps and virtiofsds.
 can_start() { # PLAN
 	jq -e '.hypervisor == "qemu" and (.description | (.hugepageMem | not)
 		and all(.interfaces[]; .type == "user"))
@@ -160,9 +160,9 @@ check_named() { # PLAN RUNNER
 	return $status
 }
 
-# Runs virtiofsd-run with the help texts of a daemon and a recorder instead of mvm-host; what it
-# says and starts is printed. The host is a small one: two CPUs, and every directory on ZFS, for the
-# group 16 to write to.
+# Runs virtiofsd-run with the help texts of a daemon and a recorder instead of mvm-host; prints its
+# messages and the commands that it starts. The host has two CPUs, and every directory is on ZFS,
+# with the group 16.
 serve_case() { # NAME KIND USER PLAN
 	local runner=$work/$1 tools=$work/tools state=$work/state/$1-serve
 	mkdir -p "$tools" "$state"

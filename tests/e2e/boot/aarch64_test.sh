@@ -48,7 +48,7 @@ expect "the aarch64 guest runs to its end" "$console" '^aarch64: done'
 vm_run 60 "$console" '^aarch64: ' runner/bin/microvm-run
 expect "the volume keeps what an aarch64 guest wrote" "$console" '^aarch64: boot [2-9]'
 
-# Debian's arm64 kernels have no pvpanic: to QEMU it is a reboot.
+# Debian's arm64 kernels lack pvpanic, so QEMU sees a panic as a reboot.
 MICROVM_KERNEL_PARAMS=init=/no/init vm_run 60 "$console" '^stage1: giving up' runner/bin/microvm-run
 check "an aarch64 guest that cannot boot ends by itself" test $? = 0
 expect "its console says that the init cannot be started" \

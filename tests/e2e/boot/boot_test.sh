@@ -13,10 +13,10 @@ echo "the secret" >"$test_dir/secret, with a comma"
 sees() { expect "$name: the guest sees $1" "$console" "^probe: $2\$"; }
 sees_no() { expect_no "$name: the guest sees $1" "$console" "^probe: $2\$"; }
 
-# The port on this machine that the guest answers at.
+# The port on this machine that is forwarded to the guest.
 port=$((20000 + $$ % 10000))
 
-# answers: the guest's server does, at the forwarded port.
+# answers: the guest's server answers at the forwarded port.
 # shellcheck disable=SC2317 # check calls it
 answers() {
 	[ "$({ exec 3<>"/dev/tcp/127.0.0.1/$port" &&
@@ -83,8 +83,7 @@ sees "the credential" 'credential token the secret'
 sees "the volume with its size" 'disk the-data 0 16384 KiB'
 sees "its own end" 'done'
 
-# A bus on the small machine, another CPU, another user, arguments of one's own, and every way to
-# add code.
+# PCI on the machine microvm, another CPU, another user, extra arguments, and every way to add code.
 name=port
 {
 	cat <<E2

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Boots a system in NixOS's shape whose description names the toplevel alone: what mvmbuild
-# derives from the system's files and from its bootspec, with initrds of other makes. NixOS's
-# second stage must find what it expects.
+# Boots a system with NixOS's layout whose description names only the toplevel: mvmbuild derives the
+# rest from the system's files and from its bootspec, with initrds of other makes. NixOS's second
+# stage must find everything that it expects.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -35,7 +35,7 @@ boot files '^nixos: '
 well
 expect_no "$name: stage 1 is mvmbuild's" "$console" '^guest-initrd: '
 
-# A bootspec does not know the modules.
+# A bootspec does not contain the modules.
 name=bootspec
 {
 	echo 'mem: 256'

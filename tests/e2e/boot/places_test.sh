@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Boots a guest with as many devices as QEMU's default machine has places for, and with the
-# longest name of a credential: the guest must see all of it.
+# Boots a guest with as many devices as QEMU's default machine has room for, and with a credential
+# of the longest name: the guest must see all of them.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -17,7 +17,7 @@ description() {
 	fast_kernel
 }
 
-# With the store disk and the random numbers.
+# The store disk and the random number generator are devices too.
 description 21 | compile most "$probe" || finish
 boot most '^probe: '
 check "a guest with 23 devices ends with status 0" test "$status" = 0

@@ -29,8 +29,8 @@ up() {
 	if vm_wait_for "$2"; then ok "$1"; else not_ok "$1" "$console"; fi
 }
 
-# gone DESCRIPTION: the VM has no process any more. One that has ended and that `timeout` has not
-# waited for yet (state Z) does not count.
+# gone DESCRIPTION: the VM's process has ended. It does not matter whether `timeout` has waited for
+# it yet (state Z).
 gone() { check "$1" test -z "$(pgrep -r D,I,R,S,T -P "$vm_pid")"; }
 
 # The free memory that the running guest printed last.
@@ -62,7 +62,7 @@ clean() { # DESCRIPTION IMAGE
 button=$test_dir/button/bin
 keys=$test_dir/keys/bin
 
-# No VM.
+# There is no VM.
 said "microvm-shutdown succeeds when no VM runs" 0 '' "$button/microvm-shutdown"
 said "microvm-balloon fails when no VM runs" 1 'no VM is running here' "$button/microvm-balloon" 64
 said "microvm-check finds a VM ready that can start" \
@@ -80,7 +80,7 @@ said "microvm-run names the first thing that is missing" 1 \
 	'^microvm-run: vm: /no/qemu/bin/qemu-system-x86_64 is not installed' \
 	"$test_dir/lacking/bin/microvm-run"
 
-# Nothing helps: the power is cut.
+# The guest reacts to nothing, so the power is cut.
 boot_start button probe.do=deaf
 up "a guest that ignores every request comes up" '^probe: free'
 before=$(free_memory)
@@ -104,7 +104,7 @@ vm_wait
 said "MICROVM_SHUTDOWN_SECONDS must be a number" \
 	2 'SECONDS must be a number' env MICROVM_SHUTDOWN_SECONDS=soon "$button/microvm-shutdown"
 
-# Killed: what is left does no harm.
+# The leftovers of a killed VM do no harm.
 boot_start keys probe.do=init
 up "a guest that listens to the keyboard comes up" '^probe: ready'
 kill -KILL "$(pgrep -f '^microvm@vm ' -P "$vm_pid")"

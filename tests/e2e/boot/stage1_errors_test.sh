@@ -49,7 +49,7 @@ told "which command checks the volume" \
 	'on the host, with the VM stopped, check the volume: e2fsck -fp data.img; or microvm --fsck NAME, for a VM of microvm$'
 rm data.img
 
-# The disk of another VM, or no disk: QEMU's arguments are those of the runner.
+# The disk is another VM's, or missing; QEMU's arguments are those of the runner.
 sed "s/serial=the-data/serial=other/" "$test_dir/vm/bin/microvm-run" >"$test_dir/run"
 cp -r "$test_dir/vm" "$test_dir/other"
 chmod -R u+w "$test_dir/other"
@@ -59,8 +59,8 @@ fails "a disk that is missing" \
 told "the serial number of a disk that is there" 'there is vd[ab], with serial "other"$'
 told "the serial number of the store disk" 'there is vd[ab], with serial "mvm-store"$'
 
-# A kernel that has no such driver, though the description was compiled for one that has: the
-# modules do not fit.
+# This kernel lacks the driver, though the description was compiled for one that has it: the modules
+# do not fit.
 fails "a file system without its module" \
 	vm 'cannot mount disk the-data .*ext4.*: No such device$' module_blacklist=ext4
 told "the likely reason" \
@@ -77,7 +77,7 @@ expect "$description: the module that was not loaded is named before" \
 mkdir "$test_dir/boot"
 cp "$vmlinux" "$test_dir/boot/vmlinux"
 config=$(echo "$kernel"/boot/config-*)
-# refused NAME OPTION MESSAGE: with a kernel built without it.
+# refused NAME OPTION MESSAGE: a build for a kernel without this option fails.
 refused() {
 	sed "s/^CONFIG_$2=.*/# CONFIG_$2 is not set/" "$config" >"$test_dir/boot/${config##*/}"
 	printf '%s\n' 'hostName: vm' "toplevel: $probe" "storeDir: $NIX_STORE_DIR" \

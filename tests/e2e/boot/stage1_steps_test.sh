@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Checks that stage 1 does its steps in the order of the plan (imaging/guest/init/plan.h), programs
-# among them. The plan is written by hand here: the initrd from mvmbuild gets more steps and a
-# static program, busybox.
+# Checks that stage 1 does its steps, which may be programs, in the plan's order
+# (imaging/guest/init/plan.h). The test adds steps of its own and a static program, busybox, to
+# mvmbuild's initrd.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -15,8 +15,8 @@ plan=$(gzip -dc "$test_dir/vm/share/microvm/initrd" |
 mkdir -p "$test_dir/more/mvm/programs" "$test_dir/more/mvm/files"
 cp "$(command -v busybox)" "$test_dir/more/mvm/programs/busybox"
 
-# steps NAME LINE...: the runner $test_dir/NAME does these steps after its own. The kernel unpacks
-# one archive after the other.
+# steps NAME LINE...: makes the runner $test_dir/NAME do these steps after its own. They are in a
+# second archive, which the kernel unpacks after the first.
 steps() {
 	rm -rf "${test_dir:?}/$1"
 	cp -r "$test_dir/vm" "$test_dir/$1"
@@ -25,7 +25,7 @@ steps() {
 		>>"$test_dir/$1/share/microvm/initrd"
 }
 
-# Blanks in the plan are \040. The script prints what is there when it runs, and its arguments.
+# Blanks in the plan are \040. The script prints the directory's contents and its arguments.
 # shellcheck disable=SC2016 # the guest's shell expands it
 script='echo\040"told:\040$0\040$1\040$(cat\040/run/mvm/seed)\040$(stat\040-c\040%a:%u:%g\040/made/store)\040$(test\040-e\040/late\040||\040echo\040early)"'
 steps ordered 'file mvm/files/seed /run/mvm/seed 644'

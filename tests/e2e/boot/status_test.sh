@@ -28,7 +28,7 @@ for name in microvm q35; do
 done
 ends "a panic with the parameter panic=0" microvm 1 probe.do=report,panic panic=0
 
-# A kernel that has no driver for the device: it runs as before.
+# A kernel without a driver for the device runs as before.
 cp -rs "$kernel" "$test_dir/kernel"
 find "$test_dir/kernel" -name 'pvpanic*' -delete
 kernel=$test_dir/kernel

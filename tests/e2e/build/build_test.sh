@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs mvmbuild without a VM: it makes the same bytes in every way, complete output or none, and
-# one clear error for each mistake.
+# Runs mvmbuild without a VM: every way to build makes the same bytes, output is complete or absent,
+# and each mistake gives one clear error.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
-# Mounts of its own, so that disks can be full.
+# The test has its own mounts, so that disks can be full.
 # shellcheck source=tests/e2e/lib/own_mounts.sh
 . "$(dirname "$0")/../lib/own_mounts.sh"
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -31,9 +31,8 @@ volumes:
   - {image: data.img, size: 8, mountPoint: /data}
 E2
 
-# mvm [ARGUMENT]...: a build without a cache, unless the arguments name one; standard output in
-# $printed,
-# messages in $log, $status.
+# mvm [ARGUMENT]...: builds without a cache, unless the arguments name one. Sets $printed (standard
+# output), $log (the file of messages) and $status.
 mvm() {
 	status=0
 	"$MVMBUILD" --progress none "$@" >"$printed" 2>"$log" </dev/null || status=$?
@@ -41,7 +40,7 @@ mvm() {
 }
 fails() { ! "$@"; }
 empty() { [ -z "$(ls -A "$1")" ]; }
-# All that a runner is: names, types, modes, sizes, link targets, contents.
+# Prints everything that makes up a runner: names, types, modes, sizes, link targets, contents.
 all_of() {
 	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 |
 		LC_ALL=C sort -z | xargs -0 sha256sum)
@@ -83,7 +82,7 @@ if [ "$(id -u)" = 0 ]; then
 else
 	skip "another user without a home directory can build" "not root"
 fi
-# Its VMs are built by several threads; one disk serves all.
+# Several threads build its VMs; one disk serves all of them.
 {
 	echo 'vms:'
 	for n in 1 2 3 4 5 6 7 8; do echo "  demo$n: {source: $test_dir/vm.yaml}"; done
@@ -94,7 +93,8 @@ for n in 1 2 3 4 5 6 7 8; do
 		same "$out/first" "$out/host/runners/demo$n"
 done
 rm -rf "$out/host"
-# Different disks: the first one alone while the cache lacks much, then several at once.
+# With different disks, the first one is built alone while the cache lacks much of it, then several
+# are built at once.
 echo 'vms:' >own-host.yaml
 for n in 1 2 3 4 5; do
 	echo "the own words of VM $n" >"own$n"
@@ -142,8 +142,8 @@ check "another description builds over the runner" \
 check "the runner is replaced by the other one" fails same "$out/first" "$out/masked"
 check "replacing a runner leaves no litter" test -z "$(litter first masked)"
 
-# again DESCRIPTION [ARGUMENT]...: a build of the first description that finds something to do, and
-# makes it right.
+# again DESCRIPTION [ARGUMENT]...: builds the first description again, which must find something to
+# do and make it right.
 again() {
 	check "$1: the build succeeds" \
 		mvm --cache "$cache" --progress plain "$test_dir/vm.yaml" -o "$out/first" "${@:2}"
@@ -159,7 +159,7 @@ disk=$out/first/share/microvm/stage1.squashfs
 again "the first description after the other one"
 up_to_date "the first description once more"
 again "--force" --force
-# Damage that keeps name, size and the time of the last change of the contents.
+# The damage keeps the name, the size and the modification time.
 chmod u+w "$disk"
 touch -r "$disk" "$test_dir/times"
 dd if=/dev/zero of="$disk" bs=4096 count=10 conv=notrunc status=none
@@ -172,7 +172,7 @@ for file in bin/microvm-run share/microvm/vm.json share/microvm/hypervisor \
 done
 sed -i 's/vm/VM/' "$out/first/bin/microvm-shutdown"
 again "a runner with another script"
-# Files that somebody copied are not known to be whole.
+# mvmbuild does not know that copied files are complete.
 cp -a "$out/first" "$out/copy"
 rm -rf "$out/first"
 mv "$out/copy" "$out/first"
@@ -206,7 +206,7 @@ rm -rf "$out/empty"
 
 # ---- what is not ours ----
 
-# refused DESCRIPTION FILE: the file stays, and so does the runner that it is in.
+# refused DESCRIPTION FILE: the file and the runner around it stay.
 refused() {
 	local was
 	echo precious >"$2"
@@ -259,7 +259,7 @@ expect "the error says that the link is not a host" "$log" \
 check "the host that the link leads to is left alone" \
 	test "$was" = "$(all_of "$test_dir/elsewhere-host")"
 rm -rf "$out/host" "$test_dir/elsewhere-host"
-# A crash cut the list off.
+# A crash truncated the list.
 chmod u+w "$out/first/share/mvmbuild/files"
 : >"$out/first/share/mvmbuild/files"
 cp -a "$out/first" "$out/.first.mvmbuild-abcdef"
@@ -270,7 +270,7 @@ check "making a runner whole leaves no litter" test -z "$(litter first masked)"
 
 # ---- what may be in the way ----
 
-# kept DESCRIPTION PATH: the build refuses, in one line, and leaves what is there.
+# kept DESCRIPTION PATH: the build refuses in one line, and leaves everything as it is.
 kept() {
 	local was
 	was=$(stat -c '%i %F %Y' "$2")
@@ -304,7 +304,7 @@ check "nothing else was created on the way there" \
 slow=(--cache "$cache" -j1 --set toplevel="$bulk" --set storeDisk.level=19 --set volumes=[] \
 	"$test_dir/vm.yaml" -o "$out/slow")
 quick=(--cache "$cache" --set toplevel="$bulk" --set volumes=[] "$test_dir/vm.yaml" -o "$out/slow")
-# begin ARGUMENT...: a build in the background, until it makes its disk.
+# begin ARGUMENT...: starts a build in the background, and waits until it makes its disk.
 begin() {
 	# A background job of a shell without job control ignores SIGINT, and so would the build.
 	setsid env --default-signal=INT "$MVMBUILD" -q "$@" >"$printed" 2>"$log" </dev/null &
@@ -429,7 +429,7 @@ fi
 
 # ---- wrong in every way ----
 
-# wrong DESCRIPTION STATUS REGEX ARGUMENT...: one error, with its place, no output.
+# wrong DESCRIPTION STATUS REGEX ARGUMENT...: expects one error with its place, and no output.
 wrong() {
 	mvm --no-cache -o "$out/wrong" "${@:4}"
 	check "$1: the status is $2" test "$status" = "$2"
@@ -438,7 +438,7 @@ wrong() {
 	check "$1: there is nothing on standard output, no output and no litter" \
 		test ! -s "$printed" -a -z "$(litter first masked slow twice alone)"
 }
-# with KEY=VALUE: the description, with a line of it instead.
+# with KEY=VALUE: the description with this line in place of its own.
 with() { sed "s|^${1%%=*}:.*|${1%%=*}: ${1#*=}|" "$test_dir/vm.yaml" >"$test_dir/wrong.yaml"; }
 store=$NIX_STORE_DIR none=$NIX_STORE_DIR/00000000000000000000000000000000-none
 
@@ -455,7 +455,7 @@ wrong "a toplevel that does not exist" 4 "wrong.yaml:2:11: error: .*$none" "$tes
 wrong "a further store path that does not exist" \
 	4 "error: .*$none" --set "storePaths=[$none]" "$test_dir/vm.yaml"
 
-# A copy of Nix's state, to be broken.
+# This copy of Nix's state gets broken.
 state=$test_dir/state
 broken() { rm -rf "$state"; cp -r "$NIX_STATE_DIR" "$state"; }
 wrong_state() { NIX_STATE_DIR=$state wrong "$@" "$test_dir/vm.yaml"; }

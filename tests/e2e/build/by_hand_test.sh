@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds from a store that was made by hand: nobody has registered its paths, and their contents
-# change under the same names. The guest's database must describe what is on its store disk.
+# Builds from a store that was made by hand: its paths are not registered, and their contents change
+# under the same names. The guest's database must describe the contents of its store disk.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -27,14 +27,14 @@ nixDatabase: prebuilt
 E2
 cd "$test_dir" || exit
 mvm() { "$MVMBUILD" --progress plain --cache "$test_dir/cache" "$@" >printed 2>log; }
-# Another content of the same size, at the same time.
+# The new content has the same size and modification time.
 change() {
 	printf '%s\n' "$1" >"$data/file"
 	touch -d @1 "$data/file" "$data"
 }
 
-# PATH HASH, a line each, by path: of what is in the store; of what is on a runner's disk; of what
-# its guest's database has.
+# These print lines of "PATH HASH", sorted by path: for the store, for a runner's disk, and from its
+# guest's database.
 hashes() { # DIR
 	local path
 	for path in "$1"/*; do
@@ -66,7 +66,7 @@ database_hashes() { # RUNNER
 			"stage1/$registration"
 	fi
 }
-# agree WHAT RUNNER: store, disk and database.
+# agree WHAT RUNNER: store, disk and database agree.
 agree() {
 	hashes store >store.hashes
 	disk_hashes "$2" >disk.hashes
@@ -77,7 +77,7 @@ agree() {
 		diff store.hashes database.hashes
 }
 
-# A build, one of something else by the same name, and one of the same.
+# Builds once, then with another content under the same name, then with the same content.
 try() { # WHAT [ARGUMENT]...
 	local what=$1
 	shift
@@ -117,8 +117,8 @@ else
 	skip erofs "no mkfs.erofs"
 fi
 
-# Contents that change while they are packed: a program of this name changes them before the real
-# one reads them.
+# Contents change while they are packed: a program of this name changes them before the real one
+# reads them.
 changes() { # PROGRAM [ARGUMENT]...
 	local program=$1 real
 	shift
@@ -144,7 +144,7 @@ fails() { ! "$@"; }
 changes mksquashfs --set storeDisk.engine=mksquashfs
 changes mkfs.erofs --set storeDiskType=erofs
 
-# Two VMs of a host have one disk.
+# Two VMs of a host share one disk.
 printf 'vms:\n  one: {config: &vm {toplevel: %s, storeDir: %s, kernel: %s, stage1: {modules: []}, nixDatabase: prebuilt}}\n  two: {config: *vm}\n' "$system" "$test_dir/store" \
 	"$test_dir/kernel" >host.yaml
 try_host() { # WHAT

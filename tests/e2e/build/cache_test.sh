@@ -4,7 +4,7 @@
 # read-only. The store disk must always have the same bytes.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
-# Mounts of its own, for a cache that is read-only.
+# The test has its own mounts, for a read-only cache.
 # shellcheck source=tests/e2e/lib/own_mounts.sh
 . "$(dirname "$0")/../lib/own_mounts.sh"
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -30,15 +30,15 @@ kernel: $kernel
 nixDatabase: none
 E2
 
-# build_to SUFFIX [ARGUMENT]...: builds into $out with the suffix, after removing it; the output is
-# in $log with the suffix. build has no suffix.
+# build_to SUFFIX [ARGUMENT]...: removes $out with this suffix and builds it; the messages are in
+# $log with the suffix. build has no suffix.
 build_to() {
 	rm -rf "$out$1"
 	"$MVMBUILD" -v --progress plain --cache "$cache" "$test_dir/vm.yaml" -o "$out$1" "${@:2}" \
 		>"$printed$1" 2>"$log$1" </dev/null
 }
 build() { build_to '' "$@"; }
-cache_command() { # [ARGUMENT]...: what it prints in $printed
+cache_command() { # [ARGUMENT]...: its output is in $printed
 	"$MVMBUILD" cache "$@" --cache "$cache" >"$printed" 2>"$log"
 }
 fails() { ! "$@"; }
@@ -50,7 +50,7 @@ stat_of() { cache_command stats --json && jq -r "$1" "$printed"; }
 objects() { find "$cache"/squashfs-* -type f "$@"; }
 large() { objects -size +500k | sort | head -n 1; }
 bundle() { objects -path '*/.bundles/*' | sort | head -n 1; }
-# damage FILE BYTE: makes the byte another.
+# damage FILE BYTE: changes the byte.
 damage() {
 	local byte
 	byte=$(dd if="$1" bs=1 skip="$2" count=1 status=none | od -An -tu1)
@@ -59,7 +59,7 @@ damage() {
 	printf "\\$(printf %o $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# ---- what it has ----
+# ---- its contents ----
 
 check "cache stats succeeds for the default cache that does not exist yet" "$MVMBUILD" cache stats
 check "cache stats fails for a cache that was named and does not exist" fails cache_command stats
@@ -84,8 +84,8 @@ expect "cache verify reports how many objects are sound" "$printed" '304 objects
 
 touch -d 2001-01-01 "$(large)"
 damaged=$(large)
-# Damages a file as a failing disk does: in the same boot, after it was used, without a change of
-# its times or its mode.
+# Damages a file as a failing disk does: in the same boot, after a use, without changing its times
+# or its mode.
 rot() {
 	cp -a --attributes-only "$1" "$test_dir/times" && damage "$@" &&
 		chmod --reference "$test_dir/times" "$1" && touch -r "$test_dir/times" "$1"
@@ -254,7 +254,7 @@ check "no more is removed than was asked for" test "$(stat_of .bytes)" -gt 20000
 check "a build after cache gc --max-size succeeds" build
 check "cache gc --max-size does not change the bytes" same
 
-# ---- of others ----
+# ---- other users' caches ----
 
 theirs=$test_dir/theirs
 cp -a "$cache" "$theirs"

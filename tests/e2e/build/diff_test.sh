@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Compares runners of a real store by `mvmbuild diff`: the differences, the verdict and the exit
-# status.
+# Compares runners of a real store with `mvmbuild diff`, and checks the differences, the verdict and
+# the exit status.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh

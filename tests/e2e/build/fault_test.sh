@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Lets a system call or a C function fail, or sets a limit: there must be a message and the right
-# status, and the old runner must stay. tests/long/fault_test.sh tries every call.
+# Lets a system call or a C function fail, or sets a limit: the build must print a message, end with
+# the right status and keep the old runner. tests/long/fault_test.sh tries every call.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -37,7 +37,7 @@ sweep "threads cannot be created" 9 pthread_create
 
 # ---- limits ----
 
-# limited LIMIT...: a build below `ulimit LIMIT...` over the old runner.
+# limited LIMIT...: builds over the old runner under `ulimit LIMIT...`.
 limited() {
 	fault_restore
 	status=0
@@ -45,8 +45,8 @@ limited() {
 		--cache "$faults/work/cache" -o "$faults/work/out") \
 		>/dev/null 2>"$faults/log" </dev/null || status=$?
 }
-# ended STATUS REGEX: with that status and one message, which matches; the old runner is there, and
-# nothing else.
+# ended STATUS REGEX: the build ended with this status and one message, which matches; only the old
+# runner is there.
 ended() {
 	cat "$faults/log"
 	echo "status $status, litter: $(fault_litter)"
@@ -63,7 +63,7 @@ for n in 5 6 7 8 9; do
 done
 check "too few file descriptors are not reported as a missing kernel module" test -z "$descriptors"
 memory=
-# Below this the loader finds no room for the libraries.
+# With less memory the loader cannot map the libraries.
 for kib in 75000 80000 90000 100000; do
 	limited -v "$kib"
 	[ "$status" = 0 ] ||

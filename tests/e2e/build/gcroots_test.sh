@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs Nix's garbage collector against `mvmbuild --gcroot`: what a runner needs must stay alive
-# until the runner is gone, also when the collector runs during a build.
+# Runs Nix's garbage collector against `mvmbuild --gcroot`: the paths that a runner needs must stay
+# alive until the runner is gone, even if the collector runs during a build.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -18,7 +18,7 @@ runner=$test_dir/out/runner
 direct=$NIX_STATE_DIR/gcroots/microvms/demo
 mkdir "$test_dir/out"
 
-# Builds what the VM is made from, without any root.
+# Builds the VM's store paths without any root.
 inputs() {
 	toplevel=$(input toplevel) && host=$(input host) && data=$(input data) &&
 		linux=$(input linux)
@@ -29,7 +29,7 @@ input() {
 		--argstr hostTools "$test_dir/host" 2>"$log"
 }
 fails() { ! "$@"; }
-compile() { # ARGUMENT...: pre-start's text names $data, which the guest has not.
+compile() { # ARGUMENT...: pre-start's text names $data, which the guest lacks
 	"$MVMBUILD" -q --no-cache - --set toplevel="$toplevel" --set storeDir="$NIX_STORE_DIR" \
 		--set hostShell="$host/bin/bash" --set "hostPath=[$host/bin]" \
 		"$@" >/dev/null 2>"$log" \
@@ -63,8 +63,8 @@ rm -rf "$runner"
 collect
 check "all paths are collected when the runner is gone" none_alive
 
-# A collection after every single call of Nix, so also between the build's roots and the runner's
-# own.
+# A collection runs after every call of Nix, and hence also between the build's roots and the
+# runner's own.
 inputs
 mkdir "$test_dir/bin"
 cat >"$test_dir/bin/nix-store" <<E2
@@ -83,7 +83,7 @@ check "the runner carries the toplevel" grep -q "$toplevel" "$runner/share/micro
 rm -rf "$runner"
 collect
 
-# A host: what any of its VMs needs.
+# A host keeps the paths of all its VMs.
 collect
 host_output=$test_dir/out/host
 vm() {
@@ -163,7 +163,7 @@ expect "the message names the foreign root" "$log" \
 check "the foreign root is left alone" \
 	test "$(readlink "$NIX_STATE_DIR/gcroots/mine/precious")" = "$host"
 
-# Killed: the build's roots are litter, which the next build removes.
+# A killed build leaves its roots behind; the next build removes them.
 mkdir "$test_dir/slow"
 # shellcheck disable=SC2016 # for that script
 printf '#!/bin/bash\n%s "$@"\nkill -9 $PPID\n' "$(command -v nix-store)" >"$test_dir/slow/nix-store"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Uses what `mvmbuild init` writes: the commented description is valid, also with its comments as
-# options, and the small system builds, boots and goes down. Also checks the rule for make that
-# -MD writes.
+# Uses the files that `mvmbuild init` writes: the commented description is valid, also with its
+# comments turned into options, and the small system builds, boots and shuts down. Also checks the
+# rule for make that -MD writes.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Puts a cache and runners on NFS. A guest's kernel serves NFSv4 to itself and mounts that twice,
 # by two protocols, so that the mounts know nothing of each other's files and locks, like two
-# machines. Nobody answers the server's questions, so the answers are given before (exports(5),
-# nfsd(7)).
+# machines. No daemon answers the server's questions, so the answers are written beforehand
+# (exports(5), nfsd(7)).
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -31,7 +31,8 @@ for name in units slow; do
 done
 
 cat >"$test_dir/script" <<'E2'
-# export_it DIRECTORY NUMBER FLAGS: as /etc/exports's fsid=NUMBER; 0 is what others are below. Flags: include/uapi/linux/nfsd/export.h.
+# export_it DIRECTORY NUMBER FLAGS: exports it as with fsid=NUMBER in /etc/exports; number 0 is the
+# root of the others. The flags are those of include/uapi/linux/nfsd/export.h.
 export_it() {
 	echo "lab $1 2147483647 $3 65534 65534 $2" >/proc/net/rpc/nfsd.export/channel
 	echo "lab 1 \\x0$2000000 2147483647 $1" >/proc/net/rpc/nfsd.fh/channel
@@ -59,7 +60,7 @@ args="--set kernel=$runners/vmlinuz --set initrd=$runners/initrd --set nixDataba
 mvm() {
 	exec mvmbuild "$runners/$2.yaml" $args --set closure="$runners/$2.registration" --cache "$1" -o "$3" "${@:4}" >"log.${log:-}" 2>&1
 }
-# told NAME STATUS OUTPUT: prints the result of a build in one line, with the hash of the disk.
+# told NAME STATUS OUTPUT: prints a build's result and the hash of its disk in one line.
 told() {
 	echo "lab: $1: status $2, $(sed -n 's/.*, \([0-9]* store paths packed, .*\)/\1/p' "log.${log:-}"), $(sha256sum <"$3/share/microvm/stage1.squashfs")"
 	sed -n "s/.*\(error\|warning\):/lab: $1: \1:/p" "log.${log:-}"
@@ -69,7 +70,7 @@ build() { # NAME [ARGUMENT of mvm]...
 	(mvm "${@:2}") || status=$?
 	told "$1" "$status" "$4"
 }
-# begin [ARGUMENT of mvm]...: a build with the cache /srv/cache that is stopped when it packs.
+# begin [ARGUMENT of mvm]...: starts a build with the cache /srv/cache, and stops it when it packs.
 begin() {
 	log=begun mvm "$@" &
 	builder=$!
@@ -95,7 +96,8 @@ build "warm there" /mnt/b/cache units /mnt/b/out
 command stats stats --cache /mnt/b/cache
 command verify verify --cache /mnt/b/cache
 litter cold
-# In the boot in which they were written; one looks as older programs marked what they had compared.
+# The objects are from this boot; one is marked as older versions marked objects that they had
+# compared.
 for number in 0 1; do
 	printf damaged | dd of="$(ls /srv/cache/squashfs-*/*-large-$number)" bs=1 seek=4321 conv=notrunc 2>/dev/null
 done
@@ -138,7 +140,7 @@ build "unreadable" /tmp/own units /tmp/from --cache-from /mnt/shared
 chmod -R a+rX /srv/cache
 build "shared" /tmp/own units /tmp/from --cache-from /mnt/shared
 chown -R 65534 /srv/cache
-mount_it shared vers=4.2,ro theirs # the other one may remember the owners from before
+mount_it shared vers=4.2,ro theirs # the other mount may have the old owners in its cache
 build "nobody's" /tmp/own units /tmp/from2 --cache-from /mnt/theirs
 build "nobody's, believed" /tmp/own units /tmp/from2 --cache-from /mnt/theirs --cache-owner 65534
 command "read-only stats" stats --cache /mnt/theirs
@@ -163,8 +165,8 @@ fresh() { rm -f srv.img; }
 vm_before=fresh
 boot lab '^lab: served'
 
-# went DESCRIPTION NAME PACKED CACHED [SYSTEM]: the guest's build NAME, with so many paths packed
-# and from the cache. Its disk is the one that was made elsewhere.
+# went DESCRIPTION NAME PACKED CACHED [SYSTEM]: the guest's build NAME packed PACKED paths and took
+# CACHED from the cache. Its disk equals the one that was made outside.
 went() {
 	local hash
 	hash=$(sed -n "s/^lab: ${5:-units} elsewhere: status 0, .*, //p" "$console")

@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Builds on file systems that share blocks: the store disks of a VM before and after an update
-# share all blocks that are equal, and have the same bytes as elsewhere. Mounts files with an xfs
-# and a btrfs.
+# Builds on file systems that share blocks, an xfs and a btrfs in files: a VM's store disks before
+# and after an update share all equal blocks, and have the same bytes as on other file systems.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -20,7 +19,7 @@ mkdir "$mounted"
 unmount() { mountpoint -q "$mounted" && umount "$mounted"; }
 at_end=unmount
 
-# 24 MB that nothing compresses, which stay, and a small path that changes.
+# 24 MB of data that does not compress stay; a small path changes.
 cat >"$test_dir/vm.nix" <<'EOF'
 { text, busyboxProgram }:
 let
@@ -45,7 +44,7 @@ compile() { # TOPLEVEL OUTPUT ARGUMENT...
 		--set kernel="$kernel" -o "$2" "${@:3}" <<<'{hostName: shared}' >"$log" 2>&1
 }
 used_kib() { sync -f "$mounted" && df --output=used -k "$mounted" | tail -n 1; }
-# Prints how many percent of the blocks of a file are shared with another file.
+# Prints the percentage of a file's blocks that it shares with another file.
 shared_percent() {
 	filefrag -v "$1" |
 		awk -F: \

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Sends SIGINT, SIGTERM or SIGHUP at every step of a build and at random moments: the old output
-# stays complete, or the new one is there, complete; there is no litter; and the message is true.
-# SIGNALS=N: N random signals for each kind of command. STRIDE=N: every Nth step of a host.
-# SEED=N: repeats the moments of a run.
+# Sends SIGINT, SIGTERM or SIGHUP at every step of a build and at random moments: the old or the new
+# output is there, complete; nothing is left behind; and the message is true.
+# SIGNALS=N sends N random signals for each kind of command, STRIDE=N takes every Nth step of a
+# host, and SEED=N repeats the moments of a run.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
@@ -23,7 +23,7 @@ mkdir "$fixture" "$out"
 fixture_make "$fixture"
 cc -std=c11 -D_GNU_SOURCE -o kill_at "$top/tests/e2e/lib/kill_at.c" || exit 1
 
-# describe MIB: the description of a VM that differs by its memory alone.
+# describe MIB: the description of a VM; only its memory differs.
 describe() {
 	printf '%s\n' "hostName: vm" "storeDir: $fixture/store" \
 		"toplevel: $fixture/store/$fixture_hash-system" "closure: $fixture/registration" \
@@ -35,7 +35,7 @@ describe 601 >601.yaml
 printf '%s\n' 'vms:' "  a: {source: $PWD/600.yaml}" "  b: {source: $PWD/600.yaml}" >host-600.yaml
 printf '%s\n' 'vms:' "  a: {source: $PWD/601.yaml}" "  b: {source: $PWD/600.yaml}" >host-601.yaml
 
-# All that a tree is: names, types, modes, link targets, contents.
+# Prints everything that makes up a tree: names, types, modes, link targets, contents.
 all_of() {
 	(cd "$1" && find . -printf '%p %y %m %l\n' | LC_ALL=C sort && find . -type f -print0 |
 		LC_ALL=C sort -z | xargs -0 sha256sum) 2>/dev/null
@@ -44,7 +44,7 @@ build() { "$MVMBUILD" -q "$1.yaml" -o out/vm --cache "$cache"; }
 build_host() { "$MVMBUILD" -q host "host-$1.yaml" -o out/vm --cache "$cache"; }
 litter() { (shopt -s dotglob nullglob && cd "$out" && printf '%s\n' * | grep -vx vm); }
 
-# judge STATUS FROM TO: looks at a build of TO over FROM that got a signal.
+# judge STATUS FROM TO: checks the result of a build of TO over FROM that got a signal.
 judge() {
 	local now
 	now=$(all_of out/vm)
@@ -55,7 +55,8 @@ judge() {
 	elif [ -n "$(litter)" ]; then
 		complaint="litter: $(litter)"
 	elif [ "$state" = old ] && [ "$1" -gt 128 ] && [ ! -s "$log" ]; then
-		# the signal came before the program's first instructions: it ended like any other
+		# The signal came before the program's first instructions, so it had its default
+		# effect.
 		return 0
 	elif [ "$1" != 130 ] && { [ "$1" != 0 ] || [ "$state" != new ]; }; then
 		complaint="status $1"
@@ -73,7 +74,7 @@ judge() {
 	complaints+=("$complaint")
 	return 1
 }
-# again COMMAND: what is there becomes the old one, whole.
+# again COMMAND: completes the current output, which becomes the old one.
 again() { "$1" "$from" >/dev/null 2>"$log"; }
 
 # told DESCRIPTION: prints one result for all tries of a campaign.
@@ -88,8 +89,8 @@ told() {
 
 # ---- at every step ----
 
-# every_step COMMAND [STRIDE]: SIGTERM at each (at every STRIDEth) system call of the first thread
-# that changes a file.
+# every_step COMMAND [STRIDE]: sends SIGTERM at each (every STRIDEth) system call of the first
+# thread that changes a file.
 every_step() {
 	local stride=${2:-1}
 	declare -gA whole=()
@@ -136,7 +137,8 @@ told "a host that gets a signal at every ${STRIDE}th step of its main thread end
 
 # ---- at random moments ----
 
-# signalled SECONDS COMMAND...: sends one of the signals at a random moment of them. Sets $status.
+# signalled SECONDS COMMAND...: sends one of the signals at a random moment within SECONDS. Sets
+# $status.
 signalled() {
 	local signals=(INT TERM HUP) at pid
 	at=$(awk -v seconds="$1" -v part="$RANDOM" 'BEGIN { print seconds * part / 32768 }')
@@ -151,8 +153,8 @@ signalled() {
 	wait "$pid" || status=$?
 }
 
-# random_moments COMMAND [cold] ARGUMENT...: a program that builds FROM or TO over the other; {}
-# stands for it.
+# random_moments COMMAND [cold] ARGUMENT...: the program builds FROM over TO or TO over FROM; {}
+# stands for the one that it builds.
 random_moments() {
 	declare -gA whole=()
 	complaints=() tries=0 new_ones=0 from=600 to=601
@@ -191,7 +193,7 @@ random_moments "$MVMBUILD" -q host host-{}.yaml -o out/vm --cache "$cache"
 told "a host that gets a signal at a random moment ends well"
 check "the cache is sound after all these signals" "$MVMBUILD" cache verify --cache "$cache"
 
-# ---- others that take part ----
+# ---- other processes that take part ----
 
 # A program of the build that ignores signals must end with the build.
 mkdir bin
@@ -208,7 +210,7 @@ check "a build with a program that ignores signals ends with status 130" test "$
 check "the program that ignores signals has ended too" test ! -e "/proc/$(cat stubborn)"
 check "that build leaves no litter" test -z "$(litter)"
 
-# An ignored signal stays ignored: nohup's SIGHUP.
+# An ignored signal stays ignored, as nohup's SIGHUP.
 trap '' HUP
 "$MVMBUILD" -q 600.yaml -o out/nohup --cache "$cache" >/dev/null 2>"$log" &
 pid=$!

@@ -22,9 +22,9 @@ E2
 cd "$test_dir" || exit
 cache=(--cache "$test_dir/cache")
 quiet() { "$MVMBUILD" -q "$@" </dev/null; }
-# to FILE COMMAND...: its output in a file.
+# to FILE COMMAND...: writes the command's output to a file.
 to() { "${@:2}" >"$1"; }
-# of FILTER FILE: jq, raw.
+# of FILTER FILE: applies jq's filter, with raw output.
 of() { jq -r "$@"; }
 
 # ---- a description, before and after the first build ----
@@ -108,7 +108,7 @@ fi
 
 # ---- why ----
 
-# Another path that the toplevel does not refer to itself, if there is one, else any.
+# A path that the toplevel does not refer to directly, or else any.
 far=$(comm -23 paths <(nix-store -q --references "$system" | LC_ALL=C sort) | grep -vxF "$system" |
 	head -n 1)
 far=${far:-$(grep -vxF "$system" paths | head -n 1)}

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Changes a file of a real Nix store behind Nix's back: no build may pack it, by any program that
-# makes store disks.
+# Changes a file of a real Nix store behind Nix's back: no build may pack it, whichever program
+# makes the store disk.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -30,7 +30,7 @@ have() { PATH=$PATH:/usr/sbin:/sbin command -v "$1" >/dev/null; }
 all_of() { (cd "$1" && find . -type f -printf '%p %m\n' -exec sha256sum {} + | LC_ALL=C sort); }
 echo '{}' >"$test_dir/vm.yaml"
 
-# The largest file of the closure is in the path that is spoiled.
+# The spoiled path contains the closure's largest file.
 file=$(nix-store -qR "$system" | xargs -I{} find {} -type f -printf '%s %p\n' | sort -n |
 	tail -n 1 | cut -d ' ' -f 2-)
 path=$NIX_STORE_DIR/$(cut -d / -f 1 <<<"${file#"$NIX_STORE_DIR"/}")
@@ -50,8 +50,8 @@ chmod u+w "$(dirname "$file")"
 check "a build of what Nix made succeeds" mvm first
 all_of "$out/first" >"$test_dir/first"
 as_before() { all_of "$out/first" | diff "$test_dir/first" -; }
-# refused WAY [ARGUMENT]...: no build of this kind, with an empty cache; with all as it was, there
-# is one.
+# refused WAY [ARGUMENT]...: such a build fails with an empty cache, and succeeds once the file is
+# restored.
 refused() {
 	local way=$1 spoilt registered
 	shift
@@ -86,7 +86,7 @@ else
 	skip erofs "no mkfs.erofs"
 fi
 
-# A store path that was packed while it was right is not read again.
+# A store path that was packed before the change is not read again.
 check "a build fills the cache" mvm kept
 cp -a "$out/kept" "$test_dir/kept"
 spoil

@@ -5,8 +5,7 @@ set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
 
-# A program in the place of a VM, whose Nth start prints its Nth argument: guest TEXT-OF-START-1
-# TEXT-OF-START-2...
+# guest TEXT...: a program that stands for a VM; its Nth start prints the Nth text.
 cat >"$test_dir/guest" <<'E'
 #!/bin/bash
 echo x >>"$0.starts"
@@ -47,7 +46,7 @@ check "a VM is not tried a third time" test "$(starts)" = 2
 vm 'guest: hang\n'
 check "a VM that hangs is ended" test "$status" = 124
 
-# Programs that need longer than their limit of 2 seconds, but get on.
+# These programs need longer than their limit of 2 seconds, but make progress.
 cat >"$test_dir/talker" <<'E'
 #!/bin/bash
 for i in 1 2 3 4 5 6; do

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Plays the VMs' user, who may be somebody that escaped from a guest and makes files in a VM's
-# directory, where root reads, writes and runs. set-booted (for root's units), the command microvm
-# and install-host must do nothing for that user. systemd_test.sh repeats this with real units.
+# Acts as the VMs' user, who may be an attacker that escaped from a guest and creates files in a
+# VM's directory, where root reads, writes and runs programs. set-booted (for root's units), microvm
+# and install-host must not be misled by them. systemd_test.sh repeats this with real units.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -19,7 +19,7 @@ export NIX_STATE_DIR=$test_dir/nix NO_COLOR=1
 user=65534 group=65534
 state=$test_dir/vms log=$test_dir/log evil=$test_dir/evil
 mkdir -p "$evil/bin" "$test_dir/nix/gcroots" "$test_dir/good/bin" "$test_dir/bin"
-# These programs record as whom they ran.
+# These programs record the user that ran them.
 for script in microvm-run tap-up tap-down; do
 	printf '#!/bin/sh\nid -u >>%s/evil-ran\n' "$test_dir" >"$evil/bin/$script"
 	printf '#!/bin/sh\necho good\n' >"$test_dir/good/bin/$script"
@@ -37,7 +37,7 @@ boots() {
 m() { XDG_CACHE_HOME=$test_dir/cache "$microvm" -q --state-dir "$state" "$@" >"$log" 2>&1; }
 mode() { stat -c %u:%g:%a "$1"; }
 booted() { readlink "$test_dir/run/booted"; }
-# A VM's directory: as microvm.nix makes it by its command, by its module, or as we do.
+# A VM's directory, as microvm.nix's command or module or mvmbuild makes it.
 fresh() { # KIND
 	rm -rf "$state" "$test_dir/run" "$test_dir/evil-ran"
 	mkdir -p "$state/vm"
@@ -51,7 +51,7 @@ fresh() { # KIND
 	esac
 }
 
-# ---- what the user may and may not do ----
+# ---- the user's rights ----
 fresh ours
 check "a VM boots" boots
 check "set-booted takes the runner that current leads to" \
@@ -198,7 +198,7 @@ check "microvm -l does not take a runner of the user's for a VM" fails is_listed
 check "microvm -r does not run a runner of the user's" fails m -r vm
 check "no program of the user's has run" test ! -e "$test_dir/evil-ran"
 
-# While a flake is built he has time. He cannot name what root removes.
+# The build of a flake leaves an attacker time, who must not be able to choose what root removes.
 mkdir -p "$test_dir/flaked/bin" "$test_dir/treasure/kept"
 cp "$test_dir/good/bin/microvm-run" "$test_dir/flaked/bin"
 cat >"$test_dir/bin/nix" <<E2
@@ -214,8 +214,8 @@ check "a flake's VM is updated beside names of the user's" \
 check "an update leaves a link of the user's in the place of the runners alone" \
 	test -L "$state/vm/runners" -a -d "$test_dir/treasure/kept"
 
-# ---- shares, which root serves ----
-# It has the arguments of the Rust virtiofsd, and remembers what it is to serve.
+# ---- shares that root serves ----
+# It takes the arguments of the Rust virtiofsd, and records the directory that it should serve.
 cat >"$test_dir/bin/virtiofsd" <<E2
 #!/bin/sh
 case \$1 in --help) echo --shared-dir --posix-acl --cache --thread-pool-size --inode-file-handles ;; *) echo "\$*" >>$test_dir/served && echo 'Waiting for vhost-user socket connection' && exec sleep 3000 ;; esac
@@ -224,7 +224,7 @@ chmod +x "$test_dir/bin/virtiofsd"
 describe "$test_dir/vm.yaml" "hostUser: nobody" \
 	'shares: [{proto: virtiofs, tag: a, source: a/b, mountPoint: /a}, {proto: virtiofs, tag: c, source: /srv, mountPoint: /c}]'
 create
-# Until both are served, or it ends.
+# Waits until both are served, or it ends.
 serve() {
 	local server
 	rm -f "$test_dir/served"
@@ -267,9 +267,9 @@ rm -f "$test_dir/served"
 check "virtiofsd-run fails for a link of root's to where the user makes files" fails serve
 check "virtiofsd-run serves nothing by that link of root's" test ! -e "$test_dir/served"
 
-# ---- others in the VMs' group ----
-# The group of the VMs' user has other members. Files that they put into a VM's directory first do
-# not belong to that user.
+# ---- other users in the VMs' group ----
+# The VMs' user's group has other members, who may put files into a VM's directory first; those do
+# not belong to the VMs' user.
 describe "$test_dir/vm.yaml" "hostUser: nobody" \
 	'volumes: [{image: data.img, size: 16, mountPoint: /data}, {image: disks/log.img, size: 16, mountPoint: /log}]'
 create

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Kills install-host before each of its commands: the next run must have the same result, start
-# what is to start and restart what is to restart, once. systemd is a recorder here, and its VMs
-# only seem to run; systemd_host_test.sh has a real one.
+# Kills install-host before each of its commands: the next run must have the same result, and start
+# or restart each VM that needs it exactly once. A recorder replaces systemd, and its VMs only seem
+# to run; systemd_host_test.sh has a real one.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -12,7 +12,7 @@ set -u
 if [ "${1:-}" != inside ]; then
 	need_root
 	need_programs unshare setsid
-	rmdir "$test_dir" # another one is made inside
+	rmdir "$test_dir" # the restarted test makes another one
 	exec unshare -m -- bash "$0" inside
 fi
 fixture_make "$test_dir"
@@ -23,7 +23,7 @@ log=$test_dir/log world=$test_dir/world
 state=$world/vms calls=$world/calls
 mkdir -p "$test_dir/bin" "$world"/{units,sysusers,tmpfiles,modules,local,nix/var/nix/gcroots,active}
 
-# ---- a host of its own ----
+# ---- a separate host ----
 mount --make-rprivate /
 mkdir -p "$test_dir/run/system"
 hide() { # DIRECTORY BY
@@ -103,7 +103,7 @@ check "install-host starts the first host's VMs" \
 		xargs)" = "changed gone quiet same"
 check "install-host leaves no work for another run" test ! -e "$state/.pending"
 
-# The places under which the world is mounted stay, what is in them changes.
+# The mount points stay; the mounted contents change.
 cp -a "$world" "$test_dir/first"
 reset() {
 	find "$world" -mindepth 2 -delete
@@ -133,7 +133,7 @@ check "it names the VM that is not declared any more and nothing else" \
 	test "$(cat "$log")" = "install-host: gone is no longer declared; \"microvm --remove gone\" removes it"
 check "it calls systemctl for nothing but questions" test -z "$(grep -v is-active "$calls")"
 
-# A runner in which somebody started a VM stays.
+# A runner in which a VM was started stays.
 mkdir "$state/same/runners/stray"
 cp -a "$state/same/current/." "$state/same/runners/stray"
 echo precious >"$state/same/runners/stray/data.img"
@@ -146,7 +146,7 @@ rm "$state/same/runners/stray/data.img"
 check "install-host succeeds when that volume is gone" install_host two
 check "it removes the old runner then" test ! -e "$state/same/runners/stray"
 
-# A store disk that is there already may have rotted. Its times and its length do not show it.
+# An existing store disk may be damaged, with unchanged times and size.
 reset
 disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
 printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
@@ -157,7 +157,7 @@ check "the new VM has the store disk that was built" cmp "$test_dir/two/store-di
 	"$state/new/current/share/microvm/stage1.squashfs"
 
 # ---- killed ----
-# Before the n-th command that can change something, the script and what it has started.
+# This kills the script and its children before the Nth command that can change something.
 cat >"$test_dir/killer" <<'E2'
 step=0
 before_command() {
@@ -169,14 +169,14 @@ before_command() {
 set -T
 trap before_command DEBUG
 E2
-killed() { # N: whether it was
+killed() { # N: false if there are fewer such commands
 	# The waiting shell prints that its child was killed.
 	KILL_AT=$1 bash -c 'BASH_ENV=$1 setsid -w "$2"; exit $?' - "$test_dir/killer" \
 		"$test_dir/two/bin/install-host" >"$log" 2>&1
 	[ $? = 137 ]
 }
 restarts() { grep -c "^restart microvm@$1" "$calls"; }
-# All instants with MVM_TEST_STRIDE=1.
+# MVM_TEST_STRIDE=1 tries all instants.
 stride=${MVM_TEST_STRIDE:-4}
 n=$((1 - stride)) tried=0 different='' again='' needless='' unstarted='' unloaded=''
 reset

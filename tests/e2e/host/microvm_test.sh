@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the command microvm without a running VM: a VM is there completely or not at all, its
-# source is known, and a removal leaves nothing. Nix is a recorder here: it must be called as
+# Runs the command microvm without a running VM: a VM exists completely or not at all, its source is
+# recorded, and a removal leaves nothing. A recorder replaces Nix, which must be called as
 # microvm.nix calls it.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
@@ -198,7 +198,7 @@ check "the list as JSON has all VMs and none of another state directory" \
 rm -rf "$roots"
 
 # ---- flakes ----
-# It records what it is asked, and builds the runner of the reference that $test_dir/next names.
+# It records its arguments, and builds the runner of the reference that $test_dir/next names.
 printf '#!/bin/sh\nprintf "%%s\\n" "$*" >>%s/asked\n' "$test_dir" >bin/nix
 cat >>bin/nix <<'E2'
 case "$*" in

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Starts a VM without its unit, by `microvm -r` and by its runner's microvm-run: the list must
-# show it, and it must not be removed under its guest.
+# Starts a VM without its unit, with `microvm -r` and with its runner's microvm-run: the list must
+# show it, and it must not be removed while its guest runs.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
-# to see what other users' processes have open; tests of others' rights are in custody_test.sh
+# Root sees the open files of other users' processes; custody_test.sh tests other users' rights.
 need_root
 need_programs jq
 guest_setup

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Removes VMs: mounts in a VM's directory and foreign files stay, a removal that was cut off is
-# completed, and hostile names send nothing to the terminal.
+# Removes VMs: mounts in a VM's directory and foreign files stay, an interrupted removal is
+# completed, and hostile names send no control characters to the terminal.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -11,7 +11,7 @@ set -u
 microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
 need_programs jq cc flock socat
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then
-	rmdir "$test_dir" # another one is made inside
+	rmdir "$test_dir" # the restarted test makes another one
 	exec unshare -m --propagation private -- bash "$0" inside
 fi
 fixture_make "$test_dir"
@@ -34,7 +34,7 @@ names() {
 	find "$1" -mindepth 1 -maxdepth 1 -printf '%f\n' 2>/dev/null | LC_ALL=C sort | paste -sd ' '
 }
 holds() { [ "$(names "$state/vm")" = "$1" ]; }
-# A VM with two runners, volumes, one of a former runner, and files of somebody else.
+# The VM has two runners, volumes, one of them of a former runner, and foreign files.
 make_vm() {
 	rm -rf "$state" "$roots"
 	describe 'socket: vm.sock'
@@ -60,7 +60,7 @@ vm_is_whole() {
 		[ -e "$roots/vm" ]
 }
 
-# ---- what goes ----
+# ---- files that are removed ----
 check "a VM is removed" m --remove vm
 expect "the removal names all files that it keeps" "$log" \
 	"^Kept in $state/vm: data.img, data.img.bak, data.img.new.123, disks, former.img, notes$"
@@ -189,7 +189,7 @@ wait $! 2>/dev/null
 
 # ---- cut off at any instant ----
 cc -std=c11 -D_GNU_SOURCE -o kill_at "$top/tests/e2e/lib/kill_at.c" || exit 1
-# All instants with MVM_TEST_STRIDE=1.
+# MVM_TEST_STRIDE=1 tries all instants.
 stride=${MVM_TEST_STRIDE:-5}
 cut_off() { # WHAT KEPT [OPTION]...
 	local n=1 bad='' lost='' status=0
@@ -214,7 +214,7 @@ cut_off() { # WHAT KEPT [OPTION]...
 cut_off "a removal" 'data.img data.img.bak data.img.new.123 disks former.img notes'
 cut_off "a removal with --volumes" 'data.img.bak disks notes' --volumes
 cut_off "a removal with --all-files" '' --all-files
-# In between it is not a VM.
+# Meanwhile it is not a VM.
 fresh
 mv "$state/vm/current" "$state/vm/.removing"
 check "a VM that is removed in part is not listed" \

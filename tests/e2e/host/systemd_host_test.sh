@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Installs hosts by install-host on a host with a real systemd: VMs start, those that have not
-# changed run on, those that changed restart, those that are not declared any more are named.
-# Before that, without systemd: `mvmbuild host` itself, and an installation into another system's
-# tree.
+# Tests `mvmbuild host` and an installation into another system's tree, and then runs install-host
+# with a real systemd: VMs start; unchanged ones keep running, changed ones restart, and those that
+# are no longer declared are named.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh

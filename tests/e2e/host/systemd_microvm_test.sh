@@ -15,7 +15,7 @@ chmod 755 "$test_dir" # the VM's user reads its runner
 # shellcheck source=tests/e2e/lib/systemd.sh
 . "$top/tests/e2e/lib/systemd.sh"
 probe=$(guest_build probe-guest) || exit 1
-# The build is in the host, which sees this directory alone.
+# The host builds it, and sees only this directory.
 cp -al "$kernel" "$test_dir/kernel" 2>/dev/null || cp -a "$kernel" "$test_dir/kernel"
 kernel=$test_dir/kernel
 state=/var/lib/microvms
@@ -123,7 +123,7 @@ check "no unit of the VM is left" \
 check "no interface of the VM is left" host sh -c '! ls -d /sys/class/net/mvm-*'
 
 # ---- a runner like the reference's, under our units and command ----
-# Links to scripts, absolute programs, its own way to open and to stop.
+# The runner has links to scripts, absolute paths of programs, and its own ways to open and to stop.
 fake=$test_dir/fake
 mkdir -p "$fake/bin" "$fake/share/microvm" "$fake/scripts"
 echo qemu >"$fake/share/microvm/hypervisor"
@@ -151,8 +151,8 @@ E2
 script tap-down <<'E2'
 ip link delete ref-tap
 E2
-# Does what macvtap-up and pci-setup do to the host, because this kernel supports neither, and shows
-# that the hardened units allow it.
+# Changes the host as macvtap-up and pci-setup do, which this kernel does not support, to show that
+# the hardened units permit it.
 script macvtap-up <<'E2'
 ip link add ref-mac type bridge
 ip link set dev ref-mac allmulticast on
@@ -190,7 +190,7 @@ check "its tap is gone" host test ! -e /sys/class/net/ref-tap
 check "its macvtap is gone" host test ! -e /sys/class/net/ref-mac
 check "its directory is gone" host test ! -e "$state/ref"
 
-# ---- one of ours, under units like the reference's ----
+# ---- a runner of mvmbuild under units like the reference's ----
 unit() { cat >"$test_dir/unit" && host cp "$test_dir/unit" "/etc/systemd/system/$1"; }
 helper() { # NAME START STOP
 	unit "microvm-$1@.service" <<E2

@@ -23,7 +23,7 @@ make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
 mkdir -p "$host_units/etc/systemd/system"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 cp -r "$host_units/usr/local/lib/systemd/system" "$test_dir/verify"
-# It exits with 0 even for a key that it does not know. The programs are not there, of course.
+# systemd-analyze exits with 0 even for an unknown key. The units' programs do not exist here.
 SYSTEMD_UNIT_PATH=$test_dir/verify: systemd-analyze verify --man=no "$test_dir"/verify/*.target \
 	"$test_dir/verify/microvm@vm.service" >"$log" 2>&1
 check "systemd-analyze verify finds nothing wrong in the units" test ! -s "$log"
@@ -40,7 +40,7 @@ runner() { # NAME INTERFACE [LINE]...
 	} | compile "$1" "$probe" || finish
 }
 runner first mvm-one
-# The daemons that serve a share, where there is one.
+# The daemons that serve a share, if there is one.
 virtiofsd=$(PATH=$PATH:/usr/libexec:/usr/lib:/usr/lib/qemu type -P virtiofsd)
 second=()
 [ -z "$virtiofsd" ] ||
@@ -90,7 +90,7 @@ check "systemd-machined lists the VM" host machinectl status vm
 expect "systemd-machined has the VM's process" \
 	"$test_dir/.check" "Leader: $(property MainPID microvm@vm) "
 
-# ---- what the hypervisor's user may do: custody_test.sh has all of it ----
+# ---- the rights of the hypervisor's user; custody_test.sh has all of them ----
 as_user() { host setpriv --reuid microvm --regid microvm --init-groups "$@"; }
 # shellcheck disable=SC2317 # check calls it
 fails() { ! "$@"; }
@@ -110,7 +110,7 @@ check "the tap is removed when the VM stops" wait_until tap_gone mvm-one
 check "systemd-machined does not list the stopped VM" test -z "$(host machinectl list --no-legend)"
 check "booted is removed when the VM stops" wait_until host test ! -e "$state/vm/booted"
 check "no unit has failed" test -z "$(host systemctl --failed --plain --no-legend)"
-# Names that the VMs' user may make now. Programs that root runs by them record it.
+# The VMs' user may create these names now. If root runs a program through them, it records that.
 mkdir -p "$test_dir/evil/bin"
 printf '#!/bin/sh\nid -un >>%s/ran-as\n' "$test_dir" |
 	tee "$test_dir"/evil/bin/{tap-up,tap-down,pci-setup,virtiofsd-run,microvm-run,microvm-register,microvm-unregister} >/dev/null

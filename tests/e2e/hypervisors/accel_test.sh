@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Starts a runner where KVM is missing, forbidden, of no use, or forced. kvm_test.sh has a good
+# Starts a runner where KVM is missing, forbidden, unusable or forced. kvm_test.sh has a working
 # KVM.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -35,7 +35,7 @@ boots() {
 		"^mvm-host: .*$reason.*; the guest runs slowly, without KVM"
 }
 
-# refuses WHERE STATUS REASON COMMAND...: nothing is started.
+# refuses WHERE STATUS REASON COMMAND...: the command starts nothing.
 refuses() {
 	local where=$1 wanted=$2 reason=$3 status
 	shift 3
@@ -46,7 +46,7 @@ refuses() {
 	expect "$where: the line has the reason" "$console" "$reason"
 }
 
-# with_dev SCRIPT COMMAND...: in a /dev that SCRIPT changes.
+# with_dev SCRIPT COMMAND...: runs the command in a /dev that SCRIPT changes.
 with_dev() {
 	local script=$1
 	shift

@@ -16,11 +16,11 @@ set -u
 . "$top/tests/e2e/lib/cargo.sh"
 MVMBUILD=${MVMBUILD:-$top/build/mvmbuild}
 need_programs nix-build busybox qemu-system-x86_64 ldd ip socat
-# Not among them: StratoVirt, which finds no disks with a kernel of Debian's.
+# StratoVirt is not among them: with Debian's kernels it finds no disks.
 declare -A programs=([cloud-hypervisor]=cloud-hypervisor [firecracker]=firecracker [crosvm]=crosvm \
 	[kvmtool]=lkvm [alioth]=alioth)
 
-# find_program NAME: prints the path of its program, or why it is missing.
+# find_program NAME: prints the path of its program, or the reason why it is missing.
 find_program() {
 	case $1 in
 	alioth) cargo_tool alioth-cli alioth 0.12.0 ;;
@@ -55,7 +55,7 @@ runner() {
 		--set kernel="$kernel" -o "$test_dir/runners/$1"
 }
 
-# The other hypervisors implement vsock by Unix sockets of their own.
+# The other hypervisors implement vsock with Unix sockets.
 has_vhost_vsock() {
 	case $1 in alioth | crosvm | kvmtool) ;; *) false ;; esac
 }
@@ -69,7 +69,7 @@ mkdir "$test_dir/runners"
 lab_stage "$test_dir/files" || exit 1
 for name in "${installed[@]}"; do
 	stage_programs "$test_dir/files" "${programs[$name]}" || exit 1
-	cp -L "${programs[$name]}" "$test_dir/files/usr/bin/" # wherever it lies here
+	cp -L "${programs[$name]}" "$test_dir/files/usr/bin/" # from wherever it is on this machine
 	cat >"$test_dir/$name.yaml" <<-E2
 		hostName: $name
 		hypervisor: $name
@@ -132,7 +132,7 @@ for name in "${installed[@]}"; do
 		"$console" "^lab: $name-net status 0"
 done
 
-# The ends of a VM, in another lab.
+# Another lab ends VMs in several ways.
 ending=()
 for name in "${installed[@]}"; do
 	has_shutdown "$name" || continue
@@ -163,7 +163,7 @@ start() { # WHAT SIGN
 	pid=$!
 	until grep -q "$2" out || ! kill -0 $pid; do sleep 0.2; done
 }
-finished() { # WHAT: the VM is gone when microvm-shutdown returns (state Z: it waits for our own wait).
+finished() { # WHAT: the VM has ended when microvm-shutdown returns (state Z is for our own wait)
 	case $(cat /proc/$pid/stat 2>/dev/null) in '' | *') Z '*) say "$1 gone" ;; esac
 	kill -KILL $pid 2>/dev/null
 	wait $pid

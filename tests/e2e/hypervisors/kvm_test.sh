@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Starts runners under KVM, in the lab, with what the host's kernel gives a guest: a tap with
-# vhost-net, and a vsock by which `microvm -s` logs in.
+# Starts runners under KVM, in the lab, with devices of the host's kernel: a tap with vhost-net, and
+# a vsock by which `microvm -s` logs in.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -50,8 +50,8 @@ check "a VM with a tap and a vsock compiles" runner "$test_dir/net.yaml" \
 	"$(nix_build "$top/tests/e2e/lib/nix/net-guest.nix" toplevel --argstr guestFiles \
 		"$test_dir/guest-files")"
 
-# What the host shows while the guest is connected to its vsock port. A vhost device has a thread
-# vhost-PID, which is a kernel thread, or since Linux 6.4 a thread of QEMU.
+# Prints the host's state while the guest is connected to its vsock port. A vhost device has a
+# thread vhost-PID, which is a kernel thread, or a thread of QEMU since Linux 6.4.
 cat >"$test_dir/runners/look" <<'E2'
 mapfile -t threads <<<"$(grep -hs '^vhost-' /proc/[0-9]*/task/*/comm)"
 echo "lab: ${#threads[@]} vhost threads: ${threads[*]}" >&2
@@ -61,7 +61,7 @@ done
 echo hello
 E2
 cat >"$test_dir/script" <<'E2'
-# Every character of the kernel's messages would leave two machines.
+# Every character of a kernel message would have to leave two machines.
 export MICROVM_KERNEL_PARAMS=quiet
 echo "lab: accel $("$runners/demo/libexec/mvm-host" accel)"
 "$runners/demo/bin/microvm-check" || echo "lab: FAILED microvm-check"
@@ -76,7 +76,7 @@ ip address add 192.0.2.1/24 dev tap0
 ip link set tap0 up
 seq 100000 >file
 socat -u OPEN:file TCP-LISTEN:1024 &
-# Printed later: on the console it would be mixed with the guest's lines.
+# It is printed later, as it would mix with the guest's lines on the console.
 socat -d -d -U VSOCK-LISTEN:1024 EXEC:"bash $runners/look" 2>looked &
 socat -u UNIX-RECV:notify OPEN:notified,creat,append &
 until [ -S notify ]; do sleep 0.1; done
@@ -98,7 +98,7 @@ NOTIFY_SOCKET=$PWD/notify timeout 1500 "$runners/net/bin/microvm-run"
 echo "lab: net status $?"
 cat looked
 while read -r line; do echo "lab: ssh: $line"; done <ssh
-sleep 1 # for the listener to see that its VM is gone
+sleep 1 # lets the listener notice that its VM has ended
 while read -r line; do echo "lab: notified $line"; done <notified
 for process in /proc/[0-9]*; do
 	if [[ $(tr '\0' ' ' <"$process/cmdline") == *"mvm-host notify"* ]]; then echo "lab: a listener is left"; fi

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Gives a PCI device of the host to a guest: the lab has an IOMMU and a network card to spare.
-# pci-setup takes the card from its driver for the VM's user, and that user's guest drives it.
+# Gives a PCI device of the host to a guest: the lab has an IOMMU and a spare network card.
+# pci-setup takes the card from its driver for the VM's user, whose guest then drives it.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -36,7 +36,7 @@ check "a VM with a PCI device that does not exist compiles" runner absent 0000:0
 cat >"$test_dir/script" <<'E2'
 device=/sys/bus/pci/devices/0000:00:10.0
 driver() { basename "$(readlink "$device/driver")"; }
-bound() { stat -c %i "$device/driver"; } # the link's number: another one when the device is bound anew
+bound() { stat -c %i "$device/driver"; } # the link's inode, which changes when it is bound again
 setup() { # WHICH RUNNER
 	"$runners/$2/bin/pci-setup"
 	echo "lab: $1: status $?, driver $(driver), owner $([ ! -e "$group" ] || stat -c %u:%g "$group")"
@@ -50,13 +50,13 @@ before=$(bound)
 setup again card
 [ "$(bound)" = "$before" ] && echo "lab: again: nothing was bound"
 chown 1000:100 . /dev/kvm
-ulimit -l unlimited # what the guest's memory is locked with
+ulimit -l unlimited # the guest's memory gets locked
 timeout 1500 chroot --userspec=1000:100 / bash -c "cd $PWD && exec $runners/card/bin/microvm-run"
 echo "lab: guest: status $?"
 E2
 seq 20000 >"$test_dir/www/file"
 lab_stage "$test_dir/files" && stage_programs "$test_dir/files" basename chown chroot stat || exit 1
-# The card's network has one server, which QEMU starts for each connection.
+# The card's network has one server program, which QEMU starts for each connection.
 httpd=$(type -P busybox)
 lab_build "$test_dir" "$test_dir/runners" "$test_dir/script" \
 	--set stage1.modules='[kvm-amd, e1000e, vfio-pci, vfio_iommu_type1]' \

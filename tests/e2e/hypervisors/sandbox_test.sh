@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Tries to start a program on the host by QEMU's control socket: QEMU's sandbox forbids it. A
-# sandbox in qemu.extraArgs replaces ours.
+# sandbox in qemu.extraArgs replaces the default one.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -9,7 +9,7 @@ need_programs socat pgrep
 guest_setup
 probe=$(guest_build probe-guest) || exit 1
 
-# Has QEMU start a program, by its control socket: a migration into a command.
+# Asks QEMU to start a program by a migration into a command, through its control socket.
 start_program() {
 	rm -f started
 	printf '%s\n' '{"execute":"qmp_capabilities"}' \
@@ -34,7 +34,7 @@ expect_no "the guest did not end by itself" "$console" '^probe: done'
 check "QEMU started no program" test ! -e started
 
 { echo 'qemu: {extraArgs: [-sandbox, "on"]}' && fast_kernel; } | compile own "$probe" || finish
-rm -f vm.sock # which nobody took away
+rm -f vm.sock # a killed QEMU leaves it
 boot_start own probe.do=free
 wait_while_alive "$vm_pid" test -S vm.sock
 sandboxes >"$test_dir/sandboxes"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Debian packages, without installing them and without root: source it.
 
-# apt_try WORK COMMAND...: runs COMMAND, which calls apt with the options "${apt[@]}". The system's
-# package lists may be missing or too old: then it runs once more, with fresh ones in the directory
-# WORK. Options that are in $apt before, for a foreign architecture, need fresh ones at once.
+# apt_try WORK COMMAND...: runs COMMAND, which calls apt with the options "${apt[@]}". If it fails,
+# the system's package lists may be missing or too old, so it runs again with fresh ones in the
+# directory WORK. If $apt is already set, for a foreign architecture, fresh lists are made first.
 apt_try() {
 	local work=$1 given=${#apt[@]}
 	shift
@@ -16,7 +16,7 @@ apt_try() {
 	"$@"
 }
 
-# deb_unpack DIR DEB PATH...: what lies below each ./PATH.
+# deb_unpack DIR DEB PATH...: unpacks everything below each ./PATH.
 deb_unpack() {
 	dpkg-deb --fsys-tarfile "$2" | tar -x --no-same-owner -C "$1" "${@:3}"
 }

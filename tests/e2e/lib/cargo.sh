@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Programs that Debian does not have, but Rust's registry does. Source lib.sh before.
+# Installs programs that are in Rust's registry and not in Debian. Source lib.sh before.
 
 # How long an installation may take, in seconds.
 cargo_limit=600
 
-# cargo_tool CRATE PROGRAM VERSION: prints where the program is: in PATH, else in $MVM_CARGO_CACHE
-# (default: build/cargo), where cargo installs it once. When it fails it prints why, the same in
-# every later run: it does not try again until the cache is gone.
+# cargo_tool CRATE PROGRAM VERSION: prints the path of the program: in PATH, or in $MVM_CARGO_CACHE
+# (default: build/cargo), where cargo installs it once. If that fails it prints the reason, also in
+# later runs: it does not try again until the cache is removed.
 cargo_tool() {
 	local cache crate=$1-$3
 	type -P "$2" && return
@@ -30,7 +30,7 @@ cargo_tool() {
 }
 
 # cargo_install CRATE PROGRAM VERSION CACHE: makes CACHE/CRATE-VERSION, or CACHE/CRATE-VERSION.log,
-# which ends with the reason why not. A test needs no optimized program.
+# which ends with the reason of the failure. Tests need no optimized program.
 cargo_install() {
 	local crate=$1-$3 cache=$4 status=0 reason
 	rm -rf "$cache/.root"

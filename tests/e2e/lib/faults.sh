@@ -17,7 +17,7 @@ declare -A fault_errors=(
 	[fstat]=5 [lstat]=5 [stat]=5 [fstatat]=5 [access]=5 [readlink]=5 [pipe2]=24 [readdir]=5
 	[fwrite]=28 [fflush]=28 [memfd_create]=24)
 
-# faults_begin KERNEL warm|cold: a runner, and what another build of it makes.
+# faults_begin KERNEL warm|cold: builds a runner, and records the result of another build of it.
 faults_begin() {
 	faults=$test_dir/faults fault_mode=$2 fault_library=$test_dir/fault_at.so fault_tries=0 \
 		fault_problems=0
@@ -102,7 +102,7 @@ faults_try() {
 	fault_build 301 || fault_problem "$fault" 'the next build fails'
 	[ "$(fault_sum)" = "$fault_new" ] ||
 		fault_problem "$fault" 'the next build makes another runner'
-	# Files that nobody holds any more, the cache removes at its next use.
+	# The cache removes files that nobody holds at its next use.
 	litter=$(fault_litter "$faults/work/cache/tmp")
 	[ -z "$litter" ] || [ "$status" = 0 ] ||
 		fault_problem "$fault" "the next build leaves litter: ${litter//$'\n'/ }"
@@ -120,7 +120,8 @@ fault_may_litter() {
 	esac
 }
 
-# faults_sweep MOST FUNCTION...: each of its calls, but at most MOST of them, spread over the build.
+# faults_sweep MOST FUNCTION...: tries each function's calls, at most MOST of them, spread over the
+# build.
 faults_sweep() {
 	local most=$1 function count n i error
 	shift

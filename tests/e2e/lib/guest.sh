@@ -1,7 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# For tests that boot what mvmbuild makes: source it, it brings lib.sh. VMs run in a state
-# directory, $test_dir/state.
+# For tests that boot VMs; it sources lib.sh. VMs run in a state directory, $test_dir/state.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -10,11 +9,11 @@
 PATH=$PATH:/usr/sbin:/sbin
 mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 console=$test_dir/console
-# For how long a VM may make no progress before it is ended, in seconds.
+# A VM that makes no progress for this number of seconds is ended.
 limit=90
 
-# guest_setup: a Nix store of its own and a kernel, $kernel (an unpacked package). $vmlinux is the
-# same kernel unpacked: under emulation it boots 3 seconds earlier. Afterwards this is the state
+# guest_setup: makes the test's own Nix store, and sets $kernel (an unpacked package) and $vmlinux,
+# the same kernel uncompressed, which boots 3 seconds earlier under emulation. Changes to the state
 # directory.
 guest_setup() {
 	need_programs nix-build busybox qemu-system-x86_64 xz
@@ -42,8 +41,8 @@ kernel_unpack() {
 		xz -dc >"$2"
 }
 
-# compile NAME TOPLEVEL [ARGUMENT of mvmbuild]...: standard input is the rest of the
-# description, in YAML. The runner is $test_dir/NAME; all VMs of a test have the hostName vm.
+# compile NAME TOPLEVEL [ARGUMENT of mvmbuild]...: standard input is the rest of the description, in
+# YAML. The runner is $test_dir/NAME; all VMs of a test have the hostName vm.
 compile() {
 	local name=$1 toplevel=$2
 	{
@@ -65,8 +64,8 @@ fast_kernel() {
 	echo "kernelModules: $kernel"
 }
 
-# boot NAME SIGN [PARAMETER]...: runs the VM to its end. Its console is $console, its exit status
-# $status.
+# boot NAME SIGN [PARAMETER]...: runs the VM to its end. $console is the file of its console,
+# $status its exit status.
 boot() {
 	local name=$1 sign=$2
 	shift 2

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# For tests whose guest has a Nix (nix/guest-with-nix.nix): what its steps printed. Source it after
-# guest.sh; $name is the boot that is looked at.
+# For tests whose guest has Nix (nix/guest-with-nix.nix): reads the output of its steps. Source it
+# after guest.sh; $name is the boot in question.
 
 # shellcheck source=tests/e2e/lib/guest.sh
 [ -n "${mvmbuild:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/guest.sh"
 
-# step NAME: what the guest's step printed, in $test_dir/step-NAME.
+# step NAME: writes the output of the guest's step to $test_dir/step-NAME.
 step() {
 	sed -n "/^BEGIN $1\$/,/^END $1 /p" "$console" | sed '1d;$d' >"$test_dir/step-$1"
 }
 
-# step_ok NAME: the same; it succeeded and complained of nothing.
+# step_ok NAME: also checks that the step succeeded without complaints.
 step_ok() {
 	step "$1"
 	expect "$name: $1 succeeds" "$console" "^END $1 0\$"
@@ -19,7 +19,8 @@ step_ok() {
 		'error|warning|failed|cannot|invalid|disappeared|not writable|Read-only|modified'
 }
 
-# knows, forgot STORE PATH...: after a step `registered`.
+# knows, forgot STORE PATH...: the guest's Nix knows the paths, or none of them, in its step
+# `registered`.
 knows() {
 	local path
 	step registered

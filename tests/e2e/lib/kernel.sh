@@ -4,7 +4,7 @@
 # lib/modules/VERSION): tests/e2e/lib/kernel.sh [FLAVOUR], FLAVOUR amd64 (default), cloud-amd64 or
 # cloud-arm64. The first call downloads it by apt, 70 MB (cloud: 28 MB), into $MVM_KERNEL_CACHE
 # (default: build/kernel); needs no root. cloud-arm64 has a static busybox beside it, bin/busybox.
-# MVM_TEST_KERNEL=DIR: takes that one instead of amd64's.
+# MVM_TEST_KERNEL=DIR replaces the one for amd64.
 set -euo pipefail
 
 # Debian 12's own series: later kernels oops at random under QEMU 7.2's TCG.

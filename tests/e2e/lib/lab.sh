@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A machine with a real KVM, anywhere: QEMU's TCG emulates AMD's SVM with nested paging, so a VM of
-# ours under TCG has a working /dev/kvm, and a runner in it boots with KVM. Source lib.sh and nix.sh
-# and call nix_env_setup before.
+# Provides a machine with a working KVM on any machine: QEMU's TCG emulates AMD's SVM with nested
+# paging, so a VM under TCG has /dev/kvm, and a runner in it boots with KVM. Source lib.sh and
+# nix.sh and call nix_env_setup before.
 
-# stage_programs DIR PROGRAM...: with all their libraries, as they lie below / here.
+# stage_programs DIR PROGRAM...: copies them with all their libraries, at the same paths below DIR.
 stage_programs() {
 	local dir=$1 program programs=()
 	shift
@@ -16,7 +16,8 @@ stage_programs() {
 		xargs cp -L --parents -t "$dir" "${programs[@]}"
 }
 
-# lab_stage DIR: QEMU for x86, what a runner's scripts use, and what connects a guest.
+# lab_stage DIR: copies QEMU for x86, the tools of a runner's scripts, and those that connect a
+# guest.
 lab_stage() {
 	local program
 	stage_programs "$1" qemu-system-x86_64 bash tar gzip cat chattr chmod cp date dirname \
@@ -32,9 +33,9 @@ lab_stage() {
 	done
 }
 
-# lab_build DIR RUNNERS SCRIPT [ARGUMENT of mvmbuild]...: makes the lab's own runner at DIR/lab. In
-# it, bash runs the file SCRIPT in an empty state directory; $runners is the directory RUNNERS. The
-# runners in it must carry their kernel.
+# lab_build DIR RUNNERS SCRIPT [ARGUMENT of mvmbuild]...: makes the lab's own runner at DIR/lab. Its
+# guest runs the file SCRIPT with bash in an empty state directory; $runners is the directory
+# RUNNERS, whose runners must contain their kernel.
 lab_build() {
 	local system kernel
 	# shellcheck disable=SC2154 # lib.sh sets top

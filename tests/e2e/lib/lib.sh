@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# For end-to-end tests: results in TAP, a folder of its own, VMs that are ended when they hang.
-# Source it first; call `finish` last. The caller of the tests adds the results up.
-# MVM_TEST_KEEP=1 keeps the folder. The function $at_end, when set, runs at the very end.
+# For end-to-end tests: prints results in TAP, makes a temporary directory, and ends VMs that hang.
+# Source it first; call `finish` last. The caller of the tests adds up the results.
+# MVM_TEST_KEEP=1 keeps the directory. The function $at_end, if set, runs at the very end.
 
-# The root of the sources, and an empty folder that goes when the test ends.
+# The root of the sources, and an empty directory that is removed when the test ends.
 # shellcheck disable=SC2034 # for the tests
 top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
 # shellcheck source=tests/e2e/lib/progress.sh
@@ -31,7 +31,7 @@ ok() {
 	echo "ok $tests - $1"
 }
 
-# not_ok DESCRIPTION [FILE]: shows the end of FILE.
+# not_ok DESCRIPTION [FILE]: prints the end of FILE.
 not_ok() {
 	tests=$((tests + 1)) failures=$((failures + 1))
 	echo "not ok $tests - $1"
@@ -44,7 +44,7 @@ skip() {
 	echo "ok $tests - $1 # SKIP $2"
 }
 
-# skip_all REASON: nothing of this test can run here.
+# skip_all REASON: skips the whole test.
 skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0
@@ -63,7 +63,7 @@ need_programs() {
 }
 
 as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; }
-# lend PATH: prints a path of it that every user can read: of a copy where only root may look into
+# lend PATH: prints a path through which every user can read it: of a copy, if only root may search
 # the directory of the sources.
 lend() {
 	local copy=$test_dir/lent/${1##*/}
@@ -77,7 +77,7 @@ lend() {
 	echo "$copy"
 }
 
-# check DESCRIPTION COMMAND...: the command succeeds.
+# check DESCRIPTION COMMAND...: the command must succeed.
 check() {
 	local description=$1
 	shift
@@ -104,9 +104,9 @@ finish() {
 
 # vm_run SECONDS CONSOLE SIGN COMMAND...: runs a VM to its end, with its output in the file CONSOLE.
 # Returns the command's status, or 124 when the VM made no progress for SECONDS (progress.sh).
-# QEMU's TCG sometimes wedges or breaks a kernel: there is one more try when no line of the console
-# matches SIGN (what the guest under test prints), or when it has an oops; never because a result
-# was wrong. The function $vm_before, when set, runs before each try.
+# QEMU's TCG sometimes hangs or breaks a kernel: there is a second try if no line of the console
+# matches SIGN (which the guest under test prints) or if the kernel oopsed, but never because a
+# result was wrong. The function $vm_before, if set, runs before each try.
 vm_run() {
 	local seconds=$1 console=$2 sign=$3 status
 	shift 3

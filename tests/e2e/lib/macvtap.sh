@@ -1,16 +1,16 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Interfaces of the host that tests make and look at. Needs root.
+# Makes and examines interfaces of the host. Needs root.
 
 # index INTERFACE: prints its number, which is also that of a macvtap's device file.
 index() { cat "/sys/class/net/$1/ifindex"; }
 
-# macvtap_possible LINK LOG: whether the kernel makes macvtaps on LINK; says why not in LOG.
+# macvtap_possible LINK LOG: whether the kernel makes macvtaps on LINK; LOG has the reason if not.
 macvtap_possible() {
 	ip link add link "$1" name mvm-probe type macvtap 2>"$2" && ip link delete dev mvm-probe
 }
 
-# macvtap_file INTERFACE: waits for the macvtap, and makes its device file where no udev does.
+# macvtap_file INTERFACE: waits for the macvtap, and makes its device file if no udev does.
 macvtap_file() {
 	local device
 	wait_until test -e "/sys/class/net/$1/macvtap"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Real Nix for tests, without network: source this file, call nix_env_setup, then nix_build.
 
-# nix_env_setup DIR: a store of its own in DIR/store, for any user, and HOME in DIR; nothing of the
-# machine's Nix is read or written. The guest must mount its store disk at the same path: give
-# mvmbuild storeDir: "$NIX_STORE_DIR".
+# nix_env_setup DIR: makes a separate store in DIR/store, for any user, and HOME in DIR; the
+# machine's Nix is neither read nor written. The guest must mount its store disk at the same path:
+# give mvmbuild storeDir: "$NIX_STORE_DIR".
 # nix_env_setup /nix: the machine's own /nix/store; fails when this user cannot build there.
 # Afterwards everything that runs Nix, mvmbuild too, uses that store, and $NIX_STORE_DIR and
 # $NIX_STATE_DIR name its places.

@@ -15,7 +15,7 @@ wait_until() {
 	done
 }
 
-# wait_while_alive PID COMMAND...: the same, but gives up at once when the process has ended.
+# wait_while_alive PID COMMAND...: like wait_until, but gives up as soon as the process has ended.
 wait_while_alive() {
 	local pid=$1 deadline=$((SECONDS + patience))
 	shift
@@ -35,7 +35,7 @@ progress_begin() {
 	progress_grown
 }
 
-# Begins to count at this moment.
+# Starts to count now.
 progress_grown() {
 	progress_since=${EPOCHREALTIME/./}
 	read -r progress_cpu progress_queued < <(progress_times)
@@ -52,8 +52,8 @@ progress_times() {
 			END { printf "%d %d\n", cpu / 1000, queued / 1000 }'
 }
 
-# Times are those since FILE grew last, not since the call before: to read them takes long on a
-# busy machine, and the error of each reading would add up.
+# Times count from FILE's last growth, not from the previous call: reading them takes long on a busy
+# machine, and the errors of the readings would add up.
 progress() {
 	local now=${EPOCHREALTIME/./} size cpu queued elapsed
 	[ $((now - progress_at)) -ge 1000000 ] || return 0

@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A guest's store and database without a VM, for tests of mvm-nix-db: source it, it brings lib.sh
-# and nix.sh. Images are directories with a closure and its database, made by real Nix; the guest is
-# an overlay on one of them, in which real Nix works; a boot is what stage 1 does.
+# Simulates a guest's store and database without a VM, for tests of mvm-nix-db; it sources lib.sh
+# and nix.sh. Images are directories with a closure and its database that real Nix made. The guest
+# is an overlay on one of them, in which real Nix works. A boot does what stage 1 does.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
@@ -12,10 +12,10 @@ nix_db=$(realpath "${MVM_NIX_DB:-$top/build/mvm-nix-db}")
 images=$test_dir/images
 volume=$test_dir/volume # store, work, var: what a writable store overlay keeps
 
-# Overlays need root, of a user namespace at least.
+# Overlays need root, at least in a user namespace.
 overlay_options=
 if [ "$(id -u)" != 0 ]; then overlay_options=userxattr,; fi
-reconcile_enter() { # the test itself, to be started again
+reconcile_enter() { # TEST: starts it again
 	if [ -n "${MVM_TEST_NAMESPACE:-}" ]; then
 		if [ "$MVM_TEST_NAMESPACE" = user ]; then overlay_options=userxattr,; fi
 		return
@@ -50,7 +50,7 @@ fresh_guest() {
 	mkdir -p "$volume/store" "$volume/work"
 }
 
-# text NAME CONTENTS [STORE PATH]...: a store path that refers to these; made where Nix works now.
+# text NAME CONTENTS [STORE PATH]...: makes a store path that refers to these, in the current store.
 text() {
 	local name=$1 contents=$2 reference
 	shift 2
@@ -59,7 +59,7 @@ text() {
 		tr -d '"'
 }
 
-# image NAME STORE PATH...: an image of the closure of these, which are in the host's store.
+# image NAME STORE PATH...: makes an image of the closure of these paths of the host's store.
 # mvmbuild's own writer makes its databases in other tests.
 image() {
 	local name=$1
@@ -88,7 +88,7 @@ reconcile_with() {
 		--state "$volume/var/nix" ${again:+--again} ${renew:+--renew}
 }
 
-# boot NAME: stage 1's part. The guest's commands then run by `guest`.
+# boot NAME: does stage 1's part. `guest` then runs the guest's commands.
 boot() {
 	booted=$1
 	reconcile_with "$1" 2>"$test_dir/boot.log" || return
@@ -99,7 +99,7 @@ boot() {
 	done <"$images/$1/roots"
 }
 
-# guest COMMAND...: in the booted guest.
+# guest COMMAND...: runs the command in the booted guest.
 guest() {
 	local status=0
 	mount -t overlay overlay \
@@ -110,8 +110,8 @@ guest() {
 	return "$status"
 }
 
-# sound: all that the guest's Nix knows is there and as registered, all packed paths are among it
-# and nothing covers them, and none is garbage.
+# sound: every path that the guest's Nix knows exists as registered; it knows all packed paths,
+# nothing covers them, and none is garbage.
 sound() {
 	guest sound_inside || return
 	sqlite3 "$volume/var/nix/db/db.sqlite" 'pragma integrity_check; pragma foreign_key_check' |
@@ -130,8 +130,8 @@ sound_inside() {
 		diff /dev/null -
 }
 
-# The output of --dump-db, one line per path, with sorted references and without the deriver, which
-# the guest may know better.
+# Prints the output of --dump-db, one line per path, with sorted references and without the deriver,
+# which only the guest may know.
 reconcile_sort() {
 	awk '
 		state == 0 { path = $0; state = 1; next }

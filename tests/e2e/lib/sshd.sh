@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Prints where an OpenSSH server is: this machine's, or Debian's, downloaded by apt into build/sshd
-# (its package, installed, would start it here).
+# Prints the path of an OpenSSH server: this machine's, or Debian's, which apt downloads into
+# build/sshd (installing the package would start it on this machine).
 set -euo pipefail
 top=$(cd "$(dirname "$0")/../../.." && pwd)
 # shellcheck source=tests/e2e/lib/apt.sh

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# A host with a real systemd as its PID 1, in namespaces of its own, over this machine's file
-# system: source it after guest.sh, as root. What it changes is gone with it; $test_dir is the same
-# inside and outside. Tests name the file $log.
+# Provides a host with a real systemd as PID 1, in its own namespaces, over this machine's file
+# system. Source it after guest.sh, as root. Its changes vanish with it; $test_dir is the same
+# inside and outside. Tests set the name of the file $log.
 
 # shellcheck source=tests/e2e/lib/lib.sh
 [ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-# host_start: boots it. Units lie in $host_units (made by the caller) before; the machine has what
-# they ask for and nothing else of its own.
+# host_start: boots the host. The caller has put the units into $host_units; the host starts only
+# them and what they require.
 host_units=$test_dir/host-units
 host_start() {
 	# systemd wants a terminal for its console.
@@ -39,7 +39,7 @@ host_stop() {
 }
 
 property() { host systemctl show -P "$1" "$2"; }
-# Writes what the VM of a unit (microvm@vm) has printed so far to $log.
+# Writes the console of a unit's VM (microvm@vm) so far to $log.
 # shellcheck disable=SC2154 # the test's
 journal() { host journalctl --no-pager -o cat -u "${1:-microvm@vm}" >"$log" 2>&1; }
 # Waits until N lines of its console match.

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# systemd_inside.sh DIRECTORY UNITS SOURCES: in new namespaces, becomes systemd on an overlay of
-# this machine's root. DIRECTORY and SOURCES are mounted inside, wherever they lie; UNITS is a tree
-# to copy over the root.
+# systemd_inside.sh DIRECTORY UNITS SOURCES: becomes systemd in new namespaces, on an overlay of
+# this machine's root. DIRECTORY and SOURCES are mounted inside at their own paths; UNITS is a tree
+# that is copied over the root.
 set -eu
 shared=$1 units=$2 sources=$3
 mount --make-rprivate /

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the runner's tap-up, tap-down, macvtap-up and macvtap-down in a network namespace of the
-# test's own, and boots guests with these interfaces: one talks to its host, two to each other
+# Runs the runner's tap-up, tap-down, macvtap-up and macvtap-down in the test's own network
+# namespace, and boots guests with these interfaces: one talks to its host, two talk to each other
 # over a bridge.
 set -u
-# A namespace has its own sysfs and takes all interfaces along when it goes.
+# A namespace has its own sysfs, and its interfaces vanish with it.
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"

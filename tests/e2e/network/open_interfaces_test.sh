@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Keeps interfaces open, by a VM or another program: tap-up, tap-down, macvtap-up and macvtap-down
-# leave them alone and name that process. Uses a network namespace of the test's own; a QEMU
-# without a machine keeps the tap open.
+# Keeps interfaces open with a VM or another program: tap-up, tap-down, macvtap-up and macvtap-down
+# leave them alone and name that process. Uses the test's own network namespace; a QEMU without a
+# machine keeps the tap open.
 set -u
-# A namespace has its own sysfs and takes all interfaces along when it goes.
+# A namespace has its own sysfs, and its interfaces vanish with it.
 if [ "${1:-}" != inside ] && [ "$(id -u)" = 0 ]; then exec unshare --net --mount -- "$0" inside; fi
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -38,7 +38,7 @@ run() { # RUNNER SCRIPT [USER]
 fails() { ! run "$@"; }
 flags() { cat "/sys/class/net/$1/tun_flags"; }
 
-# Somebody has it open.
+# A process has it open.
 # shellcheck disable=SC2317 # wait_while_alive calls it
 is_open() { [ "$(cat "/sys/class/net/$1/carrier" 2>/dev/null)" = 1 ]; }
 
@@ -79,7 +79,7 @@ ip link set dev mvm-a down
 check "tap-down fails for an open tap that is down" fails cpus2 tap-down
 check "tap-down leaves that tap down" test $(($(cat /sys/class/net/mvm-a/flags) & 1)) = 0
 check "tap-down keeps an open tap" test "$(index mvm-a)" = "$before"
-# Without the rights to look into other processes, as in a unit.
+# The script may not look into other processes, as in a unit.
 MICROVM_USER=nobody setpriv --bounding-set -all,+net_admin --inh-caps -all,+net_admin \
 	"$test_dir/cpus2/bin/tap-down" >"$log" 2>&1
 check "tap-down fails for an open tap though it may not see who has it open" test $? = 1

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Manages VMs of a flake by the command microvm, with a real Nix and a store of its own: they are
-# created, listed, outdated when the flake changes, updated, restarted, rolled back, and protected
-# from the garbage collector. It needs no network: the flake has no inputs, and busybox builds its
-# runners.
+# Manages VMs of a flake with the command microvm, a real Nix and a separate store: creates, lists,
+# updates, restarts and rolls them back, shows them as outdated when the flake changes, and protects
+# them from the garbage collector. It needs no network: the flake has no inputs, and busybox builds
+# its runners.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -17,12 +17,12 @@ export NO_COLOR=1
 state=$test_dir/vms flake=$test_dir/flake log=$test_dir/log
 mkdir -p "$flake/bin" "$test_dir/bin" "$NIX_STATE_DIR/gcroots"
 cp -L "$(command -v busybox)" "$flake/bin/busybox"
-# systemd: what is asked of it.
+# systemctl records its arguments.
 printf '#!/bin/sh\necho "$*" >>%s/asked\n' "$test_dir" >"$test_dir/bin/systemctl"
 chmod +x "$test_dir/bin/systemctl"
 PATH=$test_dir/bin:$PATH
 
-# The two VMs' systems; `web1` is the text of its own one.
+# Writes a flake with two VMs; TEXT is in web1's system.
 describe() { # TEXT
 	cat >"$flake/flake.nix" <<E2
 {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Boots guests with an initrd of their own, which mount what mvmbuild plans: `plan --mounts`
-# before the guest exists, and templates/nix/guest.nix.
+# Boots guests whose own initrd mounts the file systems that mvmbuild plans, by `plan --mounts`
+# before the guest exists, and by templates/nix/guest.nix.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -16,7 +16,7 @@ planned() {
 		"$mvmbuild" plan --mounts "$test_dir/$1-part.yaml"
 	cp "$test_dir/.check" "$test_dir/$1.json"
 }
-# evaluated NAME ATTRIBUTE: of the module.
+# evaluated NAME ATTRIBUTE: evaluates the module's attribute.
 evaluated() {
 	nix-instantiate --eval --strict --json -E \
 		"((import $top/templates/nix/guest.nix $test_dir/$1.json) { config.nix = { enable = true; package = \"$test_dir/tools\"; }; }).$2"
@@ -51,7 +51,7 @@ is "order: disks are found by label or else by order" \
 	"$(jq -c '[.mounts[].device]' "$test_dir/order.json")" \
 	'["/dev/vdb","/dev/disk/by-label/b","/dev/vda"]'
 is "order: a read-only store sets no option of Nix" "$(evaluated order nix)" '{}'
-# A btrfs below 256 MiB never grows.
+# A btrfs of less than 256 MiB never grows.
 planned growth 'volumes: [{image: 2.img, size: 8, fsType: ext2, mountPoint: /2}, {image: b.img, fsType: btrfs, size: 128, mountPoint: /b}]'
 is "growth: an ext2 grows" \
 	"$(evaluated growth 'fileSystems."/2"' | jq -c .options)" '["x-systemd.growfs"]'
@@ -76,8 +76,8 @@ info_of() {
 	nix-store --add "$test_dir/info"
 }
 
-# boots NAME: a system whose initrd mounts by the module. Where its store is writable, its Nix
-# learns from a registration what is in there.
+# boots NAME: boots a system whose initrd mounts as the module says. If its store is writable, its
+# Nix loads a registration of the store's contents.
 boots() {
 	name=$1
 	system=$(nix_build "$top/tests/e2e/lib/nix/nixos-shape.nix" toplevel \
@@ -98,8 +98,8 @@ boots() {
 }
 boots disk
 expect "disk: the guest can write to the store" "$console" '^nixos: upper written$'
-# refused DESCRIPTION MESSAGE ARGUMENT...: the description "disk" with a mistake that would have the
-# guest collect its own system.
+# refused DESCRIPTION MESSAGE ARGUMENT...: the description "disk" with a mistake that would make the
+# guest collect its own system as garbage.
 refused() {
 	check "$1 is refused" \
 		test "$("$mvmbuild" plan "$test_dir/disk.yaml" \
@@ -128,7 +128,7 @@ echo "quiet regInfo=$info/registration init=/x" >"$test_dir/cmdline"
 jq '.stateDir = "'"$test_dir/state"'"' "$test_dir/disk.json" >"$test_dir/registration.json"
 evaluated registration boot.postBootCommands | jq -r . | sed "s|/proc/cmdline|$test_dir/cmdline|" \
 	>"$test_dir/register"
-# As in NixOS's second stage: bash, and coreutils alone.
+# As in NixOS's second stage, there are only bash and coreutils.
 mkdir "$test_dir/coreutils"
 for program in cat wc mkdir ln; do ln -s "$(command -v $program)" "$test_dir/coreutils/"; done
 in_guest() { NIX_STATE_DIR=$test_dir/state "$@"; }

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Uses templates/nix with a real Nix, in a store of its own: the runner as a derivation, after a
-# garbage collection, built again, built in a sandbox and by another user; and the description of
-# an existing configuration.
+# Uses templates/nix with a real Nix in a separate store: builds the runner as a derivation, again
+# after a garbage collection, in a sandbox and as another user; and makes the description of an
+# existing configuration.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -27,7 +27,7 @@ want() {
 	check "$wanted: $1" jq -e "$2" "$test_dir/$wanted"
 }
 
-# boots DESCRIPTION RUNNER: the guest does all its checks.
+# boots DESCRIPTION RUNNER: the guest passes all its checks.
 boots() {
 	mkdir -p "$test_dir/state"
 	(cd "$test_dir/state" && vm_run 120 "$test_dir/console" '^nixos: ' "$2/bin/microvm-run")
@@ -70,8 +70,8 @@ rm "$NIX_STATE_DIR/gcroots/demo" "$nix_roots"/*
 nix-collect-garbage >"$log" 2>&1
 check "a runner without roots is collected" test ! -e "$runner" -a ! -e "$image"
 
-# In a sandbox: no network, no /home, no cache; the machine's libraries, which the machine's
-# programs want, are let in.
+# A sandbox has no network, no /home and no cache; the machine's libraries are mounted in it for the
+# machine's programs.
 sandbox=(--option sandbox true --option sandbox-fallback false --option extra-sandbox-paths \
 	'/lib /lib64 /usr')
 # shellcheck disable=SC2016 # the builder's $out
@@ -87,7 +87,7 @@ else
 		"the machine cannot: $(grep -m 1 error "$test_dir/probe")"
 fi
 
-# Attributes that hosts read; a description under its wrapper; a package in the text of a script.
+# Hosts read these attributes. The description is in a wrapper, and a script's text names a package.
 runner=$(build odd)
 check "nix-build makes a runner of a description without its wrapper" \
 	test -x "$runner/bin/microvm-run"
@@ -111,7 +111,7 @@ want "all that microvm.nix's host module reads is set" \
 want "machineId is what mvmbuild derives" \
 	".odd.machineId == \"$(jq -r .machineId "$runner/share/microvm/vm.json")\""
 
-# A user without any rights, in a store of that user's own.
+# An unprivileged user builds in a separate store.
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	mkdir -m 777 "$test_dir/user"
 	cat >"$test_dir/as-user" <<'E2'
@@ -131,7 +131,7 @@ else
 	skip "nix-build as nobody makes the runner" "not root"
 fi
 
-# The description in a configuration.
+# The description is part of a configuration.
 nix-instantiate --eval --strict --json \
 	-E "import $top/tests/e2e/lib/nix/export-mock.nix { }" >"$test_dir/export" 2>"$log"
 check "the description of a configuration is exported" test $? = 0

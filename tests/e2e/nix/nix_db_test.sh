@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Boots guests with Nix on a read-only store disk: from the start Nix knows each path as the
-# host's Nix does, and collects none of them.
+# Boots guests with Nix on a read-only store disk: Nix knows each path at once as the host's Nix
+# does, and collects none of them.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -11,8 +11,8 @@ need_programs nix-store jq
 guest_setup
 nix_stage_nix "$test_dir/nix-files"
 
-# registration FILE: what `nix-store --dump-db` wrote, one line a path, sorted by path; the order of
-# references means nothing.
+# registration FILE: converts the output of `nix-store --dump-db` to one line per path, sorted by
+# path; the order of references means nothing.
 registration() {
 	awk '
 		state == 0 { path = $0; state = 1; next }
@@ -26,8 +26,8 @@ registration() {
 		}' "$1" | sort
 }
 
-# try NAME [LINE of the description]...: a guest with these steps; everything it can ask is compared
-# with the host.
+# try NAME [LINE of the description]...: boots a guest with these steps; everything that its Nix can
+# print is compared with the host's.
 try() {
 	name=$1
 	shift
@@ -75,7 +75,7 @@ try() {
 	MVM_TEST_TAIL=100
 }
 
-# A text that the guest's own Nix loads, as guests of microvm.nix do.
+# The guest's own Nix loads a registration, as guests of microvm.nix do.
 try_registration() {
 	name=registration
 	{

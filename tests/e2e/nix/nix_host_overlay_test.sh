@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Shares the host's store and its Nix database with a guest that adds to both: the next start
-# knows what the host added, also while the guest ran, and forgets what the host deleted; what the
-# guest added stays.
+# Shares the host's store and its Nix database with a guest that adds to both: at the next start the
+# guest knows the paths that the host added, even while the guest ran, has forgotten those that the
+# host deleted, and keeps its own.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,7 +10,7 @@ set -u
 . "$top/tests/e2e/lib/guest_steps.sh"
 need_programs nix-store sqlite3
 guest_setup
-limit=200 # it reads the whole store, through 9p
+limit=200 # the guest reads the whole store by 9p
 nix_stage_nix "$test_dir/nix-files"
 top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
 text() { # NAME CONTENTS [STORE PATH]

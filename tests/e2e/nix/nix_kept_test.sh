@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Keeps a guest's writable Nix store on a volume: what it builds is known after a reboot, an
-# update of its closure is reconciled, and a VM that is killed while it builds or reconciles loses
-# nothing that was registered.
+# Keeps a guest's writable Nix store on a volume: it knows its own paths after a reboot, an update
+# of its closure is reconciled, and a VM that is killed while it builds or reconciles loses no
+# registered path.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -10,7 +10,7 @@ set -u
 . "$top/tests/e2e/lib/guest_steps.sh"
 need_programs nix-store jq
 guest_setup
-limit=240 # it reads the whole store
+limit=240 # the guest reads the whole store
 nix_stage_nix "$test_dir/nix-files"
 top_path=$(guest_build guest-with-nix --argstr nixFiles "$test_dir/nix-files") || exit 1
 data=$(nix_build "$top/tests/demo/demo.nix" data) || exit 1
@@ -20,7 +20,7 @@ app=$(nix-instantiate --eval --read-write-mode -E \
 other=$(nix-instantiate --eval --read-write-mode -E 'builtins.toFile "other" "2"' | tr -d '"') ||
 	exit 1
 
-# vm_of NAME STORE PATH...: a VM that packs these too.
+# vm_of NAME STORE PATH...: builds a VM that packs these paths too.
 vm_of() {
 	local name=$1
 	shift
@@ -80,7 +80,7 @@ run first rollback mvm.test=verify,registered,requisites
 step_ok verify
 knows "$top_path" "$app" "$lib" "$added"
 
-# cut_off SECONDS: kills the running VM as a power cut does, after that time.
+# cut_off SECONDS: after this time, kills the running VM as a power cut would.
 cut_off() {
 	sleep "$1"
 	pkill -KILL -P "$vm_pid" # timeout's child, the hypervisor

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Random lives of a guest, judged by real Nix: it makes paths, deletes some and collects garbage,
-# while its image is updated, rolled back, and the boot killed. After each boot it knows at least
-# what it would after an update that was finished, at most what it would without it.
-#   MVM_RANDOM_SEEDS='1 2 3'   which lives      MVM_RANDOM_STEPS=25   how long each is
+# Runs random lives of a guest, judged by real Nix: it makes paths, deletes some and collects
+# garbage, while its image is updated or rolled back and boots are killed. After each boot it knows
+# at least the paths of a finished update, and at most those without the update.
+#   MVM_RANDOM_SEEDS='1 2 3'   seeds of the lives
+#   MVM_RANDOM_STEPS=25        steps in each
 set -u
 # shellcheck source=tests/e2e/lib/reconcile.sh
 . "$(dirname "$0")/../lib/reconcile.sh"
@@ -17,11 +18,11 @@ image two "$(text app 2 "$lib2")" "$(text shared-2 s "$lib2")"
 image three "$(text app 3 "$lib1")" "$lib2" "$(text shared-3 s "$lib1")"
 names=(one two three)
 
-declare -A references # of a path of the guest's own
+declare -A references # of each of the guest's own paths
 
 is_packed() { grep -qxF "$2" "$images/$1/paths"; }
 
-# survivors IMAGE PATH...: which of the guest's own paths an update to it leaves.
+# survivors IMAGE PATH...: prints the guest's own paths that an update to the image keeps.
 survivors() {
 	local image=$1 path reference changed=1
 	shift
@@ -43,13 +44,13 @@ survivors() {
 	[ ${#alive[@]} = 0 ] || printf '%s\n' "${!alive[@]}" | sort
 }
 
-# Paths that the guest knows and that no image packs now.
+# Prints the paths that the guest knows and the current image does not pack.
 known() {
 	sqlite3 "$volume/var/nix/db/db.sqlite" 'select path from ValidPaths' | sort |
 		comm -23 - "$images/$booted/paths"
 }
 
-# One path more, that refers to up to two others.
+# Makes another path, which refers to up to two others.
 make_path() {
 	local path number=$((RANDOM % 30)) contents
 	local -a candidates chosen=()
@@ -60,7 +61,7 @@ make_path() {
 		fi
 	done
 	contents=own
-	# Sometimes what an image packs, too.
+	# Sometimes the image packs it too.
 	case $((RANDOM % 6)) in
 	0) number=shared-1 contents=s chosen=("$common") ;;
 	1) is_packed "$booted" "$lib2" && number=shared-2 contents=s chosen=("$lib2") ;;
@@ -77,19 +78,19 @@ make_path() {
 delete_path() {
 	local -a candidates
 	mapfile -t candidates < <(known)
-	# it may be needed
+	# Another path may need it.
 	[ ${#candidates[@]} = 0 ] || guest nix-store --delete \
 		"${candidates[RANDOM % ${#candidates[@]}]}" >/dev/null 2>&1 || true
 }
 
-# judge LEAST MOST: files with sorted lists.
+# judge LEAST MOST: compares with the sorted lists in these files.
 judge() {
 	known >"$test_dir/known"
 	sound >"$test_dir/sound.log" 2>&1 && [ -z "$(comm -23 "$1" "$test_dir/known")" ] &&
 		[ -z "$(comm -13 "$2" "$test_dir/known")" ]
 }
 
-# live SEED: false, and the life in $test_dir/life, when something was wrong.
+# live SEED: runs a life. If something is wrong, it is false, and $test_dir/life has the steps.
 live() {
 	RANDOM=$1
 	local step image

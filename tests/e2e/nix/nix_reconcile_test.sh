@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Reconciles a database and an upper layer that outlive their image, judged by real Nix on a real
-# overlay, without a VM: updates, rollbacks, garbage collections, and a kill before each single
-# change that mvm-nix-db makes.
+# Reconciles a database and an upper layer that outlive their image, without a VM, judged by real
+# Nix on a real overlay: updates, rollbacks, garbage collections, and a kill before each change that
+# mvm-nix-db makes.
 set -u
 # shellcheck source=tests/e2e/lib/reconcile.sh
 . "$(dirname "$0")/../lib/reconcile.sh"
 reconcile_enter "$0"
 reconcile_setup
 
-# Three images. The second one packs what the first one's guest will have made itself (shared), once
-# with other contents under the same name (clock).
+# Makes three images. The second one packs paths that the first one's guest makes itself (shared),
+# one of them with other contents (clock).
 common=$(text common 'all have it') && lib1=$(text lib-1 one "$common") &&
 	lib2=$(text lib-2 two "$common") || exit 1
 app1=$(text app 1 "$lib1") && app2=$(text app 2 "$lib2") && app3=$(text app 3 "$lib1") || exit 1
@@ -35,8 +35,8 @@ check "the second boot changes nothing" \
 	test "$before" = "$(stat -c %y "$volume/var/nix/db/mvm-seed")"
 check "the second boot prints nothing" test ! -s "$test_dir/boot.log"
 
-# make_things: the guest's own paths. `free` needs nothing, `on_common` what all images have,
-# `on_lib` what only some have, `over_lib` needs that.
+# make_things: makes the guest's own paths. `free` needs nothing, `on_common` a path of all images,
+# `on_lib` a path of some images, and `over_lib` needs `on_lib`.
 # shellcheck disable=SC2317 # `guest` calls it
 make_things() {
 	free=$(text free 'made in the guest') && on_common=$(text on-common x "$common") &&
@@ -50,7 +50,7 @@ make_things() {
 check "the guest makes store paths" guest make_things
 check "the guest makes the same store paths as the host" \
 	test "$guest_shared $guest_clock" = "$shared $clock"
-keep() { # STORE PATH...: roots of the guest's own
+keep() { # STORE PATH...: makes them roots of the guest
 	local path
 	mkdir -p "$volume/var/nix/gcroots/own"
 	for path; do ln -sfn "$path" "$volume/var/nix/gcroots/own/${path##*/}"; done
@@ -60,7 +60,7 @@ check "a boot succeeds after the guest made store paths" boot one
 check "all of these store paths are known after the boot" \
 	valid "$free" "$on_common" "$on_lib" "$over_lib" "$shared" "$clock" "$tree"
 check "the store is sound after the boot" sound
-cp -a "$volume" "$test_dir/lived" # a guest with a life, for what follows
+cp -a "$volume" "$test_dir/lived" # a guest with a history, for later checks
 restore() {
 	chmod -R u+w "$volume"
 	rm -rf "$volume"
@@ -95,8 +95,8 @@ check "a boot with the first image succeeds again" boot one
 check "the store is sound after the way back" sound
 check "the guest's own store paths are known after the way back" valid "$free" "$on_common" "$tree"
 
-# Entries that hide packed paths: a guest without roots has deleted the system itself; a copy was
-# made when something in it was changed.
+# These entries hide packed paths: a guest without roots has deleted its own system, or changed
+# something in a path, which made a copy of it.
 restore
 rm -f "$volume/var/nix/gcroots/"mvm-*
 check "a collection without roots succeeds" guest nix-store --gc
@@ -121,7 +121,7 @@ check "a boot succeeds after the upper layer was lost" boot one
 check "the store paths of the lost layer are forgotten" invalid "$free" "$tree"
 check "the store is sound after the layer was lost" sound
 
-# Databases that are not as they should be.
+# These databases are damaged.
 restore
 printf 11 >"$volume/var/nix/db/schema"
 check "a database with a newer schema is refused" not boot two
@@ -173,7 +173,7 @@ check "these files are removed" \
 	test -z "$(find "$volume/var/nix/temproots" "$volume/var/nix/daemon-socket" \
 		"$volume/var/nix/gc-socket" -type f)"
 
-# A Nix that is killed while it writes leaves a log, of which SQLite itself has to make what it is.
+# A Nix that is killed while it writes leaves a log, which SQLite itself must recover.
 restore
 boot one
 guest bash -c "
@@ -183,7 +183,8 @@ check "a killed Nix leaves its log" test -s "$volume/var/nix/db/db.sqlite-wal"
 check "the update after a killed Nix succeeds" boot two
 check "the store is sound after a killed Nix" sound
 
-# Killed before each change, the next boot being with the same image, the old one, or a third one.
+# The boot is killed before each change, and the next one has the same image, the old one or a third
+# one.
 n=0 wrong=0 next=(two one three)
 while :; do
 	n=$((n + 1))
@@ -192,7 +193,7 @@ while :; do
 	reconcile_with two "$kill_at" "$n" 2>"$test_dir/kill.log" || status=$?
 	[ "$status" = 0 ] || break
 	image=${next[n % 3]}
-	# A second kill, somewhere else.
+	# A second kill hits another change.
 	if [ $((n % 5)) = 0 ]; then
 		reconcile_with "$image" "$kill_at" $((n * 7 % 60 + 1)) 2>>"$test_dir/kill.log"
 	fi

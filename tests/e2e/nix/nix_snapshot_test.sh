@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Copies a Nix database in use: the copy is one state of it, while real Nix writes, made by a user
-# who may only read. Also copies a database that is locked, newer or damaged.
+# Copies a Nix database while real Nix writes to it, as a user who may only read: the copy is one
+# consistent state. Also copies a database that is locked, newer or damaged.
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
 . "$(dirname "$0")/../lib/lib.sh"
@@ -16,13 +16,13 @@ log=$test_dir/log
 chmod 755 "$test_dir"
 cc -std=c11 -D_GNU_SOURCE -o "$test_dir/kill_at" "$top/tests/e2e/lib/kill_at.c" || exit 1
 
-add() { # NAME [TEXT]: a store path that refers to another one
+add() { # NAME [TEXT]: adds a store path that refers to another one
 	nix-instantiate --eval --read-write-mode \
 		-E "builtins.toFile \"$1\" \"${2-}\${builtins.toFile \"below-$1\" \"x\"}\"" \
 		2>/dev/null | tr -d '"'
 }
 take() { "$nix_db" snapshot "$db" "${1:-$copy}" 2>"$log"; }
-# whole DIR: it is a sound database, in rollback mode, and has nobody's log beside it.
+# whole DIR: the database is sound, in rollback mode, and has no log beside it.
 whole() {
 	[ "$(sqlite3 "file:$1/db.sqlite?immutable=1" \
 		'pragma integrity_check; pragma foreign_key_check')" = ok ] &&
@@ -48,7 +48,7 @@ identity
 check "it has another identity" test "$old" != "$id"
 check "it is complete" whole "$copy"
 
-# A reader that keeps the log from being written back.
+# This reader keeps the log from being written back.
 sqlite3 "$db/db.sqlite" 'pragma journal_mode = wal' '.output /dev/null' 'begin' \
 	'select * from ValidPaths' ".shell touch $test_dir/reading; exec sleep 3000" >/dev/null &
 reader=$!
@@ -81,7 +81,7 @@ else
 	end_reader
 fi
 
-# While Nix writes: each path comes with the one that it refers to, or not at all.
+# While Nix writes, each path appears together with the one that it refers to, or not at all.
 (for ((i = 0; ; i++)); do add "busy-$i" "$i" >/dev/null; done) &
 writer=$!
 torn=0 last=0 grew=0

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Needs NIXPKGS=DIR, sources of nixpkgs: a real NixOS is evaluated with templates/nix/guest.nix.
-# With MICROVM_NIX=DIR, sources of microvm.nix, a runner also runs under the units that its host
+# Evaluates a real NixOS with templates/nix/guest.nix; needs NIXPKGS=DIR, the sources of nixpkgs.
+# With MICROVM_NIX=DIR, the sources of microvm.nix, a runner also runs under the units that its host
 # module gives a real NixOS, with nothing else in PATH. Nix builds nothing here.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -18,7 +18,7 @@ evaluated() { # ATTRIBUTE [ARGUMENT]...
 }
 
 # ---- a guest ----
-# nixos NAME LINE...: its description; "${mounts[@]}" is for the module.
+# nixos NAME LINE...: plans this description; "${mounts[@]}" is for the module.
 nixos() {
 	printf '%s\n' 'hostName: vm' 'initrd: guest' "${@:2}" >"$test_dir/$1.yaml"
 	check "$1: plan --mounts prints the mounts" "$mvmbuild" plan --mounts "$test_dir/$1.yaml"
@@ -78,7 +78,7 @@ for program in bash coreutils gnutar gzip iproute2 kmod; do
 	expect "NixOS has $program in /run/current-system/sw" "$test_dir/programs" "^$program"
 done
 
-# Packages of NixOS that the units name, each with Debian's programs of the same.
+# The units name these packages of NixOS; each is replaced by Debian's programs.
 declare -A packages=([bash]=bash [coreutils]=coreutils [findutils]=findutils [gnugrep]=grep \
 	[gnused]=sed [systemd]=systemd)
 script='s/^Environment="(LOCALE_ARCHIVE|TZDIR)=.*//'
@@ -111,7 +111,7 @@ probe=$(guest_build probe-guest) || exit 1
 	echo 'volumes: [{image: data.img, size: 16, mountPoint: /data}]'
 	echo 'interfaces: [{type: tap, id: mvm-one}]'
 	echo "shares: [{tag: share, source: /mvm/share, mountPoint: /share, proto: virtiofs}]"
-	# As the handbook says for NixOS, whose /run/current-system/sw/bin has what these have here.
+	# NixOS has them in /run/current-system/sw/bin, as the handbook says.
 	echo 'hostShell: /bin/bash'
 	echo 'hostPath: [/usr/bin, /usr/sbin]'
 	fast_kernel
@@ -128,7 +128,7 @@ fi
 at_end=host_stop
 state=/var/lib/microvms
 check "systemd-sysusers makes the user" host systemd-sysusers
-# Its virtiofsd has a /tmp of its own.
+# Its virtiofsd has its own /tmp.
 host mkdir /mvm
 host mount --bind "$test_dir" /mvm
 # As its install units do it.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# ext file systems of every layout grow in a real guest when their images become larger,
-# also without a resize inode and with a journal that waits; and one with errors keeps its size.
+# Grows ext file systems of every layout in a real guest after their images became larger, also
+# without a resize inode and with an unreplayed journal. One with errors keeps its size.
 # shellcheck disable=SC2317 # check and vm_run call the functions
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -15,7 +15,8 @@ made=$test_dir/made
 mkdir "$made" "$test_dir/files"
 for i in $(seq 20); do seq "$i" $((i * 1000)) >"$test_dir/files/$i"; done
 
-# layout NAME TYPE MIB MKE2FS-ARGUMENT...: an image of 64 MiB with files, which gets MIB.
+# layout NAME TYPE MIB MKE2FS-ARGUMENT...: makes an image of 64 MiB with files, and enlarges it to
+# MIB.
 names=() volumes=
 layout() {
 	local image=$made/$1.img
@@ -27,7 +28,7 @@ layout() {
 		debugfs -w -f - "$image" >/dev/null 2>&1
 }
 layout kib ext4 256 -b 1024
-# Without room for more descriptors the kernel converts it to meta block groups.
+# Without room for more descriptors, the kernel converts it to meta block groups.
 layout fixed ext4 256 -b 4096 -O ^resize_inode
 layout far ext4 20480 -b 4096 -E resize=32768
 layout old ext3 256 -b 4096 -O ^sparse_super,^resize_inode
@@ -50,7 +51,7 @@ bytes() { # NAME: of the file system
 	dumpe2fs -h "$1.img" 2>/dev/null |
 		awk '/^Block count:/ { n = $3 } /^Block size:/ { printf "%.0f", n * $3 }'
 }
-# Beside them the guest has counted its boots.
+# The guest has also counted its boots there.
 same_files() {
 	rm -rf "$test_dir/dump"
 	mkdir "$test_dir/dump"
@@ -61,7 +62,7 @@ same_files() {
 vm_before=restore
 boot vm '^volumes: done' mvm.debug=1
 check "the guest ends with status 0" test "$status" = 0
-# The kernel would take the size before the replay for that of the file system.
+# Without a replay first, the kernel would use the outdated size of the file system.
 check "a journal that waits is replayed by a mount of its own" \
 	test "$(sed -n 's/^stage1: .*replayed the journal of //p' "$console")" = /cut
 for name in "${names[@]}"; do
@@ -79,7 +80,8 @@ check "errors: the file system keeps its size" test "$(bytes errors)" = $((64 <<
 check "errors: its files are the same" same_files errors
 check "only the one with errors does not grow" test "$(grep -c 'cannot make' "$console")" = 1
 
-# Mended as the message says, it grows at the next boot; the others are left alone.
+# After the repair that the message suggests, it grows at the next boot; the others stay as they
+# are.
 mkdir "$test_dir/kept"
 e2fsck -fy errors.img >/dev/null 2>&1
 cp --sparse=always ./*.img "$test_dir/kept/"

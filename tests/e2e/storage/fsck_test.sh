@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Mends volumes that a loss of power left torn by `microvm --fsck`, with the tool of each file
-# system. Nothing is touched that is in use or that is not the VM's.
+# Repairs volumes that a loss of power has torn with `microvm --fsck`, by the tool of each file
+# system. It touches nothing that is in use or that does not belong to the VM.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -41,7 +41,7 @@ for kind in data.img:ext4 large.img:ext4 x.img:xfs b.img:btrfs v.img:vfat; do
 done
 
 # ---- a torn journal ----
-# Three transactions that are only in the journal: the power goes.
+# The power fails while three transactions are only in the journal.
 mount_it() { mount -o loop "$1" "$test_dir/mnt"; }
 mkdir "$test_dir/mnt"
 mount_it data.img
@@ -52,7 +52,7 @@ for i in 1 2 3; do
 done
 cp --sparse=always data.img "$test_dir/dirty.img"
 umount "$test_dir/mnt"
-# The last one's descriptor: half of its block did not get there.
+# Half of the block with the last one's descriptor was not written.
 read -ra journal < <(debugfs -R 'blocks <8>' "$test_dir/dirty.img" 2>/dev/null)
 descriptor=$(debugfs -R 'logdump -O' "$test_dir/dirty.img" 2>/dev/null |
 	sed -n 's/.*(descriptor block) at block //p' | tail -n 1)
@@ -80,7 +80,7 @@ check "--fsck mends a superblock by its copy" m --fsck vm
 expect "--fsck reports that ext4 as mended" "$log" '^large.img \(ext4\): mended$'
 check "the files from before are in that ext4" bash \
 	-c "mount -o loop large.img '$test_dir/mnt' && [ \"\$(cat '$test_dir/mnt/file')\" = kept ] && umount '$test_dir/mnt'"
-# A small one has no copy within reach: nothing is done to it.
+# A small file system has no copy of its superblock, so it stays as it is.
 truncate -s 7M small && mkfs.ext4 -q -b 1024 small && dd if=/dev/zero of=small bs=512 seek=3 \
 	count=1 conv=notrunc status=none && cp small data.img
 check "--fsck fails for an ext4 without a copy of its superblock" fails m --fsck vm
@@ -108,7 +108,7 @@ check "--fsck fails for an xfs with a broken structure" fails m --fsck vm
 expect "--fsck reports the broken xfs" "$log" 'the volume x.img is damaged'
 check "--fsck leaves the broken xfs as it was" cmp x.img "$test_dir/broken.img"
 cp --sparse=always "$test_dir/good.img" x.img
-# A btrfs is only looked at: both copies of its tree of checksums.
+# A btrfs is only checked: both copies of its checksum tree are damaged.
 cp --sparse=always b.img "$test_dir/b.img"
 for place in $(btrfs inspect-internal dump-tree -r b.img 2>/dev/null |
 	sed -n 's/.*ROOT_ITEM [0-9]*) \([0-9]*\) level.*/\1/p;s/.*root: \([0-9]*\) level.*/\1/p' |
@@ -145,7 +145,7 @@ check "--fsck sends no control characters of that name to the terminal" \
 	test -z "$(grep -a "$(printf '\033')" "$log")"
 cp "$test_dir/v.img" v.img
 
-# ---- not without being asked, not while it is used, not with root's rights ----
+# ---- not without consent, not while it is in use, not with root's rights ----
 check "--fsck finds the restored volumes sound" m --fsck vm
 cp --sparse=always "$test_dir/dirty.img" data.img
 untouched() { cmp -s data.img "$test_dir/dirty.img"; }
@@ -190,7 +190,7 @@ expect "--fsck mends the volume behind the link" "$log" '^data.img \(ext4\): men
 rm data.img
 mv "$test_dir/kept.img" data.img
 chown 65534 data.img
-# This tool prints as whom it runs.
+# This tool prints its user.
 printf '#!/bin/sh\nid -u >&2\nexit 4\n' >"$test_dir/bin/e2fsck"
 chmod 755 "$test_dir/bin/e2fsck" "$test_dir/bin"
 rm "$test_dir/bin/systemctl"

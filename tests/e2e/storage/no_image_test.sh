@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Boots a VM without any image: the host's store by 9p or virtiofs, the root in memory or a
-# directory of the host.
+# Boots a VM without any image: the host's store comes by 9p or virtiofs, and the root is in memory
+# or a directory of the host.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -12,7 +12,7 @@ demo=$(nix_build "$top/tests/demo/demo.nix" toplevel) || exit 1
 virtiofsd=$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd | head -n 1)
 [ "$(id -u)" = 0 ] || virtiofsd=
 
-# serve TAG DIRECTORY: QEMU 7's own daemon, which serves one VM and ends with it.
+# serve TAG DIRECTORY: runs QEMU 7's own daemon, which serves one VM and ends with it.
 # shellcheck disable=SC2317 # vm_before calls it
 serve() {
 	local socket=vm-virtiofs-$1.sock

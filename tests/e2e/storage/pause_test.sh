@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Fills the host's disk below a volume: QEMU pauses the VM, the commands show it, and nothing is
-# lost when there is room again and the VM is stopped. Also starts a VM in the background of a
+# Fills the host's disk under a volume: QEMU pauses the VM, the commands show it, and nothing is
+# lost if there is room again when the VM is stopped. Also starts a VM in the background of a
 # terminal.
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
@@ -11,7 +11,7 @@ set -u
 [ -n "${MVM_TEST_MOUNTS:-}" ] || skip_all "needs root, and mounts of its own"
 need_programs debugfs dumpe2fs mount script
 guest_setup
-limit=240 # there are waits in it, and two ways to be slow
+limit=240 # the guest waits on purpose
 probe=$(guest_build probe-guest) || exit 1
 log=$test_dir/log
 {

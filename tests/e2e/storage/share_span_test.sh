@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Shares a directory with several file systems below it whose files have the same inode numbers:
-# the guest must tell them apart, by 9p and by virtiofs. Hypervisors that cannot do this must not
+# Shares a directory with several file systems below it whose files have the same inode numbers: the
+# guest must distinguish them, by 9p and by virtiofs. Hypervisors that cannot do this must not
 # start.
 set -u
 # shellcheck source=tests/e2e/lib/own_mounts.sh
@@ -62,7 +62,7 @@ for proto in 9p virtiofs; do
 	check "$proto: the guest ends with status 0" test "$status" = 0
 done
 
-# ---- hypervisors whose 9p gives files the numbers that they have ----
+# ---- hypervisors whose 9p passes inode numbers on unchanged ----
 mkdir "$test_dir/programs"
 for program in lkvm crosvm; do
 	printf '#!/bin/sh\necho started\n' >"$test_dir/programs/$program"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Puts files in the way in a VM's state directory: no hypervisor may replace a volume, or anything
-# else that is not one of the VM's sockets, by its socket; and no VM may start inside a runner,
-# which the next build replaces. Stand-ins are started instead of the hypervisors.
+# Puts files where a hypervisor makes its sockets: none may replace a volume, or anything else that
+# is not a socket of the VM. And no VM may start inside a runner, which the next build replaces.
+# Stand-ins run instead of the hypervisors.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
 # shellcheck source=tests/e2e/lib/lib.sh
@@ -60,7 +60,7 @@ run() {
 }
 refuses() { ! "$@"; }
 
-# A socket that a killed process left behind; a second word: one that is in use as long as this test
+# Makes a socket as a killed process leaves it or, with LIVE, one that is in use while this test
 # runs.
 socket_make() { # PATH [LIVE]
 	if [ $# = 1 ]; then
@@ -94,7 +94,7 @@ for hypervisor in qemu cloud-hypervisor firecracker crosvm stratovirt; do
 		test "$(stat -c %s "state-begin-$hypervisor/vm_data.img")" = $((16 << 20))
 done
 
-# ---- what a crash left ----
+# ---- files that a crash left ----
 compile crash cloud-hypervisor <<<"vsock: {cid: 5}"
 mkdir state-crash
 for name in vm.sock notify.vsock notify.vsock_8888 notify.vsock_52; do
@@ -130,7 +130,7 @@ for hypervisor in qemu cloud-hypervisor; do
 	check "$hypervisor: that file stays" grep -qx precious "state-plain-$hypervisor/control"
 	check "$hypervisor: no hypervisor was started with that file" test ! -e "$started"
 done
-# One file by two names: only when the volume is there can it be seen.
+# The file has two names, which shows only when the volume exists.
 mkdir state-twice
 compile twice qemu <<-E2
 	socket: data.img

@@ -14,7 +14,7 @@ virtiofsd=$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd 
 [ "$(id -u)" = 0 ] || virtiofsd=
 mkdir "$test_dir/upper"
 
-# serve TAG DIRECTORY: QEMU 7's own daemon, which serves one VM and ends with it.
+# serve TAG DIRECTORY: runs QEMU 7's own daemon, which serves one VM and ends with it.
 # shellcheck disable=SC2317 # vm_before calls it
 serve() {
 	local socket=vm-virtiofs-$1.sock

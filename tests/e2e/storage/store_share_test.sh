@@ -30,13 +30,14 @@ store_now() {
 		sort)
 }
 
-# The store, what it is in, what is in it, a link to it, and what the host's Nix knows of it.
+# Shares the store, a directory above it, one below it, a link to it, and the database of the host's
+# Nix.
 tags=(store above inside link nix root)
 sources=("$NIX_STORE_DIR/" "$(dirname "$NIX_STORE_DIR")" "$guest" "$test_dir/link" "$state_dir" /)
 victims=("$victim_name" "store/$victim_name" init "$victim_name" gcroots/of-the-host "$victim_name")
 tries=
 for i in "${!tags[@]}"; do tries+=${tries:+,}${tags[i]}:/${tags[i]}:${victims[i]}; done
-tries=${tries/:\/root:/:\/root$NIX_STORE_DIR:} # of the host's root nothing else is touched
+tries=${tries/:\/root:/:\/root$NIX_STORE_DIR:} # touches nothing else below the host's root
 
 for proto in "${protos[@]}"; do
 	{
@@ -63,7 +64,7 @@ for proto in "${protos[@]}"; do
 	check "$proto: the host's store is unchanged" diff "$test_dir/before" <(store_now)
 done
 
-# refused NAME DESCRIPTION: neither starts nor is called ready.
+# refused NAME DESCRIPTION: the VM does not start, and microvm-check does not call it ready.
 refused() {
 	local script
 	for script in microvm-check microvm-run; do
@@ -91,7 +92,7 @@ for proto in "${protos[@]}"; do
 done
 if [ "$(id -u)" = 0 ]; then
 	mkdir -p shared/inner
-	by_mount() { # PLACE: where the store is mounted, in a mount namespace of its own
+	by_mount() { # PLACE: mounts the store there, in a new mount namespace
 		# shellcheck disable=SC2016 # the inner shell's
 		unshare -m --propagation private sh -c 'mount --bind "$1" "$2" && exec "$3"' sh \
 			"$NIX_STORE_DIR" "$1" "$test_dir/late-9p/bin/microvm-check"

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Boots a store disk with a hash tree, which veritysetup accepts. A disk that was changed anywhere
-# must not boot, or fail to be read, and the console must have the reason.
+# must fail to boot or to be read, and the console must have the reason.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -11,11 +11,11 @@ guest=$(guest_build verity-guest) || exit 1
 payload=$(nix_build "$top/tests/e2e/lib/nix/verity-guest.nix" payload) || exit 1
 block=4096
 
-# in_manifest QUERY: of the VM $name.
+# in_manifest QUERY: queries the manifest of the VM $name.
 in_manifest() { jq -r ".storeDisk$1" "$test_dir/$name/share/microvm/manifest.json"; }
 
-# look_at NAME: its disk is $disk, with so many bytes of data, $data; block number $middle is in the
-# middle.
+# look_at NAME: sets $disk, $data (the data's size in bytes) and $middle (the number of its middle
+# block).
 look_at() {
 	name=$1
 	disk=$test_dir/$name/$(in_manifest .path)
@@ -24,7 +24,7 @@ look_at() {
 	middle=$((data / block / 2))
 }
 
-# built NAME [LINE of the description]...: compiles it, and looks at it.
+# built NAME [LINE of the description]...: compiles the VM, and looks at it.
 built() {
 	{
 		printf '%s\n' "${@:2}"
@@ -33,7 +33,7 @@ built() {
 	look_at "$1"
 }
 
-# changed: a copy of the VM $name, whose disk is $changed. boot_changed: boots it.
+# changed: copies the VM $name; $changed is the copy's disk. boot_changed: boots it.
 changed() {
 	rm -rf "$test_dir/changed"
 	cp -r "$test_dir/$name" "$test_dir/changed"
@@ -42,7 +42,7 @@ changed() {
 }
 boot_changed() { boot changed '^(stage1: FAILED|verity: started)' "$@"; }
 
-# flip OFFSET: one bit of the changed disk.
+# flip OFFSET: flips one bit of the changed disk.
 flip() {
 	local byte
 	byte=$(od -An -tu1 -j "$1" -N 1 "$changed")
@@ -65,8 +65,7 @@ told() {
 		"$console" "^stage1:   kernel: device-mapper: verity: .* $1 is corrupted"
 }
 
-# unread DESCRIPTION WHAT: the guest starts, but cannot read its file, and the kernel names what is
-# wrong.
+# unread DESCRIPTION WHAT: the guest starts, but cannot read its file, and the kernel says why.
 unread() {
 	boot_changed
 	expect "$name: $1: the guest cannot read the file" \
@@ -77,7 +76,7 @@ unread() {
 		"$console" "device-mapper: verity: .* $2 is corrupted"
 }
 
-# works REGEX: the guest, with its store on that.
+# works REGEX: the guest runs with its store on a device that matches.
 works() {
 	boot "$name" '^verity: started'
 	check "$name: the VM ends with status 0" test "$status" = 0
@@ -110,7 +109,7 @@ for type in squashfs erofs; do
 	unread "a changed bit of a file" "data block $middle"
 
 	changed
-	flip 1030 # both have their superblock there, or before
+	flip 1030 # both formats have their superblock there or before
 	refused "a changed bit of the first block" 'its first block or its hash tree was changed'
 	told 'data block 0'
 done
@@ -143,7 +142,7 @@ changed
 truncate -s -$block "$changed"
 refused "a truncated disk" "it has $(stat -c %s "$changed") bytes of $(stat -c %s "$disk")"
 
-# Somebody who can make a tree cannot make the root hash.
+# An attacker can make a new tree, but not with the same root hash.
 changed
 flip 2000000
 veritysetup format --hash-offset="$data" --data-blocks=$((data / block)) \
@@ -154,7 +153,7 @@ check "$name: veritysetup finds a disk with another tree sound" \
 	veritysetup verify --hash-offset="$data" "$changed" "$changed" "$forged"
 refused "a disk with another tree" 'its first block or its hash tree was changed'
 
-# Whoever would rather have no VM than one with a block that cannot be read.
+# The option ends the VM when a block cannot be read.
 changed
 flip $((middle * block + 100))
 boot_changed mvm.verity=panic
@@ -163,7 +162,7 @@ expect "$name: with mvm.verity=panic the guest had started" "$console" '^verity:
 expect "$name: with mvm.verity=panic the kernel names the reason" \
 	"$console" 'Kernel panic.*dm-verity device corrupted'
 
-# A kernel that turns out to have no dm-verity when it boots.
+# This kernel lacks dm-verity, which shows only when it boots.
 boot squashfs '^stage1: giving up' module_blacklist=dm_verity
 check "$name: without the module the VM ends with status 1" test "$status" = 1
 expect "$name: without the module stage 1 names what it cannot do" "$console" \
@@ -171,13 +170,13 @@ expect "$name: without the module stage 1 names what it cannot do" "$console" \
 expect "$name: without the module the kernel names the reason" \
 	"$console" '^stage1:   kernel: device-mapper: table: .*verity: unknown target type$'
 
-# A writable layer on top of the verified disk.
+# A writable layer lies on top of the verified disk.
 built writable 'storeDisk: {verity: true}' "writableStoreOverlay: $test_dir/nix/.rw-store"
 works "$test_dir/nix/.ro-store"
 expect "$name: the store is an overlay on the verified disk" "$console" \
 	"^verity: store overlay $NIX_STORE_DIR overlay rw,.*lowerdir=$test_dir/nix/.ro-store,"
 
-# One disk for several VMs of a host: its root hash goes with it.
+# Several VMs of a host use one disk: its root hash goes with it.
 printf '%s\n' 'vms:' "  one: {source: $test_dir/squashfs.yaml}" \
 	"  two: {source: $test_dir/squashfs.yaml}" >"$test_dir/host.yaml"
 for build in first second; do
@@ -187,12 +186,12 @@ for build in first second; do
 		diff -r "$test_dir/squashfs" "$test_dir/host/runners/two"
 done
 
-# Engines that make the image as a whole.
+# These engines make the image as a whole.
 built whole 'storeDisk: {engine: mksquashfs, compression: gzip, verity: true}'
 check "mksquashfs: veritysetup finds the disk sound" \
 	veritysetup verify --hash-offset="$data" "$disk" "$disk" "$root"
 
-# A hypervisor that gives disks no serial numbers: its initrd, in a VM of QEMU that has PCI too.
+# This hypervisor gives disks no serial numbers: its initrd boots in a VM of QEMU that also has PCI.
 built nameless 'hypervisor: firecracker' 'storeDisk: {verity: true}'
 check "firecracker: the disk is the one for QEMU" \
 	cmp "$disk" "$test_dir/squashfs/share/microvm/stage1.squashfs"
@@ -206,7 +205,7 @@ boot_changed
 expect "firecracker: the initrd refuses a changed disk" \
 	"$console" '^stage1: FAILED: the disk /dev/vda is not the one that was built'
 
-# A build checks what the kernel must have.
+# A build checks that the kernel has dm-verity.
 mkdir "$test_dir/boot"
 cp "$vmlinux" "$test_dir/boot/vmlinux"
 config=$(echo "$kernel"/boot/config-*)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Serves virtiofs shares by real virtiofsds, QEMU's own and the Rust one, as root and as another
-# user: guests write where they may and only there; when the VM, a virtiofsd or their supervisor
-# ends, nothing is left, and the next start works.
+# Serves virtiofs shares with real virtiofsds, QEMU's own and the Rust one, as root and as another
+# user: guests write only where they may. After the VM, a virtiofsd or their supervisor has ended,
+# nothing is left, and the next start works.
 # shellcheck disable=SC2317 # check and wait_until call the functions
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -30,7 +30,7 @@ daemon_find() { # KIND
 	return 1
 }
 
-# Before the test has a HOME of its own: cargo may be in the user's.
+# This runs before the test sets HOME, as cargo may be in the user's.
 declare -A programs=()
 for kind in qemu rust; do
 	programs[$kind]=$(daemon_find $kind) || programs[$kind]="none: ${programs[$kind]}"
@@ -52,7 +52,7 @@ nothing_is_left() {
 	wait_until quiet || { pgrep -af -- "$test_dir/"; sockets; return 1; }
 }
 
-# The supervisor is the one whose arguments have all of it; a daemon has but its own.
+# The supervisor's arguments contain all directories, a daemon's only its own.
 supervisor() { pgrep -f -- 'mvm-host virtiofsd .*'"$test_dir/" | head -n 1; }
 daemons_of() { # DIRECTORY
 	pgrep -f -- "virtiofsd .*$PWD/$1" | while read -r process
@@ -60,7 +60,7 @@ daemons_of() { # DIRECTORY
 	done
 }
 
-# user_set NAME: the words before a command that make it that user's.
+# user_set NAME: sets the words that run a command as that user.
 user_set() {
 	user=$1
 	as_user=()
@@ -139,7 +139,7 @@ killed() {
 }
 
 has_ended() { ! kill -0 "$1" 2>/dev/null; }
-# ends PROCESS: the status of a child that is about to end.
+# ends PROCESS: waits for a child that is about to end, and returns its status.
 ends() {
 	wait_until has_ended "$1" || kill -KILL "$1"
 	wait "$1"
@@ -147,7 +147,7 @@ ends() {
 
 second_is_refused() { ! "${as_user[@]}" "$runner/bin/virtiofsd-run" >"$log.second" 2>&1; }
 
-# As the host's unit runs it: Type=notify, the VM under another process.
+# The host's unit runs it in this way: with Type=notify, and the VM under another process.
 unit() {
 	local server second boots
 	socat -u "UNIX-RECV:$test_dir/notify" "OPEN:$test_dir/told,creat,append" &
@@ -228,7 +228,7 @@ for kind in qemu rust; do
 	done
 done
 
-# With the virtiofsd that was found last.
+# This uses the virtiofsd that was found last.
 [ -n "${package:-}" ] || finish
 user_set "$(id -un)"
 state_make wrong

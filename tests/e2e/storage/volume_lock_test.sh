@@ -11,7 +11,8 @@ guest_setup
 guest=$(guest_build volume-guest) || exit 1
 log=$test_dir/log
 
-# A hypervisor without locks: it records that it runs, and keeps the descriptors that it inherits.
+# This hypervisor takes no locks: it records that it runs, and keeps the descriptors that it
+# inherits.
 mkdir -p "$test_dir/fake/bin"
 cat >"$test_dir/fake/bin/lkvm" <<'E2'
 #!/bin/bash
@@ -24,7 +25,7 @@ for name in firecracker alioth cloud-hypervisor crosvm; do
 	ln -s lkvm "$test_dir/fake/bin/$name"
 done
 
-# describe NAME HYPERVISOR VOLUMES [MORE]: its mvm-host finds KVM.
+# describe NAME HYPERVISOR VOLUMES [MORE]: builds a runner whose mvm-host finds KVM.
 describe() {
 	{
 		echo "hypervisor: $2"
@@ -39,7 +40,7 @@ describe() {
 		>"$test_dir/$1/libexec/mvm-host"
 	chmod +x "$test_dir/$1/libexec/mvm-host"
 }
-start() { # NAME: in the background, until the stub runs
+start() { # NAME: starts it in the background, and waits until the stub runs
 	rm -f "$test_dir/stub"
 	STUB=$test_dir/stub "$test_dir/$1/bin/microvm-run" </dev/null >"$test_dir/running" 2>&1 &
 	started=$!
@@ -65,7 +66,7 @@ refused() { # DESCRIPTION NAME REGEX
 in_use='the volume [^ ]*: it is in use: a running VM has it'
 qemu=(qemu-system-x86_64 -M "microvm,accel=tcg" -m 32 -S -nodefaults -display none -monitor stdio \
 	-device "virtio-blk-device,drive=x")
-# Whether QEMU would start with it.
+# Whether QEMU would start with the image.
 qemu_starts() { # IMAGE [,OPTION]
 	echo quit | timeout "$patience" "${qemu[@]}" -drive \
 		"file=$1,format=raw,if=none,id=x${2:-}" >"$log" 2>&1
@@ -103,14 +104,14 @@ for case in "kvmtool||kvmtool: {package: $test_dir/fake}" \
 	check "$name: the larger disk is sound" e2fsck -fn data.img
 done
 
-# A hypervisor that locks its disks itself would fail beside our lock.
+# A hypervisor that locks its disks itself would fail if the runner held a lock too.
 describe crosvm crosvm "{image: data.img, size: 32}" "crosvm: {package: $test_dir/fake}"
 start crosvm
 check "crosvm, which locks its disks itself, inherits no flock" flock -n data.img true
 check "crosvm inherits no record lock" qemu_starts data.img
 stop
 
-# QEMU has the disk.
+# QEMU uses the disk.
 describe qemu qemu "{image: data.img, size: 64}" "socket: null"
 mkfifo "$test_dir/monitor"
 "${qemu[@]}" -drive file=data.img,format=raw,if=none,id=x <"$test_dir/monitor" \
@@ -126,7 +127,7 @@ echo quit >&8
 exec 8>&-
 wait
 
-# Readers share, a writer does not.
+# Readers share the image; a writer needs it alone.
 describe reader2 alioth "{image: data.img, mountPoint: /data, autoCreate: false, readOnly: true}" \
 	"alioth: {package: $test_dir/fake, version: '0.10'}"
 start reader
@@ -136,13 +137,13 @@ refused "a writer's start on a disk that is read" alioth-32 "$in_use"
 check "QEMU cannot write to a disk that is read" test "$(qemu_starts data.img; echo $?)" = 1
 stop
 
-# A journal that a read-only VM cannot carry out.
+# A read-only VM cannot replay this journal.
 debugfs -w -R 'feature needs_recovery' data.img >/dev/null 2>&1
 refused "a reader's start on a disk with a journal" \
 	reader2 'start that VM once, or run e2fsck -fp data.img'
 debugfs -w -R 'feature ^needs_recovery' data.img >/dev/null 2>&1
 
-# A device of the host.
+# This volume is a device of the host.
 device=$(losetup -f --show data.img 2>/dev/null)
 if [ -n "$device" ]; then
 	trap 'umount "$test_dir/mnt" 2>/dev/null; losetup -d "$device" 2>/dev/null; test_end' EXIT

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Volumes of every file system: how a start creates them with their mkfs and makes their images
-# larger, and how it completes what an older version left when it was killed in the middle of that.
+# Checks how a start creates volumes of every file system with their mkfs and enlarges their images,
+# and how it completes a growth that an older version did not finish.
 # shellcheck disable=SC2317,SC2120 # check calls the functions
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
@@ -11,10 +11,10 @@ need_programs e2fsck debugfs dumpe2fs blkid mkfs.xfs mkfs.btrfs mkfs.vfat xfs_db
 guest_setup
 guest=$(guest_build volume-guest) || exit 1
 log=$test_dir/log
-# Nothing runs, so nobody needs to look for KVM.
+# No VM runs, so any accelerator will do.
 export MICROVM_ACCEL=tcg
 
-# QEMU is one that does nothing.
+# This QEMU does nothing.
 mkdir -p "$test_dir/fake/bin" "$test_dir/bad"
 printf '#!/bin/sh\nexit 0\n' >"$test_dir/fake/bin/qemu-system-x86_64"
 chmod +x "$test_dir/fake/bin/qemu-system-x86_64"
@@ -70,7 +70,7 @@ check "the volumes get the same UUIDs" \
 check "the UUIDs differ from each other" test "$(sort -u <<<"$uuids" | wc -l)" = 6
 rm ./*.img
 
-# mkfs is missing: found out before anything is created. All else is there.
+# A missing mkfs is found before anything is created. All other tools are there.
 mkdir "$test_dir/few"
 for program in bash readlink dirname cat gzip stat; do
 	ln -s "$(command -v $program)" "$test_dir/few/"
@@ -84,13 +84,13 @@ expect "a start without the mkfs names its package" "$log" \
 	'^microvm-run: vm: mkfs.ext4 is needed to create the volume 4.img; install e2fsprogs'
 check "a start without the mkfs creates nothing" test -z "$(ls -A)"
 
-# tool NAME COMMAND: what NAME does from now on; $real is the true one.
+# tool NAME COMMAND: replaces the tool NAME from now on; $real is the real one.
 tool() {
 	printf '#!/bin/bash\nreal=%q\n%s\n' "$(command -v "$1")" "$2" >"$test_dir/bad/$1"
 	chmod +x "$test_dir/bad/$1"
 }
-# A start in a process group of its own, as in a host's unit: a tool that runs "kill -KILL 0" ends
-# all of it.
+# The start has its own process group, as in a host's unit: a tool that runs "kill -KILL 0" ends all
+# of it.
 start_group() {
 	PATH=$test_dir/bad:$PATH setsid -w "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1
 }
@@ -123,7 +123,7 @@ describe large "$(volumes 256 400 256)"
 describe grow "{image: data.img, size: 256}"
 check "a first start" start small
 
-# Files, and among them free space that is not zero: what was deleted.
+# Files, and free space between them that is not zero, because files were deleted.
 mkdir "$test_dir/files"
 for i in $(seq 20); do head -c $((i * 7000)) /dev/urandom >"$test_dir/files/$i"; done
 head -c 20M /dev/urandom >"$test_dir/garbage"
@@ -149,7 +149,7 @@ restore() { # [IMAGE]...
 	(cd "$test_dir/before" && cp --sparse=always "${@:-data.img}" "$OLDPWD")
 }
 unchanged() { check "$1: nothing is touched" cmp data.img "$test_dir/before/data.img"; }
-# larger IMAGE MIB: it is as it was before, and behind that are zeros.
+# larger IMAGE MIB: the image begins with its old contents, followed by zeros.
 larger() {
 	cp --sparse=always "$test_dir/before/$1" "$test_dir/expected" &&
 		truncate -s "$2M" "$test_dir/expected" && cmp "$1" "$test_dir/expected"
@@ -213,8 +213,8 @@ check "something else than a file system stays as it is" test "$(cat data.img)" 
 
 # ---- a growth that an older version began and did not complete ----
 
-# growth_log.tar.gz is from mvmbuild 0.1: an ext4 of 8 MiB and the log that makes it 200 MiB large,
-# of a start that was killed as soon as the log had its name.
+# growth_log.tar.gz is from mvmbuild 0.1: an ext4 of 8 MiB and the log that grows it to 200 MiB,
+# from a start that was killed as soon as the log had its name.
 describe old "{image: data.img, size: 200}"
 describe wider "{image: data.img, size: 256}"
 describe lower "{image: data.img, size: 100}"
@@ -275,7 +275,7 @@ check "the image beside it is left alone" cmp data.img "$test_dir/begun.img"
 calls='ftruncate pwrite64 fsync unlink'
 killed() { # CALL NUMBER
 	interrupted
-	# Runs in a shell of its own, so that nobody prints that it was killed.
+	# It runs in a separate shell, so that no message about the kill is printed.
 	(strace -q -o "$test_dir/trace" -e "trace=${calls// /,}" \
 		-e "inject=$1:signal=KILL:when=$2" "$test_dir/old/libexec/mvm-host" volume grow \
 		data.img 200 ext4 >"$log" 2>&1; exit) 2>/dev/null
@@ -311,7 +311,7 @@ if strace -o /dev/null true 2>/dev/null; then
 else
 	skip "the completion is killed at calls" "no program can be traced here"
 fi
-# The power fails while the log is carried out: any sector is old or new.
+# The power fails while the log is applied: any sector is old or new.
 cc -std=c11 -D_GNU_SOURCE -o "$test_dir/tear" "$top/tests/e2e/lib/tear.c" || exit 1
 wrong=0
 for seed in $(seq 40); do
@@ -321,7 +321,7 @@ for seed in $(seq 40); do
 	cmp data.img "$test_dir/completed.img" || { wrong=$((wrong + 1)); cat "$log"; }
 done
 check "the next start completes a growth with torn sectors, each time" test "$wrong" = 0
-# Somebody else went on with an image whose log waits: that log is of no use then.
+# The image was used while its log was waiting, so the log no longer applies.
 interrupted
 debugfs -w -R 'set_super_value volume_name used' data.img >/dev/null 2>&1
 check "a start drops the log of an image that was used since" start old

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Creates volumes at the first start, completely or not at all, and checks that a guest's data is
-# there at its next boot.
+# Creates volumes at the first start, completely or not at all, and checks that a guest finds its
+# data at the next boot.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -16,7 +16,7 @@ no_litter() {
 }
 start() { "$test_dir/$1/bin/microvm-run" </dev/null >"$log" 2>&1; }
 
-# ---- creation: QEMU is one that does nothing, gzip does it badly ----
+# ---- creation, with a QEMU that does nothing and a faulty gzip ----
 
 mkdir -p "$test_dir/fake/bin" "$test_dir/bad"
 printf '#!/bin/sh\nexit 0\n' >"$test_dir/fake/bin/qemu-system-x86_64"
@@ -35,7 +35,7 @@ rm ./*.img
 	fast_kernel
 } | compile new "$guest" || finish
 
-# bad_gzip COMMAND...: what gzip does from now on in this directory's PATH.
+# bad_gzip COMMAND...: replaces gzip from now on, by this directory's PATH.
 bad_gzip() {
 	printf '#!/bin/bash\n%s\n' "$1" >"$test_dir/bad/gzip"
 	chmod +x "$test_dir/bad/gzip"
@@ -78,7 +78,7 @@ check "it leaves no image" test ! -e data.img
 no_litter "after a failed start"
 
 bad_gzip "echo \$\$ >'$test_dir/gzip-pid'; exec sleep 3000"
-# A start in a process group of its own, as a host's unit has it; until it unpacks.
+# Starts in a separate process group, as a host's unit does, and waits until it unpacks.
 start_group() {
 	rm -f "$test_dir/gzip-pid"
 	PATH=$test_dir/bad:$PATH setsid "$test_dir/new/bin/microvm-run" </dev/null >"$log" 2>&1 &
@@ -110,8 +110,8 @@ sound "the image of two starts at once" data.img
 no_litter "after two starts at once"
 rm ./*.img
 
-# File systems without hard links (FAT, exFAT, SMB), without RENAME_NOREPLACE (NFS, 9p), without
-# either: their calls' answers.
+# The system calls fail as on file systems without hard links (FAT, exFAT, SMB), without
+# RENAME_NOREPLACE (NFS, 9p), or without either.
 create() { # CALL:error=ERROR...
 	local call inject=()
 	for call; do inject+=(-e "inject=$call"); done
@@ -205,9 +205,9 @@ fi
 
 # ---- the guest's data ----
 
-# A tmpfs knows no direct I/O.
+# A tmpfs has no direct I/O.
 direct=$([ "$(stat -f -c %T .)" = tmpfs ] && echo false || echo true)
-# A device of the host, when there is one to have.
+# This volume is a device of the host, if the test can make one.
 truncate -s 16M "$test_dir/device.img"
 mke2fs -q -t ext4 "$test_dir/device.img"
 device=$(losetup -f --show "$test_dir/device.img" 2>/dev/null)

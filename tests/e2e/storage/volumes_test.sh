@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Mounts volumes of every file system in real guests, writes to them, makes them larger between
-# boots, and finds them by their contents where disks have no serial numbers.
+# Mounts volumes of every file system in real guests, writes to them, enlarges them between boots,
+# and finds them by their contents where disks have no serial numbers.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -59,8 +59,8 @@ all_sound "the second boot"
 
 # ---- disks without serial numbers: Firecracker's first stage, in QEMU ----
 
-# without_serials NAME SED-EXPRESSION: a runner of QEMU that boots it, its disks as the expression
-# has them.
+# without_serials NAME SED-EXPRESSION: makes a runner of QEMU that boots it; the expression edits
+# its disks.
 without_serials() {
 	cp -r "$test_dir/qemu" "$test_dir/$1"
 	chmod -R u+w "$test_dir/$1"

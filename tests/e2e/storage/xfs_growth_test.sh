@@ -22,7 +22,7 @@ cp --sparse=always x.img before.img
 truncate -s 400M x.img
 check "the step grows a mounted xfs" grow x.img
 check "the grown xfs is sound" xfs_repair -n -f x.img
-# another file: the loop device of the first one may still be there
+# This is another file, as the first one's loop device may still exist.
 cp --sparse=always x.img torn.img
 for n in 1 2 3; do
 	dd if=before.img of=torn.img bs=512 skip=$((n * group / 512)) seek=$((n * group / 512)) \

@@ -1,14 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
 # A store without Nix for golden tests: source this file, call fixture_make DIR. It makes DIR/store
-# with a toplevel and its registration, and DIR/kernel and DIR/Image, a monolithic bzImage and an
-# arm64 Image in shape only.
+# with a toplevel and its registration, and DIR/kernel and DIR/Image, which look like a monolithic
+# bzImage and an arm64 Image.
 
 fixture_hash=0123456789abcdfghijklmnpqrsvwxyz
 
-# The fields by which a bzImage is recognised: boot flag, "HdrS", protocol version, where the
-# version text is,
-# loaded high, 64-bit.
+# A bzImage is recognised by these fields: boot flag, "HdrS", protocol version, the version text's
+# place, loaded high, 64-bit.
 fixture_kernel() {
 	head -c 4096 /dev/zero >"$1"
 	printf '\x55\xaa' | dd of="$1" bs=1 seek=510 conv=notrunc status=none
@@ -47,9 +46,8 @@ fixture_make() {
 	fixture_kernel "$1/kernel"
 	fixture_kernel_arm64 "$1/Image"
 	fixture_kernel_elf "$1/vmlinux"
-	# Hashes as nix-hash --type sha256 --base32 prints them: a build compares them. The sizes
-	# are made
-	# up.
+	# A build compares the hashes, which are as nix-hash --type sha256 --base32 prints them. The
+	# sizes are invented.
 	{
 		printf '%s\nsha256:0sldaa6dd6dsfm1c7f8z9i32dfhn53aw1kyrlid1naa7hb6biy4v\n120\n\n0\n' "$data"
 		printf '%s\nsha256:1z2dl2lagnjv1jqfj0ina0nhlcmcc3p8kbc9yqa4zw780x0iqxgx\n340\n\n1\n%s\n' "$top" "$data"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-# Takes from the description in a plan what is like in plan/defaults.json, so that a new option does
-# not change the expected plans of all cases. $defaults: that file's contents, in a list.
+# Removes the values that plan/defaults.json has too from a plan's description, so that a new option
+# does not change the expected plans of all cases. $defaults: that file's contents, in a list.
 
 def is_list_of_maps: type == "array" and (.[0] | type) == "object";
 
-# What differs from the value that the description of the defaults has in its place. A list of maps
-# has one element there, and is empty by default.
+# Keeps the values that differ from the defaults' description. A list of maps has one element there,
+# and is empty by default.
 def given($default):
 	if type == "object" and ($default | type) == "object" then
 		with_entries(
@@ -18,7 +18,7 @@ def given($default):
 		.
 	end;
 
-# Without what an element of a list must have: that is always printed.
+# Required options of a list's element have no default: they are always printed.
 def optional:
 	del(.volumes[] | .image, .size)
 	| del(.shares[] | .tag, .source, .mountPoint)
