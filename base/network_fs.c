@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/network_fs.h"
 
-#include <linux/magic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/vfs.h>
+
+#include <linux/magic.h>
 
 #include "base/arena.h"
 

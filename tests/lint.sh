@@ -41,6 +41,14 @@ while read -r header; do
 done < <(files 'base/*.h' 'compiler/*.h' 'backends/*.h' 'imaging/*.h')
 result $status "headers stand alone"
 
+# linux/vm_sockets.h of Linux 6.8 uses types of sys/socket.h.
+early=$(awk '
+	FNR == 1 { kernel = "" }
+	/^#include <linux\// { kernel = $2; next }
+	/^#include </ && kernel { print FILENAME ": " kernel " is before " $2 }' "${sources[@]}")
+echo "${early:+# $early}"
+result "$([ -z "$early" ] && echo 0 || echo 1)" "kernel headers are included after those of libc"
+
 bash tests/rooms.sh "${BUILD:-build}"
 result $? "no include and no call runs upwards (tests/rooms.sh)"
 

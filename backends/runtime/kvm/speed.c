@@ -26,7 +26,6 @@ bool loop_runs_well(int kvm, int vm, struct reason *why)
 
 #include <cpuid.h>
 #include <errno.h>
-#include <linux/kvm.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
@@ -35,6 +34,8 @@ bool loop_runs_well(int kvm, int vm, struct reason *why)
 #include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
+
+#include <linux/kvm.h>
 
 enum {
 	ROUNDS = 20000,

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <linux/vm_sockets.h> /* after sys/socket.h, whose types it uses */
+#include <linux/vm_sockets.h>
 
 #include "backends/runtime/base/peer.h"
 #include "backends/runtime/base/runtime.h"

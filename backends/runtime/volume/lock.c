@@ -20,12 +20,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <time.h>
+
+#include <linux/magic.h>
 
 /*
  * Beyond the end of any image. Some NFSv4 servers treat a lock without an end as mandatory

@@ -3,11 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/dm-ioctl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <linux/dm-ioctl.h>
 
 /* musl declares the request as int, which holds all its 32 bits. */
 static int call(int control, unsigned long request, void *argument)
