@@ -151,6 +151,8 @@ install-systemd:
 	$(Q)for unit in $(UNITS); do \
 		$(FILL_UNIT) templates/systemd/$$unit.in > '$(DESTDIR)$(UNITDIR)'/$$unit || \
 			exit 1; done
+	$(Q)$(INSTALL) -d '$(DESTDIR)$(UNITDIR)/multi-user.target.wants'
+	$(Q)ln -sfn ../microvms.target '$(DESTDIR)$(UNITDIR)/multi-user.target.wants/microvms.target'
 	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.sysusers.in > \
 		'$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf'
 	$(Q)$(FILL_UNIT) templates/systemd/mvmbuild.tmpfiles.in > \
@@ -162,7 +164,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(BINDIR)/microvm'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1' '$(DESTDIR)$(MANDIR)/man1/microvm.1'
 	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)' '$(DESTDIR)$(LIBEXECDIR)'
-	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS)) \
+	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS) multi-user.target.wants/microvms.target) \
 		'$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' '$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' \
 		'$(DESTDIR)$(MODULESDIR)/mvmbuild.conf'
 

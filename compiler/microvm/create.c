@@ -92,6 +92,15 @@ static bool create(struct creation *creation)
 	return ok;
 }
 
+static void print_start(const struct host *host, const char *name)
+{
+	printf("%s Start it, now and at each boot: %s\n",
+		host_coloured(
+			host, COLOUR_GOOD, arena_printf(host->arena, "Created MicroVM %s.", name)),
+		host_coloured(host, COLOUR_COMMAND,
+			arena_printf(host->arena, "systemctl enable --now microvm@%s", name)));
+}
+
 bool verb_create(struct host *host, const struct request *request)
 {
 	struct creation creation = {.host = host, .name = request->name};
@@ -106,11 +115,6 @@ bool verb_create(struct host *host, const struct request *request)
 		!staging_begin(host->arena, host->diag, machine.directory, &creation.staging) ||
 		!create(&creation))
 		return false;
-	printf("%s Start with: %s\n",
-		host_coloured(host, COLOUR_GOOD,
-			arena_printf(host->arena, "Created MicroVM %s.", request->name)),
-		host_coloured(host, COLOUR_COMMAND,
-			arena_printf(host->arena, "systemctl start %s",
-				unit_name(host->arena, request->name))));
+	print_start(host, request->name);
 	return true;
 }

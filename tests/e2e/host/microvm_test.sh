@@ -42,7 +42,7 @@ count() { find "$1" -mindepth 1 -maxdepth 1 | wc -l; }
 # ---- create ----
 describe sources/vm.yaml
 check "microvm creates a VM" m -c web1 -f sources/vm.yaml
-expect "it prints how to start the VM" "$log" 'systemctl start microvm@web1.service'
+expect "it prints how to start the VM" "$log" 'systemctl enable --now microvm@web1$'
 check "the VM has a runner" runs web1
 check "current leads to the runner in one step" test -d "$state/web1/$(target web1 current)/bin"
 check "the runner's directory is named after its fingerprint" \

@@ -13,14 +13,17 @@ host_units=$test_dir/host-units
 host_start() {
 	# systemd wants a terminal for its console.
 	script -qefc \
-		"exec unshare -m -p -f -u -i -n -C --kill-child -- bash '$top/tests/e2e/lib/systemd_inside.sh' '$test_dir' '$host_units' '$top'" /dev/null \
+		"exec unshare -m -- bash '$top/tests/e2e/lib/systemd_inside.sh' '$test_dir' '$host_units' '$top'" /dev/null \
 		</dev/null >"$test_dir/host-console" 2>&1 &
 	host_script=$!
 	wait_while_alive "$host_script" host_is_up
 }
 host_is_up() {
-	host_pid=$(pgrep -P "$(pgrep -P "$host_script" unshare)" 2>/dev/null) &&
-		[ -n "$host_pid" ] || return
+	local parent=$host_script child
+	for child in systemd_inside.sh unshare ''; do
+		parent=$(pgrep -P "$parent" -f "$child" 2>/dev/null) || return
+	done
+	host_pid=$parent
 	[ "$(cat "/proc/$host_pid/comm" 2>/dev/null)" = systemd ] || return
 	host systemctl is-system-running --wait >"$test_dir/host-state" 2>&1 ||
 		grep -Eq 'degraded|running' "$test_dir/host-state"
@@ -31,6 +34,16 @@ host() {
 	nsenter -t "$host_pid" -m -p -u -i -n -C --root -- env -i -C / \
 		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "$@"
 }
+
+# host_reboot: as its user would, by systemctl; afterwards it is up again. What is in /run, and its
+# interfaces, are gone then.
+host_reboot() {
+	local before=$host_pid
+	host systemctl reboot >/dev/null 2>&1
+	wait_while_alive "$host_script" host_has_gone "$before" &&
+		wait_while_alive "$host_script" host_is_up
+}
+host_has_gone() { ! kill -0 "$1" 2>/dev/null; }
 
 host_stop() {
 	[ -z "${host_pid:-}" ] || kill -KILL "$host_pid" 2>/dev/null
