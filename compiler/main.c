@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/interrupts.h"
+#include "base/plain_output.h"
 #include "compiler/command/commands.h"
 
 static enum status run(struct invocation *call, int argc, char *argv[])
@@ -13,12 +14,15 @@ static enum status run(struct invocation *call, int argc, char *argv[])
 	bool ok = cli_parse(call->arena, call->diag, argc, argv, stdout, &call->cli);
 	if (ok && !call->cli.help && !call->cli.version)
 		ok = command_run(call);
-	if (fflush(stdout) != 0 || ferror(stdout))
+	const enum output output = output_finish();
+	if (output == OUTPUT_FAILED)
 		ok = diag_error(call->diag, STATUS_FAILED, NULL, "output",
 			"cannot write to standard output");
 	const enum status status =
 		ok && diag_error_count(call->diag) == 0 ? call->status : diag_failure(call->diag);
 	diag_print(call->diag, stderr, call->cli.format, call->cli.settings.quiet);
+	if (output == OUTPUT_UNREAD && status == call->status)
+		output_end_unread();
 	return status;
 }
 

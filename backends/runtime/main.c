@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "backends/runtime/base/runtime.h"
+#include "base/plain_output.h"
 
 struct verb {
 	const char *words[2]; /* "shutdown", "qmp": both must be given */
@@ -173,9 +174,15 @@ int main(int argc, char **argv)
 	standard_files_hold();
 	signal(SIGPIPE, SIG_IGN);
 	int status = run(argc, argv);
-	if (fflush(stdout) || ferror(stdout)) {
+	switch (output_finish()) {
+	case OUTPUT_WRITTEN:
+		return status;
+	case OUTPUT_UNREAD:
+		if (status == STATUS_OK)
+			output_end_unread();
+		return status;
+	default:
 		complain("cannot write the output");
 		return STATUS_FAILED;
 	}
-	return status;
 }

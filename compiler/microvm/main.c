@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/help.h"
 #include "base/interrupts.h"
+#include "base/plain_output.h"
 #include "compiler/microvm/host.h"
 #include "compiler/microvm/roots.h"
 
@@ -245,12 +246,15 @@ int main(int argc, char *argv[])
 	};
 	diag_name_program(diag, "microvm");
 	bool ok = run(&line, argc, argv);
-	if (fflush(stdout) != 0 || ferror(stdout))
+	const enum output output = output_finish();
+	if (output == OUTPUT_FAILED)
 		ok = diag_error(
 			diag, STATUS_FAILED, NULL, "output", "cannot write to standard output");
 	const enum status status =
 		ok && diag_error_count(diag) == 0 ? STATUS_OK : diag_failure(diag);
 	diag_print(diag, stderr, DIAG_HUMAN, line.host.settings.quiet);
+	if (output == OUTPUT_UNREAD && status == STATUS_OK)
+		output_end_unread();
 	arena_free(arena);
 	return (int)status;
 }

@@ -19,7 +19,9 @@
 
 #include "base/arena.h"
 #include "base/plain_options.h"
+#include "base/plain_output.h"
 #include "imaging/guest/nix_db/files.h"
+#include "imaging/guest/nix_db/message.h"
 #include "imaging/guest/nix_db/reconcile.h"
 #include "imaging/guest/nix_db/snapshot.h"
 #include "imaging/guest/nix_db/state.h"
@@ -83,5 +85,9 @@ int main(int count, char **arguments)
 		return snapshot(arguments[2], arguments[3]) ? 0 : STATUS_FAILURE;
 	bool help = count == 2 && strcmp(arguments[1], "--help") == 0;
 	fputs(usage, help ? stdout : stderr);
+	if (output_finish() != OUTPUT_WRITTEN) {
+		report("cannot write the output");
+		return STATUS_FAILURE;
+	}
 	return help ? 0 : STATUS_WRONG_USAGE;
 }
