@@ -5,6 +5,25 @@
 #include "compiler/check/check.h"
 #include "compiler/storage/file_systems.h"
 #include "compiler/storage/host_store.h"
+#include "imaging/guest/init/steps.h"
+
+/* Why nothing else may be mounted there; NULL if it may. */
+static const char *occupied(const struct checker *checker, const char *point)
+{
+#define TARGET(target, type, flags) target,
+	static const char *const kernel[] = {STAGE1_KERNEL_MOUNTS(TARGET)};
+#undef TARGET
+	for (size_t i = 0; i < countof(kernel); i++)
+		if (is_within(point, kernel[i]))
+			return arena_printf(checker->arena,
+				"%s belongs to the kernel, and the guest does not boot without it",
+				kernel[i]);
+	if (strcmp(point, STAGE1_TMPFS) == 0)
+		return STAGE1_TMPFS " must be empty at each boot; use a directory in it";
+	if (is_within(point, STAGE1_SCRATCH))
+		return STAGE1_SCRATCH " is emptied before the guest's init starts";
+	return NULL;
+}
 
 void check_mount_point(
 	const struct checker *checker, const struct pos *where, const char *what, const char *point)
@@ -23,6 +42,10 @@ void check_mount_point(
 	else if (is_within(point, store))
 		check_error(checker, where, "bad-mount-point",
 			"%s.mountPoint: %s is inside the store, which is read-only", what, point);
+	else if (occupied(checker, point))
+		check_error(checker, where, "bad-mount-point",
+			"%s.mountPoint: nothing can be mounted on %s: %s", what, point,
+			occupied(checker, point));
 }
 
 /* ---- the store's writable layer ---- */
@@ -92,6 +115,8 @@ static const char *misplaced(const struct checker *checker, const struct store_o
 	if (!is_overlay_path(vm->writable_store_overlay))
 		return "expected an absolute path such as /nix/.rw-store, without \"..\", \"//\", "
 		       "a trailing \"/\", spaces, ':', ',' and '\\'";
+	if (occupied(checker, vm->writable_store_overlay))
+		return occupied(checker, vm->writable_store_overlay);
 	if (is_within(vm->writable_store_overlay, vm->store_dir))
 		return "it is inside the store that it would cover";
 	if (is_within(vm->store_dir, vm->writable_store_overlay))

@@ -23,9 +23,9 @@ static const struct {
 	const char *target, *type;
 	unsigned long flags;
 } kernel_mounts[] = {
-	{"/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC},
-	{"/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC},
-	{"/dev", "devtmpfs", MS_NOSUID},
+#define ROW(target, type, flags) {target, type, flags},
+	STAGE1_KERNEL_MOUNTS(ROW)
+#undef ROW
 };
 enum { KERNEL_MOUNTS = sizeof kernel_mounts / sizeof *kernel_mounts };
 
@@ -359,9 +359,10 @@ int mounts_enter_root(const struct parameters *parameters, const struct init_pla
 	int initramfs = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	require(parameters, initramfs >= 0 && enter_new_root(), "change to the root at", NEW_ROOT);
 	require(parameters,
-		directories_make("/run", 0755, NULL) &&
-			mount("tmpfs", "/run", "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") == 0,
-		"mount", "/run");
+		directories_make(STAGE1_TMPFS, 0755, NULL) &&
+			mount("tmpfs", STAGE1_TMPFS, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") ==
+				0,
+		"mount", STAGE1_TMPFS);
 	return initramfs;
 }
 

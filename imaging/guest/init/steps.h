@@ -16,7 +16,14 @@
  * initramfs. Files below STAGE1_SCRATCH are removed before the guest's init starts; programs that
  * steps run find their input there.
  */
-#define STAGE1_SCRATCH "/run/mvm"
+#define STAGE1_TMPFS "/run" /* a new tmpfs at each boot */
+#define STAGE1_SCRATCH STAGE1_TMPFS "/mvm"
+
+/* The kernel's file systems: X(TARGET, TYPE, FLAGS). They are mounted before the steps. */
+#define STAGE1_KERNEL_MOUNTS(X) \
+	X("/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC) \
+	X("/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC) \
+	X("/dev", "devtmpfs", MS_NOSUID)
 
 enum { STAGE1_VERITY_NAME_BYTES = 64 };
 
