@@ -19,7 +19,9 @@ static const struct argument_command commands[] = {
 	[COMMAND_BUILD] = {"build", "VM.yaml...",
 		"build the runner directory of a VM; this is the default command", 1, ANY},
 	[COMMAND_CHECK] = {"check", "VM.yaml...",
-		"report all mistakes of a description at once, and build nothing", 1, ANY},
+		"report at once all mistakes of a description and of the files that it names, and "
+		"build nothing",
+		1, ANY},
 	[COMMAND_PLAN] = {"plan", "VM.yaml...",
 		"show what would be built and run, and write nothing", 1, ANY},
 	[COMMAND_RUN] = {"run", "VM.yaml...", "build, then run the VM in the foreground", 1, ANY},
@@ -192,6 +194,11 @@ static const struct argument_row rows[] = {
 		.commands = BIT(CHECK),
 		.doc = "print which hypervisors can run the VM, and why the others cannot"},
 	{.name = "json", FLAG(json), .commands = BIT(CHECK), .doc = "print the matrix as JSON"},
+	{.name = "syntax",
+		FLAG(syntax),
+		.commands = BIT(CHECK),
+		.doc = "check only the text, without the files that it names: for a system that "
+		       "is not built yet"},
 	{.name = "mounts",
 		FLAG(mounts),
 		.commands = BIT(PLAN),

@@ -103,7 +103,7 @@ static bool run_check(struct invocation *call)
 {
 	if (call->cli.matrix)
 		return check_matrix(&call->session, call->cli.json);
-	return session_check(&call->session);
+	return call->cli.syntax ? session_check(&call->session) : session_plan(&call->session);
 }
 
 /* ---- plan ---- */

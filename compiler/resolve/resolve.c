@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <json-c/json.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,8 @@ struct resolver {
 	const struct vm *vm;
 	struct system *system;
 	struct json_object *bootspec; /* org.nixos.bootspec.v1, or NULL */
+	/* whether `system` has a toplevel; without one, only files that options name are known */
+	bool rooted;
 };
 
 static const char *in_toplevel(struct resolver *resolver, const char *name)
@@ -32,19 +35,55 @@ static const char *follow_link(struct resolver *resolver, const char *path)
 	return real ? real : path;
 }
 
+/* The target of a symbolic link, as it is written there; NULL: it is not one. */
+static const char *link_target(struct arena *arena, const char *path)
+{
+	char target[PATH_MAX];
+	const ssize_t length = readlink(path, target, sizeof target);
+	return length > 0 ? arena_strndup(arena, target, (size_t)length) : NULL;
+}
+
+static bool missing_toplevel(struct resolver *resolver, bool in_store)
+{
+	const struct vm *vm = resolver->vm;
+	const char *path = vm->toplevel, *target = link_target(resolver->arena, path), *why;
+	/* A relative path is one from the current directory. */
+	const char *dot = path[0] == '/' || path[0] == '.' ? "" : "./";
+	if (strstr(path, "...") || strstr(path, "\u2026"))
+		why = arena_printf(resolver->arena,
+			"%s is a placeholder; put the path of a system there, such as ./system, "
+			"which nix-build -o system makes",
+			path);
+	else if (target)
+		why = arena_printf(resolver->arena,
+			"%s%s is a link to %s, which does not exist; build the system again", dot,
+			path, target);
+	else if (path[0] == '/')
+		why = arena_printf(resolver->arena, "%s: no such %s", path,
+			in_store ? "store path" : "file or directory");
+	else
+		why = arena_printf(resolver->arena, "there is no %s%s; nix-build -o %s makes it",
+			dot, path, path);
+	return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel),
+		"missing-toplevel", "toplevel: %s", why);
+}
+
 static bool resolve_toplevel(struct resolver *resolver)
 {
 	const struct vm *vm = resolver->vm;
 	const struct pos *where = vm_where(vm, &vm->toplevel);
-	size_t length = strlen(vm->store_dir);
-	if (strncmp(vm->toplevel, vm->store_dir, length) != 0 || vm->toplevel[length] != '/')
+	const size_t length = strlen(vm->store_dir);
+	const bool in_store =
+		strncmp(vm->toplevel, vm->store_dir, length) == 0 && vm->toplevel[length] == '/';
+	if (!path_real(resolver->arena, vm->toplevel))
+		return missing_toplevel(resolver, in_store);
+	if (!in_store)
 		return diag_error(resolver->diag, STATUS_INPUT, where, "not-in-store",
 			"toplevel: %s is not in the store directory %s", vm->toplevel,
 			vm->store_dir);
 	if (!path_is_directory(vm->toplevel))
 		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-toplevel",
-			"toplevel: %s: %s", vm->toplevel,
-			path_exists(vm->toplevel) ? "not a directory" : "no such store path");
+			"toplevel: %s: not a directory", vm->toplevel);
 	resolver->system->toplevel = vm->toplevel;
 	resolver->system->init = in_toplevel(resolver, "init");
 	resolver->system->nixos = path_exists(in_toplevel(resolver, "nixos-version"));
@@ -59,8 +98,8 @@ static bool resolve_toplevel(struct resolver *resolver)
 static bool load_bootspec(struct resolver *resolver)
 {
 	struct bytes text;
-	const char *path = in_toplevel(resolver, "boot.json");
-	if (!path_exists(path))
+	const char *path = resolver->rooted ? in_toplevel(resolver, "boot.json") : NULL;
+	if (!path || !path_exists(path))
 		return true;
 	if (!file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
 		return false;
@@ -87,6 +126,8 @@ static const char *bootspec_text(struct resolver *resolver, const char *key)
 static const char *derived_path(
 	struct resolver *resolver, const char *name, const char *bootspec_key)
 {
+	if (!resolver->rooted)
+		return NULL;
 	const char *path = in_toplevel(resolver, name);
 	if (path_exists(path))
 		return follow_link(resolver, path);
@@ -100,6 +141,8 @@ static bool resolve_kernel(struct resolver *resolver)
 	const struct vm *vm = resolver->vm;
 	const struct pos *where = vm_where(vm, &vm->kernel);
 	const char *path = vm->kernel ? vm->kernel : derived_path(resolver, "kernel", "kernel");
+	if (!path && !resolver->rooted)
+		return false;
 	if (!path)
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel),
 			"missing-kernel",
@@ -142,7 +185,7 @@ static bool resolve_modules(struct resolver *resolver)
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->kernel_modules),
 			"missing-modules", "kernelModules: %s: %s", path,
 			path_exists(path) ? "not a directory" : "no such directory");
-	if (!path && !vm_where(vm, &vm->kernel_modules)) {
+	if (!path && resolver->system->kernel.path && !vm_where(vm, &vm->kernel_modules)) {
 		path = derived_path(resolver, "kernel-modules", NULL);
 		if (!path || vm->kernel)
 			path = modules_beside(resolver, resolver->system->kernel.path);
@@ -159,6 +202,8 @@ static bool resolve_initrd(struct resolver *resolver)
 		return true;
 	bool of_guest = strcmp(vm->initrd, "guest") == 0;
 	const char *path = of_guest ? derived_path(resolver, "initrd", "initrd") : vm->initrd;
+	if (!path && !resolver->rooted)
+		return false;
 	if (!path)
 		return diag_error(resolver->diag, STATUS_INPUT, where, "missing-initrd",
 			"initrd: %s has no initrd", vm->toplevel);
@@ -204,15 +249,16 @@ static bool resolve_parameters(struct resolver *resolver)
 
 bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, struct system *system)
 {
-	struct resolver resolver = {arena, diag, vm, system, NULL};
+	struct resolver resolver = {arena, diag, vm, system, NULL, false};
 	*system = (struct system){0};
-	if (!resolve_toplevel(&resolver))
+	if (vm_refused(vm, &vm->store_dir))
 		return false;
-	bool ok = load_bootspec(&resolver);
-	const bool found = resolve_kernel(&resolver);
-	ok &= found && resolve_modules(&resolver);
-	ok &= resolve_initrd(&resolver);
-	ok &= resolve_parameters(&resolver);
+	resolver.rooted = !vm_refused(vm, &vm->toplevel) && resolve_toplevel(&resolver);
+	bool ok = resolver.rooted && load_bootspec(&resolver);
+	ok &= !vm_refused(vm, &vm->kernel) && resolve_kernel(&resolver);
+	ok &= !vm_refused(vm, &vm->kernel_modules) && resolve_modules(&resolver);
+	ok &= !vm_refused(vm, &vm->initrd) && resolve_initrd(&resolver);
+	ok &= resolver.rooted && resolve_parameters(&resolver);
 	json_object_put(resolver.bootspec);
 	return ok;
 }

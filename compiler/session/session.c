@@ -94,8 +94,11 @@ bool session_check(struct session *session)
 
 bool session_plan(struct session *session)
 {
-	return session_check(session) &&
-		vm_resolve(session->arena, session->diag, session->vm, &session->system) &&
+	/* Mistakes in the text and in the files that it names are reported together. */
+	const bool described = session_check(session);
+	const bool resolved = session->vm &&
+		vm_resolve(session->arena, session->diag, session->vm, &session->system);
+	return described && resolved &&
 		plan_make(session->arena, session->diag, session->vm, session->storage,
 			&session->system, session->shared, settings_jobs(&session->settings),
 			&session->plan);

@@ -32,7 +32,7 @@ struct session {
 bool session_read(struct session *session);
 /* As session_read, and checks the description as a whole. */
 bool session_check(struct session *session);
-/* As session_check, and makes the plan. */
+/* As session_check, and looks at the files that the description names, and makes the plan. */
 bool session_plan(struct session *session);
 
 #endif

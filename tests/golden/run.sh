@@ -9,8 +9,9 @@
 #                      compared with virtiofsd.txt.
 #   errors/CODE*.yaml  Messages and exit status are compared with the .txt; CODE is among them.
 #                      "# args: ..." has arguments, "# environment: ..." variables, "# command: ..."
-#                      another command than check, "# subject: ..." what it is given instead of the
-#                      description, "# file NAME: ..." a file beside it (as printf %b takes it).
+#                      another command than check --syntax, "# subject: ..." what it is given instead
+#                      of the description, "# file NAME: ..." a file beside it (as printf %b takes
+#                      it), "# link NAME: ..." a symbolic link.
 #                      Lines "# microvm: ..." are calls of microvm instead, which end with the first
 #                      that fails.
 #   reports/NAME.yaml  The same for commands that print something.
@@ -269,10 +270,11 @@ run_microvm() { # FILE
 }
 
 test_messages() { # KIND FILE
-	local kind=$1 status=0 args=() environment=() subject=() command name file text
+	local kind=$1 status=0 args=() environment=() subject=() command=() name file text
 	shift
 	name=$(basename "$1" .yaml)
-	command=$(sed -n "s|^# command: ||p" "$1")
+	read -r -a command < <(sed -n "s|^# command: ||p" "$1")
+	if [ "${#command[@]}" = 0 ]; then command=(check --syntax); fi
 	arguments_of "$1"
 	read -r -a subject < <(sed -n "s|^# subject: ||p" "$1")
 	read -r -a environment < <(sed -n "s|^# environment: ||p" "$1" | sed "s|/F|$work|g")
@@ -282,12 +284,15 @@ test_messages() { # KIND FILE
 		mkdir -p "$(dirname "$work/$file")"
 		printf '%b' "${text# }" >"$work/$file"
 	done < <(sed -n 's|^# file ||p' "$work/vm.yaml")
+	while IFS=: read -r file text; do
+		ln -sfn "${text# }" "$work/$file"
+	done < <(sed -n 's|^# link ||p' "$work/vm.yaml")
 	if grep -q '^# microvm: ' "$1"; then
 		run_microvm "$1" >"$work/out" 2>&1 || status=$?
 	else
 		(
 			cd "$work" || exit
-			env "${environment[@]}" "$mvmbuild" "${command:-check}" \
+			env "${environment[@]}" "$mvmbuild" "${command[@]}" \
 				"${subject[@]:-vm.yaml}" "${args[@]}"
 		) >"$work/out" 2>&1 || status=$?
 	fi

@@ -14,14 +14,17 @@ log=$test_dir/log
 check "init vm" "$mvmbuild" init vm "$test_dir/web1"
 check "mvmbuild init a second time leaves what is there" \
 	test "$("$mvmbuild" init vm "$test_dir/web1" 2>&1 | grep -c 'was left alone')" = 1
-check "the description of init vm is valid" "$mvmbuild" check "$test_dir/web1/vm.yaml"
+check "the description of init vm is valid" "$mvmbuild" check --syntax "$test_dir/web1/vm.yaml"
+"$mvmbuild" check "$test_dir/web1/vm.yaml" >"$test_dir/log" 2>&1
+check "check refuses the description of init vm as long as it names no system" test $? = 4
+expect "check calls its toplevel a placeholder" "$test_dir/log" 'is a placeholder'
 check "the description has the directory's name" grep -qx 'hostName: web1' "$test_dir/web1/vm.yaml"
 sed 's/^# \( *- \|[a-zA-Z]*:\)/\1/' "$test_dir/web1/vm.yaml" >"$test_dir/web1/all.yaml"
 check "it has further options as comments" \
 	test "$(grep -vc '^#' "$test_dir/web1/all.yaml")" -gt \
 		"$(($(grep -vc '^#' "$test_dir/web1/vm.yaml") + 8))"
 check "the description with all of its comments as options is valid" \
-	"$mvmbuild" check "$test_dir/web1/all.yaml"
+	"$mvmbuild" check --syntax "$test_dir/web1/all.yaml"
 check "init vm writes two files and no more" \
 	test "$(find "$test_dir/web1" -newer "$mvmbuild" -type f | wc -l)" = 2
 "$mvmbuild" init no-such "$test_dir/none" >"$log" 2>&1
