@@ -7,15 +7,16 @@
 
 #include "backends/interface/backend.h"
 #include "backends/interface/positions.h"
-#include "base/suggest.h"
+#include "compiler/describe/hint.h"
 #include "compiler/describe/options.h"
 
 struct binder {
 	struct arena *arena;
 	struct diag *diag;
 	struct places *places;
-	const char *may_lack; /* a required option that may be missing; NULL: none */
-	bool defaults;        /* binding the table's own defaults, which have no positions */
+	const struct option *top; /* the whole table */
+	const char *may_lack;     /* a required option that may be missing; NULL: none */
+	bool defaults;            /* binding the table's own defaults, which have no positions */
 };
 
 /* The option being bound, its struct, and its name as a user writes it. */
@@ -188,7 +189,7 @@ static bool find_choice(
 	for (*chosen = 0; *chosen < count; ++*chosen)
 		if (strcmp(choices[*chosen], node->text) == 0)
 			return true;
-	const char *near = suggest(node->text, choices, count);
+	const char *near = hint_value(target->path, choices, node->text);
 	if (near)
 		return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "unknown-value",
 			"%s: unknown value \"%.80s\"; did you mean \"%s\"?", target->path,
@@ -445,30 +446,28 @@ static const struct option *find_option(const struct option *table, const char *
 	return NULL;
 }
 
-/* Returns the option that a misspelt name probably meant, or NULL. */
-static const struct option *similar_option(
-	struct binder *binder, const struct option *table, const char *name)
+/* Marks an option below the map as refused, unless it is in the elements of a list. */
+static void refuse_at(
+	struct binder *binder, const struct option *table, char *base, const char *option)
 {
-	struct strings names = {0};
-	for (const struct option *option = table; option->name; option++)
-		if (option->kind != OPTION_NONE)
-			vec_push(binder->arena, &names, option->name);
-	const char *near = suggest(name, names.v, names.n);
-	return near ? find_option(table, near) : NULL;
+	const char *dot = strchr(option, '.');
+	const struct option *row = find_option(
+		table, dot ? arena_strndup(binder->arena, option, (size_t)(dot - option)) : option);
+	if (dot && row->kind == OPTION_GROUP)
+		refuse_at(binder, row->sub, group_base(row, base), dot + 1);
+	else if (!dot)
+		refuse_option(binder, row, base);
 }
 
 static void unknown_option(struct binder *binder, const struct node *map,
 	const struct option *table, const struct entry *entry, char *base, const char *path)
 {
-	const struct option *near = similar_option(binder, table, entry->key);
-	const char *dot = *path ? "." : "";
-	const char *hint = near
-		? arena_printf(binder->arena, "; did you mean \"%s%s%s\"?", path, dot, near->name)
-		: "";
+	const struct hint_place place = {binder->top, table, path};
+	const struct hint hint = hint_find(binder->arena, &place, entry->key);
 	diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "unknown-option",
-		"unknown option \"%s%s%.80s\"%s", path, dot, entry->key, hint);
-	if (near && !node_get(map, near->name))
-		refuse_option(binder, near, base);
+		"unknown option \"%s%s%.80s\"%s", path, *path ? "." : "", entry->key, hint.text);
+	if (hint.option && !node_get(map, hint.option))
+		refuse_at(binder, table, base, hint.option);
 }
 
 /* A required option of a group is required even if the group is omitted. */
@@ -545,6 +544,7 @@ static bool bind_all(struct binder *binder, const struct option *table,
 	const struct node *description, void *base)
 {
 	size_t before = diag_error_count(binder->diag);
+	binder->top = table;
 	set_defaults(binder, table, base);
 	bind_table(binder, description, table, base, "");
 	return diag_error_count(binder->diag) == before;

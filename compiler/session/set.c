@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "compiler/describe/doc.h"
 
 /* A setting such as "volumes.0.size=2G". */
@@ -24,7 +25,7 @@ static bool no_element(
 	const char *are = list && list->items.n
 		? arena_printf(setting->arena, "its elements are 0 to %zu", list->items.n - 1)
 		: "it is empty";
-	return diag_error(setting->diag, STATUS_USAGE, where, "no-such-element",
+	return diag_error(setting->diag, STATUS_DESCRIPTION, where, "no-such-element",
 		"the list %.*s has no element \"%.*s\"; %s", start ? (int)start - 1 : 0,
 		setting->text, (int)where->width, setting->text + start, are);
 }
@@ -84,6 +85,22 @@ static struct node *set_inside(struct setting *setting, struct node *base, size_
 	return value ? map : NULL;
 }
 
+/* Elements are written as in "volumes.0.size", not as in messages: "volumes[0].size". */
+static bool refuse_brackets(const struct setting *setting, size_t bracket)
+{
+	const struct pos where = {setting->name, 1, (unsigned)bracket + 1, 1};
+	BUF_CLEANUP struct buf name = {0};
+	for (size_t i = 0; i < setting->key_length; i++) {
+		const char *c = &setting->text[i];
+		if (*c == '[')
+			buf_puts(&name, c[1] == ']' ? ".0" : ".");
+		else if (*c != ']')
+			buf_add(&name, c, 1);
+	}
+	return diag_error(setting->diag, STATUS_USAGE, &where, "usage",
+		"an element is named by its number after a dot: %s", buf_text(&name));
+}
+
 bool set_option(struct arena *arena, struct diag *diag, const char *text, struct node **merged)
 {
 	static const char wrapper[] = "microvm.";
@@ -97,6 +114,9 @@ bool set_option(struct arena *arena, struct diag *diag, const char *text, struct
 	diag_add_argument(diag, name, text);
 	struct setting setting = {
 		.arena = arena, .diag = diag, .name = name, .text = text, .key_length = length};
+	const size_t bracket = strcspn(text, "[=");
+	if (bracket < length)
+		return refuse_brackets(&setting, bracket);
 	setting.value = doc_parse_value(arena, diag, name, text, length + 1);
 	if (!setting.value)
 		return false;
