@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Main targets: all (the default), demo, check, bench, install. Needs GNU make and pkg-config; `make
-# deps` installs the rest on Debian 12.
+# deps` installs the rest on Debian and Ubuntu. `make -j` builds on all processors.
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -94,21 +94,34 @@ $(BUILD)/mvm-host: $(RUNTIME) | $(KERNEL_HEADERS)
 	$(Q)$(MUSL_COMPILE) -o $@ $(filter %.c,$^)
 
 # The program that keeps a guest's Nix database: static, too, but with glibc, for which SQLite's
-# static library is built. no_dlopen.c explains why dlopen is wrapped.
+# static library is built. no_dlopen.c explains why dlopen is wrapped. Few distributions have that
+# library: without it the program is left out, which is printed.
+STATIC_SQLITE := -lsqlite3 -lm
+ifeq ($(filter deps clean uninstall,$(MAKECMDGOALS)),)
+STATIC_SQLITE_FOUND := $(shell echo 'int main(void) { return 0; }' | \
+	$(CC) -static -o /dev/null -xc - $(STATIC_SQLITE) 2>/dev/null && echo yes)
+endif
 NIX_DB_BASE := $(addprefix base/,arena.c buf.c ending.c file.c network_fs.c)
 NIX_DB_BASE += $(addprefix base/,sqlite_file.c tree.c work_lock.c) $(PLAIN_BASE)
 $(BUILD)/mvm-nix-db: $(wildcard imaging/guest/nix_db/*.c imaging/guest/nix_db/*.h) $(NIX_DB_BASE)
 	@mkdir -p $(@D)
 	$(say) STATIC $@
 	$(Q)$(CC) $(STANDARD) $(WARNINGS) $(WERROR) -Os -ffunction-sections -fdata-sections \
-		-static -s -Wl,--gc-sections,--wrap=dlopen -o $@ $(filter %.c,$^) -lsqlite3 -lm
+		-static -s -Wl,--gc-sections,--wrap=dlopen -o $@ $(filter %.c,$^) $(STATIC_SQLITE)
 
 # Files that are carried inside the program: struct embedded_file, templates/embedded.h.
-PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host $(BUILD)/mvm-nix-db
+PROGRAMS := $(BUILD)/mvm-init $(BUILD)/mvm-host
+ifeq ($(STATIC_SQLITE_FOUND),yes)
+PROGRAMS += $(BUILD)/mvm-nix-db
+endif
 ifneq ($(wildcard $(shell $(AARCH64_CC) -print-file-name=libc.a 2>/dev/null)),)
 PROGRAMS += $(BUILD)/mvm-init-aarch64
 endif
 $(BUILD)/embedded.S: templates/embed.sh $(EMBEDDED) $(PROGRAMS)
+ifneq ($(STATIC_SQLITE_FOUND),yes)
+	@echo '  LEFT OUT mvm-nix-db: there is no static SQLite. VMs that keep a Nix database, or'
+	@echo '           use that of the host, cannot be built: docs/dependencies.md.'
+endif
 	$(say) EMBED $@
 	$(Q)sh templates/embed.sh $(PROGRAMS) $(EMBEDDED) > $@.tmp && mv $@.tmp $@
 $(BUILD)/embedded.o: $(BUILD)/embedded.S

@@ -144,5 +144,8 @@ for file in options.md schema.json host-options.md host-schema.json errors.md hy
 	diff -u "docs/$file" "build/docs/$file" || status=1
 done
 result $status "generated documents are current (make docs)"
+# Every row, in its order.
+diff <(bash tests/setup.sh --table) <(sed -n '/^## Packages/,/^## /{ /^|/p }' docs/dependencies.md)
+result $? "docs/dependencies.md has the packages of tests/setup.sh"
 echo "1..$n"
 exit $bad

@@ -110,10 +110,13 @@ bool plan_modules(struct planner *planner)
 		return diag_error(planner->diag, STATUS_INPUT,
 			vm_where(plan->vm, &plan->vm->kernel), "foreign-stage1",
 			"this mvmbuild has no " NIX_DB_PROGRAM
-			" for %s guests, which a persistent Nix database needs; without a volume "
+			" for %s guests%s, which a persistent Nix database needs; without a volume "
 			"or share for it and for the writable store, the database is created at "
 			"each boot",
-			kernel_arch_name(plan->guest.arch));
+			kernel_arch_name(plan->guest.arch),
+			plan->guest.arch == KERNEL_HOST_ARCH
+				? " (it was built without a static SQLite)"
+				: "");
 	struct module_wishes wishes = {0};
 	plan->backend->modules(planner->arena, &plan->guest, &wishes);
 	wish_for_devices(planner, &wishes);
