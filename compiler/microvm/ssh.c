@@ -1,33 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* ssh: logs in to a VM over its vsock; run: runs a VM in the foreground. Both exec a program. */
-#include <errno.h>
-#include <stdlib.h>
+/* ssh: logs in to a VM over its vsock. */
 #include <string.h>
-#include <unistd.h>
 
 #include "backends/interface/backend.h"
 #include "base/buf.h"
 #include "base/file.h"
-#include "base/interrupts.h"
-#include "compiler/microvm/custody.h"
+#include "compiler/microvm/become.h"
 #include "compiler/microvm/host.h"
 #include "compiler/microvm/links.h"
 #include "compiler/microvm/machine.h"
 
 enum { FACT_BYTES = 4096 };
-
-static bool become(const struct host *host, const struct strings *argv)
-{
-	/* POSIX guarantees that execvp does not change the strings. */
-	union {
-		const char *const *given;
-		char *const *taken;
-	} words = {.given = argv->v};
-	interrupts_forget();
-	execvp(argv->v[0], words.taken);
-	return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot start %s: %s", argv->v[0],
-		strerror(errno));
-}
 
 /* The first line of a file of the current runner; NULL when there is none. */
 static const char *fact(const struct host *host, const struct machine *machine, const char *name)
@@ -95,23 +78,5 @@ bool verb_ssh(struct host *host, const struct request *request)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "vsock",
 			"%s has no vsock; set vsock.cid in its description", machine.name);
 	const struct strings argv = ssh_arguments(host, request, vsock);
-	return become(host, &argv);
-}
-
-bool verb_run(struct host *host, const struct request *request)
-{
-	struct machine machine;
-	struct strings argv = {0};
-	/* root must not run programs that others can change. */
-	if (!machine_get(host, request->name, &machine) ||
-		(geteuid() == 0 && !custody_take(host, machine.directory)) ||
-		!machine_get(host, request->name, &machine))
-		return false;
-	diag_print(host->diag, stderr, DIAG_HUMAN, host->settings.quiet);
-	if (chdir(machine.directory) != 0)
-		return diag_error(host->diag, STATUS_FAILED, NULL, "run", "cannot enter %s: %s",
-			machine.directory, strerror(errno));
-	vec_push(host->arena, &argv, "./current/bin/microvm-run");
-	vec_push(host->arena, &argv, NULL);
-	return become(host, &argv);
+	return program_become(host, &argv);
 }

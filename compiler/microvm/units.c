@@ -13,6 +13,44 @@ const char *unit_name(struct arena *arena, const char *name)
 	return arena_printf(arena, "microvm@%s.service", name);
 }
 
+/* ---- what systemd knows ---- */
+
+/* The value of NAME=VALUE in a block of lines, which ends with an empty line. */
+static const char *value_of(const struct host *host, const char *block, const char *name)
+{
+	const size_t length = strlen(name);
+	for (const char *line = block; *line && *line != '\n';) {
+		const size_t whole = strcspn(line, "\n");
+		if (strncmp(line, name, length) == 0 && line[length] == '=')
+			return arena_strndup(host->arena, line + length + 1, whole - length - 1);
+		line += whole + (line[whole] == '\n');
+	}
+	return "";
+}
+
+static struct unit unit_from(const struct host *host, const char *block)
+{
+	return (struct unit){
+		.is_loaded = strcmp(value_of(host, block, "LoadState"), "loaded") == 0,
+		.user = value_of(host, block, "User"),
+		.group = value_of(host, block, "Group"),
+		.groups = value_of(host, block, "SupplementaryGroups"),
+		.directory = value_of(host, block, "WorkingDirectory"),
+	};
+}
+
+struct unit unit_find(const struct host *host, const char *name)
+{
+	const char *const argv[] = {"systemctl", "show",
+		"--property=LoadState,User,Group,SupplementaryGroups,WorkingDirectory",
+		unit_name(host->arena, name), NULL};
+	struct process_result ran;
+	const bool asked = process_run(host->arena, diag_new(host->arena), argv, &ran);
+	return unit_from(host, asked ? ran.output.p : "");
+}
+
+/* ---- states ---- */
+
 /* The states of the units, one per line, in their order. */
 static const char *ask_states(const struct host *host, const struct strings *names)
 {

@@ -7,6 +7,15 @@
 
 /* "microvm@NAME.service" */
 const char *unit_name(struct arena *arena, const char *name);
+/* What systemd knows about a unit. Texts are "" where it knows nothing. */
+struct unit {
+	bool is_loaded;
+	const char *user, *group, *groups; /* as the unit file has them; `groups` by spaces */
+	const char *directory;             /* in which it runs */
+};
+/* Asks systemd for the unit of a VM. Without systemd nothing is known. */
+struct unit unit_find(const struct host *host, const char *name);
+
 /* Whether each of the VMs runs, in the order of the names. Without systemd none does. */
 bool *units_running(const struct host *host, const struct strings *names);
 bool unit_runs(const struct host *host, const char *name);

@@ -34,7 +34,20 @@ need_file() { # WHAT PATH
 		complain "$1 $2 is a directory"
 		return
 	fi
-	[ -r "$2" ] || complain "$1 $2 $([ -e "$2" ] && echo 'cannot be read' || echo 'is missing')"
+	[ -r "$2" ] || complain "$1 $2 $(if [ -e "$2" ]; then
+		echo "cannot be read: $(refusal "$2")"
+	else
+		echo 'is missing'
+	fi)"
+}
+
+# Explains why a file or directory that exists cannot be used, and what mends it.
+refusal() { # PATH
+	local mode links owner group more path
+	# shellcheck disable=SC2034 # unused fields; ls, because macOS has another stat
+	read -r mode links owner group more < <(ls -ldL -- "$1") || return 0
+	case $1 in /*) path=$1 ;; *) path=$PWD/$1 ;; esac
+	echo "it belongs to $owner:$group, mode $mode, and the VM runs as $(id -un); as root, run: chown $(id -un): '$path'"
 }
 
 # Counts free pages of the host's pool that are not reserved, including those that the kernel may
@@ -118,7 +131,7 @@ need_volume() { # IMAGE READ-ONLY CREATED
 	need_file 'the volume' "$1"
 	[ "$2" = true ] || need_outside_runner "$(dirname -- "$1")" "the volume $1"
 	[ "$2" = true ] || [ ! -r "$1" ] || [ -w "$1" ] ||
-		complain "the volume $1 is not writable$(device_owner "$1")"
+		complain "the volume $1 is not writable: $(device_owner "$1")"
 	[ "$3" = true ] || [ ! -e "$(readlink -f -- "$1").grow" ] ||
 		complain "the volume $1 was growing when a start was cut off: start the VM that creates it"
 }
@@ -146,7 +159,7 @@ need_directory() { # IMAGE
 	elif [ ! -d "$directory" ]; then
 		complain "the directory $directory of the volume $1 does not exist"
 	elif [ ! -w "$directory" ]; then
-		complain "cannot create the volume $1: $directory is not writable"
+		complain "cannot create the volume $1: $directory is not writable: $(refusal "$directory")"
 	else
 		need_own_directory "$1"
 		need_outside_runner "$directory" "the volume $1"
@@ -174,7 +187,7 @@ need_owned() { # WHAT PATH
 	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "$(vm_user)" 2>/dev/null)" ]; then
 		return
 	fi
-	complain "$1 $2 belongs to another user ($owner), who could read and change the guest's data in it; chown it, or start the VM as that user"
+	complain "$1 $2 belongs to another user ($(id -un -- "$owner" 2>/dev/null || echo "$owner")), who could read and change the guest's data in it; start the VM as that user, or, as root, run: chown $(id -un): '$2'"
 }
 
 owner_of() { # DIRECTORY
@@ -207,7 +220,11 @@ need_own_directory() { # IMAGE
 }
 
 device_owner() { # IMAGE
-	if [ -b "$1" ]; then stat -L -c ': the device belongs to %U and the group %G' -- "$1"; fi
+	if [ -b "$1" ]; then
+		echo "the device belongs to $(stat -L -c '%U and the group %G' -- "$1"), and the VM runs as $(id -un)"
+	else
+		refusal "$1"
+	fi
 }
 
 need_size() { # IMAGE MIB TYPE

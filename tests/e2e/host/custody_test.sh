@@ -291,12 +291,12 @@ for plant in "cp /etc/hostname data.img" "ln -s $test_dir/kept/other data.img" "
 		check "microvm-run as $who refuses another user's volume: ${plant//$test_dir\//}" \
 			fails start_as $who
 		expect "microvm-run as $who names another user's volume: ${plant//$test_dir\//}" \
-			"$log" "the volume ${plant##* } belongs to another user \(1\)"
+			"$log" "the volume ${plant##* } belongs to another user \(daemon\)"
 	done
 	(cd "$state/vm" && as_user ./current/bin/microvm-check) >"$log" 2>&1
 	check "microvm-check refuses another user's volume: ${plant//$test_dir\//}" test $? = 1
 	expect "microvm-check names another user's volume: ${plant//$test_dir\//}" "$log" \
-		"the volume ${plant##* } belongs to another user \(1\)"
+		"the volume ${plant##* } belongs to another user \(daemon\)"
 	rm -r "$state/vm/${plant##* }"
 done
 rm -r "$state/vm/disks"
@@ -304,7 +304,7 @@ as_other mkdir "$state/vm/disks"
 as_other cp /etc/hostname "$state/vm/disks/log.img"
 check "microvm-run refuses a volume in another user's directory" fails start_as as_user
 expect "microvm-run names another user's directory" \
-	"$log" 'the directory disks belongs to another user \(1\)'
+	"$log" 'the directory disks belongs to another user \(daemon\)'
 rm -r "$state/vm/disks"
 as_user mkdir "$state/vm/disks"
 chmod 777 "$state/vm/disks"

@@ -22,7 +22,9 @@ cp "$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm" "$test_
 make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
 	{ not_ok "make install-systemd installs the units" "$log"; finish; }
 mkdir -p "$host_units/etc/systemd/system" "$host_units/usr/local/bin"
-printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nWants=multi-user.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
+printf '%s\n' '[Unit]' 'Description=What the test needs' 'Requires=basic.target' \
+	'After=basic.target' 'Wants=multi-user.target' 'AllowIsolate=yes' \
+	>"$host_units/etc/systemd/system/mvm-test.target"
 # It is first in the PATH of units. A VM whose kernel parameters contain "crash" ends at once.
 cat >"$host_units/usr/local/bin/qemu-system-x86_64" <<'E2'
 #!/bin/sh
@@ -44,6 +46,9 @@ describe() { # NAME [LINE]...: $test_dir/NAME.yaml
 m() { host env XDG_CACHE_HOME="$test_dir/cache" "$test_dir/bin/microvm" "$@" >"$log" 2>&1; }
 fails() { ! "$@"; }
 has_property() { [ "$(property "$1" "$2")" = "$3" ]; }
+hypervisor_runs() { # NAME
+	[ "$(host cat "/proc/$(property MainPID "microvm@$1")/comm" 2>/dev/null)" = sleep ]
+}
 systemd_waits_for() { # UNIT PROPERTY VALUE
 	wait_until has_property "$2" "$1" "$3"
 }
@@ -72,4 +77,27 @@ check "systemctl stops the target of all VMs" host systemctl stop microvms.targe
 check "the VM stops with it" systemd_waits_for microvm@web1 ActiveState inactive
 check "systemctl starts the target of all VMs" host systemctl start microvms.target
 check "the VM starts with it" systemd_waits_for microvm@web1 ActiveState active
+
+# ---- by hand, as root ----
+volume='volumes: [{image: data.img, size: 16, mountPoint: /data}]'
+describe hand "$volume" 'kernelParams: [crash]'
+m -c hand -f "$test_dir/hand.yaml"
+m -r hand
+expect "microvm -r as root runs the hypervisor as the unit's user and groups" \
+	"$log" '^the hypervisor runs as microvm:microvm in the groups microvm kvm'
+check "the new volume is the unit's user's" \
+	test "$(host stat -c %U "$state/hand/data.img")" = microvm
+host chown root:root "$state/hand/data.img"
+describe hand "$volume"
+m -u hand
+host systemctl start microvm@hand
+check "the unit reports a volume that it cannot read" \
+	console_says 1 'the volume data.img cannot be read' microvm@hand
+expect "the report names the owner and the user" \
+	"$log" 'it belongs to root:root, mode .*, and the VM runs as microvm'
+expect "the report has the command that mends it" \
+	"$log" "as root, run: chown microvm: '$state/hand/data.img'"
+check "that command works" host chown microvm: "$state/hand/data.img"
+check "the VM starts then" wait_until hypervisor_runs hand
+host systemctl stop microvm@hand
 finish
