@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/images/images.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -98,12 +100,49 @@ static struct stage1_contents final_contents(const struct maker *maker)
 	return contents;
 }
 
+/*
+ * Makes `place` in the runner. VMs of one host share the file if `source`, on which it depends,
+ * has the same contents for them. `memo` remembers the digest of `source`; NULL if no other VM has
+ * that source.
+ */
+static bool make_shared(const struct maker *maker, const char *place, const char *source,
+	struct shared *memo, bool (*make)(void *context, const char *path))
+{
+	struct maker context = *maker;
+	unsigned char digest[SHA256_DIGEST_LENGTH];
+	struct shared_file file = {.directory = maker->settings->common,
+		.target = in_runner(maker, place),
+		.make = make,
+		.context = &context};
+	if (file.directory && !shared_digest(memo, maker->diag, source, digest))
+		return false;
+	if (file.directory)
+		file.name = arena_printf(maker->arena, "%s-%s", path_base(place),
+			arena_hex(maker->arena, digest, sizeof digest));
+	return shared_file(maker->plan->shared, maker->diag, &file);
+}
+
+static const char *stage1_scratch(const struct maker *maker)
+{
+	return path_join(maker->arena, maker->scratch, "initrd");
+}
+
+/* Renames the initramfs, so the scratch directory must be on the same file system as `path`. */
+static bool move_stage1(void *context, const char *path)
+{
+	const struct maker *maker = context;
+	const char *made = stage1_scratch(maker);
+	return rename(made, path) == 0 ||
+		diag_error(maker->diag, STATUS_FAILED, NULL, "unwritable-file",
+			"cannot rename %s to %s: %s", made, path, strerror(errno));
+}
+
 static bool make_stage1(const struct maker *maker)
 {
 	const struct plan *plan = maker->plan;
 	const struct stage1_request request = {
 		.arch = plan->guest.arch,
-		.output = in_runner(maker, RUNNER_INITRD),
+		.output = stage1_scratch(maker),
 		.init = plan->system.init,
 		.nixos = plan->system.nixos,
 		.root_options = "mode=0755",
@@ -119,7 +158,13 @@ static bool make_stage1(const struct maker *maker)
 	if (!stage1_write(maker->arena, maker->diag, &request, &result))
 		return false;
 	maker->results->initrd_bytes = result.bytes;
-	return true;
+	return make_shared(maker, RUNNER_INITRD, request.output, NULL, move_stage1);
+}
+
+static bool copy_initrd(void *context, const char *path)
+{
+	const struct maker *maker = context;
+	return file_copy(maker->diag, maker->plan->system.initrd, path, 0444);
 }
 
 static bool copy_kernel(void *context, const char *path)
@@ -134,35 +179,17 @@ static bool unpack_kernel(void *context, const char *path)
 	return kernel_unpack(maker->diag, maker->plan->system.kernel.path, path);
 }
 
-/* The shared file is named by the kernel's digest, because VMs may have different kernels. */
-static bool make_kernel(
-	const struct maker *maker, const char *place, bool (*make)(void *context, const char *path))
-{
-	struct maker context = *maker;
-	unsigned char digest[SHA256_DIGEST_LENGTH];
-	struct shared_file file = {.directory = maker->settings->common,
-		.target = in_runner(maker, place),
-		.make = make,
-		.context = &context};
-	if (file.directory &&
-		!shared_digest(
-			maker->plan->shared, maker->diag, maker->plan->system.kernel.path, digest))
-		return false;
-	if (file.directory)
-		file.name = arena_printf(maker->arena, "%s-%s", path_base(place),
-			arena_hex(maker->arena, digest, sizeof digest));
-	return shared_file(maker->plan->shared, maker->diag, &file);
-}
-
 static bool make_boot_files(const struct maker *maker)
 {
 	const struct plan *plan = maker->plan;
-	if (plan->copies_kernel && !make_kernel(maker, RUNNER_KERNEL, copy_kernel))
+	const char *kernel = plan->system.kernel.path, *initrd = plan->system.initrd;
+	struct shared *memo = plan->shared;
+	if (plan->copies_kernel && !make_shared(maker, RUNNER_KERNEL, kernel, memo, copy_kernel))
 		return false;
-	if (plan->unpacks_kernel && !make_kernel(maker, RUNNER_VMLINUX, unpack_kernel))
+	if (plan->unpacks_kernel &&
+		!make_shared(maker, RUNNER_VMLINUX, kernel, memo, unpack_kernel))
 		return false;
-	if (plan->copies_initrd &&
-		!file_copy(maker->diag, plan->system.initrd, in_runner(maker, RUNNER_INITRD), 0444))
+	if (plan->copies_initrd && !make_shared(maker, RUNNER_INITRD, initrd, memo, copy_initrd))
 		return false;
 	return !plan->own_stage1 || make_stage1(maker);
 }

@@ -13,8 +13,8 @@ bool runners_prune(const struct host *host, const struct machine *machine);
  */
 bool runners_are_ours(const struct host *host, const struct machine *machine);
 /*
- * Removes the shared store disks that no runner uses any more. install-host keeps them in
- * .store-disks in the state directory.
+ * Removes the shared store disks, kernels and other files that no runner uses any more.
+ * install-host keeps them in .store-disks in the state directory.
  */
 void disks_prune(const struct host *host);
 

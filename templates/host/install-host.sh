@@ -119,35 +119,52 @@ install_units() {
 }
 
 # ---- a VM's files ----
-compared=' ' # keys of store disks
+large=32k # files above this size are shared by the VMs that have the same
+declare -A compared=() digests=()
 
-# Installs a store disk, which is shared by all VMs with the same one.
-install_disk() { # KEY PLACE
+# Installs a file that runners share. The pool `.store-disks` also has other files than disks.
+install_shared() { # FILE KEY MODE PLACE
+	local pooled=$pool/$2
 	mkdir -p -- "$pool"
 	# An existing copy may have rotted: each run compares it once, before a VM gets it.
-	if [[ $compared != *" $1 "* ]] && ! cmp -s -- "$here/store-disks/$1" "$pool/$1"; then
-		if [ -e "$pool/$1" ]; then
-			say "the store disk $pool/$1 differs from the one that was built; copying it again"
+	if [ -z "${compared[$2]:-}" ] && ! cmp -s -- "$1" "$pooled"; then
+		if [ -e "$pooled" ]; then
+			say "the file $pooled differs from the one that was built; copying it again"
 		fi
-		cp -f --reflink=auto -- "$here/store-disks/$1" "$pool/$1.new"
-		chmod 444 -- "$pool/$1.new"
-		sync -- "$pool/$1.new"
-		mv -fT -- "$pool/$1.new" "$pool/$1"
+		cp -f --reflink=auto -- "$1" "$pooled.new"
+		chmod "$3" -- "$pooled.new"
+		sync -- "$pooled.new"
+		mv -fT -- "$pooled.new" "$pooled"
 	fi
-	compared+="$1 "
-	ln -- "$pool/$1" "$2"
+	compared[$2]=yes
+	ln -- "$pooled" "$4"
+}
+
+# Installs a runner's file that others may have too, such as the kernel, under the digest of its
+# contents.
+install_large() { # FILE INODE MODE PLACE
+	if [ -z "${digests[$2]:-}" ]; then
+		digests[$2]=$(sha256sum <"$1")
+		digests[$2]=${digests[$2]%% *}
+	fi
+	install_shared "$1" "${digests[$2]}-$3" "$3" "$4"
 }
 
 # Copies the runner, because what is installed must belong to root, whoever built it.
 install_runner() { # NAME PLACE DISK KEY
-	local from=$here/runners/$1 new=$target/$1/runners/.new
+	local from=$here/runners/$1 new=$target/$1/runners/.new inode mode file
 	if [ -d "$target/$1/$2" ]; then return; fi
 	rm -rf -- "$new"
 	mkdir -- "$new"
 	(cd "$from" && find . -mindepth 1 -type d -print0 | (cd "$new" && xargs -0 -r mkdir -p --))
-	(cd "$from" && find . \( -type f -o -type l \) ! -path "./$3" -print0 |
+	(cd "$from" && find . \( -type f ! -size "+$large" -o -type l \) ! -path "./$3" -print0 |
 		xargs -0 -r cp -P --reflink=auto --parents -t "$new" --)
-	if [ "$3" != - ]; then install_disk "$4" "$new/$3"; fi
+	while read -r -d '' inode mode file; do
+		install_large "$from/$file" "$inode" "$mode" "$new/$file"
+	done < <(cd "$from" && find . -type f -size "+$large" ! -path "./$3" -printf '%D:%i %m %P\0')
+	if [ "$3" != - ]; then
+		install_shared "$here/store-disks/$4" "$4" 444 "$new/$3"
+	fi
 	sync -f -- "$new"
 	mv -T -- "$new" "$target/$1/$2"
 }

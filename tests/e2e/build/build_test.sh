@@ -92,6 +92,13 @@ for n in 1 2 3 4 5 6 7 8; do
 	check "VM $n of the host of eight has the same bytes" \
 		same "$out/first" "$out/host/runners/demo$n"
 done
+for file in "$out"/first/share/microvm/{kernel,initrd,stage1.*} "$out/first/libexec/mvm-host"; do
+	file=${file#"$out/first/"}
+	check "the VMs of a host are built with one $file" \
+		test "$(stat -c %h "$out/host/runners/demo1/$file")" -ge 8
+done
+check "nothing but the VMs' common files is shared" \
+	test "$(stat -c %h "$out/host/runners/demo1/share/microvm/vm.json")" = 1
 rm -rf "$out/host"
 # With different disks, the first one is built alone while the cache lacks much of it, then several
 # are built at once.

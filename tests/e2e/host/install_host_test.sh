@@ -16,6 +16,7 @@ if [ "${1:-}" != inside ]; then
 	exec unshare -m -- bash "$0" inside
 fi
 fixture_make "$test_dir"
+truncate -s 100K "$test_dir/kernel" # as large as what VMs share
 unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE \
 	NIX_STATE_DIR
 mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
@@ -146,15 +147,32 @@ rm "$state/same/runners/stray/data.img"
 check "install-host succeeds when that volume is gone" install_host two
 check "it removes the old runner then" test ! -e "$state/same/runners/stray"
 
-# An existing store disk may be damaged, with unchanged times and size.
+# ---- files of all VMs ----
+large=(share/microvm/kernel share/microvm/initrd libexec/mvm-host share/microvm/stage1.squashfs)
+inodes() { stat -c %i "$state"/{same,changed,new}/current/"$1" | sort -u | wc -l; } # FILE
 reset
-disk=$(find "$state/.store-disks" -type f) time=$(stat -c @%Y "$disk")
-printf 'rot' | dd of="$disk" bs=1 seek=5000 conv=notrunc status=none && touch -d "$time" "$disk"
-check "install-host succeeds over a store disk that has rotted" install_host two
-expect "it reports that the store disk is copied again" \
-	"$log" "^install-host: the store disk $disk differs from the one that was built; copying it again"
-check "the new VM has the store disk that was built" cmp "$test_dir/two/store-disks/${disk##*/}" \
-	"$state/new/current/share/microvm/stage1.squashfs"
+check "install-host adds a VM to a host that has the same kernel" install_host two
+for file in "${large[@]}"; do
+	check "the VMs of a host share one $file" test "$(inodes "$file")" = 1
+	check "the VMs' common $file has the mode of the one that was built" \
+		test "$(stat -c %a "$state/new/current/$file")" = \
+		"$(stat -c %a "$test_dir/two/runners/new/$file")"
+done
+check "files that only some of the VMs have are not shared" \
+	test "$(inodes share/microvm/vm.json)" -gt 1
+# An installed file may have been damaged since, with unchanged times and size.
+for file in "${large[@]}"; do
+	reset
+	pooled=$(find "$state/.store-disks" -samefile "$state/same/current/$file")
+	time=$(stat -c @%Y "$pooled")
+	printf 'rot' | dd of="$pooled" bs=1 seek=5000 conv=notrunc status=none &&
+		touch -d "$time" "$pooled"
+	check "install-host succeeds over a $file that has rotted" install_host two
+	expect "it reports that the rotten $file is copied again" "$log" \
+		"^install-host: the file $pooled differs from the one that was built; copying it again"
+	check "the new VM has the $file that was built" \
+		cmp "$test_dir/two/runners/new/$file" "$state/new/current/$file"
+done
 
 # ---- killed ----
 # This kills the script and its children before the Nth command that can change something.
