@@ -47,7 +47,7 @@ refusal() { # PATH
 	# shellcheck disable=SC2034 # unused fields; ls, because macOS has another stat
 	read -r mode links owner group more < <(ls -ldL -- "$1") || return 0
 	case $1 in /*) path=$1 ;; *) path=$PWD/$1 ;; esac
-	echo "it belongs to $owner:$group, mode $mode, and the VM runs as $(id -un); as root, run: chown $(id -un): '$path'"
+	echo "it belongs to $owner:$group, mode $mode, and the VM runs as $(id -un); as root, run: chown $(id -un): $(printf %q "$path")"
 }
 
 # Counts free pages of the host's pool that are not reserved, including those that the kernel may
@@ -187,7 +187,7 @@ need_owned() { # WHAT PATH
 	if [ "$(id -u)" = 0 ] && [ "$owner" = "$(id -u -- "$(vm_user)" 2>/dev/null)" ]; then
 		return
 	fi
-	complain "$1 $2 belongs to another user ($(id -un -- "$owner" 2>/dev/null || echo "$owner")), who could read and change the guest's data in it; start the VM as that user, or, as root, run: chown $(id -un): '$2'"
+	complain "$1 $2 belongs to another user ($(id -un -- "$owner" 2>/dev/null || echo "$owner")), who could read and change the guest's data in it; start the VM as that user, or, as root, run: chown $(id -un): $(printf %q "$2")"
 }
 
 owner_of() { # DIRECTORY

@@ -96,7 +96,7 @@ check "the unit reports a volume that it cannot read" \
 expect "the report names the owner and the user" \
 	"$log" 'it belongs to root:root, mode .*, and the VM runs as microvm'
 expect "the report has the command that mends it" \
-	"$log" "as root, run: chown microvm: '$state/hand/data.img'"
+	"$log" "as root, run: chown microvm: $state/hand/data.img"
 check "that command works" host chown microvm: "$state/hand/data.img"
 check "the VM starts then" wait_until hypervisor_runs hand
 host systemctl stop microvm@hand
