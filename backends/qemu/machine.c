@@ -112,16 +112,26 @@ void qemu_add_cpu(const struct qemu *qemu)
 		qemu_is_x86(qemu) ? "max" : "max,pauth-impdef=on");
 }
 
+bool qemu_may_hang(const struct guest *guest)
+{
+	return guest->arch == KERNEL_X86_64 && qemu_is_microvm(guest) && guest->mem_mib == 2048;
+}
+
+/* Huge pages divide no other size than the given one. */
+static unsigned long long memory_mib(const struct guest *guest)
+{
+	return guest->mem_mib + (qemu_may_hang(guest) && !guest->hugepage_mem ? 1 : 0);
+}
+
 void qemu_add_memory(const struct qemu *qemu)
 {
 	const struct guest *guest = qemu->guest;
 	command_add(qemu->command, "-m");
 	if (guest->hotplug_mem_mib)
-		command_printf(qemu->command, "%lluM,maxmem=%lluM",
-			(unsigned long long)guest->mem_mib,
-			(unsigned long long)(guest->mem_mib + guest->hotplug_mem_mib));
+		command_printf(qemu->command, "%lluM,maxmem=%lluM", memory_mib(guest),
+			memory_mib(guest) + guest->hotplug_mem_mib);
 	else
-		command_printf(qemu->command, "%lluM", (unsigned long long)guest->mem_mib);
+		command_printf(qemu->command, "%lluM", memory_mib(guest));
 }
 
 void qemu_add_memory_object(const struct qemu *qemu)
@@ -130,8 +140,7 @@ void qemu_add_memory_object(const struct qemu *qemu)
 		return;
 	option_add(qemu->command, "-numa", "node,memdev=mem");
 	option_printf(qemu->command, "-object", "memory-backend-memfd,id=mem,size=%lluM,share=on%s",
-		(unsigned long long)qemu->guest->mem_mib,
-		qemu->guest->hugepage_mem ? ",hugetlb=on" : "");
+		memory_mib(qemu->guest), qemu->guest->hugepage_mem ? ",hugetlb=on" : "");
 }
 
 void qemu_add_memory_devices(const struct qemu *qemu)

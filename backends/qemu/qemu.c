@@ -311,10 +311,10 @@ static void add_all(const struct qemu *qemu)
 
 static void qemu_check(struct diag *diag, const struct vm *vm, const struct guest *guest)
 {
-	if (qemu_is_microvm(guest) && vm->mem_mib == 2048)
+	if (qemu_may_hang(guest) && vm->hugepage_mem)
 		diag_warning(diag, vm_where(vm, &vm->mem_mib), "qemu-2048",
-			"mem: QEMU's microvm machine may hang with exactly 2048 MiB; use 2047 or "
-			"2049");
+			"mem: QEMU's microvm machine may hang with exactly 2048 MiB; use 2050, or "
+			"another machine");
 }
 
 static bool qemu_check_guest(struct diag *diag, const struct vm *vm, const struct guest *guest)
