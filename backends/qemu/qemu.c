@@ -61,8 +61,13 @@ static void add_kernel(const struct qemu *qemu)
 {
 	option_file(qemu->command, "-kernel", &qemu->guest->kernel);
 	option_file(qemu->command, "-initrd", &qemu->guest->initrd);
+	/*
+	 * The kernel's real-mode code prints by the BIOS and, with earlyprintk, to the serial port
+	 * too (arch/x86/boot/tty.c), and QEMU's BIOS prints to the same port. Its only message,
+	 * "Probing EDD", would appear with each character twice.
+	 */
 	const char *serial =
-		qemu_is_x86(qemu) ? "earlyprintk=ttyS0 console=ttyS0 " : "console=ttyAMA0 ";
+		qemu_is_x86(qemu) ? "earlyprintk=ttyS0 console=ttyS0 edd=off " : "console=ttyAMA0 ";
 	/* With -no-reboot a reset ends QEMU, after a panic too. */
 	option_parameters(qemu->command, "-append",
 		arena_printf(qemu->arena, "%sreboot=t panic=-1",

@@ -133,4 +133,16 @@ check "$name: the guest sees two random number devices" \
 	test "$(grep -c '^probe: device pci virtio_rng$' "$console")" = 2
 sees "its own end" 'done'
 
+# A bzImage begins with real-mode code, which prints by the BIOS. "quiet" would silence it.
+for machine in microvm q35; do
+	name=bzImage-$machine
+	printf 'kernel: %s\nqemu: {machine: %s}\n' "$kernel"/boot/vmlinuz-* $machine |
+		compile "$name" "$probe" || finish
+	vm_start "$limit" "$console" "$test_dir/$name/bin/microvm-run"
+	check "$name: the kernel starts" vm_wait_for 'Linux version'
+	vm_kill
+	expect_no "$name: the console shows no line with each character twice" "$console" \
+		'(.)\1(.)\2(.)\3(.)\4.*EE'
+done
+
 finish
