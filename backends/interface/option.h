@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backends/interface/shapes.h"
+
 enum option_kind {
 	OPTION_STRING,
 	OPTION_BOOL,
@@ -56,8 +58,14 @@ struct option {
 	const char *arg;            /* kind of value, for people: "MiB" */
 	const char *const *choices; /* OPTION_ENUM, OPTION_BACKEND; ends with NULL */
 	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
-	bool required;              /* it must be given in every element */
-	bool code; /* the value is a program, not an argument, so its length is not limited */
+	/*
+	 * The syntax of an OPTION_STRING, of each string of OPTION_STRINGS, or of the names of
+	 * OPTION_PAIRS; NULL: any
+	 */
+	const struct shape *shape;
+	size_t longest; /* most bytes of such a text; 0: as many as a path or an argument has */
+	bool required;  /* it must be given in every element */
+	bool code;      /* the value is a program, not an argument, so its length is not limited */
 	/* OPTION_GROUP: microvm.nix may put a generated path here; it is ignored with a note */
 	bool generated_scalar;
 	/*

@@ -51,7 +51,7 @@
 #define VERSION(program) \
 	{ \
 		.name = "version", STRING(struct hypervisor_options, version), \
-		.def_doc = "the current version", \
+		.shape = &shape_version, .def_doc = "the current version", \
 		.doc = "Version of " program " that the runner is for, such as 51 or 9.1." \
 	}
 #define EXTRA_ARGS(program) \

@@ -11,6 +11,7 @@
 static const struct option pcie_root_port_options[] = {
 	{.name = "id",
 		STRING(struct pcie_root_port, id),
+		.shape = &shape_qemu_id,
 		.required = true,
 		.doc = "Name of the port."},
 	{.name = "bus",

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/shape.h"
 #include "compiler/storage/guest.h"
 
 /* ---- for the checks ---- */
@@ -22,19 +21,6 @@ const struct pos *check_position(
 {
 	const struct pos *where = vm_where(checker->vm, field);
 	return where ? where : element;
-}
-
-void check_name(const struct checker *checker, const struct pos *where, const char *what,
-	const char *name, size_t longest)
-{
-	if (!is_name(name))
-		check_error(checker, where, "bad-name",
-			"%s: \"%.80s\" is not a valid name: use letters, digits, '-', '_' and '.', "
-			"starting with a letter or digit",
-			what, name);
-	else if (strlen(name) > longest)
-		check_error(checker, where, "bad-name", "%s: \"%.80s\" is longer than %zu bytes",
-			what, name, longest);
 }
 
 int check_compare_positions(const struct pos *a, const struct pos *b)
@@ -90,15 +76,8 @@ void check_unique(const struct checker *checker, struct claims *claims, const ch
 
 /* The order is that of the error messages. */
 static void (*const checks[])(const struct checker *) = {
-	check_host_name,
-	check_store_dir,
-	check_machine_id,
 	check_memory,
 	check_hotplug,
-	check_graphics,
-	check_versions,
-	check_socket,
-	check_user,
 	check_vsock,
 	check_credentials,
 	check_parameters,
@@ -112,7 +91,6 @@ static void (*const checks[])(const struct checker *) = {
 	check_interfaces,
 	check_forward_ports,
 	check_shares,
-	check_virtiofsd,
 	check_state,
 	check_devices,
 	check_capabilities,

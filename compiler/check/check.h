@@ -41,9 +41,6 @@ struct checker {
 	struct guest guest;
 };
 
-/* The longest path that fits into sockaddr_un. */
-enum { SOCKET_PATH_BYTES = 107 };
-
 #define check_error(checker, where, code, ...) \
 	diag_error((checker)->diag, STATUS_DESCRIPTION, (where), (code), __VA_ARGS__)
 
@@ -58,10 +55,6 @@ bool check_all_accepted(const struct vm *vm, const void *const *fields);
 /* Returns where a field of an element was written, or the element's own position. */
 const struct pos *check_position(
 	const struct checker *checker, const void *field, const struct pos *element);
-
-/* Checks a name that becomes part of file names and arguments. */
-void check_name(const struct checker *checker, const struct pos *where, const char *what,
-	const char *name, size_t longest);
 
 /* A value that must be unique. */
 struct claim {
@@ -90,22 +83,15 @@ void check_mount_point(const struct checker *checker, const struct pos *where, c
 void check_store_overlay(const struct checker *checker);
 
 /* check_machine.c */
-void check_host_name(const struct checker *checker);
-void check_machine_id(const struct checker *checker);
 void check_memory(const struct checker *checker);
-void check_graphics(const struct checker *checker);
-void check_versions(const struct checker *checker);
 void check_hotplug(const struct checker *checker);
 void check_vsock(const struct checker *checker);
 void check_credentials(const struct checker *checker);
 void check_parameters(const struct checker *checker);
 /* check_host.c: options of the host and the runner */
-void check_socket(const struct checker *checker);
-void check_user(const struct checker *checker);
 void check_bin_scripts(const struct checker *checker);
 void check_host_path(const struct checker *checker);
 /* check_store.c: the store and its disk */
-void check_store_dir(const struct checker *checker);
 void check_store_disk(const struct checker *checker);
 void check_store(const struct checker *checker);
 /* check_nix_database.c */
@@ -119,7 +105,6 @@ void check_interfaces(const struct checker *checker);
 void check_forward_ports(const struct checker *checker);
 /* check_shares.c */
 void check_shares(const struct checker *checker);
-void check_virtiofsd(const struct checker *checker);
 /* check_devices.c */
 void check_devices(const struct checker *checker);
 /* check_capabilities.c: the hypervisor's capabilities and its own rules */

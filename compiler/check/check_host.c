@@ -3,35 +3,6 @@
 
 #include "compiler/check/check.h"
 
-enum { USER_BYTES = 32 }; /* LOGIN_NAME_MAX is larger, but useradd(8) accepts no longer names */
-
-void check_socket(const struct checker *checker)
-{
-	const char *socket = checker->vm->socket;
-	const struct pos *where = vm_where(checker->vm, &checker->vm->socket);
-	if (!where || !socket)
-		return;
-	if (!*socket || strchr(socket, '\n'))
-		check_error(checker, where, "bad-socket",
-			"socket: expected a path without line breaks, or null for no socket");
-	else if (strlen(socket) > SOCKET_PATH_BYTES)
-		check_error(checker, where, "bad-socket",
-			"socket: the path has %zu bytes, but a socket's path has at most %d; use a "
-			"path relative to the state directory",
-			strlen(socket), SOCKET_PATH_BYTES);
-}
-
-void check_user(const struct checker *checker)
-{
-	const struct vm *vm = checker->vm;
-	if (vm->user)
-		check_name(checker, vm_where(vm, &vm->user), "user", vm->user, USER_BYTES);
-	check_name(checker, vm_where(vm, &vm->host_user), "hostUser", vm->host_user, USER_BYTES);
-	if (vm->host_group)
-		check_name(checker, vm_where(vm, &vm->host_group), "hostGroup", vm->host_group,
-			USER_BYTES);
-}
-
 void check_bin_scripts(const struct checker *checker)
 {
 	static const char *const ours[] = {"microvm-run", "microvm-shutdown", "microvm-balloon",
@@ -39,7 +10,6 @@ void check_bin_scripts(const struct checker *checker)
 	const struct pairs *scripts = &checker->vm->bin_scripts;
 	for (size_t i = 0; i < scripts->n; i++) {
 		const struct pos *where = vm_where(checker->vm, scripts->v[i].key);
-		check_name(checker, where, "binScripts", scripts->v[i].key, 64);
 		for (size_t k = 0; k < countof(ours); k++)
 			if (strcmp(scripts->v[i].key, ours[k]) == 0)
 				check_error(checker, where, "bad-name",
@@ -64,12 +34,4 @@ void check_host_path(const struct checker *checker)
 	if (bytes > 65000)
 		check_error(checker, vm_where(vm, &vm->host_path), "too-long",
 			"hostPath has %zu bytes, but at most 65000 fit into PATH", bytes);
-	for (size_t i = 0; i < vm->host_path.n; i++)
-		if (vm->host_path.v[i][0] != '/' || strpbrk(vm->host_path.v[i], ":\n"))
-			check_error(checker, vm_where(vm, vm->host_path.v[i]), "bad-path",
-				"hostPath[%zu]: \"%.80s\" is not an absolute path without ':'", i,
-				vm->host_path.v[i]);
-	if (vm->host_shell[0] != '/' || strchr(vm->host_shell, '\n'))
-		check_error(checker, vm_where(vm, &vm->host_shell), "bad-path",
-			"hostShell: \"%.80s\" is not an absolute path", vm->host_shell);
 }

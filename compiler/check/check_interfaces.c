@@ -5,8 +5,6 @@
 #include "base/shape.h"
 #include "compiler/check/check.h"
 
-enum { LINUX_INTERFACE_BYTES = 15 };
-
 static void check_interface_type(
 	const struct checker *checker, const struct interface *interface, size_t i)
 {
@@ -21,10 +19,6 @@ static void check_interface_type(
 			"interfaces[%zu].bridge: only interfaces of type bridge or tap can join a "
 			"bridge",
 			i);
-	if (interface->bridge)
-		check_name(checker, check_position(checker, &interface->bridge, &interface->where),
-			arena_printf(checker->arena, "interfaces[%zu].bridge", i),
-			interface->bridge, LINUX_INTERFACE_BYTES);
 	if (macvtap && (!interface->macvtap.link || interface->macvtap.mode == MACVTAP_NO_MODE))
 		check_error(checker, &interface->where, "missing-option",
 			"interfaces[%zu]: type macvtap requires macvtap.link and macvtap.mode", i);
@@ -34,31 +28,14 @@ static void check_interface_type(
 			"bad-interface", "interfaces[%zu].tap.vhost requires type tap", i);
 }
 
-static void check_interface(
-	const struct checker *checker, const struct interface *interface, size_t i)
-{
-	if (check_accepted(checker, &interface->id))
-		check_name(checker, check_position(checker, &interface->id, &interface->where),
-			arena_printf(checker->arena, "interfaces[%zu].id", i), interface->id,
-			LINUX_INTERFACE_BYTES);
-	if (check_accepted(checker, &interface->mac) && interface->mac &&
-		!is_unicast_mac(interface->mac))
-		check_error(checker, check_position(checker, &interface->mac, &interface->where),
-			"bad-mac",
-			"interfaces[%zu].mac: \"%.80s\" is not a unicast MAC address such as "
-			"02:00:00:00:00:01",
-			i, interface->mac);
-	if (check_accepted(checker, &interface->type))
-		check_interface_type(checker, interface, i);
-}
-
 void check_interfaces(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
 	struct claims ids = {0}, macs = {0};
 	for (size_t i = 0; i < vm->interfaces.n; i++) {
 		const struct interface *interface = &vm->interfaces.v[i];
-		check_interface(checker, interface, i);
+		if (check_accepted(checker, &interface->type))
+			check_interface_type(checker, interface, i);
 		check_claim(checker, &ids, interface->id, &interface->id, &interface->where);
 		check_claim(checker, &macs, lower_case(checker->arena, interface->mac),
 			&interface->mac, &interface->where);
@@ -77,16 +54,6 @@ static bool may_have_user_interface(const struct vm *vm)
 			vm->interfaces.v[i].type == INTERFACE_USER)
 			return true;
 	return false;
-}
-
-static void check_endpoint(const struct checker *checker, const struct endpoint *end,
-	const struct pos *element, size_t i, const char *name)
-{
-	struct in_addr parsed;
-	if (*end->address && inet_pton(AF_INET, end->address, &parsed) != 1)
-		check_error(checker, check_position(checker, &end->address, element), "bad-address",
-			"forwardPorts[%zu].%s.address: \"%.80s\" is not an IPv4 address", i, name,
-			end->address);
 }
 
 /* With `from: guest`, QEMU runs nc for each connection to an address of the guest's network. */
@@ -153,8 +120,6 @@ void check_forward_ports(const struct checker *checker)
 	const struct vm *vm = checker->vm;
 	for (size_t i = 0; i < vm->forward_ports.n; i++) {
 		const struct forward_port *port = &vm->forward_ports.v[i];
-		check_endpoint(checker, &port->host, &port->where, i, "host");
-		check_endpoint(checker, &port->guest, &port->where, i, "guest");
 		if (check_accepted(checker, &port->from) && port->from == FROM_GUEST)
 			check_from_guest(checker, port, i);
 		if (!vm_refused(vm, NULL)) /* it compares several elements */

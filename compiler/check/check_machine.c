@@ -2,30 +2,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/shape.h"
 #include "compiler/check/check.h"
 #include "imaging/kernel/parameters.h"
 
-enum { HOST_NAME_BYTES = 63, HUGE_PAGE_MIB = 2 };
-
-void check_host_name(const struct checker *checker)
-{
-	const struct vm *vm = checker->vm;
-	if (check_accepted(checker, &vm->host_name))
-		check_name(checker, vm_where(vm, &vm->host_name), "hostName", vm->host_name,
-			HOST_NAME_BYTES);
-}
-
-void check_machine_id(const struct checker *checker)
-{
-	const char *id = checker->vm->machine_id;
-	if (id && !is_uuid(id))
-		check_error(checker, vm_where(checker->vm, &checker->vm->machine_id),
-			"bad-machine-id",
-			"machineId: \"%.80s\" is not a UUID of the form "
-			"01234567-89ab-cdef-0123-456789abcdef",
-			id);
-}
+enum { HUGE_PAGE_MIB = 2 };
 
 void check_memory(const struct checker *checker)
 {
@@ -73,45 +53,6 @@ void check_hotplug(const struct checker *checker)
 			(unsigned long long)vm->hotplug_mem_mib);
 }
 
-/*
- * The window is a PCI BAR, so its size is a power of two. QEMU accepts a plain number of bytes or a
- * number with one of these suffixes.
- */
-static bool is_window(const char *text)
-{
-	static const char units[] = "KMGT";
-	size_t digits = strspn(text, "0123456789");
-	const char *suffix = text + digits;
-	if (!digits || digits > 12 || (*suffix && (!strchr(units, *suffix) || suffix[1])))
-		return false;
-	unsigned long long number = strtoull(text, NULL, 10);
-	return number && !(number & (number - 1));
-}
-
-void check_graphics(const struct checker *checker)
-{
-	const struct vm *vm = checker->vm;
-	if (check_accepted(checker, &vm->graphics.hostmem) && !is_window(vm->graphics.hostmem))
-		check_error(checker, vm_where(vm, &vm->graphics.hostmem), "wrong-size",
-			"graphics.hostmem: \"%.40s\" is not a valid window size: expected a power "
-			"of two, with K, M, G or T, such as 256M",
-			vm->graphics.hostmem);
-}
-
-/* Versions are compared numerically; any other text would count as the oldest version. */
-void check_versions(const struct checker *checker)
-{
-	const struct vm *vm = checker->vm;
-	for (size_t i = 0; backends[i]; i++) {
-		const char *const *version = &vm->own[i]->version;
-		if (*version && !is_version(*version))
-			check_error(checker, vm_where(vm, version), "bad-version",
-				"%s.version: \"%.40s\" is not a version such as 51 or 9.1; omit it "
-				"for the current version",
-				backends[i]->name, *version);
-	}
-}
-
 void check_vsock(const struct checker *checker)
 {
 	const struct vm *vm = checker->vm;
@@ -130,18 +71,11 @@ void check_vsock(const struct checker *checker)
 			"vsock.ssh.enable requires vsock.cid");
 }
 
-/*
- * A fw_cfg file name has at most 55 bytes (FW_CFG_MAX_FILE_PATH in QEMU's hw/nvram/fw_cfg.h), of
- * which "opt/io.systemd.credentials/" takes 27.
- */
-enum { CREDENTIAL_BYTES = 28 };
-
 void check_credentials(const struct checker *checker)
 {
 	const struct pairs *files = &checker->vm->credential_files;
 	for (size_t i = 0; i < files->n; i++) {
 		const struct pos *where = vm_where(checker->vm, files->v[i].key);
-		check_name(checker, where, "credentialFiles", files->v[i].key, CREDENTIAL_BYTES);
 		if (checker->vm->vsock.notify && strcmp(files->v[i].key, "vmm.notify_socket") == 0)
 			check_error(checker, where, "used-twice",
 				"credentialFiles.vmm.notify_socket: vsock.notify already provides "

@@ -29,14 +29,9 @@ void check_mount_point(
 	const struct checker *checker, const struct pos *where, const char *what, const char *point)
 {
 	const char *store = checker->vm->store_dir;
-	if (strcmp(point, "/") == 0)
+	if (!is_plain_path(point)) /* "/", or reported */
 		return;
-	if (!is_plain_path(point))
-		check_error(checker, where, "bad-mount-point",
-			"%s.mountPoint: \"%.80s\": expected an absolute path such as /var/lib, "
-			"without \"..\", \"//\" and a trailing \"/\"",
-			what, point);
-	else if (strcmp(point, store) == 0)
+	if (strcmp(point, store) == 0)
 		check_error(checker, where, "bad-mount-point",
 			"%s.mountPoint: a mount there would hide the store %s", what, store);
 	else if (is_within(point, store))
@@ -103,18 +98,9 @@ static void check_overlay_share(
 	diag_note(checker->diag, &share->where, "bad-store-overlay", "the share is defined here");
 }
 
-/* In overlayfs mount options, commas separate options and colons separate lower layers. */
-static bool is_overlay_path(const char *path)
-{
-	return is_plain_path(path) && !strpbrk(path, ":,\\ ");
-}
-
 static const char *misplaced(const struct checker *checker, const struct store_overlay *overlay)
 {
 	const struct vm *vm = checker->vm;
-	if (!is_overlay_path(vm->writable_store_overlay))
-		return "expected an absolute path such as /nix/.rw-store, without \"..\", \"//\", "
-		       "a trailing \"/\", spaces, ':', ',' and '\\'";
 	if (occupied(checker, vm->writable_store_overlay))
 		return occupied(checker, vm->writable_store_overlay);
 	if (is_within(vm->writable_store_overlay, vm->store_dir))
@@ -162,12 +148,14 @@ void check_store_overlay(const struct checker *checker)
 	/* The location of the upper layer depends on all mounts. */
 	if (vm_refused(vm, NULL) || !checker->storage->writable)
 		return;
+	if (!shape_overlay.fits(vm->writable_store_overlay))
+		return; /* reported */
 	check_lower(checker, overlay);
 	const char *why = misplaced(checker, overlay);
 	if (why)
 		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: \"%.80s\": %s", vm->writable_store_overlay, why);
-	else if (!is_overlay_path(overlay->lower))
+	else if (!shape_overlay.fits(overlay->lower))
 		check_error(checker, where, "bad-store-overlay",
 			"writableStoreOverlay: the store's mount point \"%.80s\" must not contain "
 			"spaces, ':', ',' or '\\'",

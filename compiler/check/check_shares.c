@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "base/shape.h"
 #include "compiler/check/check.h"
+#include "compiler/describe/options.h"
 #include "compiler/storage/host_store.h"
 
-enum { TAG_9P_BYTES = 31, TAG_VIRTIOFS_BYTES = 36, THREADS_DIGITS = 5 };
+enum { TAG_9P_BYTES = 31, TAG_VIRTIOFS_BYTES = 36 };
 
 static bool translates_ids(const struct strings *arguments)
 {
@@ -23,12 +23,10 @@ static void check_share(const struct checker *checker, const struct share *share
 	size_t longest = virtiofs ? TAG_VIRTIOFS_BYTES : TAG_9P_BYTES;
 	const struct pos *tag = check_position(checker, &share->tag, &share->where),
 			 *point = check_position(checker, &share->mount_point, &share->where);
-	if (!*share->tag || strlen(share->tag) > longest || !is_made_of(share->tag, "-_.+") ||
-		share->tag[0] == '.')
+	if (strlen(share->tag) > longest)
 		check_error(checker, tag, "bad-share",
-			"shares[%zu].tag: expected 1 to %zu letters, digits, '-', '_', '.' and "
-			"'+', not starting with '.'",
-			i, longest);
+			"shares[%zu].tag: the tag of a %s share has at most %zu bytes", i,
+			share_proto_names[share->proto], longest);
 	if (!share_is_store(vm, share) || strcmp(share->mount_point, vm->store_dir) != 0 ||
 		vm->store_on_disk)
 		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i),
@@ -39,9 +37,6 @@ static void check_share(const struct checker *checker, const struct share *share
 			"shares[%zu].readOnly: with false, the guest could change and delete %s of "
 			"the host through %.80s; omit it, and the share is read-only",
 			i, share->host_store, share->source);
-	if (!*share->source || strchr(share->source, '\n'))
-		check_error(checker, check_position(checker, &share->source, &share->where),
-			"bad-path", "shares[%zu].source: expected a path without line breaks", i);
 	if (virtiofs &&
 		(!share->socket || !*share->socket || share->socket[0] == '@' ||
 			strlen(share->socket) > SOCKET_PATH_BYTES))
@@ -84,26 +79,6 @@ static void warn_of_ignored(const struct checker *checker, const struct share *s
 				"shares[%zu].%s: ignored, because a %s share does not have this "
 				"option",
 				i, options[k].name, share_proto_names[share->proto]);
-}
-
-/* microvm.nix's default is the text "`nproc`", which its shell evaluates; here it is a keyword. */
-void check_virtiofsd(const struct checker *checker)
-{
-	const struct vm *vm = checker->vm;
-	const char *threads = vm->virtiofsd.thread_pool_size, *package = vm->virtiofsd.package;
-	if (strcmp(threads, "`nproc`") != 0 &&
-		(!*threads || strlen(threads) > THREADS_DIGITS ||
-			threads[strspn(threads, "0123456789")]))
-		check_error(checker, vm_where(vm, &vm->virtiofsd.thread_pool_size), "bad-virtiofsd",
-			"virtiofsd.threadPoolSize: \"%.40s\" is neither a number of 1 to %d digits "
-			"nor `nproc`",
-			threads, THREADS_DIGITS);
-	if (vm->virtiofsd.group)
-		check_name(checker, vm_where(vm, &vm->virtiofsd.group), "virtiofsd.group",
-			vm->virtiofsd.group, 32);
-	if (package && (!*package || strchr(package, '\n')))
-		check_error(checker, vm_where(vm, &vm->virtiofsd.package), "bad-path",
-			"virtiofsd.package: expected a path without line breaks");
 }
 
 void check_shares(const struct checker *checker)

@@ -1,20 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
-#include "base/shape.h"
 #include "compiler/check/check.h"
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/store_formats.h"
-
-void check_store_dir(const struct checker *checker)
-{
-	const struct vm *vm = checker->vm;
-	if (!is_plain_path(vm->store_dir) || strpbrk(vm->store_dir, ":, "))
-		check_error(checker, vm_where(vm, &vm->store_dir), "bad-path",
-			"storeDir: \"%.80s\" is not an absolute path such as /nix/store, without "
-			"':', ',' and spaces",
-			vm->store_dir);
-}
 
 static bool has_compression(const struct store_way *way, enum compression compression)
 {

@@ -5,8 +5,6 @@
 #include "compiler/check/check.h"
 #include "compiler/storage/volume.h"
 
-enum { VIRTIO_SERIAL_BYTES = 20 };
-
 /* The guest finds a volume by its UUID, which mvmbuild passes to mkfs. */
 static bool sets_uuid(const struct file_system *system, const char *argument)
 {
@@ -104,9 +102,6 @@ static void check_label(const struct checker *checker, const struct volume *volu
 static void check_image(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct pos *where = check_position(checker, &volume->image, &volume->where);
-	if (!*volume->image || strchr(volume->image, '\n'))
-		check_error(checker, where, "bad-path",
-			"volumes[%zu].image: expected a path without line breaks", i);
 	if (check_accepted(checker, &volume->read_only) && !volume->read_only &&
 		is_within(volume->image, checker->vm->store_dir))
 		check_error(checker, where, "bad-volume",
@@ -118,12 +113,7 @@ static void check_image(const struct checker *checker, const struct volume *volu
 static void check_serial(const struct checker *checker, const struct volume *volume, size_t i)
 {
 	const struct pos *where = check_position(checker, &volume->serial, &volume->where);
-	if (strlen(volume->serial) > VIRTIO_SERIAL_BYTES || !*volume->serial ||
-		!is_made_of(volume->serial, "-_."))
-		check_error(checker, where, "bad-serial",
-			"volumes[%zu].serial: expected 1 to %d letters, digits, '-', '_' and '.'",
-			i, VIRTIO_SERIAL_BYTES);
-	else if (strncmp(volume->serial, "mvm-", 4) == 0)
+	if (strncmp(volume->serial, "mvm-", 4) == 0)
 		check_error(checker, where, "bad-serial",
 			"volumes[%zu].serial: names that start with \"mvm-\" are reserved for "
 			"mvmbuild",
@@ -138,11 +128,6 @@ static void check_volume(const struct checker *checker, const struct volume *vol
 		check_serial(checker, volume, i);
 	if (volume->label)
 		check_label(checker, volume, i);
-	if (!is_fs_type(volume->fs_type))
-		check_error(checker, check_position(checker, &volume->fs_type, &volume->where),
-			"bad-volume",
-			"volumes[%zu].fsType: \"%.40s\" is not a valid file system name", i,
-			volume->fs_type);
 	if (volume->mount_point)
 		check_mount_point(checker,
 			check_position(checker, &volume->mount_point, &volume->where),

@@ -70,11 +70,34 @@ static bool fits(struct binder *binder, const struct option *option, const struc
 		is_path ? "a path" : "a program's argument", most);
 }
 
+/*
+ * Reports a text of another shape than the option's. The option is not refused: its value can be
+ * checked further.
+ */
+static void check_shape(struct binder *binder, const struct option *option, const struct pos *where,
+	const char *text, const char *path)
+{
+	const struct shape *shape = option->shape;
+	const bool is_missing = option->required && !*text; /* which is reported as such */
+	if (!shape || binder->defaults || is_missing)
+		return;
+	const char *shown =
+		strchr(text, '\n') ? "" : arena_printf(binder->arena, ": \"%.80s\"", text);
+	if (!shape->fits(text))
+		diag_error(binder->diag, shape->status, where, shape->code, "%s%s is not %s", path,
+			shown, shape->expected);
+	else if (option->longest && strlen(text) > option->longest)
+		diag_error(binder->diag, shape->status, where, shape->code,
+			"%s%s is longer than %zu bytes%s", path, shown, option->longest,
+			shape->shorter ? shape->shorter : "");
+}
+
 static bool bind_string(struct binder *binder, const struct node *node, const struct target *target)
 {
 	if (node->kind != NODE_SCALAR)
 		return wrong_type(binder, node, target->path, "a string");
 	*(const char **)field_of(target) = node->text;
+	check_shape(binder, target->option, &node->pos, node->text, target->path);
 	return fits(binder, target->option, &node->pos, node->text, target->path);
 }
 
@@ -243,9 +266,11 @@ static bool bind_strings(
 		return wrong_type(binder, node, target->path, "a list of strings");
 	for (size_t i = 0; i < node->items.n; i++) {
 		const struct node *item = node->items.v[i];
-		const char *text;
-		ok &= bind_text(binder, item, target->option,
-			arena_printf(binder->arena, "%s[%zu]", target->path, i), &text);
+		const char *text, *path = arena_printf(binder->arena, "%s[%zu]", target->path, i);
+		if (bind_text(binder, item, target->option, path, &text))
+			check_shape(binder, target->option, &item->pos, text, path);
+		else
+			ok = false;
 		vec_push(binder->arena, &list, text);
 		if (ok && !binder->defaults)
 			places_set(binder->places, text, &item->pos);
@@ -276,6 +301,7 @@ static bool bind_pairs(struct binder *binder, const struct node *node, const str
 			diag_error(binder->diag, STATUS_DESCRIPTION, &entry->key_pos, "too-long",
 				"%s: the name has %zu bytes; a name has at most %d", path,
 				strlen(entry->key), NAME_BYTES);
+		check_shape(binder, target->option, &entry->key_pos, entry->key, target->path);
 		vec_push(binder->arena, &pairs, pair);
 		if (!binder->defaults)
 			places_set(binder->places, entry->key, &entry->key_pos);

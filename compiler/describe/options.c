@@ -5,15 +5,31 @@
 #include "backends/interface/option_rows.h"
 #include "compiler/describe/options.h"
 
+enum {
+	HOST_NAME_BYTES = 63,
+	LINUX_INTERFACE_BYTES = 15,
+	VIRTIO_SERIAL_BYTES = 20,
+	USER_BYTES = 32, /* LOGIN_NAME_MAX is larger, but useradd(8) accepts no longer names */
+	SCRIPT_NAME_BYTES = 64,
+	/*
+	 * A fw_cfg file name has at most 55 bytes (FW_CFG_MAX_FILE_PATH in QEMU's
+	 * hw/nvram/fw_cfg.h), of which "opt/io.systemd.credentials/" takes 27.
+	 */
+	CREDENTIAL_BYTES = 28,
+};
+
 static const struct option volume_options[] = {
 	{.name = "image",
 		STRING(struct volume, image),
+		.shape = &shape_path,
 		.required = true,
 		.arg = "path",
 		.doc = "The image file on the host, or, with autoCreate: false, a block "
 		       "device. A relative path is relative to the state directory."},
 	{.name = "serial",
 		STRING(struct volume, serial),
+		.shape = &shape_serial,
+		.longest = VIRTIO_SERIAL_BYTES,
 		.doc = "Serial number of the disk, at most 20 letters, digits, '-', '_' and '.'."},
 	{.name = "direct",
 		BOOL(struct volume, direct),
@@ -29,6 +45,7 @@ static const struct option volume_options[] = {
 		       "be depends on the file system: see the table of file systems."},
 	{.name = "mountPoint",
 		STRING(struct volume, mount_point),
+		.shape = &shape_mount_point,
 		.arg = "path",
 		.doc = "Where the guest mounts the volume; null: not mounted."},
 	{.name = "size",
@@ -47,6 +64,7 @@ static const struct option volume_options[] = {
 		       "start."},
 	{.name = "fsType",
 		STRING(struct volume, fs_type),
+		.shape = &shape_fs_type,
 		.def = "ext4",
 		.doc = "File system of the volume. docs/storage.md lists those that mvmbuild "
 		       "can create."},
@@ -82,15 +100,20 @@ static const struct option interface_options[] = {
 		.doc = "How the interface is connected to the network."},
 	{.name = "id",
 		STRING(struct interface, id),
+		.shape = &shape_name,
+		.longest = LINUX_INTERFACE_BYTES,
 		.required = true,
 		.doc = "Name of the interface on the host, at most 15 bytes."},
 	{.name = "macvtap", GROUP(macvtap_options), .doc = "Options of a macvtap interface."},
 	{.name = "bridge",
 		STRING(struct interface, bridge),
+		.shape = &shape_name,
+		.longest = LINUX_INTERFACE_BYTES,
 		.doc = "The host's bridge that an interface of type bridge joins, or that tap-up "
 		       "adds a tap to."},
 	{.name = "mac",
 		STRING(struct interface, mac),
+		.shape = &shape_mac,
 		.def_doc = "derived from hostName and id",
 		.doc = "MAC address of the guest's interface, such as 02:00:00:00:00:01."},
 	{.name = "tap", GROUP(tap_options), .doc = "Options of a tap interface."},
@@ -100,6 +123,7 @@ static const struct option interface_options[] = {
 static const struct option share_options[] = {
 	{.name = "tag",
 		STRING(struct share, tag),
+		.shape = &shape_share_tag,
 		.required = true,
 		.doc = "Name of the share, by which the guest finds it."},
 	{.name = "socket",
@@ -108,6 +132,7 @@ static const struct option share_options[] = {
 		.doc = "Socket of the share's virtiofsd."},
 	{.name = "source",
 		STRING(struct share, source),
+		.shape = &shape_path,
 		.required = true,
 		.arg = "path",
 		.doc = "The shared directory on the host; a relative path is relative to the state "
@@ -118,6 +143,7 @@ static const struct option share_options[] = {
 		.doc = "9p: how owners and modes of files are stored."},
 	{.name = "mountPoint",
 		STRING(struct share, mount_point),
+		.shape = &shape_mount_point,
 		.required = true,
 		.arg = "path",
 		.doc = "Where the guest mounts the share."},
@@ -148,6 +174,7 @@ static const struct option share_options[] = {
 static const struct option forward_host_options[] = {
 	{.name = "address",
 		STRING(struct forward_port, host.address),
+		.shape = &shape_ipv4,
 		.def = "''",
 		.doc = "IPv4 address on the host; empty: any."},
 	{.name = "port",
@@ -159,6 +186,7 @@ static const struct option forward_host_options[] = {
 static const struct option forward_guest_options[] = {
 	{.name = "address",
 		STRING(struct forward_port, guest.address),
+		.shape = &shape_ipv4,
 		.def = "''",
 		.doc = "IPv4 address in the guest's network; empty: the guest."},
 	{.name = "port",
@@ -183,7 +211,10 @@ static const struct option forward_port_options[] = {
 };
 
 static const struct option device_qemu_options[] = {
-	{.name = "id", STRING(struct device, qemu.id), .doc = "QEMU's id of the device."},
+	{.name = "id",
+		STRING(struct device, qemu.id),
+		.shape = &shape_qemu_id,
+		.doc = "QEMU's id of the device."},
 	{.name = "bus",
 		STRING(struct device, qemu.bus),
 		.doc = "QEMU bus that the device is attached to."},
@@ -246,6 +277,7 @@ static const struct option graphics_options[] = {
 		.doc = "Give the guest Vulkan."},
 	{.name = "hostmem",
 		STRING(struct vm, graphics.hostmem),
+		.shape = &shape_window,
 		.def = "256M",
 		.doc = "Size of the GPU's memory window: a power of two."},
 	{.name = "crosvmPackage",
@@ -264,11 +296,14 @@ static const struct option virtiofsd_options[] = {
 		       "root; QEMU's own virtiofsd never uses them."},
 	{.name = "threadPoolSize",
 		STRING(struct vm, virtiofsd.thread_pool_size),
+		.shape = &shape_threads,
 		.def = "'`nproc`'",
 		.doc = "Number of threads of each virtiofsd. The default is this exact string, "
 		       "which means one for each CPU of the host."},
 	{.name = "group",
 		STRING(struct vm, virtiofsd.group),
+		.shape = &shape_name,
+		.longest = USER_BYTES,
 		.def_doc = "the group that may write to the VM's directory",
 		.doc = "Group that may connect to virtiofsd's sockets; null: only their owner "
 		       "may."},
@@ -277,6 +312,7 @@ static const struct option virtiofsd_options[] = {
 		.doc = "Further arguments for every virtiofsd, each passed unchanged."},
 	{.name = "package",
 		STRING(struct vm, virtiofsd.package),
+		.shape = &shape_path,
 		.arg = "path",
 		.doc = "Directory that contains bin/virtiofsd; null: search PATH and the places "
 		       "where distributions install it."},
@@ -330,6 +366,8 @@ static const struct option stage1_options[] = {
 static const struct option first_rows[] = {
 	{.name = "hostName",
 		STRING(struct vm, host_name),
+		.shape = &shape_name,
+		.longest = HOST_NAME_BYTES,
 		.required = true,
 		.doc = "Name of the VM: letters, digits, '-', '_' and '.'."},
 	{.name = "toplevel",
@@ -353,6 +391,7 @@ static const struct option first_rows[] = {
 		       "path-info JSON."},
 	{.name = "storeDir",
 		STRING(struct vm, store_dir),
+		.shape = &shape_store_dir,
 		.def = "/nix/store",
 		.arg = "path",
 		.doc = "The Nix store directory."},
@@ -425,6 +464,7 @@ static const struct option first_rows[] = {
 		.doc = "The balloon releases memory before the guest runs out of it."},
 	{.name = "machineId",
 		STRING(struct vm, machine_id),
+		.shape = &shape_uuid,
 		.def_doc = "derived from hostName",
 		.doc = "UUID of the VM, 8-4-4-4-12 hex digits; null: none. The guest reads it from "
 		       "SMBIOS. Without SMBIOS (QEMU's machine microvm, aarch64, firecracker, "
@@ -432,6 +472,8 @@ static const struct option first_rows[] = {
 		       "the kernel parameter systemd.machine_id=."},
 	{.name = "credentialFiles",
 		PAIRS(struct vm, credential_files),
+		.shape = &shape_name,
+		.longest = CREDENTIAL_BYTES,
 		.arg = "path",
 		.doc = "systemd credentials: names of at most 28 bytes, and files on the host, "
 		       "which are read when the VM starts."},
@@ -470,6 +512,7 @@ static const struct option first_rows[] = {
 		.doc = "false means nixDatabase: none."},
 	{.name = "writableStoreOverlay",
 		STRING(struct vm, writable_store_overlay),
+		.shape = &shape_overlay,
 		.arg = "path",
 		.doc = "Directory in the guest for a writable layer over the store, such as "
 		       "/nix/.rw-store: in memory, or on the volume or virtiofs share that is "
@@ -492,6 +535,8 @@ static const struct option first_rows[] = {
 
 	{.name = "socket",
 		STRING(struct vm, socket),
+		.shape = &shape_socket,
+		.longest = SOCKET_PATH_BYTES,
 		.def_doc = "HOSTNAME.sock",
 		.arg = "path",
 		.doc = "Control socket of the hypervisor; null: no socket, and no "
@@ -513,6 +558,8 @@ static const struct option first_rows[] = {
 		       "guest is powered off at once."},
 	{.name = "user",
 		STRING(struct vm, user),
+		.shape = &shape_name,
+		.longest = USER_BYTES,
 		.doc = "The user that the hypervisor switches to if it is started as root."},
 	{.name = "preStart",
 		STRING(struct vm, pre_start),
@@ -525,6 +572,8 @@ static const struct option first_rows[] = {
 		.doc = "A program that prints one line of further arguments when the VM starts."},
 	{.name = "binScripts",
 		PAIRS(struct vm, bin_scripts),
+		.shape = &shape_name,
+		.longest = SCRIPT_NAME_BYTES,
 		.code = true,
 		.doc = "Further scripts for the runner's bin/: names and shell code."},
 	{.name = "prettyProcnames",
@@ -542,20 +591,26 @@ static const struct option first_rows[] = {
 		       "and microvm-unregister."},
 	{.name = "hostShell",
 		STRING(struct vm, host_shell),
+		.shape = &shape_absolute,
 		.def = "/usr/bin/env bash",
 		.arg = "path",
 		.doc = "The bash that runs the runner's scripts."},
 	{.name = "hostUser",
 		STRING(struct vm, host_user),
+		.shape = &shape_name,
+		.longest = USER_BYTES,
 		.def = "microvm",
 		.doc = "The user that runs the VM on the host and owns its tap and macvtap "
 		       "interfaces and PCI devices."},
 	{.name = "hostGroup",
 		STRING(struct vm, host_group),
+		.shape = &shape_name,
+		.longest = USER_BYTES,
 		.def_doc = "unchanged",
 		.doc = "The group of the macvtap interfaces and PCI devices."},
 	{.name = "hostPath",
 		STRINGS(struct vm, host_path),
+		.shape = &shape_search_path,
 		.arg = "path",
 		.doc = "Directories with the programs that the runner's scripts use (coreutils, "
 		       "tar, gzip), prepended to PATH."},

@@ -14,4 +14,7 @@ const struct option *vm_options(struct arena *arena);
 /* The table of a host file, which is bound to `struct fleet` (compiler/fleet/fleet.h). */
 extern const struct option fleet_options[];
 
+/* The longest path that fits into sockaddr_un. */
+enum { SOCKET_PATH_BYTES = 107 };
+
 #endif
