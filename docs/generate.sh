@@ -1,14 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY.
-# Writes options.md, schema.json, host-options.md, host-schema.json, errors.md, hypervisors.md,
-# runner.md, mvmbuild.1 and microvm.1 to DIRECTORY.
+# Writes options.md, schema.json, part-schema.json, host-options.md, host-schema.json, errors.md,
+# hypervisors.md, runner.md, mvmbuild.1 and microvm.1 to DIRECTORY.
 set -euo pipefail
 mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
 here=$(cd "$(dirname "$0")" && pwd)
 mkdir -p "$out"
 "$mvmbuild" options >"$out/options.md"
 "$mvmbuild" schema >"$out/schema.json"
+"$mvmbuild" schema --part >"$out/part-schema.json"
 "$mvmbuild" options --host >"$out/host-options.md"
 "$mvmbuild" schema --host >"$out/host-schema.json"
 

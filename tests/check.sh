@@ -93,6 +93,7 @@ tests_unit() { # [BUILD [PREFIX]]
 
 tests_golden() {
 	MVMBUILD=${1:-$build}/mvmbuild run "${2:-}golden" 900 bash tests/golden/run.sh
+	run "${2:-}golden/schema" 300 python3 tests/golden/schema.py "${1:-$build}/mvmbuild"
 }
 
 tests_fuzz() {

@@ -17,7 +17,8 @@ mapfile -t scripts < <(files '*.sh' .ci/run | grep -v '^templates/runner/')
 shellcheck -x "${scripts[@]}"
 result $? "shellcheck accepts all ${#scripts[@]} scripts"
 
-missing=$(files '*.c' '*.h' '*.sh' '*.mk' '*.nix' Makefile | while read -r f; do head -n 3 "$f" |
+missing=$(files '*.c' '*.h' '*.sh' '*.py' '*.mk' '*.nix' Makefile |
+	while read -r f; do head -n 3 "$f" |
 	grep -q SPDX || echo "$f"; done | grep -v '^templates/\(runner\|starter\)/')
 echo "${missing:+# without: $missing}"
 result "$([ -z "$missing" ] && echo 0 || echo 1)" "every source names its license"
@@ -139,8 +140,8 @@ result $? "no line of prose is wider than 100 columns"
 
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1
-for file in options.md schema.json host-options.md host-schema.json errors.md hypervisors.md \
-	runner.md mvmbuild.1 microvm.1; do
+for file in options.md schema.json part-schema.json host-options.md host-schema.json errors.md \
+	hypervisors.md runner.md mvmbuild.1 microvm.1; do
 	diff -u "docs/$file" "build/docs/$file" || status=1
 done
 result $status "generated documents are current (make docs)"

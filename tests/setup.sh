@@ -44,6 +44,8 @@ check libarchive-tools   bsdtar
 check sqlite3            sqlite3
 check kmod               modprobe
 check jq                 jq
+check python3-jsonschema jsonschema
+check python3-yaml       python3
 check git                git
 check procps             pgrep
 check xz-utils           xz

@@ -45,8 +45,8 @@ check-%: all unit-programs
 	@bash tests/check.sh $*
 
 # Documents that are generated from the program and the sources.
-GENERATED := options.md host-options.md schema.json host-schema.json errors.md hypervisors.md
-GENERATED += runner.md mvmbuild.1 microvm.1
+GENERATED := options.md host-options.md schema.json part-schema.json host-schema.json errors.md
+GENERATED += hypervisors.md runner.md mvmbuild.1 microvm.1
 docs: all
 	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
 	@cp $(addprefix $(BUILD)/docs/,$(GENERATED)) docs/

@@ -208,6 +208,11 @@ static const struct argument_row rows[] = {
 		FLAG(host),
 		.commands = BIT(SCHEMA) | BIT(OPTIONS),
 		.doc = "print the schema or the options of host files"},
+	{.name = "part",
+		FLAG(part),
+		.commands = BIT(SCHEMA),
+		.doc = "print the schema of a part of a description, in which nothing is "
+		       "required"},
 	{.name = "max-size",
 		ARGUMENT_IS_CUSTOM(store_max_size, "SIZE"),
 		.commands = BIT(CACHE_GC),

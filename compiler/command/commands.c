@@ -11,6 +11,7 @@
 #include "base/printable.h"
 #include "compiler/check/check.h"
 #include "compiler/command/docgen.h"
+#include "compiler/command/schema.h"
 #include "compiler/command/init.h"
 #include "compiler/fleet/fleet.h"
 #include "compiler/inspect/inspect.h"
@@ -193,8 +194,12 @@ static bool run_init(struct invocation *call)
 
 static bool run_schema(struct invocation *call)
 {
-	struct json_object *schema =
-		call->cli.host ? docgen_fleet_schema(call->arena) : docgen_schema(call->arena);
+	if (call->cli.host && call->cli.part)
+		return diag_error(call->diag, STATUS_USAGE, NULL, "usage",
+			"schema: --host and --part exclude each other; a host file has no parts");
+	struct json_object *schema = call->cli.host ? schema_fleet(call->arena)
+		: call->cli.part                    ? schema_part(call->arena)
+						    : schema_vm(call->arena);
 	fputs(report_text(call->arena, schema), stdout);
 	json_object_put(schema);
 	return true;

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/command/schema.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/node_json.h"
+#include "compiler/describe/doc.h"
+#include "compiler/describe/options.h"
+
+struct emitter {
+	struct arena *arena;
+	bool part; /* what is required may be in another file; the elements of lists are whole */
+};
+
+static struct json_object *text(const char *value)
+{
+	return json_object_new_string(value);
+}
+
+static void set(struct json_object *object, const char *key, struct json_object *value)
+{
+	json_object_object_add(object, key, value);
+}
+
+static struct json_object *array(const char *const *names)
+{
+	struct json_object *array = json_object_new_array();
+	for (; *names; names++)
+		json_object_array_add(array, text(*names));
+	return array;
+}
+
+#define ARRAY(...) array((const char *const[]){__VA_ARGS__, NULL})
+
+static struct json_object *typed(struct json_object *type)
+{
+	struct json_object *schema = json_object_new_object();
+	set(schema, "type", type);
+	return schema;
+}
+
+static struct json_object *reference(const char *pointer)
+{
+	struct json_object *schema = json_object_new_object();
+	set(schema, "$ref", text(pointer));
+	return schema;
+}
+
+static struct json_object *not_of(struct json_object *type)
+{
+	struct json_object *schema = json_object_new_object();
+	set(schema, "not", typed(type));
+	return schema;
+}
+
+static struct json_object *any_of(struct json_object *first, struct json_object *second)
+{
+	struct json_object *schema = json_object_new_object(), *list = json_object_new_array();
+	json_object_array_add(list, first);
+	json_object_array_add(list, second);
+	set(schema, "anyOf", list);
+	return schema;
+}
+
+/* ---- values ---- */
+
+/*
+ * The text of a scalar is also that of a number or a boolean. What is not wanted, null and
+ * booleans, is described by what it is not, so that editors do not propose it.
+ */
+#define NO_VALUE "#/$defs/null"
+#define NO_TEXT "#/$defs/nullOrBoolean"
+
+static struct json_object *definitions(void)
+{
+	struct json_object *all = json_object_new_object();
+	set(all, strrchr(NO_VALUE, '/') + 1,
+		not_of(ARRAY("string", "number", "boolean", "array", "object")));
+	set(all, strrchr(NO_TEXT, '/') + 1, not_of(ARRAY("string", "number", "array", "object")));
+	return all;
+}
+
+static void set_shape(struct json_object *schema, const struct option *option)
+{
+	if (option->shape)
+		set(schema, "pattern", text(option->shape->pattern));
+	if (option->shape && option->longest)
+		set(schema, "maxLength", json_object_new_uint64(option->longest));
+}
+
+/* Whether the text of a number or boolean can be the option's value. */
+static bool fits(const struct option *option, const char *text)
+{
+	return !option->shape || option->shape->fits(text);
+}
+
+static struct json_object *string_schema(const struct option *option)
+{
+	const char *const kinds[] = {"string",
+		!fits(option, "1")            ? NULL
+			: fits(option, "1.5") ? "number"
+					      : "integer",
+		NULL};
+	struct json_object *schema = typed(kinds[1] ? array(kinds) : text(kinds[0]));
+	set_shape(schema, option);
+	if (kinds[1] && !fits(option, "-1"))
+		set(schema, "minimum", json_object_new_int(fits(option, "0") ? 0 : 1));
+	if (option->required)
+		set(schema, "minLength", json_object_new_int(1));
+	return schema;
+}
+
+/* A string in a list or map. */
+static struct json_object *inner_string_schema(void)
+{
+	return typed(ARRAY("string", "number", "boolean"));
+}
+
+static struct json_object *strings_schema(const struct option *option)
+{
+	struct json_object *schema = typed(text("array")),
+			   *items = option->shape ? string_schema(option) : inner_string_schema();
+	set(schema, "items", items);
+	return schema;
+}
+
+static struct json_object *pairs_schema(const struct option *option)
+{
+	struct json_object *schema = typed(text("object"));
+	set(schema, "additionalProperties", inner_string_schema());
+	if (option->shape) {
+		struct json_object *names = json_object_new_object();
+		set_shape(names, option);
+		set(schema, "propertyNames", names);
+	}
+	return schema;
+}
+
+static struct json_object *enum_schema(const struct option *option)
+{
+	struct json_object *schema = json_object_new_object();
+	set(schema, "enum", array(option->choices));
+	return schema;
+}
+
+static void set_range(struct json_object *schema, const struct option *option)
+{
+	set(schema, "minimum", json_object_new_int64(option->minimum));
+	set(schema, "maximum", json_object_new_int64(option->maximum));
+}
+
+static struct json_object *integer_schema(const struct option *option)
+{
+	struct json_object *schema = typed(text("integer"));
+	set_range(schema, option);
+	return schema;
+}
+
+static struct json_object *mib_schema(const struct option *option)
+{
+	struct json_object *schema = typed(ARRAY("integer", "string"));
+	set_range(schema, option);
+	set(schema, "pattern",
+		text(option->minimum > 0 ? "^0*[1-9][0-9]* *(M|MiB|G|GiB|T|TiB)?$"
+					 : "^[0-9]+ *(M|MiB|G|GiB|T|TiB)?$"));
+	return schema;
+}
+
+static struct json_object *table_schema(const struct emitter *emitter, const struct option *table);
+
+static struct json_object *whole_table_schema(
+	const struct emitter *emitter, const struct option *table)
+{
+	return table_schema(&(struct emitter){.arena = emitter->arena}, table);
+}
+
+static struct json_object *list_schema(const struct emitter *emitter, const struct option *option)
+{
+	struct json_object *schema = typed(text("array"));
+	set(schema, "items", whole_table_schema(emitter, option->sub));
+	return schema;
+}
+
+static struct json_object *map_schema(const struct emitter *emitter, const struct option *option)
+{
+	struct json_object *schema = typed(text("object"));
+	set(schema, "additionalProperties", whole_table_schema(emitter, option->sub));
+	return schema;
+}
+
+static struct json_object *given_schema(const struct emitter *emitter, const struct option *option)
+{
+	switch (option->kind) {
+	case OPTION_STRING:
+		return string_schema(option);
+	case OPTION_BOOL:
+		return typed(text("boolean"));
+	case OPTION_INT:
+	case OPTION_UINT:
+		return integer_schema(option);
+	case OPTION_MIB:
+		return mib_schema(option);
+	case OPTION_ENUM:
+	case OPTION_BACKEND:
+		return enum_schema(option);
+	case OPTION_STRINGS:
+		return strings_schema(option);
+	case OPTION_PAIRS:
+		return pairs_schema(option);
+	case OPTION_GROUP:
+		return table_schema(emitter, option->sub);
+	case OPTION_LIST:
+		return list_schema(emitter, option);
+	case OPTION_MAP:
+		return map_schema(emitter, option);
+	case OPTION_TREE:
+	case OPTION_NONE:
+		break;
+	}
+	return json_object_new_object(); /* anything */
+}
+
+/* A group is required if one of its options is. */
+static bool is_required(const struct option *option)
+{
+	if (option->kind != OPTION_GROUP)
+		return option->required;
+	for (const struct option *inner = option->sub; inner->name; inner++)
+		if (is_required(inner))
+			return true;
+	return false;
+}
+
+static struct json_object *value_schema(const struct emitter *emitter, const struct option *option)
+{
+	struct json_object *schema = given_schema(emitter, option);
+	if (option->kind == OPTION_TREE || option->kind == OPTION_NONE)
+		return schema;
+	if (option->generated_scalar)
+		return any_of(schema, not_of(ARRAY("array", "object")));
+	if (is_required(option) && !(emitter->part && option->kind == OPTION_GROUP))
+		return schema;
+	return any_of(schema,
+		reference(option->kind == OPTION_STRING && fits(option, "true") ? NO_TEXT
+										: NO_VALUE));
+}
+
+/* ---- options ---- */
+
+static struct json_object *default_of(const struct emitter *emitter, const struct option *option)
+{
+	BUF_CLEANUP struct buf json = {0};
+	struct diag *diag = diag_new(emitter->arena);
+	const struct node *value = doc_parse_value(emitter->arena, diag, "default", option->def, 0);
+	json_put_scalar(&json, value);
+	return json_tokener_parse(buf_text(&json));
+}
+
+static struct json_object *described(const struct emitter *emitter, const struct option *option)
+{
+	const char *doc = option->doc;
+	if (option->state == OPTION_GENERATED)
+		doc = arena_printf(emitter->arena, "%s It is ignored, with a note.", doc);
+	else if (option->def_doc)
+		doc = arena_printf(emitter->arena, "%s Default: %s.", doc, option->def_doc);
+	return text(doc);
+}
+
+static struct json_object *option_schema(const struct emitter *emitter, const struct option *option)
+{
+	struct json_object *schema = value_schema(emitter, option);
+	set(schema, "description", described(emitter, option));
+	if (option->def)
+		set(schema, "default", default_of(emitter, option));
+	if (option->state == OPTION_REMOVED)
+		set(schema, "not", json_object_new_object());
+	if (option->state != OPTION_READY)
+		set(schema, "deprecated", json_object_new_boolean(true));
+	return schema;
+}
+
+static struct json_object *required_names(const struct option *table)
+{
+	struct json_object *names = json_object_new_array();
+	for (; table->name; table++)
+		if (is_required(table))
+			json_object_array_add(names, text(table->name));
+	return names;
+}
+
+static struct json_object *open_table_schema(
+	const struct emitter *emitter, const struct option *table)
+{
+	struct json_object *schema = typed(text("object")), *properties = json_object_new_object();
+	for (; table->name; table++)
+		set(properties, table->name, option_schema(emitter, table));
+	set(schema, "properties", properties);
+	set(schema, "additionalProperties", json_object_new_boolean(false));
+	return schema;
+}
+
+static struct json_object *table_schema(const struct emitter *emitter, const struct option *table)
+{
+	struct json_object *schema = open_table_schema(emitter, table),
+			   *required = required_names(table);
+	if (!emitter->part && json_object_array_length(required))
+		set(schema, "required", required);
+	else
+		json_object_put(required);
+	return schema;
+}
+
+/* ---- descriptions ---- */
+
+/* The options again, below the key "microvm"; `self` points to the schema of the description. */
+static struct json_object *wrapper_schema(
+	const struct emitter *emitter, const struct option *table, const char *self)
+{
+	struct json_object *schema = typed(text("object")), *properties = json_object_new_object();
+	for (; table->name; table++)
+		set(properties, table->name,
+			reference(arena_printf(
+				emitter->arena, "%s/properties/%s", self, table->name)));
+	set(schema, "properties", properties);
+	set(schema, "additionalProperties", json_object_new_boolean(false));
+	set(schema, "description",
+		text("The options may be given below this key, as in a NixOS configuration."));
+	return schema;
+}
+
+static struct json_object *has(struct json_object *names)
+{
+	struct json_object *schema = json_object_new_object();
+	set(schema, "required", names);
+	return schema;
+}
+
+static struct json_object *has_inside(const char *name)
+{
+	struct json_object *schema = json_object_new_object(),
+			   *properties = json_object_new_object();
+	set(properties, "microvm", has(ARRAY(name)));
+	set(schema, "properties", properties);
+	return schema;
+}
+
+/* With a wrapper, each required option is inside or beside it. */
+static void set_required(struct json_object *schema, const char *const *names)
+{
+	struct json_object *then = json_object_new_object(), *all = json_object_new_array();
+	for (size_t i = 0; names[i]; i++)
+		json_object_array_add(all, any_of(has(ARRAY(names[i])), has_inside(names[i])));
+	set(then, "allOf", all);
+	set(schema, "if", has(ARRAY("microvm")));
+	set(schema, "then", then);
+	set(schema, "else", has(array(names)));
+}
+
+static void allow_extensions(struct json_object *schema)
+{
+	struct json_object *patterns = json_object_new_object();
+	set(patterns, "^x-", json_object_new_object());
+	set(schema, "patternProperties", patterns);
+}
+
+/* `may_lack`: a required option that may be missing; NULL: none. */
+static struct json_object *vm_schema(
+	const struct emitter *emitter, const char *self, const char *may_lack)
+{
+	const struct option *table = vm_options(emitter->arena);
+	struct json_object *schema = open_table_schema(emitter, table);
+	struct strings required = {0};
+	set(json_object_object_get(schema, "properties"), "microvm",
+		wrapper_schema(emitter, table, self));
+	allow_extensions(schema);
+	for (const struct option *row = table; row->name; row++)
+		if (row->required && !(may_lack && strcmp(row->name, may_lack) == 0))
+			vec_push(emitter->arena, &required, row->name);
+	vec_push(emitter->arena, &required, NULL);
+	if (!emitter->part)
+		set_required(schema, required.v);
+	return schema;
+}
+
+/* ---- whole schemas ---- */
+
+static void set_head(struct json_object *schema, const char *id, const char *title)
+{
+	set(schema, "$schema", text("https://json-schema.org/draft/2020-12/schema"));
+	set(schema, "$id", text(id));
+	set(schema, "title", text(title));
+	set(schema, "$defs", definitions());
+}
+
+#define ID(name) "urn:mvmbuild:" MVM_VERSION ":" name
+
+struct json_object *schema_vm(struct arena *arena)
+{
+	struct json_object *schema = vm_schema(&(struct emitter){.arena = arena}, "#", NULL);
+	set_head(schema, ID("vm"), "mvmbuild description of a microVM");
+	return schema;
+}
+
+struct json_object *schema_part(struct arena *arena)
+{
+	struct json_object *schema =
+		vm_schema(&(struct emitter){.arena = arena, .part = true}, "#", NULL);
+	set_head(schema, ID("part"), "part of an mvmbuild description of a microVM");
+	return schema;
+}
+
+struct json_object *schema_fleet(struct arena *arena)
+{
+	const struct emitter emitter = {.arena = arena};
+	struct json_object *schema = table_schema(&emitter, fleet_options), *vm;
+	static const char *const way[] = {"properties", "vms", "anyOf", NULL};
+	set_head(schema, ID("host"), "mvmbuild host file");
+	/* hostName defaults to the VM's key */
+	set(json_object_object_get(schema, "$defs"), "vm",
+		vm_schema(&emitter, "#/$defs/vm", "hostName"));
+	vm = schema;
+	for (size_t i = 0; way[i]; i++)
+		vm = json_object_object_get(vm, way[i]);
+	vm = json_object_object_get(json_object_array_get_idx(vm, 0), "additionalProperties");
+	set(json_object_object_get(vm, "properties"), "config", reference("#/$defs/vm"));
+	return schema;
+}
