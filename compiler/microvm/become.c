@@ -108,7 +108,7 @@ bool unit_user_add(const struct host *host, const struct machine *machine, struc
 	if (geteuid() != 0)
 		return true;
 	const struct unit unit = unit_find(host, machine->name);
-	if (!unit.is_loaded || strcmp(unit.directory, machine->directory) != 0) {
+	if (!unit_is_of(&unit, machine->directory)) {
 		diag_warning(host->diag, NULL, "unit-user",
 			"no unit runs the VM in %s, so it runs as root; its volumes will be root's",
 			machine->directory);

@@ -25,7 +25,7 @@ struct request {
 	bool has_separator;   /* "--" precedes the words */
 	const char *name;
 	const char *source; /* NULL: not given */
-	bool restart, stop, volumes, all_files, json;
+	bool restart, rollback_on_failure, stop, volumes, all_files, json;
 };
 
 /* The actions, each in the file of its name. They return false after an error. */
@@ -33,6 +33,7 @@ bool verb_create(struct host *host, const struct request *request);
 bool verb_update(struct host *host, const struct request *request);
 bool verb_rollback(struct host *host, const struct request *request);
 bool verb_run(struct host *host, const struct request *request);
+bool verb_check(struct host *host, const struct request *request);
 bool verb_list(struct host *host, const struct request *request);
 bool verb_ssh(struct host *host, const struct request *request);
 bool verb_fsck(struct host *host, const struct request *request);

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/microvm/units.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/buf.h"
+#include "base/file.h"
+#include "base/printable.h"
 #include "base/process.h"
 
 /* The status of a program that could not be started; base/process.h. */
@@ -28,25 +33,81 @@ static const char *value_of(const struct host *host, const char *block, const ch
 	return "";
 }
 
-static struct unit unit_from(const struct host *host, const char *block)
+static unsigned long long number_of(const struct host *host, const char *block, const char *name)
+{
+	return strtoull(value_of(host, block, name), NULL, 10);
+}
+
+static struct unit unit_from(const struct host *host, const char *name, const char *block)
 {
 	return (struct unit){
+		.name = name,
 		.is_loaded = strcmp(value_of(host, block, "LoadState"), "loaded") == 0,
 		.user = value_of(host, block, "User"),
 		.group = value_of(host, block, "Group"),
 		.groups = value_of(host, block, "SupplementaryGroups"),
 		.directory = value_of(host, block, "WorkingDirectory"),
+		.active = value_of(host, block, "ActiveState"),
+		.sub = value_of(host, block, "SubState"),
+		.result = value_of(host, block, "Result"),
+		.enabled = value_of(host, block, "UnitFileState"),
+		.restarts = number_of(host, block, "NRestarts"),
+		.process = number_of(host, block, "MainPID"),
+		.status = number_of(host, block, "ExecMainStatus"),
+		.since_us = number_of(host, block, "StateChangeTimestampMonotonic"),
 	};
+}
+
+/* The block after this one, in the order of the command line. */
+static const char *next_block(const char *block)
+{
+	const char *end = strstr(block, "\n\n");
+	return end ? end + strlen("\n\n") : block + strlen(block);
+}
+
+struct unit *units_ask(const struct host *host, const struct strings *names)
+{
+	struct unit *units = arena_alloc(host->arena, names->n * sizeof *units);
+	struct strings argv = {0};
+	struct process_result ran;
+	static const char *const words[] = {"systemctl", "show",
+		"--property=LoadState,User,Group,SupplementaryGroups,WorkingDirectory,ActiveState,"
+		"SubState,Result,UnitFileState,NRestarts,MainPID,ExecMainStatus,"
+		"StateChangeTimestampMonotonic",
+		"--"};
+	strings_add(host->arena, &argv, words, countof(words));
+	strings_add(host->arena, &argv, names->v, names->n);
+	vec_push(host->arena, &argv, NULL);
+	const bool asked =
+		names->n && process_run(host->arena, diag_new(host->arena), argv.v, &ran);
+	const char *block = asked ? ran.output.p : "";
+	for (size_t i = 0; i < names->n; i++) {
+		units[i] = unit_from(host, names->v[i], block);
+		block = next_block(block);
+	}
+	return units;
 }
 
 struct unit unit_find(const struct host *host, const char *name)
 {
-	const char *const argv[] = {"systemctl", "show",
-		"--property=LoadState,User,Group,SupplementaryGroups,WorkingDirectory",
-		unit_name(host->arena, name), NULL};
-	struct process_result ran;
-	const bool asked = process_run(host->arena, diag_new(host->arena), argv, &ran);
-	return unit_from(host, asked ? ran.output.p : "");
+	const char *unit = unit_name(host->arena, name);
+	const struct strings one = {.v = &unit, .n = 1};
+	return units_ask(host, &one)[0];
+}
+
+bool unit_is_active(const struct unit *unit)
+{
+	return strcmp(unit->active, "active") == 0;
+}
+
+bool unit_has_failed(const struct unit *unit)
+{
+	return strcmp(unit->active, "failed") == 0 || strcmp(unit->sub, "auto-restart") == 0;
+}
+
+bool unit_is_of(const struct unit *unit, const char *directory)
+{
+	return unit->is_loaded && strcmp(unit->directory, directory) == 0;
 }
 
 /* ---- states ---- */
@@ -96,11 +157,6 @@ static bool control(const struct host *host, const char *verb, const char *name,
 		ran.error.p);
 }
 
-bool unit_restart(const struct host *host, const char *name)
-{
-	return control(host, "restart", name, true);
-}
-
 bool unit_stop(const struct host *host, const char *name)
 {
 	return control(host, "stop", name, true);
@@ -109,4 +165,142 @@ bool unit_stop(const struct host *host, const char *name)
 bool unit_disable(const struct host *host, const char *name)
 {
 	return control(host, "disable", name, false);
+}
+
+/* ---- failures ---- */
+
+const char *const unit_helpers[] = {"microvm-set-booted@", "microvm-tap-interfaces@",
+	"microvm-macvtap-interfaces@", "microvm-pci-devices@", "microvm-virtiofsd@", NULL};
+
+enum { REASON_BYTES = 300 };
+
+/* What is visible of a line in which the guest returned to its start. */
+static const char *visible_part(const struct host *host, const char *line, size_t length)
+{
+	while (length && (line[length - 1] == '\r' || line[length - 1] == ' '))
+		length--;
+	const char *text = arena_strndup(host->arena, line, length);
+	const char *carriage = strrchr(text, '\r');
+	return carriage ? carriage + 1 : text;
+}
+
+bool unit_line_is_remark(const char *line)
+{
+	return strstr(line, "the guest runs slowly, without KVM");
+}
+
+/* The last line of the unit's processes that says something. */
+static const char *last_words(const struct host *host, const char *unit, const char *since)
+{
+	const char *const sync[] = {"journalctl", "--sync", NULL};
+	const char *const argv[] = {"journalctl", "-q", "-a", "-b", "-o", "cat", "-n", "20",
+		"--since", since ? since : "1970-01-01",
+		arena_printf(host->arena, "_SYSTEMD_UNIT=%s", unit), NULL};
+	struct process_result ran;
+	const char *last = NULL;
+	process_run(host->arena, diag_new(host->arena), sync, &ran);
+	if (!process_run(host->arena, diag_new(host->arena), argv, &ran))
+		return NULL;
+	for (const char *at = ran.output.p; *at;) {
+		const size_t length = strcspn(at, "\n");
+		const char *line = visible_part(host, at, length);
+		if (*line && !unit_line_is_remark(line))
+			last = line;
+		at += length + (at[length] == '\n');
+	}
+	return last ? printable_text(host->arena,
+			      arena_strndup(host->arena, last, strnlen(last, REASON_BYTES)))
+		    : NULL;
+}
+
+static const char *unit_text(const struct host *host, const struct unit *unit)
+{
+	return strcmp(unit->result, "exit-code") == 0
+		? arena_printf(host->arena, "it ended with status %lu", unit->status)
+		: arena_printf(host->arena, "systemd reports %s", unit->result);
+}
+
+static const char *failure_of(const struct host *host, const struct unit *unit, const char *since)
+{
+	const char *words = last_words(host, unit->name, since);
+	return words ? words : unit_text(host, unit);
+}
+
+static struct strings units_of_vm(const struct host *host, const char *name)
+{
+	struct strings names = {0};
+	for (size_t i = 0; unit_helpers[i]; i++)
+		vec_push(host->arena, &names,
+			arena_printf(host->arena, "%s%s.service", unit_helpers[i], name));
+	vec_push(host->arena, &names, unit_name(host->arena, name));
+	return names;
+}
+
+const char *unit_failure(const struct host *host, const char *name, const char *since)
+{
+	const struct strings names = units_of_vm(host, name);
+	const struct unit *units = units_ask(host, &names);
+	for (size_t i = 0; i < names.n; i++) {
+		const struct unit *unit = &units[i];
+		if (!unit_has_failed(unit))
+			continue;
+		const char *words = failure_of(host, unit, since);
+		return i + 1 == names.n ? words
+					: arena_printf(host->arena, "%.*s failed: %s",
+						  (int)strcspn(unit->name, "@"), unit->name, words);
+	}
+	return NULL;
+}
+
+/* ---- a start that is watched ---- */
+
+enum { POLL_MS = 200, SETTLED_MS = 5000, PATIENCE_MS = 120 * 1000 };
+
+/* Before the hypervisor runs, microvm-run does, a shell script. */
+static bool is_shell(const struct host *host, unsigned long process)
+{
+	static const char *const shells[] = {"sh", "bash", "dash", "microvm-run", "busybox"};
+	struct bytes bytes;
+	if (!process ||
+		!file_read(host->arena, diag_new(host->arena),
+			arena_printf(host->arena, "/proc/%lu/comm", process), 64, &bytes))
+		return true;
+	for (size_t i = 0; i < countof(shells); i++)
+		if (strncmp(bytes.p, shells[i], strlen(shells[i])) == 0 &&
+			bytes.p[strlen(shells[i])] == '\n')
+			return true;
+	return false;
+}
+
+/* Its guest does not report when it is up, or not yet. */
+static const char *watch(const struct host *host, const char *name, const char *since)
+{
+	int settled = 0;
+	for (int waited = 0; waited < PATIENCE_MS && settled < SETTLED_MS; waited += POLL_MS) {
+		const struct unit unit = unit_find(host, name);
+		if (unit_has_failed(&unit) || unit.restarts || !unit_is_active(&unit)) {
+			const char *why = unit_failure(host, name, since);
+			return why ? why : failure_of(host, &unit, since);
+		}
+		if (!is_shell(host, unit.process))
+			settled += POLL_MS;
+		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+	}
+	return NULL;
+}
+
+const char *unit_restart_watched(const struct host *host, const char *name)
+{
+	const char *unit = unit_name(host->arena, name);
+	const char *const reset[] = {"systemctl", "reset-failed", unit, NULL};
+	const char *since = arena_printf(host->arena, "@%lld", (long long)time(NULL));
+	struct process_result ran;
+	struct host quiet = *host;
+	quiet.diag = diag_new(host->arena);
+	/* A new runner gets all its tries, and is started even if systemd has given up. */
+	process_run(host->arena, quiet.diag, reset, &ran);
+	if (control(&quiet, "restart", name, true))
+		return watch(host, name, since);
+	const char *why = unit_failure(host, name, since);
+	return why ? why : diag_summary(host->arena, quiet.diag);
 }

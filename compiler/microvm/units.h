@@ -9,17 +9,44 @@
 const char *unit_name(struct arena *arena, const char *name);
 /* What systemd knows about a unit. Texts are "" where it knows nothing. */
 struct unit {
+	const char *name;
 	bool is_loaded;
 	const char *user, *group, *groups; /* as the unit file has them; `groups` by spaces */
 	const char *directory;             /* in which it runs */
+	const char *active, *sub, *result; /* ActiveState, SubState, Result of systemctl show */
+	const char *enabled;               /* UnitFileState */
+	unsigned long restarts, process;
+	unsigned long status;        /* of its process, if that has ended */
+	unsigned long long since_us; /* of CLOCK_MONOTONIC, when its state changed; 0: never */
 };
-/* Asks systemd for the unit of a VM. Without systemd nothing is known. */
+/* Asks systemd for units by their whole names, at once. Without systemd nothing is known. */
+struct unit *units_ask(const struct host *host, const struct strings *names);
+/* Asks systemd for the unit of a VM. */
 struct unit unit_find(const struct host *host, const char *name);
+bool unit_is_active(const struct unit *unit);
+/* Whether the unit waits for its next start, or has given up. */
+bool unit_has_failed(const struct unit *unit);
+/* Whether the unit runs the VM in this directory. */
+bool unit_is_of(const struct unit *unit, const char *directory);
+/* The units that prepare a VM's start, without those that begin it: "microvm-NAME@". */
+extern const char *const unit_helpers[];
+
+/*
+ * Why the VM does not run: the last line of the unit that failed, in one line; NULL: no unit of the
+ * VM has failed. `since` is a time for journalctl; NULL: any time.
+ */
+const char *unit_failure(const struct host *host, const char *name, const char *since);
+/* Whether a line of a unit or a check is not about what failed. */
+bool unit_line_is_remark(const char *line);
+/*
+ * Restarts the unit and watches it until the hypervisor has run for some seconds, or the guest is
+ * ready, if it reports that. NULL if it runs, else why not.
+ */
+const char *unit_restart_watched(const struct host *host, const char *name);
 
 /* Whether each of the VMs runs, in the order of the names. Without systemd none does. */
 bool *units_running(const struct host *host, const struct strings *names);
 bool unit_runs(const struct host *host, const char *name);
-bool unit_restart(const struct host *host, const char *name);
 bool unit_stop(const struct host *host, const char *name);
 /* Disables the start at boot. Without systemd there is nothing to do. */
 bool unit_disable(const struct host *host, const char *name);

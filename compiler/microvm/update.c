@@ -9,20 +9,61 @@
 #include "compiler/microvm/roots.h"
 #include "compiler/microvm/runners.h"
 #include "compiler/microvm/source.h"
+#include "compiler/microvm/startable.h"
 #include "compiler/microvm/units.h"
 
+static bool swap(const struct host *host, struct machine *machine)
+{
+	if (!links_swap(host->arena, host->diag, machine_path(host, machine, "old"),
+		    machine_path(host, machine, "current")))
+		return false;
+	const char *before = machine->current;
+	machine->current = machine->old;
+	machine->old = before;
+	return true;
+}
+
+static bool go_back(const struct host *host, struct machine *machine, const char *why)
+{
+	diag_error(host->diag, STATUS_FAILED, NULL, "start-failed",
+		"%s does not run with its new runner: %s", machine->name, why);
+	if (!swap(host, machine))
+		return false;
+	why = unit_restart_watched(host, machine->name);
+	if (why)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "start-failed",
+			"%s does not run with the runner before that either: %s", machine->name,
+			why);
+	printf("MicroVM %s is %s.\n", machine->name,
+		host_coloured(host, COLOUR_BAD, "rolled back and runs"));
+	return false;
+}
+
+static bool restart(const struct host *host, struct machine *machine, bool rollback)
+{
+	printf("%s MicroVM %s\n", machine->booted ? "Rebooting" : "Booting", machine->name);
+	fflush(stdout);
+	const char *why = unit_restart_watched(host, machine->name);
+	if (!why)
+		return true;
+	if (rollback && machine->old)
+		return go_back(host, machine, why);
+	return diag_error(host->diag, STATUS_FAILED, NULL, "start-failed",
+		"%s does not run with its new runner: %s%s%s", machine->name, why,
+		machine->old ? "; to go back: microvm -R --rollback " : "",
+		machine->old ? machine->name : "");
+}
+
 /* Prints the same text as microvm.nix does. */
-static bool advise_or_restart(const struct host *host, const struct machine *machine, bool restart)
+static bool advise_or_restart(
+	const struct host *host, struct machine *machine, const struct request *request)
 {
 	if (machine->booted && strcmp(machine->booted, machine->current) == 0) {
 		printf("No reboot of MicroVM %s required.\n", machine->name);
 		return true;
 	}
-	if (restart) {
-		printf("%s MicroVM %s\n", machine->booted ? "Rebooting" : "Booting", machine->name);
-		fflush(stdout);
-		return unit_restart(host, machine->name);
-	}
+	if (request->restart || request->rollback_on_failure)
+		return restart(host, machine, request->rollback_on_failure);
 	if (machine->booted)
 		printf("Reboot MicroVM %s for the new profile: %s\n", machine->name,
 			host_coloured(host, COLOUR_COMMAND,
@@ -43,7 +84,26 @@ static bool make_current(const struct host *host, struct machine *machine, const
 	return true;
 }
 
-static bool update(const struct host *host, struct machine *machine, bool *changed)
+/* A running VM is not stopped for a runner that cannot start. */
+static bool is_startable(const struct host *host, const struct machine *machine,
+	const struct product *product, const struct request *request)
+{
+	const bool restarts = request->restart || request->rollback_on_failure;
+	const char *why =
+		restarts || machine->booted ? start_obstacle(host, machine, product->target) : NULL;
+	if (!why)
+		return true;
+	if (restarts)
+		return diag_error(host->diag, STATUS_FAILED, NULL, "cannot-start",
+			"%s keeps its runner, because the new one cannot start: %s", machine->name,
+			why);
+	diag_warning(host->diag, NULL, "cannot-start", "the new runner of %s cannot start: %s",
+		machine->name, why);
+	return true;
+}
+
+static bool update(const struct host *host, struct machine *machine, const struct request *request,
+	bool *changed)
 {
 	struct source source;
 	struct product product;
@@ -51,6 +111,10 @@ static bool update(const struct host *host, struct machine *machine, bool *chang
 		!source_build(host, &source, machine->name, machine->directory, &product))
 		return false;
 	*changed = strcmp(machine->current, product.target) != 0;
+	if (*changed && !is_startable(host, machine, &product, request)) {
+		flake_forget_result(host, machine->directory);
+		return false;
+	}
 	bool ok = roots_make(host, machine->name) &&
 		(!*changed || make_current(host, machine, product.target));
 	flake_forget_result(host, machine->directory);
@@ -59,13 +123,13 @@ static bool update(const struct host *host, struct machine *machine, bool *chang
 	return ok;
 }
 
-static bool update_one(const struct host *host, const char *name, bool restart)
+static bool update_one(const struct host *host, const char *name, const struct request *request)
 {
 	MACHINE_CLEANUP struct machine machine;
 	bool changed = false;
 	if (!machine_open(host, name, &machine))
 		return false;
-	bool ok = update(host, &machine, &changed);
+	bool ok = update(host, &machine, request, &changed);
 	machine_read_links(host, &machine); /* the VM may have started or stopped meanwhile */
 	link_tidy(host->arena, machine_path(host, &machine, "current"));
 	link_tidy(host->arena, machine_path(host, &machine, "old"));
@@ -75,14 +139,14 @@ static bool update_one(const struct host *host, const char *name, bool restart)
 		return false;
 	printf("MicroVM %s is %s.\n", name,
 		host_coloured(host, COLOUR_GOOD, changed ? "updated" : "up to date"));
-	return advise_or_restart(host, &machine, restart);
+	return advise_or_restart(host, &machine, request);
 }
 
 bool verb_update(struct host *host, const struct request *request)
 {
 	bool ok = true;
 	for (size_t i = 0; i < request->words.n; i++)
-		ok &= update_one(host, request->words.v[i], request->restart);
+		ok &= update_one(host, request->words.v[i], request);
 	return ok;
 }
 
@@ -100,13 +164,9 @@ bool verb_rollback(struct host *host, const struct request *request)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "no-old",
 			"the old runner of %s does not exist any more: %s", machine.name,
 			machine.old);
-	if (!links_swap(host->arena, host->diag, machine_path(host, &machine, "old"),
-		    machine_path(host, &machine, "current")))
+	if (!swap(host, &machine))
 		return false;
-	const char *before = machine.current;
-	machine.current = machine.old;
-	machine.old = before;
 	printf("MicroVM %s is %s.\n", machine.name,
 		host_coloured(host, COLOUR_GOOD, "rolled back"));
-	return advise_or_restart(host, &machine, request->restart);
+	return advise_or_restart(host, &machine, request);
 }

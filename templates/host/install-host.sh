@@ -1,23 +1,30 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# install-host [--root DIR]: installs the VMs and units of a host, which `mvmbuild host` made. Run
-# again, it applies and reports what has changed, and otherwise does nothing. It reports a VM that
-# is no longer declared, but never removes it. With --root it installs into another system's tree
-# and starts nothing. If it is interrupted, run it again. The VMs' user can create files where it
-# writes as root: set-booted explains which entries are trusted.
+# install-host [--rollback-on-failure | --root DIR]: installs the VMs and units of a host, which
+# `mvmbuild host` made. Run again, it applies and reports what has changed, and otherwise does
+# nothing. A running VM is stopped only for a runner that could start. The exit status is 1 if a VM
+# that was started or restarted does not run some seconds later; --rollback-on-failure restarts it
+# from the runner before. It reports a VM that is no longer declared, but never removes it. With
+# --root it installs into another system's tree and starts nothing. If it is interrupted, run it
+# again. The VMs' user can create files where it writes as root: set-booted explains which entries
+# are trusted.
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-root=
+root='' rollback=''
 while [ $# -gt 0 ]; do
 	case $1 in
+	--rollback-on-failure)
+		rollback=yes
+		shift
+		;;
 	--root)
 		root=${2:?"install-host: --root needs a directory"}
 		root=$(cd -- "$root" && pwd)
 		shift 2
 		;;
 	*)
-		echo "usage: install-host [--root DIR]" >&2
+		echo "usage: install-host [--rollback-on-failure | --root DIR]" >&2
 		exit 2
 		;;
 	esac
@@ -213,14 +220,118 @@ remove_unnamed() { # NAME
 	rm -rf -- "$target/$1"/runners/.gone-*
 }
 
+# ---- whether a VM can start, and runs ----
+settled_s=5 patience_s=200
+
+show() { systemctl show --property="$2" --value "microvm@$1.service"; }
+# It runs, or is started again and again, or systemd has given up.
+is_active() {
+	systemctl is-active -q "microvm@$1.service" ||
+		case $(show "$1" ActiveState) in activating | failed) ;; *) false ;; esac
+}
+
+# It waits for its turn to start.
+has_job() { [ "$(show "$1" Job)" != 0 ] && [ -n "$(show "$1" Job)" ]; }
+
+# Prints why a runner could not take over from the VM that runs; fails if it could. Its check runs as
+# the unit's user; what serves the shares runs as root. Without a unit nothing is known.
+obstacle() { # NAME PLACE
+	local user group text bin=$target/$1/$2/bin
+	user=$(show "$1" User) group=$(show "$1" Group)
+	if [ -z "$user" ] || [ ! -x "$bin/microvm-check" ]; then return 1; fi
+	if text=$(setpriv --reuid "$user" --regid "${group:-$user}" --init-groups \
+		"$bin/microvm-check" --running "$target/$1" 2>&1 >/dev/null); then
+		if [ ! -x "$bin/virtiofsd-run" ]; then return 1; fi
+		if text=$(cd -- "$target/$1" && MICROVM_USER=$user "$bin/virtiofsd-run" --check \
+			2>&1); then return 1; fi
+	fi
+	text=$(grep -v 'the guest runs slowly, without KVM' <<<"$text" || true)
+	echo "${text//$'\n'/; }"
+}
+
+# Prints the last line of the unit of the VM that failed; fails if none has.
+reason() { # NAME
+	local unit line
+	for unit in microvm-set-booted microvm-tap-interfaces microvm-macvtap-interfaces \
+		microvm-pci-devices microvm-virtiofsd microvm; do
+		case $(systemctl show --property=ActiveState,SubState "$unit@$1.service") in
+		*=failed* | *=auto-restart*) ;;
+		*) continue ;;
+		esac
+		journalctl --sync 2>/dev/null || true
+		line=$(journalctl -q -a -b -o cat -n 20 "_SYSTEMD_UNIT=$unit@$1.service" |
+			tr '\r' '\n' | grep -v 'the guest runs slowly, without KVM' |
+			grep '[^ ]' | tail -n 1) || true
+		echo "$unit@$1: ${line:-it failed}"
+		return
+	done
+	return 1
+}
+
+# Waits until each VM has run for some seconds or has failed, and adds the latter to `failed`.
+# A VM that starts up until its guest reports that it is ready is waited for longer.
+failed=()
+watch_vms() { # NAME...
+	local name waited=0 runs=0
+	local -a waiting=("$@") still
+	while [ "${#waiting[@]}" -gt 0 ] && [ "$waited" -lt "$patience_s" ]; do
+		still=()
+		for name in "${waiting[@]}"; do
+			case $(show "$name" ActiveState),$(show "$name" NRestarts) in
+			active,0) if [ "$runs" -lt "$settled_s" ]; then still+=("$name"); fi ;;
+			activating,0) still+=("$name") ;;
+			,*) ;; # systemd does not tell
+			*) if has_job "$name"; then still+=("$name"); else failed+=("$name"); fi ;;
+			esac
+		done
+		waiting=("${still[@]}")
+		if [ "${#waiting[@]}" -gt 0 ]; then sleep 1; fi
+		waited=$((waited + 1)) runs=$((runs + 1))
+	done
+}
+
+report_failed() {
+	local name why
+	for name in "${failed[@]}"; do
+		status=1
+		why=$(reason "$name") || why="microvm@$name: it is not running"
+		echo "install-host: $name does not run with its new runner: $why" >&2
+		if [ ! -L "$target/$name/old" ] || [[ " ${changed[*]} " != *" $name "* ]]; then
+			continue
+		fi
+		if [ -z "$rollback" ]; then
+			say "to go back: microvm -R --rollback $name"
+			continue
+		fi
+		go_back "$name"
+	done
+}
+
+go_back() { # NAME
+	local current old
+	current=$(readlink -- "$target/$1/current") old=$(readlink -- "$target/$1/old")
+	link "$old" "$target/$1/current"
+	link "$current" "$target/$1/old"
+	systemctl reset-failed "microvm@$1.service" || true
+	if systemctl restart "microvm@$1.service"; then
+		say "$1 is rolled back and starts from the runner before"
+	fi
+}
+
 # ---- VMs ----
 changed=() started=() status=0
 make_current() { # NAME PLACE DISK KEY RESTART
-	local before
+	local before why
 	before=$(readlink -- "$target/$1/current" || true)
 	if [ "$before" = "$2" ] && is_ours "$target/$1/current"; then return; fi
 	install_roots "$1" "$2"
 	install_runner "$1" "$2" "$3" "$4"
+	if [ -n "$live" ] && [ -n "$before" ] && [ "$5" = yes ] && is_active "$1" &&
+		why=$(obstacle "$1" "$2"); then
+		echo "install-host: $1 keeps its runner, because the new one cannot start: $why" >&2
+		status=1
+		return
+	fi
 	if [ -n "$before" ]; then link "$before" "$target/$1/old"; fi
 	if [ "$5" = yes ] && [ -n "$before" ]; then
 		link "$2" "$target/$1/current" "restart $1"
@@ -310,24 +421,30 @@ name_undeclared() {
 
 # The VM runs from another runner than the current one.
 is_outdated() { # NAME
-	systemctl is-active -q "microvm@$1.service" &&
+	is_active "$1" &&
 		[ "$(readlink -- "$target/$1/booted")" != "$(readlink -- "$target/$1/current")" ]
 }
 
 restart_and_start() {
 	local name
+	local -a watched=()
 	for name in "${changed[@]}"; do
 		if is_outdated "$name"; then
 			say "restarting $name"
-			systemctl restart "microvm@$name.service" || status=1
+			systemctl reset-failed "microvm@$name.service" 2>/dev/null || true
+			systemctl restart "microvm@$name.service" || true
+			watched+=("$name")
 		fi
 		settle "restart $name"
 	done
 	if [ "${#started[@]}" -gt 0 ]; then systemctl daemon-reload; fi
 	for name in "${started[@]}"; do
 		systemctl start --no-block "microvm@$name.service" || status=1
+		watched+=("$name")
 		settle "start $name"
 	done
+	watch_vms "${watched[@]}"
+	report_failed
 }
 
 mkdir -p -- "$target"

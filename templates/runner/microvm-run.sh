@@ -143,6 +143,7 @@ json() {
 	printf '%s' "${text//\"/\\\"}"
 }
 
+need_home
 need_outside_runner . "${PWD:-.}"
 @stopped@
 argv=()

@@ -122,9 +122,11 @@ need_one_file_system() { # TAG SOURCE
 	done </proc/self/mountinfo
 }
 
+new_volumes= # those that a start would create
 need_volume() { # IMAGE READ-ONLY CREATED
 	need_owned 'the volume' "$1"
 	if [ "$3" = true ] && [ ! -e "$1" ]; then
+		new_volumes+="${new_volumes:+, }$1"
 		need_directory "$1"
 		return
 	fi

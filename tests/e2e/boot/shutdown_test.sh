@@ -66,7 +66,7 @@ keys=$test_dir/keys/bin
 said "microvm-shutdown succeeds when no VM runs" 0 '' "$button/microvm-shutdown"
 said "microvm-balloon fails when no VM runs" 1 'no VM is running here' "$button/microvm-balloon" 64
 said "microvm-check finds a VM ready that can start" \
-	0 '^microvm-check: ready$' "$button/microvm-check"
+	0 '^microvm-check: vm: ready to start in ' "$button/microvm-check"
 said "microvm-check fails for a VM that cannot start and names the credential" \
 	1 'the credential .*no-token is missing' "$test_dir/lacking/bin/microvm-check"
 expect "microvm-check names the hypervisor that is missing" \
@@ -111,7 +111,7 @@ kill -KILL "$(pgrep -f '^microvm@vm ' -P "$vm_pid")"
 vm_wait
 check "a killed VM leaves its socket behind" test -S vm.sock
 said "microvm-shutdown sees that a killed VM has ended" 0 '' "$keys/microvm-shutdown"
-said "a killed VM may start again" 0 '^microvm-check: ready$' "$keys/microvm-check"
+said "a killed VM may start again" 0 '^microvm-check: vm: ready to start in ' "$keys/microvm-check"
 
 boot_start keys probe.do=init
 up "a guest comes up after a killed one" '^probe: ready'

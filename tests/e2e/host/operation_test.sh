@@ -17,8 +17,9 @@ chmod 755 "$test_dir" # the VMs' user reads its runner
 fixture_make "$test_dir"
 state=/var/lib/microvms
 log=$test_dir/log
+mvmbuild=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
 mkdir "$test_dir/bin"
-cp "$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm" "$test_dir/bin/"
+cp "$(dirname "$mvmbuild")/microvm" "$test_dir/bin/"
 make -s -C "$top" install-systemd DESTDIR="$host_units" >"$log" 2>&1 ||
 	{ not_ok "make install-systemd installs the units" "$log"; finish; }
 mkdir -p "$host_units/etc/systemd/system" "$host_units/usr/local/bin"
@@ -100,4 +101,86 @@ expect "the report has the command that mends it" \
 check "that command works" host chown microvm: "$state/hand/data.img"
 check "the VM starts then" wait_until hypervisor_runs hand
 host systemctl stop microvm@hand
+
+# ---- an update whose VM does not start ----
+describe up "$volume"
+m -c up -f "$test_dir/up.yaml"
+host systemctl start microvm@up
+check "a VM to be updated runs" wait_until hypervisor_runs up
+pid=$(property MainPID microvm@up) current=$(host readlink "$state/up/current")
+describe up "${volume/16/8}"
+check "an update fails whose runner could not start" fails m -Ru up
+expect "the message has the reason" "$log" \
+	'error: up keeps its runner, because the new one cannot start: the volume data.img: .* a volume is never made smaller'
+check "the VM was not stopped for it" test "$(property MainPID microvm@up)" = "$pid"
+check "the VM would start from its runner again" \
+	test "$(host readlink "$state/up/current")" = "$current"
+describe up "$volume" 'mem: 300' 'kernelParams: [crash]'
+check "an update fails whose VM ends at once" fails m -Ru up
+expect "the message has the hypervisor's last line and the way back" "$log" \
+	'error: up does not run with its new runner: the guest has crashed; to go back: microvm -R --rollback up'
+check "that way back works" m -R --rollback up
+check "the VM runs again" hypervisor_runs up
+describe up "$volume" 'mem: 301' 'kernelParams: [crash]'
+check "an update with --rollback-on-failure fails, too" fails m -u --rollback-on-failure up
+expect "it reports that it went back" "$log" '^MicroVM up is rolled back and runs'
+check "the VM runs the runner before" \
+	test "$(host readlink "$state/up/current")" = "$current" -a -n "$(hypervisor_runs up && echo 1)"
+describe up "$volume" 'mem: 302'
+check "an update whose VM runs succeeds" m -Ru up
+check "the updated VM runs" hypervisor_runs up
+
+# ---- a check beforehand ----
+check "a check of a running VM succeeds" m --check up
+expect "the check names the VM's directory" "$log" "ready to start in $state/up"
+host systemctl stop microvm@up
+host chown root:root "$state/up/data.img"
+check "a check by root fails for a volume that the unit's user cannot read" fails m --check up
+expect "that check has the reason" "$log" 'the volume data.img cannot be read'
+host chown microvm: "$state/up/data.img"
+check "microvm-check elsewhere refuses to judge a VM's runner" \
+	fails host sh -c "cd /root && $state/up/current/bin/microvm-check >$log 2>&1"
+expect "it names the VM's directory" "$log" "this runner is for the VM in $state/up, not in /root"
+check "microvm-check takes the VM's directory" \
+	host setpriv --reuid microvm --regid microvm --init-groups \
+	"$state/up/current/bin/microvm-check" --unit "$state/up"
+host systemctl stop 'microvm@*'
+
+# ---- the same by install-host ----
+hosts() { # LINE...: one VM with these lines
+	{
+		printf 'vms:\n  fleet:\n    config:\n'
+		printf '      %s\n' "toplevel: $test_dir/store/$fixture_hash-system" \
+			"storeDir: $test_dir/store" "closure: $test_dir/registration" \
+			"kernel: $test_dir/kernel" "$@"
+	} >"$test_dir/host.yaml"
+	"$mvmbuild" -q host "$test_dir/host.yaml" --cache "$test_dir/cache" \
+		-o "$test_dir/host" >"$log" 2>&1 || cat "$log"
+}
+install_host() { host "$test_dir/host/bin/install-host" "$@" >"$log" 2>&1; }
+hosts "$volume"
+check "install-host starts a VM" install_host
+check "the fleet's VM runs" wait_until hypervisor_runs fleet
+pid=$(property MainPID microvm@fleet) current=$(host readlink "$state/fleet/current")
+hosts "${volume/16/8}"
+check "install-host fails for a runner that could not start" fails install_host
+expect "it prints the reason" "$log" \
+	'fleet keeps its runner, because the new one cannot start: .*a volume is never made smaller'
+check "it does not stop the VM for it" test "$(property MainPID microvm@fleet)" = "$pid"
+check "it leaves the VM its runner" test "$(host readlink "$state/fleet/current")" = "$current"
+hosts "$volume" 'mem: 300' 'kernelParams: [crash]'
+check "install-host fails for a VM that ends at once" fails install_host
+expect "it prints the last line of the unit" \
+	"$log" 'fleet does not run with its new runner: microvm@fleet: the guest has crashed'
+expect "it prints the way back" "$log" 'to go back: microvm -R --rollback fleet'
+check "the way back works after install-host" m -R --rollback fleet
+hosts "$volume" 'mem: 301' 'kernelParams: [crash]'
+check "install-host --rollback-on-failure fails, too" fails install_host --rollback-on-failure
+expect "it goes back by itself" "$log" 'fleet is rolled back and starts from the runner before'
+check "the VM runs the runner before" wait_until hypervisor_runs fleet
+hosts "$volume" 'mem: 302'
+check "install-host succeeds for a VM that runs" install_host
+check "that VM runs" hypervisor_runs fleet
+check "systemd knows no unit of these tests as failed" \
+	test -z "$(host systemctl list-units --failed --plain --no-legend 'microvm*')"
 finish

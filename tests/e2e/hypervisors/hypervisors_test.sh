@@ -215,7 +215,7 @@ for name in "${ending[@]}"; do
 	expect "$name: microvm-shutdown sees that a killed VM has ended" \
 		"$console" "^lab: $name killed status 0: $"
 	expect "$name: a killed VM may start again" \
-		"$console" "^lab: $name check status 0: microvm-check: ready"
+		"$console" "^lab: $name check status 0: microvm-check: .*: ready to start in "
 	expect "$name: the guest goes down when it is asked to" \
 		"$console" "^lab: $name stopped status 0: $"
 	expect "$name: the guest received the request" \
