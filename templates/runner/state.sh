@@ -18,5 +18,5 @@ need_outside_runner() { # DIRECTORY WHAT
 need_home() {
 	local home=${runner%/runners/*}
 	if [ "$home" = "$runner" ] || [ ! -L "$home/current" ] || [ . -ef "$home" ]; then return; fi
-	complain "this runner is for the VM in $home, not in ${PWD:-.}; first run: cd '$home'"
+	complain "this runner is for the VM in $home, not in ${PWD:-.}; first run: cd $(printf %q "$home")"
 }
