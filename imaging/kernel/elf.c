@@ -75,6 +75,17 @@ static const char *elf_kind(uint16_t type)
 	}
 }
 
+/* Only x86 puts physical addresses into its program headers. */
+static void segment_count(const Elf64_Ehdr *header, const Elf64_Phdr *segment, struct kernel *out)
+{
+	const uint64_t most = UINT64_C(1) << 40;
+	if (segment->p_type != PT_LOAD || header->e_machine != EM_X86_64 ||
+		segment->p_paddr > most || segment->p_memsz > most)
+		return;
+	if (segment->p_paddr + segment->p_memsz > out->end)
+		out->end = segment->p_paddr + segment->p_memsz;
+}
+
 const char *kernel_elf_inspect(const struct kernel_file *file, struct kernel *out)
 {
 	Elf64_Ehdr header;
@@ -99,6 +110,7 @@ const char *kernel_elf_inspect(const struct kernel_file *file, struct kernel *ou
 			return "a truncated ELF file";
 		if (segment.p_type == PT_INTERP)
 			return elf_kind(header.e_type);
+		segment_count(&header, &segment, out);
 		if (segment.p_type == PT_NOTE && segment_has_pvh(file, &segment))
 			out->pvh = true;
 	}

@@ -25,6 +25,18 @@ static uint32_t le32(const unsigned char *p)
 	return (uint32_t)le16(p) | (uint32_t)le16(p + 2) << 16;
 }
 
+static uint64_t le64(const unsigned char *p)
+{
+	return (uint64_t)le32(p) | (uint64_t)le32(p + 4) << 32;
+}
+
+/* The end of `size` bytes at `start`; 0 if that is beyond what a machine could have. */
+static uint64_t memory_end(uint64_t start, uint64_t size)
+{
+	const uint64_t most = UINT64_C(1) << 40;
+	return start < most && size < most ? start + size : 0;
+}
+
 static const char *cut_off(const struct kernel_file *file, uint64_t bytes)
 {
 	return arena_printf(file->arena,
@@ -51,6 +63,8 @@ enum {
 	SETUP_PROTOCOL = 0x206,
 	SETUP_KERNEL_VERSION = 0x20e, /* offset of the version string, minus 0x200 */
 	SETUP_XLOADFLAGS = 0x236,
+	SETUP_PREFERRED_ADDRESS = 0x258, /* 8 bytes */
+	SETUP_INIT_SIZE = 0x260,         /* of the memory there that it unpacks itself to */
 	PROTOCOL_XLOADFLAGS = 0x020c,
 	XLF_KERNEL_64 = 1,
 };
@@ -59,7 +73,7 @@ static bool is_bzimage(const struct kernel_file *file)
 {
 	return head_has(file, SETUP_MAGIC, "HdrS", 4) &&
 		head_has(file, SETUP_BOOT_FLAG, "\x55\xaa", 2) &&
-		file->head_size > SETUP_XLOADFLAGS + 2;
+		file->head_size >= SETUP_INIT_SIZE + 4;
 }
 
 /* Returns its defect, or NULL. */
@@ -77,6 +91,8 @@ static const char *bzimage_inspect(const struct kernel_file *file, struct kernel
 		(sectors + 1) * 512u + (uint64_t)le32(file->head + SETUP_SYSSIZE) * SYSSIZE_UNIT;
 	if (bytes > file->size)
 		return cut_off(file, bytes);
+	out->end = memory_end(
+		le64(file->head + SETUP_PREFERRED_ADDRESS), le32(file->head + SETUP_INIT_SIZE));
 	uint16_t pointer = le16(file->head + SETUP_KERNEL_VERSION);
 	uint64_t offset = pointer + 0x200u;
 	if (pointer == 0 || offset >= file->size)
@@ -92,7 +108,7 @@ static const char *bzimage_inspect(const struct kernel_file *file, struct kernel
 
 /* ---- arm64 Image: Documentation/arch/arm64/booting.rst ---- */
 
-enum { ARM64_MAGIC_OFFSET = 0x38 };
+enum { ARM64_TEXT_OFFSET = 8, ARM64_IMAGE_SIZE = 16, ARM64_MAGIC_OFFSET = 0x38 };
 static const char arm64_magic[] = "ARM\x64";
 
 /*
@@ -132,13 +148,15 @@ static const char *image_inspect(const struct kernel_file *file, struct kernel *
 {
 	out->format = KERNEL_ARM64_IMAGE;
 	out->arch = KERNEL_AARCH64;
+	out->end = memory_end(
+		le64(file->head + ARM64_TEXT_OFFSET), le64(file->head + ARM64_IMAGE_SIZE));
 	const char *wrong = image_cut_off(file);
 	return wrong ? wrong : kernel_file_version(file, &out->version);
 }
 
 static const char *gzip_inspect(const struct kernel_file *file, struct kernel *out)
 {
-	char head[ARM64_MAGIC_OFFSET + 4];
+	unsigned char head[ARM64_MAGIC_OFFSET + 4];
 	const char *wrong = NULL;
 	struct archive *archive = kernel_file_open_plain(file, &wrong);
 	la_ssize_t got = archive ? archive_read_data(archive, head, sizeof head) : -1;
@@ -149,6 +167,7 @@ static const char *gzip_inspect(const struct kernel_file *file, struct kernel *o
 		return wrong ? wrong : "gzip-compressed data without an arm64 kernel in it";
 	out->format = KERNEL_ARM64_IMAGE_GZ;
 	out->arch = KERNEL_AARCH64;
+	out->end = memory_end(le64(head + ARM64_TEXT_OFFSET), le64(head + ARM64_IMAGE_SIZE));
 	return kernel_file_version(file, &out->version);
 }
 

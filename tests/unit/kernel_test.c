@@ -53,6 +53,7 @@ static void a_real_bzimage_is_read(void **state)
 	assert_int_equal(kernel.format, KERNEL_BZIMAGE);
 	assert_int_equal(kernel.arch, KERNEL_X86_64);
 	assert_non_null(kernel.version);
+	assert_in_range(kernel.end, 32 << 20, 256 << 20);
 	assert_true(path_is_directory(
 		arena_printf(f->arena, "%s/lib/modules/%s", package, kernel.version)));
 	assert_string_equal(kernel.version, path_base(kernel.path) + strlen("vmlinuz-"));
@@ -96,6 +97,18 @@ static void bzimage_version_is_bounded(void **state)
 	assert_null(inspect(f, make_file(f, "long", image, sizeof image)).version);
 	bzimage_fill(image, 0);
 	assert_null(inspect(f, make_file(f, "none", image, sizeof image)).version);
+}
+
+static void bzimage_ends_behind_what_it_unpacks(void **state)
+{
+	struct fixture *f = *state;
+	unsigned char image[BZIMAGE_BYTES];
+	bzimage_fill(image, 0);
+	memcpy(image + 0x258, "\0\0\0\1\0\0\0\0", 8); /* pref_address */
+	memcpy(image + 0x260, "\0\0\1\0", 4);         /* init_size */
+	assert_int_equal(inspect(f, make_file(f, "small", image, sizeof image)).end, 0x1010000);
+	image[0x25f] = 0xff;
+	assert_int_equal(inspect(f, make_file(f, "nowhere", image, sizeof image)).end, 0);
 }
 
 static void bzimage_of_32_bits_is_refused(void **state)
@@ -283,6 +296,8 @@ int main(void)
 			a_real_bzimage_is_read, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			bzimage_version_is_bounded, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			bzimage_ends_behind_what_it_unpacks, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			bzimage_of_32_bits_is_refused, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(a_vmlinux_is_read, fixture_setup, fixture_teardown),

@@ -42,7 +42,7 @@ boot pages '^probe: '
 check "a guest boots with huge pages" test "$status" = 0
 expect "the guest with huge pages runs to its end" "$console" '^probe: done'
 
-{ echo 'hypervisor: kvmtool' && echo 'mem: 64' && echo 'hugepageMem: true' &&
+{ echo 'hypervisor: kvmtool' && echo 'mem: 128' && echo 'hugepageMem: true' &&
 	echo "kernel: $kernel"; } | compile hugetlbfs "$probe" || finish
 if [ -e /dev/hugepages ]; then
 	skip "a hugetlbfs that is missing is named" "there is one"

@@ -17,6 +17,9 @@ fixture_kernel() {
 	printf '\x01' | dd of="$1" bs=1 seek=566 conv=notrunc status=none
 	printf '6.1.0-golden (made by a test)\0' | dd of="$1" bs=1 seek=2560 conv=notrunc \
 		status=none
+	# It ends in memory at 16 MiB and 64 KiB.
+	printf '\x00\x00\x00\x01' | dd of="$1" bs=1 seek=600 conv=notrunc status=none
+	printf '\x00\x00\x01\x00' | dd of="$1" bs=1 seek=608 conv=notrunc status=none
 }
 
 # The field by which an arm64 Image is recognised.
