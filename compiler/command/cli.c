@@ -18,9 +18,9 @@
 static const struct argument_command commands[] = {
 	[COMMAND_BUILD] = {"build", "VM.yaml...",
 		"build the runner directory of a VM; this is the default command", 1, ANY},
-	[COMMAND_CHECK] = {"check", "VM.yaml...",
-		"report at once all mistakes of a description and of the files that it names, and "
-		"build nothing",
+	[COMMAND_CHECK] = {"check", "VM.yaml...|HOST.yaml",
+		"report at once all mistakes of a description, or of a host file, and of the files "
+		"that it names, and build nothing",
 		1, ANY},
 	[COMMAND_PLAN] = {"plan", "VM.yaml...",
 		"show what would be built and run, and write nothing", 1, ANY},

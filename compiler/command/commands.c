@@ -100,8 +100,28 @@ static bool check_matrix(struct session *session, bool json)
 	return true;
 }
 
+/* The host file that is given in place of a description; NULL: it is none. */
+static const char *host_file(const struct invocation *call)
+{
+	const struct strings *words = &call->cli.words;
+	if (words->n != 1 || path_is_directory(words->v[0]) || !path_exists(words->v[0]))
+		return NULL;
+	return fleet_is_host(words->v[0]) ? words->v[0] : NULL;
+}
+
+static bool check_host(struct invocation *call, const char *file)
+{
+	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
+	const bool ok = (call->cli.syntax ? fleet_check : fleet_plan)(&call->session, file, fleet);
+	fleet_free(fleet);
+	return ok;
+}
+
 static bool run_check(struct invocation *call)
 {
+	const char *host = host_file(call);
+	if (host && !call->cli.matrix)
+		return check_host(call, host);
 	if (call->cli.matrix)
 		return check_matrix(&call->session, call->cli.json);
 	return call->cli.syntax ? session_check(&call->session) : session_plan(&call->session);

@@ -27,9 +27,30 @@ static bool read_file(struct session *session, const char *path, struct node **m
 		return false;
 	for (size_t i = 0; i < documents.n; i++)
 		*merged = node_merge(session->arena, *merged, documents.v[i]);
-	return *merged ||
-		diag_error(session->diag, STATUS_DESCRIPTION, NULL, "bad-host",
+	if (!*merged)
+		return diag_error(session->diag, STATUS_DESCRIPTION, NULL, "bad-host",
 			"%s does not describe a host", path);
+	const struct entry *toplevel = node_find(*merged, "toplevel");
+	if (!toplevel || node_find(*merged, "vms"))
+		return true;
+	return diag_error(session->diag, STATUS_DESCRIPTION, &toplevel->key_pos, "wrong-kind",
+		"this is the description of a VM, not a host file; build it with: mvmbuild %s",
+		path);
+}
+
+bool fleet_is_host(const char *file)
+{
+	struct arena *arena = arena_new();
+	struct diag *unused = diag_new(arena);
+	struct bytes text;
+	struct documents documents = {0};
+	bool found = false;
+	if (file_read(arena, unused, file, DOC_MAX_BYTES, &text))
+		doc_parse(arena, unused, file, &text, &documents);
+	for (size_t i = 0; i < documents.n; i++)
+		found |= node_find(documents.v[i], "vms") != NULL;
+	arena_free(arena);
+	return found;
 }
 
 static int compare_entries(const void *a, const void *b)
@@ -123,7 +144,8 @@ static struct node *with_name(
 	return copy;
 }
 
-bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
+/* Prepares the session of one VM, with the given arena and diag. */
+static bool begin_vm(const struct session *session, const struct fleet *fleet,
 	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own)
 {
 	*own = (struct session){.arena = arena,
@@ -142,7 +164,13 @@ bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
 			vm->source[0] == '/' ? vm->source
 					     : path_join(arena, directory, vm->source));
 	}
-	return session_plan(own);
+	return true;
+}
+
+bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
+	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own)
+{
+	return begin_vm(session, fleet, vm, arena, diag, own) && session_plan(own);
 }
 
 /* Keeps the parts of the plan that are needed later. */
@@ -217,7 +245,17 @@ static bool plan_one(struct unique *unique, struct fleet_vm *vm, size_t number)
 	return ok;
 }
 
-bool fleet_plan(struct session *session, const char *file, struct fleet *fleet)
+static bool check_one(struct unique *unique, struct fleet_vm *vm, size_t number)
+{
+	struct session *session = unique->session, own;
+	struct arena *arena = arena_new();
+	bool ok = begin_vm(session, unique->fleet, vm, arena, session->diag, &own) &&
+		session_check(&own) && take_all(unique, own.vm, number);
+	arena_free(arena);
+	return ok;
+}
+
+static bool read_fleet(struct session *session, const char *file, struct fleet *fleet)
 {
 	struct node *description = NULL;
 	*fleet = (struct fleet){
@@ -225,19 +263,33 @@ bool fleet_plan(struct session *session, const char *file, struct fleet *fleet)
 	if (!read_file(session, file, &description))
 		return false;
 	sort_vms(session->arena, &description);
-	if (!options_bind(session->arena, session->diag, fleet->places, fleet_options, description,
-		    fleet) ||
-		!check(session, fleet))
-		return false;
+	return options_bind(session->arena, session->diag, fleet->places, fleet_options,
+		       description, fleet) &&
+		check(session, fleet);
+}
+
+static bool each_vm(struct session *session, struct fleet *fleet,
+	bool (*treat)(struct unique *unique, struct fleet_vm *vm, size_t number))
+{
 	struct unique unique = {.session = session, .fleet = fleet};
 	bool ok = true;
 	for (size_t i = 0; i < fleet->vms.n; i++) {
 		struct fleet_vm *vm = &fleet->vms.v[i];
 		if (!places_get(fleet->places, &vm->restart_if_changed))
 			vm->restart_if_changed = vm->config;
-		ok &= plan_one(&unique, vm, i);
+		ok &= treat(&unique, vm, i);
 	}
 	return ok;
+}
+
+bool fleet_plan(struct session *session, const char *file, struct fleet *fleet)
+{
+	return read_fleet(session, file, fleet) && each_vm(session, fleet, plan_one);
+}
+
+bool fleet_check(struct session *session, const char *file, struct fleet *fleet)
+{
+	return read_fleet(session, file, fleet) && each_vm(session, fleet, check_one);
 }
 
 void fleet_free(struct fleet *fleet)

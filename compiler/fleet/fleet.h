@@ -53,6 +53,13 @@ struct fleet {
  * an error.
  */
 bool fleet_plan(struct session *session, const char *file, struct fleet *fleet);
+/* Like fleet_plan, but checks only the text of the descriptions, and makes no plan. */
+bool fleet_check(struct session *session, const char *file, struct fleet *fleet);
+/*
+ * Whether a file describes a host: it has `vms`, which the description of a VM has not. False if it
+ * cannot be read.
+ */
+bool fleet_is_host(const char *file);
 void fleet_free(struct fleet *fleet);
 /* Plans one VM in a session of its own, with the given arena and diag. */
 bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,

@@ -183,6 +183,11 @@ bool manifest_read(struct arena *arena, struct diag *diag, const char *runner, s
 {
 	const struct reader reader = {arena, diag, path_join(arena, runner, RUNNER_MANIFEST), out};
 	*out = (struct manifest){.runner = runner};
+	if (path_exists(path_join(arena, runner, "host.json")))
+		return diag_error(diag, STATUS_INPUT, NULL, "not-a-runner",
+			"%s is the output of mvmbuild host; name one of its runners: "
+			"%s/runners/NAME",
+			runner, runner);
 	if (!path_exists(reader.path))
 		return diag_error(diag, STATUS_INPUT, NULL, "not-a-runner",
 			"%s is not a runner of mvmbuild: it has no %s", runner, RUNNER_MANIFEST);

@@ -61,12 +61,23 @@ static struct node *read_all(struct session *session)
 	return ok ? merged : NULL;
 }
 
+static bool refuse_host_file(struct session *session, const struct entry *vms)
+{
+	const struct strings *files = &session->input.files;
+	return diag_error(session->diag, STATUS_DESCRIPTION, &vms->key_pos, "wrong-kind",
+		"this is a host file, not the description of a VM; build it with: mvmbuild host %s",
+		files->n == 1 ? files->v[0] : "FILE");
+}
+
 /* Values that do not bind are reported; the others are bound, so that they can be checked. */
 static bool read_and_bind(struct session *session)
 {
 	const struct node *description = read_all(session);
 	if (!description)
 		return false;
+	const struct entry *vms = node_find(description, "vms");
+	if (vms && !node_find(description, "toplevel"))
+		return refuse_host_file(session, vms);
 	struct vm *vm = arena_alloc(session->arena, sizeof *vm);
 	struct storage *storage = arena_alloc(session->arena, sizeof *storage);
 	(session->input.no_system ? vm_bind_without_system : vm_bind)(
