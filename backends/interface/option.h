@@ -40,6 +40,13 @@ enum option_state {
 	OPTION_REMOVED,   /* `doc` names the replacement */
 };
 
+/* What a relative path is relative to. */
+enum path_base {
+	PATH_OTHER,      /* it is absolute, or in the guest */
+	PATH_FROM_FILE,  /* the directory of the file that contains it */
+	PATH_FROM_STATE, /* the VM's state directory, where the VM runs */
+};
+
 struct option {
 	const char *name;
 	enum option_kind kind;
@@ -56,6 +63,7 @@ struct option {
 	const char *def;            /* default, as a description would write it; NULL: none */
 	const char *def_doc;        /* describes a default that depends on other options */
 	const char *arg;            /* kind of value, for people: "MiB" */
+	enum path_base base;        /* paths */
 	const char *const *choices; /* OPTION_ENUM, OPTION_BACKEND; ends with NULL */
 	int64_t minimum, maximum;   /* numbers; 0, 0: the kind's own limits */
 	/*

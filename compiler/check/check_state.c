@@ -55,12 +55,35 @@ static void add_option(const struct checker *checker, struct names *names, const
 	add(checker, names, path, name);
 }
 
+/*
+ * "./" is how people write a path beside the description. Sockets are exempt: nobody looks for them
+ * there, and some hypervisors need "./" for a name that they would read as an option.
+ */
+static void warn_of_dot(const struct checker *checker, const char *path, const void *field,
+	const struct pos *element, const char *what)
+{
+	const bool is_beside = strncmp(path, "./", 2) == 0;
+	if (!is_beside && strncmp(path, "../", 3) != 0)
+		return;
+	const char *instead = is_beside
+		? arena_printf(checker->arena, "\"%.80s\" if you mean that, or ",
+			  path + strspn(path, "./"))
+		: "";
+	diag_warning(checker->diag, check_position(checker, field, element), "relative-path",
+		"%s: \"%.80s\" is relative to the VM's state directory, not to the description; "
+		"write %san absolute path",
+		what, path, instead);
+}
+
 static void add_volumes(const struct checker *checker, struct names *names)
 {
 	for (size_t i = 0; i < checker->vm->volumes.n; i++) {
 		const struct volume *volume = &checker->vm->volumes.v[i];
+		const char *what = arena_printf(checker->arena, "volumes[%zu].image", i);
+		if (check_accepted(checker, &volume->image))
+			warn_of_dot(checker, volume->image, &volume->image, &volume->where, what);
 		add_option(checker, names, volume->image, &volume->image, &volume->where,
-			(struct name){.what = arena_printf(checker->arena, "volumes[%zu].image", i),
+			(struct name){.what = what,
 				.created = volume->auto_create,
 				.read_only = volume->read_only});
 	}
@@ -72,10 +95,10 @@ static void add_shares(const struct checker *checker, struct names *names)
 		const struct share *share = &checker->vm->shares.v[i];
 		if (!share->tag || !share->source || !share->mount_point)
 			continue; /* missing options have been reported */
+		const char *what = arena_printf(checker->arena, "shares[%zu].source", i);
+		warn_of_dot(checker, share->source, &share->source, &share->where, what);
 		add_option(checker, names, share->source, &share->source, &share->where,
-			(struct name){.what = arena_printf(checker->arena, "shares[%zu].source", i),
-				.shared = true,
-				.read_only = true});
+			(struct name){.what = what, .shared = true, .read_only = true});
 		if (share->proto == SHARE_VIRTIOFS)
 			add_option(checker, names, share->socket, &share->socket, &share->where,
 				(struct name){.what = arena_printf(
@@ -105,6 +128,18 @@ static void add_made(const struct checker *checker, struct names *names)
 			(struct name){.what = made.v[i].what, .vsock = made.v[i].vsock});
 }
 
+static void add_credentials(const struct checker *checker, struct names *names)
+{
+	const struct pairs *files = &checker->vm->credential_files;
+	for (size_t i = 0; i < files->n; i++) {
+		const struct pair *file = &files->v[i];
+		const char *what = arena_printf(checker->arena, "credentialFiles.%s", file->key);
+		warn_of_dot(checker, file->value, file->key, NULL, what);
+		add_option(checker, names, file->value, file->key, NULL,
+			(struct name){.what = what, .shared = true, .read_only = true});
+	}
+}
+
 static void add_all(const struct checker *checker, struct names *names)
 {
 	const struct vm *vm = checker->vm;
@@ -112,13 +147,7 @@ static void add_all(const struct checker *checker, struct names *names)
 	if (vm->graphics.enable)
 		add_option(checker, names, vm->graphics.socket, &vm->graphics.socket, NULL,
 			(struct name){.what = "graphics.socket"});
-	for (size_t i = 0; i < vm->credential_files.n; i++)
-		add_option(checker, names, vm->credential_files.v[i].value,
-			vm->credential_files.v[i].key, NULL,
-			(struct name){.what = arena_printf(checker->arena, "credentialFiles.%s",
-					      vm->credential_files.v[i].key),
-				.shared = true,
-				.read_only = true});
+	add_credentials(checker, names);
 	add_volumes(checker, names);
 	add_shares(checker, names);
 	add_database(checker, names);

@@ -31,14 +31,26 @@ static const char *kind_name(const struct option *option)
 	return names[option->kind];
 }
 
+/* "path, relative to the description" */
+static void print_argument(FILE *out, const struct option *option)
+{
+	static const char *const bases[] = {[PATH_OTHER] = "",
+		[PATH_FROM_FILE] = "relative to the description",
+		[PATH_FROM_STATE] = "relative to the state directory"};
+	const char *argument = option->arg ? option->arg : option->base ? "path" : NULL;
+	if (argument)
+		fprintf(out, " (%s%s%s)", argument, option->base ? ", " : "", bases[option->base]);
+}
+
 static void print_type(FILE *out, const struct option *option)
 {
 	if (option->choices)
 		for (const char *const *choice = option->choices; *choice; choice++)
 			fprintf(out, "%s`%s`", choice == option->choices ? "" : ", ", *choice);
-	else
-		fprintf(out, "%s%s%s%s", kind_name(option), option->arg ? " (" : "",
-			option->arg ? option->arg : "", option->arg ? ")" : "");
+	else {
+		fputs(kind_name(option), out);
+		print_argument(out, option);
+	}
 	if (option->kind == OPTION_INT || option->kind == OPTION_UINT)
 		fprintf(out, " from %lld to %lld", (long long)option->minimum,
 			(long long)option->maximum);
@@ -191,13 +203,21 @@ static void print_document(FILE *out, const char *head, const struct option *tab
 	free(text);
 }
 
+/* Marked in the list by `base` of each option. */
+#define PATHS_ARE_RELATIVE \
+	"A relative path to something that the build reads, such as `toplevel` and `kernel`, is " \
+	"relative to the file that contains it; one that the VM uses when it runs, such as the " \
+	"`image` of a volume, the `source` of a share and every socket, is relative to the VM's " \
+	"state directory, where `microvm-run` is started."
+
 void docgen_options(struct arena *arena, FILE *out)
 {
 	print_document(out,
 		"# Options\n\nEvery option of a description, printed by `mvmbuild options`. Names "
 		"and meanings are those of the `microvm.*` options of microvm.nix, where it has "
 		"them. "
-		"`null` means that an option is not given, unless its text says otherwise.\n\n",
+		"`null` means that an option is not given, unless its text says "
+		"otherwise.\n\n" PATHS_ARE_RELATIVE "\n\n",
 		vm_options(arena), true);
 }
 

@@ -259,7 +259,10 @@ static struct json_object *default_of(const struct emitter *emitter, const struc
 
 static struct json_object *described(const struct emitter *emitter, const struct option *option)
 {
-	const char *doc = option->doc;
+	static const char *const bases[] = {[PATH_OTHER] = "",
+		[PATH_FROM_FILE] = " A relative path is relative to this file.",
+		[PATH_FROM_STATE] = " A relative path is relative to the VM's state directory."};
+	const char *doc = arena_printf(emitter->arena, "%s%s", option->doc, bases[option->base]);
 	if (option->state == OPTION_GENERATED)
 		doc = arena_printf(emitter->arena, "%s It is ignored, with a note.", doc);
 	else if (option->def_doc)
