@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Makes the documents that the program itself knows best: docs/generate.sh MVMBUILD DIRECTORY.
 # Writes options.md, schema.json, part-schema.json, host-options.md, host-schema.json, errors.md,
-# hypervisors.md, runner.md, mvmbuild.1 and microvm.1 to DIRECTORY.
+# hypervisors.md, runner.md, mvmbuild.1, microvm.1 and vm.yaml.5 to DIRECTORY.
 set -euo pipefail
 mvmbuild=$1 microvm=$(dirname "$1")/microvm out=$2
 here=$(cd "$(dirname "$0")" && pwd)
@@ -63,16 +63,56 @@ list() { # PROGRAM SECTION
 		"$1" --help | items "$2"
 	fi | as_list
 }
-manual() { # PROGRAM
+
+# The options of a Markdown reference, which end with its tables, as such a list.
+reference() { # FILE
+	# shellcheck disable=SC2016 # backquotes of Markdown
+	awk '
+		function flush() { if (text != "") print between text; between = ".Pp\n"; text = "" }
+		/^## / { exit }
+		/^### / { on = 1; gsub(/`/, ""); print ".It Ic " substr($0, 5); between = ""; next }
+		!on || (/^$/ && text == "") { next }
+		/^$/ { flush(); next }
+		{ text = text (text == "" ? "" : " ") $0 }
+		END { flush() }' "$1" |
+		sed -E '/^\./!{ s/\\/\\e/g; s/`([^`]*)`/\\fB\1\\fP/g; s/-/\\-/g; }'
+}
+
+# mdoc(7) wants each sentence, and each line of at most 80 bytes, to be a line. A line of text must
+# not begin like a macro.
+broken() {
+	sed -E '/^\./!{ s/([A-Za-z0-9)"'"'"'])([.!?]) +([A-Z`\\])/\1\2\n\3/g; }' |
+		awk -v most=80 '
+			/^\./ || length($0) <= most { print; next }
+			{
+				line = $1
+				for (i = 2; i <= NF; i++)
+					if (length(line " " $i) <= most)
+						line = line " " $i
+					else {
+						print line
+						line = ($i ~ /^[.\047]/ ? "\\&" : "") $i
+					}
+				print line
+			}'
+}
+
+manual() { # NAME.SECTION
+	local line program
+	case $1 in microvm.*) program=$microvm ;; *) program=$mvmbuild ;; esac
 	while IFS= read -r line; do
 		case $line in
-		@actions@ | @commands@ | @options@) list "$1" "$(tr -d @ <<<"$line")" ;;
+		.Os) echo ".Os $("$mvmbuild" --version)" ;;
+		@actions@ | @commands@ | @options@) list "$program" "$(tr -d @ <<<"$line")" ;;
+		@vm@) reference "$out/options.md" ;;
+		@host@) reference "$out/host-options.md" ;;
 		*) printf '%s\n' "$line" ;;
 		esac
-	done <"$here/$(basename "$1").1.in" >"$out/$(basename "$1").1"
+	done <"$here/$1.in" | broken >"$out/$1"
 }
-manual "$mvmbuild"
-manual "$microvm"
+manual mvmbuild.1
+manual microvm.1
+manual vm.yaml.5
 
 # errors.md: the text of errors.in, with the statuses that the sources have for each code, and a
 # message that a test expects.

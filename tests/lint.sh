@@ -132,7 +132,7 @@ result "$([ -z "$wide" ] && echo 0 || echo 1)" \
 	"no line of shell, Nix or make that could be broken is wider than 100 columns"
 
 mapfile -t documents < <(files '*.md')
-mapfile -t texts < <(files docs/errors.in 'docs/*.1.in')
+mapfile -t texts < <(files docs/errors.in 'docs/*.[15].in')
 bash tests/markdown.sh links "${documents[@]}"
 result $? "every link in a document leads somewhere"
 bash tests/markdown.sh columns "${documents[@]}" "${texts[@]}"
@@ -141,12 +141,20 @@ result $? "no line of prose is wider than 100 columns"
 status=0
 bash docs/generate.sh build/mvmbuild build/docs || status=1
 for file in options.md schema.json part-schema.json host-options.md host-schema.json errors.md \
-	hypervisors.md runner.md mvmbuild.1 microvm.1; do
+	hypervisors.md runner.md mvmbuild.1 microvm.1 vm.yaml.5; do
 	diff -u "docs/$file" "build/docs/$file" || status=1
 done
 result $status "generated documents are current (make docs)"
 # Every row, in its order.
 diff <(bash tests/setup.sh --table) <(sed -n '/^## Packages/,/^## /{ /^|/p }' docs/dependencies.md)
 result $? "docs/dependencies.md has the packages of tests/setup.sh"
+
+# mandoc objects to the name and version of mvmbuild in the footer, and looks for the manuals of
+# other packages on this machine.
+mistaken=$(mandoc -T lint docs/*.[15] 2>/dev/null |
+	grep -vE 'operating system explicitly specified|referenced manual not found')
+wide=$(mandoc -T ascii -O width=78 docs/*.[15] | col -b | grep -E "^.{81,}")
+echo "${mistaken:+# $mistaken}${wide:+# $wide}"
+result "$([ -z "$mistaken$wide" ] && echo 0 || echo 1)" "the man pages are sound and fit 80 columns"
 echo "1..$n"
 exit $bad

@@ -44,6 +44,7 @@ check libarchive-tools   bsdtar
 check sqlite3            sqlite3
 check kmod               modprobe
 check jq                 jq
+check mandoc             mandoc
 check python3-jsonschema jsonschema
 check python3-yaml       python3
 check git                git

@@ -46,7 +46,7 @@ check-%: all unit-programs
 
 # Documents that are generated from the program and the sources.
 GENERATED := options.md host-options.md schema.json part-schema.json host-schema.json errors.md
-GENERATED += hypervisors.md runner.md mvmbuild.1 microvm.1
+GENERATED += hypervisors.md runner.md mvmbuild.1 microvm.1 vm.yaml.5
 docs: all
 	@bash docs/generate.sh $(BUILD)/mvmbuild $(BUILD)/docs
 	@cp $(addprefix $(BUILD)/docs/,$(GENERATED)) docs/

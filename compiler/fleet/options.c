@@ -11,8 +11,8 @@ static const struct option fleet_vm_options[] = {
 	{.name = "source",
 		STRING(struct fleet_vm, source),
 		.arg = "path",
-		.base = PATH_FROM_FILE,
-		.doc = "Alternative to config: a file with the description."},
+		.doc = "Alternative to config: a file with the description, relative to the host's "
+		       "file."},
 	{.name = "updateFrom",
 		STRING(struct fleet_vm, update_from),
 		.doc = "With source: the description (an absolute path) or flake reference from "
