@@ -47,6 +47,7 @@ check jq                 jq
 check mandoc             mandoc
 check python3-jsonschema jsonschema
 check python3-yaml       python3
+check ninja-build        ninja
 check git                git
 check procps             pgrep
 check xz-utils           xz

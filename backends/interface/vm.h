@@ -140,6 +140,8 @@ struct vm {
 	struct strings store_paths;
 	const char *closure, *store_dir;
 	const char *kernel, *initrd, *kernel_modules;
+	/* all of these paths as they were given, before links were followed; not an option */
+	struct strings named_paths;
 	struct strings kernel_params;
 	struct {
 		struct strings modules;

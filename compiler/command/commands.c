@@ -27,18 +27,22 @@ static bool plan_and_build(struct invocation *call, struct runner_result *result
 	const struct cli *cli = &call->cli;
 	struct session *session = &call->session;
 	struct progress progress;
+	struct inputs inputs;
 	progress_begin(&progress, &cli->settings);
+	inputs_begin(&inputs);
 	if (!session_plan(session))
 		return false;
+	inputs_collect(call->arena, &cli->words, &session->plan, &inputs);
 	const char *output = cli->output
 		? cli->output
 		: arena_printf(call->arena, "result-%s", session->vm->host_name);
 	/* Before the runner: a build that fails leaves the old one. */
-	if (cli->depfile &&
-		!depfile_write(
-			call->arena, call->diag, cli->depfile, output, &cli->words, &session->plan))
+	if (cli->depfile && !depfile_write(call->arena, call->diag, cli->depfile, output, &inputs))
 		return false;
-	return build_runner(session, &progress, output, result);
+	if (!build_runner(session, &progress, output, result))
+		return false;
+	inputs_settle(call->arena, &inputs, result->path);
+	return true;
 }
 
 static bool build(struct invocation *call, struct runner_result *result)

@@ -98,12 +98,16 @@ static void fill(struct arena *arena, struct vm *vm)
 /* ---- paths ---- */
 
 /* Resolves a relative path against the directory of the file that contains it. */
-static const char *absolute(struct arena *arena, const char *path, const struct pos *where)
+static const char *absolute(
+	struct arena *arena, struct vm *vm, const char *path, const struct pos *where)
 {
-	if (!path || path[0] == '/')
-		return path;
-	if (where && strchr(where->file, '/'))
+	if (!path)
+		return NULL;
+	if (path[0] != '/' && where && strchr(where->file, '/'))
 		path = path_join(arena, path_parent(arena, where->file), path);
+	vec_push(arena, &vm->named_paths, path);
+	if (path[0] == '/')
+		return path;
 	const char *real = path_real(arena, path);
 	return real ? real : path;
 }
@@ -121,7 +125,7 @@ static const char *into_store(struct arena *arena, const struct vm *vm, const ch
 
 static void make_absolute(struct arena *arena, struct vm *vm, const char **field)
 {
-	*field = absolute(arena, *field, vm_where(vm, field));
+	*field = absolute(arena, vm, *field, vm_where(vm, field));
 }
 
 /* Positions belong to the strings of a list: a replaced string passes its position on. */
@@ -130,7 +134,7 @@ static void make_store_paths(struct arena *arena, struct vm *vm)
 	for (size_t i = 0; i < vm->store_paths.n; i++) {
 		const char *given = vm->store_paths.v[i];
 		const struct pos *where = vm_where(vm, given);
-		const char *path = into_store(arena, vm, absolute(arena, given, where));
+		const char *path = into_store(arena, vm, absolute(arena, vm, given, where));
 		if (where && path != given)
 			places_set(vm->places, path, where);
 		vm->store_paths.v[i] = path;

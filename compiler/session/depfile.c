@@ -1,10 +1,120 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/session/depfile.h"
 
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
+
+enum { MOST_LINKS = 40 /* as Linux follows in one path */, RULE_BYTES = 16 << 20 };
+
+/* ---- links ---- */
+
+static bool is_inside(const char *path, const char *directory)
+{
+	const size_t length = strlen(directory);
+	return strncmp(path, directory, length) == 0 &&
+		(path[length] == '/' || path[length] == '\0');
+}
+
+static void add_once(struct arena *arena, struct strings *strings, const char *text)
+{
+	for (size_t i = 0; i < strings->n; i++)
+		if (strcmp(strings->v[i], text) == 0)
+			return;
+	vec_push(arena, strings, text);
+}
+
+/* Returns the text of a link; NULL if `path` is not one. */
+static const char *link_text(struct arena *arena, const char *path)
+{
+	char text[4096];
+	const ssize_t length = readlink(path, text, sizeof text);
+	return length > 0 ? arena_strndup(arena, text, (size_t)length) : NULL;
+}
+
+/*
+ * Adds the directories of all links on the way to `path`, but not those in the store, which never
+ * change. Returns whether there is any link.
+ */
+static bool add_link_directories(
+	struct arena *arena, struct inputs *inputs, const char *path, const char *store_dir)
+{
+	const char *done = "", *rest = path_absolute(arena, path);
+	int links = 0;
+	while (*(rest += strspn(rest, "/")) && links < MOST_LINKS) {
+		const size_t length = strcspn(rest, "/");
+		const char *name = arena_strndup(arena, rest, length), *target;
+		rest += length;
+		if (strcmp(name, ".") == 0)
+			continue;
+		if (strcmp(name, "..") == 0) {
+			done = *done ? arena_strndup(arena, done, path_parent_length(done)) : done;
+			continue;
+		}
+		const char *next =
+			arena_printf(arena, "%s/%s", strcmp(done, "/") ? done : "", name);
+		if (!(target = link_text(arena, next))) {
+			done = next;
+			continue;
+		}
+		if (!is_inside(done, store_dir))
+			add_once(arena, &inputs->directories, *done ? done : "/");
+		rest = arena_printf(arena, "%s%s", target, rest);
+		done = *target == '/' ? "" : done;
+		links++;
+	}
+	return links > 0;
+}
+
+static void add_named(
+	struct arena *arena, struct inputs *inputs, const char *path, const char *store_dir)
+{
+	if (!add_link_directories(arena, inputs, path, store_dir))
+		return;
+	const char *target = path_real(arena, path);
+	vec_push(arena, &inputs->links, path);
+	vec_push(arena, &inputs->targets, target ? target : "");
+}
+
+/* ---- the inputs ---- */
+
+void inputs_begin(struct inputs *inputs)
+{
+	*inputs = (struct inputs){0};
+	clock_gettime(CLOCK_REALTIME, &inputs->read);
+}
+
+static void add_file(struct arena *arena, struct inputs *inputs, const char *path)
+{
+	if (path)
+		vec_push(arena, &inputs->files, path);
+}
+
+void inputs_collect(struct arena *arena, const struct strings *descriptions,
+	const struct plan *plan, struct inputs *inputs)
+{
+	const struct vm *vm = plan->vm;
+	for (size_t i = 0; i < descriptions->n; i++) {
+		if (strcmp(descriptions->v[i], "-") == 0)
+			continue;
+		add_file(arena, inputs, descriptions->v[i]);
+		add_named(arena, inputs, descriptions->v[i], vm->store_dir);
+	}
+	add_file(arena, inputs, vm->closure);
+	add_file(arena, inputs, plan->system.toplevel);
+	add_file(arena, inputs, plan->system.kernel.path);
+	add_file(arena, inputs, plan->system.initrd);
+	for (size_t i = 0; i < plan->modules.n; i++)
+		add_file(arena, inputs, plan->modules.v[i].path);
+	for (size_t i = 0; i < vm->named_paths.n; i++)
+		add_named(arena, inputs, vm->named_paths.v[i], vm->store_dir);
+}
+
+/* ---- the rule ---- */
 
 /* Quotes a name as gcc -MD does, and as make and ninja expect it. */
 static void put_name(struct buf *out, const char *name)
@@ -18,28 +128,101 @@ static void put_name(struct buf *out, const char *name)
 	}
 }
 
-static void put_input(struct buf *out, const char *path)
+static void put_inputs(struct buf *out, const struct strings *names)
 {
-	if (!path)
-		return;
-	buf_puts(out, " \\\n  ");
-	put_name(out, path);
+	for (size_t i = 0; i < names->n; i++) {
+		buf_puts(out, " \\\n  ");
+		put_name(out, names->v[i]);
+	}
 }
 
+/* Rules without inputs, as those of gcc -MP: make accepts it when such a file was removed. */
+static void put_removable(struct buf *out, const struct strings *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		put_name(out, names->v[i]);
+		buf_puts(out, ":\n");
+	}
+}
+
+static bool is_written(struct arena *arena, const char *path, const struct buf *rule)
+{
+	struct bytes old;
+	struct stat st;
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size == rule->n &&
+		file_read(arena, diag_new(arena), path, RULE_BYTES, &old) && old.n == rule->n &&
+		memcmp(old.p, buf_text(rule), rule->n) == 0;
+}
+
+/* A rule that has not changed is not replaced, which would change its directory. */
 bool depfile_write(struct arena *arena, struct diag *diag, const char *path, const char *output,
-	const struct strings *descriptions, const struct plan *plan)
+	const struct inputs *inputs)
 {
 	BUF_CLEANUP struct buf rule = {0};
 	put_name(&rule, output);
 	buf_puts(&rule, ":");
-	for (size_t i = 0; i < descriptions->n; i++)
-		put_input(&rule, strcmp(descriptions->v[i], "-") == 0 ? NULL : descriptions->v[i]);
-	put_input(&rule, plan->vm->closure);
-	put_input(&rule, plan->system.toplevel);
-	put_input(&rule, plan->system.kernel.path);
-	put_input(&rule, plan->system.initrd);
-	for (size_t i = 0; i < plan->modules.n; i++)
-		put_input(&rule, plan->modules.v[i].path);
+	put_inputs(&rule, &inputs->files);
+	put_inputs(&rule, &inputs->directories);
 	buf_puts(&rule, "\n");
-	return file_rewrite(arena, diag, path, buf_text(&rule), rule.n, 0644);
+	put_removable(&rule, &inputs->files);
+	put_removable(&rule, &inputs->directories);
+	return is_written(arena, path, &rule) ||
+		file_rewrite(arena, diag, path, buf_text(&rule), rule.n, 0644);
+}
+
+/* ---- the time of the output ---- */
+
+static struct timespec later(struct timespec a, struct timespec b)
+{
+	const bool first = a.tv_sec != b.tv_sec ? a.tv_sec > b.tv_sec : a.tv_nsec > b.tv_nsec;
+	return first ? a : b;
+}
+
+static bool is_later(struct timespec a, struct timespec b)
+{
+	const struct timespec newest = later(b, a);
+	return newest.tv_sec != b.tv_sec || newest.tv_nsec != b.tv_nsec;
+}
+
+/* Of a link, the later time of its own and its target's: `make -L` looks at both. */
+static struct timespec newest_of(const struct strings *paths)
+{
+	struct timespec newest = {0};
+	struct stat st;
+	for (size_t i = 0; i < paths->n; i++) {
+		if (stat(paths->v[i], &st) == 0)
+			newest = later(newest, st.st_mtim);
+		if (lstat(paths->v[i], &st) == 0)
+			newest = later(newest, st.st_mtim);
+	}
+	return newest;
+}
+
+static bool links_lead_elsewhere(struct arena *arena, const struct inputs *inputs)
+{
+	for (size_t i = 0; i < inputs->links.n; i++) {
+		const char *target = path_real(arena, inputs->links.v[i]);
+		if (strcmp(target ? target : "", inputs->targets.v[i]) != 0)
+			return true;
+	}
+	return false;
+}
+
+void inputs_settle(struct arena *arena, const struct inputs *inputs, const char *output)
+{
+	/* The directories first: a link that changes after this look makes its directory newer. */
+	const struct timespec directories = newest_of(&inputs->directories),
+			      files = newest_of(&inputs->files);
+	struct timespec wanted = inputs->read;
+	struct stat st;
+	if (stat(output, &st) != 0)
+		return;
+	if (!is_later(files, inputs->read) && !links_lead_elsewhere(arena, inputs)) {
+		if (!is_later(later(files, directories), st.st_mtim))
+			return;
+		wanted = later(inputs->read, directories);
+	}
+	const struct timespec times[] = {{.tv_nsec = UTIME_OMIT}, wanted};
+	/* Someone else's output cannot be changed, and make will look at it again. */
+	utimensat(AT_FDCWD, output, times, 0);
 }

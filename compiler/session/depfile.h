@@ -1,15 +1,49 @@
 /* SPDX-License-Identifier: MIT */
-/* depfile: the inputs of a runner, as a rule for make or ninja. */
+/*
+ * depfile: the inputs of a runner, for make and ninja.
+ *
+ * Both compare the modification times of files, and both follow symbolic links. So a link that
+ * points elsewhere changes no time that they look at, only that of the directory that holds the
+ * link: such directories are inputs too. They also change for other reasons; then a build finds
+ * that its output is up to date, and says so by the output's time.
+ */
 #ifndef MVM_COMPILER_SESSION_DEPFILE_H
 #define MVM_COMPILER_SESSION_DEPFILE_H
 
+#include <time.h>
+
 #include "compiler/plan/plan.h"
 
+struct inputs {
+	struct strings files;       /* descriptions and what they name; no "-" */
+	struct strings directories; /* which hold the links on the way to the files */
+	struct strings links;       /* names with links in them, and what they led to */
+	struct strings targets;
+	struct timespec read; /* when reading began */
+};
+
+/* Call before the description is read. */
+void inputs_begin(struct inputs *inputs);
 /*
- * Writes the rule "OUTPUT: INPUT..." to `path` atomically. `descriptions` are the files of the
- * command line, without "-". Store paths never change, so only those that were named are listed.
+ * Collects the inputs of a plan. `descriptions` are the files of the command line. Store paths
+ * never change, so only those that the description names are listed.
+ */
+void inputs_collect(struct arena *arena, const struct strings *descriptions,
+	const struct plan *plan, struct inputs *inputs);
+
+/*
+ * Writes the rule "OUTPUT: INPUT..." to `path`, atomically and only if it has changed. An input
+ * that was removed since then is no error for make, but a reason to build.
  */
 bool depfile_write(struct arena *arena, struct diag *diag, const char *path, const char *output,
-	const struct strings *descriptions, const struct plan *plan);
+	const struct inputs *inputs);
+
+/*
+ * Makes an output that was just built, or that is up to date, as new as its inputs, as make and
+ * ninja expect. If an input changed since it was read, the output becomes older than that input.
+ * Otherwise an output that is new enough is left alone, so that nothing that depends on it is built
+ * again.
+ */
+void inputs_settle(struct arena *arena, const struct inputs *inputs, const char *output);
 
 #endif

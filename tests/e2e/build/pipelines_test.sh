@@ -1,0 +1,145 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Runs the recipes of docs/pipelines.md as they stand there, with real make and ninja.
+# shellcheck disable=SC2317 # functions that check calls
+set -u
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "$0")/../lib/lib.sh"
+# shellcheck source=tests/golden/lib/fixture.sh
+. "$top/tests/golden/lib/fixture.sh"
+need_programs make jq
+unset NIX_ATTRS_JSON_FILE NIX_BUILD_TOP SOURCE_DATE_EPOCH MAKEFLAGS MAKELEVEL
+PATH=$(realpath "${BUILD:-$top/build}"):$PATH
+export XDG_CACHE_HOME=$test_dir/cache
+fixture_make "$test_dir"
+other_hash=1${fixture_hash#?}
+cp -r "$test_dir/store/$fixture_hash-system" "$test_dir/store/$other_hash-other"
+log=$test_dir/log
+
+# The page's blocks: $test_dir/make1, make2, ninja1, sh1.
+awk -v dir="$test_dir" '
+	/^```[a-z]+$/ {
+		kind = substr($0, 4)
+		file = sprintf("%s/%s%d", dir, kind, ++n[kind])
+		next
+	}
+	/^```$/ { file = "" }
+	file { print >file }' "$top/docs/pipelines.md"
+
+# project NAME LINK: a directory with a description whose toplevel is the link; goes there.
+project() {
+	mkdir -p "$test_dir/$1/$(dirname "$2")"
+	cd "$test_dir/$1" || exit
+	link=$2
+	point "$fixture_hash-system"
+	cat >vm.yaml <<END
+hostName: vm
+hypervisor: qemu
+toplevel: $link
+storeDir: $test_dir/store
+kernel: $test_dir/kernel
+END
+}
+
+# point NAME: the link leads to that store path, as nix-build -o replaces it.
+point() {
+	ln -s "$test_dir/store/$1" "$link.new"
+	mv -T "$link.new" "$link"
+}
+
+# calls TOOL...: whether the tool calls mvmbuild. settled TOOL...: it does not, this time or next.
+calls() { "$@" >"$log" 2>&1 && grep -q '^/.*/out$' "$log"; }
+settled() { ! calls "$@" && ! calls "$@"; }
+
+is_system() { [ "$(jq -r .toplevel out/share/microvm/vm.json)" = "$test_dir/store/$1" ]; }
+
+# common TOOL...: what holds for each tool, in a directory with its recipe.
+common() {
+	local tool=$1
+	check "$tool builds the runner" calls "$@"
+	check "$tool has nothing to do after a build" settled "$@"
+	sleep 0.02 # longer than a tick of the file system's clock
+	touch vm.yaml
+	check "$tool calls mvmbuild for a touched description" calls "$@"
+	expect "a touched description leaves the output up to date" "$log" 'out is up to date'
+	check "$tool has nothing to do after an output was found up to date" settled "$@"
+	sleep 0.02
+	point "$other_hash-other"
+	check "$tool calls mvmbuild when the link leads to another system" calls "$@"
+	check "$tool has built the other system" is_system "$other_hash-other"
+	check "$tool has nothing to do after the link was replaced" settled "$@"
+	sleep 0.02
+	point "$fixture_hash-system"
+	mv "$test_dir/store/$other_hash-other" "$test_dir/gone"
+	check "$tool builds when an old input is no longer there" calls "$@"
+	check "$tool has built the first system again" is_system "$fixture_hash-system"
+	check "$tool has nothing to do after an input went away" settled "$@"
+	mv "$test_dir/gone" "$test_dir/store/$other_hash-other"
+}
+
+# ---- make ----
+
+project make links/system
+cp "$test_dir/make1" Makefile
+common make
+check "the dependency file names the directory of the link" grep -qx "  $PWD/links" out.d
+touch "$test_dir/kernel"
+check "make calls mvmbuild for a touched kernel" calls make
+check "make has nothing to do after the kernel was touched" settled make
+
+project make-beside system
+cp "$test_dir/make1" Makefile
+common make
+
+project make-link links/system
+mv vm.yaml first.yaml
+ln -s first.yaml vm.yaml
+cp "$test_dir/make1" Makefile
+check "make builds from a description that is a link" calls make
+check "make has nothing to do for a description that is a link" settled make
+sed 's/^hostName: .*/hostName: second/' first.yaml >second.yaml
+sleep 0.02
+touch -d '-1 day' second.yaml
+ln -sfn second.yaml vm.yaml
+check "make calls mvmbuild when the description's link leads to an older file" calls make
+check "the runner has the description of the older file" \
+	test "$(jq -r .hostName out/share/microvm/vm.json)" = second
+check "make has nothing to do after the description's link was replaced" settled make
+
+# ---- make, without a dependency file ----
+
+project plain links/system
+{
+	cat "$test_dir/make2"
+	printf 'copy: out\n\tdate >copy\n'
+} >Makefile
+check "a rule that always calls mvmbuild builds the runner" make copy
+before=$(stat -c %y copy)
+check "a rule that always calls mvmbuild works a second time" calls make copy
+check "nothing that depends on an unchanged output is made again" \
+	test "$(stat -c %y copy)" = "$before"
+printf 'out: vm.yaml\n\tmvmbuild $< -o $@\n' >Makefile
+sleep 0.02
+touch vm.yaml
+check "make calls mvmbuild for a touched description without a dependency file" calls make
+check "make has nothing to do afterwards without a dependency file" settled make
+
+# ---- an input that changes during the build ----
+
+project during links/system
+cp "$test_dir/make1" Makefile
+make >"$log" 2>&1
+touch -d '+1 hour' vm.yaml # as if it were written after it was read
+check "make builds a description that changes during the build" calls make
+check "the output stays older than an input that changed during the build" test vm.yaml -nt out
+
+# ---- ninja ----
+
+if command -v ninja >/dev/null; then
+	project ninja links/system
+	cp "$test_dir/ninja1" build.ninja
+	common ninja
+else
+	skip "ninja" "needs ninja (ninja-build)"
+fi
+finish
