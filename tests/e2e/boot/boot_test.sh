@@ -69,7 +69,7 @@ name=q35
 { everything q35 | sed 's/^mem:.*/mem: 256\nvcpu: 2\nhotplugMem: 128\nhotpluggedMem: 64/'; } |
 	compile q35 "$probe" || finish
 boot q35 '^probe: '
-check "$name: the VM ends with status 0" test "$status" = 0
+ends_well "$name: the VM ends with status 0"
 sees "two CPUs" 'cpus 2'
 for driver in virtio_blk virtio_net virtio_balloon virtio_rng virtio_mem; do
 	sees "$driver" "device pci $driver"
@@ -120,7 +120,7 @@ check "$name: microvm-shutdown works in a directory with a comma" \
 	env MICROVM_SHUTDOWN_SECONDS=40 "$test_dir/odd, dir/port/bin/microvm-shutdown"
 vm_wait
 boot "odd, dir/port" '^probe: ' mvm.debug=1
-check "$name: the VM ends with status 0" test "$status" = 0
+ends_well "$name: the VM ends with status 0"
 expect "$name: preStart runs in the state directory" \
 	"$console" "^from preStart, in $test_dir/state\$"
 started=$(sed -n 's/^stage1: \([0-9]*\) ms: the first stage started.*/\1/p' "$console")

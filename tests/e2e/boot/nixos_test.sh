@@ -19,7 +19,7 @@ initrd=$(shaped initrd) || exit 1
 
 # well: the guest's checks are all fine.
 well() {
-	check "$name: the guest ends with status 0" test "$status" = 0
+	ends_well "$name: the guest ends with status 0"
 	expect "$name: NixOS's second stage finds everything that it expects" \
 		"$console" '^nixos: done, 0 failures'
 	check "$name: the second stage made all of its checks" \

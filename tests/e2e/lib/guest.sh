@@ -73,6 +73,11 @@ boot() {
 		"$test_dir/$name/bin/microvm-run" && status=0 || status=$?
 }
 
+# ends_well DESCRIPTION: the VM that boot ran has ended with status 0; its console is shown if not.
+ends_well() {
+	if [ "$status" = 0 ]; then ok "$1"; else not_ok "$1: it is $status" "$console"; fi
+}
+
 # boot_start NAME [PARAMETER]...: starts it.
 boot_start() {
 	MICROVM_KERNEL_PARAMS="quiet ${*:2}" vm_start "$limit" "$console" \

@@ -131,7 +131,7 @@ busybox httpd -f -p 192.0.2.1:80 -h "$test_dir/www" &
 server=$!
 boot host '^lan: ' lan.address=192.0.2.2 lan.host=192.0.2.1
 kill "$server"
-check "host: the guest ends with status 0" test "$status" = 0
+ends_well "host: the guest ends with status 0"
 expect "host: the guest pings its host" "$console" '^lan: ping ok'
 expect "host: the guest fetches a file from its host" "$console" "^lan: fetched $sum\$"
 expect "host: the guest's address is derived from the names" "$console" \
@@ -156,7 +156,7 @@ MICROVM_KERNEL_PARAMS="quiet lan.address=192.0.2.2 lan.serve=50000" timeout -k 5
 	"$test_dir/server/bin/microvm-run" </dev/null >"$server_console" 2>&1 &
 server=$!
 boot client '^lan: ' lan.address=192.0.2.3 lan.peer=192.0.2.2
-check "two guests: the client ends with status 0" test "$status" = 0
+ends_well "two guests: the client ends with status 0"
 expect "two guests: the client fetches the server's file over the bridge" \
 	"$console" "^lan: fetched $(seq 50000 | md5sum | cut -d ' ' -f 1)\$"
 wait "$server"

@@ -40,7 +40,7 @@ try() {
 		fast_kernel
 	} | compile "$name" "$top_path" || finish
 	boot "$name" '^BEGIN verify' mvm.test=verify,requisites,dump,roots,dead,gc,ls,db
-	check "$name: the guest ends with status 0" test "$status" = 0
+	ends_well "$name: the guest ends with status 0"
 	expect "$name: the guest runs to its end" "$console" '^nix-guest: done'
 
 	nix-store -qR "$top_path" | sort >"$test_dir/host-requisites"
@@ -84,7 +84,7 @@ try_registration() {
 		fast_kernel
 	} | compile "$name" "$top_path" || finish
 	boot "$name" '^BEGIN load-db' mvm.test=load-db,verify,requisites,gc,dump
-	check "$name: the guest ends with status 0" test "$status" = 0
+	ends_well "$name: the guest ends with status 0"
 	step_ok load-db
 	step_ok verify
 	step_ok requisites

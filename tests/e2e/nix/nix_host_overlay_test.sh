@@ -48,7 +48,7 @@ host_needs=$(text host-needs 1 "$host_one")
 name=first
 boot kept '^BEGIN ' mvm.test=verify,add,keep,needing,registered,dead mvm.text=mine \
 	mvm.needs="$host_one"
-check "$name: the guest ends with status 0" test "$status" = 0
+ends_well "$name: the guest ends with status 0"
 step_ok verify
 step add
 added=$(cat "$test_dir/step-add")
@@ -64,7 +64,7 @@ name="while the host writes"
 boot kept '^BEGIN ' mvm.test=verify,registered,requisites
 kill "$writer"
 wait "$writer" 2>/dev/null
-check "$name: the guest ends with status 0" test "$status" = 0
+ends_well "$name: the guest ends with status 0"
 step_ok requisites
 knows "$host_one" "$host_two" "$added" "$needing"
 expect "$name: the guest's copy is updated with the host's new store paths" \
@@ -73,7 +73,7 @@ expect "$name: the guest's copy is updated with the host's new store paths" \
 name="after the host deleted"
 check "the host deletes store paths" nix-store --delete "$host_needs" "$host_one"
 boot kept '^BEGIN ' mvm.test=verify,registered,requisites
-check "$name: the guest ends with status 0" test "$status" = 0
+ends_well "$name: the guest ends with status 0"
 step_ok verify
 knows "$top_path" "$host_two" "$added"
 forgot "$host_one" "$host_needs" "$needing"
@@ -87,7 +87,7 @@ check "the host's database is as the host left it" bash \
 
 name="all in memory"
 boot volatile '^BEGIN ' mvm.test=verify,registered
-check "$name: the guest ends with status 0" test "$status" = 0
+ends_well "$name: the guest ends with status 0"
 step_ok verify
 knows "$top_path" "$host_two"
 forgot "$added"
@@ -96,7 +96,7 @@ name="by virtiofs"
 if [ "$(id -u)" = 0 ] &&
 	[ -n "$(command -v virtiofsd /usr/libexec/virtiofsd /usr/lib/qemu/virtiofsd)" ]; then
 	boot virtiofs '^BEGIN ' mvm.test=verify,registered,requisites
-	check "$name: the guest ends with status 0" test "$status" = 0
+	ends_well "$name: the guest ends with status 0"
 	step_ok verify
 	step_ok requisites
 	knows "$top_path" "$host_two" "$added"

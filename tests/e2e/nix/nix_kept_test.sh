@@ -39,7 +39,7 @@ run() { # VM NAME PARAMETER...
 	name=$2
 	shift 2
 	boot "$vm" '^BEGIN ' "$@"
-	check "$name: the guest ends with status 0" test "$status" = 0
+	ends_well "$name: the guest ends with status 0"
 	expect "$name: the guest runs to its end" "$console" '^nix-guest: done'
 }
 

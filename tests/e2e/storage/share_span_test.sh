@@ -59,7 +59,7 @@ for proto in 9p virtiofs; do
 		"$console" '^span: diff: they differ$'
 	expect "$proto: cp in the guest copies both files" "$console" '^span: cp: the same$'
 	expect "$proto: tar in the guest packs both files" "$console" '^span: tar: the same$'
-	check "$proto: the guest ends with status 0" test "$status" = 0
+	ends_well "$proto: the guest ends with status 0"
 done
 
 # ---- hypervisors whose 9p passes inode numbers on unchanged ----

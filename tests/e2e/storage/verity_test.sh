@@ -79,7 +79,7 @@ unread() {
 # works REGEX: the guest runs with its store on a device that matches.
 works() {
 	boot "$name" '^verity: started'
-	check "$name: the VM ends with status 0" test "$status" = 0
+	ends_well "$name: the VM ends with status 0"
 	expect "$name: the store is mounted from the verified device" \
 		"$console" "^verity: mount /dev/mapper/store $1 (squashfs|erofs) ro,"
 	expect "$name: the device is a read-only one of dm-verity" "$console" \

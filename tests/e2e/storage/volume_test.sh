@@ -233,7 +233,7 @@ restore() {
 }
 vm_before=restore
 boot vm '^volume: '
-check "the first boot ends with status 0" test "$status" = 0
+ends_well "the first boot ends with status 0"
 expect "the guest mounts its volume" "$console" '^volume: /dev/vd. /data ext4 rw'
 expect "the guest mounts the read-only volume" "$console" '^volume: /dev/vd. /more vfat ro'
 if [ -n "$device" ]; then
@@ -249,7 +249,7 @@ sound "the volume after the first boot" data.img
 cp --sparse=always data.img "$test_dir/data.img"
 inode=$(stat -c %i "$test_dir/data.img")
 boot vm '^volume: '
-check "the second boot ends with status 0" test "$status" = 0
+ends_well "the second boot ends with status 0"
 expect "the second boot finds what the first one wrote" "$console" '^volume: boot 1'
 expect "the second boot adds to it" "$console" '^volume: boot 2'
 sound "the volume after the second boot" data.img

@@ -37,7 +37,7 @@ restore() {
 keep() { mkdir -p "$test_dir/kept" && cp --sparse=always ./*.img "$test_dir/kept/"; }
 vm_before=restore
 boot small '^volumes: done'
-check "the first boot ends with status 0" test "$status" = 0
+ends_well "the first boot ends with status 0"
 told "the first boot" /2 ext2 1 '[56][0-9]'
 told "the first boot" /3 ext3 1 '[56][0-9]'
 told "the first boot" /4 ext4 1 '[56][0-9]'
@@ -47,7 +47,7 @@ told "the first boot" /v vfat 1 1[0-9]
 all_sound "the first boot"
 keep
 boot large '^volumes: done' mvm.debug=1
-check "the second boot, with larger volumes, ends with status 0" test "$status" = 0
+ends_well "the second boot, with larger volumes, ends with status 0"
 told "the second boot" /2 ext2 2 2[0-9][0-9]
 told "the second boot" /3 ext3 2 2[0-9][0-9]
 told "the second boot" /4 ext4 2 2[0-9][0-9]
@@ -84,14 +84,14 @@ without_serials wrong 's/file=two.img/file=other.img/'
 without_serials twice \
 	's/file=one.img/file=copy.img/; s/file=two.img/file=other.img/; s/file=v.img/file=two.img/'
 boot straight '^volumes: done'
-check "without serial numbers: the VM ends with status 0" test "$status" = 0
+ends_well "without serial numbers: the VM ends with status 0"
 expect "without serial numbers: the first volume is mounted" \
 	"$console" '^volumes: /one ext4 /dev/vdb boot 1 1[0-9] MiB'
 expect "without serial numbers: the second volume is mounted" \
 	"$console" '^volumes: /two ext4 /dev/vdc boot 1 [23][0-9] MiB'
 keep
 boot swapped '^volumes: done'
-check "in another order: the VM ends with status 0" test "$status" = 0
+ends_well "in another order: the VM ends with status 0"
 expect "in another order: the first volume is found by its UUID" \
 	"$console" '^volumes: /one ext4 /dev/vdc boot 2 1[0-9] MiB'
 expect "in another order: the second volume is found by its label" \
