@@ -9,7 +9,9 @@ static bool load_runner(struct session *session, const char *runner, struct pack
 {
 	struct manifest manifest;
 	bool ok = manifest_read(session->arena, session->diag, runner, &manifest);
+	const char *hypervisor = ok ? manifest_text(manifest.plan, "hypervisor") : "";
 	*out = (struct packed){.name = manifest.host_name,
+		.hypervisor = *hypervisor ? arena_strdup(session->arena, hypervisor) : NULL,
 		.runner = runner,
 		.closure = manifest.closure,
 		.roots = manifest.roots,
@@ -29,8 +31,9 @@ static bool load_description(struct session *session, struct packed *out)
 		return false;
 	const struct plan *plan = &session->plan;
 	const struct strings packed = plan_packed(arena, plan);
-	*out = (struct packed){
-		.name = session->vm->host_name, .on_disk = session->vm->store_on_disk};
+	*out = (struct packed){.name = session->vm->host_name,
+		.hypervisor = plan->backend->name,
+		.on_disk = session->vm->store_on_disk};
 	if (!closure_measure(arena, session->diag, &plan->closure, &out->closure))
 		return false;
 	const struct cache_sharing *sharing;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "compiler/inspect/package_name.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
 #include "compiler/inspect/treemap.h"
@@ -16,11 +17,13 @@ enum {
 	MAP_WIDTH = 1200,
 	MAP_HEIGHT = 700,
 	TITLE_HEIGHT = 14,
+	LINE_HEIGHT = 12,
 	LETTER_WIDTH = 6,
 	MIN_SIDE = 2,
 	MIN_FRAME = 24,
 	COLOURS = 12,
-	HASH_AND_DASH = 33
+	HASH_AND_DASH = 33,
+	HASH_SHOWN = 8
 };
 
 struct page {
@@ -125,10 +128,13 @@ static void find_children(struct page *page)
 
 /* ---- the map ---- */
 
-static unsigned colour_of(const char *name)
+/* One colour for all versions and outputs of a package. */
+static unsigned colour_of(const struct page *page, const struct store_path *path)
 {
+	struct package_name package;
 	unsigned hash = 5381;
-	for (; *name; name++)
+	package_name_parse(page->arena, path->name, &package);
+	for (const char *name = package.name; *name; name++)
 		hash = hash * 33 + (unsigned char)*name;
 	return hash % COLOURS;
 }
@@ -147,28 +153,53 @@ static void put_title(const struct page *page, size_t path)
 		stored_text(page->arena, sizes, &size->alone));
 }
 
-static void put_label(const struct page *page, const char *name, struct rectangle r)
+/* As much of the text as fits; nothing if that is less than three letters. */
+static void put_line(const struct page *page, const char *text, double x, double y, double width)
 {
-	const int letters = (int)(r.width - 4) / LETTER_WIDTH;
-	if (letters < 3 || r.height < TITLE_HEIGHT)
+	const int letters = (int)width / LETTER_WIDTH;
+	if (letters < 3)
 		return;
-	buf_printf(page->out, "<text x=\"%.1f\" y=\"%.1f\">", r.x + 2, r.y + TITLE_HEIGHT - 3);
+	buf_printf(page->out, "<text x=\"%.1f\" y=\"%.1f\">", x, y);
 	/* Names of store paths are ASCII, so any byte is a character boundary. */
 	put_escaped(page->out,
-		arena_strndup(page->arena, name,
-			(size_t)letters < strlen(name) ? (size_t)letters : strlen(name)));
+		arena_strndup(page->arena, text,
+			(size_t)letters < strlen(text) ? (size_t)letters : strlen(text)));
 	buf_puts(page->out, "</text>");
 }
 
-static void put_rectangle(const struct page *page, size_t path, struct rectangle r)
+/* What the area of a rectangle shows: the size of the path and of what it contains. */
+static const char *area_text(const struct page *page, size_t path)
+{
+	const struct size *alone = &page->sizes->paths[path].alone;
+	return page->by_stored ? stored_text(page->arena, page->sizes, alone)
+			       : size_text(page->arena, alone->raw);
+}
+
+/* The name and the size: in one line if they fit, or if other rectangles follow below. */
+static void put_label(const struct page *page, size_t path, struct rectangle r, bool framed)
+{
+	const char *name = short_name(&page->sizes->packed->closure.v[path]),
+		   *size = area_text(page, path);
+	const double width = r.width - 4, y = r.y + TITLE_HEIGHT - 3;
+	const char *both = arena_printf(page->arena, "%s %s", name, size);
+	if (r.height < TITLE_HEIGHT)
+		return;
+	const bool fits = (int)strlen(both) <= (int)width / LETTER_WIDTH;
+	put_line(page, fits ? both : name, r.x + 2, y, width);
+	if (!fits && !framed && r.height >= TITLE_HEIGHT + LINE_HEIGHT &&
+		(int)strlen(size) <= (int)width / LETTER_WIDTH)
+		put_line(page, size, r.x + 2, y + LINE_HEIGHT, width);
+}
+
+static void put_rectangle(const struct page *page, size_t path, struct rectangle r, bool framed)
 {
 	const struct store_path *info = &page->sizes->packed->closure.v[path];
 	buf_printf(page->out,
 		"<g><rect class=\"c%u\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">",
-		colour_of(short_name(info)), r.x, r.y, r.width, r.height);
+		colour_of(page, info), r.x, r.y, r.width, r.height);
 	put_title(page, path);
 	buf_puts(page->out, "</rect>");
-	put_label(page, short_name(info), r);
+	put_label(page, path, r, framed);
 	buf_puts(page->out, "</g>\n");
 }
 
@@ -231,8 +262,9 @@ static void put_map(const struct page *page)
 	for (size_t i = 0; i < places.n; i++) {
 		const struct place place = places.v[i];
 		const struct rectangle r = place.area;
-		put_rectangle(page, place.path, r);
-		if (has_room(page, place.path, r))
+		const bool framed = has_room(page, place.path, r);
+		put_rectangle(page, place.path, r, framed);
+		if (framed)
 			place_children(page, &places, place.path,
 				&page->sizes->paths[place.path].own,
 				(struct rectangle){r.x + 2, r.y + TITLE_HEIGHT, r.width - 4,
@@ -243,16 +275,29 @@ static void put_map(const struct page *page)
 
 /* ---- the tables ---- */
 
+/* The name with the first letters of its hash, which tell paths of one name apart. */
+static void put_name(const struct page *page, const struct store_path *path)
+{
+	const size_t hash = short_name(path) == path->name ? 0 : HASH_SHOWN;
+	buf_puts(page->out, "<td title=\"");
+	put_escaped(page->out, path->path);
+	buf_puts(page->out, "\">");
+	put_escaped(page->out, short_name(path));
+	buf_puts(page->out, " <small>");
+	put_escaped(page->out, arena_strndup(page->arena, path->name, hash));
+	buf_puts(page->out, "</small></td>");
+}
+
 static void put_row(const struct page *page, size_t path, const struct size *alone)
 {
 	const struct path_size *size = &page->sizes->paths[path];
 	struct arena *arena = page->arena;
-	buf_printf(page->out, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>",
+	buf_printf(page->out, "<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td>%s</td>",
 		size_text(arena, size->own.raw), stored_text(arena, page->sizes, &size->own),
 		size_text(arena, size->closure.raw), size_text(arena, alone->raw),
 		size_text(arena, size->closure.raw - alone->raw));
-	put_escaped(page->out, page->sizes->packed->closure.v[path].path);
-	buf_puts(page->out, "</td></tr>\n");
+	put_name(page, &page->sizes->packed->closure.v[path]);
+	buf_puts(page->out, "</tr>\n");
 }
 
 static void put_columns(const struct page *page, const char *what)
@@ -263,9 +308,25 @@ static void put_columns(const struct page *page, const char *what)
 		what);
 }
 
+static void put_legend(const struct page *page)
+{
+	static const char *const terms[][2] = {
+		{"raw", "the size of the path's files, as Nix counts it (NAR)"},
+		{"compressed", "what they take in the store disk"},
+		{"closure", "the raw size of the path and of all that it refers to"},
+		{"alone", "the part of the closure that would go away with the path"},
+		{"shared", "the part that other paths need, too"},
+	};
+	buf_puts(page->out, "<dl>\n");
+	for (size_t i = 0; i < countof(terms); i++)
+		buf_printf(page->out, "<dt>%s</dt><dd>%s</dd>\n", terms[i][0], terms[i][1]);
+	buf_puts(page->out, "</dl>\n");
+}
+
 static void put_tables(const struct page *page)
 {
 	const struct sizes *sizes = page->sizes;
+	put_legend(page);
 	put_columns(page, "root");
 	for (size_t i = 0; i < sizes->graph.nroots; i++) {
 		const struct size alone = root_alone(sizes, sizes->graph.roots[i]);
@@ -283,40 +344,72 @@ static void put_tables(const struct page *page)
 static void put_style(const struct page *page)
 {
 	buf_puts(page->out,
-		"<style>\nbody { font: 14px sans-serif; margin: 1em; }\nsvg { width: 100%; font: "
-		"10px sans-serif; }\n"
-		"rect { stroke: #fff; stroke-width: 1; } text { pointer-events: none; }\n"
-		"table { border-collapse: collapse; margin: 1em 0; } th, td { padding: 0.1em "
-		"0.7em; text-align: right; }\n"
+		"<style>\n"
+		":root { color-scheme: light dark; --line: #fff; --ink: #000; --faint: #666; "
+		"--light: 75%; }\n"
+		"@media (prefers-color-scheme: dark) {\n"
+		":root { --line: #111; --ink: #eee; --faint: #999; --light: 28%; }\n"
+		"body { background: #111; color: #eee; }\n"
+		"}\n"
+		"body { font: 14px sans-serif; margin: 1em; }\n"
+		"svg { width: 100%; font: 10px sans-serif; }\n"
+		"rect { stroke: var(--line); stroke-width: 1; }\n"
+		"text { fill: var(--ink); pointer-events: none; }\n"
+		"small { color: var(--faint); }\n"
+		"dt { float: left; width: 7em; } dd { margin-left: 7em; }\n"
+		"table { border-collapse: collapse; margin: 1em 0; }\n"
+		"th, td { padding: 0.1em 0.7em; text-align: right; }\n"
 		"th:last-child, td:last-child { text-align: left; }\n");
 	for (unsigned i = 0; i < COLOURS; i++)
-		buf_printf(
-			page->out, ".c%u { fill: hsl(%u, 55%%, 75%%); }\n", i, i * 360 / COLOURS);
+		buf_printf(page->out, ".c%u { fill: hsl(%u, 55%%, var(--light)); }\n", i,
+			i * 360 / COLOURS);
 	buf_puts(page->out, "</style>\n");
+}
+
+/* "web1 (qemu): what takes the space" */
+static void put_heading(const struct page *page, const char *element)
+{
+	const struct packed *packed = page->sizes->packed;
+	buf_printf(page->out, "<%s>", element);
+	put_escaped(page->out, packed->name);
+	if (packed->hypervisor) {
+		buf_puts(page->out, " (");
+		put_escaped(page->out, packed->hypervisor);
+		buf_puts(page->out, ")");
+	}
+	buf_printf(page->out, ": what takes the space</%s>\n", element);
 }
 
 static void put_head(const struct page *page)
 {
-	const struct packed *packed = page->sizes->packed;
 	buf_puts(page->out,
 		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE html>\n<html "
 		"xmlns=\"http://www.w3.org/1999/xhtml\" lang=\"en\">\n<head>\n"
 		"<meta charset=\"utf-8\"/>\n"
+		"<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n"
 		"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-		"style-src 'unsafe-inline'\"/>\n<title>");
-	put_escaped(page->out, packed->name);
-	buf_puts(page->out, "</title>\n");
+		"style-src 'unsafe-inline'\"/>\n");
+	put_heading(page, "title");
 	put_style(page);
-	buf_puts(page->out, "</head>\n<body>\n<h1>");
-	put_escaped(page->out, packed->name);
-	buf_printf(page->out, "</h1>\n<p>%zu store paths, %s raw, %s compressed", packed->closure.n,
+	buf_puts(page->out, "</head>\n<body>\n");
+	put_heading(page, "h1");
+}
+
+static void put_summary(const struct page *page)
+{
+	const struct packed *packed = page->sizes->packed;
+	buf_puts(page->out, "<p>");
+	put_escaped(page->out, packed->runner ? packed->runner : "not built");
+	buf_printf(page->out, ": %zu store paths, %s raw, %s compressed", packed->closure.n,
 		size_text(page->arena, page->sizes->total.raw),
 		stored_text(page->arena, page->sizes, &page->sizes->total));
 	if (packed->disk_bytes)
 		buf_printf(page->out, "; store disk %s%s",
 			size_text(page->arena, packed->disk_bytes), tree_text(page->arena, packed));
 	buf_printf(page->out,
-		". Areas show %s sizes; a rectangle contains the paths that only it keeps.</p>\n",
+		".</p>\n<p>A rectangle is a store path, and contains those that only it keeps; the "
+		"empty part is the path itself. Areas and numbers are %s sizes. All versions of a "
+		"package have one colour.</p>\n",
 		page->by_stored ? "compressed" : "raw");
 }
 
@@ -328,6 +421,7 @@ void sizes_html(struct arena *arena, struct buf *out, const struct sizes *sizes)
 		.by_stored = sizes->packed->on_disk && sizes->total.unknown == 0};
 	find_children(&page);
 	put_head(&page);
+	put_summary(&page);
 	put_map(&page);
 	put_tables(&page);
 	buf_puts(out, "</body>\n</html>\n");

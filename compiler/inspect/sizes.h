@@ -11,6 +11,7 @@
 /* The closure of a runner, or of a description that need not have been built. */
 struct packed {
 	const char *name;       /* of the VM */
+	const char *hypervisor; /* NULL: the runner does not name it */
 	const char *runner;     /* NULL: read from a description */
 	struct closure closure; /* every size is known */
 	const size_t *roots;

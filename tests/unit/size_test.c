@@ -113,6 +113,7 @@ static void hostile_names_are_text(void **state)
 			.refs = all,
 			.nrefs = i ? 0 : 3};
 	const struct packed packed = {.name = "</title><script>\"&'",
+		.hypervisor = "<qemu>",
 		.closure = {.v = paths, .n = 4},
 		.roots = &root,
 		.nroots = 1,
@@ -126,6 +127,11 @@ static void hostile_names_are_text(void **state)
 	if (problem)
 		fail_msg("%s in: %s", problem, page.p);
 	assert_null(strstr(page.p, "<script"));
+	assert_non_null(strstr(page.p, "(&lt;qemu&gt;): what takes the space</title>"));
+	assert_non_null(strstr(page.p, "prefers-color-scheme: dark"));
+	assert_non_null(strstr(page.p, "<dt>alone</dt>"));
+	/* the largest path, with its size in the map */
+	assert_non_null(strstr(page.p, "\xf0\x9f\x98\x80 400 B</text>"));
 	assert_non_null(strstr(page.p, "gr\xc3\xbc\xc3\x9f\xe2\x82\xac\xf0\x9f\x98\x80"));
 	const char *file = scratch_path(f, "page.xhtml");
 	assert_ok(f, file_write(f->diag, file, page.p, page.n, 0600));
