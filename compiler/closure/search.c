@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/holes.h"
 #include "base/nix_hash.h"
 #include "imaging/store/store_walk.h"
 
@@ -136,12 +137,13 @@ static bool search_file(
 {
 	struct searcher *searcher = context;
 	size_t kept = 0; /* bytes kept from the end of the last block: a hash may span both */
+	struct holes holes = holes_of(fd, node->size);
 	search_name(searcher, walk, node);
 	for (uint64_t at = 0; at < node->size;) {
 		const size_t space = BLOCK_BYTES - kept,
 			     part = node->size - at < space ? (size_t)(node->size - at) : space,
 			     length = kept + part;
-		if (!fd_read_all(fd, searcher->block + kept, part, (off_t)at))
+		if (!holes_read(&holes, searcher->block + kept, part, at))
 			return store_walk_failed(walk);
 		store_walk_content(walk, searcher->block + kept, part);
 		search(searcher, walk, searcher->block, length);

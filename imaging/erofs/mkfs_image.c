@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "base/file.h"
+#include "base/holes.h"
 #include "base/process.h"
 #include "imaging/erofs/format.h"
 #include "imaging/erofs/mkfs.h"
@@ -85,15 +86,16 @@ static bool send_file(void *context, struct store_walk *walk, const struct store
 	struct sender *sender = context;
 	if (!send_node(sender, walk, S_IFREG | node->mode, node->size, NULL))
 		return false;
-	for (uint64_t left = node->size; left;) {
-		const ssize_t n =
-			read(fd, sender->copy, left < COPY_BYTES ? (size_t)left : COPY_BYTES);
-		if (n <= 0)
-			return n < 0 ? store_walk_failed(walk) : store_walk_changed(walk);
-		store_walk_content(walk, sender->copy, (size_t)n);
-		if (archive_write_data(sender->tar, sender->copy, (size_t)n) != n)
+	struct holes holes = holes_of(fd, node->size);
+	for (uint64_t at = 0; at < node->size;) {
+		const uint64_t left = node->size - at;
+		const size_t n = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+		if (!holes_read(&holes, sender->copy, n, at))
+			return store_walk_failed(walk);
+		store_walk_content(walk, sender->copy, n);
+		if (archive_write_data(sender->tar, sender->copy, n) != (ssize_t)n)
 			return send_failed(sender);
-		left -= (uint64_t)n;
+		at += n;
 	}
 	return true;
 }

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/holes.h"
 
 enum {
 	/* limits how many files with the same start and size are compared */
@@ -75,10 +76,11 @@ static bool rest_is_same(struct known_files *known, int fd, int other, uint64_t 
 {
 	const size_t block = known->block_size;
 	unsigned char *theirs = known->compare, *ours = known->compare + block;
+	struct holes our_holes = holes_of(fd, size), their_holes = holes_of(other, size);
 	for (; at < size; at += block) {
 		const size_t part = size - at < block ? (size_t)(size - at) : block;
-		if (!fd_read_all(fd, ours, part, (off_t)at) ||
-			!fd_read_all(other, theirs, part, (off_t)at) ||
+		if (!holes_read(&our_holes, ours, part, at) ||
+			!holes_read(&their_holes, theirs, part, at) ||
 			memcmp(ours, theirs, part) != 0)
 			return false;
 		store_walk_content(&known->packing->walk, ours, part);

@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "base/arena.h"
+#include "base/holes.h"
 #include "imaging/squashfs/format.h"
 #include "imaging/squashfs/known.h"
 
@@ -21,6 +22,7 @@ struct squashfs_packing {
 	struct block *fragment; /* being filled; may be NULL */
 	uint32_t nfragments;
 	struct known_files known;
+	struct holes holes; /* of the large file that is read */
 };
 
 static struct squashfs_packing *as_squashfs(struct packing *packing)
@@ -124,12 +126,12 @@ static void record_add_block_sizes(struct squashfs_packing *p, uint32_t count)
 
 /* ---- files ---- */
 
-/* Reads up to `count` bytes, fewer only at the end of the file; -1 with errno set. */
-static ssize_t read_full(int fd, void *into, size_t count)
+/* Reads up to `count` bytes at `at`, fewer only at the end of the file; -1 with errno set. */
+static ssize_t read_full(int fd, void *into, size_t count, uint64_t at)
 {
 	size_t got = 0;
 	while (got < count) {
-		ssize_t n = read(fd, (char *)into + got, count - got);
+		ssize_t n = pread(fd, (char *)into + got, count - got, (off_t)(at + got));
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -163,7 +165,7 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 		return false;
 	unsigned char *data = p->fragment->data + p->fragment->n;
 	/* Reads one byte more than expected, to detect that the file has grown. */
-	ssize_t got = read_full(fd, data, (size_t)size + 1);
+	ssize_t got = read_full(fd, data, (size_t)size + 1, 0);
 	if (got < 0)
 		return store_walk_failed(&p->common.walk);
 	if (got != (ssize_t)size)
@@ -185,30 +187,33 @@ static bool pack_small_file(struct squashfs_packing *p, struct diag *diag, int f
 	return true;
 }
 
-/* Reads block `index` of a file; the file must end with the last one. */
-static bool read_block(
-	struct squashfs_packing *p, int fd, uint64_t size, uint32_t index, struct block *block)
+/* Reads block `index` of p->holes's file; the file must end with the last one. */
+static bool read_block(struct squashfs_packing *p, uint32_t index, struct block *block)
 {
-	const uint64_t left = size - (uint64_t)index * p->block_size;
+	const uint64_t at = (uint64_t)index * p->block_size, left = p->holes.size - at;
 	const bool last = left <= p->block_size;
 	block->n = last ? (uint32_t)left : p->block_size;
-	ssize_t got = read_full(fd, block->data, (size_t)block->n + last);
-	if (got < 0)
-		return store_walk_failed(&p->common.walk);
-	if (got != (ssize_t)block->n)
-		return store_walk_changed(&p->common.walk);
+	if (holes_has(&p->holes, block->n, at)) {
+		memset(block->data, 0, block->n);
+	} else {
+		ssize_t got = read_full(p->holes.fd, block->data, (size_t)block->n + last, at);
+		if (got < 0)
+			return store_walk_failed(&p->common.walk);
+		if (got != (ssize_t)block->n)
+			return store_walk_changed(&p->common.walk);
+	}
 	store_walk_content(&p->common.walk, block->data, block->n);
 	return true;
 }
 
-static bool pack_blocks(struct squashfs_packing *p, struct diag *diag, int fd, uint64_t size,
-	uint64_t record, uint32_t count, struct block *first)
+static bool pack_blocks(struct squashfs_packing *p, struct diag *diag, uint64_t record,
+	uint32_t count, struct block *first)
 {
 	for (uint32_t i = 0; i < count; i++) {
 		struct block *block = i == 0 ? first : take_block(p, diag);
 		if (!block)
 			return false;
-		if (i > 0 && !read_block(p, fd, size, i, block)) {
+		if (i > 0 && !read_block(p, i, block)) {
 			pool_release(p->pool, block);
 			return false;
 		}
@@ -230,7 +235,8 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 	struct block *first = take_block(p, diag);
 	if (!first)
 		return false;
-	if (!read_block(p, fd, size, 0, first)) {
+	p->holes = holes_of(fd, size);
+	if (!read_block(p, 0, first)) {
 		pool_release(p->pool, first);
 		return false;
 	}
@@ -251,7 +257,7 @@ static bool pack_large_file(struct squashfs_packing *p, struct diag *diag, int f
 	record_add_block_sizes(p, record.count);
 	packing_record_end(&p->common);
 	known_add(&p->known, hash, at);
-	return pack_blocks(p, diag, fd, size, at, record.count, first);
+	return pack_blocks(p, diag, at, record.count, first);
 }
 
 static bool add_file(struct packing *packing, struct diag *diag, int fd,

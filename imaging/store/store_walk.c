@@ -11,6 +11,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/holes.h"
 
 enum { READ_BYTES = 128 * 1024 };
 
@@ -67,9 +68,10 @@ static bool read_file(struct store_walk *walk, int fd, uint64_t size)
 {
 	if (!walk->buffer)
 		walk->buffer = require_memory(malloc(READ_BYTES));
+	struct holes holes = holes_of(fd, size);
 	for (uint64_t at = 0; at < size;) {
 		const size_t part = size - at < READ_BYTES ? (size_t)(size - at) : READ_BYTES;
-		if (!fd_read_all(fd, walk->buffer, part, (off_t)at))
+		if (!holes_read(&holes, walk->buffer, part, at))
 			return store_walk_failed(walk);
 		store_walk_content(walk, walk->buffer, part);
 		at += part;
