@@ -4,46 +4,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/printable.h"
 #include "compiler/microvm/by_hand.h"
 #include "compiler/microvm/links.h"
-#include "compiler/microvm/machine.h"
+#include "compiler/microvm/list.h"
 #include "compiler/microvm/pause.h"
 #include "compiler/microvm/roots.h"
-#include "compiler/microvm/source.h"
-#include "compiler/microvm/units.h"
-#include "compiler/plan/report.h"
 #include "compiler/runner/runner.h"
 
-enum { DESCRIPTION_BYTES = 64 << 20, FINGERPRINT_SHOWN = 8 };
-
-enum state {
-	STATE_CURRENT,  /* a build now would make the same runner */
-	STATE_OUTDATED, /* a build now would make another runner */
-	STATE_STALE,    /* the current runner is up to date, but the booted one is not */
-	STATE_UNKNOWN,  /* the source cannot be read or evaluated */
-	STATE_BROKEN,   /* `current` does not lead to a runner */
-};
-
-static const char *const state_names[] = {
-	[STATE_CURRENT] = "current",
-	[STATE_OUTDATED] = "outdated",
-	[STATE_STALE] = "stale",
-	[STATE_UNKNOWN] = "unknown",
-	[STATE_BROKEN] = "broken",
-};
-
-struct row {
-	struct machine machine;
-	struct source source;
-	bool running;        /* its unit is active */
-	const char *by_hand; /* the process that runs it without its unit; NULL: none */
-	const char *paused;  /* NULL: not paused */
-	enum state state;
-	struct product current, booted, wanted;
-	const char *problem; /* NULL: none */
-};
+enum { DESCRIPTION_BYTES = 64 << 20 };
 
 /* ---- finding out ---- */
 
@@ -123,109 +94,57 @@ static enum state find_state(const struct host *host, struct row *row)
 									: STATE_CURRENT;
 }
 
-/* ---- for people ---- */
+/* ---- in words ---- */
 
-/* The name of the system without its hash, and the first digits of the fingerprint. */
-static const char *label(const struct host *host, const struct product *product)
-{
-	const char *base = product->system ? path_base(product->system) : "?",
-		   *dash = strchr(base, '-');
-	const char *name =
-		printable_text(host->arena, dash && product->system[0] == '/' ? dash + 1 : base);
-	return product->fingerprint ? printable_text(host->arena,
-					      arena_printf(host->arena, "%s@%.*s", name,
-						      FINGERPRINT_SHOWN, product->fingerprint))
-				    : name;
-}
+const char *const row_state_names[] = {
+	[STATE_CURRENT] = "current",
+	[STATE_OUTDATED] = "outdated",
+	[STATE_STALE] = "stale",
+	[STATE_UNKNOWN] = "unknown",
+	[STATE_BROKEN] = "broken",
+};
 
-static void print_state(const struct host *host, const struct row *row)
+const char *row_activity(const struct row *row)
 {
-	const char *name = row->machine.name, *unit = unit_name(host->arena, name);
-	const char *state = host_coloured(host,
-		row->state == STATE_CURRENT ? COLOUR_GOOD : COLOUR_BAD, state_names[row->state]);
-	const char *current = label(host, &row->current),
-		   *restart = arena_printf(host->arena, "systemctl restart %s", unit);
-	if (row->problem)
-		printf("%s, %s", state, printable_text(host->arena, row->problem));
-	else if (row->state == STATE_OUTDATED)
-		printf("%s(%s), rebuild(%s) and reboot: %s", state,
-			host_coloured(host, COLOUR_BAD, current),
-			host_coloured(host, COLOUR_GOOD, label(host, &row->wanted)),
-			host_coloured(host, COLOUR_COMMAND,
-				arena_printf(host->arena, "microvm -Ru %s", name)));
-	else if (row->state == STATE_STALE)
-		printf("%s(%s), reboot(%s): %s", state,
-			host_coloured(host, COLOUR_BAD, label(host, &row->booted)),
-			host_coloured(host, COLOUR_GOOD, current),
-			host_coloured(host, COLOUR_COMMAND, restart));
-	else
-		printf("%s(%s)", state, host_coloured(host, COLOUR_GOOD, current));
+	const struct unit *unit = &row->unit;
 	if (row->paused)
-		printf(", %s",
-			host_coloured(host, COLOUR_BAD, printable_text(host->arena, row->paused)));
-	else if (row->running)
-		fputs(", running", stdout);
-	else if (row->by_hand)
-		printf(", running by hand (%s)", printable_text(host->arena, row->by_hand));
-	else if (row->machine.booted)
-		fputs(", booted but not running", stdout);
-	else
-		printf(", not booted: %s",
-			host_coloured(host, COLOUR_COMMAND,
-				arena_printf(host->arena, "systemctl start %s", unit)));
+		return "paused";
+	if (unit_is_active(unit))
+		return "running";
+	if (row->by_hand)
+		return "by hand";
+	if (strcmp(unit->sub, "auto-restart") == 0)
+		return "restarting";
+	if (unit_gave_up(unit))
+		return "gave up";
+	if (row->failure)
+		return "failed";
+	if (strcmp(unit->active, "activating") == 0 ||
+		(strcmp(unit->active, "inactive") == 0 && unit->has_job))
+		return "starting";
+	return strcmp(unit->active, "deactivating") == 0 ? "stopping" : "stopped";
 }
 
-static void print_row(const struct host *host, const struct row *row)
+bool row_is_enabled(const struct row *row)
 {
-	enum colour colour = row->running || row->by_hand ? COLOUR_RUNNING
-		: row->machine.booted                     ? COLOUR_BOOTED
-							  : COLOUR_STOPPED;
-	printf("%s: ", host_coloured(host, colour, row->machine.name));
-	print_state(host, row);
-	putchar('\n');
-}
-
-/* ---- for programs ---- */
-
-static void add_text(struct json_object *object, const char *key, const char *text)
-{
-	json_object_object_add(object, key, text ? json_object_new_string(text) : NULL);
-}
-
-static struct json_object *json_product(const struct product *product)
-{
-	struct json_object *object = json_object_new_object();
-	add_text(object, "runner", product->target);
-	add_text(object, "system", product->system);
-	add_text(object, "fingerprint", product->fingerprint);
-	return object;
-}
-
-static struct json_object *json_row(const struct row *row)
-{
-	static const char *const kinds[] = {[SOURCE_UNKNOWN] = NULL,
-		[SOURCE_DECLARED] = "declared",
-		[SOURCE_DESCRIPTION] = "description",
-		[SOURCE_FLAKE] = "flake"};
-	struct json_object *object = json_object_new_object();
-	add_text(object, "name", row->machine.name);
-	add_text(object, "state", state_names[row->state]);
-	json_object_object_add(
-		object, "running", json_object_new_boolean(row->running || row->by_hand));
-	json_object_object_add(object, "byHand", json_object_new_boolean(row->by_hand != NULL));
-	add_text(object, "paused", row->paused);
-	add_text(object, "sourceKind", kinds[row->source.kind]);
-	add_text(object, "source", row->source.text);
-	json_object_object_add(object, "current", json_product(&row->current));
-	json_object_object_add(
-		object, "booted", row->machine.booted ? json_product(&row->booted) : NULL);
-	json_object_object_add(object, "wanted", json_product(&row->wanted));
-	add_text(object, "old", row->machine.old);
-	add_text(object, "problem", row->problem);
-	return object;
+	return strncmp(row->unit.enabled, "enabled", strlen("enabled")) == 0 ||
+		strcmp(row->unit.enabled, "static") == 0;
 }
 
 /* ---- the verb ---- */
+
+static void print_left(const struct host *host, const struct left *left, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		BUF_CLEANUP struct buf names = {0};
+		for (size_t k = 0; k < left[i].files.n; k++) {
+			buf_puts(&names, k ? ", " : "");
+			buf_printable(&names, left[i].files.v[k], strlen(left[i].files.v[k]));
+		}
+		printf("%s has files that a removal kept: %s\n",
+			printable_text(host->arena, left[i].directory), buf_text(&names));
+	}
+}
 
 /* If the VM was booted, its sockets belong to its unit, which may be starting or stopping. */
 static const char *find_by_hand(
@@ -233,21 +152,6 @@ static const char *find_by_hand(
 {
 	const char *found = by_hand(host, workers, machine);
 	return found || machine->booted ? found : socket_in_use(host, machine);
-}
-
-static void print_json(const struct host *host, const struct row *rows, size_t count,
-	const struct strings *dangling)
-{
-	struct json_object *report = json_object_new_object(), *vms = json_object_new_array(),
-			   *roots = json_object_new_array();
-	for (size_t i = 0; i < count; i++)
-		json_object_array_add(vms, json_row(&rows[i]));
-	for (size_t i = 0; i < dangling->n; i++)
-		json_object_array_add(roots, json_object_new_string(dangling->v[i]));
-	json_object_object_add(report, "vms", vms);
-	json_object_object_add(report, "danglingRoots", roots);
-	fputs(report_text(host->arena, report), stdout);
-	json_object_put(report);
 }
 
 static void print_dangling(const struct host *host, const struct strings *dangling)
@@ -258,29 +162,56 @@ static void print_dangling(const struct host *host, const struct strings *dangli
 				host, COLOUR_BAD, printable_text(host->arena, dangling->v[i])));
 }
 
+static struct unit *units_of(const struct host *host, const struct strings *names)
+{
+	struct strings units = {0};
+	for (size_t i = 0; i < names->n; i++)
+		vec_push(host->arena, &units, unit_name(host->arena, names->v[i]));
+	return units_ask(host, &units);
+}
+
+static void fill_row(const struct host *host, const struct workers *workers,
+	const struct unit *unit, const char *name, struct row *row)
+{
+	row->unit = *unit;
+	machine_find(host, name, &row->machine);
+	/* systemd may know a unit of this name that runs a VM of another state directory. */
+	if (!unit_is_of(unit, row->machine.directory) && unit->is_loaded && *unit->directory)
+		row->unit = (struct unit){
+			.name = "", .active = "", .sub = "", .result = "", .enabled = ""};
+	row->by_hand =
+		unit_is_active(&row->unit) ? NULL : find_by_hand(host, workers, &row->machine);
+	row->failure = unit_is_active(&row->unit) || !*row->unit.active
+		? NULL
+		: unit_failure(host, name, NULL);
+	row->paused = machine_pause(host, &row->machine);
+	row->state = find_state(host, row);
+}
+
 bool verb_list(struct host *host, const struct request *request)
 {
 	struct strings names;
+	struct workers workers;
+	size_t nleft;
 	if (!machines_find(host, &names))
 		return false;
-	const bool *running = units_running(host, &names);
-	struct workers workers;
+	const struct unit *units = units_of(host, &names);
 	workers_find(host, &workers);
 	struct row *rows = arena_alloc(host->arena, names.n * sizeof *rows);
-	for (size_t i = 0; i < names.n; i++) {
-		rows[i].running = running[i];
-		machine_find(host, names.v[i], &rows[i].machine);
-		rows[i].by_hand =
-			running[i] ? NULL : find_by_hand(host, &workers, &rows[i].machine);
-		rows[i].paused = machine_pause(host, &rows[i].machine);
-		rows[i].state = find_state(host, &rows[i]);
-		if (!request->json)
-			print_row(host, &rows[i]);
-	}
+	for (size_t i = 0; i < names.n; i++)
+		fill_row(host, &workers, &units[i], names.v[i], &rows[i]);
+	const struct left *left = left_find(host, &nleft);
 	const struct strings dangling = roots_dangling(host);
-	if (request->json)
-		print_json(host, rows, names.n, &dangling);
+	if (request->json) {
+		list_print_json(host, rows, names.n, left, nleft, &dangling);
+		return true;
+	}
+	if (names.n)
+		list_print_table(host, rows, names.n);
 	else
-		print_dangling(host, &dangling);
+		printf("There are no VMs in %s; microvm -c NAME -f SOURCE creates one.\n",
+			host->state_dir);
+	print_left(host, left, nleft);
+	print_dangling(host, &dangling);
 	return true;
 }

@@ -119,6 +119,12 @@ void machine_close(struct machine *machine)
 	fd_close(&machine->lock);
 }
 
+static int compare_naturally(const void *a, const void *b)
+{
+	const char *const *one = a, *const *other = b;
+	return strverscmp(*one, *other);
+}
+
 bool machines_find(const struct host *host, struct strings *names)
 {
 	*names = (struct strings){0};
@@ -134,7 +140,7 @@ bool machines_find(const struct host *host, struct strings *names)
 			vec_push(host->arena, names, arena_strdup(host->arena, entry->d_name));
 	closedir(stream);
 	if (names->n)
-		qsort(names->v, names->n, sizeof *names->v, strings_compare);
+		qsort(names->v, names->n, sizeof *names->v, compare_naturally);
 	return true;
 }
 

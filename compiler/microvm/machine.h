@@ -39,7 +39,7 @@ const char *machine_path(const struct host *host, const struct machine *machine,
 /* The path of a runner below it, which is the target of the link `current`. */
 #define RUNNERS STATE_RUNNERS
 const char *runner_place(struct arena *arena, const char *fingerprint);
-/* The names of all VMs, sorted. */
+/* The names of all VMs, sorted so that vm2 precedes vm10. */
 bool machines_find(const struct host *host, struct strings *names);
 
 #endif

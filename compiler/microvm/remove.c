@@ -272,6 +272,7 @@ static bool remove_it(const struct removal *removal)
 	if (!begin(removal) || !remove_contents(removal))
 		return false;
 	roots_forget(removal->host, removal->machine.name);
+	units_forget(removal->host, removal->machine.name);
 	disks_prune(removal->host);
 	return end(removal);
 }

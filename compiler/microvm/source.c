@@ -12,6 +12,7 @@
 #include "compiler/session/build.h"
 
 #define DEFAULT_FLAKE "git+file:///etc/nixos"
+#define DEFAULT_FLAKE_FILE "/etc/nixos/flake.nix"
 
 enum { SOURCE_BYTES = 64 * 1024 };
 
@@ -53,6 +54,10 @@ static bool has_flake(const struct host *host, const char *directory)
 bool source_parse(const struct host *host, const char *text, struct source *source)
 {
 	*source = (struct source){SOURCE_FLAKE, text ? text : DEFAULT_FLAKE};
+	if (!text && !path_exists(DEFAULT_FLAKE_FILE))
+		return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
+			"--create needs -f SOURCE: a description, a directory with one, or a flake "
+			"(its default is the flake in /etc/nixos, which does not exist)");
 	if (!text || (!path_exists(text) && !looks_like_path(text)))
 		return !text || *text ||
 			diag_error(host->diag, STATUS_USAGE, NULL, "usage",
@@ -131,6 +136,17 @@ static bool fill_product(
 	return fingerprint;
 }
 
+/* The name of the VM is that of its directory and units; the description has another one. */
+static void compare_names(const struct host *host, const struct session *session, const char *name)
+{
+	const char *own = session->plan.vm->host_name;
+	if (strcmp(own, name) != 0)
+		diag_warning(host->diag, NULL, "host-name",
+			"the VM is called \"%s\" and its description's hostName is \"%s\": the "
+			"guest, the hypervisor's process and the sockets have the latter",
+			name, own);
+}
+
 static bool build_description(const struct host *host, const char *path, const char *name,
 	const char *directory, struct product *product)
 {
@@ -140,6 +156,7 @@ static bool build_description(const struct host *host, const char *path, const c
 	if (!plan_description(host, host->arena, path, name, session) ||
 		!fill_product(host, session, product))
 		return false;
+	compare_names(host, session, name);
 	progress_begin(&progress, &session->settings);
 	product->target = runner_place(host->arena, product->fingerprint);
 	session->settings.gcroot_dir = roots_of_runner(host, name, product->fingerprint);

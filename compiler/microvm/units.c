@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/microvm/units.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -16,6 +17,19 @@ enum { NOT_STARTED = 127 };
 const char *unit_name(struct arena *arena, const char *name)
 {
 	return arena_printf(arena, "microvm@%s.service", name);
+}
+
+static const char *const unit_helpers[] = {"microvm-set-booted@", "microvm-tap-interfaces@",
+	"microvm-macvtap-interfaces@", "microvm-pci-devices@", "microvm-virtiofsd@", NULL};
+
+static struct strings units_of_vm(const struct host *host, const char *name)
+{
+	struct strings names = {0};
+	for (size_t i = 0; unit_helpers[i]; i++)
+		vec_push(host->arena, &names,
+			arena_printf(host->arena, "%s%s.service", unit_helpers[i], name));
+	vec_push(host->arena, &names, unit_name(host->arena, name));
+	return names;
 }
 
 /* ---- what systemd knows ---- */
@@ -54,6 +68,7 @@ static struct unit unit_from(const struct host *host, const char *name, const ch
 		.restarts = number_of(host, block, "NRestarts"),
 		.process = number_of(host, block, "MainPID"),
 		.status = number_of(host, block, "ExecMainStatus"),
+		.has_job = number_of(host, block, "Job") != 0,
 		.since_us = number_of(host, block, "StateChangeTimestampMonotonic"),
 	};
 }
@@ -73,7 +88,7 @@ struct unit *units_ask(const struct host *host, const struct strings *names)
 	static const char *const words[] = {"systemctl", "show",
 		"--property=LoadState,User,Group,SupplementaryGroups,WorkingDirectory,ActiveState,"
 		"SubState,Result,UnitFileState,NRestarts,MainPID,ExecMainStatus,"
-		"StateChangeTimestampMonotonic",
+		"StateChangeTimestampMonotonic,Job",
 		"--"};
 	strings_add(host->arena, &argv, words, countof(words));
 	strings_add(host->arena, &argv, names->v, names->n);
@@ -103,6 +118,13 @@ bool unit_is_active(const struct unit *unit)
 bool unit_has_failed(const struct unit *unit)
 {
 	return strcmp(unit->active, "failed") == 0 || strcmp(unit->sub, "auto-restart") == 0;
+}
+
+/* With Restart=always, a unit fails only when it may not start as often. */
+bool unit_gave_up(const struct unit *unit)
+{
+	return strcmp(unit->result, "start-limit-hit") == 0 ||
+		(strcmp(unit->active, "failed") == 0 && unit->restarts);
 }
 
 bool unit_is_of(const struct unit *unit, const char *directory)
@@ -167,10 +189,24 @@ bool unit_disable(const struct host *host, const char *name)
 	return control(host, "disable", name, false);
 }
 
-/* ---- failures ---- */
+bool units_forget(const struct host *host, const char *name)
+{
+	const struct strings names = units_of_vm(host, name);
+	struct strings argv = {0};
+	struct process_result ran;
+	vec_push(host->arena, &argv, "systemctl");
+	vec_push(host->arena, &argv, "revert");
+	strings_add(host->arena, &argv, names.v, names.n);
+	vec_push(host->arena, &argv, NULL);
+	if (!process_run(host->arena, host->diag, argv.v, &ran))
+		return false;
+	/* It reports each file that it removes, without systemd in use nothing. */
+	fputs(ran.error.p, stdout);
+	argv.v[1] = "reset-failed";
+	return process_run(host->arena, host->diag, argv.v, &ran);
+}
 
-const char *const unit_helpers[] = {"microvm-set-booted@", "microvm-tap-interfaces@",
-	"microvm-macvtap-interfaces@", "microvm-pci-devices@", "microvm-virtiofsd@", NULL};
+/* ---- failures ---- */
 
 enum { REASON_BYTES = 300 };
 
@@ -224,16 +260,6 @@ static const char *failure_of(const struct host *host, const struct unit *unit, 
 {
 	const char *words = last_words(host, unit->name, since);
 	return words ? words : unit_text(host, unit);
-}
-
-static struct strings units_of_vm(const struct host *host, const char *name)
-{
-	struct strings names = {0};
-	for (size_t i = 0; unit_helpers[i]; i++)
-		vec_push(host->arena, &names,
-			arena_printf(host->arena, "%s%s.service", unit_helpers[i], name));
-	vec_push(host->arena, &names, unit_name(host->arena, name));
-	return names;
 }
 
 const char *unit_failure(const struct host *host, const char *name, const char *since)

@@ -15,6 +15,7 @@ struct unit {
 	const char *directory;             /* in which it runs */
 	const char *active, *sub, *result; /* ActiveState, SubState, Result of systemctl show */
 	const char *enabled;               /* UnitFileState */
+	bool has_job;                      /* it waits for its turn to start or stop */
 	unsigned long restarts, process;
 	unsigned long status;        /* of its process, if that has ended */
 	unsigned long long since_us; /* of CLOCK_MONOTONIC, when its state changed; 0: never */
@@ -26,11 +27,9 @@ struct unit unit_find(const struct host *host, const char *name);
 bool unit_is_active(const struct unit *unit);
 /* Whether the unit waits for its next start, or has given up. */
 bool unit_has_failed(const struct unit *unit);
+bool unit_gave_up(const struct unit *unit);
 /* Whether the unit runs the VM in this directory. */
 bool unit_is_of(const struct unit *unit, const char *directory);
-/* The units that prepare a VM's start, without those that begin it: "microvm-NAME@". */
-extern const char *const unit_helpers[];
-
 /*
  * Why the VM does not run: the last line of the unit that failed, in one line; NULL: no unit of the
  * VM has failed. `since` is a time for journalctl; NULL: any time.
@@ -50,5 +49,11 @@ bool unit_runs(const struct host *host, const char *name);
 bool unit_stop(const struct host *host, const char *name);
 /* Disables the start at boot. Without systemd there is nothing to do. */
 bool unit_disable(const struct host *host, const char *name);
+
+/*
+ * Removes what the host's administrator has set for the units of this VM alone (drop-ins, limits),
+ * and prints it, and has systemd forget their failures.
+ */
+bool units_forget(const struct host *host, const char *name);
 
 #endif

@@ -33,7 +33,8 @@ if [ "$root" = / ]; then root=; fi
 state=$(cat "$here/share/state-dir") group=$(cat "$here/share/group")
 target=$root$state pool=$root$state/.store-disks pending=$root$state/.pending
 roots=$root/nix/var/nix/gcroots
-units=$root/etc/systemd/system
+# Where `make install-systemd` installs them, too: the last installation counts.
+units=$root/usr/local/lib/systemd/system enabled=$root/etc/systemd/system
 live=
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then live=yes; fi
 
@@ -99,20 +100,47 @@ link() {
 }
 
 # ---- units ----
-install_units() {
+# Earlier versions installed to /etc, where the units would hide these and those of any later
+# installation.
+leave_etc() {
 	local file
+	if [ "$(readlink -- "$enabled/multi-user.target.wants/microvms.target")" != \
+		/etc/systemd/system/microvms.target ]; then
+		return
+	fi
+	intend units
+	for file in sysusers tmpfiles modules-load; do
+		rm -f -- "$root/etc/$file.d/mvmbuild.conf"
+	done
+	for file in "$here"/share/systemd/*; do rm -f -- "$enabled/${file##*/}"; done
+	rm -- "$enabled/multi-user.target.wants/microvms.target"
+	say "the units move from /etc/systemd/system to /usr/local/lib/systemd/system"
+}
+
+name_hidden() {
+	local file
+	for file in "$here"/share/systemd/*.{service,target}; do
+		if [ -e "$enabled/${file##*/}" ]; then
+			say "$enabled/${file##*/} hides the installed unit; remove it, or keep it up to date"
+		fi
+	done
+}
+
+install_units() {
+	local file settings=$root/usr/local/lib
 	did=
+	leave_etc
 	for file in "$here"/share/systemd/*; do
 		case $file in
-		*.sysusers) put "$file" "$root/etc/sysusers.d/mvmbuild.conf" 644 units ;;
-		*.tmpfiles) put "$file" "$root/etc/tmpfiles.d/mvmbuild.conf" 644 units ;;
-		*.modules) put "$file" "$root/etc/modules-load.d/mvmbuild.conf" 644 units ;;
+		*.sysusers) put "$file" "$settings/sysusers.d/mvmbuild.conf" 644 units ;;
+		*.tmpfiles) put "$file" "$settings/tmpfiles.d/mvmbuild.conf" 644 units ;;
+		*.modules) put "$file" "$settings/modules-load.d/mvmbuild.conf" 644 units ;;
 		*) put "$file" "$units/${file##*/}" 644 units ;;
 		esac
 	done
 	put "$here/share/set-booted" "$root/usr/local/libexec/mvmbuild/set-booted" 755 units
-	link /etc/systemd/system/microvms.target "$units/multi-user.target.wants/microvms.target" \
-		units
+	link ../microvms.target "$units/multi-user.target.wants/microvms.target" units
+	name_hidden
 	if [ -z "$did" ] && ! intended units; then return; fi
 	say "the units are installed"
 	if [ -n "$live" ]; then
@@ -342,9 +370,14 @@ make_current() { # NAME PLACE DISK KEY RESTART
 }
 
 autostart() { # NAME WANTED
-	local wants=$units/microvms.target.wants/microvm@$1.service
+	local wants=$enabled/microvms.target.wants/microvm@$1.service
 	if [ "$2" = yes ]; then
-		link /etc/systemd/system/microvm@.service "$wants" "start $1"
+		# An existing link may lead to an earlier place of the unit.
+		if [ -L "$wants" ]; then
+			link /usr/local/lib/systemd/system/microvm@.service "$wants"
+		else
+			link /usr/local/lib/systemd/system/microvm@.service "$wants" "start $1"
+		fi
 		if intended "start $1"; then started+=("$1"); fi
 	elif [ -L "$wants" ]; then
 		rm -- "$wants"

@@ -1,5 +1,17 @@
 # Finds the process that has an interface open. Such an interface is never removed.
 
+# An interface that the host makes may come late when the host boots. MICROVM_LINK_SECONDS is how
+# long to wait for it.
+wait_for_link() { # PATH WHAT
+	local tries=$((${MICROVM_LINK_SECONDS:-0} * 5))
+	if [ -e "$1" ] || [ "$tries" = 0 ]; then return; fi
+	echo "waiting up to $MICROVM_LINK_SECONDS seconds for $2" >&2
+	while [ "$tries" -gt 0 ] && [ ! -e "$1" ]; do
+		sleep 0.2
+		tries=$((tries - 1))
+	done
+}
+
 name_process() { # PROCESS
 	local name=
 	read -r name <"/proc/$1/comm" || true

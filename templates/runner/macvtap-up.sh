@@ -1,6 +1,7 @@
 # macvtap-up: creates the VM's macvtap interfaces, as root. An existing one that fits is kept,
 # because a VM may be using it.
 #   MICROVM_USER=NAME MICROVM_GROUP=NAME  owner of the device files, names or numbers
+#   MICROVM_LINK_SECONDS=COUNT            how long to wait for a link that does not exist yet
 # Some functions are used only by other scripts; values are in single quotes and may contain $:
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
@@ -47,6 +48,7 @@ wait_for_file() { # DEVICE
 
 macvtap() { # NAME MAC LINK MODE
 	local device=/sys/class/net/$1 file
+	wait_for_link "/sys/class/net/$3" "the interface $3"
 	[ -e "/sys/class/net/$3" ] ||
 		fail "the interface $3, to which $1 is to be attached, does not exist"
 	if [ -e "$device" ]; then make_room "$@"; fi

@@ -1,6 +1,7 @@
 # tap-up: creates the VM's tap interfaces, as root. An existing one that fits is kept, because a VM
 # may be using it.
-#   MICROVM_USER=NAME  the user who may open them, a name or a number
+#   MICROVM_USER=NAME           the user who may open them, a name or a number
+#   MICROVM_LINK_SECONDS=COUNT  how long to wait for a bridge that does not exist yet
 # Some functions are used only by other scripts; values are in single quotes and may contain $:
 # shellcheck disable=SC2317,SC2016
 set -euo pipefail
@@ -45,8 +46,11 @@ make_room() { # NAME
 
 tap() { # NAME [BRIDGE]
 	local device=/sys/class/net/$1
-	[ -z "${2:-}" ] || [ -d "/sys/class/net/$2/bridge" ] ||
-		fail "the bridge $2 of the interface $1 does not exist"
+	if [ -n "${2:-}" ]; then
+		wait_for_link "/sys/class/net/$2/bridge" "the bridge $2"
+		[ -d "/sys/class/net/$2/bridge" ] ||
+			fail "the bridge $2 of the interface $1 does not exist"
+	fi
 	if [ -e "$device" ]; then make_room "$1"; fi
 	if [ ! -e "$device" ]; then ip tuntap add dev "$1" mode tap user "$uid" @flags@; fi
 	if [ -n "${2:-}" ]; then ip link set dev "$1" master "$2"; fi

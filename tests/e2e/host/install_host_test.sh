@@ -52,7 +52,7 @@ for unit; do :; done
 vm=\${unit#microvm@} vm=\${vm%.service}
 boot() { ln -sfnT "\$(readlink $state/\$vm/current)" $state/\$vm/booted; echo >$world/active/\$vm; }
 case \$1 in
-daemon-reload) (cd $world/units && find . -type f | sort | xargs md5sum) >$world/loaded ;;
+daemon-reload) (cd $world/local/lib/systemd/system && find . -type f | sort | xargs md5sum) >$world/loaded ;;
 is-active) [ -e $world/active/\$vm ] ;;
 restart | start)
 	grep -q './microvm@.service' $world/loaded
@@ -209,7 +209,7 @@ while killed $((n += stride)); do
 	[ "$(restarts changed)" = 1 ] || again+=" $n"
 	[ "$(restarts '[^c]')" = 0 ] || needless+=" $n"
 	[ -e "$world/active/new" ] || unstarted+=" $n"
-	(cd "$world/units" && find . -type f | sort | xargs md5sum) | cmp -s - "$world/loaded" ||
+	(cd "$world/local/lib/systemd/system" && find . -type f | sort | xargs md5sum) | cmp -s - "$world/loaded" ||
 		unloaded+=" $n"
 	reset
 done

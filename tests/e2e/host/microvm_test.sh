@@ -10,7 +10,7 @@ set -u
 # shellcheck source=tests/golden/lib/fixture.sh
 . "$top/tests/golden/lib/fixture.sh"
 microvm=$(dirname "$(realpath "${MVMBUILD:-$top/build/mvmbuild}")")/microvm
-need_programs jq cc socat
+need_programs jq cc socat unshare
 fixture_make "$test_dir"
 unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
 export NIX_STATE_DIR=$test_dir/nix NO_COLOR=1
@@ -230,15 +230,15 @@ echo two >next
 check "the list shows a flake's VM as outdated when the flake changed" \
 	is_listed flaked .current.system "/nix/store/$fixture_hash-nixos-system-one"
 "$microvm" --state-dir "$state" -l >"$log" 2>&1
-expect "the list uses microvm.nix's words" "$log" \
-	'^flaked: outdated\(nixos-system-one\), rebuild\(nixos-system-two\) and reboot: microvm -Ru flaked'
+expect "the list shows what an update would build" "$log" \
+	'^flaked .* outdated +nixos-system-one .*microvm -Ru flaked builds and boots nixos-system-two'
 touch broken
 everything >before
 check "an update of a flake's VM fails when its build does" fails m -u flaked
 check "that failed update changes nothing" unchanged
 "$microvm" --state-dir "$state" -l >"$log" 2>&1
 expect "the list has the reason of an evaluation that fails" \
-	"$log" '^flaked: unknown, .*no such attribute'
+	"$log" '^flaked .* unknown .*no such attribute'
 check "a creation from a flake fails when its build does" \
 	fails m -c another -f git+https://example.org/vms
 check "that failed creation leaves nothing" unchanged
@@ -250,8 +250,17 @@ check "Nix is called to print what changed" grep -qxe \
 	"--extra-experimental-features nix-command flakes store diff-closures $test_dir/one $test_dir/two" asked
 "$microvm" --state-dir "$state" -r flaked >"$log" 2>&1
 expect "a flake's runner runs in the VM's directory" "$log" "^two runs in $state/flaked$"
-check "without -f the flake is the host's own" bash \
-	-c "'$microvm' -q --state-dir '$state' -c own && [ \"\$(cat '$state/own/flake')\" = git+file:///etc/nixos ]"
+# own=: there is no NixOS; own=flake.nix: there is the flake of one.
+create_own() {
+	unshare -r -m sh -c "mount -t tmpfs tmpfs /etc && mkdir /etc/nixos && touch /etc/nixos/$own &&
+		'$microvm' -q --state-dir '$state' -c own" >"$log" 2>&1
+}
+own=''
+check "without -f and without a flake of the host no VM is created" fails create_own
+expect "the message asks for -f" "$log" 'error: --create needs -f SOURCE'
+own=flake.nix
+check "without -f a VM is created from the host's own flake" create_own
+check "that flake is remembered" test "$(cat "$state/own/flake")" = git+file:///etc/nixos
 m --remove own
 
 # ---- as the reference leaves them ----
@@ -267,7 +276,7 @@ expect "the message says that the VM is declared" "$log" "declared by the host's
 check "the list shows a VM without a runner as broken" is_listed broken .state broken
 check "the list shows the other VMs beside a broken one" is_listed named-by-hand .state current
 "$microvm" --state-dir "$state" -l >"$log" 2>&1
-check "every VM has one line in the list" test "$(wc -l <"$log")" = 4
+check "every VM has one line in the list, under the head" test "$(wc -l <"$log")" = 5
 expect_no "the list in a file has no colours" "$log" $'\033'
 check "the list on a terminal has colours" bash \
 	-c "env -u NO_COLOR script -qec \"'$microvm' --state-dir '$state' -l\" /dev/null </dev/null | grep -q \$'\\033\\[0;32mcurrent'"

@@ -44,7 +44,10 @@ describe() { # NAME [LINE]...: $test_dir/NAME.yaml
 		"toplevel: $test_dir/store/$fixture_hash-system" "closure: $test_dir/registration" \
 		"kernel: $test_dir/kernel" "${@:2}" >"$test_dir/$1.yaml"
 }
-m() { host env XDG_CACHE_HOME="$test_dir/cache" "$test_dir/bin/microvm" "$@" >"$log" 2>&1; }
+m() {
+	host env XDG_CACHE_HOME="$test_dir/cache" NIX_STATE_DIR="$test_dir/nix" \
+		"$test_dir/bin/microvm" "$@" >"$log" 2>&1
+}
 fails() { ! "$@"; }
 has_property() { [ "$(property "$1" "$2")" = "$3" ]; }
 hypervisor_runs() { # NAME
@@ -66,6 +69,11 @@ at_end=host_stop
 host sh -c 'systemd-sysusers && systemd-tmpfiles --create mvmbuild.conf'
 
 # ---- at boot, and all at once ----
+describe other
+check "a VM is created from a description with another name" m -c web1 -f "$test_dir/other.yaml"
+expect "the command reports both names" "$log" \
+	'the VM is called "web1" and its description.s hostName is "other"'
+m --remove web1
 describe web1
 check "a VM is created" m -c web1 -f "$test_dir/web1.yaml"
 expect "the command says how to start it, now and at each boot" \
@@ -146,6 +154,73 @@ check "microvm-check takes the VM's directory" \
 	"$state/up/current/bin/microvm-check" --unit "$state/up"
 host systemctl stop 'microvm@*'
 
+# ---- a VM that does not start is visible ----
+limits='[Unit]\nStartLimitBurst=2\n[Service]\nRestartSec=1\n'
+describe vm10 'kernelParams: [crash]'
+m -c vm10 -f "$test_dir/vm10.yaml"
+describe vm2
+m -c vm2 -f "$test_dir/vm2.yaml"
+host mkdir -p /etc/systemd/system/microvm@vm10.service.d
+# shellcheck disable=SC2059 # a format
+printf "$limits" >"$test_dir/limits"
+host cp "$test_dir/limits" /etc/systemd/system/microvm@vm10.service.d/limits.conf
+host systemctl daemon-reload
+host systemctl enable --now microvm@vm10 microvm@vm2
+check "systemd gives up after a number of starts" \
+	systemd_waits_for microvm@vm10 ActiveState failed
+m -l
+expect "the list has columns" "$log" '^NAME +STATE +SINCE +RESTARTS +BOOT +BUILD +SYSTEM +NOTE$'
+expect "it shows the VM that systemd gave up, the reason, and how to try again" "$log" \
+	'^vm10 +gave up +[0-9]+s +[1-9] +yes +current +system@[0-9a-z]{8} +the guest has crashed; to try again: systemctl reset-failed microvm@vm10 && systemctl start microvm@vm10$'
+expect "it shows a VM that runs" "$log" '^vm2 +running +[0-9]+s +0 +yes +current +system@[0-9a-z]{8}$'
+expect "it shows a VM that is stopped and does not start at boot" \
+	"$log" '^up +stopped +[-0-9s]+ +0 +no +current +system@[0-9a-z]{8} +systemctl start microvm@up$'
+check "it has vm2 before vm10" \
+	test "$(grep -o '^vm[0-9]*' "$log" | xargs)" = 'vm2 vm10'
+m -l --json
+check "the list as JSON has all of it" test "$(jq -r '.vms[] | select(.name == "vm10") |
+	"\(.activity) \(.startsAtBoot) \(.restarts > 0) \(.since > 1000000000) \(.failure)"' "$log")" = \
+	'gave up true true true the guest has crashed'
+check "the VM is removed" m --remove vm10 --stop
+expect "the removal reports the settings that go with it" \
+	"$log" 'Removed .*/etc/systemd/system/microvm@vm10.service.d'
+check "they are gone" host test ! -e /etc/systemd/system/microvm@vm10.service.d
+check "systemd has forgotten its failures" \
+	test -z "$(host systemctl list-units --all --plain --no-legend 'microvm*@vm10*')"
+host systemctl stop microvm@vm2
+
+# ---- a bridge that comes late, and one that does not come ----
+describe late 'interfaces: [{type: tap, id: mvm-late, mac: 02:00:00:00:00:01, bridge: br-late}]'
+m -c late -f "$test_dir/late.yaml"
+host systemctl start --no-block microvm@late
+check "the tap's unit waits for the bridge" \
+	console_says 1 'waiting up to 60 seconds for the bridge br-late' microvm-tap-interfaces@late
+m -l
+expect "the list shows that the VM is starting" "$log" '^late +starting'
+host ip link add br-late type bridge
+check "the VM starts when the bridge is there" wait_until hypervisor_runs late
+host systemctl stop microvm@late
+host ip link delete br-late
+host mkdir -p /run/systemd/system/microvm-tap-interfaces@late.service.d
+host sh -c 'printf "[Service]\nEnvironment=MICROVM_LINK_SECONDS=1\n" >/run/systemd/system/microvm-tap-interfaces@late.service.d/soon.conf && systemctl daemon-reload'
+check "the VM does not start without the bridge" fails host systemctl start microvm@late
+m -l
+expect "the list names the unit that failed, and its last line" "$log" \
+	'^late +failed .*microvm-tap-interfaces failed: tap-up: the bridge br-late of the interface mvm-late does not exist; systemctl start microvm@late$'
+check "that VM is removed with --stop" m --remove late --stop
+describe kept "$volume" 'kernelParams: [crash]'
+m -c kept -f "$test_dir/kept.yaml"
+m -r kept
+m --remove kept
+m -l
+expect "the list names the volumes of removed VMs" \
+	"$log" "^$state/kept has files that a removal kept: data.img$"
+m -l --json
+check "the list as JSON has them, too" \
+	test "$(jq -r '.kept[] | "\(.name) \(.files)"' "$log")" = 'kept ["data.img"]'
+m --state-dir /var/empty -l
+expect "an empty list says so" "$log" '^There are no VMs in /var/empty; microvm -c NAME -f SOURCE'
+
 # ---- the same by install-host ----
 hosts() { # LINE...: one VM with these lines
 	{
@@ -159,7 +234,15 @@ hosts() { # LINE...: one VM with these lines
 }
 install_host() { host "$test_dir/host/bin/install-host" "$@" >"$log" 2>&1; }
 hosts "$volume"
+# As earlier versions installed the units.
+host sh -c "cp $test_dir/host/share/systemd/*.service $test_dir/host/share/systemd/*.target /etc/systemd/system/
+	mkdir /etc/systemd/system/multi-user.target.wants
+	ln -s /etc/systemd/system/microvms.target /etc/systemd/system/multi-user.target.wants/"
 check "install-host starts a VM" install_host
+expect "it reports that the units move out of the way of later installations" \
+	"$log" 'the units move from /etc/systemd/system'
+check "systemd has the units from where a later installation puts them, too" \
+	has_property FragmentPath microvm@fleet /usr/local/lib/systemd/system/microvm@.service
 check "the fleet's VM runs" wait_until hypervisor_runs fleet
 pid=$(property MainPID microvm@fleet) current=$(host readlink "$state/fleet/current")
 hosts "${volume/16/8}"
@@ -182,5 +265,5 @@ hosts "$volume" 'mem: 302'
 check "install-host succeeds for a VM that runs" install_host
 check "that VM runs" hypervisor_runs fleet
 check "systemd knows no unit of these tests as failed" \
-	test -z "$(host systemctl list-units --failed --plain --no-legend 'microvm*')"
+	diff - <(host systemctl list-units --failed --plain --no-legend 'microvm*') </dev/null
 finish

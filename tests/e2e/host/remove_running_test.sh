@@ -47,7 +47,7 @@ runs_by_hand() { # HOW COMMAND...
 	check "$1: the list shows the VM as running" is_listed '[true,true]'
 	"$microvm" --state-dir "$state" -l >"$log" 2>&1
 	expect "$1: the list says that it runs by hand" \
-		"$log" '^vm: .*, running by hand \(process [0-9]+, qemu'
+		"$log" '^vm +by hand .*process [0-9]+, qemu'
 	check "$1: the VM is not removed" fails m --remove vm
 	expect "$1: the message has the reason and what to do" "$log" \
 		"vm runs without its unit \\(process [0-9]+, qemu.*\\); stop it first: cd $state/vm && current/bin/microvm-shutdown"

@@ -39,7 +39,7 @@ expect "microvm-check says that the VM is paused and why" "$log" \
 	'^microvm-check: vm: the VM is already running, with the socket vm.sock, and is paused: io-error, no room on the host for data.img$'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l >"$log" 2>&1
 expect "microvm -l says that the VM is paused and why" \
-	"$log" ', paused: io-error, no room on the host for data.img$'
+	"$log" ' paused .*paused: io-error, no room on the host for data.img'
 "$(dirname "$mvmbuild")/microvm" --state-dir "$test_dir/vms" -l --json >"$log" 2>&1
 expect "the list as JSON says that the VM is paused" "$log" '"paused": *"paused: io-error'
 

@@ -50,7 +50,7 @@ judge() {
 	must "an installation" install
 	for one in same changed new; do judge_vm "$one" two; done
 	for one in host/share/systemd/*.service host/share/systemd/*.target; do
-		cmp -s "$one" "root/etc/systemd/system/${one##*/}" ||
+		cmp -s "$one" "root/usr/local/lib/systemd/system/${one##*/}" ||
 			bad "the unit ${one##*/} is not the one of the host"
 	done
 	must "another installation has nothing to do" \
