@@ -2,17 +2,23 @@
 #include "compiler/command/init.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/file.h"
 #include "base/interrupts.h"
 #include "base/shape.h"
+#include "compiler/command/host_kernel.h"
 #include "templates/embedded.h"
 
 #define PREFIX "starter/"
-#define NAME_HOLE "@name@"
 #define DEFAULT_NAME "vm1"
+
+/* What replaces @name@ and @kernel@ in a template. */
+struct holes {
+	const char *name, *kernel;
+};
 
 /* The file's name inside the template; NULL if it belongs to another one. */
 static const char *name_in(const struct embedded_file *file, const char *template)
@@ -40,16 +46,46 @@ static const char *template_names(struct arena *arena)
 	return list;
 }
 
-static void fill(struct buf *out, const struct embedded_file *file, const char *name)
+/* The line that names the guest's kernel, with a comment if the user has to do something first. */
+static const char *kernel_lines(struct arena *arena)
 {
-	for (const char *at = file->begin; at < file->end;) {
-		const char *hole =
-			memmem(at, (size_t)(file->end - at), NAME_HOLE, strlen(NAME_HOLE));
-		buf_add(out, at, (size_t)((hole ? hole : file->end) - at));
-		if (hole)
-			buf_puts(out, name);
-		at = hole ? hole + strlen(NAME_HOLE) : file->end;
+	struct utsname machine;
+	const char *release = uname(&machine) == 0 ? machine.release : "";
+	const struct host_kernel found = host_kernel_find(arena, "/", release);
+	if (found.path)
+		return arena_printf(arena, "kernel: %s", found.path);
+	if (found.unreadable)
+		return arena_printf(arena,
+			"# Only root can read this kernel; to change that: sudo chmod a+r %s\n"
+			"kernel: %s",
+			found.unreadable, found.unreadable);
+	return "# This machine has no kernel with modules in /boot or /lib/modules. Install one "
+	       "(Debian:\n# linux-image-amd64, Ubuntu: linux-image-generic), and give its path.\n"
+	       "kernel: /boot/vmlinuz-VERSION";
+}
+
+/* Adds the text that replaces the hole at `at`, and returns where the text after it begins. */
+static const char *fill_hole(
+	struct buf *out, const char *at, const char *end, const struct holes *holes)
+{
+	const struct {
+		const char *hole, *text;
+	} table[] = {{"@name@", holes->name}, {"@kernel@", holes->kernel}};
+	for (size_t i = 0; i < countof(table); i++) {
+		const size_t length = strlen(table[i].hole);
+		if ((size_t)(end - at) < length || memcmp(at, table[i].hole, length) != 0)
+			continue;
+		buf_puts(out, table[i].text);
+		return at + length;
 	}
+	buf_add(out, at, 1);
+	return at + 1;
+}
+
+static void fill(struct buf *out, const struct embedded_file *file, const struct holes *holes)
+{
+	for (const char *at = file->begin; at < file->end;)
+		at = fill_hole(out, at, file->end, holes);
 }
 
 static bool check_free(
@@ -92,14 +128,14 @@ static void keep_all(struct arena *arena, const struct strings *written)
 }
 
 static bool write_files(struct arena *arena, struct diag *diag, const char *template,
-	const char *directory, const char *name, struct strings *written)
+	const char *directory, const struct holes *holes, struct strings *written)
 {
 	for (const struct embedded_file *file = embedded_files; file->name; file++) {
 		if (!name_in(file, template))
 			continue;
 		BUF_CLEANUP struct buf text = {0};
 		const char *path = path_join(arena, directory, name_in(file, template));
-		fill(&text, file, name);
+		fill(&text, file, holes);
 		if (!write_one(arena, diag, path, &text))
 			return false;
 		vec_push(arena, written, path);
@@ -117,8 +153,8 @@ bool init_write(struct arena *arena, struct diag *diag, const char *template, co
 	bool made = !path_is_directory(directory);
 	if (made && !directory_make(diag, directory, 0755))
 		return false;
-	if (write_files(
-		    arena, diag, template, directory, is_name(name) ? name : DEFAULT_NAME, written))
+	const struct holes holes = {is_name(name) ? name : DEFAULT_NAME, kernel_lines(arena)};
+	if (write_files(arena, diag, template, directory, &holes, written))
 		return true;
 	for (size_t i = 0; i < written->n; i++)
 		unlink(written->v[i]);

@@ -164,11 +164,14 @@ static bool has_modules(struct resolver *resolver, const char *directory)
 
 /*
  * The directory with the lib/modules of the package that a kernel file belongs to: PACKAGE/bzImage,
- * PACKAGE/boot/vmlinuz-*, or /boot/vmlinuz of a machine.
+ * PACKAGE/boot/vmlinuz-*, or /boot/vmlinuz of a machine; or the directory lib/modules/VERSION, if
+ * the kernel is in it. `make modules_install` of Linux writes modules.builtin.
  */
 static const char *modules_beside(struct resolver *resolver, const char *kernel)
 {
 	const char *directory = path_parent(resolver->arena, kernel);
+	if (path_exists(path_join(resolver->arena, directory, "modules.builtin")))
+		return directory;
 	for (int up = 0; up < 2; up++) {
 		if (has_modules(resolver, directory))
 			return directory;

@@ -18,9 +18,13 @@ let
 
   start = file "start" "555" ''
     #!${sh}
-    # The kernel parameter hello.address=… of vm.yaml.
+    # The kernel parameters hostname=… and hello.address=… of vm.yaml.
+    hostname hello
     for word in $(cat /proc/cmdline); do
-      case $word in hello.address=*) address=''${word#*=} ;; esac
+      case $word in
+        hostname=*) hostname "''${word#*=}" ;;
+        hello.address=*) address=''${word#*=} ;;
+      esac
     done
     ip link set lo up
     if [ -e /sys/class/net/eth0 ] && [ -n "$address" ]; then
@@ -46,7 +50,6 @@ let
     ${busybox}/busybox mkdir -p /bin /etc
     ${busybox}/busybox --install -s /bin
     ln -sf ${inittab} /etc/inittab
-    hostname @name@
     exec init
   '';
 in

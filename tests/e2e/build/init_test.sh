@@ -34,22 +34,69 @@ check "an unknown template makes nothing" test ! -e "$test_dir/none"
 (cd "$test_dir" && "$mvmbuild" init vm '') >"$log" 2>&1
 check "an empty name of the directory is a usage error" test $? = 2
 
+# ---- hello: the kernel of this machine ----
+version=$(basename "$kernel"/boot/vmlinuz-* | sed 's/^vmlinuz-//')
+mkdir -p "$test_dir"/{boot,modules,none,at}
+chmod 777 "$test_dir/at"
+# hello_at BOOT MODULES COMMAND...: runs init hello on a machine with these as /boot and
+# /lib/modules, and prints the lines about the kernel.
+hello_at() {
+	rm -rf "$test_dir/at/web1"
+	mkdir -p /lib/modules
+	# shellcheck disable=SC2016 # that shell's
+	unshare -m sh -c '
+		mount --bind "$1" /boot && mount --bind "$2" /lib/modules && shift 2 && "$@"' \
+		sh "$1" "$2" "${@:3}" "$mvmbuild" init hello "$test_dir/at/web1" >"$log" 2>&1
+	grep -B 2 '^kernel:' "$test_dir/at/web1/vm.yaml" >"$log"
+}
+if [ "$(id -u)" = 0 ] && mkdir -p /lib/modules /boot 2>/dev/null &&
+	unshare -m true 2>/dev/null; then
+	chmod 755 "$test_dir"
+	mkdir -m 755 "$test_dir/modules/$version"
+	cp "$kernel/boot/vmlinuz-$version" "$test_dir/boot"
+	hello_at "$test_dir/boot" "$test_dir/modules"
+	expect "hello: the kernel is the one that the machine has" "$log" \
+		"^kernel: /boot/vmlinuz-$version\$"
+	chmod 600 "$test_dir/boot"/*
+	hello_at "$test_dir/boot" "$test_dir/modules" setpriv --reuid 65534 --clear-groups
+	expect "hello: a kernel that only root can read is named, with the cure" "$log" \
+		"sudo chmod a[+]r /boot/vmlinuz-$version\$"
+	cp "$kernel/boot/vmlinuz-$version" "$test_dir/modules/$version/vmlinuz"
+	hello_at "$test_dir/none" "$test_dir/modules"
+	expect "hello: a kernel beside its modules is found" "$log" \
+		"^kernel: /lib/modules/$version/vmlinuz\$"
+	hello_at "$test_dir/none" "$test_dir/none"
+	expect "hello: without a kernel the description says what to do" "$log" \
+		'^# This machine has no kernel'
+else
+	skip "hello: the kernel is the one that the machine has" "needs root"
+fi
+
 # ---- hello: a system ----
 check "mvmbuild init hello succeeds" "$mvmbuild" init hello "$test_dir/hello1"
+"$mvmbuild" init hello "$test_dir/hello2" >/dev/null
+check "hello: VMs with different names have the same system" \
+	cmp "$test_dir/hello1/system.nix" "$test_dir/hello2/system.nix"
 system=$(nix_build "$test_dir/hello1/system.nix" "") ||
 	{ not_ok "hello: Nix builds the system"; finish; }
 ln -s "$system" "$test_dir/hello1/system"
 port=$((20000 + $$ % 10000))
+# The private store, the test's kernel and a port that is free: nothing else differs.
 {
-	cat "$test_dir/hello1/vm.yaml"
+	sed -e '/^kernel:/d' -e "s/port: 8080/port: $port/" "$test_dir/hello1/vm.yaml"
 	echo "storeDir: $NIX_STORE_DIR"
-	echo "kernelModules: $kernel"
-	echo "interfaces: [{type: user, id: net0}]"
-	echo "kernelParams: [hello.address=10.0.2.15/24]"
-	echo "forwardPorts: [{host: {address: 127.0.0.1, port: $port}, guest: {port: 80}}]"
-} | sed "s|^kernel: .*|kernel: $vmlinux|" >"$test_dir/hello1/test.yaml"
+	fast_kernel
+} >"$test_dir/hello1/test.yaml"
 check "hello: the description compiles" "$mvmbuild" "$test_dir/hello1/test.yaml" --cache \
 	"$test_dir/cache" -o "$test_dir/hello" -MD "$test_dir/hello.d"
+mkdir -p "$test_dir/fedora/lib/modules/$version"
+ln -s "$kernel/lib/modules/$version"/* "$test_dir/fedora/lib/modules/$version/"
+cp "$kernel/boot/vmlinuz-$version" "$test_dir/fedora/lib/modules/$version/vmlinuz"
+"$mvmbuild" plan --json <(grep -v '^kernel' "$test_dir/hello1/test.yaml") \
+	--set toplevel="$system" \
+	--set kernel="$test_dir/fedora/lib/modules/$version/vmlinuz" >"$log" 2>/dev/null
+expect "the modules of a kernel in lib/modules/VERSION are found beside it" "$log" \
+	virtio_blk
 boot_start hello
 if vm_wait_for '^hello: ready, at 10.0.2.15/24'; then
 	check "hello: the guest serves its page" \

@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs the handbook's commands for Debian as they stand there, on a host with a real systemd.
+# Runs the handbook's commands on a host with a real systemd, over this machine's file system. Other
+# than in tests/long/handbook_test.sh, apt-get does nothing, the build that is tested is installed,
+# Nix builds without its users and its daemon, and there is no reboot.
 set -u
 # shellcheck source=tests/e2e/lib/guest.sh
 . "$(dirname "$0")/../lib/guest.sh"
@@ -11,34 +13,23 @@ need_programs ip unshare nsenter script curl systemctl nix-build busybox
 guest_setup
 # shellcheck source=tests/e2e/lib/systemd.sh
 . "$top/tests/e2e/lib/systemd.sh"
+# shellcheck source=tests/e2e/lib/handbook.sh
+. "$top/tests/e2e/lib/handbook.sh"
 log=$test_dir/log
+blocks=$test_dir/blocks
+handbook_blocks "$blocks"
 
 # The host's kernel, as Debian installs one.
 version=$(basename "$kernel"/boot/vmlinuz-* | sed 's/^vmlinuz-//')
 mkdir -p "$host_units/boot" "$host_units/usr/lib/modules" "$host_units/etc/systemd/system"
 cp "$kernel/boot/vmlinuz-$version" "$host_units/boot/"
-ln -s "boot/vmlinuz-$version" "$host_units/vmlinuz"
 cp -r "$kernel/lib/modules/$version" "$host_units/usr/lib/modules/"
 printf '[Unit]\nDescription=What the test needs\nRequires=basic.target\nAfter=basic.target\nAllowIsolate=yes\n' >"$host_units/etc/systemd/system/mvm-test.target"
 
-# Without a network nothing can be installed; that its packages are there under these names can be
-# seen.
+# There may be no network to install from.
 mkdir -p "$host_units/usr/local/sbin"
-cat >"$host_units/usr/local/sbin/apt-get" <<'E2'
-#!/bin/sh
-for package; do
-	case $package in install | -*) ;; *) dpkg-query -W "$package" || exit 1 ;; esac
-done
-E2
+printf '#!/bin/sh\n' >"$host_units/usr/local/sbin/apt-get"
 chmod +x "$host_units/usr/local/sbin/apt-get"
-
-# Its blocks, each with the title above it.
-awk -v dir="$test_dir" '
-	/^## / { wanted = $0 == "## On Debian 12" }
-	/^### / { title = substr($0, 5) }
-	wanted && /^```sh$/ { n++; file = sprintf("%s/step%d", dir, n); print title >(file ".title"); inside = 1; next }
-	/^```$/ { inside = 0 }
-	inside { print >file }' "$top/docs/handbook.md"
 
 if host_start; then
 	ok "systemd runs"
@@ -50,17 +41,41 @@ fi
 # shellcheck disable=SC2034 # lib.sh calls it
 at_end=host_stop
 
-# As root without the group nixbld Nix builds in the machine itself.
+# The user of the handbook, and the group that Debian's nix-setup-systemd makes.
+host sh -c '
+	useradd --create-home alex
+	groupadd --force nix-users && groupadd --force kvm
+	# As in a container: systemd-networkd does not wait for udev then.
+	mount -o remount,ro,bind /sys' >"$log" 2>&1
+
+# Without the group nixbld Nix builds in the machine itself.
+nix=$'build-users-group =\nsandbox = false\nsubstitute = false'
 step() { # NUMBER
-	host env NIX_CONFIG=$'build-users-group =\nsandbox = false' HOME=/root BUILD="$top/build" \
-		bash -euo pipefail \
-		-c "cd '$top'; [ ! -d /root/web1 ] || cd /root/web1; . '$test_dir/step$1'" >"$log" \
-		2>&1
+	host env NIX_CONFIG="$nix" BUILD="$top/build" bash -euo pipefail -c "
+		cd '$top'; [ ! -d /root/web1 ] || cd /root/web1; . '$blocks/$1'"
 }
-for number in 1 2 3 4 5 6; do
-	title=$(cat "$test_dir/step$number.title") ||
-		{ not_ok "the handbook has six steps"; finish; }
-	if step "$number"; then
+# A store of the user's own, at its usual place.
+step_of_alex() { # NUMBER
+	# shellcheck disable=SC2016 # that shell's
+	host unshare -m sh -euc '
+		mkdir -p /nix
+		mount -t tmpfs tmpfs /nix
+		chown alex /nix
+		cd /home/alex
+		exec setpriv --reuid=alex --regid=alex --init-groups env HOME=/home/alex \
+			NIX_CONFIG="$1" bash -euo pipefail -c "$2"' sh "$nix" "$(<"$blocks/$1")"
+}
+
+number=0
+while [ -e "$blocks/$((++number))" ]; do
+	title=$(<"$blocks/$number.title")
+	how=$(<"$blocks/$number.how")
+	if [ "$how" = 'after a reboot' ]; then
+		skip "$title, after a reboot" "tests/long/handbook_test.sh reboots"
+		continue
+	fi
+	if case $how in 'as alex') step_of_alex "$number" ;; *) step "$number" ;; esac \
+		>"$log" 2>&1; then
 		ok "$title"
 	else
 		not_ok "$title" "$log"
@@ -68,15 +83,18 @@ for number in 1 2 3 4 5 6; do
 			sed 's/^/#   /'
 		finish
 	fi
-	case $number in
-	4) expect "the page comes from the guest" "$log" '^hello from web1$'
-		expect "the handbook's VM is listed as current" "$log" 'web1: current' ;;
-	5) expect "the list says that there is something to build" "$log" 'web1: outdated'
-		expect "the handbook's VM serves its page again" "$log" '^hello from web1$' ;;
-	6) expect_no "it is listed no more" "$log" web1: ;;
+	if grep -q '^curl ' "$blocks/$number"; then
+		expect "$title: the page comes from the guest" "$log" '^hello from web1$'
+	fi
+	case $title in
+	'Create and start it') expect "the handbook's VM is listed as current" "$log" \
+		'^web1.*current' ;;
+	'Change it') expect "the list says that there is something to build" "$log" \
+		'^web1.*outdated' ;;
+	'Stop it, and remove it') expect_no "it is listed no more" "$log" ^web1 ;;
 	esac
 done
-check "the handbook has no seventh step" test ! -e "$test_dir/step7"
+check "the handbook has nine blocks" test "$number" = 10
 check "nothing of the handbook's VM is left" \
 	test -z "$(host sh -c 'ls /var/lib/microvms /nix/var/nix/gcroots/microvm 2>/dev/null | grep web1; ls /sys/class/net | grep vm-web1; pgrep -u microvm')"
 finish

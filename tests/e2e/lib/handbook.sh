@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: MIT
+# The handbook's commands, for tests that run them.
+
+# shellcheck source=tests/e2e/lib/lib.sh
+[ -n "${top:-}" ] || . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+# handbook_blocks DIR: writes the blocks of the handbook's first two parts to DIR/1, DIR/2, …; its
+# title to DIR/N.title, and the comment before it ("as alex", "after a reboot") to DIR/N.how.
+handbook_blocks() {
+	mkdir -p "$1"
+	awk -v dir="$1" '
+		/^## / { wanted = $0 == "## A first VM" || $0 == "## On Debian" }
+		/^###? / { title = $0; sub(/^#+ /, "", title) }
+		/^<!-- .* -->$/ { how = substr($0, 6, length($0) - 9) }
+		wanted && /^```sh$/ {
+			n++
+			print title >(dir "/" n ".title")
+			print how >(dir "/" n ".how")
+			how = ""
+			inside = 1
+			next
+		}
+		/^```$/ { inside = 0 }
+		inside { print >(dir "/" n) }' "$top/docs/handbook.md"
+}
