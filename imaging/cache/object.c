@@ -270,7 +270,7 @@ size_t object_record_bytes(const struct object_record *record)
 	size_t payload = 0;
 	if (record->type == OBJECT_FILE)
 		payload = (size_t)record->count * sizeof(uint32_t);
-	else if (record->type == OBJECT_SYMLINK)
+	else if (record->type == OBJECT_SYMLINK || record->type == OBJECT_ATTRIBUTES)
 		payload = record->count;
 	return (payload_offset(record) + payload + 7) & ~(size_t)7;
 }

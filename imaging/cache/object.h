@@ -19,7 +19,18 @@ struct stat;
 enum { OBJECT_FORMAT = 3, OBJECT_PAGE = 4096 };
 
 /* Record types, with the numbers of squashfs. */
-enum { OBJECT_DIRECTORY = 1, OBJECT_FILE, OBJECT_SYMLINK };
+enum {
+	OBJECT_DIRECTORY = 1,
+	OBJECT_FILE,
+	OBJECT_SYMLINK,
+	/* only in a root file system */
+	OBJECT_BLOCK_DEVICE,
+	OBJECT_CHARACTER_DEVICE,
+	OBJECT_FIFO,
+	OBJECT_SOCKET,
+	/* not an inode: has the attributes of the record that follows (store/attributes.h) */
+	OBJECT_ATTRIBUTES = 64,
+};
 
 #define OBJECT_OWN_CONTENT 0xffffffffu
 #define OBJECT_NO_FRAGMENT 0xffffffffu /* the same number as in squashfs */
@@ -33,7 +44,10 @@ struct object_record {
 	uint8_t type; /* OBJECT_DIRECTORY, … */
 	uint8_t name_length;
 	uint16_t mode; /* permission bits */
-	/* children of a directory, bytes of a link's target, or 32-bit words of a file's payload */
+	/*
+	 * children of a directory, bytes of a link's target or of attributes, or 32-bit words of a
+	 * file's payload
+	 */
 	uint32_t count;
 	uint32_t number; /* of the inode, from 0; the path itself is 0 */
 	uint32_t parent; /* number of the directory that contains it */
@@ -139,8 +153,8 @@ const struct object_record *object_next(
 const struct object_file *object_record_file(const struct object_record *record);
 const char *object_record_name(const struct object_record *record);
 /*
- * Returns a link's target, or the layout of a file's content: block sizes for squashfs, struct
- * erofs_extents for erofs.
+ * Returns a link's target, attributes, or the layout of a file's content: block sizes for squashfs,
+ * struct erofs_extents for erofs.
  */
 const void *object_record_payload(const struct object_record *record);
 size_t object_record_bytes(const struct object_record *record);

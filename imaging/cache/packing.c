@@ -14,6 +14,7 @@
 void packing_init(struct packing *p, const struct packing_request *request)
 {
 	p->root = request->path;
+	p->whole = request->whole;
 	p->identity = request->identity;
 	p->progress = request->progress;
 	p->progress_context = request->progress_context;
@@ -66,6 +67,19 @@ static void pad_records(struct packing *p, size_t unit)
 {
 	static const char zeros[8];
 	buf_add(&p->records, zeros, -p->records.n & (unit - 1));
+}
+
+void packing_attributes(struct packing *p, const struct store_node *node)
+{
+	if (!node->attributes)
+		return;
+	const struct object_record record = {.type = OBJECT_ATTRIBUTES,
+		.count = (uint32_t)node->attributes->n,
+		.number = node->number,
+		.parent = node->parent};
+	packing_record_begin(p, record, NULL, "");
+	buf_add(&p->records, node->attributes->p, node->attributes->n);
+	packing_record_end(p);
 }
 
 uint64_t packing_record_begin(struct packing *p, struct object_record record,

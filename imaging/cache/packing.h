@@ -19,6 +19,7 @@ struct packing;
 
 struct packing_request {
 	const char *path;                /* of the tree; outlives the packing */
+	bool whole;                      /* a root file system, packed with its attributes */
 	struct object_identity identity; /* its strings outlive the packing */
 	/* an empty file, open for reading and writing; the packing owns it */
 	int fd;
@@ -35,6 +36,7 @@ struct packing {
 	/* Called for each directory before its entries; may be NULL. */
 	void (*enter_directory)(struct packing *packing, uint32_t number);
 	const char *root;
+	bool whole;
 	struct object_identity identity;
 	void (*progress)(void *context, uint64_t read_bytes);
 	void *progress_context;
@@ -59,10 +61,16 @@ void packing_release(struct packing *packing);
  * `add_file` feeds contents to the walk, and the NAR hash is compared with the expected one.
  */
 bool packing_walk(struct packing *packing, struct diag *diag, bool hashed);
+/*
+ * Whether a root file system still has the hash under which it was planned; else records an error.
+ */
+bool packing_unchanged(const struct packing *packing, struct diag *diag);
 /* Appends to the data. */
 bool packing_write(struct packing *packing, struct diag *diag, const void *bytes, size_t count);
 void packing_progress(struct packing *packing, uint64_t more_bytes);
 
+/* Adds the attributes of the node whose record follows; nothing if it has none. */
+void packing_attributes(struct packing *packing, const struct store_node *node);
 /* Begins a record, up to its payload; `file` is given only for files. Returns its offset. */
 uint64_t packing_record_begin(struct packing *packing, struct object_record record,
 	const struct object_file *file, const char *name);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* packing_walk: makes the records of a tree. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "imaging/cache/packing.h"
 #include "imaging/store/nar_hash.h"
@@ -19,9 +20,28 @@ static bool add_symlink(
 {
 	struct packing *p = context;
 	(void)walk;
+	packing_attributes(p, node);
 	packing_record_begin(
 		p, record_of(node, OBJECT_SYMLINK, (uint32_t)node->size), NULL, node->name);
 	buf_add(&p->records, target, (size_t)node->size);
+	packing_record_end(p);
+	return true;
+}
+
+static uint8_t special_type(mode_t type)
+{
+	return S_ISBLK(type)     ? OBJECT_BLOCK_DEVICE
+		: S_ISCHR(type)  ? OBJECT_CHARACTER_DEVICE
+		: S_ISFIFO(type) ? OBJECT_FIFO
+				 : OBJECT_SOCKET;
+}
+
+static bool add_special(void *context, struct store_walk *walk, const struct store_node *node)
+{
+	struct packing *p = context;
+	(void)walk;
+	packing_attributes(p, node);
+	packing_record_begin(p, record_of(node, special_type(node->type), 0), NULL, node->name);
 	packing_record_end(p);
 	return true;
 }
@@ -40,6 +60,7 @@ static bool end_directory(
 {
 	struct packing *p = context;
 	(void)walk;
+	packing_attributes(p, node);
 	packing_record_begin(p, record_of(node, OBJECT_DIRECTORY, entries), NULL, node->name);
 	packing_record_end(p);
 	return true;
@@ -48,13 +69,23 @@ static bool end_directory(
 static bool add_file(void *context, struct store_walk *walk, const struct store_node *node, int fd)
 {
 	struct packing *p = context;
+	packing_attributes(p, node);
 	return p->add_file(
 		p, walk->diag, fd, record_of(node, OBJECT_FILE, 0), node->size, node->name);
+}
+
+bool packing_unchanged(const struct packing *p, struct diag *diag)
+{
+	return strcmp(p->identity.nar_hash, p->nar_hash) == 0 ||
+		diag_error(diag, STATUS_INPUT, NULL, "file-changed",
+			"a file in %s changed while it was read", p->root);
 }
 
 static bool check(struct packing *p)
 {
 	nar_end(&p->walk.nar, p->nar_hash);
+	if (p->whole)
+		return packing_unchanged(p, p->walk.diag);
 	return nar_check(p->walk.diag, p->root, p->identity.nar_hash, p->nar_hash);
 }
 
@@ -63,9 +94,13 @@ bool packing_walk(struct packing *p, struct diag *diag, bool hashed)
 	static const struct store_visitor visitor = {.directory = add_directory,
 		.directory_end = end_directory,
 		.symlink = add_symlink,
+		.special = add_special,
 		.file = add_file};
-	p->walk = (struct store_walk){
-		.diag = diag, .visitor = &visitor, .context = p, .hashed = hashed};
+	p->walk = (struct store_walk){.diag = diag,
+		.visitor = &visitor,
+		.context = p,
+		.hashed = hashed,
+		.whole = p->whole};
 	p->walked = store_walk_run(&p->walk, p->root) && (!hashed || check(p));
 	store_walk_free(&p->walk);
 	return p->walked;

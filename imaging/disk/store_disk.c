@@ -123,7 +123,9 @@ static bool item_pack(struct job *job, struct item *item, const struct object_id
 {
 	if (!cache_create(job->cache, job->diag, &item->entry))
 		return false;
-	const struct packing_request request = {.path = item->path->path,
+	const char *rootfs = item->path->rootfs;
+	const struct packing_request request = {.path = rootfs ? rootfs : item->path->path,
+		.whole = rootfs,
 		.identity = *identity,
 		.fd = item->entry.fd,
 		.target = item->entry.where,

@@ -115,6 +115,9 @@ static bool check(struct erofs_packing *p, struct diag *diag)
 {
 	struct packing *common = &p->common;
 	uint64_t size;
+	if (common->whole)
+		return tree_hash(diag, common->root, common->nar_hash, &size) &&
+			packing_unchanged(common, diag);
 	return nar_hash(diag, common->root, common->nar_hash, &size) &&
 		nar_check(diag, common->root, common->identity.nar_hash, common->nar_hash);
 }

@@ -24,6 +24,10 @@ enum {
 	SQUASHFS_DIR_TYPE = 1,
 	SQUASHFS_REG_TYPE = 2,
 	SQUASHFS_SYMLINK_TYPE = 3,
+	SQUASHFS_BLKDEV_TYPE = 4,
+	SQUASHFS_CHRDEV_TYPE = 5,
+	SQUASHFS_FIFO_TYPE = 6,
+	SQUASHFS_SOCKET_TYPE = 7,
 	SQUASHFS_LDIR_TYPE = 8,
 	SQUASHFS_LREG_TYPE = 9,
 
@@ -88,6 +92,25 @@ struct squashfs_lreg_inode {
 	uint64_t start_block, file_size, sparse;
 	uint32_t nlink, fragment, offset, xattr;
 } SQUASHFS_PACKED; /* followed by block sizes */
+
+struct squashfs_dev_inode {
+	struct squashfs_base_inode base;
+	uint32_t nlink, rdev;
+} SQUASHFS_PACKED; /* a pipe or socket has no rdev */
+
+struct squashfs_xattr_entry {
+	uint16_t type, size;
+} SQUASHFS_PACKED; /* followed by the name, the value's size in 32 bits, the value */
+
+struct squashfs_xattr_id {
+	uint64_t xattr; /* position of the first entry */
+	uint32_t count, size;
+} SQUASHFS_PACKED;
+
+struct squashfs_xattr_id_table {
+	uint64_t xattr_table_start;
+	uint32_t xattr_ids, unused;
+} SQUASHFS_PACKED; /* followed by the positions of blocks of squashfs_xattr_id */
 
 struct squashfs_dir_header {
 	uint32_t count; /* number of entries, minus one */

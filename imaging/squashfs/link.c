@@ -10,9 +10,12 @@
 #include "imaging/disk/placer.h"
 #include "imaging/disk/writer.h"
 #include "imaging/squashfs/meta.h"
+#include "imaging/squashfs/owners.h"
 #include "imaging/store/store_root.h"
 
-enum { DATA_START = OBJECT_PAGE, ROOT_NUMBER = 1, LINKS_NUMBER = 2, ROOT_GID_INDEX = 1 };
+enum { DATA_START = OBJECT_PAGE, ROOT_NUMBER = 1, LINKS_NUMBER = 2 };
+
+static const struct inode_owner by_root = {.xattr = SQUASHFS_INVALID_XATTR};
 
 struct entries {
 	struct directory_entry *v;
@@ -24,6 +27,10 @@ struct squashfs_linker {
 	ZSTD_CCtx *compressor;
 	struct placer *placer;
 	struct inode_tables tables;
+	struct owner_tables owners;
+	uint16_t root_gid;         /* index of STORE_ROOT_GID */
+	struct attributes pending; /* of the record that follows, if `has_pending` */
+	bool has_pending;
 	struct buf fragments; /* struct squashfs_fragment_entry */
 	uint64_t nfragments, ninodes;
 	struct entries root; /* entries of the image's root */
@@ -42,8 +49,10 @@ static void entries_push(struct entries *entries, struct directory_entry entry)
 
 static void add_links_directory(struct squashfs_linker *linker)
 {
-	const struct directory links = {
-		.mode = STORE_LINKS_MODE, .number = LINKS_NUMBER, .parent = ROOT_NUMBER};
+	const struct directory links = {.mode = STORE_LINKS_MODE,
+		.number = LINKS_NUMBER,
+		.parent = ROOT_NUMBER,
+		.owner = by_root};
 	const uint64_t inode = inode_add_directory(&linker->tables, &links);
 	entries_push(&linker->root,
 		(struct directory_entry){.name = STORE_LINKS_NAME,
@@ -62,7 +71,10 @@ struct squashfs_linker *squashfs_linker_new(const struct squashfs_link_request *
 	linker->placer = placer_new(request->image, DATA_START);
 	linker->tables.time = request->time;
 	linker->tables.inodes.compressor = linker->tables.directories.compressor =
-		linker->compressor;
+		linker->owners.values.compressor = linker->compressor;
+	uint16_t root_id;
+	owner_index(&linker->owners, 0, &root_id); /* the first, as in `by_root` */
+	owner_index(&linker->owners, STORE_ROOT_GID, &linker->root_gid);
 	linker->ninodes = LINKS_NUMBER;
 	add_links_directory(linker);
 	return linker;
@@ -77,6 +89,7 @@ void squashfs_linker_free(struct squashfs_linker *linker)
 	buf_free(&linker->tables.inodes.stored);
 	buf_free(&linker->tables.directories.stored);
 	buf_free(&linker->fragments);
+	owner_tables_free(&linker->owners);
 	free(linker->root.v);
 	free(linker->open.v);
 	free(linker);
@@ -126,8 +139,22 @@ struct bases {
 	uint32_t inode, fragment;
 };
 
+/* Sets the owner of the record from its attributes, if it has any. */
+static bool take_owner(struct squashfs_linker *linker, struct inode_owner *owner)
+{
+	*owner = by_root;
+	if (!linker->has_pending)
+		return true;
+	if (!owner_index(&linker->owners, linker->pending.uid, &owner->uid) ||
+		!owner_index(&linker->owners, linker->pending.gid, &owner->gid))
+		return false;
+	owner->xattr = owner_attributes(&linker->owners, linker->pending);
+	return true;
+}
+
 static bool add_file(struct squashfs_linker *linker, const struct object *object,
-	const struct object_record *record, struct bases bases, uint64_t *inode)
+	const struct object_record *record, const struct inode_owner *owner, struct bases bases,
+	uint64_t *inode)
 {
 	const struct object_record *content = object_record_original(object, record);
 	if (!content)
@@ -136,6 +163,7 @@ static bool add_file(struct squashfs_linker *linker, const struct object *object
 	const bool in_fragment = file->fragment != OBJECT_NO_FRAGMENT;
 	const struct regular_file regular = {.mode = record->mode,
 		.number = bases.inode + record->number,
+		.owner = *owner,
 		.start = content->count ? placer_locate(linker->placer, file->start) : 0,
 		.size = file->size,
 		.sparse = file->sparse,
@@ -149,7 +177,7 @@ static bool add_file(struct squashfs_linker *linker, const struct object *object
 
 /* Moves the last `count` open nodes to the directory. */
 static bool add_directory(struct squashfs_linker *linker, const struct object_record *record,
-	struct bases bases, uint64_t *inode)
+	const struct inode_owner *owner, struct bases bases, uint64_t *inode)
 {
 	if (record->count > linker->open.n)
 		return false;
@@ -160,24 +188,62 @@ static bool add_directory(struct squashfs_linker *linker, const struct object_re
 		.n = record->count,
 		.mode = record->mode,
 		.number = bases.inode + record->number,
+		.owner = *owner,
 		.parent = is_top ? ROOT_NUMBER : bases.inode + record->parent};
 	*inode = inode_add_directory(&linker->tables, &directory);
 	return true;
+}
+
+static uint64_t add_special(struct squashfs_linker *linker, const struct object_record *record,
+	const struct inode_owner *owner, struct bases bases)
+{
+	const struct special special = {.type = record->type,
+		.mode = record->mode,
+		.number = bases.inode + record->number,
+		.owner = *owner,
+		.major = linker->pending.major,
+		.minor = linker->pending.minor};
+	return inode_add_special(&linker->tables, &special);
+}
+
+static bool add_inode(struct squashfs_linker *linker, const struct object *object,
+	const struct object_record *record, struct bases bases, uint64_t *inode)
+{
+	struct inode_owner owner;
+	if (!take_owner(linker, &owner))
+		return false;
+	switch (record->type) {
+	case OBJECT_SYMLINK:
+		*inode = inode_add_symlink(&linker->tables, bases.inode + record->number, &owner,
+			object_record_payload(record), record->count);
+		return true;
+	case OBJECT_FILE:
+		return add_file(linker, object, record, &owner, bases, inode);
+	case OBJECT_DIRECTORY:
+		return add_directory(linker, record, &owner, bases, inode);
+	case OBJECT_BLOCK_DEVICE:
+	case OBJECT_CHARACTER_DEVICE:
+	case OBJECT_FIFO:
+	case OBJECT_SOCKET:
+		*inode = add_special(linker, record, &owner, bases);
+		return linker->has_pending;
+	default:
+		return false;
+	}
 }
 
 static bool add_record(struct squashfs_linker *linker, const struct object *object,
 	const struct object_record *record, struct bases bases)
 {
 	uint64_t inode;
-	if (record->type == SQUASHFS_SYMLINK_TYPE) {
-		inode = inode_add_symlink(&linker->tables, bases.inode + record->number,
-			object_record_payload(record), record->count);
-	} else if (record->type == SQUASHFS_REG_TYPE) {
-		if (!add_file(linker, object, record, bases, &inode))
-			return false;
-	} else if (!add_directory(linker, record, bases, &inode)) {
-		return false;
+	if (record->type == OBJECT_ATTRIBUTES) {
+		linker->has_pending = attributes_parse(
+			object_record_payload(record), record->count, &linker->pending);
+		return linker->has_pending;
 	}
+	if (!add_inode(linker, object, record, bases, &inode))
+		return false;
+	linker->has_pending = false;
 	entries_push(&linker->open,
 		(struct directory_entry){.name = object_record_name(record),
 			.name_length = record->name_length,
@@ -210,6 +276,7 @@ bool squashfs_linker_add(struct squashfs_linker *linker, struct diag *diag, cons
 	add_fragments(linker, object);
 	linker->ninodes += object->footer.inodes;
 	linker->open.n = 0;
+	linker->has_pending = false;
 	bool ok = true;
 	for (const struct object_record *record = NULL;
 		ok && (record = object_next(object, record));)
@@ -253,7 +320,7 @@ static uint64_t add_root(struct squashfs_linker *linker)
 	const struct directory root = {.entries = linker->root.v,
 		.n = linker->root.n,
 		.mode = STORE_ROOT_MODE,
-		.gid = ROOT_GID_INDEX,
+		.owner = {.gid = linker->root_gid, .xattr = SQUASHFS_INVALID_XATTR},
 		.number = ROOT_NUMBER,
 		/* as mksquashfs does: a number that no inode has */
 		.parent = (uint32_t)linker->ninodes + 1};
@@ -295,10 +362,13 @@ static struct squashfs_super_block tables_join(
 	if (linker->nfragments)
 		super.fragment_table_start = htole64(meta_add_table(
 			tail, start, linker->compressor, linker->fragments.p, linker->fragments.n));
-	const uint32_t ids[] = {htole32(0), htole32(STORE_ROOT_GID)};
-	super.no_ids = htole16((uint16_t)countof(ids));
+	const struct buf *ids = &linker->owners.ids;
+	super.no_ids = htole16((uint16_t)(ids->n / sizeof(uint32_t)));
 	super.id_table_start =
-		htole64(meta_add_table(tail, start, linker->compressor, ids, sizeof ids));
+		htole64(meta_add_table(tail, start, linker->compressor, ids->p, ids->n));
+	if (linker->owners.sets.n)
+		super.flags = htole16(SQUASHFS_FLAG_DUPLICATES);
+	super.xattr_id_table_start = htole64(owner_add_attributes(&linker->owners, tail, start));
 	super.bytes_used = htole64(start + tail->n);
 	return super;
 }

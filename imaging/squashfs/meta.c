@@ -10,13 +10,9 @@
 #include "base/arena.h"
 #include "base/ending.h"
 
-enum { ROOT_ID = 0, SMALL_DIRECTORY_MAX = 0xffff, INDEX_MAX = 0xffff };
+enum { SMALL_DIRECTORY_MAX = 0xffff, INDEX_MAX = 0xffff };
 
-/*
- * Returns the position of the next byte as a squashfs reference: the block's offset in the stream
- * << 16 | the offset in the block.
- */
-static uint64_t meta_position(const struct meta_stream *stream)
+uint64_t meta_position(const struct meta_stream *stream)
 {
 	return (uint64_t)stream->stored.n << 16 | stream->n;
 }
@@ -39,7 +35,7 @@ void meta_flush(struct meta_stream *stream)
 	stream->n = 0;
 }
 
-static void meta_add(struct meta_stream *stream, const void *bytes, size_t count)
+void meta_add(struct meta_stream *stream, const void *bytes, size_t count)
 {
 	for (const unsigned char *from = bytes; count;) {
 		size_t part = SQUASHFS_METADATA_SIZE - stream->n;
@@ -54,14 +50,13 @@ static void meta_add(struct meta_stream *stream, const void *bytes, size_t count
 	}
 }
 
-uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compressor,
-	const void *table, size_t count)
+void meta_add_blocks(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compressor,
+	const void *table, size_t count, struct buf *places)
 {
 	struct meta_stream stream = {.compressor = compressor};
-	BUF_CLEANUP struct buf places = {0};
 	for (size_t at = 0; at < count; at += SQUASHFS_METADATA_SIZE) {
 		const uint64_t place = htole64(tail_start + tail->n + stream.stored.n);
-		buf_add(&places, &place, sizeof place);
+		buf_add(places, &place, sizeof place);
 		size_t left = count - at;
 		meta_add(&stream, (const char *)table + at,
 			left < SQUASHFS_METADATA_SIZE ? left : SQUASHFS_METADATA_SIZE);
@@ -69,28 +64,35 @@ uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compre
 	}
 	buf_add(tail, stream.stored.p, stream.stored.n);
 	buf_free(&stream.stored);
+}
+
+uint64_t meta_add_table(struct buf *tail, uint64_t tail_start, ZSTD_CCtx *compressor,
+	const void *table, size_t count)
+{
+	BUF_CLEANUP struct buf places = {0};
+	meta_add_blocks(tail, tail_start, compressor, table, count, &places);
 	const uint64_t list = tail_start + tail->n;
 	buf_add(tail, places.p, places.n);
 	return list;
 }
 
-static struct squashfs_base_inode base_inode(
-	const struct inode_tables *tables, uint16_t type, uint16_t mode, uint32_t number)
+static struct squashfs_base_inode base_inode(const struct inode_tables *tables, uint16_t type,
+	uint16_t mode, uint32_t number, const struct inode_owner *owner)
 {
 	return (struct squashfs_base_inode){.inode_type = htole16(type),
 		.mode = htole16(mode),
-		.uid = htole16(ROOT_ID),
-		.guid = htole16(ROOT_ID),
+		.uid = htole16(owner->uid),
+		.guid = htole16(owner->gid),
 		.mtime = htole32(tables->time),
 		.inode_number = htole32(number)};
 }
 
-uint64_t inode_add_symlink(
-	struct inode_tables *tables, uint32_t number, const char *target, uint32_t length)
+uint64_t inode_add_symlink(struct inode_tables *tables, uint32_t number,
+	const struct inode_owner *owner, const char *target, uint32_t length)
 {
 	const uint64_t position = meta_position(&tables->inodes);
 	const struct squashfs_symlink_inode inode = {
-		.base = base_inode(tables, SQUASHFS_SYMLINK_TYPE, 0777, number),
+		.base = base_inode(tables, SQUASHFS_SYMLINK_TYPE, 0777, number, owner),
 		.nlink = htole32(1),
 		.symlink_size = htole32(length)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
@@ -100,22 +102,22 @@ uint64_t inode_add_symlink(
 
 static void add_large_file(struct inode_tables *tables, const struct regular_file *file)
 {
-	const struct squashfs_lreg_inode inode = {
-		.base = base_inode(tables, SQUASHFS_LREG_TYPE, file->mode, file->number),
+	const struct squashfs_lreg_inode inode = {.base = base_inode(tables, SQUASHFS_LREG_TYPE,
+							  file->mode, file->number, &file->owner),
 		.start_block = htole64(file->start),
 		.file_size = htole64(file->size),
 		.sparse = htole64(file->sparse),
 		.nlink = htole32(1),
 		.fragment = htole32(file->fragment),
 		.offset = htole32(file->fragment_offset),
-		.xattr = htole32(SQUASHFS_INVALID_XATTR)};
+		.xattr = htole32(file->owner.xattr)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
 }
 
 static void add_plain_file(struct inode_tables *tables, const struct regular_file *file)
 {
-	const struct squashfs_reg_inode inode = {
-		.base = base_inode(tables, SQUASHFS_REG_TYPE, file->mode, file->number),
+	const struct squashfs_reg_inode inode = {.base = base_inode(tables, SQUASHFS_REG_TYPE,
+							 file->mode, file->number, &file->owner),
 		.start_block = htole32((uint32_t)file->start),
 		.fragment = htole32(file->fragment),
 		.offset = htole32(file->fragment_offset),
@@ -126,7 +128,8 @@ static void add_plain_file(struct inode_tables *tables, const struct regular_fil
 uint64_t inode_add_file(struct inode_tables *tables, const struct regular_file *file)
 {
 	const uint64_t position = meta_position(&tables->inodes);
-	if (file->start > UINT32_MAX || file->size > UINT32_MAX || file->sparse)
+	if (file->start > UINT32_MAX || file->size > UINT32_MAX || file->sparse ||
+		file->owner.xattr != SQUASHFS_INVALID_XATTR)
 		add_large_file(tables, file);
 	else
 		add_plain_file(tables, file);
@@ -134,6 +137,26 @@ uint64_t inode_add_file(struct inode_tables *tables, const struct regular_file *
 		const uint32_t size = htole32(file->block_sizes[i]);
 		meta_add(&tables->inodes, &size, sizeof size);
 	}
+	return position;
+}
+
+/* As the kernel's new_encode_dev (include/linux/kdev_t.h). */
+static uint32_t device_number(uint32_t major, uint32_t minor)
+{
+	return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
+}
+
+uint64_t inode_add_special(struct inode_tables *tables, const struct special *special)
+{
+	const uint64_t position = meta_position(&tables->inodes);
+	const bool is_device =
+		special->type == SQUASHFS_BLKDEV_TYPE || special->type == SQUASHFS_CHRDEV_TYPE;
+	const struct squashfs_dev_inode inode = {
+		.base = base_inode(
+			tables, special->type, special->mode, special->number, &special->owner),
+		.nlink = htole32(1),
+		.rdev = htole32(device_number(special->major, special->minor))};
+	meta_add(&tables->inodes, &inode, sizeof inode - (is_device ? 0 : sizeof inode.rdev));
 	return position;
 }
 
@@ -241,7 +264,7 @@ static void add_large_directory(struct inode_tables *tables, const struct direct
 		.parent_inode = htole32(d->parent),
 		.i_count = htole16((uint16_t)listing->index_entries),
 		.offset = htole16((uint16_t)(listing->position & 0xffff)),
-		.xattr = htole32(SQUASHFS_INVALID_XATTR)};
+		.xattr = htole32(d->owner.xattr)};
 	meta_add(&tables->inodes, &inode, sizeof inode);
 	meta_add(&tables->inodes, listing->index.p, listing->index.n);
 }
@@ -262,10 +285,9 @@ uint64_t inode_add_directory(struct inode_tables *tables, const struct directory
 {
 	struct listing listing = listing_write(&tables->directories, directory);
 	const uint64_t position = meta_position(&tables->inodes);
-	struct squashfs_base_inode base =
-		base_inode(tables, SQUASHFS_DIR_TYPE, directory->mode, directory->number);
-	base.guid = htole16(directory->gid);
-	if (listing.index_entries ||
+	struct squashfs_base_inode base = base_inode(
+		tables, SQUASHFS_DIR_TYPE, directory->mode, directory->number, &directory->owner);
+	if (listing.index_entries || directory->owner.xattr != SQUASHFS_INVALID_XATTR ||
 		listing.bytes + SQUASHFS_LISTING_OVERHEAD > SMALL_DIRECTORY_MAX)
 		add_large_directory(tables, directory, base, &listing);
 	else

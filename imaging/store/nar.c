@@ -116,6 +116,19 @@ void nar_symlink(struct nar *nar, const char *target)
 	put_all(nar, "(", "type", "symlink", "target", target, ")");
 }
 
+void nar_attributes(struct nar *nar, const void *bytes, size_t count)
+{
+	put_string(nar, "attributes");
+	put_length(nar, count);
+	put(nar, bytes, count);
+	put_padding(nar, count);
+}
+
+void nar_special(struct nar *nar)
+{
+	put_all(nar, "(", "type", "special", ")");
+}
+
 void nar_file_begin(struct nar *nar, bool executable, uint64_t size)
 {
 	put_all(nar, "(", "type", "regular");

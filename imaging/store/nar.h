@@ -31,6 +31,12 @@ void nar_directory_end(struct nar *nar);
 void nar_entry_begin(struct nar *nar, const char *name);
 void nar_entry_end(struct nar *nar);
 void nar_symlink(struct nar *nar, const char *target);
+/*
+ * Our own additions for root file systems, which Nix does not have: the attributes of the node that
+ * follows, and a node that is a device, pipe or socket.
+ */
+void nar_attributes(struct nar *nar, const void *bytes, size_t count);
+void nar_special(struct nar *nar);
 void nar_file_begin(struct nar *nar, bool executable, uint64_t size);
 /* Called as often as needed between the two. */
 void nar_content(struct nar *nar, const void *bytes, size_t count);

@@ -20,6 +20,23 @@ bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1
 	return ok;
 }
 
+bool tree_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size)
+{
+	struct store_walk walk = {
+		.diag = diag, .visitor = &no_visitor, .hashed = true, .whole = true};
+	const bool ok = store_walk_run(&walk, path);
+	if (ok) {
+		nar_end(&walk.nar, hash);
+		*size = walk.nar.size;
+	}
+	if (ok && walk.acls)
+		diag_warning(diag, NULL, "lost-attributes",
+			"the access control lists of %zu files are not kept, such as that of %s",
+			walk.acls, buf_text(&walk.first_acl));
+	store_walk_free(&walk);
+	return ok;
+}
+
 bool nar_size(struct diag *diag, const char *path, uint64_t *size)
 {
 	struct store_walk walk = {.diag = diag, .visitor = &no_visitor};

@@ -12,6 +12,11 @@
  * which Nix does not store.
  */
 bool nar_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size);
+/*
+ * The same of a root file system, with the attributes of its files (store/attributes.h). Warns
+ * about attributes that cannot be kept.
+ */
+bool tree_hash(struct diag *diag, const char *path, char hash[NAR_HASH_DIGITS + 1], uint64_t *size);
 /* Computes only the size; file contents are not read. */
 bool nar_size(struct diag *diag, const char *path, uint64_t *size);
 

@@ -11,6 +11,11 @@ struct store_path {
 	const char *path; /* absolute, in the store directory: /nix/store/HASH-NAME */
 	const char *name; /* its last component, inside `path` */
 	/*
+	 * The directory that is packed under this name as the guest's root file system, with the
+	 * owners and all other attributes of its files; NULL: an ordinary store path.
+	 */
+	const char *rootfs;
+	/*
 	 * SHA-256 of its NAR in base 16, 64 digits; NULL if unknown, which never occurs in a plan's
 	 * closure
 	 */

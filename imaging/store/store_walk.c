@@ -12,13 +12,16 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/holes.h"
+#include "imaging/store/attributes.h"
 
 enum { READ_BYTES = 128 * 1024 };
 
 bool store_walk_failed(const struct store_walk *walk)
 {
-	return diag_error(walk->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s",
-		buf_text(&walk->path), strerror(errno));
+	const bool denied = walk->whole && (errno == EACCES || errno == EPERM);
+	return diag_error(walk->diag, STATUS_INPUT, NULL, "unreadable-file", "cannot read %s: %s%s",
+		buf_text(&walk->path), strerror(errno),
+		denied ? "; run mvmbuild as root to import a root file system" : "");
 }
 
 bool store_walk_changed(const struct store_walk *walk)
@@ -145,6 +148,20 @@ static bool names_read(DIR *stream, struct names *names)
 static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind,
 	uint32_t parent, const char *name);
 
+/*
+ * The guest mounts file systems of its own there; the tree may have this machine's mounted there.
+ */
+static bool is_kernels_own(const struct store_walk *walk, const struct store_node *node)
+{
+	static const char *const names[] = {"dev", "proc", "run", "sys"};
+	if (!walk->whole || node->parent != 0 || node->number == 0)
+		return false;
+	for (size_t i = 0; i < countof(names); i++)
+		if (strcmp(node->name, names[i]) == 0)
+			return true;
+	return false;
+}
+
 static bool walk_entries(
 	struct store_walk *walk, int directory, const struct names *names, uint32_t number)
 {
@@ -185,8 +202,9 @@ static bool walk_directory(struct store_walk *walk, const struct store_node *nod
 		return store_walk_failed(walk);
 	}
 	struct names names = {0};
-	const bool ok = names_read(stream, &names) ? walk_listed(walk, node, dirfd(stream), &names)
-						   : store_walk_failed(walk);
+	const bool read = is_kernels_own(walk, node) || names_read(stream, &names);
+	const bool ok =
+		read ? walk_listed(walk, node, dirfd(stream), &names) : store_walk_failed(walk);
 	closedir(stream);
 	names_free(&names);
 	return ok;
@@ -194,22 +212,61 @@ static bool walk_directory(struct store_walk *walk, const struct store_node *nod
 
 /* ---- nodes ---- */
 
+/* Reads the attributes of a node of a whole walk; `fd` is -1 for one that is not opened. */
+static bool read_attributes(struct store_walk *walk, struct store_node *node, const struct stat *st,
+	int fd, struct buf *attributes)
+{
+	bool acl = false;
+	node->mode = st->st_mode & 07777;
+	attributes_add(attributes, st);
+	if (fd >= 0 && !attributes_add_extended(attributes, fd, &acl))
+		return store_walk_failed(walk);
+	if (acl && walk->acls++ == 0)
+		buf_puts(&walk->first_acl, buf_text(&walk->path));
+	nar_attributes(&walk->nar, attributes->p, attributes->n);
+	node->attributes = attributes;
+	return true;
+}
+
+/* Takes ownership of `fd`. */
 static bool walk_opened(struct store_walk *walk, struct store_node *node, int fd)
 {
+	BUF_CLEANUP struct buf attributes = {0};
 	struct stat st;
-	bool ok;
+	bool ok = true;
 	if (fstat(fd, &st) != 0) {
 		ok = store_walk_failed(walk);
-	} else if (S_ISDIR(st.st_mode)) {
-		node->mode = st.st_mode & 0777;
-		return walk_directory(walk, node, fd);
 	} else {
 		node->mode = st.st_mode & 0777;
+		ok = !walk->whole || read_attributes(walk, node, &st, fd, &attributes);
+	}
+	if (ok && S_ISDIR(st.st_mode))
+		return walk_directory(walk, node, fd);
+	if (ok) {
 		node->size = (uint64_t)st.st_size;
 		ok = S_ISREG(st.st_mode) ? walk_file(walk, node, fd) : refuse_kind(walk);
 	}
 	close(fd);
 	return ok;
+}
+
+static bool walk_special(struct store_walk *walk, const struct store_node *node)
+{
+	nar_special(&walk->nar);
+	return !walk->visitor->special || walk->visitor->special(walk->context, walk, node);
+}
+
+/* A node that is not opened. */
+static bool walk_closed(struct store_walk *walk, struct store_node *node, const struct stat *st,
+	int at, const char *path)
+{
+	BUF_CLEANUP struct buf attributes = {0};
+	if (walk->whole && !read_attributes(walk, node, st, -1, &attributes))
+		return false;
+	if (S_ISLNK(st->st_mode))
+		return walk_symlink(walk, at, node, path);
+	node->type = st->st_mode & S_IFMT;
+	return walk->whole ? walk_special(walk, node) : refuse_kind(walk);
 }
 
 /* `kind` saves a system call if the file system provides it. */
@@ -228,10 +285,8 @@ static bool walk_node(struct store_walk *walk, int at, const char *path, unsigne
 		.parent = parent,
 		.mode = 0777,
 		.size = (uint64_t)st.st_size};
-	if (S_ISLNK(st.st_mode))
-		return walk_symlink(walk, at, &node, path);
 	if (st.st_mode && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
-		return refuse_kind(walk);
+		return walk_closed(walk, &node, &st, at, path);
 	/* O_NONBLOCK: does not hang if it has meanwhile become a FIFO. */
 	const int fd = openat(at, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	return fd < 0 ? store_walk_failed(walk) : walk_opened(walk, &node, fd);
@@ -249,6 +304,7 @@ void store_walk_free(struct store_walk *walk)
 {
 	nar_free(&walk->nar);
 	buf_free(&walk->path);
+	buf_free(&walk->first_acl);
 	free(walk->buffer);
 	walk->buffer = NULL;
 }

@@ -24,6 +24,9 @@ struct store_node {
 	uint32_t number, parent;
 	mode_t mode;   /* permission bits */
 	uint64_t size; /* of a file, or of a link's target */
+	mode_t type;   /* S_IFBLK, S_IFCHR, S_IFIFO or S_IFSOCK; set for `special` alone */
+	/* store/attributes.h; NULL unless the walk is whole */
+	const struct buf *attributes;
 };
 
 /* Each function returns false with an error to end the walk; it may be NULL. */
@@ -33,6 +36,8 @@ struct store_visitor {
 		uint32_t entries);
 	bool (*symlink)(void *context, struct store_walk *walk, const struct store_node *node,
 		const char *target);
+	/* A device, pipe or socket, which only a whole walk accepts. */
+	bool (*special)(void *context, struct store_walk *walk, const struct store_node *node);
 	/*
 	 * `fd` is at its start. The visitor passes the bytes that it reads to store_walk_content; a
 	 * walk with a hash needs all of them.
@@ -45,6 +50,11 @@ struct store_walk {
 	const struct store_visitor *visitor;
 	void *context;
 	bool hashed;
+	/*
+	 * The tree is a root file system: attributes are read, and the contents of the kernel's own
+	 * directories are left out (store_walk.c).
+	 */
+	bool whole;
 	/* The rest starts as zeros. */
 	struct nar nar;
 	struct buf path;        /* of the current node */
@@ -52,11 +62,15 @@ struct store_walk {
 	uint32_t nodes;         /* so far */
 	uint64_t content_bytes; /* of all files so far */
 	unsigned char *buffer;  /* for files that no visitor reads */
+	/* files with an access control list, which is left out, and the path of the first */
+	size_t acls;
+	struct buf first_acl;
 };
 
 /*
  * False with an error (STATUS_INPUT) if something cannot be read, or is a device, socket or pipe,
- * which a store does not contain. Call it once for each walk.
+ * which a store does not contain. A symbolic link `path` is not followed. Call it once for each
+ * walk.
  */
 bool store_walk_run(struct store_walk *walk, const char *path);
 void store_walk_free(struct store_walk *walk);

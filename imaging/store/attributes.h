@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * attributes: properties of a file that a root file system has and a store path lacks: its owner,
+ * all bits of its mode, its device number, its extended attributes. They are one string of bytes,
+ * which is hashed with the file's contents and stored in objects; numbers in it are little-endian.
+ */
+#ifndef MVM_IMAGING_STORE_ATTRIBUTES_H
+#define MVM_IMAGING_STORE_ATTRIBUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct stat;
+
+struct attributes {
+	uint32_t mode; /* with the file type */
+	uint32_t uid, gid;
+	uint32_t major, minor;         /* of a device */
+	const unsigned char *extended; /* for attributes_next; inside the string */
+	size_t extended_bytes;
+};
+
+struct extended_attribute {
+	const char *name; /* without a 0 byte: "user.comment" */
+	const unsigned char *value;
+	uint32_t name_bytes, value_bytes;
+};
+
+/* Appends the string of a file, without extended attributes. */
+void attributes_add(struct buf *out, const struct stat *st);
+/*
+ * Appends the extended attributes of an open file or directory, sorted by name: user.* and
+ * security.capability. Others belong to the machine that holds the tree (SELinux's labels), or
+ * cannot be stored in every image; if it has an access control list among them, *acl is set. False
+ * with errno set.
+ */
+bool attributes_add_extended(struct buf *out, int fd, bool *acl);
+
+/* False if it is not such a string. */
+bool attributes_parse(const void *bytes, size_t n, struct attributes *out);
+/* Takes the next extended attribute; false at the end. */
+bool attributes_next(struct attributes *attributes, struct extended_attribute *out);
+
+#endif

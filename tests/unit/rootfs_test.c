@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Disks of root file systems: owners, all bits of modes, devices and extended attributes are kept
+ * as they are in the directory, and its hash depends on each of them.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/store_fixture.h"
+
+#define NAME "0123456789abcdfghijklmnpqrsvwxyz-tree"
+
+/* With more users than one block of the table of their numbers holds. */
+static const char tree[] =
+	"mkdir -p tree/bin tree/proc/1 tree/dev tree/home/user tree/var/empty; cd tree\n"
+	"echo su > bin/su; chmod 4755 bin/su; echo wall > bin/wall; chown 0:5 bin/wall\n"
+	"chmod 2755 bin/wall; mkdir -m 1777 tmp; chown 1000:100 home/user; chmod 700 home/user\n"
+	"echo mine > home/user/file; chown 70000:70001 home/user/file; chmod 640 home/user/file\n"
+	"ln -s ../bin/su home/user/link; chown -h 1000:100 home/user/link\n"
+	"mknod home/null c 1 3; chmod 666 home/null; mknod home/disk b 259 300\n"
+	"mkfifo -m 600 home/pipe; chown 12:13 home/disk home/pipe\n"
+	"python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"home/socket\")'\n"
+	"echo ping > bin/ping; python3 -c 'import os; os.setxattr(\"bin/ping\", "
+	"\"security.capability\", b\"\\1\\0\\0\\2\\0\\40\" + bytes(14)); "
+	"os.setxattr(\"home/user\", \"user.note\", b\"x\" * 300)'\n"
+	"echo same > home/one; echo same > home/two; chown 1:1 home/two; chmod 600 home/two\n"
+	"echo secret > dev/hidden; mkdir home/many\n"
+	"python3 -c 'import os\n"
+	"for i in range(2500):\n"
+	" open(\"home/many/%d\" % i, \"w\").write(\"%d\\n\" % i)\n"
+	" os.chown(\"home/many/%d\" % i, i, i)'\n";
+
+/* Everything that must be the same; the directories that are not packed are empty. */
+static const char facts[] =
+	"cd \"$1\"; find . -path './dev/*' -prune -o -path './proc/*' -prune -o -printf "
+	"'%p %y %m %U:%G %l\\n' | sort\n"
+	"stat -c '%t:%T' home/null home/disk; cat bin/su home/user/file home/two\n"
+	"python3 -c 'import os; print(os.getxattr(\"bin/ping\", \"security.capability\"), "
+	"os.getxattr(\"home/user\", \"user.note\"), os.listxattr(\"home/one\"))'\n"
+	"find home/many -type f -exec cat {} + | sort -n | tail -n 1";
+
+static struct closure rootfs_closure(struct fixture *f, const char *directory)
+{
+	struct store_path *path = arena_alloc(f->arena, sizeof *path);
+	char hash[NAR_HASH_DIGITS + 1];
+	uint64_t size;
+	*path = (struct store_path){
+		.path = "/nix/store/" NAME, .name = NAME, .rootfs = scratch_path(f, directory)};
+	assert_ok(f, tree_hash(f->diag, path->rootfs, hash, &size));
+	path->nar_hash = arena_strdup(f->arena, hash);
+	path->nar_size = (int64_t)size;
+	return (struct closure){.v = path, .n = 1, .store_dir = "/nix/store"};
+}
+
+static bool make_tree(struct fixture *f)
+{
+	if (!is_root() || !have_program(f, "python3"))
+		return false;
+	shell(f, tree, NULL, NULL);
+	return true;
+}
+
+static void squashfs_keeps_every_attribute(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_program(f, "unsquashfs") || !make_tree(f))
+		skip();
+	const struct closure closure = rootfs_closure(f, "tree");
+	const struct store_disk_request request = request_of(f, &closure, "image");
+	assert_int_equal(link_disk(f, &request), 1);
+	shell(f, "unsquashfs -q -n -d x image >/dev/null && mv x/" NAME " copy && rm -rf x", NULL,
+		NULL);
+	shell(f,
+		arena_printf(f->arena,
+			"facts() { %s; }; (facts tree) >one; (facts copy) >two; "
+			"diff one two >&2; rmdir copy/dev copy/proc",
+			facts),
+		NULL, NULL);
+	const struct store_disk_request cached = request_of(f, &closure, "again");
+	assert_int_equal(link_disk(f, &cached), 0);
+	shell(f, "cmp image again", NULL, NULL);
+}
+
+static void every_attribute_is_in_the_hash(void **state)
+{
+	static const char *const changes[] = {"chmod 755 bin/su", "chown 1:0 bin/su",
+		"chown 0:1 bin/su", "chmod 755 tmp", "chown -h 0:0 home/user/link",
+		"rm home/null; mknod home/null c 1 5",
+		"python3 -c 'import os; os.removexattr(\"bin/ping\", \"security.capability\")'",
+		"chmod 700 .", "echo x > bin/su", "mkfifo -m 644 new"};
+	struct fixture *f = *state;
+	if (!make_tree(f))
+		skip();
+	for (size_t i = 0; i < countof(changes); i++) {
+		const char *before = rootfs_closure(f, "tree").v[0].nar_hash;
+		shell(f, arena_printf(f->arena, "cd tree; %s", changes[i]), NULL, NULL);
+		const char *after = rootfs_closure(f, "tree").v[0].nar_hash;
+		if (strcmp(before, after) == 0)
+			fail_msg("the hash does not depend on: %s", changes[i]);
+	}
+	const char *before = rootfs_closure(f, "tree").v[0].nar_hash;
+	shell(f, "cd tree; echo x > proc/new; touch -d @5 bin/su", NULL, NULL);
+	assert_string_equal(rootfs_closure(f, "tree").v[0].nar_hash, before);
+}
+
+static void a_change_while_it_is_packed_is_found(void **state)
+{
+	struct fixture *f = *state;
+	if (!make_tree(f))
+		skip();
+	const struct closure closure = rootfs_closure(f, "tree");
+	const struct store_disk_request request = request_of(f, &closure, "image");
+	shell(f, "chmod 777 tree/bin/su", NULL, NULL);
+	disk_fails(f, &request, "file-changed", "tree");
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(squashfs_keeps_every_attribute),
+		TEST(every_attribute_is_in_the_hash),
+		TEST(a_change_while_it_is_packed_is_found),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
