@@ -66,6 +66,8 @@ exempt+=' changed-input custody declared flake fsck in-use mounted not-ours run 
 exempt+=' systemctl unwritable-state vm-failed'
 # those that need memory, a disk, a process or standard output to fail: tests/e2e/build/fault_test
 exempt+=' memory out-of-memory output process unremovable unwritable-cache unwritable-file'
+# those that depend on who owns a root file system: tests/e2e/boot/rootfs_test
+exempt+=' lost-attributes rootfs-modules rootfs-owner'
 # those that the checks of options, or limits too large for a test, keep from happening
 exempt+=' block-size duplicate-path internal store-too-large too-many-files too-many-paths'
 exempt+=' unsupported-compression volume-label volume-size '

@@ -71,9 +71,10 @@ struct option {
 	 * OPTION_PAIRS; NULL: any
 	 */
 	const struct shape *shape;
-	size_t longest; /* most bytes of such a text; 0: as many as a path or an argument has */
-	bool required;  /* it must be given in every element */
-	bool code;      /* the value is a program, not an argument, so its length is not limited */
+	size_t longest;     /* most bytes of such a text; 0: as many as a path or an argument has */
+	bool required;      /* it must be given in every element */
+	const char *unless; /* the option beside it in whose presence it is not required */
+	bool code; /* the value is a program, not an argument, so its length is not limited */
 	/* OPTION_GROUP: microvm.nix may put a generated path here; it is ignored with a note */
 	bool generated_scalar;
 	/*

@@ -137,6 +137,7 @@ struct vm {
 	/* the system */
 	const char *host_name;
 	const char *toplevel;
+	const char *rootfs; /* NULL: the system is `toplevel` */
 	struct strings store_paths;
 	const char *closure, *store_dir;
 	const char *kernel, *initrd, *kernel_modules;

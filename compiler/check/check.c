@@ -76,6 +76,7 @@ void check_unique(const struct checker *checker, struct claims *claims, const ch
 
 /* The order is that of the error messages. */
 static void (*const checks[])(const struct checker *) = {
+	check_rootfs,
 	check_memory,
 	check_hotplug,
 	check_vsock,

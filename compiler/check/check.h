@@ -92,6 +92,7 @@ void check_parameters(const struct checker *checker);
 void check_bin_scripts(const struct checker *checker);
 void check_host_path(const struct checker *checker);
 /* check_store.c: the store and its disk */
+void check_rootfs(const struct checker *checker);
 void check_store_disk(const struct checker *checker);
 void check_store(const struct checker *checker);
 /* check_nix_database.c */

@@ -58,7 +58,9 @@ static void print_type(FILE *out, const struct option *option)
 
 static void print_default(FILE *out, const struct option *option)
 {
-	if (option->required)
+	if (option->required && option->unless)
+		fprintf(out, "; must be given, unless `%s` is", option->unless);
+	else if (option->required)
 		fputs("; must be given", out);
 	else if (option->def_doc)
 		fprintf(out, "; default: %s", option->def_doc);

@@ -8,6 +8,11 @@
 #include "compiler/describe/doc.h"
 #include "compiler/describe/options.h"
 
+struct options {
+	const struct option **v;
+	size_t n, capacity;
+};
+
 struct emitter {
 	struct arena *arena;
 	bool part; /* what is required may be in another file; the elements of lists are whole */
@@ -348,16 +353,38 @@ static struct json_object *has_inside(const char *name)
 	return schema;
 }
 
-/* With a wrapper, each required option is inside or beside it. */
-static void set_required(struct json_object *schema, const char *const *names)
+static struct json_object *has_somewhere(const char *name)
 {
-	struct json_object *then = json_object_new_object(), *all = json_object_new_array();
-	for (size_t i = 0; names[i]; i++)
-		json_object_array_add(all, any_of(has(ARRAY(names[i])), has_inside(names[i])));
+	return any_of(has(ARRAY(name)), has_inside(name));
+}
+
+static void add_required(struct json_object *all, const struct option *row,
+	struct json_object *(*is_there)(const char *))
+{
+	json_object_array_add(all,
+		row->unless ? any_of(is_there(row->name), is_there(row->unless))
+			    : is_there(row->name));
+}
+
+static struct json_object *has_beside(const char *name)
+{
+	return has(ARRAY(name));
+}
+
+/* With a wrapper, each required option is inside or beside it. */
+static void set_required(struct json_object *schema, const struct options *rows)
+{
+	struct json_object *then = json_object_new_object(), *all = json_object_new_array(),
+			   *otherwise = json_object_new_object(), *beside = json_object_new_array();
+	for (size_t i = 0; i < rows->n; i++) {
+		add_required(all, rows->v[i], has_somewhere);
+		add_required(beside, rows->v[i], has_beside);
+	}
 	set(then, "allOf", all);
+	set(otherwise, "allOf", beside);
 	set(schema, "if", has(ARRAY("microvm")));
 	set(schema, "then", then);
-	set(schema, "else", has(array(names)));
+	set(schema, "else", otherwise);
 }
 
 static void allow_extensions(struct json_object *schema)
@@ -373,16 +400,15 @@ static struct json_object *vm_schema(
 {
 	const struct option *table = vm_options(emitter->arena);
 	struct json_object *schema = open_table_schema(emitter, table);
-	struct strings required = {0};
+	struct options required = {0};
 	set(json_object_object_get(schema, "properties"), "microvm",
 		wrapper_schema(emitter, table, self));
 	allow_extensions(schema);
 	for (const struct option *row = table; row->name; row++)
 		if (row->required && !(may_lack && strcmp(row->name, may_lack) == 0))
-			vec_push(emitter->arena, &required, row->name);
-	vec_push(emitter->arena, &required, NULL);
+			vec_push(emitter->arena, &required, row);
 	if (!emitter->part)
-		set_required(schema, required.v);
+		set_required(schema, &required);
 	return schema;
 }
 

@@ -507,7 +507,9 @@ static void check_required(struct binder *binder, const struct node *map,
 		if (table->kind == OPTION_GROUP && (!given || node_is_null(given)))
 			check_required(binder, node_new(binder->arena, NODE_MAP, &map->pos),
 				table->sub, group_base(table, base), full);
+		const struct node *instead = table->unless ? node_get(map, table->unless) : NULL;
 		if (!table->required || (given && !says_nothing(given)) ||
+			(instead && !says_nothing(instead)) ||
 			(binder->may_lack && strcmp(binder->may_lack, full) == 0) ||
 			places_refused(binder->places, base + table->offset))
 			continue;

@@ -76,15 +76,16 @@ static void fill(struct arena *arena, struct vm *vm)
 	if (!vm_where(vm, &vm->hotplugged_mem_mib))
 		vm->hotplugged_mem_mib = vm->hotplug_mem_mib;
 	if (!vm_where(vm, &vm->store_on_disk))
-		vm->store_on_disk = !host_store_share(vm);
+		vm->store_on_disk = vm->rootfs || !host_store_share(vm);
 	if (!vm_where(vm, &vm->system_symlink))
-		vm->system_symlink = !vm->store_on_disk;
+		vm->system_symlink = !vm->store_on_disk && !vm->rootfs;
 	if (!vm_where(vm, &vm->vsock.notify))
 		vm->vsock.notify = vm->hypervisor->notifies;
 	fill_store_disk(vm);
 	if (vm->nix_database == NIX_DATABASE_OPEN)
-		vm->nix_database = vm->register_closure && !vm->initrd ? NIX_DATABASE_PREBUILT
-								       : NIX_DATABASE_NONE;
+		vm->nix_database = vm->register_closure && !vm->initrd && !vm->rootfs
+			? NIX_DATABASE_PREBUILT
+			: NIX_DATABASE_NONE;
 	if (!vm->graphics.socket)
 		vm->graphics.socket = arena_printf(arena, "%s-gpu.sock", vm->host_name);
 	for (size_t i = 0; i < vm->shares.n; i++) {
@@ -147,6 +148,9 @@ static void make_paths(struct arena *arena, struct vm *vm)
 	make_store_paths(arena, vm);
 	make_absolute(arena, vm, &vm->toplevel);
 	vm->toplevel = into_store(arena, vm, vm->toplevel);
+	make_absolute(arena, vm, &vm->rootfs);
+	const char *rootfs = vm->rootfs ? path_real(arena, vm->rootfs) : NULL;
+	vm->rootfs = rootfs ? rootfs : vm->rootfs;
 	make_absolute(arena, vm, &vm->kernel);
 	make_absolute(arena, vm, &vm->kernel_modules);
 	if (vm->initrd && strcmp(vm->initrd, "guest") != 0)

@@ -376,10 +376,21 @@ static const struct option first_rows[] = {
 		STRING(struct vm, toplevel),
 		.base = PATH_FROM_FILE,
 		.required = true,
+		.unless = "rootfs",
 		.arg = "store path",
 		.doc = "The system: a store path that contains `init`. The kernel, its modules and "
 		       "its parameters are taken from it unless they are given: from its files "
 		       "kernel, initrd, kernel-modules, kernel-params and boot.json."},
+	{.name = "rootfs",
+		STRING(struct vm, rootfs),
+		.base = PATH_FROM_FILE,
+		.arg = "directory",
+		.doc = "The system, in place of toplevel: a directory with a whole Linux "
+		       "distribution, such as debootstrap makes or an exported container has. It "
+		       "is packed into the store disk with the owners and modes of its files, "
+		       "which only root can read. The guest's / is an overlay on it: changes are "
+		       "lost when the VM stops, unless a volume has the mountPoint /. The kernel "
+		       "and its modules are taken from its /boot and /lib/modules."},
 	{.name = "storePaths",
 		STRINGS(struct vm, store_paths),
 		.base = PATH_FROM_FILE,
@@ -404,7 +415,7 @@ static const struct option first_rows[] = {
 		STRING(struct vm, kernel),
 		.base = PATH_FROM_FILE,
 		.arg = "path",
-		.def_doc = "toplevel/kernel",
+		.def_doc = "toplevel/kernel, or the only boot/vmlinuz-* of rootfs",
 		.doc = "The kernel's image, or a directory that contains it, such as a kernel "
 		       "package of Nix."},
 	{.name = "initrd",
@@ -424,7 +435,8 @@ static const struct option first_rows[] = {
 		STRING(struct vm, kernel_modules),
 		.base = PATH_FROM_FILE,
 		.arg = "path",
-		.def_doc = "toplevel/kernel-modules, else the kernel package's own",
+		.def_doc = "toplevel/kernel-modules or lib/modules of rootfs, else the kernel "
+			   "package's own",
 		.doc = "Directory that contains lib/modules/VERSION, for mvmbuild's own initrd."},
 	{.name = "kernelParams",
 		STRINGS(struct vm, kernel_params),

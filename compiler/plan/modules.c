@@ -57,7 +57,8 @@ static bool check_mmio_parameters(struct planner *planner)
 static void wish_for_mount(
 	struct planner *planner, const struct stage1_mount *mount, struct module_wishes *wishes)
 {
-	if (strcmp(mount->type, "none") == 0) /* a bind mount */
+	/* a bind mount, or part of every kernel */
+	if (strcmp(mount->type, "none") == 0 || strcmp(mount->type, "tmpfs") == 0)
 		return;
 	const char *why =
 		arena_printf(planner->arena, "%s is mounted on %s", mount->type, mount->target);

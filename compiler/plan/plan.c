@@ -5,12 +5,16 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/file.h"
+#include "base/nix_hash.h"
 #include "base/number.h"
+#include "base/shape.h"
 #include "compiler/plan/kernel_support.h"
 #include "compiler/plan/planner.h"
 #include "compiler/storage/host_store.h"
 #include "compiler/storage/guest.h"
 #include "compiler/storage/volume.h"
+#include "imaging/store/nar_hash.h"
 
 /*
  * Limits of one argument (MAX_ARG_STRLEN in include/uapi/linux/binfmts.h, including its 0 byte) and
@@ -20,6 +24,45 @@
 enum { ARGUMENT_BYTES = 131071, ARGUMENTS_BYTES = 3 << 19, LATE_BYTES = 4096 };
 
 /* ---- closure ---- */
+
+/* Like the name of a store path: 160 bits of the hash in base 32, and the directory's name. */
+static const char *rootfs_name(struct arena *arena, const char *hash, const char *directory)
+{
+	enum { NAME_HASH_BYTES = 20 };
+	unsigned char digest[NIX_HASH_BYTES];
+	char digits[NIX_HASH_MAX_DIGITS + 1];
+	nix_hash_decode(hash, digest, sizeof digest);
+	nix32_encode(digest, NAME_HASH_BYTES, digits);
+	char *name = arena_strdup(arena, path_base(directory));
+	for (char *c = name; *c; c++)
+		if (!is_made_of((const char[]){*c, '\0'}, "-._+"))
+			*c = '-';
+	return arena_printf(arena, "%s-%.100s", digits, name);
+}
+
+/* The closure of a root file system is one path, which exists only in the image. */
+static bool plan_rootfs(struct planner *planner)
+{
+	struct plan *plan = planner->plan;
+	struct arena *arena = planner->arena;
+	const char *directory = plan->system.rootfs;
+	char hash[NAR_HASH_DIGITS + 1];
+	uint64_t size;
+	if (!tree_hash(planner->diag, directory, hash, &size))
+		return false;
+	struct store_path *path = arena_alloc(arena, sizeof *path);
+	*path = (struct store_path){.name = rootfs_name(arena, hash, directory),
+		.rootfs = directory,
+		.nar_hash = arena_strdup(arena, hash),
+		.nar_size = (int64_t)size};
+	path->path = path_join(arena, plan->vm->store_dir, path->name);
+	plan->closure = (struct closure){.v = path,
+		.n = 1,
+		.store_dir = plan->vm->store_dir,
+		.source = arena_printf(arena, "the root file system %s", directory)};
+	plan->system.toplevel = path->path;
+	return true;
+}
 
 static bool plan_closure(struct planner *planner, unsigned jobs)
 {
@@ -219,10 +262,13 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	guest_lower(arena, vm, storage, plan->backend, &plan->guest);
 	struct planner planner = {arena, diag, plan};
 	shared_expect(shared, system->kernel.path);
-	bool ok = check_kernel(&planner), closed = plan_closure(&planner, jobs);
+	bool ok = check_kernel(&planner),
+	     closed = system->rootfs ? plan_rootfs(&planner) : plan_closure(&planner, jobs);
 	ok &= closed;
 	ok &= check_memory(&planner);
 	storage_mounts(arena, vm, storage, &plan->guest, &plan->mounts);
+	if (system->rootfs && closed)
+		storage_complete_root(arena, plan->closure.v[0].name, &plan->mounts);
 	plan->tap_multi_queue = taps_have_queues(plan);
 	plan_created_volumes(&planner);
 	plan_boot_files(&planner);

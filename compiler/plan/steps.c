@@ -158,6 +158,17 @@ static void add_roots(struct planner *planner)
 			arena_printf(arena, "%s/gcroots/mvm-path-%zu", nix->dir, i));
 }
 
+/* ---- the root ---- */
+
+/* The overlay's root directory has the mode and owner of its upper layer. */
+static void add_root_layers(struct planner *planner)
+{
+	const struct root_owner *root = &planner->plan->system.root;
+	const struct stage1_directory upper = {ROOT_UPPER, root->mode, root->uid, root->gid};
+	add(planner, (struct stage1_step){.kind = STAGE1_DIRECTORY, .directory = upper});
+	add_directory(planner, ROOT_WORK, 0755, 0);
+}
+
 /* ---- the whole plan ---- */
 
 /* The store disk is the first disk. */
@@ -179,8 +190,11 @@ void plan_steps(struct planner *planner)
 		return;
 	if (plan->vm->store_disk.verity)
 		add_verity(planner);
-	for (size_t i = 0; i < below; i++)
+	for (size_t i = 0; i < below; i++) {
+		if (storage_is_root_overlay(&plan->mounts.v[i].stage1))
+			add_root_layers(planner);
 		add_planned_mount(planner, &plan->mounts.v[i]);
+	}
 	if (writable) {
 		/*
 		 * The upper layer's root becomes the store directory, with the mode and group that

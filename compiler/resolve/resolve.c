@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "compiler/resolve/rootfs.h"
 #include "imaging/kernel/parameters.h"
 
 enum { SMALL_FILE_BYTES = 1 << 20 };
@@ -98,7 +99,8 @@ static bool resolve_toplevel(struct resolver *resolver)
 static bool load_bootspec(struct resolver *resolver)
 {
 	struct bytes text;
-	const char *path = resolver->rooted ? in_toplevel(resolver, "boot.json") : NULL;
+	const bool has_toplevel = resolver->rooted && !resolver->vm->rootfs;
+	const char *path = has_toplevel ? in_toplevel(resolver, "boot.json") : NULL;
 	if (!path || !path_exists(path))
 		return true;
 	if (!file_read(resolver->arena, resolver->diag, path, SMALL_FILE_BYTES, &text))
@@ -136,12 +138,21 @@ static const char *derived_path(
 
 /* ---- kernel ---- */
 
+/* Without a directory its kernel is not missing, too. */
+static const char *kernel_of_rootfs(struct resolver *resolver)
+{
+	return resolver->rooted ? rootfs_kernel(resolver->arena, resolver->diag, resolver->vm)
+				: NULL;
+}
+
 static bool resolve_kernel(struct resolver *resolver)
 {
 	const struct vm *vm = resolver->vm;
 	const struct pos *where = vm_where(vm, &vm->kernel);
-	const char *path = vm->kernel ? vm->kernel : derived_path(resolver, "kernel", "kernel");
-	if (!path && !resolver->rooted)
+	const char *path = vm->kernel ? vm->kernel
+		: vm->rootfs          ? kernel_of_rootfs(resolver)
+				      : derived_path(resolver, "kernel", "kernel");
+	if (!path && (!resolver->rooted || vm->rootfs))
 		return false;
 	if (!path)
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->toplevel),
@@ -180,6 +191,26 @@ static const char *modules_beside(struct resolver *resolver, const char *kernel)
 	return NULL;
 }
 
+/*
+ * A root file system without the modules of a kernel from elsewhere still boots, because stage 1
+ * loads those of its devices.
+ */
+static const char *modules_of_rootfs(struct resolver *resolver)
+{
+	const struct vm *vm = resolver->vm;
+	const struct kernel *kernel = &resolver->system->kernel;
+	const char *path = rootfs_modules(resolver->arena, vm->rootfs, kernel->version);
+	if (path)
+		return path;
+	path = modules_beside(resolver, kernel->path);
+	if (path)
+		diag_warning(resolver->diag, vm_where(vm, &vm->kernel), "rootfs-modules",
+			"kernel: %s has no /lib/modules/%s, so the guest can load no further "
+			"modules; copy that directory into it",
+			vm->rootfs, kernel->version);
+	return path;
+}
+
 static bool resolve_modules(struct resolver *resolver)
 {
 	const struct vm *vm = resolver->vm;
@@ -188,7 +219,11 @@ static bool resolve_modules(struct resolver *resolver)
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->kernel_modules),
 			"missing-modules", "kernelModules: %s: %s", path,
 			path_exists(path) ? "not a directory" : "no such directory");
-	if (!path && resolver->system->kernel.path && !vm_where(vm, &vm->kernel_modules)) {
+	const bool open =
+		!path && resolver->system->kernel.path && !vm_where(vm, &vm->kernel_modules);
+	if (open && vm->rootfs) {
+		path = modules_of_rootfs(resolver);
+	} else if (open) {
 		path = derived_path(resolver, "kernel-modules", NULL);
 		if (!path || vm->kernel)
 			path = modules_beside(resolver, resolver->system->kernel.path);
@@ -241,6 +276,8 @@ static bool resolve_parameters(struct resolver *resolver)
 		return true;
 	}
 	struct bytes text;
+	if (resolver->vm->rootfs)
+		return true;
 	const char *path = in_toplevel(resolver, "kernel-params");
 	if (bootspec_parameters(resolver, list) || !path_exists(path))
 		return true;
@@ -254,14 +291,18 @@ bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, str
 {
 	struct resolver resolver = {arena, diag, vm, system, NULL, false};
 	*system = (struct system){0};
-	if (vm_refused(vm, &vm->store_dir))
+	if (vm_refused(vm, &vm->store_dir) || vm_refused(vm, &vm->rootfs))
 		return false;
-	resolver.rooted = !vm_refused(vm, &vm->toplevel) && resolve_toplevel(&resolver);
+	resolver.rooted = vm->rootfs
+		? rootfs_resolve(arena, diag, vm, system)
+		: !vm_refused(vm, &vm->toplevel) && resolve_toplevel(&resolver);
 	bool ok = resolver.rooted && load_bootspec(&resolver);
 	ok &= !vm_refused(vm, &vm->kernel) && resolve_kernel(&resolver);
 	ok &= !vm_refused(vm, &vm->kernel_modules) && resolve_modules(&resolver);
 	ok &= !vm_refused(vm, &vm->initrd) && resolve_initrd(&resolver);
 	ok &= resolver.rooted && resolve_parameters(&resolver);
+	if (ok && vm->rootfs)
+		rootfs_warn(diag, vm, &system->root);
 	json_object_put(resolver.bootspec);
 	return ok;
 }

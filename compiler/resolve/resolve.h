@@ -10,11 +10,22 @@
 #include "backends/interface/vm.h"
 #include "imaging/kernel/kernel.h"
 
-/* The system in a toplevel, from its files and from options that override them. */
+/* Mode and owner of the guest's root directory. */
+struct root_owner {
+	unsigned mode, uid, gid;
+};
+
+/* The system in a toplevel or a root file system, and options that override its files. */
 struct system {
-	const char *toplevel; /* in the store directory, symbolic links resolved */
-	const char *init;     /* TOPLEVEL/init */
-	bool nixos;           /* it is a NixOS system */
+	/*
+	 * in the store directory, symbolic links resolved; for a root file system the store path
+	 * under which it is packed, once the plan knows it
+	 */
+	const char *toplevel;
+	const char *rootfs;     /* the directory, symbolic links resolved; NULL: a toplevel */
+	struct root_owner root; /* of a root file system */
+	const char *init;       /* TOPLEVEL/init, or a path in the root file system */
+	bool nixos;             /* it is a NixOS system */
 	struct kernel kernel;
 	const char *kernel_modules; /* directory for modules_resolve; NULL: none */
 	const char *initrd;         /* NULL: our own stage 1 */

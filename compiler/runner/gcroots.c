@@ -115,7 +115,8 @@ void gcroots_collect(struct arena *arena, const struct plan *plan, struct gcroot
 	const struct strings needed = gcroots_needed(arena, plan);
 	for (size_t i = 0; i < needed.n; i++)
 		add(arena, &paths->needed, needed.v[i]);
-	add(arena, &paths->read, vm->toplevel);
+	if (vm->toplevel)
+		add(arena, &paths->read, vm->toplevel);
 	for (size_t i = 0; i < vm->store_paths.n; i++)
 		add(arena, &paths->read, vm->store_paths.v[i]);
 	add(arena, &paths->stores, vm->store_dir);

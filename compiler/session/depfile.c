@@ -105,7 +105,7 @@ void inputs_collect(struct arena *arena, const struct strings *descriptions,
 		add_named(arena, inputs, descriptions->v[i], vm->store_dir);
 	}
 	add_file(arena, inputs, vm->closure);
-	add_file(arena, inputs, plan->system.toplevel);
+	add_file(arena, inputs, plan->system.rootfs ? plan->system.rootfs : plan->system.toplevel);
 	add_file(arena, inputs, plan->system.kernel.path);
 	add_file(arena, inputs, plan->system.initrd);
 	for (size_t i = 0; i < plan->modules.n; i++)

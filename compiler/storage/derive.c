@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "compiler/storage/host_store.h"
+#include "compiler/storage/storage.h"
 
 static const char *beside_store(struct arena *arena, const struct vm *vm, const char *name)
 {
@@ -51,6 +52,8 @@ static void list_shares(struct arena *arena, const struct vm *vm, struct storage
 
 static const char *store_target(struct arena *arena, const struct vm *vm, const struct share *store)
 {
+	if (vm->rootfs)
+		return ROOT_LOWER;
 	if (store && store->mount_point && strcmp(store->mount_point, vm->store_dir) != 0)
 		return store->mount_point;
 	return vm->writable_store_overlay ? beside_store(arena, vm, ".ro-store") : vm->store_dir;

@@ -82,6 +82,8 @@ const struct disk *storage_disks(
 static int compare_targets(const void *a, const void *b)
 {
 	const struct guest_mount *x = a, *y = b;
+	if (x->below_root != y->below_root)
+		return x->below_root ? -1 : 1;
 	return strcmp(x->stage1.target, y->stage1.target);
 }
 
@@ -125,6 +127,18 @@ static void add_mount(const struct lister *lister, struct stage1_mount mount)
 	vec_push(lister->arena, lister->mounts, (struct guest_mount){.stage1 = mount});
 }
 
+/* Makes the last mount, the volume at /, the layer of changes to the root. */
+static void make_root_changes(const struct lister *lister)
+{
+	struct guest_mount *layer = &lister->mounts->v[lister->mounts->n - 1];
+	struct guest_mount seen = *layer;
+	layer->stage1.target = ROOT_CHANGES;
+	layer->below_root = true;
+	seen.stage1.target = ROOT_CHANGES_SEEN;
+	seen.grows = false;
+	vec_push(lister->arena, lister->mounts, seen);
+}
+
 static void add_volume(const struct lister *lister, const struct disk *disk)
 {
 	const struct volume *volume = disk->volume;
@@ -142,7 +156,9 @@ static void add_volume(const struct lister *lister, const struct disk *disk)
 		.image = volume->image,
 	};
 	vec_push(lister->arena, lister->mounts,
-		(struct guest_mount){mount, disk, volume->label, grows_mounted(volume)});
+		(struct guest_mount){mount, disk, volume->label, grows_mounted(volume), false});
+	if (lister->vm->rootfs && strcmp(volume->mount_point, "/") == 0)
+		make_root_changes(lister);
 }
 
 /* With dm-verity, the mount's source is the device that verifies the disk. */
@@ -159,7 +175,8 @@ static void add_store_disk(const struct lister *lister, const struct disk *disk)
 		.options = "",
 		.read_only = true,
 	};
-	vec_push(lister->arena, lister->mounts, (struct guest_mount){mount, disk, label, false});
+	vec_push(lister->arena, lister->mounts,
+		(struct guest_mount){mount, disk, label, false, vm->rootfs != NULL});
 }
 
 static void add_share(const struct lister *lister, const struct share *share)
@@ -186,6 +203,35 @@ static struct stage1_mount overlay_mount(
 			arena, overlay->lower, overlay->upper, overlay->work, overlay->share)};
 }
 
+bool storage_is_root_overlay(const struct stage1_mount *mount)
+{
+	return strcmp(mount->target, "/") == 0 && strcmp(mount->type, "overlay") == 0;
+}
+
+/* The overlay over a root file system, and the tmpfs for its changes if no volume keeps them. */
+static void add_root(const struct lister *lister)
+{
+	const struct stage1_mount changes = {
+		.source = "tmpfs", .target = ROOT_CHANGES, .type = "tmpfs", .options = "mode=0755"};
+	bool kept = false;
+	for (size_t i = 0; i < lister->mounts->n; i++)
+		kept |= strcmp(lister->mounts->v[i].stage1.target, ROOT_CHANGES) == 0;
+	if (!kept)
+		vec_push(lister->arena, lister->mounts,
+			(struct guest_mount){.stage1 = changes, .below_root = true});
+	add_mount(lister,
+		(struct stage1_mount){
+			.source = "overlay", .target = "/", .type = "overlay", .options = ""});
+}
+
+void storage_complete_root(struct arena *arena, const char *name, struct guest_mounts *mounts)
+{
+	for (size_t i = 0; i < mounts->n; i++)
+		if (storage_is_root_overlay(&mounts->v[i].stage1))
+			mounts->v[i].stage1.options = overlay_options(arena,
+				path_join(arena, ROOT_LOWER, name), ROOT_UPPER, ROOT_WORK, NULL);
+}
+
 /*
  * Parents come before the mounts inside them: sorted by path, except for a store that is also
  * mounted at another path.
@@ -202,11 +248,13 @@ void storage_mounts(struct arena *arena, const struct vm *vm, const struct stora
 	}
 	for (size_t i = 0; i < storage->shares.n; i++)
 		add_share(&lister, storage->shares.v[i]);
+	if (vm->rootfs)
+		add_root(&lister);
 	if (mounts->n)
 		qsort(mounts->v, mounts->n, sizeof *mounts->v, compare_targets);
 	if (storage->writable)
 		add_mount(&lister, overlay_mount(arena, vm, &storage->overlay));
-	else if (strcmp(storage->store_target, vm->store_dir) != 0)
+	else if (!vm->rootfs && strcmp(storage->store_target, vm->store_dir) != 0)
 		add_mount(&lister,
 			(struct stage1_mount){.source = storage->store_target,
 				.target = vm->store_dir,

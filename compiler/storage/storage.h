@@ -14,7 +14,19 @@ struct guest_mount {
 	const struct disk *disk; /* NULL: not a disk */
 	const char *label;       /* label of the file system; NULL: none or unknown */
 	bool grows;              /* its disk may have become larger than its file system */
+	bool below_root;         /* a layer of the root, mounted before it in the initramfs */
 };
+
+/*
+ * With a root file system, / is an overlay: the store disk is mounted on ROOT_LOWER, and the volume
+ * with the mountPoint /, or a tmpfs, on ROOT_CHANGES. Both are paths in the initramfs. A volume is
+ * mounted a second time on ROOT_CHANGES_SEEN in the guest, so that its shutdown leaves it clean.
+ */
+#define ROOT_LOWER "/mvm/lower"
+#define ROOT_CHANGES "/mvm/changes"
+#define ROOT_UPPER ROOT_CHANGES "/upper"
+#define ROOT_WORK ROOT_CHANGES "/work"
+#define ROOT_CHANGES_SEEN "/run/rootfs-changes"
 
 struct guest_mounts {
 	struct guest_mount *v;
@@ -30,8 +42,14 @@ const char *storage_store_disk(const struct vm *vm);
 /* The store disk, if the VM has one, and the volumes. */
 const struct disk *storage_disks(
 	struct arena *arena, const struct vm *vm, const struct backend *backend, size_t *count);
-/* Lists the guest's mounts in order; the store's overlay, if there is one, comes last. */
+/*
+ * Lists the guest's mounts in order; the store's overlay, if there is one, comes last. That of a
+ * root file system has no options yet: storage_complete_root.
+ */
 void storage_mounts(struct arena *arena, const struct vm *vm, const struct storage *storage,
 	const struct guest *guest, struct guest_mounts *mounts);
+/* Sets the options of the root's overlay, once the name of its lower layer is known. */
+void storage_complete_root(struct arena *arena, const char *name, struct guest_mounts *mounts);
+bool storage_is_root_overlay(const struct stage1_mount *mount);
 
 #endif

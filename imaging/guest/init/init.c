@@ -203,8 +203,11 @@ int main(int argument_count, char **arguments)
 	if (chdir("/") == 0)
 		load_modules(&parameters, &plan);
 	wait_for_console(&parameters);
+	const size_t layers = mounts_below_root(&plan);
+	for (size_t i = 0; i < layers; i++)
+		step_do(&parameters, &plan.steps[i], AT_FDCWD);
 	int initramfs = mounts_enter_root(&parameters, &plan);
-	for (size_t i = 0; i < plan.nsteps; i++)
+	for (size_t i = layers; i < plan.nsteps; i++)
 		step_do(&parameters, &plan.steps[i], initramfs);
 	if (plan.nixos)
 		mark_nixos();

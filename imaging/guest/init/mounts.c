@@ -316,6 +316,14 @@ static bool is_root(const struct stage1_mount *mount)
 	return strcmp(mount->target, "/") == 0;
 }
 
+size_t mounts_below_root(const struct init_plan *plan)
+{
+	for (size_t i = 0; i < plan->nsteps; i++)
+		if (plan->steps[i].kind == STAGE1_MOUNT && is_root(&plan->steps[i].mount))
+			return i;
+	return 0;
+}
+
 /* Mounts a tmpfs, unless the plan has another file system for "/". */
 static void mount_root(const struct parameters *parameters, const struct init_plan *plan)
 {

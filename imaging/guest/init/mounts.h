@@ -8,6 +8,8 @@
 
 /* Mounts the kernel's own file systems in the initramfs: /proc, /sys and /dev. */
 void mounts_early(void);
+/* Returns the number of steps that come before a mount on "/", which are done in the initramfs. */
+size_t mounts_below_root(const struct init_plan *plan);
 /*
  * Makes the guest's root the root directory, with /proc, /sys, /dev and /run; returns the directory
  * of the initramfs.

@@ -20,8 +20,9 @@
  *     verity disk|name SOURCE NAME BLOCKS ROOT           create /dev/mapper/NAME for the disk,
  * which has BLOCKS blocks of data of 4096 bytes and then a hash tree (verity_format.h); ROOT is its
  * root hash, 64 hex digits mount disk|name SOURCE TARGET TYPE ro|rw OPTIONS IDENTITY IMAGE SOURCE
- * of a disk is its serial number; TARGET "/" comes first and replaces the tmpfs grow TARGET enlarge
- * the file system that is mounted there to the size of its disk directory TARGET MODE OWNER GROUP
+ * of a disk is its serial number; TARGET "/" replaces the tmpfs, and steps before it are executed
+ * in the initramfs, with TARGETs there: they make the layers of the root grow TARGET enlarge the
+ * file system that is mounted there to the size of its disk directory TARGET MODE OWNER GROUP
  * create it if missing, and set its mode (octal) and its owner and group (numbers) file FILE TARGET
  * MODE                              copy FILE there; MODE is octal link PATH TARGET make TARGET a
  * symbolic link to PATH, unless TARGET exists run FILE NAME ARGUMENT... run a static program, with
