@@ -130,6 +130,7 @@ $(BUILD)/embedded.o: $(BUILD)/embedded.S
 # The usual variables for packagers: DESTDIR=… PREFIX=/usr.
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
+BASHCOMPLETIONDIR ?= $(PREFIX)/share/bash-completion/completions
 DOCDIR ?= $(PREFIX)/share/doc/mvmbuild
 DATADIR ?= $(PREFIX)/share/mvmbuild
 UNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -145,10 +146,14 @@ INSTALL ?= install
 DOCUMENTS = $(wildcard docs/*.md docs/*schema.json)
 install: all
 	$(Q)$(INSTALL) -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(MANDIR)/man1' \
-		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(DOCDIR)/docs' '$(DESTDIR)$(DATADIR)/nix'
+		'$(DESTDIR)$(MANDIR)/man5' '$(DESTDIR)$(BASHCOMPLETIONDIR)' \
+		'$(DESTDIR)$(DOCDIR)/docs' '$(DESTDIR)$(DATADIR)/nix'
 	$(Q)$(INSTALL) -m 755 $(BUILD)/mvmbuild $(BUILD)/microvm '$(DESTDIR)$(BINDIR)/'
 	$(Q)$(INSTALL) -m 644 docs/mvmbuild.1 docs/microvm.1 '$(DESTDIR)$(MANDIR)/man1/'
 	$(Q)$(INSTALL) -m 644 docs/vm.yaml.5 '$(DESTDIR)$(MANDIR)/man5/'
+	$(Q)$(INSTALL) -m 644 templates/completion/mvmbuild.bash \
+		'$(DESTDIR)$(BASHCOMPLETIONDIR)/mvmbuild'
+	$(Q)ln -sfn mvmbuild '$(DESTDIR)$(BASHCOMPLETIONDIR)/microvm'
 	$(Q)$(INSTALL) -m 644 README.md CHANGELOG.md LICENSE '$(DESTDIR)$(DOCDIR)/'
 	$(Q)$(INSTALL) -m 644 $(DOCUMENTS) '$(DESTDIR)$(DOCDIR)/docs/'
 	$(Q)$(INSTALL) -m 644 $(wildcard templates/nix/*.nix) '$(DESTDIR)$(DATADIR)/nix/'
@@ -178,6 +183,7 @@ uninstall:
 	rm -f '$(DESTDIR)$(BINDIR)/mvmbuild' '$(DESTDIR)$(BINDIR)/microvm'
 	rm -f '$(DESTDIR)$(MANDIR)/man1/mvmbuild.1' '$(DESTDIR)$(MANDIR)/man1/microvm.1'
 	rm -f '$(DESTDIR)$(MANDIR)/man5/vm.yaml.5'
+	rm -f $(addprefix '$(DESTDIR)$(BASHCOMPLETIONDIR)'/,mvmbuild microvm)
 	rm -rf '$(DESTDIR)$(DOCDIR)' '$(DESTDIR)$(DATADIR)' '$(DESTDIR)$(LIBEXECDIR)'
 	rm -f $(addprefix '$(DESTDIR)$(UNITDIR)'/,$(UNITS) multi-user.target.wants/microvms.target) \
 		'$(DESTDIR)$(SYSUSERSDIR)/mvmbuild.conf' '$(DESTDIR)$(TMPFILESDIR)/mvmbuild.conf' \

@@ -13,7 +13,7 @@ result() { # STATUS DESCRIPTION
 files() { git ls-files --cached --others --exclude-standard -- "$@" |
 	while read -r f; do [ ! -f "$f" ] || echo "$f"; done; }
 
-mapfile -t scripts < <(files '*.sh' .ci/run | grep -v '^templates/runner/')
+mapfile -t scripts < <(files '*.sh' '*.bash' .ci/run | grep -v '^templates/runner/')
 shellcheck -x "${scripts[@]}"
 result $? "shellcheck accepts all ${#scripts[@]} scripts"
 

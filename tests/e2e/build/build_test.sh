@@ -549,12 +549,14 @@ else
 	check "the installed program builds a runner" "$test_dir/de st/usr/bin/mvmbuild" \
 		-q --no-cache "$test_dir/vm.yaml" -o "$out/installed"
 	check "the installed program makes the same bytes" same "$out/masked" "$out/installed"
-	check "make install installs the man page" \
-		test -s "$test_dir/de st/usr/share/man/man1/mvmbuild.1"
+	for file in man/man1/mvmbuild.1 man/man1/microvm.1 man/man5/vm.yaml.5 \
+		bash-completion/completions/microvm doc/mvmbuild/docs/part-schema.json; do
+		check "make install installs $file" test -s "$test_dir/de st/usr/share/$file"
+	done
 	check "make install installs the Nix expressions" \
 		nix-instantiate --parse "$test_dir/de st/usr/share/mvmbuild/nix/runner.nix"
 	check "make uninstall succeeds" \
 		make -s -C "$top" uninstall DESTDIR="$test_dir/de st" PREFIX=/usr
-	check "make uninstall leaves no file" test -z "$(find "$test_dir/de st" -type f)"
+	check "make uninstall leaves no file" test -z "$(find "$test_dir/de st" ! -type d)"
 fi
 finish
