@@ -14,6 +14,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 
 try:
     import jsonschema
@@ -109,9 +110,16 @@ def faults_of_description(text):
     return found
 
 
-descriptions = glob.glob("tests/golden/plan/*/vm.yaml") + glob.glob("templates/starter/*/*.yaml")
-for path in sorted(descriptions):
-    result(faults_of_description(read(path).replace("@name@", "web1")), f"{path} is valid")
+for path in sorted(glob.glob("tests/golden/plan/*/vm.yaml")):
+    result(faults_of_description(read(path)), f"{path} is valid")
+
+for template in sorted(map(os.path.basename, glob.glob("templates/starter/*"))):
+    with tempfile.TemporaryDirectory() as directory:
+        subprocess.run([MVMBUILD, "init", template, directory], check=True,
+                       stdout=subprocess.DEVNULL)
+        for path in glob.glob(f"{directory}/*.yaml"):
+            result(faults_of_description(read(path)),
+                   f"{os.path.basename(path)} of mvmbuild init {template} is valid")
 
 result(faults("vm", {"hostName": "a"}) == [] and ["it is valid"] or [],
        "a description without toplevel is not valid as a whole")
