@@ -10,14 +10,16 @@
 #include "base/interrupts.h"
 #include "base/shape.h"
 #include "compiler/command/host_kernel.h"
+#include "compiler/command/schema.h"
+#include "compiler/plan/report.h"
 #include "templates/embedded.h"
 
 #define PREFIX "starter/"
 #define DEFAULT_NAME "vm1"
 
-/* What replaces @name@ and @kernel@ in a template. */
+/* What replaces @name@, @kernel@ and @schema@ in a template. */
 struct holes {
-	const char *name, *kernel;
+	const char *name, *kernel, *schema;
 };
 
 /* The file's name inside the template; NULL if it belongs to another one. */
@@ -64,13 +66,22 @@ static const char *kernel_lines(struct arena *arena)
 	       "kernel: /boot/vmlinuz-VERSION";
 }
 
+static const char *schema_text(struct arena *arena)
+{
+	struct json_object *schema = schema_vm(arena);
+	const char *text = report_text(arena, schema);
+	json_object_put(schema);
+	return text;
+}
+
 /* Adds the text that replaces the hole at `at`, and returns where the text after it begins. */
 static const char *fill_hole(
 	struct buf *out, const char *at, const char *end, const struct holes *holes)
 {
 	const struct {
 		const char *hole, *text;
-	} table[] = {{"@name@", holes->name}, {"@kernel@", holes->kernel}};
+	} table[] = {
+		{"@name@", holes->name}, {"@kernel@", holes->kernel}, {"@schema@", holes->schema}};
 	for (size_t i = 0; i < countof(table); i++) {
 		const size_t length = strlen(table[i].hole);
 		if ((size_t)(end - at) < length || memcmp(at, table[i].hole, length) != 0)
@@ -153,7 +164,8 @@ bool init_write(struct arena *arena, struct diag *diag, const char *template, co
 	bool made = !path_is_directory(directory);
 	if (made && !directory_make(diag, directory, 0755))
 		return false;
-	const struct holes holes = {is_name(name) ? name : DEFAULT_NAME, kernel_lines(arena)};
+	const struct holes holes = {
+		is_name(name) ? name : DEFAULT_NAME, kernel_lines(arena), schema_text(arena)};
 	if (write_files(arena, diag, template, directory, &holes, written))
 		return true;
 	for (size_t i = 0; i < written->n; i++)

@@ -13,7 +13,7 @@ log=$test_dir/log
 # ---- vm: the commented description ----
 check "init vm" "$mvmbuild" init vm "$test_dir/web1"
 check "mvmbuild init a second time leaves what is there" \
-	test "$("$mvmbuild" init vm "$test_dir/web1" 2>&1 | grep -c 'was left alone')" = 1
+	test "$("$mvmbuild" init vm "$test_dir/web1" 2>&1 | grep -c 'was left alone')" = 2
 check "the description of init vm is valid" "$mvmbuild" check --syntax "$test_dir/web1/vm.yaml"
 "$mvmbuild" check "$test_dir/web1/vm.yaml" >"$test_dir/log" 2>&1
 check "check refuses the description of init vm as long as it names no system" test $? = 4
@@ -25,8 +25,11 @@ check "it has further options as comments" \
 		"$(($(grep -vc '^#' "$test_dir/web1/vm.yaml") + 8))"
 check "the description with all of its comments as options is valid" \
 	"$mvmbuild" check --syntax "$test_dir/web1/all.yaml"
+check "the schema that the description names is beside it" \
+	diff <("$mvmbuild" schema) \
+	"$test_dir/web1/$(sed -n 's/^# yaml-language-server: .schema=//p' "$test_dir/web1/vm.yaml")"
 check "init vm writes two files and no more" \
-	test "$(find "$test_dir/web1" -newer "$mvmbuild" -type f | wc -l)" = 2
+	test "$(find "$test_dir/web1" -newer "$mvmbuild" -type f | wc -l)" = 3
 "$mvmbuild" init no-such "$test_dir/none" >"$log" 2>&1
 check "an unknown template is a usage error" test $? = 2
 expect "the message names the templates" "$log" 'use one of hello, vm'
