@@ -178,7 +178,7 @@ def judge_error(path):
     if status == "2" or found & ELSEWHERE:
         return None
     text = text.replace("/F/", "/srv/")
-    if command == "host":
+    if command == "host" or re.search("^vms:", text, re.M):
         invalid = [fault for part in documents(text) for fault in faults("host", part)]
     else:
         parts = documents(text)
