@@ -22,7 +22,7 @@ static const struct argument_command commands[] = {
 		"report at once all mistakes of a description, or of a host file, and of the files "
 		"that it names, and build nothing",
 		1, ANY},
-	[COMMAND_PLAN] = {"plan", "VM.yaml...",
+	[COMMAND_PLAN] = {"plan", "VM.yaml...|HOST.yaml",
 		"show what would be built and run, and write nothing", 1, ANY},
 	[COMMAND_RUN] = {"run", "VM.yaml...", "build, then run the VM in the foreground", 1, ANY},
 	[COMMAND_SIZE] = {"size", "RUNNER|VM.yaml...",

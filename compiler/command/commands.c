@@ -16,6 +16,7 @@
 #include "compiler/fleet/fleet.h"
 #include "compiler/inspect/inspect.h"
 #include "compiler/plan/report.h"
+#include "compiler/plan/summary.h"
 #include "compiler/session/build.h"
 #include "compiler/session/depfile.h"
 #include "compiler/session/session.h"
@@ -133,41 +134,59 @@ static bool run_check(struct invocation *call)
 
 /* ---- plan ---- */
 
-static void print_strings(struct arena *arena, const char *title, struct json_object *array)
+static void print_json(struct arena *arena, struct json_object *report)
 {
-	printf("%s:\n", title);
-	for (size_t i = 0; i < json_object_array_length(array); i++)
-		printf("  %s\n",
-			printable_text(arena,
-				json_object_get_string(json_object_array_get_idx(array, i))));
+	fputs(report_text(arena, report), stdout);
+	json_object_put(report);
 }
 
-static void print_plan(struct arena *arena, const struct plan *plan)
+static void print_plan(struct arena *arena, const struct plan *plan, const char *runner)
 {
-	const struct kernel *kernel = &plan->system.kernel;
-	printf("%s on %s: %s\n", plan->vm->host_name, plan->backend->name,
-		printable_text(arena, plan->system.toplevel));
-	printf("kernel: %s (%s, %s%s%s)\n", printable_text(arena, kernel->path),
-		kernel_format_name(kernel->format), kernel_arch_name(kernel->arch),
-		kernel->version ? ", " : "",
-		kernel->version ? printable_text(arena, kernel->version) : "");
-	printf("initrd: %s\n",
-		plan->own_stage1 ? "our stage 1" : printable_text(arena, plan->system.initrd));
-	printf("closure: %zu store paths, from %s\n", plan->closure.n,
-		printable_text(arena, plan->closure.source));
-	printf("disks:\n");
-	for (size_t i = 0; i < plan->guest.ndisks; i++)
-		printf("  %s %s%s\n", printable_text(arena, plan->guest.disks[i].serial),
-			printable_text(arena, plan->guest.disks[i].file.path),
-			plan->guest.disks[i].read_only ? " (read-only)" : "");
-	printf("mounts:\n");
-	for (size_t i = 0; i < plan->mounts.n; i++)
-		printf("  %s %s %s\n", printable_text(arena, plan->mounts.v[i].stage1.target),
-			plan->mounts.v[i].stage1.type,
-			printable_text(arena, plan->mounts.v[i].stage1.source));
-	struct json_object *command = report_command(arena, &plan->lowered.command);
-	print_strings(arena, "command", command);
-	json_object_put(command);
+	fputs(plan_summary(arena, plan, path_absolute(arena, runner)), stdout);
+}
+
+struct host_report {
+	const char *output;
+	struct json_object *vms; /* NULL: text is printed */
+};
+
+/* Every plan was made before, to find mistakes, and is made again, because only one is kept. */
+static bool plan_one(struct invocation *call, const struct fleet *fleet, const struct fleet_vm *vm,
+	const struct host_report *report)
+{
+	struct session own;
+	struct arena *arena = arena_new();
+	const bool ok = fleet_plan_vm(&call->session, fleet, vm, arena, call->diag, &own);
+	if (ok && report->vms)
+		json_object_object_add(report->vms, vm->name, report_plan(arena, &own.plan));
+	else if (ok)
+		print_plan(arena, &own.plan,
+			arena_printf(arena, "%s/runners/%s", report->output, vm->name));
+	arena_free(arena);
+	return ok;
+}
+
+static bool plan_host(struct invocation *call, const char *file)
+{
+	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
+	struct host_report report = {.output = "result-host"};
+	bool ok = fleet_plan(&call->session, file, fleet);
+	if (ok && call->cli.json)
+		report.vms = json_object_new_object();
+	for (size_t i = 0; ok && i < fleet->vms.n; i++) {
+		if (i && !call->cli.json)
+			fputs("\n", stdout);
+		ok = plan_one(call, fleet, &fleet->vms.v[i], &report);
+	}
+	if (!ok)
+		json_object_put(report.vms);
+	else if (report.vms) {
+		struct json_object *whole = json_object_new_object();
+		json_object_object_add(whole, "vms", report.vms);
+		print_json(call->arena, whole);
+	}
+	fleet_free(fleet);
+	return ok;
 }
 
 /* The configuration of the guest reads this report, so the guest may not be built yet. */
@@ -176,9 +195,7 @@ static bool plan_mounts(struct session *session)
 	session->input.no_system = true;
 	if (!session_check(session))
 		return false;
-	struct json_object *report = report_storage(session->arena, session->vm, session->storage);
-	fputs(report_text(session->arena, report), stdout);
-	json_object_put(report);
+	print_json(session->arena, report_storage(session->arena, session->vm, session->storage));
 	return true;
 }
 
@@ -187,15 +204,16 @@ static bool run_plan(struct invocation *call)
 	struct session *session = &call->session;
 	if (call->cli.mounts)
 		return plan_mounts(session);
+	const char *host = host_file(call);
+	if (host)
+		return plan_host(call, host);
 	if (!session_plan(session))
 		return false;
-	if (!call->cli.json) {
-		print_plan(session->arena, &session->plan);
-		return true;
-	}
-	struct json_object *report = report_plan(session->arena, &session->plan);
-	fputs(report_text(session->arena, report), stdout);
-	json_object_put(report);
+	if (call->cli.json)
+		print_json(session->arena, report_plan(session->arena, &session->plan));
+	else
+		print_plan(session->arena, &session->plan,
+			arena_printf(session->arena, "result-%s", session->vm->host_name));
 	return true;
 }
 

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+#include "compiler/plan/summary.h"
+
+#include "base/buf.h"
+#include "base/printable.h"
+#include "base/shape.h"
+#include "backends/interface/choices.h"
+
+struct writer {
+	struct arena *arena;
+	struct buf *out;
+	const struct plan *plan;
+};
+
+static const char *shown(const struct writer *writer, const char *text)
+{
+	return printable_text(writer->arena, text ? text : "");
+}
+
+/* ---- the block ---- */
+
+static void line(const struct writer *writer, const char *label, const char *text)
+{
+	buf_printf(writer->out, "  %-9s %s\n", label, text);
+}
+
+static void write_kernel(const struct writer *writer)
+{
+	const struct kernel *kernel = &writer->plan->system.kernel;
+	line(writer, "kernel",
+		arena_printf(writer->arena, "%s (%s, %s%s%s)", shown(writer, kernel->path),
+			kernel_format_name(kernel->format), kernel_arch_name(kernel->arch),
+			kernel->version ? ", " : "", shown(writer, kernel->version)));
+	line(writer, "initrd",
+		writer->plan->own_stage1 ? "our stage 1"
+					 : shown(writer, writer->plan->system.initrd));
+}
+
+static void write_machine(const struct writer *writer)
+{
+	const struct vm *vm = writer->plan->vm;
+	line(writer, "memory",
+		arena_printf(writer->arena, "%llu MiB%s%s", (unsigned long long)vm->mem_mib,
+			vm->hugepage_mem ? ", huge pages" : "", vm->balloon ? ", balloon" : ""));
+	line(writer, "vCPUs", arena_printf(writer->arena, "%llu", (unsigned long long)vm->vcpu));
+	if (vm->vsock.cid >= 0)
+		line(writer, "vsock",
+			arena_printf(writer->arena, "%lld", (long long)vm->vsock.cid));
+}
+
+static void write_network(const struct writer *writer)
+{
+	const struct vm *vm = writer->plan->vm;
+	for (size_t i = 0; i < vm->interfaces.n; i++) {
+		const struct interface *interface = &vm->interfaces.v[i];
+		const char *at = interface->type == INTERFACE_MACVTAP ? interface->macvtap.link
+								      : interface->bridge;
+		line(writer, "network",
+			arena_printf(writer->arena, "%s %s%s%s, %s",
+				interface_type_names[interface->type], shown(writer, interface->id),
+				at ? " on " : "", shown(writer, at),
+				shown(writer, interface->mac)));
+	}
+	for (size_t i = 0; i < vm->forward_ports.n; i++) {
+		const struct forward_port *port = &vm->forward_ports.v[i];
+		const bool to_guest = port->from == FROM_HOST;
+		const struct endpoint *from = to_guest ? &port->host : &port->guest,
+				      *to = to_guest ? &port->guest : &port->host;
+		line(writer, "port",
+			arena_printf(writer->arena, "%s %s%s%lld of the %s, to %s%s%lld of the %s",
+				transport_names[port->proto], shown(writer, from->address),
+				*shown(writer, from->address) ? ":" : "", (long long)from->port,
+				to_guest ? "host" : "guest", shown(writer, to->address),
+				*shown(writer, to->address) ? ":" : "", (long long)to->port,
+				to_guest ? "guest" : "host"));
+	}
+}
+
+static void write_storage(const struct writer *writer)
+{
+	const struct vm *vm = writer->plan->vm;
+	for (size_t i = 0; i < vm->volumes.n; i++) {
+		const struct volume *volume = &vm->volumes.v[i];
+		const char *size = volume->size_mib ? arena_printf(writer->arena, ", %llu MiB",
+							      (unsigned long long)volume->size_mib)
+						    : "";
+		line(writer, "volume",
+			arena_printf(writer->arena, "%s%s%s (%s%s%s)", shown(writer, volume->image),
+				volume->mount_point ? " on " : "",
+				shown(writer, volume->mount_point), volume->fs_type, size,
+				volume->read_only ? ", read-only" : ""));
+	}
+	for (size_t i = 0; i < vm->shares.n; i++) {
+		const struct share *share = &vm->shares.v[i];
+		line(writer, "share",
+			arena_printf(writer->arena, "%s on %s (%s%s)", shown(writer, share->source),
+				shown(writer, share->mount_point), share_proto_names[share->proto],
+				share->read_only ? ", read-only" : ""));
+	}
+	line(writer, "store",
+		arena_printf(writer->arena, "%zu paths, from %s, %s%s", writer->plan->closure.n,
+			shown(writer, writer->plan->closure.source),
+			vm->store_on_disk ? "on a disk of type " : "shared from the host",
+			vm->store_on_disk ? store_type_names[vm->store_disk.type] : ""));
+}
+
+/* ---- the lists ---- */
+
+static void write_disks(const struct writer *writer)
+{
+	const struct guest *guest = &writer->plan->guest;
+	buf_puts(writer->out, "disks:\n");
+	for (size_t i = 0; i < guest->ndisks; i++)
+		buf_printf(writer->out, "  %s %s%s\n", shown(writer, guest->disks[i].serial),
+			shown(writer, guest->disks[i].file.path),
+			guest->disks[i].read_only ? " (read-only)" : "");
+}
+
+static void write_mounts(const struct writer *writer)
+{
+	const struct guest_mounts *mounts = &writer->plan->mounts;
+	buf_puts(writer->out, "mounts:\n");
+	for (size_t i = 0; i < mounts->n; i++)
+		buf_printf(writer->out, "  %s %s %s\n", shown(writer, mounts->v[i].stage1.target),
+			mounts->v[i].stage1.type, shown(writer, mounts->v[i].stage1.source));
+}
+
+/* ---- the command ---- */
+
+static const char *piece_text(const struct piece *piece, const char *runner)
+{
+	switch (piece->kind) {
+	case PIECE_TEXT:
+	case PIECE_DIRECT:
+		return piece->text;
+	case PIECE_RUNNER:
+	case PIECE_RUNNER_COMMAS:
+	case PIECE_RUNNER_JSON:
+		return runner;
+	case PIECE_PARAMETERS:
+	case PIECE_PARAMETERS_JSON:
+		return "";
+	case PIECE_AIO:
+		return "io_uring";
+	case PIECE_ENGINE_JSON:
+		return "Async";
+	case PIECE_MACVTAP:
+		return "{macvtap}";
+	case PIECE_BRIDGE_HELPER:
+		return "{bridge helper}";
+	case PIECE_STATE_URL:
+		return "{state}";
+	case PIECE_WAYLAND:
+		return "{wayland}";
+	}
+	return "";
+}
+
+static void write_command(const struct writer *writer, const char *runner)
+{
+	const struct command *command = &writer->plan->lowered.command;
+	buf_puts(writer->out, "command, with KVM; bin/microvm-run also prepares what it needs:\n ");
+	for (size_t i = 0; i < command->arguments.n; i++) {
+		const struct argument *argument = &command->arguments.v[i];
+		BUF_CLEANUP struct buf word = {0};
+		if (argument->when == WHEN_TCG)
+			continue;
+		for (size_t j = 0; j < argument->pieces.n; j++)
+			buf_puts(&word, piece_text(&argument->pieces.v[j], runner));
+		const char *text = shown(writer, buf_text(&word));
+		buf_puts(writer->out, " ");
+		if (*text && is_made_of(text, "-_./=:,+@%"))
+			buf_puts(writer->out, text);
+		else
+			buf_shell_quote(writer->out, text);
+	}
+	buf_puts(writer->out, "\n");
+}
+
+const char *plan_summary(struct arena *arena, const struct plan *plan, const char *runner)
+{
+	BUF_CLEANUP struct buf out = {0};
+	const struct writer writer = {arena, &out, plan};
+	buf_printf(&out, "%s on %s\n", plan->vm->host_name, plan->backend->name);
+	line(&writer, "system", shown(&writer, plan->system.toplevel));
+	write_kernel(&writer);
+	write_machine(&writer);
+	write_network(&writer);
+	write_storage(&writer);
+	write_disks(&writer);
+	write_mounts(&writer);
+	write_command(&writer, runner);
+	return arena_strdup(arena, buf_text(&out));
+}
