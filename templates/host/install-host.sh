@@ -1,19 +1,31 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# install-host [--rollback-on-failure | --root DIR]: installs the VMs and units of a host, which
-# `mvmbuild host` made. Run again, it applies and reports what has changed, and otherwise does
-# nothing. A running VM is stopped only for a runner that could start. The exit status is 1 if a VM
-# that was started or restarted does not run some seconds later; --rollback-on-failure restarts it
-# from the runner before. It reports a VM that is no longer declared, but never removes it. With
-# --root it installs into another system's tree and starts nothing. If it is interrupted, run it
-# again. The VMs' user can create files where it writes as root: set-booted explains which entries
-# are trusted.
+# install-host [--dry-run] [--rollback-on-failure | --root DIR]: installs the VMs and units of a
+# host, which `mvmbuild host` made. Run again, it applies and reports what has changed, and
+# otherwise does nothing. A running VM is stopped only for a runner that could start. The exit
+# status is 1 if a VM that was started or restarted does not run some seconds later;
+# --rollback-on-failure restarts it from the runner before. It reports a VM that is no longer
+# declared, but never removes it. With --dry-run it only reports what would change. With --root it
+# installs into another system's tree and starts nothing. If it is interrupted, run it again. The
+# VMs' user can create files where it writes as root: set-booted explains which entries are trusted.
 set -euo pipefail
 umask 022
 here=$(cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.." && pwd)
-root='' rollback=''
+usage='usage: install-host [--dry-run] [--rollback-on-failure | --root DIR]'
+root='' rollback='' dry=''
 while [ $# -gt 0 ]; do
 	case $1 in
+	-h | --help)
+		echo "$usage"
+		echo "  --dry-run              report what would change, and change nothing"
+		echo "  --rollback-on-failure  go back to the runner before, if a VM does not run"
+		echo "  --root DIR             install into another system's tree; start nothing"
+		exit
+		;;
+	--dry-run)
+		dry=yes
+		shift
+		;;
 	--rollback-on-failure)
 		rollback=yes
 		shift
@@ -24,7 +36,7 @@ while [ $# -gt 0 ]; do
 		shift 2
 		;;
 	*)
-		echo "usage: install-host [--rollback-on-failure | --root DIR]" >&2
+		echo "$usage" >&2
 		exit 2
 		;;
 	esac
@@ -126,18 +138,22 @@ name_hidden() {
 	done
 }
 
+# Prints where a file of share/systemd is installed.
+unit_place() { # FILE
+	local settings=$root/usr/local/lib
+	case $1 in
+	*.sysusers) echo "$settings/sysusers.d/mvmbuild.conf" ;;
+	*.tmpfiles) echo "$settings/tmpfiles.d/mvmbuild.conf" ;;
+	*.modules) echo "$settings/modules-load.d/mvmbuild.conf" ;;
+	*) echo "$units/${1##*/}" ;;
+	esac
+}
+
 install_units() {
-	local file settings=$root/usr/local/lib
+	local file
 	did=
 	leave_etc
-	for file in "$here"/share/systemd/*; do
-		case $file in
-		*.sysusers) put "$file" "$settings/sysusers.d/mvmbuild.conf" 644 units ;;
-		*.tmpfiles) put "$file" "$settings/tmpfiles.d/mvmbuild.conf" 644 units ;;
-		*.modules) put "$file" "$settings/modules-load.d/mvmbuild.conf" 644 units ;;
-		*) put "$file" "$units/${file##*/}" 644 units ;;
-		esac
-	done
+	for file in "$here"/share/systemd/*; do put "$file" "$(unit_place "$file")" 644 units; done
 	put "$here/share/set-booted" "$root/usr/local/libexec/mvmbuild/set-booted" 755 units
 	link ../microvms.target "$units/multi-user.target.wants/microvms.target" units
 	name_hidden
@@ -479,6 +495,40 @@ restart_and_start() {
 	watch_vms "${watched[@]}"
 	report_failed
 }
+
+# ---- without a change ----
+foresee_vm() { # NAME PLACE DISK KEY AUTOSTART RESTART TOPLEVEL KIND
+	local before why=''
+	before=$(readlink -- "$target/$1/current" || true)
+	if ! counts "$target/$1/current"; then
+		say "$1 would be installed$(if [ "$5" = yes ]; then echo " and started"; fi)"
+	elif ! counts "$target/$1/declared"; then
+		say "another VM $1 exists in $target/$1 and would be kept"
+		status=1
+	elif [ "$8" != - ]; then
+		say "$1 would not change; microvm -u updates it"
+	elif [ "$before" = "$2" ]; then
+		say "$1 would not change"
+	else
+		if [ -n "$live" ] && [ "$6" = yes ] && is_active "$1"; then why=" and restarted"; fi
+		say "$1 would be updated$why"
+	fi
+}
+
+foresee() {
+	local file name place disk key start restart toplevel kind source
+	for file in "$here"/share/systemd/*; do
+		if cmp -s -- "$file" "$(unit_place "$file")"; then continue; fi
+		say "the units would be installed"
+		break
+	done
+	while IFS=$'\t' read -r name place disk key start restart toplevel kind source; do
+		foresee_vm "$name" "$place" "$disk" "$key" "$start" "$restart" "$toplevel" "$kind"
+	done <"$here/share/vms"
+	name_undeclared
+	exit $status
+}
+if [ -n "$dry" ]; then foresee; fi
 
 mkdir -p -- "$target"
 exec 9<"$target"

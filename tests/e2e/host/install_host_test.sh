@@ -98,6 +98,16 @@ for wrong in "" "$test_dir/nowhere"; do
 	timeout 20 "$test_dir/one/bin/install-host" --root ${wrong:+"$wrong"} >"$log" 2>&1
 	check "--root ${wrong:-without a directory} ends install-host with status 1" test $? = 1
 done
+"$test_dir/one/bin/install-host" --help >"$log" 2>&1
+check "install-host --help succeeds" test $? = 0
+expect "it explains --dry-run" "$log" "--dry-run .*change nothing"
+find "$world" >"$test_dir/before"
+"$test_dir/one/bin/install-host" --dry-run >"$log" 2>&1
+check "a dry run on an empty host succeeds" test $? = 0
+expect "it reports that the units would be installed" "$log" "the units would be installed"
+expect "it reports that a VM would be started" "$log" "same would be installed and started"
+expect "it reports that a VM would not be started" "$log" "manual would be installed$"
+check "a dry run creates nothing" cmp -s "$test_dir/before" <(find "$world")
 check "install-host installs the first host" install_host one
 check "install-host starts the first host's VMs" \
 	test "$(find "$world/active" -type f -printf "%f\n" | sort |
@@ -115,6 +125,14 @@ everything() {
 	(cd "$world" && find . -path ./calls -prune -o -printf '%p %y %m %U %l\n' | LC_ALL=C sort)
 }
 reset
+everything >"$test_dir/before"
+"$test_dir/two/bin/install-host" --dry-run >"$log" 2>&1
+check "a dry run over another host succeeds" test $? = 0
+expect "it reports the VM that would be restarted" "$log" "changed would be updated and restarted"
+expect "it reports the VM that would be updated only" "$log" "quiet would be updated$"
+expect "it reports the VM that would stay as it is" "$log" "same would not change"
+expect "it reports the VM that is not declared any more" "$log" "gone is no longer declared"
+check "a dry run changes nothing" cmp "$test_dir/before" <(everything)
 check "install-host installs the second host over the first one" install_host two
 everything >"$test_dir/wanted"
 check "install-host restarts the VM that changed" \
