@@ -260,9 +260,13 @@ static bool run_host(struct invocation *call)
 {
 	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
 	const char *output = call->cli.output ? call->cli.output : "result-host";
-	bool changed,
-		ok = fleet_plan(&call->session, call->cli.words.v[0], fleet) &&
-		fleet_build(&call->session, fleet, output, &changed);
+	bool changed, ok = fleet_plan(&call->session, call->cli.words.v[0], fleet);
+	if (ok && call->cli.dry_run) {
+		fleet_print_changes(&call->session, fleet, output);
+		fleet_free(fleet);
+		return true;
+	}
+	ok = ok && fleet_build(&call->session, fleet, output, &changed);
 	fleet_free(fleet);
 	if (!ok)
 		return false;

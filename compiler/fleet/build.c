@@ -21,8 +21,6 @@
 
 #define COMMON "common" /* exists only during the build */
 
-enum { MANIFEST_BYTES = 64 << 20 };
-
 struct builder {
 	struct session *session;
 	const struct fleet *fleet;
@@ -89,7 +87,8 @@ static bool is_up_to_date(
 	struct bytes text;
 	const char *path = path_join(session->arena, output, FLEET_MANIFEST);
 	return whole && !session->settings.force && path_exists(path) &&
-		file_read(session->arena, diag_new(session->arena), path, MANIFEST_BYTES, &text) &&
+		file_read(session->arena, diag_new(session->arena), path, FLEET_MANIFEST_BYTES,
+			&text) &&
 		strcmp(text.p, fleet_manifest(session, fleet)) == 0;
 }
 

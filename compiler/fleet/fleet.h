@@ -72,5 +72,11 @@ bool fleet_write(struct session *session, const struct fleet *fleet, const char 
 /* Returns the text of host.json: equal texts mean equal outputs. */
 const char *fleet_manifest(struct session *session, const struct fleet *fleet);
 #define FLEET_MANIFEST "host.json"
+enum { FLEET_MANIFEST_BYTES = 64 << 20 };
+/*
+ * Prints for each VM whether a build would change it in `output`, which may not exist; and the VMs
+ * there that are no longer declared.
+ */
+void fleet_print_changes(struct session *session, const struct fleet *fleet, const char *output);
 
 #endif

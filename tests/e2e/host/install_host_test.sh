@@ -91,6 +91,14 @@ output=one
 check "a host builds" build one before
 output=two
 check "the host builds after its description changed" build two after
+dry_run() { # OUTPUT
+	"$mvmbuild" --no-cache host --dry-run "$test_dir/host.yaml" -o "$test_dir/$1" 2>/dev/null |
+		xargs
+}
+check "host --dry-run finds nothing to build after a build" \
+	test "$(dry_run two | grep -c 'is new\|has changed')" = 0
+check "host --dry-run prints what a build would change" test "$(dry_run one)" = \
+	"changed has changed manual has changed new is new quiet has changed same has not changed gone is no longer declared"
 chmod u+w "$test_dir/two/share/systemd/microvm@.service"
 echo '# another one' >>"$test_dir/two/share/systemd/microvm@.service"
 install_host() { "$test_dir/$1/bin/install-host" >"$log" 2>&1; }
