@@ -195,20 +195,29 @@ static const char *modules_beside(struct resolver *resolver, const char *kernel)
  * A root file system without the modules of a kernel from elsewhere still boots, because stage 1
  * loads those of its devices.
  */
-static const char *modules_of_rootfs(struct resolver *resolver)
+static void warn_of_modules(struct resolver *resolver)
+{
+	const struct vm *vm = resolver->vm;
+	const struct system *system = resolver->system;
+	const struct pos *where = vm_where(vm, &vm->kernel);
+	if (!system->kernel_modules ||
+		rootfs_modules(resolver->arena, vm->rootfs, system->kernel.version))
+		return;
+	diag_warning(resolver->diag, where ? where : vm_where(vm, &vm->rootfs), "rootfs-modules",
+		"rootfs: %s has no /lib/modules/%s, so the guest can load no further modules of "
+		"its kernel; copy that directory into it",
+		vm->rootfs, system->kernel.version ? system->kernel.version : "VERSION");
+}
+
+/* The modules of a toplevel belong to its own kernel. */
+static const char *modules_found(struct resolver *resolver)
 {
 	const struct vm *vm = resolver->vm;
 	const struct kernel *kernel = &resolver->system->kernel;
-	const char *path = rootfs_modules(resolver->arena, vm->rootfs, kernel->version);
-	if (path)
-		return path;
-	path = modules_beside(resolver, kernel->path);
-	if (path)
-		diag_warning(resolver->diag, vm_where(vm, &vm->kernel), "rootfs-modules",
-			"kernel: %s has no /lib/modules/%s, so the guest can load no further "
-			"modules; copy that directory into it",
-			vm->rootfs, kernel->version);
-	return path;
+	const char *path = vm->rootfs ? rootfs_modules(resolver->arena, vm->rootfs, kernel->version)
+				      : derived_path(resolver, "kernel-modules", NULL);
+	const bool fits = path && (vm->rootfs || !vm->kernel);
+	return fits ? path : modules_beside(resolver, kernel->path);
 }
 
 static bool resolve_modules(struct resolver *resolver)
@@ -219,15 +228,8 @@ static bool resolve_modules(struct resolver *resolver)
 		return diag_error(resolver->diag, STATUS_INPUT, vm_where(vm, &vm->kernel_modules),
 			"missing-modules", "kernelModules: %s: %s", path,
 			path_exists(path) ? "not a directory" : "no such directory");
-	const bool open =
-		!path && resolver->system->kernel.path && !vm_where(vm, &vm->kernel_modules);
-	if (open && vm->rootfs) {
-		path = modules_of_rootfs(resolver);
-	} else if (open) {
-		path = derived_path(resolver, "kernel-modules", NULL);
-		if (!path || vm->kernel)
-			path = modules_beside(resolver, resolver->system->kernel.path);
-	}
+	if (!path && resolver->system->kernel.path && !vm_where(vm, &vm->kernel_modules))
+		path = modules_found(resolver);
 	resolver->system->kernel_modules = path;
 	return true;
 }
@@ -301,8 +303,10 @@ bool vm_resolve(struct arena *arena, struct diag *diag, const struct vm *vm, str
 	ok &= !vm_refused(vm, &vm->kernel_modules) && resolve_modules(&resolver);
 	ok &= !vm_refused(vm, &vm->initrd) && resolve_initrd(&resolver);
 	ok &= resolver.rooted && resolve_parameters(&resolver);
-	if (ok && vm->rootfs)
+	if (ok && vm->rootfs) {
 		rootfs_warn(diag, vm, &system->root);
+		warn_of_modules(&resolver);
+	}
 	json_object_put(resolver.bootspec);
 	return ok;
 }
