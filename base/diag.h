@@ -85,7 +85,11 @@ const char *diag_error_text(const struct diag *diag, size_t index);
  */
 const char *diag_summary(struct arena *arena, const struct diag *diag);
 
-enum diag_format { DIAG_HUMAN, DIAG_JSON };
+/*
+ * Text; a JSON object in each line; workflow commands of GitHub, one in each line; one document in
+ * SARIF 2.1.0.
+ */
+enum diag_format { DIAG_HUMAN, DIAG_JSON, DIAG_GITHUB, DIAG_SARIF };
 /*
  * Prints the messages recorded since the last call, sorted by source, line and column; those
  * without a place come last.

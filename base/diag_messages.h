@@ -35,4 +35,24 @@ struct diag {
 	enum status status;
 };
 
+/* An error or warning with its notes, or a note that stands alone. */
+struct diag_group {
+	const struct diag_message *first;
+	size_t count;
+	size_t source; /* rank of its source */
+};
+
+/* ---- diag_print.c ---- */
+
+extern const char *const diag_severity_names[];
+/* Whether the message is about a place in a file: its line and column are known. */
+bool diag_has_place(const struct diag *diag, const struct diag_message *message);
+
+/* ---- diag_machine.c: for other programs ---- */
+
+void diag_print_json(const struct diag *diag, FILE *out, const struct diag_group *group);
+void diag_print_github(const struct diag *diag, FILE *out, const struct diag_group *group);
+void diag_print_sarif(
+	const struct diag *diag, FILE *out, const struct diag_group *groups, size_t count);
+
 #endif

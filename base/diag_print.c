@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include <json-c/json.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/diag_messages.h"
 #include "base/printable.h"
+#include "base/terminal.h"
 
 /*
  * More than HUMAN_ERRORS_SHOWN errors on a terminal help nobody; the JSON format prints all. A long
@@ -50,7 +49,7 @@ static void print_text(FILE *out, const char *text)
 
 /* ---- printing ---- */
 
-static const char *const severity_names[] = {"note", "warning", "error"};
+const char *const diag_severity_names[] = {"note", "warning", "error"};
 
 /*
  * Two arguments may have the same name ("--set vcpu" given twice), so a match by pointer is
@@ -130,71 +129,31 @@ static void print_excerpt(const struct diag_source *source, FILE *out, const str
 	putc('\n', out);
 }
 
-static bool colours_wanted(FILE *out)
-{
-	const char *no_color = getenv("NO_COLOR");
-	return isatty(fileno(out)) && !(no_color && *no_color);
-}
-
 static void print_human(const struct diag *diag, FILE *out, const struct diag_message *message)
 {
 	static const char *const colours[] = {"\033[1;36m", "\033[1;35m", "\033[1;31m"};
-	bool coloured = colours_wanted(out);
+	bool coloured = terminal_has_colours(fileno(out));
 	const char *place = message->where.file ? message->where.file : diag->program;
 	print_text(out, place);
 	const struct diag_source *source = source_of(diag, message->where.file);
-	bool numbered = message->where.line && !(source && source->argument);
-	if (numbered)
+	if (diag_has_place(diag, message))
 		fprintf(out, ":%u:%u", message->where.line, message->where.column);
 	fprintf(out, ": %s%s:%s ", coloured ? colours[message->severity] : "",
-		severity_names[message->severity], coloured ? "\033[0m" : "");
+		diag_severity_names[message->severity], coloured ? "\033[0m" : "");
 	print_text(out, message->text);
 	fprintf(out, " [%s]\n", message->code);
 	if (message->where.line && source)
 		print_excerpt(source, out, &message->where);
 }
 
-/* JSON must be UTF-8; a path on disk may be any bytes. */
-static struct json_object *json_text(const char *text)
-{
-	BUF_CLEANUP struct buf clean = {0};
-	size_t length = strlen(text);
-	for (size_t i = 0, n; i < length; i += n ? n : 1) {
-		n = character_length(text + i, length - i);
-		buf_add(&clean, n ? text + i : "\uFFFD", n ? n : strlen("\uFFFD"));
-	}
-	return json_object_new_string(buf_text(&clean));
-}
-
-static void print_json(const struct diag *diag, FILE *out, const struct diag_message *message)
+/* A place in an argument has no line. */
+bool diag_has_place(const struct diag *diag, const struct diag_message *message)
 {
 	const struct diag_source *source = source_of(diag, message->where.file);
-	struct json_object *object = json_object_new_object();
-	json_object_object_add(
-		object, "severity", json_object_new_string(severity_names[message->severity]));
-	json_object_object_add(object, "code", json_object_new_string(message->code));
-	json_object_object_add(object, "message", json_text(message->text));
-	if (message->where.file)
-		json_object_object_add(object, "file", json_text(message->where.file));
-	if (message->where.line && !(source && source->argument)) {
-		json_object_object_add(object, "line", json_object_new_int64(message->where.line));
-		json_object_object_add(
-			object, "column", json_object_new_int64(message->where.column));
-	}
-	fprintf(out, "%s\n",
-		json_object_to_json_string_ext(
-			object, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE));
-	json_object_put(object);
+	return message->where.line && !(source && source->argument);
 }
 
 /* ---- order ---- */
-
-/* An error or warning with its notes, or a note that stands alone. */
-struct group {
-	const struct diag_message *first;
-	size_t count;
-	size_t source; /* rank of its source */
-};
 
 static int compare_numbers(size_t a, size_t b)
 {
@@ -203,7 +162,7 @@ static int compare_numbers(size_t a, size_t b)
 
 static int compare_groups(const void *a, const void *b)
 {
-	const struct group *x = a, *y = b;
+	const struct diag_group *x = a, *y = b;
 	const struct pos *at = &x->first->where, *other = &y->first->where;
 	int order = compare_numbers(x->source, y->source);
 	if (!order && at->file && other->file)
@@ -232,9 +191,9 @@ static size_t source_rank(const struct diag *diag, const char *file)
 }
 
 /* Returns the messages recorded since the last call, grouped and sorted; `*count` groups. */
-static struct group *groups_in_order(const struct diag *diag, size_t *count)
+static struct diag_group *groups_in_order(const struct diag *diag, size_t *count)
 {
-	struct group *groups =
+	struct diag_group *groups =
 		arena_alloc(diag->arena, (diag->messages.n - diag->printed) * sizeof *groups);
 	size_t n = 0;
 	for (size_t i = diag->printed; i < diag->messages.n; i++) {
@@ -242,8 +201,8 @@ static struct group *groups_in_order(const struct diag *diag, size_t *count)
 		if (n && belongs(message, groups[n - 1].first))
 			groups[n - 1].count++;
 		else
-			groups[n++] =
-				(struct group){message, 1, source_rank(diag, message->where.file)};
+			groups[n++] = (struct diag_group){
+				message, 1, source_rank(diag, message->where.file)};
 	}
 	if (n)
 		qsort(groups, n, sizeof *groups, compare_groups);
@@ -251,31 +210,43 @@ static struct group *groups_in_order(const struct diag *diag, size_t *count)
 	return groups;
 }
 
-static void print_group(const struct diag *diag, FILE *out, enum diag_format format, bool quiet,
-	const struct group *group)
+/* With `quiet` only errors, and their notes with them. */
+static size_t keep_errors(struct diag_group *groups, size_t count)
 {
-	for (size_t i = 0; i < group->count; i++) {
-		/* The notes of an error are printed with it. */
-		if (quiet && group->first->severity != SEVERITY_ERROR)
-			continue;
-		if (format == DIAG_JSON)
-			print_json(diag, out, &group->first[i]);
-		else
-			print_human(diag, out, &group->first[i]);
+	size_t n = 0;
+	for (size_t i = 0; i < count; i++)
+		if (groups[i].first->severity == SEVERITY_ERROR)
+			groups[n++] = groups[i];
+	return n;
+}
+
+static void print_all_human(
+	const struct diag *diag, FILE *out, const struct diag_group *groups, size_t count)
+{
+	size_t errors = 0;
+	for (size_t i = 0; i < count; i++) {
+		errors += groups[i].first->severity == SEVERITY_ERROR;
+		for (size_t j = 0; errors <= HUMAN_ERRORS_SHOWN && j < groups[i].count; j++)
+			print_human(diag, out, &groups[i].first[j]);
 	}
+	if (errors > HUMAN_ERRORS_SHOWN)
+		fprintf(out, "%s: %zu more errors; --format json prints all\n", diag->program,
+			errors - HUMAN_ERRORS_SHOWN);
 }
 
 void diag_print(struct diag *diag, FILE *out, enum diag_format format, bool quiet)
 {
-	size_t count, errors = 0;
-	const struct group *groups = groups_in_order(diag, &count);
-	for (size_t i = 0; i < count; i++) {
-		errors += groups[i].first->severity == SEVERITY_ERROR;
-		if (format == DIAG_JSON || errors <= HUMAN_ERRORS_SHOWN)
-			print_group(diag, out, format, quiet, &groups[i]);
-	}
-	if (format == DIAG_HUMAN && errors > HUMAN_ERRORS_SHOWN)
-		fprintf(out, "%s: %zu more errors; --format json prints all\n", diag->program,
-			errors - HUMAN_ERRORS_SHOWN);
+	size_t count;
+	struct diag_group *groups = groups_in_order(diag, &count);
+	if (quiet)
+		count = keep_errors(groups, count);
+	if (format == DIAG_HUMAN)
+		print_all_human(diag, out, groups, count);
+	if (format == DIAG_SARIF)
+		diag_print_sarif(diag, out, groups, count);
+	for (size_t i = 0; format == DIAG_JSON && i < count; i++)
+		diag_print_json(diag, out, &groups[i]);
+	for (size_t i = 0; format == DIAG_GITHUB && i < count; i++)
+		diag_print_github(diag, out, &groups[i]);
 	diag->printed = diag->messages.n;
 }

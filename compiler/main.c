@@ -8,6 +8,7 @@
 #include "base/interrupts.h"
 #include "base/plain_output.h"
 #include "compiler/command/commands.h"
+#include "compiler/session/progress.h"
 
 static enum status run(struct invocation *call, int argc, char *argv[])
 {
@@ -21,6 +22,7 @@ static enum status run(struct invocation *call, int argc, char *argv[])
 	const enum status status =
 		ok && diag_error_count(call->diag) == 0 ? call->status : diag_failure(call->diag);
 	diag_print(call->diag, stderr, call->cli.format, call->cli.settings.quiet);
+	progress_result(&call->cli.settings, status, call->output, call->changed);
 	if (output == OUTPUT_UNREAD && status == call->status)
 		output_end_unread();
 	return status;

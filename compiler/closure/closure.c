@@ -294,6 +294,7 @@ bool closure_load(struct arena *arena, struct diag *diag, const struct closure_r
 	if (request->jobs)
 		table->jobs = request->jobs;
 	table->memo = request->memo;
+	table->meter = request->meter;
 	add_roots(table, request);
 	bool read = request->file ? read_file(table, request->file, request->file_pos)
 				  : read_default(table, request);

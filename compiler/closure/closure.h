@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/diag.h"
+#include "base/meter.h"
 #include "imaging/store/store_path.h"
 
 struct closure_request {
@@ -18,6 +19,7 @@ struct closure_request {
 	const struct pos *file_pos;
 	/* Nix's state directory; NULL: $NIX_STATE_DIR, else /nix/var/nix */
 	const char *state_dir;
+	const struct meter *meter; /* of the store paths that are read; NULL: none */
 	unsigned jobs;             /* threads that read store paths; 0: one */
 	struct closure_memo *memo; /* shared with later closures of this run; NULL: none */
 };

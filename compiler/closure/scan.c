@@ -181,7 +181,7 @@ static void begin(struct scanner *scanner)
 	scanner->nsearchers = scanner->table->jobs;
 	scanner->searchers = arena_alloc(arena, scanner->nsearchers * sizeof *scanner->searchers);
 	for (size_t i = 0; i < scanner->nsearchers; i++)
-		scanner->searchers[i] = searcher_new(&scanner->candidates);
+		scanner->searchers[i] = searcher_new(&scanner->candidates, scanner->table->meter);
 }
 
 static void end(struct scanner *scanner)

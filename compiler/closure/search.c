@@ -23,6 +23,7 @@ struct searcher {
 	struct arena *arena;
 	struct diag *diag;
 	const struct candidates *candidates;
+	const struct meter *meter;
 	size_t *found_in; /* for each candidate: number of the last search that found it */
 	size_t search;    /* number of the current search, from 1 */
 	bool is_digit[256];
@@ -146,6 +147,7 @@ static bool search_file(
 		if (!holes_read(&holes, searcher->block + kept, part, at))
 			return store_walk_failed(walk);
 		store_walk_content(walk, searcher->block + kept, part);
+		meter_add(searcher->meter, part);
 		search(searcher, walk, searcher->block, length);
 		kept = length < HASH_PART - 1 ? length : HASH_PART - 1;
 		memmove(searcher->block, searcher->block + length - kept, kept);
@@ -154,13 +156,14 @@ static bool search_file(
 	return true;
 }
 
-struct searcher *searcher_new(const struct candidates *candidates)
+struct searcher *searcher_new(const struct candidates *candidates, const struct meter *meter)
 {
 	struct arena *arena = arena_new();
 	struct searcher *searcher = arena_alloc(arena, sizeof *searcher);
 	searcher->arena = arena;
 	searcher->diag = diag_new(arena);
 	searcher->candidates = candidates;
+	searcher->meter = meter;
 	searcher->found_in = arena_alloc(arena, (candidates->v.n + 1) * sizeof *searcher->found_in);
 	searcher->block = require_memory(malloc(BLOCK_BYTES));
 	for (size_t i = 0; i < countof(searcher->is_digit); i++)
@@ -183,6 +186,7 @@ void searcher_search(struct searcher *searcher, const char *path, struct finding
 	searcher->names = searcher->where = (struct strings){0};
 	searcher->search++;
 	*out = (struct finding){0};
+	meter_begin(searcher->meter, path);
 	if (store_walk_run(&walk, path)) {
 		nar_end(&walk.nar, out->nar_hash);
 		out->nar_size = walk.nar.size;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/meter.h"
 #include "base/table.h"
 #include "imaging/store/nar.h"
 
@@ -39,7 +40,8 @@ struct finding {
 
 /* Each thread needs its own searcher; the candidates must not change while it searches. */
 struct searcher;
-struct searcher *searcher_new(const struct candidates *candidates);
+/* `meter` may be NULL. */
+struct searcher *searcher_new(const struct candidates *candidates, const struct meter *meter);
 void searcher_free(struct searcher *searcher);
 void searcher_search(struct searcher *searcher, const char *path, struct finding *out);
 

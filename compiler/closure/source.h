@@ -36,6 +36,7 @@ struct closure_table {
 	size_t errors;             /* of this closure; after the first 20 they are only counted */
 	unsigned jobs;             /* threads that read store paths, at least 1 */
 	struct closure_memo *memo; /* NULL: none */
+	const struct meter *meter; /* NULL: none */
 };
 
 /* ---- table.c ---- */

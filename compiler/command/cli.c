@@ -238,9 +238,10 @@ static const struct argument_row rows[] = {
 	{'v', "verbose", FLAG(settings.verbose), .commands = BUILDS,
 		.doc = "print the time since the start with each step"},
 	{.name = "format",
-		CHOICE(format, enum diag_format, "FORMAT", "human", "json"),
+		CHOICE(format, enum diag_format, "FORMAT", "human", "json", "github", "sarif"),
 		.commands = ALL,
-		.doc = "print messages as human (the default) or json"},
+		.doc = "print messages as human (the default), json, github (workflow commands) or "
+		       "sarif"},
 	{'q', "quiet", FLAG(settings.quiet), .commands = ALL, .doc = "print only errors"},
 	{'h', "help", FLAG(help), .commands = ALL, .doc = "print this help"},
 	{.name = "version", FLAG(version), .commands = ALL, .doc = "print the version"},
@@ -390,6 +391,24 @@ static bool take_words(
 		check_combination(diag, cli);
 }
 
+/*
+ * Standard error is one stream, so messages and progress are JSON together. SARIF is one document
+ * and leaves no room for progress.
+ */
+static void unite_streams(struct cli *cli, size_t command)
+{
+	enum progress_style *progress = &cli->settings.progress;
+	const bool builds = command != ARGUMENT_NO_COMMAND && (1u << command & BUILDS);
+	if (!builds)
+		*progress = PROGRESS_NONE;
+	else if (*progress == PROGRESS_JSON && cli->format == DIAG_HUMAN)
+		cli->format = DIAG_JSON;
+	else if (*progress == PROGRESS_AUTO && cli->format == DIAG_JSON && !cli->settings.quiet)
+		*progress = PROGRESS_JSON;
+	else if (cli->format == DIAG_SARIF)
+		*progress = PROGRESS_NONE;
+}
+
 bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const argv[], FILE *out,
 	struct cli *cli)
 {
@@ -401,6 +420,7 @@ bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const arg
 	const size_t command = find_command(&arguments.words, &named);
 	/* Store values first, because --format decides how a wrong option is reported. */
 	const bool stored = arguments_store(arena, diag, &table, command, &arguments, cli);
+	unite_streams(cli, command);
 	if (!arguments_check(arena, diag, &table, command, &arguments) || !stored)
 		return false;
 	if (cli->help)

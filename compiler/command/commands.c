@@ -23,6 +23,17 @@
 
 /* ---- building ---- */
 
+/* Only a build shows the progress of planning. */
+static bool plan(struct session *session, struct progress *progress)
+{
+	session->meter = progress_meter(progress);
+	progress_step_begin(progress, STEP_CLOSURE);
+	const bool ok = session_plan(session);
+	session->meter = NULL;
+	progress_clear(progress);
+	return ok;
+}
+
 static bool plan_and_build(struct invocation *call, struct runner_result *result)
 {
 	const struct cli *cli = &call->cli;
@@ -31,7 +42,7 @@ static bool plan_and_build(struct invocation *call, struct runner_result *result
 	struct inputs inputs;
 	progress_begin(&progress, &cli->settings);
 	inputs_begin(&inputs);
-	if (!session_plan(session))
+	if (!plan(session, &progress))
 		return false;
 	inputs_collect(call->arena, &cli->words, &session->plan, &inputs);
 	const char *output = cli->output
@@ -43,6 +54,8 @@ static bool plan_and_build(struct invocation *call, struct runner_result *result
 	if (!build_runner(session, &progress, output, result))
 		return false;
 	inputs_settle(call->arena, &inputs, result->path);
+	call->output = result->path;
+	call->changed = !result->up_to_date;
 	return true;
 }
 
@@ -71,6 +84,7 @@ static bool run_vm(struct invocation *call)
 	if (!build(call, &result))
 		return false;
 	diag_print(call->diag, stderr, call->cli.format, call->cli.settings.quiet);
+	progress_result(&call->cli.settings, STATUS_OK, call->output, call->changed);
 	const char *script = path_join(call->arena, result.path, "bin/microvm-run");
 	interrupts_forget();
 	execl(script, script, (char *)NULL);
@@ -260,20 +274,26 @@ static bool run_host(struct invocation *call)
 {
 	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
 	const char *output = call->cli.output ? call->cli.output : "result-host";
-	bool changed, ok = fleet_plan(&call->session, call->cli.words.v[0], fleet);
+	struct progress progress;
+	progress_begin(&progress, &call->cli.settings);
+	progress_step_begin(&progress, STEP_CLOSURE);
+	call->session.meter = progress_meter(&progress);
+	bool ok = fleet_plan(&call->session, call->cli.words.v[0], fleet);
+	progress_clear(&progress);
 	if (ok && call->cli.dry_run) {
 		fleet_print_changes(&call->session, fleet, output);
 		fleet_free(fleet);
 		return true;
 	}
-	ok = ok && fleet_build(&call->session, fleet, output, &changed);
+	ok = ok && fleet_build(&call->session, &progress, fleet, output, &call->changed);
 	fleet_free(fleet);
 	if (!ok)
 		return false;
-	if (!call->cli.settings.quiet)
-		fprintf(stderr, changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n",
+	call->output = path_absolute(call->arena, output);
+	if (!call->cli.settings.quiet && progress.style != PROGRESS_JSON)
+		fprintf(stderr, call->changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n",
 			fleet->vms.n);
-	printf("%s\n", path_absolute(call->arena, output));
+	printf("%s\n", call->output);
 	return true;
 }
 

@@ -13,6 +13,8 @@ struct invocation {
 	struct cli cli;
 	struct session session; /* of the commands that read a description */
 	enum status status;     /* of a command that did not fail */
+	const char *output;     /* what was built, absolute; NULL: nothing */
+	bool changed;           /* it was not up to date */
 };
 
 /* Runs the command that the command line names; false after an error. */

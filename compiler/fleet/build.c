@@ -53,6 +53,7 @@ static bool build_vm(
 	settings.jobs = 1;
 	settings.no_sync = true; /* the host's directory is synced as a whole */
 	settings.progress = NULL;
+	settings.path_begins = NULL;
 	settings.common = path_join(arena, builder->directory, COMMON);
 	settings.store_disk =
 		vm->disk_key ? fleet_disk_path(arena, builder->directory, vm->disk_key) : NULL;
@@ -93,17 +94,15 @@ static bool is_up_to_date(
 }
 
 /* `old`: the existing output, if it is unmodified and its disks can be reused; else NULL. */
-static bool build(
-	struct session *session, const struct fleet *fleet, const char *output, const char *old)
+static bool build(struct session *session, struct progress *progress, const struct fleet *fleet,
+	const char *output, const char *old)
 {
-	struct progress progress;
 	struct staging staging;
 	const struct cache_sharing *sharing;
 	if (!settings_sharing(session->arena, session->diag, &session->settings, &sharing))
 		return false;
 	if (!staging_begin(session->arena, session->diag, output, &staging))
 		return false;
-	progress_begin(&progress, &session->settings);
 	struct builder builder = {
 		.session = session, .fleet = fleet, .directory = staging.directory};
 	builder.settings = (struct image_settings){
@@ -112,9 +111,10 @@ static bool build(
 		.jobs = settings_jobs(&session->settings),
 		.no_sync = session->settings.no_sync,
 		.progress = progress_bytes,
-		.progress_context = &progress};
+		.path_begins = progress_path,
+		.progress_context = progress};
 	const struct fleet_disks disks = {
-		fleet, old, staging.directory, &builder.settings, &progress};
+		fleet, old, staging.directory, &builder.settings, progress};
 	/* umask is per process: set it before the threads start. */
 	mode_t mask = umask(022);
 	bool ok = fleet_disks_make(session, &disks) && make_runners(&builder) &&
@@ -124,6 +124,7 @@ static bool build(
 	staging.listed = true;
 	if (ok)
 		return staging_publish(session->diag, &staging);
+	progress_clear(progress);
 	staging_abandon(&staging);
 	/*
 	 * Hard links to the old disks came and went, which changed their ctime and broke the old
@@ -134,8 +135,8 @@ static bool build(
 	return false;
 }
 
-bool fleet_build(
-	struct session *session, const struct fleet *fleet, const char *output, bool *changed)
+bool fleet_build(struct session *session, struct progress *progress, const struct fleet *fleet,
+	const char *output, bool *changed)
 {
 	struct gcroots roots;
 	output = path_absolute(session->arena, output);
@@ -147,11 +148,11 @@ bool fleet_build(
 	if (!*changed)
 		staging_clean(session->arena, output);
 	if (!session->settings.gcroot)
-		return !*changed || build(session, fleet, output, old);
+		return !*changed || build(session, progress, fleet, output, old);
 	if (!gcroots_begin(session->arena, session->diag, &fleet->roots, output,
 		    session->settings.gcroot_dir, &roots))
 		return false;
-	if (!*changed || build(session, fleet, output, old))
+	if (!*changed || build(session, progress, fleet, output, old))
 		return gcroots_publish(&roots, path_join(session->arena, output, "share/gcroots"));
 	gcroots_abandon(&roots);
 	return false;

@@ -12,6 +12,7 @@
 #include "base/string_map.h"
 #include "compiler/fleet/round.h"
 #include "compiler/images/disk_image.h"
+#include "compiler/session/build.h"
 
 #define DISKS "store-disks"
 
@@ -73,10 +74,8 @@ static bool make_ready(
 static void report(const struct making *making, const struct fleet_vm *vm)
 {
 	const struct store_disk_result *result = &making->results[vm - making->disks->fleet->vms.v];
-	progress_step(making->disks->progress,
-		"store disk of %s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache",
-		vm->name, (double)result->image_bytes / 1e6, (double)result->content_bytes / 1e6,
-		result->packed, result->reused);
+	const char *title = arena_printf(making->session->arena, "store disk of %s", vm->name);
+	progress_disk(making->disks->progress, title, result);
 }
 
 /* Whether the cache has all of the disk's store paths except for LITTLE_BYTES. */
@@ -145,6 +144,7 @@ static bool make_rest(struct session *session, struct making *making, const stru
 	if (!ready->n)
 		return true;
 	settings->jobs /= (unsigned)threads;
+	settings->path_begins = NULL;
 	settings->progress = NULL; /* it can show only one disk at a time */
 	const struct fleet_round round = {.fleet = making->disks->fleet,
 		.vms = ready->v,

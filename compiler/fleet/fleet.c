@@ -152,7 +152,8 @@ static bool begin_vm(const struct session *session, const struct fleet *fleet,
 		.diag = diag,
 		.input = {.sets = session->input.sets, .hypervisor = session->input.hypervisor},
 		.settings = session->settings,
-		.shared = fleet->shared};
+		.shared = fleet->shared,
+		.meter = session->meter};
 	if (vm->config && vm->config->kind != NODE_MAP)
 		return diag_error(diag, STATUS_DESCRIPTION, &vm->config->pos, "wrong-type",
 			"vms.%s.config: expected a map", vm->name);

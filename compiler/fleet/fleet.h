@@ -14,6 +14,7 @@
 #define MVM_COMPILER_FLEET_FLEET_H
 
 #include "compiler/runner/gcroots.h"
+#include "compiler/session/progress.h"
 #include "compiler/session/session.h"
 
 struct fleet_vm {
@@ -65,8 +66,8 @@ void fleet_free(struct fleet *fleet);
 bool fleet_plan_vm(const struct session *session, const struct fleet *fleet,
 	const struct fleet_vm *vm, struct arena *arena, struct diag *diag, struct session *own);
 /* Builds the planned host at `output`; `*changed` is whether it was not up to date. */
-bool fleet_build(
-	struct session *session, const struct fleet *fleet, const char *output, bool *changed);
+bool fleet_build(struct session *session, struct progress *progress, const struct fleet *fleet,
+	const char *output, bool *changed);
 /* Writes everything except runners and disks into `directory`. */
 bool fleet_write(struct session *session, const struct fleet *fleet, const char *directory);
 /* Returns the text of host.json: equal texts mean equal outputs. */

@@ -67,6 +67,7 @@ static bool make_disk(struct diag *diag, const struct plan *plan,
 	request.jobs = settings->jobs;
 	request.cached = settings->no_sync || plan->vm->store_disk.verity;
 	request.progress = settings->progress;
+	request.path_begins = settings->path_begins;
 	request.progress_context = settings->progress_context;
 	const struct store_way *way =
 		store_way_find(plan->vm->store_disk.type, plan->vm->store_disk.engine);

@@ -15,7 +15,9 @@ struct image_settings {
 	bool force;   /* rebuild even if the output is up to date */
 	bool no_sync; /* do not wait until the output is on disk, so a crash of the machine may lose
 			 it */
+	/* as in struct store_disk_request */
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
+	void (*path_begins)(void *context, const char *path);
 	void *progress_context;
 	const char *store_disk; /* made before by disk_image_make_shared; NULL: none */
 	/* a directory of files that many runners contain as hard links; NULL: share no files */

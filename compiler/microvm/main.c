@@ -13,6 +13,7 @@
 #include "base/help.h"
 #include "base/interrupts.h"
 #include "base/plain_output.h"
+#include "base/terminal.h"
 #include "compiler/microvm/host.h"
 #include "compiler/microvm/roots.h"
 
@@ -237,12 +238,6 @@ static bool run(struct command_line *line, int argc, char *argv[])
 	return line->help || line->version || run_verb(line, verb, &arguments);
 }
 
-static bool colours_wanted(void)
-{
-	const char *no_color = getenv("NO_COLOR");
-	return isatty(STDOUT_FILENO) && !(no_color && *no_color);
-}
-
 int main(int argc, char *argv[])
 {
 	interrupts_clean_up(argc, argv);
@@ -253,7 +248,7 @@ int main(int argc, char *argv[])
 		.host = {.arena = arena,
 			.diag = diag,
 			.state_dir = DEFAULT_STATE_DIR,
-			.colours = colours_wanted()},
+			.colours = terminal_has_colours(STDOUT_FILENO)},
 	};
 	diag_name_program(diag, "microvm");
 	bool ok = run(&line, argc, argv);

@@ -64,13 +64,14 @@ static bool plan_rootfs(struct planner *planner)
 	return true;
 }
 
-static bool plan_closure(struct planner *planner, unsigned jobs)
+static bool plan_closure(struct planner *planner, unsigned jobs, const struct meter *meter)
 {
 	const struct vm *vm = planner->plan->vm;
 	struct closure_request request = {.store_dir = vm->store_dir,
 		.file = vm->closure,
 		.file_pos = vm_where(vm, &vm->closure),
 		.jobs = jobs,
+		.meter = meter,
 		.memo = shared_closures(planner->plan->shared)};
 	VEC(struct pos) places = {0};
 	const struct pos nowhere = {0}, *where = vm_where(vm, &vm->toplevel);
@@ -251,7 +252,7 @@ static uint32_t build_time(void)
 
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	const struct storage *storage, const struct system *system, struct shared *shared,
-	unsigned jobs, struct plan *plan)
+	unsigned jobs, const struct meter *meter, struct plan *plan)
 {
 	*plan = (struct plan){.vm = vm,
 		.storage = storage,
@@ -263,7 +264,7 @@ bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	struct planner planner = {arena, diag, plan};
 	shared_expect(shared, system->kernel.path);
 	bool ok = check_kernel(&planner),
-	     closed = system->rootfs ? plan_rootfs(&planner) : plan_closure(&planner, jobs);
+	     closed = system->rootfs ? plan_rootfs(&planner) : plan_closure(&planner, jobs, meter);
 	ok &= closed;
 	ok &= check_memory(&planner);
 	storage_mounts(arena, vm, storage, &plan->guest, &plan->mounts);

@@ -63,9 +63,9 @@ struct plan {
 	struct shared *shared;
 };
 
-/* `jobs` is the number of threads for reading store paths. */
+/* `jobs` is the number of threads for reading store paths, `meter` theirs, or NULL. */
 bool plan_make(struct arena *arena, struct diag *diag, const struct vm *vm,
 	const struct storage *storage, const struct system *system, struct shared *shared,
-	unsigned jobs, struct plan *plan);
+	unsigned jobs, const struct meter *meter, struct plan *plan);
 
 #endif

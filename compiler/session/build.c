@@ -1,40 +1,87 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/session/build.h"
 
+#include <json-c/json.h>
+
 #include "base/file.h"
+#include "base/json_line.h"
 #include "compiler/runner/gcroots.h"
 #include "compiler/session/cache_settings.h"
+
+static void fact(struct json_object *facts, const char *key, uint64_t value)
+{
+	json_object_object_add(facts, key, json_object_new_uint64(value));
+}
+
+static void fact_text(struct json_object *facts, const char *key, const char *value)
+{
+	json_object_object_add(facts, key, value ? json_line_text(value) : NULL);
+}
+
+void progress_disk(
+	struct progress *progress, const char *title, const struct store_disk_result *disk)
+{
+	struct json_object *facts = progress_facts(STEP_STORE_DISK);
+	fact(facts, "imageBytes", disk->image_bytes);
+	fact(facts, "contentBytes", disk->content_bytes);
+	fact(facts, "packed", disk->packed);
+	fact(facts, "reused", disk->reused);
+	progress_step_end(progress, facts,
+		"%s: %.1f MB of %.1f MB, %zu store paths packed, %zu from the cache", title,
+		(double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6, disk->packed,
+		disk->reused);
+}
+
+static void report_tree(struct arena *arena, struct progress *progress, const struct verity *verity)
+{
+	struct json_object *facts = progress_facts("hash-tree");
+	fact(facts, "bytes", verity_tree_bytes(verity));
+	fact_text(facts, "rootHash", verity_root_text(arena, verity));
+	progress_step_end(progress, facts, "hash tree: %.1f MB, root hash %s",
+		(double)verity_tree_bytes(verity) / 1e6, verity_root_text(arena, verity));
+}
+
+static void report_stage1(
+	struct progress *progress, const struct plan *plan, const struct image_results *images)
+{
+	struct json_object *facts = progress_facts("stage-1");
+	fact(facts, "bytes", images->initrd_bytes);
+	fact(facts, "modules", plan->modules.n);
+	progress_step_end(progress, facts, "stage 1: %.0f KB, %zu kernel modules",
+		(double)images->initrd_bytes / 1e3, plan->modules.n);
+}
 
 static void report_result(struct arena *arena, struct progress *progress, const struct plan *plan,
 	const struct runner_result *result)
 {
+	const struct store_disk_result *disk = &result->images.store_disk;
 	if (result->up_to_date) {
-		progress_step(progress, "%s is up to date", result->path);
+		progress_note(progress, "%s is up to date", result->path);
 		return;
 	}
-	const struct store_disk_result *disk = &result->images.store_disk;
 	if (plan->vm->store_on_disk)
-		progress_step(progress,
-			"store disk: %.1f MB of %.1f MB, %zu store paths packed, %zu from the "
-			"cache",
-			(double)disk->image_bytes / 1e6, (double)disk->content_bytes / 1e6,
-			disk->packed, disk->reused);
+		progress_disk(progress, "store disk", disk);
 	if (disk->verity.data_blocks)
-		progress_step(progress, "hash tree: %.1f MB, root hash %s",
-			(double)verity_tree_bytes(&disk->verity) / 1e6,
-			verity_root_text(arena, &disk->verity));
+		report_tree(arena, progress, &disk->verity);
 	if (plan->own_stage1)
-		progress_step(progress, "stage 1: %.0f KB, %zu kernel modules",
-			(double)result->images.initrd_bytes / 1e3, plan->modules.n);
+		report_stage1(progress, plan, &result->images);
 }
 
 static void report_plan_read(struct progress *progress, const struct plan *plan)
 {
-	progress_step(progress, "closure: %zu store paths, from %s", plan->closure.n,
+	const struct kernel *kernel = &plan->system.kernel;
+	struct json_object *facts = progress_facts(STEP_CLOSURE);
+	fact(facts, "paths", plan->closure.n);
+	fact_text(facts, "source", plan->closure.source);
+	progress_step_end(progress, facts, "closure: %zu store paths, from %s", plan->closure.n,
 		plan->closure.source);
-	progress_step(progress, "kernel: %s, %s",
-		plan->system.kernel.version ? plan->system.kernel.version : "of unknown version",
-		kernel_format_name(plan->system.kernel.format));
+	facts = progress_facts("kernel");
+	fact_text(facts, "path", kernel->path);
+	fact_text(facts, "version", kernel->version);
+	fact_text(facts, "format", kernel_format_name(kernel->format));
+	progress_step_end(progress, facts, "kernel: %s, %s",
+		kernel->version ? kernel->version : "of unknown version",
+		kernel_format_name(kernel->format));
 }
 
 bool build_runner(struct session *session, struct progress *progress, const char *output,
@@ -53,6 +100,7 @@ bool build_runner(struct session *session, struct progress *progress, const char
 		.force = asked->force,
 		.no_sync = asked->no_sync,
 		.progress = progress_bytes,
+		.path_begins = progress_path,
 		.progress_context = progress,
 	};
 	struct gcroots_paths paths = {0};
@@ -63,6 +111,7 @@ bool build_runner(struct session *session, struct progress *progress, const char
 			session->arena, session->diag, &paths, output, asked->gcroot_dir, &roots))
 		return false;
 	if (!runner_build(session->arena, session->diag, plan, &settings, output, result)) {
+		progress_clear(progress);
 		if (asked->gcroot)
 			gcroots_abandon(&roots);
 		return false;

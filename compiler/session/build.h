@@ -7,6 +7,9 @@
 #include "compiler/session/progress.h"
 #include "compiler/session/session.h"
 
+/* Reports a store disk; `title` begins the text. */
+void progress_disk(
+	struct progress *progress, const char *title, const struct store_disk_result *disk);
 /* Builds what was planned at `output`, and registers garbage collector roots if they are wanted. */
 bool build_runner(struct session *session, struct progress *progress, const char *output,
 	struct runner_result *result);

@@ -112,5 +112,5 @@ bool session_plan(struct session *session)
 	return described && resolved &&
 		plan_make(session->arena, session->diag, session->vm, session->storage,
 			&session->system, session->shared, settings_jobs(&session->settings),
-			&session->plan);
+			session->meter, &session->plan);
 }

@@ -21,8 +21,9 @@ struct session {
 	struct diag *diag;
 	struct input input;
 	struct build_settings settings;
-	struct shared *shared; /* between the sessions of this run; NULL: nothing is shared */
-	const struct vm *vm;   /* complete; NULL: no description could be read */
+	struct shared *shared;     /* between the sessions of this run; NULL: nothing is shared */
+	const struct meter *meter; /* of the store paths that planning reads; NULL: none */
+	const struct vm *vm;       /* complete; NULL: no description could be read */
 	const struct storage *storage; /* derived from `vm` */
 	struct system system;
 	struct plan plan;

@@ -140,8 +140,12 @@ static bool queue_add(struct job *job, const struct store_path *path)
 	*item = (struct item){.path = path, .object.fd = -1, .entry.fd = -1};
 	job->n++;
 	const struct object_identity identity = cache_identity(job->cache, path);
-	if (!prefetch_take(job->prefetch, &item->object) && !item_pack(job, item, &identity))
-		return false;
+	if (!prefetch_take(job->prefetch, &item->object)) {
+		if (job->request->path_begins)
+			job->request->path_begins(job->request->progress_context, path->path);
+		if (!item_pack(job, item, &identity))
+			return false;
+	}
 	job->read_bytes += item->packing ? packing_content_bytes(item->packing)
 					 : item->object.footer.content_bytes;
 	report_progress(job, 0);

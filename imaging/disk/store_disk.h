@@ -54,7 +54,9 @@ struct store_disk_request {
 	int64_t *stored;
 	/* Called from the caller's thread now and then; may be NULL. */
 	void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
-	void *progress_context;
+	/* Called before a store path is packed; may be NULL. */
+	void (*path_begins)(void *context, const char *path);
+	void *progress_context; /* of both */
 };
 
 struct store_disk_result {
