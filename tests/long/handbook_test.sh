@@ -67,7 +67,8 @@ look_at_output() { # DEBIAN N TITLE
 	'Stop it, and remove it')
 		check "$1: nothing of the VM is left" test -z "$(container true sh -c '
 			ls /var/lib/microvms /nix/var/nix/gcroots/microvm 2>/dev/null | grep web1
-			ls /sys/class/net | grep vm-web1; pgrep -u microvm')" ;;
+			ls /sys/class/net | grep vm-web1
+			find /proc -maxdepth 1 -user microvm')" ;;
 	esac
 }
 
