@@ -67,7 +67,15 @@ static bool is_threads(const char *text)
 {
 	enum { DIGITS_MAX = 5 };
 	const size_t digits = strspn(text, decimal);
-	return strcmp(text, "`nproc`") == 0 || (digits && digits <= DIGITS_MAX && !text[digits]);
+	const bool leading_zero = text[0] == '0' && text[1];
+	return strcmp(text, "`nproc`") == 0 ||
+		(digits && digits <= DIGITS_MAX && !text[digits] && !leading_zero);
+}
+
+/* People write the number of CPUs, which is vcpu. */
+static bool is_cpu_model(const char *text)
+{
+	return text[strspn(text, "-.0123456789")];
 }
 
 /*
@@ -79,7 +87,8 @@ static bool is_window(const char *text)
 	enum { DIGITS_MAX = 12 };
 	const size_t digits = strspn(text, decimal);
 	const char *suffix = text + digits;
-	if (!digits || digits > DIGITS_MAX || (*suffix && (!strchr("KMGT", *suffix) || suffix[1])))
+	if (!digits || digits > DIGITS_MAX || *text == '0' ||
+		(*suffix && (!strchr("KMGT", *suffix) || suffix[1])))
 		return false;
 	const unsigned long long number = strtoull(text, NULL, 10);
 	return number && !(number & (number - 1));
@@ -140,8 +149,11 @@ const struct shape shape_overlay = shape_row(STATUS_DESCRIPTION, "bad-store-over
 const struct shape shape_share_tag =
 	shape_row(STATUS_DESCRIPTION, "bad-share", is_share_tag, "^[A-Za-z0-9_+-][A-Za-z0-9_.+-]*$",
 		"made of letters, digits, '-', '_', '.' and '+', not starting with '.'", NULL);
-const struct shape shape_threads = shape_row(STATUS_DESCRIPTION, "bad-virtiofsd", is_threads,
-	"^(`nproc`|[0-9]{1,5})$", "a number of 1 to 5 digits or `nproc`", NULL);
+const struct shape shape_threads =
+	shape_row(STATUS_DESCRIPTION, "bad-virtiofsd", is_threads, "^(`nproc`|0|[1-9][0-9]{0,4})$",
+		"a number of 1 to 5 digits, without leading zeros, or `nproc`", NULL);
+const struct shape shape_cpu_model = shape_row(STATUS_DESCRIPTION, "wrong-type", is_cpu_model,
+	"[^0-9.-]", "the name of a CPU model; vcpu is the number of CPUs", NULL);
 const struct shape shape_window = shape_row(STATUS_DESCRIPTION, "wrong-size", is_window,
-	"^[0-9]{1,12}[KMGT]?$",
+	"^[1-9][0-9]{0,11}[KMGT]?$",
 	"a valid window size: expected a power of two, with K, M, G or T, such as 256M", NULL);

@@ -40,6 +40,7 @@ extern const struct shape shape_store_dir;
 extern const struct shape shape_overlay; /* a directory in the options of an overlay */
 extern const struct shape shape_share_tag;
 extern const struct shape shape_threads;
+extern const struct shape shape_cpu_model;
 extern const struct shape shape_window; /* a power of two, as QEMU takes it */
 
 #endif

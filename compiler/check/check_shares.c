@@ -23,12 +23,13 @@ static void check_share(const struct checker *checker, const struct share *share
 	size_t longest = virtiofs ? TAG_VIRTIOFS_BYTES : TAG_9P_BYTES;
 	const struct pos *tag = check_position(checker, &share->tag, &share->where),
 			 *point = check_position(checker, &share->mount_point, &share->where);
-	if (strlen(share->tag) > longest)
+	if (check_accepted(checker, &share->tag) && strlen(share->tag) > longest)
 		check_error(checker, tag, "bad-share",
 			"shares[%zu].tag: the tag of a %s share has at most %zu bytes", i,
 			share_proto_names[share->proto], longest);
-	if (!share_is_store(vm, share) || strcmp(share->mount_point, vm->store_dir) != 0 ||
-		vm->store_on_disk)
+	if (check_accepted(checker, &share->mount_point) &&
+		(!share_is_store(vm, share) || strcmp(share->mount_point, vm->store_dir) != 0 ||
+			vm->store_on_disk))
 		check_mount_point(checker, point, arena_printf(checker->arena, "shares[%zu]", i),
 			share->mount_point);
 	if (share->host_store && !share->read_only && check_accepted(checker, &share->read_only))

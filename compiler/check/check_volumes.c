@@ -128,7 +128,7 @@ static void check_volume(const struct checker *checker, const struct volume *vol
 		check_serial(checker, volume, i);
 	if (volume->label)
 		check_label(checker, volume, i);
-	if (volume->mount_point)
+	if (volume->mount_point && check_accepted(checker, &volume->mount_point))
 		check_mount_point(checker,
 			check_position(checker, &volume->mount_point, &volume->where),
 			arena_printf(checker->arena, "volumes[%zu]", i), volume->mount_point);

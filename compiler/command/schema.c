@@ -167,8 +167,8 @@ static struct json_object *mib_schema(const struct option *option)
 	struct json_object *schema = typed(ARRAY("integer", "string"));
 	set_range(schema, option);
 	set(schema, "pattern",
-		text(option->minimum > 0 ? "^0*[1-9][0-9]* *(M|MiB|G|GiB|T|TiB)?$"
-					 : "^[0-9]+ *(M|MiB|G|GiB|T|TiB)?$"));
+		text(option->minimum > 0 ? "^[1-9][0-9]* *(M|MiB|G|GiB|T|TiB)?$"
+					 : "^(0|[1-9][0-9]*) *(M|MiB|G|GiB|T|TiB)?$"));
 	return schema;
 }
 
@@ -237,13 +237,21 @@ static bool is_required(const struct option *option)
 	return false;
 }
 
+/* A path, which is ignored, or null. */
+static struct json_object *generated_path_schema(void)
+{
+	struct json_object *schema = not_of(ARRAY("number", "boolean", "array", "object"));
+	set(schema, "pattern", text("^/"));
+	return schema;
+}
+
 static struct json_object *value_schema(const struct emitter *emitter, const struct option *option)
 {
 	struct json_object *schema = given_schema(emitter, option);
 	if (option->kind == OPTION_TREE || option->kind == OPTION_NONE)
 		return schema;
 	if (option->generated_scalar)
-		return any_of(schema, not_of(ARRAY("array", "object")));
+		return any_of(schema, generated_path_schema());
 	if (is_required(option) && !(emitter->part && option->kind == OPTION_GROUP))
 		return schema;
 	return any_of(schema,
@@ -252,6 +260,14 @@ static struct json_object *value_schema(const struct emitter *emitter, const str
 }
 
 /* ---- options ---- */
+
+/* Keys that the binder ignores. */
+static void allow_extensions(struct json_object *schema)
+{
+	struct json_object *patterns = json_object_new_object();
+	set(patterns, "^x-", json_object_new_object());
+	set(schema, "patternProperties", patterns);
+}
 
 static struct json_object *default_of(const struct emitter *emitter, const struct option *option)
 {
@@ -305,6 +321,7 @@ static struct json_object *open_table_schema(
 		set(properties, table->name, option_schema(emitter, table));
 	set(schema, "properties", properties);
 	set(schema, "additionalProperties", json_object_new_boolean(false));
+	allow_extensions(schema);
 	return schema;
 }
 
@@ -332,6 +349,7 @@ static struct json_object *wrapper_schema(
 				emitter->arena, "%s/properties/%s", self, table->name)));
 	set(schema, "properties", properties);
 	set(schema, "additionalProperties", json_object_new_boolean(false));
+	allow_extensions(schema);
 	set(schema, "description",
 		text("The options may be given below this key, as in a NixOS configuration."));
 	return schema;
@@ -387,13 +405,6 @@ static void set_required(struct json_object *schema, const struct options *rows)
 	set(schema, "else", otherwise);
 }
 
-static void allow_extensions(struct json_object *schema)
-{
-	struct json_object *patterns = json_object_new_object();
-	set(patterns, "^x-", json_object_new_object());
-	set(schema, "patternProperties", patterns);
-}
-
 /* `may_lack`: a required option that may be missing; NULL: none. */
 static struct json_object *vm_schema(
 	const struct emitter *emitter, const char *self, const char *may_lack)
@@ -403,7 +414,6 @@ static struct json_object *vm_schema(
 	struct options required = {0};
 	set(json_object_object_get(schema, "properties"), "microvm",
 		wrapper_schema(emitter, table, self));
-	allow_extensions(schema);
 	for (const struct option *row = table; row->name; row++)
 		if (row->required && !(may_lack && strcmp(row->name, may_lack) == 0))
 			vec_push(emitter->arena, &required, row);

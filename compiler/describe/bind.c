@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "compiler/describe/bind.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,15 +39,23 @@ static char *group_base(const struct option *group, char *base)
 	return group->stride ? *(char **)(void *)(base + group->offset) : base;
 }
 
-static bool wrong_type(
-	struct binder *binder, const struct node *node, const char *path, const char *expected)
+/* Reports a value of a wrong kind; `advice` begins with a separator. */
+static bool wrong_type_so(struct binder *binder, const struct node *node, const char *path,
+	const char *expected, const char *advice)
 {
 	const char *shown = node->kind == NODE_LIST ? "a list"
 		: node->kind == NODE_MAP            ? "a map"
+		: node_is_null(node)                ? "null"
 						    : arena_printf(binder->arena, "%s\"%.80s\"",
-                                                   node->quoted ? "the string " : "", node->text);
+                                               node->quoted ? "the string " : "", node->text);
 	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "wrong-type",
-		"%s: expected %s, not %s", path, expected, shown);
+		"%s: expected %s, not %s%s", path, expected, shown, advice);
+}
+
+static bool wrong_type(
+	struct binder *binder, const struct node *node, const char *path, const char *expected)
+{
+	return wrong_type_so(binder, node, path, expected, "");
 }
 
 /* ---- values ---- */
@@ -58,11 +67,43 @@ static bool wrong_type(
  */
 enum { PATH_BYTES = 4095, TEXT_BYTES = 65000, NAME_BYTES = 255 };
 
+/* Whether a shell would replace the start of the text: "$HOME", "${HOME}". */
+static bool is_variable(const char *text)
+{
+	text += *text == '$' ? 1 + (text[1] == '{') : strlen(text);
+	return isalpha((unsigned char)*text) || *text == '_';
+}
+
+/*
+ * Refuses a path that begins with a variable or ~, and warns of a variable in its other parts:
+ * a file may have such a name, but "./$x" is a way to write it.
+ */
+static bool check_expansion(
+	struct binder *binder, const struct pos *where, const char *text, const char *path)
+{
+	if (is_variable(text) || (*text == '~' && strchr(text, '/')))
+		return diag_error(binder->diag, STATUS_DESCRIPTION, where, "not-expanded",
+			"%s: \"%.80s\": variables and ~ are not expanded; write the path itself",
+			path, text);
+	const char *rest = text + (strncmp(text, "./", 2) == 0 ? 2 : 0);
+	for (const char *slash = strchr(rest, '/'); slash; slash = strchr(slash + 1, '/'))
+		if (is_variable(slash + 1)) {
+			diag_warning(binder->diag, where, "not-expanded",
+				"%s: variables are not expanded: \"%.80s\" is part of the name",
+				path,
+				arena_strndup(binder->arena, slash + 1, strcspn(slash + 1, "/")));
+			break;
+		}
+	return true;
+}
+
 static bool fits(struct binder *binder, const struct option *option, const struct pos *where,
 	const char *text, const char *path)
 {
-	bool is_path = option->arg && strstr(option->arg, "path");
-	size_t length = strlen(text), most = is_path ? PATH_BYTES : TEXT_BYTES;
+	const bool is_path = option->base || (option->arg && strstr(option->arg, "path"));
+	const size_t length = strlen(text), most = is_path ? PATH_BYTES : TEXT_BYTES;
+	if (is_path && !check_expansion(binder, where, text, path))
+		return false;
 	if (option->code || length <= most)
 		return true;
 	return diag_error(binder->diag, STATUS_DESCRIPTION, where, "too-long",
@@ -97,8 +138,10 @@ static bool bind_string(struct binder *binder, const struct node *node, const st
 	if (node->kind != NODE_SCALAR)
 		return wrong_type(binder, node, target->path, "a string");
 	*(const char **)field_of(target) = node->text;
+	if (!fits(binder, target->option, &node->pos, node->text, target->path))
+		return false;
 	check_shape(binder, target->option, &node->pos, node->text, target->path);
-	return fits(binder, target->option, &node->pos, node->text, target->path);
+	return true;
 }
 
 static bool bind_bool(struct binder *binder, const struct node *node, const struct target *target)
@@ -134,12 +177,32 @@ static bool in_range(struct binder *binder, const struct node *node, const struc
 			(long long)option->minimum, (long long)option->maximum));
 }
 
+/* YAML 1.1 reads such a number as octal, YAML 1.2 as decimal. */
+static bool has_leading_zero(const char *text)
+{
+	text += *text == '-';
+	return text[0] == '0' && isdigit((unsigned char)text[1]);
+}
+
+static bool leading_zero(struct binder *binder, const struct node *node, const char *path)
+{
+	const char *sign = *node->text == '-' ? "-" : "", *number = node->text + strlen(sign);
+	while (has_leading_zero(number))
+		number++;
+	return diag_error(binder->diag, STATUS_DESCRIPTION, &node->pos, "leading-zero",
+		"%s: \"%.40s\" begins with 0, and some YAML readers take it for octal; write "
+		"%s%.40s",
+		path, node->text, sign, number);
+}
+
 static bool bind_integer(
 	struct binder *binder, const struct node *node, const struct target *target)
 {
 	int64_t value = 0;
 	bool parsed =
 		node->kind == NODE_SCALAR && !node->quoted && parse_integer(node->text, &value);
+	if (parsed && has_leading_zero(node->text))
+		return leading_zero(binder, node, target->path);
 	if (!in_range(binder, node, target, parsed, value))
 		return false;
 	if (target->option->kind == OPTION_UINT)
@@ -182,6 +245,8 @@ static bool bind_mib(struct binder *binder, const struct node *node, const struc
 		return wrong_type(binder, node, target->path, "a size");
 	uint64_t mib = 0;
 	const char *problem = mib_parse(node->text, &mib);
+	if (!problem && has_leading_zero(node->text))
+		return leading_zero(binder, node, target->path);
 	if (!problem && mib < (uint64_t)target->option->minimum)
 		problem = "the size must not be 0";
 	if (!problem && mib > (uint64_t)target->option->maximum)
@@ -263,7 +328,7 @@ static bool bind_strings(
 	struct strings list = {0};
 	bool ok = true;
 	if (node->kind != NODE_LIST)
-		return wrong_type(binder, node, target->path, "a list of strings");
+		return wrong_type(binder, node, target->path, "a list of strings such as [a, b]");
 	for (size_t i = 0; i < node->items.n; i++) {
 		const struct node *item = node->items.v[i];
 		const char *text, *path = arena_printf(binder->arena, "%s[%zu]", target->path, i);
@@ -343,18 +408,60 @@ static void refuse_table(struct binder *binder, const struct option *table, char
 		refuse_option(binder, table, base);
 }
 
+/* Whether the text is a value of the option, which was given for its whole group. */
+static bool is_value_of(const struct option *option, const char *text)
+{
+	int64_t number;
+	if (option->kind == OPTION_ENUM)
+		for (const char *const *choice = option->choices; *choice; choice++)
+			if (strcmp(*choice, text) == 0)
+				return true;
+	if (option->kind == OPTION_BOOL)
+		return strcmp(option->name, "enable") == 0 &&
+			(strcmp(text, "true") == 0 || strcmp(text, "false") == 0);
+	return (option->kind == OPTION_INT || option->kind == OPTION_UINT) &&
+		parse_integer(text, &number) && number >= option->minimum &&
+		number <= option->maximum;
+}
+
+/* Shows how a scalar is written in a group: "vsock: 3" is "vsock: {cid: 3}". */
+static const char *group_advice(
+	struct binder *binder, const struct option *group, const struct node *node)
+{
+	for (const struct option *row = group->sub; node->kind == NODE_SCALAR && row->name; row++)
+		if (is_value_of(row, node->text))
+			return arena_printf(
+				binder->arena, "; write it as {%s: %.80s}", row->name, node->text);
+	return "";
+}
+
 static bool bind_group(struct binder *binder, const struct node *node, const struct target *target)
 {
-	if (node->kind == NODE_SCALAR && target->option->generated_scalar) {
+	if (node->kind == NODE_SCALAR && target->option->generated_scalar && node->text[0] == '/') {
 		diag_note(binder->diag, target->key, "generated-option", "%s is ignored",
 			target->path);
 		return true;
 	}
 	if (node->kind != NODE_MAP)
-		return wrong_type(binder, node, target->path, "a map");
+		return wrong_type_so(binder, node, target->path, "a map",
+			group_advice(binder, target->option, node));
 	bind_table(binder, node, target->option->sub, group_base(target->option, target->base),
 		target->path);
 	return true;
+}
+
+/* Lists the required options of an element: "{type: ..., id: ...}". */
+static const char *required_options(struct arena *arena, const struct option *table)
+{
+	const char *list = "";
+	for (; table->name; table++) {
+		const char *inner =
+			table->kind == OPTION_GROUP ? required_options(arena, table->sub) : "...";
+		if (table->kind == OPTION_GROUP ? *inner != '\0' : table->required)
+			list = arena_printf(
+				arena, "%s%s%s: %s", list, *list ? ", " : "", table->name, inner);
+	}
+	return *list ? arena_printf(arena, "{%s}", list) : "";
 }
 
 static void bind_element(struct binder *binder, const struct node *node, const struct option *table,
@@ -366,7 +473,9 @@ static void bind_element(struct binder *binder, const struct node *node, const s
 		bind_table(binder, node, table, element, path);
 		return;
 	}
-	wrong_type(binder, node, path, "a map");
+	const char *required = required_options(binder->arena, table);
+	wrong_type(binder, node, path,
+		*required ? arena_printf(binder->arena, "a map such as %s", required) : "a map");
 	refuse_table(binder, table, element);
 }
 
@@ -374,7 +483,9 @@ static bool bind_list(struct binder *binder, const struct node *node, const stru
 {
 	const struct option *option = target->option;
 	if (node->kind != NODE_LIST)
-		return wrong_type(binder, node, target->path, "a list");
+		return wrong_type(binder, node, target->path,
+			arena_printf(binder->arena, "a list such as [%s]",
+				required_options(binder->arena, option->sub)));
 	char *elements = arena_alloc(binder->arena, node->items.n * option->stride),
 	     *blank = arena_alloc(binder->arena, option->stride);
 	set_defaults(binder, option->sub, blank);
@@ -515,7 +626,7 @@ static void check_required(struct binder *binder, const struct node *map,
 			continue;
 		diag_error(binder->diag, STATUS_DESCRIPTION, given ? &given->pos : &map->pos,
 			"missing-option", "%s %s", full,
-			given ? "must not be empty" : "is missing");
+			given && !node_is_null(given) ? "must not be empty" : "is missing");
 		refuse_option(binder, table, base);
 	}
 }
@@ -525,6 +636,9 @@ static void bind_table(struct binder *binder, const struct node *map, const stru
 {
 	for (size_t i = 0; i < map->entries.n; i++) {
 		const struct entry *entry = &map->entries.v[i];
+		/* A place for anchors, as in compose files. */
+		if (strncmp(entry->key, "x-", 2) == 0)
+			continue;
 		const struct option *option = find_option(table, entry->key);
 		const char *full = *path && option
 			? arena_printf(binder->arena, "%s.%s", path, entry->key)

@@ -296,6 +296,9 @@ static bool read_entry(struct reader *reader, struct node **key, struct node **v
 	*key = read_node(reader, &event);
 	if (!*key)
 		return false;
+	if ((*key)->kind == NODE_MAP)
+		return refuse(reader, &(*key)->pos, "syntax",
+			"a key must be a string; a value that begins with { needs quotes");
 	if ((*key)->kind != NODE_SCALAR)
 		return refuse(reader, &(*key)->pos, "syntax", "a key must be a string");
 	if (!next_event(reader, &event))
@@ -410,13 +413,27 @@ static struct bytes without_bom(const struct bytes *text)
 	return (struct bytes){text->p + skip, text->n - skip};
 }
 
+/* JSON files of other tools may have comments, which YAML would read as parts of values. */
+static bool check_comments(struct diag *diag, const char *name, const struct bytes *text)
+{
+	size_t offset;
+	if (!json_text_find_comment(text, &offset))
+		return true;
+	const struct reader reader = {.file = name, .text = text};
+	struct pos pos = offset_pos(&reader, offset);
+	pos.width = 2;
+	return diag_error(diag, STATUS_DESCRIPTION, &pos, "syntax",
+		"JSON has no comments; remove it, or write YAML, where comments begin with #");
+}
+
 bool doc_parse(struct arena *arena, struct diag *diag, const char *name, const struct bytes *text,
 	struct documents *documents)
 {
 	struct documents read = {0};
 	struct bytes readable = json_text_join_surrogates(arena, without_bom(text));
 	diag_add_source(diag, name, readable.p, readable.n);
-	if (!parse(arena, diag, name, &readable, 0, &read))
+	if (!check_comments(diag, name, &readable) ||
+		!parse(arena, diag, name, &readable, 0, &read))
 		return false;
 	bool ok = true;
 	for (size_t i = 0; i < read.n; i++) {

@@ -3,7 +3,6 @@
 
 #include <json-c/json.h>
 #include <limits.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -82,4 +81,59 @@ struct bytes json_text_join_surrogates(struct arena *arena, struct bytes text)
 		at = stop + taken;
 	}
 	return (struct bytes){arena_strndup(arena, buf_text(&out), out.n), out.n};
+}
+
+static bool is_blank(char c)
+{
+	return c && strchr(" \t\r\n", c);
+}
+
+static bool is_comment(const char *at)
+{
+	return at[0] == '/' && (at[1] == '/' || at[1] == '*');
+}
+
+/* Whether the text begins with a comment, or with a map whose first key is in quotes. */
+static bool looks_like_json(const char *text)
+{
+	text += strspn(text, " \t\r\n");
+	if (is_comment(text))
+		return true;
+	if (*text++ != '{')
+		return false;
+	text += strspn(text, " \t\r\n");
+	return *text == '"' || is_comment(text);
+}
+
+/* Returns the end of a string or of a YAML comment that begins here, else the same place. */
+static const char *skip_text(const char *at, char before)
+{
+	const char quote = *at;
+	if (quote == '#' && is_blank(before))
+		return at + strcspn(at, "\n");
+	if ((quote != '"' && quote != '\'') || !(is_blank(before) || strchr("{[,:", before)))
+		return at;
+	for (at++; *at && *at != quote; at++)
+		at += quote == '"' && at[0] == '\\' && at[1];
+	return at;
+}
+
+bool json_text_find_comment(const struct bytes *text, size_t *offset)
+{
+	char before = '\n', token = '\n'; /* the last character, and the last that is not blank */
+	if (!looks_like_json(text->p))
+		return false;
+	for (const char *at = text->p; *at; at++) {
+		if (is_comment(at) && token != ':' &&
+			(is_blank(before) || strchr("{}[],\"", before))) {
+			*offset = (size_t)(at - text->p);
+			return true;
+		}
+		at = skip_text(at, before);
+		if (!*at)
+			break;
+		before = *at;
+		token = is_blank(*at) ? token : *at;
+	}
+	return false;
 }

@@ -454,6 +454,7 @@ static const struct option first_rows[] = {
 		.doc = "The hypervisor that the runner starts."},
 	{.name = "cpu",
 		STRING(struct vm, cpu),
+		.shape = &shape_cpu_model,
 		.doc = "CPU model to emulate, by QEMU's name; null: the host's own."},
 	{.name = "vcpu",
 		UINT(struct vm, vcpu, 1, 1024),

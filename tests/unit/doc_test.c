@@ -129,6 +129,20 @@ static void json_is_read_too(void **state)
 		"vm.yaml:1:10: error: found invalid Unicode character escape code");
 }
 
+static void slashes_are_not_always_comments(void **state)
+{
+	static const char *const texts[] = {"{\"a\": \"//b\", \"c\": \"/* d */\"}",
+		"{\"a\": http://b/, \"c\": a//b}", "{\"a\": //b/c}", "{a: b, // c : d}",
+		"a: // b\n", "{\"a\": 1, # // b\n\"c\": '\"', \"d\": it's, \"e\": //}"};
+	struct fixture *f = *state;
+	for (size_t i = 0; i < countof(texts); i++) {
+		struct documents documents;
+		f->diag = diag_new(f->arena);
+		read_bytes(f, texts[i], strlen(texts[i]), &documents);
+		assert_string_equal(messages(f), "");
+	}
+}
+
 static void aliases_and_merge_keys_are_resolved(void **state)
 {
 	static const struct {
@@ -373,6 +387,13 @@ static void other_texts_are_refused(void **state)
 		{"- a\n", "vm.yaml:1:1: error: a description must be a map"},
 		{"a: 1\n---\ntext\n", "vm.yaml:3:1: error: a description must be a map"},
 		{"[a]: 1\n", "vm.yaml:1:1: error: a key must be a string [syntax]"},
+		{"a: {{ b }}\n",
+			"vm.yaml:1:5: error: a key must be a string; a value that begins with { "
+			"needs quotes [syntax]"},
+		{"{\"a\": 1, // b\n\"c\": 2}", "vm.yaml:1:10: error: JSON has no comments; remove"},
+		{"// a\n{\"a\": 1}", "vm.yaml:1:1: error: JSON has no comments"},
+		{"{\n  /* a */\n  \"a\": 1}", "vm.yaml:2:3: error: JSON has no comments"},
+		{"{\"a\": \"\\\"//\",//b\n\"c\": 2}", "vm.yaml:1:14: error: JSON has no comments"},
 		{"a: [1\nb: 2\n",
 			"vm.yaml:2:2: error: did not find expected ',' or ']' while parsing a flow "
 			"sequence [syntax]"},
@@ -463,6 +484,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			every_node_knows_its_place, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(json_is_read_too, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			slashes_are_not_always_comments, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			aliases_and_merge_keys_are_resolved, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
