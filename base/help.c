@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/arguments.h"
 #include "base/buf.h"
 
 enum { WIDTH = 80, TEXT_COLUMN = 28, HEAD_BYTES = 80 };

@@ -3,7 +3,11 @@
 #ifndef MVM_BASE_HELP_H
 #define MVM_BASE_HELP_H
 
-#include "base/arguments.h"
+#include <stddef.h>
+#include <stdio.h>
+
+struct argument_row;
+struct argument_table;
 
 /* "  --jobs N    number of threads", with the text in a column of its own. */
 void help_item(FILE *out, const char *head, const char *text);

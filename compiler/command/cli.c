@@ -51,8 +51,10 @@ static const struct argument_command commands[] = {
 	[COMMAND_CACHE_VERIFY] = {"cache verify", "",
 		"compare the whole cache with its hashes and remove damaged entries", 0, 0},
 	[COMMAND_SCHEMA] = {"schema", "", "print the JSON Schema of descriptions", 0, 0},
-	[COMMAND_OPTIONS] = {"options", "", "print the reference of all options, in Markdown", 0,
-		0},
+	[COMMAND_OPTIONS] = {"options", "[NAME]",
+		"print the reference of an option such as volumes.size, or of all options, in "
+		"Markdown",
+		0, 1},
 };
 
 /* ---- options ---- */
@@ -75,10 +77,12 @@ static bool store_jobs(struct arena *arena, struct diag *diag, void *target, con
 {
 	(void)arena;
 	uint64_t jobs;
-	if (!number_parse(value, 1, 256, &jobs))
+	if (!number_parse(value, 0, 256, &jobs))
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
-			"--jobs: expected a number from 1 to 256, not \"%s\"", value);
+			"--jobs: expected a number from 1 to 256, or 0 for all CPUs, not \"%s\"",
+			value);
 	((struct cli *)target)->settings.jobs = (unsigned)jobs;
+	((struct cli *)target)->settings.all_cpus = jobs == 0;
 	return true;
 }
 
@@ -149,7 +153,7 @@ static const struct argument_row rows[] = {
 		.doc = "override an option of the description, such as volumes.0.size=2G; may be "
 		       "repeated"},
 	{'j', "jobs", ARGUMENT_IS_CUSTOM(store_jobs, "N"), .commands = PLANS | BIT(CACHE_VERIFY),
-		.doc = "use N threads (default: $NIX_BUILD_CORES, else one per CPU)"},
+		.doc = "use N threads; 0: one per CPU (default: $NIX_BUILD_CORES, else 0)"},
 	{.name = "cache",
 		STRING(settings.cache_dir, "DIR"),
 		.commands = READS_CACHE | CACHE,

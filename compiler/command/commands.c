@@ -13,6 +13,8 @@
 #include "compiler/command/docgen.h"
 #include "compiler/command/schema.h"
 #include "compiler/command/init.h"
+#include "compiler/command/option_help.h"
+#include "compiler/describe/options.h"
 #include "compiler/fleet/fleet.h"
 #include "compiler/inspect/inspect.h"
 #include "compiler/plan/report.h"
@@ -263,6 +265,10 @@ static bool run_schema(struct invocation *call)
 
 static bool run_options(struct invocation *call)
 {
+	if (call->cli.words.n)
+		return option_help(call->arena, call->diag,
+			call->cli.host ? fleet_options : vm_options(call->arena),
+			call->cli.words.v[0], stdout);
 	if (call->cli.host)
 		docgen_fleet_options(stdout);
 	else

@@ -10,7 +10,7 @@
 
 /* ---- option reference ---- */
 
-static const char *kind_name(const struct option *option)
+const char *docgen_kind_name(const struct option *option)
 {
 	static const char *const names[] = {
 		[OPTION_STRING] = "text",
@@ -31,15 +31,16 @@ static const char *kind_name(const struct option *option)
 	return names[option->kind];
 }
 
-/* "path, relative to the description" */
-static void print_argument(FILE *out, const struct option *option)
+const char *docgen_argument(const struct option *option)
 {
-	static const char *const bases[] = {[PATH_OTHER] = "",
-		[PATH_FROM_FILE] = "relative to the description",
-		[PATH_FROM_STATE] = "relative to the state directory"};
-	const char *argument = option->arg ? option->arg : option->base ? "path" : NULL;
-	if (argument)
-		fprintf(out, " (%s%s%s)", argument, option->base ? ", " : "", bases[option->base]);
+	static const char *const paths[] = {[PATH_OTHER] = NULL,
+		[PATH_FROM_FILE] = "path, relative to the description",
+		[PATH_FROM_STATE] = "path, relative to the state directory"};
+	static const char store_path[] = "store path, relative to the description";
+	const bool is_store_path = option->arg && strcmp(option->arg, "store path") == 0;
+	if (!option->base)
+		return option->arg;
+	return is_store_path ? store_path : paths[option->base];
 }
 
 static void print_type(FILE *out, const struct option *option)
@@ -48,8 +49,9 @@ static void print_type(FILE *out, const struct option *option)
 		for (const char *const *choice = option->choices; *choice; choice++)
 			fprintf(out, "%s`%s`", choice == option->choices ? "" : ", ", *choice);
 	else {
-		fputs(kind_name(option), out);
-		print_argument(out, option);
+		fputs(docgen_kind_name(option), out);
+		if (docgen_argument(option))
+			fprintf(out, " (%s)", docgen_argument(option));
 	}
 	if (option->kind == OPTION_INT || option->kind == OPTION_UINT)
 		fprintf(out, " from %lld to %lld", (long long)option->minimum,

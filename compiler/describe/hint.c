@@ -9,10 +9,11 @@
 
 /* ---- paths ---- */
 
-static const struct option *row_named(const struct option *table, const char *name, size_t length)
+const struct option *option_first(const struct option *table, const char *path)
 {
+	const size_t length = strcspn(path, ".[");
 	for (; table->name; table++)
-		if (strlen(table->name) == length && strncmp(table->name, name, length) == 0)
+		if (strlen(table->name) == length && strncmp(table->name, path, length) == 0)
 			return table;
 	return NULL;
 }
@@ -41,7 +42,7 @@ const char *option_path_rest(const char *path, const struct option *first)
 const struct option *option_at(const struct option *table, const char *path)
 {
 	for (;;) {
-		const struct option *row = row_named(table, path, strcspn(path, ".["));
+		const struct option *row = option_first(table, path);
 		if (!row)
 			return NULL;
 		path = option_path_rest(path, row);
@@ -56,7 +57,7 @@ const struct option *option_at(const struct option *table, const char *path)
 /* Shows how an option is written: "vsock: {cid: ...}". */
 static const char *example(struct arena *arena, const struct option *table, const char *path)
 {
-	const struct option *row = row_named(table, path, strcspn(path, ".["));
+	const struct option *row = option_first(table, path);
 	const char *rest = option_path_rest(path, row);
 	if (!*rest)
 		return arena_printf(arena, "%s: ...", row->name);

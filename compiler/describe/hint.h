@@ -30,6 +30,8 @@ const char *hint_value(const char *path, const char *const *choices, const char 
  * or "volumes.0.size". NULL if there is none.
  */
 const struct option *option_at(const struct option *table, const char *path);
+/* Returns the option of the table that the first part of a path names; NULL if there is none. */
+const struct option *option_first(const struct option *table, const char *path);
 /* Returns the rest of a path after its first part, "size" for "volumes[0].size". */
 const char *option_path_rest(const char *path, const struct option *first);
 

@@ -82,7 +82,7 @@ unsigned settings_jobs(const struct build_settings *settings)
 {
 	if (settings->jobs)
 		return settings->jobs;
-	const char *cores = getenv("NIX_BUILD_CORES");
+	const char *cores = settings->all_cpus ? NULL : getenv("NIX_BUILD_CORES");
 	long n = cores ? strtol(cores, NULL, 10) : 0; /* 0: all */
 	if (n < 1)
 		n = sysconf(_SC_NPROCESSORS_ONLN);

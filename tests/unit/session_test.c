@@ -292,6 +292,19 @@ static void ten_thousand_errors_are_fast(void **state)
 	}
 }
 
+static void zero_jobs_are_all_cpus(void **state)
+{
+	(void)state;
+	struct build_settings settings = {0};
+	setenv("NIX_BUILD_CORES", "7", 1);
+	assert_int_equal(settings_jobs(&settings), 7);
+	settings.all_cpus = true;
+	assert_int_equal(settings_jobs(&settings), sysconf(_SC_NPROCESSORS_ONLN));
+	settings.jobs = 3;
+	assert_int_equal(settings_jobs(&settings), 3);
+	unsetenv("NIX_BUILD_CORES");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,6 +324,7 @@ int main(void)
 			consequences_are_not_reported, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			ten_thousand_errors_are_fast, fixture_setup, fixture_teardown),
+		cmocka_unit_test(zero_jobs_are_all_cpus),
 	};
 	return cmocka_run_group_tests_name("session", tests, NULL, NULL);
 }
