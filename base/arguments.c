@@ -67,6 +67,33 @@ static bool needs_value(struct diag *diag, const struct argument_row *row)
 		row->name, row->name, row->argument);
 }
 
+/* Whether a word is an option of the table: "--cache", "--cache=x", "-q". */
+static bool is_option(const struct argument_table *table, const char *word)
+{
+	const char *name = word + 2;
+	const size_t length = strlen(word) > 2 ? strcspn(name, "=") : 0;
+	for (size_t i = 0; i < table->count; i++) {
+		const struct argument_row *row = &table->rows[i];
+		if (strncmp(word, "--", 2) == 0
+				? length && strlen(row->name) == length &&
+					strncmp(row->name, name, length) == 0
+				: word[0] == '-' && word[1] && word[1] == row->letter)
+			return true;
+	}
+	return false;
+}
+
+/* A value in the next word that is an option: the value was forgotten. */
+static bool refuse_option_as_value(struct diag *diag, const struct argument_row *row)
+{
+	if (row->kind == ARGUMENT_COMMAND)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"--%s needs %s, and \"%s\" is an option", row->name, row->argument, optarg);
+	return diag_error(diag, STATUS_USAGE, NULL, "usage",
+		"--%s needs %s, and \"%s\" is an option; if it is meant, write --%s=%s", row->name,
+		row->argument, optarg, row->name, optarg);
+}
+
 /* "-MD FILE", as for compilers: the letter's value is D, and FILE is the next word. */
 static const char *value_of(const struct argument_row *row, int argc, char *const argv[])
 {
@@ -96,6 +123,8 @@ static bool add_option(struct arena *arena, struct diag *diag, const struct argu
 		return true;
 	}
 	const struct argument_row *row = row_of(table, found);
+	if (optarg && optarg == argv[optind - 1] && is_option(table, optarg))
+		return refuse_option_as_value(diag, row);
 	const char *value = value_of(row, argc, argv);
 	vec_push(arena, &out->options, (struct argument){.row = row, .value = value});
 	return true;
@@ -205,6 +234,16 @@ bool arguments_check(struct arena *arena, struct diag *diag, const struct argume
 	return true;
 }
 
+/* An option that chooses the command may have a value, such as the name of a VM. */
+static const char *value_of_command(const struct argument_table *table, const char *name)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (table->rows[i].kind == ARGUMENT_COMMAND && name[0] == '-' &&
+			strcmp(table->rows[i].name, name + strspn(name, "-")) == 0)
+			return table->rows[i].argument;
+	return NULL;
+}
+
 bool arguments_check_words(struct diag *diag, const struct argument_table *table, size_t command,
 	const struct strings *words)
 {
@@ -213,10 +252,15 @@ bool arguments_check_words(struct diag *diag, const struct argument_table *table
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"%s needs %s; see %s%s%s --help", row->name, row->words, table->program,
 			has_help(row) ? " " : "", has_help(row) ? row->name : "");
+	const char *value = value_of_command(table, row->name);
 	if (words->n > row->words_max)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
-			"%s takes %s; \"%s\" is one argument too many", row->name,
-			*row->words ? row->words : "no argument", words->v[row->words_max]);
+			"%s takes %s%s; \"%s\" is one argument too many", row->name,
+			value && !*row->words ? "only one " : "",
+			*row->words     ? row->words
+				: value ? value
+					: "no argument",
+			words->v[row->words_max]);
 	return true;
 }
 

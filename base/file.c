@@ -116,21 +116,22 @@ bool fd_copy_range(int from, off_t from_offset, int to, off_t to_offset, uint64_
 	return true;
 }
 
-static bool write_failed(struct diag *diag, const char *path)
+/* `shown`: the name for the message, where `path` is temporary. */
+static bool write_failed(struct diag *diag, const char *path, const char *shown)
 {
 	int error = errno;
-	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", path,
+	diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot write %s: %s", shown,
 		strerror(error));
 	unlink(path);
 	return false;
 }
 
-static int create(struct diag *diag, const char *path, mode_t mode)
+static int create(struct diag *diag, const char *path, const char *shown, mode_t mode)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0 || fchmod(fd, mode) != 0) {
 		diag_error(diag, STATUS_FAILED, NULL, "unwritable-file", "cannot create %s: %s",
-			path, strerror(errno));
+			shown, strerror(errno));
 		if (fd >= 0)
 			unlink(path);
 		fd_close(&fd);
@@ -140,10 +141,10 @@ static int create(struct diag *diag, const char *path, mode_t mode)
 
 bool file_write(struct diag *diag, const char *path, const void *bytes, size_t count, mode_t mode)
 {
-	FD_CLEANUP int fd = create(diag, path, mode);
+	FD_CLEANUP int fd = create(diag, path, path, mode);
 	if (fd < 0)
 		return false;
-	return fd_write_all(fd, bytes, count, 0) || write_failed(diag, path);
+	return fd_write_all(fd, bytes, count, 0) || write_failed(diag, path, path);
 }
 
 bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, const void *bytes,
@@ -151,11 +152,11 @@ bool file_rewrite(struct arena *arena, struct diag *diag, const char *path, cons
 {
 	const char *temporary = arena_printf(arena, "%s.new-%ld", path, (long)getpid());
 	unlink(temporary);
-	FD_CLEANUP int fd = create(diag, temporary, mode);
+	FD_CLEANUP int fd = create(diag, temporary, path, mode);
 	if (fd < 0)
 		return false;
 	if (!fd_write_all(fd, bytes, count, 0) || fsync(fd) != 0)
-		return write_failed(diag, temporary);
+		return write_failed(diag, temporary, path);
 	if (rename(temporary, path) == 0) {
 		directory_sync(path_parent(arena, path));
 		return true;
@@ -176,10 +177,11 @@ bool file_copy(struct diag *diag, const char *source, const char *target, mode_t
 	if (!S_ISREG(st.st_mode))
 		return diag_error(diag, STATUS_INPUT, NULL, "unreadable-file",
 			"%s is not a regular file", source);
-	FD_CLEANUP int to = create(diag, target, mode);
+	FD_CLEANUP int to = create(diag, target, target, mode);
 	if (to < 0)
 		return false;
-	return fd_copy_range(from, 0, to, 0, (uint64_t)st.st_size) || write_failed(diag, target);
+	return fd_copy_range(from, 0, to, 0, (uint64_t)st.st_size) ||
+		write_failed(diag, target, target);
 }
 
 bool path_exists(const char *path)

@@ -10,6 +10,7 @@
 #include "base/help.h"
 #include "base/number.h"
 #include "base/suggest.h"
+#include "compiler/session/cache_settings.h"
 
 /* ---- commands ---- */
 
@@ -293,10 +294,20 @@ static size_t find_command(const struct strings *words, size_t *named)
 									  : ARGUMENT_NO_COMMAND;
 }
 
-/* The command whose name is most like `word`; NULL when none is. */
+/* The command whose name is most like `word`, or that has it elsewhere; NULL when none is. */
 static const char *similar_command(const char *word)
 {
+	static const struct {
+		const char *word, *meant;
+	} elsewhere[] = {{"help", "--help"}, {"version", "--version"}, {"start", "run"},
+		{"boot", "run"}, {"up", "run"}, {"validate", "check"}, {"lint", "check"},
+		{"new", "init"}, {"create", "init"}, {"make", "build"}, {"compile", "build"},
+		{"graph", "why"}, {"du", "size"}, {"gc", "cache gc"}, {"clean", "cache gc"},
+		{"explain", "options"}};
 	const char *names[countof(commands)];
+	for (size_t i = 0; i < countof(elsewhere); i++)
+		if (strcmp(elsewhere[i].word, word) == 0)
+			return elsewhere[i].meant;
 	for (size_t i = 0; i < countof(commands); i++)
 		names[i] = commands[i].name;
 	return suggest(word, names, countof(names));
@@ -379,10 +390,24 @@ static void print_help(FILE *out, size_t command, const struct strings *words)
 
 static bool check_combination(struct diag *diag, const struct cli *cli)
 {
-	return cli->command != COMMAND_CHECK || !cli->json || cli->matrix ||
-		diag_error(diag, STATUS_USAGE, NULL, "usage",
+	if (cli->command == COMMAND_CHECK && cli->json && !cli->matrix)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"check --json prints the matrix and needs --matrix; use --format json for "
 			"messages as JSON");
+	if (cli->json && cli->html)
+		return diag_error(
+			diag, STATUS_USAGE, NULL, "usage", "--json and --html exclude each other");
+	return settings_check(diag, &cli->settings);
+}
+
+/* An empty word is usually a variable of a script that is not set. */
+static bool check_words(struct diag *diag, const struct cli *cli)
+{
+	for (size_t i = 0; i < cli->words.n; i++)
+		if (!*cli->words.v[i])
+			return diag_error(diag, STATUS_USAGE, NULL, "usage",
+				"argument %zu of %s is empty", i + 1, commands[cli->command].name);
+	return true;
 }
 
 /* The words behind the command's name. */
@@ -392,7 +417,7 @@ static bool take_words(
 	const size_t left = words->n - named;
 	cli->words = (struct strings){words->v + named, left, left};
 	return arguments_check_words(diag, &table, cli->command, &cli->words) &&
-		check_combination(diag, cli);
+		check_words(diag, cli) && check_combination(diag, cli);
 }
 
 /*
@@ -427,6 +452,10 @@ bool cli_parse(struct arena *arena, struct diag *diag, int argc, char *const arg
 	unite_streams(cli, command);
 	if (!arguments_check(arena, diag, &table, command, &arguments) || !stored)
 		return false;
+	const bool is_unknown = command == ARGUMENT_NO_COMMAND && arguments.words.n > 0 &&
+		!is_group(arguments.words.v[0]);
+	if (cli->help && is_unknown)
+		return no_command(arena, diag, &arguments.words);
 	if (cli->help)
 		print_help(out, command, &arguments.words);
 	else if (cli->version)

@@ -239,9 +239,6 @@ static bool run_init(struct invocation *call)
 {
 	const struct strings *arguments = &call->cli.words;
 	struct strings written = {0};
-	if (arguments->n > 1 && !*arguments->v[1])
-		return diag_error(call->diag, STATUS_USAGE, NULL, "usage",
-			"init: the name of the directory is empty");
 	if (!init_write(call->arena, call->diag, arguments->n > 0 ? arguments->v[0] : "vm",
 		    arguments->n > 1 ? arguments->v[1] : ".", &written))
 		return false;
@@ -297,8 +294,8 @@ static bool run_host(struct invocation *call)
 		return false;
 	call->output = path_absolute(call->arena, output);
 	if (!call->cli.settings.quiet && progress.style != PROGRESS_JSON)
-		fprintf(stderr, call->changed ? "%zu VMs\n" : "%zu VMs, nothing has changed\n",
-			fleet->vms.n);
+		fprintf(stderr, "%zu VM%s%s\n", fleet->vms.n, fleet->vms.n == 1 ? "" : "s",
+			call->changed ? "" : ", nothing has changed");
 	printf("%s\n", call->output);
 	return true;
 }

@@ -87,6 +87,22 @@ static bool bad(struct session *session, const struct pos *where, const char *te
 	return diag_error(session->diag, STATUS_DESCRIPTION, where, "bad-host", "%s", text);
 }
 
+/* A path that is not absolute, as opposed to a flake reference such as "nixpkgs#web1". */
+static bool is_relative_source(const char *source)
+{
+	static const char *const endings[] = {".yaml", ".yml", ".json"};
+	const size_t length = strlen(source);
+	if (!length || strchr(".~$", *source))
+		return true;
+	for (size_t i = 0; i < countof(endings); i++) {
+		const size_t ending = strlen(endings[i]);
+		if (*source != '/' && length >= ending && !strchr(source, ':') &&
+			strcmp(source + length - ending, endings[i]) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool check_vm(struct session *session, const struct fleet *fleet, const struct fleet_vm *vm)
 {
 	struct diag *diag = session->diag, *said = diag_new(session->arena);
@@ -99,6 +115,10 @@ static bool check_vm(struct session *session, const struct fleet *fleet, const s
 		ok = bad(session, where_of(fleet, &vm->update_from, &vm->where),
 			"updateFrom requires source; a VM with config is updated through the "
 			"host's file");
+	if (vm->update_from && is_relative_source(vm->update_from))
+		ok = bad(session, where_of(fleet, &vm->update_from, &vm->where),
+			"updateFrom must be an absolute path or a flake reference, because the "
+			"host's file is not there when `microvm -u` reads it");
 	if (vm->update_from && strpbrk(vm->update_from, "\t\r\n"))
 		ok = bad(session, where_of(fleet, &vm->update_from, &vm->where),
 			"updateFrom contains a line break or a tab");

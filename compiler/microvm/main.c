@@ -13,9 +13,11 @@
 #include "base/help.h"
 #include "base/interrupts.h"
 #include "base/plain_output.h"
+#include "base/suggest.h"
 #include "base/terminal.h"
 #include "compiler/microvm/host.h"
 #include "compiler/microvm/roots.h"
+#include "compiler/session/cache_settings.h"
 
 #define DEFAULT_STATE_DIR "/var/lib/microvms"
 
@@ -205,13 +207,64 @@ static bool find_verb(struct command_line *line, const struct arguments *argumen
 	return true;
 }
 
+/* What other tools call an action, or what systemd does. */
+static const struct {
+	const char *word, *meant;
+} elsewhere[] = {{"ls", "--list"}, {"ps", "--list"}, {"status", "--list"}, {"rm", "--remove"},
+	{"delete", "--remove"}, {"destroy", "--remove"}, {"undefine", "--remove"},
+	{"new", "--create"}, {"define", "--create"}, {"add", "--create"}, {"upgrade", "--update"},
+	{"console", "--run"}, {"shell", "--ssh"}, {"exec", "--ssh"}, {"login", "--ssh"},
+	{"start", "systemctl start microvm@NAME"}, {"up", "systemctl start microvm@NAME"},
+	{"stop", "systemctl stop microvm@NAME"}, {"down", "systemctl stop microvm@NAME"},
+	{"shutdown", "systemctl stop microvm@NAME"}, {"restart", "systemctl restart microvm@NAME"},
+	{"reboot", "systemctl restart microvm@NAME"}, {"enable", "systemctl enable microvm@NAME"},
+	{"log", "journalctl -u microvm@NAME"}, {"logs", "journalctl -u microvm@NAME"},
+	{"help", "--help"}, {"version", "--version"}};
+
+/* "systemctl start microvm@web1" for "start web1" */
+static const char *with_name(struct arena *arena, const char *command, const char *name)
+{
+	const char *place = strstr(command, "NAME");
+	return place && name
+		? arena_printf(arena, "%.*s%.80s", (int)(place - command), command, name)
+		: command;
+}
+
+static const char *similar_action(struct arena *arena, const struct strings *words)
+{
+	struct strings names = {0};
+	const char *word = words->v[0];
+	for (size_t i = 0; i < countof(elsewhere); i++)
+		if (strcmp(elsewhere[i].word, word) == 0)
+			return with_name(
+				arena, elsewhere[i].meant, words->n > 1 ? words->v[1] : NULL);
+	for (size_t i = 0; i < VERB_COUNT; i++)
+		if (commands[i].doc)
+			vec_push(arena, &names, commands[i].name + strlen("--"));
+	const char *near = suggest(word, names.v, names.n);
+	return near ? arena_printf(arena, "--%s", near) : NULL;
+}
+
+static bool no_action(struct host *host, const struct strings *words)
+{
+	const char *near = words->n ? similar_action(host->arena, words) : NULL;
+	if (near)
+		return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
+			"there is no action \"%s\"; did you mean \"%s\"?", words->v[0], near);
+	if (words->n)
+		return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
+			"an action is missing before \"%s\"; see microvm --help", words->v[0]);
+	return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
+		"an action is missing; see microvm --help");
+}
+
 static bool run_verb(struct command_line *line, size_t verb, const struct arguments *arguments)
 {
 	struct host *host = &line->host;
 	if (verb == ARGUMENT_NO_COMMAND)
-		return diag_error(host->diag, STATUS_USAGE, NULL, "usage",
-			"an action is missing; see microvm --help");
-	if (!arguments_check_words(host->diag, &table, verb, &arguments->words))
+		return no_action(host, &arguments->words);
+	if (!arguments_check_words(host->diag, &table, verb, &arguments->words) ||
+		!settings_check(host->diag, &host->settings))
 		return false;
 	line->request.words = arguments->words;
 	line->request.has_separator = arguments->has_separator;
@@ -231,6 +284,9 @@ static bool run(struct command_line *line, int argc, char *argv[])
 		!arguments_check(arena, diag, &table, verb, &arguments) ||
 		!arguments_store(arena, diag, &table, verb, &arguments, line))
 		return false;
+	const bool is_unknown = verb == ARGUMENT_NO_COMMAND && arguments.words.n > 0;
+	if (line->help && is_unknown)
+		return no_action(&line->host, &arguments.words);
 	if (line->help)
 		print_help(verb);
 	else if (line->version)

@@ -64,6 +64,25 @@ static bool find_user(struct diag *diag, const char *name, uid_t *out)
 			"--cache-owner: there is no user \"%s\"", name);
 }
 
+static bool refuse_both(struct diag *diag, const char *first, const char *second)
+{
+	return diag_error(
+		diag, STATUS_USAGE, NULL, "usage", "%s and %s exclude each other", first, second);
+}
+
+bool settings_check(struct diag *diag, const struct build_settings *settings)
+{
+	uid_t owner;
+	if (settings->quiet && settings->verbose)
+		return refuse_both(diag, "--quiet", "--verbose");
+	if (settings->no_cache && settings->cache_dir)
+		return refuse_both(diag, "--no-cache", "--cache");
+	for (size_t i = 0; i < settings->cache_owners.n; i++)
+		if (!find_user(diag, settings->cache_owners.v[i], &owner))
+			return false;
+	return true;
+}
+
 bool settings_sharing(struct arena *arena, struct diag *diag, const struct build_settings *settings,
 	const struct cache_sharing **out)
 {

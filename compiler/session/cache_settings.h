@@ -13,6 +13,8 @@
  */
 const char *settings_cache(
 	struct arena *arena, struct diag *diag, const struct build_settings *settings);
+/* Refuses settings that contradict each other, and owners that are not users. */
+bool settings_check(struct diag *diag, const struct build_settings *settings);
 /*
  * Sets `*out` to the further caches, NULL when there are none. Reports an error if one of the
  * owners is not a user.
