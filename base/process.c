@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -158,7 +159,7 @@ static void read_ready(struct process *process, const struct pollfd polled[2])
 		drain(&process->error, &process->complaints, ERROR_LIMIT);
 }
 
-size_t process_poll(struct process *const v[], size_t n, bool wait)
+size_t process_poll(struct process *const v[], size_t n, int milliseconds)
 {
 	struct pollfd *polled = require_memory(calloc(n + 1, 2 * sizeof *polled));
 	size_t ended;
@@ -167,7 +168,7 @@ size_t process_poll(struct process *const v[], size_t n, bool wait)
 			polled[2 * i] = (struct pollfd){v[i]->output, POLLIN, 0};
 			polled[2 * i + 1] = (struct pollfd){v[i]->error, POLLIN, 0};
 		}
-		const int ready = poll(polled, 2 * n, wait ? -1 : 0);
+		const int ready = poll(polled, 2 * n, milliseconds);
 		for (size_t i = 0; ready > 0 && i < n; i++)
 			read_ready(v[i], &polled[2 * i]);
 		if (ready == 0)
@@ -177,10 +178,20 @@ size_t process_poll(struct process *const v[], size_t n, bool wait)
 	return ended;
 }
 
+uint64_t process_read_bytes(const struct process *process)
+{
+	static const char key[] = "rchar: "; /* the first line of the file (proc(5)) */
+	char path[sizeof "/proc//io" + 20], text[64];
+	snprintf(path, sizeof path, "/proc/%ld/io", (long)process->pid);
+	return file_start(path, text, sizeof text) > 0 && strncmp(text, key, strlen(key)) == 0
+		? strtoull(text + strlen(key), NULL, 10)
+		: 0;
+}
+
 bool process_end(
 	struct arena *arena, struct diag *diag, struct process *process, struct process_result *out)
 {
-	process_poll(&process, 1, true);
+	process_poll(&process, 1, -1);
 	out->exit_status = wait_status(process->pid);
 	const int error = errno;
 	out->output = (struct bytes){

@@ -37,10 +37,12 @@ struct process;
  */
 struct process *process_start(struct diag *diag, const char *const argv[], int *feed);
 /*
- * Reads their output; with `wait`, until one has ended. Returns the index of one that has ended,
- * else `n`.
+ * Reads their output until one has ended, for at most `milliseconds`; -1: without a limit. Returns
+ * the index of one that has ended, else `n`.
  */
-size_t process_poll(struct process *const v[], size_t n, bool wait);
+size_t process_poll(struct process *const v[], size_t n, int milliseconds);
+/* The bytes that it has read from files and pipes so far; 0 if the kernel does not tell. */
+uint64_t process_read_bytes(const struct process *process);
 /* Waits for its end and frees it. */
 bool process_end(struct arena *arena, struct diag *diag, struct process *process,
 	struct process_result *out);

@@ -58,7 +58,13 @@ bool packing_write(struct packing *p, struct diag *diag, const void *bytes, size
 void packing_progress(struct packing *p, uint64_t more_bytes)
 {
 	p->read_bytes += more_bytes;
-	p->progress(p->progress_context, p->read_bytes);
+	p->progress(p->progress_context, more_bytes);
+}
+
+void packing_progress_end(struct packing *p)
+{
+	if (p->read_bytes < p->walk.content_bytes)
+		packing_progress(p, p->walk.content_bytes - p->read_bytes);
 }
 
 /* ---- records ---- */

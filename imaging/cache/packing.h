@@ -24,8 +24,8 @@ struct packing_request {
 	/* an empty file, open for reading and writing; the packing owns it */
 	int fd;
 	const char *target; /* the file's name for errors; copied */
-	/* Called while the tree is read, with the bytes read so far. */
-	void (*progress)(void *context, uint64_t read_bytes);
+	/* Called while the tree is read, with the bytes read since the last call. */
+	void (*progress)(void *context, uint64_t more_bytes);
 	void *progress_context;
 };
 
@@ -38,9 +38,9 @@ struct packing {
 	const char *root;
 	bool whole;
 	struct object_identity identity;
-	void (*progress)(void *context, uint64_t read_bytes);
+	void (*progress)(void *context, uint64_t more_bytes);
 	void *progress_context;
-	uint64_t read_bytes;
+	uint64_t read_bytes; /* reported as progress */
 	char *target;
 	int fd;
 
@@ -68,6 +68,8 @@ bool packing_unchanged(const struct packing *packing, struct diag *diag);
 /* Appends to the data. */
 bool packing_write(struct packing *packing, struct diag *diag, const void *bytes, size_t count);
 void packing_progress(struct packing *packing, uint64_t more_bytes);
+/* Reports what was not reported before, such as files that are stored once for several names. */
+void packing_progress_end(struct packing *packing);
 
 /* Adds the attributes of the node whose record follows; nothing if it has none. */
 void packing_attributes(struct packing *packing, const struct store_node *node);

@@ -41,25 +41,27 @@ struct job {
 	uint64_t read_bytes, total_bytes;
 };
 
-/* `read_bytes`: of the current path. */
-static void report_progress(void *context, uint64_t read_bytes)
+static void report_progress(void *context, uint64_t more_bytes)
 {
-	const struct job *job = context;
+	struct job *job = context;
+	job->read_bytes += more_bytes;
 	if (!job->request->progress)
 		return;
 	/*
 	 * total_bytes counts NARs, which are larger than their files, so the end is reported
 	 * separately.
 	 */
-	const uint64_t done = job->read_bytes + read_bytes;
 	job->request->progress(job->request->progress_context,
-		done < job->total_bytes ? done : job->total_bytes, job->total_bytes);
+		job->read_bytes < job->total_bytes ? job->read_bytes : job->total_bytes,
+		job->total_bytes);
 }
 
 /* ---- linking end of the queue ---- */
 
 static bool item_link(struct job *job, struct item *item)
 {
+	if (item->packing)
+		packing_progress_end(item->packing);
 	if (item->packing &&
 		(!packing_finish(item->packing, job->diag, &item->object) ||
 			!cache_publish(job->cache, job->diag, &item->entry, item->path->name,
@@ -146,9 +148,8 @@ static bool queue_add(struct job *job, const struct store_path *path)
 		if (!item_pack(job, item, &identity))
 			return false;
 	}
-	job->read_bytes += item->packing ? packing_content_bytes(item->packing)
-					 : item->object.footer.content_bytes;
-	report_progress(job, 0);
+	if (!item->packing)
+		report_progress(job, item->object.footer.content_bytes);
 	return true;
 }
 

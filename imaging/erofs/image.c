@@ -9,7 +9,7 @@
 #include "imaging/erofs/mkfs.h"
 #include "imaging/erofs/pack.h"
 
-enum { DEFAULT_CLUSTER = 4096 };
+enum { DEFAULT_CLUSTER = 4096, WATCH_MS = 200 };
 
 struct image {
 	struct arena *arena;
@@ -52,9 +52,22 @@ static void open_output(struct image *image, struct image_writer *writer)
 	image->linker = erofs_linker_new(writer, image->request->time);
 }
 
+/* Returns the index of a process that has ended, else `running`. */
+static size_t watch(struct image *image, bool wait)
+{
+	for (;;) {
+		const size_t i =
+			process_poll(image->processes, image->running, wait ? WATCH_MS : 0);
+		if (i < image->running || !image->running || !wait)
+			return i;
+		for (size_t k = 0; k < image->running; k++)
+			erofs_packing_watch(image->packings[k], image->processes[k]);
+	}
+}
+
 static bool proceed(struct image *image, struct diag *diag, bool wait, bool *moved)
 {
-	const size_t i = process_poll(image->processes, image->running, wait);
+	const size_t i = watch(image, wait);
 	*moved = i < image->running;
 	if (!*moved)
 		return true;

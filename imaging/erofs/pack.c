@@ -53,7 +53,6 @@ static bool add_file(struct packing *packing, struct diag *diag, int fd,
 	};
 	packing_record_begin(packing, record, &file, name);
 	packing_record_end(packing);
-	packing_progress(packing, size);
 	p->has_content |= size > 0;
 	p->is_file = record.number == 0;
 	return true;
@@ -348,6 +347,15 @@ static bool take_image(struct erofs_packing *p, struct diag *diag)
 			  image.wrong);
 	munmap(bytes, (size_t)st.st_size);
 	return ok;
+}
+
+/* The process also reads libraries, and holes it may skip: this is an estimate. */
+void erofs_packing_watch(struct packing *packing, const struct process *process)
+{
+	const uint64_t all = packing_content_bytes(packing), read = process_read_bytes(process),
+		       known = read < all ? read : all;
+	if (known > packing->read_bytes)
+		packing_progress(packing, known - packing->read_bytes);
 }
 
 bool erofs_packing_take(struct packing *packing, struct diag *diag, struct process *process)

@@ -478,6 +478,40 @@ static void whole_images_have_fragments(void **state)
 	assert_false(path_exists(request.output));
 }
 
+struct progress_seen {
+	uint64_t done;
+	unsigned between; /* calls that reported neither the beginning nor the end */
+};
+
+static void progress_record(void *context, uint64_t done, uint64_t total)
+{
+	struct progress_seen *seen = context;
+	assert_true(done >= seen->done && done <= total);
+	seen->between += done > total / 100 && done < total - total / 100;
+	seen->done = done;
+}
+
+/* One mkfs.erofs reads all of this path, which takes it a second or more. */
+static void progress_follows_mkfs_erofs(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_erofs(f))
+		skip();
+	shell(f, "mkdir -p store/a; truncate -s 2G store/a/sparse", NULL, NULL);
+	const struct closure closure = closure_of(f);
+	struct store_path path = closure.v[0];
+	path.nar_size = (int64_t)2 << 30;
+	const struct closure sized = {.v = &path, .n = 1};
+	struct store_disk_request request = erofs_request(f, &sized, "image");
+	struct store_disk_result result;
+	struct progress_seen seen = {0};
+	request.progress = progress_record;
+	request.progress_context = &seen;
+	assert_ok(f, store_disk_link(f->diag, &request, &result));
+	assert_true(seen.done == (uint64_t)2 << 30);
+	assert_true(seen.between > 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -494,6 +528,7 @@ int main(void)
 		TEST(no_inode_count_looks_like_minix),
 		TEST(unsupported_files_are_named),
 		TEST(a_failing_mkfs_erofs_is_reported),
+		TEST(progress_follows_mkfs_erofs),
 		TEST(impossible_settings_are_refused),
 		TEST(whole_images_have_fragments),
 	};

@@ -282,4 +282,33 @@ while [ "$tries" -lt "$SIGNALS" ]; do
 	if [ -n "$left" ]; then complaints+=("litter: $left"); fi
 done
 told "a creation that gets a signal at a random moment ends well"
+
+# A program that takes long ends with the build.
+mkdir slow
+cat >slow/mkfs.erofs <<'E2'
+#!/bin/sh
+case $1 in
+-V) echo "mkfs.erofs 1.5"; echo "Available compressors are: lz4hc, lz4" ;;
+*) echo $$ >"$SLOW_PID"; exec sleep 1000 ;;
+esac
+E2
+chmod +x slow/mkfs.erofs
+for signal in INT TERM HUP; do
+	rm -rf slow.pid "$cache"
+	before=$(all_of out)
+	set -m # without it, a program in the background ignores SIGINT
+	SLOW_PID=$PWD/slow.pid PATH=$PWD/slow:$PATH "$MVMBUILD" 600.yaml -o out/slow \
+		--set storeDiskType=erofs --cache "$cache" >"$log" 2>&1 &
+	builder=$!
+	set +m
+	check "the build calls mkfs.erofs before SIG$signal" \
+		wait_while_alive "$builder" test -s slow.pid
+	begin=${EPOCHREALTIME/./}
+	kill -"$signal" "$builder"
+	wait "$builder"
+	check "SIG$signal ends a build whose mkfs.erofs takes long" test $? = 130
+	check "the build ends within 5 s" test $((${EPOCHREALTIME/./} - begin)) -lt 5000000
+	check "mkfs.erofs has ended with the build" test ! -d "/proc/$(cat slow.pid)"
+	check "neither output nor litter is left" test "$(all_of out)" = "$before"
+done
 finish
