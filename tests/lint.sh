@@ -62,8 +62,8 @@ exempt+=' file-changed file-too-large foreign-file foreign-stage1 gcroot kernel-
 exempt+=' mksquashfs nix-database nix-database-corrupt nix-database-locked nix-database-schema'
 exempt+=' nix-failed unknown-file-kind unreadable-kernel'
 # those of microvm and of hosts that run: tests/e2e/host
-exempt+=' changed-input custody declared flake fsck in-use mounted not-ours run running state'
-exempt+=' systemctl unwritable-state vm-failed'
+exempt+=' cannot-start changed-input custody declared flake fsck host-name in-use mounted not-ours'
+exempt+=' run running start-failed state systemctl unit-user unwritable-state vm-failed'
 # those that need memory, a disk, a process or standard output to fail: tests/e2e/build/fault_test
 exempt+=' memory out-of-memory output process unremovable unwritable-cache unwritable-file'
 # those that depend on who owns a root file system: tests/e2e/boot/rootfs_test
@@ -107,7 +107,7 @@ wide=$({
 	# shellcheck disable=SC2086 # "cache gc" is two words
 	for command in "${commands[@]}"; do "$build/mvmbuild" $command --help; done
 	# shellcheck disable=SC2086
-	for action in '-c x' -u -l '-r x' '-s x' '--rollback x' '--fsck x' '--remove x'; do
+	for action in '-c x' -u -l '-r x' '-s x' '--rollback x' '--check x' '--fsck x' '--remove x'; do
 		"$build/microvm" --help $action
 	done
 } | grep -E '^.{81,}')
