@@ -13,7 +13,10 @@
 #include "compiler/microvm/custody.h"
 #include "compiler/microvm/units.h"
 
-enum { SCRIPT_BYTES = 1 << 20 };
+enum {
+	SCRIPT_BYTES = 1 << 20,
+	NOT_FOUND = 127, /* setpriv, env or the shell does not exist, so that nothing is known */
+};
 
 static const char *program_of(const struct host *host, const struct machine *machine,
 	const char *runner, const char *name)
@@ -86,7 +89,8 @@ static const char *complaints(const struct host *host, const char *text)
 static const char *complaint_of(const struct host *host, const struct strings *argv)
 {
 	struct process_result ran;
-	if (!process_run(host->arena, diag_new(host->arena), argv->v, &ran) || ran.exit_status == 0)
+	if (!process_run(host->arena, diag_new(host->arena), argv->v, &ran) ||
+		ran.exit_status == 0 || ran.exit_status == NOT_FOUND)
 		return NULL;
 	return complaints(host, ran.error.p);
 }
