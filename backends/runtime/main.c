@@ -11,7 +11,8 @@
  *             listens, notify and extend
  *   volume/   volume: sizes, locks, creation, archives; aio
  *
- * tty.c beside this file has the verbs tty and foreground, pidfd.c the verb pidfd.
+ * tty.c beside this file has the verbs tty and foreground, journal.c and pidfd.c those of their
+ * names.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -63,6 +64,10 @@ static const struct verb verbs[] = {
 		"run a program, called NAME, with a new terminal as its standard input if that is "
 		"not one",
 		AT_LEAST(2), verb_tty},
+	{{"journal"}, "",
+		"copy standard input to standard output until its end, without what the journal "
+		"does not show",
+		0, verb_journal},
 	{{"shutdown", "qmp"}, "SOCKET SECONDS",
 		"ask the guest to shut down, cut it off after SECONDS (status 3)", 2,
 		verb_shutdown_qmp},

@@ -277,8 +277,8 @@ is_active() {
 # It waits for its turn to start.
 has_job() { [ "$(show "$1" Job)" != 0 ] && [ -n "$(show "$1" Job)" ]; }
 
-# Prints why a runner could not take over from the VM that runs; fails if it could. Its check runs as
-# the unit's user; what serves the shares runs as root. Without a unit nothing is known.
+# Prints why a runner could not take over from the VM that runs; fails if it could. Its check runs
+# as the unit's user; what serves the shares runs as root. Without a unit nothing is known.
 obstacle() { # NAME PLACE
 	local user group text bin=$target/$1/$2/bin
 	user=$(show "$1" User) group=$(show "$1" Group)

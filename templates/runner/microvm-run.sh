@@ -120,6 +120,16 @@ leave_terminal() {
 	if [ -t 1 ]; then exec > >(exec cat@unlocked@); fi
 }
 
+# The journal shows a line with control characters, as a guest's last words often are, as "[30B blob
+# data]". systemd.exec(5) has JOURNAL_STREAM.
+feed_journal() {
+	if [ -z "${JOURNAL_STREAM:-}" ] ||
+		[ "$(stat -L -c %d:%i "/proc/$$/fd/1")" != "$JOURNAL_STREAM" ]; then
+		return
+	fi
+	exec > >(exec "$runner/libexec/mvm-host" journal@unlocked@)
+}
+
 # Selects the hypervisor's argument for a disk that bypasses the page cache, if the image's file
 # system supports that.
 where_direct() { # IMAGE TEXT OTHERWISE
@@ -173,5 +183,6 @@ fi
 @extra_args@
 @serve@
 leave_terminal
+feed_journal
 @startup@
 @exec@

@@ -56,6 +56,7 @@ int verb_accel(char **arguments);
 int verb_tsc_khz(char **arguments);
 int verb_pidfd(char **arguments); /* returns only on failure */
 int verb_tty(char **arguments);   /* returns only on failure */
+int verb_journal(char **arguments);
 int verb_shutdown_qmp(char **arguments);
 int verb_balloon_qmp(char **arguments);
 int verb_shutdown_crosvm(char **arguments);

@@ -175,6 +175,11 @@ expect "it shows the VM that systemd gave up, the reason, and how to try again" 
 expect "it shows a VM that runs" "$log" '^vm2 +running +[0-9]+s +0 +yes +current +system@[0-9a-z]{8}$'
 expect "it shows a VM that is stopped and does not start at boot" \
 	"$log" '^up +stopped +[-0-9s]+ +0 +no +current +system@[0-9a-z]{8} +systemctl start microvm@up$'
+host journalctl --no-pager -u microvm@vm10 >"$log" 2>&1
+expect "the journal shows a console line that begins with a carriage return" \
+	"$log" ': the guest has crashed$'
+expect_no "the journal hides no line of the console" "$log" 'blob data'
+m -l
 check "it has vm2 before vm10" \
 	test "$(grep -o '^vm[0-9]*' "$log" | xargs)" = 'vm2 vm10'
 m -l --json
