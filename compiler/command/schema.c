@@ -313,6 +313,14 @@ static struct json_object *required_names(const struct option *table)
 	return names;
 }
 
+/* Keys for anchors; mvmbuild ignores them. */
+static void allow_anchors(struct json_object *schema)
+{
+	struct json_object *patterns = json_object_new_object();
+	set(patterns, "^x-", json_object_new_object());
+	set(schema, "patternProperties", patterns);
+}
+
 static struct json_object *open_table_schema(
 	const struct emitter *emitter, const struct option *table)
 {
@@ -320,6 +328,7 @@ static struct json_object *open_table_schema(
 	for (; table->name; table++)
 		set(properties, table->name, option_schema(emitter, table));
 	set(schema, "properties", properties);
+	allow_anchors(schema);
 	set(schema, "additionalProperties", json_object_new_boolean(false));
 	allow_extensions(schema);
 	return schema;
@@ -348,6 +357,7 @@ static struct json_object *wrapper_schema(
 			reference(arena_printf(
 				emitter->arena, "%s/properties/%s", self, table->name)));
 	set(schema, "properties", properties);
+	allow_anchors(schema);
 	set(schema, "additionalProperties", json_object_new_boolean(false));
 	allow_extensions(schema);
 	set(schema, "description",
