@@ -252,7 +252,8 @@ static struct json_object *value_schema(const struct emitter *emitter, const str
 		return schema;
 	if (option->generated_scalar)
 		return any_of(schema, generated_path_schema());
-	if (is_required(option) && !(emitter->part && option->kind == OPTION_GROUP))
+	const bool may_lack = option->unless || (emitter->part && option->kind == OPTION_GROUP);
+	if (is_required(option) && !may_lack)
 		return schema;
 	return any_of(schema,
 		reference(option->kind == OPTION_STRING && fits(option, "true") ? NO_TEXT
@@ -372,18 +373,26 @@ static struct json_object *has(struct json_object *names)
 	return schema;
 }
 
+/* Whether the option is there, and not null. */
+static struct json_object *has_beside(const char *name)
+{
+	struct json_object *schema = has(ARRAY(name)), *properties = json_object_new_object();
+	set(properties, name, not_of(text("null")));
+	set(schema, "properties", properties);
+	return schema;
+}
+
 static struct json_object *has_inside(const char *name)
 {
-	struct json_object *schema = json_object_new_object(),
-			   *properties = json_object_new_object();
-	set(properties, "microvm", has(ARRAY(name)));
+	struct json_object *schema = has(ARRAY("microvm")), *properties = json_object_new_object();
+	set(properties, "microvm", has_beside(name));
 	set(schema, "properties", properties);
 	return schema;
 }
 
 static struct json_object *has_somewhere(const char *name)
 {
-	return any_of(has(ARRAY(name)), has_inside(name));
+	return any_of(has_beside(name), has_inside(name));
 }
 
 static void add_required(struct json_object *all, const struct option *row,
@@ -392,11 +401,6 @@ static void add_required(struct json_object *all, const struct option *row,
 	json_object_array_add(all,
 		row->unless ? any_of(is_there(row->name), is_there(row->unless))
 			    : is_there(row->name));
-}
-
-static struct json_object *has_beside(const char *name)
-{
-	return has(ARRAY(name));
 }
 
 /* With a wrapper, each required option is inside or beside it. */

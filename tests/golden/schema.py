@@ -291,6 +291,20 @@ for value in VALUES:
     result([problem for paths in by_depth.values() for problem in compare(paths, value)],
            f"mvmbuild and the schema agree about {json.dumps(value)[:30]} in every option")
 
+# ---- what must be given, and where ----
+
+WHOLE = [{}, {"toplevel": TOPLEVEL}, {"toplevel": None}, {"toplevel": None, "rootfs": "r"},
+         {"rootfs": "r"}, {"rootfs": None}, {"rootfs": None, "toplevel": TOPLEVEL},
+         {"microvm": {"toplevel": TOPLEVEL}}, {"microvm": {"toplevel": None}},
+         {"microvm": {"rootfs": "r"}, "mem": 64}, {"microvm": None}, {"microvm": {}},
+         {"microvm": {"no-such-option": 1}, "toplevel": TOPLEVEL}]
+for given in WHOLE:
+    for host_name in ({}, {"hostName": "a"}, {"hostName": None}):
+        instance = {**host_name, **given}
+        valid, errors = not faults("vm", instance), errors_of(instance)
+        result([] if valid == (not errors) else [f"valid: {valid}, but {errors}"],
+               f"mvmbuild and the schema agree about {json.dumps(instance)}")
+
 result([f"{name}: the schema agrees, or it is gone" for name in accepts if name not in used],
        "tests/golden/lib/schema_accepts has nothing without need")
 print(f"1..{count}")
