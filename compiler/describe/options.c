@@ -371,7 +371,10 @@ static const struct option first_rows[] = {
 		.shape = &shape_name,
 		.longest = HOST_NAME_BYTES,
 		.required = true,
-		.doc = "Name of the VM: letters, digits, '-', '_' and '.'."},
+		.doc = "Name of the VM: letters, digits, '-', '_' and '.'. It is also the host "
+		       "name "
+		       "of a guest that has none of its own (Linux 6.0 and later; kernel parameter "
+		       "hostname=)."},
 	{.name = "toplevel",
 		STRING(struct vm, toplevel),
 		.base = PATH_FROM_FILE,

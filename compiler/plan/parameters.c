@@ -157,6 +157,20 @@ static const char *machine_id_parameter(struct planner *planner)
 	return arena_printf(planner->arena, " " MACHINE_ID "%s", digits);
 }
 
+#define HOST_NAME "hostname="
+
+/*
+ * Linux 6.0 and later set the host name from this parameter. A guest that has a name of its own, in
+ * /etc/hostname, keeps that; systems that several VMs share have none.
+ */
+static const char *host_name_parameter(struct planner *planner)
+{
+	const struct plan *plan = planner->plan;
+	if (has_parameter(&plan->system.parameters, HOST_NAME))
+		return "";
+	return arena_printf(planner->arena, " " HOST_NAME "%s", plan->vm->host_name);
+}
+
 void plan_parameters(struct planner *planner)
 {
 	struct plan *plan = planner->plan;
@@ -174,7 +188,8 @@ void plan_parameters(struct planner *planner)
 	if (plan->storage->nix.database == NIX_DATABASE_REGISTRATION)
 		text = arena_printf(planner->arena, "%s regInfo=%s", text,
 			nix_registration_path(planner->arena, &plan->storage->nix));
-	text = arena_printf(planner->arena, "%s%s", text, machine_id_parameter(planner));
+	text = arena_printf(planner->arena, "%s%s%s", text, host_name_parameter(planner),
+		machine_id_parameter(planner));
 	plan->guest.parameters = text;
 }
 

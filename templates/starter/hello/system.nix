@@ -18,7 +18,7 @@ let
 
   start = file "start" "555" ''
     #!${sh}
-    # The kernel parameters hostname=… and hello.address=… of vm.yaml.
+    # The kernel parameters hostname=, which mvmbuild makes from hostName, and hello.address=.
     hostname hello
     for word in $(cat /proc/cmdline); do
       case $word in

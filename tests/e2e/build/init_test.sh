@@ -92,6 +92,12 @@ port=$((20000 + $$ % 10000))
 } >"$test_dir/hello1/test.yaml"
 check "hello: the description compiles" "$mvmbuild" "$test_dir/hello1/test.yaml" --cache \
 	"$test_dir/cache" -o "$test_dir/hello" -MD "$test_dir/hello.d"
+for given in '' 'kernelParams=[hostname=other]'; do
+	"$mvmbuild" plan --json "$test_dir/hello1/test.yaml" ${given:+--set "$given"} 2>/dev/null |
+		grep -o '^ *"kernelParams": ".*' | grep -o '\bhostname=[^" ]*' >"$log"
+	check "hello: the guest's host name is ${given:-that of the description}" \
+		test "$(<"$log")" = "hostname=$([ -n "$given" ] && echo other || echo hello1)"
+done
 mkdir -p "$test_dir/fedora/lib/modules/$version"
 ln -s "$kernel/lib/modules/$version"/* "$test_dir/fedora/lib/modules/$version/"
 cp "$kernel/boot/vmlinuz-$version" "$test_dir/fedora/lib/modules/$version/vmlinuz"
