@@ -43,8 +43,11 @@ check "a VM with an oops is tried again" test "$(starts)" = 2
 vm 'SeaBIOS\n' 'SeaBIOS\n' 'guest: done\n'
 check "a VM is not tried a third time" test "$(starts)" = 2
 
-vm 'guest: hang\n'
-check "a VM that hangs is ended" test "$status" = 124
+vm 'guest: hang\n' 'guest: hang\n' 'guest: done\n'
+check "a VM that hangs twice is ended" test "$status$(starts)" = 1242
+
+vm 'guest: hang\n' 'guest: done\n'
+check "a VM that hangs is tried again" test "$status$(starts)" = 32
 
 # These programs need longer than their limit of 2 seconds, but make progress.
 cat >"$test_dir/talker" <<'E'
@@ -57,14 +60,14 @@ E
 cat >"$test_dir/worker" <<'E'
 #!/bin/bash
 echo "guest: works"
-for ((i = 0; i < 700000; i++)); do :; done
+for ((i = 0; i < 200000; i++)); do :; done
 echo "guest: done"
 E
 chmod +x "$test_dir/talker" "$test_dir/worker"
 vm_run 2 "$console" '^guest: ' "$test_dir/talker"
 check "a VM that prints something now and then is not ended" test $? = 0
 busy=()
-for ((i = 0; i < 8 * $(nproc); i++)); do
+for ((i = 0; i < 6 * $(nproc); i++)); do
 	(while :; do :; done) &
 	busy+=($!)
 done

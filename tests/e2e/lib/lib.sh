@@ -104,15 +104,15 @@ finish() {
 
 # vm_run SECONDS CONSOLE SIGN COMMAND...: runs a VM to its end, with its output in the file CONSOLE.
 # Returns the command's status, or 124 when the VM made no progress for SECONDS (progress.sh).
-# QEMU's TCG sometimes hangs or breaks a kernel: there is a second try if no line of the console
-# matches SIGN (which the guest under test prints) or if the kernel oopsed, but never because a
-# result was wrong. The function $vm_before, if set, runs before each try.
+# QEMU's TCG sometimes hangs or breaks a kernel: there is a second try if the VM hung, if no line of
+# the console matches SIGN (which the guest under test prints) or if the kernel oopsed, but never
+# because a result was wrong. The function $vm_before, if set, runs before each try.
 vm_run() {
 	local seconds=$1 console=$2 sign=$3 status
 	shift 3
 	vm_once "$seconds" "$console" "$@" && status=0 || status=$?
-	if vm_is_broken "$console" "$sign"; then
-		echo "# one more try: the guest did not get as far as its test; the first console:"
+	if [ "$status" = 124 ] || vm_is_broken "$console" "$sign"; then
+		echo "# one more try: the guest hung, or did not get as far as its test; the first console:"
 		tail -n 15 "$console" | sed 's/^/#   /'
 		vm_once "$seconds" "$console" "$@" && status=0 || status=$?
 	fi
@@ -150,7 +150,7 @@ vm_wait() {
 	while kill -0 "$vm_pid" 2>/dev/null; do
 		if ! progress; then
 			hangs=yes
-			kill "$vm_pid"
+			kill "$vm_pid" 2>/dev/null
 			break
 		fi
 		sleep 0.1

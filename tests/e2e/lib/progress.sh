@@ -35,10 +35,11 @@ progress_begin() {
 	progress_grown
 }
 
-# Starts to count now.
+# Starts to count now. The clock is read last: on a busy machine, reading the times takes seconds,
+# which must not count as time in which the group did nothing.
 progress_grown() {
-	progress_since=${EPOCHREALTIME/./}
 	read -r progress_cpu progress_queued < <(progress_times)
+	progress_since=${EPOCHREALTIME/./}
 }
 
 # Prints the microseconds for which the group has run, and has waited for a processor. Threads that
@@ -67,8 +68,13 @@ progress() {
 	read -r cpu queued < <(progress_times)
 	elapsed=$((now - progress_since))
 	cpu=$((cpu - progress_cpu)) queued=$((queued - progress_queued))
+	# A thread has ended, and its times with it: the group makes progress.
+	if [ "$cpu" -lt 0 ] || [ "$queued" -lt 0 ]; then
+		progress_grown
+		return 0
+	fi
 	# Many threads have more time together than has passed.
-	cpu=$((cpu < 0 ? 0 : cpu < elapsed ? cpu : elapsed))
-	queued=$((queued < 0 ? 0 : queued < elapsed - cpu ? queued : elapsed - cpu))
+	cpu=$((cpu < elapsed ? cpu : elapsed))
+	queued=$((queued < elapsed - cpu ? queued : elapsed - cpu))
 	[ $((elapsed - queued - cpu + cpu / 5)) -lt "$progress_limit" ]
 }
