@@ -19,6 +19,7 @@ struct holes holes_of(int fd, uint64_t size)
 static void look(struct holes *holes, uint64_t at)
 {
 	const off_t data = lseek(holes->fd, (off_t)at, SEEK_DATA);
+	holes->from = at;
 	if (data < 0 && errno == ENXIO) {
 		const off_t size = lseek(holes->fd, 0, SEEK_END);
 		holes->data = size < 0 ? 0 : (uint64_t)size;
@@ -35,7 +36,7 @@ bool holes_has(struct holes *holes, size_t count, uint64_t at)
 {
 	if (at + count >= holes->size)
 		return false;
-	if (at >= holes->end)
+	if (at < holes->from || at >= holes->end)
 		look(holes, at);
 	return at + count <= holes->data;
 }

@@ -13,8 +13,9 @@
 /* What is known about the holes of an open file. The file's offset is changed. */
 struct holes {
 	int fd;
-	uint64_t size;      /* of the file, as the caller expects it */
-	uint64_t data, end; /* the data that begins at `data` ends at `end`; a hole is before it */
+	uint64_t size; /* of the file, as the caller expects it */
+	/* from `from` on is a hole up to `data`, then data up to `end` */
+	uint64_t from, data, end;
 };
 
 struct holes holes_of(int fd, uint64_t size);
