@@ -12,11 +12,10 @@
 #include "base/file.h"
 #include "compiler/microvm/custody.h"
 #include "compiler/microvm/runners.h"
+#include "compiler/runner/manifest.h"
 #include "compiler/runner/runner.h"
 #include "compiler/storage/nix_state.h"
 #include "compiler/storage/state_names.h"
-
-enum { DESCRIPTION_BYTES = 64 << 20 };
 
 /* Made by a runner, and by kvmtool, whose HOME is the VM's directory. */
 static const char *const made_by_runner[] = {NIX_STATE_COPY, ".lkvm"};
@@ -81,13 +80,11 @@ static void add_volume(const struct host *host, const struct machine *machine, c
 static void add_volumes_of(const struct host *host, const struct machine *machine,
 	const char *runner, struct strings *volumes, struct contents *contents)
 {
-	struct bytes text;
-	const char *path = path_join(host->arena, runner, RUNNER_DESCRIPTION);
 	struct json_object *array, *image;
-	if (!path_exists(path) ||
-		!file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
+	if (!path_exists(path_join(host->arena, runner, RUNNER_DESCRIPTION)))
 		return;
-	struct json_object *description = json_tokener_parse(text.p);
+	struct json_object *description =
+		description_read(host->arena, diag_new(host->arena), runner);
 	if (json_object_object_get_ex(description, "volumes", &array) &&
 		json_object_is_type(array, json_type_array))
 		for (size_t i = 0; i < json_object_array_length(array); i++)

@@ -25,13 +25,10 @@
 #include "compiler/microvm/machine.h"
 #include "compiler/microvm/units.h"
 #include "compiler/plan/plan.h"
+#include "compiler/runner/manifest.h"
 #include "compiler/storage/file_systems.h"
 
-enum {
-	DESCRIPTION_BYTES = 64 << 20,
-	JSON_DEPTH = 128 /* a description may have 64 levels */,
-	NOT_STARTED = 127
-};
+enum { NOT_STARTED = 127 };
 
 /* ---- the image ---- */
 
@@ -247,24 +244,6 @@ static const char *member_text(struct json_object *object, const char *key)
 		: NULL;
 }
 
-static struct json_object *description_read(const struct host *host, const struct machine *machine)
-{
-	struct bytes text;
-	const char *path =
-		path_join(host->arena, machine_path(host, machine, "current"), RUNNER_DESCRIPTION);
-	if (!file_read(host->arena, host->diag, path, DESCRIPTION_BYTES, &text))
-		return NULL;
-	struct json_tokener *tokener = json_tokener_new_ex(JSON_DEPTH);
-	struct json_object *description =
-		tokener ? json_tokener_parse_ex(tokener, text.p, (int)text.n + 1) : NULL;
-	if (tokener)
-		json_tokener_free(tokener);
-	if (!json_object_is_type(description, json_type_object))
-		diag_error(host->diag, STATUS_INPUT, NULL, "bad-manifest",
-			"%s is not a JSON object", path);
-	return description;
-}
-
 static bool check_volume(const struct host *host, const struct machine *machine, int directory,
 	struct json_object *volume)
 {
@@ -322,9 +301,9 @@ bool verb_fsck(struct host *host, const struct request *request)
 		return diag_error(host->diag, STATUS_FAILED, NULL, "running",
 			"%s is running: systemctl stop %s first", machine.name,
 			unit_name(host->arena, machine.name));
-	struct json_object *description = description_read(host, &machine);
-	bool ok = json_object_is_type(description, json_type_object) &&
-		check_volumes(host, &machine, description);
+	struct json_object *description =
+		description_read(host->arena, host->diag, machine_path(host, &machine, "current"));
+	bool ok = description && check_volumes(host, &machine, description);
 	json_object_put(description);
 	return ok;
 }

@@ -12,22 +12,20 @@
 #include "compiler/microvm/list.h"
 #include "compiler/microvm/pause.h"
 #include "compiler/microvm/roots.h"
+#include "compiler/runner/manifest.h"
 #include "compiler/runner/runner.h"
-
-enum { DESCRIPTION_BYTES = 64 << 20 };
 
 /* ---- finding out ---- */
 
 /* For runners without the link to their system, which is in the description, too. */
 static const char *described_system(const struct host *host, const char *runner)
 {
-	struct bytes text;
-	const char *path = path_join(host->arena, runner, RUNNER_DESCRIPTION), *system = NULL;
+	const char *system = NULL;
 	struct json_object *toplevel;
-	if (!path_exists(path) ||
-		!file_read(host->arena, diag_new(host->arena), path, DESCRIPTION_BYTES, &text))
+	if (!path_exists(path_join(host->arena, runner, RUNNER_DESCRIPTION)))
 		return NULL;
-	struct json_object *description = json_tokener_parse(text.p);
+	struct json_object *description =
+		description_read(host->arena, diag_new(host->arena), runner);
 	if (json_object_object_get_ex(description, "toplevel", &toplevel) && toplevel)
 		system = arena_strdup(host->arena, json_object_get_string(toplevel));
 	json_object_put(description);

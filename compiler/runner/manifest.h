@@ -48,6 +48,11 @@ void manifest_free(struct manifest *manifest);
 
 /* Returns manifest.json of any version, or NULL if there is none. The caller releases it. */
 struct json_object *manifest_peek(struct arena *arena, const char *runner);
+/*
+ * Returns a runner's vm.json; NULL with an error (STATUS_INPUT) if there is none or it is not an
+ * object. The caller releases it.
+ */
+struct json_object *description_read(struct arena *arena, struct diag *diag, const char *runner);
 /* Returns a member of the manifest, or "". */
 const char *manifest_text(struct json_object *manifest, const char *key);
 

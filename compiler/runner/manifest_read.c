@@ -58,16 +58,21 @@ static struct json_object *parse(const struct bytes *text)
 	return NULL;
 }
 
-static struct json_object *file_json(const struct reader *reader, const char *path)
+static struct json_object *file_json(struct arena *arena, struct diag *diag, const char *path)
 {
 	struct bytes text;
-	if (!file_read(reader->arena, reader->diag, path, MANIFEST_BYTES, &text))
+	if (!file_read(arena, diag, path, MANIFEST_BYTES, &text))
 		return NULL;
 	struct json_object *object = parse(&text);
 	if (!object)
-		diag_error(reader->diag, STATUS_INPUT, NULL, "bad-manifest",
-			"%s is not a JSON object", path);
+		diag_error(
+			diag, STATUS_INPUT, NULL, "bad-manifest", "%s is not a JSON object", path);
 	return object;
+}
+
+struct json_object *description_read(struct arena *arena, struct diag *diag, const char *runner)
+{
+	return file_json(arena, diag, path_join(arena, runner, RUNNER_DESCRIPTION));
 }
 
 /* Reads indices, which must be below `limit`. */
@@ -191,10 +196,10 @@ bool manifest_read(struct arena *arena, struct diag *diag, const char *runner, s
 	if (!path_exists(reader.path))
 		return diag_error(diag, STATUS_INPUT, NULL, "not-a-runner",
 			"%s is not a runner of mvmbuild: it has no %s", runner, RUNNER_MANIFEST);
-	out->json = file_json(&reader, reader.path);
+	out->json = file_json(arena, diag, reader.path);
 	if (!out->json || !read_all(&reader))
 		return false;
-	out->description = file_json(&reader, path_join(arena, runner, RUNNER_DESCRIPTION));
+	out->description = description_read(arena, diag, runner);
 	return out->description;
 }
 
