@@ -117,9 +117,11 @@ static bool unit_be_stopped(const struct host *host, const struct machine *machi
 			wait_for_units(host, machine);
 		return stopped;
 	}
-	return (!unit_runs(host, machine->name) && wait_for_units(host, machine)) ||
+	const bool runs = unit_runs(host, machine->name);
+	return (!runs && wait_for_units(host, machine)) ||
 		diag_error(host->diag, STATUS_FAILED, NULL, "running",
-			"%s is running; add --stop to stop it first", machine->name);
+			"%s is %s; add --stop to stop it first", machine->name,
+			runs ? "running" : "starting, or failed to start, and was not stopped");
 }
 
 /*

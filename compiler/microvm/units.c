@@ -280,7 +280,7 @@ const char *unit_failure(const struct host *host, const char *name, const char *
 
 /* ---- a start that is watched ---- */
 
-enum { POLL_MS = 200, SETTLED_MS = 5000, PATIENCE_MS = 120 * 1000 };
+enum { POLL_MS = 200, SETTLED_MS = 5000, PATIENCE_MS = 40 * 1000 };
 
 /* Before the hypervisor runs, microvm-run does, a shell script. */
 static bool is_shell(const struct host *host, unsigned long process)
@@ -298,7 +298,7 @@ static bool is_shell(const struct host *host, unsigned long process)
 	return false;
 }
 
-/* Its guest does not report when it is up, or not yet. */
+/* A start that prepares for longer, or a hypervisor that is a script, counts as running. */
 static const char *watch(const struct host *host, const char *name, const char *since)
 {
 	int settled = 0;

@@ -125,7 +125,7 @@ describe sources/vm.yaml "mem: 203"
 check "a further update of the booted VM succeeds" m -u web1
 check "the runners current, booted and old are kept" test "$(count "$state/web1/runners")" = 3
 check "a booted VM is not removed" fails m --remove web1
-expect "the message says that the VM is running" "$log" 'web1 is running'
+expect "the message says that the VM was not stopped" "$log" 'web1 is .*was not stopped; add --stop'
 rm "$state/web1/booted"
 
 # ---- rollback ----

@@ -137,6 +137,13 @@ check "the VM runs the runner before" \
 describe up "$volume" 'mem: 302'
 check "an update whose VM runs succeeds" m -Ru up
 check "the updated VM runs" hypervisor_runs up
+describe up "${volume/16/8}"
+check "an update without -R succeeds for a runner that could not start" m -u up
+expect "it warns and has the reason" "$log" \
+	'warning: the new runner of up cannot start: .*a volume is never made smaller'
+describe up "$volume" 'mem: 302'
+check "an update goes back to the runner that runs" m -u up
+expect "it says that no restart is needed" "$log" 'No reboot of MicroVM up required'
 
 # ---- a check beforehand ----
 check "a check of a running VM succeeds" m --check up
@@ -212,6 +219,8 @@ check "the VM does not start without the bridge" fails host systemctl start micr
 m -l
 expect "the list names the unit that failed, and its last line" "$log" \
 	'^late +failed .*microvm-tap-interfaces failed: tap-up: the bridge br-late of the interface mvm-late does not exist; systemctl start microvm@late$'
+check "a VM that failed to start is not removed unasked" fails m --remove late
+expect "the message says that it was not stopped" "$log" 'late is .*was not stopped; add --stop'
 check "that VM is removed with --stop" m --remove late --stop
 describe kept "$volume" 'kernelParams: [crash]'
 m -c kept -f "$test_dir/kept.yaml"
