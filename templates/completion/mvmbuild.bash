@@ -38,8 +38,9 @@ _mvm_values() { # PROGRAM OPTION
 	--hypervisor) "$1" options | sed -n '/^### `hypervisor`$/,/;/{ /^#/d; s/;.*//; p; }' |
 		grep -oE '`[a-z-]+`' | tr -d '`' ;;
 	--set) "$1" options | sed -n 's/^### `\([A-Za-z0-9.-]*\)`$/\1=/p' ;;
-	--progress) printf '%s\n' auto plain json none ;;
-	--format) printf '%s\n' human json ;;
+	# The message about a wrong value lists the right ones.
+	--progress | --format) "$1" build "$2=?" 2>&1 |
+		sed -n 's/.*: expected \(.*\), not "?".*/\1/p' | sed 's/, \| or /\n/g' ;;
 	*) compgen -f -- "$word" ;;
 	esac 2>/dev/null
 }

@@ -36,6 +36,8 @@ offers "options without a command are those of a build" '--gcroot -o' '--matrix'
 offers "the cache has actions" 'stats gc verify' 'vm.yaml' mvmbuild cache ''
 offers "an action has its own options" '--max-age' '--matrix' mvmbuild cache gc --
 offers "hypervisors are known" 'qemu vfkit' 'vm.yaml' mvmbuild plan --hypervisor ''
+offers "formats are known" 'human json' 'vm.yaml' mvmbuild check --format ''
+offers "styles of progress are known" 'none' 'auto json' mvmbuild --progress n
 offers "keys are known" 'mem= qemu.machine=' 'volumes[].size=' mvmbuild vm.yaml --set ''
 offers "the value of another option is a file" 'notes.txt' 'mem=' mvmbuild vm.yaml -o ''
 offers "templates are known" 'vm hello' 'vm.yaml' mvmbuild init ''
