@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/node_json.h"
+#include "base/shape.h"
 #include "compiler/describe/doc.h"
 #include "compiler/describe/options.h"
 
@@ -66,6 +67,11 @@ static struct json_object *any_of(struct json_object *first, struct json_object 
 	json_object_array_add(list, second);
 	set(schema, "anyOf", list);
 	return schema;
+}
+
+static struct json_object *first_of(struct json_object *any_of)
+{
+	return json_object_array_get_idx(json_object_object_get(any_of, "anyOf"), 0);
 }
 
 /* ---- values ---- */
@@ -463,19 +469,56 @@ struct json_object *schema_part(struct arena *arena)
 	return schema;
 }
 
+static bool is_state_dir(const char *text)
+{
+	return is_plain_path(text) && is_made_of(text, "/._-");
+}
+
+/* The shapes that a host file's own checks ask for (compiler/fleet/fleet.c). */
+static const struct shape *host_shape(const char *option)
+{
+	static const struct shape state_dir = {.fits = is_state_dir,
+		.pattern = "^(/([A-Za-z0-9_-]|\\.[A-Za-z0-9_-]|\\.\\.[A-Za-z0-9._-])"
+			   "[A-Za-z0-9._-]*)+$"};
+	if (strcmp(option, "stateDir") == 0)
+		return &state_dir;
+	return strcmp(option, "user") == 0 || strcmp(option, "group") == 0 ? &shape_name : NULL;
+}
+
+static void set_host_shapes(const struct emitter *emitter, struct json_object *properties)
+{
+	for (const struct option *row = fleet_options; row->name; row++) {
+		struct option shaped = *row;
+		shaped.shape = host_shape(row->name);
+		if (shaped.shape)
+			set(properties, row->name, option_schema(emitter, &shaped));
+	}
+}
+
+/* Either the description or the file that has it. */
+static void set_host_vm(struct json_object *vm)
+{
+	struct json_object *ways = json_object_new_array();
+	json_object_array_add(ways, has_beside("config"));
+	json_object_array_add(ways, has_beside("source"));
+	set(vm, "oneOf", ways);
+	set(json_object_object_get(vm, "properties"), "config", reference("#/$defs/vm"));
+}
+
 struct json_object *schema_fleet(struct arena *arena)
 {
 	const struct emitter emitter = {.arena = arena};
-	struct json_object *schema = table_schema(&emitter, fleet_options), *vm;
-	static const char *const way[] = {"properties", "vms", "anyOf", NULL};
+	struct json_object *schema = table_schema(&emitter, fleet_options),
+			   *properties = json_object_object_get(schema, "properties"),
+			   *vms = first_of(json_object_object_get(properties, "vms")),
+			   *name = json_object_new_object();
 	set_head(schema, ID("host"), "mvmbuild host file");
 	/* hostName defaults to the VM's key */
 	set(json_object_object_get(schema, "$defs"), "vm",
 		vm_schema(&emitter, "#/$defs/vm", "hostName"));
-	vm = schema;
-	for (size_t i = 0; way[i]; i++)
-		vm = json_object_object_get(vm, way[i]);
-	vm = json_object_object_get(json_object_array_get_idx(vm, 0), "additionalProperties");
-	set(json_object_object_get(vm, "properties"), "config", reference("#/$defs/vm"));
+	set(name, "pattern", text(shape_name.pattern));
+	set(vms, "propertyNames", name);
+	set_host_vm(json_object_object_get(vms, "additionalProperties"));
+	set_host_shapes(&emitter, properties);
 	return schema;
 }

@@ -153,7 +153,7 @@ result([] if seen >= 4 else [f"only {seen} were found"], "the documents have exa
 ELSEWHERE = set("""alias ambiguous-path duplicate-key empty-description merge-key no-such-element
 syntax too-deep too-many-nodes unknown-tag usage zero-byte""".split())
 # Codes of mistakes that concern one option alone.
-ALONE = set("""bad-address bad-mac bad-machine-id bad-name bad-path bad-serial bad-socket
+ALONE = set("""bad-address bad-host bad-mac bad-machine-id bad-name bad-path bad-serial bad-socket
 bad-version bad-virtiofsd missing-option removed-option unknown-option unknown-value wrong-size
 wrong-type""".split())
 accepts = [line.split()[0] for line in read("tests/golden/lib/schema_accepts").splitlines()
@@ -244,9 +244,12 @@ def put(top, path, value):
 
 
 def errors_of(description):
-    run = subprocess.run([MVMBUILD, "check", "--syntax", "-", "--format", "json"], text=True,
-                         check=False, input=json.dumps(description), stdout=subprocess.DEVNULL,
-                         stderr=subprocess.PIPE)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        json.dump(description, file)
+        file.flush()
+        syntax = [] if "vms" in description else ["--syntax"]
+        run = subprocess.run([MVMBUILD, "check", *syntax, file.name, "--format", "json"], text=True,
+                             check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     messages = [json.loads(line) for line in run.stderr.splitlines()]
     return [m for m in messages if m["severity"] == "error"]
 
@@ -261,16 +264,17 @@ def concerns(message, name):
     return text.startswith(name) and text[len(name):len(name) + 1] in tuple(':[. "')
 
 
-def compare(paths, value):
+def compare(paths, value, kind="vm"):
     """Gives all options the value; what mvmbuild and the schema say of each must agree."""
-    top = {"hostName": "a", "toplevel": TOPLEVEL}
+    config = {"toplevel": TOPLEVEL}
+    top = {"hostName": "a", **config} if kind == "vm" else {"vms": {"a": {"config": config}}}
     for path in paths:
         put(top, path, value)
     errors = errors_of(top)
     problems = []
     for path, schema in paths.items():
         name = name_of(path)
-        valid = validators["vm"].evolve(schema=schema).is_valid(value)
+        valid = validators[kind].evolve(schema=schema).is_valid(value)
         said = [m for m in errors if concerns(m, name)]
         alone = [m for m in said if m["code"] in ALONE]
         key = f"{name}:{json.dumps(value)}"
@@ -290,6 +294,16 @@ result([] if tried > 150 else [f"only {tried}"], f"the schema has {tried} option
 for value in VALUES:
     result([problem for paths in by_depth.values() for problem in compare(paths, value)],
            f"mvmbuild and the schema agree about {json.dumps(value)[:30]} in every option")
+
+host_options = {(key,): option for key, option in schemas["host"]["properties"].items()}
+host_options.update({("vms", "a", key): option for key, option in
+                     inner(host_options[("vms",)])["additionalProperties"]["properties"].items()
+                     if key not in ("config", "source")})
+for value in VALUES:
+    problems = []
+    for path, schema in host_options.items():
+        problems += compare({path: schema}, value, "host")
+    result(problems, f"they agree about {json.dumps(value)[:30]} in every option of host files")
 
 # ---- what must be given, and where ----
 
