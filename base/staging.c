@@ -245,9 +245,14 @@ bool staging_may_replace(struct arena *arena, struct diag *diag, const char *tar
 	struct stat st;
 	if (!path_exists(target) || directory_is_empty(target))
 		return true;
-	/* A link to a runner is not a runner. */
-	if (lstat(target, &st) != 0 || !S_ISDIR(st.st_mode) ||
-		!path_exists(path_join(arena, target, mark)))
+	const bool has_mark = path_exists(path_join(arena, target, mark));
+	/* A link to a runner is not a runner, and its owner may want either to be replaced. */
+	if (lstat(target, &st) == 0 && S_ISLNK(st.st_mode) && has_mark)
+		return diag_error(diag, STATUS_FAILED, NULL, "output-exists",
+			"%s is a link to a %s, and a build does not replace links; use %s as the "
+			"output, or remove the link",
+			target, kind, path_real(arena, target));
+	if (lstat(target, &st) != 0 || !S_ISDIR(st.st_mode) || !has_mark)
 		return diag_error(diag, STATUS_FAILED, NULL, "output-exists",
 			"%s exists and is not a %s; it is left unchanged", target, kind);
 	const char *foreign = own_find_foreign(arena, target);

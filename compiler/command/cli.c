@@ -390,6 +390,10 @@ static void print_help(FILE *out, size_t command, const struct strings *words)
 
 static bool check_combination(struct diag *diag, const struct cli *cli)
 {
+	if (cli->command == COMMAND_CACHE_GC && cli->max_bytes == UINT64_MAX &&
+		cli->max_age_seconds < 0)
+		return diag_error(diag, STATUS_USAGE, NULL, "usage",
+			"cache gc needs a limit: --max-size SIZE or --max-age AGE");
 	if (cli->command == COMMAND_CHECK && cli->json && !cli->matrix)
 		return diag_error(diag, STATUS_USAGE, NULL, "usage",
 			"check --json prints the matrix and needs --matrix; use --format json for "

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <json-c/json.h>
 #include <string.h>
 
 #include "base/printable.h"
@@ -43,6 +44,56 @@ static void print_closure(struct arena *arena, const struct diff *diff)
 		print_package(arena, &closure->packages.v[i]);
 }
 
+/* A value of a map: words without quotes; a map inside it stays JSON. */
+static const char *member_text(struct arena *arena, struct json_object *value)
+{
+	if (!json_object_is_type(value, json_type_array))
+		return arena_strdup(arena,
+			json_object_is_type(value, json_type_string)
+				? json_object_get_string(value)
+				: json_object_to_json_string_ext(value, JSON_C_TO_STRING_PLAIN));
+	const char *list = "";
+	for (size_t i = 0; i < json_object_array_length(value); i++)
+		list = arena_printf(arena, "%s%s%s", list, i ? " " : "",
+			member_text(arena, json_object_array_get_idx(value, i)));
+	return list;
+}
+
+static bool is_empty(struct json_object *value)
+{
+	return json_object_is_type(value, json_type_null) ||
+		(json_object_is_type(value, json_type_array) &&
+			json_object_array_length(value) == 0) ||
+		(json_object_is_type(value, json_type_object) &&
+			json_object_object_length(value) == 0);
+}
+
+/* Returns a map, such as a volume, in words: "image data.img, size 64"; other texts unchanged. */
+static const char *in_words(struct arena *arena, const char *text)
+{
+	struct json_object *map = *text == '{' ? json_tokener_parse(text) : NULL;
+	const char *words = "";
+	if (!json_object_is_type(map, json_type_object)) {
+		json_object_put(map);
+		return text;
+	}
+	json_object_object_foreach(map, key, value)
+	{
+		if (is_empty(value))
+			continue;
+		words = arena_printf(arena, "%s%s%s %s", words, *words ? ", " : "", key,
+			member_text(arena, value));
+	}
+	json_object_put(map);
+	return words;
+}
+
+/* The text of a value for the terminal. */
+static const char *value_text(struct arena *arena, const char *value)
+{
+	return printable_text(arena, in_words(arena, value));
+}
+
 static void print_change(struct arena *arena, const struct change *change)
 {
 	const char *what = printable_text(arena, change->what), *colon = *what ? ": " : "";
@@ -50,11 +101,11 @@ static void print_change(struct arena *arena, const struct change *change)
 	if (change->before && change->after && !*change->before && !*change->after)
 		printf("  %s differs\n", what);
 	else if (change->before && change->after)
-		printf("  %s%s%s -> %s\n", what, colon, printable_text(arena, change->before),
-			printable_text(arena, change->after));
+		printf("  %s%s%s -> %s\n", what, colon, value_text(arena, change->before),
+			value_text(arena, change->after));
 	else
 		printf("  %c %s%s%s\n", change->before ? '-' : '+', what, *one ? colon : "",
-			printable_text(arena, one));
+			value_text(arena, one));
 }
 
 /* Groups the changes by area; areas keep the order of their first change. */

@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "base/printable.h"
+#include "base/suggest.h"
 #include "compiler/inspect/package_name.h"
 #include "compiler/inspect/inspect.h"
 #include "compiler/inspect/size_text.h"
 #include "compiler/inspect/sizes.h"
 #include "compiler/plan/report.h"
+
+enum { NAMES_SHOWN = 10 };
 
 struct answer {
 	struct arena *arena;
@@ -40,6 +43,58 @@ static bool is_meant(struct arena *arena, const struct store_path *path, const c
 				0);
 }
 
+static bool is_known(const struct strings *names, const char *name)
+{
+	for (size_t i = 0; i < names->n; i++)
+		if (strcmp(names->v[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* The names of all packages in the closure, each once. */
+static struct strings package_names(struct arena *arena, const struct closure *closure)
+{
+	struct strings names = {0};
+	for (size_t i = 0; i < closure->n; i++) {
+		struct package_name package;
+		package_name_parse(arena, closure->v[i].name, &package);
+		if (!is_known(&names, package.name))
+			vec_push(arena, &names, package.name);
+	}
+	return names;
+}
+
+/* Names that contain the text, in one line. */
+static const char *names_with(struct arena *arena, const struct strings *names, const char *text)
+{
+	const char *list = NULL;
+	size_t n = 0;
+	for (size_t i = 0; i < names->n; i++)
+		if (strcasestr(names->v[i], text) && n++ < NAMES_SHOWN)
+			list = list ? arena_printf(arena, "%s, %s", list, names->v[i])
+				    : names->v[i];
+	return n > NAMES_SHOWN ? arena_printf(arena, "%s and %zu more", list, n - NAMES_SHOWN)
+			       : list;
+}
+
+static bool not_in_closure(struct session *session, const struct packed *packed, const char *text)
+{
+	struct arena *arena = session->arena;
+	const struct strings names = package_names(arena, &packed->closure);
+	const char *list = *text ? names_with(arena, &names, text) : NULL,
+		   *near = list ? NULL : suggest(text, names.v, names.n);
+	if (near)
+		return diag_error(session->diag, STATUS_INPUT, NULL, "not-in-closure",
+			"\"%s\" is not in the closure of %s; did you mean \"%s\"?", text,
+			packed->name, near);
+	diag_error(session->diag, STATUS_INPUT, NULL, "not-in-closure",
+		"\"%s\" is not in the closure of %s", text, packed->name);
+	if (list)
+		diag_note(session->diag, NULL, "not-in-closure",
+			"these packages have it in their names: %s", list);
+	return false;
+}
+
 static bool find_path(
 	struct session *session, const struct packed *packed, const char *text, size_t *out)
 {
@@ -52,8 +107,7 @@ static bool find_path(
 		return true;
 	}
 	if (found.n == 0)
-		return diag_error(session->diag, STATUS_INPUT, NULL, "not-in-closure",
-			"\"%s\" is not in the closure of %s", text, packed->name);
+		return not_in_closure(session, packed, text);
 	diag_error(session->diag, STATUS_USAGE, NULL, "ambiguous-path",
 		"\"%s\" matches %zu paths; give the full path", text, found.n);
 	for (size_t i = 0; i < found.n; i++)

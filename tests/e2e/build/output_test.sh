@@ -69,6 +69,19 @@ for program in mvmbuild microvm mvm-host mvm-nix-db; do
 	expect "$program reports that its output cannot be written" error 'cannot write'
 done
 
+# ---- the place of a runner ----
+
+empty=$(mktemp -d -p "$test_dir")
+check "a build replaces an empty directory of the user" \
+	"$mvmbuild" -q vm.yaml --no-cache -o "$empty"
+check "the runner is whole in the place of an empty directory" test -x "$empty/bin/microvm-run"
+ln -s "$empty" link
+"$mvmbuild" -q vm.yaml --no-cache -o link >printed 2>error
+check "a build does not replace a link to a runner" test $? = 1
+expect "the message names the link and the runner" error \
+	"link is a link to a runner, and a build does not replace links; use $empty as the output"
+check "the link to a runner is left alone" test "$(readlink link)" = "$empty"
+
 # ---- events ----
 
 # events ARGUMENT...: their stream is in the file "events".

@@ -133,6 +133,21 @@ touch -d '+1 hour' vm.yaml # as if it were written after it was read
 check "make builds a description that changes during the build" calls make
 check "the output stays older than an input that changed during the build" test vm.yaml -nt out
 
+# ---- GitHub ----
+
+project github links/system
+sed -n 's/^  run: //p' "$test_dir/yaml1" >annotate
+check "the recipe for GitHub Actions accepts a sound description" bash -e annotate
+sed -i 's/^hostName/hostNam/' vm.yaml
+bash -e annotate >"$log" 2>&1
+check "the recipe for GitHub Actions fails for a mistake" test $? = 3
+expect "the recipe for GitHub Actions marks the mistake" "$log" \
+	'^::error file=vm.yaml,line=1,col=1,endColumn=8,title=unknown-option::'
+bash -e "$test_dir/sh2" >"$log" 2>&1
+check "the recipe for SARIF fails for a mistake" test $? = 3
+check "the recipe for SARIF writes a document" \
+	test "$(jq -r '[.runs[].results[].ruleId] | index("unknown-option")' mvmbuild.sarif)" = 0
+
 # ---- ninja ----
 
 if command -v ninja >/dev/null; then
