@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/interrupts.h"
 
+#include <json-c/json.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -12,8 +13,10 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/diag.h"
 #include "base/ending.h"
+#include "base/json_line.h"
 #include "base/own.h"
 
 /*
@@ -23,7 +26,9 @@
  */
 #define CLEANER "mvmbuild (cleaning up)"
 
-enum { CLEANER_ARGUMENTS = 1024 };
+enum { CLEANER_ARGUMENTS = 1024, AS_EVENT = 'e' /* behind the status */ };
+
+static bool as_event;
 
 /* ---- the records ---- */
 
@@ -116,6 +121,11 @@ void interrupts_report(const char *clause)
 	record(texts_add, &said, clause);
 }
 
+void interrupts_report_as_event(void)
+{
+	as_event = true;
+}
+
 void interrupts_child(long process)
 {
 	record_number(texts_add, &children, process);
@@ -182,12 +192,22 @@ static void remove_path(const char *path)
 }
 
 /* The doomed paths had not replaced anything yet. */
-static void print_interrupted(char *const clauses[], bool removed_any)
+static void print_interrupted(char *const clauses[], bool removed_any, bool event_wanted)
 {
-	fputs("interrupted", stderr);
+	BUF_CLEANUP struct buf text = {0};
+	buf_puts(&text, "interrupted");
 	for (char *const *clause = clauses; **clause; clause++)
-		fprintf(stderr, "%s%s", clause == clauses ? "; " : ", ", *clause);
-	fputs(!**clauses && removed_any ? "; any previous output is unchanged\n" : "\n", stderr);
+		buf_printf(&text, "%s%s", clause == clauses ? "; " : ", ", *clause);
+	buf_puts(&text, !**clauses && removed_any ? "; any previous output is unchanged" : "");
+	if (!event_wanted) {
+		fprintf(stderr, "%s\n", buf_text(&text));
+		return;
+	}
+	struct json_object *event = json_object_new_object();
+	json_object_object_add(event, "event", json_object_new_string("result"));
+	json_object_object_add(event, "status", json_object_new_int(STATUS_INTERRUPTED));
+	json_object_object_add(event, "message", json_line_text(buf_text(&text)));
+	json_line_print(stderr, event);
 }
 
 void interrupts_clean_up(int argc, char *argv[])
@@ -201,7 +221,7 @@ void interrupts_clean_up(int argc, char *argv[])
 	for (char *const *path = paths; *path; path++)
 		remove_path(*path);
 	if (status == STATUS_INTERRUPTED)
-		print_interrupted(clauses, *paths);
+		print_interrupted(clauses, *paths, strchr(argv[1], AS_EVENT));
 	_exit(status);
 }
 
@@ -212,10 +232,10 @@ void interrupts_clean_up(int argc, char *argv[])
  */
 static void become_cleaner(enum status status)
 {
-	static char name[] = CLEANER, separator[] = "", number[sizeof "130"],
+	static char name[] = CLEANER, separator[] = "", number[sizeof "130e"],
 		    *argv[CLEANER_ARGUMENTS + 1];
 	size_t n = 0;
-	snprintf(number, sizeof number, "%d", (int)status);
+	snprintf(number, sizeof number, as_event ? "%d%c" : "%d", (int)status, AS_EVENT);
 	argv[n++] = name;
 	argv[n++] = number;
 	for (size_t i = 0; i < children.n && n < CLEANER_ARGUMENTS / 4; i++)

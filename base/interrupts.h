@@ -67,5 +67,7 @@ bool interrupts_would_remove(const char *path);
  * completes it.
  */
 void interrupts_report(const char *clause);
+/* From now on an interruption is reported as the event "result" (docs/pipelines.md). */
+void interrupts_report_as_event(void);
 
 #endif

@@ -13,6 +13,8 @@
 static enum status run(struct invocation *call, int argc, char *argv[])
 {
 	bool ok = cli_parse(call->arena, call->diag, argc, argv, stdout, &call->cli);
+	if (call->cli.settings.progress == PROGRESS_JSON)
+		interrupts_report_as_event();
 	if (ok && !call->cli.help && !call->cli.version)
 		ok = command_run(call);
 	const enum output output = output_finish();

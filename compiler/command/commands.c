@@ -273,8 +273,24 @@ static bool run_options(struct invocation *call)
 	return true;
 }
 
+/* The files of which a host is made. */
+static void host_inputs(struct arena *arena, const struct fleet *fleet, struct inputs *inputs)
+{
+	inputs_add(arena, inputs, fleet->file);
+	for (size_t i = 0; i < fleet->vms.n; i++) {
+		const char *source = fleet->vms.v[i].config ? NULL : fleet->vms.v[i].source;
+		if (source)
+			inputs_add(arena, inputs,
+				source[0] == '/' ? source
+						 : path_join(arena, path_parent(arena, fleet->file),
+							   source));
+	}
+}
+
 static bool run_host(struct invocation *call)
 {
+	struct inputs inputs;
+	inputs_begin(&inputs);
 	struct fleet *fleet = arena_alloc(call->arena, sizeof *fleet);
 	const char *output = call->cli.output ? call->cli.output : "result-host";
 	struct progress progress;
@@ -289,10 +305,13 @@ static bool run_host(struct invocation *call)
 		return true;
 	}
 	ok = ok && fleet_build(&call->session, &progress, fleet, output, &call->changed);
+	if (ok)
+		host_inputs(call->arena, fleet, &inputs);
 	fleet_free(fleet);
 	if (!ok)
 		return false;
 	call->output = path_absolute(call->arena, output);
+	inputs_settle(call->arena, &inputs, call->output);
 	if (!call->cli.settings.quiet && progress.style != PROGRESS_JSON)
 		fprintf(stderr, "%zu VM%s%s\n", fleet->vms.n, fleet->vms.n == 1 ? "" : "s",
 			call->changed ? "" : ", nothing has changed");

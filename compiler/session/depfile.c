@@ -37,8 +37,8 @@ static const char *link_text(struct arena *arena, const char *path)
 }
 
 /*
- * Adds the directories of all links on the way to `path`, but not those in the store, which never
- * change. Returns whether there is any link.
+ * Adds the directories of all links on the way to `path`, but not those in the store (NULL: none),
+ * which never change. Returns whether there is any link.
  */
 static bool add_link_directories(
 	struct arena *arena, struct inputs *inputs, const char *path, const char *store_dir)
@@ -61,7 +61,7 @@ static bool add_link_directories(
 			done = next;
 			continue;
 		}
-		if (!is_inside(done, store_dir))
+		if (!store_dir || !is_inside(done, store_dir))
 			add_once(arena, &inputs->directories, *done ? done : "/");
 		rest = arena_printf(arena, "%s%s", target, rest);
 		done = *target == '/' ? "" : done;
@@ -92,6 +92,12 @@ static void add_file(struct arena *arena, struct inputs *inputs, const char *pat
 {
 	if (path)
 		vec_push(arena, &inputs->files, path);
+}
+
+void inputs_add(struct arena *arena, struct inputs *inputs, const char *path)
+{
+	add_file(arena, inputs, path);
+	add_named(arena, inputs, path, NULL);
 }
 
 void inputs_collect(struct arena *arena, const struct strings *descriptions,

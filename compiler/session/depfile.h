@@ -31,6 +31,9 @@ void inputs_begin(struct inputs *inputs);
 void inputs_collect(struct arena *arena, const struct strings *descriptions,
 	const struct plan *plan, struct inputs *inputs);
 
+/* Adds a file, with the links that lead to it. */
+void inputs_add(struct arena *arena, struct inputs *inputs, const char *path);
+
 /*
  * Writes the rule "OUTPUT: INPUT..." to `path`, atomically and only if it has changed. An input
  * that was removed since then is no error for make, but a reason to build.

@@ -98,7 +98,7 @@ cat >documented.jq <<'E2'
 		"paths", "reused", "rootHash", "source", "step", "version"],
 	message: ["code", "column", "endColumn", "endLine", "file", "line", "message", "notes",
 		"severity", "suggestion"],
-	result: ["changed", "path", "status"],
+	result: ["changed", "message", "path", "status"],
 } as $known | [.[] | (keys - ["event"]) - $known[.event]] | add // []
 E2
 documented() { [ "$(jq -cs -f documented.jq events)" = '[]' ]; }
@@ -146,6 +146,21 @@ check "mvmbuild host with --progress json succeeds" events host host.yaml -o hos
 check "the last event of a host is its result" test "$(each last)" = \
 	"{\"event\":\"result\",\"status\":0,\"path\":\"$test_dir/host\",\"changed\":true}"
 check "the events of a host are documented" documented
+
+# A description that never ends, so that the build is interrupted while it reads.
+mkfifo endless
+sleep 600 >endless &
+writer=$!
+"$mvmbuild" endless -o out --progress json 2>events &
+reader=$!
+wait_until grep -q '"step"' events
+kill -TERM "$reader"
+wait "$reader"
+check "an interrupted build has status 130" test $? = 130
+kill "$writer"
+check "the last event of an interrupted build is its result" test "$(each last)" = \
+	'{"event":"result","status":130,"message":"interrupted"}'
+check "the events of an interrupted build are documented" documented
 
 # ---- messages ----
 

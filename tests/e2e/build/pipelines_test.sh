@@ -124,6 +124,17 @@ touch vm.yaml
 check "make calls mvmbuild for a touched description without a dependency file" calls make
 check "make has nothing to do afterwards without a dependency file" settled make
 
+# ---- a host ----
+
+project host links/system
+printf 'vms:\n  vm: {source: vm.yaml}\n' >host.yaml
+printf 'out: host.yaml vm.yaml\n\tmvmbuild host $< -o $@\n' >Makefile
+check "make builds a host" calls make
+sleep 0.02
+touch vm.yaml
+check "make calls mvmbuild for a touched description of a host" calls make
+check "make has nothing to do after a host was found up to date" settled make
+
 # ---- an input that changes during the build ----
 
 project during links/system
