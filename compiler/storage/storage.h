@@ -20,13 +20,15 @@ struct guest_mount {
 /*
  * With a root file system, / is an overlay: the store disk is mounted on ROOT_LOWER, and the volume
  * with the mountPoint /, or a tmpfs, on ROOT_CHANGES. Both are paths in the initramfs. A volume is
- * mounted a second time on ROOT_CHANGES_SEEN in the guest, so that its shutdown leaves it clean.
+ * mounted a second time on ROOT_CHANGES_SEEN in the guest, so that its shutdown leaves it clean:
+ * below /run/initramfs systemd-shutdown unmounts nothing, but makes it read-only after / (systemd:
+ * src/shutdown/umount.c, nonunmountable_path).
  */
 #define ROOT_LOWER "/mvm/lower"
 #define ROOT_CHANGES "/mvm/changes"
 #define ROOT_UPPER ROOT_CHANGES "/upper"
 #define ROOT_WORK ROOT_CHANGES "/work"
-#define ROOT_CHANGES_SEEN "/run/rootfs-changes"
+#define ROOT_CHANGES_SEEN "/run/initramfs/changes"
 
 struct guest_mounts {
 	struct guest_mount *v;

@@ -36,7 +36,7 @@ make_tree() {
 		/bin/busybox rm -r srv/private && fact "a directory is removed"
 		/bin/busybox mkdir srv/private && fact "$(/bin/busybox ls -A srv/private |
 			/bin/busybox wc -l) left"
-		/bin/busybox mount -o remount,ro /run/rootfs-changes 2>/dev/null
+		/bin/busybox mount -o remount,ro /run/initramfs/changes 2>/dev/null
 		/bin/busybox sync
 		fact end
 		/bin/busybox poweroff -f

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # A store without Nix for golden tests: source this file, call fixture_make DIR. It makes DIR/store
 # with a toplevel and its registration, and DIR/kernel and DIR/Image, which look like a monolithic
-# bzImage and an arm64 Image.
+# bzImage and an arm64 Image, and DIR/debian-12, a root file system.
 
 fixture_hash=0123456789abcdfghijklmnpqrsvwxyz
 
@@ -49,6 +49,9 @@ fixture_make() {
 	fixture_kernel "$1/kernel"
 	fixture_kernel_arm64 "$1/Image"
 	fixture_kernel_elf "$1/vmlinux"
+	mkdir -p "$1/debian-12/boot" "$1/debian-12/sbin"
+	printf '#!/bin/sh\n' >"$1/debian-12/sbin/init"
+	cp "$1/kernel" "$1/debian-12/boot/vmlinuz-6.1.0-golden"
 	# A build compares the hashes, which are as nix-hash --type sha256 --base32 prints them. The
 	# sizes are invented.
 	{
