@@ -19,7 +19,8 @@ STRIDE=${STRIDE:-5}
 RANDOM=${SEED:-11}
 cd "$test_dir" || exit 1
 fixture=$test_dir/fixture out=$test_dir/out cache=$test_dir/cache log=$test_dir/log
-mkdir "$fixture" "$out"
+mkdir -p "$fixture" "$out" "$test_dir/nix/gcroots"
+export NIX_STATE_DIR=$test_dir/nix # the machine's own gets no roots
 fixture_make "$fixture"
 cc -std=c11 -D_GNU_SOURCE -o kill_at "$top/tests/e2e/lib/kill_at.c" || exit 1
 
