@@ -11,8 +11,8 @@
  *             listens, notify and extend
  *   volume/   volume: sizes, locks, creation, archives; aio
  *
- * tty.c beside this file has the verbs tty and foreground, journal.c and pidfd.c those of their
- * names.
+ * tty.c beside this file has the verbs tty and foreground, journal.c, pidfd.c and port.c those of
+ * their names.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -56,6 +56,9 @@ static const struct verb verbs[] = {
 		"           and its virtiofsd has the listening socket as descriptor 3",
 		AT_LEAST(6), verb_virtiofsd},
 	{{"listens"}, "SOCKET", "status 0: a process listens on it, 1: none does", 1, verb_listens},
+	{{"port"}, "tcp|udp ADDRESS PORT",
+		"status 0: a program can have this port, 1: it cannot, and the reason is printed",
+		3, verb_port},
 	{{"foreground"}, "",
 		"status 0: this process may read from and change the terminal that is its standard "
 		"input or output",

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "backends/interface/choices.h"
 #include "compiler/runner/script.h"
 #include "compiler/runner/script_text.h"
 #include "compiler/storage/volume.h"
@@ -64,6 +65,32 @@ static void need_interfaces(struct lines *lines, const struct plan *plan)
 			break; /* the hypervisor makes them */
 		}
 	}
+}
+
+static bool takes_port(const struct forward_port *port)
+{
+	return port->from == FROM_HOST;
+}
+
+static void need_ports(struct lines *lines, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->vm->forward_ports.n; i++) {
+		const struct forward_port *port = &plan->vm->forward_ports.v[i];
+		if (takes_port(port))
+			buf_printf(&lines->text, "need_port %s %s %lld\n",
+				transport_names[port->proto],
+				script_quoted(lines->arena, port->host.address),
+				(long long)port->host.port);
+	}
+}
+
+/* The function is only in the runners that call it. */
+static const char *ports_function(struct arena *arena, const struct plan *plan)
+{
+	for (size_t i = 0; i < plan->vm->forward_ports.n; i++)
+		if (takes_port(&plan->vm->forward_ports.v[i]))
+			return script_part(arena, "ports");
+	return "";
 }
 
 static void need_huge_pages(struct lines *lines, const struct plan *plan)
@@ -127,6 +154,7 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 	need_files(&lines, plan);
 	need_huge_pages(&lines, plan);
 	need_interfaces(&lines, plan);
+	need_ports(&lines, plan);
 	need_sockets(&lines, plan);
 	buf_puts(&lines.text, script_share_needs(arena, plan));
 	need_volumes(&lines, plan);
@@ -138,9 +166,9 @@ const char *script_needs(struct arena *arena, const struct plan *plan)
 
 const char *script_functions(struct arena *arena, const struct plan *plan)
 {
-	const char *apart = script_apart(arena, plan);
-	return arena_printf(
-		arena, "%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "", apart);
+	const char *apart = script_apart(arena, plan), *ports = ports_function(arena, plan);
+	return arena_printf(arena, "%s%s%s%s%s", script_part(arena, "needs"), *apart ? "\n" : "",
+		apart, *ports ? "\n" : "", ports);
 }
 
 const char *script_aio(const struct plan *plan)

@@ -115,7 +115,7 @@ start_case() { # NAME ACCELERATOR PLAN
 	cp -a "$work/$1" "$runner"
 	mv "$runner/libexec/mvm-host" "$runner/libexec/real-mvm-host"
 	# shellcheck disable=SC2016 # the scripts' own
-	printf '#!/bin/sh\ncase $1 in accel) echo "$MICROVM_ACCEL" ;; tsc-khz) echo 2000000 ;; aio) if [ "$MICROVM_ACCEL" = kvm ]; then echo io_uring; else echo threads; fi ;; notify) ;; volume) exec "${0%%/*}/real-mvm-host" "$@" ;; *) exit 1 ;; esac\n' >"$runner/libexec/mvm-host"
+	printf '#!/bin/sh\ncase $1 in accel) echo "$MICROVM_ACCEL" ;; tsc-khz) echo 2000000 ;; aio) if [ "$MICROVM_ACCEL" = kvm ]; then echo io_uring; else echo threads; fi ;; notify | port) ;; volume) exec "${0%%/*}/real-mvm-host" "$@" ;; *) exit 1 ;; esac\n' >"$runner/libexec/mvm-host"
 	# shellcheck disable=SC2016
 	printf '#!/bin/sh\nprintf "%%s\\0" "$@" >"$RECORD"\n' >"$work/qemu/bin/qemu-system-x86_64"
 	chmod +x "$runner/libexec/mvm-host" "$work/qemu/bin/qemu-system-x86_64"

@@ -68,6 +68,7 @@ int verb_state_fc(char **arguments);
 int verb_extend(char **arguments);
 int verb_foreground(char **arguments);
 int verb_listens(char **arguments);
+int verb_port(char **arguments);
 int verb_notify(char **arguments); /* continues in the background */
 int verb_virtiofsd(char **arguments);
 int verb_shutdown_ch(char **arguments);

@@ -39,6 +39,19 @@ E2
 
 name=microvm
 everything microvm | compile microvm "$probe" || finish
+# shellcheck disable=SC2317 # wait_until calls it
+is_taken() { ! "$test_dir/microvm/libexec/mvm-host" port tcp 127.0.0.1 "$port" >/dev/null; }
+busybox nc -l -p "$port" >/dev/null </dev/null &
+holder=$!
+wait_until is_taken
+for script in microvm-check microvm-run; do
+	"$test_dir/microvm/bin/$script" >"$test_dir/log" 2>&1 </dev/null
+	check "$script fails when another program has a forwarded port" test $? = 1
+	expect "$script names the port" "$test_dir/log" \
+		"forwardPorts: the tcp port $port of this machine cannot be used: Address in use"
+done
+kill "$holder"
+check "microvm-check succeeds when the port is free" "$test_dir/microvm/bin/microvm-check"
 boot_start microvm probe.do=report,serve probe.said=yes
 if vm_wait_for '^probe: listening'; then
 	check "$name: the guest answers at the forwarded port" wait_while_alive "$vm_pid" answers
