@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/shape.h"
 #include "compiler/resolve/rootfs.h"
 #include "imaging/kernel/parameters.h"
 
@@ -47,7 +48,8 @@ static const char *link_target(struct arena *arena, const char *path)
 static bool missing_toplevel(struct resolver *resolver, bool in_store)
 {
 	const struct vm *vm = resolver->vm;
-	const char *path = vm->toplevel, *target = link_target(resolver->arena, path), *why;
+	const char *path = simple_path(resolver->arena, vm->toplevel), *why,
+		   *target = link_target(resolver->arena, path);
 	/* A relative path is one from the current directory. */
 	const char *dot = path[0] == '/' || path[0] == '.' ? "" : "./";
 	if (strstr(path, "...") || strstr(path, "\u2026"))
