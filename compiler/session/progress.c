@@ -95,6 +95,17 @@ static void put_numbers(struct buf *line, const struct progress *progress, unsig
 		(double)progress->bytes / 1e6, (double)progress->total / 1e6);
 }
 
+/* Returns the bytes of the first `columns` characters of a line. */
+static size_t columns_length(const struct buf *line, size_t columns)
+{
+	size_t at = 0;
+	for (; columns && at < line->n; columns--) {
+		const size_t n = character_length(line->p + at, line->n - at);
+		at += n ? n : 1;
+	}
+	return at;
+}
+
 /* The last column stays free: some terminals begin a new line behind it. */
 static void draw(struct progress *progress)
 {
@@ -103,8 +114,7 @@ static void draw(struct progress *progress)
 	put_numbers(&line, progress, width);
 	if (*progress->name)
 		buf_printf(&line, "  %s", progress->name);
-	const size_t room = width > 1 ? width - 1 : 1;
-	fprintf(stderr, "\r%.*s\033[K", (int)(line.n < room ? line.n : room), buf_text(&line));
+	fprintf(stderr, "\r%.*s\033[K", (int)columns_length(&line, width - 1), buf_text(&line));
 	fflush(stderr);
 	progress->drawn = true;
 }
