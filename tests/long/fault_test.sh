@@ -4,19 +4,11 @@
 # with a cold one. Takes about an hour.
 # FAULT_FUNCTIONS="a b" tests only these functions, FAULT_MOST=N at most N calls of each.
 set -u
-# shellcheck source=tests/e2e/lib/lib.sh
-. "$(dirname "$0")/../e2e/lib/lib.sh"
-# shellcheck source=tests/e2e/lib/nix.sh
-. "$(dirname "$0")/../e2e/lib/nix.sh"
 # shellcheck source=tests/e2e/lib/faults.sh
 . "$(dirname "$0")/../e2e/lib/faults.sh"
-MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
-need_programs nix-build busybox cc
-kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
-nix_env_setup "$test_dir/nix"
-unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+faults_setup
 for mode in ${FAULT_MODES:-warm cold}; do
-	faults_begin "$kernel" "$mode"
+	faults_begin "$mode"
 	for function in ${FAULT_FUNCTIONS:-$(printf '%s\n' "${!fault_errors[@]}" |
 		LC_ALL=C sort)}; do
 		before=$fault_problems tries=$fault_tries

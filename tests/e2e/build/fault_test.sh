@@ -4,18 +4,10 @@
 # the right status and keep the old runner. tests/long/fault_test.sh tries every call.
 # shellcheck disable=SC2317 # functions that check calls
 set -u
-# shellcheck source=tests/e2e/lib/lib.sh
-. "$(dirname "$0")/../lib/lib.sh"
-# shellcheck source=tests/e2e/lib/nix.sh
-. "$(dirname "$0")/../lib/nix.sh"
 # shellcheck source=tests/e2e/lib/faults.sh
 . "$(dirname "$0")/../lib/faults.sh"
-MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
-need_programs nix-build busybox cc
-kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
-nix_env_setup "$test_dir/nix"
-unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
-faults_begin "$kernel" warm
+faults_setup
+faults_begin warm
 fault_quick=1
 
 # sweep DESCRIPTION MOST FUNCTION...

@@ -1,10 +1,15 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: MIT
-# Tests what a build does when a system call fails: source this file after lib.sh and nix.sh, call
-# faults_begin, then faults_try. A build that fails must print one error, leave the old runner
-# unchanged and leave nothing else behind; one that succeeds must make the same runner as without a
-# fault. The next build must succeed (not tested if $fault_quick is set).
+# Tests what a build does when a system call fails: source this file, which brings lib.sh and
+# nix.sh, call faults_setup, faults_begin, then faults_try. A build that fails must print one error,
+# leave the old runner unchanged and leave nothing else behind; one that succeeds must make the same
+# runner as without a fault. The next build must succeed (not tested if $fault_quick is set).
 # shellcheck disable=SC2154 # test_dir, top: of lib.sh
+
+# shellcheck source=tests/e2e/lib/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+# shellcheck source=tests/e2e/lib/nix.sh
+. "$(dirname "${BASH_SOURCE[0]}")/nix.sh"
 
 # The errors that a function can return; calls that allocate memory have one.
 declare -A fault_errors=(
@@ -17,9 +22,18 @@ declare -A fault_errors=(
 	[fstat]=5 [lstat]=5 [stat]=5 [fstatat]=5 [access]=5 [readlink]=5 [pipe2]=24 [readdir]=5
 	[fwrite]=28 [fflush]=28 [memfd_create]=24)
 
-# faults_begin KERNEL warm|cold: builds a runner, and records the result of another build of it.
+# faults_setup: a Nix store of the test's own, a kernel, and no influence from the environment.
+faults_setup() {
+	MVMBUILD=$(realpath "${MVMBUILD:-$top/build/mvmbuild}")
+	need_programs nix-build busybox cc
+	fault_kernel=$("$top/tests/e2e/lib/kernel.sh") || skip_all "no kernel"
+	nix_env_setup "$test_dir/nix"
+	unset XDG_CACHE_HOME SOURCE_DATE_EPOCH NIX_BUILD_CORES NIX_BUILD_TOP NIX_ATTRS_JSON_FILE
+}
+
+# faults_begin warm|cold: builds a runner, and records the result of another build of it.
 faults_begin() {
-	faults=$test_dir/faults fault_mode=$2 fault_library=$test_dir/fault_at.so fault_tries=0 \
+	faults=$test_dir/faults fault_mode=$1 fault_library=$test_dir/fault_at.so fault_tries=0 \
 		fault_problems=0
 	cc -std=gnu11 -D_GNU_SOURCE -O1 -fPIC -shared -o "$fault_library" \
 		"$top/tests/e2e/lib/fault_at.c" || exit 1
@@ -27,7 +41,7 @@ faults_begin() {
 	mkdir -p "$faults/work" "$faults/tmp"
 	fault_system=${fault_system:-$(nix_build "$top/tests/demo/demo.nix" toplevel)}
 	printf '%s\n' 'hostName: faulty' "toplevel: $fault_system" "storeDir: $NIX_STORE_DIR" \
-		"kernel: $1" \
+		"kernel: $fault_kernel" \
 		'volumes: [{image: data.img, mountPoint: /data, size: 16}]' >"$faults/vm.yaml"
 	fault_build 300 || { cat "$faults/log"; exit 1; }
 	cp -a "$faults/work" "$faults/base"
