@@ -21,8 +21,8 @@
 
 /*
  * argv[0] of the cleaner, by which it recognizes itself; no user types that. The exit status
- * follows, then three lists, of which the first two end with an empty argument: the children, the
- * clauses to report, the doomed paths.
+ * follows, then four lists, of which all but the last end with an empty argument: the children, the
+ * clauses to report, the directories to seal, the doomed paths.
  */
 #define CLEANER "mvmbuild (cleaning up)"
 
@@ -41,7 +41,7 @@ struct texts {
  * Recursive; guards the records. The thread that handles a signal takes it and never releases it.
  */
 static pthread_mutex_t lock;
-static struct texts doomed, said, children;
+static struct texts doomed, said, children, sealed;
 
 static void texts_add(struct texts *texts, const char *text)
 {
@@ -124,6 +124,25 @@ void interrupts_report(const char *clause)
 void interrupts_report_as_event(void)
 {
 	as_event = true;
+}
+
+/* The first character records whether the seal is durable. */
+static void record_seal(
+	void (*change)(struct texts *texts, const char *text), const char *directory, bool durable)
+{
+	struct arena *arena = arena_new();
+	record(change, &sealed, arena_printf(arena, "%c%s", durable ? '+' : '-', directory));
+	arena_free(arena);
+}
+
+void interrupts_seal(const char *directory, bool durable)
+{
+	record_seal(texts_add, directory, durable);
+}
+
+void interrupts_seal_end(const char *directory, bool durable)
+{
+	record_seal(texts_remove, directory, durable);
 }
 
 void interrupts_child(long process)
@@ -212,14 +231,16 @@ static void print_interrupted(char *const clauses[], bool removed_any, bool even
 
 void interrupts_clean_up(int argc, char *argv[])
 {
-	if (argc < 4 || strcmp(argv[0], CLEANER) != 0)
+	if (argc < 5 || strcmp(argv[0], CLEANER) != 0)
 		return;
 	const int status = atoi(argv[1]);
 	char *const *pids = argv + 2, *const *clauses = next_list(pids),
-		    *const *paths = next_list(clauses);
+		    *const *seals = next_list(clauses), *const *paths = next_list(seals);
 	wait_for_children(pids);
 	for (char *const *path = paths; *path; path++)
 		remove_path(*path);
+	for (char *const *seal = seals; **seal; seal++)
+		own_seal(arena_new(), *seal + 1, **seal == '+');
 	if (status == STATUS_INTERRUPTED)
 		print_interrupted(clauses, *paths, strchr(argv[1], AS_EVENT));
 	_exit(status);
@@ -243,6 +264,9 @@ static void become_cleaner(enum status status)
 	argv[n++] = separator;
 	for (size_t i = 0; i < said.n && n < CLEANER_ARGUMENTS / 2; i++)
 		argv[n++] = said.v[i];
+	argv[n++] = separator;
+	for (size_t i = 0; i < sealed.n && n < CLEANER_ARGUMENTS / 2; i++)
+		argv[n++] = sealed.v[i];
 	argv[n++] = separator;
 	for (size_t i = 0; i < doomed.n && n < CLEANER_ARGUMENTS; i++)
 		argv[n++] = doomed.v[i];

@@ -51,6 +51,14 @@ void interrupts_remove(const char *path);
 void interrupts_keep(const char *path);
 
 /*
+ * Records a directory (absolute, copied) whose seal (own.h) breaks while the program works, because
+ * doomed paths have links to its files. It is sealed again after the doomed paths are removed.
+ * interrupts_seal_end takes it off the list again. Its seal must have held.
+ */
+void interrupts_seal(const char *directory, bool durable);
+void interrupts_seal_end(const char *directory, bool durable);
+
+/*
  * Delay signals between the two calls, which nest within one thread. Keep it short: Ctrl-C waits
  * for it, and so do other threads that come here. The longest is a publication, which looks at all
  * names of the result.

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/interrupts.h"
 #include "base/own.h"
 #include "base/staging.h"
 #include "compiler/fleet/disks.h"
@@ -94,8 +95,8 @@ static bool is_up_to_date(
 }
 
 /* `old`: the existing output, if it is unmodified and its disks can be reused; else NULL. */
-static bool build(struct session *session, struct progress *progress, const struct fleet *fleet,
-	const char *output, const char *old)
+static bool build_beside(struct session *session, struct progress *progress,
+	const struct fleet *fleet, const char *output, const char *old)
 {
 	struct staging staging;
 	const struct cache_sharing *sharing;
@@ -126,13 +127,25 @@ static bool build(struct session *session, struct progress *progress, const stru
 		return staging_publish(session->diag, &staging);
 	progress_clear(progress);
 	staging_abandon(&staging);
-	/*
-	 * Hard links to the old disks came and went, which changed their ctime and broke the old
-	 * seal.
-	 */
-	if (old)
-		own_seal(session->arena, old, !session->settings.no_sync);
 	return false;
+}
+
+/*
+ * Hard links to the old disks come and go, which changes their ctime and breaks the old seal: it is
+ * set again if the build fails or is interrupted.
+ */
+static bool build(struct session *session, struct progress *progress, const struct fleet *fleet,
+	const char *output, const char *old)
+{
+	const bool durable = !session->settings.no_sync;
+	if (old)
+		interrupts_seal(old, durable);
+	const bool ok = build_beside(session, progress, fleet, output, old);
+	if (old && !ok)
+		own_seal(session->arena, old, durable);
+	if (old)
+		interrupts_seal_end(old, durable);
+	return ok;
 }
 
 bool fleet_build(struct session *session, struct progress *progress, const struct fleet *fleet,

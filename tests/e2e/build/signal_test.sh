@@ -312,4 +312,23 @@ for signal in INT TERM HUP; do
 	check "mkfs.erofs has ended with the build" test ! -d "/proc/$(cat slow.pid)"
 	check "neither output nor litter is left" test "$(all_of out)" = "$before"
 done
+
+# The new host has links to the disk of the old one, which break the old seal.
+rm -rf out/vm "$cache" slow.pid
+printf '%s\n' 'vms:' "  a: {source: $PWD/600.yaml}" "  b: {source: $PWD/erofs.yaml}" >host-erofs.yaml
+{ cat 600.yaml && echo 'storeDiskType: erofs'; } >erofs.yaml
+check "a host builds" build_host 600
+set -m
+SLOW_PID=$PWD/slow.pid PATH=$PWD/slow:$PATH "$MVMBUILD" host host-erofs.yaml -o out/vm \
+	--cache "$cache" >"$log" 2>&1 &
+builder=$!
+set +m
+check "a host with another disk gets as far as that disk" \
+	wait_while_alive "$builder" test -s slow.pid
+check "it has a link to the disk of the old host by then" \
+	test "$(find out/.vm.* -path '*/store-disks/*' -links +1 | wc -l)" -gt 0
+kill -TERM "$builder"
+wait "$builder"
+"$MVMBUILD" host host-600.yaml -o out/vm --cache "$cache" --progress plain >"$log" 2>&1
+expect "after a signal the old host is still known as complete" "$log" 'nothing has changed'
 finish
