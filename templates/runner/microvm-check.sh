@@ -28,7 +28,7 @@ need_served() { # SOCKET...
 }
 
 need_accel() {
-	"$runner/libexec/mvm-host" accel >/dev/null || missing
+	if need_choice; then "$runner/libexec/mvm-host" accel >/dev/null || missing; fi
 }
 
 mode=

@@ -12,6 +12,10 @@ for fd in 0 1 2; do
 	[ -e "/proc/self/fd/$fd" ] || [ -e "/dev/fd/$fd" ] || eval "exec $fd<>/dev/null"
 done
 @path@
+if [ $# -ne 0 ]; then
+	echo "microvm-run: it takes no arguments, but got '$1'" >&2
+	exit 2
+fi
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 program=microvm-run
 name=@name@
@@ -158,6 +162,7 @@ need_outside_runner . "${PWD:-.}"
 @stopped@
 argv=()
 add() { argv+=("$@"); }
+need_choice
 accel=@accel@
 @aio@
 with_kvm() { if [ "$accel" = kvm ]; then "$@"; fi; }

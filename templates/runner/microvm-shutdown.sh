@@ -7,5 +7,9 @@
 # shellcheck disable=SC2016
 set -euo pipefail
 @path@
+if [ $# -ne 0 ]; then
+	echo "microvm-shutdown: it takes no arguments, but got '$1'" >&2
+	exit 2
+fi
 runner=$(dirname -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")")
 exec "$runner/libexec/mvm-host" @arguments@ "${MICROVM_SHUTDOWN_SECONDS:-@seconds@}"

@@ -5,6 +5,14 @@ complain() {
 	missing
 }
 
+need_choice() {
+	case ${MICROVM_ACCEL:-} in
+	'' | kvm | tcg) return 0 ;;
+	esac
+	complain "MICROVM_ACCEL must be kvm or tcg, not '$MICROVM_ACCEL'"
+	return 1
+}
+
 # A second start would take over the socket of the running VM, which could not be stopped any more.
 need_stopped() { # SOCKET [ARGUMENT]...: those with which mvm-host prints the VM's state
 	local state=

@@ -91,6 +91,7 @@ fi
 
 boots "MICROVM_ACCEL=tcg" '' env MICROVM_ACCEL=tcg "$run"
 expect_no "MICROVM_ACCEL=tcg: no reason is given" "$console" '^mvm-host:'
-refuses "MICROVM_ACCEL=nonsense" 1 "MICROVM_ACCEL must be kvm or tcg, not 'nonsense'" env \
+refuses "MICROVM_ACCEL=nonsense" 1 \
+	"^microvm-run: .*: MICROVM_ACCEL must be kvm or tcg, not 'nonsense'" env \
 	MICROVM_ACCEL=nonsense "$run"
 finish
