@@ -137,6 +137,9 @@ static const char *elsewhere(struct arena *arena, const struct hint_place *place
 {
 	if (!*place->path)
 		return "";
+	const struct synonym *synonym = synonym_find(synonyms, "", name);
+	if (synonym && synonym->option && option_at(place->top, synonym->option))
+		return arena_printf(arena, "; did you mean \"%s\", at the top?", synonym->option);
 	if (option_at(place->top, name))
 		return arena_printf(
 			arena, "; \"%s\" is not below \"%s\" but at the top", name, place->path);

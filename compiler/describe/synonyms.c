@@ -139,6 +139,11 @@ const struct synonym synonyms[] = {
 	{"storeDisk", "format fs fsType filesystem", "type", NULL},
 	{"storeDisk", "compressor algorithm", "compression", NULL},
 	{"stage1", "kernelModules", "modules", NULL},
+	{"qemu", "args options", "extraArgs", NULL},
+	{"cloud-hypervisor", "args options", "extraArgs", NULL},
+	{"firecracker", "args options", "extraArgs", NULL},
+	{"crosvm", "args options", "extraArgs", NULL},
+	{"kvmtool", "args options", "extraArgs", NULL},
 	{0},
 };
 

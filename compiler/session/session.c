@@ -20,13 +20,13 @@
 static struct node *unwrap(struct arena *arena, struct node *description)
 {
 	struct node *wrapped = node_get(description, "microvm");
-	if (!wrapped || wrapped->kind != NODE_MAP)
+	if (!wrapped || (wrapped->kind != NODE_MAP && !node_is_null(wrapped)))
 		return description;
 	struct node *rest = node_new(arena, NODE_MAP, &description->pos);
 	for (size_t i = 0; i < description->entries.n; i++)
 		if (description->entries.v[i].value != wrapped)
 			node_add(arena, rest, &description->entries.v[i]);
-	return node_merge(arena, wrapped, rest);
+	return node_is_null(wrapped) ? rest : node_merge(arena, wrapped, rest);
 }
 
 /* Merges the documents of a file over the description. */

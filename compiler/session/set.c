@@ -6,6 +6,10 @@
 
 #include "base/buf.h"
 #include "compiler/describe/doc.h"
+#include "compiler/describe/hint.h"
+#include "compiler/describe/options.h"
+
+static const char wrapper[] = "microvm.";
 
 /* A setting such as "volumes.0.size=2G". */
 struct setting {
@@ -45,6 +49,15 @@ static struct node **find_element(
 	return NULL;
 }
 
+/* Whether the name up to byte `end`, which is behind a dot, is that of a list. */
+static bool is_list(const struct setting *setting, size_t end)
+{
+	const char *name = arena_strndup(setting->arena, setting->text, end ? end - 1 : 0);
+	name += strncmp(name, wrapper, strlen(wrapper)) == 0 ? strlen(wrapper) : 0;
+	const struct option *option = option_at(vm_options(setting->arena), name);
+	return option && (option->kind == OPTION_LIST || option->kind == OPTION_STRINGS);
+}
+
 /*
  * Returns a copy of `base` (NULL: not given) in which the rest of the name, from byte `start` on,
  * is set. NULL after an error.
@@ -72,7 +85,8 @@ static struct node *set_inside(struct setting *setting, struct node *base, size_
 			? list
 			: NULL;
 	}
-	if ((!base || node_is_null(base)) && strspn(part, "0123456789") == length) {
+	const bool is_given = base && !node_is_null(base);
+	if (!is_given && strspn(part, "0123456789") == length && is_list(setting, start)) {
 		no_element(setting, &where, NULL);
 		return NULL;
 	}
@@ -103,7 +117,6 @@ static bool refuse_brackets(const struct setting *setting, size_t bracket)
 
 bool set_option(struct arena *arena, struct diag *diag, const char *text, struct node **merged)
 {
-	static const char wrapper[] = "microvm.";
 	const char *equals = strchr(text, '=');
 	size_t length = equals ? (size_t)(equals - text) : strlen(text);
 	const char *name =
