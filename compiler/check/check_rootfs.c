@@ -39,10 +39,6 @@ static void check_disk(const struct checker *checker)
 			"storeOnDisk: rootfs is packed into a disk; remove storeOnDisk: false and "
 			"the share of %s",
 			vm->store_dir);
-	if (vm->store_disk.type != STORE_SQUASHFS &&
-		check_accepted(checker, &vm->store_disk.type, &vm->store_disk_type))
-		check_error(checker, vm_where(vm, &vm->store_disk.type), "bad-rootfs",
-			"storeDisk.type: rootfs requires %s", store_type_names[STORE_SQUASHFS]);
 	if (vm->store_disk.engine != ENGINE_LINKED &&
 		check_accepted(checker, &vm->store_disk.engine))
 		check_error(checker, vm_where(vm, &vm->store_disk.engine), "bad-rootfs",

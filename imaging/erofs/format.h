@@ -98,7 +98,30 @@ struct erofs_dirent {
 	uint8_t reserved;
 } __attribute__((packed));
 
-enum { EROFS_TYPE_FILE = 1, EROFS_TYPE_DIRECTORY = 2, EROFS_TYPE_SYMLINK = 7 };
+enum {
+	EROFS_TYPE_FILE = 1,
+	EROFS_TYPE_DIRECTORY,
+	EROFS_TYPE_CHARACTER_DEVICE,
+	EROFS_TYPE_BLOCK_DEVICE,
+	EROFS_TYPE_FIFO,
+	EROFS_TYPE_SOCKET,
+	EROFS_TYPE_SYMLINK,
+};
+
+/*
+ * Extended attributes follow the inode, whose `xattrs` counts their bytes after the head in units
+ * of 4, plus 1.
+ */
+struct erofs_xattr_head {
+	uint32_t name_filter;
+	uint8_t shared;
+	uint8_t reserved[7];
+} __attribute__((packed));
+
+struct erofs_xattr_entry {
+	uint8_t name_bytes, index; /* `index` stands for the name's prefix */
+	uint16_t value_bytes;
+} __attribute__((packed)); /* followed by name and value, at a multiple of 4 */
 
 /* Precedes the indexes of a compressed file. */
 struct erofs_map_header {

@@ -10,7 +10,8 @@
 
 static bool is_extended(const struct erofs_node *node)
 {
-	return node->size > UINT32_MAX || node->links > UINT16_MAX || node->gid > UINT16_MAX;
+	return node->size > UINT32_MAX || node->links > UINT16_MAX || node->gid > UINT16_MAX ||
+		node->uid > UINT16_MAX;
 }
 
 uint32_t erofs_inode_bytes(const struct erofs_node *node)
@@ -19,14 +20,22 @@ uint32_t erofs_inode_bytes(const struct erofs_node *node)
 				 : sizeof(struct erofs_inode_compact);
 }
 
+static uint16_t xattr_count(const struct erofs_node *node)
+{
+	const size_t head = sizeof(struct erofs_xattr_head);
+	return htole16((uint16_t)(node->xattr_bytes ? (node->xattr_bytes - head) / 4 + 1 : 0));
+}
+
 static void write_extended(const struct erofs_node *node, void *into)
 {
 	const struct erofs_inode_extended inode = {
 		.format = htole16((uint16_t)(node->layout << 1 | EROFS_EXTENDED)),
+		.xattrs = xattr_count(node),
 		.mode = htole16((uint16_t)node->mode),
 		.size = htole64(node->size),
 		.start = htole32(node->start),
 		.number = htole32(node->number),
+		.uid = htole32(node->uid),
 		.gid = htole32(node->gid),
 		.mtime = htole64(node->time),
 		.links = htole32(node->links)};
@@ -40,11 +49,13 @@ void erofs_inode_write(const struct erofs_node *node, void *into)
 		return;
 	}
 	const struct erofs_inode_compact inode = {.format = htole16((uint16_t)(node->layout << 1)),
+		.xattrs = xattr_count(node),
 		.mode = htole16((uint16_t)node->mode),
 		.links = htole16((uint16_t)node->links),
 		.size = htole32((uint32_t)node->size),
 		.start = htole32(node->start),
 		.number = htole32(node->number),
+		.uid = htole16((uint16_t)node->uid),
 		.gid = htole16((uint16_t)node->gid)};
 	memcpy(into, &inode, sizeof inode);
 }

@@ -6,17 +6,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The owner is 0; extended inodes store the image's time. */
+/* Extended inodes store the image's time. */
 struct erofs_node {
 	uint64_t size;
 	uint32_t mode;   /* with the file type */
 	uint32_t layout; /* EROFS_PLAIN, EROFS_INLINE, EROFS_COMPRESSED */
 	uint32_t start;  /* block; in compressed files the number of blocks */
 	uint32_t number; /* the 32-bit inode number, for programs that cannot handle 64 bits */
-	uint32_t links, gid, time;
+	uint32_t links, uid, gid, time;
+	uint32_t xattr_bytes; /* of the extended attributes that follow; 0: none */
 };
 
-/* Returns 32, or 64 if the inode needs the extended form. */
+/* Returns 32, or 64 if the inode needs the extended form, without extended attributes. */
 uint32_t erofs_inode_bytes(const struct erofs_node *node);
 void erofs_inode_write(const struct erofs_node *node, void *into);
 

@@ -10,14 +10,16 @@
 #include "imaging/erofs/extents.h"
 #include "imaging/erofs/format.h"
 #include "imaging/erofs/index.h"
+#include "imaging/erofs/xattr.h"
 
 struct node {
 	const struct object_record *record;
 	uint64_t place;        /* of its inode */
 	uint64_t blocks_place; /* of the whole blocks of a directory or link */
 	struct erofs_node inode;
-	uint32_t tail_bytes; /* inline after the inode, in directories and links */
-	size_t first_child;  /* index in `children` */
+	uint32_t tail_bytes;          /* inline after the inode, in directories and links */
+	size_t first_child;           /* index in `children` */
+	struct attributes attributes; /* zeros if it has none */
 };
 
 struct erofs_nodes {
@@ -32,6 +34,8 @@ struct erofs_nodes {
 	size_t capacity;
 	uint64_t first_number;
 	uint32_t features;
+	struct attributes pending; /* of the record that follows, if `has_pending` */
+	bool has_pending;
 	VEC(uint32_t) open; /* numbers of nodes whose directory follows later */
 	VEC(uint32_t) children;
 	VEC(struct erofs_entry) entries; /* of the current directory */
@@ -59,6 +63,22 @@ void erofs_nodes_free(struct erofs_nodes *nodes)
 }
 
 /* ---- planning: inodes and their places ---- */
+
+/* The inode with its extended attributes. */
+static uint32_t head_bytes(const struct node *node)
+{
+	return erofs_inode_bytes(&node->inode) + node->inode.xattr_bytes;
+}
+
+/* Completes an inode whose size and links are known. */
+static void set_owner(const struct erofs_nodes *nodes, struct node *node)
+{
+	node->inode.time = nodes->time;
+	node->inode.number = (uint32_t)(nodes->first_number + node->record->number);
+	node->inode.uid = node->attributes.uid;
+	node->inode.gid = node->attributes.gid;
+	node->inode.xattr_bytes = erofs_xattr_bytes(node->attributes);
+}
 
 static const struct erofs_extents *extents_of(const struct object_record *record)
 {
@@ -102,17 +122,18 @@ static bool plan_file(struct erofs_nodes *nodes, const struct object *object, st
 		.layout = extents->layout,
 		.start = compressed ? extents->blocks : (uint32_t)start,
 		.links = 1};
+	set_owner(nodes, node);
 	node->tail_bytes = extents->tail_bytes;
 	node->place = erofs_meta_place(nodes->meta,
-		erofs_inode_bytes(&node->inode) + extents->index_bytes + extents->tail_bytes,
-		extents->tail_bytes);
+		head_bytes(node) + extents->index_bytes + extents->tail_bytes, extents->tail_bytes);
 	return true;
 }
 
 /* The last partial block is stored inline after the inode if both fit into a block. */
 static void place_flat(struct erofs_nodes *nodes, struct node *node)
 {
-	const uint32_t inode_bytes = erofs_inode_bytes(&node->inode),
+	set_owner(nodes, node);
+	const uint32_t inode_bytes = head_bytes(node),
 		       rest = (uint32_t)(node->inode.size % EROFS_BLOCK);
 	const bool is_inline = rest && inode_bytes + rest <= EROFS_BLOCK;
 	const uint64_t blocks = node->inode.size / EROFS_BLOCK + (rest && !is_inline);
@@ -131,11 +152,43 @@ static void plan_symlink(struct erofs_nodes *nodes, struct node *node)
 	place_flat(nodes, node);
 }
 
+/* By the type of a record: how a directory names the type, and how a mode does. */
+static const struct {
+	uint8_t entry;
+	mode_t mode;
+} types[] = {
+	[OBJECT_DIRECTORY] = {EROFS_TYPE_DIRECTORY, S_IFDIR},
+	[OBJECT_FILE] = {EROFS_TYPE_FILE, S_IFREG},
+	[OBJECT_SYMLINK] = {EROFS_TYPE_SYMLINK, S_IFLNK},
+	[OBJECT_BLOCK_DEVICE] = {EROFS_TYPE_BLOCK_DEVICE, S_IFBLK},
+	[OBJECT_CHARACTER_DEVICE] = {EROFS_TYPE_CHARACTER_DEVICE, S_IFCHR},
+	[OBJECT_FIFO] = {EROFS_TYPE_FIFO, S_IFIFO},
+	[OBJECT_SOCKET] = {EROFS_TYPE_SOCKET, S_IFSOCK},
+};
+
 static uint8_t entry_type(const struct object_record *record)
 {
-	return record->type == OBJECT_DIRECTORY ? EROFS_TYPE_DIRECTORY
-		: record->type == OBJECT_FILE   ? EROFS_TYPE_FILE
-						: EROFS_TYPE_SYMLINK;
+	return types[record->type].entry;
+}
+
+/* As the kernel's new_encode_dev (include/linux/kdev_t.h). */
+static uint32_t device_number(const struct attributes *device)
+{
+	return (device->minor & 0xff) | device->major << 8 | (device->minor & ~0xffu) << 12;
+}
+
+static bool plan_special(struct erofs_nodes *nodes, struct node *node)
+{
+	if (node->record->type < OBJECT_BLOCK_DEVICE || node->record->type > OBJECT_SOCKET)
+		return false;
+	node->inode =
+		(struct erofs_node){.mode = types[node->record->type].mode | node->record->mode,
+			.layout = EROFS_PLAIN,
+			.start = device_number(&node->attributes),
+			.links = 1};
+	set_owner(nodes, node);
+	node->place = erofs_meta_place(nodes->meta, head_bytes(node), 0);
+	return true;
 }
 
 /* Collects the directory's entries; their nids are valid once all places are known. */
@@ -180,22 +233,39 @@ static bool plan_directory(struct erofs_nodes *nodes, struct node *node)
 	return true;
 }
 
+static bool plan_node(struct erofs_nodes *nodes, const struct object *object, struct node *node)
+{
+	switch (node->record->type) {
+	case OBJECT_FILE:
+		return plan_file(nodes, object, node);
+	case OBJECT_DIRECTORY:
+		return plan_directory(nodes, node);
+	case OBJECT_SYMLINK:
+		plan_symlink(nodes, node);
+		return true;
+	default:
+		return plan_special(nodes, node);
+	}
+}
+
 static bool plan_record(
 	struct erofs_nodes *nodes, const struct object *object, const struct object_record *record)
 {
+	if (record->type == OBJECT_ATTRIBUTES) {
+		nodes->has_pending = attributes_parse(
+			object_record_payload(record), record->count, &nodes->pending);
+		return nodes->has_pending;
+	}
 	if (record->number >= object->footer.inodes || record->parent >= object->footer.inodes ||
 		nodes->v[record->number].record)
 		return false;
 	struct node *node = &nodes->v[record->number];
 	node->record = record;
-	if (record->type == OBJECT_FILE
-			? !plan_file(nodes, object, node)
-			: record->type == OBJECT_DIRECTORY && !plan_directory(nodes, node))
+	if (nodes->has_pending)
+		node->attributes = nodes->pending;
+	nodes->has_pending = false;
+	if (!plan_node(nodes, object, node))
 		return false;
-	if (record->type == OBJECT_SYMLINK)
-		plan_symlink(nodes, node);
-	node->inode.time = nodes->time;
-	node->inode.number = (uint32_t)(nodes->first_number + record->number);
 	vec_push(nodes->arena, &nodes->open, record->number);
 	return true;
 }
@@ -237,12 +307,14 @@ static void write_node(struct erofs_nodes *nodes, const struct node *node)
 {
 	unsigned char *at = erofs_meta_at(nodes->meta, node->place);
 	erofs_inode_write(&node->inode, at);
-	at += erofs_inode_bytes(&node->inode);
+	if (node->inode.xattr_bytes)
+		erofs_xattr_write(node->attributes, at + erofs_inode_bytes(&node->inode));
+	at += head_bytes(node);
 	if (node->record->type == OBJECT_FILE)
 		write_file(nodes, node, at);
 	else if (node->record->type == OBJECT_DIRECTORY)
 		write_directory(nodes, node, at);
-	else
+	else if (node->record->type == OBJECT_SYMLINK)
 		memcpy(node->tail_bytes ? at : erofs_meta_at(nodes->meta, node->blocks_place),
 			object_record_payload(node->record), node->record->count);
 }
@@ -256,6 +328,7 @@ static void start(struct erofs_nodes *nodes, size_t n)
 	}
 	memset(nodes->v, 0, n * sizeof *nodes->v);
 	nodes->open.n = 0;
+	nodes->has_pending = false;
 	nodes->children.n = 0;
 }
 

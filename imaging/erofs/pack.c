@@ -138,6 +138,9 @@ bool erofs_packing_start(struct packing *packing, struct diag *diag, const struc
 		return false;
 	p->image = arena_strdup(p->arena, scratch);
 	strings_add(p->arena, &argv, command->v, command->n);
+	for (size_t i = 0; packing->whole && store_walk_left_out[i]; i++)
+		vec_push(p->arena, &argv,
+			arena_printf(p->arena, "--exclude-regex=^%s/", store_walk_left_out[i]));
 	vec_push(p->arena, &argv, p->image);
 	vec_push(p->arena, &argv, from);
 	vec_push(p->arena, &argv, NULL);

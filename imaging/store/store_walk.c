@@ -148,16 +148,14 @@ static bool names_read(DIR *stream, struct names *names)
 static bool walk_node(struct store_walk *walk, int at, const char *path, unsigned char kind,
 	uint32_t parent, const char *name);
 
-/*
- * The guest mounts file systems of its own there; the tree may have this machine's mounted there.
- */
-static bool is_kernels_own(const struct store_walk *walk, const struct store_node *node)
+const char *const store_walk_left_out[] = {"dev", "proc", "run", "sys", NULL};
+
+static bool is_left_out(const struct store_walk *walk, const struct store_node *node)
 {
-	static const char *const names[] = {"dev", "proc", "run", "sys"};
 	if (!walk->whole || node->parent != 0 || node->number == 0)
 		return false;
-	for (size_t i = 0; i < countof(names); i++)
-		if (strcmp(node->name, names[i]) == 0)
+	for (size_t i = 0; store_walk_left_out[i]; i++)
+		if (strcmp(node->name, store_walk_left_out[i]) == 0)
 			return true;
 	return false;
 }
@@ -202,7 +200,7 @@ static bool walk_directory(struct store_walk *walk, const struct store_node *nod
 		return store_walk_failed(walk);
 	}
 	struct names names = {0};
-	const bool read = is_kernels_own(walk, node) || names_read(stream, &names);
+	const bool read = is_left_out(walk, node) || names_read(stream, &names);
 	const bool ok =
 		read ? walk_listed(walk, node, dirfd(stream), &names) : store_walk_failed(walk);
 	closedir(stream);

@@ -75,6 +75,12 @@ struct store_walk {
 bool store_walk_run(struct store_walk *walk, const char *path);
 void store_walk_free(struct store_walk *walk);
 
+/*
+ * The directories of a root file system whose contents a whole walk leaves out; ends with NULL. The
+ * guest mounts file systems of its own there; the tree may have this machine's mounted there.
+ */
+extern const char *const store_walk_left_out[];
+
 /* For visitors: adds the next bytes of the current file. */
 void store_walk_content(struct store_walk *walk, const void *bytes, size_t count);
 /* Record an error about the current node; return false. */

@@ -85,6 +85,36 @@ static void squashfs_keeps_every_attribute(void **state)
 	shell(f, "cmp image again", NULL, NULL);
 }
 
+static void erofs_keeps_every_attribute(void **state)
+{
+	struct fixture *f = *state;
+	if (!have_program(f, "mkfs.erofs") || !have_program(f, "fsck.erofs") || !make_tree(f))
+		skip();
+	shell(f, "mkdir tree/proc/2; mkfifo tree/proc/2/pipe", NULL, NULL);
+	const struct closure closure = rootfs_closure(f, "tree");
+	struct store_disk_request request = request_of(f, &closure, "image");
+	request.format = &erofs_format;
+	request.compression = "lz4hc";
+	request.block_size = 0;
+	request.tail_packing = true;
+	assert_int_equal(link_disk(f, &request), 1);
+	shell(f, "fsck.erofs image", NULL, NULL);
+	if (shell_try(f, "mkdir m && mount -o loop,ro image m", NULL, NULL).exit_status != 0) {
+		print_message("skipped: no loop devices or no erofs here\n");
+		skip();
+	}
+	const struct process_result compared = shell_try(f,
+		arena_printf(f->arena,
+			"facts() { %s; }; (facts tree) >one; (facts m/" NAME ") >two; "
+			"diff one two >&2; test -z \"$(ls m/" NAME "/dev m/" NAME "/proc | grep -v "
+			":)\"",
+			facts),
+		NULL, NULL);
+	shell(f, "umount m", NULL, NULL);
+	if (compared.exit_status != 0)
+		fail_msg("%s", compared.error.p);
+}
+
 static void every_attribute_is_in_the_hash(void **state)
 {
 	static const char *const changes[] = {"chmod 755 bin/su", "chown 1:0 bin/su",
@@ -123,6 +153,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(squashfs_keeps_every_attribute),
+		TEST(erofs_keeps_every_attribute),
 		TEST(every_attribute_is_in_the_hash),
 		TEST(a_change_while_it_is_packed_is_found),
 	};

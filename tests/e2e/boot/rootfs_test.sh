@@ -91,6 +91,16 @@ saw "a directory made in its place is empty" '0 left'
 boot plain '^fact: '
 saw "without a volume the changes are gone" 'count 1'
 
+if command -v mkfs.erofs >/dev/null; then
+	{ fast_kernel; echo 'storeDisk: {type: erofs}'; } | compile erofs || finish
+	boot erofs '^fact: '
+	saw "erofs keeps set-ID bits and the group" 'bin/tool 6755 0:5 regular file'
+	saw "erofs keeps an owner" 'srv/private/mine 640 70000:1000 regular file'
+	saw "erofs keeps a device" 'the device works'
+else
+	skip "erofs keeps owners and modes" "needs mkfs.erofs"
+fi
+
 { fast_kernel; echo 'volumes: [{image: root.img, mountPoint: /, size: 64}]'; } |
 	compile kept || finish
 boot kept '^fact: '

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+#include "imaging/erofs/xattr.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "imaging/erofs/format.h"
+
+/* The prefixes that erofs stores as numbers. */
+static const struct {
+	const char *text;
+	uint8_t index;
+} prefixes[] = {{"user.", 1}, {"trusted.", 4}, {"security.", 6}};
+
+/* Returns the length of the name's prefix; 0 if it is left out. */
+static size_t prefix_of(const struct extended_attribute *attribute, uint8_t *index)
+{
+	for (size_t i = 0; i < countof(prefixes); i++) {
+		const size_t length = strlen(prefixes[i].text);
+		if (attribute->name_bytes <= length ||
+			memcmp(attribute->name, prefixes[i].text, length) != 0)
+			continue;
+		*index = prefixes[i].index;
+		return length;
+	}
+	return 0;
+}
+
+static uint32_t entry_bytes(const struct extended_attribute *attribute, size_t prefix)
+{
+	const size_t bytes = sizeof(struct erofs_xattr_entry) + attribute->name_bytes - prefix +
+		attribute->value_bytes;
+	return (uint32_t)((bytes + 3) & ~(size_t)3);
+}
+
+uint32_t erofs_xattr_bytes(struct attributes attributes)
+{
+	uint32_t bytes = 0;
+	uint8_t index;
+	for (struct extended_attribute one; attributes_next(&attributes, &one);) {
+		const size_t prefix = prefix_of(&one, &index);
+		bytes += prefix ? entry_bytes(&one, prefix) : 0;
+	}
+	return bytes ? (bytes + (uint32_t)sizeof(struct erofs_xattr_head) + 7) & ~7u : 0;
+}
+
+void erofs_xattr_write(struct attributes attributes, unsigned char *into)
+{
+	into += sizeof(struct erofs_xattr_head);
+	for (struct extended_attribute one; attributes_next(&attributes, &one);) {
+		uint8_t index;
+		const size_t prefix = prefix_of(&one, &index);
+		if (!prefix)
+			continue;
+		const uint32_t name = one.name_bytes - (uint32_t)prefix;
+		const struct erofs_xattr_entry entry = {.name_bytes = (uint8_t)name,
+			.index = index,
+			.value_bytes = htole16((uint16_t)one.value_bytes)};
+		memcpy(into, &entry, sizeof entry);
+		memcpy(into + sizeof entry, one.name + prefix, name);
+		memcpy(into + sizeof entry + name, one.value, one.value_bytes);
+		into += entry_bytes(&one, prefix);
+	}
+}
