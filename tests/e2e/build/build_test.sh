@@ -261,8 +261,8 @@ ln -s "$test_dir/elsewhere-host" "$out/host"
 was=$(all_of "$test_dir/elsewhere-host")
 check "a symbolic link to a host is not replaced as a host" \
 	fails mvm host --cache "$cache" --force "$test_dir/host.yaml" -o "$out/host"
-expect "the error says that the link is not a host" "$log" \
-	"error: $out/host exists and is not a host"
+expect "the error says that the output is a link to a host" "$log" \
+	"error: $out/host is a link to a host, and a build does not replace links"
 check "the host that the link leads to is left alone" \
 	test "$was" = "$(all_of "$test_dir/elsewhere-host")"
 rm -rf "$out/host" "$test_dir/elsewhere-host"
@@ -284,7 +284,8 @@ kept() {
 	check "$1 in the way of the output is an error" \
 		fails mvm --no-cache "$test_dir/vm.yaml" -o "$2"
 	check "$1 in the way gives status 1 and one line" test "$status $(wc -l <"$log")" = "1 1"
-	expect "$1 in the way is named as not a runner" "$log" 'error: .*exists and is not a runner'
+	expect "$1 in the way is named as what it is" "$log" \
+		"error: .*(exists and is not|is a link to) a runner"
 	check "$1 in the way is left alone" test "$was" = "$(stat -c '%i %F %Y' "$2")"
 }
 mkdir "$test_dir/way"
