@@ -315,7 +315,8 @@ done
 
 # The new host has links to the disk of the old one, which break the old seal.
 rm -rf out/vm "$cache" slow.pid
-printf '%s\n' 'vms:' "  a: {source: $PWD/600.yaml}" "  b: {source: $PWD/erofs.yaml}" >host-erofs.yaml
+printf '%s\n' 'vms:' "  a: {source: $PWD/600.yaml}" "  b: {source: $PWD/erofs.yaml}" \
+	>host-erofs.yaml
 { cat 600.yaml && echo 'storeDiskType: erofs'; } >erofs.yaml
 check "a host builds" build_host 600
 set -m
