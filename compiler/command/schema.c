@@ -367,6 +367,7 @@ static struct json_object *wrapper_schema(
 	allow_anchors(schema);
 	set(schema, "additionalProperties", json_object_new_boolean(false));
 	allow_extensions(schema);
+	schema = any_of(schema, reference(NO_VALUE));
 	set(schema, "description",
 		text("The options may be given below this key, as in a NixOS configuration."));
 	return schema;
@@ -390,8 +391,10 @@ static struct json_object *has_beside(const char *name)
 
 static struct json_object *has_inside(const char *name)
 {
-	struct json_object *schema = has(ARRAY("microvm")), *properties = json_object_new_object();
-	set(properties, "microvm", has_beside(name));
+	struct json_object *schema = has(ARRAY("microvm")), *properties = json_object_new_object(),
+			   *inside = has_beside(name);
+	set(inside, "type", text("object"));
+	set(properties, "microvm", inside);
 	set(schema, "properties", properties);
 	return schema;
 }

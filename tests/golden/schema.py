@@ -311,6 +311,7 @@ WHOLE = [{}, {"toplevel": TOPLEVEL}, {"toplevel": None}, {"toplevel": None, "roo
          {"rootfs": "r"}, {"rootfs": None}, {"rootfs": None, "toplevel": TOPLEVEL},
          {"microvm": {"toplevel": TOPLEVEL}}, {"microvm": {"toplevel": None}},
          {"microvm": {"rootfs": "r"}, "mem": 64}, {"microvm": None}, {"microvm": {}},
+         {"microvm": None, "toplevel": TOPLEVEL},
          {"microvm": {"no-such-option": 1}, "toplevel": TOPLEVEL}]
 for given in WHOLE:
     for host_name in ({}, {"hostName": "a"}, {"hostName": None}):
